@@ -1,0 +1,265 @@
+//! Writes the three scripts of a recipe, by default Llama3-70B FP8 on four H100
+//! GPUs, and says what to type next.
+
+use std::num::NonZeroU32;
+use std::process::ExitCode;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::{Parser, ValueEnum};
+use nim_slurm::container::Mount;
+use nim_slurm::recipe::{Tokenizer, UseCase};
+use nim_slurm::slurm::{Account, Dependency, Directives, Gres, Partition, TimeLimit};
+use nim_slurm::{Plan, Recipe, Sbatch, Script, ScriptKind, Settings, StagePath, Written, shell_word};
+
+/// Write the scripts that benchmark Llama3-70B FP8 on four H100 GPUs with NIM and GenAI-Perf.
+///
+/// Each option of sbatch is taken from the flags, else from sbatch's own variables (SBATCH_PARTITION, ...), else from
+/// the settings file, else from the recipe.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+struct Arguments {
+    /// Folder for setup.sh, prepare_models.sh and launch.sh
+    #[arg(default_value = "./llama3-70b-h100x4-fp8")]
+    out_dir: Utf8PathBuf,
+
+    /// Where it runs: a TOML file with stage path, sbatch's options, mounts
+    #[arg(long, value_name = "FILE")]
+    settings: Option<Utf8PathBuf>,
+
+    /// What is run: a TOML file instead of the built-in recipe (start from --print recipe)
+    #[arg(long, value_name = "FILE")]
+    recipe: Option<Utf8PathBuf>,
+
+    /// Account to charge
+    #[arg(short = 'A', long)]
+    account: Option<Account>,
+
+    /// Partition, or several with commas between them
+    #[arg(short, long)]
+    partition: Option<Partition>,
+
+    /// Generic resources for each node, such as gpu:8 or gpu:h100:8
+    #[arg(long)]
+    gres: Option<Gres>,
+
+    /// Time limit: minutes, HH:MM:SS or D-HH:MM:SS (20:00 is twenty minutes)
+    #[arg(short, long)]
+    time: Option<TimeLimit>,
+
+    /// Folder for images, model and results. A STAGE_PATH that is set when a script runs still wins
+    #[arg(long, value_name = "PATH")]
+    stage_path: Option<StagePath>,
+
+    /// Mount for both containers; may be given again
+    #[arg(long = "mount", value_name = "SRC:DST[:FLAGS]")]
+    mounts: Vec<Mount>,
+
+    /// Requests in flight, one number for each point
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',')]
+    concurrency: Vec<NonZeroU32>,
+
+    /// Use case: input and output sequence length in tokens; may be given again
+    #[arg(long = "use-case", value_name = "NAME:ISL/OSL")]
+    use_cases: Vec<UseCase>,
+
+    /// Tokenizer: an absolute path as the client's container sees it, or a Hugging Face name (needs HF_TOKEN in the job)
+    #[arg(long, value_name = "PATH|HF-ID")]
+    tokenizer: Option<Tokenizer>,
+
+    /// Print one script, or the recipe in use as TOML, and write nothing
+    #[arg(long, value_name = "WHAT", conflicts_with_all = ["check", "submit"])]
+    print: Option<Print>,
+
+    /// Check everything and write nothing; needs no Slurm and no stage path
+    #[arg(long, conflicts_with = "submit")]
+    check: bool,
+
+    /// Write the scripts, then submit setup.sh, and launch.sh to follow when it ends well
+    #[arg(long)]
+    submit: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Print {
+    Setup,
+    PrepareModels,
+    Launch,
+    Recipe,
+}
+
+/// What ends the program early: bad input, or anything else.
+enum Failure {
+    Input(Box<dyn std::error::Error>),
+    Other(Box<dyn std::error::Error>),
+}
+
+fn input(error: impl std::error::Error + 'static) -> Failure {
+    Failure::Input(Box::new(error))
+}
+
+fn other(error: impl std::error::Error + 'static) -> Failure {
+    Failure::Other(Box::new(error))
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Input(error)) => report(error.as_ref(), 2),
+        Err(Failure::Other(error)) => report(error.as_ref(), 1),
+    }
+}
+
+fn report(error: &dyn std::error::Error, code: u8) -> ExitCode {
+    let mut text = format!("error: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    eprintln!("{text}");
+    ExitCode::from(code)
+}
+
+fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let plan = plan(arguments)?;
+    match arguments.print {
+        Some(Print::Setup) => print(plan.setup().text()),
+        Some(Print::PrepareModels) => print(plan.prepare_models().text()),
+        Some(Print::Launch) => print(plan.launch().text()),
+        Some(Print::Recipe) => print(&plan.recipe().to_toml()),
+        None if arguments.check => print(&summary(&plan)),
+        None => {
+            let scripts = ScriptKind::ALL.map(|kind| plan.script(kind));
+            for script in &scripts {
+                let written = script.write_to(&arguments.out_dir).map_err(other)?;
+                print(&describe(script, &written))?;
+            }
+            if arguments.submit { submit(&plan, &arguments.out_dir) } else { print(&next_steps(&plan, &arguments.out_dir)) }
+        }
+    }
+}
+
+/// The variables of this process that are text.
+fn variables() -> Vec<(String, String)> {
+    std::env::vars_os().filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?))).collect()
+}
+
+fn plan(arguments: &Arguments) -> Result<Plan, Failure> {
+    let mut recipe = match &arguments.recipe {
+        Some(path) => Recipe::read(path).map_err(input)?,
+        None => Recipe::llama3_70b_h100x4_fp8(),
+    };
+    if !arguments.concurrency.is_empty() {
+        recipe = recipe.with_concurrency(arguments.concurrency.iter().copied());
+    }
+    if !arguments.use_cases.is_empty() {
+        recipe = recipe.with_use_cases(arguments.use_cases.iter().cloned());
+    }
+    if let Some(tokenizer) = &arguments.tokenizer {
+        recipe = recipe.with_tokenizer(tokenizer.clone());
+    }
+
+    let file = match &arguments.settings {
+        Some(path) => Settings::read(path).map_err(input)?,
+        None => Settings::new(),
+    };
+    let mut flags = Directives::new();
+    if let Some(account) = &arguments.account {
+        flags = flags.account(account.clone());
+    }
+    if let Some(partition) = &arguments.partition {
+        flags = flags.partition(partition.clone());
+    }
+    if let Some(gres) = &arguments.gres {
+        flags = flags.gres(gres.clone());
+    }
+    if let Some(time) = &arguments.time {
+        flags = flags.time(time.clone());
+    }
+    let mut settings = file.with_environment(variables()).map_err(input)?.with_slurm(flags);
+    if let Some(stage_path) = &arguments.stage_path {
+        settings = settings.with_stage_path(stage_path.clone());
+    }
+    for mount in &arguments.mounts {
+        settings = settings.with_mount(mount.clone());
+    }
+    Plan::new(recipe, settings).map_err(input)
+}
+
+/// Prints to stdout; a reader that has gone away is no failure of ours to shout about.
+fn print(text: &str) -> Result<(), Failure> {
+    use std::io::Write;
+
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(other(error)),
+        _ => Ok(()),
+    }
+}
+
+fn describe(script: &Script, written: &Written) -> String {
+    let name = script.kind().file_name();
+    match (&written.backup, written.unchanged) {
+        (_, true) => format!("{} is there already, unchanged\n", written.path),
+        (Some(backup), _) => format!("wrote {}; the {name} that was there is {backup}\n", written.path),
+        (None, _) => format!("wrote {}\n", written.path),
+    }
+}
+
+fn summary(plan: &Plan) -> String {
+    let mut text = format!("ok: recipe {}, {} points\n", plan.recipe().name, plan.points().len());
+    for kind in ScriptKind::ALL {
+        text.push_str(&format!("  {}: {}\n", kind.file_name(), plan.directives(kind).arguments().join(" ")));
+    }
+    text
+}
+
+/// sbatch's words for a script, as a person types them.
+fn sbatch_line(plan: &Plan, kind: ScriptKind, folder: &Utf8Path) -> String {
+    let mut words = vec!["sbatch".to_owned()];
+    words.extend(plan.pinned(kind, variables()).iter().map(|word| shell_word(word)));
+    words.push(shell_word(folder.join(kind.file_name()).as_str()));
+    words.join(" ")
+}
+
+fn next_steps(plan: &Plan, folder: &Utf8Path) -> String {
+    let mut text = String::from("\nnext, on the login node:\n");
+    let mut step = |line: &str, why: &str| text.push_str(&format!("  {line}\n      {why}\n"));
+    step("export NGC_API_KEY=...", "for images and model from NGC; not needed once they are there");
+    let tokenizer = plan.recipe().client.tokenizer.as_ref();
+    if let Some(tokenizer) = tokenizer.filter(|tokenizer| tokenizer.is_on_hub()) {
+        step("export HF_TOKEN=...", &format!("for the tokenizer {tokenizer}"));
+    }
+    match plan.settings().stage_path() {
+        None => step("export STAGE_PATH=/lustre/...", "the folder for images, model and results"),
+        Some(path) => step(
+            &format!("export STAGE_PATH={}", shell_word(path.as_str())),
+            "only to use another folder: this one is in the scripts",
+        ),
+    }
+    step(&sbatch_line(plan, ScriptKind::Setup, folder), "fetches the two container images");
+    let models = folder.join(ScriptKind::PrepareModels.file_name());
+    step(
+        &format!("bash {}", shell_word(models.as_str())),
+        &format!("downloads the model; or as a job: {}", sbatch_line(plan, ScriptKind::PrepareModels, folder)),
+    );
+    step(&sbatch_line(plan, ScriptKind::Launch, folder), "when both are done: runs the benchmark");
+    text
+}
+
+fn submit(plan: &Plan, folder: &Utf8Path) -> Result<(), Failure> {
+    let sbatch = Sbatch::find().map_err(other)?;
+    let pinned = |kind| sbatch.with_arguments(plan.pinned(kind, variables()));
+    let script = |kind: ScriptKind| folder.join(kind.file_name());
+    let setup = pinned(ScriptKind::Setup).submit(script(ScriptKind::Setup)).map_err(other)?;
+    print(&format!("setup is job {setup}\n"))?;
+    let launch = pinned(ScriptKind::Launch).after(Dependency::after_ok([setup])).submit(script(ScriptKind::Launch));
+    match launch {
+        Ok(launch) => print(&format!("launch is job {launch}; it starts when setup has ended well\n")),
+        Err(error) => {
+            eprintln!("setup is submitted and goes on; to end it: scancel {setup}");
+            Err(other(error))
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Container images, mounts and variables, as pyxis and enroot take them.
+
+mod env_name;
+mod image;
+pub(crate) mod mount;
+mod runtime;
+
+pub use self::env_name::EnvName;
+pub use self::image::{Image, Registry, SquashFile};
+pub use self::mount::Mount;
+pub use self::runtime::Runtime;

@@ -1,0 +1,132 @@
+//! The `[slurm]` table: options for all scripts and for one.
+
+use std::fmt;
+
+use serde::de::{self, MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::script::ScriptKind;
+use crate::slurm::Directives;
+use crate::slurm::directives::{OptionKey, unknown_key};
+
+/// Options of sbatch for all scripts, and for each script alone.
+///
+/// In TOML this is the table `[slurm]` with the sub-tables `[slurm.setup]`,
+/// `[slurm.prepare_models]` and `[slurm.launch]`. What is said for one script
+/// wins over what is said for all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Jobs {
+    /// For all scripts.
+    pub all: Directives,
+    /// For `setup.sh`.
+    pub setup: Directives,
+    /// For `prepare_models.sh`.
+    pub prepare_models: Directives,
+    /// For `launch.sh`.
+    pub launch: Directives,
+}
+
+impl Jobs {
+    /// The same options for all scripts.
+    #[must_use]
+    pub fn all(directives: Directives) -> Self {
+        Self { all: directives, ..Self::default() }
+    }
+
+    /// What is said for this script alone.
+    #[must_use]
+    pub const fn script(&self, kind: ScriptKind) -> &Directives {
+        match kind {
+            ScriptKind::Setup => &self.setup,
+            ScriptKind::PrepareModels => &self.prepare_models,
+            ScriptKind::Launch => &self.launch,
+        }
+    }
+
+    pub(crate) const fn script_mut(&mut self, kind: ScriptKind) -> &mut Directives {
+        match kind {
+            ScriptKind::Setup => &mut self.setup,
+            ScriptKind::PrepareModels => &mut self.prepare_models,
+            ScriptKind::Launch => &mut self.launch,
+        }
+    }
+
+    /// True when nothing is said for any script.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A key of the table: a script's name, or an option's.
+enum Key {
+    Script(ScriptKind),
+    Option(OptionKey),
+}
+
+const SCRIPT_KEYS: &[&str] = &["setup", "prepare_models", "launch"];
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+
+        impl Visitor<'_> for KeyVisitor {
+            type Value = Key;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an option of sbatch with '_' for '-', or a script's name")
+            }
+
+            fn visit_str<E: de::Error>(self, key: &str) -> Result<Key, E> {
+                if let Some(kind) = ScriptKind::ALL.into_iter().find(|kind| kind.key() == key) {
+                    return Ok(Key::Script(kind));
+                }
+                OptionKey::from_key(key).map(Key::Option).ok_or_else(|| unknown_key(key, SCRIPT_KEYS))
+            }
+        }
+
+        deserializer.deserialize_identifier(KeyVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Jobs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct JobsVisitor;
+
+        impl<'de> Visitor<'de> for JobsVisitor {
+            type Value = Jobs;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table of sbatch's options")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Jobs, A::Error> {
+                let mut jobs = Jobs::default();
+                while let Some(key) = map.next_key()? {
+                    match key {
+                        Key::Script(kind) => *jobs.script_mut(kind) = map.next_value()?,
+                        Key::Option(key) => jobs.all.take_entry(key, &mut map)?,
+                    }
+                }
+                Ok(jobs)
+            }
+        }
+
+        deserializer.deserialize_map(JobsVisitor)
+    }
+}
+
+impl Serialize for Jobs {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        self.all.give_entries(&mut map)?;
+        for kind in ScriptKind::ALL {
+            let directives = self.script(kind);
+            if !directives.is_empty() {
+                map.serialize_entry(kind.key(), directives)?;
+            }
+        }
+        map.end()
+    }
+}

@@ -1,0 +1,70 @@
+//! Typed Slurm jobs that benchmark NVIDIA NIM inference servers.
+//!
+//! A [`Recipe`] says what is run, [`Settings`] say where. Together they become a
+//! [`Plan`], which is the one place that checks what only both together show; its
+//! three [`Script`]s are then plain functions of it:
+//!
+//! ```
+//! use nim_slurm::{Plan, Recipe, Settings};
+//! use nim_slurm::slurm::Directives;
+//!
+//! let settings = Settings::new()
+//!     .with_stage_path("/lustre/project/nim".parse()?)
+//!     .with_slurm(Directives::new().partition("batch".parse()?).gres("gpu:8".parse()?));
+//! let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
+//!
+//! # let folder = std::env::temp_dir().join(format!("nim-slurm-doc-{}", std::process::id()));
+//! # let folder: camino::Utf8PathBuf = folder.try_into()?;
+//! for script in [plan.setup(), plan.prepare_models(), plan.launch()] {
+//!     script.write_to(&folder)?; // atomic; what was there is kept
+//! }
+//! # std::fs::remove_dir_all(&folder)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # How the types relate
+//!
+//! * [`slurm`]: the values that sbatch takes, each right from birth, and
+//!   [`Directives`](slurm::Directives), the options of a job.
+//! * [`container`]: images, mounts and variables, as pyxis and enroot take them.
+//! * [`recipe`]: [`Recipe`] and its parts. The built-in one is a TOML file.
+//! * [`Settings`]: the site's answers, in layers: program over environment over
+//!   file over recipe.
+//! * [`Plan`], [`Script`], [`Sbatch`]: from both to a job id.
+//!
+//! `slurm` and `container` know nothing of recipes and can be used alone.
+//!
+//! # What holds for every script
+//!
+//! What Slurm would refuse or misread is refused when the value is made. No value
+//! can run: whatever bytes it has, the script treats it as data. Secrets are named,
+//! never held. The same input gives the same bytes.
+//!
+//! # What the crate does not do
+//!
+//! It installs nothing on the cluster, needs no service and no Python there, and
+//! does not choose a partition, an account or a model for you. Results are
+//! GenAI-Perf's own files.
+
+mod error;
+mod jobs;
+mod plan;
+mod script;
+mod settings;
+mod shell;
+mod submit;
+mod value;
+
+pub mod container;
+pub mod recipe;
+pub mod slurm;
+
+pub use self::error::{FileError, PlanError, Problem, VariableError};
+pub use self::jobs::Jobs;
+pub use self::plan::Plan;
+pub use self::recipe::Recipe;
+pub use self::script::{Script, ScriptKind, WriteError, Written};
+pub use self::settings::{Mpi, Settings, StagePath};
+pub use self::shell::shell_word;
+pub use self::submit::{Sbatch, SubmitError};
+pub use self::value::ValueError;

@@ -1,0 +1,385 @@
+//! Recipe and settings together, checked once.
+
+use crate::container::{Image, SquashFile};
+use crate::error::{PlanError, Problem};
+use crate::recipe::{Architecture, ByteSize, Download, ENGINE_LINK, Point, Recipe};
+use crate::script::templates::{ContainerRow, DownloadRow, ImageRow, Launch, PrepareModels, Setup, render};
+use crate::script::{Script, ScriptKind};
+use crate::settings::{Origin, Settings};
+use crate::slurm::{Directives, OptionName};
+
+/// What names the crate in a script.
+const MADE_BY: &str = concat!("nim-slurm ", env!("CARGO_PKG_VERSION"));
+
+/// A recipe and settings that go together. The three scripts are views of it, so
+/// they cannot disagree, and rendering them cannot fail.
+///
+/// ```
+/// use nim_slurm::{Plan, Recipe, Settings};
+///
+/// let settings = Settings::from_toml("slurm = { partition = 'batch', gres = 'gpu:8' }")?;
+/// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
+/// assert_eq!(plan.points().len(), 8);
+/// assert!(plan.launch().text().contains("\n#SBATCH --gres=gpu:8\n"));
+///
+/// // Two ways to ask for GPUs exclude each other, and the server uses four.
+/// let settings = Settings::from_toml("slurm = { gpus_per_node = 2, gres = 'gpu:2' }")?;
+/// let error = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap_err();
+/// assert_eq!(error.problems().len(), 4); // one for each script, and too few GPUs
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    recipe: Recipe,
+    settings: Settings,
+    setup: Directives,
+    prepare_models: Directives,
+    launch: Directives,
+}
+
+impl Plan {
+    /// Checks a recipe and settings.
+    ///
+    /// # Errors
+    ///
+    /// Names all problems at once: options that exclude each other, fewer GPUs
+    /// than the server uses, two mounts at one place, an empty or repeated list.
+    pub fn new(recipe: Recipe, settings: Settings) -> Result<Self, PlanError> {
+        let mut problems = Vec::new();
+        check_recipe(&recipe, &mut problems);
+        check_mounts(&recipe, &settings, &mut problems);
+        let [setup, prepare_models, launch] =
+            ScriptKind::ALL.map(|kind| merge(&recipe, &settings, kind, &mut problems));
+        check_launch(&launch, &recipe, &settings, &mut problems);
+        PlanError::check(problems)?;
+        Ok(Self { recipe, settings, setup, prepare_models, launch })
+    }
+
+    /// The recipe.
+    #[must_use]
+    pub const fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// The settings.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The options of one script, from all layers.
+    #[must_use]
+    pub const fn directives(&self, kind: ScriptKind) -> &Directives {
+        match kind {
+            ScriptKind::Setup => &self.setup,
+            ScriptKind::PrepareModels => &self.prepare_models,
+            ScriptKind::Launch => &self.launch,
+        }
+    }
+
+    /// The points of the sweep, in the order in which they are measured.
+    #[must_use]
+    pub fn points(&self) -> Vec<Point> {
+        self.recipe.sweep.points()
+    }
+
+    /// The options that must be repeated on sbatch's command line, because these
+    /// environment variables would override the script's.
+    ///
+    /// ```
+    /// use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
+    /// use nim_slurm::slurm::Directives;
+    ///
+    /// let settings = Settings::new().with_slurm(Directives::new().partition("mine".parse()?));
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
+    /// let variables = [("SBATCH_PARTITION".to_owned(), "other".to_owned())];
+    /// assert_eq!(plan.pinned(ScriptKind::Setup, variables), ["--partition=mine"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn pinned(&self, kind: ScriptKind, variables: impl IntoIterator<Item = (String, String)>) -> Vec<String> {
+        let variables: Vec<_> = variables.into_iter().collect();
+        let own = self.directives(kind);
+        own.names()
+            .filter(|&name| {
+                let Some(variable) = name.environment() else { return false };
+                let text = variables.iter().find(|(name, _)| name == variable).map(|(_, text)| text);
+                // A value that the option's type refuses changes it for sure.
+                text.is_some_and(|text| {
+                    let mut theirs = Directives::new();
+                    theirs.set(name, text).is_err() || theirs.get(name) != own.get(name)
+                })
+            })
+            .filter_map(|name| own.option(name))
+            .collect()
+    }
+
+    /// The script that one kind names.
+    #[must_use]
+    pub fn script(&self, kind: ScriptKind) -> Script {
+        match kind {
+            ScriptKind::Setup => self.setup(),
+            ScriptKind::PrepareModels => self.prepare_models(),
+            ScriptKind::Launch => self.launch(),
+        }
+    }
+
+    /// `setup.sh`, which fetches the container images.
+    #[must_use]
+    pub fn setup(&self) -> Script {
+        let client = &self.recipe.client;
+        let server = &self.recipe.server;
+        let mut sources = vec![
+            ImageSource::new(&client.image, client.squash_file(), &client.disk, client.architecture, &self.settings),
+            ImageSource::new(&server.image, server.squash_file(), &server.disk, server.architecture, &self.settings),
+        ];
+        // Server and client may share one image.
+        sources.dedup_by(|a, b| a.file == b.file);
+        let images: Vec<_> = sources.iter().map(ImageSource::row).collect();
+        let template = Setup {
+            made_by: MADE_BY,
+            recipe: self.recipe.name.as_str(),
+            stage_path: self.stage_path(),
+            images: &images,
+        };
+        Script::new(ScriptKind::Setup, render(self.setup.head(), &template))
+    }
+
+    /// `prepare_models.sh`, which downloads the model.
+    #[must_use]
+    pub fn prepare_models(&self) -> Script {
+        let model = &self.recipe.model;
+        let (weights_folder, engine_folder) = (model.weights.ngc.folder(), model.engine.ngc.folder());
+        let template = PrepareModels {
+            made_by: MADE_BY,
+            recipe: self.recipe.name.as_str(),
+            stage_path: self.stage_path(),
+            weights: download_row(&model.weights, &weights_folder),
+            engine: download_row(&model.engine, &engine_folder),
+            engine_link: ENGINE_LINK,
+            gpus: self.recipe.server.gpus.get(),
+        };
+        Script::new(ScriptKind::PrepareModels, render(self.prepare_models.head(), &template))
+    }
+
+    /// `launch.sh`, which runs the server and the benchmark.
+    #[must_use]
+    pub fn launch(&self) -> Script {
+        let Recipe { server, model, client, sweep, .. } = &self.recipe;
+        let (server_file, client_file) = (server.squash_file(), client.squash_file());
+        let (server_reference, client_reference) = (server.image.to_string(), client.image.to_string());
+        let mpi = self.settings.mpi();
+        let seed = client.random_seed.to_string();
+        let mut options = vec!["--endpoint-type", "chat", "--streaming", "--random-seed", &seed];
+        if client.genai_perf.takes_service_kind() {
+            options.splice(0..0, ["--service-kind", "openai"]);
+        }
+        let template = Launch {
+            made_by: MADE_BY,
+            recipe: self.recipe.name.as_str(),
+            stage_path: self.stage_path(),
+            server: ContainerRow { file: server_file.as_str(), reference: &server_reference },
+            client: ContainerRow { file: client_file.as_str(), reference: &client_reference },
+            model_folder: &model.weights.ngc.folder(),
+            engine_link: ENGINE_LINK,
+            gpus: server.gpus.get(),
+            mpi: mpi.as_str(),
+            server_command: server.command.iter().map(AsRef::as_ref).collect(),
+            server_environment: server.environment.iter().map(|(name, value)| value.assignment(name)).collect(),
+            server_secrets: server.secrets.iter().map(AsRef::as_ref).collect(),
+            port: server.port.get(),
+            health_path: server.health_path.as_str(),
+            served_model_name: server.served_model_name.as_str(),
+            ready_timeout: server.ready_timeout.get(),
+            stop_timeout: server.stop_timeout.get(),
+            tokenizer: client.tokenizer.as_ref().map_or("", AsRef::as_ref),
+            point_timeout: sweep.point_timeout.get(),
+            genai_perf_options: options,
+            result_name: self.recipe.result_name.as_str(),
+            points: sweep.points().iter().map(point_row).collect(),
+            extra_mounts: self.settings.mounts().iter().map(AsRef::as_ref).collect(),
+        };
+        Script::new(ScriptKind::Launch, render(self.launch.head(), &template))
+    }
+
+    fn stage_path(&self) -> &str {
+        self.settings.stage_path().map_or("", |path| path.as_str())
+    }
+}
+
+/// Where an image comes from, and the file it becomes.
+struct ImageSource {
+    file: SquashFile,
+    uri: String,
+    architecture: &'static str,
+    space: u64,
+    login: String,
+}
+
+impl ImageSource {
+    fn new(
+        image: &Image,
+        file: SquashFile,
+        disk: &ByteSize,
+        architecture: Option<Architecture>,
+        settings: &Settings,
+    ) -> Self {
+        let mirror = image.registry().and_then(|registry| settings.mirror(registry));
+        let source = mirror.map_or_else(|| image.clone(), |mirror| image.in_registry(mirror.clone()));
+        // A mirror lets its own users in.
+        let login = image.registry().filter(|registry| mirror.is_none() && registry.needs_ngc_key());
+        Self {
+            file,
+            uri: source.enroot_uri(),
+            architecture: architecture.map_or("", Architecture::as_str),
+            space: disk.mebibytes(),
+            login: login.map(|registry| registry.host().to_owned()).unwrap_or_default(),
+        }
+    }
+
+    fn row(&self) -> ImageRow<'_> {
+        ImageRow {
+            file: self.file.as_str(),
+            uri: &self.uri,
+            architecture: self.architecture,
+            space: self.space,
+            login: &self.login,
+        }
+    }
+}
+
+fn download_row<'a>(download: &'a Download, folder: &'a str) -> DownloadRow<'a> {
+    DownloadRow {
+        target: download.ngc.as_str(),
+        folder,
+        bytes: download.size.bytes(),
+        files: download.files.iter().map(AsRef::as_ref).collect(),
+    }
+}
+
+fn point_row(point: &Point) -> String {
+    let Point { use_case, concurrency, requests } = point;
+    let (name, input, output) = (use_case.name(), use_case.input_tokens(), use_case.output_tokens());
+    format!("{name} {input} {output} {concurrency} {requests}")
+}
+
+/// The options of one script from all layers.
+fn merge(recipe: &Recipe, settings: &Settings, kind: ScriptKind, problems: &mut Vec<Problem>) -> Directives {
+    let layers = settings.layers(kind);
+    let given = layers.iter().fold(Directives::new(), |upper, (_, lower)| upper.over(lower));
+    for conflict in given.conflicts() {
+        problems.push(Problem::Conflict {
+            script: kind.file_name(),
+            first: conflict.first,
+            first_origin: origin_of(&layers, conflict.first).describe(conflict.first),
+            second: conflict.second,
+            second_origin: origin_of(&layers, conflict.second).describe(conflict.second),
+            reason: conflict.reason.to_owned(),
+        });
+    }
+    // The recipe's part gives way to what excludes it.
+    let mut below = recipe.slurm.script(kind).clone().over(&recipe.slurm.all);
+    for conflict in given.clone().over(&below).conflicts() {
+        for name in [conflict.first, conflict.second] {
+            if !given.is_set(name) {
+                below = below.without(name);
+            }
+        }
+    }
+    given.over(&below)
+}
+
+/// The uppermost layer that says something of this option.
+fn origin_of<'a>(layers: &[(Origin<'a>, &Directives)], name: OptionName) -> Origin<'a> {
+    let layer = layers.iter().find(|(_, directives)| directives.is_set(name) || directives.is_omitted(name));
+    layer.map_or(Origin::Recipe, |&(origin, _)| origin)
+}
+
+fn check_launch(launch: &Directives, recipe: &Recipe, settings: &Settings, problems: &mut Vec<Problem>) {
+    let layers = settings.layers(ScriptKind::Launch);
+    let origin = |name| origin_of(&layers, name).describe(name);
+    let used = recipe.server.gpus.get();
+    if let Some((option, asked)) = launch.gpus_of_a_node()
+        && asked < u64::from(used)
+    {
+        problems.push(Problem::TooFewGpus { asked, option, origin: origin(option), used });
+    }
+    if let Some(nodes) = launch.node_count()
+        && nodes.max() > 1
+    {
+        problems.push(Problem::Nodes { asked: nodes.to_string(), origin: origin(OptionName::Nodes) });
+    }
+}
+
+/// Flags with which servers are told over how many GPUs to split a model.
+const TENSOR_PARALLEL_FLAGS: [&str; 3] = ["--tensor-parallel-size", "--tp-size", "--tp_size"];
+
+fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
+    let Recipe { server, model, client, sweep, .. } = recipe;
+    let used = server.gpus.get();
+    for (list, is_empty) in [
+        ("server.command", server.command.is_empty()),
+        ("sweep.use_cases", sweep.use_cases.is_empty()),
+        ("sweep.concurrency", sweep.concurrency.is_empty()),
+    ] {
+        if is_empty {
+            problems.push(Problem::Empty { list });
+        }
+    }
+    if let Some(entry) = first_repeated(&sweep.use_cases) {
+        problems.push(Problem::Repeated { list: "sweep.use_cases", entry: entry.to_string() });
+    }
+    if let Some(entry) = first_repeated(&sweep.concurrency) {
+        problems.push(Problem::Repeated { list: "sweep.concurrency", entry: entry.to_string() });
+    }
+    let mut words = server.command.iter().map(|word| word.as_str());
+    while let Some(word) = words.next() {
+        let (flag, given) = match word.split_once('=') {
+            Some((flag, given)) if TENSOR_PARALLEL_FLAGS.contains(&flag) => (flag, given),
+            None if TENSOR_PARALLEL_FLAGS.contains(&word) => (word, words.next().unwrap_or_default()),
+            _ => continue,
+        };
+        if given != "{gpus}" && given.parse() != Ok(used) {
+            problems.push(Problem::TensorParallelism { flag: flag.to_owned(), given: given.to_owned(), used });
+        }
+    }
+    let is_part = |name: &str| name.starts_with("rank") && name.ends_with(".engine");
+    let parts = model.engine.files.iter().filter(|file| is_part(file.as_str())).count();
+    if parts != used as usize {
+        problems.push(Problem::EngineParts { parts, used });
+    }
+    let file = server.squash_file();
+    if file == client.squash_file() && server.image != client.image {
+        problems.push(Problem::SquashFile {
+            server: server.image.to_string(),
+            client: client.image.to_string(),
+            file: file.to_string(),
+        });
+    }
+}
+
+fn first_repeated<T: PartialEq>(list: &[T]) -> Option<&T> {
+    list.iter().enumerate().find(|(index, entry)| list[..*index].contains(entry)).map(|(_, entry)| entry)
+}
+
+fn check_mounts(recipe: &Recipe, settings: &Settings, problems: &mut Vec<Problem>) {
+    let clean = |path: &str| path.trim_end_matches('/').to_owned();
+    let mut taken: Vec<(String, String)> = Vec::new();
+    if let Some(stage) = settings.stage_path() {
+        let model = recipe.model.weights.ngc.folder();
+        for (what, folder) in [("the model", model.as_str()), ("the results", "results"), ("the server's cache", "nim_cache")] {
+            taken.push((format!("{stage}/{folder}"), what.to_owned()));
+        }
+    }
+    for mount in settings.mounts() {
+        let destination = clean(mount.destination());
+        if let Some((_, first)) = taken.iter().find(|(place, _)| *place == destination) {
+            problems.push(Problem::MountDestination {
+                first: first.clone(),
+                second: mount.to_string(),
+                destination: destination.clone(),
+            });
+        }
+        taken.push((destination, mount.to_string()));
+    }
+}

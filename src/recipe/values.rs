@@ -1,0 +1,539 @@
+//! The values of a recipe that have a form of their own.
+
+use std::fmt;
+use std::num::NonZeroU32;
+
+use crate::container::EnvName;
+use crate::value::{Fault, at_most, only, positive_number, text_value, value};
+
+/// A recipe's name: small letters, digits and `-`, not `-` first or last.
+///
+/// ```
+/// use nim_slurm::recipe::RecipeName;
+///
+/// assert_eq!(RecipeName::parse("llama3-70b")?.as_str(), "llama3-70b");
+/// assert!(RecipeName::parse("Llama 3").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RecipeName(String);
+
+impl RecipeName {
+    fn check(text: &str) -> Result<Self, Fault> {
+        hyphenated(text)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+text_value!(RecipeName, "recipe name");
+
+/// `[a-z0-9-]+`, hyphens inside only.
+fn hyphenated(text: &str) -> Result<(), Fault> {
+    only(
+        text,
+        |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-',
+        "small letters, digits and '-' are allowed",
+    )?;
+    if text.starts_with('-') || text.ends_with('-') {
+        return Err(Fault::rule("it must not begin or end with '-'"));
+    }
+    at_most(text, 64)
+}
+
+/// The first part of a result folder's name: letters, digits, `.`, `-` and `_`, not
+/// `.` or `-` first.
+///
+/// ```
+/// use nim_slurm::recipe::ResultName;
+///
+/// assert_eq!(ResultName::parse("llama-3-70b-instruct")?.as_str(), "llama-3-70b-instruct");
+/// assert!(ResultName::parse("meta/llama").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ResultName(String);
+
+impl ResultName {
+    fn check(text: &str) -> Result<Self, Fault> {
+        plain_file_name(text)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+text_value!(ResultName, "result name");
+
+fn plain_file_name(text: &str) -> Result<(), Fault> {
+    only(
+        text,
+        |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+'),
+        "letters, digits, '.', '_', '-' and '+' are allowed",
+    )?;
+    if text.starts_with(['.', '-']) {
+        return Err(Fault::rule("it must not begin with '.' or '-'"));
+    }
+    at_most(text, 150)
+}
+
+/// A file of a model, directly in its folder: letters, digits, `.`, `_`, `-` and
+/// `+`, not `.` or `-` first.
+///
+/// ```
+/// use nim_slurm::recipe::FileName;
+///
+/// assert_eq!(FileName::parse("rank0.engine")?.as_str(), "rank0.engine");
+/// assert!(FileName::parse("../rank0.engine").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct FileName(String);
+
+impl FileName {
+    fn check(text: &str) -> Result<Self, Fault> {
+        plain_file_name(text)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+text_value!(FileName, "file name");
+
+/// The name under which the server's API knows the model.
+///
+/// # Syntax
+///
+/// Letters, digits, `.`, `_`, `-` and `/`.
+///
+/// ```
+/// use nim_slurm::recipe::ServedModelName;
+///
+/// assert!(ServedModelName::parse("meta/llama3-70b-instruct").is_ok());
+/// assert!(ServedModelName::parse("\"").is_err());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ServedModelName(String);
+
+impl ServedModelName {
+    fn check(text: &str) -> Result<Self, Fault> {
+        only(
+            text,
+            |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/'),
+            "letters, digits, '.', '_', '-' and '/' are allowed",
+        )?;
+        if text.starts_with('-') {
+            return Err(Fault::rule("it must not begin with '-'"));
+        }
+        at_most(text, 200)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+text_value!(ServedModelName, "served model name");
+
+/// The path of a URL.
+///
+/// # Syntax
+///
+/// `/` first, then letters, digits, `.`, `_`, `-` and `/`.
+///
+/// ```
+/// use nim_slurm::recipe::UrlPath;
+///
+/// assert!(UrlPath::parse("/v1/health/ready").is_ok());
+/// assert!(UrlPath::parse("v1/health").is_err());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct UrlPath(String);
+
+impl UrlPath {
+    fn check(text: &str) -> Result<Self, Fault> {
+        const ALLOWED: &str = "a path such as /v1/health/ready is allowed";
+        only(text, |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/'), ALLOWED)?;
+        if !text.starts_with('/') {
+            return Err(Fault::rule(ALLOWED));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+text_value!(UrlPath, "URL path");
+
+/// A model version on NGC.
+///
+/// # Syntax
+///
+/// `ORG/[TEAM/]MODEL:VERSION`; letters, digits, `.`, `_`, `-`, and `+` in the
+/// version. Source: the NGC CLI's `registry model download-version`.
+///
+/// # Errors
+///
+/// * `nim/meta/llama3-70b-instruct`: no version; NGC would take the latest
+/// * `llama3-70b-instruct:hf`: no organisation
+///
+/// ```
+/// use nim_slurm::recipe::NgcModel;
+///
+/// let model = NgcModel::parse("nim/meta/llama3-70b-instruct:hf")?;
+/// assert_eq!(model.folder(), "llama3-70b-instruct_vhf");
+/// assert!(NgcModel::parse("nim/meta/llama3-70b-instruct").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct NgcModel(String);
+
+impl NgcModel {
+    fn check(text: &str) -> Result<Self, Fault> {
+        const ALLOWED: &str = "ORG/TEAM/MODEL:VERSION is allowed, as in nim/meta/llama3-70b-instruct:hf";
+        only(
+            text,
+            |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '/' | ':'),
+            ALLOWED,
+        )?;
+        let (path, version) = text.split_once(':').ok_or_else(|| Fault::rule(ALLOWED))?;
+        let parts: Vec<_> = path.split('/').collect();
+        if !matches!(parts.len(), 2 | 3) || version.contains(['/', ':']) {
+            return Err(Fault::rule(ALLOWED));
+        }
+        for part in parts.into_iter().chain([version]) {
+            if part.is_empty() {
+                return Err(Fault::rule(ALLOWED));
+            }
+            plain_file_name(part)?;
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The folder that the NGC CLI makes: `MODEL_vVERSION`.
+    #[must_use]
+    pub fn folder(&self) -> String {
+        let (path, version) = self.0.split_once(':').unwrap_or((&self.0, ""));
+        let model = path.rsplit('/').next().unwrap_or(path);
+        format!("{model}_v{version}")
+    }
+}
+
+text_value!(NgcModel, "NGC model");
+
+/// An amount of data.
+///
+/// # Syntax
+///
+/// A number with at most six decimals, perhaps a blank, and `B`, `kB`, `MB`, `GB`,
+/// `TB` (powers of 1000) or `KiB`, `MiB`, `GiB`, `TiB` (powers of 1024).
+///
+/// # Errors
+///
+/// * `16G`, `131,43 GiB`, `-1 GB`, `0 GB`
+///
+/// ```
+/// use nim_slurm::recipe::ByteSize;
+///
+/// assert_eq!(ByteSize::parse("1.5 KiB")?.bytes(), 1536);
+/// assert!(ByteSize::parse("16G").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ByteSize {
+    text: String,
+    bytes: u64,
+}
+
+impl ByteSize {
+    fn check(text: &str) -> Result<Self, Fault> {
+        const ALLOWED: &str = "a number and B, kB, MB, GB, TB, KiB, MiB, GiB or TiB is allowed, as in 131.43 GiB";
+        only(text, |c| c.is_ascii_alphanumeric() || matches!(c, '.' | ' '), ALLOWED)?;
+        let end = text.find(|c: char| c.is_ascii_alphabetic() || c == ' ').ok_or_else(|| Fault::rule(ALLOWED))?;
+        let (number, unit) = text.split_at(end);
+        let unit: u128 = match unit.trim_start_matches(' ') {
+            "B" => 1,
+            "kB" => 1000,
+            "MB" => 1_000_000,
+            "GB" => 1_000_000_000,
+            "TB" => 1_000_000_000_000,
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            "GiB" => 1 << 30,
+            "TiB" => 1 << 40,
+            _ => return Err(Fault::rule(ALLOWED)),
+        };
+        let (whole, decimals) = number.split_once('.').unwrap_or((number, "0"));
+        let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        if !is_digits(whole) || !is_digits(decimals) || decimals.len() > 6 || whole.len() > 15 {
+            return Err(Fault::rule(ALLOWED));
+        }
+        let parse = |text: &str| text.parse::<u128>().map_err(|_| Fault::rule(ALLOWED));
+        let millionths = parse(whole)? * 1_000_000 + parse(&format!("{decimals:0<6}"))?;
+        match u64::try_from(millionths * unit / 1_000_000) {
+            Ok(0) => Err(Fault::rule("it must be more than nothing")),
+            // Bash counts with signed numbers.
+            Ok(bytes) if i64::try_from(bytes).is_ok() => Ok(Self { text: text.to_owned(), bytes }),
+            _ => Err(Fault::rule("it is too much for a file system")),
+        }
+    }
+
+    /// The amount in bytes.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The amount in mebibytes, rounded up.
+    #[must_use]
+    pub const fn mebibytes(&self) -> u64 {
+        self.bytes.div_ceil(1 << 20)
+    }
+}
+
+impl fmt::Display for ByteSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}
+
+value!(ByteSize, "size");
+
+/// The release of GenAI-Perf in the client's image.
+///
+/// # Syntax
+///
+/// `MAJOR.MINOR.PATCH`. The image `tritonserver:24.11-py3-sdk` has 0.0.8, 25.01 has
+/// 0.0.10, 25.08 has 0.0.16.
+///
+/// ```
+/// use nim_slurm::recipe::GenaiPerfVersion;
+///
+/// assert!(GenaiPerfVersion::parse("0.0.10")? < GenaiPerfVersion::parse("0.0.13")?);
+/// assert!(GenaiPerfVersion::parse("25.01").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GenaiPerfVersion([u32; 3]);
+
+impl GenaiPerfVersion {
+    fn check(text: &str) -> Result<Self, Fault> {
+        let form = || Fault::rule("a release such as 0.0.10 is allowed");
+        let mut parts = text.split('.').map(|part| part.parse::<u32>().ok());
+        match (parts.next().flatten(), parts.next().flatten(), parts.next().flatten(), parts.next()) {
+            (Some(major), Some(minor), Some(patch), None) => Ok(Self([major, minor, patch])),
+            _ => Err(form()),
+        }
+    }
+
+    /// Since 0.0.13 the kind of service follows from the endpoint, and the option
+    /// is unknown.
+    pub(crate) fn takes_service_kind(self) -> bool {
+        self < Self([0, 0, 13])
+    }
+}
+
+impl fmt::Display for GenaiPerfVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [major, minor, patch] = self.0;
+        write!(f, "{major}.{minor}.{patch}")
+    }
+}
+
+value!(GenaiPerfVersion, "GenAI-Perf release");
+
+/// What counts tokens: a folder in the client's container, or a name on the
+/// Hugging Face hub.
+///
+/// # Syntax
+///
+/// An absolute path, or `OWNER/NAME` of letters, digits, `.`, `_` and `-`.
+///
+/// # Errors
+///
+/// * `./tokenizer`, `tokenizer`: neither
+///
+/// ```
+/// use nim_slurm::recipe::Tokenizer;
+///
+/// assert!(!Tokenizer::parse("/opt/tokenizer")?.is_on_hub());
+/// assert!(Tokenizer::parse("meta-llama/Meta-Llama-3-70B-Instruct")?.is_on_hub());
+/// assert!(Tokenizer::parse("tokenizer").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Tokenizer(String);
+
+impl Tokenizer {
+    fn check(text: &str) -> Result<Self, Fault> {
+        const ALLOWED: &str = "an absolute path or a Hugging Face OWNER/NAME is allowed";
+        if text.starts_with('/') {
+            only(text, |c| !c.is_control(), ALLOWED)?;
+            return Ok(Self(text.to_owned()));
+        }
+        only(text, |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/'), ALLOWED)?;
+        let parts: Vec<_> = text.split('/').collect();
+        let is_part = |part: &&str| part.starts_with(|c: char| c.is_ascii_alphanumeric());
+        if parts.len() != 2 || !parts.iter().all(is_part) {
+            return Err(Fault::rule(ALLOWED));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// True for a name on the Hugging Face hub, which needs `HF_TOKEN`.
+    #[must_use]
+    pub fn is_on_hub(&self) -> bool {
+        !self.0.starts_with('/')
+    }
+}
+
+text_value!(Tokenizer, "tokenizer");
+
+/// What goes in and comes out: a name, and the lengths of input and output.
+///
+/// # Syntax
+///
+/// `NAME:ISL/OSL`: a name of small letters, digits and `-`, the input sequence
+/// length and the output sequence length in tokens.
+///
+/// # Errors
+///
+/// * `chat`, `chat:128`, `chat:128/0`, `Chat:128/128`
+///
+/// ```
+/// use nim_slurm::recipe::UseCase;
+///
+/// let chat = UseCase::parse("chat:128/256")?;
+/// assert_eq!((chat.name(), chat.input_tokens(), chat.output_tokens()), ("chat", 128, 256));
+/// assert!(UseCase::parse("chat:128").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct UseCase {
+    name: String,
+    input: NonZeroU32,
+    output: NonZeroU32,
+}
+
+impl UseCase {
+    fn check(text: &str) -> Result<Self, Fault> {
+        let form = || Fault::rule("NAME:ISL/OSL is allowed, as in chat:128/128");
+        let (name, lengths) = text.split_once(':').ok_or_else(form)?;
+        let (input, output) = lengths.split_once('/').ok_or_else(form)?;
+        hyphenated(name)?;
+        let tokens = |text| positive_number(text).and_then(|n| NonZeroU32::new(n).ok_or_else(form));
+        Ok(Self { name: name.to_owned(), input: tokens(input)?, output: tokens(output)? })
+    }
+
+    /// The name, as it stands in a result's folder name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The input sequence length in tokens.
+    #[must_use]
+    pub const fn input_tokens(&self) -> u32 {
+        self.input.get()
+    }
+
+    /// The output sequence length in tokens.
+    #[must_use]
+    pub const fn output_tokens(&self) -> u32 {
+        self.output.get()
+    }
+}
+
+impl fmt::Display for UseCase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}/{}", self.name, self.input, self.output)
+    }
+}
+
+value!(UseCase, "use case");
+
+/// A word of the server's command, or the value of one of its variables: any
+/// text without NUL.
+///
+/// # Placeholders
+///
+/// | in the text | in the job |
+/// |---|---|
+/// | `{stage_path}` | the stage path |
+/// | `{model_path}` | the model's folder |
+/// | `{cache_path}` | a folder that the server may write to |
+/// | `{gpus}` | how many GPUs the server uses |
+/// | `{port}` | the port on which it listens |
+/// | `{served_model_name}` | the name under which it serves the model |
+///
+/// Braces around anything else are text. The shell gives no meaning to any of it.
+///
+/// ```
+/// use nim_slurm::recipe::Word;
+///
+/// assert!(Word::parse("{model_path}/").is_ok());
+/// assert!(Word::parse("$(date); `id`").is_ok()); // text, which nothing runs
+/// assert!(Word::parse("\0").is_err());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Word(String);
+
+impl Word {
+    fn check(text: &str) -> Result<Self, Fault> {
+        const ALLOWED: &str = "any text but NUL and carriage returns is allowed";
+        if let Some(c) = text.chars().find(|c| matches!(c, '\0' | '\r')) {
+            return Err(Fault::Character(c, ALLOWED));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// A variable and its value, as the script lists them.
+    pub(crate) fn assignment(&self, name: &EnvName) -> String {
+        format!("{name}={}", self.0)
+    }
+}
+
+text_value!(Word, "word");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::tests::{accepts, refuses};
+
+    #[test]
+    fn use_cases() {
+        accepts::<UseCase>("long-2:4096/0512", "long-2:4096/512");
+        refuses::<UseCase>("chat", "cannot take \"chat\" as use case: NAME:ISL/OSL is allowed, as in chat:128/128");
+        refuses::<UseCase>("chat:128/0", "cannot take \"chat:128/0\" as use case: it must be at least 1");
+        refuses::<UseCase>(
+            "Chat:1/1",
+            "unexpected character 'C' in use case \"Chat:1/1\": small letters, digits and '-' are allowed",
+        );
+        for text in ["", ":1/1", "a_b:1/1", "a:1/1/1", "a:1", "-a:1/1", "a:x/1"] {
+            assert!(UseCase::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        accepts::<ByteSize>("131.43 GiB", "131.43 GiB");
+        assert_eq!(ByteSize::parse("131.43 GiB").map(|size| size.bytes()), Ok(141_121_887_928));
+        assert_eq!(ByteSize::parse("68.4MB").map(|size| size.bytes()), Ok(68_400_000));
+        assert_eq!(ByteSize::parse("1 B").map(|size| size.mebibytes()), Ok(1));
+        for text in ["", "16G", "GiB", "1.1234567 GB", "131,43 GiB", "-1 GB", "0 GB", "99999999999 TiB", "1 GiB "] {
+            assert!(ByteSize::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn models() {
+        let engine = NgcModel::parse("nim/meta/llama3-70b-instruct:0.10.0+cbc614f5-h100x4-fp8-throughput");
+        assert_eq!(
+            engine.map(|model| model.folder()).as_deref(),
+            Ok("llama3-70b-instruct_v0.10.0+cbc614f5-h100x4-fp8-throughput")
+        );
+        for text in ["", "a:b", "a/b", "a/b/c/d:e", "a/b:", "a//b:c", "a/../b:c", "a/b:c:d"] {
+            assert!(NgcModel::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn releases() {
+        accepts::<GenaiPerfVersion>("0.0.16", "0.0.16");
+        refuses::<GenaiPerfVersion>(
+            "25.01",
+            "cannot take \"25.01\" as GenAI-Perf release: a release such as 0.0.10 is allowed",
+        );
+    }
+}

@@ -1,0 +1,94 @@
+//! The private structs that fill the templates, one a script.
+//!
+//! Their fields are the values that a template names; nothing is decided here or
+//! there.
+
+use askama::Template;
+
+#[derive(Template)]
+#[template(path = "setup.sh")]
+pub(crate) struct Setup<'a> {
+    pub(crate) made_by: &'a str,
+    pub(crate) recipe: &'a str,
+    pub(crate) stage_path: &'a str,
+    pub(crate) images: &'a [ImageRow<'a>],
+}
+
+/// An image to import.
+pub(crate) struct ImageRow<'a> {
+    pub(crate) file: &'a str,
+    pub(crate) uri: &'a str,
+    /// Empty: that of the importing node.
+    pub(crate) architecture: &'a str,
+    /// Free space in MiB.
+    pub(crate) space: u64,
+    /// The registry that asks for an NGC key; empty: none does.
+    pub(crate) login: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "prepare_models.sh")]
+pub(crate) struct PrepareModels<'a> {
+    pub(crate) made_by: &'a str,
+    pub(crate) recipe: &'a str,
+    pub(crate) stage_path: &'a str,
+    pub(crate) weights: DownloadRow<'a>,
+    pub(crate) engine: DownloadRow<'a>,
+    pub(crate) engine_link: &'a str,
+    pub(crate) gpus: u32,
+}
+
+/// A download from NGC.
+pub(crate) struct DownloadRow<'a> {
+    pub(crate) target: &'a str,
+    pub(crate) folder: &'a str,
+    pub(crate) bytes: u64,
+    pub(crate) files: Vec<&'a str>,
+}
+
+#[derive(Template)]
+#[template(path = "launch.sh")]
+pub(crate) struct Launch<'a> {
+    pub(crate) made_by: &'a str,
+    pub(crate) recipe: &'a str,
+    pub(crate) stage_path: &'a str,
+    pub(crate) server: ContainerRow<'a>,
+    pub(crate) client: ContainerRow<'a>,
+    pub(crate) model_folder: &'a str,
+    pub(crate) engine_link: &'a str,
+    pub(crate) gpus: u32,
+    pub(crate) mpi: &'a str,
+    pub(crate) server_command: Vec<&'a str>,
+    /// `NAME=VALUE` each.
+    pub(crate) server_environment: Vec<String>,
+    pub(crate) server_secrets: Vec<&'a str>,
+    pub(crate) port: u16,
+    pub(crate) health_path: &'a str,
+    pub(crate) served_model_name: &'a str,
+    pub(crate) ready_timeout: u32,
+    pub(crate) stop_timeout: u32,
+    /// Empty: the model's own.
+    pub(crate) tokenizer: &'a str,
+    pub(crate) point_timeout: u32,
+    pub(crate) genai_perf_options: Vec<&'a str>,
+    pub(crate) result_name: &'a str,
+    /// Use case, input and output tokens, concurrency and requests each.
+    pub(crate) points: Vec<String>,
+    pub(crate) extra_mounts: Vec<&'a str>,
+}
+
+/// An image that is run.
+pub(crate) struct ContainerRow<'a> {
+    pub(crate) file: &'a str,
+    pub(crate) reference: &'a str,
+}
+
+/// Appends a rendered template to a script's head.
+pub(crate) fn render(mut head: String, template: &impl Template) -> String {
+    // The values were checked when they were made, and writing to a String
+    // cannot fail.
+    template.render_into(&mut head).expect("a checked value renders");
+    // askama drops a template's last line break.
+    head.push('\n');
+    head
+}

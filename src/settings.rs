@@ -1,0 +1,288 @@
+//! Where it runs: the site's answers, in layers.
+
+use std::collections::BTreeMap;
+
+use camino::Utf8Path;
+use serde::{Deserialize, Serialize};
+
+use crate::container::{Mount, Registry, Runtime};
+use crate::error::{FileError, VariableError};
+use crate::jobs::Jobs;
+use crate::script::ScriptKind;
+use crate::slurm::{Directives, OptionName};
+
+pub use self::values::{Mpi, StagePath};
+
+mod values;
+
+/// Where the scripts run: partition, account, GPUs to ask for, stage path, mounts.
+///
+/// Settings come in layers, and the upper one wins for each option of each
+/// script: what the program sets, over the environment, over a file's
+/// `[slurm.<script>]`, over its `[slurm]`, over the recipe.
+///
+/// # The file
+///
+/// Every key is optional; an unknown one is an error. Numbers may be quoted.
+///
+/// ```
+/// # use nim_slurm::{Settings, ScriptKind};
+/// let settings = Settings::from_toml(r#"
+///     stage_path = "/lustre/project/nim"   # absent: the scripts demand $STAGE_PATH
+///
+///     [slurm]                              # sbatch's long options, '_' for '-'
+///     partition = "batch"
+///     account = "proj"
+///     gres = "gpu:8"                       # or gpus_per_node = 8; never both
+///     passthrough = ["--switches=1@10:00"] # whole options, for what the crate does not know
+///
+///     [slurm.setup]                        # the same keys, for one script
+///     partition = "cpu"
+///     gres = false                         # leave out what [slurm] or the recipe says
+///
+///     [srun]
+///     mpi = "pmix"                         # the server step's --mpi; "none" without PMIx
+///
+///     [container]
+///     runtime = "pyxis"
+///     mounts = ["/lustre/data:/data:ro"]   # added to both containers
+///     registries = { "nvcr.io" = "mirror.site:5000" }
+/// "#)?;
+/// assert_eq!(settings.stage_path().unwrap().as_str(), "/lustre/project/nim");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # From Rust
+///
+/// ```
+/// use nim_slurm::Settings;
+/// use nim_slurm::slurm::Directives;
+///
+/// let settings = Settings::new()
+///     .with_stage_path("/lustre/project/nim".parse()?)
+///     .with_slurm(Directives::new().partition("batch".parse()?).gres("gpu:8".parse()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    stage_path: Option<StagePath>,
+    /// What the program set, over all else.
+    program: Jobs,
+    environment: Directives,
+    file: Jobs,
+    /// How messages call the file.
+    file_name: Option<String>,
+    mpi: Option<Mpi>,
+    runtime: Runtime,
+    mounts: Vec<Mount>,
+    registries: BTreeMap<Registry, Registry>,
+}
+
+/// The file's shape.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct SettingsFile {
+    stage_path: Option<StagePath>,
+    #[serde(default)]
+    slurm: Jobs,
+    #[serde(default)]
+    srun: SrunTable,
+    #[serde(default)]
+    container: ContainerTable,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct SrunTable {
+    mpi: Option<Mpi>,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct ContainerTable {
+    #[serde(default)]
+    runtime: Runtime,
+    #[serde(default)]
+    mounts: Vec<Mount>,
+    #[serde(default)]
+    registries: BTreeMap<Registry, Registry>,
+}
+
+impl Settings {
+    /// Settings that leave everything to the recipe, the environment of the job,
+    /// and the site's defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads settings from TOML text.
+    ///
+    /// # Errors
+    ///
+    /// Names the line and the value: an unknown key, or a value that its type
+    /// refuses.
+    pub fn from_toml(text: &str) -> Result<Self, FileError> {
+        let file = toml::from_str(text).map_err(|error| FileError::syntax("settings", None, &error))?;
+        Ok(Self::from_file(file, None))
+    }
+
+    /// Reads settings from a TOML file.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_toml`](Self::from_toml), with the file's name; also when the
+    /// file cannot be read.
+    pub fn read(path: impl AsRef<Utf8Path>) -> Result<Self, FileError> {
+        let path = path.as_ref();
+        let text = FileError::read("settings", path)?;
+        let file = toml::from_str(&text).map_err(|error| FileError::syntax("settings", Some(path), &error))?;
+        Ok(Self::from_file(file, Some(path.to_string())))
+    }
+
+    fn from_file(file: SettingsFile, file_name: Option<String>) -> Self {
+        Self {
+            stage_path: file.stage_path,
+            file: file.slurm,
+            file_name,
+            mpi: file.srun.mpi,
+            runtime: file.container.runtime,
+            mounts: file.container.mounts,
+            registries: file.container.registries,
+            ..Self::default()
+        }
+    }
+
+    /// Adds what these variables say: `STAGE_PATH`, and sbatch's own input
+    /// variables such as `SBATCH_PARTITION`. Others, and empty ones, are ignored. The
+    /// process's own are `std::env::vars()`.
+    ///
+    /// # Errors
+    ///
+    /// Names the variable whose value cannot be used: `SBATCH_TIMELIMIT=1h`.
+    pub fn with_environment(
+        mut self,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, VariableError> {
+        let variables: Vec<_> = variables.into_iter().collect();
+        if let Some((name, text)) = variables.iter().find(|(name, text)| name == "STAGE_PATH" && !text.is_empty()) {
+            let path =
+                StagePath::parse(text).map_err(|source| VariableError { name: name.clone(), source })?;
+            self.stage_path = Some(path);
+        }
+        self.environment = Directives::from_environment(variables)?;
+        Ok(self)
+    }
+
+    /// Sets the folder for images, model and results. It wins over
+    /// `STAGE_PATH` here, but not over `STAGE_PATH` when a script runs.
+    #[must_use]
+    pub fn with_stage_path(mut self, path: StagePath) -> Self {
+        self.stage_path = Some(path);
+        self
+    }
+
+    /// Sets options of sbatch for all scripts, over all other layers.
+    #[must_use]
+    pub fn with_slurm(mut self, directives: Directives) -> Self {
+        self.program.all = directives.over(&self.program.all);
+        self
+    }
+
+    /// Sets options of sbatch for one script, over all other layers.
+    #[must_use]
+    pub fn with_script_slurm(mut self, kind: ScriptKind, directives: Directives) -> Self {
+        let own = self.program.script_mut(kind);
+        *own = directives.over(own);
+        self
+    }
+
+    /// Adds a mount to both containers.
+    #[must_use]
+    pub fn with_mount(mut self, mount: Mount) -> Self {
+        self.mounts.push(mount);
+        self
+    }
+
+    /// Sets the server step's `--mpi`. By default it is `pmix`.
+    #[must_use]
+    pub fn with_mpi(mut self, mpi: Mpi) -> Self {
+        self.mpi = Some(mpi);
+        self
+    }
+
+    /// Pulls images of one registry from a mirror instead. A mirrored registry
+    /// needs no NGC key.
+    #[must_use]
+    pub fn with_registry(mut self, registry: Registry, mirror: Registry) -> Self {
+        self.registries.insert(registry, mirror);
+        self
+    }
+
+    /// The folder for images, model and results, if it is known.
+    #[must_use]
+    pub const fn stage_path(&self) -> Option<&StagePath> {
+        self.stage_path.as_ref()
+    }
+
+    /// The mounts that are added to both containers.
+    #[must_use]
+    pub fn mounts(&self) -> &[Mount] {
+        &self.mounts
+    }
+
+    /// The server step's `--mpi`.
+    #[must_use]
+    pub fn mpi(&self) -> Mpi {
+        self.mpi.clone().unwrap_or_default()
+    }
+
+    /// What runs the containers.
+    #[must_use]
+    pub const fn runtime(&self) -> Runtime {
+        self.runtime
+    }
+
+    /// The mirror of a registry, if it has one.
+    #[must_use]
+    pub fn mirror(&self, registry: &Registry) -> Option<&Registry> {
+        self.registries.get(registry)
+    }
+
+    /// The layers for one script, the uppermost first.
+    pub(crate) fn layers(&self, kind: ScriptKind) -> [(Origin<'_>, &Directives); 5] {
+        let file = self.file_name.as_deref();
+        [
+            (Origin::Program, self.program.script(kind)),
+            (Origin::Program, &self.program.all),
+            (Origin::Environment, &self.environment),
+            (Origin::File { file, script: Some(kind) }, self.file.script(kind)),
+            (Origin::File { file, script: None }, &self.file.all),
+        ]
+    }
+}
+
+/// Where an option of a script was given.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Origin<'a> {
+    Program,
+    Environment,
+    File { file: Option<&'a str>, script: Option<ScriptKind> },
+    Recipe,
+}
+
+impl Origin<'_> {
+    /// For a message: where `name` was given.
+    pub(crate) fn describe(self, name: OptionName) -> String {
+        match self {
+            Self::Program => "flag or builder".to_owned(),
+            Self::Environment => name.environment().unwrap_or("environment").to_owned(),
+            Self::File { file, script } => {
+                let table = script.map_or_else(|| "[slurm]".to_owned(), |kind| format!("[slurm.{}]", kind.key()));
+                format!("{table} of {}", file.unwrap_or("the settings"))
+            }
+            Self::Recipe => "the recipe".to_owned(),
+        }
+    }
+}
+

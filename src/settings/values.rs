@@ -1,0 +1,98 @@
+//! The values of the settings that have a form of their own.
+
+use crate::container::mount::mountable_path;
+use crate::value::{Fault, only, text_value};
+
+/// The folder for images, model, logs and results, on a file system that login
+/// and compute nodes share.
+///
+/// # Syntax
+///
+/// An absolute path without white space or any of `` , : $ ` " \ { } ``, since it is
+/// mounted in containers. A slash at the end is dropped.
+///
+/// # Errors
+///
+/// * `nim`, `~/nim`: relative; `/`: everything
+/// * `/lustre/my project`: white space
+///
+/// ```
+/// use nim_slurm::StagePath;
+///
+/// assert_eq!(StagePath::parse("/lustre/project/nim/")?.as_str(), "/lustre/project/nim");
+/// assert!(StagePath::parse("nim").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct StagePath(String);
+
+impl StagePath {
+    fn check(text: &str) -> Result<Self, Fault> {
+        if text.is_empty() {
+            return Err(Fault::Empty("an absolute path is allowed, as in /lustre/project/nim"));
+        }
+        mountable_path(text)?;
+        let path = text.trim_end_matches('/');
+        if path.is_empty() {
+            return Err(Fault::rule("the root of all files is no place for a benchmark"));
+        }
+        Ok(Self(path.to_owned()))
+    }
+}
+
+text_value!(StagePath, "stage path");
+
+/// The MPI plugin of the server's step: srun's `--mpi`.
+///
+/// # Syntax
+///
+/// Small letters, digits and `_`: `pmix` (the default), `pmix_v4`, `pmi2`, `none`.
+///
+/// ```
+/// use nim_slurm::Mpi;
+///
+/// assert_eq!(Mpi::default().as_str(), "pmix");
+/// assert!(Mpi::parse("list").is_err()); // srun would print a list and run nothing
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Mpi(String);
+
+impl Mpi {
+    fn check(text: &str) -> Result<Self, Fault> {
+        only(
+            text,
+            |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_',
+            "a plugin's name is allowed, such as pmix or none",
+        )?;
+        if text == "list" {
+            return Err(Fault::rule("srun would print a list and run nothing"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl Default for Mpi {
+    fn default() -> Self {
+        Self("pmix".to_owned())
+    }
+}
+
+text_value!(Mpi, "MPI plugin");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::tests::{accepts, refuses};
+
+    #[test]
+    fn stage_paths() {
+        accepts::<StagePath>("/lustre/nim", "/lustre/nim");
+        accepts::<StagePath>("/a/b//", "/a/b");
+        refuses::<StagePath>("nim", "cannot take \"nim\" as stage path: \"nim\" is not an absolute path");
+        refuses::<StagePath>("/", "cannot take \"/\" as stage path: the root of all files is no place for a benchmark");
+        for text in ["", "/a b", "/a,b", "/a:b", "/a$b", "/a`b", "/a\"b", "/a\nb", "/a{b", "/a/../b"] {
+            assert!(StagePath::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! How a value becomes part of a script: as exactly one shell word.
+
+use std::fmt;
+
+/// askama's escaper for `.sh` templates (see `askama.toml`).
+///
+/// A value made of plain characters is written as it is; any other goes between
+/// single quotes, where the shell takes every byte literally. A value that askama
+/// hands over in several pieces becomes several quoted strings side by side,
+/// which the shell joins to one word again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Word;
+
+impl askama::filters::Escaper for Word {
+    fn write_escaped_str<W: fmt::Write>(&self, mut dest: W, text: &str) -> fmt::Result {
+        if !text.is_empty() && text.bytes().all(is_plain) {
+            return dest.write_str(text);
+        }
+        dest.write_char('\'')?;
+        let mut pieces = text.split('\'');
+        dest.write_str(pieces.next().unwrap_or_default())?;
+        for piece in pieces {
+            dest.write_str("'\\''")?;
+            dest.write_str(piece)?;
+        }
+        dest.write_char('\'')
+    }
+}
+
+/// Bytes that no shell gives a meaning to, wherever they stand in a word that
+/// is an array element or the right side of an assignment.
+const fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'%' | b'+' | b',' | b'-' | b'.' | b'/' | b':' | b'@' | b'_')
+}
+
+/// `text` as one shell word, for commands that a person is told to type.
+///
+/// ```
+/// assert_eq!(nim_slurm::shell_word("it's"), r"'it'\''s'");
+/// assert_eq!(nim_slurm::shell_word("/lustre/project"), "/lustre/project");
+/// ```
+#[must_use]
+pub fn shell_word(text: &str) -> String {
+    let mut word = String::with_capacity(text.len() + 2);
+    // Writing to a String cannot fail.
+    let _ = askama::filters::Escaper::write_escaped_str(&Word, &mut word, text);
+    word
+}

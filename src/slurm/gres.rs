@@ -1,0 +1,241 @@
+//! Generic resources, GPUs above all.
+
+use std::fmt;
+
+use crate::value::{Fault, only, positive_number, text_value, value};
+
+/// Generic resources for each node, such as GPUs.
+///
+/// # Syntax
+///
+/// Entries with commas between them, each `NAME`, `NAME:COUNT`, `NAME:TYPE` or
+/// `NAME:TYPE:COUNT`:
+///
+/// * `NAME`: a small letter, then small letters, digits and `_`
+/// * `TYPE`: letters, digits, `_`, `-` and `.`, not digits alone
+/// * `COUNT`: a whole number of at least 1; without one it is 1
+///
+/// This is what every Slurm from 20.11 to 26.05 reads in the same way. Source:
+/// sbatch(1), `--gres`, and gres.conf(5).
+///
+/// # Errors
+///
+/// * `gpu:`, `gpu: 8`, `gpu:-1` (old releases read a type), `gpu:0`
+/// * `gpu=8`: a form of some releases only
+/// * `GPU:8`: names are in small letters
+/// * `help`, `list`: sbatch would print a list and submit nothing
+///
+/// ```
+/// use nim_slurm::slurm::Gres;
+///
+/// let gres = Gres::parse("gpu:h100:8")?;
+/// assert_eq!(gres.gpus(), Some(8));
+/// let entry = gres.entries().next().unwrap();
+/// assert_eq!((entry.name(), entry.kind(), entry.count()), ("gpu", Some("h100"), 8));
+/// assert!(Gres::parse("gpu: 8").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Gres(String);
+
+/// One entry of a [`Gres`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GresEntry<'a> {
+    name: &'a str,
+    kind: Option<&'a str>,
+    count: u32,
+}
+
+impl<'a> GresEntry<'a> {
+    fn check(text: &'a str) -> Result<Self, Fault> {
+        let mut parts = text.split(':');
+        let name = parts.next().unwrap_or_default();
+        let entry = match (parts.next(), parts.next(), parts.next()) {
+            (None, ..) => Self { name, kind: None, count: 1 },
+            (Some(only), None, _) if is_digits(only) => Self { name, kind: None, count: positive_number(only)? },
+            (Some(kind), None, _) => Self { name, kind: Some(kind), count: 1 },
+            (Some(kind), Some(count), None) => Self { name, kind: Some(kind), count: positive_number(count)? },
+            _ => return Err(Fault::rule("it has too many ':': NAME:TYPE:COUNT is allowed, as in gpu:h100:8")),
+        };
+        check_name(entry.name)?;
+        entry.kind.map_or(Ok(()), check_kind)?;
+        Ok(entry)
+    }
+
+    /// The resource's name: `gpu`.
+    #[must_use]
+    pub const fn name(&self) -> &'a str {
+        self.name
+    }
+
+    /// Its type, if one is named: `h100`.
+    #[must_use]
+    pub const fn kind(&self) -> Option<&'a str> {
+        self.kind
+    }
+
+    /// How many for each node.
+    #[must_use]
+    pub const fn count(&self) -> u32 {
+        self.count
+    }
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn check_name(name: &str) -> Result<(), Fault> {
+    if matches!(name, "help" | "list" | "none") {
+        return Err(Fault::rule(format!("{name:?} is a word of Slurm's own, not a resource")));
+    }
+    let is_name = name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    if is_name {
+        Ok(())
+    } else {
+        Err(Fault::rule(format!("{name:?} is no resource name: small letters, digits and '_' are allowed, as in gpu:8")))
+    }
+}
+
+fn check_kind(kind: &str) -> Result<(), Fault> {
+    let is_kind = kind.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && kind.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+        && !is_digits(kind);
+    if is_kind {
+        Ok(())
+    } else {
+        Err(Fault::rule(format!(
+            "{kind:?} is neither a type nor a count: letters, digits, '_', '-' and '.' are allowed in a type, as in gpu:h100:8"
+        )))
+    }
+}
+
+impl Gres {
+    fn check(text: &str) -> Result<Self, Fault> {
+        const ALLOWED: &str = "NAME:TYPE:COUNT is allowed, as in gpu:8 or gpu:h100:8";
+        only(text, |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | ','), ALLOWED)?;
+        text.split(',').try_for_each(|entry| GresEntry::check(entry).map(drop))?;
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The entries, in order.
+    pub fn entries(&self) -> impl Iterator<Item = GresEntry<'_>> {
+        // Each was checked when the value was made.
+        self.0.split(',').filter_map(|entry| GresEntry::check(entry).ok())
+    }
+
+    /// How many GPUs this asks for on each node; none if it names no GPU.
+    #[must_use]
+    pub fn gpus(&self) -> Option<u64> {
+        let counts = self.entries().filter(|entry| entry.name == "gpu").map(|entry| u64::from(entry.count));
+        counts.reduce(|sum, count| sum + count)
+    }
+}
+
+text_value!(Gres, "GRES");
+
+/// A number of GPUs, of any type or of one.
+///
+/// # Syntax
+///
+/// `COUNT` or `TYPE:COUNT`; `COUNT` is a whole number of at least 1, `TYPE` as in
+/// [`Gres`]. Source: sbatch(1), `--gpus`, `--gpus-per-node`, `--gpus-per-task`.
+///
+/// # Errors
+///
+/// * `0`, `-1` (Slurm reads a type), `h100` (a type without a number)
+/// * `gpu:4`: Slurm would look for GPUs of the type "gpu"
+///
+/// ```
+/// use nim_slurm::slurm::GpuCount;
+///
+/// let gpus = GpuCount::parse("h100:8")?;
+/// assert_eq!((gpus.kind(), gpus.count()), (Some("h100"), 8));
+/// assert!(GpuCount::parse("gpu:8").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct GpuCount {
+    kind: Option<String>,
+    count: u32,
+}
+
+impl GpuCount {
+    fn check(text: &str) -> Result<Self, Fault> {
+        let Some((kind, count)) = text.split_once(':') else {
+            return Ok(Self { kind: None, count: positive_number(text)? });
+        };
+        check_kind(kind)?;
+        if kind == "gpu" {
+            return Err(Fault::rule("Slurm would look for GPUs of the type \"gpu\": give the number alone, as in 8"));
+        }
+        Ok(Self { kind: Some(kind.to_owned()), count: positive_number(count)? })
+    }
+
+    /// The type, if one is named.
+    #[must_use]
+    pub fn kind(&self) -> Option<&str> {
+        self.kind.as_deref()
+    }
+
+    /// How many.
+    #[must_use]
+    pub const fn count(&self) -> u32 {
+        self.count
+    }
+}
+
+impl fmt::Display for GpuCount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Some(kind) => write!(f, "{kind}:{}", self.count),
+            None => write!(f, "{}", self.count),
+        }
+    }
+}
+
+value!(GpuCount, "number of GPUs");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::tests::{accepts, refuses};
+
+    #[test]
+    fn gres() {
+        accepts::<Gres>("gpu", "gpu");
+        accepts::<Gres>("gpu:h100", "gpu:h100");
+        accepts::<Gres>("gpu:a100-sxm4.80gb:4,shard:2", "gpu:a100-sxm4.80gb:4,shard:2");
+        assert_eq!(Gres::parse("gpu:2,gpu:h100:3,shard:9").map(|gres| gres.gpus()), Ok(Some(5)));
+        assert_eq!(Gres::parse("shard:9").map(|gres| gres.gpus()), Ok(None));
+        refuses::<Gres>(
+            "gpu: 8",
+            "unexpected character ' ' in GRES \"gpu: 8\": NAME:TYPE:COUNT is allowed, as in gpu:8 or gpu:h100:8",
+        );
+        refuses::<Gres>("gpu:0", "cannot take \"gpu:0\" as GRES: it must be at least 1");
+        refuses::<Gres>(
+            "GPU:8",
+            "cannot take \"GPU:8\" as GRES: \"GPU\" is no resource name: small letters, digits and '_' are allowed, as \
+             in gpu:8",
+        );
+        refuses::<Gres>(
+            "gpu:-1",
+            "cannot take \"gpu:-1\" as GRES: \"-1\" is neither a type nor a count: letters, digits, '_', '-' and '.' \
+             are allowed in a type, as in gpu:h100:8",
+        );
+        refuses::<Gres>("help", "cannot take \"help\" as GRES: \"help\" is a word of Slurm's own, not a resource");
+        for text in ["gpu:", "gpu=8", "gres/gpu:8", "gpu:x:y:8", "gpu:8(S:0)", ",gpu:1", "gpu:1,", "gpu:8k:1x", "none"] {
+            assert!(Gres::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn gpu_counts() {
+        accepts::<GpuCount>("8", "8");
+        accepts::<GpuCount>("h100:8", "h100:8");
+        for text in ["0", "-1", "h100", "4:a100", "x:y:4", "a100=4", "8,4", ""] {
+            assert!(GpuCount::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Names that a site gives: partitions, accounts, and the like.
+
+use crate::value::{Fault, at_most, only, text_value};
+
+/// Most free texts of a job may have this many bytes on the controller.
+const LONGEST: usize = 1024;
+
+const fn is_name_character(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')
+}
+
+/// One name of letters, digits, '_', '-' and '.'; not an option by its looks.
+fn name(text: &str) -> Result<(), Fault> {
+    only(text, is_name_character, "letters, digits, '_', '-' and '.' are allowed")?;
+    no_hyphen_first(text)?;
+    at_most(text, LONGEST)
+}
+
+fn no_hyphen_first(text: &str) -> Result<(), Fault> {
+    if text.starts_with('-') {
+        return Err(Fault::rule("it must not begin with '-'"));
+    }
+    Ok(())
+}
+
+/// Names with commas between them.
+fn names(text: &str, allowed: &'static str) -> Result<(), Fault> {
+    only(text, |c| is_name_character(c) || c == ',', allowed)?;
+    at_most(text, LONGEST)?;
+    for part in text.split(',') {
+        if part.is_empty() {
+            return Err(Fault::rule("a name is missing before or after a comma"));
+        }
+        no_hyphen_first(part)?;
+    }
+    Ok(())
+}
+
+/// A partition (queue), or several: Slurm takes the one that starts first.
+///
+/// # Syntax
+///
+/// Names of letters, digits, `_`, `-` and `.`, with commas between them; 1024
+/// bytes at most. Source: sbatch(1), `--partition`.
+///
+/// # Errors
+///
+/// * `` (nothing)
+/// * `gpu h100`: white space
+/// * `batch,`: a name is missing
+///
+/// ```
+/// use nim_slurm::slurm::Partition;
+///
+/// let partition = Partition::parse("h100,h200")?;
+/// assert!(partition.names().eq(["h100", "h200"]));
+/// assert!(Partition::parse("gpu h100").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Partition(String);
+
+impl Partition {
+    fn check(text: &str) -> Result<Self, Fault> {
+        names(text, "letters, digits, '_', '-' and '.' are allowed, and commas between partitions")?;
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The partitions, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.split(',')
+    }
+}
+
+text_value!(Partition, "partition");
+
+/// The account that is charged.
+///
+/// # Syntax
+///
+/// Letters, digits, `_`, `-` and `.`; not `-` first; 1024 bytes at most. Source:
+/// sbatch(1), `--account`, and sacctmgr(1).
+///
+/// # Errors
+///
+/// * `my proj`: white space
+///
+/// ```
+/// use nim_slurm::slurm::Account;
+///
+/// assert_eq!(Account::parse("proj-7")?.as_str(), "proj-7");
+/// assert!(Account::parse("proj$7").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Account(String);
+
+impl Account {
+    fn check(text: &str) -> Result<Self, Fault> {
+        name(text)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+text_value!(Account, "account");
+
+/// The quality of service.
+///
+/// # Syntax
+///
+/// Letters, digits, `_`, `-` and `.`; not `-` first; 1024 bytes at most. Source:
+/// sbatch(1), `--qos`.
+///
+/// # Errors
+///
+/// * `high low`: white space
+///
+/// ```
+/// use nim_slurm::slurm::Qos;
+///
+/// assert_eq!(Qos::parse("high")?.as_str(), "high");
+/// assert!(Qos::parse("").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Qos(String);
+
+impl Qos {
+    fn check(text: &str) -> Result<Self, Fault> {
+        name(text)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+text_value!(Qos, "QOS");
+
+/// A reservation, or several.
+///
+/// # Syntax
+///
+/// Names of letters, digits, `_`, `-` and `.`, with commas between them; 1024
+/// bytes at most. Source: sbatch(1), `--reservation`.
+///
+/// # Errors
+///
+/// * `maint,,bench`: a name is missing
+///
+/// ```
+/// use nim_slurm::slurm::Reservation;
+///
+/// assert_eq!(Reservation::parse("bench_7")?.as_str(), "bench_7");
+/// assert!(Reservation::parse("a;b").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Reservation(String);
+
+impl Reservation {
+    fn check(text: &str) -> Result<Self, Fault> {
+        names(text, "letters, digits, '_', '-' and '.' are allowed, and commas between reservations")?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+text_value!(Reservation, "reservation");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::tests::{accepts, refuses};
+
+    #[test]
+    fn partitions() {
+        accepts::<Partition>("batch", "batch");
+        accepts::<Partition>("h100-a,h100.b,c_1", "h100-a,h100.b,c_1");
+        refuses::<Partition>(
+            "",
+            "empty partition: letters, digits, '_', '-' and '.' are allowed, and commas between partitions",
+        );
+        refuses::<Partition>(
+            "a\nb",
+            "unexpected character '\\n' in partition \"a\\nb\": letters, digits, '_', '-' and '.' are allowed, and \
+             commas between partitions",
+        );
+        refuses::<Partition>(
+            "batch,",
+            "cannot take \"batch,\" as partition: a name is missing before or after a comma",
+        );
+        refuses::<Partition>("a,-b", "cannot take \"a,-b\" as partition: it must not begin with '-'");
+    }
+
+    #[test]
+    fn one_name_each() {
+        accepts::<Account>("proj", "proj");
+        refuses::<Account>(
+            "a,b",
+            "unexpected character ',' in account \"a,b\": letters, digits, '_', '-' and '.' are allowed",
+        );
+        refuses::<Qos>("-q", "cannot take \"-q\" as QOS: it must not begin with '-'");
+        let long = "x".repeat(1025);
+        assert!(Account::parse(&long).unwrap_err().to_string().ends_with("it has 1025 bytes, at most 1024 are allowed"));
+    }
+}

@@ -1,0 +1,262 @@
+//! What all typed values share: one error, and one way in and out.
+
+use std::fmt;
+
+/// A text that is no value of the type that was asked for.
+///
+/// It reads as a sentence that says what was given, and what is allowed:
+///
+/// ```
+/// use nim_slurm::slurm::Partition;
+///
+/// let error = Partition::parse("gpu h100").unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "unexpected character ' ' in partition \"gpu h100\": letters, digits, '_', '-' and '.' are allowed, \
+///      and commas between partitions",
+/// );
+/// assert_eq!(error.value_name(), "partition");
+/// assert_eq!(error.given(), "gpu h100");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValueError {
+    value_name: &'static str,
+    given: String,
+    fault: Fault,
+}
+
+/// What is wrong with a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// There is none; and what is allowed.
+    Empty(&'static str),
+    /// A character that has no place in it; and what is allowed.
+    Character(char, &'static str),
+    /// Anything else: a rule, in words.
+    Rule(String),
+}
+
+impl Fault {
+    pub(crate) fn rule(text: impl Into<String>) -> Self {
+        Self::Rule(text.into())
+    }
+}
+
+impl ValueError {
+    pub(crate) fn new(value_name: &'static str, given: &str, fault: Fault) -> Self {
+        Self { value_name, given: given.to_owned(), fault }
+    }
+
+    /// What the text should have been: "partition", "time limit".
+    #[must_use]
+    pub const fn value_name(&self) -> &'static str {
+        self.value_name
+    }
+
+    /// The text as it was given.
+    #[must_use]
+    pub fn given(&self) -> &str {
+        &self.given
+    }
+}
+
+impl fmt::Display for ValueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 80;
+        let value = self.value_name;
+        let given: String = if self.given.chars().count() > SHOWN {
+            self.given.chars().take(SHOWN).chain("…".chars()).collect()
+        } else {
+            self.given.clone()
+        };
+        match &self.fault {
+            Fault::Empty(allowed) => write!(f, "empty {value}: {allowed}"),
+            Fault::Character(character, allowed) => {
+                write!(f, "unexpected character {character:?} in {value} {given:?}: {allowed}")
+            }
+            Fault::Rule(rule) => write!(f, "cannot take {given:?} as {value}: {rule}"),
+        }
+    }
+}
+
+impl std::error::Error for ValueError {}
+
+/// Refuses the empty text and the first character that is not allowed.
+pub(crate) fn only(text: &str, is_allowed: impl Fn(char) -> bool, allowed: &'static str) -> Result<(), Fault> {
+    if text.is_empty() {
+        return Err(Fault::Empty(allowed));
+    }
+    text.chars().find(|&c| !is_allowed(c)).map_or(Ok(()), |c| Err(Fault::Character(c, allowed)))
+}
+
+/// Refuses what is longer than Slurm or the file system takes.
+pub(crate) fn at_most(text: &str, bytes: usize) -> Result<(), Fault> {
+    if text.len() > bytes {
+        return Err(Fault::rule(format!("it has {} bytes, at most {bytes} are allowed", text.len())));
+    }
+    Ok(())
+}
+
+/// Text that a person reads: anything printable, at least one character.
+pub(crate) fn printable(text: &str) -> Result<(), Fault> {
+    only(text, |c| !c.is_control(), "printable characters are allowed")
+}
+
+/// A whole number without sign, blanks or suffix. Larger ones than `u32` are
+/// larger than anything that Slurm counts.
+pub(crate) fn whole_number(text: &str) -> Result<u32, Fault> {
+    const ALLOWED: &str = "a whole number is allowed";
+    only(text, |c| c.is_ascii_digit(), ALLOWED)?;
+    text.parse().ok().filter(|&n: &u32| n < i32::MAX.unsigned_abs()).ok_or_else(|| {
+        Fault::rule(format!("it is too large: at most {} is allowed", i32::MAX - 1))
+    })
+}
+
+/// A whole number of at least one.
+pub(crate) fn positive_number(text: &str) -> Result<u32, Fault> {
+    match whole_number(text)? {
+        0 => Err(Fault::rule("it must be at least 1")),
+        number => Ok(number),
+    }
+}
+
+/// Gives a type with a private `check(&str) -> Result<Self, Fault>` and a
+/// `Display` its public ways in and out, all of which are the same check.
+macro_rules! value {
+    ($type:ty, $name:literal) => {
+        impl $type {
+            #[doc = concat!("Reads a ", $name, ".")]
+            ///
+            /// # Errors
+            ///
+            /// Says which part of the text is not allowed, and what is; see the type's own
+            /// documentation.
+            pub fn parse(text: &str) -> Result<Self, $crate::value::ValueError> {
+                Self::check(text).map_err(|fault| $crate::value::ValueError::new($name, text, fault))
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = $crate::value::ValueError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::parse(text)
+            }
+        }
+
+        impl TryFrom<&str> for $type {
+            type Error = $crate::value::ValueError;
+
+            fn try_from(text: &str) -> Result<Self, Self::Error> {
+                Self::parse(text)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_any($crate::value::TextVisitor { name: $name, parse: Self::parse })
+            }
+        }
+
+        $crate::value::value!(@serialize $type);
+    };
+    (@serialize $type:ty) => {
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+    };
+}
+
+/// Gives a type that keeps its text in `.0` the accessor, and [`value!`].
+macro_rules! text_value {
+    ($type:ty, $name:literal) => {
+        impl $type {
+            /// The value as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl AsRef<str> for $type {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        $crate::value::value!($type, $name);
+    };
+}
+
+pub(crate) use {text_value, value};
+
+/// Takes a text, or a number bare, for a value that is read from text.
+pub(crate) struct TextVisitor<T> {
+    pub(crate) name: &'static str,
+    pub(crate) parse: fn(&str) -> Result<T, ValueError>,
+}
+
+impl<T> serde::de::Visitor<'_> for TextVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a {}", self.name)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        (self.parse)(text).map_err(E::custom)
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<T, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<T, E> {
+        self.visit_str(&number.to_string())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::ValueError;
+
+    /// Asserts that `text` is taken and shown as `shown`.
+    #[track_caller]
+    pub(crate) fn accepts<T>(text: &str, shown: &str)
+    where
+        T: std::str::FromStr<Err = ValueError> + std::fmt::Display,
+    {
+        match text.parse::<T>() {
+            Ok(value) => assert_eq!(value.to_string(), shown),
+            Err(error) => panic!("refused {text:?}: {error}"),
+        }
+    }
+
+    /// Asserts that `text` is refused with these words.
+    #[track_caller]
+    pub(crate) fn refuses<T>(text: &str, words: &str)
+    where
+        T: std::str::FromStr<Err = ValueError> + std::fmt::Debug,
+    {
+        match text.parse::<T>() {
+            Ok(value) => panic!("took {text:?} as {value:?}"),
+            Err(error) => assert_eq!(error.to_string(), words),
+        }
+    }
+
+    #[test]
+    fn long_text_is_shown_short() {
+        let error = crate::slurm::Partition::parse(&" ".repeat(5000)).unwrap_err();
+        assert!(error.to_string().len() < 300, "{error}");
+        assert_eq!(error.given().len(), 5000);
+    }
+}

@@ -1,0 +1,436 @@
+
+# Starts the inference server and the benchmark client side by side on one node,
+# waits until the server answers, and measures every point of the sweep.
+#
+# Exit code: 0 all points are measured and valid; 2 something needed is missing;
+# 3 the server ended or stopped answering; 4 the server was not ready in time;
+# 5 points failed; 6 stopped by a signal, submit again to go on; 1 anything else.
+
+# ---- Settings ---------------------------------------------------------------
+
+{% include "lib/header.sh" %}
+# Used when STAGE_PATH is not set.
+readonly default_stage_path={{ stage_path }}
+
+# The server: image, model folder below STAGE_PATH, GPUs, command, environment.
+# Words in braces, as in {model_path}, stand for facts of the run.
+readonly server_image={{ server.file }}
+readonly server_reference={{ server.reference }}
+readonly model_folder={{ model_folder }}
+readonly engine_link={{ engine_link }}
+readonly gpus={{ gpus }}
+readonly mpi={{ mpi }}
+readonly server_command=(
+{%- for word in server_command %}
+  {{ word }}
+{%- endfor %}
+)
+readonly server_environment=(
+{%- for variable in server_environment %}
+  {{ variable }}
+{%- endfor %}
+)
+# Names of secrets that the server gets; all others are taken from it.
+readonly server_secrets=(
+{%- for name in server_secrets %}
+  {{ name }}
+{%- endfor %}
+)
+
+# Where the server answers, and how long it may take, in seconds.
+readonly port={{ port }}
+readonly health_path={{ health_path }}
+readonly served_model_name={{ served_model_name }}
+readonly ready_timeout={{ ready_timeout }}
+readonly stop_timeout={{ stop_timeout }}
+
+# The client: image, tokenizer (a folder in the container, or a Hugging Face
+# name; empty: the model's own), seconds for one point, GenAI-Perf's own options.
+readonly client_image={{ client.file }}
+readonly client_reference={{ client.reference }}
+readonly tokenizer={{ tokenizer }}
+readonly point_timeout={{ point_timeout }}
+readonly genai_perf_options=(
+{%- for word in genai_perf_options %}
+  {{ word }}
+{%- endfor %}
+)
+
+# The sweep, in order: use case, input tokens, output tokens, concurrency, requests.
+readonly result_name={{ result_name }}
+readonly points=(
+{%- for point in points %}
+  {{ point }}
+{%- endfor %}
+)
+
+# Mounts added to both containers.
+readonly extra_mounts=(
+{%- for mount in extra_mounts %}
+  {{ mount }}
+{%- endfor %}
+)
+
+# ---- Common ground ----------------------------------------------------------
+
+{% include "lib/base.sh" %}
+
+{% include "lib/stage_path.sh" %}
+
+{% include "lib/slurm_environment.sh" %}
+
+{% include "lib/images.sh" %}
+
+{% include "lib/models.sh" %}
+
+say "$made_by, recipe $recipe"
+
+# ---- Checks: before any GPU is used -------------------------------------------
+
+[[ -n ${SLURM_JOB_ID-} ]] || missing "a Slurm job: submit this script with sbatch"
+check_stage_path
+need_commands srun scancel squeue od find
+stop_if_missing
+
+readonly model_path=$stage_path/$model_folder
+readonly cache_path=$stage_path/nim_cache
+readonly logs=$stage_path/logs
+readonly results=$stage_path/results
+# A task of an array is named by both numbers.
+job_id=$SLURM_JOB_ID
+[[ -z ${SLURM_ARRAY_TASK_ID-} ]] || job_id=$SLURM_ARRAY_JOB_ID-$SLURM_ARRAY_TASK_ID
+readonly job_id
+
+[[ $(srun --help 2>&1) == *--container-image* ]] ||
+  missing "srun's container options on $HOSTNAME: is the pyxis plugin installed?"
+for image in "$server_image" "$client_image"; do
+  sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
+done
+
+model_is_there() {
+  local index=$model_path/model.safetensors.index.json shard rank
+  [[ -s $model_path/config.json && -s $index ]] || return 1
+  while read -r shard; do
+    [[ -s $model_path/$shard ]] || return 1
+  done < <(indexed_shards "$index")
+  for ((rank = 0; rank < gpus; rank++)); do
+    [[ -s $model_path/$engine_link/rank$rank.engine ]] || return 1
+  done
+}
+model_is_there || missing "the model in $model_path, whole, with an engine for $gpus GPUs in $engine_link: run prepare_models.sh"
+
+tokenizer_path=$tokenizer
+if [[ -z $tokenizer ]]; then
+  tokenizer_path=$model_path
+  [[ -s $model_path/tokenizer.json ]] || missing "the tokenizer $model_path/tokenizer.json: run prepare_models.sh"
+elif [[ $tokenizer != /* && -z ${HF_TOKEN-} ]]; then
+  missing "HF_TOKEN, for the tokenizer $tokenizer: export HF_TOKEN=..."
+fi
+readonly tokenizer_path
+
+for name in "${server_secrets[@]}"; do
+  [[ -n ${!name-} ]] || missing "the variable $name, which the server needs: export $name=..."
+done
+for mount in "${extra_mounts[@]}"; do
+  source=${mount%%:*}
+  [[ $source != /* || -e $source ]] || missing "$source on $HOSTNAME, which is to be mounted in the containers"
+done
+
+# Slurm says how many GPUs it gave; where it manages none, the node is asked.
+gpus_here=${SLURM_GPUS_ON_NODE-}
+if [[ -z $gpus_here && -n ${SLURM_JOB_GPUS-} ]]; then
+  commas=${SLURM_JOB_GPUS//[^,]/}
+  gpus_here=$((${#commas} + 1))
+fi
+gpu_options=()
+if [[ -n $gpus_here ]]; then
+  ((gpus_here >= gpus)) || missing "GPUs: the server uses $gpus, Slurm gave this job $gpus_here"
+  gpu_options=(--gres="gpu:$gpus")
+else
+  # No GPU is Slurm's to give: the server takes the first ones of the node.
+  CUDA_VISIBLE_DEVICES=$(seq --separator=, 0 $((gpus - 1)))
+  export CUDA_VISIBLE_DEVICES
+  if command -v nvidia-smi >/dev/null; then
+    gpus_here=$(nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU') || true
+    ((gpus_here >= gpus)) ||
+      missing "GPUs: the server uses $gpus, this job sees $gpus_here: ask for them with --gres=gpu:$gpus or --gpus-per-node=$gpus"
+  fi
+fi
+# Whoever answers there is not the server that is to be measured.
+port_is_taken() { (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
+! port_is_taken || missing "port $port on $HOSTNAME: another program listens there"
+stop_if_missing
+
+mkdir -p "$logs" "$results" "$cache_path" || fail "cannot make the folders logs, results and nim_cache in $stage_path"
+# Points in progress; readers of the results look at whole folders only.
+readonly run=$results/.run_$job_id
+mkdir -p "$run" || fail "cannot write in $results"
+
+# ---- The manifest: what ran, where, and how it ended ----------------------------
+
+now() { printf '%(%FT%T%z)T' -1; }
+json() {
+  local text=$1
+  text=${text//\\/\\\\}
+  text=${text//\"/\\\"}
+  printf '"%s"' "${text//[[:cntrl:]]/ }"
+}
+json_image() {
+  local digest=
+  [[ $2 != *@* ]] || digest=${2##*@}
+  printf '{"file": %s, "reference": %s, "bytes": %d, "digest": %s}' \
+    "$(json "$1")" "$(json "$2")" "$(stat -L -c %s "$stage_path/$1")" "$(if [[ -n $digest ]]; then json "$digest"; else echo null; fi)"
+}
+
+# The name of a point's folder. The client uses it, too.
+point_name() { printf '%s_%s_%s_%s_%s_%s_%s' "$result_name" "$gpus" "$4" "$1" "$2" "$3" "$job_id"; }
+
+started=$(now)
+driver='' gpu_model=''
+if command -v nvidia-smi >/dev/null; then
+  IFS=, read -r gpu_model driver < <(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null) || true
+fi
+readonly started driver=${driver# } gpu_model
+
+# write_manifest CODE REASON. Each run of the job has its own: a requeued job
+# keeps what its earlier runs wrote.
+readonly manifest=$results/run_$job_id.json
+if [[ -e $manifest ]]; then
+  set_aside "$manifest" earlier
+fi
+write_manifest() {
+  local point use_case isl osl concurrency requests name status seconds detail separator=
+  {
+    printf '{\n  "schema": 1,\n  "recipe": %s,\n  "crate_version": %s,\n' "$(json "$recipe")" "$(json "${made_by#* }")"
+    printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "${SLURM_RESTART_COUNT:-0}" "$(json "${SLURMD_NODENAME:-$HOSTNAME}")"
+    printf '  "gpus": %d,\n  "gpu_model": %s,\n  "driver": %s,\n' "$gpus" "$(json "$gpu_model")" "$(json "$driver")"
+    printf '  "images": {\n    "server": %s,\n    "client": %s\n  },\n' \
+      "$(json_image "$server_image" "$server_reference")" "$(json_image "$client_image" "$client_reference")"
+    printf '  "start": %s,\n  "end": %s,\n  "exit_code": %d,\n  "exit_reason": %s,\n  "points": [' \
+      "$(json "$started")" "$(json "$(now)")" "$1" "$(json "$2")"
+    for point in "${points[@]}"; do
+      read -r use_case isl osl concurrency requests <<<"$point"
+      name=$(point_name "$use_case" "$isl" "$osl" "$concurrency")
+      status='not run' seconds=null detail=
+      if [[ -e $run/points ]]; then
+        # The last word on a point is the one that counts.
+        IFS=$'\t' read -r status seconds detail < <(
+          awk -F '\t' -v name="$name" '$1 == name { row = $2 "\t" $3 "\t" $4 } END { print row }' "$run/points"
+        ) || true
+      fi
+      [[ ! -d $results/$name ]] || status=finished
+      printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %d, "requests": %d, "status": %s, "seconds": %s, "detail": %s}' \
+        "$separator" "$(json "$name")" "$(json "$use_case")" "$isl" "$osl" "$concurrency" "$requests" \
+        "$(json "${status:-not run}")" "${seconds:-null}" "$(json "$detail")"
+      separator=,
+    done
+    printf '\n  ]\n}\n'
+  } >"$manifest.part" && mv -T -- "$manifest.part" "$manifest"
+}
+
+# ---- Two steps on one node ------------------------------------------------------
+
+# Both share the node and its memory; nothing is left to the site's defaults.
+readonly step=(
+  srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export=ALL --kill-on-bad-exit=1 --wait=0
+  --no-container-entrypoint --no-container-mount-home --container-writable
+)
+readonly secrets=(NGC_API_KEY NGC_CLI_API_KEY HF_TOKEN HUGGING_FACE_HUB_TOKEN)
+
+# Takes all secrets from the environment but those named.
+keep_secrets() {
+  local name
+  for name in "${secrets[@]}"; do
+    [[ " $* " == *" $name "* ]] || unset "$name"
+  done
+}
+
+# Puts this run's facts into $1; the answer is in $filled.
+fill() {
+  filled=${1//'{model_path}'/"$model_path"}
+  filled=${filled//'{gpus}'/"$gpus"}
+  filled=${filled//'{port}'/"$port"}
+  filled=${filled//'{served_model_name}'/"$served_model_name"}
+  filled=${filled//'{cache_path}'/"$cache_path"}
+  filled=${filled//'{stage_path}'/"$stage_path"}
+}
+join() {
+  local IFS=,
+  printf '%s' "$*"
+}
+
+server_step() {
+  local entry filled command=() names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
+  keep_secrets "${server_secrets[@]}"
+  for entry in "${server_environment[@]}"; do
+    fill "$entry"
+    export "${filled?}"
+    names+=("${entry%%=*}")
+  done
+  for entry in "${server_command[@]}"; do
+    fill "$entry"
+    command+=("$filled")
+  done
+  exec "${step[@]}" --job-name=server --mpi="$mpi" "${gpu_options[@]}" --input=none --output="$logs/server_$job_id.out" \
+    --container-image="$stage_path/$server_image" \
+    --container-mounts="$(join "$model_path:$model_path:ro" "$cache_path:$cache_path" "${extra_mounts[@]}")" \
+    --container-env="$(join "${names[@]}")" \
+    "${command[@]}"
+}
+
+client_step() {
+  local mounts=("$results:$results") names=(PYTHONUNBUFFERED)
+  export PYTHONUNBUFFERED=1
+  if [[ -z $tokenizer ]]; then
+    mounts+=("$model_path:$model_path:ro")
+  fi
+  if [[ $tokenizer_path == /* ]]; then
+    keep_secrets
+    export HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1
+    names+=(HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
+  else
+    keep_secrets HF_TOKEN
+    export HF_HOME=$stage_path/hf_cache
+    export HF_HUB_OFFLINE=0 TRANSFORMERS_OFFLINE=0
+    mkdir -p "$HF_HOME"
+    mounts+=("$HF_HOME:$HF_HOME")
+    names+=(HF_TOKEN HF_HOME HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
+  fi
+  # --gres=none: the GPUs are the server's.
+  exec "${step[@]}" --job-name=client --mpi=none --gres=none --output="$logs/benchmarking_$job_id.out" \
+    --container-image="$stage_path/$client_image" \
+    --container-mounts="$(join "${mounts[@]}" "${extra_mounts[@]}")" \
+    --container-env="$(join "${names[@]}")" \
+    bash -s < <(client_script)
+}
+
+# The client's program, which its step reads on standard input: the values it
+# needs, quoted by bash itself, and then its text, in which nothing is expanded.
+client_script() {
+  declare -p results run job_id result_name gpus port health_path served_model_name ready_timeout server_started \
+    tokenizer_path point_timeout genai_perf_options points
+  declare -f say set_aside point_name
+  cat <<'CLIENT'
+{% include "lib/client.sh" %}
+CLIENT
+}
+
+running() { kill -0 "$1" 2>/dev/null; }
+# Waits at most $2 seconds for the end of process $1.
+ends_within() {
+  local pid=$1 tries=$(($2 * 10))
+  while running "$pid"; do
+    ((tries-- > 0)) || return 1
+    sleep 0.1
+  done
+}
+signal_step() {
+  local id
+  id=$(squeue --noheader --steps --job="$SLURM_JOB_ID" --format='%i %j' | sed -n "s/ $1\$//p")
+  [[ -n $id ]] && scancel --signal=TERM "$id"
+}
+# stop_step NAME PID SECONDS: gently, and then not. TERM to srun itself would be
+# a KILL for the step, so the step is told by its id.
+stop_step() {
+  running "$2" || return 0
+  ! signal_step "$1" || ! ends_within "$2" "$3" || return 0
+  say "the $1 step did not end by itself within $3 s"
+  kill -TERM "$2" 2>/dev/null || true
+  ends_within "$2" 5 || kill -KILL "$2" 2>/dev/null || true
+}
+show_end_of() {
+  say "the last lines of $1:"
+  tail -n 20 "$1" 2>/dev/null | sed 's/^/  | /' || true
+}
+
+# ---- The run ----------------------------------------------------------------------
+
+stopped_by=
+server='' client=''
+# wait returns when a signal comes, but not one that came just before it: so
+# the handler itself sees to it that the client ends.
+# shellcheck disable=SC2317 # the traps call it
+on_signal() {
+  [[ -z $stopped_by ]] || return 0
+  stopped_by=$1
+  say "stopping: signal $1"
+  [[ -z $client ]] || signal_step client || true
+}
+trap 'on_signal TERM' TERM
+trap 'on_signal INT' INT
+trap 'on_signal USR1' USR1
+
+server_started=$(printf '%(%s)T' -1)
+readonly server_started
+server_step &
+server=$!
+client_step &
+client=$!
+say "job $job_id on ${SLURMD_NODENAME:-$HOSTNAME}: server and client started, ${#points[@]} points"
+say "follow them: tail -f $logs/*_$job_id.out"
+
+while running "$server" && running "$client" && [[ -z $stopped_by ]]; do
+  # Whichever ends first; the head of the loop finds out.
+  wait -n || true
+done
+
+code=1 reason=
+if [[ -n $stopped_by ]]; then
+  code=6 reason="stopped by signal $stopped_by"
+elif ! running "$client"; then
+  status=0
+  wait "$client" || status=$?
+  case $status in
+    0) code=0 reason="all points are finished" ;;
+    2) code=2 reason="something is missing in the client's container" ;;
+    3) code=3 reason="the server stopped answering" ;;
+    4) code=4 reason="the server was not ready within $ready_timeout s" ;;
+    5) code=5 reason="points failed" ;;
+    6) code=6 reason="the client was stopped by a signal" ;;
+    *) code=1 reason="the client step ended with $status" ;;
+  esac
+  # Without its server the client fails in many ways; the cause is the server.
+  if ((code != 0)) && ! running "$server"; then
+    code=3
+  fi
+else
+  code=3
+fi
+if ((code == 3)) && ! running "$server"; then
+  status=0
+  wait "$server" || status=$?
+  reason="the server ended with $status before the sweep was over"
+fi
+
+# First what must not be lost: who is told to stop may have only seconds.
+write_manifest "$code" "$reason" || say "error: cannot write $manifest" >&2
+((code != 6)) || stop_timeout_now=3
+stop_step client "$client" 5
+stop_step server "$server" "${stop_timeout_now:-$stop_timeout}"
+# Points may have ended while the client was stopping.
+write_manifest "$code" "$reason" || fail "cannot write $manifest"
+
+finished=0
+for point in "${points[@]}"; do
+  read -r use_case isl osl concurrency requests <<<"$point"
+  name=$(point_name "$use_case" "$isl" "$osl" "$concurrency")
+  if [[ -d $results/$name ]]; then
+    finished=$((finished + 1))
+  else
+    say "not finished: $use_case $isl/$osl, concurrency $concurrency"
+  fi
+done
+rm -f -- "$run/points"
+rmdir "$run" 2>/dev/null || true
+
+case $code in
+  3) show_end_of "$logs/server_$job_id.out" ;;
+  1 | 2 | 5) show_end_of "$logs/benchmarking_$job_id.out" ;;
+  4)
+    show_end_of "$logs/server_$job_id.out"
+    show_end_of "$logs/benchmarking_$job_id.out"
+    ;;
+esac
+say "$finished of ${#points[@]} points are in $results"
+say "exit $code: $reason"
+exit "$code"

@@ -1,0 +1,2 @@
+readonly made_by={{ made_by }}
+readonly recipe={{ recipe }}

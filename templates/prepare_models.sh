@@ -1,0 +1,263 @@
+
+# Downloads the model from NGC into $STAGE_PATH and proves that it arrived. Runs
+# on a login node (bash prepare_models.sh) or as a job (sbatch). Run it again
+# after any end: what is there and whole is left alone.
+
+# ---- Settings ---------------------------------------------------------------
+
+{% include "lib/header.sh" %}
+# Used when STAGE_PATH is not set.
+readonly default_stage_path={{ stage_path }}
+# Folder of the weights, below STAGE_PATH.
+readonly model_folder={{ weights.folder }}
+# What NGC is asked for, how many bytes it has, and files that must be there.
+readonly weights_target={{ weights.target }}
+readonly weights_bytes={{ weights.bytes }}
+readonly weights_files=(
+{%- for file in weights.files %}
+  {{ file }}
+{%- endfor %}
+)
+# The same for the engine, which lies in the weights' folder; the server finds
+# it through the link. It has a part for each GPU.
+readonly engine_target={{ engine.target }}
+readonly engine_folder={{ engine.folder }}
+readonly engine_link={{ engine_link }}
+readonly engine_bytes={{ engine.bytes }}
+readonly engine_files=(
+{%- for file in engine.files %}
+  {{ file }}
+{%- endfor %}
+)
+readonly gpus={{ gpus }}
+
+# ---- Common ground ----------------------------------------------------------
+
+{% include "lib/base.sh" %}
+
+{% include "lib/stage_path.sh" %}
+
+{% include "lib/models.sh" %}
+
+readable() { numfmt --to=iec-i --suffix=B --format=%.2f "$1"; }
+
+# ---- Proof that a folder is whole ---------------------------------------------
+# Each check prints what is wrong, a line each; no line means all is well.
+
+# The names of all files below folder $1 that hold nothing, and of LFS pointers:
+# what a download that only pretends leaves behind.
+hollow_files() {
+  find "$1" -type f -size 0 -printf '%P (empty)\n'
+  find "$1" -type f -size -1k -name '*.safetensors' -exec grep -lF git-lfs {} + | sed "s|.*/||; s|\$| (a git-lfs pointer)|"
+}
+
+# The length in bytes that the header of safetensors file $1 promises: eight
+# bytes that hold the header's length, the header, the last tensor's end.
+safetensors_length() {
+  local header end
+  header=$(od --endian=little -A n -t u8 -N 8 "$1") || return 1
+  ((header > 0 && header < 100000000)) || return 1
+  end=$(tail -c +9 "$1" | head -c "$((header))" | grep -o '"data_offsets": *\[[0-9, ]*\]' |
+    sed 's/.*,//; s/[^0-9]//g' | sort -n | tail -n 1) || return 1
+  [[ $end ]] && echo "$((8 + header + end))"
+}
+
+# Folder $1 against $2 bytes and the files that follow. The engine's folder is
+# inside the weights' and does not count as theirs.
+check_folder() {
+  local folder=$1 expected=$2 file found
+  shift 2
+  for file in "$@"; do
+    [[ -f $folder/$file ]] || echo "$file is missing"
+  done
+  hollow_files "$folder"
+  found=$(find "$folder" \( -path "$folder/$engine_folder" -o -path "$folder/$engine_link" \) -prune -o \
+    -type f -printf '%s\n' | awk '{ sum += $1 } END { printf "%.0f", sum }')
+  # NGC's own totals are rounded, so a hundredth may be missing.
+  ((found * 100 >= expected * 99)) ||
+    echo "$(readable "$found") arrived, $(readable "$expected") were expected"
+}
+
+check_weights() {
+  local folder=$1 index=$1/model.safetensors.index.json shard length size promised sum=0 unreadable=0
+  check_folder "$folder" "$weights_bytes" "${weights_files[@]}"
+  [[ -s $index ]] || return 0
+  while read -r shard; do
+    if [[ ! -f $folder/$shard ]]; then
+      echo "$shard is missing, model.safetensors.index.json names it"
+      continue
+    fi
+    size=$(stat -L -c %s "$folder/$shard")
+    sum=$((sum + size))
+    if ! length=$(safetensors_length "$folder/$shard"); then
+      unreadable=$((unreadable + 1))
+    elif ((size != length)); then
+      echo "$shard has $size bytes, its header promises $length"
+    fi
+  done < <(indexed_shards "$index")
+  promised=$(sed -n 's/.*"total_size": *\([0-9]*\).*/\1/p' "$index" | head -n 1)
+  ((sum >= ${promised:-0})) || echo "the shards have $sum bytes, model.safetensors.index.json promises $promised"
+  ((unreadable == 0)) || say "warning: $unreadable shards have no safetensors header, so only their sizes were checked" >&2
+}
+
+check_engine() {
+  local folder=$1 ranks
+  check_folder "$folder" "$engine_bytes" "${engine_files[@]}"
+  ranks=$(find "$folder" -maxdepth 1 -name 'rank*.engine' | wc -l)
+  ((ranks == gpus)) || echo "the engine has $ranks parts, the server uses $gpus GPUs"
+}
+
+# What reads every byte; done once after a download.
+check_checksums() {
+  [[ -s $1/checksums.blake3 ]] || return 0
+  if ! command -v b3sum >/dev/null; then
+    say "warning: no b3sum on $HOSTNAME, so checksums.blake3 was not checked" >&2
+    return 0
+  fi
+  say "comparing checksums.blake3" >&2
+  local answer
+  answer=$(cd "$1" && b3sum --check --quiet checksums.blake3 2>&1) && return
+  # An answer without a verdict is about the list's form, not about the files.
+  grep 'FAILED' <<<"$answer" | sed 's/^/checksum of /' ||
+    say "warning: b3sum cannot read checksums.blake3: $answer" >&2
+}
+
+# is_whole KIND FOLDER: true when it is; else the reasons are in $reasons. The
+# mark says that the checksums were compared before.
+readonly mark=.nim-slurm-verified
+is_whole() {
+  local kind=$1 folder=$2
+  reasons=
+  [[ -d $folder ]] || return 1
+  reasons=$("check_$kind" "$folder")
+  [[ -n $reasons || -e $folder/$mark ]] || reasons=$(check_checksums "$folder")
+  [[ -z $reasons ]] || return 1
+  # A folder that is someone else's to write is as good without the mark.
+  [[ -e $folder/$mark ]] || touch "$folder/$mark" 2>/dev/null || true
+}
+
+say "$made_by, recipe $recipe"
+
+# ---- Checks: before anything is fetched ---------------------------------------
+
+check_stage_path
+stop_if_missing
+mkdir -p "$stage_path" || fail "cannot make the folder $stage_path"
+readonly model=$stage_path/$model_folder
+readonly weights_part=$stage_path/.$model_folder.part
+readonly engine_part=$stage_path/.$engine_folder.part
+
+# Two at once share the work: the second one waits, and then finds it done.
+exec {lock}>>"$stage_path/.$model_folder.lock" || fail "cannot write in $stage_path"
+if ! flock --nonblock "$lock"; then
+  say "waiting for another prepare_models.sh on $stage_path, or for its file system, which may know no locks"
+  flock "$lock" || say "warning: no locks there; go on without"
+fi
+
+# The published recipe moved the engine itself to the link's name.
+adopt_engine() {
+  if [[ -d $model/$engine_link && ! -L $model/$engine_link && ! -e $model/$engine_folder ]] &&
+    is_whole engine "$model/$engine_link"; then
+    mv -nT -- "$model/$engine_link" "$model/$engine_folder"
+  fi
+}
+adopt_engine
+
+space_needed=0 to_do=()
+if is_whole weights "$model"; then
+  say "the weights are there and whole"
+else
+  [[ -z $reasons ]] || say "the weights in $model are not whole:"$'\n'"$reasons"
+  to_do+=(weights)
+  is_whole weights "$weights_part/$model_folder" || space_needed=$((space_needed + weights_bytes))
+fi
+if is_whole engine "$model/$engine_folder"; then
+  say "the engine is there and whole"
+else
+  [[ -z $reasons ]] || say "the engine in $model/$engine_folder is not whole:"$'\n'"$reasons"
+  to_do+=(engine)
+  is_whole engine "$engine_part/$engine_folder" || space_needed=$((space_needed + engine_bytes))
+fi
+
+if ((space_needed > 0)); then
+  need_commands ngc
+  key=${NGC_CLI_API_KEY:-${NGC_API_KEY-}}
+  ngc_config=${NGC_CLI_HOME:-${HOME-}/.ngc}/config
+  [[ -n $key ]] || grep -q '^ *apikey *= *[^ ]' "$ngc_config" 2>/dev/null ||
+    missing "an NGC key: export NGC_API_KEY=..., or run: ngc config set"
+  # What killed downloads left is not trusted, and its space is needed.
+  for part in "$weights_part" "$engine_part"; do
+    if [[ -e $part ]] && ! is_whole weights "$part/$model_folder" && ! is_whole engine "$part/$engine_folder"; then
+      say "removing $part, left by a download that did not end"
+      rm -rf -- "$part"
+    fi
+  done
+  available=$(df --output=avail --block-size=1 "$stage_path" | tail -n 1 | tr -d ' ')
+  ((available >= space_needed)) ||
+    missing "free space in $stage_path: $(readable "$available") are free, the download needs $(readable "$space_needed")"
+fi
+stop_if_missing
+
+# ---- Download -----------------------------------------------------------------
+
+download_pid=
+stop() {
+  trap - TERM INT HUP
+  [[ -z $download_pid ]] || kill -TERM "$download_pid" 2>/dev/null || true
+  fail "stopped by a signal: run this again, what is whole is kept"
+}
+trap stop TERM INT HUP
+
+# download KIND TARGET PART FOLDER: brings TARGET to PART/FOLDER and proves it.
+download() {
+  local kind=$1 target=$2 part=$3 folder=$4 status=0
+  if is_whole "$kind" "$part/$folder"; then
+    say "the $kind of an earlier download are whole"
+    return
+  fi
+  mkdir -p "$part"
+  say "downloading the $kind, $target"
+  # Older releases of the CLI read the key from this variable only.
+  if [[ -n $key ]]; then
+    export NGC_CLI_API_KEY=$key
+  fi
+  ngc registry model download-version "$target" --dest "$part" </dev/null &
+  download_pid=$!
+  wait "$download_pid" || status=$?
+  download_pid=
+  ((status == 0)) || fail "ngc ended with $status while it fetched $target: its own words are above; run this again"
+  [[ -d $part/$folder ]] || fail "ngc reported success, but there is no folder $part/$folder"
+  is_whole "$kind" "$part/$folder" || fail "ngc reported success, but the $kind are not whole:"$'\n'"$reasons"$'\n'"$(
+    echo "An old NGC CLI claims success after a few KB. This one says \"$(ngc --version 2>&1 </dev/null | head -n 1)\":"
+    echo "install the latest from https://org.ngc.nvidia.com/setup/installers/cli and run this again."
+  )"
+}
+
+for kind in "${to_do[@]}"; do
+  if [[ $kind == weights ]]; then
+    download weights "$weights_target" "$weights_part" "$model_folder"
+    if [[ -e $model || -L $model ]]; then
+      # The engine in the old folder is kept with the new weights.
+      [[ ! -d $model/$engine_folder ]] || mv -nT -- "$model/$engine_folder" "$weights_part/$model_folder/$engine_folder"
+      set_aside "$model" incomplete
+    fi
+    mv -nT -- "$weights_part/$model_folder" "$model"
+    rmdir "$weights_part"
+  else
+    download engine "$engine_target" "$engine_part" "$engine_folder"
+    [[ ! -e $model/$engine_folder ]] || set_aside "$model/$engine_folder" incomplete
+    mv -nT -- "$engine_part/$engine_folder" "$model/$engine_folder"
+    rmdir "$engine_part"
+  fi
+done
+
+if [[ ! -L $model/$engine_link || $(readlink "$model/$engine_link") != "$engine_folder" ]]; then
+  [[ ! -e $model/$engine_link && ! -L $model/$engine_link ]] || set_aside "$model/$engine_link" other
+  ln -s -- "$engine_folder" "$model/$engine_link"
+fi
+
+if ((${#to_do[@]} == 0)); then
+  say "nothing to do: the model in $model is whole"
+else
+  say "done: the model in $model is whole"
+fi

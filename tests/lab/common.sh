@@ -1,0 +1,35 @@
+# shellcheck shell=bash
+# Sourced by up, down, images and selftest: where things are.
+# shellcheck disable=SC2034 # used by those scripts
+lab_src=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# By default beside the project's other build output, wherever we are called from.
+LAB_DIR=$(realpath -m "${LAB_DIR:-$lab_src/../../target/lab}")
+SLURM_CONF=$LAB_DIR/etc/slurm.conf
+# Debian keeps daemons and mount tools in sbin, which is not on every user's PATH.
+PATH=$LAB_DIR/bin:$PATH:/usr/sbin:/sbin
+export LAB_DIR SLURM_CONF PATH
+
+say() { printf 'lab: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+# Slurm's configuration files and mount's options cannot quote white space or commas.
+[[ $LAB_DIR =~ ^[A-Za-z0-9_./+-]+$ ]] || die "LAB_DIR may hold only letters, digits and _./+- : $LAB_DIR"
+[[ $(id -u) == 0 ]] || die "the lab needs root (daemons, mounts, device nodes)"
+
+# True when the process named in pid file $1 lives.
+alive() { [[ -s $1 ]] && kill -0 "$(<"$1")" 2>/dev/null; }
+
+# Installs the Debian packages that are missing, and says which.
+need_packages() {
+  local package missing=()
+  for package in "$@"; do
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
+  done
+  ((${#missing[@]})) || return 0
+  say "installing Debian packages: ${missing[*]}"
+  mkdir -p "$LAB_DIR"
+  {
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+  } >"$LAB_DIR/apt.log" 2>&1 || die "apt-get failed, see $LAB_DIR/apt.log"
+}

@@ -1,0 +1,266 @@
+#!/usr/bin/env python3
+"""A small NIM-like OpenAI-compatible server. Standard library only, asyncio, HTTP/1.1 keep-alive.
+
+GET  /v1/health/live    200 at once
+GET  /v1/health/ready   503 until --startup-delay seconds after start, then 200
+GET  /v1/models         the one model
+POST /v1/chat/completions, /v1/completions
+     honours max_tokens / max_completion_tokens, min_tokens, ignore_eos, stream,
+     stream_options.include_usage
+
+Faults: --die-after-requests K (exit 1 when request K+1 arrives, mid-load),
+        --die-mid-stream (die half-way through the stream of that request instead),
+        --hang (accept requests, never answer), --hang-after-requests K,
+        --error-after-requests K (HTTP 500 from then on)
+        --max-prompt-words N (a longer prompt gets HTTP 400, as if the model's context were too short)
+        --hang-over-words N (a longer prompt is never answered; others are)
+        --exit-at-once (exit 1 before anything), --die-before-ready S (exit 1 after S seconds of
+        a start that never ends), --term-delay S (SIGTERM takes S seconds; not ready meanwhile)
+
+The log says "ready at EPOCH" at the end of the startup delay, and "first load request at EPOCH"
+when the first prompt of more than 60 words comes in: what lies between, the server stood idle.
+"""
+import argparse, asyncio, json, os, random, signal, sys, time, uuid
+
+ap = argparse.ArgumentParser()
+ap.add_argument("--host", default="127.0.0.1")
+ap.add_argument("--port", type=int, default=8000)
+ap.add_argument("--model", default="meta/llama3-70b-instruct")
+ap.add_argument("--startup-delay", type=float, default=0)
+ap.add_argument("--ttft-ms", type=float, default=20)
+ap.add_argument("--itl-ms", type=float, default=2)
+ap.add_argument("--default-tokens", type=int, default=16, help="length when eos is not ignored and no min_tokens")
+ap.add_argument("--die-after-requests", type=int, default=0)
+ap.add_argument("--die-mid-stream", action="store_true")
+ap.add_argument("--hang", action="store_true")
+ap.add_argument("--hang-after-requests", type=int, default=0)
+ap.add_argument("--error-after-requests", type=int, default=0)
+ap.add_argument("--max-prompt-words", type=int, default=0)
+ap.add_argument("--hang-over-words", type=int, default=0)
+ap.add_argument("--exit-at-once", action="store_true")
+ap.add_argument("--die-before-ready", type=float)
+ap.add_argument("--term-delay", type=float, default=0)
+ap.add_argument("--bind-late", action="store_true", help="do not even listen before --startup-delay")
+ap.add_argument("--usage-always", action="store_true", help="usage in the last chunk even if not asked for")
+ap.add_argument("--seed", type=int, default=0)
+A = ap.parse_args()
+
+T0 = time.monotonic()
+WORDS = [" the", " and", " to", " of", " a", " in", " that", " is", " my", " with", " not", " for", " it", " his"]
+RNG = random.Random(A.seed)
+N = {"req": 0, "done": 0}
+LOAD_WORDS = 60  # a longer prompt is load, a shorter one a question whether the server works
+READY = False
+LOADED = False
+
+
+def log(*a):
+    print("%.3f" % (time.monotonic() - T0), *a, flush=True)
+
+
+def epoch(what):
+    log(f"{what} at {time.time():.3f}")
+
+
+def head(status, ctype, length=None, extra=""):
+    reason = {200: "OK", 400: "Bad Request", 404: "Not Found", 500: "Internal Server Error", 503: "Service Unavailable"}[status]
+    h = f"HTTP/1.1 {status} {reason}\r\ncontent-type: {ctype}\r\n{extra}"
+    h += "transfer-encoding: chunked\r\n\r\n" if length is None else f"content-length: {length}\r\n\r\n"
+    return h.encode()
+
+
+async def reply(w, status, obj):
+    b = json.dumps(obj).encode()
+    w.write(head(status, "application/json", len(b)) + b)
+    await w.drain()
+
+
+def sse(obj):
+    p = b"data: " + (obj if isinstance(obj, bytes) else json.dumps(obj, separators=(",", ":")).encode()) + b"\n\n"
+    return b"%x\r\n%s\r\n" % (len(p), p)
+
+
+def prompt_words(body):
+    if "messages" in body:
+        t = 0
+        for m in body["messages"]:
+            c = m.get("content")
+            if isinstance(c, list):
+                c = " ".join(p.get("text", "") for p in c)
+            t += len((c or "").split())
+        return t
+    p = body.get("prompt", "")
+    return len((" ".join(p) if isinstance(p, list) else p).split())
+
+
+async def generate(w, path, body):
+    N["req"] += 1
+    me = N["req"]
+    pin = prompt_words(body)
+    global LOADED
+    if pin > LOAD_WORDS and not LOADED:
+        LOADED = True
+        epoch("first load request")
+    if A.hang_over_words and pin > A.hang_over_words:
+        log("hang on request", me, "of", pin, "words")
+        await asyncio.sleep(10 ** 6)
+    if A.hang or (A.hang_after_requests and me > A.hang_after_requests):
+        log("hang on request", me)
+        await asyncio.sleep(10 ** 6)
+    if A.error_after_requests and me > A.error_after_requests:
+        return await reply(w, 500, {"object": "error", "message": "Internal Server Error", "type": "internal_error", "code": 500})
+    doomed = A.die_after_requests and me > A.die_after_requests
+    if doomed and not A.die_mid_stream:
+        log("dying on request", me)
+        os._exit(1)
+    if body.get("model") != A.model:
+        return await reply(w, 404, {"object": "error", "message": f"The model `{body.get('model')}` does not exist.", "type": "NotFoundError", "code": 404})
+    chat = path.endswith("chat/completions")
+    mx = body.get("max_completion_tokens") or body.get("max_tokens") or 16
+    mn = body.get("min_tokens") or 0
+    n = mx if body.get("ignore_eos") else max(mn, min(mx, A.default_tokens))
+    n = min(n, mx)
+    if A.max_prompt_words and pin > A.max_prompt_words:
+        log("refusing request", me, "of", pin, "words")
+        return await reply(w, 400, {"object": "error", "message": f"This model's maximum context length is {A.max_prompt_words + mx} tokens. However, you requested {pin + mx} tokens ({pin} in the messages, {mx} in the completion). Please reduce the length of the messages or completion.", "type": "BadRequestError", "param": None, "code": 400})
+    usage = {"prompt_tokens": pin, "total_tokens": pin + n, "completion_tokens": n}
+    rid = ("chat-" if chat else "cmpl-") + uuid.UUID(int=RNG.getrandbits(128)).hex
+    base = {"id": rid, "object": "chat.completion.chunk" if chat else "text_completion", "created": int(time.time()), "model": A.model}
+    words = [WORDS[(me + i) % len(WORDS)] for i in range(n)]
+    fin = "length" if n == mx else "stop"
+
+    def choice(text, finish=None, role=False):
+        if chat:
+            d = {"role": "assistant", "content": text} if role else ({"content": text} if text is not None else {})
+            return {**base, "choices": [{"index": 0, "delta": d, "logprobs": None, "finish_reason": finish}]}
+        return {**base, "choices": [{"index": 0, "text": text or "", "logprobs": None, "finish_reason": finish}]}
+
+    if not body.get("stream"):
+        await asyncio.sleep((A.ttft_ms + n * A.itl_ms) / 1000)
+        base["object"] = "chat.completion" if chat else "text_completion"
+        c = {"index": 0, "logprobs": None, "finish_reason": fin}
+        c.update({"message": {"role": "assistant", "content": "".join(words)}} if chat else {"text": "".join(words)})
+        await reply(w, 200, {**base, "choices": [c], "usage": usage})
+        N["done"] += 1
+        return
+    w.write(head(200, "text/event-stream; charset=utf-8"))
+    if chat:
+        w.write(sse(choice("", role=True)))
+    start = time.monotonic()
+    for i, word in enumerate(words):
+        if doomed and i == n // 2:
+            log("dying mid stream on request", me)
+            os._exit(1)
+        due = start + (A.ttft_ms + i * A.itl_ms) / 1000
+        d = due - time.monotonic()
+        if d > 0:
+            await asyncio.sleep(d)
+        w.write(sse(choice(word)))
+        await w.drain()
+    last = choice(None, fin)
+    want = A.usage_always or (body.get("stream_options") or {}).get("include_usage")
+    if A.usage_always:
+        last["usage"] = usage
+    w.write(sse(last))
+    if want and not A.usage_always:
+        w.write(sse({**base, "choices": [], "usage": usage}))
+    w.write(sse(b"[DONE]") + b"0\r\n\r\n")
+    await w.drain()
+    N["done"] += 1
+
+
+async def conn(r, w):
+    try:
+        while True:
+            line = await r.readline()
+            if not line:
+                return
+            method, path, _ = line.decode().split(" ", 2)
+            hd = {}
+            while True:
+                l = (await r.readline()).decode().strip()
+                if not l:
+                    break
+                k, v = l.split(":", 1)
+                hd[k.lower()] = v.strip()
+            if hd.get("expect", "").lower() == "100-continue":
+                w.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            data = b""
+            if "content-length" in hd:
+                data = await r.readexactly(int(hd["content-length"]))
+            elif hd.get("transfer-encoding", "").lower() == "chunked":
+                while True:
+                    n = int((await r.readline()).split(b";")[0], 16)
+                    data += await r.readexactly(n)
+                    await r.readline()
+                    if n == 0:
+                        break
+            path = path.split("?")[0]
+            if method == "GET" and path == "/v1/health/live":
+                await reply(w, 200, {"object": "health.response", "message": "live"})
+            elif method == "GET" and path == "/v1/health/ready":
+                await reply(w, 200 if READY else 503, {"object": "health.response", "message": "Service is ready." if READY else "Service is not ready."})
+            elif method == "GET" and path == "/v1/models":
+                await reply(w, 200 if READY else 503, {"object": "list", "data": [{"id": A.model, "object": "model", "created": int(time.time()), "owned_by": "system", "root": A.model}]})
+            elif method == "POST" and path in ("/v1/chat/completions", "/v1/completions"):
+                if not READY:
+                    await reply(w, 503, {"object": "error", "message": "Service is not ready."})
+                else:
+                    try:
+                        body = json.loads(data)
+                    except ValueError as e:
+                        await reply(w, 400, {"object": "error", "message": str(e)})
+                        continue
+                    if N["req"] < 1:
+                        log("first request body", json.dumps({**body, "messages": "..."} if "messages" in body else body)[:600], "headers", hd)
+                    await generate(w, path, body)
+            else:
+                await reply(w, 404, {"detail": "Not Found", "path": path})
+            if hd.get("connection", "").lower() == "close":
+                return
+    except (ConnectionError, asyncio.IncompleteReadError, BrokenPipeError):
+        pass
+    finally:
+        w.close()
+
+
+async def load():
+    """What a real server does while it loads its model: it takes its time, or dies."""
+    global READY
+    if A.die_before_ready is not None:
+        await asyncio.sleep(T0 + A.die_before_ready - time.monotonic())
+        log("dying before ready")
+        os._exit(1)
+    await asyncio.sleep(T0 + A.startup_delay - time.monotonic())
+    READY = True
+    epoch("ready")
+
+
+async def terminate():
+    global READY
+    READY = False
+    log("SIGTERM, exit in", A.term_delay, "s")
+    await asyncio.sleep(A.term_delay)
+    log("SIGTERM served", N)
+    os._exit(0)
+
+
+async def main():
+    loop = asyncio.get_running_loop()
+    tasks = []  # the loop itself holds them only weakly
+    loop.add_signal_handler(signal.SIGTERM, lambda: tasks.append(loop.create_task(terminate())))
+    if A.bind_late:
+        await load()
+    s = await asyncio.start_server(conn, A.host, A.port, backlog=1024)
+    log(f"listening on http://{A.host}:{A.port} model={A.model} ready after {A.startup_delay}s")
+    if not A.bind_late:
+        tasks.append(loop.create_task(load()))
+    async with s:
+        try:
+            await s.serve_forever()
+        finally:
+            log("served", N)
+
+if A.exit_at_once:
+    sys.exit("fake_nim: exit at once")
+asyncio.run(main())
