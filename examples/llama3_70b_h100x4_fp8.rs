@@ -1,6 +1,11 @@
 //! Writes the three scripts of a recipe, by default Llama3-70B FP8 on four H100
 //! GPUs, and says what to type next.
 
+#![expect(
+    clippy::doc_markdown,
+    reason = "the comments on the flags are their help text"
+)]
+
 use std::num::NonZeroU32;
 use std::process::ExitCode;
 
@@ -9,7 +14,9 @@ use clap::{Parser, ValueEnum};
 use nim_slurm::container::Mount;
 use nim_slurm::recipe::{Tokenizer, UseCase};
 use nim_slurm::slurm::{Account, Dependency, Directives, Gres, Partition, TimeLimit};
-use nim_slurm::{Plan, Recipe, Sbatch, Script, ScriptKind, Settings, StagePath, Written, shell_word};
+use nim_slurm::{
+    Plan, Recipe, Sbatch, Script, ScriptKind, Settings, StagePath, Written, shell_word,
+};
 
 /// Write the scripts that benchmark Llama3-70B FP8 on four H100 GPUs with NIM and GenAI-Perf.
 ///
@@ -135,14 +142,20 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
                 let written = script.write_to(&arguments.out_dir).map_err(other)?;
                 print(&describe(script, &written))?;
             }
-            if arguments.submit { submit(&plan, &arguments.out_dir) } else { print(&next_steps(&plan, &arguments.out_dir)) }
+            if arguments.submit {
+                submit(&plan, &arguments.out_dir)
+            } else {
+                print(&next_steps(&plan, &arguments.out_dir))
+            }
         }
     }
 }
 
 /// The variables of this process that are text.
 fn variables() -> Vec<(String, String)> {
-    std::env::vars_os().filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?))).collect()
+    std::env::vars_os()
+        .filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)))
+        .collect()
 }
 
 fn plan(arguments: &Arguments) -> Result<Plan, Failure> {
@@ -177,7 +190,10 @@ fn plan(arguments: &Arguments) -> Result<Plan, Failure> {
     if let Some(time) = &arguments.time {
         flags = flags.time(time.clone());
     }
-    let mut settings = file.with_environment(variables()).map_err(input)?.with_slurm(flags);
+    let mut settings = file
+        .with_environment(variables())
+        .map_err(input)?
+        .with_slurm(flags);
     if let Some(stage_path) = &arguments.stage_path {
         settings = settings.with_stage_path(stage_path.clone());
     }
@@ -192,7 +208,10 @@ fn print(text: &str) -> Result<(), Failure> {
     use std::io::Write;
 
     let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(other(error)),
         _ => Ok(()),
     }
@@ -202,15 +221,26 @@ fn describe(script: &Script, written: &Written) -> String {
     let name = script.kind().file_name();
     match (&written.backup, written.unchanged) {
         (_, true) => format!("{} is there already, unchanged\n", written.path),
-        (Some(backup), _) => format!("wrote {}; the {name} that was there is {backup}\n", written.path),
+        (Some(backup), _) => format!(
+            "wrote {}; the {name} that was there is {backup}\n",
+            written.path
+        ),
         (None, _) => format!("wrote {}\n", written.path),
     }
 }
 
 fn summary(plan: &Plan) -> String {
-    let mut text = format!("ok: recipe {}, {} points\n", plan.recipe().name, plan.points().len());
+    let mut text = format!(
+        "ok: recipe {}, {} points\n",
+        plan.recipe().name,
+        plan.points().len()
+    );
     for kind in ScriptKind::ALL {
-        text.push_str(&format!("  {}: {}\n", kind.file_name(), plan.directives(kind).arguments().join(" ")));
+        text.push_str(&format!(
+            "  {}: {}\n",
+            kind.file_name(),
+            plan.directives(kind).arguments().join(" ")
+        ));
     }
     text
 }
@@ -218,7 +248,11 @@ fn summary(plan: &Plan) -> String {
 /// sbatch's words for a script, as a person types them.
 fn sbatch_line(plan: &Plan, kind: ScriptKind, folder: &Utf8Path) -> String {
     let mut words = vec!["sbatch".to_owned()];
-    words.extend(plan.pinned(kind, variables()).iter().map(|word| shell_word(word)));
+    words.extend(
+        plan.pinned(kind, variables())
+            .iter()
+            .map(|word| shell_word(word)),
+    );
     words.push(shell_word(folder.join(kind.file_name()).as_str()));
     words.join(" ")
 }
@@ -226,25 +260,43 @@ fn sbatch_line(plan: &Plan, kind: ScriptKind, folder: &Utf8Path) -> String {
 fn next_steps(plan: &Plan, folder: &Utf8Path) -> String {
     let mut text = String::from("\nnext, on the login node:\n");
     let mut step = |line: &str, why: &str| text.push_str(&format!("  {line}\n      {why}\n"));
-    step("export NGC_API_KEY=...", "for images and model from NGC; not needed once they are there");
+    step(
+        "export NGC_API_KEY=...",
+        "for images and model from NGC; not needed once they are there",
+    );
     let tokenizer = plan.recipe().client.tokenizer.as_ref();
     if let Some(tokenizer) = tokenizer.filter(|tokenizer| tokenizer.is_on_hub()) {
-        step("export HF_TOKEN=...", &format!("for the tokenizer {tokenizer}"));
+        step(
+            "export HF_TOKEN=...",
+            &format!("for the tokenizer {tokenizer}"),
+        );
     }
     match plan.settings().stage_path() {
-        None => step("export STAGE_PATH=/lustre/...", "the folder for images, model and results"),
+        None => step(
+            "export STAGE_PATH=/lustre/...",
+            "the folder for images, model and results",
+        ),
         Some(path) => step(
             &format!("export STAGE_PATH={}", shell_word(path.as_str())),
             "only to use another folder: this one is in the scripts",
         ),
     }
-    step(&sbatch_line(plan, ScriptKind::Setup, folder), "fetches the two container images");
+    step(
+        &sbatch_line(plan, ScriptKind::Setup, folder),
+        "fetches the two container images",
+    );
     let models = folder.join(ScriptKind::PrepareModels.file_name());
     step(
         &format!("bash {}", shell_word(models.as_str())),
-        &format!("downloads the model; or as a job: {}", sbatch_line(plan, ScriptKind::PrepareModels, folder)),
+        &format!(
+            "downloads the model; or as a job: {}",
+            sbatch_line(plan, ScriptKind::PrepareModels, folder)
+        ),
     );
-    step(&sbatch_line(plan, ScriptKind::Launch, folder), "when both are done: runs the benchmark");
+    step(
+        &sbatch_line(plan, ScriptKind::Launch, folder),
+        "when both are done: runs the benchmark",
+    );
     text
 }
 
@@ -252,11 +304,17 @@ fn submit(plan: &Plan, folder: &Utf8Path) -> Result<(), Failure> {
     let sbatch = Sbatch::find().map_err(other)?;
     let pinned = |kind| sbatch.with_arguments(plan.pinned(kind, variables()));
     let script = |kind: ScriptKind| folder.join(kind.file_name());
-    let setup = pinned(ScriptKind::Setup).submit(script(ScriptKind::Setup)).map_err(other)?;
+    let setup = pinned(ScriptKind::Setup)
+        .submit(script(ScriptKind::Setup))
+        .map_err(other)?;
     print(&format!("setup is job {setup}\n"))?;
-    let launch = pinned(ScriptKind::Launch).after(Dependency::after_ok([setup])).submit(script(ScriptKind::Launch));
+    let launch = pinned(ScriptKind::Launch)
+        .after(&Dependency::after_ok([setup]))
+        .submit(script(ScriptKind::Launch));
     match launch {
-        Ok(launch) => print(&format!("launch is job {launch}; it starts when setup has ended well\n")),
+        Ok(launch) => print(&format!(
+            "launch is job {launch}; it starts when setup has ended well\n"
+        )),
         Err(error) => {
             eprintln!("setup is submitted and goes on; to end it: scancel {setup}");
             Err(other(error))

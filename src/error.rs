@@ -41,7 +41,11 @@ impl FileError {
         })
     }
 
-    pub(crate) fn syntax(what: &'static str, path: Option<&Utf8Path>, error: &toml::de::Error) -> Self {
+    pub(crate) fn syntax(
+        what: &'static str,
+        path: Option<&Utf8Path>,
+        error: &toml::de::Error,
+    ) -> Self {
         Self {
             what,
             path: path.map(Utf8Path::to_owned),
@@ -110,7 +114,11 @@ pub struct PlanError {
 impl PlanError {
     /// `Ok` when there are no problems.
     pub(crate) fn check(problems: Vec<Problem>) -> Result<(), Self> {
-        if problems.is_empty() { Ok(()) } else { Err(Self { problems }) }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(Self { problems })
+        }
     }
 
     /// All problems, at least one.
@@ -140,7 +148,9 @@ impl std::error::Error for PlanError {}
 #[non_exhaustive]
 pub enum Problem {
     /// Two options of one script exclude each other.
-    #[error("{script}: {first} ({first_origin}) and {second} ({second_origin}) exclude each other: {reason}")]
+    #[error(
+        "{script}: {first} ({first_origin}) and {second} ({second_origin}) exclude each other: {reason}"
+    )]
     Conflict {
         /// The script's file name.
         script: &'static str,
@@ -156,7 +166,9 @@ pub enum Problem {
         reason: String,
     },
     /// The server uses more GPUs than the job asks for.
-    #[error("launch.sh asks for {asked} GPUs with {option} ({origin}), the recipe's server uses {used}")]
+    #[error(
+        "launch.sh asks for {asked} GPUs with {option} ({origin}), the recipe's server uses {used}"
+    )]
     TooFewGpus {
         /// GPUs on a node that the job asks for.
         asked: u64,
@@ -168,7 +180,9 @@ pub enum Problem {
         used: u32,
     },
     /// The server's command splits the model over another number of GPUs.
-    #[error("the recipe's server command says {flag} {given}, but its gpus are {used}: write {flag} {{gpus}}")]
+    #[error(
+        "the recipe's server command says {flag} {given}, but its gpus are {used}: write {flag} {{gpus}}"
+    )]
     TensorParallelism {
         /// The command's flag.
         flag: String,
@@ -178,7 +192,9 @@ pub enum Problem {
         used: u32,
     },
     /// The engine's file list has other parts than the server has GPUs.
-    #[error("the recipe's engine has {parts} files rank*.engine, but its server uses {used} GPUs: one each is needed")]
+    #[error(
+        "the recipe's engine has {parts} files rank*.engine, but its server uses {used} GPUs: one each is needed"
+    )]
     EngineParts {
         /// Files `rank*.engine`.
         parts: usize,
@@ -186,7 +202,9 @@ pub enum Problem {
         used: u32,
     },
     /// Server and client run on one node.
-    #[error("launch.sh asks for {asked} nodes ({origin}), but server and client run on one: nodes = 1 is allowed")]
+    #[error(
+        "launch.sh asks for {asked} nodes ({origin}), but server and client run on one: nodes = 1 is allowed"
+    )]
     Nodes {
         /// What was asked for.
         asked: String,
@@ -194,7 +212,9 @@ pub enum Problem {
         origin: String,
     },
     /// Two images would be written to one file.
-    #[error("the images {server} and {client} have the same squash file {file}: give one of them another file")]
+    #[error(
+        "the images {server} and {client} have the same squash file {file}: give one of them another file"
+    )]
     SquashFile {
         /// The server's image.
         server: String,
@@ -204,7 +224,9 @@ pub enum Problem {
         file: String,
     },
     /// Two things would be mounted at one place.
-    #[error("{first} and {second} are both mounted at {destination}: each destination can be used once")]
+    #[error(
+        "{first} and {second} are both mounted at {destination}: each destination can be used once"
+    )]
     MountDestination {
         /// One mount.
         first: String,

@@ -31,7 +31,10 @@ impl Jobs {
     /// The same options for all scripts.
     #[must_use]
     pub fn all(directives: Directives) -> Self {
-        Self { all: directives, ..Self::default() }
+        Self {
+            all: directives,
+            ..Self::default()
+        }
     }
 
     /// What is said for this script alone.
@@ -82,7 +85,9 @@ impl<'de> Deserialize<'de> for Key {
                 if let Some(kind) = ScriptKind::ALL.into_iter().find(|kind| kind.key() == key) {
                     return Ok(Key::Script(kind));
                 }
-                OptionKey::from_key(key).map(Key::Option).ok_or_else(|| unknown_key(key, SCRIPT_KEYS))
+                OptionKey::from_key(key)
+                    .map(Key::Option)
+                    .ok_or_else(|| unknown_key(key, SCRIPT_KEYS))
             }
         }
 

@@ -2,8 +2,10 @@
 
 use crate::container::{Image, SquashFile};
 use crate::error::{PlanError, Problem};
-use crate::recipe::{Architecture, ByteSize, Download, ENGINE_LINK, Point, Recipe};
-use crate::script::templates::{ContainerRow, DownloadRow, ImageRow, Launch, PrepareModels, Setup, render};
+use crate::recipe::{Architecture, ByteSize, Download, ENGINE_LINK, Point, Recipe, Word};
+use crate::script::templates::{
+    ContainerRow, DownloadRow, ImageRow, Launch, PrepareModels, Setup, render,
+};
 use crate::script::{Script, ScriptKind};
 use crate::settings::{Origin, Settings};
 use crate::slurm::{Directives, OptionName};
@@ -52,7 +54,13 @@ impl Plan {
             ScriptKind::ALL.map(|kind| merge(&recipe, &settings, kind, &mut problems));
         check_launch(&launch, &recipe, &settings, &mut problems);
         PlanError::check(problems)?;
-        Ok(Self { recipe, settings, setup, prepare_models, launch })
+        Ok(Self {
+            recipe,
+            settings,
+            setup,
+            prepare_models,
+            launch,
+        })
     }
 
     /// The recipe.
@@ -97,13 +105,22 @@ impl Plan {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn pinned(&self, kind: ScriptKind, variables: impl IntoIterator<Item = (String, String)>) -> Vec<String> {
+    pub fn pinned(
+        &self,
+        kind: ScriptKind,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Vec<String> {
         let variables: Vec<_> = variables.into_iter().collect();
         let own = self.directives(kind);
         own.names()
             .filter(|&name| {
-                let Some(variable) = name.environment() else { return false };
-                let text = variables.iter().find(|(name, _)| name == variable).map(|(_, text)| text);
+                let Some(variable) = name.environment() else {
+                    return false;
+                };
+                let text = variables
+                    .iter()
+                    .find(|(name, _)| name == variable)
+                    .map(|(_, text)| text);
                 // A value that the option's type refuses changes it for sure.
                 text.is_some_and(|text| {
                     let mut theirs = Directives::new();
@@ -130,8 +147,20 @@ impl Plan {
         let client = &self.recipe.client;
         let server = &self.recipe.server;
         let mut sources = vec![
-            ImageSource::new(&client.image, client.squash_file(), &client.disk, client.architecture, &self.settings),
-            ImageSource::new(&server.image, server.squash_file(), &server.disk, server.architecture, &self.settings),
+            ImageSource::new(
+                &client.image,
+                client.squash_file(),
+                &client.disk,
+                client.architecture,
+                &self.settings,
+            ),
+            ImageSource::new(
+                &server.image,
+                server.squash_file(),
+                &server.disk,
+                server.architecture,
+                &self.settings,
+            ),
         ];
         // Server and client may share one image.
         sources.dedup_by(|a, b| a.file == b.file);
@@ -149,7 +178,8 @@ impl Plan {
     #[must_use]
     pub fn prepare_models(&self) -> Script {
         let model = &self.recipe.model;
-        let (weights_folder, engine_folder) = (model.weights.ngc.folder(), model.engine.ngc.folder());
+        let (weights_folder, engine_folder) =
+            (model.weights.ngc.folder(), model.engine.ngc.folder());
         let template = PrepareModels {
             made_by: MADE_BY,
             recipe: self.recipe.name.as_str(),
@@ -159,18 +189,34 @@ impl Plan {
             engine_link: ENGINE_LINK,
             gpus: self.recipe.server.gpus.get(),
         };
-        Script::new(ScriptKind::PrepareModels, render(self.prepare_models.head(), &template))
+        Script::new(
+            ScriptKind::PrepareModels,
+            render(self.prepare_models.head(), &template),
+        )
     }
 
     /// `launch.sh`, which runs the server and the benchmark.
     #[must_use]
     pub fn launch(&self) -> Script {
-        let Recipe { server, model, client, sweep, .. } = &self.recipe;
+        let Recipe {
+            server,
+            model,
+            client,
+            sweep,
+            ..
+        } = &self.recipe;
         let (server_file, client_file) = (server.squash_file(), client.squash_file());
-        let (server_reference, client_reference) = (server.image.to_string(), client.image.to_string());
+        let (server_reference, client_reference) =
+            (server.image.to_string(), client.image.to_string());
         let mpi = self.settings.mpi();
         let seed = client.random_seed.to_string();
-        let mut options = vec!["--endpoint-type", "chat", "--streaming", "--random-seed", &seed];
+        let mut options = vec![
+            "--endpoint-type",
+            "chat",
+            "--streaming",
+            "--random-seed",
+            &seed,
+        ];
         if client.genai_perf.takes_service_kind() {
             options.splice(0..0, ["--service-kind", "openai"]);
         }
@@ -178,14 +224,24 @@ impl Plan {
             made_by: MADE_BY,
             recipe: self.recipe.name.as_str(),
             stage_path: self.stage_path(),
-            server: ContainerRow { file: server_file.as_str(), reference: &server_reference },
-            client: ContainerRow { file: client_file.as_str(), reference: &client_reference },
+            server: ContainerRow {
+                file: server_file.as_str(),
+                reference: &server_reference,
+            },
+            client: ContainerRow {
+                file: client_file.as_str(),
+                reference: &client_reference,
+            },
             model_folder: &model.weights.ngc.folder(),
             engine_link: ENGINE_LINK,
             gpus: server.gpus.get(),
             mpi: mpi.as_str(),
             server_command: server.command.iter().map(AsRef::as_ref).collect(),
-            server_environment: server.environment.iter().map(|(name, value)| value.assignment(name)).collect(),
+            server_environment: server
+                .environment
+                .iter()
+                .map(|(name, value)| value.assignment(name))
+                .collect(),
             server_secrets: server.secrets.iter().map(AsRef::as_ref).collect(),
             port: server.port.get(),
             health_path: server.health_path.as_str(),
@@ -224,16 +280,23 @@ impl ImageSource {
         architecture: Option<Architecture>,
         settings: &Settings,
     ) -> Self {
-        let mirror = image.registry().and_then(|registry| settings.mirror(registry));
-        let source = mirror.map_or_else(|| image.clone(), |mirror| image.in_registry(mirror.clone()));
+        let mirror = image
+            .registry()
+            .and_then(|registry| settings.mirror(registry));
+        let source =
+            mirror.map_or_else(|| image.clone(), |mirror| image.in_registry(mirror.clone()));
         // A mirror lets its own users in.
-        let login = image.registry().filter(|registry| mirror.is_none() && registry.needs_ngc_key());
+        let login = image
+            .registry()
+            .filter(|registry| mirror.is_none() && registry.needs_ngc_key());
         Self {
             file,
             uri: source.enroot_uri(),
             architecture: architecture.map_or("", Architecture::as_str),
             space: disk.mebibytes(),
-            login: login.map(|registry| registry.host().to_owned()).unwrap_or_default(),
+            login: login
+                .map(|registry| registry.host().to_owned())
+                .unwrap_or_default(),
         }
     }
 
@@ -258,15 +321,30 @@ fn download_row<'a>(download: &'a Download, folder: &'a str) -> DownloadRow<'a> 
 }
 
 fn point_row(point: &Point) -> String {
-    let Point { use_case, concurrency, requests } = point;
-    let (name, input, output) = (use_case.name(), use_case.input_tokens(), use_case.output_tokens());
+    let Point {
+        use_case,
+        concurrency,
+        requests,
+    } = point;
+    let (name, input, output) = (
+        use_case.name(),
+        use_case.input_tokens(),
+        use_case.output_tokens(),
+    );
     format!("{name} {input} {output} {concurrency} {requests}")
 }
 
 /// The options of one script from all layers.
-fn merge(recipe: &Recipe, settings: &Settings, kind: ScriptKind, problems: &mut Vec<Problem>) -> Directives {
+fn merge(
+    recipe: &Recipe,
+    settings: &Settings,
+    kind: ScriptKind,
+    problems: &mut Vec<Problem>,
+) -> Directives {
     let layers = settings.layers(kind);
-    let given = layers.iter().fold(Directives::new(), |upper, (_, lower)| upper.over(lower));
+    let given = layers
+        .iter()
+        .fold(Directives::new(), |upper, (_, lower)| upper.over(lower));
     for conflict in given.conflicts() {
         problems.push(Problem::Conflict {
             script: kind.file_name(),
@@ -291,23 +369,38 @@ fn merge(recipe: &Recipe, settings: &Settings, kind: ScriptKind, problems: &mut 
 
 /// The uppermost layer that says something of this option.
 fn origin_of<'a>(layers: &[(Origin<'a>, &Directives)], name: OptionName) -> Origin<'a> {
-    let layer = layers.iter().find(|(_, directives)| directives.is_set(name) || directives.is_omitted(name));
+    let layer = layers
+        .iter()
+        .find(|(_, directives)| directives.is_set(name) || directives.is_omitted(name));
     layer.map_or(Origin::Recipe, |&(origin, _)| origin)
 }
 
-fn check_launch(launch: &Directives, recipe: &Recipe, settings: &Settings, problems: &mut Vec<Problem>) {
+fn check_launch(
+    launch: &Directives,
+    recipe: &Recipe,
+    settings: &Settings,
+    problems: &mut Vec<Problem>,
+) {
     let layers = settings.layers(ScriptKind::Launch);
     let origin = |name| origin_of(&layers, name).describe(name);
     let used = recipe.server.gpus.get();
     if let Some((option, asked)) = launch.gpus_of_a_node()
         && asked < u64::from(used)
     {
-        problems.push(Problem::TooFewGpus { asked, option, origin: origin(option), used });
+        problems.push(Problem::TooFewGpus {
+            asked,
+            option,
+            origin: origin(option),
+            used,
+        });
     }
     if let Some(nodes) = launch.node_count()
         && nodes.max() > 1
     {
-        problems.push(Problem::Nodes { asked: nodes.to_string(), origin: origin(OptionName::Nodes) });
+        problems.push(Problem::Nodes {
+            asked: nodes.to_string(),
+            origin: origin(OptionName::Nodes),
+        });
     }
 }
 
@@ -315,7 +408,13 @@ fn check_launch(launch: &Directives, recipe: &Recipe, settings: &Settings, probl
 const TENSOR_PARALLEL_FLAGS: [&str; 3] = ["--tensor-parallel-size", "--tp-size", "--tp_size"];
 
 fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
-    let Recipe { server, model, client, sweep, .. } = recipe;
+    let Recipe {
+        server,
+        model,
+        client,
+        sweep,
+        ..
+    } = recipe;
     let used = server.gpus.get();
     for (list, is_empty) in [
         ("server.command", server.command.is_empty()),
@@ -327,24 +426,41 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
         }
     }
     if let Some(entry) = first_repeated(&sweep.use_cases) {
-        problems.push(Problem::Repeated { list: "sweep.use_cases", entry: entry.to_string() });
+        problems.push(Problem::Repeated {
+            list: "sweep.use_cases",
+            entry: entry.to_string(),
+        });
     }
     if let Some(entry) = first_repeated(&sweep.concurrency) {
-        problems.push(Problem::Repeated { list: "sweep.concurrency", entry: entry.to_string() });
+        problems.push(Problem::Repeated {
+            list: "sweep.concurrency",
+            entry: entry.to_string(),
+        });
     }
-    let mut words = server.command.iter().map(|word| word.as_str());
+    let mut words = server.command.iter().map(Word::as_str);
     while let Some(word) = words.next() {
         let (flag, given) = match word.split_once('=') {
             Some((flag, given)) if TENSOR_PARALLEL_FLAGS.contains(&flag) => (flag, given),
-            None if TENSOR_PARALLEL_FLAGS.contains(&word) => (word, words.next().unwrap_or_default()),
+            None if TENSOR_PARALLEL_FLAGS.contains(&word) => {
+                (word, words.next().unwrap_or_default())
+            }
             _ => continue,
         };
         if given != "{gpus}" && given.parse() != Ok(used) {
-            problems.push(Problem::TensorParallelism { flag: flag.to_owned(), given: given.to_owned(), used });
+            problems.push(Problem::TensorParallelism {
+                flag: flag.to_owned(),
+                given: given.to_owned(),
+                used,
+            });
         }
     }
     let is_part = |name: &str| name.starts_with("rank") && name.ends_with(".engine");
-    let parts = model.engine.files.iter().filter(|file| is_part(file.as_str())).count();
+    let parts = model
+        .engine
+        .files
+        .iter()
+        .filter(|file| is_part(file.as_str()))
+        .count();
     if parts != used as usize {
         problems.push(Problem::EngineParts { parts, used });
     }
@@ -359,7 +475,10 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
 }
 
 fn first_repeated<T: PartialEq>(list: &[T]) -> Option<&T> {
-    list.iter().enumerate().find(|(index, entry)| list[..*index].contains(entry)).map(|(_, entry)| entry)
+    list.iter()
+        .enumerate()
+        .find(|(index, entry)| list[..*index].contains(entry))
+        .map(|(_, entry)| entry)
 }
 
 fn check_mounts(recipe: &Recipe, settings: &Settings, problems: &mut Vec<Problem>) {
@@ -367,7 +486,11 @@ fn check_mounts(recipe: &Recipe, settings: &Settings, problems: &mut Vec<Problem
     let mut taken: Vec<(String, String)> = Vec::new();
     if let Some(stage) = settings.stage_path() {
         let model = recipe.model.weights.ngc.folder();
-        for (what, folder) in [("the model", model.as_str()), ("the results", "results"), ("the server's cache", "nim_cache")] {
+        for (what, folder) in [
+            ("the model", model.as_str()),
+            ("the results", "results"),
+            ("the server's cache", "nim_cache"),
+        ] {
             taken.push((format!("{stage}/{folder}"), what.to_owned()));
         }
     }

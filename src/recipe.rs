@@ -9,8 +9,8 @@ use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
 pub use self::values::{
-    ByteSize, FileName, GenaiPerfVersion, NgcModel, RecipeName, ResultName, ServedModelName, Tokenizer, UrlPath,
-    UseCase, Word,
+    ByteSize, FileName, GenaiPerfVersion, NgcModel, RecipeName, ResultName, ServedModelName,
+    Tokenizer, UrlPath, UseCase, Word,
 };
 use crate::container::{EnvName, Image, SquashFile};
 use crate::error::FileError;
@@ -200,7 +200,8 @@ impl Recipe {
     /// Never: the recipe is part of the crate, and a test reads it.
     #[must_use]
     pub fn llama3_70b_h100x4_fp8() -> Self {
-        Self::from_toml(include_str!("recipe/llama3-70b-h100x4-fp8.toml")).expect("the built-in recipe is valid")
+        Self::from_toml(include_str!("recipe/llama3-70b-h100x4-fp8.toml"))
+            .expect("the built-in recipe is valid")
     }
 
     /// Reads a recipe from TOML text.
@@ -267,7 +268,9 @@ impl Server {
     /// The image's file below the stage path.
     #[must_use]
     pub fn squash_file(&self) -> SquashFile {
-        self.file.clone().unwrap_or_else(|| self.image.squash_file())
+        self.file
+            .clone()
+            .unwrap_or_else(|| self.image.squash_file())
     }
 }
 
@@ -275,7 +278,9 @@ impl Client {
     /// The image's file below the stage path.
     #[must_use]
     pub fn squash_file(&self) -> SquashFile {
-        self.file.clone().unwrap_or_else(|| self.image.squash_file())
+        self.file
+            .clone()
+            .unwrap_or_else(|| self.image.squash_file())
     }
 }
 
@@ -288,12 +293,21 @@ impl Sweep {
         concurrencies.sort_unstable_by(|a, b| b.cmp(a));
         concurrencies
             .into_iter()
-            .flat_map(|concurrency| self.use_cases.iter().map(move |use_case| self.point(use_case, concurrency)))
+            .flat_map(|concurrency| {
+                self.use_cases
+                    .iter()
+                    .map(move |use_case| self.point(use_case, concurrency))
+            })
             .collect()
     }
 
     fn point(&self, use_case: &UseCase, concurrency: NonZeroU32) -> Point {
-        let requests = u64::from(concurrency.get()) * u64::from(self.requests_per_concurrency.get());
-        Point { use_case: use_case.clone(), concurrency, requests: requests.max(u64::from(self.min_requests.get())) }
+        let requests =
+            u64::from(concurrency.get()) * u64::from(self.requests_per_concurrency.get());
+        Point {
+            use_case: use_case.clone(),
+            concurrency,
+            requests: requests.max(u64::from(self.min_requests.get())),
+        }
     }
 }

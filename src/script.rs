@@ -128,17 +128,32 @@ impl Script {
         fs::create_dir_all(folder).map_err(fail("cannot make the folder"))?;
         let before = match fs::read(&path) {
             Ok(bytes) if bytes == self.text.as_bytes() => {
-                return Ok(Written { path, unchanged: true, backup: None });
+                return Ok(Written {
+                    path,
+                    unchanged: true,
+                    backup: None,
+                });
             }
             Ok(_) => true,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => fs::symlink_metadata(&path).is_ok(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::symlink_metadata(&path).is_ok()
+            }
             Err(error) => return Err(fail("cannot read what is there")(error)),
         };
-        let part = Part::write(folder, self.kind.file_name(), &self.text).map_err(fail("cannot write the new text"))?;
-        let backup =
-            if before { Some(keep(&path).map_err(fail("cannot keep what is there"))?) } else { None };
-        part.rename(&path).map_err(fail("cannot rename the new file"))?;
-        Ok(Written { path, unchanged: false, backup })
+        let part = Part::write(folder, self.kind.file_name(), &self.text)
+            .map_err(fail("cannot write the new text"))?;
+        let backup = if before {
+            Some(keep(&path).map_err(fail("cannot keep what is there"))?)
+        } else {
+            None
+        };
+        part.rename(&path)
+            .map_err(fail("cannot rename the new file"))?;
+        Ok(Written {
+            path,
+            unchanged: false,
+            backup,
+        })
     }
 }
 
@@ -152,7 +167,11 @@ fn keep(path: &Utf8Path) -> io::Result<Utf8PathBuf> {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             // Some file systems have no links.
             Err(_) => {
-                let mut copy = match OpenOptions::new().write(true).create_new(true).open(&backup) {
+                let mut copy = match OpenOptions::new()
+                    .write(true)
+                    .create_new(true)
+                    .open(&backup)
+                {
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                     copy => copy?,
                 };

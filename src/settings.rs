@@ -123,7 +123,8 @@ impl Settings {
     /// Names the line and the value: an unknown key, or a value that its type
     /// refuses.
     pub fn from_toml(text: &str) -> Result<Self, FileError> {
-        let file = toml::from_str(text).map_err(|error| FileError::syntax("settings", None, &error))?;
+        let file =
+            toml::from_str(text).map_err(|error| FileError::syntax("settings", None, &error))?;
         Ok(Self::from_file(file, None))
     }
 
@@ -136,7 +137,8 @@ impl Settings {
     pub fn read(path: impl AsRef<Utf8Path>) -> Result<Self, FileError> {
         let path = path.as_ref();
         let text = FileError::read("settings", path)?;
-        let file = toml::from_str(&text).map_err(|error| FileError::syntax("settings", Some(path), &error))?;
+        let file = toml::from_str(&text)
+            .map_err(|error| FileError::syntax("settings", Some(path), &error))?;
         Ok(Self::from_file(file, Some(path.to_string())))
     }
 
@@ -165,9 +167,14 @@ impl Settings {
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, VariableError> {
         let variables: Vec<_> = variables.into_iter().collect();
-        if let Some((name, text)) = variables.iter().find(|(name, text)| name == "STAGE_PATH" && !text.is_empty()) {
-            let path =
-                StagePath::parse(text).map_err(|source| VariableError { name: name.clone(), source })?;
+        if let Some((name, text)) = variables
+            .iter()
+            .find(|(name, text)| name == "STAGE_PATH" && !text.is_empty())
+        {
+            let path = StagePath::parse(text).map_err(|source| VariableError {
+                name: name.clone(),
+                source,
+            })?;
             self.stage_path = Some(path);
         }
         self.environment = Directives::from_environment(variables)?;
@@ -256,7 +263,13 @@ impl Settings {
             (Origin::Program, self.program.script(kind)),
             (Origin::Program, &self.program.all),
             (Origin::Environment, &self.environment),
-            (Origin::File { file, script: Some(kind) }, self.file.script(kind)),
+            (
+                Origin::File {
+                    file,
+                    script: Some(kind),
+                },
+                self.file.script(kind),
+            ),
             (Origin::File { file, script: None }, &self.file.all),
         ]
     }
@@ -267,7 +280,10 @@ impl Settings {
 pub(crate) enum Origin<'a> {
     Program,
     Environment,
-    File { file: Option<&'a str>, script: Option<ScriptKind> },
+    File {
+        file: Option<&'a str>,
+        script: Option<ScriptKind>,
+    },
     Recipe,
 }
 
@@ -278,11 +294,13 @@ impl Origin<'_> {
             Self::Program => "flag or builder".to_owned(),
             Self::Environment => name.environment().unwrap_or("environment").to_owned(),
             Self::File { file, script } => {
-                let table = script.map_or_else(|| "[slurm]".to_owned(), |kind| format!("[slurm.{}]", kind.key()));
+                let table = script.map_or_else(
+                    || "[slurm]".to_owned(),
+                    |kind| format!("[slurm.{}]", kind.key()),
+                );
                 format!("{table} of {}", file.unwrap_or("the settings"))
             }
             Self::Recipe => "the recipe".to_owned(),
         }
     }
 }
-

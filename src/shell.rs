@@ -31,17 +31,28 @@ impl askama::filters::Escaper for Word {
 /// is an array element or the right side of an assignment.
 const fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
-        || matches!(byte, b'%' | b'+' | b',' | b'-' | b'.' | b'/' | b':' | b'@' | b'_')
+        || matches!(byte, b'%' | b'+' | b'-' | b'.' | b'/' | b':' | b'@' | b'_')
 }
 
 /// `text` as one shell word, for commands that a person is told to type.
 ///
 /// ```
-/// assert_eq!(nim_slurm::shell_word("it's"), r"'it'\''s'");
-/// assert_eq!(nim_slurm::shell_word("/lustre/project"), "/lustre/project");
+/// use nim_slurm::shell_word;
+///
+/// assert_eq!(shell_word("it's"), r"'it'\''s'");
+/// assert_eq!(shell_word("--comment=a b"), "'--comment=a b'");
+/// assert_eq!(shell_word("--gres=gpu:8"), "--gres=gpu:8");
 /// ```
 #[must_use]
 pub fn shell_word(text: &str) -> String {
+    // An option needs no quotes for its '='; other words could be assignments.
+    if text.starts_with('-')
+        && text
+            .bytes()
+            .all(|byte| is_plain(byte) || matches!(byte, b'=' | b','))
+    {
+        return text.to_owned();
+    }
     let mut word = String::with_capacity(text.len() + 2);
     // Writing to a String cannot fail.
     let _ = askama::filters::Escaper::write_escaped_str(&Word, &mut word, text);

@@ -15,7 +15,7 @@ use crate::slurm::{Dependency, JobId};
 ///
 /// let sbatch = Sbatch::find()?;
 /// let setup = sbatch.submit("setup.sh")?;
-/// let launch = sbatch.after(Dependency::after_ok([setup])).submit("launch.sh")?;
+/// let launch = sbatch.after(&Dependency::after_ok([setup])).submit("launch.sh")?;
 /// println!("job {launch} follows job {setup}");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -69,13 +69,18 @@ impl Sbatch {
     /// [`SubmitError::NotFound`] when it is not there.
     pub fn find() -> Result<Self, SubmitError> {
         let path = which::which("sbatch").map_err(|_| SubmitError::NotFound)?;
-        Utf8PathBuf::from_path_buf(path).map(Self::at).map_err(|_| SubmitError::NotFound)
+        Utf8PathBuf::from_path_buf(path)
+            .map(Self::at)
+            .map_err(|_| SubmitError::NotFound)
     }
 
     /// Uses the `sbatch` at this path.
     #[must_use]
     pub fn at(program: impl Into<Utf8PathBuf>) -> Self {
-        Self { program: program.into(), arguments: Vec::new() }
+        Self {
+            program: program.into(),
+            arguments: Vec::new(),
+        }
     }
 
     /// Adds words to the command line, such as [`Plan::pinned`](crate::Plan::pinned).
@@ -88,7 +93,7 @@ impl Sbatch {
 
     /// Makes the job wait for others.
     #[must_use]
-    pub fn after(&self, dependency: Dependency) -> Self {
+    pub fn after(&self, dependency: &Dependency) -> Self {
         self.with_arguments([format!("--dependency={dependency}")])
     }
 
@@ -103,7 +108,10 @@ impl Sbatch {
     #[must_use]
     pub fn command(&self, script: impl AsRef<Utf8Path>) -> Command {
         let mut command = Command::new(&self.program);
-        command.arg("--parsable").args(&self.arguments).arg(script.as_ref());
+        command
+            .arg("--parsable")
+            .args(&self.arguments)
+            .arg(script.as_ref());
         command
     }
 
@@ -118,7 +126,10 @@ impl Sbatch {
         let output = self
             .command(script)
             .output()
-            .map_err(|source| SubmitError::Start { program: self.program.clone(), source })?;
+            .map_err(|source| SubmitError::Start {
+                program: self.program.clone(),
+                source,
+            })?;
         if !output.status.success() {
             return Err(SubmitError::Refused {
                 script: script.to_owned(),
@@ -129,6 +140,9 @@ impl Sbatch {
         let answer = String::from_utf8_lossy(&output.stdout);
         // With several clusters the answer is JOBID;CLUSTER.
         let id = answer.trim().split(';').next().unwrap_or_default();
-        JobId::parse(id).map_err(|_| SubmitError::Unreadable { script: script.to_owned(), answer: answer.to_string() })
+        JobId::parse(id).map_err(|_| SubmitError::Unreadable {
+            script: script.to_owned(),
+            answer: answer.to_string(),
+        })
     }
 }

@@ -45,7 +45,11 @@ impl Fault {
 
 impl ValueError {
     pub(crate) fn new(value_name: &'static str, given: &str, fault: Fault) -> Self {
-        Self { value_name, given: given.to_owned(), fault }
+        Self {
+            value_name,
+            given: given.to_owned(),
+            fault,
+        }
     }
 
     /// What the text should have been: "partition", "time limit".
@@ -73,7 +77,10 @@ impl fmt::Display for ValueError {
         match &self.fault {
             Fault::Empty(allowed) => write!(f, "empty {value}: {allowed}"),
             Fault::Character(character, allowed) => {
-                write!(f, "unexpected character {character:?} in {value} {given:?}: {allowed}")
+                write!(
+                    f,
+                    "unexpected character {character:?} in {value} {given:?}: {allowed}"
+                )
             }
             Fault::Rule(rule) => write!(f, "cannot take {given:?} as {value}: {rule}"),
         }
@@ -83,24 +90,37 @@ impl fmt::Display for ValueError {
 impl std::error::Error for ValueError {}
 
 /// Refuses the empty text and the first character that is not allowed.
-pub(crate) fn only(text: &str, is_allowed: impl Fn(char) -> bool, allowed: &'static str) -> Result<(), Fault> {
+pub(crate) fn only(
+    text: &str,
+    is_allowed: impl Fn(char) -> bool,
+    allowed: &'static str,
+) -> Result<(), Fault> {
     if text.is_empty() {
         return Err(Fault::Empty(allowed));
     }
-    text.chars().find(|&c| !is_allowed(c)).map_or(Ok(()), |c| Err(Fault::Character(c, allowed)))
+    text.chars()
+        .find(|&c| !is_allowed(c))
+        .map_or(Ok(()), |c| Err(Fault::Character(c, allowed)))
 }
 
 /// Refuses what is longer than Slurm or the file system takes.
 pub(crate) fn at_most(text: &str, bytes: usize) -> Result<(), Fault> {
     if text.len() > bytes {
-        return Err(Fault::rule(format!("it has {} bytes, at most {bytes} are allowed", text.len())));
+        return Err(Fault::rule(format!(
+            "it has {} bytes, at most {bytes} are allowed",
+            text.len()
+        )));
     }
     Ok(())
 }
 
 /// Text that a person reads: anything printable, at least one character.
 pub(crate) fn printable(text: &str) -> Result<(), Fault> {
-    only(text, |c| !c.is_control(), "printable characters are allowed")
+    only(
+        text,
+        |c| !c.is_control(),
+        "printable characters are allowed",
+    )
 }
 
 /// A whole number without sign, blanks or suffix. Larger ones than `u32` are
@@ -108,9 +128,15 @@ pub(crate) fn printable(text: &str) -> Result<(), Fault> {
 pub(crate) fn whole_number(text: &str) -> Result<u32, Fault> {
     const ALLOWED: &str = "a whole number is allowed";
     only(text, |c| c.is_ascii_digit(), ALLOWED)?;
-    text.parse().ok().filter(|&n: &u32| n < i32::MAX.unsigned_abs()).ok_or_else(|| {
-        Fault::rule(format!("it is too large: at most {} is allowed", i32::MAX - 1))
-    })
+    text.parse()
+        .ok()
+        .filter(|&n: &u32| n < i32::MAX.unsigned_abs())
+        .ok_or_else(|| {
+            Fault::rule(format!(
+                "it is too large: at most {} is allowed",
+                i32::MAX - 1
+            ))
+        })
 }
 
 /// A whole number of at least one.

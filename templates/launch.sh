@@ -20,11 +20,13 @@ readonly model_folder={{ model_folder }}
 readonly engine_link={{ engine_link }}
 readonly gpus={{ gpus }}
 readonly mpi={{ mpi }}
+# shellcheck disable=SC2016 # nothing in these words is expanded
 readonly server_command=(
 {%- for word in server_command %}
   {{ word }}
 {%- endfor %}
 )
+# shellcheck disable=SC2016 # nothing in these words is expanded
 readonly server_environment=(
 {%- for variable in server_environment %}
   {{ variable }}
@@ -48,6 +50,7 @@ readonly stop_timeout={{ stop_timeout }}
 # name; empty: the model's own), seconds for one point, GenAI-Perf's own options.
 readonly client_image={{ client.file }}
 readonly client_reference={{ client.reference }}
+# shellcheck disable=SC2016 # nothing in it is expanded
 readonly tokenizer={{ tokenizer }}
 readonly point_timeout={{ point_timeout }}
 readonly genai_perf_options=(
@@ -185,6 +188,15 @@ json_image() {
 # The name of a point's folder. The client uses it, too.
 point_name() { printf '%s_%s_%s_%s_%s_%s_%s' "$result_name" "$gpus" "$4" "$1" "$2" "$3" "$job_id"; }
 
+# What the client last said of point NAME: $status, $seconds and $detail.
+look_up() {
+  status='not run' seconds='' detail=''
+  [[ ! -e $run/points ]] || IFS=$'\t' read -r status seconds detail < <(
+    awk -F '\t' -v name="$1" '$1 == name { row = $2 "\t" $3 "\t" $4 } END { print row }' "$run/points"
+  ) || true
+  [[ ! -d $results/$1 ]] || status=finished
+}
+
 started=$(now)
 driver='' gpu_model=''
 if command -v nvidia-smi >/dev/null; then
@@ -211,14 +223,7 @@ write_manifest() {
     for point in "${points[@]}"; do
       read -r use_case isl osl concurrency requests <<<"$point"
       name=$(point_name "$use_case" "$isl" "$osl" "$concurrency")
-      status='not run' seconds=null detail=
-      if [[ -e $run/points ]]; then
-        # The last word on a point is the one that counts.
-        IFS=$'\t' read -r status seconds detail < <(
-          awk -F '\t' -v name="$name" '$1 == name { row = $2 "\t" $3 "\t" $4 } END { print row }' "$run/points"
-        ) || true
-      fi
-      [[ ! -d $results/$name ]] || status=finished
+      look_up "$name"
       printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %d, "requests": %d, "status": %s, "seconds": %s, "detail": %s}' \
         "$separator" "$(json "$name")" "$(json "$use_case")" "$isl" "$osl" "$concurrency" "$requests" \
         "$(json "${status:-not run}")" "${seconds:-null}" "$(json "$detail")"
@@ -279,8 +284,9 @@ server_step() {
 }
 
 client_step() {
-  local mounts=("$results:$results") names=(PYTHONUNBUFFERED)
-  export PYTHONUNBUFFERED=1
+  local mounts=("$results:$results") names=(PYTHONUNBUFFERED COLUMNS)
+  # GenAI-Perf's tables are for a terminal: at once, and wide enough for numbers.
+  export PYTHONUNBUFFERED=1 COLUMNS=120
   if [[ -z $tokenizer ]]; then
     mounts+=("$model_path:$model_path:ro")
   fi
@@ -413,11 +419,11 @@ write_manifest "$code" "$reason" || fail "cannot write $manifest"
 finished=0
 for point in "${points[@]}"; do
   read -r use_case isl osl concurrency requests <<<"$point"
-  name=$(point_name "$use_case" "$isl" "$osl" "$concurrency")
-  if [[ -d $results/$name ]]; then
+  look_up "$(point_name "$use_case" "$isl" "$osl" "$concurrency")"
+  if [[ $status == finished ]]; then
     finished=$((finished + 1))
   else
-    say "not finished: $use_case $isl/$osl, concurrency $concurrency"
+    say "not finished: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
   fi
 done
 rm -f -- "$run/points"

@@ -39,16 +39,18 @@ readonly gpus={{ gpus }}
 
 {% include "lib/models.sh" %}
 
+# In a folder, it says that its checksums were compared before.
+readonly mark=.nim-slurm-verified
+
 readable() { numfmt --to=iec-i --suffix=B --format=%.2f "$1"; }
 
 # ---- Proof that a folder is whole ---------------------------------------------
 # Each check prints what is wrong, a line each; no line means all is well.
 
-# The names of all files below folder $1 that hold nothing, and of LFS pointers:
-# what a download that only pretends leaves behind.
-hollow_files() {
-  find "$1" -type f -size 0 -printf '%P (empty)\n'
-  find "$1" -type f -size -1k -name '*.safetensors' -exec grep -lF git-lfs {} + | sed "s|.*/||; s|\$| (a git-lfs pointer)|"
+# Files of folder $1 itself, with their sizes. The engine's folder is inside the
+# weights' and does not count as theirs.
+list_files() {
+  find "$1" \( -path "$1/$engine_folder" -o -path "$1/$engine_link" -o -name "$mark" \) -prune -o -type f -printf '%s %P\n'
 }
 
 # The length in bytes that the header of safetensors file $1 promises: eight
@@ -57,25 +59,23 @@ safetensors_length() {
   local header end
   header=$(od --endian=little -A n -t u8 -N 8 "$1") || return 1
   ((header > 0 && header < 100000000)) || return 1
-  end=$(tail -c +9 "$1" | head -c "$((header))" | grep -o '"data_offsets": *\[[0-9, ]*\]' |
+  end=$(head -c "$((8 + header))" "$1" | tail -c +9 | grep -o '"data_offsets": *\[[0-9, ]*\]' |
     sed 's/.*,//; s/[^0-9]//g' | sort -n | tail -n 1) || return 1
   [[ $end ]] && echo "$((8 + header + end))"
 }
 
-# Folder $1 against $2 bytes and the files that follow. The engine's folder is
-# inside the weights' and does not count as theirs.
+# Folder $1 against $2 bytes and the files that follow.
 check_folder() {
   local folder=$1 expected=$2 file found
   shift 2
-  for file in "$@"; do
-    [[ -f $folder/$file ]] || echo "$file is missing"
-  done
-  hollow_files "$folder"
-  found=$(find "$folder" \( -path "$folder/$engine_folder" -o -path "$folder/$engine_link" \) -prune -o \
-    -type f -printf '%s\n' | awk '{ sum += $1 } END { printf "%.0f", sum }')
+  found=$(list_files "$folder" | awk '{ sum += $1 } END { printf "%.0f", sum }')
   # NGC's own totals are rounded, so a hundredth may be missing.
   ((found * 100 >= expected * 99)) ||
     echo "$(readable "$found") arrived, $(readable "$expected") were expected"
+  for file in "$@"; do
+    [[ -f $folder/$file ]] || echo "$file is missing"
+  done
+  list_files "$folder" | sed -n 's/^0 \(.*\)/\1 is empty/p'
 }
 
 check_weights() {
@@ -122,14 +122,13 @@ check_checksums() {
     say "warning: b3sum cannot read checksums.blake3: $answer" >&2
 }
 
-# is_whole KIND FOLDER: true when it is; else the reasons are in $reasons. The
-# mark says that the checksums were compared before.
-readonly mark=.nim-slurm-verified
+# is_whole KIND FOLDER: true when it is; else the reasons are in $reasons.
 is_whole() {
   local kind=$1 folder=$2
   reasons=
   [[ -d $folder ]] || return 1
-  reasons=$("check_$kind" "$folder")
+  # Ten reasons are enough to know.
+  reasons=$("check_$kind" "$folder" | sed -n '1,10p')
   [[ -n $reasons || -e $folder/$mark ]] || reasons=$(check_checksums "$folder")
   [[ -z $reasons ]] || return 1
   # A folder that is someone else's to write is as good without the mark.
@@ -217,20 +216,22 @@ download() {
   fi
   mkdir -p "$part"
   say "downloading the $kind, $target"
-  # Older releases of the CLI read the key from this variable only.
-  if [[ -n $key ]]; then
-    export NGC_CLI_API_KEY=$key
-  fi
-  ngc registry model download-version "$target" --dest "$part" </dev/null &
+  (
+    # Older releases of the CLI read the key from this variable only.
+    [[ -z $key ]] || export NGC_CLI_API_KEY=$key
+    exec ngc registry model download-version "$target" --dest "$part" </dev/null
+  ) &
   download_pid=$!
   wait "$download_pid" || status=$?
   download_pid=
   ((status == 0)) || fail "ngc ended with $status while it fetched $target: its own words are above; run this again"
   [[ -d $part/$folder ]] || fail "ngc reported success, but there is no folder $part/$folder"
-  is_whole "$kind" "$part/$folder" || fail "ngc reported success, but the $kind are not whole:"$'\n'"$reasons"$'\n'"$(
-    echo "An old NGC CLI claims success after a few KB. This one says \"$(ngc --version 2>&1 </dev/null | head -n 1)\":"
-    echo "install the latest from https://org.ngc.nvidia.com/setup/installers/cli and run this again."
-  )"
+  is_whole "$kind" "$part/$folder" && return
+  say "error: ngc reported success, but what arrived in $part/$folder is not whole:"$'\n'"$reasons" >&2
+  [[ $reasons != *arrived* ]] ||
+    say "an old NGC CLI claims success after a few KB; this one says \"$(ngc --version 2>&1 </dev/null | head -n 1)\":" \
+      "install the latest from https://org.ngc.nvidia.com/setup/installers/cli" >&2
+  fail "the $kind did not arrive: run this again"
 }
 
 for kind in "${to_do[@]}"; do

@@ -27,8 +27,19 @@ pub struct EnvName(String);
 
 impl EnvName {
     fn check(text: &str) -> Result<Self, Fault> {
-        const READ_ONLY: [&str; 6] = ["BASHOPTS", "BASH_VERSINFO", "EUID", "PPID", "SHELLOPTS", "UID"];
-        only(text, |c| c.is_ascii_alphanumeric() || c == '_', "letters, digits and '_' are allowed")?;
+        const READ_ONLY: [&str; 6] = [
+            "BASHOPTS",
+            "BASH_VERSINFO",
+            "EUID",
+            "PPID",
+            "SHELLOPTS",
+            "UID",
+        ];
+        only(
+            text,
+            |c| c.is_ascii_alphanumeric() || c == '_',
+            "letters, digits and '_' are allowed",
+        )?;
         if text.starts_with(|c: char| c.is_ascii_digit()) {
             return Err(Fault::rule("it must not begin with a digit"));
         }
@@ -49,8 +60,17 @@ mod tests {
     #[test]
     fn names() {
         accepts::<EnvName>("_A1", "_A1");
-        refuses::<EnvName>("1A", "cannot take \"1A\" as variable name: it must not begin with a digit");
-        refuses::<EnvName>("A=B", "unexpected character '=' in variable name \"A=B\": letters, digits and '_' are allowed");
-        refuses::<EnvName>("UID", "cannot take \"UID\" as variable name: bash keeps this name for itself");
+        refuses::<EnvName>(
+            "1A",
+            "cannot take \"1A\" as variable name: it must not begin with a digit",
+        );
+        refuses::<EnvName>(
+            "A=B",
+            "unexpected character '=' in variable name \"A=B\": letters, digits and '_' are allowed",
+        );
+        refuses::<EnvName>(
+            "UID",
+            "cannot take \"UID\" as variable name: bash keeps this name for itself",
+        );
     }
 }

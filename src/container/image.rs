@@ -43,7 +43,8 @@ pub struct Image {
 
 impl Image {
     fn check(text: &str) -> Result<Self, Fault> {
-        const ALLOWED: &str = "REGISTRY/PATH:TAG is allowed, as in nvcr.io/nvidia/tritonserver:25.01-py3-sdk";
+        const ALLOWED: &str =
+            "REGISTRY/PATH:TAG is allowed, as in nvcr.io/nvidia/tritonserver:25.01-py3-sdk";
         only(
             text,
             |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | ':' | '@' | '#'),
@@ -56,13 +57,15 @@ impl Image {
         if let Some(digest) = digest {
             let hex = digest.strip_prefix("sha256:").unwrap_or_default();
             if hex.len() != 64 || !hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-                return Err(Fault::rule("a digest is sha256: and 64 hexadecimal digits in small letters"));
+                return Err(Fault::rule(
+                    "a digest is sha256: and 64 hexadecimal digits in small letters",
+                ));
             }
         }
         let (registry, rest) = match rest.split_once('#') {
             Some((registry, rest)) => (Some(registry), rest),
             None => match rest.split_once('/') {
-                Some((first, behind)) if first.contains(['.', ':']) || first == "localhost" => (Some(first), behind),
+                Some((first, behind)) if is_registry(first) => (Some(first), behind),
                 _ => (None, rest),
             },
         };
@@ -70,19 +73,27 @@ impl Image {
             Some((path, tag)) => (path, Some(tag)),
             None => (rest, None),
         };
-        let is_path = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-' | '/');
+        let is_path = |c: char| {
+            c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-' | '/')
+        };
         if let Some(c) = path.chars().find(|&c| !is_path(c)) {
-            return Err(Fault::Character(c, "small letters, digits, '.', '_', '-' and '/' are allowed in an image's path"));
+            return Err(Fault::Character(
+                c,
+                "small letters, digits, '.', '_', '-' and '/' are allowed in an image's path",
+            ));
         }
         let is_part = |part: &str| {
-            part.starts_with(|c: char| c.is_ascii_alphanumeric()) && part.ends_with(|c: char| c.is_ascii_alphanumeric())
+            part.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && part.ends_with(|c: char| c.is_ascii_alphanumeric())
         };
         if !path.split('/').all(is_part) {
             return Err(Fault::rule(ALLOWED));
         }
         if let Some(tag) = tag {
             let is_tag = tag.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
-                && tag.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+                && tag
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
                 && tag.len() <= 128;
             if !is_tag {
                 return Err(Fault::rule(format!(
@@ -125,7 +136,10 @@ impl Image {
     /// The same image in another registry.
     #[must_use]
     pub fn in_registry(&self, registry: Registry) -> Self {
-        Self { registry: Some(registry), ..self.clone() }
+        Self {
+            registry: Some(registry),
+            ..self.clone()
+        }
     }
 
     /// What `enroot import` is asked for. A digest needs enroot 4.
@@ -165,12 +179,22 @@ impl Image {
     }
 }
 
+/// True for a first part of a reference that names a registry by its looks.
+fn is_registry(part: &str) -> bool {
+    part.contains(['.', ':']) || part == "localhost"
+}
+
 impl fmt::Display for Image {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::new();
         if let Some(registry) = &self.registry {
             text.push_str(registry.as_str());
-            text.push('/');
+            // Behind a '/', a plain host would be read as part of the path.
+            text.push(if is_registry(registry.as_str()) {
+                '/'
+            } else {
+                '#'
+            });
         }
         self.push_behind_registry(&mut text);
         f.pad(&text)
@@ -202,9 +226,16 @@ pub struct Registry(String);
 impl Registry {
     fn check(text: &str) -> Result<Self, Fault> {
         const ALLOWED: &str = "a host and perhaps a port is allowed, as in mirror.site:5000";
-        only(text, |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':'), ALLOWED)?;
-        let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
-        let is_label = |label: &str| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-');
+        only(
+            text,
+            |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':'),
+            ALLOWED,
+        )?;
+        let (host, port) = text
+            .split_once(':')
+            .map_or((text, None), |(host, port)| (host, Some(port)));
+        let is_label =
+            |label: &str| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-');
         if !host.split('.').all(is_label) {
             return Err(Fault::rule(ALLOWED));
         }
@@ -257,8 +288,11 @@ impl SquashFile {
             |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '+' | '@' | '-'),
             "letters, digits, '.', '_', '+', '@' and '-' are allowed in a file's name",
         )?;
-        if text.starts_with(['.', '-']) || !text.ends_with(".sqsh") {
-            return Err(Fault::rule("a name that ends in .sqsh and does not begin with '.' or '-' is allowed"));
+        let stem = text.strip_suffix(".sqsh").unwrap_or_default();
+        if stem.is_empty() || stem.starts_with(['.', '-']) {
+            return Err(Fault::rule(
+                "a name that ends in .sqsh and does not begin with '.' or '-' is allowed",
+            ));
         }
         crate::value::at_most(text, 200)?;
         Ok(Self(text.to_owned()))
@@ -285,6 +319,7 @@ mod tests {
         accepts::<Image>("vllm/vllm-openai:v0.8.5", "vllm/vllm-openai:v0.8.5");
         accepts::<Image>("nvcr.io#nim/meta/x:1.0.3", "nvcr.io/nim/meta/x:1.0.3");
         accepts::<Image>("localhost:5000/x", "localhost:5000/x");
+        accepts::<Image>("mirror#x", "mirror#x");
         let pinned = format!("nvcr.io/nim/x:1@{DIGEST}");
         accepts::<Image>(&pinned, &pinned);
         refuses::<Image>(
@@ -292,7 +327,19 @@ mod tests {
             "unexpected character 'N' in image \"nvcr.io/NVIDIA/x\": small letters, digits, '.', '_', '-' and '/' are \
              allowed in an image's path",
         );
-        for text in ["", "docker://nvcr.io/x", "/x.sqsh", "./x", "nvcr.io/x:", "x:-1", "nvcr.io/", "x@sha256:12", "a b", "x:1:2", "nvcr.io:0/x"] {
+        for text in [
+            "",
+            "docker://nvcr.io/x",
+            "/x.sqsh",
+            "./x",
+            "nvcr.io/x:",
+            "x:-1",
+            "nvcr.io/",
+            "x@sha256:12",
+            "a b",
+            "x:1:2",
+            "nvcr.io:0/x",
+        ] {
             assert!(Image::parse(text).is_err(), "{text}");
         }
     }
@@ -301,11 +348,21 @@ mod tests {
     fn uris_and_files() {
         assert_eq!(image("ubuntu:24.04").enroot_uri(), "docker://ubuntu:24.04");
         let mirror = Registry::parse("mirror.site:5000").unwrap();
-        assert_eq!(image("nvcr.io/nim/x:1").in_registry(mirror).enroot_uri(), "docker://mirror.site:5000#nim/x:1");
-        assert_eq!(image("ubuntu").squash_file().as_str(), "ubuntu+latest.sqsh");
-        assert_eq!(image(&format!("nvcr.io/nim/x@{DIGEST}")).squash_file().as_str(), "nim+x+0123456789ab.sqsh");
         assert_eq!(
-            image("nvcr.io/nim/meta/llama3-70b-instruct:1.0.3").squash_file().as_str(),
+            image("nvcr.io/nim/x:1").in_registry(mirror).enroot_uri(),
+            "docker://mirror.site:5000#nim/x:1"
+        );
+        assert_eq!(image("ubuntu").squash_file().as_str(), "ubuntu+latest.sqsh");
+        assert_eq!(
+            image(&format!("nvcr.io/nim/x@{DIGEST}"))
+                .squash_file()
+                .as_str(),
+            "nim+x+0123456789ab.sqsh"
+        );
+        assert_eq!(
+            image("nvcr.io/nim/meta/llama3-70b-instruct:1.0.3")
+                .squash_file()
+                .as_str(),
             "nim+meta+llama3-70b-instruct+1.0.3.sqsh"
         );
     }

@@ -35,24 +35,32 @@ use crate::value::{Fault, text_value};
 pub struct Mount(String);
 
 const FLAGS: [&str; 12] = [
-    "ro", "rw", "nosuid", "nodev", "noexec", "noatime", "bind", "rbind", "private", "rprivate", "slave", "rslave",
+    "ro", "rw", "nosuid", "nodev", "noexec", "noatime", "bind", "rbind", "private", "rprivate",
+    "slave", "rslave",
 ];
 
 /// True for a character that has no place in a path that is mounted.
 pub(crate) fn is_unmountable(c: char) -> bool {
-    c.is_whitespace() || c.is_control() || matches!(c, ',' | ':' | '$' | '`' | '"' | '\\' | '{' | '}')
+    c.is_whitespace()
+        || c.is_control()
+        || matches!(c, ',' | ':' | '$' | '`' | '"' | '\\' | '{' | '}')
 }
 
 /// An absolute path that pyxis can mount.
 pub(crate) fn mountable_path(path: &str) -> Result<(), Fault> {
     if let Some(c) = path.chars().find(|&c| is_unmountable(c)) {
-        return Err(Fault::Character(c, "a container mount has no way to quote white space or any of , : $ ` \" \\ { }"));
+        return Err(Fault::Character(
+            c,
+            "a container mount has no way to quote white space or any of , : $ ` \" \\ { }",
+        ));
     }
     if !path.starts_with('/') {
         return Err(Fault::rule(format!("{path:?} is not an absolute path")));
     }
     if path.split('/').any(|part| part == "..") {
-        return Err(Fault::rule(format!("{path:?} has a part \"..\": name the folder itself")));
+        return Err(Fault::rule(format!(
+            "{path:?} has a part \"..\": name the folder itself"
+        )));
     }
     Ok(())
 }
@@ -60,13 +68,19 @@ pub(crate) fn mountable_path(path: &str) -> Result<(), Fault> {
 impl Mount {
     fn check(text: &str) -> Result<Self, Fault> {
         if text.is_empty() {
-            return Err(Fault::Empty("SOURCE:DESTINATION:FLAGS is allowed, as in /lustre/data:/data:ro"));
+            return Err(Fault::Empty(
+                "SOURCE:DESTINATION:FLAGS is allowed, as in /lustre/data:/data:ro",
+            ));
         }
         let mut parts = text.splitn(3, ':');
         let source = parts.next().unwrap_or_default();
         let destination = match parts.next() {
             Some(destination) => destination,
-            None if source == "tmpfs" => return Err(Fault::rule("tmpfs needs a destination, as in tmpfs:/scratch")),
+            None if source == "tmpfs" => {
+                return Err(Fault::rule(
+                    "tmpfs needs a destination, as in tmpfs:/scratch",
+                ));
+            }
             None => source,
         };
         if source != "tmpfs" {
@@ -79,7 +93,10 @@ impl Mount {
         let flags = parts.next();
         for flag in flags.into_iter().flat_map(|flags| flags.split('+')) {
             if !FLAGS.contains(&flag) {
-                return Err(Fault::rule(format!("{flag:?} is no mount flag: {} are allowed, joined by '+'", FLAGS.join(", "))));
+                return Err(Fault::rule(format!(
+                    "{flag:?} is no mount flag: {} are allowed, joined by '+'",
+                    FLAGS.join(", ")
+                )));
             }
         }
         let flags = flags.map(|flags| format!(":{flags}")).unwrap_or_default();
@@ -126,15 +143,35 @@ mod tests {
 
     #[test]
     fn refused() {
-        refuses::<Mount>("", "empty mount: SOURCE:DESTINATION:FLAGS is allowed, as in /lustre/data:/data:ro");
-        refuses::<Mount>("data:/data", "cannot take \"data:/data\" as mount: \"data\" is not an absolute path");
+        refuses::<Mount>(
+            "",
+            "empty mount: SOURCE:DESTINATION:FLAGS is allowed, as in /lustre/data:/data:ro",
+        );
+        refuses::<Mount>(
+            "data:/data",
+            "cannot take \"data:/data\" as mount: \"data\" is not an absolute path",
+        );
         refuses::<Mount>(
             "/my data:/d",
             "unexpected character ' ' in mount \"/my data:/d\": a container mount has no way to quote white space or any \
              of , : $ ` \" \\ { }",
         );
-        refuses::<Mount>("/a:/", "cannot take \"/a:/\" as mount: it would hide the whole container");
-        for text in ["/a:", "/a:/b:", "/a:/b:rx", "/a:/b:ro:x", "/a,/b", "tmpfs", "umount:/a", "/a$x", "/a:b", "/../a:/b"] {
+        refuses::<Mount>(
+            "/a:/",
+            "cannot take \"/a:/\" as mount: it would hide the whole container",
+        );
+        for text in [
+            "/a:",
+            "/a:/b:",
+            "/a:/b:rx",
+            "/a:/b:ro:x",
+            "/a,/b",
+            "tmpfs",
+            "umount:/a",
+            "/a$x",
+            "/a:b",
+            "/../a:/b",
+        ] {
             assert!(Mount::parse(text).is_err(), "{text}");
         }
     }

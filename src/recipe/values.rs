@@ -146,7 +146,11 @@ pub struct UrlPath(String);
 impl UrlPath {
     fn check(text: &str) -> Result<Self, Fault> {
         const ALLOWED: &str = "a path such as /v1/health/ready is allowed";
-        only(text, |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/'), ALLOWED)?;
+        only(
+            text,
+            |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/'),
+            ALLOWED,
+        )?;
         if !text.starts_with('/') {
             return Err(Fault::rule(ALLOWED));
         }
@@ -181,7 +185,8 @@ pub struct NgcModel(String);
 
 impl NgcModel {
     fn check(text: &str) -> Result<Self, Fault> {
-        const ALLOWED: &str = "ORG/TEAM/MODEL:VERSION is allowed, as in nim/meta/llama3-70b-instruct:hf";
+        const ALLOWED: &str =
+            "ORG/TEAM/MODEL:VERSION is allowed, as in nim/meta/llama3-70b-instruct:hf";
         only(
             text,
             |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '/' | ':'),
@@ -238,9 +243,16 @@ pub struct ByteSize {
 
 impl ByteSize {
     fn check(text: &str) -> Result<Self, Fault> {
-        const ALLOWED: &str = "a number and B, kB, MB, GB, TB, KiB, MiB, GiB or TiB is allowed, as in 131.43 GiB";
-        only(text, |c| c.is_ascii_alphanumeric() || matches!(c, '.' | ' '), ALLOWED)?;
-        let end = text.find(|c: char| c.is_ascii_alphabetic() || c == ' ').ok_or_else(|| Fault::rule(ALLOWED))?;
+        const ALLOWED: &str =
+            "a number and B, kB, MB, GB, TB, KiB, MiB, GiB or TiB is allowed, as in 131.43 GiB";
+        only(
+            text,
+            |c| c.is_ascii_alphanumeric() || matches!(c, '.' | ' '),
+            ALLOWED,
+        )?;
+        let end = text
+            .find(|c: char| c.is_ascii_alphabetic() || c == ' ')
+            .ok_or_else(|| Fault::rule(ALLOWED))?;
         let (number, unit) = text.split_at(end);
         let unit: u128 = match unit.trim_start_matches(' ') {
             "B" => 1,
@@ -264,7 +276,10 @@ impl ByteSize {
         match u64::try_from(millionths * unit / 1_000_000) {
             Ok(0) => Err(Fault::rule("it must be more than nothing")),
             // Bash counts with signed numbers.
-            Ok(bytes) if i64::try_from(bytes).is_ok() => Ok(Self { text: text.to_owned(), bytes }),
+            Ok(bytes) if i64::try_from(bytes).is_ok() => Ok(Self {
+                text: text.to_owned(),
+                bytes,
+            }),
             _ => Err(Fault::rule("it is too much for a file system")),
         }
     }
@@ -311,7 +326,12 @@ impl GenaiPerfVersion {
     fn check(text: &str) -> Result<Self, Fault> {
         let form = || Fault::rule("a release such as 0.0.10 is allowed");
         let mut parts = text.split('.').map(|part| part.parse::<u32>().ok());
-        match (parts.next().flatten(), parts.next().flatten(), parts.next().flatten(), parts.next()) {
+        match (
+            parts.next().flatten(),
+            parts.next().flatten(),
+            parts.next().flatten(),
+            parts.next(),
+        ) {
             (Some(major), Some(minor), Some(patch), None) => Ok(Self([major, minor, patch])),
             _ => Err(form()),
         }
@@ -362,7 +382,11 @@ impl Tokenizer {
             only(text, |c| !c.is_control(), ALLOWED)?;
             return Ok(Self(text.to_owned()));
         }
-        only(text, |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/'), ALLOWED)?;
+        only(
+            text,
+            |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/'),
+            ALLOWED,
+        )?;
         let parts: Vec<_> = text.split('/').collect();
         let is_part = |part: &&str| part.starts_with(|c: char| c.is_ascii_alphanumeric());
         if parts.len() != 2 || !parts.iter().all(is_part) {
@@ -413,7 +437,11 @@ impl UseCase {
         let (input, output) = lengths.split_once('/').ok_or_else(form)?;
         hyphenated(name)?;
         let tokens = |text| positive_number(text).and_then(|n| NonZeroU32::new(n).ok_or_else(form));
-        Ok(Self { name: name.to_owned(), input: tokens(input)?, output: tokens(output)? })
+        Ok(Self {
+            name: name.to_owned(),
+            input: tokens(input)?,
+            output: tokens(output)?,
+        })
     }
 
     /// The name, as it stands in a result's folder name.
@@ -494,8 +522,14 @@ mod tests {
     #[test]
     fn use_cases() {
         accepts::<UseCase>("long-2:4096/0512", "long-2:4096/512");
-        refuses::<UseCase>("chat", "cannot take \"chat\" as use case: NAME:ISL/OSL is allowed, as in chat:128/128");
-        refuses::<UseCase>("chat:128/0", "cannot take \"chat:128/0\" as use case: it must be at least 1");
+        refuses::<UseCase>(
+            "chat",
+            "cannot take \"chat\" as use case: NAME:ISL/OSL is allowed, as in chat:128/128",
+        );
+        refuses::<UseCase>(
+            "chat:128/0",
+            "cannot take \"chat:128/0\" as use case: it must be at least 1",
+        );
         refuses::<UseCase>(
             "Chat:1/1",
             "unexpected character 'C' in use case \"Chat:1/1\": small letters, digits and '-' are allowed",
@@ -508,22 +542,48 @@ mod tests {
     #[test]
     fn sizes() {
         accepts::<ByteSize>("131.43 GiB", "131.43 GiB");
-        assert_eq!(ByteSize::parse("131.43 GiB").map(|size| size.bytes()), Ok(141_121_887_928));
-        assert_eq!(ByteSize::parse("68.4MB").map(|size| size.bytes()), Ok(68_400_000));
+        assert_eq!(
+            ByteSize::parse("131.43 GiB").map(|size| size.bytes()),
+            Ok(141_121_887_928)
+        );
+        assert_eq!(
+            ByteSize::parse("68.4MB").map(|size| size.bytes()),
+            Ok(68_400_000)
+        );
         assert_eq!(ByteSize::parse("1 B").map(|size| size.mebibytes()), Ok(1));
-        for text in ["", "16G", "GiB", "1.1234567 GB", "131,43 GiB", "-1 GB", "0 GB", "99999999999 TiB", "1 GiB "] {
+        for text in [
+            "",
+            "16G",
+            "GiB",
+            "1.1234567 GB",
+            "131,43 GiB",
+            "-1 GB",
+            "0 GB",
+            "99999999999 TiB",
+            "1 GiB ",
+        ] {
             assert!(ByteSize::parse(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn models() {
-        let engine = NgcModel::parse("nim/meta/llama3-70b-instruct:0.10.0+cbc614f5-h100x4-fp8-throughput");
+        let engine =
+            NgcModel::parse("nim/meta/llama3-70b-instruct:0.10.0+cbc614f5-h100x4-fp8-throughput");
         assert_eq!(
             engine.map(|model| model.folder()).as_deref(),
             Ok("llama3-70b-instruct_v0.10.0+cbc614f5-h100x4-fp8-throughput")
         );
-        for text in ["", "a:b", "a/b", "a/b/c/d:e", "a/b:", "a//b:c", "a/../b:c", "a/b:c:d"] {
+        for text in [
+            "",
+            "a:b",
+            "a/b",
+            "a/b/c/d:e",
+            "a/b:",
+            "a//b:c",
+            "a/../b:c",
+            "a/b:c:d",
+        ] {
             assert!(NgcModel::parse(text).is_err(), "{text}");
         }
     }

@@ -87,7 +87,9 @@ pub(crate) struct ContainerRow<'a> {
 pub(crate) fn render(mut head: String, template: &impl Template) -> String {
     // The values were checked when they were made, and writing to a String
     // cannot fail.
-    template.render_into(&mut head).expect("a checked value renders");
+    template
+        .render_into(&mut head)
+        .expect("a checked value renders");
     // askama drops a template's last line break.
     head.push('\n');
     head

@@ -29,12 +29,16 @@ pub struct StagePath(String);
 impl StagePath {
     fn check(text: &str) -> Result<Self, Fault> {
         if text.is_empty() {
-            return Err(Fault::Empty("an absolute path is allowed, as in /lustre/project/nim"));
+            return Err(Fault::Empty(
+                "an absolute path is allowed, as in /lustre/project/nim",
+            ));
         }
         mountable_path(text)?;
         let path = text.trim_end_matches('/');
         if path.is_empty() {
-            return Err(Fault::rule("the root of all files is no place for a benchmark"));
+            return Err(Fault::rule(
+                "the root of all files is no place for a benchmark",
+            ));
         }
         Ok(Self(path.to_owned()))
     }
@@ -89,9 +93,17 @@ mod tests {
     fn stage_paths() {
         accepts::<StagePath>("/lustre/nim", "/lustre/nim");
         accepts::<StagePath>("/a/b//", "/a/b");
-        refuses::<StagePath>("nim", "cannot take \"nim\" as stage path: \"nim\" is not an absolute path");
-        refuses::<StagePath>("/", "cannot take \"/\" as stage path: the root of all files is no place for a benchmark");
-        for text in ["", "/a b", "/a,b", "/a:b", "/a$b", "/a`b", "/a\"b", "/a\nb", "/a{b", "/a/../b"] {
+        refuses::<StagePath>(
+            "nim",
+            "cannot take \"nim\" as stage path: \"nim\" is not an absolute path",
+        );
+        refuses::<StagePath>(
+            "/",
+            "cannot take \"/\" as stage path: the root of all files is no place for a benchmark",
+        );
+        for text in [
+            "", "/a b", "/a,b", "/a:b", "/a$b", "/a`b", "/a\"b", "/a\nb", "/a{b", "/a/../b",
+        ] {
             assert!(StagePath::parse(text).is_err(), "{text}");
         }
     }

@@ -29,7 +29,9 @@ pub struct Count(NonZeroU32);
 impl Count {
     fn check(text: &str) -> Result<Self, Fault> {
         let number = positive_number(text)?;
-        NonZeroU32::new(number).map(Self).ok_or_else(|| Fault::rule("it must be at least 1"))
+        NonZeroU32::new(number)
+            .map(Self)
+            .ok_or_else(|| Fault::rule("it must be at least 1"))
     }
 
     /// The number.
@@ -77,7 +79,9 @@ pub struct NodeCount {
 impl NodeCount {
     fn check(text: &str) -> Result<Self, Fault> {
         let (min, max) = match text.split_once('-') {
-            Some((min, max)) if !min.is_empty() && !max.is_empty() => (positive_number(min)?, positive_number(max)?),
+            Some((min, max)) if !min.is_empty() && !max.is_empty() => {
+                (positive_number(min)?, positive_number(max)?)
+            }
             Some(_) => return Err(Fault::rule("a range needs both ends, as in 1-4")),
             None => {
                 let number = positive_number(text)?;
@@ -85,7 +89,9 @@ impl NodeCount {
             }
         };
         if min > max {
-            return Err(Fault::rule("the range is empty: its first number must not be the larger one"));
+            return Err(Fault::rule(
+                "the range is empty: its first number must not be the larger one",
+            ));
         }
         Ok(Self { min, max })
     }
@@ -105,7 +111,11 @@ impl NodeCount {
 
 impl fmt::Display for NodeCount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.min == self.max { write!(f, "{}", self.min) } else { write!(f, "{}-{}", self.min, self.max) }
+        if self.min == self.max {
+            write!(f, "{}", self.min)
+        } else {
+            write!(f, "{}-{}", self.min, self.max)
+        }
     }
 }
 
@@ -121,7 +131,10 @@ mod tests {
         accepts::<Count>("1", "1");
         accepts::<Count>("016", "16");
         refuses::<Count>("0", "cannot take \"0\" as count: it must be at least 1");
-        refuses::<Count>("-1", "unexpected character '-' in count \"-1\": a whole number is allowed");
+        refuses::<Count>(
+            "-1",
+            "unexpected character '-' in count \"-1\": a whole number is allowed",
+        );
         refuses::<Count>(
             "2147483647",
             "cannot take \"2147483647\" as count: it is too large: at most 2147483646 is allowed",
@@ -133,9 +146,18 @@ mod tests {
         accepts::<NodeCount>("1", "1");
         accepts::<NodeCount>("2-2", "2");
         accepts::<NodeCount>("2-8", "2-8");
-        refuses::<NodeCount>("-4", "cannot take \"-4\" as node count: a range needs both ends, as in 1-4");
-        refuses::<NodeCount>("0-2", "cannot take \"0-2\" as node count: it must be at least 1");
-        refuses::<NodeCount>("1k", "unexpected character 'k' in node count \"1k\": a whole number is allowed");
+        refuses::<NodeCount>(
+            "-4",
+            "cannot take \"-4\" as node count: a range needs both ends, as in 1-4",
+        );
+        refuses::<NodeCount>(
+            "0-2",
+            "cannot take \"0-2\" as node count: it must be at least 1",
+        );
+        refuses::<NodeCount>(
+            "1k",
+            "unexpected character 'k' in node count \"1k\": a whole number is allowed",
+        );
         refuses::<NodeCount>(
             "4-1",
             "cannot take \"4-1\" as node count: the range is empty: its first number must not be the larger one",

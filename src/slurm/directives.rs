@@ -6,8 +6,9 @@ use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{
-    Account, Array, Comment, Constraint, Count, Dependency, Exclusive, Flag, GpuCount, Gres, JobName, MailType, MailUser,
-    Memory, NodeCount, NodeList, OpenMode, OutputPattern, Partition, Passthrough, Qos, Reservation, Signal, TimeLimit,
+    Account, Array, Comment, Constraint, Count, Dependency, Exclusive, Flag, GpuCount, Gres,
+    JobName, MailType, MailUser, Memory, NodeCount, NodeList, OpenMode, OutputPattern, Partition,
+    Passthrough, Qos, Reservation, Signal, TimeLimit,
 };
 use crate::error::VariableError;
 use crate::value::ValueError;
@@ -99,7 +100,11 @@ impl OptionValue for Flag {
     fn from_text(text: &str) -> Result<Self, ValueError> {
         match text {
             "" | "true" | "yes" => Ok(Self),
-            _ => Err(ValueError::new("flag", text, crate::value::Fault::rule("true is allowed"))),
+            _ => Err(ValueError::new(
+                "flag",
+                text,
+                crate::value::Fault::rule("true is allowed"),
+            )),
         }
     }
 
@@ -377,7 +382,11 @@ pub(crate) enum OptionKey {
 
 impl OptionKey {
     pub(crate) fn from_key(key: &str) -> Option<Self> {
-        if key == PASSTHROUGH { Some(Self::Passthrough) } else { OptionName::from_key(key).map(Self::Name) }
+        if key == PASSTHROUGH {
+            Some(Self::Passthrough)
+        } else {
+            OptionName::from_key(key).map(Self::Name)
+        }
     }
 }
 
@@ -415,7 +424,10 @@ struct EntrySeed<T> {
 
 impl<T> EntrySeed<T> {
     const fn new(name: OptionName) -> Self {
-        Self { name, value: std::marker::PhantomData }
+        Self {
+            name,
+            value: std::marker::PhantomData,
+        }
     }
 }
 
@@ -439,7 +451,9 @@ impl<T: OptionValue> Visitor<'_> for EntrySeed<T> {
             return Ok(None);
         }
         let name = self.name;
-        T::from_true().map(Some).ok_or_else(|| E::custom(format_args!("{name} needs a value: true is for flags")))
+        T::from_true()
+            .map(Some)
+            .ok_or_else(|| E::custom(format_args!("{name} needs a value: true is for flags")))
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
@@ -540,7 +554,10 @@ impl Directives {
 
     /// The options that are set, in the order in which they are written.
     pub fn names(&self) -> impl Iterator<Item = OptionName> + '_ {
-        OptionName::ALL.iter().copied().filter(|&name| self.is_set(name))
+        OptionName::ALL
+            .iter()
+            .copied()
+            .filter(|&name| self.is_set(name))
     }
 
     /// An option's value as text; a flag's is empty.
@@ -555,9 +572,19 @@ impl Directives {
 
     /// How many GPUs of a node this asks for, and with which option.
     pub(crate) fn gpus_of_a_node(&self) -> Option<(OptionName, u64)> {
-        let gres = self.gres.as_ref().and_then(Gres::gpus).map(|count| (OptionName::Gres, count));
-        let per_node = self.gpus_per_node.as_ref().map(|count| (OptionName::GpusPerNode, u64::from(count.count())));
-        let of_job = self.gpus.as_ref().map(|count| (OptionName::Gpus, u64::from(count.count())));
+        let gres = self
+            .gres
+            .as_ref()
+            .and_then(Gres::gpus)
+            .map(|count| (OptionName::Gres, count));
+        let per_node = self
+            .gpus_per_node
+            .as_ref()
+            .map(|count| (OptionName::GpusPerNode, u64::from(count.count())));
+        let of_job = self
+            .gpus
+            .as_ref()
+            .map(|count| (OptionName::Gpus, u64::from(count.count())));
         gres.or(per_node).or(of_job)
     }
 
@@ -588,7 +615,9 @@ impl Directives {
     #[must_use]
     pub fn arguments(&self) -> Vec<String> {
         let typed = self.names().filter_map(|name| self.option(name));
-        typed.chain(self.passthrough.iter().map(ToString::to_string)).collect()
+        typed
+            .chain(self.passthrough.iter().map(ToString::to_string))
+            .collect()
     }
 
     /// The head of a script: the `#!` line, and a line for each option, quoted by
@@ -621,13 +650,21 @@ impl Directives {
         const GPUS: &str = "GPUs are asked for in one way";
         const MEMORY: &str = "memory is asked for in one way";
         let asks = |name| {
-            self.is_set(name) && (name != Gres || self.gres.as_ref().is_some_and(|gres| gres.gpus().is_some()))
+            self.is_set(name)
+                && (name != Gres || self.gres.as_ref().is_some_and(|gres| gres.gpus().is_some()))
         };
         let mut conflicts = Vec::new();
-        for (group, reason) in [([Gres, GpusPerNode, Gpus, GpusPerTask].as_slice(), GPUS), (&[Mem, MemPerCpu, MemPerGpu], MEMORY)] {
+        for (group, reason) in [
+            ([Gres, GpusPerNode, Gpus, GpusPerTask].as_slice(), GPUS),
+            (&[Mem, MemPerCpu, MemPerGpu], MEMORY),
+        ] {
             let set: Vec<_> = group.iter().copied().filter(|&name| asks(name)).collect();
             for (index, &first) in set.iter().enumerate() {
-                conflicts.extend(set[index + 1..].iter().map(|&second| Conflict { first, second, reason }));
+                conflicts.extend(set[index + 1..].iter().map(|&second| Conflict {
+                    first,
+                    second,
+                    reason,
+                }));
             }
         }
         conflicts
@@ -651,22 +688,43 @@ impl Directives {
     /// assert_eq!(directives.arguments(), ["--partition=batch", "--requeue"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn from_environment(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, VariableError> {
+    pub fn from_environment(
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, VariableError> {
         let mut directives = Self::new();
         for (variable, text) in variables {
-            let Some(&name) = OptionName::ALL.iter().find(|name| name.environment() == Some(variable.as_str())) else {
+            let Some(&name) = OptionName::ALL
+                .iter()
+                .find(|name| name.environment() == Some(variable.as_str()))
+            else {
                 continue;
             };
             match name {
                 OptionName::Requeue => {
-                    let is_set = text.is_empty() || text == "yes" || text.parse::<i64>().is_ok_and(|number| number != 0);
-                    directives = if is_set { directives.requeue(Flag) } else { directives.without(name) };
+                    let is_set = text.is_empty()
+                        || text == "yes"
+                        || text.parse::<i64>().is_ok_and(|number| number != 0);
+                    directives = if is_set {
+                        directives.requeue(Flag)
+                    } else {
+                        directives.without(name)
+                    };
                 }
                 OptionName::Exclusive => {
-                    directives.set(name, &text).map_err(|source| VariableError { name: variable, source })?;
+                    directives
+                        .set(name, &text)
+                        .map_err(|source| VariableError {
+                            name: variable,
+                            source,
+                        })?;
                 }
                 _ if text.is_empty() => {}
-                _ => directives.set(name, &text).map_err(|source| VariableError { name: variable, source })?,
+                _ => directives
+                    .set(name, &text)
+                    .map_err(|source| VariableError {
+                        name: variable,
+                        source,
+                    })?,
             }
         }
         Ok(directives)
@@ -729,10 +787,20 @@ mod tests {
     #[test]
     fn toml_takes_numbers_bare_or_quoted() {
         let bare = directives("nodes = 2\nmem = 0\ntime = 30\ngpus_per_node = 8\nexclusive = true");
-        let quoted =
-            directives("nodes = '2'\nmem = '0'\ntime = '30'\ngpus_per_node = '8'\nexclusive = 'true'");
+        let quoted = directives(
+            "nodes = '2'\nmem = '0'\ntime = '30'\ngpus_per_node = '8'\nexclusive = 'true'",
+        );
         assert_eq!(bare, quoted);
-        assert_eq!(bare.arguments(), ["--nodes=2", "--gpus-per-node=8", "--mem=0", "--exclusive", "--time=30"]);
+        assert_eq!(
+            bare.arguments(),
+            [
+                "--nodes=2",
+                "--gpus-per-node=8",
+                "--mem=0",
+                "--exclusive",
+                "--time=30"
+            ]
+        );
     }
 
     #[test]
@@ -744,21 +812,41 @@ mod tests {
 
     #[test]
     fn toml_errors_point_at_the_line() {
-        let error = toml::from_str::<Directives>("nodes = 1\npartiton = 'x'").unwrap_err().to_string();
+        let error = toml::from_str::<Directives>("nodes = 1\npartiton = 'x'")
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("2 | partiton = 'x'"), "{error}");
-        assert!(error.contains("unknown key \"partiton\": allowed are job_name, account, partition"), "{error}");
-        let error = toml::from_str::<Directives>("time = '1h'").unwrap_err().to_string();
-        assert!(error.contains("1 | time = '1h'") && error.contains("unexpected character 'h'"), "{error}");
-        let error = toml::from_str::<Directives>("partition = true").unwrap_err().to_string();
-        assert!(error.contains("--partition needs a value: true is for flags"), "{error}");
+        assert!(
+            error.contains("unknown key \"partiton\": allowed are job_name, account, partition"),
+            "{error}"
+        );
+        let error = toml::from_str::<Directives>("time = '1h'")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("1 | time = '1h'") && error.contains("unexpected character 'h'"),
+            "{error}"
+        );
+        let error = toml::from_str::<Directives>("partition = true")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("--partition needs a value: true is for flags"),
+            "{error}"
+        );
     }
 
     #[test]
     fn layers() {
-        let lower = directives("partition = 'low'\nmem = '1G'\ntime = 5\npassthrough = ['--switches=1', '--contiguous']");
+        let lower = directives(
+            "partition = 'low'\nmem = '1G'\ntime = 5\npassthrough = ['--switches=1', '--contiguous']",
+        );
         let upper = directives("partition = 'up'\nmem = false\npassthrough = ['--switches=2']");
         let merged = upper.over(&lower);
-        assert_eq!(merged.arguments(), ["--partition=up", "--time=5", "--contiguous", "--switches=2"]);
+        assert_eq!(
+            merged.arguments(),
+            ["--partition=up", "--time=5", "--contiguous", "--switches=2"]
+        );
         assert!(merged.is_omitted(OptionName::Mem));
         // A still higher layer may set it again.
         let top = Directives::new().mem("2G".parse().unwrap()).over(&merged);

@@ -51,11 +51,31 @@ impl<'a> GresEntry<'a> {
         let mut parts = text.split(':');
         let name = parts.next().unwrap_or_default();
         let entry = match (parts.next(), parts.next(), parts.next()) {
-            (None, ..) => Self { name, kind: None, count: 1 },
-            (Some(only), None, _) if is_digits(only) => Self { name, kind: None, count: positive_number(only)? },
-            (Some(kind), None, _) => Self { name, kind: Some(kind), count: 1 },
-            (Some(kind), Some(count), None) => Self { name, kind: Some(kind), count: positive_number(count)? },
-            _ => return Err(Fault::rule("it has too many ':': NAME:TYPE:COUNT is allowed, as in gpu:h100:8")),
+            (None, ..) => Self {
+                name,
+                kind: None,
+                count: 1,
+            },
+            (Some(only), None, _) if is_digits(only) => Self {
+                name,
+                kind: None,
+                count: positive_number(only)?,
+            },
+            (Some(kind), None, _) => Self {
+                name,
+                kind: Some(kind),
+                count: 1,
+            },
+            (Some(kind), Some(count), None) => Self {
+                name,
+                kind: Some(kind),
+                count: positive_number(count)?,
+            },
+            _ => {
+                return Err(Fault::rule(
+                    "it has too many ':': NAME:TYPE:COUNT is allowed, as in gpu:h100:8",
+                ));
+            }
         };
         check_name(entry.name)?;
         entry.kind.map_or(Ok(()), check_kind)?;
@@ -87,20 +107,28 @@ fn is_digits(text: &str) -> bool {
 
 fn check_name(name: &str) -> Result<(), Fault> {
     if matches!(name, "help" | "list" | "none") {
-        return Err(Fault::rule(format!("{name:?} is a word of Slurm's own, not a resource")));
+        return Err(Fault::rule(format!(
+            "{name:?} is a word of Slurm's own, not a resource"
+        )));
     }
     let is_name = name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     if is_name {
         Ok(())
     } else {
-        Err(Fault::rule(format!("{name:?} is no resource name: small letters, digits and '_' are allowed, as in gpu:8")))
+        Err(Fault::rule(format!(
+            "{name:?} is no resource name: small letters, digits and '_' are allowed, as in gpu:8"
+        )))
     }
 }
 
 fn check_kind(kind: &str) -> Result<(), Fault> {
     let is_kind = kind.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && kind.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+        && kind
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
         && !is_digits(kind);
     if is_kind {
         Ok(())
@@ -114,21 +142,31 @@ fn check_kind(kind: &str) -> Result<(), Fault> {
 impl Gres {
     fn check(text: &str) -> Result<Self, Fault> {
         const ALLOWED: &str = "NAME:TYPE:COUNT is allowed, as in gpu:8 or gpu:h100:8";
-        only(text, |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | ','), ALLOWED)?;
-        text.split(',').try_for_each(|entry| GresEntry::check(entry).map(drop))?;
+        only(
+            text,
+            |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | ','),
+            ALLOWED,
+        )?;
+        text.split(',')
+            .try_for_each(|entry| GresEntry::check(entry).map(drop))?;
         Ok(Self(text.to_owned()))
     }
 
     /// The entries, in order.
     pub fn entries(&self) -> impl Iterator<Item = GresEntry<'_>> {
         // Each was checked when the value was made.
-        self.0.split(',').filter_map(|entry| GresEntry::check(entry).ok())
+        self.0
+            .split(',')
+            .filter_map(|entry| GresEntry::check(entry).ok())
     }
 
     /// How many GPUs this asks for on each node; none if it names no GPU.
     #[must_use]
     pub fn gpus(&self) -> Option<u64> {
-        let counts = self.entries().filter(|entry| entry.name == "gpu").map(|entry| u64::from(entry.count));
+        let counts = self
+            .entries()
+            .filter(|entry| entry.name == "gpu")
+            .map(|entry| u64::from(entry.count));
         counts.reduce(|sum, count| sum + count)
     }
 }
@@ -164,13 +202,21 @@ pub struct GpuCount {
 impl GpuCount {
     fn check(text: &str) -> Result<Self, Fault> {
         let Some((kind, count)) = text.split_once(':') else {
-            return Ok(Self { kind: None, count: positive_number(text)? });
+            return Ok(Self {
+                kind: None,
+                count: positive_number(text)?,
+            });
         };
         check_kind(kind)?;
         if kind == "gpu" {
-            return Err(Fault::rule("Slurm would look for GPUs of the type \"gpu\": give the number alone, as in 8"));
+            return Err(Fault::rule(
+                "Slurm would look for GPUs of the type \"gpu\": give the number alone, as in 8",
+            ));
         }
-        Ok(Self { kind: Some(kind.to_owned()), count: positive_number(count)? })
+        Ok(Self {
+            kind: Some(kind.to_owned()),
+            count: positive_number(count)?,
+        })
     }
 
     /// The type, if one is named.
@@ -206,14 +252,23 @@ mod tests {
     fn gres() {
         accepts::<Gres>("gpu", "gpu");
         accepts::<Gres>("gpu:h100", "gpu:h100");
-        accepts::<Gres>("gpu:a100-sxm4.80gb:4,shard:2", "gpu:a100-sxm4.80gb:4,shard:2");
-        assert_eq!(Gres::parse("gpu:2,gpu:h100:3,shard:9").map(|gres| gres.gpus()), Ok(Some(5)));
+        accepts::<Gres>(
+            "gpu:a100-sxm4.80gb:4,shard:2",
+            "gpu:a100-sxm4.80gb:4,shard:2",
+        );
+        assert_eq!(
+            Gres::parse("gpu:2,gpu:h100:3,shard:9").map(|gres| gres.gpus()),
+            Ok(Some(5))
+        );
         assert_eq!(Gres::parse("shard:9").map(|gres| gres.gpus()), Ok(None));
         refuses::<Gres>(
             "gpu: 8",
             "unexpected character ' ' in GRES \"gpu: 8\": NAME:TYPE:COUNT is allowed, as in gpu:8 or gpu:h100:8",
         );
-        refuses::<Gres>("gpu:0", "cannot take \"gpu:0\" as GRES: it must be at least 1");
+        refuses::<Gres>(
+            "gpu:0",
+            "cannot take \"gpu:0\" as GRES: it must be at least 1",
+        );
         refuses::<Gres>(
             "GPU:8",
             "cannot take \"GPU:8\" as GRES: \"GPU\" is no resource name: small letters, digits and '_' are allowed, as \
@@ -224,8 +279,21 @@ mod tests {
             "cannot take \"gpu:-1\" as GRES: \"-1\" is neither a type nor a count: letters, digits, '_', '-' and '.' \
              are allowed in a type, as in gpu:h100:8",
         );
-        refuses::<Gres>("help", "cannot take \"help\" as GRES: \"help\" is a word of Slurm's own, not a resource");
-        for text in ["gpu:", "gpu=8", "gres/gpu:8", "gpu:x:y:8", "gpu:8(S:0)", ",gpu:1", "gpu:1,", "gpu:8k:1x", "none"] {
+        refuses::<Gres>(
+            "help",
+            "cannot take \"help\" as GRES: \"help\" is a word of Slurm's own, not a resource",
+        );
+        for text in [
+            "gpu:",
+            "gpu=8",
+            "gres/gpu:8",
+            "gpu:x:y:8",
+            "gpu:8(S:0)",
+            ",gpu:1",
+            "gpu:1,",
+            "gpu:8k:1x",
+            "none",
+        ] {
             assert!(Gres::parse(text).is_err(), "{text}");
         }
     }

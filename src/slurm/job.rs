@@ -28,7 +28,9 @@ pub struct JobId(NonZeroU32);
 impl JobId {
     fn check(text: &str) -> Result<Self, Fault> {
         let number = positive_number(text)?;
-        NonZeroU32::new(number).map(Self).ok_or_else(|| Fault::rule("it must be at least 1"))
+        NonZeroU32::new(number)
+            .map(Self)
+            .ok_or_else(|| Fault::rule("it must be at least 1"))
     }
 
     /// The number.
@@ -89,14 +91,24 @@ impl Dependency {
     }
 
     fn after(kind: &str, jobs: impl IntoIterator<Item = JobId>) -> Self {
-        let jobs = jobs.into_iter().fold(String::new(), |text, job| format!("{text}:{job}"));
+        let jobs = jobs
+            .into_iter()
+            .fold(String::new(), |text, job| format!("{text}:{job}"));
         // Without a job there is nothing to wait for but the job's own kind.
-        Self(if jobs.is_empty() { "singleton".to_owned() } else { format!("{kind}{jobs}") })
+        Self(if jobs.is_empty() {
+            "singleton".to_owned()
+        } else {
+            format!("{kind}{jobs}")
+        })
     }
 
     fn check(text: &str) -> Result<Self, Fault> {
         const ALLOWED: &str = "TYPE:JOB is allowed, as in afterok:4711";
-        only(text, |c| c.is_ascii_alphanumeric() || matches!(c, ':' | ',' | '?' | '_' | '*' | '+'), ALLOWED)?;
+        only(
+            text,
+            |c| c.is_ascii_alphanumeric() || matches!(c, ':' | ',' | '?' | '_' | '*' | '+'),
+            ALLOWED,
+        )?;
         if text.contains(',') && text.contains('?') {
             return Err(Fault::rule("',' (all) and '?' (any) cannot be mixed"));
         }
@@ -106,7 +118,14 @@ impl Dependency {
     }
 
     fn check_item(item: &str) -> Result<(), Fault> {
-        const KINDS: [&str; 6] = ["after", "afterany", "afterok", "afternotok", "aftercorr", "afterburstbuffer"];
+        const KINDS: [&str; 6] = [
+            "after",
+            "afterany",
+            "afterok",
+            "afternotok",
+            "aftercorr",
+            "afterburstbuffer",
+        ];
         if item == "singleton" {
             return Ok(());
         }
@@ -123,12 +142,20 @@ impl Dependency {
                     positive_number(minutes)?;
                     job
                 }
-                Some(_) => return Err(Fault::rule("minutes behind '+' are allowed with \"after\" only")),
+                Some(_) => {
+                    return Err(Fault::rule(
+                        "minutes behind '+' are allowed with \"after\" only",
+                    ));
+                }
                 None => job,
             };
-            let (id, task) = job.split_once('_').map_or((job, None), |(id, task)| (id, Some(task)));
+            let (id, task) = job
+                .split_once('_')
+                .map_or((job, None), |(id, task)| (id, Some(task)));
             if id.is_empty() {
-                return Err(Fault::rule(format!("{kind} needs a job id, as in {kind}:4711")));
+                return Err(Fault::rule(format!(
+                    "{kind} needs a job id, as in {kind}:4711"
+                )));
             }
             positive_number(id)?;
             match task {
@@ -170,13 +197,21 @@ pub struct Array(String);
 impl Array {
     fn check(text: &str) -> Result<Self, Fault> {
         const ALLOWED: &str = "indexes such as 0-15, 1,3,5 or 0-15:4%2 are allowed";
-        only(text, |c| c.is_ascii_digit() || matches!(c, '-' | ',' | ':' | '%'), ALLOWED)?;
-        let (indexes, limit) = text.split_once('%').map_or((text, None), |(indexes, limit)| (indexes, Some(limit)));
+        only(
+            text,
+            |c| c.is_ascii_digit() || matches!(c, '-' | ',' | ':' | '%'),
+            ALLOWED,
+        )?;
+        let (indexes, limit) = text
+            .split_once('%')
+            .map_or((text, None), |(indexes, limit)| (indexes, Some(limit)));
         if let Some(limit) = limit {
             positive_number(limit)?;
         }
         for token in indexes.split(',') {
-            let (range, step) = token.split_once(':').map_or((token, None), |(range, step)| (range, Some(step)));
+            let (range, step) = token
+                .split_once(':')
+                .map_or((token, None), |(range, step)| (range, Some(step)));
             let bound = |text: &str| {
                 if text.is_empty() {
                     return Err(Fault::rule(ALLOWED));
@@ -192,7 +227,9 @@ impl Array {
                         )));
                     }
                 }
-                None if step.is_some() => return Err(Fault::rule("a step needs a range, as in 0-15:4")),
+                None if step.is_some() => {
+                    return Err(Fault::rule("a step needs a range, as in 0-15:4"));
+                }
                 None => drop(bound(range)?),
             }
             if let Some(step) = step {
@@ -205,7 +242,9 @@ impl Array {
     /// How many tasks may run at once, if that is limited.
     #[must_use]
     pub fn limit(&self) -> Option<u32> {
-        self.0.split_once('%').and_then(|(_, limit)| limit.parse().ok())
+        self.0
+            .split_once('%')
+            .and_then(|(_, limit)| limit.parse().ok())
     }
 }
 
@@ -219,14 +258,28 @@ mod tests {
     #[test]
     fn dependencies() {
         accepts::<Dependency>("singleton", "singleton");
-        accepts::<Dependency>("AfterOK:7:8_3:9_*,afterany:1", "afterok:7:8_3:9_*,afterany:1");
+        accepts::<Dependency>(
+            "AfterOK:7:8_3:9_*,afterany:1",
+            "afterok:7:8_3:9_*,afterany:1",
+        );
         accepts::<Dependency>("after:7+5?afternotok:8", "after:7+5?afternotok:8");
-        refuses::<Dependency>("afterok:", "cannot take \"afterok:\" as dependency: afterok needs a job id, as in afterok:4711");
+        refuses::<Dependency>(
+            "afterok:",
+            "cannot take \"afterok:\" as dependency: afterok needs a job id, as in afterok:4711",
+        );
         refuses::<Dependency>(
             "afterok:1,afterok:2?afterok:3",
             "cannot take \"afterok:1,afterok:2?afterok:3\" as dependency: ',' (all) and '?' (any) cannot be mixed",
         );
-        for text in ["", "foo:1", "4711", "afterok:0", "afterok:1+5", "afterok:1,", "afterok:x"] {
+        for text in [
+            "",
+            "foo:1",
+            "4711",
+            "afterok:0",
+            "afterok:1+5",
+            "afterok:1,",
+            "afterok:x",
+        ] {
             assert!(Dependency::parse(text).is_err(), "{text}");
         }
     }
@@ -240,7 +293,9 @@ mod tests {
             "5-1",
             "cannot take \"5-1\" as array: the range \"5-1\" descends: its first index must not be the larger one",
         );
-        for text in ["", "a", "0-15:0", "1-", "-1", "%4", "[0-3]", "1,", "1:2", "0-3%0", "0-3%2%1", "0-1-2"] {
+        for text in [
+            "", "a", "0-15:0", "1-", "-1", "%4", "[0-3]", "1,", "1:2", "0-3%0", "0-3%2%1", "0-1-2",
+        ] {
             assert!(Array::parse(text).is_err(), "{text}");
         }
     }

@@ -57,7 +57,10 @@ impl Memory {
             return Err(Fault::rule(ALLOWED));
         }
         let too_much = || Fault::rule("it is too much: at most 1024T is allowed");
-        let memory = Self { amount: number.parse().map_err(|_| too_much())?, unit };
+        let memory = Self {
+            amount: number.parse().map_err(|_| too_much())?,
+            unit,
+        };
         match memory.exact_mebibytes() {
             Some(mebibytes) if mebibytes <= 1 << 30 => Ok(memory),
             _ => Err(too_much()),
@@ -123,13 +126,24 @@ mod tests {
         for text in ["16GiB", "1P", "1B", "G", "0x10", "16GG", "MaxMemPerNode"] {
             refuses::<Memory>(text, &format!("cannot take {text:?} as memory: {allowed}"));
         }
-        for (text, c) in [("1.5G", '.'), ("16 G", ' '), ("100%", '%'), ("-1", '-'), ("+5", '+')] {
-            refuses::<Memory>(text, &format!("unexpected character {c:?} in memory {text:?}: {allowed}"));
+        for (text, c) in [
+            ("1.5G", '.'),
+            ("16 G", ' '),
+            ("100%", '%'),
+            ("-1", '-'),
+            ("+5", '+'),
+        ] {
+            refuses::<Memory>(
+                text,
+                &format!("unexpected character {c:?} in memory {text:?}: {allowed}"),
+            );
         }
         for text in ["9999999999999T", "1025T", "99999999999999999999"] {
             refuses::<Memory>(
                 text,
-                &format!("cannot take {text:?} as memory: it is too much: at most 1024T is allowed"),
+                &format!(
+                    "cannot take {text:?} as memory: it is too much: at most 1024T is allowed"
+                ),
             );
         }
     }

@@ -151,7 +151,16 @@ pub struct Passthrough(String);
 impl Passthrough {
     fn check(text: &str) -> Result<Self, Fault> {
         const COMMAND_LINE_ONLY: [&str; 11] = [
-            "help", "usage", "version", "verbose", "quiet", "wrap", "test-only", "parsable", "wait", "autocomplete",
+            "help",
+            "usage",
+            "version",
+            "verbose",
+            "quiet",
+            "wrap",
+            "test-only",
+            "parsable",
+            "wait",
+            "autocomplete",
             "ignore-pbs",
         ];
         printable(text)?;
@@ -159,17 +168,32 @@ impl Passthrough {
         let option = text.strip_prefix("--").ok_or_else(form)?;
         let name = option.split_once('=').map_or(option, |(name, _)| name);
         let is_name = name.starts_with(|c: char| c.is_ascii_lowercase())
-            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if !is_name {
             return Err(form());
         }
         // An alias that the table does not list under its own name.
-        let known = if name == "tasks-per-node" { "ntasks-per-node" } else { name };
-        if let Some(typed) = OptionName::ALL.iter().find(|typed| typed.long().starts_with(known)) {
-            return Err(Fault::rule(format!("use the key {} for --{}", typed.key(), typed.long())));
+        let known = if name == "tasks-per-node" {
+            "ntasks-per-node"
+        } else {
+            name
+        };
+        if let Some(typed) = OptionName::ALL
+            .iter()
+            .find(|typed| typed.long().starts_with(known))
+        {
+            return Err(Fault::rule(format!(
+                "use the key {} for --{}",
+                typed.key(),
+                typed.long()
+            )));
         }
         if COMMAND_LINE_ONLY.iter().any(|word| word.starts_with(name)) {
-            return Err(Fault::rule(format!("--{name} has no place in a script: it is for sbatch's command line")));
+            return Err(Fault::rule(format!(
+                "--{name} has no place in a script: it is for sbatch's command line"
+            )));
         }
         let is_pyxis = name.trim_start_matches("no-").starts_with("container-")
             && !matches!(name, "container-id" | "container-type");
@@ -200,8 +224,14 @@ mod tests {
     fn words() {
         accepts::<Exclusive>("USER", "user");
         accepts::<OpenMode>("Append", "append");
-        refuses::<OpenMode>("a", "cannot take \"a\" as open mode: append and truncate are allowed");
-        refuses::<Exclusive>("x", "cannot take \"x\" as kind of exclusive node: true, user, mcs and topo are allowed");
+        refuses::<OpenMode>(
+            "a",
+            "cannot take \"a\" as open mode: append and truncate are allowed",
+        );
+        refuses::<Exclusive>(
+            "x",
+            "cannot take \"x\" as kind of exclusive node: true, user, mcs and topo are allowed",
+        );
     }
 
     #[test]
@@ -223,7 +253,16 @@ mod tests {
             "cannot take \"--wrap=ls\" as passed-through option: --wrap has no place in a script: it is for sbatch's \
              command line",
         );
-        for text in ["-p x", "switches=1", "--", "--=x", "--Switches", "--a\n#SBATCH", "--container-image=x", "--no-container-mount-home"] {
+        for text in [
+            "-p x",
+            "switches=1",
+            "--",
+            "--=x",
+            "--Switches",
+            "--a\n#SBATCH",
+            "--container-image=x",
+            "--no-container-mount-home",
+        ] {
             assert!(Passthrough::parse(text).is_err(), "{text}");
         }
     }

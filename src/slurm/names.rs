@@ -11,7 +11,11 @@ const fn is_name_character(c: char) -> bool {
 
 /// One name of letters, digits, '_', '-' and '.'; not an option by its looks.
 fn name(text: &str) -> Result<(), Fault> {
-    only(text, is_name_character, "letters, digits, '_', '-' and '.' are allowed")?;
+    only(
+        text,
+        is_name_character,
+        "letters, digits, '_', '-' and '.' are allowed",
+    )?;
     no_hyphen_first(text)?;
     at_most(text, LONGEST)
 }
@@ -45,7 +49,7 @@ fn names(text: &str, allowed: &'static str) -> Result<(), Fault> {
 ///
 /// # Errors
 ///
-/// * `` (nothing)
+/// * the empty text
 /// * `gpu h100`: white space
 /// * `batch,`: a name is missing
 ///
@@ -62,7 +66,10 @@ pub struct Partition(String);
 
 impl Partition {
     fn check(text: &str) -> Result<Self, Fault> {
-        names(text, "letters, digits, '_', '-' and '.' are allowed, and commas between partitions")?;
+        names(
+            text,
+            "letters, digits, '_', '-' and '.' are allowed, and commas between partitions",
+        )?;
         Ok(Self(text.to_owned()))
     }
 
@@ -157,7 +164,10 @@ pub struct Reservation(String);
 
 impl Reservation {
     fn check(text: &str) -> Result<Self, Fault> {
-        names(text, "letters, digits, '_', '-' and '.' are allowed, and commas between reservations")?;
+        names(
+            text,
+            "letters, digits, '_', '-' and '.' are allowed, and commas between reservations",
+        )?;
         Ok(Self(text.to_owned()))
     }
 }
@@ -186,7 +196,10 @@ mod tests {
             "batch,",
             "cannot take \"batch,\" as partition: a name is missing before or after a comma",
         );
-        refuses::<Partition>("a,-b", "cannot take \"a,-b\" as partition: it must not begin with '-'");
+        refuses::<Partition>(
+            "a,-b",
+            "cannot take \"a,-b\" as partition: it must not begin with '-'",
+        );
     }
 
     #[test]
@@ -196,8 +209,16 @@ mod tests {
             "a,b",
             "unexpected character ',' in account \"a,b\": letters, digits, '_', '-' and '.' are allowed",
         );
-        refuses::<Qos>("-q", "cannot take \"-q\" as QOS: it must not begin with '-'");
+        refuses::<Qos>(
+            "-q",
+            "cannot take \"-q\" as QOS: it must not begin with '-'",
+        );
         let long = "x".repeat(1025);
-        assert!(Account::parse(&long).unwrap_err().to_string().ends_with("it has 1025 bytes, at most 1024 are allowed"));
+        assert!(
+            Account::parse(&long)
+                .unwrap_err()
+                .to_string()
+                .ends_with("it has 1025 bytes, at most 1024 are allowed")
+        );
     }
 }

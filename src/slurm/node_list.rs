@@ -29,7 +29,8 @@ pub struct NodeList(String);
 
 impl NodeList {
     fn check(text: &str) -> Result<Self, Fault> {
-        const ALLOWED: &str = "names such as node1 or node[1-4] are allowed, and commas between them";
+        const ALLOWED: &str =
+            "names such as node1 or node[1-4] are allowed, and commas between them";
         only(
             text,
             |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ',' | '[' | ']'),
@@ -45,8 +46,9 @@ impl NodeList {
             }
             let behind = match behind.strip_prefix('[') {
                 Some(ranges) => {
-                    let (ranges, behind) =
-                        ranges.split_once(']').ok_or_else(|| Fault::rule("a bracket is not closed"))?;
+                    let (ranges, behind) = ranges
+                        .split_once(']')
+                        .ok_or_else(|| Fault::rule("a bracket is not closed"))?;
                     ranges.split(',').try_for_each(check_range)?;
                     behind
                 }
@@ -55,7 +57,11 @@ impl NodeList {
             match behind.strip_prefix(',') {
                 Some(next) => rest = next,
                 None if behind.is_empty() => break,
-                None => return Err(Fault::rule("behind a bracket, only a comma and the next name are allowed")),
+                None => {
+                    return Err(Fault::rule(
+                        "behind a bracket, only a comma and the next name are allowed",
+                    ));
+                }
             }
         }
         Ok(Self(text.to_owned()))
@@ -66,19 +72,28 @@ impl NodeList {
 fn check_range(range: &str) -> Result<(), Fault> {
     let number = |text: &str| {
         let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        text.parse::<u64>().ok().filter(|_| is_number).ok_or_else(|| {
-            Fault::rule(format!("{range:?} is no range: numbers such as 1-4 are allowed in brackets"))
-        })
+        text.parse::<u64>()
+            .ok()
+            .filter(|_| is_number)
+            .ok_or_else(|| {
+                Fault::rule(format!(
+                    "{range:?} is no range: numbers such as 1-4 are allowed in brackets"
+                ))
+            })
     };
     let Some((first, last)) = range.split_once('-') else {
         return number(range).map(drop);
     };
     let (first, last) = (number(first)?, number(last)?);
     if first > last {
-        return Err(Fault::rule(format!("the range {range:?} descends: its first number must not be the larger one")));
+        return Err(Fault::rule(format!(
+            "the range {range:?} descends: its first number must not be the larger one"
+        )));
     }
     if last - first >= 65_536 {
-        return Err(Fault::rule(format!("the range {range:?} is too long: at most 65536 nodes are allowed")));
+        return Err(Fault::rule(format!(
+            "the range {range:?} is too long: at most 65536 nodes are allowed"
+        )));
     }
     Ok(())
 }
@@ -111,7 +126,8 @@ pub struct Constraint(String);
 
 impl Constraint {
     fn check(text: &str) -> Result<Self, Fault> {
-        const ALLOWED: &str = "feature names joined by '&' and '|' are allowed, and groups in ( ) and [ ]";
+        const ALLOWED: &str =
+            "feature names joined by '&' and '|' are allowed, and groups in ( ) and [ ]";
         only(
             text,
             |c| c.is_ascii_alphanumeric() || "_-.=:&|,*()[]".contains(c),
@@ -166,24 +182,53 @@ mod tests {
             "unexpected character '/' in node list \"./hosts\": names such as node1 or node[1-4] are allowed, and \
              commas between them",
         );
-        refuses::<NodeList>("n[1-4", "cannot take \"n[1-4\" as node list: a bracket is not closed");
+        refuses::<NodeList>(
+            "n[1-4",
+            "cannot take \"n[1-4\" as node list: a bracket is not closed",
+        );
         refuses::<NodeList>(
             "n[1-4]x",
             "cannot take \"n[1-4]x\" as node list: behind a bracket, only a comma and the next name are allowed",
         );
-        for text in ["n[4-1]", "n[a-b]", "n[]", "n[1-99999999]", "n]", "[1-2]", "a,,b", "a,", "-n", "n[1-2-3]"] {
+        for text in [
+            "n[4-1]",
+            "n[a-b]",
+            "n[]",
+            "n[1-99999999]",
+            "n]",
+            "[1-2]",
+            "a,,b",
+            "a,",
+            "-n",
+            "n[1-2-3]",
+        ] {
             assert!(NodeList::parse(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn constraints() {
-        for text in ["h100", "a&b|c", "[rack1*2&rack2*4]", "(a|b)&c", "nodes[1]".trim_end_matches("[1]")] {
+        for text in [
+            "h100",
+            "a&b|c",
+            "[rack1*2&rack2*4]",
+            "(a|b)&c",
+            "nodes[1]".trim_end_matches("[1]"),
+        ] {
             accepts::<Constraint>(text, text);
         }
-        refuses::<Constraint>("(a|b", "cannot take \"(a|b\" as constraint: a group is not closed");
-        refuses::<Constraint>("a&&b", "cannot take \"a&&b\" as constraint: '&' has no place behind '&'");
-        refuses::<Constraint>("a|", "cannot take \"a|\" as constraint: nothing follows '|'");
+        refuses::<Constraint>(
+            "(a|b",
+            "cannot take \"(a|b\" as constraint: a group is not closed",
+        );
+        refuses::<Constraint>(
+            "a&&b",
+            "cannot take \"a&&b\" as constraint: '&' has no place behind '&'",
+        );
+        refuses::<Constraint>(
+            "a|",
+            "cannot take \"a|\" as constraint: nothing follows '|'",
+        );
         for text in ["a b", "a)", "(a]", "a*x", "&a", "()", "a(b)", ""] {
             assert!(Constraint::parse(text).is_err(), "{text}");
         }

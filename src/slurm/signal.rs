@@ -32,14 +32,18 @@ use crate::value::{Fault, only, text_value, whole_number};
 pub struct Signal(String);
 
 const NAMES: [&str; 18] = [
-    "HUP", "INT", "QUIT", "ABRT", "KILL", "ALRM", "TERM", "CHLD", "USR1", "USR2", "PIPE", "URG", "CONT", "STOP", "TSTP",
-    "TTIN", "TTOU", "XCPU",
+    "HUP", "INT", "QUIT", "ABRT", "KILL", "ALRM", "TERM", "CHLD", "USR1", "USR2", "PIPE", "URG",
+    "CONT", "STOP", "TSTP", "TTIN", "TTOU", "XCPU",
 ];
 
 impl Signal {
     fn check(text: &str) -> Result<Self, Fault> {
         const ALLOWED: &str = "[B:]SIGNAL[@SECONDS] is allowed, as in B:USR1@60";
-        only(text, |c| c.is_ascii_alphanumeric() || matches!(c, ':' | '@'), ALLOWED)?;
+        only(
+            text,
+            |c| c.is_ascii_alphanumeric() || matches!(c, ':' | '@'),
+            ALLOWED,
+        )?;
         let upper = text.to_ascii_uppercase();
         let (whom, signal) = match upper.split_once(':') {
             Some((whom @ ("B" | "R" | "BR" | "RB"), signal)) => (Some(whom), signal),
@@ -56,7 +60,10 @@ impl Signal {
                 return Err(Fault::rule("signals have the numbers 1 to 31"));
             }
         } else if !NAMES.contains(&name) {
-            return Err(Fault::rule(format!("{signal:?} is no signal that Slurm knows: {} are allowed", NAMES.join(", "))));
+            return Err(Fault::rule(format!(
+                "{signal:?} is no signal that Slurm knows: {} are allowed",
+                NAMES.join(", ")
+            )));
         }
         if let Some(seconds) = seconds
             && !matches!(whole_number(seconds)?, 1..=65_535)
@@ -79,13 +86,18 @@ impl Signal {
     /// How long before the end it is sent.
     #[must_use]
     pub fn seconds(&self) -> u32 {
-        self.0.split_once('@').and_then(|(_, seconds)| seconds.parse().ok()).unwrap_or(60)
+        self.0
+            .split_once('@')
+            .and_then(|(_, seconds)| seconds.parse().ok())
+            .unwrap_or(60)
     }
 
     /// True when the batch shell alone gets it.
     #[must_use]
     pub fn is_for_batch_shell(&self) -> bool {
-        self.0.split_once(':').is_some_and(|(whom, _)| whom.contains('B'))
+        self.0
+            .split_once(':')
+            .is_some_and(|(whom, _)| whom.contains('B'))
     }
 }
 
@@ -102,18 +114,43 @@ mod tests {
         accepts::<Signal>("sigusr1@60", "USR1@60");
         accepts::<Signal>("RB:int@10", "RB:INT@10");
         accepts::<Signal>("B:10@65535", "B:10@65535");
-        assert!(Signal::parse("B:10").is_ok_and(|signal| signal.is_for_batch_shell() && signal.seconds() == 60));
+        assert!(
+            Signal::parse("B:10")
+                .is_ok_and(|signal| signal.is_for_batch_shell() && signal.seconds() == 60)
+        );
     }
 
     #[test]
     fn refused() {
-        refuses::<Signal>("X:USR1", "cannot take \"X:USR1\" as signal: only B and R may stand before the ':'");
+        refuses::<Signal>(
+            "X:USR1",
+            "cannot take \"X:USR1\" as signal: only B and R may stand before the ':'",
+        );
         refuses::<Signal>(
             "USR1@0",
             "cannot take \"USR1@0\" as signal: 1 to 65535 seconds are allowed behind '@'",
         );
-        refuses::<Signal>("65", "cannot take \"65\" as signal: signals have the numbers 1 to 31");
-        for text in ["FOO", "B", "B:", "B@", "R", "0", "WINCH", "B:RTMIN", "USR1@-1", "USR1@65536", "USR1@1m", "-1", "USR1@", "BUSR1", ""] {
+        refuses::<Signal>(
+            "65",
+            "cannot take \"65\" as signal: signals have the numbers 1 to 31",
+        );
+        for text in [
+            "FOO",
+            "B",
+            "B:",
+            "B@",
+            "R",
+            "0",
+            "WINCH",
+            "B:RTMIN",
+            "USR1@-1",
+            "USR1@65536",
+            "USR1@1m",
+            "-1",
+            "USR1@",
+            "BUSR1",
+            "",
+        ] {
             assert!(Signal::parse(text).is_err(), "{text}");
         }
     }

@@ -28,7 +28,11 @@ pub struct JobName(String);
 
 impl JobName {
     fn check(text: &str) -> Result<Self, Fault> {
-        only(text, |c| !c.is_control() && c != '/', "printable characters but '/' are allowed")?;
+        only(
+            text,
+            |c| !c.is_control() && c != '/',
+            "printable characters but '/' are allowed",
+        )?;
         at_most(text, LONGEST)?;
         Ok(Self(text.to_owned()))
     }
@@ -94,7 +98,11 @@ pub struct OutputPattern(String);
 
 impl OutputPattern {
     fn check(text: &str) -> Result<Self, Fault> {
-        only(text, |c| !c.is_control() && c != '\\', "printable characters but '\\' are allowed")?;
+        only(
+            text,
+            |c| !c.is_control() && c != '\\',
+            "printable characters but '\\' are allowed",
+        )?;
         at_most(text, 4095)?;
         let mut rest = text.chars();
         while let Some(c) = rest.next() {
@@ -122,7 +130,11 @@ impl OutputPattern {
                     "Slurm knows no pattern %{width}{letter}: %A, %a, %b, %j, %J, %N, %n, %s, %t, %u, %x and %% are allowed"
                 )));
             }
-            None => return Err(Fault::rule("it ends within a pattern: write %% for a percent sign")),
+            None => {
+                return Err(Fault::rule(
+                    "it ends within a pattern: write %% for a percent sign",
+                ));
+            }
         }
         if !width.is_empty() && !matches!(width.parse(), Ok(1..=10)) {
             return Err(Fault::rule("the width of a pattern must be 1 to 10"));
@@ -156,7 +168,11 @@ pub struct MailUser(String);
 
 impl MailUser {
     fn check(text: &str) -> Result<Self, Fault> {
-        only(text, |c| !c.is_control() && !c.is_whitespace(), "printable characters but blanks are allowed")?;
+        only(
+            text,
+            |c| !c.is_control() && !c.is_whitespace(),
+            "printable characters but blanks are allowed",
+        )?;
         at_most(text, LONGEST)?;
         Ok(Self(text.to_owned()))
     }
@@ -191,17 +207,35 @@ pub struct MailType(String);
 
 impl MailType {
     const WORDS: [&str; 13] = [
-        "NONE", "BEGIN", "END", "FAIL", "REQUEUE", "ALL", "INVALID_DEPEND", "STAGE_OUT", "TIME_LIMIT", "TIME_LIMIT_90",
-        "TIME_LIMIT_80", "TIME_LIMIT_50", "ARRAY_TASKS",
+        "NONE",
+        "BEGIN",
+        "END",
+        "FAIL",
+        "REQUEUE",
+        "ALL",
+        "INVALID_DEPEND",
+        "STAGE_OUT",
+        "TIME_LIMIT",
+        "TIME_LIMIT_90",
+        "TIME_LIMIT_80",
+        "TIME_LIMIT_50",
+        "ARRAY_TASKS",
     ];
 
     fn check(text: &str) -> Result<Self, Fault> {
         const ALLOWED: &str = "words such as END and FAIL are allowed, and commas between them";
-        only(text, |c| c.is_ascii_alphanumeric() || matches!(c, '_' | ','), ALLOWED)?;
+        only(
+            text,
+            |c| c.is_ascii_alphanumeric() || matches!(c, '_' | ','),
+            ALLOWED,
+        )?;
         let canonical = text.to_ascii_uppercase();
         let words: Vec<_> = canonical.split(',').collect();
         if let Some(unknown) = words.iter().find(|word| !Self::WORDS.contains(word)) {
-            return Err(Fault::rule(format!("{unknown:?} is no event: {} are allowed", Self::WORDS.join(", "))));
+            return Err(Fault::rule(format!(
+                "{unknown:?} is no event: {} are allowed",
+                Self::WORDS.join(", ")
+            )));
         }
         if words.len() > 1 && words.contains(&"NONE") {
             return Err(Fault::rule("NONE clears all others: give it alone"));

@@ -45,10 +45,14 @@ impl TimeLimit {
         }
         let seconds = seconds(text)?;
         if seconds == 0 {
-            return Err(Fault::rule("Slurm reads zero as no limit: say UNLIMITED for that"));
+            return Err(Fault::rule(
+                "Slurm reads zero as no limit: say UNLIMITED for that",
+            ));
         }
         if seconds.div_ceil(60) > MOST_MINUTES {
-            return Err(Fault::rule(format!("it is too long: at most {MOST_MINUTES} minutes are allowed")));
+            return Err(Fault::rule(format!(
+                "it is too long: at most {MOST_MINUTES} minutes are allowed"
+            )));
         }
         Ok(Self(text.to_owned()))
     }
@@ -64,22 +68,34 @@ impl TimeLimit {
 /// What the text says in seconds.
 fn seconds(text: &str) -> Result<u64, Fault> {
     const ALLOWED: &str = "minutes, HH:MM:SS, D-HH:MM:SS or UNLIMITED is allowed";
-    only(text, |c| c.is_ascii_digit() || matches!(c, '-' | ':'), ALLOWED)?;
+    only(
+        text,
+        |c| c.is_ascii_digit() || matches!(c, '-' | ':'),
+        ALLOWED,
+    )?;
     let form = || Fault::rule(ALLOWED);
     let number = |part: &str| {
         if part.is_empty() {
             return Err(form());
         }
-        part.parse::<u64>().ok().filter(|&n| n <= MOST_MINUTES * 60).ok_or_else(|| {
-            Fault::rule(format!("it is too long: at most {MOST_MINUTES} minutes are allowed"))
-        })
+        part.parse::<u64>()
+            .ok()
+            .filter(|&n| n <= MOST_MINUTES * 60)
+            .ok_or_else(|| {
+                Fault::rule(format!(
+                    "it is too long: at most {MOST_MINUTES} minutes are allowed"
+                ))
+            })
     };
     let below = |part: &str, end: u64, unit: &str| {
         number(part).and_then(|n| {
             if n < end {
                 Ok(n)
             } else {
-                Err(Fault::rule(format!("{n} {unit} do not fit behind a larger unit: at most {} do", end - 1)))
+                Err(Fault::rule(format!(
+                    "{n} {unit} do not fit behind a larger unit: at most {} do",
+                    end - 1
+                )))
             }
         })
     };
@@ -91,10 +107,18 @@ fn seconds(text: &str) -> Result<u64, Fault> {
     let (hours, minutes, seconds) = match (days, parts.as_slice()) {
         (None, [m]) => (0, number(m)?, 0),
         (None, [m, s]) => (0, number(m)?, below(s, 60, "seconds")?),
-        (None, [h, m, s]) => (number(h)?, below(m, 60, "minutes")?, below(s, 60, "seconds")?),
+        (None, [h, m, s]) => (
+            number(h)?,
+            below(m, 60, "minutes")?,
+            below(s, 60, "seconds")?,
+        ),
         (Some(_), [h]) => (below(h, 24, "hours")?, 0, 0),
         (Some(_), [h, m]) => (below(h, 24, "hours")?, below(m, 60, "minutes")?, 0),
-        (Some(_), [h, m, s]) => (below(h, 24, "hours")?, below(m, 60, "minutes")?, below(s, 60, "seconds")?),
+        (Some(_), [h, m, s]) => (
+            below(h, 24, "hours")?,
+            below(m, 60, "minutes")?,
+            below(s, 60, "seconds")?,
+        ),
         _ => return Err(form()),
     };
     Ok(((days.unwrap_or(0) * 24 + hours) * 60 + minutes) * 60 + seconds)
@@ -110,7 +134,10 @@ mod tests {
     #[track_caller]
     fn minutes(text: &str, expected: u32) {
         accepts::<TimeLimit>(text, text);
-        assert_eq!(TimeLimit::parse(text).map(|limit| limit.minutes()), Ok(Some(expected)));
+        assert_eq!(
+            TimeLimit::parse(text).map(|limit| limit.minutes()),
+            Ok(Some(expected))
+        );
     }
 
     #[test]
@@ -130,16 +157,29 @@ mod tests {
     #[test]
     fn refused() {
         let form = "minutes, HH:MM:SS, D-HH:MM:SS or UNLIMITED is allowed";
-        for text in ["1:", "1::", ":30", "::1", "1:2:3:4", "1-1:", "-", "1-", "-5"] {
+        for text in [
+            "1:", "1::", ":30", "::1", "1:2:3:4", "1-1:", "-", "1-", "-5",
+        ] {
             refuses::<TimeLimit>(text, &format!("cannot take {text:?} as time limit: {form}"));
         }
-        for (text, c) in [("1h", 'h'), ("1.5", '.'), ("+5", '+'), (" 5", ' '), ("5 ", ' ')] {
-            refuses::<TimeLimit>(text, &format!("unexpected character {c:?} in time limit {text:?}: {form}"));
+        for (text, c) in [
+            ("1h", 'h'),
+            ("1.5", '.'),
+            ("+5", '+'),
+            (" 5", ' '),
+            ("5 ", ' '),
+        ] {
+            refuses::<TimeLimit>(
+                text,
+                &format!("unexpected character {c:?} in time limit {text:?}: {form}"),
+            );
         }
         for text in ["0", "0:00", "0-0"] {
             refuses::<TimeLimit>(
                 text,
-                &format!("cannot take {text:?} as time limit: Slurm reads zero as no limit: say UNLIMITED for that"),
+                &format!(
+                    "cannot take {text:?} as time limit: Slurm reads zero as no limit: say UNLIMITED for that"
+                ),
             );
         }
         refuses::<TimeLimit>(

@@ -1,0 +1,278 @@
+//! The example binary, as a user at a login node has it: no Slurm needed.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+/// The binary, built once.
+fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let status = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--example", "llama3_70b_h100x4_fp8"])
+            .status()
+            .unwrap();
+        assert!(status.success());
+        Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .parent()
+            .unwrap()
+            .join("debug/examples/llama3_70b_h100x4_fp8")
+    })
+}
+
+fn run(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(binary());
+    for (name, _) in
+        std::env::vars().filter(|(name, _)| name.starts_with("SBATCH_") || name == "STAGE_PATH")
+    {
+        command.env_remove(name);
+    }
+    command
+        .current_dir(folder)
+        .args(arguments)
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap()
+}
+
+#[track_caller]
+fn succeeds(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let output = run(folder, arguments, variables);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(
+        output.stderr.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[track_caller]
+fn fails(folder: &Path, arguments: &[&str], variables: &[(&str, &str)], code: i32) -> String {
+    let output = run(folder, arguments, variables);
+    assert_eq!(
+        output.status.code(),
+        Some(code),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(
+        output.stdout.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn no_flags_and_no_slurm() {
+    let folder = tempfile::tempdir().unwrap();
+    let printed = succeeds(folder.path(), &[], &[("PATH", "")]);
+    for name in ["setup.sh", "prepare_models.sh", "launch.sh"] {
+        assert!(
+            folder
+                .path()
+                .join("llama3-70b-h100x4-fp8")
+                .join(name)
+                .exists()
+        );
+        assert!(
+            printed.contains(&format!("wrote ./llama3-70b-h100x4-fp8/{name}\n")),
+            "{printed}"
+        );
+    }
+    assert!(
+        printed.contains("  sbatch ./llama3-70b-h100x4-fp8/setup.sh\n"),
+        "{printed}"
+    );
+    assert!(printed.contains("export STAGE_PATH="), "{printed}");
+    let again = succeeds(folder.path(), &[], &[]);
+    assert!(
+        again.contains("launch.sh is there already, unchanged"),
+        "{again}"
+    );
+    let other = succeeds(folder.path(), &["--time", "30"], &[]);
+    assert!(
+        other.contains("the launch.sh that was there is ./llama3-70b-h100x4-fp8/launch.sh.bak-1"),
+        "{other}"
+    );
+}
+
+#[test]
+fn flags_reach_the_scripts() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = [
+        "-A",
+        "proj",
+        "-p",
+        "batch",
+        "--gres",
+        "gpu:h100:8",
+        "-t",
+        "02:00:00",
+        "--stage-path",
+        "/nim",
+        "--mount",
+        "/a:/b:ro",
+        "--mount",
+        "/c",
+        "--concurrency",
+        "1,8",
+        "--use-case",
+        "chat:128/128",
+        "--use-case",
+        "long:4096/512",
+        "--tokenizer",
+        "/opt/tokenizer",
+        "--print",
+        "launch",
+    ];
+    let script = succeeds(folder.path(), &arguments, &[]);
+    for line in [
+        "#SBATCH --account=proj",
+        "#SBATCH --partition=batch",
+        "#SBATCH --gres=gpu:h100:8",
+        "#SBATCH --time=02:00:00",
+        "readonly default_stage_path=/nim",
+        "readonly tokenizer=/opt/tokenizer",
+        "  /a:/b:ro",
+        "  /c:/c",
+        "  'chat 128 128 8 40'",
+        "  'long 4096 512 1 20'",
+    ] {
+        assert!(script.lines().any(|found| found == line), "no {line:?}");
+    }
+    assert_eq!(
+        std::fs::read_dir(folder.path()).unwrap().count(),
+        0,
+        "--print writes nothing"
+    );
+}
+
+#[test]
+fn the_printed_recipe_renders_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = succeeds(
+        folder.path(),
+        &[
+            "--print",
+            "recipe",
+            "--concurrency",
+            "2",
+            "--tokenizer",
+            "/t",
+        ],
+        &[],
+    );
+    std::fs::write(folder.path().join("recipe.toml"), recipe).unwrap();
+    for script in ["setup", "prepare_models", "launch"] {
+        let direct = succeeds(
+            folder.path(),
+            &["--concurrency", "2", "--tokenizer", "/t", "--print", script],
+            &[],
+        );
+        let through_file = succeeds(
+            folder.path(),
+            &["--recipe", "recipe.toml", "--print", script],
+            &[],
+        );
+        assert_eq!(direct, through_file);
+    }
+}
+
+#[test]
+fn check_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let printed = succeeds(folder.path(), &["--check"], &[("PATH", "")]);
+    assert!(
+        printed.starts_with("ok: recipe llama3-70b-h100x4-fp8, 8 points\n"),
+        "{printed}"
+    );
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn bad_input_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("site.toml"),
+        "[slurm]\npartition = 'gpu h100'\n",
+    )
+    .unwrap();
+    let error = fails(folder.path(), &["--settings", "site.toml"], &[], 2);
+    for words in [
+        "site.toml",
+        "line 2",
+        "unexpected character ' ' in partition \"gpu h100\"",
+    ] {
+        assert!(error.contains(words), "{error}");
+    }
+    let error = fails(folder.path(), &["--gres", "gpu:"], &[], 2);
+    assert!(
+        error.contains("--gres") && error.contains("is neither a type nor a count"),
+        "{error}"
+    );
+    let error = fails(folder.path(), &["--settings", "none.toml"], &[], 2);
+    assert!(
+        error.contains("cannot read settings file none.toml: No such file"),
+        "{error}"
+    );
+    let error = fails(
+        folder.path(),
+        &["--gres", "gpu:8"],
+        &[("SBATCH_GPUS_PER_NODE", "8")],
+        2,
+    );
+    assert!(
+        error.contains("--gres (flag or builder) and --gpus-per-node (SBATCH_GPUS_PER_NODE)"),
+        "{error}"
+    );
+    let error = fails(folder.path(), &[], &[("SBATCH_TIMELIMIT", "1h")], 2);
+    assert!(
+        error.contains("SBATCH_TIMELIMIT") && error.contains("unexpected character 'h'"),
+        "{error}"
+    );
+    fails(folder.path(), &["--no-such-flag"], &[], 2);
+    assert_eq!(
+        std::fs::read_dir(folder.path()).unwrap().count(),
+        1,
+        "nothing was written"
+    );
+}
+
+#[test]
+fn what_is_not_input_is_code_one() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    let error = fails(folder.path(), &["file/out"], &[], 1);
+    assert!(
+        error.contains("cannot write file/out/setup.sh: cannot make the folder"),
+        "{error}"
+    );
+}
+
+#[test]
+fn submit_without_slurm() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(folder.path(), &["--submit"], &[("PATH", "")]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no sbatch on PATH"));
+}
+
+#[test]
+fn overriding_variables_are_pinned_in_the_printed_commands() {
+    let folder = tempfile::tempdir().unwrap();
+    let printed = succeeds(
+        folder.path(),
+        &["-p", "ours"],
+        &[("SBATCH_PARTITION", "theirs")],
+    );
+    assert!(
+        printed.contains("sbatch --partition=ours ./llama3-70b-h100x4-fp8/launch.sh"),
+        "{printed}"
+    );
+}

@@ -1,0 +1,193 @@
+//! The scripts byte for byte. After a change that is meant: `SNAPSHOTS=overwrite
+//! cargo test --test golden`, a look at the difference, and a line in CHANGELOG.md
+//! under "Scripts".
+
+use std::process::Command;
+
+use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
+use snapbox::{assert_data_eq, file};
+
+/// No settings at all: what a new user gets.
+fn default_plan() -> Plan {
+    Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new()).unwrap()
+}
+
+/// A site that decides everything it can.
+fn full_plan() -> Plan {
+    let settings = Settings::from_toml(
+        r#"
+        stage_path = "/lustre/project/nim"
+
+        [slurm]
+        partition = "h100,h200"
+        account = "proj-7"
+        gres = "gpu:h100:8"
+        comment = '''{"exempt": "it's \"idle\" while it loads"} # $(id)'''
+        passthrough = ["--switches=1@10:00"]
+
+        [slurm.setup]
+        partition = "cpu"
+        gres = false
+
+        [slurm.launch]
+        time = "02:00:00"
+        requeue = true
+        output = "logs of %x/%j.out"
+
+        [srun]
+        mpi = "none"
+
+        [container]
+        mounts = ["/lustre/data:/data:ro", "tmpfs:/scratch"]
+        registries = { "nvcr.io" = "mirror.site:5000" }
+        "#,
+    )
+    .unwrap_or_else(|error| panic!("{error}"));
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8()
+        .with_concurrency([1, 8].map(|n| n.try_into().unwrap()))
+        .with_use_cases(["chat:128/128".parse().unwrap()])
+        .with_tokenizer("meta-llama/Meta-Llama-3-70B-Instruct".parse().unwrap());
+    recipe.server.secrets = vec!["NGC_API_KEY".parse().unwrap()];
+    recipe.server.command.push(
+        "--chat-template=it's \"$HOME\" `id`\n{model_path}"
+            .parse()
+            .unwrap(),
+    );
+    recipe.client.genai_perf = "0.0.16".parse().unwrap();
+    Plan::new(recipe, settings).unwrap()
+}
+
+#[test]
+fn default_scripts() {
+    let plan = default_plan();
+    assert_data_eq!(plan.setup().text(), file!["golden/default/setup.sh"].raw());
+    assert_data_eq!(
+        plan.prepare_models().text(),
+        file!["golden/default/prepare_models.sh"].raw()
+    );
+    assert_data_eq!(
+        plan.launch().text(),
+        file!["golden/default/launch.sh"].raw()
+    );
+}
+
+#[test]
+fn full_scripts() {
+    let plan = full_plan();
+    assert_data_eq!(plan.setup().text(), file!["golden/full/setup.sh"].raw());
+    assert_data_eq!(
+        plan.prepare_models().text(),
+        file!["golden/full/prepare_models.sh"].raw()
+    );
+    assert_data_eq!(plan.launch().text(), file!["golden/full/launch.sh"].raw());
+}
+
+/// The crate's version stands in one line, so that a release changes one line.
+#[test]
+fn the_version_stands_once() {
+    for kind in ScriptKind::ALL {
+        let script = full_plan().script(kind);
+        let version = format!("nim-slurm {}", env!("CARGO_PKG_VERSION"));
+        assert_eq!(script.text().matches(&version).count(), 1);
+    }
+}
+
+#[test]
+fn same_input_same_bytes() {
+    for kind in ScriptKind::ALL {
+        assert_eq!(full_plan().script(kind), full_plan().script(kind));
+    }
+}
+
+#[test]
+fn sbatch_takes_the_form() {
+    for kind in ScriptKind::ALL {
+        let script = full_plan().script(kind);
+        let text = script.text();
+        assert!(
+            text.starts_with("#!")
+                && text.ends_with('\n')
+                && !text.contains('\r')
+                && !text.contains('\0')
+        );
+        assert!(text.len() < 4 << 20);
+        // sbatch stops at the first line that is no comment.
+        let first_command = text
+            .lines()
+            .position(|line| !line.is_empty() && !line.starts_with('#'))
+            .unwrap();
+        let all = text
+            .lines()
+            .filter(|line| line.starts_with("#SBATCH"))
+            .count();
+        let read = text
+            .lines()
+            .take(first_command)
+            .filter(|line| line.starts_with("#SBATCH"))
+            .count();
+        assert!(
+            all > 3 && read == all,
+            "{kind:?}: sbatch reads {read} of {all} directives"
+        );
+    }
+}
+
+/// The client's program, which travels inside launch.sh.
+fn client_program(launch: &str) -> &str {
+    let (_, rest) = launch.split_once("cat <<'CLIENT'\n").unwrap();
+    rest.split_once("\nCLIENT\n").unwrap().0
+}
+
+fn check(tool: &str, arguments: &[&str], text: &str) {
+    use std::io::Write;
+
+    let mut child = Command::new(tool)
+        .args(arguments)
+        .arg("/dev/stdin")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("cannot start {tool}: {error}"));
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(text.as_bytes())
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    let words = [output.stdout, output.stderr].concat();
+    assert!(
+        output.status.success() && words.is_empty(),
+        "{tool}: {}",
+        String::from_utf8_lossy(&words)
+    );
+}
+
+#[test]
+fn bash_reads_the_scripts() {
+    for make in [default_plan, full_plan] {
+        let plan = make();
+        for kind in ScriptKind::ALL {
+            check("bash", &["-n"], plan.script(kind).text());
+        }
+        check("bash", &["-n"], client_program(plan.launch().text()));
+    }
+}
+
+#[test]
+#[ignore = "needs shellcheck: tests/run installs it"]
+fn shellcheck_finds_nothing() {
+    for make in [default_plan, full_plan] {
+        let plan = make();
+        for kind in ScriptKind::ALL {
+            check("shellcheck", &["--shell=bash"], plan.script(kind).text());
+        }
+        // launch.sh declares what the client's program reads, and traps call on_signal.
+        check(
+            "shellcheck",
+            &["--shell=bash", "--exclude=SC2154,SC2317"],
+            client_program(plan.launch().text()),
+        );
+    }
+}

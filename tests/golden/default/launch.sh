@@ -1,0 +1,753 @@
+#!/usr/bin/env bash
+#SBATCH --job-name=nim-launch
+#SBATCH --nodes=1
+#SBATCH --mem=0
+#SBATCH --exclusive
+#SBATCH --time=01:00:00
+#SBATCH --signal=B:USR1@30
+#SBATCH --open-mode=append
+
+# Starts the inference server and the benchmark client side by side on one node,
+# waits until the server answers, and measures every point of the sweep.
+#
+# Exit code: 0 all points are measured and valid; 2 something needed is missing;
+# 3 the server ended or stopped answering; 4 the server was not ready in time;
+# 5 points failed; 6 stopped by a signal, submit again to go on; 1 anything else.
+
+# ---- Settings ---------------------------------------------------------------
+
+readonly made_by='nim-slurm 0.1.0'
+readonly recipe=llama3-70b-h100x4-fp8
+# Used when STAGE_PATH is not set.
+readonly default_stage_path=''
+
+# The server: image, model folder below STAGE_PATH, GPUs, command, environment.
+# Words in braces, as in {model_path}, stand for facts of the run.
+readonly server_image=nim+meta+llama3-70b-instruct+1.0.3.sqsh
+readonly server_reference=nvcr.io/nim/meta/llama3-70b-instruct:1.0.3
+readonly model_folder=llama3-70b-instruct_vhf
+readonly engine_link=trtllm_engine
+readonly gpus=4
+readonly mpi=pmix
+# shellcheck disable=SC2016 # nothing in these words is expanded
+readonly server_command=(
+  mpirun
+  -n
+  1
+  --allow-run-as-root
+  --oversubscribe
+  python3
+  -m
+  vllm_nvext.entrypoints.openai.api_server
+  --tensor-parallel-size
+  '{gpus}'
+  --quantization
+  fp8
+  --served-model-name
+  '{served_model_name}'
+)
+# shellcheck disable=SC2016 # nothing in these words is expanded
+readonly server_environment=(
+  'HF_HOME={cache_path}/huggingface'
+  'NIM_CACHE_PATH={cache_path}'
+  'NIM_MODEL_NAME={model_path}/'
+)
+# Names of secrets that the server gets; all others are taken from it.
+readonly server_secrets=(
+)
+
+# Where the server answers, and how long it may take, in seconds.
+readonly port=8000
+readonly health_path=/v1/health/ready
+readonly served_model_name=meta/llama3-70b-instruct
+readonly ready_timeout=1800
+readonly stop_timeout=30
+
+# The client: image, tokenizer (a folder in the container, or a Hugging Face
+# name; empty: the model's own), seconds for one point, GenAI-Perf's own options.
+readonly client_image=nvidia+tritonserver+25.01.sqsh
+readonly client_reference=nvcr.io/nvidia/tritonserver:25.01-py3-sdk
+# shellcheck disable=SC2016 # nothing in it is expanded
+readonly tokenizer=''
+readonly point_timeout=900
+readonly genai_perf_options=(
+  --service-kind
+  openai
+  --endpoint-type
+  chat
+  --streaming
+  --random-seed
+  0
+)
+
+# The sweep, in order: use case, input tokens, output tokens, concurrency, requests.
+readonly result_name=llama-3-70b-instruct
+readonly points=(
+  'chat 128 128 100 500'
+  'summarization 4096 512 100 500'
+  'chat 128 128 50 250'
+  'summarization 4096 512 50 250'
+  'chat 128 128 25 125'
+  'summarization 4096 512 25 125'
+  'chat 128 128 1 20'
+  'summarization 4096 512 1 20'
+)
+
+# Mounts added to both containers.
+readonly extra_mounts=(
+)
+
+# ---- Common ground ----------------------------------------------------------
+
+# A caller's trace would print every value into the log, and exported shell
+# options would reach the tools that are shell scripts themselves.
+set +x
+export -n SHELLOPTS BASHOPTS
+set -Eeuo pipefail
+
+say() { printf '%(%H:%M:%S)T %s\n' -1 "$*"; }
+fail() {
+  say "error: $*" >&2
+  exit 1
+}
+
+# Everything that is missing is named at once: nobody should queue twice to
+# learn of a second problem.
+problems=()
+missing() { problems+=("$*"); }
+stop_if_missing() {
+  local problem
+  ((${#problems[@]} > 0)) || return 0
+  for problem in "${problems[@]}"; do
+    say "missing: $problem" >&2
+  done
+  say "nothing was done; mend the ${#problems[@]} point(s) above and run this again" >&2
+  exit 2
+}
+need_commands() {
+  local name
+  for name in "$@"; do
+    command -v "$name" >/dev/null || missing "the command $name on $HOSTNAME"
+  done
+}
+
+# Frees the name $1 without losing what it holds: it becomes NAME.WORD-N.
+set_aside() {
+  local path=$1 word=$2 number=1
+  while [[ -e $path.$word-$number || -L $path.$word-$number ]]; do
+    number=$((number + 1))
+  done
+  mv -nT -- "$path" "$path.$word-$number"
+  say "kept what was there as $path.$word-$number"
+}
+
+# STAGE_PATH at run time wins over the folder that was rendered in.
+stage_path=${STAGE_PATH:-$default_stage_path}
+while [[ $stage_path == */ && $stage_path != / ]]; do
+  stage_path=${stage_path%/}
+done
+readonly stage_path
+check_stage_path() {
+  # A container mount has no way to quote these characters.
+  local unusable='[[:space:][:cntrl:],:$`"\\{}]'
+  if [[ -z $stage_path ]]; then
+    missing "STAGE_PATH, the folder for images, models and results: export STAGE_PATH=/lustre/project/..."
+  elif [[ $stage_path != /?* ]]; then
+    missing "an absolute STAGE_PATH: it is \"$stage_path\""
+  elif [[ $stage_path =~ $unusable ]]; then
+    missing "a STAGE_PATH that a container mount can name: \"$stage_path\" has white space or one of , : \$ \` \" \\ { }"
+  fi
+}
+
+# srun takes options from its environment. What a login shell or an outer job
+# left there must not change the steps below, which say what they need.
+# The site's own settings (SLURM_CONF, ENROOT_*, proxies) stay.
+unset "${!SRUN_@}" "${!SBATCH_@}" "${!PYXIS_@}" "${!SLURM_CPU_BIND@}" "${!SLURM_MEM_@}" "${!SLURM_NTASKS@}" \
+  SLURM_CPUS_PER_TASK SLURM_CPUS_PER_GPU SLURM_CPU_FREQ_REQ SLURM_CORE_SPEC SLURM_THREADS SLURM_THREADS_PER_CORE \
+  SLURM_GPUS SLURM_GPUS_PER_NODE SLURM_GPUS_PER_TASK SLURM_GPUS_PER_SOCKET SLURM_GPU_BIND SLURM_GPU_FREQ \
+  SLURM_GRES SLURM_GRES_FLAGS SLURM_STEP_GRES SLURM_TRES_PER_TASK SLURM_TRES_BIND SLURM_NPROCS \
+  SLURM_DISTRIBUTION SLURM_HINT SLURM_EXACT SLURM_EXCLUSIVE SLURM_OVERLAP SLURM_OVERCOMMIT SLURM_SPREAD_JOB \
+  SLURM_WAIT SLURM_KILL_BAD_EXIT SLURM_TIMELIMIT SLURM_SIGNAL SLURM_MPI_TYPE SLURM_EXPORT_ENV SLURM_OPEN_MODE \
+  SLURM_STDOUTMODE SLURM_STDERRMODE SLURM_STDINMODE SLURM_LABELIO SLURM_UNBUFFEREDIO SLURM_WORKING_DIR \
+  SLURM_REMOTE_CWD SLURM_PROLOG SLURM_EPILOG SLURM_TASK_PROLOG SLURM_TASK_EPILOG SLURM_RESV_PORTS SLURM_NETWORK \
+  SLURM_CONTAINER SLURM_CONSTRAINT SLURM_THREAD_SPEC SLURM_HOSTFILE SLURM_EXCLUDE SLURM_CLUSTER_CONSTRAINT
+
+# True when $1 is a whole squashfs file. The superblock is written last and says
+# at byte 40 how long the file must be: that shows what a killed import cut off.
+sound_image() {
+  local file=$1 length
+  [[ -f $file && $(head -c 4 "$file" | tr -d '\0') == hsqs ]] || return 1
+  length=$(od --endian=little -A n -t u8 -j 40 -N 8 "$file") || return 1
+  (($(stat -L -c %s "$file") >= length)) || return 1
+  ! command -v unsquashfs >/dev/null || unsquashfs -s "$file" >/dev/null 2>&1
+}
+
+# Shards that the index file $1 names, one a line.
+indexed_shards() { grep -o '"[^"/]*\.safetensors"' "$1" | tr -d '"' | sort -u; }
+
+say "$made_by, recipe $recipe"
+
+# ---- Checks: before any GPU is used -------------------------------------------
+
+[[ -n ${SLURM_JOB_ID-} ]] || missing "a Slurm job: submit this script with sbatch"
+check_stage_path
+need_commands srun scancel squeue od find
+stop_if_missing
+
+readonly model_path=$stage_path/$model_folder
+readonly cache_path=$stage_path/nim_cache
+readonly logs=$stage_path/logs
+readonly results=$stage_path/results
+# A task of an array is named by both numbers.
+job_id=$SLURM_JOB_ID
+[[ -z ${SLURM_ARRAY_TASK_ID-} ]] || job_id=$SLURM_ARRAY_JOB_ID-$SLURM_ARRAY_TASK_ID
+readonly job_id
+
+[[ $(srun --help 2>&1) == *--container-image* ]] ||
+  missing "srun's container options on $HOSTNAME: is the pyxis plugin installed?"
+for image in "$server_image" "$client_image"; do
+  sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
+done
+
+model_is_there() {
+  local index=$model_path/model.safetensors.index.json shard rank
+  [[ -s $model_path/config.json && -s $index ]] || return 1
+  while read -r shard; do
+    [[ -s $model_path/$shard ]] || return 1
+  done < <(indexed_shards "$index")
+  for ((rank = 0; rank < gpus; rank++)); do
+    [[ -s $model_path/$engine_link/rank$rank.engine ]] || return 1
+  done
+}
+model_is_there || missing "the model in $model_path, whole, with an engine for $gpus GPUs in $engine_link: run prepare_models.sh"
+
+tokenizer_path=$tokenizer
+if [[ -z $tokenizer ]]; then
+  tokenizer_path=$model_path
+  [[ -s $model_path/tokenizer.json ]] || missing "the tokenizer $model_path/tokenizer.json: run prepare_models.sh"
+elif [[ $tokenizer != /* && -z ${HF_TOKEN-} ]]; then
+  missing "HF_TOKEN, for the tokenizer $tokenizer: export HF_TOKEN=..."
+fi
+readonly tokenizer_path
+
+for name in "${server_secrets[@]}"; do
+  [[ -n ${!name-} ]] || missing "the variable $name, which the server needs: export $name=..."
+done
+for mount in "${extra_mounts[@]}"; do
+  source=${mount%%:*}
+  [[ $source != /* || -e $source ]] || missing "$source on $HOSTNAME, which is to be mounted in the containers"
+done
+
+# Slurm says how many GPUs it gave; where it manages none, the node is asked.
+gpus_here=${SLURM_GPUS_ON_NODE-}
+if [[ -z $gpus_here && -n ${SLURM_JOB_GPUS-} ]]; then
+  commas=${SLURM_JOB_GPUS//[^,]/}
+  gpus_here=$((${#commas} + 1))
+fi
+gpu_options=()
+if [[ -n $gpus_here ]]; then
+  ((gpus_here >= gpus)) || missing "GPUs: the server uses $gpus, Slurm gave this job $gpus_here"
+  gpu_options=(--gres="gpu:$gpus")
+else
+  # No GPU is Slurm's to give: the server takes the first ones of the node.
+  CUDA_VISIBLE_DEVICES=$(seq --separator=, 0 $((gpus - 1)))
+  export CUDA_VISIBLE_DEVICES
+  if command -v nvidia-smi >/dev/null; then
+    gpus_here=$(nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU') || true
+    ((gpus_here >= gpus)) ||
+      missing "GPUs: the server uses $gpus, this job sees $gpus_here: ask for them with --gres=gpu:$gpus or --gpus-per-node=$gpus"
+  fi
+fi
+# Whoever answers there is not the server that is to be measured.
+port_is_taken() { (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
+! port_is_taken || missing "port $port on $HOSTNAME: another program listens there"
+stop_if_missing
+
+mkdir -p "$logs" "$results" "$cache_path" || fail "cannot make the folders logs, results and nim_cache in $stage_path"
+# Points in progress; readers of the results look at whole folders only.
+readonly run=$results/.run_$job_id
+mkdir -p "$run" || fail "cannot write in $results"
+
+# ---- The manifest: what ran, where, and how it ended ----------------------------
+
+now() { printf '%(%FT%T%z)T' -1; }
+json() {
+  local text=$1
+  text=${text//\\/\\\\}
+  text=${text//\"/\\\"}
+  printf '"%s"' "${text//[[:cntrl:]]/ }"
+}
+json_image() {
+  local digest=
+  [[ $2 != *@* ]] || digest=${2##*@}
+  printf '{"file": %s, "reference": %s, "bytes": %d, "digest": %s}' \
+    "$(json "$1")" "$(json "$2")" "$(stat -L -c %s "$stage_path/$1")" "$(if [[ -n $digest ]]; then json "$digest"; else echo null; fi)"
+}
+
+# The name of a point's folder. The client uses it, too.
+point_name() { printf '%s_%s_%s_%s_%s_%s_%s' "$result_name" "$gpus" "$4" "$1" "$2" "$3" "$job_id"; }
+
+# What the client last said of point NAME: $status, $seconds and $detail.
+look_up() {
+  status='not run' seconds='' detail=''
+  [[ ! -e $run/points ]] || IFS=$'\t' read -r status seconds detail < <(
+    awk -F '\t' -v name="$1" '$1 == name { row = $2 "\t" $3 "\t" $4 } END { print row }' "$run/points"
+  ) || true
+  [[ ! -d $results/$1 ]] || status=finished
+}
+
+started=$(now)
+driver='' gpu_model=''
+if command -v nvidia-smi >/dev/null; then
+  IFS=, read -r gpu_model driver < <(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null) || true
+fi
+readonly started driver=${driver# } gpu_model
+
+# write_manifest CODE REASON. Each run of the job has its own: a requeued job
+# keeps what its earlier runs wrote.
+readonly manifest=$results/run_$job_id.json
+if [[ -e $manifest ]]; then
+  set_aside "$manifest" earlier
+fi
+write_manifest() {
+  local point use_case isl osl concurrency requests name status seconds detail separator=
+  {
+    printf '{\n  "schema": 1,\n  "recipe": %s,\n  "crate_version": %s,\n' "$(json "$recipe")" "$(json "${made_by#* }")"
+    printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "${SLURM_RESTART_COUNT:-0}" "$(json "${SLURMD_NODENAME:-$HOSTNAME}")"
+    printf '  "gpus": %d,\n  "gpu_model": %s,\n  "driver": %s,\n' "$gpus" "$(json "$gpu_model")" "$(json "$driver")"
+    printf '  "images": {\n    "server": %s,\n    "client": %s\n  },\n' \
+      "$(json_image "$server_image" "$server_reference")" "$(json_image "$client_image" "$client_reference")"
+    printf '  "start": %s,\n  "end": %s,\n  "exit_code": %d,\n  "exit_reason": %s,\n  "points": [' \
+      "$(json "$started")" "$(json "$(now)")" "$1" "$(json "$2")"
+    for point in "${points[@]}"; do
+      read -r use_case isl osl concurrency requests <<<"$point"
+      name=$(point_name "$use_case" "$isl" "$osl" "$concurrency")
+      look_up "$name"
+      printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %d, "requests": %d, "status": %s, "seconds": %s, "detail": %s}' \
+        "$separator" "$(json "$name")" "$(json "$use_case")" "$isl" "$osl" "$concurrency" "$requests" \
+        "$(json "${status:-not run}")" "${seconds:-null}" "$(json "$detail")"
+      separator=,
+    done
+    printf '\n  ]\n}\n'
+  } >"$manifest.part" && mv -T -- "$manifest.part" "$manifest"
+}
+
+# ---- Two steps on one node ------------------------------------------------------
+
+# Both share the node and its memory; nothing is left to the site's defaults.
+readonly step=(
+  srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export=ALL --kill-on-bad-exit=1 --wait=0
+  --no-container-entrypoint --no-container-mount-home --container-writable
+)
+readonly secrets=(NGC_API_KEY NGC_CLI_API_KEY HF_TOKEN HUGGING_FACE_HUB_TOKEN)
+
+# Takes all secrets from the environment but those named.
+keep_secrets() {
+  local name
+  for name in "${secrets[@]}"; do
+    [[ " $* " == *" $name "* ]] || unset "$name"
+  done
+}
+
+# Puts this run's facts into $1; the answer is in $filled.
+fill() {
+  filled=${1//'{model_path}'/"$model_path"}
+  filled=${filled//'{gpus}'/"$gpus"}
+  filled=${filled//'{port}'/"$port"}
+  filled=${filled//'{served_model_name}'/"$served_model_name"}
+  filled=${filled//'{cache_path}'/"$cache_path"}
+  filled=${filled//'{stage_path}'/"$stage_path"}
+}
+join() {
+  local IFS=,
+  printf '%s' "$*"
+}
+
+server_step() {
+  local entry filled command=() names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
+  keep_secrets "${server_secrets[@]}"
+  for entry in "${server_environment[@]}"; do
+    fill "$entry"
+    export "${filled?}"
+    names+=("${entry%%=*}")
+  done
+  for entry in "${server_command[@]}"; do
+    fill "$entry"
+    command+=("$filled")
+  done
+  exec "${step[@]}" --job-name=server --mpi="$mpi" "${gpu_options[@]}" --input=none --output="$logs/server_$job_id.out" \
+    --container-image="$stage_path/$server_image" \
+    --container-mounts="$(join "$model_path:$model_path:ro" "$cache_path:$cache_path" "${extra_mounts[@]}")" \
+    --container-env="$(join "${names[@]}")" \
+    "${command[@]}"
+}
+
+client_step() {
+  local mounts=("$results:$results") names=(PYTHONUNBUFFERED COLUMNS)
+  # GenAI-Perf's tables are for a terminal: at once, and wide enough for numbers.
+  export PYTHONUNBUFFERED=1 COLUMNS=120
+  if [[ -z $tokenizer ]]; then
+    mounts+=("$model_path:$model_path:ro")
+  fi
+  if [[ $tokenizer_path == /* ]]; then
+    keep_secrets
+    export HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1
+    names+=(HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
+  else
+    keep_secrets HF_TOKEN
+    export HF_HOME=$stage_path/hf_cache
+    export HF_HUB_OFFLINE=0 TRANSFORMERS_OFFLINE=0
+    mkdir -p "$HF_HOME"
+    mounts+=("$HF_HOME:$HF_HOME")
+    names+=(HF_TOKEN HF_HOME HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
+  fi
+  # --gres=none: the GPUs are the server's.
+  exec "${step[@]}" --job-name=client --mpi=none --gres=none --output="$logs/benchmarking_$job_id.out" \
+    --container-image="$stage_path/$client_image" \
+    --container-mounts="$(join "${mounts[@]}" "${extra_mounts[@]}")" \
+    --container-env="$(join "${names[@]}")" \
+    bash -s < <(client_script)
+}
+
+# The client's program, which its step reads on standard input: the values it
+# needs, quoted by bash itself, and then its text, in which nothing is expanded.
+client_script() {
+  declare -p results run job_id result_name gpus port health_path served_model_name ready_timeout server_started \
+    tokenizer_path point_timeout genai_perf_options points
+  declare -f say set_aside point_name
+  cat <<'CLIENT'
+set -Eeuo pipefail
+
+readonly url=127.0.0.1:$port
+# What asks the server must not be sent through the site's proxy.
+export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
+# The user's home is not in the container, and tools want to write to theirs.
+HOME=$(mktemp -d)
+export HOME
+
+# record NAME STATUS SECONDS DETAIL: a row for the manifest.
+record() { printf '%s\t%s\t%s\t%s\n' "$@" >>"$run/points"; }
+
+# ---- Is the server there? -------------------------------------------------------
+# Three questions, each a stricter one. What the last one that failed said is in
+# $answer, for the log.
+
+answer=
+is_healthy() {
+  answer=$(curl --silent --max-time 5 --output /dev/null --write-out '%{http_code}' "http://$url$health_path") || true
+  [[ $answer == 200 ]] && return
+  answer="$health_path answers $answer"
+  return 1
+}
+lists_model() {
+  answer=$(curl --silent --max-time 5 "http://$url/v1/models") || true
+  [[ $answer == *"\"$served_model_name\""* ]] && return
+  answer="/v1/models does not name $served_model_name: ${answer:0:200}"
+  return 1
+}
+# completes SECONDS: one small completion, as the first proof of work.
+completes() {
+  answer=$(curl --silent --max-time "$1" --header 'Content-Type: application/json' \
+    --data "{\"model\": \"$served_model_name\", \"messages\": [{\"role\": \"user\", \"content\": \"Say hello.\"}], \"max_tokens\": 4}" \
+    "http://$url/v1/chat/completions") || answer="no answer within $1 s"
+  [[ $answer == *'"choices"'* ]] && return
+  answer="a small completion failed: ${answer:0:200}"
+  return 1
+}
+
+wait_until_ready() {
+  local waited reported=0
+  until is_healthy && lists_model && completes 60; do
+    waited=$(($(printf '%(%s)T' -1) - server_started))
+    if ((waited >= ready_timeout)); then
+      say "error: the server was not ready within $ready_timeout s; $answer" >&2
+      exit 4
+    fi
+    if ((waited >= reported + 30)); then
+      reported=$waited
+      say "waiting for the server since $waited s: $answer"
+    fi
+    sleep 0.5 &
+    wait $! || true
+  done
+  say "the server is ready after $(($(printf '%(%s)T' -1) - server_started)) s"
+}
+
+# ---- One point --------------------------------------------------------------------
+
+# The number in row LABEL of table FILE; nothing where there is no such row.
+# Numbers of 1,000 and more are quoted and have commas.
+table_value() {
+  awk -v label="$1" '
+    { sub(/\r$/, "") }
+    index(tolower($0), tolower(label)) == 1 {
+      value = $0
+      sub(/^[^,]*,/, "", value)
+      if (value ~ /^"/) { value = substr(value, 2); sub(/".*/, "", value); gsub(/,/, "", value) } else sub(/,.*/, "", value)
+      print value
+      exit
+    }' "$2"
+}
+
+# check_result FOLDER OUTPUT_TOKENS REQUESTS: true when it is a valid result, else
+# $reason says what is wrong. The tool has claimed success before with less.
+check_result() {
+  local folder=$1 osl=$2 requests=$3 table value nested
+  nested=$(find "$folder" -name profile_export_genai_perf.csv -type f)
+  if [[ -z $nested || $nested == *$'\n'* ]]; then
+    reason="GenAI-Perf left no profile_export_genai_perf.csv, or several"
+    return 1
+  fi
+  # Releases since 25.04 write into a folder of their own inside the one given.
+  if [[ ${nested%/*} != "$folder" ]]; then
+    find "${nested%/*}" -mindepth 1 -maxdepth 1 -exec mv -t "$folder" -- {} +
+    rmdir "${nested%/*}"
+  fi
+  table=$folder/profile_export_genai_perf.csv
+  if ! grep -q '^Metric,avg,' "$table" || ! grep -q '^Metric,Value' "$table"; then
+    reason="profile_export_genai_perf.csv lacks one of its two tables"
+    return 1
+  fi
+  value=$(table_value 'Request Count' "$table")
+  # Releases before 25.01 have no such row.
+  if [[ -n $value ]] && ! awk -v value="$value" -v asked="$requests" 'BEGIN { exit value != asked }'; then
+    reason="$requests requests were asked for, $value were counted"
+    return 1
+  fi
+  value=$(table_value 'Output Sequence Length' "$table")
+  if ! awk -v value="$value" -v asked="$osl" 'BEGIN { exit !(value >= 0.8 * asked && value <= 1.2 * asked) }'; then
+    reason="an output of $osl tokens was asked for, the average is ${value:-not given}"
+    return 1
+  fi
+  value=$(table_value 'Output Token Throughput (' "$table")
+  if ! awk -v value="$value" 'BEGIN { exit !(value > 0) }'; then
+    reason="no tokens were generated"
+    return 1
+  fi
+}
+
+tool=
+# timeout leads a process group of its own and hands a signal on to it. What is
+# left of the group after that (perf_analyzer outlives its parent) is killed.
+stop_tool() {
+  [[ -n $tool ]] || return 0
+  kill -TERM "$tool" 2>/dev/null || true
+  local tries=20
+  while kill -0 "$tool" 2>/dev/null && ((tries-- > 0)); do sleep 0.1; done
+  kill -KILL -- "-$tool" 2>/dev/null || true
+  tool=
+}
+on_signal() {
+  trap '' TERM INT
+  say "stopping: a signal came"
+  stop_tool
+  exit 6
+}
+
+# measure NAME USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS
+measure() {
+  local name=$1 isl=$3 osl=$4 concurrency=$5 requests=$6 part=$run/$1 began=$SECONDS status=0
+  [[ ! -e $part ]] || set_aside "$part" interrupted
+  mkdir -p "$part"
+  timeout --kill-after=10 "$point_timeout" genai-perf profile \
+    --model "$served_model_name" "${genai_perf_options[@]}" --url "$url" --tokenizer "$tokenizer_path" \
+    --synthetic-input-tokens-mean "$isl" --synthetic-input-tokens-stddev 0 --output-tokens-mean "$osl" \
+    --extra-inputs "max_tokens:$osl" --extra-inputs "min_tokens:$osl" --extra-inputs ignore_eos:true \
+    --concurrency "$concurrency" --artifact-dir "$part" --profile-export-file profile_export.json \
+    -- --request-count "$requests" --max-threads "$concurrency" &
+  tool=$!
+  wait "$tool" || status=$?
+  kill -KILL -- "-$tool" 2>/dev/null || true
+  tool=
+  reason=
+  case $status in
+    0) check_result "$part" "$osl" "$requests" || true ;;
+    124 | 137) reason="GenAI-Perf did not end within $point_timeout s, or was killed" ;;
+    *) reason="GenAI-Perf ended with $status" ;;
+  esac
+  if [[ -z $reason ]]; then
+    # Only a valid result gets the final name.
+    mv -nT -- "$part" "$results/$name"
+    record "$name" finished $((SECONDS - began)) ''
+    say "finished: $name, $((SECONDS - began)) s"
+    return
+  fi
+  record "$name" failed $((SECONDS - began)) "$reason"
+  say "error: $name failed: $reason" >&2
+  if rmdir "$part" 2>/dev/null; then
+    return 1
+  fi
+  mkdir -p "$results/failed_$job_id"
+  [[ ! -e $results/failed_$job_id/$name ]] || set_aside "$results/failed_$job_id/$name" earlier
+  mv -nT -- "$part" "$results/failed_$job_id/$name"
+  say "what it left is in $results/failed_$job_id/$name"
+  return 1
+}
+
+main() {
+  local point use_case isl osl concurrency requests name number=0 failed=0 reason command absent=()
+  trap on_signal TERM INT
+  trap 'say "error: line $LINENO of the client failed" >&2' ERR
+  for command in genai-perf curl timeout awk find; do
+    command -v "$command" >/dev/null || absent+=("$command")
+  done
+  if ((${#absent[@]} > 0)); then
+    say "missing in the client's container: ${absent[*]} (PATH there is $PATH)" >&2
+    exit 2
+  fi
+  if [[ $tokenizer_path == /* && ! -e $tokenizer_path ]]; then
+    say "missing in the client's container: the tokenizer $tokenizer_path, which must be in its image or under a mount" >&2
+    exit 2
+  fi
+  wait_until_ready
+  for point in "${points[@]}"; do
+    read -r use_case isl osl concurrency requests <<<"$point"
+    number=$((number + 1))
+    name=$(point_name "$use_case" "$isl" "$osl" "$concurrency")
+    if [[ -d $results/$name ]]; then
+      say "point $number of ${#points[@]} is finished already: $name"
+      continue
+    fi
+    say "point $number of ${#points[@]}: $use_case $isl/$osl, concurrency $concurrency, $requests requests"
+    if measure "$name" "$use_case" "$isl" "$osl" "$concurrency" "$requests"; then
+      continue
+    fi
+    failed=$((failed + 1))
+    if ! completes 30; then
+      say "error: the server stopped answering: $answer" >&2
+      exit 3
+    fi
+  done
+  if ((failed > 0)); then
+    say "$failed of ${#points[@]} points failed"
+    exit 5
+  fi
+  say "all ${#points[@]} points are finished"
+}
+
+# Bash reads this program from its standard input: all of it before the last
+# line runs, and nothing that it starts may read on.
+main </dev/null
+exit
+CLIENT
+}
+
+running() { kill -0 "$1" 2>/dev/null; }
+# Waits at most $2 seconds for the end of process $1.
+ends_within() {
+  local pid=$1 tries=$(($2 * 10))
+  while running "$pid"; do
+    ((tries-- > 0)) || return 1
+    sleep 0.1
+  done
+}
+signal_step() {
+  local id
+  id=$(squeue --noheader --steps --job="$SLURM_JOB_ID" --format='%i %j' | sed -n "s/ $1\$//p")
+  [[ -n $id ]] && scancel --signal=TERM "$id"
+}
+# stop_step NAME PID SECONDS: gently, and then not. TERM to srun itself would be
+# a KILL for the step, so the step is told by its id.
+stop_step() {
+  running "$2" || return 0
+  ! signal_step "$1" || ! ends_within "$2" "$3" || return 0
+  say "the $1 step did not end by itself within $3 s"
+  kill -TERM "$2" 2>/dev/null || true
+  ends_within "$2" 5 || kill -KILL "$2" 2>/dev/null || true
+}
+show_end_of() {
+  say "the last lines of $1:"
+  tail -n 20 "$1" 2>/dev/null | sed 's/^/  | /' || true
+}
+
+# ---- The run ----------------------------------------------------------------------
+
+stopped_by=
+server='' client=''
+# wait returns when a signal comes, but not one that came just before it: so
+# the handler itself sees to it that the client ends.
+# shellcheck disable=SC2317 # the traps call it
+on_signal() {
+  [[ -z $stopped_by ]] || return 0
+  stopped_by=$1
+  say "stopping: signal $1"
+  [[ -z $client ]] || signal_step client || true
+}
+trap 'on_signal TERM' TERM
+trap 'on_signal INT' INT
+trap 'on_signal USR1' USR1
+
+server_started=$(printf '%(%s)T' -1)
+readonly server_started
+server_step &
+server=$!
+client_step &
+client=$!
+say "job $job_id on ${SLURMD_NODENAME:-$HOSTNAME}: server and client started, ${#points[@]} points"
+say "follow them: tail -f $logs/*_$job_id.out"
+
+while running "$server" && running "$client" && [[ -z $stopped_by ]]; do
+  # Whichever ends first; the head of the loop finds out.
+  wait -n || true
+done
+
+code=1 reason=
+if [[ -n $stopped_by ]]; then
+  code=6 reason="stopped by signal $stopped_by"
+elif ! running "$client"; then
+  status=0
+  wait "$client" || status=$?
+  case $status in
+    0) code=0 reason="all points are finished" ;;
+    2) code=2 reason="something is missing in the client's container" ;;
+    3) code=3 reason="the server stopped answering" ;;
+    4) code=4 reason="the server was not ready within $ready_timeout s" ;;
+    5) code=5 reason="points failed" ;;
+    6) code=6 reason="the client was stopped by a signal" ;;
+    *) code=1 reason="the client step ended with $status" ;;
+  esac
+  # Without its server the client fails in many ways; the cause is the server.
+  if ((code != 0)) && ! running "$server"; then
+    code=3
+  fi
+else
+  code=3
+fi
+if ((code == 3)) && ! running "$server"; then
+  status=0
+  wait "$server" || status=$?
+  reason="the server ended with $status before the sweep was over"
+fi
+
+# First what must not be lost: who is told to stop may have only seconds.
+write_manifest "$code" "$reason" || say "error: cannot write $manifest" >&2
+((code != 6)) || stop_timeout_now=3
+stop_step client "$client" 5
+stop_step server "$server" "${stop_timeout_now:-$stop_timeout}"
+# Points may have ended while the client was stopping.
+write_manifest "$code" "$reason" || fail "cannot write $manifest"
+
+finished=0
+for point in "${points[@]}"; do
+  read -r use_case isl osl concurrency requests <<<"$point"
+  look_up "$(point_name "$use_case" "$isl" "$osl" "$concurrency")"
+  if [[ $status == finished ]]; then
+    finished=$((finished + 1))
+  else
+    say "not finished: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
+  fi
+done
+rm -f -- "$run/points"
+rmdir "$run" 2>/dev/null || true
+
+case $code in
+  3) show_end_of "$logs/server_$job_id.out" ;;
+  1 | 2 | 5) show_end_of "$logs/benchmarking_$job_id.out" ;;
+  4)
+    show_end_of "$logs/server_$job_id.out"
+    show_end_of "$logs/benchmarking_$job_id.out"
+    ;;
+esac
+say "$finished of ${#points[@]} points are in $results"
+say "exit $code: $reason"
+exit "$code"

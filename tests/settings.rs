@@ -1,0 +1,273 @@
+//! Layers, TOML errors, and what only recipe and settings together show.
+
+use nim_slurm::slurm::{Directives, OptionName};
+use nim_slurm::{Plan, Problem, Recipe, ScriptKind, Settings};
+
+fn settings(text: &str) -> Settings {
+    Settings::from_toml(text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn plan(settings: Settings) -> Plan {
+    Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn problems(settings: Settings) -> Vec<String> {
+    let error = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap_err();
+    error.problems().iter().map(ToString::to_string).collect()
+}
+
+#[track_caller]
+fn assert_option(plan: &Plan, kind: ScriptKind, name: OptionName, value: Option<&str>) {
+    assert_eq!(plan.directives(kind).get(name).as_deref(), value);
+}
+
+fn variables(list: &[(&str, &str)]) -> Vec<(String, String)> {
+    list.iter()
+        .map(|&(name, text)| (name.to_owned(), text.to_owned()))
+        .collect()
+}
+
+#[test]
+fn the_upper_layer_wins() {
+    let file = settings(
+        "slurm = { partition = 'all', account = 'all', qos = 'all', time = 5, setup = { partition = 'cpu', qos = 'cpu' } }",
+    );
+    let with_environment = file
+        .with_environment(variables(&[
+            ("SBATCH_ACCOUNT", "env"),
+            ("SBATCH_QOS", "env"),
+            ("HOME", "/x"),
+        ]))
+        .unwrap();
+    let plan = plan(with_environment.with_slurm(Directives::new().qos("flag".parse().unwrap())));
+    // The program, over the environment, over the script's table, over the table,
+    // over the recipe.
+    assert_option(&plan, ScriptKind::Setup, OptionName::Qos, Some("flag"));
+    assert_option(&plan, ScriptKind::Setup, OptionName::Account, Some("env"));
+    assert_option(&plan, ScriptKind::Setup, OptionName::Partition, Some("cpu"));
+    assert_option(
+        &plan,
+        ScriptKind::Launch,
+        OptionName::Partition,
+        Some("all"),
+    );
+    assert_option(&plan, ScriptKind::Launch, OptionName::Time, Some("5"));
+    assert_option(
+        &plan,
+        ScriptKind::Launch,
+        OptionName::JobName,
+        Some("nim-launch"),
+    );
+}
+
+#[test]
+fn the_recipe_gives_way() {
+    // The recipe asks for all memory of a node of its own.
+    let plan = plan(settings(
+        "slurm = { mem_per_cpu = '4G', exclusive = false }",
+    ));
+    assert_option(&plan, ScriptKind::Launch, OptionName::MemPerCpu, Some("4G"));
+    assert_option(&plan, ScriptKind::Launch, OptionName::Mem, None);
+    assert_option(&plan, ScriptKind::Launch, OptionName::Exclusive, None);
+}
+
+#[test]
+fn the_stage_path_has_layers() {
+    let both = || settings("stage_path = '/from/file'");
+    let environment = variables(&[("STAGE_PATH", "/from/environment")]);
+    let stage = |settings: &Settings| settings.stage_path().map(ToString::to_string);
+    assert_eq!(stage(&both()).as_deref(), Some("/from/file"));
+    let settings = both().with_environment(environment).unwrap();
+    assert_eq!(stage(&settings).as_deref(), Some("/from/environment"));
+    let settings = settings.with_stage_path("/from/flag".parse().unwrap());
+    assert_eq!(stage(&settings).as_deref(), Some("/from/flag"));
+    assert!(
+        plan(settings)
+            .launch()
+            .text()
+            .contains("\nreadonly default_stage_path=/from/flag\n")
+    );
+}
+
+#[test]
+fn a_bad_variable_is_named() {
+    let error = Settings::new()
+        .with_environment(variables(&[("STAGE_PATH", "nim")]))
+        .unwrap_err();
+    assert_eq!(error.to_string(), "cannot use the variable STAGE_PATH");
+    assert_eq!(
+        std::error::Error::source(&error).unwrap().to_string(),
+        "cannot take \"nim\" as stage path: \"nim\" is not an absolute path"
+    );
+}
+
+#[test]
+fn toml_errors_teach() {
+    for (text, line, words) in [
+        (
+            "[slurm]\ngres = 'gpu: 8'",
+            2,
+            "unexpected character ' ' in GRES \"gpu: 8\"",
+        ),
+        (
+            "[slurm.launch]\ntime = '1h'",
+            2,
+            "unexpected character 'h' in time limit \"1h\"",
+        ),
+        (
+            "[slurm]\npartiton = 'x'",
+            2,
+            "unknown key \"partiton\": allowed are setup, prepare_models, launch, job_name",
+        ),
+        ("stage = '/x'", 1, "unknown field `stage`"),
+        ("[slurm.lauch]\ntime = 5", 1, "unknown key \"lauch\""),
+        (
+            "[container]\nmounts = ['data:/data']",
+            2,
+            "\"data\" is not an absolute path",
+        ),
+        (
+            "[container]\nruntime = 'docker'",
+            2,
+            "unknown variant `docker`, expected `pyxis`",
+        ),
+        (
+            "[slurm]\npassthrough = ['--partition=x']",
+            2,
+            "use the key partition for --partition",
+        ),
+        (
+            "[slurm]\npartition = 'a'\npartition = 'b'",
+            3,
+            "duplicate key",
+        ),
+    ] {
+        let error = Settings::from_toml(text).unwrap_err().to_string();
+        assert!(error.contains(&format!("line {line},")), "{text}: {error}");
+        assert!(error.contains(words), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_file_error_names_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = camino::Utf8PathBuf::from_path_buf(folder.path().join("site.toml")).unwrap();
+    let error = Settings::read(&path).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("cannot read settings file {path}")
+    );
+    std::fs::write(&path, "[slurm]\nmem = '16GiB'\n").unwrap();
+    let error = Settings::read(&path).unwrap_err().to_string();
+    assert!(
+        error.starts_with(&format!("settings file {path}: TOML parse error at line 2")),
+        "{error}"
+    );
+    assert!(error.contains("cannot take \"16GiB\" as memory"), "{error}");
+}
+
+#[test]
+fn all_problems_at_once() {
+    let settings = settings(
+        "slurm = { launch = { gres = 'gpu:2', nodes = 2 } }\ncontainer = { mounts = ['/a:/x', '/b:/x/'] }",
+    )
+    .with_environment(variables(&[("SBATCH_GPUS_PER_NODE", "2")]))
+    .unwrap();
+    assert_eq!(
+        problems(settings),
+        [
+            "/a:/x and /b:/x/ are both mounted at /x: each destination can be used once",
+            "launch.sh: --gres ([slurm.launch] of the settings) and --gpus-per-node (SBATCH_GPUS_PER_NODE) exclude each \
+             other: GPUs are asked for in one way",
+            "launch.sh asks for 2 GPUs with --gres ([slurm.launch] of the settings), the recipe's server uses 4",
+            "launch.sh asks for 2 nodes ([slurm.launch] of the settings), but server and client run on one: nodes = 1 is \
+             allowed",
+        ]
+    );
+}
+
+#[test]
+fn mounts_must_not_cover_the_scripts_own() {
+    let settings = settings(
+        "stage_path = '/nim'\ncontainer = { mounts = ['/fast:/nim/llama3-70b-instruct_vhf'] }",
+    );
+    assert_eq!(
+        problems(settings),
+        [
+            "the model and /fast:/nim/llama3-70b-instruct_vhf are both mounted at /nim/llama3-70b-instruct_vhf: each \
+          destination can be used once"
+        ]
+    );
+}
+
+#[test]
+fn a_recipe_must_agree_with_itself() {
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8()
+        .with_concurrency([8, 1, 8].map(|n| n.try_into().unwrap()))
+        .with_use_cases([]);
+    recipe.server.gpus = 2.try_into().unwrap();
+    recipe.server.command = ["serve", "--tensor-parallel-size", "4"]
+        .map(|word| word.parse().unwrap())
+        .into();
+    recipe.client.file = Some(recipe.server.squash_file());
+    let error = Plan::new(recipe, Settings::new()).unwrap_err();
+    let expected = |index: usize| error.problems()[index].to_string();
+    assert_eq!(error.problems().len(), 5);
+    assert!(matches!(
+        error.problems()[0],
+        Problem::Empty {
+            list: "sweep.use_cases"
+        }
+    ));
+    assert_eq!(
+        expected(1),
+        "the recipe's sweep.concurrency has 8 twice: once is enough"
+    );
+    assert_eq!(
+        expected(2),
+        "the recipe's server command says --tensor-parallel-size 4, but its gpus are 2: write --tensor-parallel-size \
+         {gpus}"
+    );
+    assert_eq!(
+        expected(3),
+        "the recipe's engine has 4 files rank*.engine, but its server uses 2 GPUs: one each is needed"
+    );
+    assert!(
+        expected(4).contains("have the same squash file nim+meta+llama3-70b-instruct+1.0.3.sqsh")
+    );
+}
+
+#[test]
+fn variables_that_would_override_are_pinned() {
+    let environment = variables(&[
+        ("SBATCH_PARTITION", "theirs"),
+        ("SBATCH_QOS", "same"),
+        ("SBATCH_TIMELIMIT", "not a time"),
+        ("SBATCH_EXCLUSIVE", "user"),
+    ]);
+    let flags = Directives::new()
+        .partition("ours".parse().unwrap())
+        .qos("same".parse().unwrap())
+        .time("10".parse().unwrap());
+    let plan = plan(Settings::new().with_slurm(flags));
+    assert_eq!(
+        plan.pinned(ScriptKind::Launch, environment.clone()),
+        ["--partition=ours", "--exclusive", "--time=10"]
+    );
+    assert_eq!(
+        plan.pinned(ScriptKind::Setup, environment),
+        ["--partition=ours", "--time=10"]
+    );
+    assert!(plan.pinned(ScriptKind::Setup, []).is_empty());
+}
+
+#[test]
+fn the_recipe_reads_what_it_prints() {
+    let recipe = Recipe::llama3_70b_h100x4_fp8().with_tokenizer("/opt/tokenizer".parse().unwrap());
+    let again = Recipe::from_toml(&recipe.to_toml()).unwrap();
+    assert_eq!(again, recipe);
+    for kind in ScriptKind::ALL {
+        let render = |recipe| Plan::new(recipe, Settings::new()).unwrap().script(kind);
+        assert_eq!(render(recipe.clone()), render(again.clone()));
+    }
+}

@@ -1,0 +1,329 @@
+//! The lab in `tests/lab`, and what a test does with it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
+
+/// What must appear nowhere.
+pub(crate) const SECRET: &str = "nvapi-this-must-not-be-seen";
+
+/// The lab while one test has it. Both of its nodes share one network, so that two
+/// servers would meet on one port.
+pub(crate) struct Lab {
+    variables: BTreeMap<String, String>,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Lab {
+    /// Starts the lab unless it runs, and waits for this test's turn.
+    #[track_caller]
+    pub(crate) fn enter() -> Self {
+        static TURN: Mutex<()> = Mutex::new(());
+        static VARIABLES: OnceLock<BTreeMap<String, String>> = OnceLock::new();
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let variables = VARIABLES.get_or_init(|| {
+            let exports = run(&mut Command::new("tests/lab/up"));
+            run(&mut Command::new("tests/lab/images"));
+            // The lines are for a shell, which knows best how to read them.
+            let program = format!("{exports}\nenv -0");
+            let variables = run(Command::new("bash").args(["-c", &program]));
+            variables
+                .split('\0')
+                .filter_map(|entry| entry.split_once('='))
+                .map(own)
+                .collect()
+        });
+        Self {
+            variables: variables.clone(),
+            _turn: turn,
+        }
+    }
+
+    /// A command that knows the lab's Slurm.
+    pub(crate) fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        // What the caller's shell has for Slurm would mislead the lab's.
+        let foreign = |name: &str| {
+            name.starts_with("SBATCH_") || name.starts_with("SLURM_") || name == "STAGE_PATH"
+        };
+        for (name, _) in env::vars().filter(|(name, _)| foreign(name)) {
+            command.env_remove(name);
+        }
+        command.envs(&self.variables).env("RUST_BACKTRACE", "0");
+        command
+    }
+
+    /// A field of `scontrol show job`.
+    pub(crate) fn job_field(&self, job: &str, field: &str) -> String {
+        let text = run(self
+            .command("scontrol")
+            .args(["show", "job", "--oneliner", job]));
+        let start = text
+            .find(&format!(" {field}="))
+            .unwrap_or_else(|| panic!("no {field} in {text}"))
+            + field.len()
+            + 2;
+        text[start..].split(' ').next().unwrap().trim().to_owned()
+    }
+
+    fn registry(&self) -> PathBuf {
+        Path::new(&self.variables["LAB_DIR"]).join("registry")
+    }
+}
+
+fn own((name, value): (&str, &str)) -> (String, String) {
+    (name.to_owned(), value.to_owned())
+}
+
+/// Runs a command that must succeed; its standard output.
+#[track_caller]
+pub(crate) fn run(command: &mut Command) -> String {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", words(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+pub(crate) fn words(output: &Output) -> String {
+    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned()
+}
+
+/// An example binary, built if need be.
+pub(crate) fn example(name: &str) -> PathBuf {
+    run(Command::new(env!("CARGO")).args(["build", "--quiet", "--example", name]));
+    Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .parent()
+        .unwrap()
+        .join("debug/examples")
+        .join(name)
+}
+
+/// The built-in recipe, with sizes that fit the lab's made-up model, the tokenizer
+/// of the lab's image, and a small sweep.
+pub(crate) fn recipe() -> Recipe {
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8()
+        .with_tokenizer("/opt/tokenizer".parse().unwrap())
+        .with_use_cases(["chat:32/16", "summarization:64/24"].map(|text| text.parse().unwrap()))
+        .with_concurrency([1, 2].map(|number| number.try_into().unwrap()));
+    recipe.model.weights.size = "131 MiB".parse().unwrap();
+    recipe.model.engine.size = "65 MiB".parse().unwrap();
+    recipe.server.disk = "200 MiB".parse().unwrap();
+    recipe.client.disk = "500 MiB".parse().unwrap();
+    recipe.server.ready_timeout = 60.try_into().unwrap();
+    recipe.sweep.min_requests = 8.try_into().unwrap();
+    recipe.sweep.requests_per_concurrency = 4.try_into().unwrap();
+    recipe
+}
+
+/// A user's folder: the scripts, the stage path, and a home without logins.
+pub(crate) struct Site {
+    pub(crate) folder: PathBuf,
+    pub(crate) variables: BTreeMap<String, String>,
+}
+
+impl Site {
+    /// An empty stage path, and the scripts of a recipe.
+    pub(crate) fn new(name: &str, recipe: Recipe) -> Self {
+        let settings = "slurm = { partition = 'batch', gres = 'gpu:8' }\nsrun = { mpi = 'none' }";
+        Self::with_settings(name, recipe, Settings::from_toml(settings).unwrap())
+    }
+
+    pub(crate) fn with_settings(name: &str, recipe: Recipe, settings: Settings) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join("slurm")
+            .join(name);
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(folder.join("home")).unwrap();
+        let mut site = Self {
+            folder,
+            variables: BTreeMap::new(),
+        };
+        site.set("HOME", site.folder.join("home").to_str().unwrap());
+        site.set("STAGE_PATH", site.stage().to_str().unwrap());
+        site.set("NGC_API_KEY", SECRET);
+        let plan = Plan::new(recipe, settings).unwrap();
+        for kind in ScriptKind::ALL {
+            plan.script(kind)
+                .write_to(camino::Utf8Path::from_path(&site.folder).unwrap())
+                .unwrap();
+        }
+        site
+    }
+
+    /// The same with images and model in place.
+    pub(crate) fn ready(lab: &Lab, name: &str, recipe: Recipe) -> Self {
+        let site = Self::new(name, recipe);
+        site.put_images(lab);
+        site.put_model(lab);
+        site
+    }
+
+    pub(crate) fn put_images(&self, lab: &Lab) {
+        fs::create_dir_all(self.stage()).unwrap();
+        for (image, file) in [
+            (
+                "nvidia+tritonserver+25.01-py3-sdk.sqsh",
+                "nvidia+tritonserver+25.01.sqsh",
+            ),
+            (
+                "nim+meta+llama3-70b-instruct+1.0.3.sqsh",
+                "nim+meta+llama3-70b-instruct+1.0.3.sqsh",
+            ),
+        ] {
+            fs::hard_link(lab.registry().join(image), self.stage().join(file)).unwrap();
+        }
+    }
+
+    pub(crate) fn put_model(&self, lab: &Lab) {
+        let output = self.bash(lab, ScriptKind::PrepareModels);
+        assert!(output.status.success(), "{}", words(&output));
+    }
+
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.variables.insert(name.to_owned(), value.to_owned());
+    }
+
+    pub(crate) fn stage(&self) -> PathBuf {
+        self.folder.join("stage")
+    }
+
+    pub(crate) fn results(&self) -> PathBuf {
+        self.stage().join("results")
+    }
+
+    fn command(&self, lab: &Lab, program: &str) -> Command {
+        let mut command = lab.command(program);
+        command.envs(&self.variables).current_dir(&self.folder);
+        command
+    }
+
+    /// Runs a script as `bash SCRIPT`.
+    pub(crate) fn bash(&self, lab: &Lab, kind: ScriptKind) -> Output {
+        self.command(lab, "bash")
+            .arg(kind.file_name())
+            .output()
+            .unwrap()
+    }
+
+    /// Submits a script.
+    #[track_caller]
+    pub(crate) fn submit<'a>(&self, lab: &'a Lab, kind: ScriptKind) -> Job<'a> {
+        let id = run(self
+            .command(lab, "sbatch")
+            .args(["--parsable", kind.file_name()]));
+        let id = id.trim().to_owned();
+        Job {
+            lab,
+            output: self.folder.join(format!("slurm-{id}.out")),
+            id,
+            submitted: Instant::now(),
+        }
+    }
+
+    /// Submits a script and waits for its end.
+    #[track_caller]
+    pub(crate) fn job(&self, lab: &Lab, kind: ScriptKind) -> Ended {
+        self.submit(lab, kind).wait()
+    }
+
+    /// Names of the finished points.
+    pub(crate) fn points(&self) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(self.results()) else {
+            return Vec::new();
+        };
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.starts_with("llama-3-70b-instruct_"))
+            .collect();
+        names.sort();
+        names
+    }
+
+    pub(crate) fn manifest(&self, job: &str) -> serde_json::Value {
+        let path = self.results().join(format!("run_{job}.json"));
+        let text =
+            fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    pub(crate) fn log(&self, step: &str, job: &str) -> String {
+        fs::read_to_string(self.stage().join(format!("logs/{step}_{job}.out"))).unwrap_or_default()
+    }
+}
+
+/// A job that was submitted.
+pub(crate) struct Job<'a> {
+    lab: &'a Lab,
+    pub(crate) id: String,
+    output: PathBuf,
+    submitted: Instant,
+}
+
+/// A job that has ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) id: String,
+    pub(crate) code: i32,
+    pub(crate) state: String,
+    /// What the batch script printed.
+    pub(crate) output: String,
+    pub(crate) took: Duration,
+}
+
+impl Job<'_> {
+    /// Waits for a fact, and fails when it does not come true in time.
+    #[track_caller]
+    pub(crate) fn wait_until(&self, what: &str, fact: impl Fn() -> bool) {
+        let start = Instant::now();
+        while !fact() {
+            assert!(
+                start.elapsed() < Duration::from_secs(120),
+                "{what} did not happen: {}",
+                self.printed()
+            );
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    pub(crate) fn printed(&self) -> String {
+        fs::read_to_string(&self.output).unwrap_or_default()
+    }
+
+    #[track_caller]
+    pub(crate) fn wait(self) -> Ended {
+        let state = || self.lab.job_field(&self.id, "JobState");
+        self.wait_until("the job's end", || {
+            !matches!(
+                state().as_str(),
+                "PENDING" | "RUNNING" | "COMPLETING" | "CONFIGURING"
+            )
+        });
+        let code = self.lab.job_field(&self.id, "ExitCode");
+        let code = code.split(':').next().unwrap().parse().unwrap();
+        Ended {
+            code,
+            state: state(),
+            output: self.printed(),
+            took: self.submitted.elapsed(),
+            id: self.id,
+        }
+    }
+}
+
+impl Ended {
+    #[track_caller]
+    pub(crate) fn assert(&self, code: i32, words: &str) {
+        assert_eq!(self.code, code, "{}", self.output);
+        assert!(
+            self.output.contains(words),
+            "no {words:?} in: {}",
+            self.output
+        );
+    }
+}

@@ -1,0 +1,106 @@
+//! The templates keep the form in which quoting cannot be forgotten: each value
+//! alone at the end of its line, with nothing in front that would take its quotes
+//! for characters.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn templates(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(templates(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files
+}
+
+/// What is wrong with a line of a template.
+fn fault(line: &str) -> Option<&'static str> {
+    if line.contains("|safe")
+        || line.contains("| safe")
+        || line.contains("|escape")
+        || line.contains("|e }")
+    {
+        return Some("a filter that takes the quotes off");
+    }
+    if line.contains("{%") && !(line.starts_with("{%- ") || line.starts_with("{% include ")) {
+        return Some("a tag that does not stand alone at the line's start");
+    }
+    if line.contains("-%}") {
+        return Some("a tag that eats the next line's break");
+    }
+    let is_comment = line.trim_start().starts_with('#');
+    if !is_comment && line.split_whitespace().any(|word| word == "eval") {
+        return Some("eval");
+    }
+    if !is_comment && line.contains("bash -c") {
+        return Some("a command in a string");
+    }
+    let start = line.find("{{")?;
+    if line.matches("{{").count() > 1 {
+        return Some("two values on one line");
+    }
+    if !line.ends_with("}}") {
+        return Some("text behind a value");
+    }
+    let before = &line[..start];
+    let takes_a_word = before.trim().is_empty() || before.ends_with('=');
+    (!takes_a_word || before.contains(['"', '\'', '`', '$', '#']))
+        .then_some("a value that is no word of its own")
+}
+
+#[test]
+fn every_value_is_a_word_of_its_own() {
+    let files = templates(Path::new("templates"));
+    assert!(files.len() > 6, "{files:?}");
+    let mut values = 0;
+    for file in files {
+        // Another ending would have askama's HTML escaper.
+        assert_eq!(
+            file.extension().and_then(|e| e.to_str()),
+            Some("sh"),
+            "{}",
+            file.display()
+        );
+        for (number, line) in fs::read_to_string(&file).unwrap().lines().enumerate() {
+            values += line.matches("{{").count();
+            if let Some(fault) = fault(line) {
+                panic!("{}:{}: {fault}: {line}", file.display(), number + 1);
+            }
+        }
+    }
+    assert!(values > 30, "only {values} values were seen");
+}
+
+#[test]
+fn the_lint_sees_what_it_is_for() {
+    for line in [
+        "x=\"{{ path }}/logs\"",
+        "x=\"{{ path }}\"",
+        "x={{ path }}/logs",
+        "x=$({{ path }})",
+        "x='{{ path }}'",
+        "x={{ path|safe }}",
+        "run {{ a }} {{ b }}",
+        "  {%- if x %}",
+        "{%- if x -%}",
+        "eval \"$x\"",
+        "srun bash -c \"$x\"",
+        "# the path is {{ path }}",
+        "rm -rf {{ path }}",
+    ] {
+        assert!(fault(line).is_some(), "{line}");
+    }
+    for line in [
+        "readonly x={{ path }}",
+        "  {{ word }}",
+        "{%- for word in words %}",
+        "{% include \"lib/x.sh\" %}",
+    ] {
+        assert_eq!(fault(line), None, "{line}");
+    }
+}

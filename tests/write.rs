@@ -1,0 +1,130 @@
+//! A script on disk is whole or not there, and what was there is kept.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use nim_slurm::{Plan, Recipe, Script, Settings};
+
+fn script() -> Script {
+    Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())
+        .unwrap()
+        .setup()
+}
+
+fn folder() -> (tempfile::TempDir, Utf8PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
+    (folder, path)
+}
+
+fn names(folder: &Utf8Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_new_file_is_executable() {
+    let (_guard, folder) = folder();
+    let written = script().write_to(folder.join("deep/er")).unwrap();
+    assert_eq!((written.unchanged, &written.backup), (false, &None));
+    assert_eq!(fs::read_to_string(&written.path).unwrap(), script().text());
+    assert_eq!(
+        fs::metadata(&written.path).unwrap().permissions().mode() & 0o100,
+        0o100
+    );
+    assert_eq!(names(&folder.join("deep/er")), ["setup.sh"]);
+}
+
+#[test]
+fn the_same_bytes_are_left_alone() {
+    let (_guard, folder) = folder();
+    script().write_to(&folder).unwrap();
+    let before = fs::metadata(folder.join("setup.sh"))
+        .unwrap()
+        .modified()
+        .unwrap();
+    let written = script().write_to(&folder).unwrap();
+    assert!(written.unchanged);
+    assert_eq!(
+        fs::metadata(folder.join("setup.sh"))
+            .unwrap()
+            .modified()
+            .unwrap(),
+        before
+    );
+    assert_eq!(names(&folder), ["setup.sh"]);
+}
+
+#[test]
+fn other_bytes_are_kept() {
+    let (_guard, folder) = folder();
+    for number in 1..=3 {
+        fs::write(folder.join("setup.sh"), format!("mine {number}")).unwrap();
+        let written = script().write_to(&folder).unwrap();
+        let backup = written.backup.unwrap();
+        assert_eq!(backup, folder.join(format!("setup.sh.bak-{number}")));
+        assert_eq!(
+            fs::read_to_string(backup).unwrap(),
+            format!("mine {number}")
+        );
+        assert_eq!(
+            fs::read_to_string(folder.join("setup.sh")).unwrap(),
+            script().text()
+        );
+    }
+    assert_eq!(
+        fs::read_to_string(folder.join("setup.sh.bak-1")).unwrap(),
+        "mine 1"
+    );
+}
+
+#[test]
+fn a_link_is_replaced_and_not_followed() {
+    let (_guard, folder) = folder();
+    fs::write(folder.join("precious"), "do not touch").unwrap();
+    std::os::unix::fs::symlink("precious", folder.join("setup.sh")).unwrap();
+    script().write_to(&folder).unwrap();
+    assert_eq!(
+        fs::read_to_string(folder.join("precious")).unwrap(),
+        "do not touch"
+    );
+    assert!(!folder.join("setup.sh").is_symlink());
+    assert!(folder.join("setup.sh.bak-1").is_symlink());
+}
+
+#[test]
+fn a_half_written_file_is_not_trusted() {
+    let (_guard, folder) = folder();
+    let pid = std::process::id();
+    std::os::unix::fs::symlink("elsewhere", folder.join(format!(".setup.sh.{pid}-0.part")))
+        .unwrap();
+    script().write_to(&folder).unwrap();
+    assert!(!folder.join("elsewhere").exists());
+    assert_eq!(
+        fs::read_to_string(folder.join("setup.sh")).unwrap(),
+        script().text()
+    );
+}
+
+#[test]
+fn a_failure_keeps_what_is_there() {
+    let (_guard, folder) = folder();
+    fs::create_dir(folder.join("setup.sh")).unwrap();
+    let error = script().write_to(&folder).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("cannot write {folder}/setup.sh: cannot read what is there")
+    );
+    assert_eq!(names(&folder), ["setup.sh"]);
+    fs::write(folder.join("file"), "").unwrap();
+    let error = script().write_to(folder.join("file")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("cannot write {folder}/file/setup.sh: cannot make the folder")
+    );
+}
