@@ -68,3 +68,8 @@ pub use self::settings::{Mpi, Settings, StagePath};
 pub use self::shell::shell_word;
 pub use self::submit::{Sbatch, SubmitError};
 pub use self::value::ValueError;
+
+/// The README's Rust, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -678,3 +678,99 @@ fn submit_by_the_example() {
     );
     run(lab.command("scancel").args([&setup, &launch]));
 }
+
+/// What the types take, sbatch takes, and the controller reads it in the same way.
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn sbatch_reads_what_the_types_read() {
+    let lab = Lab::enter();
+    let folder = tempfile::tempdir().unwrap();
+    for (option, field, expected) in [
+        ("partition = 'batch,gpu'", "Partition", "batch,gpu"),
+        ("account = 'proj-7.x_y'", "Account", "proj-7.x_y"),
+        ("job_name = '70b #1'", "JobName", "70b #1"),
+        ("nodes = 2", "NumNodes", "2-2"),
+        ("nodes = '1-2'", "NumNodes", "1-2"),
+        ("ntasks = 3", "NumTasks", "3"),
+        ("ntasks_per_node = 4", "NtasksPerN:B:S:C", "4:0:*:*"),
+        ("cpus_per_task = 2", "CPUs/Task", "2"),
+        ("nodelist = 'node[1-2]'", "ReqNodeList", "node[1-2]"),
+        ("exclude = 'node2'", "ExcNodeList", "node2"),
+        ("gres = 'gpu:h100:4'", "TresPerNode", "gres:gpu:h100:4"),
+        ("gpus_per_node = 'h100:4'", "TresPerNode", "gres:gpu:h100:4"),
+        ("gpus = 4", "TresPerJob", "gres:gpu:4"),
+        ("mem = '16g'", "MinMemoryNode", "16G"),
+        ("mem = 0", "MinMemoryNode", "0"),
+        ("mem_per_cpu = '1000'", "MinMemoryCPU", "1000M"),
+        ("time = '20:00'", "TimeLimit", "00:20:00"),
+        ("time = '1:30'", "TimeLimit", "00:02:00"),
+        ("time = '1-12:30'", "TimeLimit", "1-12:30:00"),
+        ("time = 'unlimited'", "TimeLimit", "UNLIMITED"),
+        ("time_min = 5\ntime = 10", "TimeMin", "00:05:00"),
+        ("array = '0-7:2%2'", "ArrayTaskId", "0,2,4,6%2"),
+        (
+            "dependency = 'singleton'",
+            "Dependency",
+            "singleton(unfulfilled)",
+        ),
+        ("exclusive = true", "OverSubscribe", "NO"),
+        ("exclusive = 'user'", "OverSubscribe", "USER"),
+        ("requeue = true", "Requeue", "1"),
+        (
+            "output = '/tmp/a b-%x.out'\njob_name = 'n'",
+            "StdOut",
+            "/tmp/a b-n.out",
+        ),
+        (
+            "comment = '''{\"a\": \"it's\"} # $(id) `id` \\ ü'''",
+            "Comment",
+            "{\"a\": \"it's\"} # $(id) `id` \\ ü",
+        ),
+        ("signal = 'B:USR1@120'", "JobState", "PENDING"), // 22.05 shows no signal, but took it
+        (
+            "constraint = 'none_such'",
+            "",
+            "Invalid feature specification",
+        ),
+        (
+            "mail_type = 'end,fail'\nmail_user = 'me@site.org'",
+            "MailType",
+            "END,FAIL",
+        ),
+        (
+            "open_mode = 'append'\nreservation = 'none_such'",
+            "",
+            "Requested reservation is invalid",
+        ),
+    ] {
+        let directives: nim_slurm::slurm::Directives = toml::from_str(option).unwrap();
+        let script = folder.path().join("job.sh");
+        fs::write(&script, directives.head() + "true\n").unwrap();
+        let output = lab
+            .command("sbatch")
+            .args(["--hold", "--parsable"])
+            .arg(&script)
+            .output()
+            .unwrap();
+        if field.is_empty() {
+            // Syntax is not what Slurm complains of.
+            assert!(
+                words(&output).contains(expected),
+                "{option}: {}",
+                words(&output)
+            );
+            continue;
+        }
+        assert!(output.status.success(), "{option}: {}", words(&output));
+        let id = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+        let record = run(lab
+            .command("scontrol")
+            .args(["show", "job", "--details", &id]));
+        assert!(
+            record.contains(&format!("{field}={expected}\n"))
+                || record.contains(&format!("{field}={expected} ")),
+            "{option}: no {field}={expected} in {record}"
+        );
+        run(lab.command("scancel").arg(&id));
+    }
+}
