@@ -60,6 +60,7 @@ readonly server_environment=(
   'HF_HOME={cache_path}/huggingface'
   'NIM_CACHE_PATH={cache_path}'
   'NIM_MODEL_NAME={model_path}/'
+  'NIM_SERVER_PORT={port}'
 )
 # Names of secrets that the server gets; all others are taken from it.
 readonly server_secrets=(
