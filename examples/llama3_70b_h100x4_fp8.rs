@@ -15,7 +15,7 @@ use nim_slurm::container::Mount;
 use nim_slurm::recipe::{Tokenizer, UseCase};
 use nim_slurm::slurm::{Account, Dependency, Directives, Gres, Partition, TimeLimit};
 use nim_slurm::{
-    Plan, Recipe, Sbatch, Script, ScriptKind, Settings, StagePath, Written, shell_word,
+    Plan, Recipe, ResumedJob, Sbatch, Script, ScriptKind, Settings, StagePath, Written, shell_word,
 };
 
 /// Write the scripts that benchmark Llama3-70B FP8 on four H100 GPUs with NIM and GenAI-Perf.
@@ -72,6 +72,10 @@ struct Arguments {
     /// Tokenizer: an absolute path as the client's container sees it, or a Hugging Face name (needs HF_TOKEN in the job)
     #[arg(long, value_name = "PATH|HF-ID")]
     tokenizer: Option<Tokenizer>,
+
+    /// Earlier job whose finished points are not measured again; may be given again
+    #[arg(long, value_name = "JOB-ID")]
+    resume: Vec<ResumedJob>,
 
     /// Print one script, or the recipe in use as TOML, and write nothing
     #[arg(long, value_name = "WHAT", conflicts_with_all = ["check", "submit"])]
@@ -199,6 +203,9 @@ fn plan(arguments: &Arguments) -> Result<Plan, Failure> {
     }
     for mount in &arguments.mounts {
         settings = settings.with_mount(mount.clone());
+    }
+    for job in &arguments.resume {
+        settings = settings.with_resumed(job.clone());
     }
     Plan::new(recipe, settings).map_err(input)
 }

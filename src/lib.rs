@@ -64,7 +64,7 @@ pub use self::jobs::Jobs;
 pub use self::plan::Plan;
 pub use self::recipe::Recipe;
 pub use self::script::{Script, ScriptKind, WriteError, Written};
-pub use self::settings::{Mpi, Settings, StagePath};
+pub use self::settings::{Mpi, ResumedJob, Settings, StagePath};
 pub use self::shell::shell_word;
 pub use self::submit::{Sbatch, SubmitError};
 pub use self::value::ValueError;

@@ -13,6 +13,9 @@ use crate::slurm::{Directives, OptionName};
 /// What names the crate in a script.
 const MADE_BY: &str = concat!("nim-slurm ", env!("CARGO_PKG_VERSION"));
 
+/// What a launch job needs to end in order when its time is up.
+const SECONDS_TO_STOP: u32 = 10;
+
 /// A recipe and settings that go together. The three scripts are views of it, so
 /// they cannot disagree, and rendering them cannot fail.
 ///
@@ -247,12 +250,26 @@ impl Plan {
             health_path: server.health_path.as_str(),
             served_model_name: server.served_model_name.as_str(),
             ready_timeout: server.ready_timeout.get(),
+            probe_interval: server.probe_interval.get(),
             stop_timeout: server.stop_timeout.get(),
             tokenizer: client.tokenizer.as_ref().map_or("", AsRef::as_ref),
             point_timeout: sweep.point_timeout.get(),
             genai_perf_options: options,
             result_name: self.recipe.result_name.as_str(),
             points: sweep.points().iter().map(point_row).collect(),
+            resume: self
+                .settings
+                .resumed()
+                .iter()
+                .map(AsRef::as_ref)
+                .collect::<Vec<_>>()
+                .join(","),
+            requeue_limit: if self.launch.is_set(OptionName::Requeue) {
+                self.settings.max_requeues()
+            } else {
+                0
+            },
+            reserve: self.launch.seconds_of_warning() + SECONDS_TO_STOP,
             extra_mounts: self.settings.mounts().iter().map(AsRef::as_ref).collect(),
         };
         Script::new(ScriptKind::Launch, render(self.launch.head(), &template))

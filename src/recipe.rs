@@ -86,6 +86,9 @@ pub struct Server {
     pub health_path: UrlPath,
     /// Seconds from the server's start until it must be ready.
     pub ready_timeout: NonZeroU32,
+    /// Seconds between two signs of life that are asked of the server while a
+    /// point is measured; it may take as long for each.
+    pub probe_interval: NonZeroU32,
     /// Seconds that the server gets to end by itself.
     pub stop_timeout: NonZeroU32,
     /// Names of variables with secrets that the server needs.

@@ -11,7 +11,7 @@ use crate::jobs::Jobs;
 use crate::script::ScriptKind;
 use crate::slurm::{Directives, OptionName};
 
-pub use self::values::{Mpi, StagePath};
+pub use self::values::{Mpi, ResumedJob, StagePath};
 
 mod values;
 
@@ -47,6 +47,9 @@ mod values;
 ///     runtime = "pyxis"
 ///     mounts = ["/lustre/data:/data:ro"]   # added to both containers
 ///     registries = { "nvcr.io" = "mirror.site:5000" }
+///
+///     [launch]
+///     max_requeues = 3                     # with slurm.launch.requeue: when the time is up
 /// "#)?;
 /// assert_eq!(settings.stage_path().unwrap().as_str(), "/lustre/project/nim");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -76,6 +79,8 @@ pub struct Settings {
     runtime: Runtime,
     mounts: Vec<Mount>,
     registries: BTreeMap<Registry, Registry>,
+    max_requeues: Option<u32>,
+    resumed: Vec<ResumedJob>,
 }
 
 /// The file's shape.
@@ -89,6 +94,14 @@ struct SettingsFile {
     srun: SrunTable,
     #[serde(default)]
     container: ContainerTable,
+    #[serde(default)]
+    launch: LaunchTable,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct LaunchTable {
+    max_requeues: Option<u32>,
 }
 
 #[derive(Default, Deserialize, Serialize)]
@@ -151,6 +164,7 @@ impl Settings {
             runtime: file.container.runtime,
             mounts: file.container.mounts,
             registries: file.container.registries,
+            max_requeues: file.launch.max_requeues,
             ..Self::default()
         }
     }
@@ -224,6 +238,44 @@ impl Settings {
     pub fn with_registry(mut self, registry: Registry, mirror: Registry) -> Self {
         self.registries.insert(registry, mirror);
         self
+    }
+
+    /// Sets how often the launch job puts itself into the queue again when its time
+    /// is up, if it [may be requeued](Directives::requeue) at all. By default three
+    /// times.
+    #[must_use]
+    pub const fn with_max_requeues(mut self, max: u32) -> Self {
+        self.max_requeues = Some(max);
+        self
+    }
+
+    /// Counts the finished points of an earlier job as finished, so that the launch
+    /// job measures only what is missing. `RESUME_JOB_ID` wins when the script runs.
+    ///
+    /// ```
+    /// use nim_slurm::{Plan, Recipe, Settings};
+    ///
+    /// let settings = Settings::new().with_resumed("4711".parse()?);
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
+    /// assert!(plan.launch().text().contains("\nreadonly default_resume_job_id=4711\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_resumed(mut self, job: ResumedJob) -> Self {
+        self.resumed.push(job);
+        self
+    }
+
+    /// How often the launch job may put itself into the queue again.
+    #[must_use]
+    pub fn max_requeues(&self) -> u32 {
+        self.max_requeues.unwrap_or(3)
+    }
+
+    /// The earlier jobs whose points count as finished.
+    #[must_use]
+    pub fn resumed(&self) -> &[ResumedJob] {
+        &self.resumed
     }
 
     /// The folder for images, model and results, if it is known.

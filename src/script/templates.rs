@@ -66,6 +66,7 @@ pub(crate) struct Launch<'a> {
     pub(crate) health_path: &'a str,
     pub(crate) served_model_name: &'a str,
     pub(crate) ready_timeout: u32,
+    pub(crate) probe_interval: u32,
     pub(crate) stop_timeout: u32,
     /// Empty: the model's own.
     pub(crate) tokenizer: &'a str,
@@ -74,6 +75,11 @@ pub(crate) struct Launch<'a> {
     pub(crate) result_name: &'a str,
     /// Use case, input and output tokens, concurrency and requests each.
     pub(crate) points: Vec<String>,
+    /// Job ids with commas between them.
+    pub(crate) resume: String,
+    pub(crate) requeue_limit: u32,
+    /// Seconds before the time limit in which nothing is measured.
+    pub(crate) reserve: u32,
     pub(crate) extra_mounts: Vec<&'a str>,
 }
 

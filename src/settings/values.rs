@@ -1,7 +1,7 @@
 //! The values of the settings that have a form of their own.
 
 use crate::container::mount::mountable_path;
-use crate::value::{Fault, only, text_value};
+use crate::value::{Fault, only, positive_number, text_value, whole_number};
 
 /// The folder for images, model, logs and results, on a file system that login
 /// and compute nodes share.
@@ -83,6 +83,39 @@ impl Default for Mpi {
 }
 
 text_value!(Mpi, "MPI plugin");
+
+/// A job whose finished points count as finished: its number, with the task's for
+/// an array.
+///
+/// # Syntax
+///
+/// `JOB` or `ARRAY-TASK`, as in the names of results.
+///
+/// ```
+/// use nim_slurm::ResumedJob;
+///
+/// assert_eq!(ResumedJob::parse("4711-3")?.as_str(), "4711-3");
+/// assert!(ResumedJob::parse("0").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ResumedJob(String);
+
+impl ResumedJob {
+    fn check(text: &str) -> Result<Self, Fault> {
+        let (job, task) = text
+            .split_once('-')
+            .map_or((text, None), |(job, task)| (job, Some(task)));
+        let job = positive_number(job)?;
+        let task = task.map(whole_number).transpose()?;
+        Ok(Self(task.map_or_else(
+            || job.to_string(),
+            |task| format!("{job}-{task}"),
+        )))
+    }
+}
+
+text_value!(ResumedJob, "job to resume");
 
 #[cfg(test)]
 mod tests {

@@ -588,6 +588,14 @@ impl Directives {
         gres.or(per_node).or(of_job)
     }
 
+    /// How long before its end the batch script is warned; zero if it is not.
+    pub(crate) fn seconds_of_warning(&self) -> u32 {
+        self.signal
+            .as_ref()
+            .filter(|signal| signal.is_for_batch_shell())
+            .map_or(0, Signal::seconds)
+    }
+
     pub(crate) const fn node_count(&self) -> Option<NodeCount> {
         self.nodes
     }

@@ -7,8 +7,16 @@ export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
 HOME=$(mktemp -d)
 export HOME
 
-# record NAME STATUS SECONDS DETAIL: a row for the manifest.
-record() { printf '%s\t%s\t%s\t%s\n' "$@" >>"$run/points"; }
+stop_if_full() {
+  (($(df --output=avail --block-size=64K "$results" | tail -n 1) == 0)) || return 0
+  say "error: no space is left in $results" >&2
+  exit 7
+}
+
+# record FOLDER STATUS SECONDS DETAIL: a row for the manifest.
+record() {
+  printf '%s|%s|%s|%s\n' "$1" "$2" "$3" "${4//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
+}
 
 # ---- Is the server there? -------------------------------------------------------
 # Three questions, each a stricter one. What the last one that failed said is in
@@ -108,7 +116,26 @@ check_result() {
   fi
 }
 
-tool=
+# Ends when the server has twice in a row shown no sign of life.
+watch_server() {
+  local failures=0
+  while sleep "$probe_interval"; do
+    if is_healthy && completes "$probe_interval"; then
+      failures=0
+    elif ((++failures == 2)); then
+      say "error: the server stopped answering: $answer" >&2
+      return
+    fi
+  done
+}
+
+tool='' watcher=''
+stop_watcher() {
+  [[ -n $watcher ]] || return 0
+  # The wait takes bash's own word about the kill out of the log.
+  { kill -KILL -- "-$watcher" && wait "$watcher"; } 2>/dev/null || true
+  watcher=
+}
 # timeout leads a process group of its own and hands a signal on to it. What is
 # left of the group after that (perf_analyzer outlives its parent) is killed.
 stop_tool() {
@@ -122,15 +149,35 @@ stop_tool() {
 on_signal() {
   trap '' TERM INT
   say "stopping: a signal came"
+  stop_watcher
   stop_tool
   exit 6
 }
 
-# measure NAME USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS
+# How long a point will take, in seconds, judged from those measured in this run:
+# from the one before of the same use case, else from the one before. A round of
+# requests at a lower concurrency takes no longer, and the sweep goes down.
+last_units=() last_seconds=()
+declare -A last_of_use_case=()
+# work_of CONCURRENCY REQUESTS OUTPUT_TOKENS: tokens that one stream generates.
+work_of() {
+  local rounds=$((($2 + $1 - 1) / $1))
+  echo $((rounds * $3))
+}
+estimate() {
+  local use_case=$1 units=$2 index
+  ((${#last_units[@]} > 0)) || {
+    echo 0
+    return
+  }
+  index=${last_of_use_case[$use_case]:-$((${#last_units[@]} - 1))}
+  echo $((5 + last_seconds[index] * units / last_units[index]))
+}
+
+# measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS
 measure() {
-  local name=$1 isl=$3 osl=$4 concurrency=$5 requests=$6 part=$run/$1 began=$SECONDS status=0
-  [[ ! -e $part ]] || set_aside "$part" interrupted
-  mkdir -p "$part"
+  local folder=$1 use_case=$2 isl=$3 osl=$4 concurrency=$5 requests=$6 part=$run/$1 began=$SECONDS status=0
+  mkdir "$part" || stop_if_full
   timeout --kill-after=10 "$point_timeout" genai-perf profile \
     --model "$served_model_name" "${genai_perf_options[@]}" --url "$url" --tokenizer "$tokenizer_path" \
     --synthetic-input-tokens-mean "$isl" --synthetic-input-tokens-stddev 0 --output-tokens-mean "$osl" \
@@ -138,6 +185,18 @@ measure() {
     --concurrency "$concurrency" --artifact-dir "$part" --profile-export-file profile_export.json \
     -- --request-count "$requests" --max-threads "$concurrency" &
   tool=$!
+  # A process group of its own, so that nothing that it started outlives it.
+  set -m
+  watch_server &
+  watcher=$!
+  set +m
+  wait -n || true
+  if kill -0 "$tool" 2>/dev/null; then
+    record "$folder" failed $((SECONDS - began)) "the server stopped answering"
+    stop_tool
+    exit 3
+  fi
+  stop_watcher
   wait "$tool" || status=$?
   kill -KILL -- "-$tool" 2>/dev/null || true
   tool=
@@ -149,28 +208,32 @@ measure() {
   esac
   if [[ -z $reason ]]; then
     # Only a valid result gets the final name.
-    mv -nT -- "$part" "$results/$name"
-    record "$name" finished $((SECONDS - began)) ''
-    say "finished: $name, $((SECONDS - began)) s"
+    mv -nT -- "$part" "$results/$folder"
+    last_of_use_case[$use_case]=${#last_units[@]}
+    last_units+=("$(work_of "$concurrency" "$requests" "$osl")")
+    last_seconds+=($((SECONDS - began)))
+    record "$folder" finished $((SECONDS - began)) ''
+    say "finished: $folder, $((SECONDS - began)) s"
     return
   fi
-  record "$name" failed $((SECONDS - began)) "$reason"
-  say "error: $name failed: $reason" >&2
+  record "$folder" failed $((SECONDS - began)) "$reason"
+  say "error: $folder failed: $reason" >&2
+  stop_if_full
   if rmdir "$part" 2>/dev/null; then
     return 1
   fi
   mkdir -p "$results/failed_$job_id"
-  [[ ! -e $results/failed_$job_id/$name ]] || set_aside "$results/failed_$job_id/$name" earlier
-  mv -nT -- "$part" "$results/failed_$job_id/$name"
-  say "what it left is in $results/failed_$job_id/$name"
+  [[ ! -e $results/failed_$job_id/$folder ]] || set_aside "$results/failed_$job_id/$folder" earlier
+  mv -nT -- "$part" "$results/failed_$job_id/$folder"
+  say "what it left is in $results/failed_$job_id/$folder"
   return 1
 }
 
 main() {
-  local point use_case isl osl concurrency requests name number=0 failed=0 reason command absent=()
+  local point use_case isl osl concurrency requests folder number=0 failed=0 left=0 time_left needed reason command absent=()
   trap on_signal TERM INT
   trap 'say "error: line $LINENO of the client failed" >&2' ERR
-  for command in genai-perf curl timeout awk find; do
+  for command in genai-perf curl timeout awk find df; do
     command -v "$command" >/dev/null || absent+=("$command")
   done
   if ((${#absent[@]} > 0)); then
@@ -185,13 +248,22 @@ main() {
   for point in "${points[@]}"; do
     read -r use_case isl osl concurrency requests <<<"$point"
     number=$((number + 1))
-    name=$(point_name "$use_case" "$isl" "$osl" "$concurrency")
-    if [[ -d $results/$name ]]; then
-      say "point $number of ${#points[@]} is finished already: $name"
+    if point_folder "$use_case" "$isl" "$osl" "$concurrency"; then
+      say "point $number of ${#points[@]} is finished already: $folder"
       continue
     fi
+    if [[ -n $measure_until ]]; then
+      needed=$(estimate "$use_case" "$(work_of "$concurrency" "$requests" "$osl")")
+      time_left=$((measure_until - $(printf '%(%s)T' -1)))
+      if ((time_left <= 0 || needed > time_left)); then
+        say "point $number of ${#points[@]} is left out: it would take about $needed s, and $time_left s are left"
+        record "$folder" 'not run' '' "it would take about $needed s, and $time_left s were left"
+        left=$((left + 1))
+        continue
+      fi
+    fi
     say "point $number of ${#points[@]}: $use_case $isl/$osl, concurrency $concurrency, $requests requests"
-    if measure "$name" "$use_case" "$isl" "$osl" "$concurrency" "$requests"; then
+    if measure "$folder" "$use_case" "$isl" "$osl" "$concurrency" "$requests"; then
       continue
     fi
     failed=$((failed + 1))
@@ -200,6 +272,10 @@ main() {
       exit 3
     fi
   done
+  if ((left > 0)); then
+    say "$left of ${#points[@]} points are left for another job"
+    exit 8
+  fi
   if ((failed > 0)); then
     say "$failed of ${#points[@]} points failed"
     exit 5

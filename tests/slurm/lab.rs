@@ -71,8 +71,14 @@ impl Lab {
         text[start..].split(' ').next().unwrap().trim().to_owned()
     }
 
-    fn registry(&self) -> PathBuf {
-        Path::new(&self.variables["LAB_DIR"]).join("registry")
+    /// Where the lab has its files.
+    pub(crate) fn folder(&self) -> &Path {
+        Path::new(&self.variables["LAB_DIR"])
+    }
+
+    /// The lab's search path.
+    pub(crate) fn path(&self) -> &str {
+        &self.variables["PATH"]
     }
 }
 
@@ -121,6 +127,14 @@ pub(crate) fn recipe() -> Recipe {
     recipe
 }
 
+/// The settings that the lab needs, and more options of launch.sh.
+pub(crate) fn settings(launch: &str) -> Settings {
+    let text = format!(
+        "[slurm]\npartition = 'batch'\ngres = 'gpu:8'\n[slurm.launch]\n{launch}\n[srun]\nmpi = 'none'\n[launch]\nmax_requeues = 2"
+    );
+    Settings::from_toml(&text).unwrap_or_else(|error| panic!("{error}"))
+}
+
 /// A user's folder: the scripts, the stage path, and a home without logins.
 pub(crate) struct Site {
     pub(crate) folder: PathBuf,
@@ -130,8 +144,15 @@ pub(crate) struct Site {
 impl Site {
     /// An empty stage path, and the scripts of a recipe.
     pub(crate) fn new(name: &str, recipe: Recipe) -> Self {
-        let settings = "slurm = { partition = 'batch', gres = 'gpu:8' }\nsrun = { mpi = 'none' }";
-        Self::with_settings(name, recipe, Settings::from_toml(settings).unwrap())
+        Self::with_settings(name, recipe, settings(""))
+    }
+
+    /// Renders the scripts of another recipe.
+    pub(crate) fn render(&self, recipe: Recipe, settings: Settings) {
+        let plan = Plan::new(recipe, settings).unwrap_or_else(|error| panic!("{error}"));
+        for kind in ScriptKind::ALL {
+            plan.script(kind).write_to(camino::Utf8Path::from_path(&self.folder).unwrap()).unwrap();
+        }
     }
 
     pub(crate) fn with_settings(name: &str, recipe: Recipe, settings: Settings) -> Self {
@@ -147,12 +168,7 @@ impl Site {
         site.set("HOME", site.folder.join("home").to_str().unwrap());
         site.set("STAGE_PATH", site.stage().to_str().unwrap());
         site.set("NGC_API_KEY", SECRET);
-        let plan = Plan::new(recipe, settings).unwrap();
-        for kind in ScriptKind::ALL {
-            plan.script(kind)
-                .write_to(camino::Utf8Path::from_path(&site.folder).unwrap())
-                .unwrap();
-        }
+        site.render(recipe, settings);
         site
     }
 
@@ -176,7 +192,7 @@ impl Site {
                 "nim+meta+llama3-70b-instruct+1.0.3.sqsh",
             ),
         ] {
-            fs::hard_link(lab.registry().join(image), self.stage().join(file)).unwrap();
+            fs::hard_link(lab.folder().join("registry").join(image), self.stage().join(file)).unwrap();
         }
     }
 
@@ -197,7 +213,7 @@ impl Site {
         self.stage().join("results")
     }
 
-    fn command(&self, lab: &Lab, program: &str) -> Command {
+    pub(crate) fn command(&self, lab: &Lab, program: &str) -> Command {
         let mut command = lab.command(program);
         command.envs(&self.variables).current_dir(&self.folder);
         command
@@ -214,9 +230,16 @@ impl Site {
     /// Submits a script.
     #[track_caller]
     pub(crate) fn submit<'a>(&self, lab: &'a Lab, kind: ScriptKind) -> Job<'a> {
-        let id = run(self
-            .command(lab, "sbatch")
-            .args(["--parsable", kind.file_name()]));
+        self.submit_with(lab, kind, &[])
+    }
+
+    /// Submits a script with more words on the command line.
+    #[track_caller]
+    pub(crate) fn submit_with<'a>(&self, lab: &'a Lab, kind: ScriptKind, arguments: &[&str]) -> Job<'a> {
+        let output = format!("--output={}/slurm-%j.out", self.folder.display());
+        let mut command = self.command(lab, "sbatch");
+        command.args(["--parsable", &output]).args(arguments);
+        let id = run(command.arg(self.folder.join(kind.file_name())));
         let id = id.trim().to_owned();
         Job {
             lab,
@@ -252,6 +275,12 @@ impl Site {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
     }
 
+    /// What the manifest says of the job's end, if it says something yet.
+    pub(crate) fn exit_code(&self, job: &str) -> Option<i64> {
+        let text = fs::read_to_string(self.results().join(format!("run_{job}.json"))).ok()?;
+        serde_json::from_str::<serde_json::Value>(&text).ok()?["exit_code"].as_i64()
+    }
+
     pub(crate) fn log(&self, step: &str, job: &str) -> String {
         fs::read_to_string(self.stage().join(format!("logs/{step}_{job}.out"))).unwrap_or_default()
     }
@@ -259,7 +288,7 @@ impl Site {
 
 /// A job that was submitted.
 pub(crate) struct Job<'a> {
-    lab: &'a Lab,
+    pub(crate) lab: &'a Lab,
     pub(crate) id: String,
     output: PathBuf,
     submitted: Instant,

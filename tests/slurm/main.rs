@@ -5,6 +5,7 @@
 //! are ignored unless asked for: `tests/run`, or
 //! `cargo test --test slurm -- --ignored NAME` for one.
 
+mod faults;
 mod lab;
 
 use std::fs;
@@ -559,12 +560,8 @@ fn cancelled_and_requeued() {
     let job = site.submit(&lab, Launch);
     job.wait_until("the first point", || site.points().len() == 1);
     run(lab.command("scontrol").args(["requeue", &job.id]));
-    job.wait_until("the manifest", || {
-        site.results().join(format!("run_{}.json", job.id)).exists()
-    });
-    let manifest = site.manifest(&job.id);
-    assert_eq!(manifest["exit_code"], 6, "{manifest}");
-    assert_eq!(manifest["exit_reason"], "stopped by signal TERM");
+    job.wait_until("the manifest", || site.exit_code(&job.id) == Some(6));
+    assert_eq!(site.manifest(&job.id)["exit_reason"], "stopped by signal TERM");
     let first_point = site.points().remove(0);
     let inode = || {
         fs::metadata(site.results().join(&first_point))

@@ -62,6 +62,8 @@ readonly port=8000
 readonly health_path=/v1/health/ready
 readonly served_model_name=meta/llama3-70b-instruct
 readonly ready_timeout=1800
+# During a point the server is asked for a sign of life this often.
+readonly probe_interval=60
 readonly stop_timeout=30
 
 # The client: image, tokenizer (a folder in the container, or a Hugging Face
@@ -93,6 +95,14 @@ readonly points=(
   'chat 128 128 1 20'
   'summarization 4096 512 1 20'
 )
+
+# Jobs whose finished points count as finished here, with commas between them;
+# RESUME_JOB_ID wins.
+readonly default_resume_job_id=''
+# How often the job may put itself into the queue again when its time is up.
+readonly requeue_limit=0
+# Seconds before the time limit in which no point may still be measured.
+readonly reserve=40
 
 # Mounts added to both containers.
 readonly extra_mounts=(
@@ -190,9 +200,9 @@ say "$made_by, recipe $recipe"
 
 # ---- Checks: before any GPU is used -------------------------------------------
 
-[[ -n ${SLURM_JOB_ID-} ]] || missing "a Slurm job: submit this script with sbatch"
+[[ -n ${SLURM_JOB_ID-} && -n ${SLURMD_NODENAME-} ]] || missing "a Slurm job: submit this script with sbatch"
 check_stage_path
-need_commands srun scancel squeue od find
+need_commands srun scancel squeue scontrol od find
 stop_if_missing
 
 readonly model_path=$stage_path/$model_folder
@@ -259,6 +269,25 @@ else
       missing "GPUs: the server uses $gpus, this job sees $gpus_here: ask for them with --gres=gpu:$gpus or --gpus-per-node=$gpus"
   fi
 fi
+# Points of earlier jobs: of those that are named, and of those that they resumed.
+runs=("$job_id")
+IFS=, read -r -a resumed <<<"${RESUME_JOB_ID:-$default_resume_job_id}"
+for id in "${resumed[@]}"; do
+  if [[ ! $id =~ ^[1-9][0-9]*(-[0-9]+)?$ ]]; then
+    missing "a job id in RESUME_JOB_ID: \"$id\" is none"
+  elif [[ $id == "$job_id" ]]; then
+    continue
+  elif [[ -n $(squeue --noheader --jobs="${id/-/_}" --format=%i 2>/dev/null) ]]; then
+    missing "the end of job $id, which RESUME_JOB_ID names: it is still in the queue"
+  elif [[ ! -e $results/run_$id.json ]] && ! compgen -G "$results/${result_name}_*_$id" >/dev/null; then
+    missing "results of job $id, which RESUME_JOB_ID names, in $results"
+  else
+    IFS=, read -r -a earlier < <(sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' "$results/run_$id.json" 2>/dev/null | tr -d '" ') || true
+    runs+=("$id" "${earlier[@]}")
+  fi
+done
+readonly runs
+
 # Whoever answers there is not the server that is to be measured.
 port_is_taken() { (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
 ! port_is_taken || missing "port $port on $HOSTNAME: another program listens there"
@@ -268,6 +297,15 @@ mkdir -p "$logs" "$results" "$cache_path" || fail "cannot make the folders logs,
 # Points in progress; readers of the results look at whole folders only.
 readonly run=$results/.run_$job_id
 mkdir -p "$run" || fail "cannot write in $results"
+# What a run of this job left that was killed is no result, but it is data.
+for left in "$run"/*/; do
+  [[ -d $left ]] || continue
+  mkdir -p "$results/interrupted_$job_id"
+  aside=$results/interrupted_$job_id/$(basename "$left")
+  [[ ! -e $aside ]] || set_aside "$aside" earlier
+  mv -nT -- "${left%/}" "$aside"
+  say "an earlier run of this job was interrupted; what it left is in $aside"
+done
 
 # ---- The manifest: what ran, where, and how it ended ----------------------------
 
@@ -285,16 +323,30 @@ json_image() {
     "$(json "$1")" "$(json "$2")" "$(stat -L -c %s "$stage_path/$1")" "$(if [[ -n $digest ]]; then json "$digest"; else echo null; fi)"
 }
 
-# The name of a point's folder. The client uses it, too.
-point_name() { printf '%s_%s_%s_%s_%s_%s_%s' "$result_name" "$gpus" "$4" "$1" "$2" "$3" "$job_id"; }
+# point_folder USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY: true when the point
+# is finished, by this job or by one that it resumes. $folder is its folder's name,
+# or the one that it will get. The client uses it, too.
+point_folder() {
+  local stem=${result_name}_${gpus}_$4_$1_$2_$3 id
+  for id in "${runs[@]}"; do
+    folder=${stem}_$id
+    [[ ! -d $results/$folder ]] || return 0
+  done
+  folder=${stem}_$job_id
+  return 1
+}
 
-# What the client last said of point NAME: $status, $seconds and $detail.
+# look_up USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY: $folder, and what the
+# client last said of the point: $status, $seconds and $detail.
 look_up() {
   status='not run' seconds='' detail=''
-  [[ ! -e $run/points ]] || IFS=$'\t' read -r status seconds detail < <(
-    awk -F '\t' -v name="$1" '$1 == name { row = $2 "\t" $3 "\t" $4 } END { print row }' "$run/points"
-  ) || true
-  [[ ! -d $results/$1 ]] || status=finished
+  if point_folder "$@"; then
+    status=finished
+  fi
+  [[ -e $run/points ]] || return 0
+  local said
+  said=$(awk -F '|' -v folder="$folder" '$1 == folder { said = $0 } END { print said }' "$run/points")
+  [[ -z $said ]] || IFS='|' read -r _ status seconds detail <<<"$said"
 }
 
 started=$(now)
@@ -304,29 +356,32 @@ if command -v nvidia-smi >/dev/null; then
 fi
 readonly started driver=${driver# } gpu_model
 
-# write_manifest CODE REASON. Each run of the job has its own: a requeued job
-# keeps what its earlier runs wrote.
+# Each run of a job has its own: a requeued job keeps what its earlier runs wrote.
 readonly manifest=$results/run_$job_id.json
 if [[ -e $manifest ]]; then
   set_aside "$manifest" earlier
 fi
+# write_manifest CODE REASON; CODE is null while the job runs.
 write_manifest() {
-  local point use_case isl osl concurrency requests name status seconds detail separator=
+  local point use_case isl osl concurrency requests folder status seconds detail separator='' end=null resumes
+  [[ $1 == null ]] || end=$(json "$(now)")
+  resumes=$(printf ', "%s"' "${runs[@]:1}")
+  ((${#runs[@]} > 1)) || resumes=
   {
     printf '{\n  "schema": 1,\n  "recipe": %s,\n  "crate_version": %s,\n' "$(json "$recipe")" "$(json "${made_by#* }")"
     printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "${SLURM_RESTART_COUNT:-0}" "$(json "${SLURMD_NODENAME:-$HOSTNAME}")"
+    printf '  "resumes": [%s],\n' "${resumes#, }"
     printf '  "gpus": %d,\n  "gpu_model": %s,\n  "driver": %s,\n' "$gpus" "$(json "$gpu_model")" "$(json "$driver")"
     printf '  "images": {\n    "server": %s,\n    "client": %s\n  },\n' \
       "$(json_image "$server_image" "$server_reference")" "$(json_image "$client_image" "$client_reference")"
-    printf '  "start": %s,\n  "end": %s,\n  "exit_code": %d,\n  "exit_reason": %s,\n  "points": [' \
-      "$(json "$started")" "$(json "$(now)")" "$1" "$(json "$2")"
+    printf '  "start": %s,\n  "end": %s,\n  "exit_code": %s,\n  "exit_reason": %s,\n  "points": [' \
+      "$(json "$started")" "$end" "$1" "$(json "$2")"
     for point in "${points[@]}"; do
       read -r use_case isl osl concurrency requests <<<"$point"
-      name=$(point_name "$use_case" "$isl" "$osl" "$concurrency")
-      look_up "$name"
+      look_up "$use_case" "$isl" "$osl" "$concurrency"
       printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %d, "requests": %d, "status": %s, "seconds": %s, "detail": %s}' \
-        "$separator" "$(json "$name")" "$(json "$use_case")" "$isl" "$osl" "$concurrency" "$requests" \
-        "$(json "${status:-not run}")" "${seconds:-null}" "$(json "$detail")"
+        "$separator" "$(json "$folder")" "$(json "$use_case")" "$isl" "$osl" "$concurrency" "$requests" \
+        "$(json "$status")" "${seconds:-null}" "$(json "$detail")"
       separator=,
     done
     printf '\n  ]\n}\n'
@@ -338,6 +393,7 @@ write_manifest() {
 # Both share the node and its memory; nothing is left to the site's defaults.
 readonly step=(
   srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export=ALL --kill-on-bad-exit=1 --wait=0
+  --open-mode=append
   --no-container-entrypoint --no-container-mount-home --container-writable
 )
 readonly secrets=(NGC_API_KEY NGC_CLI_API_KEY HF_TOKEN HUGGING_FACE_HUB_TOKEN)
@@ -413,9 +469,9 @@ client_step() {
 # The client's program, which its step reads on standard input: the values it
 # needs, quoted by bash itself, and then its text, in which nothing is expanded.
 client_script() {
-  declare -p results run job_id result_name gpus port health_path served_model_name ready_timeout server_started \
-    tokenizer_path point_timeout genai_perf_options points
-  declare -f say set_aside point_name
+  declare -p results run job_id runs result_name gpus port health_path served_model_name ready_timeout server_started \
+    probe_interval tokenizer_path point_timeout genai_perf_options points measure_until
+  declare -f say set_aside point_folder
   cat <<'CLIENT'
 set -Eeuo pipefail
 
@@ -426,8 +482,16 @@ export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
 HOME=$(mktemp -d)
 export HOME
 
-# record NAME STATUS SECONDS DETAIL: a row for the manifest.
-record() { printf '%s\t%s\t%s\t%s\n' "$@" >>"$run/points"; }
+stop_if_full() {
+  (($(df --output=avail --block-size=64K "$results" | tail -n 1) == 0)) || return 0
+  say "error: no space is left in $results" >&2
+  exit 7
+}
+
+# record FOLDER STATUS SECONDS DETAIL: a row for the manifest.
+record() {
+  printf '%s|%s|%s|%s\n' "$1" "$2" "$3" "${4//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
+}
 
 # ---- Is the server there? -------------------------------------------------------
 # Three questions, each a stricter one. What the last one that failed said is in
@@ -527,7 +591,24 @@ check_result() {
   fi
 }
 
-tool=
+# Ends when the server has twice in a row shown no sign of life.
+watch_server() {
+  local failures=0
+  while sleep "$probe_interval"; do
+    if is_healthy && completes "$probe_interval"; then
+      failures=0
+    elif ((++failures == 2)); then
+      say "error: the server stopped answering: $answer" >&2
+      return
+    fi
+  done
+}
+
+tool='' watcher=''
+stop_watcher() {
+  [[ -z $watcher ]] || kill -KILL -- "-$watcher" 2>/dev/null || true
+  watcher=
+}
 # timeout leads a process group of its own and hands a signal on to it. What is
 # left of the group after that (perf_analyzer outlives its parent) is killed.
 stop_tool() {
@@ -541,15 +622,35 @@ stop_tool() {
 on_signal() {
   trap '' TERM INT
   say "stopping: a signal came"
+  stop_watcher
   stop_tool
   exit 6
 }
 
-# measure NAME USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS
+# How long a point will take, in seconds, judged from those measured in this run:
+# from the one before of the same use case, else from the one before. A round of
+# requests at a lower concurrency takes no longer, and the sweep goes down.
+last_units=() last_seconds=()
+declare -A last_of_use_case=()
+# work_of CONCURRENCY REQUESTS OUTPUT_TOKENS: tokens that one stream generates.
+work_of() {
+  local rounds=$((($2 + $1 - 1) / $1))
+  echo $((rounds * $3))
+}
+estimate() {
+  local use_case=$1 units=$2 index
+  ((${#last_units[@]} > 0)) || {
+    echo 0
+    return
+  }
+  index=${last_of_use_case[$use_case]:-$((${#last_units[@]} - 1))}
+  echo $((5 + last_seconds[index] * units / last_units[index]))
+}
+
+# measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS
 measure() {
-  local name=$1 isl=$3 osl=$4 concurrency=$5 requests=$6 part=$run/$1 began=$SECONDS status=0
-  [[ ! -e $part ]] || set_aside "$part" interrupted
-  mkdir -p "$part"
+  local folder=$1 use_case=$2 isl=$3 osl=$4 concurrency=$5 requests=$6 part=$run/$1 began=$SECONDS status=0
+  mkdir "$part" || stop_if_full
   timeout --kill-after=10 "$point_timeout" genai-perf profile \
     --model "$served_model_name" "${genai_perf_options[@]}" --url "$url" --tokenizer "$tokenizer_path" \
     --synthetic-input-tokens-mean "$isl" --synthetic-input-tokens-stddev 0 --output-tokens-mean "$osl" \
@@ -557,6 +658,18 @@ measure() {
     --concurrency "$concurrency" --artifact-dir "$part" --profile-export-file profile_export.json \
     -- --request-count "$requests" --max-threads "$concurrency" &
   tool=$!
+  # A process group of its own, so that nothing that it started outlives it.
+  set -m
+  watch_server &
+  watcher=$!
+  set +m
+  wait -n || true
+  if kill -0 "$tool" 2>/dev/null; then
+    record "$folder" failed $((SECONDS - began)) "the server stopped answering"
+    stop_tool
+    exit 3
+  fi
+  stop_watcher
   wait "$tool" || status=$?
   kill -KILL -- "-$tool" 2>/dev/null || true
   tool=
@@ -568,28 +681,32 @@ measure() {
   esac
   if [[ -z $reason ]]; then
     # Only a valid result gets the final name.
-    mv -nT -- "$part" "$results/$name"
-    record "$name" finished $((SECONDS - began)) ''
-    say "finished: $name, $((SECONDS - began)) s"
+    mv -nT -- "$part" "$results/$folder"
+    last_of_use_case[$use_case]=${#last_units[@]}
+    last_units+=("$(work_of "$concurrency" "$requests" "$osl")")
+    last_seconds+=($((SECONDS - began)))
+    record "$folder" finished $((SECONDS - began)) ''
+    say "finished: $folder, $((SECONDS - began)) s"
     return
   fi
-  record "$name" failed $((SECONDS - began)) "$reason"
-  say "error: $name failed: $reason" >&2
+  record "$folder" failed $((SECONDS - began)) "$reason"
+  say "error: $folder failed: $reason" >&2
+  stop_if_full
   if rmdir "$part" 2>/dev/null; then
     return 1
   fi
   mkdir -p "$results/failed_$job_id"
-  [[ ! -e $results/failed_$job_id/$name ]] || set_aside "$results/failed_$job_id/$name" earlier
-  mv -nT -- "$part" "$results/failed_$job_id/$name"
-  say "what it left is in $results/failed_$job_id/$name"
+  [[ ! -e $results/failed_$job_id/$folder ]] || set_aside "$results/failed_$job_id/$folder" earlier
+  mv -nT -- "$part" "$results/failed_$job_id/$folder"
+  say "what it left is in $results/failed_$job_id/$folder"
   return 1
 }
 
 main() {
-  local point use_case isl osl concurrency requests name number=0 failed=0 reason command absent=()
+  local point use_case isl osl concurrency requests folder number=0 failed=0 left=0 time_left needed reason command absent=()
   trap on_signal TERM INT
   trap 'say "error: line $LINENO of the client failed" >&2' ERR
-  for command in genai-perf curl timeout awk find; do
+  for command in genai-perf curl timeout awk find df; do
     command -v "$command" >/dev/null || absent+=("$command")
   done
   if ((${#absent[@]} > 0)); then
@@ -604,13 +721,22 @@ main() {
   for point in "${points[@]}"; do
     read -r use_case isl osl concurrency requests <<<"$point"
     number=$((number + 1))
-    name=$(point_name "$use_case" "$isl" "$osl" "$concurrency")
-    if [[ -d $results/$name ]]; then
-      say "point $number of ${#points[@]} is finished already: $name"
+    if point_folder "$use_case" "$isl" "$osl" "$concurrency"; then
+      say "point $number of ${#points[@]} is finished already: $folder"
       continue
     fi
+    if [[ -n $measure_until ]]; then
+      needed=$(estimate "$use_case" "$(work_of "$concurrency" "$requests" "$osl")")
+      time_left=$((measure_until - $(printf '%(%s)T' -1)))
+      if ((time_left <= 0 || needed > time_left)); then
+        say "point $number of ${#points[@]} is left out: it would take about $needed s, and $time_left s are left"
+        record "$folder" 'not run' '' "it would take about $needed s, and $time_left s were left"
+        left=$((left + 1))
+        continue
+      fi
+    fi
     say "point $number of ${#points[@]}: $use_case $isl/$osl, concurrency $concurrency, $requests requests"
-    if measure "$name" "$use_case" "$isl" "$osl" "$concurrency" "$requests"; then
+    if measure "$folder" "$use_case" "$isl" "$osl" "$concurrency" "$requests"; then
       continue
     fi
     failed=$((failed + 1))
@@ -619,6 +745,10 @@ main() {
       exit 3
     fi
   done
+  if ((left > 0)); then
+    say "$left of ${#points[@]} points are left for another job"
+    exit 8
+  fi
   if ((failed > 0)); then
     say "$failed of ${#points[@]} points failed"
     exit 5
@@ -678,6 +808,12 @@ trap 'on_signal TERM' TERM
 trap 'on_signal INT' INT
 trap 'on_signal USR1' USR1
 
+# When the last point must have ended, in seconds since 1970; empty without limit.
+measure_until=$(squeue --noheader --job="$SLURM_JOB_ID" --format=%e 2>/dev/null | head -n 1)
+measure_until=$(date --date="$measure_until" +%s 2>/dev/null) || measure_until=
+readonly measure_until=${measure_until:+$((measure_until - reserve))}
+
+write_manifest null running || fail "cannot write $manifest"
 server_started=$(printf '%(%s)T' -1)
 readonly server_started
 server_step &
@@ -705,6 +841,8 @@ elif ! running "$client"; then
     4) code=4 reason="the server was not ready within $ready_timeout s" ;;
     5) code=5 reason="points failed" ;;
     6) code=6 reason="the client was stopped by a signal" ;;
+    7) code=1 reason="no space is left in $results" ;;
+    8) code=6 reason="the time that is left is too short for the points that are left" ;;
     *) code=1 reason="the client step ended with $status" ;;
   esac
   # Without its server the client fails in many ways; the cause is the server.
@@ -728,13 +866,14 @@ stop_step server "$server" "${stop_timeout_now:-$stop_timeout}"
 # Points may have ended while the client was stopping.
 write_manifest "$code" "$reason" || fail "cannot write $manifest"
 
-finished=0
+finished=0 failed=0
 for point in "${points[@]}"; do
   read -r use_case isl osl concurrency requests <<<"$point"
-  look_up "$(point_name "$use_case" "$isl" "$osl" "$concurrency")"
+  look_up "$use_case" "$isl" "$osl" "$concurrency"
   if [[ $status == finished ]]; then
     finished=$((finished + 1))
   else
+    [[ $status != failed ]] || failed=$((failed + 1))
     say "not finished: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
   fi
 done
@@ -750,5 +889,17 @@ case $code in
     ;;
 esac
 say "$finished of ${#points[@]} points are in $results"
+if ((code == 6 && failed == 0 && ${SLURM_RESTART_COUNT:-0} < requeue_limit)) && [[ $stopped_by != TERM ]]; then
+  # Only when the time is up: a job that was cancelled stays so, and what failed
+  # would fail again.
+  say "the job goes on by itself: requeue $((${SLURM_RESTART_COUNT:-0} + 1)) of at most $requeue_limit"
+  say "exit $code: $reason"
+  scontrol requeue "$SLURM_JOB_ID" || say "error: Slurm does not requeue the job" >&2
+  exit "$code"
+fi
+if ((finished < ${#points[@]})); then
+  script=$(scontrol show job "$SLURM_JOB_ID" 2>/dev/null | sed -n 's/^ *Command=//p') || true
+  say "to measure the points that are left: RESUME_JOB_ID=$job_id sbatch $(printf %q "${script:-launch.sh}")"
+fi
 say "exit $code: $reason"
 exit "$code"

@@ -1,0 +1,508 @@
+//! What clusters do to jobs, one row each: the fault, how the job must end, and
+//! that a second run finishes what is missing without doing a finished point twice.
+//!
+//! `tests/faults` runs all rows, `tests/faults NAME` some; the test command of the
+//! README runs those that are marked, at least one of each group.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+use std::{env, fs, panic};
+
+use nim_slurm::Recipe;
+use nim_slurm::ScriptKind::{self, Launch, PrepareModels, Setup};
+
+use crate::lab::{self, Ended, Job, Lab, SECRET, Site, run};
+
+/// A row of the table.
+struct Fault {
+    /// `GROUP: WHAT`.
+    name: &'static str,
+    /// Run by the README's first test command as well.
+    marked: bool,
+    script: ScriptKind,
+    /// What differs from the usual recipe in the first run.
+    recipe: fn(&mut Recipe),
+    /// Options of `[slurm.launch]` in the first run.
+    launch: &'static str,
+    /// Variables of the first run; an empty value takes one away.
+    variables: &'static [(&'static str, &'static str)],
+    /// What is done to the stage path before the first run.
+    before: fn(&Site),
+    /// What is done to the job of the first run.
+    during: fn(&Site, &Job),
+    /// What is undone after it.
+    after: fn(&Site),
+    end: End,
+    /// Words of the job's output.
+    says: &'static str,
+    /// Points that the first run finishes, at least.
+    kept: usize,
+}
+
+/// How the first run ends.
+enum End {
+    /// With this exit code, as Slurm has it.
+    Code(i32),
+    /// In this state, with this code in the manifest; Slurm's own says only which
+    /// signal it sent.
+    State(&'static str, i64),
+    /// In this state, with no last word in the manifest.
+    Killed(&'static str),
+}
+
+const ROW: Fault = Fault {
+    name: "",
+    marked: false,
+    script: Launch,
+    recipe: |_| {},
+    launch: "",
+    variables: &[],
+    before: |_| {},
+    during: |_, _| {},
+    after: |_| {},
+    end: End::Code(0),
+    says: "",
+    kept: 0,
+};
+
+/// One use case at two concurrencies.
+fn one_use_case(recipe: &mut Recipe) {
+    recipe.sweep.use_cases = vec!["chat:32/16".parse().unwrap()];
+}
+
+fn until_points(site: &Site, job: &Job, count: usize) {
+    job.wait_until("a finished point", || site.points().len() >= count);
+}
+
+/// The first point is finished, and GenAI-Perf is at the second.
+fn inside_second_point(site: &Site, job: &Job) {
+    until_points(site, job, 1);
+    job.wait_until("the second point", || site.log("benchmarking", &job.id).matches("genai-perf start").count() >= 2);
+}
+
+fn scancel(job: &Job, arguments: &[&str]) {
+    run(job.lab.command("scancel").args(arguments).arg(&job.id));
+}
+
+fn squash_files(site: &Site) -> [PathBuf; 2] {
+    ["nvidia+tritonserver+25.01.sqsh", "nim+meta+llama3-70b-instruct+1.0.3.sqsh"].map(|name| site.stage().join(name))
+}
+
+fn model(site: &Site) -> PathBuf {
+    site.stage().join("llama3-70b-instruct_vhf")
+}
+
+fn count_parts(site: &Site) -> usize {
+    let entries = fs::read_dir(site.stage()).into_iter().flatten();
+    entries.filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|end| end == "part")).count()
+}
+
+/// Mounts a new ext4 file system of so many MiB, in a file, at a folder.
+fn mount_small(site: &Site, folder: &Path, mebibytes: u64) {
+    let file = site.folder.join("small.img");
+    fs::File::create(&file).unwrap().set_len(mebibytes << 20).unwrap();
+    run(Command::new("mkfs.ext4").args(["-q", "-F", "-m", "0"]).arg(&file).env("PATH", sbin()));
+    fs::create_dir_all(folder).unwrap();
+    run(Command::new("mount").args(["-o", "loop"]).arg(&file).arg(folder));
+}
+
+fn unmount(folder: &Path) {
+    run(Command::new("umount").args(["--lazy"]).arg(folder));
+}
+
+fn sbin() -> String {
+    format!("{}:/usr/sbin:/sbin", env::var("PATH").unwrap())
+}
+
+/// Ends one of the lab's daemons and starts it again.
+fn restart(lab: &Lab, daemon: &str, start: &[&str]) {
+    let file = lab.folder().join("run").join(format!("{daemon}.pid"));
+    let pid = fs::read_to_string(&file).unwrap().trim().to_owned();
+    run(Command::new("kill").args(["-KILL", &pid]));
+    while Path::new("/proc").join(&pid).exists() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    run(lab.command(start[0]).args(&start[1..]).env("PATH", format!("{}:/usr/sbin", lab.path())));
+}
+
+#[rustfmt::skip]
+fn table() -> Vec<Fault> {
+    vec![
+        // -- server
+        Fault { name: "server: exits at once", variables: &[("LAB_NIM_ARGS", "--exit-at-once")],
+            end: End::Code(3), says: "the server ended with 1", ..ROW },
+        Fault { name: "server: exits while loading", marked: true,
+            variables: &[("LAB_NIM_ARGS", "--startup-delay 60 --die-before-ready 2")],
+            end: End::Code(3), says: "the last lines of", ..ROW },
+        Fault { name: "server: never ready", variables: &[("LAB_NIM_ARGS", "--startup-delay 1000")],
+            recipe: |recipe| recipe.server.ready_timeout = 4.try_into().unwrap(),
+            end: End::Code(4), says: "the server was not ready within 4 s", ..ROW },
+        Fault { name: "server: ready and then hangs", variables: &[("LAB_NIM_ARGS", "--hang-after-requests 12")],
+            recipe: |recipe| recipe.server.probe_interval = 2.try_into().unwrap(),
+            end: End::Code(3), says: "exit 3: the server stopped answering", kept: 1, ..ROW },
+        Fault { name: "server: answers 500", variables: &[("LAB_NIM_ARGS", "--error-after-requests 12")],
+            end: End::Code(3), says: "exit 3: the server stopped answering", kept: 1, ..ROW },
+        Fault { name: "server: dies between points", kept: 1, end: End::Code(3), says: "the server ended with",
+            during: |site, job| {
+                until_points(site, job, 1);
+                let step = run(job.lab.command("bash").args(["-c",
+                    "squeue --noheader --steps --job=\"$0\" --format='%i %j' | sed -n 's/ server$//p'", &job.id]));
+                run(job.lab.command("scancel").args(["--signal=KILL", step.trim()]));
+            }, ..ROW },
+        Fault { name: "server: dies inside a point", marked: true, kept: 1,
+            variables: &[("LAB_NIM_ARGS", "--die-mid-stream --die-after-requests 12")],
+            end: End::Code(3), says: "the server ended with 1", ..ROW },
+        Fault { name: "server: slow to die on SIGTERM", variables: &[("LAB_NIM_ARGS", "--term-delay 300")],
+            recipe: |recipe| recipe.server.stop_timeout = 2.try_into().unwrap(),
+            end: End::Code(0), says: "the server step did not end by itself within 2 s", kept: 4, ..ROW },
+
+        // -- client
+        Fault { name: "client: GenAI-Perf missing in the image",
+            recipe: |recipe| {
+                recipe.client.image = recipe.server.image.clone();
+                recipe.client.file = recipe.server.file.clone();
+            },
+            end: End::Code(2), says: "missing in the client's container: genai-perf", ..ROW },
+        Fault { name: "client: fails on one point", variables: &[("LAB_GENAI_FAULT", "fail:2")], recipe: one_use_case,
+            end: End::Code(5), says: "concurrency 2: GenAI-Perf ended with 1", kept: 1, ..ROW },
+        Fault { name: "client: fails on all", variables: &[("LAB_GENAI_FAULT", "fail")], recipe: one_use_case,
+            end: End::Code(5), says: "0 of 2 points are in", ..ROW },
+        Fault { name: "client: hangs", variables: &[("LAB_GENAI_FAULT", "hang:2")],
+            recipe: |recipe| {
+                one_use_case(recipe);
+                recipe.sweep.point_timeout = 10.try_into().unwrap();
+            },
+            end: End::Code(5), says: "GenAI-Perf did not end within 10 s", kept: 1, ..ROW },
+        Fault { name: "client: is SIGKILLed", variables: &[("LAB_GENAI_FAULT", "kill:2")], recipe: one_use_case,
+            end: End::Code(5), says: "or was killed", kept: 1, ..ROW },
+        Fault { name: "client: writes a truncated CSV", marked: true, variables: &[("LAB_GENAI_FAULT", "missing-table:2")],
+            recipe: one_use_case, end: End::Code(5), says: "lacks one of its two tables", kept: 1, ..ROW },
+        Fault { name: "client: writes a CSV with zero tokens", variables: &[("LAB_GENAI_FAULT", "zero-tokens:2")],
+            recipe: one_use_case, end: End::Code(5), says: "the average is 0.00", kept: 1, ..ROW },
+        Fault { name: "client: counts too few requests", variables: &[("LAB_GENAI_FAULT", "short-count:2")],
+            recipe: one_use_case, end: End::Code(5), says: "8 requests were asked for, 7.00 were counted", kept: 1, ..ROW },
+        Fault { name: "client: an old CSV of an earlier attempt", recipe: one_use_case, launch: "begin",
+            during: |site, job| {
+                // What a killed run of the same job would leave.
+                let folder = format!("llama-3-70b-instruct_4_2_chat_32_16_{}", job.id);
+                let left = site.results().join(format!(".run_{}", job.id)).join(&folder);
+                fs::create_dir_all(&left).unwrap();
+                fs::write(left.join("profile_export_genai_perf.csv"), "Metric,avg\nold\n").unwrap();
+                run(job.lab.command("scontrol").args(["release", &job.id]));
+                let aside = site.results().join(format!("interrupted_{}", job.id)).join(folder);
+                job.wait_until("the old one moved aside", || aside.join("profile_export_genai_perf.csv").exists());
+            },
+            end: End::Code(0), says: "an earlier run of this job was interrupted", kept: 2, ..ROW },
+
+        // -- job
+        Fault { name: "job: scancel", marked: true, kept: 1, end: End::State("CANCELLED", 6), says: "RESUME_JOB_ID=",
+            during: |site, job| { inside_second_point(site, job); scancel(job, &[]); }, ..ROW },
+        Fault { name: "job: scancel before the server is ready", variables: &[("LAB_NIM_ARGS", "--startup-delay 1000")],
+            end: End::State("CANCELLED", 6), says: "exit 6",
+            during: |site, job| {
+                job.wait_until("the server's log", || site.log("server", &job.id).contains("listening"));
+                scancel(job, &[]);
+            }, ..ROW },
+        Fault { name: "job: time limit", variables: &[("LAB_GENAI_FAULT", "hang:1")], launch: "time = 1\nsignal = false",
+            recipe: |recipe| recipe.sweep.use_cases = vec!["chat:32/16".parse().unwrap()],
+            end: End::State("TIMEOUT", 6), says: "DUE TO TIME LIMIT", kept: 1, ..ROW },
+        Fault { name: "job: too little time for what is left", launch: "time = 1",
+            // The second use case would take about a minute at one request at a time.
+            recipe: |recipe| recipe.sweep.use_cases = ["chat:32/16", "long:32/2000"].map(|text| text.parse().unwrap()).into(),
+            end: End::Code(6), says: "not finished: long 32/2000, concurrency 1", kept: 1, ..ROW },
+        Fault { name: "job: requeue in the middle of a point", kept: 1, end: End::Code(0), says: "exit 0",
+            during: |site, job| {
+                inside_second_point(site, job);
+                run(job.lab.command("scontrol").args(["requeue", &job.id]));
+                goes_on(job, 1);
+            }, ..ROW },
+        Fault { name: "job: requeues itself when its time is up", launch: "time = 1\nrequeue = true", kept: 3,
+            recipe: |recipe| {
+                recipe.sweep.use_cases = vec!["long:32/1000".parse().unwrap()];
+                recipe.sweep.concurrency = [1, 2, 4].map(|number| number.try_into().unwrap()).into();
+            },
+            end: End::Code(0), says: "requeue 1 of at most 2",
+            during: |_, job| {
+                goes_on(job, 1);
+            }, ..ROW },
+        Fault { name: "job: batch shell SIGKILLed", kept: 1, end: End::Killed("FAILED"), says: "",
+            during: |site, job| { inside_second_point(site, job); scancel(job, &["--batch", "--signal=KILL"]); }, ..ROW },
+        Fault { name: "job: slurmd of the node killed and restarted", kept: 4, end: End::Code(0), says: "exit 0",
+            during: |site, job| {
+                inside_second_point(site, job);
+                restart(job.lab, "slurmd.node1", &["slurmd", "-N", "node1"]);
+            }, ..ROW },
+        Fault { name: "job: slurmctld restarted", kept: 4, end: End::Code(0), says: "exit 0",
+            during: |site, job| {
+                inside_second_point(site, job);
+                restart(job.lab, "slurmctld", &["slurmctld"]);
+            }, ..ROW },
+        Fault { name: "job: submitted twice at once", kept: 4, end: End::Code(0), says: "exit 0",
+            during: |site, job| {
+                // The lab's nodes share one network, so the second server finds its
+                // port taken; on a cluster each node has its own.
+                let second = site.submit(job.lab, Launch).wait();
+                assert!(matches!(second.code, 0 | 2 | 3), "{}", second.output);
+            }, ..ROW },
+        Fault { name: "job: submitted from another directory", kept: 4, end: End::Code(0), says: "exit 0",
+            launch: "chdir", ..ROW },
+        Fault { name: "job: set -x exported by the caller", kept: 4, end: End::Code(0), says: "exit 0",
+            variables: &[("SHELLOPTS", "braceexpand:hashall:interactive-comments:xtrace")],
+            during: |site, job| {
+                job.wait_until("the end", || site.exit_code(&job.id).is_some());
+                assert!(!site.log("benchmarking", &job.id).contains("++ "), "a trace");
+            }, ..ROW },
+        Fault { name: "job: variables left by a login shell or another job", kept: 4, marked: true,
+            variables: &[
+                ("SLURM_CPU_BIND", "map_cpu:99"), ("SLURM_CPUS_PER_TASK", "99"), ("SLURM_MEM_PER_CPU", "999999"),
+                ("SLURM_MEM_PER_NODE", "1"), ("SLURM_NTASKS", "7"), ("SLURM_NTASKS_PER_NODE", "7"), ("SLURM_NPROCS", "7"),
+                ("SLURM_EXPORT_ENV", "NONE"), ("SLURM_GRES", "gpu:99"), ("SLURM_GPUS_PER_TASK", "9"), ("SLURM_MPI_TYPE", "none_such"),
+                ("SLURM_OVERLAP", "0"), ("SLURM_EXCLUSIVE", "1"), ("SLURM_WAIT", "1"), ("SLURM_TIMELIMIT", "1"),
+                ("SRUN_EXPORT_ENV", "NONE"), ("SRUN_CPUS_PER_TASK", "99"), ("SRUN_OUTPUT", "/none/such"),
+                ("PYXIS_CONTAINER_IMAGE", "/none/such"), ("PYXIS_CONTAINER_MOUNTS", "/none:/such"),
+            ],
+            end: End::Code(0), says: "exit 0", ..ROW },
+        Fault { name: "job: results on a read-only file system", end: End::Code(1), says: "cannot write in",
+            before: |site| {
+                fs::create_dir_all(site.results()).unwrap();
+                run(Command::new("mount").arg("--bind").args([site.results(), site.results()]));
+                run(Command::new("mount").args(["-o", "remount,bind,ro"]).arg(site.results()));
+            },
+            after: |site| unmount(&site.results()), ..ROW },
+        Fault { name: "job: no space left for results", marked: true, end: End::Code(1), says: "no space is left in",
+            before: |site| {
+                mount_small(site, &site.results(), 4);
+                // A point writes about 100 KiB.
+                let free = site.results().join("ballast");
+                let _ = fs::write(&free, vec![1; 8 << 20]);
+                fs::OpenOptions::new().write(true).open(&free).unwrap().set_len(fs::metadata(&free).unwrap().len() - (60 << 10)).unwrap();
+            },
+            after: |site| fs::remove_file(site.results().join("ballast")).unwrap(), ..ROW },
+
+        // -- setup
+        Fault { name: "setup: killed in the middle of an import", marked: true, script: Setup,
+            variables: &[("LAB_ENROOT_DELAY", "60")], end: End::Killed("CANCELLED"),
+            during: |site, job| {
+                job.wait_until("two parts", || count_parts(site) == 2);
+                scancel(job, &["--full", "--signal=KILL"]);
+            }, ..ROW },
+        Fault { name: "setup: killed between the two imports", script: Setup,
+            variables: &[("LAB_ENROOT_DELAY", "tritonserver=60")], end: End::Killed("CANCELLED"),
+            during: |site, job| {
+                job.wait_until("the first image", || squash_files(site)[1].exists());
+                scancel(job, &["--full", "--signal=KILL"]);
+            }, ..ROW },
+        Fault { name: "setup: cancelled", script: Setup, variables: &[("LAB_ENROOT_DELAY", "60")],
+            end: End::Killed("CANCELLED"), says: "stopped by a signal",
+            during: |site, job| {
+                job.wait_until("two parts", || count_parts(site) == 2);
+                scancel(job, &[]);
+            }, ..ROW },
+        Fault { name: "setup: two at once", script: Setup, variables: &[("LAB_ENROOT_DELAY", "2")], end: End::Code(0),
+            during: |site, job| assert_eq!(site.submit(job.lab, Setup).wait().code, 0), says: "all images are in", ..ROW },
+        Fault { name: "setup: image that does not exist", script: Setup, end: End::Code(1), says: "404 Not Found",
+            recipe: |recipe| recipe.client.image = "nvcr.io/nvidia/none:1".parse().unwrap(), ..ROW },
+        Fault { name: "setup: wrong key", script: Setup, variables: &[("LAB_NGC_KEY", "another")],
+            end: End::Code(1), says: "401 Unauthorized", ..ROW },
+        Fault { name: "setup: no key", script: Setup, variables: &[("NGC_API_KEY", "")],
+            end: End::Code(2), says: "missing: a login for nvcr.io", ..ROW },
+        Fault { name: "setup: disk full", script: Setup, end: End::Code(1), says: "could not be imported",
+            recipe: |recipe| {
+                recipe.server.disk = "1 MiB".parse().unwrap();
+                recipe.client.disk = "1 MiB".parse().unwrap();
+            },
+            before: |site| mount_small(site, &site.stage(), 200),
+            after: |site| unmount(&site.stage()), ..ROW },
+        Fault { name: "setup: squash file truncated by an earlier crash", script: Setup, end: End::Code(0), says: "damaged-1",
+            before: |site| {
+                fs::create_dir_all(site.stage()).unwrap();
+                fs::write(&squash_files(site)[0], b"hsqs and no more").unwrap();
+            }, ..ROW },
+        Fault { name: "setup: enroot reports success for half a file", script: Setup,
+            variables: &[("LAB_ENROOT_FAULT", "truncate:tritonserver")], end: End::Code(1), says: "is not a whole squashfs file", ..ROW },
+
+        // -- models
+        Fault { name: "models: killed in the middle", script: PrepareModels, variables: &[("LAB_NGC_DELAY", "60")],
+            end: End::Killed("CANCELLED"),
+            during: |site, job| {
+                job.wait_until("a part", || count_parts(site) == 1);
+                scancel(job, &["--full", "--signal=KILL"]);
+            }, ..ROW },
+        Fault { name: "models: cancelled", script: PrepareModels, variables: &[("LAB_NGC_DELAY", "60")],
+            end: End::Killed("CANCELLED"), says: "stopped by a signal",
+            during: |site, job| {
+                job.wait_until("a part", || count_parts(site) == 1);
+                scancel(job, &[]);
+            }, ..ROW },
+        Fault { name: "models: short download reported as COMPLETED", marked: true, script: PrepareModels,
+            variables: &[("LAB_NGC_FAULT", "short")], end: End::Code(1), says: "an old NGC CLI claims success", ..ROW },
+        Fault { name: "models: one shard missing", script: PrepareModels, variables: &[("LAB_NGC_FAULT", "shard")],
+            end: End::Code(1), says: "model.safetensors.index.json names it", ..ROW },
+        Fault { name: "models: one shard cut off", script: PrepareModels, variables: &[("LAB_NGC_FAULT", "truncate")],
+            end: End::Code(1), says: "its header promises 4580000", ..ROW },
+        Fault { name: "models: wrong checksum", script: PrepareModels, variables: &[("LAB_NGC_FAULT", "checksum")],
+            end: End::Code(1), says: "checksum of rank", ..ROW },
+        Fault { name: "models: engine folder from another version in place", script: PrepareModels, end: End::Code(0),
+            says: "trtllm_engine.other-1",
+            before: |site| {
+                fs::create_dir_all(model(site).join("trtllm_engine")).unwrap();
+                fs::write(model(site).join("trtllm_engine/rank0.engine"), "another").unwrap();
+            }, ..ROW },
+        Fault { name: "models: two at once", script: PrepareModels, variables: &[("LAB_NGC_DELAY", "2")], end: End::Code(0),
+            says: "the model in",
+            during: |site, job| assert_eq!(site.submit(job.lab, PrepareModels).wait().code, 0), ..ROW },
+        Fault { name: "models: no space", script: PrepareModels, end: End::Code(2), says: "missing: free space",
+            recipe: |recipe| recipe.model.weights.size = "900 TiB".parse().unwrap(), ..ROW },
+    ]
+}
+
+/// Lets a requeued job run at once; Slurm would hold it back for two minutes.
+fn goes_on(job: &Job, restarts: u32) {
+    let pending = || job.lab.job_field(&job.id, "JobState") == "PENDING";
+    let restarted = || job.lab.job_field(&job.id, "Restarts") == restarts.to_string();
+    job.wait_until("the requeue", || restarted() && pending());
+    run(job.lab.command("scontrol").args(["update", &format!("jobid={}", job.id), "starttime=now"]));
+    job.wait_until("the next run", || !pending());
+}
+
+/// Finished points, each with what shows that it was made anew.
+fn stamps(site: &Site) -> BTreeMap<String, (u64, i64, i64)> {
+    let stamp = |name: &String| {
+        let data = fs::metadata(site.results().join(name).join("profile_export_genai_perf.csv")).unwrap();
+        (data.ino(), data.mtime(), data.mtime_nsec())
+    };
+    site.points().iter().map(|name| (name.clone(), stamp(name))).collect()
+}
+
+/// The name without the job's number: what is measured.
+fn what(point: &str) -> &str {
+    point.rsplit_once('_').unwrap().0
+}
+
+fn check_end(row: &Fault, site: &Site, ended: &Ended) {
+    let shown = format!("{:?}\n{}", ended.state, ended.output);
+    match row.end {
+        End::Code(code) => {
+            assert_eq!(ended.code, code, "exit code: {shown}");
+            if row.script == Launch && code != 2 && !row.name.contains("read-only") && !row.name.contains("no space") {
+                assert_eq!(site.exit_code(&ended.id), Some(i64::from(code)), "manifest: {shown}");
+            }
+            assert_eq!(ended.state, if code == 0 { "COMPLETED" } else { "FAILED" }, "{shown}");
+        }
+        End::State(state, code) => {
+            assert_eq!(ended.state, state, "{shown}");
+            assert_eq!(site.exit_code(&ended.id), Some(code), "manifest: {shown}");
+        }
+        End::Killed(state) => {
+            assert_eq!(ended.state, state, "{shown}");
+            assert_eq!(site.exit_code(&ended.id), None, "manifest: {shown}");
+        }
+    }
+    assert!(ended.output.contains(row.says), "no {:?} in: {shown}", row.says);
+}
+
+fn run_row(lab: &Lab, row: &Fault) {
+    let mut recipe = lab::recipe();
+    (row.recipe)(&mut recipe);
+    let file_name: String = row.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    // Two words are no options of the script, but of its submission.
+    let (launch, arguments): (_, &[&str]) = match row.launch {
+        "begin" => ("", &["--hold"]),
+        "chdir" => ("", &["--chdir=/"]),
+        launch => (launch, &[]),
+    };
+    let mut site = Site::with_settings(&file_name, recipe, lab::settings(launch));
+    (row.before)(&site);
+    if row.script == Launch {
+        site.put_images(lab);
+        site.put_model(lab);
+    }
+    let usual = site.variables.clone();
+    for &(name, value) in row.variables {
+        if value.is_empty() {
+            site.variables.remove(name);
+        } else {
+            site.set(name, value);
+        }
+    }
+
+    // A panic must not leave mounts behind.
+    let first = panic::catch_unwind(panic::AssertUnwindSafe(|| {
+        let job = site.submit_with(lab, row.script, arguments);
+        (row.during)(&site, &job);
+        job.wait()
+    }));
+    (row.after)(&site);
+    let first = first.unwrap_or_else(|panic| panic::resume_unwind(panic));
+    check_end(row, &site, &first);
+    let before = stamps(&site);
+    let mine = before.keys().filter(|name| name.ends_with(&first.id)).count();
+    assert!(mine >= row.kept, "{mine} points are kept: {}", first.output);
+
+    // The second run, without the fault, finishes what is missing.
+    site.variables = usual;
+    let mut recipe = lab::recipe();
+    recipe.sweep.use_cases.retain(|_| row.script == Launch);
+    let mut whole = lab::recipe();
+    (row.recipe)(&mut whole);
+    recipe.sweep = whole.sweep;
+    recipe.sweep.point_timeout = 300.try_into().unwrap();
+    site.render(recipe.clone(), lab::settings(""));
+    let has_results = first.code != 2 && !before.is_empty();
+    if row.script == Launch && has_results {
+        site.set("RESUME_JOB_ID", &first.id);
+    }
+    let second = site.job(lab, row.script);
+    assert_eq!(second.code, 0, "the second run: {}", second.output);
+    let after = stamps(&site);
+    for (point, stamp) in &before {
+        assert_eq!(after.get(point), Some(stamp), "{point} was made again");
+        let again = format!("{}_{}", what(point), second.id);
+        assert!(!has_results || !point.ends_with(&first.id) || !after.contains_key(&again), "{point} was measured twice");
+    }
+    match row.script {
+        Launch => {
+            for point in recipe.sweep.points() {
+                let (name, isl, osl) = (point.use_case.name(), point.use_case.input_tokens(), point.use_case.output_tokens());
+                let what_it_is = format!("llama-3-70b-instruct_4_{}_{name}_{isl}_{osl}", point.concurrency);
+                assert!(after.keys().any(|found| what(found) == what_it_is), "no {what_it_is}: {after:?}");
+            }
+        }
+        Setup => assert!(squash_files(&site).iter().all(|file| file.metadata().unwrap().len() > 1_000_000)),
+        PrepareModels => assert!(model(&site).join("trtllm_engine/rank3.engine").exists()),
+    }
+    assert_eq!(count_parts(&site), 0, "nothing half-written is left");
+    let found = run(Command::new("bash").args(["-c", "grep -rlF -- \"$0\" \"$1\" || true", SECRET]).arg(&site.folder));
+    assert_eq!(found, "", "the secret is in a file");
+    let _ = fs::remove_dir_all(&site.folder);
+}
+
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn fault_table() {
+    let chosen = env::var("NIM_SLURM_FAULTS").unwrap_or_else(|_| "marked".to_owned());
+    let lab = Lab::enter();
+    let rows: Vec<_> = table()
+        .into_iter()
+        .filter(|row| match chosen.as_str() {
+            "all" => true,
+            "marked" => row.marked,
+            name => row.name.contains(name),
+        })
+        .collect();
+    assert!(!rows.is_empty(), "no row has {chosen:?} in its name");
+    let mut failed = Vec::new();
+    for row in &rows {
+        let start = Instant::now();
+        let passed = panic::catch_unwind(panic::AssertUnwindSafe(|| run_row(&lab, row))).is_ok();
+        println!("{} {:5.1} s  {}", if passed { "ok  " } else { "FAIL" }, start.elapsed().as_secs_f64(), row.name);
+        if !passed {
+            failed.push(row.name);
+        }
+    }
+    assert!(failed.is_empty(), "{} of {} rows failed: {failed:#?}", failed.len(), rows.len());
+    println!("{} rows passed", rows.len());
+}
