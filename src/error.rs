@@ -201,6 +201,34 @@ pub enum Problem {
         /// GPUs that the server uses.
         used: u32,
     },
+    /// The launch job is warned by a signal that it does not know.
+    #[error(
+        "launch.sh asks for the signal {asked} ({origin}), on which it would not stop in order: B:USR1, B:USR2, B:TERM \
+         and B:INT are allowed"
+    )]
+    Signal {
+        /// What was asked for.
+        asked: String,
+        /// Where it was given.
+        origin: String,
+    },
+    /// A secret's value stands in the recipe.
+    #[error(
+        "the recipe's server.environment has a value for {name}: secrets are only named, in server.secrets"
+    )]
+    SecretValue {
+        /// The variable.
+        name: String,
+    },
+    /// A variable for the server would change how its step is started.
+    #[error(
+        "the recipe's server.environment has {name}, which would change srun itself: put env {name}=... in front of \
+         server.command"
+    )]
+    StepVariable {
+        /// The variable.
+        name: String,
+    },
     /// Server and client run on one node.
     #[error(
         "launch.sh asks for {asked} nodes ({origin}), but server and client run on one: nodes = 1 is allowed"

@@ -236,6 +236,8 @@ impl Plan {
                 reference: &client_reference,
             },
             model_folder: &model.weights.ngc.folder(),
+            weights: model.weights.ngc.as_str(),
+            engine: model.engine.ngc.as_str(),
             engine_link: ENGINE_LINK,
             gpus: server.gpus.get(),
             mpi: mpi.as_str(),
@@ -411,6 +413,17 @@ fn check_launch(
             used,
         });
     }
+    if let Some(signal) = launch.get(OptionName::Signal) {
+        let is_trapped = [
+            "B:USR1", "B:USR2", "B:TERM", "B:INT", "B:2", "B:10", "B:12", "B:15",
+        ];
+        if !is_trapped.contains(&signal.split('@').next().unwrap_or_default()) {
+            problems.push(Problem::Signal {
+                asked: signal,
+                origin: origin(OptionName::Signal),
+            });
+        }
+    }
     if let Some(nodes) = launch.node_count()
         && nodes.max() > 1
     {
@@ -420,6 +433,15 @@ fn check_launch(
         });
     }
 }
+
+/// Variables whose values are secrets. launch.sh keeps them from whom they do not
+/// concern.
+const SECRETS: [&str; 4] = [
+    "NGC_API_KEY",
+    "NGC_CLI_API_KEY",
+    "HF_TOKEN",
+    "HUGGING_FACE_HUB_TOKEN",
+];
 
 /// Flags with which servers are told over how many GPUs to split a model.
 const TENSOR_PARALLEL_FLAGS: [&str; 3] = ["--tensor-parallel-size", "--tp-size", "--tp_size"];
@@ -468,6 +490,23 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
                 flag: flag.to_owned(),
                 given: given.to_owned(),
                 used,
+            });
+        }
+    }
+    for name in server.environment.keys() {
+        if SECRETS.contains(&name.as_str()) {
+            problems.push(Problem::SecretValue {
+                name: name.to_string(),
+            });
+        }
+        let is_srun_s = [
+            "LD_", "SLURM_", "SBATCH_", "SRUN_", "PYXIS_", "ENROOT_", "BASH_",
+        ]
+        .iter()
+        .any(|prefix| name.as_str().starts_with(prefix));
+        if is_srun_s || matches!(name.as_str(), "PATH" | "HOME" | "IFS") {
+            problems.push(Problem::StepVariable {
+                name: name.to_string(),
             });
         }
     }

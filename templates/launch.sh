@@ -4,7 +4,8 @@
 #
 # Exit code: 0 all points are measured and valid; 2 something needed is missing;
 # 3 the server ended or stopped answering; 4 the server was not ready in time;
-# 5 points failed; 6 stopped by a signal, submit again to go on; 1 anything else.
+# 5 points failed; 6 stopped by a signal or for lack of time; 1 anything else.
+# After any of them, RESUME_JOB_ID=<job id> sbatch launch.sh measures what is left.
 
 # ---- Settings ---------------------------------------------------------------
 
@@ -18,6 +19,8 @@ readonly server_image={{ server.file }}
 readonly server_reference={{ server.reference }}
 readonly model_folder={{ model_folder }}
 readonly engine_link={{ engine_link }}
+readonly weights_target={{ weights }}
+readonly engine_target={{ engine }}
 readonly gpus={{ gpus }}
 readonly mpi={{ mpi }}
 # shellcheck disable=SC2016 # nothing in these words is expanded
@@ -141,6 +144,8 @@ elif [[ $tokenizer != /* && -z ${HF_TOKEN-} ]]; then
 fi
 readonly tokenizer_path
 
+[[ $mpi == none || $(srun --mpi=list 2>&1) == *"$mpi"* ]] ||
+  missing "srun's MPI plugin $mpi on $HOSTNAME (srun --mpi=list names those that are there): set [srun] mpi"
 for name in "${server_secrets[@]}"; do
   [[ -n ${!name-} ]] || missing "the variable $name, which the server needs: export $name=..."
 done
@@ -216,11 +221,22 @@ json() {
   text=${text//\"/\\\"}
   printf '"%s"' "${text//[[:cntrl:]]/ }"
 }
+# The same, for what may not be known.
+json_or_null() {
+  if [[ -n $1 ]]; then json "$1"; else printf null; fi
+}
+json_list() {
+  local word separator=
+  for word in "$@"; do
+    printf '%s%s' "$separator" "$(json "$word")"
+    separator=', '
+  done
+}
 json_image() {
   local digest=
   [[ $2 != *@* ]] || digest=${2##*@}
   printf '{"file": %s, "reference": %s, "bytes": %d, "digest": %s}' \
-    "$(json "$1")" "$(json "$2")" "$(stat -L -c %s "$stage_path/$1")" "$(if [[ -n $digest ]]; then json "$digest"; else echo null; fi)"
+    "$(json "$1")" "$(json "$2")" "$(stat -L -c %s "$stage_path/$1")" "$(json_or_null "$digest")"
 }
 
 # point_folder USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY: true when the point
@@ -263,17 +279,19 @@ if [[ -e $manifest ]]; then
 fi
 # write_manifest CODE REASON; CODE is null while the job runs.
 write_manifest() {
-  local point use_case isl osl concurrency requests folder status seconds detail separator='' end=null resumes
+  local point use_case isl osl concurrency requests folder status seconds detail separator='' end=null
   [[ $1 == null ]] || end=$(json "$(now)")
-  resumes=$(printf ', "%s"' "${runs[@]:1}")
-  ((${#runs[@]} > 1)) || resumes=
   {
     printf '{\n  "schema": 1,\n  "recipe": %s,\n  "crate_version": %s,\n' "$(json "$recipe")" "$(json "${made_by#* }")"
     printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "${SLURM_RESTART_COUNT:-0}" "$(json "${SLURMD_NODENAME:-$HOSTNAME}")"
-    printf '  "resumes": [%s],\n' "${resumes#, }"
-    printf '  "gpus": %d,\n  "gpu_model": %s,\n  "driver": %s,\n' "$gpus" "$(json "$gpu_model")" "$(json "$driver")"
+    printf '  "resumes": [%s],\n' "$(json_list "${runs[@]:1}")"
+    printf '  "gpus": %d,\n  "gpu_model": %s,\n  "driver": %s,\n' "$gpus" "$(json_or_null "$gpu_model")" "$(json_or_null "$driver")"
     printf '  "images": {\n    "server": %s,\n    "client": %s\n  },\n' \
       "$(json_image "$server_image" "$server_reference")" "$(json_image "$client_image" "$client_reference")"
+    printf '  "weights": %s,\n  "engine": %s,\n  "tokenizer": %s,\n' \
+      "$(json "$weights_target")" "$(json "$engine_target")" "$(json "$tokenizer_path")"
+    printf '  "server_command": [%s],\n  "server_environment": [%s],\n  "genai_perf_options": [%s],\n' \
+      "$(json_list "${server_command[@]}")" "$(json_list "${server_environment[@]}")" "$(json_list "${genai_perf_options[@]}")"
     printf '  "start": %s,\n  "end": %s,\n  "exit_code": %s,\n  "exit_reason": %s,\n  "points": [' \
       "$(json "$started")" "$end" "$1" "$(json "$2")"
     for point in "${points[@]}"; do
@@ -388,14 +406,15 @@ ends_within() {
 }
 signal_step() {
   local id
-  id=$(squeue --noheader --steps --job="$SLURM_JOB_ID" --format='%i %j' | sed -n "s/ $1\$//p")
-  [[ -n $id ]] && scancel --signal=TERM "$id"
+  id=$(squeue --noheader --steps --job="$SLURM_JOB_ID" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p")
+  [[ -n $id ]] && scancel --signal=TERM "$id" 2>/dev/null
 }
 # stop_step NAME PID SECONDS: gently, and then not. TERM to srun itself would be
 # a KILL for the step, so the step is told by its id.
 stop_step() {
   running "$2" || return 0
-  ! signal_step "$1" || ! ends_within "$2" "$3" || return 0
+  signal_step "$1" || true
+  ! ends_within "$2" "$3" || return 0
   say "the $1 step did not end by itself within $3 s"
   kill -TERM "$2" 2>/dev/null || true
   ends_within "$2" 5 || kill -KILL "$2" 2>/dev/null || true
@@ -421,6 +440,7 @@ on_signal() {
 trap 'on_signal TERM' TERM
 trap 'on_signal INT' INT
 trap 'on_signal USR1' USR1
+trap 'on_signal USR2' USR2
 
 # When the last point must have ended, in seconds since 1970; empty without limit.
 measure_until=$(squeue --noheader --job="$SLURM_JOB_ID" --format=%e 2>/dev/null | head -n 1)
@@ -491,12 +511,17 @@ for point in "${points[@]}"; do
     say "not finished: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
   fi
 done
-rm -f -- "$run/points"
+rm -f -- "$run/points" "$run/output"
 rmdir "$run" 2>/dev/null || true
 
 case $code in
   3) show_end_of "$logs/server_$job_id.out" ;;
-  1 | 2 | 5) show_end_of "$logs/benchmarking_$job_id.out" ;;
+  5)
+    for log in "$results/failed_$job_id"/*/genai-perf.log; do
+      show_end_of "$log"
+    done
+    ;;
+  1 | 2) show_end_of "$logs/benchmarking_$job_id.out" ;;
   4)
     show_end_of "$logs/server_$job_id.out"
     show_end_of "$logs/benchmarking_$job_id.out"

@@ -55,6 +55,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) server: ContainerRow<'a>,
     pub(crate) client: ContainerRow<'a>,
     pub(crate) model_folder: &'a str,
+    pub(crate) weights: &'a str,
+    pub(crate) engine: &'a str,
     pub(crate) engine_link: &'a str,
     pub(crate) gpus: u32,
     pub(crate) mpi: &'a str,

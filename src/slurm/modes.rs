@@ -180,10 +180,10 @@ impl Passthrough {
         } else {
             name
         };
-        if let Some(typed) = OptionName::ALL
-            .iter()
-            .find(|typed| typed.long().starts_with(known))
-        {
+        let is_it = |typed: &&OptionName| typed.long() == known;
+        let begins_it = |typed: &&OptionName| typed.long().starts_with(known);
+        let mut typed = OptionName::ALL.iter();
+        if let Some(typed) = typed.clone().find(is_it).or_else(|| typed.find(begins_it)) {
             return Err(Fault::rule(format!(
                 "use the key {} for --{}",
                 typed.key(),

@@ -146,11 +146,27 @@ stop_tool() {
   kill -KILL -- "-$tool" 2>/dev/null || true
   tool=
 }
+# keep_aside WORD FOLDER: what an unfinished point left is no result, but it is data.
+keep_aside() {
+  local part=$run/$2 aside=$results/$1_$job_id/$2
+  [[ ! -e $part ]] || rmdir "$part" 2>/dev/null || {
+    mkdir -p "$results/$1_$job_id"
+    [[ ! -e $aside ]] || set_aside "$aside" earlier
+    mv -nT -- "$part" "$aside"
+    say "what it left is in $aside"
+  }
+}
+
+current=
 on_signal() {
   trap '' TERM INT
   say "stopping: a signal came"
   stop_watcher
   stop_tool
+  if [[ -n $current ]]; then
+    record "$current" interrupted '' ''
+    keep_aside interrupted "$current"
+  fi
   exit 6
 }
 
@@ -178,29 +194,33 @@ estimate() {
 measure() {
   local folder=$1 use_case=$2 isl=$3 osl=$4 concurrency=$5 requests=$6 part=$run/$1 began=$SECONDS status=0
   mkdir "$part" || stop_if_full
+  current=$folder
   timeout --kill-after=10 "$point_timeout" genai-perf profile \
     --model "$served_model_name" "${genai_perf_options[@]}" --url "$url" --tokenizer "$tokenizer_path" \
     --synthetic-input-tokens-mean "$isl" --synthetic-input-tokens-stddev 0 --output-tokens-mean "$osl" \
     --extra-inputs "max_tokens:$osl" --extra-inputs "min_tokens:$osl" --extra-inputs ignore_eos:true \
     --concurrency "$concurrency" --artifact-dir "$part" --profile-export-file profile_export.json \
-    -- --request-count "$requests" --max-threads "$concurrency" &
+    -- --request-count "$requests" --max-threads "$concurrency" > >(tee "$run/output") 2>&1 &
   tool=$!
   # A process group of its own, so that nothing that it started outlives it.
   set -m
   watch_server &
   watcher=$!
   set +m
-  wait -n || true
+  while kill -0 "$tool" 2>/dev/null && kill -0 "$watcher" 2>/dev/null; do
+    wait -n || true
+  done
   if kill -0 "$tool" 2>/dev/null; then
-    record "$folder" failed $((SECONDS - began)) "the server stopped answering"
     stop_tool
+    record "$folder" failed $((SECONDS - began)) "the server stopped answering"
+    keep_aside failed "$folder"
     exit 3
   fi
   stop_watcher
   wait "$tool" || status=$?
   kill -KILL -- "-$tool" 2>/dev/null || true
   tool=
-  reason=
+  current='' reason=''
   case $status in
     0) check_result "$part" "$osl" "$requests" || true ;;
     124 | 137) reason="GenAI-Perf did not end within $point_timeout s, or was killed" ;;
@@ -219,13 +239,9 @@ measure() {
   record "$folder" failed $((SECONDS - began)) "$reason"
   say "error: $folder failed: $reason" >&2
   stop_if_full
-  if rmdir "$part" 2>/dev/null; then
-    return 1
-  fi
-  mkdir -p "$results/failed_$job_id"
-  [[ ! -e $results/failed_$job_id/$folder ]] || set_aside "$results/failed_$job_id/$folder" earlier
-  mv -nT -- "$part" "$results/failed_$job_id/$folder"
-  say "what it left is in $results/failed_$job_id/$folder"
+  # Its last words are worth more than an empty folder.
+  mv -- "$run/output" "$part/genai-perf.log" || true
+  keep_aside failed "$folder"
   return 1
 }
 

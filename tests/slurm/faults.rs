@@ -80,7 +80,12 @@ fn until_points(site: &Site, job: &Job, count: usize) {
 /// The first point is finished, and GenAI-Perf is at the second.
 fn inside_second_point(site: &Site, job: &Job) {
     until_points(site, job, 1);
-    job.wait_until("the second point", || site.log("benchmarking", &job.id).matches("genai-perf start").count() >= 2);
+    job.wait_until("the second point", || {
+        site.log("benchmarking", &job.id)
+            .matches("genai-perf start")
+            .count()
+            >= 2
+    });
 }
 
 fn scancel(job: &Job, arguments: &[&str]) {
@@ -88,7 +93,11 @@ fn scancel(job: &Job, arguments: &[&str]) {
 }
 
 fn squash_files(site: &Site) -> [PathBuf; 2] {
-    ["nvidia+tritonserver+25.01.sqsh", "nim+meta+llama3-70b-instruct+1.0.3.sqsh"].map(|name| site.stage().join(name))
+    [
+        "nvidia+tritonserver+25.01.sqsh",
+        "nim+meta+llama3-70b-instruct+1.0.3.sqsh",
+    ]
+    .map(|name| site.stage().join(name))
 }
 
 fn model(site: &Site) -> PathBuf {
@@ -97,16 +106,34 @@ fn model(site: &Site) -> PathBuf {
 
 fn count_parts(site: &Site) -> usize {
     let entries = fs::read_dir(site.stage()).into_iter().flatten();
-    entries.filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|end| end == "part")).count()
+    entries
+        .filter(|entry| {
+            entry
+                .as_ref()
+                .unwrap()
+                .path()
+                .extension()
+                .is_some_and(|end| end == "part")
+        })
+        .count()
 }
 
 /// Mounts a new ext4 file system of so many MiB, in a file, at a folder.
 fn mount_small(site: &Site, folder: &Path, mebibytes: u64) {
     let file = site.folder.join("small.img");
-    fs::File::create(&file).unwrap().set_len(mebibytes << 20).unwrap();
-    run(Command::new("mkfs.ext4").args(["-q", "-F", "-m", "0"]).arg(&file).env("PATH", sbin()));
+    fs::File::create(&file)
+        .unwrap()
+        .set_len(mebibytes << 20)
+        .unwrap();
+    run(Command::new("mkfs.ext4")
+        .args(["-q", "-F", "-m", "0"])
+        .arg(&file)
+        .env("PATH", sbin()));
     fs::create_dir_all(folder).unwrap();
-    run(Command::new("mount").args(["-o", "loop"]).arg(&file).arg(folder));
+    run(Command::new("mount")
+        .args(["-o", "loop"])
+        .arg(&file)
+        .arg(folder));
 }
 
 fn unmount(folder: &Path) {
@@ -125,10 +152,14 @@ fn restart(lab: &Lab, daemon: &str, start: &[&str]) {
     while Path::new("/proc").join(&pid).exists() {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-    run(lab.command(start[0]).args(&start[1..]).env("PATH", format!("{}:/usr/sbin", lab.path())));
+    run(lab
+        .command(start[0])
+        .args(&start[1..])
+        .env("PATH", format!("{}:/usr/sbin", lab.path())));
 }
 
 #[rustfmt::skip]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn table() -> Vec<Fault> {
     vec![
         // -- server
@@ -364,17 +395,29 @@ fn goes_on(job: &Job, restarts: u32) {
     let pending = || job.lab.job_field(&job.id, "JobState") == "PENDING";
     let restarted = || job.lab.job_field(&job.id, "Restarts") == restarts.to_string();
     job.wait_until("the requeue", || restarted() && pending());
-    run(job.lab.command("scontrol").args(["update", &format!("jobid={}", job.id), "starttime=now"]));
+    run(job.lab.command("scontrol").args([
+        "update",
+        &format!("jobid={}", job.id),
+        "starttime=now",
+    ]));
     job.wait_until("the next run", || !pending());
 }
 
 /// Finished points, each with what shows that it was made anew.
 fn stamps(site: &Site) -> BTreeMap<String, (u64, i64, i64)> {
     let stamp = |name: &String| {
-        let data = fs::metadata(site.results().join(name).join("profile_export_genai_perf.csv")).unwrap();
+        let data = fs::metadata(
+            site.results()
+                .join(name)
+                .join("profile_export_genai_perf.csv"),
+        )
+        .unwrap();
         (data.ino(), data.mtime(), data.mtime_nsec())
     };
-    site.points().iter().map(|name| (name.clone(), stamp(name))).collect()
+    site.points()
+        .iter()
+        .map(|name| (name.clone(), stamp(name)))
+        .collect()
 }
 
 /// The name without the job's number: what is measured.
@@ -387,10 +430,22 @@ fn check_end(row: &Fault, site: &Site, ended: &Ended) {
     match row.end {
         End::Code(code) => {
             assert_eq!(ended.code, code, "exit code: {shown}");
-            if row.script == Launch && code != 2 && !row.name.contains("read-only") && !row.name.contains("no space") {
-                assert_eq!(site.exit_code(&ended.id), Some(i64::from(code)), "manifest: {shown}");
+            if row.script == Launch
+                && code != 2
+                && !row.name.contains("read-only")
+                && !row.name.contains("no space")
+            {
+                assert_eq!(
+                    site.exit_code(&ended.id),
+                    Some(i64::from(code)),
+                    "manifest: {shown}"
+                );
             }
-            assert_eq!(ended.state, if code == 0 { "COMPLETED" } else { "FAILED" }, "{shown}");
+            assert_eq!(
+                ended.state,
+                if code == 0 { "COMPLETED" } else { "FAILED" },
+                "{shown}"
+            );
         }
         End::State(state, code) => {
             assert_eq!(ended.state, state, "{shown}");
@@ -401,13 +456,21 @@ fn check_end(row: &Fault, site: &Site, ended: &Ended) {
             assert_eq!(site.exit_code(&ended.id), None, "manifest: {shown}");
         }
     }
-    assert!(ended.output.contains(row.says), "no {:?} in: {shown}", row.says);
+    assert!(
+        ended.output.contains(row.says),
+        "no {:?} in: {shown}",
+        row.says
+    );
 }
 
 fn run_row(lab: &Lab, row: &Fault) {
     let mut recipe = lab::recipe();
     (row.recipe)(&mut recipe);
-    let file_name: String = row.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let file_name: String = row
+        .name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
     // Two words are no options of the script, but of its submission.
     let (launch, arguments): (_, &[&str]) = match row.launch {
         "begin" => ("", &["--hold"]),
@@ -439,7 +502,10 @@ fn run_row(lab: &Lab, row: &Fault) {
     let first = first.unwrap_or_else(|panic| panic::resume_unwind(panic));
     check_end(row, &site, &first);
     let before = stamps(&site);
-    let mine = before.keys().filter(|name| name.ends_with(&first.id)).count();
+    let mine = before
+        .keys()
+        .filter(|name| name.ends_with(&first.id))
+        .count();
     assert!(mine >= row.kept, "{mine} points are kept: {}", first.output);
 
     // The second run, without the fault, finishes what is missing.
@@ -461,21 +527,40 @@ fn run_row(lab: &Lab, row: &Fault) {
     for (point, stamp) in &before {
         assert_eq!(after.get(point), Some(stamp), "{point} was made again");
         let again = format!("{}_{}", what(point), second.id);
-        assert!(!has_results || !point.ends_with(&first.id) || !after.contains_key(&again), "{point} was measured twice");
+        assert!(
+            !has_results || !point.ends_with(&first.id) || !after.contains_key(&again),
+            "{point} was measured twice"
+        );
     }
     match row.script {
         Launch => {
             for point in recipe.sweep.points() {
-                let (name, isl, osl) = (point.use_case.name(), point.use_case.input_tokens(), point.use_case.output_tokens());
-                let what_it_is = format!("llama-3-70b-instruct_4_{}_{name}_{isl}_{osl}", point.concurrency);
-                assert!(after.keys().any(|found| what(found) == what_it_is), "no {what_it_is}: {after:?}");
+                let (name, isl, osl) = (
+                    point.use_case.name(),
+                    point.use_case.input_tokens(),
+                    point.use_case.output_tokens(),
+                );
+                let what_it_is = format!(
+                    "llama-3-70b-instruct_4_{}_{name}_{isl}_{osl}",
+                    point.concurrency
+                );
+                assert!(
+                    after.keys().any(|found| what(found) == what_it_is),
+                    "no {what_it_is}: {after:?}"
+                );
             }
         }
-        Setup => assert!(squash_files(&site).iter().all(|file| file.metadata().unwrap().len() > 1_000_000)),
+        Setup => assert!(
+            squash_files(&site)
+                .iter()
+                .all(|file| file.metadata().unwrap().len() > 1_000_000)
+        ),
         PrepareModels => assert!(model(&site).join("trtllm_engine/rank3.engine").exists()),
     }
     assert_eq!(count_parts(&site), 0, "nothing half-written is left");
-    let found = run(Command::new("bash").args(["-c", "grep -rlF -- \"$0\" \"$1\" || true", SECRET]).arg(&site.folder));
+    let found = run(Command::new("bash")
+        .args(["-c", "grep -rlF -- \"$0\" \"$1\" || true", SECRET])
+        .arg(&site.folder));
     assert_eq!(found, "", "the secret is in a file");
     let _ = fs::remove_dir_all(&site.folder);
 }
@@ -498,11 +583,21 @@ fn fault_table() {
     for row in &rows {
         let start = Instant::now();
         let passed = panic::catch_unwind(panic::AssertUnwindSafe(|| run_row(&lab, row))).is_ok();
-        println!("{} {:5.1} s  {}", if passed { "ok  " } else { "FAIL" }, start.elapsed().as_secs_f64(), row.name);
+        println!(
+            "{} {:5.1} s  {}",
+            if passed { "ok  " } else { "FAIL" },
+            start.elapsed().as_secs_f64(),
+            row.name
+        );
         if !passed {
             failed.push(row.name);
         }
     }
-    assert!(failed.is_empty(), "{} of {} rows failed: {failed:#?}", failed.len(), rows.len());
+    assert!(
+        failed.is_empty(),
+        "{} of {} rows failed: {failed:#?}",
+        failed.len(),
+        rows.len()
+    );
     println!("{} rows passed", rows.len());
 }

@@ -151,7 +151,9 @@ impl Site {
     pub(crate) fn render(&self, recipe: Recipe, settings: Settings) {
         let plan = Plan::new(recipe, settings).unwrap_or_else(|error| panic!("{error}"));
         for kind in ScriptKind::ALL {
-            plan.script(kind).write_to(camino::Utf8Path::from_path(&self.folder).unwrap()).unwrap();
+            plan.script(kind)
+                .write_to(camino::Utf8Path::from_path(&self.folder).unwrap())
+                .unwrap();
         }
     }
 
@@ -192,7 +194,11 @@ impl Site {
                 "nim+meta+llama3-70b-instruct+1.0.3.sqsh",
             ),
         ] {
-            fs::hard_link(lab.folder().join("registry").join(image), self.stage().join(file)).unwrap();
+            fs::hard_link(
+                lab.folder().join("registry").join(image),
+                self.stage().join(file),
+            )
+            .unwrap();
         }
     }
 
@@ -235,7 +241,12 @@ impl Site {
 
     /// Submits a script with more words on the command line.
     #[track_caller]
-    pub(crate) fn submit_with<'a>(&self, lab: &'a Lab, kind: ScriptKind, arguments: &[&str]) -> Job<'a> {
+    pub(crate) fn submit_with<'a>(
+        &self,
+        lab: &'a Lab,
+        kind: ScriptKind,
+        arguments: &[&str],
+    ) -> Job<'a> {
         let output = format!("--output={}/slurm-%j.out", self.folder.display());
         let mut command = self.command(lab, "sbatch");
         command.args(["--parsable", &output]).args(arguments);

@@ -561,7 +561,10 @@ fn cancelled_and_requeued() {
     job.wait_until("the first point", || site.points().len() == 1);
     run(lab.command("scontrol").args(["requeue", &job.id]));
     job.wait_until("the manifest", || site.exit_code(&job.id) == Some(6));
-    assert_eq!(site.manifest(&job.id)["exit_reason"], "stopped by signal TERM");
+    assert_eq!(
+        site.manifest(&job.id)["exit_reason"],
+        "stopped by signal TERM"
+    );
     let first_point = site.points().remove(0);
     let inode = || {
         fs::metadata(site.results().join(&first_point))

@@ -181,9 +181,12 @@ check_folder() {
   ((found * 100 >= expected * 99)) ||
     echo "$(readable "$found") arrived, $(readable "$expected") were expected"
   for file in "$@"; do
-    [[ -f $folder/$file ]] || echo "$file is missing"
+    if [[ ! -f $folder/$file ]]; then
+      echo "$file is missing"
+    elif [[ ! -s $folder/$file ]]; then
+      echo "$file is empty"
+    fi
   done
-  list_files "$folder" | sed -n 's/^0 \(.*\)/\1 is empty/p'
 }
 
 check_weights() {

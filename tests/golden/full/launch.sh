@@ -19,7 +19,8 @@
 #
 # Exit code: 0 all points are measured and valid; 2 something needed is missing;
 # 3 the server ended or stopped answering; 4 the server was not ready in time;
-# 5 points failed; 6 stopped by a signal, submit again to go on; 1 anything else.
+# 5 points failed; 6 stopped by a signal or for lack of time; 1 anything else.
+# After any of them, RESUME_JOB_ID=<job id> sbatch launch.sh measures what is left.
 
 # ---- Settings ---------------------------------------------------------------
 
@@ -34,6 +35,8 @@ readonly server_image=nim+meta+llama3-70b-instruct+1.0.3.sqsh
 readonly server_reference=nvcr.io/nim/meta/llama3-70b-instruct:1.0.3
 readonly model_folder=llama3-70b-instruct_vhf
 readonly engine_link=trtllm_engine
+readonly weights_target=nim/meta/llama3-70b-instruct:hf
+readonly engine_target=nim/meta/llama3-70b-instruct:0.10.0+cbc614f5-h100x4-fp8-throughput
 readonly gpus=4
 readonly mpi=none
 # shellcheck disable=SC2016 # nothing in these words is expanded
@@ -174,10 +177,10 @@ check_stage_path() {
   fi
 }
 
-# srun takes options from its environment. What a login shell or an outer job
+# Slurm's commands take options from their environment. What a login shell or an outer job
 # left there must not change the steps below, which say what they need.
 # The site's own settings (SLURM_CONF, ENROOT_*, proxies) stay.
-unset "${!SRUN_@}" "${!SBATCH_@}" "${!PYXIS_@}" "${!SLURM_CPU_BIND@}" "${!SLURM_MEM_@}" "${!SLURM_NTASKS@}" \
+unset "${!SCANCEL_@}" "${!SQUEUE_@}" "${!SCONTROL_@}" "${!SRUN_@}" "${!SBATCH_@}" "${!PYXIS_@}" "${!SLURM_CPU_BIND@}" "${!SLURM_MEM_@}" "${!SLURM_NTASKS@}" \
   SLURM_CPUS_PER_TASK SLURM_CPUS_PER_GPU SLURM_CPU_FREQ_REQ SLURM_CORE_SPEC SLURM_THREADS SLURM_THREADS_PER_CORE \
   SLURM_GPUS SLURM_GPUS_PER_NODE SLURM_GPUS_PER_TASK SLURM_GPUS_PER_SOCKET SLURM_GPU_BIND SLURM_GPU_FREQ \
   SLURM_GRES SLURM_GRES_FLAGS SLURM_STEP_GRES SLURM_TRES_PER_TASK SLURM_TRES_BIND SLURM_NPROCS \
@@ -245,6 +248,8 @@ elif [[ $tokenizer != /* && -z ${HF_TOKEN-} ]]; then
 fi
 readonly tokenizer_path
 
+[[ $mpi == none || $(srun --mpi=list 2>&1) == *"$mpi"* ]] ||
+  missing "srun's MPI plugin $mpi on $HOSTNAME (srun --mpi=list names those that are there): set [srun] mpi"
 for name in "${server_secrets[@]}"; do
   [[ -n ${!name-} ]] || missing "the variable $name, which the server needs: export $name=..."
 done
@@ -320,11 +325,22 @@ json() {
   text=${text//\"/\\\"}
   printf '"%s"' "${text//[[:cntrl:]]/ }"
 }
+# The same, for what may not be known.
+json_or_null() {
+  if [[ -n $1 ]]; then json "$1"; else printf null; fi
+}
+json_list() {
+  local word separator=
+  for word in "$@"; do
+    printf '%s%s' "$separator" "$(json "$word")"
+    separator=', '
+  done
+}
 json_image() {
   local digest=
   [[ $2 != *@* ]] || digest=${2##*@}
   printf '{"file": %s, "reference": %s, "bytes": %d, "digest": %s}' \
-    "$(json "$1")" "$(json "$2")" "$(stat -L -c %s "$stage_path/$1")" "$(if [[ -n $digest ]]; then json "$digest"; else echo null; fi)"
+    "$(json "$1")" "$(json "$2")" "$(stat -L -c %s "$stage_path/$1")" "$(json_or_null "$digest")"
 }
 
 # point_folder USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY: true when the point
@@ -367,17 +383,19 @@ if [[ -e $manifest ]]; then
 fi
 # write_manifest CODE REASON; CODE is null while the job runs.
 write_manifest() {
-  local point use_case isl osl concurrency requests folder status seconds detail separator='' end=null resumes
+  local point use_case isl osl concurrency requests folder status seconds detail separator='' end=null
   [[ $1 == null ]] || end=$(json "$(now)")
-  resumes=$(printf ', "%s"' "${runs[@]:1}")
-  ((${#runs[@]} > 1)) || resumes=
   {
     printf '{\n  "schema": 1,\n  "recipe": %s,\n  "crate_version": %s,\n' "$(json "$recipe")" "$(json "${made_by#* }")"
     printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "${SLURM_RESTART_COUNT:-0}" "$(json "${SLURMD_NODENAME:-$HOSTNAME}")"
-    printf '  "resumes": [%s],\n' "${resumes#, }"
-    printf '  "gpus": %d,\n  "gpu_model": %s,\n  "driver": %s,\n' "$gpus" "$(json "$gpu_model")" "$(json "$driver")"
+    printf '  "resumes": [%s],\n' "$(json_list "${runs[@]:1}")"
+    printf '  "gpus": %d,\n  "gpu_model": %s,\n  "driver": %s,\n' "$gpus" "$(json_or_null "$gpu_model")" "$(json_or_null "$driver")"
     printf '  "images": {\n    "server": %s,\n    "client": %s\n  },\n' \
       "$(json_image "$server_image" "$server_reference")" "$(json_image "$client_image" "$client_reference")"
+    printf '  "weights": %s,\n  "engine": %s,\n  "tokenizer": %s,\n' \
+      "$(json "$weights_target")" "$(json "$engine_target")" "$(json "$tokenizer_path")"
+    printf '  "server_command": [%s],\n  "server_environment": [%s],\n  "genai_perf_options": [%s],\n' \
+      "$(json_list "${server_command[@]}")" "$(json_list "${server_environment[@]}")" "$(json_list "${genai_perf_options[@]}")"
     printf '  "start": %s,\n  "end": %s,\n  "exit_code": %s,\n  "exit_reason": %s,\n  "points": [' \
       "$(json "$started")" "$end" "$1" "$(json "$2")"
     for point in "${points[@]}"; do
@@ -610,7 +628,9 @@ watch_server() {
 
 tool='' watcher=''
 stop_watcher() {
-  [[ -z $watcher ]] || kill -KILL -- "-$watcher" 2>/dev/null || true
+  [[ -n $watcher ]] || return 0
+  # The wait takes bash's own word about the kill out of the log.
+  { kill -KILL -- "-$watcher" && wait "$watcher"; } 2>/dev/null || true
   watcher=
 }
 # timeout leads a process group of its own and hands a signal on to it. What is
@@ -623,11 +643,27 @@ stop_tool() {
   kill -KILL -- "-$tool" 2>/dev/null || true
   tool=
 }
+# keep_aside WORD FOLDER: what an unfinished point left is no result, but it is data.
+keep_aside() {
+  local part=$run/$2 aside=$results/$1_$job_id/$2
+  [[ ! -e $part ]] || rmdir "$part" 2>/dev/null || {
+    mkdir -p "$results/$1_$job_id"
+    [[ ! -e $aside ]] || set_aside "$aside" earlier
+    mv -nT -- "$part" "$aside"
+    say "what it left is in $aside"
+  }
+}
+
+current=
 on_signal() {
   trap '' TERM INT
   say "stopping: a signal came"
   stop_watcher
   stop_tool
+  if [[ -n $current ]]; then
+    record "$current" interrupted '' ''
+    keep_aside interrupted "$current"
+  fi
   exit 6
 }
 
@@ -655,29 +691,33 @@ estimate() {
 measure() {
   local folder=$1 use_case=$2 isl=$3 osl=$4 concurrency=$5 requests=$6 part=$run/$1 began=$SECONDS status=0
   mkdir "$part" || stop_if_full
+  current=$folder
   timeout --kill-after=10 "$point_timeout" genai-perf profile \
     --model "$served_model_name" "${genai_perf_options[@]}" --url "$url" --tokenizer "$tokenizer_path" \
     --synthetic-input-tokens-mean "$isl" --synthetic-input-tokens-stddev 0 --output-tokens-mean "$osl" \
     --extra-inputs "max_tokens:$osl" --extra-inputs "min_tokens:$osl" --extra-inputs ignore_eos:true \
     --concurrency "$concurrency" --artifact-dir "$part" --profile-export-file profile_export.json \
-    -- --request-count "$requests" --max-threads "$concurrency" &
+    -- --request-count "$requests" --max-threads "$concurrency" > >(tee "$run/output") 2>&1 &
   tool=$!
   # A process group of its own, so that nothing that it started outlives it.
   set -m
   watch_server &
   watcher=$!
   set +m
-  wait -n || true
+  while kill -0 "$tool" 2>/dev/null && kill -0 "$watcher" 2>/dev/null; do
+    wait -n || true
+  done
   if kill -0 "$tool" 2>/dev/null; then
-    record "$folder" failed $((SECONDS - began)) "the server stopped answering"
     stop_tool
+    record "$folder" failed $((SECONDS - began)) "the server stopped answering"
+    keep_aside failed "$folder"
     exit 3
   fi
   stop_watcher
   wait "$tool" || status=$?
   kill -KILL -- "-$tool" 2>/dev/null || true
   tool=
-  reason=
+  current='' reason=''
   case $status in
     0) check_result "$part" "$osl" "$requests" || true ;;
     124 | 137) reason="GenAI-Perf did not end within $point_timeout s, or was killed" ;;
@@ -696,13 +736,9 @@ measure() {
   record "$folder" failed $((SECONDS - began)) "$reason"
   say "error: $folder failed: $reason" >&2
   stop_if_full
-  if rmdir "$part" 2>/dev/null; then
-    return 1
-  fi
-  mkdir -p "$results/failed_$job_id"
-  [[ ! -e $results/failed_$job_id/$folder ]] || set_aside "$results/failed_$job_id/$folder" earlier
-  mv -nT -- "$part" "$results/failed_$job_id/$folder"
-  say "what it left is in $results/failed_$job_id/$folder"
+  # Its last words are worth more than an empty folder.
+  mv -- "$run/output" "$part/genai-perf.log" || true
+  keep_aside failed "$folder"
   return 1
 }
 
@@ -778,14 +814,15 @@ ends_within() {
 }
 signal_step() {
   local id
-  id=$(squeue --noheader --steps --job="$SLURM_JOB_ID" --format='%i %j' | sed -n "s/ $1\$//p")
-  [[ -n $id ]] && scancel --signal=TERM "$id"
+  id=$(squeue --noheader --steps --job="$SLURM_JOB_ID" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p")
+  [[ -n $id ]] && scancel --signal=TERM "$id" 2>/dev/null
 }
 # stop_step NAME PID SECONDS: gently, and then not. TERM to srun itself would be
 # a KILL for the step, so the step is told by its id.
 stop_step() {
   running "$2" || return 0
-  ! signal_step "$1" || ! ends_within "$2" "$3" || return 0
+  signal_step "$1" || true
+  ! ends_within "$2" "$3" || return 0
   say "the $1 step did not end by itself within $3 s"
   kill -TERM "$2" 2>/dev/null || true
   ends_within "$2" 5 || kill -KILL "$2" 2>/dev/null || true
@@ -811,6 +848,7 @@ on_signal() {
 trap 'on_signal TERM' TERM
 trap 'on_signal INT' INT
 trap 'on_signal USR1' USR1
+trap 'on_signal USR2' USR2
 
 # When the last point must have ended, in seconds since 1970; empty without limit.
 measure_until=$(squeue --noheader --job="$SLURM_JOB_ID" --format=%e 2>/dev/null | head -n 1)
@@ -881,12 +919,17 @@ for point in "${points[@]}"; do
     say "not finished: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
   fi
 done
-rm -f -- "$run/points"
+rm -f -- "$run/points" "$run/output"
 rmdir "$run" 2>/dev/null || true
 
 case $code in
   3) show_end_of "$logs/server_$job_id.out" ;;
-  1 | 2 | 5) show_end_of "$logs/benchmarking_$job_id.out" ;;
+  5)
+    for log in "$results/failed_$job_id"/*/genai-perf.log; do
+      show_end_of "$log"
+    done
+    ;;
+  1 | 2) show_end_of "$logs/benchmarking_$job_id.out" ;;
   4)
     show_end_of "$logs/server_$job_id.out"
     show_end_of "$logs/benchmarking_$job_id.out"
