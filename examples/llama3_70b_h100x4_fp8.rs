@@ -13,7 +13,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Parser, ValueEnum};
 use nim_slurm::container::Mount;
 use nim_slurm::recipe::{Tokenizer, UseCase};
-use nim_slurm::slurm::{Account, Dependency, Directives, Gres, Partition, TimeLimit};
+use nim_slurm::slurm::{Account, Dependency, Directives, Gres, OptionName, Partition, TimeLimit};
 use nim_slurm::{
     Plan, Recipe, ResumedJob, Sbatch, Script, ScriptKind, Settings, StagePath, Written, shell_word,
 };
@@ -134,6 +134,11 @@ fn report(error: &dyn std::error::Error, code: u8) -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     let plan = plan(arguments)?;
+    if arguments.submit && plan.settings().stage_path().is_none() {
+        return Err(Failure::Input(
+            "the jobs need a stage path: give --stage-path, or export STAGE_PATH".into(),
+        ));
+    }
     match arguments.print {
         Some(Print::Setup) => print(plan.setup().text()),
         Some(Print::PrepareModels) => print(plan.prepare_models().text()),
@@ -249,6 +254,7 @@ fn summary(plan: &Plan) -> String {
             plan.directives(kind).arguments().join(" ")
         ));
     }
+    text.push_str(note(plan));
     text
 }
 
@@ -264,8 +270,22 @@ fn sbatch_line(plan: &Plan, kind: ScriptKind, folder: &Utf8Path) -> String {
     words.join(" ")
 }
 
+/// What is no mistake everywhere, but is one on most clusters.
+fn note(plan: &Plan) -> &'static str {
+    use OptionName::{Gpus, GpusPerNode, GpusPerTask, Gres};
+    let launch = plan.directives(ScriptKind::Launch);
+    if [Gres, Gpus, GpusPerNode, GpusPerTask]
+        .into_iter()
+        .any(|name| launch.is_set(name))
+    {
+        ""
+    } else {
+        "note: launch.sh asks Slurm for no GPUs; where Slurm manages them, add --gres gpu:8 or what the site calls them\n"
+    }
+}
+
 fn next_steps(plan: &Plan, folder: &Utf8Path) -> String {
-    let mut text = String::from("\nnext, on the login node:\n");
+    let mut text = format!("{}\nnext, on the login node:\n", note(plan));
     let mut step = |line: &str, why: &str| text.push_str(&format!("  {line}\n      {why}\n"));
     step(
         "export NGC_API_KEY=...",
@@ -315,12 +335,15 @@ fn submit(plan: &Plan, folder: &Utf8Path) -> Result<(), Failure> {
         .submit(script(ScriptKind::Setup))
         .map_err(other)?;
     print(&format!("setup is job {setup}\n"))?;
+    // Without setup, launch would wait for ever.
     let launch = pinned(ScriptKind::Launch)
+        .with_arguments(["--kill-on-invalid-dep=yes".to_owned()])
         .after(&Dependency::after_ok([setup]))
         .submit(script(ScriptKind::Launch));
     match launch {
         Ok(launch) => print(&format!(
-            "launch is job {launch}; it starts when setup has ended well\n"
+            "launch is job {launch}; it starts when setup has ended well, and it needs the model:\n  bash {}\n",
+            shell_word(script(ScriptKind::PrepareModels).as_str())
         )),
         Err(error) => {
             eprintln!("setup is submitted and goes on; to end it: scancel {setup}");

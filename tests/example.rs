@@ -258,7 +258,11 @@ fn what_is_not_input_is_code_one() {
 #[test]
 fn submit_without_slurm() {
     let folder = tempfile::tempdir().unwrap();
-    let output = run(folder.path(), &["--submit"], &[("PATH", "")]);
+    let output = run(
+        folder.path(),
+        &["--submit", "--stage-path", "/nim"],
+        &[("PATH", "")],
+    );
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no sbatch on PATH"));
 }
@@ -275,4 +279,34 @@ fn overriding_variables_are_pinned_in_the_printed_commands() {
         printed.contains("sbatch --partition=ours ./llama3-70b-h100x4-fp8/launch.sh"),
         "{printed}"
     );
+}
+
+#[test]
+fn submit_without_a_stage_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = fails(folder.path(), &["--submit"], &[], 2);
+    assert!(error.contains("the jobs need a stage path"), "{error}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn no_gpus_are_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let note = "asks Slurm for no GPUs";
+    assert!(succeeds(folder.path(), &["--check"], &[]).contains(note));
+    assert!(!succeeds(folder.path(), &["--check", "--gres", "gpu:8"], &[]).contains(note));
+}
+
+#[test]
+fn an_earlier_job_is_resumed() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = succeeds(
+        folder.path(),
+        &[
+            "--resume", "4711", "--resume", "4712-3", "--print", "launch",
+        ],
+        &[],
+    );
+    assert!(script.contains("\nreadonly default_resume_job_id='4711,4712-3'\n"));
+    fails(folder.path(), &["--resume", "job"], &[], 2);
 }

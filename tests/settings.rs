@@ -271,3 +271,59 @@ fn the_recipe_reads_what_it_prints() {
         assert_eq!(render(recipe.clone()), render(again.clone()));
     }
 }
+
+#[test]
+fn secrets_and_srun_keep_out_of_the_environment() {
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+    for name in ["HF_TOKEN", "PATH", "LD_LIBRARY_PATH"] {
+        recipe
+            .server
+            .environment
+            .insert(name.parse().unwrap(), "x".parse().unwrap());
+    }
+    let error = Plan::new(recipe, Settings::new()).unwrap_err();
+    let expected = |index: usize| error.problems()[index].to_string();
+    assert_eq!(
+        expected(0),
+        "the recipe's server.environment has a value for HF_TOKEN: secrets are only named, in server.secrets"
+    );
+    assert!(expected(1).starts_with(
+        "the recipe's server.environment has LD_LIBRARY_PATH, which would change srun"
+    ));
+    assert_eq!(error.problems().len(), 3);
+}
+
+#[test]
+fn the_warning_must_reach_the_script() {
+    for signal in ["USR1@30", "B:HUP@30"] {
+        let problems = problems(settings(&format!(
+            "slurm = {{ launch = {{ signal = '{signal}' }} }}"
+        )));
+        assert_eq!(
+            problems,
+            [format!(
+                "launch.sh asks for the signal {signal} ([slurm.launch] of the settings), on which it would not stop in \
+                 order: B:USR1, B:USR2, B:TERM and B:INT are allowed"
+            )]
+        );
+    }
+    plan(settings("slurm = { launch = { signal = 'B:usr2@120' } }"));
+}
+
+#[test]
+fn a_job_requeues_itself_only_where_it_may() {
+    let limit = |text: &str| {
+        let script = plan(settings(text)).launch();
+        let (_, rest) = script
+            .text()
+            .split_once("\nreadonly requeue_limit=")
+            .unwrap();
+        rest.lines().next().unwrap().to_owned()
+    };
+    assert_eq!(limit(""), "0");
+    assert_eq!(limit("slurm = { launch = { requeue = true } }"), "3");
+    assert_eq!(
+        limit("slurm = { requeue = true }\nlaunch = { max_requeues = 7 }"),
+        "7"
+    );
+}

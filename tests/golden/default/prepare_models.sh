@@ -257,6 +257,14 @@ readonly model=$stage_path/$model_folder
 readonly weights_part=$stage_path/.$model_folder.part
 readonly engine_part=$stage_path/.$engine_folder.part
 
+is_linked() { [[ -L $model/$engine_link && $(readlink "$model/$engine_link") == "$engine_folder" ]]; }
+
+# A model that is whole needs no lock, and may be someone else's to write.
+if is_whole weights "$model" && is_whole engine "$model/$engine_folder" && is_linked; then
+  say "nothing to do: the model in $model is whole"
+  exit 0
+fi
+
 # Two at once share the work: the second one waits, and then finds it done.
 exec {lock}>>"$stage_path/.$model_folder.lock" || fail "cannot write in $stage_path"
 if ! flock --nonblock "$lock"; then
@@ -352,6 +360,7 @@ for kind in "${to_do[@]}"; do
       # The engine in the old folder is kept with the new weights.
       [[ ! -d $model/$engine_folder ]] || mv -nT -- "$model/$engine_folder" "$weights_part/$model_folder/$engine_folder"
       set_aside "$model" incomplete
+      say "remove that folder once nobody needs it: it takes as much space as the model"
     fi
     mv -nT -- "$weights_part/$model_folder" "$model"
     rmdir "$weights_part"
@@ -363,13 +372,8 @@ for kind in "${to_do[@]}"; do
   fi
 done
 
-if [[ ! -L $model/$engine_link || $(readlink "$model/$engine_link") != "$engine_folder" ]]; then
+if ! is_linked; then
   [[ ! -e $model/$engine_link && ! -L $model/$engine_link ]] || set_aside "$model/$engine_link" other
   ln -s -- "$engine_folder" "$model/$engine_link"
 fi
-
-if ((${#to_do[@]} == 0)); then
-  say "nothing to do: the model in $model is whole"
-else
-  say "done: the model in $model is whole"
-fi
+say "done: the model in $model is whole"
