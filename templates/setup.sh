@@ -111,6 +111,7 @@ trap 'stopped=yes' TERM INT
 if [[ -n $key_needed ]]; then
   # enroot reads logins from one file. This one names the variable that holds
   # the key, not the key, and goes with the job.
+  install -m 600 /dev/null "$private/.credentials"
   {
     [[ ! -r $credentials ]] || cat "$credentials"
     printf '\n'

@@ -281,7 +281,7 @@ fn table() -> Vec<Fault> {
         Fault { name: "job: submitted from another directory", kept: 4, end: End::Code(0), says: "exit 0",
             launch: "chdir", ..ROW },
         Fault { name: "job: set -x exported by the caller", kept: 4, end: End::Code(0), says: "exit 0",
-            variables: &[("SHELLOPTS", "braceexpand:hashall:interactive-comments:xtrace")],
+            variables: &[("SHELLOPTS", "braceexpand:hashall:interactive-comments:noclobber:noglob:xtrace")],
             during: |site, job| {
                 job.wait_until("the end", || site.exit_code(&job.id).is_some());
                 assert!(!site.log("benchmarking", &job.id).contains("++ "), "a trace");
@@ -293,6 +293,8 @@ fn table() -> Vec<Fault> {
                 ("SLURM_EXPORT_ENV", "NONE"), ("SLURM_GRES", "gpu:99"), ("SLURM_GPUS_PER_TASK", "9"), ("SLURM_MPI_TYPE", "none_such"),
                 ("SLURM_OVERLAP", "0"), ("SLURM_EXCLUSIVE", "1"), ("SLURM_WAIT", "1"), ("SLURM_TIMELIMIT", "1"),
                 ("SRUN_EXPORT_ENV", "NONE"), ("SRUN_CPUS_PER_TASK", "99"), ("SRUN_OUTPUT", "/none/such"),
+                // With this one, scancel would ask and ask again.
+                ("SCANCEL_INTERACTIVE", "1"), ("SQUEUE_FORMAT", "%u"),
                 ("PYXIS_CONTAINER_IMAGE", "/none/such"), ("PYXIS_CONTAINER_MOUNTS", "/none:/such"),
             ],
             end: End::Code(0), says: "exit 0", ..ROW },

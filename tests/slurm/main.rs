@@ -199,6 +199,17 @@ fn setup_again_changes_nothing() {
     };
     let before = snapshot();
     assert_eq!(before.len(), 2, "{before:?}");
+
+    // The login was a file of its own, and went with the job.
+    let calls = fs::read_to_string(lab.folder().join("calls.log")).unwrap();
+    let used = calls
+        .lines()
+        .rev()
+        .find_map(|line| line.split_once("enroot credentials "));
+    let file = used.unwrap().1.split(':').next().unwrap();
+    assert!(!file.starts_with(site.folder.to_str().unwrap()), "{file}");
+    assert!(!std::path::Path::new(file).exists(), "{file}");
+
     let again = site.job(&lab, Setup);
     again.assert(0, "nothing to do: all images are in");
     assert!(again.took < Duration::from_secs(2), "{:?}", again.took);
@@ -773,4 +784,29 @@ fn sbatch_reads_what_the_types_read() {
         );
         run(lab.command("scancel").arg(&id));
     }
+}
+
+/// A tokenizer from the hub needs a token, which only the client gets; the lab has
+/// no network, so that no point can be measured with it.
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn tokenizer_from_the_hub() {
+    let lab = Lab::enter();
+    let mut recipe = recipe()
+        .with_tokenizer("meta-llama/Meta-Llama-3-70B-Instruct".parse().unwrap())
+        .with_use_cases(["chat:32/16".parse().unwrap()])
+        .with_concurrency([1.try_into().unwrap()]);
+    recipe.sweep.point_timeout = 25.try_into().unwrap();
+    let mut site = Site::ready(&lab, "hub", recipe);
+    site.job(&lab, Launch).assert(2, "missing: HF_TOKEN");
+    site.set("HF_TOKEN", SECRET);
+    let ended = site.job(&lab, Launch);
+    ended.assert(5, "exit 5: points failed");
+    assert!(site.stage().join("hf_cache").is_dir());
+    let program = "grep -rlF -- \"$0\" \"$1\" || true";
+    let found = run(lab
+        .command("bash")
+        .args(["-c", program, SECRET])
+        .arg(&site.folder));
+    assert_eq!(found, "", "the secret is in a file");
 }

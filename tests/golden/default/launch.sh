@@ -113,9 +113,10 @@ readonly extra_mounts=(
 
 # ---- Common ground ----------------------------------------------------------
 
-# A caller's trace would print every value into the log, and exported shell
-# options would reach the tools that are shell scripts themselves.
-set +x
+# Options that a caller exported: a trace would print every value into the log,
+# others would change what redirections and patterns do, and all of them would
+# reach the tools that are shell scripts themselves.
+set +axvfC
 export -n SHELLOPTS BASHOPTS
 set -Eeuo pipefail
 

@@ -41,9 +41,10 @@ readonly image_logins=(
 
 # ---- Common ground ----------------------------------------------------------
 
-# A caller's trace would print every value into the log, and exported shell
-# options would reach the tools that are shell scripts themselves.
-set +x
+# Options that a caller exported: a trace would print every value into the log,
+# others would change what redirections and patterns do, and all of them would
+# reach the tools that are shell scripts themselves.
+set +axvfC
 export -n SHELLOPTS BASHOPTS
 set -Eeuo pipefail
 
@@ -189,6 +190,7 @@ trap 'stopped=yes' TERM INT
 if [[ -n $key_needed ]]; then
   # enroot reads logins from one file. This one names the variable that holds
   # the key, not the key, and goes with the job.
+  install -m 600 /dev/null "$private/.credentials"
   {
     [[ ! -r $credentials ]] || cat "$credentials"
     printf '\n'
