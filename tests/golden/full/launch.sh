@@ -889,11 +889,16 @@ elif ! running "$client"; then
     *) code=1 reason="the client step ended with $status" ;;
   esac
   # Without its server the client fails in many ways; the cause is the server.
-  if ((code != 0)) && ! running "$server"; then
+  if ((code != 0 && code != 6)) && ! running "$server"; then
     code=3
   fi
 else
   code=3
+fi
+# When Slurm ends the job, its steps may end a moment before its word comes here.
+if ((code == 3)); then
+  sleep 0.5
+  [[ -z $stopped_by ]] || code=6 reason="stopped by signal $stopped_by"
 fi
 if ((code == 3)) && ! running "$server"; then
   status=0
