@@ -5,6 +5,7 @@
 //! README runs those that are marked, at least one of each group.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -308,10 +309,13 @@ fn table() -> Vec<Fault> {
         Fault { name: "job: no space left for results", marked: true, end: End::Code(1), says: "no space is left in",
             before: |site| {
                 mount_small(site, &site.results(), 4);
-                // A point writes about 100 KiB.
-                let free = site.results().join("ballast");
-                let _ = fs::write(&free, vec![1; 8 << 20]);
-                fs::OpenOptions::new().write(true).open(&free).unwrap().set_len(fs::metadata(&free).unwrap().len() - (60 << 10)).unwrap();
+                // A point writes more than 100 KiB; 40 are left.
+                let mut ballast = fs::File::create(site.results().join("ballast")).unwrap();
+                let mut written = 0;
+                while ballast.write_all(&[1; 1024]).is_ok() {
+                    written += 1024;
+                }
+                ballast.set_len(written - (40 << 10)).unwrap();
             },
             after: |site| fs::remove_file(site.results().join("ballast")).unwrap(), ..ROW },
 

@@ -912,7 +912,9 @@ write_manifest "$code" "$reason" || say "error: cannot write $manifest" >&2
 stop_step client "$client" 5
 stop_step server "$server" "${stop_timeout_now:-$stop_timeout}"
 # Points may have ended while the client was stopping.
-write_manifest "$code" "$reason" || fail "cannot write $manifest"
+if ! write_manifest "$code" "$reason"; then
+  code=1 reason="no space is left in $results, or it cannot be written to; before that: $reason"
+fi
 
 finished=0 failed=0
 for point in "${points[@]}"; do
