@@ -251,9 +251,9 @@ fn table() -> Vec<Fault> {
                 run(job.lab.command("scontrol").args(["requeue", &job.id]));
                 goes_on(job, 1);
             }, ..ROW },
-        Fault { name: "job: requeues itself when its time is up", launch: "time = 1\nrequeue = true", kept: 3,
+        Fault { name: "job: requeues itself when its time is up", launch: "time = 1\nrequeue = true\nsignal = 'B:USR1@1'", kept: 3,
             recipe: |recipe| {
-                recipe.sweep.use_cases = vec!["long:32/1000".parse().unwrap()];
+                recipe.sweep.use_cases = vec!["long:32/1500".parse().unwrap()];
                 recipe.sweep.concurrency = [1, 2, 4].map(|number| number.try_into().unwrap()).into();
             },
             end: End::Code(0), says: "requeue 1 of at most 2",

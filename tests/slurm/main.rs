@@ -410,7 +410,7 @@ fn models_as_the_published_recipe_left_them() {
     fs::rename(&engine, model.join("trtllm_engine")).unwrap();
     let output = site.bash(&lab, PrepareModels);
     assert!(
-        output.status.success() && words(&output).contains("nothing to do"),
+        output.status.success() && words(&output).contains("done: the model"),
         "{}",
         words(&output)
     );
