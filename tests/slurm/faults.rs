@@ -31,7 +31,7 @@ struct Fault {
     /// Variables of the first run; an empty value takes one away.
     variables: &'static [(&'static str, &'static str)],
     /// What is done to the stage path before the first run.
-    before: fn(&Site),
+    before: fn(&Lab, &Site),
     /// What is done to the job of the first run.
     during: fn(&Site, &Job),
     /// What is undone after it.
@@ -61,7 +61,7 @@ const ROW: Fault = Fault {
     recipe: |_| {},
     launch: "",
     variables: &[],
-    before: |_| {},
+    before: |_, _| {},
     during: |_, _| {},
     after: |_| {},
     end: End::Code(0),
@@ -300,14 +300,14 @@ fn table() -> Vec<Fault> {
             ],
             end: End::Code(0), says: "exit 0", ..ROW },
         Fault { name: "job: results on a read-only file system", end: End::Code(1), says: "cannot write in",
-            before: |site| {
+            before: |_, site| {
                 fs::create_dir_all(site.results()).unwrap();
                 run(Command::new("mount").arg("--bind").args([site.results(), site.results()]));
                 run(Command::new("mount").args(["-o", "remount,bind,ro"]).arg(site.results()));
             },
             after: |site| unmount(&site.results()), ..ROW },
         Fault { name: "job: no space left for results", marked: true, end: End::Code(1), says: "no space is left in",
-            before: |site| {
+            before: |_, site| {
                 mount_small(site, &site.results(), 4);
                 // A point writes more than 100 KiB; 40 are left.
                 let mut ballast = fs::File::create(site.results().join("ballast")).unwrap();
@@ -351,10 +351,10 @@ fn table() -> Vec<Fault> {
                 recipe.server.disk = "1 MiB".parse().unwrap();
                 recipe.client.disk = "1 MiB".parse().unwrap();
             },
-            before: |site| mount_small(site, &site.stage(), 200),
+            before: |_, site| mount_small(site, &site.stage(), 200),
             after: |site| unmount(&site.stage()), ..ROW },
         Fault { name: "setup: squash file truncated by an earlier crash", script: Setup, end: End::Code(0), says: "damaged-1",
-            before: |site| {
+            before: |_, site| {
                 fs::create_dir_all(site.stage()).unwrap();
                 fs::write(&squash_files(site)[0], b"hsqs and no more").unwrap();
             }, ..ROW },
@@ -384,9 +384,12 @@ fn table() -> Vec<Fault> {
             end: End::Code(1), says: "checksum of rank", ..ROW },
         Fault { name: "models: engine folder from another version in place", script: PrepareModels, end: End::Code(0),
             says: "trtllm_engine.other-1",
-            before: |site| {
-                fs::create_dir_all(model(site).join("trtllm_engine")).unwrap();
-                fs::write(model(site).join("trtllm_engine/rank0.engine"), "another").unwrap();
+            before: |lab, site| {
+                site.put_model(lab);
+                let link = model(site).join("trtllm_engine");
+                fs::remove_file(&link).unwrap();
+                fs::create_dir(&link).unwrap();
+                fs::write(link.join("rank0.engine"), "another").unwrap();
             }, ..ROW },
         Fault { name: "models: two at once", script: PrepareModels, variables: &[("LAB_NGC_DELAY", "2")], end: End::Code(0),
             says: "the model in",
@@ -484,7 +487,7 @@ fn run_row(lab: &Lab, row: &Fault) {
         launch => (launch, &[]),
     };
     let mut site = Site::with_settings(&file_name, recipe, lab::settings(launch));
-    (row.before)(&site);
+    (row.before)(lab, &site);
     if row.script == Launch {
         site.put_images(lab);
         site.put_model(lab);
