@@ -133,6 +133,14 @@ fn report(error: &dyn std::error::Error, code: u8) -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
+    // What is printed to be typed must not look like an option.
+    if arguments.out_dir.as_str().starts_with('-') {
+        let words = format!(
+            "the folder {:?} begins with '-': write ./ in front of it",
+            arguments.out_dir
+        );
+        return Err(Failure::Input(words.into()));
+    }
     let plan = plan(arguments)?;
     if arguments.submit && plan.settings().stage_path().is_none() {
         return Err(Failure::Input(

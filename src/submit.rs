@@ -104,6 +104,9 @@ impl Sbatch {
     ///
     /// let command = Sbatch::at("/usr/bin/sbatch").command("launch.sh");
     /// assert_eq!(format!("{command:?}"), r#""/usr/bin/sbatch" "--parsable" "launch.sh""#);
+    /// // A path is never an option.
+    /// let command = Sbatch::at("/usr/bin/sbatch").command("--wrap=id/launch.sh");
+    /// assert!(format!("{command:?}").ends_with(r#""./--wrap=id/launch.sh""#));
     /// ```
     #[must_use]
     pub fn command(&self, script: impl AsRef<Utf8Path>) -> Command {
@@ -111,7 +114,7 @@ impl Sbatch {
         command
             .arg("--parsable")
             .args(&self.arguments)
-            .arg(script.as_ref());
+            .arg(as_path(script.as_ref()));
         command
     }
 
@@ -144,5 +147,14 @@ impl Sbatch {
             script: script.to_owned(),
             answer: answer.to_string(),
         })
+    }
+}
+
+/// A relative path that begins with a hyphen is an option by its looks.
+fn as_path(script: &Utf8Path) -> Utf8PathBuf {
+    if script.as_str().starts_with('-') {
+        Utf8Path::new(".").join(script)
+    } else {
+        script.to_owned()
     }
 }

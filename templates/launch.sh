@@ -112,10 +112,11 @@ readonly model_path=$stage_path/$model_folder
 readonly cache_path=$stage_path/nim_cache
 readonly logs=$stage_path/logs
 readonly results=$stage_path/results
-# A task of an array is named by both numbers.
-job_id=$SLURM_JOB_ID
-[[ -z ${SLURM_ARRAY_TASK_ID-} ]] || job_id=$SLURM_ARRAY_JOB_ID-$SLURM_ARRAY_TASK_ID
-readonly job_id
+# A task of an array is named by both numbers. Slurm is asked, since a job that is
+# submitted from inside of a task inherits that task's variables.
+job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/null |
+  awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }')
+readonly job_id=${job_id:-$SLURM_JOB_ID}
 
 [[ $(srun --help 2>&1) == *--container-image* ]] ||
   missing "srun's container options on $HOSTNAME: is the pyxis plugin installed?"
@@ -314,7 +315,7 @@ readonly step=(
   --open-mode=append
   --no-container-entrypoint --no-container-mount-home --container-writable
 )
-readonly secrets=(NGC_API_KEY NGC_CLI_API_KEY HF_TOKEN HUGGING_FACE_HUB_TOKEN)
+readonly secrets=(NGC_API_KEY NGC_CLI_API_KEY HF_TOKEN HUGGING_FACE_HUB_TOKEN "${server_secrets[@]}")
 
 # Takes all secrets from the environment but those named.
 keep_secrets() {
@@ -354,7 +355,7 @@ server_step() {
     --container-image="$stage_path/$server_image" \
     --container-mounts="$(join "$model_path:$model_path:ro" "$cache_path:$cache_path" "${extra_mounts[@]}")" \
     --container-env="$(join "${names[@]}")" \
-    "${command[@]}"
+    -- "${command[@]}"
 }
 
 client_step() {
@@ -518,6 +519,11 @@ for point in "${points[@]}"; do
     say "not finished: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
   fi
 done
+# srun can say 0 of a client that never ran.
+if ((code == 0 && finished < ${#points[@]})); then
+  code=1 reason="the client step ended well, but points are missing: see $logs/benchmarking_$job_id.out"
+  write_manifest "$code" "$reason" || say "error: cannot write $manifest" >&2
+fi
 rm -f -- "$run/points" "$run/output"
 rmdir "$run" 2>/dev/null || true
 

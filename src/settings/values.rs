@@ -8,8 +8,8 @@ use crate::value::{Fault, only, positive_number, text_value, whole_number};
 ///
 /// # Syntax
 ///
-/// An absolute path without white space or any of `` , : $ ` " \ { } ``, since it is
-/// mounted in containers. A slash at the end is dropped.
+/// An absolute path without white space or any of `` , : $ ` " \ { } % ``, since it is
+/// mounted in containers and names log files. A slash at the end is dropped.
 ///
 /// # Errors
 ///
@@ -34,6 +34,12 @@ impl StagePath {
             ));
         }
         mountable_path(text)?;
+        if text.contains('%') {
+            return Err(Fault::Character(
+                '%',
+                "srun would read a pattern in the names of log files",
+            ));
+        }
         let path = text.trim_end_matches('/');
         if path.is_empty() {
             return Err(Fault::rule(
@@ -135,7 +141,7 @@ mod tests {
             "cannot take \"/\" as stage path: the root of all files is no place for a benchmark",
         );
         for text in [
-            "", "/a b", "/a,b", "/a:b", "/a$b", "/a`b", "/a\"b", "/a\nb", "/a{b", "/a/../b",
+            "", "/a b", "/a,b", "/a:b", "/a$b", "/a`b", "/a\"b", "/a\nb", "/a{b", "/a%u", "/a/../b",
         ] {
             assert!(StagePath::parse(text).is_err(), "{text}");
         }

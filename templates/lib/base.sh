@@ -2,6 +2,7 @@
 # others would change what redirections and patterns do, and all of them would
 # reach the tools that are shell scripts themselves.
 set +axvfC
+shopt -u failglob nullglob nocasematch nocaseglob dotglob
 export -n SHELLOPTS BASHOPTS
 set -Eeuo pipefail
 

@@ -117,6 +117,7 @@ readonly extra_mounts=(
 # others would change what redirections and patterns do, and all of them would
 # reach the tools that are shell scripts themselves.
 set +axvfC
+shopt -u failglob nullglob nocasematch nocaseglob dotglob
 export -n SHELLOPTS BASHOPTS
 set -Eeuo pipefail
 
@@ -163,14 +164,14 @@ while [[ $stage_path == */ && $stage_path != / ]]; do
 done
 readonly stage_path
 check_stage_path() {
-  # A container mount has no way to quote these characters.
-  local unusable='[[:space:][:cntrl:],:$`"\\{}]'
+  # Neither a container mount nor srun's name of a log file can quote these.
+  local unusable='[[:space:][:cntrl:],:$`"\\{}%]'
   if [[ -z $stage_path ]]; then
     missing "STAGE_PATH, the folder for images, models and results: export STAGE_PATH=/lustre/project/..."
   elif [[ $stage_path != /?* ]]; then
     missing "an absolute STAGE_PATH: it is \"$stage_path\""
   elif [[ $stage_path =~ $unusable ]]; then
-    missing "a STAGE_PATH that a container mount can name: \"$stage_path\" has white space or one of , : \$ \` \" \\ { }"
+    missing "a STAGE_PATH that a container mount can name: \"$stage_path\" has white space or one of , : \$ \` \" \\ { } %"
   fi
 }
 
@@ -213,10 +214,11 @@ readonly model_path=$stage_path/$model_folder
 readonly cache_path=$stage_path/nim_cache
 readonly logs=$stage_path/logs
 readonly results=$stage_path/results
-# A task of an array is named by both numbers.
-job_id=$SLURM_JOB_ID
-[[ -z ${SLURM_ARRAY_TASK_ID-} ]] || job_id=$SLURM_ARRAY_JOB_ID-$SLURM_ARRAY_TASK_ID
-readonly job_id
+# A task of an array is named by both numbers. Slurm is asked, since a job that is
+# submitted from inside of a task inherits that task's variables.
+job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/null |
+  awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }')
+readonly job_id=${job_id:-$SLURM_JOB_ID}
 
 [[ $(srun --help 2>&1) == *--container-image* ]] ||
   missing "srun's container options on $HOSTNAME: is the pyxis plugin installed?"
@@ -415,7 +417,7 @@ readonly step=(
   --open-mode=append
   --no-container-entrypoint --no-container-mount-home --container-writable
 )
-readonly secrets=(NGC_API_KEY NGC_CLI_API_KEY HF_TOKEN HUGGING_FACE_HUB_TOKEN)
+readonly secrets=(NGC_API_KEY NGC_CLI_API_KEY HF_TOKEN HUGGING_FACE_HUB_TOKEN "${server_secrets[@]}")
 
 # Takes all secrets from the environment but those named.
 keep_secrets() {
@@ -455,7 +457,7 @@ server_step() {
     --container-image="$stage_path/$server_image" \
     --container-mounts="$(join "$model_path:$model_path:ro" "$cache_path:$cache_path" "${extra_mounts[@]}")" \
     --container-env="$(join "${names[@]}")" \
-    "${command[@]}"
+    -- "${command[@]}"
 }
 
 client_step() {
@@ -923,6 +925,11 @@ for point in "${points[@]}"; do
     say "not finished: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
   fi
 done
+# srun can say 0 of a client that never ran.
+if ((code == 0 && finished < ${#points[@]})); then
+  code=1 reason="the client step ended well, but points are missing: see $logs/benchmarking_$job_id.out"
+  write_manifest "$code" "$reason" || say "error: cannot write $manifest" >&2
+fi
 rm -f -- "$run/points" "$run/output"
 rmdir "$run" 2>/dev/null || true
 

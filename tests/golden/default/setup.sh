@@ -45,6 +45,7 @@ readonly image_logins=(
 # others would change what redirections and patterns do, and all of them would
 # reach the tools that are shell scripts themselves.
 set +axvfC
+shopt -u failglob nullglob nocasematch nocaseglob dotglob
 export -n SHELLOPTS BASHOPTS
 set -Eeuo pipefail
 
@@ -91,14 +92,14 @@ while [[ $stage_path == */ && $stage_path != / ]]; do
 done
 readonly stage_path
 check_stage_path() {
-  # A container mount has no way to quote these characters.
-  local unusable='[[:space:][:cntrl:],:$`"\\{}]'
+  # Neither a container mount nor srun's name of a log file can quote these.
+  local unusable='[[:space:][:cntrl:],:$`"\\{}%]'
   if [[ -z $stage_path ]]; then
     missing "STAGE_PATH, the folder for images, models and results: export STAGE_PATH=/lustre/project/..."
   elif [[ $stage_path != /?* ]]; then
     missing "an absolute STAGE_PATH: it is \"$stage_path\""
   elif [[ $stage_path =~ $unusable ]]; then
-    missing "a STAGE_PATH that a container mount can name: \"$stage_path\" has white space or one of , : \$ \` \" \\ { }"
+    missing "a STAGE_PATH that a container mount can name: \"$stage_path\" has white space or one of , : \$ \` \" \\ { } %"
   fi
 }
 
