@@ -571,7 +571,7 @@ fn run_row(lab: &Lab, row: &Fault) {
         .args(["-c", "grep -rlF -- \"$0\" \"$1\" || true", SECRET])
         .arg(&site.folder));
     assert_eq!(found, "", "the secret is in a file");
-    let _ = fs::remove_dir_all(&site.folder);
+    lab::remove(&site.folder);
 }
 
 #[test]

@@ -135,6 +135,17 @@ pub(crate) fn settings(launch: &str) -> Settings {
     Settings::from_toml(&text).unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// Removes a folder, and first what a test mounted in it.
+pub(crate) fn remove(folder: &Path) {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    for place in mounts.lines().filter_map(|line| line.split(' ').nth(1)) {
+        if Path::new(place).starts_with(folder) {
+            run(Command::new("umount").args(["--lazy", place]));
+        }
+    }
+    let _ = fs::remove_dir_all(folder);
+}
+
 /// A user's folder: the scripts, the stage path, and a home without logins.
 pub(crate) struct Site {
     pub(crate) folder: PathBuf,
@@ -161,7 +172,7 @@ impl Site {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join("slurm")
             .join(name);
-        let _ = fs::remove_dir_all(&folder);
+        remove(&folder);
         fs::create_dir_all(folder.join("home")).unwrap();
         let mut site = Self {
             folder,
