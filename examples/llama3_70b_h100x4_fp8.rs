@@ -142,6 +142,14 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Err(Failure::Input(words.into()));
     }
     let plan = plan(arguments)?;
+    let own = plan
+        .directives(ScriptKind::Launch)
+        .get(OptionName::Dependency);
+    if arguments.submit && own.is_some_and(|own| own.contains('?')) {
+        return Err(Failure::Input(
+            "--submit adds a dependency on setup, which cannot be joined to one with '?'".into(),
+        ));
+    }
     if arguments.submit && plan.settings().stage_path().is_none() {
         return Err(Failure::Input(
             "the jobs need a stage path: give --stage-path, or export STAGE_PATH".into(),
@@ -343,10 +351,19 @@ fn submit(plan: &Plan, folder: &Utf8Path) -> Result<(), Failure> {
         .submit(script(ScriptKind::Setup))
         .map_err(other)?;
     print(&format!("setup is job {setup}\n"))?;
+    // What the settings ask launch to wait for still holds beside setup.
+    let after_setup = Dependency::after_ok([setup]);
+    let dependency = match plan
+        .directives(ScriptKind::Launch)
+        .get(OptionName::Dependency)
+    {
+        Some(own) => Dependency::parse(&format!("{own},{after_setup}")).map_err(input)?,
+        None => after_setup,
+    };
     // Without setup, launch would wait for ever.
     let launch = pinned(ScriptKind::Launch)
         .with_arguments(["--kill-on-invalid-dep=yes".to_owned()])
-        .after(&Dependency::after_ok([setup]))
+        .after(&dependency)
         .submit(script(ScriptKind::Launch));
     match launch {
         Ok(launch) => print(&format!(

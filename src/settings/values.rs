@@ -8,8 +8,8 @@ use crate::value::{Fault, only, positive_number, text_value, whole_number};
 ///
 /// # Syntax
 ///
-/// An absolute path without white space or any of `` , : $ ` " \ { } % ``, since it is
-/// mounted in containers and names log files. A slash at the end is dropped.
+/// An absolute path without white space or any of `` , : $ ` " \ { } % * ? [ ] ``, since
+/// it is mounted in containers and names log files. A slash at the end is dropped.
 ///
 /// # Errors
 ///
@@ -34,10 +34,10 @@ impl StagePath {
             ));
         }
         mountable_path(text)?;
-        if text.contains('%') {
+        if let Some(c) = text.chars().find(|&c| "%*?[]".contains(c)) {
             return Err(Fault::Character(
-                '%',
-                "srun would read a pattern in the names of log files",
+                c,
+                "a script would read a pattern in any of % * ? [ ]",
             ));
         }
         let path = text.trim_end_matches('/');
@@ -141,7 +141,8 @@ mod tests {
             "cannot take \"/\" as stage path: the root of all files is no place for a benchmark",
         );
         for text in [
-            "", "/a b", "/a,b", "/a:b", "/a$b", "/a`b", "/a\"b", "/a\nb", "/a{b", "/a%u", "/a/../b",
+            "", "/a b", "/a,b", "/a:b", "/a$b", "/a`b", "/a\"b", "/a\nb", "/a{b", "/a%u", "/a[1]",
+            "/a*", "/a/../b",
         ] {
             assert!(StagePath::parse(text).is_err(), "{text}");
         }

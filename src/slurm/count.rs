@@ -27,7 +27,7 @@ use crate::value::{Fault, positive_number, value};
 pub struct Count(NonZeroU32);
 
 impl Count {
-    fn check(text: &str) -> Result<Self, Fault> {
+    pub(super) fn check(text: &str) -> Result<Self, Fault> {
         let number = positive_number(text)?;
         NonZeroU32::new(number)
             .map(Self)

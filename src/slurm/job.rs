@@ -1,8 +1,8 @@
 //! Jobs, and how one waits for another; arrays of them.
 
 use std::fmt;
-use std::num::NonZeroU32;
 
+use super::Count;
 use crate::value::{Fault, only, positive_number, text_value, value, whole_number};
 
 /// A job's number.
@@ -23,14 +23,11 @@ use crate::value::{Fault, only, positive_number, text_value, value, whole_number
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct JobId(NonZeroU32);
+pub struct JobId(Count);
 
 impl JobId {
     fn check(text: &str) -> Result<Self, Fault> {
-        let number = positive_number(text)?;
-        NonZeroU32::new(number)
-            .map(Self)
-            .ok_or_else(|| Fault::rule("it must be at least 1"))
+        Count::check(text).map(Self)
     }
 
     /// The number.

@@ -146,17 +146,6 @@ stop_tool() {
   kill -KILL -- "-$tool" 2>/dev/null || true
   tool=
 }
-# keep_aside WORD FOLDER: what an unfinished point left is no result, but it is data.
-keep_aside() {
-  local part=$run/$2 aside=$results/$1_$job_id/$2
-  [[ ! -e $part ]] || rmdir "$part" 2>/dev/null || {
-    mkdir -p "$results/$1_$job_id"
-    [[ ! -e $aside ]] || set_aside "$aside" earlier
-    mv -nT -- "$part" "$aside"
-    say "what it left is in $aside"
-  }
-}
-
 current=
 on_signal() {
   trap '' TERM INT

@@ -227,7 +227,7 @@ fn table() -> Vec<Fault> {
                 let aside = site.results().join(format!("interrupted_{}", job.id)).join(folder);
                 job.wait_until("the old one moved aside", || aside.join("profile_export_genai_perf.csv").exists());
             },
-            end: End::Code(0), says: "an earlier run of this job was interrupted", kept: 2, ..ROW },
+            end: End::Code(0), says: "an unfinished point (interrupted)", kept: 2, ..ROW },
 
         // -- job
         Fault { name: "job: scancel", marked: true, kept: 1, end: End::State("CANCELLED", 6), says: "RESUME_JOB_ID=",

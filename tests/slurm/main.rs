@@ -641,11 +641,17 @@ fn nothing_in_a_word_runs() {
         .server
         .environment
         .insert("NASTY".parse().unwrap(), nasty.parse().unwrap());
+    // The script has a constant of this name.
+    recipe
+        .server
+        .environment
+        .insert("port".parse().unwrap(), "of the server".parse().unwrap());
     let site = Site::ready(&lab, "nasty", recipe);
     let ended = site.job(&lab, Launch);
     ended.assert(3, "the server ended with 0");
     let log = site.log("server", &ended.id);
     assert!(log.contains(&format!("NASTY={nasty}\n")), "{log}");
+    assert!(log.contains("\nport=of the server\n"), "{log}");
     assert!(
         !log.contains(SECRET) && !log.contains("NGC_API_KEY"),
         "the server needs no secret: {log}"
@@ -658,7 +664,8 @@ fn submit_by_the_example() {
     let lab = Lab::enter();
     let site = Site::ready(&lab, "submit", recipe());
     fs::write(site.folder.join("recipe.toml"), recipe().to_toml()).unwrap();
-    fs::write(site.folder.join("settings.toml"), "srun = { mpi = 'none' }").unwrap();
+    let settings = "srun = { mpi = 'none' }\nslurm = { launch = { dependency = 'singleton' } }";
+    fs::write(site.folder.join("settings.toml"), settings).unwrap();
     let mut command = lab.command(example("llama3_70b_h100x4_fp8").to_str().unwrap());
     command
         .current_dir(&site.folder)

@@ -168,14 +168,14 @@ while [[ $stage_path == */ && $stage_path != / ]]; do
 done
 readonly stage_path
 check_stage_path() {
-  # Neither a container mount nor srun's name of a log file can quote these.
-  local unusable='[[:space:][:cntrl:],:$`"\\{}%]'
+  # A container mount, srun's name of a log file or find's pattern would misread these.
+  local unusable='[[:space:][:cntrl:],:$`"\\{}%*?]|\[|\]'
   if [[ -z $stage_path ]]; then
     missing "STAGE_PATH, the folder for images, models and results: export STAGE_PATH=/lustre/project/..."
   elif [[ $stage_path != /?* ]]; then
     missing "an absolute STAGE_PATH: it is \"$stage_path\""
   elif [[ $stage_path =~ $unusable ]]; then
-    missing "a STAGE_PATH that a container mount can name: \"$stage_path\" has white space or one of , : \$ \` \" \\ { } %"
+    missing "a STAGE_PATH that a container mount can name: \"$stage_path\" has white space or one of , : \$ \` \" \\ { } % * ? [ ]"
   fi
 }
 
@@ -309,14 +309,20 @@ mkdir -p "$logs" "$results" "$cache_path" || fail "cannot make the folders logs,
 # Points in progress; readers of the results look at whole folders only.
 readonly run=$results/.run_$job_id
 mkdir -p "$run" || fail "cannot write in $results"
-# What a run of this job left that was killed is no result, but it is data.
+# keep_aside WORD FOLDER: what an unfinished point left is no result, but it is
+# data. The client uses it, too.
+keep_aside() {
+  local part=$run/$2 aside=$results/$1_$job_id/$2
+  [[ ! -e $part ]] || rmdir "$part" 2>/dev/null || {
+    mkdir -p "$results/$1_$job_id"
+    [[ ! -e $aside ]] || set_aside "$aside" earlier
+    mv -nT -- "$part" "$aside"
+    say "an unfinished point ($1); what it left is in $aside"
+  }
+}
+# An earlier run of this job may have been killed.
 for left in "$run"/*/; do
-  [[ -d $left ]] || continue
-  mkdir -p "$results/interrupted_$job_id"
-  aside=$results/interrupted_$job_id/$(basename "$left")
-  [[ ! -e $aside ]] || set_aside "$aside" earlier
-  mv -nT -- "${left%/}" "$aside"
-  say "an earlier run of this job was interrupted; what it left is in $aside"
+  [[ ! -d $left ]] || keep_aside interrupted "$(basename "$left")"
 done
 
 # ---- The manifest: what ran, where, and how it ended ----------------------------
@@ -446,18 +452,19 @@ join() {
 }
 
 server_step() {
-  local entry filled command=() names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
+  local entry filled environment=() command=() names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
   keep_secrets "${server_secrets[@]}"
   for entry in "${server_environment[@]}"; do
     fill "$entry"
-    export "${filled?}"
+    environment+=("$filled")
     names+=("${entry%%=*}")
   done
   for entry in "${server_command[@]}"; do
     fill "$entry"
     command+=("$filled")
   done
-  exec "${step[@]}" --job-name=server --mpi="$mpi" "${gpu_options[@]}" --input=none --output="$logs/server_$job_id.out" \
+  # env, since a variable of the server may have the name of one of this script.
+  exec env -- "${environment[@]}" "${step[@]}" --job-name=server --mpi="$mpi" "${gpu_options[@]}" --input=none --output="$logs/server_$job_id.out" \
     --container-image="$stage_path/$server_image" \
     --container-mounts="$(join "$model_path:$model_path:ro" "$cache_path:$cache_path" "${extra_mounts[@]}")" \
     --container-env="$(join "${names[@]}")" \
@@ -496,7 +503,7 @@ client_step() {
 client_script() {
   declare -p results run job_id runs result_name gpus port health_path served_model_name ready_timeout server_started \
     probe_interval tokenizer_path point_timeout genai_perf_options points measure_until
-  declare -f say set_aside point_folder
+  declare -f say set_aside keep_aside point_folder
   cat <<'CLIENT'
 set -Eeuo pipefail
 
@@ -646,17 +653,6 @@ stop_tool() {
   kill -KILL -- "-$tool" 2>/dev/null || true
   tool=
 }
-# keep_aside WORD FOLDER: what an unfinished point left is no result, but it is data.
-keep_aside() {
-  local part=$run/$2 aside=$results/$1_$job_id/$2
-  [[ ! -e $part ]] || rmdir "$part" 2>/dev/null || {
-    mkdir -p "$results/$1_$job_id"
-    [[ ! -e $aside ]] || set_aside "$aside" earlier
-    mv -nT -- "$part" "$aside"
-    say "what it left is in $aside"
-  }
-}
-
 current=
 on_signal() {
   trap '' TERM INT

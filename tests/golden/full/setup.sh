@@ -96,14 +96,14 @@ while [[ $stage_path == */ && $stage_path != / ]]; do
 done
 readonly stage_path
 check_stage_path() {
-  # Neither a container mount nor srun's name of a log file can quote these.
-  local unusable='[[:space:][:cntrl:],:$`"\\{}%]'
+  # A container mount, srun's name of a log file or find's pattern would misread these.
+  local unusable='[[:space:][:cntrl:],:$`"\\{}%*?]|\[|\]'
   if [[ -z $stage_path ]]; then
     missing "STAGE_PATH, the folder for images, models and results: export STAGE_PATH=/lustre/project/..."
   elif [[ $stage_path != /?* ]]; then
     missing "an absolute STAGE_PATH: it is \"$stage_path\""
   elif [[ $stage_path =~ $unusable ]]; then
-    missing "a STAGE_PATH that a container mount can name: \"$stage_path\" has white space or one of , : \$ \` \" \\ { } %"
+    missing "a STAGE_PATH that a container mount can name: \"$stage_path\" has white space or one of , : \$ \` \" \\ { } % * ? [ ]"
   fi
 }
 
