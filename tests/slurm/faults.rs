@@ -399,7 +399,8 @@ fn table() -> Vec<Fault> {
     ]
 }
 
-/// Lets a requeued job run at once; Slurm would hold it back for two minutes.
+/// Lets a requeued job run soon; Slurm would hold it back for two minutes. The node
+/// refuses credentials of the second in which the earlier run was ended.
 fn goes_on(job: &Job, restarts: u32) {
     let pending = || job.lab.job_field(&job.id, "JobState") == "PENDING";
     let restarted = || job.lab.job_field(&job.id, "Restarts") == restarts.to_string();
@@ -407,7 +408,7 @@ fn goes_on(job: &Job, restarts: u32) {
     run(job.lab.command("scontrol").args([
         "update",
         &format!("jobid={}", job.id),
-        "starttime=now",
+        "starttime=now+2",
     ]));
     job.wait_until("the next run", || !pending());
 }
