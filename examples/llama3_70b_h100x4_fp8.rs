@@ -15,7 +15,7 @@ use nim_slurm::container::Mount;
 use nim_slurm::recipe::{Tokenizer, UseCase};
 use nim_slurm::slurm::{Account, Dependency, Directives, Gres, OptionName, Partition, TimeLimit};
 use nim_slurm::{
-    Plan, Recipe, ResumedJob, Sbatch, Script, ScriptKind, Settings, StagePath, Written, shell_word,
+    Plan, Recipe, RunId, Sbatch, Script, ScriptKind, Settings, StagePath, Written, shell_word,
 };
 
 /// Write the scripts that benchmark Llama3-70B FP8 on four H100 GPUs with NIM and GenAI-Perf.
@@ -75,7 +75,7 @@ struct Arguments {
 
     /// Earlier job whose finished points are not measured again; may be given again
     #[arg(long, value_name = "JOB-ID")]
-    resume: Vec<ResumedJob>,
+    resume: Vec<RunId>,
 
     /// Print one script, or the recipe in use as TOML, and write nothing
     #[arg(long, value_name = "WHAT", conflicts_with_all = ["check", "submit"])]

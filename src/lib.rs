@@ -49,25 +49,30 @@
 mod error;
 mod jobs;
 mod plan;
+mod report;
 mod script;
 mod settings;
 mod shell;
 mod submit;
 mod value;
+mod write;
 
 pub mod container;
 pub mod recipe;
+pub mod results;
 pub mod slurm;
 
 pub use self::error::{FileError, PlanError, Problem, VariableError};
 pub use self::jobs::Jobs;
 pub use self::plan::Plan;
 pub use self::recipe::Recipe;
-pub use self::script::{Script, ScriptKind, WriteError, Written};
-pub use self::settings::{Mpi, ResumedJob, Settings, StagePath};
+pub use self::report::Report;
+pub use self::script::{Script, ScriptKind};
+pub use self::settings::{Mpi, RunId, Settings, StagePath};
 pub use self::shell::shell_word;
 pub use self::submit::{Sbatch, SubmitError};
 pub use self::value::ValueError;
+pub use self::write::{WriteError, Written};
 
 /// The README's Rust, run as a test.
 #[cfg(doctest)]

@@ -11,7 +11,7 @@ use crate::jobs::Jobs;
 use crate::script::ScriptKind;
 use crate::slurm::{Directives, OptionName};
 
-pub use self::values::{Mpi, ResumedJob, StagePath};
+pub use self::values::{Mpi, RunId, StagePath};
 
 mod values;
 
@@ -80,7 +80,7 @@ pub struct Settings {
     mounts: Vec<Mount>,
     registries: BTreeMap<Registry, Registry>,
     max_requeues: Option<u32>,
-    resumed: Vec<ResumedJob>,
+    resumed: Vec<RunId>,
 }
 
 /// The file's shape.
@@ -261,7 +261,7 @@ impl Settings {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn with_resumed(mut self, job: ResumedJob) -> Self {
+    pub fn with_resumed(mut self, job: RunId) -> Self {
         self.resumed.push(job);
         self
     }
@@ -274,7 +274,7 @@ impl Settings {
 
     /// The earlier jobs whose points count as finished.
     #[must_use]
-    pub fn resumed(&self) -> &[ResumedJob] {
+    pub fn resumed(&self) -> &[RunId] {
         &self.resumed
     }
 

@@ -13,7 +13,7 @@ use nim_slurm::slurm::{
     JobId, JobName, MailType, MailUser, Memory, NodeCount, NodeList, OpenMode, OptionName,
     OutputPattern, Partition, Passthrough, Qos, Reservation, Signal, TimeLimit,
 };
-use nim_slurm::{Mpi, Plan, Recipe, ResumedJob, Script, Settings, StagePath, ValueError};
+use nim_slurm::{Mpi, Plan, Recipe, RunId, Script, Settings, StagePath, ValueError};
 use proptest::prelude::*;
 
 /// What is accepted is shown in a form that is accepted and means the same.
@@ -82,7 +82,7 @@ fn check_all(text: &str) {
         RecipeName,
         Registry,
         Reservation,
-        ResumedJob,
+        RunId,
         ResultName,
         ServedModelName,
         Signal,

@@ -90,24 +90,24 @@ impl Default for Mpi {
 
 text_value!(Mpi, "MPI plugin");
 
-/// A job whose finished points count as finished: its number, with the task's for
-/// an array.
+/// A run of launch.sh, named by its job: the job's number, with the task's for an
+/// array.
 ///
 /// # Syntax
 ///
 /// `JOB` or `ARRAY-TASK`, as in the names of results.
 ///
 /// ```
-/// use nim_slurm::ResumedJob;
+/// use nim_slurm::RunId;
 ///
-/// assert_eq!(ResumedJob::parse("4711-3")?.as_str(), "4711-3");
-/// assert!(ResumedJob::parse("0").is_err());
+/// assert_eq!(RunId::parse("4711-3")?.as_str(), "4711-3");
+/// assert!(RunId::parse("0").is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ResumedJob(String);
+pub struct RunId(String);
 
-impl ResumedJob {
+impl RunId {
     fn check(text: &str) -> Result<Self, Fault> {
         let (job, task) = text
             .split_once('-')
@@ -119,9 +119,18 @@ impl ResumedJob {
             |task| format!("{job}-{task}"),
         )))
     }
+
+    /// The job's number and the task's, for an order that people expect.
+    pub(crate) fn numbers(&self) -> (u64, u64) {
+        let (job, task) = self.0.split_once('-').unwrap_or((&self.0, "0"));
+        (
+            job.parse().unwrap_or(u64::MAX),
+            task.parse().unwrap_or(u64::MAX),
+        )
+    }
 }
 
-text_value!(ResumedJob, "job to resume");
+text_value!(RunId, "job of a run");
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,207 @@
+//! Reads what runs left behind, and says it as a table, as CSV, as JSON or as an
+//! HTML page.
+
+#![expect(
+    clippy::doc_markdown,
+    reason = "the comments on the flags are their help text"
+)]
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::{Parser, ValueEnum};
+use nim_slurm::results::{Limits, Run, RunId, Statistic};
+use nim_slurm::{Report, ValueError};
+
+/// Report the results of GenAI-Perf and AIPerf in a results folder.
+///
+/// What cannot be read is named on stderr and does not change the exit code.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+struct Arguments {
+    /// Folder with results, or the folder of one point
+    results_dir: Utf8PathBuf,
+
+    /// Only points that these jobs finished
+    #[arg(long, value_name = "ID[,ID]", value_delimiter = ',')]
+    job: Vec<RunId>,
+
+    /// What to write
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    format: Format,
+
+    /// Write to FILE; what is there is kept as FILE.bak-N
+    #[arg(long, value_name = "FILE")]
+    out: Option<Utf8PathBuf>,
+
+    /// Limit on the time to first token, in ms
+    #[arg(long, value_name = "MS", value_parser = milliseconds)]
+    ttft: Option<f64>,
+
+    /// Limit on the inter-token latency, in ms
+    #[arg(long, value_name = "MS", value_parser = milliseconds)]
+    itl: Option<f64>,
+
+    /// Statistic that is shown of latencies, and that the limits are on
+    #[arg(long, value_name = "STATISTIC", default_value = "avg")]
+    at: At,
+
+    /// Earlier results to compare with: another folder, or a job in the same one
+    #[arg(long, value_name = "RESULTS_DIR_OR_JOB")]
+    against: Option<Utf8PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Table,
+    Csv,
+    Json,
+    Html,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum At {
+    Avg,
+    P50,
+    P90,
+    P95,
+    P99,
+}
+
+impl From<At> for Statistic {
+    fn from(at: At) -> Self {
+        match at {
+            At::Avg => Self::Avg,
+            At::P50 => Self::P50,
+            At::P90 => Self::P90,
+            At::P95 => Self::P95,
+            At::P99 => Self::P99,
+        }
+    }
+}
+
+fn milliseconds(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|limit: &f64| limit.is_finite() && *limit > 0.0)
+        .ok_or_else(|| "a number of milliseconds above 0 is allowed".to_owned())
+}
+
+type Failure = (u8, Box<dyn std::error::Error>);
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err((code, error)) => {
+            let mut text = format!("error: {error}");
+            let mut source = error.source();
+            while let Some(cause) = source {
+                text.push_str(&format!(": {cause}"));
+                source = cause.source();
+            }
+            eprintln!("{text}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let run = read(&arguments.results_dir, &arguments.job)?;
+    let before = arguments
+        .against
+        .as_deref()
+        .map(|earlier| read_earlier(&arguments.results_dir, earlier))
+        .transpose()?;
+    let mut limits = Limits::new(arguments.at.into());
+    if let Some(limit) = arguments.ttft {
+        limits = limits.time_to_first_token(limit);
+    }
+    if let Some(limit) = arguments.itl {
+        limits = limits.inter_token_latency(limit);
+    }
+    let mut report = Report::new(&run).with_limits(limits);
+    if let Some(before) = &before {
+        report = report.against(before);
+    }
+
+    let text = match arguments.format {
+        Format::Table => report.to_table(),
+        Format::Csv => report.to_csv(),
+        Format::Json => report.to_json(),
+        Format::Html => report.to_html(),
+    };
+    match &arguments.out {
+        Some(path) => write(path, &text)?,
+        None => print(&text)?,
+    }
+    for problem in run.problems() {
+        eprintln!("note: {problem}");
+    }
+    if run.points().is_empty() {
+        eprintln!("note: {}", no_points(arguments));
+    }
+    Ok(())
+}
+
+fn read(path: &Utf8Path, jobs: &[RunId]) -> Result<Run, Failure> {
+    let run = if jobs.is_empty() {
+        Run::read(path)
+    } else {
+        Run::read_jobs(path, jobs)
+    };
+    run.map_err(|error| (2, error.into()))
+}
+
+/// A job's number is a folder's name only where there is such a folder.
+fn read_earlier(results: &Utf8Path, earlier: &Utf8Path) -> Result<Run, Failure> {
+    let job: Result<RunId, ValueError> = earlier.as_str().parse();
+    match job {
+        Ok(job) if !earlier.is_dir() => {
+            let run = read(results, std::slice::from_ref(&job))?;
+            if run.points().is_empty() {
+                let words = format!("--against {job}: {results} has no results of that job");
+                return Err((2, words.into()));
+            }
+            Ok(run)
+        }
+        _ => read(earlier, &[]),
+    }
+}
+
+fn no_points(arguments: &Arguments) -> String {
+    let jobs: Vec<_> = arguments.job.iter().map(RunId::as_str).collect();
+    if jobs.is_empty() {
+        format!(
+            "no results of GenAI-Perf or AIPerf are in {}",
+            arguments.results_dir
+        )
+    } else {
+        format!(
+            "{} has no results of job {}",
+            arguments.results_dir,
+            jobs.join(" or ")
+        )
+    }
+}
+
+fn write(path: &Utf8Path, text: &str) -> Result<(), Failure> {
+    let written = Report::write(path, text).map_err(|error| (1, error.into()))?;
+    if let Some(backup) = &written.backup {
+        eprintln!("the {path} that was there is {backup}");
+    }
+    eprintln!("wrote {path}");
+    Ok(())
+}
+
+/// Prints to stdout; a reader that has gone away is no failure to shout about.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err((1, error.into())),
+        _ => Ok(()),
+    }
+}

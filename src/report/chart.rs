@@ -1,0 +1,342 @@
+//! Where the marks, ticks and lines of a chart go. No plotting crate is used: none
+//! draws for a page that has a dark side and says a value on hover without a script.
+
+use std::fmt::Write;
+
+/// The drawing in its own units; a page scales it.
+pub(super) const WIDTH: f64 = 640.0;
+pub(super) const HEIGHT: f64 = 400.0;
+const LEFT: f64 = 72.0;
+const RIGHT: f64 = 16.0;
+const TOP: f64 = 16.0;
+const BOTTOM: f64 = 52.0;
+
+/// Colours and shapes that tell series apart; after those of all colours comes the
+/// next shape.
+const COLOURS: usize = 8;
+const SHAPES: [Shape; 4] = [
+    Shape::Circle,
+    Shape::Square,
+    Shape::Diamond,
+    Shape::Triangle,
+];
+
+/// What a chart shows.
+pub(super) struct Data {
+    pub(super) title: &'static str,
+    pub(super) x_label: String,
+    pub(super) y_label: String,
+    pub(super) series: Vec<Series>,
+    /// A line across, and what it says.
+    pub(super) limit: Option<(f64, String)>,
+}
+
+/// Marks that belong together.
+pub(super) struct Series {
+    pub(super) name: String,
+    /// The series' number on the page, which gives it the same look in every chart.
+    pub(super) number: usize,
+    pub(super) marks: Vec<Mark>,
+    /// Places of those marks that a line joins.
+    pub(super) line: Vec<(f64, f64)>,
+}
+
+/// A value, and what it says on hover.
+pub(super) struct Mark {
+    pub(super) x: f64,
+    pub(super) y: f64,
+    pub(super) text: String,
+}
+
+/// A chart with everything in its place.
+pub(super) struct Chart {
+    pub(super) title: &'static str,
+    pub(super) x_label: String,
+    pub(super) y_label: String,
+    pub(super) x_ticks: Vec<Tick>,
+    pub(super) y_ticks: Vec<Tick>,
+    pub(super) series: Vec<Drawn>,
+    pub(super) limit: Option<Limit>,
+    pub(super) frame: Frame,
+}
+
+/// The corners of the plot.
+pub(super) struct Frame {
+    pub(super) left: f64,
+    pub(super) right: f64,
+    pub(super) top: f64,
+    pub(super) bottom: f64,
+}
+
+pub(super) struct Tick {
+    pub(super) at: String,
+    pub(super) label: String,
+}
+
+pub(super) struct Limit {
+    pub(super) at: String,
+    pub(super) text: String,
+}
+
+/// A series with SVG's own words.
+pub(super) struct Drawn {
+    pub(super) name: String,
+    pub(super) colour: usize,
+    /// The mark of the legend, around (8, 8).
+    pub(super) sample: String,
+    pub(super) line: String,
+    pub(super) marks: Vec<DrawnMark>,
+}
+
+pub(super) struct DrawnMark {
+    pub(super) path: String,
+    pub(super) text: String,
+}
+
+impl Chart {
+    pub(super) fn draw(data: Data) -> Self {
+        let marks = || data.series.iter().flat_map(|series| &series.marks);
+        let x = Axis::new(marks().map(|mark| mark.x), LEFT, WIDTH - RIGHT);
+        let limit = data.limit.iter().map(|(value, _)| *value);
+        let y = Axis::new(
+            marks().map(|mark| mark.y).chain(limit),
+            HEIGHT - BOTTOM,
+            TOP,
+        );
+        Self {
+            title: data.title,
+            x_label: data.x_label,
+            y_label: data.y_label,
+            x_ticks: x.ticks(),
+            y_ticks: y.ticks(),
+            limit: data.limit.map(|(value, text)| Limit {
+                at: place(y.at(value)),
+                text,
+            }),
+            series: data
+                .series
+                .into_iter()
+                .map(|series| draw_series(series, &x, &y))
+                .collect(),
+            frame: Frame {
+                left: LEFT,
+                right: WIDTH - RIGHT,
+                top: TOP,
+                bottom: HEIGHT - BOTTOM,
+            },
+        }
+    }
+}
+
+fn draw_series(series: Series, x: &Axis, y: &Axis) -> Drawn {
+    let shape = SHAPES[series.number / COLOURS % SHAPES.len()];
+    let mut line = String::new();
+    for (across, up) in &series.line {
+        let _ = write!(line, "{},{} ", place(x.at(*across)), place(y.at(*up)));
+    }
+    line.truncate(line.trim_end().len());
+    Drawn {
+        name: series.name,
+        colour: series.number % COLOURS,
+        sample: shape.path(8.0, 8.0),
+        line,
+        marks: series
+            .marks
+            .into_iter()
+            .map(|mark| DrawnMark {
+                path: shape.path(x.at(mark.x), y.at(mark.y)),
+                text: mark.text,
+            })
+            .collect(),
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Shape {
+    Circle,
+    Square,
+    Diamond,
+    Triangle,
+}
+
+impl Shape {
+    /// An SVG path around a place.
+    fn path(self, x: f64, y: f64) -> String {
+        let (x, y) = (place(x), place(y));
+        match self {
+            Self::Circle => format!("M{x} {y}m-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z"),
+            Self::Square => format!("M{x} {y}m-3.6 -3.6h7.2v7.2h-7.2z"),
+            Self::Diamond => format!("M{x} {y}m0 -5l5 5l-5 5l-5 -5z"),
+            Self::Triangle => format!("M{x} {y}m0 -5l4.6 8.4h-9.2z"),
+        }
+    }
+}
+
+/// A place with no more digits than an eye can see.
+fn place(value: f64) -> String {
+    format!("{value:.1}")
+}
+
+/// From values to places.
+struct Axis {
+    low: f64,
+    high: f64,
+    is_log: bool,
+    start: f64,
+    end: f64,
+}
+
+impl Axis {
+    /// An axis for these values, between two places. It is logarithmic when they
+    /// span more than a decade.
+    fn new(values: impl Iterator<Item = f64>, start: f64, end: f64) -> Self {
+        let (mut low, mut high) = values
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |range, value| {
+                (range.0.min(value), range.1.max(value))
+            });
+        if low > high {
+            (low, high) = (0.0, 1.0);
+        }
+        let is_log = low > 0.0 && high / low > 10.0;
+        if is_log {
+            // Room for whole marks.
+            (low, high) = (low / 1.15, high * 1.15);
+        } else {
+            low = low.min(0.0);
+            high = if high > low {
+                high + (high - low) * 0.05
+            } else {
+                low + 1.0
+            };
+        }
+        Self {
+            low,
+            high,
+            is_log,
+            start,
+            end,
+        }
+    }
+
+    fn at(&self, value: f64) -> f64 {
+        let share = if self.is_log {
+            (value / self.low).ln() / (self.high / self.low).ln()
+        } else {
+            (value - self.low) / (self.high - self.low)
+        };
+        self.start + share * (self.end - self.start)
+    }
+
+    fn ticks(&self) -> Vec<Tick> {
+        let values = if self.is_log {
+            self.log_ticks()
+        } else {
+            self.linear_ticks()
+        };
+        values
+            .into_iter()
+            .map(|value| Tick {
+                at: place(self.at(value)),
+                label: label(value),
+            })
+            .collect()
+    }
+
+    /// Powers of ten, with 2 and 5 between them unless that would be many.
+    fn log_ticks(&self) -> Vec<f64> {
+        let decades = (self.high / self.low).log10();
+        let steps: &[f64] = if decades > 4.0 {
+            &[1.0]
+        } else {
+            &[1.0, 2.0, 5.0]
+        };
+        let mut ticks = Vec::new();
+        let mut power = 10_f64.powf(self.low.log10().floor());
+        while power <= self.high {
+            ticks.extend(
+                steps
+                    .iter()
+                    .map(|step| step * power)
+                    .filter(|tick| (self.low..=self.high).contains(tick)),
+            );
+            power *= 10.0;
+        }
+        ticks
+    }
+
+    /// About six round numbers.
+    fn linear_ticks(&self) -> Vec<f64> {
+        let rough = (self.high - self.low) / 6.0;
+        let power = 10_f64.powf(rough.log10().floor());
+        let step = [1.0, 2.0, 5.0, 10.0]
+            .into_iter()
+            .map(|step| step * power)
+            .find(|step| *step >= rough)
+            .unwrap_or(rough);
+        let mut ticks = Vec::new();
+        let mut number = (self.low / step).ceil();
+        while number * step <= self.high {
+            ticks.push(number * step);
+            number += 1.0;
+        }
+        ticks
+    }
+}
+
+/// A round number, short: 20k for 20000.
+fn label(value: f64) -> String {
+    let (value, unit) = match value.abs() {
+        size if size >= 1e9 => (value / 1e9, "G"),
+        size if size >= 1e6 => (value / 1e6, "M"),
+        size if size >= 1e4 => (value / 1e3, "k"),
+        _ => (value, ""),
+    };
+    // Steps of a sum of thirds would show their last bits.
+    let rounded = format!("{value:.4}");
+    let short = rounded.trim_end_matches('0').trim_end_matches('.');
+    format!("{short}{unit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(values: &[f64]) -> Vec<String> {
+        Axis::new(values.iter().copied(), 0.0, 100.0)
+            .ticks()
+            .into_iter()
+            .map(|tick| tick.label)
+            .collect()
+    }
+
+    #[test]
+    fn ticks_are_round_and_within() {
+        assert_eq!(labels(&[1.0, 5.0]), ["0", "1", "2", "3", "4", "5"]);
+        assert_eq!(
+            labels(&[1.0, 100.0]),
+            ["1", "2", "5", "10", "20", "50", "100"]
+        );
+        assert_eq!(labels(&[0.0, 60_000.0]), ["0", "20k", "40k", "60k"]);
+        assert_eq!(
+            labels(&[0.001, 0.002]),
+            ["0", "0.0005", "0.001", "0.0015", "0.002"]
+        );
+    }
+
+    #[test]
+    fn nothing_and_one_value_have_an_axis() {
+        for values in [
+            &[][..],
+            &[0.0],
+            &[7.0],
+            &[1e-300, 1e300],
+            &[0.0, f64::MAX / 4.0],
+        ] {
+            let axis = Axis::new(values.iter().copied(), 0.0, 100.0);
+            assert!(axis.ticks().len() < 700);
+            for value in values {
+                assert!((0.0..=100.0).contains(&axis.at(*value)), "{values:?}");
+            }
+        }
+    }
+}

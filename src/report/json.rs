@@ -1,0 +1,188 @@
+//! The report as JSON.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Report, table};
+use crate::results::{
+    Change, GpuMetric, Group, Metric, OtherMetric, Point, ReadProblem, RunId, Statistics, Tool,
+    Verdict,
+};
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u32,
+    points: Vec<PointRow<'a>>,
+    problems: &'a [ReadProblem],
+    use_cases: Vec<UseCaseRow<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limits: Option<LimitsRow>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    against: Option<AgainstRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct PointRow<'a> {
+    use_case: Option<&'a str>,
+    input_sequence_length: Option<u32>,
+    output_sequence_length: Option<u32>,
+    concurrency: Option<u32>,
+    gpus: Option<u32>,
+    job_id: Option<&'a RunId>,
+    path: &'a str,
+    tool: &'static str,
+    metrics: BTreeMap<&'a str, MetricRow<'a>>,
+    output_token_throughput_per_gpu: Option<f64>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    gpu_metrics: &'a [GpuMetric],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    caveat: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum MetricRow<'a> {
+    Known {
+        unit: &'static str,
+        #[serde(flatten)]
+        statistics: &'a Statistics,
+    },
+    Other(&'a OtherMetric),
+}
+
+/// Paths of the points that a use case's reader looks for.
+#[derive(Serialize)]
+struct UseCaseRow<'a> {
+    use_case: Option<&'a str>,
+    input_sequence_length: Option<u32>,
+    output_sequence_length: Option<u32>,
+    highest_throughput: Option<&'a str>,
+    /// `null` without limits, too.
+    highest_throughput_within_limits: Option<&'a str>,
+    pareto_front: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct LimitsRow {
+    statistic: &'static str,
+    #[serde(flatten)]
+    milliseconds: BTreeMap<&'static str, f64>,
+}
+
+#[derive(Serialize)]
+struct AgainstRow<'a> {
+    changes: Vec<ChangeRow<'a>>,
+    only_before: Vec<&'a str>,
+    only_after: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ChangeRow<'a> {
+    before: &'a str,
+    after: &'a str,
+    /// 0.1 is ten percent more.
+    relative: BTreeMap<&'static str, Option<f64>>,
+}
+
+pub(super) fn render(report: &Report<'_>) -> String {
+    let run = report.run;
+    let comparison = report.comparison();
+    let document = Document {
+        schema: 1,
+        points: run.points().iter().map(|p| point_row(report, p)).collect(),
+        problems: run.problems(),
+        use_cases: run
+            .groups()
+            .iter()
+            .map(|g| use_case_row(report, g))
+            .collect(),
+        limits: (!report.limits.is_empty()).then(|| LimitsRow {
+            statistic: report.statistic().name(),
+            milliseconds: report
+                .limits
+                .iter()
+                .map(|(metric, limit)| (metric.name(), limit))
+                .collect(),
+        }),
+        against: comparison.as_ref().map(|comparison| AgainstRow {
+            changes: comparison
+                .changes()
+                .iter()
+                .map(|change| change_row(report, change))
+                .collect(),
+            only_before: paths(comparison.only_before()),
+            only_after: paths(comparison.only_after()),
+        }),
+    };
+    let mut text = serde_json::to_string_pretty(&document).expect("keys are texts");
+    text.push('\n');
+    text
+}
+
+fn paths<'a>(points: &[&'a Point]) -> Vec<&'a str> {
+    points.iter().map(|point| point.path().as_str()).collect()
+}
+
+fn point_row<'a>(report: &Report<'_>, point: &'a Point) -> PointRow<'a> {
+    let known = point.metrics().map(|(metric, statistics)| {
+        let unit = metric.unit().as_str();
+        (metric.name(), MetricRow::Known { unit, statistics })
+    });
+    let others = point
+        .other_metrics()
+        .map(|(name, other)| (name, MetricRow::Other(other)));
+    PointRow {
+        use_case: point.use_case(),
+        input_sequence_length: point.input_tokens(),
+        output_sequence_length: point.output_tokens(),
+        concurrency: point.concurrency(),
+        gpus: point.gpus(),
+        job_id: point.run(),
+        path: point.path().as_str(),
+        tool: match point.tool() {
+            Tool::GenAiPerf => "genai-perf",
+            Tool::AiPerf => "aiperf",
+        },
+        metrics: others.chain(known).collect(),
+        output_token_throughput_per_gpu: point.throughput_per_gpu(),
+        gpu_metrics: point.gpu_metrics(),
+        verdict: (!report.limits.is_empty()).then(|| match report.limits.verdict(point) {
+            Verdict::Within => "within",
+            Verdict::Exceeded { .. } => "exceeded",
+            Verdict::Unknown { .. } => "unknown",
+        }),
+        caveat: point.caveat(),
+    }
+}
+
+fn use_case_row<'a>(report: &Report<'_>, group: &Group<'a>) -> UseCaseRow<'a> {
+    let path = |point: Option<&'a Point>| point.map(|point| point.path().as_str());
+    let first = group.points()[0];
+    UseCaseRow {
+        use_case: first.use_case(),
+        input_sequence_length: first.input_tokens(),
+        output_sequence_length: first.output_tokens(),
+        highest_throughput: path(group.best_throughput()),
+        highest_throughput_within_limits: path(
+            group
+                .best_within(&report.limits)
+                .filter(|_| !report.limits.is_empty()),
+        ),
+        pareto_front: paths(&group.pareto_front()),
+    }
+}
+
+fn change_row<'a>(report: &Report<'_>, change: &Change<'a>) -> ChangeRow<'a> {
+    ChangeRow {
+        before: change.before().path().as_str(),
+        after: change.after().path().as_str(),
+        relative: table::compared(report.statistic())
+            .map(|(metric, statistic): (Metric, _)| {
+                (metric.name(), change.relative(metric, statistic))
+            })
+            .into(),
+    }
+}

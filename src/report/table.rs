@@ -1,0 +1,212 @@
+//! The report as a table of at most 100 columns.
+
+use super::{Column, Report, figure_or_dash, percent};
+use crate::results::{Group, Metric, Point, RunId, Statistic, Verdict, printable};
+
+const WIDTH: usize = 100;
+
+const HEAD: [[&str; 10]; 2] = [
+    [
+        "", "concur-", "TTFT", "ITL", "latency", "tokens/s", "tokens/s", "tokens/s", "requests", "",
+    ],
+    [
+        "GPUs", "rency", "ms", "ms", "ms", "", "/GPU", "/user", "/s", "job",
+    ],
+];
+
+pub(super) fn render(report: &Report<'_>) -> String {
+    let mut text = String::new();
+    for group in report.run.groups() {
+        text.push_str(&part(report, &group));
+        text.push('\n');
+    }
+    if report.run.points().is_empty() {
+        text.push_str("no results\n");
+    } else {
+        text.push_str(&legend(report));
+    }
+    text.push_str(&changes(report));
+    text
+}
+
+/// A row of cells, each as wide as its column.
+fn line(mark: char, cells: &[String], widths: &[usize]) -> String {
+    let mut line = format!("{mark} ");
+    for (cell, width) in cells.iter().zip(widths) {
+        line.push_str(&format!("{cell:>width$}  "));
+    }
+    line.truncate(line.trim_end().len());
+    line.push('\n');
+    line
+}
+
+fn widths(rows: &[Vec<String>]) -> Vec<usize> {
+    let columns = rows.first().map_or(0, Vec::len);
+    (0..columns)
+        .map(|column| {
+            rows.iter()
+                .map(|row| row[column].chars().count())
+                .max()
+                .unwrap_or_default()
+        })
+        .collect()
+}
+
+fn title(text: &str) -> String {
+    let mut title: String = printable(text).chars().take(WIDTH).collect();
+    title.push('\n');
+    title
+}
+
+fn part(report: &Report<'_>, group: &Group<'_>) -> String {
+    let statistic = report.statistic();
+    let mut rows: Vec<_> = HEAD
+        .iter()
+        .map(|head| head.map(str::to_owned).to_vec())
+        .collect();
+    rows.extend(group.points().iter().map(|point| {
+        let number = |number: Option<u32>| number.map_or("-".to_owned(), |n| n.to_string());
+        let mut row = vec![number(point.gpus()), number(point.concurrency())];
+        row.extend(Column::all(statistic).map(|column| figure_or_dash(column.of(point))));
+        row.push(point.run().map_or("-".to_owned(), RunId::to_string));
+        row
+    }));
+    let widths = widths(&rows);
+    let best = report.best_of(group);
+
+    let mut text = title(&group.to_string());
+    for row in &rows[..HEAD.len()] {
+        text.push_str(&line(' ', row, &widths));
+    }
+    for (point, row) in group.points().iter().zip(&rows[HEAD.len()..]) {
+        text.push_str(&line(mark(report, best, point), row, &widths));
+        // A row of dashes would not say which folder it is.
+        if point.use_case().is_none() {
+            text.push_str(&title(&format!("    {}", point.path())));
+        }
+    }
+    text
+}
+
+fn mark(report: &Report<'_>, best: Option<&Point>, point: &Point) -> char {
+    if best.is_some_and(|best| std::ptr::eq(best, point)) {
+        return '*';
+    }
+    match report.limits.verdict(point) {
+        _ if point.caveat().is_some() => '!',
+        Verdict::Within => ' ',
+        Verdict::Exceeded { .. } => 'x',
+        Verdict::Unknown { .. } => '?',
+    }
+}
+
+fn legend(report: &Report<'_>) -> String {
+    let limits: Vec<_> = report
+        .limits
+        .iter()
+        .map(|(metric, limit)| format!("{} at most {limit} ms", short(metric)))
+        .collect();
+    let statistic = report.statistic();
+    let latencies = format!("TTFT, ITL and latency: {statistic}");
+    let mut text = if limits.is_empty() {
+        format!("{latencies}\n* highest throughput\n")
+    } else {
+        format!(
+            "{latencies}; limits: {}\n* highest throughput within the limits   x above a limit   ? not measured\n",
+            limits.join(", ")
+        )
+    };
+    if report
+        .run
+        .points()
+        .iter()
+        .any(|point| point.caveat().is_some())
+    {
+        text.push_str("! not to be trusted: see the problems\n");
+    }
+    text
+}
+
+/// As tables and axes write it.
+pub(super) fn short(metric: Metric) -> &'static str {
+    match metric {
+        Metric::TimeToFirstToken => "TTFT",
+        Metric::InterTokenLatency => "ITL",
+        metric => metric.name(),
+    }
+}
+
+/// What is compared, and of which statistic.
+pub(super) fn compared(statistic: Statistic) -> [(Metric, Statistic); 5] {
+    [
+        (Metric::TimeToFirstToken, statistic),
+        (Metric::InterTokenLatency, statistic),
+        (Metric::RequestLatency, statistic),
+        (Metric::OutputTokenThroughput, Statistic::Avg),
+        (Metric::RequestThroughput, Statistic::Avg),
+    ]
+}
+
+fn changes(report: &Report<'_>) -> String {
+    let Some(comparison) = report.comparison() else {
+        return String::new();
+    };
+    let mut rows = vec![
+        [
+            "use case",
+            "GPUs",
+            "concurrency",
+            "TTFT",
+            "ITL",
+            "latency",
+            "tokens/s",
+            "requests/s",
+            "jobs",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+    ];
+    rows.extend(comparison.changes().iter().map(|change| {
+        let (before, after) = (change.before(), change.after());
+        let job = |point: &Point| point.run().map(RunId::to_string).unwrap_or_default();
+        let mut row = vec![
+            named(after).chars().take(24).collect(),
+            after.gpus().unwrap_or_default().to_string(),
+            after.concurrency().unwrap_or_default().to_string(),
+        ];
+        row.extend(
+            compared(report.statistic())
+                .map(|(metric, statistic)| percent(change.relative(metric, statistic))),
+        );
+        row.push(format!("{} -> {}", job(before), job(after)));
+        row
+    }));
+    let widths = widths(&rows);
+    let mut text = "\nchanges against the earlier run\n".to_owned();
+    for row in &rows {
+        text.push_str(&line(' ', row, &widths));
+    }
+    for (points, which) in [
+        (comparison.only_before(), "earlier"),
+        (comparison.only_after(), "later"),
+    ] {
+        for point in points {
+            let words = format!(
+                "  only in the {which} run: {}, concurrency {}",
+                named(point),
+                point.concurrency().unwrap_or_default()
+            );
+            text.push_str(&title(&words));
+        }
+    }
+    text
+}
+
+fn named(point: &Point) -> String {
+    let name = printable(point.use_case().unwrap_or("?"));
+    format!(
+        "{name} {}/{}",
+        point.input_tokens().unwrap_or_default(),
+        point.output_tokens().unwrap_or_default()
+    )
+}

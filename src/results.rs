@@ -1,0 +1,144 @@
+//! What runs left behind: GenAI-Perf's and AIPerf's own files as typed points.
+//!
+//! ```no_run
+//! use nim_slurm::results::{Limits, Run, Statistic};
+//!
+//! let run = Run::read("/lustre/project/nim/results")?;
+//! let limits = Limits::new(Statistic::P95).time_to_first_token(500.0).inter_token_latency(25.0);
+//! for group in run.groups() {
+//!     if let Some(point) = group.best_within(&limits) {
+//!         println!("{group}: concurrency {:?}", point.concurrency());
+//!     }
+//! }
+//! for problem in run.problems() {
+//!     eprintln!("{problem}");
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Every layout is read that GenAI-Perf wrote from 24.05 to 25.12, and AIPerf's:
+//! each has other names, units, columns and folders. A point is wherever such a
+//! file lies; where JSON and CSV are both there, the JSON counts, since the CSV is
+//! rounded, and the CSV adds what the JSON lacks.
+
+mod comparison;
+mod file;
+mod folder;
+mod group;
+mod json;
+mod metric;
+mod point;
+mod table;
+
+use std::io;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+pub use self::comparison::{Change, Comparison};
+pub use self::file::ReadProblem;
+pub(crate) use self::file::printable;
+pub use self::group::{Group, Limits, Verdict};
+pub use self::metric::{Metric, Statistic, Statistics, Unit};
+pub use self::point::{GpuMetric, OtherMetric, Point, PointName, Tool};
+pub use crate::settings::RunId;
+
+/// The points of one or more jobs.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Run {
+    points: Vec<Point>,
+    problems: Vec<ReadProblem>,
+}
+
+/// A results folder that cannot be read at all.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read the results folder {path}")]
+pub struct ReadError {
+    path: Utf8PathBuf,
+    #[source]
+    source: io::Error,
+}
+
+impl ReadError {
+    /// The folder.
+    #[must_use]
+    pub fn path(&self) -> &Utf8Path {
+        &self.path
+    }
+}
+
+impl Run {
+    /// Reads a results folder, or the folder of one point.
+    ///
+    /// Unfinished points (`failed_*`, `interrupted_*` and hidden folders in it) are
+    /// left out. Links to other folders are named as problems, not followed.
+    ///
+    /// # Errors
+    ///
+    /// When the folder itself cannot be read. What cannot be read inside it is in
+    /// [`problems`](Self::problems).
+    pub fn read(path: impl AsRef<Utf8Path>) -> Result<Self, ReadError> {
+        Self::read_where(path.as_ref(), |_| true)
+    }
+
+    /// Reads the points that these jobs finished.
+    ///
+    /// A point whose folder does not name its job is left out.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn read_jobs(path: impl AsRef<Utf8Path>, jobs: &[RunId]) -> Result<Self, ReadError> {
+        Self::read_where(path.as_ref(), |name| {
+            name.is_some_and(|name| jobs.contains(name.run()))
+        })
+    }
+
+    fn read_where(
+        path: &Utf8Path,
+        wanted: impl Fn(Option<&PointName>) -> bool,
+    ) -> Result<Self, ReadError> {
+        let (mut points, problems) = folder::read(path, &wanted).map_err(|source| ReadError {
+            path: path.to_owned(),
+            source,
+        })?;
+        points.sort_by(|a, b| order(a).cmp(&order(b)));
+        Ok(Self { points, problems })
+    }
+
+    /// The points, by use case, GPUs, concurrency and job; those that nothing is
+    /// known of come last.
+    #[must_use]
+    pub fn points(&self) -> &[Point] {
+        &self.points
+    }
+
+    /// What could not be read.
+    #[must_use]
+    pub fn problems(&self) -> &[ReadProblem] {
+        &self.problems
+    }
+}
+
+type Order<'a> = (
+    bool,
+    Option<&'a str>,
+    [Option<u32>; 4],
+    Option<(u64, u64)>,
+    &'a Utf8Path,
+);
+
+fn order(point: &Point) -> Order<'_> {
+    let asked = &point.asked;
+    (
+        point.use_case().is_none(),
+        point.use_case(),
+        [
+            asked.input_tokens,
+            asked.output_tokens,
+            asked.gpus,
+            asked.concurrency,
+        ],
+        point.run().map(RunId::numbers),
+        point.path(),
+    )
+}

@@ -1,0 +1,123 @@
+//! Two runs side by side.
+
+use super::Run;
+use super::metric::{Metric, Statistic};
+use super::point::Point;
+
+/// The points of two runs that measured the same: same use case, input and output
+/// sequence length, concurrency and GPUs.
+///
+/// Where a run has such a point more than once, its latest job's counts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison<'a> {
+    changes: Vec<Change<'a>>,
+    only_before: Vec<&'a Point>,
+    only_after: Vec<&'a Point>,
+}
+
+/// A point that both runs have.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Change<'a> {
+    before: &'a Point,
+    after: &'a Point,
+}
+
+impl<'a> Comparison<'a> {
+    /// Compares `after` with what was `before`.
+    #[must_use]
+    pub fn new(before: &'a Run, after: &'a Run) -> Self {
+        let (old, new) = (latest(before), latest(after));
+        let mut comparison = Self {
+            changes: Vec::new(),
+            only_before: Vec::new(),
+            only_after: Vec::new(),
+        };
+        for after in &new {
+            match old.binary_search_by(|before| what(before).cmp(&what(after))) {
+                Ok(place) => comparison.changes.push(Change {
+                    before: old[place],
+                    after,
+                }),
+                Err(_) => comparison.only_after.push(after),
+            }
+        }
+        comparison.only_before = old
+            .iter()
+            .copied()
+            .filter(|before| {
+                new.binary_search_by(|after| what(after).cmp(&what(before)))
+                    .is_err()
+            })
+            .collect();
+        comparison
+    }
+
+    /// The points that both have.
+    #[must_use]
+    pub fn changes(&self) -> &[Change<'a>] {
+        &self.changes
+    }
+
+    /// The points that only the earlier run has.
+    #[must_use]
+    pub fn only_before(&self) -> &[&'a Point] {
+        &self.only_before
+    }
+
+    /// The points that only the later run has.
+    #[must_use]
+    pub fn only_after(&self) -> &[&'a Point] {
+        &self.only_after
+    }
+}
+
+impl<'a> Change<'a> {
+    /// The point as it was.
+    #[must_use]
+    pub const fn before(&self) -> &'a Point {
+        self.before
+    }
+
+    /// The point as it is.
+    #[must_use]
+    pub const fn after(&self) -> &'a Point {
+        self.after
+    }
+
+    /// The relative change of a number: 0.1 is ten percent more. `None` when either
+    /// run lacks it, or when it was 0.
+    #[must_use]
+    pub fn relative(&self, metric: Metric, statistic: Statistic) -> Option<f64> {
+        let before = self.before.value(metric, statistic)?;
+        let after = self.after.value(metric, statistic)?;
+        (before != 0.0).then(|| after / before - 1.0)
+    }
+}
+
+/// What a point measures. One that nothing is known of is compared with none.
+fn what(point: &Point) -> Option<(&str, [u32; 4])> {
+    Some((
+        point.use_case()?,
+        [
+            point.input_tokens()?,
+            point.output_tokens()?,
+            point.gpus()?,
+            point.concurrency()?,
+        ],
+    ))
+}
+
+/// The known points in the order of [`what`], each once.
+fn latest(run: &Run) -> Vec<&Point> {
+    let mut points: Vec<_> = run
+        .points()
+        .iter()
+        .filter(|point| what(point).is_some())
+        .collect();
+    // The points of a run are in the order of their jobs; a stable sort keeps it.
+    points.sort_by(|a, b| what(a).cmp(&what(b)));
+    points.reverse();
+    points.dedup_by(|a, b| what(a) == what(b));
+    points.reverse();
+    points
+}

@@ -1,0 +1,234 @@
+//! Points that answer one question together, and which of them is best.
+
+use std::fmt;
+
+use super::Run;
+use super::metric::{Metric, Statistic};
+use super::point::Point;
+
+/// The points of one use case: same name, same input and output sequence length.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Group<'a> {
+    points: Vec<&'a Point>,
+}
+
+impl Run {
+    /// The points by use case, in the order of [`points`](Self::points).
+    #[must_use]
+    pub fn groups(&self) -> Vec<Group<'_>> {
+        self.points()
+            .chunk_by(|a, b| use_case(a) == use_case(b))
+            .map(|points| Group {
+                points: points.iter().collect(),
+            })
+            .collect()
+    }
+}
+
+type UseCase<'a> = (Option<&'a str>, Option<u32>, Option<u32>);
+
+fn use_case(point: &Point) -> UseCase<'_> {
+    (
+        point.use_case(),
+        point.input_tokens(),
+        point.output_tokens(),
+    )
+}
+
+/// `NAME ISL/OSL`, with `?` for what nothing tells.
+impl fmt::Display for Group<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, input, output) = use_case(self.points[0]);
+        let number = |number: Option<u32>| number.map_or("?".to_owned(), |n| n.to_string());
+        let text = format!(
+            "{} {}/{}",
+            name.unwrap_or("?"),
+            number(input),
+            number(output)
+        );
+        f.pad(&text)
+    }
+}
+
+impl<'a> Group<'a> {
+    /// The points, by GPUs, concurrency and job; at least one.
+    #[must_use]
+    pub fn points(&self) -> &[&'a Point] {
+        &self.points
+    }
+
+    /// The group in parts, each with the name that its points have in common, in the
+    /// order in which the names come up.
+    pub(crate) fn split(&self, name: impl Fn(&Point) -> String) -> Vec<(String, Self)> {
+        let mut parts: Vec<(String, Self)> = Vec::new();
+        for point in &self.points {
+            let name = name(point);
+            match parts.iter_mut().find(|(own, _)| *own == name) {
+                Some((_, part)) => part.points.push(point),
+                None => parts.push((
+                    name,
+                    Self {
+                        points: vec![point],
+                    },
+                )),
+            }
+        }
+        parts
+    }
+
+    /// The points that no other beats in both throughput per GPU and tokens per
+    /// second for each user, from the fastest for one user to the highest
+    /// throughput. Points of which either is unknown are not among them.
+    #[must_use]
+    pub fn pareto_front(&self) -> Vec<&'a Point> {
+        let mut known: Vec<_> = self
+            .points
+            .iter()
+            .filter(|point| point.caveat().is_none())
+            .filter_map(|point| {
+                Some((
+                    point.throughput_per_user()?,
+                    point.throughput_per_gpu()?,
+                    *point,
+                ))
+            })
+            .collect();
+        known.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1)));
+        let mut best = f64::NEG_INFINITY;
+        known.retain(|(_, per_gpu, _)| {
+            let rises = *per_gpu > best;
+            best = best.max(*per_gpu);
+            rises
+        });
+        known.into_iter().map(|(_, _, point)| point).collect()
+    }
+
+    /// The point with the highest throughput: the best for offline work.
+    #[must_use]
+    pub fn best_throughput(&self) -> Option<&'a Point> {
+        self.best_where(|_| true)
+    }
+
+    /// The point with the highest throughput of those within the limits: the best
+    /// for people who wait for the answer.
+    #[must_use]
+    pub fn best_within(&self, limits: &Limits) -> Option<&'a Point> {
+        self.best_where(|point| limits.verdict(point) == Verdict::Within)
+    }
+
+    fn best_where(&self, fits: impl Fn(&Point) -> bool) -> Option<&'a Point> {
+        self.points
+            .iter()
+            .copied()
+            .filter(|point| point.caveat().is_none() && fits(point))
+            .filter_map(|point| Some((point.throughput()?, point)))
+            .max_by(|a, b| a.0.total_cmp(&b.0))
+            .map(|(_, point)| point)
+    }
+}
+
+/// How long a user may wait, in ms.
+///
+/// ```
+/// use nim_slurm::results::{Limits, Statistic};
+///
+/// // Of a hundred users, 95 see the first token within half a second.
+/// let limits = Limits::new(Statistic::P95).time_to_first_token(500.0);
+/// assert_eq!(limits.statistic(), Statistic::P95);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    statistic: Statistic,
+    time_to_first_token: Option<f64>,
+    inter_token_latency: Option<f64>,
+}
+
+/// Whether a point keeps [`Limits`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// It keeps them.
+    Within,
+    /// It does not.
+    Exceeded {
+        /// The first metric that is above its limit.
+        metric: Metric,
+        /// What was measured, in ms.
+        value: f64,
+        /// What was allowed, in ms.
+        limit: f64,
+    },
+    /// The point says nothing of a metric that has a limit.
+    Unknown {
+        /// That metric.
+        metric: Metric,
+    },
+}
+
+impl Limits {
+    /// No limits yet; those that follow are on this statistic.
+    #[must_use]
+    pub const fn new(statistic: Statistic) -> Self {
+        Self {
+            statistic,
+            time_to_first_token: None,
+            inter_token_latency: None,
+        }
+    }
+
+    /// Limits the time to first token, in ms.
+    #[must_use]
+    pub const fn time_to_first_token(mut self, milliseconds: f64) -> Self {
+        self.time_to_first_token = Some(milliseconds);
+        self
+    }
+
+    /// Limits the inter-token latency, in ms.
+    #[must_use]
+    pub const fn inter_token_latency(mut self, milliseconds: f64) -> Self {
+        self.inter_token_latency = Some(milliseconds);
+        self
+    }
+
+    /// The statistic that is limited.
+    #[must_use]
+    pub const fn statistic(&self) -> Statistic {
+        self.statistic
+    }
+
+    /// The metrics that are limited, and their limits in ms.
+    pub fn iter(&self) -> impl Iterator<Item = (Metric, f64)> {
+        [
+            (Metric::TimeToFirstToken, self.time_to_first_token),
+            (Metric::InterTokenLatency, self.inter_token_latency),
+        ]
+        .into_iter()
+        .filter_map(|(metric, limit)| Some((metric, limit?)))
+    }
+
+    /// Whether there is no limit at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+
+    /// Whether a point keeps all limits. A value at its limit keeps it.
+    #[must_use]
+    pub fn verdict(&self, point: &Point) -> Verdict {
+        let mut verdict = Verdict::Within;
+        for (metric, limit) in self.iter() {
+            match point.value(metric, self.statistic) {
+                Some(value) if value > limit => {
+                    return Verdict::Exceeded {
+                        metric,
+                        value,
+                        limit,
+                    };
+                }
+                Some(_) => {}
+                None => verdict = Verdict::Unknown { metric },
+            }
+        }
+        verdict
+    }
+}

@@ -1,0 +1,348 @@
+//! One point of a sweep, as its folder tells it.
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::metric::{Metric, Statistic, Statistics};
+use crate::settings::RunId;
+
+/// What a folder's name says of the point in it:
+/// `MODEL_{GPUs}_{concurrency}_{use case}_{ISL}_{OSL}_{job}`.
+///
+/// ```
+/// use nim_slurm::results::PointName;
+///
+/// let name = PointName::parse("llama-3-70b-instruct_4_25_chat_128_128_4711").unwrap();
+/// assert_eq!((name.gpus(), name.concurrency(), name.use_case()), (4, 25, "chat"));
+/// assert!(PointName::parse("logs").is_none());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PointName {
+    model: String,
+    gpus: u32,
+    concurrency: u32,
+    use_case: String,
+    input_tokens: u32,
+    output_tokens: u32,
+    run: RunId,
+}
+
+impl PointName {
+    /// Reads a folder's name; `None` when it is no point's.
+    ///
+    /// It is read from its end, since a model's name may have any shape.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        let mut words = name.rsplitn(7, '_');
+        let run = RunId::parse(words.next()?).ok()?;
+        let output_tokens = number(words.next()?)?;
+        let input_tokens = number(words.next()?)?;
+        let use_case = words.next()?;
+        let concurrency = number(words.next()?)?;
+        let gpus = number(words.next()?)?;
+        let model = words.next()?;
+        (!use_case.is_empty() && !model.is_empty()).then(|| Self {
+            model: model.to_owned(),
+            gpus,
+            concurrency,
+            use_case: use_case.to_owned(),
+            input_tokens,
+            output_tokens,
+            run,
+        })
+    }
+
+    /// The model's name.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// GPUs that the server used.
+    #[must_use]
+    pub const fn gpus(&self) -> u32 {
+        self.gpus
+    }
+
+    /// Requests in flight.
+    #[must_use]
+    pub const fn concurrency(&self) -> u32 {
+        self.concurrency
+    }
+
+    /// The use case's name.
+    #[must_use]
+    pub fn use_case(&self) -> &str {
+        &self.use_case
+    }
+
+    /// Input sequence length that was asked for.
+    #[must_use]
+    pub const fn input_tokens(&self) -> u32 {
+        self.input_tokens
+    }
+
+    /// Output sequence length that was asked for.
+    #[must_use]
+    pub const fn output_tokens(&self) -> u32 {
+        self.output_tokens
+    }
+
+    /// The job that finished the point.
+    #[must_use]
+    pub const fn run(&self) -> &RunId {
+        &self.run
+    }
+}
+
+/// Digits alone: a sign or a blank makes it another name.
+fn number(word: &str) -> Option<u32> {
+    word.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| word.parse().ok())
+        .flatten()
+}
+
+/// What a point's results say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    pub(super) path: Utf8PathBuf,
+    pub(super) tool: Tool,
+    pub(super) asked: Asked,
+    pub(super) content: Content,
+}
+
+/// What was asked of the tool, as far as anything tells.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Asked {
+    pub(super) use_case: Option<String>,
+    pub(super) input_tokens: Option<u32>,
+    pub(super) output_tokens: Option<u32>,
+    pub(super) concurrency: Option<u32>,
+    pub(super) gpus: Option<u32>,
+    pub(super) run: Option<RunId>,
+}
+
+impl From<PointName> for Asked {
+    fn from(name: PointName) -> Self {
+        Self {
+            use_case: Some(name.use_case),
+            input_tokens: Some(name.input_tokens),
+            output_tokens: Some(name.output_tokens),
+            concurrency: Some(name.concurrency),
+            gpus: Some(name.gpus),
+            run: Some(name.run),
+        }
+    }
+}
+
+/// The measurements of a point.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Content {
+    pub(super) metrics: BTreeMap<Metric, Statistics>,
+    pub(super) others: BTreeMap<String, OtherMetric>,
+    pub(super) gpu_metrics: Vec<GpuMetric>,
+    pub(super) was_cancelled: bool,
+}
+
+impl Content {
+    pub(super) fn caveat(&self) -> Option<String> {
+        if self.was_cancelled {
+            return Some("was cancelled: its numbers are of a part of the requests".to_owned());
+        }
+        let errors = self.others.get("error_request_count")?.statistics.avg()?;
+        (errors > 0.0).then(|| {
+            format!(
+                "counts {errors} requests that ended in an error: its numbers are of the others"
+            )
+        })
+    }
+}
+
+/// The tool that wrote a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Tool {
+    /// GenAI-Perf, in any release.
+    GenAiPerf,
+    /// AIPerf, its successor.
+    AiPerf,
+}
+
+/// A metric that this crate has no name for, as the tool wrote it.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+#[non_exhaustive]
+pub struct OtherMetric {
+    /// The tool's unit; empty when it gives none.
+    pub unit: String,
+    /// Its values, in that unit.
+    #[serde(flatten)]
+    pub statistics: Statistics,
+}
+
+/// A measurement of one GPU, from the tool's telemetry.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct GpuMetric {
+    /// The metric, with small letters and underscores: `gpu_power_usage`.
+    pub name: String,
+    /// The tool's unit; empty when it gives none.
+    pub unit: String,
+    /// The GPU, as the tool names it: `gpu0`.
+    pub gpu: String,
+    /// Its values, in that unit.
+    #[serde(flatten)]
+    pub statistics: Statistics,
+}
+
+impl Point {
+    /// The point's folder.
+    #[must_use]
+    pub fn path(&self) -> &Utf8Path {
+        &self.path
+    }
+
+    /// The tool that measured it.
+    #[must_use]
+    pub const fn tool(&self) -> Tool {
+        self.tool
+    }
+
+    /// The use case's name.
+    #[must_use]
+    pub fn use_case(&self) -> Option<&str> {
+        self.asked.use_case.as_deref()
+    }
+
+    /// Input sequence length that was asked for, in tokens.
+    #[must_use]
+    pub const fn input_tokens(&self) -> Option<u32> {
+        self.asked.input_tokens
+    }
+
+    /// Output sequence length that was asked for, in tokens.
+    #[must_use]
+    pub const fn output_tokens(&self) -> Option<u32> {
+        self.asked.output_tokens
+    }
+
+    /// Requests in flight.
+    #[must_use]
+    pub const fn concurrency(&self) -> Option<u32> {
+        self.asked.concurrency
+    }
+
+    /// GPUs that the server used.
+    #[must_use]
+    pub const fn gpus(&self) -> Option<u32> {
+        self.asked.gpus
+    }
+
+    /// The job that finished the point.
+    #[must_use]
+    pub const fn run(&self) -> Option<&RunId> {
+        self.asked.run.as_ref()
+    }
+
+    /// The statistics of a metric; `None` when the tool did not measure it.
+    #[must_use]
+    pub fn metric(&self, metric: Metric) -> Option<&Statistics> {
+        self.content.metrics.get(&metric)
+    }
+
+    /// The metrics that are there, in the order of [`Metric::ALL`].
+    pub fn metrics(&self) -> impl Iterator<Item = (Metric, &Statistics)> {
+        self.content
+            .metrics
+            .iter()
+            .map(|(metric, statistics)| (*metric, statistics))
+    }
+
+    /// Metrics of the tool that have no [`Metric`], by name.
+    pub fn other_metrics(&self) -> impl Iterator<Item = (&str, &OtherMetric)> {
+        self.content
+            .others
+            .iter()
+            .map(|(name, other)| (name.as_str(), other))
+    }
+
+    /// What the tool's telemetry says of each GPU.
+    #[must_use]
+    pub fn gpu_metrics(&self) -> &[GpuMetric] {
+        &self.content.gpu_metrics
+    }
+
+    /// Why the numbers do not mean what they seem to, where that is so: AIPerf writes
+    /// them, and ends with 0, when its server died or when it was stopped.
+    ///
+    /// Such a point is never a best one.
+    #[must_use]
+    pub fn caveat(&self) -> Option<String> {
+        self.content.caveat()
+    }
+
+    /// One number of the point.
+    #[must_use]
+    pub fn value(&self, metric: Metric, statistic: Statistic) -> Option<f64> {
+        self.metric(metric)?.get(statistic)
+    }
+
+    /// Output tokens per second of the whole server: what offline work is judged by.
+    #[must_use]
+    pub fn throughput(&self) -> Option<f64> {
+        self.value(Metric::OutputTokenThroughput, Statistic::Avg)
+    }
+
+    /// Output tokens per second and GPU of the server.
+    #[must_use]
+    pub fn throughput_per_gpu(&self) -> Option<f64> {
+        let gpus = self.gpus().filter(|gpus| *gpus > 0)?;
+        Some(self.throughput()? / f64::from(gpus))
+    }
+
+    /// Output tokens per second that one user sees once an answer has begun: the
+    /// tool's own figure, else 1000 over the mean inter-token latency in ms.
+    ///
+    /// An answer that is not streamed has neither; its user sees the server's
+    /// throughput over the concurrency.
+    #[must_use]
+    pub fn throughput_per_user(&self) -> Option<f64> {
+        self.value(Metric::OutputTokenThroughputPerUser, Statistic::Avg)
+            .or_else(|| {
+                let latency = self.value(Metric::InterTokenLatency, Statistic::Avg)?;
+                (latency > 0.0).then(|| 1000.0 / latency)
+            })
+            .or_else(|| {
+                let users = self.concurrency().filter(|users| *users > 0)?;
+                Some(self.throughput()? / f64::from(users))
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_points() {
+        let name = PointName::parse("my_own_model_v2_16_1_a-b_4096_512_12-3").unwrap();
+        assert_eq!(name.model(), "my_own_model_v2");
+        assert_eq!(name.gpus(), 16);
+        assert_eq!(name.run().as_str(), "12-3");
+        for none in [
+            "",
+            "_",
+            "results",
+            "model_4_25_chat_128_128",
+            "_4_25_chat_128_128_1",
+            "m_4_25__128_128_1",
+            "m_4_+25_chat_128_128_1",
+            "m_4_25_chat_128_128_0",
+            "m_4_25_chat_128_128_1.earlier-1",
+            "m_4_99999999999_chat_128_128_1",
+        ] {
+            assert!(PointName::parse(none).is_none(), "{none}");
+        }
+    }
+}

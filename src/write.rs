@@ -1,0 +1,166 @@
+//! How a text gets to disk without the loss of another.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+/// What writing a file did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Written {
+    /// The file.
+    pub path: Utf8PathBuf,
+    /// True when the same bytes were there already.
+    pub unchanged: bool,
+    /// Where other bytes that were there are kept now.
+    pub backup: Option<Utf8PathBuf>,
+}
+
+/// A file that could not be written. What was there before is still there.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {path}: {deed}")]
+pub struct WriteError {
+    path: Utf8PathBuf,
+    deed: &'static str,
+    #[source]
+    source: io::Error,
+}
+
+impl WriteError {
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Utf8Path {
+        &self.path
+    }
+}
+
+/// Whether a file is a program.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Executable,
+    Plain,
+}
+
+/// Writes a file under its name once it is whole. The same bytes are left alone;
+/// other bytes are first kept as `NAME.bak-1`, `NAME.bak-2`, …
+pub(crate) fn write_kept(path: &Utf8Path, text: &str, mode: Mode) -> Result<Written, WriteError> {
+    let fail = |deed| {
+        move |source| WriteError {
+            path: path.to_owned(),
+            deed,
+            source,
+        }
+    };
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_str().is_empty() => folder,
+        _ => Utf8Path::new("."),
+    };
+    fs::create_dir_all(folder).map_err(fail("cannot make the folder"))?;
+    let before = match fs::read(path) {
+        Ok(bytes) if bytes == text.as_bytes() => {
+            return Ok(Written {
+                path: path.to_owned(),
+                unchanged: true,
+                backup: None,
+            });
+        }
+        Ok(_) => true,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => fs::symlink_metadata(path).is_ok(),
+        Err(error) => return Err(fail("cannot read what is there")(error)),
+    };
+    let name = path.file_name().unwrap_or_default();
+    let part = Part::write(folder, name, text, mode).map_err(fail("cannot write the new text"))?;
+    let backup = if before {
+        Some(keep(path).map_err(fail("cannot keep what is there"))?)
+    } else {
+        None
+    };
+    part.rename(path)
+        .map_err(fail("cannot rename the new file"))?;
+    Ok(Written {
+        path: path.to_owned(),
+        unchanged: false,
+        backup,
+    })
+}
+
+/// Gives the file at `path` a second name, the first that is free.
+fn keep(path: &Utf8Path) -> io::Result<Utf8PathBuf> {
+    for number in 1_u32.. {
+        let backup = Utf8PathBuf::from(format!("{path}.bak-{number}"));
+        // A link fails where there is a file, so no earlier backup can be lost.
+        match fs::hard_link(path, &backup) {
+            Ok(()) => return Ok(backup),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            // Some file systems have no links.
+            Err(_) => {
+                let mut copy = match OpenOptions::new()
+                    .write(true)
+                    .create_new(true)
+                    .open(&backup)
+                {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                    copy => copy?,
+                };
+                io::copy(&mut File::open(path)?, &mut copy)?;
+                copy.sync_all()?;
+                return Ok(backup);
+            }
+        }
+    }
+    Err(io::Error::other("all names are taken"))
+}
+
+/// A file that is being written; it is removed unless it gets its name.
+struct Part {
+    path: Utf8PathBuf,
+}
+
+impl Part {
+    fn write(folder: &Utf8Path, name: &str, text: &str, mode: Mode) -> io::Result<Self> {
+        for number in 0_u32.. {
+            let path = folder.join(format!(".{name}.{}-{number}.part", std::process::id()));
+            // A name that is taken is someone else's, and is not followed.
+            let mut file = match OpenOptions::new().write(true).create_new(true).open(&path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                file => file?,
+            };
+            let part = Self { path };
+            file.write_all(text.as_bytes())?;
+            if mode == Mode::Executable {
+                make_executable(&file)?;
+            }
+            file.sync_all()?;
+            return Ok(part);
+        }
+        Err(io::Error::other("all names are taken"))
+    }
+
+    fn rename(self, path: &Utf8Path) -> io::Result<()> {
+        fs::rename(&self.path, path)
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // Behind a rename there is nothing to remove.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Adds leave to execute for everyone who has leave to read.
+#[cfg(unix)]
+fn make_executable(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+
+    let mut permissions = file.metadata()?.permissions();
+    let mode = permissions.mode();
+    permissions.set_mode(mode | ((mode & 0o444) >> 2));
+    file.set_permissions(permissions)
+}
+
+#[cfg(not(unix))]
+fn make_executable(_: &File) -> io::Result<()> {
+    Ok(())
+}
