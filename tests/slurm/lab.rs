@@ -262,10 +262,20 @@ impl Site {
         kind: ScriptKind,
         arguments: &[&str],
     ) -> Job<'a> {
+        self.submit_file(lab, &self.folder.join(kind.file_name()), arguments)
+    }
+
+    #[track_caller]
+    pub(crate) fn submit_file<'a>(
+        &self,
+        lab: &'a Lab,
+        script: &Path,
+        arguments: &[&str],
+    ) -> Job<'a> {
         let output = format!("--output={}/slurm-%j.out", self.folder.display());
         let mut command = self.command(lab, "sbatch");
         command.args(["--parsable", &output]).args(arguments);
-        let id = run(command.arg(self.folder.join(kind.file_name())));
+        let id = run(command.arg(script));
         let id = id.trim().to_owned();
         Job {
             lab,
