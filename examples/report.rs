@@ -36,11 +36,11 @@ struct Arguments {
     out: Option<Utf8PathBuf>,
 
     /// Limit on the time to first token, in ms
-    #[arg(long, value_name = "MS", value_parser = milliseconds)]
+    #[arg(long, value_name = "MS", value_parser = milliseconds, allow_negative_numbers = true)]
     ttft: Option<f64>,
 
     /// Limit on the inter-token latency, in ms
-    #[arg(long, value_name = "MS", value_parser = milliseconds)]
+    #[arg(long, value_name = "MS", value_parser = milliseconds, allow_negative_numbers = true)]
     itl: Option<f64>,
 
     /// Statistic that is shown of latencies, and that the limits are on

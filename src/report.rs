@@ -164,8 +164,11 @@ fn figure_or_dash(value: Option<f64>) -> String {
 
 /// A relative change in percent, with its sign.
 fn percent(change: Option<f64>) -> String {
-    change.map_or_else(
-        || "-".to_owned(),
-        |change| format!("{:+.1} %", 100.0 * change),
-    )
+    let Some(change) = change else {
+        return "-".to_owned();
+    };
+    match format!("{:+.1} %", 100.0 * change).as_str() {
+        "+0.0 %" | "-0.0 %" => "0.0 %".to_owned(),
+        text => text.to_owned(),
+    }
 }

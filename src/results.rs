@@ -45,6 +45,7 @@ pub use crate::settings::RunId;
 /// The points of one or more jobs.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Run {
+    path: Utf8PathBuf,
     points: Vec<Point>,
     problems: Vec<ReadProblem>,
 }
@@ -102,7 +103,17 @@ impl Run {
             source,
         })?;
         points.sort_by(|a, b| order(a).cmp(&order(b)));
-        Ok(Self { points, problems })
+        Ok(Self {
+            path: path.to_owned(),
+            points,
+            problems,
+        })
+    }
+
+    /// The folder that was read.
+    #[must_use]
+    pub fn path(&self) -> &Utf8Path {
+        &self.path
     }
 
     /// The points, by use case, GPUs, concurrency and job; those that nothing is

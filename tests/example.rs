@@ -4,20 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+mod common;
+
 /// The binary, built once.
 fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--example", "llama3_70b_h100x4_fp8"])
-            .status()
-            .unwrap();
-        assert!(status.success());
-        Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .parent()
-            .unwrap()
-            .join("debug/examples/llama3_70b_h100x4_fp8")
-    })
+    BINARY.get_or_init(|| common::example("llama3_70b_h100x4_fp8"))
 }
 
 fn run(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {

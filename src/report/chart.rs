@@ -11,10 +11,16 @@ const RIGHT: f64 = 16.0;
 const TOP: f64 = 16.0;
 const BOTTOM: f64 = 52.0;
 
-/// Colours and shapes that tell series apart; after those of all colours comes the
-/// next shape.
-const COLOURS: usize = 8;
-const SHAPES: [Shape; 4] = [
+/// What tells a series apart, the same in every chart of a page.
+#[derive(Clone, Copy)]
+pub(super) struct Look {
+    pub(super) colour: usize,
+    pub(super) shape: usize,
+}
+
+pub(super) const COLOURS: usize = 8;
+pub(super) const SHAPES: usize = SHAPE.len();
+const SHAPE: [Shape; 4] = [
     Shape::Circle,
     Shape::Square,
     Shape::Diamond,
@@ -33,9 +39,7 @@ pub(super) struct Data {
 
 /// Marks that belong together.
 pub(super) struct Series {
-    pub(super) name: String,
-    /// The series' number on the page, which gives it the same look in every chart.
-    pub(super) number: usize,
+    pub(super) look: Look,
     pub(super) marks: Vec<Mark>,
     /// Places of those marks that a line joins.
     pub(super) line: Vec<(f64, f64)>,
@@ -80,10 +84,7 @@ pub(super) struct Limit {
 
 /// A series with SVG's own words.
 pub(super) struct Drawn {
-    pub(super) name: String,
     pub(super) colour: usize,
-    /// The mark of the legend, around (8, 8).
-    pub(super) sample: String,
     pub(super) line: String,
     pub(super) marks: Vec<DrawnMark>,
 }
@@ -129,16 +130,14 @@ impl Chart {
 }
 
 fn draw_series(series: Series, x: &Axis, y: &Axis) -> Drawn {
-    let shape = SHAPES[series.number / COLOURS % SHAPES.len()];
+    let shape = SHAPE[series.look.shape];
     let mut line = String::new();
     for (across, up) in &series.line {
         let _ = write!(line, "{},{} ", place(x.at(*across)), place(y.at(*up)));
     }
     line.truncate(line.trim_end().len());
     Drawn {
-        name: series.name,
-        colour: series.number % COLOURS,
-        sample: shape.path(8.0, 8.0),
+        colour: series.look.colour,
         line,
         marks: series
             .marks
@@ -148,6 +147,13 @@ fn draw_series(series: Series, x: &Axis, y: &Axis) -> Drawn {
                 text: mark.text,
             })
             .collect(),
+    }
+}
+
+impl Look {
+    /// The mark of a legend, around (8, 8).
+    pub(super) fn sample(self) -> String {
+        SHAPE[self.shape].path(8.0, 8.0)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use askama::Template;
 
-use super::chart::{Chart, Data, HEIGHT, Mark, Series, WIDTH};
+use super::chart::{COLOURS, Chart, Data, HEIGHT, Look, Mark, SHAPES, Series, WIDTH};
 use super::table::{compared, short};
 use super::{Column, Report, figure, figure_or_dash, percent};
 use crate::results::{Group, Metric, Point, ReadProblem, RunId, Statistic, Verdict};
@@ -13,15 +13,25 @@ use crate::results::{Group, Metric, Point, ReadProblem, RunId, Statistic, Verdic
 #[template(path = "report.html")]
 struct Page<'a> {
     made_by: &'static str,
+    folder: &'a str,
     points: usize,
     limits: Vec<String>,
     statistic: Statistic,
     width: f64,
     height: f64,
+    legend: Vec<LegendRow>,
+    /// A short legend is below every chart, a long one above them all.
+    legend_is_long: bool,
     charts: Vec<Chart>,
     groups: Vec<GroupPart>,
     changes: Option<Changes>,
     problems: &'a [ReadProblem],
+}
+
+struct LegendRow {
+    name: String,
+    colour: usize,
+    sample: String,
 }
 
 /// A use case's table.
@@ -52,8 +62,10 @@ struct ChangeRow {
 
 pub(super) fn render(report: &Report<'_>) -> String {
     let groups = report.run.groups();
+    let sweeps = sweeps(&groups);
     let page = Page {
         made_by: concat!("nim-slurm ", env!("CARGO_PKG_VERSION")),
+        folder: report.run.path().as_str(),
         points: report.run.points().len(),
         limits: report
             .limits
@@ -63,7 +75,9 @@ pub(super) fn render(report: &Report<'_>) -> String {
         statistic: report.statistic(),
         width: WIDTH,
         height: HEIGHT,
-        charts: charts(report, &groups),
+        legend: sweeps.iter().map(Sweep::legend).collect(),
+        legend_is_long: sweeps.len() > COLOURS,
+        charts: charts(report, &sweeps),
         groups: groups.iter().map(|group| part(report, group)).collect(),
         changes: changes(report),
         problems: report.run.problems(),
@@ -77,47 +91,74 @@ pub(super) fn render(report: &Report<'_>) -> String {
 /// The points of a use case that a line may join: one server, each concurrency once.
 struct Sweep<'a> {
     name: String,
-    number: usize,
+    look: Look,
     group: Group<'a>,
 }
 
+impl Sweep<'_> {
+    fn legend(&self) -> LegendRow {
+        LegendRow {
+            name: self.name.clone(),
+            colour: self.look.colour,
+            sample: self.look.sample(),
+        }
+    }
+}
+
 fn sweeps<'a>(groups: &[Group<'a>]) -> Vec<Sweep<'a>> {
-    let mut sweeps = Vec::new();
-    for group in groups {
-        let by_gpus: BTreeSet<_> = group.points().iter().map(|point| point.gpus()).collect();
-        let by_run: BTreeSet<_> = group
-            .points()
+    let parts: Vec<_> = groups.iter().map(parts_of).collect();
+    // A colour for each use case and a shape for each of its sweeps says most, while
+    // there are enough of both.
+    let can_say_use_case = parts.len() <= COLOURS
+        && parts
             .iter()
-            .map(|point| (point.gpus(), point.concurrency()))
-            .collect();
-        // Points of several jobs make one sweep, unless they measured the same.
-        let has_repeats = by_run.len() < group.points().len();
-        let names = group.split(|point| {
-            let mut name = group.to_string();
-            if let (true, Some(gpus)) = (by_gpus.len() > 1, point.gpus()) {
-                name.push_str(&format!(", {gpus} GPUs"));
-            }
-            if let (true, Some(run)) = (has_repeats, point.run()) {
-                name.push_str(&format!(", job {run}"));
-            }
-            name
-        });
-        for (name, group) in names {
-            let number = sweeps.len();
-            sweeps.push(Sweep {
-                name,
-                number,
-                group,
-            });
+            .all(|parts| (2..=SHAPES).contains(&parts.len()));
+    let mut number = 0;
+    let mut sweeps = Vec::new();
+    for (use_case, parts) in parts.into_iter().enumerate() {
+        for (place, (name, group)) in parts.into_iter().enumerate() {
+            let look = if can_say_use_case {
+                Look {
+                    colour: use_case,
+                    shape: place,
+                }
+            } else {
+                Look {
+                    colour: number % COLOURS,
+                    shape: (number + number / COLOURS) % SHAPES,
+                }
+            };
+            number += 1;
+            sweeps.push(Sweep { name, look, group });
         }
     }
     sweeps
 }
 
-fn charts(report: &Report<'_>, groups: &[Group<'_>]) -> Vec<Chart> {
+/// The sweeps of a use case: one for each number of GPUs, and one for each job
+/// where several jobs measured the same.
+fn parts_of<'a>(group: &Group<'a>) -> Vec<(String, Group<'a>)> {
+    let points = || group.points().iter();
+    let gpus: BTreeSet<_> = points().map(|point| point.gpus()).collect();
+    let measured: BTreeSet<_> = points()
+        .map(|point| (point.gpus(), point.concurrency()))
+        .collect();
+    let has_repeats = measured.len() < group.points().len();
+    group.split(|point| {
+        let mut name = group.to_string();
+        if let (true, Some(gpus)) = (gpus.len() > 1, point.gpus()) {
+            name.push_str(&format!(", {gpus} GPUs"));
+        }
+        if let (true, Some(run)) = (has_repeats, point.run()) {
+            name.push_str(&format!(", job {run}"));
+        }
+        name
+    })
+}
+
+fn charts(report: &Report<'_>, sweeps: &[Sweep<'_>]) -> Vec<Chart> {
     let statistic = report.statistic();
-    let sweeps = sweeps(groups);
-    let mut charts = vec![pareto(report, &sweeps)];
+    let mut charts = vec![pareto(report, sweeps)];
     for (metric, title) in [
         (Metric::TimeToFirstToken, "Time to first token"),
         (Metric::InterTokenLatency, "Inter-token latency"),
@@ -129,7 +170,7 @@ fn charts(report: &Report<'_>, groups: &[Group<'_>]) -> Vec<Chart> {
             .map(|(_, limit)| (limit, format!("limit {limit} ms")));
         charts.push(by_concurrency(
             report,
-            &sweeps,
+            sweeps,
             title,
             format!("{}, {statistic} (ms)", short(metric)),
             limit,
@@ -138,7 +179,7 @@ fn charts(report: &Report<'_>, groups: &[Group<'_>]) -> Vec<Chart> {
     }
     charts.push(by_concurrency(
         report,
-        &sweeps,
+        sweeps,
         "Throughput",
         "output tokens/s".to_owned(),
         None,
@@ -193,8 +234,7 @@ fn series(
     place: impl Fn(&Point) -> Option<(f64, f64)>,
 ) -> Series {
     Series {
-        name: sweep.name.clone(),
-        number: sweep.number,
+        look: sweep.look,
         marks: sweep
             .group
             .points()

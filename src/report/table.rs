@@ -1,7 +1,7 @@
 //! The report as a table of at most 100 columns.
 
 use super::{Column, Report, figure_or_dash, percent};
-use crate::results::{Group, Metric, Point, RunId, Statistic, Verdict, printable};
+use crate::results::{Change, Group, Metric, Point, RunId, Statistic, Verdict, printable};
 
 const WIDTH: usize = 100;
 
@@ -147,43 +147,38 @@ pub(super) fn compared(statistic: Statistic) -> [(Metric, Statistic); 5] {
     ]
 }
 
+const CHANGES_HEAD: [&str; 8] = [
+    "GPUs",
+    "concurrency",
+    "TTFT",
+    "ITL",
+    "latency",
+    "tokens/s",
+    "requests/s",
+    "jobs",
+];
+
 fn changes(report: &Report<'_>) -> String {
     let Some(comparison) = report.comparison() else {
         return String::new();
     };
-    let mut rows = vec![
-        [
-            "use case",
-            "GPUs",
-            "concurrency",
-            "TTFT",
-            "ITL",
-            "latency",
-            "tokens/s",
-            "requests/s",
-            "jobs",
-        ]
-        .map(str::to_owned)
-        .to_vec(),
-    ];
-    rows.extend(comparison.changes().iter().map(|change| {
-        let (before, after) = (change.before(), change.after());
-        let job = |point: &Point| point.run().map(RunId::to_string).unwrap_or_default();
-        let mut row = vec![
-            named(after).chars().take(24).collect(),
-            after.gpus().unwrap_or_default().to_string(),
-            after.concurrency().unwrap_or_default().to_string(),
-        ];
-        row.extend(
-            compared(report.statistic())
-                .map(|(metric, statistic)| percent(change.relative(metric, statistic))),
-        );
-        row.push(format!("{} -> {}", job(before), job(after)));
-        row
-    }));
+    let mut rows = vec![CHANGES_HEAD.map(str::to_owned).to_vec()];
+    rows.extend(
+        comparison
+            .changes()
+            .iter()
+            .map(|change| change_row(report, change)),
+    );
     let widths = widths(&rows);
     let mut text = "\nchanges against the earlier run\n".to_owned();
-    for row in &rows {
+    text.push_str(&line(' ', &rows[0], &widths));
+    let mut use_case = String::new();
+    for (change, row) in comparison.changes().iter().zip(&rows[1..]) {
+        let own = use_case_of(change.after());
+        if own != use_case {
+            text.push_str(&title(&own));
+            use_case = own;
+        }
         text.push_str(&line(' ', row, &widths));
     }
     for (points, which) in [
@@ -192,8 +187,8 @@ fn changes(report: &Report<'_>) -> String {
     ] {
         for point in points {
             let words = format!(
-                "  only in the {which} run: {}, concurrency {}",
-                named(point),
+                "only in the {which} run: {}, concurrency {}",
+                use_case_of(point),
                 point.concurrency().unwrap_or_default()
             );
             text.push_str(&title(&words));
@@ -202,10 +197,25 @@ fn changes(report: &Report<'_>) -> String {
     text
 }
 
-fn named(point: &Point) -> String {
-    let name = printable(point.use_case().unwrap_or("?"));
+fn change_row(report: &Report<'_>, change: &Change<'_>) -> Vec<String> {
+    let (before, after) = (change.before(), change.after());
+    let job = |point: &Point| point.run().map(RunId::to_string).unwrap_or_default();
+    let mut row = vec![
+        after.gpus().unwrap_or_default().to_string(),
+        after.concurrency().unwrap_or_default().to_string(),
+    ];
+    row.extend(
+        compared(report.statistic())
+            .map(|(metric, statistic)| percent(change.relative(metric, statistic))),
+    );
+    row.push(format!("{} -> {}", job(before), job(after)));
+    row
+}
+
+fn use_case_of(point: &Point) -> String {
     format!(
-        "{name} {}/{}",
+        "{} {}/{}",
+        point.use_case().unwrap_or("?"),
         point.input_tokens().unwrap_or_default(),
         point.output_tokens().unwrap_or_default()
     )

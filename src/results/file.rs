@@ -22,7 +22,7 @@ const MAX_PROBLEMS: usize = 10;
 /// # let folder = tempfile::tempdir()?;
 /// # let folder = camino::Utf8Path::from_path(folder.path()).unwrap();
 /// let table = folder.join("profile_export_genai_perf.csv");
-/// std::fs::write(&table, "Metric,avg\nInter Token Latency (ms),fast\n\nMetric,Value\n")?;
+/// std::fs::write(&table, "Metric,avg\nInter Token Latency (ms),fast\n\nMetric,Value\nRequest Count,8.00\n")?;
 /// let run = nim_slurm::results::Run::read(folder)?;
 /// let problem = &run.problems()[0];
 /// assert_eq!(problem.line(), Some(2));

@@ -27,7 +27,12 @@ pub(super) fn read(bytes: &[u8], sink: &mut Sink<'_>) {
         // The sentence names the line by itself.
         let text = error.to_string();
         let reason = text.split(" at line ").next().unwrap_or(&text);
-        sink.complain(line, format!("is no JSON from here on: {reason}"));
+        let what = if error.is_data() {
+            "is no result of GenAI-Perf or AIPerf"
+        } else {
+            "is no JSON from here on"
+        };
+        sink.complain(line, format!("{what}: {reason}"));
     }
 }
 

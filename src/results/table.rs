@@ -54,21 +54,24 @@ pub(super) fn read(bytes: &[u8], sink: &mut Sink<'_>) {
     if bytes.contains(&0) {
         return sink.complain(None, "is not a text in UTF-8: it has zero bytes");
     }
+    let bytes = match cut_off_line(bytes) {
+        Some(start) => {
+            sink.complain(None, "ends in the middle of a line, which is left out");
+            &bytes[..start]
+        }
+        None => bytes,
+    };
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
         .from_reader(bytes);
     let mut record = csv::ByteRecord::new();
+    let mut lines = Lines::new(bytes);
     let mut head = None;
-    let (mut distribution, mut whole_run) = (false, false);
-    loop {
-        match reader.read_byte_record(&mut record) {
-            Ok(true) => {}
-            Ok(false) => break,
-            // There is no I/O below, and rows may have any length.
-            Err(error) => return sink.complain(None, format!("cannot be read: {error}")),
-        }
-        let line = record.position().map_or(0, csv::Position::line);
+    let mut seen = Seen::default();
+    // There is no I/O below, and rows may have any length: nothing fails.
+    while let Ok(true) = reader.read_byte_record(&mut record) {
+        let line = lines.at(record.position().map_or(0, csv::Position::byte));
         let Some(cells) = texts(&record) else {
             sink.complain(Some(line), "is not a text in UTF-8");
             continue;
@@ -77,10 +80,10 @@ pub(super) fn read(bytes: &[u8], sink: &mut Sink<'_>) {
             continue;
         }
         if let Some(next) = Head::read(&cells) {
-            distribution |= cells[..2] == ["Metric", "avg"];
-            whole_run |= cells == ["Metric", "Value"];
+            seen.note_head(&cells);
             head = Some(next);
         } else if let Some(head) = &head {
+            seen.note_row();
             read_row(head, &cells, line, sink);
         } else {
             let message = format!(
@@ -90,16 +93,86 @@ pub(super) fn read(bytes: &[u8], sink: &mut Sink<'_>) {
             return sink.complain(Some(line), message);
         }
     }
-    if distribution && !whole_run {
-        sink.complain(
-            None,
-            "lacks its second table (Metric,Value): the file was cut off",
-        );
-    } else if !bytes.ends_with(b"\n") {
-        sink.complain(
-            None,
-            "ends in the middle of a line: its last value may be cut off",
-        );
+    if let Some(message) = seen.what_is_missing() {
+        sink.complain(None, message);
+    }
+}
+
+/// What shows that a file is whole.
+#[derive(Default)]
+struct Seen {
+    distribution: bool,
+    whole_run: bool,
+    row_of_whole_run: bool,
+}
+
+impl Seen {
+    fn note_head(&mut self, cells: &[&str]) {
+        self.distribution |= cells.starts_with(&["Metric", "avg"]);
+        self.whole_run |= cells == ["Metric", "Value"];
+    }
+
+    fn note_row(&mut self) {
+        self.row_of_whole_run |= self.whole_run;
+    }
+
+    fn what_is_missing(&self) -> Option<&'static str> {
+        if !self.distribution || self.row_of_whole_run {
+            None
+        } else if self.whole_run {
+            Some("has no row in its second table (Metric,Value): the file was cut off")
+        } else {
+            Some("lacks its second table (Metric,Value): the file was cut off")
+        }
+    }
+}
+
+/// Numbers of lines. The csv crate's own are of the place where the row before
+/// ended, which is in front of a line feed, or of empty lines.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    place: usize,
+    line: u64,
+}
+
+impl<'a> Lines<'a> {
+    const fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            place: 0,
+            line: 1,
+        }
+    }
+
+    /// The line of the row that begins at or behind a place, which never goes back.
+    fn at(&mut self, place: u64) -> u64 {
+        let place = usize::try_from(place).unwrap_or(usize::MAX);
+        while let Some(byte) = self.bytes.get(self.place) {
+            if self.place >= place && !matches!(byte, b'\r' | b'\n') {
+                break;
+            }
+            self.line += u64::from(*byte == b'\n');
+            self.place += 1;
+        }
+        self.line
+    }
+}
+
+/// Where the last line begins, if it has no end. The tools write two decimals: a
+/// line that ends in them is whole, though an editor took its line end.
+fn cut_off_line(bytes: &[u8]) -> Option<usize> {
+    if bytes.ends_with(b"\n") {
+        return None;
+    }
+    let start = bytes
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |end| end + 1);
+    let last = bytes.strip_suffix(b"\"").unwrap_or(bytes);
+    match last.last_chunk() {
+        Some([b'.', a, b]) if a.is_ascii_digit() && b.is_ascii_digit() => None,
+        _ if &bytes[start..] == b"Metric,Value" => None,
+        _ => Some(start),
     }
 }
 

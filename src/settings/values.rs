@@ -130,7 +130,7 @@ impl RunId {
     }
 }
 
-text_value!(RunId, "job of a run");
+text_value!(RunId, "job id");
 
 #[cfg(test)]
 mod tests {

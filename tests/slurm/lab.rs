@@ -100,16 +100,6 @@ pub(crate) fn words(output: &Output) -> String {
     String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned()
 }
 
-/// An example binary, built if need be.
-pub(crate) fn example(name: &str) -> PathBuf {
-    run(Command::new(env!("CARGO")).args(["build", "--quiet", "--example", name]));
-    Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .parent()
-        .unwrap()
-        .join("debug/examples")
-        .join(name)
-}
-
 /// The built-in recipe, with sizes that fit the lab's made-up model, the tokenizer
 /// of the lab's image, and a small sweep.
 pub(crate) fn recipe() -> Recipe {
@@ -315,6 +305,17 @@ impl Site {
     pub(crate) fn exit_code(&self, job: &str) -> Option<i64> {
         let text = fs::read_to_string(self.results().join(format!("run_{job}.json"))).ok()?;
         serde_json::from_str::<serde_json::Value>(&text).ok()?["exit_code"].as_i64()
+    }
+
+    /// The secret is in no file, and this search does not put it into a command line.
+    #[track_caller]
+    pub(crate) fn assert_no_secret(&self) {
+        let program = "grep -rlF -f <(echo \"$LAB_SECRET\") \"$0\" || true";
+        let found = run(Command::new("bash")
+            .args(["-c", program])
+            .arg(&self.folder)
+            .env("LAB_SECRET", SECRET));
+        assert_eq!(found, "", "the secret is in a file");
     }
 
     pub(crate) fn log(&self, step: &str, job: &str) -> String {

@@ -5,6 +5,8 @@
 //! are ignored unless asked for: `tests/run`, or
 //! `cargo test --test slurm -- --ignored NAME` for one.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod faults;
 mod lab;
 
@@ -14,8 +16,10 @@ use std::time::{Duration, SystemTime};
 
 use nim_slurm::ScriptKind::{Launch, PrepareModels, Setup};
 use nim_slurm::recipe::Word;
+use nim_slurm::results::{Metric, Run, Statistic};
 
-use crate::lab::{Lab, SECRET, Site, example, recipe, run, words};
+use crate::common::example;
+use crate::lab::{Lab, SECRET, Site, recipe, run, words};
 
 fn words_of(list: &[&str]) -> Vec<Word> {
     list.iter().map(|word| word.parse().unwrap()).collect()
@@ -121,12 +125,7 @@ fn whole_recipe() {
     for text in [&job_record, &words(&output), &command_lines.borrow()] {
         assert!(!text.contains(SECRET), "{text}");
     }
-    let program = "grep -rlF -- \"$0\" \"$1\" || true";
-    let found = run(lab
-        .command("bash")
-        .args(["-c", program, SECRET])
-        .arg(&site.folder));
-    assert_eq!(found, "", "the secret is in a file");
+    site.assert_no_secret();
 }
 
 fn check_results(site: &Site, id: &str) {
@@ -153,6 +152,36 @@ fn check_results(site: &Site, id: &str) {
         .map(|entry| entry.unwrap().file_name())
         .collect();
     assert_eq!(left.len(), 5, "four points and the manifest: {left:?}");
+    check_report(site, id);
+}
+
+/// The crate reads what its own scripts and the real GenAI-Perf left.
+fn check_report(site: &Site, id: &str) {
+    let results = camino::Utf8PathBuf::from_path_buf(site.results()).unwrap();
+    let run = Run::read_jobs(results, &[id.parse().unwrap()]).unwrap();
+    assert!(run.problems().is_empty(), "{:?}", run.problems());
+    let shown: Vec<_> = run
+        .points()
+        .iter()
+        .map(|point| (point.use_case(), point.concurrency(), point.gpus()))
+        .collect();
+    let (chat, summarization) = (Some("chat"), Some("summarization"));
+    assert_eq!(
+        shown,
+        [
+            (chat, Some(1), Some(4)),
+            (chat, Some(2), Some(4)),
+            (summarization, Some(1), Some(4)),
+            (summarization, Some(2), Some(4)),
+        ]
+    );
+    for point in run.points() {
+        let value = |metric| point.value(metric, Statistic::Avg).unwrap();
+        let asked = f64::from(point.output_tokens().unwrap());
+        assert!((value(Metric::OutputSequenceLength) - asked).abs() <= 0.2 * asked);
+        assert!(value(Metric::RequestCount) > 7.5);
+        assert!(value(Metric::TimeToFirstToken) > 0.0 && value(Metric::InterTokenLatency) > 0.0);
+    }
 }
 
 fn check_manifest(site: &Site, id: &str) {
@@ -813,10 +842,5 @@ fn tokenizer_from_the_hub() {
     let ended = site.job(&lab, Launch);
     ended.assert(5, "exit 5: points failed");
     assert!(site.stage().join("hf_cache").is_dir());
-    let program = "grep -rlF -- \"$0\" \"$1\" || true";
-    let found = run(lab
-        .command("bash")
-        .args(["-c", program, SECRET])
-        .arg(&site.folder));
-    assert_eq!(found, "", "the secret is in a file");
+    site.assert_no_secret();
 }

@@ -1,0 +1,18 @@
+//! What several tests need.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// An example binary, built if need be.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--example", name])
+        .status()
+        .unwrap();
+    assert!(status.success(), "{name} cannot be built");
+    Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .parent()
+        .unwrap()
+        .join("debug/examples")
+        .join(name)
+}

@@ -1,0 +1,715 @@
+//! What is read from result files: real ones of five tools, the layouts that the
+//! other releases write, and damage of every kind.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::Command;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use nim_slurm::results::{Comparison, Limits, Metric, Point, Run, Statistic, Tool, Unit, Verdict};
+use proptest::prelude::*;
+
+/// Results that real tools wrote, by version.
+const REAL: &str = "tests/data/genai-perf";
+
+const TABLE: &str = "profile_export_genai_perf.csv";
+const JSON: &str = "profile_export_genai_perf.json";
+const CHAT: &str = "llama-3-70b-instruct_4_25_chat_128_128_4711";
+
+/// A results folder that is gone at the end of the test.
+struct Results {
+    folder: tempfile::TempDir,
+}
+
+impl Results {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn path(&self) -> &Utf8Path {
+        Utf8Path::from_path(self.folder.path()).unwrap()
+    }
+
+    fn put(self, point: &str, file: &str, content: impl AsRef<[u8]>) -> Self {
+        let folder = self.path().join(point);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(file), content).unwrap();
+        self
+    }
+
+    fn read(&self) -> Run {
+        Run::read(self.path()).unwrap()
+    }
+
+    /// Problems as text, without the folder's own name.
+    fn problems(&self) -> Vec<String> {
+        self.read()
+            .problems()
+            .iter()
+            .map(|problem| {
+                problem
+                    .to_string()
+                    .replace(&format!("{}/", self.path()), "")
+            })
+            .collect()
+    }
+}
+
+fn real(version: &str, file: &str) -> Vec<u8> {
+    fs::read(Utf8PathBuf::from(REAL).join(version).join(file)).unwrap()
+}
+
+#[track_caller]
+fn only(run: &Run) -> &Point {
+    assert_eq!(run.points().len(), 1, "{run:?}");
+    &run.points()[0]
+}
+
+/// A table with two rows, as 24.07 to 24.12 write it.
+fn table(time_to_first_token: &str, throughput: &str) -> String {
+    format!(
+        "Metric,avg,min,max,p99,p95,p90,p75,p50,p25\r\n\
+         Time To First Token (ms),{time_to_first_token},1.00,2.00,3.00,4.00,5.00,6.00,7.00,8.00\r\n\
+         Inter Token Latency (ms),11.50,1.00,2.00,3.00,4.00,5.00,6.00,7.00,8.00\r\n\
+         \r\n\
+         Metric,Value\r\n\
+         Output Token Throughput (per sec),{throughput}\r\n"
+    )
+}
+
+#[test]
+fn real_results_of_every_tool() {
+    use Metric::{
+        InputSequenceLength, InterTokenLatency, OutputSequenceLength, OutputTokenThroughput,
+        OutputTokenThroughputPerUser, RequestCount, RequestLatency, RequestThroughput,
+        TimeToFirstToken, TimeToSecondToken,
+    };
+    let run = Run::read(REAL).unwrap();
+    assert_eq!(run.points().len(), 5);
+    let point = |version: &str| {
+        run.points()
+            .iter()
+            .find(|point| point.path().as_str().contains(version))
+            .unwrap()
+    };
+    for (version, metric, statistic, value) in [
+        (
+            "0.0.8",
+            TimeToFirstToken,
+            Statistic::Avg,
+            24.498_745_555_555_555,
+        ),
+        (
+            "0.0.8",
+            RequestLatency,
+            Statistic::P99,
+            5_902.059_220_999_999_5,
+        ),
+        ("0.0.8", OutputSequenceLength, Statistic::Std, 0.0),
+        (
+            "0.0.8",
+            OutputTokenThroughput,
+            Statistic::Avg,
+            86.752_095_270_741_98,
+        ),
+        ("0.0.10", TimeToSecondToken, Statistic::Avg, 1.942_280_344),
+        ("0.0.10", RequestCount, Statistic::Avg, 250.0),
+        (
+            "0.0.10",
+            OutputTokenThroughput,
+            Statistic::Avg,
+            7_142.461_534_985_975,
+        ),
+        ("0.0.10", InputSequenceLength, Statistic::Max, 130.0),
+        ("0.0.16", RequestCount, Statistic::Avg, 10.0),
+        (
+            "aiperf-0.13.0/",
+            InterTokenLatency,
+            Statistic::Avg,
+            2.002_478_067_716_535,
+        ),
+        (
+            "aiperf-0.13.0/",
+            InterTokenLatency,
+            Statistic::Sum,
+            20.024_780_677_165_35,
+        ),
+        (
+            "aiperf-0.13.0/",
+            OutputTokenThroughputPerUser,
+            Statistic::P1,
+            498.700_043_171_601_86,
+        ),
+        (
+            "aiperf-0.13.0-server-died",
+            RequestThroughput,
+            Statistic::Avg,
+            38.291_154_312_195_48,
+        ),
+    ] {
+        let version_of = |point: &&Point| format!("{}/", point.path()).contains(version);
+        let point = run.points().iter().find(version_of).unwrap();
+        let read = point.value(metric, statistic).unwrap();
+        assert!(
+            (read - value).abs() < 1e-6,
+            "{version} {metric} {statistic}: {read}"
+        );
+    }
+    // The folder and its configuration say what was asked for.
+    assert_eq!(point("0.0.10").concurrency(), Some(25));
+    assert_eq!(point("0.0.16").input_tokens(), Some(128));
+    assert_eq!(point("0.0.8").output_tokens(), Some(512));
+    assert_eq!(point("server-died").concurrency(), Some(25));
+    assert_eq!(point("0.0.10").use_case(), None);
+    assert_eq!(point("0.0.10").tool(), Tool::GenAiPerf);
+    assert_eq!(point("server-died").tool(), Tool::AiPerf);
+    // What AIPerf calls a success.
+    let problems: Vec<_> = run.problems().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        problems,
+        [
+            "tests/data/genai-perf/aiperf-0.13.0-server-died/profile_export_aiperf.json: counts 200 requests that ended \
+             in an error: its numbers are of the others"
+        ]
+    );
+}
+
+#[test]
+fn tables_alone_say_what_the_json_says() {
+    for version in ["0.0.8", "0.0.10"] {
+        let both = Results::new().put(CHAT, TABLE, real(version, TABLE)).put(
+            CHAT,
+            JSON,
+            real(version, JSON),
+        );
+        let tables = Results::new().put(CHAT, TABLE, real(version, TABLE));
+        let json = Results::new().put(CHAT, JSON, real(version, JSON));
+        assert_eq!(json.problems(), [""; 0]);
+        assert_eq!(tables.problems(), [""; 0]);
+        let (both, json, tables) = (both.read(), json.read(), tables.read());
+        let same = |a: &Point, b: &Point| a.metrics().eq(b.metrics());
+        assert!(same(only(&both), only(&json)), "{version}");
+        for (metric, statistics) in only(&tables).metrics() {
+            for (statistic, value) in statistics.iter() {
+                let exact = only(&json).value(metric, statistic).unwrap();
+                assert!(
+                    (value - exact).abs() <= 0.0051,
+                    "{version} {metric} {statistic}"
+                );
+            }
+        }
+        let rows = only(&tables).metrics().count();
+        assert_eq!(rows, if version == "0.0.8" { 7 } else { 9 });
+    }
+}
+
+#[test]
+fn nanoseconds_of_24_05() {
+    let text = "Metric,avg,min,max,p99,p95,p90,p75,p50,p25\r\n\
+        Time To First Token (ns),24498745,23812490,26537338,26440908,26055191,25573045,24385900,24171462,24062991\r\n\
+        Inter Token Latency (ns),-1,-1,-1,-1,-1,-1,-1,-1,-1\r\n\
+        Request Latency (ns),5901481081,1,2,3,4,5,6,7,8\r\n\
+        Num Output Token,512,512,512,512,512,512,512,512,512\r\n\
+        \r\n\
+        Metric,Value\r\n\
+        Output Token Throughput (per sec),86.75\r\n\
+        Request Throughput (per sec),0.17\r\n";
+    let results = Results::new().put(CHAT, TABLE, text);
+    assert_eq!(results.problems(), [""; 0]);
+    let run = results.read();
+    let point = only(&run);
+    let value = |metric| point.value(metric, Statistic::Avg);
+    assert_eq!(value(Metric::TimeToFirstToken), Some(24_498_745.0 * 1e-6));
+    assert_eq!(value(Metric::RequestLatency), Some(5_901_481_081.0 * 1e-6));
+    assert_eq!(value(Metric::InterTokenLatency), None);
+    assert_eq!(value(Metric::OutputSequenceLength), Some(512.0));
+    assert_eq!(Metric::TimeToFirstToken.unit(), Unit::Milliseconds);
+}
+
+#[test]
+fn what_is_not_there_is_absent() {
+    let results = Results::new().put(CHAT, TABLE, table("N/A", "\"1,234.50\""));
+    assert_eq!(results.problems(), [""; 0]);
+    let run = results.read();
+    assert_eq!(
+        only(&run).value(Metric::TimeToFirstToken, Statistic::Avg),
+        None
+    );
+    assert_eq!(
+        only(&run).value(Metric::TimeToFirstToken, Statistic::Min),
+        Some(1.0)
+    );
+    assert_eq!(only(&run).throughput(), Some(1234.5));
+    assert_eq!(only(&run).metric(Metric::RequestCount), None);
+}
+
+#[test]
+fn telemetry_is_kept_by_gpu() {
+    let text = table("20.00", "86.75")
+        + "\r\nMetric,GPU,avg,min,max,p99,p95,p90,p75,p50,p25\r\n\
+           GPU Power Usage (W),gpu0,\"1,312.50\",1.00,2.00,3.00,4.00,5.00,6.00,7.00,8.00\r\n\
+           GPU Power Usage (W),gpu1,N/A,N/A,N/A,N/A,N/A,N/A,N/A,N/A,N/A\r\n\
+           \r\nMetric,GPU,Value\r\nGPU Power Limit (W),gpu0,700.00\r\n";
+    let results = Results::new().put(CHAT, TABLE, text);
+    assert_eq!(results.problems(), [""; 0]);
+    let run = results.read();
+    let telemetry = only(&run).gpu_metrics();
+    let shown: Vec<_> = telemetry
+        .iter()
+        .map(|row| {
+            (
+                row.name.as_str(),
+                row.gpu.as_str(),
+                row.unit.as_str(),
+                row.statistics.avg(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ("gpu_power_usage", "gpu0", "W", Some(1312.5)),
+            ("gpu_power_limit", "gpu0", "W", Some(700.0)),
+        ]
+    );
+    // Its rows are no metrics of the point.
+    assert_eq!(only(&run).metrics().count(), 3);
+
+    let json = r#"{"telemetry_stats": {"gpu_power_usage": {"unit": "W", "gpu0": {"avg": 312.5}, "gpu1": {"avg": 300}}},
+        "request_count": {"unit": "count", "avg": 10.0}}"#;
+    let run = Results::new().put(CHAT, JSON, json).read();
+    assert_eq!(only(&run).gpu_metrics().len(), 2);
+
+    let aiperf = "Metric,avg,min\nTime to First Token (ms),20.00,19.00\n\nMetric,Value\nRequest Count,10.00\n\n\n\
+        Endpoint,GPU_Index,GPU_Name,GPU_UUID,Platform,Metric,avg,min,std\n\
+        http://localhost:9400,0,NVIDIA H100,GPU-1,dcgm,GPU Power Usage (W),312.50,,1.25\n";
+    let results = Results::new().put(CHAT, "profile_export_aiperf.csv", aiperf);
+    assert_eq!(results.problems(), [""; 0]);
+    let run = results.read();
+    assert_eq!(only(&run).gpu_metrics()[0].gpu, "gpu0");
+    assert_eq!(
+        only(&run).gpu_metrics()[0].statistics.get(Statistic::Std),
+        Some(1.25)
+    );
+}
+
+#[test]
+fn folders_of_every_shape() {
+    let nested = format!("{CHAT}/meta_llama3-70b-instruct-openai-chat-concurrency25");
+    let results = Results::new()
+        .put(&nested, TABLE, table("20.00", "1.00"))
+        .put("by-hand", "mine_genai_perf.csv", table("21.00", "2.00"))
+        .put(
+            "by-hand",
+            "mine_genai_perf.json",
+            r#"{"input_config": {"concurrency": 7}}"#,
+        )
+        .put(
+            "job_1/llama_4_1_chat_128_128_12-3",
+            TABLE,
+            table("22.00", "3.00"),
+        )
+        // Not finished, so no points.
+        .put(
+            "failed_4711/llama_4_1_chat_128_128_4711",
+            TABLE,
+            table("1.00", "1.00"),
+        )
+        .put(
+            "interrupted_4711/llama_4_1_chat_128_128_4711",
+            TABLE,
+            table("1.00", "1.00"),
+        )
+        .put(
+            ".run_4711/llama_4_1_chat_128_128_4711",
+            TABLE,
+            table("1.00", "1.00"),
+        )
+        // Beside the results.
+        .put("", "run_4711.json", "{}")
+        .put(CHAT, "inputs.json", "not JSON at all");
+    assert_eq!(results.problems(), [""; 0]);
+    let run = results.read();
+    let shown: Vec<_> = run
+        .points()
+        .iter()
+        .map(|point| {
+            (
+                point.path().strip_prefix(results.path()).unwrap().as_str(),
+                point.concurrency(),
+                point.run().map(ToString::to_string),
+            )
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            (
+                "job_1/llama_4_1_chat_128_128_12-3",
+                Some(1),
+                Some("12-3".to_owned())
+            ),
+            (CHAT, Some(25), Some("4711".to_owned())),
+            ("by-hand", Some(7), None),
+        ]
+    );
+    // A point's own folder can be read, by any path.
+    let run = Run::read(results.path().join(CHAT).join(".")).unwrap();
+    assert_eq!(only(&run).use_case(), Some("chat"));
+    let jobs = ["4711".parse().unwrap()];
+    let run = Run::read_jobs(results.path(), &jobs).unwrap();
+    assert_eq!(only(&run).concurrency(), Some(25));
+}
+
+#[test]
+fn damage_is_named_and_the_rest_is_read() {
+    let good = table("20.00", "86.75");
+    for (content, problem) in [
+        (Vec::new(), "is empty"),
+        (
+            good.replace("20.00", "fast").into(),
+            ":2: avg of Time To First Token (ms) is \"fast\", which is no number",
+        ),
+        (
+            good.replace("20.00", "1,2").into(),
+            ":2: the row \"Time To First Token (ms)\" has 11 cells, its table has 10",
+        ),
+        (
+            good.replace("20.00", "\"1,2\"").into(),
+            ":2: avg of Time To First Token (ms) is \"1,2\", which is no number",
+        ),
+        (
+            good.replace("20.00", "nan").into(),
+            ":2: avg of Time To First Token (ms) is \"nan\", which is no number",
+        ),
+        (
+            good.replace("20.00", "-20.00").into(),
+            ":2: avg of time_to_first_token is -20, which cannot be",
+        ),
+        (
+            good.replace("Token (ms)", "Token (h)").into(),
+            ":2: time_to_first_token is in \"h\": ns, us, ms or s is expected",
+        ),
+        (
+            good.split("\r\n\r\n").next().unwrap().into(),
+            "lacks its second table (Metric,Value): the file was cut off",
+        ),
+        (
+            good.trim_end().trim_end_matches('5').into(),
+            "ends in the middle of a line, which is left out",
+        ),
+        (
+            b"<html><title>404</title>\n".to_vec(),
+            ":1: is no table of GenAI-Perf or AIPerf: it begins with \"<html><title>404</title>\", where Metric,avg,... is \
+             expected",
+        ),
+        (
+            good.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+            "is not a text in UTF-8: it has zero bytes",
+        ),
+        (
+            [good.as_bytes(), b"Caf\xe9 (ms),1.00\r\n"].concat(),
+            ":7: is not a text in UTF-8",
+        ),
+    ] {
+        let results = Results::new().put(CHAT, TABLE, &content).put(
+            "llama_4_1_chat_128_128_4711",
+            TABLE,
+            &good,
+        );
+        let expected = format!("{CHAT}/{TABLE}{problem}");
+        let expected = expected.replace(
+            &format!("{TABLE}{problem}"),
+            &if problem.starts_with(':') {
+                format!("{TABLE}{problem}")
+            } else {
+                format!("{TABLE}: {problem}")
+            },
+        );
+        assert!(
+            results.problems().contains(&expected),
+            "{expected}: {:?}",
+            results.problems()
+        );
+        let run = results.read();
+        assert_eq!(run.points().len(), 2, "{problem}");
+        assert_eq!(run.points()[0].throughput(), Some(86.75));
+    }
+}
+
+#[test]
+fn json_that_is_cut_off_gives_what_it_has() {
+    let whole = r#"{"time_to_first_token": {"unit": "ms", "avg": 20.5, "p99": null, "p50": "fast"},
+  "request_throughput": {"unit": "requests/sec", "avg": 7},
+  "inter_token_latency": {"unit": "ms", "avg": NaN}"#;
+    let results = Results::new().put(CHAT, JSON, whole);
+    assert_eq!(
+        results.problems(),
+        [
+            format!("{CHAT}/{JSON}: p50 of time_to_first_token is no number"),
+            format!("{CHAT}/{JSON}:3: is no JSON from here on: expected value"),
+        ]
+    );
+    let run = results.read();
+    let point = only(&run);
+    assert_eq!(
+        point.value(Metric::TimeToFirstToken, Statistic::Avg),
+        Some(20.5)
+    );
+    assert_eq!(
+        point.value(Metric::RequestThroughput, Statistic::Avg),
+        Some(7.0)
+    );
+    // The table has what the JSON lacks.
+    let run = results.put(CHAT, TABLE, table("1.00", "86.75")).read();
+    assert_eq!(
+        only(&run).value(Metric::InterTokenLatency, Statistic::Avg),
+        Some(11.5)
+    );
+    assert_eq!(
+        only(&run).value(Metric::TimeToFirstToken, Statistic::Avg),
+        Some(20.5)
+    );
+}
+
+#[test]
+fn a_point_without_results_is_named() {
+    let results = Results::new().put(CHAT, "inputs.json", "{}");
+    assert_eq!(
+        results.problems(),
+        [format!(
+            "{CHAT}: has a point's name, but no result of GenAI-Perf or AIPerf is in it"
+        )]
+    );
+    let missing = Run::read("/no/such/folder").unwrap_err();
+    assert_eq!(
+        missing.to_string(),
+        "cannot read the results folder /no/such/folder"
+    );
+}
+
+#[test]
+fn hostile_folders_harm_nothing() {
+    let results = Results::new()
+        .put(CHAT, TABLE, table("20.00", "86.75"))
+        .put("x_4_1_chat_1_1_1", TABLE, [0xff_u8; 4096])
+        .put("x_4_1_chat_1_1_2", JSON, "[".repeat(100_000))
+        .put("x_4_1_chat_1_1_3", JSON, "{\"a\":".repeat(100_000))
+        .put(
+            "x_4_1_chat_1_1_4",
+            TABLE,
+            "Metric,avg\n<script>alert(1)</script> (ms),1.00\n\nMetric,Value\n",
+        )
+        .put("a/b/c/d/e/f/g/h", TABLE, table("1.00", "1.00"));
+    let place = |name: &str| {
+        let folder = results.path().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    };
+    symlink("..", place("x_4_1_chat_1_1_5").join("loop")).unwrap();
+    symlink("/", results.path().join("x_4_1_chat_1_1_6")).unwrap();
+    symlink("nowhere", place("x_4_1_chat_1_1_7").join(TABLE)).unwrap();
+    let fifo = place("x_4_1_chat_1_1_8").join(TABLE);
+    assert!(
+        Command::new("mkfifo")
+            .arg(&fifo)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let huge = fs::File::create(place("x_4_1_chat_1_1_9").join(TABLE)).unwrap();
+    huge.set_len(1 << 40).unwrap();
+    symlink("/dev/zero", place("x_4_1_chat_1_1_10").join(TABLE)).unwrap();
+    let mut many = "Metric,avg\n".to_owned();
+    many.push_str(&"Time To First Token (ms),x\n".repeat(1000));
+    let results = results.put("x_4_1_chat_1_1_11", TABLE, many);
+
+    let problems = results.problems().join("\n");
+    for words in [
+        "x_4_1_chat_1_1_1/profile_export_genai_perf.csv",
+        "x_4_1_chat_1_1_2/profile_export_genai_perf.json:1: is no result of GenAI-Perf or AIPerf: invalid type: sequence",
+        "x_4_1_chat_1_1_3/profile_export_genai_perf.json:1: is no JSON from here on: EOF while parsing a value",
+        "x_4_1_chat_1_1_5/loop: is a link to another folder, which is not followed",
+        "x_4_1_chat_1_1_6: is a link to another folder, which is not followed",
+        "x_4_1_chat_1_1_7/profile_export_genai_perf.csv: cannot be read: No such file",
+        "x_4_1_chat_1_1_8/profile_export_genai_perf.csv: is not a regular file",
+        "x_4_1_chat_1_1_9/profile_export_genai_perf.csv: has 1099511627776 bytes",
+        "x_4_1_chat_1_1_10/profile_export_genai_perf.csv: is not a regular file",
+        "x_4_1_chat_1_1_11/profile_export_genai_perf.csv: has 991 more problems of this kind",
+        "a/b/c/d/e/f/g: lies more than 6 folders deep",
+    ] {
+        assert!(problems.contains(words), "{words}: {problems}");
+    }
+    let run = results.read();
+    let known: Vec<_> = run.points().iter().filter_map(Point::throughput).collect();
+    assert_eq!(known, [86.75]);
+}
+
+#[test]
+fn names_that_are_not_utf_8_are_named() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let results = Results::new().put(CHAT, TABLE, table("20.00", "86.75"));
+    let name = std::ffi::OsStr::from_bytes(b"caf\xe9_4_1_chat_1_1_1");
+    fs::create_dir(results.folder.path().join(name)).unwrap();
+    assert_eq!(results.read().points().len(), 1);
+    assert!(
+        results.problems()[0].contains("has an entry whose name is not UTF-8: \"caf\u{fffd}_4_1")
+    );
+}
+
+/// Three points of chat: slower and more at once, from left to right.
+fn sweep(job: u32, factor: f64) -> Results {
+    [(1, 10.0, 100.0), (25, 20.0, 1500.0), (100, 60.0, 3000.0)]
+        .into_iter()
+        .fold(
+            Results::new(),
+            |results, (concurrency, latency, throughput)| {
+                let name = format!("llama_4_{concurrency}_chat_128_128_{job}");
+                let text = table(
+                    &format!("{:.2}", latency * factor),
+                    &format!("{throughput:.2}"),
+                );
+                results.put(
+                    &name,
+                    TABLE,
+                    text.replace("11.50", &format!("{latency:.2}")),
+                )
+            },
+        )
+}
+
+#[test]
+fn verdicts_and_best_points() {
+    let results = sweep(4711, 2.0).put(
+        "llama_4_50_chat_128_128_4711",
+        TABLE,
+        // Beaten by the point of concurrency 25 in both.
+        table("30.00", "1400.00").replace("11.50", "21.00"),
+    );
+    let run = results.read();
+    let groups = run.groups();
+    let [group] = &groups[..] else { panic!() };
+    assert_eq!(group.to_string(), "chat 128/128");
+    let concurrency = |point: Option<&Point>| point.and_then(Point::concurrency);
+    let front: Vec<_> = group
+        .pareto_front()
+        .iter()
+        .filter_map(|point| point.concurrency())
+        .collect();
+    assert_eq!(front, [1, 25, 100]);
+    assert_eq!(concurrency(group.best_throughput()), Some(100));
+
+    let limits = Limits::new(Statistic::Avg).time_to_first_token(40.0);
+    assert_eq!(
+        concurrency(group.best_within(&limits)),
+        Some(25),
+        "the limit itself is kept"
+    );
+    let limits = limits.inter_token_latency(19.0);
+    assert_eq!(concurrency(group.best_within(&limits)), Some(1));
+    assert_eq!(
+        limits.verdict(group.points()[1]),
+        Verdict::Exceeded {
+            metric: Metric::InterTokenLatency,
+            value: 20.0,
+            limit: 19.0
+        }
+    );
+    let limits = Limits::new(Statistic::P10).time_to_first_token(40.0);
+    let metric = Metric::TimeToFirstToken;
+    assert_eq!(
+        limits.verdict(group.points()[0]),
+        Verdict::Unknown { metric }
+    );
+    assert_eq!(concurrency(group.best_within(&limits)), None);
+
+    let point = group.points()[1];
+    assert_eq!(point.throughput_per_gpu(), Some(375.0));
+    assert_eq!(point.throughput_per_user(), Some(50.0));
+}
+
+#[test]
+fn runs_are_compared_point_by_point() {
+    let before = sweep(1, 1.0).put("llama_4_7_chat_128_128_1", TABLE, table("1.00", "1.00"));
+    let after = sweep(2, 1.5).put("llama_8_25_chat_128_128_2", TABLE, table("1.00", "1.00"));
+    let (before, after) = (before.read(), after.read());
+    let comparison = Comparison::new(&before, &after);
+    let changes: Vec<_> = comparison
+        .changes()
+        .iter()
+        .map(|change| change.relative(Metric::TimeToFirstToken, Statistic::Avg))
+        .collect();
+    assert_eq!(changes, [Some(0.5); 3]);
+    assert_eq!(
+        comparison.changes()[0].relative(Metric::RequestCount, Statistic::Avg),
+        None
+    );
+    assert_eq!(comparison.only_before()[0].concurrency(), Some(7));
+    assert_eq!(comparison.only_after()[0].gpus(), Some(8));
+    // The later of two jobs counts.
+    let twice = sweep(9, 3.0);
+    let twice = (1..=3).fold(twice, |results, _| {
+        results.put("llama_4_1_chat_128_128_10", TABLE, table("40.00", "1.00"))
+    });
+    let twice = twice.read();
+    let comparison = Comparison::new(&before, &twice);
+    assert_eq!(
+        comparison.changes()[0].relative(Metric::TimeToFirstToken, Statistic::Avg),
+        Some(3.0)
+    );
+}
+
+/// Each value that is read from a part of a file is in the whole file, too.
+fn assert_part_of(part: &Point, whole: &Point) {
+    for (metric, statistics) in part.metrics() {
+        for (statistic, value) in statistics.iter() {
+            assert_eq!(
+                whole.value(metric, statistic),
+                Some(value),
+                "{metric} {statistic}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_cut_anywhere_gives_no_wrong_number() {
+    for (version, file) in [("0.0.8", TABLE), ("0.0.10", TABLE), ("0.0.10", JSON)] {
+        let bytes = real(version, file);
+        let whole = Results::new().put(CHAT, file, &bytes).read();
+        for length in 0..bytes.len() {
+            let results = Results::new().put(CHAT, file, &bytes[..length]);
+            let run = results.read();
+            assert_part_of(only(&run), only(&whole));
+            // Behind a whole row of the last table, nothing tells that more was to come.
+            let throughput = only(&run).throughput();
+            assert!(
+                throughput.is_some() || !run.problems().is_empty(),
+                "{file} cut at {length}"
+            );
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_without_a_panic(
+        mut bytes in proptest::collection::vec(any::<u8>(), 0..600),
+        start in 0..3_usize,
+    ) {
+        let head = ["", "Metric,avg,p99\nTime To First Token (ms),", "{\"request_latency\": {\"unit\": \"ms\", \"avg\": "];
+        bytes.splice(0..0, head[start].bytes());
+        let results = Results::new().put(CHAT, TABLE, &bytes).put(CHAT, JSON, &bytes);
+        let run = results.read();
+        prop_assert_eq!(run.points().len(), 1);
+        let report = nim_slurm::Report::new(&run);
+        let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
+        prop_assert_eq!(json["points"].as_array().unwrap().len(), 1);
+        let _ = report.to_html();
+        let _ = report.to_table();
+        let _ = report.to_csv();
+    }
+}
