@@ -9,8 +9,9 @@ use std::thread;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::file::{self, ReadProblem, Sink};
+use super::json;
 use super::point::{Asked, Content, Point, PointName, Tool};
-use super::{json, table};
+use super::table::TableReader;
 
 /// How far below the results folder a point's files may be. GenAI-Perf and a folder
 /// for each job make three.
@@ -91,8 +92,9 @@ impl<W: Fn(Option<&PointName>) -> bool> Search<'_, W> {
                 files.push(path);
             }
         }
-        files.sort_unstable();
-        folders.sort_unstable();
+        // As texts: paths would be taken apart for each comparison.
+        files.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
+        folders.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
         if (self.wanted)(named.map(|(_, name)| name)) {
             self.note(folder, named, &files);
         }
@@ -204,14 +206,15 @@ fn read_all(places: &[Place]) -> Found {
 
 fn read_some(places: &[Place]) -> Found {
     let mut found = Found::default();
+    let mut tables = TableReader::new();
     for place in places {
-        let point = read_place(place, &mut found.1);
+        let point = read_place(place, &mut tables, &mut found.1);
         found.0.push(point);
     }
     found
 }
 
-fn read_place(place: &Place, problems: &mut Vec<ReadProblem>) -> Point {
+fn read_place(place: &Place, tables: &mut TableReader, problems: &mut Vec<ReadProblem>) -> Point {
     let mut asked = place.name.clone().map(Asked::from);
     let mut content = Content::default();
     if let Some(path) = &place.json {
@@ -222,7 +225,8 @@ fn read_place(place: &Place, problems: &mut Vec<ReadProblem>) -> Point {
     }
     if let Some(path) = &place.csv {
         let mut table = Content::default();
-        take(path, problems, table::read, &mut table);
+        let parse = |bytes: &[u8], sink: &mut Sink<'_>| tables.read(bytes, sink);
+        take(path, problems, parse, &mut table);
         content.add(table);
     }
     let file = place.json.as_ref().or(place.csv.as_ref());
@@ -241,7 +245,7 @@ fn read_place(place: &Place, problems: &mut Vec<ReadProblem>) -> Point {
 fn take(
     path: &Utf8Path,
     problems: &mut Vec<ReadProblem>,
-    parse: impl Fn(&[u8], &mut Sink<'_>),
+    parse: impl FnOnce(&[u8], &mut Sink<'_>),
     content: &mut Content,
 ) -> Option<Vec<u8>> {
     let bytes = file::read(path)

@@ -15,7 +15,7 @@ use std::{env, fs, panic};
 use nim_slurm::Recipe;
 use nim_slurm::ScriptKind::{self, Launch, PrepareModels, Setup};
 
-use crate::lab::{self, Ended, Job, Lab, SECRET, Site, run};
+use crate::lab::{self, Ended, Job, Lab, Site, run};
 
 /// A row of the table.
 struct Fault {
