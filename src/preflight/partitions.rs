@@ -1,0 +1,442 @@
+//! The partitions of the jobs, as `sinfo` describes them. It explains what
+//! `sbatch --test-only` says in few words, and what it does not say: a job above the
+//! partition's time limit may be accepted, and then wait for ever.
+
+use super::ask::Answer;
+use super::{Finding, Preflight, Severity, listed};
+use crate::script::ScriptKind;
+use crate::slurm::{Directives, Gres, OptionName, TimeLimit};
+
+/// sinfo's fields: partition, availability, time limit, state, number of nodes, GRES.
+const FIELDS: &str = "%P|%a|%l|%T|%D|%G";
+
+/// A partition, and its nodes in groups that are alike.
+#[derive(Debug, PartialEq)]
+struct Partition {
+    name: String,
+    is_default: bool,
+    is_up: bool,
+    availability: String,
+    time_limit: String,
+    nodes: Vec<Nodes>,
+}
+
+/// Nodes of one partition that are in one state and have the same GRES.
+#[derive(Debug, PartialEq)]
+struct Nodes {
+    state: String,
+    count: u32,
+    gres: String,
+}
+
+pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
+    let partitions = match preflight.ask("sinfo", &["--all", "--noheader", "--format", FIELDS]) {
+        Answer::Absent => return Vec::new(),
+        Answer::Said(reply) if reply.is_success => read(&reply.stdout),
+        answer => {
+            return vec![preflight.unanswered("sinfo", &answer, "which partitions there are")];
+        }
+    };
+    let mut findings = Vec::new();
+    let mut described = Vec::new();
+    for kind in ScriptKind::ALL {
+        let directives = preflight.plan.directives(kind);
+        let names = names(directives, &partitions);
+        if names.is_empty() {
+            findings.push(Finding::error(
+                format!(
+                    "{} names no partition, and Slurm has no default one",
+                    kind.file_name()
+                ),
+                known(&partitions),
+            ));
+        }
+        // Of several partitions Slurm takes one that fits; and the model can be
+        // prepared without a job.
+        let weight = if names.len() > 1 || kind == ScriptKind::PrepareModels {
+            Severity::Warning
+        } else {
+            Severity::Error
+        };
+        for name in names {
+            let Some(partition) = partitions.iter().find(|partition| partition.name == name) else {
+                let what = format!("Slurm has no partition {name}");
+                if !findings
+                    .iter()
+                    .any(|finding: &Finding| finding.what() == what)
+                {
+                    findings.push(Finding::new(weight, what, Some(known(&partitions))));
+                }
+                continue;
+            };
+            if !described.contains(&name) {
+                findings.push(partition.describe(weight));
+                described.push(name);
+            }
+            findings.extend(partition.against(kind, directives, weight));
+        }
+    }
+    findings
+}
+
+/// The partitions that a job may run in: those that it names, or the default one.
+fn names(directives: &Directives, partitions: &[Partition]) -> Vec<String> {
+    match directives.get(OptionName::Partition) {
+        Some(names) => names.split(',').map(str::to_owned).collect(),
+        None => partitions
+            .iter()
+            .filter(|partition| partition.is_default)
+            .map(|partition| partition.name.clone())
+            .collect(),
+    }
+}
+
+fn known(partitions: &[Partition]) -> String {
+    /// More are for sinfo itself to show.
+    const SHOWN: usize = 20;
+    let names: Vec<_> = partitions.iter().map(|partition| &partition.name).collect();
+    let shown = listed(&names[..names.len().min(SHOWN)]);
+    let more = if names.len() > SHOWN {
+        ", ... (sinfo -s)"
+    } else {
+        ""
+    };
+    format!("name another, with --partition or partition in [slurm] of the settings: {shown}{more}")
+}
+
+/// Reads sinfo's answer; lines that are not of this form are left out.
+fn read(text: &str) -> Vec<Partition> {
+    let mut partitions: Vec<Partition> = Vec::new();
+    for line in text.lines() {
+        let mut fields = line.trim().splitn(6, '|').map(str::trim);
+        let mut next = || fields.next();
+        let (Some(name), Some(availability), Some(time_limit)) = (next(), next(), next()) else {
+            continue;
+        };
+        let (Some(state), Some(count), Some(gres)) = (next(), next(), next()) else {
+            continue;
+        };
+        let nodes = Nodes {
+            state: state.to_owned(),
+            count: count.parse().unwrap_or(0),
+            gres: gres.to_owned(),
+        };
+        let plain = name.trim_end_matches('*');
+        match partitions.iter_mut().find(|known| known.name == plain) {
+            Some(known) => known.nodes.push(nodes),
+            None => partitions.push(Partition {
+                name: plain.to_owned(),
+                is_default: name.ends_with('*'),
+                is_up: availability == "up",
+                availability: availability.to_owned(),
+                time_limit: time_limit.to_owned(),
+                nodes: vec![nodes],
+            }),
+        }
+    }
+    partitions
+}
+
+impl Partition {
+    fn describe(&self, weight: Severity) -> Finding {
+        let Self {
+            name, time_limit, ..
+        } = self;
+        if !self.is_up {
+            return Finding::new(
+                weight,
+                format!(
+                    "the partition {name} is {}: it starts no jobs",
+                    self.availability
+                ),
+                Some("wait until it is up again, or name another one: sinfo -s".to_owned()),
+            );
+        }
+        let nodes: u32 = self.nodes.iter().map(|nodes| nodes.count).sum();
+        let working: u32 = self
+            .nodes
+            .iter()
+            .filter(|nodes| nodes.work())
+            .map(|nodes| nodes.count)
+            .sum();
+        Finding::ok(format!(
+            "the partition {name} is up: {working} of {nodes} nodes work, with {}, time limit {time_limit}",
+            self.gres()
+        ))
+    }
+
+    /// The GRES of its nodes, each kind once.
+    fn gres(&self) -> String {
+        let mut kinds: Vec<_> = self.nodes.iter().map(|nodes| nodes.gres.as_str()).collect();
+        kinds.retain(|gres| *gres != "(null)" && !gres.is_empty());
+        kinds.sort_unstable();
+        kinds.dedup();
+        if kinds.is_empty() {
+            "no GRES".to_owned()
+        } else {
+            kinds.join(" or ")
+        }
+    }
+
+    /// What of a job does not go with this partition.
+    fn against(&self, kind: ScriptKind, directives: &Directives, weight: Severity) -> Vec<Finding> {
+        let own = [
+            self.against_time(kind, directives, weight),
+            self.against_gres(kind, directives, weight),
+        ];
+        own.into_iter().flatten().collect()
+    }
+
+    fn against_time(
+        &self,
+        kind: ScriptKind,
+        directives: &Directives,
+        weight: Severity,
+    ) -> Option<Finding> {
+        let (name, limit, script) = (&self.name, &self.time_limit, kind.file_name());
+        // Slurm may lower the limit to --time-min.
+        let option = [OptionName::TimeMin, OptionName::Time]
+            .into_iter()
+            .find(|&option| directives.is_set(option))?;
+        let asked = directives.get(option)?;
+        exceeds(&asked, limit).then(|| {
+            Finding::new(
+                weight,
+                format!("{script} asks for {option}={asked}, and the partition {name} allows {limit}: the job would wait for ever"),
+                Some(format!(
+                    "ask for at most {limit} with time in [slurm.{}] of the settings, or name another partition",
+                    kind.key()
+                )),
+            )
+        })
+    }
+
+    fn against_gres(
+        &self,
+        kind: ScriptKind,
+        directives: &Directives,
+        weight: Severity,
+    ) -> Option<Finding> {
+        let (name, script) = (&self.name, kind.file_name());
+        let Some(asked) = directives.gres_of_a_node() else {
+            let wants_gpus =
+                kind == ScriptKind::Launch && !directives.is_set(OptionName::GpusPerTask);
+            return (wants_gpus && self.gres().contains("gpu")).then(|| {
+                Finding::warning(
+                    format!("{script} asks Slurm for no GPUs, and the nodes of {name} have {}", self.gres()),
+                    "ask for them with --gres or gres in [slurm.launch] of the settings, as in gres = \"gpu:8\"",
+                )
+            });
+        };
+        let fitting: Vec<_> = self
+            .nodes
+            .iter()
+            .filter(|nodes| nodes.have(&asked))
+            .collect();
+        if fitting.is_empty() {
+            return Some(Finding::new(
+                weight,
+                format!(
+                    "no node of {name} has {asked}, which {script} asks for: they have {}",
+                    self.gres()
+                ),
+                Some(format!(
+                    "ask for what they have with gres in [slurm.{}] of the settings, or name another partition",
+                    kind.key()
+                )),
+            ));
+        }
+        (!fitting.iter().any(|nodes| nodes.work())).then(|| {
+            let states: Vec<_> = fitting.iter().map(|nodes| &nodes.state).collect();
+            Finding::new(
+                weight,
+                format!(
+                    "no node of {name} that has {asked} works now: they are {}",
+                    listed(&states)
+                ),
+                Some(format!("see why, and until when: sinfo -R -p {name}")),
+            )
+        })
+    }
+}
+
+impl Nodes {
+    /// False for a state in which a node takes no jobs. Source: sinfo(1), "Node state
+    /// codes".
+    fn work(&self) -> bool {
+        let state = self
+            .state
+            .trim_end_matches(|c: char| !c.is_ascii_alphabetic());
+        let is_silent = self.state.ends_with('*');
+        !is_silent
+            && ![
+                "down", "drain", "fail", "maint", "unk", "inval", "blocked", "future",
+            ]
+            .iter()
+            .any(|idle| state.starts_with(idle))
+    }
+
+    /// True when each node has all that is asked for.
+    fn have(&self, asked: &Gres) -> bool {
+        asked.entries().all(|entry| {
+            let of_kind = gres_entries(&self.gres).filter(|(name, kind, _)| {
+                *name == entry.name() && (entry.kind().is_none() || *kind == entry.kind())
+            });
+            let count: u64 = of_kind.map(|(_, _, count)| count).sum();
+            count >= u64::from(entry.count())
+        })
+    }
+}
+
+/// Name, type and count of each entry of sinfo's GRES: `gpu:h100:8(S:0-1),shard:32`.
+fn gres_entries(text: &str) -> impl Iterator<Item = (&str, Option<&str>, u64)> {
+    // The sockets in parentheses may have commas.
+    let mut depth = 0_u32;
+    let entries = text.split(move |c| {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        c == ',' && depth == 0
+    });
+    entries.filter_map(|entry| {
+        let entry = entry.split('(').next()?;
+        let mut parts = entry.split(':');
+        let name = parts.next().filter(|name| !name.is_empty())?;
+        let rest: Vec<_> = parts.collect();
+        let (kind, count) = match rest.as_slice() {
+            [] => (None, "1"),
+            [count] => (None, *count),
+            [kind, .., count] => (Some(*kind), *count),
+        };
+        Some((name, kind, gres_count(count)?))
+    })
+}
+
+/// A count, which large ones have with a unit: `8`, `2K`.
+fn gres_count(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let factor = match &text[digits.len()..] {
+        "" => 1,
+        "K" => 1 << 10,
+        "M" => 1 << 20,
+        "G" => 1 << 30,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+/// True when a job's time is above a partition's. What cannot be read is not.
+fn exceeds(asked: &str, limit: &str) -> bool {
+    let (Ok(asked), Ok(limit)) = (TimeLimit::parse(asked), TimeLimit::parse(limit)) else {
+        return false;
+    };
+    // None is no limit.
+    match (asked.minutes(), limit.minutes()) {
+        (_, None) => false,
+        (None, Some(_)) => true,
+        (Some(asked), Some(limit)) => asked > limit,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SINFO: &str = "batch*|up|infinite|idle|2|gpu:h100:8(S:0-1),shard:32\n\
+                         batch*|up|infinite|drained*|1|gpu:a100:4\n\
+                         cpu|up|4:00:00|mixed|10|(null)\n\
+                         old|down|1-00:00:00|down|1|gpu:8\n\
+                         not a line of sinfo\n";
+
+    fn directives(text: &str) -> Directives {
+        toml::from_str(text).unwrap()
+    }
+
+    #[track_caller]
+    fn against(partition: &str, launch: &str) -> Vec<String> {
+        let partitions = read(SINFO);
+        let partition = partitions.iter().find(|own| own.name == partition).unwrap();
+        let findings = partition.against(ScriptKind::Launch, &directives(launch), Severity::Error);
+        findings
+            .iter()
+            .map(|finding| finding.what().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn partitions_and_their_nodes() {
+        let partitions = read(SINFO);
+        let names: Vec<_> = partitions.iter().map(|own| own.name.as_str()).collect();
+        assert_eq!(names, ["batch", "cpu", "old"]);
+        assert!(partitions[0].is_default && !partitions[1].is_default);
+        assert_eq!(
+            partitions[0].describe(Severity::Error).what(),
+            "the partition batch is up: 2 of 3 nodes work, with gpu:a100:4 or gpu:h100:8(S:0-1),shard:32, time limit \
+             infinite"
+        );
+        assert_eq!(
+            partitions[2].describe(Severity::Error).what(),
+            "the partition old is down: it starts no jobs"
+        );
+    }
+
+    #[test]
+    fn gres_of_nodes() {
+        let entries: Vec<_> = gres_entries("gpu:h100:8(S:0,1),shard:2K,fpga,(null)").collect();
+        assert_eq!(
+            entries,
+            [
+                ("gpu", Some("h100"), 8),
+                ("shard", None, 2048),
+                ("fpga", None, 1)
+            ]
+        );
+        for fits in ["gpu:8", "gpu:h100:1", "gpu:8,shard:32"] {
+            assert!(
+                against("batch", &format!("gres = '{fits}'")).is_empty(),
+                "{fits}"
+            );
+        }
+        assert_eq!(
+            against("batch", "gres = 'gpu:9'"),
+            [
+                "no node of batch has gpu:9, which launch.sh asks for: they have gpu:a100:4 or gpu:h100:8(S:0-1),shard:32"
+            ]
+        );
+        assert_eq!(
+            against("batch", "gpus_per_node = 'a100:4'"),
+            ["no node of batch that has gpu:a100:4 works now: they are drained*"]
+        );
+        assert_eq!(
+            against("batch", ""),
+            [
+                "launch.sh asks Slurm for no GPUs, and the nodes of batch have gpu:a100:4 or gpu:h100:8(S:0-1),shard:32"
+            ]
+        );
+        assert!(against("cpu", "").is_empty());
+    }
+
+    #[test]
+    fn times() {
+        for (asked, limit, is_above) in [
+            ("4:00:00", "4:00:00", false),
+            ("4:00:01", "4:00:00", true),
+            ("1-0", "infinite", false),
+            ("UNLIMITED", "4:00:00", true),
+            ("UNLIMITED", "infinite", false),
+            ("30", "20:00", true),
+            ("30", "n/a", false),
+        ] {
+            assert_eq!(exceeds(asked, limit), is_above, "{asked} {limit}");
+        }
+        assert_eq!(
+            against("cpu", "time = '5:00:00'"),
+            [
+                "launch.sh asks for --time=5:00:00, and the partition cpu allows 4:00:00: the job would wait for ever"
+            ]
+        );
+        assert!(against("cpu", "time = '5:00:00'\ntime_min = '1:00:00'").is_empty());
+    }
+}
