@@ -191,9 +191,9 @@ fn lead_a_group(_: &mut Command) {}
 /// Ends a program and its group. One that waits for a dead file system cannot even
 /// be killed, so nobody waits for it for long.
 fn kill(child: &mut Child) {
-    let group = format!("-{}", child.id());
-    let _ = Command::new("kill")
-        .args(["-KILL", "--", &group])
+    // The shell's own kill is there whatever PATH says.
+    let _ = Command::new("/bin/sh")
+        .args(["-c", "kill -s KILL -- \"-$0\"", &child.id().to_string()])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

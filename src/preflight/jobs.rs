@@ -49,19 +49,20 @@ fn verdict(preflight: &Preflight<'_>, kind: ScriptKind) -> Verdict {
     let mut arguments = vec!["--test-only".to_owned()];
     arguments.extend(preflight.plan.pinned(kind, preflight.variables.texts()));
     let script = preflight.plan.script(kind);
+    let unknown = |answer: &Answer| {
+        let question = "whether Slurm would take the scripts";
+        Verdict::Unknown(preflight.unanswered("sbatch --test-only", answer, question))
+    };
     match preflight.ask_with("sbatch", &arguments, script.text()) {
         Answer::Said(reply) if reply.is_success => Verdict::Accepted(start(&reply)),
-        Answer::Said(reply) if is_forbidden(&reply) => Verdict::Unknown(preflight.unanswered(
-            "sbatch --test-only",
-            &Answer::Said(reply),
-            "whether Slurm would take the scripts",
-        )),
+        Answer::Said(reply) if is_forbidden(&reply) => unknown(&Answer::Said(reply)),
         Answer::Said(reply) => Verdict::Refused(preflight.words(&reasons(&reply))),
-        answer => Verdict::Unknown(preflight.unanswered(
-            "sbatch --test-only",
-            &answer,
-            "whether Slurm would take the scripts",
+        // A submission would hang as well.
+        Answer::TooLate => Verdict::Refused(format!(
+            "its controller timed out, with no answer within {} s",
+            preflight.time_limit.as_secs_f32()
         )),
+        answer => unknown(&answer),
     }
 }
 
@@ -98,7 +99,7 @@ fn reasons(reply: &Reply) -> String {
 
 fn refusal(words: &str, kinds: &[ScriptKind]) -> Finding {
     let names: Vec<_> = kinds.iter().map(|kind| kind.file_name()).collect();
-    let what = format!("Slurm refuses {}: {words}", listed(&names));
+    let what = format!("Slurm does not take {}: {words}", listed(&names));
     // The model can be prepared without a job.
     if kinds == [ScriptKind::PrepareModels] {
         return Finding::warning(

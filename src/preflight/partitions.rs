@@ -73,7 +73,11 @@ pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
                 findings.push(partition.describe(weight));
                 described.push(name);
             }
-            findings.extend(partition.against(kind, directives, weight));
+            for finding in partition.against(kind, directives, weight) {
+                if !findings.contains(&finding) {
+                    findings.push(finding);
+                }
+            }
         }
     }
     findings
@@ -152,17 +156,28 @@ impl Partition {
                 Some("wait until it is up again, or name another one: sinfo -s".to_owned()),
             );
         }
-        let nodes: u32 = self.nodes.iter().map(|nodes| nodes.count).sum();
-        let working: u32 = self
-            .nodes
-            .iter()
-            .filter(|nodes| nodes.work())
-            .map(|nodes| nodes.count)
-            .sum();
+        let count = |nodes: &[&Nodes]| nodes.iter().map(|nodes| nodes.count).sum::<u32>();
+        let all: Vec<_> = self.nodes.iter().collect();
+        let working: Vec<_> = self.nodes.iter().filter(|nodes| nodes.work()).collect();
+        if working.is_empty() {
+            return Finding::new(
+                weight,
+                format!(
+                    "no node of the partition {name} works now: they are {}",
+                    states(&all)
+                ),
+                Some(self.see_why()),
+            );
+        }
+        let (working, all) = (count(&working), count(&all));
         Finding::ok(format!(
-            "the partition {name} is up: {working} of {nodes} nodes work, with {}, time limit {time_limit}",
+            "the partition {name} is up: {working} of {all} nodes work, with {}, time limit {time_limit}",
             self.gres()
         ))
+    }
+
+    fn see_why(&self) -> String {
+        format!("see why, and until when: sinfo -R -p {}", self.name)
     }
 
     /// The GRES of its nodes, each kind once.
@@ -246,18 +261,27 @@ impl Partition {
                 )),
             ));
         }
-        (!fitting.iter().any(|nodes| nodes.work())).then(|| {
-            let states: Vec<_> = fitting.iter().map(|nodes| &nodes.state).collect();
+        // Where no node at all works, that was said.
+        let works = |nodes: &[&Nodes]| nodes.iter().any(|nodes| nodes.work());
+        (!works(&fitting) && self.nodes.iter().any(Nodes::work)).then(|| {
             Finding::new(
                 weight,
                 format!(
                     "no node of {name} that has {asked} works now: they are {}",
-                    listed(&states)
+                    states(&fitting)
                 ),
-                Some(format!("see why, and until when: sinfo -R -p {name}")),
+                Some(self.see_why()),
             )
         })
     }
+}
+
+/// The states of some nodes, each once.
+fn states(nodes: &[&Nodes]) -> String {
+    let mut states: Vec<_> = nodes.iter().map(|nodes| nodes.state.as_str()).collect();
+    states.sort_unstable();
+    states.dedup();
+    listed(&states)
 }
 
 impl Nodes {
@@ -379,6 +403,12 @@ mod tests {
         assert_eq!(
             partitions[2].describe(Severity::Error).what(),
             "the partition old is down: it starts no jobs"
+        );
+        let drained =
+            read("batch*|up|infinite|drained|2|(null)\nbatch*|up|infinite|down*|1|(null)\n");
+        assert_eq!(
+            drained[0].describe(Severity::Error).what(),
+            "no node of the partition batch works now: they are down* and drained"
         );
     }
 

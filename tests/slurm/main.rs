@@ -7,6 +7,7 @@
 
 mod faults;
 mod lab;
+mod preflight;
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
