@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;
-use std::{fmt, thread};
+use std::{fmt, io, thread};
 
 use serde::Serialize;
 
@@ -102,7 +102,7 @@ impl<'a> Preflight<'a> {
     }
 
     /// Sets how long a program may take to answer, by default 20 seconds. One that
-    /// takes longer is ended. Several are asked at once.
+    /// takes longer is ended. Several are asked at once; each gets an hour at most.
     #[must_use]
     pub const fn with_time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = limit;
@@ -254,19 +254,60 @@ impl fmt::Debug for Variables {
 fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     thread::scope(|scope| {
         let work = &work;
-        let threads: Vec<_> = items
-            .iter()
-            .map(|item| scope.spawn(move || work(item)))
-            .collect();
-        threads
-            .into_iter()
-            .map(|thread| {
-                thread
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            })
-            .collect()
+        let start = |item| thread::Builder::new().spawn_scoped(scope, move || work(item));
+        let threads: Vec<_> = items.iter().map(|item| (item, start(item))).collect();
+        let finish = |(item, thread): (_, io::Result<thread::ScopedJoinHandle<'_, R>>)| {
+            // Login nodes may allow a user few threads: then it takes longer.
+            let Ok(thread) = thread else {
+                return work(item);
+            };
+            thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        threads.into_iter().map(finish).collect()
     })
+}
+
+/// What is the matter with several scripts is one thing to mend.
+fn by_scripts<T: PartialEq>(
+    of_scripts: impl IntoIterator<Item = (ScriptKind, T)>,
+) -> Vec<(Scripts, T)> {
+    let mut groups: Vec<(Scripts, T)> = Vec::new();
+    for (kind, matter) in of_scripts {
+        match groups.iter_mut().find(|(_, known)| *known == matter) {
+            Some((scripts, _)) => scripts.0.push(kind),
+            None => groups.push((Scripts(vec![kind]), matter)),
+        }
+    }
+    groups
+}
+
+/// Some of the scripts, at least one.
+#[derive(Debug, PartialEq)]
+struct Scripts(Vec<ScriptKind>);
+
+impl Scripts {
+    /// True when none of them has to be a job: the model can be prepared without.
+    fn can_do_without_a_job(&self) -> bool {
+        self.0 == [ScriptKind::PrepareModels]
+    }
+
+    /// How much it matters that their jobs do not run.
+    fn weight(&self) -> Severity {
+        if self.can_do_without_a_job() {
+            Severity::Warning
+        } else {
+            Severity::Error
+        }
+    }
+}
+
+impl fmt::Display for Scripts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.0.iter().map(|kind| kind.file_name()).collect();
+        f.write_str(&listed(&names))
+    }
 }
 
 /// Words of programs and names of files go to a terminal.
@@ -297,6 +338,23 @@ mod tests {
         assert_eq!(listed(&["a"]), "a");
         assert_eq!(listed(&["a", "b"]), "a and b");
         assert_eq!(listed(&["a", "b", "c"]), "a, b and c");
+    }
+
+    #[test]
+    fn scripts_with_one_matter() {
+        use ScriptKind::{Launch, PrepareModels, Setup};
+        let groups = by_scripts([(Setup, "a"), (PrepareModels, "b"), (Launch, "a")]);
+        let told: Vec<_> = groups
+            .iter()
+            .map(|(scripts, matter)| format!("{scripts}: {matter}, {}", scripts.weight()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "setup.sh and launch.sh: a, error",
+                "prepare_models.sh: b, warning"
+            ]
+        );
     }
 
     #[test]

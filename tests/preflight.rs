@@ -5,7 +5,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
 
 const SECRET: &str = "nvapi-this-must-not-be-seen";
 
@@ -369,30 +368,19 @@ fn hostile_variables_are_text() {
     assert!(!home.path().join("ran").exists());
 }
 
-/// Programs that do what no real one should: stand-ins, and honest about it.
+/// Programs that do what no real one should: stand-ins, and honest about it. One that
+/// hangs is a test on the lab, since it takes 20 seconds.
 #[test]
 fn programs_that_misbehave() {
     let home = Home::new();
-    home.link("sleep");
     home.link("yes");
-    home.script("ngc", "sleep 1002");
     home.script("enroot", "yes");
     home.script("b3sum", "echo; echo \"$NGC_API_KEY\" >&2; exit 1");
     home.write("bin/unsquashfs", "no program");
     let path = home.path().join("bin/unsquashfs");
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-    let start = Instant::now();
     let (findings, code) = home.findings(&[], &[("NGC_API_KEY", SECRET)]);
-    assert!(
-        start.elapsed() < Duration::from_secs(40),
-        "{:?}",
-        start.elapsed()
-    );
     assert_eq!(code, 1);
-    assert_found(
-        &findings,
-        "warning: ngc --version does not say its version: no answer within 20 s",
-    );
     assert_found(
         &findings,
         "warning: unsquashfs -version does not say its version: it cannot be started",
@@ -402,9 +390,6 @@ fn programs_that_misbehave() {
         "warning: b3sum --version does not say its version: $NGC_API_KEY",
     );
     assert_not_found(&findings, SECRET);
-    let processes = Command::new("ps").args(["-eo", "args"]).output().unwrap();
-    let processes = String::from_utf8_lossy(&processes.stdout).into_owned();
-    assert!(!processes.contains("sleep 1002"), "{processes}");
 }
 
 #[test]

@@ -13,6 +13,9 @@ use super::{Finding, Preflight};
 /// much of it.
 const MOST_OUTPUT: u64 = 4 << 20;
 
+/// No question is worth more.
+const MOST_TIME: Duration = Duration::from_secs(3600);
+
 /// What of a program's words goes into a finding.
 const MOST_WORDS: usize = 300;
 
@@ -88,11 +91,11 @@ impl Preflight<'_> {
     }
 
     fn wait(&self, mut child: Child, input: &str) -> Answer {
-        let end = Instant::now() + self.time_limit;
+        let end = Instant::now() + self.time_limit.min(MOST_TIME);
         if let Some(mut stdin) = child.stdin.take() {
             let input = input.to_owned();
             // Whoever does not read to the end has a reason, and says it.
-            thread::spawn(move || stdin.write_all(input.as_bytes()));
+            let _ = thread::Builder::new().spawn(move || stdin.write_all(input.as_bytes()));
         }
         let (stdout, stderr) = (read(child.stdout.take()), read(child.stderr.take()));
         let status = loop {
@@ -149,7 +152,9 @@ impl Preflight<'_> {
             .collect();
         let mut words = lines.join("; ");
         for name in self.secrets() {
-            if let Some(value) = self.variables.get(name).and_then(|value| value.to_str()) {
+            let value = self.variables.get(name).and_then(|value| value.to_str());
+            // A value of a few letters hides nothing, and would be in many words.
+            if let Some(value) = value.filter(|value| value.len() > 3) {
                 words = words.replace(value, &format!("${name}"));
             }
         }
@@ -163,10 +168,11 @@ impl Preflight<'_> {
     }
 }
 
-/// Reads what a program prints, up to the bound, without waiting for it here.
+/// Reads what a program prints, up to the bound, without waiting for it here. On a
+/// machine that has no thread left there is no answer.
 fn read(stream: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
     let (sender, receiver) = channel();
-    thread::spawn(move || {
+    let _ = thread::Builder::new().spawn(move || {
         let mut bytes = Vec::new();
         if let Some(stream) = stream {
             // A stream that breaks off has said what it has said.

@@ -1,7 +1,7 @@
 //! What Slurm itself thinks of the three jobs: `sbatch --test-only`.
 
 use super::ask::{Answer, Reply};
-use super::{Finding, Preflight, in_parallel, listed};
+use super::{Finding, Preflight, Scripts, by_scripts, in_parallel, listed};
 use crate::script::ScriptKind;
 use crate::slurm::OptionName;
 
@@ -21,7 +21,7 @@ pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
     }
     let verdicts = in_parallel(&ScriptKind::ALL, |&kind| verdict(preflight, kind));
     let mut findings = Vec::new();
-    let mut refused: Vec<(String, Vec<ScriptKind>)> = Vec::new();
+    let mut refused = Vec::new();
     for (kind, verdict) in ScriptKind::ALL.into_iter().zip(verdicts) {
         match verdict {
             Verdict::Accepted(words) => findings.push(Finding::ok(format!(
@@ -29,16 +29,15 @@ pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
                 kind.file_name()
             ))),
             Verdict::Unknown(finding) => findings.push(finding),
-            // One cause for several scripts is one thing to mend.
-            Verdict::Refused(words) => {
-                match refused.iter_mut().find(|(known, _)| *known == words) {
-                    Some((_, kinds)) => kinds.push(kind),
-                    None => refused.push((words, vec![kind])),
-                }
-            }
+            Verdict::Refused(words) => refused.push((kind, words)),
         }
     }
-    findings.extend(refused.iter().map(|(words, kinds)| refusal(words, kinds)));
+    let refused = by_scripts(refused);
+    findings.extend(
+        refused
+            .iter()
+            .map(|(scripts, words)| refusal(scripts, words)),
+    );
     findings.dedup();
     findings.extend(accounts(preflight));
     findings
@@ -97,20 +96,13 @@ fn reasons(reply: &Reply) -> String {
     lines.join("\n")
 }
 
-fn refusal(words: &str, kinds: &[ScriptKind]) -> Finding {
-    let names: Vec<_> = kinds.iter().map(|kind| kind.file_name()).collect();
-    let what = format!("Slurm does not take {}: {words}", listed(&names));
-    // The model can be prepared without a job.
-    if kinds == [ScriptKind::PrepareModels] {
-        return Finding::warning(
-            what,
-            format!(
-                "run it here: bash prepare_models.sh; as a job: {}",
-                advice(words)
-            ),
-        );
+fn refusal(scripts: &Scripts, words: &str) -> Finding {
+    let mut mend = advice(words).to_owned();
+    if scripts.can_do_without_a_job() {
+        mend = format!("run it here: bash prepare_models.sh; as a job: {mend}");
     }
-    Finding::error(what, advice(words))
+    let what = format!("Slurm does not take {scripts}: {words}");
+    Finding::new(scripts.weight(), what, Some(mend))
 }
 
 /// What to do about Slurm's words. The first row whose words are among them holds.
@@ -291,12 +283,16 @@ mod tests {
 
     #[test]
     fn the_model_can_do_without_a_job() {
-        let severity = |kinds: &[ScriptKind]| refusal("no", kinds).severity();
-        assert_eq!(severity(&[ScriptKind::PrepareModels]), Severity::Warning);
-        assert_eq!(
-            severity(&[ScriptKind::PrepareModels, ScriptKind::Launch]),
-            Severity::Error
+        let alone = refusal(&Scripts(vec![ScriptKind::PrepareModels]), "no");
+        assert_eq!(alone.severity(), Severity::Warning);
+        assert!(
+            alone
+                .mend()
+                .unwrap()
+                .starts_with("run it here: bash prepare_models.sh")
         );
+        let both = Scripts(vec![ScriptKind::PrepareModels, ScriptKind::Launch]);
+        assert_eq!(refusal(&both, "no").severity(), Severity::Error);
     }
 
     #[test]

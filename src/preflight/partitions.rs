@@ -3,7 +3,7 @@
 //! partition's time limit may be accepted, and then wait for ever.
 
 use super::ask::Answer;
-use super::{Finding, Preflight, Severity, listed};
+use super::{Finding, Preflight, Severity, by_scripts, listed};
 use crate::script::ScriptKind;
 use crate::slurm::{Directives, Gres, OptionName, TimeLimit};
 
@@ -38,49 +38,75 @@ pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
         }
     };
     let mut findings = Vec::new();
-    let mut described = Vec::new();
+    let mut used: Vec<&Partition> = Vec::new();
+    let mut problems = Vec::new();
     for kind in ScriptKind::ALL {
         let directives = preflight.plan.directives(kind);
         let names = names(directives, &partitions);
+        let mut own = Vec::new();
         if names.is_empty() {
-            findings.push(Finding::error(
-                format!(
-                    "{} names no partition, and Slurm has no default one",
-                    kind.file_name()
-                ),
+            own.push(Problem::new(
+                "no partition is named, and Slurm has no default one".to_owned(),
                 known(&partitions),
             ));
         }
-        // Of several partitions Slurm takes one that fits; and the model can be
-        // prepared without a job.
-        let weight = if names.len() > 1 || kind == ScriptKind::PrepareModels {
-            Severity::Warning
-        } else {
-            Severity::Error
-        };
-        for name in names {
-            let Some(partition) = partitions.iter().find(|partition| partition.name == name) else {
-                let what = format!("Slurm has no partition {name}");
-                if !findings
-                    .iter()
-                    .any(|finding: &Finding| finding.what() == what)
-                {
-                    findings.push(Finding::new(weight, what, Some(known(&partitions))));
+        for name in &names {
+            match partitions.iter().find(|partition| partition.name == *name) {
+                Some(partition) => {
+                    own.extend(partition.problems(kind, directives));
+                    if !used.contains(&partition) {
+                        used.push(partition);
+                    }
                 }
-                continue;
-            };
-            if !described.contains(&name) {
-                findings.push(partition.describe(weight));
-                described.push(name);
-            }
-            for finding in partition.against(kind, directives, weight) {
-                if !findings.contains(&finding) {
-                    findings.push(finding);
-                }
+                None => own.push(Problem::new(
+                    format!("Slurm has no partition {name}"),
+                    known(&partitions),
+                )),
             }
         }
+        // Of several partitions Slurm takes one that fits.
+        let has_choice = names.len() > 1;
+        problems.extend(
+            own.into_iter()
+                .map(|problem| (kind, problem.at_most(has_choice))),
+        );
     }
+    findings.extend(used.into_iter().filter_map(Partition::describe));
+    findings.extend(by_scripts(problems).into_iter().map(|(scripts, problem)| {
+        Finding::new(
+            problem.most.min(scripts.weight()),
+            format!("{scripts}: {}", problem.what),
+            Some(problem.mend),
+        )
+    }));
     findings
+}
+
+/// What is the matter with a job and a partition.
+#[derive(Debug, PartialEq)]
+struct Problem {
+    /// How much it can matter at most.
+    most: Severity,
+    what: String,
+    mend: String,
+}
+
+impl Problem {
+    const fn new(what: String, mend: String) -> Self {
+        Self {
+            most: Severity::Error,
+            what,
+            mend,
+        }
+    }
+
+    /// It stands in nobody's way when `is_less`.
+    fn at_most(mut self, is_less: bool) -> Self {
+        if is_less {
+            self.most = Severity::Warning;
+        }
+        self
+    }
 }
 
 /// The partitions that a job may run in: those that it names, or the default one.
@@ -142,38 +168,53 @@ fn read(text: &str) -> Vec<Partition> {
 }
 
 impl Partition {
-    fn describe(&self, weight: Severity) -> Finding {
+    /// What there is to say of a partition in which jobs can run.
+    fn describe(&self) -> Option<Finding> {
         let Self {
             name, time_limit, ..
         } = self;
+        let count = |nodes: &mut dyn Iterator<Item = &Nodes>| nodes.map(|nodes| nodes.count).sum();
+        let all: u32 = count(&mut self.nodes.iter());
+        let working: u32 = count(&mut self.nodes.iter().filter(|nodes| nodes.work()));
+        (self.is_up && working > 0).then(|| {
+            Finding::ok(format!(
+                "the partition {name} is up: {working} of {all} nodes work, with {}, time limit {time_limit}",
+                self.gres()
+            ))
+        })
+    }
+
+    /// What keeps a job from running here.
+    fn problems(&self, kind: ScriptKind, directives: &Directives) -> Vec<Problem> {
+        let problems = [
+            self.state(),
+            self.time(directives),
+            self.resources(kind, directives),
+        ];
+        problems.into_iter().flatten().collect()
+    }
+
+    fn state(&self) -> Option<Problem> {
+        let name = &self.name;
         if !self.is_up {
-            return Finding::new(
-                weight,
+            return Some(Problem::new(
                 format!(
-                    "the partition {name} is {}: it starts no jobs",
+                    "the partition {name} is {} and starts no jobs",
                     self.availability
                 ),
-                Some("wait until it is up again, or name another one: sinfo -s".to_owned()),
-            );
+                "wait until it is up again, or name another one: sinfo -s".to_owned(),
+            ));
         }
-        let count = |nodes: &[&Nodes]| nodes.iter().map(|nodes| nodes.count).sum::<u32>();
-        let all: Vec<_> = self.nodes.iter().collect();
-        let working: Vec<_> = self.nodes.iter().filter(|nodes| nodes.work()).collect();
-        if working.is_empty() {
-            return Finding::new(
-                weight,
+        (!self.nodes.iter().any(Nodes::work)).then(|| {
+            let all: Vec<_> = self.nodes.iter().collect();
+            Problem::new(
                 format!(
                     "no node of the partition {name} works now: they are {}",
                     states(&all)
                 ),
-                Some(self.see_why()),
-            );
-        }
-        let (working, all) = (count(&working), count(&all));
-        Finding::ok(format!(
-            "the partition {name} is up: {working} of {all} nodes work, with {}, time limit {time_limit}",
-            self.gres()
-        ))
+                self.see_why(),
+            )
+        })
     }
 
     fn see_why(&self) -> String {
@@ -193,54 +234,33 @@ impl Partition {
         }
     }
 
-    /// What of a job does not go with this partition.
-    fn against(&self, kind: ScriptKind, directives: &Directives, weight: Severity) -> Vec<Finding> {
-        let own = [
-            self.against_time(kind, directives, weight),
-            self.against_gres(kind, directives, weight),
-        ];
-        own.into_iter().flatten().collect()
-    }
-
-    fn against_time(
-        &self,
-        kind: ScriptKind,
-        directives: &Directives,
-        weight: Severity,
-    ) -> Option<Finding> {
-        let (name, limit, script) = (&self.name, &self.time_limit, kind.file_name());
+    fn time(&self, directives: &Directives) -> Option<Problem> {
+        let (name, limit) = (&self.name, &self.time_limit);
         // Slurm may lower the limit to --time-min.
         let option = [OptionName::TimeMin, OptionName::Time]
             .into_iter()
             .find(|&option| directives.is_set(option))?;
         let asked = directives.get(option)?;
         exceeds(&asked, limit).then(|| {
-            Finding::new(
-                weight,
-                format!("{script} asks for {option}={asked}, and the partition {name} allows {limit}: the job would wait for ever"),
-                Some(format!(
-                    "ask for at most {limit} with time in [slurm.{}] of the settings, or name another partition",
-                    kind.key()
-                )),
+            Problem::new(
+                format!("the partition {name} allows {limit}, so with {option}={asked} the job would wait for ever"),
+                format!("ask for at most {limit} with --time or time in the settings, or name another partition"),
             )
         })
     }
 
-    fn against_gres(
-        &self,
-        kind: ScriptKind,
-        directives: &Directives,
-        weight: Severity,
-    ) -> Option<Finding> {
-        let (name, script) = (&self.name, kind.file_name());
+    fn resources(&self, kind: ScriptKind, directives: &Directives) -> Option<Problem> {
+        let name = &self.name;
         let Some(asked) = directives.gres_of_a_node() else {
             let wants_gpus =
                 kind == ScriptKind::Launch && !directives.is_set(OptionName::GpusPerTask);
             return (wants_gpus && self.gres().contains("gpu")).then(|| {
-                Finding::warning(
-                    format!("{script} asks Slurm for no GPUs, and the nodes of {name} have {}", self.gres()),
-                    "ask for them with --gres or gres in [slurm.launch] of the settings, as in gres = \"gpu:8\"",
+                Problem::new(
+                    format!("Slurm is asked for no GPUs, and the nodes of {name} have {}", self.gres()),
+                    "ask for them with --gres or gres in [slurm.launch] of the settings, as in gres = \"gpu:8\""
+                        .to_owned(),
                 )
+                .at_most(true)
             });
         };
         let fitting: Vec<_> = self
@@ -249,28 +269,20 @@ impl Partition {
             .filter(|nodes| nodes.have(&asked))
             .collect();
         if fitting.is_empty() {
-            return Some(Finding::new(
-                weight,
-                format!(
-                    "no node of {name} has {asked}, which {script} asks for: they have {}",
-                    self.gres()
-                ),
-                Some(format!(
-                    "ask for what they have with gres in [slurm.{}] of the settings, or name another partition",
-                    kind.key()
-                )),
+            return Some(Problem::new(
+                format!("no node of {name} has the {asked} that is asked for: they have {}", self.gres()),
+                "ask for what they have with --gres or gres in the settings, or name another partition".to_owned(),
             ));
         }
         // Where no node at all works, that was said.
         let works = |nodes: &[&Nodes]| nodes.iter().any(|nodes| nodes.work());
         (!works(&fitting) && self.nodes.iter().any(Nodes::work)).then(|| {
-            Finding::new(
-                weight,
+            Problem::new(
                 format!(
                     "no node of {name} that has {asked} works now: they are {}",
                     states(&fitting)
                 ),
-                Some(self.see_why()),
+                self.see_why(),
             )
         })
     }
@@ -382,11 +394,8 @@ mod tests {
     fn against(partition: &str, launch: &str) -> Vec<String> {
         let partitions = read(SINFO);
         let partition = partitions.iter().find(|own| own.name == partition).unwrap();
-        let findings = partition.against(ScriptKind::Launch, &directives(launch), Severity::Error);
-        findings
-            .iter()
-            .map(|finding| finding.what().to_owned())
-            .collect()
+        let problems = partition.problems(ScriptKind::Launch, &directives(launch));
+        problems.into_iter().map(|problem| problem.what).collect()
     }
 
     #[test]
@@ -396,18 +405,20 @@ mod tests {
         assert_eq!(names, ["batch", "cpu", "old"]);
         assert!(partitions[0].is_default && !partitions[1].is_default);
         assert_eq!(
-            partitions[0].describe(Severity::Error).what(),
+            partitions[0].describe().unwrap().what(),
             "the partition batch is up: 2 of 3 nodes work, with gpu:a100:4 or gpu:h100:8(S:0-1),shard:32, time limit \
              infinite"
         );
+        assert_eq!(partitions[2].describe(), None);
         assert_eq!(
-            partitions[2].describe(Severity::Error).what(),
-            "the partition old is down: it starts no jobs"
+            against("old", "gres = 'gpu:8'"),
+            ["the partition old is down and starts no jobs"]
         );
         let drained =
             read("batch*|up|infinite|drained|2|(null)\nbatch*|up|infinite|down*|1|(null)\n");
+        assert_eq!(drained[0].describe(), None);
         assert_eq!(
-            drained[0].describe(Severity::Error).what(),
+            drained[0].state().unwrap().what,
             "no node of the partition batch works now: they are down* and drained"
         );
     }
@@ -432,7 +443,7 @@ mod tests {
         assert_eq!(
             against("batch", "gres = 'gpu:9'"),
             [
-                "no node of batch has gpu:9, which launch.sh asks for: they have gpu:a100:4 or gpu:h100:8(S:0-1),shard:32"
+                "no node of batch has the gpu:9 that is asked for: they have gpu:a100:4 or gpu:h100:8(S:0-1),shard:32"
             ]
         );
         assert_eq!(
@@ -442,7 +453,7 @@ mod tests {
         assert_eq!(
             against("batch", ""),
             [
-                "launch.sh asks Slurm for no GPUs, and the nodes of batch have gpu:a100:4 or gpu:h100:8(S:0-1),shard:32"
+                "Slurm is asked for no GPUs, and the nodes of batch have gpu:a100:4 or gpu:h100:8(S:0-1),shard:32"
             ]
         );
         assert!(against("cpu", "").is_empty());
@@ -464,7 +475,7 @@ mod tests {
         assert_eq!(
             against("cpu", "time = '5:00:00'"),
             [
-                "launch.sh asks for --time=5:00:00, and the partition cpu allows 4:00:00: the job would wait for ever"
+                "the partition cpu allows 4:00:00, so with --time=5:00:00 the job would wait for ever"
             ]
         );
         assert!(against("cpu", "time = '5:00:00'\ntime_min = '1:00:00'").is_empty());

@@ -2,7 +2,7 @@
 
 use super::ask::Answer;
 use super::stage::ToFetch;
-use super::{Finding, Preflight, Severity, in_parallel, listed};
+use super::{Finding, Preflight, Severity, by_scripts, in_parallel, listed};
 use crate::container::Registry;
 use crate::script::ScriptKind;
 use crate::slurm::release::Release;
@@ -189,16 +189,16 @@ fn release(preflight: &Preflight<'_>) -> Vec<Finding> {
             "read the head of each script before you submit it",
         ));
     }
-    for kind in ScriptKind::ALL {
-        for (option, reason) in preflight.plan.directives(kind).unknown_to(release) {
-            findings.push(Finding::error(
-                format!(
-                    "{} has {option}, which Slurm {release} does not know: {reason}",
-                    kind.file_name()
-                ),
-                "take it out of the settings",
-            ));
-        }
+    let unknown = ScriptKind::ALL.into_iter().flat_map(|kind| {
+        let options = preflight.plan.directives(kind).unknown_to(release);
+        options.into_iter().map(move |option| (kind, option))
+    });
+    for (scripts, (option, reason)) in by_scripts(unknown) {
+        findings.push(Finding::new(
+            scripts.weight(),
+            format!("Slurm {release} does not know {option} of {scripts}: {reason}"),
+            Some("take it out of the settings".to_owned()),
+        ));
     }
     if findings.is_empty() {
         findings.push(Finding::ok(format!(

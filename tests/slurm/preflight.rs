@@ -58,15 +58,14 @@ fn preflight(lab: &Lab, site: &Site, flags: &[&str], variables: &[(&str, &str)])
     let files = site.folder.join("files");
     fs::create_dir_all(&files).unwrap();
     fs::write(files.join("recipe.toml"), recipe().to_toml()).unwrap();
-    fs::write(files.join("settings.toml"), SETTINGS).unwrap();
+    let settings = files.join("settings.toml");
+    if !settings.exists() {
+        fs::write(&settings, SETTINGS).unwrap();
+    }
     let output = site
         .command(lab, example("preflight").to_str().unwrap())
-        .args(["--recipe", "files/recipe.toml", "--json"])
-        .args(if flags.contains(&"--settings") {
-            [].as_slice()
-        } else {
-            &["--settings", "files/settings.toml"]
-        })
+        .args(["--recipe", "files/recipe.toml", "--json", "--settings"])
+        .arg(settings)
         .args(flags)
         .envs(variables.iter().copied())
         .output()
@@ -204,17 +203,16 @@ fn preflight_of_jobs_that_slurm_does_not_take() {
     let wrong_partition = of(&["--partition", "nope"]);
     wrong_partition.assert_errors(&[
         "Slurm does not take setup.sh, prepare_models.sh and launch.sh: invalid partition specified: nope",
-        "Slurm has no partition nope; name another, with --partition or partition in [slurm] of the settings: batch and gpu",
+        "setup.sh, prepare_models.sh and launch.sh: Slurm has no partition nope; name another, with --partition or partition in [slurm] of the settings: batch and gpu",
     ]);
 
     let wrong_gres = of(&["--gres", "gpu:a100:8"]);
     wrong_gres.assert_errors(&[
         "Slurm does not take setup.sh, prepare_models.sh and launch.sh: Requested node configuration is not available",
-        "no node of batch has gpu:a100:8, which setup.sh asks for: they have gpu:h100:8",
-        "no node of batch has gpu:a100:8, which launch.sh asks for: they have gpu:h100:8",
+        "setup.sh, prepare_models.sh and launch.sh: no node of batch has the gpu:a100:8 that is asked for: they have gpu:h100:8",
     ]);
     of(&["--gres", "gpu:9"])
-        .assert_found("error: no node of batch has gpu:9, which launch.sh asks for");
+        .assert_found("error: setup.sh, prepare_models.sh and launch.sh: no node of batch has the gpu:9 that is asked for");
     of(&["--gres", "fpga:1"]).assert_found(
         "error: Slurm does not take setup.sh, prepare_models.sh and launch.sh: Invalid generic resource (gres) specification; ask for resources",
     );
@@ -223,8 +221,7 @@ fn preflight_of_jobs_that_slurm_does_not_take() {
     let too_long = of(&["--partition", "gpu", "--time", "5:00:00"]);
     too_long.assert_found("ok: Slurm would take launch.sh");
     too_long.assert_errors(&[
-        "setup.sh asks for --time=5:00:00, and the partition gpu allows 4:00:00",
-        "launch.sh asks for --time=5:00:00, and the partition gpu allows 4:00:00",
+        "setup.sh, prepare_models.sh and launch.sh: the partition gpu allows 4:00:00, so with --time=5:00:00 the job would wait for ever",
     ]);
 
     let account = of(&["--account", "proj"]);
@@ -248,7 +245,7 @@ fn preflight_of_partitions_and_nodes_that_are_down() {
         let report = preflight(&lab, &site, &["--partition", "gpu"], &[]);
         assert_eq!(report.code, 1);
         report.assert_found(
-            "error: the partition gpu is down: it starts no jobs; wait until it is up again",
+            "error: setup.sh, prepare_models.sh and launch.sh: the partition gpu is down and starts no jobs; wait until it is up again",
         );
     }
     let drained = ["nodename=node1,node2", "state=drain", "reason=test"];
@@ -256,7 +253,7 @@ fn preflight_of_partitions_and_nodes_that_are_down() {
     let report = preflight(&lab, &site, &[], &[]);
     report.assert_errors(&[
         "Slurm does not take setup.sh, prepare_models.sh and launch.sh: Requested node configuration is not available",
-        "no node of the partition batch works now: they are drained; see why, and until when: sinfo -R -p batch",
+        "setup.sh, prepare_models.sh and launch.sh: no node of the partition batch works now: they are drained; see why, and until when: sinfo -R -p batch",
     ]);
 }
 
@@ -269,18 +266,10 @@ fn preflight_without_pyxis_and_mpi_plugin() {
     let report = preflight(&lab, &site, &[], &[("SLURM_CONF", conf.to_str().unwrap())]);
     report.assert_errors(&["srun has no --container-image here: the pyxis plugin is missing"]);
 
-    fs::write(
-        site.folder.join("mpi.toml"),
-        SETTINGS.replace("'none'", "'openmpi'"),
-    )
-    .unwrap();
-    let report = preflight_with(&lab, &site, "mpi.toml");
+    let settings = SETTINGS.replace("'none'", "'openmpi'");
+    fs::write(site.folder.join("files/settings.toml"), settings).unwrap();
+    let report = preflight(&lab, &site, &[], &[]);
     report.assert_errors(&["srun has no MPI plugin openmpi, which launch.sh asks for; it has "]);
-}
-
-/// Runs preflight with other settings.
-fn preflight_with(lab: &Lab, site: &Site, settings: &str) -> Report {
-    preflight(lab, site, &["--settings", settings], &[])
 }
 
 #[test]
@@ -381,17 +370,37 @@ fn preflight_of_a_stage_path_that_cannot_be_used() {
     remove(&site.folder);
 }
 
+/// A `PATH` on which a stand-in comes first, for what the lab's programs do not do.
+fn stand_in(lab: &Lab, site: &Site, name: &str, body: &str) -> String {
+    let bin = site.folder.join("bin");
+    fs::create_dir_all(&bin).unwrap();
+    fs::write(bin.join(name), format!("#!/bin/sh\n{body}\n")).unwrap();
+    fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    format!("{}:{}", bin.display(), lab.path())
+}
+
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn preflight_on_a_site_that_forbids_questions() {
+    let lab = Lab::enter();
+    let site = Site::ready(&lab, "preflight_forbidden", recipe());
+    // The lab's Slurm forbids nothing.
+    let refuse = "echo 'slurm_load_partitions: Access/permission denied' >&2; exit 1";
+    let path = stand_in(&lab, &site, "sinfo", refuse);
+    stand_in(&lab, &site, "scontrol", refuse);
+    let report = preflight(&lab, &site, &["--account", "proj"], &[("PATH", &path)]);
+    report.assert_errors(&[]);
+    report.assert_found("warning: sinfo does not say which partitions there are: slurm_load_partitions: Access/permission denied");
+    report.assert_found("ok: Slurm would take launch.sh");
+}
+
 #[test]
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn preflight_of_programs_that_hang() {
     let lab = Lab::enter();
     let site = Site::new("preflight_hang", recipe());
-    // A stand-in, since the lab's own ngc answers at once.
-    let bin = site.folder.join("bin");
-    fs::create_dir(&bin).unwrap();
-    fs::write(bin.join("ngc"), "#!/bin/sh\nsleep 1001\n").unwrap();
-    fs::set_permissions(bin.join("ngc"), fs::Permissions::from_mode(0o755)).unwrap();
-    let path = format!("{}:{}", bin.display(), lab.path());
+    // The lab's own ngc answers at once.
+    let path = stand_in(&lab, &site, "ngc", "sleep 1001");
     let start = Instant::now();
     let report = preflight(&lab, &site, &[], &[("PATH", &path)]);
     report.assert_errors(&[]);
