@@ -13,6 +13,7 @@ use crate::shell::shell_word;
 use crate::slurm::OptionName;
 
 mod ask;
+mod file;
 mod images;
 mod jobs;
 mod logins;

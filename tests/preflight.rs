@@ -341,6 +341,21 @@ fn stage_paths() {
 }
 
 #[test]
+fn mounts_are_looked_for() {
+    let home = Home::new();
+    home.write("site.toml", "container.mounts = ['/no/such:/data', '/tmp']");
+    let (findings, _) = home.findings(&["--settings", "site.toml", "--stage-path", "/tmp"], &[]);
+    assert_found(
+        &findings,
+        "warning: /no/such is not on this machine, and launch.sh mounts it in the containers",
+    );
+    assert_found(
+        &findings,
+        "ok: /tmp, to be mounted in the containers, is there",
+    );
+}
+
+#[test]
 fn hostile_variables_are_text() {
     use std::os::unix::ffi::OsStrExt;
 

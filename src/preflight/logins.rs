@@ -1,14 +1,13 @@
 //! Keys and logins: whether they are there, never what they are. Those that nothing
 //! needs any more are not asked for.
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::stage::ToFetch;
-use super::{Finding, Preflight, Severity, listed};
+use super::{Finding, Preflight, file, listed};
 
-/// Files of logins are short; no more is read.
+/// Files of logins are short.
 const MOST_BYTES: u64 = 1 << 20;
 
 pub(super) fn check(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Finding> {
@@ -24,7 +23,7 @@ pub(super) fn check(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Findin
 fn registries(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Finding> {
     let path = credentials_path(preflight);
     let credentials = path.as_deref().and_then(read).unwrap_or_default();
-    let file = path
+    let place = path
         .as_deref()
         .unwrap_or(Path::new(".credentials"))
         .display();
@@ -46,18 +45,18 @@ fn registries(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (host, needs_key) in hosts {
         findings.push(if has_machine(&credentials, host) {
-            Finding::ok(format!("enroot has a login for {host}, in {file}"))
+            Finding::ok(format!("enroot has a login for {host}, in {place}"))
         } else if !needs_key {
             Finding::note(
                 format!("enroot has no login for {host}, which may want none"),
-                format!("if it wants one, add it to {file}: machine {host} login USER password KEY"),
+                format!("if it wants one, add it to {place}: machine {host} login USER password KEY"),
             )
         } else if preflight.variables.is_set("NGC_API_KEY") {
             Finding::ok(format!("NGC_API_KEY is set, and serves as the login for {host}"))
         } else {
             Finding::error(
                 format!("there is no login for {host}, from which setup.sh pulls images"),
-                format!("export NGC_API_KEY=..., or add a line to {file}: machine {host} login $oauthtoken password KEY"),
+                format!("export NGC_API_KEY=..., or add a line to {place}: machine {host} login $oauthtoken password KEY"),
             )
         });
     }
@@ -180,12 +179,9 @@ fn tokenizer(preflight: &Preflight<'_>) -> Option<Finding> {
     Some(if preflight.variables.is_set("HF_TOKEN") {
         Finding::ok(format!("HF_TOKEN is set, for the tokenizer {tokenizer}"))
     } else {
-        Finding::new(
-            Severity::Error,
+        Finding::error(
             format!("HF_TOKEN is not set, and launch.sh needs it for the tokenizer {tokenizer}"),
-            Some(
-                "export HF_TOKEN=..., or leave the tokenizer out: the model has its own".to_owned(),
-            ),
+            "export HF_TOKEN=..., or leave the tokenizer out: the model has its own",
         )
     })
 }
@@ -198,15 +194,8 @@ fn are(names: &[&str]) -> String {
     )
 }
 
-/// A short file's text; nothing for what is no file, or may not be read.
 fn read(path: &Path) -> Option<String> {
-    if !fs::metadata(path).ok()?.is_file() {
-        return None;
-    }
-    let mut bytes = Vec::new();
-    let file = File::open(path).ok()?;
-    file.take(MOST_BYTES).read_to_end(&mut bytes).ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+    file::read(path, MOST_BYTES)
 }
 
 #[cfg(test)]

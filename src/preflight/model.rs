@@ -1,12 +1,11 @@
 //! Whether the model is there and whole, by launch.sh's own rules.
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 
 use camino::Utf8Path;
 
 use super::stage::Stage;
-use super::{Finding, Preflight, listed};
+use super::{Finding, Preflight, file, listed};
 use crate::recipe::ENGINE_LINK;
 
 /// An index names some thousand tensors; a file with more than this is none.
@@ -58,7 +57,8 @@ fn missing_weights(folder: &Utf8Path) -> Vec<String> {
     if !is_filled(&folder.join("config.json")) {
         missing.push("config.json".to_owned());
     }
-    match read(&index) {
+    let text = file::read(index.as_std_path(), MOST_INDEX);
+    match text.filter(|text| !text.is_empty()) {
         Some(text) => missing.extend(
             indexed_shards(&text)
                 .into_iter()
@@ -81,18 +81,6 @@ fn missing_engine(folder: &Utf8Path, gpus: u32) -> Vec<String> {
 /// True for a file with something in it.
 fn is_filled(path: &Utf8Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() > 0)
-}
-
-/// A file's text, unless it is none, empty, or too long.
-fn read(path: &Utf8Path) -> Option<String> {
-    let metadata = fs::metadata(path).ok()?;
-    if !metadata.is_file() || !(1..=MOST_INDEX).contains(&metadata.len()) {
-        return None;
-    }
-    let mut bytes = Vec::new();
-    let file = File::open(path).ok()?;
-    file.take(MOST_INDEX).read_to_end(&mut bytes).ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The shards that an index names, each once, as lib/models.sh finds them: texts in

@@ -3,7 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::ask::Answer;
-use super::{Finding, Preflight, Severity, images, model};
+use super::{Finding, Preflight, images, model};
 use crate::container::Mount;
 use crate::plan::ImageSource;
 use crate::script::ScriptKind;
@@ -57,12 +57,17 @@ pub(super) fn look(preflight: &Preflight<'_>) -> Stage {
     let Some(path) = stage_path(preflight, &mut stage.findings) else {
         return stage;
     };
-    let Some(free) = place(preflight, &path, &mut stage.findings) else {
-        return stage;
+    let folder = match usable_folder(preflight, &path) {
+        Ok(folder) => folder,
+        Err(finding) => {
+            stage.findings.push(finding);
+            return stage;
+        }
     };
+    stage.findings.push(place(&path, &folder));
     images::look(preflight, &path, &mut stage);
     model::look(preflight, &path, &mut stage);
-    let space = space(&path, free, stage.to_fetch.bytes(preflight));
+    let space = space(preflight, &folder, stage.to_fetch.bytes(preflight));
     stage.findings.push(space);
     stage.findings.extend(mounts(preflight));
     stage
@@ -106,40 +111,35 @@ fn stage_path(preflight: &Preflight<'_>, findings: &mut Vec<Finding>) -> Option<
     Some(Utf8PathBuf::from(used.as_str()))
 }
 
-/// Whether the folder can be used, and the bytes that are free there.
-fn place(preflight: &Preflight<'_>, path: &Utf8Path, findings: &mut Vec<Finding>) -> Option<u64> {
+/// The stage path, or the folder in which the scripts will make it.
+fn usable_folder(preflight: &Preflight<'_>, path: &Utf8Path) -> Result<Utf8PathBuf, Finding> {
     // A file system that does not answer would hold up whoever asks it, so a program
     // is asked first that can be given up.
-    let folder = match nearest_folder(preflight, path) {
-        Ok(folder) => folder,
-        Err(finding) => {
-            findings.push(finding);
-            return None;
-        }
-    };
+    let folder = nearest_folder(preflight, path)?;
     if !preflight.says_yes("test", &["-d", folder.as_str()]) {
-        findings.push(Finding::error(
+        return Err(Finding::error(
             format!("{folder} is no folder, so the stage path {path} cannot be used"),
             "name another folder: export STAGE_PATH=/lustre/...",
         ));
-        return None;
     }
-    let is_there = folder == path;
     // Both are needed: to make files, and to reach them.
     if !preflight.says_yes(
         "test",
         &["-w", folder.as_str(), "-a", "-x", folder.as_str()],
     ) {
-        findings.push(Finding::error(
+        return Err(Finding::error(
             format!("{folder} cannot be written to, so the stage path {path} cannot be used"),
             format!(
                 "name a folder of your own with export STAGE_PATH=/lustre/..., or ask for leave: ls -ld {}",
                 shell_word(folder.as_str())
             ),
         ));
-        return None;
     }
-    findings.push(if is_there {
+    Ok(folder)
+}
+
+fn place(path: &Utf8Path, folder: &Utf8Path) -> Finding {
+    if folder == path {
         Finding::ok(format!(
             "the stage path {path} is a folder and can be written to"
         ))
@@ -150,23 +150,6 @@ fn place(preflight: &Preflight<'_>, path: &Utf8Path, findings: &mut Vec<Finding>
                 "correct the name if it is a mistake; else the scripts make the folder in {folder}"
             ),
         )
-    });
-    match preflight.ask("df", &["-Pk", "--", folder.as_str()]) {
-        Answer::Said(reply) if reply.is_success => {
-            let free = available_bytes(&reply.stdout);
-            if free.is_none() {
-                findings.push(Finding::warning(
-                    format!("df says nothing that can be read of the space in {folder}"),
-                    format!("look at it: df -h {}", shell_word(folder.as_str())),
-                ));
-            }
-            Some(free.unwrap_or(u64::MAX))
-        }
-        answer => {
-            let command = format!("df -Pk -- {}", shell_word(folder.as_str()));
-            findings.push(preflight.unanswered(&command, &answer, "how much space is free"));
-            Some(u64::MAX)
-        }
     }
 }
 
@@ -203,28 +186,40 @@ fn available_bytes(text: &str) -> Option<u64> {
     Some(kibibytes.saturating_mul(1024))
 }
 
-fn space(path: &Utf8Path, free: u64, needed: u64) -> Finding {
+/// Whether what is to be fetched fits into a folder.
+fn space(preflight: &Preflight<'_>, folder: &Utf8Path, needed: u64) -> Finding {
     if needed == 0 {
         return Finding::ok("nothing is to be fetched, so no space is needed for it");
     }
-    let (needed_text, free_text) = (gibibytes(needed), gibibytes(free));
-    if free == u64::MAX {
-        return Finding::note(
-            format!("what is to be fetched takes about {needed_text}"),
-            format!("see to it that so much is free in {path}"),
-        );
-    }
+    let answer = preflight.ask("df", &["-Pk", "--", folder.as_str()]);
+    let free = match &answer {
+        Answer::Said(reply) if reply.is_success => available_bytes(&reply.stdout),
+        _ => None,
+    };
+    free.map_or_else(
+        || {
+            let command = format!("df -Pk -- {}", shell_word(folder.as_str()));
+            let question = format!("whether {} are free", gibibytes(needed));
+            preflight.unanswered(&command, &answer, &question)
+        },
+        |free| fit(folder, free, needed),
+    )
+}
+
+fn fit(folder: &Utf8Path, free: u64, needed: u64) -> Finding {
+    let what = format!(
+        "what is to be fetched takes about {}, and {} are free in {folder}",
+        gibibytes(needed),
+        gibibytes(free)
+    );
     if free < needed {
-        return Finding::error(
-            format!(
-                "what is to be fetched takes about {needed_text}, and {free_text} are free in {path}"
-            ),
+        Finding::error(
+            what,
             "make room there, or name another folder: export STAGE_PATH=/lustre/...",
-        );
+        )
+    } else {
+        Finding::ok(what)
     }
-    Finding::ok(format!(
-        "what is to be fetched takes about {needed_text}, and {free_text} are free"
-    ))
 }
 
 /// Rounded to tenths.
@@ -244,13 +239,12 @@ fn mounts(preflight: &Preflight<'_>) -> Vec<Finding> {
             if preflight.says_yes("test", &["-e", source]) {
                 Finding::ok(format!("{source}, to be mounted in the containers, is there"))
             } else {
-                Finding::new(
-                    Severity::Warning,
+                Finding::warning(
                     format!("{source} is not on this machine, and launch.sh mounts it in the containers"),
-                    Some(format!(
+                    format!(
                         "if the compute nodes do not have it either, correct mounts in [container] of the settings: {}",
                         preflight.on_compute_node(ScriptKind::Launch, &format!("ls -d {}", shell_word(source)))
-                    )),
+                    ),
                 )
             }
         })
@@ -259,6 +253,7 @@ fn mounts(preflight: &Preflight<'_>) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Severity;
     use super::*;
 
     #[test]
@@ -282,10 +277,8 @@ mod tests {
 
     #[test]
     fn too_little_space_stands_in_the_way() {
-        let severity = |free, needed| space(Utf8Path::new("/nim"), free, needed).severity();
+        let severity = |free, needed| fit(Utf8Path::new("/nim"), free, needed).severity();
         assert_eq!(severity(99, 100), Severity::Error);
         assert_eq!(severity(100, 100), Severity::Ok);
-        assert_eq!(severity(0, 0), Severity::Ok);
-        assert_eq!(severity(u64::MAX, 100), Severity::Note);
     }
 }
