@@ -11,12 +11,13 @@ use std::process::ExitCode;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Parser, ValueEnum};
+use common::{Failure, Input, input, other, print, variables};
 use nim_slurm::container::Mount;
 use nim_slurm::recipe::{Tokenizer, UseCase};
-use nim_slurm::slurm::{Account, Dependency, Directives, Gres, OptionName, Partition, TimeLimit};
-use nim_slurm::{
-    Plan, Recipe, RunId, Sbatch, Script, ScriptKind, Settings, StagePath, Written, shell_word,
-};
+use nim_slurm::slurm::{Dependency, OptionName};
+use nim_slurm::{Plan, RunId, Sbatch, Script, ScriptKind, Written, shell_word};
+
+mod common;
 
 /// Write the scripts that benchmark Llama3-70B FP8 on four H100 GPUs with NIM and GenAI-Perf.
 ///
@@ -29,33 +30,8 @@ struct Arguments {
     #[arg(default_value = "./llama3-70b-h100x4-fp8")]
     out_dir: Utf8PathBuf,
 
-    /// Where it runs: a TOML file with stage path, sbatch's options, mounts
-    #[arg(long, value_name = "FILE")]
-    settings: Option<Utf8PathBuf>,
-
-    /// What is run: a TOML file instead of the built-in recipe (start from --print recipe)
-    #[arg(long, value_name = "FILE")]
-    recipe: Option<Utf8PathBuf>,
-
-    /// Account to charge
-    #[arg(short = 'A', long)]
-    account: Option<Account>,
-
-    /// Partition, or several with commas between them
-    #[arg(short, long)]
-    partition: Option<Partition>,
-
-    /// Generic resources for each node, such as gpu:8 or gpu:h100:8
-    #[arg(long)]
-    gres: Option<Gres>,
-
-    /// Time limit: minutes, HH:MM:SS or D-HH:MM:SS (20:00 is twenty minutes)
-    #[arg(short, long)]
-    time: Option<TimeLimit>,
-
-    /// Folder for images, model and results. A STAGE_PATH that is set when a script runs still wins
-    #[arg(long, value_name = "PATH")]
-    stage_path: Option<StagePath>,
+    #[command(flatten)]
+    input: Input,
 
     /// Mount for both containers; may be given again
     #[arg(long = "mount", value_name = "SRC:DST[:FLAGS]")]
@@ -99,37 +75,11 @@ enum Print {
     Recipe,
 }
 
-/// What ends the program early: bad input, or anything else.
-enum Failure {
-    Input(Box<dyn std::error::Error>),
-    Other(Box<dyn std::error::Error>),
-}
-
-fn input(error: impl std::error::Error + 'static) -> Failure {
-    Failure::Input(Box::new(error))
-}
-
-fn other(error: impl std::error::Error + 'static) -> Failure {
-    Failure::Other(Box::new(error))
-}
-
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Input(error)) => report(error.as_ref(), 2),
-        Err(Failure::Other(error)) => report(error.as_ref(), 1),
+        Err(failure) => failure.report(),
     }
-}
-
-fn report(error: &dyn std::error::Error, code: u8) -> ExitCode {
-    let mut text = format!("error: {error}");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    eprintln!("{text}");
-    ExitCode::from(code)
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -176,18 +126,8 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-/// The variables of this process that are text.
-fn variables() -> Vec<(String, String)> {
-    std::env::vars_os()
-        .filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)))
-        .collect()
-}
-
 fn plan(arguments: &Arguments) -> Result<Plan, Failure> {
-    let mut recipe = match &arguments.recipe {
-        Some(path) => Recipe::read(path).map_err(input)?,
-        None => Recipe::llama3_70b_h100x4_fp8(),
-    };
+    let mut recipe = arguments.input.recipe()?;
     if !arguments.concurrency.is_empty() {
         recipe = recipe.with_concurrency(arguments.concurrency.iter().copied());
     }
@@ -198,30 +138,7 @@ fn plan(arguments: &Arguments) -> Result<Plan, Failure> {
         recipe = recipe.with_tokenizer(tokenizer.clone());
     }
 
-    let file = match &arguments.settings {
-        Some(path) => Settings::read(path).map_err(input)?,
-        None => Settings::new(),
-    };
-    let mut flags = Directives::new();
-    if let Some(account) = &arguments.account {
-        flags = flags.account(account.clone());
-    }
-    if let Some(partition) = &arguments.partition {
-        flags = flags.partition(partition.clone());
-    }
-    if let Some(gres) = &arguments.gres {
-        flags = flags.gres(gres.clone());
-    }
-    if let Some(time) = &arguments.time {
-        flags = flags.time(time.clone());
-    }
-    let mut settings = file
-        .with_environment(variables())
-        .map_err(input)?
-        .with_slurm(flags);
-    if let Some(stage_path) = &arguments.stage_path {
-        settings = settings.with_stage_path(stage_path.clone());
-    }
+    let mut settings = arguments.input.settings()?;
     for mount in &arguments.mounts {
         settings = settings.with_mount(mount.clone());
     }
@@ -229,20 +146,6 @@ fn plan(arguments: &Arguments) -> Result<Plan, Failure> {
         settings = settings.with_resumed(job.clone());
     }
     Plan::new(recipe, settings).map_err(input)
-}
-
-/// Prints to stdout; a reader that has gone away is no failure of ours to shout about.
-fn print(text: &str) -> Result<(), Failure> {
-    use std::io::Write;
-
-    let mut stdout = std::io::stdout().lock();
-    match stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-    {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(other(error)),
-        _ => Ok(()),
-    }
 }
 
 fn describe(script: &Script, written: &Written) -> String {

@@ -31,6 +31,8 @@
 //! * [`Settings`]: the site's answers, in layers: program over environment over
 //!   file over recipe.
 //! * [`Plan`], [`Script`], [`Sbatch`]: from both to a job id.
+//! * [`preflight`]: what would keep a plan's jobs from doing their work, before
+//!   they queue.
 //!
 //! `slurm` and `container` know nothing of recipes and can be used alone.
 //!
@@ -58,6 +60,7 @@ mod value;
 mod write;
 
 pub mod container;
+pub mod preflight;
 pub mod recipe;
 pub mod results;
 pub mod slurm;

@@ -144,11 +144,9 @@ impl Plan {
         }
     }
 
-    /// `setup.sh`, which fetches the container images.
-    #[must_use]
-    pub fn setup(&self) -> Script {
-        let client = &self.recipe.client;
-        let server = &self.recipe.server;
+    /// The images that `setup.sh` fetches, each file once.
+    pub(crate) fn images(&self) -> Vec<ImageSource> {
+        let Recipe { server, client, .. } = &self.recipe;
         let mut sources = vec![
             ImageSource::new(
                 &client.image,
@@ -167,6 +165,13 @@ impl Plan {
         ];
         // Server and client may share one image.
         sources.dedup_by(|a, b| a.file == b.file);
+        sources
+    }
+
+    /// `setup.sh`, which fetches the container images.
+    #[must_use]
+    pub fn setup(&self) -> Script {
+        let sources = self.images();
         let images: Vec<_> = sources.iter().map(ImageSource::row).collect();
         let template = Setup {
             made_by: MADE_BY,
@@ -283,12 +288,16 @@ impl Plan {
 }
 
 /// Where an image comes from, and the file it becomes.
-struct ImageSource {
-    file: SquashFile,
+pub(crate) struct ImageSource {
+    pub(crate) file: SquashFile,
+    /// The image as it is pulled: from the mirror, if its registry has one.
+    pub(crate) image: Image,
     uri: String,
     architecture: &'static str,
-    space: u64,
-    login: String,
+    /// Free space that the import asks for, in MiB.
+    pub(crate) space: u64,
+    /// The host that asks for an NGC key; empty: none does.
+    pub(crate) login: String,
 }
 
 impl ImageSource {
@@ -311,6 +320,7 @@ impl ImageSource {
         Self {
             file,
             uri: source.enroot_uri(),
+            image: source,
             architecture: architecture.map_or("", Architecture::as_str),
             space: disk.mebibytes(),
             login: login
@@ -436,7 +446,7 @@ fn check_launch(
 
 /// Variables whose values are secrets. launch.sh keeps them from whom they do not
 /// concern.
-const SECRETS: [&str; 4] = [
+pub(crate) const SECRETS: [&str; 4] = [
     "NGC_API_KEY",
     "NGC_CLI_API_KEY",
     "HF_TOKEN",

@@ -69,6 +69,8 @@ mod values;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     stage_path: Option<StagePath>,
+    /// What the file says, where `STAGE_PATH` says something else.
+    overridden_stage_path: Option<StagePath>,
     /// What the program set, over all else.
     program: Jobs,
     environment: Directives,
@@ -189,6 +191,7 @@ impl Settings {
                 name: name.clone(),
                 source,
             })?;
+            self.overridden_stage_path = self.stage_path.take().filter(|own| *own != path);
             self.stage_path = Some(path);
         }
         self.environment = Directives::from_environment(variables)?;
@@ -282,6 +285,11 @@ impl Settings {
     #[must_use]
     pub const fn stage_path(&self) -> Option<&StagePath> {
         self.stage_path.as_ref()
+    }
+
+    /// The stage path that the file names, where `STAGE_PATH` names another.
+    pub(crate) const fn overridden_stage_path(&self) -> Option<&StagePath> {
+        self.overridden_stage_path.as_ref()
     }
 
     /// The mounts that are added to both containers.

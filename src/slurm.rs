@@ -30,6 +30,7 @@ mod memory;
 mod modes;
 mod names;
 mod node_list;
+pub(crate) mod release;
 mod signal;
 mod texts;
 mod time_limit;

@@ -588,6 +588,20 @@ impl Directives {
         gres.or(per_node).or(of_job)
     }
 
+    /// The names of the options that the crate does not know.
+    pub(crate) fn passed_through(&self) -> impl Iterator<Item = &str> {
+        self.passthrough.iter().map(Passthrough::name)
+    }
+
+    /// What this asks of each node: the entries of `--gres`, or the GPUs of another
+    /// option for a job on one node.
+    pub(crate) fn gres_of_a_node(&self) -> Option<Gres> {
+        let gpus = self.gpus_per_node.as_ref().or(self.gpus.as_ref());
+        // The types agree on what a type and a count are.
+        let from_gpus = gpus.and_then(|count| Gres::parse(&format!("gpu:{count}")).ok());
+        self.gres.clone().or(from_gpus)
+    }
+
     /// How long before its end the batch script is warned; zero if it is not.
     pub(crate) fn seconds_of_warning(&self) -> u32 {
         self.signal

@@ -9,6 +9,7 @@
 mod common;
 mod faults;
 mod lab;
+mod preflight;
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;

@@ -281,6 +281,8 @@ for import in "${imports[@]}"; do
   ((status == 0)) || failed=$((failed + 1))
 done
 
+# When Slurm ends the job, its steps may end a moment before its word comes here.
+((failed == 0)) || sleep 0.5
 [[ -z $stopped ]] || fail "stopped by a signal before all images were there: submit this script again"
 ((failed == 0)) || fail "$failed of ${#to_import[@]} images failed; those that are ready are kept: submit this script again"
 say "done: all images are in $stage_path"

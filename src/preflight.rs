@@ -1,0 +1,376 @@
+//! What stands in the way of a plan, seen from a login node.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::time::Duration;
+use std::{fmt, io, thread};
+
+use serde::Serialize;
+
+use crate::plan::{Plan, SECRETS};
+use crate::script::ScriptKind;
+use crate::shell::shell_word;
+use crate::slurm::OptionName;
+
+mod ask;
+mod file;
+mod images;
+mod jobs;
+mod logins;
+mod model;
+mod overrides;
+mod partitions;
+mod stage;
+mod tools;
+
+/// Looks for what would keep a plan's jobs from doing their work, before they queue.
+///
+/// It looks at the programs on `PATH`, asks Slurm what it thinks of the three
+/// scripts (`sbatch --test-only`, with the options of a real submission) and of
+/// their partitions (`sinfo`), reads which variables and logins are there (never
+/// what they hold), and looks into the stage path. It submits and changes nothing.
+///
+/// It cannot fail: what a site forbids, lacks, or does not answer in time is a
+/// [`Finding`] as well. What only a compute node knows is said to be unknown.
+///
+/// ```no_run
+/// use nim_slurm::preflight::{Preflight, Severity};
+/// use nim_slurm::{Plan, Recipe, Settings};
+///
+/// let settings = Settings::read("site.toml")?.with_environment(std::env::vars())?;
+/// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
+/// for finding in Preflight::new(&plan, std::env::vars_os()).check() {
+///     if finding.severity() >= Severity::Warning {
+///         println!("{finding}");
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Preflight<'a> {
+    plan: &'a Plan,
+    variables: Variables,
+    time_limit: Duration,
+}
+
+/// One thing that was looked at: how it is, and how to mend it.
+///
+/// As JSON it is `{"severity": "error", "what": "…", "mend": "…"}`, with `null` where
+/// there is nothing to mend.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Finding {
+    severity: Severity,
+    what: String,
+    mend: Option<String>,
+}
+
+/// How much a [`Finding`] matters.
+///
+/// ```
+/// use nim_slurm::preflight::Severity;
+///
+/// assert!(Severity::Error > Severity::Warning);
+/// assert_eq!(Severity::Error.to_string(), "error");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Severity {
+    /// It was looked at, and all is well.
+    Ok,
+    /// Good to know.
+    Note,
+    /// It may go wrong, or could not be found out.
+    Warning,
+    /// It stands in the way.
+    Error,
+}
+
+impl<'a> Preflight<'a> {
+    /// Prepares to look at a plan with these environment variables: those of the
+    /// process (`std::env::vars_os()`) are those that a submission would have.
+    /// Programs are looked for on their `PATH`.
+    pub fn new(
+        plan: &'a Plan,
+        variables: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
+    ) -> Self {
+        Self {
+            plan,
+            variables: Variables::new(variables),
+            time_limit: Duration::from_secs(20),
+        }
+    }
+
+    /// Sets how long a program may take to answer, by default 20 seconds. One that
+    /// takes longer is ended. Several are asked at once; each gets an hour at most.
+    #[must_use]
+    pub const fn with_time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = limit;
+        self
+    }
+
+    /// Looks at everything.
+    #[must_use]
+    pub fn check(&self) -> Vec<Finding> {
+        // What is there already decides what else is needed.
+        let stage = stage::look(self);
+        let sections: [&(dyn Fn() -> Vec<Finding> + Sync); 5] = [
+            &|| tools::check(self, &stage.to_fetch),
+            &|| jobs::check(self),
+            &|| partitions::check(self),
+            &|| overrides::check(self),
+            &|| logins::check(self, &stage.to_fetch),
+        ];
+        let mut findings = in_parallel(&sections, |section| section()).concat();
+        findings.extend(stage.findings);
+        findings
+    }
+
+    /// The names of the variables whose values must not be seen.
+    fn secrets(&self) -> impl Iterator<Item = &str> {
+        let of_server = self.plan.recipe().server.secrets.iter().map(AsRef::as_ref);
+        SECRETS.into_iter().chain(of_server)
+    }
+
+    /// A command that runs `command` where a script's job would run.
+    fn on_compute_node(&self, kind: ScriptKind, command: &str) -> String {
+        let directives = self.plan.directives(kind);
+        let mut words = vec!["srun".to_owned()];
+        words.extend(
+            [OptionName::Partition, OptionName::Account, OptionName::Qos]
+                .into_iter()
+                .filter_map(|name| directives.option(name))
+                .map(|option| shell_word(&option)),
+        );
+        words.push(command.to_owned());
+        words.join(" ")
+    }
+}
+
+impl Finding {
+    fn new(severity: Severity, what: impl Into<String>, mend: Option<String>) -> Self {
+        Self {
+            severity,
+            what: without_control_characters(&what.into()),
+            mend: mend.map(|mend| without_control_characters(&mend)),
+        }
+    }
+
+    fn ok(what: impl Into<String>) -> Self {
+        Self::new(Severity::Ok, what, None)
+    }
+
+    fn note(what: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self::new(Severity::Note, what, Some(mend.into()))
+    }
+
+    fn warning(what: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, what, Some(mend.into()))
+    }
+
+    fn error(what: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self::new(Severity::Error, what, Some(mend.into()))
+    }
+
+    /// How much it matters.
+    #[must_use]
+    pub const fn severity(&self) -> Severity {
+        self.severity
+    }
+
+    /// What is the matter, in a sentence.
+    #[must_use]
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// How to mend it, in a sentence, with the command to type where there is one.
+    #[must_use]
+    pub fn mend(&self) -> Option<&str> {
+        self.mend.as_deref()
+    }
+}
+
+impl fmt::Display for Finding {
+    /// `error: WHAT; MEND` on one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.severity, self.what)?;
+        self.mend
+            .as_ref()
+            .map_or(Ok(()), |mend| write!(f, "; {mend}"))
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Ok => "ok",
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        })
+    }
+}
+
+/// The environment of a submission. An empty variable counts as not set, as it
+/// does for the scripts.
+#[derive(Default)]
+struct Variables(BTreeMap<OsString, OsString>);
+
+impl Variables {
+    fn new(
+        variables: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
+    ) -> Self {
+        let own = |(name, value): (_, _)| (Into::into(name), Into::into(value));
+        Self(variables.into_iter().map(own).collect())
+    }
+
+    fn get(&self, name: &str) -> Option<&OsStr> {
+        let value = self.0.get(OsStr::new(name))?;
+        (!value.is_empty()).then_some(value.as_os_str())
+    }
+
+    fn is_set(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// All of them as text; a byte that is none becomes U+FFFD.
+    fn texts(&self) -> impl Iterator<Item = (String, String)> {
+        let text = |text: &OsString| text.to_string_lossy().into_owned();
+        self.0
+            .iter()
+            .map(move |(name, value)| (text(name), text(value)))
+    }
+}
+
+impl fmt::Debug for Variables {
+    /// Names alone: some values are secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// Applies `work` to all items at once; the answers in the items' order.
+fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    thread::scope(|scope| {
+        let work = &work;
+        let start = |item| thread::Builder::new().spawn_scoped(scope, move || work(item));
+        let threads: Vec<_> = items.iter().map(|item| (item, start(item))).collect();
+        let finish = |(item, thread): (_, io::Result<thread::ScopedJoinHandle<'_, R>>)| {
+            // Login nodes may allow a user few threads: then it takes longer.
+            let Ok(thread) = thread else {
+                return work(item);
+            };
+            thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        threads.into_iter().map(finish).collect()
+    })
+}
+
+/// What is the matter with several scripts is one thing to mend.
+fn by_scripts<T: PartialEq>(
+    of_scripts: impl IntoIterator<Item = (ScriptKind, T)>,
+) -> Vec<(Scripts, T)> {
+    let mut groups: Vec<(Scripts, T)> = Vec::new();
+    for (kind, matter) in of_scripts {
+        match groups.iter_mut().find(|(_, known)| *known == matter) {
+            Some((scripts, _)) => scripts.0.push(kind),
+            None => groups.push((Scripts(vec![kind]), matter)),
+        }
+    }
+    groups
+}
+
+/// Some of the scripts, at least one.
+#[derive(Debug, PartialEq)]
+struct Scripts(Vec<ScriptKind>);
+
+impl Scripts {
+    /// True when none of them has to be a job: the model can be prepared without.
+    fn can_do_without_a_job(&self) -> bool {
+        self.0 == [ScriptKind::PrepareModels]
+    }
+
+    /// How much it matters that their jobs do not run.
+    fn weight(&self) -> Severity {
+        if self.can_do_without_a_job() {
+            Severity::Warning
+        } else {
+            Severity::Error
+        }
+    }
+}
+
+impl fmt::Display for Scripts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.0.iter().map(|kind| kind.file_name()).collect();
+        f.write_str(&listed(&names))
+    }
+}
+
+/// Words of programs and names of files go to a terminal.
+fn without_control_characters(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+/// "a", "a and b", "a, b and c".
+fn listed(names: &[impl AsRef<str>]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.as_ref().to_owned(),
+        [first @ .., last] => {
+            let first: Vec<_> = first.iter().map(AsRef::as_ref).collect();
+            format!("{} and {}", first.join(", "), last.as_ref())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists() {
+        assert_eq!(listed(&["a"]), "a");
+        assert_eq!(listed(&["a", "b"]), "a and b");
+        assert_eq!(listed(&["a", "b", "c"]), "a, b and c");
+    }
+
+    #[test]
+    fn scripts_with_one_matter() {
+        use ScriptKind::{Launch, PrepareModels, Setup};
+        let groups = by_scripts([(Setup, "a"), (PrepareModels, "b"), (Launch, "a")]);
+        let told: Vec<_> = groups
+            .iter()
+            .map(|(scripts, matter)| format!("{scripts}: {matter}, {}", scripts.weight()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "setup.sh and launch.sh: a, error",
+                "prepare_models.sh: b, warning"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_finding_is_one_line_of_text() {
+        let finding = Finding::error("bad \u{1b}[31mred\n", "mend\tit");
+        assert_eq!(
+            finding.to_string(),
+            "error: bad \u{fffd}[31mred\u{fffd}; mend\u{fffd}it"
+        );
+    }
+
+    #[test]
+    fn variables_show_no_values() {
+        let variables = Variables::new([("NGC_API_KEY", "nvapi-secret"), ("EMPTY", "")]);
+        assert_eq!(format!("{variables:?}"), r#"{"EMPTY", "NGC_API_KEY"}"#);
+        assert!(variables.is_set("NGC_API_KEY") && !variables.is_set("EMPTY"));
+    }
+}

@@ -1,0 +1,300 @@
+//! Other programs, asked within bounds of time and length.
+
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{Finding, Preflight};
+
+/// What a program may print; the rest is not read. The nodes of a large site take
+/// much of it.
+const MOST_OUTPUT: u64 = 4 << 20;
+
+/// No question is worth more.
+const MOST_TIME: Duration = Duration::from_secs(3600);
+
+/// What of a program's words goes into a finding.
+const MOST_WORDS: usize = 300;
+
+/// What came of asking a program.
+pub(super) enum Answer {
+    /// There is no such program on `PATH`.
+    Absent,
+    /// It could not be started.
+    NotStarted(io::Error),
+    /// It took too long, and was ended.
+    TooLate,
+    /// It ended by itself.
+    Said(Reply),
+}
+
+/// What a program said.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) is_success: bool,
+    pub(super) stdout: String,
+    pub(super) stderr: String,
+}
+
+impl Reply {
+    /// The first line that is not empty.
+    pub(super) fn first_line(&self) -> &str {
+        let lines = self.stdout.lines().chain(self.stderr.lines());
+        lines
+            .map(str::trim)
+            .find(|line| !line.is_empty())
+            .unwrap_or_default()
+    }
+}
+
+impl Preflight<'_> {
+    /// Where `program` is, if it is on `PATH`.
+    pub(super) fn find(&self, program: &str) -> Option<PathBuf> {
+        let path = self.variables.get("PATH")?;
+        let folder = std::env::current_dir().unwrap_or_default();
+        which::which_in(program, Some(path), folder).ok()
+    }
+
+    /// Runs a program with nothing to read.
+    pub(super) fn ask(&self, program: &str, arguments: &[&str]) -> Answer {
+        let arguments: Vec<_> = arguments.iter().map(ToString::to_string).collect();
+        self.ask_with(program, &arguments, "")
+    }
+
+    /// Runs a program that may read `input`.
+    pub(super) fn ask_with(&self, program: &str, arguments: &[String], input: &str) -> Answer {
+        let Some(path) = self.find(program) else {
+            return Answer::Absent;
+        };
+        let mut command = Command::new(path);
+        command
+            .args(arguments)
+            .env_clear()
+            .envs(&self.variables.0)
+            // The words that are looked for are English.
+            .env("LC_ALL", "C")
+            .stdin(if input.is_empty() {
+                Stdio::null()
+            } else {
+                Stdio::piped()
+            })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        lead_a_group(&mut command);
+        match command.spawn() {
+            Ok(child) => self.wait(child, input),
+            Err(error) => Answer::NotStarted(error),
+        }
+    }
+
+    fn wait(&self, mut child: Child, input: &str) -> Answer {
+        let end = Instant::now() + self.time_limit.min(MOST_TIME);
+        if let Some(mut stdin) = child.stdin.take() {
+            let input = input.to_owned();
+            // Whoever does not read to the end has a reason, and says it.
+            let _ = thread::Builder::new().spawn(move || stdin.write_all(input.as_bytes()));
+        }
+        let (stdout, stderr) = (read(child.stdout.take()), read(child.stderr.take()));
+        let status = loop {
+            match child.try_wait() {
+                Ok(Some(status)) => break status,
+                Ok(None) if Instant::now() < end => thread::sleep(Duration::from_millis(5)),
+                Ok(None) | Err(_) => {
+                    kill(&mut child);
+                    return Answer::TooLate;
+                }
+            }
+        };
+        // What it left in the background may hold its output open.
+        let text = |output: &Receiver<Vec<u8>>| {
+            let left = end.saturating_duration_since(Instant::now());
+            output
+                .recv_timeout(left)
+                .ok()
+                .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        };
+        let (Some(stdout), Some(stderr)) = (text(&stdout), text(&stderr)) else {
+            kill(&mut child);
+            return Answer::TooLate;
+        };
+        Answer::Said(Reply {
+            is_success: status.success(),
+            stdout,
+            stderr,
+        })
+    }
+
+    /// The finding for a question that got no answer: what cannot be known now.
+    pub(super) fn unanswered(&self, command: &str, answer: &Answer, unknown: &str) -> Finding {
+        let reason = match answer {
+            Answer::Absent => "it is not on PATH".to_owned(),
+            Answer::NotStarted(error) => format!("it cannot be started: {error}"),
+            Answer::TooLate => format!("no answer within {} s", self.time_limit.as_secs_f32()),
+            Answer::Said(reply) => self.words(&reply.stderr),
+        };
+        Finding::warning(
+            format!("{command} does not say {unknown}: {reason}"),
+            format!("try it by hand: {command}"),
+        )
+    }
+
+    /// A program's words as part of a sentence: one line, not too long, and without
+    /// any secret.
+    pub(super) fn words(&self, text: &str) -> String {
+        let lines: Vec<_> = text
+            .lines()
+            .map(|line| line.trim().trim_end_matches(['.', ':']))
+            // sbatch repeats what it cannot read in --export, whose values are the user's own.
+            .filter(|line| !line.is_empty() && !line.contains("environment variable ("))
+            .collect();
+        let mut words = lines.join("; ");
+        for name in self.secrets() {
+            let value = self.variables.get(name).and_then(|value| value.to_str());
+            // A value of a few letters hides nothing, and would be in many words.
+            if let Some(value) = value.filter(|value| value.len() > 3) {
+                words = words.replace(value, &format!("${name}"));
+            }
+        }
+        if words.is_empty() {
+            return "it gives no reason".to_owned();
+        }
+        if words.chars().count() > MOST_WORDS {
+            words = words.chars().take(MOST_WORDS).chain("…".chars()).collect();
+        }
+        words
+    }
+}
+
+/// Reads what a program prints, up to the bound, without waiting for it here. On a
+/// machine that has no thread left there is no answer.
+fn read(stream: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = channel();
+    let _ = thread::Builder::new().spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(stream) = stream {
+            // A stream that breaks off has said what it has said.
+            let _ = stream.take(MOST_OUTPUT).read_to_end(&mut bytes);
+        }
+        let _ = sender.send(bytes);
+    });
+    receiver
+}
+
+/// A wrapper script and what it starts end together.
+#[cfg(unix)]
+fn lead_a_group(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+
+    command.process_group(0);
+}
+
+#[cfg(not(unix))]
+fn lead_a_group(_: &mut Command) {}
+
+/// Ends a program and its group. One that waits for a dead file system cannot even
+/// be killed, so nobody waits for it for long.
+fn kill(child: &mut Child) {
+    // The shell's own kill is there whatever PATH says.
+    let _ = Command::new("/bin/sh")
+        .args(["-c", "kill -s KILL -- \"-$0\"", &child.id().to_string()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    let _ = child.kill();
+    let end = Instant::now() + Duration::from_secs(1);
+    while matches!(child.try_wait(), Ok(None)) && Instant::now() < end {
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::{Plan, Recipe, Settings};
+
+    fn plan() -> Plan {
+        Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new()).unwrap()
+    }
+
+    fn preflight(plan: &Plan) -> Preflight<'_> {
+        let variables = [("PATH", "/usr/bin:/bin"), ("NGC_API_KEY", "nvapi-secret")];
+        Preflight::new(plan, variables).with_time_limit(Duration::from_secs(5))
+    }
+
+    #[track_caller]
+    fn shell(preflight: &Preflight<'_>, program: &str, input: &str) -> Answer {
+        preflight.ask_with("sh", &["-c".to_owned(), program.to_owned()], input)
+    }
+
+    #[test]
+    fn answers() {
+        let plan = plan();
+        let preflight = preflight(&plan);
+        let Answer::Said(reply) = shell(&preflight, "cat; echo $LC_ALL >&2; exit 3", "in") else {
+            panic!("no reply");
+        };
+        assert_eq!(
+            (
+                reply.is_success,
+                reply.stdout.as_str(),
+                reply.stderr.as_str()
+            ),
+            (false, "in", "C\n")
+        );
+        assert!(matches!(
+            preflight.ask("no-such-program", &[]),
+            Answer::Absent
+        ));
+        // Nothing of this process's own environment.
+        let Answer::Said(reply) = shell(&preflight, "env | grep -c CARGO", "") else {
+            panic!("no reply");
+        };
+        assert_eq!(reply.stdout, "0\n");
+    }
+
+    #[test]
+    fn nobody_waits_for_ever() {
+        let plan = plan();
+        let preflight = preflight(&plan).with_time_limit(Duration::from_millis(200));
+        let start = Instant::now();
+        for program in [
+            "sleep 60",
+            "sleep 60 & exit 0",
+            "exec </dev/null; sleep 60 | cat",
+        ] {
+            assert!(matches!(
+                shell(&preflight, program, "unread"),
+                Answer::TooLate
+            ));
+        }
+        assert!(start.elapsed() < Duration::from_secs(5));
+    }
+
+    #[test]
+    fn output_is_bounded() {
+        let plan = plan();
+        let Answer::Said(reply) = shell(&preflight(&plan), "yes", "") else {
+            panic!("no reply");
+        };
+        assert_eq!(reply.stdout.len() as u64, MOST_OUTPUT);
+    }
+
+    #[test]
+    fn words_are_few_and_have_no_secret() {
+        let plan = plan();
+        let preflight = preflight(&plan);
+        assert_eq!(
+            preflight.words("a line.\n\n  key nvapi-secret\n"),
+            "a line; key $NGC_API_KEY"
+        );
+        assert_eq!(
+            preflight.words("sbatch: error: Improperly formed environment variable (A=nvapi)\nno"),
+            "no"
+        );
+        assert_eq!(preflight.words(&"x".repeat(1000)).chars().count(), 301);
+    }
+}

@@ -1,0 +1,307 @@
+//! What Slurm itself thinks of the three jobs: `sbatch --test-only`.
+
+use super::ask::{Answer, Reply};
+use super::{Finding, Preflight, Scripts, by_scripts, in_parallel, listed};
+use crate::script::ScriptKind;
+use crate::slurm::OptionName;
+
+/// What sbatch says of one script.
+enum Verdict {
+    /// Slurm would take it; when and where, in its own words.
+    Accepted(String),
+    /// It would not; its own words.
+    Refused(String),
+    /// Nobody knows.
+    Unknown(Finding),
+}
+
+pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
+    if preflight.find("sbatch").is_none() {
+        return Vec::new();
+    }
+    let verdicts = in_parallel(&ScriptKind::ALL, |&kind| verdict(preflight, kind));
+    let mut findings = Vec::new();
+    let mut refused = Vec::new();
+    for (kind, verdict) in ScriptKind::ALL.into_iter().zip(verdicts) {
+        match verdict {
+            Verdict::Accepted(words) => findings.push(Finding::ok(format!(
+                "Slurm would take {}{words}",
+                kind.file_name()
+            ))),
+            Verdict::Unknown(finding) => findings.push(finding),
+            Verdict::Refused(words) => refused.push((kind, words)),
+        }
+    }
+    let refused = by_scripts(refused);
+    findings.extend(
+        refused
+            .iter()
+            .map(|(scripts, words)| refusal(scripts, words)),
+    );
+    findings.dedup();
+    findings.extend(accounts(preflight));
+    findings
+}
+
+/// Asks with the script and the options of a real submission.
+fn verdict(preflight: &Preflight<'_>, kind: ScriptKind) -> Verdict {
+    let mut arguments = vec!["--test-only".to_owned()];
+    arguments.extend(preflight.plan.pinned(kind, preflight.variables.texts()));
+    let script = preflight.plan.script(kind);
+    let unknown = |answer: &Answer| {
+        let question = "whether Slurm would take the scripts";
+        Verdict::Unknown(preflight.unanswered("sbatch --test-only", answer, question))
+    };
+    match preflight.ask_with("sbatch", &arguments, script.text()) {
+        Answer::Said(reply) if reply.is_success => Verdict::Accepted(start(&reply)),
+        Answer::Said(reply) if is_forbidden(&reply) => unknown(&Answer::Said(reply)),
+        Answer::Said(reply) => Verdict::Refused(preflight.words(&reasons(&reply))),
+        // A submission would hang as well.
+        Answer::TooLate => Verdict::Refused(format!(
+            "its controller timed out, with no answer within {} s",
+            preflight.time_limit.as_secs_f32()
+        )),
+        answer => unknown(&answer),
+    }
+}
+
+/// A site's own filter that refuses the question, not the job.
+fn is_forbidden(reply: &Reply) -> bool {
+    let words = reply.stderr.to_ascii_lowercase();
+    words.contains("test-only") || words.contains("test_only")
+}
+
+/// From `sbatch: Job 7 to start at TIME using 16 processors on nodes n1 in partition
+/// batch`: when and where.
+fn start(reply: &Reply) -> String {
+    let lines = reply.stderr.lines().chain(reply.stdout.lines());
+    let mut facts = lines.filter_map(|line| line.split_once(" to start at "));
+    facts.next().map_or_else(String::new, |(_, when)| {
+        format!(": it could start at {when}")
+    })
+}
+
+/// What sbatch prints, without the names in front of its lines.
+fn reasons(reply: &Reply) -> String {
+    let mut lines = Vec::new();
+    for line in reply.stderr.lines().chain(reply.stdout.lines()) {
+        let mut line = line.trim();
+        for head in ["sbatch:", "error:", "fatal:", "allocation failure:"] {
+            line = line.strip_prefix(head).unwrap_or(line).trim();
+        }
+        if !lines.contains(&line) && !line.starts_with("Try \"sbatch --help\"") {
+            lines.push(line);
+        }
+    }
+    lines.join("\n")
+}
+
+fn refusal(scripts: &Scripts, words: &str) -> Finding {
+    let mut mend = advice(words).to_owned();
+    if scripts.can_do_without_a_job() {
+        mend = format!("run it here: bash prepare_models.sh; as a job: {mend}");
+    }
+    let what = format!("Slurm does not take {scripts}: {words}");
+    Finding::new(scripts.weight(), what, Some(mend))
+}
+
+/// What to do about Slurm's words. The first row whose words are among them holds.
+/// Source: `slurm_errno.c`, and sbatch's own `opt.c`.
+fn advice(words: &str) -> &'static str {
+    const ROWS: &[(&[&str], &str)] = &[
+        (
+            &["unable to contact", "connection refused", "timed out"],
+            "see whether Slurm's controller answers: scontrol ping",
+        ),
+        (
+            &["invalid partition", "no partition", "partition name"],
+            "name a partition that is there, with --partition or partition in [slurm] of the settings: sinfo -s",
+        ),
+        (
+            &["account"],
+            "name an account of yours, with --account or account in [slurm] of the settings: \
+             sacctmgr show associations user=$USER format=account,partition,qos",
+        ),
+        (
+            &["qos"],
+            "name a quality of service that you may use, with qos in [slurm] of the settings: \
+             sacctmgr show associations user=$USER format=account,partition,qos",
+        ),
+        (
+            &["partition not available", "inactive or drain"],
+            "wait, or name another partition: sinfo -s",
+        ),
+        (
+            &["time limit", "timelimit"],
+            "ask for less with --time or time in [slurm.launch] of the settings; sinfo shows the limits: \
+             sinfo -o '%P %l'",
+        ),
+        (
+            &["generic resource", "gres", "tres"],
+            "ask for resources that the nodes have, with --gres or gres in [slurm.launch] of the settings: \
+             sinfo -o '%P %G'",
+        ),
+        (
+            &["node configuration is not available", "down, drained"],
+            "ask for what the nodes have, and see whether they are up: sinfo -o '%P %D %T %c %m %G'",
+        ),
+        (
+            &["reservation"],
+            "name a reservation that you may use: scontrol show reservation",
+        ),
+        (
+            &["feature"],
+            "name features that the nodes have, with constraint in [slurm] of the settings: sinfo -o '%P %f'",
+        ),
+        (
+            &["unrecognized option", "invalid directive"],
+            "take the option out of the settings: this Slurm does not know it",
+        ),
+        (
+            &[
+                "stat file",
+                "configuration file",
+                "slurm_conf",
+                "clustername",
+            ],
+            "set SLURM_CONF as the site says, or load its Slurm module",
+        ),
+    ];
+    let words = words.to_ascii_lowercase();
+    ROWS.iter()
+        .find(|(signs, _)| signs.iter().any(|sign| words.contains(sign)))
+        .map_or(
+            "change the option that it means in the settings, and look again",
+            |(_, advice)| advice,
+        )
+}
+
+/// Where Slurm asks for no account, it checks none.
+fn accounts(preflight: &Preflight<'_>) -> Option<Finding> {
+    let named: Vec<_> = [OptionName::Account, OptionName::Qos]
+        .into_iter()
+        .filter_map(|name| {
+            let of_scripts = ScriptKind::ALL.map(|kind| preflight.plan.directives(kind));
+            of_scripts.into_iter().find_map(|own| own.option(name))
+        })
+        .collect();
+    if named.is_empty() {
+        return None;
+    }
+    match preflight.ask("scontrol", &["show", "config"]) {
+        Answer::Said(reply) if reply.is_success => {
+            let enforced = config_value(&reply.stdout, "AccountingStorageEnforce")?;
+            (!enforced.contains("associations") && enforced != "all").then(|| {
+                Finding::note(
+                    format!(
+                        "Slurm enforces no accounts here, so {} could not be checked",
+                        listed(&named)
+                    ),
+                    "leave them out of the settings where they mean nothing",
+                )
+            })
+        }
+        _ => None,
+    }
+}
+
+/// The value of a key in `scontrol show config`: `Key   = value`.
+fn config_value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    text.lines()
+        .filter_map(|line| line.split_once('='))
+        .find(|(name, _)| name.trim() == key)
+        .map(|(_, value)| value.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Severity;
+    use super::*;
+
+    fn reply(stderr: &str) -> Reply {
+        Reply {
+            is_success: false,
+            stdout: String::new(),
+            stderr: stderr.to_owned(),
+        }
+    }
+
+    #[test]
+    fn words_of_slurm() {
+        let said = reply(
+            "sbatch: error: invalid partition specified: nope\nallocation failure: Invalid partition name specified\n",
+        );
+        assert_eq!(
+            reasons(&said),
+            "invalid partition specified: nope\nInvalid partition name specified"
+        );
+        let said = reply(
+            "sbatch: unrecognized option '--x'\nTry \"sbatch --help\" for more information\n",
+        );
+        assert_eq!(reasons(&said), "unrecognized option '--x'");
+        let said = reply(
+            "sbatch: Job 7 to start at 2026-11-24T07:29:57 using 2 processors on nodes n1 in partition batch\n",
+        );
+        assert_eq!(
+            start(&said),
+            ": it could start at 2026-11-24T07:29:57 using 2 processors on nodes n1 in partition batch"
+        );
+        assert!(is_forbidden(&reply(
+            "sbatch: error: --test-only is disabled"
+        )));
+        assert!(!is_forbidden(&said));
+    }
+
+    #[test]
+    fn advice_fits_the_words() {
+        for (words, advised) in [
+            ("Invalid partition name specified", "sinfo -s"),
+            (
+                "Invalid account or account/partition combination specified",
+                "sacctmgr",
+            ),
+            ("Invalid qos specification", "sacctmgr"),
+            (
+                "Requested time limit is invalid (missing or exceeds some limit)",
+                "%P %l",
+            ),
+            ("Invalid generic resource (gres) specification", "%P %G"),
+            ("Requested node configuration is not available", "%D %T"),
+            (
+                "Unable to contact slurm controller (connect failure)",
+                "scontrol ping",
+            ),
+            ("something new", "look again"),
+        ] {
+            assert!(
+                advice(words).contains(advised),
+                "{words}: {}",
+                advice(words)
+            );
+        }
+    }
+
+    #[test]
+    fn the_model_can_do_without_a_job() {
+        let alone = refusal(&Scripts(vec![ScriptKind::PrepareModels]), "no");
+        assert_eq!(alone.severity(), Severity::Warning);
+        assert!(
+            alone
+                .mend()
+                .unwrap()
+                .starts_with("run it here: bash prepare_models.sh")
+        );
+        let both = Scripts(vec![ScriptKind::PrepareModels, ScriptKind::Launch]);
+        assert_eq!(refusal(&both, "no").severity(), Severity::Error);
+    }
+
+    #[test]
+    fn configuration() {
+        let text = "Configuration data\nAccountingStorageEnforce = associations,limits\nAccountingStorageHost   = x\n";
+        assert_eq!(
+            config_value(text, "AccountingStorageEnforce"),
+            Some("associations,limits")
+        );
+        assert_eq!(config_value(text, "Accounting"), None);
+    }
+}

@@ -1,0 +1,221 @@
+//! Keys and logins: whether they are there, never what they are. Those that nothing
+//! needs any more are not asked for.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::stage::ToFetch;
+use super::{Finding, Preflight, file, listed};
+
+/// Files of logins are short.
+const MOST_BYTES: u64 = 1 << 20;
+
+pub(super) fn check(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Finding> {
+    let mut findings = registries(preflight, to_fetch);
+    findings.push(model(preflight, to_fetch));
+    findings.extend(server(preflight));
+    findings.extend(tokenizer(preflight));
+    findings
+}
+
+/// Logins for the images that are still to fetch, as setup.sh finds them: enroot's own
+/// file, else the NGC key for NVIDIA's registry.
+fn registries(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Finding> {
+    let path = credentials_path(preflight);
+    let credentials = path.as_deref().and_then(read).unwrap_or_default();
+    let place = path
+        .as_deref()
+        .unwrap_or(Path::new(".credentials"))
+        .display();
+    let mut hosts: Vec<(&str, bool)> = Vec::new();
+    for image in &to_fetch.images {
+        // Docker Hub has images for everyone.
+        if let Some(registry) = image.image.registry() {
+            let host = (registry.host(), !image.login.is_empty());
+            if !hosts.contains(&host) {
+                hosts.push(host);
+            }
+        }
+    }
+    if to_fetch.images.is_empty() {
+        return vec![Finding::ok(
+            "no registry's login is needed: the images are there",
+        )];
+    }
+    let mut findings = Vec::new();
+    for (host, needs_key) in hosts {
+        findings.push(if has_machine(&credentials, host) {
+            Finding::ok(format!("enroot has a login for {host}, in {place}"))
+        } else if !needs_key {
+            Finding::note(
+                format!("enroot has no login for {host}, which may want none"),
+                format!("if it wants one, add it to {place}: machine {host} login USER password KEY"),
+            )
+        } else if preflight.variables.is_set("NGC_API_KEY") {
+            Finding::ok(format!("NGC_API_KEY is set, and serves as the login for {host}"))
+        } else {
+            Finding::error(
+                format!("there is no login for {host}, from which setup.sh pulls images"),
+                format!("export NGC_API_KEY=..., or add a line to {place}: machine {host} login $oauthtoken password KEY"),
+            )
+        });
+    }
+    findings.extend(path.as_deref().and_then(privacy));
+    findings
+}
+
+/// `${ENROOT_CONFIG_PATH:-${XDG_CONFIG_HOME:-$HOME/.config}/enroot}/.credentials`.
+fn credentials_path(preflight: &Preflight<'_>) -> Option<PathBuf> {
+    let folder = |name| preflight.variables.get(name).map(PathBuf::from);
+    let folder = folder("ENROOT_CONFIG_PATH").or_else(|| {
+        folder("XDG_CONFIG_HOME")
+            .or_else(|| folder("HOME").map(|home| home.join(".config")))
+            .map(|config| config.join("enroot"))
+    })?;
+    Some(folder.join(".credentials"))
+}
+
+/// True when a file in netrc's form has a line for a machine. Passwords may be blank
+/// or commands; nothing behind the machine's name is looked at.
+fn has_machine(netrc: &str, host: &str) -> bool {
+    netrc.lines().any(|line| {
+        let mut words = line.split_whitespace();
+        words.next() == Some("machine") && words.next() == Some(host) && words.next().is_some()
+    })
+}
+
+/// enroot does not look at the mode of its file.
+#[cfg(unix)]
+fn privacy(path: &Path) -> Option<Finding> {
+    use std::os::unix::fs::PermissionsExt;
+
+    let mode = fs::metadata(path).ok()?.permissions().mode();
+    (mode & 0o077 != 0).then(|| {
+        let path = path.to_string_lossy();
+        Finding::warning(
+            format!("others may read the logins in {path}"),
+            format!("chmod 600 {}", crate::shell_word(&path)),
+        )
+    })
+}
+
+#[cfg(not(unix))]
+fn privacy(_: &Path) -> Option<Finding> {
+    None
+}
+
+/// The key for the model, as `prepare_models.sh` finds it.
+fn model(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Finding {
+    let variables = &preflight.variables;
+    if !to_fetch.is_model_needed() {
+        return Finding::ok("no NGC key is needed for the model: it is there");
+    }
+    for name in ["NGC_CLI_API_KEY", "NGC_API_KEY"] {
+        if variables.is_set(name) {
+            return Finding::ok(format!("{name} is set, for the model"));
+        }
+    }
+    let config = variables
+        .get("NGC_CLI_HOME")
+        .map(PathBuf::from)
+        .or_else(|| {
+            variables
+                .get("HOME")
+                .map(|home| Path::new(home).join(".ngc"))
+        })
+        .map(|folder| folder.join("config"));
+    if let Some(config) = config.filter(|path| read(path).is_some_and(|text| has_api_key(&text))) {
+        return Finding::ok(format!(
+            "{} has an NGC key, for the model",
+            config.display()
+        ));
+    }
+    Finding::error(
+        "there is no NGC key, and the model is still to be fetched",
+        "export NGC_API_KEY=..., or run: ngc config set",
+    )
+}
+
+/// True when NGC's configuration has a line `apikey = KEY`.
+fn has_api_key(config: &str) -> bool {
+    let entries = config.lines().filter_map(|line| line.split_once('='));
+    entries
+        .into_iter()
+        .any(|(name, value)| name.trim() == "apikey" && !value.trim().is_empty())
+}
+
+/// The secrets that the recipe says its server needs.
+fn server(preflight: &Preflight<'_>) -> Vec<Finding> {
+    let names: Vec<&str> = preflight
+        .plan
+        .recipe()
+        .server
+        .secrets
+        .iter()
+        .map(AsRef::as_ref)
+        .collect();
+    let (set, absent): (Vec<_>, Vec<_>) = names
+        .into_iter()
+        .partition(|name| preflight.variables.is_set(name));
+    let mut findings = Vec::new();
+    if !set.is_empty() {
+        findings.push(Finding::ok(format!("{} set, for the server", are(&set))));
+    }
+    for name in absent {
+        findings.push(Finding::error(
+            format!("{name} is not set, and the recipe's server needs it"),
+            format!("export {name}=..."),
+        ));
+    }
+    findings
+}
+
+/// A tokenizer of the hub is behind a licence.
+fn tokenizer(preflight: &Preflight<'_>) -> Option<Finding> {
+    let tokenizer = preflight.plan.recipe().client.tokenizer.as_ref()?;
+    if !tokenizer.is_on_hub() {
+        return None;
+    }
+    Some(if preflight.variables.is_set("HF_TOKEN") {
+        Finding::ok(format!("HF_TOKEN is set, for the tokenizer {tokenizer}"))
+    } else {
+        Finding::error(
+            format!("HF_TOKEN is not set, and launch.sh needs it for the tokenizer {tokenizer}"),
+            "export HF_TOKEN=..., or leave the tokenizer out: the model has its own",
+        )
+    })
+}
+
+fn are(names: &[&str]) -> String {
+    format!(
+        "{} {}",
+        listed(names),
+        if names.len() == 1 { "is" } else { "are" }
+    )
+}
+
+fn read(path: &Path) -> Option<String> {
+    file::read(path, MOST_BYTES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn machines() {
+        let netrc = "# machine commented.out login x\n  machine nvcr.io login $oauthtoken password $NGC_API_KEY\nmachine bare\n";
+        assert!(has_machine(netrc, "nvcr.io"));
+        for host in ["nvcr", "nvcr.iox", "nvcrxio", "commented.out", "bare", ""] {
+            assert!(!has_machine(netrc, host), "{host}");
+        }
+    }
+
+    #[test]
+    fn keys_of_ngc() {
+        assert!(has_api_key(";WARNING\n[CURRENT]\napikey = abc\n"));
+        assert!(!has_api_key(
+            "[CURRENT]\napikey = \n#apikey = abc\nformat_type = ascii\n"
+        ));
+    }
+}

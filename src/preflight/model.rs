@@ -1,0 +1,152 @@
+//! Whether the model is there and whole, by launch.sh's own rules.
+
+use std::fs;
+
+use camino::Utf8Path;
+
+use super::stage::Stage;
+use super::{Finding, Preflight, file, listed};
+use crate::recipe::ENGINE_LINK;
+
+/// An index names some thousand tensors; a file with more than this is none.
+const MOST_INDEX: u64 = 16 << 20;
+
+/// Missing files that are named; the others are counted.
+const MOST_NAMED: usize = 3;
+
+pub(super) fn look(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mut Stage) {
+    let recipe = preflight.plan.recipe();
+    let folder = stage_path.join(recipe.model.weights.ngc.folder());
+    let prepare = "prepare_models.sh fetches what is missing: bash prepare_models.sh";
+    if fs::symlink_metadata(&folder).is_err() {
+        stage.findings.push(Finding::note(
+            format!("the model is not there yet: no folder {folder}"),
+            prepare,
+        ));
+        return;
+    }
+    let mut parts = [
+        ("weights", missing_weights(&folder)),
+        ("engine", missing_engine(&folder, recipe.server.gpus.get())),
+    ];
+    if recipe.client.tokenizer.is_none() && !is_filled(&folder.join("tokenizer.json")) {
+        parts[0].1.push("tokenizer.json".to_owned());
+    }
+    stage.to_fetch.needs_weights = !parts[0].1.is_empty();
+    stage.to_fetch.needs_engine = !parts[1].1.is_empty();
+    for (part, missing) in parts {
+        stage.findings.push(if missing.is_empty() {
+            Finding::ok(format!("the model has its {part}, in {folder}"))
+        } else {
+            Finding::warning(
+                format!(
+                    "the model's {part} in {folder}: {} is missing",
+                    some(&missing)
+                ),
+                prepare,
+            )
+        });
+    }
+}
+
+/// What is missing of the weights: the files that say what they are, and the shards
+/// that the index names.
+fn missing_weights(folder: &Utf8Path) -> Vec<String> {
+    let index = folder.join("model.safetensors.index.json");
+    let mut missing = Vec::new();
+    if !is_filled(&folder.join("config.json")) {
+        missing.push("config.json".to_owned());
+    }
+    let text = file::read(index.as_std_path(), MOST_INDEX);
+    match text.filter(|text| !text.is_empty()) {
+        Some(text) => missing.extend(
+            indexed_shards(&text)
+                .into_iter()
+                .filter(|shard| !is_filled(&folder.join(shard)))
+                .map(str::to_owned),
+        ),
+        None => missing.push("a readable model.safetensors.index.json".to_owned()),
+    }
+    missing
+}
+
+/// What is missing of the engine: a part for each GPU.
+fn missing_engine(folder: &Utf8Path, gpus: u32) -> Vec<String> {
+    (0..gpus)
+        .map(|rank| format!("{ENGINE_LINK}/rank{rank}.engine"))
+        .filter(|part| !is_filled(&folder.join(part)))
+        .collect()
+}
+
+/// True for a file with something in it.
+fn is_filled(path: &Utf8Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() > 0)
+}
+
+/// The shards that an index names, each once, as lib/models.sh finds them: texts in
+/// quotes that end in `.safetensors` and have no `/`.
+fn indexed_shards(index: &str) -> Vec<&str> {
+    let mut shards: Vec<_> = index
+        .split('"')
+        .filter(|text| text.ends_with(".safetensors") && !text.contains('/'))
+        .collect();
+    shards.sort_unstable();
+    shards.dedup();
+    shards
+}
+
+fn some(missing: &[String]) -> String {
+    let named = &missing[..missing.len().min(MOST_NAMED)];
+    match missing.len() - named.len() {
+        0 => listed(named),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards() {
+        let index = r#"{"metadata": {"total_size": 8}, "weight_map": {"a.weight": "model-2.safetensors",
+            "b": "model-1.safetensors", "c": "model-1.safetensors", "d": "../x.safetensors"}}"#;
+        assert_eq!(
+            indexed_shards(index),
+            ["model-1.safetensors", "model-2.safetensors"]
+        );
+    }
+
+    #[test]
+    fn what_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = Utf8Path::from_path(folder.path()).unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
+        assert_eq!(
+            missing_weights(folder),
+            ["config.json", "a readable model.safetensors.index.json"]
+        );
+        write("config.json", "{}");
+        write(
+            "model.safetensors.index.json",
+            r#"{"a": "model-1.safetensors", "b": "model-2.safetensors"}"#,
+        );
+        write("model-1.safetensors", "data");
+        write("model-2.safetensors", "");
+        assert_eq!(missing_weights(folder), ["model-2.safetensors"]);
+        write("model-2.safetensors", "data");
+        assert!(missing_weights(folder).is_empty());
+
+        fs::create_dir(folder.join(ENGINE_LINK)).unwrap();
+        write("trtllm_engine/rank0.engine", "data");
+        assert_eq!(missing_engine(folder, 2), ["trtllm_engine/rank1.engine"]);
+        assert!(missing_engine(folder, 1).is_empty());
+    }
+
+    #[test]
+    fn many_are_counted() {
+        let names = ["a", "b", "c", "d", "e"].map(str::to_owned);
+        assert_eq!(some(&names), "a, b, c and 2 more");
+        assert_eq!(some(&names[..3]), "a, b and c");
+    }
+}

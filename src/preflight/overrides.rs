@@ -1,0 +1,254 @@
+//! Variables that sbatch takes for options. They win over what stands in a script.
+
+use super::{Finding, Preflight, listed};
+use crate::script::ScriptKind;
+use crate::shell::shell_word;
+use crate::slurm::{Directives, OptionName};
+
+/// Variables that sbatch reads and that have no typed option here, with what they
+/// change. Source: sbatch(1), "Input environment variables", of 20.11 to 26.05.
+const OTHERS: &[(&str, &str)] = &[
+    ("SBATCH_ACCTG_FREQ", "--acctg-freq"),
+    ("SBATCH_BATCH", "--batch"),
+    ("SBATCH_BURST_BUFFER", "--bb"),
+    (
+        "SBATCH_CLUSTERS",
+        "--clusters, so the jobs may go to another cluster",
+    ),
+    ("SBATCH_CLUSTER_CONSTRAINT", "--cluster-constraint"),
+    ("SBATCH_CONSOLIDATE_SEGMENTS", "--consolidate-segments"),
+    (
+        "SBATCH_CONTAINER",
+        "--container, so the scripts may run in a container",
+    ),
+    (
+        "SBATCH_CONTAINER_ID",
+        "--container-id, so the scripts may run in a container",
+    ),
+    ("SBATCH_CONTAINER_TYPE", "--container-type"),
+    ("SBATCH_CORE_SPEC", "--core-spec"),
+    ("SBATCH_CPUS_PER_GPU", "--cpus-per-gpu"),
+    ("SBATCH_CPU_FREQ_REQ", "--cpu-freq"),
+    ("SBATCH_DELAY_BOOT", "--delay-boot"),
+    ("SBATCH_DISTRIBUTION", "--distribution"),
+    (
+        "SBATCH_EXPORT",
+        "--export, so NGC_API_KEY, STAGE_PATH and others may not reach the jobs",
+    ),
+    ("SBATCH_GET_USER_ENV", "--get-user-env"),
+    ("SBATCH_GPUS_PER_SOCKET", "--gpus-per-socket"),
+    ("SBATCH_GPU_BIND", "--gpu-bind"),
+    (
+        "SBATCH_GPU_FREQ",
+        "--gpu-freq, so the GPUs may be measured at another speed",
+    ),
+    ("SBATCH_GRES_FLAGS", "--gres-flags"),
+    ("SBATCH_HINT", "--hint"),
+    ("SBATCH_INPUT", "--input"),
+    ("SBATCH_MEM_BIND", "--mem-bind"),
+    ("SBATCH_NETWORK", "--network"),
+    ("SBATCH_NO_KILL", "--no-kill"),
+    (
+        "SBATCH_NO_REQUEUE",
+        "--no-requeue, so a job that a node lost is not queued again",
+    ),
+    ("SBATCH_OVERCOMMIT", "--overcommit"),
+    ("SBATCH_POWER", "--power"),
+    ("SBATCH_PROFILE", "--profile"),
+    ("SBATCH_REQ_SWITCH", "--switches"),
+    ("SBATCH_SEGMENT_SIZE", "--segment"),
+    ("SBATCH_SPREAD_JOB", "--spread-job"),
+    ("SBATCH_SPREAD_SEGMENTS", "--spread-segments"),
+    ("SBATCH_THREADS_PER_CORE", "--threads-per-core"),
+    ("SBATCH_THREAD_SPEC", "--thread-spec"),
+    ("SBATCH_TRES_BIND", "--tres-bind"),
+    ("SBATCH_TRES_PER_TASK", "--tres-per-task"),
+    ("SBATCH_USE_MIN_NODES", "--use-min-nodes"),
+    (
+        "SBATCH_WAIT",
+        "--wait, so sbatch does not return before its job has ended",
+    ),
+    ("SBATCH_WAIT4SWITCH", "--switches"),
+    ("SBATCH_WAIT_ALL_NODES", "--wait-all-nodes"),
+    ("SBATCH_WCKEY", "--wckey"),
+    (
+        "SLURM_CLUSTERS",
+        "--clusters, so the jobs may go to another cluster",
+    ),
+    ("SLURM_HINT", "--hint"),
+];
+
+/// Variables that change what sbatch says, but no job.
+const HARMLESS: &[&str] = &["SBATCH_DEBUG", "SBATCH_IGNORE_PBS"];
+
+pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
+    let mut findings: Vec<_> = preflight
+        .variables
+        .texts()
+        .filter_map(|(name, text)| variable(preflight, &name, &text))
+        .collect();
+    if findings.is_empty() {
+        findings.push(Finding::ok(
+            "no variable changes the options of the scripts",
+        ));
+    }
+    findings
+}
+
+fn variable(preflight: &Preflight<'_>, name: &str, text: &str) -> Option<Finding> {
+    let unset = || format!("unset {name}");
+    if let Some((_, option)) = OTHERS.iter().find(|(other, _)| *other == name) {
+        return Some(Finding::warning(
+            format!("{name} is set and gives each job {option}"),
+            unset(),
+        ));
+    }
+    if HARMLESS.contains(&name) || !name.starts_with("SBATCH_") {
+        return None;
+    }
+    let typed = OptionName::ALL
+        .iter()
+        .find(|option| option.environment() == Some(name));
+    Some(match typed {
+        Some(&option) => typed_variable(preflight, option, name, text),
+        None => Finding::note(
+            format!("{name} is set, and no sbatch that is known here reads it"),
+            format!(
+                "if an option is meant, set it in [slurm] of the settings; else: {}",
+                unset()
+            ),
+        ),
+    })
+}
+
+/// A variable whose option has a type: the settings have read it, and a submission
+/// repeats what they say otherwise.
+fn typed_variable(
+    preflight: &Preflight<'_>,
+    option: OptionName,
+    name: &str,
+    text: &str,
+) -> Finding {
+    let plan = preflight.plan;
+    let with_scripts = |wanted: &dyn Fn(&Directives) -> bool| -> Vec<&str> {
+        let kinds = ScriptKind::ALL.into_iter();
+        kinds
+            .filter(|&kind| wanted(plan.directives(kind)))
+            .map(ScriptKind::file_name)
+            .collect()
+    };
+    let pair = [(name.to_owned(), text.to_owned())];
+    let theirs = Directives::from_environment(pair.clone()).unwrap_or_default();
+    // Nothing repeats an option that a script does not have.
+    let added = with_scripts(&|own| !own.is_set(option) && theirs.is_set(option));
+    if !added.is_empty() {
+        return Finding::warning(
+            format!(
+                "{name} is set and gives {option} to {}, whose head has none",
+                listed(&added)
+            ),
+            format!("unset {name}"),
+        );
+    }
+    let mut repeated: Vec<_> = ScriptKind::ALL
+        .into_iter()
+        .flat_map(|kind| plan.pinned(kind, pair.clone()))
+        .collect();
+    repeated.dedup();
+    if repeated.is_empty() {
+        return Finding::note(
+            format!("{name} is set, and the scripts say the same"),
+            format!("nothing, or: unset {name}, and make the scripts anew"),
+        );
+    }
+    let words: Vec<_> = repeated.iter().map(|word| shell_word(word)).collect();
+    Finding::note(
+        format!("{name} is set and would override {}", listed(&repeated)),
+        format!(
+            "a submission through this crate repeats it; by hand: unset {name}, or sbatch {} ...",
+            words.join(" or ")
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Severity;
+    use super::*;
+    use crate::{Plan, Recipe, Settings};
+
+    #[track_caller]
+    fn of(settings: &str, variables: &[(&str, &str)]) -> Vec<(Severity, String)> {
+        let settings = Settings::from_toml(settings).unwrap();
+        let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap();
+        let preflight = Preflight::new(&plan, variables.iter().copied());
+        let findings = check(&preflight).into_iter();
+        findings
+            .map(|finding| (finding.severity(), finding.what().to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn variables() {
+        let note = |what: &str| vec![(Severity::Note, what.to_owned())];
+        let warning = |what: &str| vec![(Severity::Warning, what.to_owned())];
+        let slurm = "slurm = { partition = 'mine' }";
+        assert_eq!(of(slurm, &[("HOME", "/root")])[0].0, Severity::Ok);
+        assert_eq!(of(slurm, &[("SBATCH_DEBUG", "2")])[0].0, Severity::Ok);
+        assert_eq!(
+            of(slurm, &[("SBATCH_PARTITION", "other")]),
+            note("SBATCH_PARTITION is set and would override --partition=mine")
+        );
+        assert_eq!(
+            of(slurm, &[("SBATCH_PARTITION", "mine")]),
+            note("SBATCH_PARTITION is set, and the scripts say the same")
+        );
+        assert_eq!(
+            of(slurm, &[("SBATCH_TIMELIMIT", "not a time")])[0].1,
+            "SBATCH_TIMELIMIT is set and would override --time=00:45:00, --time=04:00:00 and --time=01:00:00"
+        );
+        assert_eq!(
+            of(slurm, &[("SBATCH_ACCOUNT", "proj")]),
+            warning(
+                "SBATCH_ACCOUNT is set and gives --account to setup.sh, prepare_models.sh and launch.sh, whose head has none"
+            )
+        );
+        assert_eq!(
+            of(slurm, &[("SBATCH_NO_REQUEUE", "")]),
+            warning(
+                "SBATCH_NO_REQUEUE is set and gives each job --no-requeue, so a job that a node lost is not queued again"
+            )
+        );
+        assert_eq!(
+            of(slurm, &[("SBATCH_NODES", "4")]),
+            note("SBATCH_NODES is set, and no sbatch that is known here reads it")
+        );
+    }
+
+    #[test]
+    fn values_are_not_told() {
+        let all = format!(
+            "{:?}",
+            of(
+                "",
+                &[
+                    ("SBATCH_EXPORT", "KEY=s3cret"),
+                    ("SBATCH_COMMENT", "s3cret")
+                ]
+            )
+        );
+        assert!(!all.contains("s3cret"), "{all}");
+    }
+
+    #[test]
+    fn no_row_is_also_a_typed_option() {
+        for (name, _) in OTHERS {
+            assert!(
+                OptionName::ALL
+                    .iter()
+                    .all(|option| option.environment() != Some(name)),
+                "{name}"
+            );
+        }
+    }
+}

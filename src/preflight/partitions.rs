@@ -1,0 +1,483 @@
+//! The partitions of the jobs, as `sinfo` describes them. It explains what
+//! `sbatch --test-only` says in few words, and what it does not say: a job above the
+//! partition's time limit may be accepted, and then wait for ever.
+
+use super::ask::Answer;
+use super::{Finding, Preflight, Severity, by_scripts, listed};
+use crate::script::ScriptKind;
+use crate::slurm::{Directives, Gres, OptionName, TimeLimit};
+
+/// sinfo's fields: partition, availability, time limit, state, number of nodes, GRES.
+const FIELDS: &str = "%P|%a|%l|%T|%D|%G";
+
+/// A partition, and its nodes in groups that are alike.
+#[derive(Debug, PartialEq)]
+struct Partition {
+    name: String,
+    is_default: bool,
+    is_up: bool,
+    availability: String,
+    time_limit: String,
+    nodes: Vec<Nodes>,
+}
+
+/// Nodes of one partition that are in one state and have the same GRES.
+#[derive(Debug, PartialEq)]
+struct Nodes {
+    state: String,
+    count: u32,
+    gres: String,
+}
+
+pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
+    let partitions = match preflight.ask("sinfo", &["--all", "--noheader", "--format", FIELDS]) {
+        Answer::Absent => return Vec::new(),
+        Answer::Said(reply) if reply.is_success => read(&reply.stdout),
+        answer => {
+            return vec![preflight.unanswered("sinfo", &answer, "which partitions there are")];
+        }
+    };
+    let mut findings = Vec::new();
+    let mut used: Vec<&Partition> = Vec::new();
+    let mut problems = Vec::new();
+    for kind in ScriptKind::ALL {
+        let directives = preflight.plan.directives(kind);
+        let names = names(directives, &partitions);
+        let mut own = Vec::new();
+        if names.is_empty() {
+            own.push(Problem::new(
+                "no partition is named, and Slurm has no default one".to_owned(),
+                known(&partitions),
+            ));
+        }
+        for name in &names {
+            match partitions.iter().find(|partition| partition.name == *name) {
+                Some(partition) => {
+                    own.extend(partition.problems(kind, directives));
+                    if !used.contains(&partition) {
+                        used.push(partition);
+                    }
+                }
+                None => own.push(Problem::new(
+                    format!("Slurm has no partition {name}"),
+                    known(&partitions),
+                )),
+            }
+        }
+        // Of several partitions Slurm takes one that fits.
+        let has_choice = names.len() > 1;
+        problems.extend(
+            own.into_iter()
+                .map(|problem| (kind, problem.at_most(has_choice))),
+        );
+    }
+    findings.extend(used.into_iter().filter_map(Partition::describe));
+    findings.extend(by_scripts(problems).into_iter().map(|(scripts, problem)| {
+        Finding::new(
+            problem.most.min(scripts.weight()),
+            format!("{scripts}: {}", problem.what),
+            Some(problem.mend),
+        )
+    }));
+    findings
+}
+
+/// What is the matter with a job and a partition.
+#[derive(Debug, PartialEq)]
+struct Problem {
+    /// How much it can matter at most.
+    most: Severity,
+    what: String,
+    mend: String,
+}
+
+impl Problem {
+    const fn new(what: String, mend: String) -> Self {
+        Self {
+            most: Severity::Error,
+            what,
+            mend,
+        }
+    }
+
+    /// It stands in nobody's way when `is_less`.
+    fn at_most(mut self, is_less: bool) -> Self {
+        if is_less {
+            self.most = Severity::Warning;
+        }
+        self
+    }
+}
+
+/// The partitions that a job may run in: those that it names, or the default one.
+fn names(directives: &Directives, partitions: &[Partition]) -> Vec<String> {
+    match directives.get(OptionName::Partition) {
+        Some(names) => names.split(',').map(str::to_owned).collect(),
+        None => partitions
+            .iter()
+            .filter(|partition| partition.is_default)
+            .map(|partition| partition.name.clone())
+            .collect(),
+    }
+}
+
+fn known(partitions: &[Partition]) -> String {
+    /// More are for sinfo itself to show.
+    const SHOWN: usize = 20;
+    let names: Vec<_> = partitions.iter().map(|partition| &partition.name).collect();
+    let shown = listed(&names[..names.len().min(SHOWN)]);
+    let more = if names.len() > SHOWN {
+        ", ... (sinfo -s)"
+    } else {
+        ""
+    };
+    format!("name another, with --partition or partition in [slurm] of the settings: {shown}{more}")
+}
+
+/// Reads sinfo's answer; lines that are not of this form are left out.
+fn read(text: &str) -> Vec<Partition> {
+    let mut partitions: Vec<Partition> = Vec::new();
+    for line in text.lines() {
+        let mut fields = line.trim().splitn(6, '|').map(str::trim);
+        let mut next = || fields.next();
+        let (Some(name), Some(availability), Some(time_limit)) = (next(), next(), next()) else {
+            continue;
+        };
+        let (Some(state), Some(count), Some(gres)) = (next(), next(), next()) else {
+            continue;
+        };
+        let nodes = Nodes {
+            state: state.to_owned(),
+            count: count.parse().unwrap_or(0),
+            gres: gres.to_owned(),
+        };
+        let plain = name.trim_end_matches('*');
+        match partitions.iter_mut().find(|known| known.name == plain) {
+            Some(known) => known.nodes.push(nodes),
+            None => partitions.push(Partition {
+                name: plain.to_owned(),
+                is_default: name.ends_with('*'),
+                is_up: availability == "up",
+                availability: availability.to_owned(),
+                time_limit: time_limit.to_owned(),
+                nodes: vec![nodes],
+            }),
+        }
+    }
+    partitions
+}
+
+impl Partition {
+    /// What there is to say of a partition in which jobs can run.
+    fn describe(&self) -> Option<Finding> {
+        let Self {
+            name, time_limit, ..
+        } = self;
+        let count = |nodes: &mut dyn Iterator<Item = &Nodes>| nodes.map(|nodes| nodes.count).sum();
+        let all: u32 = count(&mut self.nodes.iter());
+        let working: u32 = count(&mut self.nodes.iter().filter(|nodes| nodes.work()));
+        (self.is_up && working > 0).then(|| {
+            Finding::ok(format!(
+                "the partition {name} is up: {working} of {all} nodes work, with {}, time limit {time_limit}",
+                self.gres()
+            ))
+        })
+    }
+
+    /// What keeps a job from running here.
+    fn problems(&self, kind: ScriptKind, directives: &Directives) -> Vec<Problem> {
+        let problems = [
+            self.state(),
+            self.time(directives),
+            self.resources(kind, directives),
+        ];
+        problems.into_iter().flatten().collect()
+    }
+
+    fn state(&self) -> Option<Problem> {
+        let name = &self.name;
+        if !self.is_up {
+            return Some(Problem::new(
+                format!(
+                    "the partition {name} is {} and starts no jobs",
+                    self.availability
+                ),
+                "wait until it is up again, or name another one: sinfo -s".to_owned(),
+            ));
+        }
+        (!self.nodes.iter().any(Nodes::work)).then(|| {
+            let all: Vec<_> = self.nodes.iter().collect();
+            Problem::new(
+                format!(
+                    "no node of the partition {name} works now: they are {}",
+                    states(&all)
+                ),
+                self.see_why(),
+            )
+        })
+    }
+
+    fn see_why(&self) -> String {
+        format!("see why, and until when: sinfo -R -p {}", self.name)
+    }
+
+    /// The GRES of its nodes, each kind once.
+    fn gres(&self) -> String {
+        let mut kinds: Vec<_> = self.nodes.iter().map(|nodes| nodes.gres.as_str()).collect();
+        kinds.retain(|gres| *gres != "(null)" && !gres.is_empty());
+        kinds.sort_unstable();
+        kinds.dedup();
+        if kinds.is_empty() {
+            "no GRES".to_owned()
+        } else {
+            kinds.join(" or ")
+        }
+    }
+
+    fn time(&self, directives: &Directives) -> Option<Problem> {
+        let (name, limit) = (&self.name, &self.time_limit);
+        // Slurm may lower the limit to --time-min.
+        let option = [OptionName::TimeMin, OptionName::Time]
+            .into_iter()
+            .find(|&option| directives.is_set(option))?;
+        let asked = directives.get(option)?;
+        exceeds(&asked, limit).then(|| {
+            Problem::new(
+                format!("the partition {name} allows {limit}, so with {option}={asked} the job would wait for ever"),
+                format!("ask for at most {limit} with --time or time in the settings, or name another partition"),
+            )
+        })
+    }
+
+    fn resources(&self, kind: ScriptKind, directives: &Directives) -> Option<Problem> {
+        let name = &self.name;
+        let Some(asked) = directives.gres_of_a_node() else {
+            let wants_gpus =
+                kind == ScriptKind::Launch && !directives.is_set(OptionName::GpusPerTask);
+            return (wants_gpus && self.gres().contains("gpu")).then(|| {
+                Problem::new(
+                    format!("Slurm is asked for no GPUs, and the nodes of {name} have {}", self.gres()),
+                    "ask for them with --gres or gres in [slurm.launch] of the settings, as in gres = \"gpu:8\""
+                        .to_owned(),
+                )
+                .at_most(true)
+            });
+        };
+        let fitting: Vec<_> = self
+            .nodes
+            .iter()
+            .filter(|nodes| nodes.have(&asked))
+            .collect();
+        if fitting.is_empty() {
+            return Some(Problem::new(
+                format!("no node of {name} has the {asked} that is asked for: they have {}", self.gres()),
+                "ask for what they have with --gres or gres in the settings, or name another partition".to_owned(),
+            ));
+        }
+        // Where no node at all works, that was said.
+        let works = |nodes: &[&Nodes]| nodes.iter().any(|nodes| nodes.work());
+        (!works(&fitting) && self.nodes.iter().any(Nodes::work)).then(|| {
+            Problem::new(
+                format!(
+                    "no node of {name} that has {asked} works now: they are {}",
+                    states(&fitting)
+                ),
+                self.see_why(),
+            )
+        })
+    }
+}
+
+/// The states of some nodes, each once.
+fn states(nodes: &[&Nodes]) -> String {
+    let mut states: Vec<_> = nodes.iter().map(|nodes| nodes.state.as_str()).collect();
+    states.sort_unstable();
+    states.dedup();
+    listed(&states)
+}
+
+impl Nodes {
+    /// False for a state in which a node takes no jobs. Source: sinfo(1), "Node state
+    /// codes".
+    fn work(&self) -> bool {
+        let state = self
+            .state
+            .trim_end_matches(|c: char| !c.is_ascii_alphabetic());
+        let is_silent = self.state.ends_with('*');
+        !is_silent
+            && ![
+                "down", "drain", "fail", "maint", "unk", "inval", "blocked", "future",
+            ]
+            .iter()
+            .any(|idle| state.starts_with(idle))
+    }
+
+    /// True when each node has all that is asked for.
+    fn have(&self, asked: &Gres) -> bool {
+        asked.entries().all(|entry| {
+            let of_kind = gres_entries(&self.gres).filter(|(name, kind, _)| {
+                *name == entry.name() && (entry.kind().is_none() || *kind == entry.kind())
+            });
+            let count: u64 = of_kind.map(|(_, _, count)| count).sum();
+            count >= u64::from(entry.count())
+        })
+    }
+}
+
+/// Name, type and count of each entry of sinfo's GRES: `gpu:h100:8(S:0-1),shard:32`.
+fn gres_entries(text: &str) -> impl Iterator<Item = (&str, Option<&str>, u64)> {
+    // The sockets in parentheses may have commas.
+    let mut depth = 0_u32;
+    let entries = text.split(move |c| {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        c == ',' && depth == 0
+    });
+    entries.filter_map(|entry| {
+        let entry = entry.split('(').next()?;
+        let mut parts = entry.split(':');
+        let name = parts.next().filter(|name| !name.is_empty())?;
+        let rest: Vec<_> = parts.collect();
+        let (kind, count) = match rest.as_slice() {
+            [] => (None, "1"),
+            [count] => (None, *count),
+            [kind, .., count] => (Some(*kind), *count),
+        };
+        Some((name, kind, gres_count(count)?))
+    })
+}
+
+/// A count, which large ones have with a unit: `8`, `2K`.
+fn gres_count(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let factor = match &text[digits.len()..] {
+        "" => 1,
+        "K" => 1 << 10,
+        "M" => 1 << 20,
+        "G" => 1 << 30,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+/// True when a job's time is above a partition's. What cannot be read is not.
+fn exceeds(asked: &str, limit: &str) -> bool {
+    let (Ok(asked), Ok(limit)) = (TimeLimit::parse(asked), TimeLimit::parse(limit)) else {
+        return false;
+    };
+    // None is no limit.
+    match (asked.minutes(), limit.minutes()) {
+        (_, None) => false,
+        (None, Some(_)) => true,
+        (Some(asked), Some(limit)) => asked > limit,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SINFO: &str = "batch*|up|infinite|idle|2|gpu:h100:8(S:0-1),shard:32\n\
+                         batch*|up|infinite|drained*|1|gpu:a100:4\n\
+                         cpu|up|4:00:00|mixed|10|(null)\n\
+                         old|down|1-00:00:00|down|1|gpu:8\n\
+                         not a line of sinfo\n";
+
+    fn directives(text: &str) -> Directives {
+        toml::from_str(text).unwrap()
+    }
+
+    #[track_caller]
+    fn against(partition: &str, launch: &str) -> Vec<String> {
+        let partitions = read(SINFO);
+        let partition = partitions.iter().find(|own| own.name == partition).unwrap();
+        let problems = partition.problems(ScriptKind::Launch, &directives(launch));
+        problems.into_iter().map(|problem| problem.what).collect()
+    }
+
+    #[test]
+    fn partitions_and_their_nodes() {
+        let partitions = read(SINFO);
+        let names: Vec<_> = partitions.iter().map(|own| own.name.as_str()).collect();
+        assert_eq!(names, ["batch", "cpu", "old"]);
+        assert!(partitions[0].is_default && !partitions[1].is_default);
+        assert_eq!(
+            partitions[0].describe().unwrap().what(),
+            "the partition batch is up: 2 of 3 nodes work, with gpu:a100:4 or gpu:h100:8(S:0-1),shard:32, time limit \
+             infinite"
+        );
+        assert_eq!(partitions[2].describe(), None);
+        assert_eq!(
+            against("old", "gres = 'gpu:8'"),
+            ["the partition old is down and starts no jobs"]
+        );
+        let drained =
+            read("batch*|up|infinite|drained|2|(null)\nbatch*|up|infinite|down*|1|(null)\n");
+        assert_eq!(drained[0].describe(), None);
+        assert_eq!(
+            drained[0].state().unwrap().what,
+            "no node of the partition batch works now: they are down* and drained"
+        );
+    }
+
+    #[test]
+    fn gres_of_nodes() {
+        let entries: Vec<_> = gres_entries("gpu:h100:8(S:0,1),shard:2K,fpga,(null)").collect();
+        assert_eq!(
+            entries,
+            [
+                ("gpu", Some("h100"), 8),
+                ("shard", None, 2048),
+                ("fpga", None, 1)
+            ]
+        );
+        for fits in ["gpu:8", "gpu:h100:1", "gpu:8,shard:32"] {
+            assert!(
+                against("batch", &format!("gres = '{fits}'")).is_empty(),
+                "{fits}"
+            );
+        }
+        assert_eq!(
+            against("batch", "gres = 'gpu:9'"),
+            [
+                "no node of batch has the gpu:9 that is asked for: they have gpu:a100:4 or gpu:h100:8(S:0-1),shard:32"
+            ]
+        );
+        assert_eq!(
+            against("batch", "gpus_per_node = 'a100:4'"),
+            ["no node of batch that has gpu:a100:4 works now: they are drained*"]
+        );
+        assert_eq!(
+            against("batch", ""),
+            [
+                "Slurm is asked for no GPUs, and the nodes of batch have gpu:a100:4 or gpu:h100:8(S:0-1),shard:32"
+            ]
+        );
+        assert!(against("cpu", "").is_empty());
+    }
+
+    #[test]
+    fn times() {
+        for (asked, limit, is_above) in [
+            ("4:00:00", "4:00:00", false),
+            ("4:00:01", "4:00:00", true),
+            ("1-0", "infinite", false),
+            ("UNLIMITED", "4:00:00", true),
+            ("UNLIMITED", "infinite", false),
+            ("30", "20:00", true),
+            ("30", "n/a", false),
+        ] {
+            assert_eq!(exceeds(asked, limit), is_above, "{asked} {limit}");
+        }
+        assert_eq!(
+            against("cpu", "time = '5:00:00'"),
+            [
+                "the partition cpu allows 4:00:00, so with --time=5:00:00 the job would wait for ever"
+            ]
+        );
+        assert!(against("cpu", "time = '5:00:00'\ntime_min = '1:00:00'").is_empty());
+    }
+}

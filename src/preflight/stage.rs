@@ -1,0 +1,284 @@
+//! The stage path: what is there, what is still to fetch, and the space for it.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::ask::Answer;
+use super::{Finding, Preflight, images, model};
+use crate::container::Mount;
+use crate::plan::ImageSource;
+use crate::script::ScriptKind;
+use crate::settings::StagePath;
+use crate::shell::shell_word;
+
+/// What the stage path was found to hold.
+pub(super) struct Stage {
+    pub(super) findings: Vec<Finding>,
+    pub(super) to_fetch: ToFetch,
+}
+
+/// What `setup.sh` and `prepare_models.sh` have still to do. Without a stage path that
+/// can be read, that is everything.
+pub(super) struct ToFetch {
+    pub(super) images: Vec<ImageSource>,
+    pub(super) needs_weights: bool,
+    pub(super) needs_engine: bool,
+}
+
+impl ToFetch {
+    pub(super) const fn is_model_needed(&self) -> bool {
+        self.needs_weights || self.needs_engine
+    }
+
+    /// The bytes that it takes.
+    fn bytes(&self, preflight: &Preflight<'_>) -> u64 {
+        let images = self.images.iter().map(|image| image.space << 20);
+        let model = &preflight.plan.recipe().model;
+        let downloads = [
+            (self.needs_weights, &model.weights),
+            (self.needs_engine, &model.engine),
+        ];
+        let downloads = downloads
+            .iter()
+            .filter(|(is_needed, _)| *is_needed)
+            .map(|(_, download)| download.size.bytes());
+        images.chain(downloads).fold(0, u64::saturating_add)
+    }
+}
+
+pub(super) fn look(preflight: &Preflight<'_>) -> Stage {
+    let mut stage = Stage {
+        findings: Vec::new(),
+        to_fetch: ToFetch {
+            images: preflight.plan.images(),
+            needs_weights: true,
+            needs_engine: true,
+        },
+    };
+    let Some(path) = stage_path(preflight, &mut stage.findings) else {
+        return stage;
+    };
+    let folder = match usable_folder(preflight, &path) {
+        Ok(folder) => folder,
+        Err(finding) => {
+            stage.findings.push(finding);
+            return stage;
+        }
+    };
+    stage.findings.push(place(&path, &folder));
+    images::look(preflight, &path, &mut stage);
+    model::look(preflight, &path, &mut stage);
+    let space = space(preflight, &folder, stage.to_fetch.bytes(preflight));
+    stage.findings.push(space);
+    stage.findings.extend(mounts(preflight));
+    stage
+}
+
+/// The folder that a script submitted from here would use: `STAGE_PATH` wins over the
+/// one that is in the scripts.
+fn stage_path(preflight: &Preflight<'_>, findings: &mut Vec<Finding>) -> Option<Utf8PathBuf> {
+    let settings = preflight.plan.settings();
+    let rendered = settings.stage_path();
+    let Some(variable) = preflight.variables.get("STAGE_PATH") else {
+        if rendered.is_none() {
+            findings.push(Finding::error(
+                "there is no stage path, the folder for images, model and results",
+                "export STAGE_PATH=/lustre/..., or set stage_path in the settings",
+            ));
+        }
+        return rendered.map(|path| Utf8PathBuf::from(path.as_str()));
+    };
+    let used = match StagePath::parse(&variable.to_string_lossy()) {
+        Ok(used) => used,
+        Err(error) => {
+            findings.push(Finding::error(
+                format!("the scripts cannot use the STAGE_PATH of this shell: {error}"),
+                "export STAGE_PATH=/lustre/... with a plain absolute path",
+            ));
+            return None;
+        }
+    };
+    let overridden = rendered
+        .filter(|rendered| **rendered != used)
+        .or(settings.overridden_stage_path());
+    if let Some(overridden) = overridden {
+        findings.push(Finding::note(
+            format!(
+                "STAGE_PATH says {used} and wins over the stage path {overridden} of the settings"
+            ),
+            format!("to use {overridden}: unset STAGE_PATH"),
+        ));
+    }
+    Some(Utf8PathBuf::from(used.as_str()))
+}
+
+/// The stage path, or the folder in which the scripts will make it.
+fn usable_folder(preflight: &Preflight<'_>, path: &Utf8Path) -> Result<Utf8PathBuf, Finding> {
+    // A file system that does not answer would hold up whoever asks it, so a program
+    // is asked first that can be given up.
+    let folder = nearest_folder(preflight, path)?;
+    if !preflight.says_yes("test", &["-d", folder.as_str()]) {
+        return Err(Finding::error(
+            format!("{folder} is no folder, so the stage path {path} cannot be used"),
+            "name another folder: export STAGE_PATH=/lustre/...",
+        ));
+    }
+    // Both are needed: to make files, and to reach them.
+    if !preflight.says_yes(
+        "test",
+        &["-w", folder.as_str(), "-a", "-x", folder.as_str()],
+    ) {
+        return Err(Finding::error(
+            format!("{folder} cannot be written to, so the stage path {path} cannot be used"),
+            format!(
+                "name a folder of your own with export STAGE_PATH=/lustre/..., or ask for leave: ls -ld {}",
+                shell_word(folder.as_str())
+            ),
+        ));
+    }
+    Ok(folder)
+}
+
+fn place(path: &Utf8Path, folder: &Utf8Path) -> Finding {
+    if folder == path {
+        Finding::ok(format!(
+            "the stage path {path} is a folder and can be written to"
+        ))
+    } else {
+        Finding::note(
+            format!("the stage path {path} is not there yet"),
+            format!(
+                "correct the name if it is a mistake; else the scripts make the folder in {folder}"
+            ),
+        )
+    }
+}
+
+/// The stage path, or the nearest folder above it that is there.
+fn nearest_folder(preflight: &Preflight<'_>, path: &Utf8Path) -> Result<Utf8PathBuf, Finding> {
+    for folder in path.ancestors() {
+        match preflight.ask("test", &["-e", folder.as_str()]) {
+            Answer::Said(reply) if reply.is_success => return Ok(folder.to_owned()),
+            Answer::Said(_) => {}
+            answer => {
+                let command = format!("test -e {}", shell_word(folder.as_str()));
+                return Err(preflight.unanswered(
+                    &command,
+                    &answer,
+                    "whether the stage path is there",
+                ));
+            }
+        }
+    }
+    Ok(Utf8PathBuf::from("/"))
+}
+
+impl Preflight<'_> {
+    /// True when a program ends with 0.
+    pub(super) fn says_yes(&self, program: &str, arguments: &[&str]) -> bool {
+        matches!(self.ask(program, arguments), Answer::Said(reply) if reply.is_success)
+    }
+}
+
+/// The fourth column of the last line of `df -Pk`, in bytes.
+fn available_bytes(text: &str) -> Option<u64> {
+    let line = text.lines().last()?;
+    let kibibytes: u64 = line.split_whitespace().nth(3)?.parse().ok()?;
+    Some(kibibytes.saturating_mul(1024))
+}
+
+/// Whether what is to be fetched fits into a folder.
+fn space(preflight: &Preflight<'_>, folder: &Utf8Path, needed: u64) -> Finding {
+    if needed == 0 {
+        return Finding::ok("nothing is to be fetched, so no space is needed for it");
+    }
+    let answer = preflight.ask("df", &["-Pk", "--", folder.as_str()]);
+    let free = match &answer {
+        Answer::Said(reply) if reply.is_success => available_bytes(&reply.stdout),
+        _ => None,
+    };
+    free.map_or_else(
+        || {
+            let command = format!("df -Pk -- {}", shell_word(folder.as_str()));
+            let question = format!("whether {} are free", gibibytes(needed));
+            preflight.unanswered(&command, &answer, &question)
+        },
+        |free| fit(folder, free, needed),
+    )
+}
+
+fn fit(folder: &Utf8Path, free: u64, needed: u64) -> Finding {
+    let what = format!(
+        "what is to be fetched takes about {}, and {} are free in {folder}",
+        gibibytes(needed),
+        gibibytes(free)
+    );
+    if free < needed {
+        Finding::error(
+            what,
+            "make room there, or name another folder: export STAGE_PATH=/lustre/...",
+        )
+    } else {
+        Finding::ok(what)
+    }
+}
+
+/// Rounded to tenths.
+fn gibibytes(bytes: u64) -> String {
+    let tenths = (u128::from(bytes) * 10 + (1 << 29)) >> 30;
+    format!("{}.{} GiB", tenths / 10, tenths % 10)
+}
+
+/// What the settings mount into the containers.
+fn mounts(preflight: &Preflight<'_>) -> Vec<Finding> {
+    let mounts = preflight.plan.settings().mounts().iter();
+    let sources = mounts
+        .map(Mount::source)
+        .filter(|source| source.starts_with('/'));
+    sources
+        .map(|source| {
+            if preflight.says_yes("test", &["-e", source]) {
+                Finding::ok(format!("{source}, to be mounted in the containers, is there"))
+            } else {
+                Finding::warning(
+                    format!("{source} is not on this machine, and launch.sh mounts it in the containers"),
+                    format!(
+                        "if the compute nodes do not have it either, correct mounts in [container] of the settings: {}",
+                        preflight.on_compute_node(ScriptKind::Launch, &format!("ls -d {}", shell_word(source)))
+                    ),
+                )
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Severity;
+    use super::*;
+
+    #[test]
+    fn free_space() {
+        let df = "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/sda1 100 60 40 60% /a b\n";
+        assert_eq!(available_bytes(df), Some(40 * 1024));
+        assert_eq!(available_bytes("Filesystem\n"), None);
+        assert_eq!(available_bytes(""), None);
+        assert_eq!(
+            available_bytes("x 1 1 18446744073709551615 1% /"),
+            Some(u64::MAX)
+        );
+    }
+
+    #[test]
+    fn amounts() {
+        assert_eq!(gibibytes(1 << 30), "1.0 GiB");
+        assert_eq!(gibibytes(131 << 20), "0.1 GiB");
+        assert_eq!(gibibytes(u64::MAX), "17179869184.0 GiB");
+    }
+
+    #[test]
+    fn too_little_space_stands_in_the_way() {
+        let severity = |free, needed| fit(Utf8Path::new("/nim"), free, needed).severity();
+        assert_eq!(severity(99, 100), Severity::Error);
+        assert_eq!(severity(100, 100), Severity::Ok);
+    }
+}

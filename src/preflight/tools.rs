@@ -1,0 +1,327 @@
+//! The programs that the scripts need, and what they can do.
+
+use super::ask::Answer;
+use super::stage::ToFetch;
+use super::{Finding, Preflight, Severity, by_scripts, in_parallel, listed};
+use crate::container::Registry;
+use crate::script::ScriptKind;
+use crate::slurm::release::Release;
+
+/// A program that is looked for on this machine.
+struct Tool {
+    name: &'static str,
+    /// How it is asked for its version.
+    version: &'static str,
+    /// What needs it, and where.
+    use_of_it: &'static str,
+    /// How much it matters that it is not here.
+    absence: Severity,
+    /// What to do about that.
+    mend: String,
+}
+
+pub(super) fn check(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Finding> {
+    let mut findings = in_parallel(&tools(preflight, to_fetch), |tool| tool.check(preflight));
+    findings.push(plain_tools(preflight));
+    findings.extend(release(preflight));
+    findings.extend(container_options(preflight));
+    findings.extend(mpi(preflight));
+    findings.extend(digests(preflight, to_fetch));
+    findings
+}
+
+fn tools(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Tool> {
+    let module = || "use a login node of the cluster, or load its Slurm module".to_owned();
+    let slurm = |name, use_of_it, absence| Tool {
+        name,
+        version: "--version",
+        use_of_it,
+        absence,
+        mend: module(),
+    };
+    let on_node = |kind, command: &str| {
+        format!(
+            "ask the node itself: {}",
+            preflight.on_compute_node(kind, command)
+        )
+    };
+    let mut tools = vec![
+        slurm("sbatch", "submits the jobs, from here", Severity::Error),
+        slurm(
+            "srun",
+            "starts all steps, on the compute node",
+            Severity::Warning,
+        ),
+        slurm(
+            "squeue",
+            "tells jobs and steps apart, on the compute node",
+            Severity::Warning,
+        ),
+        slurm(
+            "scancel",
+            "stops the server gently, on the compute node",
+            Severity::Warning,
+        ),
+        slurm(
+            "scontrol",
+            "puts a job into the queue again, on the compute node",
+            Severity::Warning,
+        ),
+        slurm(
+            "sinfo",
+            "describes the partitions to preflight, here",
+            Severity::Note,
+        ),
+        slurm(
+            "sacct",
+            "tells of jobs that ended long ago, here",
+            Severity::Note,
+        ),
+        Tool {
+            name: "enroot",
+            version: "version",
+            use_of_it: "imports the images and starts containers, on the compute node",
+            absence: Severity::Note,
+            mend: on_node(ScriptKind::Setup, "enroot version"),
+        },
+        Tool {
+            name: "unsquashfs",
+            version: "-version",
+            use_of_it: "looks into images once more, where it is there",
+            absence: Severity::Note,
+            mend: "install squashfs-tools, or do without".to_owned(),
+        },
+        Tool {
+            name: "b3sum",
+            version: "--version",
+            use_of_it: "compares the engine's checksums, where prepare_models.sh runs",
+            absence: Severity::Note,
+            mend: "install b3sum, or do without: sizes are compared all the same".to_owned(),
+        },
+    ];
+    let ngc = "downloads the model, where prepare_models.sh runs";
+    tools.push(Tool {
+        name: "ngc",
+        version: "--version",
+        use_of_it: ngc,
+        absence: if to_fetch.is_model_needed() {
+            Severity::Error
+        } else {
+            Severity::Ok
+        },
+        mend: "install the NGC CLI from https://org.ngc.nvidia.com/setup/installers/cli, or run prepare_models.sh \
+               where it is"
+            .to_owned(),
+    });
+    tools
+}
+
+impl Tool {
+    fn check(&self, preflight: &Preflight<'_>) -> Finding {
+        let Self {
+            name, use_of_it, ..
+        } = self;
+        let Some(path) = preflight.find(name) else {
+            let what = format!("no {name} on PATH here; it {use_of_it}");
+            // What nothing needs now is no finding to mend.
+            let mend = (self.absence > Severity::Ok).then(|| self.mend.clone());
+            return Finding::new(self.absence, what, mend);
+        };
+        let place = path.display();
+        match preflight.ask(name, &[self.version]) {
+            // unsquashfs ends with 1 when it is asked, in old releases.
+            Answer::Said(reply) if reply.is_success || reply.first_line().starts_with(name) => {
+                Finding::ok(format!(
+                    "{name} is {place}: {}",
+                    preflight.words(reply.first_line())
+                ))
+            }
+            answer => {
+                preflight.unanswered(&format!("{name} {}", self.version), &answer, "its version")
+            }
+        }
+    }
+}
+
+/// What every Linux has, except containers and busybox systems.
+fn plain_tools(preflight: &Preflight<'_>) -> Finding {
+    const NEEDED: [&str; 12] = [
+        "awk", "df", "find", "flock", "grep", "mktemp", "numfmt", "od", "sed", "stat", "tail", "tr",
+    ];
+    let absent: Vec<_> = NEEDED
+        .into_iter()
+        .filter(|name| preflight.find(name).is_none())
+        .collect();
+    if absent.is_empty() {
+        return Finding::ok(format!(
+            "the scripts' plain tools are here: {}",
+            listed(&NEEDED)
+        ));
+    }
+    Finding::warning(
+        format!(
+            "no {} on PATH here; prepare_models.sh needs them where it runs, the others on the compute node",
+            listed(&absent)
+        ),
+        "install coreutils, findutils, grep, sed, gawk and util-linux, or run the scripts where these are",
+    )
+}
+
+/// The scripts' options against Slurm's release.
+fn release(preflight: &Preflight<'_>) -> Vec<Finding> {
+    let Answer::Said(reply) = preflight.ask("sbatch", &["--version"]) else {
+        return Vec::new();
+    };
+    let Some(release) = Release::from_version(reply.first_line()) else {
+        return vec![Finding::warning(
+            format!(
+                "the release of Slurm is unknown: sbatch --version says {:?}",
+                preflight.words(reply.first_line())
+            ),
+            "see to it that the sbatch on PATH is Slurm's: type -a sbatch",
+        )];
+    };
+    let mut findings = Vec::new();
+    let (oldest, newest) = (Release::OLDEST, Release::NEWEST);
+    if release < oldest || release > newest {
+        findings.push(Finding::warning(
+            format!("Slurm {release} is none of the releases from {oldest} to {newest}, for which the options were checked"),
+            "read the head of each script before you submit it",
+        ));
+    }
+    let unknown = ScriptKind::ALL.into_iter().flat_map(|kind| {
+        let options = preflight.plan.directives(kind).unknown_to(release);
+        options.into_iter().map(move |option| (kind, option))
+    });
+    for (scripts, (option, reason)) in by_scripts(unknown) {
+        findings.push(Finding::new(
+            scripts.weight(),
+            format!("Slurm {release} does not know {option} of {scripts}: {reason}"),
+            Some("take it out of the settings".to_owned()),
+        ));
+    }
+    if findings.is_empty() {
+        findings.push(Finding::ok(format!(
+            "Slurm {release} knows all options of the scripts"
+        )));
+    }
+    findings
+}
+
+/// pyxis, as launch.sh looks for it.
+fn container_options(preflight: &Preflight<'_>) -> Option<Finding> {
+    match preflight.ask("srun", &["--help"]) {
+        Answer::Absent => None,
+        Answer::Said(reply) if reply.is_success => {
+            let help = reply.stdout + &reply.stderr;
+            Some(if help.contains("--container-image") {
+                Finding::ok("srun knows --container-image, so pyxis is here")
+            } else {
+                Finding::error(
+                    "srun has no --container-image here: the pyxis plugin is missing, and launch.sh cannot start containers",
+                    format!(
+                        "ask the site for pyxis; if only this node lacks it, this shows it: {}",
+                        preflight.on_compute_node(
+                            ScriptKind::Launch,
+                            "srun --help | grep container-image"
+                        )
+                    ),
+                )
+            })
+        }
+        answer => Some(preflight.unanswered("srun --help", &answer, "its options")),
+    }
+}
+
+/// The MPI plugin, as launch.sh looks for it.
+fn mpi(preflight: &Preflight<'_>) -> Option<Finding> {
+    let mpi = preflight.plan.settings().mpi();
+    if mpi.as_str() == "none" {
+        return Some(Finding::ok("the server's step uses no MPI plugin"));
+    }
+    match preflight.ask("srun", &["--mpi=list"]) {
+        Answer::Absent => None,
+        Answer::Said(reply) if reply.is_success => {
+            let known = mpi_plugins(&(reply.stdout + &reply.stderr));
+            Some(if known.iter().any(|name| name == mpi.as_str()) {
+                Finding::ok(format!("srun knows the MPI plugin {mpi}"))
+            } else {
+                Finding::error(
+                    format!(
+                        "srun has no MPI plugin {mpi}, which launch.sh asks for; it has {}",
+                        listed(&known)
+                    ),
+                    "set mpi in [srun] of the settings to one of these, or to \"none\"",
+                )
+            })
+        }
+        answer => Some(preflight.unanswered("srun --mpi=list", &answer, "its MPI plugins")),
+    }
+}
+
+/// The names in what `srun --mpi=list` prints: one a line, or behind a colon with
+/// commas between them.
+fn mpi_plugins(text: &str) -> Vec<String> {
+    let is_name = |word: &&str| {
+        !word.is_empty()
+            && word
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    };
+    let mut names: Vec<String> = Vec::new();
+    for line in text.lines() {
+        // Releases before 22.05 write "srun: " in front.
+        let line = line.trim().trim_start_matches("srun:").trim();
+        let words = match line.split_once("available:") {
+            Some((_, names)) => names,
+            None => line,
+        };
+        let words: Vec<_> = words
+            .split([',', ' '])
+            .filter(|word| !word.is_empty())
+            .collect();
+        if words.len() == 1 || line.contains("available:") {
+            names.extend(words.into_iter().filter(is_name).map(str::to_owned));
+        }
+    }
+    names
+}
+
+/// enroot before 4 cannot pull by digest.
+fn digests(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Option<Finding> {
+    let image = to_fetch
+        .images
+        .iter()
+        .find(|image| image.image.digest().is_some())?;
+    let Answer::Said(reply) = preflight.ask("enroot", &["version"]) else {
+        return None;
+    };
+    let version = reply.first_line();
+    let major: u32 = version.split('.').next()?.parse().ok()?;
+    (major < 4).then(|| {
+        let registry = image.image.registry().map_or("Docker Hub", Registry::as_str);
+        Finding::warning(
+            format!("enroot {version} here pulls no image by digest from {registry}, and the recipe names one by its digest"),
+            format!(
+                "name the image by its tag alone, or see to it that the compute node has enroot 4: {}",
+                preflight.on_compute_node(ScriptKind::Setup, "enroot version")
+            ),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plugins() {
+        let new = "MPI plugin types are...\n\tpmix\n\tnone\n\tcray_shasta\n\tpmi2\nspecific pmix plugin versions available: pmix_v4,pmix_v5\n";
+        assert_eq!(
+            mpi_plugins(new),
+            ["pmix", "none", "cray_shasta", "pmi2", "pmix_v4", "pmix_v5"]
+        );
+        let old = "srun: MPI types are...\nsrun: none\nsrun: pmix_v3\nsrun: pmi2\n";
+        assert_eq!(mpi_plugins(old), ["none", "pmix_v3", "pmi2"]);
+    }
+}

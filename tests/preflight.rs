@@ -1,0 +1,455 @@
+//! The example `preflight` on a machine without Slurm.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+const SECRET: &str = "nvapi-this-must-not-be-seen";
+
+/// The binary, built once.
+fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let status = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--example", "preflight"])
+            .status()
+            .unwrap();
+        assert!(status.success());
+        Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .parent()
+            .unwrap()
+            .join("debug/examples/preflight")
+    })
+}
+
+/// A user's folder, and a `PATH` with nothing on it but what a test puts there.
+struct Home {
+    folder: tempfile::TempDir,
+}
+
+impl Home {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("bin")).unwrap();
+        let home = Self { folder };
+        for name in ["test", "df"] {
+            home.link(name);
+        }
+        home
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Puts the machine's own program on `PATH`.
+    fn link(&self, name: &str) {
+        let program = which::which(name).unwrap();
+        std::os::unix::fs::symlink(program, self.path().join("bin").join(name)).unwrap();
+    }
+
+    /// Puts a script on `PATH`.
+    fn script(&self, name: &str, body: &str) {
+        let path = self.path().join("bin").join(name);
+        fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+        Command::new(binary())
+            .current_dir(self.path())
+            .args(arguments)
+            .env_clear()
+            .env("PATH", self.path().join("bin"))
+            .env("HOME", self.path())
+            .envs(variables.iter().copied())
+            .output()
+            .unwrap()
+    }
+
+    /// The findings, each as `severity: what; mend`, and the exit code.
+    #[track_caller]
+    fn findings(&self, arguments: &[&str], variables: &[(&str, &str)]) -> (Vec<String>, i32) {
+        let output = self.run(&[arguments, &["--json"]].concat(), variables);
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["schema"], 1);
+        assert_eq!(report.as_object().unwrap().len(), 2);
+        let findings = report["findings"].as_array().unwrap().iter();
+        let findings = findings.map(|finding| {
+            let text = |key: &str| finding[key].as_str();
+            let (severity, what) = (text("severity").unwrap(), text("what").unwrap());
+            assert_eq!(finding.as_object().unwrap().len(), 3, "{finding}");
+            match severity {
+                "ok" => assert!(finding["mend"].is_null(), "{finding}"),
+                "note" | "warning" | "error" => assert!(text("mend").is_some(), "{finding}"),
+                other => panic!("{other}"),
+            }
+            format!("{severity}: {what}; {}", text("mend").unwrap_or_default())
+        });
+        (findings.collect(), output.status.code().unwrap())
+    }
+}
+
+#[track_caller]
+fn assert_found(findings: &[String], start: &str) {
+    assert!(
+        findings.iter().any(|finding| finding.starts_with(start)),
+        "no {start:?} in {findings:#?}"
+    );
+}
+
+#[track_caller]
+fn assert_not_found(findings: &[String], words: &str) {
+    assert!(
+        findings.iter().all(|finding| !finding.contains(words)),
+        "{words:?} in {findings:#?}"
+    );
+}
+
+#[test]
+fn no_slurm() {
+    let home = Home::new();
+    let (findings, code) = home.findings(&[], &[]);
+    assert_eq!(code, 1);
+    assert_found(&findings, "error: no sbatch on PATH here");
+    assert_found(&findings, "error: there is no stage path");
+    assert_found(&findings, "error: no ngc on PATH here");
+    assert_found(&findings, "warning: no awk, find, flock");
+    assert_found(&findings, "note: no enroot on PATH here");
+
+    let output = home.run(&[], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stderr.is_empty());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let errors = findings
+        .iter()
+        .filter(|finding| finding.starts_with("error"))
+        .count();
+    assert!(
+        text.ends_with(&format!(
+            "\n{errors} things stand in the way; {} warnings\n",
+            warnings(&findings)
+        )),
+        "{text}"
+    );
+}
+
+fn warnings(findings: &[String]) -> usize {
+    findings
+        .iter()
+        .filter(|finding| finding.starts_with("warning"))
+        .count()
+}
+
+#[test]
+fn text_is_aligned_and_fits() {
+    let home = Home::new();
+    let output = home.run(&["--stage-path", "/no/such/folder"], &[]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (findings, _) = text.split_once("\n\n").unwrap();
+    for line in findings.lines() {
+        assert!(line.chars().count() <= 100, "{line}");
+        let mark = line[..9].trim_end();
+        assert!(
+            ["", "ok", "note", "warning", "error"].contains(&mark),
+            "{line}"
+        );
+    }
+    assert!(
+        text.starts_with("error    no sbatch on PATH here"),
+        "{text}"
+    );
+    assert!(
+        text.contains("\n         -> export NGC_API_KEY=..."),
+        "{text}"
+    );
+}
+
+#[test]
+fn no_path_at_all() {
+    let home = Home::new();
+    let output = home.run(&["--stage-path", "/tmp"], &[("PATH", "")]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.contains(
+            "warning  test -e /tmp does not say whether the stage path is there: it is not on PATH"
+        ),
+        "{text}"
+    );
+}
+
+#[test]
+fn bad_input() {
+    let home = Home::new();
+    home.write("site.toml", "[slurm]\npartition = 'gpu h100'\n");
+    home.write("recipe.toml", "name = 'my recipe'\n");
+    for (arguments, words) in [
+        (["--settings", "site.toml"], "site.toml"),
+        (["--settings", "site.toml"], "line 2"),
+        (
+            ["--settings", "none.toml"],
+            "cannot read settings file none.toml",
+        ),
+        (
+            ["--recipe", "recipe.toml"],
+            "unexpected character ' ' in recipe name",
+        ),
+        (["--gres", "gpu:1"], "the recipe's server uses 4"),
+        (["--time", "1h"], "unexpected character 'h'"),
+    ] {
+        let output = home.run(&arguments, &[]);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.contains(words), "no {words:?} in {error}");
+    }
+}
+
+#[test]
+fn keys_are_asked_for_only_where_they_are_needed() {
+    let home = Home::new();
+    home.write(
+        "mirror.toml",
+        "container.registries = { 'nvcr.io' = 'mirror.site:5000' }",
+    );
+    let stage = ["--stage-path", "/tmp/stage"];
+    let findings = |arguments: &[&str], variables: &[(&str, &str)]| {
+        home.findings(&[&stage[..], arguments].concat(), variables)
+            .0
+    };
+
+    let without = findings(&[], &[]);
+    assert_found(&without, "error: there is no login for nvcr.io");
+    assert_found(
+        &without,
+        "error: there is no NGC key, and the model is still to be fetched",
+    );
+    assert_not_found(&without, "HF_TOKEN");
+
+    let with_key = findings(&[], &[("NGC_API_KEY", SECRET)]);
+    assert_found(
+        &with_key,
+        "ok: NGC_API_KEY is set, and serves as the login for nvcr.io",
+    );
+    assert_found(&with_key, "ok: NGC_API_KEY is set, for the model");
+
+    let mirrored = findings(&["--settings", "mirror.toml"], &[]);
+    assert_not_found(&mirrored, "nvcr.io");
+    assert_found(
+        &mirrored,
+        "note: enroot has no login for mirror.site, which may want none",
+    );
+
+    home.write(
+        "enroot/.credentials",
+        &format!("machine nvcr.io login $oauthtoken password {SECRET}\n"),
+    );
+    let config = home.path().join("enroot");
+    let credentials = [("ENROOT_CONFIG_PATH", config.to_str().unwrap())];
+    let with_login = findings(&[], &credentials);
+    assert_found(&with_login, "ok: enroot has a login for nvcr.io");
+    assert_found(&with_login, "warning: others may read the logins in");
+    assert_not_found(&with_login, SECRET);
+
+    home.write(".ngc/config", &format!("[CURRENT]\napikey = {SECRET}\n"));
+    let configured = findings(&[], &[]);
+    assert_not_found(&configured, "there is no NGC key");
+    assert_not_found(&configured, SECRET);
+}
+
+/// The built-in recipe with one key changed.
+fn recipe(from: &str, to: &str) -> String {
+    let text = include_str!("../src/recipe/llama3-70b-h100x4-fp8.toml");
+    assert!(text.contains(from));
+    text.replace(from, to)
+}
+
+#[test]
+fn secrets_of_the_server_and_the_tokenizer() {
+    let home = Home::new();
+    home.write(
+        "secrets.toml",
+        &recipe("secrets = []", "secrets = ['MY_KEY', 'OTHER']"),
+    );
+    home.write(
+        "hub.toml",
+        &recipe(
+            "random_seed = 0",
+            "random_seed = 0\ntokenizer = 'meta-llama/X'",
+        ),
+    );
+    let (findings, _) = home.findings(&["--recipe", "secrets.toml"], &[("MY_KEY", SECRET)]);
+    assert_found(&findings, "ok: MY_KEY is set, for the server");
+    assert_found(
+        &findings,
+        "error: OTHER is not set, and the recipe's server needs it; export OTHER=...",
+    );
+    let (findings, _) = home.findings(&["--recipe", "hub.toml"], &[]);
+    assert_found(
+        &findings,
+        "error: HF_TOKEN is not set, and launch.sh needs it for the tokenizer meta-llama/X",
+    );
+    let (findings, _) = home.findings(&["--recipe", "hub.toml"], &[("HF_TOKEN", SECRET)]);
+    assert_found(
+        &findings,
+        "ok: HF_TOKEN is set, for the tokenizer meta-llama/X",
+    );
+    assert_not_found(&findings, SECRET);
+}
+
+#[test]
+fn stage_paths() {
+    let home = Home::new();
+    let stage = home.path().join("stage");
+    fs::create_dir(&stage).unwrap();
+    let stage = stage.to_str().unwrap();
+    home.write("site.toml", "stage_path = '/elsewhere'");
+
+    let (findings, _) = home.findings(&["--settings", "site.toml"], &[("STAGE_PATH", stage)]);
+    let note = format!(
+        "note: STAGE_PATH says {stage} and wins over the stage path /elsewhere of the settings"
+    );
+    assert_found(&findings, &note);
+    assert_found(
+        &findings,
+        &format!("ok: the stage path {stage} is a folder and can be written to"),
+    );
+
+    let (findings, _) = home.findings(&["--stage-path", "/elsewhere"], &[("STAGE_PATH", stage)]);
+    assert_found(&findings, &note);
+
+    home.write("file", "");
+    let file = home.path().join("file/stage");
+    let (findings, code) = home.findings(&["--stage-path", file.to_str().unwrap()], &[]);
+    assert_eq!(code, 1);
+    assert!(
+        findings
+            .iter()
+            .any(|finding| finding.contains("file is no folder, so the stage path")),
+        "{findings:#?}"
+    );
+}
+
+#[test]
+fn mounts_are_looked_for() {
+    let home = Home::new();
+    home.write("site.toml", "container.mounts = ['/no/such:/data', '/tmp']");
+    let (findings, _) = home.findings(&["--settings", "site.toml", "--stage-path", "/tmp"], &[]);
+    assert_found(
+        &findings,
+        "warning: /no/such is not on this machine, and launch.sh mounts it in the containers",
+    );
+    assert_found(
+        &findings,
+        "ok: /tmp, to be mounted in the containers, is there",
+    );
+}
+
+#[test]
+fn hostile_variables_are_text() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let home = Home::new();
+    let not_text = std::ffi::OsStr::from_bytes(b"\xff\x1b[31m");
+    let output = Command::new(binary())
+        .current_dir(home.path())
+        .env_clear()
+        .env("PATH", home.path().join("bin"))
+        .env("HOME", not_text)
+        .env("SBATCH_PARTITION", not_text)
+        .env("SBATCH_\u{1b}[31m", "$(touch ran)")
+        .env("SBATCH_EXPORT", format!("KEY={SECRET}"))
+        .env("NGC_API_KEY", format!("{SECRET}\n$(touch ran)"))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.contains("warning  SBATCH_EXPORT is set and gives each job --export"),
+        "{text}"
+    );
+    assert!(text.contains("SBATCH_PARTITION is set"), "{text}");
+    assert!(!text.contains(SECRET) && !text.contains('\u{1b}'), "{text}");
+    assert!(!home.path().join("ran").exists());
+}
+
+/// Programs that do what no real one should: stand-ins, and honest about it. One that
+/// hangs is a test on the lab, since it takes 20 seconds.
+#[test]
+fn programs_that_misbehave() {
+    let home = Home::new();
+    home.link("yes");
+    home.script("enroot", "yes");
+    home.script("b3sum", "echo; echo \"$NGC_API_KEY\" >&2; exit 1");
+    home.write("bin/unsquashfs", "no program");
+    let path = home.path().join("bin/unsquashfs");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    let (findings, code) = home.findings(&[], &[("NGC_API_KEY", SECRET)]);
+    assert_eq!(code, 1);
+    assert_found(
+        &findings,
+        "warning: unsquashfs -version does not say its version: it cannot be started",
+    );
+    assert_found(
+        &findings,
+        "warning: b3sum --version does not say its version: $NGC_API_KEY",
+    );
+    assert_not_found(&findings, SECRET);
+}
+
+#[test]
+fn damaged_content_of_the_stage_path() {
+    let home = Home::new();
+    home.link("mkfifo");
+    let stage = home.path().join("stage");
+    fs::create_dir_all(stage.join("llama3-70b-instruct_vhf")).unwrap();
+    let fifo = |name: &str| {
+        let status = Command::new("mkfifo")
+            .arg(stage.join(name))
+            .status()
+            .unwrap();
+        assert!(status.success());
+    };
+    fifo("nvidia+tritonserver+25.01.sqsh");
+    fifo("llama3-70b-instruct_vhf/model.safetensors.index.json");
+    home.write(
+        "stage/nim+meta+llama3-70b-instruct+1.0.3.sqsh",
+        "hsqs and no more",
+    );
+    let (findings, code) = home.findings(&["--stage-path", stage.to_str().unwrap()], &[]);
+    assert_eq!(code, 1);
+    assert_found(
+        &findings,
+        "warning: the image nvidia+tritonserver+25.01.sqsh is damaged: it is no plain file",
+    );
+    assert_found(
+        &findings,
+        "warning: the image nim+meta+llama3-70b-instruct+1.0.3.sqsh is damaged: its beginning cannot be read",
+    );
+    assert!(
+        findings
+            .iter()
+            .any(|finding| finding.contains("a readable model.safetensors.index.json")),
+        "{findings:#?}"
+    );
+}
+
+#[test]
+fn help_and_version() {
+    let home = Home::new();
+    for flag in ["--help", "--version"] {
+        let output = home.run(&[flag], &[]);
+        assert!(output.status.success() && output.stderr.is_empty());
+        assert!(!output.stdout.is_empty());
+    }
+}
