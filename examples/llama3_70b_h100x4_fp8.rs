@@ -11,13 +11,16 @@ use std::process::ExitCode;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Parser, ValueEnum};
-use common::{Failure, Input, input, other, print, variables};
+use common::{Failure, input, other, print};
 use nim_slurm::container::Mount;
 use nim_slurm::recipe::{Tokenizer, UseCase};
 use nim_slurm::slurm::{Dependency, OptionName};
 use nim_slurm::{Plan, RunId, Sbatch, Script, ScriptKind, Written, shell_word};
+use site::{Input, variables};
 
 mod common;
+#[path = "common/site.rs"]
+mod site;
 
 /// Write the scripts that benchmark Llama3-70B FP8 on four H100 GPUs with NIM and GenAI-Perf.
 ///

@@ -9,11 +9,14 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use common::{Failure, Input, input, other, print};
+use common::{Failure, input, other, print};
 use nim_slurm::Plan;
 use nim_slurm::preflight::{Finding, Preflight, Severity};
+use site::Input;
 
 mod common;
+#[path = "common/site.rs"]
+mod site;
 
 /// Say what stands in the way of setup.sh, prepare_models.sh and launch.sh on this login node.
 ///

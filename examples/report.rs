@@ -6,13 +6,15 @@
     reason = "the comments on the flags are their help text"
 )]
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Parser, ValueEnum};
+use common::{Failure, input, other, print};
 use nim_slurm::results::{Limits, Run, RunId, Statistic};
 use nim_slurm::{Report, ValueError};
+
+mod common;
 
 /// Report the results of GenAI-Perf and AIPerf in a results folder.
 ///
@@ -88,21 +90,10 @@ fn milliseconds(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "a number of milliseconds above 0 is allowed".to_owned())
 }
 
-type Failure = (u8, Box<dyn std::error::Error>);
-
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err((code, error)) => {
-            let mut text = format!("error: {error}");
-            let mut source = error.source();
-            while let Some(cause) = source {
-                text.push_str(&format!(": {cause}"));
-                source = cause.source();
-            }
-            eprintln!("{text}");
-            ExitCode::from(code)
-        }
+        Err(failure) => failure.report(),
     }
 }
 
@@ -150,7 +141,7 @@ fn read(path: &Utf8Path, jobs: &[RunId]) -> Result<Run, Failure> {
     } else {
         Run::read_jobs(path, jobs)
     };
-    run.map_err(|error| (2, error.into()))
+    run.map_err(input)
 }
 
 /// A job's number is a folder's name only where there is such a folder.
@@ -161,7 +152,7 @@ fn read_earlier(results: &Utf8Path, earlier: &Utf8Path) -> Result<Run, Failure> 
             let run = read(results, std::slice::from_ref(&job))?;
             if run.points().is_empty() {
                 let words = format!("--against {job}: {results} has no results of that job");
-                return Err((2, words.into()));
+                return Err(Failure::Input(words.into()));
             }
             Ok(run)
         }
@@ -186,22 +177,10 @@ fn no_points(arguments: &Arguments) -> String {
 }
 
 fn write(path: &Utf8Path, text: &str) -> Result<(), Failure> {
-    let written = Report::write(path, text).map_err(|error| (1, error.into()))?;
+    let written = Report::write(path, text).map_err(other)?;
     if let Some(backup) = &written.backup {
         eprintln!("the {path} that was there is {backup}");
     }
     eprintln!("wrote {path}");
     Ok(())
-}
-
-/// Prints to stdout; a reader that has gone away is no failure to shout about.
-fn print(text: &str) -> Result<(), Failure> {
-    let mut stdout = std::io::stdout().lock();
-    match stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-    {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err((1, error.into())),
-        _ => Ok(()),
-    }
 }
