@@ -161,6 +161,7 @@ fn advice(words: &str) -> &'static str {
             &[
                 "stat file",
                 "configuration file",
+                "configuration source",
                 "slurm_conf",
                 "clustername",
             ],

@@ -129,17 +129,38 @@ impl Tool {
         };
         let place = path.display();
         match preflight.ask(name, &[self.version]) {
-            // unsquashfs ends with 1 when it is asked, in old releases.
-            Answer::Said(reply) if reply.is_success || reply.first_line().starts_with(name) => {
+            Answer::Said(reply) if reply.is_success || self.names_itself(reply.first_line()) => {
                 Finding::ok(format!(
                     "{name} is {place}: {}",
                     preflight.words(reply.first_line())
                 ))
             }
+            Answer::Said(reply) => Finding::warning(
+                format!(
+                    "{name} is {place}, but does not say its version: {}",
+                    // What a failing program says last weighs most.
+                    preflight.words(
+                        reply
+                            .stderr
+                            .trim_end()
+                            .lines()
+                            .next_back()
+                            .unwrap_or_default()
+                    )
+                ),
+                format!("try it by hand: {name} {}", self.version),
+            ),
             answer => {
                 preflight.unanswered(&format!("{name} {}", self.version), &answer, "its version")
             }
         }
+    }
+
+    /// unsquashfs ends with 1 when it is asked, in old releases. `NAME: error` is no
+    /// version.
+    fn names_itself(&self, line: &str) -> bool {
+        line.strip_prefix(self.name)
+            .is_some_and(|rest| rest.starts_with(' '))
     }
 }
 
