@@ -390,33 +390,38 @@ readonly manifest=$results/run_$job_id.json
 if [[ -e $manifest ]]; then
   set_aside "$manifest" earlier
 fi
-# write_manifest CODE REASON; CODE is null while the job runs.
-write_manifest() {
+# CODE REASON; CODE is null while the job runs.
+print_manifest() {
   local point use_case isl osl concurrency requests folder status seconds detail separator='' end=null
   [[ $1 == null ]] || end=$(json "$(now)")
-  {
-    printf '{\n  "schema": 1,\n  "recipe": %s,\n  "crate_version": %s,\n' "$(json "$recipe")" "$(json "${made_by#* }")"
-    printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "${SLURM_RESTART_COUNT:-0}" "$(json "${SLURMD_NODENAME:-$HOSTNAME}")"
-    printf '  "resumes": [%s],\n' "$(json_list "${runs[@]:1}")"
-    printf '  "gpus": %d,\n  "gpu_model": %s,\n  "driver": %s,\n' "$gpus" "$(json_or_null "$gpu_model")" "$(json_or_null "$driver")"
-    printf '  "images": {\n    "server": %s,\n    "client": %s\n  },\n' \
-      "$(json_image "$server_image" "$server_reference")" "$(json_image "$client_image" "$client_reference")"
-    printf '  "weights": %s,\n  "engine": %s,\n  "tokenizer": %s,\n' \
-      "$(json "$weights_target")" "$(json "$engine_target")" "$(json "$tokenizer_path")"
-    printf '  "server_command": [%s],\n  "server_environment": [%s],\n  "genai_perf_options": [%s],\n' \
-      "$(json_list "${server_command[@]}")" "$(json_list "${server_environment[@]}")" "$(json_list "${genai_perf_options[@]}")"
-    printf '  "start": %s,\n  "end": %s,\n  "exit_code": %s,\n  "exit_reason": %s,\n  "points": [' \
-      "$(json "$started")" "$end" "$1" "$(json "$2")"
-    for point in "${points[@]}"; do
-      read -r use_case isl osl concurrency requests <<<"$point"
-      look_up "$use_case" "$isl" "$osl" "$concurrency"
-      printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %d, "requests": %d, "status": %s, "seconds": %s, "detail": %s}' \
-        "$separator" "$(json "$folder")" "$(json "$use_case")" "$isl" "$osl" "$concurrency" "$requests" \
-        "$(json "$status")" "${seconds:-null}" "$(json "$detail")"
-      separator=,
-    done
-    printf '\n  ]\n}\n'
-  } >"$manifest.part" && mv -T -- "$manifest.part" "$manifest"
+  printf '{\n  "schema": 1,\n  "recipe": %s,\n  "crate_version": %s,\n' "$(json "$recipe")" "$(json "${made_by#* }")"
+  printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "${SLURM_RESTART_COUNT:-0}" "$(json "${SLURMD_NODENAME:-$HOSTNAME}")"
+  printf '  "resumes": [%s],\n' "$(json_list "${runs[@]:1}")"
+  printf '  "gpus": %d,\n  "gpu_model": %s,\n  "driver": %s,\n' "$gpus" "$(json_or_null "$gpu_model")" "$(json_or_null "$driver")"
+  printf '  "images": {\n    "server": %s,\n    "client": %s\n  },\n' \
+    "$(json_image "$server_image" "$server_reference")" "$(json_image "$client_image" "$client_reference")"
+  printf '  "weights": %s,\n  "engine": %s,\n  "tokenizer": %s,\n' \
+    "$(json "$weights_target")" "$(json "$engine_target")" "$(json "$tokenizer_path")"
+  printf '  "server_command": [%s],\n  "server_environment": [%s],\n  "genai_perf_options": [%s],\n' \
+    "$(json_list "${server_command[@]}")" "$(json_list "${server_environment[@]}")" "$(json_list "${genai_perf_options[@]}")"
+  printf '  "start": %s,\n  "end": %s,\n  "exit_code": %s,\n  "exit_reason": %s,\n  "points": [' \
+    "$(json "$started")" "$end" "$1" "$(json "$2")"
+  for point in "${points[@]}"; do
+    read -r use_case isl osl concurrency requests <<<"$point"
+    look_up "$use_case" "$isl" "$osl" "$concurrency"
+    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %d, "requests": %d, "status": %s, "seconds": %s, "detail": %s}' \
+      "$separator" "$(json "$folder")" "$(json "$use_case")" "$isl" "$osl" "$concurrency" "$requests" \
+      "$(json "$status")" "${seconds:-null}" "$(json "$detail")"
+    separator=,
+  done
+  printf '\n  ]\n}\n'
+}
+# The same to its file, whole or not at all; bash's own words about a full disk
+# would hide the sentence that says so.
+write_manifest() {
+  local text
+  text=$(print_manifest "$@")
+  printf '%s\n' "$text" 2>/dev/null >"$manifest.part" && mv -T -- "$manifest.part" "$manifest"
 }
 
 # ---- Two steps on one node ------------------------------------------------------
@@ -955,9 +960,19 @@ if ((code == 6 && failed == 0 && ${SLURM_RESTART_COUNT:-0} < requeue_limit)) && 
   scontrol requeue "$SLURM_JOB_ID" || say "error: Slurm does not requeue the job" >&2
   exit "$code"
 fi
+case $code in
+  1) say "what to do: mend what the last line names" ;;
+  2) say "what to do: bring what is missing above" ;;
+  3) say "what to do: find out why the server ended; its whole log is $logs/server_$job_id.out" ;;
+  4)
+    say "what to do: if the server only needs longer, raise ready_timeout in the recipe and make launch.sh anew;" \
+      "else its whole log says more: $logs/server_$job_id.out"
+    ;;
+  5) say "what to do: read why the points failed; all that they left is in $results/failed_$job_id" ;;
+esac
 if ((finished < ${#points[@]})); then
   script=$(scontrol show job "$SLURM_JOB_ID" 2>/dev/null | sed -n 's/^ *Command=//p') || true
-  say "to measure the points that are left: RESUME_JOB_ID=$job_id sbatch $(printf %q "${script:-launch.sh}")"
+  say "then, to measure the points that are left: RESUME_JOB_ID=$job_id sbatch $(printf %q "${script:-launch.sh}")"
 fi
 say "exit $code: $reason"
 exit "$code"

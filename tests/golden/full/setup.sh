@@ -253,7 +253,8 @@ import_image() {
     --export=ALL --input=none --kill-on-bad-exit=1 \
     enroot import ${architecture:+--arch "$architecture"} --output "$part" -- "$uri"; then
     rm -f -- "$part"
-    say "error: $name could not be imported from $uri: enroot's own words are above" >&2
+    say "error: $name could not be imported from $uri: enroot's own words are above" \
+      "(401: the registry does not take NGC_API_KEY; 404: it has no such image or tag)" >&2
     return 1
   fi
   if ! sound_image "$part"; then
