@@ -972,7 +972,7 @@ case $code in
 esac
 if ((finished < ${#points[@]})); then
   script=$(scontrol show job "$SLURM_JOB_ID" 2>/dev/null | sed -n 's/^ *Command=//p') || true
-  say "then, to measure the points that are left: RESUME_JOB_ID=$job_id sbatch $(printf %q "${script:-launch.sh}")"
+  say "to measure the points that are left: RESUME_JOB_ID=$job_id sbatch $(printf %q "${script:-launch.sh}")"
 fi
 say "exit $code: $reason"
 exit "$code"
