@@ -21,13 +21,15 @@
 //! file lies; where JSON and CSV are both there, the JSON counts, since the CSV is
 //! rounded, and the CSV adds what the JSON lacks.
 
+mod cell;
 mod comparison;
-mod file;
 mod folder;
 mod group;
 mod json;
 mod metric;
 mod point;
+mod problem;
+mod sink;
 mod table;
 
 use std::io;
@@ -35,11 +37,11 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 
 pub use self::comparison::{Change, Comparison};
-pub use self::file::ReadProblem;
-pub(crate) use self::file::printable;
 pub use self::group::{Group, Limits, Verdict};
 pub use self::metric::{Metric, Statistic, Statistics, Unit};
 pub use self::point::{GpuMetric, OtherMetric, Point, PointName, Tool};
+pub use self::problem::ReadProblem;
+pub(crate) use self::problem::printable;
 pub use crate::settings::RunId;
 
 /// The points of one or more jobs.

@@ -8,9 +8,10 @@ use std::thread;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::file::{self, ReadProblem, Sink};
 use super::json;
 use super::point::{Asked, Content, Point, PointName, Tool};
+use super::problem::{ReadProblem, quoted};
+use super::sink::{self, Sink};
 use super::table::TableReader;
 
 /// How far below the results folder a point's files may be. GenAI-Perf and a folder
@@ -132,10 +133,7 @@ impl<W: Fn(Option<&PointName>) -> bool> Search<'_, W> {
 
     fn complain_of_name(&mut self, folder: &Utf8Path, path: &Path) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let message = format!(
-            "has an entry whose name is not UTF-8: {}",
-            file::quoted(&name)
-        );
+        let message = format!("has an entry whose name is not UTF-8: {}", quoted(&name));
         self.problems.push(ReadProblem::new(folder, None, message));
     }
 
@@ -248,7 +246,7 @@ fn take(
     parse: impl FnOnce(&[u8], &mut Sink<'_>),
     content: &mut Content,
 ) -> Option<Vec<u8>> {
-    let bytes = file::read(path)
+    let bytes = sink::read(path)
         .map_err(|problem| problems.push(problem))
         .ok()?;
     let mut sink = Sink::new(path);

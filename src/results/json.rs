@@ -9,9 +9,9 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::file::Sink;
 use super::metric::{Statistic, Statistics};
 use super::point::{Asked, GpuMetric};
+use super::sink::Sink;
 
 /// Reads the metrics in `bytes`.
 pub(super) fn read(bytes: &[u8], sink: &mut Sink<'_>) {

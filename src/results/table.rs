@@ -7,9 +7,11 @@
 //! Endpoint,GPU_Index,…,Metric,avg,…   AIPerf's telemetry
 //! ```
 
-use super::file::{Sink, name_and_unit, quoted, take_cell};
+use super::cell::{name_and_unit, number};
 use super::metric::{Statistic, Statistics};
 use super::point::GpuMetric;
+use super::problem::{printable, quoted};
+use super::sink::Sink;
 
 /// What the cells of a row are, read from the head of its table.
 struct Head {
@@ -250,6 +252,28 @@ fn read_row(head: &Head, cells: &[&str], line: u64, sink: &mut Sink<'_>) {
     match head.gpu {
         None => sink.keep(Some(line), &name, unit, statistics),
         Some(gpu) => keep_gpu(sink, &name, unit, cells[gpu], statistics),
+    }
+}
+
+/// Puts a cell that is a number into `statistics`, and complains about one that is not.
+fn take_cell(
+    sink: &mut Sink<'_>,
+    line: u64,
+    label: &str,
+    (statistic, cell): (Statistic, &str),
+    statistics: &mut Statistics,
+) {
+    match number(cell) {
+        Ok(Some(value)) => statistics.set(statistic, value),
+        Ok(None) => {}
+        Err(()) => sink.complain(
+            Some(line),
+            format!(
+                "{statistic} of {} is {}, which is no number",
+                printable(label.get(..60).unwrap_or(label)),
+                quoted(cell)
+            ),
+        ),
     }
 }
 

@@ -1,0 +1,90 @@
+//! What cannot be read, said so that a person finds it.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+/// Something in a results folder that cannot be read, or that a reader of the
+/// numbers must know. The rest was read all the same.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = camino::Utf8Path::from_path(folder.path()).unwrap();
+/// let table = folder.join("profile_export_genai_perf.csv");
+/// std::fs::write(&table, "Metric,avg\nInter Token Latency (ms),fast\n\nMetric,Value\nRequest Count,8.00\n")?;
+/// let run = nim_slurm::results::Run::read(folder)?;
+/// let problem = &run.problems()[0];
+/// assert_eq!(problem.line(), Some(2));
+/// assert_eq!(problem.message(), "avg of Inter Token Latency (ms) is \"fast\", which is no number");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ReadProblem {
+    file: Utf8PathBuf,
+    line: Option<u64>,
+    message: String,
+}
+
+impl ReadProblem {
+    pub(super) fn new(
+        file: impl Into<Utf8PathBuf>,
+        line: Option<u64>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            file: file.into(),
+            line,
+            message: message.into(),
+        }
+    }
+
+    /// The file or folder.
+    #[must_use]
+    pub fn file(&self) -> &Utf8Path {
+        &self.file
+    }
+
+    /// The line in it, from 1, where one is to blame.
+    #[must_use]
+    pub const fn line(&self) -> Option<u64> {
+        self.line
+    }
+
+    /// What is wrong, as one sentence.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+/// `FILE:LINE: MESSAGE`, as compilers write it.
+impl std::fmt::Display for ReadProblem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // A file's name may hold anything, also what moves a terminal's cursor.
+        write!(f, "{}", printable(self.file.as_str()))?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+/// `text` with control characters written out.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .flat_map(|character| {
+            let escaped = character.is_control().then(|| character.escape_default());
+            let plain = escaped.is_none().then_some(character);
+            escaped.into_iter().flatten().chain(plain)
+        })
+        .collect()
+}
+
+/// `text` in quotes, fit for a sentence.
+pub(super) fn quoted(text: &str) -> String {
+    let mut short: String = text.chars().take(40).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    format!("{short:?}")
+}

@@ -1,0 +1,126 @@
+//! What a result file is read into, whatever its format.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+
+use camino::Utf8Path;
+
+use super::metric::{Metric, Statistics, Unit};
+use super::point::{Content, OtherMetric};
+use super::problem::{ReadProblem, quoted};
+
+/// Result files have kilobytes; what is larger than this is none.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// A damaged file is named, not copied into the report.
+const MAX_PROBLEMS: usize = 10;
+
+/// What a file is read into.
+pub(super) struct Sink<'a> {
+    file: &'a Utf8Path,
+    pub(super) content: Content,
+    problems: Vec<ReadProblem>,
+    unsaid: usize,
+}
+
+impl<'a> Sink<'a> {
+    pub(super) fn new(file: &'a Utf8Path) -> Self {
+        Self {
+            file,
+            content: Content::default(),
+            problems: Vec::new(),
+            unsaid: 0,
+        }
+    }
+
+    pub(super) fn complain(&mut self, line: Option<u64>, message: impl Into<String>) {
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems
+                .push(ReadProblem::new(self.file, line, message));
+        } else {
+            self.unsaid += 1;
+        }
+    }
+
+    /// The content, and what is wrong with it.
+    pub(super) fn finish(mut self) -> (Content, Vec<ReadProblem>) {
+        if self.unsaid > 0 {
+            let message = format!("has {} more problems of this kind", self.unsaid);
+            self.problems
+                .push(ReadProblem::new(self.file, None, message));
+        }
+        (self.content, self.problems)
+    }
+
+    /// Keeps the statistics of the metric `name`, which are in `unit`.
+    pub(super) fn keep(
+        &mut self,
+        line: Option<u64>,
+        name: &str,
+        unit: &str,
+        mut statistics: Statistics,
+    ) {
+        if statistics.is_empty() {
+            return;
+        }
+        let Some(metric) = Metric::from_name(name) else {
+            let other = OtherMetric {
+                unit: unit.to_owned(),
+                statistics,
+            };
+            self.content.others.insert(name.to_owned(), other);
+            return;
+        };
+        if metric.unit() == Unit::Milliseconds {
+            let Some(factor) = milliseconds_in(unit) else {
+                let message = format!("{name} is in {}: ns, us, ms or s is expected", quoted(unit));
+                return self.complain(line, message);
+            };
+            // 24.05 and 24.06 write -1 for what was not measured.
+            if unit == "ns" && statistics.avg() == Some(-1.0) {
+                return;
+            }
+            statistics.scale(factor);
+        }
+        if let Some((statistic, value)) = statistics.iter().find(|(_, value)| *value < 0.0) {
+            let message = format!("{statistic} of {name} is {value}, which cannot be");
+            self.complain(line, message);
+            return;
+        }
+        self.content.metrics.insert(metric, statistics);
+    }
+}
+
+/// Milliseconds in one of a unit of time.
+fn milliseconds_in(unit: &str) -> Option<f64> {
+    match unit {
+        "ns" => Some(1e-6),
+        "us" | "µs" => Some(1e-3),
+        "ms" => Some(1.0),
+        "s" | "sec" => Some(1e3),
+        _ => None,
+    }
+}
+
+/// Reads a whole file, if it is a file and of a size that results have.
+pub(super) fn read(path: &Utf8Path) -> Result<Vec<u8>, ReadProblem> {
+    let fail = |error: &io::Error| ReadProblem::new(path, None, format!("cannot be read: {error}"));
+    // To open a FIFO would wait for someone to write into it.
+    let metadata = fs::metadata(path).map_err(|error| fail(&error))?;
+    if !metadata.is_file() {
+        return Err(ReadProblem::new(path, None, "is not a regular file"));
+    }
+    if metadata.len() > MAX_BYTES {
+        let message = format!(
+            "has {} bytes: a result of up to {MAX_BYTES} is read",
+            metadata.len()
+        );
+        return Err(ReadProblem::new(path, None, message));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
+    // It may grow while it is read.
+    File::open(path)
+        .and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes))
+        .map_err(|error| fail(&error))?;
+    Ok(bytes)
+}
