@@ -153,8 +153,10 @@ fn figure(value: f64) -> String {
         format!("{value:.2}")
     } else if size < 10_000.0 {
         format!("{value:.1}")
-    } else {
+    } else if size < 1e9 {
         format!("{value:.0}")
+    } else {
+        format!("{value:.2e}")
     }
 }
 

@@ -106,6 +106,27 @@ TTFT, ITL and latency: p95; limits: TTFT at most 25 ms
 }
 
 #[test]
+fn a_table_fits_whatever_the_numbers_are() {
+    let results = tempfile::tempdir().unwrap();
+    let name = "model-with-a-long-name_1024_100000_a-use-case-with-quite-a-long-name-of-its-own_1000000_1000000_123456789-1234";
+    let folder = results.path().join(name);
+    fs::create_dir(&folder).unwrap();
+    let mut json = String::from("{");
+    for metric in nim_slurm::results::Metric::ALL {
+        json.push_str(&format!(
+            "\"{metric}\": {{\"unit\": \"ms\", \"avg\": 9e300}},"
+        ));
+    }
+    json.push_str("\"x\": 1}");
+    fs::write(folder.join("profile_export_genai_perf.json"), json).unwrap();
+    let text = stdout(&[results.path().to_str().unwrap()]);
+    assert!(text.contains("9.00e300"), "{text}");
+    for line in text.lines() {
+        assert!(line.chars().count() <= 100, "{line}");
+    }
+}
+
+#[test]
 fn table_of_changes() {
     let results = Results::new();
     let folder = results.path().as_str();

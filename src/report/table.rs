@@ -31,9 +31,11 @@ pub(super) fn render(report: &Report<'_>) -> String {
 
 /// A row of cells, each as wide as its column.
 fn line(mark: char, cells: &[String], widths: &[usize]) -> String {
+    let wide: usize = widths.iter().map(|width| width + 2).sum();
+    let gap = if 2 + wide > WIDTH { " " } else { "  " };
     let mut line = format!("{mark} ");
     for (cell, width) in cells.iter().zip(widths) {
-        line.push_str(&format!("{cell:>width$}  "));
+        line.push_str(&format!("{cell:>width$}{gap}"));
     }
     line.truncate(line.trim_end().len());
     line.push('\n');
