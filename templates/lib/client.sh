@@ -101,17 +101,17 @@ check_result() {
   value=$(table_value 'Request Count' "$table")
   # Releases before 25.01 have no such row.
   if [[ -n $value ]] && ! awk -v value="$value" -v asked="$requests" 'BEGIN { exit value != asked }'; then
-    reason="$requests requests were asked for, $value were counted"
+    reason="profile_export_genai_perf.csv counts $value requests, $requests were asked for"
     return 1
   fi
   value=$(table_value 'Output Sequence Length' "$table")
   if ! awk -v value="$value" -v asked="$osl" 'BEGIN { exit !(value >= 0.8 * asked && value <= 1.2 * asked) }'; then
-    reason="an output of $osl tokens was asked for, the average is ${value:-not given}"
+    reason="profile_export_genai_perf.csv gives ${value:-no} tokens as the average output, $osl were asked for"
     return 1
   fi
   value=$(table_value 'Output Token Throughput (' "$table")
   if ! awk -v value="$value" 'BEGIN { exit !(value > 0) }'; then
-    reason="no tokens were generated"
+    reason="profile_export_genai_perf.csv says that no tokens were generated"
     return 1
   fi
 }
@@ -213,7 +213,7 @@ measure() {
   case $status in
     0) check_result "$part" "$osl" "$requests" || true ;;
     124 | 137) reason="GenAI-Perf did not end within $point_timeout s, or was killed" ;;
-    *) reason="GenAI-Perf ended with $status" ;;
+    *) reason="GenAI-Perf exited with status $status" ;;
   esac
   if [[ -z $reason ]]; then
     # Only a valid result gets the final name.

@@ -165,7 +165,7 @@ fn table() -> Vec<Fault> {
     vec![
         // -- server
         Fault { name: "server: exits at once", variables: &[("LAB_NIM_ARGS", "--exit-at-once")],
-            end: End::Code(3), says: "the server ended with 1", ..ROW },
+            end: End::Code(3), says: "the server exited with status 1", ..ROW },
         Fault { name: "server: exits while loading", marked: true,
             variables: &[("LAB_NIM_ARGS", "--startup-delay 60 --die-before-ready 2")],
             end: End::Code(3), says: "the last lines of", ..ROW },
@@ -186,7 +186,7 @@ fn table() -> Vec<Fault> {
             }, ..ROW },
         Fault { name: "server: dies inside a point", marked: true, kept: 1,
             variables: &[("LAB_NIM_ARGS", "--die-mid-stream --die-after-requests 12")],
-            end: End::Code(3), says: "the server ended with 1", ..ROW },
+            end: End::Code(3), says: "the server exited with status 1", ..ROW },
         Fault { name: "server: slow to die on SIGTERM", variables: &[("LAB_NIM_ARGS", "--term-delay 300")],
             recipe: |recipe| recipe.server.stop_timeout = 2.try_into().unwrap(),
             end: End::Code(0), says: "the server step did not end by itself within 2 s", kept: 4, ..ROW },
@@ -199,7 +199,7 @@ fn table() -> Vec<Fault> {
             },
             end: End::Code(2), says: "missing in the client's container: genai-perf", ..ROW },
         Fault { name: "client: fails on one point", variables: &[("LAB_GENAI_FAULT", "fail:2")], recipe: one_use_case,
-            end: End::Code(5), says: "concurrency 2: GenAI-Perf ended with 1", kept: 1, ..ROW },
+            end: End::Code(5), says: "concurrency 2: GenAI-Perf exited with status 1", kept: 1, ..ROW },
         Fault { name: "client: fails on all", variables: &[("LAB_GENAI_FAULT", "fail")], recipe: one_use_case,
             end: End::Code(5), says: "0 of 2 points are in", ..ROW },
         Fault { name: "client: hangs", variables: &[("LAB_GENAI_FAULT", "hang:2")],
@@ -213,9 +213,9 @@ fn table() -> Vec<Fault> {
         Fault { name: "client: writes a truncated CSV", marked: true, variables: &[("LAB_GENAI_FAULT", "missing-table:2")],
             recipe: one_use_case, end: End::Code(5), says: "lacks one of its two tables", kept: 1, ..ROW },
         Fault { name: "client: writes a CSV with zero tokens", variables: &[("LAB_GENAI_FAULT", "zero-tokens:2")],
-            recipe: one_use_case, end: End::Code(5), says: "the average is 0.00", kept: 1, ..ROW },
+            recipe: one_use_case, end: End::Code(5), says: "gives 0.00 tokens as the average output, 16 were asked for", kept: 1, ..ROW },
         Fault { name: "client: counts too few requests", variables: &[("LAB_GENAI_FAULT", "short-count:2")],
-            recipe: one_use_case, end: End::Code(5), says: "8 requests were asked for, 7.00 were counted", kept: 1, ..ROW },
+            recipe: one_use_case, end: End::Code(5), says: "counts 7.00 requests, 8 were asked for", kept: 1, ..ROW },
         Fault { name: "client: an old CSV of an earlier attempt", recipe: one_use_case, launch: "begin",
             during: |site, job| {
                 // What a killed run of the same job would leave.
@@ -244,7 +244,7 @@ fn table() -> Vec<Fault> {
         Fault { name: "job: too little time for what is left", launch: "time = 1",
             // The second use case would take about a minute at one request at a time.
             recipe: |recipe| recipe.sweep.use_cases = ["chat:32/16", "long:32/2000"].map(|text| text.parse().unwrap()).into(),
-            end: End::Code(6), says: "not finished: long 32/2000, concurrency 1", kept: 1, ..ROW },
+            end: End::Code(6), says: "left out: long 32/2000, concurrency 1", kept: 1, ..ROW },
         Fault { name: "job: requeue in the middle of a point", kept: 1, end: End::Code(0), says: "exit 0",
             during: |site, job| {
                 inside_second_point(site, job);
@@ -348,13 +348,13 @@ fn table() -> Vec<Fault> {
             }, ..ROW },
         Fault { name: "setup: two at once", script: Setup, variables: &[("LAB_ENROOT_DELAY", "2")], end: End::Code(0),
             during: |site, job| assert_eq!(site.submit(job.lab, Setup).wait().code, 0), says: "all images are in", ..ROW },
-        Fault { name: "setup: image that does not exist", script: Setup, end: End::Code(1), says: "404 Not Found",
+        Fault { name: "setup: image that does not exist", script: Setup, end: End::Code(1), says: "the registry has no such image",
             recipe: |recipe| recipe.client.image = "nvcr.io/nvidia/none:1".parse().unwrap(), ..ROW },
         Fault { name: "setup: wrong key", script: Setup, variables: &[("LAB_NGC_KEY", "another")],
-            end: End::Code(1), says: "401 Unauthorized", ..ROW },
+            end: End::Code(1), says: "nvcr.io does not take the key in NGC_API_KEY", ..ROW },
         Fault { name: "setup: no key", script: Setup, variables: &[("NGC_API_KEY", "")],
             end: End::Code(2), says: "missing: a login for nvcr.io", ..ROW },
-        Fault { name: "setup: disk full", script: Setup, end: End::Code(1), says: "could not be imported",
+        Fault { name: "setup: disk full", script: Setup, end: End::Code(1), says: "there is no space left: ",
             recipe: |recipe| {
                 recipe.server.disk = "1 MiB".parse().unwrap();
                 recipe.client.disk = "1 MiB".parse().unwrap();

@@ -488,7 +488,7 @@ fn server_dies_while_loading() {
     let ended = site.job(&lab, Launch);
     ended.assert(
         3,
-        "exit 3: the server ended with 1 before the sweep was over",
+        "exit 3: the server exited with status 1 before the sweep was over",
     );
     ended.assert(3, "the last lines of");
     assert_eq!(ended.state, "FAILED");
@@ -506,7 +506,7 @@ fn server_dies_in_the_sweep() {
     let ended = site.job(&lab, Launch);
     ended.assert(
         3,
-        "exit 3: the server ended with 1 before the sweep was over",
+        "exit 3: the server exited with status 1 before the sweep was over",
     );
     ended.assert(3, "2 of 4 points are in");
     assert_eq!(site.points().len(), 2);
@@ -542,10 +542,10 @@ fn one_point_fails() {
     // As a model whose context is too short for one of the use cases.
     site.set("LAB_NIM_ARGS", "--max-prompt-words 150");
     let ended = site.job(&lab, Launch);
-    ended.assert(5, "exit 5: points failed");
+    ended.assert(5, "points failed");
     ended.assert(
         5,
-        "not finished: summarization 400/16, concurrency 2: GenAI-Perf ended with 1",
+        "failed: summarization 400/16, concurrency 2: GenAI-Perf exited with status 1",
     );
     assert_eq!(site.points().len(), 2);
     let manifest = site.manifest(&ended.id);
@@ -565,7 +565,7 @@ fn genai_perf_hangs() {
     let mut site = Site::ready(&lab, "hangs", recipe);
     site.set("LAB_GENAI_FAULT", "hang:2");
     let ended = site.job(&lab, Launch);
-    ended.assert(5, "exit 5: points failed");
+    ended.assert(5, "points failed");
     ended.assert(5, "GenAI-Perf did not end within 12 s");
     assert_eq!(site.points().len(), 1);
 }
@@ -578,12 +578,9 @@ fn results_that_only_look_like_some() {
         ("missing-table", "lacks one of its two tables"),
         (
             "zero-tokens",
-            "an output of 16 tokens was asked for, the average is 0.00",
+            "gives 0.00 tokens as the average output, 16 were asked for",
         ),
-        (
-            "short-count",
-            "8 requests were asked for, 7.00 were counted",
-        ),
+        ("short-count", "counts 7.00 requests, 8 were asked for"),
     ] {
         let recipe = recipe()
             .with_use_cases(["chat:32/16".parse().unwrap()])
@@ -678,7 +675,7 @@ fn nothing_in_a_word_runs() {
         .insert("port".parse().unwrap(), "of the server".parse().unwrap());
     let site = Site::ready(&lab, "nasty", recipe);
     let ended = site.job(&lab, Launch);
-    ended.assert(3, "the server ended with 0");
+    ended.assert(3, "the server exited with status 0");
     let log = site.log("server", &ended.id);
     assert!(log.contains(&format!("NASTY={nasty}\n")), "{log}");
     assert!(log.contains("\nport=of the server\n"), "{log}");
@@ -841,7 +838,7 @@ fn tokenizer_from_the_hub() {
     site.job(&lab, Launch).assert(2, "missing: HF_TOKEN");
     site.set("HF_TOKEN", SECRET);
     let ended = site.job(&lab, Launch);
-    ended.assert(5, "exit 5: points failed");
+    ended.assert(5, "points failed");
     assert!(site.stage().join("hf_cache").is_dir());
     site.assert_no_secret();
 }

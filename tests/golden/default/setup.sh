@@ -227,6 +227,32 @@ job_has_ended() {
   fi
 }
 
+label() {
+  local line
+  while IFS= read -r line || [[ -n $line ]]; do
+    printf '  %s | %s\n' "$1" "$line"
+  done
+}
+
+# What enroot's words on image $1 mean, as far as that is known.
+reason_of_failure() {
+  local words=$private/words-$1 login=${image_logins[$1]}
+  if grep -Eqi 'no space left|quota exceeded|write failed' "$words"; then
+    printf 'there is no space left: %s MiB are free in %s, %s MiB in %s, where enroot unpacks' \
+      "$(free_space "$stage_path")" "$stage_path" "$(free_space "$temporary")" "$temporary"
+  elif grep -Eq '40[13] ?(Unauthorized|Forbidden)|error code: 40[13]' "$words"; then
+    if [[ -z $login ]] || has_login "$login"; then
+      printf 'the registry does not take the login in %s, or has none for it there' "$credentials"
+    else
+      printf '%s does not take the key in NGC_API_KEY: it is wrong, has ended, or may not pull this image' "$login"
+    fi
+  elif grep -Eq '404 ?Not Found|error code: 404' "$words"; then
+    printf 'the registry has no such image: correct it in the recipe and make this script anew'
+  else
+    printf "enroot's own words are above"
+  fi
+}
+
 import_image() {
   local name=${image_files[$1]} uri=${image_uris[$1]} architecture=${image_architectures[$1]}
   local file=$stage_path/$name part=$stage_path/.$name.$SLURM_JOB_ID.part lock
@@ -245,12 +271,13 @@ import_image() {
     set_aside "$file" damaged
   fi
   say "importing $name from $uri"
+  # enroot's words go to the log, each with its image, and to a file that is asked for the reason.
   if ! srun --job-name="import-$1" --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --mpi=none \
     --export=ALL --input=none --kill-on-bad-exit=1 \
-    enroot import ${architecture:+--arch "$architecture"} --output "$part" -- "$uri"; then
+    enroot import ${architecture:+--arch "$architecture"} --output "$part" -- "$uri" 2>&1 |
+    tee "$private/words-$1" | label "$name"; then
     rm -f -- "$part"
-    say "error: $name could not be imported from $uri: enroot's own words are above" \
-      "(401: the registry does not take NGC_API_KEY; 404: it has no such image or tag)" >&2
+    say "error: $name could not be imported from $uri: $(reason_of_failure "$1")" >&2
     return 1
   fi
   if ! sound_image "$part"; then
@@ -285,5 +312,6 @@ done
 # When Slurm ends the job, its steps may end a moment before its word comes here.
 ((failed == 0)) || sleep 0.5
 [[ -z $stopped ]] || fail "stopped by a signal before all images were there: submit this script again"
-((failed == 0)) || fail "$failed of ${#to_import[@]} images failed; those that are ready are kept: submit this script again"
+((failed == 0)) ||
+  fail "$failed of ${#to_import[@]} images failed; when that is mended, submit this script again: what is ready is not fetched twice"
 say "done: all images are in $stage_path"

@@ -613,17 +613,17 @@ check_result() {
   value=$(table_value 'Request Count' "$table")
   # Releases before 25.01 have no such row.
   if [[ -n $value ]] && ! awk -v value="$value" -v asked="$requests" 'BEGIN { exit value != asked }'; then
-    reason="$requests requests were asked for, $value were counted"
+    reason="profile_export_genai_perf.csv counts $value requests, $requests were asked for"
     return 1
   fi
   value=$(table_value 'Output Sequence Length' "$table")
   if ! awk -v value="$value" -v asked="$osl" 'BEGIN { exit !(value >= 0.8 * asked && value <= 1.2 * asked) }'; then
-    reason="an output of $osl tokens was asked for, the average is ${value:-not given}"
+    reason="profile_export_genai_perf.csv gives ${value:-no} tokens as the average output, $osl were asked for"
     return 1
   fi
   value=$(table_value 'Output Token Throughput (' "$table")
   if ! awk -v value="$value" 'BEGIN { exit !(value > 0) }'; then
-    reason="no tokens were generated"
+    reason="profile_export_genai_perf.csv says that no tokens were generated"
     return 1
   fi
 }
@@ -725,7 +725,7 @@ measure() {
   case $status in
     0) check_result "$part" "$osl" "$requests" || true ;;
     124 | 137) reason="GenAI-Perf did not end within $point_timeout s, or was killed" ;;
-    *) reason="GenAI-Perf ended with $status" ;;
+    *) reason="GenAI-Perf exited with status $status" ;;
   esac
   if [[ -z $reason ]]; then
     # Only a valid result gets the final name.
@@ -859,6 +859,15 @@ measure_until=$(squeue --noheader --job="$SLURM_JOB_ID" --format=%e 2>/dev/null 
 measure_until=$(date --date="$measure_until" +%s 2>/dev/null) || measure_until=
 readonly measure_until=${measure_until:+$((measure_until - reserve))}
 
+# How a step's status reads.
+how_it_ended() {
+  if (($1 > 128)); then
+    printf 'was killed by signal %d' $(($1 - 128))
+  else
+    printf 'exited with status %d' "$1"
+  fi
+}
+
 write_manifest null running || fail "cannot write $manifest"
 server_started=$(printf '%(%s)T' -1)
 readonly server_started
@@ -882,14 +891,14 @@ elif ! running "$client"; then
   wait "$client" || status=$?
   case $status in
     0) code=0 reason="all points are finished" ;;
-    2) code=2 reason="something is missing in the client's container" ;;
+    2) code=2 reason="something is missing in the container of $client_image" ;;
     3) code=3 reason="the server stopped answering" ;;
     4) code=4 reason="the server was not ready within $ready_timeout s" ;;
     5) code=5 reason="points failed" ;;
     6) code=6 reason="the client was stopped by a signal" ;;
     7) code=1 reason="no space is left in $results" ;;
     8) code=6 reason="the time that is left is too short for the points that are left" ;;
-    *) code=1 reason="the client step ended with $status" ;;
+    *) code=1 reason="the client step $(how_it_ended "$status")" ;;
   esac
   # Without its server the client fails in many ways; the cause is the server.
   if ((code != 0 && code != 6)) && ! running "$server"; then
@@ -906,7 +915,7 @@ fi
 if ((code == 3)) && ! running "$server"; then
   status=0
   wait "$server" || status=$?
-  reason="the server ended with $status before the sweep was over"
+  reason="the server $(how_it_ended "$status") before the sweep was over"
 fi
 
 # First what must not be lost: who is told to stop may have only seconds.
@@ -914,22 +923,33 @@ write_manifest "$code" "$reason" || say "error: cannot write $manifest" >&2
 ((code != 6)) || stop_timeout_now=3
 stop_step client "$client" 5
 stop_step server "$server" "${stop_timeout_now:-$stop_timeout}"
-# Points may have ended while the client was stopping.
-if ! write_manifest "$code" "$reason"; then
-  code=1 reason="no space is left in $results, or it cannot be written to; before that: $reason"
-fi
-
-finished=0 failed=0
+finished=0 failed=0 not_started=0 seconds_needed=0
 for point in "${points[@]}"; do
   read -r use_case isl osl concurrency requests <<<"$point"
+  # Points may have ended while the client was stopping.
   look_up "$use_case" "$isl" "$osl" "$concurrency"
-  if [[ $status == finished ]]; then
-    finished=$((finished + 1))
-  else
-    [[ $status != failed ]] || failed=$((failed + 1))
-    say "not finished: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
-  fi
+  case $status in
+    finished)
+      finished=$((finished + 1))
+      continue
+      ;;
+    failed) failed=$((failed + 1)) ;;
+    'not run')
+      if [[ ! $detail =~ about\ ([0-9]+)\ s ]]; then
+        not_started=$((not_started + 1))
+        continue
+      fi
+      status='left out'
+      seconds_needed=$((seconds_needed + BASH_REMATCH[1]))
+      ;;
+  esac
+  say "$status: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
 done
+((not_started == 0)) || say "not started: $not_started of ${#points[@]} points"
+((code != 5)) || reason="$failed of ${#points[@]} points failed"
+if ! write_manifest "$code" "$reason" && [[ $reason != "no space"* ]]; then
+  code=1 reason="no space is left in $results, or it cannot be written to; before that: $reason"
+fi
 # srun can say 0 of a client that never ran.
 if ((code == 0 && finished < ${#points[@]})); then
   code=1 reason="the client step ended well, but points are missing: see $logs/benchmarking_$job_id.out"
@@ -960,19 +980,49 @@ if ((code == 6 && failed == 0 && ${SLURM_RESTART_COUNT:-0} < requeue_limit)) && 
   scontrol requeue "$SLURM_JOB_ID" || say "error: Slurm does not requeue the job" >&2
   exit "$code"
 fi
+# What a person does next.
+next="after that" options=''
 case $code in
-  1) say "what to do: mend what the last line names" ;;
-  2) say "what to do: bring what is missing above" ;;
-  3) say "what to do: find out why the server ended; its whole log is $logs/server_$job_id.out" ;;
-  4)
-    say "what to do: if the server only needs longer, raise ready_timeout in the recipe and make launch.sh anew;" \
-      "else its whole log says more: $logs/server_$job_id.out"
+  1)
+    if [[ $reason == "no space"* ]]; then
+      say "what to do: make room in $results (df -h, df -i and the quota tell)"
+    else
+      say "what to do: mend what the lines above name"
+    fi
     ;;
-  5) say "what to do: read why the points failed; all that they left is in $results/failed_$job_id" ;;
+  2)
+    say "what to do: use an image that has it (client in the recipe), or mount it (mounts in the settings);" \
+      "then make the scripts anew and submit setup.sh"
+    ;;
+  3)
+    if [[ $reason == *"stopped answering"* ]]; then
+      say "what to do: the server ran on without an answer, and this job ended it. Look for errors of the GPUs on" \
+        "${SLURMD_NODENAME:-$HOSTNAME} (dmesg, nvidia-smi -q) and read $logs/server_$job_id.out; if it happens again, exclude that node"
+    else
+      say "what to do: find out why the server ended; its whole log is $logs/server_$job_id.out"
+    fi
+    ;;
+  4)
+    say "what to do: if the server only needs longer, raise ready_timeout in the recipe (it is $ready_timeout) and make" \
+      "launch.sh anew; else its whole log says more: $logs/server_$job_id.out"
+    ;;
+  5)
+    say "what to do: see why the points failed; all that they left is in $results/failed_$job_id," \
+      "and the steps' logs are $logs/*_$job_id.out"
+    ;;
+  6)
+    next="to go on"
+    if ((seconds_needed > 0)); then
+      # A quarter more, the server's start, and what must be left at the end.
+      load=$(sed -n 's/.*the server is ready after \([0-9]*\) s$/\1/p' "$logs/benchmarking_$job_id.out" | tail -n 1)
+      options="--time=$(((seconds_needed * 5 / 4 + ${load:-0} + reserve) / 60 + 1)) "
+      say "nothing failed: the points that were left out need about $seconds_needed s, and the server its start"
+    fi
+    ;;
 esac
 if ((finished < ${#points[@]})); then
   script=$(scontrol show job "$SLURM_JOB_ID" 2>/dev/null | sed -n 's/^ *Command=//p') || true
-  say "to measure the points that are left: RESUME_JOB_ID=$job_id sbatch $(printf %q "${script:-launch.sh}")"
+  say "$next: RESUME_JOB_ID=$job_id sbatch $options$(printf %q "${script:-launch.sh}")"
 fi
 say "exit $code: $reason"
 exit "$code"
