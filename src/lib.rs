@@ -46,12 +46,14 @@
 //! does not choose a partition, an account or a model for you. Results are
 //! GenAI-Perf's own files.
 
+mod command;
 mod error;
 mod jobs;
 mod plan;
 mod script;
 mod settings;
 mod shell;
+mod status;
 mod submit;
 mod value;
 
@@ -66,7 +68,8 @@ pub use self::recipe::Recipe;
 pub use self::script::{Script, ScriptKind, WriteError, Written};
 pub use self::settings::{Mpi, ResumedJob, Settings, StagePath};
 pub use self::shell::shell_word;
-pub use self::submit::{Sbatch, SubmitError};
+pub use self::status::{JobExit, JobRecord, JobState, JobStatus, Queue, StatusError};
+pub use self::submit::{Chain, ChainError, ChainJob, Patience, Sbatch, SubmitError, Withdrawn};
 pub use self::value::ValueError;
 
 /// The README's Rust, run as a test.

@@ -8,7 +8,7 @@ use crate::script::templates::{
 };
 use crate::script::{Script, ScriptKind};
 use crate::settings::{Origin, Settings};
-use crate::slurm::{Directives, OptionName};
+use crate::slurm::{Directives, OptionName, Passthrough};
 
 /// What names the crate in a script.
 const MADE_BY: &str = concat!("nim-slurm ", env!("CARGO_PKG_VERSION"));
@@ -115,22 +115,60 @@ impl Plan {
     ) -> Vec<String> {
         let variables: Vec<_> = variables.into_iter().collect();
         let own = self.directives(kind);
-        own.names()
-            .filter(|&name| {
-                let Some(variable) = name.environment() else {
-                    return false;
-                };
-                let text = variables
-                    .iter()
-                    .find(|(name, _)| name == variable)
-                    .map(|(_, text)| text);
-                // A value that the option's type refuses changes it for sure.
-                text.is_some_and(|text| {
+        let would_change = |name: OptionName| {
+            variables.iter().any(|(variable, text)| {
+                let says_other = || {
+                    // A value that the option's type refuses is another one for sure.
                     let mut theirs = Directives::new();
                     theirs.set(name, text).is_err() || theirs.get(name) != own.get(name)
-                })
+                };
+                name.variables().any(|known| known == variable)
+                    && (name.environment() != Some(variable) || says_other())
             })
-            .filter_map(|name| own.option(name))
+        };
+        let typed = own
+            .names()
+            .filter(|&name| would_change(name))
+            .filter_map(|name| own.option(name));
+        let is_set = |option: &&Passthrough| {
+            let mut names = variables.iter().map(|(variable, _)| variable);
+            names.any(|variable| option.is_set_by(variable))
+        };
+        let passed_through = own.passed_through().iter().filter(is_set);
+        typed
+            .chain(passed_through.map(ToString::to_string))
+            .collect()
+    }
+
+    /// The environment variables that sbatch must not see, because no option on its
+    /// command line wins over them: of options that are left out on purpose, and
+    /// empty ones, of which the settings take no notice and which sbatch refuses.
+    ///
+    /// ```
+    /// use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
+    ///
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())?;
+    /// let variables = [("SBATCH_TIMELIMIT".to_owned(), String::new())];
+    /// assert_eq!(plan.unheard(ScriptKind::Setup, variables), ["SBATCH_TIMELIMIT"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn unheard(
+        &self,
+        kind: ScriptKind,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Vec<String> {
+        let own = self.directives(kind);
+        let is_unheard = |(variable, text): &(String, String)| {
+            OptionName::ALL
+                .iter()
+                .filter(|name| name.environment() == Some(variable.as_str()))
+                .any(|&name| own.is_omitted(name) || (text.is_empty() && !name.may_be_empty()))
+        };
+        variables
+            .into_iter()
+            .filter(is_unheard)
+            .map(|(variable, _)| variable)
             .collect()
     }
 

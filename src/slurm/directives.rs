@@ -366,6 +366,19 @@ impl OptionName {
     }
 }
 
+impl OptionName {
+    /// All variables with which sbatch decides on this option.
+    pub(crate) fn variables(self) -> impl Iterator<Item = &'static str> {
+        let opposite = (self == Self::Requeue).then_some("SBATCH_NO_REQUEUE");
+        self.environment().into_iter().chain(opposite)
+    }
+
+    /// Flags, for which an empty variable says something.
+    pub(crate) const fn may_be_empty(self) -> bool {
+        matches!(self, Self::Requeue | Self::Exclusive)
+    }
+}
+
 impl fmt::Display for OptionName {
     /// The option as it is typed: `--gpus-per-node`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -568,6 +581,11 @@ impl Directives {
             Argument::Number(number) => number.to_string(),
             Argument::Text(text) => text,
         })
+    }
+
+    /// The options that are passed through.
+    pub(crate) fn passed_through(&self) -> &[Passthrough] {
+        &self.passthrough
     }
 
     /// How many GPUs of a node this asks for, and with which option.
