@@ -48,6 +48,7 @@
 
 mod command;
 mod error;
+mod follow;
 mod jobs;
 mod plan;
 mod script;
@@ -62,6 +63,7 @@ pub mod recipe;
 pub mod slurm;
 
 pub use self::error::{FileError, PlanError, Problem, VariableError};
+pub use self::follow::{Ending, Follower, PointProgress, PointState, Progress, Server, last_lines};
 pub use self::jobs::Jobs;
 pub use self::plan::Plan;
 pub use self::recipe::Recipe;

@@ -94,6 +94,19 @@ impl Plan {
         self.recipe.sweep.points()
     }
 
+    /// The folders of the points' results, in their order, when this job measures
+    /// all of them. templates/launch.sh makes the same names.
+    pub(crate) fn point_folders(&self, job: &str) -> Vec<String> {
+        let (name, gpus) = (&self.recipe.result_name, self.recipe.server.gpus);
+        let folder = |point: Point| {
+            let (use_case, concurrency) = (&point.use_case, point.concurrency);
+            let (input, output) = (use_case.input_tokens(), use_case.output_tokens());
+            let use_case = use_case.name();
+            format!("{name}_{gpus}_{concurrency}_{use_case}_{input}_{output}_{job}")
+        };
+        self.points().into_iter().map(folder).collect()
+    }
+
     /// The options that must be repeated on sbatch's command line, because these
     /// environment variables would override the script's.
     ///

@@ -338,8 +338,8 @@ CLUSTER: lab
 4001|4001_[2-4%1]|CANCELLED by 0|0:0|1795506684|1795506685|1795506685|01:00:00|None assigned
 ";
 
-    fn at(seconds: u64) -> Option<SystemTime> {
-        Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
     }
 
     /// What all three programs say of the failed job.
@@ -350,9 +350,9 @@ CLUSTER: lab
         assert_eq!(record.state, JobState::Failed);
         assert_eq!(record.exit, Some(JobExit { code: 3, signal: 0 }));
         assert_eq!(record.nodes.as_deref(), Some("node2"));
-        assert_eq!(record.submitted, at(1_795_506_684));
-        assert_eq!(record.started, at(1_795_506_685));
-        assert_eq!(record.ended, at(1_795_506_686));
+        assert_eq!(record.submitted, Some(at(1_795_506_684)));
+        assert_eq!(record.started, Some(at(1_795_506_685)));
+        assert_eq!(record.ended, Some(at(1_795_506_686)));
     }
 
     #[test]

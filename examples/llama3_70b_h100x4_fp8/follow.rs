@@ -1,0 +1,278 @@
+//! Shows how far a launch job is until it ends.
+
+use std::collections::HashSet;
+use std::io::IsTerminal;
+use std::thread;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use indicatif::{ProgressBar, ProgressStyle};
+use nim_slurm::slurm::SubmittedJob;
+use nim_slurm::{
+    ChainJob, Ending, Follower, JobRecord, JobStatus, Plan, PointState, Progress, Queue, Server,
+    StagePath, StatusError, last_lines, shell_word,
+};
+
+use crate::{Failure, other, print};
+
+/// How much of a log is shown when a job has failed.
+const SHOWN_LINES: usize = 20;
+
+/// Follows a launch job, and the jobs before it where they are known, to its end.
+pub(crate) fn follow(
+    plan: &Plan,
+    launch: &SubmittedJob,
+    chain: &[ChainJob],
+) -> Result<(), Failure> {
+    let stage_path = stage_path(plan)?;
+    let queue = Queue::find().map_err(other)?;
+    let mut follower =
+        Follower::new(plan, &stage_path, queue, launch.clone()).with_chain(chain.iter().cloned());
+    leave_on_ctrl_c(launch, chain)?;
+    let mut view = View::new();
+    let ending = loop {
+        match follower.look() {
+            Ok(progress) => {
+                view.show(&progress, launch, follower.results())?;
+                if let Some(ending) = progress.ending {
+                    break ending;
+                }
+            }
+            Err(error @ StatusError::Unreachable { .. }) => {
+                view.tell(&format!("{error}; it is asked again"))?;
+            }
+            Err(error) => return Err(other(error)),
+        }
+        thread::sleep(Follower::INTERVAL);
+    };
+    view.finish();
+    if ending.is_success() {
+        return print(&format!(
+            "{ending}\nthe results are in {}\n",
+            follower.results()
+        ));
+    }
+    show_logs(&ending);
+    Err(Failure::Other(ending.to_string().into()))
+}
+
+/// The folder that the job writes to: `STAGE_PATH` wins when a script runs.
+fn stage_path(plan: &Plan) -> Result<StagePath, Failure> {
+    let exported = std::env::var("STAGE_PATH").unwrap_or_default();
+    if !exported.is_empty() {
+        return StagePath::parse(&exported).map_err(crate::input);
+    }
+    plan.settings().stage_path().cloned().ok_or_else(|| {
+        Failure::Input(
+            "the job's stage path is not known: give --stage-path, or export STAGE_PATH".into(),
+        )
+    })
+}
+
+/// On Ctrl-C this program ends and the job does not.
+fn leave_on_ctrl_c(launch: &SubmittedJob, chain: &[ChainJob]) -> Result<(), Failure> {
+    let mut jobs: Vec<_> = chain.iter().map(|job| &job.job).collect();
+    if jobs.is_empty() {
+        jobs.push(launch);
+    }
+    let words = format!(
+        "\nthe job goes on\n  to come back: {}\n  to cancel:    {}",
+        command_to_come_back(launch),
+        command_to_cancel(&jobs)
+    );
+    ctrlc::set_handler(move || {
+        eprintln!("{words}");
+        // 128 and the number of the signal, as a shell has it.
+        std::process::exit(130);
+    })
+    .map_err(other)
+}
+
+/// This command again, for the job that is there now.
+fn command_to_come_back(launch: &SubmittedJob) -> String {
+    let is_for_submission = |word: &String| {
+        matches!(word.as_str(), "--submit" | "--models-job" | "--follow")
+            || word.starts_with("--follow=")
+    };
+    let words = std::env::args().filter(|word| !is_for_submission(word));
+    let follow = format!("--follow={launch}");
+    let words: Vec<_> = words
+        .chain([follow])
+        .map(|word| shell_word(&word))
+        .collect();
+    words.join(" ")
+}
+
+fn command_to_cancel(jobs: &[&SubmittedJob]) -> String {
+    let mut words = vec!["scancel".to_owned()];
+    // All jobs of a chain are on one cluster.
+    let cluster = jobs.iter().find_map(|job| job.cluster());
+    words.extend(cluster.map(|cluster| format!("--clusters={cluster}")));
+    words.extend(jobs.iter().map(|job| match job.task() {
+        Some(task) => format!("{}_{task}", job.id()),
+        None => job.id().to_string(),
+    }));
+    words.join(" ")
+}
+
+/// The last lines of the logs that tell why.
+fn show_logs(ending: &Ending) {
+    for log in &ending.logs {
+        match last_lines(log, SHOWN_LINES) {
+            Ok(lines) => {
+                eprintln!("the last lines of {log}:");
+                for line in lines {
+                    eprintln!("  | {line}");
+                }
+            }
+            Err(error) => eprintln!("cannot read {log}: {error}"),
+        }
+    }
+}
+
+/// What the user sees: a line for each thing that happens, and at a terminal a bar
+/// below them for what is going on.
+struct View {
+    told: HashSet<String>,
+    bar: Option<ProgressBar>,
+}
+
+impl View {
+    fn new() -> Self {
+        let is_terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
+        Self {
+            told: HashSet::new(),
+            bar: is_terminal.then(bar),
+        }
+    }
+
+    fn show(
+        &mut self,
+        progress: &Progress,
+        launch: &SubmittedJob,
+        results: &Utf8Path,
+    ) -> Result<(), Failure> {
+        let has_ended = progress.ending.is_some();
+        if !has_ended {
+            self.tell(&state(progress, launch))?;
+        }
+        if let Some(text) = server(&progress.server) {
+            self.tell(&text)?;
+        }
+        for line in points(progress, results) {
+            self.tell(&line)?;
+        }
+        if let Some(measuring) = &progress.measuring {
+            self.tell(measuring)?;
+        }
+        if has_ended {
+            self.tell(&state(progress, launch))?;
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_length(progress.points.len() as u64);
+            bar.set_position(progress.finished() as u64);
+            let now = progress
+                .measuring
+                .clone()
+                .or_else(|| server(&progress.server));
+            bar.set_message(now.unwrap_or_else(|| state(progress, launch)));
+        }
+        Ok(())
+    }
+
+    /// Says it unless it was said already.
+    fn tell(&mut self, line: &str) -> Result<(), Failure> {
+        if !self.told.insert(line.to_owned()) {
+            return Ok(());
+        }
+        let line = format!("{line}\n");
+        match &self.bar {
+            Some(bar) => bar.suspend(|| print(&line)),
+            None => print(&line),
+        }
+    }
+
+    fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn bar() -> ProgressBar {
+    const TEMPLATE: &str = "[{bar:24}] {pos}/{len} points, {elapsed} {wide_msg}";
+    let style = ProgressStyle::with_template(TEMPLATE).expect("the template is right");
+    let bar = ProgressBar::new(0).with_style(style.progress_chars("=> "));
+    bar.enable_steady_tick(std::time::Duration::from_secs(1));
+    bar
+}
+
+/// Where the launch job is, and what it waits for.
+fn state(progress: &Progress, launch: &SubmittedJob) -> String {
+    let state = match &progress.launch {
+        JobStatus::Known(records) => in_words(&records[0]),
+        _ => "not known to Slurm any more".to_owned(),
+    };
+    let before = progress.before.as_ref().map(|(job, record)| {
+        let (kind, job) = (job.kind.key(), &job.job);
+        format!("; {kind}, job {job}: {}", in_words(record))
+    });
+    format!(
+        "launch, job {launch}: {state}{}",
+        before.unwrap_or_default()
+    )
+}
+
+fn in_words(record: &JobRecord) -> String {
+    let mut words = vec![record.state.to_string()];
+    let restarts = record.restarts.filter(|&count| count > 0);
+    words.extend(restarts.map(|count| format!("restart {count}")));
+    words.extend(record.reason.clone());
+    words.extend(record.nodes.as_ref().map(|nodes| format!("on {nodes}")));
+    words.join(", ")
+}
+
+fn server(server: &Server) -> Option<String> {
+    match server {
+        Server::Loading { waited: None } => Some("the server is starting".to_owned()),
+        Server::Loading {
+            waited: Some((waited, answer)),
+        } => Some(format!(
+            "the server is loading since {} s: {answer}",
+            waited.as_secs()
+        )),
+        Server::Ready { after: Some(after) } => {
+            Some(format!("the server is ready after {} s", after.as_secs()))
+        }
+        Server::Ready { after: None } => Some("the server is ready".to_owned()),
+        _ => None,
+    }
+}
+
+/// A line for each point that is finished or failed.
+fn points(progress: &Progress, results: &Utf8Path) -> Vec<String> {
+    let count = progress.points.len();
+    let mut lines = Vec::new();
+    for (index, point) in progress.points.iter().enumerate() {
+        let (number, folder) = (index + 1, &point.folder);
+        match point.state {
+            PointState::Finished => {
+                let result = last_result(&results.join(folder)).map(|result| format!(": {result}"));
+                lines.push(format!(
+                    "point {number} of {count} is finished: {folder}{}",
+                    result.unwrap_or_default()
+                ));
+            }
+            PointState::Failed => lines.push(format!(
+                "point {number} of {count} failed: {folder}: {}",
+                point.detail.as_deref().unwrap_or("no reason is known")
+            )),
+            _ => {}
+        }
+    }
+    lines
+}
+
+/// A finished point's time to first token, inter-token latency and throughput.
+fn last_result(_folder: &Utf8PathBuf) -> Option<String> {
+    None
+}
