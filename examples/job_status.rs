@@ -5,6 +5,7 @@
     reason = "the comments on the arguments are their help text"
 )]
 
+use std::error::Error;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -32,12 +33,13 @@ fn main() -> ExitCode {
             }
             ExitCode::SUCCESS
         }
-        Ok(_) => {
+        Ok(JobStatus::Forgotten) => {
             eprintln!("job {job} is not known: it ended long ago, or never was");
             ExitCode::from(3)
         }
         Err(error) => {
-            eprintln!("error: {error}");
+            let source = error.source().map(|source| format!(": {source}"));
+            eprintln!("error: {error}{}", source.unwrap_or_default());
             ExitCode::FAILURE
         }
     }

@@ -30,7 +30,10 @@
 //! * [`recipe`]: [`Recipe`] and its parts. The built-in one is a TOML file.
 //! * [`Settings`]: the site's answers, in layers: program over environment over
 //!   file over recipe.
-//! * [`Plan`], [`Script`], [`Sbatch`]: from both to a job id.
+//! * [`Plan`], [`Script`]: from both to three files.
+//! * [`Sbatch`], [`Chain`]: from a file, or all of them, to jobs.
+//! * [`Queue`], [`Follower`]: from a job to its [`JobStatus`], and to a launch's
+//!   [`Progress`].
 //!
 //! `slurm` and `container` know nothing of recipes and can be used alone.
 //!

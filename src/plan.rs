@@ -108,7 +108,8 @@ impl Plan {
     }
 
     /// The options that must be repeated on sbatch's command line, because these
-    /// environment variables would override the script's.
+    /// environment variables would override the script's. A variable that sbatch
+    /// refuses is [not to be heard](Self::unheard) at all.
     ///
     /// ```
     /// use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
@@ -128,20 +129,21 @@ impl Plan {
     ) -> Vec<String> {
         let variables: Vec<_> = variables.into_iter().collect();
         let own = self.directives(kind);
-        let would_change = |name: OptionName| {
-            variables.iter().any(|(variable, text)| {
-                let says_other = || {
-                    // A value that the option's type refuses is another one for sure.
-                    let mut theirs = Directives::new();
-                    theirs.set(name, text).is_err() || theirs.get(name) != own.get(name)
-                };
-                name.variables().any(|known| known == variable)
-                    && (name.environment() != Some(variable) || says_other())
-            })
+        let says_other = |name, text: &str| {
+            let mut theirs = Directives::new();
+            theirs.set(name, text).is_ok() && theirs.get(name) != own.get(name)
+        };
+        let overrides = |name: OptionName, variable: &str, text: &str| {
+            (name.environment() == Some(variable) && says_other(name, text))
+                || name.opposite_variable() == Some(variable)
+        };
+        let is_overridden = |&name: &OptionName| {
+            let mut variables = variables.iter();
+            variables.any(|(variable, text)| overrides(name, variable, text))
         };
         let typed = own
             .names()
-            .filter(|&name| would_change(name))
+            .filter(is_overridden)
             .filter_map(|name| own.option(name));
         let is_set = |option: &&Passthrough| {
             let mut names = variables.iter().map(|(variable, _)| variable);
@@ -154,8 +156,9 @@ impl Plan {
     }
 
     /// The environment variables that sbatch must not see, because no option on its
-    /// command line wins over them: of options that are left out on purpose, and
-    /// empty ones, of which the settings take no notice and which sbatch refuses.
+    /// command line wins over them: those of options that are left out on purpose,
+    /// empty ones, of which the settings take no notice, and values that sbatch
+    /// refuses although the script has another.
     ///
     /// ```
     /// use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
@@ -172,11 +175,15 @@ impl Plan {
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Vec<String> {
         let own = self.directives(kind);
+        let is_refused = |name, text: &str| Directives::new().set(name, text).is_err();
         let is_unheard = |(variable, text): &(String, String)| {
-            OptionName::ALL
-                .iter()
-                .filter(|name| name.environment() == Some(variable.as_str()))
-                .any(|&name| own.is_omitted(name) || (text.is_empty() && !name.may_be_empty()))
+            let mut names = OptionName::ALL.iter();
+            let name = names.find(|name| name.environment() == Some(variable));
+            name.is_some_and(|&name| {
+                own.is_omitted(name)
+                    || (text.is_empty() && !name.may_be_empty())
+                    || (own.is_set(name) && is_refused(name, text))
+            })
         };
         variables
             .into_iter()
@@ -611,5 +618,18 @@ fn check_mounts(recipe: &Recipe, settings: &Settings, problems: &mut Vec<Problem
             });
         }
         taken.push((destination, mount.to_string()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_of_points() {
+        let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new()).unwrap();
+        let folders = plan.point_folders("4711-3");
+        assert_eq!(folders.len(), plan.points().len());
+        assert_eq!(folders[0], "llama-3-70b-instruct_4_100_chat_128_128_4711-3");
     }
 }

@@ -54,7 +54,6 @@ enum Source {
 
 /// What is known of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum JobStatus {
     /// A record for the job; for an array one for each task, those that are still
     /// to be split off in one. There is at least one.

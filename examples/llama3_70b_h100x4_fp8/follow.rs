@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::IsTerminal;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -27,7 +28,7 @@ pub(crate) fn follow(
     let queue = Queue::find().map_err(other)?;
     let mut follower =
         Follower::new(plan, &stage_path, queue, launch.clone()).with_chain(chain.iter().cloned());
-    leave_on_ctrl_c(launch, chain)?;
+    let way_back = WayBack::on_ctrl_c(launch, chain.first())?;
     let mut view = View::new();
     let ending = loop {
         match follower.look() {
@@ -36,11 +37,16 @@ pub(crate) fn follow(
                 if let Some(ending) = progress.ending {
                     break ending;
                 }
+                way_back.set(launch, progress.before.as_ref().map(|(job, _)| job));
             }
             Err(error @ StatusError::Unreachable { .. }) => {
                 view.tell(&format!("{error}; it is asked again"))?;
             }
-            Err(error) => return Err(other(error)),
+            Err(error) => {
+                view.finish();
+                way_back.show();
+                return Err(other(error));
+            }
         }
         thread::sleep(Follower::INTERVAL);
     };
@@ -57,9 +63,8 @@ pub(crate) fn follow(
 
 /// The folder that the job writes to: `STAGE_PATH` wins when a script runs.
 fn stage_path(plan: &Plan) -> Result<StagePath, Failure> {
-    let exported = std::env::var("STAGE_PATH").unwrap_or_default();
-    if !exported.is_empty() {
-        return StagePath::parse(&exported).map_err(crate::input);
+    if let Some(path) = exported_stage_path() {
+        return StagePath::parse(&path).map_err(crate::input);
     }
     plan.settings().stage_path().cloned().ok_or_else(|| {
         Failure::Input(
@@ -68,23 +73,44 @@ fn stage_path(plan: &Plan) -> Result<StagePath, Failure> {
     })
 }
 
-/// On Ctrl-C this program ends and the job does not.
-fn leave_on_ctrl_c(launch: &SubmittedJob, chain: &[ChainJob]) -> Result<(), Failure> {
-    let mut jobs: Vec<_> = chain.iter().map(|job| &job.job).collect();
-    if jobs.is_empty() {
-        jobs.push(launch);
+fn exported_stage_path() -> Option<String> {
+    let path = std::env::var("STAGE_PATH").ok();
+    path.filter(|path| !path.is_empty())
+}
+
+/// What to type when this program ends before the job does.
+#[derive(Clone)]
+struct WayBack(Arc<Mutex<String>>);
+
+impl WayBack {
+    /// Shows the way back on Ctrl-C, and ends this program. The job goes on.
+    fn on_ctrl_c(launch: &SubmittedJob, before: Option<&ChainJob>) -> Result<Self, Failure> {
+        let way_back = Self(Arc::default());
+        way_back.set(launch, before);
+        let shown = way_back.clone();
+        ctrlc::set_handler(move || {
+            shown.show();
+            // 128 and the number of the signal, as a shell has it.
+            std::process::exit(130);
+        })
+        .map_err(other)?;
+        Ok(way_back)
     }
-    let words = format!(
-        "\nthe job goes on\n  to come back: {}\n  to cancel:    {}",
-        command_to_come_back(launch),
-        command_to_cancel(&jobs)
-    );
-    ctrlc::set_handler(move || {
-        eprintln!("{words}");
-        // 128 and the number of the signal, as a shell has it.
-        std::process::exit(130);
-    })
-    .map_err(other)
+
+    /// Sets it for a launch job, and for the job that it waits for.
+    fn set(&self, launch: &SubmittedJob, before: Option<&ChainJob>) {
+        let words = format!(
+            "the job goes on\n  to come back: {}\n  to cancel:    {}",
+            command_to_come_back(launch),
+            command_to_cancel(launch, before)
+        );
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = words;
+    }
+
+    fn show(&self) {
+        let words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        eprintln!("\n{words}");
+    }
 }
 
 /// This command again, for the job that is there now.
@@ -99,15 +125,20 @@ fn command_to_come_back(launch: &SubmittedJob) -> String {
         .chain([follow])
         .map(|word| shell_word(&word))
         .collect();
-    words.join(" ")
+    let stage_path = match exported_stage_path() {
+        Some(path) => format!("STAGE_PATH={} ", shell_word(&path)),
+        None => String::new(),
+    };
+    stage_path + &words.join(" ")
 }
 
-fn command_to_cancel(jobs: &[&SubmittedJob]) -> String {
+/// With the job that launch waits for, Slurm ends those between the two.
+fn command_to_cancel(launch: &SubmittedJob, before: Option<&ChainJob>) -> String {
     let mut words = vec!["scancel".to_owned()];
     // All jobs of a chain are on one cluster.
-    let cluster = jobs.iter().find_map(|job| job.cluster());
-    words.extend(cluster.map(|cluster| format!("--clusters={cluster}")));
-    words.extend(jobs.iter().map(|job| match job.task() {
+    words.extend(launch.cluster().map(|name| format!("--clusters={name}")));
+    let jobs = before.map(|job| &job.job).into_iter().chain([launch]);
+    words.extend(jobs.map(|job| match job.task() {
         Some(task) => format!("{}_{task}", job.id()),
         None => job.id().to_string(),
     }));
@@ -151,6 +182,13 @@ impl View {
         launch: &SubmittedJob,
         results: &Utf8Path,
     ) -> Result<(), Failure> {
+        if let Some(bar) = &self.bar {
+            bar.set_length(progress.points.len() as u64);
+            bar.set_position(progress.finished() as u64);
+            let now = progress.measuring.clone();
+            let now = now.or_else(|| server(&progress.server));
+            bar.set_message(now.unwrap_or_else(|| state(progress, launch)));
+        }
         let has_ended = progress.ending.is_some();
         if !has_ended {
             self.tell(&state(progress, launch))?;
@@ -166,15 +204,6 @@ impl View {
         }
         if has_ended {
             self.tell(&state(progress, launch))?;
-        }
-        if let Some(bar) = &self.bar {
-            bar.set_length(progress.points.len() as u64);
-            bar.set_position(progress.finished() as u64);
-            let now = progress
-                .measuring
-                .clone()
-                .or_else(|| server(&progress.server));
-            bar.set_message(now.unwrap_or_else(|| state(progress, launch)));
         }
         Ok(())
     }
@@ -210,7 +239,7 @@ fn bar() -> ProgressBar {
 fn state(progress: &Progress, launch: &SubmittedJob) -> String {
     let state = match &progress.launch {
         JobStatus::Known(records) => in_words(&records[0]),
-        _ => "not known to Slurm any more".to_owned(),
+        JobStatus::Forgotten => "not known to Slurm any more".to_owned(),
     };
     let before = progress.before.as_ref().map(|(job, record)| {
         let (kind, job) = (job.kind.key(), &job.job);

@@ -1,6 +1,5 @@
 //! Reading files that a job writes, without reading more than is needed.
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::time::SystemTime;
@@ -68,18 +67,11 @@ pub(super) fn small(path: &Utf8Path) -> Option<String> {
 /// ```
 pub fn last_lines(path: impl AsRef<Utf8Path>, count: usize) -> io::Result<Vec<String>> {
     let tail = tail(path.as_ref())?;
-    let mut lines = VecDeque::new();
-    for line in tail.text.lines() {
-        if lines.len() == count {
-            lines.pop_front();
-        }
-        lines.push_back(line);
-    }
+    let lines: Vec<_> = tail.text.lines().collect();
+    let last = &lines[lines.len().saturating_sub(count)..];
     let is_shown = |c: &char| *c == '\t' || !c.is_control();
-    Ok(lines
-        .into_iter()
-        .map(|line| line.chars().filter(is_shown).collect())
-        .collect())
+    let clean = |line: &&str| line.chars().filter(is_shown).collect();
+    Ok(last.iter().map(clean).collect())
 }
 
 #[cfg(test)]

@@ -367,10 +367,12 @@ impl OptionName {
 }
 
 impl OptionName {
-    /// All variables with which sbatch decides on this option.
-    pub(crate) fn variables(self) -> impl Iterator<Item = &'static str> {
-        let opposite = (self == Self::Requeue).then_some("SBATCH_NO_REQUEUE");
-        self.environment().into_iter().chain(opposite)
+    /// sbatch's input environment variable that takes the option back, if it has one.
+    pub(crate) const fn opposite_variable(self) -> Option<&'static str> {
+        match self {
+            Self::Requeue => Some("SBATCH_NO_REQUEUE"),
+            _ => None,
+        }
     }
 
     /// Flags, for which an empty variable says something.

@@ -215,15 +215,21 @@ fn ctrl_c_leaves_the_job_running() {
     assert!(output.status.success(), "{}", words(&output));
     line(&words(&output), "point 4 of 4 is finished: ");
 
-    // And later, when all is over.
+    // And later, when all is over; and when Slurm has forgotten it, the job's own
+    // words are still there.
     wait_until("the job's end", || {
         lab.job_field(&launch, "JobState") == "COMPLETED"
     });
-    let again = run(&mut example_with(
-        &lab,
-        &site,
-        &[&format!("--follow={launch}")],
-    ));
+    let flag = format!("--follow={launch}");
+    let again = run(&mut example_with(&lab, &site, &[&flag]));
     line(&again, "point 1 of 4 is finished: ");
     line(&again, "launch ended with 0: ");
+    lab.forget_all_jobs();
+    let mut forgotten = example_with(&lab, &site, &[&flag]);
+    let forgotten = run(forgotten.env("SLURM_CONF", lab.configuration_without_accounts()));
+    line(
+        &forgotten,
+        &format!("launch, job {launch}: not known to Slurm any more"),
+    );
+    line(&forgotten, "launch ended with 0: ");
 }

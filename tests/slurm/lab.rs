@@ -90,8 +90,26 @@ impl Lab {
         });
     }
 
-    /// A configuration for Slurm's clients, changed line by line.
-    pub(crate) fn client_configuration(
+    /// Restarts the controller without its jobs. Later jobs get new numbers.
+    pub(crate) fn forget_all_jobs(&self) {
+        self.stop_controller();
+        let later_first = |line: &str| match line.strip_prefix("FirstJobId=") {
+            Some(first) => format!("FirstJobId={}", first.parse::<u32>().unwrap() + 300),
+            None => line.to_owned(),
+        };
+        self.changed_configuration("slurm.conf", |line| Some(later_first(line)));
+        self.start_controller(&["-c"]);
+    }
+
+    /// A configuration of a site that keeps no accounts.
+    pub(crate) fn configuration_without_accounts(&self) -> PathBuf {
+        self.changed_configuration("no_accounts.conf", |line| {
+            (!line.starts_with("AccountingStorage")).then(|| line.to_owned())
+        })
+    }
+
+    /// Slurm's configuration, changed line by line, in a file of this name.
+    fn changed_configuration(
         &self,
         name: &str,
         change: impl Fn(&str) -> Option<String>,
@@ -105,7 +123,7 @@ impl Lab {
 
     /// A configuration with which clients give up soon on a controller that is away.
     pub(crate) fn impatient_configuration(&self) -> PathBuf {
-        self.client_configuration("impatient.conf", |line| {
+        self.changed_configuration("impatient.conf", |line| {
             let prefix = if line.starts_with("ClusterName=") {
                 "MessageTimeout=2\n"
             } else {

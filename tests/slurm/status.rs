@@ -2,7 +2,6 @@
 //! `job_status`.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::process::Output;
 
 use crate::lab::{Lab, example, run, wait_until, words};
@@ -202,7 +201,7 @@ fn a_job_that_the_controller_has_forgotten() {
     }
     let before = known(&lab, &job, &[]);
 
-    forget_all_jobs(&lab);
+    lab.forget_all_jobs();
     let after = known(&lab, &job, &[]);
     assert_fields(&after, &[("state", "FAILED"), ("exit", "exit code 3")]);
     for field in ["job", "nodes", "submitted", "started", "ended"] {
@@ -219,9 +218,7 @@ fn a_job_that_the_controller_has_forgotten() {
     let unknown = ask(&lab, "999999999", &[]);
     assert_eq!(unknown.status.code(), Some(3), "{}", words(&unknown));
     // No accounts, no sacct: nothing is known, and that is no error.
-    let without = lab.client_configuration("no_accounts.conf", |line| {
-        (!line.starts_with("AccountingStorage")).then(|| line.to_owned())
-    });
+    let without = lab.configuration_without_accounts();
     let without_sacct = lab.path_with(&["scontrol"]);
     for variable in [
         ("SLURM_CONF", without.to_str().unwrap()),
@@ -235,22 +232,6 @@ fn a_job_that_the_controller_has_forgotten() {
             words(&output)
         );
     }
-}
-
-/// Restarts the controller without its jobs. Later jobs get new numbers.
-fn forget_all_jobs(lab: &Lab) {
-    lab.stop_controller();
-    let path = lab.folder().join("etc/slurm.conf");
-    let text = fs::read_to_string(&path).unwrap();
-    let lines = text
-        .lines()
-        .map(|line| match line.strip_prefix("FirstJobId=") {
-            Some(first) => format!("FirstJobId={}\n", first.parse::<u32>().unwrap() + 300),
-            None => format!("{line}\n"),
-        });
-    let text: Vec<_> = lines.collect();
-    fs::write(&path, text.concat()).unwrap();
-    lab.start_controller(&["-c"]);
 }
 
 #[test]

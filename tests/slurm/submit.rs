@@ -154,6 +154,30 @@ fn variables_of_sbatch_change_nothing() {
     run(lab.command("scancel").args(&jobs));
 }
 
+/// With several clusters sbatch answers with a cluster's name as well, and jobs
+/// are looked for there.
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn a_site_with_clusters() {
+    let lab = Lab::enter();
+    let site = site("submit_cluster", &held("cluster"));
+    let mut command = submit(&lab, &site, &["--models-job"]);
+    let printed = run(command.env("SBATCH_CLUSTERS", "lab"));
+    for kind in ["setup", "prepare_models", "launch"] {
+        let job = format!("{};lab", job(&printed, kind));
+        assert!(
+            printed.contains(&format!("{kind} is job {job}\n")),
+            "{printed}"
+        );
+        for programs in [&["scontrol"][..], &["squeue"]] {
+            let mut status = lab.command(example("job_status").to_str().unwrap());
+            let known = run(status.arg(&job).env("PATH", lab.path_with(programs)));
+            assert!(known.contains("state=PENDING\n"), "{known}");
+        }
+    }
+    run(lab.command("scancel").args(queued(&lab, "cluster")));
+}
+
 #[test]
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn a_controller_that_is_away_for_a_moment() {
