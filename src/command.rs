@@ -39,12 +39,9 @@ pub(crate) enum NoAnswer {
 }
 
 /// Runs a program that needs no input.
-///
-/// It has a process group of its own, so that Ctrl-C at the terminal does not cut
-/// off a request that is half-way to the controller.
 pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<Answer, NoAnswer> {
     let deadline = Instant::now() + limit;
-    in_own_group(command)
+    command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -62,18 +59,6 @@ pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<Answer, NoAn
         stdout: text(stdout),
         stderr: text(stderr),
     })
-}
-
-#[cfg(unix)]
-fn in_own_group(command: &mut Command) -> &mut Command {
-    use std::os::unix::process::CommandExt;
-
-    command.process_group(0)
-}
-
-#[cfg(not(unix))]
-fn in_own_group(command: &mut Command) -> &mut Command {
-    command
 }
 
 /// Reads a pipe to its end, so that its writer never has to wait, and keeps the

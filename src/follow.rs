@@ -166,7 +166,7 @@ impl Follower {
         } else {
             (Server::Absent, None)
         };
-        let ending = ending::of(&launch, before.as_ref(), manifest, &self.files);
+        let ending = ending::of(&launch, before.as_ref(), manifest.as_ref(), &self.files);
         Ok(Progress {
             launch,
             before,

@@ -180,7 +180,9 @@ impl Sbatch {
         if !answer.status.success() {
             return Err(failure(script, attempt, &answer));
         }
-        SubmittedJob::parse(answer.stdout.trim()).map_err(|_| SubmitError::Unreadable {
+        // Sites put words of their own in front.
+        let last_line = answer.stdout.trim().lines().last().unwrap_or_default();
+        SubmittedJob::parse(last_line).map_err(|_| SubmitError::Unreadable {
             script: script.to_owned(),
             answer: answer.stdout,
         })

@@ -23,13 +23,13 @@ const LONGEST_CANCEL: Duration = Duration::from_secs(60);
 /// What the settings say of dependencies holds as well.
 ///
 /// ```no_run
-/// use nim_slurm::{Chain, Plan, Recipe, Sbatch, Settings};
+/// use nim_slurm::{Chain, Plan, Recipe, Sbatch, ScriptKind, Settings};
 ///
 /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::read("site.toml")?)?;
-/// let chain = Chain::new(&plan, Sbatch::find()?).with_models_job();
-/// for written in ["setup.sh", "prepare_models.sh", "launch.sh"] {
-///     assert!(camino::Utf8Path::new("scripts").join(written).exists());
+/// for kind in ScriptKind::ALL {
+///     plan.script(kind).write_to("scripts")?;
 /// }
+/// let chain = Chain::new(&plan, Sbatch::find()?).with_models_job();
 /// let jobs = chain.submit("scripts", |job| println!("{} is job {}", job.kind.key(), job.job))?;
 /// assert_eq!(jobs.len(), 3);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -76,7 +76,9 @@ pub enum ChainError {
         #[source]
         source: ValueError,
     },
-    /// A script was not submitted, so those before it were cancelled.
+    /// A script was not submitted, so those before it were cancelled. Where it is
+    /// [not known](SubmitError::Unanswered) whether it was, Slurm ends the job for
+    /// that same reason.
     #[error("{} was not submitted{}", kind.file_name(), Fates(withdrawn))]
     Submit {
         /// The script.
@@ -123,6 +125,7 @@ impl<'a> Chain<'a> {
         self.check_dependencies()?;
         let mut jobs: Vec<ChainJob> = Vec::new();
         for kind in self.kinds() {
+            // Checked above: it does not fail behind the first job.
             let sbatch = self.sbatch_for(kind, jobs.last())?;
             match sbatch.submit(folder.as_ref().join(kind.file_name())) {
                 Ok(job) => {
@@ -133,7 +136,7 @@ impl<'a> Chain<'a> {
                 Err(source) => {
                     return Err(ChainError::Submit {
                         kind,
-                        // The last first: none of them shall start for an end of another.
+                        // The last first, so that none starts meanwhile.
                         withdrawn: jobs.into_iter().rev().map(withdraw).collect(),
                         source,
                     });

@@ -37,6 +37,15 @@ fn line<'a>(text: &'a str, beginning: &str) -> &'a str {
         .unwrap_or_else(|| panic!("no {beginning:?} in {text}"))
 }
 
+/// The next line that begins with these words.
+#[track_caller]
+fn next(lines: &mut impl Iterator<Item = std::io::Result<String>>, beginning: &str) -> String {
+    let mut lines = lines.map(|line| line.unwrap());
+    lines
+        .find(|line| line.starts_with(beginning))
+        .unwrap_or_else(|| panic!("{beginning:?} did not come"))
+}
+
 #[test]
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn from_submission_to_results() {
@@ -184,16 +193,10 @@ fn ctrl_c_leaves_the_job_running() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut launch = String::new();
-    for line in BufReader::new(follower.stdout.take().unwrap()).lines() {
-        let line = line.unwrap();
-        if let Some(job) = line.strip_prefix("launch is job ") {
-            job.clone_into(&mut launch);
-        }
-        if line.starts_with("the server is ") {
-            break;
-        }
-    }
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    let launch = next(&mut lines, "launch is job ");
+    let launch = launch.rsplit(' ').next().unwrap();
+    next(&mut lines, "the server is ");
     run(Command::new("kill").args(["-INT", &follower.id().to_string()]));
     let status = follower.wait().unwrap();
     assert_eq!(status.code(), Some(130));
@@ -202,7 +205,7 @@ fn ctrl_c_leaves_the_job_running() {
     stderr.read_to_string(&mut words_left).unwrap();
     let scancel = line(&words_left, "  to cancel:    scancel ");
     assert!(scancel.ends_with(&format!(" {launch}")), "{scancel}");
-    assert_eq!(lab.job_field(&launch, "JobState"), "RUNNING");
+    assert_eq!(lab.job_field(launch, "JobState"), "RUNNING");
 
     // What it says is what to type, and brings the user back.
     let come_back = line(&words_left, "  to come back: ").trim_start_matches("  to come back: ");
@@ -218,7 +221,7 @@ fn ctrl_c_leaves_the_job_running() {
     // And later, when all is over; and when Slurm has forgotten it, the job's own
     // words are still there.
     wait_until("the job's end", || {
-        lab.job_field(&launch, "JobState") == "COMPLETED"
+        lab.job_field(launch, "JobState") == "COMPLETED"
     });
     let flag = format!("--follow={launch}");
     let again = run(&mut example_with(&lab, &site, &[&flag]));
@@ -232,4 +235,47 @@ fn ctrl_c_leaves_the_job_running() {
         &format!("launch, job {launch}: not known to Slurm any more"),
     );
     line(&forgotten, "launch ended with 0: ");
+}
+
+/// The log of the first run is still there when the second one loads the model.
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn a_job_that_is_requeued_is_followed_on() {
+    let lab = Lab::enter();
+    let mut site = site(&lab, "follow_requeue");
+    site.set("LAB_NIM_ARGS", "--startup-delay 8");
+    let mut follower = example_with(&lab, &site, &["--submit", "--follow", "scripts"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    let launch = next(&mut lines, "launch is job ");
+    let launch = launch.rsplit(' ').next().unwrap();
+    next(&mut lines, "point 1 of 4 is finished: ");
+    run(lab.command("scontrol").args(["requeue", launch]));
+    let waiting = next(
+        &mut lines,
+        &format!("launch, job {launch}: PENDING, restart 1"),
+    );
+    assert!(waiting.ends_with("BeginTime"), "{waiting}");
+    // Slurm would let it wait for two minutes.
+    run(lab
+        .command("scontrol")
+        .args(["update", &format!("jobid={launch}"), "starttime=now"]));
+    next(
+        &mut lines,
+        &format!("launch, job {launch}: RUNNING, restart 1"),
+    );
+    let mut rest: Vec<_> = lines.map(|line| line.unwrap()).collect();
+    let end = rest.split_off(rest.len() - 2);
+    assert!(
+        end[0].starts_with("launch ended with 0: "),
+        "{rest:?}\n{end:?}"
+    );
+    // What was measured before is not measured again.
+    assert!(
+        !rest.iter().any(|line| line.starts_with("point 1 of 4: ")),
+        "{rest:?}"
+    );
+    assert!(follower.wait().unwrap().success());
 }
