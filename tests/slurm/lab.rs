@@ -71,6 +71,17 @@ impl Lab {
         text[start..].split(' ').next().unwrap().trim().to_owned()
     }
 
+    /// Gives us an account. Where accounts are kept, Slurm quietly charges the default
+    /// one instead of one that it does not know.
+    pub(crate) fn add_account(&self, name: &str) {
+        for what in [["account", name], ["user", "root"]] {
+            let mut sacctmgr = self.command("sacctmgr");
+            sacctmgr.args(["--immediate", "add"]).args(what);
+            // It fails when there is one already.
+            sacctmgr.arg(format!("account={name}")).output().unwrap();
+        }
+    }
+
     /// Stops the controller, as an upgrade does: its jobs go on.
     pub(crate) fn stop_controller(&self) {
         let pid = fs::read_to_string(self.folder().join("run/slurmctld.pid")).unwrap();

@@ -666,6 +666,7 @@ fn nothing_in_a_word_runs() {
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn sbatch_reads_what_the_types_read() {
     let lab = Lab::enter();
+    lab.add_account("proj-7.x_y");
     let folder = tempfile::tempdir().unwrap();
     for (option, field, expected) in [
         ("partition = 'batch,gpu'", "Partition", "batch,gpu"),
