@@ -236,6 +236,10 @@ pub(crate) fn recipe() -> Recipe {
     recipe.model.engine.size = "65 MiB".parse().unwrap();
     recipe.server.disk = "200 MiB".parse().unwrap();
     recipe.client.disk = "500 MiB".parse().unwrap();
+    // All labs of a machine share its network.
+    if let Ok(port) = env::var("NIM_SERVER_PORT") {
+        recipe.server.port = port.parse().unwrap();
+    }
     recipe.server.ready_timeout = 60.try_into().unwrap();
     recipe.sweep.min_requests = 8.try_into().unwrap();
     recipe.sweep.requests_per_concurrency = 4.try_into().unwrap();
