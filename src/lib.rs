@@ -30,9 +30,14 @@
 //! * [`recipe`]: [`Recipe`] and its parts. The built-in one is a TOML file.
 //! * [`Settings`]: the site's answers, in layers: program over environment over
 //!   file over recipe.
-//! * [`Plan`], [`Script`], [`Sbatch`]: from both to a job id.
+//! * [`Plan`], [`Script`]: from both to three files.
 //! * [`preflight`]: what would keep a plan's jobs from doing their work, before
 //!   they queue.
+//! * [`Sbatch`], [`Chain`]: from a file, or all of them, to jobs.
+//! * [`Queue`], [`Follower`]: from a job to its [`JobStatus`], and to a launch's
+//!   [`Progress`].
+//! * [`results`]: what a run left behind, as typed points; [`Report`] says it as a
+//!   table, CSV, JSON or a page.
 //!
 //! `slurm` and `container` know nothing of recipes and can be used alone.
 //!
@@ -46,15 +51,18 @@
 //!
 //! It installs nothing on the cluster, needs no service and no Python there, and
 //! does not choose a partition, an account or a model for you. Results are
-//! GenAI-Perf's own files.
+//! GenAI-Perf's own files; it reads them, and writes none.
 
+mod command;
 mod error;
+mod follow;
 mod jobs;
 mod plan;
 mod report;
 mod script;
 mod settings;
 mod shell;
+mod status;
 mod submit;
 mod value;
 mod write;
@@ -66,6 +74,7 @@ pub mod results;
 pub mod slurm;
 
 pub use self::error::{FileError, PlanError, Problem, VariableError};
+pub use self::follow::{Ending, Follower, PointProgress, PointState, Progress, Server, last_lines};
 pub use self::jobs::Jobs;
 pub use self::plan::Plan;
 pub use self::recipe::Recipe;
@@ -73,7 +82,8 @@ pub use self::report::Report;
 pub use self::script::{Script, ScriptKind};
 pub use self::settings::{Mpi, RunId, Settings, StagePath};
 pub use self::shell::shell_word;
-pub use self::submit::{Sbatch, SubmitError};
+pub use self::status::{JobExit, JobRecord, JobState, JobStatus, Queue, StatusError};
+pub use self::submit::{Chain, ChainError, ChainJob, Patience, Sbatch, SubmitError, Withdrawn};
 pub use self::value::ValueError;
 pub use self::write::{WriteError, Written};
 

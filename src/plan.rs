@@ -8,7 +8,7 @@ use crate::script::templates::{
 };
 use crate::script::{Script, ScriptKind};
 use crate::settings::{Origin, Settings};
-use crate::slurm::{Directives, OptionName};
+use crate::slurm::{Directives, OptionName, Passthrough};
 
 /// What names the crate in a script.
 const MADE_BY: &str = concat!("nim-slurm ", env!("CARGO_PKG_VERSION"));
@@ -94,8 +94,22 @@ impl Plan {
         self.recipe.sweep.points()
     }
 
+    /// The folders of the points' results, in their order, when this job measures
+    /// all of them. templates/launch.sh makes the same names.
+    pub(crate) fn point_folders(&self, job: &str) -> Vec<String> {
+        let (name, gpus) = (&self.recipe.result_name, self.recipe.server.gpus);
+        let folder = |point: Point| {
+            let (use_case, concurrency) = (&point.use_case, point.concurrency);
+            let (input, output) = (use_case.input_tokens(), use_case.output_tokens());
+            let use_case = use_case.name();
+            format!("{name}_{gpus}_{concurrency}_{use_case}_{input}_{output}_{job}")
+        };
+        self.points().into_iter().map(folder).collect()
+    }
+
     /// The options that must be repeated on sbatch's command line, because these
-    /// environment variables would override the script's.
+    /// environment variables would override the script's. A variable that sbatch
+    /// refuses is [not to be heard](Self::unheard) at all.
     ///
     /// ```
     /// use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
@@ -115,22 +129,66 @@ impl Plan {
     ) -> Vec<String> {
         let variables: Vec<_> = variables.into_iter().collect();
         let own = self.directives(kind);
-        own.names()
-            .filter(|&name| {
-                let Some(variable) = name.environment() else {
-                    return false;
-                };
-                let text = variables
-                    .iter()
-                    .find(|(name, _)| name == variable)
-                    .map(|(_, text)| text);
-                // A value that the option's type refuses changes it for sure.
-                text.is_some_and(|text| {
-                    let mut theirs = Directives::new();
-                    theirs.set(name, text).is_err() || theirs.get(name) != own.get(name)
-                })
+        let says_other = |name, text: &str| {
+            let mut theirs = Directives::new();
+            theirs.set(name, text).is_ok() && theirs.get(name) != own.get(name)
+        };
+        let overrides = |name: OptionName, variable: &str, text: &str| {
+            (name.environment() == Some(variable) && says_other(name, text))
+                || name.opposite_variable() == Some(variable)
+        };
+        let is_overridden = |&name: &OptionName| {
+            let mut variables = variables.iter();
+            variables.any(|(variable, text)| overrides(name, variable, text))
+        };
+        let typed = own
+            .names()
+            .filter(is_overridden)
+            .filter_map(|name| own.option(name));
+        let is_set = |option: &&Passthrough| {
+            let mut names = variables.iter().map(|(variable, _)| variable);
+            names.any(|variable| option.is_set_by(variable))
+        };
+        let passed_through = own.passed_through().iter().filter(is_set);
+        typed
+            .chain(passed_through.map(ToString::to_string))
+            .collect()
+    }
+
+    /// The environment variables that sbatch must not see, because no option on its
+    /// command line wins over them: those of options that are left out on purpose,
+    /// empty ones, of which the settings take no notice, and values that sbatch
+    /// refuses although the script has another.
+    ///
+    /// ```
+    /// use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
+    ///
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())?;
+    /// let variables = [("SBATCH_TIMELIMIT".to_owned(), String::new())];
+    /// assert_eq!(plan.unheard(ScriptKind::Setup, variables), ["SBATCH_TIMELIMIT"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn unheard(
+        &self,
+        kind: ScriptKind,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Vec<String> {
+        let own = self.directives(kind);
+        let is_refused = |name, text: &str| Directives::new().set(name, text).is_err();
+        let is_unheard = |(variable, text): &(String, String)| {
+            let mut names = OptionName::ALL.iter();
+            let name = names.find(|name| name.environment() == Some(variable));
+            name.is_some_and(|&name| {
+                own.is_omitted(name)
+                    || (text.is_empty() && !name.may_be_empty())
+                    || (own.is_set(name) && is_refused(name, text))
             })
-            .filter_map(|name| own.option(name))
+        };
+        variables
+            .into_iter()
+            .filter(is_unheard)
+            .map(|(variable, _)| variable)
             .collect()
     }
 
@@ -570,5 +628,18 @@ fn check_mounts(recipe: &Recipe, settings: &Settings, problems: &mut Vec<Problem
             });
         }
         taken.push((destination, mount.to_string()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_of_points() {
+        let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new()).unwrap();
+        let folders = plan.point_folders("4711-3");
+        assert_eq!(folders.len(), plan.points().len());
+        assert_eq!(folders[0], "llama-3-70b-instruct_4_100_chat_128_128_4711-3");
     }
 }

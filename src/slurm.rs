@@ -38,7 +38,7 @@ mod time_limit;
 pub use self::count::{Count, NodeCount};
 pub use self::directives::{Conflict, Directives, OptionName};
 pub use self::gres::{GpuCount, Gres, GresEntry};
-pub use self::job::{Array, Dependency, JobId};
+pub use self::job::{Array, Dependency, JobId, SubmittedJob};
 pub use self::memory::Memory;
 pub use self::modes::{Exclusive, Flag, OpenMode, Passthrough};
 pub use self::names::{Account, Partition, Qos, Reservation};

@@ -1,11 +1,26 @@
 //! How a script gets to Slurm.
 
-use std::io;
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::slurm::{Dependency, JobId};
+use crate::command::{self, Answer, NoAnswer};
+use crate::plan::Plan;
+use crate::script::ScriptKind;
+use crate::slurm::{Dependency, SubmittedJob};
+
+pub use self::chain::{Chain, ChainError, ChainJob, Withdrawn};
+pub use self::error::SubmitError;
+pub use self::patience::Patience;
+
+mod chain;
+mod error;
+mod patience;
+
+/// sbatch itself tries for two minutes where a queue is full.
+const LONGEST: Duration = Duration::from_secs(300);
 
 /// Slurm's `sbatch`, and what to add to its command line.
 ///
@@ -15,50 +30,23 @@ use crate::slurm::{Dependency, JobId};
 ///
 /// let sbatch = Sbatch::find()?;
 /// let setup = sbatch.submit("setup.sh")?;
-/// let launch = sbatch.after(&Dependency::after_ok([setup])).submit("launch.sh")?;
+/// let launch = sbatch.after(&Dependency::after_ok([setup.id()])).submit("launch.sh")?;
 /// println!("job {launch} follows job {setup}");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # When Slurm is not there for a moment
+///
+/// A controller that cannot be reached, or takes no job for now, is tried again
+/// within the bounds of a [`Patience`]. A refusal is final. So is an answer that
+/// was lost on its way: the job may be in the queue, and trying again could put it
+/// there twice. [`SubmitError`] keeps the three apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sbatch {
     program: Utf8PathBuf,
     arguments: Vec<String>,
-}
-
-/// A submission that came to nothing.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SubmitError {
-    /// There is no `sbatch` on this machine.
-    #[error("no sbatch on PATH: is this a login node of a Slurm cluster?")]
-    NotFound,
-    /// `sbatch` could not be started.
-    #[error("cannot start {program}")]
-    Start {
-        /// The program.
-        program: Utf8PathBuf,
-        /// The system's reason.
-        #[source]
-        source: io::Error,
-    },
-    /// Slurm refused the job.
-    #[error("sbatch refused {script}: {words}")]
-    Refused {
-        /// The script.
-        script: Utf8PathBuf,
-        /// The exit code, unless a signal ended sbatch.
-        code: Option<i32>,
-        /// Slurm's own words.
-        words: String,
-    },
-    /// The job was perhaps submitted, but the answer names no job.
-    #[error("sbatch took {script}, but its answer {answer:?} names no job")]
-    Unreadable {
-        /// The script.
-        script: Utf8PathBuf,
-        /// What sbatch printed.
-        answer: String,
-    },
+    unheard: Vec<String>,
+    patience: Patience,
 }
 
 impl Sbatch {
@@ -80,15 +68,34 @@ impl Sbatch {
         Self {
             program: program.into(),
             arguments: Vec::new(),
+            unheard: Vec::new(),
+            patience: Patience::default(),
         }
     }
 
-    /// Adds words to the command line, such as [`Plan::pinned`](crate::Plan::pinned).
+    /// Adds words to the command line, such as [`Plan::pinned`].
     #[must_use]
     pub fn with_arguments(&self, arguments: impl IntoIterator<Item = String>) -> Self {
         let mut sbatch = self.clone();
         sbatch.arguments.extend(arguments);
         sbatch
+    }
+
+    /// Takes variables from sbatch's environment, such as [`Plan::unheard`].
+    #[must_use]
+    pub fn without_variables(&self, names: impl IntoIterator<Item = String>) -> Self {
+        let mut sbatch = self.clone();
+        sbatch.unheard.extend(names);
+        sbatch
+    }
+
+    /// Sees to it that one script of a plan becomes the job that the script says,
+    /// whatever `SBATCH_` variables this process has. What the script does not say
+    /// is left to those variables.
+    #[must_use]
+    pub fn for_script(&self, plan: &Plan, kind: ScriptKind) -> Self {
+        self.with_arguments(plan.pinned(kind, variables()))
+            .without_variables(plan.unheard(kind, variables()))
     }
 
     /// Makes the job wait for others.
@@ -97,13 +104,25 @@ impl Sbatch {
         self.with_arguments([format!("--dependency={dependency}")])
     }
 
+    /// Sets how often and how long a controller that is not there is tried.
+    #[must_use]
+    pub fn with_patience(&self, patience: Patience) -> Self {
+        Self {
+            patience,
+            ..self.clone()
+        }
+    }
+
     /// The command that [`submit`](Self::submit) runs.
+    ///
+    /// `SBATCH_WAIT` is not for it: sbatch would answer with the job's end.
     ///
     /// ```
     /// use nim_slurm::Sbatch;
     ///
     /// let command = Sbatch::at("/usr/bin/sbatch").command("launch.sh");
-    /// assert_eq!(format!("{command:?}"), r#""/usr/bin/sbatch" "--parsable" "launch.sh""#);
+    /// let words: Vec<_> = command.get_args().collect();
+    /// assert_eq!(words, ["--parsable", "launch.sh"]);
     /// // A path is never an option.
     /// let command = Sbatch::at("/usr/bin/sbatch").command("--wrap=id/launch.sh");
     /// assert!(format!("{command:?}").ends_with(r#""./--wrap=id/launch.sh""#));
@@ -114,7 +133,11 @@ impl Sbatch {
         command
             .arg("--parsable")
             .args(&self.arguments)
-            .arg(as_path(script.as_ref()));
+            .arg(as_path(script.as_ref()))
+            .env_remove("SBATCH_WAIT");
+        for name in &self.unheard {
+            command.env_remove(name);
+        }
         command
     }
 
@@ -123,31 +146,91 @@ impl Sbatch {
     /// # Errors
     ///
     /// When sbatch cannot be started, when Slurm refuses the job (with Slurm's own
-    /// words), and when the answer names no job.
-    pub fn submit(&self, script: impl AsRef<Utf8Path>) -> Result<JobId, SubmitError> {
+    /// words), when the controller stays away, when its answer is lost, and when
+    /// the answer names no job.
+    pub fn submit(&self, script: impl AsRef<Utf8Path>) -> Result<SubmittedJob, SubmitError> {
         let script = script.as_ref();
-        let output = self
-            .command(script)
-            .output()
-            .map_err(|source| SubmitError::Start {
+        let start = Instant::now();
+        let mut attempt = 1;
+        loop {
+            match self.submit_once(script, attempt) {
+                Err(SubmitError::Unavailable { .. })
+                    if self.patience.allows(attempt, start.elapsed()) =>
+                {
+                    thread::sleep(Patience::pause_after(attempt));
+                    attempt += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn submit_once(&self, script: &Utf8Path, attempt: u32) -> Result<SubmittedJob, SubmitError> {
+        let answer = command::run(&mut self.command(script), LONGEST);
+        let answer = answer.map_err(|reason| match reason {
+            NoAnswer::Start(source) => SubmitError::Start {
                 program: self.program.clone(),
                 source,
-            })?;
-        if !output.status.success() {
-            return Err(SubmitError::Refused {
+            },
+            NoAnswer::TimedOut => SubmitError::Unanswered {
                 script: script.to_owned(),
-                code: output.status.code(),
-                words: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-            });
+                words: format!("sbatch did not end within {} s", LONGEST.as_secs()),
+            },
+        })?;
+        if !answer.status.success() {
+            return Err(failure(script, attempt, &answer));
         }
-        let answer = String::from_utf8_lossy(&output.stdout);
-        // With several clusters the answer is JOBID;CLUSTER.
-        let id = answer.trim().split(';').next().unwrap_or_default();
-        JobId::parse(id).map_err(|_| SubmitError::Unreadable {
+        // Sites put words of their own in front.
+        let last_line = answer.stdout.trim().lines().last().unwrap_or_default();
+        SubmittedJob::parse(last_line).map_err(|_| SubmitError::Unreadable {
             script: script.to_owned(),
-            answer: answer.to_string(),
+            answer: answer.stdout,
         })
     }
+}
+
+/// What it means that sbatch failed. Its last line is the reason; lines before it
+/// may tell of tries that sbatch itself made. The words are those of Slurm's
+/// `src/common/slurm_errno.c`, and the same from 20.11 to 26.05.
+fn failure(script: &Utf8Path, attempt: u32, answer: &Answer) -> SubmitError {
+    const NOTHING_WAS_TAKEN: [&str; 4] = [
+        "Unable to contact slurm controller (connect failure)",
+        "Resource temporarily unavailable",
+        "Unable to create job record, try again",
+        "Slurm backup controller in standby mode",
+    ];
+    const MAYBE_TAKEN: [&str; 5] = [
+        "Unable to contact slurm controller",
+        "Socket timed out on send/recv operation",
+        "Zero Bytes were transmitted or received",
+        "Communication shutdown failure",
+        "Unexpected message received",
+    ];
+    let (script, words) = (script.to_owned(), answer.words());
+    let reason = words.lines().last().unwrap_or_default();
+    let is_one_of = |list: &[&str]| list.iter().any(|text| reason.contains(text));
+    if is_one_of(&NOTHING_WAS_TAKEN) {
+        return SubmitError::Unavailable {
+            script,
+            attempts: attempt,
+            words,
+        };
+    }
+    match answer.status.code() {
+        Some(code) if !is_one_of(&MAYBE_TAKEN) => SubmitError::Refused {
+            script,
+            code,
+            words,
+        },
+        // A signal ends sbatch at any moment.
+        _ => SubmitError::Unanswered { script, words },
+    }
+}
+
+/// This process's variables, as far as they are text.
+fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)))
 }
 
 /// A relative path that begins with a hyphen is an option by its looks.
@@ -156,5 +239,55 @@ fn as_path(script: &Utf8Path) -> Utf8PathBuf {
         Utf8Path::new(".").join(script)
     } else {
         script.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::tests::bash_answers;
+
+    /// What sbatch's failure with these words means.
+    fn meaning(words: &str) -> SubmitError {
+        let answer = bash_answers("printf %s \"$0\" >&2; exit 1", words);
+        failure("launch.sh".into(), 3, &answer)
+    }
+
+    #[test]
+    fn failures_are_kept_apart() {
+        const FAILED: &str = "sbatch: error: Batch job submission failed: ";
+        let retried =
+            "sbatch: error: Slurm temporarily unable to accept job, sleeping and retrying\n";
+        for words in [
+            format!("{FAILED}Unable to contact slurm controller (connect failure)"),
+            format!("{retried}{FAILED}Resource temporarily unavailable"),
+        ] {
+            let error = meaning(&words);
+            assert!(
+                matches!(error, SubmitError::Unavailable { attempts: 3, .. }),
+                "{error}"
+            );
+        }
+        for words in [
+            format!("{FAILED}Socket timed out on send/recv operation"),
+            format!("{FAILED}Unable to contact slurm controller (receive failure)"),
+            format!("{retried}{FAILED}Socket timed out on send/recv operation"),
+        ] {
+            let error = meaning(&words);
+            assert!(matches!(error, SubmitError::Unanswered { .. }), "{error}");
+            assert!(error.to_string().contains("squeue --me"), "{error}");
+        }
+        let error = meaning(&format!("{FAILED}Invalid partition name specified"));
+        assert_eq!(
+            error.to_string(),
+            "sbatch refused launch.sh: sbatch: error: Batch job submission failed: Invalid partition name specified"
+        );
+    }
+
+    #[test]
+    fn a_signal_says_nothing_of_the_job() {
+        let answer = bash_answers("kill -TERM $$", "");
+        let error = failure("launch.sh".into(), 1, &answer);
+        assert!(matches!(error, SubmitError::Unanswered { .. }), "{error}");
     }
 }

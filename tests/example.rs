@@ -302,3 +302,53 @@ fn an_earlier_job_is_resumed() {
     assert!(script.contains("\nreadonly default_resume_job_id='4711,4712-3'\n"));
     fails(folder.path(), &["--resume", "job"], &[], 2);
 }
+
+#[test]
+fn following_needs_a_job_and_its_stage_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = fails(folder.path(), &["--follow"], &[], 2);
+    assert!(error.contains("--follow alone needs --submit"), "{error}");
+    let error = fails(folder.path(), &["--follow=job"], &[], 2);
+    assert!(error.contains("--follow"), "{error}");
+    let error = fails(folder.path(), &["--follow=4711"], &[], 2);
+    assert!(
+        error.contains("the job's stage path is not known"),
+        "{error}"
+    );
+    let flags = ["--submit", "--follow=4711", "--stage-path", "/nim"];
+    let error = fails(folder.path(), &flags, &[], 2);
+    assert!(error.contains("leave --submit out"), "{error}");
+    let flags = ["--follow=4711", "--stage-path", "/nim"];
+    let error = fails(folder.path(), &flags, &[("PATH", "")], 1);
+    assert!(
+        error.contains("neither scontrol nor squeue is on PATH"),
+        "{error}"
+    );
+    fails(folder.path(), &["--models-job"], &[], 2);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn an_array_is_followed_task_by_task() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = "slurm = { launch = { array = '0-1' } }";
+    std::fs::write(folder.path().join("site.toml"), settings).unwrap();
+    let flags = [
+        "--settings",
+        "site.toml",
+        "--stage-path",
+        "/nim",
+        "--submit",
+        "--follow",
+    ];
+    let error = fails(folder.path(), &flags, &[], 2);
+    assert!(error.contains("--follow=JOB_TASK"), "{error}");
+}
+
+#[test]
+fn empty_variables_are_taken_away_in_the_printed_commands() {
+    let folder = tempfile::tempdir().unwrap();
+    let printed = succeeds(folder.path(), &[], &[("SBATCH_TIMELIMIT", "")]);
+    let command = "env --unset=SBATCH_TIMELIMIT sbatch ./llama3-70b-h100x4-fp8/launch.sh";
+    assert!(printed.contains(command), "{printed}");
+}

@@ -1,6 +1,6 @@
 //! Layers, TOML errors, and what only recipe and settings together show.
 
-use nim_slurm::slurm::{Directives, OptionName};
+use nim_slurm::slurm::{Directives, Flag, OptionName};
 use nim_slurm::{Plan, Problem, Recipe, ScriptKind, Settings};
 
 fn settings(text: &str) -> Settings {
@@ -242,7 +242,6 @@ fn variables_that_would_override_are_pinned() {
     let environment = variables(&[
         ("SBATCH_PARTITION", "theirs"),
         ("SBATCH_QOS", "same"),
-        ("SBATCH_TIMELIMIT", "not a time"),
         ("SBATCH_EXCLUSIVE", "user"),
     ]);
     let flags = Directives::new()
@@ -252,13 +251,48 @@ fn variables_that_would_override_are_pinned() {
     let plan = plan(Settings::new().with_slurm(flags));
     assert_eq!(
         plan.pinned(ScriptKind::Launch, environment.clone()),
-        ["--partition=ours", "--exclusive", "--time=10"]
+        ["--partition=ours", "--exclusive"]
     );
     assert_eq!(
         plan.pinned(ScriptKind::Setup, environment),
-        ["--partition=ours", "--time=10"]
+        ["--partition=ours"]
     );
     assert!(plan.pinned(ScriptKind::Setup, []).is_empty());
+}
+
+#[test]
+fn variables_with_other_names_are_pinned_as_well() {
+    let flags = Directives::new()
+        .requeue(Flag)
+        .passthrough(["--gpu-bind=closest", "--switches=1@10:00"].map(|o| o.parse().unwrap()));
+    let plan = plan(Settings::new().with_slurm(flags));
+    let pinned = |name| plan.pinned(ScriptKind::Launch, variables(&[(name, "1")]));
+    assert_eq!(pinned("SBATCH_NO_REQUEUE"), ["--requeue"]);
+    assert_eq!(pinned("SBATCH_GPU_BIND"), ["--gpu-bind=closest"]);
+    assert_eq!(pinned("SBATCH_WAIT4SWITCH"), ["--switches=1@10:00"]);
+    assert_eq!(pinned("SBATCH_WCKEY"), [""; 0]);
+}
+
+#[test]
+fn variables_that_no_option_overrides_are_not_heard() {
+    let environment = variables(&[
+        ("SBATCH_ACCOUNT", ""),
+        ("SBATCH_TIMELIMIT", "not a time"),
+        ("SBATCH_QOS", "not a qos"),
+        ("SBATCH_GRES", "gpu:8"),
+        ("SBATCH_EXCLUSIVE", ""),
+        ("SBATCH_WCKEY", ""),
+        ("SBATCH_PARTITION", "theirs"),
+    ]);
+    let flags = Directives::new()
+        .time("10".parse().unwrap())
+        .without(OptionName::Gres);
+    let plan = plan(Settings::new().with_slurm(flags));
+    // What the script says nothing of is between the user and sbatch.
+    assert_eq!(
+        plan.unheard(ScriptKind::Setup, environment),
+        ["SBATCH_ACCOUNT", "SBATCH_TIMELIMIT", "SBATCH_GRES"]
+    );
 }
 
 #[test]

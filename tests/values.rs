@@ -163,10 +163,15 @@ fn types_can_cross_threads() {
     crosses::<Plan>();
     crosses::<Script>();
     crosses::<nim_slurm::Sbatch>();
+    crosses::<nim_slurm::Queue>();
+    crosses::<nim_slurm::Follower>();
+    crosses::<nim_slurm::Progress>();
     crosses::<ValueError>();
     crosses::<nim_slurm::FileError>();
     crosses::<nim_slurm::PlanError>();
     crosses::<nim_slurm::SubmitError>();
+    crosses::<nim_slurm::ChainError>();
+    crosses::<nim_slurm::StatusError>();
     crosses::<nim_slurm::VariableError>();
     crosses::<nim_slurm::WriteError>();
 }

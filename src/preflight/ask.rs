@@ -61,11 +61,17 @@ impl Preflight<'_> {
     /// Runs a program with nothing to read.
     pub(super) fn ask(&self, program: &str, arguments: &[&str]) -> Answer {
         let arguments: Vec<_> = arguments.iter().map(ToString::to_string).collect();
-        self.ask_with(program, &arguments, "")
+        self.ask_with(program, &arguments, "", &[])
     }
 
-    /// Runs a program that may read `input`.
-    pub(super) fn ask_with(&self, program: &str, arguments: &[String], input: &str) -> Answer {
+    /// Runs a program that may read `input`, without some of the variables.
+    pub(super) fn ask_with(
+        &self,
+        program: &str,
+        arguments: &[String],
+        input: &str,
+        unheard: &[String],
+    ) -> Answer {
         let Some(path) = self.find(program) else {
             return Answer::Absent;
         };
@@ -83,6 +89,9 @@ impl Preflight<'_> {
             })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        for name in unheard {
+            command.env_remove(name);
+        }
         lead_a_group(&mut command);
         match command.spawn() {
             Ok(child) => self.wait(child, input),
@@ -227,7 +236,7 @@ mod tests {
 
     #[track_caller]
     fn shell(preflight: &Preflight<'_>, program: &str, input: &str) -> Answer {
-        preflight.ask_with("sh", &["-c".to_owned(), program.to_owned()], input)
+        preflight.ask_with("sh", &["-c".to_owned(), program.to_owned()], input, &[])
     }
 
     #[test]

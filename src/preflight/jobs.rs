@@ -47,12 +47,13 @@ pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
 fn verdict(preflight: &Preflight<'_>, kind: ScriptKind) -> Verdict {
     let mut arguments = vec!["--test-only".to_owned()];
     arguments.extend(preflight.plan.pinned(kind, preflight.variables.texts()));
+    let unheard = preflight.plan.unheard(kind, preflight.variables.texts());
     let script = preflight.plan.script(kind);
     let unknown = |answer: &Answer| {
         let question = "whether Slurm would take the scripts";
         Verdict::Unknown(preflight.unanswered("sbatch --test-only", answer, question))
     };
-    match preflight.ask_with("sbatch", &arguments, script.text()) {
+    match preflight.ask_with("sbatch", &arguments, script.text(), &unheard) {
         Answer::Said(reply) if reply.is_success => Verdict::Accepted(start(&reply)),
         Answer::Said(reply) if is_forbidden(&reply) => unknown(&Answer::Said(reply)),
         Answer::Said(reply) => Verdict::Refused(preflight.words(&reasons(&reply))),

@@ -96,21 +96,52 @@ pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
 }
 
 fn variable(preflight: &Preflight<'_>, name: &str, text: &str) -> Option<Finding> {
+    if HARMLESS.contains(&name) {
+        return None;
+    }
+    let plan = preflight.plan;
+    let pair = || [(name.to_owned(), text.to_owned())];
+    let of_scripts = |words: &dyn Fn(ScriptKind) -> Vec<String>| -> Vec<String> {
+        let mut all: Vec<_> = ScriptKind::ALL.into_iter().flat_map(words).collect();
+        all.dedup();
+        all
+    };
     let unset = || format!("unset {name}");
+    if !of_scripts(&|kind| plan.unheard(kind, pair())).is_empty() {
+        return Some(Finding::note(
+            format!("{name} is set, and no option of sbatch wins over what it says"),
+            format!(
+                "a submission through this crate keeps it from sbatch; by hand: {}",
+                unset()
+            ),
+        ));
+    }
+    let repeated = of_scripts(&|kind| plan.pinned(kind, pair()));
+    if !repeated.is_empty() {
+        let words: Vec<_> = repeated.iter().map(|word| shell_word(word)).collect();
+        return Some(Finding::note(
+            format!("{name} is set and would override {}", listed(&repeated)),
+            format!(
+                "a submission through this crate repeats it; by hand: {}, or sbatch {} ...",
+                unset(),
+                words.join(" or ")
+            ),
+        ));
+    }
     if let Some((_, option)) = OTHERS.iter().find(|(other, _)| *other == name) {
         return Some(Finding::warning(
             format!("{name} is set and gives each job {option}"),
             unset(),
         ));
     }
-    if HARMLESS.contains(&name) || !name.starts_with("SBATCH_") {
+    if !name.starts_with("SBATCH_") {
         return None;
     }
     let typed = OptionName::ALL
         .iter()
         .find(|option| option.environment() == Some(name));
     Some(match typed {
-        Some(&option) => typed_variable(preflight, option, name, text),
+        Some(&option) => unopposed(preflight, option, name, text),
         None => Finding::note(
             format!("{name} is set, and no sbatch that is known here reads it"),
             format!(
@@ -121,54 +152,29 @@ fn variable(preflight: &Preflight<'_>, name: &str, text: &str) -> Option<Finding
     })
 }
 
-/// A variable whose option has a type: the settings have read it, and a submission
-/// repeats what they say otherwise.
-fn typed_variable(
-    preflight: &Preflight<'_>,
-    option: OptionName,
-    name: &str,
-    text: &str,
-) -> Finding {
-    let plan = preflight.plan;
-    let with_scripts = |wanted: &dyn Fn(&Directives) -> bool| -> Vec<&str> {
-        let kinds = ScriptKind::ALL.into_iter();
-        kinds
-            .filter(|&kind| wanted(plan.directives(kind)))
-            .map(ScriptKind::file_name)
-            .collect()
-    };
-    let pair = [(name.to_owned(), text.to_owned())];
-    let theirs = Directives::from_environment(pair.clone()).unwrap_or_default();
-    // Nothing repeats an option that a script does not have.
-    let added = with_scripts(&|own| !own.is_set(option) && theirs.is_set(option));
-    if !added.is_empty() {
-        return Finding::warning(
+/// A variable whose option has a type, and that no script contradicts.
+fn unopposed(preflight: &Preflight<'_>, option: OptionName, name: &str, text: &str) -> Finding {
+    let theirs =
+        Directives::from_environment([(name.to_owned(), text.to_owned())]).unwrap_or_default();
+    let added: Vec<_> = ScriptKind::ALL
+        .into_iter()
+        .filter(|&kind| !preflight.plan.directives(kind).is_set(option) && theirs.is_set(option))
+        .map(ScriptKind::file_name)
+        .collect();
+    if added.is_empty() {
+        Finding::note(
+            format!("{name} is set, and the scripts say the same"),
+            format!("nothing, or: unset {name}, and make the scripts anew"),
+        )
+    } else {
+        Finding::warning(
             format!(
                 "{name} is set and gives {option} to {}, whose head has none",
                 listed(&added)
             ),
             format!("unset {name}"),
-        );
+        )
     }
-    let mut repeated: Vec<_> = ScriptKind::ALL
-        .into_iter()
-        .flat_map(|kind| plan.pinned(kind, pair.clone()))
-        .collect();
-    repeated.dedup();
-    if repeated.is_empty() {
-        return Finding::note(
-            format!("{name} is set, and the scripts say the same"),
-            format!("nothing, or: unset {name}, and make the scripts anew"),
-        );
-    }
-    let words: Vec<_> = repeated.iter().map(|word| shell_word(word)).collect();
-    Finding::note(
-        format!("{name} is set and would override {}", listed(&repeated)),
-        format!(
-            "a submission through this crate repeats it; by hand: unset {name}, or sbatch {} ...",
-            words.join(" or ")
-        ),
-    )
 }
 
 #[cfg(test)]
@@ -204,8 +210,12 @@ mod tests {
             note("SBATCH_PARTITION is set, and the scripts say the same")
         );
         assert_eq!(
-            of(slurm, &[("SBATCH_TIMELIMIT", "not a time")])[0].1,
+            of(slurm, &[("SBATCH_TIMELIMIT", "7")])[0].1,
             "SBATCH_TIMELIMIT is set and would override --time=00:45:00, --time=04:00:00 and --time=01:00:00"
+        );
+        assert_eq!(
+            of(slurm, &[("SBATCH_TIMELIMIT", "not a time")])[0].1,
+            "SBATCH_TIMELIMIT is set, and no option of sbatch wins over what it says"
         );
         assert_eq!(
             of(slurm, &[("SBATCH_ACCOUNT", "proj")]),

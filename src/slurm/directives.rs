@@ -366,6 +366,21 @@ impl OptionName {
     }
 }
 
+impl OptionName {
+    /// sbatch's input environment variable that takes the option back, if it has one.
+    pub(crate) const fn opposite_variable(self) -> Option<&'static str> {
+        match self {
+            Self::Requeue => Some("SBATCH_NO_REQUEUE"),
+            _ => None,
+        }
+    }
+
+    /// Flags, for which an empty variable says something.
+    pub(crate) const fn may_be_empty(self) -> bool {
+        matches!(self, Self::Requeue | Self::Exclusive)
+    }
+}
+
 impl fmt::Display for OptionName {
     /// The option as it is typed: `--gpus-per-node`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -570,6 +585,11 @@ impl Directives {
         })
     }
 
+    /// The options that are passed through.
+    pub(crate) fn passed_through(&self) -> &[Passthrough] {
+        &self.passthrough
+    }
+
     /// How many GPUs of a node this asks for, and with which option.
     pub(crate) fn gpus_of_a_node(&self) -> Option<(OptionName, u64)> {
         let gres = self
@@ -586,11 +606,6 @@ impl Directives {
             .as_ref()
             .map(|count| (OptionName::Gpus, u64::from(count.count())));
         gres.or(per_node).or(of_job)
-    }
-
-    /// The names of the options that the crate does not know.
-    pub(crate) fn passed_through(&self) -> impl Iterator<Item = &str> {
-        self.passthrough.iter().map(Passthrough::name)
     }
 
     /// What this asks of each node: the entries of `--gres`, or the GPUs of another

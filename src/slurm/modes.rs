@@ -211,6 +211,22 @@ impl Passthrough {
         let option = self.0.trim_start_matches("--");
         option.split_once('=').map_or(option, |(name, _)| name)
     }
+
+    /// True when sbatch reads the option from this variable. Most are called
+    /// after the option. Source: Slurm's `src/sbatch/opt.c`.
+    pub(crate) fn is_set_by(&self, variable: &str) -> bool {
+        let Some(word) = variable.strip_prefix("SBATCH_") else {
+            return false;
+        };
+        match self.name() {
+            "bb" | "bbf" => word == "BURST_BUFFER",
+            "cpu-freq" => word == "CPU_FREQ_REQ",
+            "no-requeue" => word == "REQUEUE",
+            "segment" => word == "SEGMENT_SIZE",
+            "switches" => matches!(word, "REQ_SWITCH" | "WAIT4SWITCH"),
+            name => word == name.replace('-', "_").to_ascii_uppercase(),
+        }
+    }
 }
 
 text_value!(Passthrough, "passed-through option");

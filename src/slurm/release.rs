@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Directives, OptionName};
+use super::{Directives, OptionName, Passthrough};
 
 /// A release of Slurm: year and month, as in 23.02.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,7 +77,7 @@ impl Directives {
             let row = table.iter().find(|(option, _)| *option == name);
             row.map(|&(_, release)| release)
         };
-        for name in self.passed_through() {
+        for name in self.passed_through().iter().map(Passthrough::name) {
             if let Some(first) = find(CAME, name).filter(|&first| release < first) {
                 unknown.push((format!("--{name}"), format!("it came with {first}")));
             }

@@ -19,6 +19,9 @@ die() { say "$*"; exit 1; }
 # True when the process named in pid file $1 lives.
 alive() { [[ -s $1 ]] && kill -0 "$(<"$1")" 2>/dev/null; }
 
+# True when the lab keeps accounts of jobs, so that sacct answers.
+with_accounting() { [[ ${LAB_ACCOUNTING:-1} != 0 ]]; }
+
 # Installs the Debian packages that are missing, and says which.
 need_packages() {
   local package missing=()

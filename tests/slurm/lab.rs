@@ -71,6 +71,108 @@ impl Lab {
         text[start..].split(' ').next().unwrap().trim().to_owned()
     }
 
+    /// Gives us an account. Where accounts are kept, Slurm quietly charges the default
+    /// one instead of one that it does not know.
+    pub(crate) fn add_account(&self, name: &str) {
+        for what in [["account", name], ["user", "root"]] {
+            let mut sacctmgr = self.command("sacctmgr");
+            sacctmgr.args(["--immediate", "add"]).args(what);
+            // It fails when there is one already.
+            sacctmgr.arg(format!("account={name}")).output().unwrap();
+        }
+    }
+
+    /// Stops the controller, as an upgrade does: its jobs go on.
+    pub(crate) fn stop_controller(&self) {
+        let pid = fs::read_to_string(self.folder().join("run/slurmctld.pid")).unwrap();
+        let pid = pid.trim();
+        run(self.command("kill").arg(pid));
+        wait_until("the controller's end", || {
+            !Path::new("/proc").join(pid).exists()
+        });
+    }
+
+    /// Starts the controller; with `-c` it forgets all jobs that it knew.
+    pub(crate) fn start_controller(&self, options: &[&str]) {
+        run(self.command("slurmctld").args(options));
+        let sinfo = || run(self.command("sinfo").args(["--noheader", "--format=%T"]));
+        wait_until("the nodes' return", || {
+            !sinfo().contains("unk") && !sinfo().contains("down")
+        });
+    }
+
+    /// Restarts the controller without its jobs. Later jobs get new numbers.
+    pub(crate) fn forget_all_jobs(&self) {
+        self.stop_controller();
+        let later_first = |line: &str| match line.strip_prefix("FirstJobId=") {
+            Some(first) => format!("FirstJobId={}", first.parse::<u32>().unwrap() + 300),
+            None => line.to_owned(),
+        };
+        self.changed_configuration("slurm.conf", |line| Some(later_first(line)));
+        self.start_controller(&["-c"]);
+    }
+
+    /// A configuration of a site that keeps no accounts.
+    pub(crate) fn configuration_without_accounts(&self) -> PathBuf {
+        self.changed_configuration("no_accounts.conf", |line| {
+            (!line.starts_with("AccountingStorage")).then(|| line.to_owned())
+        })
+    }
+
+    /// Slurm's configuration, changed line by line, in a file of this name.
+    fn changed_configuration(
+        &self,
+        name: &str,
+        change: impl Fn(&str) -> Option<String>,
+    ) -> PathBuf {
+        let text = fs::read_to_string(&self.variables["SLURM_CONF"]).unwrap();
+        let lines: Vec<_> = text.lines().filter_map(change).collect();
+        let path = self.folder().join("etc").join(name);
+        fs::write(&path, lines.join("\n") + "\n").unwrap();
+        path
+    }
+
+    /// A configuration with which clients give up soon on a controller that is away.
+    pub(crate) fn impatient_configuration(&self) -> PathBuf {
+        self.changed_configuration("impatient.conf", |line| {
+            let prefix = if line.starts_with("ClusterName=") {
+                "MessageTimeout=2\n"
+            } else {
+                ""
+            };
+            Some(format!("{prefix}{line}"))
+        })
+    }
+
+    /// A search path with these programs of Slurm and no others.
+    pub(crate) fn path_with(&self, programs: &[&str]) -> PathBuf {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join("slurm/programs")
+            .join(programs.join("+"));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        for program in programs {
+            let found = run(self.command("which").arg(program));
+            std::os::unix::fs::symlink(found.trim(), folder.join(program)).unwrap();
+        }
+        folder
+    }
+
+    /// Submits a command as a job; its number.
+    #[track_caller]
+    pub(crate) fn wrap(&self, options: &[&str], command: &str) -> String {
+        let mut sbatch = self.command("sbatch");
+        // Without --mem one job has all memory of its node.
+        sbatch.args([
+            "--parsable",
+            "--output=/dev/null",
+            "--mem=100",
+            "--wrap",
+            command,
+        ]);
+        run(sbatch.args(options)).trim().to_owned()
+    }
+
     /// Where the lab has its files.
     pub(crate) fn folder(&self) -> &Path {
         Path::new(&self.variables["LAB_DIR"])
@@ -96,6 +198,19 @@ pub(crate) fn run(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Waits for a fact, and fails when it does not come true in time.
+#[track_caller]
+pub(crate) fn wait_until(what: &str, fact: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !fact() {
+        assert!(
+            start.elapsed() < Duration::from_secs(120),
+            "{what} did not happen"
+        );
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
 pub(crate) fn words(output: &Output) -> String {
     String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned()
 }
@@ -111,6 +226,10 @@ pub(crate) fn recipe() -> Recipe {
     recipe.model.engine.size = "65 MiB".parse().unwrap();
     recipe.server.disk = "200 MiB".parse().unwrap();
     recipe.client.disk = "500 MiB".parse().unwrap();
+    // All labs of a machine share its network.
+    if let Ok(port) = env::var("NIM_SERVER_PORT") {
+        recipe.server.port = port.parse().unwrap();
+    }
     recipe.server.ready_timeout = 60.try_into().unwrap();
     // The nodes of all labs on this machine share its network.
     if let Ok(port) = env::var("NIM_SERVER_PORT") {

@@ -8,8 +8,11 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod faults;
+mod follow;
 mod lab;
 mod preflight;
+mod status;
+mod submit;
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -685,53 +688,12 @@ fn nothing_in_a_word_runs() {
     );
 }
 
-#[test]
-#[ignore = "needs the Slurm lab: run tests/run"]
-fn submit_by_the_example() {
-    let lab = Lab::enter();
-    let site = Site::ready(&lab, "submit", recipe());
-    fs::write(site.folder.join("recipe.toml"), recipe().to_toml()).unwrap();
-    let settings = "srun = { mpi = 'none' }\nslurm = { launch = { dependency = 'singleton' } }";
-    fs::write(site.folder.join("settings.toml"), settings).unwrap();
-    let mut command = lab.command(example("llama3_70b_h100x4_fp8").to_str().unwrap());
-    command
-        .current_dir(&site.folder)
-        .envs(&site.variables)
-        .env("SBATCH_PARTITION", "no-such-partition");
-    let printed = run(command
-        .args(["--recipe", "recipe.toml", "--settings", "settings.toml"])
-        .args([
-            "--partition",
-            "batch",
-            "--gres",
-            "gpu:h100:4",
-            "--submit",
-            "scripts",
-        ]));
-    let job = |what: &str| {
-        let (_, rest) = printed
-            .split_once(&format!("{what} is job "))
-            .unwrap_or_else(|| panic!("{printed}"));
-        rest.split(|c: char| !c.is_ascii_digit())
-            .next()
-            .unwrap()
-            .to_owned()
-    };
-    let (setup, launch) = (job("setup"), job("launch"));
-    // The flag holds against the variable, which sbatch would have preferred.
-    assert_eq!(lab.job_field(&launch, "Partition"), "batch");
-    assert!(
-        lab.job_field(&launch, "Dependency").contains(&setup)
-            || lab.job_field(&setup, "JobState") == "COMPLETED"
-    );
-    run(lab.command("scancel").args([&setup, &launch]));
-}
-
 /// What the types take, sbatch takes, and the controller reads it in the same way.
 #[test]
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn sbatch_reads_what_the_types_read() {
     let lab = Lab::enter();
+    lab.add_account("proj-7.x_y");
     let folder = tempfile::tempdir().unwrap();
     for (option, field, expected) in [
         ("partition = 'batch,gpu'", "Partition", "batch,gpu"),

@@ -879,6 +879,9 @@ while running "$server" && running "$client" && [[ -z $stopped_by ]]; do
   wait -n || true
 done
 
+# From here on all is done that can be: when Slurm ends the job, it also ends
+# whatever this script is just running.
+set +e
 code=1 reason=
 if [[ -n $stopped_by ]]; then
   code=6 reason="stopped by signal $stopped_by"

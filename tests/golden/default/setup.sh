@@ -309,8 +309,9 @@ for import in "${imports[@]}"; do
   ((status == 0)) || failed=$((failed + 1))
 done
 
-# When Slurm ends the job, its steps may end a moment before its word comes here.
-((failed == 0)) || sleep 0.5
+# When Slurm ends the job, its steps may end a moment before its word comes here;
+# and it may end the sleep, too.
+((failed == 0)) || sleep 0.5 || true
 [[ -z $stopped ]] || fail "stopped by a signal before all images were there: submit this script again"
 ((failed == 0)) ||
   fail "$failed of ${#to_import[@]} images failed; when that is mended, submit this script again: what is ready is not fetched twice"

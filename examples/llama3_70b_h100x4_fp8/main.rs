@@ -8,19 +8,25 @@
 
 use std::num::NonZeroU32;
 use std::process::ExitCode;
+use std::str::FromStr;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Parser, ValueEnum};
 use common::{Failure, input, other, print};
 use nim_slurm::container::Mount;
 use nim_slurm::recipe::{Tokenizer, UseCase};
-use nim_slurm::slurm::{Dependency, OptionName};
-use nim_slurm::{Plan, RunId, Sbatch, Script, ScriptKind, Written, shell_word};
+use nim_slurm::slurm::{OptionName, SubmittedJob};
+use nim_slurm::{
+    Chain, ChainJob, Plan, RunId, Sbatch, Script, ScriptKind, ValueError, Written, shell_word,
+};
 use site::{Input, variables};
 
+#[path = "../common/mod.rs"]
 mod common;
-#[path = "common/site.rs"]
+#[path = "../common/site.rs"]
 mod site;
+
+mod follow;
 
 /// Write the scripts that benchmark Llama3-70B FP8 on four H100 GPUs with NIM and GenAI-Perf.
 ///
@@ -67,6 +73,33 @@ struct Arguments {
     /// Write the scripts, then submit setup.sh, and launch.sh to follow when it ends well
     #[arg(long)]
     submit: bool,
+
+    /// Submit prepare_models.sh, too, between the two: where the model is to be downloaded in a job
+    #[arg(long, requires = "submit")]
+    models_job: bool,
+
+    /// Show how far the launch job is until it ends: the one that --submit submits, or JOB, which was submitted earlier
+    #[arg(long, value_name = "JOB", num_args = 0..=1, require_equals = true, default_missing_value = "",
+        conflicts_with_all = ["print", "check"])]
+    follow: Option<Followed>,
+}
+
+/// Which launch job is followed.
+#[derive(Clone)]
+enum Followed {
+    Submitted,
+    Earlier(SubmittedJob),
+}
+
+impl FromStr for Followed {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        if text.is_empty() {
+            return Ok(Self::Submitted);
+        }
+        SubmittedJob::parse(text).map(Self::Earlier)
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -95,18 +128,23 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Err(Failure::Input(words.into()));
     }
     let plan = plan(arguments)?;
-    let own = plan
-        .directives(ScriptKind::Launch)
-        .get(OptionName::Dependency);
-    if arguments.submit && own.is_some_and(|own| own.contains('?')) {
-        return Err(Failure::Input(
-            "--submit adds a dependency on setup, which cannot be joined to one with '?'".into(),
-        ));
+    if arguments.submit {
+        check_submission(arguments, &plan)?;
     }
-    if arguments.submit && plan.settings().stage_path().is_none() {
-        return Err(Failure::Input(
-            "the jobs need a stage path: give --stage-path, or export STAGE_PATH".into(),
-        ));
+    match (arguments.submit, &arguments.follow) {
+        (false, Some(Followed::Earlier(job))) => return follow::follow(&plan, job, &[]),
+        (false, Some(Followed::Submitted)) => {
+            return Err(Failure::Input(
+                "--follow alone needs --submit; to come back to a launch job, give its number: --follow=4711"
+                    .into(),
+            ));
+        }
+        (true, Some(Followed::Earlier(_))) => {
+            return Err(Failure::Input(
+                "--follow=JOB comes back to an earlier job: leave --submit out, or =JOB".into(),
+            ));
+        }
+        _ => {}
     }
     match arguments.print {
         Some(Print::Setup) => print(plan.setup().text()),
@@ -121,7 +159,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
                 print(&describe(script, &written))?;
             }
             if arguments.submit {
-                submit(&plan, &arguments.out_dir)
+                submit(arguments, &plan)
             } else {
                 print(&next_steps(&plan, &arguments.out_dir))
             }
@@ -182,7 +220,16 @@ fn summary(plan: &Plan) -> String {
 
 /// sbatch's words for a script, as a person types them.
 fn sbatch_line(plan: &Plan, kind: ScriptKind, folder: &Utf8Path) -> String {
-    let mut words = vec!["sbatch".to_owned()];
+    // No option wins over these variables.
+    let unheard = plan.unheard(kind, variables());
+    let mut words: Vec<_> = unheard
+        .iter()
+        .map(|name| format!("--unset={name}"))
+        .collect();
+    if !words.is_empty() {
+        words.insert(0, "env".to_owned());
+    }
+    words.push("sbatch".to_owned());
     words.extend(
         plan.pinned(kind, variables())
             .iter()
@@ -249,36 +296,53 @@ fn next_steps(plan: &Plan, folder: &Utf8Path) -> String {
     text
 }
 
-fn submit(plan: &Plan, folder: &Utf8Path) -> Result<(), Failure> {
-    let sbatch = Sbatch::find().map_err(other)?;
-    let pinned = |kind| sbatch.with_arguments(plan.pinned(kind, variables()));
-    let script = |kind: ScriptKind| folder.join(kind.file_name());
-    let setup = pinned(ScriptKind::Setup)
-        .submit(script(ScriptKind::Setup))
-        .map_err(other)?;
-    print(&format!("setup is job {setup}\n"))?;
-    // What the settings ask launch to wait for still holds beside setup.
-    let after_setup = Dependency::after_ok([setup]);
-    let dependency = match plan
-        .directives(ScriptKind::Launch)
-        .get(OptionName::Dependency)
-    {
-        Some(own) => Dependency::parse(&format!("{own},{after_setup}")).map_err(input)?,
-        None => after_setup,
+/// What can be said of a submission before anything is written or submitted.
+fn check_submission(arguments: &Arguments, plan: &Plan) -> Result<(), Failure> {
+    let launch = plan.directives(ScriptKind::Launch);
+    let waits_for_any = |kind| {
+        let own = plan.directives(kind).get(OptionName::Dependency);
+        own.is_some_and(|own| own.contains('?'))
     };
-    // Without setup, launch would wait for ever.
-    let launch = pinned(ScriptKind::Launch)
-        .with_arguments(["--kill-on-invalid-dep=yes".to_owned()])
-        .after(&dependency)
-        .submit(script(ScriptKind::Launch));
-    match launch {
-        Ok(launch) => print(&format!(
-            "launch is job {launch}; it starts when setup has ended well, and it needs the model:\n  bash {}\n",
-            shell_word(script(ScriptKind::PrepareModels).as_str())
-        )),
-        Err(error) => {
-            eprintln!("setup is submitted and goes on; to end it: scancel {setup}");
-            Err(other(error))
-        }
+    let problem = if waits_for_any(ScriptKind::Launch)
+        || (arguments.models_job && waits_for_any(ScriptKind::PrepareModels))
+    {
+        "--submit adds a dependency on setup, which cannot be joined to one with '?'"
+    } else if plan.settings().stage_path().is_none() {
+        "the jobs need a stage path: give --stage-path, or export STAGE_PATH"
+    } else if arguments.follow.is_some() && launch.is_set(OptionName::Array) {
+        "--follow shows one job, and launch.sh is an array: submit it, then follow a task with --follow=JOB_TASK"
+    } else {
+        return Ok(());
+    };
+    Err(Failure::Input(problem.into()))
+}
+
+fn submit(arguments: &Arguments, plan: &Plan) -> Result<(), Failure> {
+    let folder = &arguments.out_dir;
+    let mut chain = Chain::new(plan, Sbatch::find().map_err(other)?);
+    if arguments.models_job {
+        chain = chain.with_models_job();
+    }
+    let mut printed = Ok(());
+    let jobs = chain.submit(folder, |ChainJob { kind, job, .. }| {
+        let line = print(&format!("{} is job {job}\n", kind.key()));
+        printed = std::mem::replace(&mut printed, Ok(())).and(line);
+    });
+    printed?;
+    let jobs = jobs.map_err(other)?;
+    let launch = &jobs.last().expect("a chain ends with launch").job;
+    if arguments.models_job {
+        print("launch starts when setup and prepare_models have ended well\n")?;
+    } else {
+        let models = folder.join(ScriptKind::PrepareModels.file_name());
+        print(&format!(
+            "launch starts when setup has ended well, and it needs the model:\n  bash {}\n",
+            shell_word(models.as_str())
+        ))?;
+    }
+    if arguments.follow.is_some() {
+        follow::follow(plan, launch, &jobs)
+    } else {
+        Ok(())
     }
 }

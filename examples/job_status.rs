@@ -1,0 +1,80 @@
+//! Says what Slurm knows of a job.
+
+#![expect(
+    clippy::doc_markdown,
+    reason = "the comments on the arguments are their help text"
+)]
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Parser;
+use nim_slurm::slurm::SubmittedJob;
+use nim_slurm::{JobRecord, JobStatus, Queue, StatusError};
+
+/// Say what Slurm knows of a job, as lines of NAME=VALUE. Times are in seconds since 1970.
+///
+/// Exits with 0 when the job is known, and 1 when neither Slurm's controller nor its accounts know it, or cannot be
+/// asked.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+struct Arguments {
+    /// The job, as sbatch --parsable names it: 4711, 4711_3 or 4711;cluster
+    job: SubmittedJob,
+}
+
+fn main() -> ExitCode {
+    let Arguments { job } = Arguments::parse();
+    match status(&job) {
+        Ok(JobStatus::Known(records)) => {
+            for record in &records {
+                print(record);
+            }
+            ExitCode::SUCCESS
+        }
+        Ok(JobStatus::Forgotten) => {
+            eprintln!("job {job} is not known: it ended long ago, or never was");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            let source = error.source().map(|source| format!(": {source}"));
+            eprintln!("error: {error}{}", source.unwrap_or_default());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn status(job: &SubmittedJob) -> Result<JobStatus, StatusError> {
+    Queue::find()?.status(job)
+}
+
+fn print(record: &JobRecord) {
+    println!("job={}", record.id);
+    if let Some((array, task)) = &record.array {
+        println!("array={array}\ntask={task}");
+    }
+    println!("state={}", record.state);
+    let line = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            println!("{name}={value}");
+        }
+    };
+    line("reason", record.reason.clone());
+    line("exit", record.exit.map(|exit| exit.to_string()));
+    line("nodes", record.nodes.clone());
+    line("submitted", record.submitted.map(seconds));
+    line("started", record.started.map(seconds));
+    line("ended", record.ended.map(seconds));
+    line(
+        "time_limit",
+        record.time_limit.as_ref().map(ToString::to_string),
+    );
+    line("restarts", record.restarts.map(|count| count.to_string()));
+    line("output", record.output.as_ref().map(ToString::to_string));
+}
+
+fn seconds(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_secs().to_string()
+}

@@ -1,0 +1,295 @@
+//! How a launch ended, and where the reason stands.
+
+use std::fmt;
+
+use camino::Utf8PathBuf;
+
+use super::RunFiles;
+use super::manifest::Manifest;
+use crate::status::{JobRecord, JobState, JobStatus};
+use crate::submit::ChainJob;
+
+/// How a launch ended. Its text is a sentence: the exit code's meaning and the
+/// job's own reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Ending {
+    /// launch.sh's exit code; none when Slurm ended the job, or it never started.
+    pub code: Option<u32>,
+    sentence: String,
+    /// The logs that tell more, the most telling first.
+    pub logs: Vec<Utf8PathBuf>,
+}
+
+impl Ending {
+    /// True when every point of the sweep is finished and valid.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        self.code == Some(0)
+    }
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence)
+    }
+}
+
+/// What launch.sh's exit codes mean.
+const fn meaning(code: u32) -> &'static str {
+    match code {
+        0 => "every point of the sweep is finished and valid",
+        2 => "something needed is missing, so nothing was measured",
+        3 => "the server ended, or stopped answering, before the sweep was over",
+        4 => "the server was not ready in time",
+        5 => "the sweep ran to its end, but points failed",
+        6 => "it was stopped before the end: submit it again to go on",
+        _ => "it failed",
+    }
+}
+
+/// The end of the launch job, if it has one.
+pub(super) fn of(
+    launch: &JobStatus,
+    before: Option<&(ChainJob, JobRecord)>,
+    manifest: Option<&Manifest>,
+    files: &RunFiles,
+) -> Option<Ending> {
+    let record = launch.record();
+    if record.is_some_and(|record| !record.state.has_ended()) {
+        return None;
+    }
+    if let Some((job, failed)) = before.filter(|(_, record)| record.state.has_ended()) {
+        return Some(before_launch(job, failed));
+    }
+    let said = manifest.and_then(|manifest| manifest.exit_code);
+    let code = said.or_else(|| exit_code_of_script(record?));
+    Some(match (code, manifest) {
+        (Some(0), None) => no_launch(files),
+        (Some(code), manifest) => {
+            let reason = manifest.filter(|_| said.is_some_and(|code| code != 0));
+            let reason = reason.map(|manifest| format!(" ({})", manifest.exit_reason));
+            let reason = reason.unwrap_or_default();
+            Ending {
+                code: Some(code),
+                sentence: format!("launch ended with {code}: {}{reason}", meaning(code)),
+                logs: logs(code, record, files),
+            }
+        }
+        (None, _) => ended_by_slurm(record),
+    })
+}
+
+/// The script's exit code, if it was the script that ended.
+fn exit_code_of_script(record: &JobRecord) -> Option<u32> {
+    let is_script_s = matches!(record.state, JobState::Completed | JobState::Failed);
+    let exit = record.exit.filter(|exit| is_script_s && exit.signal == 0)?;
+    Some(exit.code)
+}
+
+/// A launch that measures something has a manifest first.
+fn no_launch(files: &RunFiles) -> Ending {
+    Ending {
+        code: None,
+        sentence: format!(
+            "the job ended with 0, but {} is not there: is it a launch job, and this its stage path?",
+            files.manifest
+        ),
+        logs: Vec::new(),
+    }
+}
+
+fn ended_by_slurm(record: Option<&JobRecord>) -> Ending {
+    let sentence = match record {
+        Some(record) => format!("Slurm ended launch: {}", in_slurm_s_words(record)),
+        None => "Slurm does not know the launch job any more, and the job did not say how it ended"
+            .to_owned(),
+    };
+    Ending {
+        code: None,
+        sentence,
+        logs: record.map(output).unwrap_or_default(),
+    }
+}
+
+fn before_launch(job: &ChainJob, record: &JobRecord) -> Ending {
+    Ending {
+        code: None,
+        sentence: format!(
+            "launch did not start, since {}, job {}, did not end well: {}",
+            job.kind.key(),
+            job.job,
+            in_slurm_s_words(record)
+        ),
+        logs: output(record),
+    }
+}
+
+fn in_slurm_s_words(record: &JobRecord) -> String {
+    let mut words = vec![record.state.to_string()];
+    words.extend(
+        record
+            .exit
+            .filter(|exit| !exit.is_success())
+            .map(|exit| exit.to_string()),
+    );
+    words.extend(record.reason.clone());
+    words.join(", ")
+}
+
+/// Where the reason stands: in the log of the step that failed, and where no step
+/// has one, in what the job itself printed.
+fn logs(code: u32, record: Option<&JobRecord>, files: &RunFiles) -> Vec<Utf8PathBuf> {
+    let steps = match code {
+        3 => vec![&files.server_log],
+        4 => vec![&files.server_log, &files.client_log],
+        1 | 2 | 5 => vec![&files.client_log],
+        _ => Vec::new(),
+    };
+    let has_text = |log: &&Utf8PathBuf| log.metadata().is_ok_and(|data| data.len() > 0);
+    let logs: Vec<_> = steps.into_iter().filter(has_text).cloned().collect();
+    if logs.is_empty() {
+        record.map(output).unwrap_or_default()
+    } else {
+        logs
+    }
+}
+
+/// The file for what a job itself prints, if it has printed something.
+fn output(record: &JobRecord) -> Vec<Utf8PathBuf> {
+    let output = record.output.iter().filter(|output| output.is_file());
+    output.cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::JobExit;
+
+    /// A folder of a job that has printed something, and its files.
+    fn files() -> (tempfile::TempDir, RunFiles) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| Utf8PathBuf::from_path_buf(folder.path().join(name)).unwrap();
+        for name in ["server", "client", "output"] {
+            std::fs::write(path(name), "words\n").unwrap();
+        }
+        let files = RunFiles {
+            results: path(""),
+            manifest: path("manifest"),
+            points: path("points"),
+            server_log: path("server"),
+            client_log: path("client"),
+        };
+        (folder, files)
+    }
+
+    fn launch(files: &RunFiles, state: JobState, code: u32) -> JobStatus {
+        JobStatus::Known(vec![JobRecord {
+            id: "7".parse().unwrap(),
+            array: None,
+            state,
+            reason: Some("Why".to_owned()),
+            exit: Some(JobExit { code, signal: 0 }),
+            nodes: None,
+            submitted: None,
+            started: None,
+            ended: None,
+            time_limit: None,
+            restarts: None,
+            output: Some(files.results.join("output")),
+        }])
+    }
+
+    fn saying(exit_code: Option<u32>) -> Manifest {
+        Manifest {
+            exit_code,
+            exit_reason: "because".to_owned(),
+            points: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_log_that_tells_why() {
+        let (_folder, files) = files();
+        for (code, logs) in [
+            (1, &["client"][..]),
+            (2, &["client"]),
+            (3, &["server"]),
+            (4, &["server", "client"]),
+            (5, &["client"]),
+            (6, &["output"]),
+        ] {
+            let launch = launch(&files, JobState::Failed, code);
+            let ending = of(&launch, None, Some(&saying(Some(code))), &files).unwrap();
+            let names: Vec<_> = ending
+                .logs
+                .iter()
+                .filter_map(|log| log.file_name())
+                .collect();
+            assert_eq!(names, logs, "{code}");
+            assert!(
+                ending
+                    .to_string()
+                    .starts_with(&format!("launch ended with {code}: "))
+            );
+            assert!(ending.to_string().ends_with("(because)"), "{ending}");
+        }
+        // Before there are steps, the job itself says what is missing.
+        std::fs::remove_file(&files.client_log).unwrap();
+        let failed = launch(&files, JobState::Failed, 2);
+        let ending = of(&failed, None, None, &files).unwrap();
+        assert_eq!(ending.code, Some(2));
+        assert_eq!(ending.logs, [files.results.join("output")]);
+    }
+
+    #[test]
+    fn a_job_that_goes_on_has_no_end() {
+        let (_folder, files) = files();
+        // The manifest is that of the run before the job was requeued.
+        for state in [JobState::Pending, JobState::Running, JobState::Completing] {
+            let launch = launch(&files, state, 0);
+            assert_eq!(of(&launch, None, Some(&saying(Some(6))), &files), None);
+        }
+    }
+
+    #[test]
+    fn success_is_what_slurm_and_the_job_agree_on() {
+        let (_folder, files) = files();
+        let completed = launch(&files, JobState::Completed, 0);
+        // A shared file system may show the manifest of a moment ago.
+        for manifest in [saying(Some(0)), saying(None)] {
+            assert!(
+                of(&completed, None, Some(&manifest), &files)
+                    .unwrap()
+                    .is_success()
+            );
+        }
+        let ending = of(&completed, None, None, &files).unwrap();
+        assert!(!ending.is_success());
+        assert!(
+            ending.to_string().contains("is it a launch job"),
+            "{ending}"
+        );
+        let forgotten = JobStatus::Forgotten;
+        assert!(
+            of(&forgotten, None, Some(&saying(Some(0))), &files)
+                .unwrap()
+                .is_success()
+        );
+        assert_eq!(
+            of(&forgotten, None, Some(&saying(None)), &files)
+                .unwrap()
+                .code,
+            None
+        );
+    }
+
+    #[test]
+    fn what_slurm_ended() {
+        let (_folder, files) = files();
+        let ended = launch(&files, JobState::NodeFail, 0);
+        let ending = of(&ended, None, Some(&saying(None)), &files).unwrap();
+        assert_eq!(ending.to_string(), "Slurm ended launch: NODE_FAIL, Why");
+        assert_eq!(ending.code, None);
+    }
+}

@@ -1,0 +1,101 @@
+//! Reading files that a job writes, without reading more than is needed.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::time::SystemTime;
+
+use camino::Utf8Path;
+
+/// A log's end that is read: some thousand lines.
+const TAIL: u64 = 64 << 10;
+
+/// More than a manifest or a list of points has.
+const MOST_BYTES: u64 = 4 << 20;
+
+/// The end of a log.
+pub(super) struct Tail {
+    pub(super) text: String,
+    /// True when there is more above it.
+    pub(super) is_cut: bool,
+    pub(super) modified: Option<SystemTime>,
+}
+
+/// Reads the last part of a file, and no half line.
+pub(super) fn tail(path: &Utf8Path) -> io::Result<Tail> {
+    let mut file = File::open(path)?;
+    let data = file.metadata()?;
+    let is_cut = data.len() > TAIL;
+    if is_cut {
+        file.seek(SeekFrom::Start(data.len() - TAIL))?;
+    }
+    let mut bytes = Vec::new();
+    // The file may grow while it is read.
+    file.take(TAIL).read_to_end(&mut bytes)?;
+    let mut text = String::from_utf8_lossy(&bytes).into_owned();
+    if is_cut {
+        let first_line = text.find('\n').map_or(0, |end| end + 1);
+        text.drain(..first_line);
+    }
+    Ok(Tail {
+        text,
+        is_cut,
+        modified: data.modified().ok(),
+    })
+}
+
+/// Reads a small file; none when it is not there or cannot be read.
+pub(super) fn small(path: &Utf8Path) -> Option<String> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).ok()?;
+    file.take(MOST_BYTES).read_to_end(&mut bytes).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The last lines of a log, fit for a terminal: control characters are left out.
+/// Only the end of the file is read.
+///
+/// # Errors
+///
+/// When the file cannot be read.
+///
+/// ```
+/// let file = tempfile::NamedTempFile::new()?;
+/// std::fs::write(file.path(), "one\ntwo\n\u{1b}[31mthree\u{1b}[0m\n")?;
+/// let path = camino::Utf8Path::from_path(file.path()).unwrap();
+/// assert_eq!(nim_slurm::last_lines(path, 2)?, ["two", "[31mthree[0m"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn last_lines(path: impl AsRef<Utf8Path>, count: usize) -> io::Result<Vec<String>> {
+    let tail = tail(path.as_ref())?;
+    let lines: Vec<_> = tail.text.lines().collect();
+    let last = &lines[lines.len().saturating_sub(count)..];
+    let is_shown = |c: &char| *c == '\t' || !c.is_control();
+    let clean = |line: &&str| line.chars().filter(is_shown).collect();
+    Ok(last.iter().map(clean).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_log_is_read_from_its_end() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = Utf8Path::from_path(file.path()).unwrap();
+        let lines: Vec<_> = (0..100_000).map(|n| format!("line {n}\n")).collect();
+        std::fs::write(path, lines.concat()).unwrap();
+        let tail = tail(path).unwrap();
+        assert!(tail.is_cut && tail.text.len() as u64 <= TAIL);
+        assert!(tail.text.starts_with("line ") && tail.text.ends_with("line 99999\n"));
+        assert_eq!(last_lines(path, 2).unwrap(), ["line 99998", "line 99999"]);
+        assert_eq!(last_lines(path, 0).unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn one_long_line_without_an_end() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = Utf8Path::from_path(file.path()).unwrap();
+        std::fs::write(path, "x".repeat(200_000)).unwrap();
+        assert_eq!(tail(path).unwrap().text.len() as u64, TAIL);
+    }
+}

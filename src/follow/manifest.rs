@@ -1,0 +1,107 @@
+//! What launch.sh says of its run in `results/run_<job>.json`.
+
+use camino::Utf8Path;
+
+use super::files;
+use super::point::{PointProgress, PointState};
+
+/// The parts of a manifest that tell how far the run is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Manifest {
+    /// The script's exit code; none while it runs.
+    pub(super) exit_code: Option<u32>,
+    pub(super) exit_reason: String,
+    /// The points as they were when the manifest was written: at the run's begin,
+    /// and at its end.
+    pub(super) points: Vec<PointProgress>,
+}
+
+/// Reads a manifest; none when it is not there.
+pub(super) fn read(path: &Utf8Path) -> Option<Manifest> {
+    parse(&files::small(path)?)
+}
+
+/// Reads what templates/launch.sh writes: a line for each of its own fields, and
+/// one for each point. So a reader of JSON, which the library has no other use
+/// for, is not needed.
+fn parse(text: &str) -> Option<Manifest> {
+    let lines = || text.lines().map(|line| line.trim().trim_end_matches(','));
+    let exit_code = lines().find_map(|line| line.strip_prefix("\"exit_code\": "))?;
+    let exit_reason = lines().find_map(|line| string(line, "exit_reason"))?;
+    let points = lines().filter(|line| line.starts_with("{\"folder\": "));
+    Some(Manifest {
+        exit_code: exit_code.parse().ok(),
+        exit_reason,
+        points: points.filter_map(point).collect(),
+    })
+}
+
+fn point(line: &str) -> Option<PointProgress> {
+    Some(PointProgress {
+        folder: string(line, "folder")?,
+        state: PointState::from_word(&string(line, "status")?),
+        detail: string(line, "detail").filter(|detail| !detail.is_empty()),
+    })
+}
+
+/// The string of a field. A quote inside of a string has a backslash before it, so
+/// that the field's name is not found in there.
+fn string(line: &str, field: &str) -> Option<String> {
+    let (_, rest) = line.split_once(&format!("\"{field}\": \""))?;
+    let mut text = String::new();
+    let mut characters = rest.chars();
+    loop {
+        match characters.next()? {
+            '"' => return Some(text),
+            '\\' => text.push(characters.next()?),
+            other => text.push(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MANIFEST: &str = r#"{
+  "schema": 1,
+  "job_id": "4711",
+  "server_command": ["bash", "\"exit_code\": 7"],
+  "start": "2026-11-24T07:33:58+0000",
+  "end": "2026-11-24T07:43:58+0000",
+  "exit_code": 5,
+  "exit_reason": "points \"failed\"",
+  "points": [
+    {"folder": "llama_4_1_chat_32_16_4700", "use_case": "chat", "concurrency": 1, "status": "finished", "seconds": null, "detail": ""},
+    {"folder": "llama_4_2_chat_32_16_4711", "use_case": "chat", "concurrency": 2, "status": "failed", "seconds": 7, "detail": "it said \"status\": \"finished\""}
+  ]
+}
+"#;
+
+    #[test]
+    fn a_run_that_ended() {
+        let manifest = parse(MANIFEST).unwrap();
+        assert_eq!(manifest.exit_code, Some(5));
+        assert_eq!(manifest.exit_reason, "points \"failed\"");
+        let [earlier, failed] = manifest.points.as_slice() else {
+            panic!("{manifest:?}");
+        };
+        assert_eq!(earlier.folder, "llama_4_1_chat_32_16_4700");
+        assert_eq!(
+            (earlier.state, &earlier.detail),
+            (PointState::Finished, &None)
+        );
+        assert_eq!(failed.state, PointState::Failed);
+        assert_eq!(
+            failed.detail.as_deref(),
+            Some("it said \"status\": \"finished\"")
+        );
+    }
+
+    #[test]
+    fn a_run_that_goes_on() {
+        let text = MANIFEST.replace("\"exit_code\": 5,", "\"exit_code\": null,");
+        assert_eq!(parse(&text).unwrap().exit_code, None);
+        assert_eq!(parse("{\n  \"schema\": 1,"), None, "half a file");
+    }
+}

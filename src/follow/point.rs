@@ -1,0 +1,146 @@
+//! The points of a sweep, and how far each is.
+
+use super::manifest::Manifest;
+use super::{RunFiles, files};
+
+/// A point of the sweep, as far as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PointProgress {
+    /// The name of its folder of results: the one that it has or will get.
+    pub folder: String,
+    /// How far it is.
+    pub state: PointState,
+    /// Why it failed, or was not run.
+    pub detail: Option<String>,
+}
+
+/// How far a point is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PointState {
+    /// It is not finished: its turn has not come, it is measured now, or it was
+    /// interrupted or left out.
+    Open,
+    /// Its results are there, by this job or by one that it resumes.
+    Finished,
+    /// It was measured, and the result is not valid.
+    Failed,
+}
+
+impl PointState {
+    /// The state that launch.sh's word stands for.
+    pub(super) fn from_word(word: &str) -> Self {
+        match word {
+            "finished" => Self::Finished,
+            "failed" => Self::Failed,
+            _ => Self::Open,
+        }
+    }
+}
+
+/// All points: those of the manifest, else those that are planned; then what the
+/// run has added to its list; then the folders, which have their names only when
+/// they are whole.
+pub(super) fn read(
+    files: &RunFiles,
+    planned: &[String],
+    manifest: Option<&Manifest>,
+) -> Vec<PointProgress> {
+    let open = |folder: &String| PointProgress {
+        folder: folder.clone(),
+        state: PointState::Open,
+        detail: None,
+    };
+    let mut points = match manifest {
+        Some(manifest) => manifest.points.clone(),
+        None => planned.iter().map(open).collect(),
+    };
+    for row in files::small(&files.points).unwrap_or_default().lines() {
+        let mut fields = row.splitn(4, '|');
+        let mut field = || fields.next().unwrap_or_default();
+        let (folder, word, _seconds, detail) = (field(), field(), field(), field());
+        if let Some(point) = points.iter_mut().find(|point| point.folder == folder) {
+            point.state = PointState::from_word(word);
+            point.detail = Some(detail.to_owned()).filter(|detail| !detail.is_empty());
+        }
+    }
+    for point in &mut points {
+        if point.state != PointState::Finished && files.results.join(&point.folder).is_dir() {
+            point.state = PointState::Finished;
+            point.detail = None;
+        }
+    }
+    points
+}
+
+#[cfg(test)]
+mod tests {
+    use camino::Utf8PathBuf;
+
+    use super::PointState::{Failed, Finished, Open};
+    use super::*;
+
+    #[test]
+    fn each_source_has_its_say() {
+        let folder = tempfile::tempdir().unwrap();
+        let results = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
+        let files = RunFiles {
+            manifest: results.join("run_7.json"),
+            points: results.join("points"),
+            server_log: results.join("none"),
+            client_log: results.join("none"),
+            results,
+        };
+        let planned = ["a_7", "b_7", "c_7", "d_7"].map(str::to_owned);
+        let states = |manifest: Option<&Manifest>| -> Vec<_> {
+            let points = read(&files, &planned, manifest);
+            points
+                .into_iter()
+                .map(|point| (point.folder, point.state))
+                .collect()
+        };
+        let of = |folder: &str, state| (folder.to_owned(), state);
+        assert!(states(None).iter().all(|(_, state)| *state == Open));
+        // One was mended after it failed; the other's row is half written.
+        std::fs::write(
+            &files.points,
+            "b_7|failed|3|no | tokens\na_7|failed|1|x\na_7|fin",
+        )
+        .unwrap();
+        std::fs::create_dir(files.results.join("c_7")).unwrap();
+        assert_eq!(
+            states(None),
+            [
+                of("a_7", Open),
+                of("b_7", Failed),
+                of("c_7", Finished),
+                of("d_7", Open)
+            ]
+        );
+        let detail = read(&files, &planned, None)[1].detail.clone();
+        assert_eq!(detail.as_deref(), Some("no | tokens"));
+
+        // The manifest knows which points an earlier job has finished.
+        let manifest = Manifest {
+            exit_code: None,
+            exit_reason: "running".to_owned(),
+            points: vec![
+                PointProgress {
+                    folder: "a_6".to_owned(),
+                    state: Finished,
+                    detail: None,
+                },
+                PointProgress {
+                    folder: "b_7".to_owned(),
+                    state: Open,
+                    detail: None,
+                },
+            ],
+        };
+        assert_eq!(
+            states(Some(&manifest)),
+            [of("a_6", Finished), of("b_7", Failed)]
+        );
+    }
+}

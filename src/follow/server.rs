@@ -1,0 +1,151 @@
+//! Whether the server is there, from the client's log.
+
+use std::time::{Duration, SystemTime};
+
+use camino::Utf8Path;
+
+use super::files;
+
+/// The inference server of a launch job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Server {
+    /// The job does not run.
+    Absent,
+    /// It is starting, and loads the model.
+    Loading {
+        /// Since when, and what it last answered; the job says so every half
+        /// minute.
+        waited: Option<(Duration, String)>,
+    },
+    /// It answers.
+    Ready {
+        /// How long it took, unless that is too far above in the log.
+        after: Option<Duration>,
+    },
+}
+
+/// The server, and what is measured now in the client's own words.
+pub(super) fn read(log: &Utf8Path, started: Option<SystemTime>) -> (Server, Option<String>) {
+    let nothing = (Server::Loading { waited: None }, None);
+    let Ok(tail) = files::tail(log) else {
+        return nothing;
+    };
+    // A job that was requeued writes on in the log of its earlier run.
+    if let (Some(started), Some(modified)) = (started, tail.modified)
+        && modified < started
+    {
+        return nothing;
+    }
+    parse(&tail.text, tail.is_cut)
+}
+
+/// Reads what templates/lib/client.sh says, between the lines of GenAI-Perf.
+fn parse(log: &str, is_cut: bool) -> (Server, Option<String>) {
+    let mut server = if is_cut {
+        // While it loads, the log stays short.
+        Server::Ready { after: None }
+    } else {
+        Server::Loading { waited: None }
+    };
+    let mut measuring = None;
+    for line in log.lines().filter_map(said) {
+        if let Some(rest) = line.strip_prefix("waiting for the server since ") {
+            server = Server::Loading {
+                waited: rest
+                    .split_once(" s: ")
+                    .and_then(|(waited, answer)| Some((seconds(waited)?, answer.to_owned()))),
+            };
+            measuring = None;
+        } else if let Some(rest) = line.strip_prefix("the server is ready after ") {
+            let after = rest.strip_suffix(" s").and_then(seconds);
+            server = Server::Ready { after };
+        } else if line.starts_with("point ") && line.contains(", concurrency ") {
+            measuring = Some(line.to_owned());
+        } else if line.starts_with("finished: ") || line.starts_with("error: ") {
+            measuring = None;
+        }
+    }
+    (server, measuring)
+}
+
+/// What the script said, without the time `HH:MM:SS` in front of it; other lines
+/// are not the script's.
+fn said(line: &str) -> Option<&str> {
+    let (time, said) = line.split_at_checked(9)?;
+    let is_time = time.bytes().enumerate().all(|(place, byte)| match place {
+        2 | 5 => byte == b':',
+        8 => byte == b' ',
+        _ => byte.is_ascii_digit(),
+    });
+    is_time.then_some(said)
+}
+
+fn seconds(text: &str) -> Option<Duration> {
+    text.parse().ok().map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOADING: &str = "\
+07:33:58 waiting for the server since 30 s: /v1/health/ready answers 000
+07:34:28 waiting for the server since 60 s: /v1/health/ready answers 503
+";
+    const MEASURING: &str = "\
+07:34:40 the server is ready after 72 s
+07:34:40 point 1 of 8 is finished already: llama_4_1_chat_32_16_4700
+07:34:40 point 2 of 8: chat 32/16, concurrency 2, 8 requests
+                  point 3 of 8: chat, concurrency 1, of some tool's table
+";
+
+    #[test]
+    fn from_loading_to_a_finished_point() {
+        assert_eq!(parse("", false), (Server::Loading { waited: None }, None));
+        let (server, measuring) = parse(LOADING, false);
+        let answer = "/v1/health/ready answers 503".to_owned();
+        assert_eq!(
+            (server, measuring),
+            (
+                Server::Loading {
+                    waited: Some((Duration::from_secs(60), answer))
+                },
+                None
+            )
+        );
+        let log = format!("{LOADING}{MEASURING}");
+        let ready = Server::Ready {
+            after: Some(Duration::from_secs(72)),
+        };
+        let (server, measuring) = parse(&log, false);
+        assert_eq!(server, ready);
+        assert_eq!(
+            measuring.as_deref(),
+            Some("point 2 of 8: chat 32/16, concurrency 2, 8 requests")
+        );
+        let (server, measuring) = parse(&format!("{log}07:35:00 finished: llama, 20 s\n"), false);
+        assert_eq!((server, measuring), (ready, None));
+    }
+
+    #[test]
+    fn the_end_of_a_long_log() {
+        let (server, _) = parse("| Request Count | 8 |\n", true);
+        assert_eq!(server, Server::Ready { after: None });
+    }
+
+    #[test]
+    fn the_log_of_an_earlier_run() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = Utf8Path::from_path(file.path()).unwrap();
+        std::fs::write(path, MEASURING).unwrap();
+        let now = SystemTime::now();
+        let before = now.checked_sub(Duration::from_secs(60));
+        let after = now.checked_add(Duration::from_secs(60));
+        assert!(matches!(
+            read(path, before),
+            (Server::Ready { .. }, Some(_))
+        ));
+        assert_eq!(read(path, after), (Server::Loading { waited: None }, None));
+    }
+}

@@ -1,0 +1,352 @@
+//! What Slurm says of a job.
+
+use std::io;
+use std::process::Command;
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+
+use crate::command::{self, Answer, NoAnswer};
+use crate::slurm::SubmittedJob;
+
+pub use self::record::{JobExit, JobRecord};
+pub use self::state::JobState;
+
+mod record;
+mod state;
+
+/// A controller that is away is tried by Slurm's own programs for about twenty
+/// seconds before they give up.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Slurm's programs that know of jobs: `scontrol` or `squeue` for those that the
+/// controller still has in mind, `sacct` for older ones where the site keeps
+/// accounts.
+///
+/// ```no_run
+/// use nim_slurm::{JobStatus, Queue};
+///
+/// match Queue::find()?.status(&"4711".parse()?)? {
+///     JobStatus::Known(records) => println!("{}", records[0].state),
+///     JobStatus::Forgotten => println!("too long ago, or never"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Each question is one request to Slurm for one job. Do not ask more often than
+/// every few seconds: all users of the cluster share its controller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queue {
+    /// The first is asked first.
+    controller: Vec<(Source, Utf8PathBuf)>,
+    accounting: Option<Utf8PathBuf>,
+}
+
+/// Who is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// Tells all there is to tell.
+    Scontrol,
+    /// For a site that keeps scontrol from its users.
+    Squeue,
+    Sacct,
+}
+
+/// What is known of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobStatus {
+    /// A record for the job; for an array one for each task, those that are still
+    /// to be split off in one. There is at least one.
+    Known(Vec<JobRecord>),
+    /// Neither the controller nor the accounts know the job: it ended long ago and
+    /// there are no accounts, or it never was.
+    Forgotten,
+}
+
+impl JobStatus {
+    /// The job's record; of an array, that of the first task.
+    #[must_use]
+    pub fn record(&self) -> Option<&JobRecord> {
+        match self {
+            Self::Known(records) => records.first(),
+            Self::Forgotten => None,
+        }
+    }
+}
+
+/// A question about a job that has no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StatusError {
+    /// There are no Slurm programs on this machine.
+    #[error("neither scontrol nor squeue is on PATH: is this a login node of a Slurm cluster?")]
+    NotFound,
+    /// A program could not be started.
+    #[error("cannot start {program}")]
+    Start {
+        /// The program.
+        program: Utf8PathBuf,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// Slurm's controller, or its accounting, did not answer. It may be there again
+    /// in a moment.
+    #[error("Slurm does not answer {program}: {words}")]
+    Unreachable {
+        /// The program that asked.
+        program: Utf8PathBuf,
+        /// Slurm's own words.
+        words: String,
+    },
+    /// Slurm does not answer this question to this user.
+    #[error("{program} refused to tell of job {job}: {words}")]
+    Refused {
+        /// The program.
+        program: Utf8PathBuf,
+        /// The job.
+        job: SubmittedJob,
+        /// Slurm's own words.
+        words: String,
+    },
+    /// The answer is not in the form that Slurm's manual describes.
+    #[error("cannot read what {program} says of job {job}: {answer:?}")]
+    Unreadable {
+        /// The program.
+        program: Utf8PathBuf,
+        /// The job.
+        job: SubmittedJob,
+        /// The answer's beginning.
+        answer: String,
+    },
+}
+
+impl Queue {
+    /// Finds the programs on `PATH`.
+    ///
+    /// # Errors
+    ///
+    /// [`StatusError::NotFound`] when neither `scontrol` nor `squeue` is there.
+    pub fn find() -> Result<Self, StatusError> {
+        let find = |name| Utf8PathBuf::from_path_buf(which::which(name).ok()?).ok();
+        let controller: Vec<_> = [(Source::Scontrol, "scontrol"), (Source::Squeue, "squeue")]
+            .into_iter()
+            .filter_map(|(source, name)| Some((source, find(name)?)))
+            .collect();
+        if controller.is_empty() {
+            return Err(StatusError::NotFound);
+        }
+        Ok(Self {
+            controller,
+            accounting: find("sacct"),
+        })
+    }
+
+    /// Asks for a job: the controller, and if it does not know the job, the
+    /// accounts.
+    ///
+    /// # Errors
+    ///
+    /// When a program cannot be started, Slurm does not answer, or refuses, or
+    /// answers what cannot be read. That nobody knows the job is no error.
+    pub fn status(&self, job: &SubmittedJob) -> Result<JobStatus, StatusError> {
+        let mut records = self.ask_controller(job)?;
+        if let (true, Some(sacct)) = (records.is_empty(), &self.accounting) {
+            records = ask(Source::Sacct, sacct, job)?;
+        }
+        Ok(if records.is_empty() {
+            JobStatus::Forgotten
+        } else {
+            JobStatus::Known(records)
+        })
+    }
+
+    fn ask_controller(&self, job: &SubmittedJob) -> Result<Vec<JobRecord>, StatusError> {
+        let mut first_refusal = None;
+        for (source, program) in &self.controller {
+            match ask(*source, program, job) {
+                Err(refusal @ (StatusError::Start { .. } | StatusError::Refused { .. })) => {
+                    first_refusal.get_or_insert(refusal);
+                }
+                outcome => return outcome,
+            }
+        }
+        Err(first_refusal.unwrap_or(StatusError::NotFound))
+    }
+}
+
+/// Asks one program; the job's records, none if it does not know the job.
+fn ask(
+    source: Source,
+    program: &Utf8PathBuf,
+    job: &SubmittedJob,
+) -> Result<Vec<JobRecord>, StatusError> {
+    let unreachable = |words| StatusError::Unreachable {
+        program: program.clone(),
+        words,
+    };
+    let answer = command::run(&mut question(source, program, job), LONGEST);
+    let answer = answer.map_err(|reason| match reason {
+        NoAnswer::Start(source) => StatusError::Start {
+            program: program.clone(),
+            source,
+        },
+        NoAnswer::TimedOut => unreachable(format!("no answer within {} s", LONGEST.as_secs())),
+    })?;
+    match meaning(&answer) {
+        Meaning::Answer => source
+            .read(&answer.stdout)
+            .ok_or_else(|| StatusError::Unreadable {
+                program: program.clone(),
+                job: job.clone(),
+                answer: answer.stdout.chars().take(500).collect(),
+            }),
+        Meaning::NoSuchJob => Ok(Vec::new()),
+        Meaning::NobodyThere => Err(unreachable(answer.words())),
+        Meaning::Refusal => Err(StatusError::Refused {
+            program: program.clone(),
+            job: job.clone(),
+            words: answer.words(),
+        }),
+    }
+}
+
+/// The command that asks for a job.
+fn question(source: Source, program: &Utf8PathBuf, job: &SubmittedJob) -> Command {
+    let mut command = Command::new(program);
+    leave_ctrl_c_to_the_caller(&mut command);
+    // A user's own formats and filters would change the answer.
+    for (name, _) in std::env::vars_os() {
+        let is_format = [&b"SCONTROL_"[..], b"SQUEUE_", b"SACCT_"]
+            .iter()
+            .any(|prefix| name.as_encoded_bytes().starts_with(prefix));
+        if is_format {
+            command.env_remove(name);
+        }
+    }
+    // Seconds since 1970: the one form that says which time zone it means.
+    command.env("SLURM_TIME_FORMAT", "%s");
+    command.args(job.cluster_option());
+    match source {
+        Source::Scontrol => command.args(["show", "job", &job.number()]),
+        Source::Squeue => {
+            command.args([
+                "--noheader",
+                "--states=all",
+                "--Format",
+                &record::squeue_format(),
+            ]);
+            command.arg(format!("--jobs={}", job.number()))
+        }
+        Source::Sacct => {
+            command.args(["--noheader", "--allocations", "--parsable2"]);
+            command.args(["--format", record::SACCT_FORMAT]);
+            command.arg(format!("--jobs={}", job.number()))
+        }
+    };
+    command
+}
+
+/// Ctrl-C at a terminal goes to a whole process group. A question that ended by it
+/// would look like one that Slurm refused.
+#[cfg(unix)]
+fn leave_ctrl_c_to_the_caller(command: &mut Command) {
+    std::os::unix::process::CommandExt::process_group(command, 0);
+}
+
+#[cfg(not(unix))]
+fn leave_ctrl_c_to_the_caller(_: &mut Command) {}
+
+impl Source {
+    fn read(self, answer: &str) -> Option<Vec<JobRecord>> {
+        match self {
+            Self::Scontrol => record::of_scontrol(answer),
+            Self::Squeue => record::of_squeue(answer),
+            Self::Sacct => record::of_sacct(answer),
+        }
+    }
+}
+
+/// What an answer amounts to.
+enum Meaning {
+    Answer,
+    NoSuchJob,
+    NobodyThere,
+    Refusal,
+}
+
+/// The words are those of Slurm's `src/common/slurm_errno.c` and of sacct, and the
+/// same from 20.11 to 26.05.
+fn meaning(answer: &Answer) -> Meaning {
+    const NO_SUCH_JOB: [&str; 2] = [
+        "Invalid job id specified",
+        // A site without accounts forgets as well.
+        "accounting storage is disabled",
+    ];
+    const NOBODY_THERE: [&str; 7] = [
+        "Unable to contact slurm controller",
+        "Socket timed out on send/recv operation",
+        "Zero Bytes were transmitted or received",
+        "Slurm backup controller in standby mode",
+        "Connection refused",
+        "Communication connection failure",
+        "Problem talking to the database",
+    ];
+    if answer.status.success() {
+        return Meaning::Answer;
+    }
+    let words = answer.words();
+    let is_one_of = |list: &[&str]| list.iter().any(|text| words.contains(text));
+    // scontrol has a sentence of its own for tasks of arrays: "Job 7_3 not found".
+    let is_no_task = words.starts_with("Job ") && words.ends_with(" not found");
+    if is_one_of(&NO_SUCH_JOB) || is_no_task {
+        Meaning::NoSuchJob
+    } else if is_one_of(&NOBODY_THERE) {
+        Meaning::NobodyThere
+    } else {
+        Meaning::Refusal
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::tests::bash_answers;
+
+    #[test]
+    fn a_user_s_formats_are_not_for_these_questions() {
+        let job: SubmittedJob = "7_3;west".parse().unwrap();
+        let words = |source| -> Vec<String> {
+            question(source, &"/usr/bin/x".into(), &job)
+                .get_args()
+                .map(|word| word.to_str().unwrap().to_owned())
+                .collect()
+        };
+        assert_eq!(
+            words(Source::Scontrol),
+            ["--clusters=west", "show", "job", "7_3"]
+        );
+        assert!(words(Source::Squeue).contains(&"--jobs=7_3".to_owned()));
+        assert!(words(Source::Sacct).contains(&"--parsable2".to_owned()));
+    }
+
+    #[test]
+    fn what_a_failure_means() {
+        let meaning_of =
+            |words: &str| meaning(&bash_answers("printf %s \"$0\" >&2; exit 1", words));
+        assert!(matches!(
+            meaning_of("slurm_load_jobs error: Invalid job id specified"),
+            Meaning::NoSuchJob
+        ));
+        assert!(matches!(
+            meaning_of(
+                "slurm_load_jobs error: Unable to contact slurm controller (connect failure)"
+            ),
+            Meaning::NobodyThere
+        ));
+        assert!(matches!(
+            meaning_of("scontrol: Permission denied"),
+            Meaning::Refusal
+        ));
+    }
+}

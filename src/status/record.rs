@@ -1,0 +1,422 @@
+//! What is known of one job, and how it is read from three programs.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use camino::Utf8PathBuf;
+
+use super::JobState;
+use crate::slurm::{JobId, TimeLimit};
+
+/// What Slurm knows of one job, or of one task of an array. What it does not say,
+/// or not yet, is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JobRecord {
+    /// The number. A task of an array has one of its own.
+    pub id: JobId,
+    /// The array's number and the task's index; for tasks that are still to be
+    /// split off, their indexes as Slurm writes them, `2-7%2`.
+    pub array: Option<(JobId, String)>,
+    /// The state.
+    pub state: JobState,
+    /// Why it is in this state: `Resources`, `Dependency`, `NonZeroExitCode`.
+    pub reason: Option<String>,
+    /// How its script ended, once it has.
+    pub exit: Option<JobExit>,
+    /// Its nodes, as Slurm writes them: `node[1-2]`.
+    pub nodes: Option<String>,
+    /// When it was submitted.
+    pub submitted: Option<SystemTime>,
+    /// When it started; while it waits, when Slurm expects that.
+    pub started: Option<SystemTime>,
+    /// When it ended; while it runs, when its time is up.
+    pub ended: Option<SystemTime>,
+    /// How long it may run.
+    pub time_limit: Option<TimeLimit>,
+    /// How often it was put into the queue again. The accounts do not say.
+    pub restarts: Option<u32>,
+    /// The file for what its script prints. Only the controller says.
+    pub output: Option<Utf8PathBuf>,
+}
+
+/// How a job's script ended.
+///
+/// ```
+/// use nim_slurm::JobExit;
+///
+/// let exit = JobExit { code: 0, signal: 9 };
+/// assert!(!exit.is_success());
+/// assert_eq!(exit.to_string(), "signal 9");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JobExit {
+    /// The exit code.
+    pub code: u32,
+    /// The signal that ended it, or 0.
+    pub signal: u32,
+}
+
+impl JobExit {
+    /// Code 0, and no signal.
+    #[must_use]
+    pub const fn is_success(self) -> bool {
+        self.code == 0 && self.signal == 0
+    }
+
+    /// As scontrol and sacct write it: `CODE:SIGNAL`.
+    fn from_pair(text: &str) -> Option<Self> {
+        let (code, signal) = text.split_once(':')?;
+        Some(Self {
+            code: code.parse().ok()?,
+            signal: signal.parse().ok()?,
+        })
+    }
+
+    /// As squeue writes it: the status that wait(2) gives.
+    fn from_wait_status(text: &str) -> Option<Self> {
+        let status: u32 = text.parse().ok()?;
+        Some(Self {
+            code: (status >> 8) & 0xff,
+            signal: status & 0x7f,
+        })
+    }
+}
+
+impl fmt::Display for JobExit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.signal {
+            0 => write!(f, "exit code {}", self.code),
+            signal => write!(f, "signal {signal}"),
+        }
+    }
+}
+
+/// The exit of a job in this state: until it has ended, Slurm says 0.
+fn exit_in(state: &JobState, exit: Option<JobExit>) -> Option<JobExit> {
+    exit.filter(|_| state.has_ended())
+}
+
+/// A text, unless it is one of Slurm's words for nothing.
+fn some(text: &str) -> Option<String> {
+    let is_nothing = matches!(
+        text,
+        "" | "(null)" | "None" | "N/A" | "Unknown" | "None assigned"
+    );
+    (!is_nothing).then(|| text.to_owned())
+}
+
+/// Seconds since 1970.
+fn time(text: &str) -> Option<SystemTime> {
+    let seconds = text.parse().ok().filter(|&seconds| seconds > 0)?;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+}
+
+fn time_limit(text: &str) -> Option<TimeLimit> {
+    // "Partition_Limit" is none that is known here.
+    TimeLimit::parse(text).ok()
+}
+
+fn array(id: &str, tasks: &str) -> Option<(JobId, String)> {
+    Some((JobId::parse(id).ok()?, some(tasks)?))
+}
+
+/// Reads `scontrol show job`: a block for each job, with a blank line between two.
+///
+/// The fields stand in lines that are the same in all releases. Values that a user
+/// chose, such as the job's name, may look like fields; but a line's first field
+/// is Slurm's own, and it is sought at the beginning of a line only.
+pub(super) fn of_scontrol(answer: &str) -> Option<Vec<JobRecord>> {
+    let blocks = answer.split("\n\n").map(str::trim);
+    blocks
+        .filter(|block| !block.is_empty())
+        .map(of_scontrol_block)
+        .collect()
+}
+
+fn of_scontrol_block(block: &str) -> Option<JobRecord> {
+    // The line that begins with this field, and in it the text behind `field=`.
+    let line = |first: &str| {
+        let mut lines = block.lines().map(str::trim);
+        lines.find_map(|line| line.strip_prefix(first)?.strip_prefix('='))
+    };
+    let word = |first: &str, field: &str| {
+        let rest = line(first)?;
+        if first == field {
+            return rest.split(' ').next();
+        }
+        let mut words = rest.split(' ');
+        words.find_map(|word| word.strip_prefix(field)?.strip_prefix('='))
+    };
+    // What stands in front of the name, which a user chose.
+    let head = line("JobId")?.split(" JobName=").next()?;
+    let in_head = |field: &str| {
+        let mut words = head.split(' ');
+        words.find_map(|word| word.strip_prefix(field)?.strip_prefix('='))
+    };
+    let state = JobState::from_word(word("JobState", "JobState")?);
+    Some(JobRecord {
+        id: JobId::parse(head.split(' ').next()?).ok()?,
+        array: in_head("ArrayJobId").and_then(|id| array(id, in_head("ArrayTaskId")?)),
+        reason: word("JobState", "Reason").and_then(some),
+        exit: exit_in(
+            &state,
+            word("Requeue", "ExitCode").and_then(JobExit::from_pair),
+        ),
+        state,
+        nodes: line("NodeList").and_then(some),
+        submitted: word("SubmitTime", "SubmitTime").and_then(time),
+        started: word("StartTime", "StartTime").and_then(time),
+        ended: word("StartTime", "EndTime").and_then(time),
+        time_limit: word("RunTime", "TimeLimit").and_then(time_limit),
+        restarts: word("Requeue", "Restarts").and_then(|text| text.parse().ok()),
+        output: line("StdOut").and_then(some).map(Utf8PathBuf::from),
+    })
+}
+
+/// The fields that squeue is asked for. It cuts a value at the field's width.
+const SQUEUE_FIELDS: [(&str, usize); 12] = [
+    ("JobID", 20),
+    ("ArrayJobID", 20),
+    ("ArrayTaskID", 256),
+    ("State", 32),
+    ("exit_code", 12),
+    ("RestartCnt", 12),
+    ("SubmitTime", 20),
+    ("StartTime", 20),
+    ("EndTime", 20),
+    ("TimeLimit", 20),
+    ("NodeList", 1024),
+    ("Reason", 256),
+];
+
+/// The value of squeue's `--Format`: each field with its width, and `|` behind it.
+pub(super) fn squeue_format() -> String {
+    SQUEUE_FIELDS
+        .map(|(name, width)| format!("{name}:{width}|"))
+        .join(",")
+}
+
+pub(super) fn of_squeue(answer: &str) -> Option<Vec<JobRecord>> {
+    rows(answer).map(|row| of_squeue_row(&row)).collect()
+}
+
+fn of_squeue_row(row: &[&str]) -> Option<JobRecord> {
+    let [
+        id,
+        array_id,
+        tasks,
+        state,
+        exit,
+        restarts,
+        submitted,
+        started,
+        ended,
+        limit,
+        nodes,
+        reason,
+        ..,
+    ] = row
+    else {
+        return None;
+    };
+    let state = JobState::from_word(state);
+    Some(JobRecord {
+        id: JobId::parse(id).ok()?,
+        array: array(array_id, tasks),
+        exit: exit_in(&state, JobExit::from_wait_status(exit)),
+        state,
+        reason: some(reason),
+        nodes: some(nodes),
+        submitted: time(submitted),
+        started: time(started),
+        ended: time(ended),
+        time_limit: time_limit(limit),
+        restarts: restarts.parse().ok(),
+        output: None,
+    })
+}
+
+/// The fields that sacct is asked for; it had all of them in 20.11.
+pub(super) const SACCT_FORMAT: &str =
+    "JobIDRaw,JobID,State,ExitCode,Submit,Start,End,Timelimit,NodeList";
+
+pub(super) fn of_sacct(answer: &str) -> Option<Vec<JobRecord>> {
+    rows(answer).map(|row| of_sacct_row(&row)).collect()
+}
+
+fn of_sacct_row(row: &[&str]) -> Option<JobRecord> {
+    let [
+        raw_id,
+        id,
+        state,
+        exit,
+        submitted,
+        started,
+        ended,
+        limit,
+        nodes,
+    ] = row
+    else {
+        return None;
+    };
+    // "CANCELLED by 1000"
+    let state = JobState::from_word(state.split(' ').next()?);
+    Some(JobRecord {
+        id: JobId::parse(raw_id).ok()?,
+        array: id
+            .split_once('_')
+            .and_then(|(id, task)| array(id, task.trim_start_matches('[').trim_end_matches(']'))),
+        exit: exit_in(&state, JobExit::from_pair(exit)),
+        state,
+        reason: None,
+        nodes: some(nodes),
+        submitted: time(submitted),
+        started: time(started),
+        ended: time(ended),
+        time_limit: time_limit(limit),
+        restarts: None,
+        output: None,
+    })
+}
+
+/// The rows of a table with `|` between its fields. Other lines, such as the
+/// name of a cluster above its jobs, are no rows.
+fn rows(answer: &str) -> impl Iterator<Item = Vec<&str>> {
+    let lines = answer.lines().filter(|line| line.contains('|'));
+    lines.map(|line| line.split('|').map(str::trim).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Answers of Slurm 22.05, shortened by lines and fields that are not read.
+
+    /// A name that looks like a field, and a path with a space.
+    const SCONTROL_FAILED: &str = "\
+JobId=4003 JobName=a b JobState=X
+   UserId=root(0) GroupId=root(0) MCS_label=N/A
+   JobState=FAILED Reason=NonZeroExitCode Dependency=(null)
+   Requeue=1 Restarts=2 BatchFlag=1 Reboot=0 ExitCode=3:0
+   RunTime=00:00:00 TimeLimit=UNLIMITED TimeMin=N/A
+   SubmitTime=1795506684 EligibleTime=1795506684
+   StartTime=1795506685 EndTime=1795506686 Deadline=N/A
+   ReqNodeList=(null) ExcNodeList=(null)
+   NodeList=node2
+   StdErr=/home/a user/slurm-4003.out
+   StdOut=/home/a user/slurm-4003.out
+
+";
+
+    const SCONTROL_ARRAY: &str = "\
+JobId=4001 ArrayJobId=4001 ArrayTaskId=2-4%1 ArrayTaskThrottle=1 JobName=wrap
+   JobState=PENDING Reason=JobArrayTaskLimit Dependency=(null)
+   Requeue=1 Restarts=0 BatchFlag=1 Reboot=0 ExitCode=0:0
+   RunTime=00:00:00 TimeLimit=01:00:00 TimeMin=N/A
+   SubmitTime=1795506684 EligibleTime=Unknown
+   StartTime=Unknown EndTime=Unknown Deadline=N/A
+   NodeList=(null)
+
+JobId=4004 ArrayJobId=4001 ArrayTaskId=1 ArrayTaskThrottle=1 JobName=wrap
+   JobState=RUNNING Reason=None Dependency=(null)
+   Requeue=1 Restarts=0 BatchFlag=1 Reboot=0 ExitCode=0:0
+   StartTime=1795506684 EndTime=1795510284 Deadline=N/A
+   NodeList=node1
+
+";
+
+    const SQUEUE: &str = "\
+CLUSTER: lab
+4001 |4001 |2-4%1 |PENDING |0   |0 |1795506684 |N/A        |N/A        |1:00:00   |      |JobArrayTaskLimit |
+4003 |4003 |N/A   |FAILED  |768 |0 |1795506684 |1795506685 |1795506686 |UNLIMITED |node2 |NonZeroExitCode   |
+";
+
+    const SACCT: &str = "\
+4003|4003|FAILED|3:0|1795506684|1795506685|1795506686||node2
+4004|4001_1|CANCELLED by 0|0:15|1795506684|1795506684|1795506685|01:00:00|node1
+4001|4001_[2-4%1]|CANCELLED by 0|0:0|1795506684|1795506685|1795506685|01:00:00|None assigned
+";
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    /// What all three programs say of the failed job.
+    #[track_caller]
+    fn assert_failed(record: &JobRecord) {
+        assert_eq!(record.id.get(), 4003);
+        assert_eq!(record.array, None);
+        assert_eq!(record.state, JobState::Failed);
+        assert_eq!(record.exit, Some(JobExit { code: 3, signal: 0 }));
+        assert_eq!(record.nodes.as_deref(), Some("node2"));
+        assert_eq!(record.submitted, Some(at(1_795_506_684)));
+        assert_eq!(record.started, Some(at(1_795_506_685)));
+        assert_eq!(record.ended, Some(at(1_795_506_686)));
+    }
+
+    #[test]
+    fn scontrol_s_blocks() {
+        let records = of_scontrol(SCONTROL_FAILED).unwrap();
+        assert_eq!(records.len(), 1);
+        assert_failed(&records[0]);
+        assert_eq!(records[0].reason.as_deref(), Some("NonZeroExitCode"));
+        assert_eq!(records[0].restarts, Some(2));
+        assert_eq!(records[0].time_limit, TimeLimit::parse("UNLIMITED").ok());
+        assert_eq!(
+            records[0].output.as_deref(),
+            Some("/home/a user/slurm-4003.out".into())
+        );
+
+        let records = of_scontrol(SCONTROL_ARRAY).unwrap();
+        let [waiting, running] = records.as_slice() else {
+            panic!("{records:?}");
+        };
+        let array = JobId::parse("4001").unwrap();
+        assert_eq!(waiting.array, Some((array, "2-4%1".to_owned())));
+        assert_eq!(
+            (&waiting.nodes, waiting.started, waiting.exit),
+            (&None, None, None)
+        );
+        assert_eq!(
+            (running.id.get(), &running.state),
+            (4004, &JobState::Running)
+        );
+        assert_eq!(running.array, Some((array, "1".to_owned())));
+        assert_eq!(running.exit, None, "what still runs has not exited");
+    }
+
+    #[test]
+    fn squeue_s_rows() {
+        let records = of_squeue(SQUEUE).unwrap();
+        let [waiting, failed] = records.as_slice() else {
+            panic!("{records:?}");
+        };
+        assert_failed(failed);
+        assert_eq!(waiting.array.as_ref().unwrap().1, "2-4%1");
+        assert_eq!(waiting.time_limit.as_ref().unwrap().minutes(), Some(60));
+        assert_eq!(waiting.reason.as_deref(), Some("JobArrayTaskLimit"));
+    }
+
+    #[test]
+    fn sacct_s_rows() {
+        let records = of_sacct(SACCT).unwrap();
+        let [failed, task, rest] = records.as_slice() else {
+            panic!("{records:?}");
+        };
+        assert_failed(failed);
+        assert_eq!(task.state, JobState::Cancelled);
+        assert_eq!(task.exit.unwrap().to_string(), "signal 15");
+        assert_eq!(rest.array.as_ref().unwrap().1, "2-4%1");
+        assert_eq!(rest.nodes, None);
+    }
+
+    #[test]
+    fn what_is_no_answer_is_not_read_as_one() {
+        assert_eq!(of_scontrol("JobId=7 JobName=x\n"), None);
+        assert_eq!(of_scontrol("slurm is upgraded today"), None);
+        assert_eq!(of_squeue("7|7|N/A|RUNNING\n"), None);
+        assert_eq!(of_sacct("7|7|RUNNING\n"), None);
+        assert_eq!(of_sacct(""), Some(Vec::new()));
+    }
+}

@@ -1,0 +1,263 @@
+//! The scripts of a plan, one after the other.
+
+use std::fmt;
+use std::process::Command;
+use std::time::Duration;
+
+use camino::Utf8Path;
+
+use super::{Sbatch, SubmitError};
+use crate::command::{self, NoAnswer};
+use crate::plan::Plan;
+use crate::script::ScriptKind;
+use crate::slurm::{Dependency, OptionName, SubmittedJob};
+use crate::value::ValueError;
+
+/// How long scancel may take. It tries a controller that is away for a while.
+const LONGEST_CANCEL: Duration = Duration::from_secs(60);
+
+/// The scripts of a plan as jobs that wait for each other: setup, the model where
+/// the site wants it fetched in a job, launch. Each starts when the one before has
+/// ended well, and is ended by Slurm when that one has not.
+///
+/// What the settings say of dependencies holds as well.
+///
+/// ```no_run
+/// use nim_slurm::{Chain, Plan, Recipe, Sbatch, ScriptKind, Settings};
+///
+/// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::read("site.toml")?)?;
+/// for kind in ScriptKind::ALL {
+///     plan.script(kind).write_to("scripts")?;
+/// }
+/// let chain = Chain::new(&plan, Sbatch::find()?).with_models_job();
+/// let jobs = chain.submit("scripts", |job| println!("{} is job {}", job.kind.key(), job.job))?;
+/// assert_eq!(jobs.len(), 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Chain<'a> {
+    plan: &'a Plan,
+    sbatch: Sbatch,
+    models_job: bool,
+}
+
+/// A job of a chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ChainJob {
+    /// The script that it runs.
+    pub kind: ScriptKind,
+    /// The job.
+    pub job: SubmittedJob,
+}
+
+/// A job that was submitted in vain, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Withdrawn {
+    /// The job.
+    pub job: ChainJob,
+    /// Why it could not be cancelled; none when it was.
+    pub left: Option<String>,
+}
+
+/// A chain that was not submitted. Nothing of it is left in the queue, unless the
+/// error names it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChainError {
+    /// A dependency of the settings cannot hold beside the chain's own. Nothing was
+    /// submitted.
+    #[error("{} cannot wait for the job before it and for what the settings say", kind.file_name())]
+    Dependency {
+        /// The script.
+        kind: ScriptKind,
+        /// The reason.
+        #[source]
+        source: ValueError,
+    },
+    /// A script was not submitted, so those before it were cancelled. Where it is
+    /// [not known](SubmitError::Unanswered) whether it was, Slurm ends the job for
+    /// that same reason.
+    #[error("{} was not submitted{}", kind.file_name(), Fates(withdrawn))]
+    Submit {
+        /// The script.
+        kind: ScriptKind,
+        /// The jobs before it.
+        withdrawn: Vec<Withdrawn>,
+        /// The reason.
+        #[source]
+        source: SubmitError,
+    },
+}
+
+impl<'a> Chain<'a> {
+    /// Setup and launch of a plan.
+    #[must_use]
+    pub const fn new(plan: &'a Plan, sbatch: Sbatch) -> Self {
+        Self {
+            plan,
+            sbatch,
+            models_job: false,
+        }
+    }
+
+    /// Fetches the model in a job between the two.
+    #[must_use]
+    pub fn with_models_job(mut self) -> Self {
+        self.models_job = true;
+        self
+    }
+
+    /// Submits the scripts, which were [written](crate::Script::write_to) into a
+    /// folder, and tells of each job as soon as Slurm has it.
+    ///
+    /// # Errors
+    ///
+    /// When a dependency of the settings cannot be joined to the chain's, and when a
+    /// script cannot be submitted. Jobs that were submitted before it are cancelled;
+    /// one that could not be cancelled is named.
+    pub fn submit(
+        &self,
+        folder: impl AsRef<Utf8Path>,
+        mut submitted: impl FnMut(&ChainJob),
+    ) -> Result<Vec<ChainJob>, ChainError> {
+        self.check_dependencies()?;
+        let mut jobs: Vec<ChainJob> = Vec::new();
+        for kind in self.kinds() {
+            // Checked above: it does not fail behind the first job.
+            let sbatch = self.sbatch_for(kind, jobs.last())?;
+            match sbatch.submit(folder.as_ref().join(kind.file_name())) {
+                Ok(job) => {
+                    let job = ChainJob { kind, job };
+                    submitted(&job);
+                    jobs.push(job);
+                }
+                Err(source) => {
+                    return Err(ChainError::Submit {
+                        kind,
+                        // The last first, so that none starts meanwhile.
+                        withdrawn: jobs.into_iter().rev().map(withdraw).collect(),
+                        source,
+                    });
+                }
+            }
+        }
+        Ok(jobs)
+    }
+
+    fn kinds(&self) -> impl Iterator<Item = ScriptKind> {
+        let models_job = self.models_job;
+        ScriptKind::ALL
+            .into_iter()
+            .filter(move |&kind| kind != ScriptKind::PrepareModels || models_job)
+    }
+
+    /// What is known before the first job exists is said before it exists.
+    fn check_dependencies(&self) -> Result<(), ChainError> {
+        let no_job_yet = Dependency::after_ok([]);
+        for kind in self.kinds().skip(1) {
+            self.dependency(kind, &no_job_yet)?;
+        }
+        Ok(())
+    }
+
+    fn sbatch_for(
+        &self,
+        kind: ScriptKind,
+        before: Option<&ChainJob>,
+    ) -> Result<Sbatch, ChainError> {
+        let sbatch = self.sbatch.for_script(self.plan, kind);
+        let Some(ChainJob { job: before, .. }) = before else {
+            return Ok(sbatch);
+        };
+        let dependency = self.dependency(kind, &Dependency::after_ok([before.id()]))?;
+        // A job that waits for one that failed would wait for ever, and jobs wait
+        // only for jobs of their own cluster.
+        let options = ["--kill-on-invalid-dep=yes".to_owned()].into_iter();
+        Ok(sbatch
+            .with_arguments(options.chain(before.cluster_option()))
+            .after(&dependency))
+    }
+
+    /// What a script waits for: the job before it, and what the settings say.
+    fn dependency(&self, kind: ScriptKind, before: &Dependency) -> Result<Dependency, ChainError> {
+        let own = self.plan.directives(kind).get(OptionName::Dependency);
+        own.map_or_else(
+            || Ok(before.clone()),
+            |own| Dependency::parse(&own).and_then(|own| own.and(before)),
+        )
+        .map_err(|source| ChainError::Dependency { kind, source })
+    }
+}
+
+fn withdraw(job: ChainJob) -> Withdrawn {
+    let mut scancel = Command::new("scancel");
+    scancel.args(job.job.cluster_option()).arg(job.job.number());
+    // Filters of scancel: with one of them it could leave the job where it is.
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"SCANCEL_") {
+            scancel.env_remove(name);
+        }
+    }
+    let left = match command::run(&mut scancel, LONGEST_CANCEL) {
+        Ok(answer) if answer.status.success() => None,
+        Ok(answer) => Some(answer.words()),
+        Err(NoAnswer::Start(error)) => Some(format!("cannot start scancel: {error}")),
+        Err(NoAnswer::TimedOut) => Some("scancel did not end".to_owned()),
+    };
+    Withdrawn { job, left }
+}
+
+/// What became of the jobs before the one that failed, for a message.
+struct Fates<'a>(&'a [Withdrawn]);
+
+impl fmt::Display for Fates<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Withdrawn { job, left } in self.0 {
+            let ChainJob { kind, job } = job;
+            let kind = kind.key();
+            match left {
+                None => write!(f, "; {kind}, job {job}, is cancelled")?,
+                Some(words) => write!(
+                    f,
+                    "; {kind}, job {job}, is still there ({words}): to end it, scancel {}",
+                    job.number()
+                )?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_behind_is_named() {
+        let job = |kind, job: &str| ChainJob {
+            kind,
+            job: job.parse().unwrap(),
+        };
+        let error = ChainError::Submit {
+            kind: ScriptKind::Launch,
+            withdrawn: vec![
+                Withdrawn {
+                    job: job(ScriptKind::PrepareModels, "8;west"),
+                    left: None,
+                },
+                Withdrawn {
+                    job: job(ScriptKind::Setup, "7"),
+                    left: Some("scancel: error: no".to_owned()),
+                },
+            ],
+            source: SubmitError::NotFound,
+        };
+        assert_eq!(
+            error.to_string(),
+            "launch.sh was not submitted; prepare_models, job 8;west, is cancelled; setup, job 7, is still there \
+             (scancel: error: no): to end it, scancel 7"
+        );
+    }
+}

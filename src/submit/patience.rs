@@ -1,0 +1,78 @@
+//! How long a controller that is not there is tried.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+/// How often, and for how long, a submission is tried while Slurm's controller
+/// cannot be reached or takes no job for now. By default five times, and not after
+/// two minutes.
+///
+/// Between two tries are 1, 2, 4, … seconds, at most half a minute. sbatch itself
+/// needs about ten seconds to give up on a controller.
+///
+/// ```
+/// use std::time::Duration;
+/// use nim_slurm::{Patience, Sbatch};
+///
+/// let patience = Patience::new(3.try_into()?, Duration::from_secs(30));
+/// let sbatch = Sbatch::at("/usr/bin/sbatch").with_patience(patience);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    attempts: NonZeroU32,
+    within: Duration,
+}
+
+impl Patience {
+    /// At most so many tries, the last of which begins within this time.
+    #[must_use]
+    pub const fn new(attempts: NonZeroU32, within: Duration) -> Self {
+        Self { attempts, within }
+    }
+
+    /// One try.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self::new(NonZeroU32::MIN, Duration::ZERO)
+    }
+
+    /// True when there may be another try, `elapsed` after the first one began.
+    pub(crate) fn allows(self, attempts: u32, elapsed: Duration) -> bool {
+        attempts < self.attempts.get() && elapsed + Self::pause_after(attempts) <= self.within
+    }
+
+    /// How long to wait behind this try, the first one being 1.
+    pub(crate) fn pause_after(attempt: u32) -> Duration {
+        Duration::from_secs(1 << (attempt - 1).min(5)).min(Duration::from_secs(30))
+    }
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        const FIVE: NonZeroU32 = NonZeroU32::new(5).unwrap();
+        Self::new(FIVE, Duration::from_secs(120))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_bounds_hold() {
+        let patience = Patience::new(3.try_into().unwrap(), Duration::from_secs(10));
+        assert!(patience.allows(1, Duration::from_secs(9)));
+        assert!(!patience.allows(1, Duration::from_millis(9001)));
+        assert!(patience.allows(2, Duration::from_secs(8)));
+        assert!(!patience.allows(3, Duration::ZERO));
+        assert!(!Patience::none().allows(1, Duration::ZERO));
+    }
+
+    #[test]
+    fn pauses_grow_up_to_half_a_minute() {
+        let pauses =
+            [1, 2, 3, 6, 7, u32::MAX].map(|attempt| Patience::pause_after(attempt).as_secs());
+        assert_eq!(pauses, [1, 2, 4, 30, 30, 30]);
+    }
+}

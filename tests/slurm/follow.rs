@@ -1,0 +1,282 @@
+//! Following a launch to its end, as a user does it: the example with `--follow`.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
+
+use crate::common::example;
+use crate::lab::{Lab, Site, recipe, run, wait_until, words};
+
+/// A site with images and model, and the recipe in a file.
+fn site(lab: &Lab, name: &str) -> Site {
+    let site = Site::ready(lab, name, recipe());
+    write_files(&site);
+    site
+}
+
+fn write_files(site: &Site) {
+    fs::write(site.folder.join("recipe.toml"), recipe().to_toml()).unwrap();
+    let settings = "srun = { mpi = 'none' }\nslurm = { partition = 'batch', gres = 'gpu:8' }";
+    fs::write(site.folder.join("settings.toml"), settings).unwrap();
+}
+
+/// The example, with flags for it.
+fn example_with(lab: &Lab, site: &Site, flags: &[&str]) -> Command {
+    let mut command = site.command(lab, example("llama3_70b_h100x4_fp8").to_str().unwrap());
+    command
+        .args(["--recipe", "recipe.toml", "--settings", "settings.toml"])
+        .args(flags);
+    command
+}
+
+/// The line that begins with these words.
+#[track_caller]
+fn line<'a>(text: &'a str, beginning: &str) -> &'a str {
+    let mut lines = text.lines();
+    lines
+        .find(|line| line.starts_with(beginning))
+        .unwrap_or_else(|| panic!("no {beginning:?} in {text}"))
+}
+
+/// The next line that begins with these words.
+#[track_caller]
+fn next(lines: &mut impl Iterator<Item = std::io::Result<String>>, beginning: &str) -> String {
+    let mut lines = lines.map(|line| line.unwrap());
+    lines
+        .find(|line| line.starts_with(beginning))
+        .unwrap_or_else(|| panic!("{beginning:?} did not come"))
+}
+
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn from_submission_to_results() {
+    let lab = Lab::enter();
+    let mut site = site(&lab, "follow_run");
+    // Longer than the interval between two looks.
+    site.set("LAB_NIM_ARGS", "--startup-delay 8");
+    let output = example_with(
+        &lab,
+        &site,
+        &["--submit", "--models-job", "--follow", "scripts"],
+    )
+    .output()
+    .unwrap();
+    assert!(output.status.success(), "{}", words(&output));
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let launch = line(&printed, "launch is job ").rsplit(' ').next().unwrap();
+    assert!(
+        printed.contains(&format!("launch, job {launch}: RUNNING, on node")),
+        "{printed}"
+    );
+    line(&printed, "the server is starting");
+    let ready = line(&printed, "the server is ready after ");
+    let seconds: u32 = ready.split(' ').nth(5).unwrap().parse().unwrap();
+    assert!((8..30).contains(&seconds), "{ready}");
+    for (number, point) in [
+        "2_chat_32_16",
+        "2_summarization_64_24",
+        "1_chat_32_16",
+        "1_summarization_64_24",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let number = number + 1;
+        line(
+            &printed,
+            &format!("point {number} of 4 is finished: llama-3-70b-instruct_4_{point}_{launch}"),
+        );
+    }
+    line(
+        &printed,
+        "launch ended with 0: every point of the sweep is finished and valid",
+    );
+    // One line for each change, not one for each look.
+    let mut lines: Vec<_> = printed.lines().collect();
+    let count = lines.len();
+    lines.sort_unstable();
+    lines.dedup();
+    assert_eq!(lines.len(), count, "{printed}");
+    assert!(
+        output.stderr.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn a_server_that_dies_shows_its_log() {
+    let lab = Lab::enter();
+    let mut site = site(&lab, "follow_server");
+    site.set("LAB_NIM_ARGS", "--die-before-ready 2");
+    let output = example_with(&lab, &site, &["--submit", "--follow", "scripts"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", words(&output));
+    let error = String::from_utf8(output.stderr).unwrap();
+    line(
+        &error,
+        "error: launch ended with 3: the server ended, or stopped answering, before the sweep was over",
+    );
+    let shown = line(&error, "the last lines of ");
+    assert!(shown.contains("/logs/server_"), "{shown}");
+    let log = shown
+        .trim_start_matches("the last lines of ")
+        .trim_end_matches(':');
+    let last = fs::read_to_string(log).unwrap();
+    let last = last.lines().last().unwrap();
+    assert!(
+        error.contains(&format!("  | {last}")),
+        "no {last:?} in {error}"
+    );
+}
+
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn points_that_fail_are_told_at_once() {
+    let lab = Lab::enter();
+    let mut site = site(&lab, "follow_points");
+    site.set("LAB_GENAI_FAULT", "zero-tokens:2");
+    let output = example_with(&lab, &site, &["--submit", "--follow", "scripts"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", words(&output));
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let failed = line(
+        &printed,
+        "point 1 of 4 failed: llama-3-70b-instruct_4_2_chat_32_16_",
+    );
+    assert!(
+        failed.contains("an output of 16 tokens was asked for"),
+        "{failed}"
+    );
+    line(&printed, "point 3 of 4 is finished: ");
+    let error = String::from_utf8(output.stderr).unwrap();
+    line(
+        &error,
+        "error: launch ended with 5: the sweep ran to its end, but points failed",
+    );
+    assert!(
+        line(&error, "the last lines of ").contains("/logs/benchmarking_"),
+        "{error}"
+    );
+}
+
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn a_setup_that_fails_shows_what_it_printed() {
+    let lab = Lab::enter();
+    let mut site = Site::new("follow_setup", recipe());
+    write_files(&site);
+    site.variables.remove("NGC_API_KEY");
+    let output = example_with(&lab, &site, &["--submit", "--follow", "scripts"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", words(&output));
+    let error = String::from_utf8(output.stderr).unwrap();
+    let sentence = line(&error, "error: launch did not start, since setup, job ");
+    assert!(
+        sentence.contains("did not end well: FAILED, exit code 2"),
+        "{sentence}"
+    );
+    assert!(error.contains("missing: a login for nvcr.io"), "{error}");
+}
+
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn ctrl_c_leaves_the_job_running() {
+    let lab = Lab::enter();
+    let mut site = site(&lab, "follow_leave");
+    site.set("LAB_NIM_ARGS", "--startup-delay 12");
+    let mut follower = example_with(&lab, &site, &["--submit", "--follow", "scripts"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    let launch = next(&mut lines, "launch is job ");
+    let launch = launch.rsplit(' ').next().unwrap();
+    next(&mut lines, "the server is ");
+    run(Command::new("kill").args(["-INT", &follower.id().to_string()]));
+    let status = follower.wait().unwrap();
+    assert_eq!(status.code(), Some(130));
+    let mut words_left = String::new();
+    let mut stderr = follower.stderr.take().unwrap();
+    stderr.read_to_string(&mut words_left).unwrap();
+    let scancel = line(&words_left, "  to cancel:    scancel ");
+    assert!(scancel.ends_with(&format!(" {launch}")), "{scancel}");
+    assert_eq!(lab.job_field(launch, "JobState"), "RUNNING");
+
+    // What it says is what to type, and brings the user back.
+    let come_back = line(&words_left, "  to come back: ").trim_start_matches("  to come back: ");
+    assert!(!come_back.contains("--submit"), "{come_back}");
+    let output = site
+        .command(&lab, "bash")
+        .args(["-c", come_back])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", words(&output));
+    line(&words(&output), "point 4 of 4 is finished: ");
+
+    // And later, when all is over; and when Slurm has forgotten it, the job's own
+    // words are still there.
+    wait_until("the job's end", || {
+        lab.job_field(launch, "JobState") == "COMPLETED"
+    });
+    let flag = format!("--follow={launch}");
+    let again = run(&mut example_with(&lab, &site, &[&flag]));
+    line(&again, "point 1 of 4 is finished: ");
+    line(&again, "launch ended with 0: ");
+    lab.forget_all_jobs();
+    let mut forgotten = example_with(&lab, &site, &[&flag]);
+    let forgotten = run(forgotten.env("SLURM_CONF", lab.configuration_without_accounts()));
+    line(
+        &forgotten,
+        &format!("launch, job {launch}: not known to Slurm any more"),
+    );
+    line(&forgotten, "launch ended with 0: ");
+}
+
+/// The log of the first run is still there when the second one loads the model.
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn a_job_that_is_requeued_is_followed_on() {
+    let lab = Lab::enter();
+    let mut site = site(&lab, "follow_requeue");
+    site.set("LAB_NIM_ARGS", "--startup-delay 8");
+    let mut follower = example_with(&lab, &site, &["--submit", "--follow", "scripts"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    let launch = next(&mut lines, "launch is job ");
+    let launch = launch.rsplit(' ').next().unwrap();
+    next(&mut lines, "point 1 of 4 is finished: ");
+    run(lab.command("scontrol").args(["requeue", launch]));
+    let waiting = next(
+        &mut lines,
+        &format!("launch, job {launch}: PENDING, restart 1"),
+    );
+    assert!(waiting.ends_with("BeginTime"), "{waiting}");
+    // Slurm would let it wait for two minutes.
+    run(lab
+        .command("scontrol")
+        .args(["update", &format!("jobid={launch}"), "starttime=now"]));
+    next(
+        &mut lines,
+        &format!("launch, job {launch}: RUNNING, restart 1"),
+    );
+    let mut rest: Vec<_> = lines.map(|line| line.unwrap()).collect();
+    let end = rest.split_off(rest.len() - 2);
+    assert!(
+        end[0].starts_with("launch ended with 0: "),
+        "{rest:?}\n{end:?}"
+    );
+    // What was measured before is not measured again.
+    assert!(
+        !rest.iter().any(|line| line.starts_with("point 1 of 4: ")),
+        "{rest:?}"
+    );
+    assert!(follower.wait().unwrap().success());
+}
