@@ -1,13 +1,18 @@
-//! Slurm's own programs, run under a time limit and with bounded output.
+//! Other programs, run under a time limit and with bounded output.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// More than any answer that is asked for here: what lies beyond is not kept.
-const MOST_BYTES: u64 = 1 << 20;
+/// What is kept of a program's output. The nodes of a large site take much of it.
+const MOST_BYTES: usize = 4 << 20;
+
+/// What is read of it, so that its writer can end well. Who writes more than this
+/// has no end.
+const MOST_READ: usize = 16 * MOST_BYTES;
 
 /// How long a program that has ended may take to hand over its output. Only one
 /// that left a child behind, which holds the pipe open, needs any time at all.
@@ -40,56 +45,141 @@ pub(crate) enum NoAnswer {
 
 /// Runs a program that needs no input.
 pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<Answer, NoAnswer> {
-    let deadline = Instant::now() + limit;
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(NoAnswer::Start)?;
-    let stdout = child.stdout.take().map(collect);
-    let stderr = child.stderr.take().map(collect);
-    let status = wait_until(&mut child, deadline)?;
-    let text = |output: Option<Receiver<String>>| {
-        output
-            .and_then(|output| output.recv_timeout(LAST_WORDS).ok())
-            .unwrap_or_default()
-    };
-    Ok(Answer {
-        status,
-        stdout: text(stdout),
-        stderr: text(stderr),
+    command.stdin(Stdio::null());
+    answer(command, limit, |_| Ok(()))
+}
+
+/// Runs a program that may read `input`.
+pub(crate) fn run_with_input(
+    command: &mut Command,
+    input: &str,
+    limit: Duration,
+) -> Result<Answer, NoAnswer> {
+    command.stdin(Stdio::piped());
+    answer(command, limit, |child| {
+        let (pipe, input) = (child.stdin.take(), input.to_owned());
+        let feed = move || {
+            // Whoever does not read to the end has a reason, and says it.
+            let _ = pipe.map(|mut pipe| pipe.write_all(input.as_bytes()));
+        };
+        thread::Builder::new().spawn(feed).map(drop)
     })
 }
 
-/// Reads a pipe to its end, so that its writer never has to wait, and keeps the
-/// beginning.
-fn collect(mut pipe: impl Read + Send + 'static) -> Receiver<String> {
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        let mut kept = Vec::new();
-        // An error ends the output as its end does.
-        let _ = pipe.by_ref().take(MOST_BYTES).read_to_end(&mut kept);
-        let _ = io::copy(&mut pipe, &mut io::sink());
-        // Nobody may be waiting for it any more.
-        let _ = sender.send(String::from_utf8_lossy(&kept).into_owned());
-    });
-    receiver
+fn answer(
+    command: &mut Command,
+    limit: Duration,
+    feed: impl FnOnce(&mut Child) -> io::Result<()>,
+) -> Result<Answer, NoAnswer> {
+    // A limit that no clock can hold is none.
+    let deadline = Instant::now().checked_add(limit);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    lead_a_group(command);
+    let mut child = command.spawn().map_err(NoAnswer::Start)?;
+    let outcome = listen(&mut child, deadline, feed);
+    if outcome.is_err() {
+        kill(&mut child);
+    }
+    outcome
 }
 
-fn wait_until(child: &mut Child, deadline: Instant) -> Result<ExitStatus, NoAnswer> {
+fn listen(
+    child: &mut Child,
+    deadline: Option<Instant>,
+    feed: impl FnOnce(&mut Child) -> io::Result<()>,
+) -> Result<Answer, NoAnswer> {
+    feed(child).map_err(NoAnswer::Start)?;
+    let stdout = Output::collect(child.stdout.take()).map_err(NoAnswer::Start)?;
+    let stderr = Output::collect(child.stderr.take()).map_err(NoAnswer::Start)?;
+    let status = wait_until(child, deadline)?;
+    Ok(Answer {
+        status,
+        stdout: stdout.take(),
+        stderr: stderr.take(),
+    })
+}
+
+/// What has come through a pipe up to now.
+struct Output {
+    kept: Arc<Mutex<Vec<u8>>>,
+    end: Receiver<()>,
+}
+
+impl Output {
+    /// Reads a pipe, and keeps the beginning.
+    fn collect(pipe: Option<impl Read + Send + 'static>) -> io::Result<Self> {
+        let kept = Arc::new(Mutex::new(Vec::new()));
+        let (sender, end) = mpsc::channel();
+        let shared = Arc::clone(&kept);
+        thread::Builder::new().spawn(move || {
+            if let Some(mut pipe) = pipe {
+                let mut chunk = [0; 8192];
+                let mut read = 0;
+                // An error ends the output as its end does.
+                while let Ok(length @ 1..) = pipe.read(&mut chunk) {
+                    read += length;
+                    if read > MOST_READ {
+                        break;
+                    }
+                    let mut kept = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                    let room = MOST_BYTES - kept.len();
+                    kept.extend_from_slice(&chunk[..length.min(room)]);
+                }
+            }
+            // Nobody may be waiting for it any more.
+            let _ = sender.send(());
+        })?;
+        Ok(Self { kept, end })
+    }
+
+    fn take(self) -> String {
+        let _ = self.end.recv_timeout(LAST_WORDS);
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&kept).into_owned()
+    }
+}
+
+fn wait_until(child: &mut Child, deadline: Option<Instant>) -> Result<ExitStatus, NoAnswer> {
     let mut pause = Duration::from_millis(1);
     loop {
         match child.try_wait() {
             Ok(Some(status)) => return Ok(status),
-            Ok(None) if Instant::now() < deadline => thread::sleep(pause),
-            outcome => {
-                // It may have ended in this moment; then there is nothing to kill.
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(outcome.map_or_else(NoAnswer::Start, |_| NoAnswer::TimedOut));
+            Ok(None) if deadline.is_none_or(|deadline| Instant::now() < deadline) => {
+                thread::sleep(pause);
             }
+            Ok(None) => return Err(NoAnswer::TimedOut),
+            Err(error) => return Err(NoAnswer::Start(error)),
         }
         pause = (pause * 2).min(Duration::from_millis(50));
+    }
+}
+
+/// A wrapper script and what it starts end together; and a Ctrl-C that is meant for
+/// this program does not end sbatch in the middle of a submission.
+#[cfg(unix)]
+fn lead_a_group(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+
+    command.process_group(0);
+}
+
+#[cfg(not(unix))]
+fn lead_a_group(_: &mut Command) {}
+
+/// Ends a program and its group. One that waits for a dead file system cannot even
+/// be killed, so nobody waits for it for long.
+fn kill(child: &mut Child) {
+    // The shell's own kill is there whatever PATH says.
+    let _ = Command::new("/bin/sh")
+        .args(["-c", "kill -s KILL -- \"-$0\"", &child.id().to_string()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    let _ = child.kill();
+    let end = Instant::now() + Duration::from_secs(1);
+    while matches!(child.try_wait(), Ok(None)) && Instant::now() < end {
+        thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -123,17 +213,22 @@ pub(crate) mod tests {
     #[test]
     fn output_without_end_and_more_than_is_kept() {
         let mut endless = Command::new("yes");
-        let outcome = run(&mut endless, Duration::from_millis(300));
+        let answer = run(&mut endless, Duration::from_secs(30));
+        assert!(answer.is_ok_and(|answer| !answer.status.success()));
+        let mut mute = Command::new("sleep");
+        let outcome = run(mute.arg("60"), Duration::from_millis(300));
         assert!(matches!(outcome, Err(NoAnswer::TimedOut)));
-        let answer = bash_answers("head -c 3000000 /dev/zero", "");
+        let answer = bash_answers("head -c 5000000 /dev/zero", "");
         assert!(answer.status.success());
-        assert_eq!(answer.stdout.len() as u64, MOST_BYTES);
+        assert_eq!(answer.stdout.len(), MOST_BYTES);
     }
 
     #[test]
     fn a_child_that_is_left_behind_holds_nothing_up() {
         let start = Instant::now();
-        assert!(bash_answers("sleep 60 &", "").status.success());
+        let answer = bash_answers("echo said; sleep 60 &", "");
+        assert!(answer.status.success());
+        assert_eq!(answer.stdout, "said\n");
         assert!(start.elapsed() < Duration::from_secs(30));
     }
 
