@@ -177,7 +177,7 @@ fn table() -> Vec<Fault> {
             end: End::Code(3), says: "exit 3: the server stopped answering", kept: 1, ..ROW },
         Fault { name: "server: answers 500", variables: &[("LAB_NIM_ARGS", "--error-after-requests 12")],
             end: End::Code(3), says: "exit 3: the server stopped answering", kept: 1, ..ROW },
-        Fault { name: "server: dies between points", kept: 1, end: End::Code(3), says: "the server ended with",
+        Fault { name: "server: dies between points", kept: 1, end: End::Code(3), says: "before the sweep was over",
             during: |site, job| {
                 until_points(site, job, 1);
                 let step = run(job.lab.command("bash").args(["-c",

@@ -148,7 +148,7 @@ fn points_that_fail_are_told_at_once() {
         "point 1 of 4 failed: llama-3-70b-instruct_4_2_chat_32_16_",
     );
     assert!(
-        failed.contains("an output of 16 tokens was asked for"),
+        failed.contains("as the average output, 16 were asked for"),
         "{failed}"
     );
     line(&printed, "point 3 of 4 is finished: ");
