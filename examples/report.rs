@@ -6,6 +6,7 @@
     reason = "the comments on the flags are their help text"
 )]
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -127,10 +128,10 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         None => print(&text)?,
     }
     for problem in run.problems() {
-        eprintln!("note: {problem}");
+        tell(&format!("note: {problem}"));
     }
     if run.points().is_empty() {
-        eprintln!("note: {}", no_points(arguments));
+        tell(&format!("note: {}", no_points(arguments)));
     }
     Ok(())
 }
@@ -179,8 +180,13 @@ fn no_points(arguments: &Arguments) -> String {
 fn write(path: &Utf8Path, text: &str) -> Result<(), Failure> {
     let written = Report::write(path, text).map_err(other)?;
     if let Some(backup) = &written.backup {
-        eprintln!("the {path} that was there is {backup}");
+        tell(&format!("the {path} that was there is {backup}"));
     }
-    eprintln!("wrote {path}");
+    tell(&format!("wrote {path}"));
     Ok(())
+}
+
+/// Says it on stderr, unless nobody can hear it.
+fn tell(words: &str) {
+    let _ = writeln!(std::io::stderr(), "{words}");
 }

@@ -118,7 +118,7 @@ impl Run {
         &self.path
     }
 
-    /// The points, by use case, GPUs, concurrency and job; those that nothing is
+    /// The points, by model, use case, GPUs, concurrency and job; those that nothing is
     /// known of come last.
     #[must_use]
     pub fn points(&self) -> &[Point] {
@@ -134,7 +134,7 @@ impl Run {
 
 type Order<'a> = (
     bool,
-    Option<&'a str>,
+    [Option<&'a str>; 2],
     [Option<u32>; 4],
     Option<(u64, u64)>,
     &'a Utf8Path,
@@ -144,7 +144,7 @@ fn order(point: &Point) -> Order<'_> {
     let asked = &point.asked;
     (
         point.use_case().is_none(),
-        point.use_case(),
+        [point.model(), point.use_case()],
         [
             asked.input_tokens,
             asked.output_tokens,

@@ -57,6 +57,11 @@ pub(crate) fn write_kept(path: &Utf8Path, text: &str, mode: Mode) -> Result<Writ
         _ => Utf8Path::new("."),
     };
     fs::create_dir_all(folder).map_err(fail("cannot make the folder"))?;
+    // A device or a pipe is no file to keep a copy of, and may have no end.
+    if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        let reason = io::Error::other("it is a device or a pipe");
+        return Err(fail("what is there is no regular file")(reason));
+    }
     let before = match fs::read(path) {
         Ok(bytes) if bytes == text.as_bytes() => {
             return Ok(Written {

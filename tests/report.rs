@@ -94,6 +94,7 @@ chat 128/128
 x    4       25  34.18  2.09    290.1    7142.5    1785.6     496.2     55.80  4711
 
 summarization 128/512
+no point keeps the limits
         concur-   TTFT    ITL  latency  tokens/s  tokens/s  tokens/s  requests
   GPUs    rency     ms     ms       ms                /GPU     /user        /s   job
 x    4        1  26.06  11.50   5902.0     86.75     21.69     86.95      0.17  4711
@@ -304,6 +305,17 @@ fn files_are_kept() {
     assert_eq!(text, stdout(&arguments[..3]));
     report(&arguments);
     assert!(!Utf8PathBuf::from(format!("{out}.bak-2")).exists());
+}
+
+#[test]
+fn a_device_is_never_replaced() {
+    let output = report(&[REAL, "--out", "/dev/full"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("/dev/full: what is there is no regular file"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -662,6 +662,36 @@ fn runs_are_compared_point_by_point() {
     );
 }
 
+#[test]
+fn models_are_not_mixed() {
+    let results = Results::new()
+        .put(
+            "llama-8b_4_1_chat_128_128_1",
+            TABLE,
+            table("10.00", "100.00"),
+        )
+        .put(
+            "llama-70b_4_1_chat_128_128_1",
+            TABLE,
+            table("40.00", "20.00"),
+        );
+    let both = results.read();
+    let names: Vec<_> = both.groups().iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["llama-70b, chat 128/128", "llama-8b, chat 128/128"]);
+    let only_8b = Results::new()
+        .put(
+            "llama-8b_4_1_chat_128_128_2",
+            TABLE,
+            table("20.00", "100.00"),
+        )
+        .read();
+    let comparison = Comparison::new(&both, &only_8b);
+    assert_eq!(comparison.changes().len(), 1);
+    let change = comparison.changes()[0].relative(Metric::TimeToFirstToken, Statistic::Avg);
+    assert_eq!(change, Some(1.0));
+    assert_eq!(comparison.only_before()[0].model(), Some("llama-70b"));
+}
+
 /// Each value that is read from a part of a file is in the whole file, too.
 fn assert_part_of(part: &Point, whole: &Point) {
     for (metric, statistics) in part.metrics() {

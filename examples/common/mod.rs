@@ -1,5 +1,6 @@
 //! What the example binaries share: how they end, and how they print.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 /// What ends a program early: bad input, or anything else.
@@ -26,7 +27,8 @@ impl Failure {
             text.push_str(&format!(": {cause}"));
             source = cause.source();
         }
-        eprintln!("{text}");
+        // The exit code says it, too, where nobody hears it.
+        let _ = writeln!(std::io::stderr(), "{text}");
         match self {
             Self::Input(_) => ExitCode::from(2),
             Self::Other(_) => ExitCode::from(1),
@@ -36,8 +38,6 @@ impl Failure {
 
 /// Prints to stdout; a reader that has gone away is no failure of ours to shout about.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
-    use std::io::Write;
-
     let mut stdout = std::io::stdout().lock();
     match stdout
         .write_all(text.as_bytes())

@@ -77,6 +77,9 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
     let best = report.best_of(group);
 
     let mut text = title(&group.to_string());
+    if best.is_none() && !report.limits.is_empty() {
+        text.push_str("no point keeps the limits\n");
+    }
     for row in &rows[..HEAD.len()] {
         text.push_str(&line(' ', row, &widths));
     }

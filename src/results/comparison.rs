@@ -5,7 +5,8 @@ use super::metric::{Metric, Statistic};
 use super::point::Point;
 
 /// The points of two runs that measured the same: same use case, input and output
-/// sequence length, concurrency and GPUs.
+/// sequence length, concurrency and GPUs, and where either run has several models,
+/// the same model.
 ///
 /// Where a run has such a point more than once, its latest job's counts.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,7 +27,9 @@ impl<'a> Comparison<'a> {
     /// Compares `after` with what was `before`.
     #[must_use]
     pub fn new(before: &'a Run, after: &'a Run) -> Self {
-        let (old, new) = (latest(before), latest(after));
+        let by_model = before.has_several_models() || after.has_several_models();
+        let what = |point: &'a Point| what(point, by_model);
+        let (old, new) = (latest(before, by_model), latest(after, by_model));
         let mut comparison = Self {
             changes: Vec::new(),
             only_before: Vec::new(),
@@ -94,9 +97,12 @@ impl<'a> Change<'a> {
     }
 }
 
+type What<'a> = (Option<&'a str>, &'a str, [u32; 4]);
+
 /// What a point measures. One that nothing is known of is compared with none.
-fn what(point: &Point) -> Option<(&str, [u32; 4])> {
+fn what(point: &Point, by_model: bool) -> Option<What<'_>> {
     Some((
+        point.model().filter(|_| by_model),
         point.use_case()?,
         [
             point.input_tokens()?,
@@ -108,14 +114,15 @@ fn what(point: &Point) -> Option<(&str, [u32; 4])> {
 }
 
 /// The known points in the order of [`what`], each once.
-fn latest(run: &Run) -> Vec<&Point> {
+fn latest(run: &Run, by_model: bool) -> Vec<&Point> {
+    let what = |point| what(point, by_model);
     let mut points: Vec<_> = run
         .points()
         .iter()
         .filter(|point| what(point).is_some())
         .collect();
     // The points of a run are in the order of their jobs; a stable sort keeps it.
-    points.sort_by(|a, b| what(a).cmp(&what(b)));
+    points.sort_by_key(|point| what(point));
     points.reverse();
     points.dedup_by(|a, b| what(a) == what(b));
     points.reverse();

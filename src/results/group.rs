@@ -6,22 +6,33 @@ use super::Run;
 use super::metric::{Metric, Statistic};
 use super::point::Point;
 
-/// The points of one use case: same name, same input and output sequence length.
+/// The points of one model and use case: same names, same input and output sequence
+/// length.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group<'a> {
     points: Vec<&'a Point>,
+    /// Whether the run has several models, so that this one's name tells something.
+    names_model: bool,
 }
 
 impl Run {
     /// The points by use case, in the order of [`points`](Self::points).
     #[must_use]
     pub fn groups(&self) -> Vec<Group<'_>> {
+        let names_model = self.has_several_models();
         self.points()
-            .chunk_by(|a, b| use_case(a) == use_case(b))
+            .chunk_by(|a, b| a.model() == b.model() && use_case(a) == use_case(b))
             .map(|points| Group {
                 points: points.iter().collect(),
+                names_model,
             })
             .collect()
+    }
+
+    pub(super) fn has_several_models(&self) -> bool {
+        let mut models = self.points().iter().filter_map(Point::model);
+        let first = models.next();
+        models.any(|model| Some(model) != first)
     }
 }
 
@@ -35,13 +46,16 @@ fn use_case(point: &Point) -> UseCase<'_> {
     )
 }
 
-/// `NAME ISL/OSL`, with `?` for what nothing tells.
+/// `NAME ISL/OSL`, with `?` for what nothing tells, and the model in front where the
+/// run has several.
 impl fmt::Display for Group<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, input, output) = use_case(self.points[0]);
         let number = |number: Option<u32>| number.map_or("?".to_owned(), |n| n.to_string());
+        let model = self.points[0].model().filter(|_| self.names_model);
         let text = format!(
-            "{} {}/{}",
+            "{}{} {}/{}",
+            model.map(|model| format!("{model}, ")).unwrap_or_default(),
             name.unwrap_or("?"),
             number(input),
             number(output)
@@ -69,6 +83,7 @@ impl<'a> Group<'a> {
                     name,
                     Self {
                         points: vec![point],
+                        names_model: self.names_model,
                     },
                 )),
             }

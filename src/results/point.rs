@@ -116,6 +116,7 @@ pub struct Point {
 /// What was asked of the tool, as far as anything tells.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Asked {
+    pub(super) model: Option<String>,
     pub(super) use_case: Option<String>,
     pub(super) input_tokens: Option<u32>,
     pub(super) output_tokens: Option<u32>,
@@ -127,6 +128,7 @@ pub(super) struct Asked {
 impl From<PointName> for Asked {
     fn from(name: PointName) -> Self {
         Self {
+            model: Some(name.model),
             use_case: Some(name.use_case),
             input_tokens: Some(name.input_tokens),
             output_tokens: Some(name.output_tokens),
@@ -207,6 +209,12 @@ impl Point {
     #[must_use]
     pub const fn tool(&self) -> Tool {
         self.tool
+    }
+
+    /// The model's name, as the folder has it.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.asked.model.as_deref()
     }
 
     /// The use case's name.

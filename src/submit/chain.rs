@@ -219,11 +219,15 @@ impl fmt::Display for Fates<'_> {
             let kind = kind.key();
             match left {
                 None => write!(f, "; {kind}, job {job}, is cancelled")?,
-                Some(words) => write!(
-                    f,
-                    "; {kind}, job {job}, is still there ({words}): to end it, scancel {}",
-                    job.number()
-                )?,
+                Some(words) => {
+                    let cluster = job.cluster().map(|name| format!("--clusters={name} "));
+                    write!(
+                        f,
+                        "; {kind}, job {job}, is still there ({words}): to end it, scancel {}{}",
+                        cluster.unwrap_or_default(),
+                        job.number()
+                    )?;
+                }
             }
         }
         Ok(())
