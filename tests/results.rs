@@ -526,8 +526,15 @@ fn hostile_folders_harm_nothing() {
     many.push_str(&"Time To First Token (ms),x\n".repeat(1000));
     let results = results.put("x_4_1_chat_1_1_11", TABLE, many);
 
+    let mut others = "Metric,avg\nTime To First Token (ms),1.00\n\nMetric,Value\n".to_owned();
+    for number in 0..100_000 {
+        others.push_str(&format!("x{number},1.00\n"));
+    }
+    let results = results.put("x_4_1_chat_1_1_12", TABLE, others);
+
     let problems = results.problems().join("\n");
     for words in [
+        "x_4_1_chat_1_1_12/profile_export_genai_perf.csv:1005: has more than 1000 metrics",
         "x_4_1_chat_1_1_1/profile_export_genai_perf.csv",
         "x_4_1_chat_1_1_2/profile_export_genai_perf.json:1: is no result of GenAI-Perf or AIPerf: invalid type: sequence",
         "x_4_1_chat_1_1_3/profile_export_genai_perf.json:1: is no JSON from here on: EOF while parsing a value",

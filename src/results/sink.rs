@@ -10,7 +10,10 @@ use super::point::{Content, OtherMetric};
 use super::problem::{ReadProblem, quoted};
 
 /// Result files have kilobytes; what is larger than this is none.
-const MAX_BYTES: u64 = 64 << 20;
+const MAX_BYTES: u64 = 16 << 20;
+
+/// AIPerf, which measures most, has about seventy metrics.
+const MAX_METRICS: usize = 1000;
 
 /// A damaged file is named, not copied into the report.
 const MAX_PROBLEMS: usize = 10;
@@ -64,6 +67,11 @@ impl<'a> Sink<'a> {
             return;
         }
         let Some(metric) = Metric::from_name(name) else {
+            if self.content.others.len() >= MAX_METRICS {
+                let message =
+                    format!("has more than {MAX_METRICS} metrics, and the others are left out");
+                return self.complain(line, message);
+            }
             let other = OtherMetric {
                 unit: unit.to_owned(),
                 statistics,
