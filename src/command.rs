@@ -1,5 +1,6 @@
 //! Other programs, run under a time limit and with bounded output.
 
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -41,6 +42,29 @@ pub(crate) enum NoAnswer {
     Start(io::Error),
     /// The program did not end in time, and was killed.
     TimedOut,
+}
+
+/// Takes away the variables by which a user formats and filters what Slurm's programs
+/// answer, or which job they mean.
+pub(crate) fn ignore_filters(
+    command: &mut Command,
+    variables: impl IntoIterator<Item = impl AsRef<OsStr>>,
+) {
+    const PREFIXES: [&[u8]; 5] = [b"SCONTROL_", b"SQUEUE_", b"SACCT_", b"SINFO_", b"SCANCEL_"];
+    for name in variables {
+        let name = name.as_ref();
+        if PREFIXES
+            .iter()
+            .any(|prefix| name.as_encoded_bytes().starts_with(prefix))
+        {
+            command.env_remove(name);
+        }
+    }
+}
+
+/// The names of this process's variables.
+pub(crate) fn variable_names() -> impl Iterator<Item = OsString> {
+    std::env::vars_os().map(|(name, _)| name)
 }
 
 /// Runs a program that needs no input.
@@ -155,7 +179,8 @@ fn wait_until(child: &mut Child, deadline: Option<Instant>) -> Result<ExitStatus
 }
 
 /// A wrapper script and what it starts end together; and a Ctrl-C that is meant for
-/// this program does not end sbatch in the middle of a submission.
+/// this program does not end sbatch in the middle of a submission, nor makes a
+/// question look like one that Slurm refused.
 #[cfg(unix)]
 fn lead_a_group(command: &mut Command) {
     use std::os::unix::process::CommandExt;

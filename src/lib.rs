@@ -55,6 +55,7 @@
 
 mod command;
 mod error;
+mod file;
 mod follow;
 mod jobs;
 mod plan;

@@ -13,7 +13,6 @@ use crate::shell::shell_word;
 use crate::slurm::OptionName;
 
 mod ask;
-mod file;
 mod images;
 mod jobs;
 mod logins;

@@ -8,7 +8,7 @@ mod table;
 
 use camino::Utf8Path;
 
-use crate::results::{Comparison, Group, Limits, Metric, Point, Run, Statistic};
+use crate::results::{Comparison, Group, Limits, Metric, Point, Run, RunId, Statistic};
 use crate::write::{Mode, WriteError, Written, write_kept};
 
 /// What to say of a run, and how.
@@ -173,4 +173,22 @@ fn percent(change: Option<f64>) -> String {
         "+0.0 %" | "-0.0 %" => "0.0 %".to_owned(),
         text => text.to_owned(),
     }
+}
+
+fn number_or_dash(number: Option<u32>) -> String {
+    number.map_or_else(|| "-".to_owned(), |number| number.to_string())
+}
+
+/// `NAME ISL/OSL` of one point.
+fn use_case_of(point: &Point) -> String {
+    format!(
+        "{} {}/{}",
+        point.use_case().unwrap_or("?"),
+        number_or_dash(point.input_tokens()),
+        number_or_dash(point.output_tokens())
+    )
+}
+
+fn job_of(point: &Point) -> String {
+    point.run().map(RunId::to_string).unwrap_or_default()
 }

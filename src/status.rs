@@ -214,16 +214,7 @@ fn ask(
 /// The command that asks for a job.
 fn question(source: Source, program: &Utf8PathBuf, job: &SubmittedJob) -> Command {
     let mut command = Command::new(program);
-    leave_ctrl_c_to_the_caller(&mut command);
-    // A user's own formats and filters would change the answer.
-    for (name, _) in std::env::vars_os() {
-        let is_format = [&b"SCONTROL_"[..], b"SQUEUE_", b"SACCT_"]
-            .iter()
-            .any(|prefix| name.as_encoded_bytes().starts_with(prefix));
-        if is_format {
-            command.env_remove(name);
-        }
-    }
+    command::ignore_filters(&mut command, command::variable_names());
     // Seconds since 1970: the one form that says which time zone it means.
     command.env("SLURM_TIME_FORMAT", "%s");
     command.args(job.cluster_option());
@@ -246,16 +237,6 @@ fn question(source: Source, program: &Utf8PathBuf, job: &SubmittedJob) -> Comman
     };
     command
 }
-
-/// Ctrl-C at a terminal goes to a whole process group. A question that ended by it
-/// would look like one that Slurm refused.
-#[cfg(unix)]
-fn leave_ctrl_c_to_the_caller(command: &mut Command) {
-    std::os::unix::process::CommandExt::process_group(command, 0);
-}
-
-#[cfg(not(unix))]
-fn leave_ctrl_c_to_the_caller(_: &mut Command) {}
 
 impl Source {
     fn read(self, answer: &str) -> Option<Vec<JobRecord>> {

@@ -6,6 +6,8 @@ use std::time::SystemTime;
 
 use camino::Utf8Path;
 
+use crate::file;
+
 /// A log's end that is read: some thousand lines.
 const TAIL: u64 = 64 << 10;
 
@@ -45,10 +47,7 @@ pub(super) fn tail(path: &Utf8Path) -> io::Result<Tail> {
 
 /// Reads a small file; none when it is not there or cannot be read.
 pub(super) fn small(path: &Utf8Path) -> Option<String> {
-    let mut bytes = Vec::new();
-    let file = File::open(path).ok()?;
-    file.take(MOST_BYTES).read_to_end(&mut bytes).ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+    file::text(path, MOST_BYTES)
 }
 
 /// The last lines of a log, fit for a terminal: control characters are left out.

@@ -1,19 +1,44 @@
 //! What launch.sh says of its run in `results/run_<job>.json`.
 
 use camino::Utf8Path;
+use serde::{Deserialize, Deserializer};
 
 use super::files;
 use super::point::{PointProgress, PointState};
 
 /// The parts of a manifest that tell how far the run is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Manifest {
     /// The script's exit code; none while it runs.
     pub(super) exit_code: Option<u32>,
     pub(super) exit_reason: String,
     /// The points as they were when the manifest was written: at the run's begin,
     /// and at its end.
+    #[serde(deserialize_with = "points")]
     pub(super) points: Vec<PointProgress>,
+}
+
+fn points<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PointProgress>, D::Error> {
+    let rows = Vec::<Row>::deserialize(deserializer)?;
+    Ok(rows.into_iter().map(PointProgress::from).collect())
+}
+
+/// A point's row.
+#[derive(Deserialize)]
+struct Row {
+    folder: String,
+    status: String,
+    detail: String,
+}
+
+impl From<Row> for PointProgress {
+    fn from(row: Row) -> Self {
+        Self {
+            folder: row.folder,
+            state: PointState::from_word(&row.status),
+            detail: Some(row.detail).filter(|detail| !detail.is_empty()),
+        }
+    }
 }
 
 /// Reads a manifest; none when it is not there.
@@ -21,42 +46,8 @@ pub(super) fn read(path: &Utf8Path) -> Option<Manifest> {
     parse(&files::small(path)?)
 }
 
-/// Reads what templates/launch.sh writes: a line for each of its own fields, and
-/// one for each point. So a reader of JSON, which the library has no other use
-/// for, is not needed.
 fn parse(text: &str) -> Option<Manifest> {
-    let lines = || text.lines().map(|line| line.trim().trim_end_matches(','));
-    let exit_code = lines().find_map(|line| line.strip_prefix("\"exit_code\": "))?;
-    let exit_reason = lines().find_map(|line| string(line, "exit_reason"))?;
-    let points = lines().filter(|line| line.starts_with("{\"folder\": "));
-    Some(Manifest {
-        exit_code: exit_code.parse().ok(),
-        exit_reason,
-        points: points.filter_map(point).collect(),
-    })
-}
-
-fn point(line: &str) -> Option<PointProgress> {
-    Some(PointProgress {
-        folder: string(line, "folder")?,
-        state: PointState::from_word(&string(line, "status")?),
-        detail: string(line, "detail").filter(|detail| !detail.is_empty()),
-    })
-}
-
-/// The string of a field. A quote inside of a string has a backslash before it, so
-/// that the field's name is not found in there.
-fn string(line: &str, field: &str) -> Option<String> {
-    let (_, rest) = line.split_once(&format!("\"{field}\": \""))?;
-    let mut text = String::new();
-    let mut characters = rest.chars();
-    loop {
-        match characters.next()? {
-            '"' => return Some(text),
-            '\\' => text.push(characters.next()?),
-            other => text.push(other),
-        }
-    }
+    serde_json::from_str(text).ok()
 }
 
 #[cfg(test)]

@@ -80,16 +80,7 @@ impl Preflight<'_> {
         for name in unheard {
             command.env_remove(name);
         }
-        // They would filter or reshape the answers.
-        for name in self.variables.0.keys() {
-            let name = name.to_string_lossy();
-            if ["SINFO_", "SQUEUE_", "SCONTROL_", "SACCT_"]
-                .iter()
-                .any(|start| name.starts_with(start))
-            {
-                command.env_remove(&*name);
-            }
-        }
+        command::ignore_filters(&mut command, self.variables.0.keys());
         let limit = self.time_limit.min(MOST_TIME);
         let answer = if input.is_empty() {
             command::run(&mut command, limit)

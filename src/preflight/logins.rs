@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::stage::ToFetch;
-use super::{Finding, Preflight, file, listed};
+use super::{Finding, Preflight, listed};
+use crate::file;
 
 /// Files of logins are short.
 const MOST_BYTES: u64 = 1 << 20;
@@ -195,7 +196,7 @@ fn are(names: &[&str]) -> String {
 }
 
 fn read(path: &Path) -> Option<String> {
-    file::read(path, MOST_BYTES)
+    file::text(path, MOST_BYTES)
 }
 
 #[cfg(test)]

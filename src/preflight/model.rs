@@ -5,7 +5,8 @@ use std::fs;
 use camino::Utf8Path;
 
 use super::stage::Stage;
-use super::{Finding, Preflight, file, listed};
+use super::{Finding, Preflight, listed};
+use crate::file;
 use crate::recipe::ENGINE_LINK;
 
 /// An index names some thousand tensors; a file with more than this is none.
@@ -57,7 +58,7 @@ fn missing_weights(folder: &Utf8Path) -> Vec<String> {
     if !is_filled(&folder.join("config.json")) {
         missing.push("config.json".to_owned());
     }
-    let text = file::read(index.as_std_path(), MOST_INDEX);
+    let text = file::text(&index, MOST_INDEX);
     match text.filter(|text| !text.is_empty()) {
         Some(text) => missing.extend(
             indexed_shards(&text)

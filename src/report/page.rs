@@ -6,7 +6,7 @@ use askama::Template;
 
 use super::chart::{COLOURS, Chart, Data, HEIGHT, Look, Mark, SHAPES, Series, WIDTH};
 use super::table::{compared, short};
-use super::{Column, Report, figure, figure_or_dash, percent};
+use super::{Column, Report, figure, figure_or_dash, job_of, number_or_dash, percent, use_case_of};
 use crate::results::{Group, Metric, Point, ReadProblem, RunId, Statistic, Verdict};
 
 #[derive(Template)]
@@ -303,16 +303,15 @@ fn at(point: &Point) -> String {
     format!(
         "{} tokens/s at concurrency {}",
         figure_or_dash(point.throughput()),
-        number(point.concurrency())
+        number_or_dash(point.concurrency())
     )
 }
 
-fn number(number: Option<u32>) -> String {
-    number.map_or_else(|| "-".to_owned(), |number| number.to_string())
-}
-
 fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
-    let mut cells = vec![number(point.gpus()), number(point.concurrency())];
+    let mut cells = vec![
+        number_or_dash(point.gpus()),
+        number_or_dash(point.concurrency()),
+    ];
     cells.extend(Column::all(report.statistic()).map(|column| figure_or_dash(column.of(point))));
     let is_best = best.is_some_and(|best| std::ptr::eq(best, point));
     let (class, verdict) = match report.limits.verdict(point) {
@@ -338,15 +337,12 @@ fn changes(report: &Report<'_>) -> Option<Changes> {
     let comparison = report.comparison()?;
     let title = |point: &Point| {
         format!(
-            "{} {}/{}, {} GPUs, concurrency {}",
-            point.use_case().unwrap_or("?"),
-            number(point.input_tokens()),
-            number(point.output_tokens()),
-            number(point.gpus()),
-            number(point.concurrency())
+            "{}, {} GPUs, concurrency {}",
+            use_case_of(point),
+            number_or_dash(point.gpus()),
+            number_or_dash(point.concurrency())
         )
     };
-    let job = |point: &Point| point.run().map(RunId::to_string).unwrap_or_default();
     let only = |points: &[&Point], which: &str| -> Vec<String> {
         points
             .iter()
@@ -362,7 +358,7 @@ fn changes(report: &Report<'_>) -> Option<Changes> {
             .iter()
             .map(|change| ChangeRow {
                 title: title(change.after()),
-                jobs: format!("{} → {}", job(change.before()), job(change.after())),
+                jobs: format!("{} → {}", job_of(change.before()), job_of(change.after())),
                 cells: compared(report.statistic())
                     .map(|(metric, statistic)| {
                         let relative = change.relative(metric, statistic);

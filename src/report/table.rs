@@ -1,6 +1,6 @@
 //! The report as a table of at most 100 columns.
 
-use super::{Column, Report, figure_or_dash, percent};
+use super::{Column, Report, figure_or_dash, job_of, number_or_dash, percent, use_case_of};
 use crate::results::{Change, Group, Metric, Point, RunId, Statistic, Verdict, printable};
 
 const WIDTH: usize = 100;
@@ -67,8 +67,10 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
         .map(|head| head.map(str::to_owned).to_vec())
         .collect();
     rows.extend(group.points().iter().map(|point| {
-        let number = |number: Option<u32>| number.map_or("-".to_owned(), |n| n.to_string());
-        let mut row = vec![number(point.gpus()), number(point.concurrency())];
+        let mut row = vec![
+            number_or_dash(point.gpus()),
+            number_or_dash(point.concurrency()),
+        ];
         row.extend(Column::all(statistic).map(|column| figure_or_dash(column.of(point))));
         row.push(point.run().map_or("-".to_owned(), RunId::to_string));
         row
@@ -194,7 +196,7 @@ fn changes(report: &Report<'_>) -> String {
             let words = format!(
                 "only in the {which} run: {}, concurrency {}",
                 use_case_of(point),
-                point.concurrency().unwrap_or_default()
+                number_or_dash(point.concurrency())
             );
             text.push_str(&title(&words));
         }
@@ -204,24 +206,14 @@ fn changes(report: &Report<'_>) -> String {
 
 fn change_row(report: &Report<'_>, change: &Change<'_>) -> Vec<String> {
     let (before, after) = (change.before(), change.after());
-    let job = |point: &Point| point.run().map(RunId::to_string).unwrap_or_default();
     let mut row = vec![
-        after.gpus().unwrap_or_default().to_string(),
-        after.concurrency().unwrap_or_default().to_string(),
+        number_or_dash(after.gpus()),
+        number_or_dash(after.concurrency()),
     ];
     row.extend(
         compared(report.statistic())
             .map(|(metric, statistic)| percent(change.relative(metric, statistic))),
     );
-    row.push(format!("{} -> {}", job(before), job(after)));
+    row.push(format!("{} -> {}", job_of(before), job_of(after)));
     row
-}
-
-fn use_case_of(point: &Point) -> String {
-    format!(
-        "{} {}/{}",
-        point.use_case().unwrap_or("?"),
-        point.input_tokens().unwrap_or_default(),
-        point.output_tokens().unwrap_or_default()
-    )
 }

@@ -1,13 +1,11 @@
 //! What a result file is read into, whatever its format.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
-
 use camino::Utf8Path;
 
 use super::metric::{Metric, Statistics, Unit};
 use super::point::{Content, OtherMetric};
 use super::problem::{ReadProblem, quoted};
+use crate::file;
 
 /// Result files have kilobytes; what is larger than this is none.
 const MAX_BYTES: u64 = 16 << 20;
@@ -112,23 +110,5 @@ fn milliseconds_in(unit: &str) -> Option<f64> {
 
 /// Reads a whole file, if it is a file and of a size that results have.
 pub(super) fn read(path: &Utf8Path) -> Result<Vec<u8>, ReadProblem> {
-    let fail = |error: &io::Error| ReadProblem::new(path, None, format!("cannot be read: {error}"));
-    // To open a FIFO would wait for someone to write into it.
-    let metadata = fs::metadata(path).map_err(|error| fail(&error))?;
-    if !metadata.is_file() {
-        return Err(ReadProblem::new(path, None, "is not a regular file"));
-    }
-    if metadata.len() > MAX_BYTES {
-        let message = format!(
-            "has {} bytes: a result of up to {MAX_BYTES} is read",
-            metadata.len()
-        );
-        return Err(ReadProblem::new(path, None, message));
-    }
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
-    // It may grow while it is read.
-    File::open(path)
-        .and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes))
-        .map_err(|error| fail(&error))?;
-    Ok(bytes)
+    file::read(path, MAX_BYTES).map_err(|why| ReadProblem::new(path, None, why.to_string()))
 }

@@ -194,12 +194,8 @@ impl<'a> Chain<'a> {
 fn withdraw(job: ChainJob) -> Withdrawn {
     let mut scancel = Command::new("scancel");
     scancel.args(job.job.cluster_option()).arg(job.job.number());
-    // Filters of scancel: with one of them it could leave the job where it is.
-    for (name, _) in std::env::vars_os() {
-        if name.as_encoded_bytes().starts_with(b"SCANCEL_") {
-            scancel.env_remove(name);
-        }
-    }
+    // With a filter it could leave the job where it is.
+    command::ignore_filters(&mut scancel, command::variable_names());
     let left = match command::run(&mut scancel, LONGEST_CANCEL) {
         Ok(answer) if answer.status.success() => None,
         Ok(answer) => Some(answer.words()),
