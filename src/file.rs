@@ -15,6 +15,21 @@ pub(crate) enum Unread {
     TooLong { length: u64, most: u64 },
 }
 
+/// The first bytes of a plain file, at most this many.
+pub(crate) fn head(path: impl AsRef<Path>, most: u64) -> Option<Vec<u8>> {
+    let path = path.as_ref();
+    if !fs::metadata(path).ok()?.is_file() {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    File::open(path)
+        .ok()?
+        .take(most)
+        .read_to_end(&mut bytes)
+        .ok()?;
+    Some(bytes)
+}
+
 /// The bytes of a plain file with at most this many. What is no plain file could make
 /// its reader wait for ever: to open a FIFO waits for someone to write into it.
 pub(crate) fn read(path: impl AsRef<Path>, most: u64) -> Result<Vec<u8>, Unread> {
@@ -51,6 +66,8 @@ mod tests {
         fs::write(&path, b"text \xff").unwrap();
         assert_eq!(text(&path, 6).as_deref(), Some("text \u{fffd}"));
         assert_eq!(text(&path, 5), None);
+        assert_eq!(head(&path, 5).as_deref(), Some(&b"text "[..]));
+        assert_eq!(head("/dev/zero", 5), None);
         assert_eq!(text(folder.path(), 1000), None);
         assert_eq!(text("/dev/zero", 1000), None);
         assert_eq!(text(folder.path().join("absent"), 1000), None);

@@ -18,8 +18,11 @@
 //!
 //! Every layout is read that GenAI-Perf wrote from 24.05 to 25.12, and AIPerf's:
 //! each has other names, units, columns and folders. A point is wherever such a
-//! file lies; where JSON and CSV are both there, the JSON counts, since the CSV is
-//! rounded, and the CSV adds what the JSON lacks.
+//! file lies, under the tool's name for it or, where a folder has none of those,
+//! under any; a file with no metric in it is a problem, not a point. Where JSON and
+//! CSV are both there, the JSON counts, since the CSV is rounded, and the CSV adds
+//! what the JSON lacks. Where names of folders and the tool's own configuration
+//! disagree on what was asked for, the configuration counts, and a problem says so.
 
 mod cell;
 mod comparison;
@@ -83,7 +86,8 @@ impl Run {
         Self::read_where(path.as_ref(), |_| true)
     }
 
-    /// Reads the points that these jobs finished.
+    /// Reads the points that these jobs finished; an array's are those of its tasks,
+    /// too.
     ///
     /// A point whose folder does not name its job is left out.
     ///
@@ -91,14 +95,22 @@ impl Run {
     ///
     /// As [`read`](Self::read).
     pub fn read_jobs(path: impl AsRef<Utf8Path>, jobs: &[RunId]) -> Result<Self, ReadError> {
-        Self::read_where(path.as_ref(), |name| {
-            name.is_some_and(|name| jobs.contains(name.run()))
-        })
+        Self::read_where(path.as_ref(), |run| is_of(jobs, run))
+    }
+
+    /// Reads the points that these jobs did not finish: what
+    /// [`read_jobs`](Self::read_jobs) leaves out.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn read_other_jobs(path: impl AsRef<Utf8Path>, jobs: &[RunId]) -> Result<Self, ReadError> {
+        Self::read_where(path.as_ref(), |run| !is_of(jobs, run))
     }
 
     fn read_where(
         path: &Utf8Path,
-        wanted: impl Fn(Option<&PointName>) -> bool,
+        wanted: impl Fn(Option<&RunId>) -> bool,
     ) -> Result<Self, ReadError> {
         let (mut points, problems) = folder::read(path, &wanted).map_err(|source| ReadError {
             path: path.to_owned(),
@@ -130,6 +142,11 @@ impl Run {
     pub fn problems(&self) -> &[ReadProblem] {
         &self.problems
     }
+}
+
+/// Whether a point is of one of these jobs.
+fn is_of(jobs: &[RunId], run: Option<&RunId>) -> bool {
+    run.is_some_and(|run| jobs.iter().any(|job| job.includes(run)))
 }
 
 type Order<'a> = (

@@ -8,6 +8,7 @@ use std::thread;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::RunId;
 use super::json;
 use super::point::{Asked, Content, Point, PointName, Tool};
 use super::problem::{ReadProblem, quoted};
@@ -20,11 +21,8 @@ const MAX_DEPTH: usize = 6;
 
 type Found = (Vec<Point>, Vec<ReadProblem>);
 
-/// Reads the points below `root` whose names are wanted.
-pub(super) fn read(
-    root: &Utf8Path,
-    wanted: &impl Fn(Option<&PointName>) -> bool,
-) -> io::Result<Found> {
+/// Reads the points below `root` whose jobs are wanted.
+pub(super) fn read(root: &Utf8Path, wanted: &impl Fn(Option<&RunId>) -> bool) -> io::Result<Found> {
     let mut search = Search {
         wanted,
         places: Vec::new(),
@@ -50,6 +48,8 @@ pub(super) fn read(
 
 /// The files of one point.
 struct Place {
+    /// The folder that the files are in, and the point's own, which may be above it.
+    inner: Utf8PathBuf,
     folder: Utf8PathBuf,
     name: Option<PointName>,
     tool: Tool,
@@ -63,7 +63,7 @@ struct Search<'w, W> {
     problems: Vec<ReadProblem>,
 }
 
-impl<W: Fn(Option<&PointName>) -> bool> Search<'_, W> {
+impl<W: Fn(Option<&RunId>) -> bool> Search<'_, W> {
     /// Notes the points in `folder`, which lies in the folder of the point `named`.
     fn visit(
         &mut self,
@@ -96,14 +96,21 @@ impl<W: Fn(Option<&PointName>) -> bool> Search<'_, W> {
         // As texts: paths would be taken apart for each comparison.
         files.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
         folders.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
-        if (self.wanted)(named.map(|(_, name)| name)) {
+        let is_wanted = (self.wanted)(named.map(|(_, name)| name.run()));
+        if is_wanted {
             self.note(folder, named, &files);
         }
         for inner in &folders {
             self.descend(inner, named, depth);
         }
         let is_point = named.is_some_and(|(place, _)| *place == folder);
-        if is_point && self.places.len() == before && (self.wanted)(named.map(|(_, name)| name)) {
+        if is_point && self.places.len() - before > 1 {
+            // A sweep: what tells its points apart is below the folder that has the name.
+            for place in &mut self.places[before..] {
+                place.folder.clone_from(&place.inner);
+            }
+        }
+        if is_point && self.places.len() == before && is_wanted {
             let message = "has a point's name, but no result of GenAI-Perf or AIPerf is in it";
             self.problems.push(ReadProblem::new(folder, None, message));
         }
@@ -144,12 +151,18 @@ impl<W: Fn(Option<&PointName>) -> bool> Search<'_, W> {
         named: Option<&(&Utf8Path, PointName)>,
         files: &[Utf8PathBuf],
     ) {
+        let mut stems: Vec<_> = files.iter().map(result_stem).collect();
+        if stems.iter().all(Option::is_none) {
+            // AIPerf names its files as it is told.
+            stems = files.iter().map(stem_by_content).collect();
+        }
         let mut results: BTreeMap<&str, Place> = BTreeMap::new();
-        for path in files {
-            let Some((stem, tool)) = result_stem(path) else {
+        for (path, stem) in files.iter().zip(stems) {
+            let Some((stem, tool)) = stem else {
                 continue;
             };
             let place = results.entry(stem).or_insert_with(|| Place {
+                inner: folder.to_owned(),
                 folder: named.map_or(folder, |(place, _)| *place).to_owned(),
                 name: named.map(|(_, name)| name.clone()),
                 tool,
@@ -168,18 +181,56 @@ impl<W: Fn(Option<&PointName>) -> bool> Search<'_, W> {
 }
 
 /// The part of a result file's name that its CSV and its JSON share.
-fn result_stem(path: &Utf8Path) -> Option<(&str, Tool)> {
+fn result_stem(path: &Utf8PathBuf) -> Option<(&str, Tool)> {
     let stem = path
         .file_name()?
         .strip_suffix(".csv")
         .or_else(|| path.file_name()?.strip_suffix(".json"))?;
-    if stem.ends_with("_genai_perf") {
+    if stem == "analyze_export_genai_perf" {
+        // GenAI-Perf's summary of a sweep, whose points have files of their own.
+        None
+    } else if stem.ends_with("_genai_perf") {
         Some((stem, Tool::GenAiPerf))
     } else if stem.ends_with("_aiperf") {
         Some((stem, Tool::AiPerf))
     } else {
         None
     }
+}
+
+/// The same of a file with any other name, if it begins as a result does.
+fn stem_by_content(path: &Utf8PathBuf) -> Option<(&str, Tool)> {
+    let extension = path.extension()?;
+    if !matches!(extension, "csv" | "json") {
+        return None;
+    }
+    let head = sink::head(path)?;
+    let has = |words: &str| {
+        head.windows(words.len())
+            .any(|part| part == words.as_bytes())
+    };
+    let mut sink = Sink::new(path);
+    let is_genai_perf_s = if extension == "csv" {
+        TableReader::new().read(&head, &mut sink);
+        has("Metric,avg,min,max,p99")
+    } else {
+        json::read(&head, &mut sink);
+        has("\"service_kind\"")
+    };
+    let tool = if is_genai_perf_s {
+        Tool::GenAiPerf
+    } else {
+        Tool::AiPerf
+    };
+    (!sink.content.metrics.is_empty()).then_some((path.file_stem()?, tool))
+}
+
+/// The number in `…-concurrencyN`, as both tools name a folder for each point, with
+/// a request rate behind it where there is one.
+fn concurrency_in(folder: &Utf8Path) -> Option<u32> {
+    let (_, rest) = folder.file_name()?.rsplit_once("-concurrency")?;
+    let number = rest.split_once('-').map_or(rest, |(number, _)| number);
+    number.parse().ok()
 }
 
 /// Reads all places, on as many cores as there are.
@@ -207,54 +258,77 @@ fn read_some(places: &[Place]) -> Found {
     let mut tables = TableReader::new();
     for place in places {
         let point = read_place(place, &mut tables, &mut found.1);
-        found.0.push(point);
+        found.0.extend(point);
     }
     found
 }
 
-fn read_place(place: &Place, tables: &mut TableReader, problems: &mut Vec<ReadProblem>) -> Point {
-    let mut asked = place.name.clone().map(Asked::from);
+/// Reads a point; none, and a problem, when nothing was measured.
+fn read_place(
+    place: &Place,
+    tables: &mut TableReader,
+    problems: &mut Vec<ReadProblem>,
+) -> Option<Point> {
+    let before = problems.len();
     let mut content = Content::default();
+    let mut said = Asked::default();
     if let Some(path) = &place.json {
-        let bytes = take(path, problems, json::read, &mut content);
-        if asked.is_none() {
-            asked = bytes.map(|bytes| json::asked(&bytes));
-        }
+        (content, said) = take(path, problems, json::read);
     }
     if let Some(path) = &place.csv {
-        let mut table = Content::default();
-        let parse = |bytes: &[u8], sink: &mut Sink<'_>| tables.read(bytes, sink);
-        take(path, problems, parse, &mut table);
+        let (table, _) = take(path, problems, |bytes, sink| tables.read(bytes, sink));
         content.add(table);
     }
-    let file = place.json.as_ref().or(place.csv.as_ref());
-    if let (Some(message), Some(file)) = (content.caveat(), file) {
+    let file = place.json.as_ref().or(place.csv.as_ref())?;
+    if content.is_empty() {
+        if problems.len() == before {
+            problems.push(ReadProblem::new(file, None, "has no metric in it"));
+        }
+        return None;
+    }
+    let mut asked = place.name.as_ref().map(Asked::from).unwrap_or_default();
+    let folder_s = Asked {
+        concurrency: concurrency_in(&place.inner),
+        ..Asked::default()
+    };
+    for (source, by) in [("the tool's folder", folder_s), ("its configuration", said)] {
+        asked.correct(&by, |what, known, certain| {
+            let message = format!(
+                "{source} says {what} {certain}, the folder's name {known}: {certain} is taken"
+            );
+            problems.push(ReadProblem::new(file, None, message));
+        });
+    }
+    if let Some(message) = content.caveat() {
         problems.push(ReadProblem::new(file, None, message));
     }
-    Point {
+    Some(Point {
         path: place.folder.clone(),
         tool: place.tool,
-        asked: asked.unwrap_or_default(),
+        asked,
         content,
-    }
+    })
 }
 
-/// Reads one file into `content`; the file's bytes.
+/// Reads one file, and what it says of what was asked for.
 fn take(
     path: &Utf8Path,
     problems: &mut Vec<ReadProblem>,
     parse: impl FnOnce(&[u8], &mut Sink<'_>),
-    content: &mut Content,
-) -> Option<Vec<u8>> {
-    let bytes = sink::read(path)
-        .map_err(|problem| problems.push(problem))
-        .ok()?;
-    let mut sink = Sink::new(path);
-    parse(&bytes, &mut sink);
-    let (read, complaints) = sink.finish();
-    *content = read;
-    problems.extend(complaints);
-    Some(bytes)
+) -> (Content, Asked) {
+    match sink::read(path) {
+        Ok(bytes) => {
+            let mut sink = Sink::new(path);
+            parse(&bytes, &mut sink);
+            let (content, asked, complaints) = sink.finish();
+            problems.extend(complaints);
+            (content, asked)
+        }
+        Err(problem) => {
+            problems.push(problem);
+            Default::default()
+        }
+    }
 }
 
 impl Content {

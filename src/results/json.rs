@@ -6,156 +6,125 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::metric::{Statistic, Statistics};
 use super::point::{Asked, GpuMetric};
+use super::problem::quoted;
 use super::sink::Sink;
 
-/// Reads the metrics in `bytes`.
+/// Reads the metrics in `bytes`, and what the tool was asked for.
 pub(super) fn read(bytes: &[u8], sink: &mut Sink<'_>) {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     if bytes.is_empty() {
         return sink.complain(None, "is empty");
     }
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let text = &*quote_words(bytes);
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
     let outcome = deserializer
-        .deserialize_any(File(sink))
+        .deserialize_any(File { text, sink })
         .and_then(|()| deserializer.end());
     if let Err(error) = outcome {
         let line = u64::try_from(error.line()).ok();
-        // The sentence names the line by itself.
-        let text = error.to_string();
-        let reason = text.split(" at line ").next().unwrap_or(&text);
         let what = if error.is_data() {
             "is no result of GenAI-Perf or AIPerf"
         } else {
             "is no JSON from here on"
         };
-        sink.complain(line, format!("{what}: {reason}"));
+        sink.complain(line, format!("{what}: {}", reason(&error)));
     }
 }
 
-struct File<'s, 'a>(&'s mut Sink<'a>);
+/// The error's words without the line, which is said apart.
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.split(" at line ").next().unwrap_or(&text).to_owned()
+}
 
-impl<'de> Visitor<'de> for File<'_, '_> {
-    type Value = ();
+/// Python writes these for what JSON has no number for.
+const WORDS: [&[u8]; 3] = [b"NaN", b"Infinity", b"-Infinity"];
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of metrics")
+/// Makes those words texts, so that the rest of the file can be read. Lines stay.
+fn quote_words(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let has = |word: &[u8]| bytes.windows(word.len()).any(|part| part == word);
+    if !has(WORDS[0]) && !has(WORDS[1]) {
+        return Cow::Borrowed(bytes);
     }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<Cow<'_, str>>()? {
-            match &*key {
-                "input_config" => drop(map.next_value::<IgnoredAny>()?),
-                "was_cancelled" => {
-                    self.0.content.was_cancelled = map.next_value_seed(Scalar)? == Cell::True;
-                }
-                "telemetry_stats" => map.next_value_seed(Telemetry(self.0))?,
-                name => {
-                    if let Some(entry) = map.next_value_seed(Entry)? {
-                        keep(self.0, name, entry);
-                    }
-                }
-            }
+    let mut quoted = Vec::with_capacity(bytes.len() + 64);
+    let (mut is_text, mut is_escaped) = (false, false);
+    let mut rest = bytes;
+    while let Some(byte) = rest.first() {
+        let word = WORDS.into_iter().find(|word| rest.starts_with(word));
+        if let Some(word) = word.filter(|_| !is_text) {
+            quoted.extend([b"\"", word, b"\""].concat());
+            rest = &rest[word.len()..];
+            continue;
         }
-        Ok(())
-    }
-}
-
-fn keep(sink: &mut Sink<'_>, name: &str, entry: Measured) {
-    for statistic in entry.unreadable {
-        sink.complain(None, format!("{statistic} of {name} is no number"));
-    }
-    sink.keep(None, name, &entry.unit, entry.statistics);
-}
-
-/// A metric: its unit and statistics.
-#[derive(Default)]
-struct Measured {
-    unit: String,
-    statistics: Statistics,
-    unreadable: Vec<Statistic>,
-}
-
-impl Measured {
-    fn take(&mut self, key: &str, cell: Cell) {
-        match (Statistic::from_name(key), cell) {
-            (Some(statistic), Cell::Number(value)) => self.statistics.set(statistic, value),
-            (Some(_), Cell::Null) => {}
-            (Some(statistic), _) => self.unreadable.push(statistic),
-            (None, Cell::Text(unit)) if key == "unit" => self.unit = unit,
-            (None, _) => {}
+        if *byte == b'"' && !is_escaped {
+            is_text = !is_text;
         }
+        is_escaped = is_text && *byte == b'\\' && !is_escaped;
+        quoted.push(*byte);
+        rest = &rest[1..];
     }
+    Cow::Owned(quoted)
 }
 
-/// Reads a metric; anything else that a tool writes beside its metrics is `None`.
-struct Entry;
-
-impl<'de> DeserializeSeed<'de> for Entry {
-    type Value = Option<Measured>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
+struct File<'s, 'a, 't> {
+    text: &'t [u8],
+    sink: &'s mut Sink<'a>,
 }
 
-impl<'de> Visitor<'de> for Entry {
-    type Value = Option<Measured>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a metric")
+impl File<'_, '_, '_> {
+    /// The line in which a part of the text begins.
+    fn line(&self, part: &str) -> Option<u64> {
+        let start = part
+            .as_ptr()
+            .addr()
+            .checked_sub(self.text.as_ptr().addr())?;
+        let before = self.text.get(..start)?;
+        Some(
+            1 + before
+                .iter()
+                .map(|byte| u64::from(*byte == b'\n'))
+                .sum::<u64>(),
+        )
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut measured = Measured::default();
-        while let Some(key) = map.next_key::<Cow<'_, str>>()? {
-            measured.take(&key, map.next_value_seed(Scalar)?);
+    fn keep(&mut self, name: &str, part: &RawValue) {
+        // The tools write much beside their metrics, and no text or list is one.
+        let Ok(measured) = serde_json::from_str::<Measured<'_>>(part.get()) else {
+            return;
+        };
+        for (statistic, cell) in measured.unreadable {
+            self.complain(statistic, name, cell);
         }
-        Ok(Some(measured))
+        let line = self.line(part.get());
+        self.sink
+            .keep(line, name, &measured.unit, measured.statistics);
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
-        IgnoredAny.visit_seq(seq).map(|_| None)
+    fn complain(&mut self, statistic: Statistic, name: &str, cell: &str) {
+        let line = self.line(cell);
+        let cell = quoted(cell.trim_matches('"'));
+        let message = format!("{statistic} of {name} is {cell}, which is no finite number");
+        self.sink.complain(line, message);
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(None)
+    /// A part of no fixed shape, which is small.
+    fn value(&mut self, name: &str, part: &RawValue) -> Value {
+        serde_json::from_str(part.get()).unwrap_or_else(|error| {
+            let message = format!("{name} cannot be read: {}", reason(&error));
+            self.sink.complain(self.line(part.get()), message);
+            Value::Null
+        })
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-}
-
-/// GenAI-Perf's telemetry: `{METRIC: {"unit": …, "gpu0": {"avg": …}, …}, …}`.
-struct Telemetry<'s, 'a>(&'s mut Sink<'a>);
-
-impl<'de> DeserializeSeed<'de> for Telemetry<'_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        // Small, rare, and of no fixed shape.
-        let value = <Value as serde::Deserialize>::deserialize(deserializer)?;
-        for (name, metric) in value.as_object().into_iter().flatten() {
+    /// GenAI-Perf's telemetry: `{METRIC: {"unit": …, "gpu0": {"avg": …}, …}, …}`.
+    fn telemetry(&mut self, telemetry: &Value) {
+        for (name, metric) in telemetry.as_object().into_iter().flatten() {
             let unit = metric["unit"].as_str().unwrap_or_default();
             for (gpu, cells) in metric.as_object().into_iter().flatten() {
                 let statistics: Statistics = cells
@@ -165,108 +134,129 @@ impl<'de> DeserializeSeed<'de> for Telemetry<'_, '_> {
                     .filter_map(|(key, cell)| Some((Statistic::from_name(key)?, cell.as_f64()?)))
                     .collect();
                 if !statistics.is_empty() {
-                    self.0.content.gpu_metrics.push(GpuMetric {
+                    self.sink.content.gpu_metrics.push(GpuMetric {
                         name: name.clone(),
                         unit: unit.to_owned(),
+                        endpoint: String::new(),
                         gpu: gpu.clone(),
                         statistics,
                     });
                 }
             }
         }
+    }
+}
+
+impl<'de> Visitor<'de> for File<'_, '_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of metrics")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        while let Some((key, part)) = map.next_entry::<Cow<'_, str>, &RawValue>()? {
+            match &*key {
+                "input_config" => self.sink.asked = asked(&self.value(&key, part)),
+                "was_cancelled" => self.sink.content.was_cancelled = part.get() == "true",
+                "telemetry_stats" => {
+                    let telemetry = self.value(&key, part);
+                    self.telemetry(&telemetry);
+                }
+                name => self.keep(name, part),
+            }
+        }
         Ok(())
     }
 }
 
-/// A value below a metric.
-#[derive(PartialEq)]
-enum Cell {
-    Number(f64),
-    Text(String),
-    Null,
-    True,
-    Other,
+/// A metric: its unit and statistics.
+#[derive(Default)]
+struct Measured<'a> {
+    unit: String,
+    statistics: Statistics,
+    unreadable: Vec<(Statistic, &'a str)>,
 }
 
-struct Scalar;
+impl<'de> Deserialize<'de> for Measured<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MeasuredVisitor;
 
-impl<'de> DeserializeSeed<'de> for Scalar {
-    type Value = Cell;
+        impl<'de> Visitor<'de> for MeasuredVisitor {
+            type Value = Measured<'de>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cell, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a metric")
+            }
 
-impl<'de> Visitor<'de> for Scalar {
-    type Value = Cell;
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut measured = Measured::default();
+                while let Some((key, cell)) = map.next_entry::<Cow<'_, str>, &RawValue>()? {
+                    measured.take(&key, cell.get());
+                }
+                Ok(measured)
+            }
+        }
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Cell, E> {
-        Ok(if value { Cell::True } else { Cell::Other })
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "a count above 2^53 is no count")]
-    fn visit_i64<E>(self, value: i64) -> Result<Cell, E> {
-        Ok(Cell::Number(value as f64))
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "a count above 2^53 is no count")]
-    fn visit_u64<E>(self, value: u64) -> Result<Cell, E> {
-        Ok(Cell::Number(value as f64))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Cell, E> {
-        Ok(Cell::Number(value))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Cell, E> {
-        Ok(Cell::Text(value.to_owned()))
-    }
-
-    fn visit_unit<E>(self) -> Result<Cell, E> {
-        Ok(Cell::Null)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Cell, A::Error> {
-        IgnoredAny.visit_seq(seq).map(|_| Cell::Other)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Cell, A::Error> {
-        IgnoredAny.visit_map(map).map(|_| Cell::Other)
+        deserializer.deserialize_map(MeasuredVisitor)
     }
 }
 
-/// What the tool's own configuration in a JSON file says of the point, for a folder
-/// whose name says nothing. Its place has changed with the releases.
-pub(super) fn asked(bytes: &[u8]) -> Asked {
-    let Ok(file) = serde_json::from_slice::<Value>(bytes) else {
-        return Asked::default();
-    };
-    let config = &file["input_config"];
-    let first = |places: [&str; 3]| {
+impl<'a> Measured<'a> {
+    fn take(&mut self, key: &str, cell: &'a str) {
+        let Some(statistic) = Statistic::from_name(key) else {
+            if key == "unit" {
+                self.unit = serde_json::from_str(cell).unwrap_or_default();
+            }
+            return;
+        };
+        // JSON's numbers are numbers of Rust's, too; one such as 1e400 is infinite.
+        match cell.parse::<f64>() {
+            Ok(value) if value.is_finite() => self.statistics.set(statistic, value),
+            _ if cell == "null" => {}
+            _ => self.unreadable.push((statistic, cell)),
+        }
+    }
+}
+
+/// What the tool's own configuration says of the point. Its place has changed with
+/// the releases.
+fn asked(config: &Value) -> Asked {
+    let first = |places: &[&str]| {
         places
             .iter()
             .filter_map(|place| config.pointer(place)?.as_f64())
             .find_map(whole)
     };
+    // AIPerf may warm up before.
+    let phases = config["phases"].as_array();
+    let phase = phases.and_then(|phases| {
+        let is_measured = |phase: &&Value| phase["kind"] == "profiling";
+        phases.iter().find(is_measured).or_else(|| phases.first())
+    });
+    // Prompts from a file have the length that they have, whatever the options say.
+    let is_synthetic = ["/prompt_source", "/input/prompt_source"]
+        .iter()
+        .filter_map(|place| config.pointer(place))
+        .all(|source| source == "synthetic");
     Asked {
-        concurrency: first([
+        concurrency: first(&[
             "/concurrency",
             "/perf_analyzer/stimulus/concurrency",
-            "/phases/0/concurrency",
-        ]),
-        input_tokens: first([
+            "/loadgen/concurrency",
+        ])
+        .or_else(|| whole(phase?["concurrency"].as_f64()?)),
+        input_tokens: first(&[
             "/synthetic_input_tokens_mean",
             "/input/synthetic_tokens/mean",
+            "/input/prompt/input_tokens/mean",
             "/datasets/0/prompts/isl/mean",
-        ]),
-        output_tokens: first([
+        ])
+        .filter(|_| is_synthetic),
+        output_tokens: first(&[
             "/output_tokens_mean",
             "/input/output_tokens/mean",
+            "/input/prompt/output_tokens/mean",
             "/datasets/0/prompts/osl/mean",
         ]),
         ..Asked::default()
@@ -281,4 +271,45 @@ fn whole(value: f64) -> Option<u32> {
         reason = "the range is checked"
     )]
     (value >= 1.0 && value <= f64::from(u32::MAX) && value.fract() == 0.0).then_some(value as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_become_texts_and_texts_stay() {
+        for (text, expected) in [
+            (r#"{"a": NaN}"#, r#"{"a": "NaN"}"#),
+            (r"[-Infinity,Infinity]", r#"["-Infinity","Infinity"]"#),
+            (r#"{"NaN": "a\"NaN\\"}"#, r#"{"NaN": "a\"NaN\\"}"#),
+        ] {
+            assert_eq!(quote_words(text.as_bytes()), expected.as_bytes());
+        }
+    }
+
+    #[test]
+    fn every_release_says_what_it_was_asked() {
+        for config in [
+            r#"{"concurrency": 4, "synthetic_input_tokens_mean": 128, "output_tokens_mean": 64}"#,
+            r#"{"perf_analyzer": {"stimulus": {"concurrency": 4}},
+                "input": {"synthetic_tokens": {"mean": 128}, "output_tokens": {"mean": 64}}}"#,
+            r#"{"loadgen": {"concurrency": 4},
+                "input": {"prompt": {"input_tokens": {"mean": 128}, "output_tokens": {"mean": 64}}}}"#,
+            r#"{"phases": [{"kind": "warmup", "concurrency": 1}, {"kind": "profiling", "concurrency": 4}],
+                "datasets": [{"prompts": {"isl": {"mean": 128.0}, "osl": {"mean": 64.0}}}]}"#,
+        ] {
+            let asked = asked(&serde_json::from_str(config).unwrap());
+            let [concurrency, input, output] =
+                [asked.concurrency, asked.input_tokens, asked.output_tokens];
+            assert_eq!(
+                (concurrency, input, output),
+                (Some(4), Some(128), Some(64)),
+                "{config}"
+            );
+        }
+        let config = r#"{"synthetic_input_tokens_mean": 550, "output_tokens_mean": -1, "prompt_source": "file"}"#;
+        let asked = asked(&serde_json::from_str(config).unwrap());
+        assert_eq!((asked.input_tokens, asked.output_tokens), (None, None));
+    }
 }

@@ -190,11 +190,13 @@ pub enum Statistic {
     Std,
     /// Sum. AIPerf only.
     Sum,
+    /// How many measurements there were. AIPerf's JSON only.
+    Count,
 }
 
 impl Statistic {
     /// All of them, in the order of reports.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Avg,
         Self::Min,
         Self::Max,
@@ -209,6 +211,7 @@ impl Statistic {
         Self::P1,
         Self::Std,
         Self::Sum,
+        Self::Count,
     ];
 
     /// As the tools' files name it.
@@ -229,6 +232,7 @@ impl Statistic {
             Self::P1 => "p1",
             Self::Std => "std",
             Self::Sum => "sum",
+            Self::Count => "count",
         }
     }
 
@@ -295,9 +299,15 @@ impl Statistics {
         }
     }
 
+    /// Brings values into another unit; a count of them has none.
     pub(crate) fn scale(&mut self, factor: f64) {
-        for value in self.0.iter_mut().flatten() {
-            *value *= factor;
+        for statistic in Statistic::ALL {
+            if let (Some(value), true) = (
+                &mut self.0[statistic as usize],
+                statistic != Statistic::Count,
+            ) {
+                *value *= factor;
+            }
         }
     }
 }

@@ -31,7 +31,8 @@ pub struct PointName {
 impl PointName {
     /// Reads a folder's name; `None` when it is no point's.
     ///
-    /// It is read from its end, since a model's name may have any shape.
+    /// It is read from its end, since a model's name may have any shape. Six numbers
+    /// that are a date and a time are no point's: `results_2025_01_15_12_30_45`.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         let mut words = name.rsplitn(7, '_');
@@ -42,7 +43,15 @@ impl PointName {
         let concurrency = number(words.next()?)?;
         let gpus = number(words.next()?)?;
         let model = words.next()?;
-        (!use_case.is_empty() && !model.is_empty()).then(|| Self {
+        let time = [input_tokens, output_tokens].map(u64::from);
+        let is_date = number(use_case).is_some_and(|day| {
+            (1..=12).contains(&concurrency)
+                && (1..=31).contains(&day)
+                && time[0] < 24
+                && time[1] < 60
+                && run.numbers().0 < 60
+        });
+        (!use_case.is_empty() && !model.is_empty() && !is_date).then(|| Self {
             model: model.to_owned(),
             gpus,
             concurrency,
@@ -125,16 +134,34 @@ pub(super) struct Asked {
     pub(super) run: Option<RunId>,
 }
 
-impl From<PointName> for Asked {
-    fn from(name: PointName) -> Self {
+impl From<&PointName> for Asked {
+    fn from(name: &PointName) -> Self {
         Self {
-            model: Some(name.model),
-            use_case: Some(name.use_case),
+            model: Some(name.model.clone()),
+            use_case: Some(name.use_case.clone()),
             input_tokens: Some(name.input_tokens),
             output_tokens: Some(name.output_tokens),
             concurrency: Some(name.concurrency),
             gpus: Some(name.gpus),
-            run: Some(name.run),
+            run: Some(name.run.clone()),
+        }
+    }
+}
+
+impl Asked {
+    /// Takes what a more certain source says, and calls `disagree` with what it is,
+    /// what was known, and what is taken.
+    pub(super) fn correct(&mut self, by: &Self, mut disagree: impl FnMut(&str, u32, u32)) {
+        for (what, known, certain) in [
+            ("concurrency", &mut self.concurrency, by.concurrency),
+            ("input length", &mut self.input_tokens, by.input_tokens),
+            ("output length", &mut self.output_tokens, by.output_tokens),
+        ] {
+            let Some(certain) = certain else { continue };
+            if let Some(known) = known.filter(|known| *known != certain) {
+                disagree(what, known, certain);
+            }
+            *known = Some(certain);
         }
     }
 }
@@ -149,6 +176,11 @@ pub(super) struct Content {
 }
 
 impl Content {
+    /// Whether nothing was measured at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.metrics.is_empty() && self.others.is_empty()
+    }
+
     pub(super) fn caveat(&self) -> Option<String> {
         if self.was_cancelled {
             return Some("was cancelled: its numbers are of a part of the requests".to_owned());
@@ -191,6 +223,10 @@ pub struct GpuMetric {
     pub name: String,
     /// The tool's unit; empty when it gives none.
     pub unit: String,
+    /// Where the telemetry was asked for, which tells one node's `gpu0` from
+    /// another's; empty when the tool does not say. AIPerf only.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub endpoint: String,
     /// The GPU, as the tool names it: `gpu0`.
     pub gpu: String,
     /// Its values, in that unit.
@@ -319,7 +355,7 @@ impl Point {
         self.value(Metric::OutputTokenThroughputPerUser, Statistic::Avg)
             .or_else(|| {
                 let latency = self.value(Metric::InterTokenLatency, Statistic::Avg)?;
-                (latency > 0.0).then(|| 1000.0 / latency)
+                Some(1000.0 / latency).filter(|speed| speed.is_finite())
             })
             .or_else(|| {
                 let users = self.concurrency().filter(|users| *users > 0)?;
@@ -338,6 +374,7 @@ mod tests {
         assert_eq!(name.model(), "my_own_model_v2");
         assert_eq!(name.gpus(), 16);
         assert_eq!(name.run().as_str(), "12-3");
+        assert!(PointName::parse("m_4_10_1024_1024_128_4711").is_some());
         for none in [
             "",
             "_",
@@ -349,6 +386,8 @@ mod tests {
             "m_4_25_chat_128_128_0",
             "m_4_25_chat_128_128_1.earlier-1",
             "m_4_99999999999_chat_128_128_1",
+            "results_2025_01_15_12_30_45",
+            "results_25_12_31_23_59_59",
         ] {
             assert!(PointName::parse(none).is_none(), "{none}");
         }

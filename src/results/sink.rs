@@ -3,7 +3,7 @@
 use camino::Utf8Path;
 
 use super::metric::{Metric, Statistics, Unit};
-use super::point::{Content, OtherMetric};
+use super::point::{Asked, Content, OtherMetric};
 use super::problem::{ReadProblem, quoted};
 use crate::file;
 
@@ -20,6 +20,8 @@ const MAX_PROBLEMS: usize = 10;
 pub(super) struct Sink<'a> {
     file: &'a Utf8Path,
     pub(super) content: Content,
+    /// What the tool's own configuration says.
+    pub(super) asked: Asked,
     problems: Vec<ReadProblem>,
     unsaid: usize,
 }
@@ -29,6 +31,7 @@ impl<'a> Sink<'a> {
         Self {
             file,
             content: Content::default(),
+            asked: Asked::default(),
             problems: Vec::new(),
             unsaid: 0,
         }
@@ -43,14 +46,14 @@ impl<'a> Sink<'a> {
         }
     }
 
-    /// The content, and what is wrong with it.
-    pub(super) fn finish(mut self) -> (Content, Vec<ReadProblem>) {
+    /// What was read, and what is wrong with it.
+    pub(super) fn finish(mut self) -> (Content, Asked, Vec<ReadProblem>) {
         if self.unsaid > 0 {
             let message = format!("has {} more problems of this kind", self.unsaid);
             self.problems
                 .push(ReadProblem::new(self.file, None, message));
         }
-        (self.content, self.problems)
+        (self.content, self.asked, self.problems)
     }
 
     /// Keeps the statistics of the metric `name`, which are in `unit`.
@@ -88,7 +91,10 @@ impl<'a> Sink<'a> {
             }
             statistics.scale(factor);
         }
-        if let Some((statistic, value)) = statistics.iter().find(|(_, value)| *value < 0.0) {
+        if let Some((statistic, value)) = statistics
+            .iter()
+            .find(|(_, value)| *value < 0.0 || value.is_infinite())
+        {
             let message = format!("{statistic} of {name} is {value}, which cannot be");
             self.complain(line, message);
             return;
@@ -106,6 +112,11 @@ fn milliseconds_in(unit: &str) -> Option<f64> {
         "s" | "sec" => Some(1e3),
         _ => None,
     }
+}
+
+/// The begin of a file, which tells what it is.
+pub(super) fn head(path: &Utf8Path) -> Option<Vec<u8>> {
+    file::head(path, 64 << 10)
 }
 
 /// Reads a whole file, if it is a file and of a size that results have.

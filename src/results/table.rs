@@ -18,8 +18,9 @@ struct Head {
     columns: usize,
     /// The cell with the metric's label.
     label: usize,
-    /// The cell that names the GPU, in a table of telemetry.
+    /// The cells that name the GPU and where it was asked for, in a table of telemetry.
     gpu: Option<usize>,
+    endpoint: Option<usize>,
     statistics: Vec<(usize, Statistic)>,
 }
 
@@ -41,6 +42,7 @@ impl Head {
             columns: cells.len(),
             label: place("Metric")?,
             gpu: place("GPU").or_else(|| place("GPU_Index")),
+            endpoint: place("Endpoint"),
             statistics,
         })
     }
@@ -251,7 +253,14 @@ fn read_row(head: &Head, cells: &[&str], line: u64, sink: &mut Sink<'_>) {
     let (name, unit) = name_and_unit(label);
     match head.gpu {
         None => sink.keep(Some(line), &name, unit, statistics),
-        Some(gpu) => keep_gpu(sink, &name, unit, cells[gpu], statistics),
+        Some(gpu) if !statistics.is_empty() => sink.content.gpu_metrics.push(GpuMetric {
+            name,
+            unit: unit.to_owned(),
+            endpoint: head.endpoint.map_or("", |place| cells[place]).to_owned(),
+            gpu: gpu_name(cells[gpu]),
+            statistics,
+        }),
+        Some(_) => {}
     }
 }
 
@@ -277,20 +286,11 @@ fn take_cell(
     }
 }
 
-fn keep_gpu(sink: &mut Sink<'_>, name: &str, unit: &str, gpu: &str, statistics: Statistics) {
-    if statistics.is_empty() {
-        return;
-    }
-    // AIPerf gives the bare number.
-    let gpu = if gpu.bytes().all(|byte| byte.is_ascii_digit()) {
-        format!("gpu{gpu}")
+/// AIPerf gives the bare number.
+fn gpu_name(cell: &str) -> String {
+    if cell.bytes().all(|byte| byte.is_ascii_digit()) {
+        format!("gpu{cell}")
     } else {
-        gpu.to_owned()
-    };
-    sink.content.gpu_metrics.push(GpuMetric {
-        name: name.to_owned(),
-        unit: unit.to_owned(),
-        gpu,
-        statistics,
-    });
+        cell.to_owned()
+    }
 }

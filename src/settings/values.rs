@@ -95,12 +95,14 @@ text_value!(Mpi, "MPI plugin");
 ///
 /// # Syntax
 ///
-/// `JOB` or `ARRAY-TASK`, as in the names of results.
+/// `JOB` or `ARRAY-TASK`, as in the names of results; `ARRAY_TASK`, as Slurm's own
+/// programs write it, is the same.
 ///
 /// ```
 /// use nim_slurm::RunId;
 ///
 /// assert_eq!(RunId::parse("4711-3")?.as_str(), "4711-3");
+/// assert_eq!(RunId::parse("4711_3")?.as_str(), "4711-3");
 /// assert!(RunId::parse("0").is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -110,7 +112,7 @@ pub struct RunId(String);
 impl RunId {
     fn check(text: &str) -> Result<Self, Fault> {
         let (job, task) = text
-            .split_once('-')
+            .split_once(['-', '_'])
             .map_or((text, None), |(job, task)| (job, Some(task)));
         let job = positive_number(job)?;
         let task = task.map(whole_number).transpose()?;
@@ -118,6 +120,12 @@ impl RunId {
             || job.to_string(),
             |task| format!("{job}-{task}"),
         )))
+    }
+
+    /// Whether `other` is this run, or a task of this array.
+    pub(crate) fn includes(&self, other: &Self) -> bool {
+        let array = other.0.split_once('-').map(|(array, _)| array);
+        self == other || array == Some(self.as_str())
     }
 
     /// The job's number and the task's, for an order that people expect.
