@@ -23,10 +23,10 @@ mod common;
 #[derive(Parser)]
 #[command(version, max_term_width = 100)]
 struct Arguments {
-    /// Folder with results, or the folder of one point
+    /// Folder with results, the folder of one point, or the stage path
     results_dir: Utf8PathBuf,
 
-    /// Only points that these jobs finished
+    /// Only points that these jobs finished; an array's number stands for all its tasks
     #[arg(long, value_name = "ID[,ID]", value_delimiter = ',')]
     job: Vec<RunId>,
 
@@ -50,7 +50,8 @@ struct Arguments {
     #[arg(long, value_name = "STATISTIC", default_value = "avg")]
     at: At,
 
-    /// Earlier results to compare with: another folder, or a job in the same one
+    /// Earlier results to compare with: another folder, or a job in the same one. Without --job,
+    /// all other points are compared with that job's
     #[arg(long, value_name = "RESULTS_DIR_OR_JOB")]
     against: Option<Utf8PathBuf>,
 }
@@ -99,12 +100,14 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let run = read(&arguments.results_dir, &arguments.job)?;
-    let before = arguments
-        .against
-        .as_deref()
-        .map(|earlier| read_earlier(&arguments.results_dir, earlier))
-        .transpose()?;
+    let folder = &results_of(&arguments.results_dir);
+    let (run, before) = match &arguments.against {
+        Some(earlier) => {
+            let (run, before) = read_both(folder, &arguments.job, earlier)?;
+            (run, Some(before))
+        }
+        None => (read(folder, &arguments.job)?, None),
+    };
     let mut limits = Limits::new(arguments.at.into());
     if let Some(limit) = arguments.ttft {
         limits = limits.time_to_first_token(limit);
@@ -131,9 +134,28 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         tell(&format!("note: {problem}"));
     }
     if run.points().is_empty() {
-        tell(&format!("note: {}", no_points(arguments)));
+        tell(&format!("note: {}", no_points(folder, &arguments.job)));
     }
     Ok(())
+}
+
+/// The folder itself, or the results in it when it is a stage path: its other folders
+/// hold images, models and logs.
+fn results_of(folder: &Utf8Path) -> Utf8PathBuf {
+    let results = folder.join("results");
+    let has_manifest = results.read_dir_utf8().is_ok_and(|entries| {
+        let is_manifest = |name: &str| name.starts_with("run_") && name.ends_with(".json");
+        entries
+            .flatten()
+            .any(|entry| is_manifest(entry.file_name()))
+    });
+    if has_manifest {
+        tell(&format!(
+            "note: {folder} is a stage path: its results are read, {results}"
+        ));
+        return results;
+    }
+    folder.to_owned()
 }
 
 fn read(path: &Utf8Path, jobs: &[RunId]) -> Result<Run, Failure> {
@@ -145,35 +167,52 @@ fn read(path: &Utf8Path, jobs: &[RunId]) -> Result<Run, Failure> {
     run.map_err(input)
 }
 
-/// A job's number is a folder's name only where there is such a folder.
-fn read_earlier(results: &Utf8Path, earlier: &Utf8Path) -> Result<Run, Failure> {
+/// The run to report, and the earlier one. A job's number is a folder's name only
+/// where there is such a folder.
+fn read_both(
+    results: &Utf8Path,
+    jobs: &[RunId],
+    earlier: &Utf8Path,
+) -> Result<(Run, Run), Failure> {
     let job: Result<RunId, ValueError> = earlier.as_str().parse();
-    match job {
-        Ok(job) if !earlier.is_dir() => {
-            let run = read(results, std::slice::from_ref(&job))?;
-            if run.points().is_empty() {
-                let words = format!("--against {job}: {results} has no results of that job");
-                return Err(Failure::Input(words.into()));
-            }
-            Ok(run)
-        }
-        _ => read(earlier, &[]),
+    let job = match job {
+        Ok(job) if !earlier.is_dir() => [job],
+        _ => return Ok((read(results, jobs)?, read(&results_of(earlier), &[])?)),
+    };
+    let refused = |why: String| {
+        let words = format!("--against {}: {why}", job[0]);
+        Err(Failure::Input(words.into()))
+    };
+    if jobs.contains(&job[0]) {
+        return refused(
+            "--job names the same job, and it would be compared with itself".to_owned(),
+        );
     }
+    let before = read(results, &job)?;
+    if before.points().is_empty() {
+        return refused(format!("{results} has no results of that job"));
+    }
+    if !jobs.is_empty() {
+        return Ok((read(results, jobs)?, before));
+    }
+    let rest = Run::read_other_jobs(results, &job).map_err(input)?;
+    if rest.points().is_empty() {
+        return refused(format!(
+            "{results} has results of that job alone, and nothing to compare with them"
+        ));
+    }
+    Ok((rest, before))
 }
 
-fn no_points(arguments: &Arguments) -> String {
-    let jobs: Vec<_> = arguments.job.iter().map(RunId::as_str).collect();
+fn no_points(folder: &Utf8Path, jobs: &[RunId]) -> String {
+    let jobs: Vec<_> = jobs.iter().map(RunId::as_str).collect();
     if jobs.is_empty() {
         format!(
-            "no results of GenAI-Perf or AIPerf are in {}",
-            arguments.results_dir
+            "no results of GenAI-Perf or AIPerf are in {folder}: finished points are looked for, with files such as \
+             profile_export_genai_perf.csv and profile_export_aiperf.json, in it and in the folders below"
         )
     } else {
-        format!(
-            "{} has no results of job {}",
-            arguments.results_dir,
-            jobs.join(" or ")
-        )
+        format!("{folder} has no results of job {}", jobs.join(" or "))
     }
 }
 

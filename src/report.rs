@@ -8,7 +8,7 @@ mod table;
 
 use camino::Utf8Path;
 
-use crate::results::{Comparison, Group, Limits, Metric, Point, Run, RunId, Statistic};
+use crate::results::{Comparison, Group, Limits, Metric, Point, Run, RunId, Statistic, printable};
 use crate::write::{Mode, WriteError, Written, write_kept};
 
 /// What to say of a run, and how.
@@ -62,6 +62,10 @@ impl<'a> Report<'a> {
 
     /// CSV: a head, and a row for each point with a column for each statistic, named
     /// `METRIC_STATISTIC_UNIT`.
+    ///
+    /// Against an earlier run, it is the comparison instead: a row for each point of
+    /// either run, and for each metric that is compared its value before, its value
+    /// after and the relative change, where 0.1 is ten percent more.
     #[must_use]
     pub fn to_csv(&self) -> String {
         csv::render(self)
@@ -72,7 +76,11 @@ impl<'a> Report<'a> {
     /// A point has `use_case`, `input_sequence_length`, `output_sequence_length`,
     /// `concurrency`, `gpus`, `job_id` (each `null` when nothing tells), `path`,
     /// `tool`, and `metrics`, by the tools' own names, each with its `unit` and its
-    /// statistics. `use_cases` names the paths of each one's best points.
+    /// statistics. `output_token_throughput_per_gpu` and `…_per_user` beside them are
+    /// [`Point::throughput_per_gpu`] and [`Point::throughput_per_user`]: the latter is
+    /// derived where `metrics` does not have it. `use_cases` names the paths of each
+    /// one's best points. A problem has `file`, `message` and, where one is to blame,
+    /// `line`.
     #[must_use]
     pub fn to_json(&self) -> String {
         json::render(self)
@@ -146,10 +154,39 @@ impl Column {
     }
 }
 
+impl Column {
+    /// The number for a reader, with `~` before one that is not the tool's own.
+    fn text(self, point: &Point) -> String {
+        let is_derived = self == Self::ThroughputPerUser && point.derives_throughput_per_user();
+        match self.of(point).map(figure) {
+            Some(figure) if is_derived => format!("~{figure}"),
+            figure => figure.unwrap_or_else(|| "-".to_owned()),
+        }
+    }
+}
+
+/// What `~` stands for.
+const DERIVED: &str =
+    "~ not the tool's own: 1000 over the mean ITL or, without one, tokens/s over the concurrency";
+
+/// What `~` stands for, where it is used.
+fn derived(run: &Run) -> Option<&'static str> {
+    let is_derived = |point: &Point| {
+        point.derives_throughput_per_user() && point.throughput_per_user().is_some()
+    };
+    run.points().iter().any(is_derived).then_some(DERIVED)
+}
+
 /// A number with as many places as a reader can use.
 fn figure(value: f64) -> String {
     let size = value.abs();
-    if size < 100.0 {
+    if size > 0.0 && size < 1e-4 {
+        format!("{value:.1e}")
+    } else if size > 0.0 && size < 0.01 {
+        format!("{value:.4}")
+    } else if size > 0.0 && size < 0.1 {
+        format!("{value:.3}")
+    } else if size < 100.0 {
         format!("{value:.2}")
     } else if size < 10_000.0 {
         format!("{value:.1}")
@@ -169,10 +206,31 @@ fn percent(change: Option<f64>) -> String {
     let Some(change) = change else {
         return "-".to_owned();
     };
+    if change.abs() >= 1e4 {
+        return format!("{:.1e} times", change + 1.0);
+    }
     match format!("{:+.1} %", 100.0 * change).as_str() {
         "+0.0 %" | "-0.0 %" => "0.0 %".to_owned(),
         text => text.to_owned(),
     }
+}
+
+/// A limit as its user wrote it, unless that takes hundreds of digits.
+fn milliseconds(limit: f64) -> String {
+    if (1e-4..1e9).contains(&limit) {
+        format!("{limit} ms")
+    } else {
+        format!("{limit:e} ms")
+    }
+}
+
+/// Each limit as a sentence's part.
+fn limits(report: &Report<'_>) -> Vec<String> {
+    report
+        .limits
+        .iter()
+        .map(|(metric, limit)| format!("{} at most {}", table::short(metric), milliseconds(limit)))
+        .collect()
 }
 
 fn number_or_dash(number: Option<u32>) -> String {
@@ -187,6 +245,48 @@ fn use_case_of(point: &Point) -> String {
         number_or_dash(point.input_tokens()),
         number_or_dash(point.output_tokens())
     )
+}
+
+/// The use case, and the model where there are several.
+fn part_of(comparison: &Comparison<'_>, point: &Point) -> String {
+    let model = point.model().filter(|_| comparison.names_models());
+    let model = model.map(|model| format!("{model}, "));
+    format!("{}{}", model.unwrap_or_default(), use_case_of(point))
+}
+
+/// A point of a comparison.
+fn title_of(comparison: &Comparison<'_>, point: &Point) -> String {
+    let text = format!(
+        "{}, {} GPUs, concurrency {}",
+        part_of(comparison, point),
+        number_or_dash(point.gpus()),
+        number_or_dash(point.concurrency())
+    );
+    printable(&text)
+}
+
+/// The points that one run lacks.
+fn missing(comparison: &Comparison<'_>) -> Vec<String> {
+    [
+        (comparison.only_before(), "earlier"),
+        (comparison.only_after(), "later"),
+    ]
+    .into_iter()
+    .flat_map(|(points, which)| points.iter().map(move |point| (point, which)))
+    .map(|(point, which)| format!("only in the {which} run: {}", title_of(comparison, point)))
+    .collect()
+}
+
+/// Where a point is, below the folder that was read: what tells it apart when nothing
+/// else does.
+fn place_of(run: &Run, point: &Point) -> String {
+    let path = point.path();
+    let below = path.strip_prefix(run.path()).unwrap_or(path);
+    let place = match below.as_str() {
+        "" => path.file_name().unwrap_or("."),
+        below => below,
+    };
+    printable(place)
 }
 
 fn job_of(point: &Point) -> String {

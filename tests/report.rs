@@ -91,16 +91,17 @@ chat 128/128
         concur-   TTFT   ITL  latency  tokens/s  tokens/s  tokens/s  requests
   GPUs    rency     ms    ms       ms                /GPU     /user        /s   job
 *    4        1  23.02  2.01    276.2     464.2     116.1     500.0      3.63  4711
-x    4       25  34.18  2.09    290.1    7142.5    1785.6     496.2     55.80  4711
+x    4       25  34.18  2.09    290.1    7142.5    1785.6    ~496.2     55.80  4711
 
 summarization 128/512
 no point keeps the limits
         concur-   TTFT    ITL  latency  tokens/s  tokens/s  tokens/s  requests
   GPUs    rency     ms     ms       ms                /GPU     /user        /s   job
-x    4        1  26.06  11.50   5902.0     86.75     21.69     86.95      0.17  4711
+x    4        1  26.06  11.50   5902.0     86.75     21.69    ~86.95      0.17  4711
 
 TTFT, ITL and latency: p95; limits: TTFT at most 25 ms
 * highest throughput within the limits   x above a limit   ? not measured
+~ not the tool's own: 1000 over the mean ITL or, without one, tokens/s over the concurrency
 
 "]]
     );
@@ -147,8 +148,8 @@ changes against the earlier run
   GPUs  concurrency   TTFT    ITL  latency  tokens/s  requests/s          jobs
 chat 128/128
      4            1  0.0 %  0.0 %    0.0 %     0.0 %       0.0 %  4711 -> 4712
-only in the earlier run: chat 128/128, concurrency 25
-only in the earlier run: summarization 128/512, concurrency 1
+only in the earlier run: chat 128/128, 4 GPUs, concurrency 25
+only in the earlier run: summarization 128/512, 4 GPUs, concurrency 1
 
 "]]
     );
@@ -174,8 +175,9 @@ fn json_has_the_promised_shape() {
     let json: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(json["schema"], 1);
     let points = json["points"].as_array().unwrap();
-    assert_eq!(points.len(), 5);
-    let point = &points[2];
+    // What the earlier job measured is on the other side.
+    assert_eq!(points.len(), 4);
+    let point = &points[1];
     assert_eq!(point["use_case"], "chat");
     assert_eq!(point["input_sequence_length"], 128);
     assert_eq!(point["output_sequence_length"], 128);
@@ -183,6 +185,13 @@ fn json_has_the_promised_shape() {
     assert_eq!(point["gpus"], 4);
     assert_eq!(point["job_id"], "4711");
     assert_eq!(point["verdict"], "within");
+    // Derived, since this release does not say it itself.
+    assert_eq!(
+        point["metrics"].get("output_token_throughput_per_user"),
+        None
+    );
+    let per_user = point["output_token_throughput_per_user"].as_f64().unwrap();
+    assert!((per_user - 496.157).abs() < 0.001, "{per_user}");
     assert_eq!(
         point["path"],
         folder
@@ -196,7 +205,7 @@ fn json_has_the_promised_shape() {
     assert_eq!(metrics["request_count"]["avg"], 250.0);
     assert_eq!(metrics["request_count"].as_object().unwrap().len(), 2);
     // Nothing but its own files says what it is.
-    let unnamed = &points[4];
+    let unnamed = &points[3];
     assert_eq!(unnamed["use_case"], Value::Null);
     assert_eq!(unnamed["job_id"], Value::Null);
     assert_eq!(unnamed["concurrency"], 25);
@@ -205,7 +214,8 @@ fn json_has_the_promised_shape() {
     assert_eq!(unnamed["metrics"]["inter_token_latency"]["unit"], "ms");
     let problems = json["problems"].as_array().unwrap();
     assert_eq!(problems.len(), 1);
-    assert_eq!(problems[0]["line"], Value::Null);
+    // No line is to blame.
+    assert_eq!(problems[0].get("line"), None);
     assert!(
         problems[0]["file"]
             .as_str()
@@ -247,6 +257,190 @@ fn csv_has_a_row_for_each_point() {
         &rows[2][place("output_token_throughput_per_user_avg_tokens_per_s_per_user")],
         ""
     );
+}
+
+#[test]
+fn csv_of_changes() {
+    let results = Results::new();
+    copy(
+        &Utf8Path::new(REAL).join("0.0.16"),
+        &results
+            .path()
+            .join("llama-3-70b-instruct_8_1_chat_128_128_4713"),
+    );
+    let text = stdout(&[
+        results.path().as_str(),
+        "--format",
+        "csv",
+        "--job",
+        "4712,4713",
+        "--against",
+        "4711",
+    ]);
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let head = reader.headers().unwrap().clone();
+    let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+    let shown: Vec<Vec<&str>> = rows
+        .iter()
+        .map(|row| {
+            [
+                "use_case",
+                "concurrency",
+                "gpus",
+                "job_id_before",
+                "job_id_after",
+                "request_throughput_avg_requests_per_s_before",
+                "request_throughput_avg_requests_per_s_after",
+                "request_throughput_avg_requests_per_s_change",
+            ]
+            .map(|name| &row[head.iter().position(|column| column == name).unwrap()])
+            .map(|cell| cell.get(..6).unwrap_or(cell))
+            .to_vec()
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ["chat", "1", "4", "4711", "4712", "3.6268", "3.6268", "0"],
+            ["chat", "25", "4", "4711", "", "55.800", "", ""],
+            ["summar", "1", "4", "4711", "", "0.1694", "", ""],
+            ["chat", "1", "8", "", "4713", "", "3.6268", ""],
+        ]
+    );
+}
+
+#[test]
+fn a_job_is_compared_with_all_others() {
+    let results = Results::new();
+    let folder = results.path().as_str();
+    let text = stdout(&[folder, "--against", "4712"]);
+    assert!(text.contains("4712 -> 4711\n"), "{text}");
+    assert!(
+        text.contains("only in the later run: chat 128/128, 4 GPUs, concurrency 25\n"),
+        "{text}"
+    );
+    refused(
+        &[folder, "--job", "4711", "--against", "4711"],
+        "--against 4711: --job names the same job",
+    );
+    for name in ["4_25_chat", "4_1_chat", "4_1_summarization"] {
+        let lengths = if name.ends_with("chat") {
+            "128_128"
+        } else {
+            "128_512"
+        };
+        let point = format!("llama-3-70b-instruct_{name}_{lengths}_4711");
+        fs::remove_dir_all(results.path().join(point)).unwrap();
+    }
+    refused(
+        &[folder, "--against", "4712"],
+        "has results of that job alone, and nothing to compare with them",
+    );
+}
+
+/// A point of which a JSON file says only this.
+fn point_of(results: &Utf8Path, name: &str, metrics: &str) {
+    let folder = results.join(name);
+    fs::create_dir_all(&folder).unwrap();
+    let text = format!("{{{metrics}}}");
+    fs::write(folder.join("profile_export_genai_perf.json"), text).unwrap();
+}
+
+#[test]
+fn points_without_a_name_are_told_apart() {
+    let results = tempfile::tempdir().unwrap();
+    let results = Utf8Path::from_path(results.path()).unwrap();
+    let long = format!("long-name/{}/last", "x".repeat(120));
+    for (name, concurrency) in [
+        ("c1", 1),
+        ("c25", 25),
+        (long.as_str(), 4),
+        ("sweep/m-concurrency1", 1),
+        ("sweep/m-concurrency8", 8),
+    ] {
+        let text = format!(
+            r#""output_token_throughput": {{"avg": 10}}, "time_to_first_token": {{"unit": "ms", "avg": 10}},
+            "input_config": {{"concurrency": {concurrency}}}"#
+        );
+        point_of(results, name, &text);
+    }
+    let table = stdout(&[results.as_str()]);
+    for line in ["    c1\n", "    sweep/m-concurrency8\n", "xxx/last\n"] {
+        assert!(table.contains(line), "no {line:?} in {table}");
+    }
+    assert!(table.lines().all(|line| line.chars().count() <= 100));
+    let page = stdout(&[results.as_str(), "--format", "html"]);
+    for name in ["? ?/?, cN<", "? ?/?, sweep/m-concurrencyN<", "x/last<"] {
+        assert!(page.contains(name), "no {name:?}");
+    }
+    assert_eq!(page.matches("<polyline").count(), 3 * 2);
+    assert!(page.contains("<td class=\"word\">sweep/m-concurrency8</td>"));
+}
+
+#[test]
+fn small_and_huge_numbers_can_be_read() {
+    let results = tempfile::tempdir().unwrap();
+    let results = Utf8Path::from_path(results.path()).unwrap();
+    for (name, latency, throughput) in [
+        ("m_4_1_chat_1_1_1", "0.0033", "0.05"),
+        ("m_4_2_chat_1_1_1", "1.7976931348623157e308", "1e308"),
+        ("m_4_3_chat_1_1_1", "5e-324", "0.00002"),
+        ("m_4_1_chat_1_1_2", "1e300", "0.05"),
+    ] {
+        let metric = |name, value| format!(r#""{name}": {{"unit": "ms", "avg": {value}}}"#);
+        let text = [
+            metric("time_to_first_token", latency),
+            metric("inter_token_latency", latency),
+            metric("output_token_throughput", throughput),
+        ]
+        .join(", ");
+        point_of(results, name, &text);
+    }
+    let table = stdout(&[results.as_str(), "--job", "2", "--against", "1"]);
+    let table = table + &stdout(&[results.as_str()]);
+    for words in [" 0.0033 ", " 0.050", "2.0e-5", "3.0e302 times"] {
+        assert!(table.contains(words), "no {words:?} in {table}");
+    }
+    let page = stdout(&[results.as_str(), "--format", "html", "--ttft", "1e300"]);
+    for words in ["inf", "NaN"] {
+        assert!(!table.contains(words), "{words} in {table}");
+        let lines = page.lines().skip_while(|line| !line.contains("</style>"));
+        let mut wrong = lines.filter(|line| line.contains(words) && !line.contains("Inference"));
+        assert_eq!(wrong.next(), None);
+    }
+    assert!(page.contains(">limit 1e300 ms<"));
+    assert!(!page.contains("0000000000"));
+}
+
+#[test]
+fn page_has_no_control_characters() {
+    let results = tempfile::tempdir().unwrap();
+    let results = Utf8Path::from_path(results.path()).unwrap();
+    for name in ["m_4_1_a\u{1}b_1_1_1", "un\u{8}named", "m_8_1_a\u{1}b_1_1_2"] {
+        point_of(results, name, r#""request_throughput": {"avg": 1}"#);
+    }
+    let arguments = [results.as_str(), "--format", "html", "--against", "1"];
+    let page = stdout(&arguments);
+    assert!(page.contains("a\\u{1}b") && page.contains("un\\u{8}named"));
+    let control = |c: &char| c.is_control() && *c != '\n';
+    assert_eq!(page.chars().find(control), None);
+}
+
+#[test]
+fn a_stage_path_has_its_results() {
+    let stage = tempfile::tempdir().unwrap();
+    let stage = Utf8Path::from_path(stage.path()).unwrap();
+    copy(Results::new().path(), &stage.join("results"));
+    // Model folders have links.
+    std::os::unix::fs::symlink("/", stage.join("model")).unwrap();
+    fs::write(stage.join("results/run_4711.json"), "{}").unwrap();
+    let output = report(&[stage.as_str(), "--format", "csv"]);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        format!("note: {stage} is a stage path: its results are read, {stage}/results\n")
+    );
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.lines().count(), 1 + 4);
 }
 
 #[test]
@@ -327,7 +521,8 @@ fn nothing_there_is_no_failure() {
         assert_eq!(output.status.code(), Some(0));
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.contains(&format!(
-            "no results of GenAI-Perf or AIPerf are in {folder}"
+            "no results of GenAI-Perf or AIPerf are in {folder}: finished points are looked for, with files such as \
+             profile_export_genai_perf.csv"
         )));
     }
 }

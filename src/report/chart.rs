@@ -32,6 +32,8 @@ pub(super) struct Data {
     pub(super) title: &'static str,
     pub(super) x_label: String,
     pub(super) y_label: String,
+    /// Whether there is nothing between two whole numbers across.
+    pub(super) x_is_whole: bool,
     pub(super) series: Vec<Series>,
     /// A line across, and what it says.
     pub(super) limit: Option<(f64, String)>,
@@ -97,7 +99,8 @@ pub(super) struct DrawnMark {
 impl Chart {
     pub(super) fn draw(data: Data) -> Self {
         let marks = || data.series.iter().flat_map(|series| &series.marks);
-        let x = Axis::new(marks().map(|mark| mark.x), LEFT, WIDTH - RIGHT);
+        let mut x = Axis::new(marks().map(|mark| mark.x), LEFT, WIDTH - RIGHT);
+        x.is_whole = data.x_is_whole;
         let limit = data.limit.iter().map(|(value, _)| *value);
         let y = Axis::new(
             marks().map(|mark| mark.y).chain(limit),
@@ -188,6 +191,7 @@ struct Axis {
     low: f64,
     high: f64,
     is_log: bool,
+    is_whole: bool,
     start: f64,
     end: f64,
 }
@@ -207,11 +211,11 @@ impl Axis {
         let is_log = low > 0.0 && high.log10() - low.log10() > 1.0;
         if is_log {
             // Room for whole marks.
-            (low, high) = (low / 1.15, high * 1.15);
+            (low, high) = (low / 1.15, (high * 1.15).min(f64::MAX));
         } else {
             low = low.min(0.0);
             high = if high > low {
-                high + (high - low) * 0.05
+                (high + (high - low) * 0.05).min(f64::MAX)
             } else {
                 low + 1.0
             };
@@ -220,6 +224,7 @@ impl Axis {
             low,
             high,
             is_log,
+            is_whole: false,
             start,
             end,
         }
@@ -282,7 +287,8 @@ impl Axis {
             .into_iter()
             .map(|step| step * power)
             .find(|step| *step >= rough)
-            .unwrap_or(rough);
+            .unwrap_or(rough)
+            .max(if self.is_whole { 1.0 } else { 0.0 });
         let mut ticks = Vec::new();
         let mut number = (self.low / step).ceil();
         while number * step <= self.high {
@@ -295,6 +301,10 @@ impl Axis {
 
 /// A round number, short: 20k for 20000.
 fn label(value: f64) -> String {
+    let size = value.abs();
+    if size >= 1e12 || (size > 0.0 && size < 1e-4) {
+        return format!("{value:.1e}").replace(".0e", "e");
+    }
     let (value, unit) = match value.abs() {
         size if size >= 1e9 => (value / 1e9, "G"),
         size if size >= 1e6 => (value / 1e6, "M"),
@@ -334,13 +344,42 @@ mod tests {
     }
 
     #[test]
+    fn whole_numbers_have_nothing_between_them() {
+        for (values, expected) in [
+            (&[1.0][..], &["0", "1"][..]),
+            (&[1.0, 2.0], &["0", "1", "2"]),
+            (&[1.0, 64.0], &["1", "2", "5", "10", "20", "50"]),
+        ] {
+            let mut axis = Axis::new(values.iter().copied(), 0.0, 100.0);
+            axis.is_whole = true;
+            let labels: Vec<_> = axis.ticks().into_iter().map(|tick| tick.label).collect();
+            assert_eq!(labels, expected);
+        }
+    }
+
+    #[test]
+    fn labels_are_short() {
+        for (value, expected) in [
+            (1e300, "1e300"),
+            (2.5e12, "2.5e12"),
+            (1e9, "1G"),
+            (3.0 * 1e-7, "3e-7"),
+            (0.0, "0"),
+        ] {
+            assert_eq!(label(value), expected);
+        }
+    }
+
+    #[test]
     fn nothing_and_one_value_have_an_axis() {
         for values in [
             &[][..],
             &[0.0],
             &[7.0],
             &[1e-300, 1e300],
-            &[0.0, f64::MAX / 4.0],
+            &[0.0, f64::MAX],
+            &[f64::MIN_POSITIVE, f64::MAX],
+            &[0.0, 5e-324],
         ] {
             let axis = Axis::new(values.iter().copied(), 0.0, 100.0);
             assert!(axis.ticks().len() < 20);

@@ -34,6 +34,7 @@ struct PointRow<'a> {
     tool: &'static str,
     metrics: BTreeMap<&'a str, MetricRow<'a>>,
     output_token_throughput_per_gpu: Option<f64>,
+    output_token_throughput_per_user: Option<f64>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     gpu_metrics: &'a [GpuMetric],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -148,6 +149,7 @@ fn point_row<'a>(report: &Report<'_>, point: &'a Point) -> PointRow<'a> {
         },
         metrics: others.chain(known).collect(),
         output_token_throughput_per_gpu: point.throughput_per_gpu(),
+        output_token_throughput_per_user: point.throughput_per_user(),
         gpu_metrics: point.gpu_metrics(),
         verdict: (!report.limits.is_empty()).then(|| match report.limits.verdict(point) {
             Verdict::Within => "within",

@@ -6,14 +6,19 @@ use askama::Template;
 
 use super::chart::{COLOURS, Chart, Data, HEIGHT, Look, Mark, SHAPES, Series, WIDTH};
 use super::table::{compared, short};
-use super::{Column, Report, figure, figure_or_dash, job_of, number_or_dash, percent, use_case_of};
-use crate::results::{Group, Metric, Point, ReadProblem, RunId, Statistic, Verdict};
+use super::{
+    Column, Report, derived, figure_or_dash, job_of, limits, milliseconds, missing, number_or_dash,
+    percent, place_of, title_of,
+};
+use crate::results::{
+    Group, Metric, Point, ReadProblem, Run, RunId, Statistic, Verdict, printable,
+};
 
 #[derive(Template)]
 #[template(path = "report.html")]
 struct Page<'a> {
     made_by: &'static str,
-    folder: &'a str,
+    folder: String,
     points: usize,
     limits: Vec<String>,
     statistic: Statistic,
@@ -25,6 +30,7 @@ struct Page<'a> {
     charts: Vec<Chart>,
     groups: Vec<GroupPart>,
     changes: Option<Changes>,
+    derived: Option<&'static str>,
     problems: &'a [ReadProblem],
 }
 
@@ -62,16 +68,12 @@ struct ChangeRow {
 
 pub(super) fn render(report: &Report<'_>) -> String {
     let groups = report.run.groups();
-    let sweeps = sweeps(&groups);
+    let sweeps = sweeps(report.run, &groups);
     let page = Page {
         made_by: concat!("nim-slurm ", env!("CARGO_PKG_VERSION")),
-        folder: report.run.path().as_str(),
+        folder: printable(report.run.path().as_str()),
         points: report.run.points().len(),
-        limits: report
-            .limits
-            .iter()
-            .map(|(metric, limit)| format!("{} at most {limit} ms", short(metric)))
-            .collect(),
+        limits: limits(report),
         statistic: report.statistic(),
         width: WIDTH,
         height: HEIGHT,
@@ -80,6 +82,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
         charts: charts(report, &sweeps),
         groups: groups.iter().map(|group| part(report, group)).collect(),
         changes: changes(report),
+        derived: derived(report.run),
         problems: report.run.problems(),
     };
     // The template has no filter that fails, and writing to a String cannot.
@@ -105,8 +108,8 @@ impl Sweep<'_> {
     }
 }
 
-fn sweeps<'a>(groups: &[Group<'a>]) -> Vec<Sweep<'a>> {
-    let parts: Vec<_> = groups.iter().map(parts_of).collect();
+fn sweeps<'a>(run: &Run, groups: &[Group<'a>]) -> Vec<Sweep<'a>> {
+    let parts: Vec<_> = groups.iter().map(|group| parts_of(run, group)).collect();
     // A colour for each use case and a shape for each of its sweeps says most, while
     // there are enough of both.
     let can_say_use_case = parts.len() <= COLOURS
@@ -136,8 +139,9 @@ fn sweeps<'a>(groups: &[Group<'a>]) -> Vec<Sweep<'a>> {
 }
 
 /// The sweeps of a use case: one for each number of GPUs, and one for each job
-/// where several jobs measured the same.
-fn parts_of<'a>(group: &Group<'a>) -> Vec<(String, Group<'a>)> {
+/// where several jobs measured the same. Points without a name have in common what
+/// their folders have.
+fn parts_of<'a>(run: &Run, group: &Group<'a>) -> Vec<(String, Group<'a>)> {
     let points = || group.points().iter();
     let gpus: BTreeSet<_> = points().map(|point| point.gpus()).collect();
     let measured: BTreeSet<_> = points()
@@ -152,8 +156,33 @@ fn parts_of<'a>(group: &Group<'a>) -> Vec<(String, Group<'a>)> {
         if let (true, Some(run)) = (has_repeats, point.run()) {
             name.push_str(&format!(", job {run}"));
         }
-        name
+        if point.use_case().is_none() {
+            name.push_str(&format!(", {}", without_concurrency(run, point)));
+        }
+        printable(&name)
     })
+}
+
+/// The point's place with `N` for its concurrency: the same for all points of a sweep
+/// whose folders differ in nothing else.
+fn without_concurrency(run: &Run, point: &Point) -> String {
+    let place = place_of(run, point);
+    let Some(concurrency) = point.concurrency() else {
+        return place;
+    };
+    let number = concurrency.to_string();
+    let is_digit = |at: Option<usize>| {
+        at.and_then(|at| place.as_bytes().get(at))
+            .is_some_and(u8::is_ascii_digit)
+    };
+    let own = place
+        .rmatch_indices(&number)
+        .map(|(start, _)| start..start + number.len())
+        .find(|own| !is_digit(own.start.checked_sub(1)) && !is_digit(Some(own.end)));
+    match own {
+        Some(own) => format!("{}N{}", &place[..own.start], &place[own.end..]),
+        None => place,
+    }
 }
 
 fn charts(report: &Report<'_>, sweeps: &[Sweep<'_>]) -> Vec<Chart> {
@@ -167,7 +196,7 @@ fn charts(report: &Report<'_>, sweeps: &[Sweep<'_>]) -> Vec<Chart> {
             .limits
             .iter()
             .find(|(limited, _)| *limited == metric)
-            .map(|(_, limit)| (limit, format!("limit {limit} ms")));
+            .map(|(_, limit)| (limit, format!("limit {}", milliseconds(limit))));
         charts.push(by_concurrency(
             report,
             sweeps,
@@ -198,6 +227,7 @@ fn pareto(report: &Report<'_>, sweeps: &[Sweep<'_>]) -> Data {
         title: "Throughput against speed for each user",
         x_label: "output tokens/s/user".to_owned(),
         y_label: "output tokens/s/GPU".to_owned(),
+        x_is_whole: false,
         limit: None,
         series: sweeps
             .iter()
@@ -219,6 +249,7 @@ fn by_concurrency(
         title,
         x_label: "concurrency (requests in flight)".to_owned(),
         y_label,
+        x_is_whole: true,
         limit,
         series: sweeps
             .iter()
@@ -266,8 +297,8 @@ fn hover(report: &Report<'_>, name: &str, point: &Point) -> String {
         "tokens/s/user",
         "requests/s",
     ]) {
-        if let Some(value) = column.of(point) {
-            text.push_str(&format!("\n{words}: {}", figure(value)));
+        if column.of(point).is_some() {
+            text.push_str(&format!("\n{words}: {}", column.text(point)));
         }
     }
     text
@@ -289,7 +320,7 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> GroupPart {
         answers.push(format!("Highest throughput: {}.", at(point)));
     }
     GroupPart {
-        title: group.to_string(),
+        title: printable(&group.to_string()),
         answers,
         rows: group
             .points()
@@ -312,7 +343,7 @@ fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
         number_or_dash(point.gpus()),
         number_or_dash(point.concurrency()),
     ];
-    cells.extend(Column::all(report.statistic()).map(|column| figure_or_dash(column.of(point))));
+    cells.extend(Column::all(report.statistic()).map(|column| column.text(point)));
     let is_best = best.is_some_and(|best| std::ptr::eq(best, point));
     let (class, verdict) = match report.limits.verdict(point) {
         _ if point.caveat().is_some() => ("above", "not to be trusted".to_owned()),
@@ -323,41 +354,24 @@ fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
     };
     Row {
         class,
-        path: point.path().to_string(),
+        path: printable(point.path().as_str()),
         cells,
-        job: point.run().map_or_else(
-            || point.path().file_name().unwrap_or("-").to_owned(),
-            RunId::to_string,
-        ),
+        job: point
+            .run()
+            .map_or_else(|| place_of(report.run, point), RunId::to_string),
         verdict,
     }
 }
 
 fn changes(report: &Report<'_>) -> Option<Changes> {
     let comparison = report.comparison()?;
-    let title = |point: &Point| {
-        format!(
-            "{}, {} GPUs, concurrency {}",
-            use_case_of(point),
-            number_or_dash(point.gpus()),
-            number_or_dash(point.concurrency())
-        )
-    };
-    let only = |points: &[&Point], which: &str| -> Vec<String> {
-        points
-            .iter()
-            .map(|point| format!("only in the {which} run: {}", title(point)))
-            .collect()
-    };
-    let mut missing = only(comparison.only_before(), "earlier");
-    missing.extend(only(comparison.only_after(), "later"));
     Some(Changes {
-        missing,
+        missing: missing(&comparison),
         rows: comparison
             .changes()
             .iter()
             .map(|change| ChangeRow {
-                title: title(change.after()),
+                title: title_of(&comparison, change.after()),
                 jobs: format!("{} → {}", job_of(change.before()), job_of(change.after())),
                 cells: compared(report.statistic())
                     .map(|(metric, statistic)| {

@@ -1,6 +1,8 @@
 //! The report as a table of at most 100 columns.
 
-use super::{Column, Report, figure_or_dash, job_of, number_or_dash, percent, use_case_of};
+use super::{
+    Column, Report, derived, job_of, limits, missing, number_or_dash, part_of, percent, place_of,
+};
 use crate::results::{Change, Group, Metric, Point, RunId, Statistic, Verdict, printable};
 
 const WIDTH: usize = 100;
@@ -60,6 +62,17 @@ fn title(text: &str) -> String {
     title
 }
 
+/// A path in a line of its own. What tells it from others is at its end.
+fn path(place: &str) -> String {
+    let length = place.chars().count();
+    let room = WIDTH - 4;
+    if length <= room {
+        return format!("    {place}\n");
+    }
+    let end: String = place.chars().skip(length - room + 1).collect();
+    format!("    …{end}\n")
+}
+
 fn part(report: &Report<'_>, group: &Group<'_>) -> String {
     let statistic = report.statistic();
     let mut rows: Vec<_> = HEAD
@@ -71,7 +84,7 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
             number_or_dash(point.gpus()),
             number_or_dash(point.concurrency()),
         ];
-        row.extend(Column::all(statistic).map(|column| figure_or_dash(column.of(point))));
+        row.extend(Column::all(statistic).map(|column| column.text(point)));
         row.push(point.run().map_or("-".to_owned(), RunId::to_string));
         row
     }));
@@ -89,7 +102,7 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
         text.push_str(&line(mark(report, best, point), row, &widths));
         // A row of dashes would not say which folder it is.
         if point.use_case().is_none() {
-            text.push_str(&title(&format!("    {}", point.path())));
+            text.push_str(&path(&place_of(report.run, point)));
         }
     }
     text
@@ -108,11 +121,7 @@ fn mark(report: &Report<'_>, best: Option<&Point>, point: &Point) -> char {
 }
 
 fn legend(report: &Report<'_>) -> String {
-    let limits: Vec<_> = report
-        .limits
-        .iter()
-        .map(|(metric, limit)| format!("{} at most {limit} ms", short(metric)))
-        .collect();
+    let limits = limits(report);
     let statistic = report.statistic();
     let latencies = format!("TTFT, ITL and latency: {statistic}");
     let mut text = if limits.is_empty() {
@@ -123,6 +132,9 @@ fn legend(report: &Report<'_>) -> String {
             limits.join(", ")
         )
     };
+    if let Some(derived) = derived(report.run) {
+        text.push_str(&format!("{derived}\n"));
+    }
     if report
         .run
         .points()
@@ -181,25 +193,15 @@ fn changes(report: &Report<'_>) -> String {
     text.push_str(&line(' ', &rows[0], &widths));
     let mut use_case = String::new();
     for (change, row) in comparison.changes().iter().zip(&rows[1..]) {
-        let own = use_case_of(change.after());
+        let own = part_of(&comparison, change.after());
         if own != use_case {
             text.push_str(&title(&own));
             use_case = own;
         }
         text.push_str(&line(' ', row, &widths));
     }
-    for (points, which) in [
-        (comparison.only_before(), "earlier"),
-        (comparison.only_after(), "later"),
-    ] {
-        for point in points {
-            let words = format!(
-                "only in the {which} run: {}, concurrency {}",
-                use_case_of(point),
-                number_or_dash(point.concurrency())
-            );
-            text.push_str(&title(&words));
-        }
+    for words in missing(&comparison) {
+        text.push_str(&title(&words));
     }
     text
 }

@@ -14,6 +14,7 @@ pub struct Comparison<'a> {
     changes: Vec<Change<'a>>,
     only_before: Vec<&'a Point>,
     only_after: Vec<&'a Point>,
+    names_models: bool,
 }
 
 /// A point that both runs have.
@@ -34,6 +35,7 @@ impl<'a> Comparison<'a> {
             changes: Vec::new(),
             only_before: Vec::new(),
             only_after: Vec::new(),
+            names_models: by_model,
         };
         for after in &new {
             match old.binary_search_by(|before| what(before).cmp(&what(after))) {
@@ -67,6 +69,11 @@ impl<'a> Comparison<'a> {
         &self.only_before
     }
 
+    /// Whether there are several models, so that a point's tells something.
+    pub(crate) const fn names_models(&self) -> bool {
+        self.names_models
+    }
+
     /// The points that only the later run has.
     #[must_use]
     pub fn only_after(&self) -> &[&'a Point] {
@@ -88,12 +95,12 @@ impl<'a> Change<'a> {
     }
 
     /// The relative change of a number: 0.1 is ten percent more. `None` when either
-    /// run lacks it, or when it was 0.
+    /// run lacks it, when it was 0, and when the change is more than a number holds.
     #[must_use]
     pub fn relative(&self, metric: Metric, statistic: Statistic) -> Option<f64> {
         let before = self.before.value(metric, statistic)?;
         let after = self.after.value(metric, statistic)?;
-        (before != 0.0).then(|| after / before - 1.0)
+        Some(after / before - 1.0).filter(|change| change.is_finite())
     }
 }
 

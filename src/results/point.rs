@@ -345,6 +345,13 @@ impl Point {
         Some(self.throughput()? / f64::from(gpus))
     }
 
+    /// Whether [`throughput_per_user`](Self::throughput_per_user) is not the tool's
+    /// own figure.
+    pub(crate) fn derives_throughput_per_user(&self) -> bool {
+        self.value(Metric::OutputTokenThroughputPerUser, Statistic::Avg)
+            .is_none()
+    }
+
     /// Output tokens per second that one user sees once an answer has begun: the
     /// tool's own figure, else 1000 over the mean inter-token latency in ms.
     ///

@@ -21,6 +21,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct ReadProblem {
     file: Utf8PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<u64>,
     message: String,
 }
