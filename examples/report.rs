@@ -144,10 +144,13 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
 fn results_of(folder: &Utf8Path) -> Utf8PathBuf {
     let results = folder.join("results");
     let has_manifest = results.read_dir_utf8().is_ok_and(|entries| {
-        let is_manifest = |name: &str| name.starts_with("run_") && name.ends_with(".json");
-        entries
-            .flatten()
-            .any(|entry| is_manifest(entry.file_name()))
+        let is_manifest = |path: &Utf8Path| {
+            path.extension() == Some("json")
+                && path
+                    .file_name()
+                    .is_some_and(|name| name.starts_with("run_"))
+        };
+        entries.flatten().any(|entry| is_manifest(entry.path()))
     });
     if has_manifest {
         tell(&format!(

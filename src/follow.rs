@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
+use crate::manifest::Manifest;
 use crate::plan::Plan;
 use crate::settings::StagePath;
 use crate::slurm::SubmittedJob;
@@ -17,7 +18,6 @@ pub use self::server::Server;
 
 mod ending;
 mod files;
-mod manifest;
 mod point;
 mod server;
 
@@ -153,7 +153,7 @@ impl Follower {
         let launch = self.queue.status(&self.launch)?;
         let state = launch.record().map(|record| &record.state);
         let is_running = state.is_some_and(|state| !state.is_waiting() && !state.has_ended());
-        let manifest = manifest::read(&self.files.manifest);
+        let manifest = Manifest::read(&self.files.manifest).ok();
         let before = if is_running || manifest.is_some() {
             None
         } else {

@@ -58,6 +58,7 @@ mod error;
 mod file;
 mod follow;
 mod jobs;
+mod manifest;
 mod plan;
 mod report;
 mod script;

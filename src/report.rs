@@ -8,7 +8,9 @@ mod table;
 
 use camino::Utf8Path;
 
-use crate::results::{Comparison, Group, Limits, Metric, Point, Run, RunId, Statistic, printable};
+use crate::results::{
+    Comparison, Group, Limits, Manifest, Metric, Point, Run, RunId, RunImage, Statistic, printable,
+};
 use crate::write::{Mode, WriteError, Written, write_kept};
 
 /// What to say of a run, and how.
@@ -71,7 +73,7 @@ impl<'a> Report<'a> {
         csv::render(self)
     }
 
-    /// JSON: `{"schema": 1, "points": […], "problems": […], …}`.
+    /// JSON: `{"schema": 1, "points": […], "problems": […], "runs": […], …}`.
     ///
     /// A point has `use_case`, `input_sequence_length`, `output_sequence_length`,
     /// `concurrency`, `gpus`, `job_id` (each `null` when nothing tells), `path`,
@@ -79,7 +81,7 @@ impl<'a> Report<'a> {
     /// statistics. `output_token_throughput_per_gpu` and `…_per_user` beside them are
     /// [`Point::throughput_per_gpu`] and [`Point::throughput_per_user`]: the latter is
     /// derived where `metrics` does not have it. `use_cases` names the paths of each
-    /// one's best points. A problem has `file`, `message` and, where one is to blame,
+    /// one's best points. `runs` has what [`Run::manifests`] has. A problem has `file`, `message` and, where one is to blame,
     /// `line`.
     #[must_use]
     pub fn to_json(&self) -> String {
@@ -263,6 +265,44 @@ fn title_of(comparison: &Comparison<'_>, point: &Point) -> String {
         number_or_dash(point.concurrency())
     );
     printable(&text)
+}
+
+/// What is known of each job: one row a job, in parts.
+fn jobs(report: &Report<'_>) -> Vec<Vec<String>> {
+    let earlier = report.before.into_iter().flat_map(Run::manifests);
+    earlier.chain(report.run.manifests()).map(job).collect()
+}
+
+fn job(manifest: &Manifest) -> Vec<String> {
+    let job = manifest.job_id.as_ref().map(RunId::to_string);
+    let named =
+        |name: &str, value: &Option<String>| value.as_ref().map(|value| format!("{name} {value}"));
+    let images = [&manifest.images.server, &manifest.images.client];
+    let reference = |image: &RunImage| image.reference.clone().or_else(|| image.file.clone());
+    let gpus = match (manifest.gpus, &manifest.gpu_model) {
+        (Some(gpus), Some(model)) => Some(format!("{gpus} × {model}")),
+        (Some(gpus), None) => Some(format!("{gpus} GPUs")),
+        (None, model) => model.clone(),
+    };
+    let [server, client] = images.map(|image| image.as_ref().and_then(reference));
+    let parts = [
+        named("node", &manifest.node),
+        gpus,
+        named("driver", &manifest.driver),
+        named("started", &manifest.start),
+        server,
+        client,
+        manifest.trouble(),
+    ];
+    let first = format!(
+        "job {}: {}",
+        job.unwrap_or_default(),
+        manifest.recipe.as_deref().unwrap_or("unknown recipe")
+    );
+    std::iter::once(first)
+        .chain(parts.into_iter().flatten())
+        .map(|part| printable(&part))
+        .collect()
 }
 
 /// The points that one run lacks.

@@ -45,6 +45,7 @@ pub use self::metric::{Metric, Statistic, Statistics, Unit};
 pub use self::point::{GpuMetric, OtherMetric, Point, PointName, Tool};
 pub use self::problem::ReadProblem;
 pub(crate) use self::problem::printable;
+pub use crate::manifest::{Images, Manifest, RunImage};
 pub use crate::settings::RunId;
 
 /// The points of one or more jobs.
@@ -52,6 +53,7 @@ pub use crate::settings::RunId;
 pub struct Run {
     path: Utf8PathBuf,
     points: Vec<Point>,
+    manifests: Vec<Manifest>,
     problems: Vec<ReadProblem>,
 }
 
@@ -112,15 +114,18 @@ impl Run {
         path: &Utf8Path,
         wanted: impl Fn(Option<&RunId>) -> bool,
     ) -> Result<Self, ReadError> {
-        let (mut points, problems) = folder::read(path, &wanted).map_err(|source| ReadError {
+        let mut found = folder::read(path, &wanted).map_err(|source| ReadError {
             path: path.to_owned(),
             source,
         })?;
-        points.sort_by(|a, b| order(a).cmp(&order(b)));
+        found.points.sort_by(|a, b| order(a).cmp(&order(b)));
+        let job = |manifest: &Manifest| manifest.job_id.as_ref().map(RunId::numbers);
+        found.manifests.sort_by_key(job);
         Ok(Self {
             path: path.to_owned(),
-            points,
-            problems,
+            points: found.points,
+            manifests: found.manifests,
+            problems: found.problems,
         })
     }
 
@@ -135,6 +140,13 @@ impl Run {
     #[must_use]
     pub fn points(&self) -> &[Point] {
         &self.points
+    }
+
+    /// What the jobs' own manifests, `run_<job id>.json`, say of them, by job. Results
+    /// of other programs have none.
+    #[must_use]
+    pub fn manifests(&self) -> &[Manifest] {
+        &self.manifests
     }
 
     /// What could not be read.

@@ -419,11 +419,70 @@ fn page_has_no_control_characters() {
     for name in ["m_4_1_a\u{1}b_1_1_1", "un\u{8}named", "m_8_1_a\u{1}b_1_1_2"] {
         point_of(results, name, r#""request_throughput": {"avg": 1}"#);
     }
+    fs::write(results.join("run_2.json"), r#"{"node": "bell\u0007"}"#).unwrap();
     let arguments = [results.as_str(), "--format", "html", "--against", "1"];
     let page = stdout(&arguments);
     assert!(page.contains("a\\u{1}b") && page.contains("un\\u{8}named"));
+    assert!(page.contains("node bell\\u{7}"));
     let control = |c: &char| c.is_control() && *c != '\n';
     assert_eq!(page.chars().find(control), None);
+}
+
+#[test]
+fn jobs_are_named_by_their_manifests() {
+    let results = Results::new();
+    let folder = results.path();
+    let manifest = |job: u32, exit_code: &str| {
+        format!(
+            r#"{{"schema": 1, "recipe": "llama3-70b-h100x4-fp8", "job_id": "{job}", "node": "gpu05", "gpus": 4,
+            "gpu_model": "NVIDIA H100 80GB HBM3", "driver": "550.54.15", "images": {{
+            "server": {{"file": "a.sqsh", "reference": "nvcr.io/nim/meta/llama3-70b-instruct:1.0.3", "bytes": 1, "digest": null}},
+            "client": {{"file": "b.sqsh", "reference": "nvcr.io/nvidia/tritonserver:25.01-py3-sdk"}}}},
+            "start": "2026-11-24T07:33:58+0000", "end": null, "exit_code": {exit_code}, "exit_reason": "a point failed",
+            "points": []}}"#
+        )
+    };
+    for (job, text) in [
+        (4711, manifest(4711, "0")),
+        (4712, manifest(4712, "5")),
+        (4713, manifest(4713, "null")[..40].to_owned()),
+        (10000, "{}".to_owned()),
+    ] {
+        fs::write(folder.join(format!("run_{job}.json")), text).unwrap();
+    }
+    let arguments = [folder.as_str(), "--job", "4711", "--against", "4712"];
+    let table = stdout(&arguments);
+    let (_, jobs) = table.split_once("\njob ").unwrap();
+    assert_data_eq!(
+        jobs,
+        str![[r"
+4712: llama3-70b-h100x4-fp8, node gpu05, 4 × NVIDIA H100 80GB HBM3, driver 550.54.15,
+  started 2026-11-24T07:33:58+0000, nvcr.io/nim/meta/llama3-70b-instruct:1.0.3,
+  nvcr.io/nvidia/tritonserver:25.01-py3-sdk, ended with 5: a point failed
+job 4711: llama3-70b-h100x4-fp8, node gpu05, 4 × NVIDIA H100 80GB HBM3, driver 550.54.15,
+  started 2026-11-24T07:33:58+0000, nvcr.io/nim/meta/llama3-70b-instruct:1.0.3,
+  nvcr.io/nvidia/tritonserver:25.01-py3-sdk
+
+"]]
+    );
+    let page = stdout(&[&arguments[..], &["--format", "html"]].concat());
+    assert!(page.contains(">job 4712: llama3-70b-h100x4-fp8, node gpu05, 4 × NVIDIA H100"));
+    balanced(&page);
+
+    let output = report(&[folder.as_str(), "--format", "json"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("run_4713.json: is no manifest of launch.sh: EOF while parsing"),
+        "{said}"
+    );
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let runs = json["runs"].as_array().unwrap();
+    let ids: Vec<_> = runs.iter().map(|run| &run["job_id"]).collect();
+    assert_eq!(ids, ["4711", "4712", "10000"]);
+    assert_eq!(runs[0]["recipe"], "llama3-70b-h100x4-fp8");
+    assert_eq!(runs[0]["images"]["server"]["file"], "a.sqsh");
+    assert_eq!(runs[1]["exit_code"], 5);
+    assert_eq!(runs[2]["node"], Value::Null);
 }
 
 #[test]

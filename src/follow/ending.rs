@@ -5,7 +5,7 @@ use std::fmt;
 use camino::Utf8PathBuf;
 
 use super::RunFiles;
-use super::manifest::Manifest;
+use crate::manifest::Manifest;
 use crate::status::{JobRecord, JobState, JobStatus};
 use crate::submit::ChainJob;
 
@@ -68,7 +68,8 @@ pub(super) fn of(
         (Some(0), None) => no_launch(files),
         (Some(code), manifest) => {
             let reason = manifest.filter(|_| said.is_some_and(|code| code != 0));
-            let reason = reason.map(|manifest| format!(" ({})", manifest.exit_reason));
+            let reason = reason.and_then(|manifest| manifest.exit_reason.as_deref());
+            let reason = reason.map(|reason| format!(" ({reason})"));
             let reason = reason.unwrap_or_default();
             Ending {
                 code: Some(code),
@@ -203,8 +204,8 @@ mod tests {
     fn saying(exit_code: Option<u32>) -> Manifest {
         Manifest {
             exit_code,
-            exit_reason: "because".to_owned(),
-            points: Vec::new(),
+            exit_reason: Some("because".to_owned()),
+            ..Manifest::default()
         }
     }
 

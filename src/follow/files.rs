@@ -11,7 +11,7 @@ use crate::file;
 /// A log's end that is read: some thousand lines.
 const TAIL: u64 = 64 << 10;
 
-/// More than a manifest or a list of points has.
+/// More than a list of points has.
 const MOST_BYTES: u64 = 4 << 20;
 
 /// The end of a log.

@@ -1,7 +1,7 @@
 //! The points of a sweep, and how far each is.
 
-use super::manifest::Manifest;
 use super::{RunFiles, files};
+use crate::manifest::{Manifest, PointRow};
 
 /// A point of the sweep, as far as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,16 @@ pub struct PointProgress {
     pub state: PointState,
     /// Why it failed, or was not run.
     pub detail: Option<String>,
+}
+
+impl From<&PointRow> for PointProgress {
+    fn from(row: &PointRow) -> Self {
+        Self {
+            folder: row.folder.clone(),
+            state: PointState::from_word(&row.status),
+            detail: Some(row.detail.clone()).filter(|detail| !detail.is_empty()),
+        }
+    }
 }
 
 /// How far a point is.
@@ -52,8 +62,8 @@ pub(super) fn read(
         state: PointState::Open,
         detail: None,
     };
-    let mut points = match manifest {
-        Some(manifest) => manifest.points.clone(),
+    let mut points: Vec<PointProgress> = match manifest {
+        Some(manifest) => manifest.points.iter().map(PointProgress::from).collect(),
         None => planned.iter().map(open).collect(),
     };
     for row in files::small(&files.points).unwrap_or_default().lines() {
@@ -122,21 +132,14 @@ mod tests {
         assert_eq!(detail.as_deref(), Some("no | tokens"));
 
         // The manifest knows which points an earlier job has finished.
+        let row = |folder: &str, status: &str| PointRow {
+            folder: folder.to_owned(),
+            status: status.to_owned(),
+            detail: String::new(),
+        };
         let manifest = Manifest {
-            exit_code: None,
-            exit_reason: "running".to_owned(),
-            points: vec![
-                PointProgress {
-                    folder: "a_6".to_owned(),
-                    state: Finished,
-                    detail: None,
-                },
-                PointProgress {
-                    folder: "b_7".to_owned(),
-                    state: Open,
-                    detail: None,
-                },
-            ],
+            points: vec![row("a_6", "finished"), row("b_7", "open")],
+            ..Manifest::default()
         };
         assert_eq!(
             states(Some(&manifest)),

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::{Report, table};
 use crate::results::{
-    Change, GpuMetric, Group, Metric, OtherMetric, Point, ReadProblem, RunId, Statistics, Tool,
-    Verdict,
+    Change, GpuMetric, Group, Manifest, Metric, OtherMetric, Point, ReadProblem, Run, RunId,
+    Statistics, Tool, Verdict,
 };
 
 #[derive(Serialize)]
@@ -16,6 +16,7 @@ struct Document<'a> {
     points: Vec<PointRow<'a>>,
     problems: &'a [ReadProblem],
     use_cases: Vec<UseCaseRow<'a>>,
+    runs: &'a [Manifest],
     #[serde(skip_serializing_if = "Option::is_none")]
     limits: Option<LimitsRow>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,6 +79,7 @@ struct AgainstRow<'a> {
     changes: Vec<ChangeRow<'a>>,
     only_before: Vec<&'a str>,
     only_after: Vec<&'a str>,
+    runs: &'a [Manifest],
 }
 
 #[derive(Serialize)]
@@ -100,6 +102,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
             .iter()
             .map(|g| use_case_row(report, g))
             .collect(),
+        runs: run.manifests(),
         limits: (!report.limits.is_empty()).then(|| LimitsRow {
             statistic: report.statistic().name(),
             milliseconds: report
@@ -116,6 +119,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
                 .collect(),
             only_before: paths(comparison.only_before()),
             only_after: paths(comparison.only_after()),
+            runs: report.before.map(Run::manifests).unwrap_or_default(),
         }),
     };
     let mut text = serde_json::to_string_pretty(&document).expect("keys are texts");

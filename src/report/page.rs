@@ -7,8 +7,8 @@ use askama::Template;
 use super::chart::{COLOURS, Chart, Data, HEIGHT, Look, Mark, SHAPES, Series, WIDTH};
 use super::table::{compared, short};
 use super::{
-    Column, Report, derived, figure_or_dash, job_of, limits, milliseconds, missing, number_or_dash,
-    percent, place_of, title_of,
+    Column, Report, derived, figure_or_dash, job_of, jobs, limits, milliseconds, missing,
+    number_or_dash, percent, place_of, title_of,
 };
 use crate::results::{
     Group, Metric, Point, ReadProblem, Run, RunId, Statistic, Verdict, printable,
@@ -30,6 +30,7 @@ struct Page<'a> {
     charts: Vec<Chart>,
     groups: Vec<GroupPart>,
     changes: Option<Changes>,
+    jobs: Vec<String>,
     derived: Option<&'static str>,
     problems: &'a [ReadProblem],
 }
@@ -82,6 +83,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
         charts: charts(report, &sweeps),
         groups: groups.iter().map(|group| part(report, group)).collect(),
         changes: changes(report),
+        jobs: jobs(report).iter().map(|job| job.join(", ")).collect(),
         derived: derived(report.run),
         problems: report.run.problems(),
     };

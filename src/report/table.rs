@@ -1,7 +1,8 @@
 //! The report as a table of at most 100 columns.
 
 use super::{
-    Column, Report, derived, job_of, limits, missing, number_or_dash, part_of, percent, place_of,
+    Column, Report, derived, job_of, jobs, limits, missing, number_or_dash, part_of, percent,
+    place_of,
 };
 use crate::results::{Change, Group, Metric, Point, RunId, Statistic, Verdict, printable};
 
@@ -28,6 +29,13 @@ pub(super) fn render(report: &Report<'_>) -> String {
         text.push_str(&legend(report));
     }
     text.push_str(&changes(report));
+    let jobs = jobs(report);
+    if !jobs.is_empty() {
+        text.push('\n');
+    }
+    for job in jobs {
+        text.push_str(&wrapped(&job));
+    }
     text
 }
 
@@ -42,6 +50,24 @@ fn line(mark: char, cells: &[String], widths: &[usize]) -> String {
     line.truncate(line.trim_end().len());
     line.push('\n');
     line
+}
+
+/// Parts in a line, or in several where one is too short for them.
+fn wrapped(parts: &[String]) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for part in parts {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 2 + part.chars().count() < WIDTH => {
+                line.push_str(&format!(", {part}"));
+            }
+            Some(line) => {
+                line.push(',');
+                lines.push(format!("  {part}"));
+            }
+            None => lines.push(part.clone()),
+        }
+    }
+    lines.iter().map(|line| title(line)).collect()
 }
 
 fn widths(rows: &[Vec<String>]) -> Vec<usize> {

@@ -14,19 +14,26 @@ use super::point::{Asked, Content, Point, PointName, Tool};
 use super::problem::{ReadProblem, quoted};
 use super::sink::{self, Sink};
 use super::table::TableReader;
+use crate::manifest::Manifest;
 
 /// How far below the results folder a point's files may be. GenAI-Perf and a folder
 /// for each job make three.
 const MAX_DEPTH: usize = 6;
 
-type Found = (Vec<Point>, Vec<ReadProblem>);
+/// What is in a folder.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) points: Vec<Point>,
+    pub(super) manifests: Vec<Manifest>,
+    pub(super) problems: Vec<ReadProblem>,
+}
 
 /// Reads the points below `root` whose jobs are wanted.
 pub(super) fn read(root: &Utf8Path, wanted: &impl Fn(Option<&RunId>) -> bool) -> io::Result<Found> {
     let mut search = Search {
         wanted,
         places: Vec::new(),
-        problems: Vec::new(),
+        found: Found::default(),
     };
     // "." has a name, too.
     let name = root.canonicalize_utf8()?;
@@ -36,14 +43,21 @@ pub(super) fn read(root: &Utf8Path, wanted: &impl Fn(Option<&RunId>) -> bool) ->
         .map(|name| (root, name));
     search.visit(root, own.as_ref(), 0)?;
     let Search {
-        places,
-        mut problems,
-        ..
+        places, mut found, ..
     } = search;
-    let (points, more) = read_all(&places);
-    problems.extend(more);
-    problems.sort_by(|a, b| (a.file(), a.line()).cmp(&(b.file(), b.line())));
-    Ok((points, problems))
+    found.add(read_all(&places));
+    found
+        .problems
+        .sort_by(|a, b| (a.file(), a.line()).cmp(&(b.file(), b.line())));
+    Ok(found)
+}
+
+impl Found {
+    fn add(&mut self, other: Self) {
+        self.points.extend(other.points);
+        self.manifests.extend(other.manifests);
+        self.problems.extend(other.problems);
+    }
 }
 
 /// The files of one point.
@@ -60,7 +74,7 @@ struct Place {
 struct Search<'w, W> {
     wanted: &'w W,
     places: Vec<Place>,
-    problems: Vec<ReadProblem>,
+    found: Found,
 }
 
 impl<W: Fn(Option<&RunId>) -> bool> Search<'_, W> {
@@ -88,7 +102,7 @@ impl<W: Fn(Option<&RunId>) -> bool> Search<'_, W> {
                 folders.push(path);
             } else if kind.is_symlink() && path.is_dir() {
                 let message = "is a link to another folder, which is not followed: read that one by its own path";
-                self.problems.push(ReadProblem::new(path, None, message));
+                self.complain(path, message);
             } else {
                 files.push(path);
             }
@@ -99,6 +113,9 @@ impl<W: Fn(Option<&RunId>) -> bool> Search<'_, W> {
         let is_wanted = (self.wanted)(named.map(|(_, name)| name.run()));
         if is_wanted {
             self.note(folder, named, &files);
+        }
+        if named.is_none() {
+            self.read_manifests(&files);
         }
         for inner in &folders {
             self.descend(inner, named, depth);
@@ -112,7 +129,7 @@ impl<W: Fn(Option<&RunId>) -> bool> Search<'_, W> {
         }
         if is_point && self.places.len() == before && is_wanted {
             let message = "has a point's name, but no result of GenAI-Perf or AIPerf is in it";
-            self.problems.push(ReadProblem::new(folder, None, message));
+            self.complain(folder, message);
         }
         Ok(())
     }
@@ -128,20 +145,41 @@ impl<W: Fn(Option<&RunId>) -> bool> Search<'_, W> {
         if depth == MAX_DEPTH {
             let message =
                 format!("lies more than {MAX_DEPTH} folders deep, and is not looked into");
-            self.problems.push(ReadProblem::new(inner, None, message));
+            self.complain(inner, message);
             return;
         }
         let own = PointName::parse(name).map(|name| (inner, name));
         if let Err(error) = self.visit(inner, own.as_ref().or(named), depth + 1) {
             let message = format!("cannot be read: {error}");
-            self.problems.push(ReadProblem::new(inner, None, message));
+            self.complain(inner, message);
         }
+    }
+
+    fn read_manifests(&mut self, files: &[Utf8PathBuf]) {
+        for path in files {
+            let Some(run) = run_of_manifest(path).filter(|run| (self.wanted)(Some(run))) else {
+                continue;
+            };
+            match Manifest::read(path) {
+                Ok(manifest) => self.found.manifests.push(Manifest {
+                    job_id: Some(run),
+                    ..manifest
+                }),
+                Err(why) => self.complain(path, why.to_string()),
+            }
+        }
+    }
+
+    fn complain(&mut self, path: impl Into<Utf8PathBuf>, message: impl Into<String>) {
+        self.found
+            .problems
+            .push(ReadProblem::new(path, None, message));
     }
 
     fn complain_of_name(&mut self, folder: &Utf8Path, path: &Path) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let message = format!("has an entry whose name is not UTF-8: {}", quoted(&name));
-        self.problems.push(ReadProblem::new(folder, None, message));
+        self.complain(folder, message);
     }
 
     /// Notes the results among `files`: each stem of a name is one.
@@ -178,6 +216,12 @@ impl<W: Fn(Option<&RunId>) -> bool> Search<'_, W> {
         }
         self.places.extend(results.into_values());
     }
+}
+
+/// The run whose manifest has this name.
+fn run_of_manifest(path: &Utf8Path) -> Option<RunId> {
+    let name = path.file_name()?;
+    RunId::parse(name.strip_prefix("run_")?.strip_suffix(".json")?).ok()
 }
 
 /// The part of a result file's name that its CSV and its JSON share.
@@ -246,8 +290,7 @@ fn read_all(places: &[Place]) -> Found {
             .into_iter()
             .map(|worker| worker.join().expect("a reader does not panic"))
             .fold(Found::default(), |mut all, some| {
-                all.0.extend(some.0);
-                all.1.extend(some.1);
+                all.add(some);
                 all
             })
     })
@@ -257,8 +300,8 @@ fn read_some(places: &[Place]) -> Found {
     let mut found = Found::default();
     let mut tables = TableReader::new();
     for place in places {
-        let point = read_place(place, &mut tables, &mut found.1);
-        found.0.extend(point);
+        let point = read_place(place, &mut tables, &mut found.problems);
+        found.points.extend(point);
     }
     found
 }

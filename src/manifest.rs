@@ -1,0 +1,198 @@
+//! What launch.sh says of its run in `results/run_<job id>.json`.
+
+use camino::Utf8Path;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::file;
+use crate::settings::RunId;
+
+/// More than a manifest has.
+const MOST_BYTES: u64 = 4 << 20;
+
+/// What a launch says of itself: where it ran, what it ran, and how it ended.
+///
+/// It is in the results folder as `run_<job id>.json`. What a manifest lacks, or has
+/// in a form of its own, is none.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Manifest {
+    /// The job.
+    #[serde(deserialize_with = "lenient")]
+    pub job_id: Option<RunId>,
+    /// The recipe's name.
+    #[serde(deserialize_with = "lenient")]
+    pub recipe: Option<String>,
+    /// The node.
+    #[serde(deserialize_with = "lenient")]
+    pub node: Option<String>,
+    /// GPUs that the server used.
+    #[serde(deserialize_with = "lenient")]
+    pub gpus: Option<u32>,
+    /// The GPUs' model, where nvidia-smi tells.
+    #[serde(deserialize_with = "lenient")]
+    pub gpu_model: Option<String>,
+    /// The GPUs' driver, where nvidia-smi tells.
+    #[serde(deserialize_with = "lenient")]
+    pub driver: Option<String>,
+    /// The container images.
+    #[serde(deserialize_with = "lenient")]
+    pub images: Images,
+    /// When it started, by the node's clock: `2026-11-24T07:33:58+0000`.
+    #[serde(deserialize_with = "lenient")]
+    pub start: Option<String>,
+    /// When it ended; none while it runs, and when it was killed.
+    #[serde(deserialize_with = "lenient")]
+    pub end: Option<String>,
+    /// launch.sh's exit code; none while it runs, and when it was killed.
+    #[serde(deserialize_with = "lenient")]
+    pub exit_code: Option<u32>,
+    /// The exit code's reason, in the script's words.
+    #[serde(deserialize_with = "lenient")]
+    pub exit_reason: Option<String>,
+    /// The points as they were when the manifest was written: at the run's begin,
+    /// and at its end.
+    #[serde(skip_serializing)]
+    pub(crate) points: Vec<PointRow>,
+}
+
+/// The container images of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Images {
+    /// The server's.
+    #[serde(deserialize_with = "lenient")]
+    pub server: Option<RunImage>,
+    /// GenAI-Perf's.
+    #[serde(deserialize_with = "lenient")]
+    pub client: Option<RunImage>,
+}
+
+/// A container image of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct RunImage {
+    /// The squash file's name.
+    #[serde(deserialize_with = "lenient")]
+    pub file: Option<String>,
+    /// The image's name in its registry.
+    #[serde(deserialize_with = "lenient")]
+    pub reference: Option<String>,
+    /// The digest, where the recipe pins one.
+    #[serde(deserialize_with = "lenient")]
+    pub digest: Option<String>,
+}
+
+/// A point's row.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct PointRow {
+    pub(crate) folder: String,
+    pub(crate) status: String,
+    pub(crate) detail: String,
+}
+
+/// A value of any type: one that is not expected is none.
+fn lenient<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned + Default,
+{
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).unwrap_or_default())
+}
+
+/// Why there is no manifest to read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unread {
+    #[error(transparent)]
+    File(#[from] file::Unread),
+    #[error("is no manifest of launch.sh: {0}")]
+    Content(#[from] serde_json::Error),
+}
+
+impl Manifest {
+    /// Reads a manifest.
+    pub(crate) fn read(path: &Utf8Path) -> Result<Self, Unread> {
+        let bytes = file::read(path, MOST_BYTES)?;
+        Ok(Self::parse(&String::from_utf8_lossy(&bytes))?)
+    }
+
+    pub(crate) fn parse(text: &str) -> serde_json::Result<Self> {
+        serde_json::from_str(text)
+    }
+
+    /// How the run ended, unless it ended well.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        let reason = self.exit_reason.as_deref().unwrap_or("no reason given");
+        match self.exit_code {
+            Some(0) => None,
+            Some(code) => Some(format!("ended with {code}: {reason}")),
+            None => Some("runs, or was killed".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MANIFEST: &str = r#"{
+  "schema": 1,
+  "recipe": "llama3-70b",
+  "job_id": "4711",
+  "node": "gpu05",
+  "gpus": 4,
+  "gpu_model": null,
+  "images": {
+    "server": {"file": "nim.sqsh", "reference": "nvcr.io/nim/llama:1.0.3", "bytes": 7, "digest": null},
+    "client": "no object"
+  },
+  "server_command": ["bash", "\"exit_code\": 7"],
+  "start": "2026-11-24T07:33:58+0000",
+  "end": 12,
+  "exit_code": 5,
+  "exit_reason": "points \"failed\"",
+  "points": [
+    {"folder": "llama_4_1_chat_32_16_4700", "use_case": "chat", "concurrency": 1, "status": "finished", "seconds": null, "detail": ""},
+    {"folder": "llama_4_2_chat_32_16_4711", "use_case": "chat", "concurrency": 2, "status": "failed", "seconds": 7, "detail": "it said \"status\": \"finished\""}
+  ]
+}
+"#;
+
+    #[test]
+    fn a_run_that_ended() {
+        let manifest = Manifest::parse(MANIFEST).unwrap();
+        assert_eq!(manifest.recipe.as_deref(), Some("llama3-70b"));
+        assert_eq!(manifest.job_id, Some(RunId::parse("4711").unwrap()));
+        assert_eq!((manifest.gpus, &manifest.gpu_model), (Some(4), &None));
+        assert_eq!(manifest.end, None);
+        let server = manifest.images.server.as_ref().unwrap();
+        assert_eq!(server.reference.as_deref(), Some("nvcr.io/nim/llama:1.0.3"));
+        assert_eq!(manifest.images.client, None);
+        assert_eq!(
+            manifest.trouble().as_deref(),
+            Some("ended with 5: points \"failed\"")
+        );
+        let [earlier, failed] = manifest.points.as_slice() else {
+            panic!("{manifest:?}");
+        };
+        assert_eq!(earlier.folder, "llama_4_1_chat_32_16_4700");
+        assert_eq!((&*earlier.status, &*earlier.detail), ("finished", ""));
+        assert_eq!(failed.status, "failed");
+        assert_eq!(failed.detail, "it said \"status\": \"finished\"");
+    }
+
+    #[test]
+    fn a_run_that_goes_on() {
+        let text = MANIFEST.replace("\"exit_code\": 5,", "\"exit_code\": null,");
+        assert_eq!(Manifest::parse(&text).unwrap().exit_code, None);
+        assert!(
+            Manifest::parse("{\n  \"schema\": 1,").is_err(),
+            "half a file"
+        );
+    }
+}
