@@ -14,6 +14,21 @@ const MOST_BYTES: u64 = 4 << 20;
 ///
 /// It is in the results folder as `run_<job id>.json`. What a manifest lacks, or has
 /// in a form of its own, is none.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = camino::Utf8Path::from_path(folder.path()).unwrap();
+/// let text = r#"{"node": "gpu05", "exit_code": 5, "exit_reason": "2 points failed"}"#;
+/// std::fs::write(folder.join("run_4711.json"), text)?;
+/// let run = nim_slurm::results::Run::read(folder)?;
+/// let manifest = &run.manifests()[0];
+/// assert_eq!(manifest.node.as_deref(), Some("gpu05"));
+/// assert_eq!(manifest.recipe, None);
+/// assert_eq!(manifest.trouble().as_deref(), Some("ended with 5: 2 points failed"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -124,7 +139,8 @@ impl Manifest {
         serde_json::from_str(text)
     }
 
-    /// How the run ended, unless it ended well.
+    /// How the run ended, unless it ended well; a run that goes on is not told from
+    /// one that was killed.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
         let reason = self.exit_reason.as_deref().unwrap_or("no reason given");

@@ -252,6 +252,12 @@ fn csv_has_a_row_for_each_point() {
         &rows[2][place("output_token_throughput_avg_tokens_per_s")],
         "7142.461534985975"
     );
+    let aiperf = stdout(&["tests/data/genai-perf/aiperf-0.13.0", "--format", "csv"]);
+    let (head, _) = aiperf.split_once('\n').unwrap();
+    assert!(
+        head.contains(",request_latency_sum_ms,request_latency_count,"),
+        "{head}"
+    );
     // What this release did not measure is empty, not 0.
     assert_eq!(
         &rows[2][place("output_token_throughput_per_user_avg_tokens_per_s_per_user")],
@@ -515,6 +521,7 @@ fn page_needs_nothing_else_and_trusts_nobody() {
     }
     assert!(text.contains("&#60;script&#62;alert(1)"));
     assert!(text.contains("prefers-color-scheme: dark"));
+    assert!(text.contains(">5 points in "));
     // Four charts; two use cases, one of them with a job for each shape.
     assert_eq!(text.matches("<figure>").count(), 4);
     assert_eq!(text.matches("<polyline").count(), 16);

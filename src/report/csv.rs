@@ -45,8 +45,11 @@ fn head_of(which: &[&str]) -> Vec<String> {
     names.map(|name| (*name).to_owned()).collect()
 }
 
-/// A column's name: `METRIC_STATISTIC_UNIT`.
+/// A column's name: `METRIC_STATISTIC_UNIT`; a count of measurements has no unit.
 fn column(metric: Metric, statistic: Statistic) -> String {
+    if statistic == Statistic::Count {
+        return format!("{metric}_{statistic}");
+    }
     let unit = metric
         .unit()
         .as_str()
