@@ -280,10 +280,16 @@ fn telemetry_is_kept_by_gpu() {
     // Its rows are no metrics of the point.
     assert_eq!(only(&run).metrics().count(), 3);
 
-    let json = r#"{"telemetry_stats": {"gpu_power_usage": {"unit": "W", "gpu0": {"avg": 312.5}, "gpu1": {"avg": 300}}},
+    let json = r#"{"telemetry_stats": {"gpu_power_usage": {"unit": "W", "gpu0": {"avg": 312.5}, "gpu1": {"avg": 300, "p1": NaN}}},
         "request_count": {"unit": "count", "avg": 10.0}}"#;
-    let run = Results::new().put(CHAT, JSON, json).read();
-    assert_eq!(only(&run).gpu_metrics().len(), 2);
+    let results = Results::new().put(CHAT, JSON, json);
+    assert_eq!(
+        results.problems(),
+        [format!(
+            "{CHAT}/{JSON}:1: p1 of gpu_power_usage of gpu1 is \"NaN\", which is no finite number"
+        )]
+    );
+    assert_eq!(only(&results.read()).gpu_metrics().len(), 2);
 
     let aiperf = "Metric,avg,min\nTime to First Token (ms),20.00,19.00\n\nMetric,Value\nRequest Count,10.00\n\n\n\
         Endpoint,GPU_Index,GPU_Name,GPU_UUID,Platform,Metric,avg,min,std\n\

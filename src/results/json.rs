@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::metric::{Statistic, Statistics};
 use super::point::{Asked, GpuMetric};
-use super::problem::quoted;
+use super::problem::{printable, quoted};
 use super::sink::Sink;
 
 /// Reads the metrics in `bytes`, and what the tool was asked for.
@@ -123,16 +123,23 @@ impl File<'_, '_, '_> {
     }
 
     /// GenAI-Perf's telemetry: `{METRIC: {"unit": …, "gpu0": {"avg": …}, …}, …}`.
-    fn telemetry(&mut self, telemetry: &Value) {
+    fn telemetry(&mut self, telemetry: &Value, line: Option<u64>) {
         for (name, metric) in telemetry.as_object().into_iter().flatten() {
             let unit = metric["unit"].as_str().unwrap_or_default();
             for (gpu, cells) in metric.as_object().into_iter().flatten() {
-                let statistics: Statistics = cells
-                    .as_object()
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|(key, cell)| Some((Statistic::from_name(key)?, cell.as_f64()?)))
-                    .collect();
+                let mut statistics = Statistics::default();
+                for (key, cell) in cells.as_object().into_iter().flatten() {
+                    match (Statistic::from_name(key), cell.as_f64()) {
+                        (Some(statistic), Some(value)) => statistics.set(statistic, value),
+                        (Some(statistic), None) if !cell.is_null() => {
+                            let message = format!(
+                                "{statistic} of {name} of {gpu} is {cell}, which is no finite number"
+                            );
+                            self.sink.complain(line, printable(&message));
+                        }
+                        _ => {}
+                    }
+                }
                 if !statistics.is_empty() {
                     self.sink.content.gpu_metrics.push(GpuMetric {
                         name: name.clone(),
@@ -161,7 +168,7 @@ impl<'de> Visitor<'de> for File<'_, '_, 'de> {
                 "was_cancelled" => self.sink.content.was_cancelled = part.get() == "true",
                 "telemetry_stats" => {
                     let telemetry = self.value(&key, part);
-                    self.telemetry(&telemetry);
+                    self.telemetry(&telemetry, self.line(part.get()));
                 }
                 name => self.keep(name, part),
             }
