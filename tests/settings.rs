@@ -1,6 +1,6 @@
 //! Layers, TOML errors, and what only recipe and settings together show.
 
-use nim_slurm::slurm::{Directives, Flag, OptionName};
+use nim_slurm::slurm::{Directives, OptionName, Requeue};
 use nim_slurm::{Plan, Problem, Recipe, ScriptKind, Settings};
 
 fn settings(text: &str) -> Settings {
@@ -263,13 +263,16 @@ fn variables_that_would_override_are_pinned() {
 #[test]
 fn variables_with_other_names_are_pinned_as_well() {
     let flags = Directives::new()
-        .requeue(Flag)
-        .passthrough(["--gpu-bind=closest", "--switches=1@10:00"].map(|o| o.parse().unwrap()));
+        .requeue(Requeue::Allowed)
+        .gpu_bind("closest".parse().unwrap())
+        .switches("1@10:00".parse().unwrap())
+        .passthrough(["--brand-new=1".parse().unwrap()]);
     let plan = plan(Settings::new().with_slurm(flags));
-    let pinned = |name| plan.pinned(ScriptKind::Launch, variables(&[(name, "1")]));
+    let pinned = |name| plan.pinned(ScriptKind::Launch, variables(&[(name, "none")]));
     assert_eq!(pinned("SBATCH_NO_REQUEUE"), ["--requeue"]);
     assert_eq!(pinned("SBATCH_GPU_BIND"), ["--gpu-bind=closest"]);
     assert_eq!(pinned("SBATCH_WAIT4SWITCH"), ["--switches=1@10:00"]);
+    assert_eq!(pinned("SBATCH_BRAND_NEW"), ["--brand-new=1"]);
     assert_eq!(pinned("SBATCH_WCKEY"), [""; 0]);
 }
 
@@ -291,7 +294,12 @@ fn variables_that_no_option_overrides_are_not_heard() {
     // What the script says nothing of is between the user and sbatch.
     assert_eq!(
         plan.unheard(ScriptKind::Setup, environment),
-        ["SBATCH_ACCOUNT", "SBATCH_TIMELIMIT", "SBATCH_GRES"]
+        [
+            "SBATCH_ACCOUNT",
+            "SBATCH_TIMELIMIT",
+            "SBATCH_GRES",
+            "SBATCH_WCKEY"
+        ]
     );
 }
 

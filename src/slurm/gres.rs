@@ -105,7 +105,7 @@ fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-fn check_name(name: &str) -> Result<(), Fault> {
+pub(super) fn check_name(name: &str) -> Result<(), Fault> {
     if matches!(name, "help" | "list" | "none") {
         return Err(Fault::rule(format!(
             "{name:?} is a word of Slurm's own, not a resource"
@@ -124,7 +124,7 @@ fn check_name(name: &str) -> Result<(), Fault> {
     }
 }
 
-fn check_kind(kind: &str) -> Result<(), Fault> {
+pub(super) fn check_kind(kind: &str) -> Result<(), Fault> {
     let is_kind = kind.starts_with(|c: char| c.is_ascii_alphanumeric())
         && kind
             .bytes()

@@ -1,0 +1,66 @@
+//! Files and folders, as sbatch takes them.
+
+use crate::value::{Fault, at_most, only, text_value};
+
+/// A file or folder that an option names: `--chdir`, `--bbf`, `--container`,
+/// `--export-file`, `--nodefile`.
+///
+/// # Syntax
+///
+/// An absolute or relative path; a relative one begins where the job is submitted.
+/// Printable characters; 4095 bytes at most. sbatch expands nothing, so that `~` in
+/// front and `$` anywhere would name a folder that is really called so; they are
+/// refused. Source: sbatch(1), `--chdir`, and Slurm's `opt.c`.
+///
+/// # Errors
+///
+/// * `~/job`, `$HOME/job`
+///
+/// ```
+/// use nim_slurm::slurm::FilePath;
+///
+/// assert_eq!(FilePath::parse("/lustre/my project")?.as_str(), "/lustre/my project");
+/// assert!(FilePath::parse("~/job").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct FilePath(String);
+
+impl FilePath {
+    fn check(text: &str) -> Result<Self, Fault> {
+        only(
+            text,
+            |c| !c.is_control() && c != '$',
+            "a path is allowed, without '$': sbatch expands no variables",
+        )?;
+        at_most(text, 4095)?;
+        if text.starts_with('~') {
+            return Err(Fault::rule("sbatch expands no '~': write the folder out"));
+        }
+        if text.trim() != text {
+            return Err(Fault::rule("it must not begin or end with a blank"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+text_value!(FilePath, "path");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::tests::{accepts, refuses};
+
+    #[test]
+    fn nothing_is_expanded() {
+        accepts::<FilePath>("jobs/a b", "jobs/a b");
+        refuses::<FilePath>(
+            "~/x",
+            "cannot take \"~/x\" as path: sbatch expands no '~': write the folder out",
+        );
+        refuses::<FilePath>(
+            "$HOME",
+            "unexpected character '$' in path \"$HOME\": a path is allowed, without '$': sbatch expands no variables",
+        );
+    }
+}
