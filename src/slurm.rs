@@ -64,7 +64,7 @@ pub use self::free_text::FreeText;
 pub use self::frequency::{CpuFreq, GpuFreq};
 pub use self::gpu_bind::{GpuBind, TresBind};
 pub use self::gres::{GpuCount, Gres, GresEntry};
-pub use self::job::{Array, Dependency, JobId, SubmittedJob};
+pub use self::job::{Array, Condition, Dependency, JobId, SubmittedJob};
 pub use self::job_time::JobTime;
 pub use self::licenses::Licenses;
 pub use self::mem_bind::MemBind;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::Count;
 use crate::value::{Fault, only, positive_number, text_value, value};
 
 /// Generic resources for each node, such as GPUs.
@@ -82,6 +83,15 @@ impl<'a> GresEntry<'a> {
         Ok(entry)
     }
 
+    /// The entry as it is written; a count that was left out stays so.
+    fn as_given_by(&self, text: &str) -> String {
+        let name = text.trim_end_matches(|c: char| c.is_ascii_digit());
+        match name.strip_suffix(':') {
+            Some(name) => format!("{name}:{}", self.count),
+            None => text.to_owned(),
+        }
+    }
+
     /// The resource's name: `gpu`.
     #[must_use]
     pub const fn name(&self) -> &'a str {
@@ -140,6 +150,19 @@ pub(super) fn check_kind(kind: &str) -> Result<(), Fault> {
 }
 
 impl Gres {
+    /// So many GPUs for each node, of any type.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::{Count, Gres};
+    ///
+    /// assert_eq!(Gres::of_gpus(Count::try_from(8)?).as_str(), "gpu:8");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn of_gpus(count: Count) -> Self {
+        Self(format!("gpu:{count}"))
+    }
+
     fn check(text: &str) -> Result<Self, Fault> {
         const ALLOWED: &str = "NAME:TYPE:COUNT is allowed, as in gpu:8 or gpu:h100:8";
         only(
@@ -147,9 +170,9 @@ impl Gres {
             |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | ','),
             ALLOWED,
         )?;
-        text.split(',')
-            .try_for_each(|entry| GresEntry::check(entry).map(drop))?;
-        Ok(Self(text.to_owned()))
+        let canonical = |entry| GresEntry::check(entry).map(|checked| checked.as_given_by(entry));
+        let entries: Result<Vec<_>, _> = text.split(',').map(canonical).collect();
+        Ok(Self(entries?.join(",")))
     }
 
     /// The entries, in order.
@@ -219,6 +242,15 @@ impl GpuCount {
         })
     }
 
+    /// So many, of any type.
+    #[must_use]
+    pub const fn of_any_type(count: Count) -> Self {
+        Self {
+            kind: None,
+            count: count.get(),
+        }
+    }
+
     /// The type, if one is named.
     #[must_use]
     pub fn kind(&self) -> Option<&str> {
@@ -252,6 +284,7 @@ mod tests {
     fn gres() {
         accepts::<Gres>("gpu", "gpu");
         accepts::<Gres>("gpu:h100", "gpu:h100");
+        accepts::<Gres>("gpu:08,gpu:h100:02", "gpu:8,gpu:h100:2");
         accepts::<Gres>(
             "gpu:a100-sxm4.80gb:4,shard:2",
             "gpu:a100-sxm4.80gb:4,shard:2",

@@ -15,7 +15,7 @@ use crate::value::{Fault, only, positive_number, text_value, whole_number};
 /// * `HH:MM`, `HH:MM:SS`: the next such moment, today or tomorrow
 /// * `midnight`, `noon`, `teatime` (16:00), `fika` (15:00), `elevenses` (11:00, Slurm
 ///   24.05): likewise
-/// * `today`, `tomorrow`: the same time of that day
+/// * `today`: at once; `tomorrow`: the midnight with which it begins
 /// * `now`, `now+COUNT`, `now+COUNTUNIT`: `second`, `minute`, `hour`, `day` or `week`,
 ///   with or without `s`; without a unit, seconds. It counts from the submission
 ///

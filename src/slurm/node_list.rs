@@ -49,7 +49,9 @@ impl NodeList {
                     let (ranges, behind) = ranges
                         .split_once(']')
                         .ok_or_else(|| Fault::rule("a bracket is not closed"))?;
-                    ranges.split(',').try_for_each(check_range)?;
+                    ranges
+                        .split(',')
+                        .try_for_each(|range| check_range(range).map(drop))?;
                     behind
                 }
                 None => behind,
@@ -66,10 +68,63 @@ impl NodeList {
         }
         Ok(Self(text.to_owned()))
     }
+
+    /// The nodes, one by one.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::NodeList;
+    ///
+    /// let nodes = NodeList::parse("node[08-10,7],gpu7")?;
+    /// assert!(nodes.hosts().eq(["node08", "node09", "node10", "node7", "gpu7"]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn hosts(&self) -> impl Iterator<Item = String> {
+        entries(&self.0).flat_map(|(prefix, ranges)| {
+            let ranges = ranges.unwrap_or_default();
+            let alone = ranges.is_empty().then(|| prefix.to_owned());
+            let numbered = ranges.split(',').filter_map(numbers);
+            let numbered = numbered.flat_map(move |(width, numbers)| {
+                numbers.map(move |number| format!("{prefix}{number:0width$}"))
+            });
+            alone.into_iter().chain(numbered)
+        })
+    }
 }
 
-/// `FIRST` or `FIRST-LAST`.
-fn check_range(range: &str) -> Result<(), Fault> {
+/// The names of a list that was checked, each with what is in its brackets.
+fn entries(list: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
+    let mut rest = list;
+    std::iter::from_fn(move || {
+        let entry = rest;
+        if entry.is_empty() {
+            return None;
+        }
+        let end = entry.find([',', '[']).unwrap_or(entry.len());
+        let (name, behind) = entry.split_at(end);
+        let (ranges, behind) = match behind.strip_prefix('[') {
+            Some(ranges) => {
+                let (ranges, behind) = ranges.split_once(']')?;
+                (Some(ranges), behind)
+            }
+            None => (None, behind),
+        };
+        rest = behind.strip_prefix(',').unwrap_or_default();
+        Some((name, ranges))
+    })
+}
+
+/// The width and the numbers of a range.
+fn numbers(range: &str) -> Option<(usize, std::ops::RangeInclusive<u64>)> {
+    let (first, last) = check_range(range).ok()?;
+    let width = range
+        .split_once('-')
+        .map_or(range, |(first, _)| first)
+        .len();
+    Some((width, first..=last))
+}
+
+/// The first and the last number of `FIRST` or `FIRST-LAST`.
+fn check_range(range: &str) -> Result<(u64, u64), Fault> {
     let number = |text: &str| {
         let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         text.parse::<u64>()
@@ -82,7 +137,7 @@ fn check_range(range: &str) -> Result<(), Fault> {
             })
     };
     let Some((first, last)) = range.split_once('-') else {
-        return number(range).map(drop);
+        return number(range).map(|only| (only, only));
     };
     let (first, last) = (number(first)?, number(last)?);
     if first > last {
@@ -95,7 +150,7 @@ fn check_range(range: &str) -> Result<(), Fault> {
             "the range {range:?} is too long: at most 65536 nodes are allowed"
         )));
     }
-    Ok(())
+    Ok((first, last))
 }
 
 text_value!(NodeList, "node list");

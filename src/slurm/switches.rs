@@ -10,8 +10,8 @@ use crate::value::{Fault, value};
 /// # Syntax
 ///
 /// `COUNT` or `COUNT@TIME`; `TIME` as in [`TimeLimit`], so that **`1@10:00` waits ten
-/// minutes**. Without one the site's `max_switch_wait` holds, by default five
-/// minutes. Source: sbatch(1), `--switches`.
+/// minutes**. The site's `max_switch_wait`, by default five minutes, is the most, and
+/// holds where none is given. Source: sbatch(1), `--switches`.
 ///
 /// # Errors
 ///

@@ -1,6 +1,7 @@
 //! Options that exclude each other, and options that need others.
 
 use super::{Directives, OptionName};
+use crate::slurm::{self, GpuCount, JobTime, TimeLimit};
 
 /// Two options of one job that exclude each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,12 +35,12 @@ enum Part {
 }
 
 use OptionName::{
-    Bb, Bbf, Begin, ConsolidateSegments, Container, ContainerId, CoreSpec, CoresPerSocket,
-    CpusPerGpu, CpusPerTask, Deadline, Distribution, Exclusive, ExtraNodeInfo, Gpus, GpusPerNode,
-    GpusPerSocket, GpusPerTask, Gres, Hint, Mem, MemPerCpu, MemPerGpu, NoRequeue, Nodefile,
-    Nodelist, Nodes, Ntasks, NtasksPerCore, NtasksPerGpu, NtasksPerNode, NtasksPerTres,
-    Oversubscribe, Requeue, ResvPorts, Segment, SocketsPerNode, SpreadJob, SpreadSegments, Stepmgr,
-    ThreadSpec, ThreadsPerCore, Time, TimeMin, TresPerTask, UseMinNodes,
+    Batch, Bb, Bbf, Begin, ConsolidateSegments, Constraint, Container, ContainerId, CoreSpec,
+    CoresPerSocket, CpusPerGpu, CpusPerTask, Deadline, Distribution, Exclusive, ExtraNodeInfo,
+    Gpus, GpusPerNode, GpusPerSocket, GpusPerTask, Gres, Hint, Mem, MemPerCpu, MemPerGpu,
+    NoRequeue, Nodefile, Nodelist, Nodes, Ntasks, NtasksPerCore, NtasksPerGpu, NtasksPerNode,
+    NtasksPerTres, Oversubscribe, Requeue, ResvPorts, Segment, SocketsPerNode, SpreadJob,
+    SpreadSegments, Stepmgr, ThreadSpec, ThreadsPerCore, Time, TimeMin, TresPerTask, UseMinNodes,
 };
 
 /// Groups of options of which a job may have one. Source: `slurm_opt.c` and
@@ -152,6 +153,7 @@ const NEEDS: &[(OptionName, &[OptionName])] = &[
     (GpusPerSocket, &[SocketsPerNode]),
     (GpusPerTask, &[Ntasks, Gpus]),
     (TresPerTask, &[Ntasks, Gpus]),
+    (Batch, &[Constraint]),
     (CpusPerGpu, ANY_GPUS),
     (MemPerGpu, ANY_GPUS),
     (NtasksPerGpu, &[Gpus, GpusPerNode, Gres, Nodes, Ntasks]),
@@ -170,6 +172,20 @@ impl Directives {
             (TresPerTask, Part::Cpus) => tres.is_some_and(|tres| tres.cpus().is_some()),
             _ => self.is_set(name),
         }
+    }
+
+    /// True when this asks for GPUs, in whatever way.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::Directives;
+    ///
+    /// assert!(Directives::new().gpus_per_socket("4".parse()?).asks_for_gpus());
+    /// assert!(!Directives::new().gres("shard:2".parse()?).asks_for_gpus());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn asks_for_gpus(&self) -> bool {
+        ANY_GPUS.iter().any(|&name| self.asks(name, Part::Gpus))
     }
 
     /// Pairs of options that exclude each other, and pairs whose values contradict
@@ -222,11 +238,8 @@ impl Directives {
     /// Pairs of values that contradict each other.
     pub(crate) fn contradictions(&self) -> Vec<Conflict> {
         let mut conflicts = Vec::new();
-        let limit = self
-            .time
-            .as_ref()
-            .and_then(super::super::TimeLimit::minutes);
-        let least = self.time_min.as_ref().map(super::super::TimeLimit::minutes);
+        let limit = self.time.as_ref().and_then(TimeLimit::minutes);
+        let least = self.time_min.as_ref().map(TimeLimit::minutes);
         if let (Some(limit), Some(least)) = (limit, least)
             && least.is_none_or(|least| least > limit)
         {
@@ -236,14 +249,18 @@ impl Directives {
                 reason: "the least time is longer than the limit",
             });
         }
-        let begin = self
-            .begin
-            .as_ref()
-            .and_then(super::super::JobTime::sortable);
-        let deadline = self
-            .deadline
-            .as_ref()
-            .and_then(super::super::JobTime::sortable);
+        let gpus = self.gpus.as_ref().map(GpuCount::count);
+        if let (Some(gpus), Some(nodes)) = (gpus, self.nodes)
+            && gpus < nodes.min()
+        {
+            conflicts.push(Conflict {
+                first: Gpus,
+                second: Nodes,
+                reason: "each node needs one GPU at least",
+            });
+        }
+        let begin = self.begin.as_ref().and_then(JobTime::sortable);
+        let deadline = self.deadline.as_ref().and_then(JobTime::sortable);
         if let (Some(begin), Some(deadline)) = (begin, deadline)
             && begin >= deadline
         {
@@ -276,8 +293,7 @@ impl Directives {
             .map(|(option, one_of)| Need { option, one_of })
             .collect();
         let distribution = self.distribution.as_ref();
-        if distribution.is_some_and(super::super::Distribution::is_arbitrary) && !is_met(ARBITRARY)
-        {
+        if distribution.is_some_and(slurm::Distribution::is_arbitrary) && !is_met(ARBITRARY) {
             needs.push(Need {
                 option: Distribution,
                 one_of: ARBITRARY,
@@ -355,6 +371,7 @@ mod tests {
         );
         exclude("time = 10\ntime_min = '0:11:00'", TimeMin, Time);
         exclude("time = 10\ntime_min = 'UNLIMITED'", TimeMin, Time);
+        exclude("gpus = 1\nnodes = 2", Gpus, Nodes);
         exclude(
             "begin = '2030-01-02'\ndeadline = '2030-01-01T12:00'",
             Begin,
@@ -370,6 +387,7 @@ mod tests {
             "time = 'UNLIMITED'\ntime_min = 5",
             "begin = 'now'\ndeadline = '2030-01-01'",
             "sockets_per_node = 2\ncores_per_socket = 8",
+            "gpus = 2\nnodes = '2-4'",
         ] {
             assert_eq!(directives(toml).conflicts(), [], "{toml}");
         }
@@ -381,6 +399,7 @@ mod tests {
             (GpusPerSocket, "gpus_per_socket = 1", "sockets_per_node = 2"),
             (GpusPerTask, "gpus_per_task = 1", "ntasks = 2"),
             (TresPerTask, "tres_per_task = 'cpu=1'", "ntasks = 2"),
+            (Batch, "batch = 'a'", "constraint = 'a&b'"),
             (CpusPerGpu, "cpus_per_gpu = 1", "gres = 'gpu:1'"),
             (MemPerGpu, "mem_per_gpu = '1G'", "gpus = 1"),
             (NtasksPerGpu, "ntasks_per_gpu = 1", "nodes = 1"),
