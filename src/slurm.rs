@@ -78,7 +78,7 @@ pub use self::node_list::{Constraint, NodeList};
 pub use self::node_shape::NodeShape;
 pub use self::passthrough::Passthrough;
 pub use self::priority::{Nice, Priority};
-pub use self::release::{Release, Unknown};
+pub use self::release::{Release, UnknownOption};
 pub use self::resv_ports::ResvPorts;
 pub use self::sampling::AcctgFreq;
 pub use self::signal::Signal;

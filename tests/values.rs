@@ -235,6 +235,31 @@ fn no_option_takes_a_line_break() {
     assert!(Passthrough::parse("--extra=a\n#SBATCH --uid=0").is_err());
 }
 
+/// No text goes beyond what the controller or the file system takes.
+#[test]
+fn no_option_takes_a_text_without_end() {
+    for &name in OptionName::ALL {
+        for unit in [
+            "a,",
+            "a",
+            "1,",
+            "1",
+            "n[1-2],",
+            "gpu:a:1,",
+            "cpu=1,",
+            "afterok:1,",
+        ] {
+            let long = unit.repeat(140_000 / unit.len());
+            let long = long.trim_end_matches(',');
+            assert!(
+                Directives::new().set(name, long).is_err(),
+                "{name} took {unit}"
+            );
+        }
+    }
+    assert!(Passthrough::parse(&format!("--new={}", "x".repeat(1024))).is_err());
+}
+
 /// Each option: its key, a value in TOML, and what sbatch is given.
 const SAMPLES: &[(&str, &str, &str)] = &[
     ("job_name", "'70b #1'", "--job-name=70b #1"),

@@ -5,7 +5,7 @@ use super::stage::ToFetch;
 use super::{Finding, Preflight, Severity, by_scripts, in_parallel, listed};
 use crate::container::Registry;
 use crate::script::ScriptKind;
-use crate::slurm::{Release, Unknown};
+use crate::slurm::{Release, UnknownOption};
 
 /// A program that is looked for on this machine.
 struct Tool {
@@ -212,7 +212,8 @@ fn release(preflight: &Preflight<'_>) -> Vec<Finding> {
     }
     let unknown = ScriptKind::ALL.into_iter().flat_map(|kind| {
         let options = preflight.plan.directives(kind).unknown_to(release);
-        let words = |unknown: Unknown| (unknown.option().to_owned(), unknown.reason().to_owned());
+        let words =
+            |unknown: UnknownOption| (unknown.option().to_owned(), unknown.reason().to_owned());
         options
             .into_iter()
             .map(move |unknown| (kind, words(unknown)))

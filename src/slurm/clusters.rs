@@ -1,7 +1,7 @@
 //! Which clusters of a site take a job.
 
 use super::names::name;
-use crate::value::{Fault, text_value};
+use crate::value::{Fault, at_most, text_value};
 
 /// Clusters of which one gets the job.
 ///
@@ -26,6 +26,7 @@ pub struct Clusters(String);
 
 impl Clusters {
     fn check(text: &str) -> Result<Self, Fault> {
+        at_most(text, 1024)?;
         text.split(',').try_for_each(name)?;
         Ok(Self(text.to_owned()))
     }
@@ -62,6 +63,7 @@ pub struct ClusterConstraint(String);
 
 impl ClusterConstraint {
     fn check(text: &str) -> Result<Self, Fault> {
+        at_most(text, 1024)?;
         let list = text.strip_prefix('!').unwrap_or(text);
         list.split(',').try_for_each(name)?;
         Ok(Self(text.to_owned()))

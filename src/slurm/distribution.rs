@@ -64,6 +64,12 @@ impl Distribution {
         Ok(Self(canonical))
     }
 
+    /// The size of a plane, if the tasks are spread in planes.
+    #[must_use]
+    pub fn plane(&self) -> Option<u32> {
+        self.0.strip_prefix("plane=")?.parse().ok()
+    }
+
     /// True when the nodes are used in the order of `--nodelist`.
     #[must_use]
     pub fn is_arbitrary(&self) -> bool {

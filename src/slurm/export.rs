@@ -1,7 +1,7 @@
 //! Which variables of the submitting shell a job gets.
 
 use crate::container::EnvName;
-use crate::value::{Fault, text_value};
+use crate::value::{Fault, at_most, text_value};
 
 /// The variables that a job gets from where it is submitted.
 ///
@@ -45,6 +45,7 @@ impl Export {
                 "a value would stand in the script and in Slurm's records: export the variable, and name it here",
             ));
         }
+        at_most(text, 65_536)?;
         for name in text.split(',') {
             if matches!(name, "NONE" | "NIL") && name != text {
                 return Err(Fault::rule(format!("{name} stands alone")));

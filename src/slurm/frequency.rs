@@ -39,7 +39,8 @@ impl CpuFreq {
             "schedutil",
             "userspace",
         ];
-        const SPEEDS: [&str; 4] = ["low", "medium", "highm1", "high"];
+        // Slurm has no range between the last two.
+        const SPEEDS: [(&str, u32); 4] = [("low", 1), ("medium", 2), ("highm1", 3), ("high", 3)];
         only(
             text,
             |c| c.is_ascii_alphanumeric() || matches!(c, '-' | ':'),
@@ -50,8 +51,8 @@ impl CpuFreq {
             return Ok(Self(canonical));
         }
         // Slurm compares a word as if it were a number behind all numbers.
-        let rank = |speed: &str| match SPEEDS.iter().position(|word| *word == speed) {
-            Some(index) => Ok((1, u32::try_from(index).unwrap_or_default())),
+        let rank = |speed: &str| match SPEEDS.iter().find(|(word, _)| *word == speed) {
+            Some(&(_, rank)) => Ok((1, rank)),
             None => positive_number(speed)
                 .map(|number| (0, number))
                 .map_err(|_| Fault::rule(ALLOWED)),
@@ -165,6 +166,8 @@ mod tests {
             "",
             "2000-1000",
             "high-low",
+            "highm1-high",
+            "high-highm1",
             "high-2000",
             "low-ondemand",
             "ondemand-high",

@@ -1,7 +1,7 @@
 //! Which GPU a task uses.
 
 use super::gres::check_name;
-use crate::value::{Fault, only, positive_number, text_value, whole_number};
+use crate::value::{Fault, at_most, only, positive_number, text_value, whole_number};
 
 /// How the tasks of a job are tied to its GPUs.
 ///
@@ -34,6 +34,7 @@ pub struct GpuBind(String);
 
 impl GpuBind {
     fn check(text: &str) -> Result<Self, Fault> {
+        at_most(text, 1024)?;
         let canonical = text.to_ascii_lowercase();
         check_binding(
             canonical.strip_prefix("verbose,").unwrap_or(&canonical),
@@ -106,6 +107,7 @@ pub struct TresBind(String);
 
 impl TresBind {
     fn check(text: &str) -> Result<Self, Fault> {
+        at_most(text, 1024)?;
         for entry in text.split('+') {
             let (name, binding) = entry
                 .strip_prefix("gres/")

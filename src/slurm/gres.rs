@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Count;
-use crate::value::{Fault, only, positive_number, text_value, value};
+use crate::value::{Fault, at_most, only, positive_number, text_value, value};
 
 /// Generic resources for each node, such as GPUs.
 ///
@@ -22,6 +22,7 @@ use crate::value::{Fault, only, positive_number, text_value, value};
 /// # Errors
 ///
 /// * `gpu:`, `gpu: 8`, `gpu:-1` (old releases read a type), `gpu:0`
+/// * `gpu:2,gpu:h100:2`: one resource with a type and without
 /// * `gpu=8`: a form of some releases only
 /// * `GPU:8`: names are in small letters
 /// * `help`, `list`: sbatch would print a list and submit nothing
@@ -170,9 +171,22 @@ impl Gres {
             |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | ','),
             ALLOWED,
         )?;
+        at_most(text, 1024)?;
         let canonical = |entry| GresEntry::check(entry).map(|checked| checked.as_given_by(entry));
         let entries: Result<Vec<_>, _> = text.split(',').map(canonical).collect();
-        Ok(Self(entries?.join(",")))
+        let gres = Self(entries?.join(","));
+        let mixed = gres.entries().find(|typed| {
+            let mut entries = gres.entries();
+            typed.kind.is_some()
+                && entries.any(|other| other.name == typed.name && other.kind.is_none())
+        });
+        match mixed {
+            Some(entry) => Err(Fault::rule(format!(
+                "{} stands there with a type and without one: Slurm takes either",
+                entry.name
+            ))),
+            None => Ok(gres),
+        }
     }
 
     /// The entries, in order.
@@ -284,19 +298,23 @@ mod tests {
     fn gres() {
         accepts::<Gres>("gpu", "gpu");
         accepts::<Gres>("gpu:h100", "gpu:h100");
-        accepts::<Gres>("gpu:08,gpu:h100:02", "gpu:8,gpu:h100:2");
+        accepts::<Gres>("shard:08,gpu:h100:02", "shard:8,gpu:h100:2");
         accepts::<Gres>(
             "gpu:a100-sxm4.80gb:4,shard:2",
             "gpu:a100-sxm4.80gb:4,shard:2",
         );
         assert_eq!(
-            Gres::parse("gpu:2,gpu:h100:3,shard:9").map(|gres| gres.gpus()),
+            Gres::parse("gpu:a100:2,gpu:h100:3,shard:9").map(|gres| gres.gpus()),
             Ok(Some(5))
         );
         assert_eq!(Gres::parse("shard:9").map(|gres| gres.gpus()), Ok(None));
         refuses::<Gres>(
             "gpu: 8",
             "unexpected character ' ' in GRES \"gpu: 8\": NAME:TYPE:COUNT is allowed, as in gpu:8 or gpu:h100:8",
+        );
+        refuses::<Gres>(
+            "gpu:2,gpu:h100:3",
+            "cannot take \"gpu:2,gpu:h100:3\" as GRES: gpu stands there with a type and without one: Slurm takes either",
         );
         refuses::<Gres>(
             "gpu:0",

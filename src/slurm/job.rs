@@ -247,6 +247,7 @@ impl Dependency {
             |c| c.is_ascii_alphanumeric() || matches!(c, ':' | ',' | '?' | '_' | '*' | '+'),
             ALLOWED,
         )?;
+        at_most(text, 65_536)?;
         if text.contains(',') && text.contains('?') {
             return Err(Fault::rule("',' (all) and '?' (any) cannot be mixed"));
         }

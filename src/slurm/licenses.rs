@@ -6,7 +6,7 @@ use crate::value::{Fault, only, positive_number, text_value};
 ///
 /// # Syntax
 ///
-/// Entries `NAME[@SERVER][:COUNT]` with `,` between them, when all are needed, or
+/// Entries `NAME[@SERVER][:COUNT]`, each licence once, with `,` between them, when all are needed, or
 /// with `|` when one is enough (Slurm 25.05). `NAME` and `SERVER` have letters,
 /// digits, `_`, `-` and `.`; `COUNT` is a whole number of at least 1, by default 1.
 /// Source: sbatch(1), `--licenses`.
@@ -40,6 +40,7 @@ impl Licenses {
         if text.contains(',') && text.contains('|') {
             return Err(Fault::rule("',' (all) and '|' (any) cannot be mixed"));
         }
+        let mut licences = Vec::new();
         for entry in text.split([',', '|']) {
             let (licence, count) = entry
                 .split_once(':')
@@ -50,6 +51,10 @@ impl Licenses {
                 .map_or((licence, None), |(name, server)| (name, Some(server)));
             super::names::name(name)?;
             server.map(super::names::name).transpose()?;
+            if licences.contains(&licence) {
+                return Err(Fault::rule(format!("{licence:?} stands there twice")));
+            }
+            licences.push(licence);
         }
         Ok(Self(text.to_owned()))
     }
@@ -84,7 +89,9 @@ mod tests {
             "a,b|c",
             "cannot take \"a,b|c\" as list of licences: ',' (all) and '|' (any) cannot be mixed",
         );
-        for text in ["", "a:0", "a:x", "a,", ":2", "a@:1", "a:1:2", "a b"] {
+        for text in [
+            "", "a:0", "a:x", "a,", ":2", "a@:1", "a:1:2", "a,a:2", "a b",
+        ] {
             assert!(Licenses::parse(text).is_err(), "{text}");
         }
     }

@@ -1,6 +1,6 @@
 //! Which nodes, by name and by feature.
 
-use crate::value::{Fault, at_most, only, text_value};
+use crate::value::{Fault, at_most, only, positive_number, text_value};
 
 /// Nodes by name.
 ///
@@ -160,11 +160,18 @@ text_value!(NodeList, "node list");
 /// # Syntax
 ///
 /// Names of letters, digits, `_`, `-`, `.`, `=`, `:` joined by `&` or `,` (and) and
-/// `|` (or); groups in `( )` and `[ ]`; a count behind `*`. 1024 bytes at most.
-/// Source: sbatch(1), `--constraint`.
+/// `|` (or). 1024 bytes at most.
+///
+/// * `NAME*COUNT`: so many of the nodes have it
+/// * `( )`: a group, without groups and counts in it; a count may stand behind it
+/// * `[A|B]`: all nodes have the same one of these; `[A*2&B*4]`: so many nodes have
+///   each. One such group is allowed
+///
+/// Source: sbatch(1), `--constraint`, and what 22.05 takes.
 ///
 /// # Errors
 ///
+/// * `[A&B]`, `[A*2|B]`, `(A*2)`, `((A))`, `A*0`: invalid to Slurm
 /// * `h100 & nvme`: white space
 /// * `(a|b`: a group that does not end
 /// * `a&&b`: nothing between two operators
@@ -217,8 +224,53 @@ impl Constraint {
         if matches!(before, '&' | '|' | ',' | '*') {
             return Err(Fault::rule(format!("nothing follows {before:?}")));
         }
+        check_groups(text)?;
         Ok(Self(text.to_owned()))
     }
+}
+
+/// Refuses groups, and counts in them, of which Slurm says no more than "Invalid
+/// feature specification". Every `(` and `[` is closed here.
+fn check_groups(text: &str) -> Result<(), Fault> {
+    let (mut rest, mut in_brackets) = (text, false);
+    let mut outside = String::new();
+    while let Some((before, group)) = rest.split_once('(') {
+        let (inside, behind) = group.split_once(')').unwrap_or((group, ""));
+        if inside.contains(['(', '[', '*']) {
+            return Err(Fault::rule(
+                "a group in ( ) has no group and no count in it: a count stands behind it",
+            ));
+        }
+        outside.push_str(before);
+        outside.push_str("()");
+        rest = behind;
+    }
+    outside.push_str(rest);
+    for part in outside.split(['[', ']']) {
+        let parts: Vec<_> = part.split(['&', ',', '|']).collect();
+        let counts = parts.iter().filter(|part| part.contains('*')).count();
+        if in_brackets && counts == 0 && part.contains(['&', ',']) {
+            return Err(Fault::rule(
+                "in [ ], '|' stands between features without counts",
+            ));
+        }
+        let is_mixed = counts < parts.len() || part.contains(['|', '(']);
+        if in_brackets && counts > 0 && is_mixed {
+            return Err(Fault::rule(
+                "in [ ], either each feature has a count, with '&' between them, or none has",
+            ));
+        }
+        let mut numbers = parts.iter().filter_map(|part| part.split_once('*'));
+        numbers.try_for_each(|(_, count)| positive_number(count).map(drop))?;
+        in_brackets = !in_brackets;
+    }
+    if outside.contains("]*") {
+        return Err(Fault::rule("no count stands behind a group in [ ]"));
+    }
+    if outside.matches('[').count() > 1 {
+        return Err(Fault::rule("one group in [ ] is allowed"));
+    }
+    Ok(())
 }
 
 text_value!(Constraint, "constraint");
@@ -267,6 +319,9 @@ mod tests {
             "h100",
             "a&b|c",
             "[rack1*2&rack2*4]",
+            "[rack1*2&rack2*4]&a*2",
+            "[(a&b)|c],(d|e)*2",
+            "a|[b]",
             "(a|b)&c",
             "nodes[1]".trim_end_matches("[1]"),
         ] {
@@ -284,6 +339,27 @@ mod tests {
             "a|",
             "cannot take \"a|\" as constraint: nothing follows '|'",
         );
+        refuses::<Constraint>(
+            "[a&b]",
+            "cannot take \"[a&b]\" as constraint: in [ ], '|' stands between features without counts",
+        );
+        // A real 22.05 refuses each.
+        for text in [
+            "[a*2|b*4]",
+            "[(a&b)|c*2]",
+            "[(a&b)*2|c]",
+            "[a|b]&[c|d]",
+            "((a|b)&c)",
+            "[[a]]",
+            "(a*2)",
+            "[a*2&b]",
+            "[(a)&b*2]",
+            "[(a|b)&c]",
+            "[a|b]*2",
+            "a*0",
+        ] {
+            assert!(Constraint::parse(text).is_err(), "{text}");
+        }
         for text in ["a b", "a)", "(a]", "a*x", "&a", "()", "a(b)", ""] {
             assert!(Constraint::parse(text).is_err(), "{text}");
         }

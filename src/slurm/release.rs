@@ -130,13 +130,13 @@ const LATER_VALUES: &[(OptionName, IsLater, Release)] = &[
 
 /// An option, or its value, that a release of Slurm does not know.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unknown {
+pub struct UnknownOption {
     name: OptionName,
     option: String,
     reason: String,
 }
 
-impl Unknown {
+impl UnknownOption {
     /// The option's name.
     #[must_use]
     pub const fn name(&self) -> OptionName {
@@ -171,7 +171,7 @@ impl Directives {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn unknown_to(&self, release: Release) -> Vec<Unknown> {
+    pub fn unknown_to(&self, release: Release) -> Vec<UnknownOption> {
         let came = |first| format!("it came with {first}");
         let unknown = |name: OptionName| {
             let value = self.get(name)?;
@@ -187,7 +187,7 @@ impl Directives {
                 let (_, _, first) = later?;
                 (format!("{name}={value}"), came(*first))
             };
-            Some(Unknown {
+            Some(UnknownOption {
                 name,
                 option,
                 reason,

@@ -62,6 +62,14 @@ impl TresPerTask {
             }
             kinds.push(kind);
         }
+        let bare = kinds
+            .iter()
+            .filter_map(|kind| kind.split_once(':').map(|(bare, _)| bare));
+        if let Some(bare) = bare.into_iter().find(|bare| kinds.contains(bare)) {
+            return Err(Fault::rule(format!(
+                "{bare} stands there with a type and without one: Slurm takes either"
+            )));
+        }
         Ok(Self(text.to_owned()))
     }
 

@@ -249,6 +249,21 @@ impl Directives {
                 reason: "the least time is longer than the limit",
             });
         }
+        if let Some(plane) = self
+            .distribution
+            .as_ref()
+            .and_then(slurm::Distribution::plane)
+            && let Some(nodes) = self.nodes
+            && nodes.min() > 1
+            && u64::from(nodes.min() - 1) * u64::from(plane)
+                >= self.ntasks.map_or(1, |tasks| tasks.get().into())
+        {
+            conflicts.push(Conflict {
+                first: Distribution,
+                second: Nodes,
+                reason: "so few tasks leave nodes without a plane",
+            });
+        }
         let gpus = self.gpus.as_ref().map(GpuCount::count);
         if let (Some(gpus), Some(nodes)) = (gpus, self.nodes)
             && gpus < nodes.min()
@@ -372,6 +387,9 @@ mod tests {
         exclude("time = 10\ntime_min = '0:11:00'", TimeMin, Time);
         exclude("time = 10\ntime_min = 'UNLIMITED'", TimeMin, Time);
         exclude("gpus = 1\nnodes = 2", Gpus, Nodes);
+        let planes = "distribution = 'plane=4'\nnodes = 3";
+        exclude(planes, Distribution, Nodes);
+        exclude(&format!("{planes}\nntasks = 8"), Distribution, Nodes);
         exclude(
             "begin = '2030-01-02'\ndeadline = '2030-01-01T12:00'",
             Begin,
@@ -388,6 +406,8 @@ mod tests {
             "begin = 'now'\ndeadline = '2030-01-01'",
             "sockets_per_node = 2\ncores_per_socket = 8",
             "gpus = 2\nnodes = '2-4'",
+            "distribution = 'plane=4'\nnodes = 3\nntasks = 9",
+            "distribution = 'plane=4'\nnodes = 1",
         ] {
             assert_eq!(directives(toml).conflicts(), [], "{toml}");
         }
