@@ -21,6 +21,25 @@
 //! | `--mail-type=END,foo` | a mistake | `END` (refused here) |
 //! | `--signal=USR1@60` | a signal to the script | a signal to the steps; `B:` is for the script |
 //! | `--open-mode=apple` | a mistake | append (refused here) |
+//! | `--delay-boot=10` | ten seconds | ten **minutes** |
+//! | `--switches=1@10:00` | ten hours | ten minutes, and no more than the site allows |
+//! | `--switches=1@soon` | a mistake | `1` (refused here) |
+//! | `--begin=16:00` | today | today or, when that is past, tomorrow |
+//! | `--begin=2030-02-31` | a mistake | the 3rd of March (refused here) |
+//! | `--nice=x` | a mistake | 0 (refused here) |
+//! | `--nice` | nothing much | 100 |
+//! | `--cpus-per-task=65540` | 65540 | 4 (refused here) |
+//! | `--export=HOME` | that one as well | that one and Slurm's own, for the steps too |
+//! | `--exclusive user` | `--exclusive=user` | `--exclusive`, and an error for `user` |
+//!
+//! # What excludes and needs what
+//!
+//! [`Directives::conflicts`] names pairs that exclude or contradict each other,
+//! [`Directives::needs`] options that mean nothing without another one, and
+//! [`Directives::unknown_to`] what a [`Release`] does not know. A
+//! [`Plan`](crate::Plan) asks all three.
+#![doc = ""]
+#![doc = include_str!("slurm/options.md")]
 
 mod clusters;
 mod count;

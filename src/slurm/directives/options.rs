@@ -640,6 +640,31 @@ mod tests {
         }
     }
 
+    /// The reference in the documentation says what the table says.
+    #[test]
+    fn each_option_is_in_the_reference() {
+        let reference = include_str!("../options.md");
+        let rows: Vec<_> = reference
+            .lines()
+            .filter(|line| line.starts_with("| ["))
+            .collect();
+        assert_eq!(rows.len(), OptionName::ALL.len());
+        for (name, row) in OptionName::ALL.iter().zip(rows) {
+            let letter = name
+                .short()
+                .map_or_else(String::new, |c| format!(", `-{c}`"));
+            let start = format!("| [`{name}`](Directives::{}){letter} | [`", name.key());
+            assert!(row.starts_with(&start), "{row}: {start}");
+            let (first, last) = (name.first_release(), name.last_release());
+            let end = match (first == Release::OLDEST, last == Release::NEWEST) {
+                (true, true) => " |  |".to_owned(),
+                (true, false) => format!("| to {last} |"),
+                (false, _) => format!("| from {first} |"),
+            };
+            assert!(row.ends_with(&end), "{row}: {end}");
+        }
+    }
+
     #[test]
     fn names_and_letters_exist_once() {
         let typed = OptionName::ALL.iter().map(|name| name.long());
