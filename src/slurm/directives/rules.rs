@@ -156,8 +156,8 @@ const NEEDS: &[(OptionName, &[OptionName])] = &[
     (Batch, &[Constraint]),
     (CpusPerGpu, ANY_GPUS),
     (MemPerGpu, ANY_GPUS),
-    (NtasksPerGpu, &[Gpus, GpusPerNode, Gres, Nodes, Ntasks]),
-    (NtasksPerTres, &[Gpus, GpusPerNode, Gres, Nodes, Ntasks]),
+    (NtasksPerGpu, &[Gpus, GpusPerNode, Gres, Ntasks]),
+    (NtasksPerTres, &[Gpus, GpusPerNode, Gres, Ntasks]),
     (ResvPorts, &[Stepmgr]),
     (SpreadSegments, &[Segment]),
     (ConsolidateSegments, &[Segment]),
@@ -263,6 +263,20 @@ impl Directives {
                 second: Nodes,
                 reason: "so few tasks leave nodes without a plane",
             });
+        }
+        for (option, per_gpu) in [
+            (NtasksPerGpu, self.ntasks_per_gpu),
+            (NtasksPerTres, self.ntasks_per_tres),
+        ] {
+            if let (Some(per_gpu), Some(tasks)) = (per_gpu, self.ntasks)
+                && !tasks.get().is_multiple_of(per_gpu.get().into())
+            {
+                conflicts.push(Conflict {
+                    first: option,
+                    second: Ntasks,
+                    reason: "the tasks fill no whole number of GPUs",
+                });
+            }
         }
         let gpus = self.gpus.as_ref().map(GpuCount::count);
         if let (Some(gpus), Some(nodes)) = (gpus, self.nodes)
@@ -386,6 +400,8 @@ mod tests {
         );
         exclude("time = 10\ntime_min = '0:11:00'", TimeMin, Time);
         exclude("time = 10\ntime_min = 'UNLIMITED'", TimeMin, Time);
+        exclude("ntasks_per_gpu = 4\nntasks = 2", NtasksPerGpu, Ntasks);
+        exclude("ntasks_per_tres = 4\nntasks = 6", NtasksPerTres, Ntasks);
         exclude("gpus = 1\nnodes = 2", Gpus, Nodes);
         let planes = "distribution = 'plane=4'\nnodes = 3";
         exclude(planes, Distribution, Nodes);
@@ -406,6 +422,7 @@ mod tests {
             "begin = 'now'\ndeadline = '2030-01-01'",
             "sockets_per_node = 2\ncores_per_socket = 8",
             "gpus = 2\nnodes = '2-4'",
+            "ntasks_per_gpu = 2\nntasks = 8",
             "distribution = 'plane=4'\nnodes = 3\nntasks = 9",
             "distribution = 'plane=4'\nnodes = 1",
         ] {
@@ -422,7 +439,7 @@ mod tests {
             (Batch, "batch = 'a'", "constraint = 'a&b'"),
             (CpusPerGpu, "cpus_per_gpu = 1", "gres = 'gpu:1'"),
             (MemPerGpu, "mem_per_gpu = '1G'", "gpus = 1"),
-            (NtasksPerGpu, "ntasks_per_gpu = 1", "nodes = 1"),
+            (NtasksPerGpu, "ntasks_per_gpu = 1", "ntasks = 1"),
             (ResvPorts, "resv_ports = true", "stepmgr = true"),
             (
                 Distribution,
@@ -437,6 +454,13 @@ mod tests {
             );
             assert_eq!(directives(&format!("{lonely}\n{met}")).needs(), []);
         }
+        // Slurm counts no tasks from a range of nodes.
+        assert_eq!(
+            directives("ntasks_per_gpu = 1\nnodes = '1-4'")
+                .needs()
+                .len(),
+            1
+        );
         // Generic resources that are no GPUs are not enough.
         assert_eq!(
             directives("cpus_per_gpu = 1\ngres = 'shard:1'")
