@@ -8,7 +8,8 @@ pub use self::options::{Directives, OptionName};
 pub use self::rules::{Conflict, Need};
 
 mod environment;
-pub(crate) mod options;
+mod options;
+pub(crate) mod refused;
 mod rules;
 pub(crate) mod table;
 mod value;

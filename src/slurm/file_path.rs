@@ -10,11 +10,12 @@ use crate::value::{Fault, at_most, only, text_value};
 /// An absolute or relative path; a relative one begins where the job is submitted.
 /// Printable characters; 4095 bytes at most. sbatch expands nothing, so that `~` in
 /// front and `$` anywhere would name a folder that is really called so; they are
-/// refused. Source: sbatch(1), `--chdir`, and Slurm's `opt.c`.
+/// refused, and so are digits alone, which `--export-file` takes for an open file. Source: sbatch(1), `--chdir`, and Slurm's `opt.c`.
 ///
 /// # Errors
 ///
 /// * `~/job`, `$HOME/job`
+/// * `3`: say `./3`
 ///
 /// ```
 /// use nim_slurm::slurm::FilePath;
@@ -37,6 +38,11 @@ impl FilePath {
         if text.starts_with('~') {
             return Err(Fault::rule("sbatch expands no '~': write the folder out"));
         }
+        if text.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(Fault::rule(format!(
+                "sbatch may take digits for an open file: write ./{text}"
+            )));
+        }
         if text.trim() != text {
             return Err(Fault::rule("it must not begin or end with a blank"));
         }
@@ -57,6 +63,11 @@ mod tests {
         refuses::<FilePath>(
             "~/x",
             "cannot take \"~/x\" as path: sbatch expands no '~': write the folder out",
+        );
+        accepts::<FilePath>("./3", "./3");
+        refuses::<FilePath>(
+            "3",
+            "cannot take \"3\" as path: sbatch may take digits for an open file: write ./3",
         );
         refuses::<FilePath>(
             "$HOME",

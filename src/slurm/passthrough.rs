@@ -1,6 +1,6 @@
 //! Options that are newer than this crate.
 
-use super::directives::options::{long_of, refusal};
+use super::directives::refused::{long_of, refusal};
 use crate::value::{Fault, at_most, printable, text_value};
 
 /// A whole option of an sbatch that is newer than this crate.

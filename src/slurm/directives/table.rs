@@ -5,7 +5,8 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::options::{KEYS, PASSTHROUGH, refused};
+use super::options::{KEYS, PASSTHROUGH};
+use super::refused::refused;
 use super::value::{Argument, OptionValue};
 use super::{Directives, OptionName};
 
