@@ -9,6 +9,7 @@
 mod common;
 mod faults;
 mod follow;
+mod grammar;
 mod lab;
 mod preflight;
 mod status;
