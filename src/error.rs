@@ -5,7 +5,7 @@ use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::slurm::OptionName;
+use crate::slurm::{OptionName, Release};
 use crate::value::ValueError;
 
 /// A recipe or settings file that cannot be used.
@@ -164,6 +164,44 @@ pub enum Problem {
         second_origin: String,
         /// Why they do not go together.
         reason: String,
+    },
+    /// An option of a script means nothing without another one.
+    #[error("{script}: {option} ({origin}) needs {one_of}")]
+    Needed {
+        /// The script's file name.
+        script: &'static str,
+        /// The option.
+        option: OptionName,
+        /// Where it was given.
+        origin: String,
+        /// What it needs: one option, or several with "or" between them.
+        one_of: String,
+    },
+    /// The cluster's Slurm does not know an option of a script.
+    #[error("{script}: Slurm {release} does not know {option} ({origin}): {reason}")]
+    Release {
+        /// The script's file name.
+        script: &'static str,
+        /// The cluster's release.
+        release: Release,
+        /// The option, with its value if that is what is not known.
+        option: String,
+        /// Where it was given.
+        origin: String,
+        /// Which releases know it.
+        reason: String,
+    },
+    /// The cluster's pyxis does not know an option of launch.sh.
+    #[error(
+        "launch.sh starts containers with {option}, which came with pyxis {first}; the cluster has pyxis {release}"
+    )]
+    Pyxis {
+        /// The option.
+        option: &'static str,
+        /// The cluster's release.
+        release: String,
+        /// The first release that knows it.
+        first: String,
     },
     /// The server uses more GPUs than the job asks for.
     #[error(

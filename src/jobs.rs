@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::script::ScriptKind;
 use crate::slurm::Directives;
-use crate::slurm::directives::{OptionKey, unknown_key};
+use crate::slurm::directives::table::{OptionKey, unknown_key};
 
 /// Options of sbatch for all scripts, and for each script alone.
 ///

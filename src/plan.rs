@@ -1,5 +1,6 @@
 //! Recipe and settings together, checked once.
 
+use crate::container::release::USED_OPTIONS;
 use crate::container::{Image, SquashFile};
 use crate::error::{PlanError, Problem};
 use crate::recipe::{Architecture, ByteSize, Download, ENGINE_LINK, Point, Recipe, Word};
@@ -53,6 +54,7 @@ impl Plan {
         let mut problems = Vec::new();
         check_recipe(&recipe, &mut problems);
         check_mounts(&recipe, &settings, &mut problems);
+        check_pyxis(&settings, &mut problems);
         let [setup, prepare_models, launch] =
             ScriptKind::ALL.map(|kind| merge(&recipe, &settings, kind, &mut problems));
         check_launch(&launch, &recipe, &settings, &mut problems);
@@ -134,8 +136,8 @@ impl Plan {
             theirs.set(name, text).is_ok() && theirs.get(name) != own.get(name)
         };
         let overrides = |name: OptionName, variable: &str, text: &str| {
-            (name.environment() == Some(variable) && says_other(name, text))
-                || name.opposite_variable() == Some(variable)
+            name.is_changed_by(variable)
+                && (name.environment() != Some(variable) || says_other(name, text))
         };
         let is_overridden = |&name: &OptionName| {
             let mut variables = variables.iter();
@@ -432,26 +434,53 @@ fn merge(
     let given = layers
         .iter()
         .fold(Directives::new(), |upper, (_, lower)| upper.over(lower));
-    for conflict in given.conflicts() {
-        problems.push(Problem::Conflict {
-            script: kind.file_name(),
-            first: conflict.first,
-            first_origin: origin_of(&layers, conflict.first).describe(conflict.first),
-            second: conflict.second,
-            second_origin: origin_of(&layers, conflict.second).describe(conflict.second),
-            reason: conflict.reason.to_owned(),
-        });
-    }
     // The recipe's part gives way to what excludes it.
     let mut below = recipe.slurm.script(kind).clone().over(&recipe.slurm.all);
-    for conflict in given.clone().over(&below).conflicts() {
+    for conflict in given.clone().over(&below).exclusions() {
         for name in [conflict.first, conflict.second] {
             if !given.is_set(name) {
                 below = below.without(name);
             }
         }
     }
-    given.over(&below)
+    let exclusions = given.exclusions();
+    let merged = given.over(&below);
+    let script = kind.file_name();
+    let origin = |name| origin_of(&layers, name).describe(name);
+    for conflict in exclusions.into_iter().chain(merged.contradictions()) {
+        problems.push(Problem::Conflict {
+            script,
+            first: conflict.first,
+            first_origin: origin(conflict.first),
+            second: conflict.second,
+            second_origin: origin(conflict.second),
+            reason: conflict.reason.to_owned(),
+        });
+    }
+    for need in merged.needs() {
+        let one_of: Vec<_> = need.one_of.iter().map(ToString::to_string).collect();
+        problems.push(Problem::Needed {
+            script,
+            option: need.option,
+            origin: origin(need.option),
+            one_of: one_of.join(" or "),
+        });
+    }
+    if let Some(release) = settings.cluster().slurm {
+        problems.extend(
+            merged
+                .unknown_to(release)
+                .into_iter()
+                .map(|unknown| Problem::Release {
+                    script,
+                    release,
+                    option: unknown.option().to_owned(),
+                    origin: origin(unknown.name()),
+                    reason: unknown.reason().to_owned(),
+                }),
+        );
+    }
+    merged
 }
 
 /// The uppermost layer that says something of this option.
@@ -603,6 +632,22 @@ fn first_repeated<T: PartialEq>(list: &[T]) -> Option<&T> {
         .enumerate()
         .find(|(index, entry)| list[..*index].contains(entry))
         .map(|(_, entry)| entry)
+}
+
+/// launch.sh's own options of pyxis against the site's release.
+fn check_pyxis(settings: &Settings, problems: &mut Vec<Problem>) {
+    let Some(release) = settings.cluster().pyxis else {
+        return;
+    };
+    for (option, first) in USED_OPTIONS {
+        if release < first {
+            problems.push(Problem::Pyxis {
+                option,
+                release: release.to_string(),
+                first: first.to_string(),
+            });
+        }
+    }
 }
 
 fn check_mounts(recipe: &Recipe, settings: &Settings, problems: &mut Vec<Problem>) {

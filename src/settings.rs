@@ -11,8 +11,10 @@ use crate::jobs::Jobs;
 use crate::script::ScriptKind;
 use crate::slurm::{Directives, OptionName};
 
+pub use self::cluster::Cluster;
 pub use self::values::{Mpi, RunId, StagePath};
 
+mod cluster;
 mod values;
 
 /// Where the scripts run: partition, account, GPUs to ask for, stage path, mounts.
@@ -34,7 +36,7 @@ mod values;
 ///     partition = "batch"
 ///     account = "proj"
 ///     gres = "gpu:8"                       # or gpus_per_node = 8; never both
-///     passthrough = ["--switches=1@10:00"] # whole options, for what the crate does not know
+///     passthrough = ["--brand-new=1"]      # whole options, of an sbatch newer than the crate
 ///
 ///     [slurm.setup]                        # the same keys, for one script
 ///     partition = "cpu"
@@ -47,6 +49,10 @@ mod values;
 ///     runtime = "pyxis"
 ///     mounts = ["/lustre/data:/data:ro"]   # added to both containers
 ///     registries = { "nvcr.io" = "mirror.site:5000" }
+///
+///     [cluster]
+///     slurm = "23.11"                      # what this release does not know is refused
+///     pyxis = "0.20"
 ///
 ///     [launch]
 ///     max_requeues = 3                     # with slurm.launch.requeue: when the time is up
@@ -81,6 +87,7 @@ pub struct Settings {
     runtime: Runtime,
     mounts: Vec<Mount>,
     registries: BTreeMap<Registry, Registry>,
+    cluster: Cluster,
     max_requeues: Option<u32>,
     resumed: Vec<RunId>,
 }
@@ -96,6 +103,8 @@ struct SettingsFile {
     srun: SrunTable,
     #[serde(default)]
     container: ContainerTable,
+    #[serde(default)]
+    cluster: Cluster,
     #[serde(default)]
     launch: LaunchTable,
 }
@@ -166,6 +175,7 @@ impl Settings {
             runtime: file.container.runtime,
             mounts: file.container.mounts,
             registries: file.container.registries,
+            cluster: file.cluster,
             max_requeues: file.launch.max_requeues,
             ..Self::default()
         }
@@ -235,6 +245,13 @@ impl Settings {
         self
     }
 
+    /// Names the releases that the cluster has.
+    #[must_use]
+    pub const fn with_cluster(mut self, cluster: Cluster) -> Self {
+        self.cluster = cluster;
+        self
+    }
+
     /// Pulls images of one registry from a mirror instead. A mirrored registry
     /// needs no NGC key.
     #[must_use]
@@ -290,6 +307,12 @@ impl Settings {
     /// The stage path that the file names, where `STAGE_PATH` names another.
     pub(crate) const fn overridden_stage_path(&self) -> Option<&StagePath> {
         self.overridden_stage_path.as_ref()
+    }
+
+    /// The releases that the cluster has, where they are named.
+    #[must_use]
+    pub const fn cluster(&self) -> Cluster {
+        self.cluster
     }
 
     /// The mounts that are added to both containers.

@@ -249,6 +249,14 @@ impl<T> serde::de::Visitor<'_> for TextVisitor<T> {
     fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<T, E> {
         self.visit_str(&number.to_string())
     }
+
+    /// No value has a fraction, and a number would drop the zero of 23.10.
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<T, E> {
+        Err(E::custom(format_args!(
+            "cannot take the number {number} as {}: write it in quotes",
+            self.name
+        )))
+    }
 }
 
 #[cfg(test)]

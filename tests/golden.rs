@@ -23,7 +23,7 @@ fn full_plan() -> Plan {
         account = "proj-7"
         gres = "gpu:h100:8"
         comment = '''{"exempt": "it's \"idle\" while it loads"} # $(id)'''
-        passthrough = ["--switches=1@10:00"]
+        switches = "1@10:00"
 
         [slurm.setup]
         partition = "cpu"

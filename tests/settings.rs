@@ -1,6 +1,6 @@
 //! Layers, TOML errors, and what only recipe and settings together show.
 
-use nim_slurm::slurm::{Directives, Flag, OptionName};
+use nim_slurm::slurm::{Directives, OptionName, Requeue};
 use nim_slurm::{Plan, Problem, Recipe, ScriptKind, Settings};
 
 fn settings(text: &str) -> Settings {
@@ -187,6 +187,109 @@ fn all_problems_at_once() {
 }
 
 #[test]
+fn an_option_without_what_it_needs_is_refused() {
+    // The recipe asks for one task, and would give way to nothing here.
+    assert_eq!(
+        problems(settings("slurm = { launch = { gpus_per_socket = 4 } }")),
+        ["launch.sh: --gpus-per-socket ([slurm.launch] of the settings) needs --sockets-per-node"]
+    );
+    // setup.sh and prepare_models.sh have one task each.
+    assert_eq!(
+        problems(settings("slurm = { gpus_per_task = 4 }")),
+        ["launch.sh: --gpus-per-task ([slurm] of the settings) needs --ntasks or --gpus"]
+    );
+    plan(settings("slurm = { gpus_per_task = 4, ntasks = 1 }"));
+}
+
+#[test]
+fn values_that_contradict_each_other_are_refused() {
+    assert_eq!(
+        problems(settings("slurm = { launch = { time_min = '02:00:00' } }")),
+        [
+            "launch.sh: --time-min ([slurm.launch] of the settings) and --time (the recipe) exclude each other: the \
+             least time is longer than the limit"
+        ]
+    );
+}
+
+#[test]
+fn the_recipe_gives_way_to_what_excludes_it() {
+    let plan = plan(settings(
+        "slurm = { oversubscribe = true, cpus_per_gpu = 4, gres = 'gpu:8' }",
+    ));
+    assert_option(&plan, ScriptKind::Launch, OptionName::Exclusive, None);
+    assert_option(&plan, ScriptKind::Setup, OptionName::CpusPerTask, None);
+}
+
+#[test]
+fn the_cluster_s_releases_are_heeded() {
+    let text = |cluster: &str, launch: &str| {
+        format!("cluster = {{ {cluster} }}\nslurm = {{ launch = {{ {launch} }} }}")
+    };
+    let segment = "segment = 4, exclusive = 'topo'";
+    assert_eq!(
+        problems(settings(&text("slurm = '23.11.7'", segment))),
+        [
+            "launch.sh: Slurm 23.11 does not know --exclusive=topo ([slurm.launch] of the settings): it came with 24.05",
+            "launch.sh: Slurm 23.11 does not know --segment ([slurm.launch] of the settings): it came with 24.05",
+        ]
+    );
+    plan(settings(&text("slurm = '24.05'", segment)));
+    plan(settings(&text("", segment)));
+    assert_eq!(
+        problems(settings(&text("slurm = '24.05'", "power = 'level'"))),
+        [
+            "launch.sh: Slurm 24.05 does not know --power ([slurm.launch] of the settings): it went after 23.11"
+        ]
+    );
+    assert_eq!(
+        problems(settings(&text("pyxis = '0.14'", ""))),
+        [
+            "launch.sh starts containers with --container-env, which came with pyxis 0.15; the cluster has pyxis 0.14"
+        ]
+    );
+    plan(settings(&text("pyxis = '0.20'", "")));
+    for (release, words) in [
+        ("'19.05'", "releases from 20.11 to 26.05 are known"),
+        (
+            "24.10",
+            "cannot take the number 24.1 as release of Slurm: write it in quotes",
+        ),
+    ] {
+        let error = Settings::from_toml(&format!("[cluster]\nslurm = {release}")).unwrap_err();
+        assert!(error.to_string().contains(words), "{error}");
+    }
+}
+
+#[test]
+fn variables_of_all_options_are_a_layer() {
+    let read = |list: &[(&str, &str)]| {
+        Directives::from_environment(variables(list)).map(|directives| directives.arguments())
+    };
+    assert_eq!(
+        read(&[
+            ("SBATCH_OVERCOMMIT", ""),
+            ("SBATCH_SPREAD_JOB", "0"),
+            ("SBATCH_NO_KILL", ""),
+            ("SBATCH_WCKEY", ""),
+            ("SBATCH_REQUEUE", "expedite"),
+            ("SBATCH_CPU_FREQ_REQ", "low"),
+        ]),
+        Ok([
+            "--overcommit",
+            "--cpu-freq=low",
+            "--requeue=expedite",
+            "--no-kill"
+        ]
+        .map(Into::into)
+        .into())
+    );
+    // It may hold a secret's value, which no script and no message may.
+    assert_eq!(read(&[("SBATCH_EXPORT", "KEY=s3cret")]), Ok(vec![]));
+    assert!(read(&[("SBATCH_HINT", "help")]).is_err());
+}
+
+#[test]
 fn mounts_must_not_cover_the_scripts_own() {
     let settings = settings(
         "stage_path = '/nim'\ncontainer = { mounts = ['/fast:/nim/llama3-70b-instruct_vhf'] }",
@@ -263,13 +366,16 @@ fn variables_that_would_override_are_pinned() {
 #[test]
 fn variables_with_other_names_are_pinned_as_well() {
     let flags = Directives::new()
-        .requeue(Flag)
-        .passthrough(["--gpu-bind=closest", "--switches=1@10:00"].map(|o| o.parse().unwrap()));
+        .requeue(Requeue::Allowed)
+        .gpu_bind("closest".parse().unwrap())
+        .switches("1@10:00".parse().unwrap())
+        .passthrough(["--brand-new=1".parse().unwrap()]);
     let plan = plan(Settings::new().with_slurm(flags));
-    let pinned = |name| plan.pinned(ScriptKind::Launch, variables(&[(name, "1")]));
+    let pinned = |name| plan.pinned(ScriptKind::Launch, variables(&[(name, "none")]));
     assert_eq!(pinned("SBATCH_NO_REQUEUE"), ["--requeue"]);
     assert_eq!(pinned("SBATCH_GPU_BIND"), ["--gpu-bind=closest"]);
     assert_eq!(pinned("SBATCH_WAIT4SWITCH"), ["--switches=1@10:00"]);
+    assert_eq!(pinned("SBATCH_BRAND_NEW"), ["--brand-new=1"]);
     assert_eq!(pinned("SBATCH_WCKEY"), [""; 0]);
 }
 
@@ -291,7 +397,12 @@ fn variables_that_no_option_overrides_are_not_heard() {
     // What the script says nothing of is between the user and sbatch.
     assert_eq!(
         plan.unheard(ScriptKind::Setup, environment),
-        ["SBATCH_ACCOUNT", "SBATCH_TIMELIMIT", "SBATCH_GRES"]
+        [
+            "SBATCH_ACCOUNT",
+            "SBATCH_TIMELIMIT",
+            "SBATCH_GRES",
+            "SBATCH_WCKEY"
+        ]
     );
 }
 

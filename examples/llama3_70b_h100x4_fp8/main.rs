@@ -241,12 +241,7 @@ fn sbatch_line(plan: &Plan, kind: ScriptKind, folder: &Utf8Path) -> String {
 
 /// What is no mistake everywhere, but is one on most clusters.
 fn note(plan: &Plan) -> &'static str {
-    use OptionName::{Gpus, GpusPerNode, GpusPerTask, Gres};
-    let launch = plan.directives(ScriptKind::Launch);
-    if [Gres, Gpus, GpusPerNode, GpusPerTask]
-        .into_iter()
-        .any(|name| launch.is_set(name))
-    {
+    if plan.directives(ScriptKind::Launch).asks_for_gpus() {
         ""
     } else {
         "note: launch.sh asks Slurm for no GPUs; where Slurm manages them, add --gres gpu:8 or what the site calls them\n"

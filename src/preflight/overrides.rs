@@ -5,72 +5,24 @@ use crate::script::ScriptKind;
 use crate::shell::shell_word;
 use crate::slurm::{Directives, OptionName};
 
-/// Variables that sbatch reads and that have no typed option here, with what they
+/// Variables that sbatch reads and that are not read for the scripts, with what they
 /// change. Source: sbatch(1), "Input environment variables", of 20.11 to 26.05.
 const OTHERS: &[(&str, &str)] = &[
-    ("SBATCH_ACCTG_FREQ", "--acctg-freq"),
-    ("SBATCH_BATCH", "--batch"),
-    ("SBATCH_BURST_BUFFER", "--bb"),
-    (
-        "SBATCH_CLUSTERS",
-        "--clusters, so the jobs may go to another cluster",
-    ),
-    ("SBATCH_CLUSTER_CONSTRAINT", "--cluster-constraint"),
-    ("SBATCH_CONSOLIDATE_SEGMENTS", "--consolidate-segments"),
-    (
-        "SBATCH_CONTAINER",
-        "--container, so the scripts may run in a container",
-    ),
-    (
-        "SBATCH_CONTAINER_ID",
-        "--container-id, so the scripts may run in a container",
-    ),
-    ("SBATCH_CONTAINER_TYPE", "--container-type"),
-    ("SBATCH_CORE_SPEC", "--core-spec"),
-    ("SBATCH_CPUS_PER_GPU", "--cpus-per-gpu"),
-    ("SBATCH_CPU_FREQ_REQ", "--cpu-freq"),
-    ("SBATCH_DELAY_BOOT", "--delay-boot"),
-    ("SBATCH_DISTRIBUTION", "--distribution"),
     (
         "SBATCH_EXPORT",
         "--export, so NGC_API_KEY, STAGE_PATH and others may not reach the jobs",
     ),
     ("SBATCH_GET_USER_ENV", "--get-user-env"),
-    ("SBATCH_GPUS_PER_SOCKET", "--gpus-per-socket"),
-    ("SBATCH_GPU_BIND", "--gpu-bind"),
-    (
-        "SBATCH_GPU_FREQ",
-        "--gpu-freq, so the GPUs may be measured at another speed",
-    ),
-    ("SBATCH_GRES_FLAGS", "--gres-flags"),
-    ("SBATCH_HINT", "--hint"),
-    ("SBATCH_INPUT", "--input"),
-    ("SBATCH_MEM_BIND", "--mem-bind"),
-    ("SBATCH_NETWORK", "--network"),
-    ("SBATCH_NO_KILL", "--no-kill"),
     (
         "SBATCH_NO_REQUEUE",
         "--no-requeue, so a job that a node lost is not queued again",
     ),
-    ("SBATCH_OVERCOMMIT", "--overcommit"),
-    ("SBATCH_POWER", "--power"),
-    ("SBATCH_PROFILE", "--profile"),
     ("SBATCH_REQ_SWITCH", "--switches"),
-    ("SBATCH_SEGMENT_SIZE", "--segment"),
-    ("SBATCH_SPREAD_JOB", "--spread-job"),
-    ("SBATCH_SPREAD_SEGMENTS", "--spread-segments"),
-    ("SBATCH_THREADS_PER_CORE", "--threads-per-core"),
-    ("SBATCH_THREAD_SPEC", "--thread-spec"),
-    ("SBATCH_TRES_BIND", "--tres-bind"),
-    ("SBATCH_TRES_PER_TASK", "--tres-per-task"),
-    ("SBATCH_USE_MIN_NODES", "--use-min-nodes"),
     (
         "SBATCH_WAIT",
         "--wait, so sbatch does not return before its job has ended",
     ),
     ("SBATCH_WAIT4SWITCH", "--switches"),
-    ("SBATCH_WAIT_ALL_NODES", "--wait-all-nodes"),
-    ("SBATCH_WCKEY", "--wckey"),
     (
         "SLURM_CLUSTERS",
         "--clusters, so the jobs may go to another cluster",

@@ -252,8 +252,7 @@ impl Partition {
     fn resources(&self, kind: ScriptKind, directives: &Directives) -> Option<Problem> {
         let name = &self.name;
         let Some(asked) = directives.gres_of_a_node() else {
-            let wants_gpus =
-                kind == ScriptKind::Launch && !directives.is_set(OptionName::GpusPerTask);
+            let wants_gpus = kind == ScriptKind::Launch && !directives.asks_for_gpus();
             return (wants_gpus && self.gres().contains("gpu")).then(|| {
                 Problem::new(
                     format!("Slurm is asked for no GPUs, and the nodes of {name} have {}", self.gres()),

@@ -5,7 +5,7 @@ use super::stage::ToFetch;
 use super::{Finding, Preflight, Severity, by_scripts, in_parallel, listed};
 use crate::container::Registry;
 use crate::script::ScriptKind;
-use crate::slurm::release::Release;
+use crate::slurm::{Release, UnknownOption};
 
 /// A program that is looked for on this machine.
 struct Tool {
@@ -212,7 +212,11 @@ fn release(preflight: &Preflight<'_>) -> Vec<Finding> {
     }
     let unknown = ScriptKind::ALL.into_iter().flat_map(|kind| {
         let options = preflight.plan.directives(kind).unknown_to(release);
-        options.into_iter().map(move |option| (kind, option))
+        let words =
+            |unknown: UnknownOption| (unknown.option().to_owned(), unknown.reason().to_owned());
+        options
+            .into_iter()
+            .map(move |unknown| (kind, words(unknown)))
     });
     for (scripts, (option, reason)) in by_scripts(unknown) {
         findings.push(Finding::new(

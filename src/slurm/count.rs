@@ -3,14 +3,13 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
-use crate::value::{Fault, positive_number, value};
+use crate::value::{Fault, ValueError, positive_number, value, whole_number};
 
-/// A number of tasks or CPUs.
+/// A number of tasks of a job.
 ///
 /// # Syntax
 ///
-/// A whole number from 1 to 2147483646. Source: sbatch(1), `--ntasks`,
-/// `--cpus-per-task`.
+/// A whole number from 1 to 2147483646. Source: sbatch(1), `--ntasks`.
 ///
 /// # Errors
 ///
@@ -41,6 +40,14 @@ impl Count {
     }
 }
 
+impl TryFrom<u32> for Count {
+    type Error = ValueError;
+
+    fn try_from(number: u32) -> Result<Self, Self::Error> {
+        Self::parse(&number.to_string())
+    }
+}
+
 impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -48,6 +55,106 @@ impl fmt::Display for Count {
 }
 
 value!(Count, "count");
+
+/// Makes types of whole numbers within bounds.
+macro_rules! bounded_numbers {
+    ($($(#[$doc:meta])* $type:ident, $name:literal, $least:literal, $most:literal;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+            pub struct $type(u16);
+
+            impl $type {
+                pub(super) fn check(text: &str) -> Result<Self, Fault> {
+                    let number = whole_number(text)?;
+                    let fits = u16::try_from(number).ok().filter(|n| ($least..=$most).contains(n));
+                    fits.map(Self).ok_or_else(|| {
+                        Fault::rule(concat!("numbers from ", $least, " to ", $most, " are allowed"))
+                    })
+                }
+
+                /// The number.
+                #[must_use]
+                pub const fn get(self) -> u16 {
+                    self.0
+                }
+            }
+
+            impl fmt::Display for $type {
+                fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    self.0.fmt(f)
+                }
+            }
+
+            value!($type, $name);
+        )*
+    };
+}
+
+bounded_numbers! {
+    /// A number of CPUs, cores, sockets or tasks of one node or task.
+    ///
+    /// # Syntax
+    ///
+    /// A whole number from 1 to 65533. Slurm keeps it in 16 bits and checks no
+    /// bounds: of `--cpus-per-task=65540` it would keep 4. Source: Slurm's
+    /// `slurm.h`, `job_desc_msg_t`.
+    ///
+    /// # Errors
+    ///
+    /// * `0`, `-1`, `65534`
+    ///
+    /// ```
+    /// use nim_slurm::slurm::SmallCount;
+    ///
+    /// assert_eq!(SmallCount::parse("16")?.get(), 16);
+    /// assert!(SmallCount::parse("65540").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    SmallCount, "count", 1, 65533;
+
+    /// Cores of each node that are kept for the system.
+    ///
+    /// # Syntax
+    ///
+    /// A whole number from 0 to 32767; one bit more marks threads. A site must allow
+    /// it (`AllowSpecResourcesUsage`), else Slurm ignores it. Source: sbatch(1),
+    /// `--core-spec`.
+    ///
+    /// # Errors
+    ///
+    /// * `-1`, `40000`
+    ///
+    /// ```
+    /// use nim_slurm::slurm::CoreSpec;
+    ///
+    /// assert_eq!(CoreSpec::parse("0")?.get(), 0);
+    /// assert!(CoreSpec::parse("40000").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    CoreSpec, "number of system cores", 0, 32767;
+
+    /// Threads of each node that are kept for the system.
+    ///
+    /// # Syntax
+    ///
+    /// A whole number from 1 to 32767; old releases refuse 0. A site must
+    /// allow it (`AllowSpecResourcesUsage`), else Slurm ignores it. Source:
+    /// sbatch(1), `--thread-spec`.
+    ///
+    /// # Errors
+    ///
+    /// * `0`, `40000`
+    ///
+    /// ```
+    /// use nim_slurm::slurm::ThreadSpec;
+    ///
+    /// assert_eq!(ThreadSpec::parse("2")?.get(), 2);
+    /// assert!(ThreadSpec::parse("0").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ThreadSpec, "number of system threads", 1, 32767;
+}
 
 /// How many nodes: a number, or a range.
 ///
@@ -96,6 +203,29 @@ impl NodeCount {
         Ok(Self { min, max })
     }
 
+    /// From as many nodes as `range` begins with to as many as it ends with.
+    ///
+    /// # Errors
+    ///
+    /// When the range begins with 0 or is empty.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::NodeCount;
+    ///
+    /// assert_eq!(NodeCount::between(2..=4)?.to_string(), "2-4");
+    /// assert!(NodeCount::between(0..=4).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn between(range: std::ops::RangeInclusive<u32>) -> Result<Self, ValueError> {
+        Self::parse(&format!("{}-{}", range.start(), range.end()))
+    }
+
+    /// The numbers of nodes that will do.
+    #[must_use]
+    pub const fn range(self) -> std::ops::RangeInclusive<u32> {
+        self.min..=self.max
+    }
+
     /// The fewest nodes that will do.
     #[must_use]
     pub const fn min(self) -> u32 {
@@ -138,6 +268,20 @@ mod tests {
         refuses::<Count>(
             "2147483647",
             "cannot take \"2147483647\" as count: it is too large: at most 2147483646 is allowed",
+        );
+    }
+
+    #[test]
+    fn small_numbers() {
+        accepts::<SmallCount>("65533", "65533");
+        accepts::<CoreSpec>("0", "0");
+        refuses::<SmallCount>(
+            "65540",
+            "cannot take \"65540\" as count: numbers from 1 to 65533 are allowed",
+        );
+        refuses::<ThreadSpec>(
+            "0",
+            "cannot take \"0\" as number of system threads: numbers from 1 to 32767 are allowed",
         );
     }
 

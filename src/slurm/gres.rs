@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::value::{Fault, only, positive_number, text_value, value};
+use super::Count;
+use crate::value::{Fault, at_most, only, positive_number, text_value, value};
 
 /// Generic resources for each node, such as GPUs.
 ///
@@ -21,6 +22,7 @@ use crate::value::{Fault, only, positive_number, text_value, value};
 /// # Errors
 ///
 /// * `gpu:`, `gpu: 8`, `gpu:-1` (old releases read a type), `gpu:0`
+/// * `gpu:2,gpu:h100:2`: one resource with a type and without
 /// * `gpu=8`: a form of some releases only
 /// * `GPU:8`: names are in small letters
 /// * `help`, `list`: sbatch would print a list and submit nothing
@@ -82,6 +84,15 @@ impl<'a> GresEntry<'a> {
         Ok(entry)
     }
 
+    /// The entry as it is written; a count that was left out stays so.
+    fn as_given_by(&self, text: &str) -> String {
+        let name = text.trim_end_matches(|c: char| c.is_ascii_digit());
+        match name.strip_suffix(':') {
+            Some(name) => format!("{name}:{}", self.count),
+            None => text.to_owned(),
+        }
+    }
+
     /// The resource's name: `gpu`.
     #[must_use]
     pub const fn name(&self) -> &'a str {
@@ -105,7 +116,7 @@ fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-fn check_name(name: &str) -> Result<(), Fault> {
+pub(super) fn check_name(name: &str) -> Result<(), Fault> {
     if matches!(name, "help" | "list" | "none") {
         return Err(Fault::rule(format!(
             "{name:?} is a word of Slurm's own, not a resource"
@@ -124,7 +135,7 @@ fn check_name(name: &str) -> Result<(), Fault> {
     }
 }
 
-fn check_kind(kind: &str) -> Result<(), Fault> {
+pub(super) fn check_kind(kind: &str) -> Result<(), Fault> {
     let is_kind = kind.starts_with(|c: char| c.is_ascii_alphanumeric())
         && kind
             .bytes()
@@ -140,6 +151,19 @@ fn check_kind(kind: &str) -> Result<(), Fault> {
 }
 
 impl Gres {
+    /// So many GPUs for each node, of any type.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::{Count, Gres};
+    ///
+    /// assert_eq!(Gres::of_gpus(Count::try_from(8)?).as_str(), "gpu:8");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn of_gpus(count: Count) -> Self {
+        Self(format!("gpu:{count}"))
+    }
+
     fn check(text: &str) -> Result<Self, Fault> {
         const ALLOWED: &str = "NAME:TYPE:COUNT is allowed, as in gpu:8 or gpu:h100:8";
         only(
@@ -147,9 +171,22 @@ impl Gres {
             |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | ','),
             ALLOWED,
         )?;
-        text.split(',')
-            .try_for_each(|entry| GresEntry::check(entry).map(drop))?;
-        Ok(Self(text.to_owned()))
+        at_most(text, 1024)?;
+        let canonical = |entry| GresEntry::check(entry).map(|checked| checked.as_given_by(entry));
+        let entries: Result<Vec<_>, _> = text.split(',').map(canonical).collect();
+        let gres = Self(entries?.join(","));
+        let mixed = gres.entries().find(|typed| {
+            let mut entries = gres.entries();
+            typed.kind.is_some()
+                && entries.any(|other| other.name == typed.name && other.kind.is_none())
+        });
+        match mixed {
+            Some(entry) => Err(Fault::rule(format!(
+                "{} stands there with a type and without one: Slurm takes either",
+                entry.name
+            ))),
+            None => Ok(gres),
+        }
     }
 
     /// The entries, in order.
@@ -219,6 +256,15 @@ impl GpuCount {
         })
     }
 
+    /// So many, of any type.
+    #[must_use]
+    pub const fn of_any_type(count: Count) -> Self {
+        Self {
+            kind: None,
+            count: count.get(),
+        }
+    }
+
     /// The type, if one is named.
     #[must_use]
     pub fn kind(&self) -> Option<&str> {
@@ -252,18 +298,23 @@ mod tests {
     fn gres() {
         accepts::<Gres>("gpu", "gpu");
         accepts::<Gres>("gpu:h100", "gpu:h100");
+        accepts::<Gres>("shard:08,gpu:h100:02", "shard:8,gpu:h100:2");
         accepts::<Gres>(
             "gpu:a100-sxm4.80gb:4,shard:2",
             "gpu:a100-sxm4.80gb:4,shard:2",
         );
         assert_eq!(
-            Gres::parse("gpu:2,gpu:h100:3,shard:9").map(|gres| gres.gpus()),
+            Gres::parse("gpu:a100:2,gpu:h100:3,shard:9").map(|gres| gres.gpus()),
             Ok(Some(5))
         );
         assert_eq!(Gres::parse("shard:9").map(|gres| gres.gpus()), Ok(None));
         refuses::<Gres>(
             "gpu: 8",
             "unexpected character ' ' in GRES \"gpu: 8\": NAME:TYPE:COUNT is allowed, as in gpu:8 or gpu:h100:8",
+        );
+        refuses::<Gres>(
+            "gpu:2,gpu:h100:3",
+            "cannot take \"gpu:2,gpu:h100:3\" as GRES: gpu stands there with a type and without one: Slurm takes either",
         );
         refuses::<Gres>(
             "gpu:0",

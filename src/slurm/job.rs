@@ -3,7 +3,9 @@
 use std::fmt;
 
 use super::Count;
-use crate::value::{Fault, ValueError, only, positive_number, text_value, value, whole_number};
+use crate::value::{
+    Fault, ValueError, at_most, only, positive_number, text_value, value, whole_number,
+};
 
 /// A job's number.
 ///
@@ -245,15 +247,64 @@ impl Dependency {
             |c| c.is_ascii_alphanumeric() || matches!(c, ':' | ',' | '?' | '_' | '*' | '+'),
             ALLOWED,
         )?;
+        at_most(text, 65_536)?;
         if text.contains(',') && text.contains('?') {
             return Err(Fault::rule("',' (all) and '?' (any) cannot be mixed"));
         }
         let canonical = text.to_ascii_lowercase();
-        canonical.split([',', '?']).try_for_each(Self::check_item)?;
+        canonical
+            .split([',', '?'])
+            .try_for_each(|item| Condition::check(item).map(drop))?;
         Ok(Self(canonical))
     }
 
-    fn check_item(item: &str) -> Result<(), Fault> {
+    /// The conditions, in order.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::Dependency;
+    ///
+    /// let dependency = Dependency::parse("afterok:7:8_3,singleton")?;
+    /// let conditions: Vec<_> = dependency.conditions().collect();
+    /// assert_eq!(conditions[0].kind(), "afterok");
+    /// assert!(conditions[0].jobs().eq(["7", "8_3"]));
+    /// assert_eq!(conditions[1].jobs().count(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn conditions(&self) -> impl Iterator<Item = Condition<'_>> {
+        // Each was checked when the value was made.
+        self.0
+            .split([',', '?'])
+            .filter_map(|item| Condition::check(item).ok())
+    }
+
+    /// True when one of the conditions is enough.
+    #[must_use]
+    pub fn is_any_enough(&self) -> bool {
+        self.0.contains('?')
+    }
+}
+
+/// One condition of a [`Dependency`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Condition<'a> {
+    kind: &'a str,
+    jobs: &'a str,
+}
+
+impl<'a> Condition<'a> {
+    /// What must happen: `afterok`, `singleton`.
+    #[must_use]
+    pub const fn kind(&self) -> &'a str {
+        self.kind
+    }
+
+    /// The jobs to which it must happen, as they are given: `7`, `8_3`, `9_*`, and
+    /// with `after` perhaps `7+5`, five minutes after the start of 7.
+    pub fn jobs(&self) -> impl Iterator<Item = &'a str> {
+        self.jobs.split(':').filter(|job| !job.is_empty())
+    }
+
+    fn check(item: &'a str) -> Result<Self, Fault> {
         const KINDS: [&str; 6] = [
             "after",
             "afterany",
@@ -263,7 +314,10 @@ impl Dependency {
             "afterburstbuffer",
         ];
         if item == "singleton" {
-            return Ok(());
+            return Ok(Self {
+                kind: item,
+                jobs: "",
+            });
         }
         let (kind, jobs) = item.split_once(':').unwrap_or((item, ""));
         if !KINDS.contains(&kind) {
@@ -299,7 +353,7 @@ impl Dependency {
                 Some(task) => drop(whole_number(task)?),
             }
         }
-        Ok(())
+        Ok(Self { kind, jobs })
     }
 }
 
@@ -310,8 +364,8 @@ text_value!(Dependency, "dependency");
 /// # Syntax
 ///
 /// `N`, `FIRST-LAST` and `FIRST-LAST:STEP` with commas between them, then perhaps
-/// `%LIMIT`, the number of tasks that may run at once. Most sites allow indexes up
-/// to 1000. Source: sbatch(1), `--array`.
+/// `%LIMIT`, the number of tasks that may run at once. 4096 bytes at most; most sites
+/// allow indexes up to 1000. Source: sbatch(1), `--array`.
 ///
 /// # Errors
 ///
@@ -330,49 +384,109 @@ text_value!(Dependency, "dependency");
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Array(String);
 
+/// `FIRST-LAST:STEP`.
+struct Stride {
+    first: u32,
+    last: u32,
+    step: u32,
+}
+
+impl Stride {
+    fn check(token: &str) -> Result<Self, Fault> {
+        let (range, step) = token
+            .split_once(':')
+            .map_or((token, None), |(range, step)| (range, Some(step)));
+        let bound = |text: &str| {
+            if text.is_empty() {
+                return Err(Fault::rule(INDEXES));
+            }
+            whole_number(text)
+        };
+        let (first, last) = match range.split_once('-') {
+            Some((first, last)) => (bound(first)?, bound(last)?),
+            None if step.is_some() => {
+                return Err(Fault::rule("a step needs a range, as in 0-15:4"));
+            }
+            None => (bound(range)?, bound(range)?),
+        };
+        if first > last {
+            return Err(Fault::rule(format!(
+                "the range {range:?} descends: its first index must not be the larger one"
+            )));
+        }
+        let step = step.map(positive_number).transpose()?.unwrap_or(1);
+        Ok(Self { first, last, step })
+    }
+}
+
+impl fmt::Display for Stride {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { first, last, step } = self;
+        match (first == last, step) {
+            (true, _) => write!(f, "{first}"),
+            (false, 1) => write!(f, "{first}-{last}"),
+            (false, step) => write!(f, "{first}-{last}:{step}"),
+        }
+    }
+}
+
+const INDEXES: &str = "indexes such as 0-15, 1,3,5 or 0-15:4%2 are allowed";
+
 impl Array {
     fn check(text: &str) -> Result<Self, Fault> {
-        const ALLOWED: &str = "indexes such as 0-15, 1,3,5 or 0-15:4%2 are allowed";
         only(
             text,
             |c| c.is_ascii_digit() || matches!(c, '-' | ',' | ':' | '%'),
-            ALLOWED,
+            INDEXES,
         )?;
+        at_most(text, 4096)?;
         let (indexes, limit) = text
             .split_once('%')
             .map_or((text, None), |(indexes, limit)| (indexes, Some(limit)));
-        if let Some(limit) = limit {
-            positive_number(limit)?;
-        }
-        for token in indexes.split(',') {
-            let (range, step) = token
-                .split_once(':')
-                .map_or((token, None), |(range, step)| (range, Some(step)));
-            let bound = |text: &str| {
-                if text.is_empty() {
-                    return Err(Fault::rule(ALLOWED));
-                }
-                whole_number(text)
-            };
-            match range.split_once('-') {
-                Some((first, last)) => {
-                    let (first, last) = (bound(first)?, bound(last)?);
-                    if first > last {
-                        return Err(Fault::rule(format!(
-                            "the range {range:?} descends: its first index must not be the larger one"
-                        )));
-                    }
-                }
-                None if step.is_some() => {
-                    return Err(Fault::rule("a step needs a range, as in 0-15:4"));
-                }
-                None => drop(bound(range)?),
-            }
-            if let Some(step) = step {
-                positive_number(step)?;
-            }
-        }
-        Ok(Self(text.to_owned()))
+        let limit = limit.map(positive_number).transpose()?;
+        let tokens: Result<Vec<_>, _> = indexes
+            .split(',')
+            .map(|token| Stride::check(token).map(|stride| stride.to_string()))
+            .collect();
+        let limit = limit.map_or_else(String::new, |limit| format!("%{limit}"));
+        Ok(Self(tokens?.join(",") + &limit))
+    }
+
+    /// All indexes of a range.
+    ///
+    /// # Errors
+    ///
+    /// When the range is empty.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::Array;
+    ///
+    /// assert_eq!(Array::from_range(0..=15)?.as_str(), "0-15");
+    /// assert!(Array::from_range(5..=1).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_range(range: std::ops::RangeInclusive<u32>) -> Result<Self, ValueError> {
+        Self::parse(&format!("{}-{}", range.start(), range.end()))
+    }
+
+    /// The indexes, as they are given; one that is given twice comes twice.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::Array;
+    ///
+    /// assert!(Array::parse("7,0-8:4%2")?.indexes().eq([7, 0, 4, 8]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn indexes(&self) -> impl Iterator<Item = u32> {
+        let indexes = self
+            .0
+            .split_once('%')
+            .map_or(&*self.0, |(indexes, _)| indexes);
+        // Each was checked when the value was made.
+        indexes
+            .split(',')
+            .filter_map(|token| Stride::check(token).ok())
+            .flat_map(|stride| (stride.first..=stride.last).step_by(stride.step as usize))
     }
 
     /// How many tasks may run at once, if that is limited.
@@ -453,6 +567,7 @@ mod tests {
         for text in ["0-15", "1,3,5", "0-15:4", "0-15%4", "7"] {
             accepts::<Array>(text, text);
         }
+        accepts::<Array>("07,3-3:2,0-4:1%02", "7,3,0-4%2");
         refuses::<Array>(
             "5-1",
             "cannot take \"5-1\" as array: the range \"5-1\" descends: its first index must not be the larger one",

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::value::{Fault, only, value};
+use crate::value::{Fault, ValueError, only, value};
 
 /// An amount of memory.
 ///
@@ -74,6 +74,48 @@ impl Memory {
             Some(Unit::G) => self.amount.checked_mul(1 << 10),
             Some(Unit::T) => self.amount.checked_mul(1 << 20),
         }
+    }
+
+    /// All memory of the node.
+    #[must_use]
+    pub const fn all() -> Self {
+        Self {
+            amount: 0,
+            unit: None,
+        }
+    }
+
+    /// So many mebibytes, in the largest unit that says it without a fraction.
+    ///
+    /// # Errors
+    ///
+    /// When it is zero, which would be [all](Self::all), or more than 1024T.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::Memory;
+    ///
+    /// assert_eq!(Memory::from_mebibytes(16 * 1024)?.to_string(), "16G");
+    /// assert_eq!(Memory::from_mebibytes(1500)?.to_string(), "1500M");
+    /// assert!(Memory::from_mebibytes(0).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_mebibytes(mebibytes: u64) -> Result<Self, ValueError> {
+        if mebibytes == 0 {
+            let rule = Fault::rule("Slurm reads zero as all memory of the node");
+            return Err(ValueError::new("memory", "0", rule));
+        }
+        Self::parse(&match mebibytes.trailing_zeros() {
+            0..10 => format!("{mebibytes}M"),
+            10..20 => format!("{}G", mebibytes >> 10),
+            _ => format!("{}T", mebibytes >> 20),
+        })
+    }
+
+    /// The amount in bytes, rounded up to mebibytes as Slurm does. Zero is all of the
+    /// node.
+    #[must_use]
+    pub fn bytes(self) -> u64 {
+        self.mebibytes() << 20
     }
 
     /// The amount in mebibytes, rounded up as Slurm does. Zero is all of the node.

@@ -1,235 +1,260 @@
-//! Options with few words, and options beyond the typed ones.
+//! Options with few words.
 
 use std::fmt;
 
-use super::OptionName;
-use crate::value::{Fault, printable, text_value, value};
+use crate::value::{Fault, value};
 
 /// A flag that is set.
 ///
 /// ```
 /// use nim_slurm::slurm::{Directives, Flag};
 ///
-/// assert_eq!(Directives::new().requeue(Flag).arguments(), ["--requeue"]);
+/// assert_eq!(Directives::new().hold(Flag).arguments(), ["--hold"]);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Flag;
 
-/// Whether the job shares its nodes.
-///
-/// # Syntax
-///
-/// * `true` (or nothing): no other job runs there. The job gets all CPUs and
-///   GPUs, but of the memory only what it asks for: say `mem = 0` as well
-/// * `user`, `mcs`: other jobs of the same user or group may run there
-/// * `topo`: no other job in the same topology block (Slurm 24.05)
-///
-/// Source: sbatch(1), `--exclusive`.
-///
-/// # Errors
-///
-/// * `group`: no such word
-///
-/// ```
-/// use nim_slurm::slurm::Exclusive;
-///
-/// assert_eq!(Exclusive::parse("user")?, Exclusive::User);
-/// assert!(Exclusive::parse("group").is_err());
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Exclusive {
-    /// No other job on the nodes.
-    Node,
-    /// Only jobs of the same user.
-    User,
-    /// Only jobs of the same security group.
-    Mcs,
-    /// No other job in the same topology block.
-    Topo,
+/// Makes an enum of the words that an option takes. The word of a variant is how it
+/// is written; others that mean the same may stand behind it.
+macro_rules! words {
+    ($(
+        $(#[$doc:meta])*
+        $type:ident, $name:literal, $allowed:literal {
+            $($(#[$variant_doc:meta])* $variant:ident = $word:literal $(| $other:literal)*,)*
+        }
+    )*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+            #[non_exhaustive]
+            pub enum $type {
+                $($(#[$variant_doc])* $variant,)*
+            }
+
+            impl $type {
+                fn check(text: &str) -> Result<Self, Fault> {
+                    match text.to_ascii_lowercase().as_str() {
+                        $($word $(| $other)* => Ok(Self::$variant),)*
+                        _ => Err(Fault::rule($allowed)),
+                    }
+                }
+            }
+
+            impl fmt::Display for $type {
+                fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str(match self {
+                        $(Self::$variant => $word,)*
+                    })
+                }
+            }
+
+            value!($type, $name);
+        )*
+    };
 }
 
-impl Exclusive {
-    fn check(text: &str) -> Result<Self, Fault> {
-        match text.to_ascii_lowercase().as_str() {
-            "" | "true" => Ok(Self::Node),
-            "user" => Ok(Self::User),
-            "mcs" => Ok(Self::Mcs),
-            "topo" => Ok(Self::Topo),
-            _ => Err(Fault::rule("true, user, mcs and topo are allowed")),
-        }
+words! {
+    /// Whether the job shares its nodes.
+    ///
+    /// # Syntax
+    ///
+    /// * `true` (or nothing): no other job runs there. The job gets all CPUs and
+    ///   GPUs, but of the memory only what it asks for: say `mem = 0` as well
+    /// * `user`, `mcs`: other jobs of the same user or group may run there
+    /// * `topo`: no other job in the same topology block (Slurm 24.05)
+    ///
+    /// Source: sbatch(1), `--exclusive`.
+    ///
+    /// # Errors
+    ///
+    /// * `group`: no such word
+    ///
+    /// ```
+    /// use nim_slurm::slurm::Exclusive;
+    ///
+    /// assert_eq!(Exclusive::parse("user")?, Exclusive::User);
+    /// assert!(Exclusive::parse("group").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    Exclusive, "kind of exclusive node", "true, user, mcs and topo are allowed" {
+        /// No other job on the nodes.
+        Node = "true" | "",
+        /// Only jobs of the same user.
+        User = "user",
+        /// Only jobs of the same security group.
+        Mcs = "mcs",
+        /// No other job in the same topology block.
+        Topo = "topo",
+    }
+
+    /// What happens to an output file that is there.
+    ///
+    /// # Syntax
+    ///
+    /// `append` or `truncate`. Slurm looks at the first letter alone; here the word
+    /// must be whole. Source: sbatch(1), `--open-mode`.
+    ///
+    /// # Errors
+    ///
+    /// * `apple`: Slurm reads append
+    ///
+    /// ```
+    /// use nim_slurm::slurm::OpenMode;
+    ///
+    /// assert_eq!(OpenMode::parse("append")?, OpenMode::Append);
+    /// assert!(OpenMode::parse("apple").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    OpenMode, "open mode", "append and truncate are allowed" {
+        /// Keep it, and write behind it: a requeued job keeps its earlier output.
+        Append = "append",
+        /// Begin it anew.
+        Truncate = "truncate",
+    }
+
+    /// That the job may be queued again, after a failure of its node or by hand.
+    ///
+    /// # Syntax
+    ///
+    /// `true` (or nothing), or `expedite`: then ahead of others (Slurm 25.11).
+    /// Source: sbatch(1), `--requeue`.
+    ///
+    /// # Errors
+    ///
+    /// * `5`: how often is not for sbatch to say
+    ///
+    /// ```
+    /// use nim_slurm::slurm::{Directives, Requeue};
+    ///
+    /// assert_eq!(Directives::new().requeue(Requeue::Allowed).arguments(), ["--requeue"]);
+    /// assert!(Requeue::parse("5").is_err());
+    /// ```
+    Requeue, "way to be queued again", "true and expedite are allowed" {
+        /// In its turn.
+        Allowed = "true" | "" | "yes",
+        /// Ahead of others.
+        Expedite = "expedite",
+    }
+
+    /// Whether the job goes on when one of its nodes fails.
+    ///
+    /// # Syntax
+    ///
+    /// `true` (or nothing), and `off`. Source: sbatch(1), `--no-kill`.
+    ///
+    /// # Errors
+    ///
+    /// * `maybe`
+    ///
+    /// ```
+    /// use nim_slurm::slurm::{Directives, NoKill};
+    ///
+    /// assert_eq!(Directives::new().no_kill(NoKill::Off).arguments(), ["--no-kill=off"]);
+    /// assert!(NoKill::parse("maybe").is_err());
+    /// ```
+    NoKill, "no-kill setting", "true and off are allowed" {
+        /// It goes on.
+        On = "true" | "" | "yes" | "set",
+        /// It ends.
+        Off = "off" | "no",
+    }
+
+    /// Whether a job whose dependency can never hold is removed from the queue.
+    ///
+    /// # Syntax
+    ///
+    /// `yes` or `no`. Source: sbatch(1), `--kill-on-invalid-dep`.
+    ///
+    /// # Errors
+    ///
+    /// * `y`
+    ///
+    /// ```
+    /// use nim_slurm::slurm::KillOnInvalidDep;
+    ///
+    /// assert_eq!(KillOnInvalidDep::parse("yes")?, KillOnInvalidDep::Yes);
+    /// assert!(KillOnInvalidDep::parse("y").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    KillOnInvalidDep, "kill-on-invalid-dep setting", "yes and no are allowed" {
+        /// It is removed.
+        Yes = "yes",
+        /// It waits for good.
+        No = "no",
+    }
+
+    /// Whether a step is killed as a whole when one of its processes runs out of
+    /// memory (Slurm 24.11).
+    ///
+    /// # Syntax
+    ///
+    /// `1` (also `true`) or `0`. Source: sbatch(1), `--oom-kill-step`.
+    ///
+    /// # Errors
+    ///
+    /// * `2`
+    ///
+    /// ```
+    /// use nim_slurm::slurm::{Directives, OomKillStep};
+    ///
+    /// let directives = Directives::new().oom_kill_step(OomKillStep::WholeStep);
+    /// assert_eq!(directives.arguments(), ["--oom-kill-step=1"]);
+    /// assert!(OomKillStep::parse("2").is_err());
+    /// ```
+    OomKillStep, "oom-kill-step setting", "0 and 1 are allowed" {
+        /// The whole step is killed.
+        WholeStep = "1" | "true",
+        /// Only the process is killed.
+        Process = "0",
+    }
+
+    /// When the job begins, if its nodes must boot first.
+    ///
+    /// # Syntax
+    ///
+    /// `1`: when all are ready; `0`: when the first is. Source: sbatch(1),
+    /// `--wait-all-nodes`.
+    ///
+    /// # Errors
+    ///
+    /// * `2`
+    ///
+    /// ```
+    /// use nim_slurm::slurm::WaitAllNodes;
+    ///
+    /// assert_eq!(WaitAllNodes::parse("1")?, WaitAllNodes::All);
+    /// assert!(WaitAllNodes::parse("2").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    WaitAllNodes, "wait-all-nodes setting", "0 and 1 are allowed" {
+        /// When all nodes are ready.
+        All = "1",
+        /// When the first node is ready.
+        First = "0",
+    }
+
+    /// What Slurm may do about the job's power (up to Slurm 23.11).
+    ///
+    /// # Syntax
+    ///
+    /// `level`. Source: sbatch(1) of 23.11, `--power`.
+    ///
+    /// # Errors
+    ///
+    /// * `low`: Slurm would drop it with a word in a log
+    ///
+    /// ```
+    /// use nim_slurm::slurm::Power;
+    ///
+    /// assert_eq!(Power::parse("level")?, Power::Level);
+    /// assert!(Power::parse("low").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    Power, "power setting", "level is allowed" {
+        /// All nodes get the same cap.
+        Level = "level",
     }
 }
-
-impl fmt::Display for Exclusive {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Node => "true",
-            Self::User => "user",
-            Self::Mcs => "mcs",
-            Self::Topo => "topo",
-        })
-    }
-}
-
-value!(Exclusive, "kind of exclusive node");
-
-/// What happens to an output file that is there.
-///
-/// # Syntax
-///
-/// `append` or `truncate`. Slurm looks at the first letter alone; here the word
-/// must be whole. Source: sbatch(1), `--open-mode`.
-///
-/// # Errors
-///
-/// * `apple`: Slurm reads append
-///
-/// ```
-/// use nim_slurm::slurm::OpenMode;
-///
-/// assert_eq!(OpenMode::parse("append")?, OpenMode::Append);
-/// assert!(OpenMode::parse("apple").is_err());
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum OpenMode {
-    /// Keep it, and write behind it: a requeued job keeps its earlier output.
-    Append,
-    /// Begin it anew.
-    Truncate,
-}
-
-impl OpenMode {
-    fn check(text: &str) -> Result<Self, Fault> {
-        match text.to_ascii_lowercase().as_str() {
-            "append" => Ok(Self::Append),
-            "truncate" => Ok(Self::Truncate),
-            _ => Err(Fault::rule("append and truncate are allowed")),
-        }
-    }
-}
-
-impl fmt::Display for OpenMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Append => "append",
-            Self::Truncate => "truncate",
-        })
-    }
-}
-
-value!(OpenMode, "open mode");
-
-/// A whole option of sbatch that this crate does not know.
-///
-/// # Syntax
-///
-/// `--name` or `--name=value`: the long form, as sbatch takes it. The value is
-/// printable text and is not checked further.
-///
-/// # Errors
-///
-/// * `-p batch`, `switches=1`: not a long option
-/// * `--partition=batch`, `--part=batch`: the crate knows it; sbatch takes the
-///   beginning of a name for the name
-/// * `--wrap=ls`, `--test-only`: mean something on the command line alone
-/// * `--container-image=…`: would put the whole batch script into the container
-///
-/// ```
-/// use nim_slurm::slurm::Passthrough;
-///
-/// let option = Passthrough::parse("--switches=1@10:00")?;
-/// assert_eq!(option.name(), "switches");
-/// assert!(Passthrough::parse("--partition=batch").is_err());
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Passthrough(String);
-
-impl Passthrough {
-    fn check(text: &str) -> Result<Self, Fault> {
-        const COMMAND_LINE_ONLY: [&str; 11] = [
-            "help",
-            "usage",
-            "version",
-            "verbose",
-            "quiet",
-            "wrap",
-            "test-only",
-            "parsable",
-            "wait",
-            "autocomplete",
-            "ignore-pbs",
-        ];
-        printable(text)?;
-        let form = || Fault::rule("a whole long option is allowed, as in --switches=1@10:00");
-        let option = text.strip_prefix("--").ok_or_else(form)?;
-        let name = option.split_once('=').map_or(option, |(name, _)| name);
-        let is_name = name.starts_with(|c: char| c.is_ascii_lowercase())
-            && name
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if !is_name {
-            return Err(form());
-        }
-        // An alias that the table does not list under its own name.
-        let known = if name == "tasks-per-node" {
-            "ntasks-per-node"
-        } else {
-            name
-        };
-        let is_it = |typed: &&OptionName| typed.long() == known;
-        let begins_it = |typed: &&OptionName| typed.long().starts_with(known);
-        let mut typed = OptionName::ALL.iter();
-        if let Some(typed) = typed.clone().find(is_it).or_else(|| typed.find(begins_it)) {
-            return Err(Fault::rule(format!(
-                "use the key {} for --{}",
-                typed.key(),
-                typed.long()
-            )));
-        }
-        if COMMAND_LINE_ONLY.iter().any(|word| word.starts_with(name)) {
-            return Err(Fault::rule(format!(
-                "--{name} has no place in a script: it is for sbatch's command line"
-            )));
-        }
-        let is_pyxis = name.trim_start_matches("no-").starts_with("container-")
-            && !matches!(name, "container-id" | "container-type");
-        if is_pyxis {
-            return Err(Fault::rule(
-                "sbatch would run the whole script in the container; the script's steps name their images themselves",
-            ));
-        }
-        Ok(Self(text.to_owned()))
-    }
-
-    /// The option's name without the hyphens.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        let option = self.0.trim_start_matches("--");
-        option.split_once('=').map_or(option, |(name, _)| name)
-    }
-
-    /// True when sbatch reads the option from this variable. Most are called
-    /// after the option. Source: Slurm's `src/sbatch/opt.c`.
-    pub(crate) fn is_set_by(&self, variable: &str) -> bool {
-        let Some(word) = variable.strip_prefix("SBATCH_") else {
-            return false;
-        };
-        match self.name() {
-            "bb" | "bbf" => word == "BURST_BUFFER",
-            "cpu-freq" => word == "CPU_FREQ_REQ",
-            "no-requeue" => word == "REQUEUE",
-            "segment" => word == "SEGMENT_SIZE",
-            "switches" => matches!(word, "REQ_SWITCH" | "WAIT4SWITCH"),
-            name => word == name.replace('-', "_").to_ascii_uppercase(),
-        }
-    }
-}
-
-text_value!(Passthrough, "passed-through option");
 
 #[cfg(test)]
 mod tests {
@@ -240,6 +265,8 @@ mod tests {
     fn words() {
         accepts::<Exclusive>("USER", "user");
         accepts::<OpenMode>("Append", "append");
+        accepts::<NoKill>("no", "off");
+        accepts::<OomKillStep>("true", "1");
         refuses::<OpenMode>(
             "a",
             "cannot take \"a\" as open mode: append and truncate are allowed",
@@ -248,38 +275,9 @@ mod tests {
             "x",
             "cannot take \"x\" as kind of exclusive node: true, user, mcs and topo are allowed",
         );
-    }
-
-    #[test]
-    fn passthrough() {
-        accepts::<Passthrough>("--switches=1@10:00", "--switches=1@10:00");
-        accepts::<Passthrough>("--contiguous", "--contiguous");
-        accepts::<Passthrough>("--extra=a \"b\" #c", "--extra=a \"b\" #c");
-        refuses::<Passthrough>(
-            "--part=x",
-            "cannot take \"--part=x\" as passed-through option: use the key partition for --partition",
+        refuses::<Power>(
+            "foo",
+            "cannot take \"foo\" as power setting: level is allowed",
         );
-        refuses::<Passthrough>(
-            "--tasks-per-node=2",
-            "cannot take \"--tasks-per-node=2\" as passed-through option: use the key ntasks_per_node for \
-             --ntasks-per-node",
-        );
-        refuses::<Passthrough>(
-            "--wrap=ls",
-            "cannot take \"--wrap=ls\" as passed-through option: --wrap has no place in a script: it is for sbatch's \
-             command line",
-        );
-        for text in [
-            "-p x",
-            "switches=1",
-            "--",
-            "--=x",
-            "--Switches",
-            "--a\n#SBATCH",
-            "--container-image=x",
-            "--no-container-mount-home",
-        ] {
-            assert!(Passthrough::parse(text).is_err(), "{text}");
-        }
     }
 }

@@ -10,7 +10,7 @@ const fn is_name_character(c: char) -> bool {
 }
 
 /// One name of letters, digits, '_', '-' and '.'; not an option by its looks.
-fn name(text: &str) -> Result<(), Fault> {
+pub(super) fn name(text: &str) -> Result<(), Fault> {
     only(
         text,
         is_name_character,

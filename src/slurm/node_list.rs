@@ -1,6 +1,6 @@
 //! Which nodes, by name and by feature.
 
-use crate::value::{Fault, at_most, only, text_value};
+use crate::value::{Fault, at_most, only, positive_number, text_value};
 
 /// Nodes by name.
 ///
@@ -49,7 +49,9 @@ impl NodeList {
                     let (ranges, behind) = ranges
                         .split_once(']')
                         .ok_or_else(|| Fault::rule("a bracket is not closed"))?;
-                    ranges.split(',').try_for_each(check_range)?;
+                    ranges
+                        .split(',')
+                        .try_for_each(|range| check_range(range).map(drop))?;
                     behind
                 }
                 None => behind,
@@ -66,10 +68,63 @@ impl NodeList {
         }
         Ok(Self(text.to_owned()))
     }
+
+    /// The nodes, one by one.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::NodeList;
+    ///
+    /// let nodes = NodeList::parse("node[08-10,7],gpu7")?;
+    /// assert!(nodes.hosts().eq(["node08", "node09", "node10", "node7", "gpu7"]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn hosts(&self) -> impl Iterator<Item = String> {
+        entries(&self.0).flat_map(|(prefix, ranges)| {
+            let ranges = ranges.unwrap_or_default();
+            let alone = ranges.is_empty().then(|| prefix.to_owned());
+            let numbered = ranges.split(',').filter_map(numbers);
+            let numbered = numbered.flat_map(move |(width, numbers)| {
+                numbers.map(move |number| format!("{prefix}{number:0width$}"))
+            });
+            alone.into_iter().chain(numbered)
+        })
+    }
 }
 
-/// `FIRST` or `FIRST-LAST`.
-fn check_range(range: &str) -> Result<(), Fault> {
+/// The names of a list that was checked, each with what is in its brackets.
+fn entries(list: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
+    let mut rest = list;
+    std::iter::from_fn(move || {
+        let entry = rest;
+        if entry.is_empty() {
+            return None;
+        }
+        let end = entry.find([',', '[']).unwrap_or(entry.len());
+        let (name, behind) = entry.split_at(end);
+        let (ranges, behind) = match behind.strip_prefix('[') {
+            Some(ranges) => {
+                let (ranges, behind) = ranges.split_once(']')?;
+                (Some(ranges), behind)
+            }
+            None => (None, behind),
+        };
+        rest = behind.strip_prefix(',').unwrap_or_default();
+        Some((name, ranges))
+    })
+}
+
+/// The width and the numbers of a range.
+fn numbers(range: &str) -> Option<(usize, std::ops::RangeInclusive<u64>)> {
+    let (first, last) = check_range(range).ok()?;
+    let width = range
+        .split_once('-')
+        .map_or(range, |(first, _)| first)
+        .len();
+    Some((width, first..=last))
+}
+
+/// The first and the last number of `FIRST` or `FIRST-LAST`.
+fn check_range(range: &str) -> Result<(u64, u64), Fault> {
     let number = |text: &str| {
         let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         text.parse::<u64>()
@@ -82,7 +137,7 @@ fn check_range(range: &str) -> Result<(), Fault> {
             })
     };
     let Some((first, last)) = range.split_once('-') else {
-        return number(range).map(drop);
+        return number(range).map(|only| (only, only));
     };
     let (first, last) = (number(first)?, number(last)?);
     if first > last {
@@ -95,7 +150,7 @@ fn check_range(range: &str) -> Result<(), Fault> {
             "the range {range:?} is too long: at most 65536 nodes are allowed"
         )));
     }
-    Ok(())
+    Ok((first, last))
 }
 
 text_value!(NodeList, "node list");
@@ -105,11 +160,18 @@ text_value!(NodeList, "node list");
 /// # Syntax
 ///
 /// Names of letters, digits, `_`, `-`, `.`, `=`, `:` joined by `&` or `,` (and) and
-/// `|` (or); groups in `( )` and `[ ]`; a count behind `*`. 1024 bytes at most.
-/// Source: sbatch(1), `--constraint`.
+/// `|` (or). 1024 bytes at most.
+///
+/// * `NAME*COUNT`: so many of the nodes have it
+/// * `( )`: a group, without groups and counts in it; a count may stand behind it
+/// * `[A|B]`: all nodes have the same one of these; `[A*2&B*4]`: so many nodes have
+///   each. One such group is allowed
+///
+/// Source: sbatch(1), `--constraint`, and what 22.05 takes.
 ///
 /// # Errors
 ///
+/// * `[A&B]`, `[A*2|B]`, `(A*2)`, `((A))`, `A*0`: invalid to Slurm
 /// * `h100 & nvme`: white space
 /// * `(a|b`: a group that does not end
 /// * `a&&b`: nothing between two operators
@@ -162,8 +224,53 @@ impl Constraint {
         if matches!(before, '&' | '|' | ',' | '*') {
             return Err(Fault::rule(format!("nothing follows {before:?}")));
         }
+        check_groups(text)?;
         Ok(Self(text.to_owned()))
     }
+}
+
+/// Refuses groups, and counts in them, of which Slurm says no more than "Invalid
+/// feature specification". Every `(` and `[` is closed here.
+fn check_groups(text: &str) -> Result<(), Fault> {
+    let (mut rest, mut in_brackets) = (text, false);
+    let mut outside = String::new();
+    while let Some((before, group)) = rest.split_once('(') {
+        let (inside, behind) = group.split_once(')').unwrap_or((group, ""));
+        if inside.contains(['(', '[', '*']) {
+            return Err(Fault::rule(
+                "a group in ( ) has no group and no count in it: a count stands behind it",
+            ));
+        }
+        outside.push_str(before);
+        outside.push_str("()");
+        rest = behind;
+    }
+    outside.push_str(rest);
+    for part in outside.split(['[', ']']) {
+        let parts: Vec<_> = part.split(['&', ',', '|']).collect();
+        let counts = parts.iter().filter(|part| part.contains('*')).count();
+        if in_brackets && counts == 0 && part.contains(['&', ',']) {
+            return Err(Fault::rule(
+                "in [ ], '|' stands between features without counts",
+            ));
+        }
+        let is_mixed = counts < parts.len() || part.contains(['|', '(']);
+        if in_brackets && counts > 0 && is_mixed {
+            return Err(Fault::rule(
+                "in [ ], either each feature has a count, with '&' between them, or none has",
+            ));
+        }
+        let mut numbers = parts.iter().filter_map(|part| part.split_once('*'));
+        numbers.try_for_each(|(_, count)| positive_number(count).map(drop))?;
+        in_brackets = !in_brackets;
+    }
+    if outside.contains("]*") {
+        return Err(Fault::rule("no count stands behind a group in [ ]"));
+    }
+    if outside.matches('[').count() > 1 {
+        return Err(Fault::rule("one group in [ ] is allowed"));
+    }
+    Ok(())
 }
 
 text_value!(Constraint, "constraint");
@@ -212,6 +319,9 @@ mod tests {
             "h100",
             "a&b|c",
             "[rack1*2&rack2*4]",
+            "[rack1*2&rack2*4]&a*2",
+            "[(a&b)|c],(d|e)*2",
+            "a|[b]",
             "(a|b)&c",
             "nodes[1]".trim_end_matches("[1]"),
         ] {
@@ -229,6 +339,27 @@ mod tests {
             "a|",
             "cannot take \"a|\" as constraint: nothing follows '|'",
         );
+        refuses::<Constraint>(
+            "[a&b]",
+            "cannot take \"[a&b]\" as constraint: in [ ], '|' stands between features without counts",
+        );
+        // A real 22.05 refuses each.
+        for text in [
+            "[a*2|b*4]",
+            "[(a&b)|c*2]",
+            "[(a&b)*2|c]",
+            "[a|b]&[c|d]",
+            "((a|b)&c)",
+            "[[a]]",
+            "(a*2)",
+            "[a*2&b]",
+            "[(a)&b*2]",
+            "[(a|b)&c]",
+            "[a|b]*2",
+            "a*0",
+        ] {
+            assert!(Constraint::parse(text).is_err(), "{text}");
+        }
         for text in ["a b", "a)", "(a]", "a*x", "&a", "()", "a(b)", ""] {
             assert!(Constraint::parse(text).is_err(), "{text}");
         }

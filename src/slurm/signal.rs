@@ -1,6 +1,8 @@
 //! The warning before the time is up.
 
-use crate::value::{Fault, only, text_value, whole_number};
+use std::time::Duration;
+
+use crate::value::{Fault, ValueError, only, text_value, whole_number};
 
 /// A signal that Slurm sends before the time limit.
 ///
@@ -54,36 +56,69 @@ impl Signal {
             Some((signal, seconds)) => (signal, Some(seconds)),
             None => (signal, None),
         };
-        let name = signal.strip_prefix("SIG").unwrap_or(signal);
-        if name.bytes().all(|b| b.is_ascii_digit()) && !name.is_empty() {
-            if !matches!(whole_number(name)?, 1..=31) {
+        let is_number = !signal.is_empty() && signal.bytes().all(|b| b.is_ascii_digit());
+        let signal = if is_number {
+            let number = whole_number(signal)?;
+            if !(1..=31).contains(&number) {
                 return Err(Fault::rule("signals have the numbers 1 to 31"));
             }
-        } else if !NAMES.contains(&name) {
-            return Err(Fault::rule(format!(
-                "{signal:?} is no signal that Slurm knows: {} are allowed",
-                NAMES.join(", ")
-            )));
-        }
-        if let Some(seconds) = seconds
-            && !matches!(whole_number(seconds)?, 1..=65_535)
-        {
+            number.to_string()
+        } else {
+            let name = signal.strip_prefix("SIG").unwrap_or(signal);
+            if !NAMES.contains(&name) {
+                return Err(Fault::rule(format!(
+                    "{signal:?} is no signal that Slurm knows: {} are allowed",
+                    NAMES.join(", ")
+                )));
+            }
+            name.to_owned()
+        };
+        let seconds = seconds.map(whole_number).transpose()?;
+        if seconds.is_some_and(|seconds| !(1..=65_535).contains(&seconds)) {
             return Err(Fault::rule("1 to 65535 seconds are allowed behind '@'"));
         }
-        let mut canonical = String::new();
-        if let Some(whom) = whom {
-            canonical.push_str(whom);
-            canonical.push(':');
-        }
-        canonical.push_str(name);
-        if let Some(seconds) = seconds {
-            canonical.push('@');
-            canonical.push_str(seconds);
-        }
-        Ok(Self(canonical))
+        let whom = whom.map_or_else(String::new, |whom| format!("{whom}:"));
+        let seconds = seconds.map_or_else(String::new, |seconds| format!("@{seconds}"));
+        Ok(Self(format!("{whom}{signal}{seconds}")))
+    }
+
+    /// The batch shell gets the signal so long before the end; fractions of a second
+    /// are dropped.
+    ///
+    /// # Errors
+    ///
+    /// When Slurm has no such signal, or the time is not 1 to 65535 seconds.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::Signal;
+    /// use std::time::Duration;
+    ///
+    /// let signal = Signal::for_batch_shell("USR1", Duration::from_secs(120))?;
+    /// assert_eq!(signal.as_str(), "B:USR1@120");
+    /// assert_eq!((signal.signal(), signal.warning()), ("USR1", Duration::from_secs(120)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn for_batch_shell(signal: &str, warning: Duration) -> Result<Self, ValueError> {
+        Self::parse(&format!("B:{signal}@{}", warning.as_secs()))
+    }
+
+    /// The signal: its name without `SIG`, or its number.
+    #[must_use]
+    pub fn signal(&self) -> &str {
+        let signal = self
+            .0
+            .split_once(':')
+            .map_or(&*self.0, |(_, signal)| signal);
+        signal.split_once('@').map_or(signal, |(signal, _)| signal)
     }
 
     /// How long before the end it is sent.
+    #[must_use]
+    pub fn warning(&self) -> Duration {
+        Duration::from_secs(self.seconds().into())
+    }
+
+    /// How long before the end it is sent, in seconds.
     #[must_use]
     pub fn seconds(&self) -> u32 {
         self.0
@@ -112,7 +147,7 @@ mod tests {
     fn accepted() {
         accepts::<Signal>("USR1", "USR1");
         accepts::<Signal>("sigusr1@60", "USR1@60");
-        accepts::<Signal>("RB:int@10", "RB:INT@10");
+        accepts::<Signal>("RB:int@010", "RB:INT@10");
         accepts::<Signal>("B:10@65535", "B:10@65535");
         assert!(
             Signal::parse("B:10")
@@ -149,6 +184,8 @@ mod tests {
             "-1",
             "USR1@",
             "BUSR1",
+            "SIG10",
+            "SIGSIGUSR1",
             "",
         ] {
             assert!(Signal::parse(text).is_err(), "{text}");

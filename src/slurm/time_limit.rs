@@ -1,6 +1,8 @@
 //! How long a job may run.
 
-use crate::value::{Fault, only, text_value};
+use std::time::Duration;
+
+use crate::value::{Fault, ValueError, only, text_value};
 
 /// A limit on the run time of a job.
 ///
@@ -39,7 +41,7 @@ pub struct TimeLimit(String);
 const MOST_MINUTES: u64 = 35_791_394;
 
 impl TimeLimit {
-    fn check(text: &str) -> Result<Self, Fault> {
+    pub(super) fn check(text: &str) -> Result<Self, Fault> {
         if text.eq_ignore_ascii_case("unlimited") || text.eq_ignore_ascii_case("infinite") {
             return Ok(Self("UNLIMITED".to_owned()));
         }
@@ -57,11 +59,56 @@ impl TimeLimit {
         Ok(Self(text.to_owned()))
     }
 
+    /// No limit.
+    #[must_use]
+    pub fn unlimited() -> Self {
+        Self("UNLIMITED".to_owned())
+    }
+
+    /// At least so long: Slurm counts whole minutes, so seconds round up.
+    ///
+    /// # Errors
+    ///
+    /// When it is zero, or more than 35791394 minutes.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::TimeLimit;
+    /// use std::time::Duration;
+    ///
+    /// let limit = TimeLimit::from_duration(Duration::from_secs(26 * 3600 + 61))?;
+    /// assert_eq!(limit.as_str(), "1-02:02:00");
+    /// assert_eq!(limit.duration(), Some(Duration::from_secs(26 * 3600 + 120)));
+    /// assert!(TimeLimit::from_duration(Duration::ZERO).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_duration(duration: Duration) -> Result<Self, ValueError> {
+        let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+        Self::parse(&days_and_clock(seconds.div_ceil(60)))
+    }
+
+    /// The limit, as Slurm rounds it; none for no limit.
+    #[must_use]
+    pub fn duration(&self) -> Option<Duration> {
+        let minutes = self.minutes()?;
+        Some(Duration::from_secs(u64::from(minutes) * 60))
+    }
+
     /// The limit in minutes, as Slurm rounds it; none for no limit.
     #[must_use]
     pub fn minutes(&self) -> Option<u32> {
         let seconds = seconds(&self.0).ok()?;
         u32::try_from(seconds.div_ceil(60)).ok()
+    }
+}
+
+/// `D-HH:MM:00`, or `HH:MM:00` within a day.
+fn days_and_clock(minutes: u64) -> String {
+    let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
+    let clock = format!("{hours:02}:{minutes:02}:00");
+    if days == 0 {
+        clock
+    } else {
+        format!("{days}-{clock}")
     }
 }
 
@@ -126,6 +173,47 @@ fn seconds(text: &str) -> Result<u64, Fault> {
 
 text_value!(TimeLimit, "time limit");
 
+/// How long a job waits for nodes that need no boot.
+///
+/// # Syntax
+///
+/// As [`TimeLimit`], but `0` is no wait, and there is no `UNLIMITED`. **`10` is ten
+/// minutes**, `10:30` ten minutes and a half. Source: sbatch(1), `--delay-boot`.
+///
+/// # Errors
+///
+/// * `10s`, `UNLIMITED`
+///
+/// ```
+/// use nim_slurm::slurm::BootDelay;
+/// use std::time::Duration;
+///
+/// assert_eq!(BootDelay::parse("10")?.duration(), Duration::from_secs(600));
+/// assert!(BootDelay::parse("10s").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct BootDelay(String);
+
+impl BootDelay {
+    fn check(text: &str) -> Result<Self, Fault> {
+        if seconds(text)? > MOST_MINUTES * 60 {
+            return Err(Fault::rule(format!(
+                "it is too long: at most {MOST_MINUTES} minutes are allowed"
+            )));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// How long.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        Duration::from_secs(seconds(&self.0).unwrap_or_default())
+    }
+}
+
+text_value!(BootDelay, "boot delay");
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,6 +240,18 @@ mod tests {
         minutes("1-2:3:4", 1564);
         minutes("35791394", 35_791_394);
         accepts::<TimeLimit>("Infinite", "UNLIMITED");
+    }
+
+    #[test]
+    fn boot_delays() {
+        accepts::<BootDelay>("0", "0");
+        assert_eq!(
+            BootDelay::parse("0:30").map(|delay| delay.duration()),
+            Ok(Duration::from_secs(30))
+        );
+        for text in ["", "unlimited", "5s", "-1", "35791395"] {
+            assert!(BootDelay::parse(text).is_err(), "{text}");
+        }
     }
 
     #[test]

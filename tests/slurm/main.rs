@@ -9,6 +9,7 @@
 mod common;
 mod faults;
 mod follow;
+mod grammar;
 mod lab;
 mod preflight;
 mod status;
@@ -688,6 +689,96 @@ fn nothing_in_a_word_runs() {
     );
 }
 
+/// Options in TOML, a field of the job's record, and what it says then. Without a field:
+/// what sbatch says when syntax is not what it complains of.
+const OPTIONS: &[(&str, &str, &str)] = &[
+    ("partition = 'batch,gpu'", "Partition", "batch,gpu"),
+    ("account = 'proj-7.x_y'", "Account", "proj-7.x_y"),
+    ("job_name = '70b #1'", "JobName", "70b #1"),
+    ("nodes = 2", "NumNodes", "2-2"),
+    ("nodes = '1-2'", "NumNodes", "1-2"),
+    ("ntasks = 3", "NumTasks", "3"),
+    ("ntasks_per_node = 4", "NtasksPerN:B:S:C", "4:0:*:*"),
+    ("cpus_per_task = 2", "CPUs/Task", "2"),
+    ("nodelist = 'node[1-2]'", "ReqNodeList", "node[1-2]"),
+    ("exclude = 'node2'", "ExcNodeList", "node2"),
+    ("gres = 'gpu:h100:4'", "TresPerNode", "gres:gpu:h100:4"),
+    ("gpus_per_node = 'h100:4'", "TresPerNode", "gres:gpu:h100:4"),
+    ("gpus = 4", "TresPerJob", "gres:gpu:4"),
+    ("mem = '16g'", "MinMemoryNode", "16G"),
+    ("mem = 0", "MinMemoryNode", "0"),
+    ("mem_per_cpu = '1000'", "MinMemoryCPU", "1000M"),
+    ("time = '20:00'", "TimeLimit", "00:20:00"),
+    ("time = '1:30'", "TimeLimit", "00:02:00"),
+    ("time = '1-12:30'", "TimeLimit", "1-12:30:00"),
+    ("time = 'unlimited'", "TimeLimit", "UNLIMITED"),
+    ("time_min = 5\ntime = 10", "TimeMin", "00:05:00"),
+    ("array = '0-7:2%2'", "ArrayTaskId", "0,2,4,6%2"),
+    (
+        "dependency = 'singleton'",
+        "Dependency",
+        "singleton(unfulfilled)",
+    ),
+    ("deadline = '2030-01-31'", "Deadline", "2030-01-31T00:00:00"),
+    ("delay_boot = 10", "DelayBoot", "00:10:00"),
+    ("nice = 5", "Nice", "5"),
+    ("cpu_freq = 'low-high'", "CPU_max_freq", "High"),
+    ("gpus_per_task = 1\nntasks = 2", "TresPerTask", "gres:gpu:1"),
+    ("cpus_per_gpu = 2\ngpus = 1", "CpusPerTres", "gres:gpu:2"),
+    (
+        "mem_per_gpu = '1G'\ngpus = 1",
+        "MemPerTres",
+        "gres:gpu:1024",
+    ),
+    ("gpu_bind = 'closest'\ngpus = 1", "TresBind", "gpu:closest"),
+    ("gpu_freq = 'low'\ngpus = 1", "TresFreq", "gpu:low"),
+    ("ntasks_per_gpu = 1\ngpus = 2", "NtasksPerTRES", "1"),
+    ("mincpus = 4", "MinCPUsNode", "4"),
+    ("contiguous = true", "Contiguous", "1"),
+    ("no_requeue = true", "Requeue", "0"),
+    ("chdir = '/tmp'", "WorkDir", "/tmp"),
+    ("input = '/dev/null'", "StdIn", "/dev/null"),
+    ("network = 'x'", "Network", "x"),
+    ("oversubscribe = true", "OverSubscribe", "YES"),
+    ("cluster_constraint = '!a'", "ClusterFeatures", "!a"),
+    ("switches = '2@5:00'", "Switches", "2@00:05:00"),
+    (
+        "kill_on_invalid_dep = 'yes'",
+        "KillOInInvalidDependent",
+        "Yes",
+    ),
+    ("power = 'level'", "Power", "LEVEL"),
+    ("exclusive = true", "OverSubscribe", "NO"),
+    ("exclusive = 'user'", "OverSubscribe", "USER"),
+    ("requeue = true", "Requeue", "1"),
+    (
+        "output = '/tmp/a b-%x.out'\njob_name = 'n'",
+        "StdOut",
+        "/tmp/a b-n.out",
+    ),
+    (
+        "comment = '''{\"a\": \"it's\"} # $(id) `id` \\ ü'''",
+        "Comment",
+        "{\"a\": \"it's\"} # $(id) `id` \\ ü",
+    ),
+    ("signal = 'B:USR1@120'", "JobState", "PENDING"), // 22.05 shows no signal, but took it
+    (
+        "constraint = 'none_such'",
+        "",
+        "Invalid feature specification",
+    ),
+    (
+        "mail_type = 'end,fail'\nmail_user = 'me@site.org'",
+        "MailType",
+        "END,FAIL",
+    ),
+    (
+        "open_mode = 'append'\nreservation = 'none_such'",
+        "",
+        "Requested reservation is invalid",
+    ),
+];
+
 /// What the types take, sbatch takes, and the controller reads it in the same way.
 #[test]
 #[ignore = "needs the Slurm lab: run tests/run"]
@@ -695,64 +786,7 @@ fn sbatch_reads_what_the_types_read() {
     let lab = Lab::enter();
     lab.add_account("proj-7.x_y");
     let folder = tempfile::tempdir().unwrap();
-    for (option, field, expected) in [
-        ("partition = 'batch,gpu'", "Partition", "batch,gpu"),
-        ("account = 'proj-7.x_y'", "Account", "proj-7.x_y"),
-        ("job_name = '70b #1'", "JobName", "70b #1"),
-        ("nodes = 2", "NumNodes", "2-2"),
-        ("nodes = '1-2'", "NumNodes", "1-2"),
-        ("ntasks = 3", "NumTasks", "3"),
-        ("ntasks_per_node = 4", "NtasksPerN:B:S:C", "4:0:*:*"),
-        ("cpus_per_task = 2", "CPUs/Task", "2"),
-        ("nodelist = 'node[1-2]'", "ReqNodeList", "node[1-2]"),
-        ("exclude = 'node2'", "ExcNodeList", "node2"),
-        ("gres = 'gpu:h100:4'", "TresPerNode", "gres:gpu:h100:4"),
-        ("gpus_per_node = 'h100:4'", "TresPerNode", "gres:gpu:h100:4"),
-        ("gpus = 4", "TresPerJob", "gres:gpu:4"),
-        ("mem = '16g'", "MinMemoryNode", "16G"),
-        ("mem = 0", "MinMemoryNode", "0"),
-        ("mem_per_cpu = '1000'", "MinMemoryCPU", "1000M"),
-        ("time = '20:00'", "TimeLimit", "00:20:00"),
-        ("time = '1:30'", "TimeLimit", "00:02:00"),
-        ("time = '1-12:30'", "TimeLimit", "1-12:30:00"),
-        ("time = 'unlimited'", "TimeLimit", "UNLIMITED"),
-        ("time_min = 5\ntime = 10", "TimeMin", "00:05:00"),
-        ("array = '0-7:2%2'", "ArrayTaskId", "0,2,4,6%2"),
-        (
-            "dependency = 'singleton'",
-            "Dependency",
-            "singleton(unfulfilled)",
-        ),
-        ("exclusive = true", "OverSubscribe", "NO"),
-        ("exclusive = 'user'", "OverSubscribe", "USER"),
-        ("requeue = true", "Requeue", "1"),
-        (
-            "output = '/tmp/a b-%x.out'\njob_name = 'n'",
-            "StdOut",
-            "/tmp/a b-n.out",
-        ),
-        (
-            "comment = '''{\"a\": \"it's\"} # $(id) `id` \\ ü'''",
-            "Comment",
-            "{\"a\": \"it's\"} # $(id) `id` \\ ü",
-        ),
-        ("signal = 'B:USR1@120'", "JobState", "PENDING"), // 22.05 shows no signal, but took it
-        (
-            "constraint = 'none_such'",
-            "",
-            "Invalid feature specification",
-        ),
-        (
-            "mail_type = 'end,fail'\nmail_user = 'me@site.org'",
-            "MailType",
-            "END,FAIL",
-        ),
-        (
-            "open_mode = 'append'\nreservation = 'none_such'",
-            "",
-            "Requested reservation is invalid",
-        ),
-    ] {
+    for &(option, field, expected) in OPTIONS {
         let directives: nim_slurm::slurm::Directives = toml::from_str(option).unwrap();
         let script = folder.path().join("job.sh");
         fs::write(&script, directives.head() + "true\n").unwrap();

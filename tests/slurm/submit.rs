@@ -42,7 +42,7 @@ fn job(printed: &str, what: &str) -> String {
 /// Settings under which the jobs have this name, and wait until a user releases
 /// them, so that nothing but the test changes their states.
 fn held(name: &str) -> String {
-    format!("slurm = {{ partition = 'batch', job_name = '{name}', passthrough = ['--hold'] }}")
+    format!("slurm = {{ partition = 'batch', job_name = '{name}', hold = true }}")
 }
 
 /// The jobs of this name that are in the queue.
@@ -56,7 +56,7 @@ fn queued(lab: &Lab, name: &str) -> Vec<String> {
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn two_jobs_and_three() {
     let lab = Lab::enter();
-    let settings = "srun = { mpi = 'none' }\n[slurm]\npartition = 'batch'\npassthrough = ['--hold']\n\
+    let settings = "srun = { mpi = 'none' }\n[slurm]\npartition = 'batch'\nhold = true\n\
                     [slurm.launch]\ndependency = 'singleton'";
     let site = site("submit_chain", settings);
     let printed = run(&mut submit(&lab, &site, &[]));
@@ -92,7 +92,8 @@ fn two_jobs_and_three() {
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn a_refused_launch_leaves_nothing_behind() {
     let lab = Lab::enter();
-    let settings = "[slurm]\npartition = 'batch'\npassthrough = ['--hold']\n[slurm.launch]\npartition = 'no-such'";
+    let settings =
+        "[slurm]\npartition = 'batch'\nhold = true\n[slurm.launch]\npartition = 'no-such'";
     let site = site("submit_refused", settings);
     let output = submit(&lab, &site, &["--models-job"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", words(&output));
@@ -132,7 +133,7 @@ fn a_refused_launch_leaves_nothing_behind() {
 fn variables_of_sbatch_change_nothing() {
     let lab = Lab::enter();
     let settings = "srun = { mpi = 'none' }\n[slurm]\nrequeue = true\ntime = 7\n\
-                    passthrough = ['--hold', '--gpu-bind=closest']";
+                    hold = true\ngpu_bind = 'none'";
     let site = site("submit_variables", settings);
     let mut command = submit(&lab, &site, &["--partition", "batch", "--time", "9"]);
     command
@@ -141,7 +142,7 @@ fn variables_of_sbatch_change_nothing() {
         .env("SBATCH_JOB_NAME", "")
         .env("SBATCH_TIMELIMIT", "")
         .env("SBATCH_NO_REQUEUE", "1")
-        .env("SBATCH_GPU_BIND", "none")
+        .env("SBATCH_GPU_BIND", "closest")
         .env("SBATCH_WAIT", "1");
     let printed = run(&mut command);
     let jobs = ["setup", "launch"].map(|what| job(&printed, what));

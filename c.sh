@@ -1,0 +1,3 @@
+#!/bin/sh
+#SBATCH --kill-on-invalid-dep=yes
+true

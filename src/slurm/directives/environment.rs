@@ -1,0 +1,45 @@
+//! sbatch's own variables, as a layer of options.
+
+use super::{Directives, OptionName};
+use crate::error::VariableError;
+
+impl Directives {
+    /// The options that sbatch would take from these environment variables. Other
+    /// variables are ignored, and so are empty ones where an option needs a value.
+    ///
+    /// A flag's variable sets it when it is empty, `yes`, or a number but 0; any
+    /// other text leaves it out. Source: sbatch(1), "Input environment variables".
+    ///
+    /// # Errors
+    ///
+    /// Names the variable whose value its option refuses.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::Directives;
+    ///
+    /// let variables = [("SBATCH_PARTITION", "batch"), ("SBATCH_REQUEUE", ""), ("HOME", "/root")];
+    /// let directives = Directives::from_environment(variables.map(|(n, v)| (n.to_owned(), v.to_owned())))?;
+    /// assert_eq!(directives.arguments(), ["--partition=batch", "--requeue"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_environment(
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, VariableError> {
+        let mut directives = Self::new();
+        for (variable, text) in variables {
+            let Some(&name) = OptionName::ALL
+                .iter()
+                .find(|name| name.environment() == Some(variable.as_str()))
+            else {
+                continue;
+            };
+            directives
+                .set_from_variable(name, &text)
+                .map_err(|source| VariableError {
+                    name: variable,
+                    source,
+                })?;
+        }
+        Ok(directives)
+    }
+}

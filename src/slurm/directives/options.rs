@@ -1,0 +1,590 @@
+//! The table of sbatch's options.
+
+use std::fmt;
+
+use serde::de::MapAccess;
+
+use super::super::{
+    Account, AcctgFreq, Array, BootDelay, ClusterConstraint, Clusters, Comment, Constraint,
+    CoreSpec, Count, CpuFreq, Dependency, Distribution, Exclusive, Export, FilePath, Flag,
+    FreeText, GpuBind, GpuCount, GpuFreq, Gres, GresFlags, Hint, JobName, JobTime,
+    KillOnInvalidDep, Licenses, MailType, MailUser, MemBind, MemUpdate, Memory, Nice, NoKill,
+    NodeCount, NodeList, NodeShape, OomKillStep, OpenMode, OutputPattern, Partition, Passthrough,
+    Power, Priority, Profile, Propagate, Qos, Release, Requeue, Reservation, ResvPorts, Signal,
+    SmallCount, Switches, ThreadSpec, TimeLimit, TresBind, TresPerTask, WaitAllNodes,
+};
+use super::table::{EntrySeed, OptionKey};
+use super::value::{Argument, FromVariable, OptionValue};
+use crate::value::ValueError;
+
+/// What else is known of an option.
+struct Row {
+    /// Its letter.
+    short: Option<char>,
+    /// The variable from which sbatch takes it, and from which a layer of options does.
+    variable: Option<&'static str>,
+    /// Variables that change it as well.
+    also: Option<&'static [&'static str]>,
+    /// The first release that has it, if that is not the oldest one.
+    first: Option<Release>,
+    /// The last release that has it, if that is not the newest one.
+    last: Option<Release>,
+}
+
+impl Row {
+    const PLAIN: Self = Self {
+        short: None,
+        variable: None,
+        also: None,
+        first: None,
+        last: None,
+    };
+}
+
+/// Makes [`OptionName`] and [`Directives`] from one table, so that an option has
+/// one name, one type, one variable and one place in the order everywhere.
+macro_rules! options {
+    ($(
+        $(#[$doc:meta])*
+        $variant:ident: $field:ident, $type:ty, $long:literal $(, $key:ident = $value:expr)*;
+    )*) => {
+        /// The name of an option of sbatch that has a type here.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum OptionName {
+            $(
+                #[doc = concat!("`--", $long, "`")]
+                $variant,
+            )*
+        }
+
+        /// The keys that a TOML table of options may have.
+        pub(crate) const KEYS: &[&str] = &[$(stringify!($field),)* PASSTHROUGH];
+
+        impl OptionName {
+            /// All options, in the order in which they are written.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The long name, as in `--gpus-per-node`, without the hyphens in front.
+            #[must_use]
+            pub const fn long(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $long,)*
+                }
+            }
+
+            /// The key in TOML: the long name with `_` for `-`.
+            #[must_use]
+            pub const fn key(self) -> &'static str {
+                match self {
+                    $(Self::$variant => stringify!($field),)*
+                }
+            }
+
+            const fn row(self) -> Row {
+                match self {
+                    $(Self::$variant => Row { $($key: Some($value),)* ..Row::PLAIN },)*
+                }
+            }
+
+            /// True when the option has a meaning without a value.
+            pub(crate) fn may_be_empty(self) -> bool {
+                match self {
+                    $(Self::$variant => <$type as OptionValue>::TRUE.is_some(),)*
+                }
+            }
+        }
+
+        /// The options of a job, each at most once, each with its type.
+        ///
+        /// Nothing is set unless it is said: what is left out is the site's
+        /// default. Setters take the typed value and cannot fail; the order in
+        /// which they are called does not matter.
+        ///
+        /// ```
+        /// use nim_slurm::slurm::Directives;
+        ///
+        /// let directives = Directives::new()
+        ///     .time("01:00:00".parse()?)
+        ///     .comment(r#"{"idle": "ok"} # see "wiki""#.parse()?)
+        ///     .partition("batch".parse()?);
+        /// assert_eq!(
+        ///     directives.head(),
+        ///     "#!/usr/bin/env bash\n\
+        ///      #SBATCH --partition=batch\n\
+        ///      #SBATCH --time=01:00:00\n\
+        ///      #SBATCH --comment=\"{\\\"idle\\\": \\\"ok\\\"} # see \\\"wiki\\\"\"\n",
+        /// );
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        #[derive(Debug, Clone, Default, PartialEq, Eq)]
+        pub struct Directives {
+            $(pub(super) $field: Option<$type>,)*
+            pub(super) passthrough: Vec<Passthrough>,
+            /// Options that a lower layer must not bring in.
+            pub(super) omitted: Vec<OptionName>,
+        }
+
+        impl Directives {
+            $(
+                $(#[$doc])*
+                #[doc = concat!("\n`--", $long, "`, in TOML `", stringify!($field), "`.")]
+                #[must_use]
+                pub fn $field(mut self, value: $type) -> Self {
+                    self.forget(OptionName::$variant);
+                    self.$field = Some(value);
+                    self
+                }
+            )*
+
+            pub(super) fn forget(&mut self, name: OptionName) {
+                self.omitted.retain(|&omitted| omitted != name);
+                match name {
+                    $(OptionName::$variant => self.$field = None,)*
+                }
+            }
+
+            pub(super) fn argument(&self, name: OptionName) -> Option<Argument> {
+                match name {
+                    $(OptionName::$variant => self.$field.as_ref().map(OptionValue::argument),)*
+                }
+            }
+
+            /// Sets an option from text, as sbatch's command line has it.
+            ///
+            /// # Errors
+            ///
+            /// When the option's type refuses the text.
+            pub fn set(&mut self, name: OptionName, text: &str) -> Result<(), ValueError> {
+                self.forget(name);
+                match name {
+                    $(OptionName::$variant => self.$field = Some(OptionValue::from_text(text)?),)*
+                }
+                Ok(())
+            }
+
+            /// Sets an option as sbatch would from its environment variable.
+            pub(super) fn set_from_variable(
+                &mut self,
+                name: OptionName,
+                text: &str,
+            ) -> Result<(), ValueError> {
+                match name {
+                    $(OptionName::$variant => match OptionValue::from_variable(text)? {
+                        FromVariable::Value(value) => {
+                            self.forget(name);
+                            self.$field = Some(value);
+                        }
+                        FromVariable::No => {
+                            self.forget(name);
+                            self.omitted.push(name);
+                        }
+                        FromVariable::Nothing => {}
+                    },)*
+                }
+                Ok(())
+            }
+
+            /// Reads the value of a map's key: a typed value, or `false` to leave
+            /// the option out.
+            pub(crate) fn take_entry<'de, A: MapAccess<'de>>(
+                &mut self,
+                key: OptionKey,
+                map: &mut A,
+            ) -> Result<(), A::Error> {
+                match key {
+                    OptionKey::Passthrough => self.passthrough = map.next_value()?,
+                    $(OptionKey::Name(OptionName::$variant) => {
+                        match map.next_value_seed(EntrySeed::<$type>::new(OptionName::$variant))? {
+                            Some(value) => self.$field = Some(value),
+                            None => self.omitted.push(OptionName::$variant),
+                        }
+                    })*
+                }
+                Ok(())
+            }
+
+            /// These options over those of a lower layer: where both say
+            /// something, the upper one holds. Options passed through are joined;
+            /// of two with the same name the upper one holds.
+            #[must_use]
+            pub fn over(self, lower: &Self) -> Self {
+                let mut passthrough: Vec<_> = lower.passthrough.clone();
+                passthrough.retain(|low| self.passthrough.iter().all(|own| own.name() != low.name()));
+                passthrough.extend(self.passthrough);
+                let mut omitted = self.omitted;
+                $(
+                    let $field = if omitted.contains(&OptionName::$variant) {
+                        None
+                    } else {
+                        self.$field.or_else(|| lower.$field.clone())
+                    };
+                )*
+                for &name in &lower.omitted {
+                    if !omitted.contains(&name) {
+                        omitted.push(name);
+                    }
+                }
+                let mut merged = Self { $($field,)* passthrough, omitted };
+                let set: Vec<_> = merged.names().collect();
+                merged.omitted.retain(|name| !set.contains(name));
+                merged
+            }
+        }
+    };
+}
+
+options! {
+    // Who asks, and where.
+    /// The job's name.
+    JobName: job_name, JobName, "job-name", short = 'J', variable = "SBATCH_JOB_NAME";
+    /// The account that is charged.
+    Account: account, Account, "account", short = 'A', variable = "SBATCH_ACCOUNT";
+    /// The partition, or several.
+    Partition: partition, Partition, "partition", short = 'p', variable = "SBATCH_PARTITION";
+    /// The quality of service.
+    Qos: qos, Qos, "qos", short = 'q', variable = "SBATCH_QOS";
+    /// A reservation.
+    Reservation: reservation, Reservation, "reservation", variable = "SBATCH_RESERVATION";
+    /// A key under which the site sums up what jobs use.
+    Wckey: wckey, FreeText, "wckey", variable = "SBATCH_WCKEY";
+    /// The group for which nodes are kept apart.
+    McsLabel: mcs_label, FreeText, "mcs-label";
+    /// Clusters of which one gets the job.
+    Clusters: clusters, Clusters, "clusters", short = 'M', variable = "SBATCH_CLUSTERS",
+        also = &["SLURM_CLUSTERS"];
+    /// Features of a cluster, in a federation.
+    ClusterConstraint: cluster_constraint, ClusterConstraint, "cluster-constraint",
+        variable = "SBATCH_CLUSTER_CONSTRAINT";
+    /// Licences that the job holds.
+    Licenses: licenses, Licenses, "licenses", short = 'L';
+
+    // Which nodes.
+    /// Features that the nodes must have.
+    Constraint: constraint, Constraint, "constraint", short = 'C', variable = "SBATCH_CONSTRAINT";
+    /// Features that the nodes should have.
+    Prefer: prefer, Constraint, "prefer", first = Release::new(22, 5);
+    /// Features that the node of the batch script must have.
+    Batch: batch, Constraint, "batch", variable = "SBATCH_BATCH";
+    /// Nodes that must be among the job's.
+    Nodelist: nodelist, NodeList, "nodelist", short = 'w';
+    /// A file with the names of nodes that must be among the job's. sbatch reads it
+    /// when the job is submitted.
+    Nodefile: nodefile, FilePath, "nodefile", short = 'F';
+    /// Nodes that must not be among the job's.
+    Exclude: exclude, NodeList, "exclude", short = 'x';
+    /// Sockets, cores and threads that a node must have.
+    ExtraNodeInfo: extra_node_info, NodeShape, "extra-node-info", short = 'B';
+    /// Sockets that a node must have.
+    SocketsPerNode: sockets_per_node, SmallCount, "sockets-per-node";
+    /// Cores that a socket must have.
+    CoresPerSocket: cores_per_socket, SmallCount, "cores-per-socket";
+    /// Threads that a core must have, and of which the job uses so many.
+    ThreadsPerCore: threads_per_core, SmallCount, "threads-per-core",
+        variable = "SBATCH_THREADS_PER_CORE";
+    /// CPUs that a node must have.
+    Mincpus: mincpus, SmallCount, "mincpus";
+    /// Space on local disks that a node must have.
+    Tmp: tmp, Memory, "tmp";
+    /// Neighbouring nodes only.
+    Contiguous: contiguous, Flag, "contiguous";
+    /// As many nodes as possible.
+    SpreadJob: spread_job, Flag, "spread-job", variable = "SBATCH_SPREAD_JOB";
+    /// As few of a range of nodes as possible.
+    UseMinNodes: use_min_nodes, Flag, "use-min-nodes", variable = "SBATCH_USE_MIN_NODES";
+    /// How many nodes.
+    Nodes: nodes, NodeCount, "nodes", short = 'N';
+
+    // Tasks and CPUs.
+    /// How many tasks.
+    Ntasks: ntasks, Count, "ntasks", short = 'n';
+    /// How many tasks on each node.
+    NtasksPerNode: ntasks_per_node, SmallCount, "ntasks-per-node";
+    /// How many tasks on each socket at most.
+    NtasksPerSocket: ntasks_per_socket, SmallCount, "ntasks-per-socket";
+    /// How many tasks on each core at most.
+    NtasksPerCore: ntasks_per_core, SmallCount, "ntasks-per-core";
+    /// How many tasks for each GPU.
+    NtasksPerGpu: ntasks_per_gpu, SmallCount, "ntasks-per-gpu";
+    /// How many tasks for each GPU, under the name that it had first.
+    NtasksPerTres: ntasks_per_tres, SmallCount, "ntasks-per-tres";
+    /// How many CPUs for each task.
+    CpusPerTask: cpus_per_task, SmallCount, "cpus-per-task", short = 'c';
+    /// How many CPUs for each GPU.
+    CpusPerGpu: cpus_per_gpu, SmallCount, "cpus-per-gpu", variable = "SBATCH_CPUS_PER_GPU";
+    /// CPUs, generic resources and licences for each task.
+    TresPerTask: tres_per_task, TresPerTask, "tres-per-task", variable = "SBATCH_TRES_PER_TASK",
+        first = Release::new(23, 2);
+    /// More tasks than CPUs.
+    Overcommit: overcommit, Flag, "overcommit", short = 'O', variable = "SBATCH_OVERCOMMIT";
+    /// Cores that are kept for the system.
+    CoreSpec: core_spec, CoreSpec, "core-spec", short = 'S', variable = "SBATCH_CORE_SPEC";
+    /// Threads that are kept for the system.
+    ThreadSpec: thread_spec, ThreadSpec, "thread-spec", variable = "SBATCH_THREAD_SPEC";
+    /// How tasks are spread over nodes, sockets and cores.
+    Distribution: distribution, Distribution, "distribution", short = 'm',
+        variable = "SBATCH_DISTRIBUTION";
+    /// How tasks are tied to cores and threads.
+    Hint: hint, Hint, "hint", variable = "SBATCH_HINT", also = &["SLURM_HINT"];
+    /// How fast the CPUs run.
+    CpuFreq: cpu_freq, CpuFreq, "cpu-freq", variable = "SBATCH_CPU_FREQ_REQ";
+
+    // GPUs and other generic resources.
+    /// Generic resources for each node. Not with the other ways to ask for GPUs.
+    Gres: gres, Gres, "gres", variable = "SBATCH_GRES";
+    /// GPUs for each node. Not with the other ways to ask for GPUs.
+    GpusPerNode: gpus_per_node, GpuCount, "gpus-per-node", variable = "SBATCH_GPUS_PER_NODE";
+    /// GPUs for the job. Not with the other ways to ask for GPUs.
+    Gpus: gpus, GpuCount, "gpus", short = 'G', variable = "SBATCH_GPUS";
+    /// GPUs for each task. Not with the other ways to ask for GPUs.
+    GpusPerTask: gpus_per_task, GpuCount, "gpus-per-task", variable = "SBATCH_GPUS_PER_TASK";
+    /// GPUs for each socket. Not with the other ways to ask for GPUs.
+    GpusPerSocket: gpus_per_socket, GpuCount, "gpus-per-socket",
+        variable = "SBATCH_GPUS_PER_SOCKET";
+    /// How tasks are tied to GPUs.
+    GpuBind: gpu_bind, GpuBind, "gpu-bind", variable = "SBATCH_GPU_BIND";
+    /// How fast the GPUs run.
+    GpuFreq: gpu_freq, GpuFreq, "gpu-freq", variable = "SBATCH_GPU_FREQ";
+    /// How strictly generic resources are tied to cores.
+    GresFlags: gres_flags, GresFlags, "gres-flags", variable = "SBATCH_GRES_FLAGS";
+    /// How tasks are tied to generic resources.
+    TresBind: tres_bind, TresBind, "tres-bind", variable = "SBATCH_TRES_BIND",
+        first = Release::new(23, 11);
+
+    // Memory.
+    /// Memory of each node; `0` is all of it.
+    Mem: mem, Memory, "mem", variable = "SBATCH_MEM_PER_NODE";
+    /// Memory for each CPU.
+    MemPerCpu: mem_per_cpu, Memory, "mem-per-cpu", variable = "SBATCH_MEM_PER_CPU";
+    /// Memory for each GPU.
+    MemPerGpu: mem_per_gpu, Memory, "mem-per-gpu", variable = "SBATCH_MEM_PER_GPU";
+    /// How tasks are tied to memory.
+    MemBind: mem_bind, MemBind, "mem-bind", variable = "SBATCH_MEM_BIND";
+    /// When Slurm takes unused memory back.
+    MemUpdate: mem_update, MemUpdate, "mem-update", first = Release::new(26, 5);
+    /// Whether a whole step is killed when memory runs out.
+    OomKillStep: oom_kill_step, OomKillStep, "oom-kill-step", first = Release::new(24, 11);
+
+    // Sharing.
+    /// Whether the job shares its nodes.
+    Exclusive: exclusive, Exclusive, "exclusive", variable = "SBATCH_EXCLUSIVE";
+    /// The job shares its nodes, and where the partition has it, its CPUs.
+    Oversubscribe: oversubscribe, Flag, "oversubscribe", short = 's';
+
+    // Time.
+    /// How long the job may run.
+    Time: time, TimeLimit, "time", short = 't', variable = "SBATCH_TIMELIMIT";
+    /// How short the limit may become if that lets the job start sooner.
+    TimeMin: time_min, TimeLimit, "time-min";
+    /// When the job may begin.
+    Begin: begin, JobTime, "begin", short = 'b';
+    /// When the job must have ended; one that cannot is removed.
+    Deadline: deadline, JobTime, "deadline";
+    /// How long the job waits for nodes that need no boot.
+    DelayBoot: delay_boot, BootDelay, "delay-boot", variable = "SBATCH_DELAY_BOOT";
+    /// Whether the job begins before all its nodes are ready.
+    WaitAllNodes: wait_all_nodes, WaitAllNodes, "wait-all-nodes",
+        variable = "SBATCH_WAIT_ALL_NODES";
+    /// The nodes boot before the job begins. Only operators may say so.
+    Reboot: reboot, Flag, "reboot";
+
+    // The queue.
+    /// The indexes of a job array.
+    Array: array, Array, "array", short = 'a', variable = "SBATCH_ARRAY_INX";
+    /// What must happen before the job may start.
+    Dependency: dependency, Dependency, "dependency", short = 'd';
+    /// Whether a job whose dependency cannot hold is removed.
+    KillOnInvalidDep: kill_on_invalid_dep, KillOnInvalidDep, "kill-on-invalid-dep";
+    /// The job waits until it is released by hand.
+    Hold: hold, Flag, "hold", short = 'H';
+    /// How far the job steps back behind others.
+    Nice: nice, Nice, "nice";
+    /// The job's priority, which only operators may set.
+    Priority: priority, Priority, "priority";
+    /// A warning before the time is up.
+    Signal: signal, Signal, "signal", variable = "SBATCH_SIGNAL";
+    /// That the job may be queued again, after a failure of its node or by hand.
+    Requeue: requeue, Requeue, "requeue", variable = "SBATCH_REQUEUE",
+        also = &["SBATCH_NO_REQUEUE"];
+    /// The job is never queued again.
+    NoRequeue: no_requeue, Flag, "no-requeue", also = &["SBATCH_NO_REQUEUE", "SBATCH_REQUEUE"];
+    /// Whether the job goes on when one of its nodes fails.
+    NoKill: no_kill, NoKill, "no-kill", short = 'k', variable = "SBATCH_NO_KILL";
+
+    // Files, environment, and mail.
+    /// What happens to an output file that is there.
+    OpenMode: open_mode, OpenMode, "open-mode", variable = "SBATCH_OPEN_MODE";
+    /// The file for what the job prints.
+    Output: output, OutputPattern, "output", short = 'o', variable = "SBATCH_OUTPUT";
+    /// The file for error messages, if it is another one.
+    Error: error, OutputPattern, "error", short = 'e', variable = "SBATCH_ERROR";
+    /// The file that the job reads from its standard input.
+    Input: input, OutputPattern, "input", short = 'i', variable = "SBATCH_INPUT";
+    /// The job's working folder. By default it is where the job is submitted.
+    Chdir: chdir, FilePath, "chdir", short = 'D';
+    // No `variable`: its value may hold secrets, which no script may.
+    /// The variables that the job gets from where it is submitted.
+    Export: export, Export, "export", also = &["SBATCH_EXPORT"];
+    /// A file with variables for the job, `NAME=value` each, with a zero byte behind
+    /// each. sbatch reads it when the job is submitted.
+    ExportFile: export_file, FilePath, "export-file";
+    /// The job gets the variables of a login shell.
+    GetUserEnv: get_user_env, Flag, "get-user-env", also = &["SBATCH_GET_USER_ENV"];
+    /// Which limits of the submitting shell the job gets.
+    Propagate: propagate, Propagate, "propagate";
+    /// A comment.
+    Comment: comment, Comment, "comment";
+    /// A text for the site's own plugins.
+    Extra: extra, FreeText, "extra", first = Release::new(23, 2);
+    /// The events that send mail.
+    MailType: mail_type, MailType, "mail-type";
+    /// Who gets mail.
+    MailUser: mail_user, MailUser, "mail-user";
+
+    // What Slurm records, and how the job runs.
+    /// How often Slurm samples what the job uses.
+    AcctgFreq: acctg_freq, AcctgFreq, "acctg-freq", variable = "SBATCH_ACCTG_FREQ";
+    /// What is sampled for a profile.
+    Profile: profile, Profile, "profile", variable = "SBATCH_PROFILE";
+    /// What Slurm may do about the job's power.
+    Power: power, Power, "power", variable = "SBATCH_POWER", last = Release::new(23, 11);
+    /// Burst buffers, in the site's own words.
+    Bb: bb, FreeText, "bb", variable = "SBATCH_BURST_BUFFER";
+    /// A file that says which burst buffers. sbatch reads it when the job is submitted.
+    Bbf: bbf, FilePath, "bbf", also = &["SBATCH_BURST_BUFFER"];
+    /// An OCI bundle in which the batch script runs. This is Slurm's own way, not
+    /// pyxis.
+    Container: container, FilePath, "container", variable = "SBATCH_CONTAINER",
+        first = Release::new(21, 8);
+    /// A container that is there already, in which the batch script runs.
+    ContainerId: container_id, FreeText, "container-id", variable = "SBATCH_CONTAINER_ID",
+        first = Release::new(23, 2);
+    /// The kind of the container.
+    ContainerType: container_type, FreeText, "container-type",
+        variable = "SBATCH_CONTAINER_TYPE", first = Release::new(26, 5);
+    /// The job's SELinux context.
+    Context: context, FreeText, "context", first = Release::new(21, 8);
+    /// The job has no nodes: what it stands for runs elsewhere.
+    External: external, Flag, "external", first = Release::new(25, 5);
+    /// Resources in the site's own words.
+    Resources: resources, FreeText, "resources", first = Release::new(25, 11);
+    /// The steps are managed on the job's first node.
+    Stepmgr: stepmgr, Flag, "stepmgr", first = Release::new(24, 5);
+
+    // The network.
+    /// What the job needs of the network, in the words of the site's plugin.
+    Network: network, FreeText, "network", variable = "SBATCH_NETWORK";
+    /// Ports that are reserved for the job.
+    ResvPorts: resv_ports, ResvPorts, "resv-ports", first = Release::new(24, 5);
+    /// How many leaf switches at most, and how long to wait for so few.
+    Switches: switches, Switches, "switches", also = &["SBATCH_REQ_SWITCH", "SBATCH_WAIT4SWITCH"];
+    /// How many nodes a segment has, which lies in one topology block.
+    Segment: segment, SmallCount, "segment", variable = "SBATCH_SEGMENT_SIZE",
+        first = Release::new(24, 5);
+    /// The segments lie as close together as possible.
+    ConsolidateSegments: consolidate_segments, Flag, "consolidate-segments",
+        variable = "SBATCH_CONSOLIDATE_SEGMENTS", first = Release::new(25, 11);
+    /// Each segment lies in a block of its own.
+    SpreadSegments: spread_segments, Flag, "spread-segments",
+        variable = "SBATCH_SPREAD_SEGMENTS", first = Release::new(25, 11);
+}
+
+pub(super) const PASSTHROUGH: &str = "passthrough";
+
+impl OptionName {
+    /// The option that a TOML key names.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::OptionName;
+    ///
+    /// assert_eq!(OptionName::from_key("gpus_per_node"), Some(OptionName::GpusPerNode));
+    /// assert_eq!(OptionName::from_key("gpus-per-node"), None);
+    /// ```
+    #[must_use]
+    pub fn from_key(key: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|name| name.key() == key)
+    }
+
+    /// The option's letter, if it has one: `p` for `--partition`.
+    #[must_use]
+    pub const fn short(self) -> Option<char> {
+        self.row().short
+    }
+
+    /// The environment variable from which the option is taken, as sbatch would. A
+    /// variable that may hold secrets is not read, and neither are those that say
+    /// only part of an option.
+    #[must_use]
+    pub const fn environment(self) -> Option<&'static str> {
+        self.row().variable
+    }
+
+    /// True when sbatch would change the option because of this variable.
+    pub(crate) fn is_changed_by(self, variable: &str) -> bool {
+        let also = self.row().also.unwrap_or_default();
+        self.environment() == Some(variable) || also.contains(&variable)
+    }
+
+    /// The first release of Slurm that has the option.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::{OptionName, Release};
+    ///
+    /// assert_eq!(OptionName::Segment.first_release(), Release::new(24, 5));
+    /// assert_eq!(OptionName::Time.first_release(), Release::OLDEST);
+    /// ```
+    #[must_use]
+    pub fn first_release(self) -> Release {
+        self.row().first.unwrap_or(Release::OLDEST)
+    }
+
+    /// The last release of Slurm that has the option.
+    #[must_use]
+    pub fn last_release(self) -> Release {
+        self.row().last.unwrap_or(Release::NEWEST)
+    }
+}
+
+impl fmt::Display for OptionName {
+    /// The option as it is typed: `--gpus-per-node`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "--{}", self.long())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_key_is_the_long_name() {
+        for name in OptionName::ALL {
+            assert_eq!(name.key().replace('_', "-"), name.long());
+        }
+    }
+
+    /// The reference in the documentation says what the table says.
+    #[test]
+    fn each_option_is_in_the_reference() {
+        let reference = include_str!("../options.md");
+        let rows: Vec<_> = reference
+            .lines()
+            .filter(|line| line.starts_with("| ["))
+            .collect();
+        assert_eq!(rows.len(), OptionName::ALL.len());
+        for (name, row) in OptionName::ALL.iter().zip(rows) {
+            let letter = name
+                .short()
+                .map_or_else(String::new, |c| format!(", `-{c}`"));
+            let start = format!("| [`{name}`](Directives::{}){letter} | [`", name.key());
+            assert!(row.starts_with(&start), "{row}: {start}");
+            let (first, last) = (name.first_release(), name.last_release());
+            let end = match (first == Release::OLDEST, last == Release::NEWEST) {
+                (true, true) => " |  |".to_owned(),
+                (true, false) => format!("| to {last} |"),
+                (false, _) => format!("| from {first} |"),
+            };
+            assert!(row.ends_with(&end), "{row}: {end}");
+        }
+    }
+}

@@ -1,0 +1,472 @@
+//! Options that exclude each other, and options that need others.
+
+use super::{Directives, OptionName};
+use crate::slurm::{self, GpuCount, JobTime, TimeLimit};
+
+/// Two options of one job that exclude each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Conflict {
+    /// One option.
+    pub first: OptionName,
+    /// The other.
+    pub second: OptionName,
+    /// Why they do not go together.
+    pub reason: &'static str,
+}
+
+/// An option that means nothing without another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Need {
+    /// The option that is set.
+    pub option: OptionName,
+    /// Options of which one is needed.
+    pub one_of: &'static [OptionName],
+}
+
+/// What of an option counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// That it is set.
+    Any,
+    /// That it asks for GPUs.
+    Gpus,
+    /// That it asks for CPUs.
+    Cpus,
+}
+
+use OptionName::{
+    Batch, Bb, Bbf, Begin, ConsolidateSegments, Constraint, Container, ContainerId, CoreSpec,
+    CoresPerSocket, CpusPerGpu, CpusPerTask, Deadline, Distribution, Exclusive, ExtraNodeInfo,
+    Gpus, GpusPerNode, GpusPerSocket, GpusPerTask, Gres, Hint, Mem, MemPerCpu, MemPerGpu,
+    NoRequeue, Nodefile, Nodelist, Nodes, Ntasks, NtasksPerCore, NtasksPerGpu, NtasksPerNode,
+    NtasksPerTres, Oversubscribe, Requeue, ResvPorts, Segment, SocketsPerNode, SpreadJob,
+    SpreadSegments, Stepmgr, ThreadSpec, ThreadsPerCore, Time, TimeMin, TresPerTask, UseMinNodes,
+};
+
+/// Groups of options of which a job may have one. Source: `slurm_opt.c` and
+/// `gres.c` of Slurm's releases.
+const ONE_OF: &[(&[OptionName], Part, &str)] = &[
+    (
+        &[
+            Gres,
+            GpusPerNode,
+            Gpus,
+            GpusPerTask,
+            GpusPerSocket,
+            TresPerTask,
+        ],
+        Part::Gpus,
+        "GPUs are asked for in one way",
+    ),
+    (
+        &[Mem, MemPerCpu, MemPerGpu],
+        Part::Any,
+        "memory is asked for in one way",
+    ),
+    (
+        &[CpusPerTask, CpusPerGpu, TresPerTask],
+        Part::Cpus,
+        "the CPUs of a task are asked for in one way",
+    ),
+    (
+        &[Exclusive, Oversubscribe],
+        Part::Any,
+        "a node is shared, or it is not",
+    ),
+    (
+        &[Requeue, NoRequeue],
+        Part::Any,
+        "the job is queued again, or it is not",
+    ),
+    (
+        &[Nodelist, Nodefile],
+        Part::Any,
+        "nodes are named in one place",
+    ),
+    (
+        &[Bb, Bbf],
+        Part::Any,
+        "burst buffers are described in one place",
+    ),
+    (
+        &[Container, ContainerId],
+        Part::Any,
+        "the job has one container",
+    ),
+    (
+        &[CoreSpec, ThreadSpec],
+        Part::Any,
+        "Slurm keeps one number for both",
+    ),
+    (
+        &[SpreadJob, UseMinNodes],
+        Part::Any,
+        "they ask for many nodes and for few",
+    ),
+    (
+        &[SpreadSegments, ConsolidateSegments],
+        Part::Any,
+        "segments are spread, or they are not",
+    ),
+    (
+        &[NtasksPerGpu, NtasksPerTres],
+        Part::Any,
+        "they are two names of one thing",
+    ),
+];
+
+const TASKS_FROM_GPUS: &str = "the number of tasks follows from the GPUs";
+const NODE_SHAPE: &str = "the shape of a node is said in one way";
+const HINT: &str = "a hint says how cores and threads are used";
+
+/// Options that exclude others which may stand together.
+const NONE_OF: &[(OptionName, &[OptionName], &str)] = &[
+    (
+        NtasksPerGpu,
+        &[NtasksPerNode, GpusPerTask, GpusPerSocket, TresPerTask],
+        TASKS_FROM_GPUS,
+    ),
+    (
+        NtasksPerTres,
+        &[NtasksPerNode, GpusPerTask, GpusPerSocket, TresPerTask],
+        TASKS_FROM_GPUS,
+    ),
+    (
+        ExtraNodeInfo,
+        &[SocketsPerNode, CoresPerSocket, ThreadsPerCore],
+        NODE_SHAPE,
+    ),
+    (Hint, &[NtasksPerCore, ThreadsPerCore, ExtraNodeInfo], HINT),
+];
+
+const ANY_GPUS: &[OptionName] = &[
+    Gres,
+    GpusPerNode,
+    Gpus,
+    GpusPerTask,
+    GpusPerSocket,
+    TresPerTask,
+];
+
+/// Options that need one of others. The source is that of [`ONE_OF`].
+const NEEDS: &[(OptionName, &[OptionName])] = &[
+    (GpusPerSocket, &[SocketsPerNode]),
+    (GpusPerTask, &[Ntasks, Gpus]),
+    (TresPerTask, &[Ntasks, Gpus]),
+    (Batch, &[Constraint]),
+    (CpusPerGpu, ANY_GPUS),
+    (MemPerGpu, ANY_GPUS),
+    (NtasksPerGpu, &[Gpus, GpusPerNode, Gres, Ntasks]),
+    (NtasksPerTres, &[Gpus, GpusPerNode, Gres, Ntasks]),
+    (ResvPorts, &[Stepmgr]),
+    (SpreadSegments, &[Segment]),
+    (ConsolidateSegments, &[Segment]),
+];
+
+impl Directives {
+    fn asks(&self, name: OptionName, part: Part) -> bool {
+        let tres = self.tres_per_task.as_ref();
+        match (name, part) {
+            (Gres, Part::Gpus) => self.gres.as_ref().is_some_and(|gres| gres.gpus().is_some()),
+            (TresPerTask, Part::Gpus) => tres.is_some_and(|tres| tres.gpus().is_some()),
+            (TresPerTask, Part::Cpus) => tres.is_some_and(|tres| tres.cpus().is_some()),
+            _ => self.is_set(name),
+        }
+    }
+
+    /// True when this asks for GPUs, in whatever way.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::Directives;
+    ///
+    /// assert!(Directives::new().gpus_per_socket("4".parse()?).asks_for_gpus());
+    /// assert!(!Directives::new().gres("shard:2".parse()?).asks_for_gpus());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn asks_for_gpus(&self) -> bool {
+        ANY_GPUS.iter().any(|&name| self.asks(name, Part::Gpus))
+    }
+
+    /// Pairs of options that exclude each other, and pairs whose values contradict
+    /// each other.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::{Directives, OptionName};
+    ///
+    /// let directives = Directives::new().gres("gpu:8".parse()?).gpus_per_node("8".parse()?);
+    /// let conflict = directives.conflicts()[0];
+    /// assert_eq!((conflict.first, conflict.second), (OptionName::Gres, OptionName::GpusPerNode));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn conflicts(&self) -> Vec<Conflict> {
+        let mut conflicts = self.exclusions();
+        conflicts.extend(self.contradictions());
+        conflicts
+    }
+
+    /// Pairs of options that exclude each other, whatever their values.
+    pub(crate) fn exclusions(&self) -> Vec<Conflict> {
+        let mut conflicts = Vec::new();
+        for &(group, part, reason) in ONE_OF {
+            let set: Vec<_> = group
+                .iter()
+                .copied()
+                .filter(|&name| self.asks(name, part))
+                .collect();
+            for (index, &first) in set.iter().enumerate() {
+                conflicts.extend(set[index + 1..].iter().map(|&second| Conflict {
+                    first,
+                    second,
+                    reason,
+                }));
+            }
+        }
+        for &(first, others, reason) in NONE_OF {
+            let others = others.iter().copied();
+            let set = others.filter(|&second| self.is_set(first) && self.is_set(second));
+            conflicts.extend(set.map(|second| Conflict {
+                first,
+                second,
+                reason,
+            }));
+        }
+        conflicts
+    }
+
+    /// Pairs of values that contradict each other.
+    pub(crate) fn contradictions(&self) -> Vec<Conflict> {
+        let mut conflicts = Vec::new();
+        let limit = self.time.as_ref().and_then(TimeLimit::minutes);
+        let least = self.time_min.as_ref().map(TimeLimit::minutes);
+        if let (Some(limit), Some(least)) = (limit, least)
+            && least.is_none_or(|least| least > limit)
+        {
+            conflicts.push(Conflict {
+                first: TimeMin,
+                second: Time,
+                reason: "the least time is longer than the limit",
+            });
+        }
+        if let Some(plane) = self
+            .distribution
+            .as_ref()
+            .and_then(slurm::Distribution::plane)
+            && let Some(nodes) = self.nodes
+            && nodes.min() > 1
+            && u64::from(nodes.min() - 1) * u64::from(plane)
+                >= self.ntasks.map_or(1, |tasks| tasks.get().into())
+        {
+            conflicts.push(Conflict {
+                first: Distribution,
+                second: Nodes,
+                reason: "so few tasks leave nodes without a plane",
+            });
+        }
+        for (option, per_gpu) in [
+            (NtasksPerGpu, self.ntasks_per_gpu),
+            (NtasksPerTres, self.ntasks_per_tres),
+        ] {
+            if let (Some(per_gpu), Some(tasks)) = (per_gpu, self.ntasks)
+                && !tasks.get().is_multiple_of(per_gpu.get().into())
+            {
+                conflicts.push(Conflict {
+                    first: option,
+                    second: Ntasks,
+                    reason: "the tasks fill no whole number of GPUs",
+                });
+            }
+        }
+        let gpus = self.gpus.as_ref().map(GpuCount::count);
+        if let (Some(gpus), Some(nodes)) = (gpus, self.nodes)
+            && gpus < nodes.min()
+        {
+            conflicts.push(Conflict {
+                first: Gpus,
+                second: Nodes,
+                reason: "each node needs one GPU at least",
+            });
+        }
+        let begin = self.begin.as_ref().and_then(JobTime::sortable);
+        let deadline = self.deadline.as_ref().and_then(JobTime::sortable);
+        if let (Some(begin), Some(deadline)) = (begin, deadline)
+            && begin >= deadline
+        {
+            conflicts.push(Conflict {
+                first: Begin,
+                second: Deadline,
+                reason: "the job would begin after its deadline",
+            });
+        }
+        conflicts
+    }
+
+    /// Options that are set, but mean nothing without another one.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::{Directives, OptionName};
+    ///
+    /// let directives = Directives::new().gpus_per_task("1".parse()?);
+    /// assert_eq!(directives.needs()[0].one_of, [OptionName::Ntasks, OptionName::Gpus]);
+    /// assert!(directives.ntasks("4".parse()?).needs().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn needs(&self) -> Vec<Need> {
+        const ARBITRARY: &[OptionName] = &[Nodelist];
+        let is_met = |one_of: &[OptionName]| one_of.iter().any(|&name| self.asks(name, Part::Gpus));
+        let rows = NEEDS.iter().copied();
+        let mut needs: Vec<_> = rows
+            .filter(|&(option, one_of)| self.is_set(option) && !is_met(one_of))
+            .map(|(option, one_of)| Need { option, one_of })
+            .collect();
+        let distribution = self.distribution.as_ref();
+        if distribution.is_some_and(slurm::Distribution::is_arbitrary) && !is_met(ARBITRARY) {
+            needs.push(Need {
+                option: Distribution,
+                one_of: ARBITRARY,
+            });
+        }
+        needs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directives(toml: &str) -> Directives {
+        toml::from_str(toml).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[track_caller]
+    fn exclude(toml: &str, first: OptionName, second: OptionName) {
+        let conflicts = directives(toml).conflicts();
+        let pairs: Vec<_> = conflicts
+            .iter()
+            .map(|pair| (pair.first, pair.second))
+            .collect();
+        assert_eq!(pairs, [(first, second)], "{toml}");
+    }
+
+    #[test]
+    fn pairs() {
+        exclude("mem = 0\nmem_per_gpu = '1G'", Mem, MemPerGpu);
+        exclude(
+            "cpus_per_task = 2\ncpus_per_gpu = 2",
+            CpusPerTask,
+            CpusPerGpu,
+        );
+        exclude(
+            "cpus_per_task = 2\ntres_per_task = 'cpu=2'",
+            CpusPerTask,
+            TresPerTask,
+        );
+        exclude("gpus = 2\ntres_per_task = 'gres/gpu=1'", Gpus, TresPerTask);
+        exclude(
+            "exclusive = true\noversubscribe = true",
+            Exclusive,
+            Oversubscribe,
+        );
+        exclude("requeue = true\nno_requeue = true", Requeue, NoRequeue);
+        exclude("bb = 'x'\nbbf = '/x'", Bb, Bbf);
+        exclude("nodelist = 'n1'\nnodefile = '/x'", Nodelist, Nodefile);
+        exclude("core_spec = 1\nthread_spec = 1", CoreSpec, ThreadSpec);
+        exclude(
+            "container = '/x'\ncontainer_id = 'x'",
+            Container,
+            ContainerId,
+        );
+        exclude(
+            "ntasks_per_gpu = 1\nntasks_per_node = 2",
+            NtasksPerGpu,
+            NtasksPerNode,
+        );
+        exclude(
+            "ntasks_per_gpu = 1\ngpus_per_task = 2",
+            NtasksPerGpu,
+            GpusPerTask,
+        );
+        exclude(
+            "hint = 'nomultithread'\nthreads_per_core = 1",
+            Hint,
+            ThreadsPerCore,
+        );
+        exclude(
+            "extra_node_info = '2:8'\nsockets_per_node = 2",
+            ExtraNodeInfo,
+            SocketsPerNode,
+        );
+        exclude("time = 10\ntime_min = '0:11:00'", TimeMin, Time);
+        exclude("time = 10\ntime_min = 'UNLIMITED'", TimeMin, Time);
+        exclude("ntasks_per_gpu = 4\nntasks = 2", NtasksPerGpu, Ntasks);
+        exclude("ntasks_per_tres = 4\nntasks = 6", NtasksPerTres, Ntasks);
+        exclude("gpus = 1\nnodes = 2", Gpus, Nodes);
+        let planes = "distribution = 'plane=4'\nnodes = 3";
+        exclude(planes, Distribution, Nodes);
+        exclude(&format!("{planes}\nntasks = 8"), Distribution, Nodes);
+        exclude(
+            "begin = '2030-01-02'\ndeadline = '2030-01-01T12:00'",
+            Begin,
+            Deadline,
+        );
+    }
+
+    #[test]
+    fn what_goes_together() {
+        for toml in [
+            "gres = 'shard:2'\ngpus_per_node = 8",
+            "cpus_per_task = 2\ntres_per_task = 'license/a=1'",
+            "time = 'UNLIMITED'\ntime_min = 5",
+            "begin = 'now'\ndeadline = '2030-01-01'",
+            "sockets_per_node = 2\ncores_per_socket = 8",
+            "gpus = 2\nnodes = '2-4'",
+            "ntasks_per_gpu = 2\nntasks = 8",
+            "distribution = 'plane=4'\nnodes = 3\nntasks = 9",
+            "distribution = 'plane=4'\nnodes = 1",
+        ] {
+            assert_eq!(directives(toml).conflicts(), [], "{toml}");
+        }
+    }
+
+    #[test]
+    fn needs() {
+        for (option, lonely, met) in [
+            (GpusPerSocket, "gpus_per_socket = 1", "sockets_per_node = 2"),
+            (GpusPerTask, "gpus_per_task = 1", "ntasks = 2"),
+            (TresPerTask, "tres_per_task = 'cpu=1'", "ntasks = 2"),
+            (Batch, "batch = 'a'", "constraint = 'a&b'"),
+            (CpusPerGpu, "cpus_per_gpu = 1", "gres = 'gpu:1'"),
+            (MemPerGpu, "mem_per_gpu = '1G'", "gpus = 1"),
+            (NtasksPerGpu, "ntasks_per_gpu = 1", "ntasks = 1"),
+            (ResvPorts, "resv_ports = true", "stepmgr = true"),
+            (
+                Distribution,
+                "distribution = 'arbitrary'",
+                "nodelist = 'n1'",
+            ),
+        ] {
+            let needs = directives(lonely).needs();
+            assert_eq!(
+                needs.iter().map(|need| need.option).collect::<Vec<_>>(),
+                [option]
+            );
+            assert_eq!(directives(&format!("{lonely}\n{met}")).needs(), []);
+        }
+        // Slurm counts no tasks from a range of nodes.
+        assert_eq!(
+            directives("ntasks_per_gpu = 1\nnodes = '1-4'")
+                .needs()
+                .len(),
+            1
+        );
+        // Generic resources that are no GPUs are not enough.
+        assert_eq!(
+            directives("cpus_per_gpu = 1\ngres = 'shard:1'")
+                .needs()
+                .len(),
+            1
+        );
+    }
+}

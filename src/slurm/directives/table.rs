@@ -1,0 +1,161 @@
+//! The options as a table of TOML.
+
+use std::fmt;
+
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::options::{KEYS, PASSTHROUGH};
+use super::refused::refused;
+use super::value::{Argument, OptionValue};
+use super::{Directives, OptionName};
+
+/// A key of a TOML table of options.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum OptionKey {
+    Name(OptionName),
+    Passthrough,
+}
+
+impl OptionKey {
+    pub(crate) fn from_key(key: &str) -> Option<Self> {
+        if key == PASSTHROUGH {
+            Some(Self::Passthrough)
+        } else {
+            OptionName::from_key(key).map(Self::Name)
+        }
+    }
+}
+
+impl<'de> de::Deserialize<'de> for OptionKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+
+        impl Visitor<'_> for KeyVisitor {
+            type Value = OptionKey;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an option of sbatch with '_' for '-'")
+            }
+
+            fn visit_str<E: de::Error>(self, key: &str) -> Result<OptionKey, E> {
+                OptionKey::from_key(key).ok_or_else(|| unknown_key(key, &[]))
+            }
+        }
+
+        deserializer.deserialize_identifier(KeyVisitor)
+    }
+}
+
+/// The error for a key that is no option, in a table that also takes `others`.
+pub(crate) fn unknown_key<E: de::Error>(key: &str, others: &[&str]) -> E {
+    if let Some(reason) = refused(&key.replace('_', "-")) {
+        return E::custom(format_args!("no key {key:?}: {reason}"));
+    }
+    let allowed = [others, KEYS].concat().join(", ");
+    E::custom(format_args!("unknown key {key:?}: allowed are {allowed}"))
+}
+
+/// Reads an option's value; nothing for `false`.
+pub(super) struct EntrySeed<T> {
+    name: OptionName,
+    value: std::marker::PhantomData<T>,
+}
+
+impl<T> EntrySeed<T> {
+    pub(super) const fn new(name: OptionName) -> Self {
+        Self {
+            name,
+            value: std::marker::PhantomData,
+        }
+    }
+}
+
+impl<'de, T: OptionValue> DeserializeSeed<'de> for EntrySeed<T> {
+    type Value = Option<T>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<T: OptionValue> Visitor<'_> for EntrySeed<T> {
+    type Value = Option<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a value for {}, or false to leave it out", self.name)
+    }
+
+    fn visit_bool<E: de::Error>(self, set: bool) -> Result<Self::Value, E> {
+        if !set {
+            return Ok(None);
+        }
+        let name = self.name;
+        T::TRUE
+            .map(Some)
+            .ok_or_else(|| E::custom(format_args!("{name} needs a value: true is for flags")))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        T::from_text(text).map(Some).map_err(E::custom)
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Self::Value, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
+        self.visit_str(&number.to_string())
+    }
+}
+
+impl<'de> de::Deserialize<'de> for Directives {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TableVisitor;
+
+        impl<'de> Visitor<'de> for TableVisitor {
+            type Value = Directives;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table of sbatch's options")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Directives, A::Error> {
+                let mut directives = Directives::default();
+                while let Some(key) = map.next_key()? {
+                    directives.take_entry(key, &mut map)?;
+                }
+                Ok(directives)
+            }
+        }
+
+        deserializer.deserialize_map(TableVisitor)
+    }
+}
+
+impl Serialize for Directives {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        self.give_entries(&mut map)?;
+        map.end()
+    }
+}
+
+impl Directives {
+    /// Writes the table's entries into a map that may have others.
+    pub(crate) fn give_entries<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        for &name in OptionName::ALL {
+            match self.argument(name) {
+                Some(Argument::Flag) => map.serialize_entry(name.key(), &true)?,
+                Some(Argument::Number(number)) => map.serialize_entry(name.key(), &number)?,
+                Some(Argument::Text(text)) => map.serialize_entry(name.key(), &text)?,
+                None if self.is_omitted(name) => map.serialize_entry(name.key(), &false)?,
+                None => {}
+            }
+        }
+        if !self.passthrough.is_empty() {
+            map.serialize_entry(PASSTHROUGH, &self.passthrough)?;
+        }
+        Ok(())
+    }
+}

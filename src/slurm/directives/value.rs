@@ -1,0 +1,167 @@
+//! How a typed value stands in an option.
+
+use super::super::{
+    Account, AcctgFreq, Array, BootDelay, ClusterConstraint, Clusters, Comment, Constraint,
+    CoreSpec, Count, CpuFreq, Dependency, Distribution, Exclusive, Export, FilePath, Flag,
+    FreeText, GpuBind, GpuCount, GpuFreq, Gres, GresFlags, Hint, JobName, JobTime,
+    KillOnInvalidDep, Licenses, MailType, MailUser, MemBind, MemUpdate, Memory, Nice, NoKill,
+    NodeCount, NodeList, NodeShape, OomKillStep, OpenMode, OutputPattern, Partition, Power,
+    Priority, Profile, Propagate, Qos, Requeue, Reservation, ResvPorts, Signal, SmallCount,
+    Switches, ThreadSpec, TimeLimit, TresBind, TresPerTask, WaitAllNodes,
+};
+use crate::value::{Fault, ValueError};
+
+/// What an option's value is on a command line and in TOML.
+pub(super) enum Argument {
+    /// The option alone.
+    Flag,
+    /// A number, which TOML has bare.
+    Number(i64),
+    /// Any other text.
+    Text(String),
+}
+
+/// What an environment variable says of an option.
+pub(super) enum FromVariable<T> {
+    Value(T),
+    /// That it is left out.
+    No,
+    Nothing,
+}
+
+/// How a typed value stands in an option.
+pub(super) trait OptionValue: Sized {
+    /// The value that `true` stands for, and the option alone.
+    const TRUE: Option<Self> = None;
+
+    fn from_text(text: &str) -> Result<Self, ValueError>;
+
+    fn argument(&self) -> Argument;
+
+    fn from_variable(text: &str) -> Result<FromVariable<Self>, ValueError> {
+        match Self::TRUE {
+            Some(value) if text.is_empty() => Ok(FromVariable::Value(value)),
+            None if text.is_empty() => Ok(FromVariable::Nothing),
+            _ => Self::from_text(text).map(FromVariable::Value),
+        }
+    }
+}
+
+macro_rules! option_values {
+    ($($type:ty $(= $yes:expr)? => |$value:ident| $argument:expr;)*) => {
+        $(impl OptionValue for $type {
+            $(const TRUE: Option<Self> = Some($yes);)?
+
+            fn from_text(text: &str) -> Result<Self, ValueError> {
+                Self::parse(text)
+            }
+
+            fn argument(&self) -> Argument {
+                let $value = self;
+                $argument
+            }
+        })*
+    };
+}
+
+macro_rules! text_options {
+    ($($type:ty),* $(,)?) => {
+        option_values! { $($type => |value| Argument::Text(value.to_string());)* }
+    };
+}
+
+text_options! {
+    Account, AcctgFreq, Array, ClusterConstraint, Clusters, Comment, Constraint, CpuFreq,
+    Dependency, Distribution, Export, FilePath, FreeText, GpuBind, GpuFreq, Gres, GresFlags, Hint,
+    JobName, JobTime, KillOnInvalidDep, Licenses, MailType, MailUser, MemBind, MemUpdate, Memory,
+    NodeList, NodeShape, OpenMode, OutputPattern, Partition, Power, Profile, Propagate, Qos, Reservation,
+    Signal, Switches, TimeLimit, TresBind, TresPerTask, BootDelay,
+}
+
+option_values! {
+    Count => |value| Argument::Number(value.get().into());
+    CoreSpec => |value| Argument::Number(value.get().into());
+    SmallCount => |value| Argument::Number(value.get().into());
+    ThreadSpec => |value| Argument::Number(value.get().into());
+    Nice = Nice::DEFAULT => |value| Argument::Number(value.get().into());
+    OomKillStep = Self::WholeStep => |value| Argument::Number(i64::from(*value == Self::WholeStep));
+    WaitAllNodes => |value| Argument::Number(i64::from(*value == Self::All));
+    GpuCount => |value| match value.kind() {
+        None => Argument::Number(value.count().into()),
+        Some(_) => Argument::Text(value.to_string()),
+    };
+    NodeCount => |value| if value.min() == value.max() {
+        Argument::Number(value.min().into())
+    } else {
+        Argument::Text(value.to_string())
+    };
+    Priority => |value| value.get().map_or_else(
+        || Argument::Text(value.to_string()),
+        |number| Argument::Number(number.into()),
+    );
+    Exclusive = Self::Node => |value| match value {
+        Self::Node => Argument::Flag,
+        other => Argument::Text(other.to_string()),
+    };
+    NoKill = Self::On => |value| match value {
+        Self::On => Argument::Flag,
+        other => Argument::Text(other.to_string()),
+    };
+    ResvPorts = Self::AUTO => |value| value.count().map_or(Argument::Flag, |count| Argument::Number(count.into()));
+}
+
+/// What sbatch makes of a variable for an option that is there or not. Source:
+/// sbatch(1), "Input environment variables".
+fn switch<T>(text: &str, value: T) -> FromVariable<T> {
+    let is_set = matches!(text, "" | "yes") || text.parse::<i64>().is_ok_and(|number| number != 0);
+    if is_set {
+        FromVariable::Value(value)
+    } else {
+        FromVariable::No
+    }
+}
+
+impl OptionValue for Flag {
+    const TRUE: Option<Self> = Some(Self);
+
+    fn from_text(text: &str) -> Result<Self, ValueError> {
+        match text {
+            "" | "true" | "yes" => Ok(Self),
+            _ => Err(ValueError::new(
+                "flag",
+                text,
+                Fault::rule("true is allowed"),
+            )),
+        }
+    }
+
+    fn argument(&self) -> Argument {
+        Argument::Flag
+    }
+
+    fn from_variable(text: &str) -> Result<FromVariable<Self>, ValueError> {
+        Ok(switch(text, Self))
+    }
+}
+
+impl OptionValue for Requeue {
+    const TRUE: Option<Self> = Some(Self::Allowed);
+
+    fn from_text(text: &str) -> Result<Self, ValueError> {
+        Self::parse(text)
+    }
+
+    fn argument(&self) -> Argument {
+        match self {
+            Self::Allowed => Argument::Flag,
+            other => Argument::Text(other.to_string()),
+        }
+    }
+
+    fn from_variable(text: &str) -> Result<FromVariable<Self>, ValueError> {
+        Ok(match Self::parse(text) {
+            Ok(value) => FromVariable::Value(value),
+            Err(_) => switch(text, Self::Allowed),
+        })
+    }
+}
