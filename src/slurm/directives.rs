@@ -21,10 +21,16 @@ impl Directives {
         Self::default()
     }
 
-    /// Adds whole options for what the crate does not know.
+    /// Adds whole options for what the crate does not know. `--switches` is taken as
+    /// if it had been given by its own [setter](Self::switches).
     #[must_use]
     pub fn passthrough(mut self, options: impl IntoIterator<Item = Passthrough>) -> Self {
-        self.passthrough.extend(options);
+        for option in options {
+            match option.key() {
+                Some((_, switches)) => self.switches = Some(switches),
+                None => self.passthrough.push(option),
+            }
+        }
         self
     }
 
@@ -245,6 +251,25 @@ mod tests {
             error.contains("--partition needs a value: true is for flags"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn switches_may_be_passed_through() {
+        let passed = directives("passthrough = ['--switches=1@10:00', '--new']");
+        assert_eq!(
+            passed,
+            directives("switches = '1@10:00'\npassthrough = ['--new']")
+        );
+        for table in [
+            "switches = 2\npassthrough = ['--switches=1']",
+            "passthrough = ['--switches=1']\nswitches = 2",
+        ] {
+            let error = toml::from_str::<Directives>(table).unwrap_err().to_string();
+            assert!(
+                error.contains("--switches is set twice: by its key switches and in passthrough"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Options that are newer than this crate.
 
 use super::directives::refused::{long_of, refusal};
+use super::{OptionName, Switches};
 use crate::value::{Fault, at_most, printable, text_value};
 
 /// A whole option of an sbatch that is newer than this crate.
@@ -9,6 +10,9 @@ use crate::value::{Fault, at_most, printable, text_value};
 ///
 /// `--name` or `--name=value`: the long form, as sbatch takes it. The value is
 /// printable text and is not checked further; 1024 bytes at most.
+///
+/// `--switches=VALUE` is taken, too, since settings passed it through before it had a
+/// key; it then stands for that key, with a value as [`Switches`] takes it.
 ///
 /// # Errors
 ///
@@ -44,6 +48,10 @@ impl Passthrough {
             && name
                 .bytes()
                 .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if let Some(value) = text.strip_prefix(SWITCHES) {
+            Switches::check(value)?;
+            return Ok(Self(text.to_owned()));
+        }
         if is_name && let Some(reason) = refusal(name) {
             return Err(Fault::rule(reason));
         }
@@ -62,6 +70,13 @@ impl Passthrough {
         option.split_once('=').map_or(option, |(name, _)| name)
     }
 
+    /// The typed option that this stands for, if there is one.
+    pub(crate) fn key(&self) -> Option<(OptionName, Switches)> {
+        let value = self.0.strip_prefix(SWITCHES)?;
+        let switches = Switches::parse(value).ok()?;
+        Some((OptionName::Switches, switches))
+    }
+
     /// True when sbatch reads the option from this variable. Most are called
     /// after the option. Source: Slurm's `src/sbatch/opt.c`.
     pub(crate) fn is_set_by(&self, variable: &str) -> bool {
@@ -69,6 +84,9 @@ impl Passthrough {
         variable.strip_prefix("SBATCH_") == Some(own.as_str())
     }
 }
+
+/// The one typed option that may be passed through.
+const SWITCHES: &str = "--switches=";
 
 /// The long name of what begins with a letter's option: `-p`, `-p batch`, `-pbatch`.
 fn short_name(text: &str) -> Option<&'static str> {
@@ -105,7 +123,13 @@ mod tests {
         ] {
             use_key(text, "partition", "partition");
         }
-        use_key("--switches=1@10:00", "switches", "switches");
+        use_key("--switches 1@10:00", "switches", "switches");
+        accepts::<Passthrough>("--switches=1@10:00", "--switches=1@10:00");
+        refuses::<Passthrough>(
+            "--switches=1@soon",
+            "unexpected character 's' in passed-through option \"--switches=1@soon\": minutes, HH:MM:SS, D-HH:MM:SS or \
+             UNLIMITED is allowed",
+        );
         use_key("-H", "hold", "hold");
         use_key("--container-id=x", "container_id", "container-id");
         refuses::<Passthrough>(

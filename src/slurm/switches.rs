@@ -35,7 +35,7 @@ pub struct Switches {
 }
 
 impl Switches {
-    fn check(text: &str) -> Result<Self, Fault> {
+    pub(super) fn check(text: &str) -> Result<Self, Fault> {
         let (count, wait) = match text.split_once('@') {
             Some((count, wait)) => (count, Some(TimeLimit::check(wait)?)),
             None => (text, None),

@@ -13,7 +13,7 @@ use super::super::{
     Power, Priority, Profile, Propagate, Qos, Release, Requeue, Reservation, ResvPorts, Signal,
     SmallCount, Switches, ThreadSpec, TimeLimit, TresBind, TresPerTask, WaitAllNodes,
 };
-use super::table::{EntrySeed, OptionKey};
+use super::table::{EntrySeed, OptionKey, set_twice};
 use super::value::{Argument, FromVariable, OptionValue};
 use crate::value::ValueError;
 
@@ -193,8 +193,19 @@ macro_rules! options {
                 map: &mut A,
             ) -> Result<(), A::Error> {
                 match key {
-                    OptionKey::Passthrough => self.passthrough = map.next_value()?,
+                    OptionKey::Passthrough => {
+                        let options: Vec<Passthrough> = map.next_value()?;
+                        let mut keys = options.iter().filter_map(Passthrough::key);
+                        if let Some(twice) = keys.find(|&(name, _)| self.is_set(name)) {
+                            return Err(set_twice(twice.0));
+                        }
+                        *self = std::mem::take(self).passthrough(options);
+                    }
                     $(OptionKey::Name(OptionName::$variant) => {
+                        // TOML has a key once: what is set came from passthrough.
+                        if self.$field.is_some() {
+                            return Err(set_twice(OptionName::$variant));
+                        }
                         match map.next_value_seed(EntrySeed::<$type>::new(OptionName::$variant))? {
                             Some(value) => self.$field = Some(value),
                             None => self.omitted.push(OptionName::$variant),

@@ -56,6 +56,14 @@ pub(crate) fn unknown_key<E: de::Error>(key: &str, others: &[&str]) -> E {
     E::custom(format_args!("unknown key {key:?}: allowed are {allowed}"))
 }
 
+/// The error for an option with a key that is passed through as well.
+pub(super) fn set_twice<E: de::Error>(name: OptionName) -> E {
+    E::custom(format_args!(
+        "{name} is set twice: by its key {} and in {PASSTHROUGH}",
+        name.key()
+    ))
+}
+
 /// Reads an option's value; nothing for `false`.
 pub(super) struct EntrySeed<T> {
     name: OptionName,
