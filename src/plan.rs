@@ -3,7 +3,9 @@
 use crate::container::release::USED_OPTIONS;
 use crate::container::{Image, SquashFile};
 use crate::error::{PlanError, Problem};
-use crate::recipe::{Architecture, ByteSize, Download, ENGINE_LINK, Point, Recipe, Word};
+use crate::recipe::{
+    Architecture, ByteSize, ClientTool, Download, ENGINE_LINK, Point, Recipe, Word,
+};
 use crate::script::templates::{
     ContainerRow, DownloadRow, ImageRow, Launch, PrepareModels, Setup, render,
 };
@@ -285,8 +287,13 @@ impl Plan {
             "--random-seed",
             &seed,
         ];
-        if client.genai_perf.takes_service_kind() {
-            options.splice(0..0, ["--service-kind", "openai"]);
+        match client.tool {
+            ClientTool::GenaiPerf(release) if release.takes_service_kind() => {
+                options.splice(0..0, ["--service-kind", "openai"]);
+            }
+            // Its other interfaces are for a terminal.
+            ClientTool::Aiperf(_) => options.extend(["--ui", "none"]),
+            ClientTool::GenaiPerf(_) => {}
         }
         let template = Launch {
             made_by: MADE_BY,
@@ -321,7 +328,8 @@ impl Plan {
             stop_timeout: server.stop_timeout.get(),
             tokenizer: client.tokenizer.as_ref().map_or("", AsRef::as_ref),
             point_timeout: sweep.point_timeout.get(),
-            genai_perf_options: options,
+            tool: client.tool,
+            client_options: options,
             result_name: self.recipe.result_name.as_str(),
             points: sweep.points().iter().map(point_row).collect(),
             resume: self

@@ -9,8 +9,8 @@ use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
 pub use self::values::{
-    ByteSize, FileName, GenaiPerfVersion, NgcModel, RecipeName, ResultName, ServedModelName,
-    Tokenizer, UrlPath, UseCase, Word,
+    AiperfVersion, ByteSize, FileName, GenaiPerfVersion, NgcModel, RecipeName, ResultName,
+    ServedModelName, Tokenizer, UrlPath, UseCase, Word,
 };
 use crate::container::{EnvName, Image, SquashFile};
 use crate::error::FileError;
@@ -122,7 +122,7 @@ pub struct Download {
     pub files: Vec<FileName>,
 }
 
-/// What measures the server: GenAI-Perf in its image.
+/// What measures the server: GenAI-Perf or AIPerf in its image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Client {
@@ -136,13 +136,34 @@ pub struct Client {
     /// The processor the image is for; by default that of the importing node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub architecture: Option<Architecture>,
-    /// The release of GenAI-Perf in the image.
-    pub genai_perf: GenaiPerfVersion,
+    /// The tool in the image.
+    pub tool: ClientTool,
     /// Counts tokens; by default the model's own tokenizer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokenizer: Option<Tokenizer>,
     /// The seed of the synthetic prompts.
     pub random_seed: u32,
+}
+
+/// The tool that sends the requests and measures the answers, and its release,
+/// which decides the options that there are.
+///
+/// ```
+/// use nim_slurm::recipe::{ClientTool, Recipe};
+///
+/// let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+/// recipe.client.tool = ClientTool::Aiperf("0.13.0".parse()?);
+/// assert!(recipe.to_toml().contains("aiperf = \"0.13.0\""));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ClientTool {
+    /// GenAI-Perf, which Triton's SDK images have.
+    GenaiPerf(GenaiPerfVersion),
+    /// AIPerf, which came after it.
+    Aiperf(AiperfVersion),
 }
 
 /// Which points are measured: each use case at each concurrency.

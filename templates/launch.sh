@@ -52,14 +52,15 @@ readonly probe_interval={{ probe_interval }}
 readonly stop_timeout={{ stop_timeout }}
 
 # The client: image, tokenizer (a folder in the container, or a Hugging Face
-# name; empty: the model's own), seconds for one point, GenAI-Perf's own options.
+# name; empty: the model's own), seconds for one point, options of the tool that
+# measures.
 readonly client_image={{ client.file }}
 readonly client_reference={{ client.reference }}
 # shellcheck disable=SC2016 # nothing in it is expanded
 readonly tokenizer={{ tokenizer }}
 readonly point_timeout={{ point_timeout }}
-readonly genai_perf_options=(
-{%- for word in genai_perf_options %}
+readonly client_options=(
+{%- for word in client_options %}
   {{ word }}
 {%- endfor %}
 )
@@ -296,8 +297,8 @@ print_manifest() {
     "$(json_image "$server_image" "$server_reference")" "$(json_image "$client_image" "$client_reference")"
   printf '  "weights": %s,\n  "engine": %s,\n  "tokenizer": %s,\n' \
     "$(json "$weights_target")" "$(json "$engine_target")" "$(json "$tokenizer_path")"
-  printf '  "server_command": [%s],\n  "server_environment": [%s],\n  "genai_perf_options": [%s],\n' \
-    "$(json_list "${server_command[@]}")" "$(json_list "${server_environment[@]}")" "$(json_list "${genai_perf_options[@]}")"
+  printf '  "server_command": [%s],\n  "server_environment": [%s],\n  "client_options": [%s],\n' \
+    "$(json_list "${server_command[@]}")" "$(json_list "${server_environment[@]}")" "$(json_list "${client_options[@]}")"
   printf '  "start": %s,\n  "end": %s,\n  "exit_code": %s,\n  "exit_reason": %s,\n  "points": [' \
     "$(json "$started")" "$end" "$1" "$(json "$2")"
   for point in "${points[@]}"; do
@@ -372,7 +373,7 @@ server_step() {
 
 client_step() {
   local mounts=("$results:$results") names=(PYTHONUNBUFFERED COLUMNS)
-  # GenAI-Perf's tables are for a terminal: at once, and wide enough for numbers.
+  # The tool's tables are for a terminal: at once, and wide enough for numbers.
   export PYTHONUNBUFFERED=1 COLUMNS=120
   if [[ -z $tokenizer ]]; then
     mounts+=("$model_path:$model_path:ro")
@@ -401,7 +402,7 @@ client_step() {
 # needs, quoted by bash itself, and then its text, in which nothing is expanded.
 client_script() {
   declare -p results run job_id runs result_name gpus port health_path served_model_name ready_timeout server_started \
-    probe_interval tokenizer_path point_timeout genai_perf_options points measure_until
+    probe_interval tokenizer_path point_timeout client_options points measure_until
   declare -f say set_aside keep_aside point_folder
   cat <<'CLIENT'
 {% include "lib/client.sh" %}
@@ -565,7 +566,7 @@ rmdir "$run" 2>/dev/null || true
 case $code in
   3) show_end_of "$logs/server_$job_id.out" ;;
   5)
-    for log in "$results/failed_$job_id"/*/genai-perf.log; do
+    for log in "$results/failed_$job_id"/*/*.log; do
       show_end_of "$log"
     done
     ;;
@@ -621,6 +622,10 @@ case $code in
       load=$(sed -n 's/.*the server is ready after \([0-9]*\) s$/\1/p' "$logs/benchmarking_$job_id.out" | tail -n 1)
       options="--time=$(((seconds_needed * 5 / 4 + ${load:-0} + reserve) / 60 + 1)) "
       say "nothing failed: the points that were left out need about $seconds_needed s, and the server its start"
+    elif ((finished == 0)) && { [[ $stopped_by == USR* ]] || (($(printf '%(%s)T' -1) >= ${measure_until:-9999999999})); }; then
+      options="--time=$(((ready_timeout + point_timeout + reserve) / 60 + 1)) "
+      say "what to do: the time was up before the first point was finished, so give the job more:" \
+        "the server may take $ready_timeout s until it is ready, and a point $point_timeout s"
     fi
     ;;
 esac

@@ -4,6 +4,7 @@
 
 use std::process::Command;
 
+use nim_slurm::recipe::ClientTool;
 use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
 use snapbox::{assert_data_eq, file};
 
@@ -53,8 +54,25 @@ fn full_plan() -> Plan {
             .parse()
             .unwrap(),
     );
-    recipe.client.genai_perf = "0.0.16".parse().unwrap();
+    recipe.client.tool = ClientTool::GenaiPerf("0.0.16".parse().unwrap());
     Plan::new(recipe, settings).unwrap()
+}
+
+/// The built-in recipe, measured by AIPerf.
+fn aiperf_plan() -> Plan {
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+    recipe.client.tool = ClientTool::Aiperf("0.13.0".parse().unwrap());
+    recipe.client.image = "registry.site/aiperf:0.13.0".parse().unwrap();
+    recipe.client.file = None;
+    Plan::new(recipe, Settings::new()).unwrap()
+}
+
+#[test]
+fn aiperf_script() {
+    assert_data_eq!(
+        aiperf_plan().launch().text(),
+        file!["golden/aiperf/launch.sh"].raw()
+    );
 }
 
 #[test]
@@ -166,7 +184,7 @@ fn check(tool: &str, arguments: &[&str], text: &str) {
 
 #[test]
 fn bash_reads_the_scripts() {
-    for make in [default_plan, full_plan] {
+    for make in [default_plan, full_plan, aiperf_plan] {
         let plan = make();
         for kind in ScriptKind::ALL {
             check("bash", &["-n"], plan.script(kind).text());
@@ -178,7 +196,7 @@ fn bash_reads_the_scripts() {
 #[test]
 #[ignore = "needs shellcheck: tests/run installs it"]
 fn shellcheck_finds_nothing() {
-    for make in [default_plan, full_plan] {
+    for make in [default_plan, full_plan, aiperf_plan] {
         let plan = make();
         for kind in ScriptKind::ALL {
             check("shellcheck", &["--shell=bash"], plan.script(kind).text());

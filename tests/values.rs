@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use nim_slurm::container::{EnvName, Image, Mount, PyxisRelease, Registry, SquashFile};
 use nim_slurm::recipe::{
-    ByteSize, FileName, GenaiPerfVersion, NgcModel, RecipeName, ResultName, ServedModelName,
-    Tokenizer, UrlPath, UseCase, Word,
+    AiperfVersion, ByteSize, FileName, GenaiPerfVersion, NgcModel, RecipeName, ResultName,
+    ServedModelName, Tokenizer, UrlPath, UseCase, Word,
 };
 use nim_slurm::slurm::{
     Account, AcctgFreq, Array, BootDelay, ClusterConstraint, Clusters, Comment, Constraint,
@@ -76,6 +76,7 @@ fn check_all(text: &str) {
         FileName,
         FilePath,
         FreeText,
+        AiperfVersion,
         GenaiPerfVersion,
         GpuBind,
         GpuCount,

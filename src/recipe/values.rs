@@ -320,38 +320,78 @@ value!(ByteSize, "size");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct GenaiPerfVersion([u32; 3]);
+pub struct GenaiPerfVersion(Numbers);
 
 impl GenaiPerfVersion {
     fn check(text: &str) -> Result<Self, Fault> {
         let form = || Fault::rule("a release such as 0.0.10 is allowed");
-        let mut parts = text.split('.').map(|part| part.parse::<u32>().ok());
-        match (
-            parts.next().flatten(),
-            parts.next().flatten(),
-            parts.next().flatten(),
-            parts.next(),
-        ) {
-            (Some(major), Some(minor), Some(patch), None) => Ok(Self([major, minor, patch])),
-            _ => Err(form()),
-        }
+        Numbers::read(text).map(Self).ok_or_else(form)
     }
 
     /// Since 0.0.13 the kind of service follows from the endpoint, and the option
     /// is unknown.
     pub(crate) fn takes_service_kind(self) -> bool {
-        self < Self([0, 0, 13])
+        self.0 < Numbers([0, 0, 13])
     }
 }
 
 impl fmt::Display for GenaiPerfVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [major, minor, patch] = self.0;
-        write!(f, "{major}.{minor}.{patch}")
+        self.0.fmt(f)
     }
 }
 
 value!(GenaiPerfVersion, "GenAI-Perf release");
+
+/// The release of AIPerf in the client's image.
+///
+/// # Syntax
+///
+/// `MAJOR.MINOR.PATCH`. The scripts were tried with 0.13.0.
+///
+/// ```
+/// use nim_slurm::recipe::AiperfVersion;
+///
+/// assert!(AiperfVersion::parse("0.2.0")? < AiperfVersion::parse("0.13.0")?);
+/// assert!(AiperfVersion::parse("latest").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AiperfVersion(Numbers);
+
+impl AiperfVersion {
+    fn check(text: &str) -> Result<Self, Fault> {
+        let form = || Fault::rule("a release such as 0.13.0 is allowed");
+        Numbers::read(text).map(Self).ok_or_else(form)
+    }
+}
+
+impl fmt::Display for AiperfVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+value!(AiperfVersion, "AIPerf release");
+
+/// The numbers of a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Numbers([u32; 3]);
+
+impl Numbers {
+    fn read(text: &str) -> Option<Self> {
+        let mut parts = text.split('.').map(|part| part.parse().ok());
+        let numbers = [parts.next()??, parts.next()??, parts.next()??];
+        parts.next().is_none().then_some(Self(numbers))
+    }
+}
+
+impl fmt::Display for Numbers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [major, minor, patch] = self.0;
+        write!(f, "{major}.{minor}.{patch}")
+    }
+}
 
 /// What counts tokens: a folder in the client's container, or a name on the
 /// Hugging Face hub.
@@ -591,6 +631,7 @@ mod tests {
     #[test]
     fn releases() {
         accepts::<GenaiPerfVersion>("0.0.16", "0.0.16");
+        accepts::<AiperfVersion>("0.13.0", "0.13.0");
         refuses::<GenaiPerfVersion>(
             "25.01",
             "cannot take \"25.01\" as GenAI-Perf release: a release such as 0.0.10 is allowed",

@@ -5,6 +5,8 @@
 
 use askama::Template;
 
+use crate::recipe::ClientTool;
+
 #[derive(Template)]
 #[template(path = "setup.sh")]
 pub(crate) struct Setup<'a> {
@@ -73,7 +75,8 @@ pub(crate) struct Launch<'a> {
     /// Empty: the model's own.
     pub(crate) tokenizer: &'a str,
     pub(crate) point_timeout: u32,
-    pub(crate) genai_perf_options: Vec<&'a str>,
+    pub(crate) tool: ClientTool,
+    pub(crate) client_options: Vec<&'a str>,
     pub(crate) result_name: &'a str,
     /// Use case, input and output tokens, concurrency and requests each.
     pub(crate) points: Vec<String>,

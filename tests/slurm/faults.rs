@@ -14,6 +14,7 @@ use std::{env, fs, panic};
 
 use nim_slurm::Recipe;
 use nim_slurm::ScriptKind::{self, Launch, PrepareModels, Setup};
+use nim_slurm::recipe::ClientTool;
 
 use crate::lab::{self, Ended, Job, Lab, Site, run};
 
@@ -76,6 +77,14 @@ fn one_use_case(recipe: &mut Recipe) {
 
 fn until_points(site: &Site, job: &Job, count: usize) {
     job.wait_until("a finished point", || site.points().len() >= count);
+}
+
+/// The same, measured by AIPerf.
+fn aiperf(recipe: &mut Recipe) {
+    one_use_case(recipe);
+    recipe.client.tool = ClientTool::Aiperf("0.13.0".parse().unwrap());
+    recipe.client.image = "nvcr.io/nvidia/aiperf:0.13.0".parse().unwrap();
+    recipe.client.file = None;
 }
 
 /// The first point is finished, and GenAI-Perf is at the second.
@@ -229,6 +238,16 @@ fn table() -> Vec<Fault> {
             },
             end: End::Code(0), says: "an unfinished point (interrupted)", kept: 2, ..ROW },
 
+        Fault { name: "client: AIPerf calls failed requests a success", marked: true,
+            variables: &[("LAB_NIM_ARGS", "--error-after-requests 12")], recipe: aiperf,
+            end: End::Code(3), says: "requests that failed", kept: 1, ..ROW },
+        Fault { name: "client: AIPerf calls a cut run a success", variables: &[("LAB_AIPERF_FAULT", "interrupt:2")],
+            recipe: |recipe| {
+                aiperf(recipe);
+                recipe.sweep.use_cases = vec!["chat:32/200".parse().unwrap()];
+            },
+            end: End::Code(5), says: "does not say that the run was not cancelled", kept: 1, ..ROW },
+
         // -- job
         Fault { name: "job: scancel", marked: true, kept: 1, end: End::State("CANCELLED", 6), says: "RESUME_JOB_ID=",
             during: |site, job| { inside_second_point(site, job); scancel(job, &[]); }, ..ROW },
@@ -241,6 +260,9 @@ fn table() -> Vec<Fault> {
         Fault { name: "job: time limit", variables: &[("LAB_GENAI_FAULT", "hang:1")], launch: "time = 1\nsignal = false",
             recipe: |recipe| recipe.sweep.use_cases = vec!["chat:32/16".parse().unwrap()],
             end: End::State("TIMEOUT", 6), says: "DUE TO TIME LIMIT", kept: 1, ..ROW },
+        Fault { name: "job: time is up before the server is ready", launch: "time = 1\nsignal = 'B:USR1@50'",
+            variables: &[("LAB_NIM_ARGS", "--startup-delay 1000")],
+            end: End::Code(6), says: "the time was up before the first point was finished", ..ROW },
         Fault { name: "job: too little time for what is left", launch: "time = 1",
             // The second use case would take about a minute at one request at a time.
             recipe: |recipe| recipe.sweep.use_cases = ["chat:32/16", "long:32/2000"].map(|text| text.parse().unwrap()).into(),
@@ -439,12 +461,11 @@ fn goes_on(job: &Job, restarts: u32) {
 /// Finished points, each with what shows that it was made anew.
 fn stamps(site: &Site) -> BTreeMap<String, (u64, i64, i64)> {
     let stamp = |name: &String| {
-        let data = fs::metadata(
-            site.results()
-                .join(name)
-                .join("profile_export_genai_perf.csv"),
-        )
-        .unwrap();
+        let file = |tool| {
+            let table = format!("profile_export_{tool}.csv");
+            fs::metadata(site.results().join(name).join(table))
+        };
+        let data = file("genai_perf").or_else(|_| file("aiperf")).unwrap();
         (data.ino(), data.mtime(), data.mtime_nsec())
     };
     site.points()
@@ -548,6 +569,10 @@ fn run_row(lab: &Lab, row: &Fault) {
     let mut whole = lab::recipe();
     (row.recipe)(&mut whole);
     recipe.sweep = whole.sweep;
+    // The image without GenAI-Perf is a fault; the tool is not.
+    if whole.client.tool != recipe.client.tool {
+        recipe.client = whole.client;
+    }
     recipe.sweep.point_timeout = 300.try_into().unwrap();
     site.render(recipe.clone(), lab::settings(""));
     let has_results = first.code != 2 && !before.is_empty();

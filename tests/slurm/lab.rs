@@ -317,6 +317,7 @@ impl Site {
                 "nim+meta+llama3-70b-instruct+1.0.3.sqsh",
                 "nim+meta+llama3-70b-instruct+1.0.3.sqsh",
             ),
+            ("nvidia+aiperf+0.13.0.sqsh", "nvidia+aiperf+0.13.0.sqsh"),
         ] {
             fs::hard_link(
                 lab.folder().join("registry").join(image),

@@ -70,13 +70,14 @@ readonly probe_interval=60
 readonly stop_timeout=30
 
 # The client: image, tokenizer (a folder in the container, or a Hugging Face
-# name; empty: the model's own), seconds for one point, GenAI-Perf's own options.
+# name; empty: the model's own), seconds for one point, options of the tool that
+# measures.
 readonly client_image=nvidia+tritonserver+25.01.sqsh
 readonly client_reference=nvcr.io/nvidia/tritonserver:25.01-py3-sdk
 # shellcheck disable=SC2016 # nothing in it is expanded
 readonly tokenizer=''
 readonly point_timeout=900
-readonly genai_perf_options=(
+readonly client_options=(
   --service-kind
   openai
   --endpoint-type
@@ -398,8 +399,8 @@ print_manifest() {
     "$(json_image "$server_image" "$server_reference")" "$(json_image "$client_image" "$client_reference")"
   printf '  "weights": %s,\n  "engine": %s,\n  "tokenizer": %s,\n' \
     "$(json "$weights_target")" "$(json "$engine_target")" "$(json "$tokenizer_path")"
-  printf '  "server_command": [%s],\n  "server_environment": [%s],\n  "genai_perf_options": [%s],\n' \
-    "$(json_list "${server_command[@]}")" "$(json_list "${server_environment[@]}")" "$(json_list "${genai_perf_options[@]}")"
+  printf '  "server_command": [%s],\n  "server_environment": [%s],\n  "client_options": [%s],\n' \
+    "$(json_list "${server_command[@]}")" "$(json_list "${server_environment[@]}")" "$(json_list "${client_options[@]}")"
   printf '  "start": %s,\n  "end": %s,\n  "exit_code": %s,\n  "exit_reason": %s,\n  "points": [' \
     "$(json "$started")" "$end" "$1" "$(json "$2")"
   for point in "${points[@]}"; do
@@ -474,7 +475,7 @@ server_step() {
 
 client_step() {
   local mounts=("$results:$results") names=(PYTHONUNBUFFERED COLUMNS)
-  # GenAI-Perf's tables are for a terminal: at once, and wide enough for numbers.
+  # The tool's tables are for a terminal: at once, and wide enough for numbers.
   export PYTHONUNBUFFERED=1 COLUMNS=120
   if [[ -z $tokenizer ]]; then
     mounts+=("$model_path:$model_path:ro")
@@ -503,7 +504,7 @@ client_step() {
 # needs, quoted by bash itself, and then its text, in which nothing is expanded.
 client_script() {
   declare -p results run job_id runs result_name gpus port health_path served_model_name ready_timeout server_started \
-    probe_interval tokenizer_path point_timeout genai_perf_options points measure_until
+    probe_interval tokenizer_path point_timeout client_options points measure_until
   declare -f say set_aside keep_aside point_folder
   cat <<'CLIENT'
 set -Eeuo pipefail
@@ -587,42 +588,69 @@ table_value() {
     }' "$2"
 }
 
+# only_file NAME FOLDER: sets $table to that file, which then lies in FOLDER itself.
+only_file() {
+  local found
+  found=$(find "$2" -name "$1" -type f)
+  if [[ -z $found || $found == *$'\n'* ]]; then
+    reason="$tool_name left no $1, or several"
+    return 1
+  fi
+  # Some releases write into a folder of their own inside the one given.
+  if [[ ${found%/*} != "$2" ]]; then
+    find "${found%/*}" -mindepth 1 -maxdepth 1 -exec mv -t "$2" -- {} +
+    rmdir "${found%/*}"
+  fi
+  table=$2/$1
+}
+
 # check_result FOLDER OUTPUT_TOKENS REQUESTS: true when it is a valid result, else
 # $reason says what is wrong. The tool has claimed success before with less.
 check_result() {
-  local folder=$1 osl=$2 requests=$3 table value nested
-  nested=$(find "$folder" -name profile_export_genai_perf.csv -type f)
-  if [[ -z $nested || $nested == *$'\n'* ]]; then
-    reason="GenAI-Perf left no profile_export_genai_perf.csv, or several"
-    return 1
-  fi
-  # Releases since 25.04 write into a folder of their own inside the one given.
-  if [[ ${nested%/*} != "$folder" ]]; then
-    find "${nested%/*}" -mindepth 1 -maxdepth 1 -exec mv -t "$folder" -- {} +
-    rmdir "${nested%/*}"
-  fi
-  table=$folder/profile_export_genai_perf.csv
+  local folder=$1 osl=$2 requests=$3 table value
+  only_file "$result_table" "$folder" || return 1
   if ! grep -q '^Metric,avg,' "$table" || ! grep -q '^Metric,Value' "$table"; then
-    reason="profile_export_genai_perf.csv lacks one of its two tables"
+    reason="$result_table lacks one of its two tables"
     return 1
   fi
+  check_completeness "$table" || return 1
   value=$(table_value 'Request Count' "$table")
-  # Releases before 25.01 have no such row.
+  # GenAI-Perf before 25.01 has no such row.
   if [[ -n $value ]] && ! awk -v value="$value" -v asked="$requests" 'BEGIN { exit value != asked }'; then
-    reason="profile_export_genai_perf.csv counts $value requests, $requests were asked for"
+    reason="$result_table counts $value requests, $requests were asked for"
     return 1
   fi
   value=$(table_value 'Output Sequence Length' "$table")
   if ! awk -v value="$value" -v asked="$osl" 'BEGIN { exit !(value >= 0.8 * asked && value <= 1.2 * asked) }'; then
-    reason="profile_export_genai_perf.csv gives ${value:-no} tokens as the average output, $osl were asked for"
+    reason="$result_table gives ${value:-no} tokens as the average output, $osl were asked for"
     return 1
   fi
   value=$(table_value 'Output Token Throughput (' "$table")
   if ! awk -v value="$value" 'BEGIN { exit !(value > 0) }'; then
-    reason="profile_export_genai_perf.csv says that no tokens were generated"
+    reason="$result_table says that no tokens were generated"
     return 1
   fi
 }
+
+# ---- GenAI-Perf ---------------------------------------------------------------------
+
+readonly tool_name=GenAI-Perf tool_command=genai-perf tool_log=genai-perf.log
+readonly result_table=profile_export_genai_perf.csv
+
+# set_command FOLDER INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS: sets $command.
+set_command() {
+  command=(
+    genai-perf profile
+    --model "$served_model_name" "${client_options[@]}" --url "$url" --tokenizer "$tokenizer_path"
+    --synthetic-input-tokens-mean "$2" --synthetic-input-tokens-stddev 0 --output-tokens-mean "$3"
+    --extra-inputs "max_tokens:$3" --extra-inputs "min_tokens:$3" --extra-inputs ignore_eos:true
+    --concurrency "$4" --artifact-dir "$1" --profile-export-file profile_export.json
+    -- --request-count "$5" --max-threads "$4"
+  )
+}
+
+# It exits with an error when a request fails, and its table is written last.
+check_completeness() { :; }
 
 # Ends when the server has twice in a row shown no sign of life.
 watch_server() {
@@ -645,7 +673,7 @@ stop_watcher() {
   watcher=
 }
 # timeout leads a process group of its own and hands a signal on to it. What is
-# left of the group after that (perf_analyzer outlives its parent) is killed.
+# left of the group after that (children outlive their parent) is killed.
 stop_tool() {
   [[ -n $tool ]] || return 0
   kill -TERM "$tool" 2>/dev/null || true
@@ -689,15 +717,11 @@ estimate() {
 
 # measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS
 measure() {
-  local folder=$1 use_case=$2 isl=$3 osl=$4 concurrency=$5 requests=$6 part=$run/$1 began=$SECONDS status=0
+  local folder=$1 use_case=$2 isl=$3 osl=$4 concurrency=$5 requests=$6 part=$run/$1 began=$SECONDS status=0 command=()
   mkdir "$part" || stop_if_full
   current=$folder
-  timeout --kill-after=10 "$point_timeout" genai-perf profile \
-    --model "$served_model_name" "${genai_perf_options[@]}" --url "$url" --tokenizer "$tokenizer_path" \
-    --synthetic-input-tokens-mean "$isl" --synthetic-input-tokens-stddev 0 --output-tokens-mean "$osl" \
-    --extra-inputs "max_tokens:$osl" --extra-inputs "min_tokens:$osl" --extra-inputs ignore_eos:true \
-    --concurrency "$concurrency" --artifact-dir "$part" --profile-export-file profile_export.json \
-    -- --request-count "$requests" --max-threads "$concurrency" > >(tee "$run/output") 2>&1 &
+  set_command "$part" "$isl" "$osl" "$concurrency" "$requests"
+  timeout --kill-after=10 "$point_timeout" "${command[@]}" > >(tee "$run/output") 2>&1 &
   tool=$!
   # A process group of its own, so that nothing that it started outlives it.
   set -m
@@ -720,8 +744,8 @@ measure() {
   current='' reason=''
   case $status in
     0) check_result "$part" "$osl" "$requests" || true ;;
-    124 | 137) reason="GenAI-Perf did not end within $point_timeout s, or was killed" ;;
-    *) reason="GenAI-Perf exited with status $status" ;;
+    124 | 137) reason="$tool_name did not end within $point_timeout s, or was killed" ;;
+    *) reason="$tool_name exited with status $status" ;;
   esac
   if [[ -z $reason ]]; then
     # Only a valid result gets the final name.
@@ -737,7 +761,7 @@ measure() {
   say "error: $folder failed: $reason" >&2
   stop_if_full
   # Its last words are worth more than an empty folder.
-  mv -- "$run/output" "$part/genai-perf.log" || true
+  mv -- "$run/output" "$part/$tool_log" || true
   keep_aside failed "$folder"
   return 1
 }
@@ -746,7 +770,7 @@ main() {
   local point use_case isl osl concurrency requests folder number=0 failed=0 left=0 time_left needed reason command absent=()
   trap on_signal TERM INT
   trap 'say "error: line $LINENO of the client failed" >&2' ERR
-  for command in genai-perf curl timeout awk find df; do
+  for command in "$tool_command" curl timeout awk find df; do
     command -v "$command" >/dev/null || absent+=("$command")
   done
   if ((${#absent[@]} > 0)); then
@@ -960,7 +984,7 @@ rmdir "$run" 2>/dev/null || true
 case $code in
   3) show_end_of "$logs/server_$job_id.out" ;;
   5)
-    for log in "$results/failed_$job_id"/*/genai-perf.log; do
+    for log in "$results/failed_$job_id"/*/*.log; do
       show_end_of "$log"
     done
     ;;
@@ -1016,6 +1040,10 @@ case $code in
       load=$(sed -n 's/.*the server is ready after \([0-9]*\) s$/\1/p' "$logs/benchmarking_$job_id.out" | tail -n 1)
       options="--time=$(((seconds_needed * 5 / 4 + ${load:-0} + reserve) / 60 + 1)) "
       say "nothing failed: the points that were left out need about $seconds_needed s, and the server its start"
+    elif ((finished == 0)) && { [[ $stopped_by == USR* ]] || (($(printf '%(%s)T' -1) >= ${measure_until:-9999999999})); }; then
+      options="--time=$(((ready_timeout + point_timeout + reserve) / 60 + 1)) "
+      say "what to do: the time was up before the first point was finished, so give the job more:" \
+        "the server may take $ready_timeout s until it is ready, and a point $point_timeout s"
     fi
     ;;
 esac

@@ -1,0 +1,34 @@
+# ---- AIPerf ---------------------------------------------------------------------------
+
+readonly tool_name=AIPerf tool_command=aiperf tool_log=aiperf.log
+readonly result_table=profile_export_aiperf.csv
+
+# With the hub said to be offline, it takes no folder for a tokenizer.
+[[ $tokenizer_path != /* ]] || unset HF_HUB_OFFLINE TRANSFORMERS_OFFLINE
+
+# set_command FOLDER INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS: sets $command.
+set_command() {
+  command=(
+    aiperf profile
+    --model "$served_model_name" "${client_options[@]}" --url "http://$url" --tokenizer "$tokenizer_path"
+    --synthetic-input-tokens-mean "$2" --synthetic-input-tokens-stddev 0
+    --output-tokens-mean "$3" --output-tokens-stddev 0
+    --extra-inputs "max_tokens:$3" --extra-inputs "min_tokens:$3" --extra-inputs ignore_eos:true
+    --concurrency "$4" --request-count "$5" --artifact-dir "$1"
+  )
+}
+
+# check_completeness TABLE: it exits with 0, too, when requests failed, and when it
+# was stopped.
+check_completeness() {
+  local errors
+  errors=$(table_value 'Error Request Count' "$1")
+  if [[ -n $errors ]] && ! awk -v errors="$errors" 'BEGIN { exit errors != 0 }'; then
+    reason="$result_table counts $errors requests that failed"
+    return 1
+  fi
+  if ! grep -Eq '"was_cancelled": *false' "${1%.csv}.json"; then
+    reason="${result_table%.csv}.json does not say that the run was not cancelled"
+    return 1
+  fi
+}
