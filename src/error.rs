@@ -165,6 +165,18 @@ pub enum Problem {
         /// Why they do not go together.
         reason: String,
     },
+    /// An option of one script does not go with the others.
+    #[error("{script}: {given} {reason}")]
+    Mismatch {
+        /// The script's file name.
+        script: &'static str,
+        /// The option.
+        option: OptionName,
+        /// What was given, and where.
+        given: String,
+        /// Why that does not do, and what is allowed.
+        reason: String,
+    },
     /// The server uses more GPUs than the job asks for.
     #[error(
         "launch.sh asks for {asked} GPUs with {option} ({origin}), the recipe's server uses {used}"

@@ -8,7 +8,7 @@ use crate::script::templates::{
 };
 use crate::script::{Script, ScriptKind};
 use crate::settings::{Origin, Settings};
-use crate::slurm::{Directives, OptionName, Passthrough};
+use crate::slurm::{Directives, OptionName, Passthrough, TimeLimit};
 
 /// What names the crate in a script.
 const MADE_BY: &str = concat!("nim-slurm ", env!("CARGO_PKG_VERSION"));
@@ -190,6 +190,60 @@ impl Plan {
             .filter(is_unheard)
             .map(|(variable, _)| variable)
             .collect()
+    }
+
+    /// What is the matter with the launch job's time limit when it is shorter than the
+    /// server may take to be ready: Slurm may stop the job before the job gives the
+    /// server up. That is no mistake where only the scripts are tried.
+    ///
+    /// ```
+    /// use nim_slurm::{Plan, Recipe, Settings};
+    ///
+    /// let plan = |slurm: &str| {
+    ///     let settings = Settings::from_toml(slurm).unwrap();
+    ///     Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap()
+    /// };
+    /// assert_eq!(plan("slurm.time = '01:00:00'").shortage_of_time(), None);
+    /// // The server gets 1800 seconds.
+    /// assert!(plan("slurm.time = '20:00'").shortage_of_time().is_some());
+    /// ```
+    #[must_use]
+    pub fn shortage_of_time(&self) -> Option<String> {
+        // Slurm may lower the limit to --time-min.
+        let option = [OptionName::TimeMin, OptionName::Time]
+            .into_iter()
+            .find(|&option| self.launch.is_set(option))?;
+        let asked = self.launch.get(option)?;
+        let limit = u64::from(TimeLimit::parse(&asked).ok()?.minutes()?) * 60;
+        let ready = self.recipe.server.ready_timeout.get();
+        let warning = self.launch.seconds_of_warning();
+        (limit < u64::from(ready) + u64::from(warning)).then(|| {
+            format!(
+                "launch.sh asks for {option}={asked}, but its server may take {ready} s to be ready, and the job is \
+                 warned {warning} s before its end: its time may be up before it gives the server up"
+            )
+        })
+    }
+
+    /// Where an option of a script is changed, for a message.
+    pub(crate) fn place_of(&self, kind: ScriptKind, name: OptionName) -> String {
+        use OptionName::{Account, Gres, Partition, Time};
+        let origin = origin_of(&self.settings.layers(kind), name);
+        if let (Origin::Environment, Some(variable)) = (origin, name.environment()) {
+            return format!("the variable {variable}");
+        }
+        let flag = if matches!(name, Account | Gres | Partition | Time) {
+            format!("{name} or ")
+        } else {
+            String::new()
+        };
+        // All scripts run somewhere and for someone; what they need differs.
+        let table = if matches!(name, Gres | Time) {
+            "[slurm.launch]"
+        } else {
+            "[slurm]"
+        };
+        format!("{flag}{} in {table} of the settings", name.key())
     }
 
     /// The script that one kind names.
@@ -451,7 +505,60 @@ fn merge(
             }
         }
     }
-    given.over(&below)
+    let merged = given.over(&below);
+    check_options(kind, &merged, &layers, problems);
+    merged
+}
+
+/// What sbatch would refuse, or quietly change, of options that each are right.
+fn check_options(
+    kind: ScriptKind,
+    own: &Directives,
+    layers: &[(Origin<'_>, &Directives)],
+    problems: &mut Vec<Problem>,
+) {
+    let given = |name| {
+        let option = own.option(name).unwrap_or_default();
+        format!("{option} ({})", origin_of(layers, name).describe(name))
+    };
+    let mut mismatch = |option, reason: String| {
+        problems.push(Problem::Mismatch {
+            script: kind.file_name(),
+            option,
+            given: given(option),
+            reason,
+        });
+    };
+    if let (Some(named), Some(nodes)) = (own.named_nodes(), own.node_count())
+        && named > u64::from(nodes.max())
+    {
+        let most = given(OptionName::Nodes);
+        let reason = format!("names {named} nodes, and {most} asks for fewer: name no more");
+        mismatch(OptionName::Nodelist, reason);
+    }
+    let minutes = |name| Some(TimeLimit::parse(&own.get(name)?).ok()?.minutes());
+    if let (Some(least), Some(Some(most))) =
+        (minutes(OptionName::TimeMin), minutes(OptionName::Time))
+        && least.is_none_or(|least| least > most)
+    {
+        let most = given(OptionName::Time);
+        mismatch(
+            OptionName::TimeMin,
+            format!("is longer than {most}: at most as long is allowed"),
+        );
+    }
+    if own.is_set(OptionName::MemPerGpu) && !own.asks_for_gpus() {
+        mismatch(
+            OptionName::MemPerGpu,
+            "asks for no GPUs, and nothing else does: add gres, or mem_per_gpu = false".to_owned(),
+        );
+    }
+    if let Some(name) = own.gres_with_and_without_type() {
+        mismatch(
+            OptionName::Gres,
+            format!("has {name} with a type and without one: one of the two is allowed"),
+        );
+    }
 }
 
 /// The uppermost layer that says something of this option.
@@ -492,12 +599,18 @@ fn check_launch(
             });
         }
     }
-    if let Some(nodes) = launch.node_count()
-        && nodes.max() > 1
-    {
+    // Without a number, Slurm gives all nodes that are named.
+    let (option, most, asked) = match (launch.node_count(), launch.named_nodes()) {
+        (Some(nodes), _) => (OptionName::Nodes, u64::from(nodes.max()), nodes.to_string()),
+        (None, named) => {
+            let named = named.unwrap_or(1);
+            (OptionName::Nodelist, named, named.to_string())
+        }
+    };
+    if most > 1 {
         problems.push(Problem::Nodes {
-            asked: nodes.to_string(),
-            origin: origin(OptionName::Nodes),
+            asked,
+            origin: origin(option),
         });
     }
 }
@@ -641,5 +754,75 @@ mod tests {
         let folders = plan.point_folders("4711-3");
         assert_eq!(folders.len(), plan.points().len());
         assert_eq!(folders[0], "llama-3-70b-instruct_4_100_chat_128_128_4711-3");
+    }
+
+    fn plan(settings: &str) -> Result<Plan, String> {
+        let settings = Settings::from_toml(settings).unwrap();
+        let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings);
+        plan.map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn options_that_do_not_go_together_are_told_at_once() {
+        let launch = "\
+[slurm.launch]
+gres = 'gpu,gpu:h100:4'
+nodelist = 'node[1-2],node4'
+time = 30
+time_min = 60
+";
+        assert_eq!(
+            plan(launch).unwrap_err(),
+            "launch.sh: --nodelist=node[1-2],node4 ([slurm.launch] of the settings) names 3 nodes, and --nodes=1 (the \
+             recipe) asks for fewer: name no more\n\
+             launch.sh: --time-min=60 ([slurm.launch] of the settings) is longer than --time=30 ([slurm.launch] of the \
+             settings): at most as long is allowed\n\
+             launch.sh: --gres=gpu,gpu:h100:4 ([slurm.launch] of the settings) has gpu with a type and without one: \
+             one of the two is allowed"
+        );
+        let memory = "slurm = { setup = { mem_per_gpu = '10G' } }";
+        assert_eq!(
+            plan(memory).unwrap_err(),
+            "setup.sh: --mem-per-gpu=10G ([slurm.setup] of the settings) asks for no GPUs, and nothing else does: add \
+             gres, or mem_per_gpu = false"
+        );
+        let nodes = "slurm = { launch = { nodes = false, nodelist = 'node[1-2]' } }";
+        assert!(
+            plan(nodes)
+                .unwrap_err()
+                .contains("launch.sh asks for 2 nodes")
+        );
+    }
+
+    #[test]
+    fn options_that_go_together() {
+        for launch in [
+            "gres = 'gpu:a100:4,gpu:h100:4,shard:1'",
+            "gres = 'gpu:2,gpu:2'",
+            "nodelist = 'node1'",
+            "nodelist = 'node1,node1'",
+            "time = 60\ntime_min = '01:00:00'",
+            "time = 'UNLIMITED'\ntime_min = 60",
+            "gres = 'gpu:8'\nmem_per_gpu = '10G'",
+            "gpus_per_task = 4\nmem_per_gpu = '10G'",
+            "passthrough = ['--gpus-per-socket=4']\nmem_per_gpu = '10G'",
+        ] {
+            let plan = plan(&format!("[slurm.launch]\n{launch}"));
+            assert!(plan.is_ok(), "{launch}: {}", plan.unwrap_err());
+        }
+    }
+
+    #[test]
+    fn the_server_s_time_to_be_ready_and_the_warning() {
+        let is_short = |launch: &str| {
+            let plan = plan(&format!("[slurm.launch]\n{launch}")).unwrap();
+            plan.shortage_of_time().is_some()
+        };
+        assert!(is_short("time = 30"), "1800 s, and 30 s of warning");
+        assert!(!is_short("time = 31"));
+        assert!(!is_short("time = 30\nsignal = false"));
+        assert!(is_short("time = 60\ntime_min = 30"));
+        assert!(!is_short("time = 'UNLIMITED'"));
+        assert!(!is_short("time = false"), "the site's default is not known");
     }
 }

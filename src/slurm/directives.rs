@@ -625,6 +625,34 @@ impl Directives {
             .map_or(0, Signal::seconds)
     }
 
+    /// How many nodes are named that must be among the job's.
+    pub(crate) fn named_nodes(&self) -> Option<u64> {
+        self.nodelist.as_ref().map(NodeList::count)
+    }
+
+    /// True when GPUs are asked for in one of sbatch's ways.
+    pub(crate) fn asks_for_gpus(&self) -> bool {
+        let passed_through = self.passthrough.iter().map(Passthrough::name);
+        self.gpus_of_a_node().is_some()
+            || self.gpus_per_task.is_some()
+            || passed_through
+                .into_iter()
+                .any(|name| name.contains("gpus") || name.contains("tres"))
+    }
+
+    /// A resource that `--gres` names with a type and without one.
+    pub(crate) fn gres_with_and_without_type(&self) -> Option<&str> {
+        let entries: Vec<_> = self.gres.iter().flat_map(Gres::entries).collect();
+        let has_type = |name| {
+            let mut entries = entries.iter();
+            entries.any(|entry| entry.name() == name && entry.kind().is_some())
+        };
+        let mut plain = entries.iter().filter(|entry| entry.kind().is_none());
+        plain
+            .find(|entry| has_type(entry.name()))
+            .map(super::GresEntry::name)
+    }
+
     pub(crate) const fn node_count(&self) -> Option<NodeCount> {
         self.nodes
     }

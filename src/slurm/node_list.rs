@@ -1,5 +1,7 @@
 //! Which nodes, by name and by feature.
 
+use std::collections::BTreeSet;
+
 use crate::value::{Fault, at_most, only, text_value};
 
 /// Nodes by name.
@@ -65,6 +67,34 @@ impl NodeList {
             }
         }
         Ok(Self(text.to_owned()))
+    }
+
+    /// How many nodes it names; a name that stands there twice counts once.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::NodeList;
+    ///
+    /// assert_eq!(NodeList::parse("node[01-16,20],gpu7")?.count(), 18);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        let mut is_inside = false;
+        let names = self.0.split(|c| {
+            is_inside = c == '[' || (is_inside && c != ']');
+            c == ',' && !is_inside
+        });
+        let names: BTreeSet<_> = names.collect();
+        let of_range = |range: &str| {
+            let (first, last) = range.split_once('-').unwrap_or((range, range));
+            let number = |text: &str| text.parse::<u64>().unwrap_or_default();
+            number(last) - number(first) + 1
+        };
+        let of_name = |name: &str| match name.split_once('[') {
+            Some((_, ranges)) => ranges.trim_end_matches(']').split(',').map(of_range).sum(),
+            None => 1,
+        };
+        names.into_iter().map(of_name).sum()
     }
 }
 
