@@ -12,6 +12,11 @@ pub(super) struct Manifest {
     /// The script's exit code; none while it runs.
     pub(super) exit_code: Option<u32>,
     pub(super) exit_reason: String,
+    /// How often the job had been put into the queue again when this run began.
+    pub(super) restart: Option<u32>,
+    /// The earlier jobs whose points count as finished.
+    #[serde(default)]
+    pub(super) resumes: Vec<String>,
     /// The points as they were when the manifest was written: at the run's begin,
     /// and at its end.
     #[serde(deserialize_with = "points")]
@@ -57,6 +62,8 @@ mod tests {
     const MANIFEST: &str = r#"{
   "schema": 1,
   "job_id": "4711",
+  "restart": 1,
+  "resumes": ["4700", "4699-3"],
   "server_command": ["bash", "\"exit_code\": 7"],
   "start": "2026-11-24T07:33:58+0000",
   "end": "2026-11-24T07:43:58+0000",
@@ -74,6 +81,8 @@ mod tests {
         let manifest = parse(MANIFEST).unwrap();
         assert_eq!(manifest.exit_code, Some(5));
         assert_eq!(manifest.exit_reason, "points \"failed\"");
+        assert_eq!(manifest.restart, Some(1));
+        assert_eq!(manifest.resumes, ["4700", "4699-3"]);
         let [earlier, failed] = manifest.points.as_slice() else {
             panic!("{manifest:?}");
         };

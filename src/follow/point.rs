@@ -125,6 +125,8 @@ mod tests {
         let manifest = Manifest {
             exit_code: None,
             exit_reason: "running".to_owned(),
+            restart: None,
+            resumes: Vec::new(),
             points: vec![
                 PointProgress {
                     folder: "a_6".to_owned(),

@@ -117,7 +117,7 @@ fn a_server_that_dies_shows_its_log() {
     let error = String::from_utf8(output.stderr).unwrap();
     line(
         &error,
-        "error: launch ended with 3: the server ended, or stopped answering, before the sweep was over",
+        "error: launch ended with 3: the server exited with status 1 before the sweep was over",
     );
     let shown = line(&error, "the last lines of ");
     assert!(shown.contains("/logs/server_"), "{shown}");
@@ -153,10 +153,7 @@ fn points_that_fail_are_told_at_once() {
     );
     line(&printed, "point 3 of 4 is finished: ");
     let error = String::from_utf8(output.stderr).unwrap();
-    line(
-        &error,
-        "error: launch ended with 5: the sweep ran to its end, but points failed",
-    );
+    line(&error, "error: launch ended with 5: 2 of 4 points failed");
     assert!(
         line(&error, "the last lines of ").contains("/logs/benchmarking_"),
         "{error}"
@@ -233,7 +230,7 @@ fn ctrl_c_leaves_the_job_running() {
     let forgotten = run(forgotten.env("SLURM_CONF", lab.configuration_without_accounts()));
     line(
         &forgotten,
-        &format!("launch, job {launch}: not known to Slurm any more"),
+        &format!("launch, job {launch}: Slurm tells nothing of it"),
     );
     line(&forgotten, "launch ended with 0: ");
 }
