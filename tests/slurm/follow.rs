@@ -204,6 +204,10 @@ fn a_setup_that_fails_shows_what_it_printed() {
     let again = example_with(&lab, &site, &[&flag]).output().unwrap();
     assert_eq!(again.status.code(), Some(1), "{}", words(&again));
     assert_eq!(line(&words(&again), "error: "), sentence);
+    let squeue = lab.path_with(&["squeue"]);
+    let mut again = example_with(&lab, &site, &[&flag]);
+    let again = again.env("PATH", squeue).output().unwrap();
+    assert_eq!(line(&words(&again), "error: "), sentence);
 
     // Where Slurm leaves launch in the queue, nobody waits for it.
     let setup = sentence.split(' ').nth(8).unwrap().trim_end_matches(',');
