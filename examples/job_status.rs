@@ -72,6 +72,13 @@ fn print(record: &JobRecord) {
     );
     line("restarts", record.restarts.map(|count| count.to_string()));
     line("output", record.output.as_ref().map(ToString::to_string));
+    line("script", record.script.as_ref().map(ToString::to_string));
+    let jobs: Vec<_> = record.waits_for.iter().map(ToString::to_string).collect();
+    line(
+        "waits_for",
+        Some(jobs.join(",")).filter(|jobs| !jobs.is_empty()),
+    );
+    line("obstacle", record.obstacle());
 }
 
 fn seconds(time: SystemTime) -> String {

@@ -6,7 +6,8 @@ use camino::Utf8PathBuf;
 
 use crate::manifest::Manifest;
 use crate::plan::Plan;
-use crate::settings::StagePath;
+use crate::script::ScriptKind;
+use crate::settings::{RunId, StagePath};
 use crate::slurm::SubmittedJob;
 use crate::status::{JobRecord, JobState, JobStatus, Queue, StatusError};
 use crate::submit::ChainJob;
@@ -48,8 +49,10 @@ mod server;
 pub struct Follower {
     queue: Queue,
     launch: SubmittedJob,
-    /// What launch waits for; jobs that have ended well are taken from it.
-    before: Vec<ChainJob>,
+    /// What launch waits for, once that is known; jobs that have ended well are
+    /// taken from it.
+    before: Option<Vec<ChainJob>>,
+    ended_well: Vec<ChainJob>,
     /// The folders of the points, for as long as the job has not said itself.
     planned: Vec<String>,
     files: RunFiles,
@@ -73,6 +76,14 @@ pub struct Progress {
     pub launch: JobStatus,
     /// The job that launch waits for, or that failed before it could start.
     pub before: Option<(ChainJob, JobRecord)>,
+    /// The jobs before launch that have ended well.
+    pub ended_well: Vec<ChainJob>,
+    /// How often the job had been put into the queue again when its last run began,
+    /// as far as the run has said it.
+    pub restart: Option<u32>,
+    /// The jobs whose points are this run's: the job itself, and those that it
+    /// resumes.
+    pub runs: Vec<RunId>,
     /// Whether the server is there.
     pub server: Server,
     /// The points of the sweep, in their order.
@@ -115,7 +126,8 @@ impl Follower {
         let log = |step: &str| Utf8PathBuf::from(format!("{stage_path}/logs/{step}_{job}.out"));
         Self {
             queue,
-            before: Vec::new(),
+            before: None,
+            ended_well: Vec::new(),
             planned: plan.point_folders(&job),
             files: RunFiles {
                 manifest: results.join(format!("run_{job}.json")),
@@ -129,11 +141,12 @@ impl Follower {
     }
 
     /// Looks at the jobs before launch as well, as [`Chain`](crate::Chain) gave them.
+    /// Without them they are found by what Slurm knows of the launch's dependency.
     #[must_use]
     pub fn with_chain(mut self, jobs: impl IntoIterator<Item = ChainJob>) -> Self {
         let launch = &self.launch;
         let before = jobs.into_iter().filter(|job| job.job != *launch);
-        self.before.extend(before);
+        self.before = Some(before.collect());
         self
     }
 
@@ -143,31 +156,47 @@ impl Follower {
         &self.files.results
     }
 
+    /// The jobs that launch still waits for, as far as they are known.
+    #[must_use]
+    pub fn before(&self) -> &[ChainJob] {
+        self.before.as_deref().unwrap_or_default()
+    }
+
     /// Looks once.
     ///
     /// # Errors
     ///
-    /// When Slurm cannot be asked. [`StatusError::Unreachable`] may pass; the job
-    /// goes on all the same. A file that is not there yet is no error.
+    /// When Slurm cannot be asked, and the job has not said how it ended.
+    /// [`StatusError::Unreachable`] may pass; the job goes on all the same. A file
+    /// that is not there yet is no error.
     pub fn look(&mut self) -> Result<Progress, StatusError> {
-        let launch = self.queue.status(&self.launch)?;
-        let state = launch.record().map(|record| &record.state);
-        let is_running = state.is_some_and(|state| !state.is_waiting() && !state.has_ended());
         let manifest = Manifest::read(&self.files.manifest).ok();
-        let before = if is_running || manifest.is_some() {
-            None
-        } else {
-            self.look_before()?
+        let launch = match self.queue.status(&self.launch) {
+            Err(error) if is_over(&error, manifest.as_ref()) => JobStatus::Forgotten,
+            status => status?,
         };
+        let record = launch.record();
+        let is_running =
+            record.is_some_and(|record| !record.state.is_waiting() && !record.state.has_ended());
+        if let (None, Some(record)) = (&self.before, record) {
+            self.before = Some(self.find_before(record)?);
+        }
+        let before = self.look_before(is_running || manifest.is_some())?;
         let points = point::read(&self.files, &self.planned, manifest.as_ref());
         let (server, measuring) = if is_running {
-            let started = launch.record().and_then(|record| record.started);
+            let started = record.and_then(|record| record.started);
             server::read(&self.files.client_log, started)
         } else {
             (Server::Absent, None)
         };
         let ending = ending::of(&launch, before.as_ref(), manifest.as_ref(), &self.files);
+        let own = RunId::parse(&self.launch.in_file_names()).ok();
+        let resumed = manifest.iter().flat_map(|manifest| &manifest.resumes);
+        let runs = own.into_iter().chain(resumed.cloned());
         Ok(Progress {
+            runs: runs.collect(),
+            restart: manifest.as_ref().and_then(|manifest| manifest.restart),
+            ended_well: self.ended_well.clone(),
             launch,
             before,
             server,
@@ -177,17 +206,65 @@ impl Follower {
         })
     }
 
-    /// The first of the earlier jobs that has not ended well.
-    fn look_before(&mut self) -> Result<Option<(ChainJob, JobRecord)>, StatusError> {
-        while let Some(job) = self.before.first() {
-            match self.queue.status(&job.job)?.record() {
-                Some(record) if record.state != JobState::Completed => {
-                    return Ok(Some((job.clone(), record.clone())));
+    /// The first of the earlier jobs that has not ended well. Once launch has started
+    /// there is none to wait for.
+    fn look_before(
+        &mut self,
+        has_started: bool,
+    ) -> Result<Option<(ChainJob, JobRecord)>, StatusError> {
+        let before = self.before.get_or_insert_default();
+        while let Some(job) = before.first() {
+            let status = match self.queue.status(&job.job) {
+                Err(StatusError::Accounts { .. }) => JobStatus::Forgotten,
+                status => status?,
+            };
+            match status.record() {
+                Some(record) if record.state == JobState::Completed => {
+                    self.ended_well.push(before.remove(0));
                 }
+                Some(record) if !has_started => return Ok(Some((job.clone(), record.clone()))),
                 // What nobody knows any more is nothing to wait for.
-                _ => drop(self.before.remove(0)),
+                _ => drop(before.remove(0)),
             }
         }
         Ok(None)
     }
+
+    /// The jobs of a chain that this job waits for, directly or through another one:
+    /// those that run the scripts that come before launch.
+    fn find_before(&self, launch: &JobRecord) -> Result<Vec<ChainJob>, StatusError> {
+        /// A chain is shorter; each job is a request to the controller.
+        const MOST_JOBS: usize = 8;
+        let mut found: Vec<ChainJob> = Vec::new();
+        let mut unseen = launch.waits_for.clone();
+        for _ in 0..MOST_JOBS {
+            let Some(id) = unseen.pop() else { break };
+            let job = self.launch.beside(id);
+            let status = self.queue.status(&job)?;
+            let script = status.record().and_then(|record| record.script.as_ref());
+            let kind = ScriptKind::ALL.into_iter().find(|kind| {
+                script.is_some_and(|script| script.file_name() == Some(kind.file_name()))
+            });
+            let is_known = |kind| found.iter().any(|job| job.kind == kind);
+            if let (Some(record), Some(kind)) = (status.record(), kind)
+                && kind != ScriptKind::Launch
+                && !is_known(kind)
+            {
+                unseen.extend(&record.waits_for);
+                found.push(ChainJob { kind, job });
+            }
+        }
+        let order = |job: &ChainJob| ScriptKind::ALL.iter().position(|kind| *kind == job.kind);
+        found.sort_by_key(order);
+        Ok(found)
+    }
+}
+
+/// True when the job's own word on its end holds, since Slurm cannot tell: its
+/// controller has forgotten the job, or it is one that ended for good. A job that was
+/// stopped may be on its way back into the queue.
+fn is_over(error: &StatusError, manifest: Option<&Manifest>) -> bool {
+    const STOPPED: u32 = 6;
+    let code = manifest.and_then(|manifest| manifest.exit_code);
+    code.is_some_and(|code| code != STOPPED || matches!(error, StatusError::Accounts { .. }))
 }

@@ -36,6 +36,12 @@ pub struct Manifest {
     /// The job.
     #[serde(deserialize_with = "lenient")]
     pub job_id: Option<RunId>,
+    /// How often the job had been put into the queue again when this run began.
+    #[serde(deserialize_with = "lenient")]
+    pub restart: Option<u32>,
+    /// The earlier jobs whose points count as finished.
+    #[serde(deserialize_with = "lenient")]
+    pub resumes: Vec<RunId>,
     /// The recipe's name.
     #[serde(deserialize_with = "lenient")]
     pub recipe: Option<String>,

@@ -11,7 +11,7 @@ use crate::script::templates::{
 };
 use crate::script::{Script, ScriptKind};
 use crate::settings::{Origin, Settings};
-use crate::slurm::{Directives, OptionName, Passthrough};
+use crate::slurm::{Directives, OptionName, Passthrough, TimeLimit};
 
 /// What names the crate in a script.
 const MADE_BY: &str = concat!("nim-slurm ", env!("CARGO_PKG_VERSION"));
@@ -194,6 +194,60 @@ impl Plan {
             .filter(is_unheard)
             .map(|(variable, _)| variable)
             .collect()
+    }
+
+    /// What is the matter with the launch job's time limit when it is shorter than the
+    /// server may take to be ready: Slurm may stop the job before the job gives the
+    /// server up. That is no mistake where only the scripts are tried.
+    ///
+    /// ```
+    /// use nim_slurm::{Plan, Recipe, Settings};
+    ///
+    /// let plan = |slurm: &str| {
+    ///     let settings = Settings::from_toml(slurm).unwrap();
+    ///     Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap()
+    /// };
+    /// assert_eq!(plan("slurm.time = '01:00:00'").shortage_of_time(), None);
+    /// // The server gets 1800 seconds.
+    /// assert!(plan("slurm.time = '20:00'").shortage_of_time().is_some());
+    /// ```
+    #[must_use]
+    pub fn shortage_of_time(&self) -> Option<String> {
+        // Slurm may lower the limit to --time-min.
+        let option = [OptionName::TimeMin, OptionName::Time]
+            .into_iter()
+            .find(|&option| self.launch.is_set(option))?;
+        let asked = self.launch.get(option)?;
+        let limit = u64::from(TimeLimit::parse(&asked).ok()?.minutes()?) * 60;
+        let ready = self.recipe.server.ready_timeout.get();
+        let warning = self.launch.seconds_of_warning();
+        (limit < u64::from(ready) + u64::from(warning)).then(|| {
+            format!(
+                "launch.sh asks for {option}={asked}, but its server may take {ready} s to be ready, and the job is \
+                 warned {warning} s before its end: its time may be up before it gives the server up"
+            )
+        })
+    }
+
+    /// Where an option of a script is changed, for a message.
+    pub(crate) fn place_of(&self, kind: ScriptKind, name: OptionName) -> String {
+        use OptionName::{Account, Gres, Partition, Time};
+        let origin = origin_of(&self.settings.layers(kind), name);
+        if let (Origin::Environment, Some(variable)) = (origin, name.environment()) {
+            return format!("the variable {variable}");
+        }
+        let flag = if matches!(name, Account | Gres | Partition | Time) {
+            format!("{name} or ")
+        } else {
+            String::new()
+        };
+        // All scripts run somewhere and for someone; what they need differs.
+        let table = if matches!(name, Gres | Time) {
+            "[slurm.launch]"
+        } else {
+            "[slurm]"
+        };
+        format!("{flag}{} in {table} of the settings", name.key())
     }
 
     /// The script that one kind names.
@@ -529,12 +583,18 @@ fn check_launch(
             });
         }
     }
-    if let Some(nodes) = launch.node_count()
-        && nodes.max() > 1
-    {
+    // Without a number, Slurm gives all nodes that are named.
+    let (option, most, asked) = match (launch.node_count(), launch.named_nodes()) {
+        (Some(nodes), _) => (OptionName::Nodes, u64::from(nodes.max()), nodes.to_string()),
+        (None, named) => {
+            let named = named.unwrap_or(1);
+            (OptionName::Nodelist, named as u64, named.to_string())
+        }
+    };
+    if most > 1 {
         problems.push(Problem::Nodes {
-            asked: nodes.to_string(),
-            origin: origin(OptionName::Nodes),
+            asked,
+            origin: origin(option),
         });
     }
 }
@@ -694,5 +754,71 @@ mod tests {
         let folders = plan.point_folders("4711-3");
         assert_eq!(folders.len(), plan.points().len());
         assert_eq!(folders[0], "llama-3-70b-instruct_4_100_chat_128_128_4711-3");
+    }
+
+    fn plan(settings: &str) -> Result<Plan, String> {
+        let settings = Settings::from_toml(settings).unwrap();
+        let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings);
+        plan.map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn options_that_do_not_go_together_are_told_at_once() {
+        let launch = "\
+[slurm.launch]
+nodelist = 'node[1-2],node4'
+time = 30
+time_min = 60
+";
+        assert_eq!(
+            plan(launch).unwrap_err(),
+            "launch.sh: --time-min ([slurm.launch] of the settings) and --time ([slurm.launch] of the settings) exclude \
+             each other: the least time is longer than the limit\n\
+             launch.sh: --nodelist ([slurm.launch] of the settings) and --nodes (the recipe) exclude each other: more \
+             nodes are named than asked for"
+        );
+        let memory = "slurm = { setup = { mem_per_gpu = '10G' } }";
+        assert_eq!(
+            plan(memory).unwrap_err(),
+            "setup.sh: --mem-per-gpu ([slurm.setup] of the settings) needs --gres or --gpus-per-node or --gpus or \
+             --gpus-per-task or --gpus-per-socket or --tres-per-task"
+        );
+        let nodes = "slurm = { launch = { nodes = false, nodelist = 'node[1-2]' } }";
+        assert!(
+            plan(nodes)
+                .unwrap_err()
+                .contains("launch.sh asks for 2 nodes")
+        );
+    }
+
+    #[test]
+    fn options_that_go_together() {
+        for launch in [
+            "gres = 'gpu:a100:4,gpu:h100:4,shard:1'",
+            "gres = 'gpu:2,gpu:2'",
+            "nodelist = 'node1'",
+            "nodelist = 'node1,node1'",
+            "time = 60\ntime_min = '01:00:00'",
+            "time = 'UNLIMITED'\ntime_min = 60",
+            "gres = 'gpu:8'\nmem_per_gpu = '10G'",
+            "gpus_per_task = 4\nntasks = 1\nmem_per_gpu = '10G'",
+        ] {
+            let plan = plan(&format!("[slurm.launch]\n{launch}"));
+            assert!(plan.is_ok(), "{launch}: {}", plan.unwrap_err());
+        }
+    }
+
+    #[test]
+    fn the_server_s_time_to_be_ready_and_the_warning() {
+        let is_short = |launch: &str| {
+            let plan = plan(&format!("[slurm.launch]\n{launch}")).unwrap();
+            plan.shortage_of_time().is_some()
+        };
+        assert!(is_short("time = 30"), "1800 s, and 30 s of warning");
+        assert!(!is_short("time = 31"));
+        assert!(!is_short("time = 30\nsignal = false"));
+        assert!(is_short("time = 60\ntime_min = 30"));
+        assert!(!is_short("time = 'UNLIMITED'"));
+        assert!(!is_short("time = false"), "the site's default is not known");
     }
 }

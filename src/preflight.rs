@@ -114,16 +114,24 @@ impl<'a> Preflight<'a> {
     pub fn check(&self) -> Vec<Finding> {
         // What is there already decides what else is needed.
         let stage = stage::look(self);
-        let sections: [&(dyn Fn() -> Vec<Finding> + Sync); 5] = [
+        let sections: [&(dyn Fn() -> Vec<Finding> + Sync); 6] = [
             &|| tools::check(self, &stage.to_fetch),
             &|| jobs::check(self),
             &|| partitions::check(self),
+            &|| time(self),
             &|| overrides::check(self),
             &|| logins::check(self, &stage.to_fetch),
         ];
         let mut findings = in_parallel(&sections, |section| section()).concat();
         findings.extend(stage.findings);
         findings
+    }
+
+    /// True when the model is in the stage path and whole, by launch.sh's own rules, so
+    /// that it need not be fetched. False where that cannot be seen.
+    #[must_use]
+    pub fn is_model_there(&self) -> bool {
+        stage::stage_path(self, &mut Vec::new()).is_some_and(|path| model::is_whole(self, &path))
     }
 
     /// The names of the variables whose values must not be seen.
@@ -269,6 +277,17 @@ fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> 
     })
 }
 
+/// Whether the launch job has the time to find out that its server does not start.
+fn time(preflight: &Preflight<'_>) -> Vec<Finding> {
+    let place = preflight
+        .plan
+        .place_of(ScriptKind::Launch, OptionName::Time);
+    let mend = format!("ask for more, with {place}, or lower ready_timeout in the recipe");
+    let shortage = preflight.plan.shortage_of_time();
+    let finding = shortage.map(|what| Finding::warning(what, mend));
+    finding.into_iter().collect()
+}
+
 /// What is the matter with several scripts is one thing to mend.
 fn by_scripts<T: PartialEq>(
     of_scripts: impl IntoIterator<Item = (ScriptKind, T)>,
@@ -288,6 +307,10 @@ fn by_scripts<T: PartialEq>(
 struct Scripts(Vec<ScriptKind>);
 
 impl Scripts {
+    fn first(&self) -> ScriptKind {
+        self.0[0]
+    }
+
     /// True when none of them has to be a job: the model can be prepared without.
     fn can_do_without_a_job(&self) -> bool {
         self.0 == [ScriptKind::PrepareModels]

@@ -12,6 +12,7 @@ use crate::slurm::SubmittedJob;
 pub use self::record::{JobExit, JobRecord};
 pub use self::state::JobState;
 
+mod reason;
 mod record;
 mod state;
 
@@ -109,6 +110,16 @@ pub enum StatusError {
         /// Slurm's own words.
         words: String,
     },
+    /// The controller does not know the job, or not any more, and the accounts do not
+    /// tell of it.
+    #[error("the controller does not know job {job}, and Slurm's accounts cannot be asked")]
+    Accounts {
+        /// The job.
+        job: SubmittedJob,
+        /// Why not.
+        #[source]
+        source: Box<StatusError>,
+    },
     /// The answer is not in the form that Slurm's manual describes.
     #[error("cannot read what {program} says of job {job}: {answer:?}")]
     Unreadable {
@@ -152,7 +163,11 @@ impl Queue {
     pub fn status(&self, job: &SubmittedJob) -> Result<JobStatus, StatusError> {
         let mut records = self.ask_controller(job)?;
         if let (true, Some(sacct)) = (records.is_empty(), &self.accounting) {
-            records = ask(Source::Sacct, sacct, job)?;
+            let accounts = ask(Source::Sacct, sacct, job);
+            records = accounts.map_err(|source| StatusError::Accounts {
+                job: job.clone(),
+                source: Box::new(source),
+            })?;
         }
         Ok(if records.is_empty() {
             JobStatus::Forgotten

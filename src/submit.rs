@@ -15,6 +15,7 @@ pub use self::chain::{Chain, ChainError, ChainJob, Withdrawn};
 pub use self::error::SubmitError;
 pub use self::patience::Patience;
 
+pub(crate) mod advice;
 mod chain;
 mod error;
 mod patience;
@@ -227,10 +228,14 @@ fn failure(script: &Utf8Path, attempt: u32, answer: &Answer) -> SubmitError {
     }
 }
 
-/// This process's variables, as far as they are text.
+/// This process's variables. What is not text is one that no option takes.
 fn variables() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os()
-        .filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)))
+    std::env::vars_os().filter_map(|(name, text)| {
+        Some((
+            name.into_string().ok()?,
+            text.to_string_lossy().into_owned(),
+        ))
+    })
 }
 
 /// A relative path that begins with a hyphen is an option by its looks.

@@ -43,7 +43,7 @@ pub(crate) enum Mode {
 }
 
 /// Writes a file under its name once it is whole. The same bytes are left alone;
-/// other bytes are first kept as `NAME.bak-1`, `NAME.bak-2`, …
+/// other bytes are first kept as `NAME.bak-1`, `NAME.bak-2`, …, each once.
 pub(crate) fn write_kept(path: &Utf8Path, text: &str, mode: Mode) -> Result<Written, WriteError> {
     let fail = |deed| {
         move |source| WriteError {
@@ -90,10 +90,14 @@ pub(crate) fn write_kept(path: &Utf8Path, text: &str, mode: Mode) -> Result<Writ
     })
 }
 
-/// Gives the file at `path` a second name, the first that is free.
+/// Gives the file at `path` a second name, the first that is free, unless one of the
+/// files before it has the same bytes.
 fn keep(path: &Utf8Path) -> io::Result<Utf8PathBuf> {
     for number in 1_u32.. {
         let backup = Utf8PathBuf::from(format!("{path}.bak-{number}"));
+        if has_same_bytes(path, &backup) {
+            return Ok(backup);
+        }
         // A link fails where there is a file, so no earlier backup can be lost.
         match fs::hard_link(path, &backup) {
             Ok(()) => return Ok(backup),
@@ -115,6 +119,13 @@ fn keep(path: &Utf8Path) -> io::Result<Utf8PathBuf> {
         }
     }
     Err(io::Error::other("all names are taken"))
+}
+
+/// True for a plain file with the bytes of another. A link to that other one would
+/// be no copy.
+fn has_same_bytes(path: &Utf8Path, copy: &Utf8Path) -> bool {
+    let is_plain = fs::symlink_metadata(copy).is_ok_and(|there| there.is_file());
+    is_plain && fs::read(path).is_ok_and(|bytes| fs::read(copy).is_ok_and(|copy| copy == bytes))
 }
 
 /// A file that is being written; it is removed unless it gets its name.

@@ -87,7 +87,7 @@ fn no_flags_and_no_slurm() {
         again.contains("launch.sh is there already, unchanged"),
         "{again}"
     );
-    let other = succeeds(folder.path(), &["--time", "30"], &[]);
+    let other = succeeds(folder.path(), &["--time", "40"], &[]);
     assert!(
         other.contains("the launch.sh that was there is ./llama3-70b-h100x4-fp8/launch.sh.bak-1"),
         "{other}"
@@ -287,6 +287,89 @@ fn no_gpus_are_noted() {
     let note = "asks Slurm for no GPUs";
     assert!(succeeds(folder.path(), &["--check"], &[]).contains(note));
     assert!(!succeeds(folder.path(), &["--check", "--gres", "gpu:8"], &[]).contains(note));
+}
+
+#[test]
+fn a_time_limit_shorter_than_the_server_s_start_is_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    for flags in [&["--time", "30", "--check"][..], &["--time", "30"]] {
+        let output = run(folder.path(), flags, &[]);
+        assert!(output.status.success(), "it is no error");
+        assert_eq!(
+            String::from_utf8_lossy(&output.stderr),
+            "note: launch.sh asks for --time=30, but its server may take 1800 s to be ready, and the job is warned 30 s \
+             before its end: its time may be up before it gives the server up\n"
+        );
+    }
+    succeeds(folder.path(), &["--time", "31", "--check"], &[]);
+    succeeds(folder.path(), &["--time", "30", "--print", "launch"], &[]);
+}
+
+#[test]
+fn a_job_that_follows_without_its_sign() {
+    let folder = tempfile::tempdir().unwrap();
+    for flags in [
+        &["--follow", "1027"][..],
+        &["--follow", "1027", "bench"],
+        &["bench", "--submit", "--follow", "1027_3"],
+    ] {
+        let error = fails(folder.path(), flags, &[], 2);
+        let words = "error: --follow takes its job behind '=': write --follow=1027";
+        assert!(error.starts_with(words), "{error}");
+    }
+    let error = fails(folder.path(), &["--models-job"], &[], 2);
+    assert!(error.contains("--submit"), "{error}");
+}
+
+#[test]
+fn help_fits_a_terminal() {
+    for example in ["llama3_70b_h100x4_fp8", "preflight", "report", "job_status"] {
+        let output = Command::new(common::example(example))
+            .arg("--help")
+            .output();
+        let help = String::from_utf8(output.unwrap().stdout).unwrap();
+        for line in help.lines() {
+            assert!(line.chars().count() <= 100, "{example}: {line}");
+        }
+    }
+}
+
+#[test]
+fn variables_that_are_no_text() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let not_text = std::ffi::OsStr::from_bytes(b"a\xffb");
+    for variable in ["SBATCH_PARTITION", "STAGE_PATH"] {
+        let mut command = Command::new(binary());
+        command.current_dir(folder.path()).env(variable, not_text);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{variable}");
+        assert_eq!(
+            String::from_utf8_lossy(&output.stderr),
+            format!(
+                "error: cannot use the variable {variable}: \"a\u{fffd}b\" is not UTF-8 text\n"
+            )
+        );
+    }
+    // What nobody reads may be anything.
+    let mut command = Command::new(binary());
+    command.current_dir(folder.path()).env("LESSOPEN", not_text);
+    assert!(command.output().unwrap().status.success());
+}
+
+#[test]
+fn one_point_is_one_point() {
+    let folder = tempfile::tempdir().unwrap();
+    let flags = [
+        "--check",
+        "--concurrency",
+        "2",
+        "--use-case",
+        "chat:128/128",
+    ];
+    let printed = succeeds(folder.path(), &flags, &[]);
+    assert!(printed.contains(", 1 point\n"), "{printed}");
 }
 
 #[test]

@@ -366,7 +366,7 @@ fn hostile_variables_are_text() {
         .env_clear()
         .env("PATH", home.path().join("bin"))
         .env("HOME", not_text)
-        .env("SBATCH_PARTITION", not_text)
+        .env("SBATCH_WAIT", not_text)
         .env("SBATCH_\u{1b}[31m", "$(touch ran)")
         .env("SBATCH_EXPORT", format!("KEY={SECRET}"))
         .env("NGC_API_KEY", format!("{SECRET}\n$(touch ran)"))
@@ -378,7 +378,7 @@ fn hostile_variables_are_text() {
         text.contains("warning  SBATCH_EXPORT is set and gives each job --export"),
         "{text}"
     );
-    assert!(text.contains("SBATCH_PARTITION is set"), "{text}");
+    assert!(text.contains("SBATCH_WAIT is set"), "{text}");
     assert!(!text.contains(SECRET) && !text.contains('\u{1b}'), "{text}");
     assert!(!home.path().join("ran").exists());
 }
@@ -408,6 +408,106 @@ fn programs_that_misbehave() {
         ),
     );
     assert_not_found(&findings, SECRET);
+}
+
+#[test]
+fn a_variable_that_is_read_must_be_text() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let home = Home::new();
+    let mut command = Command::new(binary());
+    command
+        .env_clear()
+        .env("STAGE_PATH", std::ffi::OsStr::from_bytes(b"/nim\xff"));
+    let output = command.current_dir(home.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "error: cannot use the variable STAGE_PATH: \"/nim\u{fffd}\" is not UTF-8 text\n"
+    );
+}
+
+/// Stand-ins for a Slurm with the partitions batch, of four hours, and gpu, which
+/// refuses every job with these words.
+fn slurm_that_says(home: &Home, words: &str) {
+    home.script(
+        "sbatch",
+        &format!("echo 'allocation failure: {words}' >&2; exit 1"),
+    );
+    home.script(
+        "sinfo",
+        "echo 'batch*|up|4:00:00|idle|2|gpu:8'; echo 'gpu|up|infinite|idle|2|gpu:8'",
+    );
+}
+
+#[test]
+fn a_wrong_partition_is_told_once_and_where_it_was_given() {
+    let home = Home::new();
+    slurm_that_says(&home, "Invalid partition name specified");
+    let given = [
+        (
+            &["--partition", "nope"][..],
+            &[][..],
+            "--partition or partition in [slurm] of the settings",
+        ),
+        (
+            &[],
+            &[("SBATCH_PARTITION", "nope")],
+            "the variable SBATCH_PARTITION",
+        ),
+    ];
+    for (flags, variables, place) in given {
+        let (findings, code) = home.findings(flags, variables);
+        assert_eq!(code, 1);
+        assert_found(
+            &findings,
+            &format!(
+                "error: setup.sh, prepare_models.sh and launch.sh: Slurm has no partition nope; name another, with {place}: \
+                 batch and gpu"
+            ),
+        );
+        assert_not_found(&findings, "Slurm does not take");
+    }
+    // Where sinfo does not know better, sbatch's word stands.
+    let (findings, _) = home.findings(&["--partition", "gpu"], &[]);
+    assert_found(
+        &findings,
+        "error: Slurm does not take setup.sh, prepare_models.sh and launch.sh: Invalid partition",
+    );
+}
+
+#[test]
+fn a_time_limit_above_the_partition_s_is_for_slurm_to_judge() {
+    let home = Home::new();
+    slurm_that_says(
+        &home,
+        "Requested time limit is invalid (missing or exceeds some limit)",
+    );
+    let flags = ["--partition", "batch", "--time", "5:00:00"];
+    let above =
+        "warning: setup.sh, prepare_models.sh and launch.sh: the partition batch allows 4:00:00";
+    let (findings, _) = home.findings(&flags, &[]);
+    assert_found(&findings, above);
+    assert_found(
+        &findings,
+        "error: Slurm does not take setup.sh, prepare_models.sh and launch.sh: Requested time limit",
+    );
+    home.script("sbatch", "echo 'sbatch: Job 7 to start at now' >&2");
+    let (findings, _) = home.findings(&flags, &[]);
+    assert_found(&findings, above);
+    assert_not_found(&findings, "error: setup.sh");
+}
+
+#[test]
+fn a_time_limit_shorter_than_the_server_s_start() {
+    let home = Home::new();
+    let (findings, _) = home.findings(&["--time", "20:00"], &[]);
+    assert_found(
+        &findings,
+        "warning: launch.sh asks for --time=20:00, but its server may take 1800 s to be ready",
+    );
+    let (findings, _) = home.findings(&["--time", "01:00:00"], &[]);
+    assert_not_found(&findings, "its server may take");
 }
 
 #[test]

@@ -84,6 +84,26 @@ fn other_bytes_are_kept() {
 }
 
 #[test]
+fn the_same_bytes_are_kept_once() {
+    let (_guard, folder) = folder();
+    let other = script().text().replace("00:45:00", "00:46:00");
+    for _ in 0..3 {
+        fs::write(folder.join("setup.sh"), &other).unwrap();
+        let written = script().write_to(&folder).unwrap();
+        assert_eq!(written.backup, Some(folder.join("setup.sh.bak-1")));
+    }
+    assert_eq!(names(&folder), ["setup.sh", "setup.sh.bak-1"]);
+
+    // A link to the file itself is no copy of it.
+    fs::write(folder.join("setup.sh"), "mine").unwrap();
+    std::os::unix::fs::symlink("setup.sh", folder.join("setup.sh.bak-2")).unwrap();
+    let written = script().write_to(&folder).unwrap();
+    let backup = written.backup.unwrap();
+    assert_eq!(backup, folder.join("setup.sh.bak-3"));
+    assert_eq!(fs::read_to_string(backup).unwrap(), "mine");
+}
+
+#[test]
 fn a_link_is_replaced_and_not_followed() {
     let (_guard, folder) = folder();
     fs::write(folder.join("precious"), "do not touch").unwrap();

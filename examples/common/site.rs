@@ -2,8 +2,8 @@
 
 use camino::Utf8PathBuf;
 use clap::Args;
-use nim_slurm::slurm::{Account, Directives, Gres, Partition, TimeLimit};
-use nim_slurm::{Recipe, Settings, StagePath};
+use nim_slurm::slurm::{Account, Directives, Gres, OptionName, Partition, TimeLimit};
+use nim_slurm::{Recipe, Settings, StagePath, shell_word};
 
 use crate::common::{Failure, input};
 
@@ -50,6 +50,7 @@ impl Input {
 
     /// Flags over the environment over the settings file.
     pub(crate) fn settings(&self) -> Result<Settings, Failure> {
+        check_text()?;
         let file = self
             .settings
             .as_ref()
@@ -63,6 +64,22 @@ impl Input {
             Some(path) => settings.with_stage_path(path.clone()),
             None => settings,
         })
+    }
+
+    /// These flags, as words of a command.
+    #[allow(dead_code, reason = "not every example repeats them")]
+    pub(crate) fn words(&self) -> Vec<String> {
+        let file = |flag: &str, path: &Option<Utf8PathBuf>| {
+            path.iter()
+                .map(|path| format!("{flag}={path}"))
+                .collect::<Vec<_>>()
+        };
+        let mut words = file("--settings", &self.settings);
+        words.extend(file("--recipe", &self.recipe));
+        words.extend(self.directives().arguments());
+        let stage_path = self.stage_path.iter();
+        words.extend(stage_path.map(|path| format!("--stage-path={path}")));
+        words.iter().map(|word| shell_word(word)).collect()
     }
 
     fn directives(&self) -> Directives {
@@ -81,6 +98,24 @@ impl Input {
         }
         flags
     }
+}
+
+/// The variables that are read here can only be text.
+fn check_text() -> Result<(), Failure> {
+    let is_read = |name: &str| {
+        let mut options = OptionName::ALL.iter();
+        name == "STAGE_PATH" || options.any(|option| option.environment() == Some(name))
+    };
+    for (name, text) in std::env::vars_os() {
+        if let (Some(name), None) = (name.to_str().filter(|name| is_read(name)), text.to_str()) {
+            let words = format!(
+                "cannot use the variable {name}: {:?} is not UTF-8 text",
+                text.to_string_lossy()
+            );
+            return Err(Failure::Input(words.into()));
+        }
+    }
+    Ok(())
 }
 
 /// The variables of this process that are text.

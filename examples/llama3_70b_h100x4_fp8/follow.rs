@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::IsTerminal;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use camino::Utf8Path;
@@ -10,8 +10,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use nim_slurm::results::{Metric, Run, Statistic};
 use nim_slurm::slurm::SubmittedJob;
 use nim_slurm::{
-    ChainJob, Ending, Follower, JobRecord, JobStatus, Plan, PointState, Progress, Queue, Server,
-    StagePath, StatusError, last_lines, shell_word,
+    ChainJob, Ending, Follower, JobRecord, JobStatus, Plan, PointProgress, PointState, Progress,
+    Queue, RunId, ScriptKind, Server, StagePath, StatusError, last_lines, shell_word,
 };
 
 use crate::common::{Failure, input, other, print};
@@ -19,26 +19,28 @@ use crate::common::{Failure, input, other, print};
 /// How much of a log is shown when a job has failed.
 const SHOWN_LINES: usize = 20;
 
-/// Follows a launch job, and the jobs before it where they are known, to its end.
+/// Follows a launch job, and the jobs before it, to its end.
 pub(crate) fn follow(
     plan: &Plan,
     launch: &SubmittedJob,
-    chain: &[ChainJob],
+    chain: Option<&[ChainJob]>,
+    way_back: &WayBack,
 ) -> Result<(), Failure> {
     let stage_path = stage_path(plan)?;
     let queue = Queue::find().map_err(other)?;
-    let mut follower =
-        Follower::new(plan, &stage_path, queue, launch.clone()).with_chain(chain.iter().cloned());
-    let way_back = WayBack::on_ctrl_c(launch, chain.first())?;
+    let mut follower = Follower::new(plan, &stage_path, queue, launch.clone());
+    if let Some(jobs) = chain {
+        follower = follower.with_chain(jobs.iter().cloned());
+    }
     let mut view = View::new();
-    let ending = loop {
+    let progress = loop {
         match follower.look() {
             Ok(progress) => {
                 view.show(&progress, launch, follower.results())?;
-                if let Some(ending) = progress.ending {
-                    break ending;
+                if progress.ending.is_some() {
+                    break progress;
                 }
-                way_back.set(launch, progress.before.as_ref().map(|(job, _)| job));
+                way_back.set(follower.before(), launch);
             }
             Err(error @ StatusError::Unreachable { .. }) => {
                 view.tell(&format!("{error}; it is asked again"))?;
@@ -52,14 +54,34 @@ pub(crate) fn follow(
         thread::sleep(Follower::INTERVAL);
     };
     view.finish();
+    let results = follower.results();
+    let report = match progress.finished() {
+        0 => String::new(),
+        _ => format!(
+            "to report on them: {}\n",
+            command_to_report(&progress, results)
+        ),
+    };
+    let ending = progress.ending.expect("it was looked for");
     if ending.is_success() {
-        return print(&format!(
-            "{ending}\nthe results are in {}\n",
-            follower.results()
-        ));
+        return print(&format!("{ending}\nthe results are in {results}\n{report}"));
     }
+    print(&report)?;
     show_logs(&ending);
+    for line in &ending.advice {
+        eprintln!("{line}");
+    }
     Err(Failure::Other(ending.to_string().into()))
+}
+
+/// What shows the results of all jobs of the run.
+fn command_to_report(progress: &Progress, results: &Utf8Path) -> String {
+    let runs: Vec<_> = progress.runs.iter().map(RunId::as_str).collect();
+    format!(
+        "cargo run --example report -- {} --job {}",
+        shell_word(results.as_str()),
+        runs.join(",")
+    )
 }
 
 /// The folder that the job writes to: `STAGE_PATH` wins when a script runs.
@@ -79,15 +101,22 @@ fn exported_stage_path() -> Option<String> {
     path.filter(|path| !path.is_empty())
 }
 
-/// What to type when this program ends before the job does.
-#[derive(Clone)]
-struct WayBack(Arc<Mutex<String>>);
+/// What to type when this program ends before the jobs do.
+#[derive(Clone, Default)]
+pub(crate) struct WayBack(Arc<Mutex<Jobs>>);
+
+/// The jobs that were submitted, and have not ended well yet.
+#[derive(Default)]
+struct Jobs {
+    before: Vec<ChainJob>,
+    /// None while jobs are being submitted.
+    launch: Option<SubmittedJob>,
+}
 
 impl WayBack {
-    /// Shows the way back on Ctrl-C, and ends this program. The job goes on.
-    fn on_ctrl_c(launch: &SubmittedJob, before: Option<&ChainJob>) -> Result<Self, Failure> {
-        let way_back = Self(Arc::default());
-        way_back.set(launch, before);
+    /// Shows the way back on Ctrl-C, and ends this program. The jobs go on.
+    pub(crate) fn on_ctrl_c() -> Result<Self, Failure> {
+        let way_back = Self::default();
         let shown = way_back.clone();
         ctrlc::set_handler(move || {
             shown.show();
@@ -98,19 +127,56 @@ impl WayBack {
         Ok(way_back)
     }
 
-    /// Sets it for a launch job, and for the job that it waits for.
-    fn set(&self, launch: &SubmittedJob, before: Option<&ChainJob>) {
-        let words = format!(
-            "the job goes on\n  to come back: {}\n  to cancel:    {}",
-            command_to_come_back(launch),
-            command_to_cancel(launch, before)
-        );
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = words;
+    /// Adds a job of a chain.
+    pub(crate) fn add(&self, job: &ChainJob) {
+        let mut jobs = self.jobs();
+        if job.kind == ScriptKind::Launch {
+            jobs.launch = Some(job.job.clone());
+        } else {
+            jobs.before.push(job.clone());
+        }
+    }
+
+    /// Sets it for a launch job, and for those that it waits for.
+    pub(crate) fn set(&self, before: &[ChainJob], launch: &SubmittedJob) {
+        *self.jobs() = Jobs {
+            before: before.to_vec(),
+            launch: Some(launch.clone()),
+        };
     }
 
     fn show(&self) {
-        let words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        eprintln!("\n{words}");
+        eprint!("\n{}", self.jobs().words());
+    }
+
+    fn jobs(&self) -> MutexGuard<'_, Jobs> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Jobs {
+    fn words(&self) -> String {
+        let before = self.before.iter();
+        let mut names: Vec<_> = before
+            .map(|job| format!("{}, job {}", job.kind.key(), job.job))
+            .collect();
+        names.extend(self.launch.as_ref().map(|job| format!("launch, job {job}")));
+        let mut text = String::new();
+        if !names.is_empty() {
+            text.push_str(&format!("still there: {}\n", names.join("; ")));
+        }
+        if let Some(launch) = &self.launch {
+            text.push_str(&format!(
+                "  to come back: {}\n",
+                command_to_come_back(launch)
+            ));
+        } else {
+            text.push_str("a job may have been submitted just now: look with squeue --me\n");
+        }
+        if let Some(command) = command_to_cancel(&self.before, self.launch.as_ref()) {
+            text.push_str(&format!("  to cancel:    {command}\n"));
+        }
+        text
     }
 }
 
@@ -133,17 +199,21 @@ fn command_to_come_back(launch: &SubmittedJob) -> String {
     stage_path + &words.join(" ")
 }
 
-/// With the job that launch waits for, Slurm ends those between the two.
-fn command_to_cancel(launch: &SubmittedJob, before: Option<&ChainJob>) -> String {
+/// What ends jobs of a chain, if there are any.
+pub(crate) fn command_to_cancel(
+    before: &[ChainJob],
+    launch: Option<&SubmittedJob>,
+) -> Option<String> {
+    let jobs: Vec<_> = before.iter().map(|job| &job.job).chain(launch).collect();
     let mut words = vec!["scancel".to_owned()];
     // All jobs of a chain are on one cluster.
-    words.extend(launch.cluster().map(|name| format!("--clusters={name}")));
-    let jobs = before.map(|job| &job.job).into_iter().chain([launch]);
-    words.extend(jobs.map(|job| match job.task() {
+    let cluster = jobs.first()?.cluster();
+    words.extend(cluster.map(|name| format!("--clusters={name}")));
+    words.extend(jobs.iter().map(|job| match job.task() {
         Some(task) => format!("{}_{task}", job.id()),
         None => job.id().to_string(),
     }));
-    words.join(" ")
+    Some(words.join(" "))
 }
 
 /// The last lines of the logs that tell why.
@@ -165,6 +235,9 @@ fn show_logs(ending: &Ending) {
 /// below them for what is going on.
 struct View {
     told: HashSet<String>,
+    /// What was told of this run of the job: in another one it may happen again.
+    told_of_run: HashSet<String>,
+    restart: Option<u32>,
     bar: Option<ProgressBar>,
 }
 
@@ -173,6 +246,8 @@ impl View {
         let is_terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
         Self {
             told: HashSet::new(),
+            told_of_run: HashSet::new(),
+            restart: None,
             bar: is_terminal.then(bar),
         }
     }
@@ -183,6 +258,10 @@ impl View {
         launch: &SubmittedJob,
         results: &Utf8Path,
     ) -> Result<(), Failure> {
+        if self.restart != progress.restart {
+            self.restart = progress.restart;
+            self.told_of_run.clear();
+        }
         if let Some(bar) = &self.bar {
             bar.set_length(progress.points.len() as u64);
             bar.set_position(progress.finished() as u64);
@@ -190,18 +269,30 @@ impl View {
             let now = now.or_else(|| server(&progress.server));
             bar.set_message(now.unwrap_or_else(|| state(progress, launch)));
         }
+        for ChainJob { kind, job, .. } in &progress.ended_well {
+            self.tell(&format!("{}, job {job}, has ended well", kind.key()))?;
+        }
         let has_ended = progress.ending.is_some();
         if !has_ended {
             self.tell(&state(progress, launch))?;
+            if let Some(obstacle) = obstacle(progress) {
+                self.tell(&obstacle)?;
+            }
         }
         if let Some(text) = server(&progress.server) {
-            self.tell(&text)?;
+            self.tell_of_run(&text)?;
         }
-        for line in points(progress, results) {
-            self.tell(&line)?;
+        let count = progress.points.len();
+        for (index, point) in progress.points.iter().enumerate() {
+            let number = format!("point {} of {count}", index + 1);
+            match point.state {
+                PointState::Finished => self.tell(&finished(&number, &point.folder, results))?,
+                PointState::Failed => self.tell_of_run(&failed(&number, point))?,
+                _ => {}
+            }
         }
         if let Some(measuring) = &progress.measuring {
-            self.tell(measuring)?;
+            self.tell_of_run(measuring)?;
         }
         if has_ended {
             self.tell(&state(progress, launch))?;
@@ -211,9 +302,23 @@ impl View {
 
     /// Says it unless it was said already.
     fn tell(&mut self, line: &str) -> Result<(), Failure> {
-        if !self.told.insert(line.to_owned()) {
-            return Ok(());
+        if self.told.insert(line.to_owned()) {
+            self.print(line)
+        } else {
+            Ok(())
         }
+    }
+
+    /// Says it unless it was said already of this run.
+    fn tell_of_run(&mut self, line: &str) -> Result<(), Failure> {
+        if self.told_of_run.insert(line.to_owned()) {
+            self.print(line)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn print(&self, line: &str) -> Result<(), Failure> {
         let line = format!("{line}\n");
         match &self.bar {
             Some(bar) => bar.suspend(|| print(&line)),
@@ -240,7 +345,7 @@ fn bar() -> ProgressBar {
 fn state(progress: &Progress, launch: &SubmittedJob) -> String {
     let state = match &progress.launch {
         JobStatus::Known(records) => in_words(&records[0]),
-        JobStatus::Forgotten => "not known to Slurm any more".to_owned(),
+        JobStatus::Forgotten => "Slurm tells nothing of it".to_owned(),
     };
     let before = progress.before.as_ref().map(|(job, record)| {
         let (kind, job) = (job.kind.key(), &job.job);
@@ -250,6 +355,12 @@ fn state(progress: &Progress, launch: &SubmittedJob) -> String {
         "launch, job {launch}: {state}{}",
         before.unwrap_or_default()
     )
+}
+
+/// What keeps launch, or the job that it waits for, from starting.
+fn obstacle(progress: &Progress) -> Option<String> {
+    let before = progress.before.as_ref().map(|(_, record)| record);
+    before.or(progress.launch.record())?.obstacle()
 }
 
 fn in_words(record: &JobRecord) -> String {
@@ -278,28 +389,17 @@ fn server(server: &Server) -> Option<String> {
     }
 }
 
-/// A line for each point that is finished or failed.
-fn points(progress: &Progress, results: &Utf8Path) -> Vec<String> {
-    let count = progress.points.len();
-    let mut lines = Vec::new();
-    for (index, point) in progress.points.iter().enumerate() {
-        let (number, folder) = (index + 1, &point.folder);
-        match point.state {
-            PointState::Finished => {
-                let result = last_result(&results.join(folder)).map(|result| format!(": {result}"));
-                lines.push(format!(
-                    "point {number} of {count} is finished: {folder}{}",
-                    result.unwrap_or_default()
-                ));
-            }
-            PointState::Failed => lines.push(format!(
-                "point {number} of {count} failed: {folder}: {}",
-                point.detail.as_deref().unwrap_or("no reason is known")
-            )),
-            _ => {}
-        }
-    }
-    lines
+fn finished(number: &str, folder: &str, results: &Utf8Path) -> String {
+    let result = last_result(&results.join(folder)).map(|result| format!(": {result}"));
+    format!(
+        "{number} is finished: {folder}{}",
+        result.unwrap_or_default()
+    )
+}
+
+fn failed(number: &str, point: &PointProgress) -> String {
+    let reason = point.detail.as_deref().unwrap_or("no reason is known");
+    format!("{number} failed: {}: {reason}", point.folder)
 }
 
 /// A finished point's time to first token, inter-token latency and throughput.

@@ -13,11 +13,14 @@ use std::str::FromStr;
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Parser, ValueEnum};
 use common::{Failure, input, other, print};
+use follow::{WayBack, command_to_cancel};
 use nim_slurm::container::Mount;
+use nim_slurm::preflight::Preflight;
 use nim_slurm::recipe::{Tokenizer, UseCase};
 use nim_slurm::slurm::{OptionName, SubmittedJob};
 use nim_slurm::{
-    Chain, ChainJob, Plan, RunId, Sbatch, Script, ScriptKind, ValueError, Written, shell_word,
+    Chain, ChainError, ChainJob, Plan, RunId, Sbatch, Script, ScriptKind, SubmitError, ValueError,
+    Written, shell_word,
 };
 use site::{Input, variables};
 
@@ -112,9 +115,24 @@ enum Print {
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
+    let outcome = check_words(std::env::args()).and_then(|()| run(&Arguments::parse()));
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
+    }
+}
+
+/// A job behind `--follow` without `=` would be taken for the folder.
+fn check_words(words: impl Iterator<Item = String>) -> Result<(), Failure> {
+    let mut words = words.skip_while(|word| word != "--follow").skip(1);
+    match words
+        .next()
+        .and_then(|word| SubmittedJob::parse(&word).ok())
+    {
+        Some(job) => Err(Failure::Input(
+            format!("--follow takes its job behind '=': write --follow={job}").into(),
+        )),
+        None => Ok(()),
     }
 }
 
@@ -132,7 +150,11 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         check_submission(arguments, &plan)?;
     }
     match (arguments.submit, &arguments.follow) {
-        (false, Some(Followed::Earlier(job))) => return follow::follow(&plan, job, &[]),
+        (false, Some(Followed::Earlier(job))) => {
+            let way_back = WayBack::on_ctrl_c()?;
+            way_back.set(&[], job);
+            return follow::follow(&plan, job, None, &way_back);
+        }
         (false, Some(Followed::Submitted)) => {
             return Err(Failure::Input(
                 "--follow alone needs --submit; to come back to a launch job, give its number: --follow=4711"
@@ -145,6 +167,9 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
             ));
         }
         _ => {}
+    }
+    if let (None, Some(shortage)) = (arguments.print, plan.shortage_of_time()) {
+        eprintln!("note: {shortage}");
     }
     match arguments.print {
         Some(Print::Setup) => print(plan.setup().text()),
@@ -202,11 +227,9 @@ fn describe(script: &Script, written: &Written) -> String {
 }
 
 fn summary(plan: &Plan) -> String {
-    let mut text = format!(
-        "ok: recipe {}, {} points\n",
-        plan.recipe().name,
-        plan.points().len()
-    );
+    let count = plan.points().len();
+    let points = if count == 1 { "point" } else { "points" };
+    let mut text = format!("ok: recipe {}, {count} {points}\n", plan.recipe().name);
     for kind in ScriptKind::ALL {
         text.push_str(&format!(
             "  {}: {}\n",
@@ -318,26 +341,63 @@ fn submit(arguments: &Arguments, plan: &Plan) -> Result<(), Failure> {
     if arguments.models_job {
         chain = chain.with_models_job();
     }
+    note_earlier_jobs(&chain.in_queue(folder));
+    let way_back = WayBack::on_ctrl_c()?;
     let mut printed = Ok(());
-    let jobs = chain.submit(folder, |ChainJob { kind, job, .. }| {
-        let line = print(&format!("{} is job {job}\n", kind.key()));
+    let jobs = chain.submit(folder, |job| {
+        way_back.add(job);
+        let line = print(&format!("{} is job {}\n", job.kind.key(), job.job));
         printed = std::mem::replace(&mut printed, Ok(())).and(line);
     });
     printed?;
-    let jobs = jobs.map_err(other)?;
+    let jobs = jobs.map_err(|error| {
+        show_way_on(arguments, plan, &error);
+        other(error)
+    })?;
     let launch = &jobs.last().expect("a chain ends with launch").job;
     if arguments.models_job {
         print("launch starts when setup and prepare_models have ended well\n")?;
+    } else if Preflight::new(plan, std::env::vars_os()).is_model_there() {
+        print("launch starts when setup has ended well; the model is there\n")?;
     } else {
         let models = folder.join(ScriptKind::PrepareModels.file_name());
         print(&format!(
-            "launch starts when setup has ended well, and it needs the model:\n  bash {}\n",
+            "launch starts when setup has ended well, and it needs the model, which is not there yet:\n  bash {}\n",
             shell_word(models.as_str())
         ))?;
     }
     if arguments.follow.is_some() {
-        follow::follow(plan, launch, &jobs)
+        follow::follow(plan, launch, Some(&jobs), &way_back)
     } else {
         Ok(())
+    }
+}
+
+/// Two submissions of the same scripts measure the same points twice.
+fn note_earlier_jobs(jobs: &[ChainJob]) {
+    if let Some(command) = command_to_cancel(jobs, None) {
+        let names = jobs
+            .iter()
+            .map(|ChainJob { kind, job, .. }| format!("{}, job {job}", kind.key()));
+        let names: Vec<_> = names.collect();
+        eprintln!(
+            "note: the same scripts are in the queue already: {}; to end those: {command}",
+            names.join("; ")
+        );
+    }
+}
+
+/// What to change so that Slurm takes the scripts, and what tells more.
+fn show_way_on(arguments: &Arguments, plan: &Plan, error: &ChainError) {
+    let ChainError::Submit { kind, source, .. } = error else {
+        return;
+    };
+    if let Some(advice) = source.advice(plan, *kind) {
+        eprintln!("what to do: {advice}");
+    }
+    if matches!(source, SubmitError::Refused { .. }) {
+        let mut words = vec!["cargo run --example preflight --".to_owned()];
+        words.extend(arguments.input.words());
+        eprintln!("what else stands in the way: {}", words.join(" "));
     }
 }

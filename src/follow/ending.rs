@@ -4,13 +4,13 @@ use std::fmt;
 
 use camino::Utf8PathBuf;
 
-use super::RunFiles;
+use super::{RunFiles, files, server};
 use crate::manifest::Manifest;
 use crate::status::{JobRecord, JobState, JobStatus};
 use crate::submit::ChainJob;
 
-/// How a launch ended. Its text is a sentence: the exit code's meaning and the
-/// job's own reason.
+/// How a launch ended. Its text is a sentence: the exit code and the job's own
+/// reason, or what the code means where the job could not say it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ending {
@@ -19,6 +19,9 @@ pub struct Ending {
     sentence: String,
     /// The logs that tell more, the most telling first.
     pub logs: Vec<Utf8PathBuf>,
+    /// What the job itself printed last of what to do and how to go on, unless that
+    /// is among the logs.
+    pub advice: Vec<String>,
 }
 
 impl Ending {
@@ -56,11 +59,20 @@ pub(super) fn of(
     files: &RunFiles,
 ) -> Option<Ending> {
     let record = launch.record();
-    if record.is_some_and(|record| !record.state.has_ended()) {
+    let in_vain = record.filter(|record| record.waits_in_vain());
+    if in_vain.is_none() && record.is_some_and(|record| !record.state.has_ended()) {
         return None;
     }
     if let Some((job, failed)) = before.filter(|(_, record)| record.state.has_ended()) {
-        return Some(before_launch(job, failed));
+        return Some(before_launch(job, failed, in_vain));
+    }
+    if let Some(record) = in_vain {
+        return Some(Ending {
+            code: None,
+            sentence: record.obstacle()?,
+            logs: Vec::new(),
+            advice: Vec::new(),
+        });
     }
     let said = manifest.and_then(|manifest| manifest.exit_code);
     let code = said.or_else(|| exit_code_of_script(record?));
@@ -69,15 +81,16 @@ pub(super) fn of(
         (Some(code), manifest) => {
             let reason = manifest.filter(|_| said.is_some_and(|code| code != 0));
             let reason = reason.and_then(|manifest| manifest.exit_reason.as_deref());
-            let reason = reason.map(|reason| format!(" ({reason})"));
-            let reason = reason.unwrap_or_default();
+            let reason = reason.unwrap_or_else(|| meaning(code));
+            let logs = logs(code, record, files);
             Ending {
                 code: Some(code),
-                sentence: format!("launch ended with {code}: {}{reason}", meaning(code)),
-                logs: logs(code, record, files),
+                sentence: format!("launch ended with {code}: {reason}"),
+                advice: advice(record, &logs),
+                logs,
             }
         }
-        (None, _) => ended_by_slurm(record),
+        (None, manifest) => ended_by_slurm(record, manifest, files),
     })
 }
 
@@ -97,32 +110,45 @@ fn no_launch(files: &RunFiles) -> Ending {
             files.manifest
         ),
         logs: Vec::new(),
+        advice: Vec::new(),
     }
 }
 
-fn ended_by_slurm(record: Option<&JobRecord>) -> Ending {
-    let sentence = match record {
-        Some(record) => format!("Slurm ended launch: {}", in_slurm_s_words(record)),
-        None => "Slurm does not know the launch job any more, and the job did not say how it ended"
-            .to_owned(),
+fn ended_by_slurm(
+    record: Option<&JobRecord>,
+    manifest: Option<&Manifest>,
+    files: &RunFiles,
+) -> Ending {
+    let path = &files.manifest;
+    let sentence = match (record, manifest) {
+        (Some(record), _) => format!("Slurm ended launch: {}", in_slurm_s_words(record)),
+        (None, Some(_)) => format!(
+            "Slurm does not know the launch job any more, and {path} does not say how it ended"
+        ),
+        (None, None) => format!(
+            "Slurm does not know this job, and {path} is not there: is the number right, and this the job's stage path?"
+        ),
     };
     Ending {
         code: None,
         sentence,
         logs: record.map(output).unwrap_or_default(),
+        advice: Vec::new(),
     }
 }
 
-fn before_launch(job: &ChainJob, record: &JobRecord) -> Ending {
+/// An earlier job failed; launch may still be in the queue, and wait in vain.
+fn before_launch(job: &ChainJob, record: &JobRecord, in_vain: Option<&JobRecord>) -> Ending {
+    let (kind, job, words) = (job.kind.key(), &job.job, in_slurm_s_words(record));
+    let to_end = in_vain.map(|launch| format!("; to end launch, scancel {}", launch.id));
     Ending {
         code: None,
         sentence: format!(
-            "launch did not start, since {}, job {}, did not end well: {}",
-            job.kind.key(),
-            job.job,
-            in_slurm_s_words(record)
+            "launch did not start, since {kind}, job {job}, did not end well: {words}{}",
+            to_end.unwrap_or_default()
         ),
         logs: output(record),
+        advice: Vec::new(),
     }
 }
 
@@ -162,9 +188,36 @@ fn output(record: &JobRecord) -> Vec<Utf8PathBuf> {
     output.cloned().collect()
 }
 
+/// The lines at the end of what the job printed that say what to do and how to go
+/// on, in the words of templates/launch.sh. A job that was requeued has such lines of
+/// each run, and an `exit` behind them.
+fn advice(record: Option<&JobRecord>, logs: &[Utf8PathBuf]) -> Vec<String> {
+    let output = record.and_then(|record| record.output.as_ref());
+    let text = output
+        .filter(|output| !logs.contains(output))
+        .and_then(|output| files::tail(output).ok())
+        .map(|tail| tail.text)
+        .unwrap_or_default();
+    let is_advice = |line: &str| {
+        ["what to do: ", "after that: ", "to go on: "]
+            .iter()
+            .any(|head| line.starts_with(head))
+    };
+    let (mut of_run, mut of_last_run) = (Vec::new(), Vec::new());
+    for line in text.lines().filter_map(server::said) {
+        if is_advice(line) {
+            of_run.push(files::for_a_terminal(line));
+        } else if line.starts_with("exit ") {
+            of_last_run = std::mem::take(&mut of_run);
+        }
+    }
+    of_last_run
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::script::ScriptKind;
     use crate::status::JobExit;
 
     /// A folder of a job that has printed something, and its files.
@@ -198,6 +251,8 @@ mod tests {
             time_limit: None,
             restarts: None,
             output: Some(files.results.join("output")),
+            waits_for: Vec::new(),
+            script: None,
         }])
     }
 
@@ -228,12 +283,8 @@ mod tests {
                 .filter_map(|log| log.file_name())
                 .collect();
             assert_eq!(names, logs, "{code}");
-            assert!(
-                ending
-                    .to_string()
-                    .starts_with(&format!("launch ended with {code}: "))
-            );
-            assert!(ending.to_string().ends_with("(because)"), "{ending}");
+            let sentence = format!("launch ended with {code}: because");
+            assert_eq!(ending.to_string(), sentence, "the reason, and once");
         }
         // Before there are steps, the job itself says what is missing.
         std::fs::remove_file(&files.client_log).unwrap();
@@ -241,6 +292,83 @@ mod tests {
         let ending = of(&failed, None, None, &files).unwrap();
         assert_eq!(ending.code, Some(2));
         assert_eq!(ending.logs, [files.results.join("output")]);
+    }
+
+    #[test]
+    fn what_the_job_says_is_to_be_done() {
+        let (_folder, files) = files();
+        let printed = "\
+07:00:00 to go on: RESUME_JOB_ID=7 sbatch --time=90 launch.sh
+07:00:00 exit 6: stopped
+08:00:00 what to do: find out \u{1b}[31mwhy
+what to do: of some tool
+08:00:00 after that: RESUME_JOB_ID=7 sbatch launch.sh
+08:00:00 exit 3: because
+";
+        std::fs::write(files.results.join("output"), printed).unwrap();
+        let advice = |code| {
+            let launch = launch(&files, JobState::Failed, code);
+            let ending = of(&launch, None, Some(&saying(Some(code))), &files);
+            ending.unwrap().advice
+        };
+        assert_eq!(
+            advice(3),
+            [
+                "what to do: find out [31mwhy",
+                "after that: RESUME_JOB_ID=7 sbatch launch.sh"
+            ]
+        );
+        assert_eq!(advice(6), [""; 0], "all that was printed is shown");
+    }
+
+    #[test]
+    fn a_launch_that_can_never_start() {
+        let (_folder, files) = files();
+        let of_record = |record: &JobRecord, before: Option<&(ChainJob, JobRecord)>| {
+            of(
+                &JobStatus::Known(vec![record.clone()]),
+                before,
+                None,
+                &files,
+            )
+        };
+        let mut pending = launch(&files, JobState::Pending, 0)
+            .record()
+            .unwrap()
+            .clone();
+        assert_eq!(of_record(&pending, None), None);
+        pending.reason = Some("DependencyNeverSatisfied".to_owned());
+        let ending = of_record(&pending, None).unwrap();
+        assert!(!ending.is_success());
+        assert!(ending.to_string().ends_with("scancel 7"), "{ending}");
+
+        let setup = ChainJob {
+            kind: ScriptKind::Setup,
+            job: "6".parse().unwrap(),
+        };
+        let failed = launch(&files, JobState::Failed, 2)
+            .record()
+            .unwrap()
+            .clone();
+        let ending = of_record(&pending, Some(&(setup, failed))).unwrap();
+        assert_eq!(
+            ending.to_string(),
+            "launch did not start, since setup, job 6, did not end well: FAILED, exit code 2, Why; to end launch, \
+             scancel 7"
+        );
+        assert_eq!(ending.logs, [files.results.join("output")]);
+    }
+
+    #[test]
+    fn a_job_that_never_was() {
+        let (_folder, files) = files();
+        let ending = of(&JobStatus::Forgotten, None, None, &files).unwrap();
+        assert!(
+            ending
+                .to_string()
+                .ends_with("is the number right, and this the job's stage path?"),
+            "{ending}"
+        );
     }
 
     #[test]

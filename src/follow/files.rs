@@ -68,9 +68,13 @@ pub fn last_lines(path: impl AsRef<Utf8Path>, count: usize) -> io::Result<Vec<St
     let tail = tail(path.as_ref())?;
     let lines: Vec<_> = tail.text.lines().collect();
     let last = &lines[lines.len().saturating_sub(count)..];
+    Ok(last.iter().map(|line| for_a_terminal(line)).collect())
+}
+
+/// A line without control characters.
+pub(super) fn for_a_terminal(line: &str) -> String {
     let is_shown = |c: &char| *c == '\t' || !c.is_control();
-    let clean = |line: &&str| line.chars().filter(is_shown).collect();
-    Ok(last.iter().map(clean).collect())
+    line.chars().filter(is_shown).collect()
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ fn parse(log: &str, is_cut: bool) -> (Server, Option<String>) {
 
 /// What the script said, without the time `HH:MM:SS` in front of it; other lines
 /// are not the script's.
-fn said(line: &str) -> Option<&str> {
+pub(super) fn said(line: &str) -> Option<&str> {
     let (time, said) = line.split_at_checked(9)?;
     let is_time = time.bytes().enumerate().all(|(place, byte)| match place {
         2 | 5 => byte == b':',

@@ -1,9 +1,11 @@
 //! What Slurm itself thinks of the three jobs: `sbatch --test-only`.
 
 use super::ask::{Answer, Reply};
-use super::{Finding, Preflight, Scripts, by_scripts, in_parallel, listed};
+use super::{Finding, Preflight, Scripts, by_scripts, in_parallel, listed, partitions};
+use crate::plan::Plan;
 use crate::script::ScriptKind;
 use crate::slurm::OptionName;
+use crate::submit::advice::{advice, is_unknown_partition};
 
 /// What sbatch says of one script.
 enum Verdict {
@@ -32,11 +34,15 @@ pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
             Verdict::Refused(words) => refused.push((kind, words)),
         }
     }
+    // Where sinfo answers, it says so with the names of those that are there.
+    refused.retain(|(kind, words)| {
+        !(is_unknown_partition(words) && partitions::is_unknown(preflight, *kind))
+    });
     let refused = by_scripts(refused);
     findings.extend(
         refused
             .iter()
-            .map(|(scripts, words)| refusal(scripts, words)),
+            .map(|(scripts, words)| refusal(preflight.plan, scripts, words)),
     );
     findings.dedup();
     findings.extend(accounts(preflight));
@@ -97,85 +103,15 @@ fn reasons(reply: &Reply) -> String {
     lines.join("\n")
 }
 
-fn refusal(scripts: &Scripts, words: &str) -> Finding {
-    let mut mend = advice(words).to_owned();
+fn refusal(plan: &Plan, scripts: &Scripts, words: &str) -> Finding {
+    let mut mend = advice(plan, scripts.first(), words).unwrap_or_else(|| {
+        "change the option that it means in the settings, and look again".to_owned()
+    });
     if scripts.can_do_without_a_job() {
         mend = format!("run it here: bash prepare_models.sh; as a job: {mend}");
     }
     let what = format!("Slurm does not take {scripts}: {words}");
     Finding::new(scripts.weight(), what, Some(mend))
-}
-
-/// What to do about Slurm's words. The first row whose words are among them holds.
-/// Source: `slurm_errno.c`, and sbatch's own `opt.c`.
-fn advice(words: &str) -> &'static str {
-    const ROWS: &[(&[&str], &str)] = &[
-        (
-            &["unable to contact", "connection refused", "timed out"],
-            "see whether Slurm's controller answers: scontrol ping",
-        ),
-        (
-            &["invalid partition", "no partition", "partition name"],
-            "name a partition that is there, with --partition or partition in [slurm] of the settings: sinfo -s",
-        ),
-        (
-            &["account"],
-            "name an account of yours, with --account or account in [slurm] of the settings: \
-             sacctmgr show associations user=$USER format=account,partition,qos",
-        ),
-        (
-            &["qos"],
-            "name a quality of service that you may use, with qos in [slurm] of the settings: \
-             sacctmgr show associations user=$USER format=account,partition,qos",
-        ),
-        (
-            &["partition not available", "inactive or drain"],
-            "wait, or name another partition: sinfo -s",
-        ),
-        (
-            &["time limit", "timelimit"],
-            "ask for less with --time or time in [slurm.launch] of the settings; sinfo shows the limits: \
-             sinfo -o '%P %l'",
-        ),
-        (
-            &["generic resource", "gres", "tres"],
-            "ask for resources that the nodes have, with --gres or gres in [slurm.launch] of the settings: \
-             sinfo -o '%P %G'",
-        ),
-        (
-            &["node configuration is not available", "down, drained"],
-            "ask for what the nodes have, and see whether they are up: sinfo -o '%P %D %T %c %m %G'",
-        ),
-        (
-            &["reservation"],
-            "name a reservation that you may use: scontrol show reservation",
-        ),
-        (
-            &["feature"],
-            "name features that the nodes have, with constraint in [slurm] of the settings: sinfo -o '%P %f'",
-        ),
-        (
-            &["unrecognized option", "invalid directive"],
-            "take the option out of the settings: this Slurm does not know it",
-        ),
-        (
-            &[
-                "stat file",
-                "configuration file",
-                "configuration source",
-                "slurm_conf",
-                "clustername",
-            ],
-            "set SLURM_CONF as the site says, or load its Slurm module",
-        ),
-    ];
-    let words = words.to_ascii_lowercase();
-    ROWS.iter()
-        .find(|(signs, _)| signs.iter().any(|sign| words.contains(sign)))
-        .map_or(
-            "change the option that it means in the settings, and look again",
-            |(_, advice)| advice,
-        )
 }
 
 /// Where Slurm asks for no account, it checks none.
@@ -219,6 +155,7 @@ fn config_value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
 mod tests {
     use super::super::Severity;
     use super::*;
+    use crate::{Recipe, Settings};
 
     fn reply(stderr: &str) -> Reply {
         Reply {
@@ -255,37 +192,9 @@ mod tests {
     }
 
     #[test]
-    fn advice_fits_the_words() {
-        for (words, advised) in [
-            ("Invalid partition name specified", "sinfo -s"),
-            (
-                "Invalid account or account/partition combination specified",
-                "sacctmgr",
-            ),
-            ("Invalid qos specification", "sacctmgr"),
-            (
-                "Requested time limit is invalid (missing or exceeds some limit)",
-                "%P %l",
-            ),
-            ("Invalid generic resource (gres) specification", "%P %G"),
-            ("Requested node configuration is not available", "%D %T"),
-            (
-                "Unable to contact slurm controller (connect failure)",
-                "scontrol ping",
-            ),
-            ("something new", "look again"),
-        ] {
-            assert!(
-                advice(words).contains(advised),
-                "{words}: {}",
-                advice(words)
-            );
-        }
-    }
-
-    #[test]
     fn the_model_can_do_without_a_job() {
-        let alone = refusal(&Scripts(vec![ScriptKind::PrepareModels]), "no");
+        let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new()).unwrap();
+        let alone = refusal(&plan, &Scripts(vec![ScriptKind::PrepareModels]), "no");
         assert_eq!(alone.severity(), Severity::Warning);
         assert!(
             alone
@@ -294,7 +203,7 @@ mod tests {
                 .starts_with("run it here: bash prepare_models.sh")
         );
         let both = Scripts(vec![ScriptKind::PrepareModels, ScriptKind::Launch]);
-        assert_eq!(refusal(&both, "no").severity(), Severity::Error);
+        assert_eq!(refusal(&plan, &both, "no").severity(), Severity::Error);
     }
 
     #[test]

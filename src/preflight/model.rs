@@ -7,7 +7,7 @@ use camino::Utf8Path;
 use super::stage::Stage;
 use super::{Finding, Preflight, listed};
 use crate::file;
-use crate::recipe::ENGINE_LINK;
+use crate::recipe::{ENGINE_LINK, Recipe};
 
 /// An index names some thousand tensors; a file with more than this is none.
 const MOST_INDEX: u64 = 16 << 20;
@@ -26,13 +26,7 @@ pub(super) fn look(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mut
         ));
         return;
     }
-    let mut parts = [
-        ("weights", missing_weights(&folder)),
-        ("engine", missing_engine(&folder, recipe.server.gpus.get())),
-    ];
-    if recipe.client.tokenizer.is_none() && !is_filled(&folder.join("tokenizer.json")) {
-        parts[0].1.push("tokenizer.json".to_owned());
-    }
+    let parts = missing(recipe, &folder);
     stage.to_fetch.needs_weights = !parts[0].1.is_empty();
     stage.to_fetch.needs_engine = !parts[1].1.is_empty();
     for (part, missing) in parts {
@@ -48,6 +42,27 @@ pub(super) fn look(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mut
             )
         });
     }
+}
+
+/// True when nothing is missing.
+pub(super) fn is_whole(preflight: &Preflight<'_>, stage_path: &Utf8Path) -> bool {
+    let recipe = preflight.plan.recipe();
+    let folder = stage_path.join(recipe.model.weights.ngc.folder());
+    // A program that can be given up asks a file system that may not answer.
+    preflight.says_yes("test", &["-d", folder.as_str()])
+        && missing(recipe, &folder)
+            .iter()
+            .all(|(_, missing)| missing.is_empty())
+}
+
+/// What is missing of the weights and of the engine.
+fn missing(recipe: &Recipe, folder: &Utf8Path) -> [(&'static str, Vec<String>); 2] {
+    let mut weights = missing_weights(folder);
+    if recipe.client.tokenizer.is_none() && !is_filled(&folder.join("tokenizer.json")) {
+        weights.push("tokenizer.json".to_owned());
+    }
+    let engine = missing_engine(folder, recipe.server.gpus.get());
+    [("weights", weights), ("engine", engine)]
 }
 
 /// What is missing of the weights: the files that say what they are, and the shards

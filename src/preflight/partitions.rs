@@ -1,6 +1,7 @@
 //! The partitions of the jobs, as `sinfo` describes them. It explains what
 //! `sbatch --test-only` says in few words, and what it does not say: a job above the
-//! partition's time limit may be accepted, and then wait for ever.
+//! partition's time limit may be accepted, and then wait for ever. Whether it does is
+//! for its quality of service to say, so that is no error.
 
 use super::ask::Answer;
 use super::{Finding, Preflight, Severity, by_scripts, listed};
@@ -29,13 +30,30 @@ struct Nodes {
     gres: String,
 }
 
+/// The partitions; none where there is no sinfo.
+fn ask(preflight: &Preflight<'_>) -> Result<Option<Vec<Partition>>, Finding> {
+    match preflight.ask("sinfo", &["--all", "--noheader", "--format", FIELDS]) {
+        Answer::Absent => Ok(None),
+        Answer::Said(reply) if reply.is_success => Ok(Some(read(&reply.stdout))),
+        answer => Err(preflight.unanswered("sinfo", &answer, "which partitions there are")),
+    }
+}
+
+/// True when sinfo answers, and does not know a partition of this script.
+pub(super) fn is_unknown(preflight: &Preflight<'_>, kind: ScriptKind) -> bool {
+    let Ok(Some(partitions)) = ask(preflight) else {
+        return false;
+    };
+    let names = names(preflight.plan.directives(kind), &partitions);
+    let is_there = |name: &String| partitions.iter().any(|partition| partition.name == *name);
+    names.is_empty() || !names.iter().all(is_there)
+}
+
 pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
-    let partitions = match preflight.ask("sinfo", &["--all", "--noheader", "--format", FIELDS]) {
-        Answer::Absent => return Vec::new(),
-        Answer::Said(reply) if reply.is_success => read(&reply.stdout),
-        answer => {
-            return vec![preflight.unanswered("sinfo", &answer, "which partitions there are")];
-        }
+    let partitions = match ask(preflight) {
+        Ok(Some(partitions)) => partitions,
+        Ok(None) => return Vec::new(),
+        Err(finding) => return vec![finding],
     };
     let mut findings = Vec::new();
     let mut used: Vec<&Partition> = Vec::new();
@@ -43,11 +61,12 @@ pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
     for kind in ScriptKind::ALL {
         let directives = preflight.plan.directives(kind);
         let names = names(directives, &partitions);
+        let place = preflight.plan.place_of(kind, OptionName::Partition);
         let mut own = Vec::new();
         if names.is_empty() {
             own.push(Problem::new(
                 "no partition is named, and Slurm has no default one".to_owned(),
-                known(&partitions),
+                known(&partitions, &place),
             ));
         }
         for name in &names {
@@ -60,7 +79,7 @@ pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
                 }
                 None => own.push(Problem::new(
                     format!("Slurm has no partition {name}"),
-                    known(&partitions),
+                    known(&partitions, &place),
                 )),
             }
         }
@@ -121,7 +140,7 @@ fn names(directives: &Directives, partitions: &[Partition]) -> Vec<String> {
     }
 }
 
-fn known(partitions: &[Partition]) -> String {
+fn known(partitions: &[Partition], place: &str) -> String {
     /// More are for sinfo itself to show.
     const SHOWN: usize = 20;
     let names: Vec<_> = partitions.iter().map(|partition| &partition.name).collect();
@@ -131,7 +150,7 @@ fn known(partitions: &[Partition]) -> String {
     } else {
         ""
     };
-    format!("name another, with --partition or partition in [slurm] of the settings: {shown}{more}")
+    format!("name another, with {place}: {shown}{more}")
 }
 
 /// Reads sinfo's answer; lines that are not of this form are left out.
@@ -243,9 +262,13 @@ impl Partition {
         let asked = directives.get(option)?;
         exceeds(&asked, limit).then(|| {
             Problem::new(
-                format!("the partition {name} allows {limit}, so with {option}={asked} the job would wait for ever"),
+                format!(
+                    "the partition {name} allows {limit}, so with {option}={asked} the job would wait for ever, unless \
+                     its quality of service allows more"
+                ),
                 format!("ask for at most {limit} with --time or time in the settings, or name another partition"),
             )
+            .at_most(true)
         })
     }
 
@@ -474,7 +497,8 @@ mod tests {
         assert_eq!(
             against("cpu", "time = '5:00:00'"),
             [
-                "the partition cpu allows 4:00:00, so with --time=5:00:00 the job would wait for ever"
+                "the partition cpu allows 4:00:00, so with --time=5:00:00 the job would wait for ever, unless its \
+                 quality of service allows more"
             ]
         );
         assert!(against("cpu", "time = '5:00:00'\ntime_min = '1:00:00'").is_empty());

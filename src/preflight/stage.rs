@@ -75,7 +75,10 @@ pub(super) fn look(preflight: &Preflight<'_>) -> Stage {
 
 /// The folder that a script submitted from here would use: `STAGE_PATH` wins over the
 /// one that is in the scripts.
-fn stage_path(preflight: &Preflight<'_>, findings: &mut Vec<Finding>) -> Option<Utf8PathBuf> {
+pub(super) fn stage_path(
+    preflight: &Preflight<'_>,
+    findings: &mut Vec<Finding>,
+) -> Option<Utf8PathBuf> {
     let settings = preflight.plan.settings();
     let rendered = settings.stage_path();
     let Some(variable) = preflight.variables.get("STAGE_PATH") else {

@@ -1,5 +1,7 @@
 //! All options of a job, and how they are written for sbatch.
 
+use std::collections::BTreeSet;
+
 use super::{Gres, NodeCount, Passthrough, Signal};
 
 use self::value::Argument;
@@ -116,6 +118,14 @@ impl Directives {
             .as_ref()
             .filter(|signal| signal.is_for_batch_shell())
             .map_or(0, Signal::seconds)
+    }
+
+    /// How many nodes are named that must be among the job's, each counted once.
+    pub(crate) fn named_nodes(&self) -> Option<usize> {
+        /// More than a cluster has; a short text can name far more.
+        const MOST: usize = 1 << 16;
+        let hosts = self.nodelist.as_ref()?.hosts().take(MOST);
+        Some(hosts.collect::<BTreeSet<_>>().len())
     }
 
     pub(crate) const fn node_count(&self) -> Option<NodeCount> {

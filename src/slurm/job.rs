@@ -121,6 +121,15 @@ impl SubmittedJob {
         self.cluster.as_deref()
     }
 
+    /// Another job of the same cluster.
+    pub(crate) fn beside(&self, id: JobId) -> Self {
+        Self {
+            id,
+            task: None,
+            cluster: self.cluster.clone(),
+        }
+    }
+
     /// The option that names the cluster to Slurm's programs.
     pub(crate) fn cluster_option(&self) -> Option<String> {
         let cluster = self.cluster.as_ref();

@@ -38,6 +38,11 @@ pub struct JobRecord {
     pub restarts: Option<u32>,
     /// The file for what its script prints. Only the controller says.
     pub output: Option<Utf8PathBuf>,
+    /// The jobs that it waits for, or has waited for in vain. Only the controller
+    /// says.
+    pub waits_for: Vec<JobId>,
+    /// The script that it runs. Only the controller says.
+    pub script: Option<Utf8PathBuf>,
 }
 
 /// How a job's script ended.
@@ -121,6 +126,17 @@ fn array(id: &str, tasks: &str) -> Option<(JobId, String)> {
     Some((JobId::parse(id).ok()?, some(tasks)?))
 }
 
+/// The jobs in a dependency, as Slurm writes it back:
+/// `afterok:7(failed),after:8_3+5(unfulfilled)`.
+fn jobs_of_dependency(text: &str) -> Vec<JobId> {
+    let words = text.split([',', '?', ':']);
+    let number = |word: &str| {
+        let end = word.find(|c: char| !c.is_ascii_digit());
+        JobId::parse(&word[..end.unwrap_or(word.len())]).ok()
+    };
+    words.filter_map(number).collect()
+}
+
 /// Reads `scontrol show job`: a block for each job, with a blank line between two.
 ///
 /// The fields stand in lines that are the same in all releases. Values that a user
@@ -171,11 +187,13 @@ fn of_scontrol_block(block: &str) -> Option<JobRecord> {
         time_limit: word("RunTime", "TimeLimit").and_then(time_limit),
         restarts: word("Requeue", "Restarts").and_then(|text| text.parse().ok()),
         output: line("StdOut").and_then(some).map(Utf8PathBuf::from),
+        waits_for: word("JobState", "Dependency").map_or_else(Vec::new, jobs_of_dependency),
+        script: line("Command").and_then(some).map(Utf8PathBuf::from),
     })
 }
 
 /// The fields that squeue is asked for. It cuts a value at the field's width.
-const SQUEUE_FIELDS: [(&str, usize); 12] = [
+const SQUEUE_FIELDS: [(&str, usize); 14] = [
     ("JobID", 20),
     ("ArrayJobID", 20),
     ("ArrayTaskID", 256),
@@ -188,6 +206,8 @@ const SQUEUE_FIELDS: [(&str, usize); 12] = [
     ("TimeLimit", 20),
     ("NodeList", 1024),
     ("Reason", 256),
+    ("Dependency", 1024),
+    ("Command", 4096),
 ];
 
 /// The value of squeue's `--Format`: each field with its width, and `|` behind it.
@@ -215,6 +235,8 @@ fn of_squeue_row(row: &[&str]) -> Option<JobRecord> {
         limit,
         nodes,
         reason,
+        dependency,
+        script,
         ..,
     ] = row
     else {
@@ -234,6 +256,8 @@ fn of_squeue_row(row: &[&str]) -> Option<JobRecord> {
         time_limit: time_limit(limit),
         restarts: restarts.parse().ok(),
         output: None,
+        waits_for: jobs_of_dependency(dependency),
+        script: some(script).map(Utf8PathBuf::from),
     })
 }
 
@@ -277,6 +301,8 @@ fn of_sacct_row(row: &[&str]) -> Option<JobRecord> {
         time_limit: time_limit(limit),
         restarts: None,
         output: None,
+        waits_for: Vec::new(),
+        script: None,
     })
 }
 
@@ -311,12 +337,13 @@ JobId=4003 JobName=a b JobState=X
 
     const SCONTROL_ARRAY: &str = "\
 JobId=4001 ArrayJobId=4001 ArrayTaskId=2-4%1 ArrayTaskThrottle=1 JobName=wrap
-   JobState=PENDING Reason=JobArrayTaskLimit Dependency=(null)
+   JobState=PENDING Reason=JobArrayTaskLimit Dependency=afterok:3999_*(failed),after:4000+5(unfulfilled)
    Requeue=1 Restarts=0 BatchFlag=1 Reboot=0 ExitCode=0:0
    RunTime=00:00:00 TimeLimit=01:00:00 TimeMin=N/A
    SubmitTime=1795506684 EligibleTime=Unknown
    StartTime=Unknown EndTime=Unknown Deadline=N/A
    NodeList=(null)
+   Command=/home/a user/bench/launch.sh
 
 JobId=4004 ArrayJobId=4001 ArrayTaskId=1 ArrayTaskThrottle=1 JobName=wrap
    JobState=RUNNING Reason=None Dependency=(null)
@@ -328,8 +355,8 @@ JobId=4004 ArrayJobId=4001 ArrayTaskId=1 ArrayTaskThrottle=1 JobName=wrap
 
     const SQUEUE: &str = "\
 CLUSTER: lab
-4001 |4001 |2-4%1 |PENDING |0   |0 |1795506684 |N/A        |N/A        |1:00:00   |      |JobArrayTaskLimit |
-4003 |4003 |N/A   |FAILED  |768 |0 |1795506684 |1795506685 |1795506686 |UNLIMITED |node2 |NonZeroExitCode   |
+4001 |4001 |2-4%1 |PENDING |0   |0 |1795506684 |N/A        |N/A        |1:00:00   |      |JobArrayTaskLimit |afterok:3999_*(failed),after:4000+5(unfulfilled) |/home/a user/bench/launch.sh |
+4003 |4003 |N/A   |FAILED  |768 |0 |1795506684 |1795506685 |1795506686 |UNLIMITED |node2 |NonZeroExitCode   |(null) |(null) |
 ";
 
     const SACCT: &str = "\
@@ -353,6 +380,16 @@ CLUSTER: lab
         assert_eq!(record.submitted, Some(at(1_795_506_684)));
         assert_eq!(record.started, Some(at(1_795_506_685)));
         assert_eq!(record.ended, Some(at(1_795_506_686)));
+        assert_eq!((&*record.waits_for, &record.script), (&[][..], &None));
+    }
+
+    /// What scontrol and squeue say of the job that waits.
+    #[track_caller]
+    fn assert_waits(record: &JobRecord) {
+        let jobs = [3999, 4000].map(|id: u32| JobId::parse(&id.to_string()).unwrap());
+        assert_eq!(record.waits_for, jobs);
+        let script = record.script.as_deref();
+        assert_eq!(script, Some("/home/a user/bench/launch.sh".into()));
     }
 
     #[test]
@@ -372,6 +409,7 @@ CLUSTER: lab
         let [waiting, running] = records.as_slice() else {
             panic!("{records:?}");
         };
+        assert_waits(waiting);
         let array = JobId::parse("4001").unwrap();
         assert_eq!(waiting.array, Some((array, "2-4%1".to_owned())));
         assert_eq!(
@@ -393,6 +431,7 @@ CLUSTER: lab
             panic!("{records:?}");
         };
         assert_failed(failed);
+        assert_waits(waiting);
         assert_eq!(waiting.array.as_ref().unwrap().1, "2-4%1");
         assert_eq!(waiting.time_limit.as_ref().unwrap().minutes(), Some(60));
         assert_eq!(waiting.reason.as_deref(), Some("JobArrayTaskLimit"));
@@ -416,6 +455,7 @@ CLUSTER: lab
         assert_eq!(of_scontrol("JobId=7 JobName=x\n"), None);
         assert_eq!(of_scontrol("slurm is upgraded today"), None);
         assert_eq!(of_squeue("7|7|N/A|RUNNING\n"), None);
+        assert_eq!(jobs_of_dependency("singleton"), []);
         assert_eq!(of_sacct("7|7|RUNNING\n"), None);
         assert_eq!(of_sacct(""), Some(Vec::new()));
     }

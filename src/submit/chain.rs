@@ -13,8 +13,9 @@ use crate::script::ScriptKind;
 use crate::slurm::{Dependency, OptionName, SubmittedJob};
 use crate::value::ValueError;
 
-/// How long scancel may take. It tries a controller that is away for a while.
-const LONGEST_CANCEL: Duration = Duration::from_secs(60);
+/// How long squeue and scancel may take. They try a controller that is away for a
+/// while.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// The scripts of a plan as jobs that wait for each other: setup, the model where
 /// the site wants it fetched in a job, launch. Each starts when the one before has
@@ -146,6 +147,38 @@ impl<'a> Chain<'a> {
         Ok(jobs)
     }
 
+    /// This user's jobs that are in the queue already and run the same scripts. None
+    /// where squeue cannot be asked: it is good to know, and no more.
+    #[must_use]
+    pub fn in_queue(&self, folder: impl AsRef<Utf8Path>) -> Vec<ChainJob> {
+        let mut squeue = Command::new("squeue");
+        squeue.args(["--me", "--noheader", "--format=%F|%o"]);
+        command::ignore_filters(&mut squeue, command::variable_names());
+        let Ok(answer) = command::run(&mut squeue, LONGEST) else {
+            return Vec::new();
+        };
+        let real = |path: &Utf8Path| path.canonicalize_utf8().ok();
+        let scripts = self
+            .kinds()
+            .filter_map(|kind| Some((kind, real(&folder.as_ref().join(kind.file_name()))?)));
+        let scripts: Vec<_> = scripts.collect();
+        let mut jobs: Vec<_> = answer
+            .stdout
+            .lines()
+            .filter_map(|line| {
+                let (job, script) = line.trim().split_once('|')?;
+                let script = real(Utf8Path::new(script))?;
+                let (kind, _) = scripts.iter().find(|(_, own)| *own == script)?;
+                let job = SubmittedJob::parse(job).ok()?;
+                Some(ChainJob { kind: *kind, job })
+            })
+            .collect();
+        // Tasks of an array have one number.
+        jobs.sort_by_key(|job| job.job.id());
+        jobs.dedup();
+        jobs
+    }
+
     fn kinds(&self) -> impl Iterator<Item = ScriptKind> {
         let models_job = self.models_job;
         ScriptKind::ALL
@@ -196,7 +229,7 @@ fn withdraw(job: ChainJob) -> Withdrawn {
     scancel.args(job.job.cluster_option()).arg(job.job.number());
     // With a filter it could leave the job where it is.
     command::ignore_filters(&mut scancel, command::variable_names());
-    let left = match command::run(&mut scancel, LONGEST_CANCEL) {
+    let left = match command::run(&mut scancel, LONGEST) {
         Ok(answer) if answer.status.success() => None,
         Ok(answer) => Some(answer.words()),
         Err(NoAnswer::Start(error)) => Some(format!("cannot start scancel: {error}")),

@@ -4,6 +4,10 @@ use std::io;
 
 use camino::Utf8PathBuf;
 
+use super::advice;
+use crate::plan::Plan;
+use crate::script::ScriptKind;
+
 /// A submission that came to nothing, or of which nobody knows what came of it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -63,4 +67,30 @@ pub enum SubmitError {
         /// What sbatch printed.
         answer: String,
     },
+}
+
+impl SubmitError {
+    /// What to change so that Slurm takes a script of a plan, where its refusal is a
+    /// known one.
+    ///
+    /// ```
+    /// use nim_slurm::{Plan, Recipe, ScriptKind, Settings, SubmitError};
+    ///
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())?;
+    /// let error = SubmitError::Refused {
+    ///     script: "launch.sh".into(),
+    ///     code: 1,
+    ///     words: "sbatch: error: Invalid qos specification".to_owned(),
+    /// };
+    /// let advice = error.advice(&plan, ScriptKind::Launch).unwrap();
+    /// assert!(advice.starts_with("name a quality of service that you may use"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn advice(&self, plan: &Plan, kind: ScriptKind) -> Option<String> {
+        match self {
+            Self::Refused { words, .. } => advice::advice(plan, kind, words),
+            _ => None,
+        }
+    }
 }

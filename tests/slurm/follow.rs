@@ -4,6 +4,8 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 
+use nim_slurm::ScriptKind;
+
 use crate::common::example;
 use crate::lab::{Lab, Site, recipe, run, wait_until, words};
 
@@ -68,6 +70,20 @@ fn from_submission_to_results() {
         printed.contains(&format!("launch, job {launch}: RUNNING, on node")),
         "{printed}"
     );
+    for job in ["setup, job ", "prepare_models, job "] {
+        assert!(
+            line(&printed, job).ends_with(", has ended well"),
+            "{printed}"
+        );
+    }
+    let report = line(
+        &printed,
+        "to report on them: cargo run --example report -- ",
+    );
+    assert!(
+        report.ends_with(&format!("/results --job {launch}")),
+        "{report}"
+    );
     line(&printed, "the server is starting");
     let ready = line(&printed, "the server is ready after ");
     let seconds: u32 = ready.split(' ').nth(5).unwrap().parse().unwrap();
@@ -117,8 +133,10 @@ fn a_server_that_dies_shows_its_log() {
     let error = String::from_utf8(output.stderr).unwrap();
     line(
         &error,
-        "error: launch ended with 3: the server ended, or stopped answering, before the sweep was over",
+        "error: launch ended with 3: the server exited with status 1 before the sweep was over",
     );
+    line(&error, "what to do: find out why the server ended");
+    line(&error, "after that: RESUME_JOB_ID=");
     let shown = line(&error, "the last lines of ");
     assert!(shown.contains("/logs/server_"), "{shown}");
     let log = shown
@@ -153,10 +171,7 @@ fn points_that_fail_are_told_at_once() {
     );
     line(&printed, "point 3 of 4 is finished: ");
     let error = String::from_utf8(output.stderr).unwrap();
-    line(
-        &error,
-        "error: launch ended with 5: the sweep ran to its end, but points failed",
-    );
+    line(&error, "error: launch ended with 5: 2 of 4 points failed");
     assert!(
         line(&error, "the last lines of ").contains("/logs/benchmarking_"),
         "{error}"
@@ -181,6 +196,55 @@ fn a_setup_that_fails_shows_what_it_printed() {
         "{sentence}"
     );
     assert!(error.contains("missing: a login for nvcr.io"), "{error}");
+
+    // Who comes back knows only the launch job, and Slurm what it has waited for.
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let launch = line(&printed, "launch is job ").rsplit(' ').next().unwrap();
+    let flag = format!("--follow={launch}");
+    let again = example_with(&lab, &site, &[&flag]).output().unwrap();
+    assert_eq!(again.status.code(), Some(1), "{}", words(&again));
+    assert_eq!(line(&words(&again), "error: "), sentence);
+    let squeue = lab.path_with(&["squeue"]);
+    let mut again = example_with(&lab, &site, &[&flag]);
+    let again = again.env("PATH", squeue).output().unwrap();
+    assert_eq!(line(&words(&again), "error: "), sentence);
+
+    // Where Slurm leaves launch in the queue, nobody waits for it.
+    let setup = sentence.split(' ').nth(8).unwrap().trim_end_matches(',');
+    let job = site.submit_with(
+        &lab,
+        ScriptKind::Launch,
+        &[&format!("--dependency=afterok:{setup}")],
+    );
+    let flag = format!("--follow={}", job.id);
+    let in_vain = example_with(&lab, &site, &[&flag]).output().unwrap();
+    assert_eq!(in_vain.status.code(), Some(1), "{}", words(&in_vain));
+    let sentence = format!("{sentence}; to end launch, scancel {}", job.id);
+    assert_eq!(line(&words(&in_vain), "error: "), sentence);
+    run(lab.command("scancel").arg(&job.id));
+}
+
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn a_limit_that_no_launch_can_keep_is_told() {
+    let lab = Lab::enter();
+    let site = site(&lab, "follow_limit");
+    let options = ["--partition=gpu", "--time=9:00:00"];
+    let job = site.submit_with(&lab, ScriptKind::Launch, &options);
+    let mut command = example_with(&lab, &site, &[&format!("--follow={}", job.id)]);
+    let mut follower = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    let waits = format!("launch, job {}: PENDING, PartitionTimeLimit", job.id);
+    next(&mut lines, &waits);
+    next(
+        &mut lines,
+        &format!(
+            "job {} asks for more time than its partition allows",
+            job.id
+        ),
+    );
+    run(lab.command("scancel").arg(&job.id));
+    assert_eq!(follower.wait().unwrap().code(), Some(1));
 }
 
 #[test]
@@ -233,7 +297,7 @@ fn ctrl_c_leaves_the_job_running() {
     let forgotten = run(forgotten.env("SLURM_CONF", lab.configuration_without_accounts()));
     line(
         &forgotten,
-        &format!("launch, job {launch}: not known to Slurm any more"),
+        &format!("launch, job {launch}: Slurm tells nothing of it"),
     );
     line(&forgotten, "launch ended with 0: ");
 }
@@ -268,11 +332,14 @@ fn a_job_that_is_requeued_is_followed_on() {
         &format!("launch, job {launch}: RUNNING, restart 1"),
     );
     let mut rest: Vec<_> = lines.map(|line| line.unwrap()).collect();
-    let end = rest.split_off(rest.len() - 2);
+    let end = rest.split_off(rest.len() - 3);
     assert!(
         end[0].starts_with("launch ended with 0: "),
         "{rest:?}\n{end:?}"
     );
+    // The second run's server is told of as well.
+    let is_ready = |line: &String| line.starts_with("the server is ready after ");
+    assert!(rest.iter().any(is_ready), "{rest:?}");
     // What was measured before is not measured again.
     assert!(
         !rest.iter().any(|line| line.starts_with("point 1 of 4: ")),

@@ -57,6 +57,7 @@ fn each_state_by_scontrol_and_by_squeue() {
     // Slurm counts in minutes, so this one comes last.
     let timeout = lab.wrap(&["--time=1"], long);
     let held = lab.wrap(&["--hold", "--time=90"], short);
+    let waiting = lab.wrap(&[&format!("--dependency=afterany:{held}")], short);
     let running = lab.wrap(&[], long);
     let completed = lab.wrap(&[], "exit 0");
     let failed = lab.wrap(&[], short);
@@ -87,6 +88,11 @@ fn each_state_by_scontrol_and_by_squeue() {
         let known = |job: &str| known(&lab, job, variables);
         let pending = known(&held);
         assert_fields(&pending, &[("state", "PENDING"), ("reason", "JobHeldUser")]);
+        assert!(
+            pending["obstacle"].contains("scontrol release"),
+            "{pending:?}"
+        );
+        assert_fields(&known(&waiting), &[("waits_for", &held)]);
         assert_eq!(pending.get("exit"), None, "{pending:?}");
         let limit = &pending["time_limit"];
         assert!(limit == "01:30:00" || limit == "1:30:00", "{limit}");
@@ -120,7 +126,9 @@ fn each_state_by_scontrol_and_by_squeue() {
         );
     }
     assert_fields(&known(&lab, &failed, &[]), &[("output", "/dev/null")]);
-    run(lab.command("scancel").args([&held, &running, &requeued]));
+    run(lab
+        .command("scancel")
+        .args([&waiting, &held, &running, &requeued]));
 }
 
 #[test]

@@ -72,7 +72,16 @@ fn two_jobs_and_three() {
         "{dependency}"
     );
 
-    let printed = run(&mut submit(&lab, &site, &["--models-job"]));
+    let output = submit(&lab, &site, &["--models-job"]).output().unwrap();
+    assert!(output.status.success(), "{}", words(&output));
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        format!(
+            "note: the same scripts are in the queue already: setup, job {setup}; launch, job {launch}; to end those: \
+             scancel {setup} {launch}\n"
+        )
+    );
+    let printed = words(&output);
     let [first, models, last] =
         ["setup", "prepare_models", "launch"].map(|what| job(&printed, what));
     for (later, earlier) in [(&models, &first), (&last, &models)] {
@@ -103,6 +112,12 @@ fn a_refused_launch_leaves_nothing_behind() {
         error.contains("Invalid partition name specified"),
         "{error}"
     );
+    for words in [
+        "what to do: name a partition that is there, with --partition or partition in [slurm] of the settings: sinfo -s\n",
+        "cargo run --example preflight -- --settings=settings.toml --recipe=recipe.toml --gres=gpu:h100:4\n",
+    ] {
+        assert!(error.contains(words), "{error}");
+    }
     for what in ["setup", "prepare_models"] {
         let job = job(&printed, what);
         assert!(

@@ -278,6 +278,15 @@ impl Directives {
                 });
             }
         }
+        if let (Some(named), Some(nodes)) = (self.named_nodes(), self.nodes)
+            && named > nodes.max() as usize
+        {
+            conflicts.push(Conflict {
+                first: Nodelist,
+                second: Nodes,
+                reason: "more nodes are named than asked for",
+            });
+        }
         let gpus = self.gpus.as_ref().map(GpuCount::count);
         if let (Some(gpus), Some(nodes)) = (gpus, self.nodes)
             && gpus < nodes.min()

@@ -1,0 +1,141 @@
+//! Why a job does not start, in plain words.
+
+use super::JobRecord;
+
+/// Slurm's word for a dependency that cannot come true any more.
+const NEVER: &str = "DependencyNeverSatisfied";
+
+/// Reasons that do not pass by themselves: what is the matter, and what shows what
+/// is allowed. Source: squeue(1), "Job reason codes", and `job_reason_string` in
+/// Slurm's `slurm_protocol_defs.c`.
+const ROWS: &[(&[&str], &str, &str)] = &[
+    (
+        &["PartitionTimeLimit"],
+        "asks for more time than its partition allows",
+        "sinfo -o '%P %l'",
+    ),
+    (
+        &["PartitionNodeLimit", "PartitionConfig"],
+        "asks for what its partition does not give, or not to it",
+        "scontrol show partition",
+    ),
+    (
+        &["BadConstraints"],
+        "asks for what no node has",
+        "sinfo -o '%P %D %T %c %m %G %f'",
+    ),
+    (
+        &["InvalidAccount", "InvalidQOS"],
+        "names an account or a quality of service that it may not use",
+        "sacctmgr show associations user=$USER format=account,partition,qos",
+    ),
+    (
+        &["ReservationDeleted"],
+        "names a reservation that is gone",
+        "scontrol show reservation",
+    ),
+];
+
+impl JobRecord {
+    /// What keeps a job in the queue that would not start when its turn comes, and
+    /// what to do about it: a sentence about the job. None for a job that does not
+    /// wait, or that only waits for its turn.
+    ///
+    /// ```no_run
+    /// use nim_slurm::Queue;
+    ///
+    /// let status = Queue::find()?.status(&"4711".parse()?)?;
+    /// if let Some(obstacle) = status.record().and_then(|record| record.obstacle()) {
+    ///     println!("{obstacle}"); // "job 4711 is held: …"
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn obstacle(&self) -> Option<String> {
+        let id = self.id;
+        let reason = self.reason.as_deref().filter(|_| self.state.is_waiting())?;
+        // Behind the word may stand the nodes that are meant.
+        let word = reason.split(',').next().unwrap_or_default();
+        let row = ROWS.iter().find(|(words, ..)| words.contains(&word));
+        if let Some((_, matter, ask)) = row {
+            return Some(format!(
+                "job {id} {matter}, and is not likely to start: see {ask}; end it with scancel {id}, and submit another"
+            ));
+        }
+        let is_limit = word.starts_with("Assoc") || word.starts_with("QOS");
+        Some(match word {
+            NEVER => format!(
+                "job {id} waits for a job that has not ended as it must, so it never starts: end it with scancel {id}"
+            ),
+            "JobHeldUser" => format!(
+                "job {id} is held: scontrol release {id} lets it start, scancel {id} ends it"
+            ),
+            "JobHeldAdmin" => format!(
+                "job {id} is held by an administrator, who alone can release it: ask, or end it with scancel {id}"
+            ),
+            "PartitionDown" | "PartitionInactive" => {
+                format!("job {id} waits until its partition starts jobs again: see sinfo -s")
+            }
+            _ if is_limit
+                && ["PerJob", "Wall", "Min"]
+                    .iter()
+                    .any(|part| word.contains(part)) =>
+            {
+                format!(
+                    "job {id} is beyond a limit that its account or quality of service has for each job, and is not \
+                     likely to start: end it with scancel {id}, and submit another"
+                )
+            }
+            _ if is_limit => format!(
+                "job {id} waits until other jobs have ended: its account or quality of service is at a limit"
+            ),
+            _ => return None,
+        })
+    }
+
+    /// True when it waits for what cannot happen any more.
+    pub(crate) fn waits_in_vain(&self) -> bool {
+        self.state.is_waiting() && self.reason.as_deref() == Some(NEVER)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::status::record::of_scontrol;
+
+    /// What is said of a job in this state for this reason.
+    fn of(state: &str, reason: &str) -> Option<String> {
+        let answer =
+            format!("JobId=7 JobName=x\n   JobState={state} Reason={reason} Dependency=(null)\n");
+        of_scontrol(&answer).unwrap()[0].obstacle()
+    }
+
+    #[test]
+    fn reasons_that_do_not_pass() {
+        for (reason, words) in [
+            ("PartitionTimeLimit", "more time than its partition allows"),
+            ("PartitionNodeLimit", "scontrol show partition"),
+            ("BadConstraints", "what no node has"),
+            ("InvalidQOS", "sacctmgr show associations"),
+            ("DependencyNeverSatisfied", "never starts"),
+            ("JobHeldUser", "scontrol release 7"),
+            ("JobHeldAdmin", "an administrator"),
+            ("PartitionDown", "sinfo -s"),
+            ("AssocMaxJobsLimit", "until other jobs have ended"),
+            ("QOSMaxGRESPerUser", "until other jobs have ended"),
+            ("AssocMaxWallDurationPerJobLimit", "for each job"),
+            ("QOSMinGRES", "for each job"),
+        ] {
+            let said = of("PENDING", reason).unwrap_or_else(|| panic!("nothing of {reason}"));
+            assert!(said.starts_with("job 7 ") && said.contains(words), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_job_whose_turn_has_not_come() {
+        for reason in ["Resources", "Priority", "None", "Dependency", "BeginTime"] {
+            assert_eq!(of("PENDING", reason), None, "{reason}");
+        }
+        assert_eq!(of("CANCELLED", "DependencyNeverSatisfied"), None);
+    }
+}

@@ -1,0 +1,162 @@
+//! What to do about Slurm's refusals.
+
+use crate::plan::Plan;
+use crate::script::ScriptKind;
+use crate::slurm::OptionName;
+
+/// Words of Slurm, the option that they are about, what to do, and a command that
+/// shows more. The first row whose words are among Slurm's holds. Source:
+/// `slurm_errno.c`, and sbatch's own `opt.c`.
+const ROWS: &[(&[&str], Option<OptionName>, &str, &str)] = &[
+    (
+        &["unable to contact", "connection refused", "timed out"],
+        None,
+        "see whether Slurm's controller answers",
+        "scontrol ping",
+    ),
+    (
+        UNKNOWN_PARTITION,
+        Some(OptionName::Partition),
+        "name a partition that is there",
+        "sinfo -s",
+    ),
+    (
+        &["account"],
+        Some(OptionName::Account),
+        "name an account of yours",
+        ASSOCIATIONS,
+    ),
+    (
+        &["qos"],
+        Some(OptionName::Qos),
+        "name a quality of service that you may use",
+        ASSOCIATIONS,
+    ),
+    (
+        &["partition not available", "inactive or drain"],
+        None,
+        "wait, or name another partition",
+        "sinfo -s",
+    ),
+    (
+        &["time limit", "timelimit"],
+        Some(OptionName::Time),
+        "ask for less time",
+        "sinfo -o '%P %l'",
+    ),
+    (
+        &["generic resource", "gres", "tres"],
+        Some(OptionName::Gres),
+        "ask for resources that the nodes have",
+        "sinfo -o '%P %G'",
+    ),
+    (
+        &["node configuration is not available", "down, drained"],
+        None,
+        "ask for what the nodes have, and see whether they are up",
+        "sinfo -o '%P %D %T %c %m %G'",
+    ),
+    (
+        &["reservation"],
+        Some(OptionName::Reservation),
+        "name a reservation that you may use",
+        "scontrol show reservation",
+    ),
+    (
+        &["feature"],
+        Some(OptionName::Constraint),
+        "name features that the nodes have",
+        "sinfo -o '%P %f'",
+    ),
+    (
+        &["unrecognized option", "invalid directive"],
+        None,
+        "take the option out of the settings, since this Slurm does not know it",
+        "sbatch --help",
+    ),
+    (
+        &[
+            "stat file",
+            "configuration file",
+            "configuration source",
+            "slurm_conf",
+            "clustername",
+        ],
+        None,
+        "set SLURM_CONF as the site says, or load its Slurm module",
+        "scontrol ping",
+    ),
+];
+
+const UNKNOWN_PARTITION: &[&str] = &["invalid partition", "no partition", "partition name"];
+
+const ASSOCIATIONS: &str = "sacctmgr show associations user=$USER format=account,partition,qos";
+
+fn is_among(words: &str, signs: &[&str]) -> bool {
+    let words = words.to_ascii_lowercase();
+    signs.iter().any(|sign| words.contains(sign))
+}
+
+/// What to do about Slurm's words on a script, if they are known.
+pub(crate) fn advice(plan: &Plan, kind: ScriptKind, words: &str) -> Option<String> {
+    let (_, option, deed, command) = ROWS.iter().find(|(signs, ..)| is_among(words, signs))?;
+    let place = option.map(|option| format!(", with {}", plan.place_of(kind, option)));
+    Some(format!("{deed}{}: {command}", place.unwrap_or_default()))
+}
+
+/// True when Slurm's words are that a partition is not there.
+pub(crate) fn is_unknown_partition(words: &str) -> bool {
+    is_among(words, UNKNOWN_PARTITION)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Recipe, Settings};
+
+    #[test]
+    fn advice_fits_the_words() {
+        let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new()).unwrap();
+        for (words, advised) in [
+            ("Invalid partition name specified", "sinfo -s"),
+            (
+                "Invalid account or account/partition combination specified",
+                "--account or account in [slurm] of the settings: sacctmgr",
+            ),
+            ("Invalid qos specification", "with qos in [slurm]"),
+            (
+                "Requested time limit is invalid (missing or exceeds some limit)",
+                "%P %l",
+            ),
+            (
+                "Invalid generic resource (gres) specification",
+                "--gres or gres in [slurm.launch] of the settings: sinfo -o '%P %G'",
+            ),
+            ("Requested node configuration is not available", "%D %T"),
+            (
+                "Unable to contact slurm controller (connect failure)",
+                "scontrol ping",
+            ),
+        ] {
+            let said = advice(&plan, ScriptKind::Launch, words).unwrap_or_default();
+            assert!(said.contains(advised), "{words}: {said}");
+        }
+        assert_eq!(advice(&plan, ScriptKind::Launch, "something new"), None);
+    }
+
+    #[test]
+    fn what_a_variable_says_is_changed_there() {
+        let variables = [("SBATCH_PARTITION".to_owned(), "nope".to_owned())];
+        let settings = Settings::new().with_environment(variables).unwrap();
+        let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap();
+        let said = advice(
+            &plan,
+            ScriptKind::Setup,
+            "invalid partition specified: nope",
+        );
+        assert_eq!(
+            said.as_deref(),
+            Some("name a partition that is there, with the variable SBATCH_PARTITION: sinfo -s")
+        );
+    }
+}

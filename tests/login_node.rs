@@ -1,0 +1,477 @@
+//! The example on a login node where stand-ins answer for Slurm's programs: what
+//! the real ones say only when something is wrong, and at once.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+
+mod common;
+
+/// The binary, built once.
+fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| common::example("llama3_70b_h100x4_fp8"))
+}
+
+/// What scontrol, squeue and sacct say of a job that they do not know.
+const NO_SUCH_JOB: &str = "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1";
+
+/// A user's folder with a stage path, and with stand-ins on `PATH`.
+struct Site {
+    folder: tempfile::TempDir,
+}
+
+impl Site {
+    /// A site whose Slurm knows no job.
+    fn new() -> Self {
+        let site = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        fs::create_dir_all(site.path("bin")).unwrap();
+        fs::create_dir_all(site.path("stage/results")).unwrap();
+        for program in ["scontrol", "squeue", "sacct", "sbatch", "scancel", "sinfo"] {
+            site.program(program, NO_SUCH_JOB);
+        }
+        site
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn stage(&self) -> String {
+        self.path("stage").to_str().unwrap().to_owned()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn program(&self, name: &str, body: &str) {
+        let path = self.path("bin").join(name);
+        fs::write(
+            &path,
+            format!("#!/bin/bash\ncd '{}'\n{body}\n", self.path("").display()),
+        )
+        .unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// scontrol says what is in the file `job_ID`.
+    fn scontrol_reads_files(&self) {
+        self.program(
+            "scontrol",
+            &format!("[[ -e job_$3 ]] || {{ {NO_SUCH_JOB}; }}\ncat job_$3"),
+        );
+    }
+
+    /// What scontrol says of a job.
+    fn job(&self, id: u32, state: &str, dependency: &str, script: &str, code: u32) -> String {
+        let printed = self.path(&format!("slurm-{id}.out"));
+        format!(
+            "JobId={id} JobName=x\n   JobState={state} Dependency={dependency}\n   Requeue=1 Restarts=0 ExitCode={code}:0\n   \
+             StartTime=Unknown EndTime=Unknown Deadline=N/A\n   Command=/bench/{script}\n   StdOut={}\n\n",
+            printed.display()
+        )
+    }
+
+    /// The run's manifest.
+    fn manifest(restart: u32, exit_code: &str, reason: &str, resumes: &str) -> String {
+        format!(
+            r#"{{"restart": {restart}, "resumes": [{resumes}], "exit_code": {exit_code}, "exit_reason": "{reason}", "points": []}}"#
+        )
+    }
+
+    fn command(&self, flags: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        let path = format!("{}:/usr/bin:/bin", self.path("bin").display());
+        let foreign = |name: &str| name.starts_with("SBATCH_") || name.starts_with("SLURM_");
+        for (name, _) in std::env::vars().filter(|(name, _)| foreign(name)) {
+            command.env_remove(name);
+        }
+        command
+            .current_dir(self.folder.path())
+            .env("PATH", path)
+            .env("STAGE_PATH", self.stage())
+            .args(flags);
+        command
+    }
+
+    fn run(&self, flags: &[&str]) -> Ended {
+        Ended::from(self.command(flags).output().unwrap())
+    }
+
+    fn start(&self, flags: &[&str]) -> Child {
+        let mut command = self.command(flags);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    }
+}
+
+#[derive(Debug)]
+struct Ended {
+    code: Option<i32>,
+    printed: String,
+    error: String,
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self {
+            code: output.status.code(),
+            printed: text(&output.stdout),
+            error: text(&output.stderr),
+        }
+    }
+}
+
+impl Ended {
+    #[track_caller]
+    fn assert(&self, code: i32, printed: &[&str], error: &[&str]) {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        for words in printed {
+            assert!(self.printed.contains(words), "no {words:?} in {self:#?}");
+        }
+        for words in error {
+            assert!(self.error.contains(words), "no {words:?} in {self:#?}");
+        }
+    }
+}
+
+#[test]
+fn the_job_s_own_word_holds_where_slurm_cannot_tell() {
+    let site = Site::new();
+    let away =
+        "echo 'sacct: error: Problem talking to the database: Connection refused' >&2; exit 1";
+    let manifest = |code: &str| Site::manifest(0, code, "because", "");
+    for sacct in [
+        away,
+        "echo 'sacct: error: no' >&2; exit 1",
+        "echo nonsense | tr -d x; echo 'a|b'",
+    ] {
+        site.program("sacct", sacct);
+        site.write("stage/results/run_7.json", &manifest("0"));
+        site.run(&["--follow=7"])
+            .assert(0, &["launch ended with 0: "], &[]);
+        site.write("stage/results/run_7.json", &manifest("6"));
+        site.run(&["--follow=7"])
+            .assert(1, &[], &["error: launch ended with 6: because"]);
+        // Nobody says how it ended.
+        site.write("stage/results/run_7.json", &manifest("null"));
+        let asked = "the controller does not know job 7, and Slurm's accounts cannot be asked";
+        site.run(&["--follow=7"]).assert(1, &[], &[asked]);
+    }
+    let unreachable = "echo 'slurm_load_jobs error: Unable to contact slurm controller (connect failure)' >&2; exit 1";
+    site.program("scontrol", unreachable);
+    site.write("stage/results/run_7.json", &manifest("3"));
+    site.run(&["--follow=7"])
+        .assert(1, &[], &["error: launch ended with 3: because"]);
+}
+
+#[test]
+fn a_job_that_never_was() {
+    let site = Site::new();
+    site.program("sacct", "true");
+    site.run(&["--follow=7"]).assert(
+        1,
+        &[],
+        &[
+            "error: Slurm does not know this job, and ",
+            "is the number right, and this the job's stage path?",
+        ],
+    );
+}
+
+#[test]
+fn the_cause_is_found_behind_the_launch_s_dependency() {
+    let site = Site::new();
+    site.scontrol_reads_files();
+    let cancelled = |dependency| ("CANCELLED Reason=DependencyNeverSatisfied", dependency);
+    let ((state, models), (_, setup)) = (
+        cancelled("afterok:6(failed)"),
+        cancelled("afterok:5(failed)"),
+    );
+    site.write("job_7", &site.job(7, state, models, "launch.sh", 0));
+    site.write("job_6", &site.job(6, state, setup, "prepare_models.sh", 0));
+    site.write(
+        "job_5",
+        &site.job(5, "FAILED Reason=NonZeroExitCode", "(null)", "setup.sh", 2),
+    );
+    site.write("slurm-5.out", "07:00:00 missing: a login for nvcr.io\n");
+    let cause = [
+        "error: launch did not start, since setup, job 5, did not end well: FAILED, exit code 2",
+        "  | 07:00:00 missing: a login for nvcr.io",
+    ];
+    site.run(&["--follow=7"]).assert(1, &[], &cause);
+
+    // Where Slurm leaves launch in the queue, it would wait for ever.
+    let pending = "PENDING Reason=DependencyNeverSatisfied";
+    site.write("job_7", &site.job(7, pending, models, "launch.sh", 0));
+    let ended = site.run(&["--follow=7"]);
+    ended.assert(1, &[], &cause);
+    ended.assert(1, &[], &["to end launch, scancel 7"]);
+    // And where the other job is none of this chain.
+    site.write(
+        "job_6",
+        &site.job(
+            6,
+            "FAILED Reason=NonZeroExitCode",
+            "(null)",
+            "stage_data.sh",
+            1,
+        ),
+    );
+    site.run(&["--follow=7"]).assert(
+        1,
+        &[],
+        &["error: job 7 waits for a job that has not ended as it must"],
+    );
+}
+
+#[test]
+fn an_end_says_how_to_go_on() {
+    let site = Site::new();
+    site.scontrol_reads_files();
+    let folder = "llama-3-70b-instruct_4_100_chat_128_128_7";
+    fs::create_dir(site.path("stage/results").join(folder)).unwrap();
+    let manifest = Site::manifest(0, "3", "the server exited with status 1", r#""6", "4-1""#);
+    let points =
+        format!(r#""points": [{{"folder": "{folder}", "status": "finished", "detail": ""}}]"#);
+    site.write(
+        "stage/results/run_7.json",
+        &manifest.replace(r#""points": []"#, &points),
+    );
+    site.write("stage/logs/server_7.out", "out of memory\n");
+    let printed = "07:00:00 what to do: find out why\n07:00:00 after that: RESUME_JOB_ID=7 sbatch launch.sh\n07:00:00 exit 3: x\n";
+    site.write("slurm-7.out", printed);
+    site.write(
+        "job_7",
+        &site.job(7, "FAILED Reason=NonZeroExitCode", "(null)", "launch.sh", 3),
+    );
+    let ended = site.run(&["--follow=7"]);
+    let report = format!(
+        "to report on them: cargo run --example report -- {}/results --job 7,6,4-1\n",
+        site.stage()
+    );
+    ended.assert(
+        1,
+        &[&report],
+        &[
+            "  | out of memory\n",
+            "\nwhat to do: find out why\nafter that: RESUME_JOB_ID=7 sbatch launch.sh\n",
+            "\nerror: launch ended with 3: the server exited with status 1\n",
+        ],
+    );
+}
+
+#[test]
+fn what_keeps_a_job_waiting_and_what_comes_again_are_told() {
+    let site = Site::new();
+    let state = |state: &str| site.job(7, state, "(null)", "launch.sh", 0);
+    // Each look is a step on: held, running, running again, ended.
+    site.write("look_1", &state("PENDING Reason=JobHeldUser"));
+    site.write("look_2", &state("RUNNING Reason=None"));
+    site.write("look_3", &state("RUNNING Reason=None"));
+    site.write("look_4", &state("COMPLETED Reason=None"));
+    site.write("manifest_2", &Site::manifest(0, "null", "running", ""));
+    site.write("manifest_3", &Site::manifest(1, "null", "running", ""));
+    site.write("manifest_4", &Site::manifest(1, "0", "done", ""));
+    site.write(
+        "stage/logs/benchmarking_7.out",
+        "07:34:40 the server is ready after 72 s\n",
+    );
+    site.program(
+        "scontrol",
+        "echo >>looks; look=$(grep -c '' looks); cat look_$look\n\
+         next=$((look + 1)); [[ ! -e manifest_$next ]] || cp manifest_$next stage/results/run_7.json",
+    );
+    let ended = site.run(&["--follow=7"]);
+    ended.assert(
+        0,
+        &["\njob 7 is held: scontrol release 7 lets it start, scancel 7 ends it\n"],
+        &[],
+    );
+    let ready = ended
+        .printed
+        .matches("the server is ready after 72 s\n")
+        .count();
+    assert_eq!(ready, 2, "once for each run: {ended:#?}");
+    assert_eq!(ended.printed.matches("RUNNING").count(), 1, "{ended:#?}");
+}
+
+/// sbatch answers with the numbers 1, 2, 3.
+const SBATCH: &str = "echo >>submitted; grep -c '' submitted";
+
+/// Reads on to the line that begins with these words.
+#[track_caller]
+fn next(lines: &mut impl Iterator<Item = std::io::Result<String>>, beginning: &str) {
+    let mut lines = lines.map(|line| line.unwrap());
+    let found = lines.any(|line| line.starts_with(beginning));
+    assert!(found, "{beginning:?} did not come");
+}
+
+/// Waits for a line, presses Ctrl-C, and returns what is said then.
+#[track_caller]
+fn interrupt_after(mut child: Child, beginning: &str) -> String {
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    next(&mut lines, beginning);
+    let kill = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let mut error = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut error)
+        .unwrap();
+    error
+}
+
+#[test]
+fn ctrl_c_names_all_jobs() {
+    let site = Site::new();
+    site.scontrol_reads_files();
+    site.program("sbatch", SBATCH);
+    for (id, script) in [(1, "setup.sh"), (2, "prepare_models.sh"), (3, "launch.sh")] {
+        site.write(
+            &format!("job_{id}"),
+            &site.job(id, "PENDING Reason=Priority", "(null)", script, 0),
+        );
+    }
+    let flags = ["--submit", "--models-job", "--follow", "scripts"];
+    let said = interrupt_after(site.start(&flags), "launch, job 3: PENDING");
+    for words in [
+        "still there: setup, job 1; prepare_models, job 2; launch, job 3\n",
+        "  to cancel:    scancel 1 2 3\n",
+        " scripts --follow=3\n",
+    ] {
+        assert!(said.contains(words), "no {words:?} in {said}");
+    }
+
+    // In the middle of the submission.
+    fs::remove_file(site.path("submitted")).unwrap();
+    site.program(
+        "sbatch",
+        &format!("{SBATCH}; [[ $(grep -c '' submitted) != 3 ]] || sleep 5"),
+    );
+    let said = interrupt_after(site.start(&flags), "prepare_models is job 2");
+    for words in ["look with squeue --me\n", "  to cancel:    scancel 1 2\n"] {
+        assert!(said.contains(words), "no {words:?} in {said}");
+    }
+}
+
+#[test]
+fn a_setup_that_ended_well_is_told() {
+    let site = Site::new();
+    site.scontrol_reads_files();
+    site.program("sbatch", SBATCH);
+    site.write(
+        "job_1",
+        &site.job(1, "COMPLETED Reason=None", "(null)", "setup.sh", 0),
+    );
+    site.write(
+        "job_2",
+        &site.job(2, "COMPLETED Reason=None", "(null)", "launch.sh", 0),
+    );
+    site.write(
+        "stage/results/run_2.json",
+        &Site::manifest(0, "0", "done", ""),
+    );
+    let ended = site.run(&["--submit", "--follow", "scripts"]);
+    ended.assert(
+        0,
+        &["\nsetup, job 1, has ended well\nlaunch, job 2: COMPLETED\n"],
+        &[],
+    );
+}
+
+#[test]
+fn a_refusal_says_what_to_change() {
+    let site = Site::new();
+    let words = "Invalid account or account/partition combination specified";
+    site.program(
+        "sbatch",
+        &format!("echo 'sbatch: error: Batch job submission failed: {words}' >&2; exit 1"),
+    );
+    site.write("my site.toml", "");
+    let flags = [
+        "--submit",
+        "--account",
+        "proj",
+        "--settings",
+        "my site.toml",
+        "scripts",
+    ];
+    site.run(&flags).assert(
+        1,
+        &[],
+        &[
+            "what to do: name an account of yours, with --account or account in [slurm] of the settings: sacctmgr",
+            "what else stands in the way: cargo run --example preflight -- '--settings=my site.toml' --account=proj\n",
+            words,
+        ],
+    );
+    let mut command = site.command(&["--submit", "scripts"]);
+    let ended = Ended::from(command.env("SBATCH_ACCOUNT", "proj").output().unwrap());
+    ended.assert(
+        1,
+        &[],
+        &["what to do: name an account of yours, with the variable SBATCH_ACCOUNT: "],
+    );
+}
+
+#[test]
+fn scripts_that_are_in_the_queue_already_are_noted() {
+    let site = Site::new();
+    site.program("sbatch", SBATCH);
+    let folder = site.path("").display().to_string();
+    site.program(
+        "squeue",
+        &format!(
+            "echo '9|{folder}scripts/launch.sh'\necho '8|{folder}./scripts/setup.sh'\necho '7|{folder}other/launch.sh'\n\
+             echo '6|(null)'"
+        ),
+    );
+    let note = "note: the same scripts are in the queue already: setup, job 8; launch, job 9; to end those: scancel 8 9\n";
+    site.run(&["--submit", "scripts"])
+        .assert(0, &["launch is job 2\n"], &[note]);
+}
+
+#[test]
+fn a_model_that_is_there_is_not_demanded() {
+    let site = Site::new();
+    site.program("sbatch", SBATCH);
+    let submit = || site.run(&["--submit", "scripts"]);
+    submit().assert(
+        0,
+        &["it needs the model, which is not there yet:\n  bash scripts/prepare_models.sh\n"],
+        &[],
+    );
+    let model = "stage/llama3-70b-instruct_vhf";
+    site.write(&format!("{model}/config.json"), "{}");
+    site.write(&format!("{model}/tokenizer.json"), "{}");
+    site.write(
+        &format!("{model}/model.safetensors.index.json"),
+        r#"{"a": "m.safetensors"}"#,
+    );
+    site.write(&format!("{model}/m.safetensors"), "data");
+    for rank in 0..3 {
+        site.write(&format!("{model}/trtllm_engine/rank{rank}.engine"), "data");
+    }
+    submit().assert(0, &["it needs the model"], &[]);
+    site.write(&format!("{model}/trtllm_engine/rank3.engine"), "data");
+    submit().assert(
+        0,
+        &["launch starts when setup has ended well; the model is there\n"],
+        &[],
+    );
+}
