@@ -170,8 +170,10 @@ impl Follower {
     /// [`StatusError::Unreachable`] may pass; the job goes on all the same. A file
     /// that is not there yet is no error.
     pub fn look(&mut self) -> Result<Progress, StatusError> {
+        let said = self.queue.status(&self.launch);
+        // In this order: the manifest of a job that has ended is its last.
         let manifest = Manifest::read(&self.files.manifest).ok();
-        let launch = match self.queue.status(&self.launch) {
+        let launch = match said {
             Err(error) if is_over(&error, manifest.as_ref()) => JobStatus::Forgotten,
             status => status?,
         };
@@ -214,11 +216,7 @@ impl Follower {
     ) -> Result<Option<(ChainJob, JobRecord)>, StatusError> {
         let before = self.before.get_or_insert_default();
         while let Some(job) = before.first() {
-            let status = match self.queue.status(&job.job) {
-                Err(StatusError::Accounts { .. }) => JobStatus::Forgotten,
-                status => status?,
-            };
-            match status.record() {
+            match status(&self.queue, &job.job)?.record() {
                 Some(record) if record.state == JobState::Completed => {
                     self.ended_well.push(before.remove(0));
                 }
@@ -240,7 +238,7 @@ impl Follower {
         for _ in 0..MOST_JOBS {
             let Some(id) = unseen.pop() else { break };
             let job = self.launch.beside(id);
-            let status = self.queue.status(&job)?;
+            let status = status(&self.queue, &job)?;
             let script = status.record().and_then(|record| record.script.as_ref());
             let kind = ScriptKind::ALL.into_iter().find(|kind| {
                 script.is_some_and(|script| script.file_name() == Some(kind.file_name()))
@@ -257,6 +255,14 @@ impl Follower {
         let order = |job: &ChainJob| ScriptKind::ALL.iter().position(|kind| *kind == job.kind);
         found.sort_by_key(order);
         Ok(found)
+    }
+}
+
+/// What is known of an earlier job. Where the accounts do not tell, that is nothing.
+fn status(queue: &Queue, job: &SubmittedJob) -> Result<JobStatus, StatusError> {
+    match queue.status(job) {
+        Err(StatusError::Accounts { .. }) => Ok(JobStatus::Forgotten),
+        status => status,
     }
 }
 

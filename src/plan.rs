@@ -50,8 +50,10 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// Names all problems at once: options that exclude each other, fewer GPUs
-    /// than the server uses, two mounts at one place, an empty or repeated list.
+    /// Names all problems at once: options that exclude each other or do not go
+    /// together (`nodelist = "node[1-2]"` with `nodes = 1`, `time_min` above `time`),
+    /// fewer GPUs than the server uses, two mounts at one place, an empty or repeated
+    /// list.
     pub fn new(recipe: Recipe, settings: Settings) -> Result<Self, PlanError> {
         let mut problems = Vec::new();
         check_recipe(&recipe, &mut problems);

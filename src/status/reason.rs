@@ -67,7 +67,10 @@ impl JobRecord {
             NEVER => format!(
                 "job {id} waits for a job that has not ended as it must, so it never starts: end it with scancel {id}"
             ),
-            "JobHeldUser" => format!(
+            "JobHeldUser"
+            | "JobHoldMaxRequeue"
+            | "job_requeued_in_held_state"
+            | "launch_failed_requeued_held" => format!(
                 "job {id} is held: scontrol release {id} lets it start, scancel {id} ends it"
             ),
             "JobHeldAdmin" => format!(
@@ -119,6 +122,7 @@ mod tests {
             ("InvalidQOS", "sacctmgr show associations"),
             ("DependencyNeverSatisfied", "never starts"),
             ("JobHeldUser", "scontrol release 7"),
+            ("launch_failed_requeued_held", "scontrol release 7"),
             ("JobHeldAdmin", "an administrator"),
             ("PartitionDown", "sinfo -s"),
             ("AssocMaxJobsLimit", "until other jobs have ended"),
