@@ -55,6 +55,7 @@
 
 mod command;
 mod error;
+mod explain;
 mod file;
 mod follow;
 mod jobs;
@@ -76,6 +77,7 @@ pub mod results;
 pub mod slurm;
 
 pub use self::error::{FileError, PlanError, Problem, VariableError};
+pub use self::explain::Explanation;
 pub use self::follow::{Ending, Follower, PointProgress, PointState, Progress, Server, last_lines};
 pub use self::jobs::Jobs;
 pub use self::plan::Plan;

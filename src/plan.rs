@@ -135,21 +135,9 @@ impl Plan {
     ) -> Vec<String> {
         let variables: Vec<_> = variables.into_iter().collect();
         let own = self.directives(kind);
-        let says_other = |name, text: &str| {
-            let mut theirs = Directives::new();
-            theirs.set(name, text).is_ok() && theirs.get(name) != own.get(name)
-        };
-        let overrides = |name: OptionName, variable: &str, text: &str| {
-            name.is_changed_by(variable)
-                && (name.environment() != Some(variable) || says_other(name, text))
-        };
-        let is_overridden = |&name: &OptionName| {
-            let mut variables = variables.iter();
-            variables.any(|(variable, text)| overrides(name, variable, text))
-        };
         let typed = own
             .names()
-            .filter(is_overridden)
+            .filter(|&name| self.overriding(kind, name, &variables).is_some())
             .filter_map(|name| own.option(name));
         let is_set = |option: &&Passthrough| {
             let mut names = variables.iter().map(|(variable, _)| variable);
@@ -159,6 +147,28 @@ impl Plan {
         typed
             .chain(passed_through.map(ToString::to_string))
             .collect()
+    }
+
+    /// The first of these variables that sbatch would follow instead of what the script
+    /// says of an option, or does not say on purpose.
+    pub(crate) fn overriding(
+        &self,
+        kind: ScriptKind,
+        name: OptionName,
+        variables: &[(String, String)],
+    ) -> Option<String> {
+        let own = self.directives(kind);
+        let says_other = |text: &str| {
+            let mut theirs = Directives::new();
+            theirs.set(name, text).is_ok() && theirs.get(name) != own.get(name)
+        };
+        let overrides = |variable: &str, text: &str| {
+            name.is_changed_by(variable)
+                && (name.environment() != Some(variable) || says_other(text))
+        };
+        let mut variables = variables.iter();
+        let found = variables.find(|(variable, text)| overrides(variable, text))?;
+        Some(found.0.clone())
     }
 
     /// The environment variables that sbatch must not see, because no option on its

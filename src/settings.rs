@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
+use self::lines::Lines;
 use crate::container::{Mount, Registry, Runtime};
 use crate::error::{FileError, VariableError};
 use crate::jobs::Jobs;
@@ -15,6 +16,7 @@ pub use self::cluster::Cluster;
 pub use self::values::{Mpi, RunId, StagePath};
 
 mod cluster;
+mod lines;
 mod values;
 
 /// Where the scripts run: partition, account, GPUs to ask for, stage path, mounts.
@@ -83,6 +85,7 @@ pub struct Settings {
     file: Jobs,
     /// How messages call the file.
     file_name: Option<String>,
+    lines: Lines,
     mpi: Option<Mpi>,
     runtime: Runtime,
     mounts: Vec<Mount>,
@@ -149,7 +152,7 @@ impl Settings {
     pub fn from_toml(text: &str) -> Result<Self, FileError> {
         let file =
             toml::from_str(text).map_err(|error| FileError::syntax("settings", None, &error))?;
-        Ok(Self::from_file(file, None))
+        Ok(Self::from_file(file, text, None))
     }
 
     /// Reads settings from a TOML file.
@@ -163,14 +166,15 @@ impl Settings {
         let text = FileError::read("settings", path)?;
         let file = toml::from_str(&text)
             .map_err(|error| FileError::syntax("settings", Some(path), &error))?;
-        Ok(Self::from_file(file, Some(path.to_string())))
+        Ok(Self::from_file(file, &text, Some(path.to_string())))
     }
 
-    fn from_file(file: SettingsFile, file_name: Option<String>) -> Self {
+    fn from_file(file: SettingsFile, text: &str, file_name: Option<String>) -> Self {
         Self {
             stage_path: file.stage_path,
             file: file.slurm,
             file_name,
+            lines: Lines::of(text),
             mpi: file.srun.mpi,
             runtime: file.container.runtime,
             mounts: file.container.mounts,
@@ -339,6 +343,22 @@ impl Settings {
         self.registries.get(registry)
     }
 
+    /// Where an option was given, with the line if it was in the file.
+    pub(crate) fn describe(&self, origin: Origin<'_>, name: OptionName) -> String {
+        let line = match origin {
+            Origin::File { script, .. } => self.lines.line(script, name),
+            _ => None,
+        };
+        match (origin, line) {
+            (Origin::File { file, script }, Some(line)) => format!(
+                "line {line} of {}, {}",
+                file.unwrap_or("the settings"),
+                table(script)
+            ),
+            _ => origin.describe(name),
+        }
+    }
+
     /// The layers for one script, the uppermost first.
     pub(crate) fn layers(&self, kind: ScriptKind) -> [(Origin<'_>, &Directives); 5] {
         let file = self.file_name.as_deref();
@@ -356,6 +376,14 @@ impl Settings {
             (Origin::File { file, script: None }, &self.file.all),
         ]
     }
+}
+
+/// The table of the file for all scripts, or for one.
+pub(crate) fn table(script: Option<ScriptKind>) -> String {
+    script.map_or_else(
+        || "[slurm]".to_owned(),
+        |kind| format!("[slurm.{}]", kind.key()),
+    )
 }
 
 /// Where an option of a script was given.
@@ -377,11 +405,7 @@ impl Origin<'_> {
             Self::Program => "flag or builder".to_owned(),
             Self::Environment => name.environment().unwrap_or("environment").to_owned(),
             Self::File { file, script } => {
-                let table = script.map_or_else(
-                    || "[slurm]".to_owned(),
-                    |kind| format!("[slurm.{}]", kind.key()),
-                );
-                format!("{table} of {}", file.unwrap_or("the settings"))
+                format!("{} of {}", table(script), file.unwrap_or("the settings"))
             }
             Self::Recipe => "the recipe".to_owned(),
         }

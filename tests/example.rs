@@ -146,6 +146,33 @@ fn flags_reach_the_scripts() {
 }
 
 #[test]
+fn each_option_s_origin_is_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = "[slurm]\npartition = 'batch'\nmem = false\n\n[slurm.launch]\ngres = 'gpu:8'\n";
+    std::fs::write(folder.path().join("site.toml"), settings).unwrap();
+    let text = succeeds(
+        folder.path(),
+        &["--settings", "site.toml", "--account=proj", "--explain"],
+        &[("SBATCH_QOS", "night")],
+    );
+    let (_, launch) = text.split_once("launch.sh:\n").unwrap();
+    for line in [
+        "  --account=proj (flag or builder)",
+        "  --qos=night (SBATCH_QOS)",
+        "  --partition=batch (line 2 of site.toml, [slurm])",
+        "  --gres=gpu:8 (line 6 of site.toml, [slurm.launch])",
+        "  --exclusive (the recipe)",
+        "  --mem is left out (line 3 of site.toml, [slurm])",
+    ] {
+        assert!(
+            launch.lines().any(|found| found == line),
+            "no {line:?} in {text}"
+        );
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
 fn the_printed_recipe_renders_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let recipe = succeeds(

@@ -37,6 +37,7 @@ mod follow;
 /// the settings file, else from the recipe.
 #[derive(Parser)]
 #[command(version, max_term_width = 100)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 struct Arguments {
     /// Folder for setup.sh, prepare_models.sh and launch.sh
     #[arg(default_value = "./llama3-70b-h100x4-fp8")]
@@ -73,6 +74,10 @@ struct Arguments {
     #[arg(long, conflicts_with = "submit")]
     check: bool,
 
+    /// Print each option of each script, where it was given, and which variable would override it
+    #[arg(long, conflicts_with_all = ["print", "check", "submit"])]
+    explain: bool,
+
     /// Write the scripts, then submit setup.sh, and launch.sh to follow when it ends well
     #[arg(long)]
     submit: bool,
@@ -83,7 +88,7 @@ struct Arguments {
 
     /// Show how far the launch job is until it ends: the one that --submit submits, or JOB, which was submitted earlier
     #[arg(long, value_name = "JOB", num_args = 0..=1, require_equals = true, default_missing_value = "",
-        conflicts_with_all = ["print", "check"])]
+        conflicts_with_all = ["print", "check", "explain"])]
     follow: Option<Followed>,
 }
 
@@ -177,6 +182,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(Print::Launch) => print(plan.launch().text()),
         Some(Print::Recipe) => print(&plan.recipe().to_toml()),
         None if arguments.check => print(&summary(&plan)),
+        None if arguments.explain => print(&explanation(&plan)),
         None => {
             let scripts = ScriptKind::ALL.map(|kind| plan.script(kind));
             for script in &scripts {
@@ -238,6 +244,17 @@ fn summary(plan: &Plan) -> String {
         ));
     }
     text.push_str(note(plan));
+    text
+}
+
+fn explanation(plan: &Plan) -> String {
+    let mut text = String::new();
+    for kind in ScriptKind::ALL {
+        text.push_str(&format!("{}:\n", kind.file_name()));
+        for option in plan.explain(kind, variables()) {
+            text.push_str(&format!("  {option}\n"));
+        }
+    }
     text
 }
 

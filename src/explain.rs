@@ -1,0 +1,134 @@
+//! Where each option of a script comes from.
+
+use std::fmt;
+
+use crate::plan::Plan;
+use crate::script::ScriptKind;
+use crate::settings::{Origin, table};
+use crate::slurm::{Directives, OptionName, Passthrough};
+
+/// An option of a script: what it says, who said so, and what would still change it.
+///
+/// It shows as `--time=5 (line 3 of site.toml, [slurm])`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// The option as sbatch takes it, `--time=5`; without a value where it is left out.
+    pub option: String,
+    /// True when the script does not have the option, because that was said.
+    pub is_left_out: bool,
+    /// Where it was given: a flag or builder, a variable, a line of the settings, the
+    /// recipe.
+    pub origin: String,
+    /// A variable that is set and that sbatch would follow instead, if the script were
+    /// submitted as it is. What [`Plan::pinned`] repeats and [`Plan::unheard`] names
+    /// keeps it from that.
+    pub overridden_by: Option<String>,
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.option)?;
+        if self.is_left_out {
+            f.write_str(" is left out")?;
+        }
+        write!(f, " ({})", self.origin)?;
+        match &self.overridden_by {
+            Some(variable) => write!(f, "; {variable} would override it"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Plan {
+    /// Each option of a script in the order in which the script has them, and then
+    /// those that are left out; `variables` are those of the submission.
+    ///
+    /// ```
+    /// use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
+    ///
+    /// let settings = Settings::from_toml("[slurm]\npartition = 'batch'\nmem = false")?;
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
+    /// let variables = [("SBATCH_PARTITION".to_owned(), "other".to_owned())];
+    /// let options = plan.explain(ScriptKind::Setup, variables);
+    /// assert_eq!(options[0].to_string(), "--job-name=nim-setup (the recipe)");
+    /// assert_eq!(
+    ///     options[1].to_string(),
+    ///     "--partition=batch (line 2 of the settings, [slurm]); SBATCH_PARTITION would override it"
+    /// );
+    /// assert_eq!(
+    ///     options.last().unwrap().to_string(),
+    ///     "--mem is left out (line 3 of the settings, [slurm])"
+    /// );
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn explain(
+        &self,
+        kind: ScriptKind,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Vec<Explanation> {
+        let variables: Vec<_> = variables.into_iter().collect();
+        let own = self.directives(kind);
+        let left_out = |name: &OptionName| own.is_omitted(*name);
+        let named = own
+            .names()
+            .chain(OptionName::ALL.iter().copied().filter(left_out));
+        let typed = named.map(|name| Explanation {
+            option: own.option(name).unwrap_or_else(|| name.to_string()),
+            is_left_out: own.is_omitted(name),
+            origin: self.where_given(kind, name),
+            overridden_by: self.overriding(kind, name, &variables),
+        });
+        let mut explanations: Vec<_> = typed.collect();
+        let first_left_out = explanations
+            .iter()
+            .position(|explanation| explanation.is_left_out);
+        let passed_through = own.passed_through().iter().map(|option| Explanation {
+            option: option.to_string(),
+            is_left_out: false,
+            origin: self.where_passed_through(kind, option),
+            overridden_by: variables
+                .iter()
+                .find(|(variable, _)| option.is_set_by(variable))
+                .map(|(variable, _)| variable.clone()),
+        });
+        let place = first_left_out.unwrap_or(explanations.len());
+        explanations.splice(place..place, passed_through);
+        explanations
+    }
+
+    fn where_given(&self, kind: ScriptKind, name: OptionName) -> String {
+        let settings = self.settings();
+        let layers = settings.layers(kind);
+        let says = |directives: &Directives| directives.is_set(name) || directives.is_omitted(name);
+        match layers.iter().find(|(_, directives)| says(directives)) {
+            Some((origin, _)) => settings.describe(*origin, name),
+            None if self.directives(kind).is_omitted(name) && !says_so(self, kind, name) => {
+                "the recipe's gives way to what excludes it".to_owned()
+            }
+            None => "the recipe".to_owned(),
+        }
+    }
+
+    fn where_passed_through(&self, kind: ScriptKind, option: &Passthrough) -> String {
+        let layers = self.settings().layers(kind);
+        let layer = layers
+            .iter()
+            .find(|(_, directives)| directives.passed_through().contains(option));
+        match layer {
+            Some((Origin::Program, _)) => "flag or builder".to_owned(),
+            Some(&(Origin::File { file, script }, _)) => {
+                let file = file.unwrap_or("the settings");
+                format!("passthrough in {} of {file}", table(script))
+            }
+            _ => "the recipe".to_owned(),
+        }
+    }
+}
+
+/// True when the recipe itself leaves an option out.
+fn says_so(plan: &Plan, kind: ScriptKind, name: OptionName) -> bool {
+    let slurm = &plan.recipe().slurm;
+    slurm.script(kind).is_omitted(name) || slurm.all.is_omitted(name)
+}
