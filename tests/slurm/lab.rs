@@ -226,10 +226,6 @@ pub(crate) fn recipe() -> Recipe {
     recipe.model.engine.size = "65 MiB".parse().unwrap();
     recipe.server.disk = "200 MiB".parse().unwrap();
     recipe.client.disk = "500 MiB".parse().unwrap();
-    // All labs of a machine share its network.
-    if let Ok(port) = env::var("NIM_SERVER_PORT") {
-        recipe.server.port = port.parse().unwrap();
-    }
     recipe.server.ready_timeout = 60.try_into().unwrap();
     // The nodes of all labs on this machine share its network.
     if let Ok(port) = env::var("NIM_SERVER_PORT") {

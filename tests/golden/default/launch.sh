@@ -138,7 +138,7 @@ stop_if_missing() {
   for problem in "${problems[@]}"; do
     say "missing: $problem" >&2
   done
-  say "nothing was done; mend the ${#problems[@]} point(s) above and run this again" >&2
+  say "nothing was done; mend what is named above and run this again" >&2
   exit 2
 }
 need_commands() {
