@@ -1,0 +1,153 @@
+//! Settings and recipes that somebody mistyped: they are read or refused, within a
+//! bound of time, and what can be rendered is a script that bash reads.
+//!
+//! `NIM_SLURM_CASES=100000 cargo test --test mutated_files` tries as many.
+
+use std::env;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
+use proptest::prelude::*;
+use proptest::sample::Index;
+use proptest::test_runner::{Config, TestRunner};
+
+const RECIPE: &str = include_str!("../src/recipe/llama3-70b-h100x4-fp8.toml");
+
+const SETTINGS: &str = r#"
+stage_path = "/lustre/project/nim"
+
+[slurm]
+partition = "batch"
+account = "proj"
+exclude = "node[01-16,20]"
+constraint = "a100&[rack1|rack2]"
+begin = "now+1hour"
+comment = 'it is "quoted"'
+passthrough = ["--brand-new=1@10:00"]
+
+[slurm.setup]
+mem = false
+array = "1-5:2%3"
+
+[slurm.launch]
+gres = "gpu:h100:8,shard:2"
+time = "1-02:03:04"
+signal = "B:USR1@60"
+dependency = "afterok:17:18,singleton"
+requeue = true
+
+[srun]
+mpi = "pmix"
+
+[container]
+mounts = ["/lustre/data:/data:ro", "tmpfs:/scratch"]
+registries = { "nvcr.io" = "mirror.site:5000" }
+
+[cluster]
+slurm = "23.11"
+
+[launch]
+max_requeues = 3
+"#;
+
+/// Longer than any of it takes; a reader that hangs is killed by no one else.
+const AT_ONCE: Duration = Duration::from_secs(5);
+
+/// What a slip of the hand, or an attacker, puts in.
+fn piece() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[0-9]{1,30}",
+        "[\\[\\]{}=\"',.:@%*/_#$`\\\\-]{1,4}",
+        "\\PC{1,8}",
+        Just("\n".to_owned()),
+        Just("\0".to_owned()),
+        Just("'''".to_owned()),
+        Just("[".repeat(4000)),
+        Just("9-99999999".to_owned()),
+        Just("$(touch ran)".to_owned()),
+        Just("CLIENT\n".to_owned()),
+    ]
+}
+
+/// The text with a few places overwritten, each by a piece.
+fn mutated(text: &'static str) -> impl Strategy<Value = String> {
+    let edit = (any::<Index>(), 0..12_usize, piece());
+    proptest::collection::vec(edit, 0..4).prop_map(move |edits| {
+        let mut text = text.to_owned();
+        for (place, length, piece) in edits {
+            let boundary = |at: usize| (at..=text.len()).find(|&at| text.is_char_boundary(at));
+            let start = boundary(place.index(text.len() + 1)).unwrap();
+            let end = boundary((start + length).min(text.len())).unwrap();
+            text.replace_range(start..end, &piece);
+        }
+        text
+    })
+}
+
+fn bash_reads(script: &str) -> bool {
+    let mut bash = Command::new("bash")
+        .arg("-n")
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let written = bash.stdin.take().unwrap().write_all(script.as_bytes());
+    written.unwrap();
+    bash.wait().unwrap().success()
+}
+
+/// The client's program, which travels in launch.sh as a text.
+fn client_program(launch: &str) -> &str {
+    let (_, rest) = launch.split_once("cat <<'CLIENT'\n").unwrap();
+    rest.split_once("\nCLIENT\n").unwrap().0
+}
+
+#[test]
+fn the_texts_are_right_to_begin_with() {
+    let plan = Plan::new(
+        Recipe::from_toml(RECIPE).unwrap(),
+        Settings::from_toml(SETTINGS).unwrap(),
+    );
+    plan.unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn mutated_recipes_and_settings() {
+    let cases = env::var("NIM_SLURM_CASES").map_or(600, |text| text.parse().unwrap());
+    let mut runner = TestRunner::new(Config {
+        cases,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    let rendered = std::cell::Cell::new(0);
+    let texts = (mutated(RECIPE), mutated(SETTINGS));
+    let outcome = runner.run(&texts, |(recipe, settings)| {
+        let start = Instant::now();
+        let recipe = Recipe::from_toml(&recipe);
+        let settings = Settings::from_toml(&settings);
+        if let (Ok(recipe), Ok(settings)) = (recipe, settings)
+            && let Ok(plan) = Plan::new(recipe, settings)
+        {
+            let scripts = ScriptKind::ALL.map(|kind| plan.script(kind));
+            prop_assert!(start.elapsed() < AT_ONCE);
+            for script in &scripts {
+                prop_assert!(bash_reads(script.text()), "{}", script.text());
+            }
+            let launch = plan.launch();
+            prop_assert!(bash_reads(client_program(launch.text())));
+            rendered.set(rendered.get() + 1);
+        }
+        prop_assert!(start.elapsed() < AT_ONCE);
+        Ok(())
+    });
+    outcome.unwrap_or_else(|error| panic!("{error}"));
+    // Where every mutation is refused, nothing is shown about scripts.
+    assert!(
+        rendered.get() * 50 > cases,
+        "only {} rendered",
+        rendered.get()
+    );
+    println!("{} of {cases} were rendered", rendered.get());
+}
