@@ -334,7 +334,13 @@ fn read_place(
         concurrency: concurrency_in(&place.inner),
         ..Asked::default()
     };
-    for (source, by) in [("the tool's folder", folder_s), ("its configuration", said)] {
+    // A name that is the point's own holds; around a sweep, it is one point's at most.
+    let is_named = place
+        .folder
+        .file_name()
+        .is_some_and(|name| PointName::parse(name).is_some());
+    let others = [("the tool's folder", folder_s), ("its configuration", said)];
+    for (source, by) in others.into_iter().filter(|_| !is_named) {
         asked.correct(&by, |what, known, certain| {
             let message = format!(
                 "{source} says {what} {certain}, the folder's name {known}: {certain} is taken"
