@@ -315,8 +315,16 @@ fn read_place(
     let before = problems.len();
     let mut content = Content::default();
     let mut said = Asked::default();
+    // A name that is the point's own holds; around a sweep, it is one point's at most.
+    let is_named = place
+        .folder
+        .file_name()
+        .is_some_and(|name| PointName::parse(name).is_some());
     if let Some(path) = &place.json {
-        (content, said) = take(path, problems, json::read);
+        (content, said) = take(path, problems, |bytes, sink| {
+            sink.wants_asked = !is_named;
+            json::read(bytes, sink);
+        });
     }
     if let Some(path) = &place.csv {
         let (table, _) = take(path, problems, |bytes, sink| tables.read(bytes, sink));
@@ -334,11 +342,6 @@ fn read_place(
         concurrency: concurrency_in(&place.inner),
         ..Asked::default()
     };
-    // A name that is the point's own holds; around a sweep, it is one point's at most.
-    let is_named = place
-        .folder
-        .file_name()
-        .is_some_and(|name| PointName::parse(name).is_some());
     let others = [("the tool's folder", folder_s), ("its configuration", said)];
     for (source, by) in others.into_iter().filter(|_| !is_named) {
         asked.correct(&by, |what, known, certain| {

@@ -48,8 +48,9 @@ const WORDS: [&[u8]; 3] = [b"NaN", b"Infinity", b"-Infinity"];
 
 /// Makes those words texts, so that the rest of the file can be read. Lines stay.
 fn quote_words(bytes: &[u8]) -> Cow<'_, [u8]> {
-    let has = |word: &[u8]| bytes.windows(word.len()).any(|part| part == word);
-    if !has(WORDS[0]) && !has(WORDS[1]) {
+    // Searched as text, which is fast; what is no text is seldom, and no JSON.
+    let text = str::from_utf8(bytes);
+    if text.is_ok_and(|text| !text.contains("NaN") && !text.contains("Infinity")) {
         return Cow::Borrowed(bytes);
     }
     let mut quoted = Vec::with_capacity(bytes.len() + 64);
@@ -72,25 +73,22 @@ fn quote_words(bytes: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(quoted)
 }
 
+/// The line of a text in which a part of it begins.
+fn line_of(text: &[u8], part: &str) -> Option<u64> {
+    let start = part.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
+    let before = text.get(..start)?;
+    let breaks = before.iter().map(|byte| u64::from(*byte == b'\n'));
+    Some(1 + breaks.sum::<u64>())
+}
+
 struct File<'s, 'a, 't> {
     text: &'t [u8],
     sink: &'s mut Sink<'a>,
 }
 
 impl File<'_, '_, '_> {
-    /// The line in which a part of the text begins.
     fn line(&self, part: &str) -> Option<u64> {
-        let start = part
-            .as_ptr()
-            .addr()
-            .checked_sub(self.text.as_ptr().addr())?;
-        let before = self.text.get(..start)?;
-        Some(
-            1 + before
-                .iter()
-                .map(|byte| u64::from(*byte == b'\n'))
-                .sum::<u64>(),
-        )
+        line_of(self.text, part)
     }
 
     fn keep(&mut self, name: &str, part: &RawValue) {
@@ -101,7 +99,7 @@ impl File<'_, '_, '_> {
         for (statistic, cell) in measured.unreadable {
             self.complain(statistic, name, cell);
         }
-        let line = self.line(part.get());
+        let line = || line_of(self.text, part.get());
         self.sink
             .keep(line, name, &measured.unit, measured.statistics);
     }
@@ -164,7 +162,10 @@ impl<'de> Visitor<'de> for File<'_, '_, 'de> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         while let Some((key, part)) = map.next_entry::<Cow<'_, str>, &RawValue>()? {
             match &*key {
-                "input_config" => self.sink.asked = asked(&self.value(&key, part)),
+                "input_config" if self.sink.wants_asked => {
+                    self.sink.asked = asked(&self.value(&key, part));
+                }
+                "input_config" => {}
                 "was_cancelled" => self.sink.content.was_cancelled = part.get() == "true",
                 "telemetry_stats" => {
                     let telemetry = self.value(&key, part);

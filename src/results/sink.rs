@@ -22,6 +22,8 @@ pub(super) struct Sink<'a> {
     pub(super) content: Content,
     /// What the tool's own configuration says.
     pub(super) asked: Asked,
+    /// Whether anybody needs to know that.
+    pub(super) wants_asked: bool,
     problems: Vec<ReadProblem>,
     unsaid: usize,
 }
@@ -32,6 +34,7 @@ impl<'a> Sink<'a> {
             file,
             content: Content::default(),
             asked: Asked::default(),
+            wants_asked: true,
             problems: Vec::new(),
             unsaid: 0,
         }
@@ -59,7 +62,7 @@ impl<'a> Sink<'a> {
     /// Keeps the statistics of the metric `name`, which are in `unit`.
     pub(super) fn keep(
         &mut self,
-        line: Option<u64>,
+        line: impl FnOnce() -> Option<u64>,
         name: &str,
         unit: &str,
         mut statistics: Statistics,
@@ -71,7 +74,7 @@ impl<'a> Sink<'a> {
             if self.content.others.len() >= MAX_METRICS {
                 let message =
                     format!("has more than {MAX_METRICS} metrics, and the others are left out");
-                return self.complain(line, message);
+                return self.complain(line(), message);
             }
             let other = OtherMetric {
                 unit: unit.to_owned(),
@@ -83,7 +86,7 @@ impl<'a> Sink<'a> {
         if metric.unit() == Unit::Milliseconds {
             let Some(factor) = milliseconds_in(unit) else {
                 let message = format!("{name} is in {}: ns, us, ms or s is expected", quoted(unit));
-                return self.complain(line, message);
+                return self.complain(line(), message);
             };
             // 24.05 and 24.06 write -1 for what was not measured.
             if unit == "ns" && statistics.avg() == Some(-1.0) {
@@ -96,7 +99,7 @@ impl<'a> Sink<'a> {
             .find(|(_, value)| *value < 0.0 || value.is_infinite())
         {
             let message = format!("{statistic} of {name} is {value}, which cannot be");
-            self.complain(line, message);
+            self.complain(line(), message);
             return;
         }
         self.content.metrics.insert(metric, statistics);
