@@ -1,3 +1,0 @@
-#!/bin/sh
-#SBATCH --kill-on-invalid-dep=yes
-true
