@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use crate::plan::Plan;
+use crate::plan::{Plan, origin_of};
 use crate::script::ScriptKind;
 use crate::settings::{Origin, table};
-use crate::slurm::{Directives, OptionName, Passthrough};
+use crate::slurm::{OptionName, Passthrough};
 
 /// An option of a script: what it says, who said so, and what would still change it.
 ///
@@ -99,15 +99,14 @@ impl Plan {
     }
 
     fn where_given(&self, kind: ScriptKind, name: OptionName) -> String {
-        let settings = self.settings();
-        let layers = settings.layers(kind);
-        let says = |directives: &Directives| directives.is_set(name) || directives.is_omitted(name);
-        match layers.iter().find(|(_, directives)| says(directives)) {
-            Some((origin, _)) => settings.describe(*origin, name),
-            None if self.directives(kind).is_omitted(name) && !says_so(self, kind, name) => {
+        let origin = origin_of(&self.settings().layers(kind), name);
+        let slurm = &self.recipe().slurm;
+        let recipe_leaves_out = slurm.script(kind).is_omitted(name) || slurm.all.is_omitted(name);
+        match origin {
+            Origin::Recipe if self.directives(kind).is_omitted(name) && !recipe_leaves_out => {
                 "the recipe's gives way to what excludes it".to_owned()
             }
-            None => "the recipe".to_owned(),
+            origin => self.settings().describe(origin, name),
         }
     }
 
@@ -125,10 +124,4 @@ impl Plan {
             _ => "the recipe".to_owned(),
         }
     }
-}
-
-/// True when the recipe itself leaves an option out.
-fn says_so(plan: &Plan, kind: ScriptKind, name: OptionName) -> bool {
-    let slurm = &plan.recipe().slurm;
-    slurm.script(kind).is_omitted(name) || slurm.all.is_omitted(name)
 }

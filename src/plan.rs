@@ -558,7 +558,7 @@ fn merge(
 }
 
 /// The uppermost layer that says something of this option.
-fn origin_of<'a>(layers: &[(Origin<'a>, &Directives)], name: OptionName) -> Origin<'a> {
+pub(crate) fn origin_of<'a>(layers: &[(Origin<'a>, &Directives)], name: OptionName) -> Origin<'a> {
     let layer = layers
         .iter()
         .find(|(_, directives)| directives.is_set(name) || directives.is_omitted(name));

@@ -9,6 +9,7 @@ use camino::Utf8PathBuf;
 use crate::command::{self, Answer, NoAnswer};
 use crate::slurm::SubmittedJob;
 
+pub(crate) use self::reason::ASSOCIATIONS;
 pub use self::record::{JobExit, JobRecord};
 pub use self::state::JobState;
 

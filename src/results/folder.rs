@@ -316,10 +316,8 @@ fn read_place(
     let mut content = Content::default();
     let mut said = Asked::default();
     // A name that is the point's own holds; around a sweep, it is one point's at most.
-    let is_named = place
-        .folder
-        .file_name()
-        .is_some_and(|name| PointName::parse(name).is_some());
+    let own_name = place.folder.file_name().and_then(PointName::parse);
+    let is_named = own_name.is_some();
     if let Some(path) = &place.json {
         (content, said) = take(path, problems, |bytes, sink| {
             sink.wants_asked = !is_named;

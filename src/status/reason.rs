@@ -27,7 +27,7 @@ const ROWS: &[(&[&str], &str, &str)] = &[
     (
         &["InvalidAccount", "InvalidQOS"],
         "names an account or a quality of service that it may not use",
-        "sacctmgr show associations user=$USER format=account,partition,qos",
+        ASSOCIATIONS,
     ),
     (
         &["ReservationDeleted"],
@@ -35,6 +35,10 @@ const ROWS: &[(&[&str], &str, &str)] = &[
         "scontrol show reservation",
     ),
 ];
+
+/// Shows the accounts and qualities of service that a user has.
+pub(crate) const ASSOCIATIONS: &str =
+    "sacctmgr show associations user=$USER format=account,partition,qos";
 
 impl JobRecord {
     /// What keeps a job in the queue that would not start when its turn comes, and

@@ -3,6 +3,7 @@
 use crate::plan::Plan;
 use crate::script::ScriptKind;
 use crate::slurm::OptionName;
+use crate::status::ASSOCIATIONS;
 
 /// Words of Slurm, the option that they are about, what to do, and a command that
 /// shows more. The first row whose words are among Slurm's holds. Source:
@@ -89,8 +90,6 @@ const ROWS: &[(&[&str], Option<OptionName>, &str, &str)] = &[
 ];
 
 const UNKNOWN_PARTITION: &[&str] = &["invalid partition", "no partition", "partition name"];
-
-const ASSOCIATIONS: &str = "sacctmgr show associations user=$USER format=account,partition,qos";
 
 fn is_among(words: &str, signs: &[&str]) -> bool {
     let words = words.to_ascii_lowercase();
