@@ -1,5 +1,7 @@
 //! The report as CSV.
 
+use std::fmt::{Display, Write};
+
 use super::{Report, table};
 use crate::results::{Comparison, Metric, Point, RunId, Statistic};
 
@@ -10,7 +12,66 @@ pub(super) fn render(report: &Report<'_>) -> String {
     }
 }
 
-/// What a point is: the first columns of a row.
+/// The table as it is written, cell by cell.
+struct Rows {
+    writer: csv::Writer<Vec<u8>>,
+    /// One text for all cells: a report of a large folder has a million.
+    cell: String,
+}
+
+impl Rows {
+    fn new() -> Self {
+        Self {
+            writer: csv::Writer::from_writer(Vec::new()),
+            cell: String::new(),
+        }
+    }
+
+    fn cell(&mut self, value: Option<impl Display>) {
+        self.cell.clear();
+        if let Some(value) = value {
+            write!(self.cell, "{value}").expect("memory takes all");
+        }
+        self.writer
+            .write_field(&self.cell)
+            .expect("memory takes all");
+    }
+
+    fn cells(&mut self, values: impl IntoIterator<Item: Display>) {
+        for value in values {
+            self.cell(Some(value));
+        }
+    }
+
+    fn end_row(&mut self) {
+        // All rows have as many cells as the head.
+        self.writer
+            .write_record(None::<&[u8]>)
+            .expect("rows are alike");
+    }
+
+    fn finish(self) -> String {
+        let bytes = self.writer.into_inner().expect("memory takes all");
+        String::from_utf8(bytes).expect("texts make a text")
+    }
+
+    /// What a point is.
+    fn what(&mut self, point: &Point) {
+        self.cell(point.use_case());
+        self.cell(point.input_tokens());
+        self.cell(point.output_tokens());
+        self.cell(point.concurrency());
+        self.cell(point.gpus());
+    }
+
+    /// Which measurement of it.
+    fn which(&mut self, point: Option<&Point>) {
+        self.cell(point.and_then(Point::run).map(RunId::as_str));
+        self.cell(point.map(Point::path));
+    }
+}
+
+/// The columns that say what a point is.
 const WHAT: [&str; 5] = [
     "use_case",
     "input_sequence_length",
@@ -18,32 +79,6 @@ const WHAT: [&str; 5] = [
     "concurrency",
     "gpus",
 ];
-
-fn what(point: &Point) -> [String; WHAT.len()] {
-    let number = |number: Option<u32>| number.map(|n| n.to_string()).unwrap_or_default();
-    [
-        point.use_case().unwrap_or_default().to_owned(),
-        number(point.input_tokens()),
-        number(point.output_tokens()),
-        number(point.concurrency()),
-        number(point.gpus()),
-    ]
-}
-
-/// Which measurement of it: the columns behind.
-fn which(point: Option<&Point>) -> [String; 2] {
-    point.map_or_else(Default::default, |point| {
-        [
-            point.run().map(RunId::to_string).unwrap_or_default(),
-            point.path().to_string(),
-        ]
-    })
-}
-
-fn head_of(which: &[&str]) -> Vec<String> {
-    let names = WHAT.iter().chain(which);
-    names.map(|name| (*name).to_owned()).collect()
-}
 
 /// A column's name: `METRIC_STATISTIC_UNIT`; a count of measurements has no unit.
 fn column(metric: Metric, statistic: Statistic) -> String {
@@ -58,35 +93,26 @@ fn column(metric: Metric, statistic: Statistic) -> String {
     format!("{metric}_{statistic}_{unit}")
 }
 
-fn cell(number: Option<f64>) -> String {
-    number.map(|number| number.to_string()).unwrap_or_default()
-}
-
-fn write(rows: impl Iterator<Item = Vec<String>>) -> String {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for row in rows {
-        // Writing to memory cannot fail, and all rows have as many cells as the head.
-        writer.write_record(row).expect("rows are alike");
-    }
-    let bytes = writer.into_inner().expect("memory takes all");
-    String::from_utf8(bytes).expect("texts make a text")
-}
-
 fn points(points: &[Point]) -> String {
     let columns = columns(points);
-    let mut head = head_of(&["job_id", "path"]);
-    head.extend(
+    let mut rows = Rows::new();
+    rows.cells(WHAT);
+    rows.cells(["job_id", "path"]);
+    rows.cells(
         columns
             .iter()
             .map(|(metric, statistic)| column(*metric, *statistic)),
     );
-    let rows = points.iter().map(|point| {
-        let mut row = [&what(point)[..], &which(Some(point))].concat();
-        let values = columns.iter();
-        row.extend(values.map(|(metric, statistic)| cell(point.value(*metric, *statistic))));
-        row
-    });
-    write(std::iter::once(head).chain(rows))
+    rows.end_row();
+    for point in points {
+        rows.what(point);
+        rows.which(Some(point));
+        for (metric, statistic) in &columns {
+            rows.cell(point.value(*metric, *statistic));
+        }
+        rows.end_row();
+    }
+    rows.finish()
 }
 
 /// The statistics that at least one point has.
@@ -106,30 +132,36 @@ fn columns(points: &[Point]) -> Vec<(Metric, Statistic)> {
 
 fn changes(comparison: &Comparison<'_>, statistic: Statistic) -> String {
     let columns = table::compared(statistic);
-    let mut head = head_of(&["job_id_before", "path_before", "job_id_after", "path_after"]);
-    head.extend(columns.iter().flat_map(|(metric, statistic)| {
-        let name = column(*metric, *statistic);
-        ["before", "after", "change"].map(|which| format!("{name}_{which}"))
-    }));
+    let mut rows = Rows::new();
+    rows.cells(WHAT);
+    rows.cells(["job_id_before", "path_before", "job_id_after", "path_after"]);
+    for (metric, statistic) in columns {
+        let name = column(metric, statistic);
+        rows.cells(["before", "after", "change"].map(|which| format!("{name}_{which}")));
+    }
+    rows.end_row();
     let changed = comparison.changes().iter().map(|change| {
         let relative = columns.map(|(metric, statistic)| change.relative(metric, statistic));
         (Some(change.before()), Some(change.after()), relative)
     });
     let gone = comparison.only_before().iter();
     let new = comparison.only_after().iter();
-    let rows = changed
+    let all = changed
         .chain(gone.map(|point| (Some(*point), None, Default::default())))
-        .chain(new.map(|point| (None, Some(*point), Default::default())))
-        .map(|(before, after, relative)| {
-            let mut row = after.or(before).map(what).unwrap_or_default().to_vec();
-            row.extend([which(before), which(after)].concat());
-            for ((metric, statistic), relative) in columns.into_iter().zip(relative) {
-                let value = |point: Option<&Point>| {
-                    cell(point.and_then(|point| point.value(metric, statistic)))
-                };
-                row.extend([value(before), value(after), cell(relative)]);
-            }
-            row
-        });
-    write(std::iter::once(head).chain(rows))
+        .chain(new.map(|point| (None, Some(*point), Default::default())));
+    for (before, after, relative) in all {
+        if let Some(point) = after.or(before) {
+            rows.what(point);
+        }
+        rows.which(before);
+        rows.which(after);
+        for ((metric, statistic), relative) in columns.into_iter().zip(relative) {
+            let value = |point: Option<&Point>| point?.value(metric, statistic);
+            rows.cell(value(before));
+            rows.cell(value(after));
+            rows.cell(relative);
+        }
+        rows.end_row();
+    }
+    rows.finish()
 }

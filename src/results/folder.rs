@@ -385,12 +385,7 @@ impl Content {
     /// Adds what another file of the same point says and this one did not. Names of
     /// other metrics differ between a tool's files, so one file's are enough.
     fn add(&mut self, other: Self) {
-        for (metric, statistics) in other.metrics {
-            self.metrics
-                .entry(metric)
-                .or_default()
-                .fill_from(&statistics);
-        }
+        self.metrics.fill_from(&other.metrics);
         if self.others.is_empty() {
             self.others = other.others;
         }

@@ -6,7 +6,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -21,12 +22,17 @@ pub(super) fn read(bytes: &[u8], sink: &mut Sink<'_>) {
     if bytes.is_empty() {
         return sink.complain(None, "is empty");
     }
-    let text = &*quote_words(bytes);
-    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let text = valid_part(bytes);
+    let is_text = text.len() == bytes.len();
+    let text = &*quote_words(text);
+    let mut deserializer = serde_json::Deserializer::from_str(text);
     let outcome = deserializer
         .deserialize_any(File { text, sink })
         .and_then(|()| deserializer.end());
-    if let Err(error) = outcome {
+    if !is_text {
+        let line = line_of(text, &text[text.len()..]);
+        sink.complain(line, "is not a text in UTF-8 from here on");
+    } else if let Err(error) = outcome {
         let line = u64::try_from(error.line()).ok();
         let what = if error.is_data() {
             "is no result of GenAI-Perf or AIPerf"
@@ -37,6 +43,14 @@ pub(super) fn read(bytes: &[u8], sink: &mut Sink<'_>) {
     }
 }
 
+/// The text in `bytes` as far as they are one.
+fn valid_part(bytes: &[u8]) -> &str {
+    match bytes.utf8_chunks().next() {
+        Some(chunk) => chunk.valid(),
+        None => "",
+    }
+}
+
 /// The error's words without the line, which is said apart.
 fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
@@ -44,45 +58,43 @@ fn reason(error: &serde_json::Error) -> String {
 }
 
 /// Python writes these for what JSON has no number for.
-const WORDS: [&[u8]; 3] = [b"NaN", b"Infinity", b"-Infinity"];
+const WORDS: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
 
 /// Makes those words texts, so that the rest of the file can be read. Lines stay.
-fn quote_words(bytes: &[u8]) -> Cow<'_, [u8]> {
-    // Searched as text, which is fast; what is no text is seldom, and no JSON.
-    let text = str::from_utf8(bytes);
-    if text.is_ok_and(|text| !text.contains("NaN") && !text.contains("Infinity")) {
-        return Cow::Borrowed(bytes);
+fn quote_words(text: &str) -> Cow<'_, str> {
+    if !text.contains("NaN") && !text.contains("Infinity") {
+        return Cow::Borrowed(text);
     }
-    let mut quoted = Vec::with_capacity(bytes.len() + 64);
+    let mut quoted = String::with_capacity(text.len() + 64);
     let (mut is_text, mut is_escaped) = (false, false);
-    let mut rest = bytes;
-    while let Some(byte) = rest.first() {
+    let mut rest = text;
+    while let Some(character) = rest.chars().next() {
         let word = WORDS.into_iter().find(|word| rest.starts_with(word));
         if let Some(word) = word.filter(|_| !is_text) {
-            quoted.extend([b"\"", word, b"\""].concat());
+            quoted.extend(["\"", word, "\""]);
             rest = &rest[word.len()..];
             continue;
         }
-        if *byte == b'"' && !is_escaped {
+        if character == '"' && !is_escaped {
             is_text = !is_text;
         }
-        is_escaped = is_text && *byte == b'\\' && !is_escaped;
-        quoted.push(*byte);
-        rest = &rest[1..];
+        is_escaped = is_text && character == '\\' && !is_escaped;
+        quoted.push(character);
+        rest = &rest[character.len_utf8()..];
     }
     Cow::Owned(quoted)
 }
 
 /// The line of a text in which a part of it begins.
-fn line_of(text: &[u8], part: &str) -> Option<u64> {
+fn line_of(text: &str, part: &str) -> Option<u64> {
     let start = part.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
-    let before = text.get(..start)?;
+    let before = text.as_bytes().get(..start)?;
     let breaks = before.iter().map(|byte| u64::from(*byte == b'\n'));
     Some(1 + breaks.sum::<u64>())
 }
 
 struct File<'s, 'a, 't> {
-    text: &'t [u8],
+    text: &'t str,
     sink: &'s mut Sink<'a>,
 }
 
@@ -160,7 +172,7 @@ impl<'de> Visitor<'de> for File<'_, '_, 'de> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        while let Some((key, part)) = map.next_entry::<Cow<'_, str>, &RawValue>()? {
+        while let Some((Key(key), part)) = map.next_entry::<Key<'_>, &RawValue>()? {
             match &*key {
                 "input_config" if self.sink.wants_asked => {
                     self.sink.asked = asked(&self.value(&key, part));
@@ -178,10 +190,15 @@ impl<'de> Visitor<'de> for File<'_, '_, 'de> {
     }
 }
 
+/// A key, which is copied only where the file writes it with escapes: a file has
+/// hundreds.
+#[derive(Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
 /// A metric: its unit and statistics.
 #[derive(Default)]
 struct Measured<'a> {
-    unit: String,
+    unit: Cow<'a, str>,
     statistics: Statistics,
     unreadable: Vec<(Statistic, &'a str)>,
 }
@@ -199,7 +216,7 @@ impl<'de> Deserialize<'de> for Measured<'de> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut measured = Measured::default();
-                while let Some((key, cell)) = map.next_entry::<Cow<'_, str>, &RawValue>()? {
+                while let Some((Key(key), cell)) = map.next_entry::<Key<'_>, &RawValue>()? {
                     measured.take(&key, cell.get());
                 }
                 Ok(measured)
@@ -214,7 +231,9 @@ impl<'a> Measured<'a> {
     fn take(&mut self, key: &str, cell: &'a str) {
         let Some(statistic) = Statistic::from_name(key) else {
             if key == "unit" {
-                self.unit = serde_json::from_str(cell).unwrap_or_default();
+                self.unit = serde_json::from_str(cell)
+                    .map(|Key(unit)| unit)
+                    .unwrap_or_default();
             }
             return;
         };
@@ -292,7 +311,7 @@ mod tests {
             (r"[-Infinity,Infinity]", r#"["-Infinity","Infinity"]"#),
             (r#"{"NaN": "a\"NaN\\"}"#, r#"{"NaN": "a\"NaN\\"}"#),
         ] {
-            assert_eq!(quote_words(text.as_bytes()), expected.as_bytes());
+            assert_eq!(quote_words(text), expected);
         }
     }
 

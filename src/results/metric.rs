@@ -252,7 +252,7 @@ impl fmt::Display for Statistic {
 }
 
 /// The statistics of one metric at one point. Which ones are there depends on the
-/// tool; a throughput or a count has only the mean.
+/// tool; a throughput or a count has only the mean. What is not a number is not there.
 ///
 /// ```
 /// use nim_slurm::results::{Statistic, Statistics};
@@ -261,8 +261,8 @@ impl fmt::Display for Statistic {
 /// assert_eq!(statistics.avg(), Some(24.5));
 /// assert_eq!(statistics.get(Statistic::P50), None);
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Statistics([Option<f64>; Statistic::ALL.len()]);
+#[derive(Clone, Copy)]
+pub struct Statistics([f64; Statistic::ALL.len()]);
 
 impl Statistics {
     /// The mean.
@@ -274,7 +274,8 @@ impl Statistics {
     /// One statistic.
     #[must_use]
     pub const fn get(&self, statistic: Statistic) -> Option<f64> {
-        self.0[statistic as usize]
+        let value = self.0[statistic as usize];
+        if value.is_nan() { None } else { Some(value) }
     }
 
     /// Those that are there, in the order of [`Statistic::ALL`].
@@ -284,31 +285,48 @@ impl Statistics {
             .filter_map(|statistic| Some((statistic, self.get(statistic)?)))
     }
 
-    pub(crate) fn set(&mut self, statistic: Statistic, value: f64) {
-        self.0[statistic as usize] = Some(value);
+    pub(crate) const fn set(&mut self, statistic: Statistic, value: f64) {
+        self.0[statistic as usize] = value;
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.iter().all(Option::is_none)
+        self.0.iter().all(|value| value.is_nan())
     }
 
     /// Takes from `other` what is missing here.
     pub(crate) fn fill_from(&mut self, other: &Self) {
         for (own, theirs) in self.0.iter_mut().zip(other.0) {
-            *own = own.or(theirs);
+            if own.is_nan() {
+                *own = theirs;
+            }
         }
     }
 
     /// Brings values into another unit; a count of them has none.
     pub(crate) fn scale(&mut self, factor: f64) {
         for statistic in Statistic::ALL {
-            if let (Some(value), true) = (
-                &mut self.0[statistic as usize],
-                statistic != Statistic::Count,
-            ) {
-                *value *= factor;
+            if statistic != Statistic::Count {
+                self.0[statistic as usize] *= factor;
             }
         }
+    }
+}
+
+impl Default for Statistics {
+    fn default() -> Self {
+        Self([f64::NAN; Statistic::ALL.len()])
+    }
+}
+
+impl PartialEq for Statistics {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl fmt::Debug for Statistics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
     }
 }
 
@@ -329,6 +347,52 @@ impl Serialize for Statistics {
             self.iter()
                 .map(|(statistic, value)| (statistic.name(), value)),
         )
+    }
+}
+
+/// The metrics of a point, in the order of [`Metric::ALL`]. One piece of memory: a
+/// folder of results has ten thousand.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Metrics(Vec<(Metric, Statistics)>);
+
+impl Metrics {
+    fn place(&self, metric: Metric) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&metric, |(metric, _)| *metric)
+    }
+
+    pub(super) fn get(&self, metric: Metric) -> Option<&Statistics> {
+        Some(&self.0[self.place(metric).ok()?].1)
+    }
+
+    /// Sets a metric's statistics, in the place of earlier ones.
+    pub(super) fn set(&mut self, metric: Metric, statistics: Statistics) {
+        if self.0.is_empty() {
+            self.0.reserve_exact(Metric::ALL.len());
+        }
+        match self.place(metric) {
+            Ok(place) => self.0[place].1 = statistics,
+            Err(place) => self.0.insert(place, (metric, statistics)),
+        }
+    }
+
+    /// Takes from `other` what is missing here.
+    pub(super) fn fill_from(&mut self, other: &Self) {
+        for (metric, theirs) in other.iter() {
+            match self.place(metric) {
+                Ok(place) => self.0[place].1.fill_from(theirs),
+                Err(_) => self.set(metric, *theirs),
+            }
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Metric, &Statistics)> {
+        self.0
+            .iter()
+            .map(|(metric, statistics)| (*metric, statistics))
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::metric::{Metric, Statistic, Statistics};
+use super::metric::{Metric, Metrics, Statistic, Statistics};
 use crate::settings::RunId;
 
 /// What a folder's name says of the point in it:
@@ -169,7 +169,7 @@ impl Asked {
 /// The measurements of a point.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Content {
-    pub(super) metrics: BTreeMap<Metric, Statistics>,
+    pub(super) metrics: Metrics,
     pub(super) others: BTreeMap<String, OtherMetric>,
     pub(super) gpu_metrics: Vec<GpuMetric>,
     pub(super) was_cancelled: bool,
@@ -292,15 +292,12 @@ impl Point {
     /// The statistics of a metric; `None` when the tool did not measure it.
     #[must_use]
     pub fn metric(&self, metric: Metric) -> Option<&Statistics> {
-        self.content.metrics.get(&metric)
+        self.content.metrics.get(metric)
     }
 
     /// The metrics that are there, in the order of [`Metric::ALL`].
     pub fn metrics(&self) -> impl Iterator<Item = (Metric, &Statistics)> {
-        self.content
-            .metrics
-            .iter()
-            .map(|(metric, statistics)| (*metric, statistics))
+        self.content.metrics.iter()
     }
 
     /// Metrics of the tool that have no [`Metric`], by name.

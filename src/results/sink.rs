@@ -102,7 +102,7 @@ impl<'a> Sink<'a> {
             self.complain(line(), message);
             return;
         }
-        self.content.metrics.insert(metric, statistics);
+        self.content.metrics.set(metric, statistics);
     }
 }
 
