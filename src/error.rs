@@ -267,15 +267,26 @@ pub enum Problem {
         /// The variable.
         name: String,
     },
-    /// Server and client run on one node.
+    /// The job asks for another number of nodes than the server runs on.
     #[error(
-        "launch.sh asks for {asked} nodes ({origin}), but server and client run on one: nodes = 1 is allowed"
+        "launch.sh asks for {asked} nodes ({origin}), but the recipe's server runs on {used}: nodes = {used} is allowed"
     )]
     Nodes {
         /// What was asked for.
         asked: String,
         /// Where it was given.
         origin: String,
+        /// Nodes that the server runs on.
+        used: u32,
+    },
+    /// An engine is to be put into weights that are not fetched from NGC.
+    #[error(
+        "the recipe has an engine, which is fetched from NGC into the folder of weights from there, but its weights are \
+         {weights}"
+    )]
+    EngineSource {
+        /// Where the weights come from.
+        weights: String,
     },
     /// Two images would be written to one file.
     #[error(

@@ -1,13 +1,16 @@
 //! Recipe and settings together, checked once.
 
+use camino::Utf8Path;
+
 use crate::container::release::USED_OPTIONS;
 use crate::container::{Image, SquashFile};
 use crate::error::{PlanError, Problem};
 use crate::recipe::{
-    Architecture, ByteSize, ClientTool, Download, ENGINE_LINK, Point, Recipe, Word,
+    Architecture, ByteSize, ClientTool, ENGINE_LINK, Engine, ModelSource, Point, Recipe, Weights,
+    Word,
 };
 use crate::script::templates::{
-    ContainerRow, DownloadRow, ImageRow, Launch, PrepareModels, Setup, render,
+    ContainerRow, EngineRow, ImageRow, Launch, PrepareModels, Setup, WeightsRow, render,
 };
 use crate::script::{Script, ScriptKind};
 use crate::settings::{Origin, Settings};
@@ -103,7 +106,7 @@ impl Plan {
     /// The folders of the points' results, in their order, when this job measures
     /// all of them. templates/launch.sh makes the same names.
     pub(crate) fn point_folders(&self, job: &str) -> Vec<String> {
-        let (name, gpus) = (&self.recipe.result_name, self.recipe.server.gpus);
+        let (name, gpus) = (&self.recipe.result_name, self.recipe.server.total_gpus());
         let folder = |point: Point| {
             let (use_case, concurrency) = (&point.use_case, point.concurrency);
             let (input, output) = (use_case.input_tokens(), use_case.output_tokens());
@@ -314,16 +317,17 @@ impl Plan {
     #[must_use]
     pub fn prepare_models(&self) -> Script {
         let model = &self.recipe.model;
-        let (weights_folder, engine_folder) =
-            (model.weights.ngc.folder(), model.engine.ngc.folder());
+        let folder = model.weights.folder();
         let template = PrepareModels {
             made_by: MADE_BY,
             recipe: self.recipe.name.as_str(),
             stage_path: self.stage_path(),
-            weights: download_row(&model.weights, &weights_folder),
-            engine: download_row(&model.engine, &engine_folder),
+            source: &model.weights.source,
+            weights_are_staged: model.weights.are_staged(),
+            weights: weights_row(&model.weights, &folder),
+            engine: model.engine.as_ref().map(engine_row),
             engine_link: ENGINE_LINK,
-            gpus: self.recipe.server.gpus.get(),
+            gpus: self.recipe.server.total_gpus(),
         };
         Script::new(
             ScriptKind::PrepareModels,
@@ -373,11 +377,14 @@ impl Plan {
                 file: client_file.as_str(),
                 reference: &client_reference,
             },
-            model_folder: &model.weights.ngc.folder(),
-            weights: model.weights.ngc.as_str(),
-            engine: model.engine.ngc.as_str(),
+            model_folder: &model.weights.folder(),
+            model_is_staged: model.weights.are_staged(),
+            weights: model.weights.source.to_string(),
+            weights_files: model.weights.files.iter().map(AsRef::as_ref).collect(),
+            engine: model.engine.as_ref().map(|engine| engine.ngc.as_str()),
             engine_link: ENGINE_LINK,
-            gpus: server.gpus.get(),
+            nodes: server.nodes.get(),
+            gpus_of_a_node: server.gpus.get(),
             mpi: mpi.as_str(),
             server_command: server.command.iter().map(AsRef::as_ref).collect(),
             server_environment: server
@@ -474,12 +481,21 @@ impl ImageSource {
     }
 }
 
-fn download_row<'a>(download: &'a Download, folder: &'a str) -> DownloadRow<'a> {
-    DownloadRow {
-        target: download.ngc.as_str(),
+fn weights_row<'a>(weights: &'a Weights, folder: &'a str) -> WeightsRow<'a> {
+    WeightsRow {
         folder,
-        bytes: download.size.bytes(),
-        files: download.files.iter().map(AsRef::as_ref).collect(),
+        bytes: weights.size.bytes(),
+        files: weights.files.iter().map(AsRef::as_ref).collect(),
+        exclude: weights.exclude.iter().map(AsRef::as_ref).collect(),
+    }
+}
+
+fn engine_row(engine: &Engine) -> EngineRow<'_> {
+    EngineRow {
+        target: engine.ngc.as_str(),
+        folder: engine.ngc.folder(),
+        bytes: engine.size.bytes(),
+        files: engine.files.iter().map(AsRef::as_ref).collect(),
     }
 }
 
@@ -573,6 +589,7 @@ fn check_launch(
 ) {
     let layers = settings.layers(ScriptKind::Launch);
     let origin = |name| origin_of(&layers, name).describe(name);
+    let nodes = recipe.server.nodes.get();
     let used = recipe.server.gpus.get();
     if let Some((option, asked)) = launch.gpus_of_a_node()
         && asked < u64::from(used)
@@ -596,17 +613,22 @@ fn check_launch(
         }
     }
     // Without a number, Slurm gives all nodes that are named.
-    let (option, most, asked) = match (launch.node_count(), launch.named_nodes()) {
-        (Some(nodes), _) => (OptionName::Nodes, u64::from(nodes.max()), nodes.to_string()),
+    let (option, range, asked) = match (launch.node_count(), launch.named_nodes()) {
+        (Some(asked), _) => {
+            let range = (u64::from(asked.min()), u64::from(asked.max()));
+            (OptionName::Nodes, range, asked.to_string())
+        }
         (None, named) => {
             let named = named.unwrap_or(1);
-            (OptionName::Nodelist, named as u64, named.to_string())
+            let range = (named as u64, named as u64);
+            (OptionName::Nodelist, range, named.to_string())
         }
     };
-    if most > 1 {
+    if range != (u64::from(nodes), u64::from(nodes)) {
         problems.push(Problem::Nodes {
             asked,
             origin: origin(option),
+            used: nodes,
         });
     }
 }
@@ -621,7 +643,13 @@ pub(crate) const SECRETS: [&str; 4] = [
 ];
 
 /// Flags with which servers are told over how many GPUs to split a model.
-const TENSOR_PARALLEL_FLAGS: [&str; 3] = ["--tensor-parallel-size", "--tp-size", "--tp_size"];
+const TENSOR_PARALLEL_FLAGS: [&str; 5] = [
+    "--tensor-parallel-size",
+    "--tp-size",
+    "--tp_size",
+    "--tp",
+    "-tp",
+];
 
 fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
     let Recipe {
@@ -634,6 +662,7 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
     let used = server.gpus.get();
     for (list, is_empty) in [
         ("server.command", server.command.is_empty()),
+        ("model.weights.files", model.weights.files.is_empty()),
         ("sweep.use_cases", sweep.use_cases.is_empty()),
         ("sweep.concurrency", sweep.concurrency.is_empty()),
     ] {
@@ -662,7 +691,11 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
             }
             _ => continue,
         };
-        if given != "{gpus}" && given.parse() != Ok(used) {
+        let is_right = matches!(given, "{gpus}" | "{total_gpus}")
+            || given
+                .parse()
+                .is_ok_and(|given: u32| [used, server.total_gpus()].contains(&given));
+        if !is_right {
             problems.push(Problem::TensorParallelism {
                 flag: flag.to_owned(),
                 given: given.to_owned(),
@@ -687,15 +720,8 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
             });
         }
     }
-    let is_part = |name: &str| name.starts_with("rank") && name.ends_with(".engine");
-    let parts = model
-        .engine
-        .files
-        .iter()
-        .filter(|file| is_part(file.as_str()))
-        .count();
-    if parts != used as usize {
-        problems.push(Problem::EngineParts { parts, used });
+    if let Some(engine) = &model.engine {
+        check_engine(engine, recipe, problems);
     }
     let file = server.squash_file();
     if file == client.squash_file() && server.image != client.image {
@@ -703,6 +729,22 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
             server: server.image.to_string(),
             client: client.image.to_string(),
             file: file.to_string(),
+        });
+    }
+}
+
+fn check_engine(engine: &Engine, recipe: &Recipe, problems: &mut Vec<Problem>) {
+    let is_part = |name: &str| name.starts_with("rank") && name.ends_with(".engine");
+    let files = engine.files.iter().map(AsRef::as_ref);
+    let parts = files.filter(|name| is_part(name)).count();
+    let used = recipe.server.total_gpus();
+    if parts != used as usize {
+        problems.push(Problem::EngineParts { parts, used });
+    }
+    let source = &recipe.model.weights.source;
+    if !matches!(source, ModelSource::Ngc(_)) {
+        problems.push(Problem::EngineSource {
+            weights: source.to_string(),
         });
     }
 }
@@ -734,13 +776,14 @@ fn check_mounts(recipe: &Recipe, settings: &Settings, problems: &mut Vec<Problem
     let clean = |path: &str| path.trim_end_matches('/').to_owned();
     let mut taken: Vec<(String, String)> = Vec::new();
     if let Some(stage) = settings.stage_path() {
-        let model = recipe.model.weights.ngc.folder();
+        let model = recipe.model.weights.folder();
         for (what, folder) in [
             ("the model", model.as_str()),
             ("the results", "results"),
             ("the server's cache", "nim_cache"),
         ] {
-            taken.push((format!("{stage}/{folder}"), what.to_owned()));
+            let place = Utf8Path::new(stage.as_str()).join(folder);
+            taken.push((place.into_string(), what.to_owned()));
         }
     }
     for mount in settings.mounts() {

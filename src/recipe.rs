@@ -3,14 +3,15 @@
 mod values;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::num::NonZeroU32;
 
 use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
 pub use self::values::{
-    AiperfVersion, ByteSize, FileName, GenaiPerfVersion, NgcModel, RecipeName, ResultName,
-    ServedModelName, Tokenizer, UrlPath, UseCase, Word,
+    AiperfVersion, ByteSize, FileName, FilePattern, GenaiPerfVersion, HuggingFaceModel, ModelPath,
+    NgcModel, RecipeName, ResultName, ServedModelName, Tokenizer, UrlPath, UseCase, Word,
 };
 use crate::container::{EnvName, Image, SquashFile};
 use crate::error::FileError;
@@ -23,10 +24,9 @@ pub(crate) const ENGINE_LINK: &str = "trtllm_engine";
 /// A benchmark: a server that serves a model, and a client that measures it.
 ///
 /// A recipe says nothing about the cluster; that is what
-/// [`Settings`](crate::Settings) are for. The built-in one is
-/// [`Recipe::llama3_70b_h100x4_fp8`]; others are read from TOML. The keys are
-/// documented in the built-in recipe's own file,
-/// `src/recipe/llama3-70b-h100x4-fp8.toml`.
+/// [`Settings`](crate::Settings) are for. Some are [built in](Recipe::BUILT_IN), first
+/// of all [`Recipe::llama3_70b_h100x4_fp8`]; others are read from TOML. The keys are
+/// documented in that recipe's own file, `src/recipe/llama3-70b-h100x4-fp8.toml`.
 ///
 /// ```
 /// use nim_slurm::Recipe;
@@ -74,7 +74,10 @@ pub struct Server {
     /// The processor the image is for; by default that of the importing node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub architecture: Option<Architecture>,
-    /// How many GPUs the server uses.
+    /// How many nodes the server runs on, with a task on each; one by default.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub nodes: NonZeroU32,
+    /// How many GPUs the server uses on each node.
     pub gpus: NonZeroU32,
     /// The command, a word each, with [placeholders](Word#placeholders).
     pub command: Vec<Word>,
@@ -100,20 +103,161 @@ pub struct Server {
     pub environment: BTreeMap<EnvName, Word>,
 }
 
-/// What the server serves: weights, and an engine built for its GPUs.
+const fn one() -> NonZeroU32 {
+    NonZeroU32::MIN
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's own form")]
+fn is_one(number: &NonZeroU32) -> bool {
+    *number == one()
+}
+
+/// What the server serves: weights and, for a server that needs one, an engine built
+/// for its GPUs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Model {
     /// The weights. Their folder is the model's folder.
-    pub weights: Download,
-    /// The engine, in a folder inside the weights' folder.
-    pub engine: Download,
+    pub weights: Weights,
+    /// The engine, in a folder inside the weights' folder. Most servers need none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<Engine>,
 }
 
-/// A model version on NGC, and what it must consist of.
+/// A model's weights: where they come from, and what they must consist of.
+///
+/// In TOML, one of the keys `ngc`, `hugging_face` and `path` is the source.
+///
+/// ```
+/// use nim_slurm::recipe::{ModelSource, Weights};
+///
+/// let weights: Weights = toml::from_str(
+///     "hugging_face = 'Qwen/Qwen3-0.6B@c1899de289a04d12100db370d81485cdf75e47ca'
+///      size = '1.5 GB'
+///      files = ['config.json', 'model.safetensors']",
+/// )?;
+/// assert!(matches!(weights.source, ModelSource::HuggingFace(_)));
+/// assert_eq!(weights.folder(), "Qwen3-0.6B_c1899de289a0");
+/// assert!(toml::from_str::<Weights>("size = '1.5 GB'\nfiles = ['config.json']").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "WeightsTable", into = "WeightsTable")]
+pub struct Weights {
+    /// Where they come from.
+    pub source: ModelSource,
+    /// How much it is in all. One hundredth may be missing, since NGC rounds.
+    pub size: ByteSize,
+    /// Files that must be there. Shards that the weights' index names need not be
+    /// listed: they are checked as well.
+    pub files: Vec<FileName>,
+    /// Files that are not fetched, as patterns of the Hugging Face CLI: `original/*`.
+    pub exclude: Vec<FilePattern>,
+}
+
+/// Where a model's weights come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ModelSource {
+    /// NVIDIA's registry, by the NGC CLI.
+    Ngc(NgcModel),
+    /// The Hugging Face hub, by its CLI, `hf`.
+    HuggingFace(HuggingFaceModel),
+    /// They are there already, and only looked at.
+    Path(ModelPath),
+}
+
+impl Weights {
+    /// Whether the model's folder is below the stage path.
+    #[must_use]
+    pub const fn are_staged(&self) -> bool {
+        !matches!(self.source, ModelSource::Path(_))
+    }
+
+    /// The model's folder: below the stage path, or an absolute path.
+    #[must_use]
+    pub fn folder(&self) -> String {
+        match &self.source {
+            ModelSource::Ngc(model) => model.folder(),
+            ModelSource::HuggingFace(model) => model.folder(),
+            ModelSource::Path(path) => path.to_string(),
+        }
+    }
+}
+
+/// The source as the recipe writes it.
+impl fmt::Display for ModelSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ngc(model) => model.fmt(f),
+            Self::HuggingFace(model) => model.fmt(f),
+            Self::Path(path) => path.fmt(f),
+        }
+    }
+}
+
+/// The form of [`Weights`] in TOML.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WeightsTable {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ngc: Option<NgcModel>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hugging_face: Option<HuggingFaceModel>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    path: Option<ModelPath>,
+    size: ByteSize,
+    files: Vec<FileName>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    exclude: Vec<FilePattern>,
+}
+
+impl TryFrom<WeightsTable> for Weights {
+    type Error = &'static str;
+
+    fn try_from(table: WeightsTable) -> Result<Self, Self::Error> {
+        let source = match (table.ngc, table.hugging_face, table.path) {
+            (Some(model), None, None) => ModelSource::Ngc(model),
+            (None, Some(model), None) => ModelSource::HuggingFace(model),
+            (None, None, Some(path)) => ModelSource::Path(path),
+            _ => return Err("weights have one source: ngc, hugging_face or path"),
+        };
+        if !table.exclude.is_empty() && !matches!(source, ModelSource::HuggingFace(_)) {
+            return Err("exclude is for weights from hugging_face: all of another source is taken");
+        }
+        Ok(Self {
+            source,
+            size: table.size,
+            files: table.files,
+            exclude: table.exclude,
+        })
+    }
+}
+
+impl From<Weights> for WeightsTable {
+    fn from(weights: Weights) -> Self {
+        let mut table = Self {
+            ngc: None,
+            hugging_face: None,
+            path: None,
+            size: weights.size,
+            files: weights.files,
+            exclude: weights.exclude,
+        };
+        match weights.source {
+            ModelSource::Ngc(model) => table.ngc = Some(model),
+            ModelSource::HuggingFace(model) => table.hugging_face = Some(model),
+            ModelSource::Path(path) => table.path = Some(path),
+        }
+        table
+    }
+}
+
+/// An engine on NGC, and what it must consist of: among its files a part for each GPU,
+/// `rank0.engine` and on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Download {
+pub struct Engine {
     /// What NGC is asked for.
     pub ngc: NgcModel,
     /// How much it is in all. One hundredth may be missing, since NGC rounds.
@@ -224,8 +368,42 @@ impl Recipe {
     /// Never: the recipe is part of the crate, and a test reads it.
     #[must_use]
     pub fn llama3_70b_h100x4_fp8() -> Self {
-        Self::from_toml(include_str!("recipe/llama3-70b-h100x4-fp8.toml"))
-            .expect("the built-in recipe is valid")
+        Self::built_in(Self::BUILT_IN[0]).expect("it is built in")
+    }
+
+    /// The names of the built-in recipes.
+    ///
+    /// ```
+    /// use nim_slurm::Recipe;
+    ///
+    /// for name in Recipe::BUILT_IN {
+    ///     assert_eq!(Recipe::built_in(name).unwrap().name.as_str(), *name);
+    /// }
+    /// ```
+    pub const BUILT_IN: &[&str] = &[
+        "llama3-70b-h100x4-fp8",
+        "deepseek-r1-h100x16-nim",
+        "llama3-3-70b-h100x4-vllm",
+        "llama3-3-70b-h100x4-sglang",
+        "llama3-3-70b-h100x4-trtllm",
+    ];
+
+    /// A built-in recipe, by its name; `None` when there is none of that name.
+    ///
+    /// # Panics
+    ///
+    /// Never: the recipes are part of the crate, and a test reads them.
+    #[must_use]
+    pub fn built_in(name: &str) -> Option<Self> {
+        let text = match name {
+            "llama3-70b-h100x4-fp8" => include_str!("recipe/llama3-70b-h100x4-fp8.toml"),
+            "deepseek-r1-h100x16-nim" => include_str!("recipe/deepseek-r1-h100x16-nim.toml"),
+            "llama3-3-70b-h100x4-vllm" => include_str!("recipe/llama3-3-70b-h100x4-vllm.toml"),
+            "llama3-3-70b-h100x4-sglang" => include_str!("recipe/llama3-3-70b-h100x4-sglang.toml"),
+            "llama3-3-70b-h100x4-trtllm" => include_str!("recipe/llama3-3-70b-h100x4-trtllm.toml"),
+            _ => return None,
+        };
+        Some(Self::from_toml(text).expect("the built-in recipes are valid"))
     }
 
     /// Reads a recipe from TOML text.
@@ -289,6 +467,12 @@ impl Recipe {
 }
 
 impl Server {
+    /// The GPUs that the server uses on all its nodes: the number in results' names.
+    #[must_use]
+    pub const fn total_gpus(&self) -> u32 {
+        self.nodes.get().saturating_mul(self.gpus.get())
+    }
+
     /// The image's file below the stage path.
     #[must_use]
     pub fn squash_file(&self) -> SquashFile {

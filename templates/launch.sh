@@ -1,6 +1,10 @@
-
+{%- if nodes == 1 %}
 # Starts the inference server and the benchmark client side by side on one node,
 # waits until the server answers, and measures every point of the sweep.
+{%- else %}
+# Starts one inference server over several nodes and the benchmark client beside its
+# leader, waits until the leader answers, and measures every point of the sweep.
+{%- endif %}
 #
 # Exit code: 0 all points are measured and valid; 2 something needed is missing;
 # 3 the server ended or stopped answering; 4 the server was not ready in time;
@@ -12,16 +16,32 @@
 {% include "lib/header.sh" %}
 # Used when STAGE_PATH is not set.
 readonly default_stage_path={{ stage_path }}
+{%- if model_is_staged %}
 
-# The server: image, model folder below STAGE_PATH, GPUs, command, environment.
+# The server: image, model folder below STAGE_PATH, nodes, GPUs, command, environment.
+{%- else %}
+
+# The server: image, model folder, nodes, GPUs, command, environment.
+{%- endif %}
 # Words in braces, as in {model_path}, stand for facts of the run.
 readonly server_image={{ server.file }}
 readonly server_reference={{ server.reference }}
 readonly model_folder={{ model_folder }}
-readonly engine_link={{ engine_link }}
 readonly weights_target={{ weights }}
-readonly engine_target={{ engine }}
-readonly gpus={{ gpus }}
+{%- match engine %}
+{%- when Some(target) %}
+readonly engine_link={{ engine_link }}
+readonly engine_target={{ target }}
+{%- when None %}
+readonly weights_files=(
+{%- for file in weights_files %}
+  {{ file }}
+{%- endfor %}
+)
+{%- endmatch %}
+readonly nodes={{ nodes }}
+readonly gpus_of_a_node={{ gpus_of_a_node }}
+readonly gpus=$((nodes * gpus_of_a_node))
 readonly mpi={{ mpi }}
 # shellcheck disable=SC2016 # nothing in these words is expanded
 readonly server_command=(
@@ -108,8 +128,13 @@ say "$made_by, recipe $recipe"
 check_stage_path
 need_commands srun scancel squeue scontrol od find
 stop_if_missing
+{%- if model_is_staged %}
 
 readonly model_path=$stage_path/$model_folder
+{%- else %}
+
+readonly model_path=$model_folder
+{%- endif %}
 readonly cache_path=$stage_path/nim_cache
 readonly logs=$stage_path/logs
 readonly results=$stage_path/results
@@ -124,6 +149,7 @@ readonly job_id=${job_id:-$SLURM_JOB_ID}
 for image in "$server_image" "$client_image"; do
   sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
 done
+{%- if engine.is_some() %}
 
 model_is_there() {
   local index=$model_path/model.safetensors.index.json shard rank
@@ -136,6 +162,20 @@ model_is_there() {
   done
 }
 model_is_there || missing "the model in $model_path, whole, with an engine for $gpus GPUs in $engine_link: run prepare_models.sh"
+{%- else %}
+
+model_is_there() {
+  local index=$model_path/model.safetensors.index.json file
+  for file in "${weights_files[@]}"; do
+    [[ -s $model_path/$file ]] || return 1
+  done
+  [[ -s $index ]] || return 0
+  while read -r file; do
+    [[ -s $model_path/$file ]] || return 1
+  done < <(indexed_shards "$index")
+}
+model_is_there || missing "the model in $model_path, whole: run prepare_models.sh"
+{%- endif %}
 
 tokenizer_path=$tokenizer
 if [[ -z $tokenizer ]]; then
@@ -164,18 +204,27 @@ if [[ -z $gpus_here && -n ${SLURM_JOB_GPUS-} ]]; then
 fi
 gpu_options=()
 if [[ -n $gpus_here ]]; then
-  ((gpus_here >= gpus)) || missing "GPUs: the server uses $gpus, Slurm gave this job $gpus_here"
-  gpu_options=(--gres="gpu:$gpus")
+  ((gpus_here >= gpus_of_a_node)) || missing "GPUs: the server uses $gpus_of_a_node of a node, Slurm gave this job $gpus_here"
+  gpu_options=(--gres="gpu:$gpus_of_a_node")
 else
   # No GPU is Slurm's to give: the server takes the first ones of the node.
-  CUDA_VISIBLE_DEVICES=$(seq --separator=, 0 $((gpus - 1)))
+  CUDA_VISIBLE_DEVICES=$(seq --separator=, 0 $((gpus_of_a_node - 1)))
   export CUDA_VISIBLE_DEVICES
   if command -v nvidia-smi >/dev/null; then
     gpus_here=$(nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU') || true
-    ((gpus_here >= gpus)) ||
-      missing "GPUs: the server uses $gpus, this job sees $gpus_here: ask for them with --gres=gpu:$gpus or --gpus-per-node=$gpus"
+    ((gpus_here >= gpus_of_a_node)) ||
+      missing "GPUs: the server uses $gpus_of_a_node of a node, this job sees $gpus_here: ask for them with" \
+        "--gres=gpu:$gpus_of_a_node or --gpus-per-node=$gpus_of_a_node"
   fi
 fi
+{%- if nodes > 1 %}
+# The batch script runs on the first node, and so does the server's first task, its leader.
+((SLURM_JOB_NUM_NODES == nodes)) || missing "nodes: the server uses $nodes, Slurm gave this job $SLURM_JOB_NUM_NODES"
+leader=$(scontrol show node "$SLURMD_NODENAME" 2>/dev/null | sed -n 's/.*NodeAddr=\([^ ]*\).*/\1/p')
+leader=$(getent ahostsv4 "${leader:-$SLURMD_NODENAME}" | awk 'NR == 1 { print $1 }')
+[[ -n $leader ]] || missing "an address of $SLURMD_NODENAME, where the server's other nodes reach its leader"
+readonly leader
+{%- endif %}
 # Points of earlier jobs: of those that are named, and of those that they resumed.
 runs=("$job_id")
 IFS=, read -r -a resumed <<<"${RESUME_JOB_ID:-$default_resume_job_id}"
@@ -290,13 +339,21 @@ print_manifest() {
   local point use_case isl osl concurrency requests folder status seconds detail separator='' end=null
   [[ $1 == null ]] || end=$(json "$(now)")
   printf '{\n  "schema": 1,\n  "recipe": %s,\n  "crate_version": %s,\n' "$(json "$recipe")" "$(json "${made_by#* }")"
+{%- if nodes == 1 %}
   printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "${SLURM_RESTART_COUNT:-0}" "$(json "${SLURMD_NODENAME:-$HOSTNAME}")"
+{%- else %}
+  printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "${SLURM_RESTART_COUNT:-0}" "$(json "$SLURM_JOB_NODELIST")"
+{%- endif %}
   printf '  "resumes": [%s],\n' "$(json_list "${runs[@]:1}")"
   printf '  "gpus": %d,\n  "gpu_model": %s,\n  "driver": %s,\n' "$gpus" "$(json_or_null "$gpu_model")" "$(json_or_null "$driver")"
   printf '  "images": {\n    "server": %s,\n    "client": %s\n  },\n' \
     "$(json_image "$server_image" "$server_reference")" "$(json_image "$client_image" "$client_reference")"
   printf '  "weights": %s,\n  "engine": %s,\n  "tokenizer": %s,\n' \
+{%- if engine.is_some() %}
     "$(json "$weights_target")" "$(json "$engine_target")" "$(json "$tokenizer_path")"
+{%- else %}
+    "$(json "$weights_target")" null "$(json "$tokenizer_path")"
+{%- endif %}
   printf '  "server_command": [%s],\n  "server_environment": [%s],\n  "client_options": [%s],\n' \
     "$(json_list "${server_command[@]}")" "$(json_list "${server_environment[@]}")" "$(json_list "${client_options[@]}")"
   printf '  "start": %s,\n  "end": %s,\n  "exit_code": %s,\n  "exit_reason": %s,\n  "points": [' \
@@ -319,9 +376,9 @@ write_manifest() {
   printf '%s\n' "$text" 2>/dev/null >"$manifest.part" && mv -T -- "$manifest.part" "$manifest"
 }
 
-# ---- Two steps on one node ------------------------------------------------------
+# ---- Two steps, server and client ---------------------------------------------
 
-# Both share the node and its memory; nothing is left to the site's defaults.
+# They share a node and its memory; nothing is left to the site's defaults.
 readonly step=(
   srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export=ALL --kill-on-bad-exit=1 --wait=0
   --open-mode=append
@@ -340,7 +397,12 @@ keep_secrets() {
 # Puts this run's facts into $1; the answer is in $filled.
 fill() {
   filled=${1//'{model_path}'/"$model_path"}
-  filled=${filled//'{gpus}'/"$gpus"}
+  filled=${filled//'{gpus}'/"$gpus_of_a_node"}
+  filled=${filled//'{nodes}'/"$nodes"}
+  filled=${filled//'{total_gpus}'/"$gpus"}
+{%- if nodes > 1 %}
+  filled=${filled//'{leader_address}'/"$leader"}
+{%- endif %}
   filled=${filled//'{port}'/"$port"}
   filled=${filled//'{served_model_name}'/"$served_model_name"}
   filled=${filled//'{cache_path}'/"$cache_path"}
@@ -365,11 +427,31 @@ server_step() {
   done
   # env, since a variable of the server may have the name of one of this script.
   exec env -- "${environment[@]}" "${step[@]}" --job-name=server --mpi="$mpi" "${gpu_options[@]}" --input=none --output="$logs/server_$job_id.out" \
+{%- if nodes > 1 %}
+    --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 --nodelist="$SLURM_JOB_NODELIST" --wait=5 --label --input=all \
+{%- endif %}
     --container-image="$stage_path/$server_image" \
     --container-mounts="$(join "$model_path:$model_path:ro" "$cache_path:$cache_path" "${extra_mounts[@]}")" \
     --container-env="$(join "${names[@]}")" \
+{%- if nodes == 1 %}
     -- "${command[@]}"
 }
+{%- else %}
+    -- bash -s -- "${environment[@]}" "${command[@]}" < <(declare -f server_task && echo 'server_task "$@"')
+}
+# One task of the server, on each node; when one ends, so do the others. The step hands
+# them this program on standard input, and the server's variables and command as words.
+# What only a node knows is put in there.
+# shellcheck disable=SC2317 # the tasks call it
+server_task() {
+  local word words=() is_leader=$((SLURM_NODEID == 0))
+  for word in "$@"; do
+    word=${word//'{node_rank}'/"$SLURM_NODEID"}
+    words+=("${word//'{is_leader}'/"$is_leader"}")
+  done
+  exec env -- "${words[@]}" </dev/null
+}
+{%- endif %}
 
 client_step() {
   local mounts=("$results:$results") names=(PYTHONUNBUFFERED COLUMNS)

@@ -1,23 +1,54 @@
-
+{%- match source %}
+{%- when ModelSource::Ngc(_) %}
 # Downloads the model from NGC into $STAGE_PATH and proves that it arrived. Runs
 # on a login node (bash prepare_models.sh) or as a job (sbatch). Run it again
 # after any end: what is there and whole is left alone.
+{%- when ModelSource::HuggingFace(_) %}
+# Downloads the model from the Hugging Face hub into $STAGE_PATH and proves that it
+# arrived. Runs on a login node (bash prepare_models.sh) or as a job (sbatch). Run it
+# again after any end: what is there and whole is left alone.
+{%- when ModelSource::Path(_) %}
+# Proves that the model, which is there already, is whole. Changes nothing. Runs on a
+# login node (bash prepare_models.sh) or as a job (sbatch).
+{%- endmatch %}
 
 # ---- Settings ---------------------------------------------------------------
 
 {% include "lib/header.sh" %}
+{%- if weights_are_staged %}
 # Used when STAGE_PATH is not set.
 readonly default_stage_path={{ stage_path }}
+{%- endif %}
+{%- match source %}
+{%- when ModelSource::Ngc(model) %}
 # Folder of the weights, below STAGE_PATH.
 readonly model_folder={{ weights.folder }}
 # What NGC is asked for, how many bytes it has, and files that must be there.
-readonly weights_target={{ weights.target }}
+readonly weights_target={{ model }}
+{%- when ModelSource::HuggingFace(model) %}
+# Folder of the weights, below STAGE_PATH.
+readonly model_folder={{ weights.folder }}
+# What the hub is asked for, files that are not fetched, how many bytes the others have,
+# and files that must be there.
+readonly repository={{ model.repository() }}
+readonly revision={{ model.revision() }}
+readonly weights_target=$repository@$revision
+readonly excluded=(
+{%- for pattern in weights.exclude %}
+  {{ pattern }}
+{%- endfor %}
+)
+{%- when ModelSource::Path(_) %}
+# Folder of the weights, how many bytes it has, and files that must be there.
+readonly model={{ weights.folder }}
+{%- endmatch %}
 readonly weights_bytes={{ weights.bytes }}
 readonly weights_files=(
 {%- for file in weights.files %}
   {{ file }}
 {%- endfor %}
 )
+{%- if let Some(engine) = engine %}
 # The same for the engine, which lies in the weights' folder; the server finds
 # it through the link. It has a part for each GPU.
 readonly engine_target={{ engine.target }}
@@ -30,12 +61,15 @@ readonly engine_files=(
 {%- endfor %}
 )
 readonly gpus={{ gpus }}
+{%- endif %}
 
 # ---- Common ground ----------------------------------------------------------
 
 {% include "lib/base.sh" %}
+{%- if weights_are_staged %}
 
 {% include "lib/stage_path.sh" %}
+{%- endif %}
 
 {% include "lib/models.sh" %}
 
@@ -46,12 +80,21 @@ readable() { numfmt --to=iec-i --suffix=B --format=%.2f "$1"; }
 
 # ---- Proof that a folder is whole ---------------------------------------------
 # Each check prints what is wrong, a line each; no line means all is well.
+{%- if engine.is_some() %}
 
 # Files of folder $1 itself, with their sizes. The engine's folder is inside the
 # weights' and does not count as theirs.
 list_files() {
   find "$1" \( -path "$1/$engine_folder" -o -path "$1/$engine_link" -o -name "$mark" \) -prune -o -type f -printf '%s %P\n'
 }
+{%- else %}
+
+# Files of folder $1, with their sizes: what they lead to, where they are links. What the
+# hub's own program keeps for itself is none of them.
+list_files() {
+  find -L "$1" \( -name "$mark" -o -path "$1/.cache" \) -prune -o -type f -printf '%s %P\n'
+}
+{%- endif %}
 
 # The length in bytes that the header of safetensors file $1 promises: eight
 # bytes that hold the header's length, the header, the last tensor's end.
@@ -102,6 +145,7 @@ check_weights() {
   ((sum >= ${promised:-0})) || echo "the shards have $sum bytes, model.safetensors.index.json promises $promised"
   ((unreadable == 0)) || say "warning: $unreadable shards have no safetensors header, so only their sizes were checked" >&2
 }
+{%- if engine.is_some() %}
 
 check_engine() {
   local folder=$1 ranks
@@ -109,6 +153,7 @@ check_engine() {
   ranks=$(find "$folder" -maxdepth 1 -name 'rank*.engine' | wc -l)
   ((ranks == gpus)) || echo "the engine has $ranks parts, the server uses $gpus GPUs"
 }
+{%- endif %}
 
 # What reads every byte; done once after a download.
 check_checksums() {
@@ -134,139 +179,33 @@ is_whole() {
   reasons=$("check_$kind" "$folder" | sed -n '1,10p')
   [[ -n $reasons || -e $folder/$mark ]] || reasons=$(check_checksums "$folder")
   [[ -z $reasons ]] || return 1
+{%- if weights_are_staged %}
   # Without b3sum there was no comparison to remember, and a folder that is someone
   # else's to write is as good without the mark.
   [[ -e $folder/$mark ]] || ! command -v b3sum >/dev/null || touch "$folder/$mark" 2>/dev/null || true
+{%- endif %}
 }
 
 say "$made_by, recipe $recipe"
+{%- match source %}
+{%- when ModelSource::Path(_) %}
 
-# ---- Checks: before anything is fetched ---------------------------------------
+# ---- Look at it ---------------------------------------------------------------
 
-check_stage_path
-stop_if_missing
-mkdir -p "$stage_path" || fail "cannot make the folder $stage_path"
-readonly model=$stage_path/$model_folder
-readonly weights_part=$stage_path/.$model_folder.part
-readonly engine_part=$stage_path/.$engine_folder.part
+is_whole weights "$model" || fail "the model in $model is not whole: ${reasons:-there is no such folder}"
+# A cache of the hub has links to files beside the folder, which the container would not see.
+folder=$(realpath "$model")
+while read -r file; do
+  [[ $(realpath "$model/$file") == "$folder"/* ]] ||
+    fail "$model/$file is a link that leads out of the folder, where the server's container does not follow: copy the model"
+done < <(list_files "$model" | cut -d ' ' -f 2-)
+say "nothing to do: the model in $model is whole"
+{%- else %}
+{%- if engine.is_some() %}
 
-is_linked() { [[ -L $model/$engine_link && $(readlink "$model/$engine_link") == "$engine_folder" ]]; }
+{% include "lib/weights_and_engine.sh" %}
+{%- else %}
 
-# A model that is whole needs no lock, and may be someone else's to write.
-if is_whole weights "$model" && is_whole engine "$model/$engine_folder" && is_linked; then
-  say "nothing to do: the model in $model is whole"
-  exit 0
-fi
-
-# Two at once share the work: the second one waits, and then finds it done.
-exec {lock}>>"$stage_path/.$model_folder.lock" || fail "cannot write in $stage_path"
-if ! flock --nonblock "$lock"; then
-  say "waiting for another prepare_models.sh on $stage_path, or for its file system, which may know no locks"
-  flock "$lock" || say "warning: no locks there; go on without"
-fi
-
-# The published recipe moved the engine itself to the link's name.
-adopt_engine() {
-  if [[ -d $model/$engine_link && ! -L $model/$engine_link && ! -e $model/$engine_folder ]] &&
-    is_whole engine "$model/$engine_link"; then
-    mv -nT -- "$model/$engine_link" "$model/$engine_folder"
-  fi
-}
-adopt_engine
-
-space_needed=0 to_do=()
-if is_whole weights "$model"; then
-  say "the weights are there and whole"
-else
-  [[ -z $reasons ]] || say "the weights in $model are not whole:"$'\n'"$reasons"
-  to_do+=(weights)
-  is_whole weights "$weights_part/$model_folder" || space_needed=$((space_needed + weights_bytes))
-fi
-if is_whole engine "$model/$engine_folder"; then
-  say "the engine is there and whole"
-else
-  [[ -z $reasons ]] || say "the engine in $model/$engine_folder is not whole:"$'\n'"$reasons"
-  to_do+=(engine)
-  is_whole engine "$engine_part/$engine_folder" || space_needed=$((space_needed + engine_bytes))
-fi
-
-if ((space_needed > 0)); then
-  need_commands ngc
-  key=${NGC_CLI_API_KEY:-${NGC_API_KEY-}}
-  ngc_config=${NGC_CLI_HOME:-${HOME-}/.ngc}/config
-  [[ -n $key ]] || grep -q '^ *apikey *= *[^ ]' "$ngc_config" 2>/dev/null ||
-    missing "an NGC key: export NGC_API_KEY=..., or run: ngc config set"
-  # What killed downloads left is not trusted, and its space is needed.
-  for part in "$weights_part" "$engine_part"; do
-    if [[ -e $part ]] && ! is_whole weights "$part/$model_folder" && ! is_whole engine "$part/$engine_folder"; then
-      say "removing $part, left by a download that did not end"
-      rm -rf -- "$part"
-    fi
-  done
-  available=$(df --output=avail --block-size=1 "$stage_path" | tail -n 1 | tr -d ' ')
-  ((available >= space_needed)) ||
-    missing "free space in $stage_path: $(readable "$available") are free, the download needs $(readable "$space_needed")"
-fi
-stop_if_missing
-
-# ---- Download -----------------------------------------------------------------
-
-download_pid=
-stop() {
-  trap - TERM INT HUP
-  [[ -z $download_pid ]] || kill -TERM "$download_pid" 2>/dev/null || true
-  fail "stopped by a signal: run this again, what is whole is kept"
-}
-trap stop TERM INT HUP
-
-# download KIND TARGET PART FOLDER: brings TARGET to PART/FOLDER and proves it.
-download() {
-  local kind=$1 target=$2 part=$3 folder=$4 status=0
-  if is_whole "$kind" "$part/$folder"; then
-    say "the $kind of an earlier download are whole"
-    return
-  fi
-  mkdir -p "$part"
-  say "downloading the $kind, $target"
-  (
-    # Older releases of the CLI read the key from this variable only.
-    [[ -z $key ]] || export NGC_CLI_API_KEY=$key
-    exec ngc registry model download-version "$target" --dest "$part" </dev/null
-  ) &
-  download_pid=$!
-  wait "$download_pid" || status=$?
-  download_pid=
-  ((status == 0)) || fail "ngc ended with $status while it fetched $target: its own words are above; run this again"
-  [[ -d $part/$folder ]] || fail "ngc reported success, but there is no folder $part/$folder"
-  is_whole "$kind" "$part/$folder" && return
-  say "error: ngc reported success, but what arrived in $part/$folder is not whole:"$'\n'"$reasons" >&2
-  [[ $reasons != *arrived* ]] ||
-    say "an old NGC CLI claims success after a few KB; this one says \"$(ngc --version 2>&1 </dev/null | head -n 1)\":" \
-      "install the latest from https://org.ngc.nvidia.com/setup/installers/cli" >&2
-  fail "the $kind did not arrive: run this again"
-}
-
-for kind in "${to_do[@]}"; do
-  if [[ $kind == weights ]]; then
-    download weights "$weights_target" "$weights_part" "$model_folder"
-    if [[ -e $model || -L $model ]]; then
-      # The engine in the old folder is kept with the new weights.
-      [[ ! -d $model/$engine_folder ]] || mv -nT -- "$model/$engine_folder" "$weights_part/$model_folder/$engine_folder"
-      set_aside "$model" incomplete
-      say "remove that folder once nobody needs it: it takes as much space as the model"
-    fi
-    mv -nT -- "$weights_part/$model_folder" "$model"
-    rmdir "$weights_part"
-  else
-    download engine "$engine_target" "$engine_part" "$engine_folder"
-    [[ ! -e $model/$engine_folder ]] || set_aside "$model/$engine_folder" incomplete
-    mv -nT -- "$engine_part/$engine_folder" "$model/$engine_folder"
-    rmdir "$engine_part"
-  fi
-done
-
-if ! is_linked; then
-  [[ ! -e $model/$engine_link && ! -L $model/$engine_link ]] || set_aside "$model/$engine_link" other
-  ln -s -- "$engine_folder" "$model/$engine_link"
-fi
-say "done: the model in $model is whole"
+{% include "lib/weights_alone.sh" %}
+{%- endif %}
+{%- endmatch %}

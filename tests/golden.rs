@@ -4,7 +4,7 @@
 
 use std::process::Command;
 
-use nim_slurm::recipe::ClientTool;
+use nim_slurm::recipe::{ClientTool, ModelSource};
 use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
 use snapbox::{assert_data_eq, file};
 
@@ -58,6 +58,28 @@ fn full_plan() -> Plan {
     Plan::new(recipe, settings).unwrap()
 }
 
+/// Another built-in recipe: several nodes, or another server and another source of the
+/// model.
+fn built_in(name: &str) -> Plan {
+    Plan::new(Recipe::built_in(name).unwrap(), Settings::new()).unwrap()
+}
+
+fn deepseek_plan() -> Plan {
+    built_in("deepseek-r1-h100x16-nim")
+}
+
+fn vllm_plan() -> Plan {
+    built_in("llama3-3-70b-h100x4-vllm")
+}
+
+/// A model that is there already.
+fn there_plan() -> Plan {
+    let mut recipe = Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap();
+    recipe.model.weights.source = ModelSource::Path("/lustre/models/llama-3.3".parse().unwrap());
+    recipe.model.weights.exclude.clear();
+    Plan::new(recipe, Settings::new()).unwrap()
+}
+
 /// The built-in recipe, measured by AIPerf.
 fn aiperf_plan() -> Plan {
     let mut recipe = Recipe::llama3_70b_h100x4_fp8();
@@ -72,6 +94,38 @@ fn aiperf_script() {
     assert_data_eq!(
         aiperf_plan().launch().text(),
         file!["golden/aiperf/launch.sh"].raw()
+    );
+}
+
+#[test]
+fn scripts_for_several_nodes() {
+    let plan = deepseek_plan();
+    assert_data_eq!(
+        plan.prepare_models().text(),
+        file!["golden/deepseek/prepare_models.sh"].raw()
+    );
+    assert_data_eq!(
+        plan.launch().text(),
+        file!["golden/deepseek/launch.sh"].raw()
+    );
+}
+
+#[test]
+fn scripts_for_a_model_of_the_hub() {
+    let plan = vllm_plan();
+    assert_data_eq!(plan.setup().text(), file!["golden/vllm/setup.sh"].raw());
+    assert_data_eq!(
+        plan.prepare_models().text(),
+        file!["golden/vllm/prepare_models.sh"].raw()
+    );
+    assert_data_eq!(plan.launch().text(), file!["golden/vllm/launch.sh"].raw());
+}
+
+#[test]
+fn script_for_a_model_that_is_there() {
+    assert_data_eq!(
+        there_plan().prepare_models().text(),
+        file!["golden/there/prepare_models.sh"].raw()
     );
 }
 
@@ -182,9 +236,18 @@ fn check(tool: &str, arguments: &[&str], text: &str) {
     );
 }
 
+const PLANS: [fn() -> Plan; 6] = [
+    default_plan,
+    full_plan,
+    aiperf_plan,
+    deepseek_plan,
+    vllm_plan,
+    there_plan,
+];
+
 #[test]
 fn bash_reads_the_scripts() {
-    for make in [default_plan, full_plan, aiperf_plan] {
+    for make in PLANS {
         let plan = make();
         for kind in ScriptKind::ALL {
             check("bash", &["-n"], plan.script(kind).text());
@@ -196,7 +259,7 @@ fn bash_reads_the_scripts() {
 #[test]
 #[ignore = "needs shellcheck: tests/run installs it"]
 fn shellcheck_finds_nothing() {
-    for make in [default_plan, full_plan, aiperf_plan] {
+    for make in PLANS {
         let plan = make();
         for kind in ScriptKind::ALL {
             check("shellcheck", &["--shell=bash"], plan.script(kind).text());

@@ -180,7 +180,7 @@ fn all_problems_at_once() {
             "launch.sh: --gres ([slurm.launch] of the settings) and --gpus-per-node (SBATCH_GPUS_PER_NODE) exclude each \
              other: GPUs are asked for in one way",
             "launch.sh asks for 2 GPUs with --gres ([slurm.launch] of the settings), the recipe's server uses 4",
-            "launch.sh asks for 2 nodes ([slurm.launch] of the settings), but server and client run on one: nodes = 1 is \
+            "launch.sh asks for 2 nodes ([slurm.launch] of the settings), but the recipe's server runs on 1: nodes = 1 is \
              allowed",
         ]
     );

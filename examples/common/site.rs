@@ -14,7 +14,7 @@ pub(crate) struct Input {
     #[arg(long, value_name = "FILE")]
     settings: Option<Utf8PathBuf>,
 
-    /// What is run: a TOML file instead of the built-in recipe
+    /// What is run: a TOML file, or the name of another built-in recipe
     #[arg(long, value_name = "FILE")]
     recipe: Option<Utf8PathBuf>,
 
@@ -40,11 +40,15 @@ pub(crate) struct Input {
 }
 
 impl Input {
-    /// The recipe that is named, or the built-in one.
+    /// The recipe that is named, or the first one that is built in. A file wins over a
+    /// name.
     pub(crate) fn recipe(&self) -> Result<Recipe, Failure> {
-        self.recipe
-            .as_ref()
-            .map_or_else(|| Ok(Recipe::llama3_70b_h100x4_fp8()), Recipe::read)
+        let Some(path) = &self.recipe else {
+            return Ok(Recipe::llama3_70b_h100x4_fp8());
+        };
+        let built_in = Recipe::built_in(path.as_str()).filter(|_| !path.exists());
+        built_in
+            .map_or_else(|| Recipe::read(path), Ok)
             .map_err(input)
     }
 

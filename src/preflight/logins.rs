@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::stage::ToFetch;
 use super::{Finding, Preflight, listed};
 use crate::file;
+use crate::recipe::ModelSource;
 
 /// Files of logins are short.
 const MOST_BYTES: u64 = 1 << 20;
@@ -108,8 +109,19 @@ fn privacy(_: &Path) -> Option<Finding> {
 /// The key for the model, as `prepare_models.sh` finds it.
 fn model(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Finding {
     let variables = &preflight.variables;
-    if !to_fetch.is_model_needed() {
-        return Finding::ok("no NGC key is needed for the model: it is there");
+    let is_needed = to_fetch.is_model_needed();
+    match preflight.plan.recipe().model.weights.source {
+        ModelSource::Path(_) => {
+            return Finding::ok("no key is needed for the model: it is not fetched");
+        }
+        ModelSource::HuggingFace(_) if is_needed => return hub_token(preflight),
+        ModelSource::HuggingFace(_) => {
+            return Finding::ok("no token is needed for the model: it is there");
+        }
+        ModelSource::Ngc(_) if !is_needed => {
+            return Finding::ok("no NGC key is needed for the model: it is there");
+        }
+        ModelSource::Ngc(_) => {}
     }
     for name in ["NGC_CLI_API_KEY", "NGC_API_KEY"] {
         if variables.is_set(name) {
@@ -134,6 +146,17 @@ fn model(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Finding {
     Finding::error(
         "there is no NGC key, and the model is still to be fetched",
         "export NGC_API_KEY=..., or run: ngc config set",
+    )
+}
+
+/// A token for the hub, which a model without a gate does not need.
+fn hub_token(preflight: &Preflight<'_>) -> Finding {
+    if preflight.variables.is_set("HF_TOKEN") {
+        return Finding::ok("HF_TOKEN is set, for the model");
+    }
+    Finding::note(
+        "HF_TOKEN is not set, and the model is still to be fetched from the Hugging Face hub",
+        "if the model has a gate: export HF_TOKEN=..., or run: hf auth login",
     )
 }
 

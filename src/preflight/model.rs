@@ -7,7 +7,10 @@ use camino::Utf8Path;
 use super::stage::Stage;
 use super::{Finding, Preflight, listed};
 use crate::file;
-use crate::recipe::{ENGINE_LINK, Recipe};
+use crate::recipe::{ENGINE_LINK, FileName, Recipe};
+
+/// Names the shards of weights.
+const INDEX: &str = "model.safetensors.index.json";
 
 /// An index names some thousand tensors; a file with more than this is none.
 const MOST_INDEX: u64 = 16 << 20;
@@ -17,18 +20,29 @@ const MOST_NAMED: usize = 3;
 
 pub(super) fn look(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mut Stage) {
     let recipe = preflight.plan.recipe();
-    let folder = stage_path.join(recipe.model.weights.ngc.folder());
-    let prepare = "prepare_models.sh fetches what is missing: bash prepare_models.sh";
+    let folder = stage_path.join(recipe.model.weights.folder());
+    let is_staged = recipe.model.weights.are_staged();
+    let prepare = if is_staged {
+        "prepare_models.sh fetches what is missing: bash prepare_models.sh"
+    } else {
+        "correct the recipe's model.weights.path, or put the model there"
+    };
     if fs::symlink_metadata(&folder).is_err() {
-        stage.findings.push(Finding::note(
-            format!("the model is not there yet: no folder {folder}"),
-            prepare,
-        ));
+        let what = format!("the model is not there yet: no folder {folder}");
+        stage.findings.push(if is_staged {
+            Finding::note(what, prepare)
+        } else {
+            Finding::warning(what, prepare)
+        });
         return;
     }
     let parts = missing(recipe, &folder);
-    stage.to_fetch.needs_weights = !parts[0].1.is_empty();
-    stage.to_fetch.needs_engine = !parts[1].1.is_empty();
+    let needs = |part: &str| {
+        let mut parts = parts.iter();
+        is_staged && parts.any(|(name, missing)| *name == part && !missing.is_empty())
+    };
+    stage.to_fetch.needs_weights = needs("weights");
+    stage.to_fetch.needs_engine = needs("engine");
     for (part, missing) in parts {
         stage.findings.push(if missing.is_empty() {
             Finding::ok(format!("the model has its {part}, in {folder}"))
@@ -47,7 +61,7 @@ pub(super) fn look(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mut
 /// True when nothing is missing.
 pub(super) fn is_whole(preflight: &Preflight<'_>, stage_path: &Utf8Path) -> bool {
     let recipe = preflight.plan.recipe();
-    let folder = stage_path.join(recipe.model.weights.ngc.folder());
+    let folder = stage_path.join(recipe.model.weights.folder());
     // A program that can be given up asks a file system that may not answer.
     preflight.says_yes("test", &["-d", folder.as_str()])
         && missing(recipe, &folder)
@@ -55,20 +69,46 @@ pub(super) fn is_whole(preflight: &Preflight<'_>, stage_path: &Utf8Path) -> bool
             .all(|(_, missing)| missing.is_empty())
 }
 
-/// What is missing of the weights and of the engine.
-fn missing(recipe: &Recipe, folder: &Utf8Path) -> [(&'static str, Vec<String>); 2] {
-    let mut weights = missing_weights(folder);
-    if recipe.client.tokenizer.is_none() && !is_filled(&folder.join("tokenizer.json")) {
-        weights.push("tokenizer.json".to_owned());
+/// What is missing of the weights, and of the engine where there is one.
+fn missing(recipe: &Recipe, folder: &Utf8Path) -> Vec<(&'static str, Vec<String>)> {
+    let Recipe { model, server, .. } = recipe;
+    let mut weights = match model.engine {
+        Some(_) => missing_weights(folder),
+        None => missing_files(folder, &model.weights.files),
+    };
+    let tokenizer = "tokenizer.json".to_owned();
+    if recipe.client.tokenizer.is_none()
+        && !weights.contains(&tokenizer)
+        && !is_filled(&folder.join(&tokenizer))
+    {
+        weights.push(tokenizer);
     }
-    let engine = missing_engine(folder, recipe.server.gpus.get());
-    [("weights", weights), ("engine", engine)]
+    let mut parts = vec![("weights", weights)];
+    if model.engine.is_some() {
+        parts.push(("engine", missing_engine(folder, server.total_gpus())));
+    }
+    parts
+}
+
+/// What is missing of the files that the recipe names, and of the shards that an index
+/// names, if there is one.
+fn missing_files(folder: &Utf8Path, files: &[FileName]) -> Vec<String> {
+    let files = files.iter().map(FileName::as_str);
+    let index = file::text(folder.join(INDEX), MOST_INDEX).unwrap_or_default();
+    let mut missing: Vec<_> = files
+        .chain(indexed_shards(&index))
+        .filter(|file| !is_filled(&folder.join(file)))
+        .map(str::to_owned)
+        .collect();
+    missing.sort();
+    missing.dedup();
+    missing
 }
 
 /// What is missing of the weights: the files that say what they are, and the shards
 /// that the index names.
 fn missing_weights(folder: &Utf8Path) -> Vec<String> {
-    let index = folder.join("model.safetensors.index.json");
+    let index = folder.join(INDEX);
     let mut missing = Vec::new();
     if !is_filled(&folder.join("config.json")) {
         missing.push("config.json".to_owned());
@@ -81,7 +121,7 @@ fn missing_weights(folder: &Utf8Path) -> Vec<String> {
                 .filter(|shard| !is_filled(&folder.join(shard)))
                 .map(str::to_owned),
         ),
-        None => missing.push("a readable model.safetensors.index.json".to_owned()),
+        None => missing.push(format!("a readable {INDEX}")),
     }
     missing
 }
@@ -157,6 +197,23 @@ mod tests {
         write("trtllm_engine/rank0.engine", "data");
         assert_eq!(missing_engine(folder, 2), ["trtllm_engine/rank1.engine"]);
         assert!(missing_engine(folder, 1).is_empty());
+    }
+
+    #[test]
+    fn what_is_missing_without_an_engine() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = Utf8Path::from_path(folder.path()).unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
+        let files = ["config.json", "model.safetensors"].map(|name| FileName::parse(name).unwrap());
+        assert_eq!(
+            missing_files(folder, &files),
+            ["config.json", "model.safetensors"]
+        );
+        write("config.json", "{}");
+        write("model.safetensors", "data");
+        assert!(missing_files(folder, &files).is_empty());
+        write(INDEX, r#"{"a": "model-1.safetensors"}"#);
+        assert_eq!(missing_files(folder, &files), ["model-1.safetensors"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::ask::Answer;
 use super::{Finding, Preflight, images, model};
 use crate::container::Mount;
 use crate::plan::ImageSource;
+use crate::recipe::ByteSize;
 use crate::script::ScriptKind;
 use crate::settings::StagePath;
 use crate::shell::shell_word;
@@ -33,25 +34,24 @@ impl ToFetch {
     fn bytes(&self, preflight: &Preflight<'_>) -> u64 {
         let images = self.images.iter().map(|image| image.space << 20);
         let model = &preflight.plan.recipe().model;
-        let downloads = [
-            (self.needs_weights, &model.weights),
-            (self.needs_engine, &model.engine),
-        ];
-        let downloads = downloads
-            .iter()
-            .filter(|(is_needed, _)| *is_needed)
-            .map(|(_, download)| download.size.bytes());
+        let weights = self.needs_weights.then_some(&model.weights.size);
+        let engine = model.engine.as_ref().filter(|_| self.needs_engine);
+        let downloads = weights
+            .into_iter()
+            .chain(engine.map(|engine| &engine.size))
+            .map(ByteSize::bytes);
         images.chain(downloads).fold(0, u64::saturating_add)
     }
 }
 
 pub(super) fn look(preflight: &Preflight<'_>) -> Stage {
+    let model = &preflight.plan.recipe().model;
     let mut stage = Stage {
         findings: Vec::new(),
         to_fetch: ToFetch {
             images: preflight.plan.images(),
-            needs_weights: true,
-            needs_engine: true,
+            needs_weights: model.weights.are_staged(),
+            needs_engine: model.engine.is_some(),
         },
     };
     let Some(path) = stage_path(preflight, &mut stage.findings) else {

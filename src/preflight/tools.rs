@@ -4,6 +4,7 @@ use super::ask::Answer;
 use super::stage::ToFetch;
 use super::{Finding, Preflight, Severity, by_scripts, in_parallel, listed};
 use crate::container::Registry;
+use crate::recipe::ModelSource;
 use crate::script::ScriptKind;
 use crate::slurm::{Release, UnknownOption};
 
@@ -99,19 +100,27 @@ fn tools(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Tool> {
             mend: "install b3sum, or do without: sizes are compared all the same".to_owned(),
         },
     ];
-    let ngc = "downloads the model, where prepare_models.sh runs";
+    let (name, mend) = match preflight.plan.recipe().model.weights.source {
+        ModelSource::Ngc(_) => (
+            "ngc",
+            "install the NGC CLI from https://org.ngc.nvidia.com/setup/installers/cli, or run prepare_models.sh where it is",
+        ),
+        ModelSource::HuggingFace(_) => (
+            "hf",
+            "install it with pip install huggingface_hub, or run prepare_models.sh where it is",
+        ),
+        ModelSource::Path(_) => return tools,
+    };
     tools.push(Tool {
-        name: "ngc",
+        name,
         version: "--version",
-        use_of_it: ngc,
+        use_of_it: "downloads the model, where prepare_models.sh runs",
         absence: if to_fetch.is_model_needed() {
             Severity::Error
         } else {
             Severity::Ok
         },
-        mend: "install the NGC CLI from https://org.ngc.nvidia.com/setup/installers/cli, or run prepare_models.sh \
-               where it is"
-            .to_owned(),
+        mend: mend.to_owned(),
     });
     tools
 }

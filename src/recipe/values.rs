@@ -4,6 +4,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 
 use crate::container::EnvName;
+use crate::container::mount::mountable_path;
 use crate::value::{Fault, at_most, only, positive_number, text_value, value};
 
 /// A recipe's name: small letters, digits and `-`, not `-` first or last.
@@ -217,6 +218,157 @@ impl NgcModel {
 
 text_value!(NgcModel, "NGC model");
 
+/// A model on the Hugging Face hub, at one revision.
+///
+/// # Syntax
+///
+/// `OWNER/NAME@REVISION`: letters, digits, `.`, `_` and `-`; the revision is a commit's
+/// 40 hexadecimal digits, as the hub shows them under "Files", "History".
+///
+/// # Errors
+///
+/// * `Qwen/Qwen3-0.6B`, `Qwen/Qwen3-0.6B@main`: what a branch has changes, and so would
+///   the benchmark
+/// * `Qwen3-0.6B@c189…`: no owner
+///
+/// ```
+/// use nim_slurm::recipe::HuggingFaceModel;
+///
+/// let model = HuggingFaceModel::parse("Qwen/Qwen3-0.6B@c1899de289a04d12100db370d81485cdf75e47ca")?;
+/// assert_eq!(model.repository(), "Qwen/Qwen3-0.6B");
+/// assert_eq!(model.folder(), "Qwen3-0.6B_c1899de289a0");
+/// assert!(HuggingFaceModel::parse("Qwen/Qwen3-0.6B@main").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct HuggingFaceModel(String);
+
+impl HuggingFaceModel {
+    fn check(text: &str) -> Result<Self, Fault> {
+        const ALLOWED: &str = "OWNER/NAME@REVISION is allowed, with the 40 digits of a commit";
+        let (repository, revision) = text.split_once('@').ok_or_else(|| Fault::rule(ALLOWED))?;
+        hub_name(repository, ALLOWED)?;
+        let is_commit = revision.len() == 40
+            && revision
+                .bytes()
+                .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+        if !is_commit {
+            return Err(Fault::rule(ALLOWED));
+        }
+        at_most(repository, 96)?;
+        Ok(Self(text.to_owned()))
+    }
+
+    fn parts(&self) -> (&str, &str) {
+        self.0.split_once('@').unwrap_or((&self.0, ""))
+    }
+
+    /// `OWNER/NAME`.
+    #[must_use]
+    pub fn repository(&self) -> &str {
+        self.parts().0
+    }
+
+    /// The commit.
+    #[must_use]
+    pub fn revision(&self) -> &str {
+        self.parts().1
+    }
+
+    /// The folder below the stage path: the name, and the first twelve digits of the
+    /// revision.
+    #[must_use]
+    pub fn folder(&self) -> String {
+        let (repository, revision) = self.parts();
+        let name = repository.rsplit('/').next().unwrap_or(repository);
+        format!("{name}_{}", revision.get(..12).unwrap_or(revision))
+    }
+}
+
+text_value!(HuggingFaceModel, "Hugging Face model");
+
+/// `OWNER/NAME` on the Hugging Face hub.
+fn hub_name(text: &str, allowed: &'static str) -> Result<(), Fault> {
+    only(
+        text,
+        |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/'),
+        allowed,
+    )?;
+    let parts: Vec<_> = text.split('/').collect();
+    let is_part = |part: &&str| part.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if parts.len() != 2 || !parts.iter().all(is_part) {
+        return Err(Fault::rule(allowed));
+    }
+    Ok(())
+}
+
+/// The folder of a model that is there already.
+///
+/// # Syntax
+///
+/// An absolute path without white space or any of `` , : $ ` " \ { } ``, since it is
+/// mounted in a container. A slash at the end is dropped.
+///
+/// ```
+/// use nim_slurm::recipe::ModelPath;
+///
+/// assert_eq!(ModelPath::parse("/lustre/models/llama-3.3/")?.as_str(), "/lustre/models/llama-3.3");
+/// assert!(ModelPath::parse("models/llama-3.3").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ModelPath(String);
+
+impl ModelPath {
+    fn check(text: &str) -> Result<Self, Fault> {
+        if text.is_empty() {
+            return Err(Fault::Empty(
+                "an absolute path is allowed, as in /lustre/models/llama-3.3",
+            ));
+        }
+        mountable_path(text)?;
+        let path = text.trim_end_matches('/');
+        if path.is_empty() {
+            return Err(Fault::rule("the root of all files is no model"));
+        }
+        Ok(Self(path.to_owned()))
+    }
+}
+
+text_value!(ModelPath, "model path");
+
+/// Files of a repository on the Hugging Face hub: what `hf download --exclude` takes.
+///
+/// # Syntax
+///
+/// Letters, digits, `.`, `_`, `-`, `/`, and `*` and `?` as in a shell; not `-` first.
+///
+/// ```
+/// use nim_slurm::recipe::FilePattern;
+///
+/// assert!(FilePattern::parse("original/*").is_ok());
+/// assert!(FilePattern::parse("--all").is_err());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct FilePattern(String);
+
+impl FilePattern {
+    fn check(text: &str) -> Result<Self, Fault> {
+        only(
+            text,
+            |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | '*' | '?'),
+            "letters, digits, '.', '_', '-', '/', '*' and '?' are allowed",
+        )?;
+        if text.starts_with('-') {
+            return Err(Fault::rule("it must not begin with '-'"));
+        }
+        at_most(text, 200)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+text_value!(FilePattern, "file pattern");
+
 /// An amount of data.
 ///
 /// # Syntax
@@ -422,16 +574,7 @@ impl Tokenizer {
             only(text, |c| !c.is_control(), ALLOWED)?;
             return Ok(Self(text.to_owned()));
         }
-        only(
-            text,
-            |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/'),
-            ALLOWED,
-        )?;
-        let parts: Vec<_> = text.split('/').collect();
-        let is_part = |part: &&str| part.starts_with(|c: char| c.is_ascii_alphanumeric());
-        if parts.len() != 2 || !parts.iter().all(is_part) {
-            return Err(Fault::rule(ALLOWED));
-        }
+        hub_name(text, ALLOWED)?;
         Ok(Self(text.to_owned()))
     }
 
@@ -521,7 +664,12 @@ value!(UseCase, "use case");
 /// | `{stage_path}` | the stage path |
 /// | `{model_path}` | the model's folder |
 /// | `{cache_path}` | a folder that the server may write to |
-/// | `{gpus}` | how many GPUs the server uses |
+/// | `{gpus}` | how many GPUs the server uses on each node |
+/// | `{total_gpus}` | how many GPUs it uses on all nodes |
+/// | `{nodes}` | on how many nodes it runs |
+/// | `{leader_address}` | the address of its first node; only with several nodes |
+/// | `{node_rank}` | the number of the node, from 0; only with several nodes |
+/// | `{is_leader}` | 1 on the first node, else 0; only with several nodes |
 /// | `{port}` | the port on which it listens |
 /// | `{served_model_name}` | the name under which it serves the model |
 ///

@@ -5,7 +5,7 @@
 
 use askama::Template;
 
-use crate::recipe::ClientTool;
+use crate::recipe::{ClientTool, ModelSource};
 
 #[derive(Template)]
 #[template(path = "setup.sh")]
@@ -34,16 +34,29 @@ pub(crate) struct PrepareModels<'a> {
     pub(crate) made_by: &'a str,
     pub(crate) recipe: &'a str,
     pub(crate) stage_path: &'a str,
-    pub(crate) weights: DownloadRow<'a>,
-    pub(crate) engine: DownloadRow<'a>,
+    pub(crate) source: &'a ModelSource,
+    /// Whether the weights are below the stage path.
+    pub(crate) weights_are_staged: bool,
+    pub(crate) weights: WeightsRow<'a>,
+    pub(crate) engine: Option<EngineRow<'a>>,
     pub(crate) engine_link: &'a str,
+    /// The GPUs of all nodes.
     pub(crate) gpus: u32,
 }
 
-/// A download from NGC.
-pub(crate) struct DownloadRow<'a> {
-    pub(crate) target: &'a str,
+/// What a folder of weights has in it.
+pub(crate) struct WeightsRow<'a> {
     pub(crate) folder: &'a str,
+    pub(crate) bytes: u64,
+    pub(crate) files: Vec<&'a str>,
+    /// What is not fetched of a repository.
+    pub(crate) exclude: Vec<&'a str>,
+}
+
+/// An engine on NGC.
+pub(crate) struct EngineRow<'a> {
+    pub(crate) target: &'a str,
+    pub(crate) folder: String,
     pub(crate) bytes: u64,
     pub(crate) files: Vec<&'a str>,
 }
@@ -57,10 +70,14 @@ pub(crate) struct Launch<'a> {
     pub(crate) server: ContainerRow<'a>,
     pub(crate) client: ContainerRow<'a>,
     pub(crate) model_folder: &'a str,
-    pub(crate) weights: &'a str,
-    pub(crate) engine: &'a str,
+    /// Whether it is below the stage path.
+    pub(crate) model_is_staged: bool,
+    pub(crate) weights: String,
+    pub(crate) weights_files: Vec<&'a str>,
+    pub(crate) engine: Option<&'a str>,
     pub(crate) engine_link: &'a str,
-    pub(crate) gpus: u32,
+    pub(crate) nodes: u32,
+    pub(crate) gpus_of_a_node: u32,
     pub(crate) mpi: &'a str,
     pub(crate) server_command: Vec<&'a str>,
     /// `NAME=VALUE` each.

@@ -223,7 +223,7 @@ pub(crate) fn recipe() -> Recipe {
         .with_use_cases(["chat:32/16", "summarization:64/24"].map(|text| text.parse().unwrap()))
         .with_concurrency([1, 2].map(|number| number.try_into().unwrap()));
     recipe.model.weights.size = "131 MiB".parse().unwrap();
-    recipe.model.engine.size = "65 MiB".parse().unwrap();
+    recipe.model.engine.as_mut().unwrap().size = "65 MiB".parse().unwrap();
     recipe.server.disk = "200 MiB".parse().unwrap();
     recipe.client.disk = "500 MiB".parse().unwrap();
     recipe.server.ready_timeout = 60.try_into().unwrap();
@@ -399,12 +399,17 @@ impl Site {
 
     /// Names of the finished points.
     pub(crate) fn points(&self) -> Vec<String> {
+        self.points_of("llama-3-70b-instruct")
+    }
+
+    /// Names of the finished points of another recipe, by its result name.
+    pub(crate) fn points_of(&self, result_name: &str) -> Vec<String> {
         let Ok(entries) = fs::read_dir(self.results()) else {
             return Vec::new();
         };
         let mut names: Vec<_> = entries
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .filter(|name| name.starts_with("llama-3-70b-instruct_"))
+            .filter(|name| name.starts_with(&format!("{result_name}_")))
             .collect();
         names.sort();
         names
@@ -426,9 +431,17 @@ impl Site {
     /// The secret is in no file, and this search does not put it into a command line.
     #[track_caller]
     pub(crate) fn assert_no_secret(&self) {
-        let program = "grep -rlF -f <(echo \"$LAB_SECRET\") \"$0\" || true";
+        self.assert_no_secret_but_in(&[]);
+    }
+
+    /// The same, but for the test's own folders of these names, which must have it.
+    #[track_caller]
+    pub(crate) fn assert_no_secret_but_in(&self, folders: &[&str]) {
+        let program = "grep -rlF -f <(echo \"$LAB_SECRET\") \"$@\" || true";
+        let excluded = folders.iter().map(|name| format!("--exclude-dir={name}"));
         let found = run(Command::new("bash")
-            .args(["-c", program])
+            .args(["-c", program, "grep"])
+            .args(excluded)
             .arg(&self.folder)
             .env("LAB_SECRET", SECRET));
         assert_eq!(found, "", "the secret is in a file");

@@ -22,15 +22,17 @@ readonly recipe=llama3-70b-h100x4-fp8
 # Used when STAGE_PATH is not set.
 readonly default_stage_path=''
 
-# The server: image, model folder below STAGE_PATH, GPUs, command, environment.
+# The server: image, model folder below STAGE_PATH, nodes, GPUs, command, environment.
 # Words in braces, as in {model_path}, stand for facts of the run.
 readonly server_image=nim+meta+llama3-70b-instruct+1.0.3.sqsh
 readonly server_reference=nvcr.io/nim/meta/llama3-70b-instruct:1.0.3
 readonly model_folder=llama3-70b-instruct_vhf
-readonly engine_link=trtllm_engine
 readonly weights_target=nim/meta/llama3-70b-instruct:hf
+readonly engine_link=trtllm_engine
 readonly engine_target=nim/meta/llama3-70b-instruct:0.10.0+cbc614f5-h100x4-fp8-throughput
-readonly gpus=4
+readonly nodes=1
+readonly gpus_of_a_node=4
+readonly gpus=$((nodes * gpus_of_a_node))
 readonly mpi=pmix
 # shellcheck disable=SC2016 # nothing in these words is expanded
 readonly server_command=(
@@ -266,16 +268,17 @@ if [[ -z $gpus_here && -n ${SLURM_JOB_GPUS-} ]]; then
 fi
 gpu_options=()
 if [[ -n $gpus_here ]]; then
-  ((gpus_here >= gpus)) || missing "GPUs: the server uses $gpus, Slurm gave this job $gpus_here"
-  gpu_options=(--gres="gpu:$gpus")
+  ((gpus_here >= gpus_of_a_node)) || missing "GPUs: the server uses $gpus_of_a_node of a node, Slurm gave this job $gpus_here"
+  gpu_options=(--gres="gpu:$gpus_of_a_node")
 else
   # No GPU is Slurm's to give: the server takes the first ones of the node.
-  CUDA_VISIBLE_DEVICES=$(seq --separator=, 0 $((gpus - 1)))
+  CUDA_VISIBLE_DEVICES=$(seq --separator=, 0 $((gpus_of_a_node - 1)))
   export CUDA_VISIBLE_DEVICES
   if command -v nvidia-smi >/dev/null; then
     gpus_here=$(nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU') || true
-    ((gpus_here >= gpus)) ||
-      missing "GPUs: the server uses $gpus, this job sees $gpus_here: ask for them with --gres=gpu:$gpus or --gpus-per-node=$gpus"
+    ((gpus_here >= gpus_of_a_node)) ||
+      missing "GPUs: the server uses $gpus_of_a_node of a node, this job sees $gpus_here: ask for them with" \
+        "--gres=gpu:$gpus_of_a_node or --gpus-per-node=$gpus_of_a_node"
   fi
 fi
 # Points of earlier jobs: of those that are named, and of those that they resumed.
@@ -421,9 +424,9 @@ write_manifest() {
   printf '%s\n' "$text" 2>/dev/null >"$manifest.part" && mv -T -- "$manifest.part" "$manifest"
 }
 
-# ---- Two steps on one node ------------------------------------------------------
+# ---- Two steps, server and client ---------------------------------------------
 
-# Both share the node and its memory; nothing is left to the site's defaults.
+# They share a node and its memory; nothing is left to the site's defaults.
 readonly step=(
   srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export=ALL --kill-on-bad-exit=1 --wait=0
   --open-mode=append
@@ -442,7 +445,9 @@ keep_secrets() {
 # Puts this run's facts into $1; the answer is in $filled.
 fill() {
   filled=${1//'{model_path}'/"$model_path"}
-  filled=${filled//'{gpus}'/"$gpus"}
+  filled=${filled//'{gpus}'/"$gpus_of_a_node"}
+  filled=${filled//'{nodes}'/"$nodes"}
+  filled=${filled//'{total_gpus}'/"$gpus"}
   filled=${filled//'{port}'/"$port"}
   filled=${filled//'{served_model_name}'/"$served_model_name"}
   filled=${filled//'{cache_path}'/"$cache_path"}

@@ -2,7 +2,7 @@
 """A small NIM-like OpenAI-compatible server. Standard library only, asyncio, HTTP/1.1 keep-alive.
 
 GET  /v1/health/live    200 at once
-GET  /v1/health/ready   503 until --startup-delay seconds after start, then 200
+GET  /v1/health/ready   503 until --startup-delay seconds after start, then 200; so does /health
 GET  /v1/models         the one model
 POST /v1/chat/completions, /v1/completions
      honours max_tokens / max_completion_tokens, min_tokens, ignore_eos, stream,
@@ -198,7 +198,7 @@ async def conn(r, w):
             path = path.split("?")[0]
             if method == "GET" and path == "/v1/health/live":
                 await reply(w, 200, {"object": "health.response", "message": "live"})
-            elif method == "GET" and path == "/v1/health/ready":
+            elif method == "GET" and path in ("/v1/health/ready", "/health"):
                 await reply(w, 200 if READY else 503, {"object": "health.response", "message": "Service is ready." if READY else "Service is not ready."})
             elif method == "GET" and path == "/v1/models":
                 await reply(w, 200 if READY else 503, {"object": "list", "data": [{"id": A.model, "object": "model", "created": int(time.time()), "owned_by": "system", "root": A.model}]})

@@ -1,0 +1,20 @@
+# download KIND TARGET PART FOLDER: brings TARGET to PART/FOLDER and proves it.
+download() {
+  local kind=$1 target=$2 part=$3 folder=$4 status=0 options=() pattern
+  for pattern in "${excluded[@]}"; do
+    options+=(--exclude "$pattern")
+  done
+  mkdir -p "$part"
+  say "downloading the $kind, $target"
+  # A shell that is told to stay off the hub would have it look at local copies only.
+  HF_HUB_OFFLINE=0 hf download "$repository" --revision "$revision" --local-dir "$part/$folder" "${options[@]}" </dev/null &
+  download_pid=$!
+  wait "$download_pid" || status=$?
+  download_pid=
+  ((status == 0)) || fail "hf ended with $status while it fetched $target: its own words are above. A model with a gate" \
+    "needs HF_TOKEN, of someone whom its owner lets in; after anything else, run this again: it goes on where it stopped"
+  is_whole "$kind" "$part/$folder" ||
+    fail "hf reported success, but what arrived in $part/$folder is not what the recipe says:"$'\n'"$reasons"
+  # Its notes on what it fetched.
+  rm -rf -- "$part/$folder/.cache"
+}

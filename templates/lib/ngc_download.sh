@@ -1,0 +1,26 @@
+# download KIND TARGET PART FOLDER: brings TARGET to PART/FOLDER and proves it.
+download() {
+  local kind=$1 target=$2 part=$3 folder=$4 status=0
+  if is_whole "$kind" "$part/$folder"; then
+    say "the $kind of an earlier download are whole"
+    return
+  fi
+  mkdir -p "$part"
+  say "downloading the $kind, $target"
+  (
+    # Older releases of the CLI read the key from this variable only.
+    [[ -z $key ]] || export NGC_CLI_API_KEY=$key
+    exec ngc registry model download-version "$target" --dest "$part" </dev/null
+  ) &
+  download_pid=$!
+  wait "$download_pid" || status=$?
+  download_pid=
+  ((status == 0)) || fail "ngc ended with $status while it fetched $target: its own words are above; run this again"
+  [[ -d $part/$folder ]] || fail "ngc reported success, but there is no folder $part/$folder"
+  is_whole "$kind" "$part/$folder" && return
+  say "error: ngc reported success, but what arrived in $part/$folder is not whole:"$'\n'"$reasons" >&2
+  [[ $reasons != *arrived* ]] ||
+    say "an old NGC CLI claims success after a few KB; this one says \"$(ngc --version 2>&1 </dev/null | head -n 1)\":" \
+      "install the latest from https://org.ngc.nvidia.com/setup/installers/cli" >&2
+  fail "the $kind did not arrive: run this again"
+}

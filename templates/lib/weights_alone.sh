@@ -1,0 +1,67 @@
+# ---- Checks: before anything is fetched ---------------------------------------
+
+check_stage_path
+stop_if_missing
+mkdir -p "$stage_path" || fail "cannot make the folder $stage_path"
+readonly model=$stage_path/$model_folder
+readonly part=$stage_path/.$model_folder.part
+
+# A model that is whole needs no lock, and may be someone else's to write.
+stop_if_whole() {
+  if is_whole weights "$model"; then
+    say "nothing to do: the model in $model is whole"
+    exit 0
+  fi
+}
+stop_if_whole
+
+{% include "lib/model_lock.sh" %}
+stop_if_whole
+[[ -z $reasons ]] || say "the model in $model is not whole:"$'\n'"$reasons"
+
+if ! is_whole weights "$part/$model_folder"; then
+{%- match source %}
+{%- when ModelSource::HuggingFace(_) %}
+  need_commands hf
+  # It goes on where an earlier download stopped.
+  arrived=$(du --bytes --summarize "$part" 2>/dev/null | cut -f 1) || true
+  space_needed=$((weights_bytes - ${arrived:-0}))
+{%- else %}
+{% include "lib/ngc_key.sh" %}
+  # What a killed download left is not trusted, and its space is needed.
+  if [[ -e $part ]]; then
+    say "removing $part, left by a download that did not end"
+    rm -rf -- "$part"
+  fi
+  space_needed=$weights_bytes
+{%- endmatch %}
+  available=$(df --output=avail --block-size=1 "$stage_path" | tail -n 1 | tr -d ' ')
+  ((available >= space_needed)) ||
+    missing "free space in $stage_path: $(readable "$available") are free, the download needs $(readable "$space_needed")"
+fi
+stop_if_missing
+
+# ---- Download -----------------------------------------------------------------
+
+{% include "lib/stop_download.sh" %}
+{%- match source %}
+{%- when ModelSource::HuggingFace(_) %}
+
+{% include "lib/hub_download.sh" %}
+{%- else %}
+
+{% include "lib/ngc_download.sh" %}
+{%- endmatch %}
+
+if is_whole weights "$part/$model_folder"; then
+  say "the weights of an earlier download are whole"
+else
+  download weights "$weights_target" "$part" "$model_folder"
+fi
+if [[ -e $model || -L $model ]]; then
+  set_aside "$model" incomplete
+  say "remove that folder once nobody needs it: it takes as much space as the model"
+fi
+mv -nT -- "$part/$model_folder" "$model"
+rmdir "$part"
+say "done: the model in $model is whole"

@@ -1,0 +1,285 @@
+#!/usr/bin/env bash
+#SBATCH --job-name=nim-prepare-models
+#SBATCH --nodes=1
+#SBATCH --ntasks=1
+#SBATCH --cpus-per-task=2
+#SBATCH --mem=8G
+#SBATCH --time=08:00:00
+
+# Downloads the model from NGC into $STAGE_PATH and proves that it arrived. Runs
+# on a login node (bash prepare_models.sh) or as a job (sbatch). Run it again
+# after any end: what is there and whole is left alone.
+
+# ---- Settings ---------------------------------------------------------------
+
+readonly made_by='nim-slurm 0.1.0'
+readonly recipe=deepseek-r1-h100x16-nim
+# Used when STAGE_PATH is not set.
+readonly default_stage_path=''
+# Folder of the weights, below STAGE_PATH.
+readonly model_folder=deepseek-r1-instruct_vhf-5dde110-nim-fp8
+# What NGC is asked for, how many bytes it has, and files that must be there.
+readonly weights_target=nim/deepseek-ai/deepseek-r1-instruct:hf-5dde110-nim-fp8
+readonly weights_bytes=687194767360
+readonly weights_files=(
+  config.json
+  model.safetensors.index.json
+  tokenizer.json
+  tokenizer_config.json
+)
+
+# ---- Common ground ----------------------------------------------------------
+
+# Options that a caller exported: a trace would print every value into the log,
+# others would change what redirections and patterns do, and all of them would
+# reach the tools that are shell scripts themselves.
+set +axvfC
+shopt -u failglob nullglob nocasematch nocaseglob dotglob
+export -n SHELLOPTS BASHOPTS
+set -Eeuo pipefail
+
+say() { printf '%(%H:%M:%S)T %s\n' -1 "$*"; }
+fail() {
+  say "error: $*" >&2
+  exit 1
+}
+
+# Everything that is missing is named at once: nobody should queue twice to
+# learn of a second problem.
+problems=()
+missing() { problems+=("$*"); }
+stop_if_missing() {
+  local problem
+  ((${#problems[@]} > 0)) || return 0
+  for problem in "${problems[@]}"; do
+    say "missing: $problem" >&2
+  done
+  say "nothing was done; mend what is named above and run this again" >&2
+  exit 2
+}
+need_commands() {
+  local name
+  for name in "$@"; do
+    command -v "$name" >/dev/null || missing "the command $name on $HOSTNAME"
+  done
+}
+
+# Frees the name $1 without losing what it holds: it becomes NAME.WORD-N.
+set_aside() {
+  local path=$1 word=$2 number=1
+  while [[ -e $path.$word-$number || -L $path.$word-$number ]]; do
+    number=$((number + 1))
+  done
+  mv -nT -- "$path" "$path.$word-$number"
+  say "kept what was there as $path.$word-$number"
+}
+
+# STAGE_PATH at run time wins over the folder that was rendered in.
+stage_path=${STAGE_PATH:-$default_stage_path}
+while [[ $stage_path == */ && $stage_path != / ]]; do
+  stage_path=${stage_path%/}
+done
+readonly stage_path
+check_stage_path() {
+  # A container mount, srun's name of a log file or find's pattern would misread these.
+  local unusable='[[:space:][:cntrl:],:$`"\\{}%*?]|\[|\]'
+  if [[ -z $stage_path ]]; then
+    missing "STAGE_PATH, the folder for images, models and results: export STAGE_PATH=/lustre/project/..."
+  elif [[ $stage_path != /?* ]]; then
+    missing "an absolute STAGE_PATH: it is \"$stage_path\""
+  elif [[ $stage_path =~ $unusable ]]; then
+    missing "a STAGE_PATH that a container mount can name: \"$stage_path\" has white space or one of , : \$ \` \" \\ { } % * ? [ ]"
+  fi
+}
+
+# Shards that the index file $1 names, one a line.
+indexed_shards() { grep -o '"[^"/]*\.safetensors"' "$1" | tr -d '"' | sort -u; }
+
+# In a folder, it says that its checksums were compared before.
+readonly mark=.nim-slurm-verified
+
+readable() { numfmt --to=iec-i --suffix=B --format=%.2f "$1"; }
+
+# ---- Proof that a folder is whole ---------------------------------------------
+# Each check prints what is wrong, a line each; no line means all is well.
+
+# Files of folder $1, with their sizes: what they lead to, where they are links. What the
+# hub's own program keeps for itself is none of them.
+list_files() {
+  find -L "$1" \( -name "$mark" -o -path "$1/.cache" \) -prune -o -type f -printf '%s %P\n'
+}
+
+# The length in bytes that the header of safetensors file $1 promises: eight
+# bytes that hold the header's length, the header, the last tensor's end.
+safetensors_length() {
+  local header end
+  header=$(od --endian=little -A n -t u8 -N 8 "$1") || return 1
+  ((header > 0 && header < 100000000)) || return 1
+  end=$(head -c "$((8 + header))" "$1" | tail -c +9 | grep -o '"data_offsets": *\[[0-9, ]*\]' |
+    sed 's/.*,//; s/[^0-9]//g' | sort -n | tail -n 1) || return 1
+  [[ $end ]] && echo "$((8 + header + end))"
+}
+
+# Folder $1 against $2 bytes and the files that follow.
+check_folder() {
+  local folder=$1 expected=$2 file found
+  shift 2
+  found=$(list_files "$folder" | awk '{ sum += $1 } END { printf "%.0f", sum }')
+  # NGC's own totals are rounded, so a hundredth may be missing.
+  ((found * 100 >= expected * 99)) ||
+    echo "$(readable "$found") arrived, $(readable "$expected") were expected"
+  for file in "$@"; do
+    if [[ ! -f $folder/$file ]]; then
+      echo "$file is missing"
+    elif [[ ! -s $folder/$file ]]; then
+      echo "$file is empty"
+    fi
+  done
+}
+
+check_weights() {
+  local folder=$1 index=$1/model.safetensors.index.json shard length size promised sum=0 unreadable=0
+  check_folder "$folder" "$weights_bytes" "${weights_files[@]}"
+  [[ -s $index ]] || return 0
+  while read -r shard; do
+    if [[ ! -f $folder/$shard ]]; then
+      echo "$shard is missing, model.safetensors.index.json names it"
+      continue
+    fi
+    size=$(stat -L -c %s "$folder/$shard")
+    sum=$((sum + size))
+    if ! length=$(safetensors_length "$folder/$shard"); then
+      unreadable=$((unreadable + 1))
+    elif ((size != length)); then
+      echo "$shard has $size bytes, its header promises $length"
+    fi
+  done < <(indexed_shards "$index")
+  promised=$(sed -n 's/.*"total_size": *\([0-9]*\).*/\1/p' "$index" | head -n 1)
+  ((sum >= ${promised:-0})) || echo "the shards have $sum bytes, model.safetensors.index.json promises $promised"
+  ((unreadable == 0)) || say "warning: $unreadable shards have no safetensors header, so only their sizes were checked" >&2
+}
+
+# What reads every byte; done once after a download.
+check_checksums() {
+  [[ -s $1/checksums.blake3 ]] || return 0
+  if ! command -v b3sum >/dev/null; then
+    say "warning: no b3sum on $HOSTNAME, so checksums.blake3 was not checked" >&2
+    return 0
+  fi
+  say "comparing checksums.blake3" >&2
+  local answer
+  answer=$(cd "$1" && b3sum --check --quiet checksums.blake3 2>&1) && return
+  # An answer without a verdict is about the list's form, not about the files.
+  grep 'FAILED' <<<"$answer" | sed 's/^/checksum of /' ||
+    say "warning: b3sum cannot read checksums.blake3: $answer" >&2
+}
+
+# is_whole KIND FOLDER: true when it is; else the reasons are in $reasons.
+is_whole() {
+  local kind=$1 folder=$2
+  reasons=
+  [[ -d $folder ]] || return 1
+  # Ten reasons are enough to know.
+  reasons=$("check_$kind" "$folder" | sed -n '1,10p')
+  [[ -n $reasons || -e $folder/$mark ]] || reasons=$(check_checksums "$folder")
+  [[ -z $reasons ]] || return 1
+  # Without b3sum there was no comparison to remember, and a folder that is someone
+  # else's to write is as good without the mark.
+  [[ -e $folder/$mark ]] || ! command -v b3sum >/dev/null || touch "$folder/$mark" 2>/dev/null || true
+}
+
+say "$made_by, recipe $recipe"
+
+# ---- Checks: before anything is fetched ---------------------------------------
+
+check_stage_path
+stop_if_missing
+mkdir -p "$stage_path" || fail "cannot make the folder $stage_path"
+readonly model=$stage_path/$model_folder
+readonly part=$stage_path/.$model_folder.part
+
+# A model that is whole needs no lock, and may be someone else's to write.
+stop_if_whole() {
+  if is_whole weights "$model"; then
+    say "nothing to do: the model in $model is whole"
+    exit 0
+  fi
+}
+stop_if_whole
+
+# Two at once share the work: the second one waits, and then finds it done.
+exec {lock}>>"$stage_path/.$model_folder.lock" || fail "cannot write in $stage_path"
+if ! flock --nonblock "$lock"; then
+  say "waiting for another prepare_models.sh on $stage_path, or for its file system, which may know no locks"
+  flock "$lock" || say "warning: no locks there; go on without"
+fi
+stop_if_whole
+[[ -z $reasons ]] || say "the model in $model is not whole:"$'\n'"$reasons"
+
+if ! is_whole weights "$part/$model_folder"; then
+  need_commands ngc
+  key=${NGC_CLI_API_KEY:-${NGC_API_KEY-}}
+  ngc_config=${NGC_CLI_HOME:-${HOME-}/.ngc}/config
+  [[ -n $key ]] || grep -q '^ *apikey *= *[^ ]' "$ngc_config" 2>/dev/null ||
+    missing "an NGC key: export NGC_API_KEY=..., or run: ngc config set"
+  # What a killed download left is not trusted, and its space is needed.
+  if [[ -e $part ]]; then
+    say "removing $part, left by a download that did not end"
+    rm -rf -- "$part"
+  fi
+  space_needed=$weights_bytes
+  available=$(df --output=avail --block-size=1 "$stage_path" | tail -n 1 | tr -d ' ')
+  ((available >= space_needed)) ||
+    missing "free space in $stage_path: $(readable "$available") are free, the download needs $(readable "$space_needed")"
+fi
+stop_if_missing
+
+# ---- Download -----------------------------------------------------------------
+
+download_pid=
+stop() {
+  trap - TERM INT HUP
+  [[ -z $download_pid ]] || kill -TERM "$download_pid" 2>/dev/null || true
+  fail "stopped by a signal: run this again, what is whole is kept"
+}
+trap stop TERM INT HUP
+
+# download KIND TARGET PART FOLDER: brings TARGET to PART/FOLDER and proves it.
+download() {
+  local kind=$1 target=$2 part=$3 folder=$4 status=0
+  if is_whole "$kind" "$part/$folder"; then
+    say "the $kind of an earlier download are whole"
+    return
+  fi
+  mkdir -p "$part"
+  say "downloading the $kind, $target"
+  (
+    # Older releases of the CLI read the key from this variable only.
+    [[ -z $key ]] || export NGC_CLI_API_KEY=$key
+    exec ngc registry model download-version "$target" --dest "$part" </dev/null
+  ) &
+  download_pid=$!
+  wait "$download_pid" || status=$?
+  download_pid=
+  ((status == 0)) || fail "ngc ended with $status while it fetched $target: its own words are above; run this again"
+  [[ -d $part/$folder ]] || fail "ngc reported success, but there is no folder $part/$folder"
+  is_whole "$kind" "$part/$folder" && return
+  say "error: ngc reported success, but what arrived in $part/$folder is not whole:"$'\n'"$reasons" >&2
+  [[ $reasons != *arrived* ]] ||
+    say "an old NGC CLI claims success after a few KB; this one says \"$(ngc --version 2>&1 </dev/null | head -n 1)\":" \
+      "install the latest from https://org.ngc.nvidia.com/setup/installers/cli" >&2
+  fail "the $kind did not arrive: run this again"
+}
+
+if is_whole weights "$part/$model_folder"; then
+  say "the weights of an earlier download are whole"
+else
+  download weights "$weights_target" "$part" "$model_folder"
+fi
+if [[ -e $model || -L $model ]]; then
+  set_aside "$model" incomplete
+  say "remove that folder once nobody needs it: it takes as much space as the model"
+fi
+mv -nT -- "$part/$model_folder" "$model"
+rmdir "$part"
+say "done: the model in $model is whole"
