@@ -4,7 +4,7 @@ check_stage_path
 stop_if_missing
 mkdir -p "$stage_path" || fail "cannot make the folder $stage_path"
 readonly model=$stage_path/$model_folder
-readonly part=$stage_path/.$model_folder.part
+readonly weights_part=$stage_path/.$model_folder.part
 
 # A model that is whole needs no lock, and may be someone else's to write.
 stop_if_whole() {
@@ -19,19 +19,19 @@ stop_if_whole
 stop_if_whole
 [[ -z $reasons ]] || say "the model in $model is not whole:"$'\n'"$reasons"
 
-if ! is_whole weights "$part/$model_folder"; then
+if ! is_whole weights "$weights_part/$model_folder"; then
 {%- match source %}
 {%- when ModelSource::HuggingFace(_) %}
   need_commands hf
   # It goes on where an earlier download stopped.
-  arrived=$(du --bytes --summarize "$part" 2>/dev/null | cut -f 1) || true
+  arrived=$(du --bytes --summarize "$weights_part" 2>/dev/null | cut -f 1) || true
   space_needed=$((weights_bytes - ${arrived:-0}))
 {%- else %}
 {% include "lib/ngc_key.sh" %}
   # What a killed download left is not trusted, and its space is needed.
-  if [[ -e $part ]]; then
-    say "removing $part, left by a download that did not end"
-    rm -rf -- "$part"
+  if [[ -e $weights_part ]]; then
+    say "removing $weights_part, left by a download that did not end"
+    rm -rf -- "$weights_part"
   fi
   space_needed=$weights_bytes
 {%- endmatch %}
@@ -53,15 +53,15 @@ stop_if_missing
 {% include "lib/ngc_download.sh" %}
 {%- endmatch %}
 
-if is_whole weights "$part/$model_folder"; then
+if is_whole weights "$weights_part/$model_folder"; then
   say "the weights of an earlier download are whole"
 else
-  download weights "$weights_target" "$part" "$model_folder"
+  download weights "$weights_target" "$weights_part" "$model_folder"
 fi
 if [[ -e $model || -L $model ]]; then
   set_aside "$model" incomplete
   say "remove that folder once nobody needs it: it takes as much space as the model"
 fi
-mv -nT -- "$part/$model_folder" "$model"
-rmdir "$part"
+mv -nT -- "$weights_part/$model_folder" "$model"
+rmdir "$weights_part"
 say "done: the model in $model is whole"

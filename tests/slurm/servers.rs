@@ -324,10 +324,9 @@ fn a_sixth_server_is_a_file() {
 
 /// The recipe for two nodes, with its model in place.
 fn deepseek(lab: &Lab, name: &str) -> (Site, Recipe) {
-    let mut recipe = fitted("deepseek-r1-h100x16-nim");
-    recipe.client.tokenizer = Some("/opt/tokenizer".parse().unwrap());
+    let recipe = fitted("deepseek-r1-h100x16-nim");
     let site = Site::new(name, recipe.clone());
-    make_model(&model_folder(&site, &recipe));
+    site.put_model(lab);
     put_images(lab, &site, &recipe);
     (site, recipe)
 }

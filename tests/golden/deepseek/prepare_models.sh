@@ -196,7 +196,7 @@ check_stage_path
 stop_if_missing
 mkdir -p "$stage_path" || fail "cannot make the folder $stage_path"
 readonly model=$stage_path/$model_folder
-readonly part=$stage_path/.$model_folder.part
+readonly weights_part=$stage_path/.$model_folder.part
 
 # A model that is whole needs no lock, and may be someone else's to write.
 stop_if_whole() {
@@ -216,16 +216,16 @@ fi
 stop_if_whole
 [[ -z $reasons ]] || say "the model in $model is not whole:"$'\n'"$reasons"
 
-if ! is_whole weights "$part/$model_folder"; then
+if ! is_whole weights "$weights_part/$model_folder"; then
   need_commands ngc
   key=${NGC_CLI_API_KEY:-${NGC_API_KEY-}}
   ngc_config=${NGC_CLI_HOME:-${HOME-}/.ngc}/config
   [[ -n $key ]] || grep -q '^ *apikey *= *[^ ]' "$ngc_config" 2>/dev/null ||
     missing "an NGC key: export NGC_API_KEY=..., or run: ngc config set"
   # What a killed download left is not trusted, and its space is needed.
-  if [[ -e $part ]]; then
-    say "removing $part, left by a download that did not end"
-    rm -rf -- "$part"
+  if [[ -e $weights_part ]]; then
+    say "removing $weights_part, left by a download that did not end"
+    rm -rf -- "$weights_part"
   fi
   space_needed=$weights_bytes
   available=$(df --output=avail --block-size=1 "$stage_path" | tail -n 1 | tr -d ' ')
@@ -271,15 +271,15 @@ download() {
   fail "the $kind did not arrive: run this again"
 }
 
-if is_whole weights "$part/$model_folder"; then
+if is_whole weights "$weights_part/$model_folder"; then
   say "the weights of an earlier download are whole"
 else
-  download weights "$weights_target" "$part" "$model_folder"
+  download weights "$weights_target" "$weights_part" "$model_folder"
 fi
 if [[ -e $model || -L $model ]]; then
   set_aside "$model" incomplete
   say "remove that folder once nobody needs it: it takes as much space as the model"
 fi
-mv -nT -- "$part/$model_folder" "$model"
-rmdir "$part"
+mv -nT -- "$weights_part/$model_folder" "$model"
+rmdir "$weights_part"
 say "done: the model in $model is whole"

@@ -204,7 +204,7 @@ check_stage_path
 stop_if_missing
 mkdir -p "$stage_path" || fail "cannot make the folder $stage_path"
 readonly model=$stage_path/$model_folder
-readonly part=$stage_path/.$model_folder.part
+readonly weights_part=$stage_path/.$model_folder.part
 
 # A model that is whole needs no lock, and may be someone else's to write.
 stop_if_whole() {
@@ -224,10 +224,10 @@ fi
 stop_if_whole
 [[ -z $reasons ]] || say "the model in $model is not whole:"$'\n'"$reasons"
 
-if ! is_whole weights "$part/$model_folder"; then
+if ! is_whole weights "$weights_part/$model_folder"; then
   need_commands hf
   # It goes on where an earlier download stopped.
-  arrived=$(du --bytes --summarize "$part" 2>/dev/null | cut -f 1) || true
+  arrived=$(du --bytes --summarize "$weights_part" 2>/dev/null | cut -f 1) || true
   space_needed=$((weights_bytes - ${arrived:-0}))
   available=$(df --output=avail --block-size=1 "$stage_path" | tail -n 1 | tr -d ' ')
   ((available >= space_needed)) ||
@@ -266,15 +266,15 @@ download() {
   rm -rf -- "$part/$folder/.cache"
 }
 
-if is_whole weights "$part/$model_folder"; then
+if is_whole weights "$weights_part/$model_folder"; then
   say "the weights of an earlier download are whole"
 else
-  download weights "$weights_target" "$part" "$model_folder"
+  download weights "$weights_target" "$weights_part" "$model_folder"
 fi
 if [[ -e $model || -L $model ]]; then
   set_aside "$model" incomplete
   say "remove that folder once nobody needs it: it takes as much space as the model"
 fi
-mv -nT -- "$part/$model_folder" "$model"
-rmdir "$part"
+mv -nT -- "$weights_part/$model_folder" "$model"
+rmdir "$weights_part"
 say "done: the model in $model is whole"
