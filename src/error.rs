@@ -41,6 +41,15 @@ impl FileError {
         })
     }
 
+    /// A file whose text is no value of its kind.
+    pub(crate) fn value(what: &'static str, path: &Utf8Path, error: &ValueError) -> Self {
+        Self {
+            what,
+            path: Some(path.to_owned()),
+            kind: FileErrorKind::Syntax(error.to_string()),
+        }
+    }
+
     pub(crate) fn syntax(
         what: &'static str,
         path: Option<&Utf8Path>,
@@ -238,6 +247,14 @@ pub enum Problem {
         parts: usize,
         /// GPUs that the server uses.
         used: u32,
+    },
+    /// A key of the settings' `[cluster]` means nothing without another one.
+    #[error(
+        "[cluster] of the settings has {key}, which needs gpus = \"gres\" or \"gpus_per_node\""
+    )]
+    ClusterKey {
+        /// The key.
+        key: &'static str,
     },
     /// The launch job is warned by a signal that it does not know.
     #[error(

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::plan::{Plan, origin_of};
+use crate::plan::Plan;
 use crate::script::ScriptKind;
 use crate::settings::{Origin, table};
 use crate::slurm::{OptionName, Passthrough};
@@ -99,7 +99,7 @@ impl Plan {
     }
 
     fn where_given(&self, kind: ScriptKind, name: OptionName) -> String {
-        let origin = origin_of(&self.settings().layers(kind), name);
+        let origin = self.layers(kind).origin_of(name);
         let slurm = &self.recipe().slurm;
         let recipe_leaves_out = slurm.script(kind).is_omitted(name) || slurm.all.is_omitted(name);
         match origin {

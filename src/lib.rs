@@ -84,7 +84,10 @@ pub use self::plan::Plan;
 pub use self::recipe::Recipe;
 pub use self::report::Report;
 pub use self::script::{Script, ScriptKind};
-pub use self::settings::{Cluster, Mpi, RunId, Settings, StagePath};
+pub use self::settings::{
+    Cluster, FolderPath, GpuRequest, Hook, HookPlace, ModuleName, Mpi, NoProxy, NodeUse, Proxy,
+    ProxyUrl, RunId, Settings, StagePath,
+};
 pub use self::shell::shell_word;
 pub use self::status::{JobExit, JobRecord, JobState, JobStatus, Queue, StatusError};
 pub use self::submit::{Chain, ChainError, ChainJob, Patience, Sbatch, SubmitError, Withdrawn};

@@ -10,10 +10,10 @@ use crate::recipe::{
     Word,
 };
 use crate::script::templates::{
-    ContainerRow, EngineRow, ImageRow, Launch, PrepareModels, Setup, WeightsRow, render,
+    ContainerRow, EngineRow, ImageRow, Launch, PrepareModels, Setup, SiteRow, WeightsRow, render,
 };
 use crate::script::{Script, ScriptKind};
-use crate::settings::{Origin, Settings};
+use crate::settings::{FolderPath, Hook, HookPlace, Origin, Settings};
 use crate::slurm::{Directives, OptionName, Passthrough, TimeLimit};
 
 /// What names the crate in a script.
@@ -62,6 +62,9 @@ impl Plan {
         check_recipe(&recipe, &mut problems);
         check_mounts(&recipe, &settings, &mut problems);
         check_pyxis(&settings, &mut problems);
+        if let Some(key) = settings.cluster().lonely_key() {
+            problems.push(Problem::ClusterKey { key });
+        }
         let [setup, prepare_models, launch] =
             ScriptKind::ALL.map(|kind| merge(&recipe, &settings, kind, &mut problems));
         check_launch(&launch, &recipe, &settings, &mut problems);
@@ -244,10 +247,14 @@ impl Plan {
         })
     }
 
+    pub(crate) fn layers(&self, kind: ScriptKind) -> Layers<'_> {
+        Layers::new(&self.recipe, &self.settings, kind)
+    }
+
     /// Where an option of a script is changed, for a message.
     pub(crate) fn place_of(&self, kind: ScriptKind, name: OptionName) -> String {
         use OptionName::{Account, Gres, Partition, Time};
-        let origin = origin_of(&self.settings.layers(kind), name);
+        let origin = self.layers(kind).origin_of(name);
         if let (Origin::Environment, Some(variable)) = (origin, name.environment()) {
             return format!("the variable {variable}");
         }
@@ -308,6 +315,7 @@ impl Plan {
             made_by: MADE_BY,
             recipe: self.recipe.name.as_str(),
             stage_path: self.stage_path(),
+            site: self.site(ScriptKind::Setup),
             images: &images,
         };
         Script::new(ScriptKind::Setup, render(self.setup.head(), &template))
@@ -322,6 +330,7 @@ impl Plan {
             made_by: MADE_BY,
             recipe: self.recipe.name.as_str(),
             stage_path: self.stage_path(),
+            site: self.site(ScriptKind::PrepareModels),
             source: &model.weights.source,
             weights_are_staged: model.weights.are_staged(),
             weights: weights_row(&model.weights, &folder),
@@ -369,6 +378,9 @@ impl Plan {
             made_by: MADE_BY,
             recipe: self.recipe.name.as_str(),
             stage_path: self.stage_path(),
+            site: self.site(ScriptKind::Launch),
+            in_server: self.hook(HookPlace::InServer),
+            in_client: self.hook(HookPlace::InClient),
             server: ContainerRow {
                 file: server_file.as_str(),
                 reference: &server_reference,
@@ -421,6 +433,24 @@ impl Plan {
             extra_mounts: self.settings.mounts().iter().map(AsRef::as_ref).collect(),
         };
         Script::new(ScriptKind::Launch, render(self.launch.head(), &template))
+    }
+
+    /// What the site adds to a script.
+    fn site(&self, kind: ScriptKind) -> SiteRow<'_> {
+        let cluster = self.settings.cluster();
+        let folder = |path: &'_ Option<FolderPath>| path.as_ref().map(ToString::to_string);
+        SiteRow {
+            modules: cluster.modules.iter().map(AsRef::as_ref).collect(),
+            proxy: cluster.proxy.assignments(),
+            enroot_cache: folder(&cluster.enroot_cache_path),
+            enroot_temp: folder(&cluster.enroot_temp_path),
+            before: self.hook(HookPlace::Before(kind)),
+            after: self.hook(HookPlace::After(kind)),
+        }
+    }
+
+    fn hook(&self, place: HookPlace) -> Option<&str> {
+        self.settings.hook(place).map(Hook::as_str)
     }
 
     fn stage_path(&self) -> &str {
@@ -513,6 +543,46 @@ fn point_row(point: &Point) -> String {
     format!("{name} {input} {output} {concurrency} {requests}")
 }
 
+/// What is said of the options of one script, and by whom.
+pub(crate) struct Layers<'a> {
+    given: [(Origin<'a>, &'a Directives); 5],
+    /// What the cluster makes of the recipe's needs. It gives way, as the recipe does.
+    cluster: Directives,
+    cluster_origin: Origin<'a>,
+    recipe: Directives,
+}
+
+impl<'a> Layers<'a> {
+    fn new(recipe: &Recipe, settings: &'a Settings, kind: ScriptKind) -> Self {
+        let own = recipe.slurm.script(kind).clone().over(&recipe.slurm.all);
+        let cluster = match kind {
+            ScriptKind::Launch => settings.cluster().launch(&recipe.server, &own),
+            ScriptKind::Setup | ScriptKind::PrepareModels => Directives::new(),
+        };
+        Self {
+            given: settings.layers(kind),
+            cluster,
+            cluster_origin: settings.cluster_origin(),
+            recipe: own,
+        }
+    }
+
+    /// The uppermost layer that says something of this option.
+    pub(crate) fn origin_of(&self, name: OptionName) -> Origin<'a> {
+        let says = |directives: &Directives| directives.is_set(name) || directives.is_omitted(name);
+        let given = self.given.iter().find(|(_, directives)| says(directives));
+        match given {
+            Some(&(origin, _)) => origin,
+            None if says(&self.cluster) => self.cluster_origin,
+            None => Origin::Recipe,
+        }
+    }
+
+    fn describe(&self, name: OptionName) -> String {
+        self.origin_of(name).describe(name)
+    }
+}
+
 /// The options of one script from all layers.
 fn merge(
     recipe: &Recipe,
@@ -520,12 +590,13 @@ fn merge(
     kind: ScriptKind,
     problems: &mut Vec<Problem>,
 ) -> Directives {
-    let layers = settings.layers(kind);
+    let layers = Layers::new(recipe, settings, kind);
     let given = layers
+        .given
         .iter()
         .fold(Directives::new(), |upper, (_, lower)| upper.over(lower));
     // The recipe's part gives way to what excludes it.
-    let mut below = recipe.slurm.script(kind).clone().over(&recipe.slurm.all);
+    let mut below = layers.cluster.clone().over(&layers.recipe);
     for conflict in given.clone().over(&below).exclusions() {
         for name in [conflict.first, conflict.second] {
             if !given.is_set(name) {
@@ -536,7 +607,7 @@ fn merge(
     let exclusions = given.exclusions();
     let merged = given.over(&below);
     let script = kind.file_name();
-    let origin = |name| origin_of(&layers, name).describe(name);
+    let origin = |name| layers.describe(name);
     for conflict in exclusions.into_iter().chain(merged.contradictions()) {
         problems.push(Problem::Conflict {
             script,
@@ -573,22 +644,14 @@ fn merge(
     merged
 }
 
-/// The uppermost layer that says something of this option.
-pub(crate) fn origin_of<'a>(layers: &[(Origin<'a>, &Directives)], name: OptionName) -> Origin<'a> {
-    let layer = layers
-        .iter()
-        .find(|(_, directives)| directives.is_set(name) || directives.is_omitted(name));
-    layer.map_or(Origin::Recipe, |&(origin, _)| origin)
-}
-
 fn check_launch(
     launch: &Directives,
     recipe: &Recipe,
     settings: &Settings,
     problems: &mut Vec<Problem>,
 ) {
-    let layers = settings.layers(ScriptKind::Launch);
-    let origin = |name| origin_of(&layers, name).describe(name);
+    let layers = Layers::new(recipe, settings, ScriptKind::Launch);
+    let origin = |name| layers.describe(name);
     let nodes = recipe.server.nodes.get();
     let used = recipe.server.gpus.get();
     if let Some((option, asked)) = launch.gpus_of_a_node()

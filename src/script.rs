@@ -7,7 +7,7 @@ use crate::write::{Mode, WriteError, Written, write_kept};
 pub(crate) mod templates;
 
 /// Which of the three scripts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ScriptKind {
     /// `setup.sh`: fetches the container images.
     Setup,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
+use self::hooks::HooksTable;
 use self::lines::Lines;
 use crate::container::{Mount, Registry, Runtime};
 use crate::error::{FileError, VariableError};
@@ -12,10 +13,12 @@ use crate::jobs::Jobs;
 use crate::script::ScriptKind;
 use crate::slurm::{Directives, OptionName};
 
-pub use self::cluster::Cluster;
-pub use self::values::{Mpi, RunId, StagePath};
+pub use self::cluster::{Cluster, GpuRequest, NodeUse, Proxy};
+pub use self::hooks::{Hook, HookPlace};
+pub use self::values::{FolderPath, ModuleName, Mpi, NoProxy, ProxyUrl, RunId, StagePath};
 
 mod cluster;
+mod hooks;
 mod lines;
 mod values;
 
@@ -55,6 +58,10 @@ mod values;
 ///     [cluster]
 ///     slurm = "23.11"                      # what this release does not know is refused
 ///     pyxis = "0.20"
+///     gpus = "gpus_per_node"               # how launch.sh asks for GPUs; or "gres", or "none"
+///     nodes = "exclusive"                  # or "shared"
+///     modules = ["enroot/3.5.0"]           # loaded first by each script
+///     proxy = { https = "http://proxy.site:3128" }
 ///
 ///     [launch]
 ///     max_requeues = 3                     # with slurm.launch.requeue: when the time is up
@@ -91,6 +98,7 @@ pub struct Settings {
     mounts: Vec<Mount>,
     registries: BTreeMap<Registry, Registry>,
     cluster: Cluster,
+    hooks: BTreeMap<HookPlace, Hook>,
     max_requeues: Option<u32>,
     resumed: Vec<RunId>,
 }
@@ -108,6 +116,8 @@ struct SettingsFile {
     container: ContainerTable,
     #[serde(default)]
     cluster: Cluster,
+    #[serde(default)]
+    hooks: HooksTable,
     #[serde(default)]
     launch: LaunchTable,
 }
@@ -152,7 +162,7 @@ impl Settings {
     pub fn from_toml(text: &str) -> Result<Self, FileError> {
         let file =
             toml::from_str(text).map_err(|error| FileError::syntax("settings", None, &error))?;
-        Ok(Self::from_file(file, text, None))
+        Self::from_file(file, text, None)
     }
 
     /// Reads settings from a TOML file.
@@ -166,23 +176,28 @@ impl Settings {
         let text = FileError::read("settings", path)?;
         let file = toml::from_str(&text)
             .map_err(|error| FileError::syntax("settings", Some(path), &error))?;
-        Ok(Self::from_file(file, &text, Some(path.to_string())))
+        Self::from_file(file, &text, Some(path))
     }
 
-    fn from_file(file: SettingsFile, text: &str, file_name: Option<String>) -> Self {
-        Self {
+    fn from_file(
+        file: SettingsFile,
+        text: &str,
+        path: Option<&Utf8Path>,
+    ) -> Result<Self, FileError> {
+        Ok(Self {
             stage_path: file.stage_path,
             file: file.slurm,
-            file_name,
+            file_name: path.map(ToString::to_string),
             lines: Lines::of(text),
             mpi: file.srun.mpi,
             runtime: file.container.runtime,
             mounts: file.container.mounts,
             registries: file.container.registries,
             cluster: file.cluster,
+            hooks: file.hooks.read(path)?,
             max_requeues: file.launch.max_requeues,
             ..Self::default()
-        }
+        })
     }
 
     /// Adds what these variables say: `STAGE_PATH`, and sbatch's own input
@@ -249,9 +264,9 @@ impl Settings {
         self
     }
 
-    /// Names the releases that the cluster has.
+    /// Says what the cluster has and can do.
     #[must_use]
-    pub const fn with_cluster(mut self, cluster: Cluster) -> Self {
+    pub fn with_cluster(mut self, cluster: Cluster) -> Self {
         self.cluster = cluster;
         self
     }
@@ -313,10 +328,34 @@ impl Settings {
         self.overridden_stage_path.as_ref()
     }
 
-    /// The releases that the cluster has, where they are named.
+    /// What the cluster has and can do, where that is said.
     #[must_use]
-    pub const fn cluster(&self) -> Cluster {
-        self.cluster
+    pub const fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// Own lines of bash at this place.
+    #[must_use]
+    pub fn hook(&self, place: HookPlace) -> Option<&Hook> {
+        self.hooks.get(&place)
+    }
+
+    /// Runs own lines of bash at this place.
+    ///
+    /// ```
+    /// use nim_slurm::{HookPlace, Plan, Recipe, ScriptKind, Settings};
+    ///
+    /// let place = HookPlace::Before(ScriptKind::Launch);
+    /// let settings = Settings::new().with_hook(place, "export NCCL_SOCKET_IFNAME=ib0".parse()?);
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
+    /// assert!(plan.launch().text().contains("export NCCL_SOCKET_IFNAME=ib0"));
+    /// assert!(!plan.setup().text().contains("NCCL"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_hook(mut self, place: HookPlace, hook: Hook) -> Self {
+        self.hooks.insert(place, hook);
+        self
     }
 
     /// The mounts that are added to both containers.
@@ -359,6 +398,13 @@ impl Settings {
         }
     }
 
+    /// Where `[cluster]` stands, for a message.
+    pub(crate) fn cluster_origin(&self) -> Origin<'_> {
+        Origin::Cluster {
+            file: self.file_name.as_deref(),
+        }
+    }
+
     /// The layers for one script, the uppermost first.
     pub(crate) fn layers(&self, kind: ScriptKind) -> [(Origin<'_>, &Directives); 5] {
         let file = self.file_name.as_deref();
@@ -395,6 +441,9 @@ pub(crate) enum Origin<'a> {
         file: Option<&'a str>,
         script: Option<ScriptKind>,
     },
+    Cluster {
+        file: Option<&'a str>,
+    },
     Recipe,
 }
 
@@ -406,6 +455,9 @@ impl Origin<'_> {
             Self::Environment => name.environment().unwrap_or("environment").to_owned(),
             Self::File { file, script } => {
                 format!("{} of {}", table(script), file.unwrap_or("the settings"))
+            }
+            Self::Cluster { file } => {
+                format!("[cluster] of {}", file.unwrap_or("the settings"))
             }
             Self::Recipe => "the recipe".to_owned(),
         }

@@ -82,7 +82,7 @@ pub use self::file_path::FilePath;
 pub use self::free_text::FreeText;
 pub use self::frequency::{CpuFreq, GpuFreq};
 pub use self::gpu_bind::{GpuBind, TresBind};
-pub use self::gres::{GpuCount, Gres, GresEntry};
+pub use self::gres::{GpuCount, GpuType, Gres, GresEntry};
 pub use self::job::{Array, Condition, Dependency, JobId, SubmittedJob};
 pub use self::job_time::JobTime;
 pub use self::licenses::Licenses;

@@ -14,6 +14,17 @@
 # ---- Settings ---------------------------------------------------------------
 
 {% include "lib/header.sh" %}
+{%- include "lib/site_settings.sh" %}
+{%- if let Some(lines) = in_server %}
+# Own lines in the server's container, before the server.
+# shellcheck disable=SC2016,SC2089 # they are expanded when they run
+readonly lines_in_server={{ lines }}
+{%- endif %}
+{%- if let Some(lines) = in_client %}
+# Own lines in the client's container, before the server is waited for.
+# shellcheck disable=SC2016,SC2089 # they are expanded when they run
+readonly lines_in_client={{ lines }}
+{%- endif %}
 # Used when STAGE_PATH is not set.
 readonly default_stage_path={{ stage_path }}
 {%- if model_is_staged %}
@@ -121,6 +132,7 @@ readonly extra_mounts=(
 {% include "lib/models.sh" %}
 
 say "$made_by, recipe $recipe"
+{%- include "lib/site.sh" %}
 
 # ---- Checks: before any GPU is used -------------------------------------------
 
@@ -428,27 +440,54 @@ server_step() {
   # env, since a variable of the server may have the name of one of this script.
   exec env -- "${environment[@]}" "${step[@]}" --job-name=server --mpi="$mpi" "${gpu_options[@]}" --input=none --output="$logs/server_$job_id.out" \
 {%- if nodes > 1 %}
-    --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 --nodelist="$SLURM_JOB_NODELIST" --wait=5 --label --input=all \
+    --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 --nodelist="$SLURM_JOB_NODELIST" --wait=5 --label \
+{%- endif %}
+{%- if nodes > 1 || in_server.is_some() %}
+    --input=all \
 {%- endif %}
     --container-image="$stage_path/$server_image" \
     --container-mounts="$(join "$model_path:$model_path:ro" "$cache_path:$cache_path" "${extra_mounts[@]}")" \
     --container-env="$(join "${names[@]}")" \
-{%- if nodes == 1 %}
+{%- if nodes == 1 && in_server.is_none() %}
     -- "${command[@]}"
 }
 {%- else %}
-    -- bash -s -- "${environment[@]}" "${command[@]}" < <(declare -f server_task && echo 'server_task "$@"')
+    -- bash -s -- "${environment[@]}" "${command[@]}" < <(server_program)
 }
-# One task of the server, on each node; when one ends, so do the others. The step hands
-# them this program on standard input, and the server's variables and command as words.
-# What only a node knows is put in there.
-# shellcheck disable=SC2317 # the tasks call it
+# The program of the server's task, which its step hands to it on standard input, and the
+# server's variables and command as words.
+server_program() {
+{%- if in_server.is_some() %}
+  # shellcheck disable=SC2090 # it is handed over as it is
+  declare -p lines_in_server
+{%- endif %}
+  declare -f server_task
+  # shellcheck disable=SC2016 # the task expands it
+  echo 'server_task "$@"'
+}
+{%- if nodes > 1 %}
+# There is a task on each node; when one ends, so do the others. What only a node knows is
+# put in there.
+{%- endif %}
+# shellcheck disable=SC2317 # the task calls it
 server_task() {
+{%- if nodes > 1 %}
   local word words=() is_leader=$((SLURM_NODEID == 0))
   for word in "$@"; do
     word=${word//'{node_rank}'/"$SLURM_NODEID"}
     words+=("${word//'{is_leader}'/"$is_leader"}")
   done
+{%- else %}
+  local words=("$@")
+{%- endif %}
+{%- if in_server.is_some() %}
+  set -uo pipefail
+  # shellcheck disable=SC1090 # the settings' own lines
+  source <(printf '%s\n' "$lines_in_server") || {
+    echo "error: the own lines in the server's container failed with $?" >&2
+    exit 1
+  }
+{%- endif %}
   exec env -- "${words[@]}" </dev/null
 }
 {%- endif %}
@@ -485,6 +524,10 @@ client_step() {
 client_script() {
   declare -p results run job_id runs result_name gpus port health_path served_model_name ready_timeout server_started \
     probe_interval tokenizer_path point_timeout client_options points measure_until
+{%- if in_client.is_some() %}
+  # shellcheck disable=SC2090 # it is handed over as it is
+  declare -p lines_in_client
+{%- endif %}
   declare -f say set_aside keep_aside point_folder
   cat <<'CLIENT'
 {% include "lib/client.sh" %}

@@ -15,6 +15,7 @@
 # ---- Settings ---------------------------------------------------------------
 
 {% include "lib/header.sh" %}
+{%- include "lib/site_settings.sh" %}
 {%- if weights_are_staged %}
 # Used when STAGE_PATH is not set.
 readonly default_stage_path={{ stage_path }}
@@ -187,6 +188,7 @@ is_whole() {
 }
 
 say "$made_by, recipe $recipe"
+{%- include "lib/site.sh" %}
 {%- match source %}
 {%- when ModelSource::Path(_) %}
 

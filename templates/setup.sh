@@ -5,6 +5,15 @@
 # ---- Settings ---------------------------------------------------------------
 
 {% include "lib/header.sh" %}
+{%- include "lib/site_settings.sh" %}
+{%- if let Some(folder) = site.enroot_cache %}
+# Where enroot keeps what it fetched, when ENROOT_CACHE_PATH is not set.
+readonly enroot_cache={{ folder }}
+{%- endif %}
+{%- if let Some(folder) = site.enroot_temp %}
+# Where enroot unpacks, when ENROOT_TEMP_PATH is not set.
+readonly enroot_temp={{ folder }}
+{%- endif %}
 # Used when STAGE_PATH is not set.
 readonly default_stage_path={{ stage_path }}
 # One entry an image in each list: its file, what enroot imports, the processor
@@ -47,6 +56,7 @@ readonly image_logins=(
 {% include "lib/images.sh" %}
 
 say "$made_by, recipe $recipe"
+{%- include "lib/site.sh" %}
 
 # ---- Checks: before anything is fetched ---------------------------------------
 
@@ -78,6 +88,14 @@ need_commands srun enroot flock od
 available=$(free_space "$stage_path")
 ((available >= space_needed)) ||
   missing "free space in $stage_path: $available MiB are free, the images need about $space_needed MiB"
+{%- if site.enroot_cache.is_some() %}
+export ENROOT_CACHE_PATH=${ENROOT_CACHE_PATH:-$enroot_cache}
+mkdir -p "$ENROOT_CACHE_PATH" || missing "leave to make the folder $ENROOT_CACHE_PATH for enroot's cache"
+{%- endif %}
+{%- if site.enroot_temp.is_some() %}
+export ENROOT_TEMP_PATH=${ENROOT_TEMP_PATH:-$enroot_temp}
+mkdir -p "$ENROOT_TEMP_PATH" || missing "leave to make the folder $ENROOT_TEMP_PATH for enroot's temporary files"
+{%- endif %}
 temporary=${ENROOT_TEMP_PATH:-${TMPDIR:-/tmp}}
 available=$(free_space "$temporary" 2>/dev/null || echo 0)
 ((available >= space_needed)) ||
@@ -103,7 +121,11 @@ stop_if_missing
 # mktemp makes a folder that is the user's alone.
 private=$(mktemp -d) || fail "cannot make a temporary folder"
 readonly private
+{%- if site.after.is_none() %}
 trap 'rm -rf "$private"' EXIT
+{%- else %}
+trap 'code=$?; rm -rf "$private"; at_the_end "$code"' EXIT
+{%- endif %}
 stopped=
 # Slurm ends the import steps itself; what is left to do is to wait for them.
 trap 'stopped=yes' TERM INT

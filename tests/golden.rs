@@ -5,7 +5,7 @@
 use std::process::Command;
 
 use nim_slurm::recipe::{ClientTool, ModelSource};
-use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
+use nim_slurm::{HookPlace, Plan, Recipe, ScriptKind, Settings};
 use snapbox::{assert_data_eq, file};
 
 /// No settings at all: what a new user gets.
@@ -72,6 +72,30 @@ fn vllm_plan() -> Plan {
     built_in("llama3-3-70b-h100x4-vllm")
 }
 
+/// A site that adds all that one can add.
+fn site_plan() -> Plan {
+    let settings = Settings::from_toml(
+        r#"
+        [cluster]
+        gpus = "gres"
+        gpu_type = "h100"
+        nodes = "shared"
+        modules = ["enroot/3.5.0", "pmix"]
+        enroot_cache_path = "/scratch/cache"
+        enroot_temp_path = "/scratch/temp"
+        proxy = { https = "http://proxy.site:3128", no_proxy = "localhost,.site" }
+        "#,
+    )
+    .unwrap();
+    let settings = HookPlace::ALL
+        .into_iter()
+        .fold(settings, |settings, place| {
+            let lines = format!("# {place:?}: it's $HOME\nexport OWN=\"$(id -un)\"\n");
+            settings.with_hook(place, lines.parse().unwrap())
+        });
+    Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap()
+}
+
 /// A model that is there already.
 fn there_plan() -> Plan {
     let mut recipe = Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap();
@@ -119,6 +143,17 @@ fn scripts_for_a_model_of_the_hub() {
         file!["golden/vllm/prepare_models.sh"].raw()
     );
     assert_data_eq!(plan.launch().text(), file!["golden/vllm/launch.sh"].raw());
+}
+
+#[test]
+fn scripts_of_a_site() {
+    let plan = site_plan();
+    assert_data_eq!(plan.setup().text(), file!["golden/site/setup.sh"].raw());
+    assert_data_eq!(
+        plan.prepare_models().text(),
+        file!["golden/site/prepare_models.sh"].raw()
+    );
+    assert_data_eq!(plan.launch().text(), file!["golden/site/launch.sh"].raw());
 }
 
 #[test]
@@ -236,7 +271,8 @@ fn check(tool: &str, arguments: &[&str], text: &str) {
     );
 }
 
-const PLANS: [fn() -> Plan; 6] = [
+const PLANS: [fn() -> Plan; 7] = [
+    site_plan,
     default_plan,
     full_plan,
     aiperf_plan,

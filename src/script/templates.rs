@@ -13,7 +13,20 @@ pub(crate) struct Setup<'a> {
     pub(crate) made_by: &'a str,
     pub(crate) recipe: &'a str,
     pub(crate) stage_path: &'a str,
+    pub(crate) site: SiteRow<'a>,
     pub(crate) images: &'a [ImageRow<'a>],
+}
+
+/// What a site adds to a script.
+pub(crate) struct SiteRow<'a> {
+    pub(crate) modules: Vec<&'a str>,
+    /// `NAME=VALUE` each.
+    pub(crate) proxy: Vec<String>,
+    pub(crate) enroot_cache: Option<String>,
+    pub(crate) enroot_temp: Option<String>,
+    /// Own lines before the work and after it.
+    pub(crate) before: Option<&'a str>,
+    pub(crate) after: Option<&'a str>,
 }
 
 /// An image to import.
@@ -34,6 +47,7 @@ pub(crate) struct PrepareModels<'a> {
     pub(crate) made_by: &'a str,
     pub(crate) recipe: &'a str,
     pub(crate) stage_path: &'a str,
+    pub(crate) site: SiteRow<'a>,
     pub(crate) source: &'a ModelSource,
     /// Whether the weights are below the stage path.
     pub(crate) weights_are_staged: bool,
@@ -67,6 +81,10 @@ pub(crate) struct Launch<'a> {
     pub(crate) made_by: &'a str,
     pub(crate) recipe: &'a str,
     pub(crate) stage_path: &'a str,
+    pub(crate) site: SiteRow<'a>,
+    /// Own lines in the containers.
+    pub(crate) in_server: Option<&'a str>,
+    pub(crate) in_client: Option<&'a str>,
     pub(crate) server: ContainerRow<'a>,
     pub(crate) client: ContainerRow<'a>,
     pub(crate) model_folder: &'a str,

@@ -52,6 +52,152 @@ impl StagePath {
 
 text_value!(StagePath, "stage path");
 
+/// A folder on compute nodes.
+///
+/// # Syntax
+///
+/// An absolute path without white space or any of `` , : $ ` " \ { } ``. A slash at the end
+/// is dropped.
+///
+/// ```
+/// use nim_slurm::FolderPath;
+///
+/// assert_eq!(FolderPath::parse("/scratch/enroot/")?.as_str(), "/scratch/enroot");
+/// assert!(FolderPath::parse("$TMPDIR").is_err()); // nothing in a value is expanded
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct FolderPath(String);
+
+impl FolderPath {
+    fn check(text: &str) -> Result<Self, Fault> {
+        if text.is_empty() {
+            return Err(Fault::Empty(
+                "an absolute path is allowed, as in /scratch/enroot",
+            ));
+        }
+        mountable_path(text)?;
+        let path = text.trim_end_matches('/');
+        if path.is_empty() {
+            return Err(Fault::rule(
+                "the root of all files is no place for temporary ones",
+            ));
+        }
+        Ok(Self(path.to_owned()))
+    }
+}
+
+text_value!(FolderPath, "folder");
+
+/// A module of the site's, as `module load` takes it.
+///
+/// # Syntax
+///
+/// Letters, digits, `.`, `_`, `-`, `+` and `/`; not `-` first, which would be an option.
+///
+/// ```
+/// use nim_slurm::ModuleName;
+///
+/// assert!(ModuleName::parse("enroot/3.5.0").is_ok());
+/// assert!(ModuleName::parse("-t avail").is_err());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ModuleName(String);
+
+impl ModuleName {
+    fn check(text: &str) -> Result<Self, Fault> {
+        only(
+            text,
+            |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '/'),
+            "letters, digits, '.', '_', '-', '+' and '/' are allowed, as in enroot/3.5.0",
+        )?;
+        if text.starts_with('-') {
+            return Err(Fault::rule("it must not begin with '-'"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+text_value!(ModuleName, "module");
+
+/// A proxy's address.
+///
+/// # Syntax
+///
+/// `http://HOST[:PORT][/]`, or the same with `https`.
+///
+/// # Errors
+///
+/// * `proxy.site:3128`: no scheme
+/// * `http://user:password@proxy.site`: a script is no place for a password; export
+///   `https_proxy` in the shell that submits
+///
+/// ```
+/// use nim_slurm::ProxyUrl;
+///
+/// assert!(ProxyUrl::parse("http://proxy.site:3128").is_ok());
+/// assert!(ProxyUrl::parse("http://user:password@proxy.site").is_err());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ProxyUrl(String);
+
+impl ProxyUrl {
+    fn check(text: &str) -> Result<Self, Fault> {
+        const ALLOWED: &str = "http://HOST:PORT is allowed";
+        if text.contains('@') {
+            return Err(Fault::rule(
+                "a script is no place for a password: export https_proxy in the shell that submits",
+            ));
+        }
+        let address = text
+            .strip_prefix("http://")
+            .or_else(|| text.strip_prefix("https://"))
+            .ok_or_else(|| Fault::rule(ALLOWED))?;
+        let address = address.strip_suffix('/').unwrap_or(address);
+        let (host, port) = address.split_once(':').unwrap_or((address, "1"));
+        only(
+            host,
+            |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'),
+            ALLOWED,
+        )?;
+        if positive_number(port)? > u32::from(u16::MAX) {
+            return Err(Fault::rule("a port is at most 65535"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+text_value!(ProxyUrl, "proxy");
+
+/// Hosts that are reached without a proxy.
+///
+/// # Syntax
+///
+/// Names, addresses and domains with commas between them: letters, digits, `.`, `-`,
+/// `_`, `:`, `/`, `*`.
+///
+/// ```
+/// use nim_slurm::NoProxy;
+///
+/// assert!(NoProxy::parse("localhost,.site,10.0.0.0/8").is_ok());
+/// assert!(NoProxy::parse("localhost .site").is_err());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct NoProxy(String);
+
+impl NoProxy {
+    fn check(text: &str) -> Result<Self, Fault> {
+        only(
+            text,
+            |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '/' | '*' | ','),
+            "names, addresses and domains are allowed, with commas between them",
+        )?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+text_value!(NoProxy, "list of hosts");
+
 /// The MPI plugin of the server's step: srun's `--mpi`.
 ///
 /// # Syntax

@@ -150,6 +150,40 @@ pub(super) fn check_kind(kind: &str) -> Result<(), Fault> {
     }
 }
 
+/// A type of GPU, as the site's `gres.conf` names it.
+///
+/// # Syntax
+///
+/// Letters, digits, `_`, `-` and `.`; a letter or digit first, and not digits alone.
+///
+/// # Errors
+///
+/// * `8`: a count; `gpu`: the resource, not a type; `h100:8`: a type and a count
+///
+/// ```
+/// use nim_slurm::slurm::GpuType;
+///
+/// assert_eq!(GpuType::parse("h100_80gb")?.as_str(), "h100_80gb");
+/// assert!(GpuType::parse("8").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct GpuType(String);
+
+impl GpuType {
+    fn check(text: &str) -> Result<Self, Fault> {
+        check_kind(text)?;
+        if text == "gpu" {
+            return Err(Fault::rule(
+                "\"gpu\" is the resource: a type is allowed, as in h100",
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+text_value!(GpuType, "GPU type");
+
 impl Gres {
     /// So many GPUs for each node, of any type.
     ///

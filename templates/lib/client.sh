@@ -260,6 +260,13 @@ main() {
     say "missing in the client's container: the tokenizer $tokenizer_path, which must be in its image or under a mount" >&2
     exit 2
   fi
+{%- if in_client.is_some() %}
+  # shellcheck disable=SC1090 # the settings' own lines
+  source <(printf '%s\n' "$lines_in_client") || {
+    say "error: the own lines in the client's container failed with $?" >&2
+    exit 1
+  }
+{%- endif %}
   wait_until_ready
   for point in "${points[@]}"; do
     read -r use_case isl osl concurrency requests <<<"$point"

@@ -13,6 +13,7 @@ mod grammar;
 mod lab;
 mod preflight;
 mod servers;
+mod site;
 mod status;
 mod submit;
 

@@ -480,16 +480,23 @@ server_step() {
   done
   # env, since a variable of the server may have the name of one of this script.
   exec env -- "${environment[@]}" "${step[@]}" --job-name=server --mpi="$mpi" "${gpu_options[@]}" --input=none --output="$logs/server_$job_id.out" \
-    --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 --nodelist="$SLURM_JOB_NODELIST" --wait=5 --label --input=all \
+    --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 --nodelist="$SLURM_JOB_NODELIST" --wait=5 --label \
+    --input=all \
     --container-image="$stage_path/$server_image" \
     --container-mounts="$(join "$model_path:$model_path:ro" "$cache_path:$cache_path" "${extra_mounts[@]}")" \
     --container-env="$(join "${names[@]}")" \
-    -- bash -s -- "${environment[@]}" "${command[@]}" < <(declare -f server_task && echo 'server_task "$@"')
+    -- bash -s -- "${environment[@]}" "${command[@]}" < <(server_program)
 }
-# One task of the server, on each node; when one ends, so do the others. The step hands
-# them this program on standard input, and the server's variables and command as words.
-# What only a node knows is put in there.
-# shellcheck disable=SC2317 # the tasks call it
+# The program of the server's task, which its step hands to it on standard input, and the
+# server's variables and command as words.
+server_program() {
+  declare -f server_task
+  # shellcheck disable=SC2016 # the task expands it
+  echo 'server_task "$@"'
+}
+# There is a task on each node; when one ends, so do the others. What only a node knows is
+# put in there.
+# shellcheck disable=SC2317 # the task calls it
 server_task() {
   local word words=() is_leader=$((SLURM_NODEID == 0))
   for word in "$@"; do

@@ -1,0 +1,136 @@
+//! Own lines of bash, at places that the scripts keep for them.
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+
+use crate::error::FileError;
+use crate::script::ScriptKind;
+use crate::value::{Fault, only, text_value};
+
+/// Where own lines run.
+///
+/// In TOML this is the table `[hooks]`, whose values are files, named from the folder
+/// of the settings file:
+///
+/// ```toml
+/// [hooks]
+/// setup = { before = "hooks/modules.sh" }
+/// launch = { before = "hooks/modules.sh", after = "hooks/copy-results.sh" }
+/// server = "hooks/network.sh"
+/// client = "hooks/network.sh"
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum HookPlace {
+    /// In a script, before its checks and its work. What the lines export, the work
+    /// sees. When the last of them fails, the script ends with 1.
+    Before(ScriptKind),
+    /// In a script at its end, however it ends. `$code` is the exit code, which the
+    /// lines cannot change.
+    After(ScriptKind),
+    /// In the server's container, before the server. What the lines export, it sees, but
+    /// the recipe's own variables win. When the last of them fails, the server is not
+    /// started. The image must have bash.
+    InServer,
+    /// In the client's container, before the server is waited for. When the last of
+    /// them fails, nothing is measured.
+    InClient,
+}
+
+impl HookPlace {
+    /// All places.
+    pub const ALL: [Self; 8] = [
+        Self::Before(ScriptKind::Setup),
+        Self::After(ScriptKind::Setup),
+        Self::Before(ScriptKind::PrepareModels),
+        Self::After(ScriptKind::PrepareModels),
+        Self::Before(ScriptKind::Launch),
+        Self::After(ScriptKind::Launch),
+        Self::InServer,
+        Self::InClient,
+    ];
+}
+
+/// Lines of bash that a script runs as its own: the one value that is not data.
+///
+/// # Syntax
+///
+/// Any text without NUL and carriage returns. They run with `set -u` and
+/// `set -o pipefail`, in the script's own shell.
+///
+/// ```
+/// use nim_slurm::Hook;
+///
+/// assert!(Hook::parse("module load enroot\nexport NCCL_DEBUG=WARN\n").is_ok());
+/// assert!(Hook::parse("export A=1\r\n").is_err()); // Windows line ends
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Hook(String);
+
+impl Hook {
+    fn check(text: &str) -> Result<Self, Fault> {
+        only(
+            text,
+            |c| !matches!(c, '\0' | '\r'),
+            "lines of bash are allowed, without NUL and carriage returns",
+        )?;
+        Ok(Self(text.trim_end_matches('\n').to_owned()))
+    }
+}
+
+text_value!(Hook, "hook");
+
+/// The settings' table `[hooks]`.
+#[derive(Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct HooksTable {
+    setup: AroundTable,
+    prepare_models: AroundTable,
+    launch: AroundTable,
+    server: Option<Utf8PathBuf>,
+    client: Option<Utf8PathBuf>,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+struct AroundTable {
+    before: Option<Utf8PathBuf>,
+    after: Option<Utf8PathBuf>,
+}
+
+impl HooksTable {
+    fn file(&self, place: HookPlace) -> Option<&Utf8Path> {
+        let around = |kind| match kind {
+            ScriptKind::Setup => &self.setup,
+            ScriptKind::PrepareModels => &self.prepare_models,
+            ScriptKind::Launch => &self.launch,
+        };
+        match place {
+            HookPlace::Before(kind) => around(kind).before.as_deref(),
+            HookPlace::After(kind) => around(kind).after.as_deref(),
+            HookPlace::InServer => self.server.as_deref(),
+            HookPlace::InClient => self.client.as_deref(),
+        }
+    }
+
+    /// Reads the files that the table names, from the folder of the settings file.
+    pub(super) fn read(
+        &self,
+        settings: Option<&Utf8Path>,
+    ) -> Result<BTreeMap<HookPlace, Hook>, FileError> {
+        let folder = settings.and_then(Utf8Path::parent).unwrap_or("".into());
+        let named = HookPlace::ALL
+            .into_iter()
+            .filter_map(|place| Some((place, folder.join(self.file(place)?))));
+        named
+            .map(|(place, path)| {
+                let text = FileError::read("hook", &path)?;
+                let hook =
+                    Hook::parse(&text).map_err(|error| FileError::value("hook", &path, &error))?;
+                Ok((place, hook))
+            })
+            .collect()
+    }
+}
