@@ -10,8 +10,8 @@ use std::num::NonZeroU32;
 use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::genai_perf::Feature;
 pub use self::genai_perf::GenaiPerfVersion;
+pub(crate) use self::genai_perf::{DEFAULT_TOKENIZER, Feature};
 pub use self::values::{
     AiperfVersion, ByteSize, FileName, Milliseconds, NgcModel, RecipeName, ResultName,
     ServedModelName, Tokenizer, TokenizerRevision, UrlPath, UseCase, Word,

@@ -2,11 +2,16 @@
 //! cargo test --test golden`, a look at the difference, and a line in CHANGELOG.md
 //! under "Scripts".
 
+#[path = "common/client.rs"]
+mod client;
+
 use std::process::Command;
 
 use nim_slurm::recipe::{Client, ClientTool, Goodput};
 use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
 use snapbox::{assert_data_eq, file};
+
+use crate::client::client_program;
 
 /// No settings at all: what a new user gets.
 fn default_plan() -> Plan {
@@ -75,7 +80,7 @@ fn aiperf_plan() -> Plan {
 fn full_aiperf_plan() -> Plan {
     let mut recipe = aiperf_recipe();
     recipe.client.warmup_requests = Some(10.try_into().unwrap());
-    recipe.client.goodput = goodput();
+    recipe.client.goodput = Some(goodput());
     Plan::new(recipe, Settings::new()).unwrap()
 }
 
@@ -90,12 +95,12 @@ fn release_plan(image: &str, keys: impl FnOnce(&mut Client)) -> Plan {
     Plan::new(recipe, Settings::new()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn goodput() -> Option<Goodput> {
-    Some(Goodput {
+fn goodput() -> Goodput {
+    Goodput {
         time_to_first_token: Some("500".parse().unwrap()),
         inter_token_latency: Some("12.5".parse().unwrap()),
         request_latency: None,
-    })
+    }
 }
 
 /// The oldest, which has no subcommand and other rows.
@@ -107,7 +112,7 @@ fn oldest_release_plan() -> Plan {
 fn uncounted_release_plan() -> Plan {
     release_plan("24.12", |client| {
         client.warmup_requests = Some(10.try_into().unwrap());
-        client.goodput = goodput();
+        client.goodput = Some(goodput());
     })
 }
 
@@ -118,7 +123,7 @@ fn newest_release_plan() -> Plan {
         client.tokenizer_revision = Some("main".parse().unwrap());
         client.tokenizer_trust_remote_code = true;
         client.warmup_requests = Some(10.try_into().unwrap());
-        client.goodput = goodput();
+        client.goodput = Some(goodput());
     })
 }
 
@@ -223,12 +228,6 @@ fn sbatch_takes_the_form() {
             "{kind:?}: sbatch reads {read} of {all} directives"
         );
     }
-}
-
-/// The client's program, which travels inside launch.sh.
-fn client_program(launch: &str) -> &str {
-    let (_, rest) = launch.split_once("cat <<'CLIENT'\n").unwrap();
-    rest.split_once("\nCLIENT\n").unwrap().0
 }
 
 fn check(tool: &str, arguments: &[&str], text: &str) {

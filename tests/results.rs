@@ -87,7 +87,7 @@ fn real_results_of_every_tool() {
         TimeToFirstToken, TimeToSecondToken,
     };
     let run = Run::read(REAL).unwrap();
-    assert_eq!(run.points().len(), 5);
+    assert_eq!(run.points().len(), 6);
     let point = |version: &str| {
         run.points()
             .iter()
@@ -114,6 +114,9 @@ fn real_results_of_every_tool() {
             Statistic::Avg,
             86.752_095_270_741_98,
         ),
+        ("0.0.2", TimeToFirstToken, Statistic::Avg, 21.107_513),
+        ("0.0.2", OutputSequenceLength, Statistic::P99, 16.0),
+        ("0.0.2", OutputTokenThroughput, Statistic::Avg, 621.5),
         ("0.0.10", TimeToSecondToken, Statistic::Avg, 1.942_280_344),
         ("0.0.10", RequestCount, Statistic::Avg, 250.0),
         (

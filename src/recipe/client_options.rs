@@ -95,6 +95,12 @@ impl ClientTool {
         }
     }
 
+    /// Whether the tool needs no more of the Hugging Face hub than the tokenizer that it
+    /// is given.
+    pub(crate) fn starts_without_hub(self) -> bool {
+        self.lacks(Feature::StartWithoutHub).is_none()
+    }
+
     /// Whether the table has the row `Output Sequence Length`; if not, it says `Num
     /// Output Token`.
     pub(crate) fn has_output_sequence_length(self) -> bool {

@@ -70,6 +70,9 @@ const IMAGES: [(&str, u8); 20] = [
 const OLDEST: u8 = IMAGES[0].1;
 const NEWEST: u8 = IMAGES[IMAGES.len() - 1].1;
 
+/// The tokenizer that the tool takes when it is given none; open to all.
+pub(crate) const DEFAULT_TOKENIZER: &str = "hf-internal-testing/llama-tokenizer";
+
 /// What some releases have, and others have not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Feature {
@@ -79,6 +82,9 @@ pub(crate) enum Feature {
     ServiceKind,
     /// The table's row `Output Sequence Length`; before it, `Num Output Token`.
     OutputSequenceLength,
+    /// A start without [`DEFAULT_TOKENIZER`]; before it, that is fetched from the Hugging
+    /// Face hub whichever one is asked for.
+    StartWithoutHub,
     /// The table's row `Request Count`.
     RequestCount,
     /// `--goodput`.
@@ -93,7 +99,7 @@ pub(crate) enum Feature {
 
 impl Feature {
     /// The first and the last release that have it. Source: `parser.py`, and what
-    /// writes the table, on the branches named above.
+    /// loads tokenizers and writes tables, on the branches named above.
     const fn releases(self) -> (u8, u8) {
         match self {
             Self::Profile => (5, NEWEST),
@@ -101,6 +107,7 @@ impl Feature {
             Self::OutputSequenceLength => (4, NEWEST),
             Self::Goodput => (6, NEWEST),
             Self::TokenizerRevision | Self::TokenizerTrust => (7, NEWEST),
+            Self::StartWithoutHub => (8, NEWEST),
             Self::WarmUp => (9, NEWEST),
             Self::RequestCount => (10, NEWEST),
         }
@@ -238,6 +245,7 @@ mod tests {
             (Feature::Goodput, "24.08", "24.09"),
             (Feature::TokenizerRevision, "24.09", "24.10"),
             (Feature::TokenizerTrust, "24.09", "24.10"),
+            (Feature::StartWithoutHub, "24.10", "24.11"),
             (Feature::WarmUp, "24.11", "24.12"),
             (Feature::RequestCount, "24.12", "25.01"),
             (Feature::ServiceKind, "25.04", "25.03"),

@@ -32,6 +32,8 @@ fn measure(name: &str, tool: ClientTool, image: &str, keys: impl FnOnce(&mut Cli
         .with_use_cases(["chat:32/16".parse().unwrap()])
         .with_concurrency([2.try_into().unwrap()]);
     recipe.sweep.min_requests = REQUESTS.try_into().unwrap();
+    // Its signs of life are requests, too.
+    recipe.server.probe_interval = 600.try_into().unwrap();
     recipe.client.tool = tool;
     recipe.client.image = format!("nvcr.io/nvidia/{image}").parse().unwrap();
     recipe.client.file = None;
