@@ -267,6 +267,27 @@ pub enum Problem {
         /// Where it was given.
         origin: String,
     },
+    /// The recipe asks for what the release of its client's tool does not know.
+    #[error("the recipe asks for {key}, which {tool} does not know: it came with {first}")]
+    ClientRelease {
+        /// The recipe's key.
+        key: &'static str,
+        /// The tool and its release.
+        tool: String,
+        /// The first release of the tool that knows it.
+        first: String,
+    },
+    /// A revision is named of a tokenizer that has none.
+    #[error(
+        "the recipe's client.tokenizer_revision is {revision}, but its client.tokenizer is {tokenizer}: a revision is \
+         allowed of a Hugging Face OWNER/NAME"
+    )]
+    TokenizerRevision {
+        /// The revision.
+        revision: String,
+        /// The tokenizer.
+        tokenizer: String,
+    },
     /// A secret's value stands in the recipe.
     #[error(
         "the recipe's server.environment has a value for {name}: secrets are only named, in server.secrets"

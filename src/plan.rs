@@ -6,8 +6,8 @@ use crate::container::release::USED_OPTIONS;
 use crate::container::{Image, SquashFile};
 use crate::error::{PlanError, Problem};
 use crate::recipe::{
-    Architecture, ByteSize, ClientTool, ENGINE_LINK, Engine, ModelSource, Point, Recipe, Weights,
-    Word,
+    Architecture, ByteSize, Client, ENGINE_LINK, Engine, Goodput, ModelSource, Point, Recipe,
+    Tokenizer, Weights, Word,
 };
 use crate::script::templates::{
     ContainerRow, EngineRow, ImageRow, Launch, PrepareModels, Setup, SiteRow, WeightsRow, render,
@@ -56,10 +56,11 @@ impl Plan {
     /// Names all problems at once: options that exclude each other or do not go
     /// together (`nodelist = "node[1-2]"` with `nodes = 1`, `time_min` above `time`),
     /// fewer GPUs than the server uses, two mounts at one place, an empty or repeated
-    /// list.
+    /// list, an option of the client that its tool's release does not know.
     pub fn new(recipe: Recipe, settings: Settings) -> Result<Self, PlanError> {
         let mut problems = Vec::new();
         check_recipe(&recipe, &mut problems);
+        check_client(&recipe.client, &mut problems);
         check_mounts(&recipe, &settings, &mut problems);
         check_pyxis(&settings, &mut problems);
         if let Some(key) = settings.cluster().lonely_key() {
@@ -358,22 +359,6 @@ impl Plan {
         let (server_reference, client_reference) =
             (server.image.to_string(), client.image.to_string());
         let mpi = self.settings.mpi();
-        let seed = client.random_seed.to_string();
-        let mut options = vec![
-            "--endpoint-type",
-            "chat",
-            "--streaming",
-            "--random-seed",
-            &seed,
-        ];
-        match client.tool {
-            ClientTool::GenaiPerf(release) if release.takes_service_kind() => {
-                options.splice(0..0, ["--service-kind", "openai"]);
-            }
-            // Its other interfaces are for a terminal.
-            ClientTool::Aiperf(_) => options.extend(["--ui", "none"]),
-            ClientTool::GenaiPerf(_) => {}
-        }
         let template = Launch {
             made_by: MADE_BY,
             recipe: self.recipe.name.as_str(),
@@ -414,7 +399,8 @@ impl Plan {
             tokenizer: client.tokenizer.as_ref().map_or("", AsRef::as_ref),
             point_timeout: sweep.point_timeout.get(),
             tool: client.tool,
-            client_options: options,
+            has_phases: client.has_phases(),
+            client_options: client.options(),
             result_name: self.recipe.result_name.as_str(),
             points: sweep.points().iter().map(point_row).collect(),
             resume: self
@@ -808,6 +794,30 @@ fn check_engine(engine: &Engine, recipe: &Recipe, problems: &mut Vec<Problem>) {
     if !matches!(source, ModelSource::Ngc(_)) {
         problems.push(Problem::EngineSource {
             weights: source.to_string(),
+        });
+    }
+}
+
+/// The client's options against its tool's release, and against one another.
+fn check_client(client: &Client, problems: &mut Vec<Problem>) {
+    for (key, feature) in client.asked() {
+        if let Some((tool, first)) = client.tool.lacks(feature) {
+            problems.push(Problem::ClientRelease { key, tool, first });
+        }
+    }
+    let is_on_hub = client.tokenizer.as_ref().is_some_and(Tokenizer::is_on_hub);
+    if let Some(revision) = &client.tokenizer_revision
+        && !is_on_hub
+    {
+        let tokenizer = client.tokenizer.as_ref();
+        problems.push(Problem::TokenizerRevision {
+            revision: revision.to_string(),
+            tokenizer: tokenizer.map_or("the model's own".to_owned(), ToString::to_string),
+        });
+    }
+    if client.goodput.as_ref().is_some_and(Goodput::is_empty) {
+        problems.push(Problem::Empty {
+            list: "client.goodput",
         });
     }
 }

@@ -1,5 +1,7 @@
 //! What is run: the server, its model, the client, and the sweep.
 
+mod client_options;
+mod genai_perf;
 mod values;
 
 use std::collections::BTreeMap;
@@ -9,9 +11,12 @@ use std::num::NonZeroU32;
 use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
+pub use self::genai_perf::GenaiPerfVersion;
+pub(crate) use self::genai_perf::{DEFAULT_TOKENIZER, Feature};
 pub use self::values::{
-    AiperfVersion, ByteSize, FileName, FilePattern, GenaiPerfVersion, HuggingFaceModel, ModelPath,
-    NgcModel, RecipeName, ResultName, ServedModelName, Tokenizer, UrlPath, UseCase, Word,
+    AiperfVersion, ByteSize, FileName, FilePattern, HuggingFaceModel, Milliseconds, ModelPath,
+    NgcModel, RecipeName, ResultName, ServedModelName, Tokenizer, TokenizerRevision, UrlPath,
+    UseCase, Word,
 };
 use crate::container::{EnvName, Image, SquashFile};
 use crate::error::FileError;
@@ -285,8 +290,51 @@ pub struct Client {
     /// Counts tokens; by default the model's own tokenizer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokenizer: Option<Tokenizer>,
+    /// Which revision of a tokenizer on the hub; by default the tool's, its main branch.
+    /// GenAI-Perf since 0.0.7 (24.10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokenizer_revision: Option<TokenizerRevision>,
+    /// Lets the tokenizer run Python code of its own. GenAI-Perf since 0.0.7 (24.10).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tokenizer_trust_remote_code: bool,
     /// The seed of the synthetic prompts.
     pub random_seed: u32,
+    /// How many requests are sent before each point, which are not measured.
+    /// GenAI-Perf since 0.0.9 (24.12).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warmup_requests: Option<NonZeroU32>,
+    /// Which requests count for the goodput. GenAI-Perf since 0.0.6 (24.09).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goodput: Option<Goodput>,
+}
+
+/// Limits on the latencies of one request, at least one of them. Goodput is the
+/// throughput of the requests that keep all of them.
+///
+/// ```
+/// use nim_slurm::recipe::{Goodput, Recipe};
+///
+/// let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+/// recipe.client.goodput = Some(Goodput {
+///     time_to_first_token: Some("500".parse()?),
+///     inter_token_latency: Some("12.5".parse()?),
+///     ..Goodput::default()
+/// });
+/// assert_eq!(Recipe::from_toml(&recipe.to_toml())?, recipe);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Goodput {
+    /// From the request to the first token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_to_first_token: Option<Milliseconds>,
+    /// Between two tokens, as the request's average.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inter_token_latency: Option<Milliseconds>,
+    /// From the request to the last token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_latency: Option<Milliseconds>,
 }
 
 /// The tool that sends the requests and measures the answers, and its release,

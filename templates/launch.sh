@@ -499,6 +499,7 @@ client_step() {
   if [[ -z $tokenizer ]]; then
     mounts+=("$model_path:$model_path:ro")
   fi
+{%- if tool.starts_without_hub() %}
   if [[ $tokenizer_path == /* ]]; then
     keep_secrets
     export HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1
@@ -511,6 +512,24 @@ client_step() {
     mounts+=("$HF_HOME:$HF_HOME")
     names+=(HF_TOKEN HF_HOME HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
   fi
+{%- else %}
+  # This release does not start without hf-internal-testing/llama-tokenizer, which is
+  # open to all, whatever tokenizer it is given. The hub is asked until it is there.
+  export HF_HOME=$stage_path/hf_cache
+  local offline=0 default_tokenizer=$HF_HOME/hub/models--hf-internal-testing--llama-tokenizer
+  if [[ $tokenizer_path == /* ]]; then
+    keep_secrets
+    # The last of its files to be loaded.
+    ! compgen -G "$default_tokenizer/snapshots/*/special_tokens_map.json" >/dev/null || offline=1
+  else
+    keep_secrets HF_TOKEN
+    names+=(HF_TOKEN)
+  fi
+  export HF_HUB_OFFLINE=$offline TRANSFORMERS_OFFLINE=$offline
+  mkdir -p "$HF_HOME"
+  mounts+=("$HF_HOME:$HF_HOME")
+  names+=(HF_HOME HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
+{%- endif %}
   # --gres=none: the GPUs are the server's.
   exec "${step[@]}" --job-name=client --mpi=none --gres=none --output="$logs/benchmarking_$job_id.out" \
     --container-image="$stage_path/$client_image" \

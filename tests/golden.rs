@@ -2,11 +2,16 @@
 //! cargo test --test golden`, a look at the difference, and a line in CHANGELOG.md
 //! under "Scripts".
 
+#[path = "common/client.rs"]
+mod client;
+
 use std::process::Command;
 
-use nim_slurm::recipe::{ClientTool, ModelSource};
+use nim_slurm::recipe::{Client, ClientTool, Goodput, ModelSource};
 use nim_slurm::{HookPlace, Plan, Recipe, ScriptKind, Settings};
 use snapbox::{assert_data_eq, file};
+
+use crate::client::client_program;
 
 /// No settings at all: what a new user gets.
 fn default_plan() -> Plan {
@@ -105,19 +110,94 @@ fn there_plan() -> Plan {
 }
 
 /// The built-in recipe, measured by AIPerf.
-fn aiperf_plan() -> Plan {
+fn aiperf_recipe() -> Recipe {
     let mut recipe = Recipe::llama3_70b_h100x4_fp8();
     recipe.client.tool = ClientTool::Aiperf("0.13.0".parse().unwrap());
     recipe.client.image = "registry.site/aiperf:0.13.0".parse().unwrap();
     recipe.client.file = None;
+    recipe
+}
+
+fn aiperf_plan() -> Plan {
+    Plan::new(aiperf_recipe(), Settings::new()).unwrap()
+}
+
+/// AIPerf with all that it can be asked for.
+fn full_aiperf_plan() -> Plan {
+    let mut recipe = aiperf_recipe();
+    recipe.client.warmup_requests = Some(10.try_into().unwrap());
+    recipe.client.goodput = Some(goodput());
     Plan::new(recipe, Settings::new()).unwrap()
 }
 
+/// The built-in recipe, measured by the GenAI-Perf of another SDK image.
+fn release_plan(image: &str, keys: impl FnOnce(&mut Client)) -> Plan {
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+    recipe.client.tool = ClientTool::GenaiPerf(image.parse().unwrap());
+    let reference = format!("nvcr.io/nvidia/tritonserver:{image}-py3-sdk");
+    recipe.client.image = reference.parse().unwrap();
+    recipe.client.file = None;
+    keys(&mut recipe.client);
+    Plan::new(recipe, Settings::new()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn goodput() -> Goodput {
+    Goodput {
+        time_to_first_token: Some("500".parse().unwrap()),
+        inter_token_latency: Some("12.5".parse().unwrap()),
+        request_latency: None,
+    }
+}
+
+/// The oldest, which has no subcommand and other rows.
+fn oldest_release_plan() -> Plan {
+    release_plan("24.05", |_| {})
+}
+
+/// The last whose tables do not count requests.
+fn uncounted_release_plan() -> Plan {
+    release_plan("24.12", |client| {
+        client.warmup_requests = Some(10.try_into().unwrap());
+        client.goodput = Some(goodput());
+    })
+}
+
+/// The newest, which takes no kind of service and writes into a folder of its own.
+fn newest_release_plan() -> Plan {
+    release_plan("25.12", |client| {
+        client.tokenizer = Some("meta-llama/Meta-Llama-3-70B-Instruct".parse().unwrap());
+        client.tokenizer_revision = Some("main".parse().unwrap());
+        client.tokenizer_trust_remote_code = true;
+        client.warmup_requests = Some(10.try_into().unwrap());
+        client.goodput = Some(goodput());
+    })
+}
+
 #[test]
-fn aiperf_script() {
+fn scripts_of_genai_perf_s_releases() {
+    assert_data_eq!(
+        oldest_release_plan().launch().text(),
+        file!["golden/genai-perf-24.05/launch.sh"].raw()
+    );
+    assert_data_eq!(
+        uncounted_release_plan().launch().text(),
+        file!["golden/genai-perf-24.12/launch.sh"].raw()
+    );
+    assert_data_eq!(
+        newest_release_plan().launch().text(),
+        file!["golden/genai-perf-25.12/launch.sh"].raw()
+    );
+}
+
+#[test]
+fn aiperf_scripts() {
     assert_data_eq!(
         aiperf_plan().launch().text(),
         file!["golden/aiperf/launch.sh"].raw()
+    );
+    assert_data_eq!(
+        full_aiperf_plan().launch().text(),
+        file!["golden/aiperf-full/launch.sh"].raw()
     );
 }
 
@@ -239,12 +319,6 @@ fn sbatch_takes_the_form() {
     }
 }
 
-/// The client's program, which travels inside launch.sh.
-fn client_program(launch: &str) -> &str {
-    let (_, rest) = launch.split_once("cat <<'CLIENT'\n").unwrap();
-    rest.split_once("\nCLIENT\n").unwrap().0
-}
-
 fn check(tool: &str, arguments: &[&str], text: &str) {
     use std::io::Write;
 
@@ -271,7 +345,7 @@ fn check(tool: &str, arguments: &[&str], text: &str) {
     );
 }
 
-const PLANS: [fn() -> Plan; 7] = [
+const PLANS: [fn() -> Plan; 11] = [
     site_plan,
     default_plan,
     full_plan,
@@ -279,6 +353,10 @@ const PLANS: [fn() -> Plan; 7] = [
     deepseek_plan,
     vllm_plan,
     there_plan,
+    full_aiperf_plan,
+    oldest_release_plan,
+    uncounted_release_plan,
+    newest_release_plan,
 ];
 
 #[test]

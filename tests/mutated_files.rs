@@ -3,6 +3,9 @@
 //!
 //! `NIM_SLURM_CASES=100000 cargo test --test mutated_files` tries as many.
 
+#[path = "common/client.rs"]
+mod client;
+
 use std::env;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -12,6 +15,8 @@ use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
+
+use crate::client::client_program;
 
 const RECIPE: &str = include_str!("../src/recipe/llama3-70b-h100x4-fp8.toml");
 
@@ -96,12 +101,6 @@ fn bash_reads(script: &str) -> bool {
     let written = bash.stdin.take().unwrap().write_all(script.as_bytes());
     written.unwrap();
     bash.wait().unwrap().success()
-}
-
-/// The client's program, which travels in launch.sh as a text.
-fn client_program(launch: &str) -> &str {
-    let (_, rest) = launch.split_once("cat <<'CLIENT'\n").unwrap();
-    rest.split_once("\nCLIENT\n").unwrap().0
 }
 
 #[test]

@@ -305,6 +305,23 @@ fn secrets_of_the_server_and_the_tokenizer() {
         "ok: HF_TOKEN is set, for the tokenizer meta-llama/X",
     );
     assert_not_found(&findings, SECRET);
+    assert_not_found(&findings, "llama-tokenizer");
+}
+
+#[test]
+fn releases_that_start_with_a_tokenizer_of_their_own() {
+    let home = Home::new();
+    home.write(
+        "old.toml",
+        &recipe("genai_perf = \"0.0.10\"", "genai_perf = \"24.10\""),
+    );
+    let (findings, _) = home.findings(&["--recipe", "old.toml"], &[]);
+    assert_found(
+        &findings,
+        "note: GenAI-Perf 0.0.7 (SDK 24.10) starts only with hf-internal-testing/llama-tokenizer, whatever tokenizer it is \
+         given; see that the compute node reaches the Hugging Face hub, or fetch it before: HF_HOME=$STAGE_PATH/hf_cache \
+         huggingface-cli download hf-internal-testing/llama-tokenizer; or use 0.0.8 (SDK 24.11) or later",
+    );
 }
 
 #[test]

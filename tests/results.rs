@@ -87,7 +87,7 @@ fn real_results_of_every_tool() {
         TimeToFirstToken, TimeToSecondToken,
     };
     let run = Run::read(REAL).unwrap();
-    assert_eq!(run.points().len(), 5);
+    assert_eq!(run.points().len(), 6);
     let point = |version: &str| {
         run.points()
             .iter()
@@ -114,6 +114,9 @@ fn real_results_of_every_tool() {
             Statistic::Avg,
             86.752_095_270_741_98,
         ),
+        ("0.0.2", TimeToFirstToken, Statistic::Avg, 21.107_513),
+        ("0.0.2", OutputSequenceLength, Statistic::P99, 16.0),
+        ("0.0.2", OutputTokenThroughput, Statistic::Avg, 621.5),
         ("0.0.10", TimeToSecondToken, Statistic::Avg, 1.942_280_344),
         ("0.0.10", RequestCount, Statistic::Avg, 250.0),
         (
@@ -602,6 +605,31 @@ fn folders_of_the_tool_tell_the_concurrency() {
         .read();
     let shown: Vec<_> = run.points().iter().map(Point::concurrency).collect();
     assert_eq!(shown, [None, Some(8), Some(9)]);
+}
+
+/// With a warm-up, AIPerf writes a table for each phase as well.
+#[test]
+fn phases_of_aiperf_are_parts_of_its_run() {
+    let aiperf = |file| real("aiperf-0.13.0", file);
+    let (csv, json) = ("profile_export_aiperf.csv", "profile_export_aiperf.json");
+    let warm_up = format!("{CHAT}/phases/warmup");
+    let profiling = format!("{CHAT}/phases/profiling");
+    let results = Results::new()
+        .put(CHAT, csv, aiperf(csv))
+        .put(CHAT, json, aiperf(json))
+        .put(CHAT, "phase_manifest.json", r#"{"phases": []}"#)
+        .put(&warm_up, csv, aiperf(csv))
+        .put(&profiling, csv, aiperf(csv))
+        // A user's own folder of this name is one like any other.
+        .put("phases", TABLE, table("1.00", "1.00"));
+    assert_eq!(results.problems(), [""; 0]);
+    let run = results.read();
+    let folders: Vec<_> = run
+        .points()
+        .iter()
+        .map(|point| point.path().file_name().unwrap())
+        .collect();
+    assert_eq!(folders, [CHAT, "phases"]);
 }
 
 #[test]

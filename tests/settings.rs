@@ -472,3 +472,93 @@ fn a_job_requeues_itself_only_where_it_may() {
         "7"
     );
 }
+
+/// The built-in recipe's problems with these keys of the client instead of its tool.
+fn client_problems(keys: &str) -> Vec<String> {
+    let text = include_str!("../src/recipe/llama3-70b-h100x4-fp8.toml");
+    let tool = "tool = { genai_perf = \"0.0.10\" }";
+    assert!(text.contains(tool));
+    let recipe = Recipe::from_toml(&text.replace(tool, keys));
+    let recipe = recipe.unwrap_or_else(|error| panic!("{error}"));
+    match Plan::new(recipe, Settings::new()) {
+        Ok(_) => Vec::new(),
+        Err(error) => error.problems().iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[test]
+fn what_a_tool_s_release_does_not_know_is_refused() {
+    let all = "\
+tokenizer = 'meta-llama/Meta-Llama-3-70B-Instruct'
+tokenizer_revision = 'main'
+tokenizer_trust_remote_code = true
+warmup_requests = 10
+goodput = { time_to_first_token = 500 }
+";
+    let with = |tool: &str| client_problems(&format!("{all}tool = {{ {tool} }}"));
+    assert_eq!(
+        with("genai_perf = '24.06'"),
+        [
+            "the recipe asks for client.tokenizer_revision, which GenAI-Perf 0.0.3 (SDK 24.06) does not know: it came \
+             with 0.0.7 (SDK 24.10)",
+            "the recipe asks for client.tokenizer_trust_remote_code, which GenAI-Perf 0.0.3 (SDK 24.06) does not know: it \
+             came with 0.0.7 (SDK 24.10)",
+            "the recipe asks for client.warmup_requests, which GenAI-Perf 0.0.3 (SDK 24.06) does not know: it came with \
+             0.0.9 (SDK 24.12)",
+            "the recipe asks for client.goodput, which GenAI-Perf 0.0.3 (SDK 24.06) does not know: it came with 0.0.6 \
+             (SDK 24.09)",
+        ]
+    );
+    assert_eq!(
+        with("aiperf = '0.1.1'"),
+        [
+            "the recipe asks for client.goodput, which AIPerf 0.1.1 does not know: it came with 0.2.0"
+        ]
+    );
+    assert_eq!(with("genai_perf = '0.0.9'"), [""; 0]);
+    assert_eq!(with("aiperf = '0.2.0'"), [""; 0]);
+    // Nothing is asked for, nothing is refused.
+    assert_eq!(client_problems("tool = { genai_perf = '24.05' }"), [""; 0]);
+}
+
+#[test]
+fn options_of_the_client_that_say_nothing_are_refused() {
+    let revision = |tokenizer: &str| {
+        client_problems(&format!(
+            "tokenizer_revision = 'v1'\n{tokenizer}\ntool = {{ genai_perf = '25.01' }}"
+        ))
+    };
+    assert_eq!(
+        revision(""),
+        [
+            "the recipe's client.tokenizer_revision is v1, but its client.tokenizer is the model's own: a revision is \
+             allowed of a Hugging Face OWNER/NAME"
+        ]
+    );
+    assert!(revision("tokenizer = '/opt/tokenizer'")[0].contains("is /opt/tokenizer: a revision"));
+    assert_eq!(
+        client_problems("goodput = {}\ntool = { genai_perf = '25.01' }"),
+        ["the recipe's client.goodput is empty: at least one entry is needed"]
+    );
+}
+
+/// A number would lose the zero of 25.10, and the mistake is shown where it stands.
+#[test]
+fn releases_and_limits_are_written_in_quotes() {
+    let error = |text: &str| Recipe::from_toml(text).unwrap_err().to_string();
+    let release = error("client = { tool = { genai_perf = 25.10 } }");
+    assert!(
+        release.contains("cannot take the number 25.1 as GenAI-Perf release: write it in quotes"),
+        "{release}"
+    );
+    let limit = error("client = { goodput = { request_latency = 12.5 } }");
+    assert!(
+        limit.contains("cannot take the number 12.5 as number of milliseconds: write it in quotes"),
+        "{limit}"
+    );
+    let metric = error("client = { goodput = { throughput = 12 } }");
+    assert!(
+        metric.contains("unknown field `throughput`, expected one of `time_to_first_token`"),
+        "{metric}"
+    );
+}

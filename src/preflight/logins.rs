@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::stage::ToFetch;
 use super::{Finding, Preflight, listed};
 use crate::file;
-use crate::recipe::ModelSource;
+use crate::recipe::{DEFAULT_TOKENIZER, Feature, ModelSource};
 
 /// Files of logins are short.
 const MOST_BYTES: u64 = 1 << 20;
@@ -17,6 +17,7 @@ pub(super) fn check(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Findin
     findings.push(model(preflight, to_fetch));
     findings.extend(server(preflight));
     findings.extend(tokenizer(preflight));
+    findings.extend(default_tokenizer(preflight));
     findings
 }
 
@@ -208,6 +209,20 @@ fn tokenizer(preflight: &Preflight<'_>) -> Option<Finding> {
             "export HF_TOKEN=..., or leave the tokenizer out: the model has its own",
         )
     })
+}
+
+/// Some releases want more of the hub than the tokenizer that they are given.
+fn default_tokenizer(preflight: &Preflight<'_>) -> Option<Finding> {
+    let tool = preflight.plan.recipe().client.tool;
+    let (release, _) = tool.lacks(Feature::StartWithoutHub)?;
+    let first = Feature::StartWithoutHub.since().with_image();
+    Some(Finding::note(
+        format!("{release} starts only with {DEFAULT_TOKENIZER}, whatever tokenizer it is given"),
+        format!(
+            "see that the compute node reaches the Hugging Face hub, or fetch it before: HF_HOME=$STAGE_PATH/hf_cache \
+             huggingface-cli download {DEFAULT_TOKENIZER}; or use {first} or later"
+        ),
+    ))
 }
 
 fn are(names: &[&str]) -> String {

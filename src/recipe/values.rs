@@ -457,44 +457,6 @@ impl fmt::Display for ByteSize {
 
 value!(ByteSize, "size");
 
-/// The release of GenAI-Perf in the client's image.
-///
-/// # Syntax
-///
-/// `MAJOR.MINOR.PATCH`. The image `tritonserver:24.11-py3-sdk` has 0.0.8, 25.01 has
-/// 0.0.10, 25.08 has 0.0.16.
-///
-/// ```
-/// use nim_slurm::recipe::GenaiPerfVersion;
-///
-/// assert!(GenaiPerfVersion::parse("0.0.10")? < GenaiPerfVersion::parse("0.0.13")?);
-/// assert!(GenaiPerfVersion::parse("25.01").is_err());
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct GenaiPerfVersion(Numbers);
-
-impl GenaiPerfVersion {
-    fn check(text: &str) -> Result<Self, Fault> {
-        let form = || Fault::rule("a release such as 0.0.10 is allowed");
-        Numbers::read(text).map(Self).ok_or_else(form)
-    }
-
-    /// Since 0.0.13 the kind of service follows from the endpoint, and the option
-    /// is unknown.
-    pub(crate) fn takes_service_kind(self) -> bool {
-        self.0 < Numbers([0, 0, 13])
-    }
-}
-
-impl fmt::Display for GenaiPerfVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-value!(GenaiPerfVersion, "GenAI-Perf release");
-
 /// The release of AIPerf in the client's image.
 ///
 /// # Syntax
@@ -512,6 +474,9 @@ value!(GenaiPerfVersion, "GenAI-Perf release");
 pub struct AiperfVersion(Numbers);
 
 impl AiperfVersion {
+    /// The first release with `--goodput`.
+    pub(crate) const WITH_GOODPUT: Self = Self(Numbers([0, 2, 0]));
+
     fn check(text: &str) -> Result<Self, Fault> {
         let form = || Fault::rule("a release such as 0.13.0 is allowed");
         Numbers::read(text).map(Self).ok_or_else(form)
@@ -586,6 +551,80 @@ impl Tokenizer {
 }
 
 text_value!(Tokenizer, "tokenizer");
+
+/// The revision of a tokenizer on the Hugging Face hub: a branch, a tag or a commit.
+///
+/// # Syntax
+///
+/// Letters, digits, `.`, `_`, `-` and `/`, a letter or a digit first, at most 128.
+///
+/// ```
+/// use nim_slurm::recipe::TokenizerRevision;
+///
+/// assert_eq!(TokenizerRevision::parse("refs/pr/7")?.as_str(), "refs/pr/7");
+/// assert!(TokenizerRevision::parse("--main").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TokenizerRevision(String);
+
+impl TokenizerRevision {
+    fn check(text: &str) -> Result<Self, Fault> {
+        only(
+            text,
+            |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/'),
+            "letters, digits, '.', '_', '-' and '/' are allowed",
+        )?;
+        if !text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+            return Err(Fault::rule("it must begin with a letter or a digit"));
+        }
+        at_most(text, 128)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+text_value!(TokenizerRevision, "tokenizer revision");
+
+/// A limit on a latency, in milliseconds.
+///
+/// # Syntax
+///
+/// A number above zero, with at most three decimals: `500`, `12.5`. In TOML, one with
+/// decimals stands in quotes.
+///
+/// # Errors
+///
+/// * `0`, `-1`, `500ms`, `1e3`, `12.3456`
+///
+/// ```
+/// use nim_slurm::recipe::Milliseconds;
+///
+/// assert_eq!(Milliseconds::parse("12.5")?.as_str(), "12.5");
+/// assert!(Milliseconds::parse("500ms").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Milliseconds(String);
+
+impl Milliseconds {
+    fn check(text: &str) -> Result<Self, Fault> {
+        const ALLOWED: &str = "a number such as 500 or 12.5 is allowed";
+        only(text, |c| c.is_ascii_digit() || c == '.', ALLOWED)?;
+        let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+        if !(1..=9).contains(&whole.len())
+            || !(1..=3).contains(&decimals.len())
+            || decimals.contains('.')
+        {
+            return Err(Fault::rule(ALLOWED));
+        }
+        if text.chars().all(|c| matches!(c, '0' | '.')) {
+            return Err(Fault::rule("it must be more than nothing"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+text_value!(Milliseconds, "number of milliseconds");
 
 /// What goes in and comes out: a name, and the lengths of input and output.
 ///
@@ -777,12 +816,52 @@ mod tests {
     }
 
     #[test]
+    fn limits_in_milliseconds() {
+        for text in ["500", "12.5", "0.125", "007"] {
+            accepts::<Milliseconds>(text, text);
+        }
+        refuses::<Milliseconds>(
+            "500ms",
+            "unexpected character 'm' in number of milliseconds \"500ms\": a number such as 500 or 12.5 is allowed",
+        );
+        refuses::<Milliseconds>(
+            "0.00",
+            "cannot take \"0.00\" as number of milliseconds: it must be more than nothing",
+        );
+        for text in [
+            "",
+            "0",
+            ".",
+            ".5",
+            "5.",
+            "1.2.3",
+            "1.2345",
+            "-1",
+            "1e3",
+            "1234567890",
+        ] {
+            assert!(Milliseconds::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn revisions() {
+        accepts::<TokenizerRevision>("refs/pr/7", "refs/pr/7");
+        refuses::<TokenizerRevision>(
+            "-main",
+            "cannot take \"-main\" as tokenizer revision: it must begin with a letter or a digit",
+        );
+        for text in ["", "a b", "main;", "/main"] {
+            assert!(TokenizerRevision::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn releases() {
-        accepts::<GenaiPerfVersion>("0.0.16", "0.0.16");
         accepts::<AiperfVersion>("0.13.0", "0.13.0");
-        refuses::<GenaiPerfVersion>(
-            "25.01",
-            "cannot take \"25.01\" as GenAI-Perf release: a release such as 0.0.10 is allowed",
+        refuses::<AiperfVersion>(
+            "0.13",
+            "cannot take \"0.13\" as AIPerf release: a release such as 0.13.0 is allowed",
         );
     }
 }

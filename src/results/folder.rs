@@ -117,6 +117,11 @@ impl<W: Fn(Option<&RunId>) -> bool> Search<'_, W> {
         if named.is_none() {
             self.read_manifests(&files);
         }
+        // AIPerf with a warm-up writes each phase's results beside those of the run.
+        let has = |name| move |file: &Utf8PathBuf| file.file_name() == Some(name);
+        if files.iter().any(has("phase_manifest.json")) {
+            folders.retain(|inner| !has("phases")(inner));
+        }
         for inner in &folders {
             self.descend(inner, named, depth);
         }

@@ -5,7 +5,7 @@
 
 use askama::Template;
 
-use crate::recipe::{ClientTool, ModelSource};
+use crate::recipe::{ClientTool, Feature, ModelSource};
 
 #[derive(Template)]
 #[template(path = "setup.sh")]
@@ -111,7 +111,9 @@ pub(crate) struct Launch<'a> {
     pub(crate) tokenizer: &'a str,
     pub(crate) point_timeout: u32,
     pub(crate) tool: ClientTool,
-    pub(crate) client_options: Vec<&'a str>,
+    /// The tool leaves tables of the parts of a run as well.
+    pub(crate) has_phases: bool,
+    pub(crate) client_options: Vec<String>,
     pub(crate) result_name: &'a str,
     /// Use case, input and output tokens, concurrency and requests each.
     pub(crate) points: Vec<String>,

@@ -82,7 +82,12 @@ table_value() {
 # only_file NAME FOLDER: sets $table to that file, which then lies in FOLDER itself.
 only_file() {
   local found
+{%- if has_phases %}
+  # The warm-up and the measurement have tables of their own, in phases.
+  found=$(find "$2" -name phases -prune -o -name "$1" -type f -print)
+{%- else %}
   found=$(find "$2" -name "$1" -type f)
+{%- endif %}
   if [[ -z $found || $found == *$'\n'* ]]; then
     reason="$tool_name left no $1, or several"
     return 1
@@ -111,7 +116,11 @@ check_result() {
     reason="$result_table counts $value requests, $requests were asked for"
     return 1
   fi
+{%- if tool.has_output_sequence_length() %}
   value=$(table_value 'Output Sequence Length' "$table")
+{%- else %}
+  value=$(table_value 'Num Output Token' "$table")
+{%- endif %}
   if ! awk -v value="$value" -v asked="$osl" 'BEGIN { exit !(value >= 0.8 * asked && value <= 1.2 * asked) }'; then
     reason="$result_table gives ${value:-no} tokens as the average output, $osl were asked for"
     return 1
@@ -123,7 +132,7 @@ check_result() {
   fi
 }
 {%- match tool %}
-{%- when ClientTool::GenaiPerf(_) %}
+{%- when ClientTool::GenaiPerf(release) %}
 
 {% include "lib/genai_perf.sh" %}
 {%- when ClientTool::Aiperf(_) %}

@@ -6,7 +6,11 @@ readonly result_table=profile_export_genai_perf.csv
 # set_command FOLDER INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS: sets $command.
 set_command() {
   command=(
+{%- if release.has(Feature::Profile) %}
     genai-perf profile
+{%- else %}
+    genai-perf
+{%- endif %}
     --model "$served_model_name" "${client_options[@]}" --url "$url" --tokenizer "$tokenizer_path"
     --synthetic-input-tokens-mean "$2" --synthetic-input-tokens-stddev 0 --output-tokens-mean "$3"
     --extra-inputs "max_tokens:$3" --extra-inputs "min_tokens:$3" --extra-inputs ignore_eos:true
@@ -15,5 +19,20 @@ set_command() {
   )
 }
 
+{%- if release.has(Feature::RequestCount) %}
+
 # It exits with an error when a request fails, and its table is written last.
 check_completeness() { :; }
+{%- else %}
+
+# check_completeness TABLE: this release's table does not count the requests, but the
+# file with the raw measurements has a time stamp for each. $requests is check_result's.
+check_completeness() {
+  local count raw=profile_export.json
+  count=$(grep -o '"timestamp":' "${1%/*}/$raw" | wc -l) || true
+  if ((count != requests)); then
+    reason="$raw has $count requests, $requests were asked for"
+    return 1
+  fi
+}
+{%- endif %}

@@ -304,22 +304,23 @@ impl Site {
 
     pub(crate) fn put_images(&self, lab: &Lab) {
         fs::create_dir_all(self.stage()).unwrap();
-        for (image, file) in [
-            (
-                "nvidia+tritonserver+25.01-py3-sdk.sqsh",
-                "nvidia+tritonserver+25.01.sqsh",
-            ),
-            (
-                "nim+meta+llama3-70b-instruct+1.0.3.sqsh",
-                "nim+meta+llama3-70b-instruct+1.0.3.sqsh",
-            ),
-            ("nvidia+aiperf+0.13.0.sqsh", "nvidia+aiperf+0.13.0.sqsh"),
+        let link = |image: &str, file: &str| {
+            let image = lab.folder().join("registry").join(image);
+            fs::hard_link(image, self.stage().join(file)).unwrap();
+        };
+        // The built-in recipe has a name of its own for its client's file.
+        link(
+            "nvidia+tritonserver+25.01-py3-sdk.sqsh",
+            "nvidia+tritonserver+25.01.sqsh",
+        );
+        for image in [
+            "nim+meta+llama3-70b-instruct+1.0.3.sqsh",
+            "nvidia+tritonserver+24.11-py3-sdk.sqsh",
+            "nvidia+tritonserver+25.01-py3-sdk.sqsh",
+            "nvidia+tritonserver+25.08-py3-sdk.sqsh",
+            "nvidia+aiperf+0.13.0.sqsh",
         ] {
-            fs::hard_link(
-                lab.folder().join("registry").join(image),
-                self.stage().join(file),
-            )
-            .unwrap();
+            link(image, image);
         }
     }
 

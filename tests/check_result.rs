@@ -1,0 +1,181 @@
+//! What launch.sh takes for a valid result: its own check, run by bash on results that
+//! real tools wrote.
+
+#[path = "common/client.rs"]
+mod client;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nim_slurm::recipe::ClientTool;
+use nim_slurm::{Plan, Recipe, Settings};
+use tempfile::TempDir;
+
+use crate::client::client_program;
+
+const TABLE: &str = "profile_export_genai_perf.csv";
+const RAW: &str = "profile_export.json";
+
+/// A point's folder, as a tool left it.
+struct Left {
+    folder: TempDir,
+}
+
+impl Left {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn put(self, file: &str, content: impl AsRef<[u8]>) -> Self {
+        let path = self.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+        self
+    }
+
+    /// A real tool's file under its own name.
+    fn real(self, version: &str, file: &str) -> Self {
+        self.real_at(file, version, file)
+    }
+
+    fn real_at(self, place: &str, version: &str, file: &str) -> Self {
+        let path = PathBuf::from("tests/data/genai-perf")
+            .join(version)
+            .join(file);
+        let content = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        self.put(place, content)
+    }
+
+    /// The raw measurements of so many requests, in the form of perf_analyzer.
+    fn raw(self, requests: usize) -> Self {
+        let request =
+            r#"{"timestamp":1764000000000000000,"response_timestamps":[1764000000100000000]}"#;
+        let requests = vec![request; requests].join(",");
+        self.put(
+            RAW,
+            format!(r#"{{"experiments":[{{"requests":[{requests}]}}]}}"#),
+        )
+    }
+
+    /// "valid", or what launch.sh says against it.
+    #[track_caller]
+    fn verdict(&self, recipe: Recipe, output_tokens: u32, requests: u32) -> String {
+        let plan = Plan::new(recipe, Settings::new()).unwrap_or_else(|error| panic!("{error}"));
+        let launch = plan.launch();
+        let functions = client_program(launch.text())
+            .strip_suffix("main </dev/null\nexit")
+            .unwrap();
+        let program = format!(
+            "{functions}\nreason=\nif check_result \"$folder\" {output_tokens} {requests}; then echo valid; else echo \
+             \"$reason\"; fi"
+        );
+        let home = tempfile::tempdir().unwrap();
+        let output = Command::new("bash")
+            .args(["-c", &program])
+            .env("folder", self.path())
+            .env("TMPDIR", home.path())
+            .envs([("port", "8000"), ("tokenizer_path", "/opt/tokenizer")])
+            .output()
+            .unwrap();
+        let words = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{words}{:?}", output.stderr);
+        words.trim_end().to_owned()
+    }
+}
+
+fn genai_perf(release: &str) -> Recipe {
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+    recipe.client.tool = ClientTool::GenaiPerf(release.parse().unwrap());
+    recipe
+}
+
+fn aiperf() -> Recipe {
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+    recipe.client.tool = ClientTool::Aiperf("0.13.0".parse().unwrap());
+    recipe
+}
+
+#[test]
+fn the_oldest_release_has_other_rows_and_counts_nothing() {
+    let left = || Left::new().real("0.0.2", TABLE);
+    let oldest = || genai_perf("24.05");
+    assert_eq!(left().raw(8).verdict(oldest(), 16, 8), "valid");
+    assert_eq!(
+        left().raw(7).verdict(oldest(), 16, 8),
+        "profile_export.json has 7 requests, 8 were asked for"
+    );
+    assert_eq!(
+        left().verdict(oldest(), 16, 8),
+        "profile_export.json has 0 requests, 8 were asked for"
+    );
+    assert_eq!(
+        left().raw(8).verdict(oldest(), 128, 8),
+        "profile_export_genai_perf.csv gives 16 tokens as the average output, 128 were asked for"
+    );
+    // Told as another release, it is not misread.
+    assert_eq!(
+        left().raw(8).verdict(genai_perf("24.07"), 16, 8),
+        "profile_export_genai_perf.csv gives no tokens as the average output, 16 were asked for"
+    );
+}
+
+#[test]
+fn until_24_12_the_raw_measurements_are_counted() {
+    for release in ["24.07", "24.11", "24.12"] {
+        let left = || Left::new().real("0.0.8", TABLE);
+        assert_eq!(
+            left().raw(10).verdict(genai_perf(release), 512, 10),
+            "valid"
+        );
+        assert_eq!(
+            left().raw(11).verdict(genai_perf(release), 512, 10),
+            "profile_export.json has 11 requests, 10 were asked for"
+        );
+    }
+}
+
+#[test]
+fn since_25_01_the_table_counts() {
+    let left = Left::new().real("0.0.10", TABLE);
+    assert_eq!(left.verdict(genai_perf("25.01"), 128, 250), "valid");
+    assert_eq!(
+        left.verdict(genai_perf("25.01"), 128, 251),
+        "profile_export_genai_perf.csv counts 250.00 requests, 251 were asked for"
+    );
+}
+
+#[test]
+fn since_25_04_files_are_moved_up() {
+    let folder = "meta_llama3-70b-instruct-openai-chat-concurrency1";
+    let version = format!("0.0.16/{folder}");
+    let place = |file: &str| format!("{folder}/{file}");
+    let left = Left::new()
+        .real_at(&place(TABLE), &version, TABLE)
+        .put(&place("inputs.json"), "{}");
+    assert_eq!(left.verdict(genai_perf("25.08"), 128, 10), "valid");
+    assert!(left.path().join(TABLE).is_file() && left.path().join("inputs.json").is_file());
+    assert!(!left.path().join(folder).exists());
+}
+
+#[test]
+fn phases_of_aiperf_are_no_second_result() {
+    let (csv, json) = ("profile_export_aiperf.csv", "profile_export_aiperf.json");
+    let mut warm = aiperf();
+    warm.client.warmup_requests = Some(5.try_into().unwrap());
+    let run = || {
+        Left::new()
+            .real("aiperf-0.13.0", csv)
+            .real("aiperf-0.13.0", json)
+    };
+    assert_eq!(run().verdict(aiperf(), 128, 10), "valid");
+    let phases = run().real_at(&format!("phases/warmup/{csv}"), "aiperf-0.13.0", csv);
+    assert_eq!(phases.verdict(warm, 128, 10), "valid");
+    assert!(phases.path().join("phases/warmup").join(csv).is_file());
+}

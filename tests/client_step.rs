@@ -1,0 +1,136 @@
+//! What launch.sh gives the client's step of the Hugging Face hub: its own function,
+//! run by bash with a program in srun's place that says what it got.
+
+use std::fs;
+use std::process::Command;
+
+use nim_slurm::recipe::ClientTool;
+use nim_slurm::{Plan, Recipe, Settings};
+use tempfile::TempDir;
+
+/// Around the function: what launch.sh has before it.
+const BEFORE: &str = r#"
+set -Eeuo pipefail
+model_path=/model logs=/logs results=/results job_id=1 client_image=client.sqsh extra_mounts=()
+tokenizer_path=${tokenizer:-$model_path}
+step=(bash -c 'printf "%s\n" "$@"; env' srun)
+keep_secrets() { echo "secrets: $*"; }
+client_script() { :; }
+join() {
+  local IFS=,
+  printf '%s' "$*"
+}
+"#;
+
+/// A stage path, with the default tokenizer in its cache or without.
+fn stage(is_cached: bool) -> TempDir {
+    let stage = tempfile::tempdir().unwrap();
+    if is_cached {
+        let snapshot = "hf_cache/hub/models--hf-internal-testing--llama-tokenizer/snapshots/0123";
+        fs::create_dir_all(stage.path().join(snapshot)).unwrap();
+        let last = stage.path().join(snapshot).join("special_tokens_map.json");
+        fs::write(last, "{}").unwrap();
+    }
+    stage
+}
+
+/// The lines that the step is started with and finds in its environment, without the
+/// stage path.
+#[track_caller]
+fn step(release: &str, tokenizer: &str, is_cached: bool) -> Vec<String> {
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+    recipe.client.tool = ClientTool::GenaiPerf(release.parse().unwrap());
+    let launch = Plan::new(recipe, Settings::new()).unwrap().launch();
+    let (_, rest) = launch.text().split_once("\nclient_step() {\n").unwrap();
+    let (body, _) = rest.split_once("\n}\n").unwrap();
+    let stage = stage(is_cached);
+    let output = Command::new("bash")
+        .args([
+            "-c",
+            &format!("{BEFORE}client_step() {{\n{body}\n}}\nclient_step"),
+        ])
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .env("stage_path", stage.path())
+        .env("tokenizer", tokenizer)
+        .output()
+        .unwrap();
+    let words = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.success(),
+        "{words}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let words = words.replace(stage.path().to_str().unwrap(), "STAGE");
+    words.lines().map(str::to_owned).collect()
+}
+
+#[track_caller]
+fn assert_lines(lines: &[String], expected: &[&str]) {
+    for line in expected {
+        assert!(lines.iter().any(|l| l == line), "no {line:?} in {lines:#?}");
+    }
+}
+
+const LOCAL: &str = "/opt/tokenizer";
+const HUB: &str = "meta-llama/Meta-Llama-3-70B-Instruct";
+
+/// Until 24.10 the tool loads its default tokenizer, whichever it is given.
+#[test]
+fn the_hub_is_asked_for_the_default_tokenizer_until_it_is_there() {
+    assert_lines(
+        &step("24.10", LOCAL, false),
+        &[
+            "secrets: ",
+            "--container-mounts=/results:/results,STAGE/hf_cache:STAGE/hf_cache",
+            "--container-env=PYTHONUNBUFFERED,COLUMNS,HF_HOME,HF_HUB_OFFLINE,TRANSFORMERS_OFFLINE",
+            "HF_HOME=STAGE/hf_cache",
+            "HF_HUB_OFFLINE=0",
+            "TRANSFORMERS_OFFLINE=0",
+        ],
+    );
+    assert_lines(
+        &step("24.10", LOCAL, true),
+        &[
+            "HF_HOME=STAGE/hf_cache",
+            "HF_HUB_OFFLINE=1",
+            "TRANSFORMERS_OFFLINE=1",
+        ],
+    );
+}
+
+#[test]
+fn later_releases_need_no_more_than_they_are_given() {
+    let lines = step("24.11", LOCAL, true);
+    assert_lines(
+        &lines,
+        &[
+            "secrets: ",
+            "--container-mounts=/results:/results",
+            "HF_HUB_OFFLINE=1",
+        ],
+    );
+    assert!(
+        !lines.iter().any(|line| line.starts_with("HF_HOME")),
+        "{lines:#?}"
+    );
+}
+
+#[test]
+fn a_tokenizer_of_the_hub_gets_the_token() {
+    for release in ["24.10", "24.11"] {
+        let lines = step(release, HUB, true);
+        assert_lines(
+            &lines,
+            &[
+                "secrets: HF_TOKEN",
+                "HF_HOME=STAGE/hf_cache",
+                "HF_HUB_OFFLINE=0",
+            ],
+        );
+        let names = lines
+            .iter()
+            .find(|line| line.starts_with("--container-env="));
+        assert!(names.unwrap().contains(",HF_TOKEN,"), "{names:?}");
+    }
+}

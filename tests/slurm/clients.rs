@@ -1,0 +1,222 @@
+//! The tools that measure, in releases of different options and results: each runs a
+//! small sweep with all that it can be asked for, and what it left is read. The tools
+//! are the real ones.
+
+use std::fs;
+
+use nim_slurm::ScriptKind::Launch;
+use nim_slurm::recipe::{Client, ClientTool, Goodput};
+use nim_slurm::results::{Metric, Point, Run, Statistic, Tool};
+
+use crate::lab::{Lab, Site, recipe};
+
+/// A point's requests, and those before it.
+const REQUESTS: u32 = 8;
+const WARM_UP: u32 = 5;
+
+/// What a client measured.
+struct Measured {
+    point: Point,
+    /// The tool's table, as it lies in the point's folder.
+    table: String,
+    /// The server's log.
+    server: String,
+}
+
+/// Measures one point with a client. Its files lie in the point's folder, whatever
+/// folder the tool made.
+#[track_caller]
+fn measure(name: &str, tool: ClientTool, image: &str, keys: impl FnOnce(&mut Client)) -> Measured {
+    let lab = Lab::enter();
+    let mut recipe = recipe()
+        .with_use_cases(["chat:32/16".parse().unwrap()])
+        .with_concurrency([2.try_into().unwrap()]);
+    recipe.sweep.min_requests = REQUESTS.try_into().unwrap();
+    // Its signs of life are requests, too.
+    recipe.server.probe_interval = 600.try_into().unwrap();
+    recipe.client.tool = tool;
+    recipe.client.image = format!("nvcr.io/nvidia/{image}").parse().unwrap();
+    recipe.client.file = None;
+    keys(&mut recipe.client);
+    let site = Site::ready(&lab, name, recipe);
+    let ended = site.job(&lab, Launch);
+    let client = site.log("benchmarking", &ended.id);
+    assert_eq!(ended.code, 0, "{}\n{client}", ended.output);
+
+    let run = Run::read(camino::Utf8Path::from_path(&site.results()).unwrap()).unwrap();
+    assert!(run.problems().is_empty(), "{:?}", run.problems());
+    let [point] = run.points() else {
+        panic!("one point was measured: {:?}", run.points());
+    };
+    let folder = site.results().join(&site.points()[0]);
+    let folders: Vec<_> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.path().is_dir())
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .filter(|name| name.contains("concurrency"))
+        .collect();
+    assert!(folders.is_empty(), "{folders:?}");
+    let table = match point.tool() {
+        Tool::GenAiPerf => "profile_export_genai_perf.csv",
+        _ => "profile_export_aiperf.csv",
+    };
+    Measured {
+        point: point.clone(),
+        table: fs::read_to_string(folder.join(table)).unwrap(),
+        server: site.log("server", &ended.id),
+    }
+}
+
+fn genai_perf(name: &str, release: &str, keys: impl FnOnce(&mut Client)) -> Measured {
+    let tool = ClientTool::GenaiPerf(release.parse().unwrap());
+    let image = format!("tritonserver:{release}-py3-sdk");
+    let measured = measure(name, tool, &image, keys);
+    assert_eq!(measured.point.tool(), Tool::GenAiPerf);
+    measured
+}
+
+/// Limits that every request keeps.
+fn with_goodput(client: &mut Client) {
+    client.goodput = Some(Goodput {
+        time_to_first_token: Some("5000".parse().unwrap()),
+        inter_token_latency: Some("999.5".parse().unwrap()),
+        request_latency: Some("60000".parse().unwrap()),
+    });
+}
+
+fn with_warm_up(client: &mut Client) {
+    client.warmup_requests = Some(WARM_UP.try_into().unwrap());
+}
+
+impl Measured {
+    #[track_caller]
+    fn value(&self, metric: Metric) -> f64 {
+        let value = self.point.value(metric, Statistic::Avg);
+        value.unwrap_or_else(|| panic!("no {metric} in {}", self.table))
+    }
+
+    /// The values that each release gives, in the units of the crate.
+    #[track_caller]
+    fn assert_sound(&self) {
+        let tokens = self.value(Metric::OutputSequenceLength);
+        assert!((12.8..=19.2).contains(&tokens), "{tokens} tokens, not 16");
+        // The server takes 20 ms to the first token and 2 ms to each other one.
+        let first = self.value(Metric::TimeToFirstToken);
+        assert!((15.0..2000.0).contains(&first), "{first} ms");
+        let between = self.value(Metric::InterTokenLatency);
+        assert!((0.5..200.0).contains(&between), "{between} ms");
+        assert!(self.value(Metric::OutputTokenThroughput) > 0.0);
+    }
+
+    /// Every request kept the limits.
+    #[track_caller]
+    fn assert_goodput(&self) {
+        let (good, all) = (
+            self.value(Metric::RequestGoodput),
+            self.value(Metric::RequestThroughput),
+        );
+        assert!(
+            (good - all).abs() < 0.02 * all,
+            "{good} of {all} requests/s"
+        );
+    }
+
+    /// The server got the point's requests, those before it, and the launch's own one.
+    #[track_caller]
+    fn assert_served(&self, before: u32) {
+        let served = format!("SIGTERM served {{'req': {},", REQUESTS + before + 1);
+        assert!(
+            self.server.contains(&served),
+            "no {served} in {}",
+            self.server
+        );
+    }
+
+    #[track_caller]
+    fn assert_rows(&self, present: &[&str], absent: &[&str]) {
+        let has = |row: &&&str| self.table.lines().any(|line| line.starts_with(**row));
+        let missing: Vec<_> = present.iter().filter(|row| !has(row)).collect();
+        let surplus: Vec<_> = absent.iter().filter(|row| has(row)).collect();
+        assert!(
+            missing.is_empty() && surplus.is_empty(),
+            "without {missing:?}, with {surplus:?}: {}",
+            self.table
+        );
+    }
+}
+
+/// Its tables do not count requests, and it knows neither warm-up nor counts of its own.
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn genai_perf_24_11_measures() {
+    let measured = genai_perf("genai_perf_24_11", "24.11", |client| {
+        client.tokenizer_trust_remote_code = true;
+        with_goodput(client);
+    });
+    measured.assert_sound();
+    measured.assert_goodput();
+    measured.assert_served(0);
+    measured.assert_rows(
+        &["Output Sequence Length,", "Request Goodput (per sec),"],
+        &["Request Count", "Time To Second Token"],
+    );
+}
+
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn genai_perf_25_01_measures() {
+    let measured = genai_perf("genai_perf_25_01", "25.01", |client| {
+        client.tokenizer_trust_remote_code = true;
+        with_goodput(client);
+        with_warm_up(client);
+    });
+    measured.assert_sound();
+    measured.assert_goodput();
+    measured.assert_served(WARM_UP);
+    measured.assert_rows(
+        &[
+            "Output Sequence Length (tokens),",
+            "Request Count (count),8.00",
+        ],
+        &["Output Token Throughput Per User"],
+    );
+}
+
+/// It takes no kind of service, and writes into a folder of its own.
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn genai_perf_25_08_measures() {
+    let measured = genai_perf("genai_perf_25_08", "25.08", |client| {
+        client.tokenizer_trust_remote_code = true;
+        with_goodput(client);
+        with_warm_up(client);
+    });
+    measured.assert_sound();
+    measured.assert_goodput();
+    measured.assert_served(WARM_UP);
+    measured.assert_rows(
+        &[
+            "Metric,avg,min,max,p99,p95,p90,p75,p50,p25,p10,p5,p1",
+            "Output Token Throughput Per User (tokens/sec/user),",
+            "Request Count (count),8.00",
+        ],
+        &["Output Token Throughput (per sec)"],
+    );
+}
+
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn aiperf_measures() {
+    let tool = ClientTool::Aiperf("0.13.0".parse().unwrap());
+    let measured = measure("aiperf", tool, "aiperf:0.13.0", |client| {
+        client.tokenizer_trust_remote_code = true;
+        with_goodput(client);
+        with_warm_up(client);
+    });
+    assert_eq!(measured.point.tool(), Tool::AiPerf);
+    measured.assert_sound();
+    measured.assert_goodput();
+    measured.assert_served(WARM_UP);
+    measured.assert_rows(&["Time to First Token (ms),", "Request Count,8"], &[]);
+}
