@@ -27,7 +27,7 @@
 //! * [`slurm`]: the values that sbatch takes, each right from birth, and
 //!   [`Directives`](slurm::Directives), the options of a job.
 //! * [`container`]: images, mounts and variables, as pyxis and enroot take them.
-//! * [`recipe`]: [`Recipe`] and its parts. The built-in one is a TOML file.
+//! * [`recipe`]: [`Recipe`] and its parts. The built-in ones are TOML files.
 //! * [`Settings`]: the site's answers, in layers: program over environment over
 //!   file over recipe.
 //! * [`Plan`], [`Script`]: from both to three files.
@@ -44,8 +44,9 @@
 //! # What holds for every script
 //!
 //! What Slurm would refuse or misread is refused when the value is made. No value
-//! can run: whatever bytes it has, the script treats it as data. Secrets are named,
-//! never held. The same input gives the same bytes.
+//! can run: whatever bytes it has, the script treats it as data, but for a [`Hook`],
+//! whose lines are meant to run. Secrets are named, never held. The same input gives
+//! the same bytes.
 //!
 //! # What the crate does not do
 //!
