@@ -143,7 +143,13 @@ const NONE_OF: &[(OptionName, &[OptionName], &str)] = &[
     ),
     (
         Hint,
-        &[NtasksPerCore, ThreadsPerCore, ExtraNodeInfo, GpusPerSocket],
+        &[
+            NtasksPerCore,
+            ThreadsPerCore,
+            ExtraNodeInfo,
+            SocketsPerNode,
+            CoresPerSocket,
+        ],
         HINT,
     ),
 ];
@@ -382,9 +388,9 @@ mod tests {
             TresBind,
         );
         exclude(
-            "hint = 'multithread'\nsockets_per_node = 2\ngpus_per_socket = 1",
+            "hint = 'multithread'\nsockets_per_node = 2",
             Hint,
-            GpusPerSocket,
+            SocketsPerNode,
         );
         let planes = "distribution = 'plane=4'\nnodes = 3";
         exclude(planes, Distribution, Nodes);

@@ -102,7 +102,8 @@ const REASONS: &[(&str, Applies)] = &[
         TIMES.contains(&key) && parts.into_iter().any(|number| number > 23)
     }),
     ("a unit", |key, text| {
-        matches!(key, "nodes" | "extra_node_info") && text.contains(['k', 'K', 'm', 'M'])
+        matches!(key, "nodes" | "extra_node_info" | "tres_per_task")
+            && text.contains(['k', 'K', 'm', 'M'])
     }),
     ("an open range", |key, text| {
         key == "nodes" && text.starts_with('-')
@@ -137,17 +138,19 @@ const REASONS: &[(&str, Applies)] = &[
         _ => false,
     }),
     ("a type of GPU", |key, text| {
-        GPUS.contains(&key) || key == "gres" && text.contains(":-")
+        GPUS.contains(&key) || key == "gres" && text.contains(':')
     }),
     ("a kind of resource", |key, text| match key {
         "tres_per_task" => !text.contains('='),
-        "tres_bind" => !text.starts_with("gres/"),
+        "tres_bind" => true,
         _ => false,
     }),
     ("another form", |key, text| match key {
         "begin" | "deadline" | "signal" => true,
         "dependency" => text.starts_with(|c: char| c.is_ascii_digit()),
         "array" => text.contains(['[', ']']),
+        // A name like others, before 23.02.
+        "export" => text == "NIL",
         "constraint" | "prefer" | "batch" => text.contains('*'),
         "gres" => text.starts_with("gres") || text == "none" || text.contains('='),
         "licenses" => text.contains(['=', ';']),
@@ -159,8 +162,10 @@ const REASONS: &[(&str, Applies)] = &[
         _ => false,
     }),
     ("not read to the end", |key, text| match key {
-        "acctg_freq" => text.starts_with(|c: char| c.is_ascii_digit()),
-        "nice" | "priority" | "array" | "cpu_freq" | "gpu_bind" | "power" | "get_user_env" => true,
+        "dependency" => text.contains('_'),
+        "extra_node_info" => text.contains('*'),
+        "nice" | "acctg_freq" | "priority" | "array" | "cpu_freq" | "gpu_bind" | "power"
+        | "get_user_env" => true,
         "distribution" => text.to_ascii_lowercase().starts_with("plane"),
         "open_mode" => text.starts_with(['a', 'A', 't', 'T']),
         "switches" => text.contains('@'),

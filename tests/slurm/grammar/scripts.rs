@@ -48,7 +48,7 @@ const RECKONED: &[(OptionName, &[OptionName])] = {
         (O::Oversubscribe, WHOLE_NODES),
         // 22.05 writes one behind the other without a blank.
         (O::KillOnInvalidDep, &[O::SpreadJob, O::GresFlags]),
-        (O::SpreadJob, &[O::KillOnInvalidDep]),
+        (O::SpreadJob, &[O::KillOnInvalidDep, O::GresFlags]),
     ]
 };
 
