@@ -11,13 +11,13 @@ use nim_slurm::recipe::{
 };
 use nim_slurm::slurm::{
     Account, AcctgFreq, Array, BootDelay, ClusterConstraint, Clusters, Comment, Constraint,
-    CoreSpec, Count, CpuFreq, Dependency, Directives, Distribution, Exclusive, Export, FilePath,
-    FreeText, GpuBind, GpuCount, GpuFreq, Gres, GresFlags, Hint, JobId, JobName, JobTime,
+    CoreSpec, Count, CpuFreq, Deadline, Dependency, Directives, Distribution, Exclusive, Export,
+    FilePath, FreeText, GpuBind, GpuCount, GpuFreq, Gres, GresFlags, Hint, JobId, JobName, JobTime,
     KillOnInvalidDep, Licenses, MailType, MailUser, MemBind, MemUpdate, Memory, Nice, NoKill,
     NodeCount, NodeList, NodeShape, OomKillStep, OpenMode, OptionName, OutputPattern, Partition,
     Passthrough, Power, Priority, Profile, Propagate, Qos, Release, Requeue, Reservation,
     ResvPorts, Signal, SmallCount, SubmittedJob, Switches, ThreadSpec, TimeLimit, TresBind,
-    TresPerTask, WaitAllNodes,
+    TresPerTask, WaitAllNodes, Wckey,
 };
 use nim_slurm::{Mpi, Plan, Recipe, RunId, Script, Settings, StagePath, ValueError};
 use proptest::prelude::*;
@@ -68,6 +68,7 @@ fn check_all(text: &str) {
         CoreSpec,
         Count,
         CpuFreq,
+        Deadline,
         Dependency,
         Distribution,
         EnvName,
@@ -137,6 +138,7 @@ fn check_all(text: &str) {
         UrlPath,
         UseCase,
         WaitAllNodes,
+        Wckey,
         Word,
     );
 }
@@ -311,7 +313,11 @@ const SAMPLES: &[(&str, &str, &str)] = &[
         "--distribution=block:cyclic",
     ),
     ("hint", "'nomultithread'", "--hint=nomultithread"),
-    ("cpu_freq", "'Low-High'", "--cpu-freq=low-high"),
+    (
+        "cpu_freq",
+        "'Low-High:OnDemand'",
+        "--cpu-freq=low-high:ondemand",
+    ),
     ("gres", "'gpu:h100:8'", "--gres=gpu:h100:8"),
     ("gpus_per_node", "8", "--gpus-per-node=8"),
     ("gpus", "'h100:8'", "--gpus=h100:8"),
@@ -380,7 +386,6 @@ const SAMPLES: &[(&str, &str, &str)] = &[
     ("container_id", "'c1'", "--container-id=c1"),
     ("container_type", "'oci'", "--container-type=oci"),
     ("context", "'u:r:t'", "--context=u:r:t"),
-    ("external", "true", "--external"),
     ("resources", "'r=1'", "--resources=r=1"),
     ("stepmgr", "true", "--stepmgr"),
     ("network", "'x'", "--network=x"),

@@ -9,12 +9,16 @@ use self::value::Argument;
 pub use self::options::{Directives, OptionName};
 pub use self::rules::{Conflict, Need};
 
+mod contradictions;
 mod environment;
 mod options;
 pub(crate) mod refused;
 mod rules;
 pub(crate) mod table;
 mod value;
+
+/// More nodes than a cluster has; a short text can name far more.
+const MOST_HOSTS: usize = 1 << 16;
 
 impl Directives {
     /// No options.
@@ -122,9 +126,7 @@ impl Directives {
 
     /// How many nodes are named that must be among the job's, each counted once.
     pub(crate) fn named_nodes(&self) -> Option<usize> {
-        /// More than a cluster has; a short text can name far more.
-        const MOST: usize = 1 << 16;
-        let hosts = self.nodelist.as_ref()?.hosts().take(MOST);
+        let hosts = self.nodelist.as_ref()?.hosts().take(MOST_HOSTS);
         Some(hosts.collect::<BTreeSet<_>>().len())
     }
 

@@ -3,7 +3,7 @@
 use crate::value::{Fault, at_most, printable, text_value};
 
 /// A text that Slurm keeps, or hands to a plugin of the site, without a grammar of
-/// its own: `--extra`, `--wckey`, `--network`, `--bb` and others.
+/// its own: `--extra`, `--network`, `--bb` and others.
 ///
 /// # Syntax
 ///
@@ -37,6 +37,41 @@ impl FreeText {
 }
 
 text_value!(FreeText, "text");
+
+/// A key under which the site sums up what jobs use.
+///
+/// # Syntax
+///
+/// As [`FreeText`], without `*` in front. The controller keeps it in small letters, so
+/// that `Proj` and `proj` are one. Source: sbatch(1), `--wckey`.
+///
+/// # Errors
+///
+/// * `*proj`: Slurm marks the user's default key so, and 26.05 refuses it
+///
+/// ```
+/// use nim_slurm::slurm::Wckey;
+///
+/// assert_eq!(Wckey::parse("llm serving")?.as_str(), "llm serving");
+/// assert!(Wckey::parse("*proj").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Wckey(String);
+
+impl Wckey {
+    fn check(text: &str) -> Result<Self, Fault> {
+        let FreeText(key) = FreeText::check(text)?;
+        if key.starts_with('*') {
+            return Err(Fault::rule(
+                "it must not begin with '*', with which Slurm marks the default key",
+            ));
+        }
+        Ok(Self(key))
+    }
+}
+
+text_value!(Wckey, "wckey");
 
 #[cfg(test)]
 mod tests {

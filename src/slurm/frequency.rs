@@ -6,22 +6,24 @@ use crate::value::{Fault, only, positive_number, text_value};
 ///
 /// # Syntax
 ///
-/// `SPEED`, `LEAST-MOST` or `LEAST-MOST:GOVERNOR`, in any case: a speed is `low`,
+/// `SPEED`, `GOVERNOR` or `LEAST-MOST:GOVERNOR`, in any case: a speed is `low`,
 /// `medium`, `highm1` (one below the highest), `high`, or a number of kilohertz; the
 /// governor is `conservative`, `ondemand`, `performance`, `powersave`, `schedutil` or
-/// `userspace`, and can also stand alone. Which governors a job may name is up to
+/// `userspace`. Which governors a job may name is up to
 /// the site. Source: sbatch(1), `--cpu-freq`.
 ///
 /// # Errors
 ///
-/// * `2000-1000`: the least is the larger one
+/// * `2000-1000:ondemand`: the least is the larger one
 /// * `low:ondemand`: a governor needs both speeds, or none
+/// * `low-high`, `low-high:userspace`: 22.05 takes them, 24.11 wants a range to have a
+///   governor that has ranges
 ///
 /// ```
 /// use nim_slurm::slurm::CpuFreq;
 ///
 /// assert_eq!(CpuFreq::parse("Low-High:OnDemand")?.as_str(), "low-high:ondemand");
-/// assert!(CpuFreq::parse("2000-1000").is_err());
+/// assert!(CpuFreq::parse("low-high").is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -64,18 +66,26 @@ impl CpuFreq {
             });
         match (speeds.split_once('-'), governor) {
             (None, None) => drop(rank(speeds)?),
+            (Some(_), None) => {
+                return Err(Fault::rule(
+                    "a range needs a governor, as in low-high:ondemand",
+                ));
+            }
             (None, Some(_)) => {
                 return Err(Fault::rule(
                     "a governor needs both speeds, as in low-high:ondemand",
                 ));
             }
-            (Some((least, most)), governor) => {
+            (Some((least, most)), Some(governor)) => {
                 if rank(least)? >= rank(most)? {
                     return Err(Fault::rule(
                         "the first speed must be the smaller one, and a number cannot follow a word",
                     ));
                 }
-                if governor.is_some_and(|governor| !GOVERNORS.contains(&governor)) {
+                if governor == "userspace" {
+                    return Err(Fault::rule("userspace has one speed, not a range"));
+                }
+                if !GOVERNORS.contains(&governor) {
                     return Err(Fault::rule(format!(
                         "behind ':' the governors {} are allowed",
                         GOVERNORS.join(", ")
@@ -151,8 +161,8 @@ mod tests {
         for text in [
             "low",
             "1000",
-            "1000-2000",
-            "1000-high",
+            "1000-2000:ondemand",
+            "1000-high:schedutil",
             "low-high:performance",
             "userspace",
         ] {
@@ -162,16 +172,21 @@ mod tests {
             "high:performance",
             "cannot take \"high:performance\" as CPU frequency: a governor needs both speeds, as in low-high:ondemand",
         );
+        refuses::<CpuFreq>(
+            "low-high",
+            "cannot take \"low-high\" as CPU frequency: a range needs a governor, as in low-high:ondemand",
+        );
         for text in [
             "",
-            "2000-1000",
-            "high-low",
-            "highm1-high",
-            "high-highm1",
-            "high-2000",
-            "low-ondemand",
-            "ondemand-high",
+            "2000-1000:ondemand",
+            "high-low:ondemand",
+            "highm1-high:ondemand",
+            "high-highm1:ondemand",
+            "high-2000:ondemand",
+            "low-ondemand:ondemand",
+            "ondemand-high:ondemand",
             "low-high:x",
+            "low-high:userspace",
             "1-2-3",
             "2.4GHz",
         ] {

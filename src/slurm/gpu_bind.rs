@@ -89,7 +89,7 @@ pub(super) fn check_masks(list: &str) -> Result<(), Fault> {
 /// # Syntax
 ///
 /// Entries `gres/NAME:BINDING` with `+` between them; `BINDING` as in [`GpuBind`],
-/// with the resource's name for `gpu`. Source: sbatch(1), `--tres-bind`.
+/// `verbose,` in front included, with the resource's name for `gpu`. Source: sbatch(1), `--tres-bind`.
 ///
 /// # Errors
 ///
@@ -116,7 +116,7 @@ impl TresBind {
                     Fault::rule("gres/NAME:BINDING is allowed, as in gres/gpu:closest")
                 })?;
             check_name(name)?;
-            check_binding(binding, name)?;
+            check_binding(binding.strip_prefix("verbose,").unwrap_or(binding), name)?;
         }
         Ok(Self(text.to_owned()))
     }

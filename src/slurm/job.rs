@@ -373,13 +373,15 @@ text_value!(Dependency, "dependency");
 /// # Syntax
 ///
 /// `N`, `FIRST-LAST` and `FIRST-LAST:STEP` with commas between them, then perhaps
-/// `%LIMIT`, the number of tasks that may run at once. 4096 bytes at most; most sites
-/// allow indexes up to 1000. Source: sbatch(1), `--array`.
+/// `%LIMIT`, the number of tasks that may run at once. 4096 bytes at most. Indexes go up
+/// to 4000000, and on most sites to 1000. Source: sbatch(1), `--array`, and
+/// slurm.conf(5), `MaxArraySize`.
 ///
 /// # Errors
 ///
 /// * `5-1`, `0-15:0`, `1-`, `a`
 /// * `%4`: Slurm reads index 0
+/// * `4000001`: no site can allow it
 /// * `[0-3]`: the brackets are noise
 ///
 /// ```
@@ -409,7 +411,12 @@ impl Stride {
             if text.is_empty() {
                 return Err(Fault::rule(INDEXES));
             }
-            whole_number(text)
+            match whole_number(text)? {
+                index if index > LARGEST_INDEX => Err(Fault::rule(format!(
+                    "indexes up to {LARGEST_INDEX} are allowed"
+                ))),
+                index => Ok(index),
+            }
         };
         let (first, last) = match range.split_once('-') {
             Some((first, last)) => (bound(first)?, bound(last)?),
@@ -439,6 +446,7 @@ impl fmt::Display for Stride {
     }
 }
 
+const LARGEST_INDEX: u32 = 4_000_000;
 const INDEXES: &str = "indexes such as 0-15, 1,3,5 or 0-15:4%2 are allowed";
 
 impl Array {

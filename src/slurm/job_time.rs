@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::value::{Fault, only, positive_number, text_value, whole_number};
+use crate::value::{Fault, only, positive_number, text_value, value, whole_number};
 
 /// A point in time, in the local time of where the job is submitted.
 ///
@@ -206,6 +206,59 @@ fn two_digits(text: &str) -> Option<u32> {
 
 text_value!(JobTime, "time");
 
+/// When a job must have ended.
+///
+/// # Syntax
+///
+/// As [`JobTime`], but not the moment of the submission. Source: sbatch(1),
+/// `--deadline`.
+///
+/// # Errors
+///
+/// * `now`, `today`, `now+0`: it is past when the controller looks at it
+///
+/// ```
+/// use nim_slurm::slurm::Deadline;
+///
+/// assert_eq!(Deadline::parse("2030-01-31T12:00")?.as_str(), "2030-01-31T12:00");
+/// assert!(Deadline::parse("today").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Deadline(JobTime);
+
+impl Deadline {
+    fn check(text: &str) -> Result<Self, Fault> {
+        let time = JobTime::check(text)?;
+        if time.delay() == Some(Duration::ZERO) || time.as_str() == "today" {
+            return Err(Fault::rule(
+                "it is past when the controller looks at it: no job could end by then",
+            ));
+        }
+        Ok(Self(time))
+    }
+
+    /// The point in time.
+    #[must_use]
+    pub const fn time(&self) -> &JobTime {
+        &self.0
+    }
+
+    /// The value as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl std::fmt::Display for Deadline {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+value!(Deadline, "deadline");
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -262,6 +315,19 @@ mod tests {
             "now+4000weeks",
         ] {
             assert!(JobTime::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn deadlines() {
+        accepts::<Deadline>("Tomorrow", "tomorrow");
+        for text in ["now", "today", "now+0", "NOW+0hours"] {
+            refuses::<Deadline>(
+                text,
+                &format!(
+                    "cannot take {text:?} as deadline: it is past when the controller looks at it: no job could end by then"
+                ),
+            );
         }
     }
 

@@ -7,8 +7,8 @@ use crate::value::{Fault, only, text_value};
 ///
 /// # Syntax
 ///
-/// `quiet,` or `verbose,`, then `sort,` or `nosort,`, then `prefer,`, each only where
-/// it is meant, and at last one of these, all in any case:
+/// `quiet,` or `verbose,`, then `prefer,`, each only where it is meant, and at last one
+/// of these, all in any case:
 ///
 /// * `none`, `rank`, or `local`: the memory beside the task's cores
 /// * `map_mem:ID,…`: NUMA nodes, task by task
@@ -18,14 +18,15 @@ use crate::value::{Fault, only, text_value};
 ///
 /// # Errors
 ///
-/// * `local,sort`: the kind stands at the end
+/// * `local,prefer`: the kind stands at the end
+/// * `sort,local`, `nosort,local`: 24.11 takes them, 26.05 does not
 /// * `map_mem:0x1`: numbers are decimal, masks are hexadecimal
 ///
 /// ```
 /// use nim_slurm::slurm::MemBind;
 ///
 /// assert_eq!(MemBind::parse("verbose,prefer,map_mem:0,1")?.as_str(), "verbose,prefer,map_mem:0,1");
-/// assert!(MemBind::parse("local,sort").is_err());
+/// assert!(MemBind::parse("local,prefer").is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -33,8 +34,8 @@ pub struct MemBind(String);
 
 impl MemBind {
     fn check(text: &str) -> Result<Self, Fault> {
-        const ALLOWED: &str = "none, rank, local, map_mem:LIST and mask_mem:LIST are allowed, and verbose, sort and \
-                               prefer before them";
+        const ALLOWED: &str = "none, rank, local, map_mem:LIST and mask_mem:LIST are allowed, and verbose and prefer \
+                               before them";
         only(
             text,
             |c| c.is_ascii_alphanumeric() || matches!(c, ':' | ',' | '_'),
@@ -42,11 +43,7 @@ impl MemBind {
         )?;
         let canonical = text.to_ascii_lowercase();
         let mut kind = canonical.as_str();
-        for words in [
-            ["quiet,", "verbose,"].as_slice(),
-            &["sort,", "nosort,"],
-            &["prefer,"],
-        ] {
+        for words in [["quiet,", "verbose,"].as_slice(), &["prefer,"]] {
             kind = words
                 .iter()
                 .find_map(|word| kind.strip_prefix(word))
@@ -75,13 +72,21 @@ mod tests {
         for text in [
             "local",
             "quiet,none",
-            "sort,local",
+            "verbose,prefer,rank",
             "map_mem:0,1",
             "mask_mem:0x3",
         ] {
             accepts::<MemBind>(text, text);
         }
-        for text in ["", "prefer", "local,sort", "map_mem:0x1", "foo", "map_mem:"] {
+        for text in [
+            "",
+            "prefer",
+            "local,prefer",
+            "sort,local",
+            "map_mem:0x1",
+            "foo",
+            "map_mem:",
+        ] {
             assert!(MemBind::parse(text).is_err(), "{text}");
         }
     }

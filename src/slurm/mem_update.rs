@@ -2,19 +2,20 @@
 
 use std::fmt;
 
-use super::Count;
+use super::SmallCount;
 use crate::value::{Fault, value};
 
 /// When Slurm lowers a job's memory to what it uses (Slurm 26.05).
 ///
 /// # Syntax
 ///
-/// `MARGIN@DELAY`: whole numbers of at least 1, without units. Source: sbatch(1) of
+/// `MARGIN@DELAY`: whole numbers from 1 to 65533, without units. Source: sbatch(1) of
 /// 26.05, `--mem-update`.
 ///
 /// # Errors
 ///
 /// * `10`, `10@`, `10%@60`
+/// * `10@86400`: Slurm keeps either in 16 bits
 ///
 /// ```
 /// use nim_slurm::slurm::MemUpdate;
@@ -26,8 +27,8 @@ use crate::value::{Fault, value};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MemUpdate {
-    margin: Count,
-    delay: Count,
+    margin: SmallCount,
+    delay: SmallCount,
 }
 
 impl MemUpdate {
@@ -36,20 +37,20 @@ impl MemUpdate {
             .split_once('@')
             .ok_or_else(|| Fault::rule("MARGIN@DELAY is allowed, as in 10@60"))?;
         Ok(Self {
-            margin: Count::check(margin)?,
-            delay: Count::check(delay)?,
+            margin: SmallCount::check(margin)?,
+            delay: SmallCount::check(delay)?,
         })
     }
 
     /// What the job keeps beyond what it uses.
     #[must_use]
-    pub const fn margin(self) -> u32 {
+    pub const fn margin(self) -> u16 {
         self.margin.get()
     }
 
     /// How long Slurm waits first.
     #[must_use]
-    pub const fn delay(self) -> u32 {
+    pub const fn delay(self) -> u16 {
         self.delay.get()
     }
 }

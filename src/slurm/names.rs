@@ -85,8 +85,9 @@ text_value!(Partition, "partition");
 ///
 /// # Syntax
 ///
-/// Letters, digits, `_`, `-` and `.`; not `-` first; 1024 bytes at most. Source:
-/// sbatch(1), `--account`, and sacctmgr(1).
+/// Letters, digits, `_`, `-` and `.`; not `-` first; 1024 bytes at most. Slurm keeps
+/// it in small letters, so that `Proj` and `proj` are one. Source: sbatch(1),
+/// `--account`, and sacctmgr(1).
 ///
 /// # Errors
 ///

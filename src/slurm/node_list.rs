@@ -162,16 +162,17 @@ text_value!(NodeList, "node list");
 /// Names of letters, digits, `_`, `-`, `.`, `=`, `:` joined by `&` or `,` (and) and
 /// `|` (or). 1024 bytes at most.
 ///
-/// * `NAME*COUNT`: so many of the nodes have it
-/// * `( )`: a group, without groups and counts in it; a count may stand behind it
+/// * `NAME*COUNT`, alone: so many of the nodes have it
+/// * `( )`: a group, without groups and counts in it
 /// * `[A|B]`: all nodes have the same one of these; `[A*2&B*4]`: so many nodes have
 ///   each. One such group is allowed
 ///
-/// Source: sbatch(1), `--constraint`, and what 22.05 takes.
+/// Source: sbatch(1), `--constraint`, and what 22.05, 24.11 and 26.05 take.
 ///
 /// # Errors
 ///
 /// * `[A&B]`, `[A*2|B]`, `(A*2)`, `((A))`, `A*0`: invalid to Slurm
+/// * `A*2&B`, `(A|B)*2`: invalid to 24.11, though not to 22.05
 /// * `h100 & nvme`: white space
 /// * `(a|b`: a group that does not end
 /// * `a&&b`: nothing between two operators
@@ -227,6 +228,20 @@ impl Constraint {
         check_groups(text)?;
         Ok(Self(text.to_owned()))
     }
+
+    /// The features that it names, in order.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::Constraint;
+    ///
+    /// assert!(Constraint::parse("h100&[rack1|rack2]")?.features().eq(["h100", "rack1", "rack2"]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn features(&self) -> impl Iterator<Item = &str> {
+        let parts = self.0.split(['&', '|', ',', '(', ')', '[', ']']);
+        let names = parts.map(|part| part.split_once('*').map_or(part, |(name, _)| name));
+        names.filter(|name| !name.is_empty())
+    }
 }
 
 /// Refuses groups, and counts in them, of which Slurm says no more than "Invalid
@@ -258,6 +273,11 @@ fn check_groups(text: &str) -> Result<(), Fault> {
         if in_brackets && counts > 0 && is_mixed {
             return Err(Fault::rule(
                 "in [ ], either each feature has a count, with '&' between them, or none has",
+            ));
+        }
+        if !in_brackets && counts > 0 && outside.contains(['&', ',', '|', '(', '[']) {
+            return Err(Fault::rule(
+                "a count stands behind one name alone, or in [ ], as in [a*2&b*4]",
             ));
         }
         let mut numbers = parts.iter().filter_map(|part| part.split_once('*'));
@@ -319,8 +339,9 @@ mod tests {
             "h100",
             "a&b|c",
             "[rack1*2&rack2*4]",
-            "[rack1*2&rack2*4]&a*2",
-            "[(a&b)|c],(d|e)*2",
+            "[rack1*2&rack2*4]&a",
+            "[(a&b)|c],(d|e)",
+            "a*2",
             "a|[b]",
             "(a|b)&c",
             "nodes[1]".trim_end_matches("[1]"),
@@ -343,6 +364,15 @@ mod tests {
             "[a&b]",
             "cannot take \"[a&b]\" as constraint: in [ ], '|' stands between features without counts",
         );
+        // A real 24.11 refuses each, and 22.05 does not.
+        for text in ["a*2&b", "a|b*2", "(a|b)*2", "a&(b&c)*2", "[a*2&b*4]&c*2"] {
+            refuses::<Constraint>(
+                text,
+                &format!(
+                    "cannot take {text:?} as constraint: a count stands behind one name alone, or in [ ], as in [a*2&b*4]"
+                ),
+            );
+        }
         // A real 22.05 refuses each.
         for text in [
             "[a*2|b*4]",

@@ -69,12 +69,13 @@ value!(Nice, "nice value");
 /// # Syntax
 ///
 /// `TOP`, in any case: before all other jobs of the user; or a whole number from 1
-/// to 4294967293. Source: sbatch(1), `--priority`.
+/// to 4294967292. Source: sbatch(1), `--priority`.
 ///
 /// # Errors
 ///
 /// * `0`: the job would be held for good; there is `--hold` for that
 /// * `x`: Slurm would read 0
+/// * `4294967293`: Slurm's own number for `TOP`
 ///
 /// ```
 /// use nim_slurm::slurm::Priority;
@@ -90,7 +91,7 @@ pub struct Priority(Option<u32>);
 impl Priority {
     /// Before all other jobs of the user.
     pub const TOP: Self = Self(None);
-    const MOST: u32 = 4_294_967_293;
+    const MOST: u32 = 4_294_967_292;
 
     fn check(text: &str) -> Result<Self, Fault> {
         if text.eq_ignore_ascii_case("top") {
@@ -148,10 +149,10 @@ mod tests {
     #[test]
     fn priority() {
         accepts::<Priority>("Top", "TOP");
-        accepts::<Priority>("4294967293", "4294967293");
+        accepts::<Priority>("4294967292", "4294967292");
         refuses::<Priority>(
             "0",
-            "cannot take \"0\" as priority: TOP and numbers from 1 to 4294967293 are allowed",
+            "cannot take \"0\" as priority: TOP and numbers from 1 to 4294967292 are allowed",
         );
         for text in ["-1", "x", "", "4294967294"] {
             assert!(Priority::parse(text).is_err(), "{text}");

@@ -9,8 +9,8 @@ use crate::value::{Fault, value};
 ///
 /// # Syntax
 ///
-/// `COUNT` or `COUNT@TIME`; `TIME` as in [`TimeLimit`], so that **`1@10:00` waits ten
-/// minutes**. The site's `max_switch_wait`, by default five minutes, is the most, and
+/// `COUNT` or `COUNT@TIME`; `TIME` as in [`TimeLimit`], but not rounded, so that
+/// **`1@10:00` waits ten minutes**. The site's `max_switch_wait`, by default five minutes, is the most, and
 /// holds where none is given. Source: sbatch(1), `--switches`.
 ///
 /// # Errors
@@ -56,7 +56,7 @@ impl Switches {
     /// it is unlimited.
     #[must_use]
     pub fn longest_wait(&self) -> Option<std::time::Duration> {
-        self.wait.as_ref().and_then(TimeLimit::duration)
+        self.wait.as_ref().and_then(TimeLimit::exact)
     }
 }
 

@@ -79,12 +79,14 @@ text_value!(Comment, "comment");
 /// rank), `%s` (step), `%t` (task), `%u` (user), `%x` (job name), and `%%`; a
 /// number between `%` and the letter pads with zeros, up to 10. A relative path
 /// begins where the job was submitted. Its folder must exist when the job starts.
+/// `none` is `/dev/null`.
 /// Source: sbatch(1), "filename pattern".
 ///
 /// # Errors
 ///
 /// * `out\j`: a backslash switches all patterns off
 /// * `out-%q`: no such pattern, Slurm would keep it as it is
+/// * `out ` with a blank at an end: 26.05 drops it
 ///
 /// ```
 /// use nim_slurm::slurm::OutputPattern;
@@ -104,6 +106,9 @@ impl OutputPattern {
             "printable characters but '\\' are allowed",
         )?;
         at_most(text, 4095)?;
+        if text.trim() != text {
+            return Err(Fault::rule("it must not begin or end with a blank"));
+        }
         let mut rest = text.chars();
         while let Some(c) = rest.next() {
             if c == '%' {

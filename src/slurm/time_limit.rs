@@ -93,6 +93,11 @@ impl TimeLimit {
         Some(Duration::from_secs(u64::from(minutes) * 60))
     }
 
+    /// The time to the second, for options that Slurm does not round.
+    pub(super) fn exact(&self) -> Option<Duration> {
+        seconds(&self.0).ok().map(Duration::from_secs)
+    }
+
     /// The limit in minutes, as Slurm rounds it; none for no limit.
     #[must_use]
     pub fn minutes(&self) -> Option<u32> {

@@ -51,13 +51,15 @@ macro_rules! word_list {
 ///
 /// # Syntax
 ///
-/// `compute_bound` or `memory_bound`, `multithread` or `nomultithread`, in any
-/// case, one of each pair with a comma between. Source: sbatch(1), `--hint`.
+/// `multithread`, or `nomultithread`, `compute_bound` or `memory_bound`, and one of the
+/// last two with a comma before `nomultithread`; in any case. Source: sbatch(1),
+/// `--hint`.
 ///
 /// # Errors
 ///
 /// * `help`: sbatch would print a list and submit nothing
 /// * `multithread,nomultithread`: they exclude each other
+/// * `compute_bound,multithread`: the first is for one thread a core
 ///
 /// ```
 /// use nim_slurm::slurm::Hint;
@@ -75,8 +77,10 @@ impl Hint {
         let pairs = [
             ["compute_bound", "memory_bound"],
             ["multithread", "nomultithread"],
+            ["compute_bound", "multithread"],
+            ["memory_bound", "multithread"],
         ];
-        check_words(&canonical, pairs.as_flattened())?;
+        check_words(&canonical, pairs[..2].as_flattened())?;
         for [first, second] in pairs {
             let has = |word| canonical.split(',').any(|given| given == word);
             if has(first) && has(second) {

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by up, down, images and selftest: where things are.
+# Sourced by up, down, images, controllers and selftest: where things are.
 # shellcheck disable=SC2034 # used by those scripts
 lab_src=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # By default beside the project's other build output, wherever we are called from.
@@ -21,6 +21,20 @@ alive() { [[ -s $1 ]] && kill -0 "$(<"$1")" 2>/dev/null; }
 
 # True when the lab keeps accounts of jobs, so that sacct answers.
 with_accounting() { [[ ${LAB_ACCOUNTING:-1} != 0 ]]; }
+
+# Stops what controllers started.
+stop_controllers() {
+  local file pid
+  for file in "$LAB_DIR"/releases/own/slurmctld.pid "$LAB_DIR"/releases/*/lab/slurmctld.pid; do
+    alive "$file" || continue
+    pid=$(<"$file")
+    kill "$pid"
+    for ((i = 0; i < 100; i++)); do
+      kill -0 "$pid" 2>/dev/null || break
+      sleep 0.1
+    done
+  done
+}
 
 # Installs the Debian packages that are missing, and says which.
 need_packages() {

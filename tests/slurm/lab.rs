@@ -23,12 +23,20 @@ impl Lab {
     /// Starts the lab unless it runs, and waits for this test's turn.
     #[track_caller]
     pub(crate) fn enter() -> Self {
+        static IMAGES: OnceLock<String> = OnceLock::new();
+        let lab = Self::without_images();
+        IMAGES.get_or_init(|| run(&mut Command::new("tests/lab/images")));
+        lab
+    }
+
+    /// The same for a test that runs nothing in a container.
+    #[track_caller]
+    pub(crate) fn without_images() -> Self {
         static TURN: Mutex<()> = Mutex::new(());
         static VARIABLES: OnceLock<BTreeMap<String, String>> = OnceLock::new();
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let variables = VARIABLES.get_or_init(|| {
             let exports = run(&mut Command::new("tests/lab/up"));
-            run(&mut Command::new("tests/lab/images"));
             // The lines are for a shell, which knows best how to read them.
             let program = format!("{exports}\nenv -0");
             let variables = run(Command::new("bash").args(["-c", &program]));

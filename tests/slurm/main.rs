@@ -725,7 +725,7 @@ const OPTIONS: &[(&str, &str, &str)] = &[
     ("deadline = '2030-01-31'", "Deadline", "2030-01-31T00:00:00"),
     ("delay_boot = 10", "DelayBoot", "00:10:00"),
     ("nice = 5", "Nice", "5"),
-    ("cpu_freq = 'low-high'", "CPU_max_freq", "High"),
+    ("cpu_freq = 'low-high:ondemand'", "CPU_max_freq", "High"),
     ("gpus_per_task = 1\nntasks = 2", "TresPerTask", "gres:gpu:1"),
     ("cpus_per_gpu = 2\ngpus = 1", "CpusPerTres", "gres:gpu:2"),
     (

@@ -6,12 +6,12 @@ use serde::de::MapAccess;
 
 use super::super::{
     Account, AcctgFreq, Array, BootDelay, ClusterConstraint, Clusters, Comment, Constraint,
-    CoreSpec, Count, CpuFreq, Dependency, Distribution, Exclusive, Export, FilePath, Flag,
-    FreeText, GpuBind, GpuCount, GpuFreq, Gres, GresFlags, Hint, JobName, JobTime,
+    CoreSpec, Count, CpuFreq, Deadline, Dependency, Distribution, Exclusive, Export, FilePath,
+    Flag, FreeText, GpuBind, GpuCount, GpuFreq, Gres, GresFlags, Hint, JobName, JobTime,
     KillOnInvalidDep, Licenses, MailType, MailUser, MemBind, MemUpdate, Memory, Nice, NoKill,
     NodeCount, NodeList, NodeShape, OomKillStep, OpenMode, OutputPattern, Partition, Passthrough,
     Power, Priority, Profile, Propagate, Qos, Release, Requeue, Reservation, ResvPorts, Signal,
-    SmallCount, Switches, ThreadSpec, TimeLimit, TresBind, TresPerTask, WaitAllNodes,
+    SmallCount, Switches, ThreadSpec, TimeLimit, TresBind, TresPerTask, WaitAllNodes, Wckey,
 };
 use super::table::{EntrySeed, OptionKey, set_twice};
 use super::value::{Argument, FromVariable, OptionValue};
@@ -258,7 +258,7 @@ options! {
     /// A reservation.
     Reservation: reservation, Reservation, "reservation", variable = "SBATCH_RESERVATION";
     /// A key under which the site sums up what jobs use.
-    Wckey: wckey, FreeText, "wckey", variable = "SBATCH_WCKEY";
+    Wckey: wckey, Wckey, "wckey", variable = "SBATCH_WCKEY";
     /// The group for which nodes are kept apart.
     McsLabel: mcs_label, FreeText, "mcs-label";
     /// Clusters of which one gets the job.
@@ -390,7 +390,7 @@ options! {
     /// When the job may begin.
     Begin: begin, JobTime, "begin", short = 'b';
     /// When the job must have ended; one that cannot is removed.
-    Deadline: deadline, JobTime, "deadline";
+    Deadline: deadline, Deadline, "deadline";
     /// How long the job waits for nodes that need no boot.
     DelayBoot: delay_boot, BootDelay, "delay-boot", variable = "SBATCH_DELAY_BOOT";
     /// Whether the job begins before all its nodes are ready.
@@ -475,8 +475,6 @@ options! {
         variable = "SBATCH_CONTAINER_TYPE", first = Release::new(26, 5);
     /// The job's SELinux context.
     Context: context, FreeText, "context", first = Release::new(21, 8);
-    /// The job has no nodes: what it stands for runs elsewhere.
-    External: external, Flag, "external", first = Release::new(25, 5);
     /// Resources in the site's own words.
     Resources: resources, FreeText, "resources", first = Release::new(25, 11);
     /// The steps are managed on the job's first node.

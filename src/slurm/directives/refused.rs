@@ -10,6 +10,11 @@ const REFUSED: &[(&str, Option<char>, &str)] = &[
         None,
         "another name of --clusters: use the key clusters",
     ),
+    (
+        "external",
+        None,
+        "an external job has no script: it is for sbatch's command line",
+    ),
     ("gid", None, OTHERS),
     ("help", Some('h'), COMMAND_LINE),
     ("ignore-pbs", None, COMMAND_LINE),

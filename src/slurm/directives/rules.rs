@@ -1,7 +1,7 @@
 //! Options that exclude each other, and options that need others.
 
 use super::{Directives, OptionName};
-use crate::slurm::{self, GpuCount, JobTime, TimeLimit};
+use crate::slurm;
 
 /// Two options of one job that exclude each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,12 +35,12 @@ enum Part {
 }
 
 use OptionName::{
-    Batch, Bb, Bbf, Begin, ConsolidateSegments, Constraint, Container, ContainerId, CoreSpec,
-    CoresPerSocket, CpusPerGpu, CpusPerTask, Deadline, Distribution, Exclusive, ExtraNodeInfo,
-    Gpus, GpusPerNode, GpusPerSocket, GpusPerTask, Gres, Hint, Mem, MemPerCpu, MemPerGpu,
-    NoRequeue, Nodefile, Nodelist, Nodes, Ntasks, NtasksPerCore, NtasksPerGpu, NtasksPerNode,
-    NtasksPerTres, Oversubscribe, Requeue, ResvPorts, Segment, SocketsPerNode, SpreadJob,
-    SpreadSegments, Stepmgr, ThreadSpec, ThreadsPerCore, Time, TimeMin, TresPerTask, UseMinNodes,
+    Batch, Bb, Bbf, ConsolidateSegments, Constraint, Container, ContainerId, CoreSpec,
+    CoresPerSocket, CpusPerGpu, CpusPerTask, Distribution, Exclusive, ExtraNodeInfo, GpuBind, Gpus,
+    GpusPerNode, GpusPerSocket, GpusPerTask, Gres, Hint, Mem, MemPerCpu, MemPerGpu, NoRequeue,
+    Nodefile, Nodelist, Ntasks, NtasksPerCore, NtasksPerGpu, NtasksPerNode, NtasksPerTres,
+    Oversubscribe, Requeue, ResvPorts, Segment, SocketsPerNode, SpreadJob, SpreadSegments, Stepmgr,
+    ThreadSpec, ThreadsPerCore, Time, TimeMin, TresBind, TresPerTask, UseMinNodes,
 };
 
 /// Groups of options of which a job may have one. Source: `slurm_opt.c` and
@@ -109,6 +109,11 @@ const ONE_OF: &[(&[OptionName], Part, &str)] = &[
         "segments are spread, or they are not",
     ),
     (
+        &[GpuBind, TresBind],
+        Part::Any,
+        "how tasks are tied to GPUs is said in one way",
+    ),
+    (
         &[NtasksPerGpu, NtasksPerTres],
         Part::Any,
         "they are two names of one thing",
@@ -136,7 +141,17 @@ const NONE_OF: &[(OptionName, &[OptionName], &str)] = &[
         &[SocketsPerNode, CoresPerSocket, ThreadsPerCore],
         NODE_SHAPE,
     ),
-    (Hint, &[NtasksPerCore, ThreadsPerCore, ExtraNodeInfo], HINT),
+    (
+        Hint,
+        &[
+            NtasksPerCore,
+            ThreadsPerCore,
+            ExtraNodeInfo,
+            SocketsPerNode,
+            CoresPerSocket,
+        ],
+        HINT,
+    ),
 ];
 
 const ANY_GPUS: &[OptionName] = &[
@@ -235,82 +250,6 @@ impl Directives {
         conflicts
     }
 
-    /// Pairs of values that contradict each other.
-    pub(crate) fn contradictions(&self) -> Vec<Conflict> {
-        let mut conflicts = Vec::new();
-        let limit = self.time.as_ref().and_then(TimeLimit::minutes);
-        let least = self.time_min.as_ref().map(TimeLimit::minutes);
-        if let (Some(limit), Some(least)) = (limit, least)
-            && least.is_none_or(|least| least > limit)
-        {
-            conflicts.push(Conflict {
-                first: TimeMin,
-                second: Time,
-                reason: "the least time is longer than the limit",
-            });
-        }
-        if let Some(plane) = self
-            .distribution
-            .as_ref()
-            .and_then(slurm::Distribution::plane)
-            && let Some(nodes) = self.nodes
-            && nodes.min() > 1
-            && u64::from(nodes.min() - 1) * u64::from(plane)
-                >= self.ntasks.map_or(1, |tasks| tasks.get().into())
-        {
-            conflicts.push(Conflict {
-                first: Distribution,
-                second: Nodes,
-                reason: "so few tasks leave nodes without a plane",
-            });
-        }
-        for (option, per_gpu) in [
-            (NtasksPerGpu, self.ntasks_per_gpu),
-            (NtasksPerTres, self.ntasks_per_tres),
-        ] {
-            if let (Some(per_gpu), Some(tasks)) = (per_gpu, self.ntasks)
-                && !tasks.get().is_multiple_of(per_gpu.get().into())
-            {
-                conflicts.push(Conflict {
-                    first: option,
-                    second: Ntasks,
-                    reason: "the tasks fill no whole number of GPUs",
-                });
-            }
-        }
-        if let (Some(named), Some(nodes)) = (self.named_nodes(), self.nodes)
-            && named > nodes.max() as usize
-        {
-            conflicts.push(Conflict {
-                first: Nodelist,
-                second: Nodes,
-                reason: "more nodes are named than asked for",
-            });
-        }
-        let gpus = self.gpus.as_ref().map(GpuCount::count);
-        if let (Some(gpus), Some(nodes)) = (gpus, self.nodes)
-            && gpus < nodes.min()
-        {
-            conflicts.push(Conflict {
-                first: Gpus,
-                second: Nodes,
-                reason: "each node needs one GPU at least",
-            });
-        }
-        let begin = self.begin.as_ref().and_then(JobTime::sortable);
-        let deadline = self.deadline.as_ref().and_then(JobTime::sortable);
-        if let (Some(begin), Some(deadline)) = (begin, deadline)
-            && begin >= deadline
-        {
-            conflicts.push(Conflict {
-                first: Begin,
-                second: Deadline,
-                reason: "the job would begin after its deadline",
-            });
-        }
-        conflicts
-    }
-
     /// Options that are set, but mean nothing without another one.
     ///
     /// ```
@@ -324,6 +263,7 @@ impl Directives {
     #[must_use]
     pub fn needs(&self) -> Vec<Need> {
         const ARBITRARY: &[OptionName] = &[Nodelist];
+        const ENDLESS: &[OptionName] = &[Time];
         let is_met = |one_of: &[OptionName]| one_of.iter().any(|&name| self.asks(name, Part::Gpus));
         let rows = NEEDS.iter().copied();
         let mut needs: Vec<_> = rows
@@ -337,12 +277,21 @@ impl Directives {
                 one_of: ARBITRARY,
             });
         }
+        let least = self.time_min.as_ref();
+        if least.is_some_and(|least| least.minutes().is_none()) && !is_met(ENDLESS) {
+            needs.push(Need {
+                option: TimeMin,
+                one_of: ENDLESS,
+            });
+        }
         needs
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use OptionName::{Begin, Deadline, Exclude, Licenses, Nodes, Prefer, Resources};
+
     use super::*;
 
     fn directives(toml: &str) -> Directives {
@@ -412,9 +361,45 @@ mod tests {
         exclude("ntasks_per_gpu = 4\nntasks = 2", NtasksPerGpu, Ntasks);
         exclude("ntasks_per_tres = 4\nntasks = 6", NtasksPerTres, Ntasks);
         exclude("gpus = 1\nnodes = 2", Gpus, Nodes);
+        exclude("gpus = 1\nnodelist = 'node[1-2]'", Gpus, Nodelist);
+        exclude(
+            "gpus = 1\nntasks = 3\nntasks_per_node = 2",
+            Gpus,
+            NtasksPerNode,
+        );
+        exclude(
+            "nodelist = 'node[1-2]'\nexclude = 'node[2-9]'",
+            Nodelist,
+            Exclude,
+        );
+        exclude("licenses = 'a|b'\nresources = 'c'", Licenses, Resources);
+        let arbitrary = "distribution = 'arbitrary'\nnodelist = 'n1,n1,n2'";
+        exclude(&format!("{arbitrary}\nnodes = 2"), Nodes, Distribution);
+        exclude(&format!("{arbitrary}\nntasks = 2"), Ntasks, Nodelist);
+        exclude("constraint = 'a&b'\nbatch = 'a&c'", Batch, Constraint);
+        exclude(
+            "constraint = 'a&b'\nprefer = 'b'\nbatch = 'a'",
+            Batch,
+            Prefer,
+        );
+        exclude(
+            "gpus = 1\ngpu_bind = 'none'\ntres_bind = 'gres/gpu:none'",
+            GpuBind,
+            TresBind,
+        );
+        exclude(
+            "hint = 'multithread'\nsockets_per_node = 2",
+            Hint,
+            SocketsPerNode,
+        );
         let planes = "distribution = 'plane=4'\nnodes = 3";
         exclude(planes, Distribution, Nodes);
         exclude(&format!("{planes}\nntasks = 8"), Distribution, Nodes);
+        exclude(
+            "distribution = 'plane=8'\nnodelist = 'node[1-2]'\nntasks = 8",
+            Distribution,
+            Nodelist,
+        );
         exclude(
             "begin = '2030-01-02'\ndeadline = '2030-01-01T12:00'",
             Begin,
@@ -434,6 +419,8 @@ mod tests {
             "ntasks_per_gpu = 2\nntasks = 8",
             "distribution = 'plane=4'\nnodes = 3\nntasks = 9",
             "distribution = 'plane=4'\nnodes = 1",
+            "distribution = 'arbitrary'\nnodelist = 'n1,n1,n2'\nntasks = 3",
+            "nodelist = 'node[1-2]'\nexclude = 'node[3-9]'",
         ] {
             assert_eq!(directives(toml).conflicts(), [], "{toml}");
         }
@@ -450,6 +437,7 @@ mod tests {
             (MemPerGpu, "mem_per_gpu = '1G'", "gpus = 1"),
             (NtasksPerGpu, "ntasks_per_gpu = 1", "ntasks = 1"),
             (ResvPorts, "resv_ports = true", "stepmgr = true"),
+            (TimeMin, "time_min = 'UNLIMITED'", "time = 'UNLIMITED'"),
             (
                 Distribution,
                 "distribution = 'arbitrary'",

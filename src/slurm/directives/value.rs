@@ -2,12 +2,12 @@
 
 use super::super::{
     Account, AcctgFreq, Array, BootDelay, ClusterConstraint, Clusters, Comment, Constraint,
-    CoreSpec, Count, CpuFreq, Dependency, Distribution, Exclusive, Export, FilePath, Flag,
-    FreeText, GpuBind, GpuCount, GpuFreq, Gres, GresFlags, Hint, JobName, JobTime,
+    CoreSpec, Count, CpuFreq, Deadline, Dependency, Distribution, Exclusive, Export, FilePath,
+    Flag, FreeText, GpuBind, GpuCount, GpuFreq, Gres, GresFlags, Hint, JobName, JobTime,
     KillOnInvalidDep, Licenses, MailType, MailUser, MemBind, MemUpdate, Memory, Nice, NoKill,
     NodeCount, NodeList, NodeShape, OomKillStep, OpenMode, OutputPattern, Partition, Power,
     Priority, Profile, Propagate, Qos, Requeue, Reservation, ResvPorts, Signal, SmallCount,
-    Switches, ThreadSpec, TimeLimit, TresBind, TresPerTask, WaitAllNodes,
+    Switches, ThreadSpec, TimeLimit, TresBind, TresPerTask, WaitAllNodes, Wckey,
 };
 use crate::value::{Fault, ValueError};
 
@@ -71,11 +71,11 @@ macro_rules! text_options {
 }
 
 text_options! {
-    Account, AcctgFreq, Array, ClusterConstraint, Clusters, Comment, Constraint, CpuFreq,
+    Account, AcctgFreq, Array, ClusterConstraint, Clusters, Comment, Constraint, CpuFreq, Deadline,
     Dependency, Distribution, Export, FilePath, FreeText, GpuBind, GpuFreq, Gres, GresFlags, Hint,
     JobName, JobTime, KillOnInvalidDep, Licenses, MailType, MailUser, MemBind, MemUpdate, Memory,
     NodeList, NodeShape, OpenMode, OutputPattern, Partition, Power, Profile, Propagate, Qos, Reservation,
-    Signal, Switches, TimeLimit, TresBind, TresPerTask, BootDelay,
+    Signal, Switches, TimeLimit, TresBind, TresPerTask, BootDelay, Wckey,
 }
 
 option_values! {

@@ -1,0 +1,176 @@
+//! Values of a job's options that contradict each other. The source is that of the
+//! exclusions, and what 22.05, 24.11 and 26.05 refuse.
+
+use std::collections::BTreeSet;
+
+use super::{Conflict, Directives, MOST_HOSTS, OptionName};
+use crate::slurm::{Distribution, GpuCount, JobTime, Licenses, TimeLimit};
+
+const fn conflict(first: OptionName, second: OptionName, reason: &'static str) -> Conflict {
+    Conflict {
+        first,
+        second,
+        reason,
+    }
+}
+
+impl Directives {
+    /// Pairs of values that contradict each other.
+    pub(crate) fn contradictions(&self) -> Vec<Conflict> {
+        let groups = [
+            self.contradictions_of_times(),
+            self.contradictions_of_tasks(),
+            self.contradictions_of_an_arbitrary_order(),
+            self.contradictions_of_nodes(),
+            self.contradictions_of_features(),
+        ];
+        groups.into_iter().flatten().collect()
+    }
+
+    fn contradictions_of_times(&self) -> Vec<Conflict> {
+        let mut conflicts = Vec::new();
+        let limit = self.time.as_ref().and_then(TimeLimit::minutes);
+        let least = self.time_min.as_ref().map(TimeLimit::minutes);
+        if let (Some(limit), Some(least)) = (limit, least)
+            && least.is_none_or(|least| least > limit)
+        {
+            let reason = "the least time is longer than the limit";
+            conflicts.push(conflict(OptionName::TimeMin, OptionName::Time, reason));
+        }
+        let begin = self.begin.as_ref().and_then(JobTime::sortable);
+        let deadline = self.deadline.as_ref();
+        let deadline = deadline.and_then(|deadline| deadline.time().sortable());
+        if let (Some(begin), Some(deadline)) = (begin, deadline)
+            && begin >= deadline
+        {
+            let reason = "the job would begin after its deadline";
+            conflicts.push(conflict(OptionName::Begin, OptionName::Deadline, reason));
+        }
+        conflicts
+    }
+
+    fn contradictions_of_tasks(&self) -> Vec<Conflict> {
+        let mut conflicts = Vec::new();
+        let tasks = self.ntasks.map(|tasks| u64::from(tasks.get()));
+        let plane = self.distribution.as_ref().and_then(Distribution::plane);
+        if let (Some(plane), Some((option, nodes))) = (plane, self.least_nodes())
+            && nodes > 1
+            && (nodes - 1) * u64::from(plane) >= tasks.unwrap_or(1)
+        {
+            let reason = "so few tasks leave nodes without a plane";
+            conflicts.push(conflict(OptionName::Distribution, option, reason));
+        }
+        for (option, per_gpu) in [
+            (OptionName::NtasksPerGpu, self.ntasks_per_gpu),
+            (OptionName::NtasksPerTres, self.ntasks_per_tres),
+        ] {
+            if let (Some(per_gpu), Some(tasks)) = (per_gpu, tasks)
+                && !tasks.is_multiple_of(per_gpu.get().into())
+            {
+                let reason = "the tasks fill no whole number of GPUs";
+                conflicts.push(conflict(option, OptionName::Ntasks, reason));
+            }
+        }
+        let gpus = self.gpus.as_ref().map(GpuCount::count);
+        let nodes = self.least_nodes().or_else(|| self.nodes_of_tasks());
+        if let (Some(gpus), Some((option, nodes))) = (gpus, nodes)
+            && u64::from(gpus) < nodes
+        {
+            let reason = "each node needs one GPU at least";
+            conflicts.push(conflict(OptionName::Gpus, option, reason));
+        }
+        conflicts
+    }
+
+    /// What contradicts the order of tasks that a list of nodes says.
+    fn contradictions_of_an_arbitrary_order(&self) -> Vec<Conflict> {
+        let mut conflicts = Vec::new();
+        if !self
+            .distribution
+            .as_ref()
+            .is_some_and(Distribution::is_arbitrary)
+        {
+            return conflicts;
+        }
+        if self.nodes.is_some() {
+            let reason = "the list of nodes says how many";
+            conflicts.push(conflict(
+                OptionName::Nodes,
+                OptionName::Distribution,
+                reason,
+            ));
+        }
+        let hosts = self
+            .nodelist
+            .as_ref()
+            .map(|list| list.hosts().take(MOST_HOSTS).count());
+        if let (Some(tasks), Some(hosts)) = (self.ntasks, hosts)
+            && tasks.get() as usize != hosts
+        {
+            let reason = "an arbitrary distribution has one task for each node that is listed";
+            conflicts.push(conflict(OptionName::Ntasks, OptionName::Nodelist, reason));
+        }
+        conflicts
+    }
+
+    fn contradictions_of_nodes(&self) -> Vec<Conflict> {
+        let mut conflicts = Vec::new();
+        if let (Some(named), Some(nodes)) = (self.named_nodes(), self.nodes)
+            && named > nodes.max() as usize
+        {
+            let reason = "more nodes are named than asked for";
+            conflicts.push(conflict(OptionName::Nodelist, OptionName::Nodes, reason));
+        }
+        if let (Some(named), Some(excluded)) = (&self.nodelist, &self.exclude) {
+            let excluded: BTreeSet<_> = excluded.hosts().take(MOST_HOSTS).collect();
+            let mut named = named.hosts().take(MOST_HOSTS);
+            if named.any(|host| excluded.contains(&host)) {
+                let reason = "a node is in both lists";
+                conflicts.push(conflict(OptionName::Nodelist, OptionName::Exclude, reason));
+            }
+        }
+        conflicts
+    }
+
+    fn contradictions_of_features(&self) -> Vec<Conflict> {
+        let mut conflicts = Vec::new();
+        for (option, among) in [
+            (OptionName::Constraint, &self.constraint),
+            (OptionName::Prefer, &self.prefer),
+        ] {
+            if let (Some(batch), Some(among)) = (&self.batch, among)
+                && !batch
+                    .features()
+                    .all(|feature| among.features().any(|own| own == feature))
+            {
+                let reason = "the first node has features that the others need not have";
+                conflicts.push(conflict(OptionName::Batch, option, reason));
+            }
+        }
+        let is_any_enough = self.licenses.as_ref().is_some_and(Licenses::is_any_enough);
+        if is_any_enough && self.resources.is_some() {
+            let reason = "resources are further licences, which do not go with '|'";
+            conflicts.push(conflict(
+                OptionName::Licenses,
+                OptionName::Resources,
+                reason,
+            ));
+        }
+        conflicts
+    }
+
+    /// How many nodes the job has at least, and which option says so.
+    fn least_nodes(&self) -> Option<(OptionName, u64)> {
+        let asked = self
+            .nodes
+            .map(|nodes| (OptionName::Nodes, u64::from(nodes.min())));
+        asked.or_else(|| Some((OptionName::Nodelist, self.named_nodes()? as u64)))
+    }
+
+    /// How many nodes the tasks fill.
+    fn nodes_of_tasks(&self) -> Option<(OptionName, u64)> {
+        let (tasks, of_a_node) = (self.ntasks?.get(), self.ntasks_per_node?.get());
+        let nodes = tasks.div_ceil(of_a_node.into());
+        Some((OptionName::NtasksPerNode, nodes.into()))
+    }
+}
