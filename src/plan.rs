@@ -600,7 +600,7 @@ fn check_launch(
         (Some(nodes), _) => (OptionName::Nodes, u64::from(nodes.max()), nodes.to_string()),
         (None, named) => {
             let named = named.unwrap_or(1);
-            (OptionName::Nodelist, named as u64, named.to_string())
+            (OptionName::Nodelist, named, named.to_string())
         }
     };
     if most > 1 {

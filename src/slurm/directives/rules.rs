@@ -279,7 +279,7 @@ impl Directives {
             }
         }
         if let (Some(named), Some(nodes)) = (self.named_nodes(), self.nodes)
-            && named > nodes.max() as usize
+            && named > nodes.max().into()
         {
             conflicts.push(Conflict {
                 first: Nodelist,
