@@ -5,11 +5,12 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use nim_slurm::results::{Metric, PointName, Statistic};
 use nim_slurm::slurm::{
     Array, Directives, JobTime, Memory, NodeCount, NodeList, OptionName, Passthrough, Signal,
     TimeLimit,
 };
-use nim_slurm::{Plan, Recipe, Script, Settings, ValueError};
+use nim_slurm::{JobState, Plan, Recipe, Script, Settings, ValueError};
 use proptest::prelude::*;
 use serde::de::value::{Error, StrDeserializer};
 
@@ -60,6 +61,21 @@ fn check_all(text: &str) {
     }
 
     every_value(&mut Check(text));
+    let names = (
+        OptionName::from_key(text).map(OptionName::key),
+        Metric::from_name(text).map(Metric::name),
+        Statistic::from_name(text).map(Statistic::name),
+    );
+    assert!(
+        [names.0, names.1, names.2]
+            .into_iter()
+            .flatten()
+            .all(|name| name == text)
+    );
+    if let Some(point) = PointName::parse(text) {
+        assert!(text.starts_with(point.model()), "{text:?}");
+    }
+    assert_eq!(JobState::from_word(text).as_str(), text);
 }
 
 proptest! {
@@ -475,6 +491,55 @@ fn parsed_types(code: &str) -> Vec<&str> {
     types
 }
 
+/// What is read as a part of settings, of a recipe, of a manifest, or of a tool's results.
+const FILE_PARTS: [&str; 24] = [
+    "Architecture",
+    "Client",
+    "ClientTool",
+    "Cluster",
+    "ContainerTable",
+    "Directives",
+    "Download",
+    "Images",
+    "Jobs",
+    "Key",
+    "LaunchTable",
+    "List",
+    "Manifest",
+    "Measured",
+    "Model",
+    "OptionKey",
+    "PointRow",
+    "Recipe",
+    "RunImage",
+    "Runtime",
+    "Server",
+    "SettingsFile",
+    "SrunTable",
+    "Sweep",
+];
+
+/// The types that serde reads, but for the values.
+fn file_parts(code: &str) -> Vec<&str> {
+    let by_hand = code.lines().filter_map(|line| {
+        let (_, name) = line.split_once("Deserialize<'de> for ")?;
+        Some(first_word(name))
+    });
+    let derived = code.split("#[derive(").skip(1).filter_map(|text| {
+        let (derives, rest) = text.split_once(')')?;
+        let (_, name) = rest
+            .split_once("struct ")
+            .into_iter()
+            .chain(rest.split_once("enum "))
+            .min_by_key(|(before, _)| before.len())?;
+        derives.contains("Deserialize").then(|| first_word(name))
+    });
+    by_hand
+        .chain(derived)
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
 /// A type with a parser that is not in the list of values is not tried by any of the
 /// tests above, nor by `tests/memory.rs`.
 #[test]
@@ -500,6 +565,32 @@ fn every_parser_is_in_the_list() {
     let mut tried = Names(BTreeSet::new());
     every_value(&mut tried);
     assert_eq!(found, tried.0);
+
+    // Parts of files, which `tests/memory.rs` and `tests/mutated_files.rs` read whole.
+    let parts: BTreeSet<_> = texts.iter().flat_map(|code| file_parts(code)).collect();
+    assert_eq!(parts, BTreeSet::from(FILE_PARTS));
+
+    // Functions that read a name, and whole files. `for_batch_shell` makes a text for `parse`.
+    let functions: BTreeSet<_> = texts
+        .iter()
+        .flat_map(|code| code.split("pub fn ").skip(1))
+        .filter(|text| {
+            let (head, _) = text.split_once('{').unwrap_or((text, ""));
+            head.contains(": &str") && !head.contains("self") && head.contains("Self")
+        })
+        .map(first_word)
+        .collect();
+    assert_eq!(
+        functions,
+        BTreeSet::from([
+            "for_batch_shell",
+            "from_key",
+            "from_name",
+            "from_toml",
+            "from_word",
+            "parse"
+        ])
+    );
 
     // A macro that is not known here could hide a type.
     for code in &texts {
