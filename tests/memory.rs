@@ -480,7 +480,7 @@ fn whole_settings_and_their_scripts() {
         .map(|text| ("a file".to_owned(), text));
     for (place, text) in with_hostile_values(SETTINGS).into_iter().chain(files) {
         worst.measure(&place, text.len(), PLAN, || {
-            rendered += render(RECIPE, &text)
+            rendered += render(RECIPE, &text);
         });
     }
     worst.tell();
@@ -507,7 +507,7 @@ fn whole_recipes_and_their_scripts() {
     let files = files.chain([("a sweep of 2000 by 2000".to_owned(), sweep)]);
     for (place, text) in with_hostile_values(RECIPE).into_iter().chain(files) {
         worst.measure(&place, text.len(), PLAN, || {
-            rendered += render(&text, SETTINGS)
+            rendered += render(&text, SETTINGS);
         });
     }
     worst.tell();
