@@ -350,6 +350,16 @@ pub enum Problem {
         /// The place in the container.
         destination: String,
     },
+    /// The sweep would never end.
+    #[error(
+        "the recipe's sweep has {points} points, each use case at each concurrency: at most {most} are allowed"
+    )]
+    TooManyPoints {
+        /// Use cases times concurrencies.
+        points: usize,
+        /// How many there may be.
+        most: usize,
+    },
     /// A list of the recipe is empty.
     #[error("the recipe's {list} is empty: at least one entry is needed")]
     Empty {

@@ -54,6 +54,8 @@
 //! does not choose a partition, an account or a model for you. Results are
 //! GenAI-Perf's own files; it reads them, and writes none.
 
+#![forbid(unsafe_code)]
+
 mod command;
 mod error;
 mod explain;

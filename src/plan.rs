@@ -669,7 +669,7 @@ fn check_launch(
         }
         (None, named) => {
             let named = named.unwrap_or(1);
-            let range = (named as u64, named as u64);
+            let range = (named, named);
             (OptionName::Nodelist, range, named.to_string())
         }
     };
@@ -700,6 +700,10 @@ const TENSOR_PARALLEL_FLAGS: [&str; 5] = [
     "-tp",
 ];
 
+/// More than a job has time for. Two short lists make a long script: each use case is
+/// measured at each concurrency.
+const MOST_POINTS: usize = 1000;
+
 fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
     let Recipe {
         server,
@@ -718,6 +722,16 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
         if is_empty {
             problems.push(Problem::Empty { list });
         }
+    }
+    let points = sweep
+        .use_cases
+        .len()
+        .saturating_mul(sweep.concurrency.len());
+    if points > MOST_POINTS {
+        problems.push(Problem::TooManyPoints {
+            points,
+            most: MOST_POINTS,
+        });
     }
     if let Some(entry) = first_repeated(&sweep.use_cases) {
         problems.push(Problem::Repeated {
@@ -874,6 +888,8 @@ fn check_mounts(recipe: &Recipe, settings: &Settings, problems: &mut Vec<Problem
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use super::*;
 
     #[test]
@@ -948,5 +964,19 @@ time_min = 60
         assert!(is_short("time = 60\ntime_min = 30"));
         assert!(!is_short("time = 'UNLIMITED'"));
         assert!(!is_short("time = false"), "the site's default is not known");
+    }
+
+    #[test]
+    fn a_sweep_has_an_end() {
+        let concurrency = |most| (1..=most).filter_map(NonZeroU32::new);
+        let sweep = |most| {
+            let recipe = Recipe::llama3_70b_h100x4_fp8().with_concurrency(concurrency(most));
+            Plan::new(recipe, Settings::new()).map_err(|error| error.to_string())
+        };
+        assert_eq!(sweep(500).unwrap().points().len(), 1000);
+        assert_eq!(
+            sweep(501).unwrap_err(),
+            "the recipe's sweep has 1002 points, each use case at each concurrency: at most 1000 are allowed"
+        );
     }
 }

@@ -139,7 +139,7 @@ struct SrunTable {
 struct ContainerTable {
     #[serde(default)]
     runtime: Runtime,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::value::list")]
     mounts: Vec<Mount>,
     #[serde(default)]
     registries: BTreeMap<Registry, Registry>,

@@ -152,7 +152,7 @@ pub(crate) fn positive_number(text: &str) -> Result<u32, Fault> {
 macro_rules! value {
     ($type:ty, $name:literal) => {
         impl $type {
-            #[doc = concat!("Reads a ", $name, ".")]
+            #[doc = concat!("Takes a text as ", $name, ", if it is one.")]
             ///
             /// # Errors
             ///
@@ -235,7 +235,7 @@ impl<T> serde::de::Visitor<'_> for TextVisitor<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a {}", self.name)
+        write!(f, "a text as {}", self.name)
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
@@ -257,6 +257,46 @@ impl<T> serde::de::Visitor<'_> for TextVisitor<T> {
             self.name
         )))
     }
+}
+
+/// A list of values. One that is written without brackets is told how to be written,
+/// in place of serde's "expected a sequence".
+pub(crate) struct List<T>(pub(crate) Vec<T>);
+
+impl<'de, T: serde::Deserialize<'de>> serde::Deserialize<'de> for List<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ListVisitor<T>(std::marker::PhantomData<T>);
+
+        impl<'de, T: serde::Deserialize<'de>> serde::de::Visitor<'de> for ListVisitor<T> {
+            type Value = List<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list in brackets, also of one, as in [\"...\"]")
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                mut items: A,
+            ) -> Result<List<T>, A::Error> {
+                let mut list = Vec::new();
+                while let Some(item) = items.next_element()? {
+                    list.push(item);
+                }
+                Ok(List(list))
+            }
+        }
+
+        deserializer.deserialize_seq(ListVisitor(std::marker::PhantomData))
+    }
+}
+
+/// [`List`], for a field that keeps the values themselves.
+pub(crate) fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: serde::Deserialize<'de>,
+{
+    <List<T> as serde::Deserialize>::deserialize(deserializer).map(|list| list.0)
 }
 
 #[cfg(test)]

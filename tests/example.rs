@@ -81,7 +81,17 @@ fn no_flags_and_no_slurm() {
         printed.contains("  sbatch ./llama3-70b-h100x4-fp8/setup.sh\n"),
         "{printed}"
     );
-    assert!(printed.contains("export STAGE_PATH="), "{printed}");
+    assert!(
+        printed.contains("export STAGE_PATH=/lustre/...\n"),
+        "{printed}"
+    );
+    let placed = succeeds(folder.path(), &["--stage-path", "/nim", "there"], &[]);
+    assert!(
+        placed.contains(
+            "  export STAGE_PATH=/lustre/...\n      only to use another folder than /nim, which is in the scripts\n"
+        ),
+        "{placed}"
+    );
     let again = succeeds(folder.path(), &[], &[]);
     assert!(
         again.contains("launch.sh is there already, unchanged"),
@@ -253,6 +263,11 @@ fn bad_input_is_named() {
     let error = fails(folder.path(), &[], &[("SBATCH_TIMELIMIT", "1h")], 2);
     assert!(
         error.contains("SBATCH_TIMELIMIT") && error.contains("unexpected character 'h'"),
+        "{error}"
+    );
+    let error = fails(folder.path(), &["--concurrency", "1,x"], &[], 2);
+    assert!(
+        error.contains("invalid value 'x' for '--concurrency <N,N,...>': a whole number of requests is allowed, 1 at least"),
         "{error}"
     );
     fails(folder.path(), &["--no-such-flag"], &[], 2);

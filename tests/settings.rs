@@ -117,10 +117,29 @@ fn toml_errors_teach() {
         (
             "[slurm]\npartiton = 'x'",
             2,
-            "unknown key \"partiton\": allowed are setup, prepare_models, launch, job_name",
+            "unknown key \"partiton\": perhaps partition is meant; sbatch's long options are allowed, with '_' for '-'",
+        ),
+        (
+            "[slurm]\nzebra = 'x'",
+            2,
+            "unknown key \"zebra\": allowed are setup, prepare_models, launch, job_name",
+        ),
+        (
+            "[container]\nmounts = '/data:/data'",
+            2,
+            "invalid type: string \"/data:/data\", expected a list in brackets, also of one, as in [\"...\"]",
+        ),
+        (
+            "[slurm]\npassthrough = '--new=1'",
+            2,
+            "expected a list in brackets, also of one",
         ),
         ("stage = '/x'", 1, "unknown field `stage`"),
-        ("[slurm.lauch]\ntime = 5", 1, "unknown key \"lauch\""),
+        (
+            "[slurm.lauch]\ntime = 5",
+            1,
+            "unknown key \"lauch\": perhaps launch is meant",
+        ),
         (
             "[container]\nmounts = ['data:/data']",
             2,

@@ -1,33 +1,35 @@
 //! What holds for all typed values.
 
-use std::fmt::{Debug, Display};
-use std::str::FromStr;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
-use nim_slurm::container::{EnvName, Image, Mount, PyxisRelease, Registry, SquashFile};
-use nim_slurm::recipe::{
-    AiperfVersion, ByteSize, FileName, GenaiPerfVersion, NgcModel, RecipeName, ResultName,
-    ServedModelName, Tokenizer, UrlPath, UseCase, Word,
-};
+use nim_slurm::results::{Metric, PointName, Statistic};
 use nim_slurm::slurm::{
-    Account, AcctgFreq, Array, BootDelay, ClusterConstraint, Clusters, Comment, Constraint,
-    CoreSpec, Count, CpuFreq, Deadline, Dependency, Directives, Distribution, Exclusive, Export,
-    FilePath, FreeText, GpuBind, GpuCount, GpuFreq, Gres, GresFlags, Hint, JobId, JobName, JobTime,
-    KillOnInvalidDep, Licenses, MailType, MailUser, MemBind, MemUpdate, Memory, Nice, NoKill,
-    NodeCount, NodeList, NodeShape, OomKillStep, OpenMode, OptionName, OutputPattern, Partition,
-    Passthrough, Power, Priority, Profile, Propagate, Qos, Release, Requeue, Reservation,
-    ResvPorts, Signal, SmallCount, SubmittedJob, Switches, ThreadSpec, TimeLimit, TresBind,
-    TresPerTask, WaitAllNodes, Wckey,
+    Array, Directives, JobTime, Memory, NodeCount, NodeList, OptionName, Passthrough, Signal,
+    TimeLimit,
 };
-use nim_slurm::{Mpi, Plan, Recipe, RunId, Script, Settings, StagePath, ValueError};
+use nim_slurm::{JobState, Plan, Recipe, Script, Settings, ValueError};
 use proptest::prelude::*;
+use serde::de::value::{Error, StrDeserializer};
+
+use self::every_value::{Value, Visitor, every_value};
+
+#[path = "common/every_value.rs"]
+mod every_value;
 
 /// What is accepted is shown in a form that is accepted and means the same.
-fn check<T>(text: &str)
-where
-    T: FromStr<Err = ValueError> + Display + PartialEq + Debug,
-{
-    match text.parse::<T>() {
+fn check<T: Value>(text: &str) {
+    let read = text.parse::<T>();
+    // A settings file is read with the same check, and tells the same.
+    let from_file = T::deserialize(StrDeserializer::<Error>::new(text));
+    match (&read, &from_file) {
+        (Ok(value), Ok(same)) => assert_eq!(value, same),
+        (Err(error), Err(same)) => assert_eq!(error.to_string(), same.to_string()),
+        _ => panic!("{text:?} is {read:?} as text and {from_file:?} in a file"),
+    }
+    match read {
         Ok(value) => {
             let shown = value.to_string();
             assert_eq!(
@@ -50,97 +52,30 @@ where
 }
 
 fn check_all(text: &str) {
-    macro_rules! each {
-        ($($type:ty),* $(,)?) => {
-            $(check::<$type>(text);)*
-        };
+    struct Check<'a>(&'a str);
+
+    impl Visitor for Check<'_> {
+        fn visit<T: Value>(&mut self, _name: &'static str) {
+            check::<T>(self.0);
+        }
     }
-    each!(
-        Account,
-        AcctgFreq,
-        Array,
-        BootDelay,
-        ByteSize,
-        ClusterConstraint,
-        Clusters,
-        Comment,
-        Constraint,
-        CoreSpec,
-        Count,
-        CpuFreq,
-        Deadline,
-        Dependency,
-        Distribution,
-        EnvName,
-        Exclusive,
-        Export,
-        FileName,
-        FilePath,
-        FreeText,
-        AiperfVersion,
-        GenaiPerfVersion,
-        GpuBind,
-        GpuCount,
-        GpuFreq,
-        Gres,
-        GresFlags,
-        Hint,
-        Image,
-        JobId,
-        JobName,
-        JobTime,
-        KillOnInvalidDep,
-        Licenses,
-        MailType,
-        MailUser,
-        MemBind,
-        MemUpdate,
-        Memory,
-        Mount,
-        Mpi,
-        NgcModel,
-        Nice,
-        NoKill,
-        NodeCount,
-        NodeList,
-        NodeShape,
-        OomKillStep,
-        OpenMode,
-        OutputPattern,
-        Partition,
-        Passthrough,
-        Power,
-        Priority,
-        Profile,
-        Propagate,
-        PyxisRelease,
-        Qos,
-        RecipeName,
-        Registry,
-        Release,
-        Requeue,
-        Reservation,
-        ResultName,
-        ResvPorts,
-        RunId,
-        ServedModelName,
-        Signal,
-        SmallCount,
-        SquashFile,
-        StagePath,
-        SubmittedJob,
-        Switches,
-        ThreadSpec,
-        TimeLimit,
-        Tokenizer,
-        TresBind,
-        TresPerTask,
-        UrlPath,
-        UseCase,
-        WaitAllNodes,
-        Wckey,
-        Word,
+
+    every_value(&mut Check(text));
+    let names = (
+        OptionName::from_key(text).map(OptionName::key),
+        Metric::from_name(text).map(Metric::name),
+        Statistic::from_name(text).map(Statistic::name),
     );
+    assert!(
+        [names.0, names.1, names.2]
+            .into_iter()
+            .flatten()
+            .all(|name| name == text)
+    );
+    if let Some(point) = PointName::parse(text) {
+        assert!(text.starts_with(point.model()), "{text:?}");
+    }
+    assert_eq!(JobState::from_word(text).as_str(), text);
 }
 
 proptest! {
@@ -505,4 +440,169 @@ fn types_can_cross_threads() {
     crosses::<nim_slurm::StatusError>();
     crosses::<nim_slurm::VariableError>();
     crosses::<nim_slurm::WriteError>();
+}
+
+/// The sources of the crate, without their unit tests.
+fn sources(folder: &Path, texts: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, texts);
+        } else {
+            let text = fs::read_to_string(&path).unwrap();
+            let (code, _) = text.split_once("#[cfg(test)]\n").unwrap_or((&text, ""));
+            texts.push(code.to_owned());
+        }
+    }
+}
+
+/// The word with which a text begins.
+fn first_word(text: &str) -> &str {
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    &text[..end.unwrap_or(text.len())]
+}
+
+/// Macros that give a type its parser, `NAME!(Type, "name")`.
+const ONE: [&str; 3] = ["value", "text_value", "word_list"];
+/// Macros that do so for many: a line `Type, "name", …` for each.
+const MANY: [&str; 2] = ["bounded_numbers", "words"];
+
+/// The types that get a parser in this source.
+fn parsed_types(code: &str) -> Vec<&str> {
+    let mut types = Vec::new();
+    for line in code.lines() {
+        let given = ONE
+            .iter()
+            .find_map(|name| line.strip_prefix(*name)?.strip_prefix("!("));
+        types.extend(given.map(first_word));
+        for what in ["FromStr for ", "TryFrom<&str> for ", "TryFrom<String> for "] {
+            types.extend(line.split_once(what).map(|(_, rest)| first_word(rest)));
+        }
+    }
+    for name in MANY {
+        let Some((_, block)) = code.split_once(&format!("\n{name}! {{\n")) else {
+            continue;
+        };
+        let (block, _) = block.split_once("\n}").unwrap();
+        types.extend(block.lines().filter_map(|line| {
+            let entry = line.strip_prefix("    ")?;
+            let name = first_word(entry);
+            entry[name.len()..].starts_with(", \"").then_some(name)
+        }));
+    }
+    types.retain(|name| !name.is_empty());
+    types
+}
+
+/// What is read as a part of settings, of a recipe, of a manifest, or of a tool's results.
+const FILE_PARTS: [&str; 24] = [
+    "Architecture",
+    "Client",
+    "ClientTool",
+    "Cluster",
+    "ContainerTable",
+    "Directives",
+    "Download",
+    "Images",
+    "Jobs",
+    "Key",
+    "LaunchTable",
+    "List",
+    "Manifest",
+    "Measured",
+    "Model",
+    "OptionKey",
+    "PointRow",
+    "Recipe",
+    "RunImage",
+    "Runtime",
+    "Server",
+    "SettingsFile",
+    "SrunTable",
+    "Sweep",
+];
+
+/// The types that serde reads, but for the values.
+fn file_parts(code: &str) -> Vec<&str> {
+    let by_hand = code.lines().filter_map(|line| {
+        let (_, name) = line.split_once("Deserialize<'de> for ")?;
+        Some(first_word(name))
+    });
+    let derived = code.split("#[derive(").skip(1).filter_map(|text| {
+        let (derives, rest) = text.split_once(')')?;
+        let (_, name) = rest
+            .split_once("struct ")
+            .into_iter()
+            .chain(rest.split_once("enum "))
+            .min_by_key(|(before, _)| before.len())?;
+        derives.contains("Deserialize").then(|| first_word(name))
+    });
+    by_hand
+        .chain(derived)
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+/// A type with a parser that is not in the list of values is not tried by any of the
+/// tests above, nor by `tests/memory.rs`.
+#[test]
+fn every_parser_is_in_the_list() {
+    struct Names(BTreeSet<String>);
+
+    impl Visitor for Names {
+        fn visit<T: Value>(&mut self, name: &'static str) {
+            self.0.insert(name.to_owned());
+        }
+    }
+
+    let mut texts = Vec::new();
+    sources(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        &mut texts,
+    );
+    let found: BTreeSet<_> = texts
+        .iter()
+        .flat_map(|code| parsed_types(code))
+        .map(str::to_owned)
+        .collect();
+    let mut tried = Names(BTreeSet::new());
+    every_value(&mut tried);
+    assert_eq!(found, tried.0);
+
+    // Parts of files, which `tests/memory.rs` and `tests/mutated_files.rs` read whole.
+    let parts: BTreeSet<_> = texts.iter().flat_map(|code| file_parts(code)).collect();
+    assert_eq!(parts, BTreeSet::from(FILE_PARTS));
+
+    // Functions that read a name, and whole files. `for_batch_shell` makes a text for `parse`.
+    let functions: BTreeSet<_> = texts
+        .iter()
+        .flat_map(|code| code.split("pub fn ").skip(1))
+        .filter(|text| {
+            let (head, _) = text.split_once('{').unwrap_or((text, ""));
+            head.contains(": &str") && !head.contains("self") && head.contains("Self")
+        })
+        .map(first_word)
+        .collect();
+    assert_eq!(
+        functions,
+        BTreeSet::from([
+            "for_batch_shell",
+            "from_key",
+            "from_name",
+            "from_toml",
+            "from_word",
+            "parse"
+        ])
+    );
+
+    // A macro that is not known here could hide a type.
+    for code in &texts {
+        let mut macros = code.split("macro_rules! ").skip(1);
+        let unknown = macros.find(|text| {
+            let name = first_word(text);
+            let gives_a_parser = text.contains("value!($type") || text.contains("FromStr for $");
+            gives_a_parser && !ONE.contains(&name) && !MANY.contains(&name)
+        });
+        assert_eq!(unknown.map(first_word), None);
+    }
 }

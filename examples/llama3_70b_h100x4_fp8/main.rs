@@ -51,7 +51,7 @@ struct Arguments {
     mounts: Vec<Mount>,
 
     /// Requests in flight, one number for each point
-    #[arg(long, value_name = "N,N,...", value_delimiter = ',')]
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',', value_parser = requests_in_flight)]
     concurrency: Vec<NonZeroU32>,
 
     /// Use case: input and output sequence length in tokens; may be given again
@@ -288,6 +288,11 @@ fn note(plan: &Plan) -> &'static str {
     }
 }
 
+fn requests_in_flight(text: &str) -> Result<NonZeroU32, String> {
+    text.parse()
+        .map_err(|_| "a whole number of requests is allowed, 1 at least".to_owned())
+}
+
 fn next_steps(plan: &Plan, folder: &Utf8Path) -> String {
     let mut text = format!("{}\nnext, on the login node:\n", note(plan));
     let mut step = |line: &str, why: &str| text.push_str(&format!("  {line}\n      {why}\n"));
@@ -308,8 +313,8 @@ fn next_steps(plan: &Plan, folder: &Utf8Path) -> String {
             "the folder for images, model and results",
         ),
         Some(path) => step(
-            &format!("export STAGE_PATH={}", shell_word(path.as_str())),
-            "only to use another folder: this one is in the scripts",
+            "export STAGE_PATH=/lustre/...",
+            &format!("only to use another folder than {path}, which is in the scripts"),
         ),
     }
     step(

@@ -6,6 +6,7 @@ use super::{Finding, Preflight, Severity, by_scripts, in_parallel, listed};
 use crate::container::Registry;
 use crate::recipe::ModelSource;
 use crate::script::ScriptKind;
+use crate::settings::Mpi;
 use crate::slurm::{Release, UnknownOption};
 
 /// A program that is looked for on this machine.
@@ -278,7 +279,7 @@ fn mpi(preflight: &Preflight<'_>) -> Option<Finding> {
         Answer::Said(reply) if reply.is_success => {
             let known = mpi_plugins(&(reply.stdout + &reply.stderr));
             Some(if known.iter().any(|name| name == mpi.as_str()) {
-                Finding::ok(format!("srun knows the MPI plugin {mpi}"))
+                loaded_mpi(preflight, &mpi)
             } else {
                 Finding::error(
                     format!(
@@ -290,6 +291,33 @@ fn mpi(preflight: &Preflight<'_>) -> Option<Finding> {
             })
         }
         answer => Some(preflight.unanswered("srun --mpi=list", &answer, "its MPI plugins")),
+    }
+}
+
+/// Whether srun can load a plugin that it lists: the list names files that are there,
+/// also where the library that they need is not. srun loads it before it asks for
+/// nodes, and `--test-only` asks for none.
+fn loaded_mpi(preflight: &Preflight<'_>, mpi: &Mpi) -> Finding {
+    let option = format!("--mpi={mpi}");
+    let arguments = [&option, "--test-only", "true"].map(str::to_owned);
+    // Inside of an allocation, srun would take a step of it instead of asking.
+    let allocation = ["SLURM_JOB_ID", "SLURM_JOBID"].map(str::to_owned);
+    match preflight.ask_with("srun", &arguments, "", &allocation) {
+        Answer::Said(reply) if reply.stderr.to_lowercase().contains("invalid mpi type") => {
+            Finding::error(
+                format!(
+                    "srun lists the MPI plugin {mpi}, but cannot load it: {}",
+                    preflight.words(reply.stderr.lines().next().unwrap_or_default())
+                ),
+                format!(
+                    "set mpi in [srun] of the settings to another of srun --mpi=list, or to \"none\"; if only this \
+                     node lacks its library, this shows it: {}",
+                    preflight.on_compute_node(ScriptKind::Launch, &format!("{option} true"))
+                ),
+            )
+        }
+        // What else srun may say here, that there is no such account say, others find.
+        _ => Finding::ok(format!("srun knows the MPI plugin {mpi}")),
     }
 }
 

@@ -1,8 +1,6 @@
 //! All options of a job, and how they are written for sbatch.
 
-use std::collections::BTreeSet;
-
-use super::{Gres, NodeCount, Passthrough, Signal};
+use super::{Gres, NodeCount, NodeList, Passthrough, Signal};
 
 use self::value::Argument;
 
@@ -125,9 +123,8 @@ impl Directives {
     }
 
     /// How many nodes are named that must be among the job's, each counted once.
-    pub(crate) fn named_nodes(&self) -> Option<usize> {
-        let hosts = self.nodelist.as_ref()?.hosts().take(MOST_HOSTS);
-        Some(hosts.collect::<BTreeSet<_>>().len())
+    pub(crate) fn named_nodes(&self) -> Option<u64> {
+        self.nodelist.as_ref().map(NodeList::count)
     }
 
     pub(crate) const fn node_count(&self) -> Option<NodeCount> {
@@ -246,9 +243,25 @@ mod tests {
             .to_string();
         assert!(error.contains("2 | partiton = 'x'"), "{error}");
         assert!(
-            error.contains("unknown key \"partiton\": allowed are job_name, account, partition"),
+            error.contains("unknown key \"partiton\": perhaps partition is meant; sbatch's long options are allowed"),
             "{error}"
         );
+        let error = toml::from_str::<Directives>("ntasks-per-node = 1").unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("perhaps ntasks_per_node is meant"),
+            "{error}"
+        );
+        for no_slip in ["zebra", "x", &"partition".repeat(9)] {
+            let error = toml::from_str::<Directives>(&format!("{no_slip} = 1")).unwrap_err();
+            assert!(
+                error
+                    .to_string()
+                    .contains("allowed are job_name, account, partition"),
+                "{error}"
+            );
+        }
         let error = toml::from_str::<Directives>("time = '1h'")
             .unwrap_err()
             .to_string();

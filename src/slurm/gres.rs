@@ -7,6 +7,11 @@ use crate::value::{Fault, at_most, only, positive_number, text_value, value};
 
 /// Generic resources for each node, such as GPUs.
 ///
+/// What a site has, and what it calls it: `sinfo -o '%P %G'`. The counts are for each
+/// node, not for the job; the GPUs of a job may be asked for with `--gpus-per-node` or
+/// `--gpus` instead, never with both. A MIG slice is a type like any other:
+/// `gpu:1g.10gb:1`.
+///
 /// # Syntax
 ///
 /// Entries with commas between them, each `NAME`, `NAME:COUNT`, `NAME:TYPE` or
@@ -14,7 +19,8 @@ use crate::value::{Fault, at_most, only, positive_number, text_value, value};
 ///
 /// * `NAME`: a small letter, then small letters, digits and `_`
 /// * `TYPE`: letters, digits, `_`, `-` and `.`, not digits alone
-/// * `COUNT`: a whole number of at least 1; without one it is 1
+/// * `COUNT`: a whole number of at least 1; without one it is 1. No suffix: sbatch's
+///   `1K` are 1024
 ///
 /// This is what every Slurm from 20.11 to 26.05 reads in the same way. Source:
 /// sbatch(1), `--gres`, and gres.conf(5).

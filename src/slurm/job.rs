@@ -368,18 +368,30 @@ impl<'a> Condition<'a> {
 
 text_value!(Dependency, "dependency");
 
-/// The indexes of a job array.
+/// The indexes of a job array: a task for each, which is a job of its own.
+///
+/// Each task runs the whole script, with its index in `SLURM_ARRAY_TASK_ID`. A task of
+/// launch.sh measures the whole sweep, and names its results `JOB-INDEX`: that is for
+/// repeated runs.
 ///
 /// # Syntax
 ///
-/// `N`, `FIRST-LAST` and `FIRST-LAST:STEP` with commas between them, then perhaps
-/// `%LIMIT`, the number of tasks that may run at once. 4096 bytes at most. Indexes go up
-/// to 4000000, and on most sites to 1000. Source: sbatch(1), `--array`, and
-/// slurm.conf(5), `MaxArraySize`.
+/// Entries with commas between them, then perhaps `%LIMIT`:
+///
+/// * `N`: one index, from 0
+/// * `FIRST-LAST`: all from the first to the last
+/// * `FIRST-LAST:STEP`: each `STEP`th of them; `0-15:4` is `0,4,8,12`
+/// * `LIMIT`: how many tasks may run at once, 1 at least; without it, as many as there
+///   is room for
+///
+/// 4096 bytes at most. Indexes go up to 4000000; the highest is one less than the site's
+/// `MaxArraySize`, 1000 where nothing else is set: `scontrol show config | grep
+/// MaxArraySize`. Source: sbatch(1), `--array`, and slurm.conf(5).
 ///
 /// # Errors
 ///
 /// * `5-1`, `0-15:0`, `1-`, `a`
+/// * `0-3%`, `0-3%0`: no number of tasks
 /// * `%4`: Slurm reads index 0
 /// * `4000001`: no site can allow it
 /// * `[0-3]`: the brackets are noise
@@ -447,6 +459,15 @@ impl fmt::Display for Stride {
 }
 
 const LARGEST_INDEX: u32 = 4_000_000;
+
+fn check_task_limit(text: &str) -> Result<u32, Fault> {
+    positive_number(text).map_err(|_| {
+        Fault::rule(
+            "the number of tasks that may run at once is allowed behind '%', 1 at least, as in 0-15%4",
+        )
+    })
+}
+
 const INDEXES: &str = "indexes such as 0-15, 1,3,5 or 0-15:4%2 are allowed";
 
 impl Array {
@@ -460,7 +481,7 @@ impl Array {
         let (indexes, limit) = text
             .split_once('%')
             .map_or((text, None), |(indexes, limit)| (indexes, Some(limit)));
-        let limit = limit.map(positive_number).transpose()?;
+        let limit = limit.map(check_task_limit).transpose()?;
         let tokens: Result<Vec<_>, _> = indexes
             .split(',')
             .map(|token| Stride::check(token).map(|stride| stride.to_string()))
@@ -589,6 +610,15 @@ mod tests {
             "5-1",
             "cannot take \"5-1\" as array: the range \"5-1\" descends: its first index must not be the larger one",
         );
+        for text in ["0-3%", "0-3%0", "0-3%2%1", "0-3%9999999999"] {
+            refuses::<Array>(
+                text,
+                &format!(
+                    "cannot take {text:?} as array: the number of tasks that may run at once is allowed behind '%', \
+                     1 at least, as in 0-15%4"
+                ),
+            );
+        }
         for text in [
             "", "a", "0-15:0", "1-", "-1", "%4", "[0-3]", "1,", "1:2", "0-3%0", "0-3%2%1", "0-1-2",
         ] {

@@ -8,8 +8,8 @@ use crate::value::{Fault, at_most, only, positive_number, text_value};
 ///
 /// Names with commas between them. A name may have ranges of numbers in brackets:
 /// `node[1-4,7]`; a range ascends and is as wide as its first number, so
-/// `node[01-16]` begins with `node01`. Source: sbatch(1), `--nodelist`,
-/// and slurm.conf(5).
+/// `node[01-16]` begins with `node01`. A number has 18 digits at most, a range 65536
+/// nodes, the whole 65536 bytes. Source: sbatch(1), `--nodelist`, and slurm.conf(5).
 ///
 /// # Errors
 ///
@@ -89,6 +89,93 @@ impl NodeList {
             alone.into_iter().chain(numbered)
         })
     }
+
+    /// How many nodes are named, each counted once. A short text can name very many,
+    /// so their numbers are counted, and no name is made.
+    pub(crate) fn count(&self) -> u64 {
+        let mut spans = Vec::with_capacity(1 + self.0.matches([',', '[']).count());
+        for (prefix, ranges) in entries(&self.0) {
+            match ranges {
+                None => spans.push(Span::new(prefix, 0, 0, 0)),
+                Some(ranges) => {
+                    let ranges = ranges.split(',').filter_map(numbers);
+                    spans.extend(ranges.flat_map(|(width, numbers)| {
+                        same_width(width, numbers).map(|(digits, numbers)| {
+                            Span::new(prefix, digits, *numbers.start(), *numbers.end())
+                        })
+                    }));
+                }
+            }
+        }
+        spans.sort_unstable();
+        let mut count = 0;
+        let mut before: Option<Span<'_>> = None;
+        for span in spans {
+            let counted = before.filter(|before| before.is_beside(&span));
+            let first = counted.map_or(span.first, |counted| span.first.max(counted.last + 1));
+            count += (span.last + 1).saturating_sub(first);
+            let last = counted.map_or(span.last, |counted| span.last.max(counted.last));
+            before = Some(Span { last, ..span });
+        }
+        count
+    }
+}
+
+/// Names that end with as many digits, of numbers one after the other.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Span<'a> {
+    /// What stands before the digits.
+    base: &'a str,
+    /// How many digits.
+    digits: usize,
+    first: u64,
+    last: u64,
+}
+
+impl<'a> Span<'a> {
+    /// The names of a prefix and these numbers, written with so many digits. Digits at
+    /// the prefix's end belong to the number, since `n1[0-9]` and `n[10-19]` are the same.
+    fn new(prefix: &'a str, digits: usize, first: u64, last: u64) -> Self {
+        /// The digits that a number here has room for.
+        const MOST: usize = 19;
+        let at_end = prefix
+            .bytes()
+            .rev()
+            .take_while(u8::is_ascii_digit)
+            .take(MOST - digits)
+            .count();
+        let (base, head) = prefix.split_at(prefix.len() - at_end);
+        let head = head.parse().unwrap_or(0) * 10_u64.pow(u32::try_from(digits).unwrap_or(0));
+        Self {
+            base,
+            digits: at_end + digits,
+            first: head + first,
+            last: head + last,
+        }
+    }
+
+    /// Whether both have the same kind of name.
+    fn is_beside(&self, other: &Self) -> bool {
+        (self.base, self.digits) == (other.base, other.digits)
+    }
+}
+
+/// The parts of a range whose numbers are written with as many digits.
+fn same_width(
+    width: usize,
+    numbers: std::ops::RangeInclusive<u64>,
+) -> impl Iterator<Item = (usize, std::ops::RangeInclusive<u64>)> {
+    let (mut first, last) = numbers.into_inner();
+    std::iter::from_fn(move || {
+        if first > last {
+            return None;
+        }
+        let digits = width.max(first.checked_ilog10().map_or(1, |log| log as usize + 1));
+        let end = last.min(10_u64.pow(u32::try_from(digits).ok()?) - 1);
+        let part = (digits, first..=end);
+        first = end + 1;
+        Some(part)
+    })
 }
 
 /// The names of a list that was checked, each with what is in its brackets.
@@ -126,7 +213,14 @@ fn numbers(range: &str) -> Option<(usize, std::ops::RangeInclusive<u64>)> {
 /// The first and the last number of `FIRST` or `FIRST-LAST`.
 fn check_range(range: &str) -> Result<(u64, u64), Fault> {
     let number = |text: &str| {
+        const MOST_DIGITS: usize = 18;
         let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        if is_number && text.len() > MOST_DIGITS {
+            return Err(Fault::rule(format!(
+                "a number has {} digits, at most {MOST_DIGITS} are allowed in brackets",
+                text.len()
+            )));
+        }
         text.parse::<u64>()
             .ok()
             .filter(|_| is_number)
@@ -317,6 +411,11 @@ mod tests {
             "n[1-4]x",
             "cannot take \"n[1-4]x\" as node list: behind a bracket, only a comma and the next name are allowed",
         );
+        refuses::<NodeList>(
+            "n[0000000000000000001]",
+            "cannot take \"n[0000000000000000001]\" as node list: a number has 19 digits, at most 18 are allowed in \
+             brackets",
+        );
         for text in [
             "n[4-1]",
             "n[a-b]",
@@ -330,6 +429,45 @@ mod tests {
             "n[1-2-3]",
         ] {
             assert!(NodeList::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn counted_as_if_they_were_written_out() {
+        for text in [
+            "a",
+            "a,a,b",
+            "n1[0-9],n[10-19],n10",
+            "n[8-11],n[08-11],n9",
+            "n[1-3,2-5,9]",
+            "n[000-120],n0[00-20],n00,n000",
+            "1[0-2],10,110",
+            "n99999999999999999999[0-9],n9999999999999999999[90-95],n999999999999999999990",
+            "n[999999999999999990-999999999999999999],n1",
+        ] {
+            count_as_names(text);
+        }
+        let many = NodeList::parse(&format!("{}[0-65535]", "n".repeat(60_000))).unwrap();
+        assert_eq!(many.count(), 65_536);
+    }
+
+    #[track_caller]
+    fn count_as_names(text: &str) {
+        let list = NodeList::parse(text).unwrap_or_else(|error| panic!("{error}"));
+        let names: std::collections::BTreeSet<_> = list.hosts().collect();
+        assert_eq!(list.count(), names.len() as u64, "{text}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_list_is_counted_as_if_it_were_written_out(
+            entries in proptest::collection::vec(("[an01]{1,3}", 0_u64..120, 0_u64..120, 1_usize..4), 1..6),
+        ) {
+            let entries = entries.iter().map(|(prefix, first, more, width)| match width {
+                1 => format!("{prefix}{first}"),
+                _ => format!("{prefix}[{first:0width$}-{},7]", first + more),
+            });
+            count_as_names(&entries.collect::<Vec<_>>().join(","));
         }
     }
 

@@ -4,22 +4,34 @@ use std::time::Duration;
 
 use crate::value::{Fault, ValueError, only, text_value, whole_number};
 
-/// A signal that Slurm sends before the time limit.
+/// A signal that Slurm sends before the time limit, so that a job can end in order.
+///
+/// Without it, a job whose time is up gets SIGTERM, and SIGKILL after the site's
+/// `KillWait` (often 30 s).
 ///
 /// # Syntax
 ///
-/// `[B:]SIGNAL[@SECONDS]`, with `R` (send it also for a reservation's begin) beside
-/// the `B`. `B` sends it to the batch shell alone, else all steps get it and the
-/// batch shell does not. `SIGNAL` is a name with or without `SIG`, in any case, or
-/// a number from 1 to 31; `SECONDS` are 1 to 65535, by default 60. Slurm looks
-/// once a minute: the signal may come up to a minute early. Source: sbatch(1),
-/// `--signal`.
+/// `[WHOM:]SIGNAL[@SECONDS]`, letters in any case:
+///
+/// * `WHOM`: `B` for the batch shell alone; without it, all steps get the signal and
+///   the batch shell does not. `R` lets the job overlap with a reservation that allows
+///   it; `BR` and `RB` are both
+/// * `SIGNAL`: a name with or without `SIG`, or a number from 1 to 31
+/// * `SECONDS`: how long before the end, 1 to 65535, by default 60, without a unit.
+///   Slurm looks once a minute: the signal may come up to a minute early
+///
+/// bash runs a trap only between two commands, so a batch script that is to hear its
+/// signal in time waits for its steps with `wait`. launch.sh does so, asks for
+/// `B:USR1@30` in the built-in recipe, and stops in order on `B:USR1`, `B:USR2`,
+/// `B:TERM` and `B:INT`; a [`Plan`](crate::Plan) refuses others for it. Source:
+/// sbatch(1), `--signal`.
 ///
 /// # Errors
 ///
-/// * `FOO`, `0`, `65`, `-1`: no such signal, though Slurm takes some of them
+/// * `FOO`, `0`, `32`, `-1`: no such signal, though Slurm takes some of them
 /// * `USR1@0`: never sent
-/// * `USR1@1m`: seconds only
+/// * `USR1@2m`, `USR1@`: seconds only
+/// * `USR1@60@B`, `X:USR1`: the batch shell is named in front, as in `B:USR1@60`
 ///
 /// ```
 /// use nim_slurm::slurm::Signal;
@@ -46,15 +58,14 @@ impl Signal {
             |c| c.is_ascii_alphanumeric() || matches!(c, ':' | '@'),
             ALLOWED,
         )?;
-        let upper = text.to_ascii_uppercase();
+        let (signal, seconds) = text
+            .split_once('@')
+            .map_or((text, None), |(signal, seconds)| (signal, Some(seconds)));
+        let upper = signal.to_ascii_uppercase();
         let (whom, signal) = match upper.split_once(':') {
             Some((whom @ ("B" | "R" | "BR" | "RB"), signal)) => (Some(whom), signal),
             Some(_) => return Err(Fault::rule("only B and R may stand before the ':'")),
             None => (None, upper.as_str()),
-        };
-        let (signal, seconds) = match signal.split_once('@') {
-            Some((signal, seconds)) => (signal, Some(seconds)),
-            None => (signal, None),
         };
         let is_number = !signal.is_empty() && signal.bytes().all(|b| b.is_ascii_digit());
         let signal = if is_number {
@@ -73,10 +84,7 @@ impl Signal {
             }
             name.to_owned()
         };
-        let seconds = seconds.map(whole_number).transpose()?;
-        if seconds.is_some_and(|seconds| !(1..=65_535).contains(&seconds)) {
-            return Err(Fault::rule("1 to 65535 seconds are allowed behind '@'"));
-        }
+        let seconds = seconds.map(check_seconds).transpose()?;
         let whom = whom.map_or_else(String::new, |whom| format!("{whom}:"));
         let seconds = seconds.map_or_else(String::new, |seconds| format!("@{seconds}"));
         Ok(Self(format!("{whom}{signal}{seconds}")))
@@ -136,6 +144,15 @@ impl Signal {
     }
 }
 
+fn check_seconds(text: &str) -> Result<u32, Fault> {
+    whole_number(text)
+        .ok()
+        .filter(|seconds| (1..=65_535).contains(seconds))
+        .ok_or_else(|| {
+            Fault::rule("1 to 65535 seconds are allowed behind '@', without a unit, as in USR1@120")
+        })
+}
+
 text_value!(Signal, "signal");
 
 #[cfg(test)]
@@ -163,8 +180,16 @@ mod tests {
         );
         refuses::<Signal>(
             "USR1@0",
-            "cannot take \"USR1@0\" as signal: 1 to 65535 seconds are allowed behind '@'",
+            "cannot take \"USR1@0\" as signal: 1 to 65535 seconds are allowed behind '@', without a unit, as in USR1@120",
         );
+        for text in ["int@2m", "USR1@", "USR1@60@b", "USR1@9999999999"] {
+            refuses::<Signal>(
+                text,
+                &format!(
+                    "cannot take {text:?} as signal: 1 to 65535 seconds are allowed behind '@', without a unit, as in USR1@120"
+                ),
+            );
+        }
         refuses::<Signal>(
             "65",
             "cannot take \"65\" as signal: signals have the numbers 1 to 31",

@@ -272,6 +272,12 @@ fn preflight_without_pyxis_and_mpi_plugin() {
     fs::write(site.folder.join("files/settings.toml"), settings).unwrap();
     let report = preflight(&lab, &site, &[], &[]);
     report.assert_errors(&["srun has no MPI plugin openmpi, which launch.sh asks for; it has "]);
+
+    // Debian's srun lists pmix, and needs a library that the lab does not have.
+    let settings = SETTINGS.replace("'none'", "'pmix'");
+    fs::write(site.folder.join("files/settings.toml"), settings).unwrap();
+    let report = preflight(&lab, &site, &[], &[]);
+    report.assert_errors(&["srun lists the MPI plugin pmix, but cannot load it: "]);
 }
 
 #[test]

@@ -116,7 +116,7 @@ impl Directives {
     fn contradictions_of_nodes(&self) -> Vec<Conflict> {
         let mut conflicts = Vec::new();
         if let (Some(named), Some(nodes)) = (self.named_nodes(), self.nodes)
-            && named > nodes.max() as usize
+            && named > u64::from(nodes.max())
         {
             let reason = "more nodes are named than asked for";
             conflicts.push(conflict(OptionName::Nodelist, OptionName::Nodes, reason));

@@ -15,7 +15,7 @@ use super::super::{
 };
 use super::table::{EntrySeed, OptionKey, set_twice};
 use super::value::{Argument, FromVariable, OptionValue};
-use crate::value::ValueError;
+use crate::value::{List, ValueError};
 
 /// What else is known of an option.
 struct Row {
@@ -194,7 +194,7 @@ macro_rules! options {
             ) -> Result<(), A::Error> {
                 match key {
                     OptionKey::Passthrough => {
-                        let options: Vec<Passthrough> = map.next_value()?;
+                        let List(options) = map.next_value::<List<Passthrough>>()?;
                         let mut keys = options.iter().filter_map(Passthrough::key);
                         if let Some(twice) = keys.find(|&(name, _)| self.is_set(name)) {
                             return Err(set_twice(twice.0));

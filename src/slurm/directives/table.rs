@@ -47,13 +47,50 @@ impl<'de> de::Deserialize<'de> for OptionKey {
     }
 }
 
-/// The error for a key that is no option, in a table that also takes `others`.
+/// The error for a key that is no option, in a table that also takes `others`. A slip
+/// is told from a guess: who mistyped a name needs no list of a hundred.
 pub(crate) fn unknown_key<E: de::Error>(key: &str, others: &[&str]) -> E {
+    let spelled = key.replace('-', "_");
     if let Some(reason) = refused(&key.replace('_', "-")) {
         return E::custom(format_args!("no key {key:?}: {reason}"));
     }
-    let allowed = [others, KEYS].concat().join(", ");
-    E::custom(format_args!("unknown key {key:?}: allowed are {allowed}"))
+    let all = [others, KEYS].concat();
+    match nearest(&spelled, &all) {
+        Some(meant) => E::custom(format_args!(
+            "unknown key {key:?}: perhaps {meant} is meant; sbatch's long options are allowed, with '_' for '-'"
+        )),
+        None => E::custom(format_args!(
+            "unknown key {key:?}: allowed are {}",
+            all.join(", ")
+        )),
+    }
+}
+
+/// The known key that `key` was most likely to be: a third of its letters may be wrong.
+fn nearest<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
+    /// No option has a longer name, and a long text is not compared with each.
+    const LONGEST: usize = 32;
+    let slips = |known: &str| edits(key.as_bytes(), known.as_bytes());
+    (key.len() <= LONGEST)
+        .then(|| known.iter().map(|known| (slips(known), *known)).min())
+        .flatten()
+        .filter(|(slips, known)| slips * 3 <= known.len())
+        .map(|(_, known)| known)
+}
+
+/// How many letters must be put in, left out or changed to make one word the other.
+fn edits(one: &[u8], other: &[u8]) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, letter) in one.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, other_letter) in other.iter().enumerate() {
+            let changed = diagonal + usize::from(letter != other_letter);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[other.len()]
 }
 
 /// The error for an option with a key that is passed through as well.

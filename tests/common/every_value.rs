@@ -1,0 +1,147 @@
+//! Every typed value of the crate, for tests of what holds for all of them. A test in
+//! `tests/values.rs` compares this list with the sources.
+
+use std::fmt::{Debug, Display};
+use std::str::FromStr;
+
+use nim_slurm::container::{EnvName, Image, Mount, PyxisRelease, Registry, SquashFile};
+use nim_slurm::recipe::{
+    AiperfVersion, ByteSize, FileName, FilePattern, GenaiPerfVersion, HuggingFaceModel,
+    Milliseconds, ModelPath, NgcModel, RecipeName, ResultName, ServedModelName, Tokenizer,
+    TokenizerRevision, UrlPath, UseCase, Word,
+};
+use nim_slurm::slurm::{
+    Account, AcctgFreq, Array, BootDelay, ClusterConstraint, Clusters, Comment, Constraint,
+    CoreSpec, Count, CpuFreq, Deadline, Dependency, Distribution, Exclusive, Export, FilePath,
+    FreeText, GpuBind, GpuCount, GpuFreq, GpuType, Gres, GresFlags, Hint, JobId, JobName, JobTime,
+    KillOnInvalidDep, Licenses, MailType, MailUser, MemBind, MemUpdate, Memory, Nice, NoKill,
+    NodeCount, NodeList, NodeShape, OomKillStep, OpenMode, OutputPattern, Partition, Passthrough,
+    Power, Priority, Profile, Propagate, Qos, Release, Requeue, Reservation, ResvPorts, Signal,
+    SmallCount, SubmittedJob, Switches, ThreadSpec, TimeLimit, TresBind, TresPerTask, WaitAllNodes,
+    Wckey,
+};
+use nim_slurm::{
+    FolderPath, Hook, ModuleName, Mpi, NoProxy, ProxyUrl, RunId, StagePath, ValueError,
+};
+use serde::de::DeserializeOwned;
+
+/// What all values have in common.
+pub(crate) trait Value:
+    FromStr<Err = ValueError> + DeserializeOwned + Display + PartialEq + Debug
+{
+}
+
+impl<T> Value for T where
+    T: FromStr<Err = ValueError> + DeserializeOwned + Display + PartialEq + Debug
+{
+}
+
+/// What is done with each type.
+pub(crate) trait Visitor {
+    fn visit<T: Value>(&mut self, name: &'static str);
+}
+
+pub(crate) fn every_value(visitor: &mut impl Visitor) {
+    macro_rules! each {
+        ($($type:ty),* $(,)?) => {
+            $(visitor.visit::<$type>(stringify!($type));)*
+        };
+    }
+    each!(
+        Account,
+        AcctgFreq,
+        AiperfVersion,
+        Array,
+        BootDelay,
+        ByteSize,
+        ClusterConstraint,
+        Clusters,
+        Comment,
+        Constraint,
+        CoreSpec,
+        Count,
+        CpuFreq,
+        Deadline,
+        Dependency,
+        Distribution,
+        EnvName,
+        Exclusive,
+        Export,
+        FileName,
+        FilePath,
+        FilePattern,
+        FolderPath,
+        FreeText,
+        GenaiPerfVersion,
+        GpuBind,
+        GpuCount,
+        GpuFreq,
+        GpuType,
+        Gres,
+        GresFlags,
+        Hint,
+        Hook,
+        HuggingFaceModel,
+        Image,
+        JobId,
+        JobName,
+        JobTime,
+        KillOnInvalidDep,
+        Licenses,
+        MailType,
+        MailUser,
+        MemBind,
+        MemUpdate,
+        Memory,
+        Milliseconds,
+        ModelPath,
+        ModuleName,
+        Mount,
+        Mpi,
+        NgcModel,
+        Nice,
+        NoKill,
+        NoProxy,
+        NodeCount,
+        NodeList,
+        NodeShape,
+        OomKillStep,
+        OpenMode,
+        OutputPattern,
+        Partition,
+        Passthrough,
+        Power,
+        Priority,
+        Profile,
+        Propagate,
+        ProxyUrl,
+        PyxisRelease,
+        Qos,
+        RecipeName,
+        Registry,
+        Release,
+        Requeue,
+        Reservation,
+        ResultName,
+        ResvPorts,
+        RunId,
+        ServedModelName,
+        Signal,
+        SmallCount,
+        SquashFile,
+        StagePath,
+        SubmittedJob,
+        Switches,
+        ThreadSpec,
+        TimeLimit,
+        Tokenizer,
+        TokenizerRevision,
+        TresBind,
+        TresPerTask,
+        UrlPath,
+        UseCase,
+        WaitAllNodes,
+        Wckey,
+        Word,
+    );
+}
