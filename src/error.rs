@@ -1,7 +1,8 @@
 //! The errors that concern more than one value.
 
 use std::fmt;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -32,9 +33,27 @@ enum FileErrorKind {
     Syntax(String),
 }
 
+/// A person writes some kilobytes; what is longer than this is another file.
+const MOST_BYTES: u64 = 4 << 20;
+
+/// The text of a file, which may be a pipe, and may be without end.
+fn read_text(path: &Utf8Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?
+        .take(MOST_BYTES + 1)
+        .read_to_string(&mut text)?;
+    if text.len() as u64 > MOST_BYTES {
+        return Err(io::Error::other(format!(
+            "it has more than {} MiB",
+            MOST_BYTES >> 20
+        )));
+    }
+    Ok(text)
+}
+
 impl FileError {
     pub(crate) fn read(what: &'static str, path: &Utf8Path) -> Result<String, Self> {
-        std::fs::read_to_string(path).map_err(|error| Self {
+        read_text(path).map_err(|error| Self {
             what,
             path: Some(path.to_owned()),
             kind: FileErrorKind::Read(error),

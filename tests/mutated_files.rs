@@ -18,7 +18,12 @@ use proptest::test_runner::{Config, TestRunner};
 
 use crate::client::client_program;
 
-const RECIPE: &str = include_str!("../src/recipe/llama3-70b-h100x4-fp8.toml");
+/// With an engine; for several nodes; from the hub.
+const RECIPES: [&str; 3] = [
+    include_str!("../src/recipe/llama3-70b-h100x4-fp8.toml"),
+    include_str!("../src/recipe/deepseek-r1-h100x16-nim.toml"),
+    include_str!("../src/recipe/llama3-3-70b-h100x4-vllm.toml"),
+];
 
 const SETTINGS: &str = r#"
 stage_path = "/lustre/project/nim"
@@ -52,6 +57,15 @@ registries = { "nvcr.io" = "mirror.site:5000" }
 
 [cluster]
 slurm = "23.11"
+pyxis = "0.20"
+gpus = "gres"
+gpu_type = "h100"
+gpus_on_node = 8
+nodes = "shared"
+modules = ["enroot/3.5.0", "pmix"]
+enroot_cache_path = "/scratch/cache"
+enroot_temp_path = "/scratch/temp"
+proxy = { http = "http://proxy.site:3128", https = "https://proxy.site", no_proxy = "localhost,.site" }
 
 [launch]
 max_requeues = 3
@@ -105,11 +119,13 @@ fn bash_reads(script: &str) -> bool {
 
 #[test]
 fn the_texts_are_right_to_begin_with() {
-    let plan = Plan::new(
-        Recipe::from_toml(RECIPE).unwrap(),
-        Settings::from_toml(SETTINGS).unwrap(),
-    );
-    plan.unwrap_or_else(|error| panic!("{error}"));
+    for recipe in RECIPES {
+        let plan = Plan::new(
+            Recipe::from_toml(recipe).unwrap(),
+            Settings::from_toml(SETTINGS).unwrap(),
+        );
+        plan.unwrap_or_else(|error| panic!("{error}"));
+    }
 }
 
 #[test]
@@ -121,7 +137,8 @@ fn mutated_recipes_and_settings() {
         ..Config::default()
     });
     let rendered = std::cell::Cell::new(0);
-    let texts = (mutated(RECIPE), mutated(SETTINGS));
+    let recipe = proptest::sample::select(&RECIPES[..]).prop_flat_map(mutated);
+    let texts = (recipe, mutated(SETTINGS));
     let outcome = runner.run(&texts, |(recipe, settings)| {
         let start = Instant::now();
         let recipe = Recipe::from_toml(&recipe);

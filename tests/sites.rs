@@ -156,6 +156,12 @@ fn hooks_are_files_beside_the_settings() {
     fs::write(&file, "[hooks]\nserver = 'lines.sh'\n").unwrap();
     let error = Settings::read(&file).unwrap_err().to_string();
     assert_eq!(error, format!("cannot read hook file {folder}/lines.sh"));
+    fs::write(&file, "[hooks]\nserver = '/dev/zero'\n").unwrap();
+    assert!(
+        Settings::read(&file).is_err(),
+        "an endless file is given up"
+    );
+    fs::write(&file, "[hooks]\nserver = 'lines.sh'\n").unwrap();
     fs::write(folder.join("lines.sh"), "export A=1\r\n").unwrap();
     let error = Settings::read(&file).unwrap_err().to_string();
     assert!(

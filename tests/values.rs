@@ -495,14 +495,18 @@ fn parsed_types(code: &str) -> Vec<&str> {
 }
 
 /// What is read as a part of settings, of a recipe, of a manifest, or of a tool's results.
-const FILE_PARTS: [&str; 24] = [
+const FILE_PARTS: [&str; 32] = [
     "Architecture",
+    "AroundTable",
     "Client",
     "ClientTool",
     "Cluster",
     "ContainerTable",
     "Directives",
-    "Download",
+    "Engine",
+    "Goodput",
+    "GpuRequest",
+    "HooksTable",
     "Images",
     "Jobs",
     "Key",
@@ -511,8 +515,10 @@ const FILE_PARTS: [&str; 24] = [
     "Manifest",
     "Measured",
     "Model",
+    "NodeUse",
     "OptionKey",
     "PointRow",
+    "Proxy",
     "Recipe",
     "RunImage",
     "Runtime",
@@ -520,6 +526,8 @@ const FILE_PARTS: [&str; 24] = [
     "SettingsFile",
     "SrunTable",
     "Sweep",
+    "Weights",
+    "WeightsTable",
 ];
 
 /// The types that serde reads, but for the values.
@@ -586,6 +594,7 @@ fn every_parser_is_in_the_list() {
     assert_eq!(
         functions,
         BTreeSet::from([
+            "built_in",
             "for_batch_shell",
             "from_key",
             "from_name",
