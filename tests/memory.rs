@@ -530,7 +530,7 @@ fn whole_results() {
         "{\"a\":".repeat(12_000),
         format!(
             "{{{}}}",
-            list(1_500, |n| format!("\"k{n}\":{{\"avg\":{n}}}"))
+            list(5_000, |n| format!("\"k{n}\":{{\"avg\":{n}}}"))
         ),
         format!("{{\"points\":[{}]}}", list(5_000, |_| "{}".to_owned())),
         format!("{{\"node\":\"{}\"}}", "\\u0041".repeat(10_000)),

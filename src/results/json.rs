@@ -117,10 +117,10 @@ impl File<'_, '_, '_> {
     }
 
     fn complain(&mut self, statistic: Statistic, name: &str, cell: &str) {
-        let line = self.line(cell);
-        let cell = quoted(cell.trim_matches('"'));
-        let message = format!("{statistic} of {name} is {cell}, which is no finite number");
-        self.sink.complain(line, message);
+        let shown = quoted(cell.trim_matches('"'));
+        let message = format!("{statistic} of {name} is {shown}, which is no finite number");
+        let text = self.text;
+        self.sink.complain_at(|| line_of(text, cell), message);
     }
 
     /// A part of no fixed shape, which is small.
