@@ -4,7 +4,7 @@
 
 use std::process::Command;
 
-use nim_slurm::recipe::{ClientTool, ModelSource};
+use nim_slurm::recipe::{ClientTool, ModelSource, ReplicaUse};
 use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
 use snapbox::{assert_data_eq, file};
 
@@ -80,6 +80,22 @@ fn there_plan() -> Plan {
     Plan::new(recipe, Settings::new()).unwrap()
 }
 
+/// The built-in recipe with two servers on a node of eight GPUs.
+fn replicas_plan(sweep: ReplicaUse) -> Plan {
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+    recipe.server.replicas = 2.try_into().unwrap();
+    recipe.sweep.replicas = sweep;
+    Plan::new(recipe, Settings::new()).unwrap()
+}
+
+fn shared_plan() -> Plan {
+    replicas_plan(ReplicaUse::Share)
+}
+
+fn alike_plan() -> Plan {
+    replicas_plan(ReplicaUse::Alike)
+}
+
 /// The built-in recipe, measured by AIPerf.
 fn aiperf_plan() -> Plan {
     let mut recipe = Recipe::llama3_70b_h100x4_fp8();
@@ -94,6 +110,18 @@ fn aiperf_script() {
     assert_data_eq!(
         aiperf_plan().launch().text(),
         file!["golden/aiperf/launch.sh"].raw()
+    );
+}
+
+#[test]
+fn scripts_for_servers_side_by_side() {
+    assert_data_eq!(
+        shared_plan().launch().text(),
+        file!["golden/shared/launch.sh"].raw()
+    );
+    assert_data_eq!(
+        alike_plan().launch().text(),
+        file!["golden/alike/launch.sh"].raw()
     );
 }
 
@@ -236,13 +264,15 @@ fn check(tool: &str, arguments: &[&str], text: &str) {
     );
 }
 
-const PLANS: [fn() -> Plan; 6] = [
+const PLANS: [fn() -> Plan; 8] = [
     default_plan,
     full_plan,
     aiperf_plan,
     deepseek_plan,
     vllm_plan,
     there_plan,
+    shared_plan,
+    alike_plan,
 ];
 
 #[test]
