@@ -231,9 +231,10 @@ pub enum Problem {
         /// The first release that knows it.
         first: String,
     },
-    /// The server uses more GPUs than the job asks for.
+    /// The server, or all of several, use more GPUs than the job asks for.
     #[error(
-        "launch.sh asks for {asked} GPUs with {option} ({origin}), the recipe's server uses {used}"
+        "launch.sh asks for {asked} GPUs with {option} ({origin}), the recipe's {} {used}",
+        if *replicas == 1 { "server uses".to_owned() } else { format!("{replicas} servers use") }
     )]
     TooFewGpus {
         /// GPUs on a node that the job asks for.
@@ -242,9 +243,48 @@ pub enum Problem {
         option: OptionName,
         /// Where it was given.
         origin: String,
-        /// GPUs that the server uses.
+        /// GPUs that are used.
         used: u32,
+        /// Servers that use them.
+        replicas: u32,
     },
+    /// Several servers are to share one node, and each of them to run on several nodes.
+    #[error(
+        "the recipe has {replicas} servers side by side, each on {nodes} nodes: with several servers, server.nodes = 1 \
+         is allowed"
+    )]
+    ReplicasOnNodes {
+        /// Servers side by side.
+        replicas: u32,
+        /// Nodes of each.
+        nodes: u32,
+    },
+    /// The ports of several servers are more than there are.
+    #[error(
+        "the recipe's {replicas} servers would listen on the ports from {port} to {last}: 65535 is the last one"
+    )]
+    Ports {
+        /// Servers side by side.
+        replicas: u32,
+        /// The first one's port.
+        port: u16,
+        /// What would be the last one's.
+        last: u64,
+    },
+    /// Several servers would all listen on the same port.
+    #[error(
+        "the recipe's {replicas} servers do not get ports of their own: {{port}} is needed in server.command or \
+         server.environment"
+    )]
+    OnePort {
+        /// Servers side by side.
+        replicas: u32,
+    },
+    /// One server cannot do what is asked of several.
+    #[error(
+        "the recipe's sweep.replicas is \"alike\", but it has one server: server.replicas must be 2 or more"
+    )]
+    AlikeAlone,
     /// The server's command splits the model over another number of GPUs.
     #[error(
         "the recipe's server command says {flag} {given}, but its gpus are {used}: write {flag} {{gpus}}"

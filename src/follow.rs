@@ -64,8 +64,15 @@ struct RunFiles {
     results: Utf8PathBuf,
     manifest: Utf8PathBuf,
     points: Utf8PathBuf,
-    server_log: Utf8PathBuf,
-    client_log: Utf8PathBuf,
+    /// The logs of the steps, of each server of several.
+    logs: Vec<StepLogs>,
+}
+
+/// The logs of a server and its client.
+#[derive(Debug, Clone)]
+struct StepLogs {
+    server: Utf8PathBuf,
+    client: Utf8PathBuf,
 }
 
 /// What was seen at one look.
@@ -84,12 +91,13 @@ pub struct Progress {
     /// The jobs whose points are this run's: the job itself, and those that it
     /// resumes.
     pub runs: Vec<RunId>,
-    /// Whether the server is there.
+    /// Whether the server is there; of several, the one that is least so.
     pub server: Server,
     /// The points of the sweep, in their order.
     pub points: Vec<PointProgress>,
-    /// What is measured now, in the job's own words.
-    pub measuring: Option<String>,
+    /// What is measured now, in the job's own words; several servers may measure several
+    /// points.
+    pub measuring: Vec<String>,
     /// How the launch job ended; none while it goes on.
     pub ending: Option<Ending>,
 }
@@ -123,7 +131,18 @@ impl Follower {
     pub fn new(plan: &Plan, stage_path: &StagePath, queue: Queue, launch: SubmittedJob) -> Self {
         let job = launch.in_file_names();
         let results = Utf8PathBuf::from(format!("{stage_path}/results"));
-        let log = |step: &str| Utf8PathBuf::from(format!("{stage_path}/logs/{step}_{job}.out"));
+        let log = |step: &str, replica: u32| {
+            let number = match replica {
+                0 => String::new(),
+                replica => format!(".{replica}"),
+            };
+            Utf8PathBuf::from(format!("{stage_path}/logs/{step}_{job}{number}.out"))
+        };
+        let logs = |replica| StepLogs {
+            server: log("server", replica),
+            client: log("benchmarking", replica),
+        };
+        let replicas = plan.recipe().server.replicas.get();
         Self {
             queue,
             before: None,
@@ -132,8 +151,7 @@ impl Follower {
             files: RunFiles {
                 manifest: results.join(format!("run_{job}.json")),
                 points: results.join(format!(".run_{job}/points")),
-                server_log: log("server"),
-                client_log: log("benchmarking"),
+                logs: (0..replicas).map(logs).collect(),
                 results,
             },
             launch,
@@ -187,9 +205,9 @@ impl Follower {
         let points = point::read(&self.files, &self.planned, manifest.as_ref());
         let (server, measuring) = if is_running {
             let started = record.and_then(|record| record.started);
-            server::read(&self.files.client_log, started)
+            server::read_all(&self.files.logs, started)
         } else {
-            (Server::Absent, None)
+            (Server::Absent, Vec::new())
         };
         let ending = ending::of(&launch, before.as_ref(), manifest.as_ref(), &self.files);
         let own = RunId::parse(&self.launch.in_file_names()).ok();

@@ -48,9 +48,16 @@ pub struct Manifest {
     /// The node.
     #[serde(deserialize_with = "lenient")]
     pub node: Option<String>,
-    /// GPUs that the server used.
+    /// GPUs that the server used, or each of several.
     #[serde(deserialize_with = "lenient")]
     pub gpus: Option<u32>,
+    /// How many servers ran side by side, if it was not one.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<u32>,
+    /// What they did with the points, as
+    /// [`ReplicaUse`](crate::recipe::ReplicaUse) has it: `share` or `alike`.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub replica_use: Option<String>,
     /// The GPUs' model, where nvidia-smi tells.
     #[serde(deserialize_with = "lenient")]
     pub gpu_model: Option<String>,

@@ -7,7 +7,7 @@ use crate::container::{Image, SquashFile};
 use crate::error::{PlanError, Problem};
 use crate::recipe::{
     Architecture, ByteSize, Client, ENGINE_LINK, Engine, Goodput, ModelSource, Point, Recipe,
-    Tokenizer, Weights, Word,
+    ReplicaUse, Server, Tokenizer, Weights, Word,
 };
 use crate::script::templates::{
     ContainerRow, EngineRow, ImageRow, Launch, PrepareModels, Setup, SiteRow, WeightsRow, render,
@@ -381,7 +381,9 @@ impl Plan {
             engine: model.engine.as_ref().map(|engine| engine.ngc.as_str()),
             engine_link: ENGINE_LINK,
             nodes: server.nodes.get(),
-            gpus_of_a_node: server.gpus.get(),
+            gpus_of_a_node: server.gpus_of_a_node(),
+            replicas: server.replicas.get(),
+            alike: sweep.replicas == ReplicaUse::Alike,
             mpi: mpi.as_str(),
             server_command: server.command.iter().map(AsRef::as_ref).collect(),
             server_environment: server
@@ -639,7 +641,7 @@ fn check_launch(
     let layers = Layers::new(recipe, settings, ScriptKind::Launch);
     let origin = |name| layers.describe(name);
     let nodes = recipe.server.nodes.get();
-    let used = recipe.server.gpus.get();
+    let used = recipe.server.gpus_of_a_node();
     if let Some((option, asked)) = launch.gpus_of_a_node()
         && asked < u64::from(used)
     {
@@ -648,6 +650,7 @@ fn check_launch(
             option,
             origin: origin(option),
             used,
+            replicas: recipe.server.replicas.get(),
         });
     }
     if let Some(signal) = launch.get(OptionName::Signal) {
@@ -786,6 +789,11 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
     if let Some(engine) = &model.engine {
         check_engine(engine, recipe, problems);
     }
+    if server.replicas.get() > 1 {
+        check_replicas(server, problems);
+    } else if sweep.replicas == ReplicaUse::Alike {
+        problems.push(Problem::AlikeAlone);
+    }
     let file = server.squash_file();
     if file == client.squash_file() && server.image != client.image {
         problems.push(Problem::SquashFile {
@@ -833,6 +841,26 @@ fn check_client(client: &Client, problems: &mut Vec<Problem>) {
         problems.push(Problem::Empty {
             list: "client.goodput",
         });
+    }
+}
+
+/// Servers side by side need a node, GPUs and ports that do for all of them.
+fn check_replicas(server: &Server, problems: &mut Vec<Problem>) {
+    let (replicas, nodes, port) = (server.replicas.get(), server.nodes.get(), server.port.get());
+    if nodes > 1 {
+        problems.push(Problem::ReplicasOnNodes { replicas, nodes });
+    }
+    let last = u64::from(port) + u64::from(replicas) - 1;
+    if last > u64::from(u16::MAX) {
+        problems.push(Problem::Ports {
+            replicas,
+            port,
+            last,
+        });
+    }
+    let mut words = server.command.iter().chain(server.environment.values());
+    if !words.any(|word| word.as_str().contains("{port}")) {
+        problems.push(Problem::OnePort { replicas });
     }
 }
 
@@ -933,6 +961,68 @@ time_min = 60
                 .unwrap_err()
                 .contains("launch.sh asks for 2 nodes")
         );
+    }
+
+    /// What is refused of the built-in recipe after a change.
+    fn refusal(change: impl FnOnce(&mut Recipe), settings: &str) -> String {
+        let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+        change(&mut recipe);
+        let settings = Settings::from_toml(settings).unwrap();
+        Plan::new(recipe, settings).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn servers_side_by_side() {
+        let replicas = |number: u32| {
+            move |recipe: &mut Recipe| recipe.server.replicas = number.try_into().unwrap()
+        };
+        assert_eq!(
+            refusal(replicas(2), "slurm.launch.gres = 'gpu:4'"),
+            "launch.sh asks for 4 GPUs with --gres ([slurm.launch] of the settings), the recipe's 2 servers use 8"
+        );
+        assert_eq!(
+            refusal(replicas(1), "slurm.launch.gres = 'gpu:2'"),
+            "launch.sh asks for 2 GPUs with --gres ([slurm.launch] of the settings), the recipe's server uses 4"
+        );
+        let on_nodes = |recipe: &mut Recipe| {
+            replicas(3)(recipe);
+            recipe.server.nodes = 2.try_into().unwrap();
+            recipe.model.engine = None;
+        };
+        assert_eq!(
+            refusal(on_nodes, "slurm.launch.nodes = 2"),
+            "the recipe has 3 servers side by side, each on 2 nodes: with several servers, server.nodes = 1 is allowed"
+        );
+        let high = |recipe: &mut Recipe| {
+            replicas(2)(recipe);
+            recipe.server.port = 65_535.try_into().unwrap();
+        };
+        assert_eq!(
+            refusal(high, ""),
+            "the recipe's 2 servers would listen on the ports from 65535 to 65536: 65535 is the last one"
+        );
+        let one_port = |recipe: &mut Recipe| {
+            replicas(2)(recipe);
+            recipe.server.environment.clear();
+        };
+        assert_eq!(
+            refusal(one_port, ""),
+            "the recipe's 2 servers do not get ports of their own: {port} is needed in server.command or \
+             server.environment"
+        );
+        let alone = |recipe: &mut Recipe| recipe.sweep.replicas = ReplicaUse::Alike;
+        assert_eq!(
+            refusal(alone, ""),
+            "the recipe's sweep.replicas is \"alike\", but it has one server: server.replicas must be 2 or more"
+        );
+        let most = |recipe: &mut Recipe| {
+            replicas(2)(recipe);
+            recipe.server.port = 65_534.try_into().unwrap();
+        };
+        let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+        most(&mut recipe);
+        let settings = Settings::from_toml("slurm.launch.gres = 'gpu:8'").unwrap();
+        assert!(Plan::new(recipe, settings).is_ok());
     }
 
     #[test]

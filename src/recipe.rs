@@ -84,11 +84,16 @@ pub struct Server {
     pub nodes: NonZeroU32,
     /// How many GPUs the server uses on each node.
     pub gpus: NonZeroU32,
+    /// How many servers run side by side on one node, one by default: each on
+    /// [`gpus`](Self::gpus) GPUs of its own, and on a port of its own, which are
+    /// [`port`](Self::port) and those that follow it.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub replicas: NonZeroU32,
     /// The command, a word each, with [placeholders](Word#placeholders).
     pub command: Vec<Word>,
     /// The name under which the server's API knows the model.
     pub served_model_name: ServedModelName,
-    /// The TCP port on which the server listens.
+    /// The TCP port on which the server listens; of several, the first one's.
     pub port: std::num::NonZeroU16,
     /// The path that answers 200 once the model is loaded.
     pub health_path: UrlPath,
@@ -372,6 +377,40 @@ pub struct Sweep {
     pub min_requests: NonZeroU32,
     /// Seconds after which a point is given up.
     pub point_timeout: NonZeroU32,
+    /// What several servers on one node do with the points.
+    #[serde(default, skip_serializing_if = "ReplicaUse::is_default")]
+    pub replicas: ReplicaUse,
+}
+
+/// What several servers that run side by side do with the points of a sweep.
+///
+/// ```
+/// use nim_slurm::recipe::{Recipe, ReplicaUse};
+///
+/// let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+/// recipe.server.replicas = 2.try_into()?;
+/// recipe.sweep.replicas = ReplicaUse::Alike;
+/// assert!(recipe.to_toml().contains("replicas = \"alike\""));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ReplicaUse {
+    /// The points are shared out: each is measured on one server, on whichever is free
+    /// first. A sweep takes a part of the time.
+    #[default]
+    Share,
+    /// Each point is measured on all servers at the same time: what a node does under
+    /// full load. The point's folder has one for each server, `server-0`, `server-1`, …
+    Alike,
+}
+
+impl ReplicaUse {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's own form")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The processor that an image is made for.
@@ -515,10 +554,17 @@ impl Recipe {
 }
 
 impl Server {
-    /// The GPUs that the server uses on all its nodes: the number in results' names.
+    /// The GPUs that the server uses on all its nodes: the number in results' names. Of
+    /// several servers, it is that of each.
     #[must_use]
     pub const fn total_gpus(&self) -> u32 {
         self.nodes.get().saturating_mul(self.gpus.get())
+    }
+
+    /// The GPUs that all servers use on each node.
+    #[must_use]
+    pub const fn gpus_of_a_node(&self) -> u32 {
+        self.replicas.get().saturating_mul(self.gpus.get())
     }
 
     /// The image's file below the stage path.

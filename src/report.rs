@@ -77,7 +77,8 @@ impl<'a> Report<'a> {
     ///
     /// A point has `use_case`, `input_sequence_length`, `output_sequence_length`,
     /// `concurrency`, `gpus`, `job_id` (each `null` when nothing tells), `path`,
-    /// `tool`, and `metrics`, by the tools' own names, each with its `unit` and its
+    /// `tool`, of several servers that measured it together the number of its own as
+    /// `replica`, and `metrics`, by the tools' own names, each with its `unit` and its
     /// statistics. `output_token_throughput_per_gpu` and `…_per_user` beside them are
     /// [`Point::throughput_per_gpu`] and [`Point::throughput_per_user`]: the latter is
     /// derived where `metrics` does not have it. `use_cases` names the paths of each
@@ -259,10 +260,11 @@ fn part_of(comparison: &Comparison<'_>, point: &Point) -> String {
 /// A point of a comparison.
 fn title_of(comparison: &Comparison<'_>, point: &Point) -> String {
     let text = format!(
-        "{}, {} GPUs, concurrency {}",
+        "{}, {} GPUs, concurrency {}{}",
         part_of(comparison, point),
         number_or_dash(point.gpus()),
-        number_or_dash(point.concurrency())
+        number_or_dash(point.concurrency()),
+        server_of(point)
     );
     printable(&text)
 }
@@ -284,9 +286,16 @@ fn job(manifest: &Manifest) -> Vec<String> {
         (Some(gpus), None) => Some(format!("{gpus} GPUs")),
         (None, model) => model.clone(),
     };
+    let servers = manifest
+        .replicas
+        .map(|replicas| match manifest.replica_use.as_deref() {
+            Some(word) => format!("{replicas} servers ({word})"),
+            None => format!("{replicas} servers"),
+        });
     let [server, client] = images.map(|image| image.as_ref().and_then(reference));
     let parts = [
         named("node", &manifest.node),
+        servers,
         gpus,
         named("driver", &manifest.driver),
         named("started", &manifest.start),
@@ -331,4 +340,10 @@ fn place_of(run: &Run, point: &Point) -> String {
 
 fn job_of(point: &Point) -> String {
     point.run().map(RunId::to_string).unwrap_or_default()
+}
+
+/// Which server it is of, where several measured a point together: `, server 1`.
+fn server_of(point: &Point) -> String {
+    let number = point.replica();
+    number.map_or_else(String::new, |number| format!(", server {number}"))
 }

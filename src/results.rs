@@ -135,7 +135,7 @@ impl Run {
         &self.path
     }
 
-    /// The points, by model, use case, GPUs, concurrency and job; those that nothing is
+    /// The points, by model, use case, GPUs, concurrency, job and server; those that nothing is
     /// known of come last.
     #[must_use]
     pub fn points(&self) -> &[Point] {
@@ -166,6 +166,7 @@ type Order<'a> = (
     [Option<&'a str>; 2],
     [Option<u32>; 4],
     Option<(u64, u64)>,
+    Option<u32>,
     &'a Utf8Path,
 );
 
@@ -181,6 +182,7 @@ fn order(point: &Point) -> Order<'_> {
             asked.concurrency,
         ],
         point.run().map(RunId::numbers),
+        point.replica(),
         point.path(),
     )
 }

@@ -1,4 +1,12 @@
-{%- if nodes == 1 %}
+{%- if alike %}
+# Starts several inference servers side by side on one node, each with GPUs, a port and
+# a benchmark client of its own, waits until they answer, and measures every point of
+# the sweep on all of them at the same time.
+{%- else if replicas > 1 %}
+# Starts several inference servers side by side on one node, each with GPUs, a port and
+# a benchmark client of its own, waits until they answer, and measures every point of
+# the sweep on one of them, whichever is free.
+{%- else if nodes == 1 %}
 # Starts the inference server and the benchmark client side by side on one node,
 # waits until the server answers, and measures every point of the sweep.
 {%- else %}
@@ -51,8 +59,15 @@ readonly weights_files=(
 )
 {%- endmatch %}
 readonly nodes={{ nodes }}
+{%- if replicas > 1 %}
+# Servers side by side, the GPUs that they use, and those of each.
+readonly replicas={{ replicas }}
+readonly gpus_of_a_node={{ gpus_of_a_node }}
+readonly gpus=$((gpus_of_a_node / replicas))
+{%- else %}
 readonly gpus_of_a_node={{ gpus_of_a_node }}
 readonly gpus=$((nodes * gpus_of_a_node))
+{%- endif %}
 readonly mpi={{ mpi }}
 # shellcheck disable=SC2016 # nothing in these words is expanded
 readonly server_command=(
@@ -72,8 +87,14 @@ readonly server_secrets=(
   {{ name }}
 {%- endfor %}
 )
+{%- if replicas > 1 %}
+
+# Where the first server answers (the others have the ports that follow), and how long
+# each may take, in seconds.
+{%- else %}
 
 # Where the server answers, and how long it may take, in seconds.
+{%- endif %}
 readonly port={{ port }}
 readonly health_path={{ health_path }}
 readonly served_model_name={{ served_model_name }}
@@ -216,7 +237,11 @@ if [[ -z $gpus_here && -n ${SLURM_JOB_GPUS-} ]]; then
 fi
 gpu_options=()
 if [[ -n $gpus_here ]]; then
+{%- if replicas > 1 %}
+  ((gpus_here >= gpus_of_a_node)) || missing "GPUs: $replicas servers use $gpus_of_a_node, Slurm gave this job $gpus_here"
+{%- else %}
   ((gpus_here >= gpus_of_a_node)) || missing "GPUs: the server uses $gpus_of_a_node of a node, Slurm gave this job $gpus_here"
+{%- endif %}
   gpu_options=(--gres="gpu:$gpus_of_a_node")
 else
   # No GPU is Slurm's to give: the server takes the first ones of the node.
@@ -225,7 +250,11 @@ else
   if command -v nvidia-smi >/dev/null; then
     gpus_here=$(nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU') || true
     ((gpus_here >= gpus_of_a_node)) ||
+{%- if replicas > 1 %}
+      missing "GPUs: $replicas servers use $gpus_of_a_node, this job sees $gpus_here: ask for them with" \
+{%- else %}
       missing "GPUs: the server uses $gpus_of_a_node of a node, this job sees $gpus_here: ask for them with" \
+{%- endif %}
         "--gres=gpu:$gpus_of_a_node or --gpus-per-node=$gpus_of_a_node"
   fi
 fi
@@ -257,8 +286,15 @@ done
 readonly runs
 
 # Whoever answers there is not the server that is to be measured.
+{%- if replicas > 1 %}
+port_is_taken() { (: <>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+for ((number = port; number < port + replicas; number++)); do
+  ! port_is_taken "$number" || missing "port $number on $HOSTNAME: another program listens there"
+done
+{%- else %}
 port_is_taken() { (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
 ! port_is_taken || missing "port $port on $HOSTNAME: another program listens there"
+{%- endif %}
 stop_if_missing
 
 mkdir -p "$logs" "$results" "$cache_path" || fail "cannot make the folders logs, results and nim_cache in $stage_path"
@@ -280,6 +316,9 @@ keep_aside() {
 for left in "$run"/*/; do
   [[ ! -d $left ]] || keep_aside interrupted "$(basename "$left")"
 done
+{%- if alike %}
+rm -f -- "$run"/meet.*
+{%- endif %}
 
 # ---- The manifest: what ran, where, and how it ended ----------------------------
 
@@ -358,6 +397,11 @@ print_manifest() {
 {%- endif %}
   printf '  "resumes": [%s],\n' "$(json_list "${runs[@]:1}")"
   printf '  "gpus": %d,\n  "gpu_model": %s,\n  "driver": %s,\n' "$gpus" "$(json_or_null "$gpu_model")" "$(json_or_null "$driver")"
+{%- if alike %}
+  printf '  "replicas": %d,\n  "replica_use": "alike",\n' "$replicas"
+{%- else if replicas > 1 %}
+  printf '  "replicas": %d,\n  "replica_use": "share",\n' "$replicas"
+{%- endif %}
   printf '  "images": {\n    "server": %s,\n    "client": %s\n  },\n' \
     "$(json_image "$server_image" "$server_reference")" "$(json_image "$client_image" "$client_reference")"
   printf '  "weights": %s,\n  "engine": %s,\n  "tokenizer": %s,\n' \
@@ -409,13 +453,22 @@ keep_secrets() {
 # Puts this run's facts into $1; the answer is in $filled.
 fill() {
   filled=${1//'{model_path}'/"$model_path"}
+{%- if replicas > 1 %}
+  filled=${filled//'{gpus}'/"$gpus"}
+  filled=${filled//'{replica}'/"$replica"}
+{%- else %}
   filled=${filled//'{gpus}'/"$gpus_of_a_node"}
+{%- endif %}
   filled=${filled//'{nodes}'/"$nodes"}
   filled=${filled//'{total_gpus}'/"$gpus"}
 {%- if nodes > 1 %}
   filled=${filled//'{leader_address}'/"$leader"}
 {%- endif %}
+{%- if replicas > 1 %}
+  filled=${filled//'{port}'/"$((port + replica))"}
+{%- else %}
   filled=${filled//'{port}'/"$port"}
+{%- endif %}
   filled=${filled//'{served_model_name}'/"$served_model_name"}
   filled=${filled//'{cache_path}'/"$cache_path"}
   filled=${filled//'{stage_path}'/"$stage_path"}
@@ -424,8 +477,21 @@ join() {
   local IFS=,
   printf '%s' "$*"
 }
+{%- if replicas > 1 %}
+
+# log_of STEP: the log of this replica's step; the first one's has the name that the
+# only one's would have.
+log_of() {
+  local number=.$replica
+  printf '%s/%s_%s%s.out' "$logs" "$1" "$job_id" "${number#.0}"
+}
+
+# The steps of the server whose number is in $replica, and of its client.
+server_step() {
+{%- else %}
 
 server_step() {
+{%- endif %}
   local entry filled environment=() command=() names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
   keep_secrets "${server_secrets[@]}"
   for entry in "${server_environment[@]}"; do
@@ -438,21 +504,29 @@ server_step() {
     command+=("$filled")
   done
   # env, since a variable of the server may have the name of one of this script.
+{%- if replicas > 1 %}
+  exec env -- "${environment[@]}" "${step[@]}" --job-name="server.$replica" --mpi="$mpi" "${gpu_options[@]}" --input=none --output="$(log_of server)" \
+{%- else %}
   exec env -- "${environment[@]}" "${step[@]}" --job-name=server --mpi="$mpi" "${gpu_options[@]}" --input=none --output="$logs/server_$job_id.out" \
+{%- endif %}
 {%- if nodes > 1 %}
     --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 --nodelist="$SLURM_JOB_NODELIST" --wait=5 --label \
 {%- endif %}
-{%- if nodes > 1 || in_server.is_some() %}
+{%- if nodes > 1 || replicas > 1 || in_server.is_some() %}
     --input=all \
 {%- endif %}
     --container-image="$stage_path/$server_image" \
     --container-mounts="$(join "$model_path:$model_path:ro" "$cache_path:$cache_path" "${extra_mounts[@]}")" \
     --container-env="$(join "${names[@]}")" \
-{%- if nodes == 1 && in_server.is_none() %}
+{%- if nodes == 1 && replicas == 1 && in_server.is_none() %}
     -- "${command[@]}"
 }
 {%- else %}
+{%- if replicas > 1 %}
+    -- bash -s -- "$((replica * gpus))" "$gpus" "${environment[@]}" "${command[@]}" < <(server_program)
+{%- else %}
     -- bash -s -- "${environment[@]}" "${command[@]}" < <(server_program)
+{%- endif %}
 }
 # The program of the server's task, which its step hands to it on standard input, and the
 # server's variables and command as words.
@@ -469,8 +543,24 @@ server_program() {
 # There is a task on each node; when one ends, so do the others. What only a node knows is
 # put in there.
 {%- endif %}
+{%- if replicas > 1 %}
+# Slurm gives steps that overlap the same GPUs, so each step has those of all servers, and
+# its task takes so many of its own, from the first that the first words say.
+{%- endif %}
 # shellcheck disable=SC2317 # the task calls it
 server_task() {
+{%- if replicas > 1 %}
+  local first=$1 count=$2 gpus
+  shift 2
+  IFS=, read -r -a gpus <<<"${CUDA_VISIBLE_DEVICES-}"
+  gpus=("${gpus[@]:first:count}")
+  if ((${#gpus[@]} < count)); then
+    echo "the step has the GPUs ${CUDA_VISIBLE_DEVICES-} (CUDA_VISIBLE_DEVICES), too few for $count from place $first on" >&2
+    exit 1
+  fi
+  CUDA_VISIBLE_DEVICES=$(IFS=, && echo "${gpus[*]}")
+  export CUDA_VISIBLE_DEVICES
+{%- endif %}
 {%- if nodes > 1 %}
   local word words=() is_leader=$((SLURM_NODEID == 0))
   for word in "$@"; do
@@ -531,7 +621,11 @@ client_step() {
   names+=(HF_HOME HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
 {%- endif %}
   # --gres=none: the GPUs are the server's.
+{%- if replicas > 1 %}
+  exec "${step[@]}" --job-name="client.$replica" --mpi=none --gres=none --output="$(log_of benchmarking)" \
+{%- else %}
   exec "${step[@]}" --job-name=client --mpi=none --gres=none --output="$logs/benchmarking_$job_id.out" \
+{%- endif %}
     --container-image="$stage_path/$client_image" \
     --container-mounts="$(join "${mounts[@]}" "${extra_mounts[@]}")" \
     --container-env="$(join "${names[@]}")" \
@@ -546,6 +640,9 @@ client_script() {
 {%- if in_client.is_some() %}
   # shellcheck disable=SC2090 # it is handed over as it is
   declare -p lines_in_client
+{%- endif %}
+{%- if replicas > 1 %}
+  declare -p replica replicas
 {%- endif %}
   declare -f say set_aside keep_aside point_folder
   cat <<'CLIENT'
@@ -562,11 +659,20 @@ ends_within() {
     sleep 0.1
   done
 }
+{%- if replicas > 1 %}
+# signal_step NAME: a pattern names several.
+signal_step() {
+  local ids
+  mapfile -t ids < <(squeue --noheader --steps --job="$SLURM_JOB_ID" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p")
+  ((${#ids[@]} > 0)) && scancel --signal=TERM "${ids[@]}" 2>/dev/null
+}
+{%- else %}
 signal_step() {
   local id
   id=$(squeue --noheader --steps --job="$SLURM_JOB_ID" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p")
   [[ -n $id ]] && scancel --signal=TERM "$id" 2>/dev/null
 }
+{%- endif %}
 # stop_step NAME PID SECONDS: gently, and then not. TERM to srun itself would be
 # a KILL for the step, so the step is told by its id.
 stop_step() {
@@ -577,6 +683,22 @@ stop_step() {
   kill -TERM "$2" 2>/dev/null || true
   ends_within "$2" 5 || kill -KILL "$2" 2>/dev/null || true
 }
+{%- if replicas > 1 %}
+# stop_steps NAME SECONDS PID...: the steps NAME.0, NAME.1, ..., side by side.
+stop_steps() {
+  local name=$1 seconds=$2 pid number=0 stops=()
+  shift 2
+  for pid in "$@"; do
+    stop_step "$name.$number" "$pid" "$seconds" &
+    stops+=($!)
+    number=$((number + 1))
+  done
+  for pid in "${stops[@]}"; do
+    # A signal ends the wait, but not what is waited for.
+    while running "$pid"; do wait "$pid"; done
+  done
+}
+{%- endif %}
 show_end_of() {
   say "the last lines of $1:"
   tail -n 20 "$1" 2>/dev/null | sed 's/^/  | /' || true
@@ -585,7 +707,11 @@ show_end_of() {
 # ---- The run ----------------------------------------------------------------------
 
 stopped_by=
+{%- if replicas > 1 %}
+servers=() clients=() statuses=()
+{%- else %}
 server='' client=''
+{%- endif %}
 # wait returns when a signal comes, but not one that came just before it: so
 # the handler itself sees to it that the client ends.
 # shellcheck disable=SC2317 # the traps call it
@@ -593,7 +719,11 @@ on_signal() {
   [[ -z $stopped_by ]] || return 0
   stopped_by=$1
   say "stopping: signal $1"
+{%- if replicas > 1 %}
+  ((${#clients[@]} == 0)) || signal_step 'client[.][0-9]*' || true
+{%- else %}
   [[ -z $client ]] || signal_step client || true
+{%- endif %}
 }
 trap 'on_signal TERM' TERM
 trap 'on_signal INT' INT
@@ -617,6 +747,53 @@ how_it_ended() {
 write_manifest null running || fail "cannot write $manifest"
 server_started=$(printf '%(%s)T' -1)
 readonly server_started
+{%- if replicas > 1 %}
+for ((replica = 0; replica < replicas; replica++)); do
+  server_step &
+  servers+=($!)
+  client_step &
+  clients+=($!)
+done
+say "job $job_id on ${SLURMD_NODENAME:-$HOSTNAME}: $replicas servers, each with a client, started, ${#points[@]} points"
+say "follow them: tail -f $logs/*_$job_id.*out"
+
+# True while clients have something to do, and their servers run. Else $replica is the
+# number of the pair that says how the job ends: of a server that ended; of a client that
+# could not go on; when all clients are done, of one that left points out, or had some fail.
+goes_on() {
+  local status number open=0
+  for ((replica = 0; replica < replicas; replica++)); do
+    if running "${clients[replica]}"; then
+      running "${servers[replica]}" || return 1
+      open=1
+      continue
+    fi
+    if [[ -z ${statuses[replica]-} ]]; then
+      status=0
+      wait "${clients[replica]}" || status=$?
+      statuses[replica]=$status
+    fi
+    case ${statuses[replica]} in
+      0 | 5 | 8) ;;
+      *) return 1 ;;
+    esac
+  done
+  ((open == 0)) || return 0
+  replica=0
+  for status in 5 8; do
+    for number in "${!statuses[@]}"; do
+      ((statuses[number] != status)) || replica=$number
+    done
+  done
+  return 1
+}
+while goes_on && [[ -z $stopped_by ]]; do
+  # Whichever ends first; the head of the loop finds out.
+  wait -n || true
+done
+((replica < replicas)) || replica=0
+readonly server=${servers[replica]} client=${clients[replica]}
+{%- else %}
 server_step &
 server=$!
 client_step &
@@ -628,6 +805,7 @@ while running "$server" && running "$client" && [[ -z $stopped_by ]]; do
   # Whichever ends first; the head of the loop finds out.
   wait -n || true
 done
+{%- endif %}
 
 # From here on all is done that can be: when Slurm ends the job, it also ends
 # whatever this script is just running.
@@ -636,8 +814,13 @@ code=1 reason=
 if [[ -n $stopped_by ]]; then
   code=6 reason="stopped by signal $stopped_by"
 elif ! running "$client"; then
+{%- if replicas > 1 %}
+  status=${statuses[replica]-0}
+  [[ -n ${statuses[replica]-} ]] || wait "$client" || status=$?
+{%- else %}
   status=0
   wait "$client" || status=$?
+{%- endif %}
   case $status in
     0) code=0 reason="all points are finished" ;;
     2) code=2 reason="something is missing in the container of $client_image" ;;
@@ -666,12 +849,30 @@ if ((code == 3)) && ! running "$server"; then
   wait "$server" || status=$?
   reason="the server $(how_it_ended "$status") before the sweep was over"
 fi
+{%- if replicas > 1 %}
+case $code in
+  3 | 4) reason+=", server $replica on port $((port + replica))" ;;
+esac
+{%- endif %}
 
 # First what must not be lost: who is told to stop may have only seconds.
 write_manifest "$code" "$reason" || say "error: cannot write $manifest" >&2
 ((code != 6)) || stop_timeout_now=3
+{%- if replicas > 1 %}
+stop_steps client 5 "${clients[@]}"
+stop_steps server "${stop_timeout_now:-$stop_timeout}" "${servers[@]}"
+{%- else %}
 stop_step client "$client" 5
 stop_step server "$server" "${stop_timeout_now:-$stop_timeout}"
+{%- endif %}
+{%- if alike %}
+# What the servers left of a point lies together, so it is moved when all have stopped.
+left_by=interrupted
+[[ $reason != *"stopped answering"* ]] || left_by=failed
+for left in "$run"/*/; do
+  [[ ! -d $left ]] || keep_aside "$left_by" "$(basename "$left")"
+done
+{%- endif %}
 finished=0 failed=0 not_started=0 seconds_needed=0
 for point in "${points[@]}"; do
   read -r use_case isl osl concurrency requests <<<"$point"
@@ -701,24 +902,56 @@ if ! write_manifest "$code" "$reason" && [[ $reason != "no space"* ]]; then
 fi
 # srun can say 0 of a client that never ran.
 if ((code == 0 && finished < ${#points[@]})); then
+{%- if replicas > 1 %}
+  code=1 reason="the client steps ended well, but points are missing: see $logs/benchmarking_$job_id.*out"
+{%- else %}
   code=1 reason="the client step ended well, but points are missing: see $logs/benchmarking_$job_id.out"
+{%- endif %}
   write_manifest "$code" "$reason" || say "error: cannot write $manifest" >&2
 fi
+{%- if alike %}
+rm -f -- "$run/points" "$run"/output.* "$run"/meet.*
+{%- else if replicas > 1 %}
+rm -f -- "$run/points" "$run"/output.*
+rmdir "$run"/taken.* 2>/dev/null || true
+{%- else %}
 rm -f -- "$run/points" "$run/output"
+{%- endif %}
 rmdir "$run" 2>/dev/null || true
+
+{%- if replicas > 1 %}
+
+server_log=$(log_of server) client_log=$(log_of benchmarking)
+readonly server_log client_log
+case $code in
+  3) show_end_of "$server_log" ;;
+{%- else %}
 
 case $code in
   3) show_end_of "$logs/server_$job_id.out" ;;
+{%- endif %}
   5)
+{%- if alike %}
+    for log in "$results/failed_$job_id"/*/*/*.log; do
+{%- else %}
     for log in "$results/failed_$job_id"/*/*.log; do
+{%- endif %}
       show_end_of "$log"
     done
     ;;
+{%- if replicas > 1 %}
+  1 | 2) show_end_of "$client_log" ;;
+  4)
+    show_end_of "$server_log"
+    show_end_of "$client_log"
+    ;;
+{%- else %}
   1 | 2) show_end_of "$logs/benchmarking_$job_id.out" ;;
   4)
     show_end_of "$logs/server_$job_id.out"
     show_end_of "$logs/benchmarking_$job_id.out"
     ;;
+{%- endif %}
 esac
 say "$finished of ${#points[@]} points are in $results"
 if ((code == 6 && failed == 0 && ${SLURM_RESTART_COUNT:-0} < requeue_limit)) && [[ $stopped_by != TERM ]]; then
@@ -746,18 +979,33 @@ case $code in
   3)
     if [[ $reason == *"stopped answering"* ]]; then
       say "what to do: the server ran on without an answer, and this job ended it. Look for errors of the GPUs on" \
+{%- if replicas > 1 %}
+        "${SLURMD_NODENAME:-$HOSTNAME} (dmesg, nvidia-smi -q) and read $server_log; if it happens again, exclude that node"
+    else
+      say "what to do: find out why the server ended; its whole log is $server_log"
+    fi
+{%- else %}
         "${SLURMD_NODENAME:-$HOSTNAME} (dmesg, nvidia-smi -q) and read $logs/server_$job_id.out; if it happens again, exclude that node"
     else
       say "what to do: find out why the server ended; its whole log is $logs/server_$job_id.out"
     fi
+{%- endif %}
     ;;
   4)
     say "what to do: if the server only needs longer, raise ready_timeout in the recipe (it is $ready_timeout) and make" \
+{%- if replicas > 1 %}
+      "launch.sh anew; else its whole log says more: $server_log"
+{%- else %}
       "launch.sh anew; else its whole log says more: $logs/server_$job_id.out"
+{%- endif %}
     ;;
   5)
     say "what to do: see why the points failed; all that they left is in $results/failed_$job_id," \
+{%- if replicas > 1 %}
+      "and the steps' logs are $logs/*_$job_id.*out"
+{%- else %}
       "and the steps' logs are $logs/*_$job_id.out"
+{%- endif %}
     ;;
   6)
     next="to go on"

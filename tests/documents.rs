@@ -30,8 +30,27 @@ fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
     blocks
 }
 
+/// A recipe with the keys of a part of one.
+fn recipe_with(part: &str) -> Recipe {
+    fn put(under: &mut toml::Table, over: toml::Table) {
+        for (key, value) in over {
+            match (under.get_mut(&key), value) {
+                (Some(toml::Value::Table(under)), toml::Value::Table(over)) => put(under, over),
+                (_, value) => {
+                    under.insert(key, value);
+                }
+            }
+        }
+    }
+    let mut whole: toml::Table =
+        toml::from_str(&Recipe::llama3_70b_h100x4_fp8().to_toml()).unwrap();
+    put(&mut whole, toml::from_str(part).unwrap());
+    let text = toml::to_string(&whole).unwrap();
+    Recipe::from_toml(&text).unwrap_or_else(|error| panic!("{error}"))
+}
+
 #[test]
-fn settings_in_the_readme_are_read() {
+fn settings_and_parts_of_recipes_in_the_readme_are_read() {
     let readme = document("README.md");
     let folder = tempfile::tempdir().unwrap();
     let folder = Utf8Path::from_path(folder.path()).unwrap();
@@ -39,6 +58,11 @@ fn settings_in_the_readme_are_read() {
     let blocks = blocks(&readme, "toml");
     assert!(blocks.len() >= 2, "{blocks:?}");
     for block in blocks {
+        if block.starts_with("[server]") || block.starts_with("[sweep]") {
+            let plan = Plan::new(recipe_with(block), Settings::new());
+            plan.unwrap_or_else(|error| panic!("{error}\n{block}"));
+            continue;
+        }
         for file in block.split('"').filter(|word| word.starts_with("hooks/")) {
             fs::write(folder.join(file), "true\n").unwrap();
         }

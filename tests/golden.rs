@@ -7,7 +7,7 @@ mod client;
 
 use std::process::Command;
 
-use nim_slurm::recipe::{Client, ClientTool, Goodput, ModelSource};
+use nim_slurm::recipe::{Client, ClientTool, Goodput, ModelSource, ReplicaUse};
 use nim_slurm::{HookPlace, Plan, Recipe, ScriptKind, Settings};
 use snapbox::{assert_data_eq, file};
 
@@ -109,6 +109,22 @@ fn there_plan() -> Plan {
     Plan::new(recipe, Settings::new()).unwrap()
 }
 
+/// The built-in recipe with two servers on a node of eight GPUs.
+fn replicas_plan(sweep: ReplicaUse) -> Plan {
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+    recipe.server.replicas = 2.try_into().unwrap();
+    recipe.sweep.replicas = sweep;
+    Plan::new(recipe, Settings::new()).unwrap()
+}
+
+fn shared_plan() -> Plan {
+    replicas_plan(ReplicaUse::Share)
+}
+
+fn alike_plan() -> Plan {
+    replicas_plan(ReplicaUse::Alike)
+}
+
 /// The built-in recipe, measured by AIPerf.
 fn aiperf_recipe() -> Recipe {
     let mut recipe = Recipe::llama3_70b_h100x4_fp8();
@@ -198,6 +214,18 @@ fn aiperf_scripts() {
     assert_data_eq!(
         full_aiperf_plan().launch().text(),
         file!["golden/aiperf-full/launch.sh"].raw()
+    );
+}
+
+#[test]
+fn scripts_for_servers_side_by_side() {
+    assert_data_eq!(
+        shared_plan().launch().text(),
+        file!["golden/shared/launch.sh"].raw()
+    );
+    assert_data_eq!(
+        alike_plan().launch().text(),
+        file!["golden/alike/launch.sh"].raw()
     );
 }
 
@@ -345,7 +373,7 @@ fn check(tool: &str, arguments: &[&str], text: &str) {
     );
 }
 
-const PLANS: [fn() -> Plan; 11] = [
+const PLANS: [fn() -> Plan; 13] = [
     site_plan,
     default_plan,
     full_plan,
@@ -357,6 +385,8 @@ const PLANS: [fn() -> Plan; 11] = [
     oldest_release_plan,
     uncounted_release_plan,
     newest_release_plan,
+    shared_plan,
+    alike_plan,
 ];
 
 #[test]

@@ -491,6 +491,52 @@ job 4711: llama3-70b-h100x4-fp8, node gpu05, 4 × NVIDIA H100 80GB HBM3, driver 
     assert_eq!(runs[2]["node"], Value::Null);
 }
 
+/// Of servers that measured a point together, each has its own row everywhere.
+#[test]
+fn servers_side_by_side_have_rows_of_their_own() {
+    let results = Results::new();
+    let folder = results.path();
+    for server in ["server-0", "server-1"] {
+        let point = folder.join("llama-3-70b-instruct_4_2_chat_128_128_4713");
+        copy(&Utf8Path::new(REAL).join("0.0.16"), &point.join(server));
+    }
+    let text = r#"{"recipe": "mine", "gpus": 4, "replicas": 2, "replica_use": "alike"}"#;
+    fs::write(folder.join("run_4713.json"), text).unwrap();
+    let job = [folder.as_str(), "--job", "4713"];
+    let table = stdout(&job);
+    let rows: Vec<_> = table
+        .lines()
+        .filter_map(|line| line.split_once("  4713, "))
+        .collect();
+    assert_eq!(rows.len(), 2, "{table}");
+    assert_eq!((rows[0].1, rows[1].1), ("server 0", "server 1"));
+    assert!(
+        table.contains("job 4713: mine, 2 servers (alike), 4 GPUs,"),
+        "{table}"
+    );
+    let with = |words: &[&str]| stdout(&[&job[..], words].concat());
+    let json: Value = serde_json::from_str(&with(&["--format", "json"])).unwrap();
+    assert_eq!(json["points"][1]["replica"], 1);
+    assert_eq!(json["runs"][0]["replica_use"], "alike");
+    let csv = with(&["--format", "csv"]);
+    let head = "use_case,input_sequence_length,output_sequence_length,concurrency,gpus,replica,job_id,path,";
+    assert!(csv.starts_with(head), "{csv}");
+    assert!(csv.contains("\nchat,128,128,2,4,1,4713,"), "{csv}");
+    let page = with(&["--format", "html"]);
+    assert!(page.contains("4713, server 1"), "{page}");
+    balanced(&page);
+    // Without such points there is no such column.
+    let csv = stdout(&[folder.as_str(), "--job", "4711", "--format", "csv"]);
+    assert!(csv.contains(",gpus,job_id,"), "{csv}");
+    let csv = with(&["--format", "csv", "--against", "4712"]);
+    assert!(csv.contains(",gpus,replica,job_id_before,"), "{csv}");
+    let changes = with(&["--against", "4712"]);
+    assert!(
+        changes.contains("only in the later run: chat 128/128, 4 GPUs, concurrency 2, server 1"),
+        "{changes}"
+    );
+}
+
 #[test]
 fn a_stage_path_has_its_results() {
     let stage = tempfile::tempdir().unwrap();

@@ -672,6 +672,54 @@ fn files_with_any_name_are_found() {
     assert_eq!(count.get(Statistic::P50), Some(276.183_418_499_999_96));
 }
 
+/// Several servers measured a point together: the folder's name is that of each.
+#[test]
+fn servers_that_measured_a_point_together_are_told_apart() {
+    let both = |job: u32, factor: f64| {
+        let time = |server: f64| format!("{:.2}", factor * (10.0 + server));
+        (0..12).fold(Results::new(), |results, server| {
+            let folder = format!("llama_4_25_chat_128_128_{job}/server-{server}");
+            results.put(&folder, TABLE, table(&time(f64::from(server)), "100.00"))
+        })
+    };
+    let results = both(1, 1.0).put("llama_4_1_chat_128_128_1", TABLE, table("9.00", "10.00"));
+    assert_eq!(results.problems(), [""; 0]);
+    let before = results.read();
+    let replicas: Vec<_> = before.points().iter().map(Point::replica).collect();
+    assert_eq!(replicas[0], None);
+    assert!(replicas[1..].iter().copied().eq((0..12).map(Some)));
+    for point in &before.points()[1..] {
+        assert_eq!((point.gpus(), point.concurrency()), (Some(4), Some(25)));
+        let own = format!("server-{}", point.replica().unwrap());
+        assert_eq!(point.path().file_name(), Some(own.as_str()));
+    }
+    // Each is compared with its own past.
+    let after = both(2, 1.5).read();
+    let comparison = Comparison::new(&before, &after);
+    assert_eq!(comparison.changes().len(), 12);
+    for change in comparison.changes() {
+        assert_eq!(change.before().replica(), change.after().replica());
+        let relative = change.relative(Metric::TimeToFirstToken, Statistic::Avg);
+        assert!((relative.unwrap() - 0.5).abs() < 0.01, "{relative:?}");
+    }
+    // One part alone, and folders of other names: no server is made up.
+    let lone = Results::new()
+        .put(
+            "llama_4_1_chat_128_128_1/server-3",
+            TABLE,
+            table("1.00", "1.00"),
+        )
+        .put(
+            "llama_4_2_chat_128_128_1/artifacts",
+            TABLE,
+            table("1.00", "1.00"),
+        )
+        .put("server-5", TABLE, table("1.00", "1.00"))
+        .read();
+    let replicas: Vec<_> = lone.points().iter().map(Point::replica).collect();
+    assert_eq!(replicas, [Some(3), None, None]);
+}
+
 #[test]
 fn a_file_without_a_metric_is_no_point() {
     let good = table("20.00", "86.75");

@@ -7,7 +7,7 @@ use std::thread;
 
 use camino::Utf8Path;
 use indicatif::{ProgressBar, ProgressStyle};
-use nim_slurm::results::{Metric, Run, Statistic};
+use nim_slurm::results::{Metric, Point, Run, Statistic};
 use nim_slurm::slurm::SubmittedJob;
 use nim_slurm::{
     ChainJob, Ending, Follower, JobRecord, JobStatus, Plan, PointProgress, PointState, Progress,
@@ -265,7 +265,7 @@ impl View {
         if let Some(bar) = &self.bar {
             bar.set_length(progress.points.len() as u64);
             bar.set_position(progress.finished() as u64);
-            let now = progress.measuring.clone();
+            let now = Some(progress.measuring.join("; ")).filter(|now| !now.is_empty());
             let now = now.or_else(|| server(&progress.server));
             bar.set_message(now.unwrap_or_else(|| state(progress, launch)));
         }
@@ -291,7 +291,7 @@ impl View {
                 _ => {}
             }
         }
-        if let Some(measuring) = &progress.measuring {
+        for measuring in &progress.measuring {
             self.tell_of_run(measuring)?;
         }
         if has_ended {
@@ -402,10 +402,15 @@ fn failed(number: &str, point: &PointProgress) -> String {
     format!("{number} failed: {}: {reason}", point.folder)
 }
 
-/// A finished point's time to first token, inter-token latency and throughput.
+/// A finished point's time to first token, inter-token latency and throughput, on each
+/// of several servers.
 fn last_result(folder: &Utf8Path) -> Option<String> {
     let run = Run::read(folder).ok()?;
-    let point = run.points().first()?;
+    let results: Vec<_> = run.points().iter().filter_map(result).collect();
+    (!results.is_empty()).then(|| results.join("; "))
+}
+
+fn result(point: &Point) -> Option<String> {
     let values = [
         (
             "TTFT",
@@ -423,5 +428,6 @@ fn last_result(folder: &Utf8Path) -> Option<String> {
         .into_iter()
         .filter_map(|(name, value, unit)| Some(format!("{name} {:.2} {unit}", value?)))
         .collect();
-    (!words.is_empty()).then(|| words.join(", "))
+    let server = point.replica().map(|number| format!("server {number}: "));
+    (!words.is_empty()).then(|| server.unwrap_or_default() + &words.join(", "))
 }

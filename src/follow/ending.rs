@@ -82,7 +82,7 @@ pub(super) fn of(
             let reason = manifest.filter(|_| said.is_some_and(|code| code != 0));
             let reason = reason.and_then(|manifest| manifest.exit_reason.as_deref());
             let reason = reason.unwrap_or_else(|| meaning(code));
-            let logs = logs(code, record, files);
+            let logs = logs(code, reason, record, files);
             Ending {
                 code: Some(code),
                 sentence: format!("launch ended with {code}: {reason}"),
@@ -166,20 +166,29 @@ fn in_slurm_s_words(record: &JobRecord) -> String {
 
 /// Where the reason stands: in the log of the step that failed, and where no step
 /// has one, in what the job itself printed.
-fn logs(code: u32, record: Option<&JobRecord>, files: &RunFiles) -> Vec<Utf8PathBuf> {
-    let steps = match code {
-        3 => vec![&files.server_log],
-        4 => vec![&files.server_log, &files.client_log],
-        1 | 2 | 5 => vec![&files.client_log],
+fn logs(code: u32, reason: &str, record: Option<&JobRecord>, files: &RunFiles) -> Vec<Utf8PathBuf> {
+    let named = replica_in(reason).and_then(|number| files.logs.get(number));
+    let to_blame = named.map_or(&*files.logs, std::slice::from_ref);
+    let steps = to_blame.iter().flat_map(|logs| match code {
+        3 => vec![&logs.server],
+        4 => vec![&logs.server, &logs.client],
+        1 | 2 | 5 => vec![&logs.client],
         _ => Vec::new(),
-    };
+    });
     let has_text = |log: &&Utf8PathBuf| log.metadata().is_ok_and(|data| data.len() > 0);
-    let logs: Vec<_> = steps.into_iter().filter(has_text).cloned().collect();
+    let logs: Vec<_> = steps.filter(has_text).cloned().collect();
     if logs.is_empty() {
         record.map(output).unwrap_or_default()
     } else {
         logs
     }
+}
+
+/// The number of the server that a reason names, as launch.sh says it of several:
+/// `…, server 1 on port 8001`.
+fn replica_in(reason: &str) -> Option<usize> {
+    let (_, named) = reason.rsplit_once(", server ")?;
+    named.split_once(" on port ")?.0.parse().ok()
 }
 
 /// The file for what a job itself prints, if it has printed something.
@@ -217,6 +226,7 @@ fn advice(record: Option<&JobRecord>, logs: &[Utf8PathBuf]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::follow::StepLogs;
     use crate::script::ScriptKind;
     use crate::status::JobExit;
 
@@ -231,8 +241,10 @@ mod tests {
             results: path(""),
             manifest: path("manifest"),
             points: path("points"),
-            server_log: path("server"),
-            client_log: path("client"),
+            logs: vec![StepLogs {
+                server: path("server"),
+                client: path("client"),
+            }],
         };
         (folder, files)
     }
@@ -287,11 +299,36 @@ mod tests {
             assert_eq!(ending.to_string(), sentence, "the reason, and once");
         }
         // Before there are steps, the job itself says what is missing.
-        std::fs::remove_file(&files.client_log).unwrap();
+        std::fs::remove_file(&files.logs[0].client).unwrap();
         let failed = launch(&files, JobState::Failed, 2);
         let ending = of(&failed, None, None, &files).unwrap();
         assert_eq!(ending.code, Some(2));
         assert_eq!(ending.logs, [files.results.join("output")]);
+    }
+
+    /// Of several servers, the one that the reason names.
+    #[test]
+    fn the_log_of_the_server_that_died() {
+        let (_folder, mut files) = files();
+        files.logs.insert(
+            0,
+            StepLogs {
+                server: files.results.join("output"),
+                client: files.results.join("output"),
+            },
+        );
+        let failed = launch(&files, JobState::Failed, 3);
+        let names = |reason: &str| -> Vec<_> {
+            let manifest = Manifest {
+                exit_reason: Some(reason.to_owned()),
+                ..saying(Some(3))
+            };
+            let ending = of(&failed, None, Some(&manifest), &files).unwrap();
+            let names = ending.logs.iter().filter_map(|log| log.file_name());
+            names.map(str::to_owned).collect()
+        };
+        assert_eq!(names("the server died, server 1 on port 8001"), ["server"]);
+        assert_eq!(names("the server died"), ["output", "server"]);
     }
 
     #[test]

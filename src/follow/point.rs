@@ -98,8 +98,7 @@ mod tests {
         let files = RunFiles {
             manifest: results.join("run_7.json"),
             points: results.join("points"),
-            server_log: results.join("none"),
-            client_log: results.join("none"),
+            logs: Vec::new(),
             results,
         };
         let planned = ["a_7", "b_7", "c_7", "d_7"].map(str::to_owned);

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use camino::Utf8Path;
 
-use super::files;
+use super::{StepLogs, files};
 
 /// The inference server of a launch job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +25,36 @@ pub enum Server {
     },
 }
 
-/// The server, and what is measured now in the client's own words.
-pub(super) fn read(log: &Utf8Path, started: Option<SystemTime>) -> (Server, Option<String>) {
+/// The servers, and what is measured now in the clients' own words.
+pub(super) fn read_all(logs: &[StepLogs], started: Option<SystemTime>) -> (Server, Vec<String>) {
+    let (mut server, mut measuring) = (None, Vec::new());
+    for log in logs {
+        let (own, point) = read(&log.client, started);
+        if server.as_ref().is_none_or(|known| own.is_behind(known)) {
+            server = Some(own);
+        }
+        measuring.extend(point.filter(|point| !measuring.contains(point)));
+    }
+    (server.unwrap_or(Server::Absent), measuring)
+}
+
+impl Server {
+    /// Whether it is less far than another.
+    pub(super) const fn is_behind(&self, other: &Self) -> bool {
+        self.distance() > other.distance()
+    }
+
+    const fn distance(&self) -> u8 {
+        match self {
+            Self::Ready { .. } => 0,
+            Self::Loading { .. } => 1,
+            Self::Absent => 2,
+        }
+    }
+}
+
+/// One server, and what is measured on it.
+fn read(log: &Utf8Path, started: Option<SystemTime>) -> (Server, Option<String>) {
     let nothing = (Server::Loading { waited: None }, None);
     let Ok(tail) = files::tail(log) else {
         return nothing;
@@ -126,6 +154,34 @@ mod tests {
         );
         let (server, measuring) = parse(&format!("{log}07:35:00 finished: llama, 20 s\n"), false);
         assert_eq!((server, measuring), (ready, None));
+    }
+
+    #[test]
+    fn of_several_servers_the_one_behind_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = |name: &str, text: &str| {
+            let path = Utf8Path::from_path(folder.path()).unwrap().join(name);
+            std::fs::write(&path, text).unwrap();
+            StepLogs {
+                server: path.clone(),
+                client: path,
+            }
+        };
+        let other = MEASURING.replace("chat 32/16, concurrency 2", "chat 32/16, concurrency 1");
+        let logs = [log("0", MEASURING), log("1", &other), log("2", MEASURING)];
+        let (server, measuring) = read_all(&logs, None);
+        assert!(matches!(server, Server::Ready { .. }));
+        assert_eq!(
+            measuring,
+            [
+                "point 2 of 8: chat 32/16, concurrency 2, 8 requests",
+                "point 2 of 8: chat 32/16, concurrency 1, 8 requests"
+            ]
+        );
+        let logs = [log("0", MEASURING), log("1", LOADING)];
+        let (server, measuring) = read_all(&logs, None);
+        assert!(matches!(server, Server::Loading { waited: Some(_) }));
+        assert_eq!(measuring.len(), 1);
     }
 
     #[test]

@@ -710,6 +710,7 @@ value!(UseCase, "use case");
 /// | `{node_rank}` | the number of the node, from 0; only with several nodes |
 /// | `{is_leader}` | 1 on the first node, else 0; only with several nodes |
 /// | `{port}` | the port on which it listens |
+/// | `{replica}` | the number of the server, from 0; only with several of them |
 /// | `{served_model_name}` | the name under which it serves the model |
 ///
 /// Braces around anything else are text. The shell gives no meaning to any of it.

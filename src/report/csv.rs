@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write};
 
 use super::{Report, table};
-use crate::results::{Comparison, Metric, Point, RunId, Statistic};
+use crate::results::{Change, Comparison, Metric, Point, RunId, Statistic};
 
 pub(super) fn render(report: &Report<'_>) -> String {
     match report.comparison() {
@@ -17,13 +17,17 @@ struct Rows {
     writer: csv::Writer<Vec<u8>>,
     /// One text for all cells: a report of a large folder has a million.
     cell: String,
+    /// Whether there is a column for the server, of several that measured a point
+    /// together.
+    names_replicas: bool,
 }
 
 impl Rows {
-    fn new() -> Self {
+    fn of<'a>(mut points: impl Iterator<Item = &'a Point>) -> Self {
         Self {
             writer: csv::Writer::from_writer(Vec::new()),
             cell: String::new(),
+            names_replicas: points.any(|point| point.replica().is_some()),
         }
     }
 
@@ -55,6 +59,11 @@ impl Rows {
         String::from_utf8(bytes).expect("texts make a text")
     }
 
+    fn head_of_what(&mut self) {
+        self.cells(WHAT);
+        self.cells(self.names_replicas.then_some("replica"));
+    }
+
     /// What a point is.
     fn what(&mut self, point: &Point) {
         self.cell(point.use_case());
@@ -62,6 +71,9 @@ impl Rows {
         self.cell(point.output_tokens());
         self.cell(point.concurrency());
         self.cell(point.gpus());
+        if self.names_replicas {
+            self.cell(point.replica());
+        }
     }
 
     /// Which measurement of it.
@@ -95,8 +107,8 @@ fn column(metric: Metric, statistic: Statistic) -> String {
 
 fn points(points: &[Point]) -> String {
     let columns = columns(points);
-    let mut rows = Rows::new();
-    rows.cells(WHAT);
+    let mut rows = Rows::of(points.iter());
+    rows.head_of_what();
     rows.cells(["job_id", "path"]);
     rows.cells(
         columns
@@ -132,8 +144,11 @@ fn columns(points: &[Point]) -> Vec<(Metric, Statistic)> {
 
 fn changes(comparison: &Comparison<'_>, statistic: Statistic) -> String {
     let columns = table::compared(statistic);
-    let mut rows = Rows::new();
-    rows.cells(WHAT);
+    let gone = comparison.only_before().iter().copied();
+    let new = comparison.only_after().iter().copied();
+    let both = comparison.changes().iter().map(Change::after);
+    let mut rows = Rows::of(both.chain(gone.clone()).chain(new.clone()));
+    rows.head_of_what();
     rows.cells(["job_id_before", "path_before", "job_id_after", "path_after"]);
     for (metric, statistic) in columns {
         let name = column(metric, statistic);
@@ -144,11 +159,9 @@ fn changes(comparison: &Comparison<'_>, statistic: Statistic) -> String {
         let relative = columns.map(|(metric, statistic)| change.relative(metric, statistic));
         (Some(change.before()), Some(change.after()), relative)
     });
-    let gone = comparison.only_before().iter();
-    let new = comparison.only_after().iter();
     let all = changed
-        .chain(gone.map(|point| (Some(*point), None, Default::default())))
-        .chain(new.map(|point| (None, Some(*point), Default::default())));
+        .chain(gone.map(|point| (Some(point), None, Default::default())))
+        .chain(new.map(|point| (None, Some(point), Default::default())));
     for (before, after, relative) in all {
         if let Some(point) = after.or(before) {
             rows.what(point);

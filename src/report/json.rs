@@ -30,6 +30,8 @@ struct PointRow<'a> {
     output_sequence_length: Option<u32>,
     concurrency: Option<u32>,
     gpus: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replica: Option<u32>,
     job_id: Option<&'a RunId>,
     path: &'a str,
     tool: &'static str,
@@ -145,6 +147,7 @@ fn point_row<'a>(report: &Report<'_>, point: &'a Point) -> PointRow<'a> {
         output_sequence_length: point.output_tokens(),
         concurrency: point.concurrency(),
         gpus: point.gpus(),
+        replica: point.replica(),
         job_id: point.run(),
         path: point.path().as_str(),
         tool: match point.tool() {

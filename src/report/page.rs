@@ -8,7 +8,7 @@ use super::chart::{COLOURS, Chart, Data, HEIGHT, Look, Mark, SHAPES, Series, WID
 use super::table::{compared, short};
 use super::{
     Column, Report, derived, figure_or_dash, job_of, jobs, limits, milliseconds, missing,
-    number_or_dash, percent, place_of, title_of,
+    number_or_dash, percent, place_of, server_of, title_of,
 };
 use crate::results::{
     Group, Metric, Point, ReadProblem, Run, RunId, Statistic, Verdict, printable,
@@ -140,14 +140,14 @@ fn sweeps<'a>(run: &Run, groups: &[Group<'a>]) -> Vec<Sweep<'a>> {
     sweeps
 }
 
-/// The sweeps of a use case: one for each number of GPUs, and one for each job
-/// where several jobs measured the same. Points without a name have in common what
+/// The sweeps of a use case: one for each number of GPUs, one for each server of those
+/// that measured together, and one for each job where several jobs measured the same. Points without a name have in common what
 /// their folders have.
 fn parts_of<'a>(run: &Run, group: &Group<'a>) -> Vec<(String, Group<'a>)> {
     let points = || group.points().iter();
     let gpus: BTreeSet<_> = points().map(|point| point.gpus()).collect();
     let measured: BTreeSet<_> = points()
-        .map(|point| (point.gpus(), point.concurrency()))
+        .map(|point| (point.gpus(), point.concurrency(), point.replica()))
         .collect();
     let has_repeats = measured.len() < group.points().len();
     group.split(|point| {
@@ -158,6 +158,7 @@ fn parts_of<'a>(run: &Run, group: &Group<'a>) -> Vec<(String, Group<'a>)> {
         if let (true, Some(run)) = (has_repeats, point.run()) {
             name.push_str(&format!(", job {run}"));
         }
+        name.push_str(&server_of(point));
         if point.use_case().is_none() {
             name.push_str(&format!(", {}", without_concurrency(run, point)));
         }
@@ -360,7 +361,8 @@ fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
         cells,
         job: point
             .run()
-            .map_or_else(|| place_of(report.run, point), RunId::to_string),
+            .map_or_else(|| place_of(report.run, point), RunId::to_string)
+            + &server_of(point),
         verdict,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Column, Report, derived, job_of, jobs, limits, missing, number_or_dash, part_of, percent,
-    place_of,
+    place_of, server_of,
 };
 use crate::results::{Change, Group, Metric, Point, RunId, Statistic, Verdict, printable};
 
@@ -111,7 +111,8 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
             number_or_dash(point.concurrency()),
         ];
         row.extend(Column::all(statistic).map(|column| column.text(point)));
-        row.push(point.run().map_or("-".to_owned(), RunId::to_string));
+        let job = point.run().map_or("-".to_owned(), RunId::to_string);
+        row.push(job + &server_of(point));
         row
     }));
     let widths = widths(&rows);
@@ -242,6 +243,7 @@ fn change_row(report: &Report<'_>, change: &Change<'_>) -> Vec<String> {
         compared(report.statistic())
             .map(|(metric, statistic)| percent(change.relative(metric, statistic))),
     );
-    row.push(format!("{} -> {}", job_of(before), job_of(after)));
+    let jobs = format!("{} -> {}", job_of(before), job_of(after));
+    row.push(jobs + &server_of(after));
     row
 }

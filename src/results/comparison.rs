@@ -5,8 +5,8 @@ use super::metric::{Metric, Statistic};
 use super::point::Point;
 
 /// The points of two runs that measured the same: same use case, input and output
-/// sequence length, concurrency and GPUs, and where either run has several models,
-/// the same model.
+/// sequence length, concurrency and GPUs, of servers that measured it together the same
+/// one, and where either run has several models, the same model.
 ///
 /// Where a run has such a point more than once, its latest job's counts.
 #[derive(Debug, Clone, PartialEq)]
@@ -104,7 +104,7 @@ impl<'a> Change<'a> {
     }
 }
 
-type What<'a> = (Option<&'a str>, &'a str, [u32; 4]);
+type What<'a> = (Option<&'a str>, &'a str, [u32; 4], Option<u32>);
 
 /// What a point measures. One that nothing is known of is compared with none.
 fn what(point: &Point, by_model: bool) -> Option<What<'_>> {
@@ -117,6 +117,7 @@ fn what(point: &Point, by_model: bool) -> Option<What<'_>> {
             point.gpus()?,
             point.concurrency()?,
         ],
+        point.replica(),
     ))
 }
 

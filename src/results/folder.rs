@@ -66,9 +66,31 @@ struct Place {
     inner: Utf8PathBuf,
     folder: Utf8PathBuf,
     name: Option<PointName>,
+    /// The number of the server, where several measured the point together.
+    replica: Option<u32>,
     tool: Tool,
     csv: Option<Utf8PathBuf>,
     json: Option<Utf8PathBuf>,
+}
+
+impl Place {
+    /// The place of a result in `inner`, which lies in the folder of the point `named`.
+    fn new(inner: &Utf8Path, named: Option<&(&Utf8Path, PointName)>, tool: Tool) -> Self {
+        let server = named.and_then(|(point, _)| server_in(inner, point));
+        let (folder, replica) = match server {
+            Some((folder, number)) => (folder, Some(number)),
+            None => (named.map_or(inner, |(point, _)| *point).to_owned(), None),
+        };
+        Self {
+            inner: inner.to_owned(),
+            folder,
+            name: named.map(|(_, name)| name.clone()),
+            replica,
+            tool,
+            csv: None,
+            json: None,
+        }
+    }
 }
 
 struct Search<'w, W> {
@@ -128,7 +150,8 @@ impl<W: Fn(Option<&RunId>) -> bool> Search<'_, W> {
         let is_point = named.is_some_and(|(place, _)| *place == folder);
         if is_point && self.places.len() - before > 1 {
             // A sweep: what tells its points apart is below the folder that has the name.
-            for place in &mut self.places[before..] {
+            let sweep = self.places[before..].iter_mut();
+            for place in sweep.filter(|place| place.replica.is_none()) {
                 place.folder.clone_from(&place.inner);
             }
         }
@@ -204,14 +227,9 @@ impl<W: Fn(Option<&RunId>) -> bool> Search<'_, W> {
             let Some((stem, tool)) = stem else {
                 continue;
             };
-            let place = results.entry(stem).or_insert_with(|| Place {
-                inner: folder.to_owned(),
-                folder: named.map_or(folder, |(place, _)| *place).to_owned(),
-                name: named.map(|(_, name)| name.clone()),
-                tool,
-                csv: None,
-                json: None,
-            });
+            let place = results
+                .entry(stem)
+                .or_insert_with(|| Place::new(folder, named, tool));
             let slot = if path.extension() == Some("csv") {
                 &mut place.csv
             } else {
@@ -282,6 +300,14 @@ fn concurrency_in(folder: &Utf8Path) -> Option<u32> {
     number.parse().ok()
 }
 
+/// The folder `server-N` and its number, as launch.sh names one for each server inside
+/// the folder of a point that several measured together. The tool's own may be in there.
+fn server_in(folder: &Utf8Path, point: &Utf8Path) -> Option<(Utf8PathBuf, u32)> {
+    let name = folder.strip_prefix(point).ok()?.components().next()?;
+    let number = name.as_str().strip_prefix("server-")?.parse().ok()?;
+    Some((point.join(name.as_str()), number))
+}
+
 /// Reads all places, on as many cores as there are.
 fn read_all(places: &[Place]) -> Found {
     let workers = thread::available_parallelism().map_or(1, usize::from);
@@ -322,7 +348,7 @@ fn read_place(
     let mut said = Asked::default();
     // A name that is the point's own holds; around a sweep, it is one point's at most.
     let own_name = place.folder.file_name().and_then(PointName::parse);
-    let is_named = own_name.is_some();
+    let is_named = own_name.is_some() || place.replica.is_some();
     if let Some(path) = &place.json {
         (content, said) = take(path, problems, |bytes, sink| {
             sink.wants_asked = !is_named;
@@ -359,6 +385,7 @@ fn read_place(
     }
     Some(Point {
         path: place.folder.clone(),
+        replica: place.replica,
         tool: place.tool,
         asked,
         content,

@@ -117,6 +117,7 @@ fn number(word: &str) -> Option<u32> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Point {
     pub(super) path: Utf8PathBuf,
+    pub(super) replica: Option<u32>,
     pub(super) tool: Tool,
     pub(super) asked: Asked,
     pub(super) content: Content,
@@ -235,7 +236,8 @@ pub struct GpuMetric {
 }
 
 impl Point {
-    /// The point's folder.
+    /// The point's folder; where several servers measured it together, this one's in
+    /// there.
     #[must_use]
     pub fn path(&self) -> &Utf8Path {
         &self.path
@@ -281,6 +283,13 @@ impl Point {
     #[must_use]
     pub const fn gpus(&self) -> Option<u32> {
         self.asked.gpus
+    }
+
+    /// The number of the server that this is of, from 0, where several on one node
+    /// measured the point at the same time. What the node does is the sum of them all.
+    #[must_use]
+    pub const fn replica(&self) -> Option<u32> {
+        self.replica
     }
 
     /// The job that finished the point.

@@ -95,7 +95,11 @@ pub(crate) struct Launch<'a> {
     pub(crate) engine: Option<&'a str>,
     pub(crate) engine_link: &'a str,
     pub(crate) nodes: u32,
+    /// The GPUs of all replicas.
     pub(crate) gpus_of_a_node: u32,
+    pub(crate) replicas: u32,
+    /// Whether all replicas measure each point.
+    pub(crate) alike: bool,
     pub(crate) mpi: &'a str,
     pub(crate) server_command: Vec<&'a str>,
     /// `NAME=VALUE` each.

@@ -1,6 +1,11 @@
 set -Eeuo pipefail
+{%- if replicas > 1 %}
+
+readonly url=127.0.0.1:$((port + replica))
+{%- else %}
 
 readonly url=127.0.0.1:$port
+{%- endif %}
 # What asks the server must not be sent through the site's proxy.
 export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
 # The user's home is not in the container, and tools want to write to theirs.
@@ -17,6 +22,22 @@ stop_if_full() {
 record() {
   printf '%s|%s|%s|%s\n' "$1" "$2" "$3" "${4//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
 }
+{%- if alike %}
+
+# meet PLACE WORD: waits until the clients of all servers have come to this place, each
+# with a word. The words are in $said, by the number of the server.
+meet() {
+  local here=$run/meet.$1 number
+  if ! printf '%s\n' "$2" >"$here.$replica.part" || ! mv -T -- "$here.$replica.part" "$here.$replica"; then
+    stop_if_full
+  fi
+  said=()
+  for ((number = 0; number < replicas; number++)); do
+    until [[ -e $here.$number ]]; do sleep 0.1; done
+    said+=("$(<"$here.$number")")
+  done
+}
+{%- endif %}
 
 # ---- Is the server there? -------------------------------------------------------
 # Three questions, each a stricter one. What the last one that failed said is in
@@ -177,8 +198,13 @@ on_signal() {
   stop_watcher
   stop_tool
   if [[ -n $current ]]; then
+{%- if alike %}
+    # On another server it may have failed before.
+    grep -qsF -- "$current|failed|" "$run/points" || record "$current" interrupted '' ''
+{%- else %}
     record "$current" interrupted '' ''
     keep_aside interrupted "$current"
+{%- endif %}
   fi
   exit 6
 }
@@ -206,10 +232,21 @@ estimate() {
 # measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS
 measure() {
   local folder=$1 use_case=$2 isl=$3 osl=$4 concurrency=$5 requests=$6 part=$run/$1 began=$SECONDS status=0 command=()
+{%- if alike %}
+  part+=/server-$replica
+  mkdir -p "$part" || stop_if_full
+  meet "$folder.begin" ready
+  began=$SECONDS
+{%- else %}
   mkdir "$part" || stop_if_full
+{%- endif %}
   current=$folder
   set_command "$part" "$isl" "$osl" "$concurrency" "$requests"
+{%- if replicas > 1 %}
+  timeout --kill-after=10 "$point_timeout" "${command[@]}" > >(tee "$run/output.$replica") 2>&1 &
+{%- else %}
   timeout --kill-after=10 "$point_timeout" "${command[@]}" > >(tee "$run/output") 2>&1 &
+{%- endif %}
   tool=$!
   # A process group of its own, so that nothing that it started outlives it.
   set -m
@@ -222,7 +259,9 @@ measure() {
   if kill -0 "$tool" 2>/dev/null; then
     stop_tool
     record "$folder" failed $((SECONDS - began)) "the server stopped answering"
+{%- if !alike %}
     keep_aside failed "$folder"
+{%- endif %}
     exit 3
   fi
   stop_watcher
@@ -235,22 +274,55 @@ measure() {
     124 | 137) reason="$tool_name did not end within $point_timeout s, or was killed" ;;
     *) reason="$tool_name exited with status $status" ;;
   esac
+{%- if alike %}
+  # Its last words are worth more than an empty folder.
+  [[ -z $reason ]] || mv -- "$run/output.$replica" "$part/$tool_log" || true
+  # The point is what all servers make of it, and the first one's client its keeper.
+  meet "$folder.end" "$reason"
+  for number in "${!said[@]}"; do
+    [[ -z ${said[number]} ]] || reason="on server $number: ${said[number]}"
+  done
+{%- endif %}
   if [[ -z $reason ]]; then
     # Only a valid result gets the final name.
+{%- if alike %}
+    if ((replica == 0)); then
+      mv -nT -- "$run/$folder" "$results/$folder"
+      record "$folder" finished $((SECONDS - began)) ''
+    fi
+{%- else %}
     mv -nT -- "$part" "$results/$folder"
+{%- endif %}
     last_of_use_case[$use_case]=${#last_units[@]}
     last_units+=("$(work_of "$concurrency" "$requests" "$osl")")
     last_seconds+=($((SECONDS - began)))
+{%- if replicas == 1 %}
     record "$folder" finished $((SECONDS - began)) ''
+{%- else if !alike %}
+    record "$folder" finished $((SECONDS - began)) "on server $replica"
+{%- endif %}
     say "finished: $folder, $((SECONDS - began)) s"
     return
   fi
+{%- if alike %}
+  if ((replica == 0)); then
+    record "$folder" failed $((SECONDS - began)) "$reason"
+    keep_aside failed "$folder"
+  fi
+  say "error: $folder failed: $reason" >&2
+  stop_if_full
+{%- else %}
   record "$folder" failed $((SECONDS - began)) "$reason"
   say "error: $folder failed: $reason" >&2
   stop_if_full
   # Its last words are worth more than an empty folder.
+{%- if replicas > 1 %}
+  mv -- "$run/output.$replica" "$part/$tool_log" || true
+{%- else %}
   mv -- "$run/output" "$part/$tool_log" || true
+{%- endif %}
   keep_aside failed "$folder"
+{%- endif %}
   return 1
 }
 
@@ -284,9 +356,21 @@ main() {
       say "point $number of ${#points[@]} is finished already: $folder"
       continue
     fi
+{%- if replicas > 1 && !alike %}
+    # Each point is for the client that comes to it first.
+    if ! mkdir "$run/taken.$number" 2>/dev/null; then
+      [[ -d $run/taken.$number ]] || stop_if_full
+      continue
+    fi
+{%- endif %}
     if [[ -n $measure_until ]]; then
       needed=$(estimate "$use_case" "$(work_of "$concurrency" "$requests" "$osl")")
       time_left=$((measure_until - $(printf '%(%s)T' -1)))
+{%- if alike %}
+      # One judges for all; else some might wait for one that leaves the point out.
+      meet "$folder.time" "$needed $time_left"
+      read -r needed time_left <<<"${said[0]}"
+{%- endif %}
       if ((time_left <= 0 || needed > time_left)); then
         say "point $number of ${#points[@]} is left out: it would take about $needed s, and $time_left s are left"
         record "$folder" 'not run' '' "it would take about $needed s, and $time_left s were left"
@@ -312,7 +396,11 @@ main() {
     say "$failed of ${#points[@]} points failed"
     exit 5
   fi
+{%- if replicas > 1 && !alike %}
+  say "no point is left for this server"
+{%- else %}
   say "all ${#points[@]} points are finished"
+{%- endif %}
 }
 
 # Bash reads this program from its standard input: all of it before the last

@@ -13,6 +13,7 @@ mod follow;
 mod grammar;
 mod lab;
 mod preflight;
+mod replicas;
 mod servers;
 mod site;
 mod status;
