@@ -495,7 +495,7 @@ fn parsed_types(code: &str) -> Vec<&str> {
 }
 
 /// What is read as a part of settings, of a recipe, of a manifest, or of a tool's results.
-const FILE_PARTS: [&str; 32] = [
+const FILE_PARTS: [&str; 33] = [
     "Architecture",
     "AroundTable",
     "Client",
@@ -520,6 +520,7 @@ const FILE_PARTS: [&str; 32] = [
     "PointRow",
     "Proxy",
     "Recipe",
+    "ReplicaUse",
     "RunImage",
     "Runtime",
     "Server",

@@ -164,7 +164,7 @@ impl Directives {
         let asked = self
             .nodes
             .map(|nodes| (OptionName::Nodes, u64::from(nodes.min())));
-        asked.or_else(|| Some((OptionName::Nodelist, self.named_nodes()? as u64)))
+        asked.or_else(|| Some((OptionName::Nodelist, self.named_nodes()?)))
     }
 
     /// How many nodes the tasks fill.
