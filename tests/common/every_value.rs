@@ -41,6 +41,7 @@ pub(crate) trait Visitor {
     fn visit<T: Value>(&mut self, name: &'static str);
 }
 
+#[expect(clippy::too_many_lines, reason = "a list")]
 pub(crate) fn every_value(visitor: &mut impl Visitor) {
     macro_rules! each {
         ($($type:ty),* $(,)?) => {
