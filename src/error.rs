@@ -285,6 +285,44 @@ pub enum Problem {
         "the recipe's sweep.replicas is \"alike\", but it has one server: server.replicas must be 2 or more"
     )]
     AlikeAlone,
+    /// Both the recipe's sweep and an option make the launch job an array.
+    #[error(
+        "launch.sh gets --array from the recipe's sweep.array, and {array} ({origin}): leave one of them out, and limit \
+         the tasks that run at once with sweep.array_limit"
+    )]
+    ArrayTwice {
+        /// What was asked for.
+        array: String,
+        /// Where it was given.
+        origin: String,
+    },
+    /// A limit of an array that there is not.
+    #[error(
+        "the recipe's sweep.array_limit is {limit}, but there is no array: sweep.array is needed"
+    )]
+    LimitWithoutArray {
+        /// The limit.
+        limit: u32,
+    },
+    /// Variants of the server and an array by server need each other.
+    #[error(
+        "the recipe has {variants} server.variants, and its sweep.array is {array}: variants are for the tasks of \
+         sweep.array = \"server\", which needs at least one"
+    )]
+    Variants {
+        /// Variants of the server.
+        variants: usize,
+        /// What the array is by.
+        array: &'static str,
+    },
+    /// A variant's results cannot be named.
+    #[error("the results of the recipe's server.variants {variant} have no name: {reason}")]
+    VariantName {
+        /// The variant.
+        variant: String,
+        /// Why not.
+        reason: String,
+    },
     /// The server's command splits the model over another number of GPUs.
     #[error(
         "the recipe's server command says {flag} {given}, but its gpus are {used}: write {flag} {{gpus}}"

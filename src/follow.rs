@@ -53,6 +53,15 @@ pub struct Follower {
     /// taken from it.
     before: Option<Vec<ChainJob>>,
     ended_well: Vec<ChainJob>,
+    results: Utf8PathBuf,
+    parts: Vec<Part>,
+}
+
+/// The launch job, or a task of it.
+#[derive(Debug, Clone)]
+struct Part {
+    /// The task's number, where the whole array is followed.
+    task: Option<u32>,
     /// The folders of the points, for as long as the job has not said itself.
     planned: Vec<String>,
     files: RunFiles,
@@ -126,34 +135,28 @@ impl Follower {
     /// controller, which all users of a cluster share.
     pub const INTERVAL: Duration = Duration::from_secs(5);
 
-    /// Follows a launch job of a plan, which writes below this stage path.
+    /// Follows a launch job of a plan, which writes below this stage path: of an array all
+    /// tasks, unless the job names one.
     #[must_use]
     pub fn new(plan: &Plan, stage_path: &StagePath, queue: Queue, launch: SubmittedJob) -> Self {
-        let job = launch.in_file_names();
-        let results = Utf8PathBuf::from(format!("{stage_path}/results"));
-        let log = |step: &str, replica: u32| {
-            let number = match replica {
-                0 => String::new(),
-                replica => format!(".{replica}"),
-            };
-            Utf8PathBuf::from(format!("{stage_path}/logs/{step}_{job}{number}.out"))
+        let parts = match (plan.tasks(), launch.task()) {
+            (Some(tasks), None) => (0..tasks)
+                .map(|task| Part::of_task(plan, stage_path, &launch, task))
+                .collect(),
+            (Some(_), Some(task)) => vec![Part::new(
+                plan,
+                stage_path,
+                Some(task as usize),
+                &launch.in_file_names(),
+            )],
+            (None, _) => vec![Part::new(plan, stage_path, None, &launch.in_file_names())],
         };
-        let logs = |replica| StepLogs {
-            server: log("server", replica),
-            client: log("benchmarking", replica),
-        };
-        let replicas = plan.recipe().server.replicas.get();
         Self {
             queue,
             before: None,
             ended_well: Vec::new(),
-            planned: plan.point_folders(&job),
-            files: RunFiles {
-                manifest: results.join(format!("run_{job}.json")),
-                points: results.join(format!(".run_{job}/points")),
-                logs: (0..replicas).map(logs).collect(),
-                results,
-            },
+            results: Utf8PathBuf::from(format!("{stage_path}/results")),
+            parts,
             launch,
         }
     }
@@ -171,7 +174,7 @@ impl Follower {
     /// The folder that has the results.
     #[must_use]
     pub fn results(&self) -> &camino::Utf8Path {
-        &self.files.results
+        &self.results
     }
 
     /// The jobs that launch still waits for, as far as they are known.
@@ -190,39 +193,54 @@ impl Follower {
     pub fn look(&mut self) -> Result<Progress, StatusError> {
         let said = self.queue.status(&self.launch);
         // In this order: the manifest of a job that has ended is its last.
-        let manifest = Manifest::read(&self.files.manifest).ok();
+        let manifests: Vec<_> = self.parts.iter().map(Part::manifest).collect();
         let launch = match said {
-            Err(error) if is_over(&error, manifest.as_ref()) => JobStatus::Forgotten,
+            Err(error) if manifests.iter().all(|own| is_over(&error, own.as_ref())) => {
+                JobStatus::Forgotten
+            }
             status => status?,
         };
-        let record = launch.record();
-        let is_running =
-            record.is_some_and(|record| !record.state.is_waiting() && !record.state.has_ended());
-        if let (None, Some(record)) = (&self.before, record) {
+        let looks: Vec<_> = (self.parts.iter().zip(manifests))
+            .map(|(part, manifest)| part.look(&launch, manifest))
+            .collect();
+        if let (None, Some(record)) = (&self.before, launch.record()) {
             self.before = Some(self.find_before(record)?);
         }
-        let before = self.look_before(is_running || manifest.is_some())?;
-        let points = point::read(&self.files, &self.planned, manifest.as_ref());
-        let (server, measuring) = if is_running {
-            let started = record.and_then(|record| record.started);
-            server::read_all(&self.files.logs, started)
-        } else {
-            (Server::Absent, Vec::new())
-        };
-        let ending = ending::of(&launch, before.as_ref(), manifest.as_ref(), &self.files);
-        let own = RunId::parse(&self.launch.in_file_names()).ok();
-        let resumed = manifest.iter().flat_map(|manifest| &manifest.resumes);
-        let runs = own.into_iter().chain(resumed.cloned());
+        let before = self.look_before(looks.iter().any(Look::has_started))?;
+        let anyone_is_known = looks.iter().any(Look::is_known);
+        let endings = (self.parts.iter().zip(&looks))
+            .filter(|(_, look)| look.is_known() || !anyone_is_known)
+            .map(|(part, look)| {
+                let manifest = look.manifest.as_ref();
+                let ending = ending::of(&look.status, before.as_ref(), manifest, &part.files);
+                Some((part.task, ending?))
+            });
+        let ending = endings.collect::<Option<Vec<_>>>().map(ending::of_tasks);
+        let manifests = || looks.iter().filter_map(|look| look.manifest.as_ref());
+        let mut runs: Vec<_> = RunId::parse(&self.launch.in_file_names())
+            .into_iter()
+            .collect();
+        for run in manifests().flat_map(|manifest| &manifest.resumes) {
+            if !runs.contains(run) {
+                runs.push(run.clone());
+            }
+        }
+        let servers = looks.iter().map(|look| &look.server);
+        let running = servers.filter(|server| **server != Server::Absent);
+        let server = running.reduce(|one, other| if other.is_behind(one) { other } else { one });
         Ok(Progress {
-            runs: runs.collect(),
-            restart: manifest.as_ref().and_then(|manifest| manifest.restart),
+            runs,
+            restart: manifests().filter_map(|manifest| manifest.restart).max(),
             ended_well: self.ended_well.clone(),
-            launch,
             before,
-            server,
-            points,
-            measuring,
+            server: server.cloned().unwrap_or(Server::Absent),
+            points: looks.iter().flat_map(|look| look.points.clone()).collect(),
+            measuring: looks
+                .iter()
+                .flat_map(|look| look.measuring.clone())
+                .collect(),
             ending,
+            launch,
         })
     }
 
@@ -273,6 +291,102 @@ impl Follower {
         let order = |job: &ChainJob| ScriptKind::ALL.iter().position(|kind| *kind == job.kind);
         found.sort_by_key(order);
         Ok(found)
+    }
+}
+
+impl Part {
+    /// A part whose files have this job in their names.
+    fn new(plan: &Plan, stage_path: &StagePath, task: Option<usize>, job: &str) -> Self {
+        let log = |step: &str, replica: u32| {
+            let number = match replica {
+                0 => String::new(),
+                replica => format!(".{replica}"),
+            };
+            Utf8PathBuf::from(format!("{stage_path}/logs/{step}_{job}{number}.out"))
+        };
+        let logs = |replica| StepLogs {
+            server: log("server", replica),
+            client: log("benchmarking", replica),
+        };
+        let replicas = plan.recipe().server.replicas.get();
+        let results = Utf8PathBuf::from(format!("{stage_path}/results"));
+        Self {
+            task: None,
+            planned: plan.point_folders(task, job),
+            files: RunFiles {
+                manifest: results.join(format!("run_{job}.json")),
+                points: results.join(format!(".run_{job}/points")),
+                logs: (0..replicas).map(logs).collect(),
+                results,
+            },
+        }
+    }
+
+    /// A task of an array that is followed as a whole.
+    fn of_task(plan: &Plan, stage_path: &StagePath, array: &SubmittedJob, task: usize) -> Self {
+        let job = format!("{}-{task}", array.in_file_names());
+        Self {
+            task: u32::try_from(task).ok(),
+            ..Self::new(plan, stage_path, Some(task), &job)
+        }
+    }
+
+    fn manifest(&self) -> Option<Manifest> {
+        Manifest::read(&self.files.manifest).ok()
+    }
+
+    /// What Slurm says of this part.
+    fn status(&self, launch: &JobStatus) -> JobStatus {
+        let (Some(task), JobStatus::Known(records)) = (self.task, launch) else {
+            return launch.clone();
+        };
+        let own = records.iter().find(|record| record.is_of_task(task));
+        own.map_or(JobStatus::Forgotten, |record| {
+            JobStatus::Known(vec![record.clone()])
+        })
+    }
+
+    fn look(&self, launch: &JobStatus, manifest: Option<Manifest>) -> Look {
+        let status = self.status(launch);
+        let record = status.record();
+        let is_running =
+            record.is_some_and(|record| !record.state.is_waiting() && !record.state.has_ended());
+        let (server, measuring) = if is_running {
+            let started = record.and_then(|record| record.started);
+            server::read_all(&self.files.logs, started)
+        } else {
+            (Server::Absent, Vec::new())
+        };
+        Look {
+            points: point::read(&self.files, &self.planned, manifest.as_ref()),
+            is_running,
+            server,
+            measuring,
+            status,
+            manifest,
+        }
+    }
+}
+
+/// What was seen of a part.
+struct Look {
+    status: JobStatus,
+    manifest: Option<Manifest>,
+    is_running: bool,
+    server: Server,
+    points: Vec<PointProgress>,
+    measuring: Vec<String>,
+}
+
+impl Look {
+    const fn has_started(&self) -> bool {
+        self.is_running || self.manifest.is_some()
+    }
+
+    /// Whether anybody knows of it. A task may have been left out when the job was
+    /// submitted.
+    fn is_known(&self) -> bool {
+        self.status.record().is_some() || self.manifest.is_some()
     }
 }
 

@@ -3,18 +3,18 @@
 use camino::Utf8Path;
 
 use crate::container::release::USED_OPTIONS;
-use crate::container::{Image, SquashFile};
+use crate::container::{EnvName, Image, SquashFile};
 use crate::error::{PlanError, Problem};
 use crate::recipe::{
-    Architecture, ByteSize, Client, ENGINE_LINK, Engine, Goodput, ModelSource, Point, Recipe,
-    ReplicaUse, Server, Tokenizer, Weights, Word,
+    Architecture, ArrayBy, ByteSize, Client, ENGINE_LINK, Engine, Goodput, ModelSource, Point,
+    Recipe, ReplicaUse, ResultName, Server, Tokenizer, UseCase, Variant, Weights, Word,
 };
 use crate::script::templates::{
     ContainerRow, EngineRow, ImageRow, Launch, PrepareModels, Setup, SiteRow, WeightsRow, render,
 };
 use crate::script::{Script, ScriptKind};
 use crate::settings::{FolderPath, Hook, HookPlace, Origin, Settings};
-use crate::slurm::{Directives, OptionName, Passthrough, TimeLimit};
+use crate::slurm::{Array, Directives, OptionName, Passthrough, TimeLimit};
 
 /// What names the crate in a script.
 const MADE_BY: &str = concat!("nim-slurm ", env!("CARGO_PKG_VERSION"));
@@ -68,6 +68,7 @@ impl Plan {
         }
         let [setup, prepare_models, launch] =
             ScriptKind::ALL.map(|kind| merge(&recipe, &settings, kind, &mut problems));
+        let launch = with_array(launch, &recipe, &settings, &mut problems);
         check_launch(&launch, &recipe, &settings, &mut problems);
         PlanError::check(problems)?;
         Ok(Self {
@@ -101,23 +102,26 @@ impl Plan {
         }
     }
 
-    /// The points of the sweep, in the order in which they are measured.
+    /// The points of the sweep, in the order in which they are measured; in an array by
+    /// server, those of each task.
     #[must_use]
     pub fn points(&self) -> Vec<Point> {
         self.recipe.sweep.points()
     }
 
-    /// The folders of the points' results, in their order, when this job measures
-    /// all of them. templates/launch.sh makes the same names.
-    pub(crate) fn point_folders(&self, job: &str) -> Vec<String> {
-        let (name, gpus) = (&self.recipe.result_name, self.recipe.server.total_gpus());
-        let folder = |point: Point| {
-            let (use_case, concurrency) = (&point.use_case, point.concurrency);
-            let (input, output) = (use_case.input_tokens(), use_case.output_tokens());
-            let use_case = use_case.name();
-            format!("{name}_{gpus}_{concurrency}_{use_case}_{input}_{output}_{job}")
-        };
-        self.points().into_iter().map(folder).collect()
+    /// How many tasks the launch job has, if it is an array.
+    pub(crate) fn tasks(&self) -> Option<usize> {
+        self.recipe.sweep.array.map(|_| parts(&self.recipe).len())
+    }
+
+    /// The folders of the points' results, in their order, when this job measures all of
+    /// its own: those of a task, or without an array all. templates/launch.sh makes the
+    /// same names.
+    pub(crate) fn point_folders(&self, task: Option<usize>, job: &str) -> Vec<String> {
+        let parts = parts(&self.recipe);
+        let part = task.map_or(parts.first(), |task| parts.get(task));
+        part.map(|part| part.folders(self.recipe.server.total_gpus(), job))
+            .unwrap_or_default()
     }
 
     /// The options that must be repeated on sbatch's command line, because these
@@ -404,7 +408,16 @@ impl Plan {
             has_phases: client.has_phases(),
             client_options: client.options(),
             result_name: self.recipe.result_name.as_str(),
-            points: sweep.points().iter().map(point_row).collect(),
+            points: point_rows(&self.recipe),
+            tasks: self.tasks().unwrap_or_default(),
+            variants: server.variants.iter().map(|v| v.name.as_str()).collect(),
+            variant_command: by_task(server, |variant| {
+                variant.command.iter().map(ToString::to_string)
+            }),
+            variant_environment: by_task(server, |variant| {
+                let variables = variant.environment.iter();
+                variables.map(|(name, value)| value.assignment(name))
+            }),
             resume: self
                 .settings
                 .resumed()
@@ -444,6 +457,85 @@ impl Plan {
     fn stage_path(&self) -> &str {
         self.settings.stage_path().map_or("", |path| path.as_str())
     }
+}
+
+/// What one job measures: the launch job, or a task of it.
+struct Part {
+    result_name: String,
+    points: Vec<Point>,
+}
+
+/// The part of each task; without an array, there is one.
+fn parts(recipe: &Recipe) -> Vec<Part> {
+    let (sweep, name) = (&recipe.sweep, &recipe.result_name);
+    let part = |points| Part {
+        result_name: name.to_string(),
+        points,
+    };
+    match sweep.array {
+        None => vec![part(sweep.points())],
+        Some(ArrayBy::Point) => {
+            let points = sweep.points().into_iter();
+            points.map(|point| part(vec![point])).collect()
+        }
+        Some(ArrayBy::UseCase) => {
+            let of = |use_case: &UseCase| {
+                let mut points = sweep.points();
+                points.retain(|point| point.use_case == *use_case);
+                part(points)
+            };
+            sweep.use_cases.iter().map(of).collect()
+        }
+        Some(ArrayBy::Server) => {
+            let variants = recipe.server.variants.iter();
+            variants
+                .map(|variant| Part {
+                    result_name: format!("{name}-{}", variant.name),
+                    points: sweep.points(),
+                })
+                .collect()
+        }
+    }
+}
+
+impl Part {
+    /// The points' folders, by a job of this name.
+    fn folders(&self, gpus: u32, job: &str) -> Vec<String> {
+        let name = &self.result_name;
+        let folder = |point: &Point| {
+            let (use_case, concurrency) = (&point.use_case, point.concurrency);
+            let (input, output) = (use_case.input_tokens(), use_case.output_tokens());
+            let use_case = use_case.name();
+            format!("{name}_{gpus}_{concurrency}_{use_case}_{input}_{output}_{job}")
+        };
+        self.points.iter().map(folder).collect()
+    }
+}
+
+/// The sweep's rows in launch.sh.
+fn point_rows(recipe: &Recipe) -> Vec<String> {
+    match recipe.sweep.array {
+        None | Some(ArrayBy::Server) => recipe.sweep.points().iter().map(point_row).collect(),
+        Some(ArrayBy::UseCase | ArrayBy::Point) => {
+            let parts = parts(recipe);
+            let rows = parts.iter().enumerate().flat_map(|(task, part)| {
+                let rows = part.points.iter().map(point_row);
+                rows.map(move |row| format!("{task} {row}"))
+            });
+            rows.collect()
+        }
+    }
+}
+
+/// What the variants of a server add, each behind the number of its task.
+fn by_task<'a, T: Iterator<Item = String>>(
+    server: &'a Server,
+    added: impl Fn(&'a Variant) -> T,
+) -> Vec<String> {
+    let variants = server.variants.iter().enumerate();
+    variants
+        .flat_map(|(task, variant)| added(variant).map(move |word| format!("{task} {word}")))
+        .collect()
 }
 
 /// Where an image comes from, and the file it becomes.
@@ -632,6 +724,35 @@ fn merge(
     merged
 }
 
+/// Makes the launch job an array, if the recipe says so.
+fn with_array(
+    launch: Directives,
+    recipe: &Recipe,
+    settings: &Settings,
+    problems: &mut Vec<Problem>,
+) -> Directives {
+    if recipe.sweep.array.is_none() {
+        return launch;
+    }
+    if let Some(array) = launch.get(OptionName::Array) {
+        let layers = Layers::new(recipe, settings, ScriptKind::Launch);
+        problems.push(Problem::ArrayTwice {
+            array: format!("{}={array}", OptionName::Array),
+            origin: layers.describe(OptionName::Array),
+        });
+    }
+    let tasks = parts(recipe).len();
+    if tasks == 0 {
+        // The list that is empty is a problem of its own.
+        return launch;
+    }
+    let limit = recipe.sweep.array_limit;
+    let limit = limit.map_or_else(String::new, |limit| format!("%{limit}"));
+    let array = Array::parse(&format!("0-{}{limit}", tasks - 1));
+    let array = array.expect("a range from 0 is an array");
+    launch.array(array)
+}
+
 fn check_launch(
     launch: &Directives,
     recipe: &Recipe,
@@ -715,7 +836,6 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
         sweep,
         ..
     } = recipe;
-    let used = server.gpus.get();
     for (list, is_empty) in [
         ("server.command", server.command.is_empty()),
         ("model.weights.files", model.weights.files.is_empty()),
@@ -748,7 +868,39 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
             entry: entry.to_string(),
         });
     }
-    let mut words = server.command.iter().map(Word::as_str);
+    let variants = server.variants.iter();
+    let commands = std::iter::once(&server.command).chain(variants.map(|variant| &variant.command));
+    for command in commands {
+        check_command(command, server, problems);
+    }
+    let variants = server.variants.iter();
+    let names = variants.flat_map(|variant| variant.environment.keys());
+    for name in server.environment.keys().chain(names) {
+        check_variable(name, problems);
+    }
+    if let Some(engine) = &model.engine {
+        check_engine(engine, recipe, problems);
+    }
+    check_array(recipe, problems);
+    if server.replicas.get() > 1 {
+        check_replicas(server, problems);
+    } else if sweep.replicas == ReplicaUse::Alike {
+        problems.push(Problem::AlikeAlone);
+    }
+    let file = server.squash_file();
+    if file == client.squash_file() && server.image != client.image {
+        problems.push(Problem::SquashFile {
+            server: server.image.to_string(),
+            client: client.image.to_string(),
+            file: file.to_string(),
+        });
+    }
+}
+
+/// A command must split the model over the GPUs that the server has.
+fn check_command(command: &[Word], server: &Server, problems: &mut Vec<Problem>) {
+    let used = server.gpus.get();
+    let mut words = command.iter().map(Word::as_str);
     while let Some(word) = words.next() {
         let (flag, given) = match word.split_once('=') {
             Some((flag, given)) if TENSOR_PARALLEL_FLAGS.contains(&flag) => (flag, given),
@@ -769,37 +921,23 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
             });
         }
     }
-    for name in server.environment.keys() {
-        if SECRETS.contains(&name.as_str()) {
-            problems.push(Problem::SecretValue {
-                name: name.to_string(),
-            });
-        }
-        let is_srun_s = [
-            "LD_", "SLURM_", "SBATCH_", "SRUN_", "PYXIS_", "ENROOT_", "BASH_",
-        ]
-        .iter()
-        .any(|prefix| name.as_str().starts_with(prefix));
-        if is_srun_s || matches!(name.as_str(), "PATH" | "HOME" | "IFS") {
-            problems.push(Problem::StepVariable {
-                name: name.to_string(),
-            });
-        }
+}
+
+/// A variable for the server must neither be a secret nor change its step.
+fn check_variable(name: &EnvName, problems: &mut Vec<Problem>) {
+    if SECRETS.contains(&name.as_str()) {
+        problems.push(Problem::SecretValue {
+            name: name.to_string(),
+        });
     }
-    if let Some(engine) = &model.engine {
-        check_engine(engine, recipe, problems);
-    }
-    if server.replicas.get() > 1 {
-        check_replicas(server, problems);
-    } else if sweep.replicas == ReplicaUse::Alike {
-        problems.push(Problem::AlikeAlone);
-    }
-    let file = server.squash_file();
-    if file == client.squash_file() && server.image != client.image {
-        problems.push(Problem::SquashFile {
-            server: server.image.to_string(),
-            client: client.image.to_string(),
-            file: file.to_string(),
+    let is_srun_s = [
+        "LD_", "SLURM_", "SBATCH_", "SRUN_", "PYXIS_", "ENROOT_", "BASH_",
+    ]
+    .iter()
+    .any(|prefix| name.as_str().starts_with(prefix));
+    if is_srun_s || matches!(name.as_str(), "PATH" | "HOME" | "IFS") {
+        problems.push(Problem::StepVariable {
+            name: name.to_string(),
         });
     }
 }
@@ -841,6 +979,39 @@ fn check_client(client: &Client, problems: &mut Vec<Problem>) {
         problems.push(Problem::Empty {
             list: "client.goodput",
         });
+    }
+}
+
+/// Variants are for an array by server, and the limit is for an array.
+fn check_array(recipe: &Recipe, problems: &mut Vec<Problem>) {
+    let (sweep, variants) = (&recipe.sweep, &recipe.server.variants);
+    if let (None, Some(limit)) = (sweep.array, sweep.array_limit) {
+        problems.push(Problem::LimitWithoutArray { limit: limit.get() });
+    }
+    if (sweep.array == Some(ArrayBy::Server)) == variants.is_empty() {
+        problems.push(Problem::Variants {
+            variants: variants.len(),
+            array: match sweep.array {
+                None => "absent",
+                Some(ArrayBy::UseCase) => "\"use_case\"",
+                Some(ArrayBy::Point) => "\"point\"",
+                Some(ArrayBy::Server) => "\"server\"",
+            },
+        });
+    }
+    let names: Vec<_> = variants.iter().map(|variant| &variant.name).collect();
+    if let Some(entry) = first_repeated(&names) {
+        problems.push(Problem::Repeated {
+            list: "server.variants",
+            entry: entry.to_string(),
+        });
+    }
+    for name in names {
+        let result_name = format!("{}-{name}", recipe.result_name);
+        if let Err(source) = ResultName::parse(&result_name) {
+            let (variant, reason) = (name.to_string(), source.to_string());
+            problems.push(Problem::VariantName { variant, reason });
+        }
     }
 }
 
@@ -923,9 +1094,151 @@ mod tests {
     #[test]
     fn folders_of_points() {
         let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new()).unwrap();
-        let folders = plan.point_folders("4711-3");
+        let folders = plan.point_folders(None, "4711-3");
         assert_eq!(folders.len(), plan.points().len());
         assert_eq!(folders[0], "llama-3-70b-instruct_4_100_chat_128_128_4711-3");
+    }
+
+    /// The built-in recipe as an array.
+    fn array_by(by: ArrayBy) -> Recipe {
+        let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+        recipe.sweep.array = Some(by);
+        if by == ArrayBy::Server {
+            recipe.server.variants = ["a", "b-2", "c"]
+                .map(|name| toml::from_str(&format!("name = '{name}'")).unwrap())
+                .into();
+        }
+        recipe
+    }
+
+    #[test]
+    fn each_task_has_its_part() {
+        for (by, array, task, first) in [
+            (
+                ArrayBy::UseCase,
+                "0-1",
+                1,
+                "llama-3-70b-instruct_4_100_summarization_4096_512_9-1",
+            ),
+            (
+                ArrayBy::Point,
+                "0-7",
+                2,
+                "llama-3-70b-instruct_4_50_chat_128_128_9-2",
+            ),
+            (
+                ArrayBy::Server,
+                "0-2",
+                1,
+                "llama-3-70b-instruct-b-2_4_100_chat_128_128_9-1",
+            ),
+        ] {
+            let plan = Plan::new(array_by(by), Settings::new()).unwrap();
+            let given = plan.directives(ScriptKind::Launch).get(OptionName::Array);
+            assert_eq!(given.as_deref(), Some(array));
+            let tasks = plan.tasks().unwrap();
+            let folders = plan.point_folders(Some(task), &format!("9-{task}"));
+            assert_eq!(folders[0], first);
+            let all: Vec<_> = (0..tasks)
+                .flat_map(|task| plan.point_folders(Some(task), "9"))
+                .collect();
+            let variants = if by == ArrayBy::Server { tasks } else { 1 };
+            assert_eq!(all.len(), variants * plan.points().len());
+            assert_eq!(first_repeated(&all), None);
+            assert_eq!(plan.point_folders(Some(tasks), "9"), [""; 0]);
+            // The other jobs stay what they are.
+            assert_eq!(
+                plan.directives(ScriptKind::Setup).get(OptionName::Array),
+                None
+            );
+        }
+    }
+
+    #[test]
+    fn a_recipe_keeps_all_that_it_says() {
+        for by in [ArrayBy::UseCase, ArrayBy::Point, ArrayBy::Server] {
+            let mut recipe = array_by(by);
+            recipe.sweep.array_limit = Some(3.try_into().unwrap());
+            recipe.server.replicas = 2.try_into().unwrap();
+            recipe.sweep.replicas = ReplicaUse::Alike;
+            if let Some(variant) = recipe.server.variants.first_mut() {
+                variant.command = vec!["--note=it's {port}".parse().unwrap()];
+                let variable = ("NOTE".parse().unwrap(), "\n".parse().unwrap());
+                variant.environment = [variable].into();
+            }
+            let text = recipe.to_toml();
+            assert_eq!(Recipe::from_toml(&text).unwrap(), recipe, "{text}");
+        }
+        let error = Recipe::from_toml(
+            &array_by(ArrayBy::Point)
+                .to_toml()
+                .replace("\"point\"", "\"node\""),
+        );
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.contains("unknown variant `node`, expected one of `use_case`, `point`, `server`"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn arrays_that_are_refused() {
+        let limit = |recipe: &mut Recipe| recipe.sweep.array_limit = Some(2.try_into().unwrap());
+        assert_eq!(
+            refusal(limit, ""),
+            "the recipe's sweep.array_limit is 2, but there is no array: sweep.array is needed"
+        );
+        let by = |by| move |recipe: &mut Recipe| *recipe = array_by(by);
+        assert_eq!(
+            refusal(by(ArrayBy::UseCase), "slurm.launch.array = '0-3%2'"),
+            "launch.sh gets --array from the recipe's sweep.array, and --array=0-3%2 ([slurm.launch] of the settings): \
+             leave one of them out, and limit the tasks that run at once with sweep.array_limit"
+        );
+        let without_variants = |recipe: &mut Recipe| recipe.sweep.array = Some(ArrayBy::Server);
+        assert_eq!(
+            refusal(without_variants, ""),
+            "the recipe has 0 server.variants, and its sweep.array is \"server\": variants are for the tasks of \
+             sweep.array = \"server\", which needs at least one"
+        );
+        let variants_alone = |recipe: &mut Recipe| {
+            by(ArrayBy::Server)(recipe);
+            recipe.sweep.array = None;
+        };
+        assert!(refusal(variants_alone, "").starts_with(
+            "the recipe has 3 server.variants, and its sweep.array is absent: variants are for"
+        ));
+        let twice = |recipe: &mut Recipe| {
+            by(ArrayBy::Server)(recipe);
+            recipe.server.variants[2].name = "a".parse().unwrap();
+        };
+        assert_eq!(
+            refusal(twice, ""),
+            "the recipe's server.variants has a twice: once is enough"
+        );
+        let long = |recipe: &mut Recipe| {
+            by(ArrayBy::Server)(recipe);
+            recipe.server.variants.truncate(1);
+            recipe.result_name = "m".repeat(149).parse().unwrap();
+        };
+        let refused = refusal(long, "");
+        assert!(
+            refused.starts_with("the results of the recipe's server.variants a have no name: "),
+            "{refused}"
+        );
+        // What is refused of the server is refused of a variant.
+        let unsafe_variant = |recipe: &mut Recipe| {
+            by(ArrayBy::Server)(recipe);
+            let variant = &mut recipe.server.variants[0];
+            variant.command = ["-tp", "3"].map(|word| word.parse().unwrap()).into();
+            let path = ("PATH".parse().unwrap(), "/opt".parse().unwrap());
+            variant.environment = [path].into();
+        };
+        let refused = refusal(unsafe_variant, "");
+        assert!(
+            refused.contains("command says -tp 3, but its gpus are 4"),
+            "{refused}"
+        );
+        assert!(refused.contains("server.environment has PATH"), "{refused}");
     }
 
     fn plan(settings: &str) -> Result<Plan, String> {

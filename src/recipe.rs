@@ -16,7 +16,7 @@ pub(crate) use self::genai_perf::{DEFAULT_TOKENIZER, Feature};
 pub use self::values::{
     AiperfVersion, ByteSize, FileName, FilePattern, HuggingFaceModel, Milliseconds, ModelPath,
     NgcModel, RecipeName, ResultName, ServedModelName, Tokenizer, TokenizerRevision, UrlPath,
-    UseCase, Word,
+    UseCase, VariantName, Word,
 };
 use crate::container::{EnvName, Image, SquashFile};
 use crate::error::FileError;
@@ -110,6 +110,33 @@ pub struct Server {
     /// Variables for the server, with [placeholders](Word#placeholders). They
     /// win over those of the image.
     #[serde(default)]
+    pub environment: BTreeMap<EnvName, Word>,
+    /// Variants of the server, each measured by a task of its own of a job array:
+    /// [`ArrayBy::Server`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub variants: Vec<Variant>,
+}
+
+/// The server with something added.
+///
+/// ```
+/// use nim_slurm::recipe::Variant;
+///
+/// let variant: Variant = toml::from_str("name = 'long-batch'\ncommand = ['--max-num-seqs', '512']")?;
+/// assert_eq!(variant.command.len(), 2);
+/// assert!(toml::from_str::<Variant>("name = 'Long Batch'").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Variant {
+    /// Stands behind the result name in the names of its results, with `-` between.
+    pub name: VariantName,
+    /// Words that follow those of [`Server::command`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<Word>,
+    /// Variables beside those of [`Server::environment`], over which they win.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<EnvName, Word>,
 }
 
@@ -380,6 +407,39 @@ pub struct Sweep {
     /// What several servers on one node do with the points.
     #[serde(default, skip_serializing_if = "ReplicaUse::is_default")]
     pub replicas: ReplicaUse,
+    /// How the sweep is spread over the tasks of a job array; by default it is one job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub array: Option<ArrayBy>,
+    /// How many tasks of the array may run at once; by default Slurm decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub array_limit: Option<NonZeroU32>,
+}
+
+/// What a task of a job array measures. Each task starts a server of its own.
+///
+/// ```
+/// use nim_slurm::recipe::ArrayBy;
+/// use nim_slurm::slurm::OptionName;
+/// use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
+///
+/// let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+/// recipe.sweep.array = Some(ArrayBy::UseCase);
+/// recipe.sweep.array_limit = Some(1.try_into()?);
+/// let plan = Plan::new(recipe, Settings::new())?;
+/// let array = plan.directives(ScriptKind::Launch).get(OptionName::Array);
+/// assert_eq!(array.as_deref(), Some("0-1%1"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ArrayBy {
+    /// One use case at all concurrencies, in the order of [`Sweep::use_cases`].
+    UseCase,
+    /// One point, in the order of [`Sweep::points`].
+    Point,
+    /// All points on one of [`Server::variants`].
+    Server,
 }
 
 /// What several servers that run side by side do with the points of a sweep.

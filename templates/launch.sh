@@ -13,6 +13,11 @@
 # Starts one inference server over several nodes and the benchmark client beside its
 # leader, waits until the leader answers, and measures every point of the sweep.
 {%- endif %}
+{%- if !variants.is_empty() %}
+# A job array: each task does so for a variant of the server.
+{%- else if tasks > 0 %}
+# A job array: each task does so for a part of the sweep.
+{%- endif %}
 #
 # Exit code: 0 all points are measured and valid; 2 something needed is missing;
 # 3 the server ended or stopped answering; 4 the server was not ready in time;
@@ -70,17 +75,46 @@ readonly gpus=$((nodes * gpus_of_a_node))
 {%- endif %}
 readonly mpi={{ mpi }}
 # shellcheck disable=SC2016 # nothing in these words is expanded
+{%- if !variants.is_empty() %}
+server_command=(
+{%- else %}
 readonly server_command=(
+{%- endif %}
 {%- for word in server_command %}
   {{ word }}
 {%- endfor %}
 )
 # shellcheck disable=SC2016 # nothing in these words is expanded
+{%- if !variants.is_empty() %}
+server_environment=(
+{%- else %}
 readonly server_environment=(
+{%- endif %}
 {%- for variable in server_environment %}
   {{ variable }}
 {%- endfor %}
 )
+{%- if !variants.is_empty() %}
+# Variants of the server, one for each task of the array, and what they add to the
+# command and the environment, the task's number first.
+readonly variants=(
+{%- for name in variants %}
+  {{ name }}
+{%- endfor %}
+)
+# shellcheck disable=SC2016 # nothing in these words is expanded
+readonly variant_command=(
+{%- for word in variant_command %}
+  {{ word }}
+{%- endfor %}
+)
+# shellcheck disable=SC2016 # nothing in these words is expanded
+readonly variant_environment=(
+{%- for variable in variant_environment %}
+  {{ variable }}
+{%- endfor %}
+)
+{%- endif %}
 # Names of secrets that the server gets; all others are taken from it.
 readonly server_secrets=(
 {%- for name in server_secrets %}
@@ -116,10 +150,25 @@ readonly client_options=(
   {{ word }}
 {%- endfor %}
 )
+{%- if !variants.is_empty() %}
+
+# The sweep, in order: use case, input tokens, output tokens, concurrency, requests.
+# Each task measures all of it, and its variant's name is added to that of the results.
+result_name={{ result_name }}
+readonly points=(
+{%- else if tasks > 0 %}
+
+# The sweep, in order: task of the array, use case, input tokens, output tokens,
+# concurrency, requests.
+readonly tasks={{ tasks }}
+readonly result_name={{ result_name }}
+readonly sweep=(
+{%- else %}
 
 # The sweep, in order: use case, input tokens, output tokens, concurrency, requests.
 readonly result_name={{ result_name }}
 readonly points=(
+{%- endif %}
 {%- for point in points %}
   {{ point }}
 {%- endfor %}
@@ -176,6 +225,33 @@ readonly results=$stage_path/results
 job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/null |
   awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }')
 readonly job_id=${job_id:-$SLURM_JOB_ID}
+{%- if tasks > 0 %}
+
+# Each task of the array has its part of the work.
+readonly task=${job_id##*-}
+{%- if variants.is_empty() %}
+points=()
+for point in "${sweep[@]}"; do
+  [[ $point != "$task "* ]] || points+=("${point#* }")
+done
+readonly points
+{%- else %}
+readonly tasks=${#variants[@]}
+for word in "${variant_command[@]}"; do
+  [[ $word != "$task "* ]] || server_command+=("${word#* }")
+done
+for variable in "${variant_environment[@]}"; do
+  [[ $variable != "$task "* ]] || server_environment+=("${variable#* }")
+done
+result_name+=-${variants[task]-}
+readonly server_command server_environment result_name
+{%- endif %}
+if [[ $job_id != *-* ]]; then
+  missing "the number of this job's task, which squeue does not tell: submit this script with sbatch, as the array that it is"
+elif ((task >= tasks)); then
+  missing "work for task $task: the tasks from 0 to $((tasks - 1)) have some"
+fi
+{%- endif %}
 
 [[ $(srun --help 2>&1) == *--container-image* ]] ||
   missing "srun's container options on $HOSTNAME: is the pyxis plugin installed?"
@@ -266,7 +342,18 @@ leader=$(getent ahostsv4 "${leader:-$SLURMD_NODENAME}" | awk 'NR == 1 { print $1
 [[ -n $leader ]] || missing "an address of $SLURMD_NODENAME, where the server's other nodes reach its leader"
 readonly leader
 {%- endif %}
+{%- if tasks > 0 %}
+# runs_of JOB: the runs that left something: the job's, or those of an array's tasks.
+runs_of() {
+  local left
+  for left in "$results/run_$1"{,-*}.json "$results/${result_name}"_*_"$1"{,-*}; do
+    [[ ! -e $left ]] || printf '%s\n' "$left"
+  done | sed -nE 's/.*_([0-9]+(-[0-9]+)?)(\.json)?$/\1/p' | sort -u
+}
 # Points of earlier jobs: of those that are named, and of those that they resumed.
+{%- else %}
+# Points of earlier jobs: of those that are named, and of those that they resumed.
+{%- endif %}
 runs=("$job_id")
 IFS=, read -r -a resumed <<<"${RESUME_JOB_ID:-$default_resume_job_id}"
 for id in "${resumed[@]}"; do
@@ -276,12 +363,23 @@ for id in "${resumed[@]}"; do
     continue
   elif [[ -n $(squeue --noheader --jobs="${id/-/_}" --format=%i 2>/dev/null) ]]; then
     missing "the end of job $id, which RESUME_JOB_ID names: it is still in the queue"
+{%- if tasks > 0 %}
+  elif [[ -z $(runs_of "$id") ]]; then
+    missing "results of job $id, which RESUME_JOB_ID names, in $results"
+  else
+    while read -r left; do
+      IFS=, read -r -a earlier < <(sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' "$results/run_$left.json" 2>/dev/null | tr -d '" ') || true
+      runs+=("$left" "${earlier[@]}")
+    done < <(runs_of "$id")
+  fi
+{%- else %}
   elif [[ ! -e $results/run_$id.json ]] && ! compgen -G "$results/${result_name}_*_$id" >/dev/null; then
     missing "results of job $id, which RESUME_JOB_ID names, in $results"
   else
     IFS=, read -r -a earlier < <(sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' "$results/run_$id.json" 2>/dev/null | tr -d '" ') || true
     runs+=("$id" "${earlier[@]}")
   fi
+{%- endif %}
 done
 readonly runs
 
@@ -744,7 +842,28 @@ how_it_ended() {
   fi
 }
 
+{%- if tasks > 0 %}
+
+all_finished() {
+  local point use_case isl osl concurrency
+  for point in "${points[@]}"; do
+    read -r use_case isl osl concurrency _ <<<"$point"
+    point_folder "$use_case" "$isl" "$osl" "$concurrency" || return 1
+  done
+}
+# Where an array is resumed, most tasks have nothing to do, and need no server.
+if all_finished; then
+  write_manifest 0 "all points are finished" || fail "cannot write $manifest"
+  rmdir "$run" 2>/dev/null || true
+  say "exit 0: nothing to do: all ${#points[@]} points of task $task are finished"
+  exit 0
+fi
+
 write_manifest null running || fail "cannot write $manifest"
+{%- else %}
+
+write_manifest null running || fail "cannot write $manifest"
+{%- endif %}
 server_started=$(printf '%(%s)T' -1)
 readonly server_started
 {%- if replicas > 1 %}
@@ -1023,7 +1142,11 @@ case $code in
 esac
 if ((finished < ${#points[@]})); then
   script=$(scontrol show job "$SLURM_JOB_ID" 2>/dev/null | sed -n 's/^ *Command=//p') || true
+{%- if tasks > 0 %}
+  say "$next: RESUME_JOB_ID=$job_id sbatch $options--array=$task $(printf %q "${script:-launch.sh}")"
+{%- else %}
   say "$next: RESUME_JOB_ID=$job_id sbatch $options$(printf %q "${script:-launch.sh}")"
+{%- endif %}
 fi
 say "exit $code: $reason"
 exit "$code"

@@ -7,7 +7,7 @@ mod client;
 
 use std::process::Command;
 
-use nim_slurm::recipe::{Client, ClientTool, Goodput, ModelSource, ReplicaUse};
+use nim_slurm::recipe::{ArrayBy, Client, ClientTool, Goodput, ModelSource, ReplicaUse};
 use nim_slurm::{HookPlace, Plan, Recipe, ScriptKind, Settings};
 use snapbox::{assert_data_eq, file};
 
@@ -125,6 +125,34 @@ fn alike_plan() -> Plan {
     replicas_plan(ReplicaUse::Alike)
 }
 
+/// A job array, a task for each use case.
+fn array_plan() -> Plan {
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+    recipe.sweep.array = Some(ArrayBy::UseCase);
+    recipe.sweep.array_limit = Some(1.try_into().unwrap());
+    Plan::new(recipe, Settings::new()).unwrap()
+}
+
+/// All of it together: an array whose tasks have several servers each.
+fn array_of_replicas_plan() -> Plan {
+    let mut recipe = array_plan().recipe().clone();
+    recipe.server.replicas = 2.try_into().unwrap();
+    recipe.sweep.replicas = ReplicaUse::Alike;
+    Plan::new(recipe, Settings::new()).unwrap()
+}
+
+/// A job array, a task for each variant of the server.
+fn variants_plan() -> Plan {
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+    let batch = "name = 'batch-64'\ncommand = ['--max-num-seqs', '64']";
+    let quoted = "name = 'quoted'\nenvironment = { NOTE = \"it's $HOME\" }";
+    recipe.server.variants = [batch, quoted]
+        .map(|text| toml::from_str(text).unwrap())
+        .into();
+    recipe.sweep.array = Some(ArrayBy::Server);
+    Plan::new(recipe, Settings::new()).unwrap()
+}
+
 /// The built-in recipe, measured by AIPerf.
 fn aiperf_recipe() -> Recipe {
     let mut recipe = Recipe::llama3_70b_h100x4_fp8();
@@ -226,6 +254,18 @@ fn scripts_for_servers_side_by_side() {
     assert_data_eq!(
         alike_plan().launch().text(),
         file!["golden/alike/launch.sh"].raw()
+    );
+}
+
+#[test]
+fn scripts_of_job_arrays() {
+    assert_data_eq!(
+        array_plan().launch().text(),
+        file!["golden/array/launch.sh"].raw()
+    );
+    assert_data_eq!(
+        variants_plan().launch().text(),
+        file!["golden/variants/launch.sh"].raw()
     );
 }
 
@@ -373,7 +413,7 @@ fn check(tool: &str, arguments: &[&str], text: &str) {
     );
 }
 
-const PLANS: [fn() -> Plan; 13] = [
+const PLANS: [fn() -> Plan; 16] = [
     site_plan,
     default_plan,
     full_plan,
@@ -387,6 +427,9 @@ const PLANS: [fn() -> Plan; 13] = [
     newest_release_plan,
     shared_plan,
     alike_plan,
+    array_plan,
+    variants_plan,
+    array_of_replicas_plan,
 ];
 
 #[test]

@@ -495,9 +495,10 @@ fn parsed_types(code: &str) -> Vec<&str> {
 }
 
 /// What is read as a part of settings, of a recipe, of a manifest, or of a tool's results.
-const FILE_PARTS: [&str; 33] = [
+const FILE_PARTS: [&str; 35] = [
     "Architecture",
     "AroundTable",
+    "ArrayBy",
     "Client",
     "ClientTool",
     "Cluster",
@@ -527,6 +528,7 @@ const FILE_PARTS: [&str; 33] = [
     "SettingsFile",
     "SrunTable",
     "Sweep",
+    "Variant",
     "Weights",
     "WeightsTable",
 ];

@@ -344,7 +344,7 @@ fn bar() -> ProgressBar {
 /// Where the launch job is, and what it waits for.
 fn state(progress: &Progress, launch: &SubmittedJob) -> String {
     let state = match &progress.launch {
-        JobStatus::Known(records) => in_words(&records[0]),
+        JobStatus::Known(records) => all_in_words(records),
         JobStatus::Forgotten => "Slurm tells nothing of it".to_owned(),
     };
     let before = progress.before.as_ref().map(|(job, record)| {
@@ -363,8 +363,36 @@ fn obstacle(progress: &Progress) -> Option<String> {
     before.or(progress.launch.record())?.obstacle()
 }
 
+/// The records of one job, those of an array's tasks by what is said of them.
+fn all_in_words(records: &[JobRecord]) -> String {
+    let mut tasks_by_words: Vec<(String, Vec<&str>)> = Vec::new();
+    for record in records {
+        let words = in_words(record);
+        let place = tasks_by_words.iter().position(|(own, _)| *own == words);
+        let place = place.unwrap_or_else(|| {
+            tasks_by_words.push((words, Vec::new()));
+            tasks_by_words.len() - 1
+        });
+        let tasks = record.array.iter().map(|(_, tasks)| tasks.as_str());
+        tasks_by_words[place].1.extend(tasks);
+    }
+    let parts = tasks_by_words.into_iter().map(|(words, mut tasks)| {
+        // Slurm has the last task first.
+        tasks.sort_by_key(|tasks| (tasks.len(), *tasks));
+        match tasks.as_slice() {
+            [] => words,
+            tasks => format!("task {} {words}", tasks.join(",")),
+        }
+    });
+    parts.collect::<Vec<_>>().join("; ")
+}
+
 fn in_words(record: &JobRecord) -> String {
-    let mut words = vec![record.state.to_string()];
+    let task = record
+        .array
+        .as_ref()
+        .map(|(_, tasks)| format!("task {tasks} "));
+    let mut words = vec![format!("{}{}", task.unwrap_or_default(), record.state)];
     let restarts = record.restarts.filter(|&count| count > 0);
     words.extend(restarts.map(|count| format!("restart {count}")));
     words.extend(record.reason.clone());

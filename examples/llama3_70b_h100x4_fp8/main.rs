@@ -349,8 +349,12 @@ fn check_submission(arguments: &Arguments, plan: &Plan) -> Result<(), Failure> {
         "--submit adds a dependency on setup, which cannot be joined to one with '?'"
     } else if plan.settings().stage_path().is_none() {
         "the jobs need a stage path: give --stage-path, or export STAGE_PATH"
-    } else if arguments.follow.is_some() && launch.is_set(OptionName::Array) {
-        "--follow shows one job, and launch.sh is an array: submit it, then follow a task with --follow=JOB_TASK"
+    } else if arguments.follow.is_some()
+        && launch.is_set(OptionName::Array)
+        && plan.recipe().sweep.array.is_none()
+    {
+        "--follow shows one job or the recipe's own array, and the settings make launch.sh an array: submit it, then \
+         follow a task with --follow=JOB_TASK"
     } else {
         return Ok(());
     };

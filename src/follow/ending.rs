@@ -94,6 +94,36 @@ pub(super) fn of(
     })
 }
 
+/// The end of all tasks of an array, from those that each came to; of a job alone, its
+/// own.
+pub(super) fn of_tasks(mut endings: Vec<(Option<u32>, Ending)>) -> Ending {
+    if endings.iter().any(|(_, ending)| !ending.is_success()) {
+        endings.retain(|(_, ending)| !ending.is_success());
+    }
+    let (task, mut whole) = endings.remove(0);
+    let all_say_it = endings
+        .iter()
+        .all(|(_, other)| other.sentence == whole.sentence);
+    // As of a job before launch, without which none of them could start.
+    let is_of_all = all_say_it && !endings.is_empty();
+    if whole.is_success() || is_of_all {
+        return whole;
+    }
+    let named = |task: Option<u32>, sentence: &str| match task {
+        Some(task) => format!("task {task}: {sentence}"),
+        None => sentence.to_owned(),
+    };
+    whole.sentence = named(task, &whole.sentence);
+    for (task, other) in endings {
+        whole.sentence.push_str("; ");
+        whole.sentence.push_str(&named(task, &other.sentence));
+        whole.code = whole.code.or(other.code);
+        whole.logs.extend(other.logs);
+        whole.advice.extend(other.advice);
+    }
+    whole
+}
+
 /// The script's exit code, if it was the script that ended.
 fn exit_code_of_script(record: &JobRecord) -> Option<u32> {
     let is_script_s = matches!(record.state, JobState::Completed | JobState::Failed);
@@ -329,6 +359,41 @@ mod tests {
         };
         assert_eq!(names("the server died, server 1 on port 8001"), ["server"]);
         assert_eq!(names("the server died"), ["output", "server"]);
+    }
+
+    #[test]
+    fn the_tasks_of_an_array_end_together() {
+        let ending = |code, sentence: &str| Ending {
+            code,
+            sentence: sentence.to_owned(),
+            logs: vec![sentence.into()],
+            advice: vec![sentence.to_owned()],
+        };
+        let well = || ending(Some(0), "well");
+        let tasks = |endings: Vec<Ending>| {
+            let endings = endings.into_iter().zip(0..);
+            of_tasks(endings.map(|(ending, task)| (Some(task), ending)).collect())
+        };
+        assert_eq!(tasks(vec![well(), well()]), well());
+        let whole = tasks(vec![
+            well(),
+            ending(None, "cancelled"),
+            well(),
+            ending(Some(5), "points failed"),
+            ending(Some(3), "died"),
+        ]);
+        assert_eq!(
+            whole.to_string(),
+            "task 1: cancelled; task 3: points failed; task 4: died"
+        );
+        assert_eq!((whole.code, whole.logs.len()), (Some(5), 3));
+        assert_eq!(whole.advice, ["cancelled", "points failed", "died"]);
+        let alone = tasks(vec![well(), ending(Some(3), "died")]);
+        assert_eq!(alone.to_string(), "task 1: died");
+        let never = || ending(None, "launch did not start");
+        assert_eq!(tasks(vec![never(), never()]), never());
+        let own = of_tasks(vec![(None, ending(Some(3), "died"))]);
+        assert_eq!(own.to_string(), "died");
     }
 
     #[test]

@@ -28,6 +28,27 @@ impl RecipeName {
 
 text_value!(RecipeName, "recipe name");
 
+/// The name of a server's variant: small letters, digits and `-`, not `-` first or last.
+///
+/// ```
+/// use nim_slurm::recipe::VariantName;
+///
+/// assert_eq!(VariantName::parse("kv-fp8")?.as_str(), "kv-fp8");
+/// assert!(VariantName::parse("kv_fp8").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct VariantName(String);
+
+impl VariantName {
+    fn check(text: &str) -> Result<Self, Fault> {
+        hyphenated(text)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+text_value!(VariantName, "variant name");
+
 /// `[a-z0-9-]+`, hyphens inside only.
 fn hyphenated(text: &str) -> Result<(), Fault> {
     only(

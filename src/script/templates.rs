@@ -119,8 +119,16 @@ pub(crate) struct Launch<'a> {
     pub(crate) has_phases: bool,
     pub(crate) client_options: Vec<String>,
     pub(crate) result_name: &'a str,
-    /// Use case, input and output tokens, concurrency and requests each.
+    /// Use case, input and output tokens, concurrency and requests each; behind the
+    /// number of the task where they are shared out.
     pub(crate) points: Vec<String>,
+    /// The tasks of an array; 0 without one.
+    pub(crate) tasks: usize,
+    /// Variants of the server, one a task.
+    pub(crate) variants: Vec<&'a str>,
+    /// What a variant adds, behind the number of its task.
+    pub(crate) variant_command: Vec<String>,
+    pub(crate) variant_environment: Vec<String>,
     /// Job ids with commas between them.
     pub(crate) resume: String,
     pub(crate) requeue_limit: u32,

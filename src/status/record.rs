@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use camino::Utf8PathBuf;
 
 use super::JobState;
-use crate::slurm::{JobId, TimeLimit};
+use crate::slurm::{Array, JobId, TimeLimit};
 
 /// What Slurm knows of one job, or of one task of an array. What it does not say,
 /// or not yet, is none.
@@ -43,6 +43,15 @@ pub struct JobRecord {
     pub waits_for: Vec<JobId>,
     /// The script that it runs. Only the controller says.
     pub script: Option<Utf8PathBuf>,
+}
+
+impl JobRecord {
+    /// Whether it is of this task of an array, alone or with others that are still to be
+    /// split off.
+    pub(crate) fn is_of_task(&self, task: u32) -> bool {
+        let tasks = self.array.as_ref().map(|(_, tasks)| Array::parse(tasks));
+        tasks.is_some_and(|tasks| tasks.is_ok_and(|tasks| tasks.indexes().any(|own| own == task)))
+    }
 }
 
 /// How a job's script ended.
@@ -422,6 +431,13 @@ CLUSTER: lab
         );
         assert_eq!(running.array, Some((array, "1".to_owned())));
         assert_eq!(running.exit, None, "what still runs has not exited");
+        let tasks_of = |record: &JobRecord| -> Vec<u32> {
+            (0..6).filter(|&task| record.is_of_task(task)).collect()
+        };
+        assert_eq!(tasks_of(running), [1]);
+        assert_eq!(tasks_of(waiting), [2, 3, 4]);
+        let alone = &of_scontrol(SCONTROL_FAILED).unwrap()[0];
+        assert_eq!(tasks_of(alone), [0; 0]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use nim_slurm::container::{EnvName, Image, Mount, PyxisRelease, Registry, Squash
 use nim_slurm::recipe::{
     AiperfVersion, ByteSize, FileName, FilePattern, GenaiPerfVersion, HuggingFaceModel,
     Milliseconds, ModelPath, NgcModel, RecipeName, ResultName, ServedModelName, Tokenizer,
-    TokenizerRevision, UrlPath, UseCase, Word,
+    TokenizerRevision, UrlPath, UseCase, VariantName, Word,
 };
 use nim_slurm::slurm::{
     Account, AcctgFreq, Array, BootDelay, ClusterConstraint, Clusters, Comment, Constraint,
@@ -141,6 +141,7 @@ pub(crate) fn every_value(visitor: &mut impl Visitor) {
         TresPerTask,
         UrlPath,
         UseCase,
+        VariantName,
         WaitAllNodes,
         Wckey,
         Word,

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 
-use nim_slurm::ScriptKind;
+use nim_slurm::{Recipe, ScriptKind};
 
 use crate::common::example;
 use crate::lab::{Lab, Site, recipe, run, wait_until, words};
@@ -12,18 +12,18 @@ use crate::lab::{Lab, Site, recipe, run, wait_until, words};
 /// A site with images and model, and the recipe in a file.
 fn site(lab: &Lab, name: &str) -> Site {
     let site = Site::ready(lab, name, recipe());
-    write_files(&site);
+    write_files(&site, &recipe());
     site
 }
 
-fn write_files(site: &Site) {
-    fs::write(site.folder.join("recipe.toml"), recipe().to_toml()).unwrap();
+pub(crate) fn write_files(site: &Site, recipe: &Recipe) {
+    fs::write(site.folder.join("recipe.toml"), recipe.to_toml()).unwrap();
     let settings = "srun = { mpi = 'none' }\nslurm = { partition = 'batch', gres = 'gpu:8' }";
     fs::write(site.folder.join("settings.toml"), settings).unwrap();
 }
 
 /// The example, with flags for it.
-fn example_with(lab: &Lab, site: &Site, flags: &[&str]) -> Command {
+pub(crate) fn example_with(lab: &Lab, site: &Site, flags: &[&str]) -> Command {
     let mut command = site.command(lab, example("llama3_70b_h100x4_fp8").to_str().unwrap());
     command
         .args(["--recipe", "recipe.toml", "--settings", "settings.toml"])
@@ -33,7 +33,7 @@ fn example_with(lab: &Lab, site: &Site, flags: &[&str]) -> Command {
 
 /// The line that begins with these words.
 #[track_caller]
-fn line<'a>(text: &'a str, beginning: &str) -> &'a str {
+pub(crate) fn line<'a>(text: &'a str, beginning: &str) -> &'a str {
     let mut lines = text.lines();
     lines
         .find(|line| line.starts_with(beginning))
@@ -183,7 +183,7 @@ fn points_that_fail_are_told_at_once() {
 fn a_setup_that_fails_shows_what_it_printed() {
     let lab = Lab::enter();
     let mut site = Site::new("follow_setup", recipe());
-    write_files(&site);
+    write_files(&site, &recipe());
     site.variables.remove("NGC_API_KEY");
     let output = example_with(&lab, &site, &["--submit", "--follow", "scripts"])
         .output()

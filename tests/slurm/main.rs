@@ -5,6 +5,7 @@
 //! are ignored unless asked for: `tests/run`, or
 //! `cargo test --test slurm -- --ignored NAME` for one.
 
+mod arrays;
 mod clients;
 #[path = "../common/mod.rs"]
 mod common;

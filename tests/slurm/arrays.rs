@@ -1,0 +1,198 @@
+//! Sweeps that are spread over the tasks of a job array.
+
+use std::fs;
+use std::num::NonZeroU32;
+
+use nim_slurm::Recipe;
+use nim_slurm::ScriptKind::Launch;
+use nim_slurm::recipe::{ArrayBy, Variant};
+use nim_slurm::results::Run;
+
+use crate::follow::{example_with, line, write_files};
+use crate::lab::{Lab, Site, recipe, run, wait_until, words};
+
+/// The lab's recipe as an array, of which one task runs at a time: the nodes share the
+/// server's port.
+fn array(by: ArrayBy) -> Recipe {
+    let mut recipe = recipe();
+    recipe.sweep.array = Some(by);
+    recipe.sweep.array_limit = NonZeroU32::new(1);
+    recipe
+}
+
+/// Submits the launch job; the array's number.
+fn submit(lab: &Lab, site: &Site) -> String {
+    let output = format!("--output={}/slurm-%A_%a.out", site.folder.display());
+    site.submit_with(lab, Launch, &[&output]).id
+}
+
+/// What a task printed.
+fn printed(site: &Site, array: &str, task: u32) -> String {
+    fs::read_to_string(site.folder.join(format!("slurm-{array}_{task}.out"))).unwrap_or_default()
+}
+
+fn wait_for_end(lab: &Lab, array: &str) {
+    wait_until("the array's end", || {
+        let left = lab
+            .command("squeue")
+            .args(["--noheader", "--jobs", array])
+            .output();
+        left.unwrap().stdout.is_empty()
+    });
+}
+
+fn read_jobs(site: &Site, jobs: &[&str]) -> Run {
+    let jobs: Vec<_> = jobs.iter().map(|job| job.parse().unwrap()).collect();
+    let results = camino::Utf8PathBuf::from_path_buf(site.results()).unwrap();
+    let run = Run::read_jobs(results, &jobs).unwrap();
+    assert!(run.problems().is_empty(), "{:?}", run.problems());
+    run
+}
+
+/// One task after the other, and when one was cancelled, the array again: only what is
+/// missing is measured.
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn array_by_use_case_is_resumed() {
+    let lab = Lab::enter();
+    let mut site = Site::ready(&lab, "array_use_case", array(ArrayBy::UseCase));
+    write_files(&site, &array(ArrayBy::UseCase));
+    let first = submit(&lab, &site);
+    let (chat, summarization) = (format!("{first}-0"), format!("{first}-1"));
+    wait_until("the throttle", || {
+        lab.job_field(&format!("{first}_1"), "Reason") == "JobArrayTaskLimit"
+    });
+    wait_until("the first task's end", || site.exit_code(&chat) == Some(0));
+    let point = |concurrency, use_case, job: &str| {
+        format!("llama-3-70b-instruct_4_{concurrency}_{use_case}_{job}")
+    };
+    let begun = point(2, "summarization_64_24", &summarization);
+    wait_until("a point of the second task", || {
+        site.points().contains(&begun)
+    });
+    run(lab.command("scancel").arg(format!("{first}_1")));
+    wait_for_end(&lab, &first);
+    assert_eq!(site.exit_code(&summarization), Some(6));
+    let again = format!("RESUME_JOB_ID={summarization} sbatch --array=1 ");
+    let said = printed(&site, &first, 1);
+    assert!(said.contains(&again), "{said}");
+    for (job, points) in [(&chat, 2), (&summarization, 2)] {
+        let rows = site.manifest(job)["points"].as_array().unwrap().len();
+        assert_eq!(rows, points, "a task's manifest has its own points");
+    }
+
+    // Who follows the array sees all of its tasks.
+    let follow = |array: &str| {
+        let flag = format!("--follow={array}");
+        example_with(&lab, &site, &[&flag]).output().unwrap()
+    };
+    let seen = follow(&first);
+    assert_eq!(seen.status.code(), Some(1), "{}", words(&seen));
+    let seen = words(&seen);
+    assert_eq!(
+        line(&seen, "error: "),
+        "error: task 1: launch ended with 6: stopped by signal TERM"
+    );
+    assert!(seen.contains("point 3 of 4 is finished: "), "{seen}");
+    assert!(line(&seen, "to report on them: ").ends_with(&format!(" --job {first}")));
+
+    site.set("RESUME_JOB_ID", &first);
+    let second = submit(&lab, &site);
+    wait_for_end(&lab, &second);
+    let said = printed(&site, &second, 0);
+    assert!(
+        said.contains("exit 0: nothing to do: all 2 points of task 0 are finished"),
+        "{said}"
+    );
+    assert_eq!(
+        site.log("server", &format!("{second}-0")),
+        "",
+        "no server ran"
+    );
+    assert_eq!(site.exit_code(&format!("{second}-1")), Some(0));
+    let mut expected = vec![
+        point(1, "chat_32_16", &chat),
+        point(2, "chat_32_16", &chat),
+        point(1, "summarization_64_24", &format!("{second}-1")),
+        begun,
+    ];
+    expected.sort();
+    assert_eq!(site.points(), expected);
+    assert_eq!(read_jobs(&site, &[&first, &second]).points().len(), 4);
+    let seen = example_with(&lab, &site, &[&format!("--follow={second}")])
+        .output()
+        .unwrap();
+    assert!(seen.status.success(), "{}", words(&seen));
+    let report = words(&seen);
+    let report = line(&report, "to report on them: ");
+    assert!(
+        report.contains(&format!("--job {second},{first}-0,{first}-1")),
+        "{report}"
+    );
+}
+
+/// Each variant of a server has a task, and its name in its results' names.
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn array_by_server_variant() {
+    let lab = Lab::enter();
+    let mut recipe = array(ArrayBy::Server)
+        .with_use_cases(["chat:32/16".parse().unwrap()])
+        .with_concurrency([NonZeroU32::MIN]);
+    let variant = |text: &str| -> Variant { toml::from_str(text).unwrap() };
+    recipe.server.variants = vec![
+        variant("name = 'local'\ncommand = ['--host', '127.0.0.1']"),
+        variant("name = 'slow'\nenvironment = { LAB_NIM_ARGS = '--itl-ms 12' }"),
+    ];
+    let site = Site::ready(&lab, "array_variants", recipe);
+    let array = submit(&lab, &site);
+    wait_for_end(&lab, &array);
+    for (task, name) in ["local", "slow"].into_iter().enumerate() {
+        let name = format!("llama-3-70b-instruct-{name}");
+        let point = format!("{name}_4_1_chat_32_16_{array}-{task}");
+        assert_eq!(site.points_of(&name), [point]);
+    }
+    let [local, slow] = [0, 1].map(|task| site.log("server", &format!("{array}-{task}")));
+    assert!(
+        local.contains("'--host', '127.0.0.1']") && !slow.contains("--host"),
+        "{local}{slow}"
+    );
+    let speeds: Vec<_> = read_jobs(&site, &[&array])
+        .points()
+        .iter()
+        .map(|point| {
+            (
+                point.model().unwrap().to_owned(),
+                point.throughput_per_user(),
+            )
+        })
+        .collect();
+    assert!(speeds[0].0.ends_with("-local") && speeds[1].0.ends_with("-slow"));
+    assert!(speeds[0].1 > speeds[1].1, "{speeds:?}");
+}
+
+/// A task that the sweep has no part for says so, and so does a job that is no task.
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn a_job_without_a_part_of_the_sweep() {
+    let lab = Lab::enter();
+    let site = Site::ready(&lab, "array_no_part", array(ArrayBy::Point));
+    let output = format!("--output={}/slurm-%A_%a.out", site.folder.display());
+    let outside = site.submit_with(&lab, Launch, &["--array=4", &output]).id;
+    wait_for_end(&lab, &outside);
+    let said = printed(&site, &outside, 4);
+    assert!(
+        said.contains("missing: work for task 4: the tasks from 0 to 3 have some"),
+        "{said}"
+    );
+    // The same script, submitted as a single job.
+    let script = site.folder.join("launch.sh");
+    let text = fs::read_to_string(&script).unwrap();
+    let alone: Vec<_> = text
+        .lines()
+        .filter(|line| !line.contains(" --array="))
+        .collect();
+    fs::write(&script, alone.join("\n")).unwrap();
+    let ended = site.job(&lab, Launch);
+    ended.assert(2, "missing: the number of this job's task");
+}
