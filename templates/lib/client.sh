@@ -233,6 +233,7 @@ estimate() {
 measure() {
   local folder=$1 use_case=$2 isl=$3 osl=$4 concurrency=$5 requests=$6 part=$run/$1 began=$SECONDS status=0 command=()
 {%- if alike %}
+  local server
   part+=/server-$replica
   mkdir -p "$part" || stop_if_full
   meet "$folder.begin" ready
@@ -279,8 +280,11 @@ measure() {
   [[ -z $reason ]] || mv -- "$run/output.$replica" "$part/$tool_log" || true
   # The point is what all servers make of it, and the first one's client its keeper.
   meet "$folder.end" "$reason"
-  for number in "${!said[@]}"; do
-    [[ -z ${said[number]} ]] || reason="on server $number: ${said[number]}"
+  for server in "${!said[@]}"; do
+    if [[ -n ${said[server]} ]]; then
+      reason="on server $server: ${said[server]}"
+      break
+    fi
   done
 {%- endif %}
   if [[ -z $reason ]]; then

@@ -127,10 +127,15 @@ fn two_servers_measure_alike() {
     assert_eq!(fs::read_dir(left).unwrap().count(), 1);
     assert!(!site.results().join(format!(".run_{}", first.id)).exists());
 
+    // A point that only one server has measured is not finished.
+    let half = format!("llama-3-70b-instruct_4_1_chat_32_16_{}", first.id);
+    let half = site.results().join(half);
+    fs::create_dir_all(half.join("server-0")).unwrap();
     site.render(recipe, crate::lab::settings(""));
     site.set("RESUME_JOB_ID", &first.id);
     let second = site.job(&lab, Launch);
     second.assert(0, "exit 0: all points are finished");
+    fs::remove_dir_all(half).unwrap();
     let added = format!("llama-3-70b-instruct_4_1_chat_32_16_{}", second.id);
     assert_eq!(site.points(), [added.as_str(), finished.as_str()]);
     for (point, server) in [(&added, 0), (&added, 1), (&finished, 0), (&finished, 1)] {
@@ -146,6 +151,11 @@ fn two_servers_measure_alike() {
     let of = |concurrency, server| (Some(concurrency), Some(4), Some(server));
     assert_eq!(points, [of(1, 0), of(1, 1), of(2, 0), of(2, 1)]);
     assert_begun_together(&site, &added);
+    let client = second_log(&site, "benchmarking", &second.id);
+    assert!(
+        client.contains(" point 2 of 2: chat 32/16, concurrency 1, "),
+        "{client}"
+    );
 }
 
 /// The two measurements of a point began within a second of each other: the tools say

@@ -366,7 +366,8 @@ point_folder() {
   local stem=${result_name}_${gpus}_$4_$1_$2_$3 id
   for id in "${runs[@]}"; do
     folder=${stem}_$id
-    [[ ! -d $results/$folder ]] || return 0
+    # With all its parts: another number of servers, or one alone, is another measurement.
+    [[ ! -d $results/$folder/server-$((replicas - 1)) || -e $results/$folder/server-$replicas ]] || return 0
   done
   folder=${stem}_$job_id
   return 1
@@ -780,6 +781,7 @@ estimate() {
 # measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS
 measure() {
   local folder=$1 use_case=$2 isl=$3 osl=$4 concurrency=$5 requests=$6 part=$run/$1 began=$SECONDS status=0 command=()
+  local server
   part+=/server-$replica
   mkdir -p "$part" || stop_if_full
   meet "$folder.begin" ready
@@ -815,8 +817,11 @@ measure() {
   [[ -z $reason ]] || mv -- "$run/output.$replica" "$part/$tool_log" || true
   # The point is what all servers make of it, and the first one's client its keeper.
   meet "$folder.end" "$reason"
-  for number in "${!said[@]}"; do
-    [[ -z ${said[number]} ]] || reason="on server $number: ${said[number]}"
+  for server in "${!said[@]}"; do
+    if [[ -n ${said[server]} ]]; then
+      reason="on server $server: ${said[server]}"
+      break
+    fi
   done
   if [[ -z $reason ]]; then
     # Only a valid result gets the final name.

@@ -365,7 +365,8 @@ point_folder() {
   local stem=${result_name}_${gpus}_$4_$1_$2_$3 id
   for id in "${runs[@]}"; do
     folder=${stem}_$id
-    [[ ! -d $results/$folder ]] || return 0
+    # Not one that several servers measured together.
+    [[ ! -d $results/$folder || -e $results/$folder/server-0 ]] || return 0
   done
   folder=${stem}_$job_id
   return 1
