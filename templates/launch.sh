@@ -115,8 +115,17 @@ readonly extra_mounts=(
 {% include "lib/stage_path.sh" %}
 
 {% include "lib/slurm_environment.sh" %}
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
 
-{% include "lib/images.sh" %}
+{% include "lib/pyxis/image.sh" %}
+{%- when Runtime::Apptainer %}
+
+{% include "lib/apptainer/image.sh" %}
+{%- when Runtime::Podman %}
+
+{% include "lib/podman/image.sh" %}
+{%- endmatch %}
 
 {% include "lib/models.sh" %}
 
@@ -143,9 +152,18 @@ readonly results=$stage_path/results
 job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/null |
   awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }')
 readonly job_id=${job_id:-$SLURM_JOB_ID}
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
 
 [[ $(srun --help 2>&1) == *--container-image* ]] ||
   missing "srun's container options on $HOSTNAME: is the pyxis plugin installed?"
+{%- when Runtime::Apptainer %}
+
+{% include "lib/apptainer/check.sh" %}
+{%- when Runtime::Podman %}
+
+{% include "lib/podman/check.sh" %}
+{%- endmatch %}
 for image in "$server_image" "$client_image"; do
   sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
 done
@@ -382,7 +400,11 @@ write_manifest() {
 readonly step=(
   srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export=ALL --kill-on-bad-exit=1 --wait=0
   --open-mode=append
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
   --no-container-entrypoint --no-container-mount-home --container-writable
+{%- else %}
+{%- endmatch %}
 )
 readonly secrets=(NGC_API_KEY NGC_CLI_API_KEY HF_TOKEN HUGGING_FACE_HUB_TOKEN "${server_secrets[@]}")
 
@@ -408,36 +430,75 @@ fill() {
   filled=${filled//'{cache_path}'/"$cache_path"}
   filled=${filled//'{stage_path}'/"$stage_path"}
 }
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
 join() {
   local IFS=,
   printf '%s' "$*"
 }
+{%- when Runtime::Apptainer %}
+
+{% include "lib/apptainer/container.sh" %}
+{%- when Runtime::Podman %}
+
+{% include "lib/podman/container.sh" %}
+{%- endmatch %}
 
 server_step() {
+{%- match runtime %}
+{%- when Runtime::Apptainer %}
+  local entry filled environment=() command=() container=()
+{%- when Runtime::Podman %}
+  local entry filled environment=() command=() container=() names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
+{%- when Runtime::Pyxis %}
   local entry filled environment=() command=() names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
+{%- endmatch %}
   keep_secrets "${server_secrets[@]}"
   for entry in "${server_environment[@]}"; do
     fill "$entry"
     environment+=("$filled")
+{%- match runtime %}
+{%- when Runtime::Apptainer %}
+{%- else %}
     names+=("${entry%%=*}")
+{%- endmatch %}
   done
   for entry in "${server_command[@]}"; do
     fill "$entry"
     command+=("$filled")
   done
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
+{%- else %}
+  set_container server "$server_image" "$model_path:$model_path:ro" "$cache_path:$cache_path" "${extra_mounts[@]}"
+{%- endmatch %}
   # env, since a variable of the server may have the name of one of this script.
   exec env -- "${environment[@]}" "${step[@]}" --job-name=server --mpi="$mpi" "${gpu_options[@]}" --input=none --output="$logs/server_$job_id.out" \
 {%- if nodes > 1 %}
     --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 --nodelist="$SLURM_JOB_NODELIST" --wait=5 --label --input=all \
 {%- endif %}
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
     --container-image="$stage_path/$server_image" \
     --container-mounts="$(join "$model_path:$model_path:ro" "$cache_path:$cache_path" "${extra_mounts[@]}")" \
     --container-env="$(join "${names[@]}")" \
+{%- else %}
+{%- endmatch %}
 {%- if nodes == 1 %}
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
     -- "${command[@]}"
+{%- else %}
+    -- "${container[@]}" "${command[@]}"
+{%- endmatch %}
 }
 {%- else %}
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
     -- bash -s -- "${environment[@]}" "${command[@]}" < <(declare -f server_task && echo 'server_task "$@"')
+{%- else %}
+    -- "${container[@]}" bash -s -- "${environment[@]}" "${command[@]}" < <(declare -f server_task && echo 'server_task "$@"')
+{%- endmatch %}
 }
 # One task of the server, on each node; when one ends, so do the others. The step hands
 # them this program on standard input, and the server's variables and command as words.
@@ -454,7 +515,14 @@ server_task() {
 {%- endif %}
 
 client_step() {
+{%- match runtime %}
+{%- when Runtime::Apptainer %}
+  local mounts=("$results:$results") container=()
+{%- when Runtime::Podman %}
+  local mounts=("$results:$results") container=() names=(PYTHONUNBUFFERED COLUMNS)
+{%- when Runtime::Pyxis %}
   local mounts=("$results:$results") names=(PYTHONUNBUFFERED COLUMNS)
+{%- endmatch %}
   # The tool's tables are for a terminal: at once, and wide enough for numbers.
   export PYTHONUNBUFFERED=1 COLUMNS=120
   if [[ -z $tokenizer ]]; then
@@ -463,21 +531,39 @@ client_step() {
   if [[ $tokenizer_path == /* ]]; then
     keep_secrets
     export HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1
+{%- match runtime %}
+{%- when Runtime::Apptainer %}
+{%- else %}
     names+=(HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
+{%- endmatch %}
   else
     keep_secrets HF_TOKEN
     export HF_HOME=$stage_path/hf_cache
     export HF_HUB_OFFLINE=0 TRANSFORMERS_OFFLINE=0
     mkdir -p "$HF_HOME"
     mounts+=("$HF_HOME:$HF_HOME")
+{%- match runtime %}
+{%- when Runtime::Apptainer %}
+{%- else %}
     names+=(HF_TOKEN HF_HOME HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
+{%- endmatch %}
   fi
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
+{%- else %}
+  set_container client "$client_image" "${mounts[@]}" "${extra_mounts[@]}"
+{%- endmatch %}
   # --gres=none: the GPUs are the server's.
   exec "${step[@]}" --job-name=client --mpi=none --gres=none --output="$logs/benchmarking_$job_id.out" \
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
     --container-image="$stage_path/$client_image" \
     --container-mounts="$(join "${mounts[@]}" "${extra_mounts[@]}")" \
     --container-env="$(join "${names[@]}")" \
     bash -s < <(client_script)
+{%- else %}
+    "${container[@]}" bash -s < <(client_script)
+{%- endmatch %}
 }
 
 # The client's program, which its step reads on standard input: the values it
@@ -610,6 +696,11 @@ write_manifest "$code" "$reason" || say "error: cannot write $manifest" >&2
 ((code != 6)) || stop_timeout_now=3
 stop_step client "$client" 5
 stop_step server "$server" "${stop_timeout_now:-$stop_timeout}"
+{%- match runtime %}
+{%- when Runtime::Podman %}
+remove_containers
+{%- else %}
+{%- endmatch %}
 finished=0 failed=0 not_started=0 seconds_needed=0
 for point in "${points[@]}"; do
   read -r use_case isl osl concurrency requests <<<"$point"

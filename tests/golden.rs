@@ -4,6 +4,7 @@
 
 use std::process::Command;
 
+use nim_slurm::container::Runtime;
 use nim_slurm::recipe::{ClientTool, ModelSource};
 use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
 use snapbox::{assert_data_eq, file};
@@ -87,6 +88,59 @@ fn aiperf_plan() -> Plan {
     recipe.client.image = "registry.site/aiperf:0.13.0".parse().unwrap();
     recipe.client.file = None;
     Plan::new(recipe, Settings::new()).unwrap()
+}
+
+/// A site that runs its containers with another runtime, with all that it can mount.
+fn runtime_plan(runtime: &str, mounts: &str) -> Plan {
+    let settings = format!(
+        "stage_path = '/lustre/project/nim'\nslurm.launch = {{ gres = 'gpu:8' }}\n\
+         container = {{ runtime = '{runtime}', mounts = [{mounts}] }}"
+    );
+    let settings = Settings::from_toml(&settings).unwrap_or_else(|error| panic!("{error}"));
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+    recipe.server.secrets = vec!["NGC_API_KEY".parse().unwrap()];
+    Plan::new(recipe, settings).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn apptainer_plan() -> Plan {
+    runtime_plan("apptainer", "'/lustre/data:/data:ro+rbind', '/scratch'")
+}
+
+fn podman_plan() -> Plan {
+    runtime_plan(
+        "podman",
+        "'/lustre/data:/data:ro+rslave', 'tmpfs:/scratch:noexec'",
+    )
+}
+
+/// Several nodes under a runtime that is no part of Slurm.
+fn nodes_under_podman_plan() -> Plan {
+    let settings = Settings::new().with_runtime(Runtime::Podman);
+    Plan::new(
+        Recipe::built_in("deepseek-r1-h100x16-nim").unwrap(),
+        settings,
+    )
+    .unwrap()
+}
+
+#[test]
+fn scripts_for_apptainer() {
+    let plan = apptainer_plan();
+    assert_data_eq!(
+        plan.setup().text(),
+        file!["golden/apptainer/setup.sh"].raw()
+    );
+    assert_data_eq!(
+        plan.launch().text(),
+        file!["golden/apptainer/launch.sh"].raw()
+    );
+}
+
+#[test]
+fn scripts_for_podman() {
+    let plan = podman_plan();
+    assert_data_eq!(plan.setup().text(), file!["golden/podman/setup.sh"].raw());
+    assert_data_eq!(plan.launch().text(), file!["golden/podman/launch.sh"].raw());
 }
 
 #[test]
@@ -236,13 +290,16 @@ fn check(tool: &str, arguments: &[&str], text: &str) {
     );
 }
 
-const PLANS: [fn() -> Plan; 6] = [
+const PLANS: [fn() -> Plan; 9] = [
     default_plan,
     full_plan,
     aiperf_plan,
     deepseek_plan,
     vllm_plan,
     there_plan,
+    apptainer_plan,
+    podman_plan,
+    nodes_under_podman_plan,
 ];
 
 #[test]

@@ -5,6 +5,7 @@
 
 use askama::Template;
 
+use crate::container::Runtime;
 use crate::recipe::{ClientTool, ModelSource};
 
 #[derive(Template)]
@@ -13,6 +14,7 @@ pub(crate) struct Setup<'a> {
     pub(crate) made_by: &'a str,
     pub(crate) recipe: &'a str,
     pub(crate) stage_path: &'a str,
+    pub(crate) runtime: Runtime,
     pub(crate) images: &'a [ImageRow<'a>],
 }
 
@@ -67,6 +69,7 @@ pub(crate) struct Launch<'a> {
     pub(crate) made_by: &'a str,
     pub(crate) recipe: &'a str,
     pub(crate) stage_path: &'a str,
+    pub(crate) runtime: Runtime,
     pub(crate) server: ContainerRow<'a>,
     pub(crate) client: ContainerRow<'a>,
     pub(crate) model_folder: &'a str,

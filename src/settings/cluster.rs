@@ -32,6 +32,7 @@ use crate::slurm::Release;
 pub struct Cluster {
     /// Slurm's release, if it is named.
     pub slurm: Option<Release>,
-    /// The release of pyxis, if it is named.
+    /// The release of pyxis, if it is named. Under another
+    /// [runtime](crate::container::Runtime) it means nothing.
     pub pyxis: Option<PyxisRelease>,
 }
