@@ -12,6 +12,7 @@ mod follow;
 mod grammar;
 mod lab;
 mod preflight;
+mod runtimes;
 mod servers;
 mod status;
 mod submit;
