@@ -1,4 +1,5 @@
-//! Container images, mounts and variables, as pyxis and enroot take them.
+//! Container images, mounts and variables, as pyxis and enroot take them, and the
+//! runtimes that may stand in their place.
 
 mod env_name;
 mod image;

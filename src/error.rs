@@ -6,6 +6,7 @@ use std::io::{self, Read};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::container::Runtime;
 use crate::slurm::{OptionName, Release};
 use crate::value::ValueError;
 
@@ -230,6 +231,38 @@ pub enum Problem {
         release: String,
         /// The first release that knows it.
         first: String,
+    },
+    /// The runtime hands no MPI on from srun.
+    #[error(
+        "[srun] mpi = \"{mpi}\" does not go together with [container] runtime = \"{runtime}\": only pyxis hands srun's \
+         MPI on into a container, so \"none\" is allowed"
+    )]
+    RuntimeMpi {
+        /// The runtime.
+        runtime: Runtime,
+        /// The plugin that was asked for.
+        mpi: String,
+    },
+    /// The runtime cannot mount this.
+    #[error("{runtime} cannot mount \"{mount}\": {reason}")]
+    RuntimeMount {
+        /// The runtime.
+        runtime: Runtime,
+        /// The mount.
+        mount: String,
+        /// What it cannot do, and what is allowed.
+        reason: String,
+    },
+    /// The runtime would take a registry's name for a part of the image's path.
+    #[error(
+        "{runtime} reads \"{registry}\" as a part of the image's path, and not as its registry: write a host with a '.' \
+         or a port, as in {registry}:443"
+    )]
+    RuntimeRegistry {
+        /// The runtime.
+        runtime: Runtime,
+        /// The registry.
+        registry: String,
     },
     /// The server, or all of several, use more GPUs than the job asks for.
     #[error(

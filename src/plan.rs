@@ -3,7 +3,7 @@
 use camino::Utf8Path;
 
 use crate::container::release::USED_OPTIONS;
-use crate::container::{EnvName, Image, SquashFile};
+use crate::container::{EnvName, Image, Runtime, SquashFile};
 use crate::error::{PlanError, Problem};
 use crate::recipe::{
     Architecture, ArrayBy, ByteSize, Client, ENGINE_LINK, Engine, Goodput, ModelSource, Point,
@@ -62,7 +62,7 @@ impl Plan {
         check_recipe(&recipe, &mut problems);
         check_client(&recipe.client, &mut problems);
         check_mounts(&recipe, &settings, &mut problems);
-        check_pyxis(&settings, &mut problems);
+        check_runtime(&recipe, &settings, &mut problems);
         if let Some(key) = settings.cluster().lonely_key() {
             problems.push(Problem::ClusterKey { key });
         }
@@ -289,26 +289,7 @@ impl Plan {
 
     /// The images that `setup.sh` fetches, each file once.
     pub(crate) fn images(&self) -> Vec<ImageSource> {
-        let Recipe { server, client, .. } = &self.recipe;
-        let mut sources = vec![
-            ImageSource::new(
-                &client.image,
-                client.squash_file(),
-                &client.disk,
-                client.architecture,
-                &self.settings,
-            ),
-            ImageSource::new(
-                &server.image,
-                server.squash_file(),
-                &server.disk,
-                server.architecture,
-                &self.settings,
-            ),
-        ];
-        // Server and client may share one image.
-        sources.dedup_by(|a, b| a.file == b.file);
-        sources
+        image_sources(&self.recipe, &self.settings)
     }
 
     /// `setup.sh`, which fetches the container images.
@@ -321,6 +302,7 @@ impl Plan {
             recipe: self.recipe.name.as_str(),
             stage_path: self.stage_path(),
             site: self.site(ScriptKind::Setup),
+            runtime: self.settings.runtime(),
             images: &images,
         };
         Script::new(ScriptKind::Setup, render(self.setup.head(), &template))
@@ -359,7 +341,11 @@ impl Plan {
             sweep,
             ..
         } = &self.recipe;
-        let (server_file, client_file) = (server.squash_file(), client.squash_file());
+        let runtime = self.settings.runtime();
+        let (server_file, client_file) = (
+            runtime.image_file(&server.squash_file()),
+            runtime.image_file(&client.squash_file()),
+        );
         let (server_reference, client_reference) =
             (server.image.to_string(), client.image.to_string());
         let mpi = self.settings.mpi();
@@ -370,12 +356,13 @@ impl Plan {
             site: self.site(ScriptKind::Launch),
             in_server: self.hook(HookPlace::InServer),
             in_client: self.hook(HookPlace::InClient),
+            runtime,
             server: ContainerRow {
-                file: server_file.as_str(),
+                file: &server_file,
                 reference: &server_reference,
             },
             client: ContainerRow {
-                file: client_file.as_str(),
+                file: &client_file,
                 reference: &client_reference,
             },
             model_folder: &model.weights.folder(),
@@ -538,9 +525,33 @@ fn by_task<'a, T: Iterator<Item = String>>(
         .collect()
 }
 
+/// The images of a recipe, each file once.
+fn image_sources(recipe: &Recipe, settings: &Settings) -> Vec<ImageSource> {
+    let Recipe { server, client, .. } = recipe;
+    let mut sources = vec![
+        ImageSource::new(
+            &client.image,
+            &client.squash_file(),
+            &client.disk,
+            client.architecture,
+            settings,
+        ),
+        ImageSource::new(
+            &server.image,
+            &server.squash_file(),
+            &server.disk,
+            server.architecture,
+            settings,
+        ),
+    ];
+    // Server and client may share one image.
+    sources.dedup_by(|a, b| a.file == b.file);
+    sources
+}
+
 /// Where an image comes from, and the file it becomes.
 pub(crate) struct ImageSource {
-    pub(crate) file: SquashFile,
+    pub(crate) file: String,
     /// The image as it is pulled: from the mirror, if its registry has one.
     pub(crate) image: Image,
     uri: String,
@@ -554,7 +565,7 @@ pub(crate) struct ImageSource {
 impl ImageSource {
     fn new(
         image: &Image,
-        file: SquashFile,
+        file: &SquashFile,
         disk: &ByteSize,
         architecture: Option<Architecture>,
         settings: &Settings,
@@ -568,21 +579,26 @@ impl ImageSource {
         let login = image
             .registry()
             .filter(|registry| mirror.is_none() && registry.needs_ngc_key());
+        let runtime = settings.runtime();
         Self {
-            file,
-            uri: source.enroot_uri(),
+            file: runtime.image_file(file),
+            uri: if runtime == Runtime::Pyxis {
+                source.enroot_uri()
+            } else {
+                source.docker_uri()
+            },
             image: source,
             architecture: architecture.map_or("", Architecture::as_str),
-            space: disk.mebibytes(),
+            space: runtime.space(disk.mebibytes()),
             login: login
-                .map(|registry| registry.host().to_owned())
+                .map(|registry| runtime.login(registry).to_owned())
                 .unwrap_or_default(),
         }
     }
 
     fn row(&self) -> ImageRow<'_> {
         ImageRow {
-            file: self.file.as_str(),
+            file: &self.file,
             uri: &self.uri,
             architecture: self.architecture,
             space: self.space,
@@ -1042,6 +1058,40 @@ fn first_repeated<T: PartialEq>(list: &[T]) -> Option<&T> {
         .map(|(_, entry)| entry)
 }
 
+/// What the scripts ask of the runtime against what it can do.
+fn check_runtime(recipe: &Recipe, settings: &Settings, problems: &mut Vec<Problem>) {
+    let runtime = settings.runtime();
+    if runtime == Runtime::Pyxis {
+        check_pyxis(settings, problems);
+        return;
+    }
+    let mpi = settings.mpi();
+    if mpi.as_str() != "none" {
+        problems.push(Problem::RuntimeMpi {
+            runtime,
+            mpi: mpi.to_string(),
+        });
+    }
+    for mount in settings.mounts() {
+        if let Some(reason) = runtime.objection_to(mount) {
+            problems.push(Problem::RuntimeMount {
+                runtime,
+                mount: mount.to_string(),
+                reason,
+            });
+        }
+    }
+    for source in image_sources(recipe, settings) {
+        let registry = source.image.registry();
+        if let Some(registry) = registry.filter(|registry| !registry.is_plain()) {
+            problems.push(Problem::RuntimeRegistry {
+                runtime,
+                registry: registry.to_string(),
+            });
+        }
+    }
+}
+
 /// launch.sh's own options of pyxis against the site's release.
 fn check_pyxis(settings: &Settings, problems: &mut Vec<Problem>) {
     let Some(release) = settings.cluster().pyxis else {
@@ -1336,6 +1386,39 @@ time_min = 60
         most(&mut recipe);
         let settings = Settings::from_toml("slurm.launch.gres = 'gpu:8'").unwrap();
         assert!(Plan::new(recipe, settings).is_ok());
+    }
+
+    #[test]
+    fn what_a_runtime_cannot_do() {
+        let refused = "\
+[srun]
+mpi = 'pmix'
+[container]
+runtime = 'apptainer'
+mounts = ['/data:/data:ro', 'tmpfs:/scratch', '/a:/b:noexec']
+registries = { 'nvcr.io' = 'mirror' }
+";
+        let problems = plan(refused).unwrap_err();
+        let lines: Vec<_> = problems.lines().collect();
+        assert_eq!(
+            lines[0],
+            "[srun] mpi = \"pmix\" does not go together with [container] runtime = \"apptainer\": only pyxis hands srun's \
+             MPI on into a container, so \"none\" is allowed"
+        );
+        assert!(lines[1].starts_with("apptainer cannot mount \"tmpfs:/scratch\": it makes no"));
+        assert!(lines[2].starts_with("apptainer cannot mount \"/a:/b:noexec\": it has no flag"));
+        assert!(lines[3].starts_with("apptainer reads \"mirror\" as a part of the image's path"));
+        let same = refused.replace("apptainer", "pyxis");
+        assert!(plan(&same).is_ok(), "pyxis can do all of it");
+    }
+
+    #[test]
+    fn mpi_and_pyxis_s_release_are_for_pyxis() {
+        // 0.10 does not know --container-writable.
+        let settings = "cluster = { pyxis = '0.10' }\ncontainer = { runtime = 'podman' }";
+        let plan = plan(settings).unwrap();
+        assert_eq!(plan.settings().mpi().as_str(), "none");
+        assert!(!plan.launch().text().contains("--container-"));
     }
 
     #[test]

@@ -51,7 +51,7 @@ mod values;
 ///     mpi = "pmix"                         # the server step's --mpi; "none" without PMIx
 ///
 ///     [container]
-///     runtime = "pyxis"
+///     runtime = "pyxis"                    # or "apptainer", "podman"
 ///     mounts = ["/lustre/data:/data:ro"]   # added to both containers
 ///     registries = { "nvcr.io" = "mirror.site:5000" }
 ///
@@ -257,7 +257,25 @@ impl Settings {
         self
     }
 
-    /// Sets the server step's `--mpi`. By default it is `pmix`.
+    /// Sets what runs the containers. By default it is pyxis.
+    ///
+    /// ```
+    /// use nim_slurm::container::Runtime;
+    /// use nim_slurm::{Plan, Recipe, Settings};
+    ///
+    /// let settings = Settings::new().with_runtime(Runtime::Podman);
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
+    /// assert!(plan.launch().text().contains("podman run"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn with_runtime(mut self, runtime: Runtime) -> Self {
+        self.runtime = runtime;
+        self
+    }
+
+    /// Sets the server step's `--mpi`. By default it is `pmix` under pyxis and `none`
+    /// under the other runtimes, which hand no MPI on.
     #[must_use]
     pub fn with_mpi(mut self, mpi: Mpi) -> Self {
         self.mpi = Some(mpi);
@@ -367,7 +385,11 @@ impl Settings {
     /// The server step's `--mpi`.
     #[must_use]
     pub fn mpi(&self) -> Mpi {
-        self.mpi.clone().unwrap_or_default()
+        let default = || match self.runtime {
+            Runtime::Pyxis => Mpi::default(),
+            Runtime::Apptainer | Runtime::Podman => Mpi::none(),
+        };
+        self.mpi.clone().unwrap_or_else(default)
     }
 
     /// What runs the containers.

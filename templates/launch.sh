@@ -196,8 +196,17 @@ readonly extra_mounts=(
 {% include "lib/stage_path.sh" %}
 
 {% include "lib/slurm_environment.sh" %}
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
 
-{% include "lib/images.sh" %}
+{% include "lib/pyxis/image.sh" %}
+{%- when Runtime::Apptainer %}
+
+{% include "lib/apptainer/image.sh" %}
+{%- when Runtime::Podman %}
+
+{% include "lib/podman/image.sh" %}
+{%- endmatch %}
 
 {% include "lib/models.sh" %}
 
@@ -252,9 +261,18 @@ elif ((task >= tasks)); then
   missing "work for task $task: the tasks from 0 to $((tasks - 1)) have some"
 fi
 {%- endif %}
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
 
 [[ $(srun --help 2>&1) == *--container-image* ]] ||
   missing "srun's container options on $HOSTNAME: is the pyxis plugin installed?"
+{%- when Runtime::Apptainer %}
+
+{% include "lib/apptainer/check.sh" %}
+{%- when Runtime::Podman %}
+
+{% include "lib/podman/check.sh" %}
+{%- endmatch %}
 for image in "$server_image" "$client_image"; do
   sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
 done
@@ -544,7 +562,11 @@ write_manifest() {
 readonly step=(
   srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export=ALL --kill-on-bad-exit=1 --wait=0
   --open-mode=append
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
   --no-container-entrypoint --no-container-mount-home --container-writable
+{%- else %}
+{%- endmatch %}
 )
 readonly secrets=(NGC_API_KEY NGC_CLI_API_KEY HF_TOKEN HUGGING_FACE_HUB_TOKEN "${server_secrets[@]}")
 
@@ -579,10 +601,19 @@ fill() {
   filled=${filled//'{cache_path}'/"$cache_path"}
   filled=${filled//'{stage_path}'/"$stage_path"}
 }
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
 join() {
   local IFS=,
   printf '%s' "$*"
 }
+{%- when Runtime::Apptainer %}
+
+{% include "lib/apptainer/container.sh" %}
+{%- when Runtime::Podman %}
+
+{% include "lib/podman/container.sh" %}
+{%- endmatch %}
 {%- if replicas > 1 %}
 
 # log_of STEP: the log of this replica's step; the first one's has the name that the
@@ -598,17 +629,33 @@ server_step() {
 
 server_step() {
 {%- endif %}
+{%- match runtime %}
+{%- when Runtime::Apptainer %}
+  local entry filled environment=() command=() container=()
+{%- when Runtime::Podman %}
+  local entry filled environment=() command=() container=() names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
+{%- when Runtime::Pyxis %}
   local entry filled environment=() command=() names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
+{%- endmatch %}
   keep_secrets "${server_secrets[@]}"
   for entry in "${server_environment[@]}"; do
     fill "$entry"
     environment+=("$filled")
+{%- match runtime %}
+{%- when Runtime::Apptainer %}
+{%- else %}
     names+=("${entry%%=*}")
+{%- endmatch %}
   done
   for entry in "${server_command[@]}"; do
     fill "$entry"
     command+=("$filled")
   done
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
+{%- else %}
+  set_container server "$server_image" "$model_path:$model_path:ro" "$cache_path:$cache_path" "${extra_mounts[@]}"
+{%- endmatch %}
   # env, since a variable of the server may have the name of one of this script.
 {%- if replicas > 1 %}
   exec env -- "${environment[@]}" "${step[@]}" --job-name="server.$replica" --mpi="$mpi" "${gpu_options[@]}" --input=none --output="$(log_of server)" \
@@ -621,18 +668,32 @@ server_step() {
 {%- if nodes > 1 || replicas > 1 || in_server.is_some() %}
     --input=all \
 {%- endif %}
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
     --container-image="$stage_path/$server_image" \
     --container-mounts="$(join "$model_path:$model_path:ro" "$cache_path:$cache_path" "${extra_mounts[@]}")" \
     --container-env="$(join "${names[@]}")" \
+{%- else %}
+{%- endmatch %}
 {%- if nodes == 1 && replicas == 1 && in_server.is_none() %}
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
     -- "${command[@]}"
+{%- else %}
+    -- "${container[@]}" "${command[@]}"
+{%- endmatch %}
 }
 {%- else %}
-{%- if replicas > 1 %}
-    -- bash -s -- "$((replica * gpus))" "$gpus" "${environment[@]}" "${command[@]}" < <(server_program)
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
+    -- bash -s -- \
 {%- else %}
-    -- bash -s -- "${environment[@]}" "${command[@]}" < <(server_program)
+    -- "${container[@]}" bash -s -- \
+{%- endmatch %}
+{%- if replicas > 1 %}
+    "$((replica * gpus))" "$gpus" \
 {%- endif %}
+    "${environment[@]}" "${command[@]}" < <(server_program)
 }
 # The program of the server's task, which its step hands to it on standard input, and the
 # server's variables and command as words.
@@ -689,7 +750,14 @@ server_task() {
 {%- endif %}
 
 client_step() {
+{%- match runtime %}
+{%- when Runtime::Apptainer %}
+  local mounts=("$results:$results") container=()
+{%- when Runtime::Podman %}
+  local mounts=("$results:$results") container=() names=(PYTHONUNBUFFERED COLUMNS)
+{%- when Runtime::Pyxis %}
   local mounts=("$results:$results") names=(PYTHONUNBUFFERED COLUMNS)
+{%- endmatch %}
   # The tool's tables are for a terminal: at once, and wide enough for numbers.
   export PYTHONUNBUFFERED=1 COLUMNS=120
   if [[ -z $tokenizer ]]; then
@@ -699,14 +767,22 @@ client_step() {
   if [[ $tokenizer_path == /* ]]; then
     keep_secrets
     export HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1
+{%- match runtime %}
+{%- when Runtime::Apptainer %}
+{%- else %}
     names+=(HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
+{%- endmatch %}
   else
     keep_secrets HF_TOKEN
     export HF_HOME=$stage_path/hf_cache
     export HF_HUB_OFFLINE=0 TRANSFORMERS_OFFLINE=0
     mkdir -p "$HF_HOME"
     mounts+=("$HF_HOME:$HF_HOME")
+{%- match runtime %}
+{%- when Runtime::Apptainer %}
+{%- else %}
     names+=(HF_TOKEN HF_HOME HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
+{%- endmatch %}
   fi
 {%- else %}
   # This release does not start without hf-internal-testing/llama-tokenizer, which is
@@ -719,23 +795,41 @@ client_step() {
     ! compgen -G "$default_tokenizer/snapshots/*/special_tokens_map.json" >/dev/null || offline=1
   else
     keep_secrets HF_TOKEN
+{%- match runtime %}
+{%- when Runtime::Apptainer %}
+{%- else %}
     names+=(HF_TOKEN)
+{%- endmatch %}
   fi
   export HF_HUB_OFFLINE=$offline TRANSFORMERS_OFFLINE=$offline
   mkdir -p "$HF_HOME"
   mounts+=("$HF_HOME:$HF_HOME")
+{%- match runtime %}
+{%- when Runtime::Apptainer %}
+{%- else %}
   names+=(HF_HOME HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
+{%- endmatch %}
 {%- endif %}
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
+{%- else %}
+  set_container client "$client_image" "${mounts[@]}" "${extra_mounts[@]}"
+{%- endmatch %}
   # --gres=none: the GPUs are the server's.
 {%- if replicas > 1 %}
   exec "${step[@]}" --job-name="client.$replica" --mpi=none --gres=none --output="$(log_of benchmarking)" \
 {%- else %}
   exec "${step[@]}" --job-name=client --mpi=none --gres=none --output="$logs/benchmarking_$job_id.out" \
 {%- endif %}
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
     --container-image="$stage_path/$client_image" \
     --container-mounts="$(join "${mounts[@]}" "${extra_mounts[@]}")" \
     --container-env="$(join "${names[@]}")" \
     bash -s < <(client_script)
+{%- else %}
+    "${container[@]}" bash -s < <(client_script)
+{%- endmatch %}
 }
 
 # The client's program, which its step reads on standard input: the values it
@@ -1000,6 +1094,11 @@ for left in "$run"/*/; do
   [[ ! -d $left ]] || keep_aside "$left_by" "$(basename "$left")"
 done
 {%- endif %}
+{%- match runtime %}
+{%- when Runtime::Podman %}
+remove_containers
+{%- else %}
+{%- endmatch %}
 finished=0 failed=0 not_started=0 seconds_needed=0
 for point in "${points[@]}"; do
   read -r use_case isl osl concurrency requests <<<"$point"

@@ -16,7 +16,14 @@ readonly enroot_temp={{ folder }}
 {%- endif %}
 # Used when STAGE_PATH is not set.
 readonly default_stage_path={{ stage_path }}
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
 # One entry an image in each list: its file, what enroot imports, the processor
+{%- when Runtime::Apptainer %}
+# One entry an image in each list: its file, what apptainer pulls, the processor
+{%- when Runtime::Podman %}
+# One entry an image in each list: its file, what podman pulls, the processor
+{%- endmatch %}
 # it is for (empty: this node's), the free space it needs in MiB, and the
 # registry that asks for an NGC key (empty: none does).
 readonly image_files=(
@@ -52,8 +59,17 @@ readonly image_logins=(
 {% include "lib/stage_path.sh" %}
 
 {% include "lib/slurm_environment.sh" %}
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
 
-{% include "lib/images.sh" %}
+{% include "lib/pyxis/image.sh" %}
+{%- when Runtime::Apptainer %}
+
+{% include "lib/apptainer/image.sh" %}
+{%- when Runtime::Podman %}
+
+{% include "lib/podman/image.sh" %}
+{%- endmatch %}
 
 say "$made_by, recipe $recipe"
 {%- include "lib/site.sh" %}
@@ -83,7 +99,17 @@ fi
 # MiB free in the file system of folder $1.
 free_space() { df --output=avail --block-size=1M "$1" | tail -n 1 | tr -d ' '; }
 
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
+
 need_commands srun enroot flock od
+{%- when Runtime::Apptainer %}
+
+need_commands srun apptainer flock od
+{%- when Runtime::Podman %}
+
+need_commands srun podman flock tar base64
+{%- endmatch %}
 [[ -w $stage_path ]] || missing "leave to write in $stage_path"
 available=$(free_space "$stage_path")
 ((available >= space_needed)) ||
@@ -96,21 +122,35 @@ mkdir -p "$ENROOT_CACHE_PATH" || missing "leave to make the folder $ENROOT_CACHE
 export ENROOT_TEMP_PATH=${ENROOT_TEMP_PATH:-$enroot_temp}
 mkdir -p "$ENROOT_TEMP_PATH" || missing "leave to make the folder $ENROOT_TEMP_PATH for enroot's temporary files"
 {%- endif %}
-temporary=${ENROOT_TEMP_PATH:-${TMPDIR:-/tmp}}
-available=$(free_space "$temporary" 2>/dev/null || echo 0)
-((available >= space_needed)) ||
-  say "warning: enroot unpacks in $temporary, where $available MiB are free and about $space_needed MiB will be used;" \
-    "if the import fails, set ENROOT_TEMP_PATH to a larger folder"
-
-# The user's own enroot login serves where it covers the registry; else the key.
-credentials=${ENROOT_CONFIG_PATH:-${XDG_CONFIG_HOME:-${HOME-}/.config}/enroot}/.credentials
-has_login() { [[ -r $credentials ]] && grep -Eq "^[[:space:]]*machine[[:space:]]+${1//./\\.}[[:space:]]" "$credentials"; }
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
+{% include "lib/pyxis/logins.sh" %}
+{%- when Runtime::Apptainer %}
+{% include "lib/apptainer/logins.sh" %}
+{%- when Runtime::Podman %}
+{% include "lib/podman/logins.sh" %}
+{%- endmatch %}
+{%- match runtime %}
+{%- when Runtime::Apptainer %}
+{%- else %}
 key_needed=
+{%- endmatch %}
 for registry in "${logins_needed[@]}"; do
   has_login "$registry" && continue
+{%- match runtime %}
+{%- when Runtime::Apptainer %}
+{%- else %}
   key_needed=yes
+{%- endmatch %}
   [[ -n ${NGC_API_KEY-} ]] || {
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
     missing "a login for $registry: export NGC_API_KEY=..., or add a line for $registry to $credentials"
+{%- when Runtime::Apptainer %}
+    missing "a login for $registry: export NGC_API_KEY=..., or run: apptainer registry login docker://$registry"
+{%- when Runtime::Podman %}
+    missing "a login for $registry: export NGC_API_KEY=..., or run: podman login $registry"
+{%- endmatch %}
     break
   }
 done
@@ -129,21 +169,17 @@ trap 'code=$?; rm -rf "$private"; at_the_end "$code"' EXIT
 stopped=
 # Slurm ends the import steps itself; what is left to do is to wait for them.
 trap 'stopped=yes' TERM INT
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
 
-if [[ -n $key_needed ]]; then
-  # enroot reads logins from one file. This one names the variable that holds
-  # the key, not the key, and goes with the job.
-  install -m 600 /dev/null "$private/.credentials"
-  {
-    [[ ! -r $credentials ]] || cat "$credentials"
-    printf '\n'
-    for registry in "${logins_needed[@]}" authn.nvidia.com; do
-      # shellcheck disable=SC2016 # enroot expands the variable, not this shell
-      has_login "$registry" || printf 'machine %s login $oauthtoken password $NGC_API_KEY\n' "$registry"
-    done
-  } >"$private/.credentials"
-  export ENROOT_CONFIG_PATH=$private NGC_API_KEY
-fi
+{% include "lib/pyxis/key.sh" %}
+{%- when Runtime::Apptainer %}
+
+{% include "lib/apptainer/key.sh" %}
+{%- when Runtime::Podman %}
+
+{% include "lib/podman/key.sh" %}
+{%- endmatch %}
 
 # Removes what killed imports of file $1 left: a part names its job.
 remove_leftovers() {
@@ -175,25 +211,14 @@ label() {
     printf '  %s | %s\n' "$1" "$line"
   done
 }
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
 
-# What enroot's words on image $1 mean, as far as that is known.
-reason_of_failure() {
-  local words=$private/words-$1 login=${image_logins[$1]}
-  if grep -Eqi 'no space left|quota exceeded|write failed' "$words"; then
-    printf 'there is no space left: %s MiB are free in %s, %s MiB in %s, where enroot unpacks' \
-      "$(free_space "$stage_path")" "$stage_path" "$(free_space "$temporary")" "$temporary"
-  elif grep -Eq '40[13] ?(Unauthorized|Forbidden)|error code: 40[13]' "$words"; then
-    if [[ -z $login ]] || has_login "$login"; then
-      printf 'the registry does not take the login in %s, or has none for it there' "$credentials"
-    else
-      printf '%s does not take the key in NGC_API_KEY: it is wrong, has ended, or may not pull this image' "$login"
-    fi
-  elif grep -Eq '404 ?Not Found|error code: 404' "$words"; then
-    printf 'the registry has no such image: correct it in the recipe and make this script anew'
-  else
-    printf "enroot's own words are above"
-  fi
-}
+{% include "lib/pyxis/reason.sh" %}
+{%- else %}
+
+{% include "lib/pull_reason.sh" %}
+{%- endmatch %}
 
 import_image() {
   local name=${image_files[$1]} uri=${image_uris[$1]} architecture=${image_architectures[$1]}
@@ -213,10 +238,27 @@ import_image() {
     set_aside "$file" damaged
   fi
   say "importing $name from $uri"
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
   # enroot's words go to the log, each with its image, and to a file that is asked for the reason.
+{%- when Runtime::Apptainer %}
+  use_key_for "$1"
+  # apptainer's words go to the log, each with its image, and to a file that is asked for the reason.
+{%- when Runtime::Podman %}
+  # podman's words go to the log, each with its image, and to a file that is asked for the reason.
+{%- endmatch %}
   if ! srun --job-name="import-$1" --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --mpi=none \
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
     --export=ALL --input=none --kill-on-bad-exit=1 \
     enroot import ${architecture:+--arch "$architecture"} --output "$part" -- "$uri" 2>&1 |
+{%- when Runtime::Apptainer %}
+    --export=ALL --input=none --kill-on-bad-exit=1 \
+    apptainer pull --disable-cache ${architecture:+--arch "$architecture"} "$part" "$uri" 2>&1 |
+{%- when Runtime::Podman %}
+    --export=ALL --kill-on-bad-exit=1 \
+    bash -s -- "$part" "$uri" "$architecture" "$(login_file_for "$1")" 2>&1 < <(declare -f save_image && echo 'save_image "$@"') |
+{%- endmatch %}
     tee "$private/words-$1" | label "$name"; then
     rm -f -- "$part"
     say "error: $name could not be imported from $uri: $(reason_of_failure "$1")" >&2
@@ -224,7 +266,14 @@ import_image() {
   fi
   if ! sound_image "$part"; then
     rm -f -- "$part"
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
     say "error: enroot reported success, but what it wrote for $name is not a whole squashfs file: is the disk full?" >&2
+{%- when Runtime::Apptainer %}
+    say "error: apptainer reported success, but what it wrote for $name is not a whole SIF file: is the disk full?" >&2
+{%- when Runtime::Podman %}
+    say "error: podman reported success, but what it wrote for $name is not a whole archive: is the disk full?" >&2
+{%- endmatch %}
     return 1
   fi
   # The name appears only now, when the file is whole. Where another setup was

@@ -7,6 +7,7 @@ mod client;
 
 use std::process::Command;
 
+use nim_slurm::container::Runtime;
 use nim_slurm::recipe::{ArrayBy, Client, ClientTool, Goodput, ModelSource, ReplicaUse};
 use nim_slurm::{HookPlace, Plan, Recipe, ScriptKind, Settings};
 use snapbox::{assert_data_eq, file};
@@ -217,6 +218,59 @@ fn newest_release_plan() -> Plan {
     })
 }
 
+/// A site that runs its containers with another runtime, with all that it can mount.
+fn runtime_plan(runtime: &str, mounts: &str) -> Plan {
+    let settings = format!(
+        "stage_path = '/lustre/project/nim'\nslurm.launch = {{ gres = 'gpu:8' }}\n\
+         container = {{ runtime = '{runtime}', mounts = [{mounts}] }}"
+    );
+    let settings = Settings::from_toml(&settings).unwrap_or_else(|error| panic!("{error}"));
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+    recipe.server.secrets = vec!["NGC_API_KEY".parse().unwrap()];
+    Plan::new(recipe, settings).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn apptainer_plan() -> Plan {
+    runtime_plan("apptainer", "'/lustre/data:/data:ro+rbind', '/scratch'")
+}
+
+fn podman_plan() -> Plan {
+    runtime_plan(
+        "podman",
+        "'/lustre/data:/data:ro+rslave', 'tmpfs:/scratch:noexec'",
+    )
+}
+
+/// Several nodes under a runtime that is no part of Slurm.
+fn nodes_under_podman_plan() -> Plan {
+    let settings = Settings::new().with_runtime(Runtime::Podman);
+    Plan::new(
+        Recipe::built_in("deepseek-r1-h100x16-nim").unwrap(),
+        settings,
+    )
+    .unwrap()
+}
+
+#[test]
+fn scripts_for_apptainer() {
+    let plan = apptainer_plan();
+    assert_data_eq!(
+        plan.setup().text(),
+        file!["golden/apptainer/setup.sh"].raw()
+    );
+    assert_data_eq!(
+        plan.launch().text(),
+        file!["golden/apptainer/launch.sh"].raw()
+    );
+}
+
+#[test]
+fn scripts_for_podman() {
+    let plan = podman_plan();
+    assert_data_eq!(plan.setup().text(), file!["golden/podman/setup.sh"].raw());
+    assert_data_eq!(plan.launch().text(), file!["golden/podman/launch.sh"].raw());
+}
+
 #[test]
 fn scripts_of_genai_perf_s_releases() {
     assert_data_eq!(
@@ -413,7 +467,7 @@ fn check(tool: &str, arguments: &[&str], text: &str) {
     );
 }
 
-const PLANS: [fn() -> Plan; 16] = [
+const PLANS: [fn() -> Plan; 19] = [
     site_plan,
     default_plan,
     full_plan,
@@ -430,6 +484,9 @@ const PLANS: [fn() -> Plan; 16] = [
     array_plan,
     variants_plan,
     array_of_replicas_plan,
+    apptainer_plan,
+    podman_plan,
+    nodes_under_podman_plan,
 ];
 
 #[test]

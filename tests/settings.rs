@@ -148,7 +148,7 @@ fn toml_errors_teach() {
         (
             "[container]\nruntime = 'docker'",
             2,
-            "unknown variant `docker`, expected `pyxis`",
+            "unknown variant `docker`, expected one of `pyxis`, `apptainer`, `podman`",
         ),
         (
             "[slurm]\npassthrough = ['--partition=x']",

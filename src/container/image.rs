@@ -154,6 +154,30 @@ impl Image {
         uri
     }
 
+    /// What apptainer and podman are asked for: the image as Docker writes it. Where a
+    /// digest is named, the tag is left out, since they take one of the two.
+    ///
+    /// ```
+    /// # use nim_slurm::container::Image;
+    /// let image = Image::parse("nvcr.io#nim/meta/x:1.0.3")?;
+    /// assert_eq!(image.docker_uri(), "docker://nvcr.io/nim/meta/x:1.0.3");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn docker_uri(&self) -> String {
+        let mut uri = String::from("docker://");
+        if let Some(registry) = &self.registry {
+            uri.push_str(registry.as_str());
+            uri.push('/');
+        }
+        let untagged = Self {
+            tag: self.tag.clone().filter(|_| self.digest.is_none()),
+            ..self.clone()
+        };
+        untagged.push_behind_registry(&mut uri);
+        uri
+    }
+
     fn push_behind_registry(&self, text: &mut String) {
         text.push_str(&self.path);
         if let Some(tag) = &self.tag {
@@ -249,6 +273,11 @@ impl Registry {
     #[must_use]
     pub fn host(&self) -> &str {
         self.0.split(':').next().unwrap_or_default()
+    }
+
+    /// True when it looks like a registry in front of a path, as Docker reads it.
+    pub(crate) fn is_plain(&self) -> bool {
+        is_registry(&self.0)
     }
 
     /// True for NVIDIA's registry, which asks for an NGC key.
@@ -347,6 +376,10 @@ mod tests {
     #[test]
     fn uris_and_files() {
         assert_eq!(image("ubuntu:24.04").enroot_uri(), "docker://ubuntu:24.04");
+        assert_eq!(image("ubuntu:24.04").docker_uri(), "docker://ubuntu:24.04");
+        let pinned = format!("docker://nvcr.io/nim/x@{DIGEST}");
+        let both = image(&format!("nvcr.io/nim/x:1@{DIGEST}"));
+        assert_eq!(both.docker_uri(), pinned);
         let mirror = Registry::parse("mirror.site:5000").unwrap();
         assert_eq!(
             image("nvcr.io/nim/x:1").in_registry(mirror).enroot_uri(),

@@ -1,22 +1,30 @@
 //! Whether the images are there and whole.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read, Seek, SeekFrom};
 
 use camino::Utf8Path;
 
 use super::stage::Stage;
 use super::{Finding, Preflight};
+use crate::container::Runtime;
 
 /// Bytes of a squashfs superblock that are read: up to the file's length.
 const SUPERBLOCK: usize = 48;
 
+/// Bytes of a SIF file's header that are read: up to the length of its data.
+const SIF_HEADER: usize = 128;
+
+/// The zeros at the end of a tar file.
+const TAR_END: usize = 1024;
+
 /// The images that are whole are taken off what is to be fetched.
 pub(super) fn look(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mut Stage) {
     let setup = "setup.sh fetches it: sbatch setup.sh";
+    let runtime = preflight.plan.settings().runtime();
     for image in std::mem::take(&mut stage.to_fetch.images) {
         let path = stage_path.join(image.file.as_str());
-        let finding = match state(&path) {
+        let finding = match state(&path, runtime) {
             State::Whole if unpacks(preflight, &path) => {
                 stage.findings.push(Finding::ok(format!(
                     "the image {} is there and whole",
@@ -52,15 +60,16 @@ enum State {
     Whole,
 }
 
-/// The scripts' own question, where the tool is there: lib/images.sh.
+/// The scripts' own question, where the tool is there: lib/pyxis/image.sh.
 fn unpacks(preflight: &Preflight<'_>, path: &Utf8Path) -> bool {
-    preflight.find("unsquashfs").is_none()
+    preflight.plan.settings().runtime() != Runtime::Pyxis
+        || preflight.find("unsquashfs").is_none()
         || preflight.says_yes("unsquashfs", &["-s", path.as_str()])
 }
 
-/// Looks at a file's superblock as lib/images.sh does. It is written last and says
-/// how long the file must be: that shows what a killed import cut off.
-fn state(path: &Utf8Path) -> State {
+/// Looks at a file as the scripts do (image.sh in lib/pyxis, lib/apptainer and
+/// lib/podman). What is written last shows what a killed import cut off.
+fn state(path: &Utf8Path, runtime: Runtime) -> State {
     let Ok(metadata) = fs::metadata(path) else {
         return match fs::symlink_metadata(path) {
             Ok(_) => {
@@ -73,18 +82,62 @@ fn state(path: &Utf8Path) -> State {
     if !metadata.is_file() {
         return State::Damaged("it is no plain file".to_owned());
     }
-    let mut head = [0; SUPERBLOCK];
-    if let Err(error) = File::open(path).and_then(|mut file| file.read_exact(&mut head)) {
-        return State::Damaged(format!("its beginning cannot be read: {error}"));
+    match runtime {
+        Runtime::Pyxis => {
+            let promised = beginning(path).map(|head| promised_length(&head));
+            compare(metadata.len(), promised, "a squashfs", "superblock")
+        }
+        Runtime::Apptainer => {
+            let promised = beginning(path).map(|head| promised_sif_length(&head));
+            compare(metadata.len(), promised, "a SIF", "header")
+        }
+        Runtime::Podman => match end(path) {
+            Ok(bytes) if bytes.iter().all(|&byte| byte == 0) => State::Whole,
+            Ok(_) => State::Damaged("it does not end as a tar file does".to_owned()),
+            Err(error) => State::Damaged(format!("its end cannot be read: {error}")),
+        },
     }
-    match promised_length(&head) {
-        None => State::Damaged("it does not begin as a squashfs file does".to_owned()),
-        Some(promised) if metadata.len() < promised => State::Damaged(format!(
-            "it has {} bytes, its superblock promises {promised}",
-            metadata.len()
+}
+
+fn beginning<const BYTES: usize>(path: &Utf8Path) -> io::Result<[u8; BYTES]> {
+    let mut head = [0; BYTES];
+    File::open(path)?.read_exact(&mut head)?;
+    Ok(head)
+}
+
+fn end(path: &Utf8Path) -> io::Result<[u8; TAR_END]> {
+    let mut bytes = [0; TAR_END];
+    let mut file = File::open(path)?;
+    let length = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(length.saturating_sub(TAR_END as u64)))?;
+    file.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A file's length against the one that its beginning promises.
+fn compare(length: u64, promised: io::Result<Option<u64>>, kind: &str, place: &str) -> State {
+    match promised {
+        Err(error) => State::Damaged(format!("its beginning cannot be read: {error}")),
+        Ok(None) => State::Damaged(format!("it does not begin as {kind} file does")),
+        Ok(Some(promised)) if length < promised => State::Damaged(format!(
+            "it has {length} bytes, its {place} promises {promised}"
         )),
-        Some(_) => State::Whole,
+        Ok(Some(_)) => State::Whole,
     }
+}
+
+/// The length that a SIF file's header promises: where its data begins, at byte 112,
+/// and how long it is. Source: apptainer's sif, `pkg/sif/sif.go`, `struct header`.
+fn promised_sif_length(head: &[u8; SIF_HEADER]) -> Option<u64> {
+    let number = |at: usize| {
+        let bytes = head.get(at..)?.first_chunk::<8>()?;
+        Some(u64::from_le_bytes(*bytes))
+    };
+    let is_sif = head
+        .get(32..)
+        .is_some_and(|rest| rest.starts_with(b"SIF_MAGIC"));
+    let begin = number(112).filter(|&begin| is_sif && begin > 0)?;
+    begin.checked_add(number(120)?)
 }
 
 /// The length that a squashfs superblock promises. Source: Linux,
@@ -109,10 +162,53 @@ mod tests {
 
     #[track_caller]
     fn of(bytes: &[u8]) -> State {
+        under(Runtime::Pyxis, bytes)
+    }
+
+    #[track_caller]
+    fn under(runtime: Runtime, bytes: &[u8]) -> State {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("image.sqsh");
+        let path = folder.path().join("image");
         fs::write(&path, bytes).unwrap();
-        state(Utf8Path::from_path(&path).unwrap())
+        state(Utf8Path::from_path(&path).unwrap(), runtime)
+    }
+
+    fn damaged(reason: &str) -> State {
+        State::Damaged(reason.to_owned())
+    }
+
+    #[test]
+    fn sif_files() {
+        let mut bytes = vec![0; 200];
+        assert_eq!(
+            under(Runtime::Apptainer, &bytes),
+            damaged("it does not begin as a SIF file does")
+        );
+        bytes[32..41].copy_from_slice(b"SIF_MAGIC");
+        bytes[112] = 150;
+        bytes[120] = 50;
+        assert_eq!(under(Runtime::Apptainer, &bytes), State::Whole);
+        bytes.pop();
+        assert_eq!(
+            under(Runtime::Apptainer, &bytes),
+            damaged("it has 199 bytes, its header promises 200")
+        );
+    }
+
+    #[test]
+    fn archives() {
+        let mut bytes = vec![b'x'; 512];
+        bytes.resize(512 + 1024, 0);
+        assert_eq!(under(Runtime::Podman, &bytes), State::Whole);
+        bytes.pop();
+        assert_eq!(
+            under(Runtime::Podman, &bytes),
+            damaged("it does not end as a tar file does")
+        );
+        let State::Damaged(reason) = under(Runtime::Podman, b"") else {
+            panic!("an empty file is no image")
+        };
+        assert!(reason.starts_with("its end cannot be read"), "{reason}");
     }
 
     #[test]
@@ -133,9 +229,10 @@ mod tests {
             reason.starts_with("its beginning cannot be read"),
             "{reason}"
         );
-        assert_eq!(state(Utf8Path::new("/no/such/file")), State::Absent);
+        let pyxis = |path| state(Utf8Path::new(path), Runtime::Pyxis);
+        assert_eq!(pyxis("/no/such/file"), State::Absent);
         assert_eq!(
-            state(Utf8Path::new("/dev")),
+            pyxis("/dev"),
             State::Damaged("it is no plain file".to_owned())
         );
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::stage::ToFetch;
 use super::{Finding, Preflight, listed};
+use crate::container::Runtime;
 use crate::file;
 use crate::recipe::{DEFAULT_TOKENIZER, Feature, ModelSource};
 
@@ -21,20 +22,17 @@ pub(super) fn check(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Findin
     findings
 }
 
-/// Logins for the images that are still to fetch, as setup.sh finds them: enroot's own
-/// file, else the NGC key for NVIDIA's registry.
+/// Logins for the images that are still to fetch, as setup.sh finds them: the
+/// runtime's own files, else the NGC key for NVIDIA's registry.
 fn registries(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Finding> {
-    let path = credentials_path(preflight);
-    let credentials = path.as_deref().and_then(read).unwrap_or_default();
-    let place = path
-        .as_deref()
-        .unwrap_or(Path::new(".credentials"))
-        .display();
+    let store = Store::of(preflight);
+    let runtime = preflight.plan.settings().runtime();
+    let tool = store.tool;
     let mut hosts: Vec<(&str, bool)> = Vec::new();
     for image in &to_fetch.images {
         // Docker Hub has images for everyone.
         if let Some(registry) = image.image.registry() {
-            let host = (registry.host(), !image.login.is_empty());
+            let host = (runtime.login(registry), !image.login.is_empty());
             if !hosts.contains(&host) {
                 hosts.push(host);
             }
@@ -47,35 +45,108 @@ fn registries(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     for (host, needs_key) in hosts {
-        findings.push(if has_machine(&credentials, host) {
-            Finding::ok(format!("enroot has a login for {host}, in {place}"))
+        findings.push(if let Some(place) = store.place_of(host) {
+            Finding::ok(format!("{tool} has a login for {host}, in {place}"))
         } else if !needs_key {
             Finding::note(
-                format!("enroot has no login for {host}, which may want none"),
-                format!("if it wants one, add it to {place}: machine {host} login USER password KEY"),
+                format!("{tool} has no login for {host}, which may want none"),
+                format!("if it wants one, {}", store.way_to_log_in(host, "USER")),
             )
         } else if preflight.variables.is_set("NGC_API_KEY") {
-            Finding::ok(format!("NGC_API_KEY is set, and serves as the login for {host}"))
+            Finding::ok(format!(
+                "NGC_API_KEY is set, and serves as the login for {host}"
+            ))
         } else {
             Finding::error(
                 format!("there is no login for {host}, from which setup.sh pulls images"),
-                format!("export NGC_API_KEY=..., or add a line to {place}: machine {host} login $oauthtoken password KEY"),
+                format!(
+                    "export NGC_API_KEY=..., or {}",
+                    store.way_to_log_in(host, "$oauthtoken")
+                ),
             )
         });
     }
-    findings.extend(path.as_deref().and_then(privacy));
+    findings.extend(store.files.iter().filter_map(|path| privacy(path)));
     findings
 }
 
-/// `${ENROOT_CONFIG_PATH:-${XDG_CONFIG_HOME:-$HOME/.config}/enroot}/.credentials`.
-fn credentials_path(preflight: &Preflight<'_>) -> Option<PathBuf> {
-    let folder = |name| preflight.variables.get(name).map(PathBuf::from);
-    let folder = folder("ENROOT_CONFIG_PATH").or_else(|| {
-        folder("XDG_CONFIG_HOME")
-            .or_else(|| folder("HOME").map(|home| home.join(".config")))
-            .map(|config| config.join("enroot"))
-    })?;
-    Some(folder.join(".credentials"))
+/// Where a runtime keeps its logins.
+struct Store {
+    tool: &'static str,
+    runtime: Runtime,
+    /// Those that are there, and that may be, in the order in which they are asked.
+    files: Vec<PathBuf>,
+    /// apptainer's login in variables, which is for every registry.
+    has_variables: bool,
+}
+
+impl Store {
+    fn of(preflight: &Preflight<'_>) -> Self {
+        let runtime = preflight.plan.settings().runtime();
+        let folder = |name| preflight.variables.get(name).map(PathBuf::from);
+        let below_home = |name: &str| folder("HOME").map(|home| home.join(name));
+        let config = || folder("XDG_CONFIG_HOME").or_else(|| below_home(".config"));
+        let in_folder =
+            |folder: Option<PathBuf>, name: &str| folder.map(|folder| folder.join(name));
+        let (tool, files) = match runtime {
+            Runtime::Pyxis => {
+                let enroot = folder("ENROOT_CONFIG_PATH").or_else(|| in_folder(config(), "enroot"));
+                ("enroot", vec![in_folder(enroot, ".credentials")])
+            }
+            Runtime::Apptainer => {
+                let own = folder("APPTAINER_CONFIGDIR").or_else(|| below_home(".apptainer"));
+                ("apptainer", vec![in_folder(own, "docker-config.json")])
+            }
+            Runtime::Podman => {
+                let docker = folder("DOCKER_CONFIG").or_else(|| below_home(".docker"));
+                let of_session = in_folder(folder("XDG_RUNTIME_DIR"), "containers/auth.json");
+                let files = vec![
+                    folder("REGISTRY_AUTH_FILE").or(of_session),
+                    in_folder(config(), "containers/auth.json"),
+                    in_folder(docker, "config.json"),
+                ];
+                ("podman", files)
+            }
+        };
+        let is_set = |name| preflight.variables.is_set(name);
+        Self {
+            tool,
+            runtime,
+            files: files.into_iter().flatten().collect(),
+            has_variables: runtime == Runtime::Apptainer
+                && is_set("APPTAINER_DOCKER_USERNAME")
+                && is_set("APPTAINER_DOCKER_PASSWORD"),
+        }
+    }
+
+    /// Where the login for a registry is, if there is one.
+    fn place_of(&self, host: &str) -> Option<String> {
+        if self.has_variables {
+            return Some("APPTAINER_DOCKER_USERNAME".to_owned());
+        }
+        let has_login = |text: &str| match self.runtime {
+            Runtime::Pyxis => has_machine(text, host),
+            Runtime::Apptainer | Runtime::Podman => text.contains(&format!("\"{host}\"")),
+        };
+        let mut files = self.files.iter();
+        let file = files.find(|file| read(file).is_some_and(|text| has_login(&text)))?;
+        Some(file.display().to_string())
+    }
+
+    /// What to do for a login, for the middle of a sentence.
+    fn way_to_log_in(&self, host: &str, user: &str) -> String {
+        match self.runtime {
+            Runtime::Pyxis => {
+                let file = self.files.first().map(PathBuf::as_path);
+                let place = file.unwrap_or(Path::new(".credentials")).display();
+                format!("add a line to {place}: machine {host} login {user} password KEY")
+            }
+            Runtime::Apptainer => {
+                format!("run: apptainer registry login --username '{user}' docker://{host}")
+            }
+            Runtime::Podman => format!("run: podman login --username '{user}' {host}"),
+        }
+    }
 }
 
 /// True when a file in netrc's form has a line for a machine. Passwords may be blank

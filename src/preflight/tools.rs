@@ -3,7 +3,7 @@
 use super::ask::Answer;
 use super::stage::ToFetch;
 use super::{Finding, Preflight, Severity, by_scripts, in_parallel, listed};
-use crate::container::Registry;
+use crate::container::{Registry, Runtime};
 use crate::recipe::ModelSource;
 use crate::script::ScriptKind;
 use crate::settings::Mpi;
@@ -41,12 +41,6 @@ fn tools(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Tool> {
         absence,
         mend: module(),
     };
-    let on_node = |kind, command: &str| {
-        format!(
-            "ask the node itself: {}",
-            preflight.on_compute_node(kind, command)
-        )
-    };
     let mut tools = vec![
         slurm("sbatch", "submits the jobs, from here", Severity::Error),
         slurm(
@@ -79,20 +73,7 @@ fn tools(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Tool> {
             "tells of jobs that ended long ago, here",
             Severity::Note,
         ),
-        Tool {
-            name: "enroot",
-            version: "version",
-            use_of_it: "imports the images and starts containers, on the compute node",
-            absence: Severity::Note,
-            mend: on_node(ScriptKind::Setup, "enroot version"),
-        },
-        Tool {
-            name: "unsquashfs",
-            version: "-version",
-            use_of_it: "looks into images once more, where it is there",
-            absence: Severity::Note,
-            mend: "install squashfs-tools, or do without".to_owned(),
-        },
+        runtime(preflight),
         Tool {
             name: "b3sum",
             version: "--version",
@@ -101,6 +82,15 @@ fn tools(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Tool> {
             mend: "install b3sum, or do without: sizes are compared all the same".to_owned(),
         },
     ];
+    if preflight.plan.settings().runtime() == Runtime::Pyxis {
+        tools.push(Tool {
+            name: "unsquashfs",
+            version: "-version",
+            use_of_it: "looks into images once more, where it is there",
+            absence: Severity::Note,
+            mend: "install squashfs-tools, or do without".to_owned(),
+        });
+    }
     let (name, mend) = match preflight.plan.recipe().model.weights.source {
         ModelSource::Ngc(_) => (
             "ngc",
@@ -124,6 +114,25 @@ fn tools(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Tool> {
         mend: mend.to_owned(),
     });
     tools
+}
+
+/// What fetches the images and starts containers.
+fn runtime(preflight: &Preflight<'_>) -> Tool {
+    let (name, version) = match preflight.plan.settings().runtime() {
+        Runtime::Pyxis => ("enroot", "version"),
+        Runtime::Apptainer => ("apptainer", "--version"),
+        Runtime::Podman => ("podman", "--version"),
+    };
+    Tool {
+        name,
+        version,
+        use_of_it: "imports the images and starts containers, on the compute node",
+        absence: Severity::Note,
+        mend: format!(
+            "ask the node itself: {}",
+            preflight.on_compute_node(ScriptKind::Setup, &format!("{name} {version}"))
+        ),
+    }
 }
 
 impl Tool {
@@ -243,8 +252,11 @@ fn release(preflight: &Preflight<'_>) -> Vec<Finding> {
     findings
 }
 
-/// pyxis, as launch.sh looks for it.
+/// pyxis, as launch.sh looks for it; other runtimes need nothing of srun.
 fn container_options(preflight: &Preflight<'_>) -> Option<Finding> {
+    if preflight.plan.settings().runtime() != Runtime::Pyxis {
+        return None;
+    }
     match preflight.ask("srun", &["--help"]) {
         Answer::Absent => None,
         Answer::Said(reply) if reply.is_success => {
@@ -351,6 +363,9 @@ fn mpi_plugins(text: &str) -> Vec<String> {
 
 /// enroot before 4 cannot pull by digest.
 fn digests(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Option<Finding> {
+    if preflight.plan.settings().runtime() != Runtime::Pyxis {
+        return None;
+    }
     let image = to_fetch
         .images
         .iter()

@@ -5,6 +5,7 @@
 
 use askama::Template;
 
+use crate::container::Runtime;
 use crate::recipe::{ClientTool, Feature, ModelSource};
 
 #[derive(Template)]
@@ -14,6 +15,7 @@ pub(crate) struct Setup<'a> {
     pub(crate) recipe: &'a str,
     pub(crate) stage_path: &'a str,
     pub(crate) site: SiteRow<'a>,
+    pub(crate) runtime: Runtime,
     pub(crate) images: &'a [ImageRow<'a>],
 }
 
@@ -85,6 +87,7 @@ pub(crate) struct Launch<'a> {
     /// Own lines in the containers.
     pub(crate) in_server: Option<&'a str>,
     pub(crate) in_client: Option<&'a str>,
+    pub(crate) runtime: Runtime,
     pub(crate) server: ContainerRow<'a>,
     pub(crate) client: ContainerRow<'a>,
     pub(crate) model_folder: &'a str,

@@ -41,7 +41,8 @@ use crate::slurm::{Count, Directives, GpuType, OptionName, Release};
 pub struct Cluster {
     /// Slurm's release, if it is named.
     pub slurm: Option<Release>,
-    /// The release of pyxis, if it is named.
+    /// The release of pyxis, if it is named. Under another
+    /// [runtime](crate::container::Runtime) it means nothing.
     pub pyxis: Option<PyxisRelease>,
     /// How `launch.sh` asks for GPUs, where no option of `[slurm]` does.
     pub gpus: Option<GpuRequest>,

@@ -228,6 +228,13 @@ impl Mpi {
     }
 }
 
+impl Mpi {
+    /// No plugin at all.
+    pub(super) fn none() -> Self {
+        Self("none".to_owned())
+    }
+}
+
 impl Default for Mpi {
     fn default() -> Self {
         Self("pmix".to_owned())

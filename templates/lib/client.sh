@@ -11,6 +11,12 @@ export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
 # The user's home is not in the container, and tools want to write to theirs.
 HOME=$(mktemp -d)
 export HOME
+{%- match runtime %}
+{%- when Runtime::Apptainer %}
+# /tmp is the node's own: what is left there stays.
+trap 'rm -rf -- "$HOME"' EXIT
+{%- else %}
+{%- endmatch %}
 
 stop_if_full() {
   (($(df --output=avail --block-size=64K "$results" | tail -n 1) == 0)) || return 0

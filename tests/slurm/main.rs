@@ -15,6 +15,7 @@ mod grammar;
 mod lab;
 mod preflight;
 mod replicas;
+mod runtimes;
 mod servers;
 mod site;
 mod status;

@@ -485,7 +485,8 @@ server_step() {
     --container-image="$stage_path/$server_image" \
     --container-mounts="$(join "$model_path:$model_path:ro" "$cache_path:$cache_path" "${extra_mounts[@]}")" \
     --container-env="$(join "${names[@]}")" \
-    -- bash -s -- "${environment[@]}" "${command[@]}" < <(server_program)
+    -- bash -s -- \
+    "${environment[@]}" "${command[@]}" < <(server_program)
 }
 # The program of the server's task, which its step hands to it on standard input, and the
 # server's variables and command as words.

@@ -1,0 +1,18 @@
+# What the words on the pull of image $1 mean, as far as that is known.
+reason_of_failure() {
+  local words=$private/words-$1 login=${image_logins[$1]}
+  if grep -Eqi 'no space left|quota exceeded|write failed' "$words"; then
+    printf 'there is no space left: %s MiB are free in %s, %s MiB in %s, where it is unpacked' \
+      "$(free_space "$stage_path")" "$stage_path" "$(free_space "$temporary")" "$temporary"
+  elif grep -Eqi 'manifest unknown|name unknown|404 \(?not found' "$words"; then
+    printf 'the registry has no such image: correct it in the recipe and make this script anew'
+  elif grep -Eqi 'unauthorized|authentication required|access.*denied|forbidden' "$words"; then
+    if [[ -z $login ]] || has_login "$login"; then
+      printf 'the registry does not take the login that is there, or there is none for it'
+    else
+      printf '%s does not take the key in NGC_API_KEY: it is wrong, has ended, or may not pull this image' "$login"
+    fi
+  else
+    printf 'its own words are above'
+  fi
+}

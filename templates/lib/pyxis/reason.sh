@@ -1,0 +1,18 @@
+# What enroot's words on image $1 mean, as far as that is known.
+reason_of_failure() {
+  local words=$private/words-$1 login=${image_logins[$1]}
+  if grep -Eqi 'no space left|quota exceeded|write failed' "$words"; then
+    printf 'there is no space left: %s MiB are free in %s, %s MiB in %s, where enroot unpacks' \
+      "$(free_space "$stage_path")" "$stage_path" "$(free_space "$temporary")" "$temporary"
+  elif grep -Eq '40[13] ?(Unauthorized|Forbidden)|error code: 40[13]' "$words"; then
+    if [[ -z $login ]] || has_login "$login"; then
+      printf 'the registry does not take the login in %s, or has none for it there' "$credentials"
+    else
+      printf '%s does not take the key in NGC_API_KEY: it is wrong, has ended, or may not pull this image' "$login"
+    fi
+  elif grep -Eq '404 ?Not Found|error code: 404' "$words"; then
+    printf 'the registry has no such image: correct it in the recipe and make this script anew'
+  else
+    printf "enroot's own words are above"
+  fi
+}

@@ -1,0 +1,274 @@
+//! The other runtimes: podman is the real one, apptainer a stand-in that takes nothing
+//! but its documented options and enters the image as the lab's plugin does.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use nim_slurm::ScriptKind::{Launch, Setup};
+use nim_slurm::container::Runtime;
+use nim_slurm::{Recipe, Settings};
+
+use crate::lab::{Lab, SECRET, Site, recipe, run, settings, words};
+
+/// What a shell would run.
+const HOSTILE: &str = "it's \"$(touch /tmp/lab-ran)\" `id` $HOME";
+
+/// The lab's small recipe with a variable that a shell could run, a secret for the
+/// server, and one point.
+fn small_recipe() -> Recipe {
+    let mut recipe = recipe().with_use_cases(["chat:32/16".parse().unwrap()]);
+    recipe.sweep.concurrency.truncate(1);
+    recipe.server.secrets = vec!["NGC_API_KEY".parse().unwrap()];
+    recipe
+        .server
+        .environment
+        .insert("LAB_HOSTILE".parse().unwrap(), HOSTILE.parse().unwrap());
+    recipe
+}
+
+/// What a runtime's site says, with a folder that both containers see.
+fn site_settings(site_folder: &str, runtime: Runtime) -> Settings {
+    let mount = format!("{site_folder}:/data:ro");
+    settings("")
+        .with_runtime(runtime)
+        .with_mount(mount.parse().unwrap())
+}
+
+fn site(name: &str, recipe: &Recipe, runtime: Runtime) -> Site {
+    let site = Site::new(name, recipe.clone());
+    let data = site.folder.join("data");
+    fs::create_dir(&data).unwrap();
+    site.render(
+        recipe.clone(),
+        site_settings(data.to_str().unwrap(), runtime),
+    );
+    site
+}
+
+/// The calls of a program that a job made, as the lab noted them.
+fn calls(lab: &Lab, job: &str, program: &str) -> Vec<String> {
+    let log = fs::read_to_string(lab.folder().join("calls.log")).unwrap();
+    let marker = format!("job={job} {program} ");
+    let lines = log.lines().filter(|line| line.contains(&marker));
+    lines.map(str::to_owned).collect()
+}
+
+/// The variables of the server's process, which is in its container.
+fn server_environment() -> Option<String> {
+    let text = |path: PathBuf| {
+        let bytes = fs::read(path).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    let processes = fs::read_dir("/proc").unwrap();
+    let mut folders = processes.map(|entry| entry.unwrap().path());
+    let server = folders.find(|folder| {
+        let command = text(folder.join("cmdline"));
+        command.starts_with("python3\0-m\0vllm_nvext.")
+            && text(folder.join("environ")).contains("LAB_HOSTILE=")
+    })?;
+    Some(text(server.join("environ")))
+}
+
+/// setup.sh twice and launch.sh: images that are whole, a point that is valid, a server
+/// that was stopped gently, and no secret in a file or an argument list.
+fn runs(lab: &Lab, site: &Site, program: &str, ending: &str) -> String {
+    let setup = site.job(lab, Setup);
+    setup.assert(0, "done: all images are in");
+    for image in [
+        "nvidia+tritonserver+25.01",
+        "nim+meta+llama3-70b-instruct+1.0.3",
+    ] {
+        assert!(site.stage().join(format!("{image}.{ending}")).exists());
+    }
+    site.job(lab, Setup).assert(0, "nothing to do");
+    site.put_model(lab);
+
+    let job = site.submit(lab, Launch);
+    let command_lines = std::cell::RefCell::new(String::new());
+    let environment = std::cell::RefCell::new(None);
+    job.wait_until("the last point", || {
+        let lines = run(lab.command("ps").args(["-eo", "args"]));
+        command_lines.borrow_mut().push_str(&lines);
+        if let Some(found) = server_environment() {
+            *environment.borrow_mut() = Some(found);
+        }
+        job.printed().contains("points are in")
+    });
+    let ended = job.wait();
+    ended.assert(0, "exit 0: all points are finished");
+    let environment = environment.into_inner().expect("the server was seen");
+    let variables: Vec<_> = environment.split('\0').collect();
+    let model = site.stage().join("llama3-70b-instruct_vhf/");
+    for variable in [
+        // Under the name that the image has for it, too.
+        format!("NIM_MODEL_NAME={}", model.display()),
+        format!("LAB_HOSTILE={HOSTILE}"),
+        format!("NGC_API_KEY={SECRET}"),
+        "CUDA_VISIBLE_DEVICES=0,1,2,3".to_owned(),
+    ] {
+        let is_there = variables.contains(&variable.as_str());
+        assert!(is_there, "no {variable} in {variables:?}");
+    }
+    assert!(!Path::new("/tmp/lab-ran").exists());
+    println!("{program}: setup {:?}, launch {:?}", setup.took, ended.took);
+    let server = site.log("server", &ended.id);
+    assert!(server.contains("gpus 0,1,2,3"), "{server}");
+    assert!(server.contains("SIGTERM"), "stopped gently: {server}");
+    assert_eq!(site.points().len(), 1);
+    assert_eq!(site.manifest(&ended.id)["exit_code"], 0);
+    assert!(calls(lab, &setup.id, program).len() > 1);
+    assert!(calls(lab, &ended.id, program).len() > 1);
+    for text in [
+        command_lines.borrow().as_str(),
+        &calls(lab, &setup.id, program).concat(),
+        &calls(lab, &ended.id, program).concat(),
+    ] {
+        assert!(!text.contains(SECRET), "{text}");
+    }
+    site.assert_no_secret();
+    ended.id
+}
+
+/// A registry on this machine, until the end of a test.
+struct Registry {
+    child: Child,
+    port: u16,
+}
+
+impl Registry {
+    fn with_images(lab: &Lab) -> Self {
+        let folder = lab.folder().join("oci");
+        for (name, file) in [
+            (
+                "nim/meta/llama3-70b-instruct:1.0.3",
+                "nim+meta+llama3-70b-instruct+1.0.3.sqsh",
+            ),
+            (
+                "nvidia/tritonserver:25.01-py3-sdk",
+                "nvidia+tritonserver+25.01-py3-sdk.sqsh",
+            ),
+        ] {
+            let mut add = Command::new("tests/lab/registry.py");
+            add.arg("add").arg(&folder).arg(name);
+            run(add.arg(lab.folder().join("registry").join(file)));
+        }
+        let mut child = Command::new("tests/lab/registry.py")
+            .args(["serve", "0"])
+            .arg(&folder)
+            .env("LAB_NGC_KEY", SECRET)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        let port = line.trim().strip_prefix("registry on ").unwrap();
+        let port = port.parse().unwrap();
+        // It writes a line for each request, and must not wait for a reader.
+        std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
+        Self { child, port }
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// podman in the lab, as the scripts find it.
+fn podman(lab: &Lab, arguments: &[&str]) -> String {
+    run(lab.command("podman").args(arguments))
+}
+
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn the_real_podman() {
+    let lab = Lab::enter();
+    let registry = Registry::with_images(&lab);
+    let mut recipe = small_recipe();
+    let port = registry.port;
+    recipe.server.image = format!("nvcr.io:{port}/nim/meta/llama3-70b-instruct:1.0.3")
+        .parse()
+        .unwrap();
+    recipe.client.image = format!("nvcr.io:{port}/nvidia/tritonserver:25.01-py3-sdk")
+        .parse()
+        .unwrap();
+    let mut site = site("podman", &recipe, Runtime::Podman);
+    site.set("LAB_REGISTRY_PORT", &port.to_string());
+
+    // A key that is wrong is named as the reason, and leaves nothing behind.
+    site.set("NGC_API_KEY", "wrong");
+    site.job(&lab, Setup)
+        .assert(1, "does not take the key in NGC_API_KEY");
+    site.set("NGC_API_KEY", SECRET);
+    let id = runs(&lab, &site, "podman", "tar");
+
+    // An archive that a killed save left is not taken for whole.
+    let image = site.stage().join("nim+meta+llama3-70b-instruct+1.0.3.tar");
+    let file = fs::File::options().write(true).open(image).unwrap();
+    file.set_len(file.metadata().unwrap().len() - 1024).unwrap();
+    site.job(&lab, Launch)
+        .assert(2, "(absent or damaged): submit setup.sh");
+    let label = format!("--filter=label=nim-slurm-job={id}");
+    assert_eq!(podman(&lab, &["ps", "--all", "--quiet", &label]), "");
+}
+
+/// Images that were made for another runtime are not taken for this one's.
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn images_of_another_runtime() {
+    let lab = Lab::enter();
+    let site = site("foreign_images", &small_recipe(), Runtime::Podman);
+    site.put_images(&lab);
+    site.put_model(&lab);
+    site.job(&lab, Launch)
+        .assert(2, "nvidia+tritonserver+25.01.tar (absent or damaged)");
+}
+
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn apptainer_s_command_line() {
+    let lab = Lab::enter();
+    let mut site = site("apptainer", &small_recipe(), Runtime::Apptainer);
+    // What a login shell left there changes nothing.
+    site.set("APPTAINER_CONTAIN", "1");
+    site.set("APPTAINERENV_NIM_MODEL_NAME", "/nowhere");
+    site.set("LAB_NGC_KEY", SECRET);
+    site.set("NGC_API_KEY", "wrong");
+    site.job(&lab, Setup)
+        .assert(1, "does not take the key in NGC_API_KEY");
+    site.set("NGC_API_KEY", SECRET);
+    let id = runs(&lab, &site, "apptainer", "sif");
+    let with_gpus = calls(&lab, &id, "apptainer");
+    let with_gpus = with_gpus.iter().filter(|call| call.contains(" --nv "));
+    assert_eq!(with_gpus.count(), 1, "the server alone has them");
+
+    let image = site.stage().join("nim+meta+llama3-70b-instruct+1.0.3.sif");
+    let file = fs::File::options().write(true).open(image).unwrap();
+    file.set_len(file.metadata().unwrap().len() - 1).unwrap();
+    site.job(&lab, Launch)
+        .assert(2, "(absent or damaged): submit setup.sh");
+}
+
+/// The stand-in refuses what the real one does not document.
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn the_stand_in_of_apptainer_is_strict() {
+    let lab = Lab::enter();
+    for arguments in [
+        &["exec", "--container-image=x", "/x.sif", "true"][..],
+        &["exec", "--bind=/a:/b:nosuid", "/x.sif", "true"],
+        &["exec", "--nv=all", "/x.sif", "true"],
+        &["pull", "--quiet-please", "/x.sif", "docker://nvcr.io/x"],
+        &["pull", "/x.sif", "docker://nvcr.io#x"],
+        &["run", "/x.sif"],
+    ] {
+        let output = lab.command("apptainer").args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(255), "{arguments:?}");
+        assert!(words(&output).contains("lab apptainer:"), "{arguments:?}");
+    }
+}
