@@ -207,14 +207,45 @@ fn the_real_podman() {
     site.set("NGC_API_KEY", SECRET);
     let id = runs(&lab, &site, "podman", "tar");
 
+    // A container that a killed job left goes with the next launch; a job's that is still
+    // there stays.
+    let other = lab.wrap(&[], "sleep 60");
+    let image = format!(
+        "docker-archive:{}",
+        site.stage()
+            .join("nim+meta+llama3-70b-instruct+1.0.3.tar")
+            .display()
+    );
+    let start = |job: &str| {
+        let label = format!("--label=nim-slurm-job={job}");
+        let options = [
+            "run",
+            "--quiet",
+            "--detach",
+            "--cgroups=disabled",
+            "--network=host",
+        ];
+        let rest = ["--entrypoint=", &label, &image, "sleep", "60"];
+        podman(&lab, &[&options[..], &rest[..]].concat());
+    };
+    start("1");
+    start(&other);
+
     // An archive that a killed save left is not taken for whole.
     let image = site.stage().join("nim+meta+llama3-70b-instruct+1.0.3.tar");
     let file = fs::File::options().write(true).open(image).unwrap();
     file.set_len(file.metadata().unwrap().len() - 1024).unwrap();
     site.job(&lab, Launch)
         .assert(2, "(absent or damaged): submit setup.sh");
-    let label = format!("--filter=label=nim-slurm-job={id}");
-    assert_eq!(podman(&lab, &["ps", "--all", "--quiet", &label]), "");
+    let left = |job: &str| {
+        let label = format!("--filter=label=nim-slurm-job={job}");
+        podman(&lab, &["ps", "--all", "--quiet", &label])
+            .lines()
+            .count()
+    };
+    assert_eq!([left(&id), left("1"), left(&other)], [0, 0, 1]);
+    run(lab.command("scancel").arg(&other));
+    podman(&lab, &["rm", "--all", "--force", "--time=0"]);
 }
 
 /// Images that were made for another runtime are not taken for this one's.

@@ -227,8 +227,24 @@ job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/nul
 readonly job_id=${job_id:-$SLURM_JOB_ID}
 
 need_commands podman tar
-# What killed runs left of their containers on this node; those that run stay.
-podman container prune --force --filter=label=nim-slurm-job >/dev/null 2>&1 || true
+# An answer that is not clear counts as no.
+job_has_ended() {
+  local answer
+  if answer=$(squeue --noheader --jobs="$1" --format=%i 2>&1); then
+    [[ -z $answer ]]
+  else
+    [[ $answer == *"Invalid job id"* ]]
+  fi
+}
+# What jobs that were killed left of their containers on this node, and an earlier run of
+# this job. Where Slurm tracks processes by their parents, they may even run.
+for container in $(podman ps --all --quiet --filter=label=nim-slurm-job 2>/dev/null); do
+  owner=$(podman inspect "$container" 2>/dev/null | sed -n 's/^ *"nim-slurm-job": "\([0-9]*\)".*/\1/p' | head -n 1)
+  [[ -n $owner ]] || continue
+  if [[ $owner == "$SLURM_JOB_ID" ]] || job_has_ended "$owner"; then
+    podman rm --force --time=0 "$container" >/dev/null 2>&1 || true
+  fi
+done
 for image in "$server_image" "$client_image"; do
   sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
 done
