@@ -175,7 +175,7 @@ fn table() -> Vec<Fault> {
         // -- server
         Fault { name: "server: exits at once", variables: &[("LAB_NIM_ARGS", "--exit-at-once")],
             end: End::Code(3), says: "the server exited with status 1", ..ROW },
-        Fault { name: "server: exits while loading", marked: true,
+        Fault { name: "server: exits while loading",
             variables: &[("LAB_NIM_ARGS", "--startup-delay 60 --die-before-ready 2")],
             end: End::Code(3), says: "the last lines of", ..ROW },
         Fault { name: "server: never ready", variables: &[("LAB_NIM_ARGS", "--startup-delay 1000")],
@@ -317,7 +317,7 @@ fn table() -> Vec<Fault> {
                 job.wait_until("the end", || site.exit_code(&job.id).is_some());
                 assert!(!site.log("benchmarking", &job.id).contains("++ "), "a trace");
             }, ..ROW },
-        Fault { name: "job: variables left by a login shell or another job", kept: 4, marked: true,
+        Fault { name: "job: variables left by a login shell or another job", kept: 4,
             variables: &[
                 ("SLURM_CPU_BIND", "map_cpu:99"), ("SLURM_CPUS_PER_TASK", "99"), ("SLURM_MEM_PER_CPU", "999999"),
                 ("SLURM_MEM_PER_NODE", "1"), ("SLURM_NTASKS", "7"), ("SLURM_NTASKS_PER_NODE", "7"), ("SLURM_NPROCS", "7"),
