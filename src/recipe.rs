@@ -26,6 +26,30 @@ use crate::jobs::Jobs;
 /// its engine.
 pub(crate) const ENGINE_LINK: &str = "trtllm_engine";
 
+/// The built-in recipes, each with its name.
+const BUILT_IN: [(&str, &str); 5] = [
+    (
+        "llama3-70b-h100x4-fp8",
+        include_str!("recipe/llama3-70b-h100x4-fp8.toml"),
+    ),
+    (
+        "deepseek-r1-h100x16-nim",
+        include_str!("recipe/deepseek-r1-h100x16-nim.toml"),
+    ),
+    (
+        "llama3-3-70b-h100x4-vllm",
+        include_str!("recipe/llama3-3-70b-h100x4-vllm.toml"),
+    ),
+    (
+        "llama3-3-70b-h100x4-sglang",
+        include_str!("recipe/llama3-3-70b-h100x4-sglang.toml"),
+    ),
+    (
+        "llama3-3-70b-h100x4-trtllm",
+        include_str!("recipe/llama3-3-70b-h100x4-trtllm.toml"),
+    ),
+];
+
 /// A benchmark: a server that serves a model, and a client that measures it.
 ///
 /// A recipe says nothing about the cluster; that is what
@@ -527,13 +551,15 @@ impl Recipe {
     ///     assert_eq!(Recipe::built_in(name).unwrap().name.as_str(), *name);
     /// }
     /// ```
-    pub const BUILT_IN: &[&str] = &[
-        "llama3-70b-h100x4-fp8",
-        "deepseek-r1-h100x16-nim",
-        "llama3-3-70b-h100x4-vllm",
-        "llama3-3-70b-h100x4-sglang",
-        "llama3-3-70b-h100x4-trtllm",
-    ];
+    pub const BUILT_IN: &[&str] = &{
+        let mut names = [""; BUILT_IN.len()];
+        let mut place = 0;
+        while place < names.len() {
+            names[place] = BUILT_IN[place].0;
+            place += 1;
+        }
+        names
+    };
 
     /// A built-in recipe, by its name; `None` when there is none of that name.
     ///
@@ -542,14 +568,7 @@ impl Recipe {
     /// Never: the recipes are part of the crate, and a test reads them.
     #[must_use]
     pub fn built_in(name: &str) -> Option<Self> {
-        let text = match name {
-            "llama3-70b-h100x4-fp8" => include_str!("recipe/llama3-70b-h100x4-fp8.toml"),
-            "deepseek-r1-h100x16-nim" => include_str!("recipe/deepseek-r1-h100x16-nim.toml"),
-            "llama3-3-70b-h100x4-vllm" => include_str!("recipe/llama3-3-70b-h100x4-vllm.toml"),
-            "llama3-3-70b-h100x4-sglang" => include_str!("recipe/llama3-3-70b-h100x4-sglang.toml"),
-            "llama3-3-70b-h100x4-trtllm" => include_str!("recipe/llama3-3-70b-h100x4-trtllm.toml"),
-            _ => return None,
-        };
+        let (_, text) = BUILT_IN.iter().find(|(own, _)| *own == name)?;
         Some(Self::from_toml(text).expect("the built-in recipes are valid"))
     }
 

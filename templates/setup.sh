@@ -59,17 +59,7 @@ readonly image_logins=(
 {% include "lib/stage_path.sh" %}
 
 {% include "lib/slurm_environment.sh" %}
-{%- match runtime %}
-{%- when Runtime::Pyxis %}
-
-{% include "lib/pyxis/image.sh" %}
-{%- when Runtime::Apptainer %}
-
-{% include "lib/apptainer/image.sh" %}
-{%- when Runtime::Podman %}
-
-{% include "lib/podman/image.sh" %}
-{%- endmatch %}
+{%- include "lib/image.sh" %}
 
 say "$made_by, recipe $recipe"
 {%- include "lib/site.sh" %}

@@ -65,6 +65,24 @@ pub(crate) fn mountable_path(path: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+/// A folder that can be mounted, without a slash at its end; `allowed` is said of an
+/// empty text, and `root` of the root of all files.
+pub(crate) fn mountable_folder(
+    text: &str,
+    allowed: &'static str,
+    root: &'static str,
+) -> Result<String, Fault> {
+    if text.is_empty() {
+        return Err(Fault::Empty(allowed));
+    }
+    mountable_path(text)?;
+    let path = text.trim_end_matches('/');
+    if path.is_empty() {
+        return Err(Fault::rule(root));
+    }
+    Ok(path.to_owned())
+}
+
 impl Mount {
     fn check(text: &str) -> Result<Self, Fault> {
         if text.is_empty() {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 
 use crate::container::EnvName;
-use crate::container::mount::mountable_path;
+use crate::container::mount::mountable_folder;
 use crate::value::{Fault, at_most, only, positive_number, text_value, value};
 
 /// A recipe's name: small letters, digits and `-`, not `-` first or last.
@@ -342,17 +342,8 @@ pub struct ModelPath(String);
 
 impl ModelPath {
     fn check(text: &str) -> Result<Self, Fault> {
-        if text.is_empty() {
-            return Err(Fault::Empty(
-                "an absolute path is allowed, as in /lustre/models/llama-3.3",
-            ));
-        }
-        mountable_path(text)?;
-        let path = text.trim_end_matches('/');
-        if path.is_empty() {
-            return Err(Fault::rule("the root of all files is no model"));
-        }
-        Ok(Self(path.to_owned()))
+        let allowed = "an absolute path is allowed, as in /lustre/models/llama-3.3";
+        mountable_folder(text, allowed, "the root of all files is no model").map(Self)
     }
 }
 

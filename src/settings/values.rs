@@ -1,6 +1,6 @@
 //! The values of the settings that have a form of their own.
 
-use crate::container::mount::mountable_path;
+use crate::container::mount::mountable_folder;
 use crate::value::{Fault, only, positive_number, text_value, whole_number};
 
 /// The folder for images, model, logs and results, on a file system that login
@@ -28,25 +28,16 @@ pub struct StagePath(String);
 
 impl StagePath {
     fn check(text: &str) -> Result<Self, Fault> {
-        if text.is_empty() {
-            return Err(Fault::Empty(
-                "an absolute path is allowed, as in /lustre/project/nim",
-            ));
-        }
-        mountable_path(text)?;
+        let allowed = "an absolute path is allowed, as in /lustre/project/nim";
+        let root = "the root of all files is no place for a benchmark";
+        let path = mountable_folder(text, allowed, root)?;
         if let Some(c) = text.chars().find(|&c| "%*?[]".contains(c)) {
             return Err(Fault::Character(
                 c,
                 "a script would read a pattern in any of % * ? [ ]",
             ));
         }
-        let path = text.trim_end_matches('/');
-        if path.is_empty() {
-            return Err(Fault::rule(
-                "the root of all files is no place for a benchmark",
-            ));
-        }
-        Ok(Self(path.to_owned()))
+        Ok(Self(path))
     }
 }
 
@@ -71,19 +62,9 @@ pub struct FolderPath(String);
 
 impl FolderPath {
     fn check(text: &str) -> Result<Self, Fault> {
-        if text.is_empty() {
-            return Err(Fault::Empty(
-                "an absolute path is allowed, as in /scratch/enroot",
-            ));
-        }
-        mountable_path(text)?;
-        let path = text.trim_end_matches('/');
-        if path.is_empty() {
-            return Err(Fault::rule(
-                "the root of all files is no place for temporary ones",
-            ));
-        }
-        Ok(Self(path.to_owned()))
+        let allowed = "an absolute path is allowed, as in /scratch/enroot";
+        let root = "the root of all files is no place for temporary ones";
+        mountable_folder(text, allowed, root).map(Self)
     }
 }
 

@@ -1,8 +1,9 @@
 //! The lab in `tests/lab`, and what a test does with it.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
@@ -189,6 +190,34 @@ impl Lab {
     /// The lab's search path.
     pub(crate) fn path(&self) -> &str {
         &self.variables["PATH"]
+    }
+}
+
+/// A server of a test's own, until the end of the test. It says first, behind `name on`,
+/// on which port it listens.
+pub(crate) struct Listening {
+    child: Child,
+    pub(crate) port: u16,
+}
+
+impl Listening {
+    pub(crate) fn start(name: &str, command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        let port = line.trim().strip_prefix(&format!("{name} on ")).unwrap();
+        let port = port.parse().unwrap();
+        // It writes a line for each request, and must not wait for a reader.
+        thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
+        Self { child, port }
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

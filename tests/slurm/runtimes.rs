@@ -2,15 +2,14 @@
 //! but its documented options and enters the image as the lab's plugin does.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use nim_slurm::ScriptKind::{Launch, Setup};
 use nim_slurm::container::Runtime;
 use nim_slurm::{Recipe, Settings};
 
-use crate::lab::{Lab, SECRET, Site, recipe, run, settings, words};
+use crate::lab::{Lab, Listening, SECRET, Site, recipe, run, settings, words};
 
 /// What a shell would run.
 const HOSTILE: &str = "it's \"$(touch /tmp/lab-ran)\" `id` $HOME";
@@ -131,52 +130,26 @@ fn runs(lab: &Lab, site: &Site, program: &str, ending: &str) -> String {
     ended.id
 }
 
-/// A registry on this machine, until the end of a test.
-struct Registry {
-    child: Child,
-    port: u16,
-}
-
-impl Registry {
-    fn with_images(lab: &Lab) -> Self {
-        let folder = lab.folder().join("oci");
-        for (name, file) in [
-            (
-                "nim/meta/llama3-70b-instruct:1.0.3",
-                "nim+meta+llama3-70b-instruct+1.0.3.sqsh",
-            ),
-            (
-                "nvidia/tritonserver:25.01-py3-sdk",
-                "nvidia+tritonserver+25.01-py3-sdk.sqsh",
-            ),
-        ] {
-            let mut add = Command::new("tests/lab/registry.py");
-            add.arg("add").arg(&folder).arg(name);
-            run(add.arg(lab.folder().join("registry").join(file)));
-        }
-        let mut child = Command::new("tests/lab/registry.py")
-            .args(["serve", "0"])
-            .arg(&folder)
-            .env("LAB_NGC_KEY", SECRET)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        output.read_line(&mut line).unwrap();
-        let port = line.trim().strip_prefix("registry on ").unwrap();
-        let port = port.parse().unwrap();
-        // It writes a line for each request, and must not wait for a reader.
-        std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
-        Self { child, port }
+/// A registry on this machine that has the lab's images.
+fn registry_with_images(lab: &Lab) -> Listening {
+    let folder = lab.folder().join("oci");
+    for (name, file) in [
+        (
+            "nim/meta/llama3-70b-instruct:1.0.3",
+            "nim+meta+llama3-70b-instruct+1.0.3.sqsh",
+        ),
+        (
+            "nvidia/tritonserver:25.01-py3-sdk",
+            "nvidia+tritonserver+25.01-py3-sdk.sqsh",
+        ),
+    ] {
+        let mut add = Command::new("tests/lab/registry.py");
+        add.arg("add").arg(&folder).arg(name);
+        run(add.arg(lab.folder().join("registry").join(file)));
     }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+    let mut command = Command::new("tests/lab/registry.py");
+    command.args(["serve", "0"]).arg(&folder);
+    Listening::start("registry", command.env("LAB_NGC_KEY", SECRET))
 }
 
 /// podman in the lab, as the scripts find it.
@@ -188,7 +161,7 @@ fn podman(lab: &Lab, arguments: &[&str]) -> String {
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn the_real_podman() {
     let lab = Lab::enter();
-    let registry = Registry::with_images(&lab);
+    let registry = registry_with_images(&lab);
     let mut recipe = small_recipe();
     let port = registry.port;
     recipe.server.image = format!("nvcr.io:{port}/nim/meta/llama3-70b-instruct:1.0.3")

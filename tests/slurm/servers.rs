@@ -3,9 +3,8 @@
 //! hf is the real one, and talks to a hub on this machine.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use camino::Utf8Path;
 use nim_slurm::ScriptKind::{Launch, PrepareModels, Setup};
@@ -13,7 +12,7 @@ use nim_slurm::recipe::{ByteSize, ModelSource};
 use nim_slurm::results::Run;
 use nim_slurm::{Plan, Recipe, ScriptKind};
 
-use crate::lab::{Lab, SECRET, Site, recipe, settings, words};
+use crate::lab::{Lab, Listening, SECRET, Site, recipe, settings, words};
 
 /// A built-in recipe with a model, images and a sweep that fit the lab.
 fn fitted(name: &str) -> Recipe {
@@ -86,7 +85,7 @@ fn make_model(folder: &Path) {
 
 /// A hub on this machine, until the end of a test.
 struct Hub {
-    child: Child,
+    _server: Listening,
     folder: PathBuf,
     endpoint: String,
 }
@@ -103,30 +102,14 @@ impl Hub {
         let beside = |ending: &str| folder.join(format!("{}.{ending}", model.repository()));
         fs::write(beside("commit"), model.revision()).unwrap();
         fs::write(beside("gate"), SECRET).unwrap();
-        let mut child = Command::new("python3")
-            .args(["tests/lab/hub.py", "0"])
-            .arg(&folder)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        output.read_line(&mut line).unwrap();
-        let port = line.trim().strip_prefix("hub on ").unwrap().to_owned();
-        // It writes a line for each request, and must not wait for a reader.
-        std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
+        let mut command = Command::new("python3");
+        command.args(["tests/lab/hub.py", "0"]).arg(&folder);
+        let server = Listening::start("hub", &mut command);
         Self {
-            child,
             folder,
-            endpoint: format!("http://127.0.0.1:{port}"),
+            endpoint: format!("http://127.0.0.1:{}", server.port),
+            _server: server,
         }
-    }
-}
-
-impl Drop for Hub {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
