@@ -2,6 +2,7 @@
 
 mod client_options;
 mod genai_perf;
+mod tasks;
 mod values;
 
 use std::collections::BTreeMap;

@@ -1,10 +1,21 @@
 //! A rendered script, and how it gets to disk.
 
+use askama::Template;
 use camino::Utf8Path;
 
+pub(crate) use self::launch::Launch;
+pub(crate) use self::prepare_models::PrepareModels;
+pub(crate) use self::setup::Setup;
+use crate::slurm::Directives;
 use crate::write::{Mode, WriteError, Written, write_kept};
 
-pub(crate) mod templates;
+mod launch;
+mod prepare_models;
+mod setup;
+mod site;
+
+/// What names the crate in a script.
+const MADE_BY: &str = concat!("nim-slurm ", env!("CARGO_PKG_VERSION"));
 
 /// Which of the three scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -90,5 +101,47 @@ impl Script {
     pub fn write_to(&self, folder: impl AsRef<Utf8Path>) -> Result<Written, WriteError> {
         let path = folder.as_ref().join(self.kind.file_name());
         write_kept(&path, &self.text, Mode::Executable)
+    }
+}
+
+/// What a script is rendered from: its options, and the values that its template names.
+///
+/// All is prepared when a plan is made, so that rendering only copies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Draft<T> {
+    directives: Directives,
+    head: String,
+    values: T,
+}
+
+impl<T: Template> Draft<T> {
+    pub(crate) fn new(directives: Directives, values: T) -> Self {
+        Self {
+            head: directives.head(),
+            directives,
+            values,
+        }
+    }
+
+    pub(crate) const fn directives(&self) -> &Directives {
+        &self.directives
+    }
+
+    pub(crate) const fn values(&self) -> &T {
+        &self.values
+    }
+
+    pub(crate) fn render(&self) -> String {
+        // Grown bit by bit, a script would be copied six times over.
+        let mut text = String::with_capacity(self.head.len() + T::SIZE_HINT * 5 / 4);
+        text.push_str(&self.head);
+        // The values were checked when they were made, and writing to a String
+        // cannot fail.
+        self.values
+            .render_into(&mut text)
+            .expect("a checked value renders");
+        // askama drops a template's last line break.
+        text.push('\n');
+        text
     }
 }

@@ -13,25 +13,40 @@ pub(crate) struct Word;
 
 impl askama::filters::Escaper for Word {
     fn write_escaped_str<W: fmt::Write>(&self, mut dest: W, text: &str) -> fmt::Result {
-        if !text.is_empty() && text.bytes().all(is_plain) {
+        // No way out at the first byte that is not plain: so the compiler takes many at once.
+        let found = text.bytes().fold(PLAIN, |found, byte| found | kind(byte));
+        if found == PLAIN && !text.is_empty() {
             return dest.write_str(text);
         }
-        dest.write_char('\'')?;
-        let mut pieces = text.split('\'');
-        dest.write_str(pieces.next().unwrap_or_default())?;
-        for piece in pieces {
-            dest.write_str("'\\''")?;
-            dest.write_str(piece)?;
+        dest.write_str("'")?;
+        if found & QUOTE == 0 {
+            dest.write_str(text)?;
+        } else {
+            let mut pieces = text.split('\'');
+            dest.write_str(pieces.next().unwrap_or_default())?;
+            for piece in pieces {
+                dest.write_str("'\\''")?;
+                dest.write_str(piece)?;
+            }
         }
-        dest.write_char('\'')
+        dest.write_str("'")
     }
 }
 
-/// Bytes that no shell gives a meaning to, wherever they stand in a word that
-/// is an array element or the right side of an assignment.
-const fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(byte, b'%' | b'+' | b'-' | b'.' | b'/' | b':' | b'@' | b'_')
+/// No shell gives it a meaning, wherever it stands in a word that is an array element or
+/// the right side of an assignment.
+const PLAIN: u8 = 0;
+const SPECIAL: u8 = 1;
+/// The one byte that single quotes do not keep.
+const QUOTE: u8 = 2;
+
+const fn kind(byte: u8) -> u8 {
+    match byte {
+        // From '-' to ':' are "./" and the digits; '@' stands before the capitals.
+        b'-'..=b':' | b'@'..=b'Z' | b'a'..=b'z' | b'_' | b'%' | b'+' => PLAIN,
+        b'\'' => QUOTE,
+        _ => SPECIAL,
+    }
 }
 
 /// `text` as one shell word, for commands that a person is told to type.
@@ -49,7 +64,7 @@ pub fn shell_word(text: &str) -> String {
     if text.starts_with('-')
         && text
             .bytes()
-            .all(|byte| is_plain(byte) || matches!(byte, b'=' | b','))
+            .all(|byte| kind(byte) == PLAIN || matches!(byte, b'=' | b','))
     {
         return text.to_owned();
     }

@@ -48,8 +48,8 @@ readonly default_stage_path={{ stage_path }}
 # The server: image, model folder, nodes, GPUs, command, environment.
 {%- endif %}
 # Words in braces, as in {model_path}, stand for facts of the run.
-readonly server_image={{ server.file }}
-readonly server_reference={{ server.reference }}
+readonly server_image={{ server_image }}
+readonly server_reference={{ server_reference }}
 readonly model_folder={{ model_folder }}
 readonly weights_target={{ weights }}
 {%- match engine %}
@@ -140,8 +140,8 @@ readonly stop_timeout={{ stop_timeout }}
 # The client: image, tokenizer (a folder in the container, or a Hugging Face
 # name; empty: the model's own), seconds for one point, options of the tool that
 # measures.
-readonly client_image={{ client.file }}
-readonly client_reference={{ client.reference }}
+readonly client_image={{ client_image }}
+readonly client_reference={{ client_reference }}
 # shellcheck disable=SC2016 # nothing in it is expanded
 readonly tokenizer={{ tokenizer }}
 readonly point_timeout={{ point_timeout }}

@@ -23,29 +23,29 @@ readonly default_stage_path={{ stage_path }}
 {%- match source %}
 {%- when ModelSource::Ngc(model) %}
 # Folder of the weights, below STAGE_PATH.
-readonly model_folder={{ weights.folder }}
+readonly model_folder={{ weights_folder }}
 # What NGC is asked for, how many bytes it has, and files that must be there.
 readonly weights_target={{ model }}
 {%- when ModelSource::HuggingFace(model) %}
 # Folder of the weights, below STAGE_PATH.
-readonly model_folder={{ weights.folder }}
+readonly model_folder={{ weights_folder }}
 # What the hub is asked for, files that are not fetched, how many bytes the others have,
 # and files that must be there.
 readonly repository={{ model.repository() }}
 readonly revision={{ model.revision() }}
 readonly weights_target=$repository@$revision
 readonly excluded=(
-{%- for pattern in weights.exclude %}
+{%- for pattern in exclude %}
   {{ pattern }}
 {%- endfor %}
 )
 {%- when ModelSource::Path(_) %}
 # Folder of the weights, how many bytes it has, and files that must be there.
-readonly model={{ weights.folder }}
+readonly model={{ weights_folder }}
 {%- endmatch %}
-readonly weights_bytes={{ weights.bytes }}
+readonly weights_bytes={{ weights_bytes }}
 readonly weights_files=(
-{%- for file in weights.files %}
+{%- for file in weights_files %}
   {{ file }}
 {%- endfor %}
 )

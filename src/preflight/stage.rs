@@ -5,7 +5,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::ask::Answer;
 use super::{Finding, Preflight, images, model};
 use crate::container::Mount;
-use crate::plan::ImageSource;
+use crate::plan::images::ImageSource;
 use crate::recipe::ByteSize;
 use crate::script::ScriptKind;
 use crate::settings::StagePath;
@@ -49,7 +49,7 @@ pub(super) fn look(preflight: &Preflight<'_>) -> Stage {
     let mut stage = Stage {
         findings: Vec::new(),
         to_fetch: ToFetch {
-            images: preflight.plan.images(),
+            images: preflight.plan.images().to_vec(),
             needs_weights: model.weights.are_staged(),
             needs_engine: model.engine.is_some(),
         },

@@ -1,0 +1,395 @@
+//! What only recipe and settings together show.
+
+use camino::Utf8Path;
+
+use crate::container::release::USED_OPTIONS;
+use crate::container::{EnvName, Runtime};
+use crate::error::Problem;
+use crate::recipe::{
+    ArrayBy, Client, Engine, Goodput, ModelSource, Recipe, ReplicaUse, ResultName, Server,
+    Tokenizer, Word,
+};
+use crate::script::ScriptKind;
+use crate::settings::Settings;
+use crate::slurm::{Directives, OptionName};
+
+use super::images::image_sources;
+use super::layers::Layers;
+
+/// All that does not need the options of the scripts.
+pub(super) fn check_all(recipe: &Recipe, settings: &Settings, problems: &mut Vec<Problem>) {
+    check_recipe(recipe, problems);
+    check_client(&recipe.client, problems);
+    check_mounts(recipe, settings, problems);
+    check_runtime(recipe, settings, problems);
+    if let Some(key) = settings.cluster().lonely_key() {
+        problems.push(Problem::ClusterKey { key });
+    }
+}
+
+/// What launch.sh asks for against what the server uses.
+pub(super) fn check_launch(
+    launch: &Directives,
+    recipe: &Recipe,
+    settings: &Settings,
+    problems: &mut Vec<Problem>,
+) {
+    let layers = Layers::new(recipe, settings, ScriptKind::Launch);
+    let origin = |name| layers.describe(name);
+    let nodes = recipe.server.nodes.get();
+    let used = recipe.server.gpus_of_a_node();
+    if let Some((option, asked)) = launch.gpus_of_a_node()
+        && asked < u64::from(used)
+    {
+        problems.push(Problem::TooFewGpus {
+            asked,
+            option,
+            origin: origin(option),
+            used,
+            replicas: recipe.server.replicas.get(),
+        });
+    }
+    if let Some(signal) = launch.get(OptionName::Signal) {
+        let is_trapped = [
+            "B:USR1", "B:USR2", "B:TERM", "B:INT", "B:2", "B:10", "B:12", "B:15",
+        ];
+        if !is_trapped.contains(&signal.split('@').next().unwrap_or_default()) {
+            problems.push(Problem::Signal {
+                asked: signal,
+                origin: origin(OptionName::Signal),
+            });
+        }
+    }
+    // Without a number, Slurm gives all nodes that are named.
+    let (option, range, asked) = match (launch.node_count(), launch.named_nodes()) {
+        (Some(asked), _) => {
+            let range = (u64::from(asked.min()), u64::from(asked.max()));
+            (OptionName::Nodes, range, asked.to_string())
+        }
+        (None, named) => {
+            let named = named.unwrap_or(1);
+            let range = (named, named);
+            (OptionName::Nodelist, range, named.to_string())
+        }
+    };
+    if range != (u64::from(nodes), u64::from(nodes)) {
+        problems.push(Problem::Nodes {
+            asked,
+            origin: origin(option),
+            used: nodes,
+        });
+    }
+}
+
+/// Variables whose values are secrets. launch.sh keeps them from whom they do not
+/// concern.
+pub(crate) const SECRETS: [&str; 4] = [
+    "NGC_API_KEY",
+    "NGC_CLI_API_KEY",
+    "HF_TOKEN",
+    "HUGGING_FACE_HUB_TOKEN",
+];
+
+/// Flags with which servers are told over how many GPUs to split a model.
+const TENSOR_PARALLEL_FLAGS: [&str; 5] = [
+    "--tensor-parallel-size",
+    "--tp-size",
+    "--tp_size",
+    "--tp",
+    "-tp",
+];
+
+/// More than a job has time for. Two short lists make a long script: each use case is
+/// measured at each concurrency.
+const MOST_POINTS: usize = 1000;
+
+fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
+    let Recipe {
+        server,
+        model,
+        client,
+        sweep,
+        ..
+    } = recipe;
+    for (list, is_empty) in [
+        ("server.command", server.command.is_empty()),
+        ("model.weights.files", model.weights.files.is_empty()),
+        ("sweep.use_cases", sweep.use_cases.is_empty()),
+        ("sweep.concurrency", sweep.concurrency.is_empty()),
+    ] {
+        if is_empty {
+            problems.push(Problem::Empty { list });
+        }
+    }
+    let points = sweep
+        .use_cases
+        .len()
+        .saturating_mul(sweep.concurrency.len());
+    if points > MOST_POINTS {
+        problems.push(Problem::TooManyPoints {
+            points,
+            most: MOST_POINTS,
+        });
+    }
+    if let Some(entry) = first_repeated(&sweep.use_cases) {
+        problems.push(Problem::Repeated {
+            list: "sweep.use_cases",
+            entry: entry.to_string(),
+        });
+    }
+    if let Some(entry) = first_repeated(&sweep.concurrency) {
+        problems.push(Problem::Repeated {
+            list: "sweep.concurrency",
+            entry: entry.to_string(),
+        });
+    }
+    let variants = server.variants.iter();
+    let commands = std::iter::once(&server.command).chain(variants.map(|variant| &variant.command));
+    for command in commands {
+        check_command(command, server, problems);
+    }
+    let variants = server.variants.iter();
+    let names = variants.flat_map(|variant| variant.environment.keys());
+    for name in server.environment.keys().chain(names) {
+        check_variable(name, problems);
+    }
+    if let Some(engine) = &model.engine {
+        check_engine(engine, recipe, problems);
+    }
+    check_array(recipe, problems);
+    if server.replicas.get() > 1 {
+        check_replicas(server, problems);
+    } else if sweep.replicas == ReplicaUse::Alike {
+        problems.push(Problem::AlikeAlone);
+    }
+    let file = server.squash_file();
+    if file == client.squash_file() && server.image != client.image {
+        problems.push(Problem::SquashFile {
+            server: server.image.to_string(),
+            client: client.image.to_string(),
+            file: file.to_string(),
+        });
+    }
+}
+
+/// A command must split the model over the GPUs that the server has.
+fn check_command(command: &[Word], server: &Server, problems: &mut Vec<Problem>) {
+    let used = server.gpus.get();
+    let mut words = command.iter().map(Word::as_str);
+    while let Some(word) = words.next() {
+        let (flag, given) = match word.split_once('=') {
+            Some((flag, given)) if TENSOR_PARALLEL_FLAGS.contains(&flag) => (flag, given),
+            None if TENSOR_PARALLEL_FLAGS.contains(&word) => {
+                (word, words.next().unwrap_or_default())
+            }
+            _ => continue,
+        };
+        let is_right = matches!(given, "{gpus}" | "{total_gpus}")
+            || given
+                .parse()
+                .is_ok_and(|given: u32| [used, server.total_gpus()].contains(&given));
+        if !is_right {
+            problems.push(Problem::TensorParallelism {
+                flag: flag.to_owned(),
+                given: given.to_owned(),
+                used,
+            });
+        }
+    }
+}
+
+/// A variable for the server must neither be a secret nor change its step.
+fn check_variable(name: &EnvName, problems: &mut Vec<Problem>) {
+    if SECRETS.contains(&name.as_str()) {
+        problems.push(Problem::SecretValue {
+            name: name.to_string(),
+        });
+    }
+    let is_srun_s = [
+        "LD_", "SLURM_", "SBATCH_", "SRUN_", "PYXIS_", "ENROOT_", "BASH_",
+    ]
+    .iter()
+    .any(|prefix| name.as_str().starts_with(prefix));
+    if is_srun_s || matches!(name.as_str(), "PATH" | "HOME" | "IFS") {
+        problems.push(Problem::StepVariable {
+            name: name.to_string(),
+        });
+    }
+}
+
+fn check_engine(engine: &Engine, recipe: &Recipe, problems: &mut Vec<Problem>) {
+    let is_part = |name: &str| name.starts_with("rank") && name.ends_with(".engine");
+    let files = engine.files.iter().map(AsRef::as_ref);
+    let parts = files.filter(|name| is_part(name)).count();
+    let used = recipe.server.total_gpus();
+    if parts != used as usize {
+        problems.push(Problem::EngineParts { parts, used });
+    }
+    let source = &recipe.model.weights.source;
+    if !matches!(source, ModelSource::Ngc(_)) {
+        problems.push(Problem::EngineSource {
+            weights: source.to_string(),
+        });
+    }
+}
+
+/// The client's options against its tool's release, and against one another.
+fn check_client(client: &Client, problems: &mut Vec<Problem>) {
+    for (key, feature) in client.asked() {
+        if let Some((tool, first)) = client.tool.lacks(feature) {
+            problems.push(Problem::ClientRelease { key, tool, first });
+        }
+    }
+    let is_on_hub = client.tokenizer.as_ref().is_some_and(Tokenizer::is_on_hub);
+    if let Some(revision) = &client.tokenizer_revision
+        && !is_on_hub
+    {
+        let tokenizer = client.tokenizer.as_ref();
+        problems.push(Problem::TokenizerRevision {
+            revision: revision.to_string(),
+            tokenizer: tokenizer.map_or("the model's own".to_owned(), ToString::to_string),
+        });
+    }
+    if client.goodput.as_ref().is_some_and(Goodput::is_empty) {
+        problems.push(Problem::Empty {
+            list: "client.goodput",
+        });
+    }
+}
+
+/// Variants are for an array by server, and the limit is for an array.
+fn check_array(recipe: &Recipe, problems: &mut Vec<Problem>) {
+    let (sweep, variants) = (&recipe.sweep, &recipe.server.variants);
+    if let (None, Some(limit)) = (sweep.array, sweep.array_limit) {
+        problems.push(Problem::LimitWithoutArray { limit: limit.get() });
+    }
+    if (sweep.array == Some(ArrayBy::Server)) == variants.is_empty() {
+        problems.push(Problem::Variants {
+            variants: variants.len(),
+            array: match sweep.array {
+                None => "absent",
+                Some(ArrayBy::UseCase) => "\"use_case\"",
+                Some(ArrayBy::Point) => "\"point\"",
+                Some(ArrayBy::Server) => "\"server\"",
+            },
+        });
+    }
+    let names: Vec<_> = variants.iter().map(|variant| &variant.name).collect();
+    if let Some(entry) = first_repeated(&names) {
+        problems.push(Problem::Repeated {
+            list: "server.variants",
+            entry: entry.to_string(),
+        });
+    }
+    for name in names {
+        let result_name = format!("{}-{name}", recipe.result_name);
+        if let Err(source) = ResultName::parse(&result_name) {
+            let (variant, reason) = (name.to_string(), source.to_string());
+            problems.push(Problem::VariantName { variant, reason });
+        }
+    }
+}
+
+/// Servers side by side need a node, GPUs and ports that do for all of them.
+fn check_replicas(server: &Server, problems: &mut Vec<Problem>) {
+    let (replicas, nodes, port) = (server.replicas.get(), server.nodes.get(), server.port.get());
+    if nodes > 1 {
+        problems.push(Problem::ReplicasOnNodes { replicas, nodes });
+    }
+    let last = u64::from(port) + u64::from(replicas) - 1;
+    if last > u64::from(u16::MAX) {
+        problems.push(Problem::Ports {
+            replicas,
+            port,
+            last,
+        });
+    }
+    let mut words = server.command.iter().chain(server.environment.values());
+    if !words.any(|word| word.as_str().contains("{port}")) {
+        problems.push(Problem::OnePort { replicas });
+    }
+}
+
+fn first_repeated<T: PartialEq>(list: &[T]) -> Option<&T> {
+    list.iter()
+        .enumerate()
+        .find(|(index, entry)| list[..*index].contains(entry))
+        .map(|(_, entry)| entry)
+}
+
+/// What the scripts ask of the runtime against what it can do.
+fn check_runtime(recipe: &Recipe, settings: &Settings, problems: &mut Vec<Problem>) {
+    let runtime = settings.runtime();
+    if runtime == Runtime::Pyxis {
+        check_pyxis(settings, problems);
+        return;
+    }
+    let mpi = settings.mpi();
+    if mpi.as_str() != "none" {
+        problems.push(Problem::RuntimeMpi {
+            runtime,
+            mpi: mpi.to_string(),
+        });
+    }
+    for mount in settings.mounts() {
+        if let Some(reason) = runtime.objection_to(mount) {
+            problems.push(Problem::RuntimeMount {
+                runtime,
+                mount: mount.to_string(),
+                reason,
+            });
+        }
+    }
+    for source in image_sources(recipe, settings) {
+        let registry = source.image.registry();
+        if let Some(registry) = registry.filter(|registry| !registry.is_plain()) {
+            problems.push(Problem::RuntimeRegistry {
+                runtime,
+                registry: registry.to_string(),
+            });
+        }
+    }
+}
+
+/// launch.sh's own options of pyxis against the site's release.
+fn check_pyxis(settings: &Settings, problems: &mut Vec<Problem>) {
+    let Some(release) = settings.cluster().pyxis else {
+        return;
+    };
+    for (option, first) in USED_OPTIONS {
+        if release < first {
+            problems.push(Problem::Pyxis {
+                option,
+                release: release.to_string(),
+                first: first.to_string(),
+            });
+        }
+    }
+}
+
+fn check_mounts(recipe: &Recipe, settings: &Settings, problems: &mut Vec<Problem>) {
+    let clean = |path: &str| path.trim_end_matches('/').to_owned();
+    let mut taken: Vec<(String, String)> = Vec::new();
+    if let Some(stage) = settings.stage_path() {
+        let model = recipe.model.weights.folder();
+        for (what, folder) in [
+            ("the model", model.as_str()),
+            ("the results", "results"),
+            ("the server's cache", "nim_cache"),
+        ] {
+            let place = Utf8Path::new(stage.as_str()).join(folder);
+            taken.push((place.into_string(), what.to_owned()));
+        }
+    }
+    for mount in settings.mounts() {
+        let destination = clean(mount.destination());
+        if let Some((_, first)) = taken.iter().find(|(place, _)| *place == destination) {
+            problems.push(Problem::MountDestination {
+                first: first.clone(),
+                second: mount.to_string(),
+                destination: destination.clone(),
+            });
+        }
+        taken.push((destination, mount.to_string()));
+    }
+}

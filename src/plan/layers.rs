@@ -1,0 +1,137 @@
+//! The options of a script, from all who say something of them.
+
+use crate::error::Problem;
+use crate::recipe::Recipe;
+use crate::script::ScriptKind;
+use crate::settings::{Origin, Settings};
+use crate::slurm::{Array, Directives, OptionName};
+
+/// What is said of the options of one script, and by whom.
+pub(crate) struct Layers<'a> {
+    given: [(Origin<'a>, &'a Directives); 5],
+    /// What the cluster makes of the recipe's needs. It gives way, as the recipe does.
+    cluster: Directives,
+    cluster_origin: Origin<'a>,
+    recipe: Directives,
+}
+
+impl<'a> Layers<'a> {
+    pub(super) fn new(recipe: &Recipe, settings: &'a Settings, kind: ScriptKind) -> Self {
+        let own = recipe.slurm.script(kind).clone().over(&recipe.slurm.all);
+        let cluster = match kind {
+            ScriptKind::Launch => settings.cluster().launch(&recipe.server, &own),
+            ScriptKind::Setup | ScriptKind::PrepareModels => Directives::new(),
+        };
+        Self {
+            given: settings.layers(kind),
+            cluster,
+            cluster_origin: settings.cluster_origin(),
+            recipe: own,
+        }
+    }
+
+    /// The uppermost layer that says something of this option.
+    pub(crate) fn origin_of(&self, name: OptionName) -> Origin<'a> {
+        let says = |directives: &Directives| directives.is_set(name) || directives.is_omitted(name);
+        let given = self.given.iter().find(|(_, directives)| says(directives));
+        match given {
+            Some(&(origin, _)) => origin,
+            None if says(&self.cluster) => self.cluster_origin,
+            None => Origin::Recipe,
+        }
+    }
+
+    pub(super) fn describe(&self, name: OptionName) -> String {
+        self.origin_of(name).describe(name)
+    }
+}
+
+/// The options of one script from all layers.
+pub(super) fn merge(
+    recipe: &Recipe,
+    settings: &Settings,
+    kind: ScriptKind,
+    problems: &mut Vec<Problem>,
+) -> Directives {
+    let layers = Layers::new(recipe, settings, kind);
+    let given = layers
+        .given
+        .iter()
+        .fold(Directives::new(), |upper, (_, lower)| upper.over(lower));
+    // The recipe's part gives way to what excludes it.
+    let mut below = layers.cluster.clone().over(&layers.recipe);
+    for conflict in given.clone().over(&below).exclusions() {
+        for name in [conflict.first, conflict.second] {
+            if !given.is_set(name) {
+                below = below.without(name);
+            }
+        }
+    }
+    let exclusions = given.exclusions();
+    let merged = given.over(&below);
+    let script = kind.file_name();
+    let origin = |name| layers.describe(name);
+    for conflict in exclusions.into_iter().chain(merged.contradictions()) {
+        problems.push(Problem::Conflict {
+            script,
+            first: conflict.first,
+            first_origin: origin(conflict.first),
+            second: conflict.second,
+            second_origin: origin(conflict.second),
+            reason: conflict.reason.to_owned(),
+        });
+    }
+    for need in merged.needs() {
+        let one_of: Vec<_> = need.one_of.iter().map(ToString::to_string).collect();
+        problems.push(Problem::Needed {
+            script,
+            option: need.option,
+            origin: origin(need.option),
+            one_of: one_of.join(" or "),
+        });
+    }
+    if let Some(release) = settings.cluster().slurm {
+        problems.extend(
+            merged
+                .unknown_to(release)
+                .into_iter()
+                .map(|unknown| Problem::Release {
+                    script,
+                    release,
+                    option: unknown.option().to_owned(),
+                    origin: origin(unknown.name()),
+                    reason: unknown.reason().to_owned(),
+                }),
+        );
+    }
+    merged
+}
+
+/// Makes the launch job an array, if the recipe says so.
+pub(super) fn with_array(
+    launch: Directives,
+    recipe: &Recipe,
+    settings: &Settings,
+    problems: &mut Vec<Problem>,
+) -> Directives {
+    if recipe.sweep.array.is_none() {
+        return launch;
+    }
+    if let Some(array) = launch.get(OptionName::Array) {
+        let layers = Layers::new(recipe, settings, ScriptKind::Launch);
+        problems.push(Problem::ArrayTwice {
+            array: format!("{}={array}", OptionName::Array),
+            origin: layers.describe(OptionName::Array),
+        });
+    }
+    let tasks = recipe.tasks().len();
+    if tasks == 0 {
+        // The list that is empty is a problem of its own.
+        return launch;
+    }
+    let limit = recipe.sweep.array_limit;
+    let limit = limit.map_or_else(String::new, |limit| format!("%{limit}"));
+    let array = Array::parse(&format!("0-{}{limit}", tasks - 1));
+    let array = array.expect("a range from 0 is an array");
+    launch.array(array)
+}

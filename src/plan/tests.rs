@@ -1,0 +1,330 @@
+use std::collections::HashSet;
+use std::num::NonZeroU32;
+
+use super::*;
+use crate::recipe::{ArrayBy, ReplicaUse};
+
+#[test]
+fn folders_of_points() {
+    let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new()).unwrap();
+    let folders = plan.point_folders(None, "4711-3");
+    assert_eq!(folders.len(), plan.points().len());
+    assert_eq!(folders[0], "llama-3-70b-instruct_4_100_chat_128_128_4711-3");
+}
+
+/// The built-in recipe as an array.
+fn array_by(by: ArrayBy) -> Recipe {
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+    recipe.sweep.array = Some(by);
+    if by == ArrayBy::Server {
+        recipe.server.variants = ["a", "b-2", "c"]
+            .map(|name| toml::from_str(&format!("name = '{name}'")).unwrap())
+            .into();
+    }
+    recipe
+}
+
+#[test]
+fn each_task_has_its_part() {
+    for (by, array, task, first) in [
+        (
+            ArrayBy::UseCase,
+            "0-1",
+            1,
+            "llama-3-70b-instruct_4_100_summarization_4096_512_9-1",
+        ),
+        (
+            ArrayBy::Point,
+            "0-7",
+            2,
+            "llama-3-70b-instruct_4_50_chat_128_128_9-2",
+        ),
+        (
+            ArrayBy::Server,
+            "0-2",
+            1,
+            "llama-3-70b-instruct-b-2_4_100_chat_128_128_9-1",
+        ),
+    ] {
+        let plan = Plan::new(array_by(by), Settings::new()).unwrap();
+        let given = plan.directives(ScriptKind::Launch).get(OptionName::Array);
+        assert_eq!(given.as_deref(), Some(array));
+        let tasks = plan.tasks().unwrap();
+        let folders = plan.point_folders(Some(task), &format!("9-{task}"));
+        assert_eq!(folders[0], first);
+        let all: Vec<_> = (0..tasks)
+            .flat_map(|task| plan.point_folders(Some(task), "9"))
+            .collect();
+        let variants = if by == ArrayBy::Server { tasks } else { 1 };
+        assert_eq!(all.len(), variants * plan.points().len());
+        assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len());
+        assert_eq!(plan.point_folders(Some(tasks), "9"), [""; 0]);
+        // The other jobs stay what they are.
+        assert_eq!(
+            plan.directives(ScriptKind::Setup).get(OptionName::Array),
+            None
+        );
+    }
+}
+
+#[test]
+fn a_recipe_keeps_all_that_it_says() {
+    for by in [ArrayBy::UseCase, ArrayBy::Point, ArrayBy::Server] {
+        let mut recipe = array_by(by);
+        recipe.sweep.array_limit = Some(3.try_into().unwrap());
+        recipe.server.replicas = 2.try_into().unwrap();
+        recipe.sweep.replicas = ReplicaUse::Alike;
+        if let Some(variant) = recipe.server.variants.first_mut() {
+            variant.command = vec!["--note=it's {port}".parse().unwrap()];
+            let variable = ("NOTE".parse().unwrap(), "\n".parse().unwrap());
+            variant.environment = [variable].into();
+        }
+        let text = recipe.to_toml();
+        assert_eq!(Recipe::from_toml(&text).unwrap(), recipe, "{text}");
+    }
+    let error = Recipe::from_toml(
+        &array_by(ArrayBy::Point)
+            .to_toml()
+            .replace("\"point\"", "\"node\""),
+    );
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("unknown variant `node`, expected one of `use_case`, `point`, `server`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn arrays_that_are_refused() {
+    let limit = |recipe: &mut Recipe| recipe.sweep.array_limit = Some(2.try_into().unwrap());
+    assert_eq!(
+        refusal(limit, ""),
+        "the recipe's sweep.array_limit is 2, but there is no array: sweep.array is needed"
+    );
+    let by = |by| move |recipe: &mut Recipe| *recipe = array_by(by);
+    assert_eq!(
+        refusal(by(ArrayBy::UseCase), "slurm.launch.array = '0-3%2'"),
+        "launch.sh gets --array from the recipe's sweep.array, and --array=0-3%2 ([slurm.launch] of the settings): \
+         leave one of them out, and limit the tasks that run at once with sweep.array_limit"
+    );
+    let without_variants = |recipe: &mut Recipe| recipe.sweep.array = Some(ArrayBy::Server);
+    assert_eq!(
+        refusal(without_variants, ""),
+        "the recipe has 0 server.variants, and its sweep.array is \"server\": variants are for the tasks of \
+         sweep.array = \"server\", which needs at least one"
+    );
+    let variants_alone = |recipe: &mut Recipe| {
+        by(ArrayBy::Server)(recipe);
+        recipe.sweep.array = None;
+    };
+    assert!(refusal(variants_alone, "").starts_with(
+        "the recipe has 3 server.variants, and its sweep.array is absent: variants are for"
+    ));
+    let twice = |recipe: &mut Recipe| {
+        by(ArrayBy::Server)(recipe);
+        recipe.server.variants[2].name = "a".parse().unwrap();
+    };
+    assert_eq!(
+        refusal(twice, ""),
+        "the recipe's server.variants has a twice: once is enough"
+    );
+    let long = |recipe: &mut Recipe| {
+        by(ArrayBy::Server)(recipe);
+        recipe.server.variants.truncate(1);
+        recipe.result_name = "m".repeat(149).parse().unwrap();
+    };
+    let refused = refusal(long, "");
+    assert!(
+        refused.starts_with("the results of the recipe's server.variants a have no name: "),
+        "{refused}"
+    );
+    // What is refused of the server is refused of a variant.
+    let unsafe_variant = |recipe: &mut Recipe| {
+        by(ArrayBy::Server)(recipe);
+        let variant = &mut recipe.server.variants[0];
+        variant.command = ["-tp", "3"].map(|word| word.parse().unwrap()).into();
+        let path = ("PATH".parse().unwrap(), "/opt".parse().unwrap());
+        variant.environment = [path].into();
+    };
+    let refused = refusal(unsafe_variant, "");
+    assert!(
+        refused.contains("command says -tp 3, but its gpus are 4"),
+        "{refused}"
+    );
+    assert!(refused.contains("server.environment has PATH"), "{refused}");
+}
+
+fn plan(settings: &str) -> Result<Plan, String> {
+    let settings = Settings::from_toml(settings).unwrap();
+    let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings);
+    plan.map_err(|error| error.to_string())
+}
+
+#[test]
+fn options_that_do_not_go_together_are_told_at_once() {
+    let launch = "\
+[slurm.launch]
+nodelist = 'node[1-2],node4'
+time = 30
+time_min = 60
+";
+    assert_eq!(
+        plan(launch).unwrap_err(),
+        "launch.sh: --time-min ([slurm.launch] of the settings) and --time ([slurm.launch] of the settings) exclude \
+         each other: the least time is longer than the limit\n\
+         launch.sh: --nodelist ([slurm.launch] of the settings) and --nodes (the recipe) exclude each other: more \
+         nodes are named than asked for"
+    );
+    let memory = "slurm = { setup = { mem_per_gpu = '10G' } }";
+    assert_eq!(
+        plan(memory).unwrap_err(),
+        "setup.sh: --mem-per-gpu ([slurm.setup] of the settings) needs --gres or --gpus-per-node or --gpus or \
+         --gpus-per-task or --gpus-per-socket or --tres-per-task"
+    );
+    let nodes = "slurm = { launch = { nodes = false, nodelist = 'node[1-2]' } }";
+    assert!(
+        plan(nodes)
+            .unwrap_err()
+            .contains("launch.sh asks for 2 nodes")
+    );
+}
+
+/// What is refused of the built-in recipe after a change.
+fn refusal(change: impl FnOnce(&mut Recipe), settings: &str) -> String {
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+    change(&mut recipe);
+    let settings = Settings::from_toml(settings).unwrap();
+    Plan::new(recipe, settings).unwrap_err().to_string()
+}
+
+#[test]
+fn servers_side_by_side() {
+    let replicas = |number: u32| {
+        move |recipe: &mut Recipe| recipe.server.replicas = number.try_into().unwrap()
+    };
+    assert_eq!(
+        refusal(replicas(2), "slurm.launch.gres = 'gpu:4'"),
+        "launch.sh asks for 4 GPUs with --gres ([slurm.launch] of the settings), the recipe's 2 servers use 8"
+    );
+    assert_eq!(
+        refusal(replicas(1), "slurm.launch.gres = 'gpu:2'"),
+        "launch.sh asks for 2 GPUs with --gres ([slurm.launch] of the settings), the recipe's server uses 4"
+    );
+    let on_nodes = |recipe: &mut Recipe| {
+        replicas(3)(recipe);
+        recipe.server.nodes = 2.try_into().unwrap();
+        recipe.model.engine = None;
+    };
+    assert_eq!(
+        refusal(on_nodes, "slurm.launch.nodes = 2"),
+        "the recipe has 3 servers side by side, each on 2 nodes: with several servers, server.nodes = 1 is allowed"
+    );
+    let high = |recipe: &mut Recipe| {
+        replicas(2)(recipe);
+        recipe.server.port = 65_535.try_into().unwrap();
+    };
+    assert_eq!(
+        refusal(high, ""),
+        "the recipe's 2 servers would listen on the ports from 65535 to 65536: 65535 is the last one"
+    );
+    let one_port = |recipe: &mut Recipe| {
+        replicas(2)(recipe);
+        recipe.server.environment.clear();
+    };
+    assert_eq!(
+        refusal(one_port, ""),
+        "the recipe's 2 servers do not get ports of their own: {port} is needed in server.command or \
+         server.environment"
+    );
+    let alone = |recipe: &mut Recipe| recipe.sweep.replicas = ReplicaUse::Alike;
+    assert_eq!(
+        refusal(alone, ""),
+        "the recipe's sweep.replicas is \"alike\", but it has one server: server.replicas must be 2 or more"
+    );
+    let most = |recipe: &mut Recipe| {
+        replicas(2)(recipe);
+        recipe.server.port = 65_534.try_into().unwrap();
+    };
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+    most(&mut recipe);
+    let settings = Settings::from_toml("slurm.launch.gres = 'gpu:8'").unwrap();
+    assert!(Plan::new(recipe, settings).is_ok());
+}
+
+#[test]
+fn what_a_runtime_cannot_do() {
+    let refused = "\
+[srun]
+mpi = 'pmix'
+[container]
+runtime = 'apptainer'
+mounts = ['/data:/data:ro', 'tmpfs:/scratch', '/a:/b:noexec']
+registries = { 'nvcr.io' = 'mirror' }
+";
+    let problems = plan(refused).unwrap_err();
+    let lines: Vec<_> = problems.lines().collect();
+    assert_eq!(
+        lines[0],
+        "[srun] mpi = \"pmix\" does not go together with [container] runtime = \"apptainer\": only pyxis hands srun's \
+         MPI on into a container, so \"none\" is allowed"
+    );
+    assert!(lines[1].starts_with("apptainer cannot mount \"tmpfs:/scratch\": it makes no"));
+    assert!(lines[2].starts_with("apptainer cannot mount \"/a:/b:noexec\": it has no flag"));
+    assert!(lines[3].starts_with("apptainer reads \"mirror\" as a part of the image's path"));
+    let same = refused.replace("apptainer", "pyxis");
+    assert!(plan(&same).is_ok(), "pyxis can do all of it");
+}
+
+#[test]
+fn mpi_and_pyxis_s_release_are_for_pyxis() {
+    // 0.10 does not know --container-writable.
+    let settings = "cluster = { pyxis = '0.10' }\ncontainer = { runtime = 'podman' }";
+    let plan = plan(settings).unwrap();
+    assert_eq!(plan.settings().mpi().as_str(), "none");
+    assert!(!plan.launch().text().contains("--container-"));
+}
+
+#[test]
+fn options_that_go_together() {
+    for launch in [
+        "gres = 'gpu:a100:4,gpu:h100:4,shard:1'",
+        "gres = 'gpu:2,gpu:2'",
+        "nodelist = 'node1'",
+        "nodelist = 'node1,node1'",
+        "time = 60\ntime_min = '01:00:00'",
+        "time = 'UNLIMITED'\ntime_min = 60",
+        "gres = 'gpu:8'\nmem_per_gpu = '10G'",
+        "gpus_per_task = 4\nntasks = 1\nmem_per_gpu = '10G'",
+    ] {
+        let plan = plan(&format!("[slurm.launch]\n{launch}"));
+        assert!(plan.is_ok(), "{launch}: {}", plan.unwrap_err());
+    }
+}
+
+#[test]
+fn the_server_s_time_to_be_ready_and_the_warning() {
+    let is_short = |launch: &str| {
+        let plan = plan(&format!("[slurm.launch]\n{launch}")).unwrap();
+        plan.shortage_of_time().is_some()
+    };
+    assert!(is_short("time = 30"), "1800 s, and 30 s of warning");
+    assert!(!is_short("time = 31"));
+    assert!(!is_short("time = 30\nsignal = false"));
+    assert!(is_short("time = 60\ntime_min = 30"));
+    assert!(!is_short("time = 'UNLIMITED'"));
+    assert!(!is_short("time = false"), "the site's default is not known");
+}
+
+#[test]
+fn a_sweep_has_an_end() {
+    let concurrency = |most| (1..=most).filter_map(NonZeroU32::new);
+    let sweep = |most| {
+        let recipe = Recipe::llama3_70b_h100x4_fp8().with_concurrency(concurrency(most));
+        Plan::new(recipe, Settings::new()).map_err(|error| error.to_string())
+    };
+    assert_eq!(sweep(500).unwrap().points().len(), 1000);
+    assert_eq!(
+        sweep(501).unwrap_err(),
+        "the recipe's sweep has 1002 points, each use case at each concurrency: at most 1000 are allowed"
+    );
+}

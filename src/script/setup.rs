@@ -1,0 +1,35 @@
+//! The values of `templates/setup.sh`.
+
+use askama::Template;
+
+use super::MADE_BY;
+use super::site::{Site, stage_path};
+use crate::container::Runtime;
+use crate::plan::images::{ImageSource, image_sources};
+use crate::recipe::Recipe;
+use crate::script::ScriptKind;
+use crate::settings::Settings;
+
+#[derive(Debug, Clone, PartialEq, Eq, Template)]
+#[template(path = "setup.sh")]
+pub(crate) struct Setup {
+    made_by: &'static str,
+    recipe: String,
+    stage_path: String,
+    site: Site,
+    runtime: Runtime,
+    pub(crate) images: Vec<ImageSource>,
+}
+
+impl Setup {
+    pub(crate) fn new(recipe: &Recipe, settings: &Settings) -> Self {
+        Self {
+            made_by: MADE_BY,
+            recipe: recipe.name.to_string(),
+            stage_path: stage_path(settings),
+            site: Site::new(settings, ScriptKind::Setup),
+            runtime: settings.runtime(),
+            images: image_sources(recipe, settings),
+        }
+    }
+}
