@@ -205,9 +205,9 @@ say "nothing to do: the model in $model is whole"
 {%- else %}
 {%- if engine.is_some() %}
 
-{% include "lib/weights_and_engine.sh" %}
+{% include "prepare_models/weights_and_engine.sh" %}
 {%- else %}
 
-{% include "lib/weights_alone.sh" %}
+{% include "prepare_models/weights_alone.sh" %}
 {%- endif %}
 {%- endmatch %}

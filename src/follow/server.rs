@@ -68,7 +68,7 @@ fn read(log: &Utf8Path, started: Option<SystemTime>) -> (Server, Option<String>)
     parse(&tail.text, tail.is_cut)
 }
 
-/// Reads what templates/lib/client.sh says, between the lines of GenAI-Perf.
+/// Reads what templates/launch/client.sh says, between the lines of GenAI-Perf.
 fn parse(log: &str, is_cut: bool) -> (Server, Option<String>) {
     let mut server = if is_cut {
         // While it loads, the log stays short.

@@ -6,7 +6,7 @@ set_container() {
   local role=$1 image=$stage_path/$2 mount source target flags home=$results
   shift 2
   [[ $role != server ]] || home=$cache_path
-  container=(apptainer exec --home="$home" --no-mount=cwd --pwd=/ --writable-tmpfs)
+  container=(-- apptainer exec --home="$home" --no-mount=cwd --pwd=/ --writable-tmpfs)
   [[ $role != server ]] || container+=(--nv)
   for mount in "$@"; do
     IFS=: read -r source target flags <<<"$mount"

@@ -6,7 +6,7 @@ set_container() {
   local role=$1 image=$stage_path/$2 name mount source target flags
   shift 2
   container=(
-    podman run --rm --quiet --label="nim-slurm-job=$SLURM_JOB_ID" --entrypoint= --interactive
+    -- podman run --rm --quiet --label="nim-slurm-job=$SLURM_JOB_ID" --entrypoint= --interactive
     # As under Slurm without a container: its cgroup (so its GPUs and its memory, and its
     # end), its network, and its shared memory. Who is root in there is the user.
     --cgroups=disabled --network=host --ipc=host --user=0:0 --security-opt=label=disable

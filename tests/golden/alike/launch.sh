@@ -226,6 +226,8 @@ readonly results=$stage_path/results
 job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/null |
   awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }')
 readonly job_id=${job_id:-$SLURM_JOB_ID}
+# What the steps print.
+readonly all_logs="$logs/*_$job_id.*out"
 
 [[ $(srun --help 2>&1) == *--container-image* ]] ||
   missing "srun's container options on $HOSTNAME: is the pyxis plugin installed?"
@@ -270,9 +272,10 @@ if [[ -z $gpus_here && -n ${SLURM_JOB_GPUS-} ]]; then
   commas=${SLURM_JOB_GPUS//[^,]/}
   gpus_here=$((${#commas} + 1))
 fi
+readonly use="$replicas servers use $gpus_of_a_node"
 gpu_options=()
 if [[ -n $gpus_here ]]; then
-  ((gpus_here >= gpus_of_a_node)) || missing "GPUs: $replicas servers use $gpus_of_a_node, Slurm gave this job $gpus_here"
+  ((gpus_here >= gpus_of_a_node)) || missing "GPUs: $use, Slurm gave this job $gpus_here"
   gpu_options=(--gres="gpu:$gpus_of_a_node")
 else
   # No GPU is Slurm's to give: the server takes the first ones of the node.
@@ -281,10 +284,11 @@ else
   if command -v nvidia-smi >/dev/null; then
     gpus_here=$(nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU') || true
     ((gpus_here >= gpus_of_a_node)) ||
-      missing "GPUs: $replicas servers use $gpus_of_a_node, this job sees $gpus_here: ask for them with" \
-        "--gres=gpu:$gpus_of_a_node or --gpus-per-node=$gpus_of_a_node"
+      missing "GPUs: $use, this job sees $gpus_here: ask for them with --gres=gpu:$gpus_of_a_node or" \
+        "--gpus-per-node=$gpus_of_a_node"
   fi
 fi
+
 # Points of earlier jobs: of those that are named, and of those that they resumed.
 runs=("$job_id")
 IFS=, read -r -a resumed <<<"${RESUME_JOB_ID:-$default_resume_job_id}"
@@ -334,31 +338,6 @@ rm -f -- "$run"/meet.*
 
 # ---- The manifest: what ran, where, and how it ended ----------------------------
 
-now() { printf '%(%FT%T%z)T' -1; }
-json() {
-  local text=$1
-  text=${text//\\/\\\\}
-  text=${text//\"/\\\"}
-  printf '"%s"' "${text//[[:cntrl:]]/ }"
-}
-# The same, for what may not be known.
-json_or_null() {
-  if [[ -n $1 ]]; then json "$1"; else printf null; fi
-}
-json_list() {
-  local word separator=
-  for word in "$@"; do
-    printf '%s%s' "$separator" "$(json "$word")"
-    separator=', '
-  done
-}
-json_image() {
-  local digest=
-  [[ $2 != *@* ]] || digest=${2##*@}
-  printf '{"file": %s, "reference": %s, "bytes": %d, "digest": %s}' \
-    "$(json "$1")" "$(json "$2")" "$(stat -L -c %s "$stage_path/$1")" "$(json_or_null "$digest")"
-}
-
 # point_folder USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY: true when the point
 # is finished, by this job or by one that it resumes. $folder is its folder's name,
 # or the one that it will get. The client uses it, too.
@@ -386,6 +365,31 @@ look_up() {
   [[ -z $said ]] || IFS='|' read -r _ status seconds detail <<<"$said"
 }
 
+now() { printf '%(%FT%T%z)T' -1; }
+json() {
+  local text=$1
+  text=${text//\\/\\\\}
+  text=${text//\"/\\\"}
+  printf '"%s"' "${text//[[:cntrl:]]/ }"
+}
+# The same, for what may not be known.
+json_or_null() {
+  if [[ -n $1 ]]; then json "$1"; else printf null; fi
+}
+json_list() {
+  local word separator=
+  for word in "$@"; do
+    printf '%s%s' "$separator" "$(json "$word")"
+    separator=', '
+  done
+}
+json_image() {
+  local digest=
+  [[ $2 != *@* ]] || digest=${2##*@}
+  printf '{"file": %s, "reference": %s, "bytes": %d, "digest": %s}' \
+    "$(json "$1")" "$(json "$2")" "$(stat -L -c %s "$stage_path/$1")" "$(json_or_null "$digest")"
+}
+
 started=$(now)
 driver='' gpu_model=''
 if command -v nvidia-smi >/dev/null; then
@@ -403,7 +407,7 @@ print_manifest() {
   local point use_case isl osl concurrency requests folder status seconds detail separator='' end=null
   [[ $1 == null ]] || end=$(json "$(now)")
   printf '{\n  "schema": 1,\n  "recipe": %s,\n  "crate_version": %s,\n' "$(json "$recipe")" "$(json "${made_by#* }")"
-  printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "${SLURM_RESTART_COUNT:-0}" "$(json "${SLURMD_NODENAME:-$HOSTNAME}")"
+  printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "${SLURM_RESTART_COUNT:-0}" "$(json "$SLURM_JOB_NODELIST")"
   printf '  "resumes": [%s],\n' "$(json_list "${runs[@]:1}")"
   printf '  "gpus": %d,\n  "gpu_model": %s,\n  "driver": %s,\n' "$gpus" "$(json_or_null "$gpu_model")" "$(json_or_null "$driver")"
   printf '  "replicas": %d,\n  "replica_use": "alike",\n' "$replicas"
@@ -439,7 +443,6 @@ write_manifest() {
 readonly step=(
   srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export=ALL --kill-on-bad-exit=1 --wait=0
   --open-mode=append
-  --no-container-entrypoint --no-container-mount-home --container-writable
 )
 readonly secrets=(NGC_API_KEY NGC_CLI_API_KEY HF_TOKEN HUGGING_FACE_HUB_TOKEN "${server_secrets[@]}")
 
@@ -454,30 +457,41 @@ keep_secrets() {
 # Puts this run's facts into $1; the answer is in $filled.
 fill() {
   filled=${1//'{model_path}'/"$model_path"}
-  filled=${filled//'{gpus}'/"$gpus"}
   filled=${filled//'{replica}'/"$replica"}
-  filled=${filled//'{nodes}'/"$nodes"}
-  filled=${filled//'{total_gpus}'/"$gpus"}
+  filled=${filled//'{gpus}'/"$gpus"}
   filled=${filled//'{port}'/"$((port + replica))"}
+  filled=${filled//'{total_gpus}'/"$gpus"}
+  filled=${filled//'{nodes}'/"$nodes"}
   filled=${filled//'{served_model_name}'/"$served_model_name"}
   filled=${filled//'{cache_path}'/"$cache_path"}
   filled=${filled//'{stage_path}'/"$stage_path"}
+}
+
+# set_container ROLE IMAGE MOUNT...: $container are srun's options for this image; what it
+# runs comes behind. $names are the variables of the step that win over the image's own.
+set_container() {
+  local image=$stage_path/$2
+  shift 2
+  container=(
+    --no-container-entrypoint --no-container-mount-home --container-writable
+    --container-image="$image" --container-mounts="$(join "$@")" --container-env="$(join "${names[@]}")" --
+  )
 }
 join() {
   local IFS=,
   printf '%s' "$*"
 }
 
-# log_of STEP: the log of this replica's step; the first one's has the name that the
-# only one's would have.
+# log_of STEP: the log of this step of the replica whose number is in $replica; the first
+# one's has the name that the only one's would have.
 log_of() {
   local number=.$replica
   printf '%s/%s_%s%s.out' "$logs" "$1" "$job_id" "${number#.0}"
 }
 
-# The steps of the server whose number is in $replica, and of its client.
 server_step() {
-  local entry filled environment=() command=() names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
+  local entry filled environment=() command=() container=()
+  local names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
   keep_secrets "${server_secrets[@]}"
   for entry in "${server_environment[@]}"; do
     fill "$entry"
@@ -488,16 +502,13 @@ server_step() {
     fill "$entry"
     command+=("$filled")
   done
+  set_container server "$server_image" "$model_path:$model_path:ro" "$cache_path:$cache_path" "${extra_mounts[@]}"
   # env, since a variable of the server may have the name of one of this script.
-  exec env -- "${environment[@]}" "${step[@]}" --job-name="server.$replica" --mpi="$mpi" "${gpu_options[@]}" --input=none --output="$(log_of server)" \
-    --input=all \
-    --container-image="$stage_path/$server_image" \
-    --container-mounts="$(join "$model_path:$model_path:ro" "$cache_path:$cache_path" "${extra_mounts[@]}")" \
-    --container-env="$(join "${names[@]}")" \
-    -- bash -s -- \
-    "$((replica * gpus))" "$gpus" \
-    "${environment[@]}" "${command[@]}" < <(server_program)
+  exec env -- "${environment[@]}" "${step[@]}" --job-name="server.$replica" --output="$(log_of server)" --input=all \
+    --mpi="$mpi" "${gpu_options[@]}" "${container[@]}" \
+    bash -s -- "$((replica * gpus))" "$gpus" "${environment[@]}" "${command[@]}" < <(server_program)
 }
+
 # The program of the server's task, which its step hands to it on standard input, and the
 # server's variables and command as words.
 server_program() {
@@ -524,7 +535,8 @@ server_task() {
 }
 
 client_step() {
-  local mounts=("$results:$results") names=(PYTHONUNBUFFERED COLUMNS)
+  local mounts=("$results:$results") container=()
+  local names=(PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
   # The tool's tables are for a terminal: at once, and wide enough for numbers.
   export PYTHONUNBUFFERED=1 COLUMNS=120
   if [[ -z $tokenizer ]]; then
@@ -533,21 +545,17 @@ client_step() {
   if [[ $tokenizer_path == /* ]]; then
     keep_secrets
     export HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1
-    names+=(HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
   else
     keep_secrets HF_TOKEN
-    export HF_HOME=$stage_path/hf_cache
-    export HF_HUB_OFFLINE=0 TRANSFORMERS_OFFLINE=0
+    export HF_HOME=$stage_path/hf_cache HF_HUB_OFFLINE=0 TRANSFORMERS_OFFLINE=0
     mkdir -p "$HF_HOME"
     mounts+=("$HF_HOME:$HF_HOME")
-    names+=(HF_TOKEN HF_HOME HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
+    names+=(HF_TOKEN HF_HOME)
   fi
+  set_container client "$client_image" "${mounts[@]}" "${extra_mounts[@]}"
   # --gres=none: the GPUs are the server's.
-  exec "${step[@]}" --job-name="client.$replica" --mpi=none --gres=none --output="$(log_of benchmarking)" \
-    --container-image="$stage_path/$client_image" \
-    --container-mounts="$(join "${mounts[@]}" "${extra_mounts[@]}")" \
-    --container-env="$(join "${names[@]}")" \
-    bash -s < <(client_script)
+  exec "${step[@]}" --job-name="client.$replica" --output="$(log_of benchmarking)" \
+    --mpi=none --gres=none "${container[@]}" bash -s < <(client_script)
 }
 
 # The client's program, which its step reads on standard input: the values it
@@ -919,7 +927,7 @@ ends_within() {
     sleep 0.1
   done
 }
-# signal_step NAME: a pattern names several.
+# signal_step NAME: the steps of this name, a pattern.
 signal_step() {
   local ids
   mapfile -t ids < <(squeue --noheader --steps --job="$SLURM_JOB_ID" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p")
@@ -935,6 +943,11 @@ stop_step() {
   kill -TERM "$2" 2>/dev/null || true
   ends_within "$2" 5 || kill -KILL "$2" 2>/dev/null || true
 }
+show_end_of() {
+  say "the last lines of $1:"
+  tail -n 20 "$1" 2>/dev/null | sed 's/^/  | /' || true
+}
+
 # stop_steps NAME SECONDS PID...: the steps NAME.0, NAME.1, ..., side by side.
 stop_steps() {
   local name=$1 seconds=$2 pid number=0 stops=()
@@ -949,15 +962,10 @@ stop_steps() {
     while running "$pid"; do wait "$pid"; done
   done
 }
-show_end_of() {
-  say "the last lines of $1:"
-  tail -n 20 "$1" 2>/dev/null | sed 's/^/  | /' || true
-}
 
 # ---- The run ----------------------------------------------------------------------
 
 stopped_by=
-servers=() clients=() statuses=()
 # wait returns when a signal comes, but not one that came just before it: so
 # the handler itself sees to it that the client ends.
 # shellcheck disable=SC2317 # the traps call it
@@ -965,7 +973,7 @@ on_signal() {
   [[ -z $stopped_by ]] || return 0
   stopped_by=$1
   say "stopping: signal $1"
-  ((${#clients[@]} == 0)) || signal_step 'client[.][0-9]*' || true
+  [[ -z ${server_started-} ]] || signal_step 'client.*' || true
 }
 trap 'on_signal TERM' TERM
 trap 'on_signal INT' INT
@@ -989,6 +997,7 @@ how_it_ended() {
 write_manifest null running || fail "cannot write $manifest"
 server_started=$(printf '%(%s)T' -1)
 readonly server_started
+servers=() clients=() statuses=()
 for ((replica = 0; replica < replicas; replica++)); do
   server_step &
   servers+=($!)
@@ -996,7 +1005,7 @@ for ((replica = 0; replica < replicas; replica++)); do
   clients+=($!)
 done
 say "job $job_id on ${SLURMD_NODENAME:-$HOSTNAME}: $replicas servers, each with a client, started, ${#points[@]} points"
-say "follow them: tail -f $logs/*_$job_id.*out"
+say "follow them: tail -f $all_logs"
 
 # True while clients have something to do, and their servers run. Else $replica is the
 # number of the pair that says how the job ends: of a server that ended; of a client that
@@ -1034,6 +1043,10 @@ while goes_on && [[ -z $stopped_by ]]; do
 done
 ((replica < replicas)) || replica=0
 readonly server=${servers[replica]} client=${clients[replica]}
+server_log=$(log_of server) client_log=$(log_of benchmarking)
+readonly server_log client_log
+
+# ---- The end ------------------------------------------------------------------------
 
 # From here on all is done that can be: when Slurm ends the job, it also ends
 # whatever this script is just running.
@@ -1116,14 +1129,12 @@ if ! write_manifest "$code" "$reason" && [[ $reason != "no space"* ]]; then
 fi
 # srun can say 0 of a client that never ran.
 if ((code == 0 && finished < ${#points[@]})); then
-  code=1 reason="the client steps ended well, but points are missing: see $logs/benchmarking_$job_id.*out"
+  code=1 reason="the client step ended well, but points are missing: see $all_logs"
   write_manifest "$code" "$reason" || say "error: cannot write $manifest" >&2
 fi
 rm -f -- "$run/points" "$run"/output.* "$run"/meet.*
 rmdir "$run" 2>/dev/null || true
 
-server_log=$(log_of server) client_log=$(log_of benchmarking)
-readonly server_log client_log
 case $code in
   3) show_end_of "$server_log" ;;
   5)
@@ -1174,13 +1185,13 @@ case $code in
     ;;
   5)
     say "what to do: see why the points failed; all that they left is in $results/failed_$job_id," \
-      "and the steps' logs are $logs/*_$job_id.*out"
+      "and the steps' logs are $all_logs"
     ;;
   6)
     next="to go on"
     if ((seconds_needed > 0)); then
       # A quarter more, the server's start, and what must be left at the end.
-      load=$(sed -n 's/.*the server is ready after \([0-9]*\) s$/\1/p' "$logs/benchmarking_$job_id.out" | tail -n 1)
+      load=$(sed -n 's/.*the server is ready after \([0-9]*\) s$/\1/p' "$client_log" | tail -n 1)
       options="--time=$(((seconds_needed * 5 / 4 + ${load:-0} + reserve) / 60 + 1)) "
       say "nothing failed: the points that were left out need about $seconds_needed s, and the server its start"
     elif ((finished == 0)) && { [[ $stopped_by == USR* ]] || (($(printf '%(%s)T' -1) >= ${measure_until:-9999999999})); }; then

@@ -225,6 +225,9 @@ readonly results=$stage_path/results
 job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/null |
   awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }')
 readonly job_id=${job_id:-$SLURM_JOB_ID}
+# What the steps print.
+readonly server_log=$logs/server_$job_id.out client_log=$logs/benchmarking_$job_id.out
+readonly all_logs="$logs/*_$job_id.out"
 
 need_commands apptainer
 # Apptainer takes options and variables for containers from its environment, too: those of
@@ -273,9 +276,10 @@ if [[ -z $gpus_here && -n ${SLURM_JOB_GPUS-} ]]; then
   commas=${SLURM_JOB_GPUS//[^,]/}
   gpus_here=$((${#commas} + 1))
 fi
+readonly use="the server uses $gpus_of_a_node of a node"
 gpu_options=()
 if [[ -n $gpus_here ]]; then
-  ((gpus_here >= gpus_of_a_node)) || missing "GPUs: the server uses $gpus_of_a_node of a node, Slurm gave this job $gpus_here"
+  ((gpus_here >= gpus_of_a_node)) || missing "GPUs: $use, Slurm gave this job $gpus_here"
   gpu_options=(--gres="gpu:$gpus_of_a_node")
 else
   # No GPU is Slurm's to give: the server takes the first ones of the node.
@@ -284,10 +288,11 @@ else
   if command -v nvidia-smi >/dev/null; then
     gpus_here=$(nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU') || true
     ((gpus_here >= gpus_of_a_node)) ||
-      missing "GPUs: the server uses $gpus_of_a_node of a node, this job sees $gpus_here: ask for them with" \
-        "--gres=gpu:$gpus_of_a_node or --gpus-per-node=$gpus_of_a_node"
+      missing "GPUs: $use, this job sees $gpus_here: ask for them with --gres=gpu:$gpus_of_a_node or" \
+        "--gpus-per-node=$gpus_of_a_node"
   fi
 fi
+
 # Points of earlier jobs: of those that are named, and of those that they resumed.
 runs=("$job_id")
 IFS=, read -r -a resumed <<<"${RESUME_JOB_ID:-$default_resume_job_id}"
@@ -334,31 +339,6 @@ done
 
 # ---- The manifest: what ran, where, and how it ended ----------------------------
 
-now() { printf '%(%FT%T%z)T' -1; }
-json() {
-  local text=$1
-  text=${text//\\/\\\\}
-  text=${text//\"/\\\"}
-  printf '"%s"' "${text//[[:cntrl:]]/ }"
-}
-# The same, for what may not be known.
-json_or_null() {
-  if [[ -n $1 ]]; then json "$1"; else printf null; fi
-}
-json_list() {
-  local word separator=
-  for word in "$@"; do
-    printf '%s%s' "$separator" "$(json "$word")"
-    separator=', '
-  done
-}
-json_image() {
-  local digest=
-  [[ $2 != *@* ]] || digest=${2##*@}
-  printf '{"file": %s, "reference": %s, "bytes": %d, "digest": %s}' \
-    "$(json "$1")" "$(json "$2")" "$(stat -L -c %s "$stage_path/$1")" "$(json_or_null "$digest")"
-}
-
 # point_folder USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY: true when the point
 # is finished, by this job or by one that it resumes. $folder is its folder's name,
 # or the one that it will get. The client uses it, too.
@@ -385,6 +365,31 @@ look_up() {
   [[ -z $said ]] || IFS='|' read -r _ status seconds detail <<<"$said"
 }
 
+now() { printf '%(%FT%T%z)T' -1; }
+json() {
+  local text=$1
+  text=${text//\\/\\\\}
+  text=${text//\"/\\\"}
+  printf '"%s"' "${text//[[:cntrl:]]/ }"
+}
+# The same, for what may not be known.
+json_or_null() {
+  if [[ -n $1 ]]; then json "$1"; else printf null; fi
+}
+json_list() {
+  local word separator=
+  for word in "$@"; do
+    printf '%s%s' "$separator" "$(json "$word")"
+    separator=', '
+  done
+}
+json_image() {
+  local digest=
+  [[ $2 != *@* ]] || digest=${2##*@}
+  printf '{"file": %s, "reference": %s, "bytes": %d, "digest": %s}' \
+    "$(json "$1")" "$(json "$2")" "$(stat -L -c %s "$stage_path/$1")" "$(json_or_null "$digest")"
+}
+
 started=$(now)
 driver='' gpu_model=''
 if command -v nvidia-smi >/dev/null; then
@@ -402,7 +407,7 @@ print_manifest() {
   local point use_case isl osl concurrency requests folder status seconds detail separator='' end=null
   [[ $1 == null ]] || end=$(json "$(now)")
   printf '{\n  "schema": 1,\n  "recipe": %s,\n  "crate_version": %s,\n' "$(json "$recipe")" "$(json "${made_by#* }")"
-  printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "${SLURM_RESTART_COUNT:-0}" "$(json "${SLURMD_NODENAME:-$HOSTNAME}")"
+  printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "${SLURM_RESTART_COUNT:-0}" "$(json "$SLURM_JOB_NODELIST")"
   printf '  "resumes": [%s],\n' "$(json_list "${runs[@]:1}")"
   printf '  "gpus": %d,\n  "gpu_model": %s,\n  "driver": %s,\n' "$gpus" "$(json_or_null "$gpu_model")" "$(json_or_null "$driver")"
   printf '  "images": {\n    "server": %s,\n    "client": %s\n  },\n' \
@@ -452,9 +457,9 @@ keep_secrets() {
 fill() {
   filled=${1//'{model_path}'/"$model_path"}
   filled=${filled//'{gpus}'/"$gpus_of_a_node"}
-  filled=${filled//'{nodes}'/"$nodes"}
-  filled=${filled//'{total_gpus}'/"$gpus"}
   filled=${filled//'{port}'/"$port"}
+  filled=${filled//'{total_gpus}'/"$gpus"}
+  filled=${filled//'{nodes}'/"$nodes"}
   filled=${filled//'{served_model_name}'/"$served_model_name"}
   filled=${filled//'{cache_path}'/"$cache_path"}
   filled=${filled//'{stage_path}'/"$stage_path"}
@@ -468,7 +473,7 @@ set_container() {
   local role=$1 image=$stage_path/$2 mount source target flags home=$results
   shift 2
   [[ $role != server ]] || home=$cache_path
-  container=(apptainer exec --home="$home" --no-mount=cwd --pwd=/ --writable-tmpfs)
+  container=(-- apptainer exec --home="$home" --no-mount=cwd --pwd=/ --writable-tmpfs)
   [[ $role != server ]] || container+=(--nv)
   for mount in "$@"; do
     IFS=: read -r source target flags <<<"$mount"
@@ -492,8 +497,8 @@ server_step() {
   done
   set_container server "$server_image" "$model_path:$model_path:ro" "$cache_path:$cache_path" "${extra_mounts[@]}"
   # env, since a variable of the server may have the name of one of this script.
-  exec env -- "${environment[@]}" "${step[@]}" --job-name=server --mpi="$mpi" "${gpu_options[@]}" --input=none --output="$logs/server_$job_id.out" \
-    -- "${container[@]}" "${command[@]}"
+  exec env -- "${environment[@]}" "${step[@]}" --job-name=server --output="$server_log" --input=none \
+    --mpi="$mpi" "${gpu_options[@]}" "${container[@]}" "${command[@]}"
 }
 
 client_step() {
@@ -508,15 +513,14 @@ client_step() {
     export HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1
   else
     keep_secrets HF_TOKEN
-    export HF_HOME=$stage_path/hf_cache
-    export HF_HUB_OFFLINE=0 TRANSFORMERS_OFFLINE=0
+    export HF_HOME=$stage_path/hf_cache HF_HUB_OFFLINE=0 TRANSFORMERS_OFFLINE=0
     mkdir -p "$HF_HOME"
     mounts+=("$HF_HOME:$HF_HOME")
   fi
   set_container client "$client_image" "${mounts[@]}" "${extra_mounts[@]}"
   # --gres=none: the GPUs are the server's.
-  exec "${step[@]}" --job-name=client --mpi=none --gres=none --output="$logs/benchmarking_$job_id.out" \
-    "${container[@]}" bash -s < <(client_script)
+  exec "${step[@]}" --job-name=client --output="$client_log" \
+    --mpi=none --gres=none "${container[@]}" bash -s < <(client_script)
 }
 
 # The client's program, which its step reads on standard input: the values it
@@ -857,10 +861,11 @@ ends_within() {
     sleep 0.1
   done
 }
+# signal_step NAME: the steps of this name, a pattern.
 signal_step() {
-  local id
-  id=$(squeue --noheader --steps --job="$SLURM_JOB_ID" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p")
-  [[ -n $id ]] && scancel --signal=TERM "$id" 2>/dev/null
+  local ids
+  mapfile -t ids < <(squeue --noheader --steps --job="$SLURM_JOB_ID" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p")
+  ((${#ids[@]} > 0)) && scancel --signal=TERM "${ids[@]}" 2>/dev/null
 }
 # stop_step NAME PID SECONDS: gently, and then not. TERM to srun itself would be
 # a KILL for the step, so the step is told by its id.
@@ -880,7 +885,6 @@ show_end_of() {
 # ---- The run ----------------------------------------------------------------------
 
 stopped_by=
-server='' client=''
 # wait returns when a signal comes, but not one that came just before it: so
 # the handler itself sees to it that the client ends.
 # shellcheck disable=SC2317 # the traps call it
@@ -888,7 +892,7 @@ on_signal() {
   [[ -z $stopped_by ]] || return 0
   stopped_by=$1
   say "stopping: signal $1"
-  [[ -z $client ]] || signal_step client || true
+  [[ -z ${server_started-} ]] || signal_step 'client.*' || true
 }
 trap 'on_signal TERM' TERM
 trap 'on_signal INT' INT
@@ -917,12 +921,14 @@ server=$!
 client_step &
 client=$!
 say "job $job_id on ${SLURMD_NODENAME:-$HOSTNAME}: server and client started, ${#points[@]} points"
-say "follow them: tail -f $logs/*_$job_id.out"
+say "follow them: tail -f $all_logs"
 
 while running "$server" && running "$client" && [[ -z $stopped_by ]]; do
   # Whichever ends first; the head of the loop finds out.
   wait -n || true
 done
+
+# ---- The end ------------------------------------------------------------------------
 
 # From here on all is done that can be: when Slurm ends the job, it also ends
 # whatever this script is just running.
@@ -996,23 +1002,23 @@ if ! write_manifest "$code" "$reason" && [[ $reason != "no space"* ]]; then
 fi
 # srun can say 0 of a client that never ran.
 if ((code == 0 && finished < ${#points[@]})); then
-  code=1 reason="the client step ended well, but points are missing: see $logs/benchmarking_$job_id.out"
+  code=1 reason="the client step ended well, but points are missing: see $all_logs"
   write_manifest "$code" "$reason" || say "error: cannot write $manifest" >&2
 fi
 rm -f -- "$run/points" "$run/output"
 rmdir "$run" 2>/dev/null || true
 
 case $code in
-  3) show_end_of "$logs/server_$job_id.out" ;;
+  3) show_end_of "$server_log" ;;
   5)
     for log in "$results/failed_$job_id"/*/*.log; do
       show_end_of "$log"
     done
     ;;
-  1 | 2) show_end_of "$logs/benchmarking_$job_id.out" ;;
+  1 | 2) show_end_of "$client_log" ;;
   4)
-    show_end_of "$logs/server_$job_id.out"
-    show_end_of "$logs/benchmarking_$job_id.out"
+    show_end_of "$server_log"
+    show_end_of "$client_log"
     ;;
 esac
 say "$finished of ${#points[@]} points are in $results"
@@ -1041,24 +1047,24 @@ case $code in
   3)
     if [[ $reason == *"stopped answering"* ]]; then
       say "what to do: the server ran on without an answer, and this job ended it. Look for errors of the GPUs on" \
-        "${SLURMD_NODENAME:-$HOSTNAME} (dmesg, nvidia-smi -q) and read $logs/server_$job_id.out; if it happens again, exclude that node"
+        "${SLURMD_NODENAME:-$HOSTNAME} (dmesg, nvidia-smi -q) and read $server_log; if it happens again, exclude that node"
     else
-      say "what to do: find out why the server ended; its whole log is $logs/server_$job_id.out"
+      say "what to do: find out why the server ended; its whole log is $server_log"
     fi
     ;;
   4)
     say "what to do: if the server only needs longer, raise ready_timeout in the recipe (it is $ready_timeout) and make" \
-      "launch.sh anew; else its whole log says more: $logs/server_$job_id.out"
+      "launch.sh anew; else its whole log says more: $server_log"
     ;;
   5)
     say "what to do: see why the points failed; all that they left is in $results/failed_$job_id," \
-      "and the steps' logs are $logs/*_$job_id.out"
+      "and the steps' logs are $all_logs"
     ;;
   6)
     next="to go on"
     if ((seconds_needed > 0)); then
       # A quarter more, the server's start, and what must be left at the end.
-      load=$(sed -n 's/.*the server is ready after \([0-9]*\) s$/\1/p' "$logs/benchmarking_$job_id.out" | tail -n 1)
+      load=$(sed -n 's/.*the server is ready after \([0-9]*\) s$/\1/p' "$client_log" | tail -n 1)
       options="--time=$(((seconds_needed * 5 / 4 + ${load:-0} + reserve) / 60 + 1)) "
       say "nothing failed: the points that were left out need about $seconds_needed s, and the server its start"
     elif ((finished == 0)) && { [[ $stopped_by == USR* ]] || (($(printf '%(%s)T' -1) >= ${measure_until:-9999999999})); }; then

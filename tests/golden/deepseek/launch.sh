@@ -223,6 +223,9 @@ readonly results=$stage_path/results
 job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/null |
   awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }')
 readonly job_id=${job_id:-$SLURM_JOB_ID}
+# What the steps print.
+readonly server_log=$logs/server_$job_id.out client_log=$logs/benchmarking_$job_id.out
+readonly all_logs="$logs/*_$job_id.out"
 
 [[ $(srun --help 2>&1) == *--container-image* ]] ||
   missing "srun's container options on $HOSTNAME: is the pyxis plugin installed?"
@@ -267,9 +270,10 @@ if [[ -z $gpus_here && -n ${SLURM_JOB_GPUS-} ]]; then
   commas=${SLURM_JOB_GPUS//[^,]/}
   gpus_here=$((${#commas} + 1))
 fi
+readonly use="the server uses $gpus_of_a_node of a node"
 gpu_options=()
 if [[ -n $gpus_here ]]; then
-  ((gpus_here >= gpus_of_a_node)) || missing "GPUs: the server uses $gpus_of_a_node of a node, Slurm gave this job $gpus_here"
+  ((gpus_here >= gpus_of_a_node)) || missing "GPUs: $use, Slurm gave this job $gpus_here"
   gpu_options=(--gres="gpu:$gpus_of_a_node")
 else
   # No GPU is Slurm's to give: the server takes the first ones of the node.
@@ -278,16 +282,18 @@ else
   if command -v nvidia-smi >/dev/null; then
     gpus_here=$(nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU') || true
     ((gpus_here >= gpus_of_a_node)) ||
-      missing "GPUs: the server uses $gpus_of_a_node of a node, this job sees $gpus_here: ask for them with" \
-        "--gres=gpu:$gpus_of_a_node or --gpus-per-node=$gpus_of_a_node"
+      missing "GPUs: $use, this job sees $gpus_here: ask for them with --gres=gpu:$gpus_of_a_node or" \
+        "--gpus-per-node=$gpus_of_a_node"
   fi
 fi
+
 # The batch script runs on the first node, and so does the server's first task, its leader.
 ((SLURM_JOB_NUM_NODES == nodes)) || missing "nodes: the server uses $nodes, Slurm gave this job $SLURM_JOB_NUM_NODES"
 leader=$(scontrol show node "$SLURMD_NODENAME" 2>/dev/null | sed -n 's/.*NodeAddr=\([^ ]*\).*/\1/p')
 leader=$(getent ahostsv4 "${leader:-$SLURMD_NODENAME}" | awk 'NR == 1 { print $1 }')
 [[ -n $leader ]] || missing "an address of $SLURMD_NODENAME, where the server's other nodes reach its leader"
 readonly leader
+
 # Points of earlier jobs: of those that are named, and of those that they resumed.
 runs=("$job_id")
 IFS=, read -r -a resumed <<<"${RESUME_JOB_ID:-$default_resume_job_id}"
@@ -334,31 +340,6 @@ done
 
 # ---- The manifest: what ran, where, and how it ended ----------------------------
 
-now() { printf '%(%FT%T%z)T' -1; }
-json() {
-  local text=$1
-  text=${text//\\/\\\\}
-  text=${text//\"/\\\"}
-  printf '"%s"' "${text//[[:cntrl:]]/ }"
-}
-# The same, for what may not be known.
-json_or_null() {
-  if [[ -n $1 ]]; then json "$1"; else printf null; fi
-}
-json_list() {
-  local word separator=
-  for word in "$@"; do
-    printf '%s%s' "$separator" "$(json "$word")"
-    separator=', '
-  done
-}
-json_image() {
-  local digest=
-  [[ $2 != *@* ]] || digest=${2##*@}
-  printf '{"file": %s, "reference": %s, "bytes": %d, "digest": %s}' \
-    "$(json "$1")" "$(json "$2")" "$(stat -L -c %s "$stage_path/$1")" "$(json_or_null "$digest")"
-}
-
 # point_folder USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY: true when the point
 # is finished, by this job or by one that it resumes. $folder is its folder's name,
 # or the one that it will get. The client uses it, too.
@@ -383,6 +364,31 @@ look_up() {
   local said
   said=$(awk -F '|' -v folder="$folder" '$1 == folder { said = $0 } END { print said }' "$run/points")
   [[ -z $said ]] || IFS='|' read -r _ status seconds detail <<<"$said"
+}
+
+now() { printf '%(%FT%T%z)T' -1; }
+json() {
+  local text=$1
+  text=${text//\\/\\\\}
+  text=${text//\"/\\\"}
+  printf '"%s"' "${text//[[:cntrl:]]/ }"
+}
+# The same, for what may not be known.
+json_or_null() {
+  if [[ -n $1 ]]; then json "$1"; else printf null; fi
+}
+json_list() {
+  local word separator=
+  for word in "$@"; do
+    printf '%s%s' "$separator" "$(json "$word")"
+    separator=', '
+  done
+}
+json_image() {
+  local digest=
+  [[ $2 != *@* ]] || digest=${2##*@}
+  printf '{"file": %s, "reference": %s, "bytes": %d, "digest": %s}' \
+    "$(json "$1")" "$(json "$2")" "$(stat -L -c %s "$stage_path/$1")" "$(json_or_null "$digest")"
 }
 
 started=$(now)
@@ -437,7 +443,6 @@ write_manifest() {
 readonly step=(
   srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export=ALL --kill-on-bad-exit=1 --wait=0
   --open-mode=append
-  --no-container-entrypoint --no-container-mount-home --container-writable
 )
 readonly secrets=(NGC_API_KEY NGC_CLI_API_KEY HF_TOKEN HUGGING_FACE_HUB_TOKEN "${server_secrets[@]}")
 
@@ -453,13 +458,24 @@ keep_secrets() {
 fill() {
   filled=${1//'{model_path}'/"$model_path"}
   filled=${filled//'{gpus}'/"$gpus_of_a_node"}
-  filled=${filled//'{nodes}'/"$nodes"}
-  filled=${filled//'{total_gpus}'/"$gpus"}
-  filled=${filled//'{leader_address}'/"$leader"}
   filled=${filled//'{port}'/"$port"}
+  filled=${filled//'{total_gpus}'/"$gpus"}
+  filled=${filled//'{nodes}'/"$nodes"}
+  filled=${filled//'{leader_address}'/"$leader"}
   filled=${filled//'{served_model_name}'/"$served_model_name"}
   filled=${filled//'{cache_path}'/"$cache_path"}
   filled=${filled//'{stage_path}'/"$stage_path"}
+}
+
+# set_container ROLE IMAGE MOUNT...: $container are srun's options for this image; what it
+# runs comes behind. $names are the variables of the step that win over the image's own.
+set_container() {
+  local image=$stage_path/$2
+  shift 2
+  container=(
+    --no-container-entrypoint --no-container-mount-home --container-writable
+    --container-image="$image" --container-mounts="$(join "$@")" --container-env="$(join "${names[@]}")" --
+  )
 }
 join() {
   local IFS=,
@@ -467,7 +483,8 @@ join() {
 }
 
 server_step() {
-  local entry filled environment=() command=() names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
+  local entry filled environment=() command=() container=()
+  local names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
   keep_secrets "${server_secrets[@]}"
   for entry in "${server_environment[@]}"; do
     fill "$entry"
@@ -478,16 +495,13 @@ server_step() {
     fill "$entry"
     command+=("$filled")
   done
+  set_container server "$server_image" "$model_path:$model_path:ro" "$cache_path:$cache_path" "${extra_mounts[@]}"
   # env, since a variable of the server may have the name of one of this script.
-  exec env -- "${environment[@]}" "${step[@]}" --job-name=server --mpi="$mpi" "${gpu_options[@]}" --input=none --output="$logs/server_$job_id.out" \
-    --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 --nodelist="$SLURM_JOB_NODELIST" --wait=5 --label \
-    --input=all \
-    --container-image="$stage_path/$server_image" \
-    --container-mounts="$(join "$model_path:$model_path:ro" "$cache_path:$cache_path" "${extra_mounts[@]}")" \
-    --container-env="$(join "${names[@]}")" \
-    -- bash -s -- \
-    "${environment[@]}" "${command[@]}" < <(server_program)
+  exec env -- "${environment[@]}" "${step[@]}" --job-name=server --output="$server_log" --input=all --label \
+    --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 --nodelist="$SLURM_JOB_NODELIST" --wait=5 \
+    --mpi="$mpi" "${gpu_options[@]}" "${container[@]}" bash -s -- "${environment[@]}" "${command[@]}" < <(server_program)
 }
+
 # The program of the server's task, which its step hands to it on standard input, and the
 # server's variables and command as words.
 server_program() {
@@ -508,7 +522,8 @@ server_task() {
 }
 
 client_step() {
-  local mounts=("$results:$results") names=(PYTHONUNBUFFERED COLUMNS)
+  local mounts=("$results:$results") container=()
+  local names=(PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
   # The tool's tables are for a terminal: at once, and wide enough for numbers.
   export PYTHONUNBUFFERED=1 COLUMNS=120
   if [[ -z $tokenizer ]]; then
@@ -517,21 +532,17 @@ client_step() {
   if [[ $tokenizer_path == /* ]]; then
     keep_secrets
     export HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1
-    names+=(HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
   else
     keep_secrets HF_TOKEN
-    export HF_HOME=$stage_path/hf_cache
-    export HF_HUB_OFFLINE=0 TRANSFORMERS_OFFLINE=0
+    export HF_HOME=$stage_path/hf_cache HF_HUB_OFFLINE=0 TRANSFORMERS_OFFLINE=0
     mkdir -p "$HF_HOME"
     mounts+=("$HF_HOME:$HF_HOME")
-    names+=(HF_TOKEN HF_HOME HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
+    names+=(HF_TOKEN HF_HOME)
   fi
+  set_container client "$client_image" "${mounts[@]}" "${extra_mounts[@]}"
   # --gres=none: the GPUs are the server's.
-  exec "${step[@]}" --job-name=client --mpi=none --gres=none --output="$logs/benchmarking_$job_id.out" \
-    --container-image="$stage_path/$client_image" \
-    --container-mounts="$(join "${mounts[@]}" "${extra_mounts[@]}")" \
-    --container-env="$(join "${names[@]}")" \
-    bash -s < <(client_script)
+  exec "${step[@]}" --job-name=client --output="$client_log" \
+    --mpi=none --gres=none "${container[@]}" bash -s < <(client_script)
 }
 
 # The client's program, which its step reads on standard input: the values it
@@ -870,10 +881,11 @@ ends_within() {
     sleep 0.1
   done
 }
+# signal_step NAME: the steps of this name, a pattern.
 signal_step() {
-  local id
-  id=$(squeue --noheader --steps --job="$SLURM_JOB_ID" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p")
-  [[ -n $id ]] && scancel --signal=TERM "$id" 2>/dev/null
+  local ids
+  mapfile -t ids < <(squeue --noheader --steps --job="$SLURM_JOB_ID" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p")
+  ((${#ids[@]} > 0)) && scancel --signal=TERM "${ids[@]}" 2>/dev/null
 }
 # stop_step NAME PID SECONDS: gently, and then not. TERM to srun itself would be
 # a KILL for the step, so the step is told by its id.
@@ -893,7 +905,6 @@ show_end_of() {
 # ---- The run ----------------------------------------------------------------------
 
 stopped_by=
-server='' client=''
 # wait returns when a signal comes, but not one that came just before it: so
 # the handler itself sees to it that the client ends.
 # shellcheck disable=SC2317 # the traps call it
@@ -901,7 +912,7 @@ on_signal() {
   [[ -z $stopped_by ]] || return 0
   stopped_by=$1
   say "stopping: signal $1"
-  [[ -z $client ]] || signal_step client || true
+  [[ -z ${server_started-} ]] || signal_step 'client.*' || true
 }
 trap 'on_signal TERM' TERM
 trap 'on_signal INT' INT
@@ -930,12 +941,14 @@ server=$!
 client_step &
 client=$!
 say "job $job_id on ${SLURMD_NODENAME:-$HOSTNAME}: server and client started, ${#points[@]} points"
-say "follow them: tail -f $logs/*_$job_id.out"
+say "follow them: tail -f $all_logs"
 
 while running "$server" && running "$client" && [[ -z $stopped_by ]]; do
   # Whichever ends first; the head of the loop finds out.
   wait -n || true
 done
+
+# ---- The end ------------------------------------------------------------------------
 
 # From here on all is done that can be: when Slurm ends the job, it also ends
 # whatever this script is just running.
@@ -1009,23 +1022,23 @@ if ! write_manifest "$code" "$reason" && [[ $reason != "no space"* ]]; then
 fi
 # srun can say 0 of a client that never ran.
 if ((code == 0 && finished < ${#points[@]})); then
-  code=1 reason="the client step ended well, but points are missing: see $logs/benchmarking_$job_id.out"
+  code=1 reason="the client step ended well, but points are missing: see $all_logs"
   write_manifest "$code" "$reason" || say "error: cannot write $manifest" >&2
 fi
 rm -f -- "$run/points" "$run/output"
 rmdir "$run" 2>/dev/null || true
 
 case $code in
-  3) show_end_of "$logs/server_$job_id.out" ;;
+  3) show_end_of "$server_log" ;;
   5)
     for log in "$results/failed_$job_id"/*/*.log; do
       show_end_of "$log"
     done
     ;;
-  1 | 2) show_end_of "$logs/benchmarking_$job_id.out" ;;
+  1 | 2) show_end_of "$client_log" ;;
   4)
-    show_end_of "$logs/server_$job_id.out"
-    show_end_of "$logs/benchmarking_$job_id.out"
+    show_end_of "$server_log"
+    show_end_of "$client_log"
     ;;
 esac
 say "$finished of ${#points[@]} points are in $results"
@@ -1054,24 +1067,24 @@ case $code in
   3)
     if [[ $reason == *"stopped answering"* ]]; then
       say "what to do: the server ran on without an answer, and this job ended it. Look for errors of the GPUs on" \
-        "${SLURMD_NODENAME:-$HOSTNAME} (dmesg, nvidia-smi -q) and read $logs/server_$job_id.out; if it happens again, exclude that node"
+        "${SLURMD_NODENAME:-$HOSTNAME} (dmesg, nvidia-smi -q) and read $server_log; if it happens again, exclude that node"
     else
-      say "what to do: find out why the server ended; its whole log is $logs/server_$job_id.out"
+      say "what to do: find out why the server ended; its whole log is $server_log"
     fi
     ;;
   4)
     say "what to do: if the server only needs longer, raise ready_timeout in the recipe (it is $ready_timeout) and make" \
-      "launch.sh anew; else its whole log says more: $logs/server_$job_id.out"
+      "launch.sh anew; else its whole log says more: $server_log"
     ;;
   5)
     say "what to do: see why the points failed; all that they left is in $results/failed_$job_id," \
-      "and the steps' logs are $logs/*_$job_id.out"
+      "and the steps' logs are $all_logs"
     ;;
   6)
     next="to go on"
     if ((seconds_needed > 0)); then
       # A quarter more, the server's start, and what must be left at the end.
-      load=$(sed -n 's/.*the server is ready after \([0-9]*\) s$/\1/p' "$logs/benchmarking_$job_id.out" | tail -n 1)
+      load=$(sed -n 's/.*the server is ready after \([0-9]*\) s$/\1/p' "$client_log" | tail -n 1)
       options="--time=$(((seconds_needed * 5 / 4 + ${load:-0} + reserve) / 60 + 1)) "
       say "nothing failed: the points that were left out need about $seconds_needed s, and the server its start"
     elif ((finished == 0)) && { [[ $stopped_by == USR* ]] || (($(printf '%(%s)T' -1) >= ${measure_until:-9999999999})); }; then

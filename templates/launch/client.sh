@@ -11,12 +11,10 @@ export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
 # The user's home is not in the container, and tools want to write to theirs.
 HOME=$(mktemp -d)
 export HOME
-{%- match runtime %}
-{%- when Runtime::Apptainer %}
+{%- if runtime == Runtime::Apptainer %}
 # /tmp is the node's own: what is left there stays.
 trap 'rm -rf -- "$HOME"' EXIT
-{%- else %}
-{%- endmatch %}
+{%- endif %}
 
 stop_if_full() {
   (($(df --output=avail --block-size=64K "$results" | tail -n 1) == 0)) || return 0
@@ -161,10 +159,10 @@ check_result() {
 {%- match tool %}
 {%- when ClientTool::GenaiPerf(release) %}
 
-{% include "lib/genai_perf.sh" %}
+{% include "launch/genai_perf.sh" %}
 {%- when ClientTool::Aiperf(_) %}
 
-{% include "lib/aiperf.sh" %}
+{% include "launch/aiperf.sh" %}
 {%- endmatch %}
 
 # Ends when the server has twice in a row shown no sign of life.

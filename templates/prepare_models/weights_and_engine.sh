@@ -15,7 +15,7 @@ if is_whole weights "$model" && is_whole engine "$model/$engine_folder" && is_li
   exit 0
 fi
 
-{% include "lib/model_lock.sh" %}
+{% include "prepare_models/model_lock.sh" %}
 
 # The published recipe moved the engine itself to the link's name.
 adopt_engine() {
@@ -43,7 +43,7 @@ else
 fi
 
 if ((space_needed > 0)); then
-{% include "lib/ngc_key.sh" %}
+{% include "prepare_models/ngc_key.sh" %}
   # What killed downloads left is not trusted, and its space is needed.
   for part in "$weights_part" "$engine_part"; do
     if [[ -e $part ]] && ! is_whole weights "$part/$model_folder" && ! is_whole engine "$part/$engine_folder"; then
@@ -59,9 +59,9 @@ stop_if_missing
 
 # ---- Download -----------------------------------------------------------------
 
-{% include "lib/stop_download.sh" %}
+{% include "prepare_models/stop_download.sh" %}
 
-{% include "lib/ngc_download.sh" %}
+{% include "prepare_models/ngc_download.sh" %}
 
 for kind in "${to_do[@]}"; do
   if [[ $kind == weights ]]; then

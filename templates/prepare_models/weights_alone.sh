@@ -15,7 +15,7 @@ stop_if_whole() {
 }
 stop_if_whole
 
-{% include "lib/model_lock.sh" %}
+{% include "prepare_models/model_lock.sh" %}
 stop_if_whole
 [[ -z $reasons ]] || say "the model in $model is not whole:"$'\n'"$reasons"
 
@@ -27,7 +27,7 @@ if ! is_whole weights "$weights_part/$model_folder"; then
   arrived=$(du --bytes --summarize "$weights_part" 2>/dev/null | cut -f 1) || true
   space_needed=$((weights_bytes - ${arrived:-0}))
 {%- else %}
-{% include "lib/ngc_key.sh" %}
+{% include "prepare_models/ngc_key.sh" %}
   # What a killed download left is not trusted, and its space is needed.
   if [[ -e $weights_part ]]; then
     say "removing $weights_part, left by a download that did not end"
@@ -43,14 +43,14 @@ stop_if_missing
 
 # ---- Download -----------------------------------------------------------------
 
-{% include "lib/stop_download.sh" %}
+{% include "prepare_models/stop_download.sh" %}
 {%- match source %}
 {%- when ModelSource::HuggingFace(_) %}
 
-{% include "lib/hub_download.sh" %}
+{% include "prepare_models/hub_download.sh" %}
 {%- else %}
 
-{% include "lib/ngc_download.sh" %}
+{% include "prepare_models/ngc_download.sh" %}
 {%- endmatch %}
 
 if is_whole weights "$weights_part/$model_folder"; then

@@ -1,0 +1,22 @@
+mkdir -p "$logs" "$results" "$cache_path" || fail "cannot make the folders logs, results and nim_cache in $stage_path"
+# Points in progress; readers of the results look at whole folders only.
+readonly run=$results/.run_$job_id
+mkdir -p "$run" || fail "cannot write in $results"
+# keep_aside WORD FOLDER: what an unfinished point left is no result, but it is
+# data. The client uses it, too.
+keep_aside() {
+  local part=$run/$2 aside=$results/$1_$job_id/$2
+  [[ ! -e $part ]] || rmdir "$part" 2>/dev/null || {
+    mkdir -p "$results/$1_$job_id"
+    [[ ! -e $aside ]] || set_aside "$aside" earlier
+    mv -nT -- "$part" "$aside"
+    say "an unfinished point ($1); what it left is in $aside"
+  }
+}
+# An earlier run of this job may have been killed.
+for left in "$run"/*/; do
+  [[ ! -d $left ]] || keep_aside interrupted "$(basename "$left")"
+done
+{%- if alike %}
+rm -f -- "$run"/meet.*
+{%- endif %}

@@ -1,0 +1,26 @@
+# Slurm says how many GPUs it gave; where it manages none, the node is asked.
+gpus_here=${SLURM_GPUS_ON_NODE-}
+if [[ -z $gpus_here && -n ${SLURM_JOB_GPUS-} ]]; then
+  commas=${SLURM_JOB_GPUS//[^,]/}
+  gpus_here=$((${#commas} + 1))
+fi
+{%- if replicas > 1 %}
+readonly use="$replicas servers use $gpus_of_a_node"
+{%- else %}
+readonly use="the server uses $gpus_of_a_node of a node"
+{%- endif %}
+gpu_options=()
+if [[ -n $gpus_here ]]; then
+  ((gpus_here >= gpus_of_a_node)) || missing "GPUs: $use, Slurm gave this job $gpus_here"
+  gpu_options=(--gres="gpu:$gpus_of_a_node")
+else
+  # No GPU is Slurm's to give: the server takes the first ones of the node.
+  CUDA_VISIBLE_DEVICES=$(seq --separator=, 0 $((gpus_of_a_node - 1)))
+  export CUDA_VISIBLE_DEVICES
+  if command -v nvidia-smi >/dev/null; then
+    gpus_here=$(nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU') || true
+    ((gpus_here >= gpus_of_a_node)) ||
+      missing "GPUs: $use, this job sees $gpus_here: ask for them with --gres=gpu:$gpus_of_a_node or" \
+        "--gpus-per-node=$gpus_of_a_node"
+  fi
+fi

@@ -1,0 +1,62 @@
+# First what must not be lost: who is told to stop may have only seconds.
+write_manifest "$code" "$reason" || say "error: cannot write $manifest" >&2
+((code != 6)) || stop_timeout_now=3
+{%- if replicas > 1 %}
+stop_steps client 5 "${clients[@]}"
+stop_steps server "${stop_timeout_now:-$stop_timeout}" "${servers[@]}"
+{%- else %}
+stop_step client "$client" 5
+stop_step server "$server" "${stop_timeout_now:-$stop_timeout}"
+{%- endif %}
+{%- if alike %}
+# What the servers left of a point lies together, so it is moved when all have stopped.
+left_by=interrupted
+[[ $reason != *"stopped answering"* ]] || left_by=failed
+for left in "$run"/*/; do
+  [[ ! -d $left ]] || keep_aside "$left_by" "$(basename "$left")"
+done
+{%- endif %}
+{%- if runtime == Runtime::Podman %}
+remove_containers
+{%- endif %}
+finished=0 failed=0 not_started=0 seconds_needed=0
+for point in "${points[@]}"; do
+  read -r use_case isl osl concurrency requests <<<"$point"
+  # Points may have ended while the client was stopping.
+  look_up "$use_case" "$isl" "$osl" "$concurrency"
+  case $status in
+    finished)
+      finished=$((finished + 1))
+      continue
+      ;;
+    failed) failed=$((failed + 1)) ;;
+    'not run')
+      if [[ ! $detail =~ about\ ([0-9]+)\ s ]]; then
+        not_started=$((not_started + 1))
+        continue
+      fi
+      status='left out'
+      seconds_needed=$((seconds_needed + BASH_REMATCH[1]))
+      ;;
+  esac
+  say "$status: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
+done
+((not_started == 0)) || say "not started: $not_started of ${#points[@]} points"
+((code != 5)) || reason="$failed of ${#points[@]} points failed"
+if ! write_manifest "$code" "$reason" && [[ $reason != "no space"* ]]; then
+  code=1 reason="no space is left in $results, or it cannot be written to; before that: $reason"
+fi
+# srun can say 0 of a client that never ran.
+if ((code == 0 && finished < ${#points[@]})); then
+  code=1 reason="the client step ended well, but points are missing: see $all_logs"
+  write_manifest "$code" "$reason" || say "error: cannot write $manifest" >&2
+fi
+{%- if alike %}
+rm -f -- "$run/points" "$run"/output.* "$run"/meet.*
+{%- else if replicas > 1 %}
+rm -f -- "$run/points" "$run"/output.*
+rmdir "$run"/taken.* 2>/dev/null || true
+{%- else %}
+rm -f -- "$run/points" "$run/output"
+{%- endif %}
+rmdir "$run" 2>/dev/null || true

@@ -1,0 +1,26 @@
+[[ -n ${SLURM_JOB_ID-} && -n ${SLURMD_NODENAME-} ]] || missing "a Slurm job: submit this script with sbatch"
+check_stage_path
+need_commands srun scancel squeue scontrol od find
+stop_if_missing
+{%- if model_is_staged %}
+
+readonly model_path=$stage_path/$model_folder
+{%- else %}
+
+readonly model_path=$model_folder
+{%- endif %}
+readonly cache_path=$stage_path/nim_cache
+readonly logs=$stage_path/logs
+readonly results=$stage_path/results
+# A task of an array is named by both numbers. Slurm is asked, since a job that is
+# submitted from inside of a task inherits that task's variables.
+job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/null |
+  awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }')
+readonly job_id=${job_id:-$SLURM_JOB_ID}
+# What the steps print.
+{%- if replicas > 1 %}
+readonly all_logs="$logs/*_$job_id.*out"
+{%- else %}
+readonly server_log=$logs/server_$job_id.out client_log=$logs/benchmarking_$job_id.out
+readonly all_logs="$logs/*_$job_id.out"
+{%- endif %}
