@@ -222,8 +222,11 @@ readonly results=$stage_path/results
 # A task of an array is named by both numbers. Slurm is asked, since a job that is
 # submitted from inside of a task inherits that task's variables.
 job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/null |
-  awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }')
+  awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }') || true
 readonly job_id=${job_id:-$SLURM_JOB_ID}
+# The same for Slurm's commands. SLURM_JOB_ID of the last task of an array is the array's
+# number, and they would take it for all tasks.
+readonly slurm_id=${job_id/-/_}
 {%- if tasks > 0 %}
 
 # Each task of the array has its part of the work.
@@ -345,8 +348,8 @@ fi
 {%- if nodes > 1 %}
 # The batch script runs on the first node, and so does the server's first task, its leader.
 ((SLURM_JOB_NUM_NODES == nodes)) || missing "nodes: the server uses $nodes, Slurm gave this job $SLURM_JOB_NUM_NODES"
-leader=$(scontrol show node "$SLURMD_NODENAME" 2>/dev/null | sed -n 's/.*NodeAddr=\([^ ]*\).*/\1/p')
-leader=$(getent ahostsv4 "${leader:-$SLURMD_NODENAME}" | awk 'NR == 1 { print $1 }')
+leader=$(scontrol show node "$SLURMD_NODENAME" 2>/dev/null | sed -n 's/.*NodeAddr=\([^ ]*\).*/\1/p') || true
+leader=$(getent ahostsv4 "${leader:-$SLURMD_NODENAME}" | awk 'NR == 1 { print $1 }') || true
 [[ -n $leader ]] || missing "an address of $SLURMD_NODENAME, where the server's other nodes reach its leader"
 readonly leader
 {%- endif %}
@@ -853,13 +856,13 @@ ends_within() {
 # signal_step NAME: a pattern names several.
 signal_step() {
   local ids
-  mapfile -t ids < <(squeue --noheader --steps --job="$SLURM_JOB_ID" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p")
+  mapfile -t ids < <(squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p")
   ((${#ids[@]} > 0)) && scancel --signal=TERM "${ids[@]}" 2>/dev/null
 }
 {%- else %}
 signal_step() {
   local id
-  id=$(squeue --noheader --steps --job="$SLURM_JOB_ID" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p")
+  id=$(squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p")
   [[ -n $id ]] && scancel --signal=TERM "$id" 2>/dev/null
 }
 {%- endif %}
@@ -921,8 +924,9 @@ trap 'on_signal USR1' USR1
 trap 'on_signal USR2' USR2
 
 # When the last point must have ended, in seconds since 1970; empty without limit.
-measure_until=$(squeue --noheader --job="$SLURM_JOB_ID" --format=%e 2>/dev/null | head -n 1)
-measure_until=$(date --date="$measure_until" +%s 2>/dev/null) || measure_until=
+measure_until=$(squeue --noheader --job="$slurm_id" --format=%e 2>/dev/null | head -n 1) || measure_until=
+# No words would be midnight.
+measure_until=$(date --date="${measure_until:-none}" +%s 2>/dev/null) || measure_until=
 readonly measure_until=${measure_until:+$((measure_until - reserve))}
 
 # How a step's status reads.
@@ -1175,7 +1179,13 @@ if ((code == 6 && failed == 0 && ${SLURM_RESTART_COUNT:-0} < requeue_limit)) && 
   # would fail again.
   say "the job goes on by itself: requeue $((${SLURM_RESTART_COUNT:-0} + 1)) of at most $requeue_limit"
   say "exit $code: $reason"
-  scontrol requeue "$SLURM_JOB_ID" || say "error: Slurm does not requeue the job" >&2
+{%- if site.after.is_some() %}
+  # Slurm ends this script as soon as the job is in the queue, and the time is nearly up.
+  trap - EXIT
+  at_the_end "$code" &
+  ends_within $! 10 || say "warning: the own lines at the end take too long, the job goes into the queue without them"
+{%- endif %}
+  scontrol requeue "$slurm_id" || say "error: Slurm does not requeue the job" >&2
   exit "$code"
 fi
 # What a person does next.
@@ -1238,7 +1248,7 @@ case $code in
     ;;
 esac
 if ((finished < ${#points[@]})); then
-  script=$(scontrol show job "$SLURM_JOB_ID" 2>/dev/null | sed -n 's/^ *Command=//p') || true
+  script=$(scontrol show job "$slurm_id" 2>/dev/null | sed -n 's/^ *Command=//p') || true
 {%- if tasks > 0 %}
   say "$next: RESUME_JOB_ID=$job_id sbatch $options--array=$task $(printf %q "${script:-launch.sh}")"
 {%- else %}

@@ -223,8 +223,11 @@ readonly results=$stage_path/results
 # A task of an array is named by both numbers. Slurm is asked, since a job that is
 # submitted from inside of a task inherits that task's variables.
 job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/null |
-  awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }')
+  awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }') || true
 readonly job_id=${job_id:-$SLURM_JOB_ID}
+# The same for Slurm's commands. SLURM_JOB_ID of the last task of an array is the array's
+# number, and they would take it for all tasks.
+readonly slurm_id=${job_id/-/_}
 
 need_commands apptainer
 # Apptainer takes options and variables for containers from its environment, too: those of
@@ -534,8 +537,9 @@ export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
 # The user's home is not in the container, and tools want to write to theirs.
 HOME=$(mktemp -d)
 export HOME
-# /tmp is the node's own: what is left there stays.
-trap 'rm -rf -- "$HOME"' EXIT
+# /tmp is the node's own: what is left there stays. HOME may be another by then.
+readonly own_home=$HOME
+trap 'rm -rf -- "$own_home"' EXIT
 
 stop_if_full() {
   (($(df --output=avail --block-size=64K "$results" | tail -n 1) == 0)) || return 0
@@ -859,7 +863,7 @@ ends_within() {
 }
 signal_step() {
   local id
-  id=$(squeue --noheader --steps --job="$SLURM_JOB_ID" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p")
+  id=$(squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p")
   [[ -n $id ]] && scancel --signal=TERM "$id" 2>/dev/null
 }
 # stop_step NAME PID SECONDS: gently, and then not. TERM to srun itself would be
@@ -896,8 +900,9 @@ trap 'on_signal USR1' USR1
 trap 'on_signal USR2' USR2
 
 # When the last point must have ended, in seconds since 1970; empty without limit.
-measure_until=$(squeue --noheader --job="$SLURM_JOB_ID" --format=%e 2>/dev/null | head -n 1)
-measure_until=$(date --date="$measure_until" +%s 2>/dev/null) || measure_until=
+measure_until=$(squeue --noheader --job="$slurm_id" --format=%e 2>/dev/null | head -n 1) || measure_until=
+# No words would be midnight.
+measure_until=$(date --date="${measure_until:-none}" +%s 2>/dev/null) || measure_until=
 readonly measure_until=${measure_until:+$((measure_until - reserve))}
 
 # How a step's status reads.
@@ -1021,7 +1026,7 @@ if ((code == 6 && failed == 0 && ${SLURM_RESTART_COUNT:-0} < requeue_limit)) && 
   # would fail again.
   say "the job goes on by itself: requeue $((${SLURM_RESTART_COUNT:-0} + 1)) of at most $requeue_limit"
   say "exit $code: $reason"
-  scontrol requeue "$SLURM_JOB_ID" || say "error: Slurm does not requeue the job" >&2
+  scontrol requeue "$slurm_id" || say "error: Slurm does not requeue the job" >&2
   exit "$code"
 fi
 # What a person does next.
@@ -1069,7 +1074,7 @@ case $code in
     ;;
 esac
 if ((finished < ${#points[@]})); then
-  script=$(scontrol show job "$SLURM_JOB_ID" 2>/dev/null | sed -n 's/^ *Command=//p') || true
+  script=$(scontrol show job "$slurm_id" 2>/dev/null | sed -n 's/^ *Command=//p') || true
   say "$next: RESUME_JOB_ID=$job_id sbatch $options$(printf %q "${script:-launch.sh}")"
 fi
 say "exit $code: $reason"

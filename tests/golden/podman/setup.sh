@@ -157,7 +157,7 @@ need_commands srun podman flock tar base64
 available=$(free_space "$stage_path")
 ((available >= space_needed)) ||
   missing "free space in $stage_path: $available MiB are free, the images need about $space_needed MiB"
-temporary=$(podman info --format=json 2>/dev/null | sed -n 's/^ *"graphRoot": "\(.*\)",\{0,1\}$/\1/p')
+temporary=$(podman info --format=json 2>/dev/null | sed -n 's/^ *"graphRoot": "\(.*\)",\{0,1\}$/\1/p') || true
 temporary=${temporary:-${TMPDIR:-/var/tmp}}
 available=$(free_space "$temporary" 2>/dev/null || echo 0)
 ((available >= space_needed)) ||

@@ -246,24 +246,45 @@ set -eu
 for assignment in "${proxy[@]}"; do
   small=${assignment%%=*}
   # Programs read the one or the other spelling.
-  for name in "$small" "${small^^}"; do
-    [[ -n ${!name-} ]] || export "$name=${assignment#*=}"
+  large=${small^^}
+  value=${!small:-${!large:-${assignment#*=}}}
+  for name in "$small" "$large"; do
+    [[ -n ${!name-} ]] || export "$name=$value"
   done
 done
+# Servers ask themselves whether they are ready.
+for name in no_proxy NO_PROXY; do
+  export "$name=127.0.0.1,localhost${!name:+,${!name}}"
+done
 
+# A shell of their own, since they must change neither the code nor what is still to be done.
 # shellcheck disable=SC2317 # the trap calls it
 at_the_end() {
-  local code=$1
   set +e
+  # shellcheck disable=SC2034 # the lines use it
+  local code=$1
   # shellcheck disable=SC1090 # the settings' own lines
-  source <(printf '%s\n' "$lines_after") || say "warning: the own lines at the end failed with $?" >&2
-  exit "$code"
+  (source <(printf '%s\n' "$lines_after")) || say "warning: the own lines at the end failed with $?" >&2
 }
 trap 'at_the_end $?' EXIT
+# Without these, a signal before the work would have them run with a code of 0.
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 say "own lines before the work"
+# An exit in them would end this script, perhaps with 0 and nothing done.
+trap 'say "error: the script ended in the own lines before the work, with $?" >&2; at_the_end 1; exit 1' EXIT
 # shellcheck disable=SC1090 # the settings' own lines
-source <(printf '%s\n' "$lines_before") || fail "the own lines before the work failed with $?"
+if source <(printf '%s\n' "$lines_before"); then status=0; else status=$?; fi
+# What they set for themselves ends with them; a trace would print every value.
+set +axvfC
+set -Eeuo pipefail
+shopt -u failglob nullglob nocasematch nocaseglob dotglob
+IFS=$' \t\n'
+trap 'at_the_end $?' EXIT
+trap - ERR DEBUG RETURN
+((status == 0)) || fail "the own lines before the work failed with $status"
 
 # ---- Checks: before any GPU is used -------------------------------------------
 
@@ -279,8 +300,11 @@ readonly results=$stage_path/results
 # A task of an array is named by both numbers. Slurm is asked, since a job that is
 # submitted from inside of a task inherits that task's variables.
 job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/null |
-  awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }')
+  awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }') || true
 readonly job_id=${job_id:-$SLURM_JOB_ID}
+# The same for Slurm's commands. SLURM_JOB_ID of the last task of an array is the array's
+# number, and they would take it for all tasks.
+readonly slurm_id=${job_id/-/_}
 
 [[ $(srun --help 2>&1) == *--container-image* ]] ||
   missing "srun's container options on $HOSTNAME: is the pyxis plugin installed?"
@@ -869,11 +893,6 @@ main() {
     say "missing in the client's container: the tokenizer $tokenizer_path, which must be in its image or under a mount" >&2
     exit 2
   fi
-  # shellcheck disable=SC1090 # the settings' own lines
-  source <(printf '%s\n' "$lines_in_client") || {
-    say "error: the own lines in the client's container failed with $?" >&2
-    exit 1
-  }
   wait_until_ready
   for point in "${points[@]}"; do
     read -r use_case isl osl concurrency requests <<<"$point"
@@ -913,6 +932,19 @@ main() {
   say "all ${#points[@]} points are finished"
 }
 
+# Not in a function, so that they change none of its variables.
+# shellcheck disable=SC1090 # the settings' own lines
+source <(printf '%s\n' "$lines_in_client") </dev/null || {
+  say "error: the own lines in the client's container failed with $?" >&2
+  exit 1
+}
+set -Eeuo pipefail
+IFS=$' \t\n'
+# They may have set a proxy, and the server is asked without one.
+for name in no_proxy NO_PROXY; do
+  export "$name=127.0.0.1,localhost${!name:+,${!name}}"
+done
+
 # Bash reads this program from its standard input: all of it before the last
 # line runs, and nothing that it starts may read on.
 main </dev/null
@@ -931,7 +963,7 @@ ends_within() {
 }
 signal_step() {
   local id
-  id=$(squeue --noheader --steps --job="$SLURM_JOB_ID" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p")
+  id=$(squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p")
   [[ -n $id ]] && scancel --signal=TERM "$id" 2>/dev/null
 }
 # stop_step NAME PID SECONDS: gently, and then not. TERM to srun itself would be
@@ -968,8 +1000,9 @@ trap 'on_signal USR1' USR1
 trap 'on_signal USR2' USR2
 
 # When the last point must have ended, in seconds since 1970; empty without limit.
-measure_until=$(squeue --noheader --job="$SLURM_JOB_ID" --format=%e 2>/dev/null | head -n 1)
-measure_until=$(date --date="$measure_until" +%s 2>/dev/null) || measure_until=
+measure_until=$(squeue --noheader --job="$slurm_id" --format=%e 2>/dev/null | head -n 1) || measure_until=
+# No words would be midnight.
+measure_until=$(date --date="${measure_until:-none}" +%s 2>/dev/null) || measure_until=
 readonly measure_until=${measure_until:+$((measure_until - reserve))}
 
 # How a step's status reads.
@@ -1093,7 +1126,10 @@ if ((code == 6 && failed == 0 && ${SLURM_RESTART_COUNT:-0} < requeue_limit)) && 
   # would fail again.
   say "the job goes on by itself: requeue $((${SLURM_RESTART_COUNT:-0} + 1)) of at most $requeue_limit"
   say "exit $code: $reason"
-  scontrol requeue "$SLURM_JOB_ID" || say "error: Slurm does not requeue the job" >&2
+  # Slurm ends this script as soon as the job is in the queue.
+  at_the_end "$code"
+  trap - EXIT
+  scontrol requeue "$slurm_id" || say "error: Slurm does not requeue the job" >&2
   exit "$code"
 fi
 # What a person does next.
@@ -1141,7 +1177,7 @@ case $code in
     ;;
 esac
 if ((finished < ${#points[@]})); then
-  script=$(scontrol show job "$SLURM_JOB_ID" 2>/dev/null | sed -n 's/^ *Command=//p') || true
+  script=$(scontrol show job "$slurm_id" 2>/dev/null | sed -n 's/^ *Command=//p') || true
   say "$next: RESUME_JOB_ID=$job_id sbatch $options$(printf %q "${script:-launch.sh}")"
 fi
 say "exit $code: $reason"
