@@ -326,6 +326,8 @@ fn table() -> Vec<Fault> {
                 ("SRUN_EXPORT_ENV", "NONE"), ("SRUN_CPUS_PER_TASK", "99"), ("SRUN_OUTPUT", "/none/such"),
                 // With this one, scancel would ask and ask again.
                 ("SCANCEL_INTERACTIVE", "1"), ("SQUEUE_FORMAT", "%u"),
+                // The job's end would be a day of the past, and its points left out.
+                ("SLURM_TIME_FORMAT", "%Y-01-01"), ("SLURM_NO_KILL", "1"), ("SLURM_HET_SIZE", "2"), ("SLURM_SRUN_MULTI", "1"),
                 ("PYXIS_CONTAINER_IMAGE", "/none/such"), ("PYXIS_CONTAINER_MOUNTS", "/none:/such"),
             ],
             end: End::Code(0), says: "exit 0", ..ROW },

@@ -189,7 +189,8 @@ unset "${!SCANCEL_@}" "${!SQUEUE_@}" "${!SCONTROL_@}" "${!SRUN_@}" "${!SBATCH_@}
   SLURM_WAIT SLURM_KILL_BAD_EXIT SLURM_TIMELIMIT SLURM_SIGNAL SLURM_MPI_TYPE SLURM_EXPORT_ENV SLURM_OPEN_MODE \
   SLURM_STDOUTMODE SLURM_STDERRMODE SLURM_STDINMODE SLURM_LABELIO SLURM_UNBUFFEREDIO SLURM_WORKING_DIR \
   SLURM_REMOTE_CWD SLURM_PROLOG SLURM_EPILOG SLURM_TASK_PROLOG SLURM_TASK_EPILOG SLURM_RESV_PORTS SLURM_NETWORK \
-  SLURM_CONTAINER SLURM_CONSTRAINT SLURM_THREAD_SPEC SLURM_HOSTFILE SLURM_EXCLUDE SLURM_CLUSTER_CONSTRAINT
+  SLURM_CONTAINER SLURM_CONSTRAINT SLURM_THREAD_SPEC SLURM_HOSTFILE SLURM_EXCLUDE SLURM_CLUSTER_CONSTRAINT \
+  SLURM_TIME_FORMAT SLURM_NO_KILL SLURM_HET_SIZE SLURM_SRUN_MULTI
 
 # True when $1 is a whole squashfs file. The superblock is written last and says
 # at byte 40 how long the file must be: that shows what a killed import cut off.
@@ -362,7 +363,8 @@ point_folder() {
   local stem=${result_name}_${gpus}_$4_$1_$2_$3 id
   for id in "${runs[@]}"; do
     folder=${stem}_$id
-    [[ ! -d $results/$folder ]] || return 0
+    # Not one that several servers measured together.
+    [[ ! -d $results/$folder || -e $results/$folder/server-0 ]] || return 0
   done
   folder=${stem}_$job_id
   return 1
