@@ -209,13 +209,12 @@ fn lines_in_the_client_change_none_of_its_variables() {
          health_path=/ ready_timeout=1 server_started=0 lines_in_client={}\n",
         nim_slurm::shell_word(lines)
     );
-    let tail = "wait_until_ready() { :; }\n";
-    let program = client_program(&text);
-    let (program, last) = program.rsplit_once("\n# Not in a function").unwrap();
-    let program = format!("{head}{program}\n{tail}# Not in a function{last}");
+    let program = format!("{head}{}\n", client_program(&text));
+    // The server is ready.
+    let answers = "case $* in *write-out*) echo -n 200 ;; *models*) echo '\"x\"' ;; *) echo '\"choices\"' ;; esac";
     let node = Node::new()
         .with("genai-perf", "")
-        .with("curl", "")
+        .with("curl", answers)
         .with("timeout", "");
     let precious = node.folder.path().join("precious");
     fs::create_dir(&precious).unwrap();

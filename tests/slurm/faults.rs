@@ -331,6 +331,10 @@ fn table() -> Vec<Fault> {
                 ("PYXIS_CONTAINER_IMAGE", "/none/such"), ("PYXIS_CONTAINER_MOUNTS", "/none:/such"),
             ],
             end: End::Code(0), says: "exit 0", ..ROW },
+        Fault { name: "job: squeue gives no answer", kept: 4, end: End::Code(0), says: "exit 0",
+            // The steps cannot be told to end without it.
+            recipe: |recipe| recipe.server.stop_timeout = 1.try_into().unwrap(),
+            variables: &[("BASH_FUNC_squeue%%", "() { return 1; }")], ..ROW },
         Fault { name: "job: results on a read-only file system", end: End::Code(1), says: "cannot write in",
             before: |_, site| {
                 fs::create_dir_all(site.results()).unwrap();
