@@ -354,6 +354,23 @@ port_is_taken() { (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
 stop_if_missing
 
 mkdir -p "$logs" "$results" "$cache_path" || fail "cannot make the folders logs, results and nim_cache in $stage_path"
+# A server that loads does not listen yet, and jobs that share a node would measure the one
+# that is ready first. So a port is locked: on the node for all users, and in the stage path,
+# should jobs have a /tmp of their own.
+hold_port() {
+  local file lock
+  for file in "/tmp/nim-slurm-port-$1" "$logs/.port_${SLURMD_NODENAME}_$1"; do
+    # A file of another user can be locked, though not written.
+    [[ -e $file ]] || { : >"$file"; } 2>/dev/null || continue
+    { exec {lock}<"$file"; } 2>/dev/null || continue
+    flock --nonblock --conflict-exit-code=75 "$lock" 2>/dev/null || (($? != 75)) || {
+      missing "port $1 on $HOSTNAME: another job there has it, whose server may still be loading"
+      return 0
+    }
+  done
+}
+hold_port "$port"
+stop_if_missing
 # Points in progress; readers of the results look at whole folders only.
 readonly run=$results/.run_$job_id
 mkdir -p "$run" || fail "cannot write in $results"
