@@ -227,6 +227,10 @@ readonly job_id=${job_id:-$SLURM_JOB_ID}
 # The same for Slurm's commands. SLURM_JOB_ID of the last task of an array is the array's
 # number, and they would take it for all tasks.
 readonly slurm_id=${job_id/-/_}
+# How often it was requeued. A job that is submitted from inside of a requeued one inherits
+# the variable that says so.
+restarts=$(scontrol show job "$slurm_id" 2>/dev/null | sed -n 's/.* Restarts=\([0-9]*\).*/\1/p') || true
+readonly restarts=${restarts:-${SLURM_RESTART_COUNT:-0}}
 {%- if tasks > 0 %}
 
 # Each task of the array has its part of the work.
@@ -529,9 +533,9 @@ print_manifest() {
   [[ $1 == null ]] || end=$(json "$(now)")
   printf '{\n  "schema": 1,\n  "recipe": %s,\n  "crate_version": %s,\n' "$(json "$recipe")" "$(json "${made_by#* }")"
 {%- if nodes == 1 %}
-  printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "${SLURM_RESTART_COUNT:-0}" "$(json "${SLURMD_NODENAME:-$HOSTNAME}")"
+  printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "$restarts" "$(json "${SLURMD_NODENAME:-$HOSTNAME}")"
 {%- else %}
-  printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "${SLURM_RESTART_COUNT:-0}" "$(json "$SLURM_JOB_NODELIST")"
+  printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "$restarts" "$(json "$SLURM_JOB_NODELIST")"
 {%- endif %}
   printf '  "resumes": [%s],\n' "$(json_list "${runs[@]:1}")"
   printf '  "gpus": %d,\n  "gpu_model": %s,\n  "driver": %s,\n' "$gpus" "$(json_or_null "$gpu_model")" "$(json_or_null "$driver")"
@@ -1195,10 +1199,10 @@ case $code in
 {%- endif %}
 esac
 say "$finished of ${#points[@]} points are in $results"
-if ((code == 6 && failed == 0 && ${SLURM_RESTART_COUNT:-0} < requeue_limit)) && [[ $stopped_by != TERM ]]; then
+if ((code == 6 && failed == 0 && restarts < requeue_limit)) && [[ $stopped_by != TERM ]]; then
   # Only when the time is up: a job that was cancelled stays so, and what failed
   # would fail again.
-  say "the job goes on by itself: requeue $((${SLURM_RESTART_COUNT:-0} + 1)) of at most $requeue_limit"
+  say "the job goes on by itself: requeue $((restarts + 1)) of at most $requeue_limit"
   say "exit $code: $reason"
 {%- if site.after.is_some() %}
   # Slurm ends this script as soon as the job is in the queue, and the time is nearly up.

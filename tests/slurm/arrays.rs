@@ -143,7 +143,9 @@ fn the_last_task_goes_into_the_queue_alone() {
     let lab = Lab::enter();
     let mut recipe = array(ArrayBy::UseCase).with_concurrency([NonZeroU32::MIN]);
     recipe.sweep.array_limit = None;
-    let site = Site::ready(&lab, "array_requeue", recipe.clone());
+    let mut site = Site::ready(&lab, "array_requeue", recipe.clone());
+    // As if submitted from inside of a job that was requeued.
+    site.set("SLURM_RESTART_COUNT", "5");
     let port = recipe.server.port;
     site.render(recipe, settings("requeue = true"));
     // Both run at once, on nodes that share one network.

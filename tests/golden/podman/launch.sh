@@ -229,6 +229,10 @@ readonly job_id=${job_id:-$SLURM_JOB_ID}
 # The same for Slurm's commands. SLURM_JOB_ID of the last task of an array is the array's
 # number, and they would take it for all tasks.
 readonly slurm_id=${job_id/-/_}
+# How often it was requeued. A job that is submitted from inside of a requeued one inherits
+# the variable that says so.
+restarts=$(scontrol show job "$slurm_id" 2>/dev/null | sed -n 's/.* Restarts=\([0-9]*\).*/\1/p') || true
+readonly restarts=${restarts:-${SLURM_RESTART_COUNT:-0}}
 
 need_commands podman tar
 # An answer that is not clear counts as no.
@@ -437,7 +441,7 @@ print_manifest() {
   local point use_case isl osl concurrency requests folder status seconds detail separator='' end=null
   [[ $1 == null ]] || end=$(json "$(now)")
   printf '{\n  "schema": 1,\n  "recipe": %s,\n  "crate_version": %s,\n' "$(json "$recipe")" "$(json "${made_by#* }")"
-  printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "${SLURM_RESTART_COUNT:-0}" "$(json "${SLURMD_NODENAME:-$HOSTNAME}")"
+  printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "$restarts" "$(json "${SLURMD_NODENAME:-$HOSTNAME}")"
   printf '  "resumes": [%s],\n' "$(json_list "${runs[@]:1}")"
   printf '  "gpus": %d,\n  "gpu_model": %s,\n  "driver": %s,\n' "$gpus" "$(json_or_null "$gpu_model")" "$(json_or_null "$driver")"
   printf '  "images": {\n    "server": %s,\n    "client": %s\n  },\n' \
@@ -601,8 +605,9 @@ export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
 HOME=$(mktemp -d)
 export HOME
 
+# A few blocks are often left: a file that does not fit is not begun, and df rounds up.
 stop_if_full() {
-  (($(df --output=avail --block-size=64K "$results" | tail -n 1) == 0)) || return 0
+  (($(df --output=avail --block-size=1K "$results" | tail -n 1) < 256)) || return 0
   say "error: no space is left in $results" >&2
   exit 7
 }
@@ -1082,10 +1087,10 @@ case $code in
     ;;
 esac
 say "$finished of ${#points[@]} points are in $results"
-if ((code == 6 && failed == 0 && ${SLURM_RESTART_COUNT:-0} < requeue_limit)) && [[ $stopped_by != TERM ]]; then
+if ((code == 6 && failed == 0 && restarts < requeue_limit)) && [[ $stopped_by != TERM ]]; then
   # Only when the time is up: a job that was cancelled stays so, and what failed
   # would fail again.
-  say "the job goes on by itself: requeue $((${SLURM_RESTART_COUNT:-0} + 1)) of at most $requeue_limit"
+  say "the job goes on by itself: requeue $((restarts + 1)) of at most $requeue_limit"
   say "exit $code: $reason"
   scontrol requeue "$slurm_id" || say "error: Slurm does not requeue the job" >&2
   exit "$code"

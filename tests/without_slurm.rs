@@ -1,5 +1,5 @@
-//! What own lines can and cannot change, and what a script says when a program that it
-//! asks gives no answer: the scripts, run by bash without a Slurm.
+//! The scripts, run by bash without a Slurm: what own lines can and cannot change, and what
+//! is said when a program that is asked gives no answer.
 
 #[path = "common/client.rs"]
 mod client;
@@ -292,4 +292,25 @@ fn a_point_of_several_servers_is_not_that_of_one() {
     assert!(!is_finished(&[]));
     assert!(is_finished(&[""]));
     assert!(!is_finished(&["server-0", "server-1"]));
+}
+
+/// A disk is full, too, when what is left is no room for a point.
+#[test]
+fn a_few_blocks_are_no_space() {
+    let text = script(ScriptKind::Launch, Settings::new());
+    let (_, rest) = client_program(&text)
+        .split_once("\nstop_if_full() {\n")
+        .unwrap();
+    let (body, _) = rest.split_once("\n}\n").unwrap();
+    let program =
+        format!("say() {{ echo \"$*\"; }}\nresults=/\nf() {{\n{body}\n}}\nf\necho goes on");
+    for (kibibytes, code) in [("0", 7), ("40", 7), ("900", 0), ("99999999", 0)] {
+        // As df does, it rounds up.
+        let df = format!(
+            "size=${{2#*=}}\nkib=${{size%K}}\necho Avail\necho $((({kibibytes} + kib - 1) / kib))"
+        );
+        let node = Node::new().with("df", &df);
+        let (ended, words) = node.bash(&program, &[]);
+        assert_eq!(ended, Some(code), "{kibibytes}: {words}");
+    }
 }
