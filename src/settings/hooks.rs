@@ -25,17 +25,19 @@ use crate::value::{Fault, only, text_value};
 #[non_exhaustive]
 pub enum HookPlace {
     /// In a script, before its checks and its work. What the lines export, the work
-    /// sees. When the last of them fails, the script ends with 1.
+    /// sees. When the last of them fails, or they exit, the script ends with 1. Options of
+    /// the shell, traps and `IFS` do not last.
     Before(ScriptKind),
-    /// In a script at its end, however it ends. `$code` is the exit code, which the
-    /// lines cannot change.
+    /// In a script at its end, however it ends, in a shell of their own. `$code` is the
+    /// exit code, which the lines cannot change. Before a job requeues itself, they get
+    /// ten seconds.
     After(ScriptKind),
     /// In the server's container, before the server. What the lines export, it sees, but
     /// the recipe's own variables win. When the last of them fails, the server is not
     /// started. The image must have bash.
     InServer,
-    /// In the client's container, before the server is waited for. When the last of
-    /// them fails, nothing is measured.
+    /// In the client's container, before it is looked for the tool and the server is
+    /// waited for. When the last of them fails, nothing is measured.
     InClient,
 }
 

@@ -12,12 +12,14 @@ export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
 HOME=$(mktemp -d)
 export HOME
 {%- if runtime == Runtime::Apptainer %}
-# /tmp is the node's own: what is left there stays.
-trap 'rm -rf -- "$HOME"' EXIT
+# /tmp is the node's own: what is left there stays. HOME may be another by then.
+readonly own_home=$HOME
+trap 'rm -rf -- "$own_home"' EXIT
 {%- endif %}
 
+# A few blocks are often left: a file that does not fit is not begun, and df rounds up.
 stop_if_full() {
-  (($(df --output=avail --block-size=64K "$results" | tail -n 1) == 0)) || return 0
+  (($(df --output=avail --block-size=1K "$results" | tail -n 1) < 256)) || return 0
   say "error: no space is left in $results" >&2
   exit 7
 }
@@ -349,13 +351,6 @@ main() {
     say "missing in the client's container: the tokenizer $tokenizer_path, which must be in its image or under a mount" >&2
     exit 2
   fi
-{%- if in_client.is_some() %}
-  # shellcheck disable=SC1090 # the settings' own lines
-  source <(printf '%s\n' "$lines_in_client") || {
-    say "error: the own lines in the client's container failed with $?" >&2
-    exit 1
-  }
-{%- endif %}
   wait_until_ready
   for point in "${points[@]}"; do
     read -r use_case isl osl concurrency requests <<<"$point"
@@ -410,6 +405,22 @@ main() {
   say "all ${#points[@]} points are finished"
 {%- endif %}
 }
+
+{%- if in_client.is_some() %}
+
+# Not in a function, so that they change none of its variables.
+# shellcheck disable=SC1090 # the settings' own lines
+source <(printf '%s\n' "$lines_in_client") </dev/null || {
+  say "error: the own lines in the client's container failed with $?" >&2
+  exit 1
+}
+set -Eeuo pipefail
+IFS=$' \t\n'
+# They may have set a proxy, and the server is asked without one.
+for name in no_proxy NO_PROXY; do
+  export "$name=127.0.0.1,localhost${!name:+,${!name}}"
+done
+{%- endif %}
 
 # Bash reads this program from its standard input: all of it before the last
 # line runs, and nothing that it starts may read on.

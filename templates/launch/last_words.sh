@@ -16,12 +16,18 @@ case $code in
     ;;
 esac
 say "$finished of ${#points[@]} points are in $results"
-if ((code == 6 && failed == 0 && ${SLURM_RESTART_COUNT:-0} < requeue_limit)) && [[ $stopped_by != TERM ]]; then
+if ((code == 6 && failed == 0 && restarts < requeue_limit)) && [[ $stopped_by != TERM ]]; then
   # Only when the time is up: a job that was cancelled stays so, and what failed
   # would fail again.
-  say "the job goes on by itself: requeue $((${SLURM_RESTART_COUNT:-0} + 1)) of at most $requeue_limit"
+  say "the job goes on by itself: requeue $((restarts + 1)) of at most $requeue_limit"
   say "exit $code: $reason"
-  scontrol requeue "$SLURM_JOB_ID" || say "error: Slurm does not requeue the job" >&2
+{%- if site.after.is_some() %}
+  # Slurm ends this script as soon as the job is in the queue, and the time is nearly up.
+  trap - EXIT
+  at_the_end "$code" &
+  ends_within $! 10 || say "warning: the own lines at the end take too long, the job goes into the queue without them"
+{%- endif %}
+  scontrol requeue "$slurm_id" || say "error: Slurm does not requeue the job" >&2
   exit "$code"
 fi
 # What a person does next.
@@ -69,7 +75,7 @@ case $code in
     ;;
 esac
 if ((finished < ${#points[@]})); then
-  script=$(scontrol show job "$SLURM_JOB_ID" 2>/dev/null | sed -n 's/^ *Command=//p') || true
+  script=$(scontrol show job "$slurm_id" 2>/dev/null | sed -n 's/^ *Command=//p') || true
 {%- if tasks > 0 %}
   say "$next: RESUME_JOB_ID=$job_id sbatch $options--array=$task $(printf %q "${script:-launch.sh}")"
 {%- else %}

@@ -40,7 +40,7 @@ print_manifest() {
   local point use_case isl osl concurrency requests folder status seconds detail separator='' end=null
   [[ $1 == null ]] || end=$(json "$(now)")
   printf '{\n  "schema": 1,\n  "recipe": %s,\n  "crate_version": %s,\n' "$(json "$recipe")" "$(json "${made_by#* }")"
-  printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "${SLURM_RESTART_COUNT:-0}" "$(json "$SLURM_JOB_NODELIST")"
+  printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "$restarts" "$(json "$SLURM_JOB_NODELIST")"
   printf '  "resumes": [%s],\n' "$(json_list "${runs[@]:1}")"
   printf '  "gpus": %d,\n  "gpu_model": %s,\n  "driver": %s,\n' "$gpus" "$(json_or_null "$gpu_model")" "$(json_or_null "$driver")"
 {%- if alike %}

@@ -8,11 +8,9 @@ point_folder() {
 {%- if alike %}
     # With all its parts: another number of servers, or one alone, is another measurement.
     [[ ! -d $results/$folder/server-$((replicas - 1)) || -e $results/$folder/server-$replicas ]] || return 0
-{%- else if replicas > 1 %}
+{%- else %}
     # Not one that several servers measured together.
     [[ ! -d $results/$folder || -e $results/$folder/server-0 ]] || return 0
-{%- else %}
-    [[ ! -d $results/$folder ]] || return 0
 {%- endif %}
   done
   folder=${stem}_$job_id

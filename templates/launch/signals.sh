@@ -14,8 +14,9 @@ trap 'on_signal USR1' USR1
 trap 'on_signal USR2' USR2
 
 # When the last point must have ended, in seconds since 1970; empty without limit.
-measure_until=$(squeue --noheader --job="$SLURM_JOB_ID" --format=%e 2>/dev/null | head -n 1)
-measure_until=$(date --date="$measure_until" +%s 2>/dev/null) || measure_until=
+measure_until=$(squeue --noheader --job="$slurm_id" --format=%e 2>/dev/null | head -n 1) || measure_until=
+# No words would be midnight.
+measure_until=$(date --date="${measure_until:-none}" +%s 2>/dev/null) || measure_until=
 readonly measure_until=${measure_until:+$((measure_until - reserve))}
 
 # How a step's status reads.

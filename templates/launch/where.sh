@@ -15,8 +15,15 @@ readonly results=$stage_path/results
 # A task of an array is named by both numbers. Slurm is asked, since a job that is
 # submitted from inside of a task inherits that task's variables.
 job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/null |
-  awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }')
+  awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }') || true
 readonly job_id=${job_id:-$SLURM_JOB_ID}
+# The same for Slurm's commands. SLURM_JOB_ID of the last task of an array is the array's
+# number, and they would take it for all tasks.
+readonly slurm_id=${job_id/-/_}
+# How often it was requeued. A job that is submitted from inside of a requeued one inherits
+# the variable that says so.
+restarts=$(scontrol show job "$slurm_id" 2>/dev/null | sed -n 's/.* Restarts=\([0-9]*\).*/\1/p') || true
+readonly restarts=${restarts:-${SLURM_RESTART_COUNT:-0}}
 # What the steps print.
 {%- if replicas > 1 %}
 readonly all_logs="$logs/*_$job_id.*out"

@@ -9,7 +9,7 @@ use nim_slurm::recipe::{ArrayBy, Variant};
 use nim_slurm::results::Run;
 
 use crate::follow::{example_with, line, write_files};
-use crate::lab::{Lab, Site, recipe, run, wait_until, words};
+use crate::lab::{Lab, Site, recipe, run, settings, wait_until, words};
 
 /// The lab's recipe as an array, of which one task runs at a time: the nodes share the
 /// server's port.
@@ -73,7 +73,11 @@ fn array_by_use_case_is_resumed() {
     run(lab.command("scancel").arg(format!("{first}_1")));
     wait_for_end(&lab, &first);
     assert_eq!(site.exit_code(&summarization), Some(6));
-    let again = format!("RESUME_JOB_ID={summarization} sbatch --array=1 ");
+    let script = site.folder.join("launch.sh");
+    let again = format!(
+        "RESUME_JOB_ID={summarization} sbatch --array=1 {}\n",
+        script.display()
+    );
     let said = printed(&site, &first, 1);
     assert!(said.contains(&again), "{said}");
     for (job, points) in [(&chat, 2), (&summarization, 2)] {
@@ -129,6 +133,63 @@ fn array_by_use_case_is_resumed() {
         report.contains(&format!("--job {second},{first}-0,{first}-1")),
         "{report}"
     );
+}
+
+/// The last task of an array to start has the array's own number. What it asks of Slurm, it
+/// asks for itself alone.
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn the_last_task_goes_into_the_queue_alone() {
+    let lab = Lab::enter();
+    let mut recipe = array(ArrayBy::UseCase).with_concurrency([NonZeroU32::MIN]);
+    recipe.sweep.array_limit = None;
+    let mut site = Site::ready(&lab, "array_requeue", recipe.clone());
+    // As if submitted from inside of a job that was requeued.
+    site.set("SLURM_RESTART_COUNT", "5");
+    let port = recipe.server.port;
+    site.render(recipe, settings("requeue = true"));
+    // Both run at once, on nodes that share one network.
+    let script = site.folder.join("launch.sh");
+    let text = fs::read_to_string(&script).unwrap();
+    let apart = text.replace(
+        &format!("readonly port={port}\n"),
+        &format!("readonly port=$(({port} + SLURM_ARRAY_TASK_ID))\n"),
+    );
+    assert_ne!(text, apart);
+    fs::write(&script, apart).unwrap();
+
+    let array = submit(&lab, &site);
+    let name = |task: u32| format!("{array}-{task}");
+    wait_until("two servers", || {
+        [0, 1].iter().all(|&task| {
+            let log = site.log("benchmarking", &name(task));
+            log.contains("the server is ready")
+        })
+    });
+    let number = |task: &u32| {
+        let task = format!("--jobs={array}_{task}");
+        let arguments = ["--noheader", "--format=%A", &task];
+        run(lab.command("squeue").args(arguments))
+    };
+    let last = [0, 1].into_iter().find(|task| number(task).trim() == array);
+    let last = last.expect("a task has the array's number");
+    let (task, other) = (format!("{array}_{last}"), 1 - last);
+    run(lab
+        .command("scancel")
+        .args(["--batch", "--signal=USR1", &task]));
+    wait_until("the requeue", || {
+        printed(&site, &array, last).contains("requeue 1 of at most 2")
+    });
+    wait_until("the other task's end", || {
+        site.exit_code(&name(other)) == Some(0)
+    });
+    let said = printed(&site, &array, last);
+    assert!(!said.contains("did not end by itself"), "{said}");
+    assert_eq!(lab.job_field(&task, "JobState"), "PENDING");
+    let other = format!("{array}_{other}");
+    assert_eq!(lab.job_field(&other, "Restarts"), "0");
+    run(lab.command("scancel").arg(&array));
+    wait_for_end(&lab, &array);
 }
 
 /// Each variant of a server has a task, and its name in its results' names.

@@ -326,9 +326,15 @@ fn table() -> Vec<Fault> {
                 ("SRUN_EXPORT_ENV", "NONE"), ("SRUN_CPUS_PER_TASK", "99"), ("SRUN_OUTPUT", "/none/such"),
                 // With this one, scancel would ask and ask again.
                 ("SCANCEL_INTERACTIVE", "1"), ("SQUEUE_FORMAT", "%u"),
+                // The job's end would be a day of the past, and its points left out.
+                ("SLURM_TIME_FORMAT", "%Y-01-01"), ("SLURM_NO_KILL", "1"), ("SLURM_HET_SIZE", "2"), ("SLURM_SRUN_MULTI", "1"),
                 ("PYXIS_CONTAINER_IMAGE", "/none/such"), ("PYXIS_CONTAINER_MOUNTS", "/none:/such"),
             ],
             end: End::Code(0), says: "exit 0", ..ROW },
+        Fault { name: "job: squeue gives no answer", kept: 4, end: End::Code(0), says: "exit 0",
+            // The steps cannot be told to end without it.
+            recipe: |recipe| recipe.server.stop_timeout = 1.try_into().unwrap(),
+            variables: &[("BASH_FUNC_squeue%%", "() { return 1; }")], ..ROW },
         Fault { name: "job: results on a read-only file system", end: End::Code(1), says: "cannot write in",
             before: |_, site| {
                 fs::create_dir_all(site.results()).unwrap();

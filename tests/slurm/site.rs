@@ -5,7 +5,7 @@ use std::fs;
 use nim_slurm::ScriptKind::{Launch, PrepareModels, Setup};
 use nim_slurm::{HookPlace, ScriptKind, Settings};
 
-use crate::lab::{Lab, SECRET, Site, recipe, words};
+use crate::lab::{Lab, SECRET, Site, recipe, run, words};
 
 /// A site that shares its nodes, with modules, a proxy and own lines everywhere.
 fn settings(folder: &str, lines: impl Fn(HookPlace) -> String) -> Settings {
@@ -160,4 +160,28 @@ fn own_lines_after_what_is_missing() {
             words(&output)
         );
     }
+}
+
+/// A server that loads does not listen yet: the one job would measure the other's server.
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn jobs_on_one_node_do_not_share_a_port() {
+    let lab = Lab::enter();
+    let mut site = Site::ready(&lab, "one_port", recipe());
+    let shared = "slurm = { partition = 'batch', nodelist = 'node1', mem = '1G' }
+        srun.mpi = 'none'
+        cluster = { gpus = 'gres', nodes = 'shared' }";
+    site.render(recipe(), Settings::from_toml(shared).unwrap());
+    site.set("LAB_NIM_ARGS", "--bind-late --startup-delay 60");
+    let loading = site.submit(&lab, Launch);
+    loading.wait_until("the first server", || {
+        loading.printed().contains("server and client started")
+    });
+    let second = site.job(&lab, Launch);
+    second.assert(2, "another job there has it");
+    run(lab.command("scancel").arg(&loading.id));
+    loading.wait();
+    // With its job, the port is free.
+    site.set("LAB_NIM_ARGS", "--exit-at-once");
+    site.job(&lab, Launch).assert(3, "the server exited");
 }

@@ -1,4 +1,4 @@
-temporary=$(podman info --format=json 2>/dev/null | sed -n 's/^ *"graphRoot": "\(.*\)",\{0,1\}$/\1/p')
+temporary=$(podman info --format=json 2>/dev/null | sed -n 's/^ *"graphRoot": "\(.*\)",\{0,1\}$/\1/p') || true
 temporary=${temporary:-${TMPDIR:-/var/tmp}}
 available=$(free_space "$temporary" 2>/dev/null || echo 0)
 ((available >= space_needed)) ||

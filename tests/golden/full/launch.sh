@@ -193,7 +193,8 @@ unset "${!SCANCEL_@}" "${!SQUEUE_@}" "${!SCONTROL_@}" "${!SRUN_@}" "${!SBATCH_@}
   SLURM_WAIT SLURM_KILL_BAD_EXIT SLURM_TIMELIMIT SLURM_SIGNAL SLURM_MPI_TYPE SLURM_EXPORT_ENV SLURM_OPEN_MODE \
   SLURM_STDOUTMODE SLURM_STDERRMODE SLURM_STDINMODE SLURM_LABELIO SLURM_UNBUFFEREDIO SLURM_WORKING_DIR \
   SLURM_REMOTE_CWD SLURM_PROLOG SLURM_EPILOG SLURM_TASK_PROLOG SLURM_TASK_EPILOG SLURM_RESV_PORTS SLURM_NETWORK \
-  SLURM_CONTAINER SLURM_CONSTRAINT SLURM_THREAD_SPEC SLURM_HOSTFILE SLURM_EXCLUDE SLURM_CLUSTER_CONSTRAINT
+  SLURM_CONTAINER SLURM_CONSTRAINT SLURM_THREAD_SPEC SLURM_HOSTFILE SLURM_EXCLUDE SLURM_CLUSTER_CONSTRAINT \
+  SLURM_TIME_FORMAT SLURM_NO_KILL SLURM_HET_SIZE SLURM_SRUN_MULTI
 
 # True when $1 is a whole squashfs file. The superblock is written last and says
 # at byte 40 how long the file must be: that shows what a killed import cut off.
@@ -224,8 +225,15 @@ readonly results=$stage_path/results
 # A task of an array is named by both numbers. Slurm is asked, since a job that is
 # submitted from inside of a task inherits that task's variables.
 job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/null |
-  awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }')
+  awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }') || true
 readonly job_id=${job_id:-$SLURM_JOB_ID}
+# The same for Slurm's commands. SLURM_JOB_ID of the last task of an array is the array's
+# number, and they would take it for all tasks.
+readonly slurm_id=${job_id/-/_}
+# How often it was requeued. A job that is submitted from inside of a requeued one inherits
+# the variable that says so.
+restarts=$(scontrol show job "$slurm_id" 2>/dev/null | sed -n 's/.* Restarts=\([0-9]*\).*/\1/p') || true
+readonly restarts=${restarts:-${SLURM_RESTART_COUNT:-0}}
 # What the steps print.
 readonly server_log=$logs/server_$job_id.out client_log=$logs/benchmarking_$job_id.out
 readonly all_logs="$logs/*_$job_id.out"
@@ -310,11 +318,30 @@ done
 readonly runs
 
 # Whoever answers there is not the server that is to be measured.
-port_is_taken() { (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
-! port_is_taken || missing "port $port on $HOSTNAME: another program listens there"
+port_is_taken() { (: <>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+! port_is_taken "$port" || missing "port $port on $HOSTNAME: another program listens there"
 stop_if_missing
 
 mkdir -p "$logs" "$results" "$cache_path" || fail "cannot make the folders logs, results and nim_cache in $stage_path"
+
+# A server that loads does not listen yet, and jobs that share a node would measure the one
+# that is ready first. So a port is locked: on the node for all users, and in the stage path,
+# should jobs have a /tmp of their own.
+hold_port() {
+  local file lock
+  for file in "/tmp/nim-slurm-port-$1" "$logs/.port_${SLURMD_NODENAME}_$1"; do
+    # A file of another user can be locked, though not written.
+    [[ -e $file ]] || { : >"$file"; } 2>/dev/null || continue
+    { exec {lock}<"$file"; } 2>/dev/null || continue
+    flock --nonblock --conflict-exit-code=75 "$lock" 2>/dev/null || (($? != 75)) || {
+      missing "port $1 on $HOSTNAME: another job there has it, whose server may still be loading"
+      return 0
+    }
+  done
+}
+hold_port "$port"
+stop_if_missing
+
 # Points in progress; readers of the results look at whole folders only.
 readonly run=$results/.run_$job_id
 mkdir -p "$run" || fail "cannot write in $results"
@@ -343,7 +370,8 @@ point_folder() {
   local stem=${result_name}_${gpus}_$4_$1_$2_$3 id
   for id in "${runs[@]}"; do
     folder=${stem}_$id
-    [[ ! -d $results/$folder ]] || return 0
+    # Not one that several servers measured together.
+    [[ ! -d $results/$folder || -e $results/$folder/server-0 ]] || return 0
   done
   folder=${stem}_$job_id
   return 1
@@ -404,7 +432,7 @@ print_manifest() {
   local point use_case isl osl concurrency requests folder status seconds detail separator='' end=null
   [[ $1 == null ]] || end=$(json "$(now)")
   printf '{\n  "schema": 1,\n  "recipe": %s,\n  "crate_version": %s,\n' "$(json "$recipe")" "$(json "${made_by#* }")"
-  printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "${SLURM_RESTART_COUNT:-0}" "$(json "$SLURM_JOB_NODELIST")"
+  printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "$restarts" "$(json "$SLURM_JOB_NODELIST")"
   printf '  "resumes": [%s],\n' "$(json_list "${runs[@]:1}")"
   printf '  "gpus": %d,\n  "gpu_model": %s,\n  "driver": %s,\n' "$gpus" "$(json_or_null "$gpu_model")" "$(json_or_null "$driver")"
   printf '  "images": {\n    "server": %s,\n    "client": %s\n  },\n' \
@@ -536,8 +564,9 @@ export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
 HOME=$(mktemp -d)
 export HOME
 
+# A few blocks are often left: a file that does not fit is not begun, and df rounds up.
 stop_if_full() {
-  (($(df --output=avail --block-size=64K "$results" | tail -n 1) == 0)) || return 0
+  (($(df --output=avail --block-size=1K "$results" | tail -n 1) < 256)) || return 0
   say "error: no space is left in $results" >&2
   exit 7
 }
@@ -859,7 +888,7 @@ ends_within() {
 # signal_step NAME: the steps of this name, a pattern.
 signal_step() {
   local ids
-  mapfile -t ids < <(squeue --noheader --steps --job="$SLURM_JOB_ID" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p")
+  mapfile -t ids < <(squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p")
   ((${#ids[@]} > 0)) && scancel --signal=TERM "${ids[@]}" 2>/dev/null
 }
 # stop_step NAME PID SECONDS: gently, and then not. TERM to srun itself would be
@@ -895,8 +924,9 @@ trap 'on_signal USR1' USR1
 trap 'on_signal USR2' USR2
 
 # When the last point must have ended, in seconds since 1970; empty without limit.
-measure_until=$(squeue --noheader --job="$SLURM_JOB_ID" --format=%e 2>/dev/null | head -n 1)
-measure_until=$(date --date="$measure_until" +%s 2>/dev/null) || measure_until=
+measure_until=$(squeue --noheader --job="$slurm_id" --format=%e 2>/dev/null | head -n 1) || measure_until=
+# No words would be midnight.
+measure_until=$(date --date="${measure_until:-none}" +%s 2>/dev/null) || measure_until=
 readonly measure_until=${measure_until:+$((measure_until - reserve))}
 
 # How a step's status reads.
@@ -1017,12 +1047,12 @@ case $code in
     ;;
 esac
 say "$finished of ${#points[@]} points are in $results"
-if ((code == 6 && failed == 0 && ${SLURM_RESTART_COUNT:-0} < requeue_limit)) && [[ $stopped_by != TERM ]]; then
+if ((code == 6 && failed == 0 && restarts < requeue_limit)) && [[ $stopped_by != TERM ]]; then
   # Only when the time is up: a job that was cancelled stays so, and what failed
   # would fail again.
-  say "the job goes on by itself: requeue $((${SLURM_RESTART_COUNT:-0} + 1)) of at most $requeue_limit"
+  say "the job goes on by itself: requeue $((restarts + 1)) of at most $requeue_limit"
   say "exit $code: $reason"
-  scontrol requeue "$SLURM_JOB_ID" || say "error: Slurm does not requeue the job" >&2
+  scontrol requeue "$slurm_id" || say "error: Slurm does not requeue the job" >&2
   exit "$code"
 fi
 # What a person does next.
@@ -1070,7 +1100,7 @@ case $code in
     ;;
 esac
 if ((finished < ${#points[@]})); then
-  script=$(scontrol show job "$SLURM_JOB_ID" 2>/dev/null | sed -n 's/^ *Command=//p') || true
+  script=$(scontrol show job "$slurm_id" 2>/dev/null | sed -n 's/^ *Command=//p') || true
   say "$next: RESUME_JOB_ID=$job_id sbatch $options$(printf %q "${script:-launch.sh}")"
 fi
 say "exit $code: $reason"

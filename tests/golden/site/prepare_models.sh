@@ -284,24 +284,45 @@ set -eu
 for assignment in "${proxy[@]}"; do
   small=${assignment%%=*}
   # Programs read the one or the other spelling.
-  for name in "$small" "${small^^}"; do
-    [[ -n ${!name-} ]] || export "$name=${assignment#*=}"
+  large=${small^^}
+  value=${!small:-${!large:-${assignment#*=}}}
+  for name in "$small" "$large"; do
+    [[ -n ${!name-} ]] || export "$name=$value"
   done
 done
+# Servers ask themselves whether they are ready.
+for name in no_proxy NO_PROXY; do
+  export "$name=127.0.0.1,localhost${!name:+,${!name}}"
+done
 
+# A shell of their own, since they must change neither the code nor what is still to be done.
 # shellcheck disable=SC2317 # the trap calls it
 at_the_end() {
-  local code=$1
   set +e
+  # shellcheck disable=SC2034 # the lines use it
+  local code=$1
   # shellcheck disable=SC1090 # the settings' own lines
-  source <(printf '%s\n' "$lines_after") || say "warning: the own lines at the end failed with $?" >&2
-  exit "$code"
+  (source <(printf '%s\n' "$lines_after")) || say "warning: the own lines at the end failed with $?" >&2
 }
 trap 'at_the_end $?' EXIT
+# Without these, a signal before the work would have them run with a code of 0.
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 say "own lines before the work"
+# An exit in them would end this script, perhaps with 0 and nothing done.
+trap 'say "error: the script ended in the own lines before the work, with $?" >&2; at_the_end 1; exit 1' EXIT
 # shellcheck disable=SC1090 # the settings' own lines
-source <(printf '%s\n' "$lines_before") || fail "the own lines before the work failed with $?"
+if source <(printf '%s\n' "$lines_before"); then status=0; else status=$?; fi
+# What they set for themselves ends with them; a trace would print every value.
+set +axvfC
+set -Eeuo pipefail
+shopt -u failglob nullglob nocasematch nocaseglob dotglob
+IFS=$' \t\n'
+trap 'at_the_end $?' EXIT
+trap - ERR DEBUG RETURN
+((status == 0)) || fail "the own lines before the work failed with $status"
 
 # ---- Checks: before anything is fetched ---------------------------------------
 

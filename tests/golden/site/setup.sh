@@ -136,7 +136,8 @@ unset "${!SCANCEL_@}" "${!SQUEUE_@}" "${!SCONTROL_@}" "${!SRUN_@}" "${!SBATCH_@}
   SLURM_WAIT SLURM_KILL_BAD_EXIT SLURM_TIMELIMIT SLURM_SIGNAL SLURM_MPI_TYPE SLURM_EXPORT_ENV SLURM_OPEN_MODE \
   SLURM_STDOUTMODE SLURM_STDERRMODE SLURM_STDINMODE SLURM_LABELIO SLURM_UNBUFFEREDIO SLURM_WORKING_DIR \
   SLURM_REMOTE_CWD SLURM_PROLOG SLURM_EPILOG SLURM_TASK_PROLOG SLURM_TASK_EPILOG SLURM_RESV_PORTS SLURM_NETWORK \
-  SLURM_CONTAINER SLURM_CONSTRAINT SLURM_THREAD_SPEC SLURM_HOSTFILE SLURM_EXCLUDE SLURM_CLUSTER_CONSTRAINT
+  SLURM_CONTAINER SLURM_CONSTRAINT SLURM_THREAD_SPEC SLURM_HOSTFILE SLURM_EXCLUDE SLURM_CLUSTER_CONSTRAINT \
+  SLURM_TIME_FORMAT SLURM_NO_KILL SLURM_HET_SIZE SLURM_SRUN_MULTI
 
 # True when $1 is a whole squashfs file. The superblock is written last and says
 # at byte 40 how long the file must be: that shows what a killed import cut off.
@@ -165,24 +166,45 @@ set -eu
 for assignment in "${proxy[@]}"; do
   small=${assignment%%=*}
   # Programs read the one or the other spelling.
-  for name in "$small" "${small^^}"; do
-    [[ -n ${!name-} ]] || export "$name=${assignment#*=}"
+  large=${small^^}
+  value=${!small:-${!large:-${assignment#*=}}}
+  for name in "$small" "$large"; do
+    [[ -n ${!name-} ]] || export "$name=$value"
   done
 done
+# Servers ask themselves whether they are ready.
+for name in no_proxy NO_PROXY; do
+  export "$name=127.0.0.1,localhost${!name:+,${!name}}"
+done
 
+# A shell of their own, since they must change neither the code nor what is still to be done.
 # shellcheck disable=SC2317 # the trap calls it
 at_the_end() {
-  local code=$1
   set +e
+  # shellcheck disable=SC2034 # the lines use it
+  local code=$1
   # shellcheck disable=SC1090 # the settings' own lines
-  source <(printf '%s\n' "$lines_after") || say "warning: the own lines at the end failed with $?" >&2
-  exit "$code"
+  (source <(printf '%s\n' "$lines_after")) || say "warning: the own lines at the end failed with $?" >&2
 }
 trap 'at_the_end $?' EXIT
+# Without these, a signal before the work would have them run with a code of 0.
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 say "own lines before the work"
+# An exit in them would end this script, perhaps with 0 and nothing done.
+trap 'say "error: the script ended in the own lines before the work, with $?" >&2; at_the_end 1; exit 1' EXIT
 # shellcheck disable=SC1090 # the settings' own lines
-source <(printf '%s\n' "$lines_before") || fail "the own lines before the work failed with $?"
+if source <(printf '%s\n' "$lines_before"); then status=0; else status=$?; fi
+# What they set for themselves ends with them; a trace would print every value.
+set +axvfC
+set -Eeuo pipefail
+shopt -u failglob nullglob nocasematch nocaseglob dotglob
+IFS=$' \t\n'
+trap 'at_the_end $?' EXIT
+trap - ERR DEBUG RETURN
+((status == 0)) || fail "the own lines before the work failed with $status"
 
 # ---- Checks: before anything is fetched ---------------------------------------
 

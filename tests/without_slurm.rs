@@ -1,0 +1,316 @@
+//! The scripts, run by bash without a Slurm: what own lines can and cannot change, and what
+//! is said when a program that is asked gives no answer.
+
+#[path = "common/client.rs"]
+mod client;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use nim_slurm::recipe::ReplicaUse;
+use nim_slurm::{HookPlace, Plan, Recipe, ScriptKind, Settings};
+use tempfile::TempDir;
+
+use crate::client::client_program;
+
+const SECRET: &str = "nvapi-this-must-not-be-seen";
+
+/// The programs that the scripts find, and none of a cluster.
+const PROGRAMS: &[&str] = &[
+    "awk", "base64", "basename", "bash", "cat", "cut", "date", "df", "env", "find", "flock",
+    "grep", "head", "ls", "mkdir", "mktemp", "mv", "numfmt", "od", "rm", "rmdir", "sed", "seq",
+    "sleep", "sort", "stat", "tail", "tar", "tr",
+];
+
+/// Folders of programs, the node's and a test's own in front of them, and a stage path.
+struct Node {
+    folder: TempDir,
+}
+
+impl Node {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["bin", "own"] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        for program in PROGRAMS {
+            let found = which::which(program).unwrap();
+            symlink(found, folder.path().join("bin").join(program)).unwrap();
+        }
+        Self { folder }
+    }
+
+    /// Adds a program of these lines. Not where the links are: a write would follow them.
+    fn with(self, program: &str, lines: &str) -> Self {
+        let path = self.folder.path().join("own").join(program);
+        fs::write(&path, format!("#!/bin/bash\n{lines}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        self
+    }
+
+    fn stage(&self) -> PathBuf {
+        self.folder.path().join("stage")
+    }
+
+    /// Runs a text as a job's script would run.
+    fn bash(&self, text: &str, variables: &[(&str, &str)]) -> (Option<i32>, String) {
+        let script = self.folder.path().join("script.sh");
+        fs::write(&script, text).unwrap();
+        let [own, bin] = ["own", "bin"].map(|name| self.folder.path().join(name));
+        let mut bash = Command::new("bash");
+        bash.args(["-c", "exec bash \"$0\" 2>&1"])
+            .arg(&script)
+            .env_clear()
+            .env("PATH", format!("{}:{}", own.display(), bin.display()))
+            .env("HOME", self.folder.path())
+            .env("STAGE_PATH", self.stage())
+            .env("SLURM_JOB_ID", "1")
+            .env("SLURMD_NODENAME", "node1")
+            .env("SLURM_JOB_NUM_NODES", "2")
+            .env("NGC_API_KEY", SECRET)
+            .envs(variables.iter().copied());
+        told(&bash.output().unwrap())
+    }
+}
+
+fn told(output: &Output) -> (Option<i32>, String) {
+    let words = String::from_utf8(output.stdout.clone()).unwrap();
+    (output.status.code(), words)
+}
+
+fn settings(lines: &[(HookPlace, &str)]) -> Settings {
+    let settings = Settings::from_toml("srun.mpi = 'none'").unwrap();
+    lines.iter().fold(settings, |settings, (place, lines)| {
+        settings.with_hook(*place, lines.parse().unwrap())
+    })
+}
+
+fn script(kind: ScriptKind, settings: Settings) -> String {
+    let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap();
+    plan.script(kind).text().to_owned()
+}
+
+/// Each script with these lines before and after it, on a node that lacks everything.
+fn with_lines(before: &str, after: &str) -> Vec<(Option<i32>, String)> {
+    let run = |kind| {
+        let lines = [
+            (HookPlace::Before(kind), before),
+            (HookPlace::After(kind), after),
+        ];
+        Node::new().bash(&script(kind, settings(&lines)), &[])
+    };
+    ScriptKind::ALL.map(run).into()
+}
+
+#[test]
+fn lines_at_the_end_do_not_change_the_exit_code() {
+    for after in ["exit 9", "code=9", "echo $nothing", "trap 'exit 9' EXIT"] {
+        for (code, words) in with_lines("true", &format!("echo told $code\n{after}")) {
+            assert_eq!(code, Some(2), "{after}: {words}");
+            assert!(words.contains("told 2\n"), "{after}: {words}");
+        }
+    }
+}
+
+#[test]
+fn lines_before_the_work_that_exit_are_no_success() {
+    for (code, words) in with_lines("exit 0", "echo told $code") {
+        assert_eq!(code, Some(1), "{words}");
+        assert!(
+            words.contains("error: the script ended in the own lines before the work, with 0"),
+            "{words}"
+        );
+        assert!(words.contains("told 1\n"), "{words}");
+    }
+}
+
+#[test]
+fn lines_before_the_work_leave_no_options() {
+    let before =
+        "set -x -f\nIFS=,\ntrap 'echo theirs' EXIT\ntrap 'echo theirs' DEBUG\nstatus=3\ntrue";
+    for (code, words) in with_lines(before, "echo \"told $code, $- $IFS\"") {
+        assert_eq!(code, Some(2), "{words}");
+        assert!(words.contains("missing: "), "{words}");
+        // A trace would have the key in it.
+        assert!(!words.contains(SECRET), "{words}");
+        let after = words.split_once("missing: ").unwrap().1;
+        assert!(
+            !after.contains("theirs") && !after.contains("+ "),
+            "{words}"
+        );
+        assert!(after.contains("told 2, huBE  \t\n"), "{words}");
+    }
+}
+
+/// A signal that comes before the work has begun is no end with 0.
+#[test]
+fn lines_at_the_end_know_of_a_signal() {
+    for (signal, expected) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
+        let lines = [(
+            HookPlace::After(ScriptKind::PrepareModels),
+            "echo told $code",
+        )];
+        let node = Node::new().with("mkdir", &format!("kill -{signal} $PPID"));
+        let (code, words) = node.bash(&script(ScriptKind::PrepareModels, settings(&lines)), &[]);
+        assert_eq!(code, Some(expected), "{words}");
+        assert!(words.contains(&format!("told {expected}\n")), "{words}");
+    }
+}
+
+/// What a caller has set of the one spelling is not changed by the other.
+#[test]
+fn the_caller_s_proxy_and_the_site_s() {
+    let before = HookPlace::Before(ScriptKind::Launch);
+    let said = "echo \"told $https_proxy $HTTPS_PROXY $no_proxy $NO_PROXY\"";
+    let proxy = Settings::from_toml(
+        "cluster.proxy = { https = 'http://site:1', no_proxy = '.site' }\nsrun.mpi = 'none'",
+    )
+    .unwrap();
+    let text = script(
+        ScriptKind::Launch,
+        proxy.with_hook(before, said.parse().unwrap()),
+    );
+    let (own, local) = ("http://own:2", "127.0.0.1,localhost");
+    for (variables, expected) in [
+        (
+            &[][..],
+            format!("http://site:1 http://site:1 {local},.site {local},.site"),
+        ),
+        (
+            &[("HTTPS_PROXY", own), ("no_proxy", ".own")],
+            format!("{own} {own} {local},.own {local},.own"),
+        ),
+        (
+            &[("https_proxy", own), ("HTTPS_PROXY", "http://third:3")],
+            format!("{own} http://third:3 {local},.site {local},.site"),
+        ),
+    ] {
+        let (_, words) = Node::new().bash(&text, variables);
+        assert!(words.contains(&format!("told {expected}\n")), "{words}");
+    }
+}
+
+/// The client's own lines stand outside of its program.
+#[test]
+fn lines_in_the_client_change_none_of_its_variables() {
+    let lines = "number=5 failed=7 left=3 IFS=,\nexport HOME=$PRECIOUS no_proxy=.site\ncat\ntrue";
+    let plan = |lines: &str| {
+        let settings = settings(&[(HookPlace::InClient, lines)]);
+        let settings = settings.with_runtime(nim_slurm::container::Runtime::Apptainer);
+        Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap()
+    };
+    let text = plan(lines).launch().text().to_owned();
+    // One point, which is measured already.
+    let head = format!(
+        "say() {{ echo \"$*\"; }}\nkeep_aside() {{ :; }}\npoint_folder() {{ folder=of_before; echo \"no_proxy $no_proxy\"; }}\n\
+         port=1 results=/ run=/ points=('a 1 1 1 1' 'b 1 1 1 1') tokenizer_path=/ served_model_name=x\n\
+         health_path=/ ready_timeout=1 server_started=0 lines_in_client={}\n",
+        nim_slurm::shell_word(lines)
+    );
+    let program = format!("{head}{}\n", client_program(&text));
+    // The server is ready.
+    let answers = "case $* in *write-out*) echo -n 200 ;; *models*) echo '\"x\"' ;; *) echo '\"choices\"' ;; esac";
+    let node = Node::new()
+        .with("genai-perf", "")
+        .with("curl", answers)
+        .with("timeout", "");
+    let precious = node.folder.path().join("precious");
+    fs::create_dir(&precious).unwrap();
+    let (code, words) = node.bash(&program, &[("PRECIOUS", precious.to_str().unwrap())]);
+    assert_eq!(code, Some(0), "{words}");
+    assert!(
+        words.contains("point 1 of 2 is finished already"),
+        "{words}"
+    );
+    assert!(words.contains("all 2 points are finished"), "{words}");
+    assert!(
+        words.contains("no_proxy 127.0.0.1,localhost,.site"),
+        "{words}"
+    );
+    assert!(precious.exists(), "the client removed what is not its own");
+}
+
+/// Without podman, setup.sh says so.
+#[test]
+fn a_program_that_is_missing_is_named() {
+    for (runtime, program) in [
+        ("podman", "podman"),
+        ("apptainer", "apptainer"),
+        ("pyxis", "enroot"),
+    ] {
+        let text = format!("container.runtime = '{runtime}'");
+        let text = script(ScriptKind::Setup, Settings::from_toml(&text).unwrap());
+        let (code, words) = Node::new().bash(&text, &[]);
+        assert_eq!(code, Some(2), "{words}");
+        assert!(
+            words.contains(&format!("missing: the command {program} on ")),
+            "{words}"
+        );
+    }
+}
+
+/// A controller that does not answer, or a name that leads nowhere, is no silent end.
+#[test]
+fn launch_says_what_it_cannot_find_out() {
+    let mut recipe = Recipe::built_in("deepseek-r1-h100x16-nim").unwrap();
+    recipe.sweep.replicas = ReplicaUse::Share;
+    let settings = Settings::from_toml("srun.mpi = 'none'").unwrap();
+    let text = Plan::new(recipe, settings)
+        .unwrap()
+        .launch()
+        .text()
+        .to_owned();
+    let mut node = Node::new().with("srun", "").with("getent", "exit 2");
+    for program in ["scancel", "squeue", "scontrol"] {
+        node = node.with(program, "exit 1");
+    }
+    let (code, words) = node.bash(&text, &[]);
+    assert_eq!(code, Some(2), "{words}");
+    assert!(words.contains("missing: an address of node1"), "{words}");
+}
+
+/// What several servers measured together is no result of one alone.
+#[test]
+fn a_point_of_several_servers_is_not_that_of_one() {
+    let text = script(ScriptKind::Launch, Settings::new());
+    let (_, rest) = text.split_once("\npoint_folder() {\n").unwrap();
+    let (body, _) = rest.split_once("\n}\n").unwrap();
+    let is_finished = |parts: &[&str]| {
+        let node = Node::new();
+        let point = Path::new("m_4_1_chat_32_16_7");
+        for part in parts {
+            fs::create_dir_all(node.folder.path().join(point).join(part)).unwrap();
+        }
+        let program = format!(
+            "results={} result_name=m gpus=4 job_id=8 runs=(8 7)\npoint_folder() {{\n{body}\n}}\npoint_folder chat 32 16 1",
+            node.folder.path().display()
+        );
+        node.bash(&program, &[]).0 == Some(0)
+    };
+    assert!(!is_finished(&[]));
+    assert!(is_finished(&[""]));
+    assert!(!is_finished(&["server-0", "server-1"]));
+}
+
+/// A disk is full, too, when what is left is no room for a point.
+#[test]
+fn a_few_blocks_are_no_space() {
+    let text = script(ScriptKind::Launch, Settings::new());
+    let (_, rest) = client_program(&text)
+        .split_once("\nstop_if_full() {\n")
+        .unwrap();
+    let (body, _) = rest.split_once("\n}\n").unwrap();
+    let program =
+        format!("say() {{ echo \"$*\"; }}\nresults=/\nf() {{\n{body}\n}}\nf\necho goes on");
+    for (kibibytes, code) in [("0", 7), ("40", 7), ("900", 0), ("99999999", 0)] {
+        // As df does, it rounds up.
+        let df = format!(
+            "size=${{2#*=}}\nkib=${{size%K}}\necho Avail\necho $((({kibibytes} + kib - 1) / kib))"
+        );
+        let node = Node::new().with("df", &df);
+        let (ended, words) = node.bash(&program, &[]);
+        assert_eq!(ended, Some(code), "{kibibytes}: {words}");
+    }
+}
