@@ -1,4 +1,14 @@
 //! What is run: the server, its model, the client, and the sweep.
+//!
+//! ```
+//! use nim_slurm::Recipe;
+//!
+//! let mut recipe = Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap();
+//! recipe.sweep.use_cases = vec!["rag:4096/256".parse()?];
+//! recipe.server.ready_timeout = 3600.try_into()?;
+//! assert_eq!(Recipe::from_toml(&recipe.to_toml())?, recipe); // a file for --recipe
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod client_options;
 mod genai_perf;
@@ -67,6 +77,9 @@ const BUILT_IN: [(&str, &str); 5] = [
 ///
 /// // What is printed can be read again.
 /// assert_eq!(Recipe::from_toml(&recipe.to_toml())?, recipe);
+/// // Tokens may be counted by a tokenizer in the client's container.
+/// let recipe = recipe.with_tokenizer("/data/tokenizer".parse()?);
+/// assert_eq!(recipe.client.tokenizer.unwrap().as_str(), "/data/tokenizer");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +103,17 @@ pub struct Recipe {
 }
 
 /// The inference server: its image, and how it is started.
+///
+/// ```
+/// use nim_slurm::Recipe;
+///
+/// let mut server = Recipe::llama3_70b_h100x4_fp8().server;
+/// assert_eq!(server.squash_file().as_str(), "nim+meta+llama3-70b-instruct+1.0.3.sqsh");
+///
+/// server.replicas = 2.try_into()?; // side by side on one node
+/// assert_eq!((server.total_gpus(), server.gpus_of_a_node()), (4, 8));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Server {
@@ -175,6 +199,17 @@ fn is_one(number: &NonZeroU32) -> bool {
 
 /// What the server serves: weights and, for a server that needs one, an engine built
 /// for its GPUs.
+///
+/// ```
+/// use nim_slurm::Recipe;
+///
+/// let model = Recipe::llama3_70b_h100x4_fp8().model;
+/// assert_eq!(model.weights.folder(), "llama3-70b-instruct_vhf");
+/// assert!(model.engine.is_some());
+///
+/// // vLLM loads the weights as they are.
+/// assert!(Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap().model.engine.is_none());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Model {
@@ -200,6 +235,7 @@ pub struct Model {
 /// assert!(matches!(weights.source, ModelSource::HuggingFace(_)));
 /// assert_eq!(weights.folder(), "Qwen3-0.6B_c1899de289a0");
 /// assert!(toml::from_str::<Weights>("size = '1.5 GB'\nfiles = ['config.json']").is_err());
+/// assert!(weights.are_staged()); // below the stage path
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -217,6 +253,20 @@ pub struct Weights {
 }
 
 /// Where a model's weights come from.
+///
+/// ```
+/// use nim_slurm::Recipe;
+/// use nim_slurm::recipe::ModelSource;
+///
+/// let mut recipe = Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap();
+/// assert!(matches!(recipe.model.weights.source, ModelSource::HuggingFace(_)));
+///
+/// // They are on the cluster already.
+/// recipe.model.weights.source = ModelSource::Path("/lustre/models/llama-3.3-70b".parse()?);
+/// recipe.model.weights.exclude.clear();
+/// assert!(recipe.to_toml().contains("path = \"/lustre/models/llama-3.3-70b\""));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ModelSource {
@@ -316,6 +366,15 @@ impl From<Weights> for WeightsTable {
 
 /// An engine on NGC, and what it must consist of: among its files a part for each GPU,
 /// `rank0.engine` and on.
+///
+/// ```
+/// use nim_slurm::Recipe;
+///
+/// let recipe = Recipe::llama3_70b_h100x4_fp8();
+/// let engine = recipe.model.engine.unwrap();
+/// let parts = engine.files.iter().filter(|file| file.as_str().starts_with("rank"));
+/// assert_eq!(parts.count(), recipe.server.gpus.get() as usize);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Engine {
@@ -328,6 +387,16 @@ pub struct Engine {
 }
 
 /// What measures the server: GenAI-Perf or AIPerf in its image.
+///
+/// ```
+/// use nim_slurm::Recipe;
+///
+/// let mut client = Recipe::llama3_70b_h100x4_fp8().client;
+/// client.image = "nvcr.io/nvidia/tritonserver:24.12-py3-sdk".parse()?;
+/// client.file = None; // named by the image
+/// assert_eq!(client.squash_file().as_str(), "nvidia+tritonserver+24.12-py3-sdk.sqsh");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Client {
@@ -415,6 +484,18 @@ pub enum ClientTool {
 }
 
 /// Which points are measured: each use case at each concurrency.
+///
+/// ```
+/// use nim_slurm::Recipe;
+///
+/// let sweep = Recipe::llama3_70b_h100x4_fp8()
+///     .with_use_cases(["chat:128/128".parse()?, "rag:2048/128".parse()?])
+///     .with_concurrency([1.try_into()?, 50.try_into()?])
+///     .sweep;
+/// let points = sweep.points(); // the highest concurrency first
+/// assert_eq!((points.len(), points[0].concurrency.get()), (4, 50));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sweep {
@@ -498,6 +579,16 @@ impl ReplicaUse {
 }
 
 /// The processor that an image is made for.
+///
+/// ```
+/// use nim_slurm::Recipe;
+/// use nim_slurm::recipe::Architecture;
+///
+/// let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+/// recipe.server.architecture = Some(Architecture::Arm64); // compute nodes with Grace
+/// assert!(recipe.to_toml().contains("architecture = \"arm64\""));
+/// assert_eq!(Architecture::Amd64.as_str(), "amd64");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -520,6 +611,16 @@ impl Architecture {
 }
 
 /// One measurement: a use case at a concurrency.
+///
+/// ```
+/// use nim_slurm::Recipe;
+///
+/// let recipe = Recipe::llama3_70b_h100x4_fp8().with_concurrency([1.try_into()?, 50.try_into()?]);
+/// let point = &recipe.sweep.points()[0];
+/// let per_request = recipe.sweep.requests_per_concurrency.get();
+/// assert_eq!(point.requests, u64::from(50 * per_request));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Point {
     /// What goes in and comes out.
@@ -566,6 +667,14 @@ impl Recipe {
     /// # Panics
     ///
     /// Never: the recipes are part of the crate, and a test reads them.
+    ///
+    /// ```
+    /// use nim_slurm::Recipe;
+    ///
+    /// let recipe = Recipe::built_in("deepseek-r1-h100x16-nim").unwrap();
+    /// assert_eq!((recipe.server.nodes.get(), recipe.server.total_gpus()), (2, 16));
+    /// assert_eq!(Recipe::built_in("deepseek"), None);
+    /// ```
     #[must_use]
     pub fn built_in(name: &str) -> Option<Self> {
         let (_, text) = BUILT_IN.iter().find(|(own, _)| *own == name)?;
@@ -594,6 +703,14 @@ impl Recipe {
     ///
     /// As [`from_toml`](Self::from_toml), with the file's name; also when the
     /// file cannot be read.
+    ///
+    /// ```
+    /// use nim_slurm::{Plan, Recipe, Settings};
+    ///
+    /// let recipe = Recipe::read("tests/data/recipes/llama-cpp.toml")?;
+    /// assert!(Plan::new(recipe, Settings::new())?.launch().text().contains("llama-server"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn read(path: impl AsRef<Utf8Path>) -> Result<Self, FileError> {
         let path = path.as_ref();
         let text = FileError::read("recipe", path)?;

@@ -16,6 +16,7 @@ use serde::{Serialize, Serializer};
 /// assert_eq!(Metric::TimeToFirstToken.name(), "time_to_first_token");
 /// assert_eq!(Metric::TimeToFirstToken.unit(), Unit::Milliseconds);
 /// assert_eq!(Metric::from_name("inter_token_latency"), Some(Metric::InterTokenLatency));
+/// assert_eq!(Metric::ALL[0], Metric::TimeToFirstToken);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -120,6 +121,13 @@ impl fmt::Display for Metric {
 }
 
 /// A unit of measurement.
+///
+/// ```
+/// use nim_slurm::results::{Metric, Unit};
+///
+/// assert_eq!(Metric::RequestThroughput.unit(), Unit::RequestsPerSecond);
+/// assert_eq!(Unit::TokensPerSecondPerUser.as_str(), "tokens/s/user");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Unit {
@@ -159,6 +167,14 @@ impl fmt::Display for Unit {
 }
 
 /// How the measurements of a point become one number.
+///
+/// ```
+/// use nim_slurm::results::Statistic;
+///
+/// assert_eq!(Statistic::from_name("p95"), Some(Statistic::P95));
+/// assert_eq!(Statistic::from_name("median"), None);
+/// assert!(Statistic::ALL.iter().all(|own| Statistic::from_name(own.name()) == Some(*own)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Statistic {
@@ -260,6 +276,7 @@ impl fmt::Display for Statistic {
 /// let statistics: Statistics = [(Statistic::Avg, 24.5), (Statistic::P99, 26.4)].into_iter().collect();
 /// assert_eq!(statistics.avg(), Some(24.5));
 /// assert_eq!(statistics.get(Statistic::P50), None);
+/// assert!(statistics.iter().eq([(Statistic::Avg, 24.5), (Statistic::P99, 26.4)]));
 /// ```
 #[derive(Clone, Copy)]
 pub struct Statistics([f64; Statistic::ALL.len()]);

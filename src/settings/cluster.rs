@@ -64,6 +64,17 @@ pub struct Cluster {
 }
 
 /// How a cluster is asked for GPUs.
+///
+/// ```
+/// use nim_slurm::slurm::OptionName;
+/// use nim_slurm::{Cluster, GpuRequest, Plan, Recipe, ScriptKind, Settings};
+///
+/// let cluster = Cluster { gpus: Some(GpuRequest::GpusPerNode), ..Cluster::default() };
+/// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new().with_cluster(cluster))?;
+/// let launch = plan.directives(ScriptKind::Launch);
+/// assert_eq!(launch.option(OptionName::GpusPerNode).as_deref(), Some("--gpus-per-node=4"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -77,6 +88,16 @@ pub enum GpuRequest {
 }
 
 /// Whether jobs have their nodes for themselves.
+///
+/// ```
+/// use nim_slurm::slurm::OptionName;
+/// use nim_slurm::{Cluster, NodeUse, Plan, Recipe, ScriptKind, Settings};
+///
+/// let cluster = Cluster { nodes: Some(NodeUse::Shared), ..Cluster::default() };
+/// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new().with_cluster(cluster))?;
+/// assert!(!plan.directives(ScriptKind::Launch).is_set(OptionName::Exclusive));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
