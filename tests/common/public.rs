@@ -89,12 +89,18 @@ pub(crate) fn items(sources: &[(String, String)]) -> Vec<Item> {
     for (file, code) in sources {
         found.extend(read_file(file, code, &macros));
     }
-    // A module's documentation is in its own file.
+    // A module's documentation is in its own file, or in one that is included.
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for item in found.iter_mut().filter(|item| item.kind == "mod") {
-        let own = item.file.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let own = format!("{own}{}.rs", item.name);
-        let code = sources.iter().find(|(file, _)| *file == own);
-        item.docs = code.map(|(_, code)| inner_docs(code)).unwrap();
+        let own = format!("{}.rs", item.name);
+        if let Some((_, code)) = sources.iter().find(|(file, _)| *file == own) {
+            item.docs.push_str(&inner_docs(code));
+        }
+        for call in item.attributes.split("#[doc = include_str!(\"").skip(1) {
+            let (file, _) = call.split_once('"').unwrap();
+            item.docs
+                .push_str(&fs::read_to_string(root.join(file)).unwrap());
+        }
     }
     found
 }
