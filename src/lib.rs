@@ -70,8 +70,9 @@
 //!
 //! # What holds for every type
 //!
-//! Each is `Send` and `Sync`. Errors and enums that may grow are `#[non_exhaustive]`.
-//! Types of other crates are in no signature, but for camino's paths and serde's traits.
+//! Each is `Send` and `Sync`. What a later release may add to is `#[non_exhaustive]`: take
+//! a value, such as `Cluster::default()` or a built-in recipe, and set its fields. Types of
+//! other crates are in no signature, but for camino's paths and serde's traits.
 //!
 //! # What the crate does not do
 //!

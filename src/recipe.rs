@@ -84,6 +84,7 @@ const BUILT_IN: [(&str, &str); 5] = [
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Recipe {
     /// Names the recipe in scripts and manifests.
     pub name: RecipeName,
@@ -116,6 +117,7 @@ pub struct Recipe {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Server {
     /// The container image.
     pub image: Image,
@@ -168,15 +170,20 @@ pub struct Server {
 /// The server with something added.
 ///
 /// ```
-/// use nim_slurm::recipe::Variant;
+/// use nim_slurm::Recipe;
+/// use nim_slurm::recipe::{ArrayBy, Variant};
 ///
-/// let variant: Variant = toml::from_str("name = 'long-batch'\ncommand = ['--max-num-seqs', '512']")?;
-/// assert_eq!(variant.command.len(), 2);
-/// assert!(toml::from_str::<Variant>("name = 'Long Batch'").is_err());
+/// let mut long = Variant::new("long-batch".parse()?);
+/// long.command = vec!["--max-num-seqs".parse()?, "512".parse()?];
+/// let mut recipe = Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap();
+/// recipe.server.variants = vec![long];
+/// recipe.sweep.array = Some(ArrayBy::Server);
+/// assert!(recipe.to_toml().contains("[[server.variants]]\nname = \"long-batch\""));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Variant {
     /// Stands behind the result name in the names of its results, with `-` between.
     pub name: VariantName,
@@ -186,6 +193,18 @@ pub struct Variant {
     /// Variables beside those of [`Server::environment`], over which they win.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<EnvName, Word>,
+}
+
+impl Variant {
+    /// The server as it is, under this name.
+    #[must_use]
+    pub const fn new(name: VariantName) -> Self {
+        Self {
+            name,
+            command: Vec::new(),
+            environment: BTreeMap::new(),
+        }
+    }
 }
 
 const fn one() -> NonZeroU32 {
@@ -212,6 +231,7 @@ fn is_one(number: &NonZeroU32) -> bool {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Model {
     /// The weights. Their folder is the model's folder.
     pub weights: Weights,
@@ -240,6 +260,7 @@ pub struct Model {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "WeightsTable", into = "WeightsTable")]
+#[non_exhaustive]
 pub struct Weights {
     /// Where they come from.
     pub source: ModelSource,
@@ -279,6 +300,26 @@ pub enum ModelSource {
 }
 
 impl Weights {
+    /// Weights of which these files must be there.
+    ///
+    /// ```
+    /// use nim_slurm::recipe::{ModelSource, Weights};
+    ///
+    /// let source = ModelSource::Path("/lustre/models/llama-3.3-gguf".parse()?);
+    /// let weights = Weights::new(source, "42 GB".parse()?, vec!["model.gguf".parse()?]);
+    /// assert!(!weights.are_staged());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn new(source: ModelSource, size: ByteSize, files: Vec<FileName>) -> Self {
+        Self {
+            source,
+            size,
+            files,
+            exclude: Vec::new(),
+        }
+    }
+
     /// Whether the model's folder is below the stage path.
     #[must_use]
     pub const fn are_staged(&self) -> bool {
@@ -377,6 +418,7 @@ impl From<Weights> for WeightsTable {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Engine {
     /// What NGC is asked for.
     pub ngc: NgcModel,
@@ -384,6 +426,24 @@ pub struct Engine {
     pub size: ByteSize,
     /// Files that must be there.
     pub files: Vec<FileName>,
+}
+
+impl Engine {
+    /// An engine of which these files must be there.
+    ///
+    /// ```
+    /// use nim_slurm::recipe::Engine;
+    ///
+    /// let ngc = "nim/meta/llama3-70b-instruct:0.10.0+cbc614f5-h100x4-fp8-throughput".parse()?;
+    /// let files = ["rank0.engine", "rank1.engine", "rank2.engine", "rank3.engine"];
+    /// let files = files.map(|name| name.parse().unwrap()).to_vec();
+    /// assert_eq!(Engine::new(ngc, "68.44 GiB".parse()?, files).files.len(), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn new(ngc: NgcModel, size: ByteSize, files: Vec<FileName>) -> Self {
+        Self { ngc, size, files }
+    }
 }
 
 /// What measures the server: GenAI-Perf or AIPerf in its image.
@@ -399,6 +459,7 @@ pub struct Engine {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Client {
     /// The container image.
     pub image: Image,
@@ -440,16 +501,16 @@ pub struct Client {
 /// use nim_slurm::recipe::{Goodput, Recipe};
 ///
 /// let mut recipe = Recipe::llama3_70b_h100x4_fp8();
-/// recipe.client.goodput = Some(Goodput {
-///     time_to_first_token: Some("500".parse()?),
-///     inter_token_latency: Some("12.5".parse()?),
-///     ..Goodput::default()
-/// });
+/// let mut goodput = Goodput::default();
+/// goodput.time_to_first_token = Some("500".parse()?);
+/// goodput.inter_token_latency = Some("12.5".parse()?);
+/// recipe.client.goodput = Some(goodput);
 /// assert_eq!(Recipe::from_toml(&recipe.to_toml())?, recipe);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Goodput {
     /// From the request to the first token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -498,6 +559,7 @@ pub enum ClientTool {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Sweep {
     /// Use cases: what goes in and comes out.
     pub use_cases: Vec<UseCase>,
@@ -622,6 +684,7 @@ impl Architecture {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Point {
     /// What goes in and comes out.
     pub use_case: UseCase,

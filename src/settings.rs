@@ -341,7 +341,8 @@ impl Settings {
     /// ```
     /// use nim_slurm::{Cluster, Plan, Recipe, Settings};
     ///
-    /// let cluster = Cluster { modules: vec!["enroot/3.5.0".parse()?], ..Cluster::default() };
+    /// let mut cluster = Cluster::default();
+    /// cluster.modules = vec!["enroot/3.5.0".parse()?];
     /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new().with_cluster(cluster))?;
     /// assert!(plan.setup().text().contains("enroot/3.5.0"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())

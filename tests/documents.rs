@@ -1,10 +1,7 @@
 //! The documents in step with the code: README's commands are taken by the examples, its
-//! TOML is read, ARCHITECTURE.md names every crate that the library needs, and everything
-//! public has an example.
+//! TOML is read, and ARCHITECTURE.md names every crate that the library needs.
 
 mod common;
-#[path = "common/public.rs"]
-mod public;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,7 +12,6 @@ use camino::Utf8Path;
 use nim_slurm::{Plan, Recipe, Settings};
 
 use crate::common::example;
-use crate::public::Item;
 
 fn document(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
@@ -218,143 +214,6 @@ fn every_crate_has_its_reason() {
     println!("{} crates below the library", crates.len());
     let security = document("SECURITY.md");
     assert!(security.contains(&format!("has {} crates below it", crates.len())));
-}
-
-/// What a reader finds in the documentation has an example, which is a test as well:
-///
-/// * the crate, each module, type, trait and function has one of its own;
-/// * a method, a constant or another member of a type has one of its own, or the example of
-///   its type calls it by its name.
-///
-/// Variants and fields are a part of their type.
-#[test]
-fn every_public_item_has_an_example() {
-    let sources = public::sources();
-    let mut items = public::items(&sources);
-    let (_, root) = sources.iter().find(|(file, _)| file == "lib.rs").unwrap();
-    items.push(Item {
-        kind: "mod".to_owned(),
-        name: "the crate".to_owned(),
-        docs: public::inner_docs(root),
-        ..Item::default()
-    });
-    let has_example = |item: &Item| !public::examples(&item.docs).is_empty();
-    let mut missing = Vec::new();
-    for item in &items {
-        let own = public::type_of(&items, item);
-        if item.owner.is_some() {
-            assert!(own.is_some(), "{} is of no public type", item.path());
-        }
-        let is_shown =
-            own.is_some_and(|own| public::uses(&public::examples(&own.docs), &item.name));
-        if !has_example(item) && !is_shown {
-            missing.push(format!("{} in src/{}", item.path(), item.file));
-        }
-    }
-    assert!(missing.is_empty(), "no example: {missing:#?}");
-    let with_own = items.iter().filter(|item| has_example(item)).count();
-    println!(
-        "{} public items, {with_own} with an example of their own",
-        items.len()
-    );
-}
-
-/// What the test above sees in a text.
-#[test]
-fn public_items_are_found() {
-    let code = "\
-/// A number.
-///
-/// ```
-/// assert_eq!(Number::parse(\"1\")?.get(), 1);
-/// ```
-#[derive(
-    Debug, Clone
-)]
-pub struct Number(u32);
-
-impl<T: Into<u32>> Number<T> {
-    /// The number.
-    #[must_use]
-    pub const fn get(&self) -> u32 {
-        self.0
-    }
-
-    /// Not shown.
-    pub fn double(
-        &self,
-    ) -> u32 {
-        2 * self.0
-    }
-
-    fn hidden(&self) {}
-}
-
-value!(Number, \"number\");
-
-words! {
-    /// A word.
-    ///
-    /// ```text
-    /// no example
-    /// ```
-    Word, \"word\" {
-        /// One.
-        One = \"one\",
-    }
-}
-
-pub(crate) struct Hidden;
-
-mod apart {
-    pub trait Seen {}
-}
-";
-    let macros = "\
-macro_rules! value {
-    ($type:ty, $name:literal) => {
-        impl $type {
-            pub fn parse(text: &str) -> Self {
-                Self::check(text)
-            }
-        }
-    };
-}
-
-macro_rules! words {
-    ($($type:ident, $name:literal { $($variant:ident = $word:literal,)* })*) => {
-        $(
-            pub enum $type {
-                $($variant,)*
-            }
-
-            value!($type, $name);
-        )*
-    };
-}
-";
-    let sources = [("number.rs", code), ("value.rs", macros)];
-    let sources = sources.map(|(file, code)| (file.to_owned(), code.to_owned()));
-    let items = public::items(&sources);
-    let found: Vec<_> = items
-        .iter()
-        .map(|item| (item.kind.as_str(), item.path()))
-        .collect();
-    let expected = [
-        ("struct", "Number"),
-        ("fn", "Number::get"),
-        ("fn", "Number::double"),
-        ("trait", "Seen"),
-        ("fn", "Number::parse"),
-        ("enum", "Word"),
-        ("fn", "Word::parse"),
-    ];
-    assert_eq!(found, expected.map(|(kind, path)| (kind, path.to_owned())));
-    let example = public::examples(&items[0].docs);
-    let shown = |name| public::uses(&example, name);
-    assert!(shown("parse") && shown("get") && !shown("double") && !shown("ge"));
-    assert_eq!(public::examples(&items[5].docs), "");
-    assert!(items[2].head.ends_with("-> u32 {"), "{}", items[2].head);
 }
 
 /// What the guides name in brackets leads somewhere, and nothing else is kept for them.

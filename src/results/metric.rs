@@ -50,7 +50,7 @@ pub enum Metric {
 
 impl Metric {
     /// All of them, in the order of reports.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: &'static [Self] = &[
         Self::TimeToFirstToken,
         Self::TimeToSecondToken,
         Self::InterTokenLatency,
@@ -109,7 +109,10 @@ impl Metric {
             // 24.05's table, and AIPerf.
             "num_output_token" => Some(Self::OutputSequenceLength),
             "goodput" => Some(Self::RequestGoodput),
-            _ => Self::ALL.into_iter().find(|metric| metric.name() == name),
+            _ => Self::ALL
+                .iter()
+                .copied()
+                .find(|metric| metric.name() == name),
         }
     }
 }
@@ -212,7 +215,7 @@ pub enum Statistic {
 
 impl Statistic {
     /// All of them, in the order of reports.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: &'static [Self] = &[
         Self::Avg,
         Self::Min,
         Self::Max,
@@ -256,7 +259,8 @@ impl Statistic {
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .find(|statistic| statistic.name() == name)
     }
 }
@@ -298,8 +302,8 @@ impl Statistics {
     /// Those that are there, in the order of [`Statistic::ALL`].
     pub fn iter(&self) -> impl Iterator<Item = (Statistic, f64)> + '_ {
         Statistic::ALL
-            .into_iter()
-            .filter_map(|statistic| Some((statistic, self.get(statistic)?)))
+            .iter()
+            .filter_map(|&statistic| Some((statistic, self.get(statistic)?)))
     }
 
     pub(crate) const fn set(&mut self, statistic: Statistic, value: f64) {
@@ -321,7 +325,7 @@ impl Statistics {
 
     /// Brings values into another unit; a count of them has none.
     pub(crate) fn scale(&mut self, factor: f64) {
-        for statistic in Statistic::ALL {
+        for &statistic in Statistic::ALL {
             if statistic != Statistic::Count {
                 self.0[statistic as usize] *= factor;
             }
@@ -419,11 +423,11 @@ mod tests {
 
     #[test]
     fn each_is_at_its_own_place() {
-        for (place, metric) in Metric::ALL.into_iter().enumerate() {
+        for (place, &metric) in Metric::ALL.iter().enumerate() {
             assert_eq!(metric as usize, place);
             assert_eq!(Metric::from_name(metric.name()), Some(metric));
         }
-        for (place, statistic) in Statistic::ALL.into_iter().enumerate() {
+        for (place, &statistic) in Statistic::ALL.iter().enumerate() {
             assert_eq!(statistic as usize, place);
             assert_eq!(Statistic::from_name(statistic.name()), Some(statistic));
         }

@@ -28,7 +28,7 @@ use crate::value::{Fault, only, text_value};
 /// let settings = Settings::new()
 ///     .with_hook(HookPlace::After(ScriptKind::Launch), "cp -r results /archive".parse()?)
 ///     .with_hook(HookPlace::InServer, "export NCCL_SOCKET_IFNAME=ib0".parse()?);
-/// let places = HookPlace::ALL.into_iter().filter(|place| settings.hook(*place).is_some());
+/// let places = HookPlace::ALL.iter().filter(|place| settings.hook(**place).is_some());
 /// assert_eq!(places.count(), 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -52,7 +52,7 @@ pub enum HookPlace {
 
 impl HookPlace {
     /// All places.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: &'static [Self] = &[
         Self::Before(ScriptKind::Setup),
         Self::After(ScriptKind::Setup),
         Self::Before(ScriptKind::PrepareModels),
@@ -135,8 +135,8 @@ impl HooksTable {
     ) -> Result<BTreeMap<HookPlace, Hook>, FileError> {
         let folder = settings.and_then(Utf8Path::parent).unwrap_or("".into());
         let named = HookPlace::ALL
-            .into_iter()
-            .filter_map(|place| Some((place, folder.join(self.file(place)?))));
+            .iter()
+            .filter_map(|&place| Some((place, folder.join(self.file(place)?))));
         named
             .map(|(place, path)| {
                 let text = FileError::read("hook", &path)?;

@@ -15,6 +15,7 @@ use crate::slurm;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Conflict {
     /// One option.
     pub first: OptionName,
@@ -35,6 +36,7 @@ pub struct Conflict {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Need {
     /// The option that is set.
     pub option: OptionName,

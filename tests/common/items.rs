@@ -1,7 +1,7 @@
 //! What the crate offers, read from its sources: every item that is written `pub`. The lint
 //! `unreachable_pub` sees to it that an item that is written so can be reached.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -21,6 +21,7 @@ pub(crate) struct Item {
     pub(crate) attributes: String,
     /// Where it is declared, up to its body.
     pub(crate) head: String,
+    pub(crate) has_public_fields: bool,
 }
 
 impl Item {
@@ -175,7 +176,7 @@ fn read_file(file: &str, code: &str, macros: &BTreeMap<String, Macro>) -> Vec<It
     };
     let mut found = Vec::new();
     for mut item in scan(code) {
-        item.file = file.to_owned();
+        file.clone_into(&mut item.file);
         // Documentation that a macro writes.
         for call in item.attributes.split("#[doc = ").skip(1) {
             if let Some(by) = macros.get(first_word(call)) {
@@ -302,8 +303,13 @@ fn scan(code: &str) -> Vec<Item> {
                     file: String::new(),
                     docs: std::mem::take(&mut docs),
                     attributes: std::mem::take(&mut attributes),
+                    has_public_fields: head.contains("(pub "),
                     head,
                 });
+            } else if let Some(last) = found.last_mut()
+                && kind.ends_with(':')
+            {
+                last.has_public_fields = true;
             }
         }
         docs.clear();
@@ -326,7 +332,7 @@ fn owner(head: &str) -> String {
     let name = rest.rsplit(" for ").next().unwrap().trim();
     let name = name.strip_prefix('&').unwrap_or(name);
     let end = name.find(['<', ' ']).unwrap_or(name.len());
-    name[..end].to_owned()
+    name[..end].rsplit("::").next().unwrap().to_owned()
 }
 
 /// The examples in a documentation: blocks of Rust, which are tests.
@@ -355,5 +361,71 @@ pub(crate) fn uses(text: &str, name: &str) -> bool {
     text.match_indices(name).any(|(place, _)| {
         let is_whole = first_word(&text[place..]) == name;
         is_whole && text[..place].ends_with(['.', ':'])
+    })
+}
+
+/// What a user sees of a text: heads of public items, public fields, variants, and what is
+/// implemented for these types.
+pub(crate) fn surface(code: &str, types: &BTreeSet<&str>) -> Vec<String> {
+    let mut seen = Vec::new();
+    let mut variants: Option<usize> = None;
+    let mut lines = code.lines();
+    while let Some(line) = lines.next() {
+        let text = line.trim_start();
+        let depth = line.len() - text.len();
+        if text.starts_with("//") || text.starts_with("#[") && text.ends_with(']') {
+            continue;
+        }
+        if variants == Some(depth) && text == "}" {
+            variants = None;
+        }
+        let is_impl = text.starts_with("impl") && text.contains(" for ") && {
+            types.contains(owner(text.trim_end_matches(" {")).as_str())
+        };
+        if text.starts_with("pub ") || is_impl || variants.is_some() {
+            let mut head = text.to_owned();
+            while variants.is_none() && !head.ends_with(['{', ';', ',', '}']) || head.ends_with('(')
+            {
+                let Some(next) = lines.next() else { break };
+                head.push(' ');
+                head.push_str(next.trim());
+                // A parameter's comma is not the end.
+                if head.contains("fn ") && head.ends_with(',') {
+                    head.push(' ');
+                }
+            }
+            if text.starts_with("pub enum ") && head.ends_with('{') {
+                variants = Some(depth);
+            }
+            seen.push(head);
+        }
+    }
+    seen
+}
+
+/// The names that a source takes from these crates.
+pub(crate) fn taken<'a>(code: &'a str, crates: &[String]) -> BTreeSet<&'a str> {
+    let imports = code.lines().filter_map(|line| line.strip_prefix("use "));
+    imports
+        .filter(|import| crates.iter().any(|name| first_word(import) == name))
+        .flat_map(|import| import.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'))
+        .filter(|word| word.starts_with(|c: char| c.is_uppercase()))
+        .collect()
+}
+
+/// The first name in a declaration that is one of these crates, or taken from them.
+pub(crate) fn foreign<'a>(
+    line: &'a str,
+    crates: &[String],
+    taken: &BTreeSet<&str>,
+) -> Option<&'a str> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut words = line
+        .split(|c: char| !is_part(c))
+        .filter(|word| !word.is_empty());
+    words.find(|word| {
+        let is_crate =
+            crates.iter().any(|name| name == word) && line.contains(&format!("{word}::"));
+        is_crate || taken.contains(word)
     })
 }
