@@ -1,5 +1,14 @@
 //! Container images, mounts and variables, as pyxis and enroot take them, and the
 //! runtimes that may stand in their place.
+//!
+//! ```
+//! use nim_slurm::container::{Image, Mount};
+//!
+//! let image = Image::parse("nvcr.io/nim/meta/llama3-70b-instruct:1.0.3")?;
+//! assert_eq!(image.enroot_uri(), "docker://nvcr.io#nim/meta/llama3-70b-instruct:1.0.3");
+//! assert!(Mount::parse("/lustre/my data:/data").is_err()); // pyxis would read another mount
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod env_name;
 mod image;

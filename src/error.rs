@@ -19,6 +19,7 @@ use crate::value::ValueError;
 /// let text = error.to_string();
 /// assert!(text.contains("line 2"), "{text}");
 /// assert!(text.contains("unexpected character ' ' in partition \"gpu h100\""), "{text}");
+/// assert_eq!(error.path(), None); // it was a text, not a file
 /// ```
 #[derive(Debug)]
 pub struct FileError {
@@ -117,6 +118,7 @@ impl std::error::Error for FileError {
 ///     .with_environment([("SBATCH_TIMELIMIT".to_owned(), "1h".to_owned())])
 ///     .unwrap_err();
 /// assert!(error.to_string().starts_with("cannot use the variable SBATCH_TIMELIMIT"));
+/// assert_eq!(error.name(), "SBATCH_TIMELIMIT");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot use the variable {name}")]
@@ -135,6 +137,16 @@ impl VariableError {
 }
 
 /// Everything that keeps a recipe and settings from becoming a plan.
+///
+/// ```
+/// use nim_slurm::{Plan, Problem, Recipe, Settings};
+///
+/// let settings = Settings::from_toml("slurm.launch = { gres = 'gpu:2', nodes = 2 }")?;
+/// let error = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap_err();
+/// assert_eq!(error.problems().len(), 2);
+/// assert!(error.problems().iter().any(|problem| matches!(problem, Problem::TooFewGpus { .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanError {
     problems: Vec<Problem>,
@@ -173,6 +185,18 @@ impl std::error::Error for PlanError {}
 
 /// One reason why a recipe and settings do not go together. Its text is one
 /// sentence: what was given, where, and what is allowed.
+///
+/// ```
+/// use nim_slurm::{Plan, Problem, Recipe, Settings};
+///
+/// let settings = Settings::from_toml("slurm.launch.gres = 'gpu:2'")?;
+/// let error = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap_err();
+/// let Problem::TooFewGpus { asked, used, .. } = &error.problems()[0] else {
+///     panic!("{error}");
+/// };
+/// assert_eq!((*asked, *used), (2, 4));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {

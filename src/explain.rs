@@ -10,6 +10,18 @@ use crate::slurm::{OptionName, Passthrough};
 /// An option of a script: what it says, who said so, and what would still change it.
 ///
 /// It shows as `--time=5 (line 3 of site.toml, [slurm])`.
+///
+/// ```
+/// use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
+///
+/// let settings = Settings::from_toml("slurm.launch.time = '02:00:00'")?;
+/// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
+/// let options = plan.explain(ScriptKind::Launch, []);
+/// let time = options.iter().find(|own| own.option.starts_with("--time=")).unwrap();
+/// assert_eq!(time.origin, "line 1 of the settings, [slurm.launch]");
+/// assert!(time.overridden_by.is_none() && !time.is_left_out);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Explanation {

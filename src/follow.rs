@@ -85,6 +85,20 @@ struct StepLogs {
 }
 
 /// What was seen at one look.
+///
+/// ```no_run
+/// use nim_slurm::{Follower, Plan, Queue, Recipe, Server, Settings};
+///
+/// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())?;
+/// let stage = "/lustre/project/nim".parse()?;
+/// let progress = Follower::new(&plan, &stage, Queue::find()?, "4711".parse()?).look()?;
+/// if let Server::Loading { .. } = progress.server {
+///     println!("the model is loaded");
+/// }
+/// println!("{} finished, {} failed", progress.finished(), progress.failed());
+/// println!("now: {}", progress.measuring.join(", "));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
@@ -163,6 +177,18 @@ impl Follower {
 
     /// Looks at the jobs before launch as well, as [`Chain`](crate::Chain) gave them.
     /// Without them they are found by what Slurm knows of the launch's dependency.
+    ///
+    /// ```no_run
+    /// use nim_slurm::{Chain, Follower, Plan, Queue, Recipe, Sbatch, Settings};
+    ///
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::read("site.toml")?)?;
+    /// let jobs = Chain::new(&plan, Sbatch::find()?).submit("bench", |_| ())?;
+    /// let launch = jobs.last().unwrap().job.clone();
+    /// let stage = plan.settings().stage_path().expect("site.toml names it");
+    /// let follower = Follower::new(&plan, stage, Queue::find()?, launch).with_chain(jobs);
+    /// assert_eq!(follower.before().len(), 1); // setup
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn with_chain(mut self, jobs: impl IntoIterator<Item = ChainJob>) -> Self {
         let launch = &self.launch;
@@ -172,12 +198,35 @@ impl Follower {
     }
 
     /// The folder that has the results.
+    ///
+    /// ```no_run
+    /// use nim_slurm::{Follower, Plan, Queue, Recipe, Settings};
+    ///
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())?;
+    /// let stage = "/lustre/project/nim".parse()?;
+    /// let follower = Follower::new(&plan, &stage, Queue::find()?, "4711".parse()?);
+    /// assert_eq!(follower.results(), "/lustre/project/nim/results");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn results(&self) -> &camino::Utf8Path {
         &self.results
     }
 
     /// The jobs that launch still waits for, as far as they are known.
+    ///
+    /// ```no_run
+    /// use nim_slurm::{Follower, Plan, Queue, Recipe, Settings};
+    ///
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())?;
+    /// let stage = "/lustre/project/nim".parse()?;
+    /// let mut follower = Follower::new(&plan, &stage, Queue::find()?, "4711".parse()?);
+    /// follower.look()?;
+    /// for job in follower.before() {
+    ///     println!("waits for {}, job {}", job.kind.file_name(), job.job);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn before(&self) -> &[ChainJob] {
         self.before.as_deref().unwrap_or_default()

@@ -15,6 +15,18 @@ use crate::slurm::directives::table::{OptionKey, unknown_key};
 /// In TOML this is the table `[slurm]` with the sub-tables `[slurm.setup]`,
 /// `[slurm.prepare_models]` and `[slurm.launch]`. What is said for one script
 /// wins over what is said for all.
+///
+/// ```
+/// use nim_slurm::slurm::Directives;
+/// use nim_slurm::{Jobs, Recipe, ScriptKind};
+///
+/// let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+/// recipe.slurm = Jobs::all(Directives::new().comment("nim".parse()?));
+/// recipe.slurm.launch = Directives::new().time("02:00:00".parse()?);
+/// assert!(recipe.slurm.script(ScriptKind::Setup).is_empty() && !recipe.slurm.is_empty());
+/// assert!(recipe.to_toml().contains("[slurm.launch]\ntime = \"02:00:00\""));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Jobs {
     /// For all scripts.

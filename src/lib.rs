@@ -1,8 +1,8 @@
 //! Typed Slurm jobs that benchmark NVIDIA NIM inference servers.
 //!
-//! A [`Recipe`] says what is run, [`Settings`] say where. Together they become a
-//! [`Plan`], which is the one place that checks what only both together show; its
-//! three [`Script`]s are then plain functions of it:
+//! A [`Recipe`] says what is run, [`Settings`] say where. Together they become a [`Plan`],
+//! which is the one place that checks what only both together show; its three
+//! [`Script`]s, for images, model and benchmark, are then plain functions of it:
 //!
 //! ```
 //! use nim_slurm::{Plan, Recipe, Settings};
@@ -11,26 +11,46 @@
 //! let settings = Settings::new()
 //!     .with_stage_path("/lustre/project/nim".parse()?)
 //!     .with_slurm(Directives::new().partition("batch".parse()?).gres("gpu:8".parse()?));
-//! let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
+//! let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?; // all problems at once
 //!
-//! # let folder = std::env::temp_dir().join(format!("nim-slurm-doc-{}", std::process::id()));
-//! # let folder: camino::Utf8PathBuf = folder.try_into()?;
+//! # let folder = tempfile::tempdir()?;
+//! # let folder = camino::Utf8Path::from_path(folder.path()).unwrap();
 //! for script in [plan.setup(), plan.prepare_models(), plan.launch()] {
-//!     script.write_to(&folder)?; // atomic; what was there is kept
+//!     script.write_to(folder)?; // atomic; what was there is kept
 //! }
-//! # std::fs::remove_dir_all(&folder)?;
+//! assert!(std::fs::read_to_string(folder.join("launch.sh"))?.contains("#SBATCH --gres=gpu:8\n"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # How the types relate
+//! # Where to go on
+//!
+//! The [guides](guide), one for each task: [rendering from Rust](guide::render),
+//! [a settings file](guide::settings), [a recipe of one's own](guide::recipe),
+//! [on the cluster](guide::cluster), [the results](guide::results), and
+//! [tests of one's own scripts](guide::golden_files). Every public item has an example.
+//!
+//! # The way of the data
+//!
+//! ```text
+//! Recipe (what is run)        Settings (where it runs)
+//!         \                          /
+//!          Plan::new(recipe, settings)          checked once
+//!                      |
+//!   plan.setup() .prepare_models() .launch()    Script: pure, cannot fail
+//!                      |
+//!   Script::write_to, Sbatch, Chain             files, jobs
+//!                      |
+//!   Queue, Follower                             how far it is
+//!                      |
+//!   results::Run, Report                        what came out
+//! ```
 //!
 //! * [`slurm`]: the values that sbatch takes, each right from birth, and
 //!   [`Directives`](slurm::Directives), the options of a job.
-//! * [`container`]: images, mounts and variables, as pyxis and enroot take them.
+//! * [`container`]: images, mounts and variables, and what runs containers.
 //! * [`recipe`]: [`Recipe`] and its parts. The built-in ones are TOML files.
 //! * [`Settings`]: the site's answers, in layers: program over environment over
 //!   file over recipe.
-//! * [`Plan`], [`Script`]: from both to three files.
 //! * [`preflight`]: what would keep a plan's jobs from doing their work, before
 //!   they queue.
 //! * [`Sbatch`], [`Chain`]: from a file, or all of them, to jobs.
@@ -47,6 +67,12 @@
 //! can run: whatever bytes it has, the script treats it as data, but for a [`Hook`],
 //! whose lines are meant to run. Secrets are named, never held. The same input gives
 //! the same bytes.
+//!
+//! # What holds for every type
+//!
+//! Each is `Send` and `Sync`. What a later release may add to is `#[non_exhaustive]`: take
+//! a value, such as `Cluster::default()` or a built-in recipe, and set its fields. Types of
+//! other crates are in no signature, but for camino's paths and serde's traits.
 //!
 //! # What the crate does not do
 //!
@@ -74,6 +100,7 @@ mod value;
 mod write;
 
 pub mod container;
+pub mod guide;
 pub mod preflight;
 pub mod recipe;
 pub mod results;

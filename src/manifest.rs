@@ -86,6 +86,18 @@ pub struct Manifest {
 }
 
 /// The container images of a run.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = camino::Utf8Path::from_path(folder.path()).unwrap();
+/// let text = r#"{"images": {"server": {"file": "nim.sqsh"}}}"#;
+/// std::fs::write(folder.join("run_4711.json"), text)?;
+/// let run = nim_slurm::results::Run::read(folder)?;
+/// let images = &run.manifests()[0].images;
+/// assert_eq!(images.server.as_ref().unwrap().file.as_deref(), Some("nim.sqsh"));
+/// assert!(images.client.is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -99,6 +111,18 @@ pub struct Images {
 }
 
 /// A container image of a run.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = camino::Utf8Path::from_path(folder.path()).unwrap();
+/// let text = r#"{"images": {"client": {"reference": "nvcr.io/nvidia/tritonserver:25.01-py3-sdk"}}}"#;
+/// std::fs::write(folder.join("run_4711.json"), text)?;
+/// let run = nim_slurm::results::Run::read(folder)?;
+/// let image = run.manifests()[0].images.client.as_ref().unwrap();
+/// assert_eq!(image.reference.as_deref(), Some("nvcr.io/nvidia/tritonserver:25.01-py3-sdk"));
+/// assert_eq!((&image.file, &image.digest), (&None, &None)); // not said, or not pinned
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]

@@ -21,12 +21,21 @@ pub(crate) use self::checks::SECRETS;
 /// they cannot disagree, and rendering them cannot fail.
 ///
 /// ```
+/// use nim_slurm::slurm::OptionName;
 /// use nim_slurm::{Plan, Recipe, Settings};
 ///
 /// let settings = Settings::from_toml("slurm = { partition = 'batch', gres = 'gpu:8' }")?;
 /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
 /// assert_eq!(plan.points().len(), 8);
 /// assert!(plan.launch().text().contains("\n#SBATCH --gres=gpu:8\n"));
+///
+/// // The three scripts, each also by its kind; and what they are views of.
+/// for script in [plan.setup(), plan.prepare_models(), plan.launch()] {
+///     assert_eq!(plan.script(script.kind()), script);
+///     assert!(plan.directives(script.kind()).is_set(OptionName::Partition));
+/// }
+/// assert_eq!(plan.recipe().name.as_str(), "llama3-70b-h100x4-fp8");
+/// assert_eq!(plan.settings().stage_path(), None); // the scripts ask for $STAGE_PATH
 ///
 /// // Two ways to ask for GPUs exclude each other, and the server uses four.
 /// let settings = Settings::from_toml("slurm = { gpus_per_node = 2, gres = 'gpu:2' }")?;

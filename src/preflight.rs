@@ -1,4 +1,15 @@
 //! What stands in the way of a plan, seen from a login node.
+//!
+//! ```no_run
+//! use nim_slurm::preflight::{Preflight, Severity};
+//! use nim_slurm::{Plan, Recipe, Settings};
+//!
+//! let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::read("site.toml")?)?;
+//! let findings = Preflight::new(&plan, std::env::vars_os()).check();
+//! let will_work = findings.iter().all(|finding| finding.severity() < Severity::Error);
+//! println!("{}", if will_work { "submit it" } else { "not yet" });
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -56,6 +67,21 @@ pub struct Preflight<'a> {
 ///
 /// As JSON it is `{"severity": "error", "what": "…", "mend": "…"}`, with `null` where
 /// there is nothing to mend.
+///
+/// ```
+/// use nim_slurm::preflight::{Preflight, Severity};
+/// use nim_slurm::{Plan, Recipe, Settings};
+///
+/// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())?;
+/// let nothing: [(&str, &str); 0] = []; // no PATH, no STAGE_PATH, no login
+/// let findings = Preflight::new(&plan, nothing).check();
+/// let errors = findings.iter().filter(|finding| finding.severity() == Severity::Error);
+/// for finding in errors.clone() {
+///     println!("{}: {}", finding.what(), finding.mend().unwrap_or_default());
+/// }
+/// assert!(errors.count() > 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
@@ -103,6 +129,18 @@ impl<'a> Preflight<'a> {
 
     /// Sets how long a program may take to answer, by default 20 seconds. One that
     /// takes longer is ended. Several are asked at once; each gets an hour at most.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use nim_slurm::preflight::Preflight;
+    /// use nim_slurm::{Plan, Recipe, Settings};
+    ///
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())?;
+    /// let path = [("PATH", "/opt/slurm/bin")];
+    /// let preflight = Preflight::new(&plan, path).with_time_limit(Duration::from_secs(5));
+    /// assert!(!preflight.check().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn with_time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = limit;
@@ -129,6 +167,18 @@ impl<'a> Preflight<'a> {
 
     /// True when the model is in the stage path and whole, by launch.sh's own rules, so
     /// that it need not be fetched. False where that cannot be seen.
+    ///
+    /// ```
+    /// use nim_slurm::preflight::Preflight;
+    /// use nim_slurm::{Plan, Recipe, Settings};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let stage = folder.path().to_str().unwrap();
+    ///
+    /// let settings = Settings::new().with_stage_path(stage.parse()?);
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
+    /// assert!(!Preflight::new(&plan, std::env::vars_os()).is_model_there());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_model_there(&self) -> bool {
         stage::stage_path(self, &mut Vec::new()).is_some_and(|path| model::is_whole(self, &path))

@@ -1,4 +1,14 @@
 //! What is run: the server, its model, the client, and the sweep.
+//!
+//! ```
+//! use nim_slurm::Recipe;
+//!
+//! let mut recipe = Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap();
+//! recipe.sweep.use_cases = vec!["rag:4096/256".parse()?];
+//! recipe.server.ready_timeout = 3600.try_into()?;
+//! assert_eq!(Recipe::from_toml(&recipe.to_toml())?, recipe); // a file for --recipe
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod client_options;
 mod genai_perf;
@@ -68,10 +78,14 @@ const BUILT_IN: [(&str, &str); 5] = [
 ///
 /// // What is printed can be read again.
 /// assert_eq!(Recipe::from_toml(&recipe.to_toml())?, recipe);
+/// // Tokens may be counted by a tokenizer in the client's container.
+/// let recipe = recipe.with_tokenizer("/data/tokenizer".parse()?);
+/// assert_eq!(recipe.client.tokenizer.unwrap().as_str(), "/data/tokenizer");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Recipe {
     /// Names the recipe in scripts and manifests.
     pub name: RecipeName,
@@ -91,8 +105,20 @@ pub struct Recipe {
 }
 
 /// The inference server: its image, and how it is started.
+///
+/// ```
+/// use nim_slurm::Recipe;
+///
+/// let mut server = Recipe::llama3_70b_h100x4_fp8().server;
+/// assert_eq!(server.squash_file().as_str(), "nim+meta+llama3-70b-instruct+1.0.3.sqsh");
+///
+/// server.replicas = 2.try_into()?; // side by side on one node
+/// assert_eq!((server.total_gpus(), server.gpus_of_a_node()), (4, 8));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Server {
     /// The container image.
     pub image: Image,
@@ -145,15 +171,20 @@ pub struct Server {
 /// The server with something added.
 ///
 /// ```
-/// use nim_slurm::recipe::Variant;
+/// use nim_slurm::Recipe;
+/// use nim_slurm::recipe::{ArrayBy, Variant};
 ///
-/// let variant: Variant = toml::from_str("name = 'long-batch'\ncommand = ['--max-num-seqs', '512']")?;
-/// assert_eq!(variant.command.len(), 2);
-/// assert!(toml::from_str::<Variant>("name = 'Long Batch'").is_err());
+/// let mut long = Variant::new("long-batch".parse()?);
+/// long.command = vec!["--max-num-seqs".parse()?, "512".parse()?];
+/// let mut recipe = Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap();
+/// recipe.server.variants = vec![long];
+/// recipe.sweep.array = Some(ArrayBy::Server);
+/// assert!(recipe.to_toml().contains("[[server.variants]]\nname = \"long-batch\""));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Variant {
     /// Stands behind the result name in the names of its results, with `-` between.
     pub name: VariantName,
@@ -163,6 +194,18 @@ pub struct Variant {
     /// Variables beside those of [`Server::environment`], over which they win.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<EnvName, Word>,
+}
+
+impl Variant {
+    /// The server as it is, under this name.
+    #[must_use]
+    pub const fn new(name: VariantName) -> Self {
+        Self {
+            name,
+            command: Vec::new(),
+            environment: BTreeMap::new(),
+        }
+    }
 }
 
 const fn one() -> NonZeroU32 {
@@ -176,8 +219,20 @@ fn is_one(number: &NonZeroU32) -> bool {
 
 /// What the server serves: weights and, for a server that needs one, an engine built
 /// for its GPUs.
+///
+/// ```
+/// use nim_slurm::Recipe;
+///
+/// let model = Recipe::llama3_70b_h100x4_fp8().model;
+/// assert_eq!(model.weights.folder(), "llama3-70b-instruct_vhf");
+/// assert!(model.engine.is_some());
+///
+/// // vLLM loads the weights as they are.
+/// assert!(Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap().model.engine.is_none());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Model {
     /// The weights. Their folder is the model's folder.
     pub weights: Weights,
@@ -201,10 +256,12 @@ pub struct Model {
 /// assert!(matches!(weights.source, ModelSource::HuggingFace(_)));
 /// assert_eq!(weights.folder(), "Qwen3-0.6B_c1899de289a0");
 /// assert!(toml::from_str::<Weights>("size = '1.5 GB'\nfiles = ['config.json']").is_err());
+/// assert!(weights.are_staged()); // below the stage path
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "WeightsTable", into = "WeightsTable")]
+#[non_exhaustive]
 pub struct Weights {
     /// Where they come from.
     pub source: ModelSource,
@@ -218,6 +275,20 @@ pub struct Weights {
 }
 
 /// Where a model's weights come from.
+///
+/// ```
+/// use nim_slurm::Recipe;
+/// use nim_slurm::recipe::ModelSource;
+///
+/// let mut recipe = Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap();
+/// assert!(matches!(recipe.model.weights.source, ModelSource::HuggingFace(_)));
+///
+/// // They are on the cluster already.
+/// recipe.model.weights.source = ModelSource::Path("/lustre/models/llama-3.3-70b".parse()?);
+/// recipe.model.weights.exclude.clear();
+/// assert!(recipe.to_toml().contains("path = \"/lustre/models/llama-3.3-70b\""));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ModelSource {
@@ -230,6 +301,26 @@ pub enum ModelSource {
 }
 
 impl Weights {
+    /// Weights of which these files must be there.
+    ///
+    /// ```
+    /// use nim_slurm::recipe::{ModelSource, Weights};
+    ///
+    /// let source = ModelSource::Path("/lustre/models/llama-3.3-gguf".parse()?);
+    /// let weights = Weights::new(source, "42 GB".parse()?, vec!["model.gguf".parse()?]);
+    /// assert!(!weights.are_staged());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn new(source: ModelSource, size: ByteSize, files: Vec<FileName>) -> Self {
+        Self {
+            source,
+            size,
+            files,
+            exclude: Vec::new(),
+        }
+    }
+
     /// Whether the model's folder is below the stage path.
     #[must_use]
     pub const fn are_staged(&self) -> bool {
@@ -317,8 +408,18 @@ impl From<Weights> for WeightsTable {
 
 /// An engine on NGC, and what it must consist of: among its files a part for each GPU,
 /// `rank0.engine` and on.
+///
+/// ```
+/// use nim_slurm::Recipe;
+///
+/// let recipe = Recipe::llama3_70b_h100x4_fp8();
+/// let engine = recipe.model.engine.unwrap();
+/// let parts = engine.files.iter().filter(|file| file.as_str().starts_with("rank"));
+/// assert_eq!(parts.count(), recipe.server.gpus.get() as usize);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Engine {
     /// What NGC is asked for.
     pub ngc: NgcModel,
@@ -328,9 +429,38 @@ pub struct Engine {
     pub files: Vec<FileName>,
 }
 
+impl Engine {
+    /// An engine of which these files must be there.
+    ///
+    /// ```
+    /// use nim_slurm::recipe::Engine;
+    ///
+    /// let ngc = "nim/meta/llama3-70b-instruct:0.10.0+cbc614f5-h100x4-fp8-throughput".parse()?;
+    /// let files = ["rank0.engine", "rank1.engine", "rank2.engine", "rank3.engine"];
+    /// let files = files.map(|name| name.parse().unwrap()).to_vec();
+    /// assert_eq!(Engine::new(ngc, "68.44 GiB".parse()?, files).files.len(), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn new(ngc: NgcModel, size: ByteSize, files: Vec<FileName>) -> Self {
+        Self { ngc, size, files }
+    }
+}
+
 /// What measures the server: GenAI-Perf or AIPerf in its image.
+///
+/// ```
+/// use nim_slurm::Recipe;
+///
+/// let mut client = Recipe::llama3_70b_h100x4_fp8().client;
+/// client.image = "nvcr.io/nvidia/tritonserver:24.12-py3-sdk".parse()?;
+/// client.file = None; // named by the image
+/// assert_eq!(client.squash_file().as_str(), "nvidia+tritonserver+24.12-py3-sdk.sqsh");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Client {
     /// The container image.
     pub image: Image,
@@ -372,16 +502,16 @@ pub struct Client {
 /// use nim_slurm::recipe::{Goodput, Recipe};
 ///
 /// let mut recipe = Recipe::llama3_70b_h100x4_fp8();
-/// recipe.client.goodput = Some(Goodput {
-///     time_to_first_token: Some("500".parse()?),
-///     inter_token_latency: Some("12.5".parse()?),
-///     ..Goodput::default()
-/// });
+/// let mut goodput = Goodput::default();
+/// goodput.time_to_first_token = Some("500".parse()?);
+/// goodput.inter_token_latency = Some("12.5".parse()?);
+/// recipe.client.goodput = Some(goodput);
 /// assert_eq!(Recipe::from_toml(&recipe.to_toml())?, recipe);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Goodput {
     /// From the request to the first token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -416,8 +546,21 @@ pub enum ClientTool {
 }
 
 /// Which points are measured: each use case at each concurrency.
+///
+/// ```
+/// use nim_slurm::Recipe;
+///
+/// let sweep = Recipe::llama3_70b_h100x4_fp8()
+///     .with_use_cases(["chat:128/128".parse()?, "rag:2048/128".parse()?])
+///     .with_concurrency([1.try_into()?, 50.try_into()?])
+///     .sweep;
+/// let points = sweep.points(); // the highest concurrency first
+/// assert_eq!((points.len(), points[0].concurrency.get()), (4, 50));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Sweep {
     /// Use cases: what goes in and comes out.
     pub use_cases: Vec<UseCase>,
@@ -499,6 +642,16 @@ impl ReplicaUse {
 }
 
 /// The processor that an image is made for.
+///
+/// ```
+/// use nim_slurm::Recipe;
+/// use nim_slurm::recipe::Architecture;
+///
+/// let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+/// recipe.server.architecture = Some(Architecture::Arm64); // compute nodes with Grace
+/// assert!(recipe.to_toml().contains("architecture = \"arm64\""));
+/// assert_eq!(Architecture::Amd64.as_str(), "amd64");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -521,7 +674,18 @@ impl Architecture {
 }
 
 /// One measurement: a use case at a concurrency.
+///
+/// ```
+/// use nim_slurm::Recipe;
+///
+/// let recipe = Recipe::llama3_70b_h100x4_fp8().with_concurrency([1.try_into()?, 50.try_into()?]);
+/// let point = &recipe.sweep.points()[0];
+/// let per_request = recipe.sweep.requests_per_concurrency.get();
+/// assert_eq!(point.requests, u64::from(50 * per_request));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Point {
     /// What goes in and comes out.
     pub use_case: UseCase,
@@ -567,6 +731,14 @@ impl Recipe {
     /// # Panics
     ///
     /// Never: the recipes are part of the crate, and a test reads them.
+    ///
+    /// ```
+    /// use nim_slurm::Recipe;
+    ///
+    /// let recipe = Recipe::built_in("deepseek-r1-h100x16-nim").unwrap();
+    /// assert_eq!((recipe.server.nodes.get(), recipe.server.total_gpus()), (2, 16));
+    /// assert_eq!(Recipe::built_in("deepseek"), None);
+    /// ```
     #[must_use]
     pub fn built_in(name: &str) -> Option<Self> {
         let (_, text) = BUILT_IN.iter().find(|(own, _)| *own == name)?;
@@ -595,6 +767,14 @@ impl Recipe {
     ///
     /// As [`from_toml`](Self::from_toml), with the file's name; also when the
     /// file cannot be read.
+    ///
+    /// ```
+    /// use nim_slurm::{Plan, Recipe, Settings};
+    ///
+    /// let recipe = Recipe::read("tests/data/recipes/llama-cpp.toml")?;
+    /// assert!(Plan::new(recipe, Settings::new())?.launch().text().contains("llama-server"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn read(path: impl AsRef<Utf8Path>) -> Result<Self, FileError> {
         let path = path.as_ref();
         let text = FileError::read("recipe", path)?;

@@ -50,6 +50,26 @@ impl<'a> Report<'a> {
     }
 
     /// Compares each point with what it was in an earlier run.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = camino::Utf8Path::from_path(folder.path()).unwrap();
+    /// # for (run, release) in [("before", "0.0.10"), ("after", "aiperf-0.13.0-server-died")] {
+    /// #     let point = folder.join(run).join("llama-3-70b-instruct_4_25_chat_128_128_4711");
+    /// #     std::fs::create_dir_all(&point)?;
+    /// #     for file in std::fs::read_dir(format!("tests/data/genai-perf/{release}"))? {
+    /// #         let file = file?;
+    /// #         std::fs::copy(file.path(), point.join(file.file_name().to_str().unwrap()))?;
+    /// #     }
+    /// # }
+    /// use nim_slurm::Report;
+    /// use nim_slurm::results::Run;
+    ///
+    /// let (before, after) = (Run::read(folder.join("before"))?, Run::read(folder.join("after"))?);
+    /// let table = Report::new(&after).against(&before).to_table();
+    /// assert!(table.contains("-31.4 %"), "{table}"); // tokens/s
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn against(mut self, before: &'a Run) -> Self {
         self.before = Some(before);
@@ -68,6 +88,17 @@ impl<'a> Report<'a> {
     /// Against an earlier run, it is the comparison instead: a row for each point of
     /// either run, and for each metric that is compared its value before, its value
     /// after and the relative change, where 0.1 is ten percent more.
+    ///
+    /// ```
+    /// use nim_slurm::Report;
+    /// use nim_slurm::results::Run;
+    ///
+    /// let run = Run::read("tests/data/genai-perf")?;
+    /// let csv = Report::new(&run).to_csv();
+    /// assert_eq!(csv.lines().count(), 1 + run.points().len());
+    /// assert!(csv.lines().next().unwrap().contains("time_to_first_token_p95_ms"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn to_csv(&self) -> String {
         csv::render(self)
@@ -84,12 +115,31 @@ impl<'a> Report<'a> {
     /// derived where `metrics` does not have it. `use_cases` names the paths of each
     /// one's best points. `runs` has what [`Run::manifests`] has. A problem has `file`, `message` and, where one is to blame,
     /// `line`.
+    ///
+    /// ```
+    /// use nim_slurm::Report;
+    /// use nim_slurm::results::Run;
+    ///
+    /// let run = Run::read("tests/data/genai-perf")?;
+    /// assert!(Report::new(&run).to_json().contains("\"input_sequence_length\""));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn to_json(&self) -> String {
         json::render(self)
     }
 
     /// One HTML page that needs nothing else: no network and no script.
+    ///
+    /// ```
+    /// use nim_slurm::Report;
+    /// use nim_slurm::results::Run;
+    ///
+    /// let run = Run::read("tests/data/genai-perf")?;
+    /// let page = Report::new(&run).to_html();
+    /// assert!(page.starts_with("<!DOCTYPE html>") && !page.contains("<script"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn to_html(&self) -> String {
         page::render(self)
@@ -101,6 +151,18 @@ impl<'a> Report<'a> {
     /// # Errors
     ///
     /// When the file cannot be written; what was there is still there then.
+    ///
+    /// ```
+    /// use nim_slurm::Report;
+    /// use nim_slurm::results::Run;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = camino::Utf8Path::from_path(folder.path()).unwrap();
+    ///
+    /// let run = Run::read("tests/data/genai-perf")?;
+    /// let written = Report::write(folder.join("report.html"), &Report::new(&run).to_html())?;
+    /// assert_eq!(written.backup, None); // there was no such file
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn write(path: impl AsRef<Utf8Path>, text: &str) -> Result<Written, WriteError> {
         write_kept(path.as_ref(), text, Mode::Plain)
     }

@@ -49,6 +49,18 @@ pub use crate::manifest::{Images, Manifest, RunImage};
 pub use crate::settings::RunId;
 
 /// The points of one or more jobs.
+///
+/// ```
+/// use nim_slurm::results::Run;
+///
+/// let run = Run::read("tests/data/genai-perf")?; // results of six releases
+/// assert_eq!((run.path().as_str(), run.points().len()), ("tests/data/genai-perf", 6));
+/// assert!(run.manifests().is_empty()); // no job of this crate made them
+/// for problem in run.problems() {
+///     eprintln!("{problem}");
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Run {
     path: Utf8PathBuf,
@@ -58,6 +70,12 @@ pub struct Run {
 }
 
 /// A results folder that cannot be read at all.
+///
+/// ```
+/// let error = nim_slurm::results::Run::read("/no/such/results").unwrap_err();
+/// assert_eq!(error.path(), "/no/such/results");
+/// assert_eq!(error.to_string(), "cannot read the results folder /no/such/results");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read the results folder {path}")]
 pub struct ReadError {
@@ -96,6 +114,20 @@ impl Run {
     /// # Errors
     ///
     /// As [`read`](Self::read).
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let results = camino::Utf8Path::from_path(folder.path()).unwrap();
+    /// # let point = results.join("llama-3-70b-instruct_4_25_chat_128_128_4711");
+    /// # std::fs::create_dir(&point)?;
+    /// # let file = "profile_export_genai_perf.json";
+    /// # std::fs::copy(format!("tests/data/genai-perf/0.0.10/{file}"), point.join(file))?;
+    /// use nim_slurm::results::Run;
+    ///
+    /// assert_eq!(Run::read_jobs(results, &["4711".parse()?])?.points().len(), 1);
+    /// assert_eq!(Run::read_jobs(results, &["4712".parse()?])?.points().len(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn read_jobs(path: impl AsRef<Utf8Path>, jobs: &[RunId]) -> Result<Self, ReadError> {
         Self::read_where(path.as_ref(), |run| is_of(jobs, run))
     }
@@ -106,6 +138,23 @@ impl Run {
     /// # Errors
     ///
     /// As [`read`](Self::read).
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let results = camino::Utf8Path::from_path(folder.path()).unwrap();
+    /// # let point = results.join("llama-3-70b-instruct_4_25_chat_128_128_4711");
+    /// # std::fs::create_dir(&point)?;
+    /// # let file = "profile_export_genai_perf.json";
+    /// # std::fs::copy(format!("tests/data/genai-perf/0.0.10/{file}"), point.join(file))?;
+    /// use nim_slurm::Report;
+    /// use nim_slurm::results::Run;
+    ///
+    /// let job = ["4712".parse()?];
+    /// let (before, now) = (Run::read_other_jobs(results, &job)?, Run::read_jobs(results, &job)?);
+    /// println!("{}", Report::new(&now).against(&before).to_table());
+    /// assert_eq!((before.points().len(), now.points().len()), (1, 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn read_other_jobs(path: impl AsRef<Utf8Path>, jobs: &[RunId]) -> Result<Self, ReadError> {
         Self::read_where(path.as_ref(), |run| !is_of(jobs, run))
     }

@@ -18,6 +18,14 @@ mod site;
 const MADE_BY: &str = concat!("nim-slurm ", env!("CARGO_PKG_VERSION"));
 
 /// Which of the three scripts.
+///
+/// ```
+/// use nim_slurm::ScriptKind;
+///
+/// let files = ScriptKind::ALL.map(ScriptKind::file_name);
+/// assert_eq!(files, ["setup.sh", "prepare_models.sh", "launch.sh"]);
+/// assert_eq!(ScriptKind::PrepareModels.key(), "prepare_models"); // [slurm.prepare_models]
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ScriptKind {
     /// `setup.sh`: fetches the container images.
@@ -98,6 +106,18 @@ impl Script {
     ///
     /// When the folder cannot be made or the file cannot be written: no space, no
     /// leave, a folder of that name. What was there before is still there.
+    ///
+    /// ```
+    /// use nim_slurm::{Plan, Recipe, Settings};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = camino::Utf8Path::from_path(folder.path()).unwrap().join("bench");
+    ///
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())?;
+    /// let written = plan.launch().write_to(&folder)?;
+    /// assert_eq!(written.path, folder.join("launch.sh"));
+    /// assert!(plan.launch().write_to(&folder)?.unchanged);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn write_to(&self, folder: impl AsRef<Utf8Path>) -> Result<Written, WriteError> {
         let path = folder.as_ref().join(self.kind.file_name());
         write_kept(&path, &self.text, Mode::Executable)

@@ -171,6 +171,16 @@ impl Settings {
     ///
     /// As [`from_toml`](Self::from_toml), with the file's name; also when the
     /// file cannot be read.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let site = camino::Utf8Path::from_path(folder.path()).unwrap().join("site.toml");
+    /// std::fs::write(&site, "[slurm]\npartiton = 'batch'\n")?;
+    /// let error = nim_slurm::Settings::read(&site).unwrap_err();
+    /// assert_eq!(error.path(), Some(site.as_path()));
+    /// assert!(error.to_string().contains("perhaps partition is meant"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn read(path: impl AsRef<Utf8Path>) -> Result<Self, FileError> {
         let path = path.as_ref();
         let text = FileError::read("settings", path)?;
@@ -207,6 +217,19 @@ impl Settings {
     /// # Errors
     ///
     /// Names the variable whose value cannot be used: `SBATCH_TIMELIMIT=1h`.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::OptionName;
+    /// use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
+    ///
+    /// let variables = [("SBATCH_ACCOUNT", "proj"), ("STAGE_PATH", "/lustre/project/nim")];
+    /// let variables = variables.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    /// let settings = Settings::from_toml("slurm.account = 'other'")?.with_environment(variables)?;
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
+    /// let account = plan.directives(ScriptKind::Setup).get(OptionName::Account);
+    /// assert_eq!(account.as_deref(), Some("proj"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn with_environment(
         mut self,
         variables: impl IntoIterator<Item = (String, String)>,
@@ -243,6 +266,18 @@ impl Settings {
     }
 
     /// Sets options of sbatch for one script, over all other layers.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::Directives;
+    /// use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
+    ///
+    /// let settings = Settings::new()
+    ///     .with_script_slurm(ScriptKind::Setup, Directives::new().partition("cpu".parse()?));
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
+    /// assert!(plan.setup().text().contains("\n#SBATCH --partition=cpu\n"));
+    /// assert!(!plan.launch().text().contains("--partition"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn with_script_slurm(mut self, kind: ScriptKind, directives: Directives) -> Self {
         let own = self.program.script_mut(kind);
@@ -251,6 +286,15 @@ impl Settings {
     }
 
     /// Adds a mount to both containers.
+    ///
+    /// ```
+    /// use nim_slurm::{Plan, Recipe, Settings};
+    ///
+    /// let settings = Settings::new().with_mount("/lustre/data:/data:ro".parse()?);
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
+    /// assert!(plan.launch().text().contains("/lustre/data:/data:ro"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn with_mount(mut self, mount: Mount) -> Self {
         self.mounts.push(mount);
@@ -276,6 +320,16 @@ impl Settings {
 
     /// Sets the server step's `--mpi`. By default it is `pmix` under pyxis and `none`
     /// under the other runtimes, which hand no MPI on.
+    ///
+    /// ```
+    /// use nim_slurm::{Plan, Recipe, Settings};
+    ///
+    /// let settings = Settings::new().with_mpi("none".parse()?); // a site without PMIx
+    /// assert_eq!(settings.mpi().as_str(), "none");
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
+    /// assert!(plan.launch().text().contains("\nreadonly mpi=none\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn with_mpi(mut self, mpi: Mpi) -> Self {
         self.mpi = Some(mpi);
@@ -283,6 +337,16 @@ impl Settings {
     }
 
     /// Says what the cluster has and can do.
+    ///
+    /// ```
+    /// use nim_slurm::{Cluster, Plan, Recipe, Settings};
+    ///
+    /// let mut cluster = Cluster::default();
+    /// cluster.modules = vec!["enroot/3.5.0".parse()?];
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new().with_cluster(cluster))?;
+    /// assert!(plan.setup().text().contains("enroot/3.5.0"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn with_cluster(mut self, cluster: Cluster) -> Self {
         self.cluster = cluster;
@@ -291,6 +355,15 @@ impl Settings {
 
     /// Pulls images of one registry from a mirror instead. A mirrored registry
     /// needs no NGC key.
+    ///
+    /// ```
+    /// use nim_slurm::{Plan, Recipe, Settings};
+    ///
+    /// let settings = Settings::new().with_registry("nvcr.io".parse()?, "mirror.site:5000".parse()?);
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
+    /// assert!(plan.setup().text().contains("docker://mirror.site:5000#nim/meta/llama3-70b-instruct:1.0.3"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn with_registry(mut self, registry: Registry, mirror: Registry) -> Self {
         self.registries.insert(registry, mirror);
@@ -300,6 +373,17 @@ impl Settings {
     /// Sets how often the launch job puts itself into the queue again when its time
     /// is up, if it [may be requeued](Directives::requeue) at all. By default three
     /// times.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::Directives;
+    /// use nim_slurm::{ScriptKind, Settings};
+    ///
+    /// let settings = Settings::new()
+    ///     .with_script_slurm(ScriptKind::Launch, Directives::new().requeue("true".parse()?))
+    ///     .with_max_requeues(1);
+    /// assert_eq!(settings.max_requeues(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn with_max_requeues(mut self, max: u32) -> Self {
         self.max_requeues = Some(max);
@@ -324,12 +408,25 @@ impl Settings {
     }
 
     /// How often the launch job may put itself into the queue again.
+    ///
+    /// ```
+    /// let settings = nim_slurm::Settings::from_toml("launch.max_requeues = 1")?;
+    /// assert_eq!(settings.max_requeues(), 1);
+    /// assert_eq!(nim_slurm::Settings::new().max_requeues(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn max_requeues(&self) -> u32 {
         self.max_requeues.unwrap_or(3)
     }
 
     /// The earlier jobs whose points count as finished.
+    ///
+    /// ```
+    /// let settings = nim_slurm::Settings::new().with_resumed("4711".parse()?);
+    /// assert_eq!(settings.resumed(), ["4711".parse()?]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn resumed(&self) -> &[RunId] {
         &self.resumed
@@ -347,12 +444,27 @@ impl Settings {
     }
 
     /// What the cluster has and can do, where that is said.
+    ///
+    /// ```
+    /// let settings = nim_slurm::Settings::read("examples/settings/shared-nodes.toml")?;
+    /// assert!(settings.cluster().nodes.is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn cluster(&self) -> &Cluster {
         &self.cluster
     }
 
     /// Own lines of bash at this place.
+    ///
+    /// ```
+    /// use nim_slurm::{HookPlace, ScriptKind, Settings};
+    ///
+    /// let settings = Settings::read("examples/settings/closed-network.toml")?;
+    /// assert!(settings.hook(HookPlace::After(ScriptKind::Launch)).is_some());
+    /// assert!(settings.hook(HookPlace::InClient).is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn hook(&self, place: HookPlace) -> Option<&Hook> {
         self.hooks.get(&place)
@@ -377,12 +489,26 @@ impl Settings {
     }
 
     /// The mounts that are added to both containers.
+    ///
+    /// ```
+    /// let settings = nim_slurm::Settings::from_toml("container.mounts = ['/lustre/data:/data:ro']")?;
+    /// assert_eq!(settings.mounts()[0].source(), "/lustre/data");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn mounts(&self) -> &[Mount] {
         &self.mounts
     }
 
     /// The server step's `--mpi`.
+    ///
+    /// ```
+    /// use nim_slurm::Settings;
+    /// use nim_slurm::container::Runtime;
+    ///
+    /// assert_eq!(Settings::new().mpi().as_str(), "pmix");
+    /// assert_eq!(Settings::new().with_runtime(Runtime::Podman).mpi().as_str(), "none");
+    /// ```
     #[must_use]
     pub fn mpi(&self) -> Mpi {
         let default = || match self.runtime {
@@ -393,12 +519,29 @@ impl Settings {
     }
 
     /// What runs the containers.
+    ///
+    /// ```
+    /// use nim_slurm::Settings;
+    /// use nim_slurm::container::Runtime;
+    ///
+    /// let settings = Settings::from_toml("container.runtime = 'apptainer'")?;
+    /// assert_eq!(settings.runtime(), Runtime::Apptainer);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn runtime(&self) -> Runtime {
         self.runtime
     }
 
     /// The mirror of a registry, if it has one.
+    ///
+    /// ```
+    /// let mirrors = "container.registries = { 'nvcr.io' = 'mirror.site:5000' }";
+    /// let settings = nim_slurm::Settings::from_toml(mirrors)?;
+    /// assert_eq!(settings.mirror(&"nvcr.io".parse()?).unwrap().host(), "mirror.site");
+    /// assert!(settings.mirror(&"docker.io".parse()?).is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn mirror(&self, registry: &Registry) -> Option<&Registry> {
         self.registries.get(registry)

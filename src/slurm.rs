@@ -6,6 +6,16 @@
 //! 26.05: the tests ask a real 22.05, 24.11 and 26.05, and the others' source was
 //! read. [`Directives`] holds the options of a job and writes the head of a script.
 //!
+//! ```
+//! use nim_slurm::slurm::{Directives, OptionName, TimeLimit};
+//!
+//! let directives = Directives::new().partition("batch".parse()?).time("20:00".parse()?);
+//! assert_eq!(directives.arguments(), ["--partition=batch", "--time=20:00"]);
+//! assert_eq!(TimeLimit::parse("20:00")?.minutes(), Some(20)); // and not 20 hours
+//! assert_eq!(directives.get(OptionName::Account), None); // the site's default
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # What is easily misread
 //!
 //! | text | a person reads | Slurm reads |

@@ -55,6 +55,16 @@ enum Source {
 }
 
 /// What is known of a job.
+///
+/// ```
+/// use nim_slurm::JobStatus;
+///
+/// let describe = |status: &JobStatus| match status.record() {
+///     Some(record) => format!("job {} is {}", record.id, record.state),
+///     None => "nobody knows the job any more".to_owned(),
+/// };
+/// assert_eq!(describe(&JobStatus::Forgotten), "nobody knows the job any more");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobStatus {
     /// A record for the job; for an array one for each task, those that are still
@@ -77,6 +87,18 @@ impl JobStatus {
 }
 
 /// A question about a job that has no answer.
+///
+/// ```
+/// use nim_slurm::StatusError;
+///
+/// // Only what may pass is worth asking again.
+/// let may_pass = |error: &StatusError| matches!(error, StatusError::Unreachable { .. });
+/// let error = StatusError::Unreachable {
+///     program: "/usr/bin/scontrol".into(),
+///     words: "Socket timed out on send/recv operation".to_owned(),
+/// };
+/// assert!(may_pass(&error) && !may_pass(&StatusError::NotFound));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StatusError {

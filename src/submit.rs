@@ -64,6 +64,13 @@ impl Sbatch {
     }
 
     /// Uses the `sbatch` at this path.
+    ///
+    /// ```
+    /// use nim_slurm::Sbatch;
+    ///
+    /// let command = Sbatch::at("/opt/slurm/bin/sbatch").command("launch.sh");
+    /// assert_eq!(command.get_program(), "/opt/slurm/bin/sbatch");
+    /// ```
     #[must_use]
     pub fn at(program: impl Into<Utf8PathBuf>) -> Self {
         Self {
@@ -75,6 +82,14 @@ impl Sbatch {
     }
 
     /// Adds words to the command line, such as [`Plan::pinned`].
+    ///
+    /// ```
+    /// use nim_slurm::Sbatch;
+    ///
+    /// let sbatch = Sbatch::at("/usr/bin/sbatch").with_arguments(["--hold".to_owned()]);
+    /// let command = sbatch.command("launch.sh");
+    /// assert!(command.get_args().any(|word| word == "--hold"));
+    /// ```
     #[must_use]
     pub fn with_arguments(&self, arguments: impl IntoIterator<Item = String>) -> Self {
         let mut sbatch = self.clone();
@@ -83,6 +98,15 @@ impl Sbatch {
     }
 
     /// Takes variables from sbatch's environment, such as [`Plan::unheard`].
+    ///
+    /// ```
+    /// use nim_slurm::Sbatch;
+    ///
+    /// let sbatch = Sbatch::at("/usr/bin/sbatch").without_variables(["SBATCH_WAIT_ALL_NODES".to_owned()]);
+    /// let command = sbatch.command("launch.sh");
+    /// let mut removed = command.get_envs().filter(|(_, text)| text.is_none());
+    /// assert!(removed.any(|(name, _)| name == "SBATCH_WAIT_ALL_NODES"));
+    /// ```
     #[must_use]
     pub fn without_variables(&self, names: impl IntoIterator<Item = String>) -> Self {
         let mut sbatch = self.clone();
@@ -93,6 +117,17 @@ impl Sbatch {
     /// Sees to it that one script of a plan becomes the job that the script says,
     /// whatever `SBATCH_` variables this process has. What the script does not say
     /// is left to those variables.
+    ///
+    /// ```no_run
+    /// use nim_slurm::{Plan, Recipe, Sbatch, ScriptKind, Settings};
+    ///
+    /// let settings = Settings::read("site.toml")?.with_environment(std::env::vars())?;
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
+    /// let written = plan.launch().write_to("bench")?;
+    /// let job = Sbatch::find()?.for_script(&plan, ScriptKind::Launch).submit(written.path)?;
+    /// println!("job {job}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn for_script(&self, plan: &Plan, kind: ScriptKind) -> Self {
         self.with_arguments(plan.pinned(kind, variables()))
@@ -106,6 +141,17 @@ impl Sbatch {
     }
 
     /// Sets how often and how long a controller that is not there is tried.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use nim_slurm::{Patience, Sbatch};
+    ///
+    /// // Over the night, a controller may be away for an hour.
+    /// let patience = Patience::new(200.try_into()?, Duration::from_secs(3600));
+    /// let sbatch = Sbatch::at("/usr/bin/sbatch").with_patience(patience);
+    /// assert_ne!(sbatch, Sbatch::at("/usr/bin/sbatch"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn with_patience(&self, patience: Patience) -> Self {
         Self {

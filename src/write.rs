@@ -6,6 +6,19 @@ use std::io::{self, Write};
 use camino::{Utf8Path, Utf8PathBuf};
 
 /// What writing a file did.
+///
+/// ```
+/// use nim_slurm::{Plan, Recipe, Settings};
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = camino::Utf8Path::from_path(folder.path()).unwrap();
+///
+/// std::fs::write(folder.join("launch.sh"), "# mine\n")?;
+/// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())?;
+/// let written = plan.launch().write_to(folder)?;
+/// assert_eq!(written.backup, Some(folder.join("launch.sh.bak-1"))); // what was there
+/// assert!(!written.unchanged);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Written {
@@ -18,6 +31,15 @@ pub struct Written {
 }
 
 /// A file that could not be written. What was there before is still there.
+///
+/// ```
+/// use nim_slurm::{Plan, Recipe, Settings};
+///
+/// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())?;
+/// let error = plan.launch().write_to("/dev/null/bench").unwrap_err();
+/// assert_eq!(error.path(), "/dev/null/bench/launch.sh");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {path}: {deed}")]
 pub struct WriteError {

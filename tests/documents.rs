@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -49,14 +49,35 @@ fn recipe_with(part: &str) -> Recipe {
     Recipe::from_toml(&text).unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// The guides of the crate's documentation.
+fn guides() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guide");
+    let files = fs::read_dir(folder).unwrap();
+    let files = files.map(|entry| entry.unwrap().path());
+    let guides = files.filter(|path| !path.ends_with("links.md"));
+    guides
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect()
+}
+
+/// The README and the guides.
+fn for_users() -> Vec<String> {
+    std::iter::once(document("README.md"))
+        .chain(guides())
+        .collect()
+}
+
 #[test]
-fn settings_and_parts_of_recipes_in_the_readme_are_read() {
-    let readme = document("README.md");
+fn settings_and_parts_of_recipes_in_the_documents_are_read() {
+    let documents = for_users();
     let folder = tempfile::tempdir().unwrap();
     let folder = Utf8Path::from_path(folder.path()).unwrap();
     fs::create_dir(folder.join("hooks")).unwrap();
-    let blocks = blocks(&readme, "toml");
-    assert!(blocks.len() >= 2, "{blocks:?}");
+    let blocks: Vec<_> = documents
+        .iter()
+        .flat_map(|text| blocks(text, "toml"))
+        .collect();
+    assert!(blocks.len() >= 5, "{blocks:?}");
     for block in blocks {
         if block.starts_with("[server]") || block.starts_with("[sweep]") {
             let plan = Plan::new(recipe_with(block), Settings::new());
@@ -82,49 +103,76 @@ fn words(command: &str, stage: &str) -> Vec<String> {
         .collect()
 }
 
-/// Every example that the README calls takes the flags that it is called with. There is
+/// Every example that the documents call takes the flags that it is called with. There is
 /// no Slurm here, so it may fail; but not for what it was given.
 #[test]
-fn commands_in_the_readme_are_taken() {
-    let readme = document("README.md");
+fn commands_in_the_documents_are_taken() {
     let folder = tempfile::tempdir().unwrap();
     let stage = folder.path().join("stage");
     let results = stage.join("results");
     fs::create_dir_all(&results).unwrap();
     let stage = stage.to_str().unwrap();
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
-    std::os::unix::fs::symlink(data, folder.path().join("tests-data")).unwrap();
-    let mut names = BTreeSet::new();
-    for block in blocks(&readme.replace("\n   ", "\n"), "shell") {
-        for line in block.replace("\\\n", " ").lines() {
-            let Some((_, command)) = line.trim().split_once("cargo run --example ") else {
-                continue;
-            };
-            let words = words(command, stage);
-            let (name, flags) = words.split_first().unwrap();
-            let flags = flags
-                .iter()
-                .skip_while(|word| *word != "--")
-                .skip(1)
-                .map(|word| word.replace("tests/data", "tests-data"));
-            let output = Command::new(example(name))
-                .args(flags)
-                .current_dir(folder.path())
-                .env_clear()
-                .env("HOME", folder.path())
-                .env("STAGE_PATH", stage)
-                .output()
-                .unwrap();
-            assert!(
-                matches!(output.status.code(), Some(0 | 1)),
-                "{line}: {}",
-                String::from_utf8_lossy(&output.stderr)
-            );
-            names.insert(name.clone());
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (real, name) in [("tests/data", "tests-data"), ("examples", "examples")] {
+        std::os::unix::fs::symlink(root.join(real), folder.path().join(name)).unwrap();
+    }
+    // Two jobs finished a point each.
+    for job in ["4711", "4712"] {
+        let point = results.join(format!("llama-3-70b-instruct_4_25_chat_128_128_{job}"));
+        let file = "profile_export_genai_perf.json";
+        fs::create_dir(&point).unwrap();
+        fs::copy(
+            root.join("tests/data/genai-perf/0.0.10").join(file),
+            point.join(file),
+        )
+        .unwrap();
+    }
+    fs::write(
+        folder.path().join("site.toml"),
+        "slurm.partition = 'batch'\n",
+    )
+    .unwrap();
+    let documents = for_users();
+    let commands = documents.iter().flat_map(|text| {
+        let blocks = blocks(text, "shell").into_iter();
+        let lines = blocks.map(|block| block.replace("\\\n", " ").replace("\n   ", "\n"));
+        lines.flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>())
+    });
+    let mut programs = BTreeMap::new();
+    for line in commands {
+        let Some((_, command)) = line.trim().split_once("cargo run --example ") else {
+            continue;
+        };
+        let (command, output_file) = command.split_once(" > ").unwrap_or((command, ""));
+        let words = words(command, stage);
+        let (name, flags) = words.split_first().unwrap();
+        let flags = flags
+            .iter()
+            .skip_while(|word| *word != "--")
+            .skip(1)
+            .map(|word| word.replace("tests/data", "tests-data"));
+        let program = programs
+            .entry(name.clone())
+            .or_insert_with(|| example(name));
+        let output = Command::new(program)
+            .args(flags)
+            .current_dir(folder.path())
+            .env_clear()
+            .env("HOME", folder.path())
+            .env("STAGE_PATH", stage)
+            .output()
+            .unwrap();
+        assert!(
+            matches!(output.status.code(), Some(0 | 1)),
+            "{line}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        if !output_file.is_empty() {
+            fs::write(folder.path().join(output_file), output.stdout).unwrap();
         }
     }
-    let expected = ["llama3_70b_h100x4_fp8", "preflight", "report"];
-    assert_eq!(names, expected.map(str::to_owned).into());
+    let expected = ["job_status", "llama3_70b_h100x4_fp8", "preflight", "report"];
+    assert!(programs.keys().eq(expected), "{programs:?}");
 }
 
 /// The library stays light, and each crate has its reason.
@@ -166,6 +214,30 @@ fn every_crate_has_its_reason() {
     println!("{} crates below the library", crates.len());
     let security = document("SECURITY.md");
     assert!(security.contains(&format!("has {} crates below it", crates.len())));
+}
+
+/// What the guides name in brackets leads somewhere, and nothing else is kept for them.
+#[test]
+fn links_of_the_guides_are_defined_and_used() {
+    let definitions = document("src/guide/links.md");
+    let label = |line: &str| Some(line.strip_prefix('[')?.split_once("]: ")?.0.to_owned());
+    let known: BTreeSet<_> = definitions
+        .lines()
+        .map(|line| label(line).unwrap())
+        .collect();
+    let mut used = BTreeSet::new();
+    for text in guides() {
+        let outside: Vec<_> = text.split("\n```").step_by(2).collect();
+        let outside = outside.join("\n").replace('\n', " ");
+        for (place, _) in outside.match_indices('[') {
+            let is_code = outside[..place].matches('`').count() % 2 == 1;
+            let (label, _) = outside[place + 1..].split_once(']').unwrap();
+            if !is_code {
+                used.insert(label.to_owned());
+            }
+        }
+    }
+    assert_eq!(used, known);
 }
 
 /// Files that the documents point to are there.

@@ -93,12 +93,10 @@ fn site_plan() -> Plan {
         "#,
     )
     .unwrap();
-    let settings = HookPlace::ALL
-        .into_iter()
-        .fold(settings, |settings, place| {
-            let lines = format!("# {place:?}: it's $HOME\nexport OWN=\"$(id -un)\"\n");
-            settings.with_hook(place, lines.parse().unwrap())
-        });
+    let settings = HookPlace::ALL.iter().fold(settings, |settings, &place| {
+        let lines = format!("# {place:?}: it's $HOME\nexport OWN=\"$(id -un)\"\n");
+        settings.with_hook(place, lines.parse().unwrap())
+    });
     Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap()
 }
 
@@ -187,11 +185,10 @@ fn release_plan(image: &str, keys: impl FnOnce(&mut Client)) -> Plan {
 }
 
 fn goodput() -> Goodput {
-    Goodput {
-        time_to_first_token: Some("500".parse().unwrap()),
-        inter_token_latency: Some("12.5".parse().unwrap()),
-        request_latency: None,
-    }
+    let mut goodput = Goodput::default();
+    goodput.time_to_first_token = Some("500".parse().unwrap());
+    goodput.inter_token_latency = Some("12.5".parse().unwrap());
+    goodput
 }
 
 /// The oldest, which has no subcommand and other rows.

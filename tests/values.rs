@@ -5,12 +5,12 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use nim_slurm::JobState;
 use nim_slurm::results::{Metric, PointName, Statistic};
 use nim_slurm::slurm::{
     Array, Directives, JobTime, Memory, NodeCount, NodeList, OptionName, Passthrough, Signal,
     TimeLimit,
 };
-use nim_slurm::{JobState, Plan, Recipe, Script, Settings, ValueError};
 use proptest::prelude::*;
 use serde::de::value::{Error, StrDeserializer};
 
@@ -418,28 +418,6 @@ fn serde_uses_the_same_check() {
         error.contains("cannot take \"-4\" as node count: a range needs both ends, as in 1-4"),
         "{error}"
     );
-}
-
-#[test]
-fn types_can_cross_threads() {
-    fn crosses<T: Send + Sync + 'static>() {}
-    crosses::<Directives>();
-    crosses::<Recipe>();
-    crosses::<Settings>();
-    crosses::<Plan>();
-    crosses::<Script>();
-    crosses::<nim_slurm::Sbatch>();
-    crosses::<nim_slurm::Queue>();
-    crosses::<nim_slurm::Follower>();
-    crosses::<nim_slurm::Progress>();
-    crosses::<ValueError>();
-    crosses::<nim_slurm::FileError>();
-    crosses::<nim_slurm::PlanError>();
-    crosses::<nim_slurm::SubmitError>();
-    crosses::<nim_slurm::ChainError>();
-    crosses::<nim_slurm::StatusError>();
-    crosses::<nim_slurm::VariableError>();
-    crosses::<nim_slurm::WriteError>();
 }
 
 /// The sources of the crate, without their unit tests.

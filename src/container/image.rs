@@ -31,6 +31,9 @@ use crate::value::{Fault, only, text_value, value};
 /// assert_eq!(image.enroot_uri(), "docker://nvcr.io#nvidia/tritonserver:25.01-py3-sdk");
 /// assert_eq!(image.squash_file().as_str(), "nvidia+tritonserver+25.01-py3-sdk.sqsh");
 /// assert!(Image::parse("nvcr.io/NVIDIA/tritonserver").is_err());
+/// assert_eq!((image.path(), image.digest()), ("nvidia/tritonserver", None));
+/// let mirrored = image.in_registry("mirror.site:5000".parse()?);
+/// assert_eq!(mirrored.to_string(), "mirror.site:5000/nvidia/tritonserver:25.01-py3-sdk");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -242,6 +245,8 @@ value!(Image, "image");
 ///
 /// assert_eq!(Registry::parse("mirror.site:5000")?.host(), "mirror.site");
 /// assert!(Registry::parse("https://nvcr.io").is_err());
+/// let ngc = Registry::parse("nvcr.io")?;
+/// assert!(ngc.needs_ngc_key() && ngc.as_str() == "nvcr.io");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

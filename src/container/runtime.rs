@@ -29,6 +29,7 @@ use super::{Mount, Registry, SquashFile};
 /// use nim_slurm::{Plan, Recipe, Settings};
 ///
 /// assert_eq!(Runtime::default(), Runtime::Pyxis);
+/// assert_eq!(Runtime::Podman.as_str(), "podman");
 ///
 /// let settings = "container = { runtime = 'apptainer', mounts = ['/data:/data:ro+nosuid'] }";
 /// let settings = Settings::from_toml(settings)?;

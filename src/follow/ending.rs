@@ -11,6 +11,23 @@ use crate::submit::ChainJob;
 
 /// How a launch ended. Its text is a sentence: the exit code and the job's own
 /// reason, or what the code means where the job could not say it.
+///
+/// ```no_run
+/// use nim_slurm::{Follower, Plan, Queue, Recipe, Settings, last_lines};
+///
+/// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())?;
+/// let stage = "/lustre/project/nim".parse()?;
+/// let progress = Follower::new(&plan, &stage, Queue::find()?, "4711".parse()?).look()?;
+/// if let Some(ending) = progress.ending {
+///     println!("{ending}");
+///     if !ending.is_success() {
+///         for log in &ending.logs {
+///             println!("{log}: {:?}", last_lines(log, 20)?);
+///         }
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ending {

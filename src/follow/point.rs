@@ -4,6 +4,18 @@ use super::{RunFiles, files};
 use crate::manifest::{Manifest, PointRow};
 
 /// A point of the sweep, as far as it is.
+///
+/// ```no_run
+/// use nim_slurm::{Follower, Plan, PointState, Queue, Recipe, Settings};
+///
+/// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())?;
+/// let stage = "/lustre/project/nim".parse()?;
+/// let progress = Follower::new(&plan, &stage, Queue::find()?, "4711".parse()?).look()?;
+/// for point in progress.points.iter().filter(|point| point.state == PointState::Failed) {
+///     println!("{}: {}", point.folder, point.detail.as_deref().unwrap_or("no reason is known"));
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PointProgress {
@@ -26,6 +38,23 @@ impl From<&PointRow> for PointProgress {
 }
 
 /// How far a point is.
+///
+/// ```no_run
+/// use nim_slurm::{Follower, Plan, PointState, Queue, Recipe, Settings};
+///
+/// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())?;
+/// let stage = "/lustre/project/nim".parse()?;
+/// let progress = Follower::new(&plan, &stage, Queue::find()?, "4711".parse()?).look()?;
+/// for point in &progress.points {
+///     let mark = match point.state {
+///         PointState::Finished => "done",
+///         PointState::Failed => "failed",
+///         _ => "open",
+///     };
+///     println!("{mark:<6} {}", point.folder);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PointState {

@@ -7,6 +7,20 @@ use camino::Utf8Path;
 use super::{StepLogs, files};
 
 /// The inference server of a launch job.
+///
+/// ```no_run
+/// use nim_slurm::{Follower, Plan, Queue, Recipe, Server, Settings};
+///
+/// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())?;
+/// let stage = "/lustre/project/nim".parse()?;
+/// let progress = Follower::new(&plan, &stage, Queue::find()?, "4711".parse()?).look()?;
+/// match progress.server {
+///     Server::Loading { waited: Some((time, answer)) } => println!("{} s: {answer}", time.as_secs()),
+///     Server::Ready { after: Some(time) } => println!("ready after {} s", time.as_secs()),
+///     _ => {}
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Server {

@@ -127,8 +127,9 @@ text_value!(FileName, "file name");
 /// ```
 /// use nim_slurm::recipe::ServedModelName;
 ///
-/// assert!(ServedModelName::parse("meta/llama3-70b-instruct").is_ok());
+/// assert_eq!(ServedModelName::parse("meta/llama3-70b-instruct")?.as_str(), "meta/llama3-70b-instruct");
 /// assert!(ServedModelName::parse("\"").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ServedModelName(String);
@@ -159,8 +160,9 @@ text_value!(ServedModelName, "served model name");
 /// ```
 /// use nim_slurm::recipe::UrlPath;
 ///
-/// assert!(UrlPath::parse("/v1/health/ready").is_ok());
+/// assert_eq!(UrlPath::parse("/v1/health/ready")?.as_str(), "/v1/health/ready");
 /// assert!(UrlPath::parse("v1/health").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct UrlPath(String);
@@ -200,6 +202,7 @@ text_value!(UrlPath, "URL path");
 /// let model = NgcModel::parse("nim/meta/llama3-70b-instruct:hf")?;
 /// assert_eq!(model.folder(), "llama3-70b-instruct_vhf");
 /// assert!(NgcModel::parse("nim/meta/llama3-70b-instruct").is_err());
+/// assert_eq!(model.as_str(), "nim/meta/llama3-70b-instruct:hf");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -259,6 +262,8 @@ text_value!(NgcModel, "NGC model");
 /// assert_eq!(model.repository(), "Qwen/Qwen3-0.6B");
 /// assert_eq!(model.folder(), "Qwen3-0.6B_c1899de289a0");
 /// assert!(HuggingFaceModel::parse("Qwen/Qwen3-0.6B@main").is_err());
+/// assert_eq!(model.revision(), "c1899de289a04d12100db370d81485cdf75e47ca");
+/// assert!(model.as_str().starts_with("Qwen/Qwen3-0.6B@c1899de"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -358,8 +363,9 @@ text_value!(ModelPath, "model path");
 /// ```
 /// use nim_slurm::recipe::FilePattern;
 ///
-/// assert!(FilePattern::parse("original/*").is_ok());
+/// assert_eq!(FilePattern::parse("original/*")?.as_str(), "original/*");
 /// assert!(FilePattern::parse("--all").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FilePattern(String);
@@ -397,6 +403,7 @@ text_value!(FilePattern, "file pattern");
 ///
 /// assert_eq!(ByteSize::parse("1.5 KiB")?.bytes(), 1536);
 /// assert!(ByteSize::parse("16G").is_err());
+/// assert_eq!(ByteSize::parse("1.5 KiB")?.mebibytes(), 1); // rounded up
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -539,6 +546,7 @@ impl fmt::Display for Numbers {
 /// assert!(!Tokenizer::parse("/opt/tokenizer")?.is_on_hub());
 /// assert!(Tokenizer::parse("meta-llama/Meta-Llama-3-70B-Instruct")?.is_on_hub());
 /// assert!(Tokenizer::parse("tokenizer").is_err());
+/// assert_eq!(Tokenizer::parse("/opt/tokenizer")?.as_str(), "/opt/tokenizer");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -730,9 +738,10 @@ value!(UseCase, "use case");
 /// ```
 /// use nim_slurm::recipe::Word;
 ///
-/// assert!(Word::parse("{model_path}/").is_ok());
+/// assert_eq!(Word::parse("{model_path}/")?.as_str(), "{model_path}/");
 /// assert!(Word::parse("$(date); `id`").is_ok()); // text, which nothing runs
 /// assert!(Word::parse("\0").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Word(String);

@@ -135,9 +135,14 @@ fn columns(points: &[Point]) -> Vec<(Metric, Statistic)> {
             present[metric as usize][statistic as usize] = true;
         }
     }
+    let pairs = |&metric| {
+        Statistic::ALL
+            .iter()
+            .map(move |&statistic| (metric, statistic))
+    };
     Metric::ALL
-        .into_iter()
-        .flat_map(|metric| Statistic::ALL.map(|statistic| (metric, statistic)))
+        .iter()
+        .flat_map(pairs)
         .filter(|(metric, statistic)| present[*metric as usize][*statistic as usize])
         .collect()
 }

@@ -9,6 +9,26 @@ use super::point::Point;
 /// one, and where either run has several models, the same model.
 ///
 /// Where a run has such a point more than once, its latest job's counts.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = camino::Utf8Path::from_path(folder.path()).unwrap();
+/// # for (run, release) in [("before", "0.0.10"), ("after", "aiperf-0.13.0-server-died")] {
+/// #     let point = folder.join(run).join("llama-3-70b-instruct_4_25_chat_128_128_4711");
+/// #     std::fs::create_dir_all(&point)?;
+/// #     for file in std::fs::read_dir(format!("tests/data/genai-perf/{release}"))? {
+/// #         let file = file?;
+/// #         std::fs::copy(file.path(), point.join(file.file_name().to_str().unwrap()))?;
+/// #     }
+/// # }
+/// use nim_slurm::results::{Comparison, Run};
+///
+/// let (before, after) = (Run::read(folder.join("before"))?, Run::read(folder.join("after"))?);
+/// let comparison = Comparison::new(&before, &after);
+/// assert_eq!(comparison.changes().len(), 1);
+/// assert!(comparison.only_before().is_empty() && comparison.only_after().is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison<'a> {
     changes: Vec<Change<'a>>,
@@ -18,6 +38,27 @@ pub struct Comparison<'a> {
 }
 
 /// A point that both runs have.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = camino::Utf8Path::from_path(folder.path()).unwrap();
+/// # for (run, release) in [("before", "0.0.10"), ("after", "aiperf-0.13.0-server-died")] {
+/// #     let point = folder.join(run).join("llama-3-70b-instruct_4_25_chat_128_128_4711");
+/// #     std::fs::create_dir_all(&point)?;
+/// #     for file in std::fs::read_dir(format!("tests/data/genai-perf/{release}"))? {
+/// #         let file = file?;
+/// #         std::fs::copy(file.path(), point.join(file.file_name().to_str().unwrap()))?;
+/// #     }
+/// # }
+/// use nim_slurm::results::{Comparison, Metric, Run, Statistic};
+///
+/// let (before, after) = (Run::read(folder.join("before"))?, Run::read(folder.join("after"))?);
+/// let change = Comparison::new(&before, &after).changes()[0];
+/// assert!(change.after().throughput() < change.before().throughput());
+/// let relative = change.relative(Metric::OutputTokenThroughput, Statistic::Avg).unwrap();
+/// assert_eq!((relative * 100.0).round(), -31.0); // percent
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Change<'a> {
     before: &'a Point,

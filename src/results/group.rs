@@ -8,6 +8,19 @@ use super::point::Point;
 
 /// The points of one model and use case: same names, same input and output sequence
 /// length.
+///
+/// ```
+/// use nim_slurm::results::{Limits, Run, Statistic};
+///
+/// let run = Run::read("tests/data/genai-perf")?;
+/// let group = &run.groups()[1];
+/// assert_eq!((group.to_string().as_str(), group.points().len()), ("? 128/128", 4));
+/// assert_eq!(group.best_throughput().unwrap().concurrency(), Some(25));
+///
+/// let limits = Limits::new(Statistic::P95).time_to_first_token(30.0);
+/// assert_eq!(group.best_within(&limits).unwrap().concurrency(), Some(1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group<'a> {
     points: Vec<&'a Point>,
@@ -17,6 +30,13 @@ pub struct Group<'a> {
 
 impl Run {
     /// The points by use case, in the order of [`points`](Self::points).
+    ///
+    /// ```
+    /// let run = nim_slurm::results::Run::read("tests/data/genai-perf")?;
+    /// let names: Vec<_> = run.groups().iter().map(ToString::to_string).collect();
+    /// assert_eq!(names, ["? ?/?", "? 128/128", "? 128/512"]); // folders without a use case's name
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn groups(&self) -> Vec<Group<'_>> {
         let names_model = self.has_several_models();
@@ -94,6 +114,24 @@ impl<'a> Group<'a> {
     /// The points that no other beats in both throughput per GPU and tokens per
     /// second for each user, from the fastest for one user to the highest
     /// throughput. Points of which either is unknown are not among them.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let results = camino::Utf8Path::from_path(folder.path()).unwrap();
+    /// # for (name, from) in [("x_4_25_chat_128_128_1", "0.0.10"), ("x_4_1_chat_128_128_1", "aiperf-0.13.0")] {
+    /// #     std::fs::create_dir(results.join(name))?;
+    /// #     for file in std::fs::read_dir(format!("tests/data/genai-perf/{from}"))? {
+    /// #         let file = file?;
+    /// #         std::fs::copy(file.path(), results.join(name).join(file.file_name().to_str().unwrap()))?;
+    /// #     }
+    /// # }
+    /// let run = nim_slurm::results::Run::read(results)?;
+    /// let front = run.groups()[0].pareto_front();
+    /// // The fastest for one user first, the highest throughput last.
+    /// assert!(front[0].throughput_per_user() > front[1].throughput_per_user());
+    /// assert!(front[0].throughput_per_gpu() < front[1].throughput_per_gpu());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn pareto_front(&self) -> Vec<&'a Point> {
         let mut known: Vec<_> = self
@@ -145,11 +183,19 @@ impl<'a> Group<'a> {
 /// How long a user may wait, in ms.
 ///
 /// ```
-/// use nim_slurm::results::{Limits, Statistic};
+/// use nim_slurm::results::{Limits, Metric, Run, Statistic, Verdict};
 ///
 /// // Of a hundred users, 95 see the first token within half a second.
 /// let limits = Limits::new(Statistic::P95).time_to_first_token(500.0);
 /// assert_eq!(limits.statistic(), Statistic::P95);
+/// assert!(!limits.is_empty());
+///
+/// let limits = limits.inter_token_latency(25.0);
+/// assert!(limits.iter().eq([(Metric::TimeToFirstToken, 500.0), (Metric::InterTokenLatency, 25.0)]));
+///
+/// let run = Run::read("tests/data/genai-perf/0.0.8")?;
+/// assert_eq!(limits.verdict(&run.points()[0]), Verdict::Within);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limits {
@@ -159,6 +205,23 @@ pub struct Limits {
 }
 
 /// Whether a point keeps [`Limits`].
+///
+/// ```
+/// use nim_slurm::results::{Limits, Metric, Run, Statistic, Verdict};
+///
+/// let run = Run::read("tests/data/genai-perf/0.0.8")?;
+/// let judge = |limits: Limits| limits.verdict(&run.points()[0]);
+/// let limits = Limits::new(Statistic::P95);
+/// assert_eq!(judge(limits.time_to_first_token(500.0)), Verdict::Within);
+/// assert!(matches!(
+///     judge(limits.inter_token_latency(5.0)),
+///     Verdict::Exceeded { metric: Metric::InterTokenLatency, .. }
+/// ));
+/// // GenAI-Perf gives no sums.
+/// let unknown = Verdict::Unknown { metric: Metric::TimeToFirstToken };
+/// assert_eq!(judge(Limits::new(Statistic::Sum).time_to_first_token(500.0)), unknown);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Verdict {

@@ -16,6 +16,7 @@ use serde::{Serialize, Serializer};
 /// assert_eq!(Metric::TimeToFirstToken.name(), "time_to_first_token");
 /// assert_eq!(Metric::TimeToFirstToken.unit(), Unit::Milliseconds);
 /// assert_eq!(Metric::from_name("inter_token_latency"), Some(Metric::InterTokenLatency));
+/// assert_eq!(Metric::ALL[0], Metric::TimeToFirstToken);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -49,7 +50,7 @@ pub enum Metric {
 
 impl Metric {
     /// All of them, in the order of reports.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: &'static [Self] = &[
         Self::TimeToFirstToken,
         Self::TimeToSecondToken,
         Self::InterTokenLatency,
@@ -108,7 +109,10 @@ impl Metric {
             // 24.05's table, and AIPerf.
             "num_output_token" => Some(Self::OutputSequenceLength),
             "goodput" => Some(Self::RequestGoodput),
-            _ => Self::ALL.into_iter().find(|metric| metric.name() == name),
+            _ => Self::ALL
+                .iter()
+                .copied()
+                .find(|metric| metric.name() == name),
         }
     }
 }
@@ -120,6 +124,13 @@ impl fmt::Display for Metric {
 }
 
 /// A unit of measurement.
+///
+/// ```
+/// use nim_slurm::results::{Metric, Unit};
+///
+/// assert_eq!(Metric::RequestThroughput.unit(), Unit::RequestsPerSecond);
+/// assert_eq!(Unit::TokensPerSecondPerUser.as_str(), "tokens/s/user");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Unit {
@@ -159,6 +170,14 @@ impl fmt::Display for Unit {
 }
 
 /// How the measurements of a point become one number.
+///
+/// ```
+/// use nim_slurm::results::Statistic;
+///
+/// assert_eq!(Statistic::from_name("p95"), Some(Statistic::P95));
+/// assert_eq!(Statistic::from_name("median"), None);
+/// assert!(Statistic::ALL.iter().all(|own| Statistic::from_name(own.name()) == Some(*own)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Statistic {
@@ -196,7 +215,7 @@ pub enum Statistic {
 
 impl Statistic {
     /// All of them, in the order of reports.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: &'static [Self] = &[
         Self::Avg,
         Self::Min,
         Self::Max,
@@ -240,7 +259,8 @@ impl Statistic {
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .find(|statistic| statistic.name() == name)
     }
 }
@@ -260,6 +280,7 @@ impl fmt::Display for Statistic {
 /// let statistics: Statistics = [(Statistic::Avg, 24.5), (Statistic::P99, 26.4)].into_iter().collect();
 /// assert_eq!(statistics.avg(), Some(24.5));
 /// assert_eq!(statistics.get(Statistic::P50), None);
+/// assert!(statistics.iter().eq([(Statistic::Avg, 24.5), (Statistic::P99, 26.4)]));
 /// ```
 #[derive(Clone, Copy)]
 pub struct Statistics([f64; Statistic::ALL.len()]);
@@ -281,8 +302,8 @@ impl Statistics {
     /// Those that are there, in the order of [`Statistic::ALL`].
     pub fn iter(&self) -> impl Iterator<Item = (Statistic, f64)> + '_ {
         Statistic::ALL
-            .into_iter()
-            .filter_map(|statistic| Some((statistic, self.get(statistic)?)))
+            .iter()
+            .filter_map(|&statistic| Some((statistic, self.get(statistic)?)))
     }
 
     pub(crate) const fn set(&mut self, statistic: Statistic, value: f64) {
@@ -304,7 +325,7 @@ impl Statistics {
 
     /// Brings values into another unit; a count of them has none.
     pub(crate) fn scale(&mut self, factor: f64) {
-        for statistic in Statistic::ALL {
+        for &statistic in Statistic::ALL {
             if statistic != Statistic::Count {
                 self.0[statistic as usize] *= factor;
             }
@@ -402,11 +423,11 @@ mod tests {
 
     #[test]
     fn each_is_at_its_own_place() {
-        for (place, metric) in Metric::ALL.into_iter().enumerate() {
+        for (place, &metric) in Metric::ALL.iter().enumerate() {
             assert_eq!(metric as usize, place);
             assert_eq!(Metric::from_name(metric.name()), Some(metric));
         }
-        for (place, statistic) in Statistic::ALL.into_iter().enumerate() {
+        for (place, &statistic) in Statistic::ALL.iter().enumerate() {
             assert_eq!(statistic as usize, place);
             assert_eq!(Statistic::from_name(statistic.name()), Some(statistic));
         }

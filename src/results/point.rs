@@ -16,6 +16,8 @@ use crate::settings::RunId;
 /// let name = PointName::parse("llama-3-70b-instruct_4_25_chat_128_128_4711").unwrap();
 /// assert_eq!((name.gpus(), name.concurrency(), name.use_case()), (4, 25, "chat"));
 /// assert!(PointName::parse("logs").is_none());
+/// assert_eq!((name.model(), name.run().as_str()), ("llama-3-70b-instruct", "4711"));
+/// assert_eq!((name.input_tokens(), name.output_tokens()), (128, 128));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PointName {
@@ -114,6 +116,31 @@ fn number(word: &str) -> Option<u32> {
 }
 
 /// What a point's results say.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let results = camino::Utf8Path::from_path(folder.path()).unwrap();
+/// # let point = results.join("llama-3-70b-instruct_4_25_chat_128_128_4711");
+/// # std::fs::create_dir(&point)?;
+/// # let file = "profile_export_genai_perf.json";
+/// # std::fs::copy(format!("tests/data/genai-perf/0.0.10/{file}"), point.join(file))?;
+/// use nim_slurm::results::{Run, Tool};
+///
+/// let run = Run::read(results)?;
+/// let point = &run.points()[0];
+/// // What was asked for is in the folder's name, and in the tool's own files.
+/// assert_eq!(point.path().file_name(), Some("llama-3-70b-instruct_4_25_chat_128_128_4711"));
+/// assert_eq!((point.model(), point.use_case()), (Some("llama-3-70b-instruct"), Some("chat")));
+/// assert_eq!((point.input_tokens(), point.output_tokens()), (Some(128), Some(128)));
+/// assert_eq!((point.concurrency(), point.gpus()), (Some(25), Some(4)));
+/// assert_eq!((point.run().unwrap().as_str(), point.replica()), ("4711", None));
+/// assert_eq!((point.tool(), point.caveat()), (Tool::GenAiPerf, None));
+/// // What was measured.
+/// assert_eq!(point.throughput().map(f64::round), Some(7142.0)); // tokens/s
+/// assert_eq!(point.throughput_per_gpu().map(f64::round), Some(1786.0));
+/// assert_eq!(point.throughput_per_user().map(f64::round), Some(496.0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Point {
     pub(super) path: Utf8PathBuf,
@@ -196,6 +223,15 @@ impl Content {
 }
 
 /// The tool that wrote a result.
+///
+/// ```
+/// use nim_slurm::results::{Run, Tool};
+///
+/// let run = Run::read("tests/data/genai-perf")?;
+/// let of = |tool| run.points().iter().filter(|point| point.tool() == tool).count();
+/// assert_eq!((of(Tool::GenAiPerf), of(Tool::AiPerf)), (4, 2));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Tool {
@@ -206,6 +242,16 @@ pub enum Tool {
 }
 
 /// A metric that this crate has no name for, as the tool wrote it.
+///
+/// ```
+/// use nim_slurm::results::Run;
+///
+/// let run = Run::read("tests/data/genai-perf/aiperf-0.13.0")?;
+/// let (name, other) = run.points()[0].other_metrics().next().unwrap();
+/// assert_eq!((name, other.unit.as_str()), ("active_decode_throughput", "tokens/sec"));
+/// assert!(other.statistics.avg().is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
 #[non_exhaustive]
 pub struct OtherMetric {
@@ -217,6 +263,19 @@ pub struct OtherMetric {
 }
 
 /// A measurement of one GPU, from the tool's telemetry.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = camino::Utf8Path::from_path(folder.path()).unwrap();
+/// # let text = r#"{"request_count": {"unit": "requests", "avg": 10}, "telemetry_stats": {"gpu_power_usage":
+/// #     {"unit": "W", "gpu0": {"avg": 312.5}, "gpu1": {"avg": 300.0}}}}"#;
+/// # std::fs::write(folder.join("profile_export_genai_perf.json"), text)?;
+/// let run = nim_slurm::results::Run::read(folder)?;
+/// let metric = &run.points()[0].gpu_metrics()[0];
+/// assert_eq!((metric.name.as_str(), metric.gpu.as_str()), ("gpu_power_usage", "gpu0"));
+/// assert_eq!((metric.statistics.avg(), metric.unit.as_str()), (Some(312.5), "W"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[non_exhaustive]
 pub struct GpuMetric {
@@ -299,17 +358,46 @@ impl Point {
     }
 
     /// The statistics of a metric; `None` when the tool did not measure it.
+    ///
+    /// ```
+    /// use nim_slurm::results::{Metric, Run};
+    ///
+    /// let run = Run::read("tests/data/genai-perf/0.0.8")?;
+    /// let latency = run.points()[0].metric(Metric::TimeToFirstToken).unwrap();
+    /// assert_eq!(latency.avg().map(f64::round), Some(24.0)); // ms
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn metric(&self, metric: Metric) -> Option<&Statistics> {
         self.content.metrics.get(metric)
     }
 
     /// The metrics that are there, in the order of [`Metric::ALL`].
+    ///
+    /// ```
+    /// use nim_slurm::results::{Metric, Run};
+    ///
+    /// let run = Run::read("tests/data/genai-perf/0.0.8")?;
+    /// for (metric, statistics) in run.points()[0].metrics() {
+    ///     println!("{metric}: {:?} {}", statistics.avg(), metric.unit());
+    /// }
+    /// assert_eq!(run.points()[0].metrics().next().unwrap().0, Metric::TimeToFirstToken);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn metrics(&self) -> impl Iterator<Item = (Metric, &Statistics)> {
         self.content.metrics.iter()
     }
 
     /// Metrics of the tool that have no [`Metric`], by name.
+    ///
+    /// ```
+    /// use nim_slurm::results::Run;
+    ///
+    /// let run = Run::read("tests/data/genai-perf/aiperf-0.13.0")?;
+    /// let mut others = run.points()[0].other_metrics();
+    /// assert!(others.any(|(name, _)| name == "active_prefill_throughput"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn other_metrics(&self) -> impl Iterator<Item = (&str, &OtherMetric)> {
         self.content
             .others
@@ -318,6 +406,18 @@ impl Point {
     }
 
     /// What the tool's telemetry says of each GPU.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = camino::Utf8Path::from_path(folder.path()).unwrap();
+    /// # let text = r#"{"request_count": {"unit": "requests", "avg": 10}, "telemetry_stats": {"gpu_power_usage":
+    /// #     {"unit": "W", "gpu0": {"avg": 312.5}, "gpu1": {"avg": 300.0}}}}"#;
+    /// # std::fs::write(folder.join("profile_export_genai_perf.json"), text)?;
+    /// let run = nim_slurm::results::Run::read(folder)?;
+    /// let power = run.points()[0].gpu_metrics().iter().filter(|metric| metric.name == "gpu_power_usage");
+    /// assert_eq!(power.filter_map(|metric| metric.statistics.avg()).sum::<f64>(), 612.5); // W
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn gpu_metrics(&self) -> &[GpuMetric] {
         &self.content.gpu_metrics
@@ -327,12 +427,30 @@ impl Point {
     /// them, and ends with 0, when its server died or when it was stopped.
     ///
     /// Such a point is never a best one.
+    ///
+    /// ```
+    /// use nim_slurm::results::Run;
+    ///
+    /// let run = Run::read("tests/data/genai-perf/aiperf-0.13.0-server-died")?;
+    /// let caveat = run.points()[0].caveat().unwrap();
+    /// assert!(caveat.starts_with("counts 200 requests that ended in an error"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn caveat(&self) -> Option<String> {
         self.content.caveat()
     }
 
     /// One number of the point.
+    ///
+    /// ```
+    /// use nim_slurm::results::{Metric, Run, Statistic};
+    ///
+    /// let run = Run::read("tests/data/genai-perf/0.0.8")?;
+    /// let latency = run.points()[0].value(Metric::InterTokenLatency, Statistic::P95);
+    /// assert_eq!(latency.map(f64::round), Some(12.0)); // ms
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn value(&self, metric: Metric, statistic: Statistic) -> Option<f64> {
         self.metric(metric)?.get(statistic)

@@ -13,7 +13,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 /// std::fs::write(&table, "Metric,avg\nInter Token Latency (ms),fast\n\nMetric,Value\nRequest Count,8.00\n")?;
 /// let run = nim_slurm::results::Run::read(folder)?;
 /// let problem = &run.problems()[0];
-/// assert_eq!(problem.line(), Some(2));
+/// assert_eq!((problem.file(), problem.line()), (table.as_path(), Some(2)));
 /// assert_eq!(problem.message(), "avg of Inter Token Latency (ms) is \"fast\", which is no number");
 /// # Ok(())
 /// # }

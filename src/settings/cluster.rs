@@ -23,10 +23,8 @@ use crate::slurm::{Count, Directives, GpuType, OptionName, Release};
 /// let problems = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap_err();
 /// assert!(problems.to_string().contains("Slurm 23.11 does not know --segment"));
 ///
-/// let cluster = Cluster {
-///     slurm: Some("24.05".parse()?),
-///     ..Cluster::default()
-/// };
+/// let mut cluster = Cluster::default();
+/// cluster.slurm = Some("24.05".parse()?);
 /// assert_eq!(Settings::new().with_cluster(cluster.clone()).cluster(), &cluster);
 ///
 /// // The recipe says how many GPUs its server uses; the site, how they are asked for.
@@ -38,6 +36,7 @@ use crate::slurm::{Count, Directives, GpuType, OptionName, Release};
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct Cluster {
     /// Slurm's release, if it is named.
     pub slurm: Option<Release>,
@@ -64,6 +63,18 @@ pub struct Cluster {
 }
 
 /// How a cluster is asked for GPUs.
+///
+/// ```
+/// use nim_slurm::slurm::OptionName;
+/// use nim_slurm::{Cluster, GpuRequest, Plan, Recipe, ScriptKind, Settings};
+///
+/// let mut cluster = Cluster::default();
+/// cluster.gpus = Some(GpuRequest::GpusPerNode);
+/// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new().with_cluster(cluster))?;
+/// let launch = plan.directives(ScriptKind::Launch);
+/// assert_eq!(launch.option(OptionName::GpusPerNode).as_deref(), Some("--gpus-per-node=4"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -77,6 +88,17 @@ pub enum GpuRequest {
 }
 
 /// Whether jobs have their nodes for themselves.
+///
+/// ```
+/// use nim_slurm::slurm::OptionName;
+/// use nim_slurm::{Cluster, NodeUse, Plan, Recipe, ScriptKind, Settings};
+///
+/// let mut cluster = Cluster::default();
+/// cluster.nodes = Some(NodeUse::Shared);
+/// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new().with_cluster(cluster))?;
+/// assert!(!plan.directives(ScriptKind::Launch).is_set(OptionName::Exclusive));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -101,6 +123,7 @@ pub enum NodeUse {
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct Proxy {
     /// `http_proxy`.
     pub http: Option<ProxyUrl>,

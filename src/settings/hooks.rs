@@ -21,6 +21,17 @@ use crate::value::{Fault, only, text_value};
 /// server = "hooks/network.sh"
 /// client = "hooks/network.sh"
 /// ```
+///
+/// ```
+/// use nim_slurm::{HookPlace, ScriptKind, Settings};
+///
+/// let settings = Settings::new()
+///     .with_hook(HookPlace::After(ScriptKind::Launch), "cp -r results /archive".parse()?)
+///     .with_hook(HookPlace::InServer, "export NCCL_SOCKET_IFNAME=ib0".parse()?);
+/// let places = HookPlace::ALL.iter().filter(|place| settings.hook(**place).is_some());
+/// assert_eq!(places.count(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum HookPlace {
@@ -43,7 +54,7 @@ pub enum HookPlace {
 
 impl HookPlace {
     /// All places.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: &'static [Self] = &[
         Self::Before(ScriptKind::Setup),
         Self::After(ScriptKind::Setup),
         Self::Before(ScriptKind::PrepareModels),
@@ -65,8 +76,10 @@ impl HookPlace {
 /// ```
 /// use nim_slurm::Hook;
 ///
-/// assert!(Hook::parse("module load enroot\nexport NCCL_DEBUG=WARN\n").is_ok());
+/// let hook = Hook::parse("module load enroot\nexport NCCL_DEBUG=WARN\n")?;
+/// assert_eq!(hook.as_str().lines().count(), 2);
 /// assert!(Hook::parse("export A=1\r\n").is_err()); // Windows line ends
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Hook(String);
@@ -124,8 +137,8 @@ impl HooksTable {
     ) -> Result<BTreeMap<HookPlace, Hook>, FileError> {
         let folder = settings.and_then(Utf8Path::parent).unwrap_or("".into());
         let named = HookPlace::ALL
-            .into_iter()
-            .filter_map(|place| Some((place, folder.join(self.file(place)?))));
+            .iter()
+            .filter_map(|&place| Some((place, folder.join(self.file(place)?))));
         named
             .map(|(place, path)| {
                 let text = FileError::read("hook", &path)?;

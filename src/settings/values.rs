@@ -79,8 +79,9 @@ text_value!(FolderPath, "folder");
 /// ```
 /// use nim_slurm::ModuleName;
 ///
-/// assert!(ModuleName::parse("enroot/3.5.0").is_ok());
+/// assert_eq!(ModuleName::parse("enroot/3.5.0")?.as_str(), "enroot/3.5.0");
 /// assert!(ModuleName::parse("-t avail").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ModuleName(String);
@@ -116,8 +117,9 @@ text_value!(ModuleName, "module");
 /// ```
 /// use nim_slurm::ProxyUrl;
 ///
-/// assert!(ProxyUrl::parse("http://proxy.site:3128").is_ok());
+/// assert_eq!(ProxyUrl::parse("http://proxy.site:3128")?.as_str(), "http://proxy.site:3128");
 /// assert!(ProxyUrl::parse("http://user:password@proxy.site").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ProxyUrl(String);
@@ -160,8 +162,9 @@ text_value!(ProxyUrl, "proxy");
 /// ```
 /// use nim_slurm::NoProxy;
 ///
-/// assert!(NoProxy::parse("localhost,.site,10.0.0.0/8").is_ok());
+/// assert_eq!(NoProxy::parse("localhost,.site,10.0.0.0/8")?.as_str(), "localhost,.site,10.0.0.0/8");
 /// assert!(NoProxy::parse("localhost .site").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct NoProxy(String);

@@ -19,6 +19,7 @@ use crate::value::{Fault, at_most, text_value};
 ///
 /// assert!(Clusters::parse("east,west")?.names().eq(["east", "west"]));
 /// assert!(Clusters::parse("east west").is_err());
+/// assert_eq!(Clusters::parse("east,west")?.as_str(), "east,west");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -175,6 +175,7 @@ bounded_numbers! {
 /// let nodes = NodeCount::parse("2-4")?;
 /// assert_eq!((nodes.min(), nodes.max()), (2, 4));
 /// assert!(NodeCount::parse("4-1").is_err());
+/// assert!(nodes.range().contains(&3));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -27,6 +27,14 @@ impl Directives {
 
     /// Adds whole options for what the crate does not know. `--switches` is taken as
     /// if it had been given by its own [setter](Self::switches).
+    ///
+    /// ```
+    /// use nim_slurm::slurm::Directives;
+    ///
+    /// let directives = Directives::new().passthrough(["--brand-new=1".parse()?]);
+    /// assert_eq!(directives.arguments(), ["--brand-new=1"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn passthrough(mut self, options: impl IntoIterator<Item = Passthrough>) -> Self {
         for option in options {
@@ -39,6 +47,16 @@ impl Directives {
     }
 
     /// Leaves an option out, whatever a lower layer says.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::{Directives, OptionName};
+    ///
+    /// let recipe = Directives::new().mem("0".parse()?).nodes("1".parse()?);
+    /// let site = Directives::new().without(OptionName::Mem);
+    /// assert!(site.is_omitted(OptionName::Mem));
+    /// assert_eq!(site.over(&recipe).arguments(), ["--nodes=1"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn without(mut self, name: OptionName) -> Self {
         self.forget(name);
@@ -47,24 +65,56 @@ impl Directives {
     }
 
     /// True when no option is set or left out.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::{Directives, OptionName};
+    ///
+    /// assert!(Directives::new().is_empty());
+    /// assert!(!Directives::new().without(OptionName::Mem).is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
     /// True when the option has a value.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::{Directives, OptionName};
+    ///
+    /// let directives = Directives::new().qos("high".parse()?);
+    /// assert!(directives.is_set(OptionName::Qos) && !directives.is_set(OptionName::Account));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_set(&self, name: OptionName) -> bool {
         self.argument(name).is_some()
     }
 
     /// True when the option was left out on purpose.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::{Directives, OptionName};
+    ///
+    /// let directives = Directives::new().without(OptionName::Exclusive);
+    /// assert!(directives.is_omitted(OptionName::Exclusive));
+    /// assert!(!directives.exclusive("true".parse()?).is_omitted(OptionName::Exclusive)); // set again
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_omitted(&self, name: OptionName) -> bool {
         self.omitted.contains(&name)
     }
 
     /// The options that are set, in the order in which they are written.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::{Directives, OptionName};
+    ///
+    /// let directives = Directives::new().time("30".parse()?).partition("batch".parse()?);
+    /// assert!(directives.names().eq([OptionName::Partition, OptionName::Time]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn names(&self) -> impl Iterator<Item = OptionName> + '_ {
         OptionName::ALL
             .iter()
@@ -73,6 +123,16 @@ impl Directives {
     }
 
     /// An option's value as text; a flag's is empty.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::{Directives, Flag, OptionName};
+    ///
+    /// let directives = Directives::new().gres("gpu:8".parse()?).hold(Flag);
+    /// assert_eq!(directives.get(OptionName::Gres).as_deref(), Some("gpu:8"));
+    /// assert_eq!(directives.get(OptionName::Hold).as_deref(), Some(""));
+    /// assert_eq!(directives.get(OptionName::Mem), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn get(&self, name: OptionName) -> Option<String> {
         self.argument(name).map(|argument| match argument {
@@ -133,6 +193,16 @@ impl Directives {
 
     /// An option as it stands on sbatch's command line: `--name=value`, or
     /// `--name` for a flag.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::{Directives, Flag, OptionName};
+    ///
+    /// let directives = Directives::new().gres("gpu:8".parse()?).hold(Flag);
+    /// assert_eq!(directives.option(OptionName::Gres).as_deref(), Some("--gres=gpu:8"));
+    /// assert_eq!(directives.option(OptionName::Hold).as_deref(), Some("--hold"));
+    /// assert_eq!(directives.option(OptionName::Mem), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn option(&self, name: OptionName) -> Option<String> {
         self.argument(name).map(|argument| match argument {

@@ -26,6 +26,8 @@ use crate::value::{Fault, only, positive_number, text_value};
 ///
 /// assert_eq!(Distribution::parse("Block:Cyclic,pack")?.as_str(), "block:cyclic,pack");
 /// assert!(Distribution::parse("plane").is_err());
+/// assert!(Distribution::parse("arbitrary")?.is_arbitrary());
+/// assert_eq!(Distribution::parse("plane=4")?.plane(), Some(4));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -28,6 +28,7 @@ use crate::value::{Fault, at_most, text_value};
 ///
 /// assert!(Export::parse("HOME,NGC_API_KEY")?.names().eq(["HOME", "NGC_API_KEY"]));
 /// assert!(Export::parse("KEY=value").is_err());
+/// assert_eq!(Export::parse("NONE")?.as_str(), "NONE");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -41,12 +41,24 @@ use crate::value::{Fault, at_most, only, positive_number, text_value, value};
 /// let entry = gres.entries().next().unwrap();
 /// assert_eq!((entry.name(), entry.kind(), entry.count()), ("gpu", Some("h100"), 8));
 /// assert!(Gres::parse("gpu: 8").is_err());
+/// assert_eq!(gres.as_str(), "gpu:h100:8");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Gres(String);
 
 /// One entry of a [`Gres`].
+///
+/// ```
+/// use nim_slurm::slurm::Gres;
+///
+/// let gres = Gres::parse("gpu:h100:4,nvme")?;
+/// for entry in gres.entries() {
+///     println!("{} of {}, type {:?}", entry.count(), entry.name(), entry.kind());
+/// }
+/// assert_eq!(gres.entries().nth(1).unwrap().count(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GresEntry<'a> {
     name: &'a str,
@@ -268,6 +280,7 @@ text_value!(Gres, "GRES");
 /// let gpus = GpuCount::parse("h100:8")?;
 /// assert_eq!((gpus.kind(), gpus.count()), (Some("h100"), 8));
 /// assert!(GpuCount::parse("gpu:8").is_err());
+/// assert_eq!(GpuCount::of_any_type("8".parse()?).to_string(), "8");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

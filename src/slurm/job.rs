@@ -22,6 +22,7 @@ use crate::value::{
 ///
 /// assert_eq!(JobId::parse("4711")?.to_string(), "4711");
 /// assert!(JobId::parse("0").is_err());
+/// assert_eq!(JobId::parse("4711")?.get(), 4711);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -199,6 +200,8 @@ value!(SubmittedJob, "job");
 /// let dependency = Dependency::after_ok([JobId::parse("7")?, JobId::parse("8")?]);
 /// assert_eq!(dependency.as_str(), "afterok:7:8");
 /// assert!(Dependency::parse("afterok:").is_err());
+/// let any = Dependency::parse("afternotok:7?afterok:8")?;
+/// assert!(any.is_any_enough() && !Dependency::after_any([JobId::parse("7")?]).is_any_enough());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -294,6 +297,16 @@ impl Dependency {
 }
 
 /// One condition of a [`Dependency`].
+///
+/// ```
+/// use nim_slurm::slurm::Dependency;
+///
+/// let dependency = Dependency::parse("afterany:9_*")?;
+/// let condition = dependency.conditions().next().unwrap();
+/// assert_eq!(condition.kind(), "afterany");
+/// assert!(condition.jobs().eq(["9_*"]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Condition<'a> {
     kind: &'a str,
@@ -402,6 +415,7 @@ text_value!(Dependency, "dependency");
 /// let array = Array::parse("0-15:4%2")?;
 /// assert_eq!(array.limit(), Some(2));
 /// assert!(Array::parse("5-1").is_err());
+/// assert_eq!((array.as_str(), array.indexes().count()), ("0-15:4%2", 4));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -219,9 +219,11 @@ text_value!(JobTime, "time");
 ///
 /// ```
 /// use nim_slurm::slurm::Deadline;
+/// use std::time::Duration;
 ///
 /// assert_eq!(Deadline::parse("2030-01-31T12:00")?.as_str(), "2030-01-31T12:00");
 /// assert!(Deadline::parse("today").is_err());
+/// assert_eq!(Deadline::parse("now+1hour")?.time().delay(), Some(Duration::from_secs(3600)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

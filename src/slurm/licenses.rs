@@ -23,6 +23,8 @@ use crate::value::{Fault, only, positive_number, text_value};
 /// let licenses = Licenses::parse("ansys@lic1:4,matlab")?;
 /// assert!(licenses.entries().eq([("ansys@lic1", 4), ("matlab", 1)]));
 /// assert!(Licenses::parse("a:x").is_err());
+/// assert!(!licenses.is_any_enough());
+/// assert_eq!(licenses.as_str(), "ansys@lic1:4,matlab");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -23,6 +23,8 @@ use crate::value::{Fault, ValueError, only, value};
 /// assert_eq!(Memory::parse("16G")?.mebibytes(), 16 * 1024);
 /// assert!(Memory::parse("0")?.is_all());
 /// assert!(Memory::parse("16GiB").is_err());
+/// assert_eq!(Memory::parse("1K")?.bytes(), 1 << 20); // Slurm counts in mebibytes
+/// assert_eq!(Memory::all().to_string(), "0");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -59,6 +59,7 @@ fn names(text: &str, allowed: &'static str) -> Result<(), Fault> {
 /// let partition = Partition::parse("h100,h200")?;
 /// assert!(partition.names().eq(["h100", "h200"]));
 /// assert!(Partition::parse("gpu h100").is_err());
+/// assert_eq!(partition.as_str(), "h100,h200");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

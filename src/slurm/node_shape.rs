@@ -20,6 +20,7 @@ use crate::value::{Fault, only, text_value};
 /// let shape = NodeShape::parse("2:*:1")?;
 /// assert_eq!((shape.sockets(), shape.cores(), shape.threads()), (Some(2), None, Some(1)));
 /// assert!(NodeShape::parse("0").is_err());
+/// assert_eq!(shape.as_str(), "2:*:1");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -28,6 +28,7 @@ use crate::value::{Fault, at_most, printable, text_value};
 /// let option = Passthrough::parse("--brand-new=1")?;
 /// assert_eq!(option.name(), "brand-new");
 /// assert!(Passthrough::parse("--partition=batch").is_err());
+/// assert_eq!(option.as_str(), "--brand-new=1");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -22,6 +22,7 @@ use crate::value::{Fault, only, value};
 ///
 /// assert_eq!(Nice::parse("-5")?.get(), -5);
 /// assert!(Nice::parse("x").is_err());
+/// assert_eq!(Nice::DEFAULT.get(), 100); // what a bare --nice means
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

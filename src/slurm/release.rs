@@ -23,6 +23,7 @@ use crate::value::{Fault, value};
 /// assert_eq!(Release::parse("23.11.7")?, Release::new(23, 11));
 /// assert!(Release::parse("23.02")? < Release::NEWEST);
 /// assert!(Release::parse("19.05").is_err());
+/// assert_eq!(Release::OLDEST.to_string(), "20.11");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -129,6 +130,17 @@ const LATER_VALUES: &[(OptionName, IsLater, Release)] = &[
 ];
 
 /// An option, or its value, that a release of Slurm does not know.
+///
+/// ```
+/// use nim_slurm::slurm::{Directives, OptionName, Release};
+///
+/// let directives = Directives::new().exclusive("topo".parse()?);
+/// let unknown = &directives.unknown_to(Release::new(23, 11))[0];
+/// assert_eq!(unknown.name(), OptionName::Exclusive);
+/// assert_eq!(unknown.option(), "--exclusive=topo");
+/// assert_eq!(unknown.reason(), "it came with 24.05");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownOption {
     name: OptionName,

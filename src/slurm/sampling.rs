@@ -24,6 +24,7 @@ use crate::value::{Fault, only, text_value, whole_number};
 /// let freq = AcctgFreq::parse("task=30,energy=10")?;
 /// assert_eq!(freq.every("energy"), Some(Duration::from_secs(10)));
 /// assert!(AcctgFreq::parse("disk=5").is_err());
+/// assert_eq!(freq.as_str(), "task=30,energy=10");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -35,11 +35,14 @@ use crate::value::{Fault, ValueError, only, text_value, whole_number};
 ///
 /// ```
 /// use nim_slurm::slurm::Signal;
+/// use std::time::Duration;
 ///
 /// let signal = Signal::parse("b:usr1@120")?;
 /// assert_eq!(signal.as_str(), "B:USR1@120");
 /// assert_eq!(signal.seconds(), 120);
 /// assert!(Signal::parse("B:USR1@0").is_err());
+/// assert!(signal.is_for_batch_shell());
+/// assert_eq!((signal.signal(), signal.warning()), ("USR1", Duration::from_secs(120)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -27,11 +27,15 @@ use crate::value::{Fault, ValueError, only, text_value};
 ///
 /// ```
 /// use nim_slurm::slurm::TimeLimit;
+/// use std::time::Duration;
 ///
 /// assert_eq!(TimeLimit::parse("20:00")?.minutes(), Some(20));
 /// assert_eq!(TimeLimit::parse("1-12")?.minutes(), Some(36 * 60));
 /// assert_eq!(TimeLimit::parse("unlimited")?.minutes(), None);
 /// assert!(TimeLimit::parse("1h").is_err());
+/// let limit = TimeLimit::parse("01:30")?;
+/// assert_eq!((limit.as_str(), limit.duration()), ("01:30", Some(Duration::from_secs(120)))); // rounded up
+/// assert_eq!(TimeLimit::unlimited().duration(), None);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -195,6 +199,7 @@ text_value!(TimeLimit, "time limit");
 ///
 /// assert_eq!(BootDelay::parse("10")?.duration(), Duration::from_secs(600));
 /// assert!(BootDelay::parse("10s").is_err());
+/// assert_eq!(BootDelay::parse("10")?.as_str(), "10");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

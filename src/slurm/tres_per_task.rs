@@ -28,6 +28,8 @@ use crate::value::{Fault, positive_number, text_value};
 /// let tres = TresPerTask::parse("cpu=8,gres/gpu:h100=2")?;
 /// assert_eq!((tres.cpus(), tres.gpus()), (Some(8), Some(2)));
 /// assert!(TresPerTask::parse("mem=4G").is_err());
+/// assert!(tres.entries().eq([("cpu", 8), ("gres/gpu:h100", 2)]));
+/// assert_eq!(tres.as_str(), "cpu=8,gres/gpu:h100=2");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -66,6 +66,7 @@ macro_rules! word_list {
 ///
 /// assert_eq!(Hint::parse("NoMultithread")?.as_str(), "nomultithread");
 /// assert!(Hint::parse("help").is_err());
+/// assert!(Hint::parse("compute_bound,nomultithread")?.words().eq(["compute_bound", "nomultithread"]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -113,6 +114,7 @@ word_list!(Hint, "hint");
 ///
 /// assert_eq!(GresFlags::parse("enforce-binding")?.as_str(), "enforce-binding");
 /// assert!(GresFlags::parse("allow-task-sharing").is_err());
+/// assert!(GresFlags::parse("enforce-binding")?.words().eq(["enforce-binding"]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -156,6 +158,7 @@ word_list!(GresFlags, "GRES flags");
 ///
 /// assert_eq!(Profile::parse("Energy,Task")?.as_str(), "energy,task");
 /// assert!(Profile::parse("all,task").is_err());
+/// assert!(Profile::parse("Energy,Task")?.words().eq(["energy", "task"]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -194,6 +197,7 @@ word_list!(Profile, "profile");
 ///
 /// assert_eq!(Propagate::parse("rlimit_core,nofile")?.as_str(), "CORE,NOFILE");
 /// assert!(Propagate::parse("OPENFILES").is_err());
+/// assert!(Propagate::parse("rlimit_core,nofile")?.words().eq(["CORE", "NOFILE"]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -10,6 +10,19 @@ use crate::slurm::{Array, JobId, TimeLimit};
 
 /// What Slurm knows of one job, or of one task of an array. What it does not say,
 /// or not yet, is none.
+///
+/// ```no_run
+/// use nim_slurm::Queue;
+///
+/// let status = Queue::find()?.status(&"4711".parse()?)?;
+/// if let Some(record) = status.record() {
+///     println!("{}: {} on {:?}", record.id, record.state, record.nodes);
+///     if let Some(obstacle) = record.obstacle() {
+///         println!("it will never start: {obstacle}");
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct JobRecord {

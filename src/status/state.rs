@@ -12,7 +12,7 @@ macro_rules! states {
         /// use nim_slurm::JobState;
         ///
         /// assert_eq!(JobState::from_word("OUT_OF_MEMORY"), JobState::OutOfMemory);
-        /// assert!(JobState::OutOfMemory.has_ended());
+        /// assert!(JobState::OutOfMemory.has_ended() && JobState::Pending.is_waiting());
         /// // Later releases have more words.
         /// let state = JobState::from_word("DREAMING");
         /// assert_eq!((state.to_string().as_str(), state.has_ended()), ("DREAMING", false));

@@ -43,6 +43,16 @@ pub struct Chain<'a> {
 }
 
 /// A job of a chain.
+///
+/// ```no_run
+/// use nim_slurm::{Chain, Plan, Recipe, Sbatch, Settings};
+///
+/// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::read("site.toml")?)?;
+/// for job in Chain::new(&plan, Sbatch::find()?).submit("bench", |_| ())? {
+///     println!("{} is job {}", job.kind.file_name(), job.job);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChainJob {
@@ -53,6 +63,19 @@ pub struct ChainJob {
 }
 
 /// A job that was submitted in vain, and what became of it.
+///
+/// ```no_run
+/// use nim_slurm::{Chain, ChainError, Plan, Recipe, Sbatch, Settings};
+///
+/// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::read("site.toml")?)?;
+/// let submitted = Chain::new(&plan, Sbatch::find()?).submit("bench", |_| ());
+/// if let Err(ChainError::Submit { withdrawn, .. }) = submitted {
+///     for left in withdrawn.iter().filter(|withdrawn| withdrawn.left.is_some()) {
+///         println!("scancel {}", left.job.job);
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Withdrawn {
@@ -64,6 +87,18 @@ pub struct Withdrawn {
 
 /// A chain that was not submitted. Nothing of it is left in the queue, unless the
 /// error names it.
+///
+/// ```
+/// use nim_slurm::{Chain, ChainError, Plan, Recipe, Sbatch, Settings};
+///
+/// // Slurm cannot take "one of these" together with the chain's own "and that one".
+/// let settings = Settings::from_toml("slurm.launch.dependency = 'afterok:7?afterok:8'")?;
+/// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
+/// let chain = Chain::new(&plan, Sbatch::at("/usr/bin/sbatch"));
+/// let error = chain.submit("bench", |_| ()).unwrap_err();
+/// assert!(matches!(error, ChainError::Dependency { .. })); // before the first submission
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChainError {
@@ -149,6 +184,17 @@ impl<'a> Chain<'a> {
 
     /// This user's jobs that are in the queue already and run the same scripts. None
     /// where squeue cannot be asked: it is good to know, and no more.
+    ///
+    /// ```no_run
+    /// use nim_slurm::{Chain, Plan, Recipe, Sbatch, Settings};
+    ///
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::read("site.toml")?)?;
+    /// let chain = Chain::new(&plan, Sbatch::find()?);
+    /// for job in chain.in_queue("bench") {
+    ///     println!("{} is in the queue already, as job {}", job.kind.file_name(), job.job);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn in_queue(&self, folder: impl AsRef<Utf8Path>) -> Vec<ChainJob> {
         let mut squeue = Command::new("squeue");

@@ -9,6 +9,16 @@ use crate::plan::Plan;
 use crate::script::ScriptKind;
 
 /// A submission that came to nothing, or of which nobody knows what came of it.
+///
+/// ```
+/// use nim_slurm::{Patience, Sbatch, SubmitError};
+///
+/// let sbatch = Sbatch::at("/no/such/sbatch").with_patience(Patience::none());
+/// match sbatch.submit("launch.sh").unwrap_err() {
+///     SubmitError::Unanswered { .. } => println!("look with squeue --me before trying again"),
+///     error => assert_eq!(error.to_string(), "cannot start /no/such/sbatch"),
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubmitError {

@@ -16,6 +16,9 @@ use std::time::Duration;
 ///
 /// let patience = Patience::new(3.try_into()?, Duration::from_secs(30));
 /// let sbatch = Sbatch::at("/usr/bin/sbatch").with_patience(patience);
+/// // A program that asks its user whether to try again.
+/// let impatient = Sbatch::at("/usr/bin/sbatch").with_patience(Patience::none());
+/// assert_ne!(impatient, sbatch);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

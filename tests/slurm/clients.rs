@@ -78,11 +78,11 @@ fn genai_perf(name: &str, release: &str, keys: impl FnOnce(&mut Client)) -> Meas
 
 /// Limits that every request keeps.
 fn with_goodput(client: &mut Client) {
-    client.goodput = Some(Goodput {
-        time_to_first_token: Some("5000".parse().unwrap()),
-        inter_token_latency: Some("999.5".parse().unwrap()),
-        request_latency: Some("60000".parse().unwrap()),
-    });
+    let mut goodput = Goodput::default();
+    goodput.time_to_first_token = Some("5000".parse().unwrap());
+    goodput.inter_token_latency = Some("999.5".parse().unwrap());
+    goodput.request_latency = Some("60000".parse().unwrap());
+    client.goodput = Some(goodput);
 }
 
 fn with_warm_up(client: &mut Client) {

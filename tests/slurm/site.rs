@@ -22,11 +22,9 @@ fn settings(folder: &str, lines: impl Fn(HookPlace) -> String) -> Settings {
          proxy = {{ https = 'http://proxy.site:3128' }}"
     );
     let settings = Settings::from_toml(&text).unwrap_or_else(|error| panic!("{error}"));
-    HookPlace::ALL
-        .into_iter()
-        .fold(settings, |settings, place| {
-            settings.with_hook(place, lines(place).parse().unwrap())
-        })
+    HookPlace::ALL.iter().fold(settings, |settings, &place| {
+        settings.with_hook(place, lines(place).parse().unwrap())
+    })
 }
 
 /// Lines that say where they run, and what they know.

@@ -41,14 +41,50 @@ impl Row {
     };
 }
 
+/// The example of a setter, from the sample in its row of the table.
+macro_rules! setter_example {
+    ($variant:ident, $field:ident, $long:literal, Flag) => {
+        setter_example!(@text $variant, "Flag, ", concat!(stringify!($field), "(Flag)"), $long)
+    };
+    ($variant:ident, $field:ident, $long:literal, $sample:literal alone) => {
+        setter_example!(@text $variant, "", concat!(stringify!($field), "(\"", $sample, "\".parse()?)"), $long)
+    };
+    ($variant:ident, $field:ident, $long:literal, $sample:literal) => {
+        setter_example!(
+            @text $variant,
+            "",
+            concat!(stringify!($field), "(\"", $sample, "\".parse()?)"),
+            concat!($long, "=", $sample)
+        )
+    };
+    (@text $variant:ident, $import:literal, $call:expr, $shown:expr) => {
+        concat!(
+            "```\n# use nim_slurm::slurm::{Directives, ", $import, "OptionName};\n",
+            "let job = Directives::new().", $call, ";\n",
+            "assert_eq!(job.option(OptionName::", stringify!($variant), ").unwrap(), \"--", $shown, "\");\n",
+            "# Ok::<(), Box<dyn std::error::Error>>(())\n```"
+        )
+    };
+}
+
 /// Makes [`OptionName`] and [`Directives`] from one table, so that an option has
 /// one name, one type, one variable and one place in the order everywhere.
 macro_rules! options {
     ($(
         $(#[$doc:meta])*
-        $variant:ident: $field:ident, $type:ty, $long:literal $(, $key:ident = $value:expr)*;
+        $variant:ident: $field:ident($($sample:tt)+), $type:ty, $long:literal
+            $(, $key:ident = $value:expr)*;
     )*) => {
         /// The name of an option of sbatch that has a type here.
+        ///
+        /// ```
+        /// use nim_slurm::slurm::OptionName;
+        ///
+        /// let name = OptionName::GpusPerNode;
+        /// assert_eq!((name.long(), name.key(), name.short()), ("gpus-per-node", "gpus_per_node", None));
+        /// assert_eq!(name.environment(), Some("SBATCH_GPUS_PER_NODE"));
+        /// assert!(OptionName::ALL.contains(&name));
+        /// ```
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum OptionName {
@@ -128,7 +164,8 @@ macro_rules! options {
         impl Directives {
             $(
                 $(#[$doc])*
-                #[doc = concat!("\n`--", $long, "`, in TOML `", stringify!($field), "`.")]
+                #[doc = concat!("\n`--", $long, "`, in TOML `", stringify!($field), "`.\n")]
+                #[doc = setter_example!($variant, $field, $long, $($sample)+)]
                 #[must_use]
                 pub fn $field(mut self, value: $type) -> Self {
                     self.forget(OptionName::$variant);
@@ -155,6 +192,15 @@ macro_rules! options {
             /// # Errors
             ///
             /// When the option's type refuses the text.
+            ///
+            /// ```
+            /// use nim_slurm::slurm::{Directives, OptionName};
+            ///
+            /// let mut directives = Directives::new();
+            /// directives.set(OptionName::Time, "01:30:00")?;
+            /// assert!(directives.set(OptionName::Time, "1h").is_err());
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
             pub fn set(&mut self, name: OptionName, text: &str) -> Result<(), ValueError> {
                 self.forget(name);
                 match name {
@@ -218,6 +264,15 @@ macro_rules! options {
             /// These options over those of a lower layer: where both say
             /// something, the upper one holds. Options passed through are joined;
             /// of two with the same name the upper one holds.
+            ///
+            /// ```
+            /// use nim_slurm::slurm::Directives;
+            ///
+            /// let site = Directives::new().partition("batch".parse()?).time("30".parse()?);
+            /// let own = Directives::new().time("02:00:00".parse()?);
+            /// assert_eq!(own.over(&site).arguments(), ["--partition=batch", "--time=02:00:00"]);
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
             #[must_use]
             pub fn over(self, lower: &Self) -> Self {
                 let mut passthrough: Vec<_> = lower.passthrough.clone();
@@ -248,253 +303,264 @@ macro_rules! options {
 options! {
     // Who asks, and where.
     /// The job's name.
-    JobName: job_name, JobName, "job-name", short = 'J', variable = "SBATCH_JOB_NAME";
+    JobName: job_name("bench"), JobName, "job-name", short = 'J', variable = "SBATCH_JOB_NAME";
     /// The account that is charged.
-    Account: account, Account, "account", short = 'A', variable = "SBATCH_ACCOUNT";
+    Account: account("proj"), Account, "account", short = 'A', variable = "SBATCH_ACCOUNT";
     /// The partition, or several.
-    Partition: partition, Partition, "partition", short = 'p', variable = "SBATCH_PARTITION";
+    Partition: partition("h100,h200"), Partition, "partition", short = 'p',
+        variable = "SBATCH_PARTITION";
     /// The quality of service.
-    Qos: qos, Qos, "qos", short = 'q', variable = "SBATCH_QOS";
+    Qos: qos("high"), Qos, "qos", short = 'q', variable = "SBATCH_QOS";
     /// A reservation.
-    Reservation: reservation, Reservation, "reservation", variable = "SBATCH_RESERVATION";
+    Reservation: reservation("maintenance"), Reservation, "reservation",
+        variable = "SBATCH_RESERVATION";
     /// A key under which the site sums up what jobs use.
-    Wckey: wckey, Wckey, "wckey", variable = "SBATCH_WCKEY";
+    Wckey: wckey("llm"), Wckey, "wckey", variable = "SBATCH_WCKEY";
     /// The group for which nodes are kept apart.
-    McsLabel: mcs_label, FreeText, "mcs-label";
+    McsLabel: mcs_label("group-a"), FreeText, "mcs-label";
     /// Clusters of which one gets the job.
-    Clusters: clusters, Clusters, "clusters", short = 'M', variable = "SBATCH_CLUSTERS",
+    Clusters: clusters("east,west"), Clusters, "clusters", short = 'M',
+        variable = "SBATCH_CLUSTERS",
         also = &["SLURM_CLUSTERS"];
     /// Features of a cluster, in a federation.
-    ClusterConstraint: cluster_constraint, ClusterConstraint, "cluster-constraint",
+    ClusterConstraint: cluster_constraint("gpu"), ClusterConstraint, "cluster-constraint",
         variable = "SBATCH_CLUSTER_CONSTRAINT";
     /// Licences that the job holds.
-    Licenses: licenses, Licenses, "licenses", short = 'L';
+    Licenses: licenses("matlab:2"), Licenses, "licenses", short = 'L';
 
     // Which nodes.
     /// Features that the nodes must have.
-    Constraint: constraint, Constraint, "constraint", short = 'C', variable = "SBATCH_CONSTRAINT";
+    Constraint: constraint("h100&nvme"), Constraint, "constraint", short = 'C',
+        variable = "SBATCH_CONSTRAINT";
     /// Features that the nodes should have.
-    Prefer: prefer, Constraint, "prefer", first = Release::new(22, 5);
+    Prefer: prefer("nvme"), Constraint, "prefer", first = Release::new(22, 5);
     /// Features that the node of the batch script must have.
-    Batch: batch, Constraint, "batch", variable = "SBATCH_BATCH";
+    Batch: batch("nvme"), Constraint, "batch", variable = "SBATCH_BATCH";
     /// Nodes that must be among the job's.
-    Nodelist: nodelist, NodeList, "nodelist", short = 'w';
+    Nodelist: nodelist("node[1-2]"), NodeList, "nodelist", short = 'w';
     /// A file with the names of nodes that must be among the job's. sbatch reads it
     /// when the job is submitted.
-    Nodefile: nodefile, FilePath, "nodefile", short = 'F';
+    Nodefile: nodefile("nodes.txt"), FilePath, "nodefile", short = 'F';
     /// Nodes that must not be among the job's.
-    Exclude: exclude, NodeList, "exclude", short = 'x';
+    Exclude: exclude("node3"), NodeList, "exclude", short = 'x';
     /// Sockets, cores and threads that a node must have.
-    ExtraNodeInfo: extra_node_info, NodeShape, "extra-node-info", short = 'B';
+    ExtraNodeInfo: extra_node_info("2:32:1"), NodeShape, "extra-node-info", short = 'B';
     /// Sockets that a node must have.
-    SocketsPerNode: sockets_per_node, SmallCount, "sockets-per-node";
+    SocketsPerNode: sockets_per_node("2"), SmallCount, "sockets-per-node";
     /// Cores that a socket must have.
-    CoresPerSocket: cores_per_socket, SmallCount, "cores-per-socket";
+    CoresPerSocket: cores_per_socket("32"), SmallCount, "cores-per-socket";
     /// Threads that a core must have, and of which the job uses so many.
-    ThreadsPerCore: threads_per_core, SmallCount, "threads-per-core",
+    ThreadsPerCore: threads_per_core("1"), SmallCount, "threads-per-core",
         variable = "SBATCH_THREADS_PER_CORE";
     /// CPUs that a node must have.
-    Mincpus: mincpus, SmallCount, "mincpus";
+    Mincpus: mincpus("64"), SmallCount, "mincpus";
     /// Space on local disks that a node must have.
-    Tmp: tmp, Memory, "tmp";
+    Tmp: tmp("500G"), Memory, "tmp";
     /// Neighbouring nodes only.
-    Contiguous: contiguous, Flag, "contiguous";
+    Contiguous: contiguous(Flag), Flag, "contiguous";
     /// As many nodes as possible.
-    SpreadJob: spread_job, Flag, "spread-job", variable = "SBATCH_SPREAD_JOB";
+    SpreadJob: spread_job(Flag), Flag, "spread-job", variable = "SBATCH_SPREAD_JOB";
     /// As few of a range of nodes as possible.
-    UseMinNodes: use_min_nodes, Flag, "use-min-nodes", variable = "SBATCH_USE_MIN_NODES";
+    UseMinNodes: use_min_nodes(Flag), Flag, "use-min-nodes", variable = "SBATCH_USE_MIN_NODES";
     /// How many nodes.
-    Nodes: nodes, NodeCount, "nodes", short = 'N';
+    Nodes: nodes("2-4"), NodeCount, "nodes", short = 'N';
 
     // Tasks and CPUs.
     /// How many tasks.
-    Ntasks: ntasks, Count, "ntasks", short = 'n';
+    Ntasks: ntasks("8"), Count, "ntasks", short = 'n';
     /// How many tasks on each node.
-    NtasksPerNode: ntasks_per_node, SmallCount, "ntasks-per-node";
+    NtasksPerNode: ntasks_per_node("4"), SmallCount, "ntasks-per-node";
     /// How many tasks on each socket at most.
-    NtasksPerSocket: ntasks_per_socket, SmallCount, "ntasks-per-socket";
+    NtasksPerSocket: ntasks_per_socket("2"), SmallCount, "ntasks-per-socket";
     /// How many tasks on each core at most.
-    NtasksPerCore: ntasks_per_core, SmallCount, "ntasks-per-core";
+    NtasksPerCore: ntasks_per_core("1"), SmallCount, "ntasks-per-core";
     /// How many tasks for each GPU.
-    NtasksPerGpu: ntasks_per_gpu, SmallCount, "ntasks-per-gpu";
+    NtasksPerGpu: ntasks_per_gpu("1"), SmallCount, "ntasks-per-gpu";
     /// How many tasks for each GPU, under the name that it had first.
-    NtasksPerTres: ntasks_per_tres, SmallCount, "ntasks-per-tres";
+    NtasksPerTres: ntasks_per_tres("1"), SmallCount, "ntasks-per-tres";
     /// How many CPUs for each task.
-    CpusPerTask: cpus_per_task, SmallCount, "cpus-per-task", short = 'c';
+    CpusPerTask: cpus_per_task("8"), SmallCount, "cpus-per-task", short = 'c';
     /// How many CPUs for each GPU.
-    CpusPerGpu: cpus_per_gpu, SmallCount, "cpus-per-gpu", variable = "SBATCH_CPUS_PER_GPU";
+    CpusPerGpu: cpus_per_gpu("8"), SmallCount, "cpus-per-gpu", variable = "SBATCH_CPUS_PER_GPU";
     /// CPUs, generic resources and licences for each task.
-    TresPerTask: tres_per_task, TresPerTask, "tres-per-task", variable = "SBATCH_TRES_PER_TASK",
+    TresPerTask: tres_per_task("cpu=8,gres/gpu=1"), TresPerTask, "tres-per-task",
+        variable = "SBATCH_TRES_PER_TASK",
         first = Release::new(23, 2);
     /// More tasks than CPUs.
-    Overcommit: overcommit, Flag, "overcommit", short = 'O', variable = "SBATCH_OVERCOMMIT";
+    Overcommit: overcommit(Flag), Flag, "overcommit", short = 'O', variable = "SBATCH_OVERCOMMIT";
     /// Cores that are kept for the system.
-    CoreSpec: core_spec, CoreSpec, "core-spec", short = 'S', variable = "SBATCH_CORE_SPEC";
+    CoreSpec: core_spec("2"), CoreSpec, "core-spec", short = 'S', variable = "SBATCH_CORE_SPEC";
     /// Threads that are kept for the system.
-    ThreadSpec: thread_spec, ThreadSpec, "thread-spec", variable = "SBATCH_THREAD_SPEC";
+    ThreadSpec: thread_spec("2"), ThreadSpec, "thread-spec", variable = "SBATCH_THREAD_SPEC";
     /// How tasks are spread over nodes, sockets and cores.
-    Distribution: distribution, Distribution, "distribution", short = 'm',
+    Distribution: distribution("block:cyclic"), Distribution, "distribution", short = 'm',
         variable = "SBATCH_DISTRIBUTION";
     /// How tasks are tied to cores and threads.
-    Hint: hint, Hint, "hint", variable = "SBATCH_HINT", also = &["SLURM_HINT"];
+    Hint: hint("nomultithread"), Hint, "hint", variable = "SBATCH_HINT", also = &["SLURM_HINT"];
     /// How fast the CPUs run.
-    CpuFreq: cpu_freq, CpuFreq, "cpu-freq", variable = "SBATCH_CPU_FREQ_REQ";
+    CpuFreq: cpu_freq("high"), CpuFreq, "cpu-freq", variable = "SBATCH_CPU_FREQ_REQ";
 
     // GPUs and other generic resources.
     /// Generic resources for each node. Not with the other ways to ask for GPUs.
-    Gres: gres, Gres, "gres", variable = "SBATCH_GRES";
+    Gres: gres("gpu:h100:8"), Gres, "gres", variable = "SBATCH_GRES";
     /// GPUs for each node. Not with the other ways to ask for GPUs.
-    GpusPerNode: gpus_per_node, GpuCount, "gpus-per-node", variable = "SBATCH_GPUS_PER_NODE";
+    GpusPerNode: gpus_per_node("8"), GpuCount, "gpus-per-node", variable = "SBATCH_GPUS_PER_NODE";
     /// GPUs for the job. Not with the other ways to ask for GPUs.
-    Gpus: gpus, GpuCount, "gpus", short = 'G', variable = "SBATCH_GPUS";
+    Gpus: gpus("h100:16"), GpuCount, "gpus", short = 'G', variable = "SBATCH_GPUS";
     /// GPUs for each task. Not with the other ways to ask for GPUs.
-    GpusPerTask: gpus_per_task, GpuCount, "gpus-per-task", variable = "SBATCH_GPUS_PER_TASK";
+    GpusPerTask: gpus_per_task("1"), GpuCount, "gpus-per-task", variable = "SBATCH_GPUS_PER_TASK";
     /// GPUs for each socket. Not with the other ways to ask for GPUs.
-    GpusPerSocket: gpus_per_socket, GpuCount, "gpus-per-socket",
+    GpusPerSocket: gpus_per_socket("4"), GpuCount, "gpus-per-socket",
         variable = "SBATCH_GPUS_PER_SOCKET";
     /// How tasks are tied to GPUs.
-    GpuBind: gpu_bind, GpuBind, "gpu-bind", variable = "SBATCH_GPU_BIND";
+    GpuBind: gpu_bind("closest"), GpuBind, "gpu-bind", variable = "SBATCH_GPU_BIND";
     /// How fast the GPUs run.
-    GpuFreq: gpu_freq, GpuFreq, "gpu-freq", variable = "SBATCH_GPU_FREQ";
+    GpuFreq: gpu_freq("high"), GpuFreq, "gpu-freq", variable = "SBATCH_GPU_FREQ";
     /// How strictly generic resources are tied to cores.
-    GresFlags: gres_flags, GresFlags, "gres-flags", variable = "SBATCH_GRES_FLAGS";
+    GresFlags: gres_flags("enforce-binding"), GresFlags, "gres-flags",
+        variable = "SBATCH_GRES_FLAGS";
     /// How tasks are tied to generic resources.
-    TresBind: tres_bind, TresBind, "tres-bind", variable = "SBATCH_TRES_BIND",
+    TresBind: tres_bind("gres/gpu:closest"), TresBind, "tres-bind", variable = "SBATCH_TRES_BIND",
         first = Release::new(23, 11);
 
     // Memory.
     /// Memory of each node; `0` is all of it.
-    Mem: mem, Memory, "mem", variable = "SBATCH_MEM_PER_NODE";
+    Mem: mem("0"), Memory, "mem", variable = "SBATCH_MEM_PER_NODE";
     /// Memory for each CPU.
-    MemPerCpu: mem_per_cpu, Memory, "mem-per-cpu", variable = "SBATCH_MEM_PER_CPU";
+    MemPerCpu: mem_per_cpu("4G"), Memory, "mem-per-cpu", variable = "SBATCH_MEM_PER_CPU";
     /// Memory for each GPU.
-    MemPerGpu: mem_per_gpu, Memory, "mem-per-gpu", variable = "SBATCH_MEM_PER_GPU";
+    MemPerGpu: mem_per_gpu("64G"), Memory, "mem-per-gpu", variable = "SBATCH_MEM_PER_GPU";
     /// How tasks are tied to memory.
-    MemBind: mem_bind, MemBind, "mem-bind", variable = "SBATCH_MEM_BIND";
+    MemBind: mem_bind("local"), MemBind, "mem-bind", variable = "SBATCH_MEM_BIND";
     /// When Slurm takes unused memory back.
-    MemUpdate: mem_update, MemUpdate, "mem-update", first = Release::new(26, 5);
+    MemUpdate: mem_update("10@60"), MemUpdate, "mem-update", first = Release::new(26, 5);
     /// Whether a whole step is killed when memory runs out.
-    OomKillStep: oom_kill_step, OomKillStep, "oom-kill-step", first = Release::new(24, 11);
+    OomKillStep: oom_kill_step("1"), OomKillStep, "oom-kill-step", first = Release::new(24, 11);
 
     // Sharing.
     /// Whether the job shares its nodes.
-    Exclusive: exclusive, Exclusive, "exclusive", variable = "SBATCH_EXCLUSIVE";
+    Exclusive: exclusive("true" alone), Exclusive, "exclusive", variable = "SBATCH_EXCLUSIVE";
     /// The job shares its nodes, and where the partition has it, its CPUs.
-    Oversubscribe: oversubscribe, Flag, "oversubscribe", short = 's';
+    Oversubscribe: oversubscribe(Flag), Flag, "oversubscribe", short = 's';
 
     // Time.
     /// How long the job may run.
-    Time: time, TimeLimit, "time", short = 't', variable = "SBATCH_TIMELIMIT";
+    Time: time("01:30:00"), TimeLimit, "time", short = 't', variable = "SBATCH_TIMELIMIT";
     /// How short the limit may become if that lets the job start sooner.
-    TimeMin: time_min, TimeLimit, "time-min";
+    TimeMin: time_min("00:30:00"), TimeLimit, "time-min";
     /// When the job may begin.
-    Begin: begin, JobTime, "begin", short = 'b';
+    Begin: begin("now+1hour"), JobTime, "begin", short = 'b';
     /// When the job must have ended; one that cannot is removed.
-    Deadline: deadline, Deadline, "deadline";
+    Deadline: deadline("2030-01-31T12:00"), Deadline, "deadline";
     /// How long the job waits for nodes that need no boot.
-    DelayBoot: delay_boot, BootDelay, "delay-boot", variable = "SBATCH_DELAY_BOOT";
+    DelayBoot: delay_boot("10"), BootDelay, "delay-boot", variable = "SBATCH_DELAY_BOOT";
     /// Whether the job begins before all its nodes are ready.
-    WaitAllNodes: wait_all_nodes, WaitAllNodes, "wait-all-nodes",
+    WaitAllNodes: wait_all_nodes("1"), WaitAllNodes, "wait-all-nodes",
         variable = "SBATCH_WAIT_ALL_NODES";
     /// The nodes boot before the job begins. Only operators may say so.
-    Reboot: reboot, Flag, "reboot";
+    Reboot: reboot(Flag), Flag, "reboot";
 
     // The queue.
     /// The indexes of a job array.
-    Array: array, Array, "array", short = 'a', variable = "SBATCH_ARRAY_INX";
+    Array: array("0-7%2"), Array, "array", short = 'a', variable = "SBATCH_ARRAY_INX";
     /// What must happen before the job may start.
-    Dependency: dependency, Dependency, "dependency", short = 'd';
+    Dependency: dependency("afterok:4711"), Dependency, "dependency", short = 'd';
     /// Whether a job whose dependency cannot hold is removed.
-    KillOnInvalidDep: kill_on_invalid_dep, KillOnInvalidDep, "kill-on-invalid-dep";
+    KillOnInvalidDep: kill_on_invalid_dep("yes"), KillOnInvalidDep, "kill-on-invalid-dep";
     /// The job waits until it is released by hand.
-    Hold: hold, Flag, "hold", short = 'H';
+    Hold: hold(Flag), Flag, "hold", short = 'H';
     /// How far the job steps back behind others.
-    Nice: nice, Nice, "nice";
+    Nice: nice("100"), Nice, "nice";
     /// The job's priority, which only operators may set.
-    Priority: priority, Priority, "priority";
+    Priority: priority("1000"), Priority, "priority";
     /// A warning before the time is up.
-    Signal: signal, Signal, "signal", variable = "SBATCH_SIGNAL";
+    Signal: signal("B:USR1@120"), Signal, "signal", variable = "SBATCH_SIGNAL";
     /// That the job may be queued again, after a failure of its node or by hand.
-    Requeue: requeue, Requeue, "requeue", variable = "SBATCH_REQUEUE",
+    Requeue: requeue("true" alone), Requeue, "requeue", variable = "SBATCH_REQUEUE",
         also = &["SBATCH_NO_REQUEUE"];
     /// The job is never queued again.
-    NoRequeue: no_requeue, Flag, "no-requeue", also = &["SBATCH_NO_REQUEUE", "SBATCH_REQUEUE"];
+    NoRequeue: no_requeue(Flag), Flag, "no-requeue",
+        also = &["SBATCH_NO_REQUEUE", "SBATCH_REQUEUE"];
     /// Whether the job goes on when one of its nodes fails.
-    NoKill: no_kill, NoKill, "no-kill", short = 'k', variable = "SBATCH_NO_KILL";
+    NoKill: no_kill("true" alone), NoKill, "no-kill", short = 'k', variable = "SBATCH_NO_KILL";
 
     // Files, environment, and mail.
     /// What happens to an output file that is there.
-    OpenMode: open_mode, OpenMode, "open-mode", variable = "SBATCH_OPEN_MODE";
+    OpenMode: open_mode("append"), OpenMode, "open-mode", variable = "SBATCH_OPEN_MODE";
     /// The file for what the job prints.
-    Output: output, OutputPattern, "output", short = 'o', variable = "SBATCH_OUTPUT";
+    Output: output("logs/%x-%j.out"), OutputPattern, "output", short = 'o',
+        variable = "SBATCH_OUTPUT";
     /// The file for error messages, if it is another one.
-    Error: error, OutputPattern, "error", short = 'e', variable = "SBATCH_ERROR";
+    Error: error("logs/%x-%j.err"), OutputPattern, "error", short = 'e', variable = "SBATCH_ERROR";
     /// The file that the job reads from its standard input.
-    Input: input, OutputPattern, "input", short = 'i', variable = "SBATCH_INPUT";
+    Input: input("prompts.txt"), OutputPattern, "input", short = 'i', variable = "SBATCH_INPUT";
     /// The job's working folder. By default it is where the job is submitted.
-    Chdir: chdir, FilePath, "chdir", short = 'D';
+    Chdir: chdir("/lustre/project/nim"), FilePath, "chdir", short = 'D';
     // No `variable`: its value may hold secrets, which no script may.
     /// The variables that the job gets from where it is submitted.
-    Export: export, Export, "export", also = &["SBATCH_EXPORT"];
+    Export: export("HOME,HF_HOME"), Export, "export", also = &["SBATCH_EXPORT"];
     /// A file with variables for the job, `NAME=value` each, with a zero byte behind
     /// each. sbatch reads it when the job is submitted.
-    ExportFile: export_file, FilePath, "export-file";
+    ExportFile: export_file("job.env"), FilePath, "export-file";
     /// The job gets the variables of a login shell.
-    GetUserEnv: get_user_env, Flag, "get-user-env", also = &["SBATCH_GET_USER_ENV"];
+    GetUserEnv: get_user_env(Flag), Flag, "get-user-env", also = &["SBATCH_GET_USER_ENV"];
     /// Which limits of the submitting shell the job gets.
-    Propagate: propagate, Propagate, "propagate";
+    Propagate: propagate("NOFILE,MEMLOCK"), Propagate, "propagate";
     /// A comment.
-    Comment: comment, Comment, "comment";
+    Comment: comment("nightly benchmark"), Comment, "comment";
     /// A text for the site's own plugins.
-    Extra: extra, FreeText, "extra", first = Release::new(23, 2);
+    Extra: extra("team=llm"), FreeText, "extra", first = Release::new(23, 2);
     /// The events that send mail.
-    MailType: mail_type, MailType, "mail-type";
+    MailType: mail_type("END,FAIL"), MailType, "mail-type";
     /// Who gets mail.
-    MailUser: mail_user, MailUser, "mail-user";
+    MailUser: mail_user("me@site.example"), MailUser, "mail-user";
 
     // What Slurm records, and how the job runs.
     /// How often Slurm samples what the job uses.
-    AcctgFreq: acctg_freq, AcctgFreq, "acctg-freq", variable = "SBATCH_ACCTG_FREQ";
+    AcctgFreq: acctg_freq("task=30,energy=10"), AcctgFreq, "acctg-freq",
+        variable = "SBATCH_ACCTG_FREQ";
     /// What is sampled for a profile.
-    Profile: profile, Profile, "profile", variable = "SBATCH_PROFILE";
+    Profile: profile("energy,task"), Profile, "profile", variable = "SBATCH_PROFILE";
     /// What Slurm may do about the job's power.
-    Power: power, Power, "power", variable = "SBATCH_POWER", last = Release::new(23, 11);
+    Power: power("level"), Power, "power", variable = "SBATCH_POWER", last = Release::new(23, 11);
     /// Burst buffers, in the site's own words.
-    Bb: bb, FreeText, "bb", variable = "SBATCH_BURST_BUFFER";
+    Bb: bb("capacity=100GB"), FreeText, "bb", variable = "SBATCH_BURST_BUFFER";
     /// A file that says which burst buffers. sbatch reads it when the job is submitted.
-    Bbf: bbf, FilePath, "bbf", also = &["SBATCH_BURST_BUFFER"];
+    Bbf: bbf("buffers.conf"), FilePath, "bbf", also = &["SBATCH_BURST_BUFFER"];
     /// An OCI bundle in which the batch script runs. This is Slurm's own way, not
     /// pyxis.
-    Container: container, FilePath, "container", variable = "SBATCH_CONTAINER",
+    Container: container("/lustre/bundles/rocky9"), FilePath, "container",
+        variable = "SBATCH_CONTAINER",
         first = Release::new(21, 8);
     /// A container that is there already, in which the batch script runs.
-    ContainerId: container_id, FreeText, "container-id", variable = "SBATCH_CONTAINER_ID",
+    ContainerId: container_id("rocky9"), FreeText, "container-id", variable = "SBATCH_CONTAINER_ID",
         first = Release::new(23, 2);
     /// The kind of the container.
-    ContainerType: container_type, FreeText, "container-type",
+    ContainerType: container_type("oci"), FreeText, "container-type",
         variable = "SBATCH_CONTAINER_TYPE", first = Release::new(26, 5);
     /// The job's SELinux context.
-    Context: context, FreeText, "context", first = Release::new(21, 8);
+    Context: context("user_u:user_r:user_t:s0"), FreeText, "context", first = Release::new(21, 8);
     /// Resources in the site's own words.
-    Resources: resources, FreeText, "resources", first = Release::new(25, 11);
+    Resources: resources("rack=4"), FreeText, "resources", first = Release::new(25, 11);
     /// The steps are managed on the job's first node.
-    Stepmgr: stepmgr, Flag, "stepmgr", first = Release::new(24, 5);
+    Stepmgr: stepmgr(Flag), Flag, "stepmgr", first = Release::new(24, 5);
 
     // The network.
     /// What the job needs of the network, in the words of the site's plugin.
-    Network: network, FreeText, "network", variable = "SBATCH_NETWORK";
+    Network: network("single_node_vni"), FreeText, "network", variable = "SBATCH_NETWORK";
     /// Ports that are reserved for the job.
-    ResvPorts: resv_ports, ResvPorts, "resv-ports", first = Release::new(24, 5);
+    ResvPorts: resv_ports("4"), ResvPorts, "resv-ports", first = Release::new(24, 5);
     /// How many leaf switches at most, and how long to wait for so few.
-    Switches: switches, Switches, "switches", also = &["SBATCH_REQ_SWITCH", "SBATCH_WAIT4SWITCH"];
+    Switches: switches("1@10:00"), Switches, "switches",
+        also = &["SBATCH_REQ_SWITCH", "SBATCH_WAIT4SWITCH"];
     /// How many nodes a segment has, which lies in one topology block.
-    Segment: segment, SmallCount, "segment", variable = "SBATCH_SEGMENT_SIZE",
+    Segment: segment("4"), SmallCount, "segment", variable = "SBATCH_SEGMENT_SIZE",
         first = Release::new(24, 5);
     /// The segments lie as close together as possible.
-    ConsolidateSegments: consolidate_segments, Flag, "consolidate-segments",
+    ConsolidateSegments: consolidate_segments(Flag), Flag, "consolidate-segments",
         variable = "SBATCH_CONSOLIDATE_SEGMENTS", first = Release::new(25, 11);
     /// Each segment lies in a block of its own.
-    SpreadSegments: spread_segments, Flag, "spread-segments",
+    SpreadSegments: spread_segments(Flag), Flag, "spread-segments",
         variable = "SBATCH_SPREAD_SEGMENTS", first = Release::new(25, 11);
 }
 
@@ -548,6 +614,13 @@ impl OptionName {
     }
 
     /// The last release of Slurm that has the option.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::{OptionName, Release};
+    ///
+    /// assert_eq!(OptionName::Power.last_release(), Release::new(23, 11));
+    /// assert_eq!(OptionName::Time.last_release(), Release::NEWEST);
+    /// ```
     #[must_use]
     pub fn last_release(self) -> Release {
         self.row().last.unwrap_or(Release::NEWEST)

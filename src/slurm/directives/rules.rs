@@ -4,7 +4,18 @@ use super::{Directives, OptionName};
 use crate::slurm;
 
 /// Two options of one job that exclude each other.
+///
+/// ```
+/// use nim_slurm::slurm::{Directives, OptionName};
+///
+/// let directives = Directives::new().gres("gpu:8".parse()?).gpus_per_node("8".parse()?);
+/// let conflict = directives.conflicts()[0];
+/// assert_eq!((conflict.first, conflict.second), (OptionName::Gres, OptionName::GpusPerNode));
+/// assert_eq!(conflict.reason, "GPUs are asked for in one way");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Conflict {
     /// One option.
     pub first: OptionName,
@@ -15,7 +26,17 @@ pub struct Conflict {
 }
 
 /// An option that means nothing without another one.
+///
+/// ```
+/// use nim_slurm::slurm::{Directives, OptionName};
+///
+/// let needs = Directives::new().cpus_per_gpu("8".parse()?).needs();
+/// assert_eq!(needs[0].option, OptionName::CpusPerGpu);
+/// assert!(needs[0].one_of.contains(&OptionName::Gpus));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Need {
     /// The option that is set.
     pub option: OptionName,

@@ -1,0 +1,52 @@
+//! A guide for each task. There is no code here.
+//!
+//! | to | read |
+//! |---|---|
+//! | render scripts from a program, and submit them | [`render`] |
+//! | write down what a site needs | [`settings`] |
+//! | benchmark another model, server or sweep | [`recipe`] |
+//! | run it: images, model, launch, following, resuming | [`cluster`] |
+//! | read, judge and compare results | [`results`] |
+//! | test one's own scripts | [`golden_files`] |
+//!
+//! Every block of Rust in them is a test. The commands use this crate's examples:
+//!
+//! ```
+//! use nim_slurm::{Plan, Recipe, Settings};
+//!
+//! // cargo run --example llama3_70b_h100x4_fp8 -- --settings FILE --check
+//! let settings = Settings::read("examples/settings/exclusive-nodes.toml")?;
+//! let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
+//! assert_eq!(plan.points().len(), 8);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#[doc = include_str!("guide/cluster.md")]
+#[doc = ""]
+#[doc = include_str!("guide/links.md")]
+pub mod cluster {}
+
+#[doc = include_str!("guide/golden_files.md")]
+#[doc = ""]
+#[doc = include_str!("guide/links.md")]
+pub mod golden_files {}
+
+#[doc = include_str!("guide/recipe.md")]
+#[doc = ""]
+#[doc = include_str!("guide/links.md")]
+pub mod recipe {}
+
+#[doc = include_str!("guide/render.md")]
+#[doc = ""]
+#[doc = include_str!("guide/links.md")]
+pub mod render {}
+
+#[doc = include_str!("guide/results.md")]
+#[doc = ""]
+#[doc = include_str!("guide/links.md")]
+pub mod results {}
+
+#[doc = include_str!("guide/settings.md")]
+#[doc = ""]
+#[doc = include_str!("guide/links.md")]
+pub mod settings {}
