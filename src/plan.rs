@@ -12,8 +12,6 @@ use self::layers::Layers;
 mod checks;
 pub(crate) mod images;
 mod layers;
-#[cfg(test)]
-mod tests;
 
 pub(crate) use self::checks::SECRETS;
 
@@ -113,7 +111,7 @@ impl Plan {
     }
 
     /// The folders of the points' results, in their order, when this job measures all of
-    /// its own: those of a task, or without an array all. templates/launch.sh makes the
+    /// its own: those of a task, or without an array all. templates/launch/points.sh makes the
     /// same names.
     pub(crate) fn point_folders(&self, task: Option<usize>, job: &str) -> Vec<String> {
         let tasks = self.recipe.tasks();
@@ -309,3 +307,6 @@ impl Plan {
         Script::new(ScriptKind::Launch, self.launch.render())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! What launch.sh gives the client's step of the Hugging Face hub: its own function,
+//! What launch.sh gives the client's step of the Hugging Face hub: its own functions,
 //! run by bash with a program in srun's place that says what it got.
 
 use std::fs;
@@ -8,19 +8,22 @@ use nim_slurm::recipe::ClientTool;
 use nim_slurm::{Plan, Recipe, Settings};
 use tempfile::TempDir;
 
-/// Around the function: what launch.sh has before it.
+/// Around the functions: what launch.sh has before it.
 const BEFORE: &str = r#"
 set -Eeuo pipefail
-model_path=/model logs=/logs results=/results job_id=1 client_image=client.sqsh extra_mounts=()
+model_path=/model results=/results client_log=/logs/1.out client_image=client.sqsh extra_mounts=()
 tokenizer_path=${tokenizer:-$model_path}
 step=(bash -c 'printf "%s\n" "$@"; env' srun)
 keep_secrets() { echo "secrets: $*"; }
 client_script() { :; }
-join() {
-  local IFS=,
-  printf '%s' "$*"
-}
 "#;
+
+/// A function of the script, as it stands there.
+fn function<'a>(script: &'a str, name: &str) -> &'a str {
+    let start = script.find(&format!("\n{name}() {{\n")).unwrap();
+    let length = script[start..].find("\n}\n").unwrap();
+    &script[start..start + length + 3]
+}
 
 /// A stage path, with the default tokenizer in its cache or without.
 fn stage(is_cached: bool) -> TempDir {
@@ -41,14 +44,11 @@ fn step(release: &str, tokenizer: &str, is_cached: bool) -> Vec<String> {
     let mut recipe = Recipe::llama3_70b_h100x4_fp8();
     recipe.client.tool = ClientTool::GenaiPerf(release.parse().unwrap());
     let launch = Plan::new(recipe, Settings::new()).unwrap().launch();
-    let (_, rest) = launch.text().split_once("\nclient_step() {\n").unwrap();
-    let (body, _) = rest.split_once("\n}\n").unwrap();
+    let functions =
+        ["set_container", "join", "client_step"].map(|name| function(launch.text(), name));
     let stage = stage(is_cached);
     let output = Command::new("bash")
-        .args([
-            "-c",
-            &format!("{BEFORE}client_step() {{\n{body}\n}}\nclient_step"),
-        ])
+        .args(["-c", &format!("{BEFORE}{}client_step", functions.concat())])
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap())
         .env("stage_path", stage.path())
@@ -83,7 +83,7 @@ fn the_hub_is_asked_for_the_default_tokenizer_until_it_is_there() {
         &[
             "secrets: ",
             "--container-mounts=/results:/results,STAGE/hf_cache:STAGE/hf_cache",
-            "--container-env=PYTHONUNBUFFERED,COLUMNS,HF_HOME,HF_HUB_OFFLINE,TRANSFORMERS_OFFLINE",
+            "--container-env=PYTHONUNBUFFERED,COLUMNS,HF_HUB_OFFLINE,TRANSFORMERS_OFFLINE,HF_HOME",
             "HF_HOME=STAGE/hf_cache",
             "HF_HUB_OFFLINE=0",
             "TRANSFORMERS_OFFLINE=0",

@@ -55,7 +55,7 @@ impl fmt::Display for PyxisRelease {
 
 value!(PyxisRelease, "release of pyxis");
 
-/// The options of pyxis that templates/launch.sh uses, with the first release that
+/// The options of pyxis that templates/lib/pyxis/container.sh uses, with the first release that
 /// knows them. Source: pyxis' `args.c` at its tags.
 pub(crate) const USED_OPTIONS: [(&str, PyxisRelease); 6] = [
     ("--container-image", PyxisRelease(1)),
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn each_option_of_the_template_has_a_row() {
-        let template = include_str!("../../templates/launch.sh");
+        let template = include_str!("../../templates/lib/pyxis/container.sh");
         let words = template.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
         let mut used: Vec<_> = words
             .filter(|word| word.starts_with("--container-") || word.starts_with("--no-container-"))

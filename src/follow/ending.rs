@@ -245,7 +245,7 @@ fn output(record: &JobRecord) -> Vec<Utf8PathBuf> {
 }
 
 /// The lines at the end of what the job printed that say what to do and how to go
-/// on, in the words of templates/launch.sh. A job that was requeued has such lines of
+/// on, in the words of templates/launch/last_words.sh. A job that was requeued has such lines of
 /// each run, and an `exit` behind them.
 fn advice(record: Option<&JobRecord>, logs: &[Utf8PathBuf]) -> Vec<String> {
     let output = record.and_then(|record| record.output.as_ref());
