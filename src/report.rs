@@ -15,13 +15,14 @@ use crate::write::{Mode, WriteError, Written, write_kept};
 
 /// What to say of a run, and how.
 ///
-/// ```no_run
+/// ```
 /// use nim_slurm::Report;
 /// use nim_slurm::results::{Limits, Run, Statistic};
 ///
-/// let run = Run::read("results")?;
+/// let run = Run::read("tests/data/genai-perf")?;
 /// let limits = Limits::new(Statistic::P95).time_to_first_token(500.0);
-/// print!("{}", Report::new(&run).with_limits(limits).to_table());
+/// let table = Report::new(&run).with_limits(limits).to_table();
+/// assert!(table.contains("TTFT, ITL and latency: p95"), "{table}");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]

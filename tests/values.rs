@@ -428,7 +428,9 @@ fn sources(folder: &Path, texts: &mut Vec<String>) {
             sources(&path, texts);
         } else {
             let text = fs::read_to_string(&path).unwrap();
-            let (code, _) = text.split_once("#[cfg(test)]\n").unwrap_or((&text, ""));
+            let (code, _) = text
+                .split_once("#[cfg(test)]\nmod tests {\n")
+                .unwrap_or((&text, ""));
             texts.push(code.to_owned());
         }
     }

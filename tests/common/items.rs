@@ -44,16 +44,20 @@ pub(crate) fn first_word(text: &str) -> &str {
     &text[..end.unwrap_or(text.len())]
 }
 
-/// The sources without their unit tests, each with its place below `src`.
+/// The sources without their unit tests, which are at a file's end or in a `tests.rs`, each
+/// with its place below `src`.
 pub(crate) fn sources() -> Vec<(String, String)> {
+    const UNIT_TESTS: &str = "#[cfg(test)]\nmod tests {\n";
     fn walk(folder: &Path, root: &Path, found: &mut Vec<(String, String)>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 walk(&path, root, found);
-            } else if path.extension().is_some_and(|ending| ending == "rs") {
+            } else if path.extension().is_some_and(|ending| ending == "rs")
+                && !path.ends_with("tests.rs")
+            {
                 let text = fs::read_to_string(&path).unwrap();
-                let (code, _) = text.split_once("#[cfg(test)]\n").unwrap_or((&text, ""));
+                let (code, _) = text.split_once(UNIT_TESTS).unwrap_or((&text, ""));
                 let place = path.strip_prefix(root).unwrap().to_str().unwrap();
                 found.push((place.to_owned(), code.to_owned()));
             }
