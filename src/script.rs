@@ -1,5 +1,7 @@
 //! A rendered script, and how it gets to disk.
 
+use std::fmt;
+
 use askama::Template;
 use camino::Utf8Path;
 
@@ -132,15 +134,23 @@ pub(crate) struct Draft<T> {
     directives: Directives,
     head: String,
     values: T,
+    /// Bytes of the script.
+    length: usize,
 }
 
 impl<T: Template> Draft<T> {
     pub(crate) fn new(directives: Directives, values: T) -> Self {
-        Self {
+        let mut draft = Self {
             head: directives.head(),
             directives,
             values,
-        }
+            length: 0,
+        };
+        // Grown bit by bit, a script would be copied six times over.
+        let mut length = Length(0);
+        draft.write(&mut length);
+        draft.length = length.0;
+        draft
     }
 
     pub(crate) const fn directives(&self) -> &Directives {
@@ -152,16 +162,29 @@ impl<T: Template> Draft<T> {
     }
 
     pub(crate) fn render(&self) -> String {
-        // Grown bit by bit, a script would be copied six times over.
-        let mut text = String::with_capacity(self.head.len() + T::SIZE_HINT * 5 / 4);
-        text.push_str(&self.head);
-        // The values were checked when they were made, and writing to a String
-        // cannot fail.
-        self.values
-            .render_into(&mut text)
-            .expect("a checked value renders");
-        // askama drops a template's last line break.
-        text.push('\n');
+        let mut text = String::with_capacity(self.length);
+        self.write(&mut text);
         text
+    }
+
+    fn write(&self, text: &mut impl fmt::Write) {
+        // The values were checked when they were made, and memory takes all that is
+        // written to it.
+        text.write_str(&self.head)
+            .map_err(askama::Error::from)
+            .and_then(|()| self.values.render_into(text))
+            // askama drops a template's last line break.
+            .and_then(|()| Ok(text.write_str("\n")?))
+            .expect("a checked value renders");
+    }
+}
+
+/// Counts what is written.
+struct Length(usize);
+
+impl fmt::Write for Length {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 += text.len();
+        Ok(())
     }
 }

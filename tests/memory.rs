@@ -8,10 +8,12 @@
 )]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::env;
 use std::fmt::Write as _;
 use std::fs;
 use std::hint::black_box;
+use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -34,7 +36,13 @@ struct Counting;
 static NOW: AtomicUsize = AtomicUsize::new(0);
 static MOST: AtomicUsize = AtomicUsize::new(0);
 
+thread_local! {
+    /// How often this thread has allocated: what the test harness does is not counted.
+    static TIMES: Cell<usize> = const { Cell::new(0) };
+}
+
 fn more(bytes: usize) {
+    TIMES.set(TIMES.get() + 1);
     let now = NOW.fetch_add(bytes, Relaxed) + bytes;
     MOST.fetch_max(now, Relaxed);
 }
@@ -577,4 +585,59 @@ fn whole_results() {
         read("profile_export_aiperf.csv", text);
     }
     worst.tell();
+}
+
+/// Rendering allocates the text and nothing else, however long the sweep is.
+#[test]
+fn a_script_is_one_piece_of_memory() {
+    let times = |plan: &Plan, kind| {
+        let before = TIMES.get();
+        black_box(plan.script(kind));
+        TIMES.get() - before
+    };
+    let settings = fs::read_to_string("examples/settings/shared-nodes.toml").unwrap();
+    let settings = Settings::from_toml(&settings).unwrap();
+    for name in Recipe::BUILT_IN {
+        for settings in vec![Settings::new(), settings.clone()] {
+            let plan = Plan::new(Recipe::built_in(name).unwrap(), settings).unwrap();
+            for kind in ScriptKind::ALL {
+                assert_eq!(times(&plan, kind), 1, "{kind:?} of {name}");
+            }
+        }
+    }
+    let concurrency = (1..=500).map(|number| number.try_into().unwrap());
+    let recipe = Recipe::llama3_70b_h100x4_fp8().with_concurrency(concurrency);
+    let plan = Plan::new(recipe, Settings::new()).unwrap();
+    assert_eq!(times(&plan, ScriptKind::Launch), 1);
+}
+
+/// Whoever renders job after job needs memory for one.
+#[test]
+fn a_job_costs_no_memory_once_it_is_written() {
+    let _alone = alone();
+    let settings = Settings::from_toml("slurm = { partition = 'batch', gres = 'gpu:8' }").unwrap();
+    let render = |jobs: u32| {
+        let before = NOW.load(Relaxed);
+        MOST.store(before, Relaxed);
+        for job in 1..=jobs {
+            let recipe = Recipe::llama3_70b_h100x4_fp8();
+            let recipe = recipe.with_concurrency([(job % 1_000 + 1).try_into().unwrap()]);
+            let plan = Plan::new(recipe, settings.clone()).unwrap();
+            for kind in ScriptKind::ALL {
+                io::sink()
+                    .write_all(plan.script(kind).text().as_bytes())
+                    .unwrap();
+            }
+        }
+        (MOST.load(Relaxed) - before, NOW.load(Relaxed) - before)
+    };
+    let (few, _) = render(10);
+    let (many, left) = render(200);
+    // What the harness of the tests itself takes meanwhile.
+    let slack = 64 << 10;
+    assert!(
+        many <= few + slack,
+        "{few} bytes for ten jobs, {many} for two hundred"
+    );
+    assert!(left <= slack, "{left} bytes are left of two hundred jobs");
 }

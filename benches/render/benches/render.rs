@@ -46,7 +46,10 @@ impl Minijinja {
     }
 
     fn render(&self) -> String {
-        let template = self.environment.get_template("launch.sh").expect("it was added");
+        let template = self
+            .environment
+            .get_template("launch.sh")
+            .expect("it was added");
         template.render(&self.values).expect("all values are there")
     }
 }
@@ -65,7 +68,8 @@ impl Tera {
             write_word(&mut word, text).expect("memory takes all");
             word
         });
-        tera.add_raw_template("launch.sh", &jinja.text).expect("the template is right");
+        tera.add_raw_template("launch.sh", &jinja.text)
+            .expect("the template is right");
         let mut values = tera::Context::new();
         for (name, value) in &jinja.values {
             match value {
@@ -77,7 +81,9 @@ impl Tera {
     }
 
     fn render(&self) -> String {
-        self.tera.render("launch.sh", &self.values).expect("all values are there")
+        self.tera
+            .render("launch.sh", &self.values)
+            .expect("all values are there")
     }
 }
 

@@ -40,7 +40,10 @@ impl Jinja {
             .expect("the script has a heading");
         let mut lines = settings.lines();
         while let Some(line) = lines.next() {
-            match line.strip_prefix("readonly ").and_then(|line| line.split_once('=')) {
+            match line
+                .strip_prefix("readonly ")
+                .and_then(|line| line.split_once('='))
+            {
                 Some((name, "(")) => {
                     let words = lines.by_ref().take_while(|line| *line != ")");
                     let words = words.map(|word| unquoted(word.trim_start())).collect();
@@ -52,7 +55,9 @@ impl Jinja {
                 // What is computed is text, as in ours.
                 Some((name, value)) if !value.starts_with("$(") => {
                     jinja.text += &format!("readonly {name}={{{{ {name} }}}}\n");
-                    jinja.values.push((name.to_owned(), Value::One(unquoted(value))));
+                    jinja
+                        .values
+                        .push((name.to_owned(), Value::One(unquoted(value))));
                 }
                 _ => jinja.text += &format!("{line}\n"),
             }
@@ -66,14 +71,21 @@ impl Jinja {
 fn unquoted(word: &str) -> String {
     word.split('\'')
         .enumerate()
-        .map(|(place, part)| if place % 2 == 0 { part.replace('\\', "") } else { part.to_owned() })
+        .map(|(place, part)| {
+            if place % 2 == 0 {
+                part.replace('\\', "")
+            } else {
+                part.to_owned()
+            }
+        })
         .collect()
 }
 
 /// A value as one shell word, by the rule that this crate's own templates follow.
 pub fn write_word(out: &mut impl std::fmt::Write, text: &str) -> std::fmt::Result {
     let is_plain = |byte: u8| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b'%' | b'+' | b'-' | b'.' | b'/' | b':' | b'@' | b'_')
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'%' | b'+' | b'-' | b'.' | b'/' | b':' | b'@' | b'_')
     };
     if !text.is_empty() && text.bytes().all(is_plain) {
         return out.write_str(text);
