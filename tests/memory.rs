@@ -598,8 +598,8 @@ fn a_script_is_one_piece_of_memory() {
     let settings = fs::read_to_string("examples/settings/shared-nodes.toml").unwrap();
     let settings = Settings::from_toml(&settings).unwrap();
     for name in Recipe::BUILT_IN {
-        for settings in vec![Settings::new(), settings.clone()] {
-            let plan = Plan::new(Recipe::built_in(name).unwrap(), settings).unwrap();
+        for settings in [&Settings::new(), &settings] {
+            let plan = Plan::new(Recipe::built_in(name).unwrap(), settings.clone()).unwrap();
             for kind in ScriptKind::ALL {
                 assert_eq!(times(&plan, kind), 1, "{kind:?} of {name}");
             }
