@@ -266,9 +266,13 @@ fn launch_says_what_it_cannot_find_out() {
     for program in ["scancel", "squeue", "scontrol"] {
         node = node.with(program, "exit 1");
     }
-    let (code, words) = node.bash(&text, &[]);
+    let (code, words) = node.bash(&text, &[("RESUME_JOB_ID", "4711_3")]);
     assert_eq!(code, Some(2), "{words}");
     assert!(words.contains("missing: an address of node1"), "{words}");
+    assert!(
+        words.contains("missing: results of job 4711-3, which"),
+        "{words}"
+    );
 }
 
 /// What several servers measured together is no result of one alone.
