@@ -9,7 +9,6 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use nim_slurm::recipe::ReplicaUse;
 use nim_slurm::{HookPlace, Plan, Recipe, ScriptKind, Settings};
 use tempfile::TempDir;
 
@@ -254,8 +253,7 @@ fn a_program_that_is_missing_is_named() {
 /// A controller that does not answer, or a name that leads nowhere, is no silent end.
 #[test]
 fn launch_says_what_it_cannot_find_out() {
-    let mut recipe = Recipe::built_in("deepseek-r1-h100x16-nim").unwrap();
-    recipe.sweep.replicas = ReplicaUse::Share;
+    let recipe = Recipe::built_in("deepseek-r1-h100x16-nim").unwrap();
     let settings = Settings::from_toml("srun.mpi = 'none'").unwrap();
     let text = Plan::new(recipe, settings)
         .unwrap()
