@@ -143,6 +143,25 @@ fn lines_before_the_work_leave_no_options() {
     }
 }
 
+/// However the script ends, and be it for lack of a module.
+#[test]
+fn lines_at_the_end_run_without_modules() {
+    let modules = "cluster.modules = ['enroot/3.5.0']";
+    let settings = Settings::from_toml(modules).unwrap();
+    let after = HookPlace::After(ScriptKind::Setup);
+    let settings = settings.with_hook(after, "echo told $code".parse().unwrap());
+    let text = script(ScriptKind::Setup, settings);
+    // The machine's own are not asked.
+    let text = text.replace("/etc/profile.d/", "/none/");
+    let (code, words) = Node::new().bash(&text, &[]);
+    assert_eq!(code, Some(1), "{words}");
+    let said = "error: module load enroot/3.5.0 failed on ";
+    assert!(
+        words.contains(said) && words.contains("told 1\n"),
+        "{words}"
+    );
+}
+
 /// A signal that comes before the work has begun is no end with 0.
 #[test]
 fn lines_at_the_end_know_of_a_signal() {
