@@ -9,7 +9,6 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use nim_slurm::recipe::ReplicaUse;
 use nim_slurm::{HookPlace, Plan, Recipe, ScriptKind, Settings};
 use tempfile::TempDir;
 
@@ -144,6 +143,25 @@ fn lines_before_the_work_leave_no_options() {
     }
 }
 
+/// However the script ends, and be it for lack of a module.
+#[test]
+fn lines_at_the_end_run_without_modules() {
+    let modules = "cluster.modules = ['enroot/3.5.0']";
+    let settings = Settings::from_toml(modules).unwrap();
+    let after = HookPlace::After(ScriptKind::Setup);
+    let settings = settings.with_hook(after, "echo told $code".parse().unwrap());
+    let text = script(ScriptKind::Setup, settings);
+    // The machine's own are not asked.
+    let text = text.replace("/etc/profile.d/", "/none/");
+    let (code, words) = Node::new().bash(&text, &[]);
+    assert_eq!(code, Some(1), "{words}");
+    let said = "error: module load enroot/3.5.0 failed on ";
+    assert!(
+        words.contains(said) && words.contains("told 1\n"),
+        "{words}"
+    );
+}
+
 /// A signal that comes before the work has begun is no end with 0.
 #[test]
 fn lines_at_the_end_know_of_a_signal() {
@@ -254,8 +272,7 @@ fn a_program_that_is_missing_is_named() {
 /// A controller that does not answer, or a name that leads nowhere, is no silent end.
 #[test]
 fn launch_says_what_it_cannot_find_out() {
-    let mut recipe = Recipe::built_in("deepseek-r1-h100x16-nim").unwrap();
-    recipe.sweep.replicas = ReplicaUse::Share;
+    let recipe = Recipe::built_in("deepseek-r1-h100x16-nim").unwrap();
     let settings = Settings::from_toml("srun.mpi = 'none'").unwrap();
     let text = Plan::new(recipe, settings)
         .unwrap()
@@ -266,9 +283,13 @@ fn launch_says_what_it_cannot_find_out() {
     for program in ["scancel", "squeue", "scontrol"] {
         node = node.with(program, "exit 1");
     }
-    let (code, words) = node.bash(&text, &[]);
+    let (code, words) = node.bash(&text, &[("RESUME_JOB_ID", "4711_3")]);
     assert_eq!(code, Some(2), "{words}");
     assert!(words.contains("missing: an address of node1"), "{words}");
+    assert!(
+        words.contains("missing: results of job 4711-3, which"),
+        "{words}"
+    );
 }
 
 /// What several servers measured together is no result of one alone.

@@ -47,7 +47,7 @@ pub enum HookPlace {
     /// the recipe's own variables win. When the last of them fails, the server is not
     /// started. The image must have bash.
     InServer,
-    /// In the client's container, before it is looked for the tool and the server is
+    /// In the client's container, before the tool is looked for and the server is
     /// waited for. When the last of them fails, nothing is measured.
     InClient,
 }

@@ -5,7 +5,7 @@ hold_port() {
   local file lock
   for file in "/tmp/nim-slurm-port-$1" "$logs/.port_${SLURMD_NODENAME}_$1"; do
     # A file of another user can be locked, though not written.
-    [[ -e $file ]] || { : >"$file"; } 2>/dev/null || continue
+    [[ -e $file ]] || (umask 022 && : >>"$file") 2>/dev/null || continue
     { exec {lock}<"$file"; } 2>/dev/null || continue
     flock --nonblock --conflict-exit-code=75 "$lock" 2>/dev/null || (($? != 75)) || {
       missing "port $1 on $HOSTNAME: another job there has it, whose server may still be loading"

@@ -2,6 +2,8 @@
 runs=("$job_id")
 IFS=, read -r -a resumed <<<"${RESUME_JOB_ID:-$default_resume_job_id}"
 for id in "${resumed[@]}"; do
+  # Slurm's commands write 4711_3.
+  id=${id/_/-}
   if [[ ! $id =~ ^[1-9][0-9]*(-[0-9]+)?$ ]]; then
     missing "a job id in RESUME_JOB_ID: \"$id\" is none"
   elif [[ $id == "$job_id" ]]; then

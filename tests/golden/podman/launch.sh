@@ -318,6 +318,8 @@ fi
 runs=("$job_id")
 IFS=, read -r -a resumed <<<"${RESUME_JOB_ID:-$default_resume_job_id}"
 for id in "${resumed[@]}"; do
+  # Slurm's commands write 4711_3.
+  id=${id/_/-}
   if [[ ! $id =~ ^[1-9][0-9]*(-[0-9]+)?$ ]]; then
     missing "a job id in RESUME_JOB_ID: \"$id\" is none"
   elif [[ $id == "$job_id" ]]; then
@@ -347,7 +349,7 @@ hold_port() {
   local file lock
   for file in "/tmp/nim-slurm-port-$1" "$logs/.port_${SLURMD_NODENAME}_$1"; do
     # A file of another user can be locked, though not written.
-    [[ -e $file ]] || { : >"$file"; } 2>/dev/null || continue
+    [[ -e $file ]] || (umask 022 && : >>"$file") 2>/dev/null || continue
     { exec {lock}<"$file"; } 2>/dev/null || continue
     flock --nonblock --conflict-exit-code=75 "$lock" 2>/dev/null || (($? != 75)) || {
       missing "port $1 on $HOSTNAME: another job there has it, whose server may still be loading"

@@ -232,6 +232,21 @@ indexed_shards() { grep -o '"[^"/]*\.safetensors"' "$1" | tr -d '"' | sort -u; }
 
 say "$made_by, recipe $recipe"
 
+# A shell of their own, since they must change neither the code nor what is still to be done.
+# shellcheck disable=SC2317 # the trap calls it
+at_the_end() {
+  set +e
+  # shellcheck disable=SC2034 # the lines use it
+  local code=$1
+  # shellcheck disable=SC1090 # the settings' own lines
+  (source <(printf '%s\n' "$lines_after")) || say "warning: the own lines at the end failed with $?" >&2
+}
+trap 'at_the_end $?' EXIT
+# Without these, a signal before the work would have them run with a code of 0.
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
 # A batch shell may not know the command yet, and its own functions use names that
 # are not set.
 set +eu
@@ -257,21 +272,6 @@ done
 for name in no_proxy NO_PROXY; do
   export "$name=127.0.0.1,localhost${!name:+,${!name}}"
 done
-
-# A shell of their own, since they must change neither the code nor what is still to be done.
-# shellcheck disable=SC2317 # the trap calls it
-at_the_end() {
-  set +e
-  # shellcheck disable=SC2034 # the lines use it
-  local code=$1
-  # shellcheck disable=SC1090 # the settings' own lines
-  (source <(printf '%s\n' "$lines_after")) || say "warning: the own lines at the end failed with $?" >&2
-}
-trap 'at_the_end $?' EXIT
-# Without these, a signal before the work would have them run with a code of 0.
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
 
 say "own lines before the work"
 # An exit in them would end this script, perhaps with 0 and nothing done.
@@ -378,6 +378,8 @@ fi
 runs=("$job_id")
 IFS=, read -r -a resumed <<<"${RESUME_JOB_ID:-$default_resume_job_id}"
 for id in "${resumed[@]}"; do
+  # Slurm's commands write 4711_3.
+  id=${id/_/-}
   if [[ ! $id =~ ^[1-9][0-9]*(-[0-9]+)?$ ]]; then
     missing "a job id in RESUME_JOB_ID: \"$id\" is none"
   elif [[ $id == "$job_id" ]]; then
@@ -407,7 +409,7 @@ hold_port() {
   local file lock
   for file in "/tmp/nim-slurm-port-$1" "$logs/.port_${SLURMD_NODENAME}_$1"; do
     # A file of another user can be locked, though not written.
-    [[ -e $file ]] || { : >"$file"; } 2>/dev/null || continue
+    [[ -e $file ]] || (umask 022 && : >>"$file") 2>/dev/null || continue
     { exec {lock}<"$file"; } 2>/dev/null || continue
     flock --nonblock --conflict-exit-code=75 "$lock" 2>/dev/null || (($? != 75)) || {
       missing "port $1 on $HOSTNAME: another job there has it, whose server may still be loading"

@@ -269,6 +269,21 @@ is_whole() {
 
 say "$made_by, recipe $recipe"
 
+# A shell of their own, since they must change neither the code nor what is still to be done.
+# shellcheck disable=SC2317 # the trap calls it
+at_the_end() {
+  set +e
+  # shellcheck disable=SC2034 # the lines use it
+  local code=$1
+  # shellcheck disable=SC1090 # the settings' own lines
+  (source <(printf '%s\n' "$lines_after")) || say "warning: the own lines at the end failed with $?" >&2
+}
+trap 'at_the_end $?' EXIT
+# Without these, a signal before the work would have them run with a code of 0.
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
 # A batch shell may not know the command yet, and its own functions use names that
 # are not set.
 set +eu
@@ -294,21 +309,6 @@ done
 for name in no_proxy NO_PROXY; do
   export "$name=127.0.0.1,localhost${!name:+,${!name}}"
 done
-
-# A shell of their own, since they must change neither the code nor what is still to be done.
-# shellcheck disable=SC2317 # the trap calls it
-at_the_end() {
-  set +e
-  # shellcheck disable=SC2034 # the lines use it
-  local code=$1
-  # shellcheck disable=SC1090 # the settings' own lines
-  (source <(printf '%s\n' "$lines_after")) || say "warning: the own lines at the end failed with $?" >&2
-}
-trap 'at_the_end $?' EXIT
-# Without these, a signal before the work would have them run with a code of 0.
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
 
 say "own lines before the work"
 # An exit in them would end this script, perhaps with 0 and nothing done.
