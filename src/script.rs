@@ -1,6 +1,7 @@
 //! A rendered script, and how it gets to disk.
 
 use std::fmt;
+use std::sync::Arc;
 
 use askama::Template;
 use camino::Utf8Path;
@@ -129,13 +130,38 @@ impl Script {
 /// What a script is rendered from: its options, and the values that its template names.
 ///
 /// All is prepared when a plan is made, so that rendering only copies.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Draft<T> {
     directives: Directives,
     head: String,
-    values: T,
+    values: Arc<T>,
     /// Bytes of the script.
     length: usize,
+}
+
+impl<T> Clone for Draft<T> {
+    fn clone(&self) -> Self {
+        Self {
+            directives: self.directives.clone(),
+            head: self.head.clone(),
+            values: Arc::clone(&self.values),
+            length: self.length,
+        }
+    }
+}
+
+/// The rest follows from a plan's recipe and settings, which are compared and shown there.
+impl<T> PartialEq for Draft<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.directives == other.directives
+    }
+}
+
+impl<T> Eq for Draft<T> {}
+
+impl<T> fmt::Debug for Draft<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.directives.fmt(f)
+    }
 }
 
 impl<T: Template> Draft<T> {
@@ -143,7 +169,7 @@ impl<T: Template> Draft<T> {
         let mut draft = Self {
             head: directives.head(),
             directives,
-            values,
+            values: Arc::new(values),
             length: 0,
         };
         // Grown bit by bit, a script would be copied six times over.
@@ -157,7 +183,7 @@ impl<T: Template> Draft<T> {
         &self.directives
     }
 
-    pub(crate) const fn values(&self) -> &T {
+    pub(crate) fn values(&self) -> &T {
         &self.values
     }
 

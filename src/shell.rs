@@ -2,7 +2,27 @@
 
 use std::fmt;
 
-/// askama's escaper for `.sh` templates (see `askama.toml`).
+use askama::filters::{Escaper, Safe};
+
+/// A value that was quoted when a plan was made: a template writes it as it is.
+pub(crate) type Quoted = Safe<String>;
+
+/// A value as one shell word.
+pub(crate) fn quoted(text: impl AsRef<str>) -> Quoted {
+    let text = text.as_ref();
+    let mut word = String::with_capacity(text.len() + 2);
+    Word.write_escaped_str(&mut word, text)
+        .expect("memory takes all that is written to it");
+    Safe(word)
+}
+
+/// Each value as a shell word of its own.
+pub(crate) fn all_quoted<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Vec<Quoted> {
+    texts.into_iter().map(quoted).collect()
+}
+
+/// askama's escaper for `.sh` templates (see `askama.toml`): what is not [`Quoted`] yet is
+/// quoted when it is written.
 ///
 /// A value made of plain characters is written as it is; any other goes between
 /// single quotes, where the shell takes every byte literally. A value that askama
@@ -11,7 +31,7 @@ use std::fmt;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Word;
 
-impl askama::filters::Escaper for Word {
+impl Escaper for Word {
     fn write_escaped_str<W: fmt::Write>(&self, mut dest: W, text: &str) -> fmt::Result {
         // No way out at the first byte that is not plain: so the compiler takes many at once.
         let found = text.bytes().fold(PLAIN, |found, byte| found | kind(byte));
@@ -68,8 +88,5 @@ pub fn shell_word(text: &str) -> String {
     {
         return text.to_owned();
     }
-    let mut word = String::with_capacity(text.len() + 2);
-    // Writing to a String cannot fail.
-    let _ = askama::filters::Escaper::write_escaped_str(&Word, &mut word, text);
-    word
+    quoted(text).0
 }

@@ -3,38 +3,38 @@
 use askama::Template;
 
 use super::MADE_BY;
-use super::site::{Site, stage_path, texts};
+use super::site::{Site, stage_path};
 use crate::recipe::{ENGINE_LINK, Engine, ModelSource, Recipe};
 use crate::script::ScriptKind;
 use crate::settings::Settings;
+use crate::shell::{Quoted, all_quoted, quoted};
 
-#[derive(Debug, Clone, PartialEq, Eq, Template)]
+#[derive(Template)]
 #[template(path = "prepare_models.sh")]
 pub(crate) struct PrepareModels {
-    made_by: &'static str,
-    recipe: String,
-    stage_path: String,
+    made_by: Quoted,
+    recipe: Quoted,
+    stage_path: Quoted,
     site: Site,
     source: ModelSource,
     /// Whether the weights are below the stage path.
     weights_are_staged: bool,
-    weights_folder: String,
+    weights_folder: Quoted,
     weights_bytes: u64,
-    weights_files: Vec<String>,
+    weights_files: Vec<Quoted>,
     /// What is not fetched of a repository.
-    exclude: Vec<String>,
+    exclude: Vec<Quoted>,
     engine: Option<EngineOnNgc>,
-    engine_link: &'static str,
+    engine_link: Quoted,
     /// The GPUs of all nodes.
     gpus: u32,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
 struct EngineOnNgc {
-    target: String,
-    folder: String,
+    target: Quoted,
+    folder: Quoted,
     bytes: u64,
-    files: Vec<String>,
+    files: Vec<Quoted>,
 }
 
 impl PrepareModels {
@@ -42,18 +42,18 @@ impl PrepareModels {
         let model = &recipe.model;
         let weights = &model.weights;
         Self {
-            made_by: MADE_BY,
-            recipe: recipe.name.to_string(),
+            made_by: quoted(MADE_BY),
+            recipe: quoted(&recipe.name),
             stage_path: stage_path(settings),
             site: Site::new(settings, ScriptKind::PrepareModels),
             source: weights.source.clone(),
             weights_are_staged: weights.are_staged(),
-            weights_folder: weights.folder(),
+            weights_folder: quoted(weights.folder()),
             weights_bytes: weights.size.bytes(),
-            weights_files: texts(&weights.files),
-            exclude: texts(&weights.exclude),
+            weights_files: all_quoted(&weights.files),
+            exclude: all_quoted(&weights.exclude),
             engine: model.engine.as_ref().map(EngineOnNgc::new),
-            engine_link: ENGINE_LINK,
+            engine_link: quoted(ENGINE_LINK),
             gpus: recipe.server.total_gpus(),
         }
     }
@@ -62,10 +62,10 @@ impl PrepareModels {
 impl EngineOnNgc {
     fn new(engine: &Engine) -> Self {
         Self {
-            target: engine.ngc.to_string(),
-            folder: engine.ngc.folder(),
+            target: quoted(&engine.ngc),
+            folder: quoted(engine.ngc.folder()),
             bytes: engine.size.bytes(),
-            files: texts(&engine.files),
+            files: all_quoted(&engine.files),
         }
     }
 }

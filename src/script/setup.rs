@@ -9,13 +9,14 @@ use crate::plan::images::{ImageSource, image_sources};
 use crate::recipe::Recipe;
 use crate::script::ScriptKind;
 use crate::settings::Settings;
+use crate::shell::{Quoted, quoted};
 
-#[derive(Debug, Clone, PartialEq, Eq, Template)]
+#[derive(Template)]
 #[template(path = "setup.sh")]
 pub(crate) struct Setup {
-    made_by: &'static str,
-    recipe: String,
-    stage_path: String,
+    made_by: Quoted,
+    recipe: Quoted,
+    stage_path: Quoted,
     site: Site,
     runtime: Runtime,
     pub(crate) images: Vec<ImageSource>,
@@ -24,8 +25,8 @@ pub(crate) struct Setup {
 impl Setup {
     pub(crate) fn new(recipe: &Recipe, settings: &Settings) -> Self {
         Self {
-            made_by: MADE_BY,
-            recipe: recipe.name.to_string(),
+            made_by: quoted(MADE_BY),
+            recipe: quoted(&recipe.name),
             stage_path: stage_path(settings),
             site: Site::new(settings, ScriptKind::Setup),
             runtime: settings.runtime(),
