@@ -181,7 +181,7 @@ macro_rules! value {
 
         impl<'de> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_any($crate::value::TextVisitor { name: $name, parse: Self::parse })
+                $crate::value::from_text(deserializer, $name, Self::parse)
             }
         }
 
@@ -225,33 +225,51 @@ macro_rules! text_value {
 
 pub(crate) use {text_value, value};
 
-/// Takes a text, or a number bare, for a value that is read from text.
-pub(crate) struct TextVisitor<T> {
-    pub(crate) name: &'static str,
-    pub(crate) parse: fn(&str) -> Result<T, ValueError>,
+/// Reads a value from a text, or from a number bare.
+pub(crate) fn from_text<'de, D: serde::Deserializer<'de>, T>(
+    deserializer: D,
+    name: &'static str,
+    parse: fn(&str) -> Result<T, ValueError>,
+) -> Result<T, D::Error> {
+    let mut value = None;
+    deserializer.deserialize_any(TextVisitor {
+        name,
+        take: &mut |text| {
+            value = Some(parse(text)?);
+            Ok(())
+        },
+    })?;
+    value.ok_or_else(|| serde::de::Error::custom(format_args!("no {name}")))
 }
 
-impl<T> serde::de::Visitor<'_> for TextVisitor<T> {
-    type Value = T;
+/// It knows nothing of the type that it reads. One for each type, and one for each option of
+/// sbatch, would be a seventh of what the compiler has to translate in this crate.
+struct TextVisitor<'a> {
+    name: &'static str,
+    take: &'a mut dyn FnMut(&str) -> Result<(), ValueError>,
+}
+
+impl serde::de::Visitor<'_> for TextVisitor<'_> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "a text as {}", self.name)
     }
 
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
-        (self.parse)(text).map_err(E::custom)
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
+        (self.take)(text).map_err(E::custom)
     }
 
-    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<T, E> {
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<(), E> {
         self.visit_str(&number.to_string())
     }
 
-    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<T, E> {
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<(), E> {
         self.visit_str(&number.to_string())
     }
 
     /// No value has a fraction, and a number would drop the zero of 23.10.
-    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<T, E> {
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<(), E> {
         Err(E::custom(format_args!(
             "cannot take the number {number} as {}: write it in quotes",
             self.name

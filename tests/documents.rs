@@ -1,5 +1,6 @@
 //! The documents in step with the code: README's commands are taken by the examples, its
-//! TOML is read, and ARCHITECTURE.md names every crate that the library needs.
+//! TOML is read, ARCHITECTURE.md names every crate that the library needs, and all of them
+//! are under licences that go with its own.
 
 mod common;
 
@@ -175,26 +176,32 @@ fn commands_in_the_documents_are_taken() {
     assert!(programs.keys().eq(expected), "{programs:?}");
 }
 
+/// Something of each crate that the library needs, by `cargo tree`'s format.
+fn needed(format: &str) -> BTreeSet<String> {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--edges=normal", "--prefix=none", "--offline"])
+        .arg(format!("--format={format}"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let tree = String::from_utf8(output.stdout).unwrap();
+    // "(*)" stands behind what was shown before.
+    let lines = tree.lines().map(|line| line.trim_end_matches(" (*)"));
+    lines
+        .filter(|line| !line.is_empty() && !line.starts_with("nim-slurm "))
+        .map(str::to_owned)
+        .collect()
+}
+
 /// The library stays light, and each crate has its reason.
 #[test]
 fn every_crate_has_its_reason() {
     const MOST: usize = 60;
-    let output = Command::new(env!("CARGO"))
-        .args([
-            "tree",
-            "--edges=normal",
-            "--prefix=none",
-            "--format={p}",
-            "--offline",
-        ])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .unwrap();
-    let tree = String::from_utf8(output.stdout).unwrap();
-    let crates: BTreeSet<_> = tree
-        .lines()
+    let needed = needed("{p}");
+    let crates: BTreeSet<_> = needed
+        .iter()
         .filter_map(|line| line.split(' ').next())
-        .filter(|name| !name.is_empty() && *name != "nim-slurm")
         .collect();
     let text = document("ARCHITECTURE.md");
     let (_, table) = text.split_once("## What it depends on").unwrap();
@@ -238,6 +245,40 @@ fn links_of_the_guides_are_defined_and_used() {
         }
     }
     assert_eq!(used, known);
+}
+
+/// Each of them is under a licence that tests/deny.toml allows.
+#[test]
+fn licences_of_all_crates_go_with_ours() {
+    let deny: toml::Table = toml::from_str(&document("tests/deny.toml")).unwrap();
+    let allowed = deny["licenses"]["allow"].as_array().unwrap();
+    for line in needed("{p} {l}") {
+        let (name, licence) = line.split_once(" v").unwrap();
+        let (_, licence) = licence.split_once(' ').unwrap();
+        let licence = licence.trim_start_matches("(proc-macro) ");
+        // All parts of "AND" must be allowed, and one of "OR", which was once written "/".
+        let goes = licence.split(" AND ").all(|part| {
+            part.trim_matches(['(', ')'])
+                .replace('/', " OR ")
+                .split(" OR ")
+                .any(|licence| allowed.contains(&licence.into()))
+        });
+        assert!(goes, "{name}: {licence}");
+    }
+}
+
+/// No crate is built in two versions, for the library, its examples or its tests.
+#[test]
+fn no_crate_is_there_twice() {
+    let lock: toml::Table = toml::from_str(&document("Cargo.lock")).unwrap();
+    let mut versions = BTreeMap::<_, Vec<_>>::new();
+    for package in lock["package"].as_array().unwrap() {
+        let [name, version] = ["name", "version"].map(|key| package[key].as_str().unwrap());
+        versions.entry(name).or_default().push(version);
+    }
+    assert!(versions.len() > 32, "{versions:?}");
+    versions.retain(|_, versions| versions.len() > 1);
+    assert!(versions.is_empty(), "{versions:?}");
 }
 
 /// Files that the documents point to are there.

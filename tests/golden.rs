@@ -5,6 +5,7 @@
 #[path = "common/client.rs"]
 mod client;
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use nim_slurm::container::Runtime;
@@ -500,16 +501,23 @@ fn bash_reads_the_scripts() {
 #[test]
 #[ignore = "needs shellcheck: tests/run installs it"]
 fn shellcheck_finds_nothing() {
+    // Many plans share a script, and reading one takes a second.
+    let mut scripts = BTreeSet::new();
+    let mut clients = BTreeSet::new();
     for make in PLANS {
         let plan = make();
-        for kind in ScriptKind::ALL {
-            check("shellcheck", &["--shell=bash"], plan.script(kind).text());
-        }
-        // launch.sh declares what the client's program reads, and traps call on_signal.
+        scripts.extend(ScriptKind::ALL.map(|kind| plan.script(kind).text().to_owned()));
+        clients.insert(client_program(plan.launch().text()).to_owned());
+    }
+    for text in &scripts {
+        check("shellcheck", &["--shell=bash"], text);
+    }
+    // launch.sh declares what the client's program reads, and traps call on_signal.
+    for text in &clients {
         check(
             "shellcheck",
             &["--shell=bash", "--exclude=SC2154,SC2317"],
-            client_program(plan.launch().text()),
+            text,
         );
     }
 }

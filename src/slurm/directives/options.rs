@@ -13,7 +13,7 @@ use super::super::{
     Power, Priority, Profile, Propagate, Qos, Release, Requeue, Reservation, ResvPorts, Signal,
     SmallCount, Switches, ThreadSpec, TimeLimit, TresBind, TresPerTask, WaitAllNodes, Wckey,
 };
-use super::table::{EntrySeed, OptionKey, set_twice};
+use super::table::{Entry, OptionKey, set_twice};
 use super::value::{Argument, FromVariable, OptionValue};
 use crate::value::{List, ValueError};
 
@@ -209,6 +209,16 @@ macro_rules! options {
                 Ok(())
             }
 
+            /// Sets an option to what it means without a value, if it has such a meaning.
+            pub(super) fn set_alone(&mut self, name: OptionName) -> bool {
+                match name {
+                    $(OptionName::$variant => {
+                        self.$field = OptionValue::TRUE;
+                        self.$field.is_some()
+                    })*
+                }
+            }
+
             /// Sets an option as sbatch would from its environment variable.
             pub(super) fn set_from_variable(
                 &mut self,
@@ -247,16 +257,13 @@ macro_rules! options {
                         }
                         *self = std::mem::take(self).passthrough(options);
                     }
-                    $(OptionKey::Name(OptionName::$variant) => {
+                    OptionKey::Name(name) => {
                         // TOML has a key once: what is set came from passthrough.
-                        if self.$field.is_some() {
-                            return Err(set_twice(OptionName::$variant));
+                        if self.is_set(name) {
+                            return Err(set_twice(name));
                         }
-                        match map.next_value_seed(EntrySeed::<$type>::new(OptionName::$variant))? {
-                            Some(value) => self.$field = Some(value),
-                            None => self.omitted.push(OptionName::$variant),
-                        }
-                    })*
+                        map.next_value_seed(Entry { name, directives: self })?;
+                    }
                 }
                 Ok(())
             }

@@ -7,7 +7,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::options::{KEYS, PASSTHROUGH};
 use super::refused::refused;
-use super::value::{Argument, OptionValue};
+use super::value::Argument;
 use super::{Directives, OptionName};
 
 /// A key of a TOML table of options.
@@ -101,55 +101,47 @@ pub(super) fn set_twice<E: de::Error>(name: OptionName) -> E {
     ))
 }
 
-/// Reads an option's value; nothing for `false`.
-pub(super) struct EntrySeed<T> {
-    name: OptionName,
-    value: std::marker::PhantomData<T>,
+/// Reads an option's value into the options; `false` leaves it out.
+pub(super) struct Entry<'a> {
+    pub(super) name: OptionName,
+    pub(super) directives: &'a mut Directives,
 }
 
-impl<T> EntrySeed<T> {
-    pub(super) const fn new(name: OptionName) -> Self {
-        Self {
-            name,
-            value: std::marker::PhantomData,
-        }
-    }
-}
+impl<'de> DeserializeSeed<'de> for Entry<'_> {
+    type Value = ();
 
-impl<'de, T: OptionValue> DeserializeSeed<'de> for EntrySeed<T> {
-    type Value = Option<T>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<T: OptionValue> Visitor<'_> for EntrySeed<T> {
-    type Value = Option<T>;
+impl Visitor<'_> for Entry<'_> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "a value for {}, or false to leave it out", self.name)
     }
 
-    fn visit_bool<E: de::Error>(self, set: bool) -> Result<Self::Value, E> {
+    fn visit_bool<E: de::Error>(self, set: bool) -> Result<(), E> {
+        let Self { name, directives } = self;
         if !set {
-            return Ok(None);
+            directives.omitted.push(name);
+        } else if !directives.set_alone(name) {
+            let text = format_args!("{name} needs a value: true is for flags");
+            return Err(E::custom(text));
         }
-        let name = self.name;
-        T::TRUE
-            .map(Some)
-            .ok_or_else(|| E::custom(format_args!("{name} needs a value: true is for flags")))
+        Ok(())
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-        T::from_text(text).map(Some).map_err(E::custom)
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<(), E> {
+        self.directives.set(self.name, text).map_err(E::custom)
     }
 
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Self::Value, E> {
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<(), E> {
         self.visit_str(&number.to_string())
     }
 
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<(), E> {
         self.visit_str(&number.to_string())
     }
 }
