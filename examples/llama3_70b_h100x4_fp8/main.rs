@@ -16,7 +16,7 @@ use common::{Failure, input, other, print};
 use follow::{WayBack, command_to_cancel};
 use nim_slurm::container::Mount;
 use nim_slurm::preflight::Preflight;
-use nim_slurm::recipe::{Tokenizer, UseCase};
+use nim_slurm::recipe::{ModelSource, Tokenizer, UseCase};
 use nim_slurm::slurm::{OptionName, SubmittedJob};
 use nim_slurm::{
     Chain, ChainError, ChainJob, Plan, RunId, Sbatch, Script, ScriptKind, SubmitError, ValueError,
@@ -300,7 +300,14 @@ fn next_steps(plan: &Plan, folder: &Utf8Path) -> String {
         "export NGC_API_KEY=...",
         "for images and model from NGC; not needed once they are there",
     );
-    let tokenizer = plan.recipe().client.tokenizer.as_ref();
+    let recipe = plan.recipe();
+    if let ModelSource::HuggingFace(model) = &recipe.model.weights.source {
+        step(
+            "export HF_TOKEN=...",
+            &format!("for {model}, if it has a gate; not needed once it is there"),
+        );
+    }
+    let tokenizer = recipe.client.tokenizer.as_ref();
     if let Some(tokenizer) = tokenizer.filter(|tokenizer| tokenizer.is_on_hub()) {
         step(
             "export HF_TOKEN=...",
