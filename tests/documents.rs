@@ -2,6 +2,8 @@
 //! TOML is read, and ARCHITECTURE.md names every crate that the library needs.
 
 mod common;
+#[path = "common/same.rs"]
+mod same;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,6 +14,7 @@ use camino::Utf8Path;
 use nim_slurm::{Plan, Recipe, Settings};
 
 use crate::common::example;
+use crate::same::assert_same;
 
 fn document(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
@@ -93,6 +96,25 @@ fn settings_and_parts_of_recipes_in_the_documents_are_read() {
         let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings);
         plan.unwrap_or_else(|error| panic!("{error}\n{block}"));
     }
+}
+
+/// The README's table of recipes has each that is built in, in their order.
+#[test]
+fn each_built_in_recipe_is_in_the_readme() {
+    let text = document("README.md");
+    let (_, section) = text.split_once("\n## Recipes\n").unwrap();
+    let (_, table) = section.split_once("\n| recipe |").unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    let named: Vec<_> = table
+        .lines()
+        .filter_map(|row| row.strip_prefix("| `")?.split_once('`'))
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(
+        named,
+        Recipe::BUILT_IN,
+        "the recipes of README.md, under \"Recipes\", and those of src/recipe.rs"
+    );
 }
 
 /// The words of a command, as a shell would split those in the README.
@@ -209,11 +231,13 @@ fn every_crate_has_its_reason() {
         .map(str::trim)
         .filter(|name| !name.is_empty())
         .collect();
-    assert_eq!(crates, named);
+    let place = "the table of ARCHITECTURE.md";
+    assert_same(place, &named, &crates);
     assert!(crates.len() <= MOST, "{} crates", crates.len());
     println!("{} crates below the library", crates.len());
     let security = document("SECURITY.md");
-    assert!(security.contains(&format!("has {} crates below it", crates.len())));
+    let sentence = format!("has {} crates below it", crates.len());
+    assert!(security.contains(&sentence), "SECURITY.md: {sentence}");
 }
 
 /// What the guides name in brackets leads somewhere, and nothing else is kept for them.
@@ -237,7 +261,7 @@ fn links_of_the_guides_are_defined_and_used() {
             }
         }
     }
-    assert_eq!(used, known);
+    assert_same("src/guide/links.md", known, used);
 }
 
 /// Files that the documents point to are there.
