@@ -325,6 +325,7 @@ fn a_model_of_the_hub_has_its_token_in_the_next_steps() {
         &["--recipe", "llama3-3-70b-h100x4-vllm"],
         &[],
     );
+    assert!(printed.contains("wrote ./llama3-3-70b-h100x4-vllm/launch.sh\n"));
     assert!(
         printed.contains("export HF_TOKEN=...\n      for meta-llama/Llama-3.3-70B-Instruct@"),
         "{printed}"
