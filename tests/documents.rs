@@ -299,3 +299,46 @@ fn links_lead_somewhere() {
         }
     }
 }
+
+/// Each room is in the table of ARCHITECTURE.md, and each file that the table names is in
+/// its room.
+#[test]
+fn the_rooms_are_as_the_architecture_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = document("ARCHITECTURE.md");
+    let (_, table) = text.split_once("\n## The rooms\n").unwrap();
+    let (table, _) = table.split_once("\n\n`").unwrap();
+    let in_backticks = |cell: &str| -> Vec<String> {
+        let words = cell.split('`').skip(1).step_by(2);
+        words.map(str::to_owned).collect()
+    };
+    let mut named = BTreeSet::new();
+    for row in table.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<_> = row.split('|').collect();
+        let rooms = in_backticks(cells[1]);
+        for file in in_backticks(cells[2]) {
+            let is_there = |place: &Path| place.join(&file).exists();
+            let is_file = file.contains('.') || file.ends_with('/');
+            // A room has folders of its own.
+            let mut places: Vec<_> = rooms.iter().map(|room| root.join(room)).collect();
+            places.push(root.to_owned());
+            places.extend(rooms.iter().map(|room| root.join(room).join("directives")));
+            assert!(
+                !is_file || places.iter().any(|place| is_there(place)),
+                "ARCHITECTURE.md: {file} is not in {rooms:?}"
+            );
+        }
+        for path in rooms.into_iter().chain(in_backticks(cells[2])) {
+            named.insert(path.trim_end_matches('/').to_owned());
+        }
+    }
+    for entry in fs::read_dir(root.join("src")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let stem = name.strip_suffix(".rs").unwrap_or(&name);
+        let room = format!("src/{stem}");
+        assert!(
+            stem == "lib" || named.contains(&room) || named.contains(&format!("{room}.rs")),
+            "ARCHITECTURE.md, \"The rooms\", does not say what {room} is"
+        );
+    }
+}
