@@ -335,10 +335,10 @@ fn the_rooms_are_as_the_architecture_says() {
     for entry in fs::read_dir(root.join("src")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let stem = name.strip_suffix(".rs").unwrap_or(&name);
-        let room = format!("src/{stem}");
+        let path = format!("src/{stem}");
         assert!(
-            stem == "lib" || named.contains(&room) || named.contains(&format!("{room}.rs")),
-            "ARCHITECTURE.md, \"The rooms\", does not say what {room} is"
+            stem == "lib" || named.contains(&path) || named.contains(&format!("{path}.rs")),
+            "ARCHITECTURE.md, \"The rooms\", does not say what {path} is"
         );
     }
 }
