@@ -37,28 +37,21 @@ use crate::jobs::Jobs;
 /// its engine.
 pub(crate) const ENGINE_LINK: &str = "trtllm_engine";
 
-/// The built-in recipes, each with its name.
-const BUILT_IN: [(&str, &str); 5] = [
-    (
-        "llama3-70b-h100x4-fp8",
-        include_str!("recipe/llama3-70b-h100x4-fp8.toml"),
-    ),
-    (
-        "deepseek-r1-h100x16-nim",
-        include_str!("recipe/deepseek-r1-h100x16-nim.toml"),
-    ),
-    (
-        "llama3-3-70b-h100x4-vllm",
-        include_str!("recipe/llama3-3-70b-h100x4-vllm.toml"),
-    ),
-    (
-        "llama3-3-70b-h100x4-sglang",
-        include_str!("recipe/llama3-3-70b-h100x4-sglang.toml"),
-    ),
-    (
-        "llama3-3-70b-h100x4-trtllm",
-        include_str!("recipe/llama3-3-70b-h100x4-trtllm.toml"),
-    ),
+/// Reads `recipe/NAME.toml` for each name.
+macro_rules! built_in {
+    ($($name:literal),* $(,)?) => {
+        [$(($name, include_str!(concat!("recipe/", $name, ".toml")))),*]
+    };
+}
+
+/// The built-in recipes: each name is that of its file, and of the recipe in it. The first
+/// is the one that is used when none is named.
+const BUILT_IN: &[(&str, &str)] = &built_in![
+    "llama3-70b-h100x4-fp8",
+    "deepseek-r1-h100x16-nim",
+    "llama3-3-70b-h100x4-vllm",
+    "llama3-3-70b-h100x4-sglang",
+    "llama3-3-70b-h100x4-trtllm",
 ];
 
 /// A benchmark: a server that serves a model, and a client that measures it.

@@ -44,8 +44,11 @@
 #![doc = ""]
 #![doc = include_str!("slurm/refusals.md")]
 
+mod array;
 mod clusters;
+mod constraint;
 mod count;
+mod dependency;
 pub(crate) mod directives;
 mod distribution;
 mod export;
@@ -76,9 +79,12 @@ mod time_limit;
 mod tres_per_task;
 mod word_lists;
 
+pub use self::array::Array;
 pub use self::clusters::{ClusterConstraint, Clusters};
+pub use self::constraint::Constraint;
 pub use self::count::{CoreSpec, Count, NodeCount, SmallCount, ThreadSpec};
-pub use self::directives::{Conflict, Directives, Need, OptionName};
+pub use self::dependency::{Condition, Dependency};
+pub use self::directives::{Conflict, Directives, Need, OptionName, UnknownOption};
 pub use self::distribution::Distribution;
 pub use self::export::Export;
 pub use self::file_path::FilePath;
@@ -86,7 +92,7 @@ pub use self::free_text::{FreeText, Wckey};
 pub use self::frequency::{CpuFreq, GpuFreq};
 pub use self::gpu_bind::{GpuBind, TresBind};
 pub use self::gres::{GpuCount, GpuType, Gres, GresEntry};
-pub use self::job::{Array, Condition, Dependency, JobId, SubmittedJob};
+pub use self::job::{JobId, SubmittedJob};
 pub use self::job_time::{Deadline, JobTime};
 pub use self::licenses::Licenses;
 pub use self::mem_bind::MemBind;
@@ -96,11 +102,11 @@ pub use self::modes::{
     Exclusive, Flag, KillOnInvalidDep, NoKill, OomKillStep, OpenMode, Power, Requeue, WaitAllNodes,
 };
 pub use self::names::{Account, Partition, Qos, Reservation};
-pub use self::node_list::{Constraint, NodeList};
+pub use self::node_list::NodeList;
 pub use self::node_shape::NodeShape;
 pub use self::passthrough::Passthrough;
 pub use self::priority::{Nice, Priority};
-pub use self::release::{Release, UnknownOption};
+pub use self::release::Release;
 pub use self::resv_ports::ResvPorts;
 pub use self::sampling::AcctgFreq;
 pub use self::signal::Signal;

@@ -3,6 +3,8 @@
 //! are under licences that go with its own.
 
 mod common;
+#[path = "common/same.rs"]
+mod same;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,6 +15,7 @@ use camino::Utf8Path;
 use nim_slurm::{Plan, Recipe, Settings};
 
 use crate::common::example;
+use crate::same::assert_same;
 
 fn document(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
@@ -94,6 +97,25 @@ fn settings_and_parts_of_recipes_in_the_documents_are_read() {
         let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings);
         plan.unwrap_or_else(|error| panic!("{error}\n{block}"));
     }
+}
+
+/// The README's table of recipes has each that is built in, in their order.
+#[test]
+fn each_built_in_recipe_is_in_the_readme() {
+    let text = document("README.md");
+    let (_, section) = text.split_once("\n## Recipes\n").unwrap();
+    let (_, table) = section.split_once("\n| recipe |").unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    let named: Vec<_> = table
+        .lines()
+        .filter_map(|row| row.strip_prefix("| `")?.split_once('`'))
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(
+        named,
+        Recipe::BUILT_IN,
+        "the recipes of README.md, under \"Recipes\", and those of src/recipe.rs"
+    );
 }
 
 /// The words of a command, as a shell would split those in the README.
@@ -216,11 +238,13 @@ fn every_crate_has_its_reason() {
         .map(str::trim)
         .filter(|name| !name.is_empty())
         .collect();
-    assert_eq!(crates, named);
+    let place = "the table of ARCHITECTURE.md";
+    assert_same(place, &named, &crates);
     assert!(crates.len() <= MOST, "{} crates", crates.len());
     println!("{} crates below the library", crates.len());
     let security = document("SECURITY.md");
-    assert!(security.contains(&format!("has {} crates below it", crates.len())));
+    let sentence = format!("has {} crates below it", crates.len());
+    assert!(security.contains(&sentence), "SECURITY.md: {sentence}");
 }
 
 /// What the guides name in brackets leads somewhere, and nothing else is kept for them.
@@ -244,7 +268,7 @@ fn links_of_the_guides_are_defined_and_used() {
             }
         }
     }
-    assert_eq!(used, known);
+    assert_same("src/guide/links.md", known, used);
 }
 
 /// Each of them is under a licence that tests/deny.toml allows.
@@ -314,5 +338,48 @@ fn links_lead_somewhere() {
                 assert!(anchors.any(|anchor| anchor == heading), "{name}: {target}");
             }
         }
+    }
+}
+
+/// Each room is in the table of ARCHITECTURE.md, and each file that the table names is in
+/// its room.
+#[test]
+fn the_rooms_are_as_the_architecture_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = document("ARCHITECTURE.md");
+    let (_, table) = text.split_once("\n## The rooms\n").unwrap();
+    let (table, _) = table.split_once("\n\n`").unwrap();
+    let in_backticks = |cell: &str| -> Vec<String> {
+        let words = cell.split('`').skip(1).step_by(2);
+        words.map(str::to_owned).collect()
+    };
+    let mut named = BTreeSet::new();
+    for row in table.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<_> = row.split('|').collect();
+        let rooms = in_backticks(cells[1]);
+        for file in in_backticks(cells[2]) {
+            let is_there = |place: &Path| place.join(&file).exists();
+            let is_file = file.contains('.') || file.ends_with('/');
+            // A room has folders of its own.
+            let mut places: Vec<_> = rooms.iter().map(|room| root.join(room)).collect();
+            places.push(root.to_owned());
+            places.extend(rooms.iter().map(|room| root.join(room).join("directives")));
+            assert!(
+                !is_file || places.iter().any(|place| is_there(place)),
+                "ARCHITECTURE.md: {file} is not in {rooms:?}"
+            );
+        }
+        for path in rooms.into_iter().chain(in_backticks(cells[2])) {
+            named.insert(path.trim_end_matches('/').to_owned());
+        }
+    }
+    for entry in fs::read_dir(root.join("src")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let stem = name.strip_suffix(".rs").unwrap_or(&name);
+        let path = format!("src/{stem}");
+        assert!(
+            stem == "lib" || named.contains(&path) || named.contains(&format!("{path}.rs")),
+            "ARCHITECTURE.md, \"The rooms\", does not say what {path} is"
+        );
     }
 }

@@ -315,6 +315,23 @@ fn overriding_variables_are_pinned_in_the_printed_commands() {
     );
 }
 
+/// Who has the model of a gate to fetch is told of the token before, not by the failure.
+#[test]
+fn a_model_of_the_hub_has_its_token_in_the_next_steps() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(!succeeds(folder.path(), &[], &[]).contains("HF_TOKEN"));
+    let printed = succeeds(
+        folder.path(),
+        &["--recipe", "llama3-3-70b-h100x4-vllm"],
+        &[],
+    );
+    assert!(printed.contains("wrote ./llama3-3-70b-h100x4-vllm/launch.sh\n"));
+    assert!(
+        printed.contains("export HF_TOKEN=...\n      for meta-llama/Llama-3.3-70B-Instruct@"),
+        "{printed}"
+    );
+}
+
 #[test]
 fn submit_without_a_stage_path() {
     let folder = tempfile::tempdir().unwrap();

@@ -6,9 +6,12 @@ use std::fs;
 use std::path::Path;
 
 use self::items::Item;
+use self::same::assert_same;
 
 #[path = "common/items.rs"]
 mod items;
+#[path = "common/same.rs"]
+mod same;
 
 /// What a reader finds in the documentation has an example, which is a test as well:
 ///
@@ -352,14 +355,15 @@ fn types_can_cross_threads() {
             .unwrap()
             .to_owned()
     };
-    let mut tried: Vec<_> = names.iter().map(name).collect();
+    let tried = names.iter().map(name);
     let types = items::items(&items::sources())
         .into_iter()
         .filter(Item::is_type);
-    let mut all: Vec<_> = types.map(|item| item.name).collect();
-    tried.sort();
-    all.sort();
-    assert_eq!(tried, all);
+    assert_same(
+        "each!(…) of tests/public.rs",
+        tried,
+        types.map(|item| item.name),
+    );
 }
 
 /// What a later release may add to is `#[non_exhaustive]`: enums, and structs with public
@@ -380,9 +384,9 @@ fn what_may_grow_says_so() {
     let is_open = |item: &&Item| item.kind == "enum" || item.has_public_fields;
     let is_marked = |item: &&Item| item.attributes.contains("#[non_exhaustive]");
     let (marked, complete): (Vec<_>, Vec<_>) = items.iter().filter(is_open).partition(is_marked);
-    let mut complete: Vec<_> = complete.iter().map(|item| item.name.as_str()).collect();
-    complete.sort_unstable();
-    assert_eq!(complete, COMPLETE);
+    let complete = complete.iter().map(|item| item.name.as_str());
+    let place = "COMPLETE of tests/public.rs, unless #[non_exhaustive] is meant,";
+    assert_same(place, COMPLETE, complete);
     println!("{} types may grow", marked.len());
 }
 

@@ -15,9 +15,12 @@ use proptest::prelude::*;
 use serde::de::value::{Error, StrDeserializer};
 
 use self::every_value::{Value, Visitor, every_value};
+use self::same::assert_same;
 
 #[path = "common/every_value.rs"]
 mod every_value;
+#[path = "common/same.rs"]
+mod same;
 
 /// What is accepted is shown in a form that is accepted and means the same.
 fn check<T: Value>(text: &str) {
@@ -333,10 +336,11 @@ const SAMPLES: &[(&str, &str, &str)] = &[
 
 #[test]
 fn each_option_has_one_spelling() {
-    let named: Vec<_> = OptionName::ALL.iter().map(|name| name.key()).collect();
-    let sampled: Vec<_> = SAMPLES.iter().map(|&(key, ..)| key).collect();
-    assert_eq!(named, sampled);
-    for &(key, value, argument) in SAMPLES {
+    let sampled = SAMPLES.iter().map(|&(key, ..)| key);
+    let named = OptionName::ALL.iter().map(|name| name.key());
+    assert_same("SAMPLES of tests/values.rs", sampled, named);
+    for (&(key, value, argument), option) in SAMPLES.iter().zip(OptionName::ALL) {
+        assert_eq!(key, option.key(), "SAMPLES has the order of options.rs");
         let from_toml: Directives = toml::from_str(&format!("{key} = {value}")).unwrap();
         assert_eq!(from_toml.arguments(), [argument]);
         // What is shown is read as the same, from TOML and from a command line.
@@ -475,7 +479,7 @@ fn parsed_types(code: &str) -> Vec<&str> {
 }
 
 /// What is read as a part of settings, of a recipe, of a manifest, or of a tool's results.
-const FILE_PARTS: [&str; 35] = [
+const FILE_PARTS: &[&str] = &[
     "Architecture",
     "AroundTable",
     "ArrayBy",
@@ -558,11 +562,13 @@ fn every_parser_is_in_the_list() {
         .collect();
     let mut tried = Names(BTreeSet::new());
     every_value(&mut tried);
-    assert_eq!(found, tried.0);
+    let place = "each!(…) of tests/common/every_value.rs";
+    assert_same(place, tried.0, found);
 
     // Parts of files, which `tests/memory.rs` and `tests/mutated_files.rs` read whole.
     let parts: BTreeSet<_> = texts.iter().flat_map(|code| file_parts(code)).collect();
-    assert_eq!(parts, BTreeSet::from(FILE_PARTS));
+    let place = "FILE_PARTS of tests/values.rs";
+    assert_same(place, FILE_PARTS.iter().copied(), parts);
 
     // Functions that read a name, and whole files. `for_batch_shell` makes a text for `parse`.
     let functions: BTreeSet<_> = texts
@@ -574,18 +580,16 @@ fn every_parser_is_in_the_list() {
         })
         .map(first_word)
         .collect();
-    assert_eq!(
-        functions,
-        BTreeSet::from([
-            "built_in",
-            "for_batch_shell",
-            "from_key",
-            "from_name",
-            "from_toml",
-            "from_word",
-            "parse"
-        ])
-    );
+    let known = [
+        "built_in",
+        "for_batch_shell",
+        "from_key",
+        "from_name",
+        "from_toml",
+        "from_word",
+        "parse",
+    ];
+    assert_same("this list of functions", known, functions);
 
     // A macro that is not known here could hide a type.
     for code in &texts {
@@ -595,6 +599,7 @@ fn every_parser_is_in_the_list() {
             let gives_a_parser = text.contains("value!($type") || text.contains("FromStr for $");
             gives_a_parser && !ONE.contains(&name) && !MANY.contains(&name)
         });
-        assert_eq!(unknown.map(first_word), None);
+        let unknown = unknown.map(first_word);
+        assert_eq!(unknown, None, "add the macro to ONE or MANY");
     }
 }

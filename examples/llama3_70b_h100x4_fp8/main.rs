@@ -16,7 +16,7 @@ use common::{Failure, input, other, print};
 use follow::{WayBack, command_to_cancel};
 use nim_slurm::container::Mount;
 use nim_slurm::preflight::Preflight;
-use nim_slurm::recipe::{Tokenizer, UseCase};
+use nim_slurm::recipe::{ModelSource, Tokenizer, UseCase};
 use nim_slurm::slurm::{OptionName, SubmittedJob};
 use nim_slurm::{
     Chain, ChainError, ChainJob, Plan, RunId, Sbatch, Script, ScriptKind, SubmitError, ValueError,
@@ -39,9 +39,8 @@ mod follow;
 #[command(version, max_term_width = 100)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 struct Arguments {
-    /// Folder for setup.sh, prepare_models.sh and launch.sh
-    #[arg(default_value = "./llama3-70b-h100x4-fp8")]
-    out_dir: Utf8PathBuf,
+    /// Folder for setup.sh, prepare_models.sh and launch.sh [default: ./ and the recipe's name]
+    out_dir: Option<Utf8PathBuf>,
 
     #[command(flatten)]
     input: Input,
@@ -119,6 +118,14 @@ enum Print {
     Recipe,
 }
 
+impl Arguments {
+    /// Where the scripts go: those of two recipes do not meet unless that is said.
+    fn folder(&self, plan: &Plan) -> Utf8PathBuf {
+        let by_name = || format!("./{}", plan.recipe().name).into();
+        self.out_dir.clone().unwrap_or_else(by_name)
+    }
+}
+
 fn main() -> ExitCode {
     let outcome = check_words(std::env::args()).and_then(|()| run(&Arguments::parse()));
     match outcome {
@@ -143,11 +150,10 @@ fn check_words(words: impl Iterator<Item = String>) -> Result<(), Failure> {
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     // What is printed to be typed must not look like an option.
-    if arguments.out_dir.as_str().starts_with('-') {
-        let words = format!(
-            "the folder {:?} begins with '-': write ./ in front of it",
-            arguments.out_dir
-        );
+    if let Some(folder) = &arguments.out_dir
+        && folder.as_str().starts_with('-')
+    {
+        let words = format!("the folder {folder:?} begins with '-': write ./ in front of it");
         return Err(Failure::Input(words.into()));
     }
     let plan = plan(arguments)?;
@@ -184,15 +190,16 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         None if arguments.check => print(&summary(&plan)),
         None if arguments.explain => print(&explanation(&plan)),
         None => {
+            let folder = arguments.folder(&plan);
             let scripts = ScriptKind::ALL.map(|kind| plan.script(kind));
             for script in &scripts {
-                let written = script.write_to(&arguments.out_dir).map_err(other)?;
+                let written = script.write_to(&folder).map_err(other)?;
                 print(&describe(script, &written))?;
             }
             if arguments.submit {
-                submit(arguments, &plan)
+                submit(arguments, &plan, &folder)
             } else {
-                print(&next_steps(&plan, &arguments.out_dir))
+                print(&next_steps(&plan, &folder))
             }
         }
     }
@@ -300,7 +307,14 @@ fn next_steps(plan: &Plan, folder: &Utf8Path) -> String {
         "export NGC_API_KEY=...",
         "for images and model from NGC; not needed once they are there",
     );
-    let tokenizer = plan.recipe().client.tokenizer.as_ref();
+    let recipe = plan.recipe();
+    if let ModelSource::HuggingFace(model) = &recipe.model.weights.source {
+        step(
+            "export HF_TOKEN=...",
+            &format!("for {model}, if it has a gate; not needed once it is there"),
+        );
+    }
+    let tokenizer = recipe.client.tokenizer.as_ref();
     if let Some(tokenizer) = tokenizer.filter(|tokenizer| tokenizer.is_on_hub()) {
         step(
             "export HF_TOKEN=...",
@@ -361,8 +375,7 @@ fn check_submission(arguments: &Arguments, plan: &Plan) -> Result<(), Failure> {
     Err(Failure::Input(problem.into()))
 }
 
-fn submit(arguments: &Arguments, plan: &Plan) -> Result<(), Failure> {
-    let folder = &arguments.out_dir;
+fn submit(arguments: &Arguments, plan: &Plan, folder: &Utf8Path) -> Result<(), Failure> {
     let mut chain = Chain::new(plan, Sbatch::find().map_err(other)?);
     if arguments.models_job {
         chain = chain.with_models_job();

@@ -6,6 +6,7 @@ use self::value::Argument;
 
 pub use self::options::{Directives, OptionName};
 pub use self::rules::{Conflict, Need};
+pub use self::unknown::UnknownOption;
 
 mod contradictions;
 mod environment;
@@ -13,6 +14,7 @@ mod options;
 pub(crate) mod refused;
 mod rules;
 pub(crate) mod table;
+mod unknown;
 mod value;
 
 /// More nodes than a cluster has; a short text can name far more.

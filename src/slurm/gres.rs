@@ -22,7 +22,7 @@ use crate::value::{Fault, at_most, only, positive_number, text_value, value};
 /// * `COUNT`: a whole number of at least 1; without one it is 1. No suffix: sbatch's
 ///   `1K` are 1024
 ///
-/// This is what every Slurm from 20.11 to 26.05 reads in the same way. Source:
+/// This is what every known [`Release`](super::Release) reads in the same way. Source:
 /// sbatch(1), `--gres`, and gres.conf(5).
 ///
 /// # Errors

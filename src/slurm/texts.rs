@@ -1,4 +1,5 @@
-//! Free texts: the job's name, comment, and output file, and who gets mail.
+//! Texts with rules of their own: the job's name, comment, and output file, and who gets
+//! mail. Those without are [`FreeText`](super::FreeText).
 
 use crate::value::{Fault, at_most, only, printable, text_value};
 

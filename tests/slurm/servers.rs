@@ -368,6 +368,17 @@ fn too_few_nodes() {
     ended.assert(2, "nodes: the server uses 2, Slurm gave this job 1");
 }
 
+/// The README says so. The first recipe is that of all other tests of the lab.
+#[test]
+fn each_built_in_recipe_is_run() {
+    for name in &Recipe::BUILT_IN[1..] {
+        assert!(
+            include_str!("servers.rs").contains(&format!("\"{name}\"")),
+            "no test of tests/slurm/servers.rs runs the server of {name}"
+        );
+    }
+}
+
 #[test]
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn every_built_in_recipe_is_taken_by_sbatch() {

@@ -652,6 +652,20 @@ mod tests {
         }
     }
 
+    /// No site could name a later release, and an option of one is passed through.
+    #[test]
+    fn each_option_has_releases_that_are_known() {
+        for name in OptionName::ALL {
+            let (first, last) = (name.first_release(), name.last_release());
+            assert!(
+                Release::OLDEST <= first && first <= last && last <= Release::NEWEST,
+                "{name} is from {first} to {last}, and Release knows those from {} to {}",
+                Release::OLDEST,
+                Release::NEWEST
+            );
+        }
+    }
+
     /// The reference in the documentation says what the table says.
     #[test]
     fn each_option_is_in_the_reference() {
@@ -660,20 +674,31 @@ mod tests {
             .lines()
             .filter(|line| line.starts_with("| ["))
             .collect();
-        assert_eq!(rows.len(), OptionName::ALL.len());
-        for (name, row) in OptionName::ALL.iter().zip(rows) {
+        for (place, name) in OptionName::ALL.iter().enumerate() {
             let letter = name
                 .short()
                 .map_or_else(String::new, |c| format!(", `-{c}`"));
             let start = format!("| [`{name}`](Directives::{}){letter} | [`", name.key());
-            assert!(row.starts_with(&start), "{row}: {start}");
+            let row = rows.get(place).unwrap_or(&"");
+            assert!(
+                row.starts_with(&start),
+                "src/slurm/options.md has {row:?} where a row begins with {start:?}"
+            );
             let (first, last) = (name.first_release(), name.last_release());
             let end = match (first == Release::OLDEST, last == Release::NEWEST) {
                 (true, true) => " |  |".to_owned(),
                 (true, false) => format!("| to {last} |"),
                 (false, _) => format!("| from {first} |"),
             };
-            assert!(row.ends_with(&end), "{row}: {end}");
+            assert!(
+                row.ends_with(&end),
+                "src/slurm/options.md has {row:?}, which must end with {end:?}"
+            );
         }
+        assert_eq!(
+            rows.len(),
+            OptionName::ALL.len(),
+            "src/slurm/options.md has rows for options that the table has not"
+        );
     }
 }

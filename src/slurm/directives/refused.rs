@@ -102,7 +102,11 @@ mod tests {
         letters.sort_unstable();
         letters.dedup();
         assert_eq!((longs.len(), letters.len()), counts);
-        // All 121 of Slurm's own; two of the table are pyxis'.
-        assert_eq!(longs.len(), 121 + 2);
+        // sbatch's own, each with a type or with a reason; two of the table are pyxis'.
+        assert_eq!(
+            longs.len(),
+            121 + 2,
+            "count anew what `sbatch --help` and its man page have, and change the number here"
+        );
     }
 }

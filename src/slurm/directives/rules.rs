@@ -64,21 +64,20 @@ use OptionName::{
     ThreadSpec, ThreadsPerCore, Time, TimeMin, TresBind, TresPerTask, UseMinNodes,
 };
 
+/// The options that may ask for GPUs.
+const ANY_GPUS: &[OptionName] = &[
+    Gres,
+    GpusPerNode,
+    Gpus,
+    GpusPerTask,
+    GpusPerSocket,
+    TresPerTask,
+];
+
 /// Groups of options of which a job may have one. Source: `slurm_opt.c` and
 /// `gres.c` of Slurm's releases.
 const ONE_OF: &[(&[OptionName], Part, &str)] = &[
-    (
-        &[
-            Gres,
-            GpusPerNode,
-            Gpus,
-            GpusPerTask,
-            GpusPerSocket,
-            TresPerTask,
-        ],
-        Part::Gpus,
-        "GPUs are asked for in one way",
-    ),
+    (ANY_GPUS, Part::Gpus, "GPUs are asked for in one way"),
     (
         &[Mem, MemPerCpu, MemPerGpu],
         Part::Any,
@@ -141,22 +140,18 @@ const ONE_OF: &[(&[OptionName], Part, &str)] = &[
     ),
 ];
 
+/// What cannot stand beside either name of `--ntasks-per-gpu`, and what either needs.
+const OTHER_TASKS: &[OptionName] = &[NtasksPerNode, GpusPerTask, GpusPerSocket, TresPerTask];
+const TASKS_NEED: &[OptionName] = &[Gpus, GpusPerNode, Gres, Ntasks];
+
 const TASKS_FROM_GPUS: &str = "the number of tasks follows from the GPUs";
 const NODE_SHAPE: &str = "the shape of a node is said in one way";
 const HINT: &str = "a hint says how cores and threads are used";
 
 /// Options that exclude others which may stand together.
 const NONE_OF: &[(OptionName, &[OptionName], &str)] = &[
-    (
-        NtasksPerGpu,
-        &[NtasksPerNode, GpusPerTask, GpusPerSocket, TresPerTask],
-        TASKS_FROM_GPUS,
-    ),
-    (
-        NtasksPerTres,
-        &[NtasksPerNode, GpusPerTask, GpusPerSocket, TresPerTask],
-        TASKS_FROM_GPUS,
-    ),
+    (NtasksPerGpu, OTHER_TASKS, TASKS_FROM_GPUS),
+    (NtasksPerTres, OTHER_TASKS, TASKS_FROM_GPUS),
     (
         ExtraNodeInfo,
         &[SocketsPerNode, CoresPerSocket, ThreadsPerCore],
@@ -175,15 +170,6 @@ const NONE_OF: &[(OptionName, &[OptionName], &str)] = &[
     ),
 ];
 
-const ANY_GPUS: &[OptionName] = &[
-    Gres,
-    GpusPerNode,
-    Gpus,
-    GpusPerTask,
-    GpusPerSocket,
-    TresPerTask,
-];
-
 /// Options that need one of others. The source is that of [`ONE_OF`].
 const NEEDS: &[(OptionName, &[OptionName])] = &[
     (GpusPerSocket, &[SocketsPerNode]),
@@ -192,8 +178,8 @@ const NEEDS: &[(OptionName, &[OptionName])] = &[
     (Batch, &[Constraint]),
     (CpusPerGpu, ANY_GPUS),
     (MemPerGpu, ANY_GPUS),
-    (NtasksPerGpu, &[Gpus, GpusPerNode, Gres, Ntasks]),
-    (NtasksPerTres, &[Gpus, GpusPerNode, Gres, Ntasks]),
+    (NtasksPerGpu, TASKS_NEED),
+    (NtasksPerTres, TASKS_NEED),
     (ResvPorts, &[Stepmgr]),
     (SpreadSegments, &[Segment]),
     (ConsolidateSegments, &[Segment]),

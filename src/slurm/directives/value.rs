@@ -30,6 +30,11 @@ pub(super) enum FromVariable<T> {
 }
 
 /// How a typed value stands in an option.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say how it stands in an option of sbatch",
+    note = "name it in `text_options!` of src/slurm/directives/value.rs, or in `option_values!` there if its form in TOML \
+            is a number or a flag"
+)]
 pub(super) trait OptionValue: Sized {
     /// The value that `true` stands for, and the option alone.
     const TRUE: Option<Self> = None;

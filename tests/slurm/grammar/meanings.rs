@@ -396,7 +396,6 @@ fn from_the_root(slurm: &Slurm, text: &str) -> String {
 
 fn in_the_record(
     slurm: &Slurm,
-
     name: OptionName,
     text: &str,
     asked: SystemTime,

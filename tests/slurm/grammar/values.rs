@@ -363,7 +363,6 @@ fn mistyped(pattern: &str) -> impl Strategy<Value = String> {
 
 fn rows(name: OptionName) -> Vec<&'static Row> {
     let rows: Vec<_> = ROWS.iter().filter(|row| row.0 == name.key()).collect();
-    assert!(!rows.is_empty(), "{name} has no texts");
     rows
 }
 
@@ -398,4 +397,21 @@ pub(super) fn hostile(
     let examples = examples().filter(move |&(option, _)| option == name);
     let texts = hostile.chain(examples.map(|(_, text)| text));
     texts.map(move |text| (text.to_owned(), others))
+}
+
+/// An option without a row would be given to no sbatch.
+#[test]
+fn each_option_has_texts() {
+    for &name in OptionName::ALL {
+        assert!(
+            !rows(name).is_empty(),
+            "{name} has no row in ROWS of tests/slurm/grammar/values.rs"
+        );
+    }
+    for &(key, ..) in ROWS {
+        assert!(
+            OptionName::from_key(key).is_some(),
+            "ROWS has {key:?}, which is no option"
+        );
+    }
 }

@@ -1,0 +1,193 @@
+//! Options and values that not every release of Slurm knows.
+
+use super::{Directives, OptionName};
+use crate::slurm::Release;
+
+/// True for a value that came later than its option.
+type IsLater = fn(&str) -> bool;
+
+/// Values that came after their options: whether a text is one, a sample, and the first
+/// release that reads it. Source: `slurm_opt.c` and `gres.c` of the releases.
+const LATER_VALUES: &[(OptionName, IsLater, &str, Release)] = &[
+    (
+        OptionName::Export,
+        |text| text == "NIL",
+        "NIL",
+        Release::new(23, 2),
+    ),
+    (
+        OptionName::GresFlags,
+        |text| text.contains(',') || text.contains("sharing"),
+        "one-task-per-sharing",
+        Release::new(23, 11),
+    ),
+    (
+        OptionName::TresPerTask,
+        |text| text.contains('/'),
+        "gres/gpu=1",
+        Release::new(23, 11),
+    ),
+    (
+        OptionName::Exclusive,
+        |text| text == "topo",
+        "topo",
+        Release::new(24, 5),
+    ),
+    (
+        OptionName::Begin,
+        |text| text == "elevenses",
+        "elevenses",
+        Release::new(24, 5),
+    ),
+    (
+        OptionName::Deadline,
+        |text| text == "elevenses",
+        "elevenses",
+        Release::new(24, 5),
+    ),
+    (
+        OptionName::Licenses,
+        |text| text.contains('|'),
+        "a|b",
+        Release::new(25, 5),
+    ),
+    (
+        OptionName::Requeue,
+        |text| text == "expedite",
+        "expedite",
+        Release::new(25, 11),
+    ),
+];
+
+/// An option, or its value, that a release of Slurm does not know.
+///
+/// ```
+/// use nim_slurm::slurm::{Directives, OptionName, Release};
+///
+/// let directives = Directives::new().exclusive("topo".parse()?);
+/// let unknown = &directives.unknown_to(Release::new(23, 11))[0];
+/// assert_eq!(unknown.name(), OptionName::Exclusive);
+/// assert_eq!(unknown.option(), "--exclusive=topo");
+/// assert_eq!(unknown.reason(), "it came with 24.05");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownOption {
+    name: OptionName,
+    option: String,
+    reason: String,
+}
+
+impl UnknownOption {
+    /// The option's name.
+    #[must_use]
+    pub const fn name(&self) -> OptionName {
+        self.name
+    }
+
+    /// What is not known: `--segment`, or with its value `--exclusive=topo`.
+    #[must_use]
+    pub fn option(&self) -> &str {
+        &self.option
+    }
+
+    /// Which releases know it: `it came with 24.05`.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}
+
+impl Directives {
+    /// The options and values that a release does not know. Options that are passed
+    /// through are newer than this crate, and it knows nothing of them.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::{Directives, Release};
+    ///
+    /// let directives = Directives::new().exclusive("topo".parse()?);
+    /// let unknown = directives.unknown_to(Release::parse("23.11")?);
+    /// assert_eq!(unknown[0].option(), "--exclusive=topo");
+    /// assert_eq!(unknown[0].reason(), "it came with 24.05");
+    /// assert!(directives.unknown_to(Release::NEWEST).is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn unknown_to(&self, release: Release) -> Vec<UnknownOption> {
+        let came = |first| format!("it came with {first}");
+        let unknown = |name: OptionName| {
+            let value = self.get(name)?;
+            let (first, last) = (name.first_release(), name.last_release());
+            let later = LATER_VALUES.iter().find(|(option, is_later, _, first)| {
+                *option == name && is_later(&value) && release < *first
+            });
+            let (option, reason) = if release < first {
+                (name.to_string(), came(first))
+            } else if release > last {
+                (name.to_string(), format!("it went after {last}"))
+            } else {
+                let (_, _, _, first) = later?;
+                (format!("{name}={value}"), came(*first))
+            };
+            Some(UnknownOption {
+                name,
+                option,
+                reason,
+            })
+        };
+        OptionName::ALL
+            .iter()
+            .copied()
+            .filter_map(unknown)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_have_their_time() {
+        let directives: Directives = toml::from_str(
+            "exclusive = 'topo'\nsegment = 4\npower = 'level'\nnice = 5\ntres_per_task = 'cpu=1'\nlicenses = 'a|b'",
+        )
+        .unwrap();
+        let unknown_to = |year, month| -> Vec<_> {
+            let unknown = directives.unknown_to(Release::new(year, month)).into_iter();
+            unknown
+                .map(|unknown| format!("{}: {}", unknown.option(), unknown.reason()))
+                .collect()
+        };
+        assert_eq!(
+            unknown_to(22, 5),
+            [
+                "--licenses=a|b: it came with 25.05",
+                "--tres-per-task: it came with 23.02",
+                "--exclusive=topo: it came with 24.05",
+                "--segment: it came with 24.05",
+            ]
+        );
+        assert_eq!(
+            unknown_to(24, 5),
+            [
+                "--licenses=a|b: it came with 25.05",
+                "--power: it went after 23.11",
+            ]
+        );
+    }
+
+    #[test]
+    fn each_later_value_is_one_that_its_option_takes() {
+        for &(name, _, text, first) in LATER_VALUES {
+            let mut directives = Directives::new();
+            directives.set(name, text).unwrap();
+            assert_eq!(directives.unknown_to(first), []);
+            assert_eq!(
+                directives.unknown_to(Release::new(22, 11)).len(),
+                1,
+                "{name}"
+            );
+        }
+    }
+}
