@@ -13,14 +13,14 @@
 {% include "lib/slurm_environment.sh" %}
 {%- include "lib/image.sh" %}
 
-{% include "lib/models.sh" %}
+{% include "lib/indexed_shards.sh" %}
 
 say "$made_by, recipe $recipe"
 {%- include "lib/site.sh" %}
 
 # ---- Checks: before any GPU is used -------------------------------------------
 
-{% include "launch/where.sh" %}
+{% include "launch/job_and_paths.sh" %}
 {%- if tasks > 0 %}
 
 {% include "launch/task.sh" %}
@@ -65,7 +65,7 @@ stop_if_missing
 
 {% include "launch/steps.sh" %}
 
-{% include "launch/stopping.sh" %}
+{% include "launch/stop_step.sh" %}
 {%- if replicas > 1 %}
 
 {% include "launch/stop_steps.sh" %}

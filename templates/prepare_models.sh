@@ -14,7 +14,7 @@
 
 # ---- Settings ---------------------------------------------------------------
 
-{% include "lib/header.sh" %}
+{% include "lib/made_by.sh" %}
 {%- include "lib/site_settings.sh" %}
 {%- if weights_are_staged %}
 # Used when STAGE_PATH is not set.
@@ -72,7 +72,7 @@ readonly gpus={{ gpus }}
 {% include "lib/stage_path.sh" %}
 {%- endif %}
 
-{% include "lib/models.sh" %}
+{% include "lib/indexed_shards.sh" %}
 
 # In a folder, it says that its checksums were compared before.
 readonly mark=.nim-slurm-verified

@@ -4,7 +4,7 @@
 
 # ---- Settings ---------------------------------------------------------------
 
-{% include "lib/header.sh" %}
+{% include "lib/made_by.sh" %}
 {%- include "lib/site_settings.sh" %}
 {%- if let Some(folder) = site.enroot_cache %}
 # Where enroot keeps what it fetched, when ENROOT_CACHE_PATH is not set.

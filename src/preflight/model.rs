@@ -139,7 +139,7 @@ fn is_filled(path: &Utf8Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() > 0)
 }
 
-/// The shards that an index names, each once, as lib/models.sh finds them: texts in
+/// The shards that an index names, each once, as lib/indexed_shards.sh finds them: texts in
 /// quotes that end in `.safetensors` and have no `/`.
 fn indexed_shards(index: &str) -> Vec<&str> {
     let mut shards: Vec<_> = index

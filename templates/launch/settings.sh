@@ -1,4 +1,4 @@
-{% include "lib/header.sh" %}
+{% include "lib/made_by.sh" %}
 {%- include "lib/site_settings.sh" %}
 {%- if let Some(lines) = in_server %}
 # Own lines in the server's container, before the server.

@@ -1,0 +1,153 @@
+//! What is measured, and in what order.
+
+use std::num::NonZeroU32;
+
+use serde::{Deserialize, Serialize};
+
+use super::UseCase;
+
+/// Which points are measured: each use case at each concurrency.
+///
+/// ```
+/// use nim_slurm::Recipe;
+///
+/// let sweep = Recipe::llama3_70b_h100x4_fp8()
+///     .with_use_cases(["chat:128/128".parse()?, "rag:2048/128".parse()?])
+///     .with_concurrency([1.try_into()?, 50.try_into()?])
+///     .sweep;
+/// let points = sweep.points(); // the highest concurrency first
+/// assert_eq!((points.len(), points[0].concurrency.get()), (4, 50));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Sweep {
+    /// Use cases: what goes in and comes out.
+    pub use_cases: Vec<UseCase>,
+    /// Requests in flight.
+    pub concurrency: Vec<NonZeroU32>,
+    /// A point sends this many requests for each one in flight …
+    pub requests_per_concurrency: NonZeroU32,
+    /// … but at least so many.
+    pub min_requests: NonZeroU32,
+    /// Seconds after which a point is given up.
+    pub point_timeout: NonZeroU32,
+    /// What several servers on one node do with the points.
+    #[serde(default, skip_serializing_if = "ReplicaUse::is_default")]
+    pub replicas: ReplicaUse,
+    /// How the sweep is spread over the tasks of a job array; by default it is one job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub array: Option<ArrayBy>,
+    /// How many tasks of the array may run at once; by default Slurm decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub array_limit: Option<NonZeroU32>,
+}
+
+impl Sweep {
+    /// All points, in the order in which they are measured: the highest
+    /// concurrency first, and at each the use cases as given.
+    #[must_use]
+    pub fn points(&self) -> Vec<Point> {
+        let mut concurrencies = self.concurrency.clone();
+        concurrencies.sort_unstable_by(|a, b| b.cmp(a));
+        concurrencies
+            .into_iter()
+            .flat_map(|concurrency| {
+                self.use_cases
+                    .iter()
+                    .map(move |use_case| self.point(use_case, concurrency))
+            })
+            .collect()
+    }
+
+    fn point(&self, use_case: &UseCase, concurrency: NonZeroU32) -> Point {
+        let requests =
+            u64::from(concurrency.get()) * u64::from(self.requests_per_concurrency.get());
+        Point {
+            use_case: use_case.clone(),
+            concurrency,
+            requests: requests.max(u64::from(self.min_requests.get())),
+        }
+    }
+}
+
+/// One measurement: a use case at a concurrency.
+///
+/// ```
+/// use nim_slurm::Recipe;
+///
+/// let recipe = Recipe::llama3_70b_h100x4_fp8().with_concurrency([1.try_into()?, 50.try_into()?]);
+/// let point = &recipe.sweep.points()[0];
+/// let per_request = recipe.sweep.requests_per_concurrency.get();
+/// assert_eq!(point.requests, u64::from(50 * per_request));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Point {
+    /// What goes in and comes out.
+    pub use_case: UseCase,
+    /// Requests in flight.
+    pub concurrency: NonZeroU32,
+    /// Requests in all.
+    pub requests: u64,
+}
+
+/// What a task of a job array measures. Each task starts a server of its own.
+///
+/// ```
+/// use nim_slurm::recipe::ArrayBy;
+/// use nim_slurm::slurm::OptionName;
+/// use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
+///
+/// let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+/// recipe.sweep.array = Some(ArrayBy::UseCase);
+/// recipe.sweep.array_limit = Some(1.try_into()?);
+/// let plan = Plan::new(recipe, Settings::new())?;
+/// let array = plan.directives(ScriptKind::Launch).get(OptionName::Array);
+/// assert_eq!(array.as_deref(), Some("0-1%1"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ArrayBy {
+    /// One use case at all concurrencies, in the order of [`Sweep::use_cases`].
+    UseCase,
+    /// One point, in the order of [`Sweep::points`].
+    Point,
+    /// All points on one of [`Server::variants`](super::Server::variants).
+    Server,
+}
+
+/// What several servers that run side by side do with the points of a sweep.
+///
+/// ```
+/// use nim_slurm::recipe::{Recipe, ReplicaUse};
+///
+/// let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+/// recipe.server.replicas = 2.try_into()?;
+/// recipe.sweep.replicas = ReplicaUse::Alike;
+/// assert!(recipe.to_toml().contains("replicas = \"alike\""));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ReplicaUse {
+    /// The points are shared out: each is measured on one server, on whichever is free
+    /// first. A sweep takes a part of the time.
+    #[default]
+    Share,
+    /// Each point is measured on all servers at the same time: what a node does under
+    /// full load. The point's folder has one for each server, `server-0`, `server-1`, …
+    Alike,
+}
+
+impl ReplicaUse {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's own form")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
