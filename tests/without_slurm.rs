@@ -58,8 +58,9 @@ impl Node {
         let script = self.folder.path().join("script.sh");
         fs::write(&script, text).unwrap();
         let [own, bin] = ["own", "bin"].map(|name| self.folder.path().join(name));
-        let mut bash = Command::new("bash");
-        bash.args(["-c", "exec bash \"$0\" 2>&1"])
+        // As Slurm starts a script; a shell's background and nohup would have it ignore some.
+        let mut bash = Command::new("env");
+        bash.args(["--default-signal", "bash", "-c", "exec bash \"$0\" 2>&1"])
             .arg(&script)
             .env_clear()
             .env("PATH", format!("{}:{}", own.display(), bin.display()))
