@@ -107,7 +107,7 @@ impl Plan {
 
     /// How many tasks the launch job has, if it is an array.
     pub(crate) fn tasks(&self) -> Option<usize> {
-        self.recipe.sweep.array.map(|_| self.recipe.tasks().len())
+        self.recipe.task_count()
     }
 
     /// The folders of the points' results, in their order, when this job measures all of

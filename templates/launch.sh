@@ -53,7 +53,12 @@ say "$made_by, recipe $recipe"
 {% include "launch/port.sh" %}
 stop_if_missing
 
-{% include "launch/folders.sh" %}
+mkdir -p "$logs" "$results" "$cache_path" || fail "cannot make the folders logs, results and nim_cache in $stage_path"
+
+{% include "launch/hold_port.sh" %}
+stop_if_missing
+
+{% include "launch/unfinished.sh" %}
 
 # ---- The manifest: what ran, where, and how it ended ----------------------------
 

@@ -114,9 +114,9 @@ pub(super) fn with_array(
     settings: &Settings,
     problems: &mut Vec<Problem>,
 ) -> Directives {
-    if recipe.sweep.array.is_none() {
+    let Some(tasks) = recipe.task_count() else {
         return launch;
-    }
+    };
     if let Some(array) = launch.get(OptionName::Array) {
         let layers = Layers::new(recipe, settings, ScriptKind::Launch);
         problems.push(Problem::ArrayTwice {
@@ -124,7 +124,6 @@ pub(super) fn with_array(
             origin: layers.describe(OptionName::Array),
         });
     }
-    let tasks = recipe.tasks().len();
     if tasks == 0 {
         // The list that is empty is a problem of its own.
         return launch;

@@ -42,6 +42,16 @@ impl Recipe {
         }
     }
 
+    /// How many tasks the launch job has, if it is an array.
+    pub(crate) fn task_count(&self) -> Option<usize> {
+        let sweep = &self.sweep;
+        Some(match sweep.array? {
+            ArrayBy::Point => sweep.use_cases.len() * sweep.concurrency.len(),
+            ArrayBy::UseCase => sweep.use_cases.len(),
+            ArrayBy::Server => self.server.variants.len(),
+        })
+    }
+
     /// The sweep's rows in launch.sh: use case, input and output tokens, concurrency and
     /// requests each; behind the number of the task where they are shared out.
     pub(crate) fn point_rows(&self) -> Vec<String> {

@@ -1,12 +1,14 @@
 //! The values of `templates/launch.sh`.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 
 use super::MADE_BY;
 use super::site::{Site, own_lines, stage_path};
-use crate::container::Runtime;
+use crate::container::{EnvName, Runtime};
 use crate::recipe::{
-    ClientTool, ENGINE_LINK, Feature, Recipe, ReplicaUse, Server, Tokenizer, Variant,
+    ClientTool, ENGINE_LINK, Feature, Recipe, ReplicaUse, Server, Tokenizer, Variant, Word,
 };
 use crate::script::ScriptKind;
 use crate::settings::{HookPlace, Settings};
@@ -90,7 +92,6 @@ impl Launch {
             ..
         } = recipe;
         let runtime = settings.runtime();
-        let array = sweep.array.map(|_| recipe.tasks());
         Self {
             made_by: quoted(MADE_BY),
             recipe: quoted(&recipe.name),
@@ -111,11 +112,7 @@ impl Launch {
             alike: sweep.replicas == ReplicaUse::Alike,
             mpi: quoted(settings.mpi()),
             server_command: all_quoted(&server.command),
-            server_environment: server
-                .environment
-                .iter()
-                .map(|(name, value)| quoted(value.assignment(name)))
-                .collect(),
+            server_environment: all_quoted(assignments(&server.environment)),
             server_secrets: all_quoted(&server.secrets),
             in_server: own_lines(settings, HookPlace::InServer),
             port: server.port.get(),
@@ -134,15 +131,12 @@ impl Launch {
             in_client: own_lines(settings, HookPlace::InClient),
             result_name: quoted(&recipe.result_name),
             points: all_quoted(recipe.point_rows()),
-            tasks: array.map_or(0, |tasks| tasks.len()),
+            tasks: recipe.task_count().unwrap_or_default(),
             variants: all_quoted(server.variants.iter().map(|variant| &variant.name)),
             variant_command: by_task(server, |variant| {
                 variant.command.iter().map(ToString::to_string)
             }),
-            variant_environment: by_task(server, |variant| {
-                let variables = variant.environment.iter();
-                variables.map(|(name, value)| value.assignment(name))
-            }),
+            variant_environment: by_task(server, |variant| assignments(&variant.environment)),
             resume: quoted(
                 settings
                     .resumed()
@@ -160,6 +154,11 @@ impl Launch {
             extra_mounts: all_quoted(settings.mounts()),
         }
     }
+}
+
+/// `NAME=VALUE` each.
+fn assignments(variables: &BTreeMap<EnvName, Word>) -> impl Iterator<Item = String> {
+    variables.iter().map(|(name, value)| value.assignment(name))
 }
 
 /// What the variants of a server add, each behind the number of its task.

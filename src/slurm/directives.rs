@@ -89,8 +89,8 @@ impl Directives {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn is_set(&self, name: OptionName) -> bool {
-        self.argument(name).is_some()
+    pub const fn is_set(&self, name: OptionName) -> bool {
+        self.has(name)
     }
 
     /// True when the option was left out on purpose.

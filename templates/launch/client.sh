@@ -417,9 +417,7 @@ source <(printf '%s\n' "$lines_in_client") </dev/null || {
 set -Eeuo pipefail
 IFS=$' \t\n'
 # They may have set a proxy, and the server is asked without one.
-for name in no_proxy NO_PROXY; do
-  export "$name=127.0.0.1,localhost${!name:+,${!name}}"
-done
+{% include "lib/no_proxy.sh" %}
 {%- endif %}
 
 # Bash reads this program from its standard input: all of it before the last

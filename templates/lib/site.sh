@@ -41,9 +41,7 @@ for assignment in "${proxy[@]}"; do
   done
 done
 # Servers ask themselves whether they are ready.
-for name in no_proxy NO_PROXY; do
-  export "$name=127.0.0.1,localhost${!name:+,${!name}}"
-done
+{% include "lib/no_proxy.sh" %}
 {%- endif %}
 {%- if site.before.is_some() %}
 

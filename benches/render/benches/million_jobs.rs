@@ -7,7 +7,8 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use nim_slurm::{Plan, Recipe, Settings};
+use nim_slurm::{Plan, Recipe};
+use nim_slurm_render::settings;
 
 const JOBS: u32 = 1_000_000;
 
@@ -15,8 +16,7 @@ const JOBS: u32 = 1_000_000;
 const SLACK: u64 = 256;
 
 fn main() -> ExitCode {
-    let settings = Settings::from_toml("slurm.partition = 'batch'\nslurm.launch.gres = 'gpu:8'");
-    let settings = settings.expect("the settings are right");
+    let settings = settings();
     let recipe = Recipe::llama3_70b_h100x4_fp8();
     let mut out = io::sink();
     let mut bytes = 0;

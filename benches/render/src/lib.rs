@@ -2,12 +2,17 @@
 
 use nim_slurm::{Plan, Recipe, Script, Settings};
 
+/// The settings of all benchmarks.
+#[must_use]
+pub fn settings() -> Settings {
+    let settings = Settings::from_toml("slurm.partition = 'batch'\nslurm.launch.gres = 'gpu:8'");
+    settings.expect("the settings are right")
+}
+
 /// The plan whose launch script everyone renders.
 #[must_use]
 pub fn plan() -> Plan {
-    let settings = Settings::from_toml("slurm.partition = 'batch'\nslurm.launch.gres = 'gpu:8'");
-    let settings = settings.expect("the settings are right");
-    Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).expect("they go together")
+    Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings()).expect("they go together")
 }
 
 /// One setting of the script: a value, or a list of them.

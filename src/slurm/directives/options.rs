@@ -181,6 +181,12 @@ macro_rules! options {
                 }
             }
 
+            pub(super) const fn has(&self, name: OptionName) -> bool {
+                match name {
+                    $(OptionName::$variant => self.$field.is_some(),)*
+                }
+            }
+
             pub(super) fn argument(&self, name: OptionName) -> Option<Argument> {
                 match name {
                     $(OptionName::$variant => self.$field.as_ref().map(OptionValue::argument),)*

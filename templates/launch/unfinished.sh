@@ -1,8 +1,3 @@
-mkdir -p "$logs" "$results" "$cache_path" || fail "cannot make the folders logs, results and nim_cache in $stage_path"
-
-{% include "launch/hold_port.sh" %}
-stop_if_missing
-
 # Points in progress; readers of the results look at whole folders only.
 readonly run=$results/.run_$job_id
 mkdir -p "$run" || fail "cannot write in $results"

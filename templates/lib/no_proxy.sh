@@ -1,0 +1,3 @@
+for name in no_proxy NO_PROXY; do
+  export "$name=127.0.0.1,localhost${!name:+,${!name}}"
+done
