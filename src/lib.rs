@@ -51,15 +51,29 @@
 //! * [`recipe`]: [`Recipe`] and its parts. The built-in ones are TOML files.
 //! * [`Settings`]: the site's answers, in layers: program over environment over
 //!   file over recipe.
+//!
+//! `slurm` and `container` know nothing of recipes and can be used alone.
+//!
+//! # Features
+//!
+//! Without any, the crate checks values and renders scripts; a tool that only does that
+//! builds in half the time. `cluster` adds what talks to Slurm:
+//!
 //! * [`preflight`]: what would keep a plan's jobs from doing their work, before
 //!   they queue.
 //! * [`Sbatch`], [`Chain`]: from a file, or all of them, to jobs.
 //! * [`Queue`], [`Follower`]: from a job to its [`JobStatus`], and to a launch's
 //!   [`Progress`].
-//! * [`results`]: what a run left behind, as typed points; [`Report`] says it as a
-//!   table, CSV, JSON or a page.
 //!
-//! `slurm` and `container` know nothing of recipes and can be used alone.
+//! `results` adds what reads GenAI-Perf's files:
+//!
+//! * [`results`]: what a run left behind, as typed points.
+//! * [`Report`] says it as a table, CSV, JSON or a page.
+//!
+//! ```toml
+//! [dependencies]
+//! nim-slurm = { version = "0.1", features = ["cluster", "results"] }
+//! ```
 //!
 //! # What holds for every script
 //!
@@ -81,37 +95,57 @@
 //! GenAI-Perf's own files; it reads them, and writes none.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// Parts of the core serve a feature alone. With all features nothing may be unused.
+#![cfg_attr(
+    not(all(feature = "cluster", feature = "results")),
+    allow(dead_code, unreachable_pub, unused_imports)
+)]
 
-mod command;
 mod error;
 mod explain;
-mod file;
-mod follow;
 mod jobs;
-mod manifest;
 mod plan;
-mod report;
 mod script;
 mod settings;
 mod shell;
-mod status;
-mod submit;
 mod value;
 mod write;
 
 pub mod container;
 pub mod guide;
-pub mod preflight;
 pub mod recipe;
-pub mod results;
 pub mod slurm;
+
+#[cfg(feature = "cluster")]
+mod command;
+#[cfg(feature = "cluster")]
+mod follow;
+#[cfg(feature = "cluster")]
+pub mod preflight;
+#[cfg(feature = "cluster")]
+mod status;
+#[cfg(feature = "cluster")]
+mod submit;
+
+#[cfg(feature = "results")]
+mod report;
+#[cfg(feature = "results")]
+pub mod results;
+
+#[cfg(any(feature = "cluster", feature = "results"))]
+mod file;
+#[cfg(any(feature = "cluster", feature = "results"))]
+mod manifest;
 
 pub use self::error::{FileError, PlanError, Problem, VariableError};
 pub use self::explain::Explanation;
+#[cfg(feature = "cluster")]
 pub use self::follow::{Ending, Follower, PointProgress, PointState, Progress, Server, last_lines};
 pub use self::jobs::Jobs;
 pub use self::plan::Plan;
 pub use self::recipe::Recipe;
+#[cfg(feature = "results")]
 pub use self::report::Report;
 pub use self::script::{Script, ScriptKind};
 pub use self::settings::{
@@ -119,7 +153,9 @@ pub use self::settings::{
     ProxyUrl, RunId, Settings, StagePath,
 };
 pub use self::shell::shell_word;
+#[cfg(feature = "cluster")]
 pub use self::status::{JobExit, JobRecord, JobState, JobStatus, Queue, StatusError};
+#[cfg(feature = "cluster")]
 pub use self::submit::{Chain, ChainError, ChainJob, Patience, Sbatch, SubmitError, Withdrawn};
 pub use self::value::ValueError;
 pub use self::write::{WriteError, Written};

@@ -198,11 +198,14 @@ fn commands_in_the_documents_are_taken() {
     assert!(programs.keys().eq(expected), "{programs:?}");
 }
 
-/// Something of each crate that the library needs, by `cargo tree`'s format.
-fn needed(format: &str) -> BTreeSet<String> {
+/// What the library needs, each in the form of `cargo tree`'s `format`.
+fn needed(format: &str, features: &str) -> BTreeSet<String> {
     let output = Command::new(env!("CARGO"))
         .args(["tree", "--edges=normal", "--prefix=none", "--offline"])
-        .arg(format!("--format={format}"))
+        .args([
+            format!("--format={format}"),
+            format!("--features={features}"),
+        ])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();
@@ -220,30 +223,36 @@ fn needed(format: &str) -> BTreeSet<String> {
 #[test]
 fn every_crate_has_its_reason() {
     const MOST: usize = 60;
-    let needed = needed("{p}");
-    let crates: BTreeSet<_> = needed
-        .iter()
-        .filter_map(|line| line.split(' ').next())
-        .collect();
     let text = document("ARCHITECTURE.md");
     let (_, table) = text.split_once("## What it depends on").unwrap();
-    let rows = table.lines().filter(|line| line.starts_with("| "));
-    let named: BTreeSet<_> = rows
+    let rows: Vec<Vec<_>> = table
+        .lines()
+        .filter(|line| line.starts_with("| "))
         .skip(1)
-        .flat_map(|row| {
-            let cells: Vec<_> = row.split('|').collect();
-            [cells[1], cells[3]]
-        })
-        .flat_map(|cell| cell.split(','))
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
+        .map(|row| row.split('|').map(str::trim).collect())
         .collect();
-    let place = "the table of ARCHITECTURE.md";
-    assert_same(place, &named, &crates);
-    assert!(crates.len() <= MOST, "{} crates", crates.len());
-    println!("{} crates below the library", crates.len());
+    for features in ["", "cluster", "results", "cluster,results"] {
+        let has = |feature: &str| features.split(',').any(|own| feature == format!("`{own}`"));
+        let named: BTreeSet<_> = rows
+            .iter()
+            .filter(|cells| cells[4].is_empty() || cells[4].split(", ").any(has))
+            .flat_map(|cells| [cells[1], cells[3]])
+            .flat_map(|cell| cell.split(", "))
+            .filter(|name| !name.is_empty())
+            .collect();
+        let needed = needed("{p}", features);
+        let crates: BTreeSet<_> = needed
+            .iter()
+            .filter_map(|line| line.split(' ').next())
+            .collect();
+        let place = format!("the table of ARCHITECTURE.md for features {features:?}");
+        assert_same(&place, &named, &crates);
+        assert!(crates.len() <= MOST, "{} crates", crates.len());
+        println!("features {features:?}: {} crates", crates.len());
+    }
+    let most = needed("{p}", "cluster,results").len();
+    let sentence = format!("has {most} crates below it");
     let security = document("SECURITY.md");
-    let sentence = format!("has {} crates below it", crates.len());
     assert!(security.contains(&sentence), "SECURITY.md: {sentence}");
 }
 
@@ -276,7 +285,7 @@ fn links_of_the_guides_are_defined_and_used() {
 fn licences_of_all_crates_go_with_ours() {
     let deny: toml::Table = toml::from_str(&document("tests/deny.toml")).unwrap();
     let allowed = deny["licenses"]["allow"].as_array().unwrap();
-    for line in needed("{p} {l}") {
+    for line in needed("{p} {l}", "cluster,results") {
         let (name, licence) = line.split_once(" v").unwrap();
         let (_, licence) = licence.split_once(' ').unwrap();
         let licence = licence.trim_start_matches("(proc-macro) ");

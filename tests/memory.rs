@@ -237,8 +237,9 @@ const SHORT: &[&str] = &[
     "cpu=18446744073709551615",
 ];
 
-/// Below, near and above the lengths at which values are refused.
-const LENGTHS: [usize; 3] = [900, 4_000, 30_000];
+/// Below, near and above the lengths at which values are refused; one is just above a power
+/// of two, where what grows by doubling has most room to spare.
+const LENGTHS: [usize; 4] = [900, 2_050, 4_000, 30_000];
 
 fn long(unit: &str, length: usize) -> String {
     unit.repeat(length / unit.len())

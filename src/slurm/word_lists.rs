@@ -10,15 +10,14 @@ fn check_words(text: &str, words: &[&str]) -> Result<(), Fault> {
         |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | ','),
         ALLOWED,
     )?;
-    let given: Vec<_> = text.split(',').collect();
-    for (index, word) in given.iter().enumerate() {
-        if !words.contains(word) {
+    for (index, word) in text.split(',').enumerate() {
+        if !words.contains(&word) {
             return Err(Fault::rule(format!(
                 "{word:?} is not among its words: {} are allowed",
                 words.join(", ")
             )));
         }
-        if given[..index].contains(word) {
+        if text.split(',').take(index).any(|before| before == word) {
             return Err(Fault::rule(format!("{word:?} stands there twice")));
         }
     }
@@ -206,11 +205,13 @@ pub struct Propagate(String);
 impl Propagate {
     fn check(text: &str) -> Result<Self, Fault> {
         let upper = text.to_ascii_uppercase();
-        let bare: Vec<_> = upper
-            .split(',')
-            .map(|word| word.strip_prefix("RLIMIT_").unwrap_or(word))
-            .collect();
-        let canonical = bare.join(",");
+        let mut canonical = String::with_capacity(upper.len());
+        for (index, word) in upper.split(',').enumerate() {
+            if index > 0 {
+                canonical.push(',');
+            }
+            canonical.push_str(word.strip_prefix("RLIMIT_").unwrap_or(word));
+        }
         check_words(
             &canonical,
             &[
@@ -244,6 +245,7 @@ mod tests {
             "task,task",
             "cannot take \"task,task\" as profile: \"task\" stands there twice",
         );
+        assert!(Propagate::parse(",CORE").is_err());
         refuses::<Propagate>(
             "NONE,CORE",
             "cannot take \"NONE,CORE\" as list of limits: \"NONE\" stands alone",

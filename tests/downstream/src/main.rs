@@ -12,9 +12,12 @@ const _: () = {
     is_sent_and_shared::<Recipe>();
     is_sent_and_shared::<Settings>();
     is_sent_and_shared::<nim_slurm::Script>();
-    is_sent_and_shared::<nim_slurm::results::Run>();
     is_sent_and_shared::<nim_slurm::PlanError>();
     is_sent_and_shared::<nim_slurm::FileError>();
+};
+#[cfg(feature = "all")]
+const _: () = {
+    is_sent_and_shared::<nim_slurm::results::Run>();
     is_sent_and_shared::<nim_slurm::SubmitError>();
 };
 
