@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use self::hooks::HooksTable;
 use self::lines::Lines;
 use crate::container::{Mount, Registry, Runtime};
+use crate::document;
 use crate::error::{FileError, VariableError};
 use crate::jobs::Jobs;
 use crate::script::ScriptKind;
@@ -161,7 +162,7 @@ impl Settings {
     /// refuses.
     pub fn from_toml(text: &str) -> Result<Self, FileError> {
         let file =
-            toml::from_str(text).map_err(|error| FileError::syntax("settings", None, &error))?;
+            document::read(text).map_err(|error| FileError::syntax("settings", None, &error))?;
         Self::from_file(file, text, None)
     }
 
@@ -184,7 +185,7 @@ impl Settings {
     pub fn read(path: impl AsRef<Utf8Path>) -> Result<Self, FileError> {
         let path = path.as_ref();
         let text = FileError::read("settings", path)?;
-        let file = toml::from_str(&text)
+        let file = document::read(&text)
             .map_err(|error| FileError::syntax("settings", Some(path), &error))?;
         Self::from_file(file, &text, Some(path))
     }

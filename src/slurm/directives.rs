@@ -61,9 +61,13 @@ impl Directives {
     /// ```
     #[must_use]
     pub fn without(mut self, name: OptionName) -> Self {
+        self.leave_out(name);
+        self
+    }
+
+    fn leave_out(&mut self, name: OptionName) {
         self.forget(name);
         self.omitted.push(name);
-        self
     }
 
     /// True when no option is set or left out.

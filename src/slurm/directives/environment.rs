@@ -1,7 +1,9 @@
 //! sbatch's own variables, as a layer of options.
 
+use super::value::InVariable;
 use super::{Directives, OptionName};
 use crate::error::VariableError;
+use crate::value::ValueError;
 
 impl Directives {
     /// The options that sbatch would take from these environment variables. Other
@@ -42,4 +44,29 @@ impl Directives {
         }
         Ok(directives)
     }
+
+    fn set_from_variable(&mut self, name: OptionName, text: &str) -> Result<(), ValueError> {
+        let way = name.in_variable();
+        let is_value = match way {
+            InVariable::Text => !text.is_empty(),
+            InVariable::Switch => false,
+            InVariable::TextOrSwitch => is_taken(name, text),
+        };
+        if is_value {
+            self.set(name, text)?;
+        } else if way != InVariable::Text && !switches_on(text) {
+            self.leave_out(name);
+        } else if name.may_be_empty() {
+            self.set_alone(name);
+        }
+        Ok(())
+    }
+}
+
+fn is_taken(name: OptionName, text: &str) -> bool {
+    Directives::new().set(name, text).is_ok()
+}
+
+fn switches_on(text: &str) -> bool {
+    matches!(text, "" | "yes") || text.parse::<i64>().is_ok_and(|number| number != 0)
 }

@@ -14,7 +14,7 @@ use super::super::{
     SmallCount, Switches, ThreadSpec, TimeLimit, TresBind, TresPerTask, WaitAllNodes, Wckey,
 };
 use super::table::{Entry, OptionKey, set_twice};
-use super::value::{Argument, FromVariable, OptionValue};
+use super::value::{Argument, InVariable, OptionValue};
 use crate::value::{List, ValueError};
 
 /// What else is known of an option.
@@ -123,6 +123,13 @@ macro_rules! options {
                 }
             }
 
+            /// What a variable may say of it.
+            pub(super) const fn in_variable(self) -> InVariable {
+                match self {
+                    $(Self::$variant => <$type as OptionValue>::IN_VARIABLE,)*
+                }
+            }
+
             /// True when the option has a meaning without a value.
             pub(crate) fn may_be_empty(self) -> bool {
                 match self {
@@ -223,28 +230,6 @@ macro_rules! options {
                         self.$field.is_some()
                     })*
                 }
-            }
-
-            /// Sets an option as sbatch would from its environment variable.
-            pub(super) fn set_from_variable(
-                &mut self,
-                name: OptionName,
-                text: &str,
-            ) -> Result<(), ValueError> {
-                match name {
-                    $(OptionName::$variant => match OptionValue::from_variable(text)? {
-                        FromVariable::Value(value) => {
-                            self.forget(name);
-                            self.$field = Some(value);
-                        }
-                        FromVariable::No => {
-                            self.forget(name);
-                            self.omitted.push(name);
-                        }
-                        FromVariable::Nothing => {}
-                    },)*
-                }
-                Ok(())
             }
 
             /// Reads the value of a map's key: a typed value, or `false` to leave

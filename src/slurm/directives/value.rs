@@ -21,12 +21,15 @@ pub(super) enum Argument {
     Text(String),
 }
 
-/// What an environment variable says of an option.
-pub(super) enum FromVariable<T> {
-    Value(T),
-    /// That it is left out.
-    No,
-    Nothing,
+/// What an environment variable may say of an option.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum InVariable {
+    /// Its value.
+    Text,
+    /// Whether it is there.
+    Switch,
+    /// Its value, or whether it is there.
+    TextOrSwitch,
 }
 
 /// How a typed value stands in an option.
@@ -39,17 +42,11 @@ pub(super) trait OptionValue: Sized {
     /// The value that `true` stands for, and the option alone.
     const TRUE: Option<Self> = None;
 
+    const IN_VARIABLE: InVariable = InVariable::Text;
+
     fn from_text(text: &str) -> Result<Self, ValueError>;
 
     fn argument(&self) -> Argument;
-
-    fn from_variable(text: &str) -> Result<FromVariable<Self>, ValueError> {
-        match Self::TRUE {
-            Some(value) if text.is_empty() => Ok(FromVariable::Value(value)),
-            None if text.is_empty() => Ok(FromVariable::Nothing),
-            _ => Self::from_text(text).map(FromVariable::Value),
-        }
-    }
 }
 
 macro_rules! option_values {
@@ -115,19 +112,10 @@ option_values! {
     ResvPorts = Self::AUTO => |value| value.count().map_or(Argument::Flag, |count| Argument::Number(count.into()));
 }
 
-/// What sbatch makes of a variable for an option that is there or not. Source:
-/// sbatch(1), "Input environment variables".
-fn switch<T>(text: &str, value: T) -> FromVariable<T> {
-    let is_set = matches!(text, "" | "yes") || text.parse::<i64>().is_ok_and(|number| number != 0);
-    if is_set {
-        FromVariable::Value(value)
-    } else {
-        FromVariable::No
-    }
-}
-
 impl OptionValue for Flag {
     const TRUE: Option<Self> = Some(Self);
+
+    const IN_VARIABLE: InVariable = InVariable::Switch;
 
     fn from_text(text: &str) -> Result<Self, ValueError> {
         match text {
@@ -143,14 +131,12 @@ impl OptionValue for Flag {
     fn argument(&self) -> Argument {
         Argument::Flag
     }
-
-    fn from_variable(text: &str) -> Result<FromVariable<Self>, ValueError> {
-        Ok(switch(text, Self))
-    }
 }
 
 impl OptionValue for Requeue {
     const TRUE: Option<Self> = Some(Self::Allowed);
+
+    const IN_VARIABLE: InVariable = InVariable::TextOrSwitch;
 
     fn from_text(text: &str) -> Result<Self, ValueError> {
         Self::parse(text)
@@ -161,12 +147,5 @@ impl OptionValue for Requeue {
             Self::Allowed => Argument::Flag,
             other => Argument::Text(other.to_string()),
         }
-    }
-
-    fn from_variable(text: &str) -> Result<FromVariable<Self>, ValueError> {
-        Ok(match Self::parse(text) {
-            Ok(value) => FromVariable::Value(value),
-            Err(_) => switch(text, Self::Allowed),
-        })
     }
 }
