@@ -1,7 +1,9 @@
 //! All options of a job, and how they are written for sbatch.
 
 use super::{Gres, NodeCount, NodeList, Passthrough, Signal};
+use crate::value::ValueError;
 
+use self::options::{Setting, Values};
 use self::value::Argument;
 
 pub use self::options::{Directives, OptionName};
@@ -41,7 +43,7 @@ impl Directives {
     pub fn passthrough(mut self, options: impl IntoIterator<Item = Passthrough>) -> Self {
         for option in options {
             match option.key() {
-                Some((_, switches)) => self.switches = Some(switches),
+                Some((_, switches)) => self.put(Setting::Switches(switches)),
                 None => self.passthrough.push(option),
             }
         }
@@ -70,6 +72,92 @@ impl Directives {
         self.omitted.push(name);
     }
 
+    fn forget(&mut self, name: OptionName) {
+        self.omitted.retain(|&omitted| omitted != name);
+        self.set.retain(|setting| setting.name() != name);
+    }
+
+    fn put(&mut self, setting: Setting) {
+        let name = setting.name();
+        self.forget(name);
+        let place = self.set.partition_point(|before| before.name() < name);
+        self.set.insert(place, setting);
+    }
+
+    /// Sets an option from text, as sbatch's command line has it.
+    ///
+    /// # Errors
+    ///
+    /// When the option's type refuses the text.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::{Directives, OptionName};
+    ///
+    /// let mut directives = Directives::new();
+    /// directives.set(OptionName::Time, "01:30:00")?;
+    /// assert!(directives.set(OptionName::Time, "1h").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set(&mut self, name: OptionName, text: &str) -> Result<(), ValueError> {
+        self.put(Setting::from_text(name, text)?);
+        Ok(())
+    }
+
+    /// Sets an option to what it means without a value, if it has such a meaning.
+    fn set_alone(&mut self, name: OptionName) -> bool {
+        let Some(setting) = Setting::alone(name) else {
+            return false;
+        };
+        self.put(setting);
+        true
+    }
+
+    /// These options over those of a lower layer: where both say
+    /// something, the upper one holds. Options passed through are joined;
+    /// of two with the same name the upper one holds.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::Directives;
+    ///
+    /// let site = Directives::new().partition("batch".parse()?).time("30".parse()?);
+    /// let own = Directives::new().time("02:00:00".parse()?);
+    /// assert_eq!(own.over(&site).arguments(), ["--partition=batch", "--time=02:00:00"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn over(mut self, lower: &Self) -> Self {
+        let own = self.passthrough;
+        let is_only_lower = |low: &&Passthrough| own.iter().all(|own| own.name() != low.name());
+        let lower_ones = lower.passthrough.iter().filter(is_only_lower).cloned();
+        self.passthrough = lower_ones.chain(own.iter().cloned()).collect();
+        for setting in &lower.set {
+            let name = setting.name();
+            if !self.is_set(name) && !self.is_omitted(name) {
+                self.put(setting.clone());
+            }
+        }
+        for &name in &lower.omitted {
+            if !self.is_set(name) && !self.is_omitted(name) {
+                self.omitted.push(name);
+            }
+        }
+        self
+    }
+
+    /// What is set, each value with its type.
+    const fn values(&self) -> Values<'_> {
+        Values(self)
+    }
+
+    fn setting(&self, name: OptionName) -> Option<&Setting> {
+        let place = self.set.binary_search_by_key(&name, Setting::name);
+        place.ok().map(|place| &self.set[place])
+    }
+
+    fn argument(&self, name: OptionName) -> Option<Argument> {
+        self.setting(name).map(Setting::argument)
+    }
+
     /// True when no option is set or left out.
     ///
     /// ```
@@ -93,8 +181,8 @@ impl Directives {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub const fn is_set(&self, name: OptionName) -> bool {
-        self.has(name)
+    pub fn is_set(&self, name: OptionName) -> bool {
+        self.setting(name).is_some()
     }
 
     /// True when the option was left out on purpose.
@@ -122,10 +210,7 @@ impl Directives {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn names(&self) -> impl Iterator<Item = OptionName> + '_ {
-        OptionName::ALL
-            .iter()
-            .copied()
-            .filter(|&name| self.is_set(name))
+        self.set.iter().map(Setting::name)
     }
 
     /// An option's value as text; a flag's is empty.
@@ -156,17 +241,17 @@ impl Directives {
     /// How many GPUs of a node this asks for, and with which option.
     pub(crate) fn gpus_of_a_node(&self) -> Option<(OptionName, u64)> {
         let gres = self
-            .gres
-            .as_ref()
+            .values()
+            .gres()
             .and_then(Gres::gpus)
             .map(|count| (OptionName::Gres, count));
         let per_node = self
-            .gpus_per_node
-            .as_ref()
+            .values()
+            .gpus_per_node()
             .map(|count| (OptionName::GpusPerNode, u64::from(count.count())));
         let of_job = self
-            .gpus
-            .as_ref()
+            .values()
+            .gpus()
             .map(|count| (OptionName::Gpus, u64::from(count.count())));
         gres.or(per_node).or(of_job)
     }
@@ -174,27 +259,27 @@ impl Directives {
     /// What this asks of each node: the entries of `--gres`, or the GPUs of another
     /// option for a job on one node.
     pub(crate) fn gres_of_a_node(&self) -> Option<Gres> {
-        let gpus = self.gpus_per_node.as_ref().or(self.gpus.as_ref());
+        let gpus = self.values().gpus_per_node().or(self.values().gpus());
         // The types agree on what a type and a count are.
         let from_gpus = gpus.and_then(|count| Gres::parse(&format!("gpu:{count}")).ok());
-        self.gres.clone().or(from_gpus)
+        self.values().gres().cloned().or(from_gpus)
     }
 
     /// How long before its end the batch script is warned; zero if it is not.
     pub(crate) fn seconds_of_warning(&self) -> u32 {
-        self.signal
-            .as_ref()
+        self.values()
+            .signal()
             .filter(|signal| signal.is_for_batch_shell())
             .map_or(0, Signal::seconds)
     }
 
     /// How many nodes are named that must be among the job's, each counted once.
     pub(crate) fn named_nodes(&self) -> Option<u64> {
-        self.nodelist.as_ref().map(NodeList::count)
+        self.values().nodelist().map(NodeList::count)
     }
 
-    pub(crate) const fn node_count(&self) -> Option<NodeCount> {
-        self.nodes
+    pub(crate) fn node_count(&self) -> Option<NodeCount> {
+        self.values().nodes().copied()
     }
 
     /// An option as it stands on sbatch's command line: `--name=value`, or

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Conflict, Directives, MOST_HOSTS, OptionName};
+use super::{Conflict, Directives, MOST_HOSTS, OptionName, Values};
 use crate::slurm::{Distribution, GpuCount, JobTime, Licenses, TimeLimit};
 
 const fn conflict(first: OptionName, second: OptionName, reason: &'static str) -> Conflict {
@@ -17,28 +17,31 @@ const fn conflict(first: OptionName, second: OptionName, reason: &'static str) -
 impl Directives {
     /// Pairs of values that contradict each other.
     pub(crate) fn contradictions(&self) -> Vec<Conflict> {
+        let values = self.values();
         let groups = [
-            self.contradictions_of_times(),
-            self.contradictions_of_tasks(),
-            self.contradictions_of_an_arbitrary_order(),
-            self.contradictions_of_nodes(),
-            self.contradictions_of_features(),
+            values.contradictions_of_times(),
+            values.contradictions_of_tasks(),
+            values.contradictions_of_an_arbitrary_order(),
+            values.contradictions_of_nodes(),
+            values.contradictions_of_features(),
         ];
         groups.into_iter().flatten().collect()
     }
+}
 
-    fn contradictions_of_times(&self) -> Vec<Conflict> {
+impl Values<'_> {
+    fn contradictions_of_times(self) -> Vec<Conflict> {
         let mut conflicts = Vec::new();
-        let limit = self.time.as_ref().and_then(TimeLimit::minutes);
-        let least = self.time_min.as_ref().map(TimeLimit::minutes);
+        let limit = self.time().and_then(TimeLimit::minutes);
+        let least = self.time_min().map(TimeLimit::minutes);
         if let (Some(limit), Some(least)) = (limit, least)
             && least.is_none_or(|least| least > limit)
         {
             let reason = "the least time is longer than the limit";
             conflicts.push(conflict(OptionName::TimeMin, OptionName::Time, reason));
         }
-        let begin = self.begin.as_ref().and_then(JobTime::sortable);
-        let deadline = self.deadline.as_ref();
+        let begin = self.begin().and_then(JobTime::sortable);
+        let deadline = self.deadline();
         let deadline = deadline.and_then(|deadline| deadline.time().sortable());
         if let (Some(begin), Some(deadline)) = (begin, deadline)
             && begin >= deadline
@@ -49,10 +52,10 @@ impl Directives {
         conflicts
     }
 
-    fn contradictions_of_tasks(&self) -> Vec<Conflict> {
+    fn contradictions_of_tasks(self) -> Vec<Conflict> {
         let mut conflicts = Vec::new();
-        let tasks = self.ntasks.map(|tasks| u64::from(tasks.get()));
-        let plane = self.distribution.as_ref().and_then(Distribution::plane);
+        let tasks = self.ntasks().map(|tasks| u64::from(tasks.get()));
+        let plane = self.distribution().and_then(Distribution::plane);
         if let (Some(plane), Some((option, nodes))) = (plane, self.least_nodes())
             && nodes > 1
             && (nodes - 1) * u64::from(plane) >= tasks.unwrap_or(1)
@@ -61,8 +64,8 @@ impl Directives {
             conflicts.push(conflict(OptionName::Distribution, option, reason));
         }
         for (option, per_gpu) in [
-            (OptionName::NtasksPerGpu, self.ntasks_per_gpu),
-            (OptionName::NtasksPerTres, self.ntasks_per_tres),
+            (OptionName::NtasksPerGpu, self.ntasks_per_gpu()),
+            (OptionName::NtasksPerTres, self.ntasks_per_tres()),
         ] {
             if let (Some(per_gpu), Some(tasks)) = (per_gpu, tasks)
                 && !tasks.is_multiple_of(per_gpu.get().into())
@@ -71,7 +74,7 @@ impl Directives {
                 conflicts.push(conflict(option, OptionName::Ntasks, reason));
             }
         }
-        let gpus = self.gpus.as_ref().map(GpuCount::count);
+        let gpus = self.gpus().map(GpuCount::count);
         let nodes = self.least_nodes().or_else(|| self.nodes_of_tasks());
         if let (Some(gpus), Some((option, nodes))) = (gpus, nodes)
             && u64::from(gpus) < nodes
@@ -83,16 +86,12 @@ impl Directives {
     }
 
     /// What contradicts the order of tasks that a list of nodes says.
-    fn contradictions_of_an_arbitrary_order(&self) -> Vec<Conflict> {
+    fn contradictions_of_an_arbitrary_order(self) -> Vec<Conflict> {
         let mut conflicts = Vec::new();
-        if !self
-            .distribution
-            .as_ref()
-            .is_some_and(Distribution::is_arbitrary)
-        {
+        if !self.distribution().is_some_and(Distribution::is_arbitrary) {
             return conflicts;
         }
-        if self.nodes.is_some() {
+        if self.nodes().is_some() {
             let reason = "the list of nodes says how many";
             conflicts.push(conflict(
                 OptionName::Nodes,
@@ -101,10 +100,9 @@ impl Directives {
             ));
         }
         let hosts = self
-            .nodelist
-            .as_ref()
+            .nodelist()
             .map(|list| list.hosts().take(MOST_HOSTS).count());
-        if let (Some(tasks), Some(hosts)) = (self.ntasks, hosts)
+        if let (Some(tasks), Some(hosts)) = (self.ntasks(), hosts)
             && tasks.get() as usize != hosts
         {
             let reason = "an arbitrary distribution has one task for each node that is listed";
@@ -113,15 +111,15 @@ impl Directives {
         conflicts
     }
 
-    fn contradictions_of_nodes(&self) -> Vec<Conflict> {
+    fn contradictions_of_nodes(self) -> Vec<Conflict> {
         let mut conflicts = Vec::new();
-        if let (Some(named), Some(nodes)) = (self.named_nodes(), self.nodes)
+        if let (Some(named), Some(nodes)) = (self.0.named_nodes(), self.nodes())
             && named > u64::from(nodes.max())
         {
             let reason = "more nodes are named than asked for";
             conflicts.push(conflict(OptionName::Nodelist, OptionName::Nodes, reason));
         }
-        if let (Some(named), Some(excluded)) = (&self.nodelist, &self.exclude) {
+        if let (Some(named), Some(excluded)) = (self.nodelist(), self.exclude()) {
             let excluded: BTreeSet<_> = excluded.hosts().take(MOST_HOSTS).collect();
             let mut named = named.hosts().take(MOST_HOSTS);
             if named.any(|host| excluded.contains(&host)) {
@@ -132,13 +130,13 @@ impl Directives {
         conflicts
     }
 
-    fn contradictions_of_features(&self) -> Vec<Conflict> {
+    fn contradictions_of_features(self) -> Vec<Conflict> {
         let mut conflicts = Vec::new();
         for (option, among) in [
-            (OptionName::Constraint, &self.constraint),
-            (OptionName::Prefer, &self.prefer),
+            (OptionName::Constraint, self.constraint()),
+            (OptionName::Prefer, self.prefer()),
         ] {
-            if let (Some(batch), Some(among)) = (&self.batch, among)
+            if let (Some(batch), Some(among)) = (self.batch(), among)
                 && !batch
                     .features()
                     .all(|feature| among.features().any(|own| own == feature))
@@ -147,8 +145,8 @@ impl Directives {
                 conflicts.push(conflict(OptionName::Batch, option, reason));
             }
         }
-        let is_any_enough = self.licenses.as_ref().is_some_and(Licenses::is_any_enough);
-        if is_any_enough && self.resources.is_some() {
+        let is_any_enough = self.licenses().is_some_and(Licenses::is_any_enough);
+        if is_any_enough && self.resources().is_some() {
             let reason = "resources are further licences, which do not go with '|'";
             conflicts.push(conflict(
                 OptionName::Licenses,
@@ -160,16 +158,16 @@ impl Directives {
     }
 
     /// How many nodes the job has at least, and which option says so.
-    fn least_nodes(&self) -> Option<(OptionName, u64)> {
+    fn least_nodes(self) -> Option<(OptionName, u64)> {
         let asked = self
-            .nodes
+            .nodes()
             .map(|nodes| (OptionName::Nodes, u64::from(nodes.min())));
-        asked.or_else(|| Some((OptionName::Nodelist, self.named_nodes()?)))
+        asked.or_else(|| Some((OptionName::Nodelist, self.0.named_nodes()?)))
     }
 
     /// How many nodes the tasks fill.
-    fn nodes_of_tasks(&self) -> Option<(OptionName, u64)> {
-        let (tasks, of_a_node) = (self.ntasks?.get(), self.ntasks_per_node?.get());
+    fn nodes_of_tasks(self) -> Option<(OptionName, u64)> {
+        let (tasks, of_a_node) = (self.ntasks()?.get(), self.ntasks_per_node()?.get());
         let nodes = tasks.div_ceil(of_a_node.into());
         Some((OptionName::NtasksPerNode, nodes.into()))
     }

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use serde::de::MapAccess;
-
 use super::super::{
     Account, AcctgFreq, Array, BootDelay, ClusterConstraint, Clusters, Comment, Constraint,
     CoreSpec, Count, CpuFreq, Deadline, Dependency, Distribution, Exclusive, Export, FilePath,
@@ -13,9 +11,8 @@ use super::super::{
     Power, Priority, Profile, Propagate, Qos, Release, Requeue, Reservation, ResvPorts, Signal,
     SmallCount, Switches, ThreadSpec, TimeLimit, TresBind, TresPerTask, WaitAllNodes, Wckey,
 };
-use super::table::{Entry, OptionKey, set_twice};
 use super::value::{Argument, InVariable, OptionValue};
-use crate::value::{List, ValueError};
+use crate::value::ValueError;
 
 /// What else is known of an option.
 struct Row {
@@ -85,7 +82,7 @@ macro_rules! options {
         /// assert_eq!(name.environment(), Some("SBATCH_GPUS_PER_NODE"));
         /// assert!(OptionName::ALL.contains(&name));
         /// ```
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum OptionName {
             $(
@@ -130,12 +127,6 @@ macro_rules! options {
                 }
             }
 
-            /// True when the option has a meaning without a value.
-            pub(crate) fn may_be_empty(self) -> bool {
-                match self {
-                    $(Self::$variant => <$type as OptionValue>::TRUE.is_some(),)*
-                }
-            }
         }
 
         /// The options of a job, each at most once, each with its type.
@@ -162,7 +153,8 @@ macro_rules! options {
         /// ```
         #[derive(Debug, Clone, Default, PartialEq, Eq)]
         pub struct Directives {
-            $(pub(super) $field: Option<$type>,)*
+            /// What is set, in the order in which it is written.
+            pub(super) set: Vec<Setting>,
             pub(super) passthrough: Vec<Passthrough>,
             /// Options that a lower layer must not bring in.
             pub(super) omitted: Vec<OptionName>,
@@ -175,125 +167,59 @@ macro_rules! options {
                 #[doc = setter_example!($variant, $field, $long, $($sample)+)]
                 #[must_use]
                 pub fn $field(mut self, value: $type) -> Self {
-                    self.forget(OptionName::$variant);
-                    self.$field = Some(value);
+                    self.put(Setting::$variant(value));
                     self
                 }
             )*
+        }
 
-            pub(super) fn forget(&mut self, name: OptionName) {
-                self.omitted.retain(|&omitted| omitted != name);
-                match name {
-                    $(OptionName::$variant => self.$field = None,)*
+        /// An option that is set, with its value.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub(super) enum Setting {
+            $($variant($type),)*
+        }
+
+        impl Setting {
+            pub(super) const fn name(&self) -> OptionName {
+                match self {
+                    $(Self::$variant(_) => OptionName::$variant,)*
                 }
             }
 
-            pub(super) const fn has(&self, name: OptionName) -> bool {
+            pub(super) fn from_text(name: OptionName, text: &str) -> Result<Self, ValueError> {
                 match name {
-                    $(OptionName::$variant => self.$field.is_some(),)*
+                    $(OptionName::$variant => OptionValue::from_text(text).map(Self::$variant),)*
                 }
             }
 
-            pub(super) fn argument(&self, name: OptionName) -> Option<Argument> {
+            /// What the option means without a value, if it has such a meaning.
+            pub(super) fn alone(name: OptionName) -> Option<Self> {
                 match name {
-                    $(OptionName::$variant => self.$field.as_ref().map(OptionValue::argument),)*
+                    $(OptionName::$variant => OptionValue::TRUE.map(Self::$variant),)*
                 }
             }
 
-            /// Sets an option from text, as sbatch's command line has it.
-            ///
-            /// # Errors
-            ///
-            /// When the option's type refuses the text.
-            ///
-            /// ```
-            /// use nim_slurm::slurm::{Directives, OptionName};
-            ///
-            /// let mut directives = Directives::new();
-            /// directives.set(OptionName::Time, "01:30:00")?;
-            /// assert!(directives.set(OptionName::Time, "1h").is_err());
-            /// # Ok::<(), Box<dyn std::error::Error>>(())
-            /// ```
-            pub fn set(&mut self, name: OptionName, text: &str) -> Result<(), ValueError> {
-                self.forget(name);
-                match name {
-                    $(OptionName::$variant => self.$field = Some(OptionValue::from_text(text)?),)*
-                }
-                Ok(())
-            }
-
-            /// Sets an option to what it means without a value, if it has such a meaning.
-            pub(super) fn set_alone(&mut self, name: OptionName) -> bool {
-                match name {
-                    $(OptionName::$variant => {
-                        self.$field = OptionValue::TRUE;
-                        self.$field.is_some()
-                    })*
+            pub(super) fn argument(&self) -> Argument {
+                match self {
+                    $(Self::$variant(value) => value.argument(),)*
                 }
             }
+        }
 
-            /// Reads the value of a map's key: a typed value, or `false` to leave
-            /// the option out.
-            pub(crate) fn take_entry<'de, A: MapAccess<'de>>(
-                &mut self,
-                key: OptionKey,
-                map: &mut A,
-            ) -> Result<(), A::Error> {
-                match key {
-                    OptionKey::Passthrough => {
-                        let List(options) = map.next_value::<List<Passthrough>>()?;
-                        let mut keys = options.iter().filter_map(Passthrough::key);
-                        if let Some(twice) = keys.find(|&(name, _)| self.is_set(name)) {
-                            return Err(set_twice(twice.0));
-                        }
-                        *self = std::mem::take(self).passthrough(options);
-                    }
-                    OptionKey::Name(name) => {
-                        // TOML has a key once: what is set came from passthrough.
-                        if self.is_set(name) {
-                            return Err(set_twice(name));
-                        }
-                        map.next_value_seed(Entry { name, directives: self })?;
+        /// The values that are set, each with its type.
+        #[derive(Clone, Copy)]
+        pub(super) struct Values<'a>(pub(super) &'a Directives);
+
+        #[allow(dead_code, reason = "no rule looks at some of the options")]
+        impl<'a> Values<'a> {
+            $(
+                pub(super) fn $field(self) -> Option<&'a $type> {
+                    match self.0.setting(OptionName::$variant)? {
+                        Setting::$variant(value) => Some(value),
+                        _ => None,
                     }
                 }
-                Ok(())
-            }
-
-            /// These options over those of a lower layer: where both say
-            /// something, the upper one holds. Options passed through are joined;
-            /// of two with the same name the upper one holds.
-            ///
-            /// ```
-            /// use nim_slurm::slurm::Directives;
-            ///
-            /// let site = Directives::new().partition("batch".parse()?).time("30".parse()?);
-            /// let own = Directives::new().time("02:00:00".parse()?);
-            /// assert_eq!(own.over(&site).arguments(), ["--partition=batch", "--time=02:00:00"]);
-            /// # Ok::<(), Box<dyn std::error::Error>>(())
-            /// ```
-            #[must_use]
-            pub fn over(self, lower: &Self) -> Self {
-                let mut passthrough: Vec<_> = lower.passthrough.clone();
-                passthrough.retain(|low| self.passthrough.iter().all(|own| own.name() != low.name()));
-                passthrough.extend(self.passthrough);
-                let mut omitted = self.omitted;
-                $(
-                    let $field = if omitted.contains(&OptionName::$variant) {
-                        None
-                    } else {
-                        self.$field.or_else(|| lower.$field.clone())
-                    };
-                )*
-                for &name in &lower.omitted {
-                    if !omitted.contains(&name) {
-                        omitted.push(name);
-                    }
-                }
-                let mut merged = Self { $($field,)* passthrough, omitted };
-                let set: Vec<_> = merged.names().collect();
-                merged.omitted.retain(|name| !set.contains(name));
-                merged
-            }
+            )*
         }
     };
 }
@@ -565,6 +491,11 @@ options! {
 pub(super) const PASSTHROUGH: &str = "passthrough";
 
 impl OptionName {
+    /// True when the option has a meaning without a value.
+    pub(crate) fn may_be_empty(self) -> bool {
+        Setting::alone(self).is_some()
+    }
+
     /// The option that a TOML key names.
     ///
     /// ```

@@ -187,9 +187,12 @@ const NEEDS: &[(OptionName, &[OptionName])] = &[
 
 impl Directives {
     fn asks(&self, name: OptionName, part: Part) -> bool {
-        let tres = self.tres_per_task.as_ref();
+        let tres = self.values().tres_per_task();
         match (name, part) {
-            (Gres, Part::Gpus) => self.gres.as_ref().is_some_and(|gres| gres.gpus().is_some()),
+            (Gres, Part::Gpus) => self
+                .values()
+                .gres()
+                .is_some_and(|gres| gres.gpus().is_some()),
             (TresPerTask, Part::Gpus) => tres.is_some_and(|tres| tres.gpus().is_some()),
             (TresPerTask, Part::Cpus) => tres.is_some_and(|tres| tres.cpus().is_some()),
             _ => self.is_set(name),
@@ -277,14 +280,14 @@ impl Directives {
             .filter(|&(option, one_of)| self.is_set(option) && !is_met(one_of))
             .map(|(option, one_of)| Need { option, one_of })
             .collect();
-        let distribution = self.distribution.as_ref();
+        let distribution = self.values().distribution();
         if distribution.is_some_and(slurm::Distribution::is_arbitrary) && !is_met(ARBITRARY) {
             needs.push(Need {
                 option: Distribution,
                 one_of: ARBITRARY,
             });
         }
-        let least = self.time_min.as_ref();
+        let least = self.values().time_min();
         if least.is_some_and(|least| least.minutes().is_none()) && !is_met(ENDLESS) {
             needs.push(Need {
                 option: TimeMin,

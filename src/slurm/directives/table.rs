@@ -9,6 +9,8 @@ use super::options::{KEYS, PASSTHROUGH};
 use super::refused::refused;
 use super::value::Argument;
 use super::{Directives, OptionName};
+use crate::slurm::Passthrough;
+use crate::value::List;
 
 /// A key of a TOML table of options.
 #[derive(Debug, Clone, Copy)]
@@ -94,7 +96,7 @@ fn edits(one: &[u8], other: &[u8]) -> usize {
 }
 
 /// The error for an option with a key that is passed through as well.
-pub(super) fn set_twice<E: de::Error>(name: OptionName) -> E {
+fn set_twice<E: de::Error>(name: OptionName) -> E {
     E::custom(format_args!(
         "{name} is set twice: by its key {} and in {PASSTHROUGH}",
         name.key()
@@ -102,9 +104,9 @@ pub(super) fn set_twice<E: de::Error>(name: OptionName) -> E {
 }
 
 /// Reads an option's value into the options; `false` leaves it out.
-pub(super) struct Entry<'a> {
-    pub(super) name: OptionName,
-    pub(super) directives: &'a mut Directives,
+struct Entry<'a> {
+    name: OptionName,
+    directives: &'a mut Directives,
 }
 
 impl<'de> DeserializeSeed<'de> for Entry<'_> {
@@ -179,6 +181,36 @@ impl Serialize for Directives {
 }
 
 impl Directives {
+    /// Reads the value of a map's key: a typed value, or `false` to leave
+    /// the option out.
+    pub(crate) fn take_entry<'de, A: MapAccess<'de>>(
+        &mut self,
+        key: OptionKey,
+        map: &mut A,
+    ) -> Result<(), A::Error> {
+        match key {
+            OptionKey::Passthrough => {
+                let List(options) = map.next_value::<List<Passthrough>>()?;
+                let mut keys = options.iter().filter_map(Passthrough::key);
+                if let Some(twice) = keys.find(|&(name, _)| self.is_set(name)) {
+                    return Err(set_twice(twice.0));
+                }
+                *self = std::mem::take(self).passthrough(options);
+            }
+            OptionKey::Name(name) => {
+                // TOML has a key once: what is set came from passthrough.
+                if self.is_set(name) {
+                    return Err(set_twice(name));
+                }
+                map.next_value_seed(Entry {
+                    name,
+                    directives: self,
+                })?;
+            }
+        }
+        Ok(())
+    }
+
     /// Writes the table's entries into a map that may have others.
     pub(crate) fn give_entries<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         for &name in OptionName::ALL {
