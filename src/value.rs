@@ -92,7 +92,7 @@ impl std::error::Error for ValueError {}
 /// Refuses the empty text and the first character that is not allowed.
 pub(crate) fn only(
     text: &str,
-    is_allowed: impl Fn(char) -> bool,
+    is_allowed: fn(char) -> bool,
     allowed: &'static str,
 ) -> Result<(), Fault> {
     if text.is_empty() {
@@ -181,7 +181,8 @@ macro_rules! value {
 
         impl<'de> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                $crate::value::from_text(deserializer, $name, Self::parse)
+                let text = $crate::value::text(deserializer, $name)?;
+                Self::parse(&text).map_err(serde::de::Error::custom)
             }
         }
 
@@ -190,7 +191,7 @@ macro_rules! value {
     (@serialize $type:ty) => {
         impl serde::Serialize for $type {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                serializer.serialize_str(&self.to_string())
             }
         }
     };
@@ -225,51 +226,40 @@ macro_rules! text_value {
 
 pub(crate) use {text_value, value};
 
-/// Reads a value from a text, or from a number bare.
-pub(crate) fn from_text<'de, D: serde::Deserializer<'de>, T>(
+/// Reads the text of a value; a number may be bare. It knows nothing of the value's type, or the
+/// compiler would translate it for each.
+pub(crate) fn text<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
     name: &'static str,
-    parse: fn(&str) -> Result<T, ValueError>,
-) -> Result<T, D::Error> {
-    let mut value = None;
-    deserializer.deserialize_any(TextVisitor {
-        name,
-        take: &mut |text| {
-            value = Some(parse(text)?);
-            Ok(())
-        },
-    })?;
-    value.ok_or_else(|| serde::de::Error::custom(format_args!("no {name}")))
+) -> Result<String, D::Error> {
+    deserializer.deserialize_any(TextVisitor { name })
 }
 
-/// It knows nothing of the type that it reads. One for each type, and one for each option of
-/// sbatch, would be a seventh of what the compiler has to translate in this crate.
-struct TextVisitor<'a> {
+struct TextVisitor {
     name: &'static str,
-    take: &'a mut dyn FnMut(&str) -> Result<(), ValueError>,
 }
 
-impl serde::de::Visitor<'_> for TextVisitor<'_> {
-    type Value = ();
+impl serde::de::Visitor<'_> for TextVisitor {
+    type Value = String;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "a text as {}", self.name)
     }
 
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
-        (self.take)(text).map_err(E::custom)
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<String, E> {
+        Ok(text.to_owned())
     }
 
-    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<(), E> {
-        self.visit_str(&number.to_string())
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<String, E> {
+        Ok(number.to_string())
     }
 
-    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<(), E> {
-        self.visit_str(&number.to_string())
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<String, E> {
+        Ok(number.to_string())
     }
 
     /// No value has a fraction, and a number would drop the zero of 23.10.
-    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<(), E> {
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<String, E> {
         Err(E::custom(format_args!(
             "cannot take the number {number} as {}: write it in quotes",
             self.name
