@@ -9,8 +9,8 @@ use std::ops::Range;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{
-    self, DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess,
-    Unexpected, Visitor,
+    self, DeserializeOwned, DeserializeSeed, Deserializer, Expected, IntoDeserializer, MapAccess,
+    SeqAccess, Unexpected, Visitor,
 };
 use serde::forward_to_deserialize_any;
 use toml::Spanned;
@@ -113,12 +113,40 @@ impl<'de> Deserializer<'de> for Node<'de> {
                 _ => Err(too_large(&number)),
             },
             DeValue::Boolean(yes) => visitor.visit_bool(yes),
-            DeValue::Datetime(_) => {
-                let given = Unexpected::Other("a date or a time");
-                Err(de::Error::invalid_type(given, &visitor))
-            }
+            date @ DeValue::Datetime(_) => Err(mistaken(&date, &visitor)),
             DeValue::Array(items) => visitor.visit_seq(Items(items.into_iter())),
             DeValue::Table(table) => visitor.visit_map(Entries::of(table)),
+        }
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        match self.0.into_inner() {
+            DeValue::Table(table) => visitor.visit_map(Entries::of(table)),
+            other => Err(mistaken(&other, &visitor)),
+        }
+    }
+
+    /// A table only: serde would also take the fields as an array.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Refusal> {
+        self.deserialize_map(visitor)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        match self.0.into_inner() {
+            DeValue::Array(items) => visitor.visit_seq(Items(items.into_iter())),
+            other => Err(mistaken(&other, &visitor)),
+        }
+    }
+
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        match self.0.into_inner() {
+            DeValue::String(key) => visitor.visit_str(&key),
+            other => Err(mistaken(&other, &visitor)),
         }
     }
 
@@ -155,8 +183,22 @@ impl<'de> Deserializer<'de> for Node<'de> {
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
-        unit unit_struct seq tuple tuple_struct map struct identifier ignored_any
+        unit unit_struct tuple tuple_struct ignored_any
     }
+}
+
+/// A value of another kind than the one that is expected.
+fn mistaken(given: &DeValue<'_>, expected: &dyn Expected) -> Refusal {
+    let given = match given {
+        DeValue::String(text) => Unexpected::Str(text),
+        DeValue::Boolean(yes) => Unexpected::Bool(*yes),
+        DeValue::Integer(_) => Unexpected::Other("integer"),
+        DeValue::Float(_) => Unexpected::Other("floating point number"),
+        DeValue::Datetime(_) => Unexpected::Other("a date or a time"),
+        DeValue::Array(_) => Unexpected::Seq,
+        DeValue::Table(_) => Unexpected::Map,
+    };
+    de::Error::invalid_type(given, expected)
 }
 
 fn too_large(number: &dyn fmt::Display) -> Refusal {
@@ -269,6 +311,8 @@ mod tests {
             "name = 'a'\nname = 'b'",
             "name = ",
             "[table]\nothers = 1",
+            "table = 1.5",
+            "ways = 7",
         ] {
             let own = read::<Document>(text);
             let theirs = toml::from_str::<Document>(text);
@@ -282,6 +326,9 @@ mod tests {
         let own = read::<Document>(text).unwrap_err();
         let theirs = toml::from_str::<Document>(text).unwrap_err();
         assert_eq!(own.to_string(), theirs.to_string());
+        let array = read::<Document>("table = ['a', {}, [], 1.5]").unwrap_err();
+        let words = "invalid type: sequence, expected struct Document";
+        assert!(array.to_string().contains(words), "{array}");
         let number = read::<Document>("counts.a = 99999999999999999999").unwrap_err();
         let words = "the number 99999999999999999999 is too large";
         assert!(number.to_string().contains(words), "{number}");
