@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use camino::Utf8Path;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use self::hooks::HooksTable;
 use self::lines::Lines;
@@ -105,7 +105,7 @@ pub struct Settings {
 }
 
 /// The file's shape.
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SettingsFile {
     stage_path: Option<StagePath>,
@@ -123,19 +123,19 @@ struct SettingsFile {
     launch: LaunchTable,
 }
 
-#[derive(Default, Deserialize, Serialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LaunchTable {
     max_requeues: Option<u32>,
 }
 
-#[derive(Default, Deserialize, Serialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SrunTable {
     mpi: Option<Mpi>,
 }
 
-#[derive(Default, Deserialize, Serialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ContainerTable {
     #[serde(default)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::error::FileError;
 use crate::script::ScriptKind;
@@ -98,7 +98,7 @@ impl Hook {
 text_value!(Hook, "hook");
 
 /// The settings' table `[hooks]`.
-#[derive(Default, Deserialize, Serialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct HooksTable {
     setup: AroundTable,
@@ -108,7 +108,7 @@ pub(super) struct HooksTable {
     client: Option<Utf8PathBuf>,
 }
 
-#[derive(Default, Deserialize, Serialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct AroundTable {
     before: Option<Utf8PathBuf>,
