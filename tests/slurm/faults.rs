@@ -263,7 +263,8 @@ fn table() -> Vec<Fault> {
         Fault { name: "job: time is up before the server is ready", launch: "time = 1\nsignal = 'B:USR1@50'",
             variables: &[("LAB_NIM_ARGS", "--startup-delay 1000")],
             end: End::Code(6), says: "the time was up before the first point was finished", ..ROW },
-        Fault { name: "job: too little time for what is left", launch: "time = 1",
+        // Slurm looks every 30 s whether a warning is due within the next 30: the recipe's would come at any time.
+        Fault { name: "job: too little time for what is left", launch: "time = 1\nsignal = 'B:USR1@1'",
             // The second use case would take about a minute at one request at a time.
             recipe: |recipe| recipe.sweep.use_cases = ["chat:32/16", "long:32/2000"].map(|text| text.parse().unwrap()).into(),
             end: End::Code(6), says: "left out: long 32/2000, concurrency 1", kept: 1, ..ROW },
