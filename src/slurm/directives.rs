@@ -126,10 +126,10 @@ impl Directives {
     /// ```
     #[must_use]
     pub fn over(mut self, lower: &Self) -> Self {
-        let own = self.passthrough;
-        let is_only_lower = |low: &&Passthrough| own.iter().all(|own| own.name() != low.name());
-        let lower_ones = lower.passthrough.iter().filter(is_only_lower).cloned();
-        self.passthrough = lower_ones.chain(own.iter().cloned()).collect();
+        let mut passthrough = lower.passthrough.clone();
+        passthrough.retain(|low| self.passthrough.iter().all(|own| own.name() != low.name()));
+        passthrough.append(&mut self.passthrough);
+        self.passthrough = passthrough;
         for setting in &lower.set {
             let name = setting.name();
             if !self.is_set(name) && !self.is_omitted(name) {
