@@ -1,5 +1,6 @@
 //! sbatch's own variables, as a layer of options.
 
+use super::options::Setting;
 use super::value::InVariable;
 use super::{Directives, OptionName};
 use crate::error::VariableError;
@@ -50,21 +51,17 @@ impl Directives {
         let is_value = match way {
             InVariable::Text => !text.is_empty(),
             InVariable::Switch => false,
-            InVariable::TextOrSwitch => is_taken(name, text),
+            InVariable::TextOrSwitch => Setting::from_text(name, text).is_ok(),
         };
         if is_value {
             self.set(name, text)?;
         } else if way != InVariable::Text && !switches_on(text) {
             self.leave_out(name);
-        } else if name.may_be_empty() {
+        } else {
             self.set_alone(name);
         }
         Ok(())
     }
-}
-
-fn is_taken(name: OptionName, text: &str) -> bool {
-    Directives::new().set(name, text).is_ok()
 }
 
 fn switches_on(text: &str) -> bool {
