@@ -35,7 +35,7 @@ pub(crate) struct ImageSource {
     /// The image as it is pulled: from the mirror, if its registry has one.
     pub(crate) image: Image,
     pub(crate) uri: String,
-    /// Empty: that of the importing node.
+    /// As the runtime names it. Empty: that of the importing node.
     pub(crate) architecture: &'static str,
     /// Free space that the import asks for, in MiB.
     pub(crate) space: u64,
@@ -69,11 +69,38 @@ impl ImageSource {
                 source.docker_uri()
             },
             image: source,
-            architecture: architecture.map_or("", Architecture::as_str),
+            architecture: architecture.map_or("", |architecture| architecture.name_for(runtime)),
             space: runtime.space(disk.mebibytes()),
             login: login
                 .map(|registry| runtime.login(registry).to_owned())
                 .unwrap_or_default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_runtime_gets_its_own_word_for_an_architecture() {
+        let words = |runtime: &str, architecture| {
+            let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+            recipe.server.architecture = Some(architecture);
+            recipe.client.architecture = None;
+            let settings = format!("container = {{ runtime = '{runtime}' }}");
+            let settings = Settings::from_toml(&settings).unwrap();
+            let sources = image_sources(&recipe, &settings);
+            sources
+                .iter()
+                .map(|image| image.architecture)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(words("pyxis", Architecture::Amd64), ["", "x86_64"]);
+        assert_eq!(words("pyxis", Architecture::Arm64), ["", "aarch64"]);
+        for runtime in ["apptainer", "podman"] {
+            assert_eq!(words(runtime, Architecture::Amd64), ["", "amd64"]);
+            assert_eq!(words(runtime, Architecture::Arm64), ["", "arm64"]);
         }
     }
 }

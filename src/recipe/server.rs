@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize};
 
 use super::{ByteSize, ServedModelName, UrlPath, VariantName, Word};
-use crate::container::{EnvName, Image, SquashFile};
+use crate::container::{EnvName, Image, Runtime, SquashFile};
 
 /// The inference server: its image, and how it is started.
 ///
@@ -157,12 +157,22 @@ pub enum Architecture {
 }
 
 impl Architecture {
-    /// The name that enroot and OCI registries use.
+    /// The name that OCI registries, apptainer and podman use.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Amd64 => "amd64",
             Self::Arm64 => "arm64",
+        }
+    }
+
+    /// The name that a runtime's `--arch` takes. enroot wants the kernel's (`debarch` in its
+    /// src/common.sh), and ends with "Unsupported architecture" at any other.
+    pub(crate) const fn name_for(self, runtime: Runtime) -> &'static str {
+        match (runtime, self) {
+            (Runtime::Pyxis, Self::Amd64) => "x86_64",
+            (Runtime::Pyxis, Self::Arm64) => "aarch64",
+            (Runtime::Apptainer | Runtime::Podman, _) => self.as_str(),
         }
     }
 }

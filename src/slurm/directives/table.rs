@@ -129,8 +129,9 @@ impl Visitor<'_> for Entry<'_> {
         if !set {
             directives.omitted.push(name);
         } else if !directives.set_alone(name) {
-            let text = format_args!("{name} needs a value: true is for flags");
-            return Err(E::custom(text));
+            return Err(E::custom(format_args!(
+                "{name} needs a value: true is for flags"
+            )));
         }
         Ok(())
     }

@@ -31,8 +31,8 @@ readonly image_uris=(
   'docker://mirror.site:5000#nim/meta/llama3-70b-instruct:1.0.3'
 )
 readonly image_architectures=(
-  amd64
-  amd64
+  x86_64
+  x86_64
 )
 readonly image_space=(
   12288

@@ -27,8 +27,8 @@ readonly image_uris=(
   docker://vllm/vllm-openai:v0.9.2
 )
 readonly image_architectures=(
-  amd64
-  amd64
+  x86_64
+  x86_64
 )
 readonly image_space=(
   12288
