@@ -410,6 +410,17 @@ pub enum Problem {
         /// The key.
         key: &'static str,
     },
+    /// A registry has a mirror, and no image of the recipe comes from it.
+    #[error(
+        "[container] registries names a mirror for {registry:?}, and no image of this recipe comes from there: allowed \
+         is {allowed}"
+    )]
+    UnusedMirror {
+        /// The registry.
+        registry: String,
+        /// The registries of the recipe's images.
+        allowed: String,
+    },
     /// The launch job is warned by a signal that it does not know.
     #[error(
         "launch.sh asks for the signal {asked} ({origin}), on which it would not stop in order: B:USR1, B:USR2, B:TERM \

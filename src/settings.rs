@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use self::hooks::HooksTable;
 use self::lines::Lines;
-use crate::container::{Mount, Registry, Runtime};
+use crate::container::{Image, Mount, Registry, Runtime};
 use crate::document;
 use crate::error::{FileError, VariableError};
 use crate::jobs::Jobs;
@@ -355,7 +355,9 @@ impl Settings {
     }
 
     /// Pulls images of one registry from a mirror instead. A mirrored registry
-    /// needs no NGC key.
+    /// needs no NGC key. Docker Hub is `docker.io`, also for images that name no
+    /// registry. A [`Plan`](crate::Plan) refuses a registry that none of its images
+    /// comes from.
     ///
     /// ```
     /// use nim_slurm::{Plan, Recipe, Settings};
@@ -546,6 +548,17 @@ impl Settings {
     #[must_use]
     pub fn mirror(&self, registry: &Registry) -> Option<&Registry> {
         self.registries.get(registry)
+    }
+
+    /// The mirror that an image is pulled from, if there is one.
+    pub(crate) fn mirror_of(&self, image: &Image) -> Option<&Registry> {
+        let mut mirrors = self.registries.iter();
+        mirrors.find_map(|(registry, mirror)| image.is_from(registry).then_some(mirror))
+    }
+
+    /// The registries that have a mirror.
+    pub(crate) fn mirrored(&self) -> impl Iterator<Item = &Registry> {
+        self.registries.keys()
     }
 
     /// Where an option was given, with the line if it was in the file.

@@ -35,13 +35,14 @@ fn succeeds(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> St
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    assert!(
-        output.stderr.is_empty(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.is_empty() || stderr == NO_GPUS, "{stderr}");
     String::from_utf8(output.stdout).unwrap()
 }
+
+/// What every plan without `--gres` or the like is told.
+const NO_GPUS: &str = "note: launch.sh asks Slurm for no GPUs; where Slurm manages them, add --gres gpu:8 or what the \
+                       site calls them\n";
 
 #[track_caller]
 fn fails(folder: &Path, arguments: &[&str], variables: &[(&str, &str)], code: i32) -> String {
@@ -343,15 +344,25 @@ fn submit_without_a_stage_path() {
 #[test]
 fn no_gpus_are_noted() {
     let folder = tempfile::tempdir().unwrap();
-    let note = "asks Slurm for no GPUs";
-    assert!(succeeds(folder.path(), &["--check"], &[]).contains(note));
-    assert!(!succeeds(folder.path(), &["--check", "--gres", "gpu:8"], &[]).contains(note));
+    let notes = |flags: &[&str]| {
+        let output = run(folder.path(), flags, &[]);
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    for flags in [&["--check"][..], &[], &["--explain"]] {
+        assert_eq!(notes(flags), NO_GPUS, "{flags:?}");
+    }
+    assert_eq!(notes(&["--check", "--gres", "gpu:8"]), "");
+    assert_eq!(notes(&["--print", "launch"]), "");
 }
 
 #[test]
 fn a_time_limit_shorter_than_the_server_s_start_is_noted() {
     let folder = tempfile::tempdir().unwrap();
-    for flags in [&["--time", "30", "--check"][..], &["--time", "30"]] {
+    for flags in [
+        &["--gres=gpu:8", "--time", "30", "--check"][..],
+        &["--gres=gpu:8", "--time", "30"],
+    ] {
         let output = run(folder.path(), flags, &[]);
         assert!(output.status.success(), "it is no error");
         assert_eq!(
@@ -360,8 +371,26 @@ fn a_time_limit_shorter_than_the_server_s_start_is_noted() {
              before its end: its time may be up before it gives the server up\n"
         );
     }
-    succeeds(folder.path(), &["--time", "31", "--check"], &[]);
+    let time = succeeds(folder.path(), &["--time", "31", "--check"], &[]);
+    assert!(time.contains("--time=31"), "{time}");
     succeeds(folder.path(), &["--time", "30", "--print", "launch"], &[]);
+}
+
+#[test]
+fn use_cases_are_given_one_by_one_or_with_commas() {
+    let folder = tempfile::tempdir().unwrap();
+    let launch = |flags: &[&str]| {
+        let flags = [flags, &["--print", "launch"]].concat();
+        succeeds(folder.path(), &flags, &[])
+    };
+    let once = launch(&["--use-case", "chat:128/32,long:4096/64"]);
+    assert_eq!(
+        once,
+        launch(&["--use-case=chat:128/32", "--use-case=long:4096/64"])
+    );
+    assert!(once.contains("'chat 128 32 "), "{once}");
+    let error = fails(folder.path(), &["--use-case", "chat:128/32,long"], &[], 2);
+    assert!(error.contains("'long'"), "{error}");
 }
 
 #[test]

@@ -447,6 +447,20 @@ fn scripts_that_are_in_the_queue_already_are_noted() {
 }
 
 #[test]
+fn a_submission_has_the_notes_of_rendering() {
+    let site = Site::new();
+    site.program("sbatch", SBATCH);
+    for flags in [&["scripts"][..], &["--submit", "scripts"]] {
+        let flags = [&["--time", "30"], flags].concat();
+        let notes = [
+            "note: launch.sh asks for --time=30, but its server may take 1800 s",
+            "note: launch.sh asks Slurm for no GPUs; where",
+        ];
+        site.run(&flags).assert(0, &[], &notes);
+    }
+}
+
+#[test]
 fn a_model_that_is_there_is_not_demanded() {
     let site = Site::new();
     site.program("sbatch", SBATCH);

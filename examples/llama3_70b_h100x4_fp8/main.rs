@@ -53,8 +53,12 @@ struct Arguments {
     #[arg(long, value_name = "N,N,...", value_delimiter = ',', value_parser = requests_in_flight)]
     concurrency: Vec<NonZeroU32>,
 
-    /// Use case: input and output sequence length in tokens; may be given again
-    #[arg(long = "use-case", value_name = "NAME:ISL/OSL")]
+    /// Use cases: input and output sequence length in tokens
+    #[arg(
+        long = "use-case",
+        value_name = "NAME:ISL/OSL,...",
+        value_delimiter = ','
+    )]
     use_cases: Vec<UseCase>,
 
     /// Tokenizer: an absolute path as the client's container sees it, or a Hugging Face name (needs HF_TOKEN in the job)
@@ -179,8 +183,10 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         _ => {}
     }
-    if let (None, Some(shortage)) = (arguments.print, plan.shortage_of_time()) {
-        eprintln!("note: {shortage}");
+    if arguments.print.is_none() {
+        for note in notes(&plan) {
+            eprintln!("note: {note}");
+        }
     }
     match arguments.print {
         Some(Print::Setup) => print(plan.setup().text()),
@@ -250,7 +256,6 @@ fn summary(plan: &Plan) -> String {
             plan.directives(kind).arguments().join(" ")
         ));
     }
-    text.push_str(note(plan));
     text
 }
 
@@ -287,12 +292,15 @@ fn sbatch_line(plan: &Plan, kind: ScriptKind, folder: &Utf8Path) -> String {
 }
 
 /// What is no mistake everywhere, but is one on most clusters.
-fn note(plan: &Plan) -> &'static str {
-    if plan.directives(ScriptKind::Launch).asks_for_gpus() {
-        ""
-    } else {
-        "note: launch.sh asks Slurm for no GPUs; where Slurm manages them, add --gres gpu:8 or what the site calls them\n"
+fn notes(plan: &Plan) -> Vec<String> {
+    let mut notes = Vec::from_iter(plan.shortage_of_time().map(|shortage| shortage.to_string()));
+    if !plan.directives(ScriptKind::Launch).asks_for_gpus() {
+        notes.push(
+            "launch.sh asks Slurm for no GPUs; where Slurm manages them, add --gres gpu:8 or what the site calls them"
+                .to_owned(),
+        );
     }
+    notes
 }
 
 fn requests_in_flight(text: &str) -> Result<NonZeroU32, String> {
@@ -301,7 +309,7 @@ fn requests_in_flight(text: &str) -> Result<NonZeroU32, String> {
 }
 
 fn next_steps(plan: &Plan, folder: &Utf8Path) -> String {
-    let mut text = format!("{}\nnext, on the login node:\n", note(plan));
+    let mut text = "\nnext, on the login node:\n".to_owned();
     let mut step = |line: &str, why: &str| text.push_str(&format!("  {line}\n      {why}\n"));
     step(
         "export NGC_API_KEY=...",

@@ -136,20 +136,42 @@ impl Image {
         self.digest.as_deref()
     }
 
-    /// The same image in another registry.
+    /// The same image in another registry. Docker Hub's own images, which have no folder in
+    /// their path, are below `library/` there.
+    ///
+    /// ```
+    /// # use nim_slurm::container::Image;
+    /// let image = Image::parse("ubuntu:24.04")?.in_registry("mirror.site".parse()?);
+    /// assert_eq!(image.to_string(), "mirror.site/library/ubuntu:24.04");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn in_registry(&self, registry: Registry) -> Self {
-        Self {
-            registry: Some(registry),
-            ..self.clone()
+        let mut image = self.clone();
+        if self.is_on_docker_hub() && !self.path.contains('/') {
+            image.path.insert_str(0, "library/");
         }
+        image.registry = Some(registry);
+        image
+    }
+
+    /// Whether it comes from this registry. Docker Hub is `docker.io`, also for a reference
+    /// that names no registry.
+    pub(crate) fn is_from(&self, registry: &Registry) -> bool {
+        self.registry.as_ref() == Some(registry)
+            || (registry.is_docker_hub() && self.is_on_docker_hub())
+    }
+
+    pub(crate) fn is_on_docker_hub(&self) -> bool {
+        self.registry.as_ref().is_none_or(Registry::is_docker_hub)
     }
 
     /// What `enroot import` is asked for. A digest needs enroot 4.
     #[must_use]
     pub fn enroot_uri(&self) -> String {
         let mut uri = String::from("docker://");
-        if let Some(registry) = &self.registry {
+        // enroot knows the server of Docker Hub, and asks docker.io in vain.
+        if let Some(registry) = self.registry.as_ref().filter(|it| !it.is_docker_hub()) {
             uri.push_str(registry.as_str());
             uri.push('#');
         }
@@ -280,6 +302,14 @@ impl Registry {
         self.0.split(':').next().unwrap_or_default()
     }
 
+    /// True for the names of Docker Hub: that which people write, and those of its servers.
+    pub(crate) fn is_docker_hub(&self) -> bool {
+        matches!(
+            self.0.as_str(),
+            "docker.io" | "index.docker.io" | "registry-1.docker.io"
+        )
+    }
+
     /// True when it looks like a registry in front of a path, as Docker reads it.
     pub(crate) fn is_plain(&self) -> bool {
         is_registry(&self.0)
@@ -387,7 +417,9 @@ mod tests {
         assert_eq!(both.docker_uri(), pinned);
         let mirror = Registry::parse("mirror.site:5000").unwrap();
         assert_eq!(
-            image("nvcr.io/nim/x:1").in_registry(mirror).enroot_uri(),
+            image("nvcr.io/nim/x:1")
+                .in_registry(mirror.clone())
+                .enroot_uri(),
             "docker://mirror.site:5000#nim/x:1"
         );
         assert_eq!(image("ubuntu").squash_file().as_str(), "ubuntu+latest.sqsh");

@@ -3,7 +3,7 @@
 use camino::Utf8Path;
 
 use crate::container::release::USED_OPTIONS;
-use crate::container::{EnvName, Runtime};
+use crate::container::{EnvName, Registry, Runtime};
 use crate::error::Problem;
 use crate::recipe::{
     ArrayBy, Client, Engine, Goodput, ModelSource, Recipe, ReplicaUse, ResultName, Server,
@@ -22,6 +22,7 @@ pub(super) fn check_all(recipe: &Recipe, settings: &Settings, problems: &mut Vec
     check_client(&recipe.client, problems);
     check_mounts(recipe, settings, problems);
     check_runtime(recipe, settings, problems);
+    check_mirrors(recipe, settings, problems);
     if let Some(key) = settings.cluster().lonely_key() {
         problems.push(Problem::ClusterKey { key });
     }
@@ -348,6 +349,30 @@ fn check_runtime(recipe: &Recipe, settings: &Settings, problems: &mut Vec<Proble
                 registry: registry.to_string(),
             });
         }
+    }
+}
+
+/// A mirror that no image comes from is a mistyped name, and the image would come from elsewhere.
+fn check_mirrors(recipe: &Recipe, settings: &Settings, problems: &mut Vec<Problem>) {
+    let images = [&recipe.server.image, &recipe.client.image];
+    for registry in settings.mirrored() {
+        if images.iter().any(|image| image.is_from(registry)) {
+            continue;
+        }
+        let mut allowed = images.map(|image| {
+            let name = image.registry().filter(|_| !image.is_on_docker_hub());
+            name.map_or("docker.io", Registry::as_str)
+        });
+        allowed.sort_unstable();
+        let [first, second] = allowed;
+        problems.push(Problem::UnusedMirror {
+            registry: registry.to_string(),
+            allowed: if first == second {
+                format!("{first:?}")
+            } else {
+                format!("{first:?} or {second:?}")
+            },
+        });
     }
 }
 

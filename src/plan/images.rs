@@ -51,9 +51,7 @@ impl ImageSource {
         architecture: Option<Architecture>,
         settings: &Settings,
     ) -> Self {
-        let mirror = image
-            .registry()
-            .and_then(|registry| settings.mirror(registry));
+        let mirror = settings.mirror_of(image);
         let source =
             mirror.map_or_else(|| image.clone(), |mirror| image.in_registry(mirror.clone()));
         // A mirror lets its own users in.

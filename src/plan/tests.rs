@@ -276,6 +276,55 @@ registries = { 'nvcr.io' = 'mirror' }
 }
 
 #[test]
+fn mirrors() {
+    let settings = |registries: &str| {
+        let text = format!("container.registries = {{ {registries} }}");
+        Settings::from_toml(&text).unwrap()
+    };
+    // vLLM's image names no registry, so it is Docker Hub's.
+    let mirrored = |server: &str, registries: &str| {
+        let mut recipe = Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap();
+        recipe.server.image = server.parse().unwrap();
+        let plan = Plan::new(recipe, settings(registries)).unwrap();
+        let setup = plan.setup().text().to_owned();
+        let uris = setup.lines().filter(|line| line.contains("docker://"));
+        let uris: Vec<_> = uris
+            .map(|uri| uri.trim().trim_matches('\'').to_owned())
+            .collect();
+        uris[1].clone()
+    };
+    let hub = "'docker.io' = 'mirror.site:5000'";
+    for server in ["vllm/x:1", "docker.io/vllm/x:1"] {
+        assert_eq!(mirrored(server, hub), "docker://mirror.site:5000#vllm/x:1");
+        let nvidia = "'nvcr.io' = 'mirror.site:5000'";
+        assert_eq!(mirrored(server, nvidia), "docker://vllm/x:1", "as it is");
+    }
+    assert_eq!(
+        mirrored("x:1", hub),
+        "docker://mirror.site:5000#library/x:1"
+    );
+    let other = "'registry-1.docker.io' = 'mirror'";
+    assert_eq!(mirrored("vllm/x:1", other), "docker://mirror#vllm/x:1");
+
+    let refused = |name: &str, registries: &str| {
+        let recipe = Recipe::built_in(name).unwrap();
+        Plan::new(recipe, settings(registries))
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(
+        refused("llama3-70b-h100x4-fp8", "'nvcr.oi' = 'm', 'nvcr.io' = 'm'"),
+        "[container] registries names a mirror for \"nvcr.oi\", and no image of this recipe comes from there: allowed is \
+         \"nvcr.io\""
+    );
+    let several = refused("llama3-3-70b-h100x4-vllm", "'ghcr.io' = 'm'");
+    assert!(
+        several.ends_with(": allowed is \"docker.io\" or \"nvcr.io\""),
+        "{several}"
+    );
+}
+
+#[test]
 fn mpi_and_pyxis_s_release_are_for_pyxis() {
     // 0.10 does not know --container-writable.
     let settings = "cluster = { pyxis = '0.10' }\ncontainer = { runtime = 'podman' }";
