@@ -293,7 +293,7 @@ fn sbatch_line(plan: &Plan, kind: ScriptKind, folder: &Utf8Path) -> String {
 
 /// What is no mistake everywhere, but is one on most clusters.
 fn notes(plan: &Plan) -> Vec<String> {
-    let mut notes = Vec::from_iter(plan.shortage_of_time().map(|shortage| shortage.to_string()));
+    let mut notes = Vec::from_iter(plan.shortage_of_time());
     if !plan.directives(ScriptKind::Launch).asks_for_gpus() {
         notes.push(
             "launch.sh asks Slurm for no GPUs; where Slurm manages them, add --gres gpu:8 or what the site calls them"
