@@ -70,11 +70,9 @@ stop_if_missing
 
 {% include "launch/steps.sh" %}
 
-{% include "launch/stop_step.sh" %}
-{%- if replicas > 1 %}
-
 {% include "launch/stop_steps.sh" %}
-{%- endif %}
+
+{% include "launch/show_cause.sh" %}
 
 # ---- The run ----------------------------------------------------------------------
 
@@ -87,6 +85,10 @@ stop_if_missing
 write_manifest null running || fail "cannot write $manifest"
 server_started=$(printf '%(%s)T' -1)
 readonly server_started
+# A requeued job writes on in the logs of its earlier run.
+for log in "$logs"/*_"$job_id".*out; do
+  [[ ! -e $log ]] || lines_before[$log]=$(wc -l <"$log")
+done
 {%- if replicas > 1 %}
 {% include "launch/replicas.sh" %}
 {%- else %}

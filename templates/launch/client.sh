@@ -14,8 +14,17 @@ export HOME
 {%- if runtime == Runtime::Apptainer %}
 # /tmp is the node's own: what is left there stays. HOME may be another by then.
 readonly own_home=$HOME
-trap 'rm -rf -- "$own_home"' EXIT
 {%- endif %}
+# The last act is to leave the exit code where launch.sh looks for it: the step ends later,
+# when its container is removed.
+at_the_end() {
+  local status=$? ended=$run/ended.${replica-0}
+{%- if runtime == Runtime::Apptainer %}
+  rm -rf -- "$own_home"
+{%- endif %}
+  { printf '%d\n' "$status" >"$ended.part" && mv -T -- "$ended.part" "$ended"; } 2>/dev/null || true
+}
+trap at_the_end EXIT
 
 # A few blocks are often left: a file that does not fit is not begun, and df rounds up.
 stop_if_full() {

@@ -1,18 +1,18 @@
 case $code in
-  3) show_end_of "$server_log" ;;
+  3) show_cause "$server_log" ;;
   5)
 {%- if alike %}
     for log in "$results/failed_$job_id"/*/*/*.log; do
 {%- else %}
     for log in "$results/failed_$job_id"/*/*.log; do
 {%- endif %}
-      show_end_of "$log"
+      show_cause "$log"
     done
     ;;
-  1 | 2) show_end_of "$client_log" ;;
+  1 | 2) show_cause "$client_log" ;;
   4)
-    show_end_of "$server_log"
-    show_end_of "$client_log"
+    show_cause "$server_log"
+    show_cause "$client_log"
     ;;
 esac
 say "$finished of ${#points[@]} points are in $results"
@@ -25,7 +25,7 @@ if ((code == 6 && failed == 0 && restarts < requeue_limit)) && [[ $stopped_by !=
   # Slurm ends this script as soon as the job is in the queue, and the time is nearly up.
   trap - EXIT
   at_the_end "$code" &
-  ends_within $! 10 || say "warning: the own lines at the end take too long, the job goes into the queue without them"
+  ends_within 10 $! || say "warning: the own lines at the end take too long, the job goes into the queue without them"
 {%- endif %}
   scontrol requeue "$slurm_id" || say "error: Slurm does not requeue the job" >&2
   exit "$code"

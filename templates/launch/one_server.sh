@@ -1,11 +1,14 @@
-server_step &
-server=$!
+replica=0 statuses=()
+server_step 2> >(srun_says) &
+servers=($!)
 client_step &
-client=$!
+clients=($!)
+last_act[$!]=$run/ended.0
 say "job $job_id on ${SLURMD_NODENAME:-$HOSTNAME}: server and client started, ${#points[@]} points"
 say "follow them: tail -f $all_logs"
 
-while running "$server" && running "$client" && [[ -z $stopped_by ]]; do
+while at_work "${servers[0]}" && at_work "${clients[0]}" && [[ -z $stopped_by ]]; do
   # Whichever ends first; the head of the loop finds out.
+  sleep 0.5 &
   wait -n || true
 done

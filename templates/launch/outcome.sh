@@ -4,14 +4,8 @@ set +e
 code=1 reason=
 if [[ -n $stopped_by ]]; then
   code=6 reason="stopped by signal $stopped_by"
-elif ! running "$client"; then
-{%- if replicas > 1 %}
-  status=${statuses[replica]-0}
-  [[ -n ${statuses[replica]-} ]] || wait "$client" || status=$?
-{%- else %}
-  status=0
-  wait "$client" || status=$?
-{%- endif %}
+elif ! at_work "${clients[replica]}"; then
+  client_status "$replica"
   case $status in
     0) code=0 reason="all points are finished" ;;
     2) code=2 reason="something is missing in the container of $client_image" ;;
@@ -23,8 +17,13 @@ elif ! running "$client"; then
     8) code=6 reason="the time that is left is too short for the points that are left" ;;
     *) code=1 reason="the client step $(how_it_ended "$status")" ;;
   esac
-  # Without its server the client fails in many ways; the cause is the server.
-  if ((code != 0 && code != 6)) && ! running "$server"; then
+  # Without its server the client fails in many ways; the cause is the server. Its step may
+  # still remove its container.
+  tries=100
+  while ((code == 3 && tries-- > 0)) && running "${servers[replica]}" && [[ -z $stopped_by ]]; do
+    sleep 0.1
+  done
+  if ((code != 0 && code != 6)) && ! running "${servers[replica]}"; then
     code=3
   fi
 else
@@ -35,9 +34,9 @@ if ((code == 3)); then
   sleep 0.5
   [[ -z $stopped_by ]] || code=6 reason="stopped by signal $stopped_by"
 fi
-if ((code == 3)) && ! running "$server"; then
+if ((code == 3)) && ! running "${servers[replica]}"; then
   status=0
-  wait "$server" || status=$?
+  wait "${servers[replica]}" || status=$?
   reason="the server $(how_it_ended "$status") before the sweep was over"
 fi
 {%- if replicas > 1 %}

@@ -1,9 +1,10 @@
 servers=() clients=() statuses=()
 for ((replica = 0; replica < replicas; replica++)); do
-  server_step &
+  server_step 2> >(srun_says) &
   servers+=($!)
   client_step &
   clients+=($!)
+  last_act[$!]=$run/ended.$replica
 done
 say "job $job_id on ${SLURMD_NODENAME:-$HOSTNAME}: $replicas servers, each with a client, started, ${#points[@]} points"
 say "follow them: tail -f $all_logs"
@@ -14,17 +15,13 @@ say "follow them: tail -f $all_logs"
 goes_on() {
   local status number open=0
   for ((replica = 0; replica < replicas; replica++)); do
-    if running "${clients[replica]}"; then
-      running "${servers[replica]}" || return 1
+    if at_work "${clients[replica]}"; then
+      at_work "${servers[replica]}" || return 1
       open=1
       continue
     fi
-    if [[ -z ${statuses[replica]-} ]]; then
-      status=0
-      wait "${clients[replica]}" || status=$?
-      statuses[replica]=$status
-    fi
-    case ${statuses[replica]} in
+    client_status "$replica"
+    case $status in
       0 | 5 | 8) ;;
       *) return 1 ;;
     esac
@@ -40,9 +37,9 @@ goes_on() {
 }
 while goes_on && [[ -z $stopped_by ]]; do
   # Whichever ends first; the head of the loop finds out.
+  sleep 0.5 &
   wait -n || true
 done
 ((replica < replicas)) || replica=0
-readonly server=${servers[replica]} client=${clients[replica]}
 server_log=$(log_of server) client_log=$(log_of benchmarking)
 readonly server_log client_log

@@ -6,7 +6,7 @@ on_signal() {
   [[ -z $stopped_by ]] || return 0
   stopped_by=$1
   say "stopping: signal $1"
-  [[ -z ${server_started-} ]] || signal_step 'client.*' || true
+  [[ -z ${server_started-} ]] || signal_steps client || true
 }
 trap 'on_signal TERM' TERM
 trap 'on_signal INT' INT

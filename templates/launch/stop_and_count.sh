@@ -1,13 +1,12 @@
 # First what must not be lost: who is told to stop may have only seconds.
 write_manifest "$code" "$reason" || say "error: cannot write $manifest" >&2
 ((code != 6)) || stop_timeout_now=3
-{%- if replicas > 1 %}
 stop_steps client 5 "${clients[@]}"
+: 2>/dev/null >"$run/stopping"
 stop_steps server "${stop_timeout_now:-$stop_timeout}" "${servers[@]}"
-{%- else %}
-stop_step client "$client" 5
-stop_step server "$server" "${stop_timeout_now:-$stop_timeout}"
-{%- endif %}
+# The clients' containers are removed meanwhile.
+last_act=()
+ends_within "${stop_timeout_now:-$stop_timeout}" "${clients[@]}"
 {%- if alike %}
 # What the servers left of a point lies together, so it is moved when all have stopped.
 left_by=interrupted
@@ -51,12 +50,10 @@ if ((code == 0 && finished < ${#points[@]})); then
   code=1 reason="the client step ended well, but points are missing: see $all_logs"
   write_manifest "$code" "$reason" || say "error: cannot write $manifest" >&2
 fi
-{%- if alike %}
-rm -f -- "$run/points" "$run"/output.* "$run"/meet.*
-{%- else if replicas > 1 %}
-rm -f -- "$run/points" "$run"/output.*
+rm -f -- "$run"/{points,stopping} "$run"/{ended,output,meet}.*
+{%- if replicas > 1 && !alike %}
 rmdir "$run"/taken.* 2>/dev/null || true
-{%- else %}
-rm -f -- "$run/points" "$run/output"
+{%- else if replicas == 1 %}
+rm -f -- "$run/output"
 {%- endif %}
 rmdir "$run" 2>/dev/null || true

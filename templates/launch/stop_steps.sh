@@ -1,14 +1,58 @@
-# stop_steps NAME SECONDS PID...: the steps NAME.0, NAME.1, ..., side by side.
-stop_steps() {
-  local name=$1 seconds=$2 pid number=0 stops=()
-  shift 2
+running() { kill -0 "$1" 2>/dev/null; }
+# By the process of a client's step, the file in which the client leaves its exit code as its
+# last act. Its step ends later: it still removes the container.
+declare -A last_act=()
+at_work() { running "$1" && [[ ! -e ${last_act[$1]-} ]]; }
+# ends_within SECONDS PID...: waits at most so long until none of these is at work.
+ends_within() {
+  local tries=$(($1 * 10)) pid
+  shift
   for pid in "$@"; do
-    stop_step "$name.$number" "$pid" "$seconds" &
-    stops+=($!)
-    number=$((number + 1))
+    while at_work "$pid"; do
+      ((tries-- > 0)) || return 1
+      sleep 0.1
+    done
   done
-  for pid in "${stops[@]}"; do
-    # A signal ends the wait, but not what is waited for.
-    while running "$pid"; do wait "$pid"; done
+}
+# signal_steps KIND: all steps of this kind, server or client.
+signal_steps() {
+  local ids
+  mapfile -t ids < <(squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/ $1[.0-9]*\$//p")
+  ((${#ids[@]} > 0)) && scancel --signal=TERM "${ids[@]}" 2>/dev/null
+}
+# stop_steps KIND SECONDS PID...: gently, and then not. TERM to srun itself would be a KILL
+# for the step, so steps are told by their ids.
+stop_steps() {
+  local kind=$1 seconds=$2 pid
+  shift 2
+  ! ends_within 0 "$@" || return 0
+  signal_steps "$kind" || true
+  ! ends_within "$seconds" "$@" || return 0
+  for pid in "$@"; do
+    at_work "$pid" || continue
+    say "the $kind step did not end by itself within $seconds s"
+    kill -TERM "$pid" 2>/dev/null || true
   done
+  ends_within 5 "$@" || kill -KILL "$@" 2>/dev/null || true
+}
+# What srun says of a server's step, but not that the step ended as this script told it to.
+srun_says() {
+  local line
+  trap '' TERM INT USR1 USR2
+  while IFS= read -r line; do
+    [[ -e $run/stopping && $line =~ Terminat|:\ Killed|Exited\ with|CANCELLED ]] || printf '%s\n' "$line" >&2
+  done
+}
+# client_status NUMBER: the exit code of a client that is no more at work is in $status.
+client_status() {
+  if [[ -z ${statuses[$1]-} ]]; then
+    status=0
+    if [[ -e $run/ended.$1 ]]; then
+      status=$(<"$run/ended.$1")
+    else
+      wait "${clients[$1]}" || status=$?
+    fi
+    statuses[$1]=$status
+  fi
+  status=${statuses[$1]}
 }

@@ -16,6 +16,4 @@ keep_aside() {
 for left in "$run"/*/; do
   [[ ! -d $left ]] || keep_aside interrupted "$(basename "$left")"
 done
-{%- if alike %}
-rm -f -- "$run"/meet.*
-{%- endif %}
+rm -f -- "$run/stopping" "$run"/{ended,meet}.*

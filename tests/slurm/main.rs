@@ -9,6 +9,7 @@ mod arrays;
 mod clients;
 #[path = "../common/mod.rs"]
 mod common;
+mod ending;
 mod faults;
 mod follow;
 mod grammar;

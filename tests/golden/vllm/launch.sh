@@ -358,6 +358,7 @@ keep_aside() {
 for left in "$run"/*/; do
   [[ ! -d $left ]] || keep_aside interrupted "$(basename "$left")"
 done
+rm -f -- "$run/stopping" "$run"/{ended,meet}.*
 
 # ---- The manifest: what ran, where, and how it ended ----------------------------
 
@@ -561,6 +562,13 @@ export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
 # The user's home is not in the container, and tools want to write to theirs.
 HOME=$(mktemp -d)
 export HOME
+# The last act is to leave the exit code where launch.sh looks for it: the step ends later,
+# when its container is removed.
+at_the_end() {
+  local status=$? ended=$run/ended.${replica-0}
+  { printf '%d\n' "$status" >"$ended.part" && mv -T -- "$ended.part" "$ended"; } 2>/dev/null || true
+}
+trap at_the_end EXIT
 
 # A few blocks are often left: a file that does not fit is not begun, and df rounds up.
 stop_if_full() {
@@ -875,33 +883,153 @@ CLIENT
 }
 
 running() { kill -0 "$1" 2>/dev/null; }
-# Waits at most $2 seconds for the end of process $1.
+# By the process of a client's step, the file in which the client leaves its exit code as its
+# last act. Its step ends later: it still removes the container.
+declare -A last_act=()
+at_work() { running "$1" && [[ ! -e ${last_act[$1]-} ]]; }
+# ends_within SECONDS PID...: waits at most so long until none of these is at work.
 ends_within() {
-  local pid=$1 tries=$(($2 * 10))
-  while running "$pid"; do
-    ((tries-- > 0)) || return 1
-    sleep 0.1
+  local tries=$(($1 * 10)) pid
+  shift
+  for pid in "$@"; do
+    while at_work "$pid"; do
+      ((tries-- > 0)) || return 1
+      sleep 0.1
+    done
   done
 }
-# signal_step NAME: the steps of this name, a pattern.
-signal_step() {
+# signal_steps KIND: all steps of this kind, server or client.
+signal_steps() {
   local ids
-  mapfile -t ids < <(squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p")
+  mapfile -t ids < <(squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/ $1[.0-9]*\$//p")
   ((${#ids[@]} > 0)) && scancel --signal=TERM "${ids[@]}" 2>/dev/null
 }
-# stop_step NAME PID SECONDS: gently, and then not. TERM to srun itself would be
-# a KILL for the step, so the step is told by its id.
-stop_step() {
-  running "$2" || return 0
-  signal_step "$1" || true
-  ! ends_within "$2" "$3" || return 0
-  say "the $1 step did not end by itself within $3 s"
-  kill -TERM "$2" 2>/dev/null || true
-  ends_within "$2" 5 || kill -KILL "$2" 2>/dev/null || true
+# stop_steps KIND SECONDS PID...: gently, and then not. TERM to srun itself would be a KILL
+# for the step, so steps are told by their ids.
+stop_steps() {
+  local kind=$1 seconds=$2 pid
+  shift 2
+  ! ends_within 0 "$@" || return 0
+  signal_steps "$kind" || true
+  ! ends_within "$seconds" "$@" || return 0
+  for pid in "$@"; do
+    at_work "$pid" || continue
+    say "the $kind step did not end by itself within $seconds s"
+    kill -TERM "$pid" 2>/dev/null || true
+  done
+  ends_within 5 "$@" || kill -KILL "$@" 2>/dev/null || true
 }
-show_end_of() {
-  say "the last lines of $1:"
-  tail -n 20 "$1" 2>/dev/null | sed 's/^/  | /' || true
+# What srun says of a server's step, but not that the step ended as this script told it to.
+srun_says() {
+  local line
+  trap '' TERM INT USR1 USR2
+  while IFS= read -r line; do
+    [[ -e $run/stopping && $line =~ Terminat|:\ Killed|Exited\ with|CANCELLED ]] || printf '%s\n' "$line" >&2
+  done
+}
+# client_status NUMBER: the exit code of a client that is no more at work is in $status.
+client_status() {
+  if [[ -z ${statuses[$1]-} ]]; then
+    status=0
+    if [[ -e $run/ended.$1 ]]; then
+      status=$(<"$run/ended.$1")
+    else
+      wait "${clients[$1]}" || status=$?
+    fi
+    statuses[$1]=$status
+  fi
+  status=${statuses[$1]}
+}
+
+declare -A lines_before=()
+# show_cause LOG: the lines that this run added to a log and that look like the cause of its
+# end, then the last ones. What a server writes is hostile: it is read in bounded memory, and
+# shown in part, without control characters.
+show_cause() {
+  say "what may be the cause, in $1:"
+  {
+    LC_ALL=C cut -b -4000 -- "$1" | LC_ALL=C grep -naE \
+      'rror|ERROR|Exception|CRITICAL|FATAL|[Ff]atal|[Ff]ault|[Ff]ail|FAIL|Killed|oom|OOM|[Oo]ut [Oo]f|CUDA|NCCL|nccl|enied|[Qq]uota|No such|ot found|dumped|Abort|ABORT|already in use|annot|ould not|nable to|what\(\)|\[E\]|Illegal|terminate called' |
+      head -n 50000
+    printf '\n'
+    tail -n 20 -- "$1" | LC_ALL=C cut -b -4000
+  } 2>/dev/null | LC_ALL=C awk -v earlier="${lines_before[$1]:-0}" '
+    # The line without colours, control characters and what a progress bar wrote before it.
+    function clean(line) {
+      sub(/\r+$/, "", line)
+      sub(/^.*\r/, "", line)
+      gsub(/\033\[[0-9;?]*[A-Za-z]/, "", line)
+      gsub(/\t/, " ", line)
+      gsub(/[\200-\377]+/, "?", line)
+      gsub(/[^ -~]/, "", line)
+      return line
+    }
+    # Takes from $text what loggers put before a message. Its level, E, W or I, is in $level.
+    function take_prefix(   rounds, word) {
+      level = ""
+      for (rounds = 0; rounds < 12; rounds++) {
+        if (!match(text, /^\[[^][]*\](<[a-z]+>)?:? ?/) && !match(text, /^\([^()]*pid=[0-9]+[^()]*\) ?/) &&
+          !match(text, /^(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)(: *| |$)/) &&
+          !match(text, /^[EWIF][0-9]+ [0-9:.]+ +[0-9]+ [^ ]+\] /) && !match(text, /^[0-9][0-9.,:TZ+\/-]*:? /) &&
+          !match(text, /^[A-Za-z0-9_.\/-]+:[0-9]+\] ?/) && !match(text, /^[A-Za-z0-9_.-]+:[0-9]+:[0-9]+ /) &&
+          !match(text, /^([A-Za-z_.]+ )?- /) && !match(text, /^\{"timestamp": "[^"]*", "level": "[A-Z]+", ("message": ")?/)) return
+        word = substr(text, 1, RLENGTH)
+        text = substr(text, RLENGTH + 1)
+        if (level != "") continue
+        if (word ~ /ERROR|CRITICAL|FATAL|^\[[EF]\]|^\[?[EF][0-9]/) level = "E"
+        else if (word ~ /WARN|^\[W\]|^\[?W[0-9]/) level = "W"
+        else if (word ~ /INFO|DEBUG|TRACE|NOTICE|^\[[IVD]\]|^\[?I[0-9]/) level = "I"
+      }
+    }
+    # Keeps the line: of each kind the first five and the last three, and the same only once.
+    function keep(kind,   key, i) {
+      key = substr(text, 1, 200)
+      gsub(/[0-9]+/, "0", key)
+      for (i = 1; i <= kept[kind]; i++) {
+        if (keys[kind, i] == key) {
+          times[kind, i]++
+          return
+        }
+      }
+      if (i > 8) {
+        for (i = 6; i < 8; i++) {
+          keys[kind, i] = keys[kind, i + 1]
+          times[kind, i] = times[kind, i + 1]
+          lines[kind, i] = lines[kind, i + 1]
+        }
+      }
+      kept[kind] = i
+      keys[kind, i] = key
+      times[kind, i] = 1
+      lines[kind, i] = number ": " substr(line, 1, 400)
+    }
+    $0 == "" && !at_end { at_end = 1; next }
+    at_end { last[++count] = substr(clean($0), 1, 400); next }
+    $0 + 0 <= earlier { next }
+    {
+      number = $0 + 0
+      sub(/^[0-9]+:/, "")
+      text = line = clean($0)
+      take_prefix()
+      # Neither what is no failure, nor the inside of a traceback.
+      if (level == "I" || line ~ /\[dump_input\.py/ || text ~ /^$|^[ ^~]/ && text !~ /^ *(what\(\): |Value error, )/) next
+      # What only follows from a cause.
+      if (line ~ /[Ee]ngine core init|[Ee]ngine process failed|EngineDead|initialization failed due to|failed to start|died unexpected|sigquit|[Ww]orker (returned error|died)|MPI_A[Bb]|root cause|Exited with|Terminated|KeyboardInterrupt|SystemExit|Cancelled|CANCELLED|BrokenPipe|ConnectionReset|EOFError|handler failed|leaked |[0-9] validation error/) keep(3)
+      else if (text ~ /^([A-Za-z_][A-Za-z0-9_.]*)?([Ee]rror|Exception|OutOfResources)(:|$)|^ +Value error, /) keep(1)
+      else if (line ~ /[Oo]ut [Oo]f [Mm]emory|OutOfMemory|oom.kill|OOM.[Kk]ill|CUDA (driver|error|failure)|CUDA_ERROR|[Cc]uda (error|failure)|NCCL (error|WARN)|nccl[A-Z][A-Za-z]*Error|ddress already in use|[Nn]o space left|[Qq]uota exceeded|[Ss]egmentation fault|Bus error|Illegal instruction|core dumped|(^|[ :])Killed|terminate called|[Aa]ssertion.*failed|what\(\): |Error Code [0-9]|nvidia-container-cli|find a profile|match a profile/) keep(level == "W" ? 2 : 1)
+      else if (level == "W") next
+      else if (level == "E" || line ~ /(^|[^A-Za-z0-9_"=.-])([Ee]rror|ERROR|FATAL|[Ff]atal): |: (error|failed) |[Pp]ermission denied|No such file|command not found|cannot open shared/ || text ~ /^([Ee]rror|ERROR|[Ff]atal|FATAL|[Ff]ailed|FAILED|[Cc]annot|[Cc]ould not|[Uu]nable|Aborted)([: ]|$)/) keep(2)
+    }
+    END {
+      for (kind = 1; kind < 4 && !kept[kind]; ) kind++
+      for (i = 1; i <= kept[kind]; i++) {
+        print "  | line " lines[kind, i] (times[kind, i] > 1 ? " (" times[kind, i] " times)" : "")
+      }
+      if (!kept[kind]) print "  | no line looks like it"
+      print "  the last lines of it:"
+      i = kept[kind] && count > 8 ? count - 7 : 1
+      for (; i <= count; i++) print "  | " last[i]
+    }' || true
 }
 
 # ---- The run ----------------------------------------------------------------------
@@ -914,7 +1042,7 @@ on_signal() {
   [[ -z $stopped_by ]] || return 0
   stopped_by=$1
   say "stopping: signal $1"
-  [[ -z ${server_started-} ]] || signal_step 'client.*' || true
+  [[ -z ${server_started-} ]] || signal_steps client || true
 }
 trap 'on_signal TERM' TERM
 trap 'on_signal INT' INT
@@ -939,15 +1067,22 @@ how_it_ended() {
 write_manifest null running || fail "cannot write $manifest"
 server_started=$(printf '%(%s)T' -1)
 readonly server_started
-server_step &
-server=$!
+# A requeued job writes on in the logs of its earlier run.
+for log in "$logs"/*_"$job_id".*out; do
+  [[ ! -e $log ]] || lines_before[$log]=$(wc -l <"$log")
+done
+replica=0 statuses=()
+server_step 2> >(srun_says) &
+servers=($!)
 client_step &
-client=$!
+clients=($!)
+last_act[$!]=$run/ended.0
 say "job $job_id on ${SLURMD_NODENAME:-$HOSTNAME}: server and client started, ${#points[@]} points"
 say "follow them: tail -f $all_logs"
 
-while running "$server" && running "$client" && [[ -z $stopped_by ]]; do
+while at_work "${servers[0]}" && at_work "${clients[0]}" && [[ -z $stopped_by ]]; do
   # Whichever ends first; the head of the loop finds out.
+  sleep 0.5 &
   wait -n || true
 done
 
@@ -959,9 +1094,8 @@ set +e
 code=1 reason=
 if [[ -n $stopped_by ]]; then
   code=6 reason="stopped by signal $stopped_by"
-elif ! running "$client"; then
-  status=0
-  wait "$client" || status=$?
+elif ! at_work "${clients[replica]}"; then
+  client_status "$replica"
   case $status in
     0) code=0 reason="all points are finished" ;;
     2) code=2 reason="something is missing in the container of $client_image" ;;
@@ -973,8 +1107,13 @@ elif ! running "$client"; then
     8) code=6 reason="the time that is left is too short for the points that are left" ;;
     *) code=1 reason="the client step $(how_it_ended "$status")" ;;
   esac
-  # Without its server the client fails in many ways; the cause is the server.
-  if ((code != 0 && code != 6)) && ! running "$server"; then
+  # Without its server the client fails in many ways; the cause is the server. Its step may
+  # still remove its container.
+  tries=100
+  while ((code == 3 && tries-- > 0)) && running "${servers[replica]}" && [[ -z $stopped_by ]]; do
+    sleep 0.1
+  done
+  if ((code != 0 && code != 6)) && ! running "${servers[replica]}"; then
     code=3
   fi
 else
@@ -985,17 +1124,21 @@ if ((code == 3)); then
   sleep 0.5
   [[ -z $stopped_by ]] || code=6 reason="stopped by signal $stopped_by"
 fi
-if ((code == 3)) && ! running "$server"; then
+if ((code == 3)) && ! running "${servers[replica]}"; then
   status=0
-  wait "$server" || status=$?
+  wait "${servers[replica]}" || status=$?
   reason="the server $(how_it_ended "$status") before the sweep was over"
 fi
 
 # First what must not be lost: who is told to stop may have only seconds.
 write_manifest "$code" "$reason" || say "error: cannot write $manifest" >&2
 ((code != 6)) || stop_timeout_now=3
-stop_step client "$client" 5
-stop_step server "$server" "${stop_timeout_now:-$stop_timeout}"
+stop_steps client 5 "${clients[@]}"
+: 2>/dev/null >"$run/stopping"
+stop_steps server "${stop_timeout_now:-$stop_timeout}" "${servers[@]}"
+# The clients' containers are removed meanwhile.
+last_act=()
+ends_within "${stop_timeout_now:-$stop_timeout}" "${clients[@]}"
 finished=0 failed=0 not_started=0 seconds_needed=0
 for point in "${points[@]}"; do
   read -r use_case isl osl concurrency requests <<<"$point"
@@ -1028,20 +1171,21 @@ if ((code == 0 && finished < ${#points[@]})); then
   code=1 reason="the client step ended well, but points are missing: see $all_logs"
   write_manifest "$code" "$reason" || say "error: cannot write $manifest" >&2
 fi
-rm -f -- "$run/points" "$run/output"
+rm -f -- "$run"/{points,stopping} "$run"/{ended,output,meet}.*
+rm -f -- "$run/output"
 rmdir "$run" 2>/dev/null || true
 
 case $code in
-  3) show_end_of "$server_log" ;;
+  3) show_cause "$server_log" ;;
   5)
     for log in "$results/failed_$job_id"/*/*.log; do
-      show_end_of "$log"
+      show_cause "$log"
     done
     ;;
-  1 | 2) show_end_of "$client_log" ;;
+  1 | 2) show_cause "$client_log" ;;
   4)
-    show_end_of "$server_log"
-    show_end_of "$client_log"
+    show_cause "$server_log"
+    show_cause "$client_log"
     ;;
 esac
 say "$finished of ${#points[@]} points are in $results"

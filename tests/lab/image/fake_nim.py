@@ -15,7 +15,9 @@ Faults: --die-after-requests K (exit 1 when request K+1 arrives, mid-load),
         --max-prompt-words N (a longer prompt gets HTTP 400, as if the model's context were too short)
         --hang-over-words N (a longer prompt is never answered; others are)
         --exit-at-once (exit 1 before anything), --die-before-ready S (exit 1 after S seconds of
-        a start that never ends), --term-delay S (SIGTERM takes S seconds; not ready meanwhile)
+        a start that never ends), --term-delay S (SIGTERM takes S seconds; not ready meanwhile),
+        --term-kills (dies by SIGTERM), --log NAME (prints logs/NAME.log, exit 1; after --die-before-ready S
+        if that is given)
 
 The log says "ready at EPOCH" at the end of the startup delay, and "first load request at EPOCH"
 when the first prompt of more than 60 words comes in: what lies between, the server stood idle.
@@ -40,6 +42,8 @@ ap.add_argument("--hang-over-words", type=int, default=0)
 ap.add_argument("--exit-at-once", action="store_true")
 ap.add_argument("--die-before-ready", type=float)
 ap.add_argument("--term-delay", type=float, default=0)
+ap.add_argument("--term-kills", action="store_true")
+ap.add_argument("--log")
 ap.add_argument("--bind-late", action="store_true", help="do not even listen before --startup-delay")
 ap.add_argument("--usage-always", action="store_true", help="usage in the last chunk even if not asked for")
 ap.add_argument("--seed", type=int, default=0)
@@ -224,13 +228,21 @@ async def conn(r, w):
         w.close()
 
 
+def fail():
+    """Exits as a server that says why."""
+    if A.log:
+        with open(os.path.join(os.path.dirname(os.path.realpath(__file__)), "logs", A.log + ".log")) as file:
+            print(file.read(), end="", flush=True)
+    os._exit(1)
+
+
 async def load():
     """What a real server does while it loads its model: it takes its time, or dies."""
     global READY
     if A.die_before_ready is not None:
         await asyncio.sleep(T0 + A.die_before_ready - time.monotonic())
         log("dying before ready")
-        os._exit(1)
+        fail()
     await asyncio.sleep(T0 + A.startup_delay - time.monotonic())
     READY = True
     epoch("ready")
@@ -239,7 +251,10 @@ async def load():
 async def terminate():
     global READY
     READY = False
-    log("SIGTERM, exit in", A.term_delay, "s")
+    epoch("SIGTERM")
+    if A.term_kills:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
     await asyncio.sleep(A.term_delay)
     log("SIGTERM served", N)
     os._exit(0)
@@ -263,4 +278,6 @@ async def main():
 
 if A.exit_at_once:
     sys.exit("fake_nim: exit at once")
+if A.log and A.die_before_ready is None:
+    fail()
 asyncio.run(main())

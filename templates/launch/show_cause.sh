@@ -1,0 +1,90 @@
+declare -A lines_before=()
+# show_cause LOG: the lines that this run added to a log and that look like the cause of its
+# end, then the last ones. What a server writes is hostile: it is read in bounded memory, and
+# shown in part, without control characters.
+show_cause() {
+  say "what may be the cause, in $1:"
+  {
+    LC_ALL=C cut -b -4000 -- "$1" | LC_ALL=C grep -naE \
+      'rror|ERROR|Exception|CRITICAL|FATAL|[Ff]atal|[Ff]ault|[Ff]ail|FAIL|Killed|oom|OOM|[Oo]ut [Oo]f|CUDA|NCCL|nccl|enied|[Qq]uota|No such|ot found|dumped|Abort|ABORT|already in use|annot|ould not|nable to|what\(\)|\[E\]|Illegal|terminate called' |
+      head -n 50000
+    printf '\n'
+    tail -n 20 -- "$1" | LC_ALL=C cut -b -4000
+  } 2>/dev/null | LC_ALL=C awk -v earlier="${lines_before[$1]:-0}" '
+    # The line without colours, control characters and what a progress bar wrote before it.
+    function clean(line) {
+      sub(/\r+$/, "", line)
+      sub(/^.*\r/, "", line)
+      gsub(/\033\[[0-9;?]*[A-Za-z]/, "", line)
+      gsub(/\t/, " ", line)
+      gsub(/[\200-\377]+/, "?", line)
+      gsub(/[^ -~]/, "", line)
+      return line
+    }
+    # Takes from $text what loggers put before a message. Its level, E, W or I, is in $level.
+    function take_prefix(   rounds, word) {
+      level = ""
+      for (rounds = 0; rounds < 12; rounds++) {
+        if (!match(text, /^\[[^][]*\](<[a-z]+>)?:? ?/) && !match(text, /^\([^()]*pid=[0-9]+[^()]*\) ?/) &&
+          !match(text, /^(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)(: *| |$)/) &&
+          !match(text, /^[EWIF][0-9]+ [0-9:.]+ +[0-9]+ [^ ]+\] /) && !match(text, /^[0-9][0-9.,:TZ+\/-]*:? /) &&
+          !match(text, /^[A-Za-z0-9_.\/-]+:[0-9]+\] ?/) && !match(text, /^[A-Za-z0-9_.-]+:[0-9]+:[0-9]+ /) &&
+          !match(text, /^([A-Za-z_.]+ )?- /) && !match(text, /^\{"timestamp": "[^"]*", "level": "[A-Z]+", ("message": ")?/)) return
+        word = substr(text, 1, RLENGTH)
+        text = substr(text, RLENGTH + 1)
+        if (level != "") continue
+        if (word ~ /ERROR|CRITICAL|FATAL|^\[[EF]\]|^\[?[EF][0-9]/) level = "E"
+        else if (word ~ /WARN|^\[W\]|^\[?W[0-9]/) level = "W"
+        else if (word ~ /INFO|DEBUG|TRACE|NOTICE|^\[[IVD]\]|^\[?I[0-9]/) level = "I"
+      }
+    }
+    # Keeps the line: of each kind the first five and the last three, and the same only once.
+    function keep(kind,   key, i) {
+      key = substr(text, 1, 200)
+      gsub(/[0-9]+/, "0", key)
+      for (i = 1; i <= kept[kind]; i++) {
+        if (keys[kind, i] == key) {
+          times[kind, i]++
+          return
+        }
+      }
+      if (i > 8) {
+        for (i = 6; i < 8; i++) {
+          keys[kind, i] = keys[kind, i + 1]
+          times[kind, i] = times[kind, i + 1]
+          lines[kind, i] = lines[kind, i + 1]
+        }
+      }
+      kept[kind] = i
+      keys[kind, i] = key
+      times[kind, i] = 1
+      lines[kind, i] = number ": " substr(line, 1, 400)
+    }
+    $0 == "" && !at_end { at_end = 1; next }
+    at_end { last[++count] = substr(clean($0), 1, 400); next }
+    $0 + 0 <= earlier { next }
+    {
+      number = $0 + 0
+      sub(/^[0-9]+:/, "")
+      text = line = clean($0)
+      take_prefix()
+      # Neither what is no failure, nor the inside of a traceback.
+      if (level == "I" || line ~ /\[dump_input\.py/ || text ~ /^$|^[ ^~]/ && text !~ /^ *(what\(\): |Value error, )/) next
+      # What only follows from a cause.
+      if (line ~ /[Ee]ngine core init|[Ee]ngine process failed|EngineDead|initialization failed due to|failed to start|died unexpected|sigquit|[Ww]orker (returned error|died)|MPI_A[Bb]|root cause|Exited with|Terminated|KeyboardInterrupt|SystemExit|Cancelled|CANCELLED|BrokenPipe|ConnectionReset|EOFError|handler failed|leaked |[0-9] validation error/) keep(3)
+      else if (text ~ /^([A-Za-z_][A-Za-z0-9_.]*)?([Ee]rror|Exception|OutOfResources)(:|$)|^ +Value error, /) keep(1)
+      else if (line ~ /[Oo]ut [Oo]f [Mm]emory|OutOfMemory|oom.kill|OOM.[Kk]ill|CUDA (driver|error|failure)|CUDA_ERROR|[Cc]uda (error|failure)|NCCL (error|WARN)|nccl[A-Z][A-Za-z]*Error|ddress already in use|[Nn]o space left|[Qq]uota exceeded|[Ss]egmentation fault|Bus error|Illegal instruction|core dumped|(^|[ :])Killed|terminate called|[Aa]ssertion.*failed|what\(\): |Error Code [0-9]|nvidia-container-cli|find a profile|match a profile/) keep(level == "W" ? 2 : 1)
+      else if (level == "W") next
+      else if (level == "E" || line ~ /(^|[^A-Za-z0-9_"=.-])([Ee]rror|ERROR|FATAL|[Ff]atal): |: (error|failed) |[Pp]ermission denied|No such file|command not found|cannot open shared/ || text ~ /^([Ee]rror|ERROR|[Ff]atal|FATAL|[Ff]ailed|FAILED|[Cc]annot|[Cc]ould not|[Uu]nable|Aborted)([: ]|$)/) keep(2)
+    }
+    END {
+      for (kind = 1; kind < 4 && !kept[kind]; ) kind++
+      for (i = 1; i <= kept[kind]; i++) {
+        print "  | line " lines[kind, i] (times[kind, i] > 1 ? " (" times[kind, i] " times)" : "")
+      }
+      if (!kept[kind]) print "  | no line looks like it"
+      print "  the last lines of it:"
+      i = kept[kind] && count > 8 ? count - 7 : 1
+      for (; i <= count; i++) print "  | " last[i]
+    }' || true
+}
