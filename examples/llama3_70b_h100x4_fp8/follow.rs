@@ -216,8 +216,14 @@ pub(crate) fn command_to_cancel(
     Some(words.join(" "))
 }
 
-/// The last lines of the logs that tell why.
+/// What the job showed of the logs that tell why, else their last lines.
 fn show_logs(ending: &Ending) {
+    for line in &ending.shown {
+        eprintln!("{line}");
+    }
+    if !ending.shown.is_empty() {
+        return;
+    }
     for log in &ending.logs {
         match last_lines(log, SHOWN_LINES) {
             Ok(lines) => {

@@ -21,6 +21,7 @@ use crate::submit::ChainJob;
 /// if let Some(ending) = progress.ending {
 ///     println!("{ending}");
 ///     if !ending.is_success() {
+///         println!("{}", ending.shown.join("\n"));
 ///         for log in &ending.logs {
 ///             println!("{log}: {:?}", last_lines(log, 20)?);
 ///         }
@@ -36,6 +37,10 @@ pub struct Ending {
     sentence: String,
     /// The logs that tell more, the most telling first.
     pub logs: Vec<Utf8PathBuf>,
+    /// What the job itself showed of those logs: the lines that look like the cause,
+    /// with their numbers, and the last ones. Empty where it showed nothing, or what it
+    /// printed is among the logs.
+    pub shown: Vec<String>,
     /// What the job itself printed last of what to do and how to go on, unless that
     /// is among the logs.
     pub advice: Vec<String>,
@@ -88,6 +93,7 @@ pub(super) fn of(
             code: None,
             sentence: record.obstacle()?,
             logs: Vec::new(),
+            shown: Vec::new(),
             advice: Vec::new(),
         });
     }
@@ -100,10 +106,12 @@ pub(super) fn of(
             let reason = reason.and_then(|manifest| manifest.exit_reason.as_deref());
             let reason = reason.unwrap_or_else(|| meaning(code));
             let logs = logs(code, reason, record, files);
+            let printed = printed(record, &logs);
             Ending {
                 code: Some(code),
                 sentence: format!("launch ended with {code}: {reason}"),
-                advice: advice(record, &logs),
+                shown: printed.shown,
+                advice: printed.advice,
                 logs,
             }
         }
@@ -136,6 +144,7 @@ pub(super) fn of_tasks(mut endings: Vec<(Option<u32>, Ending)>) -> Ending {
         whole.sentence.push_str(&named(task, &other.sentence));
         whole.code = whole.code.or(other.code);
         whole.logs.extend(other.logs);
+        whole.shown.extend(other.shown);
         whole.advice.extend(other.advice);
     }
     whole
@@ -157,6 +166,7 @@ fn no_launch(files: &RunFiles) -> Ending {
             files.manifest
         ),
         logs: Vec::new(),
+        shown: Vec::new(),
         advice: Vec::new(),
     }
 }
@@ -180,6 +190,7 @@ fn ended_by_slurm(
         code: None,
         sentence,
         logs: record.map(output).unwrap_or_default(),
+        shown: Vec::new(),
         advice: Vec::new(),
     }
 }
@@ -195,6 +206,7 @@ fn before_launch(job: &ChainJob, record: &JobRecord, in_vain: Option<&JobRecord>
             to_end.unwrap_or_default()
         ),
         logs: output(record),
+        shown: Vec::new(),
         advice: Vec::new(),
     }
 }
@@ -244,10 +256,18 @@ fn output(record: &JobRecord) -> Vec<Utf8PathBuf> {
     output.cloned().collect()
 }
 
-/// The lines at the end of what the job printed that say what to do and how to go
-/// on, in the words of templates/launch/last_words.sh. A job that was requeued has such lines of
-/// each run, and an `exit` behind them.
-fn advice(record: Option<&JobRecord>, logs: &[Utf8PathBuf]) -> Vec<String> {
+/// What a job printed at its end, in the words of templates/launch.
+#[derive(Default)]
+struct Printed {
+    /// Of `show_cause.sh`.
+    shown: Vec<String>,
+    /// Of `last_words.sh`.
+    advice: Vec<String>,
+}
+
+/// What the last run of a job printed at its end, unless all that it printed is among the
+/// logs. A job that was requeued has such lines of each run, and an `exit` behind them.
+fn printed(record: Option<&JobRecord>, logs: &[Utf8PathBuf]) -> Printed {
     let output = record.and_then(|record| record.output.as_ref());
     let text = output
         .filter(|output| !logs.contains(output))
@@ -259,11 +279,21 @@ fn advice(record: Option<&JobRecord>, logs: &[Utf8PathBuf]) -> Vec<String> {
             .iter()
             .any(|head| line.starts_with(head))
     };
-    let (mut of_run, mut of_last_run) = (Vec::new(), Vec::new());
-    for line in text.lines().filter_map(server::said) {
-        if is_advice(line) {
-            of_run.push(files::for_a_terminal(line));
-        } else if line.starts_with("exit ") {
+    let (mut of_run, mut of_last_run) = (Printed::default(), Printed::default());
+    let mut is_log = false;
+    for line in text.lines() {
+        let Some(said) = server::said(line) else {
+            if is_log && line.starts_with("  ") {
+                of_run.shown.push(files::for_a_terminal(line));
+            }
+            continue;
+        };
+        is_log = said.starts_with("what may be the cause, in ");
+        if is_log {
+            of_run.shown.push(files::for_a_terminal(said));
+        } else if is_advice(said) {
+            of_run.advice.push(files::for_a_terminal(said));
+        } else if said.starts_with("exit ") {
             of_last_run = std::mem::take(&mut of_run);
         }
     }
@@ -384,6 +414,7 @@ mod tests {
             code,
             sentence: sentence.to_owned(),
             logs: vec![sentence.into()],
+            shown: vec![sentence.to_owned()],
             advice: vec![sentence.to_owned()],
         };
         let well = || ending(Some(0), "well");
@@ -404,7 +435,8 @@ mod tests {
             "task 1: cancelled; task 3: points failed; task 4: died"
         );
         assert_eq!((whole.code, whole.logs.len()), (Some(5), 3));
-        assert_eq!(whole.advice, ["cancelled", "points failed", "died"]);
+        assert_eq!(whole.shown, ["cancelled", "points failed", "died"]);
+        assert_eq!(whole.advice, whole.shown);
         let alone = tasks(vec![well(), ending(Some(3), "died")]);
         assert_eq!(alone.to_string(), "task 1: died");
         let never = || ending(None, "launch did not start");
@@ -417,27 +449,48 @@ mod tests {
     fn what_the_job_says_is_to_be_done() {
         let (_folder, files) = files();
         let printed = "\
+07:00:00 what may be the cause, in /logs/server_7.out:
+  | line 1: of an earlier run
 07:00:00 to go on: RESUME_JOB_ID=7 sbatch --time=90 launch.sh
 07:00:00 exit 6: stopped
+08:00:00 what may be the cause, in /logs/server_7.out:
+  | line 258: OSError: \u{1b}[31mno
+  the last lines of it:
+  | the end
+08:00:00 1 of 2 points are in /results
+  | of some tool
 08:00:00 what to do: find out \u{1b}[31mwhy
 what to do: of some tool
 08:00:00 after that: RESUME_JOB_ID=7 sbatch launch.sh
 08:00:00 exit 3: because
 ";
         std::fs::write(files.results.join("output"), printed).unwrap();
-        let advice = |code| {
+        let ending = |code| {
             let launch = launch(&files, JobState::Failed, code);
-            let ending = of(&launch, None, Some(&saying(Some(code))), &files);
-            ending.unwrap().advice
+            of(&launch, None, Some(&saying(Some(code))), &files).unwrap()
         };
         assert_eq!(
-            advice(3),
+            ending(3).shown,
+            [
+                "what may be the cause, in /logs/server_7.out:",
+                "  | line 258: OSError: [31mno",
+                "  the last lines of it:",
+                "  | the end",
+            ]
+        );
+        assert_eq!(
+            ending(3).advice,
             [
                 "what to do: find out [31mwhy",
                 "after that: RESUME_JOB_ID=7 sbatch launch.sh"
             ]
         );
-        assert_eq!(advice(6), [""; 0], "all that was printed is shown");
+        let whole = ending(6);
+        assert_eq!(
+            [whole.shown, whole.advice].concat(),
+            [""; 0],
+            "all that was printed is shown"
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 replica=0 statuses=()
 server_step 2> >(srun_says) &
 servers=($!)
-client_step &
+client_step 2> >(srun_says) &
 clients=($!)
 last_act[$!]=$run/ended.0
 say "job $job_id on ${SLURMD_NODENAME:-$HOSTNAME}: server and client started, ${#points[@]} points"

@@ -2,7 +2,7 @@ servers=() clients=() statuses=()
 for ((replica = 0; replica < replicas; replica++)); do
   server_step 2> >(srun_says) &
   servers+=($!)
-  client_step &
+  client_step 2> >(srun_says) &
   clients+=($!)
   last_act[$!]=$run/ended.$replica
 done

@@ -1,8 +1,8 @@
 # First what must not be lost: who is told to stop may have only seconds.
 write_manifest "$code" "$reason" || say "error: cannot write $manifest" >&2
 ((code != 6)) || stop_timeout_now=3
-stop_steps client 5 "${clients[@]}"
 : 2>/dev/null >"$run/stopping"
+stop_steps client 5 "${clients[@]}"
 stop_steps server "${stop_timeout_now:-$stop_timeout}" "${servers[@]}"
 # The clients' containers are removed meanwhile.
 last_act=()

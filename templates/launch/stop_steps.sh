@@ -35,7 +35,7 @@ stop_steps() {
   done
   ends_within 5 "$@" || kill -KILL "$@" 2>/dev/null || true
 }
-# What srun says of a server's step, but not that the step ended as this script told it to.
+# What srun says of a step, but not that the step ended as this script told it to.
 srun_says() {
   local line
   trap '' TERM INT USR1 USR2

@@ -9,6 +9,9 @@ keep_aside() {
     mkdir -p "$results/$1_$job_id"
     [[ ! -e $aside ]] || set_aside "$aside" earlier
     mv -nT -- "$part" "$aside"
+    # Its logs name the folder that it was.
+    find "$aside" -name '*.log' -type f -exec sed -i \
+      "s|$(sed 's/[][\.*^$|]/\\&/g' <<<"$part")|$(sed 's/[\&|]/\\&/g' <<<"$aside")|g" {} + || true
     say "an unfinished point ($1); what it left is in $aside"
   }
 }

@@ -73,3 +73,20 @@ fn the_server_stops_while_the_clients_container_is_removed() {
     assert_stopped_at_once(&site, &site.log("server", &ended.id));
     assert_clean(&site, &ended);
 }
+
+#[test]
+#[ignore = "probe"]
+fn probe_failed() {
+    let lab = Lab::enter();
+    let mut site = Site::ready(&lab, "ending_probe", short());
+    site.set("LAB_GENAI_FAULT", "zero-tokens:2");
+    let ended = site.job(&lab, Launch);
+    println!("{}", ended.output);
+    site.set("LAB_GENAI_FAULT", "");
+    site.set(
+        "LAB_NIM_ARGS",
+        "--term-kills --die-before-ready 3 --log vllm-oom-at-load",
+    );
+    let ended = site.job(&lab, Launch);
+    println!("{}", ended.output);
+}

@@ -125,7 +125,10 @@ fn from_submission_to_results() {
 fn a_server_that_dies_shows_its_log() {
     let lab = Lab::enter();
     let mut site = site(&lab, "follow_server");
-    site.set("LAB_NIM_ARGS", "--die-before-ready 2");
+    site.set(
+        "LAB_NIM_ARGS",
+        "--die-before-ready 2 --log vllm-oom-at-load",
+    );
     let output = example_with(&lab, &site, &["--submit", "--follow", "scripts"])
         .output()
         .unwrap();
@@ -137,16 +140,18 @@ fn a_server_that_dies_shows_its_log() {
     );
     line(&error, "what to do: find out why the server ended");
     line(&error, "after that: RESUME_JOB_ID=");
-    let shown = line(&error, "the last lines of ");
-    assert!(shown.contains("/logs/server_"), "{shown}");
-    let log = shown
-        .trim_start_matches("the last lines of ")
-        .trim_end_matches(':');
-    let last = fs::read_to_string(log).unwrap();
-    let last = last.lines().last().unwrap();
+    // As the job's log has it.
+    let head = line(&error, "what may be the cause, in ");
+    assert!(head.contains("/logs/server_"), "{head}");
+    let first = error.lines().skip_while(|line| *line != head).nth(1);
+    let first = first
+        .unwrap()
+        .split(": (Worker_TP1 pid=112) ")
+        .collect::<Vec<_>>();
+    assert!(first[0].starts_with("  | line "), "{error}");
     assert!(
-        error.contains(&format!("  | {last}")),
-        "no {last:?} in {error}"
+        first[1].contains("torch.OutOfMemoryError: CUDA out of memory."),
+        "{error}"
     );
 }
 
@@ -173,7 +178,7 @@ fn points_that_fail_are_told_at_once() {
     let error = String::from_utf8(output.stderr).unwrap();
     line(&error, "error: launch ended with 5: 2 of 4 points failed");
     assert!(
-        line(&error, "the last lines of ").contains("/logs/benchmarking_"),
+        line(&error, "what may be the cause, in ").contains("/genai-perf.log"),
         "{error}"
     );
 }

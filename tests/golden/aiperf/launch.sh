@@ -351,6 +351,9 @@ keep_aside() {
     mkdir -p "$results/$1_$job_id"
     [[ ! -e $aside ]] || set_aside "$aside" earlier
     mv -nT -- "$part" "$aside"
+    # Its logs name the folder that it was.
+    find "$aside" -name '*.log' -type f -exec sed -i \
+      "s|$(sed 's/[][\.*^$|]/\\&/g' <<<"$part")|$(sed 's/[\&|]/\\&/g' <<<"$aside")|g" {} + || true
     say "an unfinished point ($1); what it left is in $aside"
   }
 }
@@ -934,7 +937,7 @@ stop_steps() {
   done
   ends_within 5 "$@" || kill -KILL "$@" 2>/dev/null || true
 }
-# What srun says of a server's step, but not that the step ended as this script told it to.
+# What srun says of a step, but not that the step ended as this script told it to.
 srun_says() {
   local line
   trap '' TERM INT USR1 USR2
@@ -1089,7 +1092,7 @@ done
 replica=0 statuses=()
 server_step 2> >(srun_says) &
 servers=($!)
-client_step &
+client_step 2> >(srun_says) &
 clients=($!)
 last_act[$!]=$run/ended.0
 say "job $job_id on ${SLURMD_NODENAME:-$HOSTNAME}: server and client started, ${#points[@]} points"
@@ -1148,8 +1151,8 @@ fi
 # First what must not be lost: who is told to stop may have only seconds.
 write_manifest "$code" "$reason" || say "error: cannot write $manifest" >&2
 ((code != 6)) || stop_timeout_now=3
-stop_steps client 5 "${clients[@]}"
 : 2>/dev/null >"$run/stopping"
+stop_steps client 5 "${clients[@]}"
 stop_steps server "${stop_timeout_now:-$stop_timeout}" "${servers[@]}"
 # The clients' containers are removed meanwhile.
 last_act=()
