@@ -37,7 +37,7 @@ goes_on() {
 }
 while goes_on && [[ -z $stopped_by ]]; do
   # Whichever ends first; the head of the loop finds out.
-  sleep 0.5 &
+  sleep 0.3 &
   wait -n || true
 done
 ((replica < replicas)) || replica=0

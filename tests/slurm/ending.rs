@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use nim_slurm::Recipe;
 use nim_slurm::ScriptKind::Launch;
-use nim_slurm::recipe::ReplicaUse;
+use nim_slurm::recipe::{ArrayBy, ReplicaUse};
 
-use crate::lab::{Ended, Lab, Site, recipe};
+use crate::lab::{Ended, Lab, Site, recipe, run};
 use crate::time_after;
 
 /// One use case at two concurrencies.
@@ -27,7 +27,7 @@ fn two_servers(sweep: ReplicaUse) -> Recipe {
 fn last_result(site: &Site) -> f64 {
     let times = site.points().into_iter().map(|point| {
         let data = fs::metadata(site.results().join(point)).unwrap();
-        Duration::new(data.ctime() as u64, data.ctime_nsec() as u32)
+        Duration::new(data.ctime().cast_unsigned(), data.ctime_nsec() as u32)
     });
     times.max().unwrap().as_secs_f64()
 }
@@ -53,7 +53,7 @@ fn assert_clean(site: &Site, ended: &Ended) {
 /// No path into the folder of points in progress, which is gone.
 #[track_caller]
 fn assert_names_nothing_gone(site: &Site, ended: &Ended) {
-    let manifest = site.manifest(&ended.id.replace('_', "-")).to_string();
+    let manifest = site.manifest(&ended.id).to_string();
     for text in [&ended.output, &manifest] {
         assert!(!text.contains("/.run_"), "{text}");
     }
@@ -74,19 +74,143 @@ fn the_server_stops_while_the_clients_container_is_removed() {
     assert_clean(&site, &ended);
 }
 
+/// Both servers, each with a client.
 #[test]
-#[ignore = "probe"]
-fn probe_failed() {
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn several_servers_stop_at_once() {
     let lab = Lab::enter();
-    let mut site = Site::ready(&lab, "ending_probe", short());
-    site.set("LAB_GENAI_FAULT", "zero-tokens:2");
+    for (name, sweep) in [
+        ("ending_share", ReplicaUse::Share),
+        ("ending_alike", ReplicaUse::Alike),
+    ] {
+        let mut site = Site::ready(&lab, name, two_servers(sweep));
+        site.set("LAB_REMOVE_DELAY", "6");
+        site.set("LAB_NIM_ARGS", "--term-kills");
+        let ended = site.job(&lab, Launch);
+        ended.assert(0, "exit 0: all points are finished");
+        for log in [ended.id.clone(), format!("{}.1", ended.id)] {
+            assert_stopped_at_once(&site, &site.log("server", &log));
+        }
+        assert_clean(&site, &ended);
+    }
+}
+
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn the_task_of_an_array_stops_at_once() {
+    let lab = Lab::enter();
+    let mut recipe = short();
+    recipe.sweep.array = Some(ArrayBy::UseCase);
+    let mut site = Site::ready(&lab, "ending_array", recipe);
+    site.set("LAB_REMOVE_DELAY", "6");
+    site.set("LAB_NIM_ARGS", "--term-kills");
+    let mut ended = site.job(&lab, Launch);
+    ended.assert(0, "exit 0: all points are finished");
+    ended.id += "-0";
+    assert_stopped_at_once(&site, &site.log("server", &ended.id));
+    assert_clean(&site, &ended);
+}
+
+/// The server's step is the slower one to end, since its container is removed: the client
+/// has noticed before that nobody answers.
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn a_server_that_dies_is_the_cause_though_its_step_ends_later() {
+    let lab = Lab::enter();
+    let mut site = Site::ready(&lab, "ending_dies", short());
+    site.set("LAB_REMOVE_DELAY", "6");
+    site.set("LAB_NIM_ARGS", "--die-after-requests 12");
     let ended = site.job(&lab, Launch);
-    println!("{}", ended.output);
-    site.set("LAB_GENAI_FAULT", "");
+    ended.assert(
+        3,
+        "exit 3: the server exited with status 1 before the sweep was over",
+    );
+    // What srun says of it is news.
+    ended.assert(3, "srun: error: node1: task 0: Exited with exit code 1");
+    assert!(!ended.output.contains("did not end by itself"), "{ended:?}");
+}
+
+/// A job that is cancelled has seconds: its client says how far it is, and the removal of
+/// containers keeps nobody from that.
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn a_cancelled_job_does_not_wait_for_its_containers() {
+    let lab = Lab::enter();
+    let mut site = Site::ready(&lab, "ending_cancel", short());
+    site.set("LAB_REMOVE_DELAY", "60");
+    site.set("LAB_GENAI_FAULT", "hang:1");
+    let job = site.submit(&lab, Launch);
+    job.wait_until("the second point", || {
+        site.log("benchmarking", &job.id)
+            .matches("genai-perf start")
+            .count()
+            == 2
+    });
+    run(lab.command("scancel").arg(&job.id));
+    job.wait_until("the manifest", || site.exit_code(&job.id) == Some(6));
+    let ended = job.wait();
+    let manifest = site.manifest(&ended.id);
+    assert_eq!(manifest["points"][0]["status"], "finished", "{manifest}");
+    assert_eq!(manifest["points"][1]["status"], "interrupted", "{manifest}");
+}
+
+/// What the tool printed for a point that failed is moved with the point.
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn a_moved_log_names_the_folder_where_it_is() {
+    let lab = Lab::enter();
+    for (name, recipe) in [
+        ("ending_moved", short()),
+        ("ending_moved_alike", two_servers(ReplicaUse::Alike)),
+    ] {
+        let mut site = Site::ready(&lab, name, recipe);
+        site.set("LAB_GENAI_FAULT", "zero-tokens:2");
+        let ended = site.job(&lab, Launch);
+        ended.assert(5, "exit 5: 1 of 2 points failed");
+        assert_names_nothing_gone(&site, &ended);
+        let point = format!(
+            "failed_{0}/llama-3-70b-instruct_4_2_chat_32_16_{0}",
+            ended.id
+        );
+        ended.assert(
+            5,
+            &format!(
+                "what may be the cause, in {}/",
+                site.results().join(&point).display()
+            ),
+        );
+        let generated = format!(
+            "{point}/{}",
+            ["", "server-1/"][usize::from(name.ends_with("alike"))]
+        );
+        ended.assert(
+            5,
+            &format!("Generating {}", site.results().join(generated).display()),
+        );
+    }
+}
+
+/// The cause stands far above the end of the server's log.
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn the_cause_is_shown() {
+    let lab = Lab::enter();
+    let mut site = Site::ready(&lab, "ending_cause", short());
     site.set(
         "LAB_NIM_ARGS",
-        "--term-kills --die-before-ready 3 --log vllm-oom-at-load",
+        "--startup-delay 60 --die-before-ready 2 --log vllm-oom-at-load",
     );
     let ended = site.job(&lab, Launch);
-    println!("{}", ended.output);
+    ended.assert(3, "what may be the cause, in ");
+    let shown: Vec<_> = ended
+        .output
+        .lines()
+        .skip_while(|line| !line.contains("what may be the cause"))
+        .collect();
+    assert!(shown[1].starts_with("  | line "), "{shown:#?}");
+    assert!(
+        shown[1].contains("torch.OutOfMemoryError: CUDA out of memory."),
+        "{shown:#?}"
+    );
+    assert_eq!(shown[2], "  the last lines of it:", "{shown:#?}");
 }

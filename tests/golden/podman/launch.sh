@@ -1137,7 +1137,7 @@ say "follow them: tail -f $all_logs"
 
 while at_work "${servers[0]}" && at_work "${clients[0]}" && [[ -z $stopped_by ]]; do
   # Whichever ends first; the head of the loop finds out.
-  sleep 0.5 &
+  sleep 0.3 &
   wait -n || true
 done
 
