@@ -17,14 +17,15 @@ readonly own_home=$HOME
 {%- endif %}
 # The last act is to leave the exit code where launch.sh looks for it: the step ends later,
 # when its container is removed.
-at_the_end() {
-  local status=$? ended=$run/ended.${replica-0}
+readonly exit_code_file=$run/ended.${replica-0}
+leave_exit_code() {
+  local status=$?
 {%- if runtime == Runtime::Apptainer %}
   rm -rf -- "$own_home"
 {%- endif %}
-  { printf '%d\n' "$status" >"$ended.part" && mv -T -- "$ended.part" "$ended"; } 2>/dev/null || true
+  { printf '%d\n' "$status" >"$exit_code_file.part" && mv -T -- "$exit_code_file"{.part,}; } 2>/dev/null || true
 }
-trap at_the_end EXIT
+trap leave_exit_code EXIT
 
 # A few blocks are often left: a file that does not fit is not begun, and df rounds up.
 stop_if_full() {

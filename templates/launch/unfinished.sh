@@ -10,8 +10,7 @@ keep_aside() {
     [[ ! -e $aside ]] || set_aside "$aside" earlier
     mv -nT -- "$part" "$aside"
     # Its logs name the folder that it was.
-    find "$aside" -name '*.log' -type f -exec sed -i \
-      "s|$(sed 's/[][\.*^$|]/\\&/g' <<<"$part")|$(sed 's/[\&|]/\\&/g' <<<"$aside")|g" {} + || true
+    find "$aside" -name '*.log' -type f -exec sed -i "s|/\.run_$job_id/$2|/$1_$job_id/$2|g" {} + || true
     say "an unfinished point ($1); what it left is in $aside"
   }
 }

@@ -372,8 +372,7 @@ keep_aside() {
     [[ ! -e $aside ]] || set_aside "$aside" earlier
     mv -nT -- "$part" "$aside"
     # Its logs name the folder that it was.
-    find "$aside" -name '*.log' -type f -exec sed -i \
-      "s|$(sed 's/[][\.*^$|]/\\&/g' <<<"$part")|$(sed 's/[\&|]/\\&/g' <<<"$aside")|g" {} + || true
+    find "$aside" -name '*.log' -type f -exec sed -i "s|/\.run_$job_id/$2|/$1_$job_id/$2|g" {} + || true
     say "an unfinished point ($1); what it left is in $aside"
   }
 }
@@ -619,11 +618,12 @@ HOME=$(mktemp -d)
 export HOME
 # The last act is to leave the exit code where launch.sh looks for it: the step ends later,
 # when its container is removed.
-at_the_end() {
-  local status=$? ended=$run/ended.${replica-0}
-  { printf '%d\n' "$status" >"$ended.part" && mv -T -- "$ended.part" "$ended"; } 2>/dev/null || true
+readonly exit_code_file=$run/ended.${replica-0}
+leave_exit_code() {
+  local status=$?
+  { printf '%d\n' "$status" >"$exit_code_file.part" && mv -T -- "$exit_code_file"{.part,}; } 2>/dev/null || true
 }
-trap at_the_end EXIT
+trap leave_exit_code EXIT
 
 # A few blocks are often left: a file that does not fit is not begun, and df rounds up.
 stop_if_full() {
