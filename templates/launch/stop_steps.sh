@@ -33,13 +33,16 @@ stop_steps() {
     say "the $kind step did not end by itself within $seconds s"
     kill -TERM "$pid" 2>/dev/null || true
   done
-  ends_within 5 "$@" || kill -KILL "$@" 2>/dev/null || true
+  ! ends_within 5 "$@" || return 0
+  for pid in "$@"; do
+    ! at_work "$pid" || kill -KILL "$pid" 2>/dev/null || true
+  done
 }
 # What srun says of a step, but not that the step ended as this script told it to.
 srun_says() {
   local line
   trap '' TERM INT USR1 USR2
-  while IFS= read -r line; do
+  while IFS= read -r line || [[ -n $line ]]; do
     [[ -e $run/stopping && $line =~ Terminat|:\ Killed|Exited\ with|CANCELLED ]] || printf '%s\n' "$line" >&2
   done
 }

@@ -1036,13 +1036,16 @@ stop_steps() {
     say "the $kind step did not end by itself within $seconds s"
     kill -TERM "$pid" 2>/dev/null || true
   done
-  ends_within 5 "$@" || kill -KILL "$@" 2>/dev/null || true
+  ! ends_within 5 "$@" || return 0
+  for pid in "$@"; do
+    ! at_work "$pid" || kill -KILL "$pid" 2>/dev/null || true
+  done
 }
 # What srun says of a step, but not that the step ended as this script told it to.
 srun_says() {
   local line
   trap '' TERM INT USR1 USR2
-  while IFS= read -r line; do
+  while IFS= read -r line || [[ -n $line ]]; do
     [[ -e $run/stopping && $line =~ Terminat|:\ Killed|Exited\ with|CANCELLED ]] || printf '%s\n' "$line" >&2
   done
 }
@@ -1239,7 +1242,7 @@ else
   code=3
 fi
 # When Slurm ends the job, its steps may end a moment before its word comes here.
-if ((code == 3)); then
+if ((code == 3 || code == 6)) && [[ -z $stopped_by ]]; then
   sleep 0.5
   [[ -z $stopped_by ]] || code=6 reason="stopped by signal $stopped_by"
 fi
