@@ -274,7 +274,7 @@ fn the_cause_far_above_the_end() {
 #[test]
 fn an_earlier_run_is_not_the_cause() {
     let earlier = text("vllm-nccl");
-    let lines = earlier.iter().filter(|byte| **byte == b'\n').count();
+    let lines = String::from_utf8(earlier.clone()).unwrap().lines().count();
     let (_folder, log) = written(&[earlier, text("vllm-port-in-use")].concat());
     assert_first(&show(&log), 3, "NCCL WARN");
     assert_first(
@@ -307,11 +307,8 @@ fn what_a_server_writes_is_not_shown_raw() {
 /// Of many causes the first five and the last three.
 #[test]
 fn no_more_than_eight_lines() {
-    let letters = "abcdefghijklmnopqrstuvwxyz";
-    let content: String = letters
-        .chars()
-        .map(|c| format!("ValueError: {c}\n"))
-        .collect();
+    let lines: Vec<_> = ('a'..='z').map(|c| format!("ValueError: {c}\n")).collect();
+    let content = lines.concat();
     let (_folder, log) = written(content.as_bytes());
     let shown = show(&log);
     let last: Vec<_> = shown

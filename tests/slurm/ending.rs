@@ -27,7 +27,8 @@ fn two_servers(sweep: ReplicaUse) -> Recipe {
 fn last_result(site: &Site) -> f64 {
     let times = site.points().into_iter().map(|point| {
         let data = fs::metadata(site.results().join(point)).unwrap();
-        Duration::new(data.ctime().cast_unsigned(), data.ctime_nsec() as u32)
+        let nanoseconds = u32::try_from(data.ctime_nsec()).unwrap();
+        Duration::new(data.ctime().cast_unsigned(), nanoseconds)
     });
     times.max().unwrap().as_secs_f64()
 }
@@ -58,7 +59,7 @@ fn assert_names_nothing_gone(site: &Site, ended: &Ended) {
         assert!(!text.contains("/.run_"), "{text}");
     }
     let left = site.results().join(format!(".run_{}", ended.id));
-    assert!(!left.exists(), "{left:?}");
+    assert!(!left.exists(), "{}", left.display());
 }
 
 #[test]
