@@ -81,6 +81,7 @@ impl Left {
             .args(["-c", &program])
             .env("folder", self.path())
             .env("TMPDIR", home.path())
+            .env("run", home.path())
             .envs([("port", "8000"), ("tokenizer_path", "/opt/tokenizer")])
             .output()
             .unwrap();
