@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use nim_slurm::Recipe;
 use nim_slurm::ScriptKind::Launch;
@@ -33,13 +33,24 @@ fn last_result(site: &Site) -> f64 {
     times.max().unwrap().as_secs_f64()
 }
 
-/// The server was told to stop within a second, while the removal of the client's
-/// container took six.
+/// How long the removal of a container takes, in seconds.
+const REMOVAL: &str = "6";
+
+/// The server was told to stop within a second, while the client's container was removed;
+/// then its own was, and not the one after the other. The job has just ended.
 #[track_caller]
 fn assert_stopped_at_once(site: &Site, log: &str) {
-    let waited = time_after(log, "SIGTERM at ") - last_result(site);
-    println!("from the last result to the server's SIGTERM: {waited:.2} s");
+    let stopped = time_after(log, "SIGTERM at ");
+    let waited = stopped - last_result(site);
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap();
+    let rest = now.as_secs_f64() - stopped;
+    println!(
+        "from the last result to the server's SIGTERM: {waited:.2} s, to the job's end {rest:.1} s more"
+    );
     assert!((0.0..1.0).contains(&waited), "{waited} s: {log}");
+    assert!((6.0..11.0).contains(&rest), "{rest} s: {log}");
 }
 
 /// Nothing of what srun says when a step is told to stop, and no folder that is gone.
@@ -67,7 +78,7 @@ fn assert_names_nothing_gone(site: &Site, ended: &Ended) {
 fn the_server_stops_while_the_clients_container_is_removed() {
     let lab = Lab::enter();
     let mut site = Site::ready(&lab, "ending_at_once", short());
-    site.set("LAB_REMOVE_DELAY", "6");
+    site.set("LAB_REMOVE_DELAY", REMOVAL);
     site.set("LAB_NIM_ARGS", "--term-kills");
     let ended = site.job(&lab, Launch);
     ended.assert(0, "exit 0: all points are finished");
@@ -85,7 +96,7 @@ fn several_servers_stop_at_once() {
         ("ending_alike", ReplicaUse::Alike),
     ] {
         let mut site = Site::ready(&lab, name, two_servers(sweep));
-        site.set("LAB_REMOVE_DELAY", "6");
+        site.set("LAB_REMOVE_DELAY", REMOVAL);
         site.set("LAB_NIM_ARGS", "--term-kills");
         let ended = site.job(&lab, Launch);
         ended.assert(0, "exit 0: all points are finished");
@@ -103,7 +114,7 @@ fn the_task_of_an_array_stops_at_once() {
     let mut recipe = short();
     recipe.sweep.array = Some(ArrayBy::UseCase);
     let mut site = Site::ready(&lab, "ending_array", recipe);
-    site.set("LAB_REMOVE_DELAY", "6");
+    site.set("LAB_REMOVE_DELAY", REMOVAL);
     site.set("LAB_NIM_ARGS", "--term-kills");
     let mut ended = site.job(&lab, Launch);
     ended.assert(0, "exit 0: all points are finished");
@@ -119,7 +130,7 @@ fn the_task_of_an_array_stops_at_once() {
 fn a_server_that_dies_is_the_cause_though_its_step_ends_later() {
     let lab = Lab::enter();
     let mut site = Site::ready(&lab, "ending_dies", short());
-    site.set("LAB_REMOVE_DELAY", "6");
+    site.set("LAB_REMOVE_DELAY", REMOVAL);
     site.set("LAB_NIM_ARGS", "--die-after-requests 12");
     let ended = site.job(&lab, Launch);
     ended.assert(
