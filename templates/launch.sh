@@ -85,10 +85,7 @@ stop_if_missing
 write_manifest null running || fail "cannot write $manifest"
 server_started=$(printf '%(%s)T' -1)
 readonly server_started
-# A requeued job writes on in the logs of its earlier run.
-for log in "$logs"/*_"$job_id".*out; do
-  [[ ! -e $log ]] || lines_before[$log]=$(wc -l <"$log")
-done
+count_lines before
 {%- if replicas > 1 %}
 {% include "launch/replicas.sh" %}
 {%- else %}

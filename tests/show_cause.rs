@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -115,16 +116,18 @@ fn text(name: &str) -> Vec<u8> {
     fs::read(path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
+const ALL: RangeInclusive<usize> = 1..=1_000_000_000;
+
 /// The part of launch.sh that has the function.
 fn function() -> String {
     let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new()).unwrap();
     let launch = plan.launch();
     let (_, rest) = launch
         .text()
-        .split_once("\ndeclare -A lines_before=()\n")
+        .split_once("\ndeclare -A log_lines=()\n")
         .unwrap();
-    let (function, _) = rest.split_once("\n}\n").unwrap();
-    format!("declare -A lines_before=()\n{function}\n}}\n")
+    let (functions, _) = rest.split_once("' || true\n}\n").unwrap();
+    format!("declare -A log_lines=()\n{functions}' || true\n}}\n")
 }
 
 /// What is shown of a log: the lines that look like the cause, and the last ones.
@@ -134,9 +137,9 @@ struct Shown {
     last: Vec<String>,
 }
 
-/// Shows a log with an awk; of the log, so many lines are of an earlier run.
+/// Shows a log with an awk; of the log, only some lines are of this run and before its end.
 #[track_caller]
-fn show_with(awk: &[&str], log: &Path, earlier: usize) -> Shown {
+fn show_with(awk: &[&str], log: &Path, of_run: RangeInclusive<usize>) -> Shown {
     let programs = tempfile::tempdir().unwrap();
     let words = awk.join(" ");
     let program = format!("#!/bin/sh\nexec {words} \"$@\"\n");
@@ -147,12 +150,13 @@ fn show_with(awk: &[&str], log: &Path, earlier: usize) -> Shown {
     let output = Command::new("bash")
         .arg("-c")
         .arg(format!(
-            "set -Eeuo pipefail\nsay() {{ echo \"$*\"; }}\n{}lines_before[$1]=$2\nshow_cause \"$1\"",
+            "set -Eeuo pipefail\nsay() {{ echo \"$*\"; }}\n{}log_lines[before$1]=$(($2 - 1)) log_lines[until$1]=$3\nshow_cause \"$1\"",
             function()
         ))
         .arg("bash")
         .arg(log)
-        .arg(earlier.to_string())
+        .arg(of_run.start().to_string())
+        .arg(of_run.end().to_string())
         .env("PATH", format!("{}:{rest}", programs.path().display()))
         .output()
         .unwrap();
@@ -177,7 +181,7 @@ fn show_with(awk: &[&str], log: &Path, earlier: usize) -> Shown {
 
 #[track_caller]
 fn show(log: &Path) -> Shown {
-    show_with(&["/usr/bin/awk"], log, 0)
+    show_with(&["/usr/bin/awk"], log, ALL)
 }
 
 /// A log of a test's own.
@@ -270,18 +274,21 @@ fn the_cause_far_above_the_end() {
     assert!(shown.causes[0].ends_with(" (2 times)"), "{shown:#?}");
 }
 
-/// A requeued job writes on in the log of its earlier run.
+/// A requeued job writes on in the log of its earlier run, and servers complain when they
+/// are stopped.
 #[test]
-fn an_earlier_run_is_not_the_cause() {
-    let earlier = text("vllm-nccl");
-    let lines = String::from_utf8(earlier.clone()).unwrap().lines().count();
-    let (_folder, log) = written(&[earlier, text("vllm-port-in-use")].concat());
+fn only_what_this_run_wrote_before_its_end_is_the_cause() {
+    let logs = ["vllm-nccl", "vllm-port-in-use", "trtllm-oom"].map(text);
+    let lines = |log: &[u8]| String::from_utf8_lossy(log).lines().count();
+    let (first, second) = (lines(&logs[0]), lines(&logs[1]));
+    let (_folder, log) = written(&logs.concat());
     assert_first(&show(&log), 3, "NCCL WARN");
-    assert_first(
-        &show_with(&["/usr/bin/awk"], &log, lines),
-        lines + 5,
-        "Address already in use",
-    );
+    let of_run = first + 1..=first + second;
+    let shown = show_with(&["/usr/bin/awk"], &log, of_run.clone());
+    assert_first(&shown, first + 5, "Address already in use");
+    assert_eq!(shown.causes.len(), 1, "{shown:#?}");
+    let nothing = show_with(&["/usr/bin/awk"], &log, 1..=0);
+    assert_eq!(nothing.causes, ["  | no line looks like it"]);
 }
 
 #[test]
@@ -330,7 +337,7 @@ fn every_awk_finds_the_same() {
     for &(name, number, words) in CAUSES {
         let shown: Vec<_> = awks
             .iter()
-            .map(|awk| show_with(awk, &path(name), 0))
+            .map(|awk| show_with(awk, &path(name), ALL))
             .collect();
         assert_first(&shown[0], number, words);
         assert!(

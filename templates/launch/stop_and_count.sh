@@ -2,6 +2,7 @@
 write_manifest "$code" "$reason" || say "error: cannot write $manifest" >&2
 ((code != 6)) || stop_timeout_now=3
 : 2>/dev/null >"$run/stopping"
+count_lines until
 stop_steps client 5 "${clients[@]}"
 stop_steps server "${stop_timeout_now:-$stop_timeout}" "${servers[@]}"
 # The clients' containers are removed meanwhile.

@@ -542,6 +542,9 @@ fn server_never_ready() {
     let ended = site.job(&lab, Launch);
     ended.assert(4, "exit 4: the server was not ready within 4 s");
     ended.assert(4, "/v1/health/ready answers 503");
+    // What Slurm writes into its log when it is stopped is no cause.
+    assert!(site.log("server", &ended.id).contains("CANCELLED AT"));
+    ended.assert(4, "  | no line looks like it");
 }
 
 #[test]

@@ -995,10 +995,19 @@ client_status() {
   status=${statuses[$1]}
 }
 
-declare -A lines_before=()
-# show_cause LOG: the lines that this run added to a log and that look like the cause of its
-# end, then the last ones. What a server writes is hostile: it is read in bounded memory, and
-# shown in part, without control characters.
+# By a step's log, how many lines it had when this run began and when the steps were told to
+# stop: an earlier run of the job wrote to the same log, and what follows the end is no cause.
+declare -A log_lines=()
+# count_lines before|until
+count_lines() {
+  local log
+  for log in "$logs"/*_"$job_id".*out; do
+    [[ ! -e $log ]] || log_lines[$1$log]=$(wc -l <"$log")
+  done
+}
+# show_cause LOG: the lines of a log that look like the cause of its end, then the last ones.
+# What a server writes is hostile: it is read in bounded memory, and shown in part, without
+# control characters.
 show_cause() {
   say "what may be the cause, in $1:"
   {
@@ -1007,7 +1016,7 @@ show_cause() {
       head -n 50000
     printf '\n'
     tail -n 20 -- "$1" | LC_ALL=C cut -b -4000
-  } 2>/dev/null | LC_ALL=C awk -v earlier="${lines_before[$1]:-0}" '
+  } 2>/dev/null | LC_ALL=C awk -v before="${log_lines[before$1]:-0}" -v until="${log_lines[until$1]:-1e15}" '
     # The line without colours, control characters and what a progress bar wrote before it.
     function clean(line) {
       sub(/\r+$/, "", line)
@@ -1059,7 +1068,7 @@ show_cause() {
     }
     $0 == "" && !at_end { at_end = 1; next }
     at_end { last[++count] = substr(clean($0), 1, 400); next }
-    $0 + 0 <= earlier { next }
+    $0 + 0 <= before || $0 + 0 > until + 0 { next }
     {
       number = $0 + 0
       sub(/^[0-9]+:/, "")
@@ -1121,10 +1130,7 @@ how_it_ended() {
 write_manifest null running || fail "cannot write $manifest"
 server_started=$(printf '%(%s)T' -1)
 readonly server_started
-# A requeued job writes on in the logs of its earlier run.
-for log in "$logs"/*_"$job_id".*out; do
-  [[ ! -e $log ]] || lines_before[$log]=$(wc -l <"$log")
-done
+count_lines before
 servers=() clients=() statuses=()
 for ((replica = 0; replica < replicas; replica++)); do
   server_step 2> >(srun_says) &
@@ -1222,6 +1228,7 @@ esac
 write_manifest "$code" "$reason" || say "error: cannot write $manifest" >&2
 ((code != 6)) || stop_timeout_now=3
 : 2>/dev/null >"$run/stopping"
+count_lines until
 stop_steps client 5 "${clients[@]}"
 stop_steps server "${stop_timeout_now:-$stop_timeout}" "${servers[@]}"
 # The clients' containers are removed meanwhile.
