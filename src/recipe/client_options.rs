@@ -170,6 +170,18 @@ warmup_requests = 5
 goodput = { request_latency = 5000, time_to_first_token = '12.5' }";
 
     #[test]
+    fn fields_are_written_only_when_they_are_left_out() {
+        let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+        let text = recipe.to_toml();
+        assert!(!text.contains("ignore_eos") && !text.contains("min_tokens"));
+        recipe.client.ignore_eos = false;
+        recipe.client.min_tokens = false;
+        let text = recipe.to_toml();
+        assert!(text.contains("\nignore_eos = false\nmin_tokens = false\n"));
+        assert_eq!(Recipe::from_toml(&text).unwrap(), recipe);
+    }
+
+    #[test]
     fn requests_say_what_the_tool_sends() {
         let fields = |tool, keys| client(tool, keys).request_fields();
         let genai_perf = "{ genai_perf = '25.01' }";

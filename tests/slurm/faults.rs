@@ -87,6 +87,15 @@ fn aiperf(recipe: &mut Recipe) {
     recipe.client.file = None;
 }
 
+/// A second point with so much more work, which would take many minutes if the start of the
+/// tool were a part of it.
+fn twenty_times_the_work(recipe: &mut Recipe) {
+    recipe.sweep.use_cases = ["chat:32/16", "long:32/320"]
+        .map(|text| text.parse().unwrap())
+        .into();
+    recipe.sweep.concurrency = [2.try_into().unwrap()].into();
+}
+
 /// The first point is finished, and GenAI-Perf is at the second.
 fn inside_second_point(site: &Site, job: &Job) {
     until_points(site, job, 1);
@@ -300,15 +309,20 @@ fn table() -> Vec<Fault> {
             end: End::Code(6), says: "the time was up before the first point was finished", ..ROW },
         // Slurm looks every 30 s whether a warning is due within the next 30: the recipe's would come at any time.
         Fault { name: "job: too little time for what is left", launch: "time = 1\nsignal = 'B:USR1@1'",
-            // The second use case would take about a minute at one request at a time.
-            recipe: |recipe| recipe.sweep.use_cases = ["chat:32/16", "long:32/2000"].map(|text| text.parse().unwrap()).into(),
-            end: End::Code(6), says: "left out: long 32/2000, concurrency 1", kept: 1, ..ROW },
+            // The second would run for a minute or more, judged by the first, whatever the tool's start.
+            recipe: |recipe| {
+                recipe.sweep.use_cases = ["chat:32/16", "long:32/4000"].map(|text| text.parse().unwrap()).into();
+                recipe.sweep.concurrency = [2.try_into().unwrap()].into();
+            },
+            end: End::Code(6), says: "left out: long 32/4000, concurrency 2", kept: 1, ..ROW },
         Fault { name: "job: a slow start is not taken for work", launch: "time = 2\nsignal = 'B:USR1@1'", kept: 2,
             variables: &[("LAB_TOOL_START_DELAY", "8")],
-            // Twenty times the work, which would take minutes if the start were a part of it.
+            recipe: twenty_times_the_work, end: End::Code(0), says: "exit 0", ..ROW },
+        Fault { name: "job: AIPerf's slow start is not taken for work", launch: "time = 5\nsignal = 'B:USR1@1'", kept: 2,
+            variables: &[("LAB_TOOL_START_DELAY", "8")],
             recipe: |recipe| {
-                recipe.sweep.use_cases = ["chat:32/16", "long:32/320"].map(|text| text.parse().unwrap()).into();
-                recipe.sweep.concurrency = [2.try_into().unwrap()].into();
+                aiperf(recipe);
+                twenty_times_the_work(recipe);
             },
             end: End::Code(0), says: "exit 0", ..ROW },
         Fault { name: "job: requeue in the middle of a point", kept: 1, end: End::Code(0), says: "exit 0",
