@@ -583,7 +583,7 @@ record() {
 # Three questions, each a stricter one. What the last one that failed said is in
 # $answer, for the log.
 
-answer='' refused=''
+answer='' refused=0
 readonly error_event=$'(^|\n)event: *error|"error": *[{"]|"object": *"error"'
 is_healthy() {
   answer=$(curl --silent --max-time 5 --output /dev/null --write-out '%{http_code}' "http://$url$health_path") || true
@@ -598,10 +598,10 @@ lists_model() {
   return 1
 }
 # completes SECONDS: one small completion, streamed, with the fields of the tool's own
-# requests. $refused is the HTTP status when the server does not take such a request.
+# requests. $refused is the HTTP status when the server does not take such a request, else 0.
 completes() {
   local status
-  refused=''
+  refused=0
   if ! answer=$(curl --silent --max-time "$1" --header 'Content-Type: application/json' --write-out '\n%{http_code}' \
       --data "{\"model\": \"$served_model_name\", \"messages\": [{\"role\": \"user\", \"content\": \"Say hello.\"}], $request_fields}" \
       "http://$url/v1/chat/completions"); then
@@ -620,19 +620,15 @@ completes() {
 }
 
 wait_until_ready() {
-  local waited reported=0 refusals=0 pause
-  until refused='' && is_healthy && lists_model && completes 60; do
-    pause=0.5
-    if [[ -z $refused ]]; then
-      refusals=0
-    elif ((++refusals == 2)); then
+  # A server that is not quite up may refuse once.
+  local waited reported=0 refusals=0 pauses=(0.5 5)
+  until refused=0 && is_healthy && lists_model && completes 60; do
+    refusals=$((refused > 0 ? refusals + 1 : 0))
+    if ((refusals == 2)); then
       say "error: the server does not take requests as $tool_name sends them: $answer" >&2
       say "error: beside model and messages, they say $request_fields; to leave out what the server does not take," \
         "write ignore_eos = false or min_tokens = false under [client] in the recipe, and make launch.sh anew" >&2
       exit 9
-    else
-      # It may be a server that is not quite up.
-      pause=5
     fi
     waited=$(($(printf '%(%s)T' -1) - server_started))
     if ((waited >= ready_timeout)); then
@@ -643,7 +639,7 @@ wait_until_ready() {
       reported=$waited
       say "waiting for the server since $waited s: $answer"
     fi
-    sleep "$pause" &
+    sleep "${pauses[refusals]}" &
     wait $! || true
   done
   say "the server is ready after $(($(printf '%(%s)T' -1) - server_started)) s"
@@ -682,7 +678,8 @@ only_file() {
 }
 
 # check_result FOLDER OUTPUT_TOKENS REQUESTS: true when it is a valid result, else
-# $reason says what is wrong. The tool has claimed success before with less.
+# $reason says what is wrong. The tool has claimed success before with less. $busy is the
+# time in which requests ran, in milliseconds; 0 when it is not known.
 check_result() {
   local folder=$1 osl=$2 requests=$3 table value
   only_file "$result_table" "$folder" || return 1
@@ -707,6 +704,7 @@ check_result() {
     reason="$result_table says that no tokens were generated"
     return 1
   fi
+  busy=$(busy_time "$table" "$requests")
 }
 
 # ---- GenAI-Perf ---------------------------------------------------------------------
@@ -795,8 +793,7 @@ on_signal() {
 # round of requests at a lower concurrency takes no longer, and the sweep goes down.
 last_units=() last_busy=() fixed=0
 declare -A last_of_use_case=()
-# learn USE_CASE UNITS SECONDS BUSY: what a point took; BUSY are the milliseconds in which
-# requests ran, 0 when they are not known.
+# learn USE_CASE UNITS SECONDS BUSY: what a point took.
 learn() {
   local busy=$4
   # Rates have two decimals, so those of long requests are rough.
@@ -850,20 +847,12 @@ measure() {
   tool=
   current='' reason='' kind=''
   case $status in
-    0)
-      if check_result "$part" "$osl" "$requests"; then
-        busy=$(busy_time "$part/$result_table" "$requests")
-      else
-        kind="no valid result"
-      fi
-      ;;
+    0) check_result "$part" "$osl" "$requests" || kind="no valid result" ;;
     124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;
     *) kind="exit status $status" reason="$tool_name exited with status $status" ;;
   esac
   # With a request completed, the tool works, whatever went wrong then.
-  if [[ -n $kind ]] && may_have_completed "$part"; then
-    kind=
-  fi
+  [[ -z $kind ]] || ! may_have_completed "$part" || kind=
   if [[ -z $reason ]]; then
     # Only a valid result gets the final name.
     mv -nT -- "$part" "$results/$folder"
