@@ -6,13 +6,12 @@ mod client;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
+use nim_slurm::Recipe;
 use nim_slurm::recipe::ClientTool;
-use nim_slurm::{Plan, Recipe, Settings};
 use tempfile::TempDir;
 
-use crate::client::client_program;
+use crate::client::run_in_client;
 
 const TABLE: &str = "profile_export_genai_perf.csv";
 const RAW: &str = "profile_export.json";
@@ -67,27 +66,10 @@ impl Left {
     /// "valid", or what launch.sh says against it.
     #[track_caller]
     fn verdict(&self, recipe: Recipe, output_tokens: u32, requests: u32) -> String {
-        let plan = Plan::new(recipe, Settings::new()).unwrap_or_else(|error| panic!("{error}"));
-        let launch = plan.launch();
-        let functions = client_program(launch.text())
-            .strip_suffix("main </dev/null\nexit")
-            .unwrap();
-        let program = format!(
-            "{functions}\nreason=\nif check_result \"$folder\" {output_tokens} {requests}; then echo valid; else echo \
-             \"$reason\"; fi"
+        let lines = format!(
+            "reason=\nif check_result \"$folder\" {output_tokens} {requests}; then echo valid; else echo \"$reason\"; fi"
         );
-        let home = tempfile::tempdir().unwrap();
-        let output = Command::new("bash")
-            .args(["-c", &program])
-            .env("folder", self.path())
-            .env("TMPDIR", home.path())
-            .env("run", home.path())
-            .envs([("port", "8000"), ("tokenizer_path", "/opt/tokenizer")])
-            .output()
-            .unwrap();
-        let words = String::from_utf8(output.stdout).unwrap();
-        assert!(output.status.success(), "{words}{:?}", output.stderr);
-        words.trim_end().to_owned()
+        run_in_client(recipe, &lines, &[("folder", self.path().to_str().unwrap())])
     }
 }
 

@@ -67,7 +67,7 @@ const fn meaning(code: u32) -> &'static str {
         2 => "something needed is missing, so nothing was measured",
         3 => "the server ended, or stopped answering, before the sweep was over",
         4 => "the server was not ready in time",
-        5 => "the sweep ran to its end, but points failed",
+        5 => "points failed",
         6 => "it was stopped before the end: submit it again to go on",
         _ => "it failed",
     }

@@ -47,6 +47,14 @@ pub struct Client {
     /// Lets the tokenizer run Python code of its own. GenAI-Perf since 0.0.7 (24.10).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tokenizer_trust_remote_code: bool,
+    /// Whether requests say `ignore_eos`, so that an answer goes on to its full length;
+    /// they do by default. A server that refuses the field is measured without it.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub ignore_eos: bool,
+    /// Whether requests say `min_tokens`, so that an answer does not end before its full
+    /// length; they do by default.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub min_tokens: bool,
     /// The seed of the synthetic prompts.
     pub random_seed: u32,
     /// How many requests are sent before each point, which are not measured.
@@ -66,6 +74,15 @@ impl Client {
             .clone()
             .unwrap_or_else(|| self.image.squash_file())
     }
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's own form")]
+const fn is_yes(value: &bool) -> bool {
+    *value
 }
 
 /// The tool that sends the requests and measures the answers, and its release,

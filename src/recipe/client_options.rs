@@ -43,6 +43,28 @@ impl Client {
         options
     }
 
+    /// What each of the tool's requests says beside model and messages, as fields of JSON,
+    /// when four tokens are wanted.
+    ///
+    /// Sources: `openai_chat_completions_converter.py` of GenAI-Perf, `openai_chat.py` of
+    /// AIPerf.
+    pub(crate) fn request_fields(&self) -> String {
+        let mut fields = vec!["\"stream\": true", "\"max_tokens\": 4"];
+        if let ClientTool::Aiperf(release) = self.tool {
+            fields.push("\"max_completion_tokens\": 4");
+            if release >= AiperfVersion::WITH_USAGE {
+                fields.push("\"stream_options\": {\"include_usage\": true}");
+            }
+        }
+        if self.min_tokens {
+            fields.push("\"min_tokens\": 4");
+        }
+        if self.ignore_eos {
+            fields.push("\"ignore_eos\": true");
+        }
+        fields.join(", ")
+    }
+
     /// Whether the tool writes a table for each phase of a run, beside the one of the
     /// measurement: AIPerf does when it warms up.
     pub(crate) fn has_phases(&self) -> bool {
@@ -146,6 +168,40 @@ tokenizer_revision = 'v1'
 tokenizer_trust_remote_code = true
 warmup_requests = 5
 goodput = { request_latency = 5000, time_to_first_token = '12.5' }";
+
+    #[test]
+    fn fields_are_written_only_when_they_are_left_out() {
+        let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+        let text = recipe.to_toml();
+        assert!(!text.contains("ignore_eos") && !text.contains("min_tokens"));
+        recipe.client.ignore_eos = false;
+        recipe.client.min_tokens = false;
+        let text = recipe.to_toml();
+        assert!(text.contains("\nignore_eos = false\nmin_tokens = false\n"));
+        assert_eq!(Recipe::from_toml(&text).unwrap(), recipe);
+    }
+
+    #[test]
+    fn requests_say_what_the_tool_sends() {
+        let fields = |tool, keys| client(tool, keys).request_fields();
+        let genai_perf = "{ genai_perf = '25.01' }";
+        assert_eq!(
+            fields(genai_perf, ""),
+            r#""stream": true, "max_tokens": 4, "min_tokens": 4, "ignore_eos": true"#
+        );
+        assert_eq!(
+            fields(genai_perf, "ignore_eos = false\nmin_tokens = false"),
+            r#""stream": true, "max_tokens": 4"#
+        );
+        assert_eq!(
+            fields("{ aiperf = '0.12.0' }", "min_tokens = false"),
+            r#""stream": true, "max_tokens": 4, "max_completion_tokens": 4, "ignore_eos": true"#
+        );
+        assert_eq!(
+            fields("{ aiperf = '0.13.0' }", "ignore_eos = false"),
+            r#""stream": true, "max_tokens": 4, "max_completion_tokens": 4, "stream_options": {"include_usage": true}, "min_tokens": 4"#
+        );
+    }
 
     #[test]
     fn each_tool_gets_its_own_form() {

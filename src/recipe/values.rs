@@ -495,6 +495,8 @@ pub struct AiperfVersion(Numbers);
 impl AiperfVersion {
     /// The first release with `--goodput`.
     pub(crate) const WITH_GOODPUT: Self = Self(Numbers([0, 2, 0]));
+    /// The first release that asks each stream for its usage.
+    pub(crate) const WITH_USAGE: Self = Self(Numbers([0, 13, 0]));
 
     fn check(text: &str) -> Result<Self, Fault> {
         let form = || Fault::rule("a release such as 0.13.0 is allowed");

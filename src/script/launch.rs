@@ -20,6 +20,7 @@ const SECONDS_TO_STOP: u32 = 10;
 
 #[derive(Template)]
 #[template(path = "launch.sh")]
+#[expect(clippy::struct_excessive_bools, reason = "what its template asks")]
 pub(crate) struct Launch {
     made_by: Quoted,
     recipe: Quoted,
@@ -63,6 +64,10 @@ pub(crate) struct Launch {
     /// The tool leaves tables of the parts of a run as well.
     has_phases: bool,
     client_options: Vec<Quoted>,
+    /// What its requests say, as fields of JSON.
+    request_fields: Quoted,
+    ignore_eos: bool,
+    min_tokens: bool,
     /// Own lines in the client's container.
     in_client: Option<Quoted>,
     result_name: Quoted,
@@ -128,6 +133,9 @@ impl Launch {
             tool: client.tool,
             has_phases: client.has_phases(),
             client_options: all_quoted(client.options()),
+            request_fields: quoted(client.request_fields()),
+            ignore_eos: client.ignore_eos,
+            min_tokens: client.min_tokens,
             in_client: own_lines(settings, HookPlace::InClient),
             result_name: quoted(&recipe.result_name),
             points: all_quoted(recipe.point_rows()),

@@ -13,10 +13,25 @@ set_command() {
     --model "$served_model_name" "${client_options[@]}" --url "http://$url" --tokenizer "$tokenizer_path"
     --synthetic-input-tokens-mean "$2" --synthetic-input-tokens-stddev 0
     --output-tokens-mean "$3" --output-tokens-stddev 0
-    --extra-inputs "max_tokens:$3" --extra-inputs "min_tokens:$3" --extra-inputs ignore_eos:true
+    --extra-inputs "max_tokens:$3"
+{%- if min_tokens %}
+    --extra-inputs "min_tokens:$3"
+{%- endif %}
+{%- if ignore_eos %}
+    --extra-inputs ignore_eos:true
+{%- endif %}
     --concurrency "$4" --request-count "$5" --artifact-dir "$1"
   )
 }
+
+# busy_time TABLE REQUESTS: the milliseconds in which requests ran; 0 when it does not tell.
+busy_time() {
+  awk -v seconds="$(table_value 'Benchmark Duration' "$1")" 'BEGIN { printf "%d", 1000 * seconds }'
+}
+
+# may_have_completed FOLDER: true unless no request was completed. It writes a line for each
+# request when that has ended, and only one that was completed has a latency.
+may_have_completed() { grep -qrs --include=profile_export.jsonl '"request_latency"' "$1"; }
 
 # check_completeness TABLE: it exits with 0, too, when requests failed, and when it
 # was stopped.

@@ -59,7 +59,8 @@ meet() {
 # Three questions, each a stricter one. What the last one that failed said is in
 # $answer, for the log.
 
-answer=
+answer='' refused=0
+readonly error_event=$'(^|\n)event: *error|"error": *[{"]|"object": *"error"'
 is_healthy() {
   answer=$(curl --silent --max-time 5 --output /dev/null --write-out '%{http_code}' "http://$url$health_path") || true
   [[ $answer == 200 ]] && return
@@ -72,19 +73,39 @@ lists_model() {
   answer="/v1/models does not name $served_model_name: ${answer:0:200}"
   return 1
 }
-# completes SECONDS: one small completion, as the first proof of work.
+# completes SECONDS: one small completion, streamed, with the fields of the tool's own
+# requests. $refused is the HTTP status when the server does not take such a request, else 0.
 completes() {
-  answer=$(curl --silent --max-time "$1" --header 'Content-Type: application/json' \
-    --data "{\"model\": \"$served_model_name\", \"messages\": [{\"role\": \"user\", \"content\": \"Say hello.\"}], \"max_tokens\": 4}" \
-    "http://$url/v1/chat/completions") || answer="no answer within $1 s"
-  [[ $answer == *'"choices"'* ]] && return
-  answer="a small completion failed: ${answer:0:200}"
+  local status
+  refused=0
+  if ! answer=$(curl --silent --max-time "$1" --header 'Content-Type: application/json' --write-out '\n%{http_code}' \
+      --data "{\"model\": \"$served_model_name\", \"messages\": [{\"role\": \"user\", \"content\": \"Say hello.\"}], $request_fields}" \
+      "http://$url/v1/chat/completions"); then
+    answer="a small completion had no whole answer within $1 s"
+    return 1
+  fi
+  status=${answer##*$'\n'} answer=${answer%$'\n'*}
+  [[ $status == 200 && $answer == *data:*'"choices"'* && ! $answer =~ $error_event ]] && return
+  answer=${answer:0:300}
+  answer="a small completion failed with HTTP $status: ${answer//[[:cntrl:]]/ }"
+  case $status in
+    408 | 425 | 429) ;;
+    4??) refused=$status ;;
+  esac
   return 1
 }
 
 wait_until_ready() {
-  local waited reported=0
-  until is_healthy && lists_model && completes 60; do
+  # A server that is not quite up may refuse once.
+  local waited reported=0 refusals=0 pauses=(0.5 5)
+  until refused=0 && is_healthy && lists_model && completes 60; do
+    refusals=$((refused > 0 ? refusals + 1 : 0))
+    if ((refusals == 2)); then
+      say "error: the server does not take requests as $tool_name sends them: $answer" >&2
+      say "error: beside model and messages, they say $request_fields; to leave out what the server does not take," \
+        "write ignore_eos = false or min_tokens = false under [client] in the recipe, and make launch.sh anew" >&2
+      exit 9
+    fi
     waited=$(($(printf '%(%s)T' -1) - server_started))
     if ((waited >= ready_timeout)); then
       say "error: the server was not ready within $ready_timeout s; $answer" >&2
@@ -94,7 +115,7 @@ wait_until_ready() {
       reported=$waited
       say "waiting for the server since $waited s: $answer"
     fi
-    sleep 0.5 &
+    sleep "${pauses[refusals]}" &
     wait $! || true
   done
   say "the server is ready after $(($(printf '%(%s)T' -1) - server_started)) s"
@@ -138,7 +159,8 @@ only_file() {
 }
 
 # check_result FOLDER OUTPUT_TOKENS REQUESTS: true when it is a valid result, else
-# $reason says what is wrong. The tool has claimed success before with less.
+# $reason says what is wrong. The tool has claimed success before with less. $busy is the
+# time in which requests ran, in milliseconds; 0 when it is not known.
 check_result() {
   local folder=$1 osl=$2 requests=$3 table value
   only_file "$result_table" "$folder" || return 1
@@ -167,6 +189,7 @@ check_result() {
     reason="$result_table says that no tokens were generated"
     return 1
   fi
+  busy=$(busy_time "$table" "$requests")
 }
 {%- match tool %}
 {%- when ClientTool::GenaiPerf(release) %}
@@ -225,11 +248,22 @@ on_signal() {
   exit 6
 }
 
-# How long a point will take, in seconds, judged from those measured in this run:
-# from the one before of the same use case, else from the one before. A round of
-# requests at a lower concurrency takes no longer, and the sweep goes down.
-last_units=() last_seconds=()
+# How long a point will take, in seconds, judged from those measured in this run. The
+# tool's start and end take as long as the longest so far. The requests take as long as
+# their work: that of the point before of the same use case, else of the one before. A
+# round of requests at a lower concurrency takes no longer, and the sweep goes down.
+last_units=() last_busy=() fixed=0
 declare -A last_of_use_case=()
+# learn USE_CASE UNITS SECONDS BUSY: what a point took.
+learn() {
+  local busy=$4
+  # Rates have two decimals, so those of long requests are rough.
+  ((busy > 0 && busy <= 1000 * $3)) || busy=$((1000 * $3))
+  ((fixed >= $3 - busy / 1000)) || fixed=$(($3 - busy / 1000))
+  last_of_use_case[$1]=${#last_units[@]}
+  last_units+=("$2")
+  last_busy+=("$busy")
+}
 # work_of CONCURRENCY REQUESTS OUTPUT_TOKENS: tokens that one stream generates.
 work_of() {
   local rounds=$((($2 + $1 - 1) / $1))
@@ -242,12 +276,13 @@ estimate() {
     return
   }
   index=${last_of_use_case[$use_case]:-$((${#last_units[@]} - 1))}
-  echo $((5 + last_seconds[index] * units / last_units[index]))
+  echo $((5 + fixed + last_busy[index] * units / last_units[index] / 1000))
 }
 
-# measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS
+# measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS: when it fails,
+# $reason says why, and $kind in a fixed word how, if no request was completed.
 measure() {
-  local folder=$1 use_case=$2 isl=$3 osl=$4 concurrency=$5 requests=$6 part=$run/$1 began=$SECONDS status=0 command=()
+  local folder=$1 use_case=$2 isl=$3 osl=$4 concurrency=$5 requests=$6 part=$run/$1 began=$SECONDS status=0 busy=0 command=()
 {%- if alike %}
   local server
   part+=/server-$replica
@@ -285,22 +320,24 @@ measure() {
   wait "$tool" || status=$?
   kill -KILL -- "-$tool" 2>/dev/null || true
   tool=
-  current='' reason=''
+  current='' reason='' kind=''
   case $status in
-    0) check_result "$part" "$osl" "$requests" || true ;;
-    124 | 137) reason="$tool_name did not end within $point_timeout s, or was killed" ;;
-    *) reason="$tool_name exited with status $status" ;;
+    0) check_result "$part" "$osl" "$requests" || kind="no valid result" ;;
+    124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;
+    *) kind="exit status $status" reason="$tool_name exited with status $status" ;;
   esac
+  # With a request completed, the tool works, whatever went wrong then.
+  [[ -z $kind ]] || ! may_have_completed "$part" || kind=
 {%- if alike %}
   # Its last words are worth more than an empty folder.
   [[ -z $reason ]] || mv -- "$run/output.$replica" "$part/$tool_log" || true
   # The point is what all servers make of it, and the first one's client its keeper.
-  meet "$folder.end" "$reason"
+  meet "$folder.end" "$kind|$reason"
+  kind=${said[0]%%|*} reason=''
   for server in "${!said[@]}"; do
-    if [[ -n ${said[server]} ]]; then
-      reason="on server $server: ${said[server]}"
-      break
-    fi
+    [[ $kind == "${said[server]%%|*}" ]] || kind=''
+    said[server]=${said[server]#*|}
+    [[ -n $reason || -z ${said[server]} ]] || reason="on server $server: ${said[server]}"
   done
 {%- endif %}
   if [[ -z $reason ]]; then
@@ -313,9 +350,7 @@ measure() {
 {%- else %}
     mv -nT -- "$part" "$results/$folder"
 {%- endif %}
-    last_of_use_case[$use_case]=${#last_units[@]}
-    last_units+=("$(work_of "$concurrency" "$requests" "$osl")")
-    last_seconds+=($((SECONDS - began)))
+    learn "$use_case" "$(work_of "$concurrency" "$requests" "$osl")" $((SECONDS - began)) "$busy"
 {%- if replicas == 1 %}
     record "$folder" finished $((SECONDS - began)) ''
 {%- else if !alike %}
@@ -348,6 +383,7 @@ measure() {
 
 main() {
   local point use_case isl osl concurrency requests folder number=0 failed=0 left=0 time_left needed reason command absent=()
+  local kind first_kind='' measured=0 broken=''
   trap on_signal TERM INT
   trap 'say "error: line $LINENO of the client failed" >&2' ERR
   for command in "$tool_command" curl timeout awk find df; do
@@ -367,6 +403,15 @@ main() {
     number=$((number + 1))
     if point_folder "$use_case" "$isl" "$osl" "$concurrency"; then
       say "point $number of ${#points[@]} is finished already: $folder"
+      continue
+    fi
+    if [[ -n $broken ]]; then
+{%- if replicas > 1 && !alike %}
+      # Another client may have it, or may still take it.
+      [[ -d $run/taken.$number ]] || record "$folder" 'not run' '' "$broken"
+{%- else %}
+      record "$folder" 'not run' '' "$broken"
+{%- endif %}
       continue
     fi
 {%- if replicas > 1 && !alike %}
@@ -392,6 +437,7 @@ main() {
       fi
     fi
     say "point $number of ${#points[@]}: $use_case $isl/$osl, concurrency $concurrency, $requests requests"
+    measured=$((measured + 1))
     if measure "$folder" "$use_case" "$isl" "$osl" "$concurrency" "$requests"; then
       continue
     fi
@@ -400,8 +446,15 @@ main() {
       say "error: the server stopped answering: $answer" >&2
       exit 3
     fi
+    # A tool that cannot work would fail at each point.
+    if ((measured == 1)); then
+      first_kind=$kind
+    elif ((measured == 2)) && [[ -n $kind && $kind == "$first_kind" ]]; then
+      broken="the first two points failed in the same way ($kind), and no request was completed"
+      say "error: $broken; the others are not measured" >&2
+    fi
   done
-  if ((left > 0)); then
+  if ((left > 0)) && [[ -z $broken ]]; then
     say "$left of ${#points[@]} points are left for another job"
     exit 8
   fi

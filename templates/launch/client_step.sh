@@ -57,10 +57,11 @@ client_step() {
 # The client's program, which its step reads on standard input: the values it
 # needs, quoted by bash itself, and then its text, in which nothing is expanded.
 client_script() {
+  # shellcheck disable=SC2090 # they are handed over as they are
   declare -p results run job_id runs result_name gpus port health_path served_model_name ready_timeout server_started \
-    probe_interval tokenizer_path point_timeout client_options points measure_until
+    probe_interval tokenizer_path point_timeout client_options request_fields points measure_until
 {%- if in_client.is_some() %}
-  # shellcheck disable=SC2090 # it is handed over as it is
+  # shellcheck disable=SC2090
   declare -p lines_in_client
 {%- endif %}
 {%- if replicas > 1 %}

@@ -13,10 +13,31 @@ set_command() {
 {%- endif %}
     --model "$served_model_name" "${client_options[@]}" --url "$url" --tokenizer "$tokenizer_path"
     --synthetic-input-tokens-mean "$2" --synthetic-input-tokens-stddev 0 --output-tokens-mean "$3"
-    --extra-inputs "max_tokens:$3" --extra-inputs "min_tokens:$3" --extra-inputs ignore_eos:true
+    --extra-inputs "max_tokens:$3"
+{%- if min_tokens %}
+    --extra-inputs "min_tokens:$3"
+{%- endif %}
+{%- if ignore_eos %}
+    --extra-inputs ignore_eos:true
+{%- endif %}
     --concurrency "$4" --artifact-dir "$1" --profile-export-file profile_export.json
     -- --request-count "$5" --max-threads "$4"
   )
+}
+
+# busy_time TABLE REQUESTS: the milliseconds in which requests ran; 0 when it does not tell.
+busy_time() {
+  awk -v requests="$2" -v rate="$(table_value 'Request Throughput' "$1")" \
+    'BEGIN { printf "%d", (rate + 0 > 0 ? 1000 * requests / rate : 0) }'
+}
+
+# may_have_completed FOLDER: true unless no request was completed. It writes its
+# measurements at its end; when it was killed while it had requests to send, nobody knows.
+may_have_completed() {
+  if [[ $kind == timeout && -n $(find "$1" -name '*inputs.json') ]]; then
+    return
+  fi
+  grep -Eqrs --include=profile_export.json '"response_timestamps": *\[ *[0-9]' "$1"
 }
 
 {%- if release.has(Feature::RequestCount) %}

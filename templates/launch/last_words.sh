@@ -41,8 +41,12 @@ case $code in
     fi
     ;;
   2)
-    say "what to do: use an image that has it (client in the recipe), or mount it (mounts in the settings);" \
-      "then make the scripts anew and submit setup.sh"
+    if [[ $reason == "the server does not take"* ]]; then
+      say "what to do: leave out what the server does not take, as the lines above say"
+    else
+      say "what to do: use an image that has it (client in the recipe), or mount it (mounts in the settings);" \
+        "then make the scripts anew and submit setup.sh"
+    fi
     ;;
   3)
     if [[ $reason == *"stopped answering"* ]]; then

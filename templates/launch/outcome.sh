@@ -15,6 +15,7 @@ elif ! at_work "${clients[replica]}"; then
     6) code=6 reason="the client was stopped by a signal" ;;
     7) code=1 reason="no space is left in $results" ;;
     8) code=6 reason="the time that is left is too short for the points that are left" ;;
+    9) code=2 reason="the server does not take the client's requests" ;;
     *) code=1 reason="the client step $(how_it_ended "$status")" ;;
   esac
   # Without its server the client fails in many ways; the cause is the server. Its step may

@@ -122,6 +122,10 @@ readonly client_options=(
   {{ word }}
 {%- endfor %}
 )
+# What each of the tool's requests says beside model and messages, here for four tokens:
+# the server is asked as it will be measured.
+# shellcheck disable=SC2089 # JSON
+readonly request_fields={{ request_fields }}
 {%- if !variants.is_empty() %}
 
 # The sweep, in order: use case, input tokens, output tokens, concurrency, requests.

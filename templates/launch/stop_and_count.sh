@@ -19,7 +19,7 @@ done
 {%- if runtime == Runtime::Podman %}
 remove_containers
 {%- endif %}
-finished=0 failed=0 not_started=0 seconds_needed=0
+finished=0 failed=0 not_started=0 seconds_needed=0 why=''
 for point in "${points[@]}"; do
   read -r use_case isl osl concurrency requests <<<"$point"
   # Points may have ended while the client was stopping.
@@ -32,7 +32,7 @@ for point in "${points[@]}"; do
     failed) failed=$((failed + 1)) ;;
     'not run')
       if [[ ! $detail =~ about\ ([0-9]+)\ s ]]; then
-        not_started=$((not_started + 1))
+        not_started=$((not_started + 1)) why=$detail
         continue
       fi
       status='left out'
@@ -41,7 +41,7 @@ for point in "${points[@]}"; do
   esac
   say "$status: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
 done
-((not_started == 0)) || say "not started: $not_started of ${#points[@]} points"
+((not_started == 0)) || say "not started: $not_started of ${#points[@]} points${why:+: $why}"
 ((code != 5)) || reason="$failed of ${#points[@]} points failed"
 if ! write_manifest "$code" "$reason" && [[ $reason != "no space"* ]]; then
   code=1 reason="no space is left in $results, or it cannot be written to; before that: $reason"

@@ -192,6 +192,26 @@ fn the_last_task_goes_into_the_queue_alone() {
     wait_for_end(&lab, &array);
 }
 
+/// A tool that cannot work stops each task's part of the sweep by itself.
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn tools_that_cannot_work_stop_each_task() {
+    let lab = Lab::enter();
+    let three = [1, 2, 4].map(|number| NonZeroU32::new(number).unwrap());
+    let recipe = array(ArrayBy::UseCase).with_concurrency(three);
+    let mut site = Site::ready(&lab, "array_fails", recipe);
+    site.set("LAB_GENAI_FAULT", "fail");
+    let array = submit(&lab, &site);
+    wait_for_end(&lab, &array);
+    for task in [0, 1] {
+        let said = printed(&site, &array, task);
+        assert!(said.contains("exit 5: 2 of 3 points failed"), "{said}");
+        let points = site.manifest(&format!("{array}-{task}"))["points"].clone();
+        let statuses = [0, 1, 2].map(|point: usize| points[point]["status"].clone());
+        assert_eq!(statuses, ["failed", "failed", "not run"], "{points}");
+    }
+}
+
 /// Each variant of a server has a task, and its name in its results' names.
 #[test]
 #[ignore = "needs the Slurm lab: run tests/run"]

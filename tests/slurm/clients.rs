@@ -48,6 +48,10 @@ fn measure(name: &str, tool: ClientTool, image: &str, keys: impl FnOnce(&mut Cli
     let [point] = run.points() else {
         panic!("one point was measured: {:?}", run.points());
     };
+    // What it was asked before the sweep is what the tool asks.
+    let server = site.log("server", &ended.id);
+    assert!(!server.contains("another request body"), "{server}");
+
     let folder = site.results().join(&site.points()[0]);
     let folders: Vec<_> = fs::read_dir(&folder)
         .unwrap()
@@ -64,7 +68,7 @@ fn measure(name: &str, tool: ClientTool, image: &str, keys: impl FnOnce(&mut Cli
     Measured {
         point: point.clone(),
         table: fs::read_to_string(folder.join(table)).unwrap(),
-        server: site.log("server", &ended.id),
+        server,
     }
 }
 

@@ -87,6 +87,15 @@ fn aiperf(recipe: &mut Recipe) {
     recipe.client.file = None;
 }
 
+/// A second point with so much more work, which would take many minutes if the start of the
+/// tool were a part of it.
+fn twenty_times_the_work(recipe: &mut Recipe) {
+    recipe.sweep.use_cases = ["chat:32/16", "long:32/320"]
+        .map(|text| text.parse().unwrap())
+        .into();
+    recipe.sweep.concurrency = [2.try_into().unwrap()].into();
+}
+
 /// The first point is finished, and GenAI-Perf is at the second.
 fn inside_second_point(site: &Site, job: &Job) {
     until_points(site, job, 1);
@@ -203,6 +212,22 @@ fn table() -> Vec<Fault> {
         Fault { name: "server: slow to die on SIGTERM", variables: &[("LAB_NIM_ARGS", "--term-delay 300")],
             recipe: |recipe| recipe.server.stop_timeout = 2.try_into().unwrap(),
             end: End::Code(0), says: "the server step did not end by itself within 2 s", kept: 4, ..ROW },
+        Fault { name: "server: does not take the client's requests", marked: true,
+            variables: &[("LAB_NIM_ARGS", "--refuse-fields ignore_eos,min_tokens")],
+            recipe: |recipe| {
+                one_use_case(recipe);
+                // Nobody waits so long.
+                recipe.server.ready_timeout = 1800.try_into().unwrap();
+            },
+            end: End::Code(2),
+            says: "HTTP 422: {\"detail\": \"Unexpected keys in the request: {'ignore_eos', 'min_tokens'}\"}", ..ROW },
+        Fault { name: "server: is not sent what it does not take", kept: 2, end: End::Code(0), says: "exit 0",
+            variables: &[("LAB_NIM_ARGS", "--refuse-fields ignore_eos,min_tokens")],
+            recipe: |recipe| {
+                one_use_case(recipe);
+                recipe.client.ignore_eos = false;
+                recipe.client.min_tokens = false;
+            }, ..ROW },
 
         // -- client
         Fault { name: "client: GenAI-Perf missing in the image",
@@ -213,8 +238,27 @@ fn table() -> Vec<Fault> {
             end: End::Code(2), says: "missing in the client's container: genai-perf", ..ROW },
         Fault { name: "client: fails on one point", variables: &[("LAB_GENAI_FAULT", "fail:2")], recipe: one_use_case,
             end: End::Code(5), says: "concurrency 2: GenAI-Perf exited with status 1", kept: 1, ..ROW },
-        Fault { name: "client: fails on all", variables: &[("LAB_GENAI_FAULT", "fail")], recipe: one_use_case,
-            end: End::Code(5), says: "0 of 2 points are in", ..ROW },
+        Fault { name: "client: fails on all", marked: true, variables: &[("LAB_GENAI_FAULT", "fail")],
+            end: End::Code(5),
+            says: "not started: 2 of 4 points: the first two points failed in the same way (exit status 1), and no request was completed",
+            ..ROW },
+        Fault { name: "client: hangs at its start", variables: &[("LAB_GENAI_FAULT", "hang")],
+            recipe: |recipe| recipe.sweep.point_timeout = 5.try_into().unwrap(),
+            end: End::Code(5), says: "failed in the same way (timeout)", ..ROW },
+        // It was killed before it could say whether a request was completed.
+        Fault { name: "client: two points are too slow", kept: 1, end: End::Code(5), says: "2 of 3 points failed",
+            variables: &[("LAB_NIM_ARGS", "--hang-over-words 150")],
+            recipe: |recipe| {
+                recipe.sweep.use_cases = ["summarization:400/16", "rag:500/16", "chat:32/16"].map(|text| text.parse().unwrap()).into();
+                recipe.sweep.concurrency.truncate(1);
+                recipe.sweep.point_timeout = 20.try_into().unwrap();
+            }, ..ROW },
+        Fault { name: "client: AIPerf fails on all requests of two points", variables: &[("LAB_NIM_ARGS", "--max-prompt-words 5")],
+            recipe: |recipe| {
+                aiperf(recipe);
+                recipe.sweep.concurrency = [1, 2, 4].map(|number| number.try_into().unwrap()).into();
+            },
+            end: End::Code(5), says: "not started: 1 of 3 points: the first two points failed in the same way", ..ROW },
         Fault { name: "client: hangs", variables: &[("LAB_GENAI_FAULT", "hang:2")],
             recipe: |recipe| {
                 one_use_case(recipe);
@@ -269,9 +313,22 @@ fn table() -> Vec<Fault> {
             end: End::Code(6), says: "the time was up before the first point was finished", ..ROW },
         // Slurm looks every 30 s whether a warning is due within the next 30: the recipe's would come at any time.
         Fault { name: "job: too little time for what is left", launch: "time = 1\nsignal = 'B:USR1@1'",
-            // The second use case would take about a minute at one request at a time.
-            recipe: |recipe| recipe.sweep.use_cases = ["chat:32/16", "long:32/2000"].map(|text| text.parse().unwrap()).into(),
-            end: End::Code(6), says: "left out: long 32/2000, concurrency 1", kept: 1, ..ROW },
+            // The second would run for a minute or more, judged by the first, whatever the tool's start.
+            recipe: |recipe| {
+                recipe.sweep.use_cases = ["chat:32/16", "long:32/4000"].map(|text| text.parse().unwrap()).into();
+                recipe.sweep.concurrency = [2.try_into().unwrap()].into();
+            },
+            end: End::Code(6), says: "left out: long 32/4000, concurrency 2", kept: 1, ..ROW },
+        Fault { name: "job: a slow start is not taken for work", launch: "time = 2\nsignal = 'B:USR1@1'", kept: 2,
+            variables: &[("LAB_TOOL_START_DELAY", "8")],
+            recipe: twenty_times_the_work, end: End::Code(0), says: "exit 0", ..ROW },
+        Fault { name: "job: AIPerf's slow start is not taken for work", launch: "time = 5\nsignal = 'B:USR1@1'", kept: 2,
+            variables: &[("LAB_TOOL_START_DELAY", "8")],
+            recipe: |recipe| {
+                aiperf(recipe);
+                twenty_times_the_work(recipe);
+            },
+            end: End::Code(0), says: "exit 0", ..ROW },
         Fault { name: "job: requeue in the middle of a point", kept: 1, end: End::Code(0), says: "exit 0",
             during: |site, job| {
                 inside_second_point(site, job);

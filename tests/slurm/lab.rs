@@ -531,11 +531,11 @@ impl Job<'_> {
     #[track_caller]
     pub(crate) fn wait(self) -> Ended {
         let state = || self.lab.job_field(&self.id, "JobState");
-        // A busy controller may not answer; that is no end.
+        // A busy controller may not answer; that is no end, and neither is a signal.
         self.wait_until("the job's end", || {
             !matches!(
                 state().as_str(),
-                "" | "PENDING" | "RUNNING" | "COMPLETING" | "CONFIGURING"
+                "" | "PENDING" | "RUNNING" | "SIGNALING" | "COMPLETING" | "CONFIGURING"
             )
         });
         let code = self.lab.job_field(&self.id, "ExitCode");

@@ -158,6 +158,35 @@ fn two_servers_measure_alike() {
     );
 }
 
+/// Each client gives up by itself after two points, and so does the job; where all measure
+/// the same points, they are the same two.
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn tools_that_cannot_work_stop_all_clients() {
+    let lab = Lab::enter();
+    for (sweep, failed) in [(ReplicaUse::Share, 4), (ReplicaUse::Alike, 2)] {
+        let recipe =
+            two_servers(sweep).with_concurrency([1, 2, 4].map(|number| number.try_into().unwrap()));
+        let mut site = Site::ready(&lab, "replicas_fail", recipe);
+        site.set("LAB_GENAI_FAULT", "fail");
+        let ended = site.job(&lab, Launch);
+        ended.assert(5, &format!("exit 5: {failed} of 6 points failed"));
+        let manifest = site.manifest(&ended.id);
+        let points = manifest["points"].as_array().unwrap();
+        let of = |status: &str| {
+            points
+                .iter()
+                .filter(|point| point["status"] == status)
+                .count()
+        };
+        assert_eq!((of("failed"), of("not run")), (failed, 6 - failed));
+        for point in points.iter().filter(|point| point["status"] == "not run") {
+            let detail = "the first two points failed in the same way (exit status 1), and no request was completed";
+            assert_eq!(point["detail"], detail);
+        }
+    }
+}
+
 /// The two measurements of a point began within a second of each other: the tools say
 /// so in the log.
 #[track_caller]

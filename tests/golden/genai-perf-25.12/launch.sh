@@ -94,6 +94,10 @@ readonly client_options=(
   time_to_first_token:500
   inter_token_latency:12.5
 )
+# What each of the tool's requests says beside model and messages, here for four tokens:
+# the server is asked as it will be measured.
+# shellcheck disable=SC2089 # JSON
+readonly request_fields='"stream": true, "max_tokens": 4, "min_tokens": 4, "ignore_eos": true'
 
 # The sweep, in order: use case, input tokens, output tokens, concurrency, requests.
 readonly result_name=llama-3-70b-instruct
@@ -558,8 +562,9 @@ client_step() {
 # The client's program, which its step reads on standard input: the values it
 # needs, quoted by bash itself, and then its text, in which nothing is expanded.
 client_script() {
+  # shellcheck disable=SC2090 # they are handed over as they are
   declare -p results run job_id runs result_name gpus port health_path served_model_name ready_timeout server_started \
-    probe_interval tokenizer_path point_timeout client_options points measure_until
+    probe_interval tokenizer_path point_timeout client_options request_fields points measure_until
   declare -f say set_aside keep_aside point_folder
   cat <<'CLIENT'
 set -Eeuo pipefail
@@ -595,7 +600,8 @@ record() {
 # Three questions, each a stricter one. What the last one that failed said is in
 # $answer, for the log.
 
-answer=
+answer='' refused=0
+readonly error_event=$'(^|\n)event: *error|"error": *[{"]|"object": *"error"'
 is_healthy() {
   answer=$(curl --silent --max-time 5 --output /dev/null --write-out '%{http_code}' "http://$url$health_path") || true
   [[ $answer == 200 ]] && return
@@ -608,19 +614,39 @@ lists_model() {
   answer="/v1/models does not name $served_model_name: ${answer:0:200}"
   return 1
 }
-# completes SECONDS: one small completion, as the first proof of work.
+# completes SECONDS: one small completion, streamed, with the fields of the tool's own
+# requests. $refused is the HTTP status when the server does not take such a request, else 0.
 completes() {
-  answer=$(curl --silent --max-time "$1" --header 'Content-Type: application/json' \
-    --data "{\"model\": \"$served_model_name\", \"messages\": [{\"role\": \"user\", \"content\": \"Say hello.\"}], \"max_tokens\": 4}" \
-    "http://$url/v1/chat/completions") || answer="no answer within $1 s"
-  [[ $answer == *'"choices"'* ]] && return
-  answer="a small completion failed: ${answer:0:200}"
+  local status
+  refused=0
+  if ! answer=$(curl --silent --max-time "$1" --header 'Content-Type: application/json' --write-out '\n%{http_code}' \
+      --data "{\"model\": \"$served_model_name\", \"messages\": [{\"role\": \"user\", \"content\": \"Say hello.\"}], $request_fields}" \
+      "http://$url/v1/chat/completions"); then
+    answer="a small completion had no whole answer within $1 s"
+    return 1
+  fi
+  status=${answer##*$'\n'} answer=${answer%$'\n'*}
+  [[ $status == 200 && $answer == *data:*'"choices"'* && ! $answer =~ $error_event ]] && return
+  answer=${answer:0:300}
+  answer="a small completion failed with HTTP $status: ${answer//[[:cntrl:]]/ }"
+  case $status in
+    408 | 425 | 429) ;;
+    4??) refused=$status ;;
+  esac
   return 1
 }
 
 wait_until_ready() {
-  local waited reported=0
-  until is_healthy && lists_model && completes 60; do
+  # A server that is not quite up may refuse once.
+  local waited reported=0 refusals=0 pauses=(0.5 5)
+  until refused=0 && is_healthy && lists_model && completes 60; do
+    refusals=$((refused > 0 ? refusals + 1 : 0))
+    if ((refusals == 2)); then
+      say "error: the server does not take requests as $tool_name sends them: $answer" >&2
+      say "error: beside model and messages, they say $request_fields; to leave out what the server does not take," \
+        "write ignore_eos = false or min_tokens = false under [client] in the recipe, and make launch.sh anew" >&2
+      exit 9
+    fi
     waited=$(($(printf '%(%s)T' -1) - server_started))
     if ((waited >= ready_timeout)); then
       say "error: the server was not ready within $ready_timeout s; $answer" >&2
@@ -630,7 +656,7 @@ wait_until_ready() {
       reported=$waited
       say "waiting for the server since $waited s: $answer"
     fi
-    sleep 0.5 &
+    sleep "${pauses[refusals]}" &
     wait $! || true
   done
   say "the server is ready after $(($(printf '%(%s)T' -1) - server_started)) s"
@@ -669,7 +695,8 @@ only_file() {
 }
 
 # check_result FOLDER OUTPUT_TOKENS REQUESTS: true when it is a valid result, else
-# $reason says what is wrong. The tool has claimed success before with less.
+# $reason says what is wrong. The tool has claimed success before with less. $busy is the
+# time in which requests ran, in milliseconds; 0 when it is not known.
 check_result() {
   local folder=$1 osl=$2 requests=$3 table value
   only_file "$result_table" "$folder" || return 1
@@ -694,6 +721,7 @@ check_result() {
     reason="$result_table says that no tokens were generated"
     return 1
   fi
+  busy=$(busy_time "$table" "$requests")
 }
 
 # ---- GenAI-Perf ---------------------------------------------------------------------
@@ -707,10 +735,27 @@ set_command() {
     genai-perf profile
     --model "$served_model_name" "${client_options[@]}" --url "$url" --tokenizer "$tokenizer_path"
     --synthetic-input-tokens-mean "$2" --synthetic-input-tokens-stddev 0 --output-tokens-mean "$3"
-    --extra-inputs "max_tokens:$3" --extra-inputs "min_tokens:$3" --extra-inputs ignore_eos:true
+    --extra-inputs "max_tokens:$3"
+    --extra-inputs "min_tokens:$3"
+    --extra-inputs ignore_eos:true
     --concurrency "$4" --artifact-dir "$1" --profile-export-file profile_export.json
     -- --request-count "$5" --max-threads "$4"
   )
+}
+
+# busy_time TABLE REQUESTS: the milliseconds in which requests ran; 0 when it does not tell.
+busy_time() {
+  awk -v requests="$2" -v rate="$(table_value 'Request Throughput' "$1")" \
+    'BEGIN { printf "%d", (rate + 0 > 0 ? 1000 * requests / rate : 0) }'
+}
+
+# may_have_completed FOLDER: true unless no request was completed. It writes its
+# measurements at its end; when it was killed while it had requests to send, nobody knows.
+may_have_completed() {
+  if [[ $kind == timeout && -n $(find "$1" -name '*inputs.json') ]]; then
+    return
+  fi
+  grep -Eqrs --include=profile_export.json '"response_timestamps": *\[ *[0-9]' "$1"
 }
 
 # It exits with an error when a request fails, and its table is written last.
@@ -759,11 +804,22 @@ on_signal() {
   exit 6
 }
 
-# How long a point will take, in seconds, judged from those measured in this run:
-# from the one before of the same use case, else from the one before. A round of
-# requests at a lower concurrency takes no longer, and the sweep goes down.
-last_units=() last_seconds=()
+# How long a point will take, in seconds, judged from those measured in this run. The
+# tool's start and end take as long as the longest so far. The requests take as long as
+# their work: that of the point before of the same use case, else of the one before. A
+# round of requests at a lower concurrency takes no longer, and the sweep goes down.
+last_units=() last_busy=() fixed=0
 declare -A last_of_use_case=()
+# learn USE_CASE UNITS SECONDS BUSY: what a point took.
+learn() {
+  local busy=$4
+  # Rates have two decimals, so those of long requests are rough.
+  ((busy > 0 && busy <= 1000 * $3)) || busy=$((1000 * $3))
+  ((fixed >= $3 - busy / 1000)) || fixed=$(($3 - busy / 1000))
+  last_of_use_case[$1]=${#last_units[@]}
+  last_units+=("$2")
+  last_busy+=("$busy")
+}
 # work_of CONCURRENCY REQUESTS OUTPUT_TOKENS: tokens that one stream generates.
 work_of() {
   local rounds=$((($2 + $1 - 1) / $1))
@@ -776,12 +832,13 @@ estimate() {
     return
   }
   index=${last_of_use_case[$use_case]:-$((${#last_units[@]} - 1))}
-  echo $((5 + last_seconds[index] * units / last_units[index]))
+  echo $((5 + fixed + last_busy[index] * units / last_units[index] / 1000))
 }
 
-# measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS
+# measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS: when it fails,
+# $reason says why, and $kind in a fixed word how, if no request was completed.
 measure() {
-  local folder=$1 use_case=$2 isl=$3 osl=$4 concurrency=$5 requests=$6 part=$run/$1 began=$SECONDS status=0 command=()
+  local folder=$1 use_case=$2 isl=$3 osl=$4 concurrency=$5 requests=$6 part=$run/$1 began=$SECONDS status=0 busy=0 command=()
   mkdir "$part" || stop_if_full
   current=$folder
   set_command "$part" "$isl" "$osl" "$concurrency" "$requests"
@@ -805,18 +862,18 @@ measure() {
   wait "$tool" || status=$?
   kill -KILL -- "-$tool" 2>/dev/null || true
   tool=
-  current='' reason=''
+  current='' reason='' kind=''
   case $status in
-    0) check_result "$part" "$osl" "$requests" || true ;;
-    124 | 137) reason="$tool_name did not end within $point_timeout s, or was killed" ;;
-    *) reason="$tool_name exited with status $status" ;;
+    0) check_result "$part" "$osl" "$requests" || kind="no valid result" ;;
+    124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;
+    *) kind="exit status $status" reason="$tool_name exited with status $status" ;;
   esac
+  # With a request completed, the tool works, whatever went wrong then.
+  [[ -z $kind ]] || ! may_have_completed "$part" || kind=
   if [[ -z $reason ]]; then
     # Only a valid result gets the final name.
     mv -nT -- "$part" "$results/$folder"
-    last_of_use_case[$use_case]=${#last_units[@]}
-    last_units+=("$(work_of "$concurrency" "$requests" "$osl")")
-    last_seconds+=($((SECONDS - began)))
+    learn "$use_case" "$(work_of "$concurrency" "$requests" "$osl")" $((SECONDS - began)) "$busy"
     record "$folder" finished $((SECONDS - began)) ''
     say "finished: $folder, $((SECONDS - began)) s"
     return
@@ -832,6 +889,7 @@ measure() {
 
 main() {
   local point use_case isl osl concurrency requests folder number=0 failed=0 left=0 time_left needed reason command absent=()
+  local kind first_kind='' measured=0 broken=''
   trap on_signal TERM INT
   trap 'say "error: line $LINENO of the client failed" >&2' ERR
   for command in "$tool_command" curl timeout awk find df; do
@@ -853,6 +911,10 @@ main() {
       say "point $number of ${#points[@]} is finished already: $folder"
       continue
     fi
+    if [[ -n $broken ]]; then
+      record "$folder" 'not run' '' "$broken"
+      continue
+    fi
     if [[ -n $measure_until ]]; then
       needed=$(estimate "$use_case" "$(work_of "$concurrency" "$requests" "$osl")")
       time_left=$((measure_until - $(printf '%(%s)T' -1)))
@@ -864,6 +926,7 @@ main() {
       fi
     fi
     say "point $number of ${#points[@]}: $use_case $isl/$osl, concurrency $concurrency, $requests requests"
+    measured=$((measured + 1))
     if measure "$folder" "$use_case" "$isl" "$osl" "$concurrency" "$requests"; then
       continue
     fi
@@ -872,8 +935,15 @@ main() {
       say "error: the server stopped answering: $answer" >&2
       exit 3
     fi
+    # A tool that cannot work would fail at each point.
+    if ((measured == 1)); then
+      first_kind=$kind
+    elif ((measured == 2)) && [[ -n $kind && $kind == "$first_kind" ]]; then
+      broken="the first two points failed in the same way ($kind), and no request was completed"
+      say "error: $broken; the others are not measured" >&2
+    fi
   done
-  if ((left > 0)); then
+  if ((left > 0)) && [[ -z $broken ]]; then
     say "$left of ${#points[@]} points are left for another job"
     exit 8
   fi
@@ -1123,6 +1193,7 @@ elif ! at_work "${clients[replica]}"; then
     6) code=6 reason="the client was stopped by a signal" ;;
     7) code=1 reason="no space is left in $results" ;;
     8) code=6 reason="the time that is left is too short for the points that are left" ;;
+    9) code=2 reason="the server does not take the client's requests" ;;
     *) code=1 reason="the client step $(how_it_ended "$status")" ;;
   esac
   # Without its server the client fails in many ways; the cause is the server. Its step may
@@ -1158,7 +1229,7 @@ stop_steps server "${stop_timeout_now:-$stop_timeout}" "${servers[@]}"
 # The clients' containers are removed meanwhile.
 last_act=()
 ends_within "${stop_timeout_now:-$stop_timeout}" "${clients[@]}"
-finished=0 failed=0 not_started=0 seconds_needed=0
+finished=0 failed=0 not_started=0 seconds_needed=0 why=''
 for point in "${points[@]}"; do
   read -r use_case isl osl concurrency requests <<<"$point"
   # Points may have ended while the client was stopping.
@@ -1171,7 +1242,7 @@ for point in "${points[@]}"; do
     failed) failed=$((failed + 1)) ;;
     'not run')
       if [[ ! $detail =~ about\ ([0-9]+)\ s ]]; then
-        not_started=$((not_started + 1))
+        not_started=$((not_started + 1)) why=$detail
         continue
       fi
       status='left out'
@@ -1180,7 +1251,7 @@ for point in "${points[@]}"; do
   esac
   say "$status: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
 done
-((not_started == 0)) || say "not started: $not_started of ${#points[@]} points"
+((not_started == 0)) || say "not started: $not_started of ${#points[@]} points${why:+: $why}"
 ((code != 5)) || reason="$failed of ${#points[@]} points failed"
 if ! write_manifest "$code" "$reason" && [[ $reason != "no space"* ]]; then
   code=1 reason="no space is left in $results, or it cannot be written to; before that: $reason"
@@ -1227,8 +1298,12 @@ case $code in
     fi
     ;;
   2)
-    say "what to do: use an image that has it (client in the recipe), or mount it (mounts in the settings);" \
-      "then make the scripts anew and submit setup.sh"
+    if [[ $reason == "the server does not take"* ]]; then
+      say "what to do: leave out what the server does not take, as the lines above say"
+    else
+      say "what to do: use an image that has it (client in the recipe), or mount it (mounts in the settings);" \
+        "then make the scripts anew and submit setup.sh"
+    fi
     ;;
   3)
     if [[ $reason == *"stopped answering"* ]]; then

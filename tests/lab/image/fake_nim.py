@@ -12,6 +12,7 @@ Faults: --die-after-requests K (exit 1 when request K+1 arrives, mid-load),
         --die-mid-stream (die half-way through the stream of that request instead),
         --hang (accept requests, never answer), --hang-after-requests K,
         --error-after-requests K (HTTP 500 from then on)
+        --refuse-fields A,B (a request that has one of them gets HTTP 422, as from transformers serve)
         --max-prompt-words N (a longer prompt gets HTTP 400, as if the model's context were too short)
         --hang-over-words N (a longer prompt is never answered; others are)
         --exit-at-once (exit 1 before anything), --die-before-ready S (exit 1 after S seconds of
@@ -19,7 +20,8 @@ Faults: --die-after-requests K (exit 1 when request K+1 arrives, mid-load),
         --term-kills (dies by SIGTERM), --log NAME (prints logs/NAME.log, exit 1; after --die-before-ready S
         if that is given)
 
-The log says "ready at EPOCH" at the end of the startup delay, and "first load request at EPOCH"
+The log has the body of the first request, and of each later one that has other fields. It
+says "ready at EPOCH" at the end of the startup delay, and "first load request at EPOCH"
 when the first prompt of more than 60 words comes in: what lies between, the server stood idle.
 """
 import argparse, asyncio, json, os, random, signal, sys, time, uuid
@@ -37,6 +39,7 @@ ap.add_argument("--die-mid-stream", action="store_true")
 ap.add_argument("--hang", action="store_true")
 ap.add_argument("--hang-after-requests", type=int, default=0)
 ap.add_argument("--error-after-requests", type=int, default=0)
+ap.add_argument("--refuse-fields", type=lambda text: set(text.split(",")), default=set())
 ap.add_argument("--max-prompt-words", type=int, default=0)
 ap.add_argument("--hang-over-words", type=int, default=0)
 ap.add_argument("--exit-at-once", action="store_true")
@@ -56,6 +59,7 @@ N = {"req": 0, "done": 0}
 LOAD_WORDS = 60  # a longer prompt is load, a shorter one a question whether the server works
 READY = False
 LOADED = False
+SHAPES = []  # of the requests so far
 
 
 def log(*a):
@@ -67,7 +71,7 @@ def epoch(what):
 
 
 def head(status, ctype, length=None, extra=""):
-    reason = {200: "OK", 400: "Bad Request", 404: "Not Found", 500: "Internal Server Error", 503: "Service Unavailable"}[status]
+    reason = {200: "OK", 400: "Bad Request", 404: "Not Found", 422: "Unprocessable Entity", 500: "Internal Server Error", 503: "Service Unavailable"}[status]
     h = f"HTTP/1.1 {status} {reason}\r\ncontent-type: {ctype}\r\n{extra}"
     h += "transfer-encoding: chunked\r\n\r\n" if length is None else f"content-length: {length}\r\n\r\n"
     return h.encode()
@@ -77,6 +81,15 @@ async def reply(w, status, obj):
     b = json.dumps(obj).encode()
     w.write(head(status, "application/json", len(b)) + b)
     await w.drain()
+
+
+def log_new_shape(body, headers):
+    """Logs a body when none before had the same fields, whatever the numbers in them."""
+    body = {**body, **{name: "..." for name in ("messages", "prompt") if name in body}}
+    shape = {name: type(value) is int or value for name, value in body.items()}
+    if shape not in SHAPES:
+        log("another request body" if SHAPES else "first request body", json.dumps(body)[:600], "headers", headers)
+        SHAPES.append(shape)
 
 
 def sse(obj):
@@ -119,6 +132,11 @@ async def generate(w, path, body):
         os._exit(1)
     if body.get("model") != A.model:
         return await reply(w, 404, {"object": "error", "message": f"The model `{body.get('model')}` does not exist.", "type": "NotFoundError", "code": 404})
+    refused = sorted(A.refuse_fields & body.keys())
+    if refused:
+        log("refusing request", me, "for", *refused)
+        names = ", ".join(repr(name) for name in refused)
+        return await reply(w, 422, {"detail": f"Unexpected keys in the request: {{{names}}}"})
     chat = path.endswith("chat/completions")
     mx = body.get("max_completion_tokens") or body.get("max_tokens") or 16
     mn = body.get("min_tokens") or 0
@@ -215,8 +233,7 @@ async def conn(r, w):
                     except ValueError as e:
                         await reply(w, 400, {"object": "error", "message": str(e)})
                         continue
-                    if N["req"] < 1:
-                        log("first request body", json.dumps({**body, "messages": "..."} if "messages" in body else body)[:600], "headers", hd)
+                    log_new_shape(body, hd)
                     await generate(w, path, body)
             else:
                 await reply(w, 404, {"detail": "Not Found", "path": path})

@@ -1,0 +1,250 @@
+//! What the client's program decides: its own functions, run by bash, with a curl that
+//! says what a server would, and files that tools left.
+
+#[path = "common/client.rs"]
+mod client;
+
+use std::fs;
+
+use nim_slurm::Recipe;
+use nim_slurm::recipe::ClientTool;
+
+use crate::client::run_in_client;
+
+const MODEL: &str = r#"{"data": [{"id": "meta/llama3-70b-instruct"}]}"#;
+const CHUNK: &str = r#"data: {"choices": [{"delta": {"content": "\"error\": {"}}]}"#;
+
+/// What stands in place of curl and time.
+const SERVER: &str = r#"
+served_model_name=meta/llama3-70b-instruct health_path=/ready request_fields='"stream": true'
+server_started=$(printf '%(%s)T' -1) ready_timeout=100
+say() { printf '%s\n' "$*"; }
+sleep() { echo "slept $1" >&2; }
+curl() {
+  case ${*: -1} in
+    */ready) printf 200 ;;
+    */models) printf '%s' "$model" ;;
+    *) printf '%s\n%s' "$its_body" "$its_status" ;;
+  esac
+}
+"#;
+
+/// Whether a small completion is a good one, and else what it was.
+#[track_caller]
+fn completes(status: &str, body: &str) -> String {
+    let lines = format!(
+        "{SERVER}if completes 5; then echo good; else echo \"$refused: $answer\"; fi"
+    );
+    let recipe = Recipe::llama3_70b_h100x4_fp8();
+    run_in_client(
+        recipe,
+        &lines,
+        &[("its_status", status), ("its_body", body)],
+    )
+}
+
+#[test]
+fn a_stream_with_a_chunk_is_good() {
+    let stream = format!("{CHUNK}\n\ndata: {{\"choices\": [], \"error\": null}}\n\ndata: [DONE]\n");
+    assert_eq!(completes("200", &stream), "good");
+}
+
+#[test]
+fn an_error_in_the_stream_is_not() {
+    for error in [
+        r#"data: {"error": {"message": "no", "choices": 1}}"#,
+        r#"data: {"object": "error", "message": "no"}"#,
+        "event: error\ndata: no",
+    ] {
+        let said = completes("200", &format!("{CHUNK}\n\n{error}\n"));
+        let begins = "0: a small completion failed with HTTP 200: data: ";
+        assert!(said.starts_with(begins), "{said}");
+    }
+    // It ignores that a stream was asked for.
+    let whole = completes("200", r#"{"choices": []}"#);
+    assert!(whole.starts_with("0: "), "{whole}");
+}
+
+#[test]
+fn a_refusal_is_told_from_what_may_pass() {
+    for status in ["400", "404", "422"] {
+        let said = completes(status, "{\"detail\":\n\u{1b}[31m'min_tokens'\"}");
+        let expected = format!(
+            "{status}: a small completion failed with HTTP {status}: {{\"detail\":  [31m'min_tokens'\"}}"
+        );
+        assert_eq!(said, expected);
+    }
+    for status in ["408", "425", "429", "500", "503"] {
+        let said = completes(status, "later");
+        assert!(said.starts_with("0: "), "{said}");
+    }
+    let long = completes("422", &"x".repeat(100_000));
+    assert!(long.len() < 400, "{} bytes", long.len());
+}
+
+/// The end of the wait for a server that refuses the first so many completions.
+#[track_caller]
+fn wait_for(refusals: u32, body: &str) -> String {
+    let lines = format!(
+        "{SERVER}tries=$(mktemp)\n\
+         curl_of_server=$(declare -f curl)\n\
+         source <(printf '%s' \"${{curl_of_server/curl/server}}\")\n\
+         curl() {{\n\
+           if [[ ${{*: -1}} == */completions ]]; then\n\
+             echo >>\"$tries\"\n\
+             (($(wc -l <\"$tries\") <= {refusals})) || {{ printf '%s\\n200' \"$good\"; return; }}\n\
+           fi\n\
+           server \"$@\"\n\
+         }}\n\
+         (wait_until_ready) 2>&1 || echo \"exit $?\""
+    );
+    let variables = [
+        ("its_status", "422"),
+        ("its_body", body),
+        ("model", MODEL),
+        ("good", CHUNK),
+    ];
+    run_in_client(Recipe::llama3_70b_h100x4_fp8(), &lines, &variables)
+}
+
+#[test]
+fn a_server_that_refuses_twice_is_not_waited_for() {
+    let said = wait_for(2, "{\"detail\": \"no min_tokens\"}");
+    assert!(
+        said.contains("HTTP 422: {\"detail\": \"no min_tokens\"}")
+            && said.contains("min_tokens = false under [client]")
+            && said.ends_with("exit 9"),
+        "{said}"
+    );
+    assert_eq!(said.matches("slept 5").count(), 1, "{said}");
+}
+
+#[test]
+fn a_server_that_refuses_once_is_waited_for() {
+    let said = wait_for(1, "not yet");
+    assert!(said.contains("the server is ready after"), "{said}");
+    assert!(!said.contains("error"), "{said}");
+}
+
+/// What the tool is called with, for 16 tokens.
+#[track_caller]
+fn command(recipe: Recipe) -> String {
+    let lines =
+        "served_model_name=m client_options=()\nset_command /f 8 16 2 4\necho \"${command[*]}\"";
+    run_in_client(recipe, lines, &[])
+}
+
+#[test]
+fn the_tool_is_not_told_what_the_recipe_leaves_out() {
+    for mut recipe in [Recipe::llama3_70b_h100x4_fp8(), aiperf()] {
+        let (max, min, eos) = (
+            "--extra-inputs max_tokens:16",
+            "--extra-inputs min_tokens:16",
+            "--extra-inputs ignore_eos:true",
+        );
+        let said = command(recipe.clone());
+        assert!(said.contains(&format!("{max} {min} {eos} ")), "{said}");
+        recipe.client.ignore_eos = false;
+        let said = command(recipe.clone());
+        assert!(said.contains(&format!("{max} {min} --")), "{said}");
+        recipe.client.min_tokens = false;
+        let said = command(recipe);
+        assert!(said.contains(&format!("{max} --conc")), "{said}");
+    }
+}
+
+/// The estimate for so much work, after points that were learned.
+#[track_caller]
+fn estimate(learned: &str, use_case: &str, units: u32) -> String {
+    let lines = format!("{learned}\nestimate {use_case} {units}");
+    run_in_client(Recipe::llama3_70b_h100x4_fp8(), &lines, &[])
+}
+
+#[test]
+fn the_tool_s_start_is_not_scaled_with_the_work() {
+    // 12 s, of which requests ran for 1.5 s: eight times the work takes them 12 s.
+    let short = "learn chat 64 12 1500";
+    assert_eq!(estimate(short, "chat", 512), (5 + 11 + 12).to_string());
+    assert_eq!(estimate(short, "another", 64), (5 + 11 + 1).to_string());
+    // The longest start counts, and the work of the same use case.
+    let two = format!("{short}\nlearn long 1000 40 20000");
+    assert_eq!(estimate(&two, "chat", 128), (5 + 20 + 3).to_string());
+    assert_eq!(estimate(&two, "long", 500), (5 + 20 + 10).to_string());
+    // Nothing is known yet.
+    assert_eq!(estimate("", "chat", 64), "0");
+}
+
+#[test]
+fn what_is_not_known_counts_as_work() {
+    for busy in [0, 12_001] {
+        let learned = format!("learn chat 64 12 {busy}");
+        assert_eq!(estimate(&learned, "chat", 128), (5 + 24).to_string());
+    }
+}
+
+/// The milliseconds in which requests ran, by a table that a real tool wrote.
+#[track_caller]
+fn busy_time(recipe: Recipe, table: &str, requests: u32) -> String {
+    let lines = format!("busy_time tests/data/genai-perf/{table} {requests}");
+    run_in_client(recipe, &lines, &[])
+}
+
+#[test]
+fn tables_tell_how_long_requests_ran() {
+    let genai_perf = Recipe::llama3_70b_h100x4_fp8;
+    // 250 requests at 55.80 a second; 20 at 0.17.
+    let table = |version: &str| format!("{version}/profile_export_genai_perf.csv");
+    assert_eq!(busy_time(genai_perf(), &table("0.0.10"), 250), "4480");
+    assert_eq!(busy_time(genai_perf(), &table("0.0.8"), 20), "117647");
+    // 2.81 s, whatever was asked for.
+    let table = "aiperf-0.13.0/profile_export_aiperf.csv";
+    assert_eq!(busy_time(aiperf(), table, 1), "2810");
+    // No such row.
+    assert_eq!(busy_time(genai_perf(), "../../../Cargo.toml", 1), "0");
+    assert_eq!(busy_time(aiperf(), "../../../Cargo.toml", 1), "0");
+}
+
+/// Whether what lies in a folder may come from a tool that completed a request, which
+/// failed in this way.
+#[track_caller]
+fn may_have_completed(recipe: Recipe, kind: &str, files: &[(&str, &str)]) -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let lines = "if may_have_completed \"$folder\"; then echo yes; else echo no; fi";
+    let variables = [("folder", folder.path().to_str().unwrap()), ("kind", kind)];
+    run_in_client(recipe, lines, &variables) == "yes"
+}
+
+#[test]
+fn what_a_tool_left_tells_whether_it_works() {
+    let genai_perf = Recipe::llama3_70b_h100x4_fp8;
+    let inputs = ("inputs.json", "{}");
+    let raw = |stamps| ("profile_export.json", stamps);
+    let status = "exit status 1";
+    assert!(!may_have_completed(genai_perf(), status, &[inputs]));
+    assert!(!may_have_completed(genai_perf(), "timeout", &[]));
+    // It would have written its measurements at the end.
+    assert!(may_have_completed(genai_perf(), "timeout", &[inputs]));
+    let some = raw(r#"{"requests":[{"timestamp":1,"response_timestamps":[2,3]}]}"#);
+    assert!(may_have_completed(genai_perf(), status, &[inputs, some]));
+    let none = raw(r#"{"requests":[{"timestamp":1,"response_timestamps":[]}]}"#);
+    assert!(!may_have_completed(genai_perf(), status, &[inputs, none]));
+
+    // A line for each request, as AIPerf 0.13.0 writes them.
+    let line = |text| ("profile_export.jsonl", text);
+    let failed = r#"{"metrics":{"error_isl":{"value":32,"unit":"tokens"}},"error":{"code":400}}"#;
+    assert!(!may_have_completed(aiperf(), "timeout", &[inputs]));
+    assert!(!may_have_completed(aiperf(), status, &[line(failed)]));
+    let one = format!(
+        "{failed}\n{{\"metrics\":{{\"request_latency\":{{\"value\":76.4,\"unit\":\"ms\"}}}}}}\n"
+    );
+    assert!(may_have_completed(aiperf(), status, &[line(&one)]));
+}
+
+fn aiperf() -> Recipe {
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+    recipe.client.tool = ClientTool::Aiperf("0.13.0".parse().unwrap());
+    recipe
+}
