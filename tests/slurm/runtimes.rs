@@ -257,22 +257,3 @@ fn apptainer_s_command_line() {
     site.job(&lab, Launch)
         .assert(2, "(absent or damaged): submit setup.sh");
 }
-
-/// The stand-in refuses what the real one does not document.
-#[test]
-#[ignore = "needs the Slurm lab: run tests/run"]
-fn the_stand_in_of_apptainer_is_strict() {
-    let lab = Lab::enter();
-    for arguments in [
-        &["exec", "--container-image=x", "/x.sif", "true"][..],
-        &["exec", "--bind=/a:/b:nosuid", "/x.sif", "true"],
-        &["exec", "--nv=all", "/x.sif", "true"],
-        &["pull", "--quiet-please", "/x.sif", "docker://nvcr.io/x"],
-        &["pull", "/x.sif", "docker://nvcr.io#x"],
-        &["run", "/x.sif"],
-    ] {
-        let output = lab.command("apptainer").args(arguments).output().unwrap();
-        assert_eq!(output.status.code(), Some(255), "{arguments:?}");
-        assert!(words(&output).contains("lab apptainer:"), "{arguments:?}");
-    }
-}
