@@ -9,7 +9,7 @@ use nim_slurm::ScriptKind::{Launch, Setup};
 use nim_slurm::container::Runtime;
 use nim_slurm::{Recipe, Settings};
 
-use crate::lab::{Lab, Listening, SECRET, Site, recipe, run, settings, words};
+use crate::lab::{Lab, Listening, SECRET, Site, recipe, run, settings};
 
 /// What a shell would run.
 const HOSTILE: &str = "it's \"$(touch /tmp/lab-ran)\" `id` $HOME";
