@@ -54,8 +54,9 @@ fn calls(lab: &Lab, job: &str, program: &str) -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
-/// The variables of the server's process, which is in its container.
-fn server_environment() -> Option<String> {
+/// The variables of the site's server, which is in its container. Other labs of the machine
+/// may have one, too.
+fn server_environment(site: &Site) -> Option<String> {
     let text = |path: PathBuf| {
         let bytes = fs::read(path).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
@@ -64,8 +65,10 @@ fn server_environment() -> Option<String> {
     let mut folders = processes.map(|entry| entry.unwrap().path());
     let server = folders.find(|folder| {
         let command = text(folder.join("cmdline"));
+        let environment = text(folder.join("environ"));
         command.starts_with("python3\0-m\0vllm_nvext.")
-            && text(folder.join("environ")).contains("LAB_HOSTILE=")
+            && environment.contains("LAB_HOSTILE=")
+            && environment.contains(site.stage().to_str().unwrap())
     })?;
     Some(text(server.join("environ")))
 }
@@ -90,7 +93,7 @@ fn runs(lab: &Lab, site: &Site, program: &str, ending: &str) -> String {
     job.wait_until("the last point", || {
         let lines = run(lab.command("ps").args(["-eo", "args"]));
         command_lines.borrow_mut().push_str(&lines);
-        if let Some(found) = server_environment() {
+        if let Some(found) = server_environment(site) {
             *environment.borrow_mut() = Some(found);
         }
         job.printed().contains("points are in")
