@@ -1,6 +1,7 @@
 /* Checks a command line of srun without a Slurm:
  *
  *   srun-options [OPTION...] [--] COMMAND...
+ *   srun-options --help                        the options, one a line
  *
  * It ends with 0 and prints how many words in front are srun's, or with 255 and srun's or
  * pyxis' words. Of srun's own options it knows those that the scripts use; those of pyxis
@@ -53,6 +54,11 @@ int main(int argc, char **argv)
 		if (rows[i].since <= minor)
 			options[known++] = (struct option){ rows[i].name, rows[i].value ? required_argument : no_argument, NULL, OWN + i };
 
+	if (argc == 2 && !strcmp(argv[1], "--help")) {
+		for (int i = 0; i < known; i++)
+			printf("      --%s%s\n", options[i].name, options[i].has_arg ? "=" : "");
+		return 0;
+	}
 	/* The words that getopt prints begin with the program's name. */
 	argv[0] = "srun";
 	/* "+": the first word that is no option is the command. */
