@@ -96,6 +96,11 @@ need_commands srun enroot flock od
 {%- when Runtime::Apptainer %}
 
 need_commands srun apptainer flock od
+# Before 1.2, apptainer pulls for the node's own processor, whatever it is asked for.
+case "$(apptainer --version 2>/dev/null) $(uname -m) ${image_architectures[*]}" in
+  *' version 1.'[01].*' x86_64 '*arm64* | *' version 1.'[01].*' aarch64 '*amd64*)
+    missing "apptainer 1.2 or later on $HOSTNAME, or a node with the images' processor" ;;
+esac
 {%- when Runtime::Podman %}
 
 need_commands srun podman flock tar base64
@@ -137,7 +142,7 @@ for registry in "${logins_needed[@]}"; do
 {%- when Runtime::Pyxis %}
     missing "a login for $registry: export NGC_API_KEY=..., or add a line for $registry to $credentials"
 {%- when Runtime::Apptainer %}
-    missing "a login for $registry: export NGC_API_KEY=..., or run: apptainer registry login docker://$registry"
+    missing "a login for $registry: export NGC_API_KEY=..., or run: apptainer registry login docker://$registry (before 1.3: apptainer remote login)"
 {%- when Runtime::Podman %}
     missing "a login for $registry: export NGC_API_KEY=..., or run: podman login $registry"
 {%- endmatch %}

@@ -261,10 +261,81 @@ fn keys_are_asked_for_only_where_they_are_needed() {
     assert_found(&with_login, "warning: others may read the logins in");
     assert_not_found(&with_login, SECRET);
 
-    home.write(".ngc/config", &format!("[CURRENT]\napikey = {SECRET}\n"));
-    let configured = findings(&[], &[]);
-    assert_not_found(&configured, "there is no NGC key");
-    assert_not_found(&configured, SECRET);
+    let elsewhere = home.path().join("elsewhere");
+    let elsewhere = [("NGC_CLI_HOME", elsewhere.to_str().unwrap())];
+    for (place, variables) in [("elsewhere", &elsewhere[..]), ("", &[])] {
+        let config = format!("{place}/.ngc/config");
+        let key = format!("[CURRENT]\napikey = {SECRET}\n");
+        home.write(config.trim_start_matches('/'), &key);
+        let configured = findings(&[], variables);
+        assert_not_found(&configured, "there is no NGC key");
+        assert_not_found(&configured, SECRET);
+    }
+}
+
+/// hf tells its version in three ways, and apptainer before 1.2 does not do what it is asked.
+#[test]
+fn releases_of_programs() {
+    let home = Home::new();
+    for (says, expected) in [
+        (
+            "huggingface_hub version: 0.34.0",
+            "huggingface_hub version: 0.34.0",
+        ),
+        ("1.0.0", "1.0.0"),
+        (
+            "\\033[32m✓ hf version\\033[0m\\n  version: 2.4.0",
+            "version: 2.4.0",
+        ),
+    ] {
+        home.script(
+            "hf",
+            &format!("[ \"$*\" = version ] || exit 2\nprintf '{says}\\n'"),
+        );
+        let (findings, _) = home.findings(&["--recipe", "llama3-3-70b-h100x4-vllm"], &[]);
+        let hf = home.path().join("bin/hf");
+        assert_found(
+            &findings,
+            &format!("ok: hf is {}: {expected};", hf.display()),
+        );
+    }
+
+    let foreign = if cfg!(target_arch = "aarch64") {
+        "amd64"
+    } else {
+        "arm64"
+    };
+    let text = recipe("\"amd64\"", &format!("'{foreign}'"));
+    home.write("foreign.toml", &text);
+    home.write(
+        "apptainer.toml",
+        "container.runtime = 'apptainer'\nsrun.mpi = 'none'",
+    );
+    let words = format!(
+        "here pulls its node's own architecture, whatever it is asked for, and the recipe names {foreign}"
+    );
+    for (version, is_old) in [
+        ("1.0.3", true),
+        ("1.1.9-1.el9", true),
+        ("1.2.0", false),
+        ("1.4.5", false),
+    ] {
+        home.script("apptainer", &format!("echo apptainer version {version}"));
+        let arguments = [
+            "--recipe",
+            "foreign.toml",
+            "--settings",
+            "apptainer.toml",
+            "--stage-path",
+            "/tmp/stage",
+        ];
+        let (findings, _) = home.findings(&arguments, &[]);
+        if is_old {
+            assert_found(&findings, &format!("warning: apptainer {version} {words}"));
+        } else {
+            assert_not_found(&findings, &words);
+        }
+    }
 }
 
 /// The built-in recipe with one key changed.

@@ -142,19 +142,26 @@ impl Store {
                 format!("add a line to {place}: machine {host} login {user} password KEY")
             }
             Runtime::Apptainer => {
-                format!("run: apptainer registry login --username '{user}' docker://{host}")
+                format!(
+                    "run: apptainer registry login --username '{user}' docker://{host} (before 1.3: apptainer remote login)"
+                )
             }
             Runtime::Podman => format!("run: podman login --username '{user}' {host}"),
         }
     }
 }
 
-/// True when a file in netrc's form has a line for a machine. Passwords may be blank
-/// or commands; nothing behind the machine's name is looked at.
+/// True when a file in netrc's form has a line that enroot takes for a machine: `machine`
+/// at its beginning, `login` and a user behind the host, and something behind these, which
+/// may be a command.
 fn has_machine(netrc: &str, host: &str) -> bool {
     netrc.lines().any(|line| {
         let mut words = line.split_whitespace();
-        words.next() == Some("machine") && words.next() == Some(host) && words.next().is_some()
+        line.starts_with("machine")
+            && words.next() == Some("machine")
+            && words.next() == Some(host)
+            && words.next() == Some("login")
+            && words.nth(1).is_some()
     })
 }
 
@@ -202,13 +209,8 @@ fn model(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Finding {
     }
     let config = variables
         .get("NGC_CLI_HOME")
-        .map(PathBuf::from)
-        .or_else(|| {
-            variables
-                .get("HOME")
-                .map(|home| Path::new(home).join(".ngc"))
-        })
-        .map(|folder| folder.join("config"));
+        .or_else(|| variables.get("HOME"))
+        .map(|folder| Path::new(folder).join(".ngc/config"));
     if let Some(config) = config.filter(|path| read(path).is_some_and(|text| has_api_key(&text))) {
         return Finding::ok(format!(
             "{} has an NGC key, for the model",
@@ -314,9 +316,20 @@ mod tests {
 
     #[test]
     fn machines() {
-        let netrc = "# machine commented.out login x\n  machine nvcr.io login $oauthtoken password $NGC_API_KEY\nmachine bare\n";
+        let netrc = "# machine commented.out login x password y\nmachine nvcr.io login $oauthtoken password $NGC_API_KEY\n\
+                     machine bare\n machine indented login x password y\nmachine later password y login x\nmachine short login x\n";
         assert!(has_machine(netrc, "nvcr.io"));
-        for host in ["nvcr", "nvcr.iox", "nvcrxio", "commented.out", "bare", ""] {
+        for host in [
+            "nvcr",
+            "nvcr.iox",
+            "nvcrxio",
+            "commented.out",
+            "bare",
+            "indented",
+            "later",
+            "short",
+            "",
+        ] {
             assert!(!has_machine(netrc, host), "{host}");
         }
     }

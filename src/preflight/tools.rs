@@ -1,9 +1,10 @@
 //! The programs that the scripts need, and what they can do.
 
-use super::ask::Answer;
+use super::ask::{Answer, Reply};
 use super::stage::ToFetch;
 use super::{Finding, Preflight, Severity, by_scripts, in_parallel, listed};
 use crate::container::{Registry, Runtime};
+use crate::plan::images::ImageSource;
 use crate::recipe::ModelSource;
 use crate::script::ScriptKind;
 use crate::settings::Mpi;
@@ -29,6 +30,7 @@ pub(super) fn check(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Findin
     findings.extend(container_options(preflight));
     findings.extend(mpi(preflight));
     findings.extend(digests(preflight, to_fetch));
+    findings.extend(architectures(preflight, to_fetch));
     findings
 }
 
@@ -104,7 +106,8 @@ fn tools(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Tool> {
     };
     tools.push(Tool {
         name,
-        version: "--version",
+        // hf has no --version before 2.
+        version: if name == "hf" { "version" } else { "--version" },
         use_of_it: "downloads the model, where prepare_models.sh runs",
         absence: if to_fetch.is_model_needed() {
             Severity::Error
@@ -151,7 +154,7 @@ impl Tool {
             Answer::Said(reply) if reply.is_success || self.names_itself(reply.first_line()) => {
                 Finding::ok(format!(
                     "{name} is {place}: {}",
-                    preflight.words(reply.first_line())
+                    preflight.words(version_line(&reply))
                 ))
             }
             Answer::Said(reply) => Finding::warning(
@@ -181,6 +184,17 @@ impl Tool {
         line.strip_prefix(self.name)
             .is_some_and(|rest| rest.starts_with(' '))
     }
+}
+
+/// The first line with a version in it, since hf 2 has a title above; else the first.
+fn version_line(reply: &Reply) -> &str {
+    let is_version = |line: &&str| {
+        line.as_bytes()
+            .windows(3)
+            .any(|three| three[1] == b'.' && three[0].is_ascii_digit() && three[2].is_ascii_digit())
+    };
+    let line = reply.stdout.lines().map(str::trim).find(is_version);
+    line.unwrap_or_else(|| reply.first_line())
 }
 
 /// What every Linux has, except containers and busybox systems.
@@ -382,6 +396,38 @@ fn digests(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Option<Finding> {
             format!(
                 "name the image by its tag alone, or see to it that the compute node has enroot 4: {}",
                 preflight.on_compute_node(ScriptKind::Setup, "enroot version")
+            ),
+        )
+    })
+}
+
+/// apptainer before 1.2 takes --arch and pulls the node's own architecture.
+fn architectures(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Option<Finding> {
+    if preflight.plan.settings().runtime() != Runtime::Apptainer {
+        return None;
+    }
+    let own = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let is_foreign =
+        |image: &&ImageSource| !image.architecture.is_empty() && image.architecture != own;
+    let image = to_fetch.images.iter().find(is_foreign)?;
+    let Answer::Said(reply) = preflight.ask("apptainer", &["--version"]) else {
+        return None;
+    };
+    let version = reply.first_line().rsplit(' ').next()?;
+    let is_old = ["1.0.", "1.1."].iter().any(|old| version.starts_with(old));
+    is_old.then(|| {
+        Finding::warning(
+            format!(
+                "apptainer {version} here pulls its node's own architecture, whatever it is asked for, and the recipe names {}",
+                image.architecture
+            ),
+            format!(
+                "see to it that the compute node has apptainer 1.2 or later: {}",
+                preflight.on_compute_node(ScriptKind::Setup, "apptainer --version")
             ),
         )
     })

@@ -4,14 +4,24 @@
 registry.py add DIR NAME:TAG IMAGE.sqsh   takes an image in, unless it is there
 registry.py serve PORT DIR                prints "registry on PORT", then a line for each request
 
-Who pulls must log in as $oauthtoken with the key in LAB_NGC_KEY. Images have one layer,
+Who pulls must log in as $oauthtoken with the key in LAB_NGC_KEY, which gets a token, as at
+nvcr.io. What is no pull as the OCI distribution specification has it is refused. Images have one layer,
 not compressed, the variables of their /etc/environment, and an entry point that fails.
 """
-import base64, hashlib, http.server, json, os, subprocess, sys, tempfile
+import base64, hashlib, http.server, json, os, re, subprocess, sys, tempfile
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG = "application/vnd.docker.container.image.v1+json"
 LAYER = "application/vnd.docker.image.rootfs.diff.tar"
+TOKEN = "a-token-of-the-lab"
+
+# Names, tags and digests of the OCI distribution specification, "Pulling manifests".
+PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+DIGEST = r"sha256:[0-9a-f]{64}"
+PULL = re.compile(
+    rf"/v2/(?P<name>{PART}(?:/{PART})*)/"
+    rf"(?:manifests/(?P<reference>[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}}|{DIGEST})|blobs/(?P<blob>{DIGEST}))"
+)
 
 
 def store(folder, data):
@@ -79,23 +89,37 @@ class Registry(http.server.BaseHTTPRequestHandler):
         self.answer(code, json.dumps({"errors": [{"code": name, "message": name.lower().replace("_", " ")}]}).encode())
 
     def do_GET(self):
-        login = base64.b64encode(f"$oauthtoken:{os.environ['LAB_NGC_KEY']}".encode()).decode()
-        if self.headers.get("Authorization") != f"Basic {login}":
-            return self.answer(401, WWW_Authenticate='Basic realm="lab"')
-        parts = self.path.strip("/").split("/")
-        if parts == ["v2"]:
-            return self.answer(200)
-        name, kind, reference = "/".join(parts[1:-2]), parts[-2], parts[-1]
-        file = reference if reference.startswith("sha256:") else f"{name}:{reference}".replace("/", "+")
-        path = os.path.join(FOLDER, file)
+        host = self.headers["Host"]
+        if self.path.startswith("/proxy_auth?"):
+            # Where a login becomes a token, as at nvcr.io.
+            login = base64.b64encode(f"$oauthtoken:{os.environ['LAB_NGC_KEY']}".encode()).decode()
+            if self.headers.get("Authorization") != f"Basic {login}":
+                return self.error(401, "UNAUTHORIZED")
+            return self.answer(200, json.dumps({"token": TOKEN}).encode())
+        if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return self.answer(401, WWW_Authenticate=f'Bearer realm="http://{host}/proxy_auth",service="lab"')
+        if self.path == "/v2/":
+            return self.answer(200, Docker_Distribution_Api_Version="registry/2.0")
+        asked = PULL.fullmatch(self.path)
+        if not asked:
+            # It is no pull: not what the specification calls one.
+            return self.error(404, "UNSUPPORTED")
+        name, reference, blob = asked.group("name", "reference", "blob")
+        digest = blob or (reference if ":" in reference else None)
+        path = os.path.join(FOLDER, digest or f"{name}:{reference}".replace("/", "+"))
         if not os.path.exists(path):
-            return self.error(404, "MANIFEST_UNKNOWN" if kind == "manifests" else "BLOB_UNKNOWN")
-        if kind == "manifests":
+            return self.error(404, "BLOB_UNKNOWN" if blob else "MANIFEST_UNKNOWN")
+        if not blob:
+            kinds = [kind.split(";")[0].strip() for kind in ",".join(self.headers.get_all("Accept") or []).split(",")]
+            if MANIFEST not in kinds:
+                return self.error(404, "MANIFEST_UNKNOWN")
             return self.answer(200, open(path, "rb").read(), Content_Type=MANIFEST)
         self.send_response(200)
         self.send_header("Content-Length", str(os.stat(path).st_size))
         self.send_header("Content-Type", "application/octet-stream")
         self.end_headers()
+        if self.command == "HEAD":
+            return
         with open(path, "rb") as file:
             while data := file.read(1 << 20):
                 self.wfile.write(data)

@@ -6,4 +6,5 @@ available=$(free_space "$temporary" 2>/dev/null || echo 0)
 
 # The user's own enroot login serves where it covers the registry; else the key.
 credentials=${ENROOT_CONFIG_PATH:-${XDG_CONFIG_HOME:-${HOME-}/.config}/enroot}/.credentials
-has_login() { [[ -r $credentials ]] && grep -Eq "^[[:space:]]*machine[[:space:]]+${1//./\\.}[[:space:]]" "$credentials"; }
+# It takes lines that begin with machine, with login in the third place.
+has_login() { grep -Eqs "^machine[[:space:]]+${1//./\\.}[[:space:]]+login[[:space:]]+[^[:space:]]+[[:space:]]+[^[:space:]]" "$credentials"; }

@@ -429,8 +429,9 @@ json_image() {
 
 started=$(now)
 driver='' gpu_model=''
-if command -v nvidia-smi >/dev/null; then
-  IFS=, read -r gpu_model driver < <(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null) || true
+# Without a driver, it says so where its answer would be.
+if answer=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null); then
+  IFS=, read -r gpu_model driver <<<"$answer"
 fi
 readonly started driver=${driver# } gpu_model
 

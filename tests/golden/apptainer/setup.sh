@@ -154,6 +154,11 @@ fi
 free_space() { df --output=avail --block-size=1M "$1" | tail -n 1 | tr -d ' '; }
 
 need_commands srun apptainer flock od
+# Before 1.2, apptainer pulls for the node's own processor, whatever it is asked for.
+case "$(apptainer --version 2>/dev/null) $(uname -m) ${image_architectures[*]}" in
+  *' version 1.'[01].*' x86_64 '*arm64* | *' version 1.'[01].*' aarch64 '*amd64*)
+    missing "apptainer 1.2 or later on $HOSTNAME, or a node with the images' processor" ;;
+esac
 [[ -w $stage_path ]] || missing "leave to write in $stage_path"
 available=$(free_space "$stage_path")
 ((available >= space_needed)) ||
@@ -173,7 +178,7 @@ has_login() { [[ -n $own_login ]] || grep -Fqs "\"$1\"" "$credentials"; }
 for registry in "${logins_needed[@]}"; do
   has_login "$registry" && continue
   [[ -n ${NGC_API_KEY-} ]] || {
-    missing "a login for $registry: export NGC_API_KEY=..., or run: apptainer registry login docker://$registry"
+    missing "a login for $registry: export NGC_API_KEY=..., or run: apptainer registry login docker://$registry (before 1.3: apptainer remote login)"
     break
   }
 done

@@ -219,7 +219,7 @@ stop_if_whole
 if ! is_whole weights "$weights_part/$model_folder"; then
   need_commands ngc
   key=${NGC_CLI_API_KEY:-${NGC_API_KEY-}}
-  ngc_config=${NGC_CLI_HOME:-${HOME-}/.ngc}/config
+  ngc_config=${NGC_CLI_HOME:-${HOME-}}/.ngc/config
   [[ -n $key ]] || grep -q '^ *apikey *= *[^ ]' "$ngc_config" 2>/dev/null ||
     missing "an NGC key: export NGC_API_KEY=..., or run: ngc config set"
   # What a killed download left is not trusted, and its space is needed.

@@ -308,7 +308,7 @@ fi
 if ((space_needed > 0)); then
   need_commands ngc
   key=${NGC_CLI_API_KEY:-${NGC_API_KEY-}}
-  ngc_config=${NGC_CLI_HOME:-${HOME-}/.ngc}/config
+  ngc_config=${NGC_CLI_HOME:-${HOME-}}/.ngc/config
   [[ -n $key ]] || grep -q '^ *apikey *= *[^ ]' "$ngc_config" 2>/dev/null ||
     missing "an NGC key: export NGC_API_KEY=..., or run: ngc config set"
   # What killed downloads left is not trusted, and its space is needed.

@@ -171,7 +171,8 @@ available=$(free_space "$temporary" 2>/dev/null || echo 0)
 
 # The user's own enroot login serves where it covers the registry; else the key.
 credentials=${ENROOT_CONFIG_PATH:-${XDG_CONFIG_HOME:-${HOME-}/.config}/enroot}/.credentials
-has_login() { [[ -r $credentials ]] && grep -Eq "^[[:space:]]*machine[[:space:]]+${1//./\\.}[[:space:]]" "$credentials"; }
+# It takes lines that begin with machine, with login in the third place.
+has_login() { grep -Eqs "^machine[[:space:]]+${1//./\\.}[[:space:]]+login[[:space:]]+[^[:space:]]+[[:space:]]+[^[:space:]]" "$credentials"; }
 key_needed=
 for registry in "${logins_needed[@]}"; do
   has_login "$registry" && continue
@@ -198,12 +199,12 @@ if [[ -n $key_needed ]]; then
   # the key, not the key, and goes with the job.
   install -m 600 /dev/null "$private/.credentials"
   {
-    [[ ! -r $credentials ]] || cat "$credentials"
-    printf '\n'
+    # First, since enroot asks for the first user of a machine.
     for registry in "${logins_needed[@]}" authn.nvidia.com; do
       # shellcheck disable=SC2016 # enroot expands the variable, not this shell
       has_login "$registry" || printf 'machine %s login $oauthtoken password $NGC_API_KEY\n' "$registry"
     done
+    [[ ! -r $credentials ]] || cat "$credentials"
   } >"$private/.credentials"
   export ENROOT_CONFIG_PATH=$private NGC_API_KEY
 fi

@@ -247,9 +247,12 @@ trap stop TERM INT HUP
 
 # download KIND TARGET PART FOLDER: brings TARGET to PART/FOLDER and proves it.
 download() {
-  local kind=$1 target=$2 part=$3 folder=$4 status=0 options=() pattern
+  local kind=$1 target=$2 part=$3 folder=$4 status=0 options=() pattern old=
+  # Before 1.0, one --exclude has all patterns behind it; since then each has its own.
+  [[ $(hf version 2>/dev/null </dev/null) != *'version: 0.'* ]] || old=yes
   for pattern in "${excluded[@]}"; do
-    options+=(--exclude "$pattern")
+    [[ -n $old && ${#options[@]} -gt 0 ]] || options+=(--exclude)
+    options+=("$pattern")
   done
   mkdir -p "$part"
   say "downloading the $kind, $target"

@@ -7,7 +7,8 @@
     llama-server -m FILE ...         /usr/local/bin/llama-server
     start_server.sh                  /opt/nim/start_server.sh, which takes NIM_* variables
 
-Each takes the options that the recipes use, no others, checks that its model is visible
+Each takes the options that the recipes use, as the real one spells them (table in
+tests/lab/README.md), no others and no abbreviations, checks that its model is visible
 in this container and that it has its GPUs, and becomes fake_nim.py. LAB_NIM_ARGS is handed
 to fake_nim.py as it is.
 
@@ -53,17 +54,17 @@ def sglang():
     parser = argparse.ArgumentParser("sglang.launch_server", allow_abbrev=False)
     parser.add_argument("--model-path", required=True)
     parser.add_argument("--served-model-name", required=True)
-    parser.add_argument("--tp", type=int, default=1)
+    parser.add_argument("--tp-size", "--tensor-parallel-size", type=int, default=1)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=30000)
     args = parser.parse_args()
-    listen("SGLang", args.model_path, args.served_model_name, args.host, args.port, args.tp)
+    listen("SGLang", args.model_path, args.served_model_name, args.host, args.port, args.tp_size)
 
 
 def trtllm():
     parser = argparse.ArgumentParser("trtllm-serve", allow_abbrev=False)
     parser.add_argument("model")
-    parser.add_argument("--tp_size", type=int, default=1)
+    parser.add_argument("--tp_size", "--tensor_parallel_size", dest="tp_size", type=int, default=1)
     parser.add_argument("--host", default="localhost")
     parser.add_argument("--port", type=int, default=8000)
     args = parser.parse_args()
