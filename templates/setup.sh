@@ -251,6 +251,14 @@ import_image() {
     say "error: $name could not be imported from $uri: $(reason_of_failure "$1")" >&2
     return 1
   fi
+{%- if runtime == Runtime::Pyxis %}
+  # enroot calls it a warning.
+  if grep -Fq "architecture doesn't match" "$private/words-$1"; then
+    rm -f -- "$part"
+    say "error: $uri is for another processor: correct architecture or image in the recipe and make this script anew" >&2
+    return 1
+  fi
+{%- endif %}
   if ! sound_image "$part"; then
     rm -f -- "$part"
 {%- match runtime %}

@@ -275,16 +275,17 @@ fn container_options(preflight: &Preflight<'_>) -> Option<Finding> {
         Answer::Absent => None,
         Answer::Said(reply) if reply.is_success => {
             let help = reply.stdout + &reply.stderr;
-            Some(if help.contains("--container-image") {
-                Finding::ok("srun knows --container-image, so pyxis is here")
+            // The newest option that launch.sh uses.
+            Some(if help.contains("--container-env") {
+                Finding::ok("srun knows --container-env, so pyxis is here")
             } else {
                 Finding::error(
-                    "srun has no --container-image here: the pyxis plugin is missing, and launch.sh cannot start containers",
+                    "srun has no --container-env here: the pyxis plugin is missing or older than 0.15, and launch.sh cannot start containers",
                     format!(
                         "ask the site for pyxis; if only this node lacks it, this shows it: {}",
                         preflight.on_compute_node(
                             ScriptKind::Launch,
-                            "srun --help | grep container-image"
+                            "srun --help | grep container-env"
                         )
                     ),
                 )

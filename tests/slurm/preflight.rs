@@ -162,7 +162,7 @@ fn preflight_all_is_well() {
         "ok: sbatch is /usr/bin/sbatch: slurm-wlm 22.05",
         "ok: enroot is ",
         "ok: Slurm 22.05 knows all options",
-        "ok: srun knows --container-image",
+        "ok: srun knows --container-env",
         "ok: Slurm would take launch.sh: it could start at ",
         "ok: the partition batch is up: 2 of 2 nodes work, with gpu:h100:8, time limit infinite",
         "ok: the image nvidia+tritonserver+25.01.sqsh is there and whole",
@@ -266,7 +266,9 @@ fn preflight_without_pyxis_and_mpi_plugin() {
     let site = Site::ready(&lab, "preflight_pyxis", recipe());
     let conf = other_conf(&lab, &site, "PlugStackConfig", "/dev/null");
     let report = preflight(&lab, &site, &[], &[("SLURM_CONF", conf.to_str().unwrap())]);
-    report.assert_errors(&["srun has no --container-image here: the pyxis plugin is missing"]);
+    report.assert_errors(&[
+        "srun has no --container-env here: the pyxis plugin is missing or older than 0.15",
+    ]);
 
     let settings = SETTINGS.replace("'none'", "'openmpi'");
     fs::write(site.folder.join("files/settings.toml"), settings).unwrap();

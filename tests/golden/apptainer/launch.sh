@@ -1153,7 +1153,7 @@ readonly measure_until=${measure_until:+$((measure_until - reserve))}
 
 # How a step's status reads.
 how_it_ended() {
-  if (($1 > 128)); then
+  if (($1 > 128 && $1 < 193)); then
     printf 'was killed by signal %d' $(($1 - 128))
   else
     printf 'exited with status %d' "$1"

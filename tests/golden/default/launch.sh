@@ -238,8 +238,8 @@ readonly restarts=${restarts:-${SLURM_RESTART_COUNT:-0}}
 readonly server_log=$logs/server_$job_id.out client_log=$logs/benchmarking_$job_id.out
 readonly all_logs="$logs/*_$job_id.out"
 
-[[ $(srun --help 2>&1) == *--container-image* ]] ||
-  missing "srun's container options on $HOSTNAME: is the pyxis plugin installed?"
+[[ $(srun --help 2>&1) == *--container-env* ]] ||
+  missing "srun's option --container-env on $HOSTNAME: is the pyxis plugin there, release 0.15 or later?"
 for image in "$server_image" "$client_image"; do
   sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
 done
@@ -1143,7 +1143,7 @@ readonly measure_until=${measure_until:+$((measure_until - reserve))}
 
 # How a step's status reads.
 how_it_ended() {
-  if (($1 > 128)); then
+  if (($1 > 128 && $1 < 193)); then
     printf 'was killed by signal %d' $(($1 - 128))
   else
     printf 'exited with status %d' "$1"

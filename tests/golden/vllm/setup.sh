@@ -242,14 +242,18 @@ reason_of_failure() {
   if grep -Eqi 'no space left|quota exceeded|write failed' "$words"; then
     printf 'there is no space left: %s MiB are free in %s, %s MiB in %s, where enroot unpacks' \
       "$(free_space "$stage_path")" "$stage_path" "$(free_space "$temporary")" "$temporary"
-  elif grep -Eq '40[13] ?(Unauthorized|Forbidden)|error code: 40[13]' "$words"; then
+  elif grep -Eq '40[13] ?(Unauthorized|Forbidden)|error code: 40[13]' "$words" ||
+    # What is last of enroot 4 where a registry with HTTP's plain logins refuses.
+    grep -v '^srun: ' "$words" | tail -n 1 | grep -Eq 'Authenticating with user|Using credentials'; then
     if [[ -z $login ]] || has_login "$login"; then
-      printf 'the registry does not take the login in %s, or has none for it there' "$credentials"
+      printf 'the registry does not take the login in %s, or there is none for it' "$credentials"
+      [[ -z $login ]] || has_login authn.nvidia.com || printf '; %s wants one for authn.nvidia.com, too' "$login"
     else
       printf '%s does not take the key in NGC_API_KEY: it is wrong, has ended, or may not pull this image' "$login"
     fi
   elif grep -Eq '404 ?Not Found|error code: 404' "$words"; then
-    printf 'the registry has no such image: correct it in the recipe and make this script anew'
+    printf 'the registry has no such image%s: correct it in the recipe and make this script anew' \
+      "${image_architectures[$1]:+ for ${image_architectures[$1]}}"
   else
     printf "enroot's own words are above"
   fi
@@ -280,6 +284,12 @@ import_image() {
     tee "$private/words-$1" | label "$name"; then
     rm -f -- "$part"
     say "error: $name could not be imported from $uri: $(reason_of_failure "$1")" >&2
+    return 1
+  fi
+  # enroot calls it a warning.
+  if grep -Fq "architecture doesn't match" "$private/words-$1"; then
+    rm -f -- "$part"
+    say "error: $uri is for another processor: correct architecture or image in the recipe and make this script anew" >&2
     return 1
   fi
   if ! sound_image "$part"; then
