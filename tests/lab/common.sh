@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by up, down, images, controllers and selftest: where things are.
+# Sourced by up, down, images, controllers, debian and selftest: where things are.
 # shellcheck disable=SC2034 # used by those scripts
 lab_src=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # By default beside the project's other build output, wherever we are called from.

@@ -609,7 +609,7 @@ export HOME
 
 # A few blocks are often left: a file that does not fit is not begun, and df rounds up.
 stop_if_full() {
-  (($(df --output=avail --block-size=1K "$results" | tail -n 1) < 256)) || return 0
+  df -P -k "$results" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' || return 0
   say "error: no space is left in $results" >&2
   exit 7
 }
@@ -813,7 +813,7 @@ measure() {
   mkdir "$part" || stop_if_full
   current=$folder
   set_command "$part" "$isl" "$osl" "$concurrency" "$requests"
-  timeout --kill-after=10 "$point_timeout" "${command[@]}" > >(tee "$run/output") 2>&1 &
+  timeout -k 10 "$point_timeout" "${command[@]}" > >(tee "$run/output") 2>&1 &
   tool=$!
   # A process group of its own, so that nothing that it started outlives it.
   set -m
