@@ -5,12 +5,12 @@
 //!
 //! `NIM_SLURM_BASH=/opt/bash-4.4:/opt/bash-5.0` has other shells checked, too.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::{PermissionsExt, symlink};
+#[path = "common/cluster.rs"]
+mod cluster;
+
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use std::{env, fs, thread};
 
@@ -18,6 +18,8 @@ use nim_slurm::container::Runtime;
 use nim_slurm::recipe::ModelSource;
 use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
 use tempfile::TempDir;
+
+use crate::cluster::{free_port, furnish, plan, run, settings, with_server};
 
 /// What the scripts call, and none of it is on this machine.
 const CLUSTER: &[&str] = &[
@@ -128,82 +130,21 @@ struct Node {
 impl Node {
     fn new(userland: Userland) -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let node = Self {
             container_path: userland.path(),
             userland,
             folder,
-            port: free.local_addr().unwrap().port(),
+            port: free_port(),
         };
-        for name in ["bin", "given", "stage"] {
-            fs::create_dir(node.at(name)).unwrap();
-        }
-        let cluster = node.at("bin/cluster.sh");
-        fs::copy("tests/common/cluster.sh", &cluster).unwrap();
-        fs::set_permissions(&cluster, fs::Permissions::from_mode(0o755)).unwrap();
-        for program in CLUSTER {
-            symlink("cluster.sh", node.at("bin").join(program)).unwrap();
-        }
+        furnish(node.folder.path(), CLUSTER);
         for (name, program) in &node.userland.others {
             fs::copy(program, node.at("bin").join(name)).unwrap();
         }
-        node.put_images();
-        node.put_models();
         node
     }
 
     fn at(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
-    }
-
-    /// An image in each format.
-    fn put_images(&self) {
-        let given = self.at("given");
-        fs::write(given.join("manifest.json"), "[]").unwrap();
-        run(Command::new("mksquashfs").current_dir(&given).args([
-            "manifest.json",
-            "image.sqsh",
-            "-quiet",
-            "-no-progress",
-        ]));
-        run(Command::new("tar").current_dir(&given).args([
-            "--create",
-            "--file=image.tar",
-            "manifest.json",
-        ]));
-        let mut sif = b"#!/usr/bin/env run-singularity\n\0SIF_MAGIC\0".to_vec();
-        sif.resize(112, 0);
-        sif.extend(128_u64.to_le_bytes());
-        sif.extend(4_u64.to_le_bytes());
-        sif.resize(132, 0);
-        fs::write(given.join("image.sif"), sif).unwrap();
-    }
-
-    /// A model of the hub, and weights and an engine of NGC.
-    fn put_models(&self) {
-        let header = br#"{"a":{"dtype":"U8","shape":[2000],"data_offsets":[0,2000]}}"#;
-        let mut shard = (header.len() as u64).to_le_bytes().to_vec();
-        shard.extend(header);
-        shard.resize(shard.len() + 2000, 0);
-        let weights = |folder: PathBuf| {
-            fs::create_dir_all(&folder).unwrap();
-            fs::write(folder.join("config.json"), "{}").unwrap();
-            fs::write(folder.join("tokenizer.json"), "{}").unwrap();
-            fs::write(folder.join("model-1.safetensors"), &shard).unwrap();
-            let index =
-                r#"{"metadata": {"total_size": 2000}, "weight_map": {"a": "model-1.safetensors"}}"#;
-            fs::write(folder.join("model.safetensors.index.json"), index).unwrap();
-        };
-        weights(self.at("given/hub"));
-        weights(self.at("given/ngc/hf/llama3-70b-instruct_vhf"));
-        let engine = "0.10.0+cbc614f5-h100x4-fp8-throughput";
-        let folder = self.at(&format!("given/ngc/{engine}/llama3-70b-instruct_v{engine}"));
-        fs::create_dir_all(&folder).unwrap();
-        for rank in 0..4 {
-            fs::write(folder.join(format!("rank{rank}.engine")), [0; 500]).unwrap();
-        }
-        let table = "tests/data/genai-perf/0.0.10/profile_export_genai_perf.csv";
-        fs::copy(table, self.at("given/profile_export_genai_perf.csv")).unwrap();
     }
 
     /// Runs a command there, as a job's script runs.
@@ -259,21 +200,10 @@ impl Node {
         }
     }
 
-    /// The model of the hub, with any of the runtimes.
     fn plan(&self, runtime: Runtime) -> Plan {
-        let mut recipe = Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap();
-        recipe.server.disk = "1 MiB".parse().unwrap();
-        recipe.server.port = self.port.to_string().parse().unwrap();
-        recipe.server.ready_timeout = 60.try_into().unwrap();
-        recipe.client.disk = "1 MiB".parse().unwrap();
-        recipe.model.weights.size = "2100 B".parse().unwrap();
-        recipe.model.weights.files = vec!["config.json".parse().unwrap()];
-        // As many as the table counts.
-        recipe.sweep.min_requests = 250.try_into().unwrap();
-        let recipe = recipe
-            .with_concurrency([1, 2].map(|number| number.try_into().unwrap()))
-            .with_use_cases(["chat:128/128".parse().unwrap()]);
-        Plan::new(recipe, settings().with_runtime(runtime)).unwrap()
+        let plan = plan(self.port);
+        let settings = plan.settings().clone().with_runtime(runtime);
+        Plan::new(plan.recipe().clone(), settings).unwrap()
     }
 
     fn checks_bash(&self) {
@@ -343,14 +273,18 @@ impl Node {
         self.put(&self.plan(runtime));
         fs::write(self.at("given/fails"), "").unwrap();
         let lacks = "lacks one of its two tables";
-        self.with_server(|| self.assert_run("launch.sh", 5, lacks));
+        with_server(self.folder.path(), self.port, || {
+            self.assert_run("launch.sh", 5, lacks)
+        });
         self.assert_manifest(5, &["finished", "failed"]);
         fs::remove_file(self.at("given/fails")).unwrap();
         if self.container_path.contains("busybox") {
             // Its timeout looks once a second whether the program is there still.
             thread::sleep(Duration::from_secs(2));
         }
-        self.with_server(|| self.assert_run("launch.sh", 0, "exit 0: all points are finished"));
+        with_server(self.folder.path(), self.port, || {
+            self.assert_run("launch.sh", 0, "exit 0: all points are finished")
+        });
         self.assert_manifest(0, &["finished", "finished"]);
         let earlier = self.at("stage/results/run_1.json.earlier-1");
         assert!(earlier.is_file(), "{}", self.userland.name);
@@ -369,7 +303,9 @@ impl Node {
         let _ = fs::remove_dir_all(self.at("stage/results"));
         let _ = fs::remove_dir_all(self.at("stage/logs"));
         fs::write(self.at("given/hangs"), by).unwrap();
-        self.with_server(|| self.assert_run("launch.sh", code, said));
+        with_server(self.folder.path(), self.port, || {
+            self.assert_run("launch.sh", code, said)
+        });
         fs::remove_file(self.at("given/hangs")).unwrap();
         // Nothing that the tool started outlives it.
         let child = fs::read_to_string(self.at("child")).unwrap();
@@ -415,88 +351,11 @@ impl Node {
             .collect();
         assert_eq!(told, statuses, "{}: {text}", self.userland.name);
     }
-
-    /// Answers as a server does from when its step begins.
-    fn with_server(&self, work: impl FnOnce()) {
-        let serving = self.at("serving");
-        let _ = fs::remove_file(&serving);
-        let is_over = AtomicBool::new(false);
-        let goes_on = || !is_over.load(Ordering::Relaxed);
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                let pause = || thread::sleep(Duration::from_millis(20));
-                while goes_on() && !serving.exists() {
-                    pause();
-                }
-                let listener = TcpListener::bind(("127.0.0.1", self.port)).unwrap();
-                listener.set_nonblocking(true).unwrap();
-                while goes_on() {
-                    match listener.accept() {
-                        Ok((stream, _)) => answer(stream),
-                        Err(_) => pause(),
-                    }
-                }
-            });
-            let _over = Over(&is_over);
-            work();
-        });
-    }
-}
-
-fn settings() -> Settings {
-    Settings::from_toml("srun.mpi = 'none'").unwrap()
-}
-
-/// Says so in the end, also when a test fails.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// What launch.sh asks a server, and what a good one says.
-fn answer(stream: TcpStream) {
-    stream.set_nonblocking(false).unwrap();
-    let mut reader = BufReader::new(stream);
-    let (mut request, mut length) = (String::new(), 0);
-    reader.read_line(&mut request).unwrap();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
-        let line = line.trim_end().to_ascii_lowercase();
-        if let Some(number) = line.strip_prefix("content-length: ") {
-            length = number.parse().unwrap();
-        }
-        if line.is_empty() {
-            break;
-        }
-    }
-    reader.read_exact(&mut vec![0; length]).unwrap();
-    let body = match request.split(' ').nth(1) {
-        Some("/v1/models") => r#"{"data": [{"id": "meta-llama/Llama-3.3-70B-Instruct"}]}"#,
-        Some("/v1/chat/completions") => r#"{"choices": [{"message": {"content": "Hello."}}]}"#,
-        _ => "",
-    };
-    let head = format!(
-        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    );
-    let _ = reader.into_inner().write_all((head + body).as_bytes());
 }
 
 fn glob(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten();
     entries.map(|entry| entry.unwrap().path()).collect()
-}
-
-#[track_caller]
-fn run(command: &mut Command) {
-    let output = command
-        .output()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    assert!(output.status.success(), "{command:?}: {output:?}");
 }
 
 /// All scripts with all runtimes; then the node.

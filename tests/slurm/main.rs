@@ -7,12 +7,15 @@
 
 mod arrays;
 mod clients;
+#[path = "../common/cluster.rs"]
+mod cluster;
 #[path = "../common/mod.rs"]
 mod common;
 mod faults;
 mod follow;
 mod grammar;
 mod lab;
+mod newer;
 mod preflight;
 mod replicas;
 mod runtimes;

@@ -805,7 +805,9 @@ measure() {
   while kill -0 "$tool" 2>/dev/null && kill -0 "$watcher" 2>/dev/null; do
     wait -n || true
   done
+  # When Slurm ends the step, its signal may come to these two a moment before it comes here.
   if kill -0 "$tool" 2>/dev/null; then
+    sleep 0.5 || true
     stop_tool
     record "$folder" failed $((SECONDS - began)) "the server stopped answering"
     keep_aside failed "$folder"
@@ -813,6 +815,7 @@ measure() {
   fi
   stop_watcher
   wait "$tool" || status=$?
+  ((status == 0)) || sleep 0.5 || true
   kill -KILL -- "-$tool" 2>/dev/null || true
   tool=
   current='' reason=''
