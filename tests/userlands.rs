@@ -307,6 +307,15 @@ impl Node {
             self.assert_run("launch.sh", code, said)
         });
         fs::remove_file(self.at("given/hangs")).unwrap();
+        let told = if by == "limit" {
+            ["failed", "failed"]
+        } else {
+            ["interrupted", "not run"]
+        };
+        self.assert_manifest(code, &told);
+        if by == "early" {
+            return;
+        }
         // Nothing that the tool started outlives it.
         let child = fs::read_to_string(self.at("child")).unwrap();
         let child = Path::new("/proc").join(child.trim());
@@ -385,7 +394,7 @@ fn whole_runs(userland: Userland) -> Node {
 #[test]
 #[ignore = "needs root and packages of Debian: run tests/run"]
 fn this_machine() {
-    whole_runs(Userland::own());
+    whole_runs(Userland::own()).stops("early");
 }
 
 #[test]

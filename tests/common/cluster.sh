@@ -101,7 +101,9 @@ case $program in
       sleep 600 &
       echo $! >/mnt/child
       # As Slurm does shortly before the time is up.
-      [[ $(</mnt/given/hangs) != stop ]] || kill -USR1 "$(</mnt/job)"
+      [[ $(</mnt/given/hangs) == limit ]] || kill -USR1 "$(</mnt/job)"
+      # Slurm's signal may come to the tool first.
+      [[ $(</mnt/given/hangs) != early ]] || exit 143
       wait
     fi
     cp /mnt/given/profile_export_genai_perf.csv "$folder/"

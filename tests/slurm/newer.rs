@@ -114,7 +114,7 @@ impl Newer<'_> {
 
         // Its time is nearly up, and it goes into the queue again.
         self.put(&Plan::new(plan.recipe().clone(), settings).unwrap());
-        fs::write(self.folder.join("given/hangs"), "").unwrap();
+        fs::write(self.folder.join("given/hangs"), "limit").unwrap();
         with_server(&self.folder, self.port, || {
             let id = self.submit(&["--output=/mnt/said.out", "/mnt/launch.sh"]);
             let child = self.folder.join("child");
