@@ -45,7 +45,7 @@ stop_newer() {
   for bin in "$LAB_DIR"/newer/*; do
     [[ ! -e $bin ]] || timeout 20 "$bin/scancel" --user=root 2>/dev/null || true
   done
-  end "$LAB_DIR"/releases/*/lab/node/run/slurmd.node1.pid "$LAB_DIR"/releases/*/lab/node/run/slurmctld.pid
+  end "$LAB_DIR"/releases/*/node/run/{slurmd.node1,slurmctld}.pid
 }
 
 # Installs the Debian packages that are missing, and says which.
