@@ -274,7 +274,7 @@ impl Node {
         fs::write(self.at("given/fails"), "").unwrap();
         let lacks = "lacks one of its two tables";
         with_server(self.folder.path(), self.port, || {
-            self.assert_run("launch.sh", 5, lacks)
+            self.assert_run("launch.sh", 5, lacks);
         });
         self.assert_manifest(5, &["finished", "failed"]);
         fs::remove_file(self.at("given/fails")).unwrap();
@@ -283,7 +283,7 @@ impl Node {
             thread::sleep(Duration::from_secs(2));
         }
         with_server(self.folder.path(), self.port, || {
-            self.assert_run("launch.sh", 0, "exit 0: all points are finished")
+            self.assert_run("launch.sh", 0, "exit 0: all points are finished");
         });
         self.assert_manifest(0, &["finished", "finished"]);
         let earlier = self.at("stage/results/run_1.json.earlier-1");
@@ -304,7 +304,7 @@ impl Node {
         let _ = fs::remove_dir_all(self.at("stage/logs"));
         fs::write(self.at("given/hangs"), by).unwrap();
         with_server(self.folder.path(), self.port, || {
-            self.assert_run("launch.sh", code, said)
+            self.assert_run("launch.sh", code, said);
         });
         fs::remove_file(self.at("given/hangs")).unwrap();
         let told = if by == "limit" {
