@@ -327,12 +327,39 @@ fn a_few_blocks_are_no_space() {
     let program =
         format!("say() {{ echo \"$*\"; }}\nresults=/\nf() {{\n{body}\n}}\nf\necho goes on");
     for (kibibytes, code) in [("0", 7), ("40", 7), ("900", 0), ("99999999", 0)] {
-        // As df does, it rounds up.
-        let df = format!(
-            "size=${{2#*=}}\nkib=${{size%K}}\necho Avail\necho $((({kibibytes} + kib - 1) / kib))"
-        );
+        // In the form of POSIX.
+        let df = format!("echo Filesystem\necho disk 1 1 {kibibytes} 1% /");
         let node = Node::new().with("df", &df);
         let (ended, words) = node.bash(&program, &[]);
         assert_eq!(ended, Some(code), "{kibibytes}: {words}");
+    }
+}
+
+/// Only checksums that were compared, and agree, are not compared again.
+#[test]
+fn what_b3sum_did_not_compare_is_not_remembered() {
+    let text = script(ScriptKind::PrepareModels, Settings::new());
+    let (_, rest) = text.split_once("\ncheck_checksums() {\n").unwrap();
+    let (body, _) = rest.split_once("\n}\n").unwrap();
+    for (b3sum, said, is_remembered) in [
+        ("", "", true),
+        ("echo 'a: FAILED'; exit 1", "checksum of a: FAILED", false),
+        // The one of uutils.
+        (
+            "echo \"unexpected argument '--check'\"; exit 1",
+            "warning: b3sum cannot read checksums.blake3: unexpected argument '--check'",
+            false,
+        ),
+    ] {
+        let node = Node::new().with("b3sum", b3sum).with("touch", ": >\"$1\"");
+        fs::create_dir(node.stage()).unwrap();
+        fs::write(node.stage().join("checksums.blake3"), "0 a").unwrap();
+        let program = format!(
+            "set -Eeuo pipefail\nsay() {{ echo \"$*\"; }}\nmark=.mark\nf() {{\n{body}\n}}\nf \"$STAGE_PATH\""
+        );
+        let (_, words) = node.bash(&program, &[]);
+        assert!(words.contains(said), "{words}");
+        let mark = node.stage().join(".mark");
+        assert_eq!(mark.exists(), is_remembered, "{b3sum}: {words}");
     }
 }

@@ -79,12 +79,15 @@ fn is_forbidden(reply: &Reply) -> bool {
 }
 
 /// From `sbatch: Job 7 to start at TIME using 16 processors on nodes n1 in partition
-/// batch`: when and where.
+/// batch`: when and where. Since 25.05 there is a word too many.
 fn start(reply: &Reply) -> String {
     let lines = reply.stderr.lines().chain(reply.stdout.lines());
     let mut facts = lines.filter_map(|line| line.split_once(" to start at "));
     facts.next().map_or_else(String::new, |(_, when)| {
-        format!(": it could start at {when}")
+        format!(
+            ": it could start at {}",
+            when.replace(" a using ", " using ")
+        )
     })
 }
 
@@ -178,13 +181,15 @@ mod tests {
             "sbatch: unrecognized option '--x'\nTry \"sbatch --help\" for more information\n",
         );
         assert_eq!(reasons(&said), "unrecognized option '--x'");
+        let expected = ": it could start at 2026-11-24T07:29:57 using 2 processors on nodes n1 in partition batch";
         let said = reply(
             "sbatch: Job 7 to start at 2026-11-24T07:29:57 using 2 processors on nodes n1 in partition batch\n",
         );
-        assert_eq!(
-            start(&said),
-            ": it could start at 2026-11-24T07:29:57 using 2 processors on nodes n1 in partition batch"
+        assert_eq!(start(&said), expected);
+        let said = reply(
+            "sbatch: Job 7 to start at 2026-11-24T07:29:57 a using 2 processors on nodes n1 in partition batch\n",
         );
+        assert_eq!(start(&said), expected);
         assert!(is_forbidden(&reply(
             "sbatch: error: --test-only is disabled"
         )));

@@ -100,7 +100,11 @@ impl JobExit {
         })
     }
 
-    /// As squeue writes it: the status that wait(2) gives.
+    /// As squeue writes it: a pair since 23.02, before that the status that wait(2) gives.
+    fn from_squeue(text: &str) -> Option<Self> {
+        Self::from_pair(text).or_else(|| Self::from_wait_status(text))
+    }
+
     fn from_wait_status(text: &str) -> Option<Self> {
         let status: u32 = text.parse().ok()?;
         Some(Self {
@@ -268,7 +272,7 @@ fn of_squeue_row(row: &[&str]) -> Option<JobRecord> {
     Some(JobRecord {
         id: JobId::parse(id).ok()?,
         array: array(array_id, tasks),
-        exit: exit_in(&state, JobExit::from_wait_status(exit)),
+        exit: exit_in(&state, JobExit::from_squeue(exit)),
         state,
         reason: some(reason),
         nodes: some(nodes),
@@ -464,6 +468,15 @@ CLUSTER: lab
         assert_eq!(waiting.array.as_ref().unwrap().1, "2-4%1");
         assert_eq!(waiting.time_limit.as_ref().unwrap().minutes(), Some(60));
         assert_eq!(waiting.reason.as_deref(), Some("JobArrayTaskLimit"));
+    }
+
+    /// The exit of a job in the words of 22.05, and of 23.02 and later.
+    #[test]
+    fn squeue_s_exit() {
+        let exit = |text| JobExit::from_squeue(text).unwrap().to_string();
+        assert_eq!(["768", "3:0"].map(exit), ["exit code 3"; 2]);
+        assert_eq!(["9", "0:9"].map(exit), ["signal 9"; 2]);
+        assert_eq!(JobExit::from_squeue("N/A"), None);
     }
 
     #[test]

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by up, down, images, controllers and selftest: where things are.
+# Sourced by up, down, images, controllers, debian and selftest: where things are.
 # shellcheck disable=SC2034 # used by those scripts
 lab_src=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # By default beside the project's other build output, wherever we are called from.
@@ -22,10 +22,10 @@ alive() { [[ -s $1 ]] && kill -0 "$(<"$1")" 2>/dev/null; }
 # True when the lab keeps accounts of jobs, so that sacct answers.
 with_accounting() { [[ ${LAB_ACCOUNTING:-1} != 0 ]]; }
 
-# Stops what controllers started.
-stop_controllers() {
+# end FILE...: ends the processes of these pid files, and waits for it.
+end() {
   local file pid
-  for file in "$LAB_DIR"/releases/own/slurmctld.pid "$LAB_DIR"/releases/*/lab/slurmctld.pid; do
+  for file in "$@"; do
     alive "$file" || continue
     pid=$(<"$file")
     kill "$pid"
@@ -34,6 +34,18 @@ stop_controllers() {
       sleep 0.1
     done
   done
+}
+
+# Stops what controllers started.
+stop_controllers() { end "$LAB_DIR"/releases/own/slurmctld.pid "$LAB_DIR"/releases/*/lab/slurmctld.pid; }
+
+# Stops what newer started: the jobs' processes first.
+stop_newer() {
+  local bin
+  for bin in "$LAB_DIR"/newer/*; do
+    [[ ! -e $bin ]] || timeout 20 "$bin/scancel" --user=root 2>/dev/null || true
+  done
+  end "$LAB_DIR"/releases/*/node/run/{slurmd.node1,slurmctld}.pid
 }
 
 # Installs the Debian packages that are missing, and says which.

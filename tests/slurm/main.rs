@@ -7,6 +7,8 @@
 
 mod arrays;
 mod clients;
+#[path = "../common/cluster.rs"]
+mod cluster;
 #[path = "../common/mod.rs"]
 mod common;
 mod ending;
@@ -14,6 +16,7 @@ mod faults;
 mod follow;
 mod grammar;
 mod lab;
+mod newer;
 mod preflight;
 mod replicas;
 mod runtimes;

@@ -16,7 +16,7 @@ fn ask(lab: &Lab, job: &str, variables: &[(&str, &str)]) -> Output {
 
 /// What is known of a job.
 #[track_caller]
-fn known(lab: &Lab, job: &str, variables: &[(&str, &str)]) -> BTreeMap<String, String> {
+pub(crate) fn known(lab: &Lab, job: &str, variables: &[(&str, &str)]) -> BTreeMap<String, String> {
     let output = ask(lab, job, variables);
     assert!(output.status.success(), "{}", words(&output));
     let text = String::from_utf8(output.stdout).unwrap();
@@ -28,7 +28,7 @@ fn known(lab: &Lab, job: &str, variables: &[(&str, &str)]) -> BTreeMap<String, S
 
 /// Asserts what a program that knows of the job says of it.
 #[track_caller]
-fn assert_fields(fields: &BTreeMap<String, String>, expected: &[(&str, &str)]) {
+pub(crate) fn assert_fields(fields: &BTreeMap<String, String>, expected: &[(&str, &str)]) {
     for (name, value) in expected {
         assert_eq!(
             fields.get(*name).map(String::as_str),

@@ -586,7 +586,7 @@ trap leave_exit_code EXIT
 
 # A few blocks are often left: a file that does not fit is not begun, and df rounds up.
 stop_if_full() {
-  (($(df --output=avail --block-size=1K "$results" | tail -n 1) < 256)) || return 0
+  df -P -k "$results" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' || return 0
   say "error: no space is left in $results" >&2
   exit 7
 }
@@ -850,7 +850,7 @@ measure() {
   mkdir "$part" || stop_if_full
   current=$folder
   set_command "$part" "$isl" "$osl" "$concurrency" "$requests"
-  timeout --kill-after=10 "$point_timeout" "${command[@]}" > >(tee "$run/output") 2>&1 &
+  timeout -k 10 "$point_timeout" "${command[@]}" > >(tee "$run/output") 2>&1 &
   tool=$!
   # A process group of its own, so that nothing that it started outlives it.
   set -m
@@ -860,7 +860,9 @@ measure() {
   while kill -0 "$tool" 2>/dev/null && kill -0 "$watcher" 2>/dev/null; do
     wait -n || true
   done
+  # When Slurm ends the step, its signal may come to these two a moment before it comes here.
   if kill -0 "$tool" 2>/dev/null; then
+    sleep 0.5 || true
     stop_tool
     record "$folder" failed $((SECONDS - began)) "the server stopped answering"
     keep_aside failed "$folder"
@@ -868,6 +870,7 @@ measure() {
   fi
   stop_watcher
   wait "$tool" || status=$?
+  ((status == 0)) || sleep 0.5 || true
   kill -KILL -- "-$tool" 2>/dev/null || true
   tool=
   current='' reason='' kind=''

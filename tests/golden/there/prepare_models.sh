@@ -147,7 +147,9 @@ check_checksums() {
   fi
   say "comparing checksums.blake3" >&2
   local answer
-  answer=$(cd "$1" && b3sum --check --quiet checksums.blake3 2>&1) && return
+  if answer=$(cd "$1" && b3sum --check --quiet checksums.blake3 2>&1); then
+    return
+  fi
   # An answer without a verdict is about the list's form, not about the files.
   grep 'FAILED' <<<"$answer" | sed 's/^/checksum of /' ||
     say "warning: b3sum cannot read checksums.blake3: $answer" >&2

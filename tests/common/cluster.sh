@@ -1,0 +1,120 @@
+#!/bin/bash
+# Stands in for the programs of a cluster that rendered scripts call, each under its own name:
+# one node, one job, and a registry and a hub whose images and models are in /mnt/given. Each
+# call is a line of /mnt/calls. The programs of a container come from $CONTAINER_PATH.
+set -euo pipefail
+program=${0##*/} steps=/mnt/steps
+{
+  printf '%s' "$program"
+  printf ' %q' "$@"
+  echo
+} >>/mnt/calls
+
+# The value of option $1 in the arguments that follow.
+option() {
+  local name=$1
+  shift
+  while (($# > 0)); do
+    case $1 in
+      "$name") echo "$2" && return ;;
+      "$name"=*) echo "${1#*=}" && return ;;
+    esac
+    shift
+  done
+}
+# Runs the command that comes behind the options and the image.
+enter() {
+  while [[ $1 == -* && $1 != -- ]]; do shift; done
+  [[ $1 != -- && $1 != *.sif && $1 != docker-archive:* ]] || shift
+  exec "$@"
+}
+case $program in
+  srun)
+    case ${1-} in
+      --help) echo "  --container-image=[USER@][REGISTRY#]IMAGE[:TAG]" && exit ;;
+      --mpi=list) echo none && exit ;;
+    esac
+    name=$(option --job-name "$@") log=$(option --output "$@")
+    mkdir -p $steps
+    echo $$ >"$steps/$name"
+    [[ -z $log ]] || exec >>"$log" 2>&1
+    [[ $(option --input "$@") != none ]] || exec </dev/null
+    # With pyxis, this is the container's own.
+    [[ $name != client ]] || PATH=$CONTAINER_PATH
+    enter "$@"
+    ;;
+  squeue)
+    case " $* " in
+      *" --steps "*)
+        for step in "$steps"/*; do
+          ! kill -0 "$(<"$step")" 2>/dev/null || echo "1.${step##*/} ${step##*/}"
+        done
+        ;;
+      *" --format=%e "*) printf '%(%FT%T)T\n' $(($(printf '%(%s)T' -1) + 3600)) ;;
+      *"=%A %F %K "*) echo "1 1 N/A" ;;
+      *" --jobs=1 "*) echo 1 ;;
+      *) echo "slurm_load_jobs error: Invalid job id specified" >&2 && exit 1 ;;
+    esac
+    ;;
+  scontrol)
+    printf 'JobId=1 JobName=test\n   Requeue=0 Restarts=0 BatchFlag=1 ExitCode=0:0\n   Command=/mnt/launch.sh\n'
+    ;;
+  scancel)
+    for step in "$@"; do
+      [[ $step == -* ]] || kill -TERM "$(<"$steps/${step#1.}")"
+    done
+    ;;
+  enroot) cp /mnt/given/image.sqsh "$(option --output "$@")" ;;
+  apptainer)
+    if [[ $1 == pull ]]; then
+      [[ $* != *nvcr.io* || $APPTAINER_DOCKER_PASSWORD == key ]]
+      cp /mnt/given/image.sif "${*: -2:1}"
+    else
+      PATH=$CONTAINER_PATH
+      shift
+      enter "$@"
+    fi
+    ;;
+  podman)
+    case $1 in
+      info) printf '{\n  "store": {\n    "graphRoot": "/var/tmp",\n    "runRoot": "/run"\n  }\n}\n' ;;
+      image) exit 1 ;;
+      pull)
+        [[ $* != *nvcr.io* || $(<"$(option --authfile "$@")") == '{"auths": {"nvcr.io": {"auth": "JG9hdXRodG9rZW46a2V5"}}}' ]]
+        echo 0123abcd
+        ;;
+      save) cp /mnt/given/image.tar "$(option --output "$@")" ;;
+      run)
+        PATH=$CONTAINER_PATH
+        shift
+        enter "$@"
+        ;;
+      ps) echo 4567cdef ;;
+      inspect) printf '[\n  {\n    "Labels": {\n      "nim-slurm-job": "1"\n    }\n  }\n]\n' ;;
+    esac
+    ;;
+  hf) mkdir -p "$(option --local-dir "$@")" && cp /mnt/given/hub/* "$(option --local-dir "$@")" ;;
+  ngc) cp -r "/mnt/given/ngc/${4##*:}"/* "$(option --dest "$@")" ;;
+  genai-perf)
+    folder=$(option --artifact-dir "$@")
+    if [[ -e /mnt/given/hangs ]]; then
+      sleep 600 &
+      echo $! >/mnt/child
+      # As Slurm does shortly before the time is up.
+      [[ $(</mnt/given/hangs) == limit ]] || kill -USR1 "$(</mnt/job)"
+      # Slurm's signal may come to the tool first.
+      [[ $(</mnt/given/hangs) != early ]] || exit 143
+      wait
+    fi
+    cp /mnt/given/profile_export_genai_perf.csv "$folder/"
+    # So as not to be valid.
+    if [[ -e /mnt/given/fails && $(option --concurrency "$@") == 1 ]]; then
+      : >"$folder/profile_export_genai_perf.csv"
+    fi
+    ;;
+  vllm)
+    echo "CUDA_VISIBLE_DEVICES is $CUDA_VISIBLE_DEVICES"
+    : >/mnt/serving
+    exec sleep 600
+    ;;
+esac
