@@ -287,7 +287,7 @@ fn only_what_this_run_wrote_before_its_end_is_the_cause() {
     let shown = show_with(&["/usr/bin/awk"], &log, of_run.clone());
     assert_first(&shown, first + 5, "Address already in use");
     assert_eq!(shown.causes.len(), 1, "{shown:#?}");
-    let nothing = show_with(&["/usr/bin/awk"], &log, 1..=0);
+    let nothing = show_with(&["/usr/bin/awk"], &log, 1..=1);
     assert_eq!(nothing.causes, ["  | no line looks like it"]);
 }
 
