@@ -32,9 +32,8 @@ curl() {
 /// Whether a small completion is a good one, and else what it was.
 #[track_caller]
 fn completes(status: &str, body: &str) -> String {
-    let lines = format!(
-        "{SERVER}if completes 5; then echo good; else echo \"$refused: $answer\"; fi"
-    );
+    let lines =
+        format!("{SERVER}if completes 5; then echo good; else echo \"$refused: $answer\"; fi");
     let recipe = Recipe::llama3_70b_h100x4_fp8();
     run_in_client(
         recipe,

@@ -224,13 +224,13 @@ fn lines_in_the_client_change_none_of_its_variables() {
     // One point, which is measured already.
     let head = format!(
         "say() {{ echo \"$*\"; }}\nkeep_aside() {{ :; }}\npoint_folder() {{ folder=of_before; echo \"no_proxy $no_proxy\"; }}\n\
-         port=1 results=/ run=/ points=('a 1 1 1 1' 'b 1 1 1 1') tokenizer_path=/ served_model_name=x\n\
+         port=1 results=/ run=/ points=('a 1 1 1 1' 'b 1 1 1 1') tokenizer_path=/ served_model_name=x request_fields=x\n\
          health_path=/ ready_timeout=1 server_started=0 lines_in_client={}\n",
         nim_slurm::shell_word(lines)
     );
     let program = format!("{head}{}\n", client_program(&text));
     // The server is ready.
-    let answers = "case $* in *write-out*) echo -n 200 ;; *models*) echo '\"x\"' ;; *) echo '\"choices\"' ;; esac";
+    let answers = "case $* in *chat*) printf 'data: {\"choices\": []}\\n200' ;; *models*) echo '\"x\"' ;; *) echo -n 200 ;; esac";
     let node = Node::new()
         .with("genai-perf", "")
         .with("curl", answers)
