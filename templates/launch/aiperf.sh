@@ -31,7 +31,7 @@ busy_time() {
 
 # may_have_completed FOLDER: true unless no request was completed. It writes a line for each
 # request when that has ended, and only one that was completed has a latency.
-may_have_completed() { grep -qrs --include=profile_export.jsonl '"request_latency"' "$1"; }
+may_have_completed() { [[ $(find "$1" -name profile_export.jsonl -exec grep -l '"request_latency"' {} +) ]]; }
 
 # check_completeness TABLE: it exits with 0, too, when requests failed, and when it
 # was stopped.

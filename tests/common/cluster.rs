@@ -166,7 +166,8 @@ fn answer(stream: TcpStream) {
     reader.read_exact(&mut vec![0; length]).unwrap();
     let body = match request.split(' ').nth(1) {
         Some("/v1/models") => r#"{"data": [{"id": "meta-llama/Llama-3.3-70B-Instruct"}]}"#,
-        Some("/v1/chat/completions") => r#"{"choices": [{"message": {"content": "Hello."}}]}"#,
+        // The client wants it as a stream.
+        Some("/v1/chat/completions") => "data: {\"choices\": [{}]}\n\ndata: [DONE]\n\n",
         _ => "",
     };
     let head = format!(

@@ -31,7 +31,7 @@ enter() {
 case $program in
   srun)
     case ${1-} in
-      --help) echo "  --container-image=[USER@][REGISTRY#]IMAGE[:TAG]" && exit ;;
+      --help) printf '  --container-%s=...\n' image mounts env && exit ;;
       --mpi=list) echo none && exit ;;
     esac
     name=$(option --job-name "$@") log=$(option --output "$@")

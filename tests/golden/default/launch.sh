@@ -750,7 +750,7 @@ may_have_completed() {
   if [[ $kind == timeout && -n $(find "$1" -name '*inputs.json') ]]; then
     return
   fi
-  grep -Eqrs --include=profile_export.json '"response_timestamps": *\[ *[0-9]' "$1"
+  [[ $(find "$1" -name profile_export.json -exec grep -El '"response_timestamps": *\[ *[0-9]' {} +) ]]
 }
 
 # It exits with an error when a request fails, and its table is written last.
