@@ -45,6 +45,7 @@ const COMPLAINTS: &[&str] = &[
     "sage: ",
     "command not found",
     "syntax error",
+    "awk: ",
     "warning",
     "No such file",
 ];
@@ -272,9 +273,9 @@ impl Node {
         let _ = fs::remove_dir_all(self.at("stage/logs"));
         self.put(&self.plan(runtime));
         fs::write(self.at("given/fails"), "").unwrap();
-        let lacks = "lacks one of its two tables";
+        let cause = "  | line 1: ValueError: nothing was measured";
         with_server(self.folder.path(), self.port, || {
-            self.assert_run("launch.sh", 5, lacks);
+            self.assert_run("launch.sh", 5, cause);
         });
         self.assert_manifest(5, &["finished", "failed"]);
         fs::remove_file(self.at("given/fails")).unwrap();
