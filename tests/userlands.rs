@@ -385,7 +385,7 @@ fn whole_runs(userland: Userland) -> Node {
         node.launches(runtime);
     }
     node.stops("stop");
-    // Before 0.6, uutils' timeout has another exit code for it.
+    // The timeout of uutils 0.0.30 has another exit code for it.
     if node.userland.name != "trixie, uutils" {
         node.stops("limit");
     }
