@@ -138,7 +138,7 @@ fn a_server_that_dies_is_the_cause_though_its_step_ends_later() {
         "exit 3: the server exited with status 1 before the sweep was over",
     );
     // What srun says of it is news.
-    ended.assert(3, "srun: error: node1: task 0: Exited with exit code 1");
+    ended.assert(3, "task 0: Exited with exit code 1");
     assert!(!ended.output.contains("did not end by itself"), "{ended:?}");
 }
 
