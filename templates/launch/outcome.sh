@@ -24,6 +24,13 @@ elif ! at_work "${clients[replica]}"; then
   while ((code == 3 && tries-- > 0)) && running "${servers[replica]}" && [[ -z $stopped_by ]]; do
     sleep 0.1
   done
+{%- if replicas > 1 %}
+  if ((code == 3)) && only_removes "server.$replica"; then
+{%- else %}
+  if ((code == 3)) && only_removes server; then
+{%- endif %}
+    reason="the server ended before the sweep was over"
+  fi
   if ((code != 0 && code != 6)) && ! running "${servers[replica]}"; then
     code=3
   fi

@@ -142,6 +142,33 @@ fn a_server_that_dies_is_the_cause_though_its_step_ends_later() {
     assert!(!ended.output.contains("did not end by itself"), "{ended:?}");
 }
 
+/// Its step is not over when its time to end is.
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn a_server_whose_container_is_being_removed_has_ended() {
+    let lab = Lab::enter();
+    let mut recipe = short();
+    recipe.server.stop_timeout = 2.try_into().unwrap();
+    let mut site = Site::ready(&lab, "ending_removed", recipe);
+    site.set("LAB_REMOVE_DELAY", "10");
+    let ended = site.job(&lab, Launch);
+    ended.assert(0, "exit 0: all points are finished");
+    assert_clean(&site, &ended);
+}
+
+/// Nobody waits for the removal to know how a server ended, but that it ended is known.
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn a_server_that_died_does_not_hang_while_its_container_is_removed() {
+    let lab = Lab::enter();
+    let mut site = Site::ready(&lab, "ending_dead", short());
+    site.set("LAB_REMOVE_DELAY", "40");
+    site.set("LAB_NIM_ARGS", "--die-after-requests 12");
+    let ended = site.job(&lab, Launch);
+    ended.assert(3, "exit 3: the server ended before the sweep was over");
+    assert!(!ended.output.contains("did not end by itself"), "{ended:?}");
+}
+
 /// A job that is cancelled has seconds: its client says how far it is, and the removal of
 /// containers keeps nobody from that.
 #[test]

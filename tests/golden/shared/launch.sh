@@ -1030,23 +1030,33 @@ signal_steps() {
   mapfile -t ids < <(squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/ $1[.0-9]*\$//p")
   ((${#ids[@]} > 0)) && scancel --signal=TERM "${ids[@]}" 2>/dev/null
 }
+# only_removes NAME: the program of this step has ended, and its container is being removed.
+# Slurm then lists no task of it, which would have a number in the fourth column.
+only_removes() {
+  local id tasks
+  id=$(squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/^.*\.\([0-9]*\) $1\$/\1/p")
+  [[ -n $id ]] && tasks=$(scontrol listpids "$SLURM_JOB_ID.$id" "$SLURMD_NODENAME" 2>/dev/null) &&
+    ! grep -Eq '^ *([0-9]+ +){3}[0-9]' <<<"$tasks"
+}
 # stop_steps KIND SECONDS PID...: gently, and then not. TERM to srun itself would be a KILL
 # for the step, so steps are told by their ids.
 stop_steps() {
-  local kind=$1 seconds=$2 pid
+  local kind=$1 seconds=$2 pid name number=0 killed=()
   shift 2
   ! ends_within 0 "$@" || return 0
   signal_steps "$kind" || true
   ! ends_within "$seconds" "$@" || return 0
   for pid in "$@"; do
-    at_work "$pid" || continue
-    say "the $kind step did not end by itself within $seconds s"
-    kill -TERM "$pid" 2>/dev/null || true
+    name=$kind
+    (($# == 1)) || name+=.$((number++))
+    if at_work "$pid" && ! only_removes "$name"; then
+      say "the $kind step did not end by itself within $seconds s"
+      kill -TERM "$pid" 2>/dev/null || true
+      killed+=("$pid")
+    fi
   done
-  ! ends_within 5 "$@" || return 0
-  for pid in "$@"; do
-    ! at_work "$pid" || kill -KILL "$pid" 2>/dev/null || true
-  done
+  # The wait takes bash's own word about the kill out of the log.
+  ends_within 5 "${killed[@]}" || { kill -KILL "${killed[@]}" && wait "${killed[@]}"; } 2>/dev/null || true
 }
 # What srun says of a step, but not that the step ended as this script told it to.
 srun_says() {
@@ -1280,6 +1290,9 @@ elif ! at_work "${clients[replica]}"; then
   while ((code == 3 && tries-- > 0)) && running "${servers[replica]}" && [[ -z $stopped_by ]]; do
     sleep 0.1
   done
+  if ((code == 3)) && only_removes "server.$replica"; then
+    reason="the server ended before the sweep was over"
+  fi
   if ((code != 0 && code != 6)) && ! running "${servers[replica]}"; then
     code=3
   fi
