@@ -1,0 +1,187 @@
+"""What "run" asks about processes, logs and results.
+
+listener PORT               the process that listens there
+connections PORT            how many connections to it are open
+left JOB                    processes of that job, and of a server of its kind, that are still there
+told LOG JOB SECONDS        when the job's server step got SIGTERM for the first time after SECONDS since 1970
+manifest FILE EXPRESSION    EXPRESSION of the manifest m
+valid STAGE JOB             a sentence for each point of that job whose result is not right
+last STAGE JOB              when its last point got its final name
+figures STAGE JOB           how long things took
+"""
+import datetime
+import json
+import os
+import pathlib
+import re
+import sys
+import time
+
+
+def sockets(port, state):
+    """Sockets of this port and state: 01 is open, 0A listens."""
+    for name in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in pathlib.Path(name).read_text().splitlines()[1:] if os.path.exists(name) else []:
+            fields = line.split()
+            if int(fields[1].split(":")[1], 16) == port and fields[3] == state:
+                yield fields[9]
+
+
+def processes():
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def read(pid, name):
+    try:
+        return pathlib.Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:
+        return b""
+
+
+def listener(port):
+    wanted = {f"socket:[{inode}]" for inode in sockets(int(port), "0A")}
+    for pid in sorted(processes()):
+        try:
+            files = os.listdir(f"/proc/{pid}/fd")
+        except OSError:
+            continue
+        for file in files:
+            try:
+                if os.readlink(f"/proc/{pid}/fd/{file}") in wanted:
+                    return print(pid)
+            except OSError:
+                pass
+    sys.exit(1)
+
+
+def connections(port):
+    print(len(list(sockets(int(port), "01"))))
+
+
+def left(job):
+    """A program may have overwritten its environment with its title, so its name counts, too."""
+    for pid in processes():
+        words = read(pid, "cmdline").replace(b"\0", b" ").decode(errors="replace").strip()
+        ours = f"SLURM_JOB_ID={job}".encode() in read(pid, "environ").split(b"\0")
+        state = read(pid, "stat").rpartition(b")")[2].split()[:1]
+        if (ours or re.match(r"VLLM|(\S*python3?\S* )?\S*/vllm serve", words)) and state != [b"Z"]:
+            print(pid, words[:120])
+
+
+def epoch(text):
+    return datetime.datetime.fromisoformat(text).astimezone().timestamp()
+
+
+def told(log, job, after):
+    pattern = re.compile(rf"\[(\S+)\] .*Sent signal 15 to StepId={job}\.(\d+)")
+    for line in pathlib.Path(log).read_text(errors="replace").splitlines():
+        found = pattern.match(line)
+        if found and epoch(found[1]) >= float(after):
+            return print(f"{epoch(found[1]):.3f}")
+    sys.exit(1)
+
+
+def load(file):
+    return json.loads(pathlib.Path(file).read_text())
+
+
+def manifest(file, expression):
+    print(eval(expression, {"m": load(file), "len": len, "set": set, "sorted": sorted}))
+
+
+def folders(stage, job):
+    """Points that this job itself finished, with their folders, in the order in which it did."""
+    results = pathlib.Path(stage, "results")
+    points = [(point, results / point["folder"]) for point in load(results / f"run_{job}.json")["points"]]
+    points = [(point, folder) for point, folder in points if folder.name.endswith(f"_{job}") and folder.is_dir()]
+    return sorted(points, key=lambda row: row[1].stat().st_ctime)
+
+
+def requests(folder):
+    """Start and end of each request, in seconds since 1970."""
+    lines, raw = folder / "profile_export.jsonl", folder / "profile_export.json"
+    if lines.exists():
+        rows = [json.loads(line) for line in lines.read_text().splitlines()]
+        rows = [row["metadata"] for row in rows if row["metadata"]["benchmark_phase"] == "profiling"]
+        return [(row["request_start_ns"] / 1e9, row["request_end_ns"] / 1e9) for row in rows]
+    rows = load(raw)["experiments"][0]["requests"]
+    return [(row["timestamp"] / 1e9, row["response_timestamps"][-1] / 1e9) for row in rows]
+
+
+def summary(folder):
+    for name in ("profile_export_aiperf.json", "profile_export_genai_perf.json"):
+        if (folder / name).exists():
+            return load(folder / name)
+    raise SystemExit(f"{folder} has no summary")
+
+
+def valid(stage, job):
+    for point, folder in folders(stage, job):
+        numbers = summary(folder)
+        asked, tokens = point["requests"], point["output_sequence_length"]
+        counted = numbers["request_count"]["avg"]
+        length = numbers["output_sequence_length"]["avg"]
+        if counted != asked:
+            print(f"{folder.name}: {counted} requests, {asked} were asked for")
+        if len(requests(folder)) != asked:
+            print(f"{folder.name}: {len(requests(folder))} requests have a record, {asked} were asked for")
+        if numbers.get("error_summary"):
+            print(f"{folder.name}: errors: {numbers['error_summary']}")
+        if not 0.8 * tokens <= length <= 1.2 * tokens:
+            print(f"{folder.name}: {length} tokens in an answer, {tokens} were asked for")
+        for metric in ("time_to_first_token", "inter_token_latency", "request_latency", "output_token_throughput"):
+            if not numbers[metric]["avg"] > 0:
+                print(f"{folder.name}: {metric} is {numbers[metric]['avg']}")
+
+
+def last(stage, job):
+    print(f"{folders(stage, job)[-1][1].stat().st_ctime:.3f}")
+
+
+def said(log, words, day):
+    """When a line of the log with these words was written, in seconds since 1970."""
+    for line in log:
+        if words in line and re.match(r"\d\d:\d\d:\d\d ", line):
+            return epoch(f"{day}T{line[:8]}")
+    return None
+
+
+def hits(folder):
+    """Share of the prompts' tokens that the server found in its prefix cache."""
+    file = folder / "server_metrics_export.json"
+    if not file.exists():
+        return "unknown"
+    totals = {}
+    for name, metric in load(file)["metrics"].items():
+        for kind in ("queries", "hits"):
+            if re.fullmatch(rf"vllm:prefix_cache_{kind}(_total)?", name):
+                totals[kind] = sum(series["stats"].get("total", 0) for series in metric["series"])
+    return f"{100 * totals['hits'] / totals['queries']:.1f} %" if totals.get("queries") else "unknown"
+
+
+def figures(stage, job):
+    log = pathlib.Path(stage, "logs", f"benchmarking_{job}.out").read_text(errors="replace").splitlines()
+    run = load(pathlib.Path(stage, "results", f"run_{job}.json"))
+    day = time.strftime("%Y-%m-%d", time.localtime(epoch(run["start"])))
+    number = next((re.search(r"ready after (\d+) s", line) for line in log if "ready after" in line), None)
+    ready = said(log, "the server is ready after", day)
+    print(f"ready after {number[1] if number else '?'} s")
+    busy = 0
+    for position, (point, folder) in enumerate(folders(stage, job), 1):
+        spans = sorted(requests(folder))
+        covered, until = 0, 0
+        for start, end in spans:
+            covered += max(0, end - max(start, until))
+            until = max(until, end)
+        busy += covered
+        name = f"{point['use_case']} {point['input_sequence_length']}/{point['output_sequence_length']} at {point['concurrency']}"
+        begun = said(log, f": {point['use_case']} {point['input_sequence_length']}/{point['output_sequence_length']}, concurrency {point['concurrency']},", day)
+        start_up = f"{spans[0][0] - begun:.0f} s" if begun else "?"
+        print(f"{name}: {point['seconds']} s, first request after {start_up}, requests in flight for {covered:.1f} s, in the prefix cache {hits(folder)}")
+    whole = epoch(run["end"]) - ready if ready else 0
+    if whole:
+        print(f"requests in flight for {busy:.0f} of the {whole:.0f} s between ready and the end: {100 * busy / whole:.0f} %")
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]](*sys.argv[2:])
