@@ -95,6 +95,9 @@ pub(crate) enum Feature {
     TokenizerTrust,
     /// `--warmup-request-count`.
     WarmUp,
+    /// A number of requests that it gives perf_analyzer itself, by default its own. Of two
+    /// such numbers perf_analyzer 2.60 takes the first, so ours must be its `--request-count`.
+    OwnRequestCount,
 }
 
 impl Feature {
@@ -110,6 +113,7 @@ impl Feature {
             Self::StartWithoutHub => (8, NEWEST),
             Self::WarmUp => (9, NEWEST),
             Self::RequestCount => (10, NEWEST),
+            Self::OwnRequestCount => (13, NEWEST),
         }
     }
 
@@ -248,6 +252,7 @@ mod tests {
             (Feature::StartWithoutHub, "24.10", "24.11"),
             (Feature::WarmUp, "24.11", "24.12"),
             (Feature::RequestCount, "24.12", "25.01"),
+            (Feature::OwnRequestCount, "25.03", "25.04"),
             (Feature::ServiceKind, "25.04", "25.03"),
         ] {
             assert!(!has(without, feature) && has(with, feature), "{feature:?}");

@@ -21,7 +21,11 @@ set_command() {
     --extra-inputs ignore_eos:true
 {%- endif %}
     --concurrency "$4" --artifact-dir "$1" --profile-export-file profile_export.json
+{%- if release.has(Feature::OwnRequestCount) %}
+    --request-count "$5" -- --max-threads "$4"
+{%- else %}
     -- --request-count "$5" --max-threads "$4"
+{%- endif %}
   )
 }
 

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Runs in each container before its program. Says what can be seen of a GPU there.
 echo "hook: CUDA_VISIBLE_DEVICES=${CUDA_VISIBLE_DEVICES-(unset)}"
 if (exec 9<>/dev/nvidia0) 2>/dev/null; then

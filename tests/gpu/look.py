@@ -135,7 +135,10 @@ def valid(stage, job):
 
 
 def last(stage, job):
-    print(f"{folders(stage, job)[-1][1].stat().st_ctime:.3f}")
+    made = folders(stage, job)
+    if not made:
+        sys.exit(1)
+    print(f"{made[-1][1].stat().st_ctime:.3f}")
 
 
 def said(log, words, day):

@@ -738,7 +738,7 @@ set_command() {
     --extra-inputs "min_tokens:$3"
     --extra-inputs ignore_eos:true
     --concurrency "$4" --artifact-dir "$1" --profile-export-file profile_export.json
-    -- --request-count "$5" --max-threads "$4"
+    --request-count "$5" -- --max-threads "$4"
   )
 }
 
