@@ -1009,12 +1009,12 @@ stop_steps() {
   # The wait takes bash's own word about the kill out of the log.
   ends_within 5 "${killed[@]}" || { kill -KILL "${killed[@]}" && wait "${killed[@]}"; } 2>/dev/null || true
 }
-# What srun says of a step, but not that the step ended as this script told it to.
+# What srun says of a step, but not that the step ended as this script told it to, or with it.
 srun_says() {
   local line
   trap '' TERM INT USR1 USR2
   while IFS= read -r line || [[ -n $line ]]; do
-    [[ -e $run/stopping && $line =~ Terminat|:\ Killed|Exited\ with|CANCELLED ]] || printf '%s\n' "$line" >&2
+    [[ (-e $run/stopping || ! -e $run) && $line =~ Terminat|:\ Killed|Exited\ with|CANCELLED|aborted ]] || printf '%s\n' "$line" >&2
   done
 }
 # client_status NUMBER: the exit code of a client that is no more at work is in $status.
