@@ -102,7 +102,6 @@
     allow(dead_code, unreachable_pub, unused_imports)
 )]
 
-mod document;
 mod error;
 mod explain;
 mod jobs;

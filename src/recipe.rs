@@ -36,7 +36,6 @@ pub use self::values::{
     NgcModel, RecipeName, ResultName, ServedModelName, Tokenizer, TokenizerRevision, UrlPath,
     UseCase, VariantName, Word,
 };
-use crate::document;
 use crate::error::FileError;
 use crate::jobs::Jobs;
 
@@ -163,7 +162,7 @@ impl Recipe {
     /// assert!(error.to_string().contains("unexpected character ' ' in recipe name"));
     /// ```
     pub fn from_toml(text: &str) -> Result<Self, FileError> {
-        document::read(text).map_err(|error| FileError::syntax("recipe", None, &error))
+        toml::from_str(text).map_err(|error| FileError::syntax("recipe", None, &error))
     }
 
     /// Reads a recipe from a TOML file.
@@ -183,7 +182,7 @@ impl Recipe {
     pub fn read(path: impl AsRef<Utf8Path>) -> Result<Self, FileError> {
         let path = path.as_ref();
         let text = FileError::read("recipe", path)?;
-        document::read(&text).map_err(|error| FileError::syntax("recipe", Some(path), &error))
+        toml::from_str(&text).map_err(|error| FileError::syntax("recipe", Some(path), &error))
     }
 
     /// The recipe as TOML, which [`from_toml`](Self::from_toml) reads again.

@@ -129,7 +129,9 @@ impl Script {
 
 /// What a script is rendered from: its options, and the values that its template names.
 ///
-/// All is prepared when a plan is made, so that rendering only copies.
+/// All is prepared when a plan is made, so that rendering only copies: 6 times as fast as the
+/// faster of minijinja and tera (`benches/render`). Rendered on call, with values that are
+/// quoted as they are written, it was 1.1 times as fast.
 pub(crate) struct Draft<T> {
     directives: Directives,
     head: String,

@@ -8,7 +8,6 @@ use serde::Deserialize;
 use self::hooks::HooksTable;
 use self::lines::Lines;
 use crate::container::{Image, Mount, Registry, Runtime};
-use crate::document;
 use crate::error::{FileError, VariableError};
 use crate::jobs::Jobs;
 use crate::script::ScriptKind;
@@ -162,7 +161,7 @@ impl Settings {
     /// refuses.
     pub fn from_toml(text: &str) -> Result<Self, FileError> {
         let file =
-            document::read(text).map_err(|error| FileError::syntax("settings", None, &error))?;
+            toml::from_str(text).map_err(|error| FileError::syntax("settings", None, &error))?;
         Self::from_file(file, text, None)
     }
 
@@ -185,7 +184,7 @@ impl Settings {
     pub fn read(path: impl AsRef<Utf8Path>) -> Result<Self, FileError> {
         let path = path.as_ref();
         let text = FileError::read("settings", path)?;
-        let file = document::read(&text)
+        let file = toml::from_str(&text)
             .map_err(|error| FileError::syntax("settings", Some(path), &error))?;
         Self::from_file(file, &text, Some(path))
     }
