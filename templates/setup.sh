@@ -97,7 +97,8 @@ need_commands srun enroot flock od
 
 need_commands srun apptainer flock od
 # Before 1.2, apptainer pulls for the node's own processor, whatever it is asked for.
-case "$(apptainer --version 2>/dev/null) $(uname -m) ${image_architectures[*]}" in
+architectures=$(for index in "${to_import[@]}"; do echo "${image_architectures[index]}"; done)
+case "$(apptainer --version 2>/dev/null) $(uname -m) $architectures" in
   *' version 1.'[01].*' x86_64 '*arm64* | *' version 1.'[01].*' aarch64 '*amd64*)
     missing "apptainer 1.2 or later on $HOSTNAME, or a node with the images' processor" ;;
 esac

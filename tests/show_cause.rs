@@ -292,6 +292,34 @@ fn only_what_this_run_wrote_before_its_end_is_the_cause() {
 }
 
 #[test]
+fn what_follows_a_progress_bar_is_shown() {
+    let bar = (0..100).map(|percent| {
+        format!(
+            "\rLoading checkpoint shards: {percent:3} % {}",
+            "#".repeat(60)
+        )
+    });
+    let text = format!(
+        "start{}slurmstepd: error: Detected 1 oom_kill event\n",
+        bar.collect::<String>()
+    );
+    let (_folder, log) = written(text.as_bytes());
+    let last = show(&log).last;
+    assert!(
+        last.last().unwrap().contains("Detected 1 oom_kill event"),
+        "{last:#?}"
+    );
+}
+
+#[test]
+fn what_is_no_error_hides_no_cause() {
+    let request = "INFO 11-28 07:01:02 [logger.py:39] Received request 1: prompt: 'no default room, and cannot'\n";
+    let text = request.repeat(60_000) + "RuntimeError: CUDA error: an illegal memory access\n";
+    let (_folder, log) = written(text.as_bytes());
+    assert_first(&show(&log), 60_001, "illegal memory access");
+}
+
+#[test]
 fn what_a_server_writes_is_not_shown_raw() {
     let mut content =
         b"ok\nValueError: \x1b]0;title\x07\x1b[2J\x9b31m\xc2\x9b\x00\x08 red \xe2\x96\x88 "

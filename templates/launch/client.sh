@@ -20,10 +20,10 @@ readonly own_home=$HOME
 readonly exit_code_file=$run/ended.${replica-0}
 leave_exit_code() {
   local status=$?
-{%- if runtime == Runtime::Apptainer %}
-  rm -rf -- "$own_home"
-{%- endif %}
   { printf '%d\n' "$status" >"$exit_code_file.part" && mv -T -- "$exit_code_file"{.part,}; } 2>/dev/null || true
+{%- if runtime == Runtime::Apptainer %}
+  rm -rf -- "$own_home" || true
+{%- endif %}
 }
 trap leave_exit_code EXIT
 
@@ -88,10 +88,7 @@ completes() {
   [[ $status == 200 && $answer == *data:*'"choices"'* && ! $answer =~ $error_event ]] && return
   answer=${answer:0:300}
   answer="a small completion failed with HTTP $status: ${answer//[[:cntrl:]]/ }"
-  case $status in
-    408 | 425 | 429) ;;
-    4??) refused=$status ;;
-  esac
+  [[ $status != 400 && $status != 422 ]] || refused=$status
   return 1
 }
 

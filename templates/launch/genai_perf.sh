@@ -36,12 +36,14 @@ busy_time() {
 }
 
 # may_have_completed FOLDER: true unless no request was completed. It writes its
-# measurements at its end; when it was killed while it had requests to send, nobody knows.
+# measurements at its end, and none when it was killed or one request failed: when it had
+# requests to send, nobody knows.
 may_have_completed() {
-  if [[ $kind == timeout && -n $(find "$1" -name '*inputs.json') ]]; then
-    return
+  if [[ -z $(find "$1" -name profile_export.json) ]]; then
+    [[ -n $(find "$1" -name '*inputs.json') ]]
+  else
+    [[ $(find "$1" -name profile_export.json -exec grep -El '"response_timestamps": *\[ *[0-9]' {} +) ]]
   fi
-  [[ $(find "$1" -name profile_export.json -exec grep -El '"response_timestamps": *\[ *[0-9]' {} +) ]]
 }
 
 {%- if release.has(Feature::RequestCount) %}

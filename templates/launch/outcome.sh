@@ -38,8 +38,8 @@ else
   code=3
 fi
 # When Slurm ends the job, its steps may end a moment before its word comes here.
-if ((code == 3 || code == 6)) && [[ -z $stopped_by ]]; then
-  sleep 0.5
+if ((code == 3 || code == 6)); then
+  [[ -n $stopped_by ]] || sleep 0.5
   [[ -z $stopped_by ]] || code=6 reason="stopped by signal $stopped_by"
 fi
 if ((code == 3)) && ! running "${servers[replica]}"; then

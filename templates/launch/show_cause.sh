@@ -16,9 +16,10 @@ show_cause() {
   {
     LC_ALL=C cut -b -4000 -- "$1" | LC_ALL=C grep -naE \
       'rror|ERROR|Exception|CRITICAL|FATAL|[Ff]atal|[Ff]ault|[Ff]ail|FAIL|Killed|oom|OOM|[Oo]ut [Oo]f|CUDA|NCCL|nccl|enied|[Qq]uota|No such|ot found|dumped|Abort|ABORT|already in use|annot|ould not|nable to|what\(\)|\[E\]|Illegal|terminate called' |
-      head -n 50000
+      LC_ALL=C grep -av '^[0-9]*:.\{0,40\}\(INFO\|DEBUG\)[ :]' | head -n 50000
     printf '\n'
-    tail -n 20 -- "$1" | LC_ALL=C cut -b -4000
+    # What follows a progress bar stands in its line.
+    tail -c 65536 -- "$1" | tr '\r' '\n' | grep -a . | tail -n 20 | LC_ALL=C cut -b -4000
   } 2>/dev/null | LC_ALL=C awk -v before="${log_lines[before$1]:-0}" -v until="${log_lines[until$1]:-1e15}" '
     # The line without colours, control characters and what a progress bar wrote before it.
     function clean(line) {

@@ -2,7 +2,7 @@ running() { kill -0 "$1" 2>/dev/null; }
 # By the process of a client's step, the file in which the client leaves its exit code as its
 # last act. Its step ends later: it still removes the container.
 declare -A last_act=()
-at_work() { running "$1" && [[ ! -e ${last_act[$1]-} ]]; }
+at_work() { running "$1" && [[ ! -s ${last_act[$1]-} ]]; }
 # ends_within SECONDS PID...: waits at most so long until none of these is at work.
 ends_within() {
   local tries=$(($1 * 10)) pid
@@ -26,7 +26,7 @@ only_removes() {
   local id tasks
   id=$(squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/^.*\.\([0-9]*\) $1\$/\1/p")
   [[ -n $id ]] && tasks=$(scontrol listpids "$SLURM_JOB_ID.$id" "$SLURMD_NODENAME" 2>/dev/null) &&
-    ! grep -Eq '^ *([0-9]+ +){3}[0-9]' <<<"$tasks"
+    ! grep -Eq '^ *-?[0-9]+ +([0-9]+ +){2}[0-9]' <<<"$tasks"
 }
 # stop_steps KIND SECONDS PID...: gently, and then not. TERM to srun itself would be a KILL
 # for the step, so steps are told by their ids.
@@ -60,7 +60,7 @@ srun_says() {
 client_status() {
   if [[ -z ${statuses[$1]-} ]]; then
     status=0
-    if [[ -e $run/ended.$1 ]]; then
+    if [[ -s $run/ended.$1 ]]; then
       status=$(<"$run/ended.$1")
     else
       wait "${clients[$1]}" || status=$?

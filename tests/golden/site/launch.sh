@@ -727,10 +727,7 @@ completes() {
   [[ $status == 200 && $answer == *data:*'"choices"'* && ! $answer =~ $error_event ]] && return
   answer=${answer:0:300}
   answer="a small completion failed with HTTP $status: ${answer//[[:cntrl:]]/ }"
-  case $status in
-    408 | 425 | 429) ;;
-    4??) refused=$status ;;
-  esac
+  [[ $status != 400 && $status != 422 ]] || refused=$status
   return 1
 }
 
@@ -848,12 +845,14 @@ busy_time() {
 }
 
 # may_have_completed FOLDER: true unless no request was completed. It writes its
-# measurements at its end; when it was killed while it had requests to send, nobody knows.
+# measurements at its end, and none when it was killed or one request failed: when it had
+# requests to send, nobody knows.
 may_have_completed() {
-  if [[ $kind == timeout && -n $(find "$1" -name '*inputs.json') ]]; then
-    return
+  if [[ -z $(find "$1" -name profile_export.json) ]]; then
+    [[ -n $(find "$1" -name '*inputs.json') ]]
+  else
+    [[ $(find "$1" -name profile_export.json -exec grep -El '"response_timestamps": *\[ *[0-9]' {} +) ]]
   fi
-  [[ $(find "$1" -name profile_export.json -exec grep -El '"response_timestamps": *\[ *[0-9]' {} +) ]]
 }
 
 # It exits with an error when a request fails, and its table is written last.
@@ -1079,7 +1078,7 @@ running() { kill -0 "$1" 2>/dev/null; }
 # By the process of a client's step, the file in which the client leaves its exit code as its
 # last act. Its step ends later: it still removes the container.
 declare -A last_act=()
-at_work() { running "$1" && [[ ! -e ${last_act[$1]-} ]]; }
+at_work() { running "$1" && [[ ! -s ${last_act[$1]-} ]]; }
 # ends_within SECONDS PID...: waits at most so long until none of these is at work.
 ends_within() {
   local tries=$(($1 * 10)) pid
@@ -1103,7 +1102,7 @@ only_removes() {
   local id tasks
   id=$(squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/^.*\.\([0-9]*\) $1\$/\1/p")
   [[ -n $id ]] && tasks=$(scontrol listpids "$SLURM_JOB_ID.$id" "$SLURMD_NODENAME" 2>/dev/null) &&
-    ! grep -Eq '^ *([0-9]+ +){3}[0-9]' <<<"$tasks"
+    ! grep -Eq '^ *-?[0-9]+ +([0-9]+ +){2}[0-9]' <<<"$tasks"
 }
 # stop_steps KIND SECONDS PID...: gently, and then not. TERM to srun itself would be a KILL
 # for the step, so steps are told by their ids.
@@ -1137,7 +1136,7 @@ srun_says() {
 client_status() {
   if [[ -z ${statuses[$1]-} ]]; then
     status=0
-    if [[ -e $run/ended.$1 ]]; then
+    if [[ -s $run/ended.$1 ]]; then
       status=$(<"$run/ended.$1")
     else
       wait "${clients[$1]}" || status=$?
@@ -1165,9 +1164,10 @@ show_cause() {
   {
     LC_ALL=C cut -b -4000 -- "$1" | LC_ALL=C grep -naE \
       'rror|ERROR|Exception|CRITICAL|FATAL|[Ff]atal|[Ff]ault|[Ff]ail|FAIL|Killed|oom|OOM|[Oo]ut [Oo]f|CUDA|NCCL|nccl|enied|[Qq]uota|No such|ot found|dumped|Abort|ABORT|already in use|annot|ould not|nable to|what\(\)|\[E\]|Illegal|terminate called' |
-      head -n 50000
+      LC_ALL=C grep -av '^[0-9]*:.\{0,40\}\(INFO\|DEBUG\)[ :]' | head -n 50000
     printf '\n'
-    tail -n 20 -- "$1" | LC_ALL=C cut -b -4000
+    # What follows a progress bar stands in its line.
+    tail -c 65536 -- "$1" | tr '\r' '\n' | grep -a . | tail -n 20 | LC_ALL=C cut -b -4000
   } 2>/dev/null | LC_ALL=C awk -v before="${log_lines[before$1]:-0}" -v until="${log_lines[until$1]:-1e15}" '
     # The line without colours, control characters and what a progress bar wrote before it.
     function clean(line) {
@@ -1336,8 +1336,8 @@ else
   code=3
 fi
 # When Slurm ends the job, its steps may end a moment before its word comes here.
-if ((code == 3 || code == 6)) && [[ -z $stopped_by ]]; then
-  sleep 0.5
+if ((code == 3 || code == 6)); then
+  [[ -n $stopped_by ]] || sleep 0.5
   [[ -z $stopped_by ]] || code=6 reason="stopped by signal $stopped_by"
 fi
 if ((code == 3)) && ! running "${servers[replica]}"; then
