@@ -4,10 +4,12 @@ write_manifest "$code" "$reason" || say "error: cannot write $manifest" >&2
 : 2>/dev/null >"$run/stopping"
 count_lines until
 stop_steps client 5 "${clients[@]}"
+# Now the clients have said how far they are.
+write_manifest "$code" "$reason" || true
 stop_steps server "${stop_timeout_now:-$stop_timeout}" "${servers[@]}"
-# The clients' containers are removed meanwhile.
+# The clients' containers are removed meanwhile; who is told to stop has no time for that.
 last_act=()
-ends_within "${stop_timeout_now:-$stop_timeout}" "${clients[@]}"
+((code == 6)) || ends_within "${stop_timeout_now:-$stop_timeout}" "${clients[@]}"
 {%- if alike %}
 # What the servers left of a point lies together, so it is moved when all have stopped.
 left_by=interrupted

@@ -331,7 +331,7 @@ fn a_job_that_is_requeued_is_followed_on() {
     // Slurm would let it wait for two minutes.
     run(lab
         .command("scontrol")
-        .args(["update", &format!("jobid={launch}"), "starttime=now"]));
+        .args(["update", &format!("jobid={launch}"), "starttime=now+2"]));
     next(
         &mut lines,
         &format!("launch, job {launch}: RUNNING, restart 1"),

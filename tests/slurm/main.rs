@@ -637,7 +637,7 @@ fn cancelled_and_requeued() {
     });
     run(lab
         .command("scontrol")
-        .args(["update", &format!("jobid={}", job.id), "starttime=now"]));
+        .args(["update", &format!("jobid={}", job.id), "starttime=now+2"]));
     job.wait_until("the second run", || {
         lab.job_field(&job.id, "Restarts") == "1" && lab.job_field(&job.id, "JobState") != "PENDING"
     });

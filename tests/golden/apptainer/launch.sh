@@ -1246,10 +1246,12 @@ write_manifest "$code" "$reason" || say "error: cannot write $manifest" >&2
 : 2>/dev/null >"$run/stopping"
 count_lines until
 stop_steps client 5 "${clients[@]}"
+# Now the clients have said how far they are.
+write_manifest "$code" "$reason" || true
 stop_steps server "${stop_timeout_now:-$stop_timeout}" "${servers[@]}"
-# The clients' containers are removed meanwhile.
+# The clients' containers are removed meanwhile; who is told to stop has no time for that.
 last_act=()
-ends_within "${stop_timeout_now:-$stop_timeout}" "${clients[@]}"
+((code == 6)) || ends_within "${stop_timeout_now:-$stop_timeout}" "${clients[@]}"
 finished=0 failed=0 not_started=0 seconds_needed=0 why=''
 for point in "${points[@]}"; do
   read -r use_case isl osl concurrency requests <<<"$point"
