@@ -13,13 +13,7 @@ set_command() {
     --model "$served_model_name" "${client_options[@]}" --url "http://$url" --tokenizer "$tokenizer_path"
     --synthetic-input-tokens-mean "$2" --synthetic-input-tokens-stddev 0
     --output-tokens-mean "$3" --output-tokens-stddev 0
-    --extra-inputs "max_tokens:$3"
-{%- if min_tokens %}
-    --extra-inputs "min_tokens:$3"
-{%- endif %}
-{%- if ignore_eos %}
-    --extra-inputs ignore_eos:true
-{%- endif %}
+{% include "launch/extra_inputs.sh" %}
     --concurrency "$4" --request-count "$5" --artifact-dir "$1"
   )
 }
