@@ -503,6 +503,15 @@ pub enum Problem {
         /// The file.
         file: String,
     },
+    /// A recipe sets what is not a recipe's to say.
+    #[error(
+        "the recipe sets {option}, which is for settings and flags: a recipe may set options that say how many \
+         resources and how much time a job needs"
+    )]
+    NotForRecipes {
+        /// The option.
+        option: String,
+    },
     /// Two things would be mounted at one place.
     #[error(
         "{first} and {second} are both mounted at {destination}: each destination can be used once"

@@ -623,6 +623,8 @@ pub(crate) enum Origin<'a> {
         file: Option<&'a str>,
     },
     Recipe,
+    /// What the script needs whatever the recipe.
+    Script,
 }
 
 impl Origin<'_> {
@@ -638,6 +640,7 @@ impl Origin<'_> {
                 format!("[cluster] of {}", file.unwrap_or("the settings"))
             }
             Self::Recipe => "the recipe".to_owned(),
+            Self::Script => "by default".to_owned(),
         }
     }
 }

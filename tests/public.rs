@@ -33,6 +33,8 @@ fn every_public_item_has_an_example() {
     });
     let has_example = |item: &Item| !items::examples(&item.docs).is_empty();
     let mut missing = Vec::new();
+    // What a macro makes has its example where the macro is called.
+    items.retain(|item| !item.name.starts_with('$'));
     for item in &items {
         let own = items::type_of(&items, item);
         if item.owner.is_some() {

@@ -23,6 +23,9 @@ pub(super) fn check_all(recipe: &Recipe, settings: &Settings, problems: &mut Vec
     check_mounts(recipe, settings, problems);
     check_runtime(recipe, settings, problems);
     check_mirrors(recipe, settings, problems);
+    for option in recipe.slurm.not_for_recipes() {
+        problems.push(Problem::NotForRecipes { option });
+    }
     if let Some(key) = settings.cluster().lonely_key() {
         problems.push(Problem::ClusterKey { key });
     }
@@ -283,7 +286,7 @@ fn check_array(recipe: &Recipe, problems: &mut Vec<Problem>) {
         });
     }
     for name in names {
-        let result_name = format!("{}-{name}", recipe.result_name);
+        let result_name = format!("{}-{name}", recipe.result_name());
         if let Err(source) = ResultName::parse(&result_name) {
             let (variant, reason) = (name.to_string(), source.to_string());
             problems.push(Problem::VariantName { variant, reason });

@@ -12,7 +12,10 @@ pub(crate) struct Layers<'a> {
     /// What the cluster makes of the recipe's needs. It gives way, as the recipe does.
     cluster: Directives,
     cluster_origin: Origin<'a>,
+    /// What the recipe says, over what the script itself needs.
     recipe: Directives,
+    /// Options that the script needs and of which the recipe says nothing.
+    script: Vec<OptionName>,
 }
 
 impl<'a> Layers<'a> {
@@ -22,11 +25,17 @@ impl<'a> Layers<'a> {
             ScriptKind::Launch => settings.cluster().launch(&recipe.server, &own),
             ScriptKind::Setup | ScriptKind::PrepareModels => Directives::new(),
         };
+        let script = needed(recipe, kind);
+        // How many nodes is the recipe's word in any case: its server's.
+        let says = |name: &OptionName| {
+            *name == OptionName::Nodes || own.is_set(*name) || own.is_omitted(*name)
+        };
         Self {
             given: settings.layers(kind),
             cluster,
             cluster_origin: settings.cluster_origin(),
-            recipe: own,
+            script: script.names().filter(|name| !says(name)).collect(),
+            recipe: own.over(&script),
         }
     }
 
@@ -37,6 +46,7 @@ impl<'a> Layers<'a> {
         match given {
             Some(&(origin, _)) => origin,
             None if says(&self.cluster) => self.cluster_origin,
+            None if self.script.contains(&name) => Origin::Script,
             None => Origin::Recipe,
         }
     }
@@ -44,6 +54,24 @@ impl<'a> Layers<'a> {
     pub(super) fn describe(&self, name: OptionName) -> String {
         self.origin_of(name).describe(name)
     }
+}
+
+/// What a script needs in order to work, whatever the recipe: as many nodes as the server
+/// runs on, a warning before its time is up, and the output of the run before a requeue.
+fn needed(recipe: &Recipe, kind: ScriptKind) -> Directives {
+    let mut own = Directives::new();
+    if kind == ScriptKind::Launch {
+        let nodes = recipe.server.nodes.to_string();
+        for (name, text) in [
+            (OptionName::Nodes, nodes.as_str()),
+            (OptionName::Signal, "B:USR1@30"),
+            (OptionName::OpenMode, "append"),
+        ] {
+            // More nodes than Slurm counts are told as a problem of the recipe.
+            let _ = own.set(name, text);
+        }
+    }
+    own
 }
 
 /// The options of one script from all layers.

@@ -11,7 +11,7 @@ pub(crate) struct Task {
 impl Recipe {
     /// The work of each task; without an array, there is one.
     pub(crate) fn tasks(&self) -> Vec<Task> {
-        let (sweep, name) = (&self.sweep, &self.result_name);
+        let (sweep, name) = (&self.sweep, self.result_name());
         let task = |points| Task {
             result_name: name.to_string(),
             points,

@@ -137,7 +137,7 @@ impl Launch {
             ignore_eos: client.ignore_eos,
             min_tokens: client.min_tokens,
             in_client: own_lines(settings, HookPlace::InClient),
-            result_name: quoted(&recipe.result_name),
+            result_name: quoted(recipe.result_name()),
             points: all_quoted(recipe.point_rows()),
             tasks: recipe.task_count().unwrap_or_default(),
             variants: all_quoted(server.variants.iter().map(|variant| &variant.name)),
