@@ -141,7 +141,9 @@ mod manifest;
 pub use self::error::{FileError, PlanError, Problem, VariableError};
 pub use self::explain::Explanation;
 #[cfg(feature = "cluster")]
-pub use self::follow::{Ending, Follower, PointProgress, PointState, Progress, Server, last_lines};
+pub use self::follow::{
+    Follower, LaunchOutcome, PointProgress, PointState, Progress, ServerState, last_lines,
+};
 pub use self::jobs::Jobs;
 pub use self::plan::Plan;
 pub use self::recipe::Recipe;

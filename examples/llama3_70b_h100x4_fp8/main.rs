@@ -13,7 +13,7 @@ use std::str::FromStr;
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Parser, ValueEnum};
 use common::{Failure, input, other, print};
-use follow::{WayBack, command_to_cancel};
+use follow::{Reattach, command_to_cancel};
 use nim_slurm::container::Mount;
 use nim_slurm::preflight::Preflight;
 use nim_slurm::recipe::{ModelSource, Tokenizer, UseCase};
@@ -166,9 +166,9 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     match (arguments.submit, &arguments.follow) {
         (false, Some(Followed::Earlier(job))) => {
-            let way_back = WayBack::on_ctrl_c()?;
-            way_back.set(&[], job);
-            return follow::follow(&plan, job, None, &way_back);
+            let reattach = Reattach::on_ctrl_c()?;
+            reattach.set(&[], job);
+            return follow::follow(&plan, job, None, &reattach);
         }
         (false, Some(Followed::Submitted)) => {
             return Err(Failure::Input(
@@ -389,10 +389,10 @@ fn submit(arguments: &Arguments, plan: &Plan, folder: &Utf8Path) -> Result<(), F
         chain = chain.with_models_job();
     }
     note_earlier_jobs(&chain.in_queue(folder));
-    let way_back = WayBack::on_ctrl_c()?;
+    let reattach = Reattach::on_ctrl_c()?;
     let mut printed = Ok(());
     let jobs = chain.submit(folder, |job| {
-        way_back.add(job);
+        reattach.add(job);
         let line = print(&format!("{} is job {}\n", job.kind.key(), job.job));
         printed = std::mem::replace(&mut printed, Ok(())).and(line);
     });
@@ -414,7 +414,7 @@ fn submit(arguments: &Arguments, plan: &Plan, folder: &Utf8Path) -> Result<(), F
         ))?;
     }
     if arguments.follow.is_some() {
-        follow::follow(plan, launch, Some(&jobs), &way_back)
+        follow::follow(plan, launch, Some(&jobs), &reattach)
     } else {
         Ok(())
     }
