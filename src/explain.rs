@@ -33,7 +33,7 @@ pub struct Explanation {
     /// recipe.
     pub origin: String,
     /// A variable that is set and that sbatch would follow instead, if the script were
-    /// submitted as it is. What [`Plan::pinned`] repeats and [`Plan::unheard`] names
+    /// submitted as it is. What [`Plan::options_to_repeat`] repeats and [`Plan::variables_to_remove`] names
     /// keeps it from that.
     pub overridden_by: Option<String>,
 }

@@ -250,7 +250,7 @@ impl Follower {
         let manifests: Vec<_> = self.tasks.iter().map(FollowedTask::manifest).collect();
         let launch = match status {
             Err(error) if manifests.iter().all(|own| is_over(&error, own.as_ref())) => {
-                JobStatus::Forgotten
+                JobStatus::Unknown
             }
             status => status?,
         };
@@ -407,7 +407,7 @@ impl FollowedTask {
             return launch.clone();
         };
         let own = records.iter().find(|record| record.is_of_task(task));
-        own.map_or(JobStatus::Forgotten, |record| {
+        own.map_or(JobStatus::Unknown, |record| {
             JobStatus::Known(vec![record.clone()])
         })
     }
@@ -459,7 +459,7 @@ impl TaskProgress {
 /// What is known of an earlier job. Where the accounts do not tell, that is nothing.
 fn status(queue: &Queue, job: &SubmittedJob) -> Result<JobStatus, StatusError> {
     match queue.status(job) {
-        Err(StatusError::Accounts { .. }) => Ok(JobStatus::Forgotten),
+        Err(StatusError::Accounts { .. }) => Ok(JobStatus::Unknown),
         status => status,
     }
 }

@@ -158,7 +158,9 @@ pub use self::shell::shell_word;
 #[cfg(feature = "cluster")]
 pub use self::status::{JobExit, JobRecord, JobState, JobStatus, Queue, StatusError};
 #[cfg(feature = "cluster")]
-pub use self::submit::{Chain, ChainError, ChainJob, Patience, Sbatch, SubmitError, Withdrawn};
+pub use self::submit::{
+    Cancellation, Chain, ChainError, ChainJob, RetryPolicy, Sbatch, SubmitError,
+};
 pub use self::value::ValueError;
 pub use self::write::{WriteError, Written};
 

@@ -333,7 +333,7 @@ fn time(preflight: &Preflight<'_>) -> Vec<Finding> {
         .plan
         .place_of(ScriptKind::Launch, OptionName::Time);
     let mend = format!("ask for more, with {place}, or lower ready_timeout in the recipe");
-    let shortage = preflight.plan.shortage_of_time();
+    let shortage = preflight.plan.time_limit_warning();
     let finding = shortage.map(|what| Finding::warning(what, mend));
     finding.into_iter().collect()
 }

@@ -372,14 +372,14 @@ fn variables_that_would_override_are_pinned() {
         .time("10".parse().unwrap());
     let plan = plan(Settings::new().with_slurm(flags));
     assert_eq!(
-        plan.pinned(ScriptKind::Launch, environment.clone()),
+        plan.options_to_repeat(ScriptKind::Launch, environment.clone()),
         ["--partition=ours", "--exclusive"]
     );
     assert_eq!(
-        plan.pinned(ScriptKind::Setup, environment),
+        plan.options_to_repeat(ScriptKind::Setup, environment),
         ["--partition=ours"]
     );
-    assert!(plan.pinned(ScriptKind::Setup, []).is_empty());
+    assert!(plan.options_to_repeat(ScriptKind::Setup, []).is_empty());
 }
 
 #[test]
@@ -390,12 +390,16 @@ fn variables_with_other_names_are_pinned_as_well() {
         .switches("1@10:00".parse().unwrap())
         .passthrough(["--brand-new=1".parse().unwrap()]);
     let plan = plan(Settings::new().with_slurm(flags));
-    let pinned = |name| plan.pinned(ScriptKind::Launch, variables(&[(name, "none")]));
-    assert_eq!(pinned("SBATCH_NO_REQUEUE"), ["--requeue"]);
-    assert_eq!(pinned("SBATCH_GPU_BIND"), ["--gpu-bind=closest"]);
-    assert_eq!(pinned("SBATCH_WAIT4SWITCH"), ["--switches=1@10:00"]);
-    assert_eq!(pinned("SBATCH_BRAND_NEW"), ["--brand-new=1"]);
-    assert_eq!(pinned("SBATCH_WCKEY"), [""; 0]);
+    let options_to_repeat =
+        |name| plan.options_to_repeat(ScriptKind::Launch, variables(&[(name, "none")]));
+    assert_eq!(options_to_repeat("SBATCH_NO_REQUEUE"), ["--requeue"]);
+    assert_eq!(options_to_repeat("SBATCH_GPU_BIND"), ["--gpu-bind=closest"]);
+    assert_eq!(
+        options_to_repeat("SBATCH_WAIT4SWITCH"),
+        ["--switches=1@10:00"]
+    );
+    assert_eq!(options_to_repeat("SBATCH_BRAND_NEW"), ["--brand-new=1"]);
+    assert_eq!(options_to_repeat("SBATCH_WCKEY"), [""; 0]);
 }
 
 #[test]
@@ -415,7 +419,7 @@ fn variables_that_no_option_overrides_are_not_heard() {
     let plan = plan(Settings::new().with_slurm(flags));
     // What the script says nothing of is between the user and sbatch.
     assert_eq!(
-        plan.unheard(ScriptKind::Setup, environment),
+        plan.variables_to_remove(ScriptKind::Setup, environment),
         [
             "SBATCH_ACCOUNT",
             "SBATCH_TIMELIMIT",

@@ -284,8 +284,8 @@ impl View {
         let has_ended = progress.outcome.is_some();
         if !has_ended {
             self.print_once(&state(progress, launch))?;
-            if let Some(obstacle) = obstacle(progress) {
-                self.print_once(&obstacle)?;
+            if let Some(blocking_reason) = blocking_reason(progress) {
+                self.print_once(&blocking_reason)?;
             }
         }
         if let Some(text) = server(&progress.server) {
@@ -356,7 +356,7 @@ fn bar() -> ProgressBar {
 fn state(progress: &Progress, launch: &SubmittedJob) -> String {
     let state = match &progress.launch {
         JobStatus::Known(records) => all_in_words(records),
-        JobStatus::Forgotten => "Slurm tells nothing of it".to_owned(),
+        JobStatus::Unknown => "Slurm tells nothing of it".to_owned(),
     };
     let before = progress.earlier_job.as_ref().map(|(job, record)| {
         let (kind, job) = (job.kind.key(), &job.job);
@@ -369,9 +369,9 @@ fn state(progress: &Progress, launch: &SubmittedJob) -> String {
 }
 
 /// What keeps launch, or the job that it waits for, from starting.
-fn obstacle(progress: &Progress) -> Option<String> {
+fn blocking_reason(progress: &Progress) -> Option<String> {
     let before = progress.earlier_job.as_ref().map(|(_, record)| record);
-    before.or(progress.launch.record())?.obstacle()
+    before.or(progress.launch.record())?.blocking_reason()
 }
 
 /// The records of one job, those of an array's tasks by what is said of them.

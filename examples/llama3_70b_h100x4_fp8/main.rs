@@ -273,8 +273,8 @@ fn explanation(plan: &Plan) -> String {
 /// sbatch's words for a script, as a person types them.
 fn sbatch_line(plan: &Plan, kind: ScriptKind, folder: &Utf8Path) -> String {
     // No option wins over these variables.
-    let unheard = plan.unheard(kind, variables());
-    let mut words: Vec<_> = unheard
+    let variables_to_remove = plan.variables_to_remove(kind, variables());
+    let mut words: Vec<_> = variables_to_remove
         .iter()
         .map(|name| format!("--unset={name}"))
         .collect();
@@ -283,7 +283,7 @@ fn sbatch_line(plan: &Plan, kind: ScriptKind, folder: &Utf8Path) -> String {
     }
     words.push("sbatch".to_owned());
     words.extend(
-        plan.pinned(kind, variables())
+        plan.options_to_repeat(kind, variables())
             .iter()
             .map(|word| shell_word(word)),
     );
@@ -293,7 +293,7 @@ fn sbatch_line(plan: &Plan, kind: ScriptKind, folder: &Utf8Path) -> String {
 
 /// What is no mistake everywhere, but is one on most clusters.
 fn notes(plan: &Plan) -> Vec<String> {
-    let mut notes = Vec::from_iter(plan.shortage_of_time());
+    let mut notes = Vec::from_iter(plan.time_limit_warning());
     if !plan.directives(ScriptKind::Launch).asks_for_gpus() {
         notes.push(
             "launch.sh asks Slurm for no GPUs; where Slurm manages them, add --gres gpu:8 or what the site calls them"

@@ -81,7 +81,7 @@ pub(super) fn of(
     files: &RunFiles,
 ) -> Option<LaunchOutcome> {
     let record = launch.record();
-    let never_starts = record.filter(|record| record.waits_in_vain());
+    let never_starts = record.filter(|record| record.never_starts());
     if never_starts.is_none() && record.is_some_and(|record| !record.state.has_ended()) {
         return None;
     }
@@ -91,7 +91,7 @@ pub(super) fn of(
     if let Some(record) = never_starts {
         return Some(LaunchOutcome {
             exit_code: None,
-            sentence: record.obstacle()?,
+            sentence: record.blocking_reason()?,
             logs: Vec::new(),
             log_lines: Vec::new(),
             advice: Vec::new(),
@@ -542,7 +542,7 @@ what to do: of some tool
     #[test]
     fn a_job_that_never_was() {
         let (_folder, files) = files();
-        let outcome = of(&JobStatus::Forgotten, None, None, &files).unwrap();
+        let outcome = of(&JobStatus::Unknown, None, None, &files).unwrap();
         assert!(
             outcome
                 .to_string()
@@ -579,7 +579,7 @@ what to do: of some tool
             outcome.to_string().contains("is it a launch job"),
             "{outcome}"
         );
-        let forgotten = JobStatus::Forgotten;
+        let forgotten = JobStatus::Unknown;
         assert!(
             of(&forgotten, None, Some(&saying(Some(0))), &files)
                 .unwrap()

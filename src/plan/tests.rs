@@ -354,7 +354,7 @@ fn options_that_go_together() {
 fn the_server_s_time_to_be_ready_and_the_warning() {
     let is_short = |launch: &str| {
         let plan = plan(&format!("[slurm.launch]\n{launch}")).unwrap();
-        plan.shortage_of_time().is_some()
+        plan.time_limit_warning().is_some()
     };
     assert!(is_short("time = 30"), "1800 s, and 30 s of warning");
     assert!(!is_short("time = 31"));

@@ -52,14 +52,20 @@ pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
 /// Asks with the script and the options of a real submission.
 fn verdict(preflight: &Preflight<'_>, kind: ScriptKind) -> Verdict {
     let mut arguments = vec!["--test-only".to_owned()];
-    arguments.extend(preflight.plan.pinned(kind, preflight.variables.texts()));
-    let unheard = preflight.plan.unheard(kind, preflight.variables.texts());
+    arguments.extend(
+        preflight
+            .plan
+            .options_to_repeat(kind, preflight.variables.texts()),
+    );
+    let variables_to_remove = preflight
+        .plan
+        .variables_to_remove(kind, preflight.variables.texts());
     let script = preflight.plan.script(kind);
     let unknown = |answer: &Answer| {
         let question = "whether Slurm would take the scripts";
         Verdict::Unknown(preflight.unanswered("sbatch --test-only", answer, question))
     };
-    match preflight.ask_with("sbatch", &arguments, script.text(), &unheard) {
+    match preflight.ask_with("sbatch", &arguments, script.text(), &variables_to_remove) {
         Answer::Said(reply) if reply.is_success => Verdict::Accepted(start(&reply)),
         Answer::Said(reply) if is_forbidden(&reply) => unknown(&Answer::Said(reply)),
         Answer::Said(reply) => Verdict::Refused(preflight.words(&reasons(&reply))),

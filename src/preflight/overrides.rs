@@ -59,7 +59,7 @@ fn variable(preflight: &Preflight<'_>, name: &str, text: &str) -> Option<Finding
         all
     };
     let unset = || format!("unset {name}");
-    if !of_scripts(&|kind| plan.unheard(kind, pair())).is_empty() {
+    if !of_scripts(&|kind| plan.variables_to_remove(kind, pair())).is_empty() {
         return Some(Finding::note(
             format!("{name} is set, and no option of sbatch wins over what it says"),
             format!(
@@ -68,7 +68,7 @@ fn variable(preflight: &Preflight<'_>, name: &str, text: &str) -> Option<Finding
             ),
         ));
     }
-    let repeated = of_scripts(&|kind| plan.pinned(kind, pair()));
+    let repeated = of_scripts(&|kind| plan.options_to_repeat(kind, pair()));
     if !repeated.is_empty() {
         let words: Vec<_> = repeated.iter().map(|word| shell_word(word)).collect();
         return Some(Finding::note(
