@@ -191,10 +191,10 @@ impl std::error::Error for PlanError {}
 ///
 /// let settings = Settings::from_toml("slurm.launch.gres = 'gpu:2'")?;
 /// let error = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap_err();
-/// let Problem::TooFewGpus { asked, used, .. } = &error.problems()[0] else {
+/// let Problem::TooFewGpus { requested, used, .. } = &error.problems()[0] else {
 ///     panic!("{error}");
 /// };
-/// assert_eq!((*asked, *used), (2, 4));
+/// assert_eq!((*requested, *used), (2, 4));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -220,7 +220,7 @@ pub enum Problem {
     },
     /// An option of a script means nothing without another one.
     #[error("{script}: {option} ({origin}) needs {one_of}")]
-    Needed {
+    MissingOption {
         /// The script's file name.
         script: &'static str,
         /// The option.
@@ -290,12 +290,12 @@ pub enum Problem {
     },
     /// The server, or all of several, use more GPUs than the job asks for.
     #[error(
-        "launch.sh asks for {asked} GPUs with {option} ({origin}), the recipe's {} {used}",
+        "launch.sh asks for {requested} GPUs with {option} ({origin}), the recipe's {} {used}",
         if *replicas == 1 { "server uses".to_owned() } else { format!("{replicas} servers use") }
     )]
     TooFewGpus {
         /// GPUs on a node that the job asks for.
-        asked: u64,
+        requested: u64,
         /// The option that asks.
         option: OptionName,
         /// Where it was given.
@@ -333,15 +333,15 @@ pub enum Problem {
         "the recipe's {replicas} servers do not get ports of their own: {{port}} is needed in server.command or \
          server.environment"
     )]
-    OnePort {
+    SharedPort {
         /// Servers side by side.
         replicas: u32,
     },
     /// One server cannot do what is asked of several.
     #[error(
-        "the recipe's sweep.replicas is \"alike\", but it has one server: server.replicas must be 2 or more"
+        "the recipe's sweep.replicas is \"together\", but it has one server: server.replicas must be 2 or more"
     )]
-    AlikeAlone,
+    SingleReplica,
     /// Both the recipe's sweep and an option make the launch job an array.
     #[error(
         "launch.sh gets --array from the recipe's sweep.array, and {array} ({origin}): leave one of them out, and limit \
@@ -423,12 +423,12 @@ pub enum Problem {
     },
     /// The launch job is warned by a signal that it does not know.
     #[error(
-        "launch.sh asks for the signal {asked} ({origin}), on which it would not stop in order: B:USR1, B:USR2, B:TERM \
+        "launch.sh asks for the signal {requested} ({origin}), on which it would not stop in order: B:USR1, B:USR2, B:TERM \
          and B:INT are allowed"
     )]
     Signal {
         /// What was asked for.
-        asked: String,
+        requested: String,
         /// Where it was given.
         origin: String,
     },
@@ -472,11 +472,11 @@ pub enum Problem {
     },
     /// The job asks for another number of nodes than the server runs on.
     #[error(
-        "launch.sh asks for {asked} nodes ({origin}), but the recipe's server runs on {used}: nodes = {used} is allowed"
+        "launch.sh asks for {requested} nodes ({origin}), but the recipe's server runs on {used}: nodes = {used} is allowed"
     )]
     Nodes {
         /// What was asked for.
-        asked: String,
+        requested: String,
         /// Where it was given.
         origin: String,
         /// Nodes that the server runs on.

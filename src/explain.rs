@@ -19,7 +19,7 @@ use crate::slurm::{OptionName, Passthrough};
 /// let options = plan.explain(ScriptKind::Launch, []);
 /// let time = options.iter().find(|own| own.option.starts_with("--time=")).unwrap();
 /// assert_eq!(time.origin, "line 1 of the settings, [slurm.launch]");
-/// assert!(time.overridden_by.is_none() && !time.is_left_out);
+/// assert!(time.overridden_by.is_none() && !time.is_omitted);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub struct Explanation {
     /// The option as sbatch takes it, `--time=5`; without a value where it is left out.
     pub option: String,
     /// True when the script does not have the option, because that was said.
-    pub is_left_out: bool,
+    pub is_omitted: bool,
     /// Where it was given: a flag or builder, a variable, a line of the settings, the
     /// recipe.
     pub origin: String,
@@ -41,7 +41,7 @@ pub struct Explanation {
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.option)?;
-        if self.is_left_out {
+        if self.is_omitted {
             f.write_str(" is left out")?;
         }
         write!(f, " ({})", self.origin)?;
@@ -88,17 +88,17 @@ impl Plan {
             .chain(OptionName::ALL.iter().copied().filter(left_out));
         let typed = named.map(|name| Explanation {
             option: own.option(name).unwrap_or_else(|| name.to_string()),
-            is_left_out: own.is_omitted(name),
+            is_omitted: own.is_omitted(name),
             origin: self.where_given(kind, name),
             overridden_by: self.overriding(kind, name, &variables),
         });
         let mut explanations: Vec<_> = typed.collect();
         let first_left_out = explanations
             .iter()
-            .position(|explanation| explanation.is_left_out);
+            .position(|explanation| explanation.is_omitted);
         let passed_through = own.passed_through().iter().map(|option| Explanation {
             option: option.to_string(),
-            is_left_out: false,
+            is_omitted: false,
             origin: self.where_passed_through(kind, option),
             overridden_by: variables
                 .iter()

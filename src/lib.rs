@@ -104,7 +104,7 @@
 
 mod error;
 mod explain;
-mod jobs;
+mod job_options;
 mod plan;
 mod script;
 mod settings;
@@ -144,7 +144,7 @@ pub use self::explain::Explanation;
 pub use self::follow::{
     Follower, LaunchOutcome, PointProgress, PointState, Progress, ServerState, last_lines,
 };
-pub use self::jobs::Jobs;
+pub use self::job_options::JobOptions;
 pub use self::plan::Plan;
 pub use self::recipe::Recipe;
 #[cfg(feature = "results")]

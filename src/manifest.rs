@@ -55,7 +55,7 @@ pub struct Manifest {
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub replicas: Option<u32>,
     /// What they did with the points, as
-    /// [`ReplicaUse`](crate::recipe::ReplicaUse) has it: `share` or `alike`.
+    /// [`ReplicaUse`](crate::recipe::ReplicaUse) has it: `split` or `together`.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub replica_use: Option<String>,
     /// The GPUs' model, where nvidia-smi tells.

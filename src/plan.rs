@@ -1,7 +1,7 @@
 //! Recipe and settings together, checked once.
 
 use crate::error::PlanError;
-use crate::recipe::{Point, Recipe};
+use crate::recipe::{Recipe, SweepPoint};
 use crate::script::{Draft, Launch, PrepareModels, Script, ScriptKind, Setup};
 use crate::settings::{Origin, Settings};
 use crate::slurm::{Directives, OptionName, Passthrough, TimeLimit};
@@ -101,7 +101,7 @@ impl Plan {
     /// The points of the sweep, in the order in which they are measured; in an array by
     /// server, those of each task.
     #[must_use]
-    pub fn points(&self) -> Vec<Point> {
+    pub fn points(&self) -> Vec<SweepPoint> {
         self.recipe.sweep.points()
     }
 

@@ -30,14 +30,14 @@ pub(crate) use self::genai_perf::{DEFAULT_TOKENIZER, Feature};
 pub(crate) use self::model::ENGINE_LINK;
 pub use self::model::{Engine, Model, ModelSource, Weights};
 pub use self::server::{Architecture, Server, Variant};
-pub use self::sweep::{ArrayBy, Point, ReplicaUse, Sweep};
+pub use self::sweep::{ArrayBy, ReplicaUse, Sweep, SweepPoint};
 pub use self::values::{
     AiperfVersion, ByteSize, FileName, FilePattern, HuggingFaceModel, Milliseconds, ModelPath,
     NgcModel, RecipeName, ResultName, ServedModelName, Tokenizer, TokenizerRevision, UrlPath,
     UseCase, VariantName, Word,
 };
 use crate::error::FileError;
-use crate::jobs::Jobs;
+use crate::job_options::JobOptions;
 
 /// Reads `recipe/NAME.toml` for each name.
 macro_rules! built_in {
@@ -95,8 +95,8 @@ pub struct Recipe {
     /// Which points are measured.
     pub sweep: Sweep,
     /// Options of sbatch that hold unless the settings say otherwise.
-    #[serde(default, skip_serializing_if = "Jobs::is_empty")]
-    pub slurm: Jobs,
+    #[serde(default, skip_serializing_if = "JobOptions::is_empty")]
+    pub slurm: JobOptions,
 }
 
 impl Recipe {

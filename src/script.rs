@@ -169,7 +169,7 @@ impl<T> fmt::Debug for Draft<T> {
 impl<T: Template> Draft<T> {
     pub(crate) fn new(directives: Directives, values: T) -> Self {
         let mut draft = Self {
-            head: directives.head(),
+            head: directives.header(),
             directives,
             values: Arc::new(values),
             length: 0,

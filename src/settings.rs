@@ -9,7 +9,7 @@ use self::hooks::HooksTable;
 use self::lines::Lines;
 use crate::container::{Image, Mount, Registry, Runtime};
 use crate::error::{FileError, VariableError};
-use crate::jobs::Jobs;
+use crate::job_options::JobOptions;
 use crate::script::ScriptKind;
 use crate::slurm::{Directives, OptionName};
 
@@ -87,9 +87,9 @@ pub struct Settings {
     /// What the file says, where `STAGE_PATH` says something else.
     overridden_stage_path: Option<StagePath>,
     /// What the program set, over all else.
-    program: Jobs,
+    program: JobOptions,
     environment: Directives,
-    file: Jobs,
+    file: JobOptions,
     /// How messages call the file.
     file_name: Option<String>,
     lines: Lines,
@@ -109,7 +109,7 @@ pub struct Settings {
 struct SettingsFile {
     stage_path: Option<StagePath>,
     #[serde(default)]
-    slurm: Jobs,
+    slurm: JobOptions,
     #[serde(default)]
     srun: SrunTable,
     #[serde(default)]
@@ -261,7 +261,7 @@ impl Settings {
     /// Sets options of sbatch for all scripts, over all other layers.
     #[must_use]
     pub fn with_slurm(mut self, directives: Directives) -> Self {
-        self.program.all = directives.over(&self.program.all);
+        self.program.all = directives.with_fallback(&self.program.all);
         self
     }
 
@@ -281,7 +281,7 @@ impl Settings {
     #[must_use]
     pub fn with_script_slurm(mut self, kind: ScriptKind, directives: Directives) -> Self {
         let own = self.program.script_mut(kind);
-        *own = directives.over(own);
+        *own = directives.with_fallback(own);
         self
     }
 
@@ -398,13 +398,13 @@ impl Settings {
     /// ```
     /// use nim_slurm::{Plan, Recipe, Settings};
     ///
-    /// let settings = Settings::new().with_resumed("4711".parse()?);
+    /// let settings = Settings::new().with_resumed_job("4711".parse()?);
     /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
     /// assert!(plan.launch().text().contains("\nreadonly default_resume_job_id=4711\n"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn with_resumed(mut self, job: RunId) -> Self {
+    pub fn with_resumed_job(mut self, job: RunId) -> Self {
         self.resumed.push(job);
         self
     }
@@ -425,12 +425,12 @@ impl Settings {
     /// The earlier jobs whose points count as finished.
     ///
     /// ```
-    /// let settings = nim_slurm::Settings::new().with_resumed("4711".parse()?);
-    /// assert_eq!(settings.resumed(), ["4711".parse()?]);
+    /// let settings = nim_slurm::Settings::new().with_resumed_job("4711".parse()?);
+    /// assert_eq!(settings.resumed_jobs(), ["4711".parse()?]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn resumed(&self) -> &[RunId] {
+    pub fn resumed_jobs(&self) -> &[RunId] {
         &self.resumed
     }
 

@@ -338,7 +338,7 @@ fn options_and_their_checks() {
                 directives
                     .set(name, &text)
                     .ok()
-                    .map(|()| (directives.head(), directives.conflicts()))
+                    .map(|()| (directives.header(), directives.conflicts()))
             });
         }
     }

@@ -180,7 +180,7 @@ fn types_can_cross_threads() {
         nim_slurm::JobRecord,
         nim_slurm::JobState,
         nim_slurm::JobStatus,
-        nim_slurm::Jobs,
+        nim_slurm::JobOptions,
         nim_slurm::ModuleName,
         nim_slurm::Mpi,
         nim_slurm::NoProxy,
@@ -236,7 +236,7 @@ fn types_can_cross_threads() {
         nim_slurm::recipe::ModelPath,
         nim_slurm::recipe::ModelSource,
         nim_slurm::recipe::NgcModel,
-        nim_slurm::recipe::Point,
+        nim_slurm::recipe::SweepPoint,
         nim_slurm::recipe::Recipe,
         nim_slurm::recipe::RecipeName,
         nim_slurm::recipe::ReplicaUse,
@@ -374,7 +374,7 @@ const COMPLETE: [&str; 4] = [
     // Slurm knows the job, or nobody does.
     "JobStatus",
     // The three scripts, and a table for each.
-    "Jobs",
+    "JobOptions",
     "ScriptKind",
 ];
 

@@ -493,7 +493,7 @@ const FILE_PARTS: &[&str] = &[
     "GpuRequest",
     "HooksTable",
     "Images",
-    "Jobs",
+    "JobOptions",
     "Key",
     "LaunchTable",
     "List",

@@ -228,7 +228,7 @@ fn plan(arguments: &Arguments) -> Result<Plan, Failure> {
         settings = settings.with_mount(mount.clone());
     }
     for job in &arguments.resume {
-        settings = settings.with_resumed(job.clone());
+        settings = settings.with_resumed_job(job.clone());
     }
     Plan::new(recipe, settings).map_err(input)
 }

@@ -73,7 +73,7 @@ fn a_recipe_keeps_all_that_it_says() {
         let mut recipe = array_by(by);
         recipe.sweep.array_limit = Some(3.try_into().unwrap());
         recipe.server.replicas = 2.try_into().unwrap();
-        recipe.sweep.replicas = ReplicaUse::Alike;
+        recipe.sweep.replicas = ReplicaUse::Together;
         if let Some(variant) = recipe.server.variants.first_mut() {
             variant.command = vec!["--note=it's {port}".parse().unwrap()];
             let variable = ("NOTE".parse().unwrap(), "\n".parse().unwrap());
@@ -236,10 +236,10 @@ fn servers_side_by_side() {
         "the recipe's 2 servers do not get ports of their own: {port} is needed in server.command or \
          server.environment"
     );
-    let alone = |recipe: &mut Recipe| recipe.sweep.replicas = ReplicaUse::Alike;
+    let alone = |recipe: &mut Recipe| recipe.sweep.replicas = ReplicaUse::Together;
     assert_eq!(
         refusal(alone, ""),
-        "the recipe's sweep.replicas is \"alike\", but it has one server: server.replicas must be 2 or more"
+        "the recipe's sweep.replicas is \"together\", but it has one server: server.replicas must be 2 or more"
     );
     let most = |recipe: &mut Recipe| {
         replicas(2)(recipe);

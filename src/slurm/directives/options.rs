@@ -143,7 +143,7 @@ macro_rules! options {
         ///     .comment(r#"{"idle": "ok"} # see "wiki""#.parse()?)
         ///     .partition("batch".parse()?);
         /// assert_eq!(
-        ///     directives.head(),
+        ///     directives.header(),
         ///     "#!/usr/bin/env bash\n\
         ///      #SBATCH --partition=batch\n\
         ///      #SBATCH --time=01:00:00\n\
