@@ -162,7 +162,7 @@ pub use self::submit::{
     Cancellation, Chain, ChainError, ChainJob, RetryPolicy, Sbatch, SubmitError,
 };
 pub use self::value::ValueError;
-pub use self::write::{WriteError, Written};
+pub use self::write::{WriteError, WrittenFile};
 
 /// The README's Rust, run as a test.
 #[cfg(doctest)]

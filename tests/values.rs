@@ -492,7 +492,7 @@ const FILE_PARTS: &[&str] = &[
     "Goodput",
     "GpuRequest",
     "HooksTable",
-    "Images",
+    "RunImages",
     "JobOptions",
     "Key",
     "LaunchTable",

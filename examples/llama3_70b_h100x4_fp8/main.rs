@@ -20,7 +20,7 @@ use nim_slurm::recipe::{ModelSource, Tokenizer, UseCase};
 use nim_slurm::slurm::{OptionName, SubmittedJob};
 use nim_slurm::{
     Chain, ChainError, ChainJob, Plan, RunId, Sbatch, Script, ScriptKind, SubmitError, ValueError,
-    Written, shell_word,
+    WrittenFile, shell_word,
 };
 use site::{Input, variables};
 
@@ -233,7 +233,7 @@ fn plan(arguments: &Arguments) -> Result<Plan, Failure> {
     Plan::new(recipe, settings).map_err(input)
 }
 
-fn describe(script: &Script, written: &Written) -> String {
+fn describe(script: &Script, written: &WrittenFile) -> String {
     let name = script.kind().file_name();
     match (&written.backup, written.unchanged) {
         (_, true) => format!("{} is there already, unchanged\n", written.path),

@@ -140,7 +140,7 @@ mod tests {
         };
         let of = |folder: &str, state| (folder.to_owned(), state);
         assert!(states(None).iter().all(|(_, state)| *state == Open));
-        // One was mended after it failed; the other's row is half written.
+        // One was fixed after it failed; the other's row is half written.
         std::fs::write(
             &files.points,
             "b_7|failed|3|no | tokens\na_7|failed|1|x\na_7|fin",

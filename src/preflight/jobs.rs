@@ -113,14 +113,14 @@ fn reasons(reply: &Reply) -> String {
 }
 
 fn refusal(plan: &Plan, scripts: &Scripts, words: &str) -> Finding {
-    let mut mend = advice(plan, scripts.first(), words).unwrap_or_else(|| {
+    let mut fix = advice(plan, scripts.first(), words).unwrap_or_else(|| {
         "change the option that it means in the settings, and look again".to_owned()
     });
     if scripts.can_do_without_a_job() {
-        mend = format!("run it here: bash prepare_models.sh; as a job: {mend}");
+        fix = format!("run it here: bash prepare_models.sh; as a job: {fix}");
     }
-    let what = format!("Slurm does not take {scripts}: {words}");
-    Finding::new(scripts.weight(), what, Some(mend))
+    let message = format!("Slurm does not take {scripts}: {words}");
+    Finding::new(scripts.weight(), message, Some(fix))
 }
 
 /// Where Slurm asks for no account, it checks none.
@@ -209,7 +209,7 @@ mod tests {
         assert_eq!(alone.severity(), Severity::Warning);
         assert!(
             alone
-                .mend()
+                .fix()
                 .unwrap()
                 .starts_with("run it here: bash prepare_models.sh")
         );

@@ -142,14 +142,14 @@ mod tests {
         let preflight = Preflight::new(&plan, variables.iter().copied());
         let findings = check(&preflight).into_iter();
         findings
-            .map(|finding| (finding.severity(), finding.what().to_owned()))
+            .map(|finding| (finding.severity(), finding.message().to_owned()))
             .collect()
     }
 
     #[test]
     fn variables() {
-        let note = |what: &str| vec![(Severity::Note, what.to_owned())];
-        let warning = |what: &str| vec![(Severity::Warning, what.to_owned())];
+        let note = |message: &str| vec![(Severity::Note, message.to_owned())];
+        let warning = |message: &str| vec![(Severity::Warning, message.to_owned())];
         let slurm = "slurm = { partition = 'mine' }";
         assert_eq!(of(slurm, &[("HOME", "/root")])[0].0, Severity::Ok);
         assert_eq!(of(slurm, &[("SBATCH_DEBUG", "2")])[0].0, Severity::Ok);
