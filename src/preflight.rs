@@ -415,12 +415,12 @@ mod tests {
     fn scripts_with_one_matter() {
         use ScriptKind::{Launch, PrepareModels, Setup};
         let groups = by_scripts([(Setup, "a"), (PrepareModels, "b"), (Launch, "a")]);
-        let told: Vec<_> = groups
+        let texts: Vec<_> = groups
             .iter()
             .map(|(scripts, matter)| format!("{scripts}: {matter}, {}", scripts.weight()))
             .collect();
         assert_eq!(
-            told,
+            texts,
             [
                 "setup.sh and launch.sh: a, error",
                 "prepare_models.sh: b, warning"

@@ -176,30 +176,30 @@ mod tests {
 
     #[test]
     fn words_of_slurm() {
-        let said = reply(
+        let answer = reply(
             "sbatch: error: invalid partition specified: nope\nallocation failure: Invalid partition name specified\n",
         );
         assert_eq!(
-            reasons(&said),
+            reasons(&answer),
             "invalid partition specified: nope\nInvalid partition name specified"
         );
-        let said = reply(
+        let answer = reply(
             "sbatch: unrecognized option '--x'\nTry \"sbatch --help\" for more information\n",
         );
-        assert_eq!(reasons(&said), "unrecognized option '--x'");
+        assert_eq!(reasons(&answer), "unrecognized option '--x'");
         let expected = ": it could start at 2026-11-24T07:29:57 using 2 processors on nodes n1 in partition batch";
-        let said = reply(
+        let answer = reply(
             "sbatch: Job 7 to start at 2026-11-24T07:29:57 using 2 processors on nodes n1 in partition batch\n",
         );
-        assert_eq!(start(&said), expected);
-        let said = reply(
+        assert_eq!(start(&answer), expected);
+        let answer = reply(
             "sbatch: Job 7 to start at 2026-11-24T07:29:57 a using 2 processors on nodes n1 in partition batch\n",
         );
-        assert_eq!(start(&said), expected);
+        assert_eq!(start(&answer), expected);
         assert!(is_forbidden(&reply(
             "sbatch: error: --test-only is disabled"
         )));
-        assert!(!is_forbidden(&said));
+        assert!(!is_forbidden(&answer));
     }
 
     #[test]
