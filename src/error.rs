@@ -1,5 +1,6 @@
 //! The errors that concern more than one value.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::container::Runtime;
 use crate::slurm::{OptionName, Release};
-use crate::value::ValueError;
+use crate::value::{Fault, ValueError};
 
 /// A recipe or settings file that cannot be used.
 ///
@@ -115,7 +116,7 @@ impl std::error::Error for FileError {
 ///
 /// ```
 /// let error = nim_slurm::Settings::new()
-///     .with_environment([("SBATCH_TIMELIMIT".to_owned(), "1h".to_owned())])
+///     .with_environment([("SBATCH_TIMELIMIT", "1h")])
 ///     .unwrap_err();
 /// assert!(error.to_string().starts_with("cannot use the variable SBATCH_TIMELIMIT"));
 /// assert_eq!(error.name(), "SBATCH_TIMELIMIT");
@@ -129,6 +130,18 @@ pub struct VariableError {
 }
 
 impl VariableError {
+    /// The text of a variable's value, if it is one.
+    pub(crate) fn text<'a>(name: &str, value: &'a OsStr) -> Result<&'a str, Self> {
+        value.to_str().ok_or_else(|| Self {
+            name: name.to_owned(),
+            source: ValueError::new(
+                "text",
+                &value.to_string_lossy(),
+                Fault::rule("it is not UTF-8"),
+            ),
+        })
+    }
+
     /// The variable's name.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -1,7 +1,9 @@
 //! Where each option of a script comes from.
 
+use std::ffi::OsString;
 use std::fmt;
 
+use crate::environment;
 use crate::plan::Plan;
 use crate::script::ScriptKind;
 use crate::settings::{Origin, table};
@@ -16,10 +18,10 @@ use crate::slurm::{OptionName, Passthrough};
 ///
 /// let settings = Settings::from_toml("slurm.launch.time = '02:00:00'")?;
 /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
-/// let options = plan.explain(ScriptKind::Launch, []);
+/// let options = plan.explain(ScriptKind::Launch, std::env::vars_os());
 /// let time = options.iter().find(|own| own.option.starts_with("--time=")).unwrap();
 /// assert_eq!(time.origin, "line 1 of the settings, [slurm.launch]");
-/// assert!(time.overridden_by.is_none() && !time.is_omitted);
+/// assert!(!time.is_omitted);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +63,7 @@ impl Plan {
     ///
     /// let settings = Settings::from_toml("[slurm]\npartition = 'batch'\nmem = false")?;
     /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
-    /// let variables = [("SBATCH_PARTITION".to_owned(), "other".to_owned())];
+    /// let variables = [("SBATCH_PARTITION", "other")];
     /// let options = plan.explain(ScriptKind::Setup, variables);
     /// assert_eq!(options[0].to_string(), "--job-name=nim-setup (the recipe)");
     /// assert_eq!(
@@ -78,9 +80,9 @@ impl Plan {
     pub fn explain(
         &self,
         kind: ScriptKind,
-        variables: impl IntoIterator<Item = (String, String)>,
+        variables: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
     ) -> Vec<Explanation> {
-        let variables: Vec<_> = variables.into_iter().collect();
+        let variables = environment::texts(variables);
         let own = self.directives(kind);
         let left_out = |name: &OptionName| own.is_omitted(*name);
         let named = own

@@ -102,6 +102,7 @@
     allow(dead_code, unreachable_pub, unused_imports)
 )]
 
+mod environment;
 mod error;
 mod explain;
 mod job_options;

@@ -1,5 +1,8 @@
 //! Recipe and settings together, checked once.
 
+use std::ffi::OsString;
+
+use crate::environment;
 use crate::error::PlanError;
 use crate::recipe::{Recipe, SweepPoint};
 use crate::script::{Draft, Launch, PrepareModels, Script, ScriptKind, Setup};
@@ -130,7 +133,7 @@ impl Plan {
     ///
     /// let settings = Settings::new().with_slurm(Directives::new().partition("mine".parse()?));
     /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
-    /// let variables = [("SBATCH_PARTITION".to_owned(), "other".to_owned())];
+    /// let variables = [("SBATCH_PARTITION", "other")]; // or std::env::vars_os()
     /// assert_eq!(plan.options_to_repeat(ScriptKind::Setup, variables), ["--partition=mine"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -138,9 +141,9 @@ impl Plan {
     pub fn options_to_repeat(
         &self,
         kind: ScriptKind,
-        variables: impl IntoIterator<Item = (String, String)>,
+        variables: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
     ) -> Vec<String> {
-        let variables: Vec<_> = variables.into_iter().collect();
+        let variables = environment::texts(variables);
         let own = self.directives(kind);
         let typed = own
             .names()
@@ -187,7 +190,7 @@ impl Plan {
     /// use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
     ///
     /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())?;
-    /// let variables = [("SBATCH_TIMELIMIT".to_owned(), String::new())];
+    /// let variables = [("SBATCH_TIMELIMIT", "")];
     /// assert_eq!(plan.variables_to_remove(ScriptKind::Setup, variables), ["SBATCH_TIMELIMIT"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -195,7 +198,7 @@ impl Plan {
     pub fn variables_to_remove(
         &self,
         kind: ScriptKind,
-        variables: impl IntoIterator<Item = (String, String)>,
+        variables: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
     ) -> Vec<String> {
         let own = self.directives(kind);
         let is_refused = |name, text: &str| Directives::new().set(name, text).is_err();
@@ -208,7 +211,7 @@ impl Plan {
                     || (own.is_set(name) && is_refused(name, text))
             })
         };
-        variables
+        environment::texts(variables)
             .into_iter()
             .filter(is_removed)
             .map(|(variable, _)| variable)

@@ -47,7 +47,7 @@ mod tools;
 /// use nim_slurm::preflight::{Preflight, Severity};
 /// use nim_slurm::{Plan, Recipe, Settings};
 ///
-/// let settings = Settings::read("site.toml")?.with_environment(std::env::vars())?;
+/// let settings = Settings::read("site.toml")?.with_environment(std::env::vars_os())?;
 /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
 /// for finding in Preflight::new(&plan, std::env::vars_os()).check() {
 ///     if finding.severity() >= Severity::Warning {

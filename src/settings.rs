@@ -1,6 +1,7 @@
 //! Where it runs: the site's answers, in layers.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 
 use camino::Utf8Path;
 use serde::Deserialize;
@@ -8,6 +9,7 @@ use serde::Deserialize;
 use self::hooks::HooksTable;
 use self::lines::Lines;
 use crate::container::{Image, Mount, Registry, Runtime};
+use crate::environment;
 use crate::error::{FileError, VariableError};
 use crate::job_options::JobOptions;
 use crate::script::ScriptKind;
@@ -212,18 +214,18 @@ impl Settings {
 
     /// Adds what these variables say: `STAGE_PATH`, and sbatch's own input
     /// variables such as `SBATCH_PARTITION`. Others, and empty ones, are ignored. The
-    /// process's own are `std::env::vars()`.
+    /// process's own are `std::env::vars_os()`.
     ///
     /// # Errors
     ///
-    /// Names the variable whose value cannot be used: `SBATCH_TIMELIMIT=1h`.
+    /// Names the variable whose value cannot be used: `SBATCH_TIMELIMIT=1h`, or one that
+    /// is not UTF-8.
     ///
     /// ```
     /// use nim_slurm::slurm::OptionName;
     /// use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
     ///
     /// let variables = [("SBATCH_ACCOUNT", "proj"), ("STAGE_PATH", "/lustre/project/nim")];
-    /// let variables = variables.map(|(name, text)| (name.to_owned(), text.to_owned()));
     /// let settings = Settings::from_toml("slurm.account = 'other'")?.with_environment(variables)?;
     /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
     /// let account = plan.directives(ScriptKind::Setup).get(OptionName::Account);
@@ -232,13 +234,14 @@ impl Settings {
     /// ```
     pub fn with_environment(
         mut self,
-        variables: impl IntoIterator<Item = (String, String)>,
+        variables: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
     ) -> Result<Self, VariableError> {
-        let variables: Vec<_> = variables.into_iter().collect();
-        if let Some((name, text)) = variables
+        let variables: Vec<_> = environment::named(variables).collect();
+        if let Some((name, value)) = variables
             .iter()
-            .find(|(name, text)| name == "STAGE_PATH" && !text.is_empty())
+            .find(|(name, value)| name == "STAGE_PATH" && !value.is_empty())
         {
+            let text = VariableError::text(name, value)?;
             let path = StagePath::parse(text).map_err(|source| VariableError {
                 name: name.clone(),
                 source,

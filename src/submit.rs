@@ -121,7 +121,7 @@ impl Sbatch {
     /// ```no_run
     /// use nim_slurm::{Plan, Recipe, Sbatch, ScriptKind, Settings};
     ///
-    /// let settings = Settings::read("site.toml")?.with_environment(std::env::vars())?;
+    /// let settings = Settings::read("site.toml")?.with_environment(std::env::vars_os())?;
     /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
     /// let written = plan.launch().write_to("bench")?;
     /// let job = Sbatch::find()?.for_script(&plan, ScriptKind::Launch).submit(written.path)?;
@@ -130,8 +130,8 @@ impl Sbatch {
     /// ```
     #[must_use]
     pub fn for_script(&self, plan: &Plan, kind: ScriptKind) -> Self {
-        self.with_arguments(plan.options_to_repeat(kind, variables()))
-            .without_variables(plan.variables_to_remove(kind, variables()))
+        self.with_arguments(plan.options_to_repeat(kind, std::env::vars_os()))
+            .without_variables(plan.variables_to_remove(kind, std::env::vars_os()))
     }
 
     /// Makes the job wait for others.
@@ -272,16 +272,6 @@ fn failure(script: &Utf8Path, attempt: u32, answer: &Answer) -> SubmitError {
         // A signal ends sbatch at any moment.
         _ => SubmitError::Unanswered { script, message },
     }
-}
-
-/// This process's variables. What is not text is one that no option takes.
-fn variables() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os().filter_map(|(name, text)| {
-        Some((
-            name.into_string().ok()?,
-            text.to_string_lossy().into_owned(),
-        ))
-    })
 }
 
 /// A relative path that begins with a hyphen is an option by its looks.

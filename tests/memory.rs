@@ -464,7 +464,7 @@ fn render(recipe: &str, settings: &str) -> u32 {
     match Plan::new(recipe, settings) {
         Ok(plan) => {
             for kind in ScriptKind::ALL {
-                black_box((plan.script(kind), plan.explain(kind, [])));
+                black_box((plan.script(kind), plan.explain(kind, [("HOME", "/root")])));
             }
             1
         }

@@ -511,7 +511,7 @@ fn a_variable_that_is_read_must_be_text() {
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
-        "error: cannot use the variable STAGE_PATH: \"/nim\u{fffd}\" is not UTF-8 text\n"
+        "error: cannot use the variable STAGE_PATH: cannot take \"/nim\u{fffd}\" as text: it is not UTF-8\n"
     );
 }
 

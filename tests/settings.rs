@@ -379,7 +379,10 @@ fn variables_that_would_override_are_pinned() {
         plan.options_to_repeat(ScriptKind::Setup, environment),
         ["--partition=ours"]
     );
-    assert!(plan.options_to_repeat(ScriptKind::Setup, []).is_empty());
+    assert!(
+        plan.options_to_repeat(ScriptKind::Setup, [("HOME", "/root")])
+            .is_empty()
+    );
 }
 
 #[test]
@@ -583,5 +586,38 @@ fn releases_and_limits_are_written_in_quotes() {
     assert!(
         metric.contains("unknown field `throughput`, expected one of `time_to_first_token`"),
         "{metric}"
+    );
+}
+
+/// A byte that is no text, in a variable that is read and in others: no panic, and one
+/// error, which names the variable.
+#[cfg(unix)]
+#[test]
+fn variables_that_are_no_text() {
+    use std::ffi::{OsStr, OsString};
+    use std::os::unix::ffi::OsStrExt;
+
+    let bytes = OsStr::from_bytes(b"a\xffb");
+    let variable = |name: &str| [(OsString::from(name), bytes.to_owned())];
+    for name in ["SBATCH_ACCOUNT", "SBATCH_PARTITION", "STAGE_PATH"] {
+        let error = Settings::new()
+            .with_environment(variable(name))
+            .unwrap_err();
+        assert_eq!(error.name(), name);
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(
+            source,
+            "cannot take \"a\u{fffd}b\" as text: it is not UTF-8"
+        );
+    }
+    let others = variable("HOME")
+        .into_iter()
+        .chain([(bytes.to_owned(), "x".into())]);
+    let settings = Settings::new().with_environment(others).unwrap();
+    let own = Directives::new().account("proj".parse().unwrap());
+    let plan = plan(settings.with_slurm(own));
+    assert_eq!(
+        plan.variables_to_remove(ScriptKind::Setup, variable("SBATCH_ACCOUNT")),
+        ["SBATCH_ACCOUNT"]
     );
 }

@@ -22,7 +22,7 @@ use nim_slurm::{
     Chain, ChainError, ChainJob, Plan, RunId, Sbatch, Script, ScriptKind, SubmitError, ValueError,
     WrittenFile, shell_word,
 };
-use site::{Input, variables};
+use site::Input;
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -263,7 +263,7 @@ fn explanation(plan: &Plan) -> String {
     let mut text = String::new();
     for kind in ScriptKind::ALL {
         text.push_str(&format!("{}:\n", kind.file_name()));
-        for option in plan.explain(kind, variables()) {
+        for option in plan.explain(kind, std::env::vars_os()) {
             text.push_str(&format!("  {option}\n"));
         }
     }
@@ -273,7 +273,7 @@ fn explanation(plan: &Plan) -> String {
 /// sbatch's words for a script, as a person types them.
 fn sbatch_line(plan: &Plan, kind: ScriptKind, folder: &Utf8Path) -> String {
     // No option wins over these variables.
-    let variables_to_remove = plan.variables_to_remove(kind, variables());
+    let variables_to_remove = plan.variables_to_remove(kind, std::env::vars_os());
     let mut words: Vec<_> = variables_to_remove
         .iter()
         .map(|name| format!("--unset={name}"))
@@ -283,7 +283,7 @@ fn sbatch_line(plan: &Plan, kind: ScriptKind, folder: &Utf8Path) -> String {
     }
     words.push("sbatch".to_owned());
     words.extend(
-        plan.options_to_repeat(kind, variables())
+        plan.options_to_repeat(kind, std::env::vars_os())
             .iter()
             .map(|word| shell_word(word)),
     );
