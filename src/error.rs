@@ -1,5 +1,6 @@
 //! The errors that concern more than one value.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::container::Runtime;
 use crate::slurm::{OptionName, Release};
-use crate::value::ValueError;
+use crate::value::{Fault, ValueError};
 
 /// A recipe or settings file that cannot be used.
 ///
@@ -115,7 +116,7 @@ impl std::error::Error for FileError {
 ///
 /// ```
 /// let error = nim_slurm::Settings::new()
-///     .with_environment([("SBATCH_TIMELIMIT".to_owned(), "1h".to_owned())])
+///     .with_environment([("SBATCH_TIMELIMIT", "1h")])
 ///     .unwrap_err();
 /// assert!(error.to_string().starts_with("cannot use the variable SBATCH_TIMELIMIT"));
 /// assert_eq!(error.name(), "SBATCH_TIMELIMIT");
@@ -129,6 +130,18 @@ pub struct VariableError {
 }
 
 impl VariableError {
+    /// The text of a variable's value, if it is one.
+    pub(crate) fn text<'a>(name: &str, value: &'a OsStr) -> Result<&'a str, Self> {
+        value.to_str().ok_or_else(|| Self {
+            name: name.to_owned(),
+            source: ValueError::new(
+                "text",
+                &value.to_string_lossy(),
+                Fault::rule("it is not UTF-8"),
+            ),
+        })
+    }
+
     /// The variable's name.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -191,10 +204,10 @@ impl std::error::Error for PlanError {}
 ///
 /// let settings = Settings::from_toml("slurm.launch.gres = 'gpu:2'")?;
 /// let error = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap_err();
-/// let Problem::TooFewGpus { asked, used, .. } = &error.problems()[0] else {
+/// let Problem::TooFewGpus { requested, used, .. } = &error.problems()[0] else {
 ///     panic!("{error}");
 /// };
-/// assert_eq!((*asked, *used), (2, 4));
+/// assert_eq!((*requested, *used), (2, 4));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -220,7 +233,7 @@ pub enum Problem {
     },
     /// An option of a script means nothing without another one.
     #[error("{script}: {option} ({origin}) needs {one_of}")]
-    Needed {
+    MissingOption {
         /// The script's file name.
         script: &'static str,
         /// The option.
@@ -290,12 +303,12 @@ pub enum Problem {
     },
     /// The server, or all of several, use more GPUs than the job asks for.
     #[error(
-        "launch.sh asks for {asked} GPUs with {option} ({origin}), the recipe's {} {used}",
+        "launch.sh asks for {requested} GPUs with {option} ({origin}), the recipe's {} {used}",
         if *replicas == 1 { "server uses".to_owned() } else { format!("{replicas} servers use") }
     )]
     TooFewGpus {
         /// GPUs on a node that the job asks for.
-        asked: u64,
+        requested: u64,
         /// The option that asks.
         option: OptionName,
         /// Where it was given.
@@ -333,15 +346,15 @@ pub enum Problem {
         "the recipe's {replicas} servers do not get ports of their own: {{port}} is needed in server.command or \
          server.environment"
     )]
-    OnePort {
+    SharedPort {
         /// Servers side by side.
         replicas: u32,
     },
     /// One server cannot do what is asked of several.
     #[error(
-        "the recipe's sweep.replicas is \"alike\", but it has one server: server.replicas must be 2 or more"
+        "the recipe's sweep.replicas is \"together\", but it has one server: server.replicas must be 2 or more"
     )]
-    AlikeAlone,
+    SingleReplica,
     /// Both the recipe's sweep and an option make the launch job an array.
     #[error(
         "launch.sh gets --array from the recipe's sweep.array, and {array} ({origin}): leave one of them out, and limit \
@@ -423,12 +436,12 @@ pub enum Problem {
     },
     /// The launch job is warned by a signal that it does not know.
     #[error(
-        "launch.sh asks for the signal {asked} ({origin}), on which it would not stop in order: B:USR1, B:USR2, B:TERM \
+        "launch.sh asks for the signal {requested} ({origin}), on which it would not stop in order: B:USR1, B:USR2, B:TERM \
          and B:INT are allowed"
     )]
     Signal {
         /// What was asked for.
-        asked: String,
+        requested: String,
         /// Where it was given.
         origin: String,
     },
@@ -472,11 +485,11 @@ pub enum Problem {
     },
     /// The job asks for another number of nodes than the server runs on.
     #[error(
-        "launch.sh asks for {asked} nodes ({origin}), but the recipe's server runs on {used}: nodes = {used} is allowed"
+        "launch.sh asks for {requested} nodes ({origin}), but the recipe's server runs on {used}: nodes = {used} is allowed"
     )]
     Nodes {
         /// What was asked for.
-        asked: String,
+        requested: String,
         /// Where it was given.
         origin: String,
         /// Nodes that the server runs on.

@@ -30,7 +30,7 @@ pub(crate) use self::genai_perf::{DEFAULT_TOKENIZER, Feature};
 pub(crate) use self::model::ENGINE_LINK;
 pub use self::model::{Engine, Model, ModelSource, Weights};
 pub use self::server::{Architecture, Server, Variant};
-pub use self::sweep::{ArrayBy, Point, ReplicaUse, Sweep};
+pub use self::sweep::{ArrayBy, ReplicaUse, Sweep, SweepPoint};
 pub use self::values::{
     AiperfVersion, ByteSize, FileName, FilePattern, HuggingFaceModel, Milliseconds, ModelPath,
     NgcModel, RecipeName, ResultName, ServedModelName, Tokenizer, TokenizerRevision, UrlPath,
@@ -38,7 +38,7 @@ pub use self::values::{
 };
 use crate::error::FileError;
 use crate::error::Problem;
-use crate::jobs::Jobs;
+use crate::job_options::JobOptions;
 
 /// Methods that set a field of a part, for what has a default.
 macro_rules! setters {
@@ -119,9 +119,9 @@ pub struct Recipe {
     #[serde(
         default,
         deserialize_with = "for_recipes",
-        skip_serializing_if = "Jobs::is_empty"
+        skip_serializing_if = "JobOptions::is_empty"
     )]
-    pub slurm: Jobs,
+    pub slurm: JobOptions,
 }
 
 impl Recipe {
@@ -191,7 +191,7 @@ impl Recipe {
             model,
             client,
             sweep,
-            slurm: Jobs::default(),
+            slurm: JobOptions::default(),
         }
     }
 
@@ -199,15 +199,15 @@ impl Recipe {
         /// Begins the names of results' folders with this, in place of the recipe's name.
         with_result_name: result_name = ResultName;
         /// Sets options of sbatch that hold unless the settings say otherwise.
-        with_slurm: slurm = Jobs;
+        with_slurm: slurm = JobOptions;
     }
 
     /// The first part of the name of a result's folder.
     ///
     /// ```
-    /// use nim_slurm::{Jobs, Recipe};
+    /// use nim_slurm::{JobOptions, Recipe};
     ///
-    /// let mut recipe = Recipe::llama3_70b_h100x4_fp8().with_slurm(Jobs::default());
+    /// let mut recipe = Recipe::llama3_70b_h100x4_fp8().with_slurm(JobOptions::default());
     /// recipe.result_name = None;
     /// assert_eq!(recipe.result_name().as_str(), "llama3-70b-h100x4-fp8");
     /// let recipe = recipe.with_result_name("llama".parse()?);
@@ -343,8 +343,8 @@ impl Recipe {
 }
 
 /// Reads what a recipe says of sbatch's options, and refuses what is not its to say.
-fn for_recipes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Jobs, D::Error> {
-    let jobs = Jobs::deserialize(deserializer)?;
+fn for_recipes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<JobOptions, D::Error> {
+    let jobs = JobOptions::deserialize(deserializer)?;
     match jobs.not_for_recipes().into_iter().next() {
         Some(option) => Err(serde::de::Error::custom(Problem::NotForRecipes { option })),
         None => Ok(jobs),

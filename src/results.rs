@@ -44,7 +44,7 @@ pub use self::metric::{Metric, Statistic, Statistics, Unit};
 pub use self::point::{GpuMetric, OtherMetric, Point, PointName, Tool};
 pub use self::problem::ReadProblem;
 pub(crate) use self::problem::printable;
-pub use crate::manifest::{Images, Manifest, RunImage};
+pub use crate::manifest::{Manifest, RunImage, RunImages};
 pub use crate::settings::RunId;
 
 /// The points of one or more jobs.

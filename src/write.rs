@@ -21,7 +21,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Written {
+pub struct WrittenFile {
     /// The file.
     pub path: Utf8PathBuf,
     /// True when the same bytes were there already.
@@ -41,10 +41,10 @@ pub struct Written {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write {path}: {deed}")]
+#[error("cannot write {path}: {step}")]
 pub struct WriteError {
     path: Utf8PathBuf,
-    deed: &'static str,
+    step: &'static str,
     #[source]
     source: io::Error,
 }
@@ -66,11 +66,15 @@ pub(crate) enum Mode {
 
 /// Writes a file under its name once it is whole. The same bytes are left alone;
 /// other bytes are first kept as `NAME.bak-1`, `NAME.bak-2`, …, each once.
-pub(crate) fn write_kept(path: &Utf8Path, text: &str, mode: Mode) -> Result<Written, WriteError> {
-    let fail = |deed| {
+pub(crate) fn write_with_backup(
+    path: &Utf8Path,
+    text: &str,
+    mode: Mode,
+) -> Result<WrittenFile, WriteError> {
+    let fail = |step| {
         move |source| WriteError {
             path: path.to_owned(),
-            deed,
+            step,
             source,
         }
     };
@@ -86,7 +90,7 @@ pub(crate) fn write_kept(path: &Utf8Path, text: &str, mode: Mode) -> Result<Writ
     }
     let before = match fs::read(path) {
         Ok(bytes) if bytes == text.as_bytes() => {
-            return Ok(Written {
+            return Ok(WrittenFile {
                 path: path.to_owned(),
                 unchanged: true,
                 backup: None,
@@ -99,13 +103,13 @@ pub(crate) fn write_kept(path: &Utf8Path, text: &str, mode: Mode) -> Result<Writ
     let name = path.file_name().unwrap_or_default();
     let part = Part::write(folder, name, text, mode).map_err(fail("cannot write the new text"))?;
     let backup = if before {
-        Some(keep(path).map_err(fail("cannot keep what is there"))?)
+        Some(back_up(path).map_err(fail("cannot keep what is there"))?)
     } else {
         None
     };
     part.rename(path)
         .map_err(fail("cannot rename the new file"))?;
-    Ok(Written {
+    Ok(WrittenFile {
         path: path.to_owned(),
         unchanged: false,
         backup,
@@ -114,7 +118,7 @@ pub(crate) fn write_kept(path: &Utf8Path, text: &str, mode: Mode) -> Result<Writ
 
 /// Gives the file at `path` a second name, the first that is free, unless one of the
 /// files before it has the same bytes.
-fn keep(path: &Utf8Path) -> io::Result<Utf8PathBuf> {
+fn back_up(path: &Utf8Path) -> io::Result<Utf8PathBuf> {
     for number in 1_u32.. {
         let backup = Utf8PathBuf::from(format!("{path}.bak-{number}"));
         if has_same_bytes(path, &backup) {

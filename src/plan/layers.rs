@@ -20,7 +20,11 @@ pub(crate) struct Layers<'a> {
 
 impl<'a> Layers<'a> {
     pub(super) fn new(recipe: &Recipe, settings: &'a Settings, kind: ScriptKind) -> Self {
-        let own = recipe.slurm.script(kind).clone().over(&recipe.slurm.all);
+        let own = recipe
+            .slurm
+            .script(kind)
+            .clone()
+            .with_fallback(&recipe.slurm.all);
         let cluster = match kind {
             ScriptKind::Launch => settings.cluster().launch(&recipe.server, &own),
             ScriptKind::Setup | ScriptKind::PrepareModels => Directives::new(),
@@ -35,7 +39,7 @@ impl<'a> Layers<'a> {
             cluster,
             cluster_origin: settings.cluster_origin(),
             script: script.names().filter(|name| !says(name)).collect(),
-            recipe: own.over(&script),
+            recipe: own.with_fallback(&script),
         }
     }
 
@@ -85,10 +89,12 @@ pub(super) fn merge(
     let given = layers
         .given
         .iter()
-        .fold(Directives::new(), |upper, (_, lower)| upper.over(lower));
+        .fold(Directives::new(), |upper, (_, lower)| {
+            upper.with_fallback(lower)
+        });
     // The recipe's part gives way to what excludes it.
-    let mut below = layers.cluster.clone().over(&layers.recipe);
-    for conflict in given.clone().over(&below).exclusions() {
+    let mut below = layers.cluster.clone().with_fallback(&layers.recipe);
+    for conflict in given.clone().with_fallback(&below).exclusions() {
         for name in [conflict.first, conflict.second] {
             if !given.is_set(name) {
                 below = below.without(name);
@@ -96,7 +102,7 @@ pub(super) fn merge(
         }
     }
     let exclusions = given.exclusions();
-    let merged = given.over(&below);
+    let merged = given.with_fallback(&below);
     let script = kind.file_name();
     let origin = |name| layers.describe(name);
     for conflict in exclusions.into_iter().chain(merged.contradictions()) {
@@ -111,7 +117,7 @@ pub(super) fn merge(
     }
     for need in merged.needs() {
         let one_of: Vec<_> = need.one_of.iter().map(ToString::to_string).collect();
-        problems.push(Problem::Needed {
+        problems.push(Problem::MissingOption {
             script,
             option: need.option,
             origin: origin(need.option),

@@ -74,7 +74,7 @@ fn a_recipe_keeps_all_that_it_says() {
         let mut recipe = array_by(by);
         recipe.sweep.array_limit = Some(3.try_into().unwrap());
         recipe.server.replicas = 2.try_into().unwrap();
-        recipe.sweep.replicas = ReplicaUse::Alike;
+        recipe.sweep.replicas = ReplicaUse::Together;
         if let Some(variant) = recipe.server.variants.first_mut() {
             variant.command = vec!["--note=it's {port}".parse().unwrap()];
             let variable = ("NOTE".parse().unwrap(), "\n".parse().unwrap());
@@ -237,10 +237,10 @@ fn servers_side_by_side() {
         "the recipe's 2 servers do not get ports of their own: {port} is needed in server.command or \
          server.environment"
     );
-    let alone = |recipe: &mut Recipe| recipe.sweep.replicas = ReplicaUse::Alike;
+    let alone = |recipe: &mut Recipe| recipe.sweep.replicas = ReplicaUse::Together;
     assert_eq!(
         refusal(alone, ""),
-        "the recipe's sweep.replicas is \"alike\", but it has one server: server.replicas must be 2 or more"
+        "the recipe's sweep.replicas is \"together\", but it has one server: server.replicas must be 2 or more"
     );
     let most = |recipe: &mut Recipe| {
         replicas(2)(recipe);
@@ -355,7 +355,7 @@ fn options_that_go_together() {
 fn the_server_s_time_to_be_ready_and_the_warning() {
     let is_short = |launch: &str| {
         let plan = plan(&format!("[slurm.launch]\n{launch}")).unwrap();
-        plan.shortage_of_time().is_some()
+        plan.time_limit_warning().is_some()
     };
     assert!(is_short("time = 30"), "1800 s, and 30 s of warning");
     assert!(!is_short("time = 31"));
@@ -407,7 +407,7 @@ fn a_recipe_sets_resources_and_time_alone() {
 #[test]
 fn launch_gets_what_it_needs_from_no_recipe() {
     let mut recipe = Recipe::built_in("deepseek-r1-h100x16-nim").unwrap();
-    recipe.slurm = crate::Jobs::default();
+    recipe.slurm = crate::JobOptions::default();
     let plan = Plan::new(recipe.clone(), Settings::new()).unwrap();
     let launch = plan.directives(ScriptKind::Launch);
     assert_eq!(
@@ -416,7 +416,7 @@ fn launch_gets_what_it_needs_from_no_recipe() {
     );
     assert!(plan.directives(ScriptKind::Setup).is_empty());
     let of = |name: &str| {
-        let mut options = plan.explain(ScriptKind::Launch, []).into_iter();
+        let mut options = plan.explain(ScriptKind::Launch, [("HOME", "/root")]).into_iter();
         options.find(|own| own.option.starts_with(name)).unwrap()
     };
     assert_eq!(of("--nodes").origin, "the recipe");

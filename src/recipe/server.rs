@@ -18,7 +18,7 @@ use crate::container::{EnvName, Image, Runtime, SquashFile};
 /// assert_eq!(server.squash_file().as_str(), "nim+meta+llama3-70b-instruct+1.0.3.sqsh");
 ///
 /// server.replicas = 2.try_into()?; // side by side on one node
-/// assert_eq!((server.total_gpus(), server.gpus_of_a_node()), (4, 8));
+/// assert_eq!((server.total_gpus(), server.gpus_per_node()), (4, 8));
 ///
 /// let server = server
 ///     .with_file("sglang.sqsh".parse()?)
@@ -194,7 +194,7 @@ impl Server {
 
     /// The GPUs that all servers use on each node.
     #[must_use]
-    pub const fn gpus_of_a_node(&self) -> u32 {
+    pub const fn gpus_per_node(&self) -> u32 {
         self.replicas.get().saturating_mul(self.gpus.get())
     }
 

@@ -61,7 +61,7 @@ impl Sweep {
     ///     .with_requests_per_concurrency(10.try_into()?)
     ///     .with_min_requests(1.try_into()?)
     ///     .with_point_timeout(600.try_into()?) // seconds
-    ///     .with_replicas(ReplicaUse::Share)
+    ///     .with_replicas(ReplicaUse::Split)
     ///     .with_array(ArrayBy::Point)
     ///     .with_array_limit(1.try_into()?);
     /// assert_eq!(sweep.points()[1].requests, 10);
@@ -102,7 +102,7 @@ impl Sweep {
     /// All points, in the order in which they are measured: the highest
     /// concurrency first, and at each the use cases as given.
     #[must_use]
-    pub fn points(&self) -> Vec<Point> {
+    pub fn points(&self) -> Vec<SweepPoint> {
         let mut concurrencies = self.concurrency.clone();
         concurrencies.sort_unstable_by(|a, b| b.cmp(a));
         concurrencies
@@ -115,10 +115,10 @@ impl Sweep {
             .collect()
     }
 
-    fn point(&self, use_case: &UseCase, concurrency: NonZeroU32) -> Point {
+    fn point(&self, use_case: &UseCase, concurrency: NonZeroU32) -> SweepPoint {
         let requests =
             u64::from(concurrency.get()) * u64::from(self.requests_per_concurrency.get());
-        Point {
+        SweepPoint {
             use_case: use_case.clone(),
             concurrency,
             requests: requests.max(u64::from(self.min_requests.get())),
@@ -139,7 +139,7 @@ impl Sweep {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Point {
+pub struct SweepPoint {
     /// What goes in and comes out.
     pub use_case: UseCase,
     /// Requests in flight.
@@ -182,21 +182,21 @@ pub enum ArrayBy {
 ///
 /// let mut recipe = Recipe::llama3_70b_h100x4_fp8();
 /// recipe.server.replicas = 2.try_into()?;
-/// recipe.sweep.replicas = ReplicaUse::Alike;
-/// assert!(recipe.to_toml().contains("replicas = \"alike\""));
+/// recipe.sweep.replicas = ReplicaUse::Together;
+/// assert!(recipe.to_toml().contains("replicas = \"together\""));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ReplicaUse {
-    /// The points are shared out: each is measured on one server, on whichever is free
+    /// The points are split among the servers: each is measured on one, on whichever is free
     /// first. A sweep takes a part of the time.
     #[default]
-    Share,
+    Split,
     /// Each point is measured on all servers at the same time: what a node does under
     /// full load. The point's folder has one for each server, `server-0`, `server-1`, …
-    Alike,
+    Together,
 }
 
 impl ReplicaUse {

@@ -148,7 +148,7 @@ macro_rules! options {
         ///     .nodes(2.try_into()?)
         ///     .partition("batch".parse()?);
         /// assert_eq!(
-        ///     directives.head(),
+        ///     directives.header(),
         ///     "#!/usr/bin/env bash\n\
         ///      #SBATCH --partition=batch\n\
         ///      #SBATCH --nodes=2\n\
