@@ -21,19 +21,48 @@ use crate::value::{Fault, ValueError};
 /// assert!(text.contains("line 2"), "{text}");
 /// assert!(text.contains("unexpected character ' ' in partition \"gpu h100\""), "{text}");
 /// assert_eq!(error.path(), None); // it was a text, not a file
+/// assert_eq!(error.kind(), nim_slurm::FileErrorKind::Content);
+/// assert_eq!((error.line(), error.value()), (Some(2), Some("'gpu h100'")));
 /// ```
 #[derive(Debug)]
 pub struct FileError {
     what: &'static str,
     path: Option<Utf8PathBuf>,
-    kind: FileErrorKind,
+    reason: FileReason,
+}
+
+/// What is wrong with a file, for a program.
+///
+/// ```
+/// use nim_slurm::{FileErrorKind, Recipe, Settings};
+///
+/// let error = Recipe::read("/no/such/recipe.toml").unwrap_err();
+/// assert_eq!(error.kind(), FileErrorKind::Read);
+/// assert_eq!(Settings::from_toml("[slurm").unwrap_err().kind(), FileErrorKind::Syntax);
+/// assert_eq!(Settings::from_toml("slrum = 1").unwrap_err().kind(), FileErrorKind::Content);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FileErrorKind {
+    /// It cannot be read; the error's source is the system's reason.
+    Read,
+    /// It is no TOML.
+    Syntax,
+    /// It is TOML, but has an unknown key, lacks one, or has a value that is not
+    /// allowed.
+    Content,
 }
 
 #[derive(Debug)]
-enum FileErrorKind {
+enum FileReason {
     Read(io::Error),
-    /// toml's own text: the line, the place in it, and the reason.
-    Syntax(String),
+    Text {
+        kind: FileErrorKind,
+        /// The line, the place in it, and the reason.
+        message: String,
+        line: Option<usize>,
+        value: Option<String>,
+    },
 }
 
 /// A person writes some kilobytes; what is longer than this is another file.
@@ -59,28 +88,49 @@ impl FileError {
         read_text(path).map_err(|error| Self {
             what,
             path: Some(path.to_owned()),
-            kind: FileErrorKind::Read(error),
+            reason: FileReason::Read(error),
         })
     }
 
     /// A file whose text is no value of its kind.
-    pub(crate) fn value(what: &'static str, path: &Utf8Path, error: &ValueError) -> Self {
+    pub(crate) fn invalid_value(what: &'static str, path: &Utf8Path, error: &ValueError) -> Self {
         Self {
             what,
             path: Some(path.to_owned()),
-            kind: FileErrorKind::Syntax(error.to_string()),
+            reason: FileReason::Text {
+                kind: FileErrorKind::Content,
+                message: error.to_string(),
+                line: None,
+                value: None,
+            },
         }
     }
 
-    pub(crate) fn syntax(
+    /// A text that toml does not take.
+    pub(crate) fn toml(
         what: &'static str,
         path: Option<&Utf8Path>,
+        text: &str,
         error: &toml::de::Error,
     ) -> Self {
+        let kind = match toml::from_str::<toml::Table>(text) {
+            Ok(_) => FileErrorKind::Content,
+            Err(_) => FileErrorKind::Syntax,
+        };
+        let place = error.span();
+        let before = place.as_ref().and_then(|span| text.get(..span.start));
+        // What lacks a key is a table of many lines, and no value.
+        let value = place.and_then(|span| text.get(span));
+        let value = value.filter(|value| !value.is_empty() && !value.contains('\n'));
         Self {
             what,
             path: path.map(Utf8Path::to_owned),
-            kind: FileErrorKind::Syntax(error.to_string().trim_end().to_owned()),
+            reason: FileReason::Text {
+                kind,
+                message: error.to_string().trim_end().to_owned(),
+                line: before.map(|before| before.matches('\n').count() + 1),
+                value: value.map(str::to_owned),
+            },
         }
     }
 
@@ -89,25 +139,54 @@ impl FileError {
     pub fn path(&self) -> Option<&Utf8Path> {
         self.path.as_deref()
     }
+
+    /// What is wrong with it.
+    #[must_use]
+    pub const fn kind(&self) -> FileErrorKind {
+        match &self.reason {
+            FileReason::Read(_) => FileErrorKind::Read,
+            FileReason::Text { kind, .. } => *kind,
+        }
+    }
+
+    /// The line of the mistake, from 1, where it has one.
+    #[must_use]
+    pub const fn line(&self) -> Option<usize> {
+        match &self.reason {
+            FileReason::Read(_) => None,
+            FileReason::Text { line, .. } => *line,
+        }
+    }
+
+    /// What stands there, as the file has it: a value, or a key that is not known.
+    #[must_use]
+    pub fn value(&self) -> Option<&str> {
+        match &self.reason {
+            FileReason::Read(_) => None,
+            FileReason::Text { value, .. } => value.as_deref(),
+        }
+    }
 }
 
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = self.what;
-        match (&self.path, &self.kind) {
-            (Some(path), FileErrorKind::Read(_)) => write!(f, "cannot read {what} file {path}"),
-            (None, FileErrorKind::Read(_)) => write!(f, "cannot read the {what}"),
-            (Some(path), FileErrorKind::Syntax(text)) => write!(f, "{what} file {path}: {text}"),
-            (None, FileErrorKind::Syntax(text)) => write!(f, "{what}: {text}"),
+        match (&self.path, &self.reason) {
+            (Some(path), FileReason::Read(_)) => write!(f, "cannot read {what} file {path}"),
+            (None, FileReason::Read(_)) => write!(f, "cannot read the {what}"),
+            (Some(path), FileReason::Text { message, .. }) => {
+                write!(f, "{what} file {path}: {message}")
+            }
+            (None, FileReason::Text { message, .. }) => write!(f, "{what}: {message}"),
         }
     }
 }
 
 impl std::error::Error for FileError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.kind {
-            FileErrorKind::Read(error) => Some(error),
-            FileErrorKind::Syntax(_) => None,
+        match &self.reason {
+            FileReason::Read(error) => Some(error),
+            FileReason::Text { .. } => None,
         }
     }
 }
@@ -120,6 +199,8 @@ impl std::error::Error for FileError {
 ///     .unwrap_err();
 /// assert!(error.to_string().starts_with("cannot use the variable SBATCH_TIMELIMIT"));
 /// assert_eq!(error.name(), "SBATCH_TIMELIMIT");
+/// assert_eq!(error.value_error().given(), "1h");
+/// assert_eq!(error.value_error().kind(), nim_slurm::ValueErrorKind::Character('h'));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot use the variable {name}")]
@@ -146,6 +227,12 @@ impl VariableError {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What is wrong with its value.
+    #[must_use]
+    pub const fn value_error(&self) -> &ValueError {
+        &self.source
     }
 }
 

@@ -139,7 +139,7 @@ mod file;
 #[cfg(any(feature = "cluster", feature = "results"))]
 mod manifest;
 
-pub use self::error::{FileError, PlanError, Problem, VariableError};
+pub use self::error::{FileError, FileErrorKind, PlanError, Problem, VariableError};
 pub use self::explain::Explanation;
 #[cfg(feature = "cluster")]
 pub use self::follow::{
@@ -162,8 +162,8 @@ pub use self::status::{JobExit, JobRecord, JobState, JobStatus, Queue, StatusErr
 pub use self::submit::{
     Cancellation, Chain, ChainError, ChainJob, RetryPolicy, Sbatch, SubmitError,
 };
-pub use self::value::ValueError;
-pub use self::write::{WriteError, WrittenFile};
+pub use self::value::{ValueError, ValueErrorKind};
+pub use self::write::{WriteError, WriteErrorKind, WrittenFile};
 
 /// The README's Rust, run as a test.
 #[cfg(doctest)]

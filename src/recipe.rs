@@ -287,7 +287,7 @@ impl Recipe {
     /// assert!(error.to_string().contains("unexpected character ' ' in recipe name"));
     /// ```
     pub fn from_toml(text: &str) -> Result<Self, FileError> {
-        toml::from_str(text).map_err(|error| FileError::syntax("recipe", None, &error))
+        toml::from_str(text).map_err(|error| FileError::toml("recipe", None, text, &error))
     }
 
     /// Reads a recipe from a TOML file.
@@ -307,7 +307,7 @@ impl Recipe {
     pub fn read(path: impl AsRef<Utf8Path>) -> Result<Self, FileError> {
         let path = path.as_ref();
         let text = FileError::read("recipe", path)?;
-        toml::from_str(&text).map_err(|error| FileError::syntax("recipe", Some(path), &error))
+        toml::from_str(&text).map_err(|error| FileError::toml("recipe", Some(path), &text, &error))
     }
 
     /// The recipe as TOML, which [`from_toml`](Self::from_toml) reads again.

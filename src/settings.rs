@@ -162,8 +162,8 @@ impl Settings {
     /// Names the line and the value: an unknown key, or a value that its type
     /// refuses.
     pub fn from_toml(text: &str) -> Result<Self, FileError> {
-        let file =
-            toml::from_str(text).map_err(|error| FileError::syntax("settings", None, &error))?;
+        let file = toml::from_str(text)
+            .map_err(|error| FileError::toml("settings", None, text, &error))?;
         Self::from_file(file, text, None)
     }
 
@@ -187,7 +187,7 @@ impl Settings {
         let path = path.as_ref();
         let text = FileError::read("settings", path)?;
         let file = toml::from_str(&text)
-            .map_err(|error| FileError::syntax("settings", Some(path), &error))?;
+            .map_err(|error| FileError::toml("settings", Some(path), &text, &error))?;
         Self::from_file(file, &text, Some(path))
     }
 

@@ -621,3 +621,34 @@ fn variables_that_are_no_text() {
         ["SBATCH_ACCOUNT"]
     );
 }
+
+/// A program finds the place of a mistake without reading the sentence.
+#[test]
+fn mistakes_in_a_file_have_kind_line_and_value() {
+    use nim_slurm::FileErrorKind::{Content, Syntax};
+
+    for (text, kind, line, value) in [
+        ("[slurm]\ntime = '1h'\n", Content, Some(2), Some("'1h'")),
+        ("[slurm]\n\nnodes = -1\n", Content, Some(3), Some("-1")),
+        ("[srun]\nmpy = 'pmix'\n", Content, Some(2), Some("mpy")),
+        ("[slurm\n", Syntax, Some(1), None),
+        (
+            "stage_path = '/ä'\n[launch]\nmax_requeues = 'x'",
+            Content,
+            Some(3),
+            Some("'x'"),
+        ),
+    ] {
+        let error = Settings::from_toml(text).unwrap_err();
+        assert_eq!((error.kind(), error.line()), (kind, line), "{error}");
+        if value.is_some() {
+            assert_eq!(error.value(), value, "{error}");
+        }
+    }
+    let missing = Recipe::from_toml("name = 'x'\n").unwrap_err();
+    assert_eq!(
+        (missing.kind(), missing.value()),
+        (Content, None),
+        "{missing}"
+    );
+}

@@ -296,7 +296,7 @@ impl View {
             let number = format!("point {} of {count}", index + 1);
             match point.state {
                 PointState::Finished => {
-                    self.print_once(&finished(&number, &point.folder, results))?
+                    self.print_once(&finished(&number, &point.folder, results))?;
                 }
                 PointState::Failed => self.print_once_in_run(&failed(&number, point))?,
                 _ => {}
