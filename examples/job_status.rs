@@ -33,7 +33,7 @@ fn main() -> ExitCode {
             }
             ExitCode::SUCCESS
         }
-        Ok(JobStatus::Forgotten) => {
+        Ok(JobStatus::Unknown) => {
             eprintln!("job {job} is not known: it ended long ago, or never was");
             ExitCode::FAILURE
         }
@@ -78,7 +78,7 @@ fn print(record: &JobRecord) {
         "waits_for",
         Some(jobs.join(",")).filter(|jobs| !jobs.is_empty()),
     );
-    line("obstacle", record.obstacle());
+    line("blocking_reason", record.blocking_reason());
 }
 
 fn seconds(time: SystemTime) -> String {

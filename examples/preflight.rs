@@ -28,7 +28,7 @@ struct Arguments {
     #[command(flatten)]
     input: Input,
 
-    /// Print {"schema": 1, "findings": [{"severity", "what", "mend"}]}
+    /// Print {"schema": 1, "findings": [{"severity", "message", "fix"}]}
     #[arg(long)]
     json: bool,
 }
@@ -63,13 +63,13 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 const INDENT: usize = 9;
 const WIDTH: usize = 100;
 
-/// A finding as a person reads it: mark and sentence, and below them how to mend it.
+/// A finding as a person reads it: mark and sentence, and below them how to fix it.
 fn lines(finding: &Finding) -> String {
     let mut text = format!("{:INDENT$}", finding.severity());
-    fold(&mut text, finding.what(), INDENT);
-    if let Some(mend) = finding.mend() {
+    fold(&mut text, finding.message(), INDENT);
+    if let Some(fix) = finding.fix() {
         text.push_str(&" ".repeat(INDENT));
-        fold(&mut text, &format!("-> {mend}"), INDENT + 3);
+        fold(&mut text, &format!("-> {fix}"), INDENT + 3);
     }
     text
 }

@@ -9,15 +9,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// What is kept of a program's output. The nodes of a large site take much of it.
-const MOST_BYTES: usize = 4 << 20;
+const MAX_KEPT: usize = 4 << 20;
 
 /// What is read of it, so that its writer can end well. Who writes more than this
 /// has no end.
-const MOST_READ: usize = 16 * MOST_BYTES;
+const MAX_READ: usize = 16 * MAX_KEPT;
 
 /// How long a program that has ended may take to hand over its output. Only one
 /// that left a child behind, which holds the pipe open, needs any time at all.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const OUTPUT_GRACE: Duration = Duration::from_secs(1);
 
 /// What a program that ended by itself has said.
 pub(crate) struct Answer {
@@ -28,12 +28,12 @@ pub(crate) struct Answer {
 
 impl Answer {
     /// What a person should read of a failure: the error messages, else the output.
-    pub(crate) fn words(&self) -> String {
-        let words = [&self.stderr, &self.stdout]
+    pub(crate) fn message(&self) -> String {
+        let message = [&self.stderr, &self.stdout]
             .into_iter()
             .map(|text| text.trim())
             .find(|text| !text.is_empty());
-        words.map_or_else(|| self.status.to_string(), ToOwned::to_owned)
+        message.map_or_else(|| self.status.to_string(), ToOwned::to_owned)
     }
 }
 
@@ -98,16 +98,16 @@ fn answer(
     // A limit that no clock can hold is none.
     let deadline = Instant::now().checked_add(limit);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    lead_a_group(command);
+    start_process_group(command);
     let mut child = command.spawn().map_err(NoAnswer::Start)?;
-    let outcome = listen(&mut child, deadline, feed);
+    let outcome = collect_answer(&mut child, deadline, feed);
     if outcome.is_err() {
         kill(&mut child);
     }
     outcome
 }
 
-fn listen(
+fn collect_answer(
     child: &mut Child,
     deadline: Option<Instant>,
     feed: impl FnOnce(&mut Child) -> io::Result<()>,
@@ -142,11 +142,11 @@ impl Output {
                 // An error ends the output as its end does.
                 while let Ok(length @ 1..) = pipe.read(&mut chunk) {
                     read += length;
-                    if read > MOST_READ {
+                    if read > MAX_READ {
                         break;
                     }
                     let mut kept = shared.lock().unwrap_or_else(PoisonError::into_inner);
-                    let room = MOST_BYTES - kept.len();
+                    let room = MAX_KEPT - kept.len();
                     kept.extend_from_slice(&chunk[..length.min(room)]);
                 }
             }
@@ -157,7 +157,7 @@ impl Output {
     }
 
     fn take(self) -> String {
-        let _ = self.end.recv_timeout(LAST_WORDS);
+        let _ = self.end.recv_timeout(OUTPUT_GRACE);
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&kept).into_owned()
     }
@@ -182,14 +182,14 @@ fn wait_until(child: &mut Child, deadline: Option<Instant>) -> Result<ExitStatus
 /// this program does not end sbatch in the middle of a submission, nor makes a
 /// question look like one that Slurm refused.
 #[cfg(unix)]
-fn lead_a_group(command: &mut Command) {
+fn start_process_group(command: &mut Command) {
     use std::os::unix::process::CommandExt;
 
     command.process_group(0);
 }
 
 #[cfg(not(unix))]
-fn lead_a_group(_: &mut Command) {}
+fn start_process_group(_: &mut Command) {}
 
 /// Ends a program and its group. One that waits for a dead file system cannot even
 /// be killed, so nobody waits for it for long.
@@ -227,12 +227,12 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn words_of_a_failure() {
+    fn message_of_a_failure() {
         let answer = bash_answers("echo out; echo error >&2; exit 3", "");
         assert_eq!(answer.status.code(), Some(3));
-        assert_eq!((&*answer.stdout, &*answer.words()), ("out\n", "error"));
-        assert_eq!(bash_answers("echo out; exit 3", "").words(), "out");
-        assert_eq!(bash_answers("exit 3", "").words(), "exit status: 3");
+        assert_eq!((&*answer.stdout, &*answer.message()), ("out\n", "error"));
+        assert_eq!(bash_answers("echo out; exit 3", "").message(), "out");
+        assert_eq!(bash_answers("exit 3", "").message(), "exit status: 3");
     }
 
     #[test]
@@ -245,7 +245,7 @@ pub(crate) mod tests {
         assert!(matches!(outcome, Err(NoAnswer::TimedOut)));
         let answer = bash_answers("head -c 5000000 /dev/zero", "");
         assert!(answer.status.success());
-        assert_eq!(answer.stdout.len(), MOST_BYTES);
+        assert_eq!(answer.stdout.len(), MAX_KEPT);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The errors that concern more than one value.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::container::Runtime;
 use crate::slurm::{OptionName, Release};
-use crate::value::ValueError;
+use crate::value::{Fault, ValueError};
 
 /// A recipe or settings file that cannot be used.
 ///
@@ -20,19 +21,48 @@ use crate::value::ValueError;
 /// assert!(text.contains("line 2"), "{text}");
 /// assert!(text.contains("unexpected character ' ' in partition \"gpu h100\""), "{text}");
 /// assert_eq!(error.path(), None); // it was a text, not a file
+/// assert_eq!(error.kind(), nim_slurm::FileErrorKind::Content);
+/// assert_eq!((error.line(), error.value()), (Some(2), Some("'gpu h100'")));
 /// ```
 #[derive(Debug)]
 pub struct FileError {
     what: &'static str,
     path: Option<Utf8PathBuf>,
-    kind: FileErrorKind,
+    reason: FileReason,
+}
+
+/// What is wrong with a file, for a program.
+///
+/// ```
+/// use nim_slurm::{FileErrorKind, Recipe, Settings};
+///
+/// let error = Recipe::read("/no/such/recipe.toml").unwrap_err();
+/// assert_eq!(error.kind(), FileErrorKind::Read);
+/// assert_eq!(Settings::from_toml("[slurm").unwrap_err().kind(), FileErrorKind::Syntax);
+/// assert_eq!(Settings::from_toml("slrum = 1").unwrap_err().kind(), FileErrorKind::Content);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FileErrorKind {
+    /// It cannot be read; the error's source is the system's reason.
+    Read,
+    /// It is no TOML.
+    Syntax,
+    /// It is TOML, but has an unknown key, lacks one, or has a value that is not
+    /// allowed.
+    Content,
 }
 
 #[derive(Debug)]
-enum FileErrorKind {
+enum FileReason {
     Read(io::Error),
-    /// toml's own text: the line, the place in it, and the reason.
-    Syntax(String),
+    Text {
+        kind: FileErrorKind,
+        /// The line, the place in it, and the reason.
+        message: String,
+        line: Option<usize>,
+        value: Option<String>,
+    },
 }
 
 /// A person writes some kilobytes; what is longer than this is another file.
@@ -58,28 +88,49 @@ impl FileError {
         read_text(path).map_err(|error| Self {
             what,
             path: Some(path.to_owned()),
-            kind: FileErrorKind::Read(error),
+            reason: FileReason::Read(error),
         })
     }
 
     /// A file whose text is no value of its kind.
-    pub(crate) fn value(what: &'static str, path: &Utf8Path, error: &ValueError) -> Self {
+    pub(crate) fn invalid_value(what: &'static str, path: &Utf8Path, error: &ValueError) -> Self {
         Self {
             what,
             path: Some(path.to_owned()),
-            kind: FileErrorKind::Syntax(error.to_string()),
+            reason: FileReason::Text {
+                kind: FileErrorKind::Content,
+                message: error.to_string(),
+                line: None,
+                value: None,
+            },
         }
     }
 
-    pub(crate) fn syntax(
+    /// A text that toml does not take.
+    pub(crate) fn toml(
         what: &'static str,
         path: Option<&Utf8Path>,
+        text: &str,
         error: &toml::de::Error,
     ) -> Self {
+        let kind = match toml::from_str::<toml::Table>(text) {
+            Ok(_) => FileErrorKind::Content,
+            Err(_) => FileErrorKind::Syntax,
+        };
+        let place = error.span();
+        let before = place.as_ref().and_then(|span| text.get(..span.start));
+        // What lacks a key is a table of many lines, and no value.
+        let value = place.and_then(|span| text.get(span));
+        let value = value.filter(|value| !value.is_empty() && !value.contains('\n'));
         Self {
             what,
             path: path.map(Utf8Path::to_owned),
-            kind: FileErrorKind::Syntax(error.to_string().trim_end().to_owned()),
+            reason: FileReason::Text {
+                kind,
+                message: error.to_string().trim_end().to_owned(),
+                line: before.map(|before| before.matches('\n').count() + 1),
+                value: value.map(str::to_owned),
+            },
         }
     }
 
@@ -88,25 +139,54 @@ impl FileError {
     pub fn path(&self) -> Option<&Utf8Path> {
         self.path.as_deref()
     }
+
+    /// What is wrong with it.
+    #[must_use]
+    pub const fn kind(&self) -> FileErrorKind {
+        match &self.reason {
+            FileReason::Read(_) => FileErrorKind::Read,
+            FileReason::Text { kind, .. } => *kind,
+        }
+    }
+
+    /// The line of the mistake, from 1, where it has one.
+    #[must_use]
+    pub const fn line(&self) -> Option<usize> {
+        match &self.reason {
+            FileReason::Read(_) => None,
+            FileReason::Text { line, .. } => *line,
+        }
+    }
+
+    /// What stands there, as the file has it: a value, or a key that is not known.
+    #[must_use]
+    pub fn value(&self) -> Option<&str> {
+        match &self.reason {
+            FileReason::Read(_) => None,
+            FileReason::Text { value, .. } => value.as_deref(),
+        }
+    }
 }
 
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = self.what;
-        match (&self.path, &self.kind) {
-            (Some(path), FileErrorKind::Read(_)) => write!(f, "cannot read {what} file {path}"),
-            (None, FileErrorKind::Read(_)) => write!(f, "cannot read the {what}"),
-            (Some(path), FileErrorKind::Syntax(text)) => write!(f, "{what} file {path}: {text}"),
-            (None, FileErrorKind::Syntax(text)) => write!(f, "{what}: {text}"),
+        match (&self.path, &self.reason) {
+            (Some(path), FileReason::Read(_)) => write!(f, "cannot read {what} file {path}"),
+            (None, FileReason::Read(_)) => write!(f, "cannot read the {what}"),
+            (Some(path), FileReason::Text { message, .. }) => {
+                write!(f, "{what} file {path}: {message}")
+            }
+            (None, FileReason::Text { message, .. }) => write!(f, "{what}: {message}"),
         }
     }
 }
 
 impl std::error::Error for FileError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.kind {
-            FileErrorKind::Read(error) => Some(error),
-            FileErrorKind::Syntax(_) => None,
+        match &self.reason {
+            FileReason::Read(error) => Some(error),
+            FileReason::Text { .. } => None,
         }
     }
 }
@@ -115,10 +195,12 @@ impl std::error::Error for FileError {
 ///
 /// ```
 /// let error = nim_slurm::Settings::new()
-///     .with_environment([("SBATCH_TIMELIMIT".to_owned(), "1h".to_owned())])
+///     .with_environment([("SBATCH_TIMELIMIT", "1h")])
 ///     .unwrap_err();
 /// assert!(error.to_string().starts_with("cannot use the variable SBATCH_TIMELIMIT"));
 /// assert_eq!(error.name(), "SBATCH_TIMELIMIT");
+/// assert_eq!(error.value_error().given(), "1h");
+/// assert_eq!(error.value_error().kind(), nim_slurm::ValueErrorKind::Character('h'));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot use the variable {name}")]
@@ -129,10 +211,28 @@ pub struct VariableError {
 }
 
 impl VariableError {
+    /// The text of a variable's value, if it is one.
+    pub(crate) fn text<'a>(name: &str, value: &'a OsStr) -> Result<&'a str, Self> {
+        value.to_str().ok_or_else(|| Self {
+            name: name.to_owned(),
+            source: ValueError::new(
+                "text",
+                &value.to_string_lossy(),
+                Fault::rule("it is not UTF-8"),
+            ),
+        })
+    }
+
     /// The variable's name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What is wrong with its value.
+    #[must_use]
+    pub const fn value_error(&self) -> &ValueError {
+        &self.source
     }
 }
 
@@ -191,10 +291,10 @@ impl std::error::Error for PlanError {}
 ///
 /// let settings = Settings::from_toml("slurm.launch.gres = 'gpu:2'")?;
 /// let error = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap_err();
-/// let Problem::TooFewGpus { asked, used, .. } = &error.problems()[0] else {
+/// let Problem::TooFewGpus { requested, used, .. } = &error.problems()[0] else {
 ///     panic!("{error}");
 /// };
-/// assert_eq!((*asked, *used), (2, 4));
+/// assert_eq!((*requested, *used), (2, 4));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -220,7 +320,7 @@ pub enum Problem {
     },
     /// An option of a script means nothing without another one.
     #[error("{script}: {option} ({origin}) needs {one_of}")]
-    Needed {
+    MissingOption {
         /// The script's file name.
         script: &'static str,
         /// The option.
@@ -290,12 +390,12 @@ pub enum Problem {
     },
     /// The server, or all of several, use more GPUs than the job asks for.
     #[error(
-        "launch.sh asks for {asked} GPUs with {option} ({origin}), the recipe's {} {used}",
+        "launch.sh asks for {requested} GPUs with {option} ({origin}), the recipe's {} {used}",
         if *replicas == 1 { "server uses".to_owned() } else { format!("{replicas} servers use") }
     )]
     TooFewGpus {
         /// GPUs on a node that the job asks for.
-        asked: u64,
+        requested: u64,
         /// The option that asks.
         option: OptionName,
         /// Where it was given.
@@ -333,15 +433,15 @@ pub enum Problem {
         "the recipe's {replicas} servers do not get ports of their own: {{port}} is needed in server.command or \
          server.environment"
     )]
-    OnePort {
+    SharedPort {
         /// Servers side by side.
         replicas: u32,
     },
     /// One server cannot do what is asked of several.
     #[error(
-        "the recipe's sweep.replicas is \"alike\", but it has one server: server.replicas must be 2 or more"
+        "the recipe's sweep.replicas is \"together\", but it has one server: server.replicas must be 2 or more"
     )]
-    AlikeAlone,
+    SingleReplica,
     /// Both the recipe's sweep and an option make the launch job an array.
     #[error(
         "launch.sh gets --array from the recipe's sweep.array, and {array} ({origin}): leave one of them out, and limit \
@@ -423,12 +523,12 @@ pub enum Problem {
     },
     /// The launch job is warned by a signal that it does not know.
     #[error(
-        "launch.sh asks for the signal {asked} ({origin}), on which it would not stop in order: B:USR1, B:USR2, B:TERM \
+        "launch.sh asks for the signal {requested} ({origin}), on which it would not stop in order: B:USR1, B:USR2, B:TERM \
          and B:INT are allowed"
     )]
     Signal {
         /// What was asked for.
-        asked: String,
+        requested: String,
         /// Where it was given.
         origin: String,
     },
@@ -472,11 +572,11 @@ pub enum Problem {
     },
     /// The job asks for another number of nodes than the server runs on.
     #[error(
-        "launch.sh asks for {asked} nodes ({origin}), but the recipe's server runs on {used}: nodes = {used} is allowed"
+        "launch.sh asks for {requested} nodes ({origin}), but the recipe's server runs on {used}: nodes = {used} is allowed"
     )]
     Nodes {
         /// What was asked for.
-        asked: String,
+        requested: String,
         /// Where it was given.
         origin: String,
         /// Nodes that the server runs on.
@@ -502,6 +602,15 @@ pub enum Problem {
         client: String,
         /// The file.
         file: String,
+    },
+    /// A recipe sets what is not a recipe's to say.
+    #[error(
+        "the recipe sets {option}, which is for settings and flags: a recipe may set options that say how many \
+         resources and how much time a job needs"
+    )]
+    NotForRecipes {
+        /// The option.
+        option: String,
     },
     /// Two things would be mounted at one place.
     #[error(

@@ -1,7 +1,9 @@
 //! Where each option of a script comes from.
 
+use std::ffi::OsString;
 use std::fmt;
 
+use crate::environment;
 use crate::plan::Plan;
 use crate::script::ScriptKind;
 use crate::settings::{Origin, table};
@@ -16,10 +18,10 @@ use crate::slurm::{OptionName, Passthrough};
 ///
 /// let settings = Settings::from_toml("slurm.launch.time = '02:00:00'")?;
 /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
-/// let options = plan.explain(ScriptKind::Launch, []);
+/// let options = plan.explain(ScriptKind::Launch, std::env::vars_os());
 /// let time = options.iter().find(|own| own.option.starts_with("--time=")).unwrap();
 /// assert_eq!(time.origin, "line 1 of the settings, [slurm.launch]");
-/// assert!(time.overridden_by.is_none() && !time.is_left_out);
+/// assert!(!time.is_omitted);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,12 +30,12 @@ pub struct Explanation {
     /// The option as sbatch takes it, `--time=5`; without a value where it is left out.
     pub option: String,
     /// True when the script does not have the option, because that was said.
-    pub is_left_out: bool,
+    pub is_omitted: bool,
     /// Where it was given: a flag or builder, a variable, a line of the settings, the
     /// recipe.
     pub origin: String,
     /// A variable that is set and that sbatch would follow instead, if the script were
-    /// submitted as it is. What [`Plan::pinned`] repeats and [`Plan::unheard`] names
+    /// submitted as it is. What [`Plan::options_to_repeat`] repeats and [`Plan::variables_to_remove`] names
     /// keeps it from that.
     pub overridden_by: Option<String>,
 }
@@ -41,7 +43,7 @@ pub struct Explanation {
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.option)?;
-        if self.is_left_out {
+        if self.is_omitted {
             f.write_str(" is left out")?;
         }
         write!(f, " ({})", self.origin)?;
@@ -61,7 +63,7 @@ impl Plan {
     ///
     /// let settings = Settings::from_toml("[slurm]\npartition = 'batch'\nmem = false")?;
     /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
-    /// let variables = [("SBATCH_PARTITION".to_owned(), "other".to_owned())];
+    /// let variables = [("SBATCH_PARTITION", "other")];
     /// let options = plan.explain(ScriptKind::Setup, variables);
     /// assert_eq!(options[0].to_string(), "--job-name=nim-setup (the recipe)");
     /// assert_eq!(
@@ -78,9 +80,9 @@ impl Plan {
     pub fn explain(
         &self,
         kind: ScriptKind,
-        variables: impl IntoIterator<Item = (String, String)>,
+        variables: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
     ) -> Vec<Explanation> {
-        let variables: Vec<_> = variables.into_iter().collect();
+        let variables = environment::texts(variables);
         let own = self.directives(kind);
         let left_out = |name: &OptionName| own.is_omitted(*name);
         let named = own
@@ -88,17 +90,17 @@ impl Plan {
             .chain(OptionName::ALL.iter().copied().filter(left_out));
         let typed = named.map(|name| Explanation {
             option: own.option(name).unwrap_or_else(|| name.to_string()),
-            is_left_out: own.is_omitted(name),
+            is_omitted: own.is_omitted(name),
             origin: self.where_given(kind, name),
             overridden_by: self.overriding(kind, name, &variables),
         });
         let mut explanations: Vec<_> = typed.collect();
         let first_left_out = explanations
             .iter()
-            .position(|explanation| explanation.is_left_out);
+            .position(|explanation| explanation.is_omitted);
         let passed_through = own.passed_through().iter().map(|option| Explanation {
             option: option.to_string(),
-            is_left_out: false,
+            is_omitted: false,
             origin: self.where_passed_through(kind, option),
             overridden_by: variables
                 .iter()

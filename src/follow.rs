@@ -12,17 +12,17 @@ use crate::slurm::SubmittedJob;
 use crate::status::{JobRecord, JobState, JobStatus, Queue, StatusError};
 use crate::submit::ChainJob;
 
-pub use self::ending::Ending;
 pub use self::files::last_lines;
+pub use self::outcome::LaunchOutcome;
 pub use self::point::{PointProgress, PointState};
-pub use self::server::Server;
+pub use self::server::ServerState;
 
-mod ending;
 mod files;
+mod outcome;
 mod point;
 mod server;
 
-/// Looks at a launch job, as often as it is asked to.
+/// Polls a launch job: how far it is, and how it ended.
 ///
 /// It asks Slurm for the job, and reads the job's manifest, its list of points and
 /// the end of its log below the stage path. It writes nothing, and the job does
@@ -34,15 +34,15 @@ mod server;
 /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())?;
 /// let mut follower =
 ///     Follower::new(&plan, &"/lustre/project/nim".parse()?, Queue::find()?, "4711".parse()?);
-/// let ending = loop {
-///     let progress = follower.look()?;
+/// let outcome = loop {
+///     let progress = follower.poll()?;
 ///     println!("{} of {} points", progress.finished(), progress.points.len());
-///     if let Some(ending) = progress.ending {
-///         break ending;
+///     if let Some(outcome) = progress.outcome {
+///         break outcome;
 ///     }
 ///     std::thread::sleep(Follower::INTERVAL);
 /// };
-/// println!("{ending}");
+/// println!("{outcome}");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -51,17 +51,17 @@ pub struct Follower {
     launch: SubmittedJob,
     /// What launch waits for, once that is known; jobs that have ended well are
     /// taken from it.
-    before: Option<Vec<ChainJob>>,
-    ended_well: Vec<ChainJob>,
+    earlier_jobs: Option<Vec<ChainJob>>,
+    completed_jobs: Vec<ChainJob>,
     results: Utf8PathBuf,
-    parts: Vec<Part>,
+    tasks: Vec<FollowedTask>,
 }
 
-/// The launch job, or a task of it.
+/// The launch job, or a task of its array.
 #[derive(Debug, Clone)]
-struct Part {
+struct FollowedTask {
     /// The task's number, where the whole array is followed.
-    task: Option<u32>,
+    number: Option<u32>,
     /// The folders of the points, for as long as the job has not said itself.
     planned: Vec<String>,
     files: RunFiles,
@@ -84,15 +84,15 @@ struct StepLogs {
     client: Utf8PathBuf,
 }
 
-/// What was seen at one look.
+/// How far a launch is, as of one [`poll`](Follower::poll).
 ///
 /// ```no_run
-/// use nim_slurm::{Follower, Plan, Queue, Recipe, Server, Settings};
+/// use nim_slurm::{Follower, Plan, Queue, Recipe, ServerState, Settings};
 ///
 /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())?;
 /// let stage = "/lustre/project/nim".parse()?;
-/// let progress = Follower::new(&plan, &stage, Queue::find()?, "4711".parse()?).look()?;
-/// if let Server::Loading { .. } = progress.server {
+/// let progress = Follower::new(&plan, &stage, Queue::find()?, "4711".parse()?).poll()?;
+/// if let ServerState::Loading { .. } = progress.server {
 ///     println!("the model is loaded");
 /// }
 /// println!("{} finished, {} failed", progress.finished(), progress.failed());
@@ -105,9 +105,9 @@ pub struct Progress {
     /// What Slurm says of the launch job.
     pub launch: JobStatus,
     /// The job that launch waits for, or that failed before it could start.
-    pub before: Option<(ChainJob, JobRecord)>,
+    pub earlier_job: Option<(ChainJob, JobRecord)>,
     /// The jobs before launch that have ended well.
-    pub ended_well: Vec<ChainJob>,
+    pub completed_jobs: Vec<ChainJob>,
     /// How often the job had been put into the queue again when its last run began,
     /// as far as the run has said it.
     pub restart: Option<u32>,
@@ -115,14 +115,14 @@ pub struct Progress {
     /// resumes.
     pub runs: Vec<RunId>,
     /// Whether the server is there; of several, the one that is least so.
-    pub server: Server,
+    pub server: ServerState,
     /// The points of the sweep, in their order.
     pub points: Vec<PointProgress>,
     /// What is measured now, in the job's own words; several servers may measure several
     /// points.
     pub measuring: Vec<String>,
     /// How the launch job ended; none while it goes on.
-    pub ending: Option<Ending>,
+    pub outcome: Option<LaunchOutcome>,
 }
 
 impl Progress {
@@ -145,7 +145,7 @@ impl Progress {
 }
 
 impl Follower {
-    /// How long to wait between two looks: each is a request or two to the
+    /// How long to wait between two polls: each is a request or two to the
     /// controller, which all users of a cluster share.
     pub const INTERVAL: Duration = Duration::from_secs(5);
 
@@ -153,29 +153,34 @@ impl Follower {
     /// tasks, unless the job names one.
     #[must_use]
     pub fn new(plan: &Plan, stage_path: &StagePath, queue: Queue, launch: SubmittedJob) -> Self {
-        let parts = match (plan.tasks(), launch.task()) {
+        let tasks = match (plan.tasks(), launch.task()) {
             (Some(tasks), None) => (0..tasks)
-                .map(|task| Part::of_task(plan, stage_path, &launch, task))
+                .map(|task| FollowedTask::of_task(plan, stage_path, &launch, task))
                 .collect(),
-            (Some(_), Some(task)) => vec![Part::new(
+            (Some(_), Some(task)) => vec![FollowedTask::new(
                 plan,
                 stage_path,
                 Some(task as usize),
                 &launch.in_file_names(),
             )],
-            (None, _) => vec![Part::new(plan, stage_path, None, &launch.in_file_names())],
+            (None, _) => vec![FollowedTask::new(
+                plan,
+                stage_path,
+                None,
+                &launch.in_file_names(),
+            )],
         };
         Self {
             queue,
-            before: None,
-            ended_well: Vec::new(),
+            earlier_jobs: None,
+            completed_jobs: Vec::new(),
             results: Utf8PathBuf::from(format!("{stage_path}/results")),
-            parts,
+            tasks,
             launch,
         }
     }
 
-    /// Looks at the jobs before launch as well, as [`Chain`](crate::Chain) gave them.
+    /// Polls the jobs before launch as well, as [`Chain`](crate::Chain) gave them.
     /// Without them they are found by what Slurm knows of the launch's dependency.
     ///
     /// ```no_run
@@ -186,14 +191,14 @@ impl Follower {
     /// let launch = jobs.last().unwrap().job.clone();
     /// let stage = plan.settings().stage_path().expect("site.toml names it");
     /// let follower = Follower::new(&plan, stage, Queue::find()?, launch).with_chain(jobs);
-    /// assert_eq!(follower.before().len(), 1); // setup
+    /// assert_eq!(follower.earlier_jobs().len(), 1); // setup
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn with_chain(mut self, jobs: impl IntoIterator<Item = ChainJob>) -> Self {
         let launch = &self.launch;
         let before = jobs.into_iter().filter(|job| job.job != *launch);
-        self.before = Some(before.collect());
+        self.earlier_jobs = Some(before.collect());
         self
     }
 
@@ -221,51 +226,60 @@ impl Follower {
     /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())?;
     /// let stage = "/lustre/project/nim".parse()?;
     /// let mut follower = Follower::new(&plan, &stage, Queue::find()?, "4711".parse()?);
-    /// follower.look()?;
-    /// for job in follower.before() {
+    /// follower.poll()?;
+    /// for job in follower.earlier_jobs() {
     ///     println!("waits for {}, job {}", job.kind.file_name(), job.job);
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn before(&self) -> &[ChainJob] {
-        self.before.as_deref().unwrap_or_default()
+    pub fn earlier_jobs(&self) -> &[ChainJob] {
+        self.earlier_jobs.as_deref().unwrap_or_default()
     }
 
-    /// Looks once.
+    /// Asks how far the launch is now.
     ///
     /// # Errors
     ///
     /// When Slurm cannot be asked, and the job has not said how it ended.
     /// [`StatusError::Unreachable`] may pass; the job goes on all the same. A file
     /// that is not there yet is no error.
-    pub fn look(&mut self) -> Result<Progress, StatusError> {
-        let said = self.queue.status(&self.launch);
+    pub fn poll(&mut self) -> Result<Progress, StatusError> {
+        let status = self.queue.status(&self.launch);
         // In this order: the manifest of a job that has ended is its last.
-        let manifests: Vec<_> = self.parts.iter().map(Part::manifest).collect();
-        let launch = match said {
+        let manifests: Vec<_> = self.tasks.iter().map(FollowedTask::manifest).collect();
+        let launch = match status {
             Err(error) if manifests.iter().all(|own| is_over(&error, own.as_ref())) => {
-                JobStatus::Forgotten
+                JobStatus::Unknown
             }
             status => status?,
         };
-        let looks: Vec<_> = (self.parts.iter().zip(manifests))
-            .map(|(part, manifest)| part.look(&launch, manifest))
+        let polled: Vec<_> = (self.tasks.iter().zip(manifests))
+            .map(|(task, manifest)| task.poll(&launch, manifest))
             .collect();
-        if let (None, Some(record)) = (&self.before, launch.record()) {
-            self.before = Some(self.find_before(record)?);
+        if let (None, Some(record)) = (&self.earlier_jobs, launch.record()) {
+            self.earlier_jobs = Some(self.find_earlier_jobs(record)?);
         }
-        let before = self.look_before(looks.iter().any(Look::has_started))?;
-        let anyone_is_known = looks.iter().any(Look::is_known);
-        let endings = (self.parts.iter().zip(&looks))
-            .filter(|(_, look)| look.is_known() || !anyone_is_known)
-            .map(|(part, look)| {
-                let manifest = look.manifest.as_ref();
-                let ending = ending::of(&look.status, before.as_ref(), manifest, &part.files);
-                Some((part.task, ending?))
+        let earlier_job = self.poll_earlier_jobs(polled.iter().any(TaskProgress::has_started))?;
+        let any_is_known = polled.iter().any(TaskProgress::is_known);
+        let outcomes = (self.tasks.iter().zip(&polled))
+            .filter(|(_, progress)| progress.is_known() || !any_is_known)
+            .map(|(task, progress)| {
+                let manifest = progress.manifest.as_ref();
+                let outcome = outcome::of(
+                    &progress.status,
+                    earlier_job.as_ref(),
+                    manifest,
+                    &task.files,
+                );
+                Some((task.number, outcome?))
             });
-        let ending = endings.collect::<Option<Vec<_>>>().map(ending::of_tasks);
-        let manifests = || looks.iter().filter_map(|look| look.manifest.as_ref());
+        let outcome = outcomes.collect::<Option<Vec<_>>>().map(outcome::of_tasks);
+        let manifests = || {
+            polled
+                .iter()
+                .filter_map(|progress| progress.manifest.as_ref())
+        };
         let mut runs: Vec<_> = RunId::parse(&self.launch.in_file_names())
             .into_iter()
             .collect();
@@ -274,40 +288,43 @@ impl Follower {
                 runs.push(run.clone());
             }
         }
-        let servers = looks.iter().map(|look| &look.server);
-        let running = servers.filter(|server| **server != Server::Absent);
+        let servers = polled.iter().map(|progress| &progress.server);
+        let running = servers.filter(|server| **server != ServerState::Absent);
         let server = running.reduce(|one, other| if other.is_behind(one) { other } else { one });
         Ok(Progress {
             runs,
             restart: manifests().filter_map(|manifest| manifest.restart).max(),
-            ended_well: self.ended_well.clone(),
-            before,
-            server: server.cloned().unwrap_or(Server::Absent),
-            points: looks.iter().flat_map(|look| look.points.clone()).collect(),
-            measuring: looks
+            completed_jobs: self.completed_jobs.clone(),
+            earlier_job,
+            server: server.cloned().unwrap_or(ServerState::Absent),
+            points: polled
                 .iter()
-                .flat_map(|look| look.measuring.clone())
+                .flat_map(|progress| progress.points.clone())
                 .collect(),
-            ending,
+            measuring: polled
+                .iter()
+                .flat_map(|progress| progress.measuring.clone())
+                .collect(),
+            outcome,
             launch,
         })
     }
 
     /// The first of the earlier jobs that has not ended well. Once launch has started
     /// there is none to wait for.
-    fn look_before(
+    fn poll_earlier_jobs(
         &mut self,
         has_started: bool,
     ) -> Result<Option<(ChainJob, JobRecord)>, StatusError> {
-        let before = self.before.get_or_insert_default();
-        while let Some(job) = before.first() {
+        let waiting = self.earlier_jobs.get_or_insert_default();
+        while let Some(job) = waiting.first() {
             match status(&self.queue, &job.job)?.record() {
                 Some(record) if record.state == JobState::Completed => {
-                    self.ended_well.push(before.remove(0));
+                    self.completed_jobs.push(waiting.remove(0));
                 }
                 Some(record) if !has_started => return Ok(Some((job.clone(), record.clone()))),
                 // What nobody knows any more is nothing to wait for.
-                _ => drop(before.remove(0)),
+                _ => drop(waiting.remove(0)),
             }
         }
         Ok(None)
@@ -315,7 +332,7 @@ impl Follower {
 
     /// The jobs of a chain that this job waits for, directly or through another one:
     /// those that run the scripts that come before launch.
-    fn find_before(&self, launch: &JobRecord) -> Result<Vec<ChainJob>, StatusError> {
+    fn find_earlier_jobs(&self, launch: &JobRecord) -> Result<Vec<ChainJob>, StatusError> {
         /// A chain is shorter; each job is a request to the controller.
         const MOST_JOBS: usize = 8;
         let mut found: Vec<ChainJob> = Vec::new();
@@ -343,8 +360,8 @@ impl Follower {
     }
 }
 
-impl Part {
-    /// A part whose files have this job in their names.
+impl FollowedTask {
+    /// A task whose files have this job in their names.
     fn new(plan: &Plan, stage_path: &StagePath, task: Option<usize>, job: &str) -> Self {
         let log = |step: &str, replica: u32| {
             let number = match replica {
@@ -360,7 +377,7 @@ impl Part {
         let replicas = plan.recipe().server.replicas.get();
         let results = Utf8PathBuf::from(format!("{stage_path}/results"));
         Self {
-            task: None,
+            number: None,
             planned: plan.point_folders(task, job),
             files: RunFiles {
                 manifest: results.join(format!("run_{job}.json")),
@@ -375,7 +392,7 @@ impl Part {
     fn of_task(plan: &Plan, stage_path: &StagePath, array: &SubmittedJob, task: usize) -> Self {
         let job = format!("{}-{task}", array.in_file_names());
         Self {
-            task: u32::try_from(task).ok(),
+            number: u32::try_from(task).ok(),
             ..Self::new(plan, stage_path, Some(task), &job)
         }
     }
@@ -384,18 +401,18 @@ impl Part {
         Manifest::read(&self.files.manifest).ok()
     }
 
-    /// What Slurm says of this part.
+    /// What Slurm says of this task.
     fn status(&self, launch: &JobStatus) -> JobStatus {
-        let (Some(task), JobStatus::Known(records)) = (self.task, launch) else {
+        let (Some(task), JobStatus::Known(records)) = (self.number, launch) else {
             return launch.clone();
         };
         let own = records.iter().find(|record| record.is_of_task(task));
-        own.map_or(JobStatus::Forgotten, |record| {
+        own.map_or(JobStatus::Unknown, |record| {
             JobStatus::Known(vec![record.clone()])
         })
     }
 
-    fn look(&self, launch: &JobStatus, manifest: Option<Manifest>) -> Look {
+    fn poll(&self, launch: &JobStatus, manifest: Option<Manifest>) -> TaskProgress {
         let status = self.status(launch);
         let record = status.record();
         let is_running =
@@ -404,9 +421,9 @@ impl Part {
             let started = record.and_then(|record| record.started);
             server::read_all(&self.files.logs, started)
         } else {
-            (Server::Absent, Vec::new())
+            (ServerState::Absent, Vec::new())
         };
-        Look {
+        TaskProgress {
             points: point::read(&self.files, &self.planned, manifest.as_ref()),
             is_running,
             server,
@@ -417,17 +434,17 @@ impl Part {
     }
 }
 
-/// What was seen of a part.
-struct Look {
+/// How far a task is.
+struct TaskProgress {
     status: JobStatus,
     manifest: Option<Manifest>,
     is_running: bool,
-    server: Server,
+    server: ServerState,
     points: Vec<PointProgress>,
     measuring: Vec<String>,
 }
 
-impl Look {
+impl TaskProgress {
     const fn has_started(&self) -> bool {
         self.is_running || self.manifest.is_some()
     }
@@ -442,7 +459,7 @@ impl Look {
 /// What is known of an earlier job. Where the accounts do not tell, that is nothing.
 fn status(queue: &Queue, job: &SubmittedJob) -> Result<JobStatus, StatusError> {
     match queue.status(job) {
-        Err(StatusError::Accounts { .. }) => Ok(JobStatus::Forgotten),
+        Err(StatusError::Accounts { .. }) => Ok(JobStatus::Unknown),
         status => status,
     }
 }

@@ -102,9 +102,10 @@
     allow(dead_code, unreachable_pub, unused_imports)
 )]
 
+mod environment;
 mod error;
 mod explain;
-mod jobs;
+mod job_options;
 mod plan;
 mod script;
 mod settings;
@@ -138,11 +139,13 @@ mod file;
 #[cfg(any(feature = "cluster", feature = "results"))]
 mod manifest;
 
-pub use self::error::{FileError, PlanError, Problem, VariableError};
+pub use self::error::{FileError, FileErrorKind, PlanError, Problem, VariableError};
 pub use self::explain::Explanation;
 #[cfg(feature = "cluster")]
-pub use self::follow::{Ending, Follower, PointProgress, PointState, Progress, Server, last_lines};
-pub use self::jobs::Jobs;
+pub use self::follow::{
+    Follower, LaunchOutcome, PointProgress, PointState, Progress, ServerState, last_lines,
+};
+pub use self::job_options::JobOptions;
 pub use self::plan::Plan;
 pub use self::recipe::Recipe;
 #[cfg(feature = "results")]
@@ -156,9 +159,11 @@ pub use self::shell::shell_word;
 #[cfg(feature = "cluster")]
 pub use self::status::{JobExit, JobRecord, JobState, JobStatus, Queue, StatusError};
 #[cfg(feature = "cluster")]
-pub use self::submit::{Chain, ChainError, ChainJob, Patience, Sbatch, SubmitError, Withdrawn};
-pub use self::value::ValueError;
-pub use self::write::{WriteError, Written};
+pub use self::submit::{
+    Cancellation, Chain, ChainError, ChainJob, RetryPolicy, Sbatch, SubmitError,
+};
+pub use self::value::{ValueError, ValueErrorKind};
+pub use self::write::{WriteError, WriteErrorKind, WrittenFile};
 
 /// The README's Rust, run as a test.
 #[cfg(doctest)]

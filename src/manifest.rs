@@ -25,7 +25,7 @@ const MOST_BYTES: u64 = 4 << 20;
 /// let manifest = &run.manifests()[0];
 /// assert_eq!(manifest.node.as_deref(), Some("gpu05"));
 /// assert_eq!(manifest.recipe, None);
-/// assert_eq!(manifest.trouble().as_deref(), Some("ended with 5: 2 points failed"));
+/// assert_eq!(manifest.failure().as_deref(), Some("ended with 5: 2 points failed"));
 /// # Ok(())
 /// # }
 /// ```
@@ -55,7 +55,7 @@ pub struct Manifest {
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub replicas: Option<u32>,
     /// What they did with the points, as
-    /// [`ReplicaUse`](crate::recipe::ReplicaUse) has it: `share` or `alike`.
+    /// [`ReplicaUse`](crate::recipe::ReplicaUse) has it: `split` or `together`.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub replica_use: Option<String>,
     /// The GPUs' model, where nvidia-smi tells.
@@ -66,7 +66,7 @@ pub struct Manifest {
     pub driver: Option<String>,
     /// The container images.
     #[serde(deserialize_with = "lenient")]
-    pub images: Images,
+    pub images: RunImages,
     /// When it started, by the node's clock: `2026-11-24T07:33:58+0000`.
     #[serde(deserialize_with = "lenient")]
     pub start: Option<String>,
@@ -101,7 +101,7 @@ pub struct Manifest {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
-pub struct Images {
+pub struct RunImages {
     /// The server's.
     #[serde(deserialize_with = "lenient")]
     pub server: Option<RunImage>,
@@ -179,7 +179,7 @@ impl Manifest {
     /// How the run ended, unless it ended well; a run that goes on is not told from
     /// one that was killed.
     #[must_use]
-    pub fn trouble(&self) -> Option<String> {
+    pub fn failure(&self) -> Option<String> {
         let reason = self.exit_reason.as_deref().unwrap_or("no reason given");
         match self.exit_code {
             Some(0) => None,
@@ -227,7 +227,7 @@ mod tests {
         assert_eq!(server.reference.as_deref(), Some("nvcr.io/nim/llama:1.0.3"));
         assert_eq!(manifest.images.client, None);
         assert_eq!(
-            manifest.trouble().as_deref(),
+            manifest.failure().as_deref(),
             Some("ended with 5: points \"failed\"")
         );
         let [earlier, failed] = manifest.points.as_slice() else {

@@ -1,7 +1,10 @@
 //! Recipe and settings together, checked once.
 
+use std::ffi::OsString;
+
+use crate::environment;
 use crate::error::PlanError;
-use crate::recipe::{Point, Recipe};
+use crate::recipe::{Recipe, SweepPoint};
 use crate::script::{Draft, Launch, PrepareModels, Script, ScriptKind, Setup};
 use crate::settings::{Origin, Settings};
 use crate::slurm::{Directives, OptionName, Passthrough, TimeLimit};
@@ -101,7 +104,7 @@ impl Plan {
     /// The points of the sweep, in the order in which they are measured; in an array by
     /// server, those of each task.
     #[must_use]
-    pub fn points(&self) -> Vec<Point> {
+    pub fn points(&self) -> Vec<SweepPoint> {
         self.recipe.sweep.points()
     }
 
@@ -122,7 +125,7 @@ impl Plan {
 
     /// The options that must be repeated on sbatch's command line, because these
     /// environment variables would override the script's. A variable that sbatch
-    /// refuses is [not to be heard](Self::unheard) at all.
+    /// refuses must be [removed](Self::variables_to_remove).
     ///
     /// ```
     /// use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
@@ -130,17 +133,17 @@ impl Plan {
     ///
     /// let settings = Settings::new().with_slurm(Directives::new().partition("mine".parse()?));
     /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
-    /// let variables = [("SBATCH_PARTITION".to_owned(), "other".to_owned())];
-    /// assert_eq!(plan.pinned(ScriptKind::Setup, variables), ["--partition=mine"]);
+    /// let variables = [("SBATCH_PARTITION", "other")]; // or std::env::vars_os()
+    /// assert_eq!(plan.options_to_repeat(ScriptKind::Setup, variables), ["--partition=mine"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn pinned(
+    pub fn options_to_repeat(
         &self,
         kind: ScriptKind,
-        variables: impl IntoIterator<Item = (String, String)>,
+        variables: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
     ) -> Vec<String> {
-        let variables: Vec<_> = variables.into_iter().collect();
+        let variables = environment::texts(variables);
         let own = self.directives(kind);
         let typed = own
             .names()
@@ -187,19 +190,19 @@ impl Plan {
     /// use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
     ///
     /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())?;
-    /// let variables = [("SBATCH_TIMELIMIT".to_owned(), String::new())];
-    /// assert_eq!(plan.unheard(ScriptKind::Setup, variables), ["SBATCH_TIMELIMIT"]);
+    /// let variables = [("SBATCH_TIMELIMIT", "")];
+    /// assert_eq!(plan.variables_to_remove(ScriptKind::Setup, variables), ["SBATCH_TIMELIMIT"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn unheard(
+    pub fn variables_to_remove(
         &self,
         kind: ScriptKind,
-        variables: impl IntoIterator<Item = (String, String)>,
+        variables: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
     ) -> Vec<String> {
         let own = self.directives(kind);
         let is_refused = |name, text: &str| Directives::new().set(name, text).is_err();
-        let is_unheard = |(variable, text): &(String, String)| {
+        let is_removed = |(variable, text): &(String, String)| {
             let mut names = OptionName::ALL.iter();
             let name = names.find(|name| name.environment() == Some(variable));
             name.is_some_and(|&name| {
@@ -208,9 +211,9 @@ impl Plan {
                     || (own.is_set(name) && is_refused(name, text))
             })
         };
-        variables
+        environment::texts(variables)
             .into_iter()
-            .filter(is_unheard)
+            .filter(is_removed)
             .map(|(variable, _)| variable)
             .collect()
     }
@@ -226,12 +229,12 @@ impl Plan {
     ///     let settings = Settings::from_toml(slurm).unwrap();
     ///     Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap()
     /// };
-    /// assert_eq!(plan("slurm.time = '01:00:00'").shortage_of_time(), None);
+    /// assert_eq!(plan("slurm.time = '01:00:00'").time_limit_warning(), None);
     /// // The server gets 1800 seconds.
-    /// assert!(plan("slurm.time = '20:00'").shortage_of_time().is_some());
+    /// assert!(plan("slurm.time = '20:00'").time_limit_warning().is_some());
     /// ```
     #[must_use]
-    pub fn shortage_of_time(&self) -> Option<String> {
+    pub fn time_limit_warning(&self) -> Option<String> {
         let launch = self.launch.directives();
         // Slurm may lower the limit to --time-min.
         let option = [OptionName::TimeMin, OptionName::Time]

@@ -47,7 +47,7 @@ mod tools;
 /// use nim_slurm::preflight::{Preflight, Severity};
 /// use nim_slurm::{Plan, Recipe, Settings};
 ///
-/// let settings = Settings::read("site.toml")?.with_environment(std::env::vars())?;
+/// let settings = Settings::read("site.toml")?.with_environment(std::env::vars_os())?;
 /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
 /// for finding in Preflight::new(&plan, std::env::vars_os()).check() {
 ///     if finding.severity() >= Severity::Warning {
@@ -63,10 +63,10 @@ pub struct Preflight<'a> {
     time_limit: Duration,
 }
 
-/// One thing that was looked at: how it is, and how to mend it.
+/// One thing that was looked at: how it is, and how to fix it.
 ///
-/// As JSON it is `{"severity": "error", "what": "…", "mend": "…"}`, with `null` where
-/// there is nothing to mend.
+/// As JSON it is `{"severity": "error", "message": "…", "fix": "…"}`, with `null` where
+/// there is nothing to fix.
 ///
 /// ```
 /// use nim_slurm::preflight::{Preflight, Severity};
@@ -77,7 +77,7 @@ pub struct Preflight<'a> {
 /// let findings = Preflight::new(&plan, nothing).check();
 /// let errors = findings.iter().filter(|finding| finding.severity() == Severity::Error);
 /// for finding in errors.clone() {
-///     println!("{}: {}", finding.what(), finding.mend().unwrap_or_default());
+///     println!("{}: {}", finding.message(), finding.fix().unwrap_or_default());
 /// }
 /// assert!(errors.count() > 0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -86,8 +86,8 @@ pub struct Preflight<'a> {
 #[non_exhaustive]
 pub struct Finding {
     severity: Severity,
-    what: String,
-    mend: Option<String>,
+    message: String,
+    fix: Option<String>,
 }
 
 /// How much a [`Finding`] matters.
@@ -151,7 +151,7 @@ impl<'a> Preflight<'a> {
     #[must_use]
     pub fn check(&self) -> Vec<Finding> {
         // What is there already decides what else is needed.
-        let stage = stage::look(self);
+        let stage = stage::check(self);
         let sections: [&(dyn Fn() -> Vec<Finding> + Sync); 6] = [
             &|| tools::check(self, &stage.to_fetch),
             &|| jobs::check(self),
@@ -206,28 +206,28 @@ impl<'a> Preflight<'a> {
 }
 
 impl Finding {
-    fn new(severity: Severity, what: impl Into<String>, mend: Option<String>) -> Self {
+    fn new(severity: Severity, message: impl Into<String>, fix: Option<String>) -> Self {
         Self {
             severity,
-            what: without_control_characters(&what.into()),
-            mend: mend.map(|mend| without_control_characters(&mend)),
+            message: without_control_characters(&message.into()),
+            fix: fix.map(|fix| without_control_characters(&fix)),
         }
     }
 
-    fn ok(what: impl Into<String>) -> Self {
-        Self::new(Severity::Ok, what, None)
+    fn ok(message: impl Into<String>) -> Self {
+        Self::new(Severity::Ok, message, None)
     }
 
-    fn note(what: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self::new(Severity::Note, what, Some(mend.into()))
+    fn note(message: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self::new(Severity::Note, message, Some(fix.into()))
     }
 
-    fn warning(what: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self::new(Severity::Warning, what, Some(mend.into()))
+    fn warning(message: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, message, Some(fix.into()))
     }
 
-    fn error(what: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self::new(Severity::Error, what, Some(mend.into()))
+    fn error(message: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self::new(Severity::Error, message, Some(fix.into()))
     }
 
     /// How much it matters.
@@ -238,24 +238,22 @@ impl Finding {
 
     /// What is the matter, in a sentence.
     #[must_use]
-    pub fn what(&self) -> &str {
-        &self.what
+    pub fn message(&self) -> &str {
+        &self.message
     }
 
-    /// How to mend it, in a sentence, with the command to type where there is one.
+    /// How to fix it, in a sentence, with the command to type where there is one.
     #[must_use]
-    pub fn mend(&self) -> Option<&str> {
-        self.mend.as_deref()
+    pub fn fix(&self) -> Option<&str> {
+        self.fix.as_deref()
     }
 }
 
 impl fmt::Display for Finding {
-    /// `error: WHAT; MEND` on one line.
+    /// `error: MESSAGE; FIX` on one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.severity, self.what)?;
-        self.mend
-            .as_ref()
-            .map_or(Ok(()), |mend| write!(f, "; {mend}"))
+        write!(f, "{}: {}", self.severity, self.message)?;
+        self.fix.as_ref().map_or(Ok(()), |fix| write!(f, "; {fix}"))
     }
 }
 
@@ -332,13 +330,13 @@ fn time(preflight: &Preflight<'_>) -> Vec<Finding> {
     let place = preflight
         .plan
         .place_of(ScriptKind::Launch, OptionName::Time);
-    let mend = format!("ask for more, with {place}, or lower ready_timeout in the recipe");
-    let shortage = preflight.plan.shortage_of_time();
-    let finding = shortage.map(|what| Finding::warning(what, mend));
+    let fix = format!("ask for more, with {place}, or lower ready_timeout in the recipe");
+    let shortage = preflight.plan.time_limit_warning();
+    let finding = shortage.map(|message| Finding::warning(message, fix));
     finding.into_iter().collect()
 }
 
-/// What is the matter with several scripts is one thing to mend.
+/// What is the matter with several scripts is one thing to fix.
 fn by_scripts<T: PartialEq>(
     of_scripts: impl IntoIterator<Item = (ScriptKind, T)>,
 ) -> Vec<(Scripts, T)> {
@@ -417,12 +415,12 @@ mod tests {
     fn scripts_with_one_matter() {
         use ScriptKind::{Launch, PrepareModels, Setup};
         let groups = by_scripts([(Setup, "a"), (PrepareModels, "b"), (Launch, "a")]);
-        let told: Vec<_> = groups
+        let texts: Vec<_> = groups
             .iter()
             .map(|(scripts, matter)| format!("{scripts}: {matter}, {}", scripts.weight()))
             .collect();
         assert_eq!(
-            told,
+            texts,
             [
                 "setup.sh and launch.sh: a, error",
                 "prepare_models.sh: b, warning"
@@ -432,10 +430,10 @@ mod tests {
 
     #[test]
     fn a_finding_is_one_line_of_text() {
-        let finding = Finding::error("bad \u{1b}[31mred\n", "mend\tit");
+        let finding = Finding::error("bad \u{1b}[31mred\n", "fix\tit");
         assert_eq!(
             finding.to_string(),
-            "error: bad \u{fffd}[31mred\u{fffd}; mend\u{fffd}it"
+            "error: bad \u{fffd}[31mred\u{fffd}; fix\u{fffd}it"
         );
     }
 

@@ -11,7 +11,7 @@ use camino::Utf8Path;
 use crate::results::{
     Comparison, Group, Limits, Manifest, Metric, Point, Run, RunId, RunImage, Statistic, printable,
 };
-use crate::write::{Mode, WriteError, Written, write_kept};
+use crate::write::{Mode, WriteError, WrittenFile, write_with_backup};
 
 /// What to say of a run, and how.
 ///
@@ -164,8 +164,8 @@ impl<'a> Report<'a> {
     /// assert_eq!(written.backup, None); // there was no such file
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn write(path: impl AsRef<Utf8Path>, text: &str) -> Result<Written, WriteError> {
-        write_kept(path.as_ref(), text, Mode::Plain)
+    pub fn write(path: impl AsRef<Utf8Path>, text: &str) -> Result<WrittenFile, WriteError> {
+        write_with_backup(path.as_ref(), text, Mode::Plain)
     }
 
     fn statistic(&self) -> Statistic {
@@ -364,7 +364,7 @@ fn job(manifest: &Manifest) -> Vec<String> {
         named("started", &manifest.start),
         server,
         client,
-        manifest.trouble(),
+        manifest.failure(),
     ];
     let first = format!(
         "job {}: {}",

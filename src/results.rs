@@ -44,7 +44,7 @@ pub use self::metric::{Metric, Statistic, Statistics, Unit};
 pub use self::point::{GpuMetric, OtherMetric, Point, PointName, Tool};
 pub use self::problem::ReadProblem;
 pub(crate) use self::problem::printable;
-pub use crate::manifest::{Images, Manifest, RunImage};
+pub use crate::manifest::{Manifest, RunImage, RunImages};
 pub use crate::settings::RunId;
 
 /// The points of one or more jobs.
@@ -74,6 +74,7 @@ pub struct Run {
 /// let error = nim_slurm::results::Run::read("/no/such/results").unwrap_err();
 /// assert_eq!(error.path(), "/no/such/results");
 /// assert_eq!(error.to_string(), "cannot read the results folder /no/such/results");
+/// assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
 /// ```
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read the results folder {path}")]
@@ -88,6 +89,12 @@ impl ReadError {
     #[must_use]
     pub fn path(&self) -> &Utf8Path {
         &self.path
+    }
+
+    /// The system's reason.
+    #[must_use]
+    pub fn kind(&self) -> io::ErrorKind {
+        self.source.kind()
     }
 }
 

@@ -10,7 +10,7 @@ pub(crate) use self::launch::Launch;
 pub(crate) use self::prepare_models::PrepareModels;
 pub(crate) use self::setup::Setup;
 use crate::slurm::Directives;
-use crate::write::{Mode, WriteError, Written, write_kept};
+use crate::write::{Mode, WriteError, WrittenFile, write_with_backup};
 
 mod launch;
 mod prepare_models;
@@ -121,9 +121,9 @@ impl Script {
     /// assert!(plan.launch().write_to(&folder)?.unchanged);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn write_to(&self, folder: impl AsRef<Utf8Path>) -> Result<Written, WriteError> {
+    pub fn write_to(&self, folder: impl AsRef<Utf8Path>) -> Result<WrittenFile, WriteError> {
         let path = folder.as_ref().join(self.kind.file_name());
-        write_kept(&path, &self.text, Mode::Executable)
+        write_with_backup(&path, &self.text, Mode::Executable)
     }
 }
 
@@ -169,7 +169,7 @@ impl<T> fmt::Debug for Draft<T> {
 impl<T: Template> Draft<T> {
     pub(crate) fn new(directives: Directives, values: T) -> Self {
         let mut draft = Self {
-            head: directives.head(),
+            head: directives.header(),
             directives,
             values: Arc::new(values),
             length: 0,

@@ -1,6 +1,7 @@
 //! Where it runs: the site's answers, in layers.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 
 use camino::Utf8Path;
 use serde::Deserialize;
@@ -8,8 +9,9 @@ use serde::Deserialize;
 use self::hooks::HooksTable;
 use self::lines::Lines;
 use crate::container::{Image, Mount, Registry, Runtime};
+use crate::environment;
 use crate::error::{FileError, VariableError};
-use crate::jobs::Jobs;
+use crate::job_options::JobOptions;
 use crate::script::ScriptKind;
 use crate::slurm::{Directives, OptionName};
 
@@ -87,9 +89,9 @@ pub struct Settings {
     /// What the file says, where `STAGE_PATH` says something else.
     overridden_stage_path: Option<StagePath>,
     /// What the program set, over all else.
-    program: Jobs,
+    program: JobOptions,
     environment: Directives,
-    file: Jobs,
+    file: JobOptions,
     /// How messages call the file.
     file_name: Option<String>,
     lines: Lines,
@@ -109,7 +111,7 @@ pub struct Settings {
 struct SettingsFile {
     stage_path: Option<StagePath>,
     #[serde(default)]
-    slurm: Jobs,
+    slurm: JobOptions,
     #[serde(default)]
     srun: SrunTable,
     #[serde(default)]
@@ -160,8 +162,8 @@ impl Settings {
     /// Names the line and the value: an unknown key, or a value that its type
     /// refuses.
     pub fn from_toml(text: &str) -> Result<Self, FileError> {
-        let file =
-            toml::from_str(text).map_err(|error| FileError::syntax("settings", None, &error))?;
+        let file = toml::from_str(text)
+            .map_err(|error| FileError::toml("settings", None, text, &error))?;
         Self::from_file(file, text, None)
     }
 
@@ -185,7 +187,7 @@ impl Settings {
         let path = path.as_ref();
         let text = FileError::read("settings", path)?;
         let file = toml::from_str(&text)
-            .map_err(|error| FileError::syntax("settings", Some(path), &error))?;
+            .map_err(|error| FileError::toml("settings", Some(path), &text, &error))?;
         Self::from_file(file, &text, Some(path))
     }
 
@@ -212,18 +214,18 @@ impl Settings {
 
     /// Adds what these variables say: `STAGE_PATH`, and sbatch's own input
     /// variables such as `SBATCH_PARTITION`. Others, and empty ones, are ignored. The
-    /// process's own are `std::env::vars()`.
+    /// process's own are `std::env::vars_os()`.
     ///
     /// # Errors
     ///
-    /// Names the variable whose value cannot be used: `SBATCH_TIMELIMIT=1h`.
+    /// Names the variable whose value cannot be used: `SBATCH_TIMELIMIT=1h`, or one that
+    /// is not UTF-8.
     ///
     /// ```
     /// use nim_slurm::slurm::OptionName;
     /// use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
     ///
     /// let variables = [("SBATCH_ACCOUNT", "proj"), ("STAGE_PATH", "/lustre/project/nim")];
-    /// let variables = variables.map(|(name, text)| (name.to_owned(), text.to_owned()));
     /// let settings = Settings::from_toml("slurm.account = 'other'")?.with_environment(variables)?;
     /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
     /// let account = plan.directives(ScriptKind::Setup).get(OptionName::Account);
@@ -232,13 +234,14 @@ impl Settings {
     /// ```
     pub fn with_environment(
         mut self,
-        variables: impl IntoIterator<Item = (String, String)>,
+        variables: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
     ) -> Result<Self, VariableError> {
-        let variables: Vec<_> = variables.into_iter().collect();
-        if let Some((name, text)) = variables
+        let variables: Vec<_> = environment::named(variables).collect();
+        if let Some((name, value)) = variables
             .iter()
-            .find(|(name, text)| name == "STAGE_PATH" && !text.is_empty())
+            .find(|(name, value)| name == "STAGE_PATH" && !value.is_empty())
         {
+            let text = VariableError::text(name, value)?;
             let path = StagePath::parse(text).map_err(|source| VariableError {
                 name: name.clone(),
                 source,
@@ -261,7 +264,7 @@ impl Settings {
     /// Sets options of sbatch for all scripts, over all other layers.
     #[must_use]
     pub fn with_slurm(mut self, directives: Directives) -> Self {
-        self.program.all = directives.over(&self.program.all);
+        self.program.all = directives.with_fallback(&self.program.all);
         self
     }
 
@@ -281,7 +284,7 @@ impl Settings {
     #[must_use]
     pub fn with_script_slurm(mut self, kind: ScriptKind, directives: Directives) -> Self {
         let own = self.program.script_mut(kind);
-        *own = directives.over(own);
+        *own = directives.with_fallback(own);
         self
     }
 
@@ -398,13 +401,13 @@ impl Settings {
     /// ```
     /// use nim_slurm::{Plan, Recipe, Settings};
     ///
-    /// let settings = Settings::new().with_resumed("4711".parse()?);
+    /// let settings = Settings::new().with_resumed_job("4711".parse()?);
     /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
     /// assert!(plan.launch().text().contains("\nreadonly default_resume_job_id=4711\n"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn with_resumed(mut self, job: RunId) -> Self {
+    pub fn with_resumed_job(mut self, job: RunId) -> Self {
         self.resumed.push(job);
         self
     }
@@ -425,12 +428,12 @@ impl Settings {
     /// The earlier jobs whose points count as finished.
     ///
     /// ```
-    /// let settings = nim_slurm::Settings::new().with_resumed("4711".parse()?);
-    /// assert_eq!(settings.resumed(), ["4711".parse()?]);
+    /// let settings = nim_slurm::Settings::new().with_resumed_job("4711".parse()?);
+    /// assert_eq!(settings.resumed_jobs(), ["4711".parse()?]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn resumed(&self) -> &[RunId] {
+    pub fn resumed_jobs(&self) -> &[RunId] {
         &self.resumed
     }
 
@@ -623,6 +626,8 @@ pub(crate) enum Origin<'a> {
         file: Option<&'a str>,
     },
     Recipe,
+    /// What the script needs whatever the recipe.
+    Script,
 }
 
 impl Origin<'_> {
@@ -638,6 +643,7 @@ impl Origin<'_> {
                 format!("[cluster] of {}", file.unwrap_or("the settings"))
             }
             Self::Recipe => "the recipe".to_owned(),
+            Self::Script => "by default".to_owned(),
         }
     }
 }

@@ -19,7 +19,7 @@ mod state;
 
 /// A controller that is away is tried by Slurm's own programs for about twenty
 /// seconds before they give up.
-const LONGEST: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Slurm's programs that know of jobs: `scontrol` or `squeue` for those that the
 /// controller still has in mind, `sacct` for older ones where the site keeps
@@ -30,7 +30,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 ///
 /// match Queue::find()?.status(&"4711".parse()?)? {
 ///     JobStatus::Known(records) => println!("{}", records[0].state),
-///     JobStatus::Forgotten => println!("too long ago, or never"),
+///     JobStatus::Unknown => println!("too long ago, or never"),
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -63,7 +63,7 @@ enum Source {
 ///     Some(record) => format!("job {} is {}", record.id, record.state),
 ///     None => "nobody knows the job any more".to_owned(),
 /// };
-/// assert_eq!(describe(&JobStatus::Forgotten), "nobody knows the job any more");
+/// assert_eq!(describe(&JobStatus::Unknown), "nobody knows the job any more");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobStatus {
@@ -72,7 +72,7 @@ pub enum JobStatus {
     Known(Vec<JobRecord>),
     /// Neither the controller nor the accounts know the job: it ended long ago and
     /// there are no accounts, or it never was.
-    Forgotten,
+    Unknown,
 }
 
 impl JobStatus {
@@ -81,7 +81,7 @@ impl JobStatus {
     pub fn record(&self) -> Option<&JobRecord> {
         match self {
             Self::Known(records) => records.first(),
-            Self::Forgotten => None,
+            Self::Unknown => None,
         }
     }
 }
@@ -95,7 +95,7 @@ impl JobStatus {
 /// let may_pass = |error: &StatusError| matches!(error, StatusError::Unreachable { .. });
 /// let error = StatusError::Unreachable {
 ///     program: "/usr/bin/scontrol".into(),
-///     words: "Socket timed out on send/recv operation".to_owned(),
+///     message: "Socket timed out on send/recv operation".to_owned(),
 /// };
 /// assert!(may_pass(&error) && !may_pass(&StatusError::NotFound));
 /// ```
@@ -116,22 +116,22 @@ pub enum StatusError {
     },
     /// Slurm's controller, or its accounting, did not answer. It may be there again
     /// in a moment.
-    #[error("Slurm does not answer {program}: {words}")]
+    #[error("Slurm does not answer {program}: {message}")]
     Unreachable {
         /// The program that asked.
         program: Utf8PathBuf,
-        /// Slurm's own words.
-        words: String,
+        /// Slurm's own message.
+        message: String,
     },
     /// Slurm does not answer this question to this user.
-    #[error("{program} refused to tell of job {job}: {words}")]
+    #[error("{program} refused to tell of job {job}: {message}")]
     Refused {
         /// The program.
         program: Utf8PathBuf,
         /// The job.
         job: SubmittedJob,
-        /// Slurm's own words.
-        words: String,
+        /// Slurm's own message.
+        message: String,
     },
     /// The controller does not know the job, or not any more, and the accounts do not
     /// tell of it.
@@ -193,7 +193,7 @@ impl Queue {
             })?;
         }
         Ok(if records.is_empty() {
-            JobStatus::Forgotten
+            JobStatus::Unknown
         } else {
             JobStatus::Known(records)
         })
@@ -219,17 +219,17 @@ fn ask(
     program: &Utf8PathBuf,
     job: &SubmittedJob,
 ) -> Result<Vec<JobRecord>, StatusError> {
-    let unreachable = |words| StatusError::Unreachable {
+    let unreachable = |message| StatusError::Unreachable {
         program: program.clone(),
-        words,
+        message,
     };
-    let answer = command::run(&mut question(source, program, job), LONGEST);
+    let answer = command::run(&mut question(source, program, job), TIMEOUT);
     let answer = answer.map_err(|reason| match reason {
         NoAnswer::Start(source) => StatusError::Start {
             program: program.clone(),
             source,
         },
-        NoAnswer::TimedOut => unreachable(format!("no answer within {} s", LONGEST.as_secs())),
+        NoAnswer::TimedOut => unreachable(format!("no answer within {} s", TIMEOUT.as_secs())),
     })?;
     match meaning(&answer) {
         Meaning::Answer => source
@@ -240,11 +240,11 @@ fn ask(
                 answer: answer.stdout.chars().take(500).collect(),
             }),
         Meaning::NoSuchJob => Ok(Vec::new()),
-        Meaning::NobodyThere => Err(unreachable(answer.words())),
+        Meaning::NobodyThere => Err(unreachable(answer.message())),
         Meaning::Refusal => Err(StatusError::Refused {
             program: program.clone(),
             job: job.clone(),
-            words: answer.words(),
+            message: answer.message(),
         }),
     }
 }
@@ -314,10 +314,10 @@ fn meaning(answer: &Answer) -> Meaning {
     if answer.status.success() {
         return Meaning::Answer;
     }
-    let words = answer.words();
-    let is_one_of = |list: &[&str]| list.iter().any(|text| words.contains(text));
+    let message = answer.message();
+    let is_one_of = |list: &[&str]| list.iter().any(|text| message.contains(text));
     // scontrol has a sentence of its own for tasks of arrays: "Job 7_3 not found".
-    let is_no_task = words.starts_with("Job ") && words.ends_with(" not found");
+    let is_no_task = message.starts_with("Job ") && message.ends_with(" not found");
     if is_one_of(&NO_SUCH_JOB) || is_no_task {
         Meaning::NoSuchJob
     } else if is_one_of(&NOBODY_THERE) {
@@ -352,7 +352,7 @@ mod tests {
     #[test]
     fn what_a_failure_means() {
         let meaning_of =
-            |words: &str| meaning(&bash_answers("printf %s \"$0\" >&2; exit 1", words));
+            |message: &str| meaning(&bash_answers("printf %s \"$0\" >&2; exit 1", message));
         assert!(matches!(
             meaning_of("slurm_load_jobs error: Invalid job id specified"),
             Meaning::NoSuchJob

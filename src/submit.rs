@@ -11,17 +11,17 @@ use crate::plan::Plan;
 use crate::script::ScriptKind;
 use crate::slurm::{Dependency, SubmittedJob};
 
-pub use self::chain::{Chain, ChainError, ChainJob, Withdrawn};
+pub use self::chain::{Cancellation, Chain, ChainError, ChainJob};
 pub use self::error::SubmitError;
-pub use self::patience::Patience;
+pub use self::retry_policy::RetryPolicy;
 
 pub(crate) mod advice;
 mod chain;
 mod error;
-mod patience;
+mod retry_policy;
 
 /// sbatch itself tries for two minutes where a queue is full.
-const LONGEST: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Slurm's `sbatch`, and what to add to its command line.
 ///
@@ -39,15 +39,15 @@ const LONGEST: Duration = Duration::from_secs(300);
 /// # When Slurm is not there for a moment
 ///
 /// A controller that cannot be reached, or takes no job for now, is tried again
-/// within the bounds of a [`Patience`]. A refusal is final. So is an answer that
+/// within the bounds of a [`RetryPolicy`]. A refusal is final. So is an answer that
 /// was lost on its way: the job may be in the queue, and trying again could put it
 /// there twice. [`SubmitError`] keeps the three apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sbatch {
     program: Utf8PathBuf,
     arguments: Vec<String>,
-    unheard: Vec<String>,
-    patience: Patience,
+    removed_variables: Vec<String>,
+    retry_policy: RetryPolicy,
 }
 
 impl Sbatch {
@@ -76,12 +76,12 @@ impl Sbatch {
         Self {
             program: program.into(),
             arguments: Vec::new(),
-            unheard: Vec::new(),
-            patience: Patience::default(),
+            removed_variables: Vec::new(),
+            retry_policy: RetryPolicy::default(),
         }
     }
 
-    /// Adds words to the command line, such as [`Plan::pinned`].
+    /// Adds words to the command line, such as [`Plan::options_to_repeat`].
     ///
     /// ```
     /// use nim_slurm::Sbatch;
@@ -97,7 +97,7 @@ impl Sbatch {
         sbatch
     }
 
-    /// Takes variables from sbatch's environment, such as [`Plan::unheard`].
+    /// Takes variables from sbatch's environment, such as [`Plan::variables_to_remove`].
     ///
     /// ```
     /// use nim_slurm::Sbatch;
@@ -110,7 +110,7 @@ impl Sbatch {
     #[must_use]
     pub fn without_variables(&self, names: impl IntoIterator<Item = String>) -> Self {
         let mut sbatch = self.clone();
-        sbatch.unheard.extend(names);
+        sbatch.removed_variables.extend(names);
         sbatch
     }
 
@@ -121,7 +121,7 @@ impl Sbatch {
     /// ```no_run
     /// use nim_slurm::{Plan, Recipe, Sbatch, ScriptKind, Settings};
     ///
-    /// let settings = Settings::read("site.toml")?.with_environment(std::env::vars())?;
+    /// let settings = Settings::read("site.toml")?.with_environment(std::env::vars_os())?;
     /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
     /// let written = plan.launch().write_to("bench")?;
     /// let job = Sbatch::find()?.for_script(&plan, ScriptKind::Launch).submit(written.path)?;
@@ -130,8 +130,8 @@ impl Sbatch {
     /// ```
     #[must_use]
     pub fn for_script(&self, plan: &Plan, kind: ScriptKind) -> Self {
-        self.with_arguments(plan.pinned(kind, variables()))
-            .without_variables(plan.unheard(kind, variables()))
+        self.with_arguments(plan.options_to_repeat(kind, std::env::vars_os()))
+            .without_variables(plan.variables_to_remove(kind, std::env::vars_os()))
     }
 
     /// Makes the job wait for others.
@@ -144,18 +144,18 @@ impl Sbatch {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use nim_slurm::{Patience, Sbatch};
+    /// use nim_slurm::{RetryPolicy, Sbatch};
     ///
     /// // Over the night, a controller may be away for an hour.
-    /// let patience = Patience::new(200.try_into()?, Duration::from_secs(3600));
-    /// let sbatch = Sbatch::at("/usr/bin/sbatch").with_patience(patience);
+    /// let retry_policy = RetryPolicy::new(200.try_into()?, Duration::from_secs(3600));
+    /// let sbatch = Sbatch::at("/usr/bin/sbatch").with_retry_policy(retry_policy);
     /// assert_ne!(sbatch, Sbatch::at("/usr/bin/sbatch"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn with_patience(&self, patience: Patience) -> Self {
+    pub fn with_retry_policy(&self, retry_policy: RetryPolicy) -> Self {
         Self {
-            patience,
+            retry_policy,
             ..self.clone()
         }
     }
@@ -182,7 +182,7 @@ impl Sbatch {
             .args(&self.arguments)
             .arg(as_path(script.as_ref()))
             .env_remove("SBATCH_WAIT");
-        for name in &self.unheard {
+        for name in &self.removed_variables {
             command.env_remove(name);
         }
         command
@@ -202,9 +202,9 @@ impl Sbatch {
         loop {
             match self.submit_once(script, attempt) {
                 Err(SubmitError::Unavailable { .. })
-                    if self.patience.allows(attempt, start.elapsed()) =>
+                    if self.retry_policy.allows(attempt, start.elapsed()) =>
                 {
-                    thread::sleep(Patience::pause_after(attempt));
+                    thread::sleep(RetryPolicy::pause_after(attempt));
                     attempt += 1;
                 }
                 outcome => return outcome,
@@ -213,7 +213,7 @@ impl Sbatch {
     }
 
     fn submit_once(&self, script: &Utf8Path, attempt: u32) -> Result<SubmittedJob, SubmitError> {
-        let answer = command::run(&mut self.command(script), LONGEST);
+        let answer = command::run(&mut self.command(script), TIMEOUT);
         let answer = answer.map_err(|reason| match reason {
             NoAnswer::Start(source) => SubmitError::Start {
                 program: self.program.clone(),
@@ -221,7 +221,7 @@ impl Sbatch {
             },
             NoAnswer::TimedOut => SubmitError::Unanswered {
                 script: script.to_owned(),
-                words: format!("sbatch did not end within {} s", LONGEST.as_secs()),
+                message: format!("sbatch did not end within {} s", TIMEOUT.as_secs()),
             },
         })?;
         if !answer.status.success() {
@@ -253,35 +253,25 @@ fn failure(script: &Utf8Path, attempt: u32, answer: &Answer) -> SubmitError {
         "Communication shutdown failure",
         "Unexpected message received",
     ];
-    let (script, words) = (script.to_owned(), answer.words());
-    let reason = words.lines().last().unwrap_or_default();
+    let (script, message) = (script.to_owned(), answer.message());
+    let reason = message.lines().last().unwrap_or_default();
     let is_one_of = |list: &[&str]| list.iter().any(|text| reason.contains(text));
     if is_one_of(&NOTHING_WAS_TAKEN) {
         return SubmitError::Unavailable {
             script,
             attempts: attempt,
-            words,
+            message,
         };
     }
     match answer.status.code() {
         Some(code) if !is_one_of(&MAYBE_TAKEN) => SubmitError::Refused {
             script,
             code,
-            words,
+            message,
         },
         // A signal ends sbatch at any moment.
-        _ => SubmitError::Unanswered { script, words },
+        _ => SubmitError::Unanswered { script, message },
     }
-}
-
-/// This process's variables. What is not text is one that no option takes.
-fn variables() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os().filter_map(|(name, text)| {
-        Some((
-            name.into_string().ok()?,
-            text.to_string_lossy().into_owned(),
-        ))
-    })
 }
 
 /// A relative path that begins with a hyphen is an option by its looks.
@@ -298,9 +288,9 @@ mod tests {
     use super::*;
     use crate::command::tests::bash_answers;
 
-    /// What sbatch's failure with these words means.
-    fn meaning(words: &str) -> SubmitError {
-        let answer = bash_answers("printf %s \"$0\" >&2; exit 1", words);
+    /// What sbatch's failure with this message means.
+    fn meaning(message: &str) -> SubmitError {
+        let answer = bash_answers("printf %s \"$0\" >&2; exit 1", message);
         failure("launch.sh".into(), 3, &answer)
     }
 
@@ -309,22 +299,22 @@ mod tests {
         const FAILED: &str = "sbatch: error: Batch job submission failed: ";
         let retried =
             "sbatch: error: Slurm temporarily unable to accept job, sleeping and retrying\n";
-        for words in [
+        for message in [
             format!("{FAILED}Unable to contact slurm controller (connect failure)"),
             format!("{retried}{FAILED}Resource temporarily unavailable"),
         ] {
-            let error = meaning(&words);
+            let error = meaning(&message);
             assert!(
                 matches!(error, SubmitError::Unavailable { attempts: 3, .. }),
                 "{error}"
             );
         }
-        for words in [
+        for message in [
             format!("{FAILED}Socket timed out on send/recv operation"),
             format!("{FAILED}Unable to contact slurm controller (receive failure)"),
             format!("{retried}{FAILED}Socket timed out on send/recv operation"),
         ] {
-            let error = meaning(&words);
+            let error = meaning(&message);
             assert!(matches!(error, SubmitError::Unanswered { .. }), "{error}");
             assert!(error.to_string().contains("squeue --me"), "{error}");
         }

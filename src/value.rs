@@ -17,6 +17,7 @@ use std::fmt;
 /// );
 /// assert_eq!(error.value_name(), "partition");
 /// assert_eq!(error.given(), "gpu h100");
+/// assert_eq!(error.kind(), nim_slurm::ValueErrorKind::Character(' '));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +27,28 @@ pub struct ValueError {
     fault: Fault,
 }
 
-/// What is wrong with a text.
+/// What is wrong with a text, for a program.
+///
+/// ```
+/// use nim_slurm::ValueErrorKind;
+/// use nim_slurm::slurm::TimeLimit;
+///
+/// assert_eq!(TimeLimit::parse("").unwrap_err().kind(), ValueErrorKind::Empty);
+/// assert_eq!(TimeLimit::parse("1h").unwrap_err().kind(), ValueErrorKind::Character('h'));
+/// assert_eq!(TimeLimit::parse("0").unwrap_err().kind(), ValueErrorKind::Rule);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ValueErrorKind {
+    /// There is no text.
+    Empty,
+    /// A character that has no place in it, the first one.
+    Character(char),
+    /// It breaks another rule, which the error's text says.
+    Rule,
+}
+
+/// What is wrong with a text, and what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// There is none; and what is allowed.
@@ -62,6 +84,16 @@ impl ValueError {
     #[must_use]
     pub fn given(&self) -> &str {
         &self.given
+    }
+
+    /// What is wrong with it.
+    #[must_use]
+    pub const fn kind(&self) -> ValueErrorKind {
+        match self.fault {
+            Fault::Empty(_) => ValueErrorKind::Empty,
+            Fault::Character(character, _) => ValueErrorKind::Character(character),
+            Fault::Rule(_) => ValueErrorKind::Rule,
+        }
     }
 }
 
@@ -224,7 +256,20 @@ macro_rules! text_value {
     };
 }
 
-pub(crate) use {text_value, value};
+/// Lets a number stand where a value is meant that is one: `8.try_into()?`.
+macro_rules! from_number {
+    ($($type:ty),*) => {
+        $(impl TryFrom<u32> for $type {
+            type Error = $crate::value::ValueError;
+
+            fn try_from(number: u32) -> Result<Self, Self::Error> {
+                Self::parse(&number.to_string())
+            }
+        })*
+    };
+}
+
+pub(crate) use {from_number, text_value, value};
 
 /// Reads the text of a value; a number may be bare. It knows nothing of the value's type, or the
 /// compiler would translate it for each.

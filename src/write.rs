@@ -21,7 +21,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Written {
+pub struct WrittenFile {
     /// The file.
     pub path: Utf8PathBuf,
     /// True when the same bytes were there already.
@@ -38,15 +38,58 @@ pub struct Written {
 /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())?;
 /// let error = plan.launch().write_to("/dev/null/bench").unwrap_err();
 /// assert_eq!(error.path(), "/dev/null/bench/launch.sh");
+/// assert_eq!(error.kind(), nim_slurm::WriteErrorKind::Folder);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write {path}: {deed}")]
+#[error("cannot write {path}: {kind}")]
 pub struct WriteError {
     path: Utf8PathBuf,
-    deed: &'static str,
+    kind: WriteErrorKind,
     #[source]
     source: io::Error,
+}
+
+/// What went wrong when a file was written, for a program.
+///
+/// ```
+/// use nim_slurm::{Plan, Recipe, Settings, WriteErrorKind};
+///
+/// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())?;
+/// match plan.launch().write_to("/dev/null").unwrap_err().kind() {
+///     WriteErrorKind::Folder => println!("name another folder"),
+///     kind => println!("{kind}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WriteErrorKind {
+    /// Its folder cannot be made.
+    Folder,
+    /// What has its name is a device or a pipe.
+    NotRegular,
+    /// What has its name cannot be read.
+    Existing,
+    /// The new text cannot be written.
+    Write,
+    /// What was there cannot be kept under another name.
+    Backup,
+    /// The new file cannot get its name.
+    Rename,
+}
+
+impl std::fmt::Display for WriteErrorKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Folder => "cannot make the folder",
+            Self::NotRegular => "what is there is no regular file",
+            Self::Existing => "cannot read what is there",
+            Self::Write => "cannot write the new text",
+            Self::Backup => "cannot keep what is there",
+            Self::Rename => "cannot rename the new file",
+        })
+    }
 }
 
 impl WriteError {
@@ -54,6 +97,12 @@ impl WriteError {
     #[must_use]
     pub fn path(&self) -> &Utf8Path {
         &self.path
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub const fn kind(&self) -> WriteErrorKind {
+        self.kind
     }
 }
 
@@ -66,11 +115,15 @@ pub(crate) enum Mode {
 
 /// Writes a file under its name once it is whole. The same bytes are left alone;
 /// other bytes are first kept as `NAME.bak-1`, `NAME.bak-2`, …, each once.
-pub(crate) fn write_kept(path: &Utf8Path, text: &str, mode: Mode) -> Result<Written, WriteError> {
-    let fail = |deed| {
+pub(crate) fn write_with_backup(
+    path: &Utf8Path,
+    text: &str,
+    mode: Mode,
+) -> Result<WrittenFile, WriteError> {
+    let fail = |kind| {
         move |source| WriteError {
             path: path.to_owned(),
-            deed,
+            kind,
             source,
         }
     };
@@ -78,15 +131,15 @@ pub(crate) fn write_kept(path: &Utf8Path, text: &str, mode: Mode) -> Result<Writ
         Some(folder) if !folder.as_str().is_empty() => folder,
         _ => Utf8Path::new("."),
     };
-    fs::create_dir_all(folder).map_err(fail("cannot make the folder"))?;
+    fs::create_dir_all(folder).map_err(fail(WriteErrorKind::Folder))?;
     // A device or a pipe is no file to keep a copy of, and may have no end.
     if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
         let reason = io::Error::other("it is a device or a pipe");
-        return Err(fail("what is there is no regular file")(reason));
+        return Err(fail(WriteErrorKind::NotRegular)(reason));
     }
     let before = match fs::read(path) {
         Ok(bytes) if bytes == text.as_bytes() => {
-            return Ok(Written {
+            return Ok(WrittenFile {
                 path: path.to_owned(),
                 unchanged: true,
                 backup: None,
@@ -94,18 +147,17 @@ pub(crate) fn write_kept(path: &Utf8Path, text: &str, mode: Mode) -> Result<Writ
         }
         Ok(_) => true,
         Err(error) if error.kind() == io::ErrorKind::NotFound => fs::symlink_metadata(path).is_ok(),
-        Err(error) => return Err(fail("cannot read what is there")(error)),
+        Err(error) => return Err(fail(WriteErrorKind::Existing)(error)),
     };
     let name = path.file_name().unwrap_or_default();
-    let part = Part::write(folder, name, text, mode).map_err(fail("cannot write the new text"))?;
+    let part = Part::write(folder, name, text, mode).map_err(fail(WriteErrorKind::Write))?;
     let backup = if before {
-        Some(keep(path).map_err(fail("cannot keep what is there"))?)
+        Some(back_up(path).map_err(fail(WriteErrorKind::Backup))?)
     } else {
         None
     };
-    part.rename(path)
-        .map_err(fail("cannot rename the new file"))?;
-    Ok(Written {
+    part.rename(path).map_err(fail(WriteErrorKind::Rename))?;
+    Ok(WrittenFile {
         path: path.to_owned(),
         unchanged: false,
         backup,
@@ -114,7 +166,7 @@ pub(crate) fn write_kept(path: &Utf8Path, text: &str, mode: Mode) -> Result<Writ
 
 /// Gives the file at `path` a second name, the first that is free, unless one of the
 /// files before it has the same bytes.
-fn keep(path: &Utf8Path) -> io::Result<Utf8PathBuf> {
+fn back_up(path: &Utf8Path) -> io::Result<Utf8PathBuf> {
     for number in 1_u32.. {
         let backup = Utf8PathBuf::from(format!("{path}.bak-{number}"));
         if has_same_bytes(path, &backup) {

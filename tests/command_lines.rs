@@ -300,7 +300,10 @@ fn recipes() -> Vec<(&'static str, Recipe)> {
     for name in Recipe::BUILT_IN {
         recipes.push((name, Recipe::built_in(name).unwrap()));
     }
-    for (name, replicas) in [("share", ReplicaUse::Share), ("alike", ReplicaUse::Alike)] {
+    for (name, replicas) in [
+        ("share", ReplicaUse::Split),
+        ("alike", ReplicaUse::Together),
+    ] {
         let mut recipe = first();
         recipe.server.replicas = 2.try_into().unwrap();
         recipe.sweep.replicas = replicas;

@@ -14,9 +14,10 @@ fn binary() -> &'static Path {
 
 fn run(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(binary());
-    for (name, _) in
-        std::env::vars().filter(|(name, _)| name.starts_with("SBATCH_") || name == "STAGE_PATH")
-    {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| {
+        let name = name.to_string_lossy();
+        name.starts_with("SBATCH_") || name == "STAGE_PATH"
+    }) {
         command.env_remove(name);
     }
     command
@@ -436,7 +437,7 @@ fn variables_that_are_no_text() {
         assert_eq!(
             String::from_utf8_lossy(&output.stderr),
             format!(
-                "error: cannot use the variable {variable}: \"a\u{fffd}b\" is not UTF-8 text\n"
+                "error: cannot use the variable {variable}: cannot take \"a\u{fffd}b\" as text: it is not UTF-8\n"
             )
         );
     }

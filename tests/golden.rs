@@ -118,11 +118,11 @@ fn replicas_plan(sweep: ReplicaUse) -> Plan {
 }
 
 fn shared_plan() -> Plan {
-    replicas_plan(ReplicaUse::Share)
+    replicas_plan(ReplicaUse::Split)
 }
 
 fn alike_plan() -> Plan {
-    replicas_plan(ReplicaUse::Alike)
+    replicas_plan(ReplicaUse::Together)
 }
 
 /// A job array, a task for each use case.
@@ -137,7 +137,7 @@ fn array_plan() -> Plan {
 fn array_of_replicas_plan() -> Plan {
     let mut recipe = array_plan().recipe().clone();
     recipe.server.replicas = 2.try_into().unwrap();
-    recipe.sweep.replicas = ReplicaUse::Alike;
+    recipe.sweep.replicas = ReplicaUse::Together;
     Plan::new(recipe, Settings::new()).unwrap()
 }
 

@@ -91,7 +91,7 @@ impl Site {
         let mut command = Command::new(binary());
         let path = format!("{}:/usr/bin:/bin", self.path("bin").display());
         let foreign = |name: &str| name.starts_with("SBATCH_") || name.starts_with("SLURM_");
-        for (name, _) in std::env::vars().filter(|(name, _)| foreign(name)) {
+        for (name, _) in std::env::vars_os().filter(|(name, _)| foreign(&name.to_string_lossy())) {
             command.env_remove(name);
         }
         command

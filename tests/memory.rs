@@ -338,7 +338,7 @@ fn options_and_their_checks() {
                 directives
                     .set(name, &text)
                     .ok()
-                    .map(|()| (directives.head(), directives.conflicts()))
+                    .map(|()| (directives.header(), directives.conflicts()))
             });
         }
     }
@@ -464,7 +464,7 @@ fn render(recipe: &str, settings: &str) -> u32 {
     match Plan::new(recipe, settings) {
         Ok(plan) => {
             for kind in ScriptKind::ALL {
-                black_box((plan.script(kind), plan.explain(kind, [])));
+                black_box((plan.script(kind), plan.explain(kind, [("HOME", "/root")])));
             }
             1
         }

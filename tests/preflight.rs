@@ -75,7 +75,7 @@ impl Home {
             .unwrap()
     }
 
-    /// The findings, each as `severity: what; mend`, and the exit code.
+    /// The findings, each as `severity: message; fix`, and the exit code.
     #[track_caller]
     fn findings(&self, arguments: &[&str], variables: &[(&str, &str)]) -> (Vec<String>, i32) {
         let output = self.run(&[arguments, &["--json"]].concat(), variables);
@@ -86,14 +86,14 @@ impl Home {
         let findings = report["findings"].as_array().unwrap().iter();
         let findings = findings.map(|finding| {
             let text = |key: &str| finding[key].as_str();
-            let (severity, what) = (text("severity").unwrap(), text("what").unwrap());
+            let (severity, message) = (text("severity").unwrap(), text("message").unwrap());
             assert_eq!(finding.as_object().unwrap().len(), 3, "{finding}");
             match severity {
-                "ok" => assert!(finding["mend"].is_null(), "{finding}"),
-                "note" | "warning" | "error" => assert!(text("mend").is_some(), "{finding}"),
+                "ok" => assert!(finding["fix"].is_null(), "{finding}"),
+                "note" | "warning" | "error" => assert!(text("fix").is_some(), "{finding}"),
                 other => panic!("{other}"),
             }
-            format!("{severity}: {what}; {}", text("mend").unwrap_or_default())
+            format!("{severity}: {message}; {}", text("fix").unwrap_or_default())
         });
         (findings.collect(), output.status.code().unwrap())
     }
@@ -511,7 +511,7 @@ fn a_variable_that_is_read_must_be_text() {
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
-        "error: cannot use the variable STAGE_PATH: \"/nim\u{fffd}\" is not UTF-8 text\n"
+        "error: cannot use the variable STAGE_PATH: cannot take \"/nim\u{fffd}\" as text: it is not UTF-8\n"
     );
 }
 

@@ -500,7 +500,7 @@ fn servers_side_by_side_have_rows_of_their_own() {
         let point = folder.join("llama-3-70b-instruct_4_2_chat_128_128_4713");
         copy(&Utf8Path::new(REAL).join("0.0.16"), &point.join(server));
     }
-    let text = r#"{"recipe": "mine", "gpus": 4, "replicas": 2, "replica_use": "alike"}"#;
+    let text = r#"{"recipe": "mine", "gpus": 4, "replicas": 2, "replica_use": "together"}"#;
     fs::write(folder.join("run_4713.json"), text).unwrap();
     let job = [folder.as_str(), "--job", "4713"];
     let table = stdout(&job);
@@ -511,13 +511,13 @@ fn servers_side_by_side_have_rows_of_their_own() {
     assert_eq!(rows.len(), 2, "{table}");
     assert_eq!((rows[0].1, rows[1].1), ("server 0", "server 1"));
     assert!(
-        table.contains("job 4713: mine, 2 servers (alike), 4 GPUs,"),
+        table.contains("job 4713: mine, 2 servers (together), 4 GPUs,"),
         "{table}"
     );
     let with = |words: &[&str]| stdout(&[&job[..], words].concat());
     let json: Value = serde_json::from_str(&with(&["--format", "json"])).unwrap();
     assert_eq!(json["points"][1]["replica"], 1);
-    assert_eq!(json["runs"][0]["replica_use"], "alike");
+    assert_eq!(json["runs"][0]["replica_use"], "together");
     let csv = with(&["--format", "csv"]);
     let head = "use_case,input_sequence_length,output_sequence_length,concurrency,gpus,replica,job_id,path,";
     assert!(csv.starts_with(head), "{csv}");

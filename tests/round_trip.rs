@@ -121,7 +121,7 @@ proptest! {
         let directives = Directives::new()
             .job_name(JobName::parse(&name).unwrap())
             .comment(Comment::parse(&text).unwrap());
-        let read = directives_of(&directives.head());
+        let read = directives_of(&directives.header());
         prop_assert_eq!(read, [format!("--job-name={name}"), format!("--comment={text}")]);
     }
 }

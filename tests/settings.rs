@@ -372,14 +372,17 @@ fn variables_that_would_override_are_pinned() {
         .time("10".parse().unwrap());
     let plan = plan(Settings::new().with_slurm(flags));
     assert_eq!(
-        plan.pinned(ScriptKind::Launch, environment.clone()),
+        plan.options_to_repeat(ScriptKind::Launch, environment.clone()),
         ["--partition=ours", "--exclusive"]
     );
     assert_eq!(
-        plan.pinned(ScriptKind::Setup, environment),
+        plan.options_to_repeat(ScriptKind::Setup, environment),
         ["--partition=ours"]
     );
-    assert!(plan.pinned(ScriptKind::Setup, []).is_empty());
+    assert!(
+        plan.options_to_repeat(ScriptKind::Setup, [("HOME", "/root")])
+            .is_empty()
+    );
 }
 
 #[test]
@@ -390,12 +393,16 @@ fn variables_with_other_names_are_pinned_as_well() {
         .switches("1@10:00".parse().unwrap())
         .passthrough(["--brand-new=1".parse().unwrap()]);
     let plan = plan(Settings::new().with_slurm(flags));
-    let pinned = |name| plan.pinned(ScriptKind::Launch, variables(&[(name, "none")]));
-    assert_eq!(pinned("SBATCH_NO_REQUEUE"), ["--requeue"]);
-    assert_eq!(pinned("SBATCH_GPU_BIND"), ["--gpu-bind=closest"]);
-    assert_eq!(pinned("SBATCH_WAIT4SWITCH"), ["--switches=1@10:00"]);
-    assert_eq!(pinned("SBATCH_BRAND_NEW"), ["--brand-new=1"]);
-    assert_eq!(pinned("SBATCH_WCKEY"), [""; 0]);
+    let options_to_repeat =
+        |name| plan.options_to_repeat(ScriptKind::Launch, variables(&[(name, "none")]));
+    assert_eq!(options_to_repeat("SBATCH_NO_REQUEUE"), ["--requeue"]);
+    assert_eq!(options_to_repeat("SBATCH_GPU_BIND"), ["--gpu-bind=closest"]);
+    assert_eq!(
+        options_to_repeat("SBATCH_WAIT4SWITCH"),
+        ["--switches=1@10:00"]
+    );
+    assert_eq!(options_to_repeat("SBATCH_BRAND_NEW"), ["--brand-new=1"]);
+    assert_eq!(options_to_repeat("SBATCH_WCKEY"), [""; 0]);
 }
 
 #[test]
@@ -415,7 +422,7 @@ fn variables_that_no_option_overrides_are_not_heard() {
     let plan = plan(Settings::new().with_slurm(flags));
     // What the script says nothing of is between the user and sbatch.
     assert_eq!(
-        plan.unheard(ScriptKind::Setup, environment),
+        plan.variables_to_remove(ScriptKind::Setup, environment),
         [
             "SBATCH_ACCOUNT",
             "SBATCH_TIMELIMIT",
@@ -579,5 +586,69 @@ fn releases_and_limits_are_written_in_quotes() {
     assert!(
         metric.contains("unknown field `throughput`, expected one of `time_to_first_token`"),
         "{metric}"
+    );
+}
+
+/// A byte that is no text, in a variable that is read and in others: no panic, and one
+/// error, which names the variable.
+#[cfg(unix)]
+#[test]
+fn variables_that_are_no_text() {
+    use std::ffi::{OsStr, OsString};
+    use std::os::unix::ffi::OsStrExt;
+
+    let bytes = OsStr::from_bytes(b"a\xffb");
+    let variable = |name: &str| [(OsString::from(name), bytes.to_owned())];
+    for name in ["SBATCH_ACCOUNT", "SBATCH_PARTITION", "STAGE_PATH"] {
+        let error = Settings::new()
+            .with_environment(variable(name))
+            .unwrap_err();
+        assert_eq!(error.name(), name);
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(
+            source,
+            "cannot take \"a\u{fffd}b\" as text: it is not UTF-8"
+        );
+    }
+    let others = variable("HOME")
+        .into_iter()
+        .chain([(bytes.to_owned(), "x".into())]);
+    let settings = Settings::new().with_environment(others).unwrap();
+    let own = Directives::new().account("proj".parse().unwrap());
+    let plan = plan(settings.with_slurm(own));
+    assert_eq!(
+        plan.variables_to_remove(ScriptKind::Setup, variable("SBATCH_ACCOUNT")),
+        ["SBATCH_ACCOUNT"]
+    );
+}
+
+/// A program finds the place of a mistake without reading the sentence.
+#[test]
+fn mistakes_in_a_file_have_kind_line_and_value() {
+    use nim_slurm::FileErrorKind::{Content, Syntax};
+
+    for (text, kind, line, value) in [
+        ("[slurm]\ntime = '1h'\n", Content, Some(2), Some("'1h'")),
+        ("[slurm]\n\nnodes = -1\n", Content, Some(3), Some("-1")),
+        ("[srun]\nmpy = 'pmix'\n", Content, Some(2), Some("mpy")),
+        ("[slurm\n", Syntax, Some(1), None),
+        (
+            "stage_path = '/ä'\n[launch]\nmax_requeues = 'x'",
+            Content,
+            Some(3),
+            Some("'x'"),
+        ),
+    ] {
+        let error = Settings::from_toml(text).unwrap_err();
+        assert_eq!((error.kind(), error.line()), (kind, line), "{error}");
+        if value.is_some() {
+            assert_eq!(error.value(), value, "{error}");
+        }
+    }
+    let missing = Recipe::from_toml("name = 'x'\n").unwrap_err();
+    assert_eq!(
+        (missing.kind(), missing.value()),
+        (Content, None),
+        "{missing}"
     );
 }

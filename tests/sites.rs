@@ -98,7 +98,7 @@ fn an_option_wins_over_the_cluster() {
 fn where_the_cluster_s_options_come_from() {
     let plan = plan("cluster = { gpus = 'gres', nodes = 'shared' }").unwrap();
     let told: Vec<_> = plan
-        .explain(ScriptKind::Launch, [])
+        .explain(ScriptKind::Launch, [("HOME", "/root")])
         .iter()
         .map(ToString::to_string)
         .collect();

@@ -2,7 +2,7 @@
 
 use camino::Utf8PathBuf;
 use clap::Args;
-use nim_slurm::slurm::{Account, Directives, Gres, OptionName, Partition, TimeLimit};
+use nim_slurm::slurm::{Account, Directives, Gres, Partition, TimeLimit};
 use nim_slurm::{Recipe, Settings, StagePath, shell_word};
 
 use crate::common::{Failure, input};
@@ -54,14 +54,13 @@ impl Input {
 
     /// Flags over the environment over the settings file.
     pub(crate) fn settings(&self) -> Result<Settings, Failure> {
-        check_text()?;
         let file = self
             .settings
             .as_ref()
             .map_or_else(|| Ok(Settings::new()), Settings::read)
             .map_err(input)?;
         let settings = file
-            .with_environment(variables())
+            .with_environment(std::env::vars_os())
             .map_err(input)?
             .with_slurm(self.directives());
         Ok(match &self.stage_path {
@@ -102,29 +101,4 @@ impl Input {
         }
         flags
     }
-}
-
-/// The variables that are read here can only be text.
-fn check_text() -> Result<(), Failure> {
-    let is_read = |name: &str| {
-        let mut options = OptionName::ALL.iter();
-        name == "STAGE_PATH" || options.any(|option| option.environment() == Some(name))
-    };
-    for (name, text) in std::env::vars_os() {
-        if let (Some(name), None) = (name.to_str().filter(|name| is_read(name)), text.to_str()) {
-            let words = format!(
-                "cannot use the variable {name}: {:?} is not UTF-8 text",
-                text.to_string_lossy()
-            );
-            return Err(Failure::Input(words.into()));
-        }
-    }
-    Ok(())
-}
-
-/// The variables of this process that are text.
-pub(crate) fn variables() -> Vec<(String, String)> {
-    std::env::vars_os()
-        .filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)))
-        .collect()
 }

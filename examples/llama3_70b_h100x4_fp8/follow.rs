@@ -10,8 +10,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use nim_slurm::results::{Metric, Point, Run, Statistic};
 use nim_slurm::slurm::SubmittedJob;
 use nim_slurm::{
-    ChainJob, Ending, Follower, JobRecord, JobStatus, Plan, PointProgress, PointState, Progress,
-    Queue, RunId, ScriptKind, Server, StagePath, StatusError, last_lines, shell_word,
+    ChainJob, Follower, JobRecord, JobStatus, LaunchOutcome, Plan, PointProgress, PointState,
+    Progress, Queue, RunId, ScriptKind, ServerState, StagePath, StatusError, last_lines,
+    shell_word,
 };
 
 use crate::common::{Failure, input, other, print};
@@ -24,7 +25,7 @@ pub(crate) fn follow(
     plan: &Plan,
     launch: &SubmittedJob,
     chain: Option<&[ChainJob]>,
-    way_back: &WayBack,
+    reattach: &Reattach,
 ) -> Result<(), Failure> {
     let stage_path = stage_path(plan)?;
     let queue = Queue::find().map_err(other)?;
@@ -34,20 +35,20 @@ pub(crate) fn follow(
     }
     let mut view = View::new();
     let progress = loop {
-        match follower.look() {
+        match follower.poll() {
             Ok(progress) => {
                 view.show(&progress, launch, follower.results())?;
-                if progress.ending.is_some() {
+                if progress.outcome.is_some() {
                     break progress;
                 }
-                way_back.set(follower.before(), launch);
+                reattach.set(follower.earlier_jobs(), launch);
             }
             Err(error @ StatusError::Unreachable { .. }) => {
-                view.tell(&format!("{error}; it is asked again"))?;
+                view.print_once(&format!("{error}; it is asked again"))?;
             }
             Err(error) => {
                 view.finish();
-                way_back.show();
+                reattach.show();
                 return Err(other(error));
             }
         }
@@ -62,16 +63,18 @@ pub(crate) fn follow(
             command_to_report(&progress, results)
         ),
     };
-    let ending = progress.ending.expect("it was looked for");
-    if ending.is_success() {
-        return print(&format!("{ending}\nthe results are in {results}\n{report}"));
+    let outcome = progress.outcome.expect("the loop ends with one");
+    if outcome.is_success() {
+        return print(&format!(
+            "{outcome}\nthe results are in {results}\n{report}"
+        ));
     }
     print(&report)?;
-    show_logs(&ending);
-    for line in &ending.advice {
+    show_logs(&outcome);
+    for line in &outcome.advice {
         eprintln!("{line}");
     }
-    Err(Failure::Other(ending.to_string().into()))
+    Err(Failure::Other(outcome.to_string().into()))
 }
 
 /// What shows the results of all jobs of the run.
@@ -103,28 +106,28 @@ fn exported_stage_path() -> Option<String> {
 
 /// What to type when this program ends before the jobs do.
 #[derive(Clone, Default)]
-pub(crate) struct WayBack(Arc<Mutex<Jobs>>);
+pub(crate) struct Reattach(Arc<Mutex<SubmittedJobs>>);
 
 /// The jobs that were submitted, and have not ended well yet.
 #[derive(Default)]
-struct Jobs {
+struct SubmittedJobs {
     before: Vec<ChainJob>,
     /// None while jobs are being submitted.
     launch: Option<SubmittedJob>,
 }
 
-impl WayBack {
+impl Reattach {
     /// Shows the way back on Ctrl-C, and ends this program. The jobs go on.
     pub(crate) fn on_ctrl_c() -> Result<Self, Failure> {
-        let way_back = Self::default();
-        let shown = way_back.clone();
+        let reattach = Self::default();
+        let shown = reattach.clone();
         ctrlc::set_handler(move || {
             shown.show();
             // 128 and the number of the signal, as a shell has it.
             std::process::exit(130);
         })
         .map_err(other)?;
-        Ok(way_back)
+        Ok(reattach)
     }
 
     /// Adds a job of a chain.
@@ -139,7 +142,7 @@ impl WayBack {
 
     /// Sets it for a launch job, and for those that it waits for.
     pub(crate) fn set(&self, before: &[ChainJob], launch: &SubmittedJob) {
-        *self.jobs() = Jobs {
+        *self.jobs() = SubmittedJobs {
             before: before.to_vec(),
             launch: Some(launch.clone()),
         };
@@ -149,12 +152,12 @@ impl WayBack {
         eprint!("\n{}", self.jobs().words());
     }
 
-    fn jobs(&self) -> MutexGuard<'_, Jobs> {
+    fn jobs(&self) -> MutexGuard<'_, SubmittedJobs> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Jobs {
+impl SubmittedJobs {
     fn words(&self) -> String {
         let before = self.before.iter();
         let mut names: Vec<_> = before
@@ -217,14 +220,14 @@ pub(crate) fn command_to_cancel(
 }
 
 /// What the job showed of the logs that tell why, else their last lines.
-fn show_logs(ending: &Ending) {
-    for line in &ending.shown {
+fn show_logs(outcome: &LaunchOutcome) {
+    for line in &outcome.log_lines {
         eprintln!("{line}");
     }
-    if !ending.shown.is_empty() {
+    if !outcome.log_lines.is_empty() {
         return;
     }
-    for log in &ending.logs {
+    for log in &outcome.logs {
         match last_lines(log, SHOWN_LINES) {
             Ok(lines) => {
                 eprintln!("the last lines of {log}:");
@@ -240,9 +243,9 @@ fn show_logs(ending: &Ending) {
 /// What the user sees: a line for each thing that happens, and at a terminal a bar
 /// below them for what is going on.
 struct View {
-    told: HashSet<String>,
-    /// What was told of this run of the job: in another one it may happen again.
-    told_of_run: HashSet<String>,
+    printed: HashSet<String>,
+    /// What was printed of this run of the job: in another one it may happen again.
+    printed_in_run: HashSet<String>,
     restart: Option<u32>,
     bar: Option<ProgressBar>,
 }
@@ -251,8 +254,8 @@ impl View {
     fn new() -> Self {
         let is_terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
         Self {
-            told: HashSet::new(),
-            told_of_run: HashSet::new(),
+            printed: HashSet::new(),
+            printed_in_run: HashSet::new(),
             restart: None,
             bar: is_terminal.then(bar),
         }
@@ -266,7 +269,7 @@ impl View {
     ) -> Result<(), Failure> {
         if self.restart != progress.restart {
             self.restart = progress.restart;
-            self.told_of_run.clear();
+            self.printed_in_run.clear();
         }
         if let Some(bar) = &self.bar {
             bar.set_length(progress.points.len() as u64);
@@ -275,40 +278,42 @@ impl View {
             let now = now.or_else(|| server(&progress.server));
             bar.set_message(now.unwrap_or_else(|| state(progress, launch)));
         }
-        for ChainJob { kind, job, .. } in &progress.ended_well {
-            self.tell(&format!("{}, job {job}, has ended well", kind.key()))?;
+        for ChainJob { kind, job, .. } in &progress.completed_jobs {
+            self.print_once(&format!("{}, job {job}, has ended well", kind.key()))?;
         }
-        let has_ended = progress.ending.is_some();
+        let has_ended = progress.outcome.is_some();
         if !has_ended {
-            self.tell(&state(progress, launch))?;
-            if let Some(obstacle) = obstacle(progress) {
-                self.tell(&obstacle)?;
+            self.print_once(&state(progress, launch))?;
+            if let Some(blocking_reason) = blocking_reason(progress) {
+                self.print_once(&blocking_reason)?;
             }
         }
         if let Some(text) = server(&progress.server) {
-            self.tell_of_run(&text)?;
+            self.print_once_in_run(&text)?;
         }
         let count = progress.points.len();
         for (index, point) in progress.points.iter().enumerate() {
             let number = format!("point {} of {count}", index + 1);
             match point.state {
-                PointState::Finished => self.tell(&finished(&number, &point.folder, results))?,
-                PointState::Failed => self.tell_of_run(&failed(&number, point))?,
+                PointState::Finished => {
+                    self.print_once(&finished(&number, &point.folder, results))?;
+                }
+                PointState::Failed => self.print_once_in_run(&failed(&number, point))?,
                 _ => {}
             }
         }
         for measuring in &progress.measuring {
-            self.tell_of_run(measuring)?;
+            self.print_once_in_run(measuring)?;
         }
         if has_ended {
-            self.tell(&state(progress, launch))?;
+            self.print_once(&state(progress, launch))?;
         }
         Ok(())
     }
 
     /// Says it unless it was said already.
-    fn tell(&mut self, line: &str) -> Result<(), Failure> {
-        if self.told.insert(line.to_owned()) {
+    fn print_once(&mut self, line: &str) -> Result<(), Failure> {
+        if self.printed.insert(line.to_owned()) {
             self.print(line)
         } else {
             Ok(())
@@ -316,8 +321,8 @@ impl View {
     }
 
     /// Says it unless it was said already of this run.
-    fn tell_of_run(&mut self, line: &str) -> Result<(), Failure> {
-        if self.told_of_run.insert(line.to_owned()) {
+    fn print_once_in_run(&mut self, line: &str) -> Result<(), Failure> {
+        if self.printed_in_run.insert(line.to_owned()) {
             self.print(line)
         } else {
             Ok(())
@@ -351,9 +356,9 @@ fn bar() -> ProgressBar {
 fn state(progress: &Progress, launch: &SubmittedJob) -> String {
     let state = match &progress.launch {
         JobStatus::Known(records) => all_in_words(records),
-        JobStatus::Forgotten => "Slurm tells nothing of it".to_owned(),
+        JobStatus::Unknown => "Slurm tells nothing of it".to_owned(),
     };
-    let before = progress.before.as_ref().map(|(job, record)| {
+    let before = progress.earlier_job.as_ref().map(|(job, record)| {
         let (kind, job) = (job.kind.key(), &job.job);
         format!("; {kind}, job {job}: {}", in_words(record))
     });
@@ -364,9 +369,9 @@ fn state(progress: &Progress, launch: &SubmittedJob) -> String {
 }
 
 /// What keeps launch, or the job that it waits for, from starting.
-fn obstacle(progress: &Progress) -> Option<String> {
-    let before = progress.before.as_ref().map(|(_, record)| record);
-    before.or(progress.launch.record())?.obstacle()
+fn blocking_reason(progress: &Progress) -> Option<String> {
+    let before = progress.earlier_job.as_ref().map(|(_, record)| record);
+    before.or(progress.launch.record())?.blocking_reason()
 }
 
 /// The records of one job, those of an array's tasks by what is said of them.
@@ -406,19 +411,19 @@ fn in_words(record: &JobRecord) -> String {
     words.join(", ")
 }
 
-fn server(server: &Server) -> Option<String> {
+fn server(server: &ServerState) -> Option<String> {
     match server {
-        Server::Loading { waited: None } => Some("the server is starting".to_owned()),
-        Server::Loading {
+        ServerState::Loading { waited: None } => Some("the server is starting".to_owned()),
+        ServerState::Loading {
             waited: Some((waited, answer)),
         } => Some(format!(
             "the server is loading since {} s: {answer}",
             waited.as_secs()
         )),
-        Server::Ready { after: Some(after) } => {
+        ServerState::Ready { after: Some(after) } => {
             Some(format!("the server is ready after {} s", after.as_secs()))
         }
-        Server::Ready { after: None } => Some("the server is ready".to_owned()),
+        ServerState::Ready { after: None } => Some("the server is ready".to_owned()),
         _ => None,
     }
 }

@@ -13,16 +13,16 @@ use std::str::FromStr;
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Parser, ValueEnum};
 use common::{Failure, input, other, print};
-use follow::{WayBack, command_to_cancel};
+use follow::{Reattach, command_to_cancel};
 use nim_slurm::container::Mount;
 use nim_slurm::preflight::Preflight;
 use nim_slurm::recipe::{ModelSource, Tokenizer, UseCase};
 use nim_slurm::slurm::{OptionName, SubmittedJob};
 use nim_slurm::{
     Chain, ChainError, ChainJob, Plan, RunId, Sbatch, Script, ScriptKind, SubmitError, ValueError,
-    Written, shell_word,
+    WrittenFile, shell_word,
 };
-use site::{Input, variables};
+use site::Input;
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -166,9 +166,9 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     match (arguments.submit, &arguments.follow) {
         (false, Some(Followed::Earlier(job))) => {
-            let way_back = WayBack::on_ctrl_c()?;
-            way_back.set(&[], job);
-            return follow::follow(&plan, job, None, &way_back);
+            let reattach = Reattach::on_ctrl_c()?;
+            reattach.set(&[], job);
+            return follow::follow(&plan, job, None, &reattach);
         }
         (false, Some(Followed::Submitted)) => {
             return Err(Failure::Input(
@@ -228,12 +228,12 @@ fn plan(arguments: &Arguments) -> Result<Plan, Failure> {
         settings = settings.with_mount(mount.clone());
     }
     for job in &arguments.resume {
-        settings = settings.with_resumed(job.clone());
+        settings = settings.with_resumed_job(job.clone());
     }
     Plan::new(recipe, settings).map_err(input)
 }
 
-fn describe(script: &Script, written: &Written) -> String {
+fn describe(script: &Script, written: &WrittenFile) -> String {
     let name = script.kind().file_name();
     match (&written.backup, written.unchanged) {
         (_, true) => format!("{} is there already, unchanged\n", written.path),
@@ -263,7 +263,7 @@ fn explanation(plan: &Plan) -> String {
     let mut text = String::new();
     for kind in ScriptKind::ALL {
         text.push_str(&format!("{}:\n", kind.file_name()));
-        for option in plan.explain(kind, variables()) {
+        for option in plan.explain(kind, std::env::vars_os()) {
             text.push_str(&format!("  {option}\n"));
         }
     }
@@ -273,8 +273,8 @@ fn explanation(plan: &Plan) -> String {
 /// sbatch's words for a script, as a person types them.
 fn sbatch_line(plan: &Plan, kind: ScriptKind, folder: &Utf8Path) -> String {
     // No option wins over these variables.
-    let unheard = plan.unheard(kind, variables());
-    let mut words: Vec<_> = unheard
+    let variables_to_remove = plan.variables_to_remove(kind, std::env::vars_os());
+    let mut words: Vec<_> = variables_to_remove
         .iter()
         .map(|name| format!("--unset={name}"))
         .collect();
@@ -283,7 +283,7 @@ fn sbatch_line(plan: &Plan, kind: ScriptKind, folder: &Utf8Path) -> String {
     }
     words.push("sbatch".to_owned());
     words.extend(
-        plan.pinned(kind, variables())
+        plan.options_to_repeat(kind, std::env::vars_os())
             .iter()
             .map(|word| shell_word(word)),
     );
@@ -293,7 +293,7 @@ fn sbatch_line(plan: &Plan, kind: ScriptKind, folder: &Utf8Path) -> String {
 
 /// What is no mistake everywhere, but is one on most clusters.
 fn notes(plan: &Plan) -> Vec<String> {
-    let mut notes = Vec::from_iter(plan.shortage_of_time());
+    let mut notes = Vec::from_iter(plan.time_limit_warning());
     if !plan.directives(ScriptKind::Launch).asks_for_gpus() {
         notes.push(
             "launch.sh asks Slurm for no GPUs; where Slurm manages them, add --gres gpu:8 or what the site calls them"
@@ -389,10 +389,10 @@ fn submit(arguments: &Arguments, plan: &Plan, folder: &Utf8Path) -> Result<(), F
         chain = chain.with_models_job();
     }
     note_earlier_jobs(&chain.in_queue(folder));
-    let way_back = WayBack::on_ctrl_c()?;
+    let reattach = Reattach::on_ctrl_c()?;
     let mut printed = Ok(());
     let jobs = chain.submit(folder, |job| {
-        way_back.add(job);
+        reattach.add(job);
         let line = print(&format!("{} is job {}\n", job.kind.key(), job.job));
         printed = std::mem::replace(&mut printed, Ok(())).and(line);
     });
@@ -414,7 +414,7 @@ fn submit(arguments: &Arguments, plan: &Plan, folder: &Utf8Path) -> Result<(), F
         ))?;
     }
     if arguments.follow.is_some() {
-        follow::follow(plan, launch, Some(&jobs), &way_back)
+        follow::follow(plan, launch, Some(&jobs), &reattach)
     } else {
         Ok(())
     }

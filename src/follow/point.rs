@@ -10,7 +10,7 @@ use crate::manifest::{Manifest, PointRow};
 ///
 /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())?;
 /// let stage = "/lustre/project/nim".parse()?;
-/// let progress = Follower::new(&plan, &stage, Queue::find()?, "4711".parse()?).look()?;
+/// let progress = Follower::new(&plan, &stage, Queue::find()?, "4711".parse()?).poll()?;
 /// for point in progress.points.iter().filter(|point| point.state == PointState::Failed) {
 ///     println!("{}: {}", point.folder, point.detail.as_deref().unwrap_or("no reason is known"));
 /// }
@@ -44,7 +44,7 @@ impl From<&PointRow> for PointProgress {
 ///
 /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())?;
 /// let stage = "/lustre/project/nim".parse()?;
-/// let progress = Follower::new(&plan, &stage, Queue::find()?, "4711".parse()?).look()?;
+/// let progress = Follower::new(&plan, &stage, Queue::find()?, "4711".parse()?).poll()?;
 /// for point in &progress.points {
 ///     let mark = match point.state {
 ///         PointState::Finished => "done",
@@ -140,7 +140,7 @@ mod tests {
         };
         let of = |folder: &str, state| (folder.to_owned(), state);
         assert!(states(None).iter().all(|(_, state)| *state == Open));
-        // One was mended after it failed; the other's row is half written.
+        // One was fixed after it failed; the other's row is half written.
         std::fs::write(
             &files.points,
             "b_7|failed|3|no | tokens\na_7|failed|1|x\na_7|fin",

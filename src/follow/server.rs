@@ -9,21 +9,21 @@ use super::{StepLogs, files};
 /// The inference server of a launch job.
 ///
 /// ```no_run
-/// use nim_slurm::{Follower, Plan, Queue, Recipe, Server, Settings};
+/// use nim_slurm::{Follower, Plan, Queue, Recipe, ServerState, Settings};
 ///
 /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())?;
 /// let stage = "/lustre/project/nim".parse()?;
-/// let progress = Follower::new(&plan, &stage, Queue::find()?, "4711".parse()?).look()?;
+/// let progress = Follower::new(&plan, &stage, Queue::find()?, "4711".parse()?).poll()?;
 /// match progress.server {
-///     Server::Loading { waited: Some((time, answer)) } => println!("{} s: {answer}", time.as_secs()),
-///     Server::Ready { after: Some(time) } => println!("ready after {} s", time.as_secs()),
+///     ServerState::Loading { waited: Some((time, answer)) } => println!("{} s: {answer}", time.as_secs()),
+///     ServerState::Ready { after: Some(time) } => println!("ready after {} s", time.as_secs()),
 ///     _ => {}
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Server {
+pub enum ServerState {
     /// The job does not run.
     Absent,
     /// It is starting, and loads the model.
@@ -40,7 +40,10 @@ pub enum Server {
 }
 
 /// The servers, and what is measured now in the clients' own words.
-pub(super) fn read_all(logs: &[StepLogs], started: Option<SystemTime>) -> (Server, Vec<String>) {
+pub(super) fn read_all(
+    logs: &[StepLogs],
+    started: Option<SystemTime>,
+) -> (ServerState, Vec<String>) {
     let (mut server, mut measuring) = (None, Vec::new());
     for log in logs {
         let (own, point) = read(&log.client, started);
@@ -49,10 +52,10 @@ pub(super) fn read_all(logs: &[StepLogs], started: Option<SystemTime>) -> (Serve
         }
         measuring.extend(point.filter(|point| !measuring.contains(point)));
     }
-    (server.unwrap_or(Server::Absent), measuring)
+    (server.unwrap_or(ServerState::Absent), measuring)
 }
 
-impl Server {
+impl ServerState {
     /// Whether it is less far than another.
     pub(super) const fn is_behind(&self, other: &Self) -> bool {
         self.distance() > other.distance()
@@ -68,8 +71,8 @@ impl Server {
 }
 
 /// One server, and what is measured on it.
-fn read(log: &Utf8Path, started: Option<SystemTime>) -> (Server, Option<String>) {
-    let nothing = (Server::Loading { waited: None }, None);
+fn read(log: &Utf8Path, started: Option<SystemTime>) -> (ServerState, Option<String>) {
+    let nothing = (ServerState::Loading { waited: None }, None);
     let Ok(tail) = files::tail(log) else {
         return nothing;
     };
@@ -83,17 +86,17 @@ fn read(log: &Utf8Path, started: Option<SystemTime>) -> (Server, Option<String>)
 }
 
 /// Reads what templates/launch/client.sh says, between the lines of GenAI-Perf.
-fn parse(log: &str, is_cut: bool) -> (Server, Option<String>) {
+fn parse(log: &str, is_cut: bool) -> (ServerState, Option<String>) {
     let mut server = if is_cut {
         // While it loads, the log stays short.
-        Server::Ready { after: None }
+        ServerState::Ready { after: None }
     } else {
-        Server::Loading { waited: None }
+        ServerState::Loading { waited: None }
     };
     let mut measuring = None;
-    for line in log.lines().filter_map(said) {
+    for line in log.lines().filter_map(message) {
         if let Some(rest) = line.strip_prefix("waiting for the server since ") {
-            server = Server::Loading {
+            server = ServerState::Loading {
                 waited: rest
                     .split_once(" s: ")
                     .and_then(|(waited, answer)| Some((seconds(waited)?, answer.to_owned()))),
@@ -101,7 +104,7 @@ fn parse(log: &str, is_cut: bool) -> (Server, Option<String>) {
             measuring = None;
         } else if let Some(rest) = line.strip_prefix("the server is ready after ") {
             let after = rest.strip_suffix(" s").and_then(seconds);
-            server = Server::Ready { after };
+            server = ServerState::Ready { after };
         } else if line.starts_with("point ") && line.contains(", concurrency ") {
             measuring = Some(line.to_owned());
         } else if line.starts_with("finished: ") || line.starts_with("error: ") {
@@ -111,16 +114,16 @@ fn parse(log: &str, is_cut: bool) -> (Server, Option<String>) {
     (server, measuring)
 }
 
-/// What the script said, without the time `HH:MM:SS` in front of it; other lines
+/// What the script says, without the time `HH:MM:SS` in front of it; other lines
 /// are not the script's.
-pub(super) fn said(line: &str) -> Option<&str> {
-    let (time, said) = line.split_at_checked(9)?;
+pub(super) fn message(line: &str) -> Option<&str> {
+    let (time, message) = line.split_at_checked(9)?;
     let is_time = time.bytes().enumerate().all(|(place, byte)| match place {
         2 | 5 => byte == b':',
         8 => byte == b' ',
         _ => byte.is_ascii_digit(),
     });
-    is_time.then_some(said)
+    is_time.then_some(message)
 }
 
 fn seconds(text: &str) -> Option<Duration> {
@@ -144,20 +147,23 @@ mod tests {
 
     #[test]
     fn from_loading_to_a_finished_point() {
-        assert_eq!(parse("", false), (Server::Loading { waited: None }, None));
+        assert_eq!(
+            parse("", false),
+            (ServerState::Loading { waited: None }, None)
+        );
         let (server, measuring) = parse(LOADING, false);
         let answer = "/v1/health/ready answers 503".to_owned();
         assert_eq!(
             (server, measuring),
             (
-                Server::Loading {
+                ServerState::Loading {
                     waited: Some((Duration::from_secs(60), answer))
                 },
                 None
             )
         );
         let log = format!("{LOADING}{MEASURING}");
-        let ready = Server::Ready {
+        let ready = ServerState::Ready {
             after: Some(Duration::from_secs(72)),
         };
         let (server, measuring) = parse(&log, false);
@@ -184,7 +190,7 @@ mod tests {
         let other = MEASURING.replace("chat 32/16, concurrency 2", "chat 32/16, concurrency 1");
         let logs = [log("0", MEASURING), log("1", &other), log("2", MEASURING)];
         let (server, measuring) = read_all(&logs, None);
-        assert!(matches!(server, Server::Ready { .. }));
+        assert!(matches!(server, ServerState::Ready { .. }));
         assert_eq!(
             measuring,
             [
@@ -194,14 +200,14 @@ mod tests {
         );
         let logs = [log("0", MEASURING), log("1", LOADING)];
         let (server, measuring) = read_all(&logs, None);
-        assert!(matches!(server, Server::Loading { waited: Some(_) }));
+        assert!(matches!(server, ServerState::Loading { waited: Some(_) }));
         assert_eq!(measuring.len(), 1);
     }
 
     #[test]
     fn the_end_of_a_long_log() {
         let (server, _) = parse("| Request Count | 8 |\n", true);
-        assert_eq!(server, Server::Ready { after: None });
+        assert_eq!(server, ServerState::Ready { after: None });
     }
 
     #[test]
@@ -214,8 +220,11 @@ mod tests {
         let after = now.checked_add(Duration::from_secs(60));
         assert!(matches!(
             read(path, before),
-            (Server::Ready { .. }, Some(_))
+            (ServerState::Ready { .. }, Some(_))
         ));
-        assert_eq!(read(path, after), (Server::Loading { waited: None }, None));
+        assert_eq!(
+            read(path, after),
+            (ServerState::Loading { waited: None }, None)
+        );
     }
 }

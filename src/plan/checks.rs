@@ -23,6 +23,9 @@ pub(super) fn check_all(recipe: &Recipe, settings: &Settings, problems: &mut Vec
     check_mounts(recipe, settings, problems);
     check_runtime(recipe, settings, problems);
     check_mirrors(recipe, settings, problems);
+    for option in recipe.slurm.not_for_recipes() {
+        problems.push(Problem::NotForRecipes { option });
+    }
     if let Some(key) = settings.cluster().lonely_key() {
         problems.push(Problem::ClusterKey { key });
     }
@@ -38,12 +41,12 @@ pub(super) fn check_launch(
     let layers = Layers::new(recipe, settings, ScriptKind::Launch);
     let origin = |name| layers.describe(name);
     let nodes = recipe.server.nodes.get();
-    let used = recipe.server.gpus_of_a_node();
-    if let Some((option, asked)) = launch.gpus_of_a_node()
-        && asked < u64::from(used)
+    let used = recipe.server.gpus_per_node();
+    if let Some((option, requested)) = launch.gpus_of_a_node()
+        && requested < u64::from(used)
     {
         problems.push(Problem::TooFewGpus {
-            asked,
+            requested,
             option,
             origin: origin(option),
             used,
@@ -56,16 +59,16 @@ pub(super) fn check_launch(
         ];
         if !is_trapped.contains(&signal.split('@').next().unwrap_or_default()) {
             problems.push(Problem::Signal {
-                asked: signal,
+                requested: signal,
                 origin: origin(OptionName::Signal),
             });
         }
     }
     // Without a number, Slurm gives all nodes that are named.
-    let (option, range, asked) = match (launch.node_count(), launch.named_nodes()) {
-        (Some(asked), _) => {
-            let range = (u64::from(asked.min()), u64::from(asked.max()));
-            (OptionName::Nodes, range, asked.to_string())
+    let (option, range, requested) = match (launch.node_count(), launch.named_nodes()) {
+        (Some(count), _) => {
+            let range = (u64::from(count.min()), u64::from(count.max()));
+            (OptionName::Nodes, range, count.to_string())
         }
         (None, named) => {
             let named = named.unwrap_or(1);
@@ -75,7 +78,7 @@ pub(super) fn check_launch(
     };
     if range != (u64::from(nodes), u64::from(nodes)) {
         problems.push(Problem::Nodes {
-            asked,
+            requested,
             origin: origin(option),
             used: nodes,
         });
@@ -160,8 +163,8 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
     check_array(recipe, problems);
     if server.replicas.get() > 1 {
         check_replicas(server, problems);
-    } else if sweep.replicas == ReplicaUse::Alike {
-        problems.push(Problem::AlikeAlone);
+    } else if sweep.replicas == ReplicaUse::Together {
+        problems.push(Problem::SingleReplica);
     }
     let file = server.squash_file();
     if file == client.squash_file() && server.image != client.image {
@@ -283,7 +286,7 @@ fn check_array(recipe: &Recipe, problems: &mut Vec<Problem>) {
         });
     }
     for name in names {
-        let result_name = format!("{}-{name}", recipe.result_name);
+        let result_name = format!("{}-{name}", recipe.result_name());
         if let Err(source) = ResultName::parse(&result_name) {
             let (variant, reason) = (name.to_string(), source.to_string());
             problems.push(Problem::VariantName { variant, reason });
@@ -307,7 +310,7 @@ fn check_replicas(server: &Server, problems: &mut Vec<Problem>) {
     }
     let mut words = server.command.iter().chain(server.environment.values());
     if !words.any(|word| word.as_str().contains("{port}")) {
-        problems.push(Problem::OnePort { replicas });
+        problems.push(Problem::SharedPort { replicas });
     }
 }
 

@@ -12,21 +12,34 @@ pub(crate) struct Layers<'a> {
     /// What the cluster makes of the recipe's needs. It gives way, as the recipe does.
     cluster: Directives,
     cluster_origin: Origin<'a>,
+    /// What the recipe says, over what the script itself needs.
     recipe: Directives,
+    /// Options that the script needs and of which the recipe says nothing.
+    script: Vec<OptionName>,
 }
 
 impl<'a> Layers<'a> {
     pub(super) fn new(recipe: &Recipe, settings: &'a Settings, kind: ScriptKind) -> Self {
-        let own = recipe.slurm.script(kind).clone().over(&recipe.slurm.all);
+        let own = recipe
+            .slurm
+            .script(kind)
+            .clone()
+            .with_fallback(&recipe.slurm.all);
         let cluster = match kind {
             ScriptKind::Launch => settings.cluster().launch(&recipe.server, &own),
             ScriptKind::Setup | ScriptKind::PrepareModels => Directives::new(),
+        };
+        let script = needed(recipe, kind);
+        // How many nodes is the recipe's word in any case: its server's.
+        let says = |name: &OptionName| {
+            *name == OptionName::Nodes || own.is_set(*name) || own.is_omitted(*name)
         };
         Self {
             given: settings.layers(kind),
             cluster,
             cluster_origin: settings.cluster_origin(),
-            recipe: own,
+            script: script.names().filter(|name| !says(name)).collect(),
+            recipe: own.with_fallback(&script),
         }
     }
 
@@ -37,6 +50,7 @@ impl<'a> Layers<'a> {
         match given {
             Some(&(origin, _)) => origin,
             None if says(&self.cluster) => self.cluster_origin,
+            None if self.script.contains(&name) => Origin::Script,
             None => Origin::Recipe,
         }
     }
@@ -44,6 +58,24 @@ impl<'a> Layers<'a> {
     pub(super) fn describe(&self, name: OptionName) -> String {
         self.origin_of(name).describe(name)
     }
+}
+
+/// What a script needs in order to work, whatever the recipe: as many nodes as the server
+/// runs on, a warning before its time is up, and the output of the run before a requeue.
+fn needed(recipe: &Recipe, kind: ScriptKind) -> Directives {
+    let mut own = Directives::new();
+    if kind == ScriptKind::Launch {
+        let nodes = recipe.server.nodes.to_string();
+        for (name, text) in [
+            (OptionName::Nodes, nodes.as_str()),
+            (OptionName::Signal, "B:USR1@30"),
+            (OptionName::OpenMode, "append"),
+        ] {
+            // More nodes than Slurm counts are told as a problem of the recipe.
+            let _ = own.set(name, text);
+        }
+    }
+    own
 }
 
 /// The options of one script from all layers.
@@ -57,10 +89,12 @@ pub(super) fn merge(
     let given = layers
         .given
         .iter()
-        .fold(Directives::new(), |upper, (_, lower)| upper.over(lower));
+        .fold(Directives::new(), |upper, (_, lower)| {
+            upper.with_fallback(lower)
+        });
     // The recipe's part gives way to what excludes it.
-    let mut below = layers.cluster.clone().over(&layers.recipe);
-    for conflict in given.clone().over(&below).exclusions() {
+    let mut below = layers.cluster.clone().with_fallback(&layers.recipe);
+    for conflict in given.clone().with_fallback(&below).exclusions() {
         for name in [conflict.first, conflict.second] {
             if !given.is_set(name) {
                 below = below.without(name);
@@ -68,7 +102,7 @@ pub(super) fn merge(
         }
     }
     let exclusions = given.exclusions();
-    let merged = given.over(&below);
+    let merged = given.with_fallback(&below);
     let script = kind.file_name();
     let origin = |name| layers.describe(name);
     for conflict in exclusions.into_iter().chain(merged.contradictions()) {
@@ -83,7 +117,7 @@ pub(super) fn merge(
     }
     for need in merged.needs() {
         let one_of: Vec<_> = need.one_of.iter().map(ToString::to_string).collect();
-        problems.push(Problem::Needed {
+        problems.push(Problem::MissingOption {
             script,
             option: need.option,
             origin: origin(need.option),

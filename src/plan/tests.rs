@@ -2,6 +2,7 @@ use std::collections::HashSet;
 use std::num::NonZeroU32;
 
 use super::*;
+use crate::error::Problem;
 use crate::recipe::{ArrayBy, ReplicaUse};
 
 #[test]
@@ -73,7 +74,7 @@ fn a_recipe_keeps_all_that_it_says() {
         let mut recipe = array_by(by);
         recipe.sweep.array_limit = Some(3.try_into().unwrap());
         recipe.server.replicas = 2.try_into().unwrap();
-        recipe.sweep.replicas = ReplicaUse::Alike;
+        recipe.sweep.replicas = ReplicaUse::Together;
         if let Some(variant) = recipe.server.variants.first_mut() {
             variant.command = vec!["--note=it's {port}".parse().unwrap()];
             let variable = ("NOTE".parse().unwrap(), "\n".parse().unwrap());
@@ -131,7 +132,7 @@ fn arrays_that_are_refused() {
     let long = |recipe: &mut Recipe| {
         by(ArrayBy::Server)(recipe);
         recipe.server.variants.truncate(1);
-        recipe.result_name = "m".repeat(149).parse().unwrap();
+        recipe.result_name = Some("m".repeat(149).parse().unwrap());
     };
     let refused = refusal(long, "");
     assert!(
@@ -236,10 +237,10 @@ fn servers_side_by_side() {
         "the recipe's 2 servers do not get ports of their own: {port} is needed in server.command or \
          server.environment"
     );
-    let alone = |recipe: &mut Recipe| recipe.sweep.replicas = ReplicaUse::Alike;
+    let alone = |recipe: &mut Recipe| recipe.sweep.replicas = ReplicaUse::Together;
     assert_eq!(
         refusal(alone, ""),
-        "the recipe's sweep.replicas is \"alike\", but it has one server: server.replicas must be 2 or more"
+        "the recipe's sweep.replicas is \"together\", but it has one server: server.replicas must be 2 or more"
     );
     let most = |recipe: &mut Recipe| {
         replicas(2)(recipe);
@@ -354,7 +355,7 @@ fn options_that_go_together() {
 fn the_server_s_time_to_be_ready_and_the_warning() {
     let is_short = |launch: &str| {
         let plan = plan(&format!("[slurm.launch]\n{launch}")).unwrap();
-        plan.shortage_of_time().is_some()
+        plan.time_limit_warning().is_some()
     };
     assert!(is_short("time = 30"), "1800 s, and 30 s of warning");
     assert!(!is_short("time = 31"));
@@ -376,4 +377,52 @@ fn a_sweep_has_an_end() {
         sweep(501).unwrap_err(),
         "the recipe's sweep has 1002 points, each use case at each concurrency: at most 1000 are allowed"
     );
+}
+
+#[test]
+fn a_recipe_sets_resources_and_time_alone() {
+    let minimal = include_str!("../../tests/data/recipes/llama-cpp.toml");
+    let start = minimal.find("[slurm.setup]").unwrap();
+    let with = |slurm: &str| Recipe::from_toml(&format!("{}{slurm}", &minimal[..start]));
+    for (slurm, option) in [
+        ("[slurm]\noutput = '/home/me/.bashrc'", "--output"),
+        ("[slurm.launch]\nopen_mode = 'truncate'", "--open-mode"),
+        ("[slurm.setup]\nmail_type = false", "--mail-type"),
+        ("[slurm]\npassthrough = ['--new=1']", "--new"),
+    ] {
+        let error = with(slurm).unwrap_err().to_string();
+        let words = format!("the recipe sets {option}, which is for settings and flags");
+        assert!(error.contains(&words), "{error}");
+    }
+    // One that is built in Rust is refused by the plan.
+    let mut recipe = with("[slurm.launch]\nmem = '16G'").unwrap();
+    recipe.slurm.all = Directives::new().chdir("/home/me".parse().unwrap());
+    let error = Plan::new(recipe, Settings::new()).unwrap_err();
+    assert!(
+        matches!(&error.problems()[0], Problem::NotForRecipes { option } if option == "--chdir"),
+        "{error}"
+    );
+}
+
+#[test]
+fn launch_gets_what_it_needs_from_no_recipe() {
+    let mut recipe = Recipe::built_in("deepseek-r1-h100x16-nim").unwrap();
+    recipe.slurm = crate::JobOptions::default();
+    let plan = Plan::new(recipe.clone(), Settings::new()).unwrap();
+    let launch = plan.directives(ScriptKind::Launch);
+    assert_eq!(
+        launch.arguments(),
+        ["--nodes=2", "--signal=B:USR1@30", "--open-mode=append"]
+    );
+    assert!(plan.directives(ScriptKind::Setup).is_empty());
+    let of = |name: &str| {
+        let mut options = plan.explain(ScriptKind::Launch, [("HOME", "/root")]).into_iter();
+        options.find(|own| own.option.starts_with(name)).unwrap()
+    };
+    assert_eq!(of("--nodes").origin, "the recipe");
+    assert_eq!(of("--signal").origin, "by default");
+    let settings = Settings::from_toml("slurm.launch = { signal = false, open_mode = 'truncate' }");
+    let plan = Plan::new(recipe, settings.unwrap()).unwrap();
+    let launch = plan.directives(ScriptKind::Launch);
+    assert_eq!(launch.arguments(), ["--nodes=2", "--open-mode=truncate"]);
 }

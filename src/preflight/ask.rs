@@ -65,7 +65,7 @@ impl Preflight<'_> {
         program: &str,
         arguments: &[String],
         input: &str,
-        unheard: &[String],
+        variables_to_remove: &[String],
     ) -> Answer {
         let Some(path) = self.find(program) else {
             return Answer::Absent;
@@ -77,7 +77,7 @@ impl Preflight<'_> {
             .envs(&self.variables.0)
             // The words that are looked for are English.
             .env("LC_ALL", "C");
-        for name in unheard {
+        for name in variables_to_remove {
             command.env_remove(name);
         }
         command::ignore_filters(&mut command, self.variables.0.keys());

@@ -19,7 +19,7 @@ const SIF_HEADER: usize = 128;
 const TAR_END: usize = 1024;
 
 /// The images that are whole are taken off what is to be fetched.
-pub(super) fn look(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mut Stage) {
+pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mut Stage) {
     let setup = "setup.sh fetches it: sbatch setup.sh";
     let runtime = preflight.plan.settings().runtime();
     for image in std::mem::take(&mut stage.to_fetch.images) {

@@ -52,14 +52,20 @@ pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
 /// Asks with the script and the options of a real submission.
 fn verdict(preflight: &Preflight<'_>, kind: ScriptKind) -> Verdict {
     let mut arguments = vec!["--test-only".to_owned()];
-    arguments.extend(preflight.plan.pinned(kind, preflight.variables.texts()));
-    let unheard = preflight.plan.unheard(kind, preflight.variables.texts());
+    arguments.extend(
+        preflight
+            .plan
+            .options_to_repeat(kind, preflight.variables.texts()),
+    );
+    let variables_to_remove = preflight
+        .plan
+        .variables_to_remove(kind, preflight.variables.texts());
     let script = preflight.plan.script(kind);
     let unknown = |answer: &Answer| {
         let question = "whether Slurm would take the scripts";
         Verdict::Unknown(preflight.unanswered("sbatch --test-only", answer, question))
     };
-    match preflight.ask_with("sbatch", &arguments, script.text(), &unheard) {
+    match preflight.ask_with("sbatch", &arguments, script.text(), &variables_to_remove) {
         Answer::Said(reply) if reply.is_success => Verdict::Accepted(start(&reply)),
         Answer::Said(reply) if is_forbidden(&reply) => unknown(&Answer::Said(reply)),
         Answer::Said(reply) => Verdict::Refused(preflight.words(&reasons(&reply))),
@@ -107,14 +113,14 @@ fn reasons(reply: &Reply) -> String {
 }
 
 fn refusal(plan: &Plan, scripts: &Scripts, words: &str) -> Finding {
-    let mut mend = advice(plan, scripts.first(), words).unwrap_or_else(|| {
+    let mut fix = advice(plan, scripts.first(), words).unwrap_or_else(|| {
         "change the option that it means in the settings, and look again".to_owned()
     });
     if scripts.can_do_without_a_job() {
-        mend = format!("run it here: bash prepare_models.sh; as a job: {mend}");
+        fix = format!("run it here: bash prepare_models.sh; as a job: {fix}");
     }
-    let what = format!("Slurm does not take {scripts}: {words}");
-    Finding::new(scripts.weight(), what, Some(mend))
+    let message = format!("Slurm does not take {scripts}: {words}");
+    Finding::new(scripts.weight(), message, Some(fix))
 }
 
 /// Where Slurm asks for no account, it checks none.
@@ -170,30 +176,30 @@ mod tests {
 
     #[test]
     fn words_of_slurm() {
-        let said = reply(
+        let answer = reply(
             "sbatch: error: invalid partition specified: nope\nallocation failure: Invalid partition name specified\n",
         );
         assert_eq!(
-            reasons(&said),
+            reasons(&answer),
             "invalid partition specified: nope\nInvalid partition name specified"
         );
-        let said = reply(
+        let answer = reply(
             "sbatch: unrecognized option '--x'\nTry \"sbatch --help\" for more information\n",
         );
-        assert_eq!(reasons(&said), "unrecognized option '--x'");
+        assert_eq!(reasons(&answer), "unrecognized option '--x'");
         let expected = ": it could start at 2026-11-24T07:29:57 using 2 processors on nodes n1 in partition batch";
-        let said = reply(
+        let answer = reply(
             "sbatch: Job 7 to start at 2026-11-24T07:29:57 using 2 processors on nodes n1 in partition batch\n",
         );
-        assert_eq!(start(&said), expected);
-        let said = reply(
+        assert_eq!(start(&answer), expected);
+        let answer = reply(
             "sbatch: Job 7 to start at 2026-11-24T07:29:57 a using 2 processors on nodes n1 in partition batch\n",
         );
-        assert_eq!(start(&said), expected);
+        assert_eq!(start(&answer), expected);
         assert!(is_forbidden(&reply(
             "sbatch: error: --test-only is disabled"
         )));
-        assert!(!is_forbidden(&said));
+        assert!(!is_forbidden(&answer));
     }
 
     #[test]
@@ -203,7 +209,7 @@ mod tests {
         assert_eq!(alone.severity(), Severity::Warning);
         assert!(
             alone
-                .mend()
+                .fix()
                 .unwrap()
                 .starts_with("run it here: bash prepare_models.sh")
         );

@@ -18,7 +18,7 @@ const MOST_INDEX: u64 = 16 << 20;
 /// Missing files that are named; the others are counted.
 const MOST_NAMED: usize = 3;
 
-pub(super) fn look(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mut Stage) {
+pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mut Stage) {
     let recipe = preflight.plan.recipe();
     let folder = stage_path.join(recipe.model.weights.folder());
     let is_staged = recipe.model.weights.are_staged();
@@ -28,11 +28,11 @@ pub(super) fn look(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mut
         "correct the recipe's model.weights.path, or put the model there"
     };
     if fs::symlink_metadata(&folder).is_err() {
-        let what = format!("the model is not there yet: no folder {folder}");
+        let message = format!("the model is not there yet: no folder {folder}");
         stage.findings.push(if is_staged {
-            Finding::note(what, prepare)
+            Finding::note(message, prepare)
         } else {
-            Finding::warning(what, prepare)
+            Finding::warning(message, prepare)
         });
         return;
     }

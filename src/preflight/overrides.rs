@@ -59,7 +59,7 @@ fn variable(preflight: &Preflight<'_>, name: &str, text: &str) -> Option<Finding
         all
     };
     let unset = || format!("unset {name}");
-    if !of_scripts(&|kind| plan.unheard(kind, pair())).is_empty() {
+    if !of_scripts(&|kind| plan.variables_to_remove(kind, pair())).is_empty() {
         return Some(Finding::note(
             format!("{name} is set, and no option of sbatch wins over what it says"),
             format!(
@@ -68,7 +68,7 @@ fn variable(preflight: &Preflight<'_>, name: &str, text: &str) -> Option<Finding
             ),
         ));
     }
-    let repeated = of_scripts(&|kind| plan.pinned(kind, pair()));
+    let repeated = of_scripts(&|kind| plan.options_to_repeat(kind, pair()));
     if !repeated.is_empty() {
         let words: Vec<_> = repeated.iter().map(|word| shell_word(word)).collect();
         return Some(Finding::note(
@@ -142,14 +142,14 @@ mod tests {
         let preflight = Preflight::new(&plan, variables.iter().copied());
         let findings = check(&preflight).into_iter();
         findings
-            .map(|finding| (finding.severity(), finding.what().to_owned()))
+            .map(|finding| (finding.severity(), finding.message().to_owned()))
             .collect()
     }
 
     #[test]
     fn variables() {
-        let note = |what: &str| vec![(Severity::Note, what.to_owned())];
-        let warning = |what: &str| vec![(Severity::Warning, what.to_owned())];
+        let note = |message: &str| vec![(Severity::Note, message.to_owned())];
+        let warning = |message: &str| vec![(Severity::Warning, message.to_owned())];
         let slurm = "slurm = { partition = 'mine' }";
         assert_eq!(of(slurm, &[("HOME", "/root")])[0].0, Severity::Ok);
         assert_eq!(of(slurm, &[("SBATCH_DEBUG", "2")])[0].0, Severity::Ok);

@@ -94,8 +94,8 @@ pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
     findings.extend(by_scripts(problems).into_iter().map(|(scripts, problem)| {
         Finding::new(
             problem.most.min(scripts.weight()),
-            format!("{scripts}: {}", problem.what),
-            Some(problem.mend),
+            format!("{scripts}: {}", problem.message),
+            Some(problem.fix),
         )
     }));
     findings
@@ -106,16 +106,16 @@ pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
 struct Problem {
     /// How much it can matter at most.
     most: Severity,
-    what: String,
-    mend: String,
+    message: String,
+    fix: String,
 }
 
 impl Problem {
-    const fn new(what: String, mend: String) -> Self {
+    const fn new(message: String, fix: String) -> Self {
         Self {
             most: Severity::Error,
-            what,
-            mend,
+            message,
+            fix,
         }
     }
 
@@ -417,7 +417,10 @@ mod tests {
         let partitions = read(SINFO);
         let partition = partitions.iter().find(|own| own.name == partition).unwrap();
         let problems = partition.problems(ScriptKind::Launch, &directives(launch));
-        problems.into_iter().map(|problem| problem.what).collect()
+        problems
+            .into_iter()
+            .map(|problem| problem.message)
+            .collect()
     }
 
     #[test]
@@ -427,7 +430,7 @@ mod tests {
         assert_eq!(names, ["batch", "cpu", "old"]);
         assert!(partitions[0].is_default && !partitions[1].is_default);
         assert_eq!(
-            partitions[0].describe().unwrap().what(),
+            partitions[0].describe().unwrap().message(),
             "the partition batch is up: 2 of 3 nodes work, with gpu:a100:4 or gpu:h100:8(S:0-1),shard:32, time limit \
              infinite"
         );
@@ -440,7 +443,7 @@ mod tests {
             read("batch*|up|infinite|drained|2|(null)\nbatch*|up|infinite|down*|1|(null)\n");
         assert_eq!(drained[0].describe(), None);
         assert_eq!(
-            drained[0].state().unwrap().what,
+            drained[0].state().unwrap().message,
             "no node of the partition batch works now: they are down* and drained"
         );
     }

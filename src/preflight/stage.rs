@@ -44,7 +44,7 @@ impl ToFetch {
     }
 }
 
-pub(super) fn look(preflight: &Preflight<'_>) -> Stage {
+pub(super) fn check(preflight: &Preflight<'_>) -> Stage {
     let model = &preflight.plan.recipe().model;
     let mut stage = Stage {
         findings: Vec::new(),
@@ -65,8 +65,8 @@ pub(super) fn look(preflight: &Preflight<'_>) -> Stage {
         }
     };
     stage.findings.push(place(&path, &folder));
-    images::look(preflight, &path, &mut stage);
-    model::look(preflight, &path, &mut stage);
+    images::check(preflight, &path, &mut stage);
+    model::check(preflight, &path, &mut stage);
     let space = space(preflight, &folder, stage.to_fetch.bytes(preflight));
     stage.findings.push(space);
     stage.findings.extend(mounts(preflight));
@@ -210,18 +210,18 @@ fn space(preflight: &Preflight<'_>, folder: &Utf8Path, needed: u64) -> Finding {
 }
 
 fn fit(folder: &Utf8Path, free: u64, needed: u64) -> Finding {
-    let what = format!(
+    let message = format!(
         "what is to be fetched takes about {}, and {} are free in {folder}",
         gibibytes(needed),
         gibibytes(free)
     );
     if free < needed {
         Finding::error(
-            what,
+            message,
             "make room there, or name another folder: export STAGE_PATH=/lustre/...",
         )
     } else {
-        Finding::ok(what)
+        Finding::ok(message)
     }
 }
 

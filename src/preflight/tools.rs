@@ -20,7 +20,7 @@ struct Tool {
     /// How much it matters that it is not here.
     absence: Severity,
     /// What to do about that.
-    mend: String,
+    fix: String,
 }
 
 pub(super) fn check(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Finding> {
@@ -41,7 +41,7 @@ fn tools(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Tool> {
         version: "--version",
         use_of_it,
         absence,
-        mend: module(),
+        fix: module(),
     };
     let mut tools = vec![
         slurm("sbatch", "submits the jobs, from here", Severity::Error),
@@ -81,7 +81,7 @@ fn tools(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Tool> {
             version: "--version",
             use_of_it: "compares the engine's checksums, where prepare_models.sh runs",
             absence: Severity::Note,
-            mend: "install b3sum, or do without: sizes are compared all the same".to_owned(),
+            fix: "install b3sum, or do without: sizes are compared all the same".to_owned(),
         },
     ];
     if preflight.plan.settings().runtime() == Runtime::Pyxis {
@@ -90,10 +90,10 @@ fn tools(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Tool> {
             version: "-version",
             use_of_it: "looks into images once more, where it is there",
             absence: Severity::Note,
-            mend: "install squashfs-tools, or do without".to_owned(),
+            fix: "install squashfs-tools, or do without".to_owned(),
         });
     }
-    let (name, mend) = match preflight.plan.recipe().model.weights.source {
+    let (name, fix) = match preflight.plan.recipe().model.weights.source {
         ModelSource::Ngc(_) => (
             "ngc",
             "install the NGC CLI from https://org.ngc.nvidia.com/setup/installers/cli, or run prepare_models.sh where it is",
@@ -114,7 +114,7 @@ fn tools(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Tool> {
         } else {
             Severity::Ok
         },
-        mend: mend.to_owned(),
+        fix: fix.to_owned(),
     });
     tools
 }
@@ -131,7 +131,7 @@ fn runtime(preflight: &Preflight<'_>) -> Tool {
         version,
         use_of_it: "imports the images and starts containers, on the compute node",
         absence: Severity::Note,
-        mend: format!(
+        fix: format!(
             "ask the node itself: {}",
             preflight.on_compute_node(ScriptKind::Setup, &format!("{name} {version}"))
         ),
@@ -144,10 +144,10 @@ impl Tool {
             name, use_of_it, ..
         } = self;
         let Some(path) = preflight.find(name) else {
-            let what = format!("no {name} on PATH here; it {use_of_it}");
-            // What nothing needs now is no finding to mend.
-            let mend = (self.absence > Severity::Ok).then(|| self.mend.clone());
-            return Finding::new(self.absence, what, mend);
+            let message = format!("no {name} on PATH here; it {use_of_it}");
+            // What nothing needs now is no finding to fix.
+            let fix = (self.absence > Severity::Ok).then(|| self.fix.clone());
+            return Finding::new(self.absence, message, fix);
         };
         let place = path.display();
         match preflight.ask(name, &[self.version]) {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ByteSize, FileName, FilePattern, HuggingFaceModel, ModelPath, NgcModel};
+use super::{ByteSize, FileName, FilePattern, HuggingFaceModel, ModelPath, NgcModel, setters};
 
 /// The name of the link, in the model's folder, through which the server finds
 /// its engine.
@@ -32,6 +32,32 @@ pub struct Model {
     /// The engine, in a folder inside the weights' folder. Most servers need none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<Engine>,
+}
+
+impl Model {
+    /// Weights, without an engine.
+    ///
+    /// ```
+    /// use nim_slurm::Recipe;
+    /// use nim_slurm::recipe::Model;
+    ///
+    /// let with_engine = Recipe::llama3_70b_h100x4_fp8().model;
+    /// let model = Model::new(with_engine.weights.clone());
+    /// assert_eq!(model.engine, None);
+    /// assert_eq!(model.with_engine(with_engine.engine.clone().unwrap()), with_engine);
+    /// ```
+    #[must_use]
+    pub const fn new(weights: Weights) -> Self {
+        Self {
+            weights,
+            engine: None,
+        }
+    }
+
+    setters! {
+        /// Adds an engine, in a folder inside the weights' folder.
+        with_engine: engine = Engine;
+    }
 }
 
 /// A model's weights: where they come from, and what they must consist of.
@@ -112,6 +138,20 @@ impl Weights {
             files,
             exclude: Vec::new(),
         }
+    }
+
+    /// Leaves these files out: only of weights from the Hugging Face hub.
+    ///
+    /// ```
+    /// let mut recipe = nim_slurm::Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap();
+    /// recipe.model.weights = recipe.model.weights.with_exclude(["original/*".parse()?]);
+    /// assert!(recipe.to_toml().contains("exclude = [\"original/*\"]"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_exclude(mut self, files: impl IntoIterator<Item = FilePattern>) -> Self {
+        self.exclude = files.into_iter().collect();
+        self
     }
 
     /// Whether the model's folder is below the stage path.

@@ -1,17 +1,17 @@
 //! What each task of a job array has of a recipe's work.
 
-use super::{ArrayBy, Point, Recipe, UseCase};
+use super::{ArrayBy, Recipe, SweepPoint, UseCase};
 
 /// What one job measures: the launch job, or a task of it.
 pub(crate) struct Task {
     result_name: String,
-    points: Vec<Point>,
+    points: Vec<SweepPoint>,
 }
 
 impl Recipe {
     /// The work of each task; without an array, there is one.
     pub(crate) fn tasks(&self) -> Vec<Task> {
-        let (sweep, name) = (&self.sweep, &self.result_name);
+        let (sweep, name) = (&self.sweep, self.result_name());
         let task = |points| Task {
             result_name: name.to_string(),
             points,
@@ -73,7 +73,7 @@ impl Task {
     /// The points' folders, by a job of this name.
     pub(crate) fn folders(&self, gpus: u32, job: &str) -> Vec<String> {
         let name = &self.result_name;
-        let folder = |point: &Point| {
+        let folder = |point: &SweepPoint| {
             let (use_case, concurrency) = (&point.use_case, point.concurrency);
             let (input, output) = (use_case.input_tokens(), use_case.output_tokens());
             let use_case = use_case.name();
@@ -83,8 +83,8 @@ impl Task {
     }
 }
 
-fn row(point: &Point) -> String {
-    let Point {
+fn row(point: &SweepPoint) -> String {
+    let SweepPoint {
         use_case,
         concurrency,
         requests,

@@ -13,7 +13,7 @@ const BOTTOM: f64 = 52.0;
 
 /// What tells a series apart, the same in every chart of a page.
 #[derive(Clone, Copy)]
-pub(super) struct Look {
+pub(super) struct Style {
     pub(super) colour: usize,
     pub(super) shape: usize,
 }
@@ -41,7 +41,7 @@ pub(super) struct Data {
 
 /// Marks that belong together.
 pub(super) struct Series {
-    pub(super) look: Look,
+    pub(super) style: Style,
     pub(super) marks: Vec<Mark>,
     /// Places of those marks that a line joins.
     pub(super) line: Vec<(f64, f64)>,
@@ -133,14 +133,14 @@ impl Chart {
 }
 
 fn draw_series(series: Series, x: &Axis, y: &Axis) -> Drawn {
-    let shape = SHAPE[series.look.shape];
+    let shape = SHAPE[series.style.shape];
     let mut line = String::new();
     for (across, up) in &series.line {
         let _ = write!(line, "{},{} ", place(x.at(*across)), place(y.at(*up)));
     }
     line.truncate(line.trim_end().len());
     Drawn {
-        colour: series.look.colour,
+        colour: series.style.colour,
         line,
         marks: series
             .marks
@@ -153,7 +153,7 @@ fn draw_series(series: Series, x: &Axis, y: &Axis) -> Drawn {
     }
 }
 
-impl Look {
+impl Style {
     /// The mark of a legend, around (8, 8).
     pub(super) fn sample(self) -> String {
         SHAPE[self.shape].path(8.0, 8.0)

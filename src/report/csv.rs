@@ -149,10 +149,10 @@ fn columns(points: &[Point]) -> Vec<(Metric, Statistic)> {
 
 fn changes(comparison: &Comparison<'_>, statistic: Statistic) -> String {
     let columns = table::compared(statistic);
-    let gone = comparison.only_before().iter().copied();
+    let only_before = comparison.only_before().iter().copied();
     let new = comparison.only_after().iter().copied();
     let both = comparison.changes().iter().map(Change::after);
-    let mut rows = Rows::of(both.chain(gone.clone()).chain(new.clone()));
+    let mut rows = Rows::of(both.chain(only_before.clone()).chain(new.clone()));
     rows.head_of_what();
     rows.cells(["job_id_before", "path_before", "job_id_after", "path_after"]);
     for (metric, statistic) in columns {
@@ -165,7 +165,7 @@ fn changes(comparison: &Comparison<'_>, statistic: Statistic) -> String {
         (Some(change.before()), Some(change.after()), relative)
     });
     let all = changed
-        .chain(gone.map(|point| (Some(point), None, Default::default())))
+        .chain(only_before.map(|point| (Some(point), None, Default::default())))
         .chain(new.map(|point| (None, Some(point), Default::default())));
     for (before, after, relative) in all {
         if let Some(point) = after.or(before) {

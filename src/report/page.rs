@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use askama::Template;
 
-use super::chart::{COLOURS, Chart, Data, HEIGHT, Look, Mark, SHAPES, Series, WIDTH};
+use super::chart::{COLOURS, Chart, Data, HEIGHT, Mark, SHAPES, Series, Style, WIDTH};
 use super::table::{compared, short};
 use super::{
     Column, Report, derived, figure_or_dash, job_of, jobs, limits, milliseconds, missing,
@@ -96,7 +96,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
 /// The points of a use case that a line may join: one server, each concurrency once.
 struct Sweep<'a> {
     name: String,
-    look: Look,
+    style: Style,
     group: Group<'a>,
 }
 
@@ -104,8 +104,8 @@ impl Sweep<'_> {
     fn legend(&self) -> LegendRow {
         LegendRow {
             name: self.name.clone(),
-            colour: self.look.colour,
-            sample: self.look.sample(),
+            colour: self.style.colour,
+            sample: self.style.sample(),
         }
     }
 }
@@ -122,19 +122,19 @@ fn sweeps<'a>(run: &Run, groups: &[Group<'a>]) -> Vec<Sweep<'a>> {
     let mut sweeps = Vec::new();
     for (use_case, parts) in parts.into_iter().enumerate() {
         for (place, (name, group)) in parts.into_iter().enumerate() {
-            let look = if can_say_use_case {
-                Look {
+            let style = if can_say_use_case {
+                Style {
                     colour: use_case,
                     shape: place,
                 }
             } else {
-                Look {
+                Style {
                     colour: number % COLOURS,
                     shape: (number + number / COLOURS) % SHAPES,
                 }
             };
             number += 1;
-            sweeps.push(Sweep { name, look, group });
+            sweeps.push(Sweep { name, style, group });
         }
     }
     sweeps
@@ -268,7 +268,7 @@ fn series(
     place: impl Fn(&Point) -> Option<(f64, f64)>,
 ) -> Series {
     Series {
-        look: sweep.look,
+        style: sweep.style,
         marks: sweep
             .group
             .points()

@@ -41,8 +41,8 @@ pub(super) fn render(report: &Report<'_>) -> String {
 
 /// A row of cells, each as wide as its column.
 fn line(mark: char, cells: &[String], widths: &[usize]) -> String {
-    let wide: usize = widths.iter().map(|width| width + 2).sum();
-    let gap = if 2 + wide > WIDTH { " " } else { "  " };
+    let total_width: usize = widths.iter().map(|width| width + 2).sum();
+    let gap = if 2 + total_width > WIDTH { " " } else { "  " };
     let mut line = format!("{mark} ");
     for (cell, width) in cells.iter().zip(widths) {
         line.push_str(&format!("{cell:>width$}{gap}"));
@@ -91,11 +91,11 @@ fn title(text: &str) -> String {
 /// A path in a line of its own. What tells it from others is at its end.
 fn path(place: &str) -> String {
     let length = place.chars().count();
-    let room = WIDTH - 4;
-    if length <= room {
+    let max_width = WIDTH - 4;
+    if length <= max_width {
         return format!("    {place}\n");
     }
-    let end: String = place.chars().skip(length - room + 1).collect();
+    let end: String = place.chars().skip(length - max_width + 1).collect();
     format!("    …{end}\n")
 }
 

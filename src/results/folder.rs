@@ -115,7 +115,7 @@ impl<W: Fn(Option<&RunId>) -> bool> Search<'_, W> {
             let path = match Utf8PathBuf::from_path_buf(entry.path()) {
                 Ok(path) => path,
                 Err(path) => {
-                    self.complain_of_name(folder, &path);
+                    self.add_name_problem(folder, &path);
                     continue;
                 }
             };
@@ -124,7 +124,7 @@ impl<W: Fn(Option<&RunId>) -> bool> Search<'_, W> {
                 folders.push(path);
             } else if kind.is_symlink() && path.is_dir() {
                 let message = "is a link to another folder, which is not followed: read that one by its own path";
-                self.complain(path, message);
+                self.add_problem(path, message);
             } else {
                 files.push(path);
             }
@@ -157,7 +157,7 @@ impl<W: Fn(Option<&RunId>) -> bool> Search<'_, W> {
         }
         if is_point && self.places.len() == before && is_wanted {
             let message = "has a point's name, but no result of GenAI-Perf or AIPerf is in it";
-            self.complain(folder, message);
+            self.add_problem(folder, message);
         }
         Ok(())
     }
@@ -173,13 +173,13 @@ impl<W: Fn(Option<&RunId>) -> bool> Search<'_, W> {
         if depth == MAX_DEPTH {
             let message =
                 format!("lies more than {MAX_DEPTH} folders deep, and is not looked into");
-            self.complain(inner, message);
+            self.add_problem(inner, message);
             return;
         }
         let own = PointName::parse(name).map(|name| (inner, name));
         if let Err(error) = self.visit(inner, own.as_ref().or(named), depth + 1) {
             let message = format!("cannot be read: {error}");
-            self.complain(inner, message);
+            self.add_problem(inner, message);
         }
     }
 
@@ -193,21 +193,21 @@ impl<W: Fn(Option<&RunId>) -> bool> Search<'_, W> {
                     job_id: Some(run),
                     ..manifest
                 }),
-                Err(why) => self.complain(path, why.to_string()),
+                Err(why) => self.add_problem(path, why.to_string()),
             }
         }
     }
 
-    fn complain(&mut self, path: impl Into<Utf8PathBuf>, message: impl Into<String>) {
+    fn add_problem(&mut self, path: impl Into<Utf8PathBuf>, message: impl Into<String>) {
         self.found
             .problems
             .push(ReadProblem::new(path, None, message));
     }
 
-    fn complain_of_name(&mut self, folder: &Utf8Path, path: &Path) {
+    fn add_name_problem(&mut self, folder: &Utf8Path, path: &Path) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let message = format!("has an entry whose name is not UTF-8: {}", quoted(&name));
-        self.complain(folder, message);
+        self.add_problem(folder, message);
     }
 
     /// Notes the results among `files`: each stem of a name is one.
@@ -402,8 +402,8 @@ fn take(
         Ok(bytes) => {
             let mut sink = Sink::new(path);
             parse(&bytes, &mut sink);
-            let (content, asked, complaints) = sink.finish();
-            problems.extend(complaints);
+            let (content, asked, own_problems) = sink.finish();
+            problems.extend(own_problems);
             (content, asked)
         }
         Err(problem) => {

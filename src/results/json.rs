@@ -20,7 +20,7 @@ use super::sink::Sink;
 pub(super) fn read(bytes: &[u8], sink: &mut Sink<'_>) {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     if bytes.is_empty() {
-        return sink.complain(None, "is empty");
+        return sink.add_problem(None, "is empty");
     }
     let text = valid_part(bytes);
     let is_text = text.len() == bytes.len();
@@ -31,7 +31,7 @@ pub(super) fn read(bytes: &[u8], sink: &mut Sink<'_>) {
         .and_then(|()| deserializer.end());
     if !is_text {
         let line = line_of(text, &text[text.len()..]);
-        sink.complain(line, "is not a text in UTF-8 from here on");
+        sink.add_problem(line, "is not a text in UTF-8 from here on");
     } else if let Err(error) = outcome {
         let line = u64::try_from(error.line()).ok();
         let what = if error.is_data() {
@@ -39,7 +39,7 @@ pub(super) fn read(bytes: &[u8], sink: &mut Sink<'_>) {
         } else {
             "is no JSON from here on"
         };
-        sink.complain(line, format!("{what}: {}", reason(&error)));
+        sink.add_problem(line, format!("{what}: {}", reason(&error)));
     }
 }
 
@@ -109,25 +109,25 @@ impl File<'_, '_, '_> {
             return;
         };
         for (statistic, cell) in measured.unreadable {
-            self.complain(statistic, name, cell);
+            self.add_problem(statistic, name, cell);
         }
         let line = || line_of(self.text, part.get());
         self.sink
             .keep(line, name, &measured.unit, measured.statistics);
     }
 
-    fn complain(&mut self, statistic: Statistic, name: &str, cell: &str) {
+    fn add_problem(&mut self, statistic: Statistic, name: &str, cell: &str) {
         let shown = quoted(cell.trim_matches('"'));
         let message = format!("{statistic} of {name} is {shown}, which is no finite number");
         let text = self.text;
-        self.sink.complain_at(|| line_of(text, cell), message);
+        self.sink.add_problem_at(|| line_of(text, cell), message);
     }
 
     /// A part of no fixed shape, which is small.
     fn value(&mut self, name: &str, part: &RawValue) -> Value {
         serde_json::from_str(part.get()).unwrap_or_else(|error| {
             let message = format!("{name} cannot be read: {}", reason(&error));
-            self.sink.complain(self.line(part.get()), message);
+            self.sink.add_problem(self.line(part.get()), message);
             Value::Null
         })
     }
@@ -145,7 +145,7 @@ impl File<'_, '_, '_> {
                             let message = format!(
                                 "{statistic} of {name} of {gpu} is {cell}, which is no finite number"
                             );
-                            self.sink.complain(line, printable(&message));
+                            self.sink.add_problem(line, printable(&message));
                         }
                         _ => {}
                     }

@@ -40,12 +40,12 @@ impl<'a> Sink<'a> {
         }
     }
 
-    pub(super) fn complain(&mut self, line: Option<u64>, message: impl Into<String>) {
-        self.complain_at(|| line, message);
+    pub(super) fn add_problem(&mut self, line: Option<u64>, message: impl Into<String>) {
+        self.add_problem_at(|| line, message);
     }
 
     /// The same, of a line that takes a search.
-    pub(super) fn complain_at(
+    pub(super) fn add_problem_at(
         &mut self,
         line: impl FnOnce() -> Option<u64>,
         message: impl Into<String>,
@@ -83,7 +83,7 @@ impl<'a> Sink<'a> {
             if self.content.others.len() >= MAX_METRICS {
                 let message =
                     format!("has more than {MAX_METRICS} metrics, and the others are left out");
-                return self.complain_at(line, message);
+                return self.add_problem_at(line, message);
             }
             let other = OtherMetric {
                 unit: unit.to_owned(),
@@ -95,7 +95,7 @@ impl<'a> Sink<'a> {
         if metric.unit() == Unit::Milliseconds {
             let Some(factor) = milliseconds_in(unit) else {
                 let message = format!("{name} is in {}: ns, us, ms or s is expected", quoted(unit));
-                return self.complain_at(line, message);
+                return self.add_problem_at(line, message);
             };
             // 24.05 and 24.06 write -1 for what was not measured.
             if unit == "ns" && statistics.avg() == Some(-1.0) {
@@ -108,7 +108,7 @@ impl<'a> Sink<'a> {
             .find(|(_, value)| *value < 0.0 || value.is_infinite())
         {
             let message = format!("{statistic} of {name} is {value}, which cannot be");
-            self.complain_at(line, message);
+            self.add_problem_at(line, message);
             return;
         }
         self.content.metrics.set(metric, statistics);

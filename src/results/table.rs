@@ -68,14 +68,14 @@ fn read(reader: &mut csv_core::Reader, bytes: &[u8], sink: &mut Sink<'_>) {
     // What Windows programs put in front of a text.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     if bytes.is_empty() {
-        return sink.complain(None, "is empty");
+        return sink.add_problem(None, "is empty");
     }
     if bytes.contains(&0) {
-        return sink.complain(None, "is not a text in UTF-8: it has zero bytes");
+        return sink.add_problem(None, "is not a text in UTF-8: it has zero bytes");
     }
     let bytes = match cut_off_line(bytes) {
         Some(start) => {
-            sink.complain(None, "ends in the middle of a line, which is left out");
+            sink.add_problem(None, "ends in the middle of a line, which is left out");
             &bytes[..start]
         }
         None => bytes,
@@ -85,7 +85,7 @@ fn read(reader: &mut csv_core::Reader, bytes: &[u8], sink: &mut Sink<'_>) {
     let mut seen = Seen::default();
     while let Some((line, cells)) = rows.next() {
         let Some(cells) = cells else {
-            sink.complain(Some(line), "is not a text in UTF-8");
+            sink.add_problem(Some(line), "is not a text in UTF-8");
             continue;
         };
         if cells.iter().all(|cell| cell.is_empty()) {
@@ -102,11 +102,11 @@ fn read(reader: &mut csv_core::Reader, bytes: &[u8], sink: &mut Sink<'_>) {
                 "is no table of GenAI-Perf or AIPerf: it begins with {}, where Metric,avg,... is expected",
                 quoted(cells[0])
             );
-            return sink.complain(Some(line), message);
+            return sink.add_problem(Some(line), message);
         }
     }
     if let Some(message) = seen.what_is_missing() {
-        sink.complain(None, message);
+        sink.add_problem(None, message);
     }
 }
 
@@ -238,7 +238,7 @@ fn read_row(head: &Head, cells: &[&str], line: u64, sink: &mut Sink<'_>) {
             cells.len(),
             head.columns
         );
-        return sink.complain(Some(line), message);
+        return sink.add_problem(Some(line), message);
     }
     let mut statistics = Statistics::default();
     for (place, statistic) in &head.statistics {
@@ -275,7 +275,7 @@ fn take_cell(
     match number(cell) {
         Ok(Some(value)) => statistics.set(statistic, value),
         Ok(None) => {}
-        Err(()) => sink.complain(
+        Err(()) => sink.add_problem(
             Some(line),
             format!(
                 "{statistic} of {} is {}, which is no number",

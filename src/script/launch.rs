@@ -112,9 +112,9 @@ impl Launch {
             engine: model.engine.as_ref().map(|engine| quoted(&engine.ngc)),
             engine_link: quoted(ENGINE_LINK),
             nodes: server.nodes.get(),
-            gpus_of_a_node: server.gpus_of_a_node(),
+            gpus_of_a_node: server.gpus_per_node(),
             replicas: server.replicas.get(),
-            alike: sweep.replicas == ReplicaUse::Alike,
+            alike: sweep.replicas == ReplicaUse::Together,
             mpi: quoted(settings.mpi()),
             server_command: all_quoted(&server.command),
             server_environment: all_quoted(assignments(&server.environment)),
@@ -137,7 +137,7 @@ impl Launch {
             ignore_eos: client.ignore_eos,
             min_tokens: client.min_tokens,
             in_client: own_lines(settings, HookPlace::InClient),
-            result_name: quoted(&recipe.result_name),
+            result_name: quoted(recipe.result_name()),
             points: all_quoted(recipe.point_rows()),
             tasks: recipe.task_count().unwrap_or_default(),
             variants: all_quoted(server.variants.iter().map(|variant| &variant.name)),
@@ -147,7 +147,7 @@ impl Launch {
             variant_environment: by_task(server, |variant| assignments(&variant.environment)),
             resume: quoted(
                 settings
-                    .resumed()
+                    .resumed_jobs()
                     .iter()
                     .map(AsRef::as_ref)
                     .collect::<Vec<&str>>()

@@ -162,7 +162,7 @@ impl Cluster {
         };
         let kind = self.gpu_type.as_ref();
         let kind = kind.map(|kind| format!("{kind}:")).unwrap_or_default();
-        let used = Count::try_from(server.gpus_of_a_node()).ok();
+        let used = Count::try_from(server.gpus_per_node()).ok();
         match (self.gpus, self.gpus_on_node.or(used)) {
             (Some(GpuRequest::Gres), Some(count)) => {
                 set(OptionName::Gres, &format!("gpu:{kind}{count}"));

@@ -142,8 +142,8 @@ impl HooksTable {
         named
             .map(|(place, path)| {
                 let text = FileError::read("hook", &path)?;
-                let hook =
-                    Hook::parse(&text).map_err(|error| FileError::value("hook", &path, &error))?;
+                let hook = Hook::parse(&text)
+                    .map_err(|error| FileError::invalid_value("hook", &path, &error))?;
                 Ok((place, hook))
             })
             .collect()

@@ -27,7 +27,7 @@ use crate::value::{Fault, ValueError, at_most, only, positive_number, text_value
 /// assert_eq!(dependency.as_str(), "afterok:7:8");
 /// assert!(Dependency::parse("afterok:").is_err());
 /// let any = Dependency::parse("afternotok:7?afterok:8")?;
-/// assert!(any.is_any_enough() && !Dependency::after_any([JobId::parse("7")?]).is_any_enough());
+/// assert!(any.needs_only_one() && !Dependency::after_any([JobId::parse("7")?]).needs_only_one());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -117,7 +117,7 @@ impl Dependency {
 
     /// True when one of the conditions is enough.
     #[must_use]
-    pub fn is_any_enough(&self) -> bool {
+    pub fn needs_only_one(&self) -> bool {
         self.0.contains('?')
     }
 }

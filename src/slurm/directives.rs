@@ -58,7 +58,7 @@ impl Directives {
     /// let recipe = Directives::new().mem("0".parse()?).nodes("1".parse()?);
     /// let site = Directives::new().without(OptionName::Mem);
     /// assert!(site.is_omitted(OptionName::Mem));
-    /// assert_eq!(site.over(&recipe).arguments(), ["--nodes=1"]);
+    /// assert_eq!(site.with_fallback(&recipe).arguments(), ["--nodes=1"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -121,11 +121,11 @@ impl Directives {
     ///
     /// let site = Directives::new().partition("batch".parse()?).time("30".parse()?);
     /// let own = Directives::new().time("02:00:00".parse()?);
-    /// assert_eq!(own.over(&site).arguments(), ["--partition=batch", "--time=02:00:00"]);
+    /// assert_eq!(own.with_fallback(&site).arguments(), ["--partition=batch", "--time=02:00:00"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn over(mut self, lower: &Self) -> Self {
+    pub fn with_fallback(mut self, lower: &Self) -> Self {
         let mut passthrough = lower.passthrough.clone();
         passthrough.retain(|low| self.passthrough.iter().all(|own| own.name() != low.name()));
         passthrough.append(&mut self.passthrough);
@@ -238,6 +238,16 @@ impl Directives {
         &self.passthrough
     }
 
+    /// The options that a recipe may not set, those that it leaves out among them.
+    pub(crate) fn not_for_recipes(&self) -> impl Iterator<Item = String> {
+        let typed = self.names().chain(self.omitted.iter().copied());
+        let typed = typed.filter(|name| !name.is_for_recipes());
+        let passed_through = self.passthrough.iter().map(Passthrough::name);
+        typed
+            .map(|name| name.to_string())
+            .chain(passed_through.map(|name| format!("--{name}")))
+    }
+
     /// How many GPUs of a node this asks for, and with which option.
     pub(crate) fn gpus_of_a_node(&self) -> Option<(OptionName, u64)> {
         let gres = self
@@ -324,7 +334,7 @@ impl Directives {
     /// sbatch's own rules. sbatch reads no directive behind the first command, so
     /// nothing but comments may stand before or between them.
     #[must_use]
-    pub fn head(&self) -> String {
+    pub fn header(&self) -> String {
         let mut head = String::from("#!/usr/bin/env bash\n");
         for argument in self.arguments() {
             head.push_str("#SBATCH ");
@@ -464,14 +474,16 @@ mod tests {
             "partition = 'low'\nmem = '1G'\ntime = 5\npassthrough = ['--new=1', '--newer']",
         );
         let upper = directives("partition = 'up'\nmem = false\npassthrough = ['--new=2']");
-        let merged = upper.over(&lower);
+        let merged = upper.with_fallback(&lower);
         assert_eq!(
             merged.arguments(),
             ["--partition=up", "--time=5", "--newer", "--new=2"]
         );
         assert!(merged.is_omitted(OptionName::Mem));
         // A still higher layer may set it again.
-        let top = Directives::new().mem("2G".parse().unwrap()).over(&merged);
+        let top = Directives::new()
+            .mem("2G".parse().unwrap())
+            .with_fallback(&merged);
         assert_eq!(top.get(OptionName::Mem).as_deref(), Some("2G"));
         assert!(!top.is_omitted(OptionName::Mem));
     }

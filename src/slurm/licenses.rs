@@ -23,7 +23,7 @@ use crate::value::{Fault, only, positive_number, text_value};
 /// let licenses = Licenses::parse("ansys@lic1:4,matlab")?;
 /// assert!(licenses.entries().eq([("ansys@lic1", 4), ("matlab", 1)]));
 /// assert!(Licenses::parse("a:x").is_err());
-/// assert!(!licenses.is_any_enough());
+/// assert!(!licenses.needs_only_one());
 /// assert_eq!(licenses.as_str(), "ansys@lic1:4,matlab");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -71,7 +71,7 @@ impl Licenses {
 
     /// True when one of the entries is enough.
     #[must_use]
-    pub fn is_any_enough(&self) -> bool {
+    pub fn needs_only_one(&self) -> bool {
         self.0.contains('|')
     }
 }

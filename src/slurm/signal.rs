@@ -65,8 +65,8 @@ impl Signal {
             .split_once('@')
             .map_or((text, None), |(signal, seconds)| (signal, Some(seconds)));
         let upper = signal.to_ascii_uppercase();
-        let (whom, signal) = match upper.split_once(':') {
-            Some((whom @ ("B" | "R" | "BR" | "RB"), signal)) => (Some(whom), signal),
+        let (target, signal) = match upper.split_once(':') {
+            Some((target @ ("B" | "R" | "BR" | "RB"), signal)) => (Some(target), signal),
             Some(_) => return Err(Fault::rule("only B and R may stand before the ':'")),
             None => (None, upper.as_str()),
         };
@@ -88,9 +88,9 @@ impl Signal {
             name.to_owned()
         };
         let seconds = seconds.map(check_seconds).transpose()?;
-        let whom = whom.map_or_else(String::new, |whom| format!("{whom}:"));
+        let target = target.map_or_else(String::new, |target| format!("{target}:"));
         let seconds = seconds.map_or_else(String::new, |seconds| format!("@{seconds}"));
-        Ok(Self(format!("{whom}{signal}{seconds}")))
+        Ok(Self(format!("{target}{signal}{seconds}")))
     }
 
     /// The batch shell gets the signal so long before the end; fractions of a second
@@ -143,7 +143,7 @@ impl Signal {
     pub fn is_for_batch_shell(&self) -> bool {
         self.0
             .split_once(':')
-            .is_some_and(|(whom, _)| whom.contains('B'))
+            .is_some_and(|(target, _)| target.contains('B'))
     }
 }
 

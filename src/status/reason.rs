@@ -49,13 +49,13 @@ impl JobRecord {
     /// use nim_slurm::Queue;
     ///
     /// let status = Queue::find()?.status(&"4711".parse()?)?;
-    /// if let Some(obstacle) = status.record().and_then(|record| record.obstacle()) {
-    ///     println!("{obstacle}"); // "job 4711 is held: …"
+    /// if let Some(blocking_reason) = status.record().and_then(|record| record.blocking_reason()) {
+    ///     println!("{blocking_reason}"); // "job 4711 is held: …"
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn obstacle(&self) -> Option<String> {
+    pub fn blocking_reason(&self) -> Option<String> {
         let id = self.id;
         let reason = self.reason.as_deref().filter(|_| self.state.is_waiting())?;
         // Behind the word may stand the nodes that are meant.
@@ -101,7 +101,7 @@ impl JobRecord {
     }
 
     /// True when it waits for what cannot happen any more.
-    pub(crate) fn waits_in_vain(&self) -> bool {
+    pub(crate) fn never_starts(&self) -> bool {
         self.state.is_waiting() && self.reason.as_deref() == Some(NEVER)
     }
 }
@@ -114,7 +114,7 @@ mod tests {
     fn of(state: &str, reason: &str) -> Option<String> {
         let answer =
             format!("JobId=7 JobName=x\n   JobState={state} Reason={reason} Dependency=(null)\n");
-        of_scontrol(&answer).unwrap()[0].obstacle()
+        of_scontrol(&answer).unwrap()[0].blocking_reason()
     }
 
     #[test]

@@ -17,8 +17,8 @@ use crate::slurm::{Array, JobId, TimeLimit};
 /// let status = Queue::find()?.status(&"4711".parse()?)?;
 /// if let Some(record) = status.record() {
 ///     println!("{}: {} on {:?}", record.id, record.state, record.nodes);
-///     if let Some(obstacle) = record.obstacle() {
-///         println!("it will never start: {obstacle}");
+///     if let Some(blocking_reason) = record.blocking_reason() {
+///         println!("it will never start: {blocking_reason}");
 ///     }
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -137,8 +137,8 @@ mod tests {
                 "scontrol ping",
             ),
         ] {
-            let said = advice(&plan, ScriptKind::Launch, words).unwrap_or_default();
-            assert!(said.contains(advised), "{words}: {said}");
+            let answer = advice(&plan, ScriptKind::Launch, words).unwrap_or_default();
+            assert!(answer.contains(advised), "{words}: {answer}");
         }
         assert_eq!(advice(&plan, ScriptKind::Launch, "something new"), None);
     }
@@ -148,13 +148,13 @@ mod tests {
         let variables = [("SBATCH_PARTITION".to_owned(), "nope".to_owned())];
         let settings = Settings::new().with_environment(variables).unwrap();
         let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap();
-        let said = advice(
+        let answer = advice(
             &plan,
             ScriptKind::Setup,
             "invalid partition specified: nope",
         );
         assert_eq!(
-            said.as_deref(),
+            answer.as_deref(),
             Some("name a partition that is there, with the variable SBATCH_PARTITION: sinfo -s")
         );
     }

@@ -15,7 +15,7 @@ use crate::value::ValueError;
 
 /// How long squeue and scancel may take. They try a controller that is away for a
 /// while.
-const LONGEST: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The scripts of a plan as jobs that wait for each other: setup, the model where
 /// the site wants it fetched in a job, launch. Each starts when the one before has
@@ -69,20 +69,20 @@ pub struct ChainJob {
 ///
 /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::read("site.toml")?)?;
 /// let submitted = Chain::new(&plan, Sbatch::find()?).submit("bench", |_| ());
-/// if let Err(ChainError::Submit { withdrawn, .. }) = submitted {
-///     for left in withdrawn.iter().filter(|withdrawn| withdrawn.left.is_some()) {
-///         println!("scancel {}", left.job.job);
+/// if let Err(ChainError::Submit { cancellations, .. }) = submitted {
+///     for kept in cancellations.iter().filter(|one| one.error.is_some()) {
+///         println!("scancel {}", kept.job.job);
 ///     }
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Withdrawn {
+pub struct Cancellation {
     /// The job.
     pub job: ChainJob,
     /// Why it could not be cancelled; none when it was.
-    pub left: Option<String>,
+    pub error: Option<String>,
 }
 
 /// A chain that was not submitted. Nothing of it is left in the queue, unless the
@@ -115,12 +115,12 @@ pub enum ChainError {
     /// A script was not submitted, so those before it were cancelled. Where it is
     /// [not known](SubmitError::Unanswered) whether it was, Slurm ends the job for
     /// that same reason.
-    #[error("{} was not submitted{}", kind.file_name(), Fates(withdrawn))]
+    #[error("{} was not submitted{}", kind.file_name(), CancellationList(cancellations))]
     Submit {
         /// The script.
         kind: ScriptKind,
         /// The jobs before it.
-        withdrawn: Vec<Withdrawn>,
+        cancellations: Vec<Cancellation>,
         /// The reason.
         #[source]
         source: SubmitError,
@@ -173,7 +173,7 @@ impl<'a> Chain<'a> {
                     return Err(ChainError::Submit {
                         kind,
                         // The last first, so that none starts meanwhile.
-                        withdrawn: jobs.into_iter().rev().map(withdraw).collect(),
+                        cancellations: jobs.into_iter().rev().map(cancel).collect(),
                         source,
                     });
                 }
@@ -200,7 +200,7 @@ impl<'a> Chain<'a> {
         let mut squeue = Command::new("squeue");
         squeue.args(["--me", "--noheader", "--format=%F|%o"]);
         command::ignore_filters(&mut squeue, command::variable_names());
-        let Ok(answer) = command::run(&mut squeue, LONGEST) else {
+        let Ok(answer) = command::run(&mut squeue, TIMEOUT) else {
             return Vec::new();
         };
         let real = |path: &Utf8Path| path.canonicalize_utf8().ok();
@@ -270,35 +270,35 @@ impl<'a> Chain<'a> {
     }
 }
 
-fn withdraw(job: ChainJob) -> Withdrawn {
+fn cancel(job: ChainJob) -> Cancellation {
     let mut scancel = Command::new("scancel");
     scancel.args(job.job.cluster_option()).arg(job.job.number());
     // With a filter it could leave the job where it is.
     command::ignore_filters(&mut scancel, command::variable_names());
-    let left = match command::run(&mut scancel, LONGEST) {
+    let error = match command::run(&mut scancel, TIMEOUT) {
         Ok(answer) if answer.status.success() => None,
-        Ok(answer) => Some(answer.words()),
+        Ok(answer) => Some(answer.message()),
         Err(NoAnswer::Start(error)) => Some(format!("cannot start scancel: {error}")),
         Err(NoAnswer::TimedOut) => Some("scancel did not end".to_owned()),
     };
-    Withdrawn { job, left }
+    Cancellation { job, error }
 }
 
 /// What became of the jobs before the one that failed, for a message.
-struct Fates<'a>(&'a [Withdrawn]);
+struct CancellationList<'a>(&'a [Cancellation]);
 
-impl fmt::Display for Fates<'_> {
+impl fmt::Display for CancellationList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Withdrawn { job, left } in self.0 {
+        for Cancellation { job, error } in self.0 {
             let ChainJob { kind, job } = job;
             let kind = kind.key();
-            match left {
+            match error {
                 None => write!(f, "; {kind}, job {job}, is cancelled")?,
-                Some(words) => {
+                Some(message) => {
                     let cluster = job.cluster().map(|name| format!("--clusters={name} "));
                     write!(
                         f,
-                        "; {kind}, job {job}, is still there ({words}): to end it, scancel {}{}",
+                        "; {kind}, job {job}, is still there ({message}): to end it, scancel {}{}",
                         cluster.unwrap_or_default(),
                         job.number()
                     )?;
@@ -321,14 +321,14 @@ mod tests {
         };
         let error = ChainError::Submit {
             kind: ScriptKind::Launch,
-            withdrawn: vec![
-                Withdrawn {
+            cancellations: vec![
+                Cancellation {
                     job: job(ScriptKind::PrepareModels, "8;west"),
-                    left: None,
+                    error: None,
                 },
-                Withdrawn {
+                Cancellation {
                     job: job(ScriptKind::Setup, "7"),
-                    left: Some("scancel: error: no".to_owned()),
+                    error: Some("scancel: error: no".to_owned()),
                 },
             ],
             source: SubmitError::NotFound,

@@ -11,9 +11,9 @@ use crate::script::ScriptKind;
 /// A submission that came to nothing, or of which nobody knows what came of it.
 ///
 /// ```
-/// use nim_slurm::{Patience, Sbatch, SubmitError};
+/// use nim_slurm::{RetryPolicy, Sbatch, SubmitError};
 ///
-/// let sbatch = Sbatch::at("/no/such/sbatch").with_patience(Patience::none());
+/// let sbatch = Sbatch::at("/no/such/sbatch").with_retry_policy(RetryPolicy::none());
 /// match sbatch.submit("launch.sh").unwrap_err() {
 ///     SubmitError::Unanswered { .. } => println!("look with squeue --me before trying again"),
 ///     error => assert_eq!(error.to_string(), "cannot start /no/such/sbatch"),
@@ -35,39 +35,39 @@ pub enum SubmitError {
         source: io::Error,
     },
     /// Slurm refused the job. It would refuse it again.
-    #[error("sbatch refused {script}: {words}")]
+    #[error("sbatch refused {script}: {message}")]
     Refused {
         /// The script.
         script: Utf8PathBuf,
         /// sbatch's exit code.
         code: i32,
-        /// Slurm's own words.
-        words: String,
+        /// Slurm's own message.
+        message: String,
     },
     /// Slurm's controller was not there, or took no job for now, each time that it
     /// was tried. No job was submitted.
     #[error(
-        "the Slurm controller did not take {script}, tried {attempts} times, so no job was submitted: {words}"
+        "the Slurm controller did not take {script}, tried {attempts} times, so no job was submitted: {message}"
     )]
     Unavailable {
         /// The script.
         script: Utf8PathBuf,
         /// How often it was tried.
         attempts: u32,
-        /// Slurm's own words, the last time.
-        words: String,
+        /// Slurm's own message, the last time.
+        message: String,
     },
     /// The request went out, and no answer came back. The job may be in the queue,
     /// so it was not tried again.
     #[error(
         "no answer came for {script}, which may be in the queue all the same; look with squeue --me before it is \
-         submitted again: {words}"
+         submitted again: {message}"
     )]
     Unanswered {
         /// The script.
         script: Utf8PathBuf,
-        /// Slurm's own words.
-        words: String,
+        /// Slurm's own message.
+        message: String,
     },
     /// The job was submitted, but the answer names no job.
     #[error("sbatch took {script}, but its answer {answer:?} names no job; look with squeue --me")]
@@ -90,7 +90,7 @@ impl SubmitError {
     /// let error = SubmitError::Refused {
     ///     script: "launch.sh".into(),
     ///     code: 1,
-    ///     words: "sbatch: error: Invalid qos specification".to_owned(),
+    ///     message: "sbatch: error: Invalid qos specification".to_owned(),
     /// };
     /// let advice = error.advice(&plan, ScriptKind::Launch).unwrap();
     /// assert!(advice.starts_with("name a quality of service that you may use"));
@@ -99,7 +99,7 @@ impl SubmitError {
     #[must_use]
     pub fn advice(&self, plan: &Plan, kind: ScriptKind) -> Option<String> {
         match self {
-            Self::Refused { words, .. } => advice::advice(plan, kind, words),
+            Self::Refused { message, .. } => advice::advice(plan, kind, message),
             _ => None,
         }
     }

@@ -45,9 +45,9 @@ print_manifest() {
   printf '  "resumes": [%s],\n' "$(json_list "${runs[@]:1}")"
   printf '  "gpus": %d,\n  "gpu_model": %s,\n  "driver": %s,\n' "$gpus" "$(json_or_null "$gpu_model")" "$(json_or_null "$driver")"
 {%- if alike %}
-  printf '  "replicas": %d,\n  "replica_use": "alike",\n' "$replicas"
+  printf '  "replicas": %d,\n  "replica_use": "together",\n' "$replicas"
 {%- else if replicas > 1 %}
-  printf '  "replicas": %d,\n  "replica_use": "share",\n' "$replicas"
+  printf '  "replicas": %d,\n  "replica_use": "split",\n' "$replicas"
 {%- endif %}
   printf '  "images": {\n    "server": %s,\n    "client": %s\n  },\n' \
     "$(json_image "$server_image" "$server_reference")" "$(json_image "$client_image" "$client_reference")"

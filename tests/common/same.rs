@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-/// `place` is where the list stands, for whoever has to mend it.
+/// `place` is where the list stands, for whoever has to fix it.
 #[track_caller]
 pub(crate) fn assert_same<T: PartialEq + Debug>(
     place: &str,

@@ -92,8 +92,8 @@ fn the_server_stops_while_the_clients_container_is_removed() {
 fn several_servers_stop_at_once() {
     let lab = Lab::enter();
     for (name, sweep) in [
-        ("ending_share", ReplicaUse::Share),
-        ("ending_alike", ReplicaUse::Alike),
+        ("ending_share", ReplicaUse::Split),
+        ("ending_alike", ReplicaUse::Together),
     ] {
         let mut site = Site::ready(&lab, name, two_servers(sweep));
         site.set("LAB_REMOVE_DELAY", REMOVAL);
@@ -200,7 +200,7 @@ fn a_moved_log_names_the_folder_where_it_is() {
     let lab = Lab::enter();
     for (name, recipe) in [
         ("ending_moved", short()),
-        ("ending_moved_alike", two_servers(ReplicaUse::Alike)),
+        ("ending_moved_alike", two_servers(ReplicaUse::Together)),
     ] {
         let mut site = Site::ready(&lab, name, recipe);
         site.set("LAB_GENAI_FAULT", "zero-tokens:2");

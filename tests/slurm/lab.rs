@@ -60,7 +60,7 @@ impl Lab {
         let foreign = |name: &str| {
             name.starts_with("SBATCH_") || name.starts_with("SLURM_") || name == "STAGE_PATH"
         };
-        for (name, _) in env::vars().filter(|(name, _)| foreign(name)) {
+        for (name, _) in env::vars_os().filter(|(name, _)| foreign(&name.to_string_lossy())) {
             command.env_remove(name);
         }
         command.envs(&self.variables).env("RUST_BACKTRACE", "0");

@@ -802,7 +802,7 @@ fn sbatch_reads_what_the_types_read() {
     for &(option, field, expected) in OPTIONS {
         let directives: nim_slurm::slurm::Directives = toml::from_str(option).unwrap();
         let script = folder.path().join("job.sh");
-        fs::write(&script, directives.head() + "true\n").unwrap();
+        fs::write(&script, directives.header() + "true\n").unwrap();
         let output = lab
             .command("sbatch")
             .args(["--hold", "--parsable"])

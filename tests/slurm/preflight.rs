@@ -16,7 +16,7 @@ const SDK_IMAGE: &str = "nvidia+tritonserver+25.01.sqsh";
 
 /// What preflight says.
 struct Report {
-    /// Each finding as `severity: what; mend`.
+    /// Each finding as `severity: message; fix`.
     findings: Vec<String>,
     code: i32,
 }
@@ -81,7 +81,7 @@ fn preflight(lab: &Lab, site: &Site, flags: &[&str], variables: &[(&str, &str)])
         .iter()
         .map(|finding| {
             let text = |key: &str| finding[key].as_str().unwrap_or_default();
-            format!("{}: {}; {}", text("severity"), text("what"), text("mend"))
+            format!("{}: {}; {}", text("severity"), text("message"), text("fix"))
         });
     Report {
         findings: findings.collect(),

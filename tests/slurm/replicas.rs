@@ -52,7 +52,7 @@ fn read(site: &Site) -> Run {
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn two_servers_share_the_points() {
     let lab = Lab::enter();
-    let site = Site::ready(&lab, "replicas_share", two_servers(ReplicaUse::Share));
+    let site = Site::ready(&lab, "replicas_share", two_servers(ReplicaUse::Split));
     let ended = site.job(&lab, Launch);
     ended.assert(0, "exit 0: all points are finished");
     assert_apart(&site, &ended);
@@ -72,7 +72,7 @@ fn two_servers_share_the_points() {
         (&manifest["replicas"], &manifest["gpus"]),
         (&2.into(), &4.into())
     );
-    assert_eq!(manifest["replica_use"], "share");
+    assert_eq!(manifest["replica_use"], "split");
     let measured_on: BTreeSet<_> = manifest["points"]
         .as_array()
         .unwrap()
@@ -102,7 +102,7 @@ fn two_servers_share_the_points() {
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn two_servers_measure_alike() {
     let lab = Lab::enter();
-    let recipe = two_servers(ReplicaUse::Alike).with_use_cases(["chat:32/16".parse().unwrap()]);
+    let recipe = two_servers(ReplicaUse::Together).with_use_cases(["chat:32/16".parse().unwrap()]);
     let mut dying = recipe.clone();
     // The second one would answer ten thousand requests more.
     dying.server.environment.insert(
@@ -164,7 +164,7 @@ fn two_servers_measure_alike() {
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn tools_that_cannot_work_stop_all_clients() {
     let lab = Lab::enter();
-    for (sweep, failed) in [(ReplicaUse::Share, 4), (ReplicaUse::Alike, 2)] {
+    for (sweep, failed) in [(ReplicaUse::Split, 4), (ReplicaUse::Together, 2)] {
         let recipe =
             two_servers(sweep).with_concurrency([1, 2, 4].map(|number| number.try_into().unwrap()));
         let mut site = Site::ready(&lab, "replicas_fail", recipe);

@@ -89,7 +89,7 @@ fn each_state_by_scontrol_and_by_squeue() {
         let pending = known(&held);
         assert_fields(&pending, &[("state", "PENDING"), ("reason", "JobHeldUser")]);
         assert!(
-            pending["obstacle"].contains("scontrol release"),
+            pending["blocking_reason"].contains("scontrol release"),
             "{pending:?}"
         );
         assert_fields(&known(&waiting), &[("waits_for", &held)]);

@@ -144,8 +144,8 @@ impl Values<'_> {
                 conflicts.push(conflict(OptionName::Batch, option, reason));
             }
         }
-        let is_any_enough = self.licenses().is_some_and(Licenses::is_any_enough);
-        if is_any_enough && self.resources().is_some() {
+        let needs_only_one = self.licenses().is_some_and(Licenses::needs_only_one);
+        if needs_only_one && self.resources().is_some() {
             let reason = "resources are further licences, which do not go with '|'";
             conflicts.push(conflict(
                 OptionName::Licenses,

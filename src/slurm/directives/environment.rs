@@ -1,8 +1,11 @@
 //! sbatch's own variables, as a layer of options.
 
+use std::ffi::OsString;
+
 use super::options::Setting;
 use super::value::InVariable;
 use super::{Directives, OptionName};
+use crate::environment;
 use crate::error::VariableError;
 use crate::value::ValueError;
 
@@ -21,23 +24,24 @@ impl Directives {
     /// use nim_slurm::slurm::Directives;
     ///
     /// let variables = [("SBATCH_PARTITION", "batch"), ("SBATCH_REQUEUE", ""), ("HOME", "/root")];
-    /// let directives = Directives::from_environment(variables.map(|(n, v)| (n.to_owned(), v.to_owned())))?;
+    /// let directives = Directives::from_environment(variables)?;
     /// assert_eq!(directives.arguments(), ["--partition=batch", "--requeue"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn from_environment(
-        variables: impl IntoIterator<Item = (String, String)>,
+        variables: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
     ) -> Result<Self, VariableError> {
         let mut directives = Self::new();
-        for (variable, text) in variables {
+        for (variable, value) in environment::named(variables) {
             let Some(&name) = OptionName::ALL
                 .iter()
                 .find(|name| name.environment() == Some(variable.as_str()))
             else {
                 continue;
             };
+            let set = VariableError::text(&variable, &value)?;
             directives
-                .set_from_variable(name, &text)
+                .set_from_variable(name, set)
                 .map_err(|source| VariableError {
                     name: variable,
                     source,

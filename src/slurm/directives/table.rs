@@ -72,11 +72,11 @@ pub(crate) fn unknown_key<E: de::Error>(key: &str, others: &[&str]) -> E {
 fn nearest<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
     /// No option has a longer name, and a long text is not compared with each.
     const LONGEST: usize = 32;
-    let slips = |known: &str| edits(key.as_bytes(), known.as_bytes());
+    let distance = |known: &str| edits(key.as_bytes(), known.as_bytes());
     (key.len() <= LONGEST)
-        .then(|| known.iter().map(|known| (slips(known), *known)).min())
+        .then(|| known.iter().map(|known| (distance(known), *known)).min())
         .flatten()
-        .filter(|(slips, known)| slips * 3 <= known.len())
+        .filter(|(distance, known)| distance * 3 <= known.len())
         .map(|(_, known)| known)
 }
 

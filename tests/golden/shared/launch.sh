@@ -448,7 +448,7 @@ print_manifest() {
   printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "$restarts" "$(json "$SLURM_JOB_NODELIST")"
   printf '  "resumes": [%s],\n' "$(json_list "${runs[@]:1}")"
   printf '  "gpus": %d,\n  "gpu_model": %s,\n  "driver": %s,\n' "$gpus" "$(json_or_null "$gpu_model")" "$(json_or_null "$driver")"
-  printf '  "replicas": %d,\n  "replica_use": "share",\n' "$replicas"
+  printf '  "replicas": %d,\n  "replica_use": "split",\n' "$replicas"
   printf '  "images": {\n    "server": %s,\n    "client": %s\n  },\n' \
     "$(json_image "$server_image" "$server_reference")" "$(json_image "$client_image" "$client_reference")"
   printf '  "weights": %s,\n  "engine": %s,\n  "tokenizer": %s,\n' \

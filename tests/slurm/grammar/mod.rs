@@ -50,7 +50,7 @@ impl Job {
         let as_given = || slurm.submit(&arguments, "#!/bin/sh\ntrue\n");
         let (answer, as_given) = if let Ok(directives) = &taken {
             let is_rewritten = directives.get(name).is_some_and(|own| own != text);
-            let answer = slurm.submit(&[], &(directives.head() + "true\n"));
+            let answer = slurm.submit(&[], &(directives.header() + "true\n"));
             (answer, is_rewritten.then(as_given))
         } else {
             (as_given(), None)
@@ -72,7 +72,7 @@ impl Job {
             names: directives.names().collect(),
             given: directives.arguments().join(" "),
             asked,
-            answer: slurm.submit(&[], &(directives.head() + "true\n")),
+            answer: slurm.submit(&[], &(directives.header() + "true\n")),
             as_given: None,
             taken: Ok(directives),
         }

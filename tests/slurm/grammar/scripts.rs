@@ -88,7 +88,12 @@ pub(super) fn script(slurm: &Slurm, runner: &mut TestRunner) -> Directives {
         }
         let others: Directives = toml::from_str(others).unwrap();
         // What goes together is kept, as a user does who reads the errors.
-        if let Ok(more) = taken(slurm, name, &text, directives.clone().over(&others)) {
+        if let Ok(more) = taken(
+            slurm,
+            name,
+            &text,
+            directives.clone().with_fallback(&others),
+        ) {
             directives = more;
         }
     }

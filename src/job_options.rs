@@ -18,17 +18,17 @@ use crate::slurm::directives::table::{OptionKey, unknown_key};
 ///
 /// ```
 /// use nim_slurm::slurm::Directives;
-/// use nim_slurm::{Jobs, Recipe, ScriptKind};
+/// use nim_slurm::{JobOptions, Recipe, ScriptKind};
 ///
 /// let mut recipe = Recipe::llama3_70b_h100x4_fp8();
-/// recipe.slurm = Jobs::all(Directives::new().comment("nim".parse()?));
+/// recipe.slurm = JobOptions::all(Directives::new().mem("16G".parse()?));
 /// recipe.slurm.launch = Directives::new().time("02:00:00".parse()?);
 /// assert!(recipe.slurm.script(ScriptKind::Setup).is_empty() && !recipe.slurm.is_empty());
 /// assert!(recipe.to_toml().contains("[slurm.launch]\ntime = \"02:00:00\""));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Jobs {
+pub struct JobOptions {
     /// For all scripts.
     pub all: Directives,
     /// For `setup.sh`.
@@ -39,7 +39,7 @@ pub struct Jobs {
     pub launch: Directives,
 }
 
-impl Jobs {
+impl JobOptions {
     /// The same options for all scripts.
     #[must_use]
     pub fn all(directives: Directives) -> Self {
@@ -65,6 +65,13 @@ impl Jobs {
             ScriptKind::PrepareModels => &mut self.prepare_models,
             ScriptKind::Launch => &mut self.launch,
         }
+    }
+
+    /// The options that a recipe may not set.
+    pub(crate) fn not_for_recipes(&self) -> Vec<String> {
+        let own = ScriptKind::ALL.map(|kind| self.script(kind));
+        let tables = std::iter::once(&self.all).chain(own);
+        tables.flat_map(Directives::not_for_recipes).collect()
     }
 
     /// True when nothing is said for any script.
@@ -107,34 +114,34 @@ impl<'de> Deserialize<'de> for Key {
     }
 }
 
-impl<'de> Deserialize<'de> for Jobs {
+impl<'de> Deserialize<'de> for JobOptions {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct JobsVisitor;
+        struct JobOptionsVisitor;
 
-        impl<'de> Visitor<'de> for JobsVisitor {
-            type Value = Jobs;
+        impl<'de> Visitor<'de> for JobOptionsVisitor {
+            type Value = JobOptions;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a table of sbatch's options")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Jobs, A::Error> {
-                let mut jobs = Jobs::default();
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JobOptions, A::Error> {
+                let mut options = JobOptions::default();
                 while let Some(key) = map.next_key()? {
                     match key {
-                        Key::Script(kind) => *jobs.script_mut(kind) = map.next_value()?,
-                        Key::Option(key) => jobs.all.take_entry(key, &mut map)?,
+                        Key::Script(kind) => *options.script_mut(kind) = map.next_value()?,
+                        Key::Option(key) => options.all.take_entry(key, &mut map)?,
                     }
                 }
-                Ok(jobs)
+                Ok(options)
             }
         }
 
-        deserializer.deserialize_map(JobsVisitor)
+        deserializer.deserialize_map(JobOptionsVisitor)
     }
 }
 
-impl Serialize for Jobs {
+impl Serialize for JobOptions {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         self.all.give_entries(&mut map)?;

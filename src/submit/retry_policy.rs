@@ -12,22 +12,22 @@ use std::time::Duration;
 ///
 /// ```
 /// use std::time::Duration;
-/// use nim_slurm::{Patience, Sbatch};
+/// use nim_slurm::{RetryPolicy, Sbatch};
 ///
-/// let patience = Patience::new(3.try_into()?, Duration::from_secs(30));
-/// let sbatch = Sbatch::at("/usr/bin/sbatch").with_patience(patience);
+/// let retry_policy = RetryPolicy::new(3.try_into()?, Duration::from_secs(30));
+/// let sbatch = Sbatch::at("/usr/bin/sbatch").with_retry_policy(retry_policy);
 /// // A program that asks its user whether to try again.
-/// let impatient = Sbatch::at("/usr/bin/sbatch").with_patience(Patience::none());
-/// assert_ne!(impatient, sbatch);
+/// let single_try = Sbatch::at("/usr/bin/sbatch").with_retry_policy(RetryPolicy::none());
+/// assert_ne!(single_try, sbatch);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
+pub struct RetryPolicy {
     attempts: NonZeroU32,
     within: Duration,
 }
 
-impl Patience {
+impl RetryPolicy {
     /// At most so many tries, the last of which begins within this time.
     #[must_use]
     pub const fn new(attempts: NonZeroU32, within: Duration) -> Self {
@@ -51,7 +51,7 @@ impl Patience {
     }
 }
 
-impl Default for Patience {
+impl Default for RetryPolicy {
     fn default() -> Self {
         const FIVE: NonZeroU32 = NonZeroU32::new(5).unwrap();
         Self::new(FIVE, Duration::from_secs(120))
@@ -64,18 +64,18 @@ mod tests {
 
     #[test]
     fn both_bounds_hold() {
-        let patience = Patience::new(3.try_into().unwrap(), Duration::from_secs(10));
-        assert!(patience.allows(1, Duration::from_secs(9)));
-        assert!(!patience.allows(1, Duration::from_millis(9001)));
-        assert!(patience.allows(2, Duration::from_secs(8)));
-        assert!(!patience.allows(3, Duration::ZERO));
-        assert!(!Patience::none().allows(1, Duration::ZERO));
+        let retry_policy = RetryPolicy::new(3.try_into().unwrap(), Duration::from_secs(10));
+        assert!(retry_policy.allows(1, Duration::from_secs(9)));
+        assert!(!retry_policy.allows(1, Duration::from_millis(9001)));
+        assert!(retry_policy.allows(2, Duration::from_secs(8)));
+        assert!(!retry_policy.allows(3, Duration::ZERO));
+        assert!(!RetryPolicy::none().allows(1, Duration::ZERO));
     }
 
     #[test]
     fn pauses_grow_up_to_half_a_minute() {
         let pauses =
-            [1, 2, 3, 6, 7, u32::MAX].map(|attempt| Patience::pause_after(attempt).as_secs());
+            [1, 2, 3, 6, 7, u32::MAX].map(|attempt| RetryPolicy::pause_after(attempt).as_secs());
         assert_eq!(pauses, [1, 2, 4, 30, 30, 30]);
     }
 }

@@ -17,12 +17,12 @@ use crate::submit::ChainJob;
 ///
 /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())?;
 /// let stage = "/lustre/project/nim".parse()?;
-/// let progress = Follower::new(&plan, &stage, Queue::find()?, "4711".parse()?).look()?;
-/// if let Some(ending) = progress.ending {
-///     println!("{ending}");
-///     if !ending.is_success() {
-///         println!("{}", ending.shown.join("\n"));
-///         for log in &ending.logs {
+/// let progress = Follower::new(&plan, &stage, Queue::find()?, "4711".parse()?).poll()?;
+/// if let Some(outcome) = progress.outcome {
+///     println!("{outcome}");
+///     if !outcome.is_success() {
+///         println!("{}", outcome.log_lines.join("\n"));
+///         for log in &outcome.logs {
 ///             println!("{log}: {:?}", last_lines(log, 20)?);
 ///         }
 ///     }
@@ -31,30 +31,30 @@ use crate::submit::ChainJob;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Ending {
+pub struct LaunchOutcome {
     /// launch.sh's exit code; none when Slurm ended the job, or it never started.
-    pub code: Option<u32>,
+    pub exit_code: Option<u32>,
     sentence: String,
     /// The logs that tell more, the most telling first.
     pub logs: Vec<Utf8PathBuf>,
     /// What the job itself showed of those logs: the lines that look like the cause,
     /// with their numbers, and the last ones. Empty where it showed nothing, or what it
     /// printed is among the logs.
-    pub shown: Vec<String>,
+    pub log_lines: Vec<String>,
     /// What the job itself printed last of what to do and how to go on, unless that
     /// is among the logs.
     pub advice: Vec<String>,
 }
 
-impl Ending {
+impl LaunchOutcome {
     /// True when every point of the sweep is finished and valid.
     #[must_use]
     pub fn is_success(&self) -> bool {
-        self.code == Some(0)
+        self.exit_code == Some(0)
     }
 }
 
-impl fmt::Display for Ending {
+impl fmt::Display for LaunchOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.sentence)
     }
@@ -79,38 +79,38 @@ pub(super) fn of(
     before: Option<&(ChainJob, JobRecord)>,
     manifest: Option<&Manifest>,
     files: &RunFiles,
-) -> Option<Ending> {
+) -> Option<LaunchOutcome> {
     let record = launch.record();
-    let in_vain = record.filter(|record| record.waits_in_vain());
-    if in_vain.is_none() && record.is_some_and(|record| !record.state.has_ended()) {
+    let never_starts = record.filter(|record| record.never_starts());
+    if never_starts.is_none() && record.is_some_and(|record| !record.state.has_ended()) {
         return None;
     }
     if let Some((job, failed)) = before.filter(|(_, record)| record.state.has_ended()) {
-        return Some(before_launch(job, failed, in_vain));
+        return Some(failed_before_launch(job, failed, never_starts));
     }
-    if let Some(record) = in_vain {
-        return Some(Ending {
-            code: None,
-            sentence: record.obstacle()?,
+    if let Some(record) = never_starts {
+        return Some(LaunchOutcome {
+            exit_code: None,
+            sentence: record.blocking_reason()?,
             logs: Vec::new(),
-            shown: Vec::new(),
+            log_lines: Vec::new(),
             advice: Vec::new(),
         });
     }
-    let said = manifest.and_then(|manifest| manifest.exit_code);
-    let code = said.or_else(|| exit_code_of_script(record?));
+    let exit_code = manifest.and_then(|manifest| manifest.exit_code);
+    let code = exit_code.or_else(|| exit_code_of_script(record?));
     Some(match (code, manifest) {
-        (Some(0), None) => no_launch(files),
+        (Some(0), None) => not_a_launch_job(files),
         (Some(code), manifest) => {
-            let reason = manifest.filter(|_| said.is_some_and(|code| code != 0));
+            let reason = manifest.filter(|_| exit_code.is_some_and(|code| code != 0));
             let reason = reason.and_then(|manifest| manifest.exit_reason.as_deref());
             let reason = reason.unwrap_or_else(|| meaning(code));
             let logs = logs(code, reason, record, files);
             let printed = printed(record, &logs);
-            Ending {
-                code: Some(code),
+            LaunchOutcome {
+                exit_code: Some(code),
                 sentence: format!("launch ended with {code}: {reason}"),
-                shown: printed.shown,
+                log_lines: printed.log_lines,
                 advice: printed.advice,
                 logs,
             }
@@ -121,33 +121,33 @@ pub(super) fn of(
 
 /// The end of all tasks of an array, from those that each came to; of a job alone, its
 /// own.
-pub(super) fn of_tasks(mut endings: Vec<(Option<u32>, Ending)>) -> Ending {
-    if endings.iter().any(|(_, ending)| !ending.is_success()) {
-        endings.retain(|(_, ending)| !ending.is_success());
+pub(super) fn of_tasks(mut outcomes: Vec<(Option<u32>, LaunchOutcome)>) -> LaunchOutcome {
+    if outcomes.iter().any(|(_, outcome)| !outcome.is_success()) {
+        outcomes.retain(|(_, outcome)| !outcome.is_success());
     }
-    let (task, mut whole) = endings.remove(0);
-    let all_say_it = endings
+    let (task, mut merged) = outcomes.remove(0);
+    let all_say_it = outcomes
         .iter()
-        .all(|(_, other)| other.sentence == whole.sentence);
+        .all(|(_, other)| other.sentence == merged.sentence);
     // As of a job before launch, without which none of them could start.
-    let is_of_all = all_say_it && !endings.is_empty();
-    if whole.is_success() || is_of_all {
-        return whole;
+    let is_of_all = all_say_it && !outcomes.is_empty();
+    if merged.is_success() || is_of_all {
+        return merged;
     }
     let named = |task: Option<u32>, sentence: &str| match task {
         Some(task) => format!("task {task}: {sentence}"),
         None => sentence.to_owned(),
     };
-    whole.sentence = named(task, &whole.sentence);
-    for (task, other) in endings {
-        whole.sentence.push_str("; ");
-        whole.sentence.push_str(&named(task, &other.sentence));
-        whole.code = whole.code.or(other.code);
-        whole.logs.extend(other.logs);
-        whole.shown.extend(other.shown);
-        whole.advice.extend(other.advice);
+    merged.sentence = named(task, &merged.sentence);
+    for (task, other) in outcomes {
+        merged.sentence.push_str("; ");
+        merged.sentence.push_str(&named(task, &other.sentence));
+        merged.exit_code = merged.exit_code.or(other.exit_code);
+        merged.logs.extend(other.logs);
+        merged.log_lines.extend(other.log_lines);
+        merged.advice.extend(other.advice);
     }
-    whole
+    merged
 }
 
 /// The script's exit code, if it was the script that ended.
@@ -158,15 +158,15 @@ fn exit_code_of_script(record: &JobRecord) -> Option<u32> {
 }
 
 /// A launch that measures something has a manifest first.
-fn no_launch(files: &RunFiles) -> Ending {
-    Ending {
-        code: None,
+fn not_a_launch_job(files: &RunFiles) -> LaunchOutcome {
+    LaunchOutcome {
+        exit_code: None,
         sentence: format!(
             "the job ended with 0, but {} is not there: is it a launch job, and this its stage path?",
             files.manifest
         ),
         logs: Vec::new(),
-        shown: Vec::new(),
+        log_lines: Vec::new(),
         advice: Vec::new(),
     }
 }
@@ -175,10 +175,10 @@ fn ended_by_slurm(
     record: Option<&JobRecord>,
     manifest: Option<&Manifest>,
     files: &RunFiles,
-) -> Ending {
+) -> LaunchOutcome {
     let path = &files.manifest;
     let sentence = match (record, manifest) {
-        (Some(record), _) => format!("Slurm ended launch: {}", in_slurm_s_words(record)),
+        (Some(record), _) => format!("Slurm ended launch: {}", slurm_words(record)),
         (None, Some(_)) => format!(
             "Slurm does not know the launch job any more, and {path} does not say how it ended"
         ),
@@ -186,32 +186,36 @@ fn ended_by_slurm(
             "Slurm does not know this job, and {path} is not there: is the number right, and this the job's stage path?"
         ),
     };
-    Ending {
-        code: None,
+    LaunchOutcome {
+        exit_code: None,
         sentence,
         logs: record.map(output).unwrap_or_default(),
-        shown: Vec::new(),
+        log_lines: Vec::new(),
         advice: Vec::new(),
     }
 }
 
 /// An earlier job failed; launch may still be in the queue, and wait in vain.
-fn before_launch(job: &ChainJob, record: &JobRecord, in_vain: Option<&JobRecord>) -> Ending {
-    let (kind, job, words) = (job.kind.key(), &job.job, in_slurm_s_words(record));
-    let to_end = in_vain.map(|launch| format!("; to end launch, scancel {}", launch.id));
-    Ending {
-        code: None,
+fn failed_before_launch(
+    job: &ChainJob,
+    record: &JobRecord,
+    never_starts: Option<&JobRecord>,
+) -> LaunchOutcome {
+    let (kind, job, words) = (job.kind.key(), &job.job, slurm_words(record));
+    let to_end = never_starts.map(|launch| format!("; to end launch, scancel {}", launch.id));
+    LaunchOutcome {
+        exit_code: None,
         sentence: format!(
             "launch did not start, since {kind}, job {job}, did not end well: {words}{}",
             to_end.unwrap_or_default()
         ),
         logs: output(record),
-        shown: Vec::new(),
+        log_lines: Vec::new(),
         advice: Vec::new(),
     }
 }
 
-fn in_slurm_s_words(record: &JobRecord) -> String {
+fn slurm_words(record: &JobRecord) -> String {
     let mut words = vec![record.state.to_string()];
     words.extend(
         record
@@ -227,8 +231,8 @@ fn in_slurm_s_words(record: &JobRecord) -> String {
 /// has one, in what the job itself printed.
 fn logs(code: u32, reason: &str, record: Option<&JobRecord>, files: &RunFiles) -> Vec<Utf8PathBuf> {
     let named = replica_in(reason).and_then(|number| files.logs.get(number));
-    let to_blame = named.map_or(&*files.logs, std::slice::from_ref);
-    let steps = to_blame.iter().flat_map(|logs| match code {
+    let servers = named.map_or(&*files.logs, std::slice::from_ref);
+    let steps = servers.iter().flat_map(|logs| match code {
         3 => vec![&logs.server],
         4 => vec![&logs.server, &logs.client],
         1 | 2 | 5 => vec![&logs.client],
@@ -260,7 +264,7 @@ fn output(record: &JobRecord) -> Vec<Utf8PathBuf> {
 #[derive(Default)]
 struct Printed {
     /// Of `show_cause.sh`.
-    shown: Vec<String>,
+    log_lines: Vec<String>,
     /// Of `last_words.sh`.
     advice: Vec<String>,
 }
@@ -282,18 +286,18 @@ fn printed(record: Option<&JobRecord>, logs: &[Utf8PathBuf]) -> Printed {
     let (mut of_run, mut of_last_run) = (Printed::default(), Printed::default());
     let mut is_log = false;
     for line in text.lines() {
-        let Some(said) = server::said(line) else {
+        let Some(message) = server::message(line) else {
             if is_log && line.starts_with("  ") {
-                of_run.shown.push(files::for_a_terminal(line));
+                of_run.log_lines.push(files::for_a_terminal(line));
             }
             continue;
         };
-        is_log = said.starts_with("what may be the cause, in ");
+        is_log = message.starts_with("what may be the cause, in ");
         if is_log {
-            of_run.shown.push(files::for_a_terminal(said));
-        } else if is_advice(said) {
-            of_run.advice.push(files::for_a_terminal(said));
-        } else if said.starts_with("exit ") {
+            of_run.log_lines.push(files::for_a_terminal(message));
+        } else if is_advice(message) {
+            of_run.advice.push(files::for_a_terminal(message));
+        } else if message.starts_with("exit ") {
             of_last_run = std::mem::take(&mut of_run);
         }
     }
@@ -365,22 +369,22 @@ mod tests {
             (6, &["output"]),
         ] {
             let launch = launch(&files, JobState::Failed, code);
-            let ending = of(&launch, None, Some(&saying(Some(code))), &files).unwrap();
-            let names: Vec<_> = ending
+            let outcome = of(&launch, None, Some(&saying(Some(code))), &files).unwrap();
+            let names: Vec<_> = outcome
                 .logs
                 .iter()
                 .filter_map(|log| log.file_name())
                 .collect();
             assert_eq!(names, logs, "{code}");
             let sentence = format!("launch ended with {code}: because");
-            assert_eq!(ending.to_string(), sentence, "the reason, and once");
+            assert_eq!(outcome.to_string(), sentence, "the reason, and once");
         }
         // Before there are steps, the job itself says what is missing.
         std::fs::remove_file(&files.logs[0].client).unwrap();
         let failed = launch(&files, JobState::Failed, 2);
-        let ending = of(&failed, None, None, &files).unwrap();
-        assert_eq!(ending.code, Some(2));
-        assert_eq!(ending.logs, [files.results.join("output")]);
+        let outcome = of(&failed, None, None, &files).unwrap();
+        assert_eq!(outcome.exit_code, Some(2));
+        assert_eq!(outcome.logs, [files.results.join("output")]);
     }
 
     /// Of several servers, the one that the reason names.
@@ -400,8 +404,8 @@ mod tests {
                 exit_reason: Some(reason.to_owned()),
                 ..saying(Some(3))
             };
-            let ending = of(&failed, None, Some(&manifest), &files).unwrap();
-            let names = ending.logs.iter().filter_map(|log| log.file_name());
+            let outcome = of(&failed, None, Some(&manifest), &files).unwrap();
+            let names = outcome.logs.iter().filter_map(|log| log.file_name());
             names.map(str::to_owned).collect()
         };
         assert_eq!(names("the server died, server 1 on port 8001"), ["server"]);
@@ -410,38 +414,42 @@ mod tests {
 
     #[test]
     fn the_tasks_of_an_array_end_together() {
-        let ending = |code, sentence: &str| Ending {
-            code,
+        let outcome = |exit_code, sentence: &str| LaunchOutcome {
+            exit_code,
             sentence: sentence.to_owned(),
             logs: vec![sentence.into()],
-            shown: vec![sentence.to_owned()],
+            log_lines: vec![sentence.to_owned()],
             advice: vec![sentence.to_owned()],
         };
-        let well = || ending(Some(0), "well");
-        let tasks = |endings: Vec<Ending>| {
-            let endings = endings.into_iter().zip(0..);
-            of_tasks(endings.map(|(ending, task)| (Some(task), ending)).collect())
+        let well = || outcome(Some(0), "well");
+        let tasks = |outcomes: Vec<LaunchOutcome>| {
+            let outcomes = outcomes.into_iter().zip(0..);
+            of_tasks(
+                outcomes
+                    .map(|(outcome, task)| (Some(task), outcome))
+                    .collect(),
+            )
         };
         assert_eq!(tasks(vec![well(), well()]), well());
-        let whole = tasks(vec![
+        let merged = tasks(vec![
             well(),
-            ending(None, "cancelled"),
+            outcome(None, "cancelled"),
             well(),
-            ending(Some(5), "points failed"),
-            ending(Some(3), "died"),
+            outcome(Some(5), "points failed"),
+            outcome(Some(3), "died"),
         ]);
         assert_eq!(
-            whole.to_string(),
+            merged.to_string(),
             "task 1: cancelled; task 3: points failed; task 4: died"
         );
-        assert_eq!((whole.code, whole.logs.len()), (Some(5), 3));
-        assert_eq!(whole.shown, ["cancelled", "points failed", "died"]);
-        assert_eq!(whole.advice, whole.shown);
-        let alone = tasks(vec![well(), ending(Some(3), "died")]);
+        assert_eq!((merged.exit_code, merged.logs.len()), (Some(5), 3));
+        assert_eq!(merged.log_lines, ["cancelled", "points failed", "died"]);
+        assert_eq!(merged.advice, merged.log_lines);
+        let alone = tasks(vec![well(), outcome(Some(3), "died")]);
         assert_eq!(alone.to_string(), "task 1: died");
-        let never = || ending(None, "launch did not start");
+        let never = || outcome(None, "launch did not start");
         assert_eq!(tasks(vec![never(), never()]), never());
-        let own = of_tasks(vec![(None, ending(Some(3), "died"))]);
+        let own = of_tasks(vec![(None, outcome(Some(3), "died"))]);
         assert_eq!(own.to_string(), "died");
     }
 
@@ -465,12 +473,12 @@ what to do: of some tool
 08:00:00 exit 3: because
 ";
         std::fs::write(files.results.join("output"), printed).unwrap();
-        let ending = |code| {
+        let outcome = |code| {
             let launch = launch(&files, JobState::Failed, code);
             of(&launch, None, Some(&saying(Some(code))), &files).unwrap()
         };
         assert_eq!(
-            ending(3).shown,
+            outcome(3).log_lines,
             [
                 "what may be the cause, in /logs/server_7.out:",
                 "  | line 258: OSError: [31mno",
@@ -479,15 +487,15 @@ what to do: of some tool
             ]
         );
         assert_eq!(
-            ending(3).advice,
+            outcome(3).advice,
             [
                 "what to do: find out [31mwhy",
                 "after that: RESUME_JOB_ID=7 sbatch launch.sh"
             ]
         );
-        let whole = ending(6);
+        let merged = outcome(6);
         assert_eq!(
-            [whole.shown, whole.advice].concat(),
+            [merged.log_lines, merged.advice].concat(),
             [""; 0],
             "all that was printed is shown"
         );
@@ -510,9 +518,9 @@ what to do: of some tool
             .clone();
         assert_eq!(of_record(&pending, None), None);
         pending.reason = Some("DependencyNeverSatisfied".to_owned());
-        let ending = of_record(&pending, None).unwrap();
-        assert!(!ending.is_success());
-        assert!(ending.to_string().ends_with("scancel 7"), "{ending}");
+        let outcome = of_record(&pending, None).unwrap();
+        assert!(!outcome.is_success());
+        assert!(outcome.to_string().ends_with("scancel 7"), "{outcome}");
 
         let setup = ChainJob {
             kind: ScriptKind::Setup,
@@ -522,24 +530,24 @@ what to do: of some tool
             .record()
             .unwrap()
             .clone();
-        let ending = of_record(&pending, Some(&(setup, failed))).unwrap();
+        let outcome = of_record(&pending, Some(&(setup, failed))).unwrap();
         assert_eq!(
-            ending.to_string(),
+            outcome.to_string(),
             "launch did not start, since setup, job 6, did not end well: FAILED, exit code 2, Why; to end launch, \
              scancel 7"
         );
-        assert_eq!(ending.logs, [files.results.join("output")]);
+        assert_eq!(outcome.logs, [files.results.join("output")]);
     }
 
     #[test]
     fn a_job_that_never_was() {
         let (_folder, files) = files();
-        let ending = of(&JobStatus::Forgotten, None, None, &files).unwrap();
+        let outcome = of(&JobStatus::Unknown, None, None, &files).unwrap();
         assert!(
-            ending
+            outcome
                 .to_string()
                 .ends_with("is the number right, and this the job's stage path?"),
-            "{ending}"
+            "{outcome}"
         );
     }
 
@@ -565,13 +573,13 @@ what to do: of some tool
                     .is_success()
             );
         }
-        let ending = of(&completed, None, None, &files).unwrap();
-        assert!(!ending.is_success());
+        let outcome = of(&completed, None, None, &files).unwrap();
+        assert!(!outcome.is_success());
         assert!(
-            ending.to_string().contains("is it a launch job"),
-            "{ending}"
+            outcome.to_string().contains("is it a launch job"),
+            "{outcome}"
         );
-        let forgotten = JobStatus::Forgotten;
+        let forgotten = JobStatus::Unknown;
         assert!(
             of(&forgotten, None, Some(&saying(Some(0))), &files)
                 .unwrap()
@@ -580,7 +588,7 @@ what to do: of some tool
         assert_eq!(
             of(&forgotten, None, Some(&saying(None)), &files)
                 .unwrap()
-                .code,
+                .exit_code,
             None
         );
     }
@@ -589,8 +597,8 @@ what to do: of some tool
     fn what_slurm_ended() {
         let (_folder, files) = files();
         let ended = launch(&files, JobState::NodeFail, 0);
-        let ending = of(&ended, None, Some(&saying(None)), &files).unwrap();
-        assert_eq!(ending.to_string(), "Slurm ended launch: NODE_FAIL, Why");
-        assert_eq!(ending.code, None);
+        let outcome = of(&ended, None, Some(&saying(None)), &files).unwrap();
+        assert_eq!(outcome.to_string(), "Slurm ended launch: NODE_FAIL, Why");
+        assert_eq!(outcome.exit_code, None);
     }
 }
