@@ -27,7 +27,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub use self::client::{Client, ClientTool, Goodput};
 pub use self::genai_perf::GenaiPerfVersion;
 pub(crate) use self::genai_perf::{DEFAULT_TOKENIZER, Feature};
-pub(crate) use self::model::ENGINE_LINK;
+pub(crate) use self::model::{ENGINE_LINK, INDEX};
 pub use self::model::{Engine, Model, ModelSource, Weights};
 pub use self::server::{Architecture, Server, Variant};
 pub use self::sweep::{ArrayBy, ReplicaUse, Sweep, SweepPoint};

@@ -72,7 +72,7 @@ readonly gpus={{ gpus }}
 {% include "lib/stage_path.sh" %}
 {%- endif %}
 
-{% include "lib/indexed_shards.sh" %}
+{% include "lib/model_files.sh" %}
 
 # In a folder, it says that its checksums were compared before.
 readonly mark=.nim-slurm-verified
@@ -108,7 +108,7 @@ safetensors_length() {
   [[ $end ]] && echo "$((8 + header + end))"
 }
 
-# Folder $1 against $2 bytes and the files that follow.
+# Folder $1 against $2 bytes, the files that follow, and the shards that its index names.
 check_folder() {
   local folder=$1 expected=$2 file found
   shift 2
@@ -116,10 +116,11 @@ check_folder() {
   # NGC's own totals are rounded, so a hundredth may be missing.
   ((found * 100 >= expected * 99)) ||
     echo "$(readable "$found") arrived, $(readable "$expected") were expected"
-  for file in "$@"; do
+  missing_files "$folder" "$@"
+  for file in "${REPLIES[@]}"; do
     if [[ ! -f $folder/$file ]]; then
       echo "$file is missing"
-    elif [[ ! -s $folder/$file ]]; then
+    else
       echo "$file is empty"
     fi
   done
@@ -130,10 +131,7 @@ check_weights() {
   check_folder "$folder" "$weights_bytes" "${weights_files[@]}"
   [[ -s $index ]] || return 0
   while read -r shard; do
-    if [[ ! -f $folder/$shard ]]; then
-      echo "$shard is missing, model.safetensors.index.json names it"
-      continue
-    fi
+    [[ -s $folder/$shard ]] || continue
     size=$(stat -L -c %s "$folder/$shard")
     sum=$((sum + size))
     if ! length=$(safetensors_length "$folder/$shard"); then
@@ -141,7 +139,7 @@ check_weights() {
     elif ((size != length)); then
       echo "$shard has $size bytes, its header promises $length"
     fi
-  done < <(indexed_shards "$index")
+  done < <(shards_of "$folder")
   promised=$(sed -n 's/.*"total_size": *\([0-9]*\).*/\1/p' "$index" | head -n 1)
   ((sum >= ${promised:-0})) || echo "the shards have $sum bytes, model.safetensors.index.json promises $promised"
   ((unreadable == 0)) || say "warning: $unreadable shards have no safetensors header, so only their sizes were checked" >&2

@@ -157,7 +157,7 @@ stop_if_missing
 # mktemp makes a folder that is the user's alone.
 private=$(mktemp -d) || fail "cannot make a temporary folder"
 readonly private
-{%- if site.after.is_none() %}
+{%- if !site.has_hooks() %}
 trap 'rm -rf "$private"' EXIT
 {%- else %}
 trap 'code=$?; rm -rf "$private"; at_the_end "$code"' EXIT

@@ -223,8 +223,8 @@ fn lines_in_the_client_change_none_of_its_variables() {
     let text = plan(lines).launch().text().to_owned();
     // One point, which is measured already.
     let head = format!(
-        "say() {{ echo \"$*\"; }}\nkeep_aside() {{ :; }}\npoint_folder() {{ folder=of_before; echo \"no_proxy $no_proxy\"; }}\n\
-         port=1 results=/ run=/ points=('a 1 1 1 1' 'b 1 1 1 1') tokenizer_path=/ served_model_name=x request_fields=x\n\
+        "say() {{ echo \"$*\"; }}\nkeep_aside() {{ :; }}\nfill() {{ :; }}\npoint_folder() {{ REPLY=of_before; echo \"no_proxy $no_proxy\"; }}\n\
+         port=1 replica=0 replicas=1 parts=0 measure_until= results=/ run=/nowhere points=('a 1 1 1 1' 'b 1 1 1 1') tokenizer_path=/ served_model_name=x request_fields=x\n\
          health_path=/ ready_timeout=1 server_started=0 lines_in_client={}\n",
         nim_slurm::shell_word(lines)
     );
@@ -306,7 +306,7 @@ fn a_point_of_several_servers_is_not_that_of_one() {
             fs::create_dir_all(node.folder.path().join(point).join(part)).unwrap();
         }
         let program = format!(
-            "results={} result_name=m gpus=4 job_id=8 runs=(8 7)\npoint_folder() {{\n{body}\n}}\npoint_folder chat 32 16 1",
+            "results={} result_name=m gpus=4 job_id=8 parts=0 runs=(8 7)\npoint_folder() {{\n{body}\n}}\npoint_folder chat 32 16 1",
             node.folder.path().display()
         );
         node.bash(&program, &[]).0 == Some(0)
@@ -325,7 +325,7 @@ fn a_few_blocks_are_no_space() {
         .unwrap();
     let (body, _) = rest.split_once("\n}\n").unwrap();
     let program =
-        format!("say() {{ echo \"$*\"; }}\nresults=/\nf() {{\n{body}\n}}\nf\necho goes on");
+        format!("say() {{ echo \"$*\"; }}\nresults=/\nend_with() {{ [[ $1 == no_space ]] && exit 7; }}\nf() {{\n{body}\n}}\nf\necho goes on");
     for (kibibytes, code) in [("0", 7), ("40", 7), ("900", 0), ("99999999", 0)] {
         // In the form of POSIX.
         let df = format!("echo Filesystem\necho disk 1 1 {kibibytes} 1% /");

@@ -10,6 +10,9 @@ use super::{ByteSize, FileName, FilePattern, HuggingFaceModel, ModelPath, NgcMod
 /// its engine.
 pub(crate) const ENGINE_LINK: &str = "trtllm_engine";
 
+/// Names the shards of weights.
+pub(crate) const INDEX: &str = "model.safetensors.index.json";
+
 /// What the server serves: weights and, for a server that needs one, an engine built
 /// for its GPUs.
 ///
@@ -158,6 +161,14 @@ impl Weights {
     #[must_use]
     pub const fn are_staged(&self) -> bool {
         !matches!(self.source, ModelSource::Path(_))
+    }
+
+    /// The files that are looked for by name: the shards are named by their index, where
+    /// there is one.
+    pub(crate) fn files_beside_shards(&self) -> impl Iterator<Item = &FileName> {
+        let has_index = self.files.iter().any(|file| file.as_str() == INDEX);
+        let files = self.files.iter();
+        files.filter(move |file| !(has_index && file.as_str().ends_with(".safetensors")))
     }
 
     /// The model's folder: below the stage path, or an absolute path.

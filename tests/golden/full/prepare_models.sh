@@ -27,45 +27,8 @@ readonly model_folder=llama3-70b-instruct_vhf
 readonly weights_target=nim/meta/llama3-70b-instruct:hf
 readonly weights_bytes=141121887928
 readonly weights_files=(
-  config.json
-  generation_config.json
-  LICENSE
-  model-00001-of-00030.safetensors
-  model-00002-of-00030.safetensors
-  model-00003-of-00030.safetensors
-  model-00004-of-00030.safetensors
-  model-00005-of-00030.safetensors
-  model-00006-of-00030.safetensors
-  model-00007-of-00030.safetensors
-  model-00008-of-00030.safetensors
-  model-00009-of-00030.safetensors
-  model-00010-of-00030.safetensors
-  model-00011-of-00030.safetensors
-  model-00012-of-00030.safetensors
-  model-00013-of-00030.safetensors
-  model-00014-of-00030.safetensors
-  model-00015-of-00030.safetensors
-  model-00016-of-00030.safetensors
-  model-00017-of-00030.safetensors
-  model-00018-of-00030.safetensors
-  model-00019-of-00030.safetensors
-  model-00020-of-00030.safetensors
-  model-00021-of-00030.safetensors
-  model-00022-of-00030.safetensors
-  model-00023-of-00030.safetensors
-  model-00024-of-00030.safetensors
-  model-00025-of-00030.safetensors
-  model-00026-of-00030.safetensors
-  model-00027-of-00030.safetensors
-  model-00028-of-00030.safetensors
-  model-00029-of-00030.safetensors
-  model-00030-of-00030.safetensors
-  model.safetensors.index.json
-  README.md
-  special_tokens_map.json
-  tokenizer_config.json
-  tokenizer.json
-  USE_POLICY.md
+  config.json generation_config.json LICENSE model.safetensors.index.json README.md
+  special_tokens_map.json tokenizer_config.json tokenizer.json USE_POLICY.md
 )
 # The same for the engine, which lies in the weights' folder; the server finds
 # it through the link. It has a part for each GPU.
@@ -89,9 +52,8 @@ readonly gpus=4
 
 # ---- Common ground ----------------------------------------------------------
 
-# Options that a caller exported: a trace would print every value into the log,
-# others would change what redirections and patterns do, and all of them would
-# reach the tools that are shell scripts themselves.
+# Options that a caller exported: a trace would print every value into the log, others would change what redirections
+# and patterns do, and all of them would reach the tools that are shell scripts themselves.
 set +axvfC
 shopt -u failglob nullglob nocasematch nocaseglob dotglob
 export -n SHELLOPTS BASHOPTS
@@ -103,8 +65,7 @@ fail() {
   exit 1
 }
 
-# Everything that is missing is named at once: nobody should queue twice to
-# learn of a second problem.
+# Everything that is missing is named at once: nobody should queue twice to learn of a second problem.
 problems=()
 missing() { problems+=("$*"); }
 stop_if_missing() {
@@ -151,8 +112,21 @@ check_stage_path() {
   fi
 }
 
-# Shards that the index file $1 names, one a line.
-indexed_shards() { grep -o '"[^"/]*\.safetensors"' "$1" | tr -d '"' | sort -u; }
+# shards_of FOLDER: the shards that the folder's index names, a line each.
+shards_of() {
+  local index=$1/model.safetensors.index.json
+  [[ ! -s $index ]] || grep -ao '"[^"/]*\.safetensors"' "$index" | tr -d '"' | LC_ALL=C sort -u
+}
+# missing_files FOLDER FILE...: in REPLIES, what a whole model has and this folder lacks, or has without content: the
+# files that are named, and the shards.
+missing_files() {
+  local folder=$1 file
+  shift
+  REPLIES=()
+  while read -r file; do
+    [[ -z $file || -f $folder/$file && -s $folder/$file ]] || REPLIES+=("$file")
+  done < <(printf '%s\n' "$@" && shards_of "$folder")
+}
 
 # In a folder, it says that its checksums were compared before.
 readonly mark=.nim-slurm-verified
@@ -179,7 +153,7 @@ safetensors_length() {
   [[ $end ]] && echo "$((8 + header + end))"
 }
 
-# Folder $1 against $2 bytes and the files that follow.
+# Folder $1 against $2 bytes, the files that follow, and the shards that its index names.
 check_folder() {
   local folder=$1 expected=$2 file found
   shift 2
@@ -187,10 +161,11 @@ check_folder() {
   # NGC's own totals are rounded, so a hundredth may be missing.
   ((found * 100 >= expected * 99)) ||
     echo "$(readable "$found") arrived, $(readable "$expected") were expected"
-  for file in "$@"; do
+  missing_files "$folder" "$@"
+  for file in "${REPLIES[@]}"; do
     if [[ ! -f $folder/$file ]]; then
       echo "$file is missing"
-    elif [[ ! -s $folder/$file ]]; then
+    else
       echo "$file is empty"
     fi
   done
@@ -201,10 +176,7 @@ check_weights() {
   check_folder "$folder" "$weights_bytes" "${weights_files[@]}"
   [[ -s $index ]] || return 0
   while read -r shard; do
-    if [[ ! -f $folder/$shard ]]; then
-      echo "$shard is missing, model.safetensors.index.json names it"
-      continue
-    fi
+    [[ -s $folder/$shard ]] || continue
     size=$(stat -L -c %s "$folder/$shard")
     sum=$((sum + size))
     if ! length=$(safetensors_length "$folder/$shard"); then
@@ -212,7 +184,7 @@ check_weights() {
     elif ((size != length)); then
       echo "$shard has $size bytes, its header promises $length"
     fi
-  done < <(indexed_shards "$index")
+  done < <(shards_of "$folder")
   promised=$(sed -n 's/.*"total_size": *\([0-9]*\).*/\1/p' "$index" | head -n 1)
   ((sum >= ${promised:-0})) || echo "the shards have $sum bytes, model.safetensors.index.json promises $promised"
   ((unreadable == 0)) || say "warning: $unreadable shards have no safetensors header, so only their sizes were checked" >&2

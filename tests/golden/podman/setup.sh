@@ -41,9 +41,8 @@ readonly image_logins=(
 
 # ---- Common ground ----------------------------------------------------------
 
-# Options that a caller exported: a trace would print every value into the log,
-# others would change what redirections and patterns do, and all of them would
-# reach the tools that are shell scripts themselves.
+# Options that a caller exported: a trace would print every value into the log, others would change what redirections
+# and patterns do, and all of them would reach the tools that are shell scripts themselves.
 set +axvfC
 shopt -u failglob nullglob nocasematch nocaseglob dotglob
 export -n SHELLOPTS BASHOPTS
@@ -55,8 +54,7 @@ fail() {
   exit 1
 }
 
-# Everything that is missing is named at once: nobody should queue twice to
-# learn of a second problem.
+# Everything that is missing is named at once: nobody should queue twice to learn of a second problem.
 problems=()
 missing() { problems+=("$*"); }
 stop_if_missing() {
@@ -103,9 +101,8 @@ check_stage_path() {
   fi
 }
 
-# Slurm's commands take options from their environment. What a login shell or an outer job
-# left there must not change the steps below, which say what they need.
-# The site's own settings (SLURM_CONF, ENROOT_*, proxies) stay.
+# Slurm's commands take options from their environment. What a login shell or an outer job left there must not change
+# the steps below, which say what they need. The site's own settings (SLURM_CONF, ENROOT_*, proxies) stay.
 unset "${!SCANCEL_@}" "${!SQUEUE_@}" "${!SCONTROL_@}" "${!SRUN_@}" "${!SBATCH_@}" "${!PYXIS_@}" "${!SLURM_CPU_BIND@}" "${!SLURM_MEM_@}" "${!SLURM_NTASKS@}" \
   SLURM_CPUS_PER_TASK SLURM_CPUS_PER_GPU SLURM_CPU_FREQ_REQ SLURM_CORE_SPEC SLURM_THREADS SLURM_THREADS_PER_CORE \
   SLURM_GPUS SLURM_GPUS_PER_NODE SLURM_GPUS_PER_TASK SLURM_GPUS_PER_SOCKET SLURM_GPU_BIND SLURM_GPU_FREQ \

@@ -17,19 +17,14 @@ readonly recipe=llama3-3-70b-h100x4-vllm
 readonly model=/lustre/models/llama-3.3
 readonly weights_bytes=141000000000
 readonly weights_files=(
-  config.json
-  generation_config.json
-  model.safetensors.index.json
-  special_tokens_map.json
-  tokenizer_config.json
-  tokenizer.json
+  config.json generation_config.json model.safetensors.index.json special_tokens_map.json
+  tokenizer_config.json tokenizer.json
 )
 
 # ---- Common ground ----------------------------------------------------------
 
-# Options that a caller exported: a trace would print every value into the log,
-# others would change what redirections and patterns do, and all of them would
-# reach the tools that are shell scripts themselves.
+# Options that a caller exported: a trace would print every value into the log, others would change what redirections
+# and patterns do, and all of them would reach the tools that are shell scripts themselves.
 set +axvfC
 shopt -u failglob nullglob nocasematch nocaseglob dotglob
 export -n SHELLOPTS BASHOPTS
@@ -41,8 +36,7 @@ fail() {
   exit 1
 }
 
-# Everything that is missing is named at once: nobody should queue twice to
-# learn of a second problem.
+# Everything that is missing is named at once: nobody should queue twice to learn of a second problem.
 problems=()
 missing() { problems+=("$*"); }
 stop_if_missing() {
@@ -71,8 +65,21 @@ set_aside() {
   say "kept what was there as $path.$word-$number"
 }
 
-# Shards that the index file $1 names, one a line.
-indexed_shards() { grep -o '"[^"/]*\.safetensors"' "$1" | tr -d '"' | sort -u; }
+# shards_of FOLDER: the shards that the folder's index names, a line each.
+shards_of() {
+  local index=$1/model.safetensors.index.json
+  [[ ! -s $index ]] || grep -ao '"[^"/]*\.safetensors"' "$index" | tr -d '"' | LC_ALL=C sort -u
+}
+# missing_files FOLDER FILE...: in REPLIES, what a whole model has and this folder lacks, or has without content: the
+# files that are named, and the shards.
+missing_files() {
+  local folder=$1 file
+  shift
+  REPLIES=()
+  while read -r file; do
+    [[ -z $file || -f $folder/$file && -s $folder/$file ]] || REPLIES+=("$file")
+  done < <(printf '%s\n' "$@" && shards_of "$folder")
+}
 
 # In a folder, it says that its checksums were compared before.
 readonly mark=.nim-slurm-verified
@@ -99,7 +106,7 @@ safetensors_length() {
   [[ $end ]] && echo "$((8 + header + end))"
 }
 
-# Folder $1 against $2 bytes and the files that follow.
+# Folder $1 against $2 bytes, the files that follow, and the shards that its index names.
 check_folder() {
   local folder=$1 expected=$2 file found
   shift 2
@@ -107,10 +114,11 @@ check_folder() {
   # NGC's own totals are rounded, so a hundredth may be missing.
   ((found * 100 >= expected * 99)) ||
     echo "$(readable "$found") arrived, $(readable "$expected") were expected"
-  for file in "$@"; do
+  missing_files "$folder" "$@"
+  for file in "${REPLIES[@]}"; do
     if [[ ! -f $folder/$file ]]; then
       echo "$file is missing"
-    elif [[ ! -s $folder/$file ]]; then
+    else
       echo "$file is empty"
     fi
   done
@@ -121,10 +129,7 @@ check_weights() {
   check_folder "$folder" "$weights_bytes" "${weights_files[@]}"
   [[ -s $index ]] || return 0
   while read -r shard; do
-    if [[ ! -f $folder/$shard ]]; then
-      echo "$shard is missing, model.safetensors.index.json names it"
-      continue
-    fi
+    [[ -s $folder/$shard ]] || continue
     size=$(stat -L -c %s "$folder/$shard")
     sum=$((sum + size))
     if ! length=$(safetensors_length "$folder/$shard"); then
@@ -132,7 +137,7 @@ check_weights() {
     elif ((size != length)); then
       echo "$shard has $size bytes, its header promises $length"
     fi
-  done < <(indexed_shards "$index")
+  done < <(shards_of "$folder")
   promised=$(sed -n 's/.*"total_size": *\([0-9]*\).*/\1/p' "$index" | head -n 1)
   ((sum >= ${promised:-0})) || echo "the shards have $sum bytes, model.safetensors.index.json promises $promised"
   ((unreadable == 0)) || say "warning: $unreadable shards have no safetensors header, so only their sizes were checked" >&2

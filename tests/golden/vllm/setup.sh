@@ -41,9 +41,8 @@ readonly image_logins=(
 
 # ---- Common ground ----------------------------------------------------------
 
-# Options that a caller exported: a trace would print every value into the log,
-# others would change what redirections and patterns do, and all of them would
-# reach the tools that are shell scripts themselves.
+# Options that a caller exported: a trace would print every value into the log, others would change what redirections
+# and patterns do, and all of them would reach the tools that are shell scripts themselves.
 set +axvfC
 shopt -u failglob nullglob nocasematch nocaseglob dotglob
 export -n SHELLOPTS BASHOPTS
@@ -55,8 +54,7 @@ fail() {
   exit 1
 }
 
-# Everything that is missing is named at once: nobody should queue twice to
-# learn of a second problem.
+# Everything that is missing is named at once: nobody should queue twice to learn of a second problem.
 problems=()
 missing() { problems+=("$*"); }
 stop_if_missing() {
@@ -103,9 +101,8 @@ check_stage_path() {
   fi
 }
 
-# Slurm's commands take options from their environment. What a login shell or an outer job
-# left there must not change the steps below, which say what they need.
-# The site's own settings (SLURM_CONF, ENROOT_*, proxies) stay.
+# Slurm's commands take options from their environment. What a login shell or an outer job left there must not change
+# the steps below, which say what they need. The site's own settings (SLURM_CONF, ENROOT_*, proxies) stay.
 unset "${!SCANCEL_@}" "${!SQUEUE_@}" "${!SCONTROL_@}" "${!SRUN_@}" "${!SBATCH_@}" "${!PYXIS_@}" "${!SLURM_CPU_BIND@}" "${!SLURM_MEM_@}" "${!SLURM_NTASKS@}" \
   SLURM_CPUS_PER_TASK SLURM_CPUS_PER_GPU SLURM_CPU_FREQ_REQ SLURM_CORE_SPEC SLURM_THREADS SLURM_THREADS_PER_CORE \
   SLURM_GPUS SLURM_GPUS_PER_NODE SLURM_GPUS_PER_TASK SLURM_GPUS_PER_SOCKET SLURM_GPU_BIND SLURM_GPU_FREQ \
@@ -117,8 +114,8 @@ unset "${!SCANCEL_@}" "${!SQUEUE_@}" "${!SCONTROL_@}" "${!SRUN_@}" "${!SBATCH_@}
   SLURM_CONTAINER SLURM_CONSTRAINT SLURM_THREAD_SPEC SLURM_HOSTFILE SLURM_EXCLUDE SLURM_CLUSTER_CONSTRAINT \
   SLURM_TIME_FORMAT SLURM_NO_KILL SLURM_HET_SIZE SLURM_SRUN_MULTI
 
-# True when $1 is a whole squashfs file. The superblock is written last and says
-# at byte 40 how long the file must be: that shows what a killed import cut off.
+# True when $1 is a whole squashfs file. The superblock is written last and says at byte 40 how long the file must be:
+# that shows what a killed import cut off.
 sound_image() {
   local file=$1 length
   [[ -f $file && $(head -c 4 "$file" | tr -d '\0') == hsqs ]] || return 1
