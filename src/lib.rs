@@ -68,6 +68,7 @@
 //! `results` adds what reads GenAI-Perf's files:
 //!
 //! * [`results`]: what a run left behind, as typed points.
+//! * [`Percentile`], [`Judgement`]: what a number of requests can say of a limit.
 //! * [`Report`] says it as a table, CSV, JSON or a page.
 //!
 //! ```toml
@@ -130,6 +131,8 @@ mod status;
 mod submit;
 
 #[cfg(feature = "results")]
+mod percentile;
+#[cfg(feature = "results")]
 mod report;
 #[cfg(feature = "results")]
 pub mod results;
@@ -146,6 +149,8 @@ pub use self::follow::{
     Follower, LaunchOutcome, PointProgress, PointState, Progress, ServerState, last_lines,
 };
 pub use self::job_options::JobOptions;
+#[cfg(feature = "results")]
+pub use self::percentile::{Judgement, Percentile};
 pub use self::plan::Plan;
 pub use self::recipe::Recipe;
 #[cfg(feature = "results")]
