@@ -63,6 +63,11 @@ const CAUSES: &[(&str, usize, &str)] = &[
         "torch.AcceleratorError: CUDA error: an illegal memory access",
     ),
     (
+        "vllm-engine-killed",
+        3,
+        "engine core exited unexpectedly",
+    ),
+    (
         "vllm-oom-killer",
         3,
         "slurmstepd: error: Detected 2 oom_kill events",

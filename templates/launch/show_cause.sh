@@ -61,7 +61,7 @@ show_cause() {
       # Neither what is no failure, nor the inside of a traceback.
       if (level == "I" || line ~ /\[dump_input\.py/ || text ~ /^$|^[ ^~]/ && text !~ /^ *(what\(\): |Value error, )/) next
       # Kinds: 1 a cause, 2 may be one, 3 what only follows from a cause.
-      if (line ~ /[Ee]ngine ?[Cc]ore.*exited unexpectedly/) keep(2)
+      if (line ~ /[Ee]ngine ?[Cc]ore.*exited unexpectedly/) keep(1)
       else if (line ~ /[Ee]ngine core init|[Ee]ngine process failed|EngineDead|initialization failed due to|failed to start|died unexpected|sigquit|[Ww]orker (returned error|died)|MPI_A[Bb]|root cause|Exited with|Terminated|KeyboardInterrupt|SystemExit|Cancelled|CANCELLED|BrokenPipe|ConnectionReset|EOFError|handler failed|leaked |[0-9] validation error/) keep(3)
       else if (text ~ /^([A-Za-z_][A-Za-z0-9_.]*)?([Ee]rror|Exception|OutOfResources)(:|$)|^ +Value error, /) keep(1)
       else if (line ~ /[Oo]ut [Oo]f [Mm]emory|OutOfMemory|oom.kill|OOM.[Kk]ill|CUDA (driver|error|failure)|CUDA_ERROR|[Cc]uda (error|failure)|NCCL (error|WARN)|nccl[A-Z][A-Za-z]*Error|ddress already in use|[Nn]o space left|[Qq]uota exceeded|[Ss]egmentation fault|Bus error|Illegal instruction|core dumped|(^|[ :])Killed|terminate called|[Aa]ssertion.*failed|what\(\): |Error Code [0-9]|nvidia-container-cli|find a profile|match a profile/) keep(level == "W" ? 2 : 1)
