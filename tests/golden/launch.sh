@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 #SBATCH --job-name=nim-launch
 #SBATCH --nodes=1
-#SBATCH --gres=gpu:8
 #SBATCH --mem=0
 #SBATCH --exclusive
 #SBATCH --time=01:00:00
@@ -20,11 +19,11 @@
 readonly made_by='nim-slurm 0.1.0'
 readonly recipe=llama3-70b-h100x4-fp8
 # Used when STAGE_PATH is not set.
-readonly default_stage_path=/lustre/project/nim
+readonly default_stage_path=''
 
 # The server: image, model folder (below STAGE_PATH, or its whole path) and files that are in it; the engine, where
 # the model has one, which lies behind the link.
-readonly server_image=nim+meta+llama3-70b-instruct+1.0.3.sif
+readonly server_image=nim+meta+llama3-70b-instruct+1.0.3.sqsh
 readonly server_reference=nvcr.io/nim/meta/llama3-70b-instruct:1.0.3
 readonly model_folder=llama3-70b-instruct_vhf
 readonly weights_target=nim/meta/llama3-70b-instruct:hf
@@ -34,14 +33,14 @@ readonly weights_files=(
 )
 readonly engine_target=nim/meta/llama3-70b-instruct:0.10.0+cbc614f5-h100x4-fp8-throughput
 readonly engine_link=trtllm_engine
-# Nodes of a server, servers side by side, how those use the points (share: each point is for one of them; alike: each
+# Nodes of a server, servers side by side, how those use the points (split: each point is for one of them; together: each
 # point is for all), and the GPUs of a node that all servers use.
 readonly nodes=1
 readonly replicas=1
-readonly replica_use=share
+readonly replica_use=split
 readonly gpus_of_a_node=4
 readonly gpus=$((nodes * gpus_of_a_node / replicas))
-readonly mpi=none
+readonly mpi=pmix
 # Words in braces, as in {model_path}, stand for facts of the run.
 # shellcheck disable=SC2016 # nothing in these words is expanded
 server_command=(
@@ -63,7 +62,6 @@ server_environment=(
 )
 # Names of secrets that the server gets; all others are taken from it.
 readonly server_secrets=(
-  NGC_API_KEY
 )
 
 # Where the (first) server answers, and how long it may take, in seconds.
@@ -77,7 +75,7 @@ readonly stop_timeout=30
 
 # The client: image, tokenizer (a folder in the container, or a Hugging Face name; empty: the model's own), one that
 # it fetches in any case (empty: none), seconds for one point, the command that measures a point.
-readonly client_image=nvidia+tritonserver+25.01.sif
+readonly client_image=nvidia+tritonserver+25.01.sqsh
 readonly client_reference=nvcr.io/nvidia/tritonserver:25.01-py3-sdk
 # shellcheck disable=SC2016 # nothing in it is expanded
 readonly tokenizer=''
@@ -133,8 +131,6 @@ readonly requeue_limit=0
 readonly reserve=40
 # Mounts added to both containers.
 readonly extra_mounts=(
-  /lustre/data:/data:ro+rbind
-  /scratch:/scratch
 )
 
 # ---- Common ground ----------------------------------------------------------
@@ -212,40 +208,30 @@ unset "${!SCANCEL_@}" "${!SQUEUE_@}" "${!SCONTROL_@}" "${!SRUN_@}" "${!SBATCH_@}
   SLURM_CONTAINER SLURM_CONSTRAINT SLURM_THREAD_SPEC SLURM_HOSTFILE SLURM_EXCLUDE SLURM_CLUSTER_CONSTRAINT \
   SLURM_TIME_FORMAT SLURM_NO_KILL SLURM_HET_SIZE SLURM_SRUN_MULTI
 
-# True when $1 is a whole SIF file. Its header says at bytes 112 and 120 where its
-# data begins and how long it is: that shows what a killed pull cut off.
+# True when $1 is a whole squashfs file. The superblock is written last and says at byte 40 how long the file must be:
+# that shows what a killed import cut off.
 sound_image() {
-  local file=$1 begin length
-  [[ -f $file && $(tail -c +33 "$file" | head -c 9 | tr -d '\0') == SIF_MAGIC ]] || return 1
-  read -r begin length < <(od --endian=little -A n -t u8 -j 112 -N 16 "$file") || return 1
-  ((begin > 0 && $(stat -L -c %s "$file") >= begin + length))
+  local file=$1 length
+  [[ -f $file && $(head -c 4 "$file" | tr -d '\0') == hsqs ]] || return 1
+  length=$(od --endian=little -A n -t u8 -j 40 -N 8 "$file") || return 1
+  (($(stat -L -c %s "$file") >= length)) || return 1
+  ! command -v unsquashfs >/dev/null || unsquashfs -s "$file" >/dev/null 2>&1
 }
 
-# Apptainer takes options and variables for containers from its environment, too: those of a login shell must not
-# change the steps below.
 check_runtime() {
-  local name
-  need_commands apptainer
-  for name in "${!APPTAINER@}" "${!SINGULARITY@}"; do
-    [[ $name == *_TMPDIR || $name == *_CONFIGDIR ]] || unset "$name"
-  done
+  [[ $(srun --help 2>&1) == *--container-env* ]] ||
+    missing "srun's option --container-env on $HOSTNAME: is the pyxis plugin there, release 0.15 or later?"
 }
-# set_container ROLE IMAGE NAMES MOUNT...: in REPLIES, the command that starts this image for the server or the
-# client; what it runs comes behind. The step's variables are in the container, over the image's own. Instead of the
-# user's home it has a folder of the stage path, and what it writes elsewhere goes with it.
+# set_container ROLE IMAGE NAMES MOUNT...: in REPLIES, srun's options for this image; what it runs comes behind. NAMES
+# are the variables of the step, with blanks between them, that win over the image's own.
 set_container() {
-  local role=$1 image=$stage_path/$2 mount source target flags home=$results
+  local image=$stage_path/$2 names=${3// /,} mounts
   shift 3
-  [[ $role != server ]] || home=$cache_path
-  REPLIES=(-- apptainer exec --home="$home" --no-mount=cwd --pwd=/ --writable-tmpfs)
-  [[ $role != server ]] || REPLIES+=(--nv)
-  for mount in "$@"; do
-    IFS=: read -r source target flags <<<"$mount"
-    # What is mounted below comes along in any case.
-    [[ +$flags+ == *+ro+* ]] && flags=:ro || flags=
-    REPLIES+=(--bind="$source:$target$flags")
-  done
-  REPLIES+=("$image")
+  mounts=$(IFS=, && printf '%s' "$*")
+  REPLIES=(
+    --no-container-entrypoint --no-container-mount-home --container-writable
+    --container-image="$image" --container-mounts="$mounts" --container-env="$names" --
+  )
 }
 remove_containers() { :; }
 
@@ -443,7 +429,7 @@ rm -f -- "$run/stopping" "$run"/{ended,meet,state}.*
 
 # A point that several servers measure together has a folder for each in its own.
 parts=0
-[[ $replica_use != alike ]] || parts=$replicas
+[[ $replica_use != together ]] || parts=$replicas
 readonly parts
 # point_folder USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY...: true when the point is finished, with all its
 # parts, by this job or by one that it resumes. REPLY is its folder's name, or the one that it will get. The client
@@ -1270,7 +1256,7 @@ show_cause() {
       # Neither what is no failure, nor the inside of a traceback.
       if (level == "I" || line ~ /\[dump_input\.py/ || text ~ /^$|^[ ^~]/ && text !~ /^ *(what\(\): |Value error, )/) next
       # Kinds: 1 a cause, 2 may be one, 3 what only follows from a cause.
-      if (line ~ /[Ee]ngine ?[Cc]ore.*exited unexpectedly/) keep(2)
+      if (line ~ /[Ee]ngine ?[Cc]ore.*exited unexpectedly/) keep(1)
       else if (line ~ /[Ee]ngine core init|[Ee]ngine process failed|EngineDead|initialization failed due to|failed to start|died unexpected|sigquit|[Ww]orker (returned error|died)|MPI_A[Bb]|root cause|Exited with|Terminated|KeyboardInterrupt|SystemExit|Cancelled|CANCELLED|BrokenPipe|ConnectionReset|EOFError|handler failed|leaked |[0-9] validation error/) keep(3)
       else if (text ~ /^([A-Za-z_][A-Za-z0-9_.]*)?([Ee]rror|Exception|OutOfResources)(:|$)|^ +Value error, /) keep(1)
       else if (line ~ /[Oo]ut [Oo]f [Mm]emory|OutOfMemory|oom.kill|OOM.[Kk]ill|CUDA (driver|error|failure)|CUDA_ERROR|[Cc]uda (error|failure)|NCCL (error|WARN)|nccl[A-Z][A-Za-z]*Error|ddress already in use|[Nn]o space left|[Qq]uota exceeded|[Ss]egmentation fault|Bus error|Illegal instruction|core dumped|(^|[ :])Killed|terminate called|[Aa]ssertion.*failed|what\(\): |Error Code [0-9]|nvidia-container-cli|find a profile|match a profile/) keep(level == "W" ? 2 : 1)
