@@ -25,7 +25,7 @@ mod server;
 /// Looks at a launch job, as often as it is asked to.
 ///
 /// It asks Slurm for the job, and reads the job's manifest, its list of points and
-/// the end of its log below the stage path. It writes nothing, and the job does
+/// how far its servers are below the stage path. It writes nothing, and the job does
 /// not notice it.
 ///
 /// ```no_run
@@ -73,7 +73,9 @@ struct RunFiles {
     results: Utf8PathBuf,
     manifest: Utf8PathBuf,
     points: Utf8PathBuf,
-    /// The logs of the steps, of each server of several.
+    /// How far each server and its client are.
+    states: Vec<Utf8PathBuf>,
+    /// The logs of their steps.
     logs: Vec<StepLogs>,
 }
 
@@ -365,6 +367,9 @@ impl Part {
             files: RunFiles {
                 manifest: results.join(format!("run_{job}.json")),
                 points: results.join(format!(".run_{job}/points")),
+                states: (0..replicas)
+                    .map(|number| results.join(format!(".run_{job}/state.{number}")))
+                    .collect(),
                 logs: (0..replicas).map(logs).collect(),
                 results,
             },
@@ -400,14 +405,15 @@ impl Part {
         let record = status.record();
         let is_running =
             record.is_some_and(|record| !record.state.is_waiting() && !record.state.has_ended());
+        let points = point::read(&self.files, &self.planned, manifest.as_ref());
         let (server, measuring) = if is_running {
             let started = record.and_then(|record| record.started);
-            server::read_all(&self.files.logs, started)
+            server::read_all(&self.files.states, points.len(), started)
         } else {
             (Server::Absent, Vec::new())
         };
         Look {
-            points: point::read(&self.files, &self.planned, manifest.as_ref()),
+            points,
             is_running,
             server,
             measuring,

@@ -7,7 +7,7 @@ use askama::Template;
 use super::MADE_BY;
 use super::site::{Site, own_lines, stage_path};
 use crate::container::{EnvName, Runtime};
-use crate::recipe::{ClientTool, ENGINE_LINK, Recipe, ReplicaUse, Tokenizer, Word};
+use crate::recipe::{ENGINE_LINK, Recipe, ReplicaUse, Tokenizer, Word};
 use crate::script::ScriptKind;
 use crate::settings::{HookPlace, Settings};
 use crate::shell::{Quoted, all_quoted, packed, quoted, rows};
@@ -60,7 +60,7 @@ pub(crate) struct Launch {
     point_timeout: u32,
     /// Fetched from the hub whichever is asked for; empty: none.
     default_tokenizer: Quoted,
-    tool: ClientTool,
+    tool_name: &'static str,
     client_command: Vec<Quoted>,
     /// What its requests say, as fields of JSON.
     request_fields: Quoted,
@@ -126,7 +126,7 @@ impl Launch {
             tokenizer: quoted(client.tokenizer.as_ref().map_or("", Tokenizer::as_str)),
             point_timeout: sweep.point_timeout.get(),
             default_tokenizer: quoted(client.tool.default_tokenizer().unwrap_or_default()),
-            tool: client.tool,
+            tool_name: client.tool.name(),
             client_command: rows(client.command(&server.served_model_name)),
             request_fields: quoted(client.request_fields()),
             in_client: own_lines(settings, HookPlace::InClient),

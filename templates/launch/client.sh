@@ -1,6 +1,9 @@
 set -Eeuo pipefail
 
-readonly url=127.0.0.1:$((port + replica))
+readonly url=127.0.0.1:$((port + replica)) tool=${client_command[0]}
+readonly result_table=profile_export_${tool//-/_}.csv
+# With the hub said to be offline, AIPerf takes no folder for a tokenizer.
+[[ $tool != aiperf || $tokenizer_path != /* ]] || unset HF_HUB_OFFLINE TRANSFORMERS_OFFLINE
 # What asks the server must not be sent through the site's proxy.
 export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
 # The user's home is not in the container, and tools want to write to theirs. It may be another by the end.
@@ -149,6 +152,25 @@ holds() {
   awk "${variables[@]}" "BEGIN { exit !($condition) }"
 }
 
+# busy_time TABLE REQUESTS: in REPLY, the milliseconds in which requests ran; 0 when it does not tell.
+busy_time() {
+  local seconds
+  table_value 'Benchmark Duration' "$1"
+  seconds=$REPLY
+  table_value 'Request Throughput' "$1"
+  REPLY=$(awk -v seconds="$seconds" -v requests="$2" -v rate="$REPLY" \
+    'BEGIN { printf "%d", 1000 * (seconds != "" ? seconds : rate + 0 > 0 ? requests / rate : 0) }')
+}
+# may_have_completed FOLDER: true unless no request was completed. AIPerf writes a line for each request when that has
+# ended, and only one that was completed has a latency. GenAI-Perf writes its measurements at its end, and none when it
+# was killed or one request failed: when it had requests to send, nobody knows.
+may_have_completed() {
+  if [[ $tool != aiperf && -z $(find "$1" -name profile_export.json) ]]; then
+    [[ -n $(find "$1" -name '*inputs.json') ]]
+  else
+    [[ $(find "$1" -name 'profile_export.json*' -exec grep -El '"response_timestamps": *\[ *[0-9]|"request_latency"' {} +) ]]
+  fi
+}
 # check_result FOLDER OUTPUT_TOKENS REQUESTS: true when it is a valid result, with $busy, else $reason says what is
 # wrong. The tool has claimed success before with less.
 check_result() {
@@ -166,10 +188,24 @@ check_result() {
     reason="$result_table lacks one of its two tables"
     return 1
   fi
-  check_completeness "$table" "$requests" || return 1
-  # GenAI-Perf before 25.01 has no such row.
+  # AIPerf exits with 0, too, when requests failed, and when it was stopped.
+  table_value 'Error Request Count' "$table"
+  if holds 'errors > 0' errors="$REPLY"; then
+    reason="$result_table counts $REPLY requests that failed"
+    return 1
+  elif [[ $tool == aiperf ]] && ! grep -Eq '"was_cancelled": *false' "${table%.csv}.json"; then
+    reason="${result_table%.csv}.json does not say that the run was not cancelled"
+    return 1
+  fi
+  # GenAI-Perf before 25.01 has no such row, but a file with a time stamp for each request.
   table_value 'Request Count' "$table"
-  if [[ -n $REPLY ]] && ! holds 'value == asked' value="$REPLY" asked="$requests"; then
+  if [[ -z $REPLY ]]; then
+    found=$(grep -o '"timestamp":' "$folder/profile_export.json" | wc -l) || true
+    if ((found != requests)); then
+      reason="profile_export.json has $found requests, $requests were asked for"
+      return 1
+    fi
+  elif ! holds 'value == asked' value="$REPLY" asked="$requests"; then
     reason="$result_table counts $REPLY requests, $requests were asked for"
     return 1
   fi
@@ -202,7 +238,7 @@ watch_server() {
   done
 }
 
-tool='' watcher=''
+tool_pid='' watcher=''
 stop_watcher() {
   [[ -n $watcher ]] || return 0
   # The wait takes bash's own word about the kill out of the log.
@@ -212,12 +248,12 @@ stop_watcher() {
 # timeout leads a process group of its own and hands a signal on to it. What is left of the group after that (children
 # outlive their parent) is killed.
 stop_tool() {
-  [[ -n $tool ]] || return 0
-  kill -TERM "$tool" 2>/dev/null || true
+  [[ -n $tool_pid ]] || return 0
+  kill -TERM "$tool_pid" 2>/dev/null || true
   local tries=20
-  while kill -0 "$tool" 2>/dev/null && ((tries-- > 0)); do sleep 0.1; done
-  kill -KILL -- "-$tool" 2>/dev/null || true
-  tool=
+  while kill -0 "$tool_pid" 2>/dev/null && ((tries-- > 0)); do sleep 0.1; done
+  kill -KILL -- "-$tool_pid" 2>/dev/null || true
+  tool_pid=
 }
 current=
 # launch.sh moves what the point left.
@@ -259,33 +295,34 @@ measure() {
   mkdir -p "$part" || stop_if_full
   meet "$folder.begin" ready
   began=$SECONDS current=$folder
+  # shellcheck disable=SC2034 # fill reads it
   facts=(
     [url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5
     [requests]=$6
   )
   fill "${client_command[@]}"
   timeout -k 10 "$point_timeout" "${REPLIES[@]}" > >(tee "$run/output.$replica") 2>&1 &
-  tool=$!
+  tool_pid=$!
   # A process group of its own, so that nothing that it started outlives it.
   set -m
   watch_server &
   watcher=$!
   set +m
-  while kill -0 "$tool" 2>/dev/null && kill -0 "$watcher" 2>/dev/null; do
+  while kill -0 "$tool_pid" 2>/dev/null && kill -0 "$watcher" 2>/dev/null; do
     wait -n || true
   done
   # When Slurm ends the step, its signal may come to these two a moment before it comes here.
-  if kill -0 "$tool" 2>/dev/null; then
+  if kill -0 "$tool_pid" 2>/dev/null; then
     sleep 0.5 || true
     stop_tool
     record "$folder" failed $((SECONDS - began)) "the server stopped answering"
     end_with no_answer
   fi
   stop_watcher
-  wait "$tool" || status=$?
+  wait "$tool_pid" || status=$?
   ((status == 0)) || sleep 0.5 || true
-  kill -KILL -- "-$tool" 2>/dev/null || true
-  tool='' current='' reason='' kind='' busy=0
+  kill -KILL -- "-$tool_pid" 2>/dev/null || true
+  tool_pid='' current='' reason='' kind='' busy=0
   case $status in
     0) check_result "$part" "$4" "$6" || kind="no valid result" ;;
     124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;
@@ -294,7 +331,7 @@ measure() {
   # With a request completed, the tool works, whatever went wrong then.
   [[ -z $kind ]] || ! may_have_completed "$part" || kind=
   # Its last words are worth more than an empty folder.
-  [[ -z $reason ]] || mv -- "$run/output.$replica" "$part/$tool_log" || stop_if_full
+  [[ -z $reason ]] || mv -- "$run/output.$replica" "$part/$tool.log" || stop_if_full
   # The point is what all servers that measure it make of it, and the first one's client its keeper.
   meet "$folder.end" "$kind|$reason"
   kind=${REPLIES[0]%%|*} reason=''
@@ -325,11 +362,11 @@ measure() {
 }
 
 main() {
-  local point use_case isl osl concurrency requests work folder needed time_left number=0 failed=0 left=0 measured=0
+  local point use_case isl osl concurrency requests rounds work folder needed time_left number=0 failed=0 left=0 measured=0
   local first_kind='' broken='' absent=() command
   trap on_signal TERM INT
   trap 'say "error: line $LINENO of the client failed" >&2' ERR
-  for command in "$tool_command" curl timeout awk find df; do
+  for command in "$tool" curl timeout awk find df; do
     command -v "$command" >/dev/null || absent+=("$command")
   done
   if ((${#absent[@]} > 0)); then
@@ -348,7 +385,8 @@ main() {
       say "point $number of ${#points[@]} is finished already: $REPLY"
       continue
     fi
-    folder=$REPLY work=$(((requests + concurrency - 1) / concurrency * osl))
+    folder=$REPLY rounds=$(((requests + concurrency - 1) / concurrency))
+    work=$((rounds * osl))
     if [[ -n $broken ]]; then
       # Another client may have it, or may still take it.
       [[ -d $run/taken.$number ]] || record "$folder" 'not run' '' "$broken"

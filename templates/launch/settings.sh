@@ -71,6 +71,7 @@ readonly client_reference={{ client_reference }}
 readonly tokenizer={{ tokenizer }}
 readonly default_tokenizer={{ default_tokenizer }}
 readonly point_timeout={{ point_timeout }}
+readonly tool_name={{ tool_name }}
 # shellcheck disable=SC2016 # nothing in these words is expanded
 readonly client_command=(
 {%- for words in client_command %}

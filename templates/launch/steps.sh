@@ -142,7 +142,7 @@ client_program() {
   local replica=$1
   # shellcheck disable=SC2090 # they are handed over as they are
   declare -p results run job_id runs result_name gpus replica replicas parts port health_path served_model_name \
-    ready_timeout server_started probe_interval tokenizer_path point_timeout client_command request_fields points \
+    ready_timeout server_started probe_interval tokenizer_path point_timeout tool_name client_command request_fields points \
     measure_until facts
 {%- if in_client.is_some() %}
   # shellcheck disable=SC2090
@@ -151,14 +151,6 @@ client_program() {
   declare -f say set_aside keep_aside point_folder fill
   cat <<'CLIENT'
 {% include "launch/client.sh" %}
-{%- match tool %}
-{%- when ClientTool::GenaiPerf(_) %}
-
-{% include "launch/genai_perf.sh" %}
-{%- when ClientTool::Aiperf(_) %}
-
-{% include "launch/aiperf.sh" %}
-{%- endmatch %}
 {%- if in_client.is_some() %}
 
 {% include "launch/lines_in_client.sh" %}

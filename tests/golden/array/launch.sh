@@ -82,6 +82,7 @@ readonly client_reference=nvcr.io/nvidia/tritonserver:25.01-py3-sdk
 readonly tokenizer=''
 readonly default_tokenizer=''
 readonly point_timeout=900
+readonly tool_name=GenAI-Perf
 # shellcheck disable=SC2016 # nothing in these words is expanded
 readonly client_command=(
   genai-perf
@@ -245,7 +246,7 @@ remove_containers() { :; }
 # shards_of FOLDER: the shards that the folder's index names, a line each.
 shards_of() {
   local index=$1/model.safetensors.index.json
-  [[ ! -s $index ]] || grep -ao '"[^"/]*\.safetensors"' "$index" | tr -d '"' | LC_ALL=C sort -u
+  [[ ! -s $index ]] || LC_ALL=C grep -ao '"[^"/]*\.safetensors"' "$index" | tr -d '"' | LC_ALL=C sort -u
 }
 # missing_files FOLDER FILE...: in REPLIES, what a whole model has and this folder lacks, or has without content: the
 # files that are named, and the shards.
@@ -253,7 +254,7 @@ missing_files() {
   local folder=$1 file
   shift
   REPLIES=()
-  while read -r file; do
+  while IFS= read -r file; do
     [[ -z $file || -f $folder/$file && -s $folder/$file ]] || REPLIES+=("$file")
   done < <(printf '%s\n' "$@" && shards_of "$folder")
 }
@@ -696,13 +697,16 @@ client_program() {
   local replica=$1
   # shellcheck disable=SC2090 # they are handed over as they are
   declare -p results run job_id runs result_name gpus replica replicas parts port health_path served_model_name \
-    ready_timeout server_started probe_interval tokenizer_path point_timeout client_command request_fields points \
+    ready_timeout server_started probe_interval tokenizer_path point_timeout tool_name client_command request_fields points \
     measure_until facts
   declare -f say set_aside keep_aside point_folder fill
   cat <<'CLIENT'
 set -Eeuo pipefail
 
-readonly url=127.0.0.1:$((port + replica))
+readonly url=127.0.0.1:$((port + replica)) tool=${client_command[0]}
+readonly result_table=profile_export_${tool//-/_}.csv
+# With the hub said to be offline, AIPerf takes no folder for a tokenizer.
+[[ $tool != aiperf || $tokenizer_path != /* ]] || unset HF_HUB_OFFLINE TRANSFORMERS_OFFLINE
 # What asks the server must not be sent through the site's proxy.
 export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
 # The user's home is not in the container, and tools want to write to theirs. It may be another by the end.
@@ -851,6 +855,25 @@ holds() {
   awk "${variables[@]}" "BEGIN { exit !($condition) }"
 }
 
+# busy_time TABLE REQUESTS: in REPLY, the milliseconds in which requests ran; 0 when it does not tell.
+busy_time() {
+  local seconds
+  table_value 'Benchmark Duration' "$1"
+  seconds=$REPLY
+  table_value 'Request Throughput' "$1"
+  REPLY=$(awk -v seconds="$seconds" -v requests="$2" -v rate="$REPLY" \
+    'BEGIN { printf "%d", 1000 * (seconds != "" ? seconds : rate + 0 > 0 ? requests / rate : 0) }')
+}
+# may_have_completed FOLDER: true unless no request was completed. AIPerf writes a line for each request when that has
+# ended, and only one that was completed has a latency. GenAI-Perf writes its measurements at its end, and none when it
+# was killed or one request failed: when it had requests to send, nobody knows.
+may_have_completed() {
+  if [[ $tool != aiperf && -z $(find "$1" -name profile_export.json) ]]; then
+    [[ -n $(find "$1" -name '*inputs.json') ]]
+  else
+    [[ $(find "$1" -name 'profile_export.json*' -exec grep -El '"response_timestamps": *\[ *[0-9]|"request_latency"' {} +) ]]
+  fi
+}
 # check_result FOLDER OUTPUT_TOKENS REQUESTS: true when it is a valid result, with $busy, else $reason says what is
 # wrong. The tool has claimed success before with less.
 check_result() {
@@ -868,10 +891,24 @@ check_result() {
     reason="$result_table lacks one of its two tables"
     return 1
   fi
-  check_completeness "$table" "$requests" || return 1
-  # GenAI-Perf before 25.01 has no such row.
+  # AIPerf exits with 0, too, when requests failed, and when it was stopped.
+  table_value 'Error Request Count' "$table"
+  if holds 'errors > 0' errors="$REPLY"; then
+    reason="$result_table counts $REPLY requests that failed"
+    return 1
+  elif [[ $tool == aiperf ]] && ! grep -Eq '"was_cancelled": *false' "${table%.csv}.json"; then
+    reason="${result_table%.csv}.json does not say that the run was not cancelled"
+    return 1
+  fi
+  # GenAI-Perf before 25.01 has no such row, but a file with a time stamp for each request.
   table_value 'Request Count' "$table"
-  if [[ -n $REPLY ]] && ! holds 'value == asked' value="$REPLY" asked="$requests"; then
+  if [[ -z $REPLY ]]; then
+    found=$(grep -o '"timestamp":' "$folder/profile_export.json" | wc -l) || true
+    if ((found != requests)); then
+      reason="profile_export.json has $found requests, $requests were asked for"
+      return 1
+    fi
+  elif ! holds 'value == asked' value="$REPLY" asked="$requests"; then
     reason="$result_table counts $REPLY requests, $requests were asked for"
     return 1
   fi
@@ -904,7 +941,7 @@ watch_server() {
   done
 }
 
-tool='' watcher=''
+tool_pid='' watcher=''
 stop_watcher() {
   [[ -n $watcher ]] || return 0
   # The wait takes bash's own word about the kill out of the log.
@@ -914,12 +951,12 @@ stop_watcher() {
 # timeout leads a process group of its own and hands a signal on to it. What is left of the group after that (children
 # outlive their parent) is killed.
 stop_tool() {
-  [[ -n $tool ]] || return 0
-  kill -TERM "$tool" 2>/dev/null || true
+  [[ -n $tool_pid ]] || return 0
+  kill -TERM "$tool_pid" 2>/dev/null || true
   local tries=20
-  while kill -0 "$tool" 2>/dev/null && ((tries-- > 0)); do sleep 0.1; done
-  kill -KILL -- "-$tool" 2>/dev/null || true
-  tool=
+  while kill -0 "$tool_pid" 2>/dev/null && ((tries-- > 0)); do sleep 0.1; done
+  kill -KILL -- "-$tool_pid" 2>/dev/null || true
+  tool_pid=
 }
 current=
 # launch.sh moves what the point left.
@@ -961,33 +998,34 @@ measure() {
   mkdir -p "$part" || stop_if_full
   meet "$folder.begin" ready
   began=$SECONDS current=$folder
+  # shellcheck disable=SC2034 # fill reads it
   facts=(
     [url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5
     [requests]=$6
   )
   fill "${client_command[@]}"
   timeout -k 10 "$point_timeout" "${REPLIES[@]}" > >(tee "$run/output.$replica") 2>&1 &
-  tool=$!
+  tool_pid=$!
   # A process group of its own, so that nothing that it started outlives it.
   set -m
   watch_server &
   watcher=$!
   set +m
-  while kill -0 "$tool" 2>/dev/null && kill -0 "$watcher" 2>/dev/null; do
+  while kill -0 "$tool_pid" 2>/dev/null && kill -0 "$watcher" 2>/dev/null; do
     wait -n || true
   done
   # When Slurm ends the step, its signal may come to these two a moment before it comes here.
-  if kill -0 "$tool" 2>/dev/null; then
+  if kill -0 "$tool_pid" 2>/dev/null; then
     sleep 0.5 || true
     stop_tool
     record "$folder" failed $((SECONDS - began)) "the server stopped answering"
     end_with no_answer
   fi
   stop_watcher
-  wait "$tool" || status=$?
+  wait "$tool_pid" || status=$?
   ((status == 0)) || sleep 0.5 || true
-  kill -KILL -- "-$tool" 2>/dev/null || true
-  tool='' current='' reason='' kind='' busy=0
+  kill -KILL -- "-$tool_pid" 2>/dev/null || true
+  tool_pid='' current='' reason='' kind='' busy=0
   case $status in
     0) check_result "$part" "$4" "$6" || kind="no valid result" ;;
     124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;
@@ -996,7 +1034,7 @@ measure() {
   # With a request completed, the tool works, whatever went wrong then.
   [[ -z $kind ]] || ! may_have_completed "$part" || kind=
   # Its last words are worth more than an empty folder.
-  [[ -z $reason ]] || mv -- "$run/output.$replica" "$part/$tool_log" || stop_if_full
+  [[ -z $reason ]] || mv -- "$run/output.$replica" "$part/$tool.log" || stop_if_full
   # The point is what all servers that measure it make of it, and the first one's client its keeper.
   meet "$folder.end" "$kind|$reason"
   kind=${REPLIES[0]%%|*} reason=''
@@ -1027,11 +1065,11 @@ measure() {
 }
 
 main() {
-  local point use_case isl osl concurrency requests work folder needed time_left number=0 failed=0 left=0 measured=0
+  local point use_case isl osl concurrency requests rounds work folder needed time_left number=0 failed=0 left=0 measured=0
   local first_kind='' broken='' absent=() command
   trap on_signal TERM INT
   trap 'say "error: line $LINENO of the client failed" >&2' ERR
-  for command in "$tool_command" curl timeout awk find df; do
+  for command in "$tool" curl timeout awk find df; do
     command -v "$command" >/dev/null || absent+=("$command")
   done
   if ((${#absent[@]} > 0)); then
@@ -1050,7 +1088,8 @@ main() {
       say "point $number of ${#points[@]} is finished already: $REPLY"
       continue
     fi
-    folder=$REPLY work=$(((requests + concurrency - 1) / concurrency * osl))
+    folder=$REPLY rounds=$(((requests + concurrency - 1) / concurrency))
+    work=$((rounds * osl))
     if [[ -n $broken ]]; then
       # Another client may have it, or may still take it.
       [[ -d $run/taken.$number ]] || record "$folder" 'not run' '' "$broken"
@@ -1107,40 +1146,6 @@ main() {
     say "all ${#points[@]} points are finished"
   fi
   end_with finished
-}
-
-# ---- GenAI-Perf ---------------------------------------------------------------------
-
-readonly tool_name=GenAI-Perf tool_command=genai-perf tool_log=genai-perf.log
-readonly result_table=profile_export_genai_perf.csv
-
-# busy_time TABLE REQUESTS: in REPLY, the milliseconds in which requests ran; 0 when it does not tell.
-busy_time() {
-  table_value 'Request Throughput' "$1"
-  REPLY=$(awk -v requests="$2" -v rate="$REPLY" 'BEGIN { printf "%d", (rate + 0 > 0 ? 1000 * requests / rate : 0) }')
-}
-
-# may_have_completed FOLDER: true unless no request was completed. It writes its measurements at its end, and none
-# when it was killed or one request failed: when it had requests to send, nobody knows.
-may_have_completed() {
-  if [[ -z $(find "$1" -name profile_export.json) ]]; then
-    [[ -n $(find "$1" -name '*inputs.json') ]]
-  else
-    [[ $(find "$1" -name profile_export.json -exec grep -El '"response_timestamps": *\[ *[0-9]' {} +) ]]
-  fi
-}
-
-# check_completeness TABLE REQUESTS: it exits with an error when a request fails, and its table is written last. One
-# that does not count the requests (before 25.01) has a file beside it with a time stamp for each.
-check_completeness() {
-  local count raw=profile_export.json
-  table_value 'Request Count' "$1"
-  [[ -z $REPLY ]] || return 0
-  count=$(grep -o '"timestamp":' "${1%/*}/$raw" | wc -l) || true
-  if ((count != $2)); then
-    reason="$raw has $count requests, $2 were asked for"
-    return 1
-  fi
 }
 
 # Bash reads this program from its standard input: all of it before the last line runs, and nothing that it starts may
@@ -1511,8 +1516,6 @@ if ! write_manifest && [[ $cause != no_space ]]; then
   explain no_space
   reason+=", or it cannot be written to; before that: $before"
 fi
-rm -f -- "$run"/{points,stopping} "$run"/{ended,output,meet,state}.*
-rmdir "$run"/taken.* "$run" 2>/dev/null
 
 # What may be the cause, in the logs that tell it.
 logs_to_show=("$client_log")
@@ -1530,17 +1533,13 @@ for log in "${logs_to_show[@]}"; do
 done
 ((${#cause_lines[@]} == 0)) || printf '%s\n' "${cause_lines[@]}"
 say "$finished of ${#points[@]} points are in $results"
+# What a person does next; a job whose time is up may go on by itself. One that was cancelled stays so, and what failed
+# would fail again.
+requeue='' next="after that" options=''
 if ((code == 6 && failed == 0 && restarts < requeue_limit)) && [[ $stopped_by != TERM ]]; then
-  # Only when the time is up: a job that was cancelled stays so, and what failed would fail again.
+  requeue=yes
   say "the job goes on by itself: requeue $((restarts + 1)) of at most $requeue_limit"
-  say "exit $code: $reason"
-  scontrol requeue "$slurm_id" || say "error: Slurm does not requeue the job" >&2
-  exit "$code"
-fi
-# What a person does next.
-next="after that" options=''
-[[ -z $to_do ]] || advice=("what to do: $to_do")
-if ((code == 6)); then
+elif ((code == 6)); then
   next="to go on"
   if ((seconds_needed > 0)); then
     # A quarter more, the server's start, and what must be left at the end.
@@ -1548,16 +1547,22 @@ if ((code == 6)); then
     say "nothing failed: the points that were left out need about $seconds_needed s, and the server its start"
   elif ((finished == 0)) && { [[ $stopped_by == USR* ]] || (($(printf '%(%s)T' -1) >= ${measure_until:-9999999999})); }; then
     options="--time=$(((ready_timeout + point_timeout + reserve) / 60 + 1)) "
-    advice=("what to do: the time was up before the first point was finished, so give the job more: the server may take $ready_timeout s until it is ready, and a point $point_timeout s")
+    to_do="the time was up before the first point was finished, so give the job more: the server may take $ready_timeout s until it is ready, and a point $point_timeout s"
   fi
 fi
-if ((finished < ${#points[@]})); then
+[[ -z $to_do ]] || advice=("what to do: $to_do")
+if [[ -z $requeue ]] && ((finished < ${#points[@]})); then
   script=$(scontrol show job "$slurm_id" 2>/dev/null | sed -n 's/^ *Command=//p')
   advice+=("$next: RESUME_JOB_ID=$job_id sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi
 write_manifest
+rm -f -- "$run"/{points,stopping} "$run"/{ended,output,meet,state}.*
+rmdir "$run"/taken.* "$run" 2>/dev/null
 for line in "${advice[@]}"; do
   say "$line"
 done
 say "exit $code: $reason"
+if [[ -n $requeue ]]; then
+  scontrol requeue "$slurm_id" || say "error: Slurm does not requeue the job" >&2
+fi
 exit "$code"
