@@ -471,8 +471,17 @@ fn a_model_that_is_there_is_not_demanded() {
         &[],
     );
     let model = "stage/llama3-70b-instruct_vhf";
-    site.write(&format!("{model}/config.json"), "{}");
-    site.write(&format!("{model}/tokenizer.json"), "{}");
+    for file in [
+        "config.json",
+        "generation_config.json",
+        "LICENSE",
+        "README.md",
+        "special_tokens_map.json",
+        "tokenizer_config.json",
+        "tokenizer.json",
+    ] {
+        site.write(&format!("{model}/{file}"), "{}");
+    }
     site.write(
         &format!("{model}/model.safetensors.index.json"),
         r#"{"a": "m.safetensors"}"#,

@@ -243,7 +243,7 @@ fn lines_in_the_client_change_none_of_its_variables() {
         words.contains("point 1 of 2 is finished already"),
         "{words}"
     );
-    assert!(words.contains("all 2 points are finished"), "{words}");
+    assert!(words.contains("done with 2 points: 0 failed, 0 are left"), "{words}");
     assert!(
         words.contains("no_proxy 127.0.0.1,localhost,.site"),
         "{words}"

@@ -6,7 +6,7 @@ use askama::Template;
 
 use super::MADE_BY;
 use super::site::{Site, own_lines, stage_path};
-use crate::container::{EnvName, Runtime};
+use crate::container::{EnvName, Runtime, SECRETS};
 use crate::recipe::{ENGINE_LINK, Recipe, ReplicaUse, Tokenizer, Word};
 use crate::script::ScriptKind;
 use crate::settings::{HookPlace, Settings};
@@ -45,6 +45,7 @@ pub(crate) struct Launch {
     /// `NAME=VALUE` each.
     server_environment: Vec<Quoted>,
     server_secrets: Vec<Quoted>,
+    secrets: Vec<Quoted>,
     /// Own lines in the server's container.
     in_server: Option<Quoted>,
     port: u16,
@@ -114,6 +115,7 @@ impl Launch {
             server_command: rows(&server.command),
             server_environment: all_quoted(assignments(&server.environment)),
             server_secrets: all_quoted(&server.secrets),
+            secrets: packed(SECRETS),
             in_server: own_lines(settings, HookPlace::InServer),
             port: server.port.get(),
             health_path: quoted(&server.health_path),

@@ -127,8 +127,7 @@ wait_until_ready() {
 
 # ---- One point --------------------------------------------------------------------
 
-# Why a point failed, for people; how, in a fixed word, if no request was completed; the time in which requests ran,
-# in milliseconds, 0 when it is not known.
+# Why a point failed, and how, in a fixed word, if no request was completed; for how many milliseconds requests ran.
 reason='' kind='' busy=0
 
 # table_value LABEL TABLE: in REPLY, the number in this row; nothing where there is no such row. Numbers of 1,000 and
@@ -177,50 +176,37 @@ check_result() {
   local folder=$1 osl=$2 requests=$3 table=$1/$result_table found
   # Some releases write into a folder of their own inside the one given. Those of phases are not of the whole run.
   found=$(find "$folder" -name phases -prune -o -name "$result_table" -type f -print)
-  if [[ -z $found || $found == *$'\n'* ]]; then
-    reason="$tool_name left no $result_table, or several"
-    return 1
-  elif [[ $found != "$table" ]]; then
+  reason="$tool_name left no $result_table, or several"
+  [[ -n $found && $found != *$'\n'* ]] || return 1
+  if [[ $found != "$table" ]]; then
     find "${found%/*}" -mindepth 1 -maxdepth 1 -exec mv -t "$folder" -- {} +
     rmdir "${found%/*}"
   fi
-  if ! grep -q '^Metric,avg,' "$table" || ! grep -q '^Metric,Value' "$table"; then
-    reason="$result_table lacks one of its two tables"
-    return 1
-  fi
+  reason="$result_table lacks one of its two tables"
+  grep -q '^Metric,avg,' "$table" && grep -q '^Metric,Value' "$table" || return 1
   # AIPerf exits with 0, too, when requests failed, and when it was stopped.
   table_value 'Error Request Count' "$table"
-  if holds 'errors > 0' errors="$REPLY"; then
-    reason="$result_table counts $REPLY requests that failed"
-    return 1
-  elif [[ $tool == aiperf ]] && ! grep -Eq '"was_cancelled": *false' "${table%.csv}.json"; then
-    reason="${result_table%.csv}.json does not say that the run was not cancelled"
-    return 1
-  fi
+  reason="$result_table counts $REPLY requests that failed"
+  ! holds 'errors > 0' errors="$REPLY" || return 1
+  reason="${result_table%.csv}.json does not say that the run was not cancelled"
+  [[ $tool != aiperf ]] || grep -Eq '"was_cancelled": *false' "${table%.csv}.json" || return 1
   # GenAI-Perf before 25.01 has no such row, but a file with a time stamp for each request.
   table_value 'Request Count' "$table"
+  reason="$result_table counts $REPLY requests, $requests were asked for"
   if [[ -z $REPLY ]]; then
-    found=$(grep -o '"timestamp":' "$folder/profile_export.json" | wc -l) || true
-    if ((found != requests)); then
-      reason="profile_export.json has $found requests, $requests were asked for"
-      return 1
-    fi
-  elif ! holds 'value == asked' value="$REPLY" asked="$requests"; then
-    reason="$result_table counts $REPLY requests, $requests were asked for"
-    return 1
+    REPLY=$(grep -o '"timestamp":' "$folder/profile_export.json" | wc -l) || true
+    reason="profile_export.json has $REPLY requests, $requests were asked for"
   fi
+  holds 'value == asked' value="$REPLY" asked="$requests" || return 1
   # GenAI-Perf before 24.07 has the other one.
   table_value 'Output Sequence Length' "$table"
   [[ -n $REPLY ]] || table_value 'Num Output Token' "$table"
-  if ! holds 'value >= 0.8 * asked && value <= 1.2 * asked' value="$REPLY" asked="$osl"; then
-    reason="$result_table gives ${REPLY:-no} tokens as the average output, $osl were asked for"
-    return 1
-  fi
+  reason="$result_table gives ${REPLY:-no} tokens as the average output, $osl were asked for"
+  holds 'value >= 0.8 * asked && value <= 1.2 * asked' value="$REPLY" asked="$osl" || return 1
   table_value 'Output Token Throughput (' "$table"
-  if ! holds 'value > 0' value="$REPLY"; then
-    reason="$result_table says that no tokens were generated"
-    return 1
-  fi
+  reason="$result_table says that no tokens were generated"
+  holds 'value > 0' value="$REPLY" || return 1
+  reason=''
   busy_time "$table" "$requests"
   busy=$REPLY
 }
@@ -288,7 +274,7 @@ estimate() {
   [[ -z $like ]] || REPLY=$((5 + fixed + ${busy_of[$like]} * $2 / ${work_of[$like]} / 1000))
 }
 
-# measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS WORK
+# measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS WORK: true, or $reason says what went wrong.
 measure() {
   local folder=$1 part=$run/$1 began status=0 number detail=''
   ((parts == 0)) || part+=/server-$replica
@@ -296,10 +282,7 @@ measure() {
   meet "$folder.begin" ready
   began=$SECONDS current=$folder
   # shellcheck disable=SC2034 # fill reads it
-  facts=(
-    [url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5
-    [requests]=$6
-  )
+  facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5 [requests]=$6)
   fill "${client_command[@]}"
   timeout -k 10 "$point_timeout" "${REPLIES[@]}" > >(tee "$run/output.$replica") 2>&1 &
   tool_pid=$!
@@ -369,12 +352,10 @@ main() {
   for command in "$tool" curl timeout awk find df; do
     command -v "$command" >/dev/null || absent+=("$command")
   done
+  [[ $tokenizer_path != /* || -e $tokenizer_path ]] || absent+=("the tokenizer $tokenizer_path (in its image, or under a mount)")
   if ((${#absent[@]} > 0)); then
-    say "missing in the client's container: ${absent[*]} (PATH there is $PATH)" >&2
-    end_with client_lacks
-  fi
-  if [[ $tokenizer_path == /* && ! -e $tokenizer_path ]]; then
-    say "missing in the client's container: the tokenizer $tokenizer_path, which must be in its image or under a mount" >&2
+    printf -v command '%s, ' "${absent[@]}"
+    say "missing in the client's container: ${command%, } (PATH there is $PATH)" >&2
     end_with client_lacks
   fi
   wait_until_ready
@@ -412,16 +393,13 @@ main() {
     say "point $number of ${#points[@]}: $use_case $isl/$osl, concurrency $concurrency, $requests requests"
     report state=measuring ready_seconds="$ready_seconds" point="$number $point"
     measured=$((measured + 1))
-    if measure "$folder" "$use_case" "$isl" "$osl" "$concurrency" "$requests" "$work"; then
-      report state=ready ready_seconds="$ready_seconds"
-      continue
-    fi
+    measure "$folder" "$use_case" "$isl" "$osl" "$concurrency" "$requests" "$work" || failed=$((failed + 1))
     report state=ready ready_seconds="$ready_seconds"
-    failed=$((failed + 1))
-    if ! completes 30; then
+    [[ -n $reason ]] || continue
+    completes 30 || {
       say "error: the server stopped answering: $answer" >&2
       end_with no_answer
-    fi
+    }
     # A tool that cannot work would fail at each point.
     if ((measured == 1)); then
       first_kind=$kind
@@ -430,17 +408,8 @@ main() {
       say "error: $broken; the others are not measured" >&2
     fi
   done
-  if ((left > 0)) && [[ -z $broken ]]; then
-    say "$left of ${#points[@]} points are left for another job"
-    end_with no_time_left
-  elif ((failed > 0)); then
-    say "$failed of ${#points[@]} points failed"
-    end_with points_failed
-  fi
-  if ((replicas > 1 && parts == 0)); then
-    say "no point is left for this server"
-  else
-    say "all ${#points[@]} points are finished"
-  fi
+  say "done with ${#points[@]} points: $failed failed, $left are left for another job"
+  ((left == 0)) || [[ -n $broken ]] || end_with no_time_left
+  ((failed == 0)) || end_with points_failed
   end_with finished
 }
