@@ -18,7 +18,8 @@ use std::{fmt, io, thread};
 
 use serde::Serialize;
 
-use crate::plan::{Plan, SECRETS};
+use crate::container::SECRETS;
+use crate::plan::Plan;
 use crate::script::ScriptKind;
 use crate::shell::shell_word;
 use crate::slurm::OptionName;

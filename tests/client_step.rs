@@ -16,6 +16,7 @@ tokenizer_path=${tokenizer:-$model_path}
 step=(bash -c 'printf "%s\n" "$@"; env' srun)
 keep_secrets() { echo "secrets: $*"; }
 client_program() { :; }
+log_of() { echo "/logs/$1_$2.out"; }
 "#;
 
 /// A function of the script, as it stands there.
@@ -45,7 +46,7 @@ fn step(release: &str, tokenizer: &str, is_cached: bool) -> Vec<String> {
     recipe.client.tool = ClientTool::GenaiPerf(release.parse().unwrap());
     let launch = Plan::new(recipe, Settings::new()).unwrap().launch();
     let functions =
-        ["set_container", "log_of", "client_step"].map(|name| function(launch.text(), name));
+        ["set_container", "client_step"].map(|name| function(launch.text(), name));
     let (_, setting) = launch
         .text()
         .split_once("\nreadonly default_tokenizer=")

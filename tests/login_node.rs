@@ -241,15 +241,15 @@ fn an_end_says_how_to_go_on() {
     let folder = "llama-3-70b-instruct_4_100_chat_128_128_7";
     fs::create_dir(site.path("stage/results").join(folder)).unwrap();
     let manifest = Site::manifest(0, "3", "the server exited with status 1", r#""6", "4-1""#);
+    let advice = r#""advice": ["what to do: find out why", "after that: RESUME_JOB_ID=7 sbatch launch.sh"]"#;
     let points =
         format!(r#""points": [{{"folder": "{folder}", "status": "finished", "detail": ""}}]"#);
     site.write(
         "stage/results/run_7.json",
-        &manifest.replace(r#""points": []"#, &points),
+        &manifest.replace(r#""points": []"#, &format!("{advice}, {points}")),
     );
     site.write("stage/logs/server_7.out", "out of memory\n");
-    let printed = "07:00:00 what to do: find out why\n07:00:00 after that: RESUME_JOB_ID=7 sbatch launch.sh\n07:00:00 exit 3: x\n";
-    site.write("slurm-7.out", printed);
+    site.write("slurm-7.out", "07:00:00 exit 3: x\n");
     site.write(
         "job_7",
         &site.job(7, "FAILED Reason=NonZeroExitCode", "(null)", "launch.sh", 3),
@@ -283,8 +283,8 @@ fn what_keeps_a_job_waiting_and_what_comes_again_are_told() {
     site.write("manifest_3", &Site::manifest(1, "null", "running", ""));
     site.write("manifest_4", &Site::manifest(1, "0", "done", ""));
     site.write(
-        "stage/logs/benchmarking_7.out",
-        "07:34:40 the server is ready after 72 s\n",
+        "stage/results/.run_7/state.0",
+        "state=ready\nready_seconds=72\n",
     );
     site.program(
         "scontrol",
@@ -471,8 +471,17 @@ fn a_model_that_is_there_is_not_demanded() {
         &[],
     );
     let model = "stage/llama3-70b-instruct_vhf";
-    site.write(&format!("{model}/config.json"), "{}");
-    site.write(&format!("{model}/tokenizer.json"), "{}");
+    for file in [
+        "config.json",
+        "generation_config.json",
+        "LICENSE",
+        "README.md",
+        "special_tokens_map.json",
+        "tokenizer_config.json",
+        "tokenizer.json",
+    ] {
+        site.write(&format!("{model}/{file}"), "{}");
+    }
     site.write(
         &format!("{model}/model.safetensors.index.json"),
         r#"{"a": "m.safetensors"}"#,

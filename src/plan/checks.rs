@@ -3,7 +3,7 @@
 use camino::Utf8Path;
 
 use crate::container::release::USED_OPTIONS;
-use crate::container::{EnvName, Registry, Runtime};
+use crate::container::{EnvName, Registry, Runtime, SECRETS};
 use crate::error::Problem;
 use crate::recipe::{
     ArrayBy, Client, Engine, Goodput, ModelSource, Recipe, ReplicaUse, ResultName, Server,
@@ -84,15 +84,6 @@ pub(super) fn check_launch(
         });
     }
 }
-
-/// Variables whose values are secrets. launch.sh keeps them from whom they do not
-/// concern.
-pub(crate) const SECRETS: [&str; 4] = [
-    "NGC_API_KEY",
-    "NGC_CLI_API_KEY",
-    "HF_TOKEN",
-    "HUGGING_FACE_HUB_TOKEN",
-];
 
 /// Flags with which servers are told over how many GPUs to split a model.
 const TENSOR_PARALLEL_FLAGS: [&str; 5] = [

@@ -13,6 +13,43 @@ fn folders_of_points() {
     assert_eq!(folders[0], "llama-3-70b-instruct_4_100_chat_128_128_4711-3");
 }
 
+/// launch.sh names the folders as the plan does.
+#[test]
+fn bash_names_the_same_folders() {
+    let mut shared = Recipe::llama3_70b_h100x4_fp8();
+    shared.server.replicas = 2.try_into().unwrap();
+    let built_in = Recipe::BUILT_IN.into_iter();
+    let mut recipes: Vec<_> = built_in.map(|name| Recipe::built_in(name).unwrap()).collect();
+    recipes.push(shared);
+    for recipe in recipes {
+        let plan = Plan::new(recipe, Settings::new()).unwrap();
+        let launch = plan.launch();
+        // The values that the function reads, from the script's settings.
+        let is_value = |line: &&str| {
+            ["nodes=", "replicas=", "replica_use=", "gpus_of_a_node=", "gpus="]
+                .iter()
+                .any(|name| line.strip_prefix("readonly ").is_some_and(|it| it.starts_with(name)))
+                || line.starts_with("result_name=")
+        };
+        let values: Vec<_> = launch.text().lines().filter(is_value).collect();
+        assert_eq!(values.len(), 6, "{values:?}");
+        let program = format!(
+            "{}\njob_id=4711-3 runs=(4711-3) results=/nowhere\nsource templates/launch/points.sh\n\
+             for row; do point_folder $row || echo \"$REPLY\"; done",
+            values.join("\n")
+        );
+        let output = std::process::Command::new("bash")
+            .args(["-uc", &program, "bash"])
+            .args(plan.recipe().point_rows())
+            .output()
+            .unwrap();
+        let words = String::from_utf8(output.stdout).unwrap();
+        let folders: Vec<_> = words.lines().collect();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(folders, plan.point_folders(None, "4711-3"), "{errors}");
+    }
+}
+
 /// The built-in recipe as an array.
 fn array_by(by: ArrayBy) -> Recipe {
     let mut recipe = Recipe::llama3_70b_h100x4_fp8();

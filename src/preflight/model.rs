@@ -116,10 +116,18 @@ fn is_filled(path: &Utf8Path) -> bool {
 /// The shards that an index names, each once, as lib/model_files.sh finds them: texts in
 /// quotes that end in `.safetensors` and have no `/`.
 fn indexed_shards(index: &str) -> Vec<&str> {
-    let mut shards: Vec<_> = index
-        .split('"')
-        .filter(|text| text.ends_with(".safetensors") && !text.contains('/'))
-        .collect();
+    let mut shards = Vec::new();
+    for line in index.lines() {
+        let mut pieces = line.split('"').skip(1).peekable();
+        while let Some(text) = pieces.next() {
+            // What follows the last quote is not between two, nor what follows a shard's.
+            let is_quoted = pieces.peek().is_some();
+            if is_quoted && text.ends_with(".safetensors") && !text.contains('/') {
+                shards.push(text);
+                pieces.next();
+            }
+        }
+    }
     shards.sort_unstable();
     shards.dedup();
     shards

@@ -161,6 +161,14 @@ impl ClientTool {
         }
     }
 
+    /// What it is called.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::GenaiPerf(_) => "GenAI-Perf",
+            Self::Aiperf(_) => "AIPerf",
+        }
+    }
+
     /// A tokenizer that the tool fetches from the Hugging Face hub whichever it is given.
     pub(crate) fn default_tokenizer(self) -> Option<&'static str> {
         let has_to = self.lacks(Feature::StartWithoutHub).is_some();

@@ -6,8 +6,8 @@ use askama::Template;
 
 use super::MADE_BY;
 use super::site::{Site, own_lines, stage_path};
-use crate::container::{EnvName, Runtime};
-use crate::recipe::{ClientTool, ENGINE_LINK, Recipe, ReplicaUse, Tokenizer, Word};
+use crate::container::{EnvName, Runtime, SECRETS};
+use crate::recipe::{ENGINE_LINK, Recipe, ReplicaUse, Tokenizer, Word};
 use crate::script::ScriptKind;
 use crate::settings::{HookPlace, Settings};
 use crate::shell::{Quoted, all_quoted, packed, quoted, rows};
@@ -45,6 +45,7 @@ pub(crate) struct Launch {
     /// `NAME=VALUE` each.
     server_environment: Vec<Quoted>,
     server_secrets: Vec<Quoted>,
+    secrets: Vec<Quoted>,
     /// Own lines in the server's container.
     in_server: Option<Quoted>,
     port: u16,
@@ -60,7 +61,7 @@ pub(crate) struct Launch {
     point_timeout: u32,
     /// Fetched from the hub whichever is asked for; empty: none.
     default_tokenizer: Quoted,
-    tool: ClientTool,
+    tool_name: &'static str,
     client_command: Vec<Quoted>,
     /// What its requests say, as fields of JSON.
     request_fields: Quoted,
@@ -114,6 +115,7 @@ impl Launch {
             server_command: rows(&server.command),
             server_environment: all_quoted(assignments(&server.environment)),
             server_secrets: all_quoted(&server.secrets),
+            secrets: packed(SECRETS),
             in_server: own_lines(settings, HookPlace::InServer),
             port: server.port.get(),
             health_path: quoted(&server.health_path),
@@ -126,7 +128,7 @@ impl Launch {
             tokenizer: quoted(client.tokenizer.as_ref().map_or("", Tokenizer::as_str)),
             point_timeout: sweep.point_timeout.get(),
             default_tokenizer: quoted(client.tool.default_tokenizer().unwrap_or_default()),
-            tool: client.tool,
+            tool_name: client.tool.name(),
             client_command: rows(client.command(&server.served_model_name)),
             request_fields: quoted(client.request_fields()),
             in_client: own_lines(settings, HookPlace::InClient),

@@ -1,6 +1,9 @@
 set -Eeuo pipefail
 
-readonly url=127.0.0.1:$((port + replica))
+readonly url=127.0.0.1:$((port + replica)) tool=${client_command[0]}
+readonly result_table=profile_export_${tool//-/_}.csv
+# With the hub said to be offline, AIPerf takes no folder for a tokenizer.
+[[ $tool != aiperf || $tokenizer_path != /* ]] || unset HF_HUB_OFFLINE TRANSFORMERS_OFFLINE
 # What asks the server must not be sent through the site's proxy.
 export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
 # The user's home is not in the container, and tools want to write to theirs. It may be another by the end.
@@ -124,8 +127,7 @@ wait_until_ready() {
 
 # ---- One point --------------------------------------------------------------------
 
-# Why a point failed, for people; how, in a fixed word, if no request was completed; the time in which requests ran,
-# in milliseconds, 0 when it is not known.
+# Why a point failed, and how, in a fixed word, if no request was completed; for how many milliseconds requests ran.
 reason='' kind='' busy=0
 
 # table_value LABEL TABLE: in REPLY, the number in this row; nothing where there is no such row. Numbers of 1,000 and
@@ -149,42 +151,62 @@ holds() {
   awk "${variables[@]}" "BEGIN { exit !($condition) }"
 }
 
+# busy_time TABLE REQUESTS: in REPLY, the milliseconds in which requests ran; 0 when it does not tell.
+busy_time() {
+  local seconds
+  table_value 'Benchmark Duration' "$1"
+  seconds=$REPLY
+  table_value 'Request Throughput' "$1"
+  REPLY=$(awk -v seconds="$seconds" -v requests="$2" -v rate="$REPLY" \
+    'BEGIN { printf "%d", 1000 * (seconds != "" ? seconds : rate + 0 > 0 ? requests / rate : 0) }')
+}
+# may_have_completed FOLDER: true unless no request was completed. AIPerf writes a line for each request when that has
+# ended, and only one that was completed has a latency. GenAI-Perf writes its measurements at its end, and none when it
+# was killed or one request failed: when it had requests to send, nobody knows.
+may_have_completed() {
+  if [[ $tool != aiperf && -z $(find "$1" -name profile_export.json) ]]; then
+    [[ -n $(find "$1" -name '*inputs.json') ]]
+  else
+    [[ $(find "$1" -name 'profile_export.json*' -exec grep -El '"response_timestamps": *\[ *[0-9]|"request_latency"' {} +) ]]
+  fi
+}
 # check_result FOLDER OUTPUT_TOKENS REQUESTS: true when it is a valid result, with $busy, else $reason says what is
 # wrong. The tool has claimed success before with less.
 check_result() {
   local folder=$1 osl=$2 requests=$3 table=$1/$result_table found
   # Some releases write into a folder of their own inside the one given. Those of phases are not of the whole run.
   found=$(find "$folder" -name phases -prune -o -name "$result_table" -type f -print)
-  if [[ -z $found || $found == *$'\n'* ]]; then
-    reason="$tool_name left no $result_table, or several"
-    return 1
-  elif [[ $found != "$table" ]]; then
+  reason="$tool_name left no $result_table, or several"
+  [[ -n $found && $found != *$'\n'* ]] || return 1
+  if [[ $found != "$table" ]]; then
     find "${found%/*}" -mindepth 1 -maxdepth 1 -exec mv -t "$folder" -- {} +
     rmdir "${found%/*}"
   fi
-  if ! grep -q '^Metric,avg,' "$table" || ! grep -q '^Metric,Value' "$table"; then
-    reason="$result_table lacks one of its two tables"
-    return 1
-  fi
-  check_completeness "$table" "$requests" || return 1
-  # GenAI-Perf before 25.01 has no such row.
+  reason="$result_table lacks one of its two tables"
+  grep -q '^Metric,avg,' "$table" && grep -q '^Metric,Value' "$table" || return 1
+  # AIPerf exits with 0, too, when requests failed, and when it was stopped.
+  table_value 'Error Request Count' "$table"
+  reason="$result_table counts $REPLY requests that failed"
+  ! holds 'errors > 0' errors="$REPLY" || return 1
+  reason="${result_table%.csv}.json does not say that the run was not cancelled"
+  [[ $tool != aiperf ]] || grep -Eq '"was_cancelled": *false' "${table%.csv}.json" || return 1
+  # GenAI-Perf before 25.01 has no such row, but a file with a time stamp for each request.
   table_value 'Request Count' "$table"
-  if [[ -n $REPLY ]] && ! holds 'value == asked' value="$REPLY" asked="$requests"; then
-    reason="$result_table counts $REPLY requests, $requests were asked for"
-    return 1
+  reason="$result_table counts $REPLY requests, $requests were asked for"
+  if [[ -z $REPLY ]]; then
+    REPLY=$(grep -o '"timestamp":' "$folder/profile_export.json" | wc -l) || true
+    reason="profile_export.json has $REPLY requests, $requests were asked for"
   fi
+  holds 'value == asked' value="$REPLY" asked="$requests" || return 1
   # GenAI-Perf before 24.07 has the other one.
   table_value 'Output Sequence Length' "$table"
   [[ -n $REPLY ]] || table_value 'Num Output Token' "$table"
-  if ! holds 'value >= 0.8 * asked && value <= 1.2 * asked' value="$REPLY" asked="$osl"; then
-    reason="$result_table gives ${REPLY:-no} tokens as the average output, $osl were asked for"
-    return 1
-  fi
+  reason="$result_table gives ${REPLY:-no} tokens as the average output, $osl were asked for"
+  holds 'value >= 0.8 * asked && value <= 1.2 * asked' value="$REPLY" asked="$osl" || return 1
   table_value 'Output Token Throughput (' "$table"
-  if ! holds 'value > 0' value="$REPLY"; then
-    reason="$result_table says that no tokens were generated"
-    return 1
-  fi
+  reason="$result_table says that no tokens were generated"
+  holds 'value > 0' value="$REPLY" || return 1
+  reason=''
   busy_time "$table" "$requests"
   busy=$REPLY
 }
@@ -202,7 +224,7 @@ watch_server() {
   done
 }
 
-tool='' watcher=''
+tool_pid='' watcher=''
 stop_watcher() {
   [[ -n $watcher ]] || return 0
   # The wait takes bash's own word about the kill out of the log.
@@ -212,12 +234,12 @@ stop_watcher() {
 # timeout leads a process group of its own and hands a signal on to it. What is left of the group after that (children
 # outlive their parent) is killed.
 stop_tool() {
-  [[ -n $tool ]] || return 0
-  kill -TERM "$tool" 2>/dev/null || true
+  [[ -n $tool_pid ]] || return 0
+  kill -TERM "$tool_pid" 2>/dev/null || true
   local tries=20
-  while kill -0 "$tool" 2>/dev/null && ((tries-- > 0)); do sleep 0.1; done
-  kill -KILL -- "-$tool" 2>/dev/null || true
-  tool=
+  while kill -0 "$tool_pid" 2>/dev/null && ((tries-- > 0)); do sleep 0.1; done
+  kill -KILL -- "-$tool_pid" 2>/dev/null || true
+  tool_pid=
 }
 current=
 # launch.sh moves what the point left.
@@ -252,40 +274,38 @@ estimate() {
   [[ -z $like ]] || REPLY=$((5 + fixed + ${busy_of[$like]} * $2 / ${work_of[$like]} / 1000))
 }
 
-# measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS WORK
+# measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS WORK: true, or $reason says what went wrong.
 measure() {
   local folder=$1 part=$run/$1 began status=0 number detail=''
   ((parts == 0)) || part+=/server-$replica
   mkdir -p "$part" || stop_if_full
   meet "$folder.begin" ready
   began=$SECONDS current=$folder
-  facts=(
-    [url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5
-    [requests]=$6
-  )
+  # shellcheck disable=SC2034 # fill reads it
+  facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5 [requests]=$6)
   fill "${client_command[@]}"
   timeout -k 10 "$point_timeout" "${REPLIES[@]}" > >(tee "$run/output.$replica") 2>&1 &
-  tool=$!
+  tool_pid=$!
   # A process group of its own, so that nothing that it started outlives it.
   set -m
   watch_server &
   watcher=$!
   set +m
-  while kill -0 "$tool" 2>/dev/null && kill -0 "$watcher" 2>/dev/null; do
+  while kill -0 "$tool_pid" 2>/dev/null && kill -0 "$watcher" 2>/dev/null; do
     wait -n || true
   done
   # When Slurm ends the step, its signal may come to these two a moment before it comes here.
-  if kill -0 "$tool" 2>/dev/null; then
+  if kill -0 "$tool_pid" 2>/dev/null; then
     sleep 0.5 || true
     stop_tool
     record "$folder" failed $((SECONDS - began)) "the server stopped answering"
     end_with no_answer
   fi
   stop_watcher
-  wait "$tool" || status=$?
+  wait "$tool_pid" || status=$?
   ((status == 0)) || sleep 0.5 || true
-  kill -KILL -- "-$tool" 2>/dev/null || true
-  tool='' current='' reason='' kind='' busy=0
+  kill -KILL -- "-$tool_pid" 2>/dev/null || true
+  tool_pid='' current='' reason='' kind='' busy=0
   case $status in
     0) check_result "$part" "$4" "$6" || kind="no valid result" ;;
     124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;
@@ -294,7 +314,7 @@ measure() {
   # With a request completed, the tool works, whatever went wrong then.
   [[ -z $kind ]] || ! may_have_completed "$part" || kind=
   # Its last words are worth more than an empty folder.
-  [[ -z $reason ]] || mv -- "$run/output.$replica" "$part/$tool_log" || stop_if_full
+  [[ -z $reason ]] || mv -- "$run/output.$replica" "$part/$tool.log" || stop_if_full
   # The point is what all servers that measure it make of it, and the first one's client its keeper.
   meet "$folder.end" "$kind|$reason"
   kind=${REPLIES[0]%%|*} reason=''
@@ -325,19 +345,17 @@ measure() {
 }
 
 main() {
-  local point use_case isl osl concurrency requests work folder needed time_left number=0 failed=0 left=0 measured=0
+  local point use_case isl osl concurrency requests rounds work folder needed time_left number=0 failed=0 left=0 measured=0
   local first_kind='' broken='' absent=() command
   trap on_signal TERM INT
   trap 'say "error: line $LINENO of the client failed" >&2' ERR
-  for command in "$tool_command" curl timeout awk find df; do
+  for command in "$tool" curl timeout awk find df; do
     command -v "$command" >/dev/null || absent+=("$command")
   done
+  [[ $tokenizer_path != /* || -e $tokenizer_path ]] || absent+=("the tokenizer $tokenizer_path (in its image, or under a mount)")
   if ((${#absent[@]} > 0)); then
-    say "missing in the client's container: ${absent[*]} (PATH there is $PATH)" >&2
-    end_with client_lacks
-  fi
-  if [[ $tokenizer_path == /* && ! -e $tokenizer_path ]]; then
-    say "missing in the client's container: the tokenizer $tokenizer_path, which must be in its image or under a mount" >&2
+    printf -v command '%s, ' "${absent[@]}"
+    say "missing in the client's container: ${command%, } (PATH there is $PATH)" >&2
     end_with client_lacks
   fi
   wait_until_ready
@@ -348,7 +366,8 @@ main() {
       say "point $number of ${#points[@]} is finished already: $REPLY"
       continue
     fi
-    folder=$REPLY work=$(((requests + concurrency - 1) / concurrency * osl))
+    folder=$REPLY rounds=$(((requests + concurrency - 1) / concurrency))
+    work=$((rounds * osl))
     if [[ -n $broken ]]; then
       # Another client may have it, or may still take it.
       [[ -d $run/taken.$number ]] || record "$folder" 'not run' '' "$broken"
@@ -374,16 +393,13 @@ main() {
     say "point $number of ${#points[@]}: $use_case $isl/$osl, concurrency $concurrency, $requests requests"
     report state=measuring ready_seconds="$ready_seconds" point="$number $point"
     measured=$((measured + 1))
-    if measure "$folder" "$use_case" "$isl" "$osl" "$concurrency" "$requests" "$work"; then
-      report state=ready ready_seconds="$ready_seconds"
-      continue
-    fi
+    measure "$folder" "$use_case" "$isl" "$osl" "$concurrency" "$requests" "$work" || failed=$((failed + 1))
     report state=ready ready_seconds="$ready_seconds"
-    failed=$((failed + 1))
-    if ! completes 30; then
+    [[ -n $reason ]] || continue
+    completes 30 || {
       say "error: the server stopped answering: $answer" >&2
       end_with no_answer
-    fi
+    }
     # A tool that cannot work would fail at each point.
     if ((measured == 1)); then
       first_kind=$kind
@@ -392,17 +408,8 @@ main() {
       say "error: $broken; the others are not measured" >&2
     fi
   done
-  if ((left > 0)) && [[ -z $broken ]]; then
-    say "$left of ${#points[@]} points are left for another job"
-    end_with no_time_left
-  elif ((failed > 0)); then
-    say "$failed of ${#points[@]} points failed"
-    end_with points_failed
-  fi
-  if ((replicas > 1 && parts == 0)); then
-    say "no point is left for this server"
-  else
-    say "all ${#points[@]} points are finished"
-  fi
+  say "done with ${#points[@]} points: $failed failed, $left are left for another job"
+  ((left == 0)) || [[ -n $broken ]] || end_with no_time_left
+  ((failed == 0)) || end_with points_failed
   end_with finished
 }

@@ -14,23 +14,13 @@ for log in "${logs_to_show[@]}"; do
 done
 ((${#cause_lines[@]} == 0)) || printf '%s\n' "${cause_lines[@]}"
 say "$finished of ${#points[@]} points are in $results"
+# What a person does next; a job whose time is up may go on by itself. One that was cancelled stays so, and what failed
+# would fail again.
+requeue='' next="after that" options=''
 if ((code == 6 && failed == 0 && restarts < requeue_limit)) && [[ $stopped_by != TERM ]]; then
-  # Only when the time is up: a job that was cancelled stays so, and what failed would fail again.
+  requeue=yes
   say "the job goes on by itself: requeue $((restarts + 1)) of at most $requeue_limit"
-  say "exit $code: $reason"
-{%- if site.has_hooks() %}
-  # Slurm ends this script as soon as the job is in the queue, and the time is nearly up.
-  trap - EXIT
-  at_the_end "$code" &
-  ends_within 10 $! || say "warning: the own lines at the end take too long, the job goes into the queue without them"
-{%- endif %}
-  scontrol requeue "$slurm_id" || say "error: Slurm does not requeue the job" >&2
-  exit "$code"
-fi
-# What a person does next.
-next="after that" options=''
-[[ -z $to_do ]] || advice=("what to do: $to_do")
-if ((code == 6)); then
+elif ((code == 6)); then
   next="to go on"
   if ((seconds_needed > 0)); then
     # A quarter more, the server's start, and what must be left at the end.
@@ -38,16 +28,28 @@ if ((code == 6)); then
     say "nothing failed: the points that were left out need about $seconds_needed s, and the server its start"
   elif ((finished == 0)) && { [[ $stopped_by == USR* ]] || (($(printf '%(%s)T' -1) >= ${measure_until:-9999999999})); }; then
     options="--time=$(((ready_timeout + point_timeout + reserve) / 60 + 1)) "
-    advice=("what to do: the time was up before the first point was finished, so give the job more: the server may take $ready_timeout s until it is ready, and a point $point_timeout s")
+    to_do="the time was up before the first point was finished, so give the job more: the server may take $ready_timeout s until it is ready, and a point $point_timeout s"
   fi
 fi
-if ((finished < ${#points[@]})); then
+[[ -z $to_do ]] || advice=("what to do: $to_do")
+if [[ -z $requeue ]] && ((finished < ${#points[@]})); then
   script=$(scontrol show job "$slurm_id" 2>/dev/null | sed -n 's/^ *Command=//p')
   advice+=("$next: RESUME_JOB_ID=$job_id sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi
 write_manifest
+rm -f -- "$run"/{points,stopping} "$run"/{ended,output,meet,state}.*
+rmdir "$run"/taken.* "$run" 2>/dev/null
 for line in "${advice[@]}"; do
   say "$line"
 done
 say "exit $code: $reason"
+if [[ -n $requeue ]]; then
+{%- if site.has_hooks() %}
+  # Slurm ends this script as soon as the job is in the queue, and the time is nearly up.
+  trap - EXIT
+  at_the_end "$code" &
+  ends_within 10 $! || say "warning: the own lines at the end take too long, the job goes into the queue without them"
+{%- endif %}
+  scontrol requeue "$slurm_id" || say "error: Slurm does not requeue the job" >&2
+fi
 exit "$code"

@@ -1,4 +1,3 @@
-now() { printf '%(%FT%T%z)T' -1; }
 json() {
   local text=$1
   text=${text//\\/\\\\}
@@ -6,9 +5,7 @@ json() {
   printf '"%s"' "${text//[[:cntrl:]]/ }"
 }
 # The same, for what may not be known.
-json_or_null() {
-  if [[ -n $1 ]]; then json "$1"; else printf null; fi
-}
+json_or_null() { if [[ -n $1 ]]; then json "$1"; else printf null; fi; }
 json_list() {
   local word separator=
   printf '['
@@ -25,7 +22,7 @@ json_image() {
     "$(json "$1")" "$(json "$2")" "$(stat -L -c %s "$stage_path/$1")" "$(json_or_null "$digest")"
 }
 
-started=$(now)
+printf -v started '%(%FT%T%z)T' -1
 driver='' gpu_model=''
 # Without a driver, it says so where its answer would be.
 if answer=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null); then
@@ -35,16 +32,13 @@ readonly started driver=${driver# } gpu_model
 
 # Each run of a job has its own: a requeued job keeps what its earlier runs wrote.
 readonly manifest=$results/run_$job_id.json
-if [[ -e $manifest ]]; then
-  set_aside "$manifest" earlier
-fi
-# How the job ends: the exit code (null while it runs), its cause in a fixed word (outcome.sh has them all) and for
-# people, what they can do, the number of the server that it is about, how long the servers took, and what is said at
-# the end.
+[[ ! -e $manifest ]] || set_aside "$manifest" earlier
+# How the job ends: exit code (null while it runs), cause in a fixed word and in a sentence, what people can do, the
+# number of the server that it is about.
 code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' cause_lines=() advice=()
 print_manifest() {
   local point use_case isl osl concurrency requests separator='' end=null
-  [[ $code == null ]] || end=$(json "$(now)")
+  [[ $code == null ]] || printf -v end '"%(%FT%T%z)T"' -1
   printf '{\n  "schema": 1,\n  "recipe": %s,\n  "crate_version": %s,\n' "$(json "$recipe")" "$(json "${made_by#* }")"
   printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "$restarts" "$(json "$SLURM_JOB_NODELIST")"
   printf '  "resumes": %s,\n' "$(json_list "${runs[@]:1}")"

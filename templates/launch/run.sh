@@ -1,7 +1,6 @@
 stopped_by=
 # wait returns when a signal comes, but not one that came just before it: so the handler itself sees to it that the
 # client ends.
-# shellcheck disable=SC2317 # the traps call it
 on_signal() {
   [[ -z $stopped_by ]] || return 0
   stopped_by=$1
@@ -24,7 +23,7 @@ readonly measure_until=${measure_until:+$((measure_until - reserve))}
 {%- endif %}
 
 write_manifest || fail "cannot write $manifest"
-server_started=$(printf '%(%s)T' -1)
+printf -v server_started '%(%s)T' -1
 readonly server_started
 count_lines before
 servers=() clients=()

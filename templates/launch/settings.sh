@@ -1,13 +1,12 @@
+# shellcheck disable=SC2016,SC2089,SC2090,SC2317 # what is quoted is not expanded here; traps and steps call functions
 {% include "lib/made_by.sh" %}
 {%- include "lib/site_settings.sh" %}
 {%- if let Some(lines) = in_server %}
 # Own lines in the server's container, before the server.
-# shellcheck disable=SC2016,SC2089 # they are expanded when they run
 readonly lines_in_server={{ lines }}
 {%- endif %}
 {%- if let Some(lines) = in_client %}
 # Own lines in the client's container, before the server is waited for.
-# shellcheck disable=SC2016,SC2089 # they are expanded when they run
 readonly lines_in_client={{ lines }}
 {%- endif %}
 # Used when STAGE_PATH is not set.
@@ -34,23 +33,26 @@ readonly replica_use={{ replica_use }}
 readonly gpus_of_a_node={{ gpus_of_a_node }}
 readonly gpus=$((nodes * gpus_of_a_node / replicas))
 readonly mpi={{ mpi }}
-# Words in braces, as in {model_path}, stand for facts of the run.
-# shellcheck disable=SC2016 # nothing in these words is expanded
+# Words in braces stand for facts of the run.
 server_command=(
 {%- for words in server_command %}
   {{ words }}
 {%- endfor %}
 )
-# shellcheck disable=SC2016 # nothing in these words is expanded
 server_environment=(
 {%- for variable in server_environment %}
   {{ variable }}
 {%- endfor %}
 )
-# Names of secrets that the server gets; all others are taken from it.
+# Names of secrets that the server gets, and of those that are taken from it.
 readonly server_secrets=(
 {%- for name in server_secrets %}
   {{ name }}
+{%- endfor %}
+)
+readonly secrets=(
+{%- for names in secrets %}
+  {{ names }}
 {%- endfor %}
 )
 
@@ -67,25 +69,21 @@ readonly stop_timeout={{ stop_timeout }}
 # it fetches in any case (empty: none), seconds for one point, the command that measures a point.
 readonly client_image={{ client_image }}
 readonly client_reference={{ client_reference }}
-# shellcheck disable=SC2016 # nothing in it is expanded
 readonly tokenizer={{ tokenizer }}
 readonly default_tokenizer={{ default_tokenizer }}
 readonly point_timeout={{ point_timeout }}
-# shellcheck disable=SC2016 # nothing in these words is expanded
+readonly tool_name={{ tool_name }}
 readonly client_command=(
 {%- for words in client_command %}
   {{ words }}
 {%- endfor %}
 )
-# What each of its requests says beside model and messages, here for four tokens: the server is asked as it will be
-# measured.
-# shellcheck disable=SC2089 # JSON
+# What each of its requests says beside model and messages, here for four tokens; the server is asked in this way, too.
 readonly request_fields={{ request_fields }}
 {%- if tasks > 0 %}
 
 # The tasks of the array, and what they add to the server, the task's number first, as below.
 readonly tasks={{ tasks }}
-# shellcheck disable=SC2016 # nothing in these words is expanded
 readonly additions=(
 {%- for addition in additions %}
   {{ addition }}

@@ -26,20 +26,13 @@ show_cause() {
       gsub(/\t/, " ", line); gsub(/[\200-\377]+/, "?", line); gsub(/[^ -~]/, "", line)
       return line
     }
-    # Takes from $text what loggers put before a message. Its level, E, W or I, is in $level.
-    function take_prefix(   rounds, word) {
-      level = ""
-      for (rounds = 0; rounds < 12; rounds++) {
-        if (!match(text, /^(\[[^][]*\](<[a-z]+>)?:? ?|\([^()]*pid=[0-9]+[^()]*\) ?|[EWIF][0-9]+ [0-9:.]+ +[0-9]+ [^ ]+\] )/) &&
-          !match(text, /^(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)(: *| |$)/) && !match(text, /^[0-9][0-9.,:TZ+\/-]*:? /) &&
-          !match(text, /^([A-Za-z0-9_.\/-]+:[0-9]+\] ?|[A-Za-z0-9_.-]+:[0-9]+:[0-9]+ |([A-Za-z_.]+ )?- |\{"timestamp": "[^"]*", "level": "[A-Z]+", ("message": ")?)/)) return
-        word = substr(text, 1, RLENGTH)
-        text = substr(text, RLENGTH + 1)
-        if (level != "") continue
-        if (word ~ /ERROR|CRITICAL|FATAL|^\[[EF]\]|^\[?[EF][0-9]/) level = "E"
-        else if (word ~ /WARN|^\[W\]|^\[?W[0-9]/) level = "W"
-        else if (word ~ /INFO|DEBUG|TRACE|NOTICE|^\[[IVD]\]|^\[?I[0-9]/) level = "I"
-      }
+    # Takes from $text what loggers put before a message, and from that its $level, E, W or I.
+    function take_prefix(   rounds, prefix) {
+      text = line
+      while (rounds++ < 12 && sub(/^(\[[^][]*\](<[a-z]+>)?:? ?|\([^()]*pid=[0-9]+[^()]*\) ?|(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)(: *| |$)|[EWIF][0-9]+ [0-9:.]+ +[0-9]+ [^ ]+\] |[0-9][0-9.,:TZ+\/-]*:? |[A-Za-z0-9_.\/-]+:[0-9]+\] ?|[A-Za-z0-9_.-]+:[0-9]+:[0-9]+ |([A-Za-z_.]+ )?- |\{"timestamp": "[^"]*", "level": "[A-Z]+", ("message": ")?)/, "", text)) ;
+      prefix = substr(line, 1, length(line) - length(text))
+      level = prefix ~ /ERROR|CRITICAL|FATAL|\[[EF]\]|(^|\[)[EF][0-9]/ ? "E" : prefix ~ /WARN|\[W\]|(^|\[)W[0-9]/ ? "W" : ""
+      if (level == "" && prefix ~ /INFO|DEBUG|TRACE|NOTICE|\[[IVD]\]|(^|\[)I[0-9]/) level = "I"
     }
     # Keeps the line; what differs only in numbers is the same again.
     function keep(kind,   key) {
@@ -56,7 +49,7 @@ show_cause() {
     {
       number = $0 + 0
       sub(/^[0-9]+:/, "")
-      text = line = clean($0)
+      line = clean($0)
       take_prefix()
       # Neither what is no failure, nor the inside of a traceback.
       if (level == "I" || line ~ /\[dump_input\.py/ || text ~ /^$|^[ ^~]/ && text !~ /^ *(what\(\): |Value error, )/) next

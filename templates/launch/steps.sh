@@ -7,7 +7,7 @@ readonly step=(
 # keep_secrets NAME...: takes all secrets from the environment but these.
 keep_secrets() {
   local name
-  for name in NGC_API_KEY NGC_CLI_API_KEY HF_TOKEN HUGGING_FACE_HUB_TOKEN "${server_secrets[@]}"; do
+  for name in "${secrets[@]}" "${server_secrets[@]}"; do
     [[ " $* " == *" $name "* ]] || unset "$name"
   done
 }
@@ -26,10 +26,7 @@ fill() {
 }
 
 # log_of STEP NUMBER: the log of a server or a client; the first one's has no number.
-log_of() {
-  local number=.$2
-  printf '%s/%s_%s%s.out' "$logs" "$1" "$job_id" "${number#.0}"
-}
+log_of() { (($2 == 0)) && echo "$logs/$1_$job_id.out" || echo "$logs/$1_$job_id.$2.out"; }
 
 # server_step NUMBER: becomes this server's step, in a process of its own.
 server_step() {
@@ -64,34 +61,28 @@ server_step() {
 # The program of the server's tasks, which its step reads on standard input.
 server_program() {
 {%- if in_server.is_some() %}
-  # shellcheck disable=SC2090 # it is handed over as it is
   declare -p lines_in_server
 {%- endif %}
   declare -f server_task
-  # shellcheck disable=SC2016 # the task expands it
   echo 'server_task "$@"'
 }
 # server_task NODES SERVERS NUMBER COUNT NAME=VALUE... COMMAND...: a task of server NUMBER. Slurm gives steps that
 # overlap the same GPUs, so of several servers each takes COUNT of its own. What only a node knows is put in here.
-# shellcheck disable=SC2317 # the task calls it
 server_task() {
   local nodes=$1 servers=$2 first=$(($3 * $4)) count=$4 gpus word words=() rank=${SLURM_NODEID:-0}
   shift 4
   if ((servers > 1)); then
     IFS=, read -r -a gpus <<<"${CUDA_VISIBLE_DEVICES-}"
     gpus=("${gpus[@]:first:count}")
-    if ((${#gpus[@]} < count)); then
+    ((${#gpus[@]} == count)) || {
       echo "the step has the GPUs ${CUDA_VISIBLE_DEVICES-} (CUDA_VISIBLE_DEVICES), too few for $count from place $first on" >&2
       exit 1
-    fi
-    CUDA_VISIBLE_DEVICES=$(IFS=, && echo "${gpus[*]}")
-    export CUDA_VISIBLE_DEVICES
+    }
+    export CUDA_VISIBLE_DEVICES="${gpus[*]}"
+    CUDA_VISIBLE_DEVICES=${CUDA_VISIBLE_DEVICES// /,}
   fi
   for word in "$@"; do
-    if ((nodes > 1)); then
-      word=${word//'{node_rank}'/"$rank"}
-      word=${word//'{is_leader}'/"$((rank == 0))"}
-    fi
+    ((nodes == 1)) || word=${word//'{node_rank}'/"$rank"} word=${word//'{is_leader}'/"$((rank == 0))"}
     words+=("$word")
   done
 {%- if in_server.is_some() %}
@@ -111,9 +102,7 @@ client_step() {
   local hub=$stage_path/hf_cache offline=1 container
   # The tool's tables are for a terminal: at once, and wide enough for numbers.
   export PYTHONUNBUFFERED=1 COLUMNS=120
-  if [[ -z $tokenizer ]]; then
-    mounts+=("$model_path:$model_path:ro")
-  fi
+  [[ -n $tokenizer ]] || mounts+=("$model_path:$model_path:ro")
   if [[ $tokenizer_path != /* ]]; then
     keep_secrets HF_TOKEN
     variables+=' HF_TOKEN' offline=0
@@ -140,32 +129,21 @@ client_step() {
 # itself, and then its program, in which nothing is expanded.
 client_program() {
   local replica=$1
-  # shellcheck disable=SC2090 # they are handed over as they are
   declare -p results run job_id runs result_name gpus replica replicas parts port health_path served_model_name \
-    ready_timeout server_started probe_interval tokenizer_path point_timeout client_command request_fields points \
+    ready_timeout server_started probe_interval tokenizer_path point_timeout tool_name client_command request_fields points \
     measure_until facts
 {%- if in_client.is_some() %}
-  # shellcheck disable=SC2090
   declare -p lines_in_client
 {%- endif %}
   declare -f say set_aside keep_aside point_folder fill
   cat <<'CLIENT'
 {% include "launch/client.sh" %}
-{%- match tool %}
-{%- when ClientTool::GenaiPerf(_) %}
-
-{% include "launch/genai_perf.sh" %}
-{%- when ClientTool::Aiperf(_) %}
-
-{% include "launch/aiperf.sh" %}
-{%- endmatch %}
 {%- if in_client.is_some() %}
 
 {% include "launch/lines_in_client.sh" %}
 {%- endif %}
 
-# Bash reads this program from its standard input: all of it before the last line runs, and nothing that it starts may
-# read on.
+# Bash reads this program from its standard input, and nothing that it starts may read on.
 main </dev/null
 exit
 CLIENT

@@ -43,5 +43,3 @@ if ! write_manifest && [[ $cause != no_space ]]; then
   explain no_space
   reason+=", or it cannot be written to; before that: $before"
 fi
-rm -f -- "$run"/{points,stopping} "$run"/{ended,output,meet,state}.*
-rmdir "$run"/taken.* "$run" 2>/dev/null

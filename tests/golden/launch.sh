@@ -16,6 +16,7 @@
 
 # ---- Settings ---------------------------------------------------------------
 
+# shellcheck disable=SC2016,SC2089,SC2090,SC2317 # what is quoted is not expanded here; traps and steps call functions
 readonly made_by='nim-slurm 0.1.0'
 readonly recipe=llama3-70b-h100x4-fp8
 # Used when STAGE_PATH is not set.
@@ -41,8 +42,7 @@ readonly replica_use=split
 readonly gpus_of_a_node=4
 readonly gpus=$((nodes * gpus_of_a_node / replicas))
 readonly mpi=pmix
-# Words in braces, as in {model_path}, stand for facts of the run.
-# shellcheck disable=SC2016 # nothing in these words is expanded
+# Words in braces stand for facts of the run.
 server_command=(
   mpirun
   -n 1
@@ -53,15 +53,17 @@ server_command=(
   --quantization fp8
   --served-model-name '{served_model_name}'
 )
-# shellcheck disable=SC2016 # nothing in these words is expanded
 server_environment=(
   'HF_HOME={cache_path}/huggingface'
   'NIM_CACHE_PATH={cache_path}'
   'NIM_MODEL_NAME={model_path}/'
   'NIM_SERVER_PORT={port}'
 )
-# Names of secrets that the server gets; all others are taken from it.
+# Names of secrets that the server gets, and of those that are taken from it.
 readonly server_secrets=(
+)
+readonly secrets=(
+  NGC_API_KEY NGC_CLI_API_KEY HF_TOKEN HUGGING_FACE_HUB_TOKEN
 )
 
 # Where the (first) server answers, and how long it may take, in seconds.
@@ -77,11 +79,10 @@ readonly stop_timeout=30
 # it fetches in any case (empty: none), seconds for one point, the command that measures a point.
 readonly client_image=nvidia+tritonserver+25.01.sqsh
 readonly client_reference=nvcr.io/nvidia/tritonserver:25.01-py3-sdk
-# shellcheck disable=SC2016 # nothing in it is expanded
 readonly tokenizer=''
 readonly default_tokenizer=''
 readonly point_timeout=900
-# shellcheck disable=SC2016 # nothing in these words is expanded
+readonly tool_name=GenAI-Perf
 readonly client_command=(
   genai-perf
   profile
@@ -105,9 +106,7 @@ readonly client_command=(
   --request-count '{requests}'
   --max-threads '{concurrency}'
 )
-# What each of its requests says beside model and messages, here for four tokens: the server is asked as it will be
-# measured.
-# shellcheck disable=SC2089 # JSON
+# What each of its requests says beside model and messages, here for four tokens; the server is asked in this way, too.
 readonly request_fields='"stream": true, "max_tokens": 4, "min_tokens": 4, "ignore_eos": true'
 
 # The sweep, in order: use case, input tokens, output tokens, concurrency, requests.
@@ -238,7 +237,7 @@ remove_containers() { :; }
 # shards_of FOLDER: the shards that the folder's index names, a line each.
 shards_of() {
   local index=$1/model.safetensors.index.json
-  [[ ! -s $index ]] || grep -ao '"[^"/]*\.safetensors"' "$index" | tr -d '"' | LC_ALL=C sort -u
+  [[ ! -s $index ]] || LC_ALL=C grep -ao '"[^"/]*\.safetensors"' "$index" | tr -d '"' | LC_ALL=C sort -u
 }
 # missing_files FOLDER FILE...: in REPLIES, what a whole model has and this folder lacks, or has without content: the
 # files that are named, and the shards.
@@ -246,7 +245,7 @@ missing_files() {
   local folder=$1 file
   shift
   REPLIES=()
-  while read -r file; do
+  while IFS= read -r file; do
     [[ -z $file || -f $folder/$file && -s $folder/$file ]] || REPLIES+=("$file")
   done < <(printf '%s\n' "$@" && shards_of "$folder")
 }
@@ -456,7 +455,6 @@ look_up() {
   REPLIES=("$folder" "$state" "$seconds" "$detail")
 }
 
-now() { printf '%(%FT%T%z)T' -1; }
 json() {
   local text=$1
   text=${text//\\/\\\\}
@@ -464,9 +462,7 @@ json() {
   printf '"%s"' "${text//[[:cntrl:]]/ }"
 }
 # The same, for what may not be known.
-json_or_null() {
-  if [[ -n $1 ]]; then json "$1"; else printf null; fi
-}
+json_or_null() { if [[ -n $1 ]]; then json "$1"; else printf null; fi; }
 json_list() {
   local word separator=
   printf '['
@@ -483,7 +479,7 @@ json_image() {
     "$(json "$1")" "$(json "$2")" "$(stat -L -c %s "$stage_path/$1")" "$(json_or_null "$digest")"
 }
 
-started=$(now)
+printf -v started '%(%FT%T%z)T' -1
 driver='' gpu_model=''
 # Without a driver, it says so where its answer would be.
 if answer=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null); then
@@ -493,16 +489,13 @@ readonly started driver=${driver# } gpu_model
 
 # Each run of a job has its own: a requeued job keeps what its earlier runs wrote.
 readonly manifest=$results/run_$job_id.json
-if [[ -e $manifest ]]; then
-  set_aside "$manifest" earlier
-fi
-# How the job ends: the exit code (null while it runs), its cause in a fixed word (outcome.sh has them all) and for
-# people, what they can do, the number of the server that it is about, how long the servers took, and what is said at
-# the end.
+[[ ! -e $manifest ]] || set_aside "$manifest" earlier
+# How the job ends: exit code (null while it runs), cause in a fixed word and in a sentence, what people can do, the
+# number of the server that it is about.
 code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' cause_lines=() advice=()
 print_manifest() {
   local point use_case isl osl concurrency requests separator='' end=null
-  [[ $code == null ]] || end=$(json "$(now)")
+  [[ $code == null ]] || printf -v end '"%(%FT%T%z)T"' -1
   printf '{\n  "schema": 1,\n  "recipe": %s,\n  "crate_version": %s,\n' "$(json "$recipe")" "$(json "${made_by#* }")"
   printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "$restarts" "$(json "$SLURM_JOB_NODELIST")"
   printf '  "resumes": %s,\n' "$(json_list "${runs[@]:1}")"
@@ -546,7 +539,7 @@ readonly step=(
 # keep_secrets NAME...: takes all secrets from the environment but these.
 keep_secrets() {
   local name
-  for name in NGC_API_KEY NGC_CLI_API_KEY HF_TOKEN HUGGING_FACE_HUB_TOKEN "${server_secrets[@]}"; do
+  for name in "${secrets[@]}" "${server_secrets[@]}"; do
     [[ " $* " == *" $name "* ]] || unset "$name"
   done
 }
@@ -565,10 +558,7 @@ fill() {
 }
 
 # log_of STEP NUMBER: the log of a server or a client; the first one's has no number.
-log_of() {
-  local number=.$2
-  printf '%s/%s_%s%s.out' "$logs" "$1" "$job_id" "${number#.0}"
-}
+log_of() { (($2 == 0)) && echo "$logs/$1_$job_id.out" || echo "$logs/$1_$job_id.$2.out"; }
 
 # server_step NUMBER: becomes this server's step, in a process of its own.
 server_step() {
@@ -603,30 +593,25 @@ server_step() {
 # The program of the server's tasks, which its step reads on standard input.
 server_program() {
   declare -f server_task
-  # shellcheck disable=SC2016 # the task expands it
   echo 'server_task "$@"'
 }
 # server_task NODES SERVERS NUMBER COUNT NAME=VALUE... COMMAND...: a task of server NUMBER. Slurm gives steps that
 # overlap the same GPUs, so of several servers each takes COUNT of its own. What only a node knows is put in here.
-# shellcheck disable=SC2317 # the task calls it
 server_task() {
   local nodes=$1 servers=$2 first=$(($3 * $4)) count=$4 gpus word words=() rank=${SLURM_NODEID:-0}
   shift 4
   if ((servers > 1)); then
     IFS=, read -r -a gpus <<<"${CUDA_VISIBLE_DEVICES-}"
     gpus=("${gpus[@]:first:count}")
-    if ((${#gpus[@]} < count)); then
+    ((${#gpus[@]} == count)) || {
       echo "the step has the GPUs ${CUDA_VISIBLE_DEVICES-} (CUDA_VISIBLE_DEVICES), too few for $count from place $first on" >&2
       exit 1
-    fi
-    CUDA_VISIBLE_DEVICES=$(IFS=, && echo "${gpus[*]}")
-    export CUDA_VISIBLE_DEVICES
+    }
+    export CUDA_VISIBLE_DEVICES="${gpus[*]}"
+    CUDA_VISIBLE_DEVICES=${CUDA_VISIBLE_DEVICES// /,}
   fi
   for word in "$@"; do
-    if ((nodes > 1)); then
-      word=${word//'{node_rank}'/"$rank"}
-      word=${word//'{is_leader}'/"$((rank == 0))"}
-    fi
+    ((nodes == 1)) || word=${word//'{node_rank}'/"$rank"} word=${word//'{is_leader}'/"$((rank == 0))"}
     words+=("$word")
   done
   exec env -- "${words[@]}" </dev/null
@@ -638,9 +623,7 @@ client_step() {
   local hub=$stage_path/hf_cache offline=1 container
   # The tool's tables are for a terminal: at once, and wide enough for numbers.
   export PYTHONUNBUFFERED=1 COLUMNS=120
-  if [[ -z $tokenizer ]]; then
-    mounts+=("$model_path:$model_path:ro")
-  fi
+  [[ -n $tokenizer ]] || mounts+=("$model_path:$model_path:ro")
   if [[ $tokenizer_path != /* ]]; then
     keep_secrets HF_TOKEN
     variables+=' HF_TOKEN' offline=0
@@ -667,15 +650,17 @@ client_step() {
 # itself, and then its program, in which nothing is expanded.
 client_program() {
   local replica=$1
-  # shellcheck disable=SC2090 # they are handed over as they are
   declare -p results run job_id runs result_name gpus replica replicas parts port health_path served_model_name \
-    ready_timeout server_started probe_interval tokenizer_path point_timeout client_command request_fields points \
+    ready_timeout server_started probe_interval tokenizer_path point_timeout tool_name client_command request_fields points \
     measure_until facts
   declare -f say set_aside keep_aside point_folder fill
   cat <<'CLIENT'
 set -Eeuo pipefail
 
-readonly url=127.0.0.1:$((port + replica))
+readonly url=127.0.0.1:$((port + replica)) tool=${client_command[0]}
+readonly result_table=profile_export_${tool//-/_}.csv
+# With the hub said to be offline, AIPerf takes no folder for a tokenizer.
+[[ $tool != aiperf || $tokenizer_path != /* ]] || unset HF_HUB_OFFLINE TRANSFORMERS_OFFLINE
 # What asks the server must not be sent through the site's proxy.
 export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
 # The user's home is not in the container, and tools want to write to theirs. It may be another by the end.
@@ -799,8 +784,7 @@ wait_until_ready() {
 
 # ---- One point --------------------------------------------------------------------
 
-# Why a point failed, for people; how, in a fixed word, if no request was completed; the time in which requests ran,
-# in milliseconds, 0 when it is not known.
+# Why a point failed, and how, in a fixed word, if no request was completed; for how many milliseconds requests ran.
 reason='' kind='' busy=0
 
 # table_value LABEL TABLE: in REPLY, the number in this row; nothing where there is no such row. Numbers of 1,000 and
@@ -824,42 +808,62 @@ holds() {
   awk "${variables[@]}" "BEGIN { exit !($condition) }"
 }
 
+# busy_time TABLE REQUESTS: in REPLY, the milliseconds in which requests ran; 0 when it does not tell.
+busy_time() {
+  local seconds
+  table_value 'Benchmark Duration' "$1"
+  seconds=$REPLY
+  table_value 'Request Throughput' "$1"
+  REPLY=$(awk -v seconds="$seconds" -v requests="$2" -v rate="$REPLY" \
+    'BEGIN { printf "%d", 1000 * (seconds != "" ? seconds : rate + 0 > 0 ? requests / rate : 0) }')
+}
+# may_have_completed FOLDER: true unless no request was completed. AIPerf writes a line for each request when that has
+# ended, and only one that was completed has a latency. GenAI-Perf writes its measurements at its end, and none when it
+# was killed or one request failed: when it had requests to send, nobody knows.
+may_have_completed() {
+  if [[ $tool != aiperf && -z $(find "$1" -name profile_export.json) ]]; then
+    [[ -n $(find "$1" -name '*inputs.json') ]]
+  else
+    [[ $(find "$1" -name 'profile_export.json*' -exec grep -El '"response_timestamps": *\[ *[0-9]|"request_latency"' {} +) ]]
+  fi
+}
 # check_result FOLDER OUTPUT_TOKENS REQUESTS: true when it is a valid result, with $busy, else $reason says what is
 # wrong. The tool has claimed success before with less.
 check_result() {
   local folder=$1 osl=$2 requests=$3 table=$1/$result_table found
   # Some releases write into a folder of their own inside the one given. Those of phases are not of the whole run.
   found=$(find "$folder" -name phases -prune -o -name "$result_table" -type f -print)
-  if [[ -z $found || $found == *$'\n'* ]]; then
-    reason="$tool_name left no $result_table, or several"
-    return 1
-  elif [[ $found != "$table" ]]; then
+  reason="$tool_name left no $result_table, or several"
+  [[ -n $found && $found != *$'\n'* ]] || return 1
+  if [[ $found != "$table" ]]; then
     find "${found%/*}" -mindepth 1 -maxdepth 1 -exec mv -t "$folder" -- {} +
     rmdir "${found%/*}"
   fi
-  if ! grep -q '^Metric,avg,' "$table" || ! grep -q '^Metric,Value' "$table"; then
-    reason="$result_table lacks one of its two tables"
-    return 1
-  fi
-  check_completeness "$table" "$requests" || return 1
-  # GenAI-Perf before 25.01 has no such row.
+  reason="$result_table lacks one of its two tables"
+  grep -q '^Metric,avg,' "$table" && grep -q '^Metric,Value' "$table" || return 1
+  # AIPerf exits with 0, too, when requests failed, and when it was stopped.
+  table_value 'Error Request Count' "$table"
+  reason="$result_table counts $REPLY requests that failed"
+  ! holds 'errors > 0' errors="$REPLY" || return 1
+  reason="${result_table%.csv}.json does not say that the run was not cancelled"
+  [[ $tool != aiperf ]] || grep -Eq '"was_cancelled": *false' "${table%.csv}.json" || return 1
+  # GenAI-Perf before 25.01 has no such row, but a file with a time stamp for each request.
   table_value 'Request Count' "$table"
-  if [[ -n $REPLY ]] && ! holds 'value == asked' value="$REPLY" asked="$requests"; then
-    reason="$result_table counts $REPLY requests, $requests were asked for"
-    return 1
+  reason="$result_table counts $REPLY requests, $requests were asked for"
+  if [[ -z $REPLY ]]; then
+    REPLY=$(grep -o '"timestamp":' "$folder/profile_export.json" | wc -l) || true
+    reason="profile_export.json has $REPLY requests, $requests were asked for"
   fi
+  holds 'value == asked' value="$REPLY" asked="$requests" || return 1
   # GenAI-Perf before 24.07 has the other one.
   table_value 'Output Sequence Length' "$table"
   [[ -n $REPLY ]] || table_value 'Num Output Token' "$table"
-  if ! holds 'value >= 0.8 * asked && value <= 1.2 * asked' value="$REPLY" asked="$osl"; then
-    reason="$result_table gives ${REPLY:-no} tokens as the average output, $osl were asked for"
-    return 1
-  fi
+  reason="$result_table gives ${REPLY:-no} tokens as the average output, $osl were asked for"
+  holds 'value >= 0.8 * asked && value <= 1.2 * asked' value="$REPLY" asked="$osl" || return 1
   table_value 'Output Token Throughput (' "$table"
-  if ! holds 'value > 0' value="$REPLY"; then
-    reason="$result_table says that no tokens were generated"
-    return 1
-  fi
+  reason="$result_table says that no tokens were generated"
+  holds 'value > 0' value="$REPLY" || return 1
+  reason=''
   busy_time "$table" "$requests"
   busy=$REPLY
 }
@@ -877,7 +881,7 @@ watch_server() {
   done
 }
 
-tool='' watcher=''
+tool_pid='' watcher=''
 stop_watcher() {
   [[ -n $watcher ]] || return 0
   # The wait takes bash's own word about the kill out of the log.
@@ -887,12 +891,12 @@ stop_watcher() {
 # timeout leads a process group of its own and hands a signal on to it. What is left of the group after that (children
 # outlive their parent) is killed.
 stop_tool() {
-  [[ -n $tool ]] || return 0
-  kill -TERM "$tool" 2>/dev/null || true
+  [[ -n $tool_pid ]] || return 0
+  kill -TERM "$tool_pid" 2>/dev/null || true
   local tries=20
-  while kill -0 "$tool" 2>/dev/null && ((tries-- > 0)); do sleep 0.1; done
-  kill -KILL -- "-$tool" 2>/dev/null || true
-  tool=
+  while kill -0 "$tool_pid" 2>/dev/null && ((tries-- > 0)); do sleep 0.1; done
+  kill -KILL -- "-$tool_pid" 2>/dev/null || true
+  tool_pid=
 }
 current=
 # launch.sh moves what the point left.
@@ -927,40 +931,38 @@ estimate() {
   [[ -z $like ]] || REPLY=$((5 + fixed + ${busy_of[$like]} * $2 / ${work_of[$like]} / 1000))
 }
 
-# measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS WORK
+# measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS WORK: true, or $reason says what went wrong.
 measure() {
   local folder=$1 part=$run/$1 began status=0 number detail=''
   ((parts == 0)) || part+=/server-$replica
   mkdir -p "$part" || stop_if_full
   meet "$folder.begin" ready
   began=$SECONDS current=$folder
-  facts=(
-    [url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5
-    [requests]=$6
-  )
+  # shellcheck disable=SC2034 # fill reads it
+  facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5 [requests]=$6)
   fill "${client_command[@]}"
   timeout -k 10 "$point_timeout" "${REPLIES[@]}" > >(tee "$run/output.$replica") 2>&1 &
-  tool=$!
+  tool_pid=$!
   # A process group of its own, so that nothing that it started outlives it.
   set -m
   watch_server &
   watcher=$!
   set +m
-  while kill -0 "$tool" 2>/dev/null && kill -0 "$watcher" 2>/dev/null; do
+  while kill -0 "$tool_pid" 2>/dev/null && kill -0 "$watcher" 2>/dev/null; do
     wait -n || true
   done
   # When Slurm ends the step, its signal may come to these two a moment before it comes here.
-  if kill -0 "$tool" 2>/dev/null; then
+  if kill -0 "$tool_pid" 2>/dev/null; then
     sleep 0.5 || true
     stop_tool
     record "$folder" failed $((SECONDS - began)) "the server stopped answering"
     end_with no_answer
   fi
   stop_watcher
-  wait "$tool" || status=$?
+  wait "$tool_pid" || status=$?
   ((status == 0)) || sleep 0.5 || true
-  kill -KILL -- "-$tool" 2>/dev/null || true
-  tool='' current='' reason='' kind='' busy=0
+  kill -KILL -- "-$tool_pid" 2>/dev/null || true
+  tool_pid='' current='' reason='' kind='' busy=0
   case $status in
     0) check_result "$part" "$4" "$6" || kind="no valid result" ;;
     124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;
@@ -969,7 +971,7 @@ measure() {
   # With a request completed, the tool works, whatever went wrong then.
   [[ -z $kind ]] || ! may_have_completed "$part" || kind=
   # Its last words are worth more than an empty folder.
-  [[ -z $reason ]] || mv -- "$run/output.$replica" "$part/$tool_log" || stop_if_full
+  [[ -z $reason ]] || mv -- "$run/output.$replica" "$part/$tool.log" || stop_if_full
   # The point is what all servers that measure it make of it, and the first one's client its keeper.
   meet "$folder.end" "$kind|$reason"
   kind=${REPLIES[0]%%|*} reason=''
@@ -1000,19 +1002,17 @@ measure() {
 }
 
 main() {
-  local point use_case isl osl concurrency requests work folder needed time_left number=0 failed=0 left=0 measured=0
+  local point use_case isl osl concurrency requests rounds work folder needed time_left number=0 failed=0 left=0 measured=0
   local first_kind='' broken='' absent=() command
   trap on_signal TERM INT
   trap 'say "error: line $LINENO of the client failed" >&2' ERR
-  for command in "$tool_command" curl timeout awk find df; do
+  for command in "$tool" curl timeout awk find df; do
     command -v "$command" >/dev/null || absent+=("$command")
   done
+  [[ $tokenizer_path != /* || -e $tokenizer_path ]] || absent+=("the tokenizer $tokenizer_path (in its image, or under a mount)")
   if ((${#absent[@]} > 0)); then
-    say "missing in the client's container: ${absent[*]} (PATH there is $PATH)" >&2
-    end_with client_lacks
-  fi
-  if [[ $tokenizer_path == /* && ! -e $tokenizer_path ]]; then
-    say "missing in the client's container: the tokenizer $tokenizer_path, which must be in its image or under a mount" >&2
+    printf -v command '%s, ' "${absent[@]}"
+    say "missing in the client's container: ${command%, } (PATH there is $PATH)" >&2
     end_with client_lacks
   fi
   wait_until_ready
@@ -1023,7 +1023,8 @@ main() {
       say "point $number of ${#points[@]} is finished already: $REPLY"
       continue
     fi
-    folder=$REPLY work=$(((requests + concurrency - 1) / concurrency * osl))
+    folder=$REPLY rounds=$(((requests + concurrency - 1) / concurrency))
+    work=$((rounds * osl))
     if [[ -n $broken ]]; then
       # Another client may have it, or may still take it.
       [[ -d $run/taken.$number ]] || record "$folder" 'not run' '' "$broken"
@@ -1049,16 +1050,13 @@ main() {
     say "point $number of ${#points[@]}: $use_case $isl/$osl, concurrency $concurrency, $requests requests"
     report state=measuring ready_seconds="$ready_seconds" point="$number $point"
     measured=$((measured + 1))
-    if measure "$folder" "$use_case" "$isl" "$osl" "$concurrency" "$requests" "$work"; then
-      report state=ready ready_seconds="$ready_seconds"
-      continue
-    fi
+    measure "$folder" "$use_case" "$isl" "$osl" "$concurrency" "$requests" "$work" || failed=$((failed + 1))
     report state=ready ready_seconds="$ready_seconds"
-    failed=$((failed + 1))
-    if ! completes 30; then
+    [[ -n $reason ]] || continue
+    completes 30 || {
       say "error: the server stopped answering: $answer" >&2
       end_with no_answer
-    fi
+    }
     # A tool that cannot work would fail at each point.
     if ((measured == 1)); then
       first_kind=$kind
@@ -1067,57 +1065,13 @@ main() {
       say "error: $broken; the others are not measured" >&2
     fi
   done
-  if ((left > 0)) && [[ -z $broken ]]; then
-    say "$left of ${#points[@]} points are left for another job"
-    end_with no_time_left
-  elif ((failed > 0)); then
-    say "$failed of ${#points[@]} points failed"
-    end_with points_failed
-  fi
-  if ((replicas > 1 && parts == 0)); then
-    say "no point is left for this server"
-  else
-    say "all ${#points[@]} points are finished"
-  fi
+  say "done with ${#points[@]} points: $failed failed, $left are left for another job"
+  ((left == 0)) || [[ -n $broken ]] || end_with no_time_left
+  ((failed == 0)) || end_with points_failed
   end_with finished
 }
 
-# ---- GenAI-Perf ---------------------------------------------------------------------
-
-readonly tool_name=GenAI-Perf tool_command=genai-perf tool_log=genai-perf.log
-readonly result_table=profile_export_genai_perf.csv
-
-# busy_time TABLE REQUESTS: in REPLY, the milliseconds in which requests ran; 0 when it does not tell.
-busy_time() {
-  table_value 'Request Throughput' "$1"
-  REPLY=$(awk -v requests="$2" -v rate="$REPLY" 'BEGIN { printf "%d", (rate + 0 > 0 ? 1000 * requests / rate : 0) }')
-}
-
-# may_have_completed FOLDER: true unless no request was completed. It writes its measurements at its end, and none
-# when it was killed or one request failed: when it had requests to send, nobody knows.
-may_have_completed() {
-  if [[ -z $(find "$1" -name profile_export.json) ]]; then
-    [[ -n $(find "$1" -name '*inputs.json') ]]
-  else
-    [[ $(find "$1" -name profile_export.json -exec grep -El '"response_timestamps": *\[ *[0-9]' {} +) ]]
-  fi
-}
-
-# check_completeness TABLE REQUESTS: it exits with an error when a request fails, and its table is written last. One
-# that does not count the requests (before 25.01) has a file beside it with a time stamp for each.
-check_completeness() {
-  local count raw=profile_export.json
-  table_value 'Request Count' "$1"
-  [[ -z $REPLY ]] || return 0
-  count=$(grep -o '"timestamp":' "${1%/*}/$raw" | wc -l) || true
-  if ((count != $2)); then
-    reason="$raw has $count requests, $2 were asked for"
-    return 1
-  fi
-}
-
-# Bash reads this program from its standard input: all of it before the last line runs, and nothing that it starts may
-# read on.
+# Bash reads this program from its standard input, and nothing that it starts may read on.
 main </dev/null
 exit
 CLIENT
@@ -1221,20 +1175,13 @@ show_cause() {
       gsub(/\t/, " ", line); gsub(/[\200-\377]+/, "?", line); gsub(/[^ -~]/, "", line)
       return line
     }
-    # Takes from $text what loggers put before a message. Its level, E, W or I, is in $level.
-    function take_prefix(   rounds, word) {
-      level = ""
-      for (rounds = 0; rounds < 12; rounds++) {
-        if (!match(text, /^(\[[^][]*\](<[a-z]+>)?:? ?|\([^()]*pid=[0-9]+[^()]*\) ?|[EWIF][0-9]+ [0-9:.]+ +[0-9]+ [^ ]+\] )/) &&
-          !match(text, /^(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)(: *| |$)/) && !match(text, /^[0-9][0-9.,:TZ+\/-]*:? /) &&
-          !match(text, /^([A-Za-z0-9_.\/-]+:[0-9]+\] ?|[A-Za-z0-9_.-]+:[0-9]+:[0-9]+ |([A-Za-z_.]+ )?- |\{"timestamp": "[^"]*", "level": "[A-Z]+", ("message": ")?)/)) return
-        word = substr(text, 1, RLENGTH)
-        text = substr(text, RLENGTH + 1)
-        if (level != "") continue
-        if (word ~ /ERROR|CRITICAL|FATAL|^\[[EF]\]|^\[?[EF][0-9]/) level = "E"
-        else if (word ~ /WARN|^\[W\]|^\[?W[0-9]/) level = "W"
-        else if (word ~ /INFO|DEBUG|TRACE|NOTICE|^\[[IVD]\]|^\[?I[0-9]/) level = "I"
-      }
+    # Takes from $text what loggers put before a message, and from that its $level, E, W or I.
+    function take_prefix(   rounds, prefix) {
+      text = line
+      while (rounds++ < 12 && sub(/^(\[[^][]*\](<[a-z]+>)?:? ?|\([^()]*pid=[0-9]+[^()]*\) ?|(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)(: *| |$)|[EWIF][0-9]+ [0-9:.]+ +[0-9]+ [^ ]+\] |[0-9][0-9.,:TZ+\/-]*:? |[A-Za-z0-9_.\/-]+:[0-9]+\] ?|[A-Za-z0-9_.-]+:[0-9]+:[0-9]+ |([A-Za-z_.]+ )?- |\{"timestamp": "[^"]*", "level": "[A-Z]+", ("message": ")?)/, "", text)) ;
+      prefix = substr(line, 1, length(line) - length(text))
+      level = prefix ~ /ERROR|CRITICAL|FATAL|\[[EF]\]|(^|\[)[EF][0-9]/ ? "E" : prefix ~ /WARN|\[W\]|(^|\[)W[0-9]/ ? "W" : ""
+      if (level == "" && prefix ~ /INFO|DEBUG|TRACE|NOTICE|\[[IVD]\]|(^|\[)I[0-9]/) level = "I"
     }
     # Keeps the line; what differs only in numbers is the same again.
     function keep(kind,   key) {
@@ -1251,7 +1198,7 @@ show_cause() {
     {
       number = $0 + 0
       sub(/^[0-9]+:/, "")
-      text = line = clean($0)
+      line = clean($0)
       take_prefix()
       # Neither what is no failure, nor the inside of a traceback.
       if (level == "I" || line ~ /\[dump_input\.py/ || text ~ /^$|^[ ^~]/ && text !~ /^ *(what\(\): |Value error, )/) next
@@ -1282,7 +1229,6 @@ show_cause() {
 stopped_by=
 # wait returns when a signal comes, but not one that came just before it: so the handler itself sees to it that the
 # client ends.
-# shellcheck disable=SC2317 # the traps call it
 on_signal() {
   [[ -z $stopped_by ]] || return 0
   stopped_by=$1
@@ -1301,7 +1247,7 @@ measure_until=$(date --date="${measure_until:-none}" +%s 2>/dev/null) || measure
 readonly measure_until=${measure_until:+$((measure_until - reserve))}
 
 write_manifest || fail "cannot write $manifest"
-server_started=$(printf '%(%s)T' -1)
+printf -v server_started '%(%s)T' -1
 readonly server_started
 count_lines before
 servers=() clients=()
@@ -1468,8 +1414,6 @@ if ! write_manifest && [[ $cause != no_space ]]; then
   explain no_space
   reason+=", or it cannot be written to; before that: $before"
 fi
-rm -f -- "$run"/{points,stopping} "$run"/{ended,output,meet,state}.*
-rmdir "$run"/taken.* "$run" 2>/dev/null
 
 # What may be the cause, in the logs that tell it.
 logs_to_show=("$client_log")
@@ -1487,17 +1431,13 @@ for log in "${logs_to_show[@]}"; do
 done
 ((${#cause_lines[@]} == 0)) || printf '%s\n' "${cause_lines[@]}"
 say "$finished of ${#points[@]} points are in $results"
+# What a person does next; a job whose time is up may go on by itself. One that was cancelled stays so, and what failed
+# would fail again.
+requeue='' next="after that" options=''
 if ((code == 6 && failed == 0 && restarts < requeue_limit)) && [[ $stopped_by != TERM ]]; then
-  # Only when the time is up: a job that was cancelled stays so, and what failed would fail again.
+  requeue=yes
   say "the job goes on by itself: requeue $((restarts + 1)) of at most $requeue_limit"
-  say "exit $code: $reason"
-  scontrol requeue "$slurm_id" || say "error: Slurm does not requeue the job" >&2
-  exit "$code"
-fi
-# What a person does next.
-next="after that" options=''
-[[ -z $to_do ]] || advice=("what to do: $to_do")
-if ((code == 6)); then
+elif ((code == 6)); then
   next="to go on"
   if ((seconds_needed > 0)); then
     # A quarter more, the server's start, and what must be left at the end.
@@ -1505,16 +1445,22 @@ if ((code == 6)); then
     say "nothing failed: the points that were left out need about $seconds_needed s, and the server its start"
   elif ((finished == 0)) && { [[ $stopped_by == USR* ]] || (($(printf '%(%s)T' -1) >= ${measure_until:-9999999999})); }; then
     options="--time=$(((ready_timeout + point_timeout + reserve) / 60 + 1)) "
-    advice=("what to do: the time was up before the first point was finished, so give the job more: the server may take $ready_timeout s until it is ready, and a point $point_timeout s")
+    to_do="the time was up before the first point was finished, so give the job more: the server may take $ready_timeout s until it is ready, and a point $point_timeout s"
   fi
 fi
-if ((finished < ${#points[@]})); then
+[[ -z $to_do ]] || advice=("what to do: $to_do")
+if [[ -z $requeue ]] && ((finished < ${#points[@]})); then
   script=$(scontrol show job "$slurm_id" 2>/dev/null | sed -n 's/^ *Command=//p')
   advice+=("$next: RESUME_JOB_ID=$job_id sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi
 write_manifest
+rm -f -- "$run"/{points,stopping} "$run"/{ended,output,meet,state}.*
+rmdir "$run"/taken.* "$run" 2>/dev/null
 for line in "${advice[@]}"; do
   say "$line"
 done
 say "exit $code: $reason"
+if [[ -n $requeue ]]; then
+  scontrol requeue "$slurm_id" || say "error: Slurm does not requeue the job" >&2
+fi
 exit "$code"

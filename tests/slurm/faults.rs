@@ -483,7 +483,7 @@ fn table() -> Vec<Fault> {
         Fault { name: "models: short download reported as COMPLETED", marked: true, script: PrepareModels,
             variables: &[("LAB_NGC_FAULT", "short")], end: End::Code(1), says: "an old NGC CLI claims success", ..ROW },
         Fault { name: "models: one shard missing", script: PrepareModels, variables: &[("LAB_NGC_FAULT", "shard")],
-            end: End::Code(1), says: "model.safetensors.index.json names it", ..ROW },
+            end: End::Code(1), says: "safetensors is missing", ..ROW },
         Fault { name: "models: one shard cut off", script: PrepareModels, variables: &[("LAB_NGC_FAULT", "truncate")],
             end: End::Code(1), says: "its header promises 4580000", ..ROW },
         Fault { name: "models: wrong checksum", script: PrepareModels, variables: &[("LAB_NGC_FAULT", "checksum")],
