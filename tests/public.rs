@@ -174,6 +174,7 @@ fn types_can_cross_threads() {
         nim_slurm::Explanation,
         nim_slurm::FileError,
         nim_slurm::FileErrorKind,
+        nim_slurm::FileMistake,
         nim_slurm::FolderPath,
         nim_slurm::Follower,
         nim_slurm::GpuRequest,
