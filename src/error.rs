@@ -6,8 +6,10 @@ use std::fs::File;
 use std::io::{self, Read};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use serde::de::DeserializeOwned;
 
 use crate::container::Runtime;
+use crate::mistakes::{self, FileMistake};
 use crate::slurm::{OptionName, Release};
 use crate::value::{Fault, ValueError};
 
@@ -23,6 +25,7 @@ use crate::value::{Fault, ValueError};
 /// assert_eq!(error.path(), None); // it was a text, not a file
 /// assert_eq!(error.kind(), nim_slurm::FileErrorKind::Content);
 /// assert_eq!((error.line(), error.value()), (Some(2), Some("'gpu h100'")));
+/// assert_eq!(error.mistakes().len(), 1); // all that there are
 /// ```
 #[derive(Debug)]
 pub struct FileError {
@@ -44,7 +47,7 @@ pub struct FileError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FileErrorKind {
-    /// It cannot be read; the error's source is the system's reason.
+    /// It cannot be read; the error's source is the system's reason, where there is one.
     Read,
     /// It is no TOML.
     Syntax,
@@ -56,13 +59,8 @@ pub enum FileErrorKind {
 #[derive(Debug)]
 enum FileReason {
     Read(io::Error),
-    Text {
-        kind: FileErrorKind,
-        /// The line, the place in it, and the reason.
-        message: String,
-        line: Option<usize>,
-        value: Option<String>,
-    },
+    /// At least one.
+    Mistakes(FileErrorKind, Vec<FileMistake>),
 }
 
 /// A person writes some kilobytes; what is longer than this is another file.
@@ -97,41 +95,49 @@ impl FileError {
         Self {
             what,
             path: Some(path.to_owned()),
-            reason: FileReason::Text {
-                kind: FileErrorKind::Content,
-                message: error.to_string(),
-                line: None,
-                value: None,
-            },
+            reason: FileReason::Mistakes(
+                FileErrorKind::Content,
+                vec![FileMistake::of_text(error.to_string())],
+            ),
         }
     }
 
-    /// A text that toml does not take.
-    pub(crate) fn toml(
+    /// Neither a file nor a name.
+    pub(crate) fn no_recipe(path: &Utf8Path, built_in: &[&str]) -> Self {
+        let words = match mistakes::nearest(path.as_str(), built_in) {
+            Some(meant) => format!("perhaps {meant} is meant"),
+            None => format!("built in are {}", built_in.join(", ")),
+        };
+        Self {
+            what: "recipe",
+            path: Some(path.to_owned()),
+            reason: FileReason::Mistakes(
+                FileErrorKind::Read,
+                vec![FileMistake::of_text(format!(
+                    "there is no such file, and none of this name is built in: {words}"
+                ))],
+            ),
+        }
+    }
+
+    /// Reads a text as TOML. See [`mistakes::read`] for the samples.
+    pub(crate) fn parse<T: DeserializeOwned>(
         what: &'static str,
         path: Option<&Utf8Path>,
         text: &str,
-        error: &toml::de::Error,
-    ) -> Self {
-        let kind = match toml::from_str::<toml::Table>(text) {
-            Ok(_) => FileErrorKind::Content,
-            Err(_) => FileErrorKind::Syntax,
-        };
-        let place = error.span();
-        let before = place.as_ref().and_then(|span| text.get(..span.start));
-        // What lacks a key is a table of many lines, and no value.
-        let value = place.and_then(|span| text.get(span));
-        let value = value.filter(|value| !value.is_empty() && !value.contains('\n'));
-        Self {
-            what,
-            path: path.map(Utf8Path::to_owned),
-            reason: FileReason::Text {
-                kind,
-                message: error.to_string().trim_end().to_owned(),
-                line: before.map(|before| before.matches('\n').count() + 1),
-                value: value.map(str::to_owned),
-            },
-        }
+        samples: &[&str],
+    ) -> Result<T, Self> {
+        mistakes::read(text, samples).map_err(|mistakes| {
+            let kind = match toml::from_str::<toml::Table>(text) {
+                Ok(_) => FileErrorKind::Content,
+                Err(_) => FileErrorKind::Syntax,
+            };
+            Self {
+                what,
+                path: path.map(Utf8Path::to_owned),
+                reason: FileReason::Mistakes(kind, mistakes),
+            }
+        })
     }
 
     /// The file, unless the text did not come from one.
@@ -145,26 +151,29 @@ impl FileError {
     pub const fn kind(&self) -> FileErrorKind {
         match &self.reason {
             FileReason::Read(_) => FileErrorKind::Read,
-            FileReason::Text { kind, .. } => *kind,
+            FileReason::Mistakes(kind, _) => *kind,
         }
     }
 
-    /// The line of the mistake, from 1, where it has one.
+    /// All mistakes in it, in the order of their lines; none in what cannot be read.
     #[must_use]
-    pub const fn line(&self) -> Option<usize> {
+    pub fn mistakes(&self) -> &[FileMistake] {
         match &self.reason {
-            FileReason::Read(_) => None,
-            FileReason::Text { line, .. } => *line,
+            FileReason::Read(_) => &[],
+            FileReason::Mistakes(_, mistakes) => mistakes,
         }
+    }
+
+    /// The line of the first mistake, from 1, where it has one.
+    #[must_use]
+    pub fn line(&self) -> Option<usize> {
+        self.mistakes().first()?.line()
     }
 
     /// What stands there, as the file has it: a value, or a key that is not known.
     #[must_use]
     pub fn value(&self) -> Option<&str> {
-        match &self.reason {
-            FileReason::Read(_) => None,
-            FileReason::Text { value, .. } => value.as_deref(),
-        }
+        self.mistakes().first()?.value()
     }
 }
 
@@ -174,10 +183,19 @@ impl fmt::Display for FileError {
         match (&self.path, &self.reason) {
             (Some(path), FileReason::Read(_)) => write!(f, "cannot read {what} file {path}"),
             (None, FileReason::Read(_)) => write!(f, "cannot read the {what}"),
-            (Some(path), FileReason::Text { message, .. }) => {
-                write!(f, "{what} file {path}: {message}")
+            (path, FileReason::Mistakes(_, mistakes)) => {
+                f.write_str(what)?;
+                if let Some(path) = path {
+                    write!(f, " file {path}")?;
+                }
+                match mistakes.as_slice() {
+                    [one] => write!(f, ": {one}"),
+                    all => {
+                        write!(f, ": {} mistakes", all.len())?;
+                        all.iter().try_for_each(|mistake| write!(f, "\n{mistake}"))
+                    }
+                }
             }
-            (None, FileReason::Text { message, .. }) => write!(f, "{what}: {message}"),
         }
     }
 }
@@ -186,7 +204,7 @@ impl std::error::Error for FileError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.reason {
             FileReason::Read(error) => Some(error),
-            FileReason::Text { .. } => None,
+            FileReason::Mistakes(..) => None,
         }
     }
 }

@@ -107,6 +107,7 @@ mod environment;
 mod error;
 mod explain;
 mod job_options;
+mod mistakes;
 mod plan;
 mod script;
 mod settings;
@@ -149,6 +150,7 @@ pub use self::follow::{
     Follower, LaunchOutcome, PointProgress, PointState, Progress, ServerState, last_lines,
 };
 pub use self::job_options::JobOptions;
+pub use self::mistakes::FileMistake;
 #[cfg(feature = "results")]
 pub use self::percentile::{Judgement, Percentile};
 pub use self::plan::Plan;

@@ -73,6 +73,27 @@ const BUILT_IN: &[(&str, &str)] = &built_in![
     "llama3-3-70b-h100x4-trtllm",
 ];
 
+macro_rules! sample {
+    ($source:literal) => {
+        concat!(
+            "name = 'a'\nserver = { image = 'a:b', gpus = 1, served_model_name = 'a', command = ['a'], ",
+            "environment = {}, variants = [{ name = 'a' }] }\n",
+            "model.weights = { size = '1 B', files = ['a'], ", $source, " }\n",
+            "model.engine = { ngc = 'a/b:c', size = '1 B', files = ['a'] }\n",
+            "client = { image = 'a:b', tool = { genai_perf = '25.01' } }\n",
+            "sweep = { use_cases = ['a:1/1'], concurrency = [1] }\n",
+        )
+    };
+}
+
+/// Recipes that have all tables and all that must be said, one for each source of weights.
+/// A mistake in a recipe is what none of them takes in place of its own.
+const SAMPLES: &[&str] = &[
+    sample!("ngc = 'a/b:c'"),
+    sample!("hugging_face = 'a/b@0000000000000000000000000000000000000000'"),
+    sample!("path = '/a'"),
+];
+
 /// A benchmark: a server that serves a model, and a client that measures it.
 ///
 /// A recipe says nothing about the cluster; that is what
@@ -274,6 +295,29 @@ impl Recipe {
         Some(Self::from_toml(text).expect("the built-in recipes are valid"))
     }
 
+    /// The recipe in a file, or the built-in one of this name. A file wins over a name.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read); and when there is neither, with the built-in one that was
+    /// probably meant.
+    ///
+    /// ```
+    /// use nim_slurm::Recipe;
+    ///
+    /// assert!(Recipe::find("tests/data/recipes/llama-cpp.toml").is_ok());
+    /// assert!(Recipe::find("llama3-70b-h100x4-fp8").is_ok());
+    /// let error = Recipe::find("llama3-70b-h100x4").unwrap_err();
+    /// assert!(error.to_string().ends_with("perhaps llama3-70b-h100x4-fp8 is meant"));
+    /// ```
+    pub fn find(name: impl AsRef<Utf8Path>) -> Result<Self, FileError> {
+        let path = name.as_ref();
+        if path.exists() || path.parent().is_some_and(|folder| folder != "") {
+            return Self::read(path);
+        }
+        Self::built_in(path.as_str()).ok_or_else(|| FileError::no_recipe(path, Self::BUILT_IN))
+    }
+
     /// Reads a recipe from TOML text.
     ///
     /// # Errors
@@ -287,7 +331,7 @@ impl Recipe {
     /// assert!(error.to_string().contains("unexpected character ' ' in recipe name"));
     /// ```
     pub fn from_toml(text: &str) -> Result<Self, FileError> {
-        toml::from_str(text).map_err(|error| FileError::toml("recipe", None, text, &error))
+        FileError::parse("recipe", None, text, SAMPLES)
     }
 
     /// Reads a recipe from a TOML file.
@@ -307,7 +351,7 @@ impl Recipe {
     pub fn read(path: impl AsRef<Utf8Path>) -> Result<Self, FileError> {
         let path = path.as_ref();
         let text = FileError::read("recipe", path)?;
-        toml::from_str(&text).map_err(|error| FileError::toml("recipe", Some(path), &text, &error))
+        FileError::parse("recipe", Some(path), &text, SAMPLES)
     }
 
     /// The recipe as TOML, which [`from_toml`](Self::from_toml) reads again.

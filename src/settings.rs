@@ -162,8 +162,7 @@ impl Settings {
     /// Names the line and the value: an unknown key, or a value that its type
     /// refuses.
     pub fn from_toml(text: &str) -> Result<Self, FileError> {
-        let file = toml::from_str(text)
-            .map_err(|error| FileError::toml("settings", None, text, &error))?;
+        let file = FileError::parse("settings", None, text, &[""])?;
         Self::from_file(file, text, None)
     }
 
@@ -186,8 +185,7 @@ impl Settings {
     pub fn read(path: impl AsRef<Utf8Path>) -> Result<Self, FileError> {
         let path = path.as_ref();
         let text = FileError::read("settings", path)?;
-        let file = toml::from_str(&text)
-            .map_err(|error| FileError::toml("settings", Some(path), &text, &error))?;
+        let file = FileError::parse("settings", Some(path), &text, &[""])?;
         Self::from_file(file, &text, Some(path))
     }
 

@@ -46,10 +46,7 @@ impl Input {
         let Some(path) = &self.recipe else {
             return Ok(Recipe::llama3_70b_h100x4_fp8());
         };
-        let built_in = Recipe::built_in(path.as_str()).filter(|_| !path.exists());
-        built_in
-            .map_or_else(|| Recipe::read(path), Ok)
-            .map_err(input)
+        Recipe::find(path).map_err(input)
     }
 
     /// Flags over the environment over the settings file.
