@@ -8,6 +8,7 @@ use std::io::{self, Read};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::container::Runtime;
+use crate::plain::plain_lines;
 use crate::slurm::{OptionName, Release};
 use crate::value::{Fault, ValueError};
 
@@ -127,7 +128,7 @@ impl FileError {
             path: path.map(Utf8Path::to_owned),
             reason: FileReason::Text {
                 kind,
-                message: error.to_string().trim_end().to_owned(),
+                message: plain_lines(error.to_string().trim_end()),
                 line: before.map(|before| before.matches('\n').count() + 1),
                 value: value.map(str::to_owned),
             },

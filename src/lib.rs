@@ -106,6 +106,7 @@ mod environment;
 mod error;
 mod explain;
 mod job_options;
+mod plain;
 mod plan;
 mod script;
 mod settings;
@@ -146,6 +147,7 @@ pub use self::follow::{
     Follower, LaunchOutcome, PointProgress, PointState, Progress, ServerState, last_lines,
 };
 pub use self::job_options::JobOptions;
+pub use self::plain::plain;
 pub use self::plan::Plan;
 pub use self::recipe::Recipe;
 #[cfg(feature = "results")]
