@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::container::Runtime;
-use crate::plain::plain_lines;
+use crate::plain::{plain, plain_lines};
 use crate::slurm::{OptionName, Release};
 use crate::value::{Fault, ValueError};
 
@@ -276,7 +276,8 @@ impl fmt::Display for PlanError {
             if index > 0 {
                 f.write_str("\n")?;
             }
-            problem.fmt(f)?;
+            // A word of a command may have line breaks.
+            f.write_str(&plain(&problem.to_string()))?;
         }
         Ok(())
     }
