@@ -108,6 +108,7 @@ mod error;
 mod explain;
 mod job_options;
 mod mistakes;
+mod plain;
 mod plan;
 mod script;
 mod settings;
@@ -153,6 +154,7 @@ pub use self::job_options::JobOptions;
 pub use self::mistakes::FileMistake;
 #[cfg(feature = "results")]
 pub use self::percentile::{Judgement, Percentile};
+pub use self::plain::plain;
 pub use self::plan::Plan;
 pub use self::recipe::Recipe;
 #[cfg(feature = "results")]

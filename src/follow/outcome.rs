@@ -6,6 +6,7 @@ use camino::Utf8PathBuf;
 
 use super::{RunFiles, files};
 use crate::manifest::Manifest;
+use crate::plain::plain;
 use crate::status::{JobRecord, JobState, JobStatus};
 use crate::submit::ChainJob;
 
@@ -104,14 +105,14 @@ pub(super) fn of(
         (Some(code), manifest) => {
             let reason = manifest.filter(|_| exit_code.is_some_and(|code| code != 0));
             let reason = reason.and_then(|manifest| manifest.exit_reason.as_deref());
-            let reason = reason.unwrap_or_else(|| meaning(code));
+            let reason = &*plain(reason.unwrap_or_else(|| meaning(code)));
             let said = manifest.filter(|_| exit_code.is_some());
             let logs = logs(code, said, record, files);
             // What the job printed has it, too.
             let output = record.and_then(|record| record.output.as_ref());
             let said = said.filter(|_| output.is_none_or(|output| !logs.contains(output)));
             let lines = |lines: &Vec<String>| -> Vec<_> {
-                lines.iter().map(|line| files::for_a_terminal(line)).collect()
+                lines.iter().map(|line| files::plain_log(line)).collect()
             };
             LaunchOutcome {
                 exit_code: Some(code),
@@ -230,7 +231,7 @@ fn slurm_words(record: &JobRecord) -> String {
             .map(|exit| exit.to_string()),
     );
     words.extend(record.reason.clone());
-    words.join(", ")
+    plain(&words.join(", ")).into_owned()
 }
 
 /// Where the reason stands: in the log of the step that failed, and where no step
@@ -252,7 +253,10 @@ fn logs(
         1 | 2 | 5 => vec![&logs.client],
         _ => Vec::new(),
     });
-    let has_text = |log: &&Utf8PathBuf| log.metadata().is_ok_and(|data| data.len() > 0);
+    let has_text = |log: &&Utf8PathBuf| {
+        log.symlink_metadata()
+            .is_ok_and(|data| data.is_file() && data.len() > 0)
+    };
     let logs: Vec<_> = steps.filter(has_text).cloned().collect();
     if logs.is_empty() {
         record.map(output).unwrap_or_default()
@@ -263,7 +267,10 @@ fn logs(
 
 /// The file for what a job itself prints, if it has printed something.
 fn output(record: &JobRecord) -> Vec<Utf8PathBuf> {
-    let output = record.output.iter().filter(|output| output.is_file());
+    let output = record
+        .output
+        .iter()
+        .filter(|output| output.symlink_metadata().is_ok_and(|data| data.is_file()));
     output.cloned().collect()
 }
 
@@ -429,8 +436,8 @@ mod tests {
             let launch = launch(&files, JobState::Failed, code);
             of(&launch, None, Some(&said(code)), &files).unwrap()
         };
-        assert_eq!(outcome(3).log_lines, ["  | line 258: OSError: [31mno"]);
-        assert_eq!(outcome(3).advice, ["what to do: find out [31mwhy"]);
+        assert_eq!(outcome(3).log_lines, [r"  | line 258: OSError: \u{1b}[31mno"]);
+        assert_eq!(outcome(3).advice, [r"what to do: find out \u{1b}[31mwhy"]);
         let merged = outcome(6);
         assert_eq!(
             [merged.log_lines, merged.advice].concat(),

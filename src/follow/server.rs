@@ -98,13 +98,13 @@ fn parse(state: &str, points: usize) -> (ServerState, Option<String>) {
         _ => ServerState::Loading {
             waited: seconds("waited_seconds")
                 .zip(field("answer"))
-                .map(|(waited, answer)| (waited, files::for_a_terminal(answer))),
+                .map(|(waited, answer)| (waited, files::plain_log(answer))),
         },
     };
     let row = field("point").map(|row| row.split(' ').collect::<Vec<_>>());
     let measuring = match row.as_deref() {
         Some([number, use_case, input, output, concurrency, requests]) => {
-            Some(files::for_a_terminal(&format!(
+            Some(files::plain_log(&format!(
                 "point {number} of {points}: {use_case} {input}/{output}, concurrency {concurrency}, {requests} requests"
             )))
         }

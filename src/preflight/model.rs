@@ -88,7 +88,7 @@ fn missing(recipe: &Recipe, folder: &Utf8Path) -> Vec<(&'static str, Vec<String>
 /// What is missing of the files that the recipe names, and of the shards that an index
 /// names, if there is one.
 fn missing_files<'a>(folder: &Utf8Path, files: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    let index = file::text(folder.join(INDEX), MOST_INDEX).unwrap_or_default();
+    let index = file::linked_text(folder.join(INDEX), MOST_INDEX).unwrap_or_default();
     let mut files: Vec<_> = files.into_iter().map(str::to_owned).collect();
     files.extend(indexed_shards(&index).into_iter().map(str::to_owned));
     let mut missing: Vec<_> = files
