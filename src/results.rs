@@ -31,6 +31,7 @@ mod json;
 mod metric;
 mod point;
 mod problem;
+mod requests;
 mod sink;
 mod table;
 
@@ -44,6 +45,7 @@ pub use self::metric::{Metric, Statistic, Statistics, Unit};
 pub use self::point::{GpuMetric, OtherMetric, Point, PointName, Tool};
 pub use self::problem::ReadProblem;
 pub(crate) use self::problem::printable;
+pub use self::requests::{Figures, Request, Requests};
 pub use crate::manifest::{Images, Manifest, RunImage};
 pub use crate::settings::RunId;
 

@@ -70,6 +70,8 @@ impl std::fmt::Display for ReadProblem {
     }
 }
 
+impl std::error::Error for ReadProblem {}
+
 /// `text` with control characters written out.
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
