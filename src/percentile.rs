@@ -36,7 +36,9 @@ const ROUNDING: f64 = 1e-9;
 /// use nim_slurm::{Judgement, Percentile};
 ///
 /// let p95 = Percentile::parse("p95")?;
-/// assert_eq!((p95.get(), p95.to_string().as_str()), (95, "p95"));
+/// assert_eq!((p95, p95.get(), p95.to_string().as_str()), (Percentile::P95, 95, "p95"));
+/// let [p50, p90, p99] = [Percentile::P50, Percentile::P90, Percentile::P99];
+/// assert!([p50, p90, p95, p99].is_sorted());
 /// // If none is over the limit, 90 requests are enough; with two that are, it takes 165.
 /// assert_eq!((p95.requests_needed(0), p95.requests_needed(2)), (90, 165));
 /// assert_eq!(p95.judge(2, 165), Judgement::Within);
