@@ -36,7 +36,9 @@ const ROUNDING: f64 = 1e-9;
 /// use nim_slurm::{Judgement, Percentile};
 ///
 /// let p95 = Percentile::parse("p95")?;
-/// assert_eq!((p95.get(), p95.to_string().as_str()), (95, "p95"));
+/// assert_eq!((p95, p95.get(), p95.to_string().as_str()), (Percentile::P95, 95, "p95"));
+/// let [p50, p90, p99] = [Percentile::P50, Percentile::P90, Percentile::P99];
+/// assert!([p50, p90, p95, p99].is_sorted());
 /// // If none is over the limit, 90 requests are enough; with two that are, it takes 165.
 /// assert_eq!((p95.requests_needed(0), p95.requests_needed(2)), (90, 165));
 /// assert_eq!(p95.judge(2, 165), Judgement::Within);
@@ -78,7 +80,8 @@ impl Percentile {
     /// ```
     /// use nim_slurm::Percentile;
     ///
-    /// assert_eq!(Percentile::new(99), Some(Percentile::P99));
+    /// let named = [Percentile::P50, Percentile::P90, Percentile::P95, Percentile::P99];
+    /// assert_eq!([50, 90, 95, 99].map(Percentile::new), named.map(Some));
     /// assert_eq!(Percentile::new(100), None);
     /// assert!(Percentile::P50 < Percentile::P90 && Percentile::P90 < Percentile::P95);
     /// ```
@@ -164,13 +167,22 @@ impl Percentile {
     /// ```
     #[must_use]
     pub fn judge(self, over: u64, requests: u64) -> Judgement {
+        self.judge_one_of(1, over, requests)
+    }
+
+    /// The same for one of several limits. A point within all of them has so many chances to be
+    /// above one by accident; it is within all by accident no more often than within one.
+    pub(crate) fn judge_one_of(self, limits: u32, over: u64, requests: u64) -> Judgement {
         let over = over.min(requests);
         if requests == 0 {
-            Judgement::CannotTell
-        } else if is_rare(at_most(over, requests, self.share_over())) {
-            Judgement::Within
+            return Judgement::CannotTell;
+        }
         // At least so many over are at most so many within.
-        } else if is_rare(at_most(requests - over, requests, 1.0 - self.share_over())) {
+        let as_few = at_most(over, requests, self.share_over());
+        let as_many = at_most(requests - over, requests, 1.0 - self.share_over());
+        if is_rare(as_few) {
+            Judgement::Within
+        } else if is_rare(as_many * f64::from(limits)) {
             Judgement::Above
         } else {
             Judgement::CannotTell
@@ -213,11 +225,7 @@ impl Judgement {
     /// Judges a percentile by the value of each request. A value at the limit keeps it, and one that
     /// is no number, such as a failed request's, does not.
     pub fn of(percentile: Percentile, limit: f64, values: impl IntoIterator<Item = f64>) -> Self {
-        let (mut over, mut requests) = (0, 0);
-        for value in values {
-            requests += 1;
-            over += u64::from(value.is_nan() || value > limit);
-        }
+        let (over, requests) = count(limit, values);
         percentile.judge(over, requests)
     }
 
@@ -240,6 +248,16 @@ impl fmt::Display for Judgement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
+}
+
+/// How many values are over a limit, of how many.
+pub(crate) fn count(limit: f64, values: impl IntoIterator<Item = f64>) -> (u64, u64) {
+    let (mut over, mut requests) = (0, 0);
+    for value in values {
+        requests += 1;
+        over += u64::from(value.is_nan() || value > limit);
+    }
+    (over, requests)
 }
 
 fn is_rare(probability: f64) -> bool {
@@ -330,8 +348,8 @@ mod tests {
                 row = [1].into_iter().chain(inner).chain([1]).collect();
             }
             let mut sum = 0;
-            for over in 0..requests {
-                sum += row[over];
+            for (over, count) in row.iter().enumerate().take(requests) {
+                sum += count;
                 #[expect(clippy::cast_precision_loss, reason = "2^60 at most, in 53 bits")]
                 let expected = sum as f64 / (1_u128 << requests) as f64;
                 let found = at_most(over as u64, requests as u64, 0.5);
