@@ -29,6 +29,9 @@ int nvmlDeviceGetCpuAffinity(void *device, unsigned size, unsigned long *cpus) {
 }
 /* What it is asked for leaves these fields as they were: zero. */
 int nvmlDeviceGetPciInfo_v3(void *device, void *pci) { return (void)device, (void)pci, SUCCESS; }
+/* The plugin takes the addresses of these two, so it does not start without them. */
+int nvmlDeviceGetComputeRunningProcesses_v3() { return NOT_SUPPORTED; }
+int nvmlDeviceGetGraphicsRunningProcesses_v3() { return NOT_SUPPORTED; }
 int nvmlDeviceGetMigMode() { return NOT_SUPPORTED; }
 int nvmlDeviceGetNvLinkState() { return NOT_SUPPORTED; }
 int nvmlDeviceGetSupportedMemoryClocks() { return NOT_SUPPORTED; }
