@@ -111,7 +111,10 @@ pub(super) fn of(
             let output = record.and_then(|record| record.output.as_ref());
             let said = said.filter(|_| output.is_none_or(|output| !logs.contains(output)));
             let lines = |lines: &Vec<String>| -> Vec<_> {
-                lines.iter().map(|line| files::for_a_terminal(line)).collect()
+                lines
+                    .iter()
+                    .map(|line| files::for_a_terminal(line))
+                    .collect()
             };
             Ending {
                 code: Some(code),

@@ -72,11 +72,7 @@ impl Server {
 }
 
 /// One server, and what is measured on it.
-fn read(
-    state: &Utf8Path,
-    points: usize,
-    started: Option<SystemTime>,
-) -> (Server, Option<String>) {
+fn read(state: &Utf8Path, points: usize, started: Option<SystemTime>) -> (Server, Option<String>) {
     let modified = state.metadata().and_then(|data| data.modified());
     // A job that was requeued may have left the state of its earlier run.
     let is_old = started.is_some_and(|started| modified.is_ok_and(|modified| modified < started));
@@ -151,7 +147,11 @@ mod tests {
             path
         };
         let other = MEASURING.replace("16 2 8", "16 1 8");
-        let states = [state("0", MEASURING), state("1", &other), state("2", MEASURING)];
+        let states = [
+            state("0", MEASURING),
+            state("1", &other),
+            state("2", MEASURING),
+        ];
         let (server, measuring) = read_all(&states, 8, None);
         assert!(matches!(server, Server::Ready { .. }));
         assert_eq!(
