@@ -108,14 +108,17 @@ safetensors_length() {
   [[ $end ]] && echo "$((8 + header + end))"
 }
 
+# arrived FOLDER: in REPLY, how many bytes its files have.
+arrived() { REPLY=$(list_files "$1" | awk '{ sum += $1 } END { printf "%.0f", sum }'); }
+
 # Folder $1 against $2 bytes, the files that follow, and the shards that its index names.
 check_folder() {
-  local folder=$1 expected=$2 file found
+  local folder=$1 expected=$2 file
   shift 2
-  found=$(list_files "$folder" | awk '{ sum += $1 } END { printf "%.0f", sum }')
+  arrived "$folder"
   # NGC's own totals are rounded, so a hundredth may be missing.
-  ((found * 100 >= expected * 99)) ||
-    echo "$(readable "$found") arrived, $(readable "$expected") were expected"
+  ((REPLY * 100 >= expected * 99)) ||
+    echo "$(readable "$REPLY") arrived, $(readable "$expected") were expected"
   missing_files "$folder" "$@"
   for file in "${REPLIES[@]}"; do
     if [[ ! -f $folder/$file ]]; then
@@ -176,6 +179,7 @@ check_checksums() {
 }
 
 # is_whole KIND FOLDER: true when it is; else the reasons are in $reasons.
+reasons=
 is_whole() {
   local kind=$1 folder=$2
   reasons=

@@ -69,7 +69,11 @@ impl Left {
         let lines = format!(
             "if check_result \"$folder\" {output_tokens} {requests}; then echo valid; else echo \"$reason\"; fi"
         );
-        run_in_client(&recipe, &lines, &[("folder", self.path().to_str().unwrap())])
+        run_in_client(
+            &recipe,
+            &lines,
+            &[("folder", self.path().to_str().unwrap())],
+        )
     }
 }
 

@@ -45,8 +45,7 @@ fn step(release: &str, tokenizer: &str, is_cached: bool) -> Vec<String> {
     let mut recipe = Recipe::llama3_70b_h100x4_fp8();
     recipe.client.tool = ClientTool::GenaiPerf(release.parse().unwrap());
     let launch = Plan::new(recipe, Settings::new()).unwrap().launch();
-    let functions =
-        ["set_container", "client_step"].map(|name| function(launch.text(), name));
+    let functions = ["set_container", "client_step"].map(|name| function(launch.text(), name));
     let (_, setting) = launch
         .text()
         .split_once("\nreadonly default_tokenizer=")
@@ -54,7 +53,10 @@ fn step(release: &str, tokenizer: &str, is_cached: bool) -> Vec<String> {
     let default_tokenizer = setting.lines().next().unwrap().trim_matches('\'');
     let stage = stage(is_cached);
     let output = Command::new("bash")
-        .args(["-c", &format!("{BEFORE}{}client_step 0", functions.concat())])
+        .args([
+            "-c",
+            &format!("{BEFORE}{}client_step 0", functions.concat()),
+        ])
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap())
         .env("stage_path", stage.path())

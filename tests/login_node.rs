@@ -243,7 +243,8 @@ fn an_end_says_how_to_go_on() {
     let folder = "llama-3-70b-instruct_4_100_chat_128_128_7";
     fs::create_dir(site.path("stage/results").join(folder)).unwrap();
     let manifest = Site::manifest(0, "3", "the server exited with status 1", r#""6", "4-1""#);
-    let advice = r#""advice": ["what to do: find out why", "after that: RESUME_JOB_ID=7 sbatch launch.sh"]"#;
+    let advice =
+        r#""advice": ["what to do: find out why", "after that: RESUME_JOB_ID=7 sbatch launch.sh"]"#;
     let points =
         format!(r#""points": [{{"folder": "{folder}", "status": "finished", "detail": ""}}]"#);
     site.write(

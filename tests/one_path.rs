@@ -99,7 +99,10 @@ fn few_tags() {
         let text = fs::read_to_string(Path::new("templates").join(part)).unwrap();
         // Values enter at the top.
         let is_value = part.ends_with("settings.sh") || part.ends_with("made_by.sh");
-        for line in text.lines().filter(|line| line.contains("{%") && !line.contains(" include ")) {
+        for line in text
+            .lines()
+            .filter(|line| line.contains("{%") && !line.contains(" include "))
+        {
             if !is_value {
                 tags.push(format!("{part}: {line}"));
             }
@@ -119,4 +122,4 @@ fn few_lines() {
     assert!(lines <= MOST_LINES, "{lines} lines");
 }
 
-const MOST_LINES: usize = 1_105;
+const MOST_LINES: usize = 1_470;

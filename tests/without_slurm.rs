@@ -243,7 +243,10 @@ fn lines_in_the_client_change_none_of_its_variables() {
         words.contains("point 1 of 2 is finished already"),
         "{words}"
     );
-    assert!(words.contains("done with 2 points: 0 failed, 0 are left"), "{words}");
+    assert!(
+        words.contains("done with 2 points: 0 failed, 0 are left"),
+        "{words}"
+    );
     assert!(
         words.contains("no_proxy 127.0.0.1,localhost,.site"),
         "{words}"
@@ -324,8 +327,9 @@ fn a_few_blocks_are_no_space() {
         .split_once("\nstop_if_full() {\n")
         .unwrap();
     let (body, _) = rest.split_once("\n}\n").unwrap();
-    let program =
-        format!("say() {{ echo \"$*\"; }}\nresults=/\nend_with() {{ [[ $1 == no_space ]] && exit 7; }}\nf() {{\n{body}\n}}\nf\necho goes on");
+    let program = format!(
+        "say() {{ echo \"$*\"; }}\nresults=/\nend_with() {{ [[ $1 == no_space ]] && exit 7; }}\nf() {{\n{body}\n}}\nf\necho goes on"
+    );
     for (kibibytes, code) in [("0", 7), ("40", 7), ("900", 0), ("99999999", 0)] {
         // In the form of POSIX.
         let df = format!("echo Filesystem\necho disk 1 1 {kibibytes} 1% /");

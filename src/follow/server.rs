@@ -151,7 +151,11 @@ mod tests {
             path
         };
         let other = MEASURING.replace("16 2 8", "16 1 8");
-        let states = [state("0", MEASURING), state("1", &other), state("2", MEASURING)];
+        let states = [
+            state("0", MEASURING),
+            state("1", &other),
+            state("2", MEASURING),
+        ];
         let (server, measuring) = read_all(&states, 8, None);
         assert!(matches!(server, ServerState::Ready { .. }));
         assert_eq!(

@@ -19,17 +19,27 @@ fn bash_names_the_same_folders() {
     let mut shared = Recipe::llama3_70b_h100x4_fp8();
     shared.server.replicas = 2.try_into().unwrap();
     let built_in = Recipe::BUILT_IN.into_iter();
-    let mut recipes: Vec<_> = built_in.map(|name| Recipe::built_in(name).unwrap()).collect();
+    let mut recipes: Vec<_> = built_in
+        .map(|name| Recipe::built_in(name).unwrap())
+        .collect();
     recipes.push(shared);
     for recipe in recipes {
         let plan = Plan::new(recipe, Settings::new()).unwrap();
         let launch = plan.launch();
         // The values that the function reads, from the script's settings.
         let is_value = |line: &&str| {
-            ["nodes=", "replicas=", "replica_use=", "gpus_of_a_node=", "gpus="]
-                .iter()
-                .any(|name| line.strip_prefix("readonly ").is_some_and(|it| it.starts_with(name)))
-                || line.starts_with("result_name=")
+            [
+                "nodes=",
+                "replicas=",
+                "replica_use=",
+                "gpus_of_a_node=",
+                "gpus=",
+            ]
+            .iter()
+            .any(|name| {
+                line.strip_prefix("readonly ")
+                    .is_some_and(|it| it.starts_with(name))
+            }) || line.starts_with("result_name=")
         };
         let values: Vec<_> = launch.text().lines().filter(is_value).collect();
         assert_eq!(values.len(), 6, "{values:?}");

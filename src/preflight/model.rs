@@ -185,7 +185,7 @@ mod tests {
         fn bash_finds_the_same(
             index in proptest::option::of(
                 r#"(\{|"|a|b|/|\.safetensors|\.safetensors"|"a\.safetensors"|"b\.safetensors"|\\|é| |
-){0,12}"#
+    ){0,12}"#
             ),
             files in proptest::collection::vec(r"[ab]\.(safetensors|json)", 0..4),
             there in proptest::collection::vec((r"[ab]\.(safetensors|json)", "x?"), 0..4),

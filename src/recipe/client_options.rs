@@ -34,7 +34,12 @@ impl Client {
         if self.ignore_eos {
             add(&["--extra-inputs", "ignore_eos:true"]);
         }
-        add(&["--concurrency", "{concurrency}", "--artifact-dir", "{folder}"]);
+        add(&[
+            "--concurrency",
+            "{concurrency}",
+            "--artifact-dir",
+            "{folder}",
+        ]);
         let requests = ["--request-count", "{requests}"];
         match self.tool {
             ClientTool::Aiperf(_) => add(&requests),

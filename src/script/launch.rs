@@ -102,7 +102,12 @@ impl Launch {
             model_folder: quoted(model.weights.folder()),
             weights: quoted(model.weights.source.to_string()),
             weights_files: packed(model.weights.files_beside_shards()),
-            engine: quoted(model.engine.as_ref().map_or("", |engine| engine.ngc.as_str())),
+            engine: quoted(
+                model
+                    .engine
+                    .as_ref()
+                    .map_or("", |engine| engine.ngc.as_str()),
+            ),
             engine_link: quoted(ENGINE_LINK),
             nodes: server.nodes.get(),
             gpus_of_a_node: server.gpus_per_node(),

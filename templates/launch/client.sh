@@ -10,26 +10,24 @@ export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
 HOME=$(mktemp -d)
 export HOME
 readonly own_home=$HOME
+# keep NAME: this client's file of that name is what comes in, whole or not at all.
+keep() { { cat >"$run/$1.$replica.part" && mv -T -- "$run/$1.$replica"{.part,}; } 2>/dev/null || true; }
 # The last act is to leave the cause of the end where launch.sh looks for it: the step ends later, when its container
 # is removed.
 cause=client_failed
 leave_cause() {
-  local status=$? file=$run/ended.$replica
-  { printf '%s %d\n' "$cause" "$status" >"$file.part" && mv -T -- "$file.part" "$file"; } 2>/dev/null || true
+  printf '%s %d\n' "$cause" $? | keep ended
   rm -rf -- "$own_home" || true
 }
 trap leave_cause EXIT
 # end_with CAUSE
 end_with() {
   cause=$1
-  [[ $cause != finished ]] || exit 0
-  exit 1
+  [[ $1 == finished ]] && exit 0 || exit 1
 }
 
 # report KEY=VALUE...: how far this server and its client are, for who follows the job.
-report() {
-  { printf '%s\n' "$@" >"$run/state.$replica.part" && mv -T -- "$run/state.$replica.part" "$run/state.$replica"; } 2>/dev/null || true
-}
+report() { printf '%s\n' "$@" | keep state; }
 
 # A few blocks are often left: a file that does not fit is not begun, and df rounds up.
 stop_if_full() {
@@ -60,7 +58,7 @@ meet() {
 }
 
 # ---- Is the server there? -------------------------------------------------------
-# Three questions, each a stricter one. What the last one that failed said is in $answer, for the log.
+# Three questions, each a stricter one. What the last one that failed said is in $answer.
 
 answer='' refused=0 ready_seconds=''
 readonly error_event=$'(^|\n)event: *error|"error": *[{"]|"object": *"error"'
@@ -134,13 +132,10 @@ reason='' kind='' busy=0
 # more are quoted and have commas.
 table_value() {
   REPLY=$(awk -v label="$1" '
-    { sub(/\r$/, "") }
     index(tolower($0), tolower(label)) == 1 {
-      value = $0
-      sub(/^[^,]*,/, "", value)
-      if (value ~ /^"/) { value = substr(value, 2); sub(/".*/, "", value); gsub(/,/, "", value) } else sub(/,.*/, "", value)
-      print value
-      exit
+      sub(/\r$/, ""); sub(/^[^,]*,/, "")
+      if (sub(/^"/, "")) { sub(/".*/, ""); gsub(/,/, "") } else sub(/,.*/, "")
+      print; exit
     }' "$2")
 }
 # holds CONDITION NAME=VALUE...: asks awk, since the numbers have decimals.
@@ -214,14 +209,10 @@ check_result() {
 # Ends when the server has twice in a row shown no sign of life.
 watch_server() {
   local failures=0
-  while sleep "$probe_interval"; do
-    if is_healthy && completes "$probe_interval"; then
-      failures=0
-    elif ((++failures == 2)); then
-      say "error: the server stopped answering: $answer" >&2
-      return
-    fi
+  while ((failures < 2)) && sleep "$probe_interval"; do
+    is_healthy && completes "$probe_interval" && failures=0 || failures=$((failures + 1))
   done
+  ((failures < 2)) || say "error: the server stopped answering: $answer" >&2
 }
 
 tool_pid='' watcher=''
@@ -274,6 +265,7 @@ estimate() {
   [[ -z $like ]] || REPLY=$((5 + fixed + ${busy_of[$like]} * $2 / ${work_of[$like]} / 1000))
 }
 
+declare -A facts=()
 # measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS WORK: true, or $reason says what went wrong.
 measure() {
   local folder=$1 part=$run/$1 began status=0 number detail=''

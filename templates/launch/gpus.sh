@@ -1,8 +1,8 @@
 # Slurm says how many GPUs it gave; where it manages none, the node is asked.
 gpus_here=${SLURM_GPUS_ON_NODE-}
 if [[ -z $gpus_here && -n ${SLURM_JOB_GPUS-} ]]; then
-  commas=${SLURM_JOB_GPUS//[^,]/}
-  gpus_here=$((${#commas} + 1))
+  IFS=, read -r -a given <<<"$SLURM_JOB_GPUS"
+  gpus_here=${#given[@]}
 fi
 use="the server uses $gpus_of_a_node of a node"
 ((replicas == 1)) || use="$replicas servers use $gpus_of_a_node"
@@ -17,8 +17,7 @@ else
   if command -v nvidia-smi >/dev/null; then
     gpus_here=$(nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU') || true
     ((gpus_here >= gpus_of_a_node)) ||
-      missing "GPUs: $use, this job sees $gpus_here: ask for them with --gres=gpu:$gpus_of_a_node or" \
-        "--gpus-per-node=$gpus_of_a_node"
+      missing "GPUs: $use, this job sees $gpus_here: ask for them with --gres=gpu:$gpus_of_a_node or --gpus-per-node=$gpus_of_a_node"
   fi
 fi
 

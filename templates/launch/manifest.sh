@@ -1,6 +1,5 @@
 json() {
-  local text=$1
-  text=${text//\\/\\\\}
+  local text=${1//\\/\\\\}
   text=${text//\"/\\\"}
   printf '"%s"' "${text//[[:cntrl:]]/ }"
 }
@@ -25,9 +24,8 @@ json_image() {
 printf -v started '%(%FT%T%z)T' -1
 driver='' gpu_model=''
 # Without a driver, it says so where its answer would be.
-if answer=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null); then
+! answer=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null) ||
   IFS=, read -r gpu_model driver <<<"$answer"
-fi
 readonly started driver=${driver# } gpu_model
 
 # Each run of a job has its own: a requeued job keeps what its earlier runs wrote.

@@ -37,17 +37,12 @@ explain() {
       code=2 reason="something is missing in the container of $client_image"
       to_do="use an image that has it (client in the recipe), or mount it (mounts in the settings); then make the scripts anew and submit setup.sh"
       ;;
-    refused)
-      code=2 reason="the server does not take the client's requests"
-      to_do="leave out what the server does not take, as the lines above say"
-      ;;
+    refused) code=2 reason="the server does not take the client's requests" to_do="leave out what it does not take, as the lines above say" ;;
     server_ended)
       code=3 reason="the server ended before the sweep was over$named"
       to_do="find out why the server ended; its whole log is $server_log"
-      running "$server" || {
-        wait "$server" || status=$?
-        reason="the server $(how_it_ended "$status") before the sweep was over$named"
-      }
+      running "$server" || wait "$server" || status=$?
+      running "$server" || reason="the server $(how_it_ended "$status") before the sweep was over$named"
       ;;
     no_answer)
       code=3 reason="the server stopped answering$named"

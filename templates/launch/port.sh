@@ -15,13 +15,10 @@ hold_port() {
     # A file of another user can be locked, though not written.
     [[ -e $file ]] || (umask 022 && : >>"$file") 2>/dev/null || continue
     { exec {lock}<"$file"; } 2>/dev/null || continue
-    flock --nonblock --conflict-exit-code=75 "$lock" 2>/dev/null || (($? != 75)) || {
-      missing "port $1 on $HOSTNAME: another job there has it, whose server may still be loading"
-      return 0
-    }
+    flock --nonblock --conflict-exit-code=75 "$lock" 2>/dev/null || (($? != 75)) || return 1
   done
 }
 for ((number = port; number < port + replicas; number++)); do
-  hold_port "$number"
+  hold_port "$number" || missing "port $number on $HOSTNAME: another job there has it, whose server may still be loading"
 done
 stop_if_missing

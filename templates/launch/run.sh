@@ -40,32 +40,24 @@ say "job $job_id on ${SLURMD_NODENAME:-$HOSTNAME}: $what started, ${#points[@]} 
 say "follow them: tail -f $all_logs"
 
 # True while clients have something to do, and their servers run. Else $blamed is the number of the pair that says how
-# the job ends: of a server that ended; of a client that could not go on; when all clients are done, of one that left
-# points out, or had some fail.
+# the job ends: a server that ended, a client that could not go on, or of those that are done one with points left.
 goes_on() {
-  local number open=0 cause
+  local number open=0
   local -A last_with=()
   for number in "${!servers[@]}"; do
     blamed=$number
     if at_work "${clients[number]}"; then
-      at_work "${servers[number]}" || return 1
       open=1
-      continue
+      at_work "${servers[number]}" && continue || return 1
     fi
     client_end "$number"
-    case ${REPLIES[0]} in
-      finished | points_failed | no_time_left) last_with[${REPLIES[0]}]=$number ;;
-      *) return 1 ;;
-    esac
+    [[ ${REPLIES[0]} =~ ^(finished|points_failed|no_time_left)$ ]] || return 1
+    last_with[${REPLIES[0]}]=$number
   done
-  blamed=0
-  for cause in points_failed no_time_left; do
-    blamed=${last_with[$cause]:-$blamed}
-  done
+  blamed=${last_with[no_time_left]:-${last_with[points_failed]:-0}}
   ((open > 0))
 }
 while goes_on && [[ -z $stopped_by ]]; do
-  # Whichever ends first; the head of the loop finds out.
   sleep 0.3 &
   wait -n || true
 done

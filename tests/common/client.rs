@@ -12,7 +12,6 @@ pub(crate) fn client_program(launch: &str) -> &str {
     rest.split_once("\nCLIENT\n").unwrap().0
 }
 
-
 /// What own lines print that bash runs behind the client's program for a recipe's tool.
 #[allow(dead_code, reason = "not all tests run it")]
 #[track_caller]
@@ -24,7 +23,10 @@ pub(crate) fn run_in_client(recipe: &Recipe, lines: &str, variables: &[(&str, &s
     let functions = std::fs::read_to_string("templates/launch/client.sh").unwrap();
     let home = tempfile::tempdir().unwrap();
     let output = Command::new("bash")
-        .args(["-c", &format!("client_command=({program})\n{functions}\n{lines}")])
+        .args([
+            "-c",
+            &format!("client_command=({program})\n{functions}\n{lines}"),
+        ])
         .env("TMPDIR", home.path())
         .env("run", home.path())
         .envs([("port", "8000"), ("replica", "0"), ("parts", "0")])

@@ -316,8 +316,8 @@ done
 # Slurm says how many GPUs it gave; where it manages none, the node is asked.
 gpus_here=${SLURM_GPUS_ON_NODE-}
 if [[ -z $gpus_here && -n ${SLURM_JOB_GPUS-} ]]; then
-  commas=${SLURM_JOB_GPUS//[^,]/}
-  gpus_here=$((${#commas} + 1))
+  IFS=, read -r -a given <<<"$SLURM_JOB_GPUS"
+  gpus_here=${#given[@]}
 fi
 use="the server uses $gpus_of_a_node of a node"
 ((replicas == 1)) || use="$replicas servers use $gpus_of_a_node"
@@ -332,8 +332,7 @@ else
   if command -v nvidia-smi >/dev/null; then
     gpus_here=$(nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU') || true
     ((gpus_here >= gpus_of_a_node)) ||
-      missing "GPUs: $use, this job sees $gpus_here: ask for them with --gres=gpu:$gpus_of_a_node or" \
-        "--gpus-per-node=$gpus_of_a_node"
+      missing "GPUs: $use, this job sees $gpus_here: ask for them with --gres=gpu:$gpus_of_a_node or --gpus-per-node=$gpus_of_a_node"
   fi
 fi
 
@@ -392,14 +391,11 @@ hold_port() {
     # A file of another user can be locked, though not written.
     [[ -e $file ]] || (umask 022 && : >>"$file") 2>/dev/null || continue
     { exec {lock}<"$file"; } 2>/dev/null || continue
-    flock --nonblock --conflict-exit-code=75 "$lock" 2>/dev/null || (($? != 75)) || {
-      missing "port $1 on $HOSTNAME: another job there has it, whose server may still be loading"
-      return 0
-    }
+    flock --nonblock --conflict-exit-code=75 "$lock" 2>/dev/null || (($? != 75)) || return 1
   done
 }
 for ((number = port; number < port + replicas; number++)); do
-  hold_port "$number"
+  hold_port "$number" || missing "port $number on $HOSTNAME: another job there has it, whose server may still be loading"
 done
 stop_if_missing
 
@@ -456,8 +452,7 @@ look_up() {
 }
 
 json() {
-  local text=$1
-  text=${text//\\/\\\\}
+  local text=${1//\\/\\\\}
   text=${text//\"/\\\"}
   printf '"%s"' "${text//[[:cntrl:]]/ }"
 }
@@ -482,9 +477,8 @@ json_image() {
 printf -v started '%(%FT%T%z)T' -1
 driver='' gpu_model=''
 # Without a driver, it says so where its answer would be.
-if answer=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null); then
+! answer=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null) ||
   IFS=, read -r gpu_model driver <<<"$answer"
-fi
 readonly started driver=${driver# } gpu_model
 
 # Each run of a job has its own: a requeued job keeps what its earlier runs wrote.
@@ -652,7 +646,7 @@ client_program() {
   local replica=$1
   declare -p results run job_id runs result_name gpus replica replicas parts port health_path served_model_name \
     ready_timeout server_started probe_interval tokenizer_path point_timeout tool_name client_command request_fields points \
-    measure_until facts
+    measure_until
   declare -f say set_aside keep_aside point_folder fill
   cat <<'CLIENT'
 set -Eeuo pipefail
@@ -667,26 +661,24 @@ export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
 HOME=$(mktemp -d)
 export HOME
 readonly own_home=$HOME
+# keep NAME: this client's file of that name is what comes in, whole or not at all.
+keep() { { cat >"$run/$1.$replica.part" && mv -T -- "$run/$1.$replica"{.part,}; } 2>/dev/null || true; }
 # The last act is to leave the cause of the end where launch.sh looks for it: the step ends later, when its container
 # is removed.
 cause=client_failed
 leave_cause() {
-  local status=$? file=$run/ended.$replica
-  { printf '%s %d\n' "$cause" "$status" >"$file.part" && mv -T -- "$file.part" "$file"; } 2>/dev/null || true
+  printf '%s %d\n' "$cause" $? | keep ended
   rm -rf -- "$own_home" || true
 }
 trap leave_cause EXIT
 # end_with CAUSE
 end_with() {
   cause=$1
-  [[ $cause != finished ]] || exit 0
-  exit 1
+  [[ $1 == finished ]] && exit 0 || exit 1
 }
 
 # report KEY=VALUE...: how far this server and its client are, for who follows the job.
-report() {
-  { printf '%s\n' "$@" >"$run/state.$replica.part" && mv -T -- "$run/state.$replica.part" "$run/state.$replica"; } 2>/dev/null || true
-}
+report() { printf '%s\n' "$@" | keep state; }
 
 # A few blocks are often left: a file that does not fit is not begun, and df rounds up.
 stop_if_full() {
@@ -717,7 +709,7 @@ meet() {
 }
 
 # ---- Is the server there? -------------------------------------------------------
-# Three questions, each a stricter one. What the last one that failed said is in $answer, for the log.
+# Three questions, each a stricter one. What the last one that failed said is in $answer.
 
 answer='' refused=0 ready_seconds=''
 readonly error_event=$'(^|\n)event: *error|"error": *[{"]|"object": *"error"'
@@ -791,13 +783,10 @@ reason='' kind='' busy=0
 # more are quoted and have commas.
 table_value() {
   REPLY=$(awk -v label="$1" '
-    { sub(/\r$/, "") }
     index(tolower($0), tolower(label)) == 1 {
-      value = $0
-      sub(/^[^,]*,/, "", value)
-      if (value ~ /^"/) { value = substr(value, 2); sub(/".*/, "", value); gsub(/,/, "", value) } else sub(/,.*/, "", value)
-      print value
-      exit
+      sub(/\r$/, ""); sub(/^[^,]*,/, "")
+      if (sub(/^"/, "")) { sub(/".*/, ""); gsub(/,/, "") } else sub(/,.*/, "")
+      print; exit
     }' "$2")
 }
 # holds CONDITION NAME=VALUE...: asks awk, since the numbers have decimals.
@@ -871,14 +860,10 @@ check_result() {
 # Ends when the server has twice in a row shown no sign of life.
 watch_server() {
   local failures=0
-  while sleep "$probe_interval"; do
-    if is_healthy && completes "$probe_interval"; then
-      failures=0
-    elif ((++failures == 2)); then
-      say "error: the server stopped answering: $answer" >&2
-      return
-    fi
+  while ((failures < 2)) && sleep "$probe_interval"; do
+    is_healthy && completes "$probe_interval" && failures=0 || failures=$((failures + 1))
   done
+  ((failures < 2)) || say "error: the server stopped answering: $answer" >&2
 }
 
 tool_pid='' watcher=''
@@ -931,6 +916,7 @@ estimate() {
   [[ -z $like ]] || REPLY=$((5 + fixed + ${busy_of[$like]} * $2 / ${work_of[$like]} / 1000))
 }
 
+declare -A facts=()
 # measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS WORK: true, or $reason says what went wrong.
 measure() {
   local folder=$1 part=$run/$1 began status=0 number detail=''
@@ -1264,32 +1250,24 @@ say "job $job_id on ${SLURMD_NODENAME:-$HOSTNAME}: $what started, ${#points[@]} 
 say "follow them: tail -f $all_logs"
 
 # True while clients have something to do, and their servers run. Else $blamed is the number of the pair that says how
-# the job ends: of a server that ended; of a client that could not go on; when all clients are done, of one that left
-# points out, or had some fail.
+# the job ends: a server that ended, a client that could not go on, or of those that are done one with points left.
 goes_on() {
-  local number open=0 cause
+  local number open=0
   local -A last_with=()
   for number in "${!servers[@]}"; do
     blamed=$number
     if at_work "${clients[number]}"; then
-      at_work "${servers[number]}" || return 1
       open=1
-      continue
+      at_work "${servers[number]}" && continue || return 1
     fi
     client_end "$number"
-    case ${REPLIES[0]} in
-      finished | points_failed | no_time_left) last_with[${REPLIES[0]}]=$number ;;
-      *) return 1 ;;
-    esac
+    [[ ${REPLIES[0]} =~ ^(finished|points_failed|no_time_left)$ ]] || return 1
+    last_with[${REPLIES[0]}]=$number
   done
-  blamed=0
-  for cause in points_failed no_time_left; do
-    blamed=${last_with[$cause]:-$blamed}
-  done
+  blamed=${last_with[no_time_left]:-${last_with[points_failed]:-0}}
   ((open > 0))
 }
 while goes_on && [[ -z $stopped_by ]]; do
-  # Whichever ends first; the head of the loop finds out.
   sleep 0.3 &
   wait -n || true
 done
@@ -1335,17 +1313,12 @@ explain() {
       code=2 reason="something is missing in the container of $client_image"
       to_do="use an image that has it (client in the recipe), or mount it (mounts in the settings); then make the scripts anew and submit setup.sh"
       ;;
-    refused)
-      code=2 reason="the server does not take the client's requests"
-      to_do="leave out what the server does not take, as the lines above say"
-      ;;
+    refused) code=2 reason="the server does not take the client's requests" to_do="leave out what it does not take, as the lines above say" ;;
     server_ended)
       code=3 reason="the server ended before the sweep was over$named"
       to_do="find out why the server ended; its whole log is $server_log"
-      running "$server" || {
-        wait "$server" || status=$?
-        reason="the server $(how_it_ended "$status") before the sweep was over$named"
-      }
+      running "$server" || wait "$server" || status=$?
+      running "$server" || reason="the server $(how_it_ended "$status") before the sweep was over$named"
       ;;
     no_answer)
       code=3 reason="the server stopped answering$named"

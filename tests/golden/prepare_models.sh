@@ -148,14 +148,17 @@ safetensors_length() {
   [[ $end ]] && echo "$((8 + header + end))"
 }
 
+# arrived FOLDER: in REPLY, how many bytes its files have.
+arrived() { REPLY=$(list_files "$1" | awk '{ sum += $1 } END { printf "%.0f", sum }'); }
+
 # Folder $1 against $2 bytes, the files that follow, and the shards that its index names.
 check_folder() {
-  local folder=$1 expected=$2 file found
+  local folder=$1 expected=$2 file
   shift 2
-  found=$(list_files "$folder" | awk '{ sum += $1 } END { printf "%.0f", sum }')
+  arrived "$folder"
   # NGC's own totals are rounded, so a hundredth may be missing.
-  ((found * 100 >= expected * 99)) ||
-    echo "$(readable "$found") arrived, $(readable "$expected") were expected"
+  ((REPLY * 100 >= expected * 99)) ||
+    echo "$(readable "$REPLY") arrived, $(readable "$expected") were expected"
   missing_files "$folder" "$@"
   for file in "${REPLIES[@]}"; do
     if [[ ! -f $folder/$file ]]; then
@@ -212,6 +215,7 @@ check_checksums() {
 }
 
 # is_whole KIND FOLDER: true when it is; else the reasons are in $reasons.
+reasons=
 is_whole() {
   local kind=$1 folder=$2
   reasons=
@@ -304,7 +308,7 @@ trap stop TERM INT HUP
 
 # download KIND TARGET PART FOLDER: brings TARGET to PART/FOLDER and proves it.
 download() {
-  local kind=$1 target=$2 part=$3 folder=$4 status=0
+  local kind=$1 target=$2 part=$3 folder=$4 status=0 expected=${1}_bytes
   if is_whole "$kind" "$part/$folder"; then
     say "the $kind of an earlier download are whole"
     return
@@ -323,7 +327,8 @@ download() {
   [[ -d $part/$folder ]] || fail "ngc reported success, but there is no folder $part/$folder"
   is_whole "$kind" "$part/$folder" && return
   say "error: ngc reported success, but what arrived in $part/$folder is not whole:"$'\n'"$reasons" >&2
-  [[ $reasons != *arrived* ]] ||
+  arrived "$part/$folder"
+  ((REPLY * 100 >= ${!expected} * 99)) ||
     say "an old NGC CLI claims success after a few KB; this one says \"$(ngc --version 2>&1 </dev/null | head -n 1)\":" \
       "install the latest from https://org.ngc.nvidia.com/setup/installers/cli" >&2
   fail "the $kind did not arrive: run this again"

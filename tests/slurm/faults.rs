@@ -555,6 +555,19 @@ fn what(point: &str) -> &str {
     point.rsplit_once('_').unwrap().0
 }
 
+/// The words for the cause of an exit code.
+fn causes(code: i64) -> &'static [&'static str] {
+    match code {
+        0 => &["finished"],
+        2 => &["client_lacks", "refused"],
+        3 => &["server_ended", "no_answer"],
+        4 => &["not_ready"],
+        5 => &["points_failed"],
+        6 => &["signal", "client_stopped", "no_time_left"],
+        _ => &["client_failed", "points_missing", "no_space"],
+    }
+}
+
 fn check_end(row: &Fault, site: &Site, ended: &Ended) {
     let shown = format!("{:?}\n{}", ended.state, ended.output);
     match row.end {
@@ -585,6 +598,13 @@ fn check_end(row: &Fault, site: &Site, ended: &Ended) {
             assert_eq!(ended.state, state, "{shown}");
             assert_eq!(site.exit_code(&ended.id), None, "manifest: {shown}");
         }
+    }
+    if let (Launch, Some(code)) = (row.script, site.exit_code(&ended.id)) {
+        let cause = site.manifest(&ended.id)["exit_cause"].clone();
+        assert!(
+            causes(code).iter().any(|word| cause == *word),
+            "{cause}: {shown}"
+        );
     }
     assert!(
         ended.output.contains(row.says),
