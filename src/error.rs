@@ -271,9 +271,51 @@ pub struct PlanError {
     problems: Vec<Problem>,
 }
 
+impl Problem {
+    fn script(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Conflict { script, .. }
+            | Self::MissingOption { script, .. }
+            | Self::Release { script, .. } => Some(script),
+            _ => None,
+        }
+    }
+
+    /// Names the script of another problem, too, if that is the same one of another script.
+    fn takes_in(&mut self, other: &Self) -> bool {
+        let mut same = other.clone();
+        let (Some(script), Some(others)) = (self.script().cloned(), same.script()) else {
+            return false;
+        };
+        let added = format!("{script}, {others}");
+        others.clone_from(&script);
+        let is_same = same == *self;
+        if let Some(script) = self.script().filter(|_| is_same) {
+            *script = added;
+        }
+        is_same
+    }
+}
+
+/// `1 node`, `2 nodes`.
+fn counted(count: impl fmt::Display, what: &str) -> String {
+    let count = count.to_string();
+    let plural = if count == "1" { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
 impl PlanError {
     /// `Ok` when there are no problems.
-    pub(crate) fn check(problems: Vec<Problem>) -> Result<(), Self> {
+    pub(crate) fn check(found: Vec<Problem>) -> Result<(), Self> {
+        let mut problems: Vec<Problem> = Vec::new();
+        for problem in found {
+            if !problems
+                .iter_mut()
+                .any(|earlier| earlier.takes_in(&problem))
+            {
+                problems.push(problem);
+            }
+        }
         if problems.is_empty() {
             Ok(())
         } else {
@@ -325,8 +367,8 @@ pub enum Problem {
         "{script}: {first} ({first_origin}) and {second} ({second_origin}) exclude each other: {reason}"
     )]
     Conflict {
-        /// The script's file name.
-        script: &'static str,
+        /// The script's file name, or several with ", " between them.
+        script: String,
         /// One option.
         first: OptionName,
         /// Where it was given.
@@ -341,8 +383,8 @@ pub enum Problem {
     /// An option of a script means nothing without another one.
     #[error("{script}: {option} ({origin}) needs {one_of}")]
     MissingOption {
-        /// The script's file name.
-        script: &'static str,
+        /// The script's file name, or several with ", " between them.
+        script: String,
         /// The option.
         option: OptionName,
         /// Where it was given.
@@ -353,8 +395,8 @@ pub enum Problem {
     /// The cluster's Slurm does not know an option of a script.
     #[error("{script}: Slurm {release} does not know {option} ({origin}): {reason}")]
     Release {
-        /// The script's file name.
-        script: &'static str,
+        /// The script's file name, or several with ", " between them.
+        script: String,
         /// The cluster's release.
         release: Release,
         /// The option, with its value if that is what is not known.
@@ -410,7 +452,7 @@ pub enum Problem {
     },
     /// The server, or all of several, use more GPUs than the job asks for.
     #[error(
-        "launch.sh asks for {requested} GPUs with {option} ({origin}), the recipe's {} {used}",
+        "launch.sh asks for {} with {option} ({origin}), the recipe's {} {used}", counted(requested, "GPU"),
         if *replicas == 1 { "server uses".to_owned() } else { format!("{replicas} servers use") }
     )]
     TooFewGpus {
@@ -514,7 +556,9 @@ pub enum Problem {
     },
     /// The engine's file list has other parts than the server has GPUs.
     #[error(
-        "the recipe's engine has {parts} files rank*.engine, but its server uses {used} GPUs: one each is needed"
+        "the recipe's engine has {} rank*.engine, but its server uses {}: one each is needed",
+        counted(parts, "file"),
+        counted(used, "GPU")
     )]
     EngineParts {
         /// Files `rank*.engine`.
@@ -592,7 +636,8 @@ pub enum Problem {
     },
     /// The job asks for another number of nodes than the server runs on.
     #[error(
-        "launch.sh asks for {requested} nodes ({origin}), but the recipe's server runs on {used}: nodes = {used} is allowed"
+        "launch.sh asks for {} ({origin}), but the recipe's server runs on {used}: nodes = {used} is allowed",
+        counted(requested, "node")
     )]
     Nodes {
         /// What was asked for.

@@ -18,9 +18,12 @@ use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
 use tempfile::TempDir;
 
 use self::plans::{Case, launches, settings, setups};
+use self::same::assert_same;
 
 #[path = "common/plans.rs"]
 mod plans;
+#[path = "common/same.rs"]
+mod same;
 
 /// What the scripts find on a node, besides what is noted.
 const PLAIN: &[&str] = &[
@@ -543,6 +546,91 @@ fn the_manifest_has_no_error_for_a_name() {
         let expected = format!("\"gpu_model\": {model},\n  \"driver\": {driver}");
         assert!(manifest.contains(&expected), "{fault}: {manifest}");
     }
+}
+
+/// What launch.sh writes for people and other programs: the library does not read it.
+const ONLY_WRITTEN: [&str; 16] = [
+    "client_options",
+    "crate_version",
+    "engine",
+    "images.client.bytes",
+    "images.server.bytes",
+    "points.concurrency",
+    "points.input_sequence_length",
+    "points.output_sequence_length",
+    "points.requests",
+    "points.seconds",
+    "points.use_case",
+    "schema",
+    "server_command",
+    "server_environment",
+    "tokenizer",
+    "weights",
+];
+
+/// The fields that `src/manifest.rs` reads, as `images.server.file`.
+fn fields_read(of: &str, front: &str, found: &mut BTreeSet<String>) {
+    let source = fs::read_to_string("src/manifest.rs").unwrap();
+    let (_, rest) = source.split_once(&format!("struct {of} {{\n")).unwrap();
+    let (body, _) = rest.split_once("\n}").unwrap();
+    for line in body.lines().map(str::trim) {
+        let field = line
+            .strip_prefix("pub(crate) ")
+            .or(line.strip_prefix("pub "));
+        let Some((name, kind)) = field.and_then(|field| field.split_once(": ")) else {
+            continue;
+        };
+        let name = format!("{front}{name}");
+        let part = ["Images", "RunImage", "PointRow"];
+        match part.iter().find(|part| kind.contains(*part)) {
+            Some(part) => fields_read(part, &format!("{name}."), found),
+            None => drop(found.insert(name)),
+        }
+    }
+}
+
+/// The fields of a manifest, those of a list's entries behind its name.
+fn fields_written(value: &serde_json::Value, name: &str, found: &mut BTreeSet<String>) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            let front = if name.is_empty() {
+                String::new()
+            } else {
+                format!("{name}.")
+            };
+            for (field, value) in fields {
+                fields_written(value, &format!("{front}{field}"), found);
+            }
+        }
+        serde_json::Value::Array(entries) if entries.iter().any(|entry| entry.is_object()) => {
+            for entry in entries {
+                fields_written(entry, name, found);
+            }
+        }
+        _ => drop(found.insert(name.to_owned())),
+    }
+}
+
+/// A field that one side alone has is mistyped there, or forgotten on the other.
+#[test]
+fn the_manifest_has_the_fields_that_are_read() {
+    // Of one server, launch.sh does not say how several went about it.
+    let case = launches()
+        .into_iter()
+        .find(|case| case.what == "pyxis, alike");
+    let plan = case.unwrap().plan;
+    let node = Node::new();
+    node.stage(&plan);
+    let told = [("SLURM_GPUS_ON_NODE", "8")];
+    let run = launch(&node, plan.launch().text(), &plan, 30, &told);
+    let manifest = fs::read_to_string(node.path("stage/results/run_1.json"));
+    let manifest = manifest.unwrap_or_else(|error| panic!("{error}: {}", run.said));
+    let (mut written, mut read) = (BTreeSet::new(), BTreeSet::new());
+    fields_written(&serde_json::from_str(&manifest).unwrap(), "", &mut written);
+    fields_read("Manifest", "", &mut read);
+    read.extend(ONLY_WRITTEN.map(str::to_owned));
+    let place = "struct Manifest of src/manifest.rs, or ONLY_WRITTEN";
+    assert_same(place, read, written);
 }
 
 /// Each release of pyxis takes what the plan says that it takes.

@@ -14,8 +14,7 @@ pub(crate) struct Input {
     #[arg(long, value_name = "FILE")]
     settings: Option<Utf8PathBuf>,
 
-    /// What is run: a TOML file, or the name of another built-in recipe
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE|NAME", help = what_is_run())]
     recipe: Option<Utf8PathBuf>,
 
     /// Account to charge
@@ -37,6 +36,11 @@ pub(crate) struct Input {
     /// Folder for images, model and results. A STAGE_PATH that is set when a script runs still wins
     #[arg(long, value_name = "PATH")]
     stage_path: Option<StagePath>,
+}
+
+fn what_is_run() -> String {
+    let names = Recipe::BUILT_IN.join(", ");
+    format!("What is run: a TOML file, or a built-in recipe: {names}")
 }
 
 impl Input {

@@ -389,8 +389,12 @@ fn check_pyxis(settings: &Settings, problems: &mut Vec<Problem>) {
 fn check_mounts(recipe: &Recipe, settings: &Settings, problems: &mut Vec<Problem>) {
     let clean = |path: &str| path.trim_end_matches('/').to_owned();
     let mut taken: Vec<(String, String)> = Vec::new();
+    let weights = &recipe.model.weights;
+    let model = weights.folder();
+    if !weights.are_staged() {
+        taken.push((clean(&model), "the model".to_owned()));
+    }
     if let Some(stage) = settings.stage_path() {
-        let model = recipe.model.weights.folder();
         for (what, folder) in [
             ("the model", model.as_str()),
             ("the results", "results"),

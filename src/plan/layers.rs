@@ -103,11 +103,11 @@ pub(super) fn merge(
     }
     let exclusions = given.exclusions();
     let merged = given.with_fallback(&below);
-    let script = kind.file_name();
+    let script = || kind.file_name().to_owned();
     let origin = |name| layers.describe(name);
     for conflict in exclusions.into_iter().chain(merged.contradictions()) {
         problems.push(Problem::Conflict {
-            script,
+            script: script(),
             first: conflict.first,
             first_origin: origin(conflict.first),
             second: conflict.second,
@@ -118,7 +118,7 @@ pub(super) fn merge(
     for need in merged.needs() {
         let one_of: Vec<_> = need.one_of.iter().map(ToString::to_string).collect();
         problems.push(Problem::MissingOption {
-            script,
+            script: script(),
             option: need.option,
             origin: origin(need.option),
             one_of: one_of.join(" or "),
@@ -130,7 +130,7 @@ pub(super) fn merge(
                 .unknown_to(release)
                 .into_iter()
                 .map(|unknown| Problem::Release {
-                    script,
+                    script: script(),
                     release,
                     option: unknown.option().to_owned(),
                     origin: origin(unknown.name()),

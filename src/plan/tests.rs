@@ -3,7 +3,7 @@ use std::num::NonZeroU32;
 
 use super::*;
 use crate::error::Problem;
-use crate::recipe::{ArrayBy, ReplicaUse};
+use crate::recipe::{ArrayBy, ModelSource, ReplicaUse};
 
 #[test]
 fn folders_of_points() {
@@ -243,6 +243,61 @@ fn refusal(change: impl FnOnce(&mut Recipe), settings: &str) -> String {
     change(&mut recipe);
     let settings = Settings::from_toml(settings).unwrap();
     Plan::new(recipe, settings).unwrap_err().to_string()
+}
+
+#[test]
+fn numbers_of_one() {
+    let settings = "[slurm.launch]\ngres = 'gpu:1'\n";
+    assert_eq!(
+        refusal(|_| {}, settings),
+        "launch.sh asks for 1 GPU with --gres ([slurm.launch] of the settings), the recipe's server uses 4"
+    );
+    let on_nodes = |recipe: &mut Recipe| {
+        recipe.model.engine = None;
+        recipe.server.nodes = 2.try_into().unwrap();
+    };
+    assert_eq!(
+        refusal(on_nodes, ""),
+        "launch.sh asks for 1 node (the recipe), but the recipe's server runs on 2: nodes = 2 is allowed"
+    );
+}
+
+/// Where a model is that is there already is known without a stage path.
+#[test]
+fn a_mount_over_a_model_that_is_there() {
+    let is_there = |recipe: &mut Recipe| {
+        recipe.model.engine = None;
+        recipe.model.weights.source = ModelSource::Path("/models/a".parse().unwrap());
+    };
+    for stage_path in ["", "stage_path = '/stage'\n"] {
+        for mount in ["/models/a", "/models/a/", "/other:/models/a:ro"] {
+            let refused = refusal(
+                is_there,
+                &format!("{stage_path}container.mounts = ['{mount}']"),
+            );
+            let end = " are both mounted at /models/a: each destination can be used once";
+            assert!(
+                refused.starts_with("the model and ") && refused.ends_with(end),
+                "{refused}"
+            );
+            assert_eq!(refused.lines().count(), 1, "{refused}");
+        }
+    }
+}
+
+/// What all scripts have in common is told once, and what one of them has apart.
+#[test]
+fn problems_of_several_scripts() {
+    let settings = "cluster.slurm = '23.11'\n[slurm]\nsegment = 2\n\
+                    [slurm.launch]\nexclusive = 'topo'\nthread_spec = 1\ncore_spec = 1\n";
+    assert_eq!(
+        refusal(|_| {}, settings),
+        "setup.sh, prepare_models.sh, launch.sh: Slurm 23.11 does not know --segment ([slurm] of the settings): it came \
+         with 24.05\n\
+         launch.sh: --core-spec ([slurm.launch] of the settings) and --thread-spec ([slurm.launch] of the settings) \
+         exclude each other: Slurm keeps one number for both\n\
+         launch.sh: Slurm 23.11 does not know --exclusive=topo ([slurm.launch] of the settings): it came with 24.05"
+    );
 }
 
 #[test]

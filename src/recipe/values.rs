@@ -10,6 +10,9 @@ use crate::value::{Fault, ValueError, at_most, only, positive_number, text_value
 
 /// A recipe's name: small letters, digits and `-`, not `-` first or last.
 ///
+/// Those that are built in are named MODEL-GPUs-SERVER, as `llama3-3-70b-h100x4-vllm` is: `h100x4`
+/// are the GPUs of all nodes. The first one has its engine's precision in place of the server.
+///
 /// ```
 /// use nim_slurm::recipe::RecipeName;
 ///
