@@ -32,6 +32,7 @@ mod logins;
 mod model;
 mod overrides;
 mod partitions;
+mod readable;
 mod stage;
 mod tools;
 

@@ -19,8 +19,8 @@ const SECRET: &str = "nvapi-this-must-not-be-seen";
 /// The programs that the scripts find, and none of a cluster.
 const PROGRAMS: &[&str] = &[
     "awk", "base64", "basename", "bash", "cat", "cut", "date", "df", "env", "find", "flock",
-    "grep", "head", "ls", "mkdir", "mktemp", "mv", "numfmt", "od", "rm", "rmdir", "sed", "seq",
-    "sleep", "sort", "stat", "tail", "tar", "tr",
+    "grep", "head", "ls", "mkdir", "mktemp", "mv", "numfmt", "od", "realpath", "rm", "rmdir",
+    "sed", "seq", "sleep", "sort", "stat", "tail", "tar", "tr",
 ];
 
 /// Folders of programs, the node's and a test's own in front of them, and a stage path.
@@ -357,7 +357,9 @@ fn what_b3sum_did_not_compare_is_not_remembered() {
     ] {
         let node = Node::new().with("b3sum", b3sum).with("touch", ": >\"$1\"");
         fs::create_dir(node.stage()).unwrap();
-        fs::write(node.stage().join("checksums.blake3"), "0 a").unwrap();
+        fs::write(node.stage().join("a"), "").unwrap();
+        let list = format!("{}  a\n", "0".repeat(64));
+        fs::write(node.stage().join("checksums.blake3"), list).unwrap();
         let program = format!(
             "set -Eeuo pipefail\nsay() {{ echo \"$*\"; }}\nmark=.mark\nf() {{\n{body}\n}}\nf \"$STAGE_PATH\""
         );

@@ -5,7 +5,7 @@ use std::fs;
 use camino::Utf8Path;
 
 use super::stage::Stage;
-use super::{Finding, Preflight, listed};
+use super::{Finding, Preflight, listed, readable};
 use crate::file;
 use crate::recipe::{ENGINE_LINK, FileName, INDEX, Recipe};
 
@@ -24,6 +24,13 @@ pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mu
     } else {
         "correct the recipe's model.weights.path, or put the model there"
     };
+    let engine = folder.join(ENGINE_LINK);
+    if let Some(finding) = readable::hindrance(&folder).or_else(|| readable::hindrance(&engine)) {
+        stage.findings.push(finding);
+        stage.to_fetch.needs_weights = false;
+        stage.to_fetch.needs_engine = false;
+        return;
+    }
     if fs::symlink_metadata(&folder).is_err() {
         let message = format!("the model is not there yet: no folder {folder}");
         stage.findings.push(if is_staged {

@@ -444,7 +444,7 @@ fn table() -> Vec<Fault> {
             during: |site, job| assert_eq!(site.submit(job.lab, Setup).wait().code, 0), says: "all images are in", ..ROW },
         Fault { name: "setup: image that does not exist", script: Setup, end: End::Code(1), says: "the registry has no such image for x86_64: ",
             recipe: |recipe| recipe.client.image = "nvcr.io/nvidia/none:1".parse().unwrap(), ..ROW },
-        Fault { name: "setup: wrong key", script: Setup, variables: &[("LAB_NGC_KEY", "another")],
+        Fault { name: "setup: wrong key", script: Setup, variables: &[("LAB_NGC_ACCEPTS", "another")],
             end: End::Code(1), says: "nvcr.io does not take the key in NGC_API_KEY", ..ROW },
         Fault { name: "setup: a registry that refuses without a word", script: Setup, variables: &[("LAB_ENROOT_FAULT", "silent")],
             end: End::Code(1), says: "nvcr.io does not take the key in NGC_API_KEY", ..ROW },
