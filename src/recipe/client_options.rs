@@ -5,14 +5,7 @@ use super::{AiperfVersion, Client, ClientTool, Feature, Goodput};
 impl Client {
     /// The options, a word each.
     pub(crate) fn options(&self) -> Vec<String> {
-        let seed = self.random_seed.to_string();
-        let common = [
-            "--endpoint-type",
-            "chat",
-            "--streaming",
-            "--random-seed",
-            &seed,
-        ];
+        let common = ["--endpoint-type", "chat", "--streaming"];
         let (before, after): (&[&str], &[&str]) = match self.tool {
             ClientTool::GenaiPerf(release) if release.has(Feature::ServiceKind) => {
                 (&["--service-kind", "openai"], &[])
@@ -208,11 +201,11 @@ goodput = { request_latency = 5000, time_to_first_token = '12.5' }";
         let words = |tool, keys| client(tool, keys).options().join("|");
         assert_eq!(
             words("{ genai_perf = '24.05' }", ""),
-            "--service-kind|openai|--endpoint-type|chat|--streaming|--random-seed|0"
+            "--service-kind|openai|--endpoint-type|chat|--streaming"
         );
         assert_eq!(
             words("{ genai_perf = '25.04' }", ALL),
-            "--endpoint-type|chat|--streaming|--random-seed|0|--tokenizer-revision|v1|--tokenizer-trust-remote-code|\
+            "--endpoint-type|chat|--streaming|--tokenizer-revision|v1|--tokenizer-trust-remote-code|\
              --warmup-request-count|5|--goodput|time_to_first_token:12.5|request_latency:5000"
         );
         assert_eq!(
@@ -220,7 +213,7 @@ goodput = { request_latency = 5000, time_to_first_token = '12.5' }";
                 "{ aiperf = '0.13.0' }",
                 "goodput = { request_latency = 9, inter_token_latency = 8 }"
             ),
-            "--endpoint-type|chat|--streaming|--random-seed|0|--ui|none|--goodput|inter_token_latency:8 request_latency:9"
+            "--endpoint-type|chat|--streaming|--ui|none|--goodput|inter_token_latency:8 request_latency:9"
         );
     }
 }

@@ -52,9 +52,10 @@ impl Recipe {
         })
     }
 
-    /// The sweep's rows in launch.sh: use case, input and output tokens, concurrency and
-    /// requests each; behind the number of the task where they are shared out.
+    /// The sweep's rows in launch.sh: use case, input and output tokens, concurrency,
+    /// requests and seed each; behind the number of the task where they are shared out.
     pub(crate) fn point_rows(&self) -> Vec<String> {
+        let row = |point: &Point| row(point, self.client.random_seed);
         match self.sweep.array {
             None | Some(ArrayBy::Server) => self.sweep.points().iter().map(row).collect(),
             Some(ArrayBy::UseCase | ArrayBy::Point) => {
@@ -83,7 +84,7 @@ impl Task {
     }
 }
 
-fn row(point: &Point) -> String {
+fn row(point: &Point, random_seed: u32) -> String {
     let Point {
         use_case,
         concurrency,
@@ -94,5 +95,53 @@ fn row(point: &Point) -> String {
         use_case.input_tokens(),
         use_case.output_tokens(),
     );
-    format!("{name} {input} {output} {concurrency} {requests}")
+    let seed = point_seed(random_seed, &format!("{name} {input} {output} {concurrency}"));
+    format!("{name} {input} {output} {concurrency} {requests} {seed}")
+}
+
+/// The seed of a point's prompts. It depends on the recipe's seed and the point alone, so
+/// that each point has prompts of its own, and the same ones whenever it is measured.
+///
+/// FNV-1a, folded to the 31 bits that both tools and what they call take.
+fn point_seed(random_seed: u32, point: &str) -> u32 {
+    let bytes = random_seed.to_le_bytes().into_iter().chain(point.bytes());
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    u32::try_from((hash ^ (hash >> 32)) & 0x7fff_ffff).expect("31 bits")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// It is part of what a rendered script says, and of what a measurement is.
+    #[test]
+    fn a_point_has_the_same_seed_for_ever() {
+        assert_eq!(point_seed(0, "chat 128 128 1"), 1_582_286_884);
+        let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+        let rows = recipe.point_rows();
+        recipe.sweep.concurrency.reverse();
+        recipe.sweep.array = Some(ArrayBy::Point);
+        for row in recipe.point_rows() {
+            let (_, row) = row.split_once(' ').unwrap();
+            assert!(rows.iter().any(|one| one == row), "{row}");
+        }
+    }
+
+    #[test]
+    fn points_have_seeds_of_their_own() {
+        let mut seeds = BTreeSet::new();
+        for random_seed in 0..20 {
+            for use_case in ["chat 128 128", "chat 128 129", "summarization 4096 512"] {
+                for concurrency in 1..=300 {
+                    seeds.insert(point_seed(random_seed, &format!("{use_case} {concurrency}")));
+                }
+            }
+        }
+        assert_eq!(seeds.len(), 20 * 3 * 300);
+        assert!(seeds.iter().all(|&seed| seed <= i32::MAX as u32));
+    }
 }
