@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
 use nim_slurm::slurm::SubmittedJob;
-use nim_slurm::{JobRecord, JobStatus, Queue, StatusError};
+use nim_slurm::{JobRecord, JobStatus, Queue, StatusError, plain};
 
 /// Say what Slurm knows of a job, as lines of NAME=VALUE. Times are in seconds since 1970.
 ///
@@ -39,7 +39,10 @@ fn main() -> ExitCode {
         }
         Err(error) => {
             let source = error.source().map(|source| format!(": {source}"));
-            eprintln!("error: {error}{}", source.unwrap_or_default());
+            let text = format!("error: {error}{}", source.unwrap_or_default());
+            for line in text.lines() {
+                eprintln!("{}", plain(line));
+            }
             ExitCode::FAILURE
         }
     }
@@ -52,12 +55,12 @@ fn status(job: &SubmittedJob) -> Result<JobStatus, StatusError> {
 fn print(record: &JobRecord) {
     println!("job={}", record.id);
     if let Some((array, task)) = &record.array {
-        println!("array={array}\ntask={task}");
+        println!("array={array}\ntask={}", plain(task));
     }
-    println!("state={}", record.state);
+    println!("state={}", plain(record.state.as_str()));
     let line = |name: &str, value: Option<String>| {
         if let Some(value) = value {
-            println!("{name}={value}");
+            println!("{name}={}", plain(&value));
         }
     };
     line("reason", record.reason.clone());

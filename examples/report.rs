@@ -230,5 +230,5 @@ fn write(path: &Utf8Path, text: &str) -> Result<(), Failure> {
 
 /// Says it on stderr, unless nobody can hear it.
 fn tell(words: &str) {
-    let _ = writeln!(std::io::stderr(), "{words}");
+    let _ = writeln!(std::io::stderr(), "{}", nim_slurm::plain(words));
 }

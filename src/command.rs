@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::plain::plain_lines;
+
 /// What is kept of a program's output. The nodes of a large site take much of it.
 const MAX_KEPT: usize = 4 << 20;
 
@@ -33,7 +35,7 @@ impl Answer {
             .into_iter()
             .map(|text| text.trim())
             .find(|text| !text.is_empty());
-        message.map_or_else(|| self.status.to_string(), ToOwned::to_owned)
+        message.map_or_else(|| self.status.to_string(), plain_lines)
     }
 }
 

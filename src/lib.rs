@@ -107,6 +107,7 @@ mod error;
 mod explain;
 mod job_options;
 mod mistakes;
+mod plain;
 mod plan;
 mod script;
 mod settings;
@@ -148,6 +149,7 @@ pub use self::follow::{
 };
 pub use self::job_options::JobOptions;
 pub use self::mistakes::FileMistake;
+pub use self::plain::plain;
 pub use self::plan::Plan;
 pub use self::recipe::Recipe;
 #[cfg(feature = "results")]

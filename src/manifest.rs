@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::file;
+use crate::plain::plain;
 use crate::settings::RunId;
 
 /// More than a manifest has.
@@ -158,16 +159,16 @@ where
 
 /// Why there is no manifest to read.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Unread {
+pub(crate) enum ReadFailure {
     #[error(transparent)]
-    File(#[from] file::Unread),
+    File(#[from] file::ReadFailure),
     #[error("is no manifest of launch.sh: {0}")]
     Content(#[from] serde_json::Error),
 }
 
 impl Manifest {
     /// Reads a manifest.
-    pub(crate) fn read(path: &Utf8Path) -> Result<Self, Unread> {
+    pub(crate) fn read(path: &Utf8Path) -> Result<Self, ReadFailure> {
         let bytes = file::read(path, MOST_BYTES)?;
         Ok(Self::parse(&String::from_utf8_lossy(&bytes))?)
     }
@@ -183,7 +184,7 @@ impl Manifest {
         let reason = self.exit_reason.as_deref().unwrap_or("no reason given");
         match self.exit_code {
             Some(0) => None,
-            Some(code) => Some(format!("ended with {code}: {reason}")),
+            Some(code) => Some(format!("ended with {code}: {}", plain(reason))),
             None => Some("runs, or was killed".to_owned()),
         }
     }

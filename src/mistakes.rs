@@ -11,6 +11,8 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeArray, DeString, DeTable, DeValue, Error};
 
+use crate::plain::plain;
+
 /// More than a person corrects at once.
 const MOST_MISTAKES: usize = 50;
 
@@ -101,10 +103,10 @@ impl FileMistake {
 impl std::fmt::Display for FileMistake {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Some(Place { line, column, text }) = &self.place else {
-            return f.write_str(&self.message);
+            return f.write_str(&plain(&self.message));
         };
-        write!(f, "line {line}, column {column}: {}", self.message)?;
-        write!(f, "\n  {line} | {}", short(text, LONGEST_LINE))
+        write!(f, "line {line}, column {column}: {}", plain(&self.message))?;
+        write!(f, "\n  {line} | {}", plain(&short(text, LONGEST_LINE)))
     }
 }
 

@@ -8,8 +8,9 @@ mod table;
 
 use camino::Utf8Path;
 
+use crate::plain::{plain, plain_json, plain_lines};
 use crate::results::{
-    Comparison, Group, Limits, Manifest, Metric, Point, Run, RunId, RunImage, Statistic, printable,
+    Comparison, Group, Limits, Manifest, Metric, Point, Run, RunId, RunImage, Statistic,
 };
 use crate::write::{Mode, WriteError, WrittenFile, write_with_backup};
 
@@ -80,7 +81,7 @@ impl<'a> Report<'a> {
     /// A table for a terminal of 100 columns, a part for each use case.
     #[must_use]
     pub fn to_table(&self) -> String {
-        table::render(self)
+        plain_lines(&table::render(self))
     }
 
     /// CSV: a head, and a row for each point with a column for each statistic, named
@@ -127,7 +128,7 @@ impl<'a> Report<'a> {
     /// ```
     #[must_use]
     pub fn to_json(&self) -> String {
-        json::render(self)
+        plain_json(&json::render(self))
     }
 
     /// One HTML page that needs nothing else: no network and no script.
@@ -143,7 +144,7 @@ impl<'a> Report<'a> {
     /// ```
     #[must_use]
     pub fn to_html(&self) -> String {
-        page::render(self)
+        plain_lines(&page::render(self))
     }
 
     /// Writes a rendering of a report to a file. Other bytes that were there are
@@ -329,7 +330,7 @@ fn title_of(comparison: &Comparison<'_>, point: &Point) -> String {
         number_or_dash(point.concurrency()),
         server_of(point)
     );
-    printable(&text)
+    plain(&text).into_owned()
 }
 
 /// What is known of each job: one row a job, in parts.
@@ -373,7 +374,7 @@ fn job(manifest: &Manifest) -> Vec<String> {
     );
     std::iter::once(first)
         .chain(parts.into_iter().flatten())
-        .map(|part| printable(&part))
+        .map(|part| plain(&part).into_owned())
         .collect()
 }
 
@@ -398,7 +399,7 @@ fn place_of(run: &Run, point: &Point) -> String {
         "" => path.file_name().unwrap_or("."),
         below => below,
     };
-    printable(place)
+    plain(place).into_owned()
 }
 
 fn job_of(point: &Point) -> String {

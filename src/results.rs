@@ -43,7 +43,6 @@ pub use self::group::{Group, Limits, Verdict};
 pub use self::metric::{Metric, Statistic, Statistics, Unit};
 pub use self::point::{GpuMetric, OtherMetric, Point, PointName, Tool};
 pub use self::problem::ReadProblem;
-pub(crate) use self::problem::printable;
 pub use crate::manifest::{Manifest, RunImage, RunImages};
 pub use crate::settings::RunId;
 

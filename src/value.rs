@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::plain::is_hidden;
+
 /// A text that is no value of the type that was asked for.
 ///
 /// It reads as a sentence that says what was given, and what is allowed:
@@ -148,11 +150,7 @@ pub(crate) fn at_most(text: &str, bytes: usize) -> Result<(), Fault> {
 
 /// Text that a person reads: anything printable, at least one character.
 pub(crate) fn printable(text: &str) -> Result<(), Fault> {
-    only(
-        text,
-        |c| !c.is_control(),
-        "printable characters are allowed",
-    )
+    only(text, |c| !is_hidden(c), "printable characters are allowed")
 }
 
 /// A whole number without sign, blanks or suffix. Larger ones than `u32` are

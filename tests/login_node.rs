@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 
+#[path = "common/clean.rs"]
+mod clean;
 mod common;
 
 /// The binary, built once.
@@ -303,6 +305,102 @@ fn what_keeps_a_job_waiting_and_what_comes_again_are_told() {
         .count();
     assert_eq!(ready, 2, "once for each run: {ended:#?}");
     assert_eq!(ended.printed.matches("RUNNING").count(), 1, "{ended:#?}");
+}
+
+/// What a neighbour, an image or a model may write.
+const HOSTILE: &str =
+    "\u{1b}[2Jall is well\u{9b}1m\u{7}\u{8}\u{202e}neht\u{2066}\u{200f}\u{61c}\u{85}\u{7f}";
+
+#[test]
+fn what_others_write_reaches_no_terminal() {
+    let site = Site::new();
+    let record = |state: &str, code: u32| {
+        let record = site.job(7, state, "(null)", &format!("{HOSTILE}/launch.sh"), code);
+        let reason = format!("{state} Reason={}", HOSTILE.replace(' ', "_"));
+        let nodes = format!("   NodeList=gpu{HOSTILE}\n   StdOut=");
+        record.replace(state, &reason).replace("   StdOut=", &nodes)
+    };
+    site.write("look_1", &record("RUNNING", 0));
+    site.write("look_2", &record("RUNNING", 0));
+    site.write("look_3", &record("FAILED", 3));
+    site.program(
+        "scontrol",
+        "[[ $3 == 7 ]] || { cat look_3; exit; }\necho >>looks; cat look_$(grep -c '' looks)",
+    );
+    let loading = format!("07:33:58 waiting for the server since 30 s: {HOSTILE}\n");
+    site.write("stage/logs/benchmarking_7.out", &loading);
+    let text = serde_json::Value::String(HOSTILE.to_owned());
+    let manifest = format!(
+        r#"{{"exit_code": 3, "exit_reason": {text}, "recipe": {text}, "node": {text}, "resumes": [{text}],
+            "points": [{{"folder": "a_7", "status": "failed", "detail": {text}}},
+                       {{"folder": {text}, "status": "failed", "detail": ""}},
+                       {{"folder": "../../etc", "status": "finished", "detail": ""}}]}}"#
+    );
+    site.write("stage/results/run_7.json", &manifest);
+    site.write(
+        "stage/results/.run_7/points",
+        &format!("a_7|failed|3|{HOSTILE}\n"),
+    );
+    let shown = format!(
+        "07:00:00 what may be the cause, in {HOSTILE}:\n  | {HOSTILE}\n07:00:00 what to do: {HOSTILE}\n07:00:00 exit 3: x\n"
+    );
+    site.write("slurm-7.out", &shown);
+    site.write("stage/logs/server_7.out", &format!("{HOSTILE}\n"));
+    let ended = site.run(&["--follow=7"]);
+    clean::assert_clean(&ended.printed);
+    clean::assert_clean(&ended.error);
+    let escaped =
+        r"\u{1b}[2Jall is well\u{9b}1m\u{7}\u{8}\u{202e}neht\u{2066}\u{200f}\u{61c}\u{85}\u{7f}";
+    let loading = format!("the server is loading since 30 s: {escaped}\n");
+    let failed = format!("point 1 of 1 failed: a_7: {escaped}\n");
+    let cause = format!("  | {escaped}\nwhat to do: {escaped}\n");
+    let reason = format!("launch ended with 3: {escaped}\n");
+    ended.assert(1, &[&loading, &failed], &[&cause, &reason]);
+
+    // Where the job itself showed nothing, its log is shown.
+    fs::remove_file(site.path("slurm-7.out")).unwrap();
+    site.write("looks", "\n\n");
+    let ended = site.run(&["--follow=7"]);
+    clean::assert_clean(&ended.printed);
+    clean::assert_clean(&ended.error);
+    ended.assert(1, &[], &[&format!("  | {escaped}\n")]);
+
+    let mut status = Command::new(common::example("job_status"));
+    let path = format!("{}:/usr/bin:/bin", site.path("bin").display());
+    let output = status.arg("8").env("PATH", path).output().unwrap();
+    let ended = Ended::from(output);
+    clean::assert_clean(&ended.printed);
+    ended.assert(0, &[&format!("nodes=gpu{escaped}\n")], &[]);
+
+    // A log that is a pipe holds nobody up, and a link shows nothing of another's.
+    site.write("secret", "PRECIOUS\n");
+    for (log, is_pipe) in [
+        ("stage/logs/server_7.out", true),
+        ("stage/logs/server_7.out", false),
+    ] {
+        fs::remove_file(site.path(log)).unwrap();
+        if is_pipe {
+            let made = Command::new("mkfifo").arg(site.path(log)).status();
+            assert!(made.unwrap().success());
+        } else {
+            std::os::unix::fs::symlink(site.path("secret"), site.path(log)).unwrap();
+        }
+        site.write("looks", "\n\n");
+        let ended = site.run(&["--follow=7"]);
+        ended.assert(1, &[], &[&reason]);
+        assert!(!ended.error.contains("PRECIOUS"), "{ended:#?}");
+    }
+    for log in [
+        "stage/logs/benchmarking_7.out",
+        "slurm-7.out",
+        "stage/results/.run_7/points",
+    ] {
+        let _ = fs::remove_file(site.path(log));
+        let made = Command::new("mkfifo").arg(site.path(log)).status();
+        assert!(made.unwrap().success());
+    }
+    site.write("looks", "\n");
+    site.run(&["--follow=7"]).assert(1, &[], &[&reason]);
 }
 
 /// sbatch answers with the numbers 1, 2, 3.

@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use nim_slurm::plain;
+
 /// What ends a program early: bad input, or anything else.
 pub(crate) enum Failure {
     Input(Box<dyn std::error::Error>),
@@ -27,6 +29,9 @@ impl Failure {
             text.push_str(&format!(": {cause}"));
             source = cause.source();
         }
+        // Errors quote files and programs, some of which have several lines.
+        let lines: Vec<_> = text.lines().map(plain).collect();
+        let text = lines.join("\n");
         // The exit code says it, too, where nobody hears it.
         let _ = writeln!(std::io::stderr(), "{text}");
         match self {

@@ -11,7 +11,7 @@ use nim_slurm::results::{Metric, Point, Run, Statistic};
 use nim_slurm::slurm::SubmittedJob;
 use nim_slurm::{
     ChainJob, Follower, JobRecord, JobStatus, LaunchOutcome, Plan, PointProgress, PointState,
-    Progress, Queue, RunId, ScriptKind, ServerState, StagePath, StatusError, last_lines,
+    Progress, Queue, RunId, ScriptKind, ServerState, StagePath, StatusError, last_lines, plain,
     shell_word,
 };
 
@@ -230,12 +230,12 @@ fn show_logs(outcome: &LaunchOutcome) {
     for log in &outcome.logs {
         match last_lines(log, SHOWN_LINES) {
             Ok(lines) => {
-                eprintln!("the last lines of {log}:");
+                eprintln!("the last lines of {}:", plain(log.as_str()));
                 for line in lines {
                     eprintln!("  | {line}");
                 }
             }
-            Err(error) => eprintln!("cannot read {log}: {error}"),
+            Err(error) => eprintln!("cannot read {}: {error}", plain(log.as_str())),
         }
     }
 }
@@ -276,7 +276,8 @@ impl View {
             bar.set_position(progress.finished() as u64);
             let now = Some(progress.measuring.join("; ")).filter(|now| !now.is_empty());
             let now = now.or_else(|| server(&progress.server));
-            bar.set_message(now.unwrap_or_else(|| state(progress, launch)));
+            let now = now.unwrap_or_else(|| state(progress, launch));
+            bar.set_message(plain(&now).into_owned());
         }
         for ChainJob { kind, job, .. } in &progress.completed_jobs {
             self.print_once(&format!("{}, job {job}, has ended well", kind.key()))?;
@@ -330,7 +331,7 @@ impl View {
     }
 
     fn print(&self, line: &str) -> Result<(), Failure> {
-        let line = format!("{line}\n");
+        let line = format!("{}\n", plain(line));
         match &self.bar {
             Some(bar) => bar.suspend(|| print(&line)),
             None => print(&line),

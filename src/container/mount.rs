@@ -1,5 +1,6 @@
 //! What a container sees of the host.
 
+use crate::plain::is_hidden;
 use crate::value::{Fault, text_value};
 
 /// A path of the host, mounted in a container.
@@ -41,9 +42,7 @@ const FLAGS: [&str; 12] = [
 
 /// True for a character that has no place in a path that is mounted.
 pub(crate) fn is_unmountable(c: char) -> bool {
-    c.is_whitespace()
-        || c.is_control()
-        || matches!(c, ',' | ':' | '$' | '`' | '"' | '\\' | '{' | '}')
+    c.is_whitespace() || is_hidden(c) || matches!(c, ',' | ':' | '$' | '`' | '"' | '\\' | '{' | '}')
 }
 
 /// An absolute path that pyxis can mount.

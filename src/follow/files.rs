@@ -1,12 +1,12 @@
 //! Reading files that a job writes, without reading more than is needed.
 
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::time::SystemTime;
 
 use camino::Utf8Path;
 
-use crate::file;
+use crate::file::{self, Links};
+use crate::plain::plain;
 
 /// A log's end that is read: some thousand lines.
 const TAIL: u64 = 64 << 10;
@@ -24,8 +24,7 @@ pub(super) struct Tail {
 
 /// Reads the last part of a file, and no half line.
 pub(super) fn tail(path: &Utf8Path) -> io::Result<Tail> {
-    let mut file = File::open(path)?;
-    let data = file.metadata()?;
+    let (mut file, data) = file::open(path.as_std_path(), Links::Refuse)?;
     let is_cut = data.len() > TAIL;
     if is_cut {
         file.seek(SeekFrom::Start(data.len() - TAIL))?;
@@ -50,31 +49,30 @@ pub(super) fn small(path: &Utf8Path) -> Option<String> {
     file::text(path, MOST_BYTES)
 }
 
-/// The last lines of a log, fit for a terminal: control characters are left out.
+/// The last lines of a log, [fit for a terminal](crate::plain), and a blank for each tab.
 /// Only the end of the file is read.
 ///
 /// # Errors
 ///
-/// When the file cannot be read.
+/// When the file cannot be read, or is a link or no regular file.
 ///
 /// ```
 /// let file = tempfile::NamedTempFile::new()?;
 /// std::fs::write(file.path(), "one\ntwo\n\u{1b}[31mthree\u{1b}[0m\n")?;
 /// let path = camino::Utf8Path::from_path(file.path()).unwrap();
-/// assert_eq!(nim_slurm::last_lines(path, 2)?, ["two", "[31mthree[0m"]);
+/// assert_eq!(nim_slurm::last_lines(path, 2)?, ["two", r"\u{1b}[31mthree\u{1b}[0m"]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn last_lines(path: impl AsRef<Utf8Path>, count: usize) -> io::Result<Vec<String>> {
     let tail = tail(path.as_ref())?;
     let lines: Vec<_> = tail.text.lines().collect();
     let last = &lines[lines.len().saturating_sub(count)..];
-    Ok(last.iter().map(|line| for_a_terminal(line)).collect())
+    Ok(last.iter().map(|line| plain_log(line)).collect())
 }
 
-/// A line without control characters.
-pub(super) fn for_a_terminal(line: &str) -> String {
-    let is_shown = |c: &char| *c == '\t' || !c.is_control();
-    line.chars().filter(is_shown).collect()
+/// A line of a log, where a tab is a blank like any other.
+pub(super) fn plain_log(line: &str) -> String {
+    plain(&line.replace('\t', " ")).into_owned()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use camino::Utf8PathBuf;
 
 use super::{RunFiles, files, server};
 use crate::manifest::Manifest;
+use crate::plain::plain;
 use crate::status::{JobRecord, JobState, JobStatus};
 use crate::submit::ChainJob;
 
@@ -104,7 +105,7 @@ pub(super) fn of(
         (Some(code), manifest) => {
             let reason = manifest.filter(|_| exit_code.is_some_and(|code| code != 0));
             let reason = reason.and_then(|manifest| manifest.exit_reason.as_deref());
-            let reason = reason.unwrap_or_else(|| meaning(code));
+            let reason = &*plain(reason.unwrap_or_else(|| meaning(code)));
             let logs = logs(code, reason, record, files);
             let printed = printed(record, &logs);
             LaunchOutcome {
@@ -224,7 +225,7 @@ fn slurm_words(record: &JobRecord) -> String {
             .map(|exit| exit.to_string()),
     );
     words.extend(record.reason.clone());
-    words.join(", ")
+    plain(&words.join(", ")).into_owned()
 }
 
 /// Where the reason stands: in the log of the step that failed, and where no step
@@ -238,7 +239,10 @@ fn logs(code: u32, reason: &str, record: Option<&JobRecord>, files: &RunFiles) -
         1 | 2 | 5 => vec![&logs.client],
         _ => Vec::new(),
     });
-    let has_text = |log: &&Utf8PathBuf| log.metadata().is_ok_and(|data| data.len() > 0);
+    let has_text = |log: &&Utf8PathBuf| {
+        log.symlink_metadata()
+            .is_ok_and(|data| data.is_file() && data.len() > 0)
+    };
     let logs: Vec<_> = steps.filter(has_text).cloned().collect();
     if logs.is_empty() {
         record.map(output).unwrap_or_default()
@@ -256,7 +260,10 @@ fn replica_in(reason: &str) -> Option<usize> {
 
 /// The file for what a job itself prints, if it has printed something.
 fn output(record: &JobRecord) -> Vec<Utf8PathBuf> {
-    let output = record.output.iter().filter(|output| output.is_file());
+    let output = record
+        .output
+        .iter()
+        .filter(|output| output.symlink_metadata().is_ok_and(|data| data.is_file()));
     output.cloned().collect()
 }
 
@@ -288,15 +295,15 @@ fn printed(record: Option<&JobRecord>, logs: &[Utf8PathBuf]) -> Printed {
     for line in text.lines() {
         let Some(message) = server::message(line) else {
             if is_log && line.starts_with("  ") {
-                of_run.log_lines.push(files::for_a_terminal(line));
+                of_run.log_lines.push(files::plain_log(line));
             }
             continue;
         };
         is_log = message.starts_with("what may be the cause, in ");
         if is_log {
-            of_run.log_lines.push(files::for_a_terminal(message));
+            of_run.log_lines.push(files::plain_log(message));
         } else if is_advice(message) {
-            of_run.advice.push(files::for_a_terminal(message));
+            of_run.advice.push(files::plain_log(message));
         } else if message.starts_with("exit ") {
             of_last_run = std::mem::take(&mut of_run);
         }
@@ -481,7 +488,7 @@ what to do: of some tool
             outcome(3).log_lines,
             [
                 "what may be the cause, in /logs/server_7.out:",
-                "  | line 258: OSError: [31mno",
+                r"  | line 258: OSError: \u{1b}[31mno",
                 "  the last lines of it:",
                 "  | the end",
             ]
@@ -489,7 +496,7 @@ what to do: of some tool
         assert_eq!(
             outcome(3).advice,
             [
-                "what to do: find out [31mwhy",
+                r"what to do: find out \u{1b}[31mwhy",
                 "after that: RESUME_JOB_ID=7 sbatch launch.sh"
             ]
         );

@@ -1,7 +1,10 @@
 //! The points of a sweep, and how far each is.
 
+use camino::{Utf8Component, Utf8Path};
+
 use super::{RunFiles, files};
 use crate::manifest::{Manifest, PointRow};
+use crate::plain::{is_hidden, plain};
 
 /// A point of the sweep, as far as it is.
 ///
@@ -32,7 +35,7 @@ impl From<&PointRow> for PointProgress {
         Self {
             folder: row.folder.clone(),
             state: PointState::from_word(&row.status),
-            detail: Some(row.detail.clone()).filter(|detail| !detail.is_empty()),
+            detail: detail(&row.detail),
         }
     }
 }
@@ -92,7 +95,12 @@ pub(super) fn read(
         detail: None,
     };
     let mut points: Vec<PointProgress> = match manifest {
-        Some(manifest) => manifest.points.iter().map(PointProgress::from).collect(),
+        Some(manifest) => {
+            let rows = manifest.points.iter();
+            rows.filter(|row| is_name(&row.folder))
+                .map(PointProgress::from)
+                .collect()
+        }
         None => planned.iter().map(open).collect(),
     };
     for row in files::small(&files.points).unwrap_or_default().lines() {
@@ -101,16 +109,33 @@ pub(super) fn read(
         let (folder, word, _seconds, detail) = (field(), field(), field(), field());
         if let Some(point) = points.iter_mut().find(|point| point.folder == folder) {
             point.state = PointState::from_word(word);
-            point.detail = Some(detail.to_owned()).filter(|detail| !detail.is_empty());
+            point.detail = self::detail(detail);
         }
     }
     for point in &mut points {
-        if point.state != PointState::Finished && files.results.join(&point.folder).is_dir() {
+        if point.state != PointState::Finished && is_folder(&files.results.join(&point.folder)) {
             point.state = PointState::Finished;
             point.detail = None;
         }
     }
     points
+}
+
+/// Why a point failed, if that is said.
+fn detail(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| plain(text).into_owned())
+}
+
+/// Whether a manifest's folder is one of the results: another path would lead out of them.
+fn is_name(folder: &str) -> bool {
+    let mut parts = Utf8Path::new(folder).components();
+    matches!((parts.next(), parts.next()), (Some(Utf8Component::Normal(name)), None) if name == folder)
+        && !folder.contains(is_hidden)
+}
+
+/// Whether it is there, and no link.
+fn is_folder(path: &Utf8Path) -> bool {
+    path.symlink_metadata().is_ok_and(|data| data.is_dir())
 }
 
 #[cfg(test)]
@@ -166,7 +191,15 @@ mod tests {
             detail: String::new(),
         };
         let manifest = Manifest {
-            points: vec![row("a_6", "finished"), row("b_7", "open")],
+            points: vec![
+                row("a_6", "finished"),
+                row("../a_6", "finished"),
+                row("/etc", "finished"),
+                row("..", "finished"),
+                row("a_6/", "finished"),
+                row("a\u{1b}[2J", "finished"),
+                row("b_7", "open"),
+            ],
             ..Manifest::default()
         };
         assert_eq!(

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use camino::Utf8Path;
 
 use super::{StepLogs, files};
+use crate::plain::plain;
 
 /// The inference server of a launch job.
 ///
@@ -97,16 +98,16 @@ fn parse(log: &str, is_cut: bool) -> (ServerState, Option<String>) {
     for line in log.lines().filter_map(message) {
         if let Some(rest) = line.strip_prefix("waiting for the server since ") {
             server = ServerState::Loading {
-                waited: rest
-                    .split_once(" s: ")
-                    .and_then(|(waited, answer)| Some((seconds(waited)?, answer.to_owned()))),
+                waited: rest.split_once(" s: ").and_then(|(waited, answer)| {
+                    Some((seconds(waited)?, plain(answer).into_owned()))
+                }),
             };
             measuring = None;
         } else if let Some(rest) = line.strip_prefix("the server is ready after ") {
             let after = rest.strip_suffix(" s").and_then(seconds);
             server = ServerState::Ready { after };
         } else if line.starts_with("point ") && line.contains(", concurrency ") {
-            measuring = Some(line.to_owned());
+            measuring = Some(plain(line).into_owned());
         } else if line.starts_with("finished: ") || line.starts_with("error: ") {
             measuring = None;
         }

@@ -8,6 +8,7 @@ use camino::Utf8Path;
 use super::stage::Stage;
 use super::{Finding, Preflight};
 use crate::container::Runtime;
+use crate::file::{self, Links};
 
 /// Bytes of a squashfs superblock that are read: up to the file's length.
 const SUPERBLOCK: usize = 48;
@@ -99,15 +100,19 @@ fn state(path: &Utf8Path, runtime: Runtime) -> State {
     }
 }
 
+fn open(path: &Utf8Path) -> io::Result<File> {
+    Ok(file::open(path.as_std_path(), Links::Follow)?.0)
+}
+
 fn beginning<const BYTES: usize>(path: &Utf8Path) -> io::Result<[u8; BYTES]> {
     let mut head = [0; BYTES];
-    File::open(path)?.read_exact(&mut head)?;
+    open(path)?.read_exact(&mut head)?;
     Ok(head)
 }
 
 fn end(path: &Utf8Path) -> io::Result<[u8; TAR_END]> {
     let mut bytes = [0; TAR_END];
-    let mut file = File::open(path)?;
+    let mut file = open(path)?;
     let length = file.seek(SeekFrom::End(0))?;
     file.seek(SeekFrom::Start(length.saturating_sub(TAR_END as u64)))?;
     file.read_exact(&mut bytes)?;

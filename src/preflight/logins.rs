@@ -307,7 +307,7 @@ fn are(names: &[&str]) -> String {
 }
 
 fn read(path: &Path) -> Option<String> {
-    file::text(path, MOST_BYTES)
+    file::linked_text(path, MOST_BYTES)
 }
 
 #[cfg(test)]

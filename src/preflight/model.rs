@@ -94,7 +94,7 @@ fn missing(recipe: &Recipe, folder: &Utf8Path) -> Vec<(&'static str, Vec<String>
 /// names, if there is one.
 fn missing_files(folder: &Utf8Path, files: &[FileName]) -> Vec<String> {
     let files = files.iter().map(FileName::as_str);
-    let index = file::text(folder.join(INDEX), MOST_INDEX).unwrap_or_default();
+    let index = file::linked_text(folder.join(INDEX), MOST_INDEX).unwrap_or_default();
     let mut missing: Vec<_> = files
         .chain(indexed_shards(&index))
         .filter(|file| !is_filled(&folder.join(file)))
@@ -113,7 +113,7 @@ fn missing_weights(folder: &Utf8Path) -> Vec<String> {
     if !is_filled(&folder.join("config.json")) {
         missing.push("config.json".to_owned());
     }
-    let text = file::text(&index, MOST_INDEX);
+    let text = file::linked_text(&index, MOST_INDEX);
     match text.filter(|text| !text.is_empty()) {
         Some(text) => missing.extend(
             indexed_shards(&text)

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 
 use crate::container::EnvName;
 use crate::container::mount::mountable_folder;
+use crate::plain::is_hidden;
 use crate::value::{Fault, ValueError, at_most, only, positive_number, text_value, value};
 
 /// A recipe's name: small letters, digits and `-`, not `-` first or last.
@@ -573,7 +574,7 @@ impl Tokenizer {
     fn check(text: &str) -> Result<Self, Fault> {
         const ALLOWED: &str = "an absolute path or a Hugging Face OWNER/NAME is allowed";
         if text.starts_with('/') {
-            only(text, |c| !c.is_control(), ALLOWED)?;
+            only(text, |c| !is_hidden(c), ALLOWED)?;
             return Ok(Self(text.to_owned()));
         }
         hub_name(text, ALLOWED)?;
@@ -731,7 +732,8 @@ impl fmt::Display for UseCase {
 value!(UseCase, "use case");
 
 /// A word of the server's command, or the value of one of its variables: any
-/// text without NUL.
+/// text whose control characters are line breaks and tabs. Others, and those that turn
+/// text around, would make a script look like another one.
 ///
 /// # Placeholders
 ///
@@ -757,7 +759,7 @@ value!(UseCase, "use case");
 ///
 /// assert_eq!(Word::parse("{model_path}/")?.as_str(), "{model_path}/");
 /// assert!(Word::parse("$(date); `id`").is_ok()); // text, which nothing runs
-/// assert!(Word::parse("\0").is_err());
+/// assert!(Word::parse("\0").is_err() && Word::parse("\u{1b}[2J").is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -765,8 +767,10 @@ pub struct Word(String);
 
 impl Word {
     fn check(text: &str) -> Result<Self, Fault> {
-        const ALLOWED: &str = "any text but NUL and carriage returns is allowed";
-        if let Some(c) = text.chars().find(|c| matches!(c, '\0' | '\r')) {
+        const ALLOWED: &str =
+            "any text is allowed whose control characters are line breaks and tabs";
+        let is_refused = |c: &char| is_hidden(*c) && !matches!(c, '\n' | '\t');
+        if let Some(c) = text.chars().find(is_refused) {
             return Err(Fault::Character(c, ALLOWED));
         }
         Ok(Self(text.to_owned()))

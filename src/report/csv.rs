@@ -3,6 +3,7 @@
 use std::fmt::{Display, Write};
 
 use super::{Report, table};
+use crate::plain::plain;
 use crate::results::{Change, Comparison, Metric, Point, RunId, Statistic};
 
 pub(super) fn render(report: &Report<'_>) -> String {
@@ -41,6 +42,18 @@ impl Rows {
             .expect("memory takes all");
     }
 
+    /// A text of others, in which no tab or line break is left. One that a spreadsheet would take for a formula gets the mark of
+    /// a text in front.
+    fn text_cell(&mut self, text: Option<&str>) {
+        let text = text.map(plain).unwrap_or_default();
+        let mark = if text.starts_with(['=', '+', '-', '@']) {
+            "'"
+        } else {
+            ""
+        };
+        self.cell(Some(format_args!("{mark}{text}")));
+    }
+
     fn cells(&mut self, values: impl IntoIterator<Item: Display>) {
         for value in values {
             self.cell(Some(value));
@@ -66,7 +79,7 @@ impl Rows {
 
     /// What a point is.
     fn what(&mut self, point: &Point) {
-        self.cell(point.use_case());
+        self.text_cell(point.use_case());
         self.cell(point.input_tokens());
         self.cell(point.output_tokens());
         self.cell(point.concurrency());
@@ -78,8 +91,8 @@ impl Rows {
 
     /// Which measurement of it.
     fn which(&mut self, point: Option<&Point>) {
-        self.cell(point.and_then(Point::run).map(RunId::as_str));
-        self.cell(point.map(Point::path));
+        self.text_cell(point.and_then(Point::run).map(RunId::as_str));
+        self.text_cell(point.map(|point| point.path().as_str()));
     }
 }
 

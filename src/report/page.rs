@@ -10,9 +10,8 @@ use super::{
     Column, Report, derived, figure_or_dash, job_of, jobs, limits, milliseconds, missing,
     number_or_dash, percent, place_of, server_of, title_of,
 };
-use crate::results::{
-    Group, Metric, Point, ReadProblem, Run, RunId, Statistic, Verdict, printable,
-};
+use crate::plain::plain;
+use crate::results::{Group, Metric, Point, ReadProblem, Run, RunId, Statistic, Verdict};
 
 #[derive(Template)]
 #[template(path = "report.html")]
@@ -72,7 +71,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
     let sweeps = sweeps(report.run, &groups);
     let page = Page {
         made_by: concat!("nim-slurm ", env!("CARGO_PKG_VERSION")),
-        folder: printable(report.run.path().as_str()),
+        folder: plain(report.run.path().as_str()).into_owned(),
         points: report.run.points().len(),
         limits: limits(report),
         statistic: report.statistic(),
@@ -162,7 +161,7 @@ fn parts_of<'a>(run: &Run, group: &Group<'a>) -> Vec<(String, Group<'a>)> {
         if point.use_case().is_none() {
             name.push_str(&format!(", {}", without_concurrency(run, point)));
         }
-        printable(&name)
+        plain(&name).into_owned()
     })
 }
 
@@ -323,7 +322,7 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> GroupPart {
         answers.push(format!("Highest throughput: {}.", at(point)));
     }
     GroupPart {
-        title: printable(&group.to_string()),
+        title: plain(&group.to_string()).into_owned(),
         answers,
         rows: group
             .points()
@@ -357,7 +356,7 @@ fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
     };
     Row {
         class,
-        path: printable(point.path().as_str()),
+        path: plain(point.path().as_str()).into_owned(),
         cells,
         job: point
             .run()

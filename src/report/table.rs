@@ -4,7 +4,8 @@ use super::{
     Column, Report, derived, job_of, jobs, limits, missing, number_or_dash, part_of, percent,
     place_of, server_of,
 };
-use crate::results::{Change, Group, Metric, Point, RunId, Statistic, Verdict, printable};
+use crate::plain::plain;
+use crate::results::{Change, Group, Metric, Point, RunId, Statistic, Verdict};
 
 const WIDTH: usize = 100;
 
@@ -83,7 +84,7 @@ fn widths(rows: &[Vec<String>]) -> Vec<usize> {
 }
 
 fn title(text: &str) -> String {
-    let mut title: String = printable(text).chars().take(WIDTH).collect();
+    let mut title: String = plain(text).chars().take(WIDTH).collect();
     title.push('\n');
     title
 }

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use super::metric::{Statistic, Statistics};
 use super::point::{Asked, GpuMetric};
-use super::problem::{printable, quoted};
+use super::problem::quoted;
 use super::sink::Sink;
 
 /// Reads the metrics in `bytes`, and what the tool was asked for.
@@ -145,7 +145,7 @@ impl File<'_, '_, '_> {
                             let message = format!(
                                 "{statistic} of {name} of {gpu} is {cell}, which is no finite number"
                             );
-                            self.sink.add_problem(line, printable(&message));
+                            self.sink.add_problem(line, message);
                         }
                         _ => {}
                     }

@@ -2,6 +2,8 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::plain::plain;
+
 /// Something in a results folder that cannot be read, or that a reader of the
 /// numbers must know. The rest was read all the same.
 ///
@@ -35,7 +37,7 @@ impl ReadProblem {
         Self {
             file: file.into(),
             line,
-            message: message.into(),
+            message: plain(&message.into()).into_owned(),
         }
     }
 
@@ -62,23 +64,12 @@ impl ReadProblem {
 impl std::fmt::Display for ReadProblem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // A file's name may hold anything, also what moves a terminal's cursor.
-        write!(f, "{}", printable(self.file.as_str()))?;
+        write!(f, "{}", plain(self.file.as_str()))?;
         if let Some(line) = self.line {
             write!(f, ":{line}")?;
         }
         write!(f, ": {}", self.message)
     }
-}
-
-/// `text` with control characters written out.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars()
-        .flat_map(|character| {
-            let escaped = character.is_control().then(|| character.escape_default());
-            let plain = escaped.is_none().then_some(character);
-            escaped.into_iter().flatten().chain(plain)
-        })
-        .collect()
 }
 
 /// `text` in quotes, fit for a sentence.

@@ -10,7 +10,7 @@
 use super::cell::{name_and_unit, number};
 use super::metric::{Statistic, Statistics};
 use super::point::GpuMetric;
-use super::problem::{printable, quoted};
+use super::problem::quoted;
 use super::sink::Sink;
 
 /// What the cells of a row are, read from the head of its table.
@@ -279,7 +279,7 @@ fn take_cell(
             Some(line),
             format!(
                 "{statistic} of {} is {}, which is no number",
-                printable(label.get(..60).unwrap_or(label)),
+                label.get(..60).unwrap_or(label),
                 quoted(cell)
             ),
         ),

@@ -1,5 +1,6 @@
 //! Files and folders, as sbatch takes them.
 
+use crate::plain::is_hidden;
 use crate::value::{Fault, at_most, only, text_value};
 
 /// A file or folder that an option names: `--chdir`, `--bbf`, `--container`,
@@ -31,7 +32,7 @@ impl FilePath {
     fn check(text: &str) -> Result<Self, Fault> {
         only(
             text,
-            |c| !c.is_control() && c != '$',
+            |c| !is_hidden(c) && c != '$',
             "a path is allowed, without '$': sbatch expands no variables",
         )?;
         at_most(text, 4095)?;

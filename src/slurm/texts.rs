@@ -1,6 +1,7 @@
 //! Texts with rules of their own: the job's name, comment, and output file, and who gets
 //! mail. Those without are [`FreeText`](super::FreeText).
 
+use crate::plain::is_hidden;
 use crate::value::{Fault, at_most, only, printable, text_value};
 
 /// Most free texts of a job may have this many bytes on the controller.
@@ -31,7 +32,7 @@ impl JobName {
     fn check(text: &str) -> Result<Self, Fault> {
         only(
             text,
-            |c| !c.is_control() && c != '/',
+            |c| !is_hidden(c) && c != '/',
             "printable characters but '/' are allowed",
         )?;
         at_most(text, LONGEST)?;
@@ -103,7 +104,7 @@ impl OutputPattern {
     fn check(text: &str) -> Result<Self, Fault> {
         only(
             text,
-            |c| !c.is_control() && c != '\\',
+            |c| !is_hidden(c) && c != '\\',
             "printable characters but '\\' are allowed",
         )?;
         at_most(text, 4095)?;
@@ -176,7 +177,7 @@ impl MailUser {
     fn check(text: &str) -> Result<Self, Fault> {
         only(
             text,
-            |c| !c.is_control() && !c.is_whitespace(),
+            |c| !is_hidden(c) && !c.is_whitespace(),
             "printable characters but blanks are allowed",
         )?;
         at_most(text, LONGEST)?;
