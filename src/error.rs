@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::container::Runtime;
 use crate::mistakes::{self, FileMistake};
+use crate::plain::plain;
 use crate::slurm::{OptionName, Release};
 use crate::value::{Fault, ValueError};
 
@@ -293,7 +294,8 @@ impl fmt::Display for PlanError {
             if index > 0 {
                 f.write_str("\n")?;
             }
-            problem.fmt(f)?;
+            // A word of a command may have line breaks.
+            f.write_str(&plain(&problem.to_string()))?;
         }
         Ok(())
     }

@@ -844,10 +844,10 @@ fn hostile_folders_harm_nothing() {
         "x_4_1_chat_1_1_3/profile_export_genai_perf.json:1: is no JSON from here on: EOF while parsing a value",
         "x_4_1_chat_1_1_5/loop: is a link to another folder, which is not followed",
         "x_4_1_chat_1_1_6: is a link to another folder, which is not followed",
-        "x_4_1_chat_1_1_7/profile_export_genai_perf.csv: cannot be read: No such file",
+        "x_4_1_chat_1_1_7/profile_export_genai_perf.csv: is a link, which is not followed",
         "x_4_1_chat_1_1_8/profile_export_genai_perf.csv: is not a regular file",
         "x_4_1_chat_1_1_9/profile_export_genai_perf.csv: has 1099511627776 bytes",
-        "x_4_1_chat_1_1_10/profile_export_genai_perf.csv: is not a regular file",
+        "x_4_1_chat_1_1_10/profile_export_genai_perf.csv: is a link, which is not followed",
         "x_4_1_chat_1_1_11/profile_export_genai_perf.csv: has 991 more problems of this kind",
         "a/b/c/d/e/f/g: lies more than 6 folders deep",
     ] {

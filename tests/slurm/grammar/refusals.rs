@@ -17,7 +17,8 @@ type Applies = fn(&str, &str) -> bool;
 const REASONS: &[(&str, Applies)] = &[
     ("nothing", |_, text| text.is_empty()),
     ("a control character", |_, text| {
-        text.contains(char::is_control)
+        let turns = |c| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        text.contains(|c: char| c.is_control() || turns(c))
     }),
     ("another form", |key, text| {
         matches!(key, "nodelist" | "exclude") && text.contains(' ') && !text.trim().is_empty()
