@@ -212,11 +212,11 @@ impl Follower {
     /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())?;
     /// let stage = "/lustre/project/nim".parse()?;
     /// let follower = Follower::new(&plan, &stage, Queue::find()?, "4711".parse()?);
-    /// assert_eq!(follower.results(), "/lustre/project/nim/results");
+    /// assert_eq!(follower.results_folder(), "/lustre/project/nim/results");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn results(&self) -> &camino::Utf8Path {
+    pub fn results_folder(&self) -> &camino::Utf8Path {
         &self.results
     }
 
@@ -341,7 +341,7 @@ impl Follower {
         let mut unseen = launch.waits_for.clone();
         for _ in 0..MOST_JOBS {
             let Some(id) = unseen.pop() else { break };
-            let job = self.launch.beside(id);
+            let job = self.launch.in_same_cluster(id);
             let status = status(&self.queue, &job)?;
             let script = status.record().and_then(|record| record.script.as_ref());
             let kind = ScriptKind::ALL.into_iter().find(|kind| {

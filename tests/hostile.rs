@@ -18,7 +18,7 @@ use std::process::Command;
 mod clean;
 
 use camino::Utf8Path;
-use nim_slurm::results::{Limits, Run, Statistic};
+use nim_slurm::results::{Limits, Manifest, Run, Statistic};
 use nim_slurm::{Plan, Recipe, Report, ScriptKind, Settings, last_lines};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -206,7 +206,7 @@ fn results_are_shown_clean() {
         for problem in run.problems() {
             assert_clean_line(&problem.to_string());
         }
-        for failure in run.manifests().iter().filter_map(|own| own.failure()) {
+        for failure in run.manifests().iter().filter_map(Manifest::failure) {
             assert_clean_line(&failure);
         }
         let limits = Limits::new(Statistic::P95).time_to_first_token(20.0);
@@ -272,15 +272,19 @@ fn recipes_and_settings_are_shown_clean() {
         let pair = 2 * place.index(quotes.len() / 2);
         let (start, end) = (quotes[pair], quotes[pair + 1]);
         // As TOML's escapes have it, or as it is, which may be no TOML.
-        let value = match is_raw {
-            true => format!("\"{text}\""),
-            false => toml::Value::String(text).to_string(),
+        let value = if is_raw {
+            format!("\"{text}\"")
+        } else {
+            toml::Value::String(text).to_string()
         };
         let changed = format!("{}{value}{}", &whole[..start], &whole[end + 1..]);
         let plan = if is_recipe {
             let recipe = match Recipe::from_toml(&changed) {
                 Ok(recipe) => recipe,
-                Err(error) => return Ok(assert_clean(&error.to_string())),
+                Err(error) => {
+                    assert_clean(&error.to_string());
+                    return Ok(());
+                }
             };
             // A word of a command may have tabs.
             assert_clean(&recipe.to_toml().replace('\t', " "));
@@ -288,7 +292,10 @@ fn recipes_and_settings_are_shown_clean() {
         } else {
             match Settings::from_toml(&changed) {
                 Ok(settings) => Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings),
-                Err(error) => return Ok(assert_clean(&error.to_string())),
+                Err(error) => {
+                    assert_clean(&error.to_string());
+                    return Ok(());
+                }
             }
         };
         match plan {

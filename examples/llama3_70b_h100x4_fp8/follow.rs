@@ -37,7 +37,7 @@ pub(crate) fn follow(
     let progress = loop {
         match follower.poll() {
             Ok(progress) => {
-                view.show(&progress, launch, follower.results())?;
+                view.show(&progress, launch, follower.results_folder())?;
                 if progress.outcome.is_some() {
                     break progress;
                 }
@@ -55,7 +55,7 @@ pub(crate) fn follow(
         thread::sleep(Follower::INTERVAL);
     };
     view.finish();
-    let results = follower.results();
+    let results = follower.results_folder();
     let report = match progress.finished() {
         0 => String::new(),
         _ => format!(

@@ -388,7 +388,7 @@ fn submit(arguments: &Arguments, plan: &Plan, folder: &Utf8Path) -> Result<(), F
     if arguments.models_job {
         chain = chain.with_models_job();
     }
-    note_earlier_jobs(&chain.in_queue(folder));
+    note_earlier_jobs(&chain.queued_jobs(folder));
     let reattach = Reattach::on_ctrl_c()?;
     let mut printed = Ok(());
     let jobs = chain.submit(folder, |job| {

@@ -94,7 +94,7 @@ impl Runtime {
     }
 
     /// Why it cannot make this mount, and what is allowed; nothing if it can.
-    pub(crate) fn objection_to(self, mount: &Mount) -> Option<String> {
+    pub(crate) fn mount_problem(self, mount: &Mount) -> Option<String> {
         let is_tmpfs = mount.source() == "tmpfs";
         let (known, allowed): (&[&str], _) = match self {
             Self::Pyxis => return None,
@@ -133,9 +133,9 @@ impl fmt::Display for Runtime {
 mod tests {
     use super::*;
 
-    fn objection(runtime: Runtime, mount: &str) -> String {
+    fn problem(runtime: Runtime, mount: &str) -> String {
         let mount = Mount::parse(mount).unwrap();
-        runtime.objection_to(&mount).unwrap_or_default()
+        runtime.mount_problem(&mount).unwrap_or_default()
     }
 
     #[test]
@@ -157,23 +157,23 @@ mod tests {
             "/a:/b:rbind",
             "/a:/b:ro+rbind",
         ] {
-            assert_eq!(objection(Runtime::Apptainer, mount), "", "{mount}");
-            assert_eq!(objection(Runtime::Podman, mount), "", "{mount}");
+            assert_eq!(problem(Runtime::Apptainer, mount), "", "{mount}");
+            assert_eq!(problem(Runtime::Podman, mount), "", "{mount}");
         }
         assert_eq!(
-            objection(Runtime::Apptainer, "tmpfs:/scratch"),
+            problem(Runtime::Apptainer, "tmpfs:/scratch"),
             "it makes no new file system of a useful size in memory; a folder of the node is allowed, as in /tmp:/scratch"
         );
-        assert_eq!(objection(Runtime::Podman, "tmpfs:/s:noexec+nodev"), "");
+        assert_eq!(problem(Runtime::Podman, "tmpfs:/s:noexec+nodev"), "");
         assert_eq!(
-            objection(Runtime::Podman, "tmpfs:/s:rslave"),
+            problem(Runtime::Podman, "tmpfs:/s:rslave"),
             "it has no flag \"rslave\"; ro, rw, nosuid, nodev and noexec are allowed for a tmpfs"
         );
-        assert_eq!(objection(Runtime::Podman, "/a:/b:ro+rslave+nosuid"), "");
+        assert_eq!(problem(Runtime::Podman, "/a:/b:ro+rslave+nosuid"), "");
         assert_eq!(
-            objection(Runtime::Podman, "/a:/b:ro+noatime"),
+            problem(Runtime::Podman, "/a:/b:ro+noatime"),
             "it has no flag \"noatime\"; all others are allowed"
         );
-        assert_eq!(objection(Runtime::Pyxis, "tmpfs:/s:noatime"), "");
+        assert_eq!(problem(Runtime::Pyxis, "tmpfs:/s:noatime"), "");
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn check_all(recipe: &Recipe, settings: &Settings, problems: &mut Vec
     for option in recipe.slurm.not_for_recipes() {
         problems.push(Problem::NotForRecipes { option });
     }
-    if let Some(key) = settings.cluster().lonely_key() {
+    if let Some(key) = settings.cluster().key_without_gpus() {
         problems.push(Problem::ClusterKey { key });
     }
 }
@@ -327,7 +327,7 @@ fn check_runtime(recipe: &Recipe, settings: &Settings, problems: &mut Vec<Proble
         });
     }
     for mount in settings.mounts() {
-        if let Some(reason) = runtime.objection_to(mount) {
+        if let Some(reason) = runtime.mount_problem(mount) {
             problems.push(Problem::RuntimeMount {
                 runtime,
                 mount: mount.to_string(),

@@ -69,7 +69,7 @@ enum State {
 fn unpacks(preflight: &Preflight<'_>, path: &Utf8Path) -> bool {
     preflight.plan.settings().runtime() != Runtime::Pyxis
         || preflight.find("unsquashfs").is_none()
-        || preflight.says_yes("unsquashfs", &["-s", path.as_str()])
+        || preflight.succeeds("unsquashfs", &["-s", path.as_str()])
 }
 
 /// Looks at a file as the scripts do (image.sh in lib/pyxis, lib/apptainer and

@@ -50,7 +50,7 @@ fn registries(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Finding> {
         } else if !needs_key {
             Finding::note(
                 format!("{tool} has no login for {host}, which may want none"),
-                format!("if it wants one, {}", store.way_to_log_in(host, "USER")),
+                format!("if it wants one, {}", store.login_advice(host, "USER")),
             )
         } else if preflight.variables.is_set("NGC_API_KEY") {
             Finding::ok(format!(
@@ -61,12 +61,12 @@ fn registries(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Finding> {
                 format!("there is no login for {host}, from which setup.sh pulls images"),
                 format!(
                     "export NGC_API_KEY=..., or {}",
-                    store.way_to_log_in(host, "$oauthtoken")
+                    store.login_advice(host, "$oauthtoken")
                 ),
             )
         });
     }
-    findings.extend(store.files.iter().filter_map(|path| privacy(path)));
+    findings.extend(store.files.iter().filter_map(|path| check_privacy(path)));
     findings
 }
 
@@ -134,7 +134,7 @@ impl Store {
     }
 
     /// What to do for a login, for the middle of a sentence.
-    fn way_to_log_in(&self, host: &str, user: &str) -> String {
+    fn login_advice(&self, host: &str, user: &str) -> String {
         match self.runtime {
             Runtime::Pyxis => {
                 let file = self.files.first().map(PathBuf::as_path);
@@ -167,7 +167,7 @@ fn has_machine(netrc: &str, host: &str) -> bool {
 
 /// enroot does not look at the mode of its file.
 #[cfg(unix)]
-fn privacy(path: &Path) -> Option<Finding> {
+fn check_privacy(path: &Path) -> Option<Finding> {
     use std::os::unix::fs::PermissionsExt;
 
     let mode = fs::metadata(path).ok()?.permissions().mode();
@@ -181,7 +181,7 @@ fn privacy(path: &Path) -> Option<Finding> {
 }
 
 #[cfg(not(unix))]
-fn privacy(_: &Path) -> Option<Finding> {
+fn check_privacy(_: &Path) -> Option<Finding> {
     None
 }
 

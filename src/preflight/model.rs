@@ -67,7 +67,7 @@ pub(super) fn is_whole(preflight: &Preflight<'_>, stage_path: &Utf8Path) -> bool
     let recipe = preflight.plan.recipe();
     let folder = stage_path.join(recipe.model.weights.folder());
     // A program that can be given up asks a file system that may not answer.
-    preflight.says_yes("test", &["-d", folder.as_str()])
+    preflight.succeeds("test", &["-d", folder.as_str()])
         && missing(recipe, &folder)
             .iter()
             .all(|(_, missing)| missing.is_empty())

@@ -231,12 +231,12 @@ impl Partition {
                     "no node of the partition {name} works now: they are {}",
                     states(&all)
                 ),
-                self.see_why(),
+                self.sinfo_hint(),
             )
         })
     }
 
-    fn see_why(&self) -> String {
+    fn sinfo_hint(&self) -> String {
         format!("see why, and until when: sinfo -R -p {}", self.name)
     }
 
@@ -304,7 +304,7 @@ impl Partition {
                     "no node of {name} that has {asked} works now: they are {}",
                     states(&fitting)
                 ),
-                self.see_why(),
+                self.sinfo_hint(),
             )
         })
     }

@@ -119,14 +119,14 @@ fn usable_folder(preflight: &Preflight<'_>, path: &Utf8Path) -> Result<Utf8PathB
     // A file system that does not answer would hold up whoever asks it, so a program
     // is asked first that can be given up.
     let folder = nearest_folder(preflight, path)?;
-    if !preflight.says_yes("test", &["-d", folder.as_str()]) {
+    if !preflight.succeeds("test", &["-d", folder.as_str()]) {
         return Err(Finding::error(
             format!("{folder} is no folder, so the stage path {path} cannot be used"),
             "name another folder: export STAGE_PATH=/lustre/...",
         ));
     }
     // Both are needed: to make files, and to reach them.
-    if !preflight.says_yes(
+    if !preflight.succeeds(
         "test",
         &["-w", folder.as_str(), "-a", "-x", folder.as_str()],
     ) {
@@ -177,7 +177,7 @@ fn nearest_folder(preflight: &Preflight<'_>, path: &Utf8Path) -> Result<Utf8Path
 
 impl Preflight<'_> {
     /// True when a program ends with 0.
-    pub(super) fn says_yes(&self, program: &str, arguments: &[&str]) -> bool {
+    pub(super) fn succeeds(&self, program: &str, arguments: &[&str]) -> bool {
         matches!(self.ask(program, arguments), Answer::Said(reply) if reply.is_success)
     }
 }
@@ -205,11 +205,11 @@ fn space(preflight: &Preflight<'_>, folder: &Utf8Path, needed: u64) -> Finding {
             let question = format!("whether {} are free", gibibytes(needed));
             preflight.unanswered(&command, &answer, &question)
         },
-        |free| fit(folder, free, needed),
+        |free| check_space(folder, free, needed),
     )
 }
 
-fn fit(folder: &Utf8Path, free: u64, needed: u64) -> Finding {
+fn check_space(folder: &Utf8Path, free: u64, needed: u64) -> Finding {
     let message = format!(
         "what is to be fetched takes about {}, and {} are free in {folder}",
         gibibytes(needed),
@@ -239,7 +239,7 @@ fn mounts(preflight: &Preflight<'_>) -> Vec<Finding> {
         .filter(|source| source.starts_with('/'));
     sources
         .map(|source| {
-            if preflight.says_yes("test", &["-e", source]) {
+            if preflight.succeeds("test", &["-e", source]) {
                 Finding::ok(format!("{source}, to be mounted in the containers, is there"))
             } else {
                 Finding::warning(
@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn too_little_space_stands_in_the_way() {
-        let severity = |free, needed| fit(Utf8Path::new("/nim"), free, needed).severity();
+        let severity = |free, needed| check_space(Utf8Path::new("/nim"), free, needed).severity();
         assert_eq!(severity(99, 100), Severity::Error);
         assert_eq!(severity(100, 100), Severity::Ok);
     }

@@ -73,13 +73,13 @@ impl Rows {
         String::from_utf8(bytes).expect("texts make a text")
     }
 
-    fn head_of_what(&mut self) {
-        self.cells(WHAT);
+    fn point_header(&mut self) {
+        self.cells(POINT_COLUMNS);
         self.cells(self.names_replicas.then_some("replica"));
     }
 
     /// What a point is.
-    fn what(&mut self, point: &Point) {
+    fn point_cells(&mut self, point: &Point) {
         self.text_cell(point.use_case());
         self.cell(point.input_tokens());
         self.cell(point.output_tokens());
@@ -91,14 +91,14 @@ impl Rows {
     }
 
     /// Which measurement of it.
-    fn which(&mut self, point: Option<&Point>) {
+    fn job_cells(&mut self, point: Option<&Point>) {
         self.text_cell(point.and_then(Point::run).map(RunId::as_str));
         self.text_cell(point.map(|point| point.path().as_str()));
     }
 }
 
 /// The columns that say what a point is.
-const WHAT: [&str; 5] = [
+const POINT_COLUMNS: [&str; 5] = [
     "use_case",
     "input_sequence_length",
     "output_sequence_length",
@@ -122,7 +122,7 @@ fn column(metric: Metric, statistic: Statistic) -> String {
 fn points(points: &[Point]) -> String {
     let columns = columns(points);
     let mut rows = Rows::of(points.iter());
-    rows.head_of_what();
+    rows.point_header();
     rows.cells(["job_id", "path", "highest_percentile"]);
     let names_steady = points.iter().any(|point| point.requests().is_some());
     if names_steady {
@@ -138,8 +138,8 @@ fn points(points: &[Point]) -> String {
     );
     rows.end_row();
     for point in points {
-        rows.what(point);
-        rows.which(Some(point));
+        rows.point_cells(point);
+        rows.job_cells(Some(point));
         rows.cell(point.request_count().and_then(Percentile::highest));
         if names_steady {
             let steady = point.requests().and_then(Requests::steady);
@@ -194,7 +194,7 @@ fn changes(comparison: &Comparison<'_>, statistic: Statistic) -> String {
     let new = comparison.only_after().iter().copied();
     let both = comparison.changes().iter().map(Change::after);
     let mut rows = Rows::of(both.chain(only_before.clone()).chain(new.clone()));
-    rows.head_of_what();
+    rows.point_header();
     rows.cells(["job_id_before", "path_before", "job_id_after", "path_after"]);
     for (metric, statistic) in columns {
         let name = column(metric, statistic);
@@ -210,10 +210,10 @@ fn changes(comparison: &Comparison<'_>, statistic: Statistic) -> String {
         .chain(new.map(|point| (None, Some(point), Default::default())));
     for (before, after, relative) in all {
         if let Some(point) = after.or(before) {
-            rows.what(point);
+            rows.point_cells(point);
         }
-        rows.which(before);
-        rows.which(after);
+        rows.job_cells(before);
+        rows.job_cells(after);
         for ((metric, statistic), relative) in columns.into_iter().zip(relative) {
             let value = |point: Option<&Point>| point?.value(metric, statistic);
             rows.cell(value(before));

@@ -70,7 +70,7 @@ impl<'a> Comparison<'a> {
     #[must_use]
     pub fn new(before: &'a Run, after: &'a Run) -> Self {
         let by_model = before.has_several_models() || after.has_several_models();
-        let what = |point: &'a Point| what(point, by_model);
+        let measurement = |point: &'a Point| measurement(point, by_model);
         let (old, new) = (latest(before, by_model), latest(after, by_model));
         let mut comparison = Self {
             changes: Vec::new(),
@@ -79,7 +79,7 @@ impl<'a> Comparison<'a> {
             names_models: by_model,
         };
         for after in &new {
-            match old.binary_search_by(|before| what(before).cmp(&what(after))) {
+            match old.binary_search_by(|before| measurement(before).cmp(&measurement(after))) {
                 Ok(place) => comparison.changes.push(Change {
                     before: old[place],
                     after,
@@ -91,7 +91,7 @@ impl<'a> Comparison<'a> {
             .iter()
             .copied()
             .filter(|before| {
-                new.binary_search_by(|after| what(after).cmp(&what(before)))
+                new.binary_search_by(|after| measurement(after).cmp(&measurement(before)))
                     .is_err()
             })
             .collect();
@@ -145,10 +145,10 @@ impl<'a> Change<'a> {
     }
 }
 
-type What<'a> = (Option<&'a str>, &'a str, [u32; 4], Option<u32>);
+type Measurement<'a> = (Option<&'a str>, &'a str, [u32; 4], Option<u32>);
 
 /// What a point measures. One that nothing is known of is compared with none.
-fn what(point: &Point, by_model: bool) -> Option<What<'_>> {
+fn measurement(point: &Point, by_model: bool) -> Option<Measurement<'_>> {
     Some((
         point.model().filter(|_| by_model),
         point.use_case()?,
@@ -162,18 +162,18 @@ fn what(point: &Point, by_model: bool) -> Option<What<'_>> {
     ))
 }
 
-/// The known points in the order of [`what`], each once.
+/// The known points in the order of [`measurement`], each once.
 fn latest(run: &Run, by_model: bool) -> Vec<&Point> {
-    let what = |point| what(point, by_model);
+    let measurement = |point| measurement(point, by_model);
     let mut points: Vec<_> = run
         .points()
         .iter()
-        .filter(|point| what(point).is_some())
+        .filter(|point| measurement(point).is_some())
         .collect();
     // The points of a run are in the order of their jobs; a stable sort keeps it.
-    points.sort_by_key(|point| what(point));
+    points.sort_by_key(|point| measurement(point));
     points.reverse();
-    points.dedup_by(|a, b| what(a) == what(b));
+    points.dedup_by(|a, b| measurement(a) == measurement(b));
     points.reverse();
     points
 }

@@ -138,7 +138,7 @@ impl<W: Fn(Option<&RunId>) -> bool> Search<'_, W> {
         folders.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
         let is_wanted = (self.wanted)(named.map(|(_, name)| name.run()));
         if is_wanted {
-            self.note(folder, named, &files);
+            self.add_places(folder, named, &files);
         }
         if named.is_none() {
             self.read_manifests(&files);
@@ -215,7 +215,7 @@ impl<W: Fn(Option<&RunId>) -> bool> Search<'_, W> {
     }
 
     /// Notes the results among `files`: each stem of a name is one.
-    fn note(
+    fn add_places(
         &mut self,
         folder: &Utf8Path,
         named: Option<&(&Utf8Path, PointName)>,
@@ -367,13 +367,13 @@ fn read_place(
     let own_name = place.folder.file_name().and_then(PointName::parse);
     let is_named = own_name.is_some() || place.replica.is_some();
     if let Some(path) = &place.json {
-        (content, said) = take(path, problems, |bytes, sink| {
+        (content, said) = read_file(path, problems, |bytes, sink| {
             sink.wants_asked = !is_named;
             json::read(bytes, sink);
         });
     }
     if let Some(path) = &place.csv {
-        let (table, _) = take(path, problems, |bytes, sink| tables.read(bytes, sink));
+        let (table, _) = read_file(path, problems, |bytes, sink| tables.read(bytes, sink));
         content.add(table);
     }
     let file = place.json.as_ref().or(place.csv.as_ref())?;
@@ -420,7 +420,7 @@ fn read_place(
 }
 
 /// Reads one file, and what it says of what was asked for.
-fn take(
+fn read_file(
     path: &Utf8Path,
     problems: &mut Vec<ReadProblem>,
     parse: impl FnOnce(&[u8], &mut Sink<'_>),

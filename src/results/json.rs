@@ -103,7 +103,7 @@ impl File<'_, '_, '_> {
         line_of(self.text, part)
     }
 
-    fn keep(&mut self, name: &str, part: &RawValue) {
+    fn add_metric(&mut self, name: &str, part: &RawValue) {
         // The tools write much beside their metrics, and no text or list is one.
         let Ok(measured) = serde_json::from_str::<Measured<'_>>(part.get()) else {
             return;
@@ -113,7 +113,7 @@ impl File<'_, '_, '_> {
         }
         let line = || line_of(self.text, part.get());
         self.sink
-            .keep(line, name, &measured.unit, measured.statistics);
+            .add_metric(line, name, &measured.unit, measured.statistics);
     }
 
     fn add_problem(&mut self, statistic: Statistic, name: &str, cell: &str) {
@@ -183,7 +183,7 @@ impl<'de> Visitor<'de> for File<'_, '_, 'de> {
                     let telemetry = self.value(&key, part);
                     self.telemetry(&telemetry, self.line(part.get()));
                 }
-                name => self.keep(name, part),
+                name => self.add_metric(name, part),
             }
         }
         Ok(())

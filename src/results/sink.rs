@@ -69,7 +69,7 @@ impl<'a> Sink<'a> {
     }
 
     /// Keeps the statistics of the metric `name`, which are in `unit`.
-    pub(super) fn keep(
+    pub(super) fn add_metric(
         &mut self,
         line: impl FnOnce() -> Option<u64>,
         name: &str,

@@ -252,7 +252,7 @@ fn read_row(head: &Head, cells: &[&str], line: u64, sink: &mut Sink<'_>) {
     }
     let (name, unit) = name_and_unit(label);
     match head.gpu {
-        None => sink.keep(|| Some(line), &name, unit, statistics),
+        None => sink.add_metric(|| Some(line), &name, unit, statistics),
         Some(gpu) if !statistics.is_empty() => sink.content.gpu_metrics.push(GpuMetric {
             name,
             unit: unit.to_owned(),

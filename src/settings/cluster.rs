@@ -189,7 +189,7 @@ impl Cluster {
     }
 
     /// A key that means nothing without another.
-    pub(crate) const fn lonely_key(&self) -> Option<&'static str> {
+    pub(crate) const fn key_without_gpus(&self) -> Option<&'static str> {
         match self.gpus {
             Some(GpuRequest::Gres | GpuRequest::GpusPerNode) => None,
             _ if self.gpu_type.is_some() => Some("gpu_type"),

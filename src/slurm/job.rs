@@ -121,7 +121,7 @@ impl SubmittedJob {
     }
 
     /// Another job of the same cluster.
-    pub(crate) fn beside(&self, id: JobId) -> Self {
+    pub(crate) fn in_same_cluster(&self, id: JobId) -> Self {
         Self {
             id,
             task: None,

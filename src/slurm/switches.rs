@@ -24,7 +24,7 @@ use crate::value::{Fault, value};
 ///
 /// let switches = Switches::parse("1@10:00")?;
 /// assert_eq!(switches.count(), 1);
-/// assert_eq!(switches.longest_wait(), Some(Duration::from_secs(600)));
+/// assert_eq!(switches.max_wait(), Some(Duration::from_secs(600)));
 /// assert!(Switches::parse("1@soon").is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -55,7 +55,7 @@ impl Switches {
     /// How long to wait for so few; none where the site's own time holds, and where
     /// it is unlimited.
     #[must_use]
-    pub fn longest_wait(&self) -> Option<std::time::Duration> {
+    pub fn max_wait(&self) -> Option<std::time::Duration> {
         self.wait.as_ref().and_then(TimeLimit::exact)
     }
 }

@@ -190,13 +190,13 @@ impl<'a> Chain<'a> {
     ///
     /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::read("site.toml")?)?;
     /// let chain = Chain::new(&plan, Sbatch::find()?);
-    /// for job in chain.in_queue("bench") {
+    /// for job in chain.queued_jobs("bench") {
     ///     println!("{} is in the queue already, as job {}", job.kind.file_name(), job.job);
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn in_queue(&self, folder: impl AsRef<Utf8Path>) -> Vec<ChainJob> {
+    pub fn queued_jobs(&self, folder: impl AsRef<Utf8Path>) -> Vec<ChainJob> {
         let mut squeue = Command::new("squeue");
         squeue.args(["--me", "--noheader", "--format=%F|%o"]);
         command::ignore_filters(&mut squeue, command::variable_names());

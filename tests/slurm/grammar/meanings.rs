@@ -371,7 +371,7 @@ fn as_sbatch_says(slurm: &Slurm, name: OptionName, text: &str, asked: SystemTime
 /// The switches, and the wait for them, of which the controller allows `most` seconds.
 fn switches(text: &str, most: Option<u64>) -> String {
     let switches = Switches::parse(text).unwrap();
-    let wait = switches.longest_wait().map(|wait| wait.as_secs());
+    let wait = switches.max_wait().map(|wait| wait.as_secs());
     let wait = match most {
         Some(most) => Some(wait.map_or(most, |wait| wait.min(most))),
         None => wait,
