@@ -413,12 +413,12 @@ impl Part {
             (Server::Absent, Vec::new())
         };
         Look {
-            points,
-            is_running,
-            server,
-            measuring,
             status,
             manifest,
+            is_running,
+            server,
+            points,
+            measuring,
         }
     }
 }
