@@ -62,11 +62,7 @@ const CAUSES: &[(&str, usize, &str)] = &[
         18,
         "torch.AcceleratorError: CUDA error: an illegal memory access",
     ),
-    (
-        "vllm-engine-killed",
-        3,
-        "engine core exited unexpectedly",
-    ),
+    ("vllm-engine-killed", 3, "engine core exited unexpectedly"),
     (
         "vllm-oom-killer",
         3,
