@@ -105,7 +105,11 @@ impl std::fmt::Display for FileMistake {
         let Some(Place { line, column, text }) = &self.place else {
             return f.write_str(&plain_lines(&self.message));
         };
-        write!(f, "line {line}, column {column}: {}", plain_lines(&self.message))?;
+        write!(
+            f,
+            "line {line}, column {column}: {}",
+            plain_lines(&self.message)
+        )?;
         write!(f, "\n  {line} | {}", plain(&short(text, LONGEST_LINE)))
     }
 }

@@ -436,7 +436,10 @@ mod tests {
             let launch = launch(&files, JobState::Failed, code);
             of(&launch, None, Some(&said(code)), &files).unwrap()
         };
-        assert_eq!(outcome(3).log_lines, [r"  | line 258: OSError: \u{1b}[31mno"]);
+        assert_eq!(
+            outcome(3).log_lines,
+            [r"  | line 258: OSError: \u{1b}[31mno"]
+        );
         assert_eq!(outcome(3).advice, [r"what to do: find out \u{1b}[31mwhy"]);
         let merged = outcome(6);
         assert_eq!(
