@@ -17,6 +17,7 @@ pub(crate) mod release;
 mod runtime;
 
 pub use self::env_name::EnvName;
+pub(crate) use self::env_name::SECRETS;
 pub use self::image::{Image, Registry, SquashFile};
 pub use self::mount::Mount;
 pub use self::release::PyxisRelease;

@@ -6,9 +6,11 @@ use std::fs::File;
 use std::io::{self, Read};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use serde::de::DeserializeOwned;
 
 use crate::container::Runtime;
-use crate::plain::{plain, plain_lines};
+use crate::mistakes::{self, FileMistake};
+use crate::plain::plain;
 use crate::slurm::{OptionName, Release};
 use crate::value::{Fault, ValueError};
 
@@ -24,6 +26,7 @@ use crate::value::{Fault, ValueError};
 /// assert_eq!(error.path(), None); // it was a text, not a file
 /// assert_eq!(error.kind(), nim_slurm::FileErrorKind::Content);
 /// assert_eq!((error.line(), error.value()), (Some(2), Some("'gpu h100'")));
+/// assert_eq!(error.mistakes().len(), 1); // all that there are
 /// ```
 #[derive(Debug)]
 pub struct FileError {
@@ -45,7 +48,7 @@ pub struct FileError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FileErrorKind {
-    /// It cannot be read; the error's source is the system's reason.
+    /// It cannot be read; the error's source is the system's reason, where there is one.
     Read,
     /// It is no TOML.
     Syntax,
@@ -57,13 +60,8 @@ pub enum FileErrorKind {
 #[derive(Debug)]
 enum FileReason {
     Read(io::Error),
-    Text {
-        kind: FileErrorKind,
-        /// The line, the place in it, and the reason.
-        message: String,
-        line: Option<usize>,
-        value: Option<String>,
-    },
+    /// At least one.
+    Mistakes(FileErrorKind, Vec<FileMistake>),
 }
 
 /// A person writes some kilobytes; what is longer than this is another file.
@@ -98,41 +96,49 @@ impl FileError {
         Self {
             what,
             path: Some(path.to_owned()),
-            reason: FileReason::Text {
-                kind: FileErrorKind::Content,
-                message: error.to_string(),
-                line: None,
-                value: None,
-            },
+            reason: FileReason::Mistakes(
+                FileErrorKind::Content,
+                vec![FileMistake::of_text(error.to_string())],
+            ),
         }
     }
 
-    /// A text that toml does not take.
-    pub(crate) fn toml(
+    /// Neither a file nor a name.
+    pub(crate) fn no_recipe(path: &Utf8Path, built_in: &[&str]) -> Self {
+        let words = match mistakes::nearest(path.as_str(), built_in) {
+            Some(meant) => format!("perhaps {meant} is meant"),
+            None => format!("built in are {}", built_in.join(", ")),
+        };
+        Self {
+            what: "recipe",
+            path: Some(path.to_owned()),
+            reason: FileReason::Mistakes(
+                FileErrorKind::Read,
+                vec![FileMistake::of_text(format!(
+                    "there is no such file, and none of this name is built in: {words}"
+                ))],
+            ),
+        }
+    }
+
+    /// Reads a text as TOML. See [`mistakes::read`] for the samples.
+    pub(crate) fn parse<T: DeserializeOwned>(
         what: &'static str,
         path: Option<&Utf8Path>,
         text: &str,
-        error: &toml::de::Error,
-    ) -> Self {
-        let kind = match toml::from_str::<toml::Table>(text) {
-            Ok(_) => FileErrorKind::Content,
-            Err(_) => FileErrorKind::Syntax,
-        };
-        let place = error.span();
-        let before = place.as_ref().and_then(|span| text.get(..span.start));
-        // What lacks a key is a table of many lines, and no value.
-        let value = place.and_then(|span| text.get(span));
-        let value = value.filter(|value| !value.is_empty() && !value.contains('\n'));
-        Self {
-            what,
-            path: path.map(Utf8Path::to_owned),
-            reason: FileReason::Text {
-                kind,
-                message: plain_lines(error.to_string().trim_end()),
-                line: before.map(|before| before.matches('\n').count() + 1),
-                value: value.map(str::to_owned),
-            },
-        }
+        samples: &[&str],
+    ) -> Result<T, Self> {
+        mistakes::read(text, samples).map_err(|mistakes| {
+            let kind = match toml::from_str::<toml::Table>(text) {
+                Ok(_) => FileErrorKind::Content,
+                Err(_) => FileErrorKind::Syntax,
+            };
+            Self {
+                what,
+                path: path.map(Utf8Path::to_owned),
+                reason: FileReason::Mistakes(kind, mistakes),
+            }
+        })
     }
 
     /// The file, unless the text did not come from one.
@@ -146,26 +152,29 @@ impl FileError {
     pub const fn kind(&self) -> FileErrorKind {
         match &self.reason {
             FileReason::Read(_) => FileErrorKind::Read,
-            FileReason::Text { kind, .. } => *kind,
+            FileReason::Mistakes(kind, _) => *kind,
         }
     }
 
-    /// The line of the mistake, from 1, where it has one.
+    /// All mistakes in it, in the order of their lines; none in what cannot be read.
     #[must_use]
-    pub const fn line(&self) -> Option<usize> {
+    pub fn mistakes(&self) -> &[FileMistake] {
         match &self.reason {
-            FileReason::Read(_) => None,
-            FileReason::Text { line, .. } => *line,
+            FileReason::Read(_) => &[],
+            FileReason::Mistakes(_, mistakes) => mistakes,
         }
+    }
+
+    /// The line of the first mistake, from 1, where it has one.
+    #[must_use]
+    pub fn line(&self) -> Option<usize> {
+        self.mistakes().first()?.line()
     }
 
     /// What stands there, as the file has it: a value, or a key that is not known.
     #[must_use]
     pub fn value(&self) -> Option<&str> {
-        match &self.reason {
-            FileReason::Read(_) => None,
-            FileReason::Text { value, .. } => value.as_deref(),
-        }
+        self.mistakes().first()?.value()
     }
 }
 
@@ -175,10 +184,19 @@ impl fmt::Display for FileError {
         match (&self.path, &self.reason) {
             (Some(path), FileReason::Read(_)) => write!(f, "cannot read {what} file {path}"),
             (None, FileReason::Read(_)) => write!(f, "cannot read the {what}"),
-            (Some(path), FileReason::Text { message, .. }) => {
-                write!(f, "{what} file {path}: {message}")
+            (path, FileReason::Mistakes(_, mistakes)) => {
+                f.write_str(what)?;
+                if let Some(path) = path {
+                    write!(f, " file {path}")?;
+                }
+                match mistakes.as_slice() {
+                    [one] => write!(f, ": {one}"),
+                    all => {
+                        write!(f, ": {} mistakes", all.len())?;
+                        all.iter().try_for_each(|mistake| write!(f, "\n{mistake}"))
+                    }
+                }
             }
-            (None, FileReason::Text { message, .. }) => write!(f, "{what}: {message}"),
         }
     }
 }
@@ -187,7 +205,7 @@ impl std::error::Error for FileError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.reason {
             FileReason::Read(error) => Some(error),
-            FileReason::Text { .. } => None,
+            FileReason::Mistakes(..) => None,
         }
     }
 }
@@ -253,9 +271,51 @@ pub struct PlanError {
     problems: Vec<Problem>,
 }
 
+impl Problem {
+    fn script(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Conflict { script, .. }
+            | Self::MissingOption { script, .. }
+            | Self::Release { script, .. } => Some(script),
+            _ => None,
+        }
+    }
+
+    /// Names the script of another problem, too, if that is the same one of another script.
+    fn takes_in(&mut self, other: &Self) -> bool {
+        let mut same = other.clone();
+        let (Some(script), Some(others)) = (self.script().cloned(), same.script()) else {
+            return false;
+        };
+        let added = format!("{script}, {others}");
+        others.clone_from(&script);
+        let is_same = same == *self;
+        if let Some(script) = self.script().filter(|_| is_same) {
+            *script = added;
+        }
+        is_same
+    }
+}
+
+/// `1 node`, `2 nodes`.
+fn counted(count: impl fmt::Display, what: &str) -> String {
+    let count = count.to_string();
+    let plural = if count == "1" { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
 impl PlanError {
     /// `Ok` when there are no problems.
-    pub(crate) fn check(problems: Vec<Problem>) -> Result<(), Self> {
+    pub(crate) fn check(found: Vec<Problem>) -> Result<(), Self> {
+        let mut problems: Vec<Problem> = Vec::new();
+        for problem in found {
+            if !problems
+                .iter_mut()
+                .any(|earlier| earlier.takes_in(&problem))
+            {
+                problems.push(problem);
+            }
+        }
         if problems.is_empty() {
             Ok(())
         } else {
@@ -307,8 +367,8 @@ pub enum Problem {
         "{script}: {first} ({first_origin}) and {second} ({second_origin}) exclude each other: {reason}"
     )]
     Conflict {
-        /// The script's file name.
-        script: &'static str,
+        /// The script's file name, or several with ", " between them.
+        script: String,
         /// One option.
         first: OptionName,
         /// Where it was given.
@@ -323,8 +383,8 @@ pub enum Problem {
     /// An option of a script means nothing without another one.
     #[error("{script}: {option} ({origin}) needs {one_of}")]
     MissingOption {
-        /// The script's file name.
-        script: &'static str,
+        /// The script's file name, or several with ", " between them.
+        script: String,
         /// The option.
         option: OptionName,
         /// Where it was given.
@@ -335,8 +395,8 @@ pub enum Problem {
     /// The cluster's Slurm does not know an option of a script.
     #[error("{script}: Slurm {release} does not know {option} ({origin}): {reason}")]
     Release {
-        /// The script's file name.
-        script: &'static str,
+        /// The script's file name, or several with ", " between them.
+        script: String,
         /// The cluster's release.
         release: Release,
         /// The option, with its value if that is what is not known.
@@ -392,7 +452,7 @@ pub enum Problem {
     },
     /// The server, or all of several, use more GPUs than the job asks for.
     #[error(
-        "launch.sh asks for {requested} GPUs with {option} ({origin}), the recipe's {} {used}",
+        "launch.sh asks for {} with {option} ({origin}), the recipe's {} {used}", counted(requested, "GPU"),
         if *replicas == 1 { "server uses".to_owned() } else { format!("{replicas} servers use") }
     )]
     TooFewGpus {
@@ -496,7 +556,9 @@ pub enum Problem {
     },
     /// The engine's file list has other parts than the server has GPUs.
     #[error(
-        "the recipe's engine has {parts} files rank*.engine, but its server uses {used} GPUs: one each is needed"
+        "the recipe's engine has {} rank*.engine, but its server uses {}: one each is needed",
+        counted(parts, "file"),
+        counted(used, "GPU")
     )]
     EngineParts {
         /// Files `rank*.engine`.
@@ -574,7 +636,8 @@ pub enum Problem {
     },
     /// The job asks for another number of nodes than the server runs on.
     #[error(
-        "launch.sh asks for {requested} nodes ({origin}), but the recipe's server runs on {used}: nodes = {used} is allowed"
+        "launch.sh asks for {} ({origin}), but the recipe's server runs on {used}: nodes = {used} is allowed",
+        counted(requested, "node")
     )]
     Nodes {
         /// What was asked for.
@@ -604,6 +667,15 @@ pub enum Problem {
         client: String,
         /// The file.
         file: String,
+    },
+    /// A recipe sets what is not a recipe's to say.
+    #[error(
+        "the recipe sets {option}, which is for settings and flags: a recipe may set options that say how many \
+         resources and how much time a job needs"
+    )]
+    NotForRecipes {
+        /// The option.
+        option: String,
     },
     /// Two things would be mounted at one place.
     #[error(

@@ -25,7 +25,7 @@ mod server;
 /// Polls a launch job: how far it is, and how it ended.
 ///
 /// It asks Slurm for the job, and reads the job's manifest, its list of points and
-/// the end of its log below the stage path. It writes nothing, and the job does
+/// how far its servers are below the stage path. It writes nothing, and the job does
 /// not notice it.
 ///
 /// ```no_run
@@ -73,7 +73,9 @@ struct RunFiles {
     results: Utf8PathBuf,
     manifest: Utf8PathBuf,
     points: Utf8PathBuf,
-    /// The logs of the steps, of each server of several.
+    /// How far each server and its client are.
+    states: Vec<Utf8PathBuf>,
+    /// The logs of their steps.
     logs: Vec<StepLogs>,
 }
 
@@ -382,6 +384,9 @@ impl FollowedTask {
             files: RunFiles {
                 manifest: results.join(format!("run_{job}.json")),
                 points: results.join(format!(".run_{job}/points")),
+                states: (0..replicas)
+                    .map(|number| results.join(format!(".run_{job}/state.{number}")))
+                    .collect(),
                 logs: (0..replicas).map(logs).collect(),
                 results,
             },
@@ -417,14 +422,15 @@ impl FollowedTask {
         let record = status.record();
         let is_running =
             record.is_some_and(|record| !record.state.is_waiting() && !record.state.has_ended());
+        let points = point::read(&self.files, &self.planned, manifest.as_ref());
         let (server, measuring) = if is_running {
             let started = record.and_then(|record| record.started);
-            server::read_all(&self.files.logs, started)
+            server::read_all(&self.files.states, points.len(), started)
         } else {
             (ServerState::Absent, Vec::new())
         };
         TaskProgress {
-            points: point::read(&self.files, &self.planned, manifest.as_ref()),
+            points,
             is_running,
             server,
             measuring,

@@ -21,7 +21,7 @@ use crate::slurm::directives::table::{OptionKey, unknown_key};
 /// use nim_slurm::{JobOptions, Recipe, ScriptKind};
 ///
 /// let mut recipe = Recipe::llama3_70b_h100x4_fp8();
-/// recipe.slurm = JobOptions::all(Directives::new().comment("nim".parse()?));
+/// recipe.slurm = JobOptions::all(Directives::new().mem("16G".parse()?));
 /// recipe.slurm.launch = Directives::new().time("02:00:00".parse()?);
 /// assert!(recipe.slurm.script(ScriptKind::Setup).is_empty() && !recipe.slurm.is_empty());
 /// assert!(recipe.to_toml().contains("[slurm.launch]\ntime = \"02:00:00\""));
@@ -65,6 +65,13 @@ impl JobOptions {
             ScriptKind::PrepareModels => &mut self.prepare_models,
             ScriptKind::Launch => &mut self.launch,
         }
+    }
+
+    /// The options that a recipe may not set.
+    pub(crate) fn not_for_recipes(&self) -> Vec<String> {
+        let own = ScriptKind::ALL.map(|kind| self.script(kind));
+        let tables = std::iter::once(&self.all).chain(own);
+        tables.flat_map(Directives::not_for_recipes).collect()
     }
 
     /// True when nothing is said for any script.

@@ -68,6 +68,7 @@
 //! `results` adds what reads GenAI-Perf's files:
 //!
 //! * [`results`]: what a run left behind, as typed points.
+//! * [`Percentile`], [`Judgement`]: what a number of requests can say of a limit.
 //! * [`Report`] says it as a table, CSV, JSON or a page.
 //!
 //! ```toml
@@ -106,6 +107,7 @@ mod environment;
 mod error;
 mod explain;
 mod job_options;
+mod mistakes;
 mod plain;
 mod plan;
 mod script;
@@ -131,6 +133,8 @@ mod status;
 mod submit;
 
 #[cfg(feature = "results")]
+mod percentile;
+#[cfg(feature = "results")]
 mod report;
 #[cfg(feature = "results")]
 pub mod results;
@@ -147,6 +151,9 @@ pub use self::follow::{
     Follower, LaunchOutcome, PointProgress, PointState, Progress, ServerState, last_lines,
 };
 pub use self::job_options::JobOptions;
+pub use self::mistakes::FileMistake;
+#[cfg(feature = "results")]
+pub use self::percentile::{Judgement, Percentile};
 pub use self::plain::plain;
 pub use self::plan::Plan;
 pub use self::recipe::Recipe;

@@ -52,7 +52,7 @@ pub struct Manifest {
     /// GPUs that the server used, or each of several.
     #[serde(deserialize_with = "lenient")]
     pub gpus: Option<u32>,
-    /// How many servers ran side by side, if it was not one.
+    /// How many servers ran side by side.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub replicas: Option<u32>,
     /// What they did with the points, as
@@ -74,9 +74,28 @@ pub struct Manifest {
     /// When it ended; none while it runs, and when it was killed.
     #[serde(deserialize_with = "lenient")]
     pub end: Option<String>,
+    /// How long the servers took until they answered, in seconds; of several, the slowest.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub ready_seconds: Option<u32>,
     /// launch.sh's exit code; none while it runs, and when it was killed.
     #[serde(deserialize_with = "lenient")]
     pub exit_code: Option<u32>,
+    /// The exit code's cause, a fixed word: `finished`, `server_ended`, `no_answer`,
+    /// `not_ready`, `refused`, `client_lacks`, `client_failed`, `client_stopped`,
+    /// `points_failed`, `points_missing`, `no_time_left`, `no_space`, `signal`; `running`
+    /// while it runs.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub exit_cause: Option<String>,
+    /// The number of the server that the cause is about.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub exit_replica: Option<u32>,
+    /// Of the logs that tell the cause: which it is, the lines that look like it, and the
+    /// last ones.
+    #[serde(deserialize_with = "lenient", skip_serializing)]
+    pub cause_lines: Vec<String>,
+    /// What can be done, and how to go on.
+    #[serde(deserialize_with = "lenient", skip_serializing)]
+    pub advice: Vec<String>,
     /// The exit code's reason, in the script's words.
     #[serde(deserialize_with = "lenient")]
     pub exit_reason: Option<String>,

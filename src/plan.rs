@@ -16,8 +16,6 @@ mod checks;
 pub(crate) mod images;
 mod layers;
 
-pub(crate) use self::checks::SECRETS;
-
 /// A recipe and settings that go together. The three scripts are views of it, so
 /// they cannot disagree, and rendering them cannot fail.
 ///

@@ -18,8 +18,9 @@ use std::{fmt, io, thread};
 
 use serde::Serialize;
 
+use crate::container::SECRETS;
 use crate::plain::plain;
-use crate::plan::{Plan, SECRETS};
+use crate::plan::Plan;
 use crate::script::ScriptKind;
 use crate::shell::shell_word;
 use crate::slurm::OptionName;
@@ -31,6 +32,7 @@ mod logins;
 mod model;
 mod overrides;
 mod partitions;
+mod readable;
 mod stage;
 mod tools;
 

@@ -22,12 +22,12 @@ mod values;
 use std::num::NonZeroU32;
 
 use camino::Utf8Path;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 pub use self::client::{Client, ClientTool, Goodput};
 pub use self::genai_perf::GenaiPerfVersion;
 pub(crate) use self::genai_perf::{DEFAULT_TOKENIZER, Feature};
-pub(crate) use self::model::ENGINE_LINK;
+pub(crate) use self::model::{ENGINE_LINK, INDEX};
 pub use self::model::{Engine, Model, ModelSource, Weights};
 pub use self::server::{Architecture, Server, Variant};
 pub use self::sweep::{ArrayBy, ReplicaUse, Sweep, SweepPoint};
@@ -37,7 +37,24 @@ pub use self::values::{
     UseCase, VariantName, Word,
 };
 use crate::error::FileError;
+use crate::error::Problem;
 use crate::job_options::JobOptions;
+
+/// Methods that set a field of a part, for what has a default.
+macro_rules! setters {
+    ($($(#[$doc:meta])* $name:ident: $field:ident = $type:ty;)*) => {
+        $(
+            $(#[$doc])*
+            #[must_use]
+            pub fn $name(mut self, $field: $type) -> Self {
+                self.$field = $field.into();
+                self
+            }
+        )*
+    };
+}
+
+use setters;
 
 /// Reads `recipe/NAME.toml` for each name.
 macro_rules! built_in {
@@ -56,12 +73,34 @@ const BUILT_IN: &[(&str, &str)] = &built_in![
     "llama3-3-70b-h100x4-trtllm",
 ];
 
+macro_rules! sample {
+    ($source:literal) => {
+        concat!(
+            "name = 'a'\nserver = { image = 'a:b', gpus = 1, served_model_name = 'a', command = ['a'], ",
+            "environment = {}, variants = [{ name = 'a' }] }\n",
+            "model.weights = { size = '1 B', files = ['a'], ", $source, " }\n",
+            "model.engine = { ngc = 'a/b:c', size = '1 B', files = ['a'] }\n",
+            "client = { image = 'a:b', tool = { genai_perf = '25.01' } }\n",
+            "sweep = { use_cases = ['a:1/1'], concurrency = [1] }\n",
+        )
+    };
+}
+
+/// Recipes that have all tables and all that must be said, one for each source of weights.
+/// A mistake in a recipe is what none of them takes in place of its own.
+const SAMPLES: &[&str] = &[
+    sample!("ngc = 'a/b:c'"),
+    sample!("hugging_face = 'a/b@0000000000000000000000000000000000000000'"),
+    sample!("path = '/a'"),
+];
+
 /// A benchmark: a server that serves a model, and a client that measures it.
 ///
 /// A recipe says nothing about the cluster; that is what
 /// [`Settings`](crate::Settings) are for. Some are [built in](Recipe::BUILT_IN), first
-/// of all [`Recipe::llama3_70b_h100x4_fp8`]; others are read from TOML. The keys are
-/// documented in that recipe's own file, `src/recipe/llama3-70b-h100x4-fp8.toml`.
+/// of all [`Recipe::llama3_70b_h100x4_fp8`]; others are [built in Rust](Recipe::new), or
+/// read from TOML. The keys are documented in that recipe's own file,
+/// `src/recipe/llama3-70b-h100x4-fp8.toml`.
 ///
 /// ```
 /// use nim_slurm::Recipe;
@@ -84,8 +123,10 @@ const BUILT_IN: &[(&str, &str)] = &built_in![
 pub struct Recipe {
     /// Names the recipe in scripts and manifests.
     pub name: RecipeName,
-    /// The first part of the name of a result's folder.
-    pub result_name: ResultName,
+    /// The first part of the name of a result's folder; by default the recipe's
+    /// [name](Self::name).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_name: Option<ResultName>,
     /// The inference server.
     pub server: Server,
     /// What the server serves.
@@ -94,12 +135,117 @@ pub struct Recipe {
     pub client: Client,
     /// Which points are measured.
     pub sweep: Sweep,
-    /// Options of sbatch that hold unless the settings say otherwise.
-    #[serde(default, skip_serializing_if = "JobOptions::is_empty")]
+    /// Options of sbatch that hold unless the settings say otherwise: those that are
+    /// [for recipes](crate::slurm::OptionName::is_for_recipes).
+    #[serde(
+        default,
+        deserialize_with = "for_recipes",
+        skip_serializing_if = "JobOptions::is_empty"
+    )]
     pub slurm: JobOptions,
 }
 
 impl Recipe {
+    /// A recipe of these parts. What has a default in TOML has the same here, and a
+    /// `with_…` method of its part changes it.
+    ///
+    /// The same recipe, in Rust and in TOML:
+    ///
+    /// ```
+    /// use nim_slurm::recipe::{
+    ///     Client, ClientTool, Model, ModelSource, Recipe, Server, Sweep, Weights, Word,
+    /// };
+    ///
+    /// let command = "vllm serve {model_path} --served-model-name {served_model_name} --port {port}";
+    /// let server = Server::new(
+    ///     "vllm/vllm-openai:v0.9.2".parse()?,
+    ///     1.try_into()?, // GPUs
+    ///     "Qwen/Qwen3-0.6B".parse()?,
+    ///     Word::parse_all(command.split(' '))?,
+    /// );
+    /// let commit = "c1899de289a04d12100db370d81485cdf75e47ca";
+    /// let weights = Weights::new(
+    ///     ModelSource::HuggingFace(format!("Qwen/Qwen3-0.6B@{commit}").parse()?),
+    ///     "1.5 GB".parse()?,
+    ///     vec!["config.json".parse()?, "model.safetensors".parse()?],
+    /// );
+    /// let tool = ClientTool::GenaiPerf("25.01".parse()?);
+    /// let client = Client::new("nvcr.io/nvidia/tritonserver:25.01-py3-sdk".parse()?, tool);
+    /// let sweep = Sweep::new(["chat:128/128".parse()?], [1.try_into()?, 8.try_into()?]);
+    /// let recipe = Recipe::new("qwen3-vllm".parse()?, server, Model::new(weights), client, sweep);
+    ///
+    /// let toml = r#"
+    ///     name = "qwen3-vllm"
+    ///     [server]
+    ///     image = "vllm/vllm-openai:v0.9.2"
+    ///     gpus = 1
+    ///     served_model_name = "Qwen/Qwen3-0.6B"
+    ///     command = [
+    ///       "vllm", "serve", "{model_path}", "--served-model-name", "{served_model_name}", "--port", "{port}",
+    ///     ]
+    ///     [model.weights]
+    ///     hugging_face = "Qwen/Qwen3-0.6B@c1899de289a04d12100db370d81485cdf75e47ca"
+    ///     size = "1.5 GB"
+    ///     files = ["config.json", "model.safetensors"]
+    ///     [client]
+    ///     image = "nvcr.io/nvidia/tritonserver:25.01-py3-sdk"
+    ///     tool = { genai_perf = "25.01" }
+    ///     [sweep]
+    ///     use_cases = ["chat:128/128"]
+    ///     concurrency = [1, 8]
+    /// "#;
+    /// assert_eq!(Recipe::from_toml(toml)?, recipe);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn new(
+        name: RecipeName,
+        server: Server,
+        model: Model,
+        client: Client,
+        sweep: Sweep,
+    ) -> Self {
+        Self {
+            name,
+            result_name: None,
+            server,
+            model,
+            client,
+            sweep,
+            slurm: JobOptions::default(),
+        }
+    }
+
+    setters! {
+        /// Begins the names of results' folders with this, in place of the recipe's name.
+        with_result_name: result_name = ResultName;
+        /// Sets options of sbatch that hold unless the settings say otherwise.
+        with_slurm: slurm = JobOptions;
+    }
+
+    /// The first part of the name of a result's folder.
+    ///
+    /// ```
+    /// use nim_slurm::{JobOptions, Recipe};
+    ///
+    /// let mut recipe = Recipe::llama3_70b_h100x4_fp8().with_slurm(JobOptions::default());
+    /// recipe.result_name = None;
+    /// assert_eq!(recipe.result_name().as_str(), "llama3-70b-h100x4-fp8");
+    /// let recipe = recipe.with_result_name("llama".parse()?);
+    /// assert_eq!(recipe.result_name().as_str(), "llama");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Never: the name of a recipe is one for results.
+    #[must_use]
+    pub fn result_name(&self) -> ResultName {
+        self.result_name.clone().unwrap_or_else(|| {
+            ResultName::parse(self.name.as_str()).expect("a recipe's name is one for results")
+        })
+    }
+
     /// Llama3-70B-Instruct with FP8 on four H100 GPUs: NIM 1.0.3 measured by
     /// GenAI-Perf from the Triton SDK image of 25.01.
     ///
@@ -149,6 +295,29 @@ impl Recipe {
         Some(Self::from_toml(text).expect("the built-in recipes are valid"))
     }
 
+    /// The recipe in a file, or the built-in one of this name. A file wins over a name.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read); and when there is neither, with the built-in one that was
+    /// probably meant.
+    ///
+    /// ```
+    /// use nim_slurm::Recipe;
+    ///
+    /// assert!(Recipe::find("tests/data/recipes/llama-cpp.toml").is_ok());
+    /// assert!(Recipe::find("llama3-70b-h100x4-fp8").is_ok());
+    /// let error = Recipe::find("llama3-70b-h100x4").unwrap_err();
+    /// assert!(error.to_string().ends_with("perhaps llama3-70b-h100x4-fp8 is meant"));
+    /// ```
+    pub fn find(name: impl AsRef<Utf8Path>) -> Result<Self, FileError> {
+        let path = name.as_ref();
+        if path.exists() || path.parent().is_some_and(|folder| folder != "") {
+            return Self::read(path);
+        }
+        Self::built_in(path.as_str()).ok_or_else(|| FileError::no_recipe(path, Self::BUILT_IN))
+    }
+
     /// Reads a recipe from TOML text.
     ///
     /// # Errors
@@ -162,7 +331,7 @@ impl Recipe {
     /// assert!(error.to_string().contains("unexpected character ' ' in recipe name"));
     /// ```
     pub fn from_toml(text: &str) -> Result<Self, FileError> {
-        toml::from_str(text).map_err(|error| FileError::toml("recipe", None, text, &error))
+        FileError::parse("recipe", None, text, SAMPLES)
     }
 
     /// Reads a recipe from a TOML file.
@@ -182,7 +351,7 @@ impl Recipe {
     pub fn read(path: impl AsRef<Utf8Path>) -> Result<Self, FileError> {
         let path = path.as_ref();
         let text = FileError::read("recipe", path)?;
-        toml::from_str(&text).map_err(|error| FileError::toml("recipe", Some(path), &text, &error))
+        FileError::parse("recipe", Some(path), &text, SAMPLES)
     }
 
     /// The recipe as TOML, which [`from_toml`](Self::from_toml) reads again.
@@ -214,5 +383,14 @@ impl Recipe {
     pub fn with_tokenizer(mut self, tokenizer: Tokenizer) -> Self {
         self.client.tokenizer = Some(tokenizer);
         self
+    }
+}
+
+/// Reads what a recipe says of sbatch's options, and refuses what is not its to say.
+fn for_recipes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<JobOptions, D::Error> {
+    let jobs = JobOptions::deserialize(deserializer)?;
+    match jobs.not_for_recipes().into_iter().next() {
+        Some(option) => Err(serde::de::Error::custom(Problem::NotForRecipes { option })),
+        None => Ok(jobs),
     }
 }

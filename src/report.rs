@@ -10,7 +10,7 @@ use camino::Utf8Path;
 
 use crate::plain::{plain, plain_json, plain_lines};
 use crate::results::{
-    Comparison, Group, Limits, Manifest, Metric, Point, Run, RunId, RunImage, Statistic,
+    Comparison, Group, Limits, Manifest, Metric, Point, Run, RunId, RunImage, Statistic, Statistics,
 };
 use crate::write::{Mode, WriteError, WrittenFile, write_with_backup};
 
@@ -109,12 +109,17 @@ impl<'a> Report<'a> {
     /// JSON: `{"schema": 1, "points": […], "problems": […], "runs": […], …}`.
     ///
     /// A point has `use_case`, `input_sequence_length`, `output_sequence_length`,
-    /// `concurrency`, `gpus`, `job_id` (each `null` when nothing tells), `path`,
+    /// `concurrency`, `gpus`, `job_id`, `request_count` (each `null` when nothing tells), `path`,
     /// `tool`, of several servers that measured it together the number of its own as
     /// `replica`, and `metrics`, by the tools' own names, each with its `unit` and its
     /// statistics. `output_token_throughput_per_gpu` and `…_per_user` beside them are
     /// [`Point::throughput_per_gpu`] and [`Point::throughput_per_user`]: the latter is
-    /// derived where `metrics` does not have it. `use_cases` names the paths of each
+    /// derived where `metrics` does not have it. `highest_percentile` is the one that so many
+    /// requests can support at most ([`Percentile::highest`](crate::Percentile::highest)).
+    /// `requests` has what each request tells, where there is a file of them: those that `failed`,
+    /// the `share_in_flight`, the `steady` part's figures, and the `largest_difference` between
+    /// these and the whole point's; above 0.05, `is_steady` is false. A `verdict` is `within`,
+    /// `exceeded`, `cannot_tell` or `unknown`. `use_cases` names the paths of each
     /// one's best points. `runs` has what [`Run::manifests`] has. A problem has `file`, `message` and, where one is to blame,
     /// `line`.
     ///
@@ -222,14 +227,64 @@ impl Column {
 }
 
 impl Column {
-    /// The number for a reader, with `~` before one that is not the tool's own.
+    /// The number for a reader, with `~` before one that is not the tool's own, and `^` before a
+    /// percentile that has too few requests behind it.
     fn text(self, point: &Point) -> String {
         let is_derived = self == Self::ThroughputPerUser && point.derives_throughput_per_user();
+        let is_weak = matches!(self, Self::Latency(_, statistic) if is_weak(point, statistic));
         match self.of(point).map(figure) {
             Some(figure) if is_derived => format!("~{figure}"),
+            Some(figure) if is_weak => format!("^{figure}"),
             figure => figure.unwrap_or_else(|| "-".to_owned()),
         }
     }
+}
+
+/// Whether the point is known to have too few requests for a percentile, even if all of them were
+/// within a limit.
+fn is_weak(point: &Point, statistic: Statistic) -> bool {
+    let needed = statistic
+        .percentile()
+        .map(|percentile| percentile.requests_needed(0));
+    let count = point.request_count();
+    needed
+        .zip(count)
+        .is_some_and(|(needed, count)| count < needed)
+}
+
+/// What `^` stands for, where it is used.
+fn weak(report: &Report<'_>) -> Option<String> {
+    let statistic = report.statistic();
+    let needed = statistic.percentile()?.requests_needed(0);
+    let mut points = report.run.points().iter();
+    points.any(|point| is_weak(point, statistic)).then(|| {
+        format!("^ of too few requests: to claim a {statistic} takes {needed}, with a confidence of 0.99")
+    })
+}
+
+/// How far apart the figures of a point and of its steady part may be, as a share.
+const STEADY: f64 = 0.05;
+
+/// What the steady part says where it is another thing than the point.
+fn unsteady(point: &Point) -> Option<String> {
+    let requests = point.requests()?;
+    let (metric, difference) = requests.largest_difference()?;
+    if difference.abs() <= STEADY {
+        return None;
+    }
+    let (whole, steady) = (requests.figures()?, requests.steady()?);
+    let mean = |metric| figure_or_dash(steady.metric(metric).and_then(Statistics::avg));
+    Some(format!(
+        "steady for {:.1} of {:.1} s, {} {}: TTFT {}, ITL {}, latency {} ms, {} tokens/s",
+        steady.seconds(),
+        whole.seconds(),
+        table::short(metric),
+        percent(Some(difference)),
+        mean(Metric::TimeToFirstToken),
+        mean(Metric::InterTokenLatency),
+        mean(Metric::RequestLatency),
+        mean(Metric::OutputTokenThroughput)
+    ))
 }
 
 /// What `~` stands for.

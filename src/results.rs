@@ -31,6 +31,7 @@ mod json;
 mod metric;
 mod point;
 mod problem;
+mod requests;
 mod sink;
 mod table;
 
@@ -43,6 +44,7 @@ pub use self::group::{Group, Limits, Verdict};
 pub use self::metric::{Metric, Statistic, Statistics, Unit};
 pub use self::point::{GpuMetric, OtherMetric, Point, PointName, Tool};
 pub use self::problem::ReadProblem;
+pub use self::requests::{Figures, Request, Requests};
 pub use crate::manifest::{Manifest, RunImage, RunImages};
 pub use crate::settings::RunId;
 

@@ -162,8 +162,7 @@ impl Settings {
     /// Names the line and the value: an unknown key, or a value that its type
     /// refuses.
     pub fn from_toml(text: &str) -> Result<Self, FileError> {
-        let file = toml::from_str(text)
-            .map_err(|error| FileError::toml("settings", None, text, &error))?;
+        let file = FileError::parse("settings", None, text, &[""])?;
         Self::from_file(file, text, None)
     }
 
@@ -186,8 +185,7 @@ impl Settings {
     pub fn read(path: impl AsRef<Utf8Path>) -> Result<Self, FileError> {
         let path = path.as_ref();
         let text = FileError::read("settings", path)?;
-        let file = toml::from_str(&text)
-            .map_err(|error| FileError::toml("settings", Some(path), &text, &error))?;
+        let file = FileError::parse("settings", Some(path), &text, &[""])?;
         Self::from_file(file, &text, Some(path))
     }
 
@@ -626,13 +624,15 @@ pub(crate) enum Origin<'a> {
         file: Option<&'a str>,
     },
     Recipe,
+    /// What the script needs whatever the recipe.
+    Script,
 }
 
 impl Origin<'_> {
     /// For a message: where `name` was given.
     pub(crate) fn describe(self, name: OptionName) -> String {
         match self {
-            Self::Program => "flag or builder".to_owned(),
+            Self::Program => "flag or code".to_owned(),
             Self::Environment => name.environment().unwrap_or("environment").to_owned(),
             Self::File { file, script } => {
                 format!("{} of {}", table(script), file.unwrap_or("the settings"))
@@ -641,6 +641,7 @@ impl Origin<'_> {
                 format!("[cluster] of {}", file.unwrap_or("the settings"))
             }
             Self::Recipe => "the recipe".to_owned(),
+            Self::Script => "by default".to_owned(),
         }
     }
 }

@@ -21,6 +21,42 @@ pub(crate) fn all_quoted<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> V
     texts.into_iter().map(quoted).collect()
 }
 
+/// The words of a command, with the value of an option in the row of the option.
+pub(crate) fn rows<T: AsRef<str>>(words: impl IntoIterator<Item = T>) -> Vec<Quoted> {
+    let mut rows: Vec<Quoted> = Vec::new();
+    let mut is_option = false;
+    for word in words {
+        let word = word.as_ref();
+        let Safe(text) = quoted(word);
+        match rows.last_mut() {
+            Some(Safe(row)) if is_option && !word.starts_with('-') => {
+                row.push(' ');
+                row.push_str(&text);
+            }
+            _ => rows.push(Safe(text)),
+        }
+        is_option = word.starts_with('-');
+    }
+    rows
+}
+
+/// Short words, several in a row.
+pub(crate) fn packed<T: AsRef<str>>(words: impl IntoIterator<Item = T>) -> Vec<Quoted> {
+    const WIDTH: usize = 100;
+    let mut rows: Vec<Quoted> = Vec::new();
+    for word in words {
+        let Safe(text) = quoted(word);
+        match rows.last_mut() {
+            Some(Safe(row)) if row.len() + text.len() < WIDTH => {
+                row.push(' ');
+                row.push_str(&text);
+            }
+            _ => rows.push(Safe(text)),
+        }
+    }
+    rows
+}
+
 /// askama's escaper for `.sh` templates (see `askama.toml`): what is not [`Quoted`] yet is
 /// quoted when it is written.
 ///

@@ -254,7 +254,20 @@ macro_rules! text_value {
     };
 }
 
-pub(crate) use {text_value, value};
+/// Lets a number stand where a value is meant that is one: `8.try_into()?`.
+macro_rules! from_number {
+    ($($type:ty),*) => {
+        $(impl TryFrom<u32> for $type {
+            type Error = $crate::value::ValueError;
+
+            fn try_from(number: u32) -> Result<Self, Self::Error> {
+                Self::parse(&number.to_string())
+            }
+        })*
+    };
+}
+
+pub(crate) use {from_number, text_value, value};
 
 /// Reads the text of a value; a number may be bare. It knows nothing of the value's type, or the
 /// compiler would translate it for each.

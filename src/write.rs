@@ -1,6 +1,6 @@
 //! How a text gets to disk without the loss of another.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -131,7 +131,7 @@ pub(crate) fn write_with_backup(
         Some(folder) if !folder.as_str().is_empty() => folder,
         _ => Utf8Path::new("."),
     };
-    fs::create_dir_all(folder).map_err(fail(WriteErrorKind::Folder))?;
+    make_folder(folder).map_err(fail(WriteErrorKind::Folder))?;
     // A device or a pipe is no file to keep a copy of, and may have no end.
     if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
         let reason = io::Error::other("it is a device or a pipe");
@@ -239,14 +239,23 @@ impl Drop for Part {
     }
 }
 
-/// Adds leave to execute for everyone who has leave to read.
+/// A folder and those above it. As with files, nobody else may write there.
+fn make_folder(folder: &Utf8Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
+    builder.recursive(true).create(folder)
+}
+
+/// Adds leave to execute for everyone who has leave to read. Whatever the umask, nobody else may
+/// write: who could would run what they like as the user.
 #[cfg(unix)]
 fn make_executable(file: &File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
 
     let mut permissions = file.metadata()?.permissions();
     let mode = permissions.mode();
-    permissions.set_mode(mode | ((mode & 0o444) >> 2));
+    permissions.set_mode((mode | ((mode & 0o444) >> 2)) & 0o755);
     file.set_permissions(permissions)
 }
 

@@ -1,4 +1,10 @@
-{% include "launch/about.sh" %}
+# Starts the inference servers, one or several side by side, each on its GPUs of one or more nodes and with a
+# benchmark client beside it, waits until they answer, and measures every point of the sweep.
+#
+# Exit code: 0 all points are measured and valid; 2 something needed is missing;
+# 3 the server ended or stopped answering; 4 the server was not ready in time;
+# 5 points failed; 6 stopped by a signal or for lack of time; 1 anything else.
+# After any of them, RESUME_JOB_ID=<job id> sbatch launch.sh measures what is left.
 
 # ---- Settings ---------------------------------------------------------------
 
@@ -11,9 +17,27 @@
 {% include "lib/stage_path.sh" %}
 
 {% include "lib/slurm_environment.sh" %}
-{%- include "lib/image.sh" %}
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
 
-{% include "lib/indexed_shards.sh" %}
+{% include "lib/pyxis/image.sh" %}
+
+{% include "lib/pyxis/container.sh" %}
+{%- when Runtime::Apptainer %}
+
+{% include "lib/apptainer/image.sh" %}
+
+{% include "lib/apptainer/container.sh" %}
+{%- when Runtime::Podman %}
+
+{% include "lib/job_has_ended.sh" %}
+
+{% include "lib/podman/image.sh" %}
+
+{% include "lib/podman/container.sh" %}
+{%- endmatch %}
+
+{% include "lib/model_files.sh" %}
 
 say "$made_by, recipe $recipe"
 {%- include "lib/site.sh" %}
@@ -25,38 +49,14 @@ say "$made_by, recipe $recipe"
 
 {% include "launch/task.sh" %}
 {%- endif %}
-{%- match runtime %}
-{%- when Runtime::Pyxis %}
 
-{% include "lib/pyxis/check.sh" %}
-{%- when Runtime::Apptainer %}
-
-{% include "lib/apptainer/check.sh" %}
-{%- when Runtime::Podman %}
-
-{% include "lib/podman/check.sh" %}
-{%- endmatch %}
 {% include "launch/image_and_model.sh" %}
 
 {% include "launch/gpus.sh" %}
-{%- if nodes > 1 %}
-
-{% include "launch/leader.sh" %}
-{%- endif %}
-{%- if tasks > 0 %}
-
-{% include "launch/runs_of.sh" %}
-{%- endif %}
 
 {% include "launch/resume.sh" %}
 
 {% include "launch/port.sh" %}
-stop_if_missing
-
-mkdir -p "$logs" "$results" "$cache_path" || fail "cannot make the folders logs, results and nim_cache in $stage_path"
-
-{% include "launch/hold_port.sh" %}
-stop_if_missing
 
 {% include "launch/unfinished.sh" %}
 
@@ -66,7 +66,7 @@ stop_if_missing
 
 {% include "launch/manifest.sh" %}
 
-# ---- Two steps, server and client ---------------------------------------------
+# ---- The steps: a server's and its client's ---------------------------------------
 
 {% include "launch/steps.sh" %}
 
@@ -76,21 +76,7 @@ stop_if_missing
 
 # ---- The run ----------------------------------------------------------------------
 
-{% include "launch/signals.sh" %}
-{%- if tasks > 0 %}
-
-{% include "launch/nothing_to_do.sh" %}
-{%- endif %}
-
-write_manifest null running || fail "cannot write $manifest"
-server_started=$(printf '%(%s)T' -1)
-readonly server_started
-count_lines before
-{%- if replicas > 1 %}
-{% include "launch/replicas.sh" %}
-{%- else %}
-{% include "launch/one_server.sh" %}
-{%- endif %}
+{% include "launch/run.sh" %}
 
 # ---- The end ------------------------------------------------------------------------
 

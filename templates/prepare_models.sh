@@ -72,7 +72,9 @@ readonly gpus={{ gpus }}
 {% include "lib/stage_path.sh" %}
 {%- endif %}
 
-{% include "lib/indexed_shards.sh" %}
+{% include "lib/readable.sh" %}
+
+{% include "lib/model_files.sh" %}
 
 # In a folder, it says that its checksums were compared before.
 readonly mark=.nim-slurm-verified
@@ -90,10 +92,37 @@ list_files() {
 }
 {%- else %}
 
-# Files of folder $1, with their sizes: what they lead to, where they are links. What the
-# hub's own program keeps for itself is none of them.
+# Files of folder $1, with their sizes. What the hub's own program keeps for itself is none of
+# them, and what a link leads to is listed by its own name.
 list_files() {
-  find -L "$1" \( -name "$mark" -o -path "$1/.cache" \) -prune -o -type f -printf '%s %P\n'
+  find -H "$1" \( -name "$mark" -o -path "$1/.cache" \) -prune -o -type f -printf '%s %P\n'
+}
+{%- endif %}
+
+# A link in folder $1 that leads out of it, where the server's container does not follow, or
+# to what is neither file nor folder.
+stray_link() {
+  local folder link
+  folder=$(realpath -m -- "$1")
+  while IFS= read -r -d '' link; do
+    [[ $(realpath -m -- "$1/$link") == "$folder"/* && (-f $1/$link || -d $1/$link || ! -e $1/$link) ]] || {
+      printf '%q' "$link"
+      return
+    }
+  done < <(find -H "$1" -type l -printf '%P\0' 2>/dev/null)
+}
+# check_by_hand FOLDER: names what must be mended there before anything is read or fetched.
+check_by_hand() {
+  local link
+  check_readable "$1" || return 0
+  link=$(stray_link "$1")
+  [[ -z $link ]] || missing "a file in place of $1/$link, a link that leads out of that folder or to no file"
+}
+{%- if weights_are_staged %}
+# check_part FOLDER: the same for what an earlier download left.
+check_part() {
+  [[ ! -L $1 ]] || missing "a folder in place of the link $1: remove it"
+  check_by_hand "$1"
 }
 {%- endif %}
 
@@ -108,18 +137,22 @@ safetensors_length() {
   [[ $end ]] && echo "$((8 + header + end))"
 }
 
-# Folder $1 against $2 bytes and the files that follow.
+# arrived FOLDER: in REPLY, how many bytes its files have.
+arrived() { REPLY=$(list_files "$1" | awk '{ sum += $1 } END { printf "%.0f", sum }'); }
+
+# Folder $1 against $2 bytes, the files that follow, and the shards that its index names.
 check_folder() {
-  local folder=$1 expected=$2 file found
+  local folder=$1 expected=$2 file
   shift 2
-  found=$(list_files "$folder" | awk '{ sum += $1 } END { printf "%.0f", sum }')
+  arrived "$folder"
   # NGC's own totals are rounded, so a hundredth may be missing.
-  ((found * 100 >= expected * 99)) ||
-    echo "$(readable "$found") arrived, $(readable "$expected") were expected"
-  for file in "$@"; do
+  ((REPLY * 100 >= expected * 99)) ||
+    echo "$(readable "$REPLY") arrived, $(readable "$expected") were expected"
+  missing_files "$folder" "$@"
+  for file in "${REPLIES[@]}"; do
     if [[ ! -f $folder/$file ]]; then
       echo "$file is missing"
-    elif [[ ! -s $folder/$file ]]; then
+    else
       echo "$file is empty"
     fi
   done
@@ -130,10 +163,7 @@ check_weights() {
   check_folder "$folder" "$weights_bytes" "${weights_files[@]}"
   [[ -s $index ]] || return 0
   while read -r shard; do
-    if [[ ! -f $folder/$shard ]]; then
-      echo "$shard is missing, model.safetensors.index.json names it"
-      continue
-    fi
+    [[ -s $folder/$shard ]] || continue
     size=$(stat -L -c %s "$folder/$shard")
     sum=$((sum + size))
     if ! length=$(safetensors_length "$folder/$shard"); then
@@ -141,7 +171,7 @@ check_weights() {
     elif ((size != length)); then
       echo "$shard has $size bytes, its header promises $length"
     fi
-  done < <(indexed_shards "$index")
+  done < <(shards_of "$folder")
   promised=$(sed -n 's/.*"total_size": *\([0-9]*\).*/\1/p' "$index" | head -n 1)
   ((sum >= ${promised:-0})) || echo "the shards have $sum bytes, model.safetensors.index.json promises $promised"
   ((unreadable == 0)) || say "warning: $unreadable shards have no safetensors header, so only their sizes were checked" >&2
@@ -163,8 +193,20 @@ check_checksums() {
     say "warning: no b3sum on $HOSTNAME, so checksums.blake3 was not checked" >&2
     return 0
   fi
+  local answer line file
+  # It may name files of this folder only.
+  while IFS= read -r line || [[ -n $line ]]; do
+    if [[ ! $line =~ ^[0-9a-f]{64}"  "([[:print:]]+)$ ]]; then
+      say "warning: checksums.blake3 is not as b3sum writes it, so it was not checked" >&2
+      return
+    fi
+    file=${BASH_REMATCH[1]}
+    if [[ ! -f $1/$file || /$file/ == */../* ]]; then
+      printf 'checksums.blake3 names %q, which is no file of the folder\n' "$file"
+      return
+    fi
+  done <"$1/checksums.blake3"
   say "comparing checksums.blake3" >&2
-  local answer
   if answer=$(cd "$1" && b3sum --check --quiet checksums.blake3 2>&1); then
 {%- if weights_are_staged %}
     # In a folder that is someone else's to write, they are compared each time.
@@ -178,12 +220,18 @@ check_checksums() {
 }
 
 # is_whole KIND FOLDER: true when it is; else the reasons are in $reasons.
+reasons=
 is_whole() {
   local kind=$1 folder=$2
   reasons=
   [[ -d $folder ]] || return 1
+  reasons=$(stray_link "$folder")
   # Ten reasons are enough to know.
-  reasons=$("check_$kind" "$folder" | sed -n '1,10p')
+  if [[ -n $reasons ]]; then
+    reasons="the link $reasons leads out of the folder, or to no file"
+  else
+    reasons=$("check_$kind" "$folder" | sed -n '1,10p')
+  fi
   [[ -n $reasons || -e $folder/$mark ]] || reasons=$(check_checksums "$folder")
   [[ -z $reasons ]] || return 1
 }
@@ -195,13 +243,10 @@ say "$made_by, recipe $recipe"
 
 # ---- Look at it ---------------------------------------------------------------
 
-is_whole weights "$model" || fail "the model in $model is not whole: ${reasons:-there is no such folder}"
 # A cache of the hub has links to files beside the folder, which the container would not see.
-folder=$(realpath "$model")
-while read -r file; do
-  [[ $(realpath "$model/$file") == "$folder"/* ]] ||
-    fail "$model/$file is a link that leads out of the folder, where the server's container does not follow: copy the model"
-done < <(list_files "$model" | cut -d ' ' -f 2-)
+check_by_hand "$model"
+stop_if_missing
+is_whole weights "$model" || fail "the model in $model is not whole: ${reasons:-there is no such folder}"
 say "nothing to do: the model in $model is whole"
 {%- else %}
 {%- if engine.is_some() %}

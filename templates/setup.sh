@@ -59,6 +59,10 @@ readonly image_logins=(
 {% include "lib/stage_path.sh" %}
 
 {% include "lib/slurm_environment.sh" %}
+
+{% include "lib/readable.sh" %}
+
+{% include "lib/lock.sh" %}
 {%- include "lib/image.sh" %}
 
 say "$made_by, recipe $recipe"
@@ -73,6 +77,7 @@ mkdir -p "$stage_path" || fail "cannot make the folder $stage_path"
 
 to_import=() space_needed=0 logins_needed=()
 for index in "${!image_files[@]}"; do
+  check_readable "$stage_path/${image_files[index]}" || continue
   if sound_image "$stage_path/${image_files[index]}"; then
     say "${image_files[index]} is there already"
     continue
@@ -81,7 +86,7 @@ for index in "${!image_files[@]}"; do
   space_needed=$((space_needed + image_space[index]))
   [[ -z ${image_logins[index]} ]] || logins_needed+=("${image_logins[index]}")
 done
-if ((${#to_import[@]} == 0)); then
+if ((${#to_import[@]} + ${#problems[@]} == 0)); then
   say "nothing to do: all images are in $stage_path"
   exit 0
 fi
@@ -157,7 +162,7 @@ stop_if_missing
 # mktemp makes a folder that is the user's alone.
 private=$(mktemp -d) || fail "cannot make a temporary folder"
 readonly private
-{%- if site.after.is_none() %}
+{%- if !site.has_hooks() %}
 trap 'rm -rf "$private"' EXIT
 {%- else %}
 trap 'code=$?; rm -rf "$private"; at_the_end "$code"' EXIT
@@ -177,11 +182,18 @@ trap 'stopped=yes' TERM INT
 {% include "lib/podman/key.sh" %}
 {%- endmatch %}
 
+# Steps get no secret of the user's but those that they are given. This shell keeps them.
+while read -r name; do
+  case ${name^^} in
+    *TOKEN* | *SECRET* | *PASSW* | *CREDENTIAL* | *_KEY) export -n "${name?}" ;;
+  esac
+done < <(compgen -e)
+
 # Removes what killed imports of file $1 left: a part names its job.
 remove_leftovers() {
   local part job
   for part in "$stage_path/.$1".*.part; do
-    [[ -e $part ]] || continue
+    [[ -f $part || -L $part ]] || continue
     job=${part%.part}
     job=${job##*.}
     if [[ $job != "$SLURM_JOB_ID" ]] && ! job_has_ended "$job"; then
@@ -212,9 +224,10 @@ import_image() {
   local name=${image_files[$1]} uri=${image_uris[$1]} architecture=${image_architectures[$1]}
   local file=$stage_path/$name part=$stage_path/.$name.$SLURM_JOB_ID.part lock
   # Two setups share the work: the second one waits here and then finds the
-  # file. Where the file system knows no locks, both import, each to its own part.
-  exec {lock}>>"$stage_path/.$name.lock"
-  flock "$lock" || say "warning: $stage_path knows no file locks; go on without"
+  # file. Without a lock, or after an hour, both import, each to its own part.
+  { open_lock "$stage_path/.$name.lock" && flock --timeout=3600 "$lock"; } ||
+    say "warning: no lock on $stage_path/.$name.lock; go on without"
+  check_readable "$file" || stop_if_missing
   if sound_image "$file"; then
     say "$name came from another setup"
     rm -f -- "$stage_path/.$name.lock"
@@ -225,9 +238,12 @@ import_image() {
     say "$name is damaged"
     set_aside "$file" damaged
   fi
+  # What has its name is no file of this job's: nothing is written through a link.
+  rm -rf -- "$part"
   say "importing $name from $uri"
 {%- match runtime %}
 {%- when Runtime::Pyxis %}
+  use_key_for "$1"
   # enroot's words go to the log, each with its image, and to a file that is asked for the reason.
 {%- when Runtime::Apptainer %}
   use_key_for "$1"

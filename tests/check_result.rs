@@ -67,9 +67,13 @@ impl Left {
     #[track_caller]
     fn verdict(&self, recipe: Recipe, output_tokens: u32, requests: u32) -> String {
         let lines = format!(
-            "reason=\nif check_result \"$folder\" {output_tokens} {requests}; then echo valid; else echo \"$reason\"; fi"
+            "if check_result \"$folder\" {output_tokens} {requests}; then echo valid; else echo \"$reason\"; fi"
         );
-        run_in_client(recipe, &lines, &[("folder", self.path().to_str().unwrap())])
+        run_in_client(
+            &recipe,
+            &lines,
+            &[("folder", self.path().to_str().unwrap())],
+        )
     }
 }
 
@@ -102,11 +106,8 @@ fn the_oldest_release_has_other_rows_and_counts_nothing() {
         left().raw(8).verdict(oldest(), 128, 8),
         "profile_export_genai_perf.csv gives 16 tokens as the average output, 128 were asked for"
     );
-    // Told as another release, it is not misread.
-    assert_eq!(
-        left().raw(8).verdict(genai_perf("24.07"), 16, 8),
-        "profile_export_genai_perf.csv gives no tokens as the average output, 16 were asked for"
-    );
+    // What the table says counts, not which release it is said to be of.
+    assert_eq!(left().raw(8).verdict(genai_perf("24.07"), 16, 8), "valid");
 }
 
 #[test]

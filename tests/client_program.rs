@@ -6,8 +6,8 @@ mod client;
 
 use std::fs;
 
-use nim_slurm::Recipe;
 use nim_slurm::recipe::ClientTool;
+use nim_slurm::{Plan, Recipe, Settings};
 
 use crate::client::run_in_client;
 
@@ -36,7 +36,7 @@ fn completes(status: &str, body: &str) -> String {
         format!("{SERVER}if completes 5; then echo good; else echo \"$refused: $answer\"; fi");
     let recipe = Recipe::llama3_70b_h100x4_fp8();
     run_in_client(
-        recipe,
+        &recipe,
         &lines,
         &[("its_status", status), ("its_body", body)],
     )
@@ -95,7 +95,8 @@ fn wait_for(refusals: u32, body: &str) -> String {
            fi\n\
            server \"$@\"\n\
          }}\n\
-         (wait_until_ready) 2>&1 || echo \"exit $?\""
+         end_with() {{ echo \"ends with $1\"; exit 1; }}\n\
+         (wait_until_ready) 2>&1 || true"
     );
     let variables = [
         ("its_status", "422"),
@@ -103,7 +104,7 @@ fn wait_for(refusals: u32, body: &str) -> String {
         ("model", MODEL),
         ("good", CHUNK),
     ];
-    run_in_client(Recipe::llama3_70b_h100x4_fp8(), &lines, &variables)
+    run_in_client(&Recipe::llama3_70b_h100x4_fp8(), &lines, &variables)
 }
 
 #[test]
@@ -112,7 +113,7 @@ fn a_server_that_refuses_twice_is_not_waited_for() {
     assert!(
         said.contains("HTTP 422: {\"detail\": \"no min_tokens\"}")
             && said.contains("min_tokens = false under [client]")
-            && said.ends_with("exit 9"),
+            && said.ends_with("ends with refused"),
         "{said}"
     );
     assert_eq!(said.matches("slept 5").count(), 1, "{said}");
@@ -125,38 +126,41 @@ fn a_server_that_refuses_once_is_waited_for() {
     assert!(!said.contains("error"), "{said}");
 }
 
-/// What the tool is called with, for 16 tokens.
-#[track_caller]
+/// The rows of launch.sh that say with what the tool is called.
 fn command(recipe: Recipe) -> String {
-    let lines =
-        "served_model_name=m client_options=()\nset_command /f 8 16 2 4\necho \"${command[*]}\"";
-    run_in_client(recipe, lines, &[])
+    let plan = Plan::new(recipe, Settings::new()).unwrap();
+    let launch = plan.launch();
+    let (_, rest) = launch
+        .text()
+        .split_once("\nreadonly client_command=(\n")
+        .unwrap();
+    rest.split_once("\n)\n").unwrap().0.to_owned()
 }
 
 #[test]
 fn the_tool_is_not_told_what_the_recipe_leaves_out() {
     for mut recipe in [Recipe::llama3_70b_h100x4_fp8(), aiperf()] {
         let (max, min, eos) = (
-            "--extra-inputs max_tokens:16",
-            "--extra-inputs min_tokens:16",
-            "--extra-inputs ignore_eos:true",
+            "  --extra-inputs 'max_tokens:{output_tokens}'\n",
+            "  --extra-inputs 'min_tokens:{output_tokens}'\n",
+            "  --extra-inputs ignore_eos:true\n",
         );
         let said = command(recipe.clone());
-        assert!(said.contains(&format!("{max} {min} {eos} ")), "{said}");
+        assert!(said.contains(&format!("{max}{min}{eos}  --")), "{said}");
         recipe.client.ignore_eos = false;
         let said = command(recipe.clone());
-        assert!(said.contains(&format!("{max} {min} --")), "{said}");
+        assert!(said.contains(&format!("{max}{min}  --conc")), "{said}");
         recipe.client.min_tokens = false;
         let said = command(recipe);
-        assert!(said.contains(&format!("{max} --conc")), "{said}");
+        assert!(said.contains(&format!("{max}  --conc")), "{said}");
     }
 }
 
 /// The estimate for so much work, after points that were learned.
 #[track_caller]
 fn estimate(learned: &str, use_case: &str, units: u32) -> String {
-    let lines = format!("{learned}\nestimate {use_case} {units}");
-    run_in_client(Recipe::llama3_70b_h100x4_fp8(), &lines, &[])
+    let lines = format!("{learned}\nestimate {use_case} {units}\necho $REPLY");
+    run_in_client(&Recipe::llama3_70b_h100x4_fp8(), &lines, &[])
 }
 
 #[test]
@@ -184,8 +188,8 @@ fn what_is_not_known_counts_as_work() {
 /// The milliseconds in which requests ran, by a table that a real tool wrote.
 #[track_caller]
 fn busy_time(recipe: Recipe, table: &str, requests: u32) -> String {
-    let lines = format!("busy_time tests/data/genai-perf/{table} {requests}");
-    run_in_client(recipe, &lines, &[])
+    let lines = format!("busy_time tests/data/genai-perf/{table} {requests}\necho $REPLY");
+    run_in_client(&recipe, &lines, &[])
 }
 
 #[test]
@@ -213,7 +217,7 @@ fn may_have_completed(recipe: Recipe, kind: &str, files: &[(&str, &str)]) -> boo
     }
     let lines = "if may_have_completed \"$folder\"; then echo yes; else echo no; fi";
     let variables = [("folder", folder.path().to_str().unwrap()), ("kind", kind)];
-    run_in_client(recipe, lines, &variables) == "yes"
+    run_in_client(&recipe, lines, &variables) == "yes"
 }
 
 #[test]

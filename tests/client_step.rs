@@ -11,11 +11,12 @@ use tempfile::TempDir;
 /// Around the functions: what launch.sh has before it.
 const BEFORE: &str = r#"
 set -Eeuo pipefail
-model_path=/model results=/results client_log=/logs/1.out client_image=client.sqsh extra_mounts=()
+model_path=/model results=/results logs=/logs job_id=1 default_tokenizer=$DEFAULT client_image=client.sqsh extra_mounts=()
 tokenizer_path=${tokenizer:-$model_path}
 step=(bash -c 'printf "%s\n" "$@"; env' srun)
 keep_secrets() { echo "secrets: $*"; }
-client_script() { :; }
+client_program() { :; }
+log_of() { echo "/logs/$1_$2.out"; }
 "#;
 
 /// A function of the script, as it stands there.
@@ -44,15 +45,23 @@ fn step(release: &str, tokenizer: &str, is_cached: bool) -> Vec<String> {
     let mut recipe = Recipe::llama3_70b_h100x4_fp8();
     recipe.client.tool = ClientTool::GenaiPerf(release.parse().unwrap());
     let launch = Plan::new(recipe, Settings::new()).unwrap().launch();
-    let functions =
-        ["set_container", "join", "client_step"].map(|name| function(launch.text(), name));
+    let functions = ["set_container", "client_step"].map(|name| function(launch.text(), name));
+    let (_, setting) = launch
+        .text()
+        .split_once("\nreadonly default_tokenizer=")
+        .unwrap();
+    let default_tokenizer = setting.lines().next().unwrap().trim_matches('\'');
     let stage = stage(is_cached);
     let output = Command::new("bash")
-        .args(["-c", &format!("{BEFORE}{}client_step", functions.concat())])
+        .args([
+            "-c",
+            &format!("{BEFORE}{}client_step 0", functions.concat()),
+        ])
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap())
         .env("stage_path", stage.path())
         .env("tokenizer", tokenizer)
+        .env("DEFAULT", default_tokenizer)
         .output()
         .unwrap();
     let words = String::from_utf8(output.stdout).unwrap();

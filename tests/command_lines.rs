@@ -13,9 +13,17 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nim_slurm::container::Runtime;
-use nim_slurm::recipe::{Architecture, ArrayBy, ClientTool, ModelSource, ReplicaUse, Variant};
-use nim_slurm::{HookPlace, Plan, Recipe, ScriptKind, Settings};
+use nim_slurm::recipe::{Architecture, ModelSource};
+use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
 use tempfile::TempDir;
+
+use self::plans::{Case, launches, settings, setups};
+use self::same::assert_same;
+
+#[path = "common/plans.rs"]
+mod plans;
+#[path = "common/same.rs"]
+mod same;
 
 /// What the scripts find on a node, besides what is noted.
 const PLAIN: &[&str] = &[
@@ -240,132 +248,8 @@ impl Run {
     }
 }
 
-/// A plan and what its name is in a failure.
-struct Case {
-    what: String,
-    plan: Plan,
-}
-
-const RUNTIMES: [Runtime; 3] = [Runtime::Pyxis, Runtime::Apptainer, Runtime::Podman];
-
-/// All mount flags that a runtime knows, one mount each and all together.
-fn mounts(runtime: Runtime) -> String {
-    let data = "/usr";
-    let flags: &[&str] = match runtime {
-        Runtime::Apptainer => &["ro", "rw", "rbind", "ro+rbind"],
-        _ => &[
-            "ro",
-            "rw",
-            "nosuid",
-            "nodev",
-            "noexec",
-            "bind",
-            "rbind",
-            "private",
-            "rprivate",
-            "slave",
-            "rslave",
-            "ro+nosuid+nodev+noexec+rslave",
-        ],
-    };
-    let mut mounts = vec![format!("'{data}'")];
-    for (number, flag) in flags.iter().enumerate() {
-        mounts.push(format!("'{data}:/mounts/{number}:{flag}'"));
-    }
-    match runtime {
-        Runtime::Apptainer => {}
-        Runtime::Pyxis => {
-            mounts.push(format!(
-                "'{data}:/atime:noatime', 'tmpfs:/t:noatime+noexec', 'tmpfs:/u'"
-            ));
-        }
-        _ => mounts.push("'tmpfs:/t:nosuid+noexec', 'tmpfs:/u'".to_owned()),
-    }
-    mounts.join(", ")
-}
-
-fn settings(runtime: Runtime, more: &str) -> Settings {
-    Settings::from_toml(&format!("container.runtime = '{runtime}'\n{more}"))
-        .unwrap_or_else(|error| panic!("{error}"))
-}
-
 fn plan(recipe: Recipe, settings: Settings) -> Plan {
     Plan::new(recipe, settings).unwrap_or_else(|error| panic!("{error}"))
-}
-
-/// The ways in which launch.sh starts a server.
-fn recipes() -> Vec<(&'static str, Recipe)> {
-    let first = Recipe::llama3_70b_h100x4_fp8;
-    let mut recipes = vec![("plain", first()), ("hooks", first())];
-    for name in Recipe::BUILT_IN {
-        recipes.push((name, Recipe::built_in(name).unwrap()));
-    }
-    for (name, replicas) in [
-        ("share", ReplicaUse::Split),
-        ("alike", ReplicaUse::Together),
-    ] {
-        let mut recipe = first();
-        recipe.server.replicas = 2.try_into().unwrap();
-        recipe.sweep.replicas = replicas;
-        recipes.push((name, recipe));
-    }
-    for (name, array) in [("array", ArrayBy::Point), ("variants", ArrayBy::Server)] {
-        let mut recipe = first();
-        recipe.sweep.array = Some(array);
-        if array == ArrayBy::Server {
-            let mut variant = Variant::new("big".parse().unwrap());
-            variant.command = vec!["--max-num-seqs=1".parse().unwrap()];
-            recipe.server.variants = vec![variant];
-        }
-        recipes.push((name, recipe));
-    }
-    recipes
-}
-
-/// Each way under each runtime, at a site that says nothing and at one that says all.
-fn launches() -> Vec<Case> {
-    let mut cases = Vec::new();
-    for runtime in RUNTIMES {
-        for (name, recipe) in recipes() {
-            for says_all in [false, true] {
-                let mut recipe = recipe.clone();
-                let mpi = if says_all && runtime == Runtime::Pyxis {
-                    "pmix"
-                } else {
-                    "none"
-                };
-                let mut more = format!("srun.mpi = '{mpi}'");
-                if says_all {
-                    let mounts = mounts(runtime);
-                    more = format!("{more}\ncontainer.mounts = [{mounts}]");
-                    recipe.server.secrets = vec!["NGC_API_KEY".parse().unwrap()];
-                    recipe.client.tokenizer = Some("meta-llama/Llama".parse().unwrap());
-                    let own = "OWN_VARIABLE".parse().unwrap();
-                    recipe
-                        .server
-                        .environment
-                        .insert(own, "{port}".parse().unwrap());
-                    if name == "plain" {
-                        // It wants more of the hub, and so another mount.
-                        recipe.client.tool = ClientTool::GenaiPerf("0.0.5".parse().unwrap());
-                        recipe.client.tokenizer = Some("/mounts/0".parse().unwrap());
-                    }
-                }
-                let mut settings = settings(runtime, &more);
-                if name == "hooks" {
-                    for place in [HookPlace::InServer, HookPlace::InClient] {
-                        settings = settings.with_hook(place, "export OWN=1".parse().unwrap());
-                    }
-                }
-                let what = format!("{runtime}, {name}{}", if says_all { ", all" } else { "" });
-                cases.push(Case {
-                    what,
-                    plan: plan(recipe, settings),
-                });
-            }
-        }
-    }
-    cases
 }
 
 /// Runs a launch to the end of its steps. `place` is that of its ports among those of this
@@ -432,50 +316,6 @@ fn launch_is_taken(node: &Node, case: &Case, place: u32) {
     assert_eq!(run.count(&["nvidia-smi", "--query-gpu"]), 1, "{what}");
     let asks = usize::from(!is_told);
     assert_eq!(run.count(&["nvidia-smi", "--list-gpus"]), asks, "{what}");
-}
-
-/// Images as people name them, each with what setup.sh gives of it to the runtime.
-fn setups() -> Vec<Case> {
-    let digest = format!("@sha256:{}", "0123456789abcdef".repeat(4));
-    let images = [
-        "nvcr.io/nim/meta/llama3-70b-instruct:1.0.3".to_owned(),
-        "nvcr.io/nim/meta/llama3-70b-instruct".to_owned(),
-        format!("nvcr.io/nim/meta/llama3-70b-instruct{digest}"),
-        format!("nvcr.io/nim/meta/llama3-70b-instruct:1.0.3{digest}"),
-        "mirror.site:5000/a_b/c-d.e:V_1.2-3".to_owned(),
-        "localhost/x:1".to_owned(),
-        "ubuntu".to_owned(),
-        format!("ubuntu{digest}"),
-        "vllm/vllm-openai:v0.8.5".to_owned(),
-        format!("vllm/vllm-openai:v0.8.5{digest}"),
-    ];
-    let mut cases = Vec::new();
-    for runtime in RUNTIMES {
-        for image in &images {
-            let variants = [
-                (true, Some(Architecture::Amd64)),
-                (false, Some(Architecture::Arm64)),
-                (false, None),
-            ];
-            // Where an image is from, and what it is for, are words of their own.
-            let first = if image == &images[0] { 0 } else { 2 };
-            for (mirror, architecture) in variants.into_iter().skip(first) {
-                let mut recipe = Recipe::llama3_70b_h100x4_fp8();
-                recipe.server.image = image.parse().unwrap();
-                recipe.server.file = Some("server.sqsh".parse().unwrap());
-                recipe.server.architecture = architecture;
-                recipe.client.architecture = architecture;
-                let mut more = "srun.mpi = 'none'".to_owned();
-                if mirror {
-                    more += "\ncontainer.registries = { 'nvcr.io' = 'mirror.site:5000' }";
-                }
-                let what = format!("{runtime}, {image}, {architecture:?}, mirror {mirror}");
-                let plan = plan(recipe, settings(runtime, &more));
-                cases.push(Case { what, plan });
-            }
-        }
-    }
-    cases
 }
 
 /// Runs a setup on an empty stage path.
@@ -706,6 +546,91 @@ fn the_manifest_has_no_error_for_a_name() {
         let expected = format!("\"gpu_model\": {model},\n  \"driver\": {driver}");
         assert!(manifest.contains(&expected), "{fault}: {manifest}");
     }
+}
+
+/// What launch.sh writes for people and other programs: the library does not read it.
+const ONLY_WRITTEN: [&str; 16] = [
+    "client_options",
+    "crate_version",
+    "engine",
+    "images.client.bytes",
+    "images.server.bytes",
+    "points.concurrency",
+    "points.input_sequence_length",
+    "points.output_sequence_length",
+    "points.requests",
+    "points.seconds",
+    "points.use_case",
+    "schema",
+    "server_command",
+    "server_environment",
+    "tokenizer",
+    "weights",
+];
+
+/// The fields that `src/manifest.rs` reads, as `images.server.file`.
+fn fields_read(of: &str, front: &str, found: &mut BTreeSet<String>) {
+    let source = fs::read_to_string("src/manifest.rs").unwrap();
+    let (_, rest) = source.split_once(&format!("struct {of} {{\n")).unwrap();
+    let (body, _) = rest.split_once("\n}").unwrap();
+    for line in body.lines().map(str::trim) {
+        let field = line
+            .strip_prefix("pub(crate) ")
+            .or(line.strip_prefix("pub "));
+        let Some((name, kind)) = field.and_then(|field| field.split_once(": ")) else {
+            continue;
+        };
+        let name = format!("{front}{name}");
+        let part = ["Images", "RunImage", "PointRow"];
+        match part.iter().find(|part| kind.contains(*part)) {
+            Some(part) => fields_read(part, &format!("{name}."), found),
+            None => drop(found.insert(name)),
+        }
+    }
+}
+
+/// The fields of a manifest, those of a list's entries behind its name.
+fn fields_written(value: &serde_json::Value, name: &str, found: &mut BTreeSet<String>) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            let front = if name.is_empty() {
+                String::new()
+            } else {
+                format!("{name}.")
+            };
+            for (field, value) in fields {
+                fields_written(value, &format!("{front}{field}"), found);
+            }
+        }
+        serde_json::Value::Array(entries) if entries.iter().any(|entry| entry.is_object()) => {
+            for entry in entries {
+                fields_written(entry, name, found);
+            }
+        }
+        _ => drop(found.insert(name.to_owned())),
+    }
+}
+
+/// A field that one side alone has is mistyped there, or forgotten on the other.
+#[test]
+fn the_manifest_has_the_fields_that_are_read() {
+    // Of one server, launch.sh does not say how several went about it.
+    let case = launches()
+        .into_iter()
+        .find(|case| case.what == "pyxis, alike");
+    let plan = case.unwrap().plan;
+    let node = Node::new();
+    node.stage(&plan);
+    let told = [("SLURM_GPUS_ON_NODE", "8")];
+    let run = launch(&node, plan.launch().text(), &plan, 30, &told);
+    let manifest = fs::read_to_string(node.path("stage/results/run_1.json"));
+    let manifest = manifest.unwrap_or_else(|error| panic!("{error}: {}", run.said));
+    let (mut written, mut read) = (BTreeSet::new(), BTreeSet::new());
+    fields_written(&serde_json::from_str(&manifest).unwrap(), "", &mut written);
+    fields_read("Manifest", "", &mut read);
+    read.extend(ONLY_WRITTEN.map(str::to_owned));
+    let place = "struct Manifest of src/manifest.rs, or ONLY_WRITTEN";
+    assert_same(place, read, written);
 }
 
 /// Each release of pyxis takes what the plan says that it takes.

@@ -169,7 +169,7 @@ fn each_option_s_origin_is_explained() {
     );
     let (_, launch) = text.split_once("launch.sh:\n").unwrap();
     for line in [
-        "  --account=proj (flag or builder)",
+        "  --account=proj (flag or code)",
         "  --qos=night (SBATCH_QOS)",
         "  --partition=batch (line 2 of site.toml, [slurm])",
         "  --gres=gpu:8 (line 6 of site.toml, [slurm.launch])",
@@ -259,7 +259,7 @@ fn bad_input_is_named() {
         2,
     );
     assert!(
-        error.contains("--gres (flag or builder) and --gpus-per-node (SBATCH_GPUS_PER_NODE)"),
+        error.contains("--gres (flag or code) and --gpus-per-node (SBATCH_GPUS_PER_NODE)"),
         "{error}"
     );
     let error = fails(folder.path(), &[], &[("SBATCH_TIMELIMIT", "1h")], 2);
@@ -332,6 +332,19 @@ fn a_model_of_the_hub_has_its_token_in_the_next_steps() {
         printed.contains("export HF_TOKEN=...\n      for meta-llama/Llama-3.3-70B-Instruct@"),
         "{printed}"
     );
+}
+
+#[test]
+fn the_help_names_the_recipes() {
+    let folder = tempfile::tempdir().unwrap();
+    let help = Command::new(binary()).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    assert!(nim_slurm::Recipe::BUILT_IN.len() > 1);
+    for name in nim_slurm::Recipe::BUILT_IN {
+        assert!(help.contains(name), "{name}: {help}");
+        let text = succeeds(folder.path(), &["--recipe", name, "--check"], &[]);
+        assert!(text.starts_with(&format!("ok: recipe {name}, ")), "{text}");
+    }
 }
 
 #[test]

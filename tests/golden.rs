@@ -1,392 +1,205 @@
-//! The scripts byte for byte. After a change that is meant: `SNAPSHOTS=overwrite
-//! cargo test --test golden`, a look at the difference, and a line in CHANGELOG.md
-//! under "Scripts".
+//! The scripts byte for byte: those that a new user gets as they are, and of all other plans
+//! of `tests/common/plans.rs` what they have instead. After a change that is meant:
+//! `SNAPSHOTS=overwrite cargo test --test golden`, a look at the difference, and a line in
+//! CHANGELOG.md under "Scripts".
 
 #[path = "common/client.rs"]
 mod client;
+#[path = "common/differences.rs"]
+mod differences;
+#[path = "common/plans.rs"]
+mod plans;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use nim_slurm::container::Runtime;
-use nim_slurm::recipe::{ArrayBy, Client, ClientTool, Goodput, ModelSource, ReplicaUse};
-use nim_slurm::{HookPlace, Plan, Recipe, ScriptKind, Settings};
+use nim_slurm::{Plan, ScriptKind};
 use snapbox::{assert_data_eq, file};
 
 use crate::client::client_program;
+use crate::differences::{Scripts, differences};
 
-/// No settings at all: what a new user gets.
-fn default_plan() -> Plan {
-    Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new()).unwrap()
+const OTHERS: &str = "others.diff";
+
+/// The texts of the golden files: the scripts of the first, and the others' differences.
+fn golden_files(scripts: &[Scripts]) -> BTreeMap<&'static str, String> {
+    let (base, others) = scripts.split_first().unwrap();
+    let names = ScriptKind::ALL.map(ScriptKind::file_name);
+    let mut files: BTreeMap<_, _> = names.into_iter().zip(base.texts.iter().cloned()).collect();
+    files.insert(OTHERS, differences(base, others));
+    files
 }
 
-/// A site that decides everything it can.
+fn golden_scripts() -> Vec<Scripts> {
+    plans::golden().iter().map(Scripts::of).collect()
+}
+
+#[test]
+fn golden_files_are_the_scripts() {
+    let files = golden_files(&golden_scripts());
+    assert_data_eq!(&files["setup.sh"], file!["golden/setup.sh"].raw());
+    assert_data_eq!(
+        &files["prepare_models.sh"],
+        file!["golden/prepare_models.sh"].raw()
+    );
+    assert_data_eq!(&files["launch.sh"], file!["golden/launch.sh"].raw());
+    assert_data_eq!(&files[OTHERS], file!["golden/others.diff"].raw());
+}
+
+/// Whoever changes a template reads what its change does.
+#[test]
+fn golden_files_can_be_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut names = Vec::new();
+    let mut lines = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        names.push(path.file_name().unwrap().to_str().unwrap().to_owned());
+        lines += fs::read_to_string(path).unwrap().lines().count();
+    }
+    names.sort();
+    let expected = ["launch.sh", OTHERS, "prepare_models.sh", "setup.sh"];
+    assert_eq!(names, expected);
+    assert!(lines < 5000, "{lines} lines");
+    println!("{lines} lines");
+}
+
+/// A line of a template that is text, and those around it.
+struct Line {
+    file: PathBuf,
+    before: Option<String>,
+    text: String,
+    after: Option<String>,
+}
+
+fn template_lines() -> Vec<Line> {
+    // A blank line in front of a tag is eaten.
+    let is_text =
+        |line: &&String| !line.contains("{{") && !line.contains("{%") && !line.trim().is_empty();
+    let mut found = Vec::new();
+    for (file, lines) in plans::templates() {
+        for (index, line) in lines.iter().enumerate() {
+            if !is_text(&line) {
+                continue;
+            }
+            let beside = |index: Option<usize>| lines.get(index?).filter(is_text).cloned();
+            found.push(Line {
+                file: file.clone(),
+                before: beside(index.checked_sub(1)),
+                text: line.clone(),
+                after: beside(Some(index + 1)),
+            });
+        }
+    }
+    found
+}
+
+impl Line {
+    /// The script with another line in place of this one, and how often it stands there.
+    fn changed_in(&self, script: &str) -> (String, usize) {
+        let lines: Vec<_> = script.lines().collect();
+        let is_beside = |told: &Option<String>, index: Option<usize>| {
+            let is = index.and_then(|index| lines.get(index));
+            told.as_ref().is_none_or(|told| is == Some(&told.as_str()))
+        };
+        let (mut changed, mut count) = (String::new(), 0);
+        for (index, line) in lines.iter().enumerate() {
+            changed += line;
+            if *line == self.text
+                && is_beside(&self.before, index.checked_sub(1))
+                && is_beside(&self.after, Some(index + 1))
+            {
+                changed += " # changed";
+                count += 1;
+            }
+            changed.push('\n');
+        }
+        (changed, count)
+    }
+
+    /// All scripts with another line; `None` where others have the same neighbours.
+    fn changed_in_all(&self, scripts: &[Scripts]) -> Option<Vec<Scripts>> {
+        let change = |of: &Scripts| {
+            let texts = of.texts.iter().map(|text| self.changed_in(text));
+            let texts: Option<Vec<_>> = texts
+                .map(|(text, count)| (count < 2).then_some(text))
+                .collect();
+            Some(Scripts {
+                what: of.what.clone(),
+                texts: texts?,
+            })
+        };
+        scripts.iter().map(change).collect()
+    }
+}
+
+/// The golden files where this line stands, with a mark in front of it or none.
+fn files_with(line: &str, files: &BTreeMap<&str, String>) -> usize {
+    let shows = |(name, text): &(&&str, &String)| {
+        let mut lines = text.lines();
+        if **name == OTHERS {
+            lines.any(|shown| shown.get(1..) == Some(line))
+        } else {
+            lines.any(|shown| shown == line)
+        }
+    };
+    files.iter().filter(shows).count()
+}
+
+#[test]
+fn each_line_of_a_template_is_in_a_golden_file() {
+    let scripts = golden_scripts();
+    let texts = scripts.iter().flat_map(|of| &of.texts);
+    let shown: BTreeSet<_> = texts.flat_map(|text| text.lines()).collect();
+    let lines = template_lines();
+    assert!(lines.len() > 1000, "{} lines of templates", lines.len());
+    let unseen = lines
+        .iter()
+        .filter(|line| !shown.contains(line.text.as_str()));
+    let unseen: Vec<_> = unseen.map(|line| (&line.file, &line.text)).collect();
+    let place = "golden() of tests/common/plans.rs";
+    assert!(unseen.is_empty(), "no plan of {place} has {unseen:#?}");
+}
+
+/// A line that stands nowhere else changes where it is shown, since scripts stay as alike as
+/// they were. That this is so is tried with some: they are changed, and the files made anew.
+#[test]
+fn a_change_of_a_line_changes_three_files_at_most() {
+    let scripts = golden_scripts();
+    let files = golden_files(&scripts);
+    let lines = template_lines();
+    let (mut worst, mut counted, mut tried) = (0, 0, 0);
+    for (index, line) in lines.iter().enumerate() {
+        let place = format!("{}: {:?}", line.file.display(), line.text);
+        let is_alone = lines.iter().filter(|other| other.text == line.text).count() == 1;
+        let shown = is_alone.then(|| files_with(&line.text, &files));
+        if let Some(shown) = shown {
+            assert!(shown <= 3, "{place}: {shown} files");
+            worst = worst.max(shown);
+            counted += 1;
+        }
+        if index / 40 < tried {
+            continue;
+        }
+        if let Some(scripts) = line.changed_in_all(&scripts) {
+            let anew = golden_files(&scripts);
+            let changed = files.iter().filter(|(name, text)| anew[**name] != **text);
+            let changed = changed.count();
+            assert!((1..=3).contains(&changed), "{place}: {changed} files");
+            assert!(shown.is_none_or(|shown| shown == changed), "{place}");
+            tried += 1;
+        }
+    }
+    let all = lines.len();
+    assert!(counted > all / 2 && tried > all / 60, "{counted}, {tried}");
+    println!("{all} lines of templates, {counted} counted, {tried} changed: {worst} files at most");
+}
+
 fn full_plan() -> Plan {
-    let settings = Settings::from_toml(
-        r#"
-        stage_path = "/lustre/project/nim"
-
-        [slurm]
-        partition = "h100,h200"
-        account = "proj-7"
-        gres = "gpu:h100:8"
-        comment = '''{"exempt": "it's \"idle\" while it loads"} # $(id)'''
-        switches = "1@10:00"
-
-        [slurm.setup]
-        partition = "cpu"
-        gres = false
-
-        [slurm.launch]
-        time = "02:00:00"
-        requeue = true
-        output = "logs of %x/%j.out"
-
-        [srun]
-        mpi = "none"
-
-        [container]
-        mounts = ["/lustre/data:/data:ro", "tmpfs:/scratch"]
-        registries = { "nvcr.io" = "mirror.site:5000" }
-        "#,
-    )
-    .unwrap_or_else(|error| panic!("{error}"));
-    let mut recipe = Recipe::llama3_70b_h100x4_fp8()
-        .with_concurrency([1, 8].map(|n| n.try_into().unwrap()))
-        .with_use_cases(["chat:128/128".parse().unwrap()])
-        .with_tokenizer("meta-llama/Meta-Llama-3-70B-Instruct".parse().unwrap());
-    recipe.server.secrets = vec!["NGC_API_KEY".parse().unwrap()];
-    recipe.server.command.push(
-        "--chat-template=it's \"$HOME\" `id`\n{model_path}"
-            .parse()
-            .unwrap(),
-    );
-    recipe.client.tool = ClientTool::GenaiPerf("0.0.16".parse().unwrap());
-    Plan::new(recipe, settings).unwrap()
-}
-
-/// Another built-in recipe: several nodes, or another server and another source of the
-/// model.
-fn built_in(name: &str) -> Plan {
-    Plan::new(Recipe::built_in(name).unwrap(), Settings::new()).unwrap()
-}
-
-fn deepseek_plan() -> Plan {
-    built_in("deepseek-r1-h100x16-nim")
-}
-
-fn vllm_plan() -> Plan {
-    built_in("llama3-3-70b-h100x4-vllm")
-}
-
-/// A site that adds all that one can add.
-fn site_plan() -> Plan {
-    let settings = Settings::from_toml(
-        r#"
-        [cluster]
-        gpus = "gres"
-        gpu_type = "h100"
-        nodes = "shared"
-        modules = ["enroot/3.5.0", "pmix"]
-        enroot_cache_path = "/scratch/cache"
-        enroot_temp_path = "/scratch/temp"
-        proxy = { https = "http://proxy.site:3128", no_proxy = "localhost,.site" }
-        "#,
-    )
-    .unwrap();
-    let settings = HookPlace::ALL.iter().fold(settings, |settings, &place| {
-        let lines = format!("# {place:?}: it's $HOME\nexport OWN=\"$(id -un)\"\n");
-        settings.with_hook(place, lines.parse().unwrap())
-    });
-    Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap()
-}
-
-/// A model that is there already.
-fn there_plan() -> Plan {
-    let mut recipe = Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap();
-    recipe.model.weights.source = ModelSource::Path("/lustre/models/llama-3.3".parse().unwrap());
-    recipe.model.weights.exclude.clear();
-    Plan::new(recipe, Settings::new()).unwrap()
-}
-
-/// The built-in recipe with two servers on a node of eight GPUs.
-fn replicas_plan(sweep: ReplicaUse) -> Plan {
-    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
-    recipe.server.replicas = 2.try_into().unwrap();
-    recipe.sweep.replicas = sweep;
-    Plan::new(recipe, Settings::new()).unwrap()
-}
-
-fn shared_plan() -> Plan {
-    replicas_plan(ReplicaUse::Split)
-}
-
-fn alike_plan() -> Plan {
-    replicas_plan(ReplicaUse::Together)
-}
-
-/// A job array, a task for each use case.
-fn array_plan() -> Plan {
-    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
-    recipe.sweep.array = Some(ArrayBy::UseCase);
-    recipe.sweep.array_limit = Some(1.try_into().unwrap());
-    Plan::new(recipe, Settings::new()).unwrap()
-}
-
-/// All of it together: an array whose tasks have several servers each.
-fn array_of_replicas_plan() -> Plan {
-    let mut recipe = array_plan().recipe().clone();
-    recipe.server.replicas = 2.try_into().unwrap();
-    recipe.sweep.replicas = ReplicaUse::Together;
-    Plan::new(recipe, Settings::new()).unwrap()
-}
-
-/// A job array, a task for each variant of the server.
-fn variants_plan() -> Plan {
-    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
-    let batch = "name = 'batch-64'\ncommand = ['--max-num-seqs', '64']";
-    let quoted = "name = 'quoted'\nenvironment = { NOTE = \"it's $HOME\" }";
-    recipe.server.variants = [batch, quoted]
-        .map(|text| toml::from_str(text).unwrap())
-        .into();
-    recipe.sweep.array = Some(ArrayBy::Server);
-    Plan::new(recipe, Settings::new()).unwrap()
-}
-
-/// The built-in recipe, measured by AIPerf.
-fn aiperf_recipe() -> Recipe {
-    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
-    recipe.client.tool = ClientTool::Aiperf("0.13.0".parse().unwrap());
-    recipe.client.image = "registry.site/aiperf:0.13.0".parse().unwrap();
-    recipe.client.file = None;
-    recipe
-}
-
-fn aiperf_plan() -> Plan {
-    Plan::new(aiperf_recipe(), Settings::new()).unwrap()
-}
-
-/// AIPerf with all that it can be asked for.
-fn full_aiperf_plan() -> Plan {
-    let mut recipe = aiperf_recipe();
-    recipe.client.warmup_requests = Some(10.try_into().unwrap());
-    recipe.client.goodput = Some(goodput());
-    Plan::new(recipe, Settings::new()).unwrap()
-}
-
-/// The built-in recipe, measured by the GenAI-Perf of another SDK image.
-fn release_plan(image: &str, keys: impl FnOnce(&mut Client)) -> Plan {
-    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
-    recipe.client.tool = ClientTool::GenaiPerf(image.parse().unwrap());
-    let reference = format!("nvcr.io/nvidia/tritonserver:{image}-py3-sdk");
-    recipe.client.image = reference.parse().unwrap();
-    recipe.client.file = None;
-    keys(&mut recipe.client);
-    Plan::new(recipe, Settings::new()).unwrap_or_else(|error| panic!("{error}"))
-}
-
-fn goodput() -> Goodput {
-    let mut goodput = Goodput::default();
-    goodput.time_to_first_token = Some("500".parse().unwrap());
-    goodput.inter_token_latency = Some("12.5".parse().unwrap());
-    goodput
-}
-
-/// The oldest, which has no subcommand and other rows.
-fn oldest_release_plan() -> Plan {
-    release_plan("24.05", |_| {})
-}
-
-/// The last whose tables do not count requests.
-fn uncounted_release_plan() -> Plan {
-    release_plan("24.12", |client| {
-        client.warmup_requests = Some(10.try_into().unwrap());
-        client.goodput = Some(goodput());
-    })
-}
-
-/// The newest, which takes no kind of service and writes into a folder of its own.
-fn newest_release_plan() -> Plan {
-    release_plan("25.12", |client| {
-        client.tokenizer = Some("meta-llama/Meta-Llama-3-70B-Instruct".parse().unwrap());
-        client.tokenizer_revision = Some("main".parse().unwrap());
-        client.tokenizer_trust_remote_code = true;
-        client.warmup_requests = Some(10.try_into().unwrap());
-        client.goodput = Some(goodput());
-    })
-}
-
-/// A site that runs its containers with another runtime, with all that it can mount.
-fn runtime_plan(runtime: &str, mounts: &str) -> Plan {
-    let settings = format!(
-        "stage_path = '/lustre/project/nim'\nslurm.launch = {{ gres = 'gpu:8' }}\n\
-         container = {{ runtime = '{runtime}', mounts = [{mounts}] }}"
-    );
-    let settings = Settings::from_toml(&settings).unwrap_or_else(|error| panic!("{error}"));
-    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
-    recipe.server.secrets = vec!["NGC_API_KEY".parse().unwrap()];
-    Plan::new(recipe, settings).unwrap_or_else(|error| panic!("{error}"))
-}
-
-fn apptainer_plan() -> Plan {
-    runtime_plan("apptainer", "'/lustre/data:/data:ro+rbind', '/scratch'")
-}
-
-fn podman_plan() -> Plan {
-    runtime_plan(
-        "podman",
-        "'/lustre/data:/data:ro+rslave', 'tmpfs:/scratch:noexec'",
-    )
-}
-
-/// Several nodes under a runtime that is no part of Slurm.
-fn nodes_under_podman_plan() -> Plan {
-    let settings = Settings::new().with_runtime(Runtime::Podman);
-    Plan::new(
-        Recipe::built_in("deepseek-r1-h100x16-nim").unwrap(),
-        settings,
-    )
-    .unwrap()
-}
-
-#[test]
-fn scripts_for_apptainer() {
-    let plan = apptainer_plan();
-    assert_data_eq!(
-        plan.setup().text(),
-        file!["golden/apptainer/setup.sh"].raw()
-    );
-    assert_data_eq!(
-        plan.launch().text(),
-        file!["golden/apptainer/launch.sh"].raw()
-    );
-}
-
-#[test]
-fn scripts_for_podman() {
-    let plan = podman_plan();
-    assert_data_eq!(plan.setup().text(), file!["golden/podman/setup.sh"].raw());
-    assert_data_eq!(plan.launch().text(), file!["golden/podman/launch.sh"].raw());
-}
-
-#[test]
-fn scripts_of_genai_perf_s_releases() {
-    assert_data_eq!(
-        oldest_release_plan().launch().text(),
-        file!["golden/genai-perf-24.05/launch.sh"].raw()
-    );
-    assert_data_eq!(
-        uncounted_release_plan().launch().text(),
-        file!["golden/genai-perf-24.12/launch.sh"].raw()
-    );
-    assert_data_eq!(
-        newest_release_plan().launch().text(),
-        file!["golden/genai-perf-25.12/launch.sh"].raw()
-    );
-}
-
-#[test]
-fn aiperf_scripts() {
-    assert_data_eq!(
-        aiperf_plan().launch().text(),
-        file!["golden/aiperf/launch.sh"].raw()
-    );
-    assert_data_eq!(
-        full_aiperf_plan().launch().text(),
-        file!["golden/aiperf-full/launch.sh"].raw()
-    );
-}
-
-#[test]
-fn scripts_for_servers_side_by_side() {
-    assert_data_eq!(
-        shared_plan().launch().text(),
-        file!["golden/shared/launch.sh"].raw()
-    );
-    assert_data_eq!(
-        alike_plan().launch().text(),
-        file!["golden/alike/launch.sh"].raw()
-    );
-}
-
-#[test]
-fn scripts_of_job_arrays() {
-    assert_data_eq!(
-        array_plan().launch().text(),
-        file!["golden/array/launch.sh"].raw()
-    );
-    assert_data_eq!(
-        variants_plan().launch().text(),
-        file!["golden/variants/launch.sh"].raw()
-    );
-}
-
-#[test]
-fn scripts_for_several_nodes() {
-    let plan = deepseek_plan();
-    assert_data_eq!(
-        plan.prepare_models().text(),
-        file!["golden/deepseek/prepare_models.sh"].raw()
-    );
-    assert_data_eq!(
-        plan.launch().text(),
-        file!["golden/deepseek/launch.sh"].raw()
-    );
-}
-
-#[test]
-fn scripts_for_a_model_of_the_hub() {
-    let plan = vllm_plan();
-    assert_data_eq!(plan.setup().text(), file!["golden/vllm/setup.sh"].raw());
-    assert_data_eq!(
-        plan.prepare_models().text(),
-        file!["golden/vllm/prepare_models.sh"].raw()
-    );
-    assert_data_eq!(plan.launch().text(), file!["golden/vllm/launch.sh"].raw());
-}
-
-#[test]
-fn scripts_of_a_site() {
-    let plan = site_plan();
-    assert_data_eq!(plan.setup().text(), file!["golden/site/setup.sh"].raw());
-    assert_data_eq!(
-        plan.prepare_models().text(),
-        file!["golden/site/prepare_models.sh"].raw()
-    );
-    assert_data_eq!(plan.launch().text(), file!["golden/site/launch.sh"].raw());
-}
-
-#[test]
-fn script_for_a_model_that_is_there() {
-    assert_data_eq!(
-        there_plan().prepare_models().text(),
-        file!["golden/there/prepare_models.sh"].raw()
-    );
-}
-
-#[test]
-fn default_scripts() {
-    let plan = default_plan();
-    assert_data_eq!(plan.setup().text(), file!["golden/default/setup.sh"].raw());
-    assert_data_eq!(
-        plan.prepare_models().text(),
-        file!["golden/default/prepare_models.sh"].raw()
-    );
-    assert_data_eq!(
-        plan.launch().text(),
-        file!["golden/default/launch.sh"].raw()
-    );
-}
-
-#[test]
-fn full_scripts() {
-    let plan = full_plan();
-    assert_data_eq!(plan.setup().text(), file!["golden/full/setup.sh"].raw());
-    assert_data_eq!(
-        plan.prepare_models().text(),
-        file!["golden/full/prepare_models.sh"].raw()
-    );
-    assert_data_eq!(plan.launch().text(), file!["golden/full/launch.sh"].raw());
+    plans::golden().swap_remove(1).plan
 }
 
 /// The crate's version stands in one line, so that a release changes one line.
@@ -439,7 +252,8 @@ fn sbatch_takes_the_form() {
     }
 }
 
-fn check(tool: &str, arguments: &[&str], text: &str) {
+#[track_caller]
+fn check(what: &str, tool: &str, arguments: &[&str], text: &str) {
     use std::io::Write;
 
     let mut child = Command::new(tool)
@@ -460,72 +274,83 @@ fn check(tool: &str, arguments: &[&str], text: &str) {
     let words = [output.stdout, output.stderr].concat();
     assert!(
         output.status.success() && words.is_empty(),
-        "{tool}: {}",
+        "{what}: {tool}: {}",
         String::from_utf8_lossy(&words)
     );
 }
 
-/// Each plan of which something is compared above, and what bash and shellcheck read too.
-const PLANS: &[fn() -> Plan] = &[
-    site_plan,
-    default_plan,
-    full_plan,
-    aiperf_plan,
-    deepseek_plan,
-    vllm_plan,
-    there_plan,
-    full_aiperf_plan,
-    oldest_release_plan,
-    uncounted_release_plan,
-    newest_release_plan,
-    shared_plan,
-    alike_plan,
-    array_plan,
-    variants_plan,
-    array_of_replicas_plan,
-    apptainer_plan,
-    podman_plan,
-    nodes_under_podman_plan,
-];
-
-#[test]
-fn bash_reads_the_scripts() {
-    for make in PLANS {
-        let plan = make();
-        for kind in ScriptKind::ALL {
-            check("bash", &["-n"], plan.script(kind).text());
+/// Does it with each on all processors.
+fn with_each<T: Sync>(all: &[T], work: impl Fn(&T) + Sync) {
+    let next = AtomicUsize::new(0);
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    work(one);
+                }
+            });
         }
-        check("bash", &["-n"], client_program(plan.launch().text()));
-    }
+    });
 }
 
-/// Gives shellcheck each text once: many plans share a script, and reading one takes a
-/// second.
-fn shellcheck(arguments: &[&str], texts: impl IntoIterator<Item = String>) {
-    let arguments = [&["--shell=bash"], arguments].concat();
-    for text in texts.into_iter().collect::<BTreeSet<_>>() {
-        check("shellcheck", &arguments, &text);
-    }
-}
-
-fn scripts(kind: ScriptKind) -> impl Iterator<Item = String> {
-    PLANS
+/// One of each form of the clients' programs, with its launch script's name.
+fn client_programs(scripts: &[plans::Script]) -> Vec<(String, String)> {
+    let launches = scripts
         .iter()
-        .map(move |make| make().script(kind).text().to_owned())
+        .filter(|script| script.kind == ScriptKind::Launch);
+    let forms = plans::Forms::new();
+    let programs: BTreeMap<_, _> = launches
+        .map(|script| (client_program(&script.text), &script.what))
+        .map(|(program, what)| (forms.of(program), (what.clone(), program.to_owned())))
+        .collect();
+    programs.into_values().collect()
+}
+
+#[test]
+fn bash_reads_every_script() {
+    let scripts = plans::every_script();
+    with_each(&scripts, |script| {
+        check(&script.what, "bash", &["-n"], &script.text);
+    });
+    let programs = client_programs(&scripts);
+    with_each(&programs, |(what, program)| {
+        check(what, "bash", &["-n"], program);
+    });
+    let launches = scripts.iter().filter(|s| s.kind == ScriptKind::Launch);
+    let launches = launches.count();
+    assert!(launches > 1 && scripts.len() > launches + 6);
+    let (all, programs) = (scripts.len(), programs.len());
+    println!("{all} forms of scripts, {launches} of launch.sh, {programs} of its client");
 }
 
 #[test]
 #[ignore = "needs shellcheck: tests/run installs it"]
-fn shellcheck_finds_nothing_in_launch_scripts() {
-    shellcheck(&[], scripts(ScriptKind::Launch));
-}
-
-#[test]
-#[ignore = "needs shellcheck: tests/run installs it"]
-fn shellcheck_finds_nothing_in_the_others() {
-    let others = [ScriptKind::Setup, ScriptKind::PrepareModels];
-    shellcheck(&[], others.into_iter().flat_map(scripts));
+fn shellcheck_finds_nothing() {
+    let scripts = plans::every_script();
     // launch.sh declares what the client's program reads, and traps call on_signal.
-    let clients = scripts(ScriptKind::Launch).map(|text| client_program(&text).to_owned());
-    shellcheck(&["--exclude=SC2154,SC2317"], clients);
+    let programs = client_programs(&scripts);
+    with_each(&programs, |(what, program)| {
+        let arguments = ["--shell=bash", "--exclude=SC2154,SC2317"];
+        check(what, "shellcheck", &arguments, program);
+    });
+    // Inside launch.sh it is a text, which shellcheck does not look into.
+    let mut texts = BTreeMap::new();
+    for script in scripts {
+        let text = match script.kind {
+            ScriptKind::Launch => script.text.replace(client_program(&script.text), ":"),
+            _ => script.text,
+        };
+        let form = plans::Forms::new().of(&text);
+        texts.entry(form).or_insert((script.what, text));
+    }
+    let texts: Vec<_> = texts.into_values().collect();
+    with_each(&texts, |(what, text)| {
+        check(what, "shellcheck", &["--shell=bash"], text);
+    });
+    println!(
+        "{} texts, {} programs of clients",
+        texts.len(),
+        programs.len()
+    );
 }

@@ -135,6 +135,15 @@ fn write_point(folder: &Path, texts: &[String]) {
         json.to_string(),
     )
     .unwrap();
+    // The file of each request, which may be none.
+    let requests =
+        serde_json::json!({ "experiments": [{ "requests": [{ other: cell }] }], cell: 1 });
+    fs::write(folder.join("profile_export.json"), requests.to_string()).unwrap();
+    fs::write(
+        folder.join("profile_export.jsonl"),
+        format!("{cell}\n{other}"),
+    )
+    .unwrap();
     let mut csv = csv::Writer::from_writer(Vec::new());
     csv.write_record(["Metric", "avg", cell]).unwrap();
     csv.write_record(["Inter Token Latency (ms)", "7.5", cell])

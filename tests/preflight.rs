@@ -1,7 +1,7 @@
 //! The example `preflight` on a machine without Slurm.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -642,5 +642,59 @@ fn help_and_version() {
         let output = home.run(&[flag], &[]);
         assert!(output.status.success() && output.stderr.is_empty());
         assert!(!output.stdout.is_empty());
+    }
+}
+
+/// What another user keeps for himself is neither damaged nor missing, as in the scripts.
+#[test]
+fn unreadable_is_not_damaged() {
+    let image = "stage/nim+meta+llama3-70b-instruct+1.0.3.sqsh";
+    let config = "stage/llama3-70b-instruct_vhf/config.json";
+    for (hidden, said, mend) in [
+        (image, "is there and may not be read", "chmod -R a+rX "),
+        (config, "is there and may not be read", "chmod -R a+rX "),
+        (
+            "stage/llama3-70b-instruct_vhf",
+            "may not be searched",
+            "chmod a+x ",
+        ),
+    ] {
+        let home = Home::new();
+        home.write(image, "x");
+        home.write(config, "{}");
+        fs::set_permissions(home.path().join(hidden), fs::Permissions::from_mode(0o000)).unwrap();
+        let user = "65534:65534";
+        let mut command = Command::new(binary());
+        if fs::metadata("/proc/self").unwrap().uid() == 0 {
+            let chown = Command::new("chown")
+                .args(["-R", user])
+                .arg(home.path())
+                .status();
+            assert!(chown.unwrap().success());
+            command = Command::new("/usr/bin/setpriv");
+            command
+                .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+                .arg(binary());
+        }
+        let output = command
+            .current_dir("/")
+            .env_clear()
+            .env("PATH", home.path().join("bin"))
+            .env("STAGE_PATH", home.path().join("stage"))
+            .output()
+            .unwrap();
+        // Without the breaks of its lines.
+        let words = String::from_utf8_lossy(&output.stdout);
+        let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+        let (_, after) = words.split_once(said).unwrap_or_else(|| {
+            panic!(
+                "{hidden}: {words}{}",
+                String::from_utf8_lossy(&output.stderr)
+            )
+        });
+        assert!(after.contains(mend), "{words}");
+        assert_eq!(words.contains("damaged"), hidden != image, "{words}");
+        // So that it can be removed.
+        fs::set_permissions(home.path().join(hidden), fs::Permissions::from_mode(0o755)).unwrap();
     }
 }

@@ -88,19 +88,20 @@ fn table() {
         text,
         str![[r"
 chat 128/128
-        concur-   TTFT   ITL  latency  tokens/s  tokens/s  tokens/s  requests
-  GPUs    rency     ms    ms       ms                /GPU     /user        /s   job
-*    4        1  23.02  2.01    276.2     464.2     116.1     500.0      3.63  4711
-x    4       25  34.18  2.09    290.1    7142.5    1785.6    ~496.2     55.80  4711
+        concur-     re-    TTFT    ITL  latency  tokens/s  tokens/s  tokens/s  requests
+  GPUs    rency  quests      ms     ms       ms                /GPU     /user        /s   job
+*    4        1      10  ^23.02  ^2.01   ^276.2     464.2     116.1     500.0      3.63  4711
+x    4       25     250   34.18   2.09    290.1    7142.5    1785.6    ~496.2     55.80  4711
 
 summarization 128/512
 no point keeps the limits
-        concur-   TTFT    ITL  latency  tokens/s  tokens/s  tokens/s  requests
-  GPUs    rency     ms     ms       ms                /GPU     /user        /s   job
-x    4        1  26.06  11.50   5902.0     86.75     21.69    ~86.95      0.17  4711
+        concur-     re-   TTFT    ITL  latency  tokens/s  tokens/s  tokens/s  requests
+  GPUs    rency  quests     ms     ms       ms                /GPU     /user        /s   job
+x    4        1       -  26.06  11.50   5902.0     86.75     21.69    ~86.95      0.17  4711
 
 TTFT, ITL and latency: p95; limits: TTFT at most 25 ms
 * highest throughput within the limits   x above a limit   ? not measured
+^ of too few requests: to claim a p95 takes 90, with a confidence of 0.99
 ~ not the tool's own: 1000 over the mean ITL or, without one, tokens/s over the concurrency
 
 "]]
@@ -137,9 +138,9 @@ fn table_of_changes() {
         text,
         str![[r"
 chat 128/128
-        concur-   TTFT   ITL  latency  tokens/s  tokens/s  tokens/s  requests
-  GPUs    rency     ms    ms       ms                /GPU     /user        /s   job
-*    4        1  21.47  2.00    275.5     464.2     116.1     500.0      3.63  4712
+        concur-     re-   TTFT   ITL  latency  tokens/s  tokens/s  tokens/s  requests
+  GPUs    rency  quests     ms    ms       ms                /GPU     /user        /s   job
+*    4        1      10  21.47  2.00    275.5     464.2     116.1     500.0      3.63  4712
 
 TTFT, ITL and latency: avg
 * highest throughput
@@ -506,7 +507,7 @@ fn servers_side_by_side_have_rows_of_their_own() {
     let table = stdout(&job);
     let rows: Vec<_> = table
         .lines()
-        .filter_map(|line| line.split_once("  4713, "))
+        .filter_map(|line| line.split_once(" 4713, "))
         .collect();
     assert_eq!(rows.len(), 2, "{table}");
     assert_eq!((rows[0].1, rows[1].1), ("server 0", "server 1"));
@@ -535,6 +536,137 @@ fn servers_side_by_side_have_rows_of_their_own() {
         changes.contains("only in the later run: chat 128/128, 4 GPUs, concurrency 2, server 1"),
         "{changes}"
     );
+}
+
+/// Real requests of AIPerf, as points of one job.
+fn with_requests() -> Results {
+    let results = Results(tempfile::tempdir().unwrap());
+    for concurrency in [1, 16] {
+        copy(
+            Utf8Path::new(&format!("tests/data/requests/aiperf-{concurrency}")),
+            &results
+                .path()
+                .join(format!("llama_1_{concurrency}_chat_128_128_108")),
+        );
+    }
+    results
+}
+
+/// 20 requests and 80, of which none can support a p99.
+#[test]
+fn a_percentile_of_too_few_requests_is_marked() {
+    let results = with_requests();
+    let folder = results.path().as_str();
+    assert_data_eq!(
+        stdout(&[folder, "--ttft", "70", "--itl", "3", "--at", "p99"]),
+        str![[r"
+chat 128/128
+no point keeps the limits
+        concur-     re-    TTFT    ITL  latency  tokens/s  tokens/s  tokens/s  requests
+  GPUs    rency  quests      ms     ms       ms                /GPU     /user        /s  job
+=    1        1      20  ^21.94  ^2.02   ^282.3     525.4     525.4     558.9      3.87  108
+x    1       16      80  ^76.54  ^2.91   ^460.1    5472.6    5472.6     405.5     40.19  108
+    steady for 2.0 of 2.0 s, TTFT -7.3 %: TTFT 50.14, ITL 2.61, latency 396.1 ms, 5508.8 tokens/s
+
+TTFT, ITL and latency: p99; limits: TTFT at most 70 ms, ITL at most 3 ms
+* highest throughput within the limits   x above a limit   ? not measured
+= cannot tell: too few requests, or too near to a limit
+^ of too few requests: to claim a p99 takes 459, with a confidence of 0.99
+steady: means of the longest part with the load at its level, where one is more than 5 % off
+
+"]]
+    );
+    let table = stdout(&[folder, "--ttft", "70", "--at", "p50"]);
+    assert!(
+        !table.contains('^') && table.contains("*    1       16"),
+        "{table}"
+    );
+    let page = stdout(&[folder, "--format", "html", "--ttft", "70", "--at", "p99"]);
+    assert!(page.contains("cannot tell by TTFT"), "{page}");
+    assert!(
+        page.contains("^ of too few requests: to claim a p99 takes 459"),
+        "{page}"
+    );
+    assert!(
+        page.contains("<td>^") && page.contains("\nrequests: 20"),
+        "{page}"
+    );
+    balanced(&page);
+    // The mean of 20 requests is what it is, and a release that does not count them says so.
+    let table = stdout(&[folder]);
+    assert!(!table.contains('^'), "{table}");
+    let uncounted = stdout(&[&format!("{REAL}/0.0.8"), "--at", "p99"]);
+    let row = uncounted
+        .lines()
+        .find(|line| line.starts_with('*'))
+        .unwrap();
+    assert!(row.starts_with("*    -        1       -  "), "{row}");
+}
+
+#[test]
+fn a_verdict_is_by_each_request() {
+    let results = with_requests();
+    let verdicts = |arguments: &[&str]| {
+        let text = stdout(&[&[results.path().as_str(), "--format", "json"], arguments].concat());
+        let json: Value = serde_json::from_str(&text).unwrap();
+        let points = json["points"].as_array().unwrap().clone();
+        let verdicts: Vec<_> = points
+            .iter()
+            .map(|point| point["verdict"].as_str().unwrap().to_owned())
+            .collect();
+        verdicts.join(", ")
+    };
+    // All 80 are within 200 ms: enough for p90, which takes 44, and not for p95, which takes 90.
+    let within = |at| verdicts(&["--ttft", "200", "--at", at]);
+    assert_eq!(within("p50"), "within, within");
+    assert_eq!(within("p90"), "cannot_tell, within");
+    assert_eq!(within("p95"), "cannot_tell, cannot_tell");
+    // All are above 1 ms: three of them would have been enough for p95.
+    assert_eq!(
+        verdicts(&["--itl", "1", "--at", "p95"]),
+        "exceeded, exceeded"
+    );
+    // Above one limit is above, whatever is unclear of the other.
+    assert_eq!(
+        verdicts(&["--ttft", "200", "--itl", "1", "--at", "p99"]),
+        "exceeded, exceeded"
+    );
+}
+
+#[test]
+fn what_the_requests_say_is_there_for_programs() {
+    let results = with_requests();
+    let folder = results.path().as_str();
+    let json: Value = serde_json::from_str(&stdout(&[folder, "--format", "json"])).unwrap();
+    let [alone, sixteen] = [&json["points"][0], &json["points"][1]];
+    assert_eq!(
+        (&alone["request_count"], &sixteen["request_count"]),
+        (&20.into(), &80.into())
+    );
+    assert_eq!(alone["highest_percentile"], "p79");
+    assert_eq!(sixteen["highest_percentile"], "p94");
+    let requests = &sixteen["requests"];
+    assert_eq!(
+        (&requests["failed"], &requests["steady"]["in_flight"]),
+        (&0.into(), &16.into())
+    );
+    assert_eq!(
+        requests["is_steady"],
+        requests["largest_difference"]["relative"]
+            .as_f64()
+            .unwrap()
+            .abs()
+            .le(&0.05)
+    );
+    let steady = &requests["steady"]["metrics"]["time_to_first_token"];
+    assert!(steady["p95"].as_f64().unwrap() > steady["p50"].as_f64().unwrap());
+    let csv = stdout(&[folder, "--format", "csv"]);
+    let rows: Vec<Vec<_>> = csv.lines().map(|line| line.split(',').collect()).collect();
+    let column = |name: &str| rows[0].iter().position(|cell| *cell == name).unwrap();
+    assert_eq!(rows[1][column("highest_percentile")], "p79");
+    assert_eq!(rows[2][column("steady_in_flight")], "16");
+    let cell = rows[2][column("steady_time_to_first_token_avg_ms")];
+    assert_eq!(cell, steady["avg"].to_string());
 }
 
 #[test]

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use nim_slurm::{Plan, Recipe, Settings};
 use tempfile::TempDir;
 
 /// A log, the number of the line that is shown first, and words of it.
@@ -63,6 +62,7 @@ const CAUSES: &[(&str, usize, &str)] = &[
         18,
         "torch.AcceleratorError: CUDA error: an illegal memory access",
     ),
+    ("vllm-engine-killed", 3, "engine core exited unexpectedly"),
     (
         "vllm-oom-killer",
         3,
@@ -100,6 +100,11 @@ const CAUSES: &[(&str, usize, &str)] = &[
         "Can't load tokenizer for '/opt/nim/workspace'",
     ),
     (
+        "vllm-engine-exited",
+        4,
+        "Engine core 0 (pid 4242) exited unexpectedly",
+    ),
+    (
         "llama-cpp-file",
         4,
         "failed to open GGUF file '/stage/model.gguf'",
@@ -118,16 +123,9 @@ fn text(name: &str) -> Vec<u8> {
 
 const ALL: RangeInclusive<usize> = 1..=1_000_000_000;
 
-/// The part of launch.sh that has the function.
+/// The template that has the function.
 fn function() -> String {
-    let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new()).unwrap();
-    let launch = plan.launch();
-    let (_, rest) = launch
-        .text()
-        .split_once("\ndeclare -A log_lines=()\n")
-        .unwrap();
-    let (functions, _) = rest.split_once("' || true\n}\n").unwrap();
-    format!("declare -A log_lines=()\n{functions}' || true\n}}\n")
+    fs::read_to_string("templates/launch/show_cause.sh").unwrap()
 }
 
 /// What is shown of a log: the lines that look like the cause, and the last ones.

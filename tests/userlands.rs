@@ -7,6 +7,8 @@
 
 #[path = "common/cluster.rs"]
 mod cluster;
+#[path = "common/plans.rs"]
+mod plans;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -19,7 +21,7 @@ use nim_slurm::recipe::ModelSource;
 use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
 use tempfile::TempDir;
 
-use crate::cluster::{free_port, furnish, plan, run, settings, with_server};
+use crate::cluster::{free_port, furnish, plan, settings, with_server};
 
 /// What the scripts call, and none of it is on this machine.
 const CLUSTER: &[&str] = &[
@@ -208,10 +210,12 @@ impl Node {
     }
 
     fn checks_bash(&self) {
-        run(Command::new("cp")
-            .args(["--recursive", "tests/golden"])
-            .arg(self.at("golden")));
-        let check = "for script in /mnt/golden/*/*.sh; do bash -n \"$script\" || exit; done; bash --version";
+        fs::create_dir(self.at("every")).unwrap();
+        for (number, script) in plans::every_script().into_iter().enumerate() {
+            fs::write(self.at(&format!("every/{number}.sh")), script.text).unwrap();
+        }
+        let check =
+            "for script in /mnt/every/*.sh; do bash -n \"$script\" || exit; done; bash --version";
         let (code, text) = self.run(&["bash", "-c", check]);
         assert_eq!(code, Some(0), "{}: {text}", self.userland.name);
         println!("{}: {}", self.userland.name, text.lines().next().unwrap());

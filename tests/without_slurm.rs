@@ -19,8 +19,8 @@ const SECRET: &str = "nvapi-this-must-not-be-seen";
 /// The programs that the scripts find, and none of a cluster.
 const PROGRAMS: &[&str] = &[
     "awk", "base64", "basename", "bash", "cat", "cut", "date", "df", "env", "find", "flock",
-    "grep", "head", "ls", "mkdir", "mktemp", "mv", "numfmt", "od", "rm", "rmdir", "sed", "seq",
-    "sleep", "sort", "stat", "tail", "tar", "tr",
+    "grep", "head", "ls", "mkdir", "mktemp", "mv", "numfmt", "od", "realpath", "rm", "rmdir",
+    "sed", "seq", "sleep", "sort", "stat", "tail", "tar", "tr",
 ];
 
 /// Folders of programs, the node's and a test's own in front of them, and a stage path.
@@ -223,8 +223,8 @@ fn lines_in_the_client_change_none_of_its_variables() {
     let text = plan(lines).launch().text().to_owned();
     // One point, which is measured already.
     let head = format!(
-        "say() {{ echo \"$*\"; }}\nkeep_aside() {{ :; }}\npoint_folder() {{ folder=of_before; echo \"no_proxy $no_proxy\"; }}\n\
-         port=1 results=/ run=/ points=('a 1 1 1 1' 'b 1 1 1 1') tokenizer_path=/ served_model_name=x request_fields=x\n\
+        "say() {{ echo \"$*\"; }}\nkeep_aside() {{ :; }}\nfill() {{ :; }}\npoint_folder() {{ REPLY=of_before; echo \"no_proxy $no_proxy\"; }}\n\
+         port=1 replica=0 replicas=1 parts=0 measure_until= client_command=(genai-perf) tool_name=x results=/ run=/nowhere points=('a 1 1 1 1' 'b 1 1 1 1') tokenizer_path=/ served_model_name=x request_fields=x\n\
          health_path=/ ready_timeout=1 server_started=0 lines_in_client={}\n",
         nim_slurm::shell_word(lines)
     );
@@ -243,7 +243,10 @@ fn lines_in_the_client_change_none_of_its_variables() {
         words.contains("point 1 of 2 is finished already"),
         "{words}"
     );
-    assert!(words.contains("all 2 points are finished"), "{words}");
+    assert!(
+        words.contains("done with 2 points: 0 failed, 0 are left"),
+        "{words}"
+    );
     assert!(
         words.contains("no_proxy 127.0.0.1,localhost,.site"),
         "{words}"
@@ -306,7 +309,7 @@ fn a_point_of_several_servers_is_not_that_of_one() {
             fs::create_dir_all(node.folder.path().join(point).join(part)).unwrap();
         }
         let program = format!(
-            "results={} result_name=m gpus=4 job_id=8 runs=(8 7)\npoint_folder() {{\n{body}\n}}\npoint_folder chat 32 16 1",
+            "results={} result_name=m gpus=4 job_id=8 parts=0 runs=(8 7)\npoint_folder() {{\n{body}\n}}\npoint_folder chat 32 16 1",
             node.folder.path().display()
         );
         node.bash(&program, &[]).0 == Some(0)
@@ -324,8 +327,9 @@ fn a_few_blocks_are_no_space() {
         .split_once("\nstop_if_full() {\n")
         .unwrap();
     let (body, _) = rest.split_once("\n}\n").unwrap();
-    let program =
-        format!("say() {{ echo \"$*\"; }}\nresults=/\nf() {{\n{body}\n}}\nf\necho goes on");
+    let program = format!(
+        "say() {{ echo \"$*\"; }}\nresults=/\nend_with() {{ [[ $1 == no_space ]] && exit 7; }}\nf() {{\n{body}\n}}\nf\necho goes on"
+    );
     for (kibibytes, code) in [("0", 7), ("40", 7), ("900", 0), ("99999999", 0)] {
         // In the form of POSIX.
         let df = format!("echo Filesystem\necho disk 1 1 {kibibytes} 1% /");
@@ -353,7 +357,9 @@ fn what_b3sum_did_not_compare_is_not_remembered() {
     ] {
         let node = Node::new().with("b3sum", b3sum).with("touch", ": >\"$1\"");
         fs::create_dir(node.stage()).unwrap();
-        fs::write(node.stage().join("checksums.blake3"), "0 a").unwrap();
+        fs::write(node.stage().join("a"), "").unwrap();
+        let list = format!("{}  a\n", "0".repeat(64));
+        fs::write(node.stage().join("checksums.blake3"), list).unwrap();
         let program = format!(
             "set -Eeuo pipefail\nsay() {{ echo \"$*\"; }}\nmark=.mark\nf() {{\n{body}\n}}\nf \"$STAGE_PATH\""
         );

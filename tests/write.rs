@@ -1,7 +1,8 @@
 //! A script on disk is whole or not there, and what was there is kept.
 
-use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::{env, fs};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use nim_slurm::{Plan, Recipe, Script, Settings};
@@ -38,6 +39,37 @@ fn a_new_file_is_executable() {
         0o100
     );
     assert_eq!(names(&folder.join("deep/er")), ["setup.sh"]);
+}
+
+/// Who could write to a script would run what they like as the user.
+#[test]
+fn nobody_else_may_write() {
+    if let Some(folder) = env::var_os("NIM_SLURM_WRITE_TO") {
+        // In a process of its own, since all threads share the umask.
+        let folder = Utf8PathBuf::from_path_buf(folder.into()).unwrap();
+        script().write_to(folder).unwrap();
+        return;
+    }
+    for (umask, expected) in [
+        ("000", 0o755),
+        ("002", 0o755),
+        ("027", 0o750),
+        ("077", 0o700),
+    ] {
+        let (_guard, folder) = folder();
+        let status = Command::new("sh")
+            .args(["-c", "umask \"$1\" && shift && exec \"$0\" \"$@\""])
+            .arg(env::current_exe().unwrap())
+            .args([umask, "--exact", "nobody_else_may_write"])
+            .env("NIM_SLURM_WRITE_TO", folder.join("new"))
+            .status()
+            .unwrap();
+        assert!(status.success());
+        for path in [folder.join("new"), folder.join("new/setup.sh")] {
+            let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o7777;
+            assert_eq!(mode, expected, "{path} with umask {umask}: {mode:o}");
+        }
+    }
 }
 
 #[test]

@@ -14,8 +14,7 @@ pub(crate) struct Input {
     #[arg(long, value_name = "FILE")]
     settings: Option<Utf8PathBuf>,
 
-    /// What is run: a TOML file, or the name of another built-in recipe
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE|NAME", help = what_is_run())]
     recipe: Option<Utf8PathBuf>,
 
     /// Account to charge
@@ -39,6 +38,11 @@ pub(crate) struct Input {
     stage_path: Option<StagePath>,
 }
 
+fn what_is_run() -> String {
+    let names = Recipe::BUILT_IN.join(", ");
+    format!("What is run: a TOML file, or a built-in recipe: {names}")
+}
+
 impl Input {
     /// The recipe that is named, or the first one that is built in. A file wins over a
     /// name.
@@ -46,10 +50,7 @@ impl Input {
         let Some(path) = &self.recipe else {
             return Ok(Recipe::llama3_70b_h100x4_fp8());
         };
-        let built_in = Recipe::built_in(path.as_str()).filter(|_| !path.exists());
-        built_in
-            .map_or_else(|| Recipe::read(path), Ok)
-            .map_err(input)
+        Recipe::find(path).map_err(input)
     }
 
     /// Flags over the environment over the settings file.

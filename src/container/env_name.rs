@@ -2,6 +2,15 @@
 
 use crate::value::{Fault, only, text_value};
 
+/// Variables whose values are secrets. launch.sh keeps them from whom they do not
+/// concern.
+pub(crate) const SECRETS: [&str; 4] = [
+    "NGC_API_KEY",
+    "NGC_CLI_API_KEY",
+    "HF_TOKEN",
+    "HUGGING_FACE_HUB_TOKEN",
+];
+
 /// The name of an environment variable.
 ///
 /// # Syntax

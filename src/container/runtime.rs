@@ -85,11 +85,6 @@ impl Runtime {
         }
     }
 
-    /// Whether a container gets only those of the step's variables that are named.
-    pub(crate) const fn names_variables(self) -> bool {
-        matches!(self, Self::Pyxis | Self::Podman)
-    }
-
     /// How its file of logins names a registry.
     pub(crate) fn login(self, registry: &Registry) -> &str {
         match self {

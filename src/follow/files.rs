@@ -1,7 +1,6 @@
 //! Reading files that a job writes, without reading more than is needed.
 
 use std::io::{self, Read, Seek, SeekFrom};
-use std::time::SystemTime;
 
 use camino::Utf8Path;
 
@@ -14,20 +13,13 @@ const TAIL: u64 = 64 << 10;
 /// More than a list of points has.
 const MOST_BYTES: u64 = 4 << 20;
 
-/// The end of a log.
-pub(super) struct Tail {
-    pub(super) text: String,
-    /// True when there is more above it.
-    pub(super) is_cut: bool,
-    pub(super) modified: Option<SystemTime>,
-}
-
 /// Reads the last part of a file, and no half line.
-pub(super) fn tail(path: &Utf8Path) -> io::Result<Tail> {
+fn tail(path: &Utf8Path) -> io::Result<String> {
     let (mut file, data) = file::open(path.as_std_path(), Links::Refuse)?;
-    let is_cut = data.len() > TAIL;
+    let length = data.len();
+    let is_cut = length > TAIL;
     if is_cut {
-        file.seek(SeekFrom::Start(data.len() - TAIL))?;
+        file.seek(SeekFrom::Start(length - TAIL))?;
     }
     let mut bytes = Vec::new();
     // The file may grow while it is read.
@@ -37,11 +29,7 @@ pub(super) fn tail(path: &Utf8Path) -> io::Result<Tail> {
         let first_line = text.find('\n').map_or(0, |end| end + 1);
         text.drain(..first_line);
     }
-    Ok(Tail {
-        text,
-        is_cut,
-        modified: data.modified().ok(),
-    })
+    Ok(text)
 }
 
 /// Reads a small file; none when it is not there or cannot be read.
@@ -65,7 +53,7 @@ pub(super) fn small(path: &Utf8Path) -> Option<String> {
 /// ```
 pub fn last_lines(path: impl AsRef<Utf8Path>, count: usize) -> io::Result<Vec<String>> {
     let tail = tail(path.as_ref())?;
-    let lines: Vec<_> = tail.text.lines().collect();
+    let lines: Vec<_> = tail.lines().collect();
     let last = &lines[lines.len().saturating_sub(count)..];
     Ok(last.iter().map(|line| plain_log(line)).collect())
 }
@@ -86,8 +74,8 @@ mod tests {
         let lines: Vec<_> = (0..100_000).map(|n| format!("line {n}\n")).collect();
         std::fs::write(path, lines.concat()).unwrap();
         let tail = tail(path).unwrap();
-        assert!(tail.is_cut && tail.text.len() as u64 <= TAIL);
-        assert!(tail.text.starts_with("line ") && tail.text.ends_with("line 99999\n"));
+        assert!(tail.len() as u64 <= TAIL);
+        assert!(tail.starts_with("line ") && tail.ends_with("line 99999\n"));
         assert_eq!(last_lines(path, 2).unwrap(), ["line 99998", "line 99999"]);
         assert_eq!(last_lines(path, 0).unwrap(), [""; 0]);
     }
@@ -97,6 +85,6 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let path = Utf8Path::from_path(file.path()).unwrap();
         std::fs::write(path, "x".repeat(200_000)).unwrap();
-        assert_eq!(tail(path).unwrap().text.len() as u64, TAIL);
+        assert_eq!(tail(path).unwrap().len() as u64, TAIL);
     }
 }

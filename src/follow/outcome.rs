@@ -4,7 +4,7 @@ use std::fmt;
 
 use camino::Utf8PathBuf;
 
-use super::{RunFiles, files, server};
+use super::{RunFiles, files};
 use crate::manifest::Manifest;
 use crate::plain::plain;
 use crate::status::{JobRecord, JobState, JobStatus};
@@ -106,13 +106,19 @@ pub(super) fn of(
             let reason = manifest.filter(|_| exit_code.is_some_and(|code| code != 0));
             let reason = reason.and_then(|manifest| manifest.exit_reason.as_deref());
             let reason = &*plain(reason.unwrap_or_else(|| meaning(code)));
-            let logs = logs(code, reason, record, files);
-            let printed = printed(record, &logs);
+            let said = manifest.filter(|_| exit_code.is_some());
+            let logs = logs(code, said, record, files);
+            // What the job printed has it, too.
+            let output = record.and_then(|record| record.output.as_ref());
+            let said = said.filter(|_| output.is_none_or(|output| !logs.contains(output)));
+            let lines = |lines: &Vec<String>| -> Vec<_> {
+                lines.iter().map(|line| files::plain_log(line)).collect()
+            };
             LaunchOutcome {
                 exit_code: Some(code),
                 sentence: format!("launch ended with {code}: {reason}"),
-                log_lines: printed.log_lines,
-                advice: printed.advice,
+                log_lines: said.map_or_else(Vec::new, |manifest| lines(&manifest.cause_lines)),
+                advice: said.map_or_else(Vec::new, |manifest| lines(&manifest.advice)),
                 logs,
             }
         }
@@ -230,10 +236,18 @@ fn slurm_words(record: &JobRecord) -> String {
 
 /// Where the reason stands: in the log of the step that failed, and where no step
 /// has one, in what the job itself printed.
-fn logs(code: u32, reason: &str, record: Option<&JobRecord>, files: &RunFiles) -> Vec<Utf8PathBuf> {
-    let named = replica_in(reason).and_then(|number| files.logs.get(number));
-    let servers = named.map_or(&*files.logs, std::slice::from_ref);
-    let steps = servers.iter().flat_map(|logs| match code {
+fn logs(
+    code: u32,
+    said: Option<&Manifest>,
+    record: Option<&JobRecord>,
+    files: &RunFiles,
+) -> Vec<Utf8PathBuf> {
+    let named = said
+        .filter(|_| matches!(code, 3 | 4))
+        .and_then(|manifest| usize::try_from(manifest.exit_replica?).ok())
+        .and_then(|number| files.logs.get(number));
+    let to_blame = named.map_or(&*files.logs, std::slice::from_ref);
+    let steps = to_blame.iter().flat_map(|logs| match code {
         3 => vec![&logs.server],
         4 => vec![&logs.server, &logs.client],
         1 | 2 | 5 => vec![&logs.client],
@@ -251,13 +265,6 @@ fn logs(code: u32, reason: &str, record: Option<&JobRecord>, files: &RunFiles) -
     }
 }
 
-/// The number of the server that a reason names, as launch.sh says it of several:
-/// `…, server 1 on port 8001`.
-fn replica_in(reason: &str) -> Option<usize> {
-    let (_, named) = reason.rsplit_once(", server ")?;
-    named.split_once(" on port ")?.0.parse().ok()
-}
-
 /// The file for what a job itself prints, if it has printed something.
 fn output(record: &JobRecord) -> Vec<Utf8PathBuf> {
     let output = record
@@ -265,50 +272,6 @@ fn output(record: &JobRecord) -> Vec<Utf8PathBuf> {
         .iter()
         .filter(|output| output.symlink_metadata().is_ok_and(|data| data.is_file()));
     output.cloned().collect()
-}
-
-/// What a job printed at its end, in the words of templates/launch.
-#[derive(Default)]
-struct Printed {
-    /// Of `show_cause.sh`.
-    log_lines: Vec<String>,
-    /// Of `last_words.sh`.
-    advice: Vec<String>,
-}
-
-/// What the last run of a job printed at its end, unless all that it printed is among the
-/// logs. A job that was requeued has such lines of each run, and an `exit` behind them.
-fn printed(record: Option<&JobRecord>, logs: &[Utf8PathBuf]) -> Printed {
-    let output = record.and_then(|record| record.output.as_ref());
-    let text = output
-        .filter(|output| !logs.contains(output))
-        .and_then(|output| files::tail(output).ok())
-        .map(|tail| tail.text)
-        .unwrap_or_default();
-    let is_advice = |line: &str| {
-        ["what to do: ", "after that: ", "to go on: "]
-            .iter()
-            .any(|head| line.starts_with(head))
-    };
-    let (mut of_run, mut of_last_run) = (Printed::default(), Printed::default());
-    let mut is_log = false;
-    for line in text.lines() {
-        let Some(message) = server::message(line) else {
-            if is_log && line.starts_with("  ") {
-                of_run.log_lines.push(files::plain_log(line));
-            }
-            continue;
-        };
-        is_log = message.starts_with("what may be the cause, in ");
-        if is_log {
-            of_run.log_lines.push(files::plain_log(message));
-        } else if is_advice(message) {
-            of_run.advice.push(files::plain_log(message));
-        } else if message.starts_with("exit ") {
-            of_last_run = std::mem::take(&mut of_run);
-        }
-    }
-    of_last_run
 }
 
 #[cfg(test)]
@@ -329,6 +292,7 @@ mod tests {
             results: path(""),
             manifest: path("manifest"),
             points: path("points"),
+            states: Vec::new(),
             logs: vec![StepLogs {
                 server: path("server"),
                 client: path("client"),
@@ -406,17 +370,17 @@ mod tests {
             },
         );
         let failed = launch(&files, JobState::Failed, 3);
-        let names = |reason: &str| -> Vec<_> {
+        let names = |exit_replica: Option<u32>| -> Vec<_> {
             let manifest = Manifest {
-                exit_reason: Some(reason.to_owned()),
+                exit_replica,
                 ..saying(Some(3))
             };
             let outcome = of(&failed, None, Some(&manifest), &files).unwrap();
             let names = outcome.logs.iter().filter_map(|log| log.file_name());
             names.map(str::to_owned).collect()
         };
-        assert_eq!(names("the server died, server 1 on port 8001"), ["server"]);
-        assert_eq!(names("the server died"), ["output", "server"]);
+        assert_eq!(names(Some(1)), ["server"]);
+        assert_eq!(names(None), ["output", "server"]);
     }
 
     #[test]
@@ -463,43 +427,20 @@ mod tests {
     #[test]
     fn what_the_job_says_is_to_be_done() {
         let (_folder, files) = files();
-        let printed = "\
-07:00:00 what may be the cause, in /logs/server_7.out:
-  | line 1: of an earlier run
-07:00:00 to go on: RESUME_JOB_ID=7 sbatch --time=90 launch.sh
-07:00:00 exit 6: stopped
-08:00:00 what may be the cause, in /logs/server_7.out:
-  | line 258: OSError: \u{1b}[31mno
-  the last lines of it:
-  | the end
-08:00:00 1 of 2 points are in /results
-  | of some tool
-08:00:00 what to do: find out \u{1b}[31mwhy
-what to do: of some tool
-08:00:00 after that: RESUME_JOB_ID=7 sbatch launch.sh
-08:00:00 exit 3: because
-";
-        std::fs::write(files.results.join("output"), printed).unwrap();
+        let said = |code| Manifest {
+            cause_lines: vec!["  | line 258: OSError: \u{1b}[31mno".to_owned()],
+            advice: vec!["what to do: find out \u{1b}[31mwhy".to_owned()],
+            ..saying(Some(code))
+        };
         let outcome = |code| {
             let launch = launch(&files, JobState::Failed, code);
-            of(&launch, None, Some(&saying(Some(code))), &files).unwrap()
+            of(&launch, None, Some(&said(code)), &files).unwrap()
         };
         assert_eq!(
             outcome(3).log_lines,
-            [
-                "what may be the cause, in /logs/server_7.out:",
-                r"  | line 258: OSError: \u{1b}[31mno",
-                "  the last lines of it:",
-                "  | the end",
-            ]
+            [r"  | line 258: OSError: \u{1b}[31mno"]
         );
-        assert_eq!(
-            outcome(3).advice,
-            [
-                r"what to do: find out \u{1b}[31mwhy",
-                "after that: RESUME_JOB_ID=7 sbatch launch.sh"
-            ]
-        );
+        assert_eq!(outcome(3).advice, [r"what to do: find out \u{1b}[31mwhy"]);
         let merged = outcome(6);
         assert_eq!(
             [merged.log_lines, merged.advice].concat(),

@@ -152,6 +152,7 @@ mod tests {
         let files = RunFiles {
             manifest: results.join("run_7.json"),
             points: results.join("points"),
+            states: Vec::new(),
             logs: Vec::new(),
             results,
         };

@@ -1,11 +1,10 @@
-//! Whether the server is there, from the client's log.
+//! Whether the server is there, and what is measured: the state that each client keeps.
 
 use std::time::{Duration, SystemTime};
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{StepLogs, files};
-use crate::plain::plain;
+use super::files;
 
 /// The inference server of a launch job.
 ///
@@ -35,19 +34,20 @@ pub enum ServerState {
     },
     /// It answers.
     Ready {
-        /// How long it took, unless that is too far above in the log.
+        /// How long it took.
         after: Option<Duration>,
     },
 }
 
-/// The servers, and what is measured now in the clients' own words.
+/// The servers, and which of so many points are measured now.
 pub(super) fn read_all(
-    logs: &[StepLogs],
+    states: &[Utf8PathBuf],
+    points: usize,
     started: Option<SystemTime>,
 ) -> (ServerState, Vec<String>) {
     let (mut server, mut measuring) = (None, Vec::new());
-    for log in logs {
-        let (own, point) = read(&log.client, started);
+    for state in states {
+        let (own, point) = read(state, points, started);
         if server.as_ref().is_none_or(|known| own.is_behind(known)) {
             server = Some(own);
         }
@@ -72,125 +72,91 @@ impl ServerState {
 }
 
 /// One server, and what is measured on it.
-fn read(log: &Utf8Path, started: Option<SystemTime>) -> (ServerState, Option<String>) {
-    let nothing = (ServerState::Loading { waited: None }, None);
-    let Ok(tail) = files::tail(log) else {
-        return nothing;
-    };
-    // A job that was requeued writes on in the log of its earlier run.
-    if let (Some(started), Some(modified)) = (started, tail.modified)
-        && modified < started
-    {
-        return nothing;
-    }
-    parse(&tail.text, tail.is_cut)
+fn read(
+    state: &Utf8Path,
+    points: usize,
+    started: Option<SystemTime>,
+) -> (ServerState, Option<String>) {
+    let modified = state.symlink_metadata().and_then(|data| data.modified());
+    // A job that was requeued may have left the state of its earlier run.
+    let is_old = started.is_some_and(|started| modified.is_ok_and(|modified| modified < started));
+    let text = files::small(state).filter(|_| !is_old);
+    parse(&text.unwrap_or_default(), points)
 }
 
-/// Reads what templates/launch/client.sh says, between the lines of GenAI-Perf.
-fn parse(log: &str, is_cut: bool) -> (ServerState, Option<String>) {
-    let mut server = if is_cut {
-        // While it loads, the log stays short.
-        ServerState::Ready { after: None }
-    } else {
-        ServerState::Loading { waited: None }
+/// Reads what `report` of templates/launch/client.sh writes.
+fn parse(state: &str, points: usize) -> (ServerState, Option<String>) {
+    let field = |name: &str| {
+        let mut fields = state.lines().filter_map(|line| line.split_once('='));
+        fields.find_map(|(key, value)| (key == name).then_some(value))
     };
-    let mut measuring = None;
-    for line in log.lines().filter_map(message) {
-        if let Some(rest) = line.strip_prefix("waiting for the server since ") {
-            server = ServerState::Loading {
-                waited: rest.split_once(" s: ").and_then(|(waited, answer)| {
-                    Some((seconds(waited)?, plain(answer).into_owned()))
-                }),
-            };
-            measuring = None;
-        } else if let Some(rest) = line.strip_prefix("the server is ready after ") {
-            let after = rest.strip_suffix(" s").and_then(seconds);
-            server = ServerState::Ready { after };
-        } else if line.starts_with("point ") && line.contains(", concurrency ") {
-            measuring = Some(plain(line).into_owned());
-        } else if line.starts_with("finished: ") || line.starts_with("error: ") {
-            measuring = None;
+    let seconds = |name| field(name)?.parse().ok().map(Duration::from_secs);
+    let server = match field("state") {
+        Some("ready" | "measuring") => ServerState::Ready {
+            after: seconds("ready_seconds"),
+        },
+        _ => ServerState::Loading {
+            waited: seconds("waited_seconds")
+                .zip(field("answer"))
+                .map(|(waited, answer)| (waited, files::plain_log(answer))),
+        },
+    };
+    let row = field("point").map(|row| row.split(' ').collect::<Vec<_>>());
+    let measuring = match row.as_deref() {
+        Some([number, use_case, input, output, concurrency, requests]) => {
+            Some(files::plain_log(&format!(
+                "point {number} of {points}: {use_case} {input}/{output}, concurrency {concurrency}, {requests} requests"
+            )))
         }
-    }
+        _ => None,
+    };
     (server, measuring)
-}
-
-/// What the script says, without the time `HH:MM:SS` in front of it; other lines
-/// are not the script's.
-pub(super) fn message(line: &str) -> Option<&str> {
-    let (time, message) = line.split_at_checked(9)?;
-    let is_time = time.bytes().enumerate().all(|(place, byte)| match place {
-        2 | 5 => byte == b':',
-        8 => byte == b' ',
-        _ => byte.is_ascii_digit(),
-    });
-    is_time.then_some(message)
-}
-
-fn seconds(text: &str) -> Option<Duration> {
-    text.parse().ok().map(Duration::from_secs)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const LOADING: &str = "\
-07:33:58 waiting for the server since 30 s: /v1/health/ready answers 000
-07:34:28 waiting for the server since 60 s: /v1/health/ready answers 503
-";
-    const MEASURING: &str = "\
-07:34:40 the server is ready after 72 s
-07:34:40 point 1 of 8 is finished already: llama_4_1_chat_32_16_4700
-07:34:40 point 2 of 8: chat 32/16, concurrency 2, 8 requests
-                  point 3 of 8: chat, concurrency 1, of some tool's table
-";
+    const LOADING: &str =
+        "state=loading\nwaited_seconds=60\nanswer=/v1/health/ready answers 503: a=b\n";
+    const MEASURING: &str = "state=measuring\nready_seconds=72\npoint=2 chat 32 16 2 8\n";
 
     #[test]
     fn from_loading_to_a_finished_point() {
-        assert_eq!(
-            parse("", false),
-            (ServerState::Loading { waited: None }, None)
-        );
-        let (server, measuring) = parse(LOADING, false);
-        let answer = "/v1/health/ready answers 503".to_owned();
-        assert_eq!(
-            (server, measuring),
-            (
-                ServerState::Loading {
-                    waited: Some((Duration::from_secs(60), answer))
-                },
-                None
-            )
-        );
-        let log = format!("{LOADING}{MEASURING}");
+        let nothing = (ServerState::Loading { waited: None }, None);
+        assert_eq!(parse("", 8), nothing);
+        assert_eq!(parse("state=loading\n", 8), nothing);
+        assert_eq!(parse("state=\nanswer\n=\npoint=1 2", 8), nothing);
+        let answer = "/v1/health/ready answers 503: a=b".to_owned();
+        let waited = Some((Duration::from_secs(60), answer));
+        assert_eq!(parse(LOADING, 8), (ServerState::Loading { waited }, None));
         let ready = ServerState::Ready {
             after: Some(Duration::from_secs(72)),
         };
-        let (server, measuring) = parse(&log, false);
+        let (server, measuring) = parse(MEASURING, 8);
         assert_eq!(server, ready);
         assert_eq!(
             measuring.as_deref(),
             Some("point 2 of 8: chat 32/16, concurrency 2, 8 requests")
         );
-        let (server, measuring) = parse(&format!("{log}07:35:00 finished: llama, 20 s\n"), false);
-        assert_eq!((server, measuring), (ready, None));
+        assert_eq!(parse("state=ready\nready_seconds=72\n", 8), (ready, None));
     }
 
     #[test]
     fn of_several_servers_the_one_behind_counts() {
         let folder = tempfile::tempdir().unwrap();
-        let log = |name: &str, text: &str| {
+        let state = |name: &str, text: &str| {
             let path = Utf8Path::from_path(folder.path()).unwrap().join(name);
             std::fs::write(&path, text).unwrap();
-            StepLogs {
-                server: path.clone(),
-                client: path,
-            }
+            path
         };
-        let other = MEASURING.replace("chat 32/16, concurrency 2", "chat 32/16, concurrency 1");
-        let logs = [log("0", MEASURING), log("1", &other), log("2", MEASURING)];
-        let (server, measuring) = read_all(&logs, None);
+        let other = MEASURING.replace("16 2 8", "16 1 8");
+        let states = [
+            state("0", MEASURING),
+            state("1", &other),
+            state("2", MEASURING),
+        ];
+        let (server, measuring) = read_all(&states, 8, None);
         assert!(matches!(server, ServerState::Ready { .. }));
         assert_eq!(
             measuring,
@@ -199,20 +165,14 @@ mod tests {
                 "point 2 of 8: chat 32/16, concurrency 1, 8 requests"
             ]
         );
-        let logs = [log("0", MEASURING), log("1", LOADING)];
-        let (server, measuring) = read_all(&logs, None);
+        let states = [state("0", MEASURING), state("1", LOADING)];
+        let (server, measuring) = read_all(&states, 8, None);
         assert!(matches!(server, ServerState::Loading { waited: Some(_) }));
         assert_eq!(measuring.len(), 1);
     }
 
     #[test]
-    fn the_end_of_a_long_log() {
-        let (server, _) = parse("| Request Count | 8 |\n", true);
-        assert_eq!(server, ServerState::Ready { after: None });
-    }
-
-    #[test]
-    fn the_log_of_an_earlier_run() {
+    fn the_state_of_an_earlier_run() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let path = Utf8Path::from_path(file.path()).unwrap();
         std::fs::write(path, MEASURING).unwrap();
@@ -220,12 +180,10 @@ mod tests {
         let before = now.checked_sub(Duration::from_secs(60));
         let after = now.checked_add(Duration::from_secs(60));
         assert!(matches!(
-            read(path, before),
+            read(path, 8, before),
             (ServerState::Ready { .. }, Some(_))
         ));
-        assert_eq!(
-            read(path, after),
-            (ServerState::Loading { waited: None }, None)
-        );
+        let nothing = (ServerState::Loading { waited: None }, None);
+        assert_eq!(read(path, 8, after), nothing);
     }
 }

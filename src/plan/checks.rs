@@ -3,7 +3,7 @@
 use camino::Utf8Path;
 
 use crate::container::release::USED_OPTIONS;
-use crate::container::{EnvName, Registry, Runtime};
+use crate::container::{EnvName, Registry, Runtime, SECRETS};
 use crate::error::Problem;
 use crate::recipe::{
     ArrayBy, Client, Engine, Goodput, ModelSource, Recipe, ReplicaUse, ResultName, Server,
@@ -23,6 +23,9 @@ pub(super) fn check_all(recipe: &Recipe, settings: &Settings, problems: &mut Vec
     check_mounts(recipe, settings, problems);
     check_runtime(recipe, settings, problems);
     check_mirrors(recipe, settings, problems);
+    for option in recipe.slurm.not_for_recipes() {
+        problems.push(Problem::NotForRecipes { option });
+    }
     if let Some(key) = settings.cluster().key_without_gpus() {
         problems.push(Problem::ClusterKey { key });
     }
@@ -81,15 +84,6 @@ pub(super) fn check_launch(
         });
     }
 }
-
-/// Variables whose values are secrets. launch.sh keeps them from whom they do not
-/// concern.
-pub(crate) const SECRETS: [&str; 4] = [
-    "NGC_API_KEY",
-    "NGC_CLI_API_KEY",
-    "HF_TOKEN",
-    "HUGGING_FACE_HUB_TOKEN",
-];
 
 /// Flags with which servers are told over how many GPUs to split a model.
 const TENSOR_PARALLEL_FLAGS: [&str; 5] = [
@@ -283,7 +277,7 @@ fn check_array(recipe: &Recipe, problems: &mut Vec<Problem>) {
         });
     }
     for name in names {
-        let result_name = format!("{}-{name}", recipe.result_name);
+        let result_name = format!("{}-{name}", recipe.result_name());
         if let Err(source) = ResultName::parse(&result_name) {
             let (variant, reason) = (name.to_string(), source.to_string());
             problems.push(Problem::VariantName { variant, reason });
@@ -395,8 +389,12 @@ fn check_pyxis(settings: &Settings, problems: &mut Vec<Problem>) {
 fn check_mounts(recipe: &Recipe, settings: &Settings, problems: &mut Vec<Problem>) {
     let clean = |path: &str| path.trim_end_matches('/').to_owned();
     let mut taken: Vec<(String, String)> = Vec::new();
+    let weights = &recipe.model.weights;
+    let model = weights.folder();
+    if !weights.are_staged() {
+        taken.push((clean(&model), "the model".to_owned()));
+    }
     if let Some(stage) = settings.stage_path() {
-        let model = recipe.model.weights.folder();
         for (what, folder) in [
             ("the model", model.as_str()),
             ("the results", "results"),

@@ -12,7 +12,10 @@ pub(crate) struct Layers<'a> {
     /// What the cluster makes of the recipe's needs. It gives way, as the recipe does.
     cluster: Directives,
     cluster_origin: Origin<'a>,
+    /// What the recipe says, over what the script itself needs.
     recipe: Directives,
+    /// Options that the script needs and of which the recipe says nothing.
+    script: Vec<OptionName>,
 }
 
 impl<'a> Layers<'a> {
@@ -26,11 +29,17 @@ impl<'a> Layers<'a> {
             ScriptKind::Launch => settings.cluster().launch(&recipe.server, &own),
             ScriptKind::Setup | ScriptKind::PrepareModels => Directives::new(),
         };
+        let script = needed(recipe, kind);
+        // How many nodes is the recipe's word in any case: its server's.
+        let says = |name: &OptionName| {
+            *name == OptionName::Nodes || own.is_set(*name) || own.is_omitted(*name)
+        };
         Self {
             given: settings.layers(kind),
             cluster,
             cluster_origin: settings.cluster_origin(),
-            recipe: own,
+            script: script.names().filter(|name| !says(name)).collect(),
+            recipe: own.with_fallback(&script),
         }
     }
 
@@ -41,6 +50,7 @@ impl<'a> Layers<'a> {
         match given {
             Some(&(origin, _)) => origin,
             None if says(&self.cluster) => self.cluster_origin,
+            None if self.script.contains(&name) => Origin::Script,
             None => Origin::Recipe,
         }
     }
@@ -48,6 +58,24 @@ impl<'a> Layers<'a> {
     pub(super) fn describe(&self, name: OptionName) -> String {
         self.origin_of(name).describe(name)
     }
+}
+
+/// What a script needs in order to work, whatever the recipe: as many nodes as the server
+/// runs on, a warning before its time is up, and the output of the run before a requeue.
+fn needed(recipe: &Recipe, kind: ScriptKind) -> Directives {
+    let mut own = Directives::new();
+    if kind == ScriptKind::Launch {
+        let nodes = recipe.server.nodes.to_string();
+        for (name, text) in [
+            (OptionName::Nodes, nodes.as_str()),
+            (OptionName::Signal, "B:USR1@30"),
+            (OptionName::OpenMode, "append"),
+        ] {
+            // More nodes than Slurm counts are told as a problem of the recipe.
+            let _ = own.set(name, text);
+        }
+    }
+    own
 }
 
 /// The options of one script from all layers.
@@ -75,11 +103,11 @@ pub(super) fn merge(
     }
     let exclusions = given.exclusions();
     let merged = given.with_fallback(&below);
-    let script = kind.file_name();
+    let script = || kind.file_name().to_owned();
     let origin = |name| layers.describe(name);
     for conflict in exclusions.into_iter().chain(merged.contradictions()) {
         problems.push(Problem::Conflict {
-            script,
+            script: script(),
             first: conflict.first,
             first_origin: origin(conflict.first),
             second: conflict.second,
@@ -90,7 +118,7 @@ pub(super) fn merge(
     for need in merged.needs() {
         let one_of: Vec<_> = need.one_of.iter().map(ToString::to_string).collect();
         problems.push(Problem::MissingOption {
-            script,
+            script: script(),
             option: need.option,
             origin: origin(need.option),
             one_of: one_of.join(" or "),
@@ -102,7 +130,7 @@ pub(super) fn merge(
                 .unknown_to(release)
                 .into_iter()
                 .map(|unknown| Problem::Release {
-                    script,
+                    script: script(),
                     release,
                     option: unknown.option().to_owned(),
                     origin: origin(unknown.name()),

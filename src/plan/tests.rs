@@ -2,7 +2,8 @@ use std::collections::HashSet;
 use std::num::NonZeroU32;
 
 use super::*;
-use crate::recipe::{ArrayBy, ReplicaUse};
+use crate::error::Problem;
+use crate::recipe::{ArrayBy, ModelSource, ReplicaUse};
 
 #[test]
 fn folders_of_points() {
@@ -10,6 +11,53 @@ fn folders_of_points() {
     let folders = plan.point_folders(None, "4711-3");
     assert_eq!(folders.len(), plan.points().len());
     assert_eq!(folders[0], "llama-3-70b-instruct_4_100_chat_128_128_4711-3");
+}
+
+/// launch.sh names the folders as the plan does.
+#[test]
+fn bash_names_the_same_folders() {
+    let mut shared = Recipe::llama3_70b_h100x4_fp8();
+    shared.server.replicas = 2.try_into().unwrap();
+    let built_in = Recipe::BUILT_IN.into_iter();
+    let mut recipes: Vec<_> = built_in
+        .map(|name| Recipe::built_in(name).unwrap())
+        .collect();
+    recipes.push(shared);
+    for recipe in recipes {
+        let plan = Plan::new(recipe, Settings::new()).unwrap();
+        let launch = plan.launch();
+        // The values that the function reads, from the script's settings.
+        let is_value = |line: &&str| {
+            [
+                "nodes=",
+                "replicas=",
+                "replica_use=",
+                "gpus_of_a_node=",
+                "gpus=",
+            ]
+            .iter()
+            .any(|name| {
+                line.strip_prefix("readonly ")
+                    .is_some_and(|it| it.starts_with(name))
+            }) || line.starts_with("result_name=")
+        };
+        let values: Vec<_> = launch.text().lines().filter(is_value).collect();
+        assert_eq!(values.len(), 6, "{values:?}");
+        let program = format!(
+            "{}\njob_id=4711-3 runs=(4711-3) results=/nowhere\nsource templates/launch/points.sh\n\
+             for row; do point_folder $row || echo \"$REPLY\"; done",
+            values.join("\n")
+        );
+        let output = std::process::Command::new("bash")
+            .args(["-uc", &program, "bash"])
+            .args(plan.recipe().point_rows())
+            .output()
+            .unwrap();
+        let words = String::from_utf8(output.stdout).unwrap();
+        let folders: Vec<_> = words.lines().collect();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(folders, plan.point_folders(None, "4711-3"), "{errors}");
+    }
 }
 
 /// The built-in recipe as an array.
@@ -89,7 +137,7 @@ fn a_recipe_keeps_all_that_it_says() {
     );
     let error = error.unwrap_err().to_string();
     assert!(
-        error.contains("unknown variant `node`, expected one of `use_case`, `point`, `server`"),
+        error.contains("unknown word \"node\": allowed are use_case, point, server"),
         "{error}"
     );
 }
@@ -131,7 +179,7 @@ fn arrays_that_are_refused() {
     let long = |recipe: &mut Recipe| {
         by(ArrayBy::Server)(recipe);
         recipe.server.variants.truncate(1);
-        recipe.result_name = "m".repeat(149).parse().unwrap();
+        recipe.result_name = Some("m".repeat(149).parse().unwrap());
     };
     let refused = refusal(long, "");
     assert!(
@@ -195,6 +243,61 @@ fn refusal(change: impl FnOnce(&mut Recipe), settings: &str) -> String {
     change(&mut recipe);
     let settings = Settings::from_toml(settings).unwrap();
     Plan::new(recipe, settings).unwrap_err().to_string()
+}
+
+#[test]
+fn numbers_of_one() {
+    let settings = "[slurm.launch]\ngres = 'gpu:1'\n";
+    assert_eq!(
+        refusal(|_| {}, settings),
+        "launch.sh asks for 1 GPU with --gres ([slurm.launch] of the settings), the recipe's server uses 4"
+    );
+    let on_nodes = |recipe: &mut Recipe| {
+        recipe.model.engine = None;
+        recipe.server.nodes = 2.try_into().unwrap();
+    };
+    assert_eq!(
+        refusal(on_nodes, ""),
+        "launch.sh asks for 1 node (the recipe), but the recipe's server runs on 2: nodes = 2 is allowed"
+    );
+}
+
+/// Where a model is that is there already is known without a stage path.
+#[test]
+fn a_mount_over_a_model_that_is_there() {
+    let is_there = |recipe: &mut Recipe| {
+        recipe.model.engine = None;
+        recipe.model.weights.source = ModelSource::Path("/models/a".parse().unwrap());
+    };
+    for stage_path in ["", "stage_path = '/stage'\n"] {
+        for mount in ["/models/a", "/models/a/", "/other:/models/a:ro"] {
+            let refused = refusal(
+                is_there,
+                &format!("{stage_path}container.mounts = ['{mount}']"),
+            );
+            let end = " are both mounted at /models/a: each destination can be used once";
+            assert!(
+                refused.starts_with("the model and ") && refused.ends_with(end),
+                "{refused}"
+            );
+            assert_eq!(refused.lines().count(), 1, "{refused}");
+        }
+    }
+}
+
+/// What all scripts have in common is told once, and what one of them has apart.
+#[test]
+fn problems_of_several_scripts() {
+    let settings = "cluster.slurm = '23.11'\n[slurm]\nsegment = 2\n\
+                    [slurm.launch]\nexclusive = 'topo'\nthread_spec = 1\ncore_spec = 1\n";
+    assert_eq!(
+        refusal(|_| {}, settings),
+        "setup.sh, prepare_models.sh, launch.sh: Slurm 23.11 does not know --segment ([slurm] of the settings): it came \
+         with 24.05\n\
+         launch.sh: --core-spec ([slurm.launch] of the settings) and --thread-spec ([slurm.launch] of the settings) \
+         exclude each other: Slurm keeps one number for both\n\
+         launch.sh: Slurm 23.11 does not know --exclusive=topo ([slurm.launch] of the settings): it came with 24.05"
+    );
 }
 
 #[test]
@@ -376,4 +479,54 @@ fn a_sweep_has_an_end() {
         sweep(501).unwrap_err(),
         "the recipe's sweep has 1002 points, each use case at each concurrency: at most 1000 are allowed"
     );
+}
+
+#[test]
+fn a_recipe_sets_resources_and_time_alone() {
+    let minimal = include_str!("../../tests/data/recipes/llama-cpp.toml");
+    let start = minimal.find("[slurm.setup]").unwrap();
+    let with = |slurm: &str| Recipe::from_toml(&format!("{}{slurm}", &minimal[..start]));
+    for (slurm, option) in [
+        ("[slurm]\noutput = '/home/me/.bashrc'", "--output"),
+        ("[slurm.launch]\nopen_mode = 'truncate'", "--open-mode"),
+        ("[slurm.setup]\nmail_type = false", "--mail-type"),
+        ("[slurm]\npassthrough = ['--new=1']", "--new"),
+    ] {
+        let error = with(slurm).unwrap_err().to_string();
+        let words = format!("the recipe sets {option}, which is for settings and flags");
+        assert!(error.contains(&words), "{error}");
+    }
+    // One that is built in Rust is refused by the plan.
+    let mut recipe = with("[slurm.launch]\nmem = '16G'").unwrap();
+    recipe.slurm.all = Directives::new().chdir("/home/me".parse().unwrap());
+    let error = Plan::new(recipe, Settings::new()).unwrap_err();
+    assert!(
+        matches!(&error.problems()[0], Problem::NotForRecipes { option } if option == "--chdir"),
+        "{error}"
+    );
+}
+
+#[test]
+fn launch_gets_what_it_needs_from_no_recipe() {
+    let mut recipe = Recipe::built_in("deepseek-r1-h100x16-nim").unwrap();
+    recipe.slurm = crate::JobOptions::default();
+    let plan = Plan::new(recipe.clone(), Settings::new()).unwrap();
+    let launch = plan.directives(ScriptKind::Launch);
+    assert_eq!(
+        launch.arguments(),
+        ["--nodes=2", "--signal=B:USR1@30", "--open-mode=append"]
+    );
+    assert!(plan.directives(ScriptKind::Setup).is_empty());
+    let of = |name: &str| {
+        let mut options = plan
+            .explain(ScriptKind::Launch, [("HOME", "/root")])
+            .into_iter();
+        options.find(|own| own.option.starts_with(name)).unwrap()
+    };
+    assert_eq!(of("--nodes").origin, "the recipe");
+    assert_eq!(of("--signal").origin, "by default");
+    let settings = Settings::from_toml("slurm.launch = { signal = false, open_mode = 'truncate' }");
+    let plan = Plan::new(recipe, settings.unwrap()).unwrap();
+    let launch = plan.directives(ScriptKind::Launch);
+    assert_eq!(launch.arguments(), ["--nodes=2", "--open-mode=truncate"]);
 }

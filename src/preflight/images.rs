@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use camino::Utf8Path;
 
 use super::stage::Stage;
-use super::{Finding, Preflight};
+use super::{Finding, Preflight, readable};
 use crate::container::Runtime;
 use crate::file::{self, Links};
 
@@ -19,12 +19,16 @@ const SIF_HEADER: usize = 128;
 /// The zeros at the end of a tar file.
 const TAR_END: usize = 1024;
 
-/// The images that are whole are taken off what is to be fetched.
+/// The images that are whole, or that setup.sh leaves alone, are taken off what is to be fetched.
 pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mut Stage) {
     let setup = "setup.sh fetches it: sbatch setup.sh";
     let runtime = preflight.plan.settings().runtime();
     for image in std::mem::take(&mut stage.to_fetch.images) {
         let path = stage_path.join(image.file.as_str());
+        if let Some(finding) = readable::hindrance(&path) {
+            stage.findings.push(finding);
+            continue;
+        }
         let finding = match state(&path, runtime) {
             State::Whole if unpacks(preflight, &path) => {
                 stage.findings.push(Finding::ok(format!(

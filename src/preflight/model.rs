@@ -5,12 +5,9 @@ use std::fs;
 use camino::Utf8Path;
 
 use super::stage::Stage;
-use super::{Finding, Preflight, listed};
+use super::{Finding, Preflight, listed, readable};
 use crate::file;
-use crate::recipe::{ENGINE_LINK, FileName, Recipe};
-
-/// Names the shards of weights.
-const INDEX: &str = "model.safetensors.index.json";
+use crate::recipe::{ENGINE_LINK, FileName, INDEX, Recipe};
 
 /// An index names some thousand tensors; a file with more than this is none.
 const MOST_INDEX: u64 = 16 << 20;
@@ -27,6 +24,13 @@ pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mu
     } else {
         "correct the recipe's model.weights.path, or put the model there"
     };
+    let engine = folder.join(ENGINE_LINK);
+    if let Some(finding) = readable::hindrance(&folder).or_else(|| readable::hindrance(&engine)) {
+        stage.findings.push(finding);
+        stage.to_fetch.needs_weights = false;
+        stage.to_fetch.needs_engine = false;
+        return;
+    }
     if fs::symlink_metadata(&folder).is_err() {
         let message = format!("the model is not there yet: no folder {folder}");
         stage.findings.push(if is_staged {
@@ -72,10 +76,8 @@ pub(super) fn is_whole(preflight: &Preflight<'_>, stage_path: &Utf8Path) -> bool
 /// What is missing of the weights, and of the engine where there is one.
 fn missing(recipe: &Recipe, folder: &Utf8Path) -> Vec<(&'static str, Vec<String>)> {
     let Recipe { model, server, .. } = recipe;
-    let mut weights = match model.engine {
-        Some(_) => missing_weights(folder),
-        None => missing_files(folder, &model.weights.files),
-    };
+    let files = model.weights.files_beside_shards();
+    let mut weights = missing_files(folder, files.map(FileName::as_str));
     let tokenizer = "tokenizer.json".to_owned();
     if recipe.client.tokenizer.is_none()
         && !weights.contains(&tokenizer)
@@ -92,37 +94,16 @@ fn missing(recipe: &Recipe, folder: &Utf8Path) -> Vec<(&'static str, Vec<String>
 
 /// What is missing of the files that the recipe names, and of the shards that an index
 /// names, if there is one.
-fn missing_files(folder: &Utf8Path, files: &[FileName]) -> Vec<String> {
-    let files = files.iter().map(FileName::as_str);
+fn missing_files<'a>(folder: &Utf8Path, files: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let index = file::linked_text(folder.join(INDEX), MOST_INDEX).unwrap_or_default();
+    let mut files: Vec<_> = files.into_iter().map(str::to_owned).collect();
+    files.extend(indexed_shards(&index).into_iter().map(str::to_owned));
     let mut missing: Vec<_> = files
-        .chain(indexed_shards(&index))
+        .into_iter()
         .filter(|file| !is_filled(&folder.join(file)))
-        .map(str::to_owned)
         .collect();
     missing.sort();
     missing.dedup();
-    missing
-}
-
-/// What is missing of the weights: the files that say what they are, and the shards
-/// that the index names.
-fn missing_weights(folder: &Utf8Path) -> Vec<String> {
-    let index = folder.join(INDEX);
-    let mut missing = Vec::new();
-    if !is_filled(&folder.join("config.json")) {
-        missing.push("config.json".to_owned());
-    }
-    let text = file::linked_text(&index, MOST_INDEX);
-    match text.filter(|text| !text.is_empty()) {
-        Some(text) => missing.extend(
-            indexed_shards(&text)
-                .into_iter()
-                .filter(|shard| !is_filled(&folder.join(shard)))
-                .map(str::to_owned),
-        ),
-        None => missing.push(format!("a readable {INDEX}")),
-    }
     missing
 }
 
@@ -139,13 +120,21 @@ fn is_filled(path: &Utf8Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() > 0)
 }
 
-/// The shards that an index names, each once, as lib/indexed_shards.sh finds them: texts in
+/// The shards that an index names, each once, as lib/model_files.sh finds them: texts in
 /// quotes that end in `.safetensors` and have no `/`.
 fn indexed_shards(index: &str) -> Vec<&str> {
-    let mut shards: Vec<_> = index
-        .split('"')
-        .filter(|text| text.ends_with(".safetensors") && !text.contains('/'))
-        .collect();
+    let mut shards = Vec::new();
+    for line in index.lines() {
+        let mut pieces = line.split('"').skip(1).peekable();
+        while let Some(text) = pieces.next() {
+            // What follows the last quote is not between two, nor what follows a shard's.
+            let is_quoted = pieces.peek().is_some();
+            if is_quoted && text.ends_with(".safetensors") && !text.contains('/') {
+                shards.push(text);
+                pieces.next();
+            }
+        }
+    }
     shards.sort_unstable();
     shards.dedup();
     shards
@@ -178,20 +167,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let folder = Utf8Path::from_path(folder.path()).unwrap();
         let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
-        assert_eq!(
-            missing_weights(folder),
-            ["config.json", "a readable model.safetensors.index.json"]
-        );
+        let missing = || missing_files(folder, ["config.json", INDEX]);
+        assert_eq!(missing(), ["config.json", INDEX]);
         write("config.json", "{}");
         write(
-            "model.safetensors.index.json",
+            INDEX,
             r#"{"a": "model-1.safetensors", "b": "model-2.safetensors"}"#,
         );
         write("model-1.safetensors", "data");
         write("model-2.safetensors", "");
-        assert_eq!(missing_weights(folder), ["model-2.safetensors"]);
+        assert_eq!(missing(), ["model-2.safetensors"]);
         write("model-2.safetensors", "data");
-        assert!(missing_weights(folder).is_empty());
+        assert!(missing().is_empty());
 
         fs::create_dir(folder.join(ENGINE_LINK)).unwrap();
         write("trtllm_engine/rank0.engine", "data");
@@ -199,21 +186,38 @@ mod tests {
         assert!(missing_engine(folder, 1).is_empty());
     }
 
-    #[test]
-    fn what_is_missing_without_an_engine() {
-        let folder = tempfile::tempdir().unwrap();
-        let folder = Utf8Path::from_path(folder.path()).unwrap();
-        let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
-        let files = ["config.json", "model.safetensors"].map(|name| FileName::parse(name).unwrap());
-        assert_eq!(
-            missing_files(folder, &files),
-            ["config.json", "model.safetensors"]
-        );
-        write("config.json", "{}");
-        write("model.safetensors", "data");
-        assert!(missing_files(folder, &files).is_empty());
-        write(INDEX, r#"{"a": "model-1.safetensors"}"#);
-        assert_eq!(missing_files(folder, &files), ["model-1.safetensors"]);
+    proptest::proptest! {
+        /// What launch.sh and prepare_models.sh find missing, this finds, too.
+        #[test]
+        fn bash_finds_the_same(
+            index in proptest::option::of(
+                r#"(\{|"|a|b|/|\.safetensors|\.safetensors"|"a\.safetensors"|"b\.safetensors"|\\|é| |
+    ){0,12}"#
+            ),
+            files in proptest::collection::vec(r"[ab]\.(safetensors|json)", 0..4),
+            there in proptest::collection::vec((r"[ab]\.(safetensors|json)", "x?"), 0..4),
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let folder = Utf8Path::from_path(folder.path()).unwrap();
+            for (name, text) in there {
+                fs::write(folder.join(name), text).unwrap();
+            }
+            if let Some(index) = &index {
+                fs::write(folder.join(INDEX), index).unwrap();
+            }
+            let program = "source templates/lib/model_files.sh\nmissing_files \"$@\"\nprintf '%s\\n' \"${REPLIES[@]}\"";
+            let output = std::process::Command::new("bash")
+                .args(["-euc", program, "bash", folder.as_str()])
+                .args(&files)
+                .output()
+                .unwrap();
+            let text = String::from_utf8(output.stdout).unwrap();
+            let mut found: Vec<_> = text.lines().filter(|line| !line.is_empty()).collect();
+            found.sort_unstable();
+            found.dedup();
+            let files = files.iter().map(String::as_str);
+            proptest::prop_assert_eq!(missing_files(folder, files), found);
+        }
     }
 
     #[test]

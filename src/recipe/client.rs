@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AiperfVersion, Architecture, ByteSize, GenaiPerfVersion, Milliseconds, Tokenizer,
-    TokenizerRevision,
+    TokenizerRevision, setters,
 };
 use crate::container::{Image, SquashFile};
 
@@ -30,7 +30,8 @@ pub struct Client {
     /// The image's file below the stage path; by default [`Image::squash_file`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<SquashFile>,
-    /// Free space to ask for before the image is imported.
+    /// Free space to ask for before the image is imported; 20 GiB by default.
+    #[serde(default = "ByteSize::of_an_image")]
     pub disk: ByteSize,
     /// The processor the image is for; by default that of the importing node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,7 +56,8 @@ pub struct Client {
     /// length; they do by default.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub min_tokens: bool,
-    /// The seed of the synthetic prompts.
+    /// The seed of the synthetic prompts; 0 by default.
+    #[serde(default)]
     pub random_seed: u32,
     /// How many requests are sent before each point, which are not measured.
     /// GenAI-Perf since 0.0.9 (24.12).
@@ -67,6 +69,74 @@ pub struct Client {
 }
 
 impl Client {
+    /// A client with this tool in its image.
+    ///
+    /// ```
+    /// use nim_slurm::recipe::{Architecture, Client, ClientTool, Goodput};
+    ///
+    /// let image = "nvcr.io/nvidia/tritonserver:25.01-py3-sdk".parse()?;
+    /// let client = Client::new(image, ClientTool::GenaiPerf("25.01".parse()?));
+    /// assert_eq!((client.random_seed, client.disk.to_string().as_str()), (0, "20 GiB"));
+    ///
+    /// let client = client
+    ///     .with_file("client.sqsh".parse()?)
+    ///     .with_disk("12 GiB".parse()?)
+    ///     .with_architecture(Architecture::Amd64)
+    ///     .with_tokenizer("meta-llama/Llama-3.3-70B-Instruct".parse()?)
+    ///     .with_tokenizer_revision("main".parse()?)
+    ///     .with_tokenizer_trust_remote_code(false)
+    ///     .with_ignore_eos(false)
+    ///     .with_min_tokens(false)
+    ///     .with_random_seed(42)
+    ///     .with_warmup_requests(10.try_into()?)
+    ///     .with_goodput(Goodput::default().with_request_latency("10000".parse()?));
+    /// assert_eq!(client.random_seed, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn new(image: Image, tool: ClientTool) -> Self {
+        Self {
+            image,
+            file: None,
+            disk: ByteSize::of_an_image(),
+            architecture: None,
+            tool,
+            tokenizer: None,
+            tokenizer_revision: None,
+            tokenizer_trust_remote_code: false,
+            ignore_eos: true,
+            min_tokens: true,
+            random_seed: 0,
+            warmup_requests: None,
+            goodput: None,
+        }
+    }
+
+    setters! {
+        /// Names the image's file below the stage path.
+        with_file: file = SquashFile;
+        /// Asks for this much free space before the image is imported.
+        with_disk: disk = ByteSize;
+        /// Names the processor that the image is for.
+        with_architecture: architecture = Architecture;
+        /// Counts tokens with this tokenizer.
+        with_tokenizer: tokenizer = Tokenizer;
+        /// Takes this revision of a tokenizer on the hub.
+        with_tokenizer_revision: tokenizer_revision = TokenizerRevision;
+        /// Lets the tokenizer run Python code of its own, or not.
+        with_tokenizer_trust_remote_code: tokenizer_trust_remote_code = bool;
+        /// Makes requests say `ignore_eos`, or not.
+        with_ignore_eos: ignore_eos = bool;
+        /// Makes requests say `min_tokens`, or not.
+        with_min_tokens: min_tokens = bool;
+        /// Sets the seed of the synthetic prompts.
+        with_random_seed: random_seed = u32;
+        /// Sends so many requests before each point.
+        with_warmup_requests: warmup_requests = NonZeroU32;
+        /// Counts the requests that keep these limits.
+        with_goodput: goodput = Goodput;
+    }
+
     /// The image's file below the stage path.
     #[must_use]
     pub fn squash_file(&self) -> SquashFile {
@@ -113,9 +183,10 @@ pub enum ClientTool {
 /// use nim_slurm::recipe::{Goodput, Recipe};
 ///
 /// let mut recipe = Recipe::llama3_70b_h100x4_fp8();
-/// let mut goodput = Goodput::default();
-/// goodput.time_to_first_token = Some("500".parse()?);
-/// goodput.inter_token_latency = Some("12.5".parse()?);
+/// let goodput = Goodput::default()
+///     .with_time_to_first_token("500".parse()?)
+///     .with_inter_token_latency("12.5".parse()?)
+///     .with_request_latency("10000".parse()?);
 /// recipe.client.goodput = Some(goodput);
 /// assert_eq!(Recipe::from_toml(&recipe.to_toml())?, recipe);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -133,4 +204,15 @@ pub struct Goodput {
     /// From the request to the last token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_latency: Option<Milliseconds>,
+}
+
+impl Goodput {
+    setters! {
+        /// Limits the time from the request to the first token.
+        with_time_to_first_token: time_to_first_token = Milliseconds;
+        /// Limits the time between two tokens.
+        with_inter_token_latency: inter_token_latency = Milliseconds;
+        /// Limits the time from the request to the last token.
+        with_request_latency: request_latency = Milliseconds;
+    }
 }

@@ -1,10 +1,65 @@
 //! The options with which the client's tool is called, the same at each point.
 
-use super::{AiperfVersion, Client, ClientTool, Feature, Goodput};
+use super::{AiperfVersion, Client, ClientTool, DEFAULT_TOKENIZER, Feature, Goodput};
 
 impl Client {
-    /// The options, a word each.
-    pub(crate) fn options(&self) -> Vec<String> {
+    /// The command that measures a point, a word each. Words in braces stand for facts of
+    /// the run and of the point.
+    pub(crate) fn command(&self, served_model_name: impl AsRef<str>) -> Vec<String> {
+        let mut command: Vec<String> = Vec::new();
+        let mut add = |words: &[&str]| command.extend(words.iter().map(ToString::to_string));
+        match self.tool {
+            ClientTool::GenaiPerf(release) if release.has(Feature::Profile) => {
+                add(&["genai-perf", "profile"]);
+            }
+            ClientTool::GenaiPerf(_) => add(&["genai-perf"]),
+            ClientTool::Aiperf(_) => add(&["aiperf", "profile"]),
+        }
+        add(&["--model", served_model_name.as_ref()]);
+        let options = self.options();
+        add(&options.iter().map(String::as_str).collect::<Vec<_>>());
+        let is_aiperf = matches!(self.tool, ClientTool::Aiperf(_));
+        let url = if is_aiperf { "http://{url}" } else { "{url}" };
+        add(&["--url", url, "--tokenizer", "{tokenizer}"]);
+        add(&["--synthetic-input-tokens-mean", "{input_tokens}"]);
+        add(&["--synthetic-input-tokens-stddev", "0"]);
+        add(&["--output-tokens-mean", "{output_tokens}"]);
+        if is_aiperf {
+            add(&["--output-tokens-stddev", "0"]);
+        }
+        add(&["--extra-inputs", "max_tokens:{output_tokens}"]);
+        if self.min_tokens {
+            add(&["--extra-inputs", "min_tokens:{output_tokens}"]);
+        }
+        if self.ignore_eos {
+            add(&["--extra-inputs", "ignore_eos:true"]);
+        }
+        add(&[
+            "--concurrency",
+            "{concurrency}",
+            "--artifact-dir",
+            "{folder}",
+        ]);
+        let requests = ["--request-count", "{requests}"];
+        match self.tool {
+            ClientTool::Aiperf(_) => add(&requests),
+            ClientTool::GenaiPerf(release) => {
+                add(&["--profile-export-file", "profile_export.json"]);
+                if release.has(Feature::OwnRequestCount) {
+                    add(&requests);
+                }
+                add(&["--"]);
+                if !release.has(Feature::OwnRequestCount) {
+                    add(&requests);
+                }
+                add(&["--max-threads", "{concurrency}"]);
+            }
+        }
+        command
+    }
+
+    /// The options that the recipe decides, a word each.
+    fn options(&self) -> Vec<String> {
         let seed = self.random_seed.to_string();
         let common = [
             "--endpoint-type",
@@ -65,12 +120,6 @@ impl Client {
         fields.join(", ")
     }
 
-    /// Whether the tool writes a table for each phase of a run, beside the one of the
-    /// measurement: AIPerf does when it warms up.
-    pub(crate) fn has_phases(&self) -> bool {
-        matches!(self.tool, ClientTool::Aiperf(_)) && self.warmup_requests.is_some()
-    }
-
     /// The recipe's keys that ask for what not every release of GenAI-Perf knows.
     pub(crate) fn asked(&self) -> impl Iterator<Item = (&'static str, Feature)> {
         [
@@ -117,16 +166,18 @@ impl ClientTool {
         }
     }
 
-    /// Whether the tool needs no more of the Hugging Face hub than the tokenizer that it
-    /// is given.
-    pub(crate) fn starts_without_hub(self) -> bool {
-        self.lacks(Feature::StartWithoutHub).is_none()
+    /// What it is called.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::GenaiPerf(_) => "GenAI-Perf",
+            Self::Aiperf(_) => "AIPerf",
+        }
     }
 
-    /// Whether the table has the row `Output Sequence Length`; if not, it says `Num
-    /// Output Token`.
-    pub(crate) fn has_output_sequence_length(self) -> bool {
-        self.lacks(Feature::OutputSequenceLength).is_none()
+    /// A tokenizer that the tool fetches from the Hugging Face hub whichever it is given.
+    pub(crate) fn default_tokenizer(self) -> Option<&'static str> {
+        let has_to = self.lacks(Feature::StartWithoutHub).is_some();
+        has_to.then_some(DEFAULT_TOKENIZER)
     }
 }
 

@@ -80,13 +80,9 @@ pub(crate) enum Feature {
     Profile,
     /// `--service-kind`; after it, the kind follows from the endpoint.
     ServiceKind,
-    /// The table's row `Output Sequence Length`; before it, `Num Output Token`.
-    OutputSequenceLength,
     /// A start without [`DEFAULT_TOKENIZER`]; before it, that is fetched from the Hugging
     /// Face hub whichever one is asked for.
     StartWithoutHub,
-    /// The table's row `Request Count`.
-    RequestCount,
     /// `--goodput`.
     Goodput,
     /// `--tokenizer-revision`.
@@ -107,12 +103,10 @@ impl Feature {
         match self {
             Self::Profile => (5, NEWEST),
             Self::ServiceKind => (OLDEST, 12),
-            Self::OutputSequenceLength => (4, NEWEST),
             Self::Goodput => (6, NEWEST),
             Self::TokenizerRevision | Self::TokenizerTrust => (7, NEWEST),
             Self::StartWithoutHub => (8, NEWEST),
             Self::WarmUp => (9, NEWEST),
-            Self::RequestCount => (10, NEWEST),
             Self::OwnRequestCount => (13, NEWEST),
         }
     }
@@ -245,13 +239,11 @@ mod tests {
         let has = |text: &str, feature| GenaiPerfVersion::parse(text).unwrap().has(feature);
         for (feature, without, with) in [
             (Feature::Profile, "24.07", "24.08"),
-            (Feature::OutputSequenceLength, "24.06", "24.07"),
             (Feature::Goodput, "24.08", "24.09"),
             (Feature::TokenizerRevision, "24.09", "24.10"),
             (Feature::TokenizerTrust, "24.09", "24.10"),
             (Feature::StartWithoutHub, "24.10", "24.11"),
             (Feature::WarmUp, "24.11", "24.12"),
-            (Feature::RequestCount, "24.12", "25.01"),
             (Feature::OwnRequestCount, "25.03", "25.04"),
             (Feature::ServiceKind, "25.04", "25.03"),
         ] {

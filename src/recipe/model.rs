@@ -4,11 +4,14 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ByteSize, FileName, FilePattern, HuggingFaceModel, ModelPath, NgcModel};
+use super::{ByteSize, FileName, FilePattern, HuggingFaceModel, ModelPath, NgcModel, setters};
 
 /// The name of the link, in the model's folder, through which the server finds
 /// its engine.
 pub(crate) const ENGINE_LINK: &str = "trtllm_engine";
+
+/// Names the shards of weights.
+pub(crate) const INDEX: &str = "model.safetensors.index.json";
 
 /// What the server serves: weights and, for a server that needs one, an engine built
 /// for its GPUs.
@@ -32,6 +35,32 @@ pub struct Model {
     /// The engine, in a folder inside the weights' folder. Most servers need none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<Engine>,
+}
+
+impl Model {
+    /// Weights, without an engine.
+    ///
+    /// ```
+    /// use nim_slurm::Recipe;
+    /// use nim_slurm::recipe::Model;
+    ///
+    /// let with_engine = Recipe::llama3_70b_h100x4_fp8().model;
+    /// let model = Model::new(with_engine.weights.clone());
+    /// assert_eq!(model.engine, None);
+    /// assert_eq!(model.with_engine(with_engine.engine.clone().unwrap()), with_engine);
+    /// ```
+    #[must_use]
+    pub const fn new(weights: Weights) -> Self {
+        Self {
+            weights,
+            engine: None,
+        }
+    }
+
+    setters! {
+        /// Adds an engine, in a folder inside the weights' folder.
+        with_engine: engine = Engine;
+    }
 }
 
 /// A model's weights: where they come from, and what they must consist of.
@@ -114,10 +143,32 @@ impl Weights {
         }
     }
 
+    /// Leaves these files out: only of weights from the Hugging Face hub.
+    ///
+    /// ```
+    /// let mut recipe = nim_slurm::Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap();
+    /// recipe.model.weights = recipe.model.weights.with_exclude(["original/*".parse()?]);
+    /// assert!(recipe.to_toml().contains("exclude = [\"original/*\"]"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_exclude(mut self, files: impl IntoIterator<Item = FilePattern>) -> Self {
+        self.exclude = files.into_iter().collect();
+        self
+    }
+
     /// Whether the model's folder is below the stage path.
     #[must_use]
     pub const fn are_staged(&self) -> bool {
         !matches!(self.source, ModelSource::Path(_))
+    }
+
+    /// The files that are looked for by name: the shards are named by their index, where
+    /// there is one.
+    pub(crate) fn files_beside_shards(&self) -> impl Iterator<Item = &FileName> {
+        let has_index = self.files.iter().any(|file| file.as_str() == INDEX);
+        let files = self.files.iter();
+        files.filter(move |file| !(has_index && file.as_str().ends_with(".safetensors")))
     }
 
     /// The model's folder: below the stage path, or an absolute path.

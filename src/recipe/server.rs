@@ -1,23 +1,39 @@
 //! The server: its image, its command, and where it answers.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU16, NonZeroU32};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ByteSize, ServedModelName, UrlPath, VariantName, Word};
+use super::{ByteSize, ServedModelName, UrlPath, VariantName, Word, setters};
 use crate::container::{EnvName, Image, Runtime, SquashFile};
 
 /// The inference server: its image, and how it is started.
 ///
 /// ```
 /// use nim_slurm::Recipe;
+/// use nim_slurm::recipe::Architecture;
 ///
 /// let mut server = Recipe::llama3_70b_h100x4_fp8().server;
 /// assert_eq!(server.squash_file().as_str(), "nim+meta+llama3-70b-instruct+1.0.3.sqsh");
 ///
 /// server.replicas = 2.try_into()?; // side by side on one node
 /// assert_eq!((server.total_gpus(), server.gpus_per_node()), (4, 8));
+///
+/// let server = server
+///     .with_file("sglang.sqsh".parse()?)
+///     .with_disk("15 GiB".parse()?)
+///     .with_architecture(Architecture::Amd64)
+///     .with_nodes(1.try_into()?)
+///     .with_replicas(1.try_into()?)
+///     .with_port(30000.try_into()?)
+///     .with_health_path("/health_generate".parse()?)
+///     .with_probe_interval(30.try_into()?)
+///     .with_stop_timeout(10.try_into()?)
+///     .with_secrets(["LICENSE_KEY".parse()?])
+///     .with_variable("HF_HUB_OFFLINE".parse()?, "1".parse()?)
+///     .with_variants([]);
+/// assert_eq!(server.squash_file().as_str(), "sglang.sqsh");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +45,8 @@ pub struct Server {
     /// The image's file below the stage path; by default [`Image::squash_file`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<SquashFile>,
-    /// Free space to ask for before the image is imported.
+    /// Free space to ask for before the image is imported; 20 GiB by default.
+    #[serde(default = "ByteSize::of_an_image")]
     pub disk: ByteSize,
     /// The processor the image is for; by default that of the importing node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,16 +65,22 @@ pub struct Server {
     pub command: Vec<Word>,
     /// The name under which the server's API knows the model.
     pub served_model_name: ServedModelName,
-    /// The TCP port on which the server listens; of several, the first one's.
-    pub port: std::num::NonZeroU16,
-    /// The path that answers 200 once the model is loaded.
+    /// The TCP port on which the server listens; of several, the first one's. 8000 by
+    /// default.
+    #[serde(default = "default_port")]
+    pub port: NonZeroU16,
+    /// The path that answers 200 once the model is loaded; `/health` by default.
+    #[serde(default = "UrlPath::health")]
     pub health_path: UrlPath,
-    /// Seconds from the server's start until it must be ready.
+    /// Seconds from the server's start until it must be ready; 1800 by default.
+    #[serde(default = "number::<1800>")]
     pub ready_timeout: NonZeroU32,
     /// Seconds between two signs of life that are asked of the server while a
-    /// point is measured; it may take as long for each.
+    /// point is measured; it may take as long for each. 60 by default.
+    #[serde(default = "number::<60>")]
     pub probe_interval: NonZeroU32,
-    /// Seconds that the server gets to end by itself.
+    /// Seconds that the server gets to end by itself; 30 by default.
+    #[serde(default = "number::<30>")]
     pub stop_timeout: NonZeroU32,
     /// Names of variables with secrets that the server needs.
     #[serde(default)]
@@ -73,6 +96,95 @@ pub struct Server {
 }
 
 impl Server {
+    /// A server on so many GPUs of one node, started by this command.
+    ///
+    /// ```
+    /// use nim_slurm::recipe::{Server, Word};
+    ///
+    /// let server = Server::new(
+    ///     "lmsysorg/sglang:v0.4.9".parse()?,
+    ///     8.try_into()?, // GPUs of each node
+    ///     "llama".parse()?,
+    ///     Word::parse_all(["sglang", "serve", "{model_path}", "--port", "{port}"])?,
+    /// )
+    /// .with_nodes(2.try_into()?)
+    /// .with_ready_timeout(3600.try_into()?) // seconds
+    /// .with_variable("HF_HUB_OFFLINE".parse()?, "1".parse()?);
+    /// assert_eq!((server.total_gpus(), server.port.get()), (16, 8000));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn new(
+        image: Image,
+        gpus: NonZeroU32,
+        served_model_name: ServedModelName,
+        command: impl IntoIterator<Item = Word>,
+    ) -> Self {
+        Self {
+            image,
+            file: None,
+            disk: ByteSize::of_an_image(),
+            architecture: None,
+            nodes: one(),
+            gpus,
+            replicas: one(),
+            command: command.into_iter().collect(),
+            served_model_name,
+            port: default_port(),
+            health_path: UrlPath::health(),
+            ready_timeout: number::<1800>(),
+            probe_interval: number::<60>(),
+            stop_timeout: number::<30>(),
+            secrets: Vec::new(),
+            environment: BTreeMap::new(),
+            variants: Vec::new(),
+        }
+    }
+
+    setters! {
+        /// Names the image's file below the stage path.
+        with_file: file = SquashFile;
+        /// Asks for this much free space before the image is imported.
+        with_disk: disk = ByteSize;
+        /// Names the processor that the image is for.
+        with_architecture: architecture = Architecture;
+        /// Runs the server on so many nodes.
+        with_nodes: nodes = NonZeroU32;
+        /// Runs so many servers side by side on a node.
+        with_replicas: replicas = NonZeroU32;
+        /// Sets the port on which the server listens.
+        with_port: port = NonZeroU16;
+        /// Sets the path that answers 200 once the model is loaded.
+        with_health_path: health_path = UrlPath;
+        /// Gives the server so many seconds until it must be ready.
+        with_ready_timeout: ready_timeout = NonZeroU32;
+        /// Asks for a sign of life each so many seconds.
+        with_probe_interval: probe_interval = NonZeroU32;
+        /// Gives the server so many seconds to end by itself.
+        with_stop_timeout: stop_timeout = NonZeroU32;
+    }
+
+    /// Hands these variables with secrets to the server.
+    #[must_use]
+    pub fn with_secrets(mut self, names: impl IntoIterator<Item = EnvName>) -> Self {
+        self.secrets = names.into_iter().collect();
+        self
+    }
+
+    /// Sets a variable for the server, beside those that are set.
+    #[must_use]
+    pub fn with_variable(mut self, name: EnvName, value: Word) -> Self {
+        self.environment.insert(name, value);
+        self
+    }
+
+    /// Measures these variants of the server.
+    #[must_use]
+    pub fn with_variants(mut self, variants: impl IntoIterator<Item = Variant>) -> Self {
+        self.variants = variants.into_iter().collect();
+        self
+    }
+
     /// The GPUs that the server uses on all its nodes: the number in results' names. Of
     /// several servers, it is that of each.
     #[must_use]
@@ -101,8 +213,9 @@ impl Server {
 /// use nim_slurm::Recipe;
 /// use nim_slurm::recipe::{ArrayBy, Variant};
 ///
-/// let mut long = Variant::new("long-batch".parse()?);
-/// long.command = vec!["--max-num-seqs".parse()?, "512".parse()?];
+/// let long = Variant::new("long-batch".parse()?)
+///     .with_command(["--max-num-seqs".parse()?, "512".parse()?])
+///     .with_variable("VLLM_LOGGING_LEVEL".parse()?, "DEBUG".parse()?);
 /// let mut recipe = Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap();
 /// recipe.server.variants = vec![long];
 /// recipe.sweep.array = Some(ArrayBy::Server);
@@ -132,6 +245,20 @@ impl Variant {
             command: Vec::new(),
             environment: BTreeMap::new(),
         }
+    }
+
+    /// Adds these words to the server's command.
+    #[must_use]
+    pub fn with_command(mut self, words: impl IntoIterator<Item = Word>) -> Self {
+        self.command = words.into_iter().collect();
+        self
+    }
+
+    /// Sets a variable, beside those that are set.
+    #[must_use]
+    pub fn with_variable(mut self, name: EnvName, value: Word) -> Self {
+        self.environment.insert(name, value);
+        self
     }
 }
 
@@ -179,6 +306,14 @@ impl Architecture {
 
 const fn one() -> NonZeroU32 {
     NonZeroU32::MIN
+}
+
+const fn default_port() -> NonZeroU16 {
+    NonZeroU16::new(8000).unwrap()
+}
+
+pub(super) const fn number<const N: u32>() -> NonZeroU32 {
+    const { NonZeroU32::new(N).unwrap() }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's own form")]

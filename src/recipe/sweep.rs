@@ -4,7 +4,8 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
-use super::UseCase;
+use super::server::number;
+use super::{UseCase, setters};
 
 /// Which points are measured: each use case at each concurrency.
 ///
@@ -27,11 +28,14 @@ pub struct Sweep {
     pub use_cases: Vec<UseCase>,
     /// Requests in flight.
     pub concurrency: Vec<NonZeroU32>,
-    /// A point sends this many requests for each one in flight …
+    /// A point sends this many requests for each one in flight, 5 by default …
+    #[serde(default = "number::<5>")]
     pub requests_per_concurrency: NonZeroU32,
-    /// … but at least so many.
+    /// … but at least so many; 20 by default.
+    #[serde(default = "number::<20>")]
     pub min_requests: NonZeroU32,
-    /// Seconds after which a point is given up.
+    /// Seconds after which a point is given up; 900 by default.
+    #[serde(default = "number::<900>")]
     pub point_timeout: NonZeroU32,
     /// What several servers on one node do with the points.
     #[serde(default, skip_serializing_if = "ReplicaUse::is_default")]
@@ -45,6 +49,56 @@ pub struct Sweep {
 }
 
 impl Sweep {
+    /// Each of these use cases at each of these numbers of requests in flight.
+    ///
+    /// ```
+    /// use nim_slurm::recipe::{ArrayBy, ReplicaUse, Sweep};
+    ///
+    /// let sweep = Sweep::new(["chat:128/128".parse()?], [1.try_into()?, 50.try_into()?]);
+    /// assert_eq!(sweep.points()[1].requests, 20); // at least
+    ///
+    /// let sweep = sweep
+    ///     .with_requests_per_concurrency(10.try_into()?)
+    ///     .with_min_requests(1.try_into()?)
+    ///     .with_point_timeout(600.try_into()?) // seconds
+    ///     .with_replicas(ReplicaUse::Split)
+    ///     .with_array(ArrayBy::Point)
+    ///     .with_array_limit(1.try_into()?);
+    /// assert_eq!(sweep.points()[1].requests, 10);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn new(
+        use_cases: impl IntoIterator<Item = UseCase>,
+        concurrency: impl IntoIterator<Item = NonZeroU32>,
+    ) -> Self {
+        Self {
+            use_cases: use_cases.into_iter().collect(),
+            concurrency: concurrency.into_iter().collect(),
+            requests_per_concurrency: number::<5>(),
+            min_requests: number::<20>(),
+            point_timeout: number::<900>(),
+            replicas: ReplicaUse::default(),
+            array: None,
+            array_limit: None,
+        }
+    }
+
+    setters! {
+        /// Sends so many requests for each one in flight.
+        with_requests_per_concurrency: requests_per_concurrency = NonZeroU32;
+        /// Sends at least so many requests.
+        with_min_requests: min_requests = NonZeroU32;
+        /// Gives a point up after so many seconds.
+        with_point_timeout: point_timeout = NonZeroU32;
+        /// Says what several servers on a node do with the points.
+        with_replicas: replicas = ReplicaUse;
+        /// Makes the launch job an array.
+        with_array: array = ArrayBy;
+        /// Lets so many tasks of the array run at once.
+        with_array_limit: array_limit = NonZeroU32;
+    }
+
     /// All points, in the order in which they are measured: the highest
     /// concurrency first, and at each the use cases as given.
     #[must_use]

@@ -11,7 +11,7 @@ pub(crate) struct Task {
 impl Recipe {
     /// The work of each task; without an array, there is one.
     pub(crate) fn tasks(&self) -> Vec<Task> {
-        let (sweep, name) = (&self.sweep, &self.result_name);
+        let (sweep, name) = (&self.sweep, self.result_name());
         let task = |points| Task {
             result_name: name.to_string(),
             points,
@@ -53,19 +53,17 @@ impl Recipe {
     }
 
     /// The sweep's rows in launch.sh: use case, input and output tokens, concurrency and
-    /// requests each; behind the number of the task where they are shared out.
+    /// requests each; in an array, behind the number of the task.
     pub(crate) fn point_rows(&self) -> Vec<String> {
-        match self.sweep.array {
-            None | Some(ArrayBy::Server) => self.sweep.points().iter().map(row).collect(),
-            Some(ArrayBy::UseCase | ArrayBy::Point) => {
-                let tasks = self.tasks();
-                let rows = tasks.iter().enumerate().flat_map(|(number, task)| {
-                    let rows = task.points.iter().map(row);
-                    rows.map(move |row| format!("{number} {row}"))
-                });
-                rows.collect()
-            }
-        }
+        let tasks = self.tasks();
+        let rows = tasks.iter().enumerate().flat_map(|(number, task)| {
+            let rows = task.points.iter().map(row);
+            rows.map(move |row| match self.sweep.array {
+                None => row,
+                Some(_) => format!("{number} {row}"),
+            })
+        });
+        rows.collect()
     }
 }
 

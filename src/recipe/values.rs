@@ -6,9 +6,12 @@ use std::num::NonZeroU32;
 use crate::container::EnvName;
 use crate::container::mount::mountable_folder;
 use crate::plain::is_hidden;
-use crate::value::{Fault, at_most, only, positive_number, text_value, value};
+use crate::value::{Fault, ValueError, at_most, only, positive_number, text_value, value};
 
 /// A recipe's name: small letters, digits and `-`, not `-` first or last.
+///
+/// Those that are built in are named MODEL-GPUs-SERVER, as `llama3-3-70b-h100x4-vllm` is: `h100x4`
+/// are the GPUs of all nodes. The first one has its engine's precision in place of the server.
 ///
 /// ```
 /// use nim_slurm::recipe::RecipeName;
@@ -180,6 +183,13 @@ impl UrlPath {
             return Err(Fault::rule(ALLOWED));
         }
         Ok(Self(text.to_owned()))
+    }
+}
+
+impl UrlPath {
+    /// Where most servers answer once the model is loaded.
+    pub(super) fn health() -> Self {
+        Self("/health".to_owned())
     }
 }
 
@@ -453,6 +463,14 @@ impl ByteSize {
                 bytes,
             }),
             _ => Err(Fault::rule("it is too much for a file system")),
+        }
+    }
+
+    /// What the import of an image takes, if nobody knows better.
+    pub(super) fn of_an_image() -> Self {
+        Self {
+            text: "20 GiB".to_owned(),
+            bytes: 20 << 30,
         }
     }
 
@@ -759,6 +777,26 @@ impl Word {
             return Err(Fault::Character(c, ALLOWED));
         }
         Ok(Self(text.to_owned()))
+    }
+
+    /// Takes each text as a word.
+    ///
+    /// # Errors
+    ///
+    /// Names the first text that is none.
+    ///
+    /// ```
+    /// use nim_slurm::recipe::Word;
+    ///
+    /// let words = Word::parse_all(["vllm", "serve", "{model_path}"])?;
+    /// assert_eq!(words[2].as_str(), "{model_path}");
+    /// assert!(Word::parse_all(["vllm", "\0"]).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn parse_all<'a>(
+        words: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Vec<Self>, ValueError> {
+        words.into_iter().map(Self::parse).collect()
     }
 
     /// A variable and its value, as the script lists them.

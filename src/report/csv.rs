@@ -3,8 +3,9 @@
 use std::fmt::{Display, Write};
 
 use super::{Report, table};
+use crate::percentile::Percentile;
 use crate::plain::plain;
-use crate::results::{Change, Comparison, Metric, Point, RunId, Statistic};
+use crate::results::{Change, Comparison, Figures, Metric, Point, Requests, RunId, Statistic};
 
 pub(super) fn render(report: &Report<'_>) -> String {
     match report.comparison() {
@@ -122,7 +123,14 @@ fn points(points: &[Point]) -> String {
     let columns = columns(points);
     let mut rows = Rows::of(points.iter());
     rows.point_header();
-    rows.cells(["job_id", "path"]);
+    rows.cells(["job_id", "path", "highest_percentile"]);
+    let names_steady = points.iter().any(|point| point.requests().is_some());
+    if names_steady {
+        rows.cells(["steady_seconds", "steady_in_flight"]);
+        rows.cells(
+            steady_columns().map(|metric| format!("steady_{}", column(metric, Statistic::Avg))),
+        );
+    }
     rows.cells(
         columns
             .iter()
@@ -132,12 +140,32 @@ fn points(points: &[Point]) -> String {
     for point in points {
         rows.point_cells(point);
         rows.job_cells(Some(point));
+        rows.cell(point.request_count().and_then(Percentile::highest));
+        if names_steady {
+            let steady = point.requests().and_then(Requests::steady);
+            rows.cell(steady.as_ref().map(Figures::seconds));
+            rows.cell(steady.as_ref().map(Figures::level));
+            for metric in steady_columns() {
+                rows.cell(
+                    steady
+                        .as_ref()
+                        .and_then(|figures| figures.metric(metric)?.avg()),
+                );
+            }
+        }
         for (metric, statistic) in &columns {
             rows.cell(point.value(*metric, *statistic));
         }
         rows.end_row();
     }
     rows.finish()
+}
+
+/// What is told of a steady part: the means that are compared.
+fn steady_columns() -> impl Iterator<Item = Metric> {
+    table::compared(Statistic::Avg)
+        .into_iter()
+        .map(|(metric, _)| metric)
 }
 
 /// The statistics that at least one point has.

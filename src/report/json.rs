@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Report, table};
+use super::{Report, STEADY, table};
+use crate::percentile::Percentile;
 use crate::results::{
-    Change, GpuMetric, Group, Manifest, Metric, OtherMetric, Point, ReadProblem, Run, RunId,
-    Statistics, Tool, Verdict,
+    Change, GpuMetric, Group, Manifest, Metric, OtherMetric, Point, ReadProblem, Requests, Run,
+    RunId, Statistics, Tool, Verdict,
 };
 
 #[derive(Serialize)]
@@ -35,6 +36,10 @@ struct PointRow<'a> {
     job_id: Option<&'a RunId>,
     path: &'a str,
     tool: &'static str,
+    request_count: Option<u64>,
+    highest_percentile: Option<Percentile>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requests: Option<RequestsRow>,
     metrics: BTreeMap<&'a str, MetricRow<'a>>,
     output_token_throughput_per_gpu: Option<f64>,
     output_token_throughput_per_user: Option<f64>,
@@ -44,6 +49,30 @@ struct PointRow<'a> {
     verdict: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     caveat: Option<String>,
+}
+
+/// What each request tells.
+#[derive(Serialize)]
+struct RequestsRow {
+    failed: usize,
+    share_in_flight: Option<f64>,
+    is_steady: Option<bool>,
+    largest_difference: Option<DifferenceRow>,
+    steady: Option<FiguresRow>,
+}
+
+#[derive(Serialize)]
+struct DifferenceRow {
+    metric: &'static str,
+    /// 0.1 is ten percent more in the steady part.
+    relative: f64,
+}
+
+#[derive(Serialize)]
+struct FiguresRow {
+    in_flight: u32,
+    seconds: f64,
+    metrics: BTreeMap<&'static str, Statistics>,
 }
 
 #[derive(Serialize)]
@@ -154,6 +183,9 @@ fn point_row<'a>(report: &Report<'_>, point: &'a Point) -> PointRow<'a> {
             Tool::GenAiPerf => "genai-perf",
             Tool::AiPerf => "aiperf",
         },
+        request_count: point.request_count(),
+        highest_percentile: point.request_count().and_then(Percentile::highest),
+        requests: point.requests().map(requests_row),
         metrics: others.chain(known).collect(),
         output_token_throughput_per_gpu: point.throughput_per_gpu(),
         output_token_throughput_per_user: point.throughput_per_user(),
@@ -161,9 +193,31 @@ fn point_row<'a>(report: &Report<'_>, point: &'a Point) -> PointRow<'a> {
         verdict: (!report.limits.is_empty()).then(|| match report.limits.verdict(point) {
             Verdict::Within => "within",
             Verdict::Exceeded { .. } => "exceeded",
+            Verdict::CannotTell { .. } => "cannot_tell",
             Verdict::Unknown { .. } => "unknown",
         }),
         caveat: point.caveat(),
+    }
+}
+
+fn requests_row(requests: &Requests) -> RequestsRow {
+    let difference = requests.largest_difference();
+    RequestsRow {
+        failed: requests.failed(),
+        share_in_flight: requests.share_in_flight(),
+        is_steady: difference.map(|(_, relative)| relative.abs() <= STEADY),
+        largest_difference: difference.map(|(metric, relative)| DifferenceRow {
+            metric: metric.name(),
+            relative,
+        }),
+        steady: requests.steady().map(|figures| FiguresRow {
+            in_flight: figures.level(),
+            seconds: figures.seconds(),
+            metrics: figures
+                .metrics()
+                .map(|(metric, statistics)| (metric.name(), *statistics))
+                .collect(),
+        }),
     }
 }
 

@@ -8,7 +8,7 @@ use super::chart::{COLOURS, Chart, Data, HEIGHT, Mark, SHAPES, Series, Style, WI
 use super::table::{compared, short};
 use super::{
     Column, Report, derived, figure_or_dash, job_of, jobs, limits, milliseconds, missing,
-    number_or_dash, percent, place_of, server_of, title_of,
+    number_or_dash, percent, place_of, server_of, title_of, unsteady, weak,
 };
 use crate::plain::plain;
 use crate::results::{Group, Metric, Point, ReadProblem, Run, RunId, Statistic, Verdict};
@@ -30,7 +30,7 @@ struct Page<'a> {
     groups: Vec<GroupPart>,
     changes: Option<Changes>,
     jobs: Vec<String>,
-    derived: Option<&'static str>,
+    derived: Option<String>,
     problems: &'a [ReadProblem],
 }
 
@@ -83,7 +83,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
         groups: groups.iter().map(|group| part(report, group)).collect(),
         changes: changes(report),
         jobs: jobs(report).iter().map(|job| job.join(", ")).collect(),
-        derived: derived(report.run),
+        derived: marks(report),
         problems: report.run.problems(),
     };
     // The template has no filter that fails, and writing to a String cannot.
@@ -303,7 +303,20 @@ fn hover(report: &Report<'_>, name: &str, point: &Point) -> String {
             text.push_str(&format!("\n{words}: {}", column.text(point)));
         }
     }
+    if let Some(count) = point.request_count() {
+        text.push_str(&format!("\nrequests: {count}"));
+    }
     text
+}
+
+/// What the marks of the tables stand for, those that are used.
+fn marks(report: &Report<'_>) -> Option<String> {
+    let marks: Vec<_> = derived(report.run)
+        .map(str::to_owned)
+        .into_iter()
+        .chain(weak(report))
+        .collect();
+    (!marks.is_empty()).then(|| marks.join("; "))
 }
 
 // ---- Tables ---------------------------------------------------------------------
@@ -352,7 +365,13 @@ fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
         _ if is_best => ("best", "best".to_owned()),
         Verdict::Within => ("", String::new()),
         Verdict::Exceeded { metric, .. } => ("above", format!("{} above its limit", short(metric))),
+        Verdict::CannotTell { metric } => ("", format!("cannot tell by {}", short(metric))),
         Verdict::Unknown { metric } => ("above", format!("{} not measured", short(metric))),
+    };
+    let verdict = match unsteady(point) {
+        Some(words) if verdict.is_empty() => words,
+        Some(words) => format!("{verdict}; {words}"),
+        None => verdict,
     };
     Row {
         class,

@@ -2,19 +2,20 @@
 
 use super::{
     Column, Report, derived, job_of, jobs, limits, missing, number_or_dash, part_of, percent,
-    place_of, server_of,
+    place_of, server_of, unsteady, weak,
 };
 use crate::plain::plain;
 use crate::results::{Change, Group, Metric, Point, RunId, Statistic, Verdict};
 
 const WIDTH: usize = 100;
 
-const HEAD: [[&str; 10]; 2] = [
+const HEAD: [[&str; 11]; 2] = [
     [
-        "", "concur-", "TTFT", "ITL", "latency", "tokens/s", "tokens/s", "tokens/s", "requests", "",
+        "", "concur-", "re-", "TTFT", "ITL", "latency", "tokens/s", "tokens/s", "tokens/s",
+        "requests", "",
     ],
     [
-        "GPUs", "rency", "ms", "ms", "ms", "", "/GPU", "/user", "/s", "job",
+        "GPUs", "rency", "quests", "ms", "ms", "ms", "", "/GPU", "/user", "/s", "job",
     ],
 ];
 
@@ -110,6 +111,9 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
         let mut row = vec![
             number_or_dash(point.gpus()),
             number_or_dash(point.concurrency()),
+            point
+                .request_count()
+                .map_or("-".to_owned(), |count| count.to_string()),
         ];
         row.extend(Column::all(statistic).map(|column| column.text(point)));
         let job = point.run().map_or("-".to_owned(), RunId::to_string);
@@ -132,6 +136,9 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
         if point.use_case().is_none() {
             text.push_str(&path(&place_of(report.run, point)));
         }
+        if let Some(words) = unsteady(point) {
+            text.push_str(&title(&format!("    {words}")));
+        }
     }
     text
 }
@@ -144,6 +151,7 @@ fn mark(report: &Report<'_>, best: Option<&Point>, point: &Point) -> char {
         _ if point.caveat().is_some() => '!',
         Verdict::Within => ' ',
         Verdict::Exceeded { .. } => 'x',
+        Verdict::CannotTell { .. } => '=',
         Verdict::Unknown { .. } => '?',
     }
 }
@@ -151,6 +159,7 @@ fn mark(report: &Report<'_>, best: Option<&Point>, point: &Point) -> char {
 fn legend(report: &Report<'_>) -> String {
     let limits = limits(report);
     let statistic = report.statistic();
+    let points = || report.run.points().iter();
     let latencies = format!("TTFT, ITL and latency: {statistic}");
     let mut text = if limits.is_empty() {
         format!("{latencies}\n* highest throughput\n")
@@ -160,6 +169,15 @@ fn legend(report: &Report<'_>) -> String {
             limits.join(", ")
         )
     };
+    if points().any(|point| mark(report, None, point) == '=') {
+        text.push_str("= cannot tell: too few requests, or too near to a limit\n");
+    }
+    if let Some(weak) = weak(report) {
+        text.push_str(&format!("{weak}\n"));
+    }
+    if points().any(|point| unsteady(point).is_some()) {
+        text.push_str("steady: means of the longest part with the load at its level, where one is more than 5 % off\n");
+    }
     if let Some(derived) = derived(report.run) {
         text.push_str(&format!("{derived}\n"));
     }

@@ -12,6 +12,7 @@ use super::RunId;
 use super::json;
 use super::point::{Asked, Content, Point, PointName, Tool};
 use super::problem::{ReadProblem, quoted};
+use super::requests::Requests;
 use super::sink::{self, Sink};
 use super::table::TableReader;
 use crate::manifest::Manifest;
@@ -71,6 +72,8 @@ struct Place {
     tool: Tool,
     csv: Option<Utf8PathBuf>,
     json: Option<Utf8PathBuf>,
+    /// The file with each request.
+    requests: Option<Utf8PathBuf>,
 }
 
 impl Place {
@@ -89,6 +92,7 @@ impl Place {
             tool,
             csv: None,
             json: None,
+            requests: None,
         }
     }
 }
@@ -237,6 +241,11 @@ impl<W: Fn(Option<&RunId>) -> bool> Search<'_, W> {
             };
             *slot = Some(path.clone());
         }
+        for (stem, place) in &mut results {
+            let name = requests_file(stem, place.tool);
+            let file = files.iter().find(|file| file.file_name() == Some(&name));
+            place.requests = file.cloned();
+        }
         self.places.extend(results.into_values());
     }
 }
@@ -262,6 +271,14 @@ fn result_stem(path: &Utf8PathBuf) -> Option<(&str, Tool)> {
         Some((stem, Tool::AiPerf))
     } else {
         None
+    }
+}
+
+/// The name of the file that has each request of a result.
+fn requests_file(stem: &str, tool: Tool) -> String {
+    match tool {
+        Tool::GenAiPerf => format!("{}.json", stem.strip_suffix("_genai_perf").unwrap_or(stem)),
+        Tool::AiPerf => format!("{}.jsonl", stem.strip_suffix("_aiperf").unwrap_or(stem)),
     }
 }
 
@@ -383,12 +400,22 @@ fn read_place(
     if let Some(message) = content.caveat() {
         problems.push(ReadProblem::new(file, None, message));
     }
+    let requests = place
+        .requests
+        .as_ref()
+        .filter(|file| Some(*file) != place.json.as_ref());
+    let requests = requests.and_then(|file| {
+        Requests::read(file)
+            .map_err(|problem| problems.push(problem))
+            .ok()
+    });
     Some(Point {
         path: place.folder.clone(),
         replica: place.replica,
         tool: place.tool,
         asked,
         content,
+        requests,
     })
 }
 

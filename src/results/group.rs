@@ -5,6 +5,7 @@ use std::fmt;
 use super::Run;
 use super::metric::{Metric, Statistic};
 use super::point::Point;
+use crate::percentile::{Judgement, count};
 
 /// The points of one model and use case: same names, same input and output sequence
 /// length.
@@ -241,6 +242,11 @@ pub enum Verdict {
         /// That metric.
         metric: Metric,
     },
+    /// Its requests are too few to tell, or a metric is too near to its limit.
+    CannotTell {
+        /// The first such metric.
+        metric: Metric,
+    },
 }
 
 impl Limits {
@@ -291,22 +297,63 @@ impl Limits {
     }
 
     /// Whether a point keeps all limits. A value at its limit keeps it.
+    ///
+    /// Where the limits are on a percentile and the point has its [requests](Point::requests), each
+    /// metric is judged by them, as [`Percentile::judge`](crate::Percentile::judge) does, a failed request as one over the
+    /// limit. The point is within them all, or above one of them, with a confidence of 0.99 each.
+    /// Otherwise the tool's own figure is compared with the limit, whatever stands behind it.
+    ///
+    /// ```
+    /// use nim_slurm::results::{Limits, Metric, Run, Statistic, Verdict};
+    ///
+    /// let run = Run::read("tests/data/requests/aiperf-1")?; // 20 requests, the slowest of 39 ms
+    /// let at = |statistic| Limits::new(statistic).time_to_first_token(40.0).verdict(&run.points()[0]);
+    /// assert_eq!(at(Statistic::Avg), Verdict::Within);
+    /// assert_eq!(at(Statistic::P75), Verdict::Within);
+    /// assert_eq!(at(Statistic::P95), Verdict::CannotTell { metric: Metric::TimeToFirstToken });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn verdict(&self, point: &Point) -> Verdict {
         let mut verdict = Verdict::Within;
         for (metric, limit) in self.iter() {
-            match point.value(metric, self.statistic) {
-                Some(value) if value > limit => {
+            let value = point.value(metric, self.statistic);
+            match (self.judgement(point, metric, limit), value) {
+                (Some(Judgement::Above), Some(value)) => {
                     return Verdict::Exceeded {
                         metric,
                         value,
                         limit,
                     };
                 }
-                Some(_) => {}
-                None => verdict = Verdict::Unknown { metric },
+                (Some(Judgement::Within), _) => {}
+                (Some(_), _) => {
+                    if verdict == Verdict::Within {
+                        verdict = Verdict::CannotTell { metric };
+                    }
+                }
+                (None, _) => verdict = Verdict::Unknown { metric },
             }
         }
         verdict
+    }
+
+    /// What is known of one limit; `None` without a figure.
+    fn judgement(&self, point: &Point, metric: Metric, limit: f64) -> Option<Judgement> {
+        let value = point.value(metric, self.statistic)?;
+        let requests = point
+            .requests()
+            .filter(|all| all.values(metric).next().is_some());
+        if let (Some(percentile), Some(requests)) = (self.statistic.percentile(), requests) {
+            let (over, count) = count(limit, requests.values(metric));
+            let failed = requests.failed() as u64;
+            let limits = u32::try_from(self.iter().count()).unwrap_or(u32::MAX);
+            return Some(percentile.judge_one_of(limits, over + failed, count + failed));
+        }
+        Some(if value > limit {
+            Judgement::Above
+        } else {
+            Judgement::Within
+        })
     }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use crate::percentile::Percentile;
+
 /// A metric that every release of GenAI-Perf or AIPerf names in some way.
 ///
 /// [`name`](Self::name) is the key in the tools' own JSON files. The unit belongs to
@@ -253,6 +255,20 @@ impl Statistic {
             Self::Sum => "sum",
             Self::Count => "count",
         }
+    }
+
+    /// The percentile that it is, if it is one.
+    ///
+    /// ```
+    /// use nim_slurm::Percentile;
+    /// use nim_slurm::results::Statistic;
+    ///
+    /// assert_eq!(Statistic::P95.percentile(), Some(Percentile::P95));
+    /// assert_eq!(Statistic::Max.percentile(), None);
+    /// ```
+    #[must_use]
+    pub fn percentile(self) -> Option<Percentile> {
+        Percentile::parse(self.name()).ok()
     }
 
     /// The statistic with this name.

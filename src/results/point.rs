@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::metric::{Metric, Metrics, Statistic, Statistics};
+use super::requests::Requests;
 use crate::settings::RunId;
 
 /// What a folder's name says of the point in it:
@@ -148,6 +149,7 @@ pub struct Point {
     pub(super) tool: Tool,
     pub(super) asked: Asked,
     pub(super) content: Content,
+    pub(super) requests: Option<Requests>,
 }
 
 /// What was asked of the tool, as far as anything tells.
@@ -439,6 +441,48 @@ impl Point {
     #[must_use]
     pub fn caveat(&self) -> Option<String> {
         self.content.caveat()
+    }
+
+    /// Each request, where the tool's file of them is there and can be read.
+    ///
+    /// ```
+    /// use nim_slurm::results::Run;
+    ///
+    /// let run = Run::read("tests/data/requests/aiperf-1")?;
+    /// assert_eq!(run.points()[0].requests().unwrap().as_slice().len(), 20);
+    /// let run = Run::read("tests/data/genai-perf/0.0.8")?;
+    /// assert!(run.points()[0].requests().is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn requests(&self) -> Option<&Requests> {
+        self.requests.as_ref()
+    }
+
+    /// How many requests stand behind the point's figures: those that were answered. `None` when
+    /// nothing tells; GenAI-Perf says it since 25.01.
+    ///
+    /// ```
+    /// use nim_slurm::results::Run;
+    ///
+    /// let count = |point| Run::read(point).map(|run| run.points()[0].request_count());
+    /// assert_eq!(count("tests/data/requests/aiperf-1")?, Some(20));
+    /// assert_eq!(count("tests/data/genai-perf/0.0.8")?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn request_count(&self) -> Option<u64> {
+        let counted = self
+            .requests()
+            .map(|all| all.as_slice().len() - all.failed());
+        let said = || self.value(Metric::RequestCount, Statistic::Avg);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the range is checked"
+        )]
+        let whole = |count: f64| (0.0..1e15).contains(&count).then_some(count as u64);
+        counted.map(|count| count as u64).or_else(|| whole(said()?))
     }
 
     /// One number of the point.

@@ -116,7 +116,7 @@ impl<'a> Sink<'a> {
 }
 
 /// Milliseconds in one of a unit of time.
-fn milliseconds_in(unit: &str) -> Option<f64> {
+pub(super) fn milliseconds_in(unit: &str) -> Option<f64> {
     match unit {
         "ns" => Some(1e-6),
         "us" | "µs" => Some(1e-3),

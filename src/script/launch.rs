@@ -6,13 +6,11 @@ use askama::Template;
 
 use super::MADE_BY;
 use super::site::{Site, own_lines, stage_path};
-use crate::container::{EnvName, Runtime};
-use crate::recipe::{
-    ClientTool, ENGINE_LINK, Feature, Recipe, ReplicaUse, Server, Tokenizer, Variant, Word,
-};
+use crate::container::{EnvName, Runtime, SECRETS};
+use crate::recipe::{ENGINE_LINK, Recipe, ReplicaUse, Tokenizer, Word};
 use crate::script::ScriptKind;
 use crate::settings::{HookPlace, Settings};
-use crate::shell::{Quoted, all_quoted, quoted};
+use crate::shell::{Quoted, all_quoted, packed, quoted, rows};
 use crate::slurm::{Directives, OptionName};
 
 /// What a launch job needs to end in order when its time is up.
@@ -20,7 +18,6 @@ const SECONDS_TO_STOP: u32 = 10;
 
 #[derive(Template)]
 #[template(path = "launch.sh")]
-#[expect(clippy::struct_excessive_bools, reason = "what its template asks")]
 pub(crate) struct Launch {
     made_by: Quoted,
     recipe: Quoted,
@@ -30,23 +27,25 @@ pub(crate) struct Launch {
     server_image: Quoted,
     server_reference: Quoted,
     model_folder: Quoted,
-    /// Whether it is below the stage path.
-    model_is_staged: bool,
     weights: Quoted,
+    /// Those that the index does not name.
     weights_files: Vec<Quoted>,
-    engine: Option<Quoted>,
+    /// Empty: none.
+    engine: Quoted,
     engine_link: Quoted,
     nodes: u32,
     /// The GPUs of all replicas.
     gpus_of_a_node: u32,
     replicas: u32,
-    /// Whether all replicas measure each point.
-    alike: bool,
+    /// Whether each point is for one of the replicas or for all.
+    replica_use: &'static str,
     mpi: Quoted,
+    /// Words, an option with its value in a row.
     server_command: Vec<Quoted>,
     /// `NAME=VALUE` each.
     server_environment: Vec<Quoted>,
     server_secrets: Vec<Quoted>,
+    secrets: Vec<Quoted>,
     /// Own lines in the server's container.
     in_server: Option<Quoted>,
     port: u16,
@@ -60,25 +59,20 @@ pub(crate) struct Launch {
     /// Empty: the model's own.
     tokenizer: Quoted,
     point_timeout: u32,
-    tool: ClientTool,
-    /// The tool leaves tables of the parts of a run as well.
-    has_phases: bool,
-    client_options: Vec<Quoted>,
+    /// Fetched from the hub whichever is asked for; empty: none.
+    default_tokenizer: Quoted,
+    tool_name: &'static str,
+    client_command: Vec<Quoted>,
     /// What its requests say, as fields of JSON.
     request_fields: Quoted,
-    ignore_eos: bool,
-    min_tokens: bool,
     /// Own lines in the client's container.
     in_client: Option<Quoted>,
     result_name: Quoted,
     points: Vec<Quoted>,
     /// The tasks of an array; 0 without one.
     tasks: usize,
-    /// Variants of the server, one a task.
-    variants: Vec<Quoted>,
-    /// What a variant adds, behind the number of its task.
-    variant_command: Vec<Quoted>,
-    variant_environment: Vec<Quoted>,
+    /// What a task adds to the server, behind the task's number and what it is.
+    additions: Vec<Quoted>,
     /// Job ids with commas between them.
     resume: Quoted,
     requeue_limit: u32,
@@ -106,19 +100,27 @@ impl Launch {
             server_image: quoted(runtime.image_file(&server.squash_file())),
             server_reference: quoted(server.image.to_string()),
             model_folder: quoted(model.weights.folder()),
-            model_is_staged: model.weights.are_staged(),
             weights: quoted(model.weights.source.to_string()),
-            weights_files: all_quoted(&model.weights.files),
-            engine: model.engine.as_ref().map(|engine| quoted(&engine.ngc)),
+            weights_files: packed(model.weights.files_beside_shards()),
+            engine: quoted(
+                model
+                    .engine
+                    .as_ref()
+                    .map_or("", |engine| engine.ngc.as_str()),
+            ),
             engine_link: quoted(ENGINE_LINK),
             nodes: server.nodes.get(),
             gpus_of_a_node: server.gpus_per_node(),
             replicas: server.replicas.get(),
-            alike: sweep.replicas == ReplicaUse::Together,
+            replica_use: match sweep.replicas {
+                ReplicaUse::Split => "split",
+                ReplicaUse::Together => "together",
+            },
             mpi: quoted(settings.mpi()),
-            server_command: all_quoted(&server.command),
+            server_command: rows(&server.command),
             server_environment: all_quoted(assignments(&server.environment)),
             server_secrets: all_quoted(&server.secrets),
+            secrets: packed(SECRETS),
             in_server: own_lines(settings, HookPlace::InServer),
             port: server.port.get(),
             health_path: quoted(&server.health_path),
@@ -130,21 +132,15 @@ impl Launch {
             client_reference: quoted(client.image.to_string()),
             tokenizer: quoted(client.tokenizer.as_ref().map_or("", Tokenizer::as_str)),
             point_timeout: sweep.point_timeout.get(),
-            tool: client.tool,
-            has_phases: client.has_phases(),
-            client_options: all_quoted(client.options()),
+            default_tokenizer: quoted(client.tool.default_tokenizer().unwrap_or_default()),
+            tool_name: client.tool.name(),
+            client_command: rows(client.command(&server.served_model_name)),
             request_fields: quoted(client.request_fields()),
-            ignore_eos: client.ignore_eos,
-            min_tokens: client.min_tokens,
             in_client: own_lines(settings, HookPlace::InClient),
-            result_name: quoted(&recipe.result_name),
+            result_name: quoted(recipe.result_name()),
             points: all_quoted(recipe.point_rows()),
             tasks: recipe.task_count().unwrap_or_default(),
-            variants: all_quoted(server.variants.iter().map(|variant| &variant.name)),
-            variant_command: by_task(server, |variant| {
-                variant.command.iter().map(ToString::to_string)
-            }),
-            variant_environment: by_task(server, |variant| assignments(&variant.environment)),
+            additions: additions(recipe),
             resume: quoted(
                 settings
                     .resumed_jobs()
@@ -169,13 +165,16 @@ fn assignments(variables: &BTreeMap<EnvName, Word>) -> impl Iterator<Item = Stri
     variables.iter().map(|(name, value)| value.assignment(name))
 }
 
-/// What the variants of a server add, each behind the number of its task.
-fn by_task<'a, T: Iterator<Item = String>>(
-    server: &'a Server,
-    added: impl Fn(&'a Variant) -> T,
-) -> Vec<Quoted> {
-    let variants = server.variants.iter().enumerate();
-    let words = variants
-        .flat_map(|(task, variant)| added(variant).map(move |word| format!("{task} {word}")));
-    all_quoted(words)
+/// What the variants of a server add, one a task of the array.
+fn additions(recipe: &Recipe) -> Vec<Quoted> {
+    let variants = recipe.server.variants.iter().enumerate();
+    let rows = variants.flat_map(|(task, variant)| {
+        let name = format!("{task} result_name {}", variant.name);
+        let command = variant.command.iter();
+        let command = command.map(move |word| format!("{task} command {}", word.as_str()));
+        let environment = assignments(&variant.environment);
+        let environment = environment.map(move |it| format!("{task} environment {it}"));
+        std::iter::once(name).chain(command).chain(environment)
+    });
+    all_quoted(rows)
 }

@@ -7,7 +7,7 @@ use super::site::{Site, stage_path};
 use crate::recipe::{ENGINE_LINK, Engine, ModelSource, Recipe};
 use crate::script::ScriptKind;
 use crate::settings::Settings;
-use crate::shell::{Quoted, all_quoted, quoted};
+use crate::shell::{Quoted, all_quoted, packed, quoted};
 
 #[derive(Template)]
 #[template(path = "prepare_models.sh")]
@@ -50,7 +50,7 @@ impl PrepareModels {
             weights_are_staged: weights.are_staged(),
             weights_folder: quoted(weights.folder()),
             weights_bytes: weights.size.bytes(),
-            weights_files: all_quoted(&weights.files),
+            weights_files: packed(weights.files_beside_shards()),
             exclude: all_quoted(&weights.exclude),
             engine: model.engine.as_ref().map(EngineOnNgc::new),
             engine_link: quoted(ENGINE_LINK),

@@ -11,26 +11,36 @@ pub(super) struct Site {
     pub(super) proxy: Vec<Quoted>,
     pub(super) enroot_cache: Option<Quoted>,
     pub(super) enroot_temp: Option<Quoted>,
-    /// Own lines before the work and after it.
-    pub(super) before: Option<Quoted>,
-    pub(super) after: Option<Quoted>,
+    /// Own lines before the work and after it; empty: none.
+    pub(super) before: Quoted,
+    pub(super) after: Quoted,
+    has_hooks: bool,
 }
 
 impl Site {
     pub(super) fn new(settings: &Settings, kind: ScriptKind) -> Self {
         let cluster = settings.cluster();
         let folder = |path: &Option<FolderPath>| path.as_ref().map(quoted);
+        let hook = |place| settings.hook(place).map(Hook::as_str);
+        let (before, after) = (hook(HookPlace::Before(kind)), hook(HookPlace::After(kind)));
         Self {
             modules: all_quoted(&cluster.modules),
             proxy: all_quoted(cluster.proxy.assignments()),
             enroot_cache: folder(&cluster.enroot_cache_path),
             enroot_temp: folder(&cluster.enroot_temp_path),
-            before: own_lines(settings, HookPlace::Before(kind)),
-            after: own_lines(settings, HookPlace::After(kind)),
+            has_hooks: before.or(after).is_some(),
+            before: quoted(before.unwrap_or_default()),
+            after: quoted(after.unwrap_or_default()),
         }
+    }
+
+    /// Whether there are own lines of either kind.
+    pub(super) const fn has_hooks(&self) -> bool {
+        self.has_hooks
     }
 }
 
+/// Own lines in a container.
 pub(super) fn own_lines(settings: &Settings, place: HookPlace) -> Option<Quoted> {
     settings.hook(place).map(Hook::as_str).map(quoted)
 }

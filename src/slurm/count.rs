@@ -3,7 +3,7 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
-use crate::value::{Fault, ValueError, positive_number, value, whole_number};
+use crate::value::{Fault, ValueError, from_number, positive_number, value, whole_number};
 
 /// A number of tasks of a job.
 ///
@@ -20,6 +20,7 @@ use crate::value::{Fault, ValueError, positive_number, value, whole_number};
 ///
 /// assert_eq!(Count::parse("16")?.get(), 16);
 /// assert!(Count::parse("0").is_err());
+/// assert_eq!(Count::try_from(16)?.get(), 16);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,14 +41,6 @@ impl Count {
     }
 }
 
-impl TryFrom<u32> for Count {
-    type Error = ValueError;
-
-    fn try_from(number: u32) -> Result<Self, Self::Error> {
-        Self::parse(&number.to_string())
-    }
-}
-
 impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -55,6 +48,7 @@ impl fmt::Display for Count {
 }
 
 value!(Count, "count");
+from_number!(Count);
 
 /// Makes types of whole numbers within bounds.
 macro_rules! bounded_numbers {
@@ -87,6 +81,7 @@ macro_rules! bounded_numbers {
             }
 
             value!($type, $name);
+            from_number!($type);
         )*
     };
 }
@@ -109,6 +104,7 @@ bounded_numbers! {
     ///
     /// assert_eq!(SmallCount::parse("16")?.get(), 16);
     /// assert!(SmallCount::parse("65540").is_err());
+    /// assert_eq!(SmallCount::try_from(16)?.get(), 16);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     SmallCount, "count", 1, 65533;
@@ -176,6 +172,7 @@ bounded_numbers! {
 /// assert_eq!((nodes.min(), nodes.max()), (2, 4));
 /// assert!(NodeCount::parse("4-1").is_err());
 /// assert!(nodes.range().contains(&3));
+/// assert_eq!(NodeCount::try_from(2)?.to_string(), "2");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -251,6 +248,7 @@ impl fmt::Display for NodeCount {
 }
 
 value!(NodeCount, "node count");
+from_number!(NodeCount);
 
 #[cfg(test)]
 mod tests {

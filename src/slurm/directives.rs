@@ -238,6 +238,16 @@ impl Directives {
         &self.passthrough
     }
 
+    /// The options that a recipe may not set, those that it leaves out among them.
+    pub(crate) fn not_for_recipes(&self) -> impl Iterator<Item = String> {
+        let typed = self.names().chain(self.omitted.iter().copied());
+        let typed = typed.filter(|name| !name.is_for_recipes());
+        let passed_through = self.passthrough.iter().map(Passthrough::name);
+        typed
+            .map(|name| name.to_string())
+            .chain(passed_through.map(|name| format!("--{name}")))
+    }
+
     /// How many GPUs of a node this asks for, and with which option.
     pub(crate) fn gpus_of_a_node(&self) -> Option<(OptionName, u64)> {
         let gres = self

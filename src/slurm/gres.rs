@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Count;
-use crate::value::{Fault, at_most, only, positive_number, text_value, value};
+use crate::value::{Fault, at_most, from_number, only, positive_number, text_value, value};
 
 /// Generic resources for each node, such as GPUs.
 ///
@@ -280,7 +280,7 @@ text_value!(Gres, "GRES");
 /// let gpus = GpuCount::parse("h100:8")?;
 /// assert_eq!((gpus.kind(), gpus.count()), (Some("h100"), 8));
 /// assert!(GpuCount::parse("gpu:8").is_err());
-/// assert_eq!(GpuCount::of_any_type("8".parse()?).to_string(), "8");
+/// assert_eq!(GpuCount::of_any_type("8".parse()?), GpuCount::try_from(8)?);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -341,6 +341,7 @@ impl fmt::Display for GpuCount {
 }
 
 value!(GpuCount, "number of GPUs");
+from_number!(GpuCount);
 
 #[cfg(test)]
 mod tests {

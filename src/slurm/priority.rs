@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::value::{Fault, only, value};
+use crate::value::{Fault, from_number, only, value};
 
 /// How far the job steps back behind others.
 ///
@@ -84,6 +84,7 @@ value!(Nice, "nice value");
 /// assert_eq!(Priority::parse("top")?, Priority::TOP);
 /// assert_eq!(Priority::parse("1000")?.get(), Some(1000));
 /// assert!(Priority::parse("x").is_err());
+/// assert_eq!(Priority::try_from(1000)?.get(), Some(1000));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -129,6 +130,7 @@ impl fmt::Display for Priority {
 }
 
 value!(Priority, "priority");
+from_number!(Priority);
 
 #[cfg(test)]
 mod tests {

@@ -1,33 +1,20 @@
+check_runtime
 for image in "$server_image" "$client_image"; do
   sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
 done
-{%- if engine.is_some() %}
 
-model_is_there() {
-  local index=$model_path/model.safetensors.index.json shard rank
-  [[ -s $model_path/config.json && -s $index ]] || return 1
-  while read -r shard; do
-    [[ -s $model_path/$shard ]] || return 1
-  done < <(indexed_shards "$index")
+missing_files "$model_path" "${weights_files[@]}"
+lacking=("${REPLIES[@]}")
+if [[ -n $engine_target ]]; then
+  engine_parts=()
   for ((rank = 0; rank < gpus; rank++)); do
-    [[ -s $model_path/$engine_link/rank$rank.engine ]] || return 1
+    engine_parts+=("rank$rank.engine")
   done
-}
-model_is_there || missing "the model in $model_path, whole, with an engine for $gpus GPUs in $engine_link: run prepare_models.sh"
-{%- else %}
-
-model_is_there() {
-  local index=$model_path/model.safetensors.index.json file
-  for file in "${weights_files[@]}"; do
-    [[ -s $model_path/$file ]] || return 1
-  done
-  [[ -s $index ]] || return 0
-  while read -r file; do
-    [[ -s $model_path/$file ]] || return 1
-  done < <(indexed_shards "$index")
-}
-model_is_there || missing "the model in $model_path, whole: run prepare_models.sh"
-{%- endif %}
+  missing_files "$model_path/$engine_link" "${engine_parts[@]}"
+  lacking+=("${REPLIES[@]/#/$engine_link/}")
+fi
+((${#lacking[@]} == 0)) ||
+  missing "the model in $model_path, whole: ${#lacking[@]} files are missing, as ${lacking[0]}; run prepare_models.sh"
 
 tokenizer_path=$tokenizer
 if [[ -z $tokenizer ]]; then

@@ -2,32 +2,20 @@
 check_stage_path
 need_commands srun scancel squeue scontrol od find
 stop_if_missing
-{%- if model_is_staged %}
 
-readonly model_path=$stage_path/$model_folder
-{%- else %}
-
-readonly model_path=$model_folder
-{%- endif %}
-readonly cache_path=$stage_path/nim_cache
-readonly logs=$stage_path/logs
-readonly results=$stage_path/results
-# A task of an array is named by both numbers. Slurm is asked, since a job that is
-# submitted from inside of a task inherits that task's variables.
+model_path=$model_folder
+[[ $model_folder == /* ]] || model_path=$stage_path/$model_folder
+readonly model_path cache_path=$stage_path/nim_cache logs=$stage_path/logs results=$stage_path/results
+# A task of an array is named by both numbers. Slurm is asked, since a job that is submitted from inside of a task
+# inherits that task's variables.
 job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/null |
   awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }') || true
 readonly job_id=${job_id:-$SLURM_JOB_ID}
-# The same for Slurm's commands. SLURM_JOB_ID of the last task of an array is the array's
-# number, and they would take it for all tasks.
+# The same for Slurm's commands. SLURM_JOB_ID of the last task of an array is the array's number, and they would take
+# it for all tasks.
 readonly slurm_id=${job_id/-/_}
-# How often it was requeued. A job that is submitted from inside of a requeued one inherits
-# the variable that says so.
+# How often it was requeued. A job that is submitted from inside of a requeued one inherits the variable that says so.
 restarts=$(scontrol show job "$slurm_id" 2>/dev/null | sed -n 's/.* Restarts=\([0-9]*\).*/\1/p') || true
 readonly restarts=${restarts:-${SLURM_RESTART_COUNT:-0}}
 # What the steps print.
-{%- if replicas > 1 %}
 readonly all_logs="$logs/*_$job_id.*out"
-{%- else %}
-readonly server_log=$logs/server_$job_id.out client_log=$logs/benchmarking_$job_id.out
-readonly all_logs="$logs/*_$job_id.out"
-{%- endif %}

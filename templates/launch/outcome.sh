@@ -1,54 +1,67 @@
-# From here on all is done that can be: when Slurm ends the job, it also ends
-# whatever this script is just running.
+# From here on all is done that can be: when Slurm ends the job, it also ends whatever this script is just running.
 set +e
-code=1 reason=
-if [[ -n $stopped_by ]]; then
-  code=6 reason="stopped by signal $stopped_by"
-elif ! at_work "${clients[replica]}"; then
-  client_status "$replica"
-  case $status in
-    0) code=0 reason="all points are finished" ;;
-    2) code=2 reason="something is missing in the container of $client_image" ;;
-    3) code=3 reason="the server stopped answering" ;;
-    4) code=4 reason="the server was not ready within $ready_timeout s" ;;
-    5) code=5 reason="points failed" ;;
-    6) code=6 reason="the client was stopped by a signal" ;;
-    7) code=1 reason="no space is left in $results" ;;
-    8) code=6 reason="the time that is left is too short for the points that are left" ;;
-    9) code=2 reason="the server does not take the client's requests" ;;
-    *) code=1 reason="the client step $(how_it_ended "$status")" ;;
-  esac
-  # Without its server the client fails in many ways; the cause is the server. Its step may
-  # still remove its container.
+server=${servers[blamed]} cause=server_ended client_status=0
+server_log=$(log_of server "$blamed") client_log=$(log_of benchmarking "$blamed")
+if [[ -z $stopped_by ]] && ! at_work "${clients[blamed]}"; then
+  client_end "$blamed"
+  cause=${REPLIES[0]} client_status=${REPLIES[1]}
+  # Without its server the client fails in many ways; the cause is the server, whose step may still remove its container.
   tries=100
-  while ((code == 3 && tries-- > 0)) && running "${servers[replica]}" && [[ -z $stopped_by ]]; do
+  while [[ $cause == no_answer && -z $stopped_by ]] && ((tries-- > 0)) && running "$server"; do
     sleep 0.1
   done
-{%- if replicas > 1 %}
-  if ((code == 3)) && only_removes "server.$replica"; then
-{%- else %}
-  if ((code == 3)) && only_removes server; then
-{%- endif %}
-    reason="the server ended before the sweep was over"
-  fi
-  if ((code != 0 && code != 6)) && ! running "${servers[replica]}"; then
-    code=3
-  fi
-else
-  code=3
+  case $cause in
+    finished | client_stopped | no_time_left) ;;
+    no_answer) ! only_removes "server.$blamed" && running "$server" || cause=server_ended ;;
+    *) running "$server" || cause=server_ended ;;
+  esac
 fi
 # When Slurm ends the job, its steps may end a moment before its word comes here.
-if ((code == 3 || code == 6)); then
-  [[ -n $stopped_by ]] || sleep 0.5
-  [[ -z $stopped_by ]] || code=6 reason="stopped by signal $stopped_by"
-fi
-if ((code == 3)) && ! running "${servers[replica]}"; then
-  status=0
-  wait "${servers[replica]}" || status=$?
-  reason="the server $(how_it_ended "$status") before the sweep was over"
-fi
-{%- if replicas > 1 %}
-case $code in
-  3 | 4) reason+=", server $replica on port $((port + replica))" ;;
+case $cause in
+  server_ended | no_answer | client_stopped | no_time_left) [[ -n $stopped_by ]] || sleep 0.5 ;;
 esac
-{%- endif %}
+[[ -z $stopped_by ]] || cause=signal
+
+# how_it_ended STATUS: how a step's status reads.
+how_it_ended() {
+  if (($1 > 128 && $1 < 193)); then echo "was killed by signal $(($1 - 128))"; else echo "exited with status $1"; fi
+}
+# explain CAUSE: sets $cause, and what goes with it: $code, $reason and $to_do.
+explain() {
+  local status=0 named=''
+  ((replicas == 1)) || named=", server $blamed on port $((port + blamed))"
+  cause=$1 code=1 to_do="mend what the lines above name"
+  case $cause in
+    finished) code=0 reason="all points are finished" to_do='' ;;
+    client_lacks)
+      code=2 reason="something is missing in the container of $client_image"
+      to_do="use an image that has it (client in the recipe), or mount it (mounts in the settings); then make the scripts anew and submit setup.sh"
+      ;;
+    refused) code=2 reason="the server does not take the client's requests" to_do="leave out what it does not take, as the lines above say" ;;
+    server_ended)
+      code=3 reason="the server ended before the sweep was over$named"
+      to_do="find out why the server ended; its whole log is $server_log"
+      running "$server" || wait "$server" || status=$?
+      running "$server" || reason="the server $(how_it_ended "$status") before the sweep was over$named"
+      ;;
+    no_answer)
+      code=3 reason="the server stopped answering$named"
+      to_do="the server ran on without an answer, and this job ended it. Look for errors of the GPUs on ${SLURMD_NODENAME:-$HOSTNAME} (dmesg, nvidia-smi -q) and read $server_log; if it happens again, exclude that node"
+      ;;
+    not_ready)
+      code=4 reason="the server was not ready within $ready_timeout s$named"
+      to_do="if the server only needs longer, raise ready_timeout in the recipe (it is $ready_timeout) and make launch.sh anew; else its whole log says more: $server_log"
+      ;;
+    points_failed)
+      code=5 reason="points failed"
+      to_do="see why the points failed; all that they left is in $results/failed_$job_id, and the steps' logs are $all_logs"
+      ;;
+    signal) code=6 reason="stopped by signal $stopped_by" to_do='' ;;
+    client_stopped) code=6 reason="the client was stopped by a signal" to_do='' ;;
+    no_time_left) code=6 reason="the time that is left is too short for the points that are left" to_do='' ;;
+    no_space) reason="no space is left in $results" to_do="make room in $results (df -h, df -i and the quota tell)" ;;
+    points_missing) reason="the client step ended well, but points are missing: see $all_logs" ;;
+    *) reason="the client step $(how_it_ended "$client_status")" ;;
+  esac
+}
+explain "$cause"

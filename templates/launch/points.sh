@@ -1,31 +1,28 @@
-# point_folder USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY: true when the point
-# is finished, by this job or by one that it resumes. $folder is its folder's name,
-# or the one that it will get. The client uses it, too.
+# A point that several servers measure together has a folder for each in its own.
+parts=0
+[[ $replica_use != together ]] || parts=$replicas
+readonly parts
+# point_folder USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY...: true when the point is finished, with all its
+# parts, by this job or by one that it resumes. REPLY is its folder's name, or the one that it will get. The client
+# uses it, too.
 point_folder() {
-  local stem=${result_name}_${gpus}_$4_$1_$2_$3 id
+  local stem=${result_name}_${gpus}_$4_$1_$2_$3 id place
   for id in "${runs[@]}"; do
-    folder=${stem}_$id
-{%- if alike %}
-    # With all its parts: another number of servers, or one alone, is another measurement.
-    [[ ! -d $results/$folder/server-$((replicas - 1)) || -e $results/$folder/server-$replicas ]] || return 0
-{%- else %}
-    # Not one that several servers measured together.
-    [[ ! -d $results/$folder || -e $results/$folder/server-0 ]] || return 0
-{%- endif %}
+    REPLY=${stem}_$id place=$results/${stem}_$id
+    [[ ! -d $place || -e $place/server-$parts || $parts != 0 && ! -d $place/server-$((parts - 1)) ]] || return 0
   done
-  folder=${stem}_$job_id
+  REPLY=${stem}_$job_id
   return 1
 }
 
-# look_up USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY: $folder, and what the
-# client last said of the point: $status, $seconds and $detail.
+# look_up USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY...: in REPLIES, the point's folder, and what the client last
+# said of it: a state (finished, failed, interrupted, left out, not run), seconds, and a detail for people.
 look_up() {
-  status='not run' seconds='' detail=''
-  if point_folder "$@"; then
-    status=finished
-  fi
-  [[ -e $run/points ]] || return 0
-  local said
-  said=$(awk -F '|' -v folder="$folder" '$1 == folder { said = $0 } END { print said }' "$run/points")
-  [[ -z $said ]] || IFS='|' read -r _ status seconds detail <<<"$said"
+  local folder state='not run' seconds='' detail='' said
+  ! point_folder "$@" || state=finished
+  folder=$REPLY
+  said=$(awk -F '|' -v folder="$folder" '$1 == folder { said = $0 } END { print said }' "$run/points" 2>/dev/null) || true
+  [[ -z $said ]] || IFS='|' read -r _ state seconds detail <<<"$said"
+  [[ $seconds =~ ^(0|[1-9][0-9]{0,8})$ ]] || seconds=
+  REPLIES=("$folder" "$state" "$seconds" "$detail")
 }

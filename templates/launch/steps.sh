@@ -3,57 +3,148 @@ readonly step=(
   srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export=ALL --kill-on-bad-exit=1 --wait=0
   --open-mode=append
 )
-readonly secrets=(NGC_API_KEY NGC_CLI_API_KEY HF_TOKEN HUGGING_FACE_HUB_TOKEN "${server_secrets[@]}")
 
-# Takes all secrets from the environment but those named.
+# keep_secrets NAME...: takes all secrets from the environment but these.
 keep_secrets() {
   local name
-  for name in "${secrets[@]}"; do
+  for name in "${secrets[@]}" "${server_secrets[@]}"; do
     [[ " $* " == *" $name "* ]] || unset "$name"
   done
 }
 
-# Puts this run's facts into $1; the answer is in $filled.
+# fill WORD...: in REPLIES, the words with $facts in place of their names in braces. The client uses it, too.
+declare -A facts=()
 fill() {
-  filled=${1//'{model_path}'/"$model_path"}
-{%- if replicas > 1 %}
-  filled=${filled//'{replica}'/"$replica"}
-  filled=${filled//'{gpus}'/"$gpus"}
-  filled=${filled//'{port}'/"$((port + replica))"}
-{%- else %}
-  filled=${filled//'{gpus}'/"$gpus_of_a_node"}
-  filled=${filled//'{port}'/"$port"}
-{%- endif %}
-  filled=${filled//'{total_gpus}'/"$gpus"}
-  filled=${filled//'{nodes}'/"$nodes"}
-{%- if nodes > 1 %}
-  filled=${filled//'{leader_address}'/"$leader"}
-{%- endif %}
-  filled=${filled//'{served_model_name}'/"$served_model_name"}
-  filled=${filled//'{cache_path}'/"$cache_path"}
-  filled=${filled//'{stage_path}'/"$stage_path"}
+  local word name words=()
+  for word in "$@"; do
+    for name in "${!facts[@]}"; do
+      word=${word//"{$name}"/"${facts[$name]}"}
+    done
+    words+=("$word")
+  done
+  REPLIES=("${words[@]}")
 }
-{%- match runtime %}
-{%- when Runtime::Pyxis %}
 
-{% include "lib/pyxis/container.sh" %}
-{%- when Runtime::Apptainer %}
+# log_of STEP NUMBER: the log of a server or a client; the first one's has no number.
+log_of() { (($2 == 0)) && echo "$logs/$1_$job_id.out" || echo "$logs/$1_$job_id.$2.out"; }
 
-{% include "lib/apptainer/container.sh" %}
-{%- when Runtime::Podman %}
-
-{% include "lib/podman/container.sh" %}
-{%- endmatch %}
-{%- if replicas > 1 %}
-
-# log_of STEP: the log of this step of the replica whose number is in $replica; the first
-# one's has the name that the only one's would have.
-log_of() {
-  local number=.$replica
-  printf '%s/%s_%s%s.out' "$logs" "$1" "$job_id" "${number#.0}"
+# server_step NUMBER: becomes this server's step, in a process of its own.
+server_step() {
+  local replica=$1 own_gpus=$((gpus_of_a_node / replicas)) environment command entry names container of_nodes=()
+  names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
+  facts=(
+    [model_path]=$model_path [cache_path]=$cache_path [stage_path]=$stage_path [served_model_name]=$served_model_name
+    [gpus]=$own_gpus [total_gpus]=$gpus [nodes]=$nodes [port]=$((port + replica))
+  )
+  ((replicas == 1)) || facts[replica]=$replica
+  if ((nodes > 1)); then
+    facts[leader_address]=$leader
+    # There is a task on each node; when one ends, so do the others.
+    of_nodes=(--label --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 --nodelist="$SLURM_JOB_NODELIST" --wait=5)
+  fi
+  fill "${server_environment[@]}"
+  environment=("${REPLIES[@]}")
+  fill "${server_command[@]}"
+  command=("${REPLIES[@]}")
+  for entry in "${environment[@]}"; do
+    names+=("${entry%%=*}")
+  done
+  keep_secrets "${server_secrets[@]}"
+  set_container server "$server_image" "${names[*]}" "$model_path:$model_path:ro" "$cache_path:$cache_path" "${extra_mounts[@]}"
+  container=("${REPLIES[@]}")
+  # env, since a variable of the server may have the name of one of this script.
+  exec env -- "${environment[@]}" "${step[@]}" --job-name="server.$replica" --output="$(log_of server "$replica")" \
+    --input=all --mpi="$mpi" "${gpu_options[@]}" "${of_nodes[@]}" "${container[@]}" \
+    bash -s -- "$nodes" "$replicas" "$replica" "$own_gpus" "${environment[@]}" "${command[@]}" < <(server_program)
 }
+
+# The program of the server's tasks, which its step reads on standard input.
+server_program() {
+{%- if in_server.is_some() %}
+  declare -p lines_in_server
+{%- endif %}
+  declare -f server_task
+  echo 'server_task "$@"'
+}
+# server_task NODES SERVERS NUMBER COUNT NAME=VALUE... COMMAND...: a task of server NUMBER. Slurm gives steps that
+# overlap the same GPUs, so of several servers each takes COUNT of its own. What only a node knows is put in here.
+server_task() {
+  local nodes=$1 servers=$2 first=$(($3 * $4)) count=$4 gpus word words=() rank=${SLURM_NODEID:-0}
+  shift 4
+  if ((servers > 1)); then
+    IFS=, read -r -a gpus <<<"${CUDA_VISIBLE_DEVICES-}"
+    gpus=("${gpus[@]:first:count}")
+    ((${#gpus[@]} == count)) || {
+      echo "the step has the GPUs ${CUDA_VISIBLE_DEVICES-} (CUDA_VISIBLE_DEVICES), too few for $count from place $first on" >&2
+      exit 1
+    }
+    export CUDA_VISIBLE_DEVICES="${gpus[*]}"
+    CUDA_VISIBLE_DEVICES=${CUDA_VISIBLE_DEVICES// /,}
+  fi
+  for word in "$@"; do
+    ((nodes == 1)) || word=${word//'{node_rank}'/"$rank"} word=${word//'{is_leader}'/"$((rank == 0))"}
+    words+=("$word")
+  done
+{%- if in_server.is_some() %}
+  set -uo pipefail
+  # shellcheck disable=SC1090 # the settings' own lines
+  source <(printf '%s\n' "$lines_in_server") || {
+    echo "error: the own lines in the server's container failed with $?" >&2
+    exit 1
+  }
+{%- endif %}
+  exec env -- "${words[@]}" </dev/null
+}
+
+# client_step NUMBER: becomes the step of this server's client, in a process of its own.
+client_step() {
+  local replica=$1 mounts=("$results:$results") variables='PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE'
+  local hub=$stage_path/hf_cache offline=1 container
+  # The tool's tables are for a terminal: at once, and wide enough for numbers.
+  export PYTHONUNBUFFERED=1 COLUMNS=120
+  [[ -n $tokenizer ]] || mounts+=("$model_path:$model_path:ro")
+  if [[ $tokenizer_path != /* ]]; then
+    keep_secrets HF_TOKEN
+    variables+=' HF_TOKEN' offline=0
+  else
+    keep_secrets
+    # The hub is asked until it is there, to the last of its files that are loaded.
+    [[ -z $default_tokenizer ]] ||
+      compgen -G "$hub/hub/models--${default_tokenizer/\//--}/snapshots/*/special_tokens_map.json" >/dev/null || offline=0
+  fi
+  if [[ $tokenizer_path != /* || -n $default_tokenizer ]]; then
+    export HF_HOME=$hub
+    mkdir -p "$hub"
+    mounts+=("$hub:$hub") variables+=' HF_HOME'
+  fi
+  export HF_HUB_OFFLINE=$offline TRANSFORMERS_OFFLINE=$offline
+  set_container client "$client_image" "$variables" "${mounts[@]}" "${extra_mounts[@]}"
+  container=("${REPLIES[@]}")
+  # --gres=none: the GPUs are the server's.
+  exec "${step[@]}" --job-name="client.$replica" --output="$(log_of benchmarking "$replica")" \
+    --mpi=none --gres=none "${container[@]}" bash -s < <(client_program "$replica")
+}
+
+# client_program NUMBER: what the client's step reads on standard input: the values that it needs, quoted by bash
+# itself, and then its program, in which nothing is expanded.
+client_program() {
+  local replica=$1
+  declare -p results run job_id runs result_name gpus replica replicas parts port health_path served_model_name \
+    ready_timeout server_started probe_interval tokenizer_path point_timeout tool_name client_command request_fields points \
+    measure_until
+{%- if in_client.is_some() %}
+  declare -p lines_in_client
+{%- endif %}
+  declare -f say set_aside keep_aside point_folder fill
+  cat <<'CLIENT'
+{% include "launch/client.sh" %}
+{%- if in_client.is_some() %}
+
+{% include "launch/lines_in_client.sh" %}
 {%- endif %}
 
-{% include "launch/server_step.sh" %}
-
-{% include "launch/client_step.sh" %}
+# Bash reads this program from its standard input, and nothing that it starts may read on.
+main </dev/null
+exit
+CLIENT
+}

@@ -1,8 +1,7 @@
 # Points in progress; readers of the results look at whole folders only.
 readonly run=$results/.run_$job_id
 mkdir -p "$run" || fail "cannot write in $results"
-# keep_aside WORD FOLDER: what an unfinished point left is no result, but it is
-# data. The client uses it, too.
+# keep_aside WORD FOLDER: what an unfinished point left is no result, but it is data. The client uses it, too.
 keep_aside() {
   local part=$run/$2 aside=$results/$1_$job_id/$2
   [[ ! -e $part ]] || rmdir "$part" 2>/dev/null || {
@@ -18,4 +17,4 @@ keep_aside() {
 for left in "$run"/*/; do
   [[ ! -d $left ]] || keep_aside interrupted "$(basename "$left")"
 done
-rm -f -- "$run/stopping" "$run"/{ended,meet}.*
+rm -f -- "$run/stopping" "$run"/{ended,meet,state}.*

@@ -1,6 +1,5 @@
-# Options that a caller exported: a trace would print every value into the log,
-# others would change what redirections and patterns do, and all of them would
-# reach the tools that are shell scripts themselves.
+# Options that a caller exported: a trace would print every value into the log, others would change what redirections
+# and patterns do, and all of them would reach the tools that are shell scripts themselves.
 set +axvfC
 shopt -u failglob nullglob nocasematch nocaseglob dotglob
 export -n SHELLOPTS BASHOPTS
@@ -12,8 +11,7 @@ fail() {
   exit 1
 }
 
-# Everything that is missing is named at once: nobody should queue twice to
-# learn of a second problem.
+# Everything that is missing is named at once: nobody should queue twice to learn of a second problem.
 problems=()
 missing() { problems+=("$*"); }
 stop_if_missing() {

@@ -1,4 +1,4 @@
-{%- if site.after.is_some() %}
+{%- if site.has_hooks() %}
 
 # A shell of their own, since they must change neither the code nor what is still to be done.
 # shellcheck disable=SC2317 # the trap calls it
@@ -43,15 +43,11 @@ done
 # Servers ask themselves whether they are ready.
 {% include "lib/no_proxy.sh" %}
 {%- endif %}
-{%- if site.before.is_some() %}
+{%- if site.has_hooks() %}
 
-say "own lines before the work"
+[[ -z $lines_before ]] || say "own lines before the work"
 # An exit in them would end this script, perhaps with 0 and nothing done.
-{%- if site.after.is_some() %}
 trap 'say "error: the script ended in the own lines before the work, with $?" >&2; at_the_end 1; exit 1' EXIT
-{%- else %}
-trap 'say "error: the script ended in the own lines before the work, with $?" >&2; exit 1' EXIT
-{%- endif %}
 # shellcheck disable=SC1090 # the settings' own lines
 if source <(printf '%s\n' "$lines_before"); then status=0; else status=$?; fi
 # What they set for themselves ends with them; a trace would print every value.
@@ -59,11 +55,7 @@ set +axvfC
 set -Eeuo pipefail
 shopt -u failglob nullglob nocasematch nocaseglob dotglob
 IFS=$' \t\n'
-{%- if site.after.is_some() %}
 trap 'at_the_end $?' EXIT
 trap - ERR DEBUG RETURN
-{%- else %}
-trap - EXIT ERR DEBUG RETURN
-{%- endif %}
 ((status == 0)) || fail "the own lines before the work failed with $status"
 {%- endif %}

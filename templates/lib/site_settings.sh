@@ -14,13 +14,10 @@ readonly proxy=(
 {%- endfor %}
 )
 {%- endif %}
-{%- if let Some(lines) = site.before %}
-# Own lines, which run before the work.
+{%- if site.has_hooks() %}
+# Own lines, which run before the work and at the end, where $code is the exit code.
 # shellcheck disable=SC2016,SC2089 # they are expanded when they run
-readonly lines_before={{ lines }}
-{%- endif %}
-{%- if let Some(lines) = site.after %}
-# Own lines, which run at the end. $code is the exit code.
-# shellcheck disable=SC2016,SC2089 # they are expanded when they run
-readonly lines_after={{ lines }}
+readonly lines_before={{ site.before }}
+# shellcheck disable=SC2016,SC2089
+readonly lines_after={{ site.after }}
 {%- endif %}

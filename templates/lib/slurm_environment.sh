@@ -1,6 +1,5 @@
-# Slurm's commands take options from their environment. What a login shell or an outer job
-# left there must not change the steps below, which say what they need.
-# The site's own settings (SLURM_CONF, ENROOT_*, proxies) stay.
+# Slurm's commands take options from their environment. What a login shell or an outer job left there must not change
+# the steps below, which say what they need. The site's own settings (SLURM_CONF, ENROOT_*, proxies) stay.
 unset "${!SCANCEL_@}" "${!SQUEUE_@}" "${!SCONTROL_@}" "${!SRUN_@}" "${!SBATCH_@}" "${!PYXIS_@}" "${!SLURM_CPU_BIND@}" "${!SLURM_MEM_@}" "${!SLURM_NTASKS@}" \
   SLURM_CPUS_PER_TASK SLURM_CPUS_PER_GPU SLURM_CPU_FREQ_REQ SLURM_CORE_SPEC SLURM_THREADS SLURM_THREADS_PER_CORE \
   SLURM_GPUS SLURM_GPUS_PER_NODE SLURM_GPUS_PER_TASK SLURM_GPUS_PER_SOCKET SLURM_GPU_BIND SLURM_GPU_FREQ \

@@ -1,6 +1,12 @@
+{% include "lib/lock.sh" %}
+
 # Two at once share the work: the second one waits, and then finds it done.
-exec {lock}>>"$stage_path/.$model_folder.lock" || fail "cannot write in $stage_path"
+open_lock "$stage_path/.$model_folder.lock" || fail "cannot lock $stage_path/.$model_folder.lock: it must be a regular" \
+  "file that you may read; where no prepare_models.sh runs, remove it"
 if ! flock --nonblock "$lock"; then
   say "waiting for another prepare_models.sh on $stage_path, or for its file system, which may know no locks"
-  flock "$lock" || say "warning: no locks there; go on without"
+  status=0
+  flock --timeout=43200 --conflict-exit-code=75 "$lock" || status=$?
+  ((status != 75)) || fail "another prepare_models.sh had $stage_path/.$model_folder.lock for 12 hours: where none runs, remove it"
+  ((status == 0)) || say "warning: no locks there; go on without"
 fi

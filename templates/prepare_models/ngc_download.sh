@@ -1,6 +1,6 @@
 # download KIND TARGET PART FOLDER: brings TARGET to PART/FOLDER and proves it.
 download() {
-  local kind=$1 target=$2 part=$3 folder=$4 status=0
+  local kind=$1 target=$2 part=$3 folder=$4 status=0 expected=${1}_bytes
   if is_whole "$kind" "$part/$folder"; then
     say "the $kind of an earlier download are whole"
     return
@@ -19,7 +19,8 @@ download() {
   [[ -d $part/$folder ]] || fail "ngc reported success, but there is no folder $part/$folder"
   is_whole "$kind" "$part/$folder" && return
   say "error: ngc reported success, but what arrived in $part/$folder is not whole:"$'\n'"$reasons" >&2
-  [[ $reasons != *arrived* ]] ||
+  arrived "$part/$folder"
+  ((REPLY * 100 >= ${!expected} * 99)) ||
     say "an old NGC CLI claims success after a few KB; this one says \"$(ngc --version 2>&1 </dev/null | head -n 1)\":" \
       "install the latest from https://org.ngc.nvidia.com/setup/installers/cli" >&2
   fail "the $kind did not arrive: run this again"

@@ -8,6 +8,8 @@ readonly weights_part=$stage_path/.$model_folder.part
 
 # A model that is whole needs no lock, and may be someone else's to write.
 stop_if_whole() {
+  check_by_hand "$model"
+  stop_if_missing
   if is_whole weights "$model"; then
     say "nothing to do: the model in $model is whole"
     exit 0
@@ -17,6 +19,8 @@ stop_if_whole
 
 {% include "prepare_models/model_lock.sh" %}
 stop_if_whole
+check_part "$weights_part"
+stop_if_missing
 [[ -z $reasons ]] || say "the model in $model is not whole:"$'\n'"$reasons"
 
 if ! is_whole weights "$weights_part/$model_folder"; then

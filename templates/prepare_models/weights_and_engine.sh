@@ -9,6 +9,8 @@ readonly engine_part=$stage_path/.$engine_folder.part
 
 is_linked() { [[ -L $model/$engine_link && $(readlink "$model/$engine_link") == "$engine_folder" ]]; }
 
+check_by_hand "$model"
+stop_if_missing
 # A model that is whole needs no lock, and may be someone else's to write.
 if is_whole weights "$model" && is_whole engine "$model/$engine_folder" && is_linked; then
   say "nothing to do: the model in $model is whole"
@@ -16,6 +18,10 @@ if is_whole weights "$model" && is_whole engine "$model/$engine_folder" && is_li
 fi
 
 {% include "prepare_models/model_lock.sh" %}
+check_by_hand "$model"
+check_part "$weights_part"
+check_part "$engine_part"
+stop_if_missing
 
 # The published recipe moved the engine itself to the link's name.
 adopt_engine() {

@@ -2,30 +2,35 @@
 
 use std::process::Command;
 
-use nim_slurm::{Plan, Recipe, Settings};
+use nim_slurm::Recipe;
+use nim_slurm::recipe::ClientTool;
 
 /// It travels inside launch.sh, as a text.
+#[allow(dead_code, reason = "not all tests look at it")]
 pub(crate) fn client_program(launch: &str) -> &str {
     let (_, rest) = launch.split_once("cat <<'CLIENT'\n").unwrap();
     rest.split_once("\nCLIENT\n").unwrap().0
 }
 
-/// What own lines print that bash runs behind a recipe's client program, in place of its
-/// last ones, which start it.
+/// What own lines print that bash runs behind the client's program for a recipe's tool.
 #[allow(dead_code, reason = "not all tests run it")]
 #[track_caller]
-pub(crate) fn run_in_client(recipe: Recipe, lines: &str, variables: &[(&str, &str)]) -> String {
-    let plan = Plan::new(recipe, Settings::new()).unwrap_or_else(|error| panic!("{error}"));
-    let launch = plan.launch();
-    let functions = client_program(launch.text())
-        .strip_suffix("main </dev/null\nexit")
-        .unwrap();
+pub(crate) fn run_in_client(recipe: &Recipe, lines: &str, variables: &[(&str, &str)]) -> String {
+    let (name, program) = match recipe.client.tool {
+        ClientTool::Aiperf(_) => ("AIPerf", "aiperf"),
+        _ => ("GenAI-Perf", "genai-perf"),
+    };
+    let functions = std::fs::read_to_string("templates/launch/client.sh").unwrap();
     let home = tempfile::tempdir().unwrap();
     let output = Command::new("bash")
-        .args(["-c", &format!("{functions}\n{lines}")])
+        .args([
+            "-c",
+            &format!("client_command=({program})\n{functions}\n{lines}"),
+        ])
         .env("TMPDIR", home.path())
         .env("run", home.path())
-        .envs([("port", "8000"), ("tokenizer_path", "/opt/tokenizer")])
+        .envs([("port", "8000"), ("replica", "0"), ("parts", "0")])
+        .envs([("tokenizer_path", "/opt/tokenizer"), ("tool_name", name)])
         .envs(variables.iter().copied())
         .output()
         .unwrap();

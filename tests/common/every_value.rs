@@ -21,7 +21,7 @@ use nim_slurm::slurm::{
     Wckey,
 };
 use nim_slurm::{
-    FolderPath, Hook, ModuleName, Mpi, NoProxy, ProxyUrl, RunId, StagePath, ValueError,
+    FolderPath, Hook, ModuleName, Mpi, NoProxy, Percentile, ProxyUrl, RunId, StagePath, ValueError,
 };
 use serde::de::DeserializeOwned;
 
@@ -111,6 +111,7 @@ pub(crate) fn every_value(visitor: &mut impl Visitor) {
         OutputPattern,
         Partition,
         Passthrough,
+        Percentile,
         Power,
         Priority,
         Profile,

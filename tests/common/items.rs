@@ -1,342 +1,314 @@
-//! What the crate offers, read from its sources: every item that is written `pub`. The lint
-//! `unreachable_pub` sees to it that an item that is written so can be reached.
+//! What the crate offers, as rustdoc's JSON tells it. That is for nightly compilers; a
+//! variable makes that of a release write it. Its format changes now and then: what is read
+//! here is in those from [`FORMATS`].
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use serde_json::Value;
+
+/// Those of Rust 1.88 to 1.95.
+const FORMATS: RangeInclusive<u64> = 45..=57;
+
+/// A crate's documentation.
+pub(crate) struct Docs {
+    json: Value,
+    format: u64,
+}
 
 /// A public item.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Item {
-    /// `struct`, `enum`, `trait`, `mod`, `fn`, `const`.
+    id: String,
+    /// `struct`, `enum`, `trait`, `module`, `function`, …
     pub(crate) kind: String,
-    pub(crate) name: String,
-    /// The type that it is a method or a constant of.
+    /// As users write it, without the crate's name: `slurm::Partition::parse`.
+    pub(crate) path: String,
+    /// The path of the type that it is a member of.
     pub(crate) owner: Option<String>,
-    /// From `src`.
-    pub(crate) file: String,
     /// Its documentation, as text.
     pub(crate) docs: String,
-    /// Its attributes.
-    pub(crate) attributes: String,
-    /// Where it is declared, up to its body.
-    pub(crate) head: String,
-    pub(crate) has_public_fields: bool,
 }
 
 impl Item {
-    /// `Type::method`, or the name.
-    pub(crate) fn path(&self) -> String {
-        match &self.owner {
-            Some(owner) => format!("{owner}::{}", self.name),
-            None => self.name.clone(),
-        }
+    pub(crate) fn name(&self) -> &str {
+        self.path.rsplit("::").next().unwrap_or_default()
     }
 
     pub(crate) fn is_type(&self) -> bool {
-        ["struct", "enum", "union", "trait"].contains(&self.kind.as_str())
+        ["struct", "enum", "union"].contains(&self.kind.as_str())
     }
 }
 
-/// The word with which a text begins.
-pub(crate) fn first_word(text: &str) -> &str {
-    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    &text[..end.unwrap_or(text.len())]
+/// A program beside cargo, which rustup may not have on the search path.
+fn rustdoc() -> PathBuf {
+    let own = Path::new(env!("CARGO")).with_file_name("rustdoc");
+    if own.is_file() { own } else { "rustdoc".into() }
 }
 
-/// The sources without their unit tests, which are at a file's end or in a `tests.rs`, each
-/// with its place below `src`.
-pub(crate) fn sources() -> Vec<(String, String)> {
-    const UNIT_TESTS: &str = "#[cfg(test)]\nmod tests {\n";
-    fn walk(folder: &Path, root: &Path, found: &mut Vec<(String, String)>) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                walk(&path, root, found);
-            } else if path.extension().is_some_and(|ending| ending == "rs")
-                && !path.ends_with("tests.rs")
-            {
-                let text = fs::read_to_string(&path).unwrap();
-                let (code, _) = text.split_once(UNIT_TESTS).unwrap_or((&text, ""));
-                let place = path.strip_prefix(root).unwrap().to_str().unwrap();
-                found.push((place.to_owned(), code.to_owned()));
-            }
+fn run(command: &mut Command) {
+    let output = command.output().unwrap();
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {words}");
+}
+
+impl Docs {
+    /// This crate's, with all features.
+    pub(crate) fn of_crate() -> Self {
+        let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let target = scratch.parent().unwrap();
+        // For rustdoc alone: with the variable, cargo would build dependencies anew.
+        let program = scratch.join("rustdoc-json");
+        let lines = "#!/bin/sh\nRUSTC_BOOTSTRAP=1 exec \"$OWN_RUSTDOC\" \"$@\"\n";
+        if !fs::read_to_string(&program).is_ok_and(|text| text == lines) {
+            use std::os::unix::fs::PermissionsExt;
+
+            fs::write(&program, lines).unwrap();
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         }
+        run(Command::new(env!("CARGO"))
+            .args([
+                "rustdoc",
+                "--quiet",
+                "--lib",
+                "--all-features",
+                "--target-dir",
+            ])
+            .arg(target)
+            .args(["--", "-Zunstable-options", "--output-format=json"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .env("RUSTDOC", &program)
+            .env("OWN_RUSTDOC", rustdoc()));
+        Self::read(&target.join("doc/nim_slurm.json"))
     }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut found = Vec::new();
-    walk(&root, &root, &mut found);
-    found.sort();
-    found
-}
 
-/// A macro of the crate that makes public items.
-#[derive(Default)]
-struct Macro {
-    /// Its text.
-    body: String,
-    /// The items that it gives to the type that is its first argument.
-    given: Vec<Item>,
-    /// Macros that it hands this type to.
-    calls: Vec<String>,
-}
+    /// Those of a text, as a crate of its own.
+    pub(crate) fn of_text(code: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("example.rs");
+        fs::write(&file, code).unwrap();
+        run(Command::new(rustdoc())
+            .args([
+                "--edition=2024",
+                "-Zunstable-options",
+                "--output-format=json",
+            ])
+            .arg("--out-dir")
+            .arg(folder.path())
+            .arg(&file)
+            .env("RUSTC_BOOTSTRAP", "1"));
+        Self::read(&folder.path().join("example.json"))
+    }
 
-/// All public items of these sources.
-pub(crate) fn items(sources: &[(String, String)]) -> Vec<Item> {
-    let mut macros = BTreeMap::new();
-    for (_, code) in sources {
-        for text in code.split("macro_rules! ").skip(1) {
-            let (body, _) = text.split_once("\n}\n").unwrap_or((text, ""));
-            macros.insert(first_word(text).to_owned(), read_macro(body));
+    fn read(file: &Path) -> Self {
+        let text = fs::read_to_string(file)
+            .unwrap_or_else(|error| panic!("rustdoc wrote no {}: {error}", file.display()));
+        let json: Value = serde_json::from_str(&text).unwrap();
+        let format = json["format_version"].as_u64().unwrap();
+        if !FORMATS.contains(&format) {
+            println!("rustdoc's JSON has format {format}, {FORMATS:?} were tried");
         }
+        Self { json, format }
     }
-    let mut found = Vec::new();
-    for (file, code) in sources {
-        found.extend(read_file(file, code, &macros));
-    }
-    // A module's documentation is in its own file, or in one that is included.
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for item in found.iter_mut().filter(|item| item.kind == "mod") {
-        let own = format!("{}.rs", item.name);
-        if let Some((_, code)) = sources.iter().find(|(file, _)| *file == own) {
-            item.docs.push_str(&inner_docs(code));
-        }
-        for call in item.attributes.split("#[doc = include_str!(\"").skip(1) {
-            let (file, _) = call.split_once('"').unwrap();
-            item.docs
-                .push_str(&fs::read_to_string(root.join(file)).unwrap());
-        }
-    }
-    found
-}
 
-/// The documentation at the head of a file.
-pub(crate) fn inner_docs(code: &str) -> String {
-    let lines = code.lines().map_while(|line| line.strip_prefix("//!"));
-    lines
-        .flat_map(|line| [line.strip_prefix(' ').unwrap_or(line), "\n"])
-        .collect()
-}
-
-/// The type that an item is a member of. Some names are used twice, in different rooms.
-pub(crate) fn type_of<'a>(items: &'a [Item], member: &Item) -> Option<&'a Item> {
-    fn room(file: &str) -> &str {
-        file.split(['/', '.']).next().unwrap_or_default()
+    /// A part of the JSON that must be there.
+    #[track_caller]
+    fn part<'a>(&self, of: &'a Value, name: &str) -> &'a Value {
+        of.get(name).unwrap_or_else(|| {
+            panic!(
+                "rustdoc's JSON (format {}) has no {name:?} in {of}: tests/common/items.rs is \
+                 written for {FORMATS:?}",
+                self.format
+            )
+        })
     }
-    let owner = member.owner.as_deref()?;
-    let types = || {
-        items
-            .iter()
-            .filter(|item| item.is_type() && item.name == owner)
-    };
-    types()
-        .find(|item| item.file == member.file)
-        .or_else(|| types().find(|item| room(&item.file) == room(&member.file)))
-        .or_else(|| types().next())
-}
 
-fn read_macro(body: &str) -> Macro {
-    let given = scan(body).into_iter();
-    Macro {
-        body: body.to_owned(),
-        given: given
-            .filter(|item| {
-                item.owner
-                    .as_deref()
-                    .is_some_and(|own| own.starts_with('$'))
-            })
-            .collect(),
-        calls: body
-            .split("!($type,")
-            .filter_map(|before| before.rsplit([' ', ':', '\n']).next())
-            .filter(|name| !name.is_empty() && first_word(name) == *name)
-            .map(str::to_owned)
-            .collect(),
+    #[track_caller]
+    fn list<'a>(&self, of: &'a Value, name: &str) -> &'a [Value] {
+        self.part(of, name).as_array().map_or(&[], Vec::as_slice)
     }
-}
 
-/// What a macro gives to its type, also through the macros that it calls.
-fn given(name: &str, macros: &BTreeMap<String, Macro>) -> Vec<Item> {
-    let Some(known) = macros.get(name) else {
-        return Vec::new();
-    };
-    let of_others = known.calls.iter().filter(|other| *other != name);
-    known
-        .given
-        .iter()
-        .cloned()
-        .chain(of_others.flat_map(|other| given(other, macros)))
-        .collect()
-}
+    fn item(&self, id: &str) -> Option<&Value> {
+        self.part(&self.json, "index").get(id)
+    }
 
-fn read_file(file: &str, code: &str, macros: &BTreeMap<String, Macro>) -> Vec<Item> {
-    let of_type = |items: Vec<Item>, owner: &str| -> Vec<Item> {
-        let own = |item| Item {
-            owner: Some(owner.to_owned()),
-            file: file.to_owned(),
-            ..item
-        };
-        items.into_iter().map(own).collect()
-    };
-    let mut found = Vec::new();
-    for mut item in scan(code) {
-        file.clone_into(&mut item.file);
-        // Documentation that a macro writes.
-        for call in item.attributes.split("#[doc = ").skip(1) {
-            if let Some(by) = macros.get(first_word(call)) {
-                item.docs.push_str(&by.body.replace("\\n", "\n"));
-            }
-        }
-        let is_template = |name: &str| name.starts_with('$');
-        if item.owner.as_deref().is_some_and(is_template) || item.name == "$type" {
-            continue;
-        }
-        found.push(item);
+    /// What an item is, and what it says of that.
+    fn inner<'a>(&self, item: &'a Value) -> (&'a str, &'a Value) {
+        let inner = self.part(item, "inner").as_object();
+        let (kind, inner) = inner.and_then(|inner| inner.iter().next()).unwrap();
+        (kind, inner)
     }
-    // `NAME!(Type, …)`
-    for line in code.lines() {
-        let Some((name, arguments)) = line.split_once("!(") else {
-            continue;
-        };
-        let owner = first_word(arguments);
-        if macros.contains_key(name) && !owner.is_empty() {
-            found.extend(of_type(given(name, macros), owner));
-        }
+
+    /// All public items: the crate itself, and what can be reached from it, members of types
+    /// included. Variants and fields are a part of their type.
+    pub(crate) fn items(&self) -> Vec<Item> {
+        let mut found = Vec::new();
+        self.visit(&id_of(self.part(&self.json, "root")), "", &mut found);
+        let mut seen = BTreeSet::new();
+        found.retain(|item| seen.insert(item.id.clone()));
+        found
     }
-    // `NAME! { … }`, with an entry for each type.
-    for (name, known) in macros {
-        let Some((_, block)) = code.split_once(&format!("\n{name}! {{\n")) else {
-            continue;
-        };
-        if !known.body.contains(" $type {") && !known.body.contains("struct $type(") {
-            continue;
-        }
-        let (block, _) = block.split_once("\n}").unwrap();
-        let kind = if known.body.contains("pub enum $type") {
-            "enum"
-        } else {
-            "struct"
-        };
-        let mut docs = String::new();
-        for line in block.lines() {
-            let Some(entry) = line.strip_prefix("    ") else {
-                docs.clear();
-                continue;
+
+    fn visit(&self, id: &str, room: &str, found: &mut Vec<Item>) {
+        let Some(item) = self.item(id) else { return };
+        let (kind, inner) = self.inner(item);
+        if kind == "use" {
+            // Of another crate: not ours to document.
+            let Some(target) = inner.get("id").filter(|id| !id.is_null()) else {
+                return;
             };
-            let name_of_type = first_word(entry);
-            if let Some(text) = entry.strip_prefix("///") {
-                docs.push_str(text.strip_prefix(' ').unwrap_or(text));
-                docs.push('\n');
-            } else if entry[name_of_type.len()..].starts_with(", \"") {
-                found.push(Item {
-                    kind: kind.to_owned(),
-                    name: name_of_type.to_owned(),
-                    file: file.to_owned(),
-                    docs: std::mem::take(&mut docs),
-                    attributes: known.body.clone(),
-                    ..Item::default()
-                });
-                found.extend(of_type(given(name, macros), name_of_type));
-            }
+            assert_eq!(inner["is_glob"], false, "a glob: {inner}");
+            return self.visit(&id_of(target), room, found);
         }
-    }
-    found
-}
-
-/// The items of a text that rustfmt has formatted.
-fn scan(code: &str) -> Vec<Item> {
-    let mut found = Vec::new();
-    let (mut docs, mut attributes) = (String::new(), String::new());
-    let mut block: Option<(usize, String)> = None;
-    let mut lines = code.lines().peekable();
-    while let Some(line) = lines.next() {
-        let text = line.trim_start();
-        let depth = line.len() - text.len();
-        if let Some(doc) = text.strip_prefix("///") {
-            docs.push_str(doc.strip_prefix(' ').unwrap_or(doc));
-            docs.push('\n');
-            continue;
-        }
-        if text.starts_with("#[") {
-            attributes.push_str(text);
-            let mut last = text;
-            while !last.ends_with(']')
-                && let Some(next) = lines.next_if(|next| !next.trim().is_empty())
-            {
-                last = next.trim();
-                attributes.push_str(last);
-            }
-            attributes.push('\n');
-            continue;
-        }
-        if text.starts_with("impl") && text.ends_with('{') {
-            block = Some((depth, owner(text)));
-        } else if block
-            .as_ref()
-            .is_some_and(|(own, _)| text == "}" && depth == *own)
-        {
-            block = None;
-        }
-        if let Some(rest) = text.strip_prefix("pub ") {
-            let mut words = rest.split_whitespace().peekable();
-            let is_modifier = |word: &&str| ["async", "unsafe"].contains(word);
-            while words.next_if(is_modifier).is_some() {}
-            let mut kind = words.next().unwrap_or_default();
-            if kind == "const" && words.next_if(|word| *word == "fn").is_some() {
-                kind = "fn";
-            }
-            let name = words.next().unwrap_or_default();
-            if [
-                "struct", "enum", "union", "trait", "fn", "const", "static", "type", "mod",
-            ]
-            .contains(&kind)
-            {
-                let start = usize::from(name.starts_with('$'));
-                let name = &name[..first_word(&name[start..]).len() + start];
-                let mut head = text.to_owned();
-                while !head.ends_with(['{', ';'])
-                    && let Some(next) = lines.next_if(|next| next.starts_with(' '))
-                {
-                    head.push(' ');
-                    head.push_str(next.trim());
-                }
-                found.push(Item {
-                    kind: kind.to_owned(),
-                    name: name.to_owned(),
-                    owner: block.as_ref().map(|(_, owner)| owner.clone()),
-                    file: String::new(),
-                    docs: std::mem::take(&mut docs),
-                    attributes: std::mem::take(&mut attributes),
-                    has_public_fields: head.contains("(pub "),
-                    head,
-                });
-            } else if let Some(last) = found.last_mut()
-                && kind.ends_with(':')
-            {
-                last.has_public_fields = true;
-            }
-        }
-        docs.clear();
-        attributes.clear();
-    }
-    found
-}
-
-/// The type in the head of an `impl`: `Group` of `impl<'a> Group<'a> {`.
-fn owner(head: &str) -> String {
-    let mut rest = head.strip_prefix("impl").unwrap();
-    if rest.starts_with('<') {
-        let mut depth = 0;
-        let end = rest.find(|c| {
-            depth += i32::from(c == '<') - i32::from(c == '>');
-            depth == 0
+        let name = item["name"].as_str().unwrap_or_default();
+        let path = match (room, id == id_of(&self.json["root"])) {
+            (_, true) => String::new(),
+            ("", false) => name.to_owned(),
+            (room, false) => format!("{room}::{name}"),
+        };
+        found.push(Item {
+            id: id.to_owned(),
+            kind: kind.to_owned(),
+            path: path.clone(),
+            owner: None,
+            docs: item["docs"].as_str().unwrap_or_default().to_owned(),
         });
-        rest = &rest[end.unwrap() + 1..];
+        if kind == "module" {
+            for id in self.list(inner, "items") {
+                self.visit(&id_of(id), &path, found);
+            }
+        } else if ["struct", "enum", "union"].contains(&kind) {
+            for of in self.impls(id).filter(|of| of["trait"].is_null()) {
+                let first = found.len();
+                for id in self.list(of, "items") {
+                    self.visit(&id_of(id), &path, found);
+                }
+                for item in &mut found[first..] {
+                    item.owner = Some(path.clone());
+                }
+            }
+        }
     }
-    let name = rest.rsplit(" for ").next().unwrap().trim();
-    let name = name.strip_prefix('&').unwrap_or(name);
-    let end = name.find(['<', ' ']).unwrap_or(name.len());
-    name[..end].rsplit("::").next().unwrap().to_owned()
+
+    /// What is implemented for a type, without what is for all types.
+    fn impls(&self, id: &str) -> impl Iterator<Item = &Value> {
+        let impls = self.item(id).map(|item| self.inner(item).1);
+        let impls = impls.map_or(&[][..], |inner| self.list(inner, "impls"));
+        impls
+            .iter()
+            .filter_map(|id| Some(self.inner(self.item(&id_of(id))?).1))
+            .filter(|of| self.part(of, "blanket_impl").is_null())
+    }
+
+    /// Whether the compiler finds this marker, such as `Send`, true of a type.
+    pub(crate) fn has_marker(&self, item: &Item, marker: &str) -> bool {
+        self.impls(&item.id).any(|of| {
+            of["trait"]["path"] == marker && *self.part(of, "is_negative") == Value::Bool(false)
+        })
+    }
+
+    /// Whether a type says that it may grow.
+    pub(crate) fn is_non_exhaustive(&self, item: &Item) -> bool {
+        let attributes = self.list(self.item(&item.id).unwrap(), "attrs");
+        // `#[non_exhaustive]` in early formats.
+        let mut attributes = attributes.iter().map(ToString::to_string);
+        attributes.any(|attribute| attribute.contains("non_exhaustive"))
+    }
+
+    pub(crate) fn has_public_fields(&self, item: &Item) -> bool {
+        let kind = &self.inner(self.item(&item.id).unwrap()).1["kind"];
+        // Private ones are left out, or null in a tuple.
+        let fields = kind.pointer("/plain/fields").or_else(|| kind.get("tuple"));
+        let fields = fields.and_then(Value::as_array);
+        fields.is_some_and(|fields| fields.iter().any(|field| !field.is_null()))
+    }
+
+    /// The crates whose types and traits an item shows, each with where: in its signature, its
+    /// fields and variants, and what is implemented for it.
+    pub(crate) fn crates_seen(&self, item: &Item) -> BTreeMap<String, String> {
+        let mut seen = BTreeMap::new();
+        self.look(&item.id, &item.path, &mut seen);
+        if item.is_type() {
+            for of in self.impls(&item.id) {
+                if of["trait"].is_null() {
+                    // Its members are items of their own.
+                    self.note(&of["generics"], &item.path, &mut seen);
+                    continue;
+                }
+                let place = format!("{} for {}", of["trait"]["path"], item.path);
+                self.note(
+                    &serde_json::json!([{ "resolved_path": of["trait"] }]),
+                    &place,
+                    &mut seen,
+                );
+                self.note(&of["generics"], &place, &mut seen);
+                for id in self.list(of, "items") {
+                    self.look(&id_of(id), &place, &mut seen);
+                }
+            }
+        }
+        seen
+    }
+
+    /// What an item itself shows, with its fields and variants.
+    fn look(&self, id: &str, place: &str, seen: &mut BTreeMap<String, String>) {
+        let Some(item) = self.item(id) else { return };
+        let (kind, inner) = self.inner(item);
+        if kind == "module" {
+            return;
+        }
+        self.note(inner, place, seen);
+        let parts = [
+            inner.get("variants"),
+            inner.pointer("/kind/plain/fields"),
+            inner.pointer("/kind/struct/fields"),
+            inner.pointer("/kind/tuple"),
+        ];
+        for part in parts.into_iter().flatten().filter_map(Value::as_array) {
+            for id in part.iter().filter(|id| !id.is_null()) {
+                self.look(&id_of(id), place, seen);
+            }
+        }
+    }
+
+    /// The crates of all paths in a part of the JSON.
+    fn note(&self, of: &Value, place: &str, seen: &mut BTreeMap<String, String>) {
+        match of {
+            Value::Array(parts) => parts.iter().for_each(|part| self.note(part, place, seen)),
+            Value::Object(parts) => {
+                for (name, part) in parts {
+                    let is_path = name == "resolved_path" || name == "trait";
+                    if let Some(id) = part.get("id").filter(|_| is_path) {
+                        let found = self.crate_of(&id_of(id));
+                        seen.entry(found).or_insert_with(|| place.to_owned());
+                    }
+                    self.note(part, place, seen);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The name of the crate that has an item.
+    fn crate_of(&self, id: &str) -> String {
+        let number = match self.part(&self.json, "paths").get(id) {
+            Some(path) => self.part(path, "crate_id"),
+            None => self.part(self.item(id).unwrap(), "crate_id"),
+        };
+        let crates = self.part(&self.json, "external_crates");
+        let name = crates.get(id_of(number)).map(|of| self.part(of, "name"));
+        name.and_then(Value::as_str)
+            .unwrap_or("this crate")
+            .to_owned()
+    }
+}
+
+/// A number, as the keys of the JSON's tables have it.
+fn id_of(id: &Value) -> String {
+    id.as_str().map_or_else(|| id.to_string(), str::to_owned)
 }
 
 /// The examples in a documentation: blocks of Rust, which are tests.
@@ -344,10 +316,7 @@ pub(crate) fn examples(docs: &str) -> String {
     let mut found = String::new();
     let mut language: Option<&str> = None;
     for line in docs.lines() {
-        match (
-            line.trim_start_matches([' ', '"']).strip_prefix("```"),
-            language,
-        ) {
+        match (line.trim_start().strip_prefix("```"), language) {
             (Some(_), Some(_)) => language = None,
             (Some(given), None) => language = Some(given),
             (None, Some("" | "rust" | "no_run" | "rust,no_run")) => {
@@ -362,74 +331,9 @@ pub(crate) fn examples(docs: &str) -> String {
 
 /// Whether a text calls or names this member of a type: `.name`, `::name`.
 pub(crate) fn uses(text: &str, name: &str) -> bool {
+    let goes_on = |c: char| c.is_alphanumeric() || c == '_';
     text.match_indices(name).any(|(place, _)| {
-        let is_whole = first_word(&text[place..]) == name;
+        let is_whole = !text[place + name.len()..].starts_with(goes_on);
         is_whole && text[..place].ends_with(['.', ':'])
-    })
-}
-
-/// What a user sees of a text: heads of public items, public fields, variants, and what is
-/// implemented for these types.
-pub(crate) fn surface(code: &str, types: &BTreeSet<&str>) -> Vec<String> {
-    let mut seen = Vec::new();
-    let mut variants: Option<usize> = None;
-    let mut lines = code.lines();
-    while let Some(line) = lines.next() {
-        let text = line.trim_start();
-        let depth = line.len() - text.len();
-        if text.starts_with("//") || text.starts_with("#[") && text.ends_with(']') {
-            continue;
-        }
-        if variants == Some(depth) && text == "}" {
-            variants = None;
-        }
-        let is_impl = text.starts_with("impl") && text.contains(" for ") && {
-            types.contains(owner(text.trim_end_matches(" {")).as_str())
-        };
-        if text.starts_with("pub ") || is_impl || variants.is_some() {
-            let mut head = text.to_owned();
-            while variants.is_none() && !head.ends_with(['{', ';', ',', '}']) || head.ends_with('(')
-            {
-                let Some(next) = lines.next() else { break };
-                head.push(' ');
-                head.push_str(next.trim());
-                // A parameter's comma is not the end.
-                if head.contains("fn ") && head.ends_with(',') {
-                    head.push(' ');
-                }
-            }
-            if text.starts_with("pub enum ") && head.ends_with('{') {
-                variants = Some(depth);
-            }
-            seen.push(head);
-        }
-    }
-    seen
-}
-
-/// The names that a source takes from these crates.
-pub(crate) fn taken<'a>(code: &'a str, crates: &[String]) -> BTreeSet<&'a str> {
-    let imports = code.lines().filter_map(|line| line.strip_prefix("use "));
-    imports
-        .filter(|import| crates.iter().any(|name| first_word(import) == name))
-        .flat_map(|import| import.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'))
-        .filter(|word| word.starts_with(|c: char| c.is_uppercase()))
-        .collect()
-}
-
-/// The first name in a declaration that is one of these crates, or taken from them.
-pub(crate) fn foreign<'a>(
-    line: &'a str,
-    crates: &[String],
-    taken: &BTreeSet<&str>,
-) -> Option<&'a str> {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let mut words = line
-        .split(|c: char| !is_part(c))
-        .filter(|word| !word.is_empty());
-    words.find(|word| {
-        let is_crate =
-            crates.iter().any(|name| name == word) && line.contains(&format!("{word}::"));
-        is_crate || taken.contains(word)
     })
 }

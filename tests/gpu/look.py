@@ -5,11 +5,13 @@ connections PORT            how many connections to it are open
 left JOB                    processes of that job, and of a server of its kind, that are still there
 told LOG JOB SECONDS        when the job's server step got SIGTERM for the first time after SECONDS since 1970
 manifest FILE EXPRESSION    EXPRESSION of the manifest m
-valid STAGE JOB             a sentence for each point of that job whose result is not right
+valid STAGE JOB             a sentence for each point of that job, or of one that it resumes, whose result is not right
 last STAGE JOB              when its last point got its final name
-figures STAGE JOB           how long things took
+figures STAGE JOB           how long things took in that job
+absent FILE                 packages that the file names and this Python lacks
 """
 import datetime
+import importlib.metadata
 import json
 import os
 import pathlib
@@ -90,11 +92,10 @@ def manifest(file, expression):
 
 
 def folders(stage, job):
-    """Points that this job itself finished, with their folders, in the order in which it did."""
+    """Points of this job and of those that it resumes, with their folders, in the order in which they were finished."""
     results = pathlib.Path(stage, "results")
     points = [(point, results / point["folder"]) for point in load(results / f"run_{job}.json")["points"]]
-    points = [(point, folder) for point, folder in points if folder.name.endswith(f"_{job}") and folder.is_dir()]
-    return sorted(points, key=lambda row: row[1].stat().st_ctime)
+    return sorted((row for row in points if row[1].is_dir()), key=lambda row: row[1].stat().st_ctime)
 
 
 def requests(folder):
@@ -170,7 +171,9 @@ def figures(stage, job):
     ready = said(log, "the server is ready after", day)
     print(f"ready after {number[1] if number else '?'} s")
     busy = 0
-    for position, (point, folder) in enumerate(folders(stage, job), 1):
+    for point, folder in folders(stage, job):
+        if not folder.name.endswith(f"_{job}"):
+            continue
         spans = sorted(requests(folder))
         covered, until = 0, 0
         for start, end in spans:
@@ -182,8 +185,17 @@ def figures(stage, job):
         start_up = f"{spans[0][0] - begun:.0f} s" if begun else "?"
         print(f"{name}: {point['seconds']} s, first request after {start_up}, requests in flight for {covered:.1f} s, in the prefix cache {hits(folder)}")
     whole = epoch(run["end"]) - ready if ready else 0
-    if whole:
+    if whole and run["exit_code"] == 0:
         print(f"requests in flight for {busy:.0f} of the {whole:.0f} s between ready and the end: {100 * busy / whole:.0f} %")
+
+
+def absent(file):
+    for line in pathlib.Path(file).read_text().splitlines():
+        for name in line.split() if not line.startswith("#") else []:
+            try:
+                importlib.metadata.version(name)
+            except importlib.metadata.PackageNotFoundError:
+                print(name)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 registry.py add DIR NAME:TAG IMAGE.sqsh   takes an image in, unless it is there
 registry.py serve PORT DIR                prints "registry on PORT", then a line for each request
 
-Who pulls must log in as $oauthtoken with the key in LAB_NGC_KEY, which gets a token, as at
+Who pulls must log in as $oauthtoken with the key in LAB_NGC_ACCEPTS, which gets a token, as at
 nvcr.io. What is no pull as the OCI distribution specification has it is refused. Images have one layer,
 not compressed, the variables of their /etc/environment, and an entry point that fails.
 """
@@ -92,7 +92,7 @@ class Registry(http.server.BaseHTTPRequestHandler):
         host = self.headers["Host"]
         if self.path.startswith("/proxy_auth?"):
             # Where a login becomes a token, as at nvcr.io.
-            login = base64.b64encode(f"$oauthtoken:{os.environ['LAB_NGC_KEY']}".encode()).decode()
+            login = base64.b64encode(f"$oauthtoken:{os.environ['LAB_NGC_ACCEPTS']}".encode()).decode()
             if self.headers.get("Authorization") != f"Basic {login}":
                 return self.error(401, "UNAUTHORIZED")
             return self.answer(200, json.dumps({"token": TOKEN}).encode())

@@ -444,7 +444,7 @@ fn table() -> Vec<Fault> {
             during: |site, job| assert_eq!(site.submit(job.lab, Setup).wait().code, 0), says: "all images are in", ..ROW },
         Fault { name: "setup: image that does not exist", script: Setup, end: End::Code(1), says: "the registry has no such image for x86_64: ",
             recipe: |recipe| recipe.client.image = "nvcr.io/nvidia/none:1".parse().unwrap(), ..ROW },
-        Fault { name: "setup: wrong key", script: Setup, variables: &[("LAB_NGC_KEY", "another")],
+        Fault { name: "setup: wrong key", script: Setup, variables: &[("LAB_NGC_ACCEPTS", "another")],
             end: End::Code(1), says: "nvcr.io does not take the key in NGC_API_KEY", ..ROW },
         Fault { name: "setup: a registry that refuses without a word", script: Setup, variables: &[("LAB_ENROOT_FAULT", "silent")],
             end: End::Code(1), says: "nvcr.io does not take the key in NGC_API_KEY", ..ROW },
@@ -483,7 +483,7 @@ fn table() -> Vec<Fault> {
         Fault { name: "models: short download reported as COMPLETED", marked: true, script: PrepareModels,
             variables: &[("LAB_NGC_FAULT", "short")], end: End::Code(1), says: "an old NGC CLI claims success", ..ROW },
         Fault { name: "models: one shard missing", script: PrepareModels, variables: &[("LAB_NGC_FAULT", "shard")],
-            end: End::Code(1), says: "model.safetensors.index.json names it", ..ROW },
+            end: End::Code(1), says: "safetensors is missing", ..ROW },
         Fault { name: "models: one shard cut off", script: PrepareModels, variables: &[("LAB_NGC_FAULT", "truncate")],
             end: End::Code(1), says: "its header promises 4580000", ..ROW },
         Fault { name: "models: wrong checksum", script: PrepareModels, variables: &[("LAB_NGC_FAULT", "checksum")],
@@ -555,6 +555,19 @@ fn what(point: &str) -> &str {
     point.rsplit_once('_').unwrap().0
 }
 
+/// The words for the cause of an exit code.
+fn causes(code: i64) -> &'static [&'static str] {
+    match code {
+        0 => &["finished"],
+        2 => &["client_lacks", "refused"],
+        3 => &["server_ended", "no_answer"],
+        4 => &["not_ready"],
+        5 => &["points_failed"],
+        6 => &["signal", "client_stopped", "no_time_left"],
+        _ => &["client_failed", "points_missing", "no_space"],
+    }
+}
+
 fn check_end(row: &Fault, site: &Site, ended: &Ended) {
     let shown = format!("{:?}\n{}", ended.state, ended.output);
     match row.end {
@@ -585,6 +598,13 @@ fn check_end(row: &Fault, site: &Site, ended: &Ended) {
             assert_eq!(ended.state, state, "{shown}");
             assert_eq!(site.exit_code(&ended.id), None, "manifest: {shown}");
         }
+    }
+    if let (Launch, Some(code)) = (row.script, site.exit_code(&ended.id)) {
+        let cause = site.manifest(&ended.id)["exit_cause"].clone();
+        assert!(
+            causes(code).iter().any(|word| cause == *word),
+            "{cause}: {shown}"
+        );
     }
     assert!(
         ended.output.contains(row.says),

@@ -394,7 +394,7 @@ fn models_that_did_not_arrive() {
     let mut site = Site::new("models", recipe());
     for (fault, sentence) in [
         ("short", "an old NGC CLI claims success after a few KB"),
-        ("shard", "is missing, model.safetensors.index.json names it"),
+        ("shard", "safetensors is missing"),
         ("truncate", "its header promises 4580000"),
         ("fail", "ngc ended with 3"),
         ("kill", "ngc ended with 137"),

@@ -152,7 +152,7 @@ fn registry_with_images(lab: &Lab) -> Listening {
     }
     let mut command = Command::new("tests/lab/registry.py");
     command.args(["serve", "0"]).arg(&folder);
-    Listening::start("registry", command.env("LAB_NGC_KEY", SECRET))
+    Listening::start("registry", command.env("LAB_NGC_ACCEPTS", SECRET))
 }
 
 /// podman in the lab, as the scripts find it.
@@ -244,7 +244,7 @@ fn apptainer_s_command_line() {
     // What a login shell left there changes nothing.
     site.set("APPTAINER_CONTAIN", "1");
     site.set("APPTAINERENV_NIM_MODEL_NAME", "/nowhere");
-    site.set("LAB_NGC_KEY", SECRET);
+    site.set("LAB_NGC_ACCEPTS", SECRET);
     site.set("NGC_API_KEY", "wrong");
     site.job(&lab, Setup)
         .assert(1, "does not take the key in NGC_API_KEY");

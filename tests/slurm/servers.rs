@@ -139,7 +139,7 @@ fn launch(lab: &Lab, site: &Site, recipe: &Recipe) -> String {
     assert_eq!(own.clone().count(), recipe.sweep.points().len());
     for point in own {
         assert_eq!(point.gpus(), Some(recipe.server.total_gpus()));
-        assert_eq!(point.model(), Some(recipe.result_name.as_str()));
+        assert_eq!(point.model(), Some(recipe.result_name().as_str()));
     }
     site.log("server", &ended.id)
 }

@@ -26,6 +26,8 @@ struct Row {
     first: Option<Release>,
     /// The last release that has it, if that is not the newest one.
     last: Option<Release>,
+    /// Whether a recipe may set it: it describes resources or time.
+    recipes: Option<bool>,
 }
 
 impl Row {
@@ -35,6 +37,7 @@ impl Row {
         also: None,
         first: None,
         last: None,
+        recipes: None,
     };
 }
 
@@ -133,7 +136,8 @@ macro_rules! options {
         ///
         /// Nothing is set unless it is said: what is left out is the site's
         /// default. Setters take the typed value and cannot fail; the order in
-        /// which they are called does not matter.
+        /// which they are called does not matter. Where a number is meant, one is
+        /// taken: `nodes(2.try_into()?)`.
         ///
         /// ```
         /// use nim_slurm::slurm::Directives;
@@ -141,11 +145,13 @@ macro_rules! options {
         /// let directives = Directives::new()
         ///     .time("01:00:00".parse()?)
         ///     .comment(r#"{"idle": "ok"} # see "wiki""#.parse()?)
+        ///     .nodes(2.try_into()?)
         ///     .partition("batch".parse()?);
         /// assert_eq!(
         ///     directives.header(),
         ///     "#!/usr/bin/env bash\n\
         ///      #SBATCH --partition=batch\n\
+        ///      #SBATCH --nodes=2\n\
         ///      #SBATCH --time=01:00:00\n\
         ///      #SBATCH --comment=\"{\\\"idle\\\": \\\"ok\\\"} # see \\\"wiki\\\"\"\n",
         /// );
@@ -227,7 +233,8 @@ macro_rules! options {
 options! {
     // Who asks, and where.
     /// The job's name.
-    JobName: job_name("bench"), JobName, "job-name", short = 'J', variable = "SBATCH_JOB_NAME";
+    JobName: job_name("bench"), JobName, "job-name", short = 'J', variable = "SBATCH_JOB_NAME",
+        recipes = true;
     /// The account that is charged.
     Account: account("proj"), Account, "account", short = 'A', variable = "SBATCH_ACCOUNT";
     /// The partition, or several.
@@ -255,7 +262,7 @@ options! {
     // Which nodes.
     /// Features that the nodes must have.
     Constraint: constraint("h100&nvme"), Constraint, "constraint", short = 'C',
-        variable = "SBATCH_CONSTRAINT";
+        variable = "SBATCH_CONSTRAINT", recipes = true;
     /// Features that the nodes should have.
     Prefer: prefer("nvme"), Constraint, "prefer", first = Release::new(22, 5);
     /// Features that the node of the batch script must have.
@@ -268,94 +275,106 @@ options! {
     /// Nodes that must not be among the job's.
     Exclude: exclude("node3"), NodeList, "exclude", short = 'x';
     /// Sockets, cores and threads that a node must have.
-    ExtraNodeInfo: extra_node_info("2:32:1"), NodeShape, "extra-node-info", short = 'B';
+    ExtraNodeInfo: extra_node_info("2:32:1"), NodeShape, "extra-node-info", short = 'B',
+        recipes = true;
     /// Sockets that a node must have.
-    SocketsPerNode: sockets_per_node("2"), SmallCount, "sockets-per-node";
+    SocketsPerNode: sockets_per_node("2"), SmallCount, "sockets-per-node", recipes = true;
     /// Cores that a socket must have.
-    CoresPerSocket: cores_per_socket("32"), SmallCount, "cores-per-socket";
+    CoresPerSocket: cores_per_socket("32"), SmallCount, "cores-per-socket", recipes = true;
     /// Threads that a core must have, and of which the job uses so many.
     ThreadsPerCore: threads_per_core("1"), SmallCount, "threads-per-core",
-        variable = "SBATCH_THREADS_PER_CORE";
+        variable = "SBATCH_THREADS_PER_CORE", recipes = true;
     /// CPUs that a node must have.
-    Mincpus: mincpus("64"), SmallCount, "mincpus";
+    Mincpus: mincpus("64"), SmallCount, "mincpus", recipes = true;
     /// Space on local disks that a node must have.
-    Tmp: tmp("500G"), Memory, "tmp";
+    Tmp: tmp("500G"), Memory, "tmp", recipes = true;
     /// Neighbouring nodes only.
-    Contiguous: contiguous(Flag), Flag, "contiguous";
+    Contiguous: contiguous(Flag), Flag, "contiguous", recipes = true;
     /// As many nodes as possible.
-    SpreadJob: spread_job(Flag), Flag, "spread-job", variable = "SBATCH_SPREAD_JOB";
+    SpreadJob: spread_job(Flag), Flag, "spread-job", variable = "SBATCH_SPREAD_JOB", recipes = true;
     /// As few of a range of nodes as possible.
-    UseMinNodes: use_min_nodes(Flag), Flag, "use-min-nodes", variable = "SBATCH_USE_MIN_NODES";
+    UseMinNodes: use_min_nodes(Flag), Flag, "use-min-nodes", variable = "SBATCH_USE_MIN_NODES",
+        recipes = true;
     /// How many nodes.
-    Nodes: nodes("2-4"), NodeCount, "nodes", short = 'N';
+    Nodes: nodes("2-4"), NodeCount, "nodes", short = 'N', recipes = true;
 
     // Tasks and CPUs.
     /// How many tasks.
-    Ntasks: ntasks("8"), Count, "ntasks", short = 'n';
+    Ntasks: ntasks("8"), Count, "ntasks", short = 'n', recipes = true;
     /// How many tasks on each node.
-    NtasksPerNode: ntasks_per_node("4"), SmallCount, "ntasks-per-node";
+    NtasksPerNode: ntasks_per_node("4"), SmallCount, "ntasks-per-node", recipes = true;
     /// How many tasks on each socket at most.
-    NtasksPerSocket: ntasks_per_socket("2"), SmallCount, "ntasks-per-socket";
+    NtasksPerSocket: ntasks_per_socket("2"), SmallCount, "ntasks-per-socket", recipes = true;
     /// How many tasks on each core at most.
-    NtasksPerCore: ntasks_per_core("1"), SmallCount, "ntasks-per-core";
+    NtasksPerCore: ntasks_per_core("1"), SmallCount, "ntasks-per-core", recipes = true;
     /// How many tasks for each GPU.
-    NtasksPerGpu: ntasks_per_gpu("1"), SmallCount, "ntasks-per-gpu";
+    NtasksPerGpu: ntasks_per_gpu("1"), SmallCount, "ntasks-per-gpu", recipes = true;
     /// How many tasks for each GPU, under the name that it had first.
-    NtasksPerTres: ntasks_per_tres("1"), SmallCount, "ntasks-per-tres";
+    NtasksPerTres: ntasks_per_tres("1"), SmallCount, "ntasks-per-tres", recipes = true;
     /// How many CPUs for each task.
-    CpusPerTask: cpus_per_task("8"), SmallCount, "cpus-per-task", short = 'c';
+    CpusPerTask: cpus_per_task("8"), SmallCount, "cpus-per-task", short = 'c', recipes = true;
     /// How many CPUs for each GPU.
-    CpusPerGpu: cpus_per_gpu("8"), SmallCount, "cpus-per-gpu", variable = "SBATCH_CPUS_PER_GPU";
+    CpusPerGpu: cpus_per_gpu("8"), SmallCount, "cpus-per-gpu", variable = "SBATCH_CPUS_PER_GPU",
+        recipes = true;
     /// CPUs, generic resources and licences for each task.
     TresPerTask: tres_per_task("cpu=8,gres/gpu=1"), TresPerTask, "tres-per-task",
         variable = "SBATCH_TRES_PER_TASK",
-        first = Release::new(23, 2);
+        first = Release::new(23, 2), recipes = true;
     /// More tasks than CPUs.
-    Overcommit: overcommit(Flag), Flag, "overcommit", short = 'O', variable = "SBATCH_OVERCOMMIT";
+    Overcommit: overcommit(Flag), Flag, "overcommit", short = 'O', variable = "SBATCH_OVERCOMMIT",
+        recipes = true;
     /// Cores that are kept for the system.
-    CoreSpec: core_spec("2"), CoreSpec, "core-spec", short = 'S', variable = "SBATCH_CORE_SPEC";
+    CoreSpec: core_spec("2"), CoreSpec, "core-spec", short = 'S', variable = "SBATCH_CORE_SPEC",
+        recipes = true;
     /// Threads that are kept for the system.
-    ThreadSpec: thread_spec("2"), ThreadSpec, "thread-spec", variable = "SBATCH_THREAD_SPEC";
+    ThreadSpec: thread_spec("2"), ThreadSpec, "thread-spec", variable = "SBATCH_THREAD_SPEC",
+        recipes = true;
     /// How tasks are spread over nodes, sockets and cores.
     Distribution: distribution("block:cyclic"), Distribution, "distribution", short = 'm',
-        variable = "SBATCH_DISTRIBUTION";
+        variable = "SBATCH_DISTRIBUTION", recipes = true;
     /// How tasks are tied to cores and threads.
-    Hint: hint("nomultithread"), Hint, "hint", variable = "SBATCH_HINT", also = &["SLURM_HINT"];
+    Hint: hint("nomultithread"), Hint, "hint", variable = "SBATCH_HINT", also = &["SLURM_HINT"],
+        recipes = true;
     /// How fast the CPUs run.
-    CpuFreq: cpu_freq("high"), CpuFreq, "cpu-freq", variable = "SBATCH_CPU_FREQ_REQ";
+    CpuFreq: cpu_freq("high"), CpuFreq, "cpu-freq", variable = "SBATCH_CPU_FREQ_REQ",
+        recipes = true;
 
     // GPUs and other generic resources.
     /// Generic resources for each node. Not with the other ways to ask for GPUs.
-    Gres: gres("gpu:h100:8"), Gres, "gres", variable = "SBATCH_GRES";
+    Gres: gres("gpu:h100:8"), Gres, "gres", variable = "SBATCH_GRES", recipes = true;
     /// GPUs for each node. Not with the other ways to ask for GPUs.
-    GpusPerNode: gpus_per_node("8"), GpuCount, "gpus-per-node", variable = "SBATCH_GPUS_PER_NODE";
+    GpusPerNode: gpus_per_node("8"), GpuCount, "gpus-per-node", variable = "SBATCH_GPUS_PER_NODE",
+        recipes = true;
     /// GPUs for the job. Not with the other ways to ask for GPUs.
-    Gpus: gpus("h100:16"), GpuCount, "gpus", short = 'G', variable = "SBATCH_GPUS";
+    Gpus: gpus("h100:16"), GpuCount, "gpus", short = 'G', variable = "SBATCH_GPUS", recipes = true;
     /// GPUs for each task. Not with the other ways to ask for GPUs.
-    GpusPerTask: gpus_per_task("1"), GpuCount, "gpus-per-task", variable = "SBATCH_GPUS_PER_TASK";
+    GpusPerTask: gpus_per_task("1"), GpuCount, "gpus-per-task", variable = "SBATCH_GPUS_PER_TASK",
+        recipes = true;
     /// GPUs for each socket. Not with the other ways to ask for GPUs.
     GpusPerSocket: gpus_per_socket("4"), GpuCount, "gpus-per-socket",
-        variable = "SBATCH_GPUS_PER_SOCKET";
+        variable = "SBATCH_GPUS_PER_SOCKET", recipes = true;
     /// How tasks are tied to GPUs.
-    GpuBind: gpu_bind("closest"), GpuBind, "gpu-bind", variable = "SBATCH_GPU_BIND";
+    GpuBind: gpu_bind("closest"), GpuBind, "gpu-bind", variable = "SBATCH_GPU_BIND", recipes = true;
     /// How fast the GPUs run.
-    GpuFreq: gpu_freq("high"), GpuFreq, "gpu-freq", variable = "SBATCH_GPU_FREQ";
+    GpuFreq: gpu_freq("high"), GpuFreq, "gpu-freq", variable = "SBATCH_GPU_FREQ", recipes = true;
     /// How strictly generic resources are tied to cores.
     GresFlags: gres_flags("enforce-binding"), GresFlags, "gres-flags",
-        variable = "SBATCH_GRES_FLAGS";
+        variable = "SBATCH_GRES_FLAGS", recipes = true;
     /// How tasks are tied to generic resources.
     TresBind: tres_bind("gres/gpu:closest"), TresBind, "tres-bind", variable = "SBATCH_TRES_BIND",
-        first = Release::new(23, 11);
+        first = Release::new(23, 11), recipes = true;
 
     // Memory.
     /// Memory of each node; `0` is all of it.
-    Mem: mem("0"), Memory, "mem", variable = "SBATCH_MEM_PER_NODE";
+    Mem: mem("0"), Memory, "mem", variable = "SBATCH_MEM_PER_NODE", recipes = true;
     /// Memory for each CPU.
-    MemPerCpu: mem_per_cpu("4G"), Memory, "mem-per-cpu", variable = "SBATCH_MEM_PER_CPU";
+    MemPerCpu: mem_per_cpu("4G"), Memory, "mem-per-cpu", variable = "SBATCH_MEM_PER_CPU",
+        recipes = true;
     /// Memory for each GPU.
-    MemPerGpu: mem_per_gpu("64G"), Memory, "mem-per-gpu", variable = "SBATCH_MEM_PER_GPU";
+    MemPerGpu: mem_per_gpu("64G"), Memory, "mem-per-gpu", variable = "SBATCH_MEM_PER_GPU",
+        recipes = true;
     /// How tasks are tied to memory.
-    MemBind: mem_bind("local"), MemBind, "mem-bind", variable = "SBATCH_MEM_BIND";
+    MemBind: mem_bind("local"), MemBind, "mem-bind", variable = "SBATCH_MEM_BIND", recipes = true;
     /// When Slurm takes unused memory back.
     MemUpdate: mem_update("10@60"), MemUpdate, "mem-update", first = Release::new(26, 5);
     /// Whether a whole step is killed when memory runs out.
@@ -363,15 +382,17 @@ options! {
 
     // Sharing.
     /// Whether the job shares its nodes.
-    Exclusive: exclusive("true" alone), Exclusive, "exclusive", variable = "SBATCH_EXCLUSIVE";
+    Exclusive: exclusive("true" alone), Exclusive, "exclusive", variable = "SBATCH_EXCLUSIVE",
+        recipes = true;
     /// The job shares its nodes, and where the partition has it, its CPUs.
-    Oversubscribe: oversubscribe(Flag), Flag, "oversubscribe", short = 's';
+    Oversubscribe: oversubscribe(Flag), Flag, "oversubscribe", short = 's', recipes = true;
 
     // Time.
     /// How long the job may run.
-    Time: time("01:30:00"), TimeLimit, "time", short = 't', variable = "SBATCH_TIMELIMIT";
+    Time: time("01:30:00"), TimeLimit, "time", short = 't', variable = "SBATCH_TIMELIMIT",
+        recipes = true;
     /// How short the limit may become if that lets the job start sooner.
-    TimeMin: time_min("00:30:00"), TimeLimit, "time-min";
+    TimeMin: time_min("00:30:00"), TimeLimit, "time-min", recipes = true;
     /// When the job may begin.
     Begin: begin("now+1hour"), JobTime, "begin", short = 'b';
     /// When the job must have ended; one that cannot is removed.
@@ -398,7 +419,7 @@ options! {
     /// The job's priority, which only operators may set.
     Priority: priority("1000"), Priority, "priority";
     /// A warning before the time is up.
-    Signal: signal("B:USR1@120"), Signal, "signal", variable = "SBATCH_SIGNAL";
+    Signal: signal("B:USR1@120"), Signal, "signal", variable = "SBATCH_SIGNAL", recipes = true;
     /// That the job may be queued again, after a failure of its node or by hand.
     Requeue: requeue("true" alone), Requeue, "requeue", variable = "SBATCH_REQUEUE",
         also = &["SBATCH_NO_REQUEUE"];
@@ -476,16 +497,16 @@ options! {
     ResvPorts: resv_ports("4"), ResvPorts, "resv-ports", first = Release::new(24, 5);
     /// How many leaf switches at most, and how long to wait for so few.
     Switches: switches("1@10:00"), Switches, "switches",
-        also = &["SBATCH_REQ_SWITCH", "SBATCH_WAIT4SWITCH"];
+        also = &["SBATCH_REQ_SWITCH", "SBATCH_WAIT4SWITCH"], recipes = true;
     /// How many nodes a segment has, which lies in one topology block.
     Segment: segment("4"), SmallCount, "segment", variable = "SBATCH_SEGMENT_SIZE",
-        first = Release::new(24, 5);
+        first = Release::new(24, 5), recipes = true;
     /// The segments lie as close together as possible.
     ConsolidateSegments: consolidate_segments(Flag), Flag, "consolidate-segments",
-        variable = "SBATCH_CONSOLIDATE_SEGMENTS", first = Release::new(25, 11);
+        variable = "SBATCH_CONSOLIDATE_SEGMENTS", first = Release::new(25, 11), recipes = true;
     /// Each segment lies in a block of its own.
     SpreadSegments: spread_segments(Flag), Flag, "spread-segments",
-        variable = "SBATCH_SPREAD_SEGMENTS", first = Release::new(25, 11);
+        variable = "SBATCH_SPREAD_SEGMENTS", first = Release::new(25, 11), recipes = true;
 }
 
 pub(super) const PASSTHROUGH: &str = "passthrough";
@@ -521,6 +542,22 @@ impl OptionName {
     #[must_use]
     pub const fn environment(self) -> Option<&'static str> {
         self.row().variable
+    }
+
+    /// Whether a recipe may set it: whether it says what resources and
+    /// how much time a job needs, or how the job is called. A recipe is something that
+    /// people download; where a job runs, and what it reads and writes, is for settings
+    /// and flags.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::OptionName;
+    ///
+    /// assert!(OptionName::Mem.is_for_recipes());
+    /// assert!(!OptionName::Output.is_for_recipes());
+    /// ```
+    #[must_use]
+    pub const fn is_for_recipes(self) -> bool {
+        matches!(self.row().recipes, Some(true))
     }
 
     /// True when sbatch would change the option because of this variable.

@@ -9,6 +9,7 @@ use super::options::{KEYS, PASSTHROUGH};
 use super::refused::refused;
 use super::value::Argument;
 use super::{Directives, OptionName};
+use crate::mistakes::nearest;
 use crate::slurm::Passthrough;
 use crate::value::List;
 
@@ -66,33 +67,6 @@ pub(crate) fn unknown_key<E: de::Error>(key: &str, others: &[&str]) -> E {
             all.join(", ")
         )),
     }
-}
-
-/// The known key that `key` was most likely to be: a third of its letters may be wrong.
-fn nearest<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
-    /// No option has a longer name, and a long text is not compared with each.
-    const LONGEST: usize = 32;
-    let distance = |known: &str| edits(key.as_bytes(), known.as_bytes());
-    (key.len() <= LONGEST)
-        .then(|| known.iter().map(|known| (distance(known), *known)).min())
-        .flatten()
-        .filter(|(distance, known)| distance * 3 <= known.len())
-        .map(|(_, known)| known)
-}
-
-/// How many letters must be put in, left out or changed to make one word the other.
-fn edits(one: &[u8], other: &[u8]) -> usize {
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, letter) in one.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, other_letter) in other.iter().enumerate() {
-            let changed = diagonal + usize::from(letter != other_letter);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[other.len()]
 }
 
 /// The error for an option with a key that is passed through as well.

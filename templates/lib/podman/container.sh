@@ -1,20 +1,33 @@
-# set_container ROLE IMAGE MOUNT...: $container is the command that starts this image for
-# the server or the client; what it runs comes behind. The step's variables are in the
-# container by their names, over the image's own: those that $names names, and all others
-# that do not describe the node.
+# Removes what jobs that were killed left of their containers on this node, and an earlier run of this job. Where
+# Slurm tracks processes by their parents, they may even run.
+check_runtime() {
+  local container owner
+  need_commands podman tar
+  for container in $(podman ps --all --quiet --filter=label=nim-slurm-job 2>/dev/null); do
+    owner=$(podman inspect "$container" 2>/dev/null | sed -n 's/^ *"nim-slurm-job": "\([0-9]*\)".*/\1/p' | head -n 1) || true
+    [[ -n $owner ]] || continue
+    if [[ $owner == "$SLURM_JOB_ID" ]] || job_has_ended "$owner"; then
+      podman rm --force --time=0 "$container" >/dev/null 2>&1 || true
+    fi
+  done
+}
+# set_container ROLE IMAGE NAMES MOUNT...: in REPLIES, the command that starts this image for the server or the
+# client; what it runs comes behind. The step's variables are in the container by their names, over the image's own:
+# those in NAMES, which has blanks between them, and all others that do not describe the node.
 set_container() {
-  local role=$1 image=$stage_path/$2 name mount source target flags
-  shift 2
-  container=(
+  local role=$1 image=$stage_path/$2 names name mount source target flags
+  read -r -a names <<<"$3"
+  shift 3
+  REPLIES=(
     -- podman run --rm --quiet --label="nim-slurm-job=$SLURM_JOB_ID" --entrypoint= --interactive
-    # As under Slurm without a container: its cgroup (so its GPUs and its memory, and its
-    # end), its network, and its shared memory. Who is root in there is the user.
+    # As under Slurm without a container: its cgroup (so its GPUs and its memory, and its end), its network, and its
+    # shared memory. Who is root in there is the user.
     --cgroups=disabled --network=host --ipc=host --user=0:0 --security-opt=label=disable
     # A first process that hands signals on. What is printed goes to the step's log alone.
     --init --log-driver=none --env=SLURM_*
   )
   # All that Slurm lets the step see: CUDA_VISIBLE_DEVICES says which of them are its own.
-  [[ $role != server ]] || container+=(--device=nvidia.com/gpu=all)
+  [[ $role != server ]] || REPLIES+=(--device=nvidia.com/gpu=all)
   while read -r name; do
     case $name in
       PATH | HOME | PWD | OLDPWD | SHLVL | SHELL | USER | LOGNAME | MAIL | TERM | TMPDIR | HOSTNAME | _) ;;
@@ -23,22 +36,21 @@ set_container() {
     esac
   done < <(compgen -e)
   for name in "${names[@]}"; do
-    container+=(--env="$name")
+    REPLIES+=(--env="$name")
   done
   for mount in "$@"; do
     IFS=: read -r source target flags <<<"$mount"
     flags=${flags:+:${flags//+/,}}
     if [[ $source == tmpfs ]]; then
-      container+=(--tmpfs="$target$flags")
+      REPLIES+=(--tmpfs="$target$flags")
     else
-      container+=(--volume="$source:$target$flags")
+      REPLIES+=(--volume="$source:$target$flags")
     fi
   done
-  container+=("docker-archive:$image")
+  REPLIES+=("docker-archive:$image")
 }
 
-# A step that was killed leaves its container running where Slurm tracks processes by
-# their parents.
+# A step that was killed leaves its container running where Slurm tracks processes by their parents.
 remove_containers() {
   local ids
   ids=$(podman ps --all --quiet --filter="label=nim-slurm-job=$SLURM_JOB_ID" 2>/dev/null) || return 0

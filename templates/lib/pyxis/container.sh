@@ -1,14 +1,16 @@
-# set_container ROLE IMAGE MOUNT...: $container are srun's options for this image; what it
-# runs comes behind. $names are the variables of the step that win over the image's own.
+check_runtime() {
+  [[ $(srun --help 2>&1) == *--container-env* ]] ||
+    missing "srun's option --container-env on $HOSTNAME: is the pyxis plugin there, release 0.15 or later?"
+}
+# set_container ROLE IMAGE NAMES MOUNT...: in REPLIES, srun's options for this image; what it runs comes behind. NAMES
+# are the variables of the step, with blanks between them, that win over the image's own.
 set_container() {
-  local image=$stage_path/$2
-  shift 2
-  container=(
+  local image=$stage_path/$2 names=${3// /,} mounts
+  shift 3
+  mounts=$(IFS=, && printf '%s' "$*")
+  REPLIES=(
     --no-container-entrypoint --no-container-mount-home --container-writable
-    --container-image="$image" --container-mounts="$(join "$@")" --container-env="$(join "${names[@]}")" --
+    --container-image="$image" --container-mounts="$mounts" --container-env="$names" --
   )
 }
-join() {
-  local IFS=,
-  printf '%s' "$*"
-}
+remove_containers() { :; }

@@ -1,5 +1,5 @@
-# True when $1 is a whole squashfs file. The superblock is written last and says
-# at byte 40 how long the file must be: that shows what a killed import cut off.
+# True when $1 is a whole squashfs file. The superblock is written last and says at byte 40 how long the file must be:
+# that shows what a killed import cut off.
 sound_image() {
   local file=$1 length
   [[ -f $file && $(head -c 4 "$file" | tr -d '\0') == hsqs ]] || return 1

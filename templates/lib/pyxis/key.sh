@@ -10,5 +10,14 @@ if [[ -n $key_needed ]]; then
     done
     [[ ! -r $credentials ]] || cat "$credentials"
   } >"$private/.credentials"
-  export ENROOT_CONFIG_PATH=$private NGC_API_KEY
+  export ENROOT_CONFIG_PATH=$private
 fi
+# use_key_for IMAGE: its import gets the variables that the user's own logins name, and the
+# key where it is for this image's registry.
+use_key_for() {
+  local name login=${image_logins[$1]}
+  while read -r name; do
+    export "${name?}"
+  done < <(grep -Eos '[$][{]?[A-Za-z_][A-Za-z0-9_]*' "$credentials" | tr -d '{$')
+  [[ -z $login ]] || has_login "$login" || export NGC_API_KEY
+}

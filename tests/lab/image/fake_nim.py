@@ -20,6 +20,10 @@ Faults: --die-after-requests K (exit 1 when request K+1 arrives, mid-load),
         --term-kills (dies by SIGTERM), --log NAME (prints logs/NAME.log, exit 1; after --die-before-ready S
         if that is given)
 
+A known speed, see law.py: --law NAME=VALUE,... in place of --ttft-ms and --itl-ms,
+        --prefix-cache on|off (POST /reset_prefix_cache empties it), --law-log FILE (true times).
+        With any of them, GET /metrics has vLLM's counters.
+
 The log has the body of the first request, and of each later one that has other fields. It
 says "ready at EPOCH" at the end of the startup delay, and "first load request at EPOCH"
 when the first prompt of more than 60 words comes in: what lies between, the server stood idle.
@@ -49,13 +53,28 @@ ap.add_argument("--term-kills", action="store_true")
 ap.add_argument("--log")
 ap.add_argument("--bind-late", action="store_true", help="do not even listen before --startup-delay")
 ap.add_argument("--usage-always", action="store_true", help="usage in the last chunk even if not asked for")
+ap.add_argument("--law")
+ap.add_argument("--prefix-cache", choices=("on", "off"))
+ap.add_argument("--law-log")
 ap.add_argument("--seed", type=int, default=0)
 A = ap.parse_args()
+
+LAW = CACHE = None
+if A.law is not None or A.prefix_cache or A.law_log:
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    import law
+
+    try:
+        LAW = law.Law(f"ttft={A.ttft_ms},itl={A.itl_ms}" if A.law is None else A.law)
+    except ValueError as error:
+        sys.exit(f"fake_nim: --law: {error}")
+    CACHE = law.PrefixCache(A.prefix_cache == "on")
+    TRUTH = law.TrueTimes(A.law_log)
 
 T0 = time.monotonic()
 WORDS = [" the", " and", " to", " of", " a", " in", " that", " is", " my", " with", " not", " for", " it", " his"]
 RNG = random.Random(A.seed)
-N = {"req": 0, "done": 0}
+N = {"req": 0, "done": 0, "prompt": 0, "generated": 0}
 LOAD_WORDS = 60  # a longer prompt is load, a shorter one a question whether the server works
 READY = False
 LOADED = False
@@ -99,21 +118,22 @@ def sse(obj):
 
 def prompt_words(body):
     if "messages" in body:
-        t = 0
+        words = []
         for m in body["messages"]:
             c = m.get("content")
             if isinstance(c, list):
                 c = " ".join(p.get("text", "") for p in c)
-            t += len((c or "").split())
-        return t
+            words += (c or "").split()
+        return words
     p = body.get("prompt", "")
-    return len((" ".join(p) if isinstance(p, list) else p).split())
+    return (" ".join(p) if isinstance(p, list) else p).split()
 
 
 async def generate(w, path, body):
     N["req"] += 1
     me = N["req"]
-    pin = prompt_words(body)
+    prompt = prompt_words(body)
+    pin = len(prompt)
     global LOADED
     if pin > LOAD_WORDS and not LOADED:
         LOADED = True
@@ -157,28 +177,52 @@ async def generate(w, path, body):
             return {**base, "choices": [{"index": 0, "delta": d, "logprobs": None, "finish_reason": finish}]}
         return {**base, "choices": [{"index": 0, "text": text or "", "logprobs": None, "finish_reason": finish}]}
 
+    if LAW is None:
+        return await answer(w, body, chat, base, words, choice, usage, fin, doomed, me, A.ttft_ms, A.itl_ms)
+    start = law.now()
+    in_flight, is_wave = LAW.arrive(time.monotonic())
+    cached = CACHE.take(prompt)
+    ttft, itl = LAW.times(me, in_flight, pin - cached, is_wave)
+    try:
+        first, last = await answer(w, body, chat, base, words, choice, usage, fin, doomed, me, ttft, itl)
+    finally:
+        LAW.leave(time.monotonic())
+    N["prompt"] += pin
+    N["generated"] += n
+    TRUTH.write(
+        request=me, in_flight=in_flight, wave=is_wave, prompt_tokens=pin, cached_tokens=cached, output_tokens=n,
+        law_ttft_ms=ttft, law_itl_ms=itl, start_ns=start, first_ns=first, last_ns=last,
+    )
+
+
+async def answer(w, body, chat, base, words, choice, usage, fin, doomed, me, ttft_ms, itl_ms):
+    """Writes the answer, and says when its first and last token were written, in ns since 1970."""
+    n = len(words)
     if not body.get("stream"):
-        await asyncio.sleep((A.ttft_ms + n * A.itl_ms) / 1000)
+        await asyncio.sleep((ttft_ms + n * itl_ms) / 1000)
         base["object"] = "chat.completion" if chat else "text_completion"
         c = {"index": 0, "logprobs": None, "finish_reason": fin}
         c.update({"message": {"role": "assistant", "content": "".join(words)}} if chat else {"text": "".join(words)})
         await reply(w, 200, {**base, "choices": [c], "usage": usage})
         N["done"] += 1
-        return
+        return time.time_ns(), time.time_ns()
     w.write(head(200, "text/event-stream; charset=utf-8"))
     if chat:
         w.write(sse(choice("", role=True)))
     start = time.monotonic()
+    first = 0
     for i, word in enumerate(words):
         if doomed and i == n // 2:
             log("dying mid stream on request", me)
             os._exit(1)
-        due = start + (A.ttft_ms + i * A.itl_ms) / 1000
+        due = start + (ttft_ms + i * itl_ms) / 1000
         d = due - time.monotonic()
         if d > 0:
             await asyncio.sleep(d)
         w.write(sse(choice(word)))
+        first = first or time.time_ns()
         await w.drain()
+    end = time.time_ns()
     last = choice(None, fin)
     want = A.usage_always or (body.get("stream_options") or {}).get("include_usage")
     if A.usage_always:
@@ -189,6 +233,7 @@ async def generate(w, path, body):
     w.write(sse(b"[DONE]") + b"0\r\n\r\n")
     await w.drain()
     N["done"] += 1
+    return first, end
 
 
 async def conn(r, w):
@@ -224,6 +269,13 @@ async def conn(r, w):
                 await reply(w, 200 if READY else 503, {"object": "health.response", "message": "Service is ready." if READY else "Service is not ready."})
             elif method == "GET" and path == "/v1/models":
                 await reply(w, 200 if READY else 503, {"object": "list", "data": [{"id": A.model, "object": "model", "created": int(time.time()), "owned_by": "system", "root": A.model}]})
+            elif LAW and method == "GET" and path == "/metrics":
+                text = law.metrics(A.model, CACHE, LAW, N["prompt"], N["generated"]).encode()
+                w.write(head(200, "text/plain; version=0.0.4; charset=utf-8", len(text)) + text)
+                await w.drain()
+            elif LAW and method == "POST" and path == "/reset_prefix_cache":
+                CACHE.reset()
+                await reply(w, 200, {})
             elif method == "POST" and path in ("/v1/chat/completions", "/v1/completions"):
                 if not READY:
                     await reply(w, 503, {"object": "error", "message": "Service is not ready."})

@@ -1,0 +1,429 @@
+//! All mistakes of a TOML file at once.
+//!
+//! toml stops at the first mistake, and who writes a file wants to know all. So a file that
+//! it refuses is taken apart: each table and each value is put alone into a sample that is
+//! right, and toml reads that. What it says is said of this value. So no type is described
+//! twice, and a file without mistakes is read once.
+
+use std::ops::Range;
+
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::{DeArray, DeString, DeTable, DeValue, Error};
+
+use crate::plain::{plain, plain_lines};
+
+/// More than a person corrects at once.
+const MOST_MISTAKES: usize = 50;
+
+/// More samples than this are not read, however long the file is.
+const MOST_READS: usize = 5000;
+
+/// Characters of a message, and of a line, that are shown.
+const LONGEST_MESSAGE: usize = 1000;
+const LONGEST_LINE: usize = 100;
+
+/// How serde begins to say that a key is missing.
+const MISSING: &str = "missing field `";
+
+/// A mistake in a recipe or settings file.
+///
+/// ```
+/// let error = nim_slurm::Settings::from_toml("[slurm]\npartiton = 'a'\ntime = '1h'\n").unwrap_err();
+/// let mistakes = error.mistakes();
+/// assert_eq!((mistakes[0].line(), mistakes[0].value()), (Some(2), Some("partiton")));
+/// assert!(mistakes[0].message().contains("perhaps partition is meant"));
+/// assert_eq!((mistakes[1].line(), mistakes[1].value()), (Some(3), Some("'1h'")));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileMistake {
+    place: Option<Place>,
+    value: Option<String>,
+    message: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    line: usize,
+    column: usize,
+    text: String,
+}
+
+impl FileMistake {
+    fn new(text: &str, span: Option<Range<usize>>, message: &str) -> Self {
+        let place = span.as_ref().and_then(|span| {
+            let before = text.get(..span.start)?;
+            let start = before.rfind('\n').map_or(0, |end| end + 1);
+            let line = text[start..].lines().next().unwrap_or_default();
+            Some(Place {
+                line: before.matches('\n').count() + 1,
+                column: before[start..].chars().count() + 1,
+                text: line.to_owned(),
+            })
+        });
+        // What lacks a key is a table of many lines, and no value.
+        let value = span.and_then(|span| text.get(span));
+        let value = value.filter(|value| !value.is_empty() && !value.contains('\n'));
+        Self {
+            place,
+            value: value.map(str::to_owned),
+            message: short(&in_words(message), LONGEST_MESSAGE),
+        }
+    }
+
+    /// A text that is no TOML file, and its only mistake.
+    pub(crate) const fn of_text(message: String) -> Self {
+        Self {
+            place: None,
+            value: None,
+            message,
+        }
+    }
+
+    /// Its line, from 1, where it has one.
+    #[must_use]
+    pub fn line(&self) -> Option<usize> {
+        self.place.as_ref().map(|place| place.line)
+    }
+
+    /// What stands there, as the file has it: a value, or a key that is not known.
+    #[must_use]
+    pub fn value(&self) -> Option<&str> {
+        self.value.as_deref()
+    }
+
+    /// What is wrong, and what is allowed.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+/// Line and column, the sentence, and under it the line.
+impl std::fmt::Display for FileMistake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Some(Place { line, column, text }) = &self.place else {
+            return f.write_str(&plain_lines(&self.message));
+        };
+        write!(
+            f,
+            "line {line}, column {column}: {}",
+            plain_lines(&self.message)
+        )?;
+        write!(f, "\n  {line} | {}", plain(&short(text, LONGEST_LINE)))
+    }
+}
+
+/// Reads a file. Each value that is right in one of the samples is right.
+pub(crate) fn read<T: DeserializeOwned>(
+    text: &str,
+    samples: &[&str],
+) -> Result<T, Vec<FileMistake>> {
+    let first = match toml::from_str(text) {
+        Ok(file) => return Ok(file),
+        Err(error) => error,
+    };
+    let (file, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        let mut mistakes: Vec<_> = errors
+            .iter()
+            .map(|error| FileMistake::new(text, error.span(), error.message()))
+            .collect();
+        mistakes.sort_by(|a, b| a.place.cmp(&b.place));
+        // What follows in a line that is no TOML follows from that.
+        mistakes.dedup_by_key(|mistake| mistake.line());
+        mistakes.truncate(MOST_MISTAKES);
+        return Err(mistakes);
+    }
+    // The samples begin where the file ends, so that a place is in one of them alone.
+    let blanks = " ".repeat(text.len());
+    let samples: Vec<_> = samples.iter().map(|own| format!("{blanks}{own}")).collect();
+    let samples = samples.iter().map(|own| {
+        let sample = DeTable::parse(own).expect("a sample is TOML");
+        Spanned::new(sample.span(), DeValue::Table(sample.into_inner()))
+    });
+    let mut search = Search {
+        text,
+        samples: samples.collect(),
+        parse: |file| T::deserialize(toml::Deserializer::from(file)).map(drop),
+        reads: 0,
+        mistakes: Vec::new(),
+    };
+    let file = Spanned::new(file.span(), DeValue::Table(file.into_inner()));
+    search.look(&mut Vec::new(), None, &file, Some(first.clone()));
+    let mut mistakes = search.mistakes;
+    if mistakes.is_empty() {
+        mistakes.push(FileMistake::new(text, first.span(), first.message()));
+    }
+    mistakes.sort_by(|a, b| a.place.cmp(&b.place));
+    Err(mistakes)
+}
+
+type Value<'a> = Spanned<DeValue<'a>>;
+
+/// The way to a value: a key of a table, or an entry of a list.
+#[derive(Clone)]
+enum Step<'a> {
+    Key(Spanned<DeString<'a>>),
+    Entry,
+}
+
+struct Search<'a> {
+    text: &'a str,
+    samples: Vec<Value<'a>>,
+    parse: fn(Spanned<DeTable<'a>>) -> Result<(), Error>,
+    reads: usize,
+    mistakes: Vec<FileMistake>,
+}
+
+impl<'a> Search<'a> {
+    /// Looks for what is wrong with a value, of which `error` may be known already, and
+    /// tells whether something is.
+    fn look(
+        &mut self,
+        path: &mut Vec<Step<'a>>,
+        key: Option<Range<usize>>,
+        value: &Value<'a>,
+        error: Option<Error>,
+    ) -> bool {
+        let error = error.or_else(|| self.objection(path, &|_| Some(value.clone())));
+        let Some(error) = error else {
+            return false;
+        };
+        let known = self.mistakes.len();
+        if let Some(key) = key.filter(|key| error.span().as_ref() == Some(key)) {
+            self.add(key, &error);
+            return true;
+        }
+        match value.get_ref() {
+            DeValue::Table(table) => self.look_into(path, value.span(), table, &error),
+            DeValue::Array(list) => {
+                for entry in list {
+                    path.push(Step::Entry);
+                    let own = Some(error.clone()).filter(|error| is_of(error, entry));
+                    self.look(path, None, entry, own);
+                    path.pop();
+                }
+            }
+            _ => {}
+        }
+        if self.mistakes.len() == known {
+            self.add(value.span(), &error);
+        }
+        true
+    }
+
+    /// Looks at each entry of a table, at what it lacks, and at what its entries are together.
+    fn look_into(
+        &mut self,
+        path: &mut Vec<Step<'a>>,
+        span: Range<usize>,
+        table: &DeTable<'a>,
+        error: &Error,
+    ) {
+        let (mut bad, mut missing) = (Vec::new(), Vec::new());
+        for (key, value) in table {
+            path.push(Step::Key(key.clone()));
+            let is_own = error.span() == Some(key.span()) || is_of(error, value);
+            let own = Some(error.clone()).filter(|_| is_own);
+            if self.look(path, Some(key.span()), value, own) {
+                bad.push(key);
+            }
+            path.pop();
+        }
+        let sample = table_at(&self.samples[0], path).cloned();
+        for (key, _) in sample.unwrap_or_default() {
+            if table.contains_key(&key) {
+                continue;
+            }
+            path.push(Step::Key(key.clone()));
+            let error = self.objection(path, &|_| None);
+            if let Some(error) = error.filter(|error| error.message().starts_with(MISSING)) {
+                self.add(span.clone(), &error);
+                missing.push(key);
+            }
+            path.pop();
+        }
+        let way = path.clone();
+        let mended = |sample: &Value<'a>| {
+            let mut own = table.clone();
+            let sample = table_at(sample, &way).cloned().unwrap_or_default();
+            for key in &bad {
+                own.remove(*key);
+            }
+            let is_other = bad.iter().any(|key| !sample.contains_key(*key));
+            for (key, value) in sample {
+                if is_other || bad.contains(&&key) || missing.contains(&key) {
+                    own.entry(key).or_insert(value);
+                }
+            }
+            Some(Spanned::new(span.clone(), DeValue::Table(own)))
+        };
+        if let Some(error) = self.objection(path, &mended) {
+            self.add(span.clone(), &error);
+        }
+    }
+
+    /// What toml says of a sample with this value in its place, or without one; nothing
+    /// if it takes one of the samples so.
+    fn objection(
+        &mut self,
+        path: &[Step<'a>],
+        value: &dyn Fn(&Value<'a>) -> Option<Value<'a>>,
+    ) -> Option<Error> {
+        let mut first = None;
+        for sample in &self.samples {
+            self.reads += 1;
+            if self.reads > MOST_READS {
+                return None;
+            }
+            let mut file = sample.clone();
+            put(&mut file, path, value(sample).as_ref());
+            let span = file.span();
+            let DeValue::Table(file) = file.into_inner() else {
+                continue;
+            };
+            let error = (self.parse)(Spanned::new(span, file)).err()?;
+            first.get_or_insert(error);
+        }
+        first
+    }
+
+    fn add(&mut self, span: Range<usize>, error: &Error) {
+        let mistake = FileMistake::new(self.text, Some(span), error.message());
+        if self.mistakes.len() < MOST_MISTAKES && !self.mistakes.contains(&mistake) {
+            self.mistakes.push(mistake);
+        }
+    }
+}
+
+/// The table that a sample has there.
+fn table_at<'a, 's>(sample: &'s Value<'a>, path: &[Step<'a>]) -> Option<&'s DeTable<'a>> {
+    let mut steps = path.iter();
+    let value = steps.try_fold(sample, |value, step| match step {
+        Step::Key(key) => value.get_ref().as_table()?.get(key),
+        Step::Entry => value.get_ref().as_array()?.first(),
+    });
+    value?.get_ref().as_table()
+}
+
+/// Puts a value into a file, or takes the one that is there out of it.
+fn put<'a>(file: &mut Value<'a>, path: &[Step<'a>], value: Option<&Value<'a>>) {
+    let nothing = || Spanned::new(0..0, DeValue::Table(DeTable::new()));
+    match (path.split_first(), value) {
+        (None, Some(value)) => *file = value.clone(),
+        (None, None) => {}
+        (Some((Step::Key(key), rest)), _) => {
+            if !file.get_ref().is_table() {
+                *file = nothing();
+            }
+            let DeValue::Table(table) = file.get_mut() else {
+                return;
+            };
+            let old = table.remove(key);
+            if rest.is_empty() && value.is_none() {
+                return;
+            }
+            let mut own = old.unwrap_or_else(nothing);
+            put(&mut own, rest, value);
+            table.insert(key.clone(), own);
+        }
+        (Some((Step::Entry, rest)), _) => {
+            let old = file.get_ref().as_array().and_then(|list| list.first());
+            let mut own = old.cloned().unwrap_or_else(nothing);
+            put(&mut own, rest, value);
+            *file.get_mut() = DeValue::Array(DeArray::from_iter([own]));
+        }
+    }
+}
+
+/// Whether an error is about this value, or something in it.
+fn is_of(error: &Error, value: &Value<'_>) -> bool {
+    let is_in = |span: Range<usize>| {
+        let own = error.span();
+        own.is_some_and(|own| span.start <= own.start && own.end <= span.end && !own.is_empty())
+    };
+    // The place of a table is that of its header.
+    is_in(value.span())
+        || match value.get_ref() {
+            DeValue::Table(table) => table
+                .iter()
+                .any(|(key, value)| is_in(key.span()) || is_of(error, value)),
+            DeValue::Array(list) => list.iter().any(|value| is_of(error, value)),
+            _ => false,
+        }
+}
+
+fn short(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// What serde says in terms of Rust, in those of a file.
+fn in_words(message: &str) -> String {
+    let mut names = message.split('`').skip(1).step_by(2);
+    if message.starts_with(MISSING) {
+        return format!("the key {} is missing", names.next().unwrap_or_default());
+    }
+    let unknown = [
+        ("unknown field `", "unknown key"),
+        ("unknown variant `", "unknown word"),
+    ];
+    if let Some((_, what)) = unknown
+        .iter()
+        .find(|(prefix, _)| message.starts_with(prefix))
+    {
+        let given = names.next().unwrap_or_default();
+        let allowed: Vec<_> = names.collect();
+        return match nearest(given, &allowed) {
+            Some(meant) => format!("{what} {given:?}: perhaps {meant} is meant"),
+            None => format!("{what} {given:?}: allowed are {}", allowed.join(", ")),
+        };
+    }
+    if let Some((given, expected)) = message.split_once(", expected ")
+        && given.starts_with("invalid ")
+    {
+        let expected = match expected {
+            "a nonzero u16" => "a whole number from 1 to 65535",
+            "a nonzero u32" => "a whole number from 1 to 4294967295",
+            "u32" => "a whole number from 0 to 4294967295",
+            "a boolean" => "true or false",
+            "a sequence" => "a list in brackets",
+            "a map" => "a table",
+            "a UTF-8 path string" => "a path",
+            other if other.starts_with("struct ") => "a table",
+            other => other,
+        };
+        return format!("{given}, expected {expected}");
+    }
+    message.to_owned()
+}
+
+/// The known name that `given` was most likely to be: a third of its letters may be wrong.
+pub(crate) fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
+    /// No option has a longer name, and a long text is not compared with each.
+    const LONGEST: usize = 32;
+    let slips = |known: &str| edits(given.as_bytes(), known.as_bytes());
+    (given.len() <= LONGEST)
+        .then(|| known.iter().map(|known| (slips(known), *known)).min())
+        .flatten()
+        .filter(|(slips, known)| slips * 3 <= known.len())
+        .map(|(_, known)| known)
+}
+
+/// How many letters must be put in, left out or changed to make one word the other.
+fn edits(one: &[u8], other: &[u8]) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, letter) in one.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, other_letter) in other.iter().enumerate() {
+            let changed = diagonal + usize::from(letter != other_letter);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[other.len()]
+}

@@ -1,0 +1,659 @@
+//! Each request of a point, and the part of the point in which the load was steady.
+
+mod read;
+
+use camino::Utf8Path;
+
+use super::metric::{Metric, Metrics, Statistic, Statistics};
+use super::problem::ReadProblem;
+
+/// One request, as the tool's file of requests tells it.
+///
+/// ```
+/// use nim_slurm::results::Requests;
+///
+/// let requests = Requests::read("tests/data/requests/aiperf-1/profile_export.jsonl")?;
+/// let first = requests.as_slice()[0];
+/// assert!(!first.has_failed());
+/// // Nanoseconds since 1970.
+/// let (start, end) = (first.start(), first.end());
+/// assert!(start < first.first_token().unwrap() && first.first_token().unwrap() < end);
+/// assert_eq!((first.input_tokens(), first.output_tokens()), (Some(128), Some(140)));
+/// // In ms.
+/// let round = |value: Option<f64>| (value.unwrap() * 100.0).round() / 100.0;
+/// assert_eq!(round(first.time_to_first_token()), 23.05);
+/// assert_eq!(round(first.inter_token_latency()), 1.8); // (272.82 - 23.05) / 139
+/// assert_eq!(round(first.latency()), 272.82);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Request {
+    start: u64,
+    first_token: Option<u64>,
+    end: u64,
+    input_tokens: Option<u32>,
+    output_tokens: Option<u32>,
+    has_failed: bool,
+}
+
+impl Request {
+    /// When it was sent, in ns since 1970.
+    #[must_use]
+    pub const fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// When its first token came, in ns since 1970; of streamed answers alone.
+    #[must_use]
+    pub const fn first_token(&self) -> Option<u64> {
+        self.first_token
+    }
+
+    /// When its last token came, in ns since 1970.
+    #[must_use]
+    pub const fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Tokens of the prompt. GenAI-Perf's file has only its text.
+    #[must_use]
+    pub const fn input_tokens(&self) -> Option<u32> {
+        self.input_tokens
+    }
+
+    /// Tokens of the answer, as AIPerf counted them. Of GenAI-Perf, what the server said of them
+    /// or, where it did not, the pieces in which the answer came.
+    #[must_use]
+    pub const fn output_tokens(&self) -> Option<u32> {
+        self.output_tokens
+    }
+
+    /// Whether it has no answer, or was cancelled.
+    #[must_use]
+    pub const fn has_failed(&self) -> bool {
+        self.has_failed
+    }
+
+    /// From sending to the first token, in ms.
+    #[must_use]
+    pub fn time_to_first_token(&self) -> Option<f64> {
+        self.of(Metric::TimeToFirstToken)
+    }
+
+    /// The time after the first token over the number of tokens after it, in ms. Answers of one
+    /// token have none.
+    #[must_use]
+    pub fn inter_token_latency(&self) -> Option<f64> {
+        self.of(Metric::InterTokenLatency)
+    }
+
+    /// From sending to the last token, in ms; of answered requests.
+    #[must_use]
+    pub fn latency(&self) -> Option<f64> {
+        self.of(Metric::RequestLatency)
+    }
+
+    /// The request's own value of a metric that each request has one of.
+    fn of(&self, metric: Metric) -> Option<f64> {
+        let (from, to) = self.interval_of(metric)?;
+        let tokens = match metric {
+            Metric::InterTokenLatency => f64::from(self.output_tokens? - 1),
+            _ => 1.0,
+        };
+        Some(nanoseconds(from, to) / 1e6 / tokens)
+    }
+
+    /// From when to when a metric is measured.
+    fn interval_of(&self, metric: Metric) -> Option<(u64, u64)> {
+        if self.has_failed {
+            return None;
+        }
+        match metric {
+            Metric::TimeToFirstToken => Some((self.start, self.first_token?)),
+            Metric::InterTokenLatency => {
+                (self.output_tokens? > 1).then_some((self.first_token?, self.end))
+            }
+            Metric::RequestLatency => Some((self.start, self.end)),
+            _ => None,
+        }
+    }
+
+    /// How many of the answer's tokens came from `from` to `to`: the first when it did, the others
+    /// at equal distances until the end.
+    fn tokens_between(&self, from: u64, to: u64) -> f64 {
+        let Some(tokens) = self.output_tokens.filter(|tokens| *tokens > 0) else {
+            return 0.0;
+        };
+        let first = self.first_token.unwrap_or(self.end);
+        let is_first_in = first >= from && first <= to;
+        f64::from(u8::from(is_first_in)) + f64::from(tokens - 1) * share(first, self.end, from, to)
+    }
+}
+
+/// Nanoseconds from one time to a later one.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "an hour has 42 bits of nanoseconds"
+)]
+const fn nanoseconds(from: u64, to: u64) -> f64 {
+    to.saturating_sub(from) as f64
+}
+
+/// Which share of an interval lies in another one. One without length lies in it or does not.
+fn share(start: u64, end: u64, from: u64, to: u64) -> f64 {
+    if start >= end {
+        return f64::from(u8::from(end >= from && end <= to));
+    }
+    nanoseconds(start.max(from), end.min(to)) / nanoseconds(start, end)
+}
+
+/// The measured requests of a point, by the time at which they were sent. Those of a warm-up are
+/// not among them.
+///
+/// GenAI-Perf's file of them is `profile_export.json`, AIPerf's `profile_export.jsonl`.
+///
+/// ```
+/// use nim_slurm::results::{Metric, Requests, Statistic};
+///
+/// let requests = Requests::read("tests/data/requests/aiperf-16/profile_export.jsonl")?;
+/// assert_eq!((requests.as_slice().len(), requests.failed()), (80, 0));
+/// assert_eq!(requests.values(Metric::TimeToFirstToken).count(), 80);
+///
+/// // Of the whole point, as the tool counts, and of the part with 16 in flight.
+/// let whole = requests.figures().unwrap();
+/// let steady = requests.steady().unwrap();
+/// assert_eq!(steady.level(), 16);
+/// assert!(steady.seconds() < whole.seconds());
+/// let throughput = |figures: &nim_slurm::results::Figures| {
+///     figures.metric(Metric::OutputTokenThroughput).unwrap().get(Statistic::Avg).unwrap()
+/// };
+/// assert!(throughput(&steady) > throughput(&whole)); // no beginning and no end
+///
+/// let error = Requests::read("tests/data/requests/none.jsonl").unwrap_err();
+/// assert!(error.to_string().starts_with("tests/data/requests/none.jsonl: cannot be read: "));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requests(Vec<Request>);
+
+impl Requests {
+    /// Reads a tool's file of requests: AIPerf's where its name ends with `.jsonl`, GenAI-Perf's
+    /// else. It is read as a stream: what stands between the times takes no memory.
+    ///
+    /// # Errors
+    ///
+    /// When it is no such file, is cut off or larger than any tool writes, or has a time that
+    /// cannot be. Half of the requests would be another point, so it is all of them or none.
+    pub fn read(path: impl AsRef<Utf8Path>) -> Result<Self, ReadProblem> {
+        let mut requests = read::read(path.as_ref())?;
+        requests.sort_unstable_by_key(|request| (request.start, request.end));
+        Ok(Self(requests))
+    }
+
+    /// The requests.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Request] {
+        &self.0
+    }
+
+    /// How many have no answer.
+    #[must_use]
+    pub fn failed(&self) -> usize {
+        self.0.iter().filter(|request| request.has_failed).count()
+    }
+
+    /// Each request's value of a metric, in ms. Of the time to first token, the inter-token latency
+    /// and the request latency alone; a request that has none is left out.
+    pub fn values(&self, metric: Metric) -> impl Iterator<Item = f64> + '_ {
+        self.0.iter().filter_map(move |request| request.of(metric))
+    }
+
+    /// From the first request's start to the last one's end.
+    fn span(&self) -> Option<(u64, u64)> {
+        let end = self.0.iter().map(|request| request.end).max()?;
+        Some((self.0.first()?.start, end))
+    }
+
+    /// Which share of the time from the first request's start to the last one's end had requests
+    /// in flight. The rest was the client's.
+    ///
+    /// ```
+    /// use nim_slurm::results::Requests;
+    ///
+    /// let requests = Requests::read("tests/data/requests/aiperf-1/profile_export.jsonl")?;
+    /// let share = requests.share_in_flight().unwrap();
+    /// assert!(share > 0.95 && share < 1.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn share_in_flight(&self) -> Option<f64> {
+        let (from, to) = self.span()?;
+        let busy: f64 = self
+            .in_flight()
+            .iter()
+            .filter(|part| part.count > 0)
+            .map(Part::length)
+            .sum();
+        Some(busy / nanoseconds(from, to)).filter(|share| share.is_finite())
+    }
+
+    /// The figures of all requests. `None` when no time passes between the first start and the
+    /// last end.
+    #[must_use]
+    pub fn figures(&self) -> Option<Figures> {
+        let (from, to) = self.span()?;
+        let peak = self.in_flight().iter().map(|part| part.count).max();
+        Figures::new(&self.0, from, to, peak.unwrap_or_default())
+    }
+
+    /// The figures of the steady part: the longest interval with the load at its level, between
+    /// the rise at the beginning and the fall at the end.
+    ///
+    /// The level is the number of requests in flight that at least a quarter of the time has, so
+    /// that a short peak is none; the load is at it with 90 % of them or more. It may fall below for
+    /// as long as the median request takes: a client that sends the next request needs a moment.
+    #[must_use]
+    pub fn steady(&self) -> Option<Figures> {
+        let parts = self.in_flight();
+        let level = level(&parts);
+        let enough = (9 * level).div_ceil(10).max(1);
+        let pause = self.median_latency()?;
+        let mut intervals: Vec<(u64, u64)> = Vec::new();
+        for part in parts.iter().filter(|part| part.count >= enough) {
+            match intervals.last_mut() {
+                Some((_, to)) if nanoseconds(*to, part.from) <= pause => *to = part.to,
+                _ => intervals.push((part.from, part.to)),
+            }
+        }
+        let longest = intervals.iter().rev().max_by_key(|(from, to)| to - from);
+        let &(from, to) = longest?;
+        Figures::new(&self.0, from, to, level)
+    }
+
+    /// By how much the steady part's figure differs from that of all requests, as a share of the
+    /// latter, in the metric in which it differs most: the means of the time to first token, the
+    /// inter-token latency and the request latency, and both throughputs. `None` when there is no
+    /// figure to compare.
+    ///
+    /// ```
+    /// use nim_slurm::results::Requests;
+    ///
+    /// let read = |point| Requests::read(format!("tests/data/requests/{point}/profile_export.jsonl"));
+    /// let (_, alone) = read("aiperf-1")?.largest_difference().unwrap();
+    /// assert!(alone.abs() < 0.05); // one request after the other: all of it is steady
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn largest_difference(&self) -> Option<(Metric, f64)> {
+        let (whole, steady) = (self.figures()?, self.steady()?);
+        COMPARED
+            .into_iter()
+            .filter_map(|metric| {
+                let [whole, steady] =
+                    [&whole, &steady].map(|figures| figures.metric(metric)?.avg());
+                Some((metric, steady? / whole? - 1.0))
+            })
+            .filter(|(_, difference)| difference.is_finite())
+            .max_by(|(_, a), (_, b)| a.abs().total_cmp(&b.abs()))
+    }
+
+    fn median_latency(&self) -> Option<f64> {
+        let mut latencies: Vec<_> = self
+            .0
+            .iter()
+            .map(|request| request.end - request.start)
+            .collect();
+        let middle = latencies.len() / 2;
+        if latencies.is_empty() {
+            return None;
+        }
+        let (_, median, _) = latencies.select_nth_unstable(middle);
+        Some(nanoseconds(0, *median))
+    }
+
+    /// How many requests were in flight, from the first start to the last end.
+    fn in_flight(&self) -> Vec<Part> {
+        let starts = self.0.iter().map(|request| (request.start, 1));
+        let ends = self.0.iter().map(|request| (request.end, -1));
+        let mut events: Vec<(u64, i32)> = starts.chain(ends).collect();
+        events.sort_unstable();
+        let mut count = 0_i32;
+        let mut parts = Vec::new();
+        for pair in events.windows(2) {
+            let [(from, change), (to, _)] = *pair else {
+                continue;
+            };
+            count += change;
+            if from < to {
+                let count = u32::try_from(count).unwrap_or_default();
+                parts.push(Part { from, to, count });
+            }
+        }
+        parts
+    }
+}
+
+/// The means that tell whether a point was steady.
+const COMPARED: [Metric; 5] = [
+    Metric::TimeToFirstToken,
+    Metric::InterTokenLatency,
+    Metric::RequestLatency,
+    Metric::OutputTokenThroughput,
+    Metric::RequestThroughput,
+];
+
+/// A time in which the number of requests in flight is the same.
+struct Part {
+    from: u64,
+    to: u64,
+    count: u32,
+}
+
+impl Part {
+    fn length(&self) -> f64 {
+        nanoseconds(self.from, self.to)
+    }
+}
+
+/// The most that are in flight in a quarter of the time.
+fn level(parts: &[Part]) -> u32 {
+    let mut by_count: Vec<_> = parts.iter().collect();
+    by_count.sort_unstable_by_key(|part| std::cmp::Reverse(part.count));
+    let quarter = parts.iter().map(Part::length).sum::<f64>() / 4.0;
+    let mut passed = 0.0;
+    let at_level = by_count.into_iter().find(|part| {
+        passed += part.length();
+        passed >= quarter
+    });
+    at_level.map_or(0, |part| part.count)
+}
+
+/// What the requests of an interval say of the server.
+///
+/// A value counts when all of the time in which it is measured lies in the interval. A throughput
+/// is what came in the interval over its length, of a request that lies in it in part the part.
+///
+/// ```
+/// use nim_slurm::results::{Metric, Requests, Run, Statistic};
+///
+/// let point = "tests/data/requests/aiperf-1";
+/// let figures = Requests::read(format!("{point}/profile_export.jsonl"))?.figures().unwrap();
+/// assert_eq!((figures.level(), figures.seconds().round()), (1, 5.0));
+/// // The tool's own figures are those of all requests.
+/// let run = Run::read(point)?;
+/// for metric in [Metric::TimeToFirstToken, Metric::InterTokenLatency, Metric::RequestLatency] {
+///     for statistic in [Statistic::Avg, Statistic::P95, Statistic::Max] {
+///         let own = run.points()[0].value(metric, statistic).unwrap();
+///         let ours = figures.metric(metric).unwrap().get(statistic).unwrap();
+///         assert!((ours / own - 1.0).abs() < 1e-5, "{metric} {statistic}: {ours} {own}");
+///     }
+/// }
+/// assert!(figures.metrics().all(|(_, statistics)| statistics.avg().is_some()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figures {
+    level: u32,
+    nanoseconds: f64,
+    metrics: Metrics,
+}
+
+impl Figures {
+    fn new(requests: &[Request], from: u64, to: u64, level: u32) -> Option<Self> {
+        let length = nanoseconds(from, to);
+        if length <= 0.0 {
+            return None;
+        }
+        let mut metrics = Metrics::default();
+        for metric in &COMPARED[..3] {
+            let is_in = |request: &&Request| {
+                request
+                    .interval_of(*metric)
+                    .is_some_and(|(start, end)| start >= from && end <= to)
+            };
+            let mut values: Vec<_> = requests
+                .iter()
+                .filter(is_in)
+                .filter_map(|request| request.of(*metric))
+                .collect();
+            if let Some(statistics) = statistics(&mut values) {
+                metrics.set(*metric, statistics);
+            }
+        }
+        let answered = || requests.iter().filter(|request| !request.has_failed);
+        let rate = |count: f64| Statistics::from_iter([(Statistic::Avg, count / length * 1e9)]);
+        let of_requests = answered()
+            .map(|request| share(request.start, request.end, from, to))
+            .sum();
+        metrics.set(Metric::RequestThroughput, rate(of_requests));
+        if answered().any(|request| request.output_tokens.is_some()) {
+            let of_tokens = answered()
+                .map(|request| request.tokens_between(from, to))
+                .sum();
+            metrics.set(Metric::OutputTokenThroughput, rate(of_tokens));
+        }
+        Some(Self {
+            level,
+            nanoseconds: length,
+            metrics,
+        })
+    }
+
+    /// Requests in flight: the level of a steady part, the most there were of a whole point.
+    #[must_use]
+    pub const fn level(&self) -> u32 {
+        self.level
+    }
+
+    /// How long the interval is.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        self.nanoseconds / 1e9
+    }
+
+    /// The statistics of a metric: the time to first token, the inter-token latency, the request
+    /// latency, and the means of both throughputs.
+    #[must_use]
+    pub fn metric(&self, metric: Metric) -> Option<&Statistics> {
+        self.metrics.get(metric)
+    }
+
+    /// All of them, in the order of [`Metric::ALL`].
+    pub fn metrics(&self) -> impl Iterator<Item = (Metric, &Statistics)> {
+        self.metrics.iter()
+    }
+}
+
+/// The statistics of some values, percentiles as both tools take them: between two values, on the
+/// straight line.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a file has a million requests at most"
+)]
+fn statistics(values: &mut [f64]) -> Option<Statistics> {
+    values.sort_unstable_by(f64::total_cmp);
+    let (smallest, largest) = (*values.first()?, *values.last()?);
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    let mut statistics: Statistics = [
+        (Statistic::Avg, mean),
+        (Statistic::Min, smallest),
+        (Statistic::Max, largest),
+        (Statistic::Std, (squares / count).sqrt()),
+        (Statistic::Count, count),
+    ]
+    .into_iter()
+    .collect();
+    for &statistic in Statistic::ALL {
+        let Some(percentile) = statistic.percentile() else {
+            continue;
+        };
+        let steps = (values.len() - 1) * usize::from(percentile.get());
+        let (low, rest) = (steps / 100, (steps % 100) as f64 / 100.0);
+        let high = (low + 1).min(values.len() - 1);
+        statistics.set(statistic, values[low] + rest * (values[high] - values[low]));
+    }
+    Some(statistics)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A request in ms, with one token each 10 ms after the first.
+    fn request(start: u64, first: u64, end: u64) -> Request {
+        let at = |time| time * 1_000_000;
+        Request {
+            start: at(start),
+            first_token: Some(at(first)),
+            end: at(end),
+            input_tokens: None,
+            output_tokens: Some(u32::try_from((end - first) / 10).unwrap() + 1),
+            has_failed: false,
+        }
+    }
+
+    fn requests(mut all: Vec<Request>) -> Requests {
+        all.sort_unstable_by_key(|request| (request.start, request.end));
+        Requests(all)
+    }
+
+    fn avg(figures: &Figures, metric: Metric) -> f64 {
+        figures.metric(metric).unwrap().avg().unwrap()
+    }
+
+    #[track_caller]
+    fn is_about(value: f64, expected: f64) {
+        assert!((value / expected - 1.0).abs() < 1e-9, "{value} {expected}");
+    }
+
+    /// Four clients, each begins 100 ms after the one before, sends ten requests of 400 ms, and
+    /// pauses for 5 ms after each.
+    fn closed_loop() -> Requests {
+        let of = |client: u64| {
+            (0..10).map(move |number| {
+                let start = 1000 + 100 * client + 405 * number;
+                request(start, start + 100, start + 400)
+            })
+        };
+        requests((0..4).flat_map(of).collect())
+    }
+
+    #[test]
+    fn the_steady_part_has_neither_the_rise_nor_the_fall() {
+        let all = closed_loop();
+        let steady = all.steady().unwrap();
+        assert_eq!(steady.level(), 4);
+        // From the last client's first request to the first one's last end.
+        is_about(
+            steady.seconds(),
+            (1000.0 + 9.0 * 405.0 + 400.0 - 1300.0) / 1000.0,
+        );
+        is_about(avg(&steady, Metric::RequestLatency), 400.0);
+        is_about(avg(&steady, Metric::TimeToFirstToken), 100.0);
+        is_about(avg(&steady, Metric::InterTokenLatency), 10.0);
+        // Four requests each 405 ms; but for the edges.
+        let rate = avg(&steady, Metric::RequestThroughput);
+        assert!((rate / (4.0 / 0.405) - 1.0).abs() < 0.005, "{rate}");
+        let whole = all.figures().unwrap();
+        is_about(avg(&whole, Metric::RequestThroughput), 40.0 / 4.345);
+        is_about(
+            avg(&whole, Metric::OutputTokenThroughput),
+            40.0 * 31.0 / 4.345,
+        );
+        let (_, difference) = all.largest_difference().unwrap();
+        assert!(difference > 0.05, "{difference}");
+        assert_eq!(all.share_in_flight(), Some(1.0));
+    }
+
+    #[test]
+    fn one_request_after_the_other_is_steady_with_its_pauses() {
+        let all = requests(
+            (0..20)
+                .map(|n| request(500 * n, 500 * n + 50, 500 * n + 350))
+                .collect(),
+        );
+        let (whole, steady) = (all.figures().unwrap(), all.steady().unwrap());
+        assert_eq!((steady.level(), whole.level()), (1, 1));
+        is_about(steady.seconds(), 9.85);
+        is_about(avg(&steady, Metric::RequestThroughput), 20.0 / 9.85);
+        is_about(all.share_in_flight().unwrap(), 20.0 * 0.35 / 9.85);
+        assert!(all.largest_difference().unwrap().1.abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_long_pause_ends_the_steady_part_and_a_short_peak_is_no_level() {
+        let train = |from: u64, count: u64| {
+            (0..count)
+                .map(move |n| request(from + 100 * n, from + 100 * n + 10, from + 100 * n + 100))
+        };
+        let mut all: Vec<_> = train(0, 5).chain(train(1000, 12)).collect();
+        all.push(request(1500, 1510, 1510));
+        let steady = requests(all).steady().unwrap();
+        assert_eq!(steady.level(), 1);
+        is_about(steady.seconds(), 1.2);
+    }
+
+    #[test]
+    fn a_slow_first_wave_is_seen() {
+        let wave = |start: u64, first: u64| {
+            (0..8).map(move |_| request(start, start + first, start + first + 300))
+        };
+        let waves = (0..4).flat_map(|n| wave(5300 + 400 * n, 100));
+        let all = requests(wave(0, 5000).chain(waves).collect());
+        // The steady part has the wave: it is full load. It is the first token that tells.
+        assert_eq!(all.steady().unwrap().level(), 8);
+        is_about(
+            all.values(Metric::TimeToFirstToken).fold(0.0, f64::max),
+            5000.0,
+        );
+    }
+
+    #[test]
+    fn failed_requests_load_the_server_and_have_no_value() {
+        let mut all = vec![request(0, 100, 1000), request(1, 100, 1000)];
+        all[1].has_failed = true;
+        let all = requests(all);
+        assert_eq!(
+            (all.failed(), all.values(Metric::RequestLatency).count()),
+            (1, 1)
+        );
+        assert_eq!(all.steady().unwrap().level(), 2);
+        is_about(avg(&all.figures().unwrap(), Metric::RequestThroughput), 1.0);
+        assert_eq!(all.values(Metric::OutputTokenThroughput).count(), 0);
+    }
+
+    #[test]
+    fn nothing_is_no_figure() {
+        for all in [vec![], vec![request(5, 5, 5)]] {
+            let all = requests(all);
+            assert_eq!((all.figures(), all.steady()), (None, None));
+            assert_eq!(
+                (all.share_in_flight(), all.largest_difference()),
+                (None, None)
+            );
+        }
+        // Times at both ends of what a number holds.
+        let mut far = request(0, 0, 0);
+        far.end = u64::MAX;
+        assert!(requests(vec![far, request(5, 5, 5)]).steady().is_some());
+    }
+
+    /// As numpy's percentile, which AIPerf and GenAI-Perf use.
+    #[test]
+    fn percentiles_lie_on_the_line_between_two_values() {
+        let statistics = statistics(&mut [4.0, 1.0, 3.0, 2.0]).unwrap();
+        for (statistic, value) in [
+            (Statistic::P50, 2.5),
+            (Statistic::P25, 1.75),
+            (Statistic::P90, 3.7),
+            (Statistic::P99, 3.97),
+            (Statistic::Max, 4.0),
+            (Statistic::Count, 4.0),
+        ] {
+            is_about(statistics.get(statistic).unwrap(), value);
+        }
+        is_about(statistics.get(Statistic::Std).unwrap(), 1.25_f64.sqrt());
+    }
+}

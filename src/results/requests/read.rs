@@ -1,0 +1,532 @@
+//! The tools' files of requests, as a stream.
+//!
+//! ```text
+//! AIPerf, a line each:  {"metadata": {"request_start_ns": …, …}, "metrics": {…}, "error": null}
+//! GenAI-Perf:           {"experiments": [{"requests": [{"timestamp": …,
+//!                         "response_timestamps": […], "response_outputs": [{"response": "data: …"}, …]}, …]}]}
+//! ```
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::fmt;
+use std::io::{self, BufRead, BufReader, Read};
+use std::rc::Rc;
+
+use camino::Utf8Path;
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::super::problem::{ReadProblem, quoted};
+use super::super::sink::milliseconds_in;
+use super::Request;
+use crate::file::{self, Links, ReadFailure};
+
+/// A file of requests; 100,000 of 1000 tokens have about as much.
+const MAX_BYTES: u64 = 32 << 30;
+
+/// One request in it. GenAI-Perf's has 300 bytes for each token.
+const MAX_REQUEST: u64 = 32 << 20;
+
+const MAX_REQUESTS: usize = 1_000_000;
+
+/// Why a file is not read, and in which line.
+type Fault = (Option<u64>, String);
+
+pub(super) fn read(path: &Utf8Path) -> Result<Vec<Request>, ReadProblem> {
+    requests(path).map_err(|(line, message)| ReadProblem::new(path, line, message))
+}
+
+fn requests(path: &Utf8Path) -> Result<Vec<Request>, Fault> {
+    let unread = |failure: ReadFailure| (None, failure.to_string());
+    let (file, metadata) = file::open(path.as_std_path(), Links::Refuse).map_err(unread)?;
+    let length = metadata.len();
+    if length > MAX_BYTES {
+        return Err(unread(ReadFailure::TooLong {
+            length,
+            most: MAX_BYTES,
+        }));
+    }
+    // Some files are longer than they say, or grow while they are read.
+    let file = BufReader::with_capacity(64 << 10, file.take(MAX_BYTES));
+    let requests = if path.extension() == Some("jsonl") {
+        of_aiperf(file)?
+    } else {
+        of_genai_perf(file)?
+    };
+    if requests.is_empty() {
+        return Err((None, "has no request in it".to_owned()));
+    }
+    Ok(requests)
+}
+
+/// What is said of a text that is no JSON, or none of a tool.
+fn reason(error: &serde_json::Error, tool: &str) -> String {
+    let text = error.to_string();
+    let why = text.split(" at line ").next().unwrap_or(&text);
+    if error.is_eof() {
+        "is cut off here".to_owned()
+    } else if error.is_data() {
+        // The message may hold a text of the file.
+        format!("is no request of {tool}: {}", shown(why))
+    } else {
+        format!("is no JSON from here on: {}", shown(why))
+    }
+}
+
+/// A text of others, fit for a sentence.
+fn shown(text: &str) -> String {
+    text.chars()
+        .take(200)
+        .flat_map(char::escape_debug)
+        .collect()
+}
+
+fn too_many() -> String {
+    format!("has more than {MAX_REQUESTS} requests")
+}
+
+fn of_aiperf(mut file: impl BufRead) -> Result<Vec<Request>, Fault> {
+    let mut requests = Vec::new();
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        let bytes = (&mut file)
+            .take(MAX_REQUEST)
+            .read_until(b'\n', &mut line)
+            .map_err(|error| (Some(number), format!("cannot be read: {error}")))?;
+        if bytes == 0 {
+            break;
+        }
+        if bytes as u64 == MAX_REQUEST && !line.ends_with(b"\n") {
+            let message = format!("has more than {MAX_REQUEST} bytes in one line");
+            return Err((Some(number), message));
+        }
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        let record: Record<'_> = serde_json::from_slice(&line)
+            .map_err(|error| (Some(number), reason(&error, "AIPerf")))?;
+        let request = record.request().map_err(|why| (Some(number), why))?;
+        requests.extend(request);
+        if requests.len() > MAX_REQUESTS {
+            return Err((Some(number), too_many()));
+        }
+    }
+    Ok(requests)
+}
+
+/// A line of AIPerf's file.
+#[derive(Deserialize)]
+struct Record<'a> {
+    #[serde(borrow)]
+    metadata: Metadata<'a>,
+    #[serde(borrow, default)]
+    metrics: RecordMetrics<'a>,
+    error: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Metadata<'a> {
+    request_start_ns: u64,
+    request_end_ns: u64,
+    #[serde(borrow, default)]
+    benchmark_phase: Option<Cow<'a, str>>,
+    #[serde(default)]
+    was_cancelled: bool,
+}
+
+#[derive(Deserialize, Default)]
+struct RecordMetrics<'a> {
+    #[serde(borrow)]
+    time_to_first_token: Option<Measured<'a>>,
+    #[serde(borrow)]
+    request_latency: Option<Measured<'a>>,
+    #[serde(borrow)]
+    input_sequence_length: Option<Measured<'a>>,
+    #[serde(borrow)]
+    output_sequence_length: Option<Measured<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Measured<'a> {
+    value: f64,
+    #[serde(borrow, default)]
+    unit: Cow<'a, str>,
+}
+
+impl Measured<'_> {
+    fn nanoseconds(&self, name: &str) -> Result<u64, String> {
+        let Some(factor) = milliseconds_in(&self.unit) else {
+            let unit = quoted(&self.unit);
+            return Err(format!("{name} is in {unit}: ns, us, ms or s is expected"));
+        };
+        whole(self.value * factor * 1e6)
+            .ok_or_else(|| format!("{name} is {}, which cannot be", self.value))
+    }
+
+    fn tokens(&self, name: &str) -> Result<u32, String> {
+        whole(self.value)
+            .and_then(|tokens| u32::try_from(tokens).ok())
+            .ok_or_else(|| format!("{name} is {}, which cannot be", self.value))
+    }
+}
+
+/// A number that is not below zero, and no larger than nanoseconds of a century.
+fn whole(value: f64) -> Option<u64> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the range is checked"
+    )]
+    (0.0..=3.2e18)
+        .contains(&value)
+        .then_some(value.round() as u64)
+}
+
+impl Record<'_> {
+    /// The request; none of a warm-up.
+    fn request(&self) -> Result<Option<Request>, String> {
+        let Metadata {
+            request_start_ns: start,
+            request_end_ns: end,
+            ..
+        } = self.metadata;
+        if self.metadata.benchmark_phase.as_deref() == Some("warmup") {
+            return Ok(None);
+        }
+        let metrics = &self.metrics;
+        let time = |name: &str, measured: &Option<Measured<'_>>| {
+            let length = measured.as_ref().map(|measured| measured.nanoseconds(name));
+            length.transpose()
+        };
+        let tokens = |name: &str, measured: &Option<Measured<'_>>| {
+            let tokens = measured.as_ref().map(|measured| measured.tokens(name));
+            tokens.transpose()
+        };
+        let first = time("time_to_first_token", &metrics.time_to_first_token)?;
+        let latency = time("request_latency", &metrics.request_latency)?;
+        let request = Request {
+            start,
+            first_token: first.and_then(|first| start.checked_add(first)),
+            // Of two clocks the finer.
+            end: latency
+                .map_or(Some(end), |latency| start.checked_add(latency))
+                .unwrap_or(end),
+            input_tokens: tokens("input_sequence_length", &metrics.input_sequence_length)?,
+            output_tokens: tokens("output_sequence_length", &metrics.output_sequence_length)?,
+            has_failed: self.error.is_some() || self.metadata.was_cancelled || latency.is_none(),
+        };
+        checked(request).map(Some)
+    }
+}
+
+/// Refuses times that run backwards.
+fn checked(request: Request) -> Result<Request, String> {
+    let first = request.first_token.unwrap_or(request.end);
+    if request.start <= first && first <= request.end {
+        Ok(request)
+    } else {
+        Err(format!(
+            "has a request that starts at {}, has its first token at {first} and ends at {}",
+            request.start, request.end
+        ))
+    }
+}
+
+fn of_genai_perf(file: impl BufRead) -> Result<Vec<Request>, Fault> {
+    let left = Rc::new(Cell::new(MAX_REQUEST));
+    let reader = Metered {
+        inner: file,
+        left: Rc::clone(&left),
+    };
+    let mut found = Found {
+        requests: Vec::new(),
+        experiments: 0,
+        left,
+    };
+    let mut deserializer = serde_json::Deserializer::from_reader(BufReader::new(reader));
+    let outcome = Top(&mut found)
+        .deserialize(&mut deserializer)
+        .and_then(|()| deserializer.end());
+    outcome.map_err(|error| {
+        let line = u64::try_from(error.line()).ok().filter(|line| *line > 0);
+        let message = if error.is_io() {
+            shown(&io::Error::from(error).to_string())
+        } else {
+            reason(&error, "GenAI-Perf")
+        };
+        (line, message)
+    })?;
+    if found.experiments > 1 {
+        let message = format!("has {} experiments: one is expected", found.experiments);
+        return Err((None, message));
+    }
+    Ok(found.requests)
+}
+
+/// A reader that gives no more than this many bytes until it is told to go on.
+struct Metered<R> {
+    inner: R,
+    left: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Metered<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let bytes = self.inner.read(buffer)?;
+        let Some(left) = self.left.get().checked_sub(bytes as u64) else {
+            let message = format!("has more than {MAX_REQUEST} bytes for one request");
+            return Err(io::Error::other(message));
+        };
+        self.left.set(left);
+        Ok(bytes)
+    }
+}
+
+struct Found {
+    requests: Vec<Request>,
+    experiments: usize,
+    left: Rc<Cell<u64>>,
+}
+
+/// The file, an experiment, and lists of them: each looks for one key and leaves out the others.
+struct Top<'f>(&'f mut Found);
+struct Experiments<'f>(&'f mut Found);
+struct Experiment<'f>(&'f mut Found);
+struct List<'f>(&'f mut Found);
+
+macro_rules! seed {
+    ($type:ident, $deserialize:ident, $expected:literal, $visit:item) => {
+        impl<'de> DeserializeSeed<'de> for $type<'_> {
+            type Value = ();
+
+            fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+                deserializer.$deserialize(self)
+            }
+        }
+
+        impl<'de> Visitor<'de> for $type<'_> {
+            type Value = ();
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str($expected)
+            }
+
+            $visit
+        }
+    };
+}
+
+seed!(
+    Top,
+    deserialize_map,
+    "an object with \"experiments\"",
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+            if key == "experiments" {
+                map.next_value_seed(Experiments(self.0))?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+);
+
+seed!(
+    Experiments,
+    deserialize_seq,
+    "a list of experiments",
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while list.next_element_seed(Experiment(self.0))?.is_some() {
+            self.0.experiments += 1;
+            self.0.left.set(MAX_REQUEST);
+        }
+        Ok(())
+    }
+);
+
+seed!(
+    Experiment,
+    deserialize_map,
+    "an experiment",
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+            if key == "requests" {
+                map.next_value_seed(List(self.0))?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+);
+
+seed!(
+    List,
+    deserialize_seq,
+    "a list of requests",
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while let Some(exchange) = list.next_element::<Exchange>()? {
+            let request = exchange.request().map_err(A::Error::custom)?;
+            self.0.requests.push(request);
+            if self.0.requests.len() > MAX_REQUESTS {
+                return Err(A::Error::custom(too_many()));
+            }
+            self.0.left.set(MAX_REQUEST);
+        }
+        Ok(())
+    }
+);
+
+/// A request of GenAI-Perf's file, which is perf_analyzer's.
+#[derive(Deserialize)]
+struct Exchange {
+    timestamp: u64,
+    #[serde(default)]
+    response_timestamps: Vec<u64>,
+    #[serde(default)]
+    response_outputs: Vec<Output>,
+}
+
+#[derive(Deserialize)]
+struct Output {
+    #[serde(default)]
+    response: Piece,
+}
+
+/// What a response says; its text is not kept.
+#[derive(Default, Clone, Copy)]
+struct Piece {
+    /// Events with a text in them.
+    texts: u32,
+    /// What the server says of the whole answer.
+    tokens: Option<u32>,
+    is_streamed: bool,
+}
+
+impl<'de> Deserialize<'de> for Piece {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PieceVisitor;
+
+        impl Visitor<'_> for PieceVisitor {
+            type Value = Piece;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a server's response as text")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Piece, E> {
+                Ok(Piece::of(text))
+            }
+        }
+
+        deserializer.deserialize_str(PieceVisitor)
+    }
+}
+
+/// An event of the server's, or all of its answer.
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(borrow, default)]
+    choices: Vec<Choice<'a>>,
+    usage: Option<Usage>,
+}
+
+#[derive(Deserialize)]
+struct Choice<'a> {
+    #[serde(borrow)]
+    delta: Option<Content<'a>>,
+    #[serde(borrow)]
+    message: Option<Content<'a>>,
+    #[serde(borrow)]
+    text: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct Content<'a> {
+    #[serde(borrow)]
+    content: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct Usage {
+    completion_tokens: Option<u32>,
+}
+
+impl Choice<'_> {
+    fn has_text(&self) -> bool {
+        let contents = [&self.delta, &self.message]
+            .into_iter()
+            .filter_map(|part| part.as_ref()?.content.as_ref());
+        let mut texts = contents.chain(&self.text);
+        texts.any(|text| !text.is_empty())
+    }
+}
+
+impl Piece {
+    /// One response may hold several events. A part of an event, which has no `data: ` in front,
+    /// belongs to the one before.
+    fn of(text: &str) -> Self {
+        let mut piece = Self::default();
+        if text.starts_with('{') {
+            piece.take(text, 0);
+            return piece;
+        }
+        piece.is_streamed = true;
+        for line in text.lines() {
+            if let Some(event) = line.strip_prefix("data: ") {
+                let is_end = event.trim() == "[DONE]";
+                piece.take(event, u32::from(!is_end));
+            }
+        }
+        piece
+    }
+
+    /// Takes an event; one that is no JSON counts as so many texts.
+    fn take(&mut self, event: &str, otherwise: u32) {
+        let Ok(event) = serde_json::from_str::<Event<'_>>(event) else {
+            self.texts += otherwise;
+            return;
+        };
+        self.texts += u32::from(event.choices.iter().any(Choice::has_text));
+        let tokens = event.usage.and_then(|usage| usage.completion_tokens);
+        self.tokens = tokens.or(self.tokens);
+    }
+}
+
+impl Exchange {
+    fn request(&self) -> Result<Request, String> {
+        let (times, outputs) = (&self.response_timestamps, &self.response_outputs);
+        if times.len() != outputs.len() {
+            return Err(format!(
+                "it has {} responses and {} times of them",
+                outputs.len(),
+                times.len()
+            ));
+        }
+        let pieces = || outputs.iter().map(|output| output.response);
+        let with_text = || {
+            times
+                .iter()
+                .zip(pieces())
+                .filter(|(_, piece)| piece.texts > 0)
+        };
+        let first = with_text().next();
+        let last = with_text().next_back().map(|(time, _)| *time);
+        let texts = pieces()
+            .map(|piece| piece.texts)
+            .fold(0, u32::saturating_add);
+        let said = pieces().filter_map(|piece| piece.tokens).next_back();
+        let is_streamed = pieces().any(|piece| piece.is_streamed);
+        checked(Request {
+            start: self.timestamp,
+            first_token: first.map(|(time, _)| *time).filter(|_| is_streamed),
+            end: last.or(times.last().copied()).unwrap_or(self.timestamp),
+            input_tokens: None,
+            output_tokens: said
+                .or(is_streamed.then_some(texts))
+                .filter(|_| first.is_some()),
+            has_failed: first.is_none(),
+        })
+    }
+}

@@ -1,0 +1,63 @@
+stopped_by=
+# wait returns when a signal comes, but not one that came just before it: so the handler itself sees to it that the
+# client ends.
+on_signal() {
+  [[ -z $stopped_by ]] || return 0
+  stopped_by=$1
+  say "stopping: signal $1"
+  [[ -z ${server_started-} ]] || signal_steps client || true
+}
+trap 'on_signal TERM' TERM
+trap 'on_signal INT' INT
+trap 'on_signal USR1' USR1
+trap 'on_signal USR2' USR2
+
+# When the last point must have ended, in seconds since 1970; empty without limit.
+measure_until=$(squeue --noheader --job="$slurm_id" --format=%e 2>/dev/null | head -n 1) || measure_until=
+# No words would be midnight.
+measure_until=$(date --date="${measure_until:-none}" +%s 2>/dev/null) || measure_until=
+readonly measure_until=${measure_until:+$((measure_until - reserve))}
+{%- if tasks > 0 %}
+
+{% include "launch/nothing_to_do.sh" %}
+{%- endif %}
+
+write_manifest || fail "cannot write $manifest"
+printf -v server_started '%(%s)T' -1
+readonly server_started
+count_lines before
+servers=() clients=()
+for ((number = 0; number < replicas; number++)); do
+  server_step "$number" 2> >(srun_says) &
+  servers+=($!)
+  client_step "$number" 2> >(srun_says) &
+  clients+=($!)
+  last_act[$!]=$run/ended.$number
+done
+what="server and client"
+((replicas == 1)) || what="$replicas servers, each with a client,"
+say "job $job_id on ${SLURMD_NODENAME:-$HOSTNAME}: $what started, ${#points[@]} points"
+say "follow them: tail -f $all_logs"
+
+# True while clients have something to do, and their servers run. Else $blamed is the number of the pair that says how
+# the job ends: a server that ended, a client that could not go on, or of those that are done one with points left.
+goes_on() {
+  local number open=0
+  local -A last_with=()
+  for number in "${!servers[@]}"; do
+    blamed=$number
+    if at_work "${clients[number]}"; then
+      open=1
+      at_work "${servers[number]}" && continue || return 1
+    fi
+    client_end "$number"
+    [[ ${REPLIES[0]} =~ ^(finished|points_failed|no_time_left)$ ]] || return 1
+    last_with[${REPLIES[0]}]=$number
+  done
+  blamed=${last_with[no_time_left]:-${last_with[points_failed]:-0}}
+  ((open > 0))
+}
+while goes_on && [[ -z $stopped_by ]]; do
+  sleep 0.3 &
+  wait -n || true
+done

@@ -1,0 +1,1439 @@
+#!/usr/bin/env bash
+#SBATCH --job-name=nim-launch
+#SBATCH --nodes=1
+#SBATCH --mem=0
+#SBATCH --exclusive
+#SBATCH --time=01:00:00
+#SBATCH --signal=B:USR1@30
+#SBATCH --open-mode=append
+# Starts the inference servers, one or several side by side, each on its GPUs of one or more nodes and with a
+# benchmark client beside it, waits until they answer, and measures every point of the sweep.
+#
+# Exit code: 0 all points are measured and valid; 2 something needed is missing;
+# 3 the server ended or stopped answering; 4 the server was not ready in time;
+# 5 points failed; 6 stopped by a signal or for lack of time; 1 anything else.
+# After any of them, RESUME_JOB_ID=<job id> sbatch launch.sh measures what is left.
+
+# ---- Settings ---------------------------------------------------------------
+
+# shellcheck disable=SC2016,SC2089,SC2090,SC2317 # what is quoted is not expanded here; traps and steps call functions
+readonly made_by='nim-slurm 0.1.0'
+readonly recipe=llama3-70b-h100x4-fp8
+# Used when STAGE_PATH is not set.
+readonly default_stage_path=''
+
+# The server: image, model folder (below STAGE_PATH, or its whole path) and files that are in it; the engine, where
+# the model has one, which lies behind the link.
+readonly server_image=nim+meta+llama3-70b-instruct+1.0.3.sqsh
+readonly server_reference=nvcr.io/nim/meta/llama3-70b-instruct:1.0.3
+readonly model_folder=llama3-70b-instruct_vhf
+readonly weights_target=nim/meta/llama3-70b-instruct:hf
+readonly weights_files=(
+  config.json generation_config.json LICENSE model.safetensors.index.json README.md
+  special_tokens_map.json tokenizer_config.json tokenizer.json USE_POLICY.md
+)
+readonly engine_target=nim/meta/llama3-70b-instruct:0.10.0+cbc614f5-h100x4-fp8-throughput
+readonly engine_link=trtllm_engine
+# Nodes of a server, servers side by side, how those use the points (split: each point is for one of them; together: each
+# point is for all), and the GPUs of a node that all servers use.
+readonly nodes=1
+readonly replicas=1
+readonly replica_use=split
+readonly gpus_of_a_node=4
+readonly gpus=$((nodes * gpus_of_a_node / replicas))
+readonly mpi=pmix
+# Words in braces stand for facts of the run.
+server_command=(
+  mpirun
+  -n 1
+  --allow-run-as-root
+  --oversubscribe python3
+  -m vllm_nvext.entrypoints.openai.api_server
+  --tensor-parallel-size '{gpus}'
+  --quantization fp8
+  --served-model-name '{served_model_name}'
+)
+server_environment=(
+  'HF_HOME={cache_path}/huggingface'
+  'NIM_CACHE_PATH={cache_path}'
+  'NIM_MODEL_NAME={model_path}/'
+  'NIM_SERVER_PORT={port}'
+)
+# Names of secrets that the server gets, and of those that are taken from it.
+readonly server_secrets=(
+)
+readonly secrets=(
+  NGC_API_KEY NGC_CLI_API_KEY HF_TOKEN HUGGING_FACE_HUB_TOKEN
+)
+
+# Where the (first) server answers, and how long it may take, in seconds.
+readonly port=8000
+readonly health_path=/v1/health/ready
+readonly served_model_name=meta/llama3-70b-instruct
+readonly ready_timeout=1800
+# During a point the server is asked for a sign of life this often.
+readonly probe_interval=60
+readonly stop_timeout=30
+
+# The client: image, tokenizer (a folder in the container, or a Hugging Face name; empty: the model's own), one that
+# it fetches in any case (empty: none), seconds for one point, the command that measures a point.
+readonly client_image=nvidia+tritonserver+25.01.sqsh
+readonly client_reference=nvcr.io/nvidia/tritonserver:25.01-py3-sdk
+readonly tokenizer=''
+readonly default_tokenizer=''
+readonly point_timeout=900
+readonly tool_name=GenAI-Perf
+readonly client_command=(
+  genai-perf
+  profile
+  --model meta/llama3-70b-instruct
+  --service-kind openai
+  --endpoint-type chat
+  --streaming
+  --random-seed 0
+  --url '{url}'
+  --tokenizer '{tokenizer}'
+  --synthetic-input-tokens-mean '{input_tokens}'
+  --synthetic-input-tokens-stddev 0
+  --output-tokens-mean '{output_tokens}'
+  --extra-inputs 'max_tokens:{output_tokens}'
+  --extra-inputs 'min_tokens:{output_tokens}'
+  --extra-inputs ignore_eos:true
+  --concurrency '{concurrency}'
+  --artifact-dir '{folder}'
+  --profile-export-file profile_export.json
+  --
+  --request-count '{requests}'
+  --max-threads '{concurrency}'
+)
+# What each of its requests says beside model and messages, here for four tokens; the server is asked in this way, too.
+readonly request_fields='"stream": true, "max_tokens": 4, "min_tokens": 4, "ignore_eos": true'
+
+# The sweep, in order: use case, input tokens, output tokens, concurrency, requests.
+result_name=llama-3-70b-instruct
+points=(
+  'chat 128 128 100 500'
+  'summarization 4096 512 100 500'
+  'chat 128 128 50 250'
+  'summarization 4096 512 50 250'
+  'chat 128 128 25 125'
+  'summarization 4096 512 25 125'
+  'chat 128 128 1 20'
+  'summarization 4096 512 1 20'
+)
+
+# Jobs whose finished points count as finished here, with commas between them; RESUME_JOB_ID wins.
+readonly default_resume_job_id=''
+# How often the job may put itself into the queue again when its time is up.
+readonly requeue_limit=0
+# Seconds before the time limit in which no point may still be measured.
+readonly reserve=40
+# Mounts added to both containers.
+readonly extra_mounts=(
+)
+
+# ---- Common ground ----------------------------------------------------------
+
+# Options that a caller exported: a trace would print every value into the log, others would change what redirections
+# and patterns do, and all of them would reach the tools that are shell scripts themselves.
+set +axvfC
+shopt -u failglob nullglob nocasematch nocaseglob dotglob
+export -n SHELLOPTS BASHOPTS
+set -Eeuo pipefail
+
+say() { printf '%(%H:%M:%S)T %s\n' -1 "$*"; }
+fail() {
+  say "error: $*" >&2
+  exit 1
+}
+
+# Everything that is missing is named at once: nobody should queue twice to learn of a second problem.
+problems=()
+missing() { problems+=("$*"); }
+stop_if_missing() {
+  local problem
+  ((${#problems[@]} > 0)) || return 0
+  for problem in "${problems[@]}"; do
+    say "missing: $problem" >&2
+  done
+  say "nothing was done; mend what is named above and run this again" >&2
+  exit 2
+}
+need_commands() {
+  local name
+  for name in "$@"; do
+    command -v "$name" >/dev/null || missing "the command $name on $HOSTNAME"
+  done
+}
+
+# Frees the name $1 without losing what it holds: it becomes NAME.WORD-N.
+set_aside() {
+  local path=$1 word=$2 number=1
+  while [[ -e $path.$word-$number || -L $path.$word-$number ]]; do
+    number=$((number + 1))
+  done
+  mv -nT -- "$path" "$path.$word-$number"
+  say "kept what was there as $path.$word-$number"
+}
+
+# STAGE_PATH at run time wins over the folder that was rendered in.
+stage_path=${STAGE_PATH:-$default_stage_path}
+while [[ $stage_path == */ && $stage_path != / ]]; do
+  stage_path=${stage_path%/}
+done
+readonly stage_path
+check_stage_path() {
+  # A container mount, srun's name of a log file or find's pattern would misread these.
+  local unusable='[[:space:][:cntrl:],:$`"\\{}%*?]|\[|\]'
+  if [[ -z $stage_path ]]; then
+    missing "STAGE_PATH, the folder for images, models and results: export STAGE_PATH=/lustre/project/..."
+  elif [[ $stage_path != /?* ]]; then
+    missing "an absolute STAGE_PATH: it is \"$stage_path\""
+  elif [[ $stage_path =~ $unusable ]]; then
+    missing "a STAGE_PATH that a container mount can name: \"$stage_path\" has white space or one of , : \$ \` \" \\ { } % * ? [ ]"
+  fi
+}
+
+# Slurm's commands take options from their environment. What a login shell or an outer job left there must not change
+# the steps below, which say what they need. The site's own settings (SLURM_CONF, ENROOT_*, proxies) stay.
+unset "${!SCANCEL_@}" "${!SQUEUE_@}" "${!SCONTROL_@}" "${!SRUN_@}" "${!SBATCH_@}" "${!PYXIS_@}" "${!SLURM_CPU_BIND@}" "${!SLURM_MEM_@}" "${!SLURM_NTASKS@}" \
+  SLURM_CPUS_PER_TASK SLURM_CPUS_PER_GPU SLURM_CPU_FREQ_REQ SLURM_CORE_SPEC SLURM_THREADS SLURM_THREADS_PER_CORE \
+  SLURM_GPUS SLURM_GPUS_PER_NODE SLURM_GPUS_PER_TASK SLURM_GPUS_PER_SOCKET SLURM_GPU_BIND SLURM_GPU_FREQ \
+  SLURM_GRES SLURM_GRES_FLAGS SLURM_STEP_GRES SLURM_TRES_PER_TASK SLURM_TRES_BIND SLURM_NPROCS \
+  SLURM_DISTRIBUTION SLURM_HINT SLURM_EXACT SLURM_EXCLUSIVE SLURM_OVERLAP SLURM_OVERCOMMIT SLURM_SPREAD_JOB \
+  SLURM_WAIT SLURM_KILL_BAD_EXIT SLURM_TIMELIMIT SLURM_SIGNAL SLURM_MPI_TYPE SLURM_EXPORT_ENV SLURM_OPEN_MODE \
+  SLURM_STDOUTMODE SLURM_STDERRMODE SLURM_STDINMODE SLURM_LABELIO SLURM_UNBUFFEREDIO SLURM_WORKING_DIR \
+  SLURM_REMOTE_CWD SLURM_PROLOG SLURM_EPILOG SLURM_TASK_PROLOG SLURM_TASK_EPILOG SLURM_RESV_PORTS SLURM_NETWORK \
+  SLURM_CONTAINER SLURM_CONSTRAINT SLURM_THREAD_SPEC SLURM_HOSTFILE SLURM_EXCLUDE SLURM_CLUSTER_CONSTRAINT \
+  SLURM_TIME_FORMAT SLURM_NO_KILL SLURM_HET_SIZE SLURM_SRUN_MULTI
+
+# True when $1 is a whole squashfs file. The superblock is written last and says at byte 40 how long the file must be:
+# that shows what a killed import cut off.
+sound_image() {
+  local file=$1 length
+  [[ -f $file && $(head -c 4 "$file" | tr -d '\0') == hsqs ]] || return 1
+  length=$(od --endian=little -A n -t u8 -j 40 -N 8 "$file") || return 1
+  (($(stat -L -c %s "$file") >= length)) || return 1
+  ! command -v unsquashfs >/dev/null || unsquashfs -s "$file" >/dev/null 2>&1
+}
+
+check_runtime() {
+  [[ $(srun --help 2>&1) == *--container-env* ]] ||
+    missing "srun's option --container-env on $HOSTNAME: is the pyxis plugin there, release 0.15 or later?"
+}
+# set_container ROLE IMAGE NAMES MOUNT...: in REPLIES, srun's options for this image; what it runs comes behind. NAMES
+# are the variables of the step, with blanks between them, that win over the image's own.
+set_container() {
+  local image=$stage_path/$2 names=${3// /,} mounts
+  shift 3
+  mounts=$(IFS=, && printf '%s' "$*")
+  REPLIES=(
+    --no-container-entrypoint --no-container-mount-home --container-writable
+    --container-image="$image" --container-mounts="$mounts" --container-env="$names" --
+  )
+}
+remove_containers() { :; }
+
+# shards_of FOLDER: the shards that the folder's index names, a line each.
+shards_of() {
+  local index=$1/model.safetensors.index.json
+  [[ ! -s $index ]] || LC_ALL=C grep -ao '"[^"/]*\.safetensors"' "$index" | tr -d '"' | LC_ALL=C sort -u
+}
+# missing_files FOLDER FILE...: in REPLIES, what a whole model has and this folder lacks, or has without content: the
+# files that are named, and the shards.
+missing_files() {
+  local folder=$1 file
+  shift
+  REPLIES=()
+  while IFS= read -r file; do
+    [[ -z $file || -f $folder/$file && -s $folder/$file ]] || REPLIES+=("$file")
+  done < <(printf '%s\n' "$@" && shards_of "$folder")
+}
+
+say "$made_by, recipe $recipe"
+
+# ---- Checks: before any GPU is used -------------------------------------------
+
+[[ -n ${SLURM_JOB_ID-} && -n ${SLURMD_NODENAME-} ]] || missing "a Slurm job: submit this script with sbatch"
+check_stage_path
+need_commands srun scancel squeue scontrol od find
+stop_if_missing
+
+model_path=$model_folder
+[[ $model_folder == /* ]] || model_path=$stage_path/$model_folder
+readonly model_path cache_path=$stage_path/nim_cache logs=$stage_path/logs results=$stage_path/results
+# A task of an array is named by both numbers. Slurm is asked, since a job that is submitted from inside of a task
+# inherits that task's variables.
+job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/null |
+  awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }') || true
+readonly job_id=${job_id:-$SLURM_JOB_ID}
+# The same for Slurm's commands. SLURM_JOB_ID of the last task of an array is the array's number, and they would take
+# it for all tasks.
+readonly slurm_id=${job_id/-/_}
+# How often it was requeued. A job that is submitted from inside of a requeued one inherits the variable that says so.
+restarts=$(scontrol show job "$slurm_id" 2>/dev/null | sed -n 's/.* Restarts=\([0-9]*\).*/\1/p') || true
+readonly restarts=${restarts:-${SLURM_RESTART_COUNT:-0}}
+# What the steps print.
+readonly all_logs="$logs/*_$job_id.*out"
+
+check_runtime
+for image in "$server_image" "$client_image"; do
+  sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
+done
+
+missing_files "$model_path" "${weights_files[@]}"
+lacking=("${REPLIES[@]}")
+if [[ -n $engine_target ]]; then
+  engine_parts=()
+  for ((rank = 0; rank < gpus; rank++)); do
+    engine_parts+=("rank$rank.engine")
+  done
+  missing_files "$model_path/$engine_link" "${engine_parts[@]}"
+  lacking+=("${REPLIES[@]/#/$engine_link/}")
+fi
+((${#lacking[@]} == 0)) ||
+  missing "the model in $model_path, whole: ${#lacking[@]} files are missing, as ${lacking[0]}; run prepare_models.sh"
+
+tokenizer_path=$tokenizer
+if [[ -z $tokenizer ]]; then
+  tokenizer_path=$model_path
+  [[ -s $model_path/tokenizer.json ]] || missing "the tokenizer $model_path/tokenizer.json: run prepare_models.sh"
+elif [[ $tokenizer != /* && -z ${HF_TOKEN-} ]]; then
+  missing "HF_TOKEN, for the tokenizer $tokenizer: export HF_TOKEN=..."
+fi
+readonly tokenizer_path
+
+[[ $mpi == none || $(srun --mpi=list 2>&1) == *"$mpi"* ]] ||
+  missing "srun's MPI plugin $mpi on $HOSTNAME (srun --mpi=list names those that are there): set [srun] mpi"
+for name in "${server_secrets[@]}"; do
+  [[ -n ${!name-} ]] || missing "the variable $name, which the server needs: export $name=..."
+done
+for mount in "${extra_mounts[@]}"; do
+  source=${mount%%:*}
+  [[ $source != /* || -e $source ]] || missing "$source on $HOSTNAME, which is to be mounted in the containers"
+done
+
+# Slurm says how many GPUs it gave; where it manages none, the node is asked.
+gpus_here=${SLURM_GPUS_ON_NODE-}
+if [[ -z $gpus_here && -n ${SLURM_JOB_GPUS-} ]]; then
+  IFS=, read -r -a given <<<"$SLURM_JOB_GPUS"
+  gpus_here=${#given[@]}
+fi
+use="the server uses $gpus_of_a_node of a node"
+((replicas == 1)) || use="$replicas servers use $gpus_of_a_node"
+gpu_options=()
+if [[ -n $gpus_here ]]; then
+  ((gpus_here >= gpus_of_a_node)) || missing "GPUs: $use, Slurm gave this job $gpus_here"
+  gpu_options=(--gres="gpu:$gpus_of_a_node")
+else
+  # No GPU is Slurm's to give: the server takes the first ones of the node.
+  CUDA_VISIBLE_DEVICES=$(seq --separator=, 0 $((gpus_of_a_node - 1)))
+  export CUDA_VISIBLE_DEVICES
+  if command -v nvidia-smi >/dev/null; then
+    gpus_here=$(nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU') || true
+    ((gpus_here >= gpus_of_a_node)) ||
+      missing "GPUs: $use, this job sees $gpus_here: ask for them with --gres=gpu:$gpus_of_a_node or --gpus-per-node=$gpus_of_a_node"
+  fi
+fi
+
+# The batch script runs on the first node, and so does the server's first task, its leader.
+leader=
+if ((nodes > 1)); then
+  ((SLURM_JOB_NUM_NODES == nodes)) || missing "nodes: the server uses $nodes, Slurm gave this job $SLURM_JOB_NUM_NODES"
+  leader=$(scontrol show node "$SLURMD_NODENAME" 2>/dev/null | sed -n 's/.*NodeAddr=\([^ ]*\).*/\1/p') || true
+  leader=$(getent ahostsv4 "${leader:-$SLURMD_NODENAME}" | awk 'NR == 1 { print $1 }') || true
+  [[ -n $leader ]] || missing "an address of $SLURMD_NODENAME, where the server's other nodes reach its leader"
+fi
+
+# runs_of JOB: in REPLIES, the runs that left something: the job's, or those of an array's tasks.
+runs_of() {
+  local left
+  mapfile -t REPLIES < <(for left in "$results/run_$1"{,-*}.json "$results/${result_name}"_*_"$1"{,-*}; do
+    [[ ! -e $left ]] || printf '%s\n' "$left"
+  done | sed -nE 's/.*_([0-9]+(-[0-9]+)?)(\.json)?$/\1/p' | sort -u)
+}
+# Points of earlier jobs: of those that are named, and of those that they resumed.
+runs=("$job_id")
+IFS=, read -r -a resumed <<<"${RESUME_JOB_ID:-$default_resume_job_id}"
+for id in "${resumed[@]}"; do
+  # Slurm's commands write 4711_3.
+  id=${id/_/-}
+  [[ $id != "$job_id" ]] || continue
+  runs_of "$id"
+  if [[ ! $id =~ ^[1-9][0-9]*(-[0-9]+)?$ ]]; then
+    missing "a job id in RESUME_JOB_ID: \"$id\" is none"
+  elif [[ -n $(squeue --noheader --jobs="${id/-/_}" --format=%i 2>/dev/null) ]]; then
+    missing "the end of job $id, which RESUME_JOB_ID names: it is still in the queue"
+  elif ((${#REPLIES[@]} == 0)); then
+    missing "results of job $id, which RESUME_JOB_ID names, in $results"
+  fi
+  for left in "${REPLIES[@]}"; do
+    IFS=, read -r -a earlier < <(sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' "$results/run_$left.json" 2>/dev/null | tr -d '" ') || true
+    runs+=("$left" "${earlier[@]}")
+  done
+done
+readonly runs
+
+# Whoever answers there is not the server that is to be measured.
+port_is_taken() { (: <>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+for ((number = port; number < port + replicas; number++)); do
+  ! port_is_taken "$number" || missing "port $number on $HOSTNAME: another program listens there"
+done
+stop_if_missing
+
+mkdir -p "$logs" "$results" "$cache_path" || fail "cannot make the folders logs, results and nim_cache in $stage_path"
+
+# A server that loads does not listen yet, and jobs that share a node would measure the one that is ready first. So a
+# port is locked: on the node for all users, and in the stage path, should jobs have a /tmp of their own.
+hold_port() {
+  local file lock
+  for file in "/tmp/nim-slurm-port-$1" "$logs/.port_${SLURMD_NODENAME}_$1"; do
+    # A file of another user can be locked, though not written.
+    [[ -e $file ]] || (umask 022 && : >>"$file") 2>/dev/null || continue
+    { exec {lock}<"$file"; } 2>/dev/null || continue
+    flock --nonblock --conflict-exit-code=75 "$lock" 2>/dev/null || (($? != 75)) || return 1
+  done
+}
+for ((number = port; number < port + replicas; number++)); do
+  hold_port "$number" || missing "port $number on $HOSTNAME: another job there has it, whose server may still be loading"
+done
+stop_if_missing
+
+# Points in progress; readers of the results look at whole folders only.
+readonly run=$results/.run_$job_id
+mkdir -p "$run" || fail "cannot write in $results"
+# keep_aside WORD FOLDER: what an unfinished point left is no result, but it is data. The client uses it, too.
+keep_aside() {
+  local part=$run/$2 aside=$results/$1_$job_id/$2
+  [[ ! -e $part ]] || rmdir "$part" 2>/dev/null || {
+    mkdir -p "$results/$1_$job_id"
+    [[ ! -e $aside ]] || set_aside "$aside" earlier
+    mv -nT -- "$part" "$aside"
+    # Its logs name the folder that it was.
+    find "$aside" -name '*.log' -type f -exec sed -i "s|/\.run_$job_id/$2|/$1_$job_id/$2|g" {} + || true
+    say "an unfinished point ($1); what it left is in $aside"
+  }
+}
+# An earlier run of this job may have been killed.
+for left in "$run"/*/; do
+  [[ ! -d $left ]] || keep_aside interrupted "$(basename "$left")"
+done
+rm -f -- "$run/stopping" "$run"/{ended,meet,state}.*
+
+# ---- The manifest: what ran, where, and how it ended ----------------------------
+
+# A point that several servers measure together has a folder for each in its own.
+parts=0
+[[ $replica_use != together ]] || parts=$replicas
+readonly parts
+# point_folder USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY...: true when the point is finished, with all its
+# parts, by this job or by one that it resumes. REPLY is its folder's name, or the one that it will get. The client
+# uses it, too.
+point_folder() {
+  local stem=${result_name}_${gpus}_$4_$1_$2_$3 id place
+  for id in "${runs[@]}"; do
+    REPLY=${stem}_$id place=$results/${stem}_$id
+    [[ ! -d $place || -e $place/server-$parts || $parts != 0 && ! -d $place/server-$((parts - 1)) ]] || return 0
+  done
+  REPLY=${stem}_$job_id
+  return 1
+}
+
+# look_up USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY...: in REPLIES, the point's folder, and what the client last
+# said of it: a state (finished, failed, interrupted, left out, not run), seconds, and a detail for people.
+look_up() {
+  local folder state='not run' seconds='' detail='' said
+  ! point_folder "$@" || state=finished
+  folder=$REPLY
+  said=$(awk -F '|' -v folder="$folder" '$1 == folder { said = $0 } END { print said }' "$run/points" 2>/dev/null) || true
+  [[ -z $said ]] || IFS='|' read -r _ state seconds detail <<<"$said"
+  [[ $seconds =~ ^(0|[1-9][0-9]{0,8})$ ]] || seconds=
+  REPLIES=("$folder" "$state" "$seconds" "$detail")
+}
+
+json() {
+  local text=${1//\\/\\\\}
+  text=${text//\"/\\\"}
+  printf '"%s"' "${text//[[:cntrl:]]/ }"
+}
+# The same, for what may not be known.
+json_or_null() { if [[ -n $1 ]]; then json "$1"; else printf null; fi; }
+json_list() {
+  local word separator=
+  printf '['
+  for word in "$@"; do
+    printf '%s%s' "$separator" "$(json "$word")"
+    separator=', '
+  done
+  printf ']'
+}
+json_image() {
+  local digest=
+  [[ $2 != *@* ]] || digest=${2##*@}
+  printf '{"file": %s, "reference": %s, "bytes": %d, "digest": %s}' \
+    "$(json "$1")" "$(json "$2")" "$(stat -L -c %s "$stage_path/$1")" "$(json_or_null "$digest")"
+}
+
+printf -v started '%(%FT%T%z)T' -1
+driver='' gpu_model=''
+# Without a driver, it says so where its answer would be.
+! answer=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null) ||
+  IFS=, read -r gpu_model driver <<<"$answer"
+readonly started driver=${driver# } gpu_model
+
+# Each run of a job has its own: a requeued job keeps what its earlier runs wrote.
+readonly manifest=$results/run_$job_id.json
+[[ ! -e $manifest ]] || set_aside "$manifest" earlier
+# How the job ends: exit code (null while it runs), cause in a fixed word and in a sentence, what people can do, the
+# number of the server that it is about.
+code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' cause_lines=() advice=()
+print_manifest() {
+  local point use_case isl osl concurrency requests separator='' end=null
+  [[ $code == null ]] || printf -v end '"%(%FT%T%z)T"' -1
+  printf '{\n  "schema": 1,\n  "recipe": %s,\n  "crate_version": %s,\n' "$(json "$recipe")" "$(json "${made_by#* }")"
+  printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "$restarts" "$(json "$SLURM_JOB_NODELIST")"
+  printf '  "resumes": %s,\n' "$(json_list "${runs[@]:1}")"
+  printf '  "gpus": %d,\n  "gpu_model": %s,\n  "driver": %s,\n' "$gpus" "$(json_or_null "$gpu_model")" "$(json_or_null "$driver")"
+  printf '  "replicas": %d,\n  "replica_use": %s,\n' "$replicas" "$(json "$replica_use")"
+  printf '  "images": {\n    "server": %s,\n    "client": %s\n  },\n' \
+    "$(json_image "$server_image" "$server_reference")" "$(json_image "$client_image" "$client_reference")"
+  printf '  "weights": %s,\n  "engine": %s,\n  "tokenizer": %s,\n' \
+    "$(json "$weights_target")" "$(json_or_null "$engine_target")" "$(json "$tokenizer_path")"
+  printf '  "server_command": %s,\n  "server_environment": %s,\n  "client_command": %s,\n' \
+    "$(json_list "${server_command[@]}")" "$(json_list "${server_environment[@]}")" "$(json_list "${client_command[@]}")"
+  printf '  "start": %s,\n  "end": %s,\n  "ready_seconds": %s,\n' "$(json "$started")" "$end" "${ready_seconds:-null}"
+  printf '  "exit_code": %s,\n  "exit_cause": %s,\n  "exit_reason": %s,\n  "exit_replica": %d,\n' \
+    "$code" "$(json "$cause")" "$(json "$reason")" "$blamed"
+  printf '  "cause_lines": %s,\n  "advice": %s,\n  "points": [' "$(json_list "${cause_lines[@]}")" "$(json_list "${advice[@]}")"
+  for point in "${points[@]}"; do
+    read -r use_case isl osl concurrency requests <<<"$point"
+    look_up "$use_case" "$isl" "$osl" "$concurrency"
+    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %d, "requests": %d, "status": %s, "seconds": %s, "detail": %s}' \
+      "$separator" "$(json "${REPLIES[0]}")" "$(json "$use_case")" "$isl" "$osl" "$concurrency" "$requests" \
+      "$(json "${REPLIES[1]}")" "${REPLIES[2]:-null}" "$(json "${REPLIES[3]}")"
+    separator=,
+  done
+  printf '\n  ]\n}\n'
+}
+# The same to its file, whole or not at all; bash's own words about a full disk would hide the sentence that says so.
+write_manifest() {
+  local text
+  text=$(print_manifest)
+  printf '%s\n' "$text" 2>/dev/null >"$manifest.part" && mv -T -- "$manifest.part" "$manifest"
+}
+
+# ---- The steps: a server's and its client's ---------------------------------------
+
+# They share a node and its memory; nothing is left to the site's defaults.
+readonly step=(
+  srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export=ALL --kill-on-bad-exit=1 --wait=0
+  --open-mode=append
+)
+
+# keep_secrets NAME...: takes all secrets from the environment but these.
+keep_secrets() {
+  local name
+  for name in "${secrets[@]}" "${server_secrets[@]}"; do
+    [[ " $* " == *" $name "* ]] || unset "$name"
+  done
+}
+
+# fill WORD...: in REPLIES, the words with $facts in place of their names in braces. The client uses it, too.
+declare -A facts=()
+fill() {
+  local word name words=()
+  for word in "$@"; do
+    for name in "${!facts[@]}"; do
+      word=${word//"{$name}"/"${facts[$name]}"}
+    done
+    words+=("$word")
+  done
+  REPLIES=("${words[@]}")
+}
+
+# log_of STEP NUMBER: the log of a server or a client; the first one's has no number.
+log_of() { (($2 == 0)) && echo "$logs/$1_$job_id.out" || echo "$logs/$1_$job_id.$2.out"; }
+
+# server_step NUMBER: becomes this server's step, in a process of its own.
+server_step() {
+  local replica=$1 own_gpus=$((gpus_of_a_node / replicas)) environment command entry names container of_nodes=()
+  names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
+  facts=(
+    [model_path]=$model_path [cache_path]=$cache_path [stage_path]=$stage_path [served_model_name]=$served_model_name
+    [gpus]=$own_gpus [total_gpus]=$gpus [nodes]=$nodes [port]=$((port + replica))
+  )
+  ((replicas == 1)) || facts[replica]=$replica
+  if ((nodes > 1)); then
+    facts[leader_address]=$leader
+    # There is a task on each node; when one ends, so do the others.
+    of_nodes=(--label --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 --nodelist="$SLURM_JOB_NODELIST" --wait=5)
+  fi
+  fill "${server_environment[@]}"
+  environment=("${REPLIES[@]}")
+  fill "${server_command[@]}"
+  command=("${REPLIES[@]}")
+  for entry in "${environment[@]}"; do
+    names+=("${entry%%=*}")
+  done
+  keep_secrets "${server_secrets[@]}"
+  set_container server "$server_image" "${names[*]}" "$model_path:$model_path:ro" "$cache_path:$cache_path" "${extra_mounts[@]}"
+  container=("${REPLIES[@]}")
+  # env, since a variable of the server may have the name of one of this script.
+  exec env -- "${environment[@]}" "${step[@]}" --job-name="server.$replica" --output="$(log_of server "$replica")" \
+    --input=all --mpi="$mpi" "${gpu_options[@]}" "${of_nodes[@]}" "${container[@]}" \
+    bash -s -- "$nodes" "$replicas" "$replica" "$own_gpus" "${environment[@]}" "${command[@]}" < <(server_program)
+}
+
+# The program of the server's tasks, which its step reads on standard input.
+server_program() {
+  declare -f server_task
+  echo 'server_task "$@"'
+}
+# server_task NODES SERVERS NUMBER COUNT NAME=VALUE... COMMAND...: a task of server NUMBER. Slurm gives steps that
+# overlap the same GPUs, so of several servers each takes COUNT of its own. What only a node knows is put in here.
+server_task() {
+  local nodes=$1 servers=$2 first=$(($3 * $4)) count=$4 gpus word words=() rank=${SLURM_NODEID:-0}
+  shift 4
+  if ((servers > 1)); then
+    IFS=, read -r -a gpus <<<"${CUDA_VISIBLE_DEVICES-}"
+    gpus=("${gpus[@]:first:count}")
+    ((${#gpus[@]} == count)) || {
+      echo "the step has the GPUs ${CUDA_VISIBLE_DEVICES-} (CUDA_VISIBLE_DEVICES), too few for $count from place $first on" >&2
+      exit 1
+    }
+    export CUDA_VISIBLE_DEVICES="${gpus[*]}"
+    CUDA_VISIBLE_DEVICES=${CUDA_VISIBLE_DEVICES// /,}
+  fi
+  for word in "$@"; do
+    ((nodes == 1)) || word=${word//'{node_rank}'/"$rank"} word=${word//'{is_leader}'/"$((rank == 0))"}
+    words+=("$word")
+  done
+  exec env -- "${words[@]}" </dev/null
+}
+
+# client_step NUMBER: becomes the step of this server's client, in a process of its own.
+client_step() {
+  local replica=$1 mounts=("$results:$results") variables='PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE'
+  local hub=$stage_path/hf_cache offline=1 container
+  # The tool's tables are for a terminal: at once, and wide enough for numbers.
+  export PYTHONUNBUFFERED=1 COLUMNS=120
+  [[ -n $tokenizer ]] || mounts+=("$model_path:$model_path:ro")
+  if [[ $tokenizer_path != /* ]]; then
+    keep_secrets HF_TOKEN
+    variables+=' HF_TOKEN' offline=0
+  else
+    keep_secrets
+    # The hub is asked until it is there, to the last of its files that are loaded.
+    [[ -z $default_tokenizer ]] ||
+      compgen -G "$hub/hub/models--${default_tokenizer/\//--}/snapshots/*/special_tokens_map.json" >/dev/null || offline=0
+  fi
+  if [[ $tokenizer_path != /* || -n $default_tokenizer ]]; then
+    export HF_HOME=$hub
+    mkdir -p "$hub"
+    mounts+=("$hub:$hub") variables+=' HF_HOME'
+  fi
+  export HF_HUB_OFFLINE=$offline TRANSFORMERS_OFFLINE=$offline
+  set_container client "$client_image" "$variables" "${mounts[@]}" "${extra_mounts[@]}"
+  container=("${REPLIES[@]}")
+  # --gres=none: the GPUs are the server's.
+  exec "${step[@]}" --job-name="client.$replica" --output="$(log_of benchmarking "$replica")" \
+    --mpi=none --gres=none "${container[@]}" bash -s < <(client_program "$replica")
+}
+
+# client_program NUMBER: what the client's step reads on standard input: the values that it needs, quoted by bash
+# itself, and then its program, in which nothing is expanded.
+client_program() {
+  local replica=$1
+  declare -p results run job_id runs result_name gpus replica replicas parts port health_path served_model_name \
+    ready_timeout server_started probe_interval tokenizer_path point_timeout tool_name client_command request_fields points \
+    measure_until
+  declare -f say set_aside keep_aside point_folder fill
+  cat <<'CLIENT'
+set -Eeuo pipefail
+
+readonly url=127.0.0.1:$((port + replica)) tool=${client_command[0]}
+readonly result_table=profile_export_${tool//-/_}.csv
+# With the hub said to be offline, AIPerf takes no folder for a tokenizer.
+[[ $tool != aiperf || $tokenizer_path != /* ]] || unset HF_HUB_OFFLINE TRANSFORMERS_OFFLINE
+# What asks the server must not be sent through the site's proxy.
+export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
+# The user's home is not in the container, and tools want to write to theirs. It may be another by the end.
+HOME=$(mktemp -d)
+export HOME
+readonly own_home=$HOME
+# keep NAME: this client's file of that name is what comes in, whole or not at all.
+keep() { { cat >"$run/$1.$replica.part" && mv -T -- "$run/$1.$replica"{.part,}; } 2>/dev/null || true; }
+# The last act is to leave the cause of the end where launch.sh looks for it: the step ends later, when its container
+# is removed.
+cause=client_failed
+leave_cause() {
+  printf '%s %d\n' "$cause" $? | keep ended
+  rm -rf -- "$own_home" || true
+}
+trap leave_cause EXIT
+# end_with CAUSE
+end_with() {
+  cause=$1
+  [[ $1 == finished ]] && exit 0 || exit 1
+}
+
+# report KEY=VALUE...: how far this server and its client are, for who follows the job.
+report() { printf '%s\n' "$@" | keep state; }
+
+# A few blocks are often left: a file that does not fit is not begun, and df rounds up.
+stop_if_full() {
+  df -P -k "$results" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' || return 0
+  say "error: no space is left in $results" >&2
+  end_with no_space
+}
+
+# record FOLDER STATE SECONDS DETAIL: a row for the manifest.
+record() {
+  printf '%s|%s|%s|%s\n' "$1" "$2" "$3" "${4//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
+}
+
+# meet PLACE WORDS: in REPLIES, the words of all clients that measure together, by their number, once all have come to
+# this place.
+meet() {
+  local here=$run/meet.$1 number said=()
+  REPLIES=("$2")
+  ((parts > 0)) || return 0
+  if ! printf '%s\n' "$2" >"$here.$replica.part" || ! mv -T -- "$here.$replica.part" "$here.$replica"; then
+    stop_if_full
+  fi
+  for ((number = 0; number < parts; number++)); do
+    until [[ -e $here.$number ]]; do sleep 0.1; done
+    said+=("$(<"$here.$number")")
+  done
+  REPLIES=("${said[@]}")
+}
+
+# ---- Is the server there? -------------------------------------------------------
+# Three questions, each a stricter one. What the last one that failed said is in $answer.
+
+answer='' refused=0 ready_seconds=''
+readonly error_event=$'(^|\n)event: *error|"error": *[{"]|"object": *"error"'
+is_healthy() {
+  answer=$(curl --silent --max-time 5 --output /dev/null --write-out '%{http_code}' "http://$url$health_path") || true
+  [[ $answer == 200 ]] && return
+  answer="$health_path answers $answer"
+  return 1
+}
+lists_model() {
+  answer=$(curl --silent --max-time 5 "http://$url/v1/models") || true
+  [[ $answer == *"\"$served_model_name\""* ]] && return
+  answer="/v1/models does not name $served_model_name: ${answer:0:200}"
+  return 1
+}
+# completes SECONDS: one small completion, streamed, with the fields of the tool's own requests. $refused is the HTTP
+# status when the server does not take such a request, else 0.
+completes() {
+  local status
+  refused=0
+  if ! answer=$(curl --silent --max-time "$1" --header 'Content-Type: application/json' --write-out '\n%{http_code}' \
+      --data "{\"model\": \"$served_model_name\", \"messages\": [{\"role\": \"user\", \"content\": \"Say hello.\"}], $request_fields}" \
+      "http://$url/v1/chat/completions"); then
+    answer="a small completion had no whole answer within $1 s"
+    return 1
+  fi
+  status=${answer##*$'\n'} answer=${answer%$'\n'*}
+  [[ $status == 200 && $answer == *data:*'"choices"'* && ! $answer =~ $error_event ]] && return
+  answer=${answer:0:300}
+  answer="a small completion failed with HTTP $status: ${answer//[[:cntrl:]]/ }"
+  [[ $status != 400 && $status != 422 ]] || refused=$status
+  return 1
+}
+
+wait_until_ready() {
+  # A server that is not quite up may refuse once.
+  local waited reported=0 refusals=0 pauses=(0.5 5)
+  report state=loading
+  until refused=0 && is_healthy && lists_model && completes 60; do
+    refusals=$((refused > 0 ? refusals + 1 : 0))
+    if ((refusals == 2)); then
+      say "error: the server does not take requests as $tool_name sends them: $answer" >&2
+      say "error: beside model and messages, they say $request_fields; to leave out what the server does not take," \
+        "write ignore_eos = false or min_tokens = false under [client] in the recipe, and make launch.sh anew" >&2
+      end_with refused
+    fi
+    waited=$(($(printf '%(%s)T' -1) - server_started))
+    if ((waited >= ready_timeout)); then
+      say "error: the server was not ready within $ready_timeout s; $answer" >&2
+      end_with not_ready
+    fi
+    if ((waited >= reported + 30)); then
+      reported=$waited
+      say "waiting for the server since $waited s: $answer"
+      report state=loading waited_seconds="$waited" answer="${answer//[[:cntrl:]]/ }"
+    fi
+    sleep "${pauses[refusals]}" &
+    wait $! || true
+  done
+  ready_seconds=$(($(printf '%(%s)T' -1) - server_started))
+  say "the server is ready after $ready_seconds s"
+  report state=ready ready_seconds=$ready_seconds
+}
+
+# ---- One point --------------------------------------------------------------------
+
+# Why a point failed, and how, in a fixed word, if no request was completed; for how many milliseconds requests ran.
+reason='' kind='' busy=0
+
+# table_value LABEL TABLE: in REPLY, the number in this row; nothing where there is no such row. Numbers of 1,000 and
+# more are quoted and have commas.
+table_value() {
+  REPLY=$(awk -v label="$1" '
+    index(tolower($0), tolower(label)) == 1 {
+      sub(/\r$/, ""); sub(/^[^,]*,/, "")
+      if (sub(/^"/, "")) { sub(/".*/, ""); gsub(/,/, "") } else sub(/,.*/, "")
+      print; exit
+    }' "$2")
+}
+# holds CONDITION NAME=VALUE...: asks awk, since the numbers have decimals.
+holds() {
+  local condition=$1 name variables=()
+  shift
+  for name in "$@"; do variables+=(-v "$name"); done
+  awk "${variables[@]}" "BEGIN { exit !($condition) }"
+}
+
+# busy_time TABLE REQUESTS: in REPLY, the milliseconds in which requests ran; 0 when it does not tell.
+busy_time() {
+  local seconds
+  table_value 'Benchmark Duration' "$1"
+  seconds=$REPLY
+  table_value 'Request Throughput' "$1"
+  REPLY=$(awk -v seconds="$seconds" -v requests="$2" -v rate="$REPLY" \
+    'BEGIN { printf "%d", 1000 * (seconds != "" ? seconds : rate + 0 > 0 ? requests / rate : 0) }')
+}
+# may_have_completed FOLDER: true unless no request was completed. AIPerf writes a line for each request when that has
+# ended, and only one that was completed has a latency. GenAI-Perf writes its measurements at its end, and none when it
+# was killed or one request failed: when it had requests to send, nobody knows.
+may_have_completed() {
+  if [[ $tool != aiperf && -z $(find "$1" -name profile_export.json) ]]; then
+    [[ -n $(find "$1" -name '*inputs.json') ]]
+  else
+    [[ $(find "$1" -name 'profile_export.json*' -exec grep -El '"response_timestamps": *\[ *[0-9]|"request_latency"' {} +) ]]
+  fi
+}
+# check_result FOLDER OUTPUT_TOKENS REQUESTS: true when it is a valid result, with $busy, else $reason says what is
+# wrong. The tool has claimed success before with less.
+check_result() {
+  local folder=$1 osl=$2 requests=$3 table=$1/$result_table found
+  # Some releases write into a folder of their own inside the one given. Those of phases are not of the whole run.
+  found=$(find "$folder" -name phases -prune -o -name "$result_table" -type f -print)
+  reason="$tool_name left no $result_table, or several"
+  [[ -n $found && $found != *$'\n'* ]] || return 1
+  if [[ $found != "$table" ]]; then
+    find "${found%/*}" -mindepth 1 -maxdepth 1 -exec mv -t "$folder" -- {} +
+    rmdir "${found%/*}"
+  fi
+  reason="$result_table lacks one of its two tables"
+  grep -q '^Metric,avg,' "$table" && grep -q '^Metric,Value' "$table" || return 1
+  # AIPerf exits with 0, too, when requests failed, and when it was stopped.
+  table_value 'Error Request Count' "$table"
+  reason="$result_table counts $REPLY requests that failed"
+  ! holds 'errors > 0' errors="$REPLY" || return 1
+  reason="${result_table%.csv}.json does not say that the run was not cancelled"
+  [[ $tool != aiperf ]] || grep -Eq '"was_cancelled": *false' "${table%.csv}.json" || return 1
+  # GenAI-Perf before 25.01 has no such row, but a file with a time stamp for each request.
+  table_value 'Request Count' "$table"
+  reason="$result_table counts $REPLY requests, $requests were asked for"
+  if [[ -z $REPLY ]]; then
+    REPLY=$(grep -o '"timestamp":' "$folder/profile_export.json" | wc -l) || true
+    reason="profile_export.json has $REPLY requests, $requests were asked for"
+  fi
+  holds 'value == asked' value="$REPLY" asked="$requests" || return 1
+  # GenAI-Perf before 24.07 has the other one.
+  table_value 'Output Sequence Length' "$table"
+  [[ -n $REPLY ]] || table_value 'Num Output Token' "$table"
+  reason="$result_table gives ${REPLY:-no} tokens as the average output, $osl were asked for"
+  holds 'value >= 0.8 * asked && value <= 1.2 * asked' value="$REPLY" asked="$osl" || return 1
+  table_value 'Output Token Throughput (' "$table"
+  reason="$result_table says that no tokens were generated"
+  holds 'value > 0' value="$REPLY" || return 1
+  reason=''
+  busy_time "$table" "$requests"
+  busy=$REPLY
+}
+
+# Ends when the server has twice in a row shown no sign of life.
+watch_server() {
+  local failures=0
+  while ((failures < 2)) && sleep "$probe_interval"; do
+    is_healthy && completes "$probe_interval" && failures=0 || failures=$((failures + 1))
+  done
+  ((failures < 2)) || say "error: the server stopped answering: $answer" >&2
+}
+
+tool_pid='' watcher=''
+stop_watcher() {
+  [[ -n $watcher ]] || return 0
+  # The wait takes bash's own word about the kill out of the log.
+  { kill -KILL -- "-$watcher" && wait "$watcher"; } 2>/dev/null || true
+  watcher=
+}
+# timeout leads a process group of its own and hands a signal on to it. What is left of the group after that (children
+# outlive their parent) is killed.
+stop_tool() {
+  [[ -n $tool_pid ]] || return 0
+  kill -TERM "$tool_pid" 2>/dev/null || true
+  local tries=20
+  while kill -0 "$tool_pid" 2>/dev/null && ((tries-- > 0)); do sleep 0.1; done
+  kill -KILL -- "-$tool_pid" 2>/dev/null || true
+  tool_pid=
+}
+current=
+# launch.sh moves what the point left.
+on_signal() {
+  trap '' TERM INT
+  say "stopping: a signal came"
+  stop_watcher
+  stop_tool
+  # On another server it may have failed before.
+  [[ -z $current ]] || grep -qsF -- "$current|failed|" "$run/points" || record "$current" interrupted '' ''
+  end_with client_stopped
+}
+
+# How long a point will take, judged from those of this run: the tool's start and end take as long as the longest so
+# far, the requests as long as their work (tokens that one stream generates), as in the point before of the same use
+# case, else of the one before. A round at a lower concurrency takes no longer, and the sweep goes down.
+fixed=0 last_use_case=''
+declare -A busy_of=() work_of=()
+# learn USE_CASE WORK SECONDS BUSY: what a point took.
+learn() {
+  local use_case=$1 seconds=$3 busy=$4
+  # Rates have two decimals, so those of long requests are rough.
+  ((busy > 0 && busy <= 1000 * seconds)) || busy=$((1000 * seconds))
+  ((fixed >= seconds - busy / 1000)) || fixed=$((seconds - busy / 1000))
+  busy_of[$use_case]=$busy work_of[$use_case]=$2 last_use_case=$use_case
+}
+# estimate USE_CASE WORK: in REPLY, the seconds; 0 when nothing is known.
+estimate() {
+  local like=$1
+  [[ -n ${busy_of[$like]-} ]] || like=$last_use_case
+  REPLY=0
+  [[ -z $like ]] || REPLY=$((5 + fixed + ${busy_of[$like]} * $2 / ${work_of[$like]} / 1000))
+}
+
+declare -A facts=()
+# measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS WORK: true, or $reason says what went wrong.
+measure() {
+  local folder=$1 part=$run/$1 began status=0 number detail=''
+  ((parts == 0)) || part+=/server-$replica
+  mkdir -p "$part" || stop_if_full
+  meet "$folder.begin" ready
+  began=$SECONDS current=$folder
+  # shellcheck disable=SC2034 # fill reads it
+  facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5 [requests]=$6)
+  fill "${client_command[@]}"
+  timeout -k 10 "$point_timeout" "${REPLIES[@]}" > >(tee "$run/output.$replica") 2>&1 &
+  tool_pid=$!
+  # A process group of its own, so that nothing that it started outlives it.
+  set -m
+  watch_server &
+  watcher=$!
+  set +m
+  while kill -0 "$tool_pid" 2>/dev/null && kill -0 "$watcher" 2>/dev/null; do
+    wait -n || true
+  done
+  # When Slurm ends the step, its signal may come to these two a moment before it comes here.
+  if kill -0 "$tool_pid" 2>/dev/null; then
+    sleep 0.5 || true
+    stop_tool
+    record "$folder" failed $((SECONDS - began)) "the server stopped answering"
+    end_with no_answer
+  fi
+  stop_watcher
+  wait "$tool_pid" || status=$?
+  ((status == 0)) || sleep 0.5 || true
+  kill -KILL -- "-$tool_pid" 2>/dev/null || true
+  tool_pid='' current='' reason='' kind='' busy=0
+  case $status in
+    0) check_result "$part" "$4" "$6" || kind="no valid result" ;;
+    124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;
+    *) kind="exit status $status" reason="$tool_name exited with status $status" ;;
+  esac
+  # With a request completed, the tool works, whatever went wrong then.
+  [[ -z $kind ]] || ! may_have_completed "$part" || kind=
+  # Its last words are worth more than an empty folder.
+  [[ -z $reason ]] || mv -- "$run/output.$replica" "$part/$tool.log" || stop_if_full
+  # The point is what all servers that measure it make of it, and the first one's client its keeper.
+  meet "$folder.end" "$kind|$reason"
+  kind=${REPLIES[0]%%|*} reason=''
+  for number in "${!REPLIES[@]}"; do
+    [[ $kind == "${REPLIES[number]%%|*}" ]] || kind=
+    if [[ -z $reason && ${REPLIES[number]} != *'|' ]]; then
+      reason=${REPLIES[number]#*|}
+      ((parts == 0)) || reason="on server $number: $reason"
+    fi
+  done
+  if [[ -n $reason ]]; then
+    say "error: $folder failed: $reason" >&2
+    if ((parts == 0 || replica == 0)); then
+      record "$folder" failed $((SECONDS - began)) "$reason"
+      stop_if_full
+      keep_aside failed "$folder"
+    fi
+    return 1
+  fi
+  learn "$2" "$7" $((SECONDS - began)) "$busy"
+  if ((parts == 0 || replica == 0)); then
+    # Only a valid result gets the final name.
+    mv -nT -- "$run/$folder" "$results/$folder"
+    ((parts > 0 || replicas == 1)) || detail="on server $replica"
+    record "$folder" finished $((SECONDS - began)) "$detail"
+  fi
+  say "finished: $folder, $((SECONDS - began)) s"
+}
+
+main() {
+  local point use_case isl osl concurrency requests rounds work folder needed time_left number=0 failed=0 left=0 measured=0
+  local first_kind='' broken='' absent=() command
+  trap on_signal TERM INT
+  trap 'say "error: line $LINENO of the client failed" >&2' ERR
+  for command in "$tool" curl timeout awk find df; do
+    command -v "$command" >/dev/null || absent+=("$command")
+  done
+  [[ $tokenizer_path != /* || -e $tokenizer_path ]] || absent+=("the tokenizer $tokenizer_path (in its image, or under a mount)")
+  if ((${#absent[@]} > 0)); then
+    printf -v command '%s, ' "${absent[@]}"
+    say "missing in the client's container: ${command%, } (PATH there is $PATH)" >&2
+    end_with client_lacks
+  fi
+  wait_until_ready
+  for point in "${points[@]}"; do
+    read -r use_case isl osl concurrency requests <<<"$point"
+    number=$((number + 1))
+    if point_folder "$use_case" "$isl" "$osl" "$concurrency"; then
+      say "point $number of ${#points[@]} is finished already: $REPLY"
+      continue
+    fi
+    folder=$REPLY rounds=$(((requests + concurrency - 1) / concurrency))
+    work=$((rounds * osl))
+    if [[ -n $broken ]]; then
+      # Another client may have it, or may still take it.
+      [[ -d $run/taken.$number ]] || record "$folder" 'not run' '' "$broken"
+      continue
+    fi
+    # A point that is not for all is for the client that comes to it first.
+    if ((parts == 0)) && ! mkdir "$run/taken.$number" 2>/dev/null; then
+      [[ -d $run/taken.$number ]] || stop_if_full
+      continue
+    fi
+    if [[ -n $measure_until ]]; then
+      estimate "$use_case" "$work"
+      # One judges for all; else some might wait for one that leaves the point out.
+      meet "$folder.time" "$REPLY $((measure_until - $(printf '%(%s)T' -1)))"
+      read -r needed time_left <<<"${REPLIES[0]}"
+      if ((time_left <= 0 || needed > time_left)); then
+        say "point $number of ${#points[@]} is left out: it would take about $needed s, and $time_left s are left"
+        record "$folder" 'left out' "$needed" "it would take about $needed s, and $time_left s were left"
+        left=$((left + 1))
+        continue
+      fi
+    fi
+    say "point $number of ${#points[@]}: $use_case $isl/$osl, concurrency $concurrency, $requests requests"
+    report state=measuring ready_seconds="$ready_seconds" point="$number $point"
+    measured=$((measured + 1))
+    measure "$folder" "$use_case" "$isl" "$osl" "$concurrency" "$requests" "$work" || failed=$((failed + 1))
+    report state=ready ready_seconds="$ready_seconds"
+    [[ -n $reason ]] || continue
+    completes 30 || {
+      say "error: the server stopped answering: $answer" >&2
+      end_with no_answer
+    }
+    # A tool that cannot work would fail at each point.
+    if ((measured == 1)); then
+      first_kind=$kind
+    elif ((measured == 2)) && [[ -n $kind && $kind == "$first_kind" ]]; then
+      broken="the first two points failed in the same way ($kind), and no request was completed"
+      say "error: $broken; the others are not measured" >&2
+    fi
+  done
+  say "done with ${#points[@]} points: $failed failed, $left are left for another job"
+  ((left == 0)) || [[ -n $broken ]] || end_with no_time_left
+  ((failed == 0)) || end_with points_failed
+  end_with finished
+}
+
+# Bash reads this program from its standard input, and nothing that it starts may read on.
+main </dev/null
+exit
+CLIENT
+}
+
+running() { kill -0 "$1" 2>/dev/null; }
+# By the process of a client's step, the file in which the client leaves the cause of its end as its last act. Its
+# step ends later: it still removes the container.
+declare -A last_act=()
+at_work() { running "$1" && [[ ! -s ${last_act[$1]-} ]]; }
+# ends_within SECONDS PID...: waits at most so long until none of these is at work.
+ends_within() {
+  local tries=$(($1 * 10)) pid
+  shift
+  for pid in "$@"; do
+    while at_work "$pid"; do
+      ((tries-- > 0)) || return 1
+      sleep 0.1
+    done
+  done
+}
+# signal_steps KIND: all steps of this kind, server or client.
+signal_steps() {
+  local ids
+  mapfile -t ids < <(squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/ $1\.[0-9]*\$//p")
+  ((${#ids[@]} > 0)) && scancel --signal=TERM "${ids[@]}" 2>/dev/null
+}
+# only_removes NAME: the program of this step has ended, and its container is being removed. Slurm then lists no task
+# of it, which would have a number in the fourth column.
+only_removes() {
+  local id tasks
+  id=$(squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/^.*\.\([0-9]*\) $1\$/\1/p")
+  [[ -n $id ]] && tasks=$(scontrol listpids "$SLURM_JOB_ID.$id" "$SLURMD_NODENAME" 2>/dev/null) &&
+    ! grep -Eq '^ *-?[0-9]+ +([0-9]+ +){2}[0-9]' <<<"$tasks"
+}
+# stop_steps KIND SECONDS PID...: gently, and then not. TERM to srun itself would be a KILL for the step, so steps are
+# told by their ids.
+stop_steps() {
+  local kind=$1 seconds=$2 pid number=-1 killed=()
+  shift 2
+  ! ends_within 0 "$@" || return 0
+  signal_steps "$kind" || true
+  ! ends_within "$seconds" "$@" || return 0
+  for pid in "$@"; do
+    number=$((number + 1))
+    if at_work "$pid" && ! only_removes "$kind.$number"; then
+      say "the $kind step did not end by itself within $seconds s"
+      kill -TERM "$pid" 2>/dev/null || true
+      killed+=("$pid")
+    fi
+  done
+  # The wait takes bash's own word about the kill out of the log.
+  ends_within 5 "${killed[@]}" || { kill -KILL "${killed[@]}" && wait "${killed[@]}"; } 2>/dev/null || true
+}
+# What srun says of a step, but not that the step ended as this script told it to, or with it.
+srun_says() {
+  local line
+  trap '' TERM INT USR1 USR2
+  while IFS= read -r line || [[ -n $line ]]; do
+    [[ (-e $run/stopping || ! -e $run) && $line =~ Terminat|:\ Killed|Exited\ with|CANCELLED|aborted ]] || printf '%s\n' "$line" >&2
+  done
+}
+# client_end NUMBER: in REPLIES, the cause of the end of a client that is no more at work, and its exit code.
+client_exits=()
+client_end() {
+  local said='' status=0
+  read -r said 2>/dev/null <"$run/ended.$1" || true
+  if [[ ! $said =~ ^[a-z_]+\ [0-9]{1,3}$ ]]; then
+    [[ -n ${client_exits[$1]-} ]] || wait "${clients[$1]}" || status=$?
+    client_exits[$1]=${client_exits[$1]:-$status}
+    said="client_failed ${client_exits[$1]}"
+  fi
+  read -r -a REPLIES <<<"$said"
+}
+
+# By a step's log, how many lines it had when this run began and when the steps were told to stop: an earlier run of
+# the job wrote to the same log, and what follows the end is no cause.
+declare -A log_lines=()
+# count_lines before|until
+count_lines() {
+  local log
+  for log in "$logs"/*_"$job_id".*out; do
+    [[ ! -e $log ]] || log_lines[$1$log]=$(wc -l <"$log")
+  done
+}
+# show_cause LOG: the lines of a log that look like the cause of its end, then the last ones. What a server writes is
+# hostile: it is read in bounded memory, and shown in part, without control characters.
+show_cause() {
+  echo "what may be the cause, in $1:"
+  {
+    LC_ALL=C cut -b -4000 -- "$1" | LC_ALL=C grep -naE \
+      'rror|ERROR|Exception|CRITICAL|FATAL|[Ff]atal|[Ff]ault|[Ff]ail|FAIL|Killed|oom|OOM|[Oo]ut [Oo]f|CUDA|NCCL|nccl|enied|[Qq]uota|No such|ot found|dumped|Abort|ABORT|already in use|annot|ould not|nable to|exited|what\(\)|\[E\]|Illegal|terminate called' |
+      LC_ALL=C grep -av '^[0-9]*:.\{0,40\}\(INFO\|DEBUG\)[ :]' | head -n 50000
+    printf '\n'
+    # What follows a progress bar stands in its line.
+    tail -c 65536 -- "$1" | tr '\r' '\n' | grep -a . | tail -n 20 | LC_ALL=C cut -b -4000
+  } 2>/dev/null | LC_ALL=C awk -v before="${log_lines[before$1]:-0}" -v until="${log_lines[until$1]:-1e15}" '
+    # The line without colours, control characters and what a progress bar wrote before it.
+    function clean(line) {
+      sub(/\r+$/, "", line); sub(/^.*\r/, "", line); gsub(/\033\[[0-9;?]*[A-Za-z]/, "", line)
+      gsub(/\t/, " ", line); gsub(/[\200-\377]+/, "?", line); gsub(/[^ -~]/, "", line)
+      return line
+    }
+    # Takes from $text what loggers put before a message, and from that its $level, E, W or I.
+    function take_prefix(   rounds, prefix) {
+      text = line
+      while (rounds++ < 12 && sub(/^(\[[^][]*\](<[a-z]+>)?:? ?|\([^()]*pid=[0-9]+[^()]*\) ?|(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)(: *| |$)|[EWIF][0-9]+ [0-9:.]+ +[0-9]+ [^ ]+\] |[0-9][0-9.,:TZ+\/-]*:? |[A-Za-z0-9_.\/-]+:[0-9]+\] ?|[A-Za-z0-9_.-]+:[0-9]+:[0-9]+ |([A-Za-z_.]+ )?- |\{"timestamp": "[^"]*", "level": "[A-Z]+", ("message": ")?)/, "", text)) ;
+      prefix = substr(line, 1, length(line) - length(text))
+      level = prefix ~ /ERROR|CRITICAL|FATAL|\[[EF]\]|(^|\[)[EF][0-9]/ ? "E" : prefix ~ /WARN|\[W\]|(^|\[)W[0-9]/ ? "W" : ""
+      if (level == "" && prefix ~ /INFO|DEBUG|TRACE|NOTICE|\[[IVD]\]|(^|\[)I[0-9]/) level = "I"
+    }
+    # Keeps the line; what differs only in numbers is the same again.
+    function keep(kind,   key) {
+      key = kind substr(text, 1, 200)
+      gsub(/[0-9]+/, "0", key)
+      if (!times[key]++) {
+        keys[kind, ++kept[kind]] = key
+        lines[key] = number ": " substr(line, 1, 400)
+      }
+    }
+    $0 == "" && !at_end { at_end = 1; next }
+    at_end { last[++count] = substr(clean($0), 1, 400); next }
+    $0 + 0 <= before || $0 + 0 > until + 0 { next }
+    {
+      number = $0 + 0
+      sub(/^[0-9]+:/, "")
+      line = clean($0)
+      take_prefix()
+      # Neither what is no failure, nor the inside of a traceback.
+      if (level == "I" || line ~ /\[dump_input\.py/ || text ~ /^$|^[ ^~]/ && text !~ /^ *(what\(\): |Value error, )/) next
+      # Kinds: 1 a cause, 2 may be one, 3 what only follows from a cause.
+      if (line ~ /[Ee]ngine ?[Cc]ore.*exited unexpectedly/) keep(1)
+      else if (line ~ /[Ee]ngine core init|[Ee]ngine process failed|EngineDead|initialization failed due to|failed to start|died unexpected|sigquit|[Ww]orker (returned error|died)|MPI_A[Bb]|root cause|Exited with|Terminated|KeyboardInterrupt|SystemExit|Cancelled|CANCELLED|BrokenPipe|ConnectionReset|EOFError|handler failed|leaked |[0-9] validation error/) keep(3)
+      else if (text ~ /^([A-Za-z_][A-Za-z0-9_.]*)?([Ee]rror|Exception|OutOfResources)(:|$)|^ +Value error, /) keep(1)
+      else if (line ~ /[Oo]ut [Oo]f [Mm]emory|OutOfMemory|oom.kill|OOM.[Kk]ill|CUDA (driver|error|failure)|CUDA_ERROR|[Cc]uda (error|failure)|NCCL (error|WARN)|nccl[A-Z][A-Za-z]*Error|ddress already in use|[Nn]o space left|[Qq]uota exceeded|[Ss]egmentation fault|Bus error|Illegal instruction|core dumped|(^|[ :])Killed|terminate called|[Aa]ssertion.*failed|what\(\): |Error Code [0-9]|nvidia-container-cli|find a profile|match a profile/) keep(level == "W" ? 2 : 1)
+      else if (level == "W") next
+      else if (level == "E" || line ~ /(^|[^A-Za-z0-9_"=.-])([Ee]rror|ERROR|FATAL|[Ff]atal): |: (error|failed) |[Pp]ermission denied|No such file|command not found|cannot open shared/ || text ~ /^([Ee]rror|ERROR|[Ff]atal|FATAL|[Ff]ailed|FAILED|[Cc]annot|[Cc]ould not|[Uu]nable|Aborted)([: ]|$)/) keep(2)
+    }
+    END {
+      for (kind = 1; kind < 4 && !kept[kind]; ) kind++
+      # The first five and the last three.
+      for (i = 1; i <= kept[kind]; i++) {
+        key = keys[kind, i]
+        if (i <= 5 || i > kept[kind] - 3) print "  | line " lines[key] (times[key] > 1 ? " (" times[key] " times)" : "")
+      }
+      if (!kept[kind]) print "  | no line looks like it"
+      print "  the last lines of it:"
+      i = kept[kind] && count > 8 ? count - 7 : 1
+      for (; i <= count; i++) print "  | " last[i]
+    }' || true
+}
+
+# ---- The run ----------------------------------------------------------------------
+
+stopped_by=
+# wait returns when a signal comes, but not one that came just before it: so the handler itself sees to it that the
+# client ends.
+on_signal() {
+  [[ -z $stopped_by ]] || return 0
+  stopped_by=$1
+  say "stopping: signal $1"
+  [[ -z ${server_started-} ]] || signal_steps client || true
+}
+trap 'on_signal TERM' TERM
+trap 'on_signal INT' INT
+trap 'on_signal USR1' USR1
+trap 'on_signal USR2' USR2
+
+# When the last point must have ended, in seconds since 1970; empty without limit.
+measure_until=$(squeue --noheader --job="$slurm_id" --format=%e 2>/dev/null | head -n 1) || measure_until=
+# No words would be midnight.
+measure_until=$(date --date="${measure_until:-none}" +%s 2>/dev/null) || measure_until=
+readonly measure_until=${measure_until:+$((measure_until - reserve))}
+
+write_manifest || fail "cannot write $manifest"
+printf -v server_started '%(%s)T' -1
+readonly server_started
+count_lines before
+servers=() clients=()
+for ((number = 0; number < replicas; number++)); do
+  server_step "$number" 2> >(srun_says) &
+  servers+=($!)
+  client_step "$number" 2> >(srun_says) &
+  clients+=($!)
+  last_act[$!]=$run/ended.$number
+done
+what="server and client"
+((replicas == 1)) || what="$replicas servers, each with a client,"
+say "job $job_id on ${SLURMD_NODENAME:-$HOSTNAME}: $what started, ${#points[@]} points"
+say "follow them: tail -f $all_logs"
+
+# True while clients have something to do, and their servers run. Else $blamed is the number of the pair that says how
+# the job ends: a server that ended, a client that could not go on, or of those that are done one with points left.
+goes_on() {
+  local number open=0
+  local -A last_with=()
+  for number in "${!servers[@]}"; do
+    blamed=$number
+    if at_work "${clients[number]}"; then
+      open=1
+      at_work "${servers[number]}" && continue || return 1
+    fi
+    client_end "$number"
+    [[ ${REPLIES[0]} =~ ^(finished|points_failed|no_time_left)$ ]] || return 1
+    last_with[${REPLIES[0]}]=$number
+  done
+  blamed=${last_with[no_time_left]:-${last_with[points_failed]:-0}}
+  ((open > 0))
+}
+while goes_on && [[ -z $stopped_by ]]; do
+  sleep 0.3 &
+  wait -n || true
+done
+
+# ---- The end ------------------------------------------------------------------------
+
+# From here on all is done that can be: when Slurm ends the job, it also ends whatever this script is just running.
+set +e
+server=${servers[blamed]} cause=server_ended client_status=0
+server_log=$(log_of server "$blamed") client_log=$(log_of benchmarking "$blamed")
+if [[ -z $stopped_by ]] && ! at_work "${clients[blamed]}"; then
+  client_end "$blamed"
+  cause=${REPLIES[0]} client_status=${REPLIES[1]}
+  # Without its server the client fails in many ways; the cause is the server, whose step may still remove its container.
+  tries=100
+  while [[ $cause == no_answer && -z $stopped_by ]] && ((tries-- > 0)) && running "$server"; do
+    sleep 0.1
+  done
+  case $cause in
+    finished | client_stopped | no_time_left) ;;
+    no_answer) ! only_removes "server.$blamed" && running "$server" || cause=server_ended ;;
+    *) running "$server" || cause=server_ended ;;
+  esac
+fi
+# When Slurm ends the job, its steps may end a moment before its word comes here.
+case $cause in
+  server_ended | no_answer | client_stopped | no_time_left) [[ -n $stopped_by ]] || sleep 0.5 ;;
+esac
+[[ -z $stopped_by ]] || cause=signal
+
+# how_it_ended STATUS: how a step's status reads.
+how_it_ended() {
+  if (($1 > 128 && $1 < 193)); then echo "was killed by signal $(($1 - 128))"; else echo "exited with status $1"; fi
+}
+# explain CAUSE: sets $cause, and what goes with it: $code, $reason and $to_do.
+explain() {
+  local status=0 named=''
+  ((replicas == 1)) || named=", server $blamed on port $((port + blamed))"
+  cause=$1 code=1 to_do="mend what the lines above name"
+  case $cause in
+    finished) code=0 reason="all points are finished" to_do='' ;;
+    client_lacks)
+      code=2 reason="something is missing in the container of $client_image"
+      to_do="use an image that has it (client in the recipe), or mount it (mounts in the settings); then make the scripts anew and submit setup.sh"
+      ;;
+    refused) code=2 reason="the server does not take the client's requests" to_do="leave out what it does not take, as the lines above say" ;;
+    server_ended)
+      code=3 reason="the server ended before the sweep was over$named"
+      to_do="find out why the server ended; its whole log is $server_log"
+      running "$server" || wait "$server" || status=$?
+      running "$server" || reason="the server $(how_it_ended "$status") before the sweep was over$named"
+      ;;
+    no_answer)
+      code=3 reason="the server stopped answering$named"
+      to_do="the server ran on without an answer, and this job ended it. Look for errors of the GPUs on ${SLURMD_NODENAME:-$HOSTNAME} (dmesg, nvidia-smi -q) and read $server_log; if it happens again, exclude that node"
+      ;;
+    not_ready)
+      code=4 reason="the server was not ready within $ready_timeout s$named"
+      to_do="if the server only needs longer, raise ready_timeout in the recipe (it is $ready_timeout) and make launch.sh anew; else its whole log says more: $server_log"
+      ;;
+    points_failed)
+      code=5 reason="points failed"
+      to_do="see why the points failed; all that they left is in $results/failed_$job_id, and the steps' logs are $all_logs"
+      ;;
+    signal) code=6 reason="stopped by signal $stopped_by" to_do='' ;;
+    client_stopped) code=6 reason="the client was stopped by a signal" to_do='' ;;
+    no_time_left) code=6 reason="the time that is left is too short for the points that are left" to_do='' ;;
+    no_space) reason="no space is left in $results" to_do="make room in $results (df -h, df -i and the quota tell)" ;;
+    points_missing) reason="the client step ended well, but points are missing: see $all_logs" ;;
+    *) reason="the client step $(how_it_ended "$client_status")" ;;
+  esac
+}
+explain "$cause"
+
+# First what must not be lost: who is told to stop may have only seconds.
+write_manifest || say "error: cannot write $manifest" >&2
+seconds_to_stop=$stop_timeout
+((code != 6)) || seconds_to_stop=3
+: 2>/dev/null >"$run/stopping"
+count_lines until
+stop_steps client 5 "${clients[@]}"
+# Now the clients have said how far they are. What a point left is moved when all have stopped.
+for left in "$run"/*/; do
+  [[ -d $left ]] || continue
+  left=$(basename "$left") state=interrupted
+  ! grep -qsF -- "$left|failed|" "$run/points" || state=failed
+  keep_aside "$state" "$left"
+done
+write_manifest
+stop_steps server "$seconds_to_stop" "${servers[@]}"
+# The clients' containers are removed meanwhile; who is told to stop has no time for that.
+last_act=()
+((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}"
+remove_containers
+ready_seconds=$(sed -n 's/^ready_seconds=\([0-9]\{1,9\}\)$/\1/p' "$run"/state.* 2>/dev/null | sort -n | tail -n 1)
+finished=0 failed=0 not_run=0 seconds_needed=0 why=''
+for point in "${points[@]}"; do
+  read -r use_case isl osl concurrency _ <<<"$point"
+  # Points may have ended while the client was stopping.
+  look_up "$use_case" "$isl" "$osl" "$concurrency"
+  state=${REPLIES[1]} detail=${REPLIES[3]}
+  case $state in
+    finished) finished=$((finished + 1)) ;;
+    'not run') not_run=$((not_run + 1)) why=$detail ;;
+    failed) failed=$((failed + 1)) ;;
+    'left out') seconds_needed=$((seconds_needed + REPLIES[2])) ;;
+  esac
+  [[ $state == finished || $state == 'not run' ]] ||
+    say "$state: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
+done
+((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
+# srun can say 0 of a client that never ran.
+((code != 0 || finished == ${#points[@]})) || explain points_missing
+((code != 5)) || reason="$failed of ${#points[@]} points failed"
+if ! write_manifest && [[ $cause != no_space ]]; then
+  before=$reason
+  explain no_space
+  reason+=", or it cannot be written to; before that: $before"
+fi
+
+# What may be the cause, in the logs that tell it.
+logs_to_show=("$client_log")
+case $cause in
+  server_ended | no_answer) logs_to_show=("$server_log") ;;
+  not_ready) logs_to_show=("$server_log" "$client_log") ;;
+  points_failed)
+    depth=$((parts > 0 ? 3 : 2))
+    mapfile -t logs_to_show < <(find "$results/failed_$job_id" -mindepth $depth -maxdepth $depth -name '*.log' -type f | sort)
+    ;;
+  finished | signal | client_stopped | no_time_left) logs_to_show=() ;;
+esac
+for log in "${logs_to_show[@]}"; do
+  mapfile -t -O "${#cause_lines[@]}" cause_lines < <(show_cause "$log")
+done
+((${#cause_lines[@]} == 0)) || printf '%s\n' "${cause_lines[@]}"
+say "$finished of ${#points[@]} points are in $results"
+# What a person does next; a job whose time is up may go on by itself. One that was cancelled stays so, and what failed
+# would fail again.
+requeue='' next="after that" options=''
+if ((code == 6 && failed == 0 && restarts < requeue_limit)) && [[ $stopped_by != TERM ]]; then
+  requeue=yes
+  say "the job goes on by itself: requeue $((restarts + 1)) of at most $requeue_limit"
+elif ((code == 6)); then
+  next="to go on"
+  if ((seconds_needed > 0)); then
+    # A quarter more, the server's start, and what must be left at the end.
+    options="--time=$(((seconds_needed * 5 / 4 + ${ready_seconds:-0} + reserve) / 60 + 1)) "
+    say "nothing failed: the points that were left out need about $seconds_needed s, and the server its start"
+  elif ((finished == 0)) && { [[ $stopped_by == USR* ]] || (($(printf '%(%s)T' -1) >= ${measure_until:-9999999999})); }; then
+    options="--time=$(((ready_timeout + point_timeout + reserve) / 60 + 1)) "
+    to_do="the time was up before the first point was finished, so give the job more: the server may take $ready_timeout s until it is ready, and a point $point_timeout s"
+  fi
+fi
+[[ -z $to_do ]] || advice=("what to do: $to_do")
+if [[ -z $requeue ]] && ((finished < ${#points[@]})); then
+  script=$(scontrol show job "$slurm_id" 2>/dev/null | sed -n 's/^ *Command=//p')
+  advice+=("$next: RESUME_JOB_ID=$job_id sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
+fi
+write_manifest
+rm -f -- "$run"/{points,stopping} "$run"/{ended,output,meet,state}.*
+rmdir "$run"/taken.* "$run" 2>/dev/null
+for line in "${advice[@]}"; do
+  say "$line"
+done
+say "exit $code: $reason"
+if [[ -n $requeue ]]; then
+  scontrol requeue "$slurm_id" || say "error: Slurm does not requeue the job" >&2
+fi
+exit "$code"

@@ -1,0 +1,360 @@
+#!/usr/bin/env bash
+#SBATCH --job-name=nim-prepare-models
+#SBATCH --nodes=1
+#SBATCH --ntasks=1
+#SBATCH --cpus-per-task=2
+#SBATCH --mem=8G
+#SBATCH --time=04:00:00
+
+# Downloads the model from NGC into $STAGE_PATH and proves that it arrived. Runs
+# on a login node (bash prepare_models.sh) or as a job (sbatch). Run it again
+# after any end: what is there and whole is left alone.
+
+# ---- Settings ---------------------------------------------------------------
+
+readonly made_by='nim-slurm 0.1.0'
+readonly recipe=llama3-70b-h100x4-fp8
+# Used when STAGE_PATH is not set.
+readonly default_stage_path=''
+# Folder of the weights, below STAGE_PATH.
+readonly model_folder=llama3-70b-instruct_vhf
+# What NGC is asked for, how many bytes it has, and files that must be there.
+readonly weights_target=nim/meta/llama3-70b-instruct:hf
+readonly weights_bytes=141121887928
+readonly weights_files=(
+  config.json generation_config.json LICENSE model.safetensors.index.json README.md
+  special_tokens_map.json tokenizer_config.json tokenizer.json USE_POLICY.md
+)
+# The same for the engine, which lies in the weights' folder; the server finds
+# it through the link. It has a part for each GPU.
+readonly engine_target=nim/meta/llama3-70b-instruct:0.10.0+cbc614f5-h100x4-fp8-throughput
+readonly engine_folder=llama3-70b-instruct_v0.10.0+cbc614f5-h100x4-fp8-throughput
+readonly engine_link=trtllm_engine
+readonly engine_bytes=73486890434
+readonly engine_files=(
+  checksums.blake3
+  config.json
+  LICENSE.txt
+  metadata.json
+  NOTICE.txt
+  rank0.engine
+  rank1.engine
+  rank2.engine
+  rank3.engine
+  trt_llm_config.yaml
+)
+readonly gpus=4
+
+# ---- Common ground ----------------------------------------------------------
+
+# Options that a caller exported: a trace would print every value into the log, others would change what redirections
+# and patterns do, and all of them would reach the tools that are shell scripts themselves.
+set +axvfC
+shopt -u failglob nullglob nocasematch nocaseglob dotglob
+export -n SHELLOPTS BASHOPTS
+set -Eeuo pipefail
+
+say() { printf '%(%H:%M:%S)T %s\n' -1 "$*"; }
+fail() {
+  say "error: $*" >&2
+  exit 1
+}
+
+# Everything that is missing is named at once: nobody should queue twice to learn of a second problem.
+problems=()
+missing() { problems+=("$*"); }
+stop_if_missing() {
+  local problem
+  ((${#problems[@]} > 0)) || return 0
+  for problem in "${problems[@]}"; do
+    say "missing: $problem" >&2
+  done
+  say "nothing was done; mend what is named above and run this again" >&2
+  exit 2
+}
+need_commands() {
+  local name
+  for name in "$@"; do
+    command -v "$name" >/dev/null || missing "the command $name on $HOSTNAME"
+  done
+}
+
+# Frees the name $1 without losing what it holds: it becomes NAME.WORD-N.
+set_aside() {
+  local path=$1 word=$2 number=1
+  while [[ -e $path.$word-$number || -L $path.$word-$number ]]; do
+    number=$((number + 1))
+  done
+  mv -nT -- "$path" "$path.$word-$number"
+  say "kept what was there as $path.$word-$number"
+}
+
+# STAGE_PATH at run time wins over the folder that was rendered in.
+stage_path=${STAGE_PATH:-$default_stage_path}
+while [[ $stage_path == */ && $stage_path != / ]]; do
+  stage_path=${stage_path%/}
+done
+readonly stage_path
+check_stage_path() {
+  # A container mount, srun's name of a log file or find's pattern would misread these.
+  local unusable='[[:space:][:cntrl:],:$`"\\{}%*?]|\[|\]'
+  if [[ -z $stage_path ]]; then
+    missing "STAGE_PATH, the folder for images, models and results: export STAGE_PATH=/lustre/project/..."
+  elif [[ $stage_path != /?* ]]; then
+    missing "an absolute STAGE_PATH: it is \"$stage_path\""
+  elif [[ $stage_path =~ $unusable ]]; then
+    missing "a STAGE_PATH that a container mount can name: \"$stage_path\" has white space or one of , : \$ \` \" \\ { } % * ? [ ]"
+  fi
+}
+
+# shards_of FOLDER: the shards that the folder's index names, a line each.
+shards_of() {
+  local index=$1/model.safetensors.index.json
+  [[ ! -s $index ]] || LC_ALL=C grep -ao '"[^"/]*\.safetensors"' "$index" | tr -d '"' | LC_ALL=C sort -u
+}
+# missing_files FOLDER FILE...: in REPLIES, what a whole model has and this folder lacks, or has without content: the
+# files that are named, and the shards.
+missing_files() {
+  local folder=$1 file
+  shift
+  REPLIES=()
+  while IFS= read -r file; do
+    [[ -z $file || -f $folder/$file && -s $folder/$file ]] || REPLIES+=("$file")
+  done < <(printf '%s\n' "$@" && shards_of "$folder")
+}
+
+# In a folder, it says that its checksums were compared before.
+readonly mark=.nim-slurm-verified
+
+readable() { numfmt --to=iec-i --suffix=B --format=%.2f "$1"; }
+
+# ---- Proof that a folder is whole ---------------------------------------------
+# Each check prints what is wrong, a line each; no line means all is well.
+
+# Files of folder $1 itself, with their sizes. The engine's folder is inside the
+# weights' and does not count as theirs.
+list_files() {
+  find "$1" \( -path "$1/$engine_folder" -o -path "$1/$engine_link" -o -name "$mark" \) -prune -o -type f -printf '%s %P\n'
+}
+
+# The length in bytes that the header of safetensors file $1 promises: eight
+# bytes that hold the header's length, the header, the last tensor's end.
+safetensors_length() {
+  local header end
+  header=$(od --endian=little -A n -t u8 -N 8 "$1") || return 1
+  ((header > 0 && header < 100000000)) || return 1
+  end=$(head -c "$((8 + header))" "$1" | tail -c +9 | grep -o '"data_offsets": *\[[0-9, ]*\]' |
+    sed 's/.*,//; s/[^0-9]//g' | sort -n | tail -n 1) || return 1
+  [[ $end ]] && echo "$((8 + header + end))"
+}
+
+# arrived FOLDER: in REPLY, how many bytes its files have.
+arrived() { REPLY=$(list_files "$1" | awk '{ sum += $1 } END { printf "%.0f", sum }'); }
+
+# Folder $1 against $2 bytes, the files that follow, and the shards that its index names.
+check_folder() {
+  local folder=$1 expected=$2 file
+  shift 2
+  arrived "$folder"
+  # NGC's own totals are rounded, so a hundredth may be missing.
+  ((REPLY * 100 >= expected * 99)) ||
+    echo "$(readable "$REPLY") arrived, $(readable "$expected") were expected"
+  missing_files "$folder" "$@"
+  for file in "${REPLIES[@]}"; do
+    if [[ ! -f $folder/$file ]]; then
+      echo "$file is missing"
+    else
+      echo "$file is empty"
+    fi
+  done
+}
+
+check_weights() {
+  local folder=$1 index=$1/model.safetensors.index.json shard length size promised sum=0 unreadable=0
+  check_folder "$folder" "$weights_bytes" "${weights_files[@]}"
+  [[ -s $index ]] || return 0
+  while read -r shard; do
+    [[ -s $folder/$shard ]] || continue
+    size=$(stat -L -c %s "$folder/$shard")
+    sum=$((sum + size))
+    if ! length=$(safetensors_length "$folder/$shard"); then
+      unreadable=$((unreadable + 1))
+    elif ((size != length)); then
+      echo "$shard has $size bytes, its header promises $length"
+    fi
+  done < <(shards_of "$folder")
+  promised=$(sed -n 's/.*"total_size": *\([0-9]*\).*/\1/p' "$index" | head -n 1)
+  ((sum >= ${promised:-0})) || echo "the shards have $sum bytes, model.safetensors.index.json promises $promised"
+  ((unreadable == 0)) || say "warning: $unreadable shards have no safetensors header, so only their sizes were checked" >&2
+}
+
+check_engine() {
+  local folder=$1 ranks
+  check_folder "$folder" "$engine_bytes" "${engine_files[@]}"
+  ranks=$(find "$folder" -maxdepth 1 -name 'rank*.engine' | wc -l)
+  ((ranks == gpus)) || echo "the engine has $ranks parts, the server uses $gpus GPUs"
+}
+
+# What reads every byte; done once after a download.
+check_checksums() {
+  [[ -s $1/checksums.blake3 ]] || return 0
+  if ! command -v b3sum >/dev/null; then
+    say "warning: no b3sum on $HOSTNAME, so checksums.blake3 was not checked" >&2
+    return 0
+  fi
+  say "comparing checksums.blake3" >&2
+  local answer
+  if answer=$(cd "$1" && b3sum --check --quiet checksums.blake3 2>&1); then
+    # In a folder that is someone else's to write, they are compared each time.
+    touch "$1/$mark" 2>/dev/null || true
+    return
+  fi
+  # An answer without a verdict is about the list's form, not about the files.
+  grep 'FAILED' <<<"$answer" | sed 's/^/checksum of /' ||
+    say "warning: b3sum cannot read checksums.blake3: $answer" >&2
+}
+
+# is_whole KIND FOLDER: true when it is; else the reasons are in $reasons.
+reasons=
+is_whole() {
+  local kind=$1 folder=$2
+  reasons=
+  [[ -d $folder ]] || return 1
+  # Ten reasons are enough to know.
+  reasons=$("check_$kind" "$folder" | sed -n '1,10p')
+  [[ -n $reasons || -e $folder/$mark ]] || reasons=$(check_checksums "$folder")
+  [[ -z $reasons ]] || return 1
+}
+
+say "$made_by, recipe $recipe"
+
+# ---- Checks: before anything is fetched ---------------------------------------
+
+check_stage_path
+stop_if_missing
+mkdir -p "$stage_path" || fail "cannot make the folder $stage_path"
+readonly model=$stage_path/$model_folder
+readonly weights_part=$stage_path/.$model_folder.part
+readonly engine_part=$stage_path/.$engine_folder.part
+
+is_linked() { [[ -L $model/$engine_link && $(readlink "$model/$engine_link") == "$engine_folder" ]]; }
+
+# A model that is whole needs no lock, and may be someone else's to write.
+if is_whole weights "$model" && is_whole engine "$model/$engine_folder" && is_linked; then
+  say "nothing to do: the model in $model is whole"
+  exit 0
+fi
+
+# Two at once share the work: the second one waits, and then finds it done.
+exec {lock}>>"$stage_path/.$model_folder.lock" || fail "cannot write in $stage_path"
+if ! flock --nonblock "$lock"; then
+  say "waiting for another prepare_models.sh on $stage_path, or for its file system, which may know no locks"
+  flock "$lock" || say "warning: no locks there; go on without"
+fi
+
+# The published recipe moved the engine itself to the link's name.
+adopt_engine() {
+  if [[ -d $model/$engine_link && ! -L $model/$engine_link && ! -e $model/$engine_folder ]] &&
+    is_whole engine "$model/$engine_link"; then
+    mv -nT -- "$model/$engine_link" "$model/$engine_folder"
+  fi
+}
+adopt_engine
+
+space_needed=0 to_do=()
+if is_whole weights "$model"; then
+  say "the weights are there and whole"
+else
+  [[ -z $reasons ]] || say "the weights in $model are not whole:"$'\n'"$reasons"
+  to_do+=(weights)
+  is_whole weights "$weights_part/$model_folder" || space_needed=$((space_needed + weights_bytes))
+fi
+if is_whole engine "$model/$engine_folder"; then
+  say "the engine is there and whole"
+else
+  [[ -z $reasons ]] || say "the engine in $model/$engine_folder is not whole:"$'\n'"$reasons"
+  to_do+=(engine)
+  is_whole engine "$engine_part/$engine_folder" || space_needed=$((space_needed + engine_bytes))
+fi
+
+if ((space_needed > 0)); then
+  need_commands ngc
+  key=${NGC_CLI_API_KEY:-${NGC_API_KEY-}}
+  ngc_config=${NGC_CLI_HOME:-${HOME-}}/.ngc/config
+  [[ -n $key ]] || grep -q '^ *apikey *= *[^ ]' "$ngc_config" 2>/dev/null ||
+    missing "an NGC key: export NGC_API_KEY=..., or run: ngc config set"
+  # What killed downloads left is not trusted, and its space is needed.
+  for part in "$weights_part" "$engine_part"; do
+    if [[ -e $part ]] && ! is_whole weights "$part/$model_folder" && ! is_whole engine "$part/$engine_folder"; then
+      say "removing $part, left by a download that did not end"
+      rm -rf -- "$part"
+    fi
+  done
+  available=$(df --output=avail --block-size=1 "$stage_path" | tail -n 1 | tr -d ' ')
+  ((available >= space_needed)) ||
+    missing "free space in $stage_path: $(readable "$available") are free, the download needs $(readable "$space_needed")"
+fi
+stop_if_missing
+
+# ---- Download -----------------------------------------------------------------
+
+download_pid=
+stop() {
+  trap - TERM INT HUP
+  [[ -z $download_pid ]] || kill -TERM "$download_pid" 2>/dev/null || true
+  fail "stopped by a signal: run this again, what is whole is kept"
+}
+trap stop TERM INT HUP
+
+# download KIND TARGET PART FOLDER: brings TARGET to PART/FOLDER and proves it.
+download() {
+  local kind=$1 target=$2 part=$3 folder=$4 status=0 expected=${1}_bytes
+  if is_whole "$kind" "$part/$folder"; then
+    say "the $kind of an earlier download are whole"
+    return
+  fi
+  mkdir -p "$part"
+  say "downloading the $kind, $target"
+  (
+    # Older releases of the CLI read the key from this variable only.
+    [[ -z $key ]] || export NGC_CLI_API_KEY=$key
+    exec ngc registry model download-version "$target" --dest "$part" </dev/null
+  ) &
+  download_pid=$!
+  wait "$download_pid" || status=$?
+  download_pid=
+  ((status == 0)) || fail "ngc ended with $status while it fetched $target: its own words are above; run this again"
+  [[ -d $part/$folder ]] || fail "ngc reported success, but there is no folder $part/$folder"
+  is_whole "$kind" "$part/$folder" && return
+  say "error: ngc reported success, but what arrived in $part/$folder is not whole:"$'\n'"$reasons" >&2
+  arrived "$part/$folder"
+  ((REPLY * 100 >= ${!expected} * 99)) ||
+    say "an old NGC CLI claims success after a few KB; this one says \"$(ngc --version 2>&1 </dev/null | head -n 1)\":" \
+      "install the latest from https://org.ngc.nvidia.com/setup/installers/cli" >&2
+  fail "the $kind did not arrive: run this again"
+}
+
+for kind in "${to_do[@]}"; do
+  if [[ $kind == weights ]]; then
+    download weights "$weights_target" "$weights_part" "$model_folder"
+    if [[ -e $model || -L $model ]]; then
+      # The engine in the old folder is kept with the new weights.
+      [[ ! -d $model/$engine_folder ]] || mv -nT -- "$model/$engine_folder" "$weights_part/$model_folder/$engine_folder"
+      set_aside "$model" incomplete
+      say "remove that folder once nobody needs it: it takes as much space as the model"
+    fi
+    mv -nT -- "$weights_part/$model_folder" "$model"
+    rmdir "$weights_part"
+  else
+    download engine "$engine_target" "$engine_part" "$engine_folder"
+    [[ ! -e $model/$engine_folder ]] || set_aside "$model/$engine_folder" incomplete
+    mv -nT -- "$engine_part/$engine_folder" "$model/$engine_folder"
+    rmdir "$engine_part"
+  fi
+done
+
+if ! is_linked; then
+  [[ ! -e $model/$engine_link && ! -L $model/$engine_link ]] || set_aside "$model/$engine_link" other
+  ln -s -- "$engine_folder" "$model/$engine_link"
+fi
+say "done: the model in $model is whole"

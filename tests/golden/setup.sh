@@ -1,0 +1,327 @@
+#!/usr/bin/env bash
+#SBATCH --job-name=nim-setup
+#SBATCH --nodes=1
+#SBATCH --ntasks=1
+#SBATCH --cpus-per-task=2
+#SBATCH --mem=16G
+#SBATCH --time=00:45:00
+
+# Fetches the container images of the benchmark into $STAGE_PATH. An image that
+# is there and whole is left alone, so it can be run again at any time.
+
+# ---- Settings ---------------------------------------------------------------
+
+readonly made_by='nim-slurm 0.1.0'
+readonly recipe=llama3-70b-h100x4-fp8
+# Used when STAGE_PATH is not set.
+readonly default_stage_path=''
+# One entry an image in each list: its file, what enroot imports, the processor
+# it is for (empty: this node's), the free space it needs in MiB, and the
+# registry that asks for an NGC key (empty: none does).
+readonly image_files=(
+  nvidia+tritonserver+25.01.sqsh
+  nim+meta+llama3-70b-instruct+1.0.3.sqsh
+)
+readonly image_uris=(
+  'docker://nvcr.io#nvidia/tritonserver:25.01-py3-sdk'
+  'docker://nvcr.io#nim/meta/llama3-70b-instruct:1.0.3'
+)
+readonly image_architectures=(
+  x86_64
+  x86_64
+)
+readonly image_space=(
+  12288
+  16384
+)
+readonly image_logins=(
+  nvcr.io
+  nvcr.io
+)
+
+# ---- Common ground ----------------------------------------------------------
+
+# Options that a caller exported: a trace would print every value into the log, others would change what redirections
+# and patterns do, and all of them would reach the tools that are shell scripts themselves.
+set +axvfC
+shopt -u failglob nullglob nocasematch nocaseglob dotglob
+export -n SHELLOPTS BASHOPTS
+set -Eeuo pipefail
+
+say() { printf '%(%H:%M:%S)T %s\n' -1 "$*"; }
+fail() {
+  say "error: $*" >&2
+  exit 1
+}
+
+# Everything that is missing is named at once: nobody should queue twice to learn of a second problem.
+problems=()
+missing() { problems+=("$*"); }
+stop_if_missing() {
+  local problem
+  ((${#problems[@]} > 0)) || return 0
+  for problem in "${problems[@]}"; do
+    say "missing: $problem" >&2
+  done
+  say "nothing was done; mend what is named above and run this again" >&2
+  exit 2
+}
+need_commands() {
+  local name
+  for name in "$@"; do
+    command -v "$name" >/dev/null || missing "the command $name on $HOSTNAME"
+  done
+}
+
+# Frees the name $1 without losing what it holds: it becomes NAME.WORD-N.
+set_aside() {
+  local path=$1 word=$2 number=1
+  while [[ -e $path.$word-$number || -L $path.$word-$number ]]; do
+    number=$((number + 1))
+  done
+  mv -nT -- "$path" "$path.$word-$number"
+  say "kept what was there as $path.$word-$number"
+}
+
+# STAGE_PATH at run time wins over the folder that was rendered in.
+stage_path=${STAGE_PATH:-$default_stage_path}
+while [[ $stage_path == */ && $stage_path != / ]]; do
+  stage_path=${stage_path%/}
+done
+readonly stage_path
+check_stage_path() {
+  # A container mount, srun's name of a log file or find's pattern would misread these.
+  local unusable='[[:space:][:cntrl:],:$`"\\{}%*?]|\[|\]'
+  if [[ -z $stage_path ]]; then
+    missing "STAGE_PATH, the folder for images, models and results: export STAGE_PATH=/lustre/project/..."
+  elif [[ $stage_path != /?* ]]; then
+    missing "an absolute STAGE_PATH: it is \"$stage_path\""
+  elif [[ $stage_path =~ $unusable ]]; then
+    missing "a STAGE_PATH that a container mount can name: \"$stage_path\" has white space or one of , : \$ \` \" \\ { } % * ? [ ]"
+  fi
+}
+
+# Slurm's commands take options from their environment. What a login shell or an outer job left there must not change
+# the steps below, which say what they need. The site's own settings (SLURM_CONF, ENROOT_*, proxies) stay.
+unset "${!SCANCEL_@}" "${!SQUEUE_@}" "${!SCONTROL_@}" "${!SRUN_@}" "${!SBATCH_@}" "${!PYXIS_@}" "${!SLURM_CPU_BIND@}" "${!SLURM_MEM_@}" "${!SLURM_NTASKS@}" \
+  SLURM_CPUS_PER_TASK SLURM_CPUS_PER_GPU SLURM_CPU_FREQ_REQ SLURM_CORE_SPEC SLURM_THREADS SLURM_THREADS_PER_CORE \
+  SLURM_GPUS SLURM_GPUS_PER_NODE SLURM_GPUS_PER_TASK SLURM_GPUS_PER_SOCKET SLURM_GPU_BIND SLURM_GPU_FREQ \
+  SLURM_GRES SLURM_GRES_FLAGS SLURM_STEP_GRES SLURM_TRES_PER_TASK SLURM_TRES_BIND SLURM_NPROCS \
+  SLURM_DISTRIBUTION SLURM_HINT SLURM_EXACT SLURM_EXCLUSIVE SLURM_OVERLAP SLURM_OVERCOMMIT SLURM_SPREAD_JOB \
+  SLURM_WAIT SLURM_KILL_BAD_EXIT SLURM_TIMELIMIT SLURM_SIGNAL SLURM_MPI_TYPE SLURM_EXPORT_ENV SLURM_OPEN_MODE \
+  SLURM_STDOUTMODE SLURM_STDERRMODE SLURM_STDINMODE SLURM_LABELIO SLURM_UNBUFFEREDIO SLURM_WORKING_DIR \
+  SLURM_REMOTE_CWD SLURM_PROLOG SLURM_EPILOG SLURM_TASK_PROLOG SLURM_TASK_EPILOG SLURM_RESV_PORTS SLURM_NETWORK \
+  SLURM_CONTAINER SLURM_CONSTRAINT SLURM_THREAD_SPEC SLURM_HOSTFILE SLURM_EXCLUDE SLURM_CLUSTER_CONSTRAINT \
+  SLURM_TIME_FORMAT SLURM_NO_KILL SLURM_HET_SIZE SLURM_SRUN_MULTI
+
+# True when $1 is a whole squashfs file. The superblock is written last and says at byte 40 how long the file must be:
+# that shows what a killed import cut off.
+sound_image() {
+  local file=$1 length
+  [[ -f $file && $(head -c 4 "$file" | tr -d '\0') == hsqs ]] || return 1
+  length=$(od --endian=little -A n -t u8 -j 40 -N 8 "$file") || return 1
+  (($(stat -L -c %s "$file") >= length)) || return 1
+  ! command -v unsquashfs >/dev/null || unsquashfs -s "$file" >/dev/null 2>&1
+}
+
+say "$made_by, recipe $recipe"
+
+# ---- Checks: before anything is fetched ---------------------------------------
+
+[[ -n ${SLURM_JOB_ID-} ]] || missing "a Slurm job: submit this script with sbatch"
+check_stage_path
+stop_if_missing
+mkdir -p "$stage_path" || fail "cannot make the folder $stage_path"
+
+to_import=() space_needed=0 logins_needed=()
+for index in "${!image_files[@]}"; do
+  if sound_image "$stage_path/${image_files[index]}"; then
+    say "${image_files[index]} is there already"
+    continue
+  fi
+  to_import+=("$index")
+  space_needed=$((space_needed + image_space[index]))
+  [[ -z ${image_logins[index]} ]] || logins_needed+=("${image_logins[index]}")
+done
+if ((${#to_import[@]} == 0)); then
+  say "nothing to do: all images are in $stage_path"
+  exit 0
+fi
+
+# MiB free in the file system of folder $1.
+free_space() { df --output=avail --block-size=1M "$1" | tail -n 1 | tr -d ' '; }
+
+need_commands srun enroot flock od
+[[ -w $stage_path ]] || missing "leave to write in $stage_path"
+available=$(free_space "$stage_path")
+((available >= space_needed)) ||
+  missing "free space in $stage_path: $available MiB are free, the images need about $space_needed MiB"
+temporary=${ENROOT_TEMP_PATH:-${TMPDIR:-/tmp}}
+available=$(free_space "$temporary" 2>/dev/null || echo 0)
+((available >= space_needed)) ||
+  say "warning: enroot unpacks in $temporary, where $available MiB are free and about $space_needed MiB will be used;" \
+    "if the import fails, set ENROOT_TEMP_PATH to a larger folder"
+
+# The user's own enroot login serves where it covers the registry; else the key.
+credentials=${ENROOT_CONFIG_PATH:-${XDG_CONFIG_HOME:-${HOME-}/.config}/enroot}/.credentials
+# It takes lines that begin with machine, with login in the third place.
+has_login() { grep -Eqs "^machine[[:space:]]+${1//./\\.}[[:space:]]+login[[:space:]]+[^[:space:]]+[[:space:]]+[^[:space:]]" "$credentials"; }
+key_needed=
+for registry in "${logins_needed[@]}"; do
+  has_login "$registry" && continue
+  key_needed=yes
+  [[ -n ${NGC_API_KEY-} ]] || {
+    missing "a login for $registry: export NGC_API_KEY=..., or add a line for $registry to $credentials"
+    break
+  }
+done
+stop_if_missing
+
+# ---- Import -------------------------------------------------------------------
+
+# mktemp makes a folder that is the user's alone.
+private=$(mktemp -d) || fail "cannot make a temporary folder"
+readonly private
+trap 'rm -rf "$private"' EXIT
+stopped=
+# Slurm ends the import steps itself; what is left to do is to wait for them.
+trap 'stopped=yes' TERM INT
+
+if [[ -n $key_needed ]]; then
+  # enroot reads logins from one file. This one names the variable that holds
+  # the key, not the key, and goes with the job.
+  install -m 600 /dev/null "$private/.credentials"
+  {
+    # First, since enroot asks for the first user of a machine.
+    for registry in "${logins_needed[@]}" authn.nvidia.com; do
+      # shellcheck disable=SC2016 # enroot expands the variable, not this shell
+      has_login "$registry" || printf 'machine %s login $oauthtoken password $NGC_API_KEY\n' "$registry"
+    done
+    [[ ! -r $credentials ]] || cat "$credentials"
+  } >"$private/.credentials"
+  export ENROOT_CONFIG_PATH=$private NGC_API_KEY
+fi
+
+# Removes what killed imports of file $1 left: a part names its job.
+remove_leftovers() {
+  local part job
+  for part in "$stage_path/.$1".*.part; do
+    [[ -e $part ]] || continue
+    job=${part%.part}
+    job=${job##*.}
+    if [[ $job != "$SLURM_JOB_ID" ]] && ! job_has_ended "$job"; then
+      continue
+    fi
+    say "removing $part, left by an import that was killed"
+    rm -f -- "$part"
+  done
+}
+# An answer that is not clear counts as no.
+job_has_ended() {
+  local answer
+  if answer=$(squeue --noheader --jobs="$1" --format=%i 2>&1); then
+    [[ -z $answer ]]
+  else
+    [[ $answer == *"Invalid job id"* ]]
+  fi
+}
+
+label() {
+  local line
+  while IFS= read -r line || [[ -n $line ]]; do
+    printf '  %s | %s\n' "$1" "$line"
+  done
+}
+
+# What enroot's words on image $1 mean, as far as that is known.
+reason_of_failure() {
+  local words=$private/words-$1 login=${image_logins[$1]}
+  if grep -Eqi 'no space left|quota exceeded|write failed' "$words"; then
+    printf 'there is no space left: %s MiB are free in %s, %s MiB in %s, where enroot unpacks' \
+      "$(free_space "$stage_path")" "$stage_path" "$(free_space "$temporary")" "$temporary"
+  elif grep -Eq '40[13] ?(Unauthorized|Forbidden)|error code: 40[13]' "$words" ||
+    # What is last of enroot 4 where a registry with HTTP's plain logins refuses.
+    grep -v '^srun: ' "$words" | tail -n 1 | grep -Eq 'Authenticating with user|Using credentials'; then
+    if [[ -z $login ]] || has_login "$login"; then
+      printf 'the registry does not take the login in %s, or there is none for it' "$credentials"
+      [[ -z $login ]] || has_login authn.nvidia.com || printf '; %s wants one for authn.nvidia.com, too' "$login"
+    else
+      printf '%s does not take the key in NGC_API_KEY: it is wrong, has ended, or may not pull this image' "$login"
+    fi
+  elif grep -Eq '404 ?Not Found|error code: 404' "$words"; then
+    printf 'the registry has no such image%s: correct it in the recipe and make this script anew' \
+      "${image_architectures[$1]:+ for ${image_architectures[$1]}}"
+  else
+    printf "enroot's own words are above"
+  fi
+}
+
+import_image() {
+  local name=${image_files[$1]} uri=${image_uris[$1]} architecture=${image_architectures[$1]}
+  local file=$stage_path/$name part=$stage_path/.$name.$SLURM_JOB_ID.part lock
+  # Two setups share the work: the second one waits here and then finds the
+  # file. Where the file system knows no locks, both import, each to its own part.
+  exec {lock}>>"$stage_path/.$name.lock"
+  flock "$lock" || say "warning: $stage_path knows no file locks; go on without"
+  if sound_image "$file"; then
+    say "$name came from another setup"
+    rm -f -- "$stage_path/.$name.lock"
+    return
+  fi
+  remove_leftovers "$name"
+  if [[ -e $file || -L $file ]]; then
+    say "$name is damaged"
+    set_aside "$file" damaged
+  fi
+  say "importing $name from $uri"
+  # enroot's words go to the log, each with its image, and to a file that is asked for the reason.
+  if ! srun --job-name="import-$1" --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --mpi=none \
+    --export=ALL --input=none --kill-on-bad-exit=1 \
+    enroot import ${architecture:+--arch "$architecture"} --output "$part" -- "$uri" 2>&1 |
+    tee "$private/words-$1" | label "$name"; then
+    rm -f -- "$part"
+    say "error: $name could not be imported from $uri: $(reason_of_failure "$1")" >&2
+    return 1
+  fi
+  # enroot calls it a warning.
+  if grep -Fq "architecture doesn't match" "$private/words-$1"; then
+    rm -f -- "$part"
+    say "error: $uri is for another processor: correct architecture or image in the recipe and make this script anew" >&2
+    return 1
+  fi
+  if ! sound_image "$part"; then
+    rm -f -- "$part"
+    say "error: enroot reported success, but what it wrote for $name is not a whole squashfs file: is the disk full?" >&2
+    return 1
+  fi
+  # The name appears only now, when the file is whole. Where another setup was
+  # faster, its file stays.
+  mv -nT -- "$part" "$file" || sound_image "$file" || fail "cannot rename $part to $file"
+  rm -f -- "$part" "$stage_path/.$name.lock"
+  say "$name is ready"
+}
+
+imports=()
+for index in "${to_import[@]}"; do
+  import_image "$index" &
+  imports+=($!)
+done
+failed=0
+for import in "${imports[@]}"; do
+  status=0
+  wait "$import" || status=$?
+  # A signal ends wait early; the import itself is still to be waited for.
+  while kill -0 "$import" 2>/dev/null; do
+    status=0
+    wait "$import" || status=$?
+  done
+  ((status == 0)) || failed=$((failed + 1))
+done
+
+# When Slurm ends the job, its steps may end a moment before its word comes here;
+# and it may end the sleep, too.
+((failed == 0)) || sleep 0.5 || true
+[[ -z $stopped ]] || fail "stopped by a signal before all images were there: submit this script again"
+((failed == 0)) ||
+  fail "$failed of ${#to_import[@]} images failed; when that is mended, submit this script again: what is ready is not fetched twice"
+say "done: all images are in $stage_path"

@@ -1,0 +1,569 @@
+//! setup.sh and prepare_models.sh on stage paths that others have written to: they name what they
+//! cannot use, hang nowhere, and change nothing outside of the stage path.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nim_slurm::container::Runtime;
+use nim_slurm::recipe::ModelSource;
+use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+/// What the scripts find, without a cluster's programs.
+const PROGRAMS: &[&str] = &[
+    "awk", "b3sum", "base64", "basename", "bash", "cat", "cp", "cut", "date", "df", "du", "env",
+    "find", "flock", "grep", "head", "install", "mkdir", "mktemp", "mv", "numfmt", "od",
+    "realpath", "rm", "rmdir", "sed", "setpriv", "sleep", "sort", "stat", "tail", "tar", "tee",
+    "timeout", "touch", "tr", "uname", "wc",
+];
+
+/// A user that is not root, where the tests are root's.
+const NOBODY: u32 = 65534;
+
+const MODEL: &str = "Llama-3.3-70B-Instruct_6f6073b42301";
+const INDEX: &str = "model.safetensors.index.json";
+
+/// A stage path, a folder beside it, and stand-ins for a cluster's programs.
+struct Site {
+    folder: TempDir,
+}
+
+impl Site {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let site = Self { folder };
+        for name in ["bin", "given/hub", "stage", "outside/folder", "home", "tmp"] {
+            fs::create_dir_all(site.at(name)).unwrap();
+        }
+        for program in PROGRAMS {
+            let found = which::which(program).unwrap_or_else(|_| panic!("{program} is not here"));
+            symlink(found, site.at("bin").join(program)).unwrap();
+        }
+        let given = site.at("given");
+        put_model(&given.join("hub"));
+        fs::write(given.join("manifest.json"), "[]").unwrap();
+        fs::write(given.join("image.sqsh"), squash()).unwrap();
+        fs::write(given.join("image.sif"), sif()).unwrap();
+        let tar = ["--create", "--file=image.tar", "manifest.json"];
+        let made = Command::new("tar").current_dir(&given).args(tar).status();
+        assert!(made.unwrap().success());
+        let given = given.display();
+        site.program(
+            "srun",
+            "while [[ $1 == -* ]]; do shift; done\nenv -0 >\"$HOME/step.$$\"\nexec \"$@\"",
+        );
+        site.program("enroot", &format!("cp {given}/image.sqsh \"${{@: -3:1}}\""));
+        site.program(
+            "apptainer",
+            &format!("[[ $1 == pull ]] || {{ echo 'apptainer version 1.3.0'; exit; }}\ncp {given}/image.sif \"${{@: -2:1}}\""),
+        );
+        site.program(
+            "podman",
+            &format!("case $1 in\nimage) exit 1 ;;\npull) env -0 >\"$HOME/step.$$\"; echo 0123 ;;\nsave) for word; do case $word in --output=*) cp {given}/image.tar \"${{word#*=}}\" ;; esac; done ;;\nesac"),
+        );
+        site.program(
+            "hf",
+            &format!("[[ $1 == download ]] || exit 0\nwhile [[ $1 != --local-dir ]]; do shift; done\nmkdir -p \"$2\" && cp {given}/hub/* \"$2\""),
+        );
+        // No other job is there.
+        site.program("squeue", "echo 'Invalid job id specified' >&2; exit 1");
+        site.put("outside/file", "not to be touched");
+        site.put("outside/folder/file", "nor this");
+        site
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn put(&self, name: &str, text: impl AsRef<[u8]>) {
+        let path = self.at(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn program(&self, name: &str, lines: &str) {
+        let path = self.at("bin").join(name);
+        fs::write(&path, format!("#!/bin/bash\n{lines}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn mode(&self, name: &str, mode: u32) {
+        fs::set_permissions(self.at(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// Runs a script as a user who is not root, and who owns all that is here.
+    fn run(&self, script: &str, variables: &[(&str, &str)]) -> (Option<i32>, String) {
+        self.put("script.sh", script);
+        let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
+        if is_root {
+            let user = format!("{NOBODY}:{NOBODY}");
+            let status = Command::new("chown")
+                .args(["--recursive", "--no-dereference", &user])
+                .arg(self.folder.path())
+                .status();
+            assert!(status.unwrap().success());
+        }
+        let mut words: Vec<OsString> = Vec::new();
+        if is_root {
+            let user = format!("--reuid={NOBODY} --regid={NOBODY} --clear-groups");
+            words.push("setpriv".into());
+            words.extend(user.split(' ').map(Into::into));
+        }
+        words.extend(["timeout", "-k", "1", "60", "bash"].map(Into::into));
+        words.push(self.at("script.sh").into());
+        let output = Command::new(which::which("env").unwrap())
+            .args(["-C", self.at("home").to_str().unwrap()])
+            .args(words)
+            .env_clear()
+            .env("PATH", self.at("bin"))
+            .env("HOME", self.at("home"))
+            .env("TMPDIR", self.at("tmp"))
+            .env("STAGE_PATH", self.at("stage"))
+            .env("SLURM_JOB_ID", "1")
+            .env("SLURMD_NODENAME", "node1")
+            .envs(variables.iter().copied())
+            .output()
+            .unwrap();
+        let words = [output.stdout, output.stderr].concat();
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&words).into_owned(),
+        )
+    }
+
+    /// What each step found in its environment.
+    fn steps(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.at("home")).unwrap();
+        let steps = entries.map(|entry| entry.unwrap().path());
+        steps
+            .filter(|path| path.to_string_lossy().contains("/step."))
+            .map(|path| fs::read_to_string(path).unwrap())
+            .collect()
+    }
+}
+
+/// A squashfs superblock that promises no more than there is.
+fn squash() -> Vec<u8> {
+    let mut bytes = b"hsqs".to_vec();
+    bytes.resize(40, 0);
+    bytes.extend(96_u64.to_le_bytes());
+    bytes.resize(96, 0);
+    bytes
+}
+
+fn sif() -> Vec<u8> {
+    let mut bytes = vec![0; 32];
+    bytes.extend(b"SIF_MAGIC");
+    bytes.resize(112, 0);
+    bytes.extend([128_u64.to_le_bytes(), 4_u64.to_le_bytes()].concat());
+    bytes.resize(132, 0);
+    bytes
+}
+
+/// One shard of 2000 bytes, its index, and a configuration.
+fn put_model(folder: &Path) {
+    let header = br#"{"a":{"dtype":"U8","shape":[2000],"data_offsets":[0,2000]}}"#;
+    let mut shard = (header.len() as u64).to_le_bytes().to_vec();
+    shard.extend(header);
+    shard.resize(shard.len() + 2000, 0);
+    fs::create_dir_all(folder).unwrap();
+    fs::write(folder.join("config.json"), "{}").unwrap();
+    fs::write(folder.join("model-1.safetensors"), &shard).unwrap();
+    let index = r#"{"metadata": {"total_size": 2000}, "weight_map": {"a": "model-1.safetensors"}}"#;
+    fs::write(folder.join(INDEX), index).unwrap();
+}
+
+/// A small model of the hub.
+fn recipe() -> Recipe {
+    let mut recipe = Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap();
+    recipe.server.disk = "1 MiB".parse().unwrap();
+    recipe.client.disk = "1 MiB".parse().unwrap();
+    recipe.model.weights.size = "2100 B".parse().unwrap();
+    recipe.model.weights.files = vec!["config.json".parse().unwrap()];
+    recipe
+}
+
+fn script(kind: ScriptKind, recipe: Recipe, runtime: Runtime) -> String {
+    let settings = Settings::from_toml("srun.mpi = 'none'").unwrap();
+    let plan = Plan::new(recipe, settings.with_runtime(runtime)).unwrap();
+    plan.script(kind).text().to_owned()
+}
+
+fn setup() -> String {
+    script(ScriptKind::Setup, recipe(), Runtime::Pyxis)
+}
+
+fn prepare_models() -> String {
+    script(ScriptKind::PrepareModels, recipe(), Runtime::Pyxis)
+}
+
+/// The file of the server's image.
+fn image() -> String {
+    let plan = Plan::new(recipe(), Settings::new()).unwrap();
+    plan.recipe().server.squash_file().to_string()
+}
+
+/// All below a folder: what it is, and what it holds.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, String> {
+    let mut all = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let metadata = fs::symlink_metadata(&path).unwrap();
+            let kind = metadata.file_type();
+            let text = if kind.is_file() {
+                format!("{:?}", fs::read(&path).unwrap())
+            } else {
+                String::new()
+            };
+            let words = format!(
+                "{:o} {} {} {text}",
+                metadata.mode(),
+                metadata.mtime(),
+                metadata.mtime_nsec()
+            );
+            all.insert(path.clone(), words);
+            if kind.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn on_a_clean_stage_path_they_do_their_work() {
+    let site = Site::new();
+    for _ in 0..2 {
+        let (code, words) = site.run(&setup(), &[("NGC_API_KEY", "key")]);
+        assert_eq!(code, Some(0), "{words}");
+        let (code, words) = site.run(&prepare_models(), &[("HF_TOKEN", "token")]);
+        assert_eq!(code, Some(0), "{words}");
+    }
+    assert_eq!(
+        fs::read(site.at(&format!("stage/{}", image()))).unwrap(),
+        squash()
+    );
+}
+
+/// A file that another user keeps for himself is not damaged, and nobody fetches it again.
+#[test]
+fn unreadable_is_not_damaged() {
+    let image = format!("stage/{}", image());
+    let shard = format!("stage/{MODEL}/model-1.safetensors");
+    for (script, file, hidden, said) in [
+        (setup(), &image, &*image, "permission to read "),
+        (setup(), &image, "stage", "permission to search "),
+        (prepare_models(), &shard, &*shard, "permission to read "),
+        (prepare_models(), &shard, "stage", "permission to search "),
+        (
+            prepare_models(),
+            &shard,
+            &format!("stage/{MODEL}"),
+            "permission to search ",
+        ),
+    ] {
+        let site = Site::new();
+        site.put(&image, squash());
+        put_model(&site.at("stage").join(MODEL));
+        // One that is damaged.
+        site.put(file, "x");
+        let before = contents(&site.at("stage")).into_keys().collect::<Vec<_>>();
+        let mode = fs::metadata(site.at(hidden)).unwrap().mode();
+        site.mode(hidden, 0);
+        let (code, words) = site.run(&script, &[("NGC_API_KEY", "key")]);
+        site.mode(hidden, mode & 0o7777);
+        assert_eq!(code, Some(2), "{hidden}: {words}");
+        assert!(words.contains(&format!("missing: {said}")), "{words}");
+        assert!(words.contains("its owner, for chmod "), "{words}");
+        let after = contents(&site.at("stage")).into_keys().collect::<Vec<_>>();
+        assert_eq!(before, after, "{words}");
+    }
+}
+
+/// The same for an engine, and for a model that is there already.
+#[test]
+fn unreadable_models_of_other_sources() {
+    let engine = "llama3-70b-instruct_v0.10.0+cbc614f5-h100x4-fp8-throughput";
+    let engine = format!("stage/llama3-70b-instruct_vhf/{engine}/rank0.engine");
+    let site = Site::new();
+    let mut there = recipe();
+    let path = site.at("there");
+    there.model.weights.source = ModelSource::Path(path.to_str().unwrap().parse().unwrap());
+    there.model.weights.exclude.clear();
+    for (recipe, file) in [
+        (Recipe::llama3_70b_h100x4_fp8(), &*engine),
+        (there, "there/config.json"),
+    ] {
+        site.put(file, "x");
+        site.mode(file, 0);
+        let script = script(ScriptKind::PrepareModels, recipe, Runtime::Pyxis);
+        let (code, words) = site.run(&script, &[("NGC_API_KEY", "key")]);
+        assert_eq!(code, Some(2), "{words}");
+        assert!(words.contains("missing: permission to read "), "{words}");
+        assert!(site.at(file).exists(), "{words}");
+    }
+}
+
+/// An import gets the key of its own registry, and no other secret of the user's.
+#[test]
+fn an_import_gets_no_other_secret() {
+    const KEY: &str = "key-of-ngc";
+    let secrets = [
+        "HF_TOKEN",
+        "GITHUB_TOKEN",
+        "my_secret_word",
+        "DB_PASSWORD",
+        "PASSWD",
+        "CREDENTIALS_OF_MINE",
+        "NGC_CLI_API_KEY",
+        "AWS_SECRET_ACCESS_KEY",
+    ];
+    for runtime in [Runtime::Pyxis, Runtime::Apptainer, Runtime::Podman] {
+        let site = Site::new();
+        // vLLM's image comes from elsewhere, the client's from NGC.
+        let script = script(ScriptKind::Setup, recipe(), runtime);
+        let mut variables: Vec<_> = secrets.iter().map(|&name| (name, "canary")).collect();
+        variables.extend([
+            ("NGC_API_KEY", KEY),
+            ("OWN_LOGIN", "own"),
+            ("PLAIN", "plain"),
+        ]);
+        site.put(
+            "home/.config/enroot/.credentials",
+            "machine own.site login me password $OWN_LOGIN\n",
+        );
+        let (code, words) = site.run(&script, &variables);
+        assert_eq!(code, Some(0), "{runtime}: {words}");
+        let steps = site.steps();
+        assert!(steps.len() >= 2, "{runtime}: {words}");
+        for step in &steps {
+            assert!(!step.contains("canary"), "{runtime}: {step}");
+            assert!(
+                step.contains("PLAIN=plain") && step.contains("OWN_LOGIN=own"),
+                "{step}"
+            );
+        }
+        let with_key = steps.iter().filter(|step| step.contains(KEY)).count();
+        // podman reads it from a file.
+        let expected = usize::from(runtime != Runtime::Podman);
+        assert_eq!(with_key, expected, "{runtime}: {steps:?}");
+    }
+}
+
+/// checksums.blake3 has b3sum read files of the model's folder and no others.
+#[test]
+fn checksums_name_files_of_the_folder() {
+    let zeros = "0".repeat(64);
+    let empty = "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262";
+    let stray = "which is no file of the folder";
+    for (list, code, said) in [
+        (
+            format!("{empty}  sub/empty\n"),
+            0,
+            "comparing checksums.blake3",
+        ),
+        (
+            format!("{zeros}  config.json"),
+            1,
+            "checksum of config.json: FAILED",
+        ),
+        (format!("{zeros}  /dev/zero\n"), 1, stray),
+        (format!("{zeros}  ../outside/file\n"), 1, stray),
+        (format!("{zeros}  sub/../../outside/file\n"), 1, stray),
+        (format!("{zeros}  sub\n"), 1, stray),
+        (format!("{zeros}  fifo\n"), 1, stray),
+        (format!("{empty}  sub/empty\n{zeros}  /dev/zero"), 1, stray),
+        (
+            format!("BLAKE3 (/dev/zero) = {zeros}\n"),
+            0,
+            "not as b3sum writes it",
+        ),
+        (
+            format!("\\{zeros}  config.json\n"),
+            0,
+            "not as b3sum writes it",
+        ),
+    ] {
+        let site = Site::new();
+        put_model(&site.at("there"));
+        site.put("there/sub/empty", "");
+        site.put(&format!("there/BLAKE3 (/dev/zero) = {zeros}"), "");
+        site.put("there/checksums.blake3", &list);
+        make_fifo(&site.at("there/fifo"));
+        let (ended, words) = site.run(&there(&site), &[]);
+        assert_eq!(ended, Some(code), "{list}: {words}");
+        assert!(words.contains(said), "{list}: {words}");
+    }
+}
+
+/// Links inside a model's folder are as good as files; others are named and not followed.
+#[test]
+fn links_stay_in_the_model() {
+    for (target, code) in [
+        ("config.json", 0),
+        ("sub/../config.json", 0),
+        ("sub", 0),
+        ("../outside/file", 2),
+        ("/", 2),
+        ("/dev/zero", 2),
+        (".", 2),
+        ("..", 2),
+        ("link", 0),
+        ("nowhere", 0),
+        ("/nowhere", 2),
+        ("fifo", 2),
+    ] {
+        let site = Site::new();
+        put_model(&site.at("there"));
+        fs::create_dir(site.at("there/sub")).unwrap();
+        make_fifo(&site.at("there/fifo"));
+        symlink(target, site.at("there/link")).unwrap();
+        let (ended, words) = site.run(&there(&site), &[]);
+        assert_eq!(ended, Some(code), "{target}: {words}");
+        assert_eq!(
+            words.contains("there/link, a link that"),
+            code == 2,
+            "{words}"
+        );
+    }
+}
+
+/// prepare_models.sh for a model that is there already.
+fn there(site: &Site) -> String {
+    let mut recipe = recipe();
+    let path = site.at("there").to_str().unwrap().parse().unwrap();
+    recipe.model.weights.source = ModelSource::Path(path);
+    recipe.model.weights.exclude.clear();
+    script(ScriptKind::PrepareModels, recipe, Runtime::Pyxis)
+}
+
+fn make_fifo(path: &Path) {
+    let made = Command::new("mkfifo").arg(path).status().unwrap();
+    assert!(made.success());
+}
+
+/// What a neighbour puts in a place.
+#[derive(Debug, Clone)]
+enum Put {
+    File(&'static str),
+    Folder,
+    Fifo,
+    /// The device that never ends.
+    Zeros,
+    Link(&'static str),
+    Checksums(&'static str),
+}
+
+fn place(site: &Site, place: &str, put: &Put) {
+    let path = site.at("stage").join(place);
+    // What stands in the way was put there before, and stays.
+    let Some(folder) = path.parent() else { return };
+    if fs::create_dir_all(folder).is_err() || fs::symlink_metadata(&path).is_ok() {
+        return;
+    }
+    // Never through a link of this tree.
+    if !fs::canonicalize(folder).is_ok_and(|folder| folder.starts_with(site.at("stage"))) {
+        return;
+    }
+    match put {
+        Put::File(text) => fs::write(path, text).unwrap(),
+        Put::Folder => fs::create_dir(path).unwrap(),
+        Put::Fifo => make_fifo(&path),
+        // Only root can make one.
+        Put::Zeros => {
+            let _ = Command::new("mknod")
+                .arg(path)
+                .args(["c", "1", "5"])
+                .output();
+        }
+        Put::Link(target) => symlink(target, path).unwrap(),
+        Put::Checksums(name) => fs::write(path, format!("{}  {name}\n", "0".repeat(64))).unwrap(),
+    }
+}
+
+fn any_put() -> impl Strategy<Value = Put> {
+    prop_oneof![
+        2 => prop::sample::select(vec!["", "x", "hsqs", "{\"a\": \"config.json\"}"]).prop_map(Put::File),
+        1 => Just(Put::Folder),
+        2 => Just(Put::Fifo),
+        1 => Just(Put::Zeros),
+        5 => prop::sample::select(vec![
+            "../outside/file", "../outside/folder", "../../outside/file", "../../outside/folder",
+            "../../../outside/folder", "../outside/new", "../../outside/new", "/dev/zero", "/proc/kcore",
+            "/", ".", "..", "loop", "config.json", "nowhere",
+        ]).prop_map(Put::Link),
+        2 => prop::sample::select(vec!["/dev/zero", "../../outside/file", "fifo", "config.json", "sub/x"])
+            .prop_map(Put::Checksums),
+    ]
+}
+
+fn any_place() -> impl Strategy<Value = String> {
+    let image = image();
+    let images =
+        ["{}", ".{}.lock", ".{}.1.part", ".{}.7.part"].map(|name| name.replace("{}", &image));
+    let part = format!(".{MODEL}.part");
+    let mut places: Vec<_> = images.into();
+    places.extend([
+        part.clone(),
+        format!("{part}/{MODEL}"),
+        format!(".{MODEL}.lock"),
+        "loop".into(),
+    ]);
+    for name in [
+        "config.json",
+        INDEX,
+        "model-1.safetensors",
+        "checksums.blake3",
+        ".nim-slurm-verified",
+        ".cache",
+        "sub",
+        "sub/x",
+        "fifo",
+        "loop",
+    ] {
+        places.extend([format!("{MODEL}/{name}"), format!("{part}/{MODEL}/{name}")]);
+    }
+    prop::sample::select(places)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_tree_hangs_them_or_leads_them_out(
+        puts in prop::collection::vec((any_place(), any_put()), 1..12),
+        is_whole in any::<bool>(),
+    ) {
+        let site = Site::new();
+        for (name, put) in &puts {
+            place(&site, name, put);
+        }
+        if is_whole {
+            // As far as nothing is in the way.
+            for name in ["config.json", INDEX, "model-1.safetensors"] {
+                let text = fs::read_to_string(site.at("given/hub").join(name)).unwrap();
+                let path = site.at("stage").join(MODEL).join(name);
+                if fs::symlink_metadata(&path).is_err() && fs::create_dir_all(path.parent().unwrap()).is_ok()
+                    && fs::canonicalize(path.parent().unwrap()).is_ok_and(|folder| folder.starts_with(site.at("stage")))
+                {
+                    fs::write(path, text).unwrap();
+                }
+            }
+        }
+        let before = contents(&site.at("outside"));
+        for script in [setup(), prepare_models()] {
+            let (code, words) = site.run(&script, &[("NGC_API_KEY", "key")]);
+            // 124 and 137: it ran until it was ended.
+            prop_assert!(matches!(code, Some(0..=2)), "{code:?}: {words}");
+            prop_assert!(contents(&site.at("outside")) == before, "{words}");
+        }
+    }
+}

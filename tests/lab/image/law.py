@@ -1,0 +1,116 @@
+"""How fast the stand-in server is, by a law that is known, and what it truly did.
+
+A law is a list of NAME=VALUE, all in ms but for noise, wave_idle and seed; what is not named is 0:
+
+    ttft=150,queue=2,prompt=0.05,itl=20,load=0.3,wave=400,noise=0.05,seed=7
+
+    time to first token  = (ttft + queue * (n - 1) + prompt * p + wave, if in the first wave) * e
+    inter-token latency  = (itl + load * (n - 1)) * e
+
+n is the number of requests in flight when this one comes, itself included; p the number of its
+prompt's tokens (words) that the prefix cache does not have; e one number for each request,
+lognormal with the standard deviation noise, 1 without. The first wave is what comes before any
+answer has ended, after the server has been idle for wave_idle (1) seconds.
+
+The log has a line of JSON for each request, when its answer has ended: what the law said, and when
+the first and the last token were truly written, in ns since 1970.
+"""
+import hashlib, json, math, random, time
+
+BLOCK = 16  # tokens, as of vLLM
+NAMES = ("ttft", "queue", "prompt", "itl", "load", "wave", "noise", "wave_idle", "seed")
+
+
+class Law:
+    def __init__(self, text):
+        self.values = {name: 0.0 for name in NAMES} | {"wave_idle": 1.0}
+        for part in filter(None, text.split(",")):
+            name, _, value = part.partition("=")
+            if name not in NAMES:
+                raise ValueError(f"{name!r} is no part of a law: {', '.join(NAMES)} are")
+            self.values[name] = float(value)
+            if not 0 <= self.values[name] < math.inf:
+                raise ValueError(f"{name} is {value}: a number from 0 on is allowed")
+        self.in_flight = 0
+        self.idle_since = -math.inf
+        self.is_wave = False
+
+    def arrive(self, now):
+        """How many are in flight now, and whether this one is of a first wave."""
+        if self.in_flight == 0:
+            self.is_wave = now - self.idle_since >= self.values["wave_idle"]
+        self.in_flight += 1
+        return self.in_flight, self.is_wave
+
+    def leave(self, now):
+        self.in_flight -= 1
+        self.idle_since = now
+        self.is_wave = False
+
+    def times(self, number, in_flight, prompt, is_wave=False):
+        """Time to first token and inter-token latency of the request of this number, in ms."""
+        law = self.values
+        noise = random.Random(f"{law['seed']:g} {number}").gauss(0, 1) * law["noise"]
+        # The mean of a lognormal is above its median.
+        factor = math.exp(noise - law["noise"] ** 2 / 2)
+        ttft = law["ttft"] + law["queue"] * (in_flight - 1) + law["prompt"] * prompt
+        return (ttft + law["wave"] * is_wave) * factor, (law["itl"] + law["load"] * (in_flight - 1)) * factor
+
+
+class PrefixCache:
+    """Blocks of prompts that have been seen. One that is off finds nothing, and counts nothing."""
+
+    def __init__(self, is_on):
+        self.is_on = is_on
+        self.blocks = set()
+        self.queries = 0
+        self.hits = 0
+
+    def take(self, words):
+        """How many of a prompt's first tokens are there; the others are from now on."""
+        if not self.is_on:
+            return 0
+        self.queries += len(words)
+        found, is_known, chain = 0, True, b""
+        for end in range(BLOCK, len(words) + 1, BLOCK):
+            block = " ".join(words[end - BLOCK:end])
+            chain = hashlib.sha256(chain + block.encode()).digest()
+            is_known = is_known and chain in self.blocks
+            # The last token is worked out in any case, and with it its block.
+            if is_known and end < len(words):
+                found = end
+            self.blocks.add(chain)
+        self.hits += found
+        return found
+
+    def reset(self):
+        self.blocks.clear()
+
+
+class TrueTimes:
+    def __init__(self, path):
+        self.file = open(path, "a", buffering=1) if path else None
+
+    def write(self, **line):
+        if self.file:
+            self.file.write(json.dumps(line, separators=(",", ":")) + "\n")
+
+
+def metrics(model, cache, law, prompt_tokens, generated_tokens):
+    """What vLLM says at /metrics, as far as it is about this."""
+    lines = []
+    for name, kind, what, value in (
+        ("num_requests_running", "gauge", "Number of requests in model execution batches.", law.in_flight),
+        ("prefix_cache_queries_total", "counter", "Prefix cache queries, in terms of number of queried tokens.", cache.queries),
+        ("prefix_cache_hits_total", "counter", "Prefix cache hits, in terms of number of cached tokens.", cache.hits),
+        ("prompt_tokens_total", "counter", "Number of prefill tokens processed.", prompt_tokens),
+        ("generation_tokens_total", "counter", "Number of generation tokens processed.", generated_tokens),
+    ):
+        lines.append(f"# HELP vllm:{name} {what}")
+        lines.append(f"# TYPE vllm:{name} {kind}")
+        lines.append(f'vllm:{name}{{engine="0",model_name="{model}"}} {float(value)}')
+    return "\n".join(lines) + "\n"
+
+
+def now():
+    return time.time_ns()

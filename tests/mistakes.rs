@@ -1,0 +1,272 @@
+//! All mistakes of a recipe or settings file are told at once, each with its line and value.
+
+use nim_slurm::{FileErrorKind, Recipe, Settings};
+
+const REFERENCE: &str = include_str!("../src/recipe/llama3-70b-h100x4-fp8.toml");
+
+/// What is told of a recipe, a line each.
+fn of_recipe(text: &str) -> Vec<String> {
+    told(&Recipe::from_toml(text).unwrap_err())
+}
+
+fn of_settings(text: &str) -> Vec<String> {
+    told(&Settings::from_toml(text).unwrap_err())
+}
+
+fn told(error: &nim_slurm::FileError) -> Vec<String> {
+    let mistakes = error.mistakes().iter().map(|mistake| {
+        let line = mistake.line().unwrap();
+        format!("{line}: {}", mistake.message())
+    });
+    mistakes.collect()
+}
+
+#[track_caller]
+fn begin_with(told: &[String], starts: &[&str]) {
+    let is_so = told.len() == starts.len()
+        && told
+            .iter()
+            .zip(starts)
+            .all(|(own, start)| own.starts_with(start));
+    assert!(is_so, "{told:#?}\nshould begin with\n{starts:#?}");
+}
+
+#[test]
+fn of_a_recipe() {
+    let text = r#"nam = "my-recipe"
+result_name = "a b"
+[server]
+image = "vllm/vllm-openai:"
+gpu = 4
+gpus = 0
+command = "vllm serve"
+[sever]
+x = { y = 1 }
+[[server.variants]]
+nme = "a"
+[model.weights]
+hugging_face = "Qwen/Qwen3@main"
+size = "1 GG"
+[model.engine]
+ngc = "a"
+[client]
+image = "nvcr.io/nvidia/tritonserver:25.01-py3-sdk"
+tool = { aiprf = "1" }
+goodput = { time_to_first_token = "x" }
+[sweep]
+use_cases = ["chat:128/128", "x", "y"]
+concurrency = [1, 0]
+array = "usecase"
+[slurm]
+output = "x"
+[slurm.lanch]
+time = "1h"
+[slurm.launch]
+time = "1h"
+mem_ = 1
+"#;
+    begin_with(
+        &of_recipe(text),
+        &[
+            "1: unknown key \"nam\": perhaps name is meant",
+            "1: the key name is missing",
+            "2: unexpected character ' ' in result name \"a b\"",
+            "3: the key served_model_name is missing",
+            "4: cannot take \"vllm/vllm-openai:\" as image",
+            "5: unknown key \"gpu\": perhaps gpus is meant",
+            "6: invalid value: integer `0`, expected a whole number from 1",
+            "7: invalid type: string \"vllm serve\", expected a list in brackets",
+            "8: unknown key \"sever\": perhaps server is meant",
+            "10: the key name is missing",
+            "11: unknown key \"nme\": perhaps name is meant",
+            "12: the key files is missing",
+            "13: cannot take \"Qwen/Qwen3@main\" as Hugging Face model",
+            "14: cannot take \"1 GG\" as size",
+            "15: the key files is missing",
+            "15: the key size is missing",
+            "16: cannot take \"a\" as NGC model",
+            "19: unknown word \"aiprf\": perhaps aiperf is meant",
+            "20: unexpected character 'x' in number of milliseconds",
+            "22: cannot take \"x\" as use case",
+            "22: cannot take \"y\" as use case",
+            "23: invalid value: integer `0`",
+            "24: unknown word \"usecase\": perhaps use_case is meant",
+            "26: the recipe sets --output, which is for settings and flags",
+            "27: unknown key \"lanch\": perhaps launch is meant",
+            "30: unexpected character 'h' in time limit \"1h\"",
+            "31: unknown key \"mem_\": perhaps mem is meant",
+        ],
+    );
+    let error = Recipe::from_toml(text).unwrap_err();
+    assert_eq!(error.kind(), FileErrorKind::Content);
+    assert_eq!(error.mistakes()[4].value(), Some("\"vllm/vllm-openai:\""));
+    let shown = error.to_string();
+    assert!(
+        shown.starts_with("recipe: 27 mistakes\nline 1, column 1: unknown key"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("\n  22 | use_cases = [\"chat:128/128\", \"x\", \"y\"]\n"),
+        "{shown}"
+    );
+}
+
+/// What only several keys together show is told beside what is wrong with each.
+#[test]
+fn of_keys_together() {
+    let weights = |own: &str| {
+        let start = REFERENCE.find("ngc = \"nim").unwrap();
+        let end = REFERENCE.find("# Optional: the engine").unwrap();
+        of_recipe(&format!(
+            "{}{own}\n{}",
+            &REFERENCE[..start],
+            &REFERENCE[end..]
+        ))
+    };
+    let line = 1 + REFERENCE[..REFERENCE.find("[model.weights]").unwrap()]
+        .matches('\n')
+        .count();
+    let source = format!("{line}: weights have one source: ngc, hugging_face or path");
+    begin_with(&weights("size = '1 GB'\nfiles = []"), &[&source]);
+    let two = "path = '/a'\nngc = 'a/b:c'\nsize = '1 GB'\nfiles = []";
+    begin_with(&weights(two), &[&source]);
+    let size = format!("{}: cannot take \"1\" as size", line + 1);
+    begin_with(&weights("size = '1'\nfiles = []"), &[&source, &size]);
+    let exclude = format!("{line}: exclude is for weights from hugging_face");
+    begin_with(
+        &weights("path = '/a'\nexclude = ['a']\nsize = '1 GB'\nfiles = []"),
+        &[&exclude],
+    );
+    begin_with(
+        &of_settings(
+            "slurm.switches = '1'\nslurm.passthrough = ['--switches=2']\nstage_path = 'x'",
+        ),
+        &[
+            "1: --switches is set twice",
+            "3: cannot take \"x\" as stage path",
+        ],
+    );
+}
+
+#[test]
+fn of_settings_at_each_level() {
+    let text = r#"stage = "/x"
+stage_path = "x"
+[container]
+runtime = "pixis"
+mounts = ["/a:/b", "c", "d"]
+registries = { "nvcr.io" = "m m" }
+[cluster]
+slurm = "1"
+proxy = { htps = "x", http = "y" }
+[slurm]
+partition = "a b"
+partiton = "x"
+gres = true
+passthrough = ["--new=1", "--x y", "-3"]
+[slurm.launch]
+time = 1.5
+[hooks]
+server = 3
+lanch = {}
+[hooks.launch]
+bfore = "x"
+"#;
+    begin_with(
+        &of_settings(text),
+        &[
+            "1: unknown key \"stage\": allowed are stage_path, slurm",
+            "2: cannot take \"x\" as stage path",
+            "4: unknown word \"pixis\": perhaps pyxis is meant",
+            "5: cannot take \"c\" as mount",
+            "5: cannot take \"d\" as mount",
+            "6: unexpected character ' ' in registry \"m m\"",
+            "8: cannot take \"1\" as release of Slurm",
+            "9: unknown key \"htps\": perhaps https is meant",
+            "9: cannot take \"y\" as proxy",
+            "11: unexpected character ' ' in partition \"a b\"",
+            "12: unknown key \"partiton\": perhaps partition is meant",
+            "13: --gres needs a value",
+            "14: cannot take \"--x y\" as passed-through option",
+            "14: cannot take \"-3\" as passed-through option",
+            "16: invalid type: floating point `1.5`",
+            "18: invalid type: integer `3`, expected a path",
+            "19: unknown key \"lanch\": perhaps launch is meant",
+            "21: unknown key \"bfore\": perhaps before is meant",
+        ],
+    );
+}
+
+/// Whatever is broken, alone or with others, each line of it is named and no other.
+#[test]
+fn each_broken_line_is_named() {
+    let is_setting = |line: &&str| {
+        let (key, value) = line.split_once(" = ").unwrap_or_default();
+        !key.is_empty() && !key.starts_with('#') && !value.ends_with('[')
+    };
+    let all: Vec<_> = REFERENCE.lines().collect();
+    let settings = (0..all.len()).filter(|&number| is_setting(&all[number]));
+    let settings: Vec<_> = settings.collect();
+    assert!((30..=50).contains(&settings.len()), "{}", settings.len());
+    let broken = |numbers: &[usize]| {
+        let mut lines: Vec<_> = all.iter().map(ToString::to_string).collect();
+        for &number in numbers {
+            let (key, _) = all[number].split_once(" = ").unwrap();
+            lines[number] = format!("{key} = 1979-05-27"); // no value is a date
+        }
+        let error = Recipe::from_toml(&lines.join("\n")).unwrap_err();
+        let mistakes = error.mistakes().iter();
+        let named: Vec<_> = mistakes
+            .map(|mistake| mistake.line().unwrap() - 1)
+            .collect();
+        assert_eq!(named, numbers, "{error}");
+    };
+    broken(&settings);
+    for (place, &number) in settings.iter().enumerate() {
+        broken(&[number]);
+        if let Some(&other) = settings.get(place + 7) {
+            broken(&[number, other]);
+        }
+    }
+}
+
+#[test]
+fn of_what_is_no_toml() {
+    let error = Settings::from_toml("a = [\nb = \n c = 3 x\n\n[slurm\n").unwrap_err();
+    assert_eq!(error.kind(), FileErrorKind::Syntax);
+    assert!(error.mistakes().len() > 1, "{error}");
+    let mut lines: Vec<_> = error
+        .mistakes()
+        .iter()
+        .map(nim_slurm::FileMistake::line)
+        .collect();
+    assert!(lines.is_sorted());
+    lines.dedup();
+    assert_eq!(
+        lines.len(),
+        error.mistakes().len(),
+        "one for each line: {error}"
+    );
+}
+
+/// A file of others may be as long as it wants; what is told of it is not.
+#[test]
+fn of_a_long_file() {
+    let start = std::time::Instant::now();
+    let is_short = |text: &str| {
+        let error = Recipe::from_toml(text).unwrap_err();
+        let shown = error.to_string();
+        assert!(
+            !error.mistakes().is_empty() && shown.len() < 20_000,
+            "{}",
+            shown.len()
+        );
+    };
+    is_short(&format!("x = [{}]\n{REFERENCE}", "0, ".repeat(100_000)));
+    is_short(&format!("{} = 0\n{REFERENCE}", "x".repeat(100_000)));
+    let concurrency = format!("concurrency = [{}0]", "1, ".repeat(100_000));
+    is_short(&REFERENCE.replace("concurrency = [1, 25, 50, 100]", &concurrency));
+    let port = format!("port = '{}'", "8".repeat(100_000));
+    is_short(&REFERENCE.replace("port = 8000", &port));
+    assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
+}

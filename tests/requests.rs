@@ -1,0 +1,347 @@
+//! The tools' files of requests: what they say, and what becomes of those that are cut off, huge
+//! or made to do harm.
+
+use std::fs;
+use std::io::Write;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use nim_slurm::results::{Metric, Request, Requests, Run, Statistic, Tool};
+use tempfile::TempDir;
+
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn write(&self, name: &str, text: impl AsRef<[u8]>) -> Utf8PathBuf {
+        let path = Utf8Path::from_path(self.0.path()).unwrap().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+}
+
+/// Reads a file with this text, and gives what is said of it, without the folder.
+#[track_caller]
+fn refusal(name: &str, text: impl AsRef<[u8]>) -> String {
+    let folder = Folder::new();
+    let path = folder.write(name, text);
+    let error = Requests::read(&path).unwrap_err();
+    assert_eq!(error.file(), path);
+    let said = error.to_string();
+    assert!(
+        said.len() < 500 && !said.contains(char::is_control),
+        "{said:?}"
+    );
+    said.strip_prefix(path.parent().unwrap().as_str())
+        .unwrap()
+        .to_owned()
+}
+
+fn aiperf(start: u64, first_ms: f64, latency_ms: f64, tokens: u32) -> String {
+    let end = start + 1_000_000 * 400;
+    format!(
+        r#"{{"metadata":{{"request_start_ns":{start},"request_end_ns":{end},"benchmark_phase":"profiling","was_cancelled":false}},"metrics":{{"time_to_first_token":{{"value":{first_ms},"unit":"ms"}},"request_latency":{{"value":{latency_ms},"unit":"ms"}},"output_sequence_length":{{"value":{tokens},"unit":"tokens"}}}},"error":null}}"#
+    )
+}
+
+/// A request as perf_analyzer writes it: with an event that has the role alone in front, and one
+/// without a choice and the end behind.
+fn exchange(start: u64, times: &[u64], usage: Option<u32>) -> String {
+    let role = r#"data: {"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}"#;
+    let mut responses = vec![role.to_owned()];
+    for _ in times {
+        responses.push(r#"data: {"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":" word"},"finish_reason":null}]}"#.to_owned());
+    }
+    if let Some(tokens) = usage {
+        responses.push(format!(
+            r#"data: {{"object":"chat.completion.chunk","choices":[],"usage":{{"prompt_tokens":9,"completion_tokens":{tokens}}}}}"#
+        ));
+    }
+    responses.push("data: [DONE]".to_owned());
+    let last = times.last().unwrap();
+    let mut at: Vec<u64> = vec![start + 1];
+    at.extend(times);
+    at.resize(responses.len(), last + 500);
+    let outputs: Vec<String> = responses
+        .iter()
+        .map(|text| format!(r#"{{"response":{:?}}}"#, format!("{text}\n\n")))
+        .collect();
+    format!(
+        r#"{{"timestamp":{start},"request_inputs":{{"payload":"{{}}"}},"response_timestamps":{at:?},"response_outputs":[{}]}}"#,
+        outputs.join(",")
+    )
+}
+
+fn genai_perf(exchanges: &[String]) -> String {
+    format!(
+        r#"{{"experiments":[{{"experiment":{{"mode":"concurrency","value":1}},"requests":[{}],"window_boundaries":[1,2]}}],"version":"2.51.0","service_kind":"openai","endpoint":"v1/chat/completions"}}"#,
+        exchanges.join(",")
+    )
+}
+
+#[test]
+fn figures_of_all_requests_are_the_tools_own() {
+    for (point, requests, tool) in [
+        ("aiperf-1", 20, Tool::AiPerf),
+        ("aiperf-16", 80, Tool::AiPerf),
+        ("genai-perf-2", 10, Tool::GenAiPerf),
+    ] {
+        let run = Run::read(format!("tests/data/requests/{point}")).unwrap();
+        let [point] = run.points() else {
+            panic!("{:?}", run.points());
+        };
+        assert_eq!((point.tool(), run.problems()), (tool, &[][..]));
+        let all = point.requests().unwrap();
+        assert_eq!((all.as_slice().len(), all.failed()), (requests, 0));
+        assert_eq!(point.request_count(), Some(requests as u64));
+        let figures = all.figures().unwrap();
+        for (metric, statistics) in figures.metrics() {
+            let own = point.metric(metric).unwrap();
+            // The tool's last end is of another clock than the requests' own.
+            let bound = if metric.name().ends_with("throughput") {
+                0.005
+            } else {
+                1e-5
+            };
+            for (statistic, value) in statistics.iter() {
+                let Some(expected) = own.get(statistic) else {
+                    // What this release does not write.
+                    let absent = [
+                        Statistic::P10,
+                        Statistic::P5,
+                        Statistic::P1,
+                        Statistic::Count,
+                    ];
+                    assert!(tool == Tool::GenAiPerf && absent.contains(&statistic));
+                    continue;
+                };
+                let difference = (value - expected).abs() / expected.abs().max(1e-9);
+                assert!(
+                    difference < bound,
+                    "{metric} {statistic}: {value} {expected}"
+                );
+            }
+        }
+        assert_eq!(figures.metrics().count(), 5);
+    }
+}
+
+#[test]
+fn what_genai_perf_measures_is_from_the_first_to_the_last_text() {
+    let folder = Folder::new();
+    let texts = [
+        exchange(1000, &[101_000, 111_000, 121_000], None),
+        exchange(200_000, &[301_000, 311_000, 321_000], Some(5)),
+    ];
+    let path = folder.write("profile_export.json", genai_perf(&texts));
+    let requests = Requests::read(path).unwrap();
+    let [first, second] = requests.as_slice() else {
+        panic!("{requests:?}");
+    };
+    let times = |request: &Request| {
+        (
+            request.start(),
+            request.first_token().unwrap(),
+            request.end(),
+        )
+    };
+    assert_eq!(times(first), (1000, 101_000, 121_000));
+    assert_eq!(times(second), (200_000, 301_000, 321_000));
+    assert_eq!(first.output_tokens(), Some(3)); // the pieces
+    assert_eq!(second.output_tokens(), Some(5)); // what the server says
+    assert_eq!(second.inter_token_latency(), Some(0.005));
+    assert_eq!(first.input_tokens(), None);
+}
+
+#[test]
+fn several_events_in_one_response_and_answers_that_are_not_streamed() {
+    let event = r#"data: {"choices":[{"delta":{"content":"a"}}]}"#;
+    let both = format!("{event}\n\n{event}\n\n");
+    let splinter = r#"data: {"choices":[{"delta":{"cont"#;
+    let outputs = [
+        both.as_str(),
+        splinter,
+        r#"ent":"b"}}]}"#,
+        "data: [DONE]\n\n",
+    ]
+    .map(|text| format!(r#"{{"response":{text:?}}}"#));
+    let streamed = format!(
+        r#"{{"timestamp":1,"response_timestamps":[10,20,30,40],"response_outputs":[{}]}}"#,
+        outputs.join(",")
+    );
+    let whole = r#"{"choices":[{"message":{"content":"a b c"}}],"usage":{"completion_tokens":3}}"#;
+    let whole = format!(
+        r#"{{"timestamp":50,"response_timestamps":[90],"response_outputs":[{{"response":{whole:?}}}]}}"#
+    );
+    let none = r#"{"timestamp":60,"response_timestamps":[],"response_outputs":[]}"#.to_owned();
+    let folder = Folder::new();
+    let path = folder.write("profile_export.json", genai_perf(&[streamed, whole, none]));
+    let requests = Requests::read(path).unwrap();
+    let [streamed, whole, none] = requests.as_slice() else {
+        panic!("{requests:?}");
+    };
+    assert_eq!((streamed.output_tokens(), streamed.end()), (Some(3), 20));
+    assert_eq!(
+        (whole.first_token(), whole.output_tokens()),
+        (None, Some(3))
+    );
+    assert_eq!(
+        (whole.latency(), whole.inter_token_latency()),
+        (Some(4e-5), None)
+    );
+    assert!(none.has_failed() && requests.failed() == 1);
+}
+
+#[test]
+fn a_warm_up_is_not_measured_and_a_failed_request_has_no_value() {
+    let folder = Folder::new();
+    let lines = [
+        aiperf(1, 10.0, 20.0, 2).replace("profiling", "warmup"),
+        aiperf(2_000_000_000, 10.0, 20.0, 2).replace("\"error\":null", "\"error\":{\"code\":500}"),
+        aiperf(1_000_000_000, 100.0, 400.0, 31),
+        String::new(),
+        r#"{"metadata":{"request_start_ns":5000000000,"request_end_ns":5000000001,"was_cancelled":true},"metrics":{}}"#.to_owned(),
+    ];
+    let path = folder.write("profile_export.jsonl", lines.join("\n"));
+    let requests = Requests::read(path).unwrap();
+    assert_eq!((requests.as_slice().len(), requests.failed()), (3, 2));
+    assert!(requests.values(Metric::InterTokenLatency).eq([10.0]));
+    assert_eq!(requests.as_slice()[0].start(), 1_000_000_000); // in order
+}
+
+#[test]
+fn a_point_with_a_bad_file_keeps_the_tools_own_figures() {
+    let folder = Folder::new();
+    let json = fs::read("tests/data/requests/aiperf-1/profile_export_aiperf.json").unwrap();
+    folder.write("profile_export_aiperf.json", json);
+    let path = folder.write("profile_export.jsonl", "{\"metadata\":");
+    let run = Run::read(path.parent().unwrap()).unwrap();
+    let point = &run.points()[0];
+    assert!(point.requests().is_none());
+    assert_eq!(point.request_count(), Some(20)); // the tool's own
+    assert!(
+        point
+            .value(Metric::TimeToFirstToken, Statistic::Avg)
+            .is_some()
+    );
+    let [problem] = run.problems() else {
+        panic!("{:?}", run.problems());
+    };
+    assert_eq!(
+        (problem.line(), problem.message()),
+        (Some(1), "is cut off here")
+    );
+}
+
+#[test]
+fn one_clear_error() {
+    let good = aiperf(1, 10.0, 20.0, 2);
+    let jsonl = |text: &str| refusal("profile_export.jsonl", text);
+    assert_eq!(jsonl(""), "/profile_export.jsonl: has no request in it");
+    assert_eq!(
+        jsonl(&format!("{good}\n{}", &good[..100])),
+        "/profile_export.jsonl:2: is cut off here"
+    );
+    assert_eq!(
+        jsonl("{}"),
+        "/profile_export.jsonl:1: is no request of AIPerf: missing field `metadata`"
+    );
+    assert_eq!(
+        jsonl("no"),
+        "/profile_export.jsonl:1: is no JSON from here on: expected ident"
+    );
+    assert_eq!(
+        jsonl(
+            &good
+                .replace("20,", "-20,")
+                .replace("\"value\":20", "\"value\":-20")
+        ),
+        "/profile_export.jsonl:1: request_latency is -20, which cannot be"
+    );
+    assert_eq!(
+        jsonl(&good.replacen("\"ms\"", "\"\\u001b[2J\"", 1)),
+        "/profile_export.jsonl:1: time_to_first_token is in \"\\u{1b}[2J\": ns, us, ms or s is expected"
+    );
+    assert_eq!(
+        jsonl(&good.replace("\"value\":10", "\"value\":30")),
+        "/profile_export.jsonl:1: has a request that starts at 1, has its first token at 30000001 \
+         and ends at 20000001"
+    );
+    let json = |text: &str| refusal("profile_export.json", text);
+    let exchange = exchange(1, &[100], None);
+    let whole = genai_perf(std::slice::from_ref(&exchange));
+    assert_eq!(json("{}"), "/profile_export.json: has no request in it");
+    assert_eq!(
+        json(&whole[..300]),
+        "/profile_export.json:1: is cut off here"
+    );
+    assert_eq!(
+        json("[1]"),
+        "/profile_export.json:1: is no request of GenAI-Perf: invalid type: sequence, expected an \
+         object with \\\"experiments\\\""
+    );
+    assert_eq!(
+        json(&whole.replace("\"timestamp\":1,", "\"timestamp\":5000,")),
+        "/profile_export.json:1: is no request of GenAI-Perf: has a request that starts at 5000, has \
+         its first token at 100 and ends at 100"
+    );
+    assert_eq!(
+        json(&genai_perf(&[exchange.replace("[2, ", "[")])),
+        "/profile_export.json:1: is no request of GenAI-Perf: it has 3 responses and 2 times of them"
+    );
+    assert_eq!(
+        json(&whole.replace("\"experiments\":[", "\"experiments\":[{},")),
+        "/profile_export.json: has 2 experiments: one is expected"
+    );
+    let binary = refusal("profile_export.jsonl", [0xff, 0xfe, 0, b'\n']);
+    assert!(binary.contains(":1: is no JSON from here on"), "{binary}");
+}
+
+#[test]
+fn no_file_makes_its_reader_wait_or_run_out_of_memory() {
+    for text in [
+        "[".repeat(1_000_000),
+        "{\"experiments\":".repeat(100_000),
+        format!(
+            "{{\"experiments\":[{{\"requests\":{}",
+            "[".repeat(1_000_000)
+        ),
+        format!("{{\"metadata\":{}", "{\"a\":".repeat(100_000)),
+    ] {
+        refusal("profile_export.json", &text);
+        refusal("profile_export.jsonl", &text);
+    }
+    // One request that never ends; with holes, the file takes no disk.
+    let folder = Folder::new();
+    for (name, start) in [
+        ("profile_export.jsonl", "{\"metadata\":\""),
+        (
+            "profile_export.json",
+            "{\"experiments\":[{\"requests\":[{\"timestamp\":1,\"response_outputs\":[{\"response\":\"",
+        ),
+    ] {
+        let path = folder.write(name, start);
+        let mut file = fs::File::options().append(true).open(&path).unwrap();
+        let block = vec![b'a'; 1 << 20];
+        for _ in 0..40 {
+            file.write_all(&block).unwrap();
+        }
+        let said = Requests::read(&path).unwrap_err().to_string();
+        assert!(said.contains("has more than 33554432 bytes"), "{said}");
+        file.set_len(64 << 30).unwrap();
+        let said = Requests::read(&path).unwrap_err().to_string();
+        assert!(
+            said.ends_with("has 68719476736 bytes: a file of up to 34359738368 is read"),
+            "{said}"
+        );
+    }
+    for path in ["/dev/zero", "/dev"] {
+        let error = Requests::read(path).unwrap_err();
+        assert!(
+            error.to_string().contains("is not a regular file"),
+            "{error}"
+        );
+    }
+}
