@@ -430,12 +430,12 @@ impl FollowedTask {
             (ServerState::Absent, Vec::new())
         };
         TaskProgress {
-            points,
-            is_running,
-            server,
-            measuring,
             status,
             manifest,
+            is_running,
+            server,
+            points,
+            measuring,
         }
     }
 }

@@ -396,6 +396,39 @@ mod tests {
         assert_eq!(Percentile::P50.judge(900, 90), Judgement::Above);
     }
 
+    /// With two limits, each may be wrong half as often about what is above it.
+    #[test]
+    fn more_limits_are_not_more_often_above() {
+        for requests in [20, 90, 459] {
+            for percentile in [Percentile::P50, Percentile::P90, Percentile::P99] {
+                let first_above = |limits| {
+                    let is_above = |over: &u64| {
+                        percentile.judge_one_of(limits, *over, requests) == Judgement::Above
+                    };
+                    (0..=requests).find(is_above).expect("all of them are")
+                };
+                for limits in [1, 2] {
+                    let within = requests - first_above(limits);
+                    let chance = at_most(within, requests, 1.0 - percentile.share_over());
+                    assert!(
+                        chance * f64::from(limits) <= ERROR * (1.0 + ROUNDING),
+                        "{chance}"
+                    );
+                }
+                assert!(first_above(2) >= first_above(1));
+                // What is within is as it was.
+                let few = |limits| percentile.judge_one_of(limits, 0, requests);
+                assert_eq!(few(1), few(2));
+            }
+        }
+        // 20 fair coins: 16 heads come once in 169 throws, which is not once in 200.
+        assert_eq!(Percentile::P50.judge_one_of(1, 16, 20), Judgement::Above);
+        assert_eq!(
+            Percentile::P50.judge_one_of(2, 16, 20),
+            Judgement::CannotTell
+        );
+    }
+
     #[test]
     fn the_highest_percentile_of_a_few_requests() {
         let highest = |requests| Percentile::highest(requests).map(Percentile::get);

@@ -45,6 +45,7 @@
 #![doc = include_str!("slurm/refusals.md")]
 
 mod array;
+mod batch_script;
 mod clusters;
 mod constraint;
 mod count;
@@ -80,11 +81,15 @@ mod tres_per_task;
 mod word_lists;
 
 pub use self::array::Array;
+pub(crate) use self::batch_script::without_options;
+pub use self::batch_script::{BatchScript, ScriptBody};
 pub use self::clusters::{ClusterConstraint, Clusters};
 pub use self::constraint::Constraint;
 pub use self::count::{CoreSpec, Count, NodeCount, SmallCount, ThreadSpec};
 pub use self::dependency::{Condition, Dependency};
-pub use self::directives::{Conflict, Directives, Need, OptionName, UnknownOption};
+pub use self::directives::{
+    Conflict, Directives, DirectivesError, Need, OptionName, OptionProblem, UnknownOption,
+};
 pub use self::distribution::Distribution;
 pub use self::export::Export;
 pub use self::file_path::FilePath;

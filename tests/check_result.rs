@@ -65,15 +65,11 @@ impl Left {
 
     /// "valid", or what launch.sh says against it.
     #[track_caller]
-    fn verdict(&self, recipe: Recipe, output_tokens: u32, requests: u32) -> String {
+    fn verdict(&self, recipe: &Recipe, output_tokens: u32, requests: u32) -> String {
         let lines = format!(
             "if check_result \"$folder\" {output_tokens} {requests}; then echo valid; else echo \"$reason\"; fi"
         );
-        run_in_client(
-            &recipe,
-            &lines,
-            &[("folder", self.path().to_str().unwrap())],
-        )
+        run_in_client(recipe, &lines, &[("folder", self.path().to_str().unwrap())])
     }
 }
 
@@ -93,21 +89,21 @@ fn aiperf() -> Recipe {
 fn the_oldest_release_has_other_rows_and_counts_nothing() {
     let left = || Left::new().real("0.0.2", TABLE);
     let oldest = || genai_perf("24.05");
-    assert_eq!(left().raw(8).verdict(oldest(), 16, 8), "valid");
+    assert_eq!(left().raw(8).verdict(&oldest(), 16, 8), "valid");
     assert_eq!(
-        left().raw(7).verdict(oldest(), 16, 8),
+        left().raw(7).verdict(&oldest(), 16, 8),
         "profile_export.json has 7 requests, 8 were asked for"
     );
     assert_eq!(
-        left().verdict(oldest(), 16, 8),
+        left().verdict(&oldest(), 16, 8),
         "profile_export.json has 0 requests, 8 were asked for"
     );
     assert_eq!(
-        left().raw(8).verdict(oldest(), 128, 8),
+        left().raw(8).verdict(&oldest(), 128, 8),
         "profile_export_genai_perf.csv gives 16 tokens as the average output, 128 were asked for"
     );
     // What the table says counts, not which release it is said to be of.
-    assert_eq!(left().raw(8).verdict(genai_perf("24.07"), 16, 8), "valid");
+    assert_eq!(left().raw(8).verdict(&genai_perf("24.07"), 16, 8), "valid");
 }
 
 #[test]
@@ -115,11 +111,11 @@ fn until_24_12_the_raw_measurements_are_counted() {
     for release in ["24.07", "24.11", "24.12"] {
         let left = || Left::new().real("0.0.8", TABLE);
         assert_eq!(
-            left().raw(10).verdict(genai_perf(release), 512, 10),
+            left().raw(10).verdict(&genai_perf(release), 512, 10),
             "valid"
         );
         assert_eq!(
-            left().raw(11).verdict(genai_perf(release), 512, 10),
+            left().raw(11).verdict(&genai_perf(release), 512, 10),
             "profile_export.json has 11 requests, 10 were asked for"
         );
     }
@@ -128,9 +124,9 @@ fn until_24_12_the_raw_measurements_are_counted() {
 #[test]
 fn since_25_01_the_table_counts() {
     let left = Left::new().real("0.0.10", TABLE);
-    assert_eq!(left.verdict(genai_perf("25.01"), 128, 250), "valid");
+    assert_eq!(left.verdict(&genai_perf("25.01"), 128, 250), "valid");
     assert_eq!(
-        left.verdict(genai_perf("25.01"), 128, 251),
+        left.verdict(&genai_perf("25.01"), 128, 251),
         "profile_export_genai_perf.csv counts 250.00 requests, 251 were asked for"
     );
 }
@@ -143,7 +139,7 @@ fn since_25_04_files_are_moved_up() {
     let left = Left::new()
         .real_at(&place(TABLE), &version, TABLE)
         .put(&place("inputs.json"), "{}");
-    assert_eq!(left.verdict(genai_perf("25.08"), 128, 10), "valid");
+    assert_eq!(left.verdict(&genai_perf("25.08"), 128, 10), "valid");
     assert!(left.path().join(TABLE).is_file() && left.path().join("inputs.json").is_file());
     assert!(!left.path().join(folder).exists());
 }
@@ -158,8 +154,8 @@ fn phases_of_aiperf_are_no_second_result() {
             .real("aiperf-0.13.0", csv)
             .real("aiperf-0.13.0", json)
     };
-    assert_eq!(run().verdict(aiperf(), 128, 10), "valid");
+    assert_eq!(run().verdict(&aiperf(), 128, 10), "valid");
     let phases = run().real_at(&format!("phases/warmup/{csv}"), "aiperf-0.13.0", csv);
-    assert_eq!(phases.verdict(warm, 128, 10), "valid");
+    assert_eq!(phases.verdict(&warm, 128, 10), "valid");
     assert!(phases.path().join("phases/warmup").join(csv).is_file());
 }

@@ -187,9 +187,9 @@ fn what_is_not_known_counts_as_work() {
 
 /// The milliseconds in which requests ran, by a table that a real tool wrote.
 #[track_caller]
-fn busy_time(recipe: Recipe, table: &str, requests: u32) -> String {
+fn busy_time(recipe: &Recipe, table: &str, requests: u32) -> String {
     let lines = format!("busy_time tests/data/genai-perf/{table} {requests}\necho $REPLY");
-    run_in_client(&recipe, &lines, &[])
+    run_in_client(recipe, &lines, &[])
 }
 
 #[test]
@@ -197,27 +197,27 @@ fn tables_tell_how_long_requests_ran() {
     let genai_perf = Recipe::llama3_70b_h100x4_fp8;
     // 250 requests at 55.80 a second; 20 at 0.17.
     let table = |version: &str| format!("{version}/profile_export_genai_perf.csv");
-    assert_eq!(busy_time(genai_perf(), &table("0.0.10"), 250), "4480");
-    assert_eq!(busy_time(genai_perf(), &table("0.0.8"), 20), "117647");
+    assert_eq!(busy_time(&genai_perf(), &table("0.0.10"), 250), "4480");
+    assert_eq!(busy_time(&genai_perf(), &table("0.0.8"), 20), "117647");
     // 2.81 s, whatever was asked for.
     let table = "aiperf-0.13.0/profile_export_aiperf.csv";
-    assert_eq!(busy_time(aiperf(), table, 1), "2810");
+    assert_eq!(busy_time(&aiperf(), table, 1), "2810");
     // No such row.
-    assert_eq!(busy_time(genai_perf(), "../../../Cargo.toml", 1), "0");
-    assert_eq!(busy_time(aiperf(), "../../../Cargo.toml", 1), "0");
+    assert_eq!(busy_time(&genai_perf(), "../../../Cargo.toml", 1), "0");
+    assert_eq!(busy_time(&aiperf(), "../../../Cargo.toml", 1), "0");
 }
 
 /// Whether what lies in a folder may come from a tool that completed a request, which
 /// failed in this way.
 #[track_caller]
-fn may_have_completed(recipe: Recipe, kind: &str, files: &[(&str, &str)]) -> bool {
+fn may_have_completed(recipe: &Recipe, kind: &str, files: &[(&str, &str)]) -> bool {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
         fs::write(folder.path().join(name), text).unwrap();
     }
     let lines = "if may_have_completed \"$folder\"; then echo yes; else echo no; fi";
     let variables = [("folder", folder.path().to_str().unwrap()), ("kind", kind)];
-    run_in_client(&recipe, lines, &variables) == "yes"
+    run_in_client(recipe, lines, &variables) == "yes"
 }
 
 #[test]
@@ -226,25 +226,25 @@ fn what_a_tool_left_tells_whether_it_works() {
     let inputs = ("inputs.json", "{}");
     let raw = |stamps| ("profile_export.json", stamps);
     let status = "exit status 1";
-    assert!(!may_have_completed(genai_perf(), status, &[]));
-    assert!(!may_have_completed(genai_perf(), "timeout", &[]));
+    assert!(!may_have_completed(&genai_perf(), status, &[]));
+    assert!(!may_have_completed(&genai_perf(), "timeout", &[]));
     // It would have written its measurements at the end, if all requests had been completed.
-    assert!(may_have_completed(genai_perf(), status, &[inputs]));
-    assert!(may_have_completed(genai_perf(), "timeout", &[inputs]));
+    assert!(may_have_completed(&genai_perf(), status, &[inputs]));
+    assert!(may_have_completed(&genai_perf(), "timeout", &[inputs]));
     let some = raw(r#"{"requests":[{"timestamp":1,"response_timestamps":[2,3]}]}"#);
-    assert!(may_have_completed(genai_perf(), status, &[inputs, some]));
+    assert!(may_have_completed(&genai_perf(), status, &[inputs, some]));
     let none = raw(r#"{"requests":[{"timestamp":1,"response_timestamps":[]}]}"#);
-    assert!(!may_have_completed(genai_perf(), status, &[inputs, none]));
+    assert!(!may_have_completed(&genai_perf(), status, &[inputs, none]));
 
     // A line for each request, as AIPerf 0.13.0 writes them.
     let line = |text| ("profile_export.jsonl", text);
     let failed = r#"{"metrics":{"error_isl":{"value":32,"unit":"tokens"}},"error":{"code":400}}"#;
-    assert!(!may_have_completed(aiperf(), "timeout", &[inputs]));
-    assert!(!may_have_completed(aiperf(), status, &[line(failed)]));
+    assert!(!may_have_completed(&aiperf(), "timeout", &[inputs]));
+    assert!(!may_have_completed(&aiperf(), status, &[line(failed)]));
     let one = format!(
         "{failed}\n{{\"metrics\":{{\"request_latency\":{{\"value\":76.4,\"unit\":\"ms\"}}}}}}\n"
     );
-    assert!(may_have_completed(aiperf(), status, &[line(&one)]));
+    assert!(may_have_completed(&aiperf(), status, &[line(&one)]));
 }
 
 fn aiperf() -> Recipe {

@@ -72,7 +72,7 @@ fn functions(program: &str) -> Vec<(String, String)> {
     for line in printed.lines() {
         match line.strip_suffix(" () ") {
             Some(name) if !line.starts_with(' ') => {
-                functions.push((name.to_owned(), String::new()))
+                functions.push((name.to_owned(), String::new()));
             }
             _ => {
                 let (_, body) = functions.last_mut().unwrap();
@@ -105,7 +105,6 @@ fn words(command: &str) -> Vec<&str> {
     for (place, c) in command.char_indices() {
         match (quote, c) {
             (Some(open), _) if c == open => quote = None,
-            (Some(_), _) => {}
             (None, '"' | '\'') => quote = Some(c),
             (None, '(') => depth += 1,
             (None, ')') => depth -= 1,

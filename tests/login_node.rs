@@ -574,6 +574,7 @@ fn a_model_that_is_there_is_not_demanded() {
         "LICENSE",
         "README.md",
         "special_tokens_map.json",
+        "USE_POLICY.md",
         "tokenizer_config.json",
         "tokenizer.json",
     ] {

@@ -19,7 +19,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use camino::Utf8Path;
-use nim_slurm::results::Run;
+use nim_slurm::results::{Requests, Run};
 use nim_slurm::slurm::{Directives, OptionName};
 use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
 use proptest::prelude::*;
@@ -584,6 +584,45 @@ fn whole_results() {
     for text in &csv {
         read("profile_export_genai_perf.csv", text);
         read("profile_export_aiperf.csv", text);
+    }
+    let exchange =
+        |rest: String| format!("{{\"experiments\":[{{\"requests\":[{{\"timestamp\":1,{rest}");
+    let requests = [
+        exchange(format!(
+            "\"response_timestamps\":[{}]",
+            list(20_000, |_| "1".to_owned())
+        )),
+        exchange(format!(
+            "\"response_outputs\":[{}]",
+            list(20_000, |_| "{}".to_owned())
+        )),
+        exchange(format!(
+            "\"response_outputs\":[{{\"response\":\"data: {}",
+            "[".repeat(60_000)
+        )),
+        exchange(format!("\"x\":{}", "[".repeat(60_000))),
+        format!(
+            "{{\"experiments\":[{{\"requests\":[{}]}}]}}",
+            list(5_000, |_| "{\"timestamp\":1}".to_owned())
+        ),
+        list(3_000, |_| {
+            "{\"metadata\":{\"request_start_ns\":1,\"request_end_ns\":1}}".to_owned()
+        })
+        .replace(",{", "\n{"),
+        format!(
+            "{{\"metadata\":{{\"benchmark_phase\":\"{}\"",
+            "\\u0041".repeat(10_000)
+        ),
+    ];
+    for text in json.iter().chain(&requests) {
+        for name in ["profile_export.json", "profile_export.jsonl"] {
+            let file = point.join(name);
+            fs::write(&file, text).unwrap();
+            let start: String = text.chars().take(60).collect();
+            worst.measure(&format!("{name} with {start}"), text.len(), ALWAYS, || {
+                Requests::read(&file)
+            });
+        }
     }
     worst.tell();
 }

@@ -613,6 +613,15 @@ fn damaged_content_of_the_stage_path() {
     };
     fifo("nvidia+tritonserver+25.01.sqsh");
     fifo("llama3-70b-instruct_vhf/model.safetensors.index.json");
+    for file in &nim_slurm::Recipe::llama3_70b_h100x4_fp8()
+        .model
+        .weights
+        .files
+    {
+        if !file.as_str().contains("model") {
+            home.write(&format!("stage/llama3-70b-instruct_vhf/{file}"), "{}");
+        }
+    }
     home.write(
         "stage/nim+meta+llama3-70b-instruct+1.0.3.sqsh",
         "hsqs and no more",
@@ -630,7 +639,7 @@ fn damaged_content_of_the_stage_path() {
     assert!(
         findings
             .iter()
-            .any(|finding| finding.contains("a readable model.safetensors.index.json")),
+            .any(|finding| finding.contains(": model.safetensors.index.json is missing")),
         "{findings:#?}"
     );
 }

@@ -224,7 +224,7 @@ fn lines_in_the_client_change_none_of_its_variables() {
     // One point, which is measured already.
     let head = format!(
         "say() {{ echo \"$*\"; }}\nkeep_aside() {{ :; }}\nfill() {{ :; }}\npoint_folder() {{ REPLY=of_before; echo \"no_proxy $no_proxy\"; }}\n\
-         port=1 replica=0 replicas=1 parts=0 measure_until= client_command=(genai-perf) tool_name=x results=/ run=/nowhere points=('a 1 1 1 1' 'b 1 1 1 1') tokenizer_path=/ served_model_name=x request_fields=x\n\
+         port=1 replica=0 replicas=1 parts=0 measure_until= client_command=(genai-perf) tool_name=x results=/ run=/nowhere points=('a 1 1 1 1 1 0' 'b 1 1 1 1 1 0') tokenizer_path=/ served_model_name=x request_fields=x\n\
          health_path=/ ready_timeout=1 server_started=0 lines_in_client={}\n",
         nim_slurm::shell_word(lines)
     );

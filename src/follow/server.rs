@@ -103,7 +103,7 @@ fn parse(state: &str, points: usize) -> (ServerState, Option<String>) {
     };
     let row = field("point").map(|row| row.split(' ').collect::<Vec<_>>());
     let measuring = match row.as_deref() {
-        Some([number, use_case, input, output, concurrency, requests]) => {
+        Some([number, use_case, input, output, concurrency, requests, ..]) => {
             Some(files::plain_log(&format!(
                 "point {number} of {points}: {use_case} {input}/{output}, concurrency {concurrency}, {requests} requests"
             )))

@@ -18,7 +18,7 @@ fn folders_of_points() {
 fn bash_names_the_same_folders() {
     let mut shared = Recipe::llama3_70b_h100x4_fp8();
     shared.server.replicas = 2.try_into().unwrap();
-    let built_in = Recipe::BUILT_IN.into_iter();
+    let built_in = Recipe::BUILT_IN.iter();
     let mut recipes: Vec<_> = built_in
         .map(|name| Recipe::built_in(name).unwrap())
         .collect();

@@ -56,11 +56,15 @@ pub struct Client {
     /// length; they do by default.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub min_tokens: bool,
-    /// The seed of the synthetic prompts; 0 by default.
+    /// What the seeds of the synthetic prompts come from; 0 by default. Each point has a seed
+    /// of its own, worked out from this one, its use case and its concurrency, and as many
+    /// prompts as requests: so no point measures what the server remembers of another one,
+    /// and a point has the same prompts in every run.
     #[serde(default)]
     pub random_seed: u32,
     /// How many requests are sent before each point, which are not measured.
-    /// GenAI-Perf since 0.0.9 (24.12).
+    /// GenAI-Perf since 0.0.9 (24.12); it sends prompts that it measures afterwards, so
+    /// that a server with a prefix cache knows them by then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warmup_requests: Option<NonZeroU32>,
     /// Which requests count for the goodput. GenAI-Perf since 0.0.6 (24.09).

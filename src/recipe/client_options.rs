@@ -40,6 +40,17 @@ impl Client {
             "--artifact-dir",
             "{folder}",
         ]);
+        // Prompts of its own for each point, and one for each request: a prompt that the server
+        // has seen may come out of its cache.
+        add(&["--random-seed", "{seed}"]);
+        add(&[
+            if is_aiperf {
+                "--num-dataset-entries"
+            } else {
+                "--num-prompts"
+            },
+            "{prompts}",
+        ]);
         let requests = ["--request-count", "{requests}"];
         match self.tool {
             ClientTool::Aiperf(_) => add(&requests),
@@ -60,14 +71,7 @@ impl Client {
 
     /// The options that the recipe decides, a word each.
     fn options(&self) -> Vec<String> {
-        let seed = self.random_seed.to_string();
-        let common = [
-            "--endpoint-type",
-            "chat",
-            "--streaming",
-            "--random-seed",
-            &seed,
-        ];
+        let common = ["--endpoint-type", "chat", "--streaming"];
         let (before, after): (&[&str], &[&str]) = match self.tool {
             ClientTool::GenaiPerf(release) if release.has(Feature::ServiceKind) => {
                 (&["--service-kind", "openai"], &[])
@@ -259,11 +263,11 @@ goodput = { request_latency = 5000, time_to_first_token = '12.5' }";
         let words = |tool, keys| client(tool, keys).options().join("|");
         assert_eq!(
             words("{ genai_perf = '24.05' }", ""),
-            "--service-kind|openai|--endpoint-type|chat|--streaming|--random-seed|0"
+            "--service-kind|openai|--endpoint-type|chat|--streaming"
         );
         assert_eq!(
             words("{ genai_perf = '25.04' }", ALL),
-            "--endpoint-type|chat|--streaming|--random-seed|0|--tokenizer-revision|v1|--tokenizer-trust-remote-code|\
+            "--endpoint-type|chat|--streaming|--tokenizer-revision|v1|--tokenizer-trust-remote-code|\
              --warmup-request-count|5|--goodput|time_to_first_token:12.5|request_latency:5000"
         );
         assert_eq!(
@@ -271,7 +275,7 @@ goodput = { request_latency = 5000, time_to_first_token = '12.5' }";
                 "{ aiperf = '0.13.0' }",
                 "goodput = { request_latency = 9, inter_token_latency = 8 }"
             ),
-            "--endpoint-type|chat|--streaming|--random-seed|0|--ui|none|--goodput|inter_token_latency:8 request_latency:9"
+            "--endpoint-type|chat|--streaming|--ui|none|--goodput|inter_token_latency:8 request_latency:9"
         );
     }
 }

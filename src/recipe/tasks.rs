@@ -1,6 +1,6 @@
 //! What each task of a job array has of a recipe's work.
 
-use super::{ArrayBy, Recipe, SweepPoint, UseCase};
+use super::{ArrayBy, Client, ClientTool, Recipe, SweepPoint, UseCase};
 
 /// What one job measures: the launch job, or a task of it.
 pub(crate) struct Task {
@@ -52,9 +52,10 @@ impl Recipe {
         })
     }
 
-    /// The sweep's rows in launch.sh: use case, input and output tokens, concurrency and
-    /// requests each; in an array, behind the number of the task.
+    /// The sweep's rows in launch.sh: use case, input and output tokens, concurrency,
+    /// requests, and number and seed of the prompts each; in an array, behind the number of the task.
     pub(crate) fn point_rows(&self) -> Vec<String> {
+        let row = |point: &SweepPoint| row(point, &self.client);
         let tasks = self.tasks();
         let rows = tasks.iter().enumerate().flat_map(|(number, task)| {
             let rows = task.points.iter().map(row);
@@ -81,7 +82,7 @@ impl Task {
     }
 }
 
-fn row(point: &SweepPoint) -> String {
+fn row(point: &SweepPoint, client: &Client) -> String {
     let SweepPoint {
         use_case,
         concurrency,
@@ -92,5 +93,58 @@ fn row(point: &SweepPoint) -> String {
         use_case.input_tokens(),
         use_case.output_tokens(),
     );
-    format!("{name} {input} {output} {concurrency} {requests}")
+    let point = format!("{name} {input} {output} {concurrency}");
+    let seed = point_seed(client.random_seed, &point);
+    // AIPerf has prompts of its own for the warm-up; GenAI-Perf sends those again that it measures.
+    let warmup = client.warmup_requests.map_or(0, |requests| requests.get().into());
+    let is_aiperf = matches!(client.tool, ClientTool::Aiperf(_));
+    let prompts = requests.saturating_add(if is_aiperf { warmup } else { 0 });
+    format!("{point} {requests} {prompts} {seed}")
+}
+
+/// The seed of a point's prompts. It depends on the recipe's seed and the point alone, so
+/// that each point has prompts of its own, and the same ones whenever it is measured.
+///
+/// FNV-1a, folded to the 31 bits that both tools and what they call take.
+fn point_seed(random_seed: u32, point: &str) -> u32 {
+    let bytes = random_seed.to_le_bytes().into_iter().chain(point.bytes());
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    u32::try_from((hash ^ (hash >> 32)) & 0x7fff_ffff).expect("31 bits")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// It is part of what a rendered script says, and of what a measurement is.
+    #[test]
+    fn a_point_has_the_same_seed_for_ever() {
+        assert_eq!(point_seed(0, "chat 128 128 1"), 1_582_286_884);
+        let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+        let rows = recipe.point_rows();
+        recipe.sweep.concurrency.reverse();
+        recipe.sweep.array = Some(ArrayBy::Point);
+        for row in recipe.point_rows() {
+            let (_, row) = row.split_once(' ').unwrap();
+            assert!(rows.iter().any(|one| one == row), "{row}");
+        }
+    }
+
+    #[test]
+    fn points_have_seeds_of_their_own() {
+        let mut seeds = BTreeSet::new();
+        for random_seed in 0..20 {
+            for use_case in ["chat 128 128", "chat 128 129", "summarization 4096 512"] {
+                for concurrency in 1..=300 {
+                    seeds.insert(point_seed(random_seed, &format!("{use_case} {concurrency}")));
+                }
+            }
+        }
+        assert_eq!(seeds.len(), 20 * 3 * 300);
+        assert!(seeds.iter().all(|&seed| seed <= i32::MAX as u32));
+    }
 }

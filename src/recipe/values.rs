@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use crate::container::EnvName;
 use crate::container::mount::mountable_folder;
 use crate::plain::is_hidden;
+use crate::slurm::without_options;
 use crate::value::{Fault, ValueError, at_most, only, positive_number, text_value, value};
 
 /// A recipe's name: small letters, digits and `-`, not `-` first or last.
@@ -736,7 +737,8 @@ value!(UseCase, "use case");
 
 /// A word of the server's command, or the value of one of its variables: any
 /// text whose control characters are line breaks and tabs. Others, and those that turn
-/// text around, would make a script look like another one.
+/// text around, would make a script look like another one. No line of it begins with
+/// `#SBATCH`, `#PBS` or `#BSUB`: sbatch would read it as options of the job.
 ///
 /// # Placeholders
 ///
@@ -763,6 +765,7 @@ value!(UseCase, "use case");
 /// assert_eq!(Word::parse("{model_path}/")?.as_str(), "{model_path}/");
 /// assert!(Word::parse("$(date); `id`").is_ok()); // text, which nothing runs
 /// assert!(Word::parse("\0").is_err() && Word::parse("\u{1b}[2J").is_err());
+/// assert!(Word::parse("a\n#PBS -q other").is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -776,6 +779,7 @@ impl Word {
         if let Some(c) = text.chars().find(is_refused) {
             return Err(Fault::Character(c, ALLOWED));
         }
+        without_options(text)?;
         Ok(Self(text.to_owned()))
     }
 

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::error::FileError;
 use crate::script::ScriptKind;
+use crate::slurm::without_options;
 use crate::value::{Fault, only, text_value};
 
 /// Where own lines run.
@@ -70,7 +71,8 @@ impl HookPlace {
 ///
 /// # Syntax
 ///
-/// Any text without NUL and carriage returns. They run with `set -u` and
+/// Any text without NUL and carriage returns, and without a line that sbatch would read as
+/// options: one that begins with `#SBATCH`, `#PBS` or `#BSUB`. They run with `set -u` and
 /// `set -o pipefail`, in the script's own shell.
 ///
 /// ```
@@ -91,6 +93,7 @@ impl Hook {
             |c| !matches!(c, '\0' | '\r'),
             "lines of bash are allowed, without NUL and carriage returns",
         )?;
+        without_options(text)?;
         Ok(Self(text.trim_end_matches('\n').to_owned()))
     }
 }

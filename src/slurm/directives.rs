@@ -6,10 +6,12 @@ use crate::value::ValueError;
 use self::options::{Setting, Values};
 use self::value::Argument;
 
+pub use self::check::{DirectivesError, OptionProblem};
 pub use self::options::{Directives, OptionName};
 pub use self::rules::{Conflict, Need};
 pub use self::unknown::UnknownOption;
 
+mod check;
 mod contradictions;
 mod environment;
 mod options;

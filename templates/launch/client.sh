@@ -266,7 +266,7 @@ estimate() {
 }
 
 declare -A facts=()
-# measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS WORK: true, or $reason says what went wrong.
+# measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED WORK: true, or $reason says what went wrong.
 measure() {
   local folder=$1 part=$run/$1 began status=0 number detail=''
   ((parts == 0)) || part+=/server-$replica
@@ -274,7 +274,7 @@ measure() {
   meet "$folder.begin" ready
   began=$SECONDS current=$folder
   # shellcheck disable=SC2034 # fill reads it
-  facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5 [requests]=$6)
+  facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5 [requests]=$6 [prompts]=$7 [seed]=$8)
   fill "${client_command[@]}"
   timeout -k 10 "$point_timeout" "${REPLIES[@]}" > >(tee "$run/output.$replica") 2>&1 &
   tool_pid=$!
@@ -326,7 +326,7 @@ measure() {
     fi
     return 1
   fi
-  learn "$2" "$7" $((SECONDS - began)) "$busy"
+  learn "$2" "$9" $((SECONDS - began)) "$busy"
   if ((parts == 0 || replica == 0)); then
     # Only a valid result gets the final name.
     mv -nT -- "$run/$folder" "$results/$folder"
@@ -337,7 +337,7 @@ measure() {
 }
 
 main() {
-  local point use_case isl osl concurrency requests rounds work folder needed time_left number=0 failed=0 left=0 measured=0
+  local point use_case isl osl concurrency requests prompts seed rounds work folder needed time_left number=0 failed=0 left=0 measured=0
   local first_kind='' broken='' absent=() command
   trap on_signal TERM INT
   trap 'say "error: line $LINENO of the client failed" >&2' ERR
@@ -352,7 +352,7 @@ main() {
   fi
   wait_until_ready
   for point in "${points[@]}"; do
-    read -r use_case isl osl concurrency requests <<<"$point"
+    read -r use_case isl osl concurrency requests prompts seed <<<"$point"
     number=$((number + 1))
     if point_folder "$use_case" "$isl" "$osl" "$concurrency"; then
       say "point $number of ${#points[@]} is finished already: $REPLY"
@@ -385,7 +385,7 @@ main() {
     say "point $number of ${#points[@]}: $use_case $isl/$osl, concurrency $concurrency, $requests requests"
     report state=measuring ready_seconds="$ready_seconds" point="$number $point"
     measured=$((measured + 1))
-    measure "$folder" "$use_case" "$isl" "$osl" "$concurrency" "$requests" "$work" || failed=$((failed + 1))
+    measure "$folder" "$use_case" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" "$work" || failed=$((failed + 1))
     report state=ready ready_seconds="$ready_seconds"
     [[ -n $reason ]] || continue
     completes 30 || {

@@ -35,7 +35,7 @@ readonly manifest=$results/run_$job_id.json
 # number of the server that it is about.
 code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' cause_lines=() advice=()
 print_manifest() {
-  local point use_case isl osl concurrency requests separator='' end=null
+  local point use_case isl osl concurrency requests prompts seed separator='' end=null
   [[ $code == null ]] || printf -v end '"%(%FT%T%z)T"' -1
   printf '{\n  "schema": 1,\n  "recipe": %s,\n  "crate_version": %s,\n' "$(json "$recipe")" "$(json "${made_by#* }")"
   printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "$restarts" "$(json "$SLURM_JOB_NODELIST")"
@@ -53,10 +53,10 @@ print_manifest() {
     "$code" "$(json "$cause")" "$(json "$reason")" "$blamed"
   printf '  "cause_lines": %s,\n  "advice": %s,\n  "points": [' "$(json_list "${cause_lines[@]}")" "$(json_list "${advice[@]}")"
   for point in "${points[@]}"; do
-    read -r use_case isl osl concurrency requests <<<"$point"
+    read -r use_case isl osl concurrency requests prompts seed <<<"$point"
     look_up "$use_case" "$isl" "$osl" "$concurrency"
-    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %d, "requests": %d, "status": %s, "seconds": %s, "detail": %s}' \
-      "$separator" "$(json "${REPLIES[0]}")" "$(json "$use_case")" "$isl" "$osl" "$concurrency" "$requests" \
+    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %d, "requests": %d, "prompts": %d, "seed": %d, "status": %s, "seconds": %s, "detail": %s}' \
+      "$separator" "$(json "${REPLIES[0]}")" "$(json "$use_case")" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" \
       "$(json "${REPLIES[1]}")" "${REPLIES[2]:-null}" "$(json "${REPLIES[3]}")"
     separator=,
   done

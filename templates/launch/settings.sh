@@ -91,7 +91,7 @@ readonly additions=(
 )
 {%- endif %}
 
-# The sweep, in order: use case, input tokens, output tokens, concurrency, requests.
+# The sweep, in order: use case, input tokens, output tokens, concurrency, requests, number and seed of its prompts.
 result_name={{ result_name }}
 points=(
 {%- for point in points %}

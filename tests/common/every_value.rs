@@ -16,9 +16,9 @@ use nim_slurm::slurm::{
     FreeText, GpuBind, GpuCount, GpuFreq, GpuType, Gres, GresFlags, Hint, JobId, JobName, JobTime,
     KillOnInvalidDep, Licenses, MailType, MailUser, MemBind, MemUpdate, Memory, Nice, NoKill,
     NodeCount, NodeList, NodeShape, OomKillStep, OpenMode, OutputPattern, Partition, Passthrough,
-    Power, Priority, Profile, Propagate, Qos, Release, Requeue, Reservation, ResvPorts, Signal,
-    SmallCount, SubmittedJob, Switches, ThreadSpec, TimeLimit, TresBind, TresPerTask, WaitAllNodes,
-    Wckey,
+    Power, Priority, Profile, Propagate, Qos, Release, Requeue, Reservation, ResvPorts, ScriptBody,
+    Signal, SmallCount, SubmittedJob, Switches, ThreadSpec, TimeLimit, TresBind, TresPerTask,
+    WaitAllNodes, Wckey,
 };
 use nim_slurm::{
     FolderPath, Hook, ModuleName, Mpi, NoProxy, Percentile, ProxyUrl, RunId, StagePath, ValueError,
@@ -126,6 +126,7 @@ pub(crate) fn every_value(visitor: &mut impl Visitor) {
         Reservation,
         ResultName,
         ResvPorts,
+        ScriptBody,
         RunId,
         ServedModelName,
         Signal,

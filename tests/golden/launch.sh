@@ -90,7 +90,6 @@ readonly client_command=(
   --service-kind openai
   --endpoint-type chat
   --streaming
-  --random-seed 0
   --url '{url}'
   --tokenizer '{tokenizer}'
   --synthetic-input-tokens-mean '{input_tokens}'
@@ -101,6 +100,8 @@ readonly client_command=(
   --extra-inputs ignore_eos:true
   --concurrency '{concurrency}'
   --artifact-dir '{folder}'
+  --random-seed '{seed}'
+  --num-prompts '{prompts}'
   --profile-export-file profile_export.json
   --
   --request-count '{requests}'
@@ -109,17 +110,17 @@ readonly client_command=(
 # What each of its requests says beside model and messages, here for four tokens; the server is asked in this way, too.
 readonly request_fields='"stream": true, "max_tokens": 4, "min_tokens": 4, "ignore_eos": true'
 
-# The sweep, in order: use case, input tokens, output tokens, concurrency, requests.
+# The sweep, in order: use case, input tokens, output tokens, concurrency, requests, number and seed of its prompts.
 result_name=llama-3-70b-instruct
 points=(
-  'chat 128 128 100 500'
-  'summarization 4096 512 100 500'
-  'chat 128 128 50 250'
-  'summarization 4096 512 50 250'
-  'chat 128 128 25 125'
-  'summarization 4096 512 25 125'
-  'chat 128 128 1 20'
-  'summarization 4096 512 1 20'
+  'chat 128 128 100 500 500 1661665437'
+  'summarization 4096 512 100 500 500 1848282548'
+  'chat 128 128 50 250 250 1514973609'
+  'summarization 4096 512 50 250 250 2014488356'
+  'chat 128 128 25 125 125 1524103049'
+  'summarization 4096 512 25 125 125 2146419780'
+  'chat 128 128 1 20 20 1582286884'
+  'summarization 4096 512 1 20 20 169410275'
 )
 
 # Jobs whose finished points count as finished here, with commas between them; RESUME_JOB_ID wins.
@@ -488,7 +489,7 @@ readonly manifest=$results/run_$job_id.json
 # number of the server that it is about.
 code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' cause_lines=() advice=()
 print_manifest() {
-  local point use_case isl osl concurrency requests separator='' end=null
+  local point use_case isl osl concurrency requests prompts seed separator='' end=null
   [[ $code == null ]] || printf -v end '"%(%FT%T%z)T"' -1
   printf '{\n  "schema": 1,\n  "recipe": %s,\n  "crate_version": %s,\n' "$(json "$recipe")" "$(json "${made_by#* }")"
   printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "$restarts" "$(json "$SLURM_JOB_NODELIST")"
@@ -506,10 +507,10 @@ print_manifest() {
     "$code" "$(json "$cause")" "$(json "$reason")" "$blamed"
   printf '  "cause_lines": %s,\n  "advice": %s,\n  "points": [' "$(json_list "${cause_lines[@]}")" "$(json_list "${advice[@]}")"
   for point in "${points[@]}"; do
-    read -r use_case isl osl concurrency requests <<<"$point"
+    read -r use_case isl osl concurrency requests prompts seed <<<"$point"
     look_up "$use_case" "$isl" "$osl" "$concurrency"
-    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %d, "requests": %d, "status": %s, "seconds": %s, "detail": %s}' \
-      "$separator" "$(json "${REPLIES[0]}")" "$(json "$use_case")" "$isl" "$osl" "$concurrency" "$requests" \
+    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %d, "requests": %d, "prompts": %d, "seed": %d, "status": %s, "seconds": %s, "detail": %s}' \
+      "$separator" "$(json "${REPLIES[0]}")" "$(json "$use_case")" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" \
       "$(json "${REPLIES[1]}")" "${REPLIES[2]:-null}" "$(json "${REPLIES[3]}")"
     separator=,
   done
@@ -917,7 +918,7 @@ estimate() {
 }
 
 declare -A facts=()
-# measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS WORK: true, or $reason says what went wrong.
+# measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED WORK: true, or $reason says what went wrong.
 measure() {
   local folder=$1 part=$run/$1 began status=0 number detail=''
   ((parts == 0)) || part+=/server-$replica
@@ -925,7 +926,7 @@ measure() {
   meet "$folder.begin" ready
   began=$SECONDS current=$folder
   # shellcheck disable=SC2034 # fill reads it
-  facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5 [requests]=$6)
+  facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5 [requests]=$6 [prompts]=$7 [seed]=$8)
   fill "${client_command[@]}"
   timeout -k 10 "$point_timeout" "${REPLIES[@]}" > >(tee "$run/output.$replica") 2>&1 &
   tool_pid=$!
@@ -977,7 +978,7 @@ measure() {
     fi
     return 1
   fi
-  learn "$2" "$7" $((SECONDS - began)) "$busy"
+  learn "$2" "$9" $((SECONDS - began)) "$busy"
   if ((parts == 0 || replica == 0)); then
     # Only a valid result gets the final name.
     mv -nT -- "$run/$folder" "$results/$folder"
@@ -988,7 +989,7 @@ measure() {
 }
 
 main() {
-  local point use_case isl osl concurrency requests rounds work folder needed time_left number=0 failed=0 left=0 measured=0
+  local point use_case isl osl concurrency requests prompts seed rounds work folder needed time_left number=0 failed=0 left=0 measured=0
   local first_kind='' broken='' absent=() command
   trap on_signal TERM INT
   trap 'say "error: line $LINENO of the client failed" >&2' ERR
@@ -1003,7 +1004,7 @@ main() {
   fi
   wait_until_ready
   for point in "${points[@]}"; do
-    read -r use_case isl osl concurrency requests <<<"$point"
+    read -r use_case isl osl concurrency requests prompts seed <<<"$point"
     number=$((number + 1))
     if point_folder "$use_case" "$isl" "$osl" "$concurrency"; then
       say "point $number of ${#points[@]} is finished already: $REPLY"
@@ -1036,7 +1037,7 @@ main() {
     say "point $number of ${#points[@]}: $use_case $isl/$osl, concurrency $concurrency, $requests requests"
     report state=measuring ready_seconds="$ready_seconds" point="$number $point"
     measured=$((measured + 1))
-    measure "$folder" "$use_case" "$isl" "$osl" "$concurrency" "$requests" "$work" || failed=$((failed + 1))
+    measure "$folder" "$use_case" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" "$work" || failed=$((failed + 1))
     report state=ready ready_seconds="$ready_seconds"
     [[ -n $reason ]] || continue
     completes 30 || {

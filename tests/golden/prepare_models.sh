@@ -107,6 +107,26 @@ check_stage_path() {
   fi
 }
 
+# check_readable PATH: what is there and may not be read is neither absent nor damaged: it is
+# named, with the chmod that helps. True when nothing is in the way.
+check_readable() {
+  local path name folder='' hidden=''
+  path=$(realpath -m -- "$1")
+  # A folder that may not be searched hides whether there is anything.
+  while IFS= read -r -d / name; do
+    folder+=$name/
+    [[ -x $folder || ! -d $folder ]] || hidden=${hidden:-$folder}
+  done <<<"$path/"
+  if [[ -n $hidden ]]; then
+    missing "permission to search $hidden: ask $(stat -c %U -- "$hidden"), its owner, for chmod a+x $hidden"
+    return 1
+  fi
+  hidden=$(find "$path" ! -type l \( ! -readable -o -type d ! -executable \) -print -quit 2>/dev/null) || true
+  [[ -n $hidden ]] || return 0
+  missing "permission to read $path: ask $(stat -c %U -- "$hidden"), its owner, for chmod -R a+rX $path"
+  return 1
+}
+
 # shards_of FOLDER: the shards that the folder's index names, a line each.
 shards_of() {
   local index=$1/model.safetensors.index.json
@@ -135,6 +155,31 @@ readable() { numfmt --to=iec-i --suffix=B --format=%.2f "$1"; }
 # weights' and does not count as theirs.
 list_files() {
   find "$1" \( -path "$1/$engine_folder" -o -path "$1/$engine_link" -o -name "$mark" \) -prune -o -type f -printf '%s %P\n'
+}
+
+# A link in folder $1 that leads out of it, where the server's container does not follow, or
+# to what is neither file nor folder.
+stray_link() {
+  local folder link
+  folder=$(realpath -m -- "$1")
+  while IFS= read -r -d '' link; do
+    [[ $(realpath -m -- "$1/$link") == "$folder"/* && (-f $1/$link || -d $1/$link || ! -e $1/$link) ]] || {
+      printf '%q' "$link"
+      return
+    }
+  done < <(find -H "$1" -type l -printf '%P\0' 2>/dev/null)
+}
+# check_by_hand FOLDER: names what must be mended there before anything is read or fetched.
+check_by_hand() {
+  local link
+  check_readable "$1" || return 0
+  link=$(stray_link "$1")
+  [[ -z $link ]] || missing "a file in place of $1/$link, a link that leads out of that folder or to no file"
+}
+# check_part FOLDER: the same for what an earlier download left.
+check_part() {
+  [[ ! -L $1 ]] || missing "a folder in place of the link $1: remove it"
+  check_by_hand "$1"
 }
 
 # The length in bytes that the header of safetensors file $1 promises: eight
@@ -202,8 +247,20 @@ check_checksums() {
     say "warning: no b3sum on $HOSTNAME, so checksums.blake3 was not checked" >&2
     return 0
   fi
+  local answer line file
+  # It may name files of this folder only.
+  while IFS= read -r line || [[ -n $line ]]; do
+    if [[ ! $line =~ ^[0-9a-f]{64}"  "([[:print:]]+)$ ]]; then
+      say "warning: checksums.blake3 is not as b3sum writes it, so it was not checked" >&2
+      return
+    fi
+    file=${BASH_REMATCH[1]}
+    if [[ ! -f $1/$file || /$file/ == */../* ]]; then
+      printf 'checksums.blake3 names %q, which is no file of the folder\n' "$file"
+      return
+    fi
+  done <"$1/checksums.blake3"
   say "comparing checksums.blake3" >&2
-  local answer
   if answer=$(cd "$1" && b3sum --check --quiet checksums.blake3 2>&1); then
     # In a folder that is someone else's to write, they are compared each time.
     touch "$1/$mark" 2>/dev/null || true
@@ -220,8 +277,13 @@ is_whole() {
   local kind=$1 folder=$2
   reasons=
   [[ -d $folder ]] || return 1
+  reasons=$(stray_link "$folder")
   # Ten reasons are enough to know.
-  reasons=$("check_$kind" "$folder" | sed -n '1,10p')
+  if [[ -n $reasons ]]; then
+    reasons="the link $reasons leads out of the folder, or to no file"
+  else
+    reasons=$("check_$kind" "$folder" | sed -n '1,10p')
+  fi
   [[ -n $reasons || -e $folder/$mark ]] || reasons=$(check_checksums "$folder")
   [[ -z $reasons ]] || return 1
 }
@@ -239,18 +301,41 @@ readonly engine_part=$stage_path/.$engine_folder.part
 
 is_linked() { [[ -L $model/$engine_link && $(readlink "$model/$engine_link") == "$engine_folder" ]]; }
 
+check_by_hand "$model"
+stop_if_missing
 # A model that is whole needs no lock, and may be someone else's to write.
 if is_whole weights "$model" && is_whole engine "$model/$engine_folder" && is_linked; then
   say "nothing to do: the model in $model is whole"
   exit 0
 fi
 
+# open_lock FILE: opens it as $lock. Others may write to its folder: only a regular file is
+# opened, since a FIFO would hold this script up, and it is made only where there is nothing.
+open_lock() {
+  [[ -e $1 || -L $1 ]] || (umask 022 && set -C && : >"$1") 2>/dev/null || true
+  [[ -f $1 && ! -L $1 ]] || return 1
+  # Some file systems lock only what may be written.
+  if [[ -w $1 ]]; then
+    exec {lock}<>"$1"
+  else
+    exec {lock}<"$1"
+  fi
+}
+
 # Two at once share the work: the second one waits, and then finds it done.
-exec {lock}>>"$stage_path/.$model_folder.lock" || fail "cannot write in $stage_path"
+open_lock "$stage_path/.$model_folder.lock" || fail "cannot lock $stage_path/.$model_folder.lock: it must be a regular" \
+  "file that you may read; where no prepare_models.sh runs, remove it"
 if ! flock --nonblock "$lock"; then
   say "waiting for another prepare_models.sh on $stage_path, or for its file system, which may know no locks"
-  flock "$lock" || say "warning: no locks there; go on without"
+  status=0
+  flock --timeout=43200 --conflict-exit-code=75 "$lock" || status=$?
+  ((status != 75)) || fail "another prepare_models.sh had $stage_path/.$model_folder.lock for 12 hours: where none runs, remove it"
+  ((status == 0)) || say "warning: no locks there; go on without"
 fi
+check_by_hand "$model"
+check_part "$weights_part"
+check_part "$engine_part"
+stop_if_missing
 
 # The published recipe moved the engine itself to the link's name.
 adopt_engine() {

@@ -114,6 +114,39 @@ unset "${!SCANCEL_@}" "${!SQUEUE_@}" "${!SCONTROL_@}" "${!SRUN_@}" "${!SBATCH_@}
   SLURM_CONTAINER SLURM_CONSTRAINT SLURM_THREAD_SPEC SLURM_HOSTFILE SLURM_EXCLUDE SLURM_CLUSTER_CONSTRAINT \
   SLURM_TIME_FORMAT SLURM_NO_KILL SLURM_HET_SIZE SLURM_SRUN_MULTI
 
+# check_readable PATH: what is there and may not be read is neither absent nor damaged: it is
+# named, with the chmod that helps. True when nothing is in the way.
+check_readable() {
+  local path name folder='' hidden=''
+  path=$(realpath -m -- "$1")
+  # A folder that may not be searched hides whether there is anything.
+  while IFS= read -r -d / name; do
+    folder+=$name/
+    [[ -x $folder || ! -d $folder ]] || hidden=${hidden:-$folder}
+  done <<<"$path/"
+  if [[ -n $hidden ]]; then
+    missing "permission to search $hidden: ask $(stat -c %U -- "$hidden"), its owner, for chmod a+x $hidden"
+    return 1
+  fi
+  hidden=$(find "$path" ! -type l \( ! -readable -o -type d ! -executable \) -print -quit 2>/dev/null) || true
+  [[ -n $hidden ]] || return 0
+  missing "permission to read $path: ask $(stat -c %U -- "$hidden"), its owner, for chmod -R a+rX $path"
+  return 1
+}
+
+# open_lock FILE: opens it as $lock. Others may write to its folder: only a regular file is
+# opened, since a FIFO would hold this script up, and it is made only where there is nothing.
+open_lock() {
+  [[ -e $1 || -L $1 ]] || (umask 022 && set -C && : >"$1") 2>/dev/null || true
+  [[ -f $1 && ! -L $1 ]] || return 1
+  # Some file systems lock only what may be written.
+  if [[ -w $1 ]]; then
+    exec {lock}<>"$1"
+  else
+    exec {lock}<"$1"
+  fi
+}
+
 # True when $1 is a whole squashfs file. The superblock is written last and says at byte 40 how long the file must be:
 # that shows what a killed import cut off.
 sound_image() {
@@ -135,6 +168,7 @@ mkdir -p "$stage_path" || fail "cannot make the folder $stage_path"
 
 to_import=() space_needed=0 logins_needed=()
 for index in "${!image_files[@]}"; do
+  check_readable "$stage_path/${image_files[index]}" || continue
   if sound_image "$stage_path/${image_files[index]}"; then
     say "${image_files[index]} is there already"
     continue
@@ -143,7 +177,7 @@ for index in "${!image_files[@]}"; do
   space_needed=$((space_needed + image_space[index]))
   [[ -z ${image_logins[index]} ]] || logins_needed+=("${image_logins[index]}")
 done
-if ((${#to_import[@]} == 0)); then
+if ((${#to_import[@]} + ${#problems[@]} == 0)); then
   say "nothing to do: all images are in $stage_path"
   exit 0
 fi
@@ -199,14 +233,30 @@ if [[ -n $key_needed ]]; then
     done
     [[ ! -r $credentials ]] || cat "$credentials"
   } >"$private/.credentials"
-  export ENROOT_CONFIG_PATH=$private NGC_API_KEY
+  export ENROOT_CONFIG_PATH=$private
 fi
+# use_key_for IMAGE: its import gets the variables that the user's own logins name, and the
+# key where it is for this image's registry.
+use_key_for() {
+  local name login=${image_logins[$1]}
+  while read -r name; do
+    export "${name?}"
+  done < <(grep -Eos '[$][{]?[A-Za-z_][A-Za-z0-9_]*' "$credentials" | tr -d '{$')
+  [[ -z $login ]] || has_login "$login" || export NGC_API_KEY
+}
+
+# Steps get no secret of the user's but those that they are given. This shell keeps them.
+while read -r name; do
+  case ${name^^} in
+    *TOKEN* | *SECRET* | *PASSW* | *CREDENTIAL* | *_KEY) export -n "${name?}" ;;
+  esac
+done < <(compgen -e)
 
 # Removes what killed imports of file $1 left: a part names its job.
 remove_leftovers() {
   local part job
   for part in "$stage_path/.$1".*.part; do
-    [[ -e $part ]] || continue
+    [[ -f $part || -L $part ]] || continue
     job=${part%.part}
     job=${job##*.}
     if [[ $job != "$SLURM_JOB_ID" ]] && ! job_has_ended "$job"; then
@@ -260,9 +310,10 @@ import_image() {
   local name=${image_files[$1]} uri=${image_uris[$1]} architecture=${image_architectures[$1]}
   local file=$stage_path/$name part=$stage_path/.$name.$SLURM_JOB_ID.part lock
   # Two setups share the work: the second one waits here and then finds the
-  # file. Where the file system knows no locks, both import, each to its own part.
-  exec {lock}>>"$stage_path/.$name.lock"
-  flock "$lock" || say "warning: $stage_path knows no file locks; go on without"
+  # file. Without a lock, or after an hour, both import, each to its own part.
+  { open_lock "$stage_path/.$name.lock" && flock --timeout=3600 "$lock"; } ||
+    say "warning: no lock on $stage_path/.$name.lock; go on without"
+  check_readable "$file" || stop_if_missing
   if sound_image "$file"; then
     say "$name came from another setup"
     rm -f -- "$stage_path/.$name.lock"
@@ -273,7 +324,10 @@ import_image() {
     say "$name is damaged"
     set_aside "$file" damaged
   fi
+  # What has its name is no file of this job's: nothing is written through a link.
+  rm -rf -- "$part"
   say "importing $name from $uri"
+  use_key_for "$1"
   # enroot's words go to the log, each with its image, and to a file that is asked for the reason.
   if ! srun --job-name="import-$1" --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --mpi=none \
     --export=ALL --input=none --kill-on-bad-exit=1 \

@@ -1,0 +1,160 @@
+//! A script of one's own.
+
+use camino::Utf8Path;
+
+use super::{Directives, DirectivesError};
+use crate::value::{Fault, text_value};
+use crate::write::{Mode, WriteError, WrittenFile, write_with_backup};
+
+/// The commands of a script: what follows its options.
+///
+/// # Syntax
+///
+/// Any text without NUL and carriage returns, and without a line that begins with `#SBATCH`,
+/// `#PBS` or `#BSUB`. sbatch obeys the last two anywhere in a script, also in the middle of a
+/// string; options are said with [`Directives`], which checks them. Source: `opt.c` of sbatch.
+///
+/// # Errors
+///
+/// * `echo 'a\n#PBS -q other\n'`
+///
+/// ```
+/// use nim_slurm::slurm::ScriptBody;
+///
+/// assert_eq!(ScriptBody::parse("srun hostname\n")?.as_str(), "srun hostname\n");
+/// let error = ScriptBody::parse("srun hostname\n#SBATCH --nodes=2\n").unwrap_err();
+/// assert!(error.to_string().contains("line 2 begins with #SBATCH"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ScriptBody(String);
+
+impl ScriptBody {
+    fn check(text: &str) -> Result<Self, Fault> {
+        if let Some(c) = text.chars().find(|c| matches!(c, '\0' | '\r')) {
+            return Err(Fault::Character(
+                c,
+                "lines of bash are allowed, without NUL and carriage returns",
+            ));
+        }
+        without_options(text)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// Refuses lines that sbatch would read as options wherever they stand in a script.
+pub(crate) fn without_options(text: &str) -> Result<(), Fault> {
+    for (line, number) in text.split('\n').zip(1..) {
+        let words = ["#SBATCH", "#PBS", "#BSUB"];
+        if let Some(word) = words.iter().find(|word| line.starts_with(**word)) {
+            return Err(Fault::rule(format!(
+                "line {number} begins with {word}, which sbatch would read as options of the job"
+            )));
+        }
+    }
+    Ok(())
+}
+
+text_value!(ScriptBody, "script body");
+
+/// A script of one's own: options that go together, and commands.
+///
+/// ```
+/// use nim_slurm::slurm::{Directives, ScriptBody};
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = camino::Utf8Path::from_path(folder.path()).unwrap();
+///
+/// let job = Directives::new().nodes(2.try_into()?).time("10".parse()?);
+/// let script = job.script(&ScriptBody::parse("srun hostname")?)?;
+/// assert_eq!(
+///     script.text(),
+///     "#!/usr/bin/env bash\n#SBATCH --nodes=2\n#SBATCH --time=10\nsrun hostname\n"
+/// );
+/// let written = script.write_to(folder.join("hosts.sh"))?; // atomic; what was there is kept
+/// assert!(!written.unchanged);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchScript {
+    text: String,
+}
+
+impl BatchScript {
+    /// The script's text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Writes the script, executable, as [`Script::write_to`](crate::Script::write_to) does:
+    /// it has its name only once it is whole, the same bytes are left alone, and other bytes
+    /// are first kept as `NAME.bak-1`, `NAME.bak-2`, …
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be made or the file cannot be written. What was there before is
+    /// still there.
+    pub fn write_to(&self, file: impl AsRef<Utf8Path>) -> Result<WrittenFile, WriteError> {
+        write_with_backup(file.as_ref(), &self.text, Mode::Executable)
+    }
+}
+
+impl Directives {
+    /// A script of these options and commands.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check) without a release.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::{Directives, ScriptBody};
+    ///
+    /// let body = ScriptBody::parse("srun hostname")?;
+    /// let job = Directives::new().mem("16G".parse()?);
+    /// assert!(job.script(&body)?.text().contains("#SBATCH --mem=16G\n"));
+    /// assert!(job.mem_per_cpu("1G".parse()?).script(&body).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn script(&self, body: &ScriptBody) -> Result<BatchScript, DirectivesError> {
+        self.check(None)?;
+        let mut text = self.header();
+        text.push_str(body.as_str());
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        Ok(BatchScript { text })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::tests::refuses;
+
+    #[test]
+    fn bodies() {
+        for text in [
+            "",
+            "echo '#SBATCH'",
+            " #SBATCH --nodes=2",
+            "# SBATCH",
+            "#sbatch",
+        ] {
+            assert!(ScriptBody::parse(text).is_ok(), "{text}");
+        }
+        refuses::<ScriptBody>(
+            "cat <<'E'\n#PBS -q x\nE",
+            "cannot take \"cat <<'E'\\n#PBS -q x\\nE\" as script body: line 2 begins with #PBS, which sbatch would \
+             read as options of the job",
+        );
+        for text in [
+            "#SBATCH --nodes=2",
+            "#SBATCHX",
+            "true\n#BSUB -n 4",
+            "a\r\n",
+            "a\0",
+        ] {
+            assert!(ScriptBody::parse(text).is_err(), "{text}");
+        }
+    }
+}
