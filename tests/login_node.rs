@@ -328,11 +328,12 @@ fn what_others_write_reaches_no_terminal() {
         "scontrol",
         "[[ $3 == 7 ]] || { cat look_3; exit; }\necho >>looks; cat look_$(grep -c '' looks)",
     );
-    let loading = format!("07:33:58 waiting for the server since 30 s: {HOSTILE}\n");
-    site.write("stage/logs/benchmarking_7.out", &loading);
+    let loading = format!("state=loading\nwaited_seconds=30\nanswer={HOSTILE}\n");
+    site.write("stage/results/.run_7/state.0", &loading);
     let text = serde_json::Value::String(HOSTILE.to_owned());
     let manifest = format!(
         r#"{{"exit_code": 3, "exit_reason": {text}, "recipe": {text}, "node": {text}, "resumes": [{text}],
+            "cause_lines": [{text}], "advice": [{text}],
             "points": [{{"folder": "a_7", "status": "failed", "detail": {text}}},
                        {{"folder": {text}, "status": "failed", "detail": ""}},
                        {{"folder": "../../etc", "status": "finished", "detail": ""}}]}}"#
@@ -342,10 +343,6 @@ fn what_others_write_reaches_no_terminal() {
         "stage/results/.run_7/points",
         &format!("a_7|failed|3|{HOSTILE}\n"),
     );
-    let shown = format!(
-        "07:00:00 what may be the cause, in {HOSTILE}:\n  | {HOSTILE}\n07:00:00 what to do: {HOSTILE}\n07:00:00 exit 3: x\n"
-    );
-    site.write("slurm-7.out", &shown);
     site.write("stage/logs/server_7.out", &format!("{HOSTILE}\n"));
     let ended = site.run(&["--follow=7"]);
     clean::assert_clean(&ended.printed);
@@ -354,12 +351,13 @@ fn what_others_write_reaches_no_terminal() {
         r"\u{1b}[2Jall is well\u{9b}1m\u{7}\u{8}\u{202e}neht\u{2066}\u{200f}\u{61c}\u{85}\u{7f}";
     let loading = format!("the server is loading since 30 s: {escaped}\n");
     let failed = format!("point 1 of 1 failed: a_7: {escaped}\n");
-    let cause = format!("  | {escaped}\nwhat to do: {escaped}\n");
+    let cause = format!("{escaped}\n{escaped}\n");
     let reason = format!("launch ended with 3: {escaped}\n");
     ended.assert(1, &[&loading, &failed], &[&cause, &reason]);
 
     // Where the job itself showed nothing, its log is shown.
-    fs::remove_file(site.path("slurm-7.out")).unwrap();
+    let silent = manifest.replace("cause_lines", "others");
+    site.write("stage/results/run_7.json", &silent);
     site.write("looks", "\n\n");
     let ended = site.run(&["--follow=7"]);
     clean::assert_clean(&ended.printed);
@@ -392,7 +390,7 @@ fn what_others_write_reaches_no_terminal() {
         assert!(!ended.error.contains("PRECIOUS"), "{ended:#?}");
     }
     for log in [
-        "stage/logs/benchmarking_7.out",
+        "stage/results/.run_7/state.0",
         "slurm-7.out",
         "stage/results/.run_7/points",
     ] {

@@ -77,7 +77,7 @@ fn read(
     points: usize,
     started: Option<SystemTime>,
 ) -> (ServerState, Option<String>) {
-    let modified = state.metadata().and_then(|data| data.modified());
+    let modified = state.symlink_metadata().and_then(|data| data.modified());
     // A job that was requeued may have left the state of its earlier run.
     let is_old = started.is_some_and(|started| modified.is_ok_and(|modified| modified < started));
     let text = files::small(state).filter(|_| !is_old);

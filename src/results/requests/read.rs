@@ -9,7 +9,6 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
-use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::rc::Rc;
 
@@ -20,6 +19,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use super::super::problem::{ReadProblem, quoted};
 use super::super::sink::milliseconds_in;
 use super::Request;
+use crate::file::{self, Links, ReadFailure};
 
 /// A file of requests; 100,000 of 1000 tokens have about as much.
 const MAX_BYTES: u64 = 32 << 30;
@@ -37,19 +37,17 @@ pub(super) fn read(path: &Utf8Path) -> Result<Vec<Request>, ReadProblem> {
 }
 
 fn requests(path: &Utf8Path) -> Result<Vec<Request>, Fault> {
-    let unread = |error: io::Error| (None, format!("cannot be read: {error}"));
-    let metadata = fs::metadata(path).map_err(unread)?;
-    if !metadata.is_file() {
-        return Err((None, "is not a regular file".to_owned()));
-    }
+    let unread = |failure: ReadFailure| (None, failure.to_string());
+    let (file, metadata) = file::open(path.as_std_path(), Links::Refuse).map_err(unread)?;
     let length = metadata.len();
     if length > MAX_BYTES {
-        let message = format!("has {length} bytes: a file of up to {MAX_BYTES} is read");
-        return Err((None, message));
+        return Err(unread(ReadFailure::TooLong {
+            length,
+            most: MAX_BYTES,
+        }));
     }
     // Some files are longer than they say, or grow while they are read.
-    let file =
-        BufReader::with_capacity(64 << 10, File::open(path).map_err(unread)?.take(MAX_BYTES));
+    let file = BufReader::with_capacity(64 << 10, file.take(MAX_BYTES));
     let requests = if path.extension() == Some("jsonl") {
         of_aiperf(file)?
     } else {
