@@ -18,9 +18,9 @@ use std::{fmt, io, thread};
 
 use serde::Serialize;
 
+use crate::job_options::ScriptKind;
 use crate::plain::plain;
 use crate::plan::{Plan, SECRETS};
-use crate::script::ScriptKind;
 use crate::shell::shell_word;
 use crate::slurm::OptionName;
 
@@ -32,6 +32,7 @@ mod model;
 mod overrides;
 mod partitions;
 mod stage;
+mod to_fetch;
 mod tools;
 
 /// Looks for what would keep a plan's jobs from doing their work, before they queue.

@@ -36,9 +36,9 @@ pub use self::values::{
     NgcModel, RecipeName, ResultName, ServedModelName, Tokenizer, TokenizerRevision, UrlPath,
     UseCase, VariantName, Word,
 };
-use crate::error::FileError;
-use crate::error::Problem;
-use crate::job_options::JobOptions;
+use crate::input::FileError;
+
+use crate::job_options::{JobOptions, not_for_recipes};
 
 /// Methods that set a field of a part, for what has a default.
 macro_rules! setters {
@@ -390,7 +390,7 @@ impl Recipe {
 fn for_recipes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<JobOptions, D::Error> {
     let jobs = JobOptions::deserialize(deserializer)?;
     match jobs.not_for_recipes().into_iter().next() {
-        Some(option) => Err(serde::de::Error::custom(Problem::NotForRecipes { option })),
+        Some(option) => Err(serde::de::Error::custom(not_for_recipes(&option))),
         None => Ok(jobs),
     }
 }

@@ -44,7 +44,7 @@ pub use self::metric::{Metric, Statistic, Statistics, Unit};
 pub use self::point::{GpuMetric, OtherMetric, Point, PointName, Tool};
 pub use self::problem::ReadProblem;
 pub use crate::manifest::{Manifest, RunImage, RunImages};
-pub use crate::settings::RunId;
+pub use crate::slurm::RunId;
 
 /// The points of one or more jobs.
 ///

@@ -315,7 +315,7 @@ fn printed(record: Option<&JobRecord>, logs: &[Utf8PathBuf]) -> Printed {
 mod tests {
     use super::*;
     use crate::follow::StepLogs;
-    use crate::script::ScriptKind;
+    use crate::job_options::ScriptKind;
     use crate::status::JobExit;
 
     /// A folder of a job that has printed something, and its files.

@@ -1,8 +1,8 @@
 use std::collections::HashSet;
 use std::num::NonZeroU32;
 
+use super::problem::Problem;
 use super::*;
-use crate::error::Problem;
 use crate::recipe::{ArrayBy, ReplicaUse};
 
 #[test]

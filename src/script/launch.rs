@@ -7,10 +7,10 @@ use askama::Template;
 use super::MADE_BY;
 use super::site::{Site, own_lines, stage_path};
 use crate::container::{EnvName, Runtime};
+use crate::job_options::ScriptKind;
 use crate::recipe::{
     ClientTool, ENGINE_LINK, Feature, Recipe, ReplicaUse, Server, Tokenizer, Variant, Word,
 };
-use crate::script::ScriptKind;
 use crate::settings::{HookPlace, Settings};
 use crate::shell::{Quoted, all_quoted, quoted};
 use crate::slurm::{Directives, OptionName};
