@@ -10,8 +10,7 @@ use camino::Utf8Path;
 
 use crate::plain::{plain, plain_json, plain_lines};
 use crate::results::{
-    Comparison, Group, Limits, Manifest, Metric, Point, Run, RunId, RunImage, Statistic,
-    Statistics,
+    Comparison, Group, Limits, Manifest, Metric, Point, Run, RunId, RunImage, Statistic, Statistics,
 };
 use crate::write::{Mode, WriteError, WrittenFile, write_with_backup};
 

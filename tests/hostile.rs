@@ -18,6 +18,7 @@ use std::process::Command;
 mod clean;
 
 use camino::Utf8Path;
+use nim_slurm::preflight::Preflight;
 use nim_slurm::results::{Limits, Manifest, Run, Statistic};
 use nim_slurm::{Plan, Recipe, Report, ScriptKind, Settings, last_lines};
 use proptest::prelude::*;
@@ -308,6 +309,45 @@ fn recipes_and_settings_are_shown_clean() {
                     }
                 }
             }
+        }
+        Ok(())
+    });
+}
+
+/// A model folder that another user wrote, and a home with a pipe for a login.
+#[test]
+fn a_stage_path_is_checked_clean() {
+    check(&(text(), bytes()), |(text, raw)| {
+        let folder = tempfile::tempdir().unwrap();
+        let model = folder.path().join("llama3-70b-instruct_vhf");
+        fs::create_dir_all(&model).unwrap();
+        let index =
+            serde_json::json!({ "weight_map": { "a": text, "b": format!("{text}.safetensors") } });
+        fs::write(
+            model.join("model.safetensors.index.json"),
+            index.to_string(),
+        )
+        .unwrap();
+        fs::write(model.join("config.json"), &raw).unwrap();
+        let logins = folder.path().join(".config/enroot");
+        fs::create_dir_all(&logins).unwrap();
+        let pipe = logins.join(".credentials");
+        assert!(
+            Command::new("/usr/bin/mkfifo")
+                .arg(&pipe)
+                .status()
+                .unwrap()
+                .success()
+        );
+        let place = folder.path().to_str().unwrap();
+        let settings = Settings::new().with_stage_path(place.parse().unwrap());
+        let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap();
+        let variables = [
+            ("HOME", OsStr::new(place)),
+            ("SBATCH_ACCOUNT", OsStr::from_bytes(&raw)),
+        ];
+        for finding in Preflight::new(&plan, variables).check() {
+            assert_clean_line(&finding.to_string());
         }
         Ok(())
     });

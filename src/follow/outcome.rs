@@ -278,7 +278,7 @@ fn output(record: &JobRecord) -> Vec<Utf8PathBuf> {
 mod tests {
     use super::*;
     use crate::follow::StepLogs;
-    use crate::script::ScriptKind;
+    use crate::job_options::ScriptKind;
     use crate::status::JobExit;
 
     /// A folder of a job that has printed something, and its files.
@@ -436,7 +436,10 @@ mod tests {
             let launch = launch(&files, JobState::Failed, code);
             of(&launch, None, Some(&said(code)), &files).unwrap()
         };
-        assert_eq!(outcome(3).log_lines, [r"  | line 258: OSError: \u{1b}[31mno"]);
+        assert_eq!(
+            outcome(3).log_lines,
+            [r"  | line 258: OSError: \u{1b}[31mno"]
+        );
         assert_eq!(outcome(3).advice, [r"what to do: find out \u{1b}[31mwhy"]);
         let merged = outcome(6);
         assert_eq!(

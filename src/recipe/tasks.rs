@@ -96,7 +96,9 @@ fn row(point: &SweepPoint, client: &Client) -> String {
     let point = format!("{name} {input} {output} {concurrency}");
     let seed = point_seed(client.random_seed, &point);
     // AIPerf has prompts of its own for the warm-up; GenAI-Perf sends those again that it measures.
-    let warmup = client.warmup_requests.map_or(0, |requests| requests.get().into());
+    let warmup = client
+        .warmup_requests
+        .map_or(0, |requests| requests.get().into());
     let is_aiperf = matches!(client.tool, ClientTool::Aiperf(_));
     let prompts = requests.saturating_add(if is_aiperf { warmup } else { 0 });
     format!("{point} {requests} {prompts} {seed}")
@@ -140,7 +142,10 @@ mod tests {
         for random_seed in 0..20 {
             for use_case in ["chat 128 128", "chat 128 129", "summarization 4096 512"] {
                 for concurrency in 1..=300 {
-                    seeds.insert(point_seed(random_seed, &format!("{use_case} {concurrency}")));
+                    seeds.insert(point_seed(
+                        random_seed,
+                        &format!("{use_case} {concurrency}"),
+                    ));
                 }
             }
         }
