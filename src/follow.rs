@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
+use crate::job_options::ScriptKind;
 use crate::manifest::Manifest;
 use crate::plan::Plan;
-use crate::script::ScriptKind;
-use crate::settings::{RunId, StagePath};
+use crate::settings::StagePath;
+use crate::slurm::RunId;
 use crate::slurm::SubmittedJob;
 use crate::status::{JobRecord, JobState, JobStatus, Queue, StatusError};
 use crate::submit::ChainJob;

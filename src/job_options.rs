@@ -6,9 +6,52 @@ use serde::de::{self, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::script::ScriptKind;
 use crate::slurm::Directives;
 use crate::slurm::directives::table::{OptionKey, unknown_key};
+
+/// Which of the three scripts.
+///
+/// ```
+/// use nim_slurm::ScriptKind;
+///
+/// let files = ScriptKind::ALL.map(ScriptKind::file_name);
+/// assert_eq!(files, ["setup.sh", "prepare_models.sh", "launch.sh"]);
+/// assert_eq!(ScriptKind::PrepareModels.key(), "prepare_models"); // [slurm.prepare_models]
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ScriptKind {
+    /// `setup.sh`: fetches the container images.
+    Setup,
+    /// `prepare_models.sh`: downloads the model.
+    PrepareModels,
+    /// `launch.sh`: runs the server and the benchmark.
+    Launch,
+}
+
+impl ScriptKind {
+    /// All three, in the order in which they are run.
+    pub const ALL: [Self; 3] = [Self::Setup, Self::PrepareModels, Self::Launch];
+
+    /// The name in settings and flags: `setup`, `prepare_models`, `launch`.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Setup => "setup",
+            Self::PrepareModels => "prepare_models",
+            Self::Launch => "launch",
+        }
+    }
+
+    /// The name of the file: `setup.sh`, `prepare_models.sh`, `launch.sh`.
+    #[must_use]
+    pub const fn file_name(self) -> &'static str {
+        match self {
+            Self::Setup => "setup.sh",
+            Self::PrepareModels => "prepare_models.sh",
+            Self::Launch => "launch.sh",
+        }
+    }
+}
 
 /// Options of sbatch for all scripts, and for each script alone.
 ///
@@ -79,6 +122,14 @@ impl JobOptions {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// Why a recipe may not have an option.
+pub(crate) fn not_for_recipes(option: &str) -> String {
+    format!(
+        "the recipe sets {option}, which is for settings and flags: a recipe may set options that say how many \
+         resources and how much time a job needs"
+    )
 }
 
 /// A key of the table: a script's name, or an option's.

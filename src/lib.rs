@@ -104,10 +104,8 @@
 )]
 
 mod environment;
-mod error;
-mod explain;
+mod input;
 mod job_options;
-mod mistakes;
 mod plain;
 mod plan;
 mod script;
@@ -144,34 +142,33 @@ mod file;
 #[cfg(any(feature = "cluster", feature = "results"))]
 mod manifest;
 
-pub use self::error::{FileError, FileErrorKind, PlanError, Problem, VariableError};
-pub use self::explain::Explanation;
 #[cfg(feature = "cluster")]
 pub use self::follow::{
     Follower, LaunchOutcome, PointProgress, PointState, Progress, ServerState, last_lines,
 };
-pub use self::job_options::JobOptions;
-pub use self::mistakes::FileMistake;
+pub use self::input::{FileError, FileErrorKind, FileMistake};
+pub use self::job_options::{JobOptions, ScriptKind};
 #[cfg(feature = "results")]
 pub use self::percentile::{Judgement, Percentile};
 pub use self::plain::plain;
-pub use self::plan::Plan;
+pub use self::plan::{Explanation, Plan, PlanError, Problem};
 pub use self::recipe::Recipe;
 #[cfg(feature = "results")]
 pub use self::report::Report;
-pub use self::script::{Script, ScriptKind};
+pub use self::script::Script;
 pub use self::settings::{
     Cluster, FolderPath, GpuRequest, Hook, HookPlace, ModuleName, Mpi, NoProxy, NodeUse, Proxy,
-    ProxyUrl, RunId, Settings, StagePath,
+    ProxyUrl, Settings, StagePath,
 };
 pub use self::shell::shell_word;
+pub use self::slurm::RunId;
 #[cfg(feature = "cluster")]
 pub use self::status::{JobExit, JobRecord, JobState, JobStatus, Queue, StatusError};
 #[cfg(feature = "cluster")]
 pub use self::submit::{
     Cancellation, Chain, ChainError, ChainJob, RetryPolicy, Sbatch, SubmitError,
 };
-pub use self::value::{ValueError, ValueErrorKind};
+pub use self::value::{ValueError, ValueErrorKind, VariableError};
 pub use self::write::{WriteError, WriteErrorKind, WrittenFile};
 
 /// The README's Rust, run as a test.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::file;
 use crate::plain::plain;
-use crate::settings::RunId;
+use crate::slurm::RunId;
 
 /// More than a manifest has.
 const MOST_BYTES: u64 = 4 << 20;

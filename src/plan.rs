@@ -3,18 +3,22 @@
 use std::ffi::OsString;
 
 use crate::environment;
-use crate::error::PlanError;
+use crate::job_options::ScriptKind;
 use crate::recipe::{Recipe, SweepPoint};
-use crate::script::{Draft, Launch, PrepareModels, Script, ScriptKind, Setup};
+use crate::script::{Draft, Launch, PrepareModels, Script, Setup};
 use crate::settings::{Origin, Settings};
 use crate::slurm::{Directives, OptionName, Passthrough, TimeLimit};
 
-use self::images::ImageSource;
 use self::layers::Layers;
+use crate::script::images::ImageSource;
 
 mod checks;
-pub(crate) mod images;
+mod explain;
 mod layers;
+mod problem;
+
+pub use self::explain::Explanation;
+pub use self::problem::{PlanError, Problem};
 
 /// A recipe and settings that go together. The three scripts are views of it, so
 /// they cannot disagree, and rendering them cannot fail.

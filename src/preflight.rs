@@ -19,9 +19,9 @@ use std::{fmt, io, thread};
 use serde::Serialize;
 
 use crate::container::SECRETS;
+use crate::job_options::ScriptKind;
 use crate::plain::plain;
 use crate::plan::Plan;
-use crate::script::ScriptKind;
 use crate::shell::shell_word;
 use crate::slurm::OptionName;
 
@@ -34,6 +34,7 @@ mod overrides;
 mod partitions;
 mod readable;
 mod stage;
+mod to_fetch;
 mod tools;
 
 /// Looks for what would keep a plan's jobs from doing their work, before they queue.

@@ -36,9 +36,9 @@ pub use self::values::{
     NgcModel, RecipeName, ResultName, ServedModelName, Tokenizer, TokenizerRevision, UrlPath,
     UseCase, VariantName, Word,
 };
-use crate::error::FileError;
-use crate::error::Problem;
-use crate::job_options::JobOptions;
+use crate::input::FileError;
+
+use crate::job_options::{JobOptions, not_for_recipes};
 
 /// Methods that set a field of a part, for what has a default.
 macro_rules! setters {
@@ -114,6 +114,7 @@ const SAMPLES: &[&str] = &[
 /// assert_eq!(Recipe::from_toml(&recipe.to_toml())?, recipe);
 /// // Tokens may be counted by a tokenizer in the client's container.
 /// let recipe = recipe.with_tokenizer("/data/tokenizer".parse()?);
+/// let recipe = recipe.with_result_name("llama".parse()?).with_slurm(Default::default());
 /// assert_eq!(recipe.client.tokenizer.unwrap().as_str(), "/data/tokenizer");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -390,7 +391,7 @@ impl Recipe {
 fn for_recipes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<JobOptions, D::Error> {
     let jobs = JobOptions::deserialize(deserializer)?;
     match jobs.not_for_recipes().into_iter().next() {
-        Some(option) => Err(serde::de::Error::custom(Problem::NotForRecipes { option })),
+        Some(option) => Err(serde::de::Error::custom(not_for_recipes(&option))),
         None => Ok(jobs),
     }
 }

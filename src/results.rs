@@ -46,7 +46,7 @@ pub use self::point::{GpuMetric, OtherMetric, Point, PointName, Tool};
 pub use self::problem::ReadProblem;
 pub use self::requests::{Figures, Request, Requests};
 pub use crate::manifest::{Manifest, RunImage, RunImages};
-pub use crate::settings::RunId;
+pub use crate::slurm::RunId;
 
 /// The points of one or more jobs.
 ///

@@ -9,9 +9,11 @@ use camino::Utf8Path;
 pub(crate) use self::launch::Launch;
 pub(crate) use self::prepare_models::PrepareModels;
 pub(crate) use self::setup::Setup;
+use crate::job_options::ScriptKind;
 use crate::slurm::Directives;
 use crate::write::{Mode, WriteError, WrittenFile, write_with_backup};
 
+pub(crate) mod images;
 mod launch;
 mod prepare_models;
 mod setup;
@@ -19,50 +21,6 @@ mod site;
 
 /// What names the crate in a script.
 const MADE_BY: &str = concat!("nim-slurm ", env!("CARGO_PKG_VERSION"));
-
-/// Which of the three scripts.
-///
-/// ```
-/// use nim_slurm::ScriptKind;
-///
-/// let files = ScriptKind::ALL.map(ScriptKind::file_name);
-/// assert_eq!(files, ["setup.sh", "prepare_models.sh", "launch.sh"]);
-/// assert_eq!(ScriptKind::PrepareModels.key(), "prepare_models"); // [slurm.prepare_models]
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ScriptKind {
-    /// `setup.sh`: fetches the container images.
-    Setup,
-    /// `prepare_models.sh`: downloads the model.
-    PrepareModels,
-    /// `launch.sh`: runs the server and the benchmark.
-    Launch,
-}
-
-impl ScriptKind {
-    /// All three, in the order in which they are run.
-    pub const ALL: [Self; 3] = [Self::Setup, Self::PrepareModels, Self::Launch];
-
-    /// The name in settings and flags: `setup`, `prepare_models`, `launch`.
-    #[must_use]
-    pub const fn key(self) -> &'static str {
-        match self {
-            Self::Setup => "setup",
-            Self::PrepareModels => "prepare_models",
-            Self::Launch => "launch",
-        }
-    }
-
-    /// The name of the file: `setup.sh`, `prepare_models.sh`, `launch.sh`.
-    #[must_use]
-    pub const fn file_name(self) -> &'static str {
-        match self {
-            Self::Setup => "setup.sh",
-            Self::PrepareModels => "prepare_models.sh",
-            Self::Launch => "launch.sh",
-        }
-    }
-}
 
 /// A script, ready for sbatch.
 ///

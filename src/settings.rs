@@ -10,14 +10,15 @@ use self::hooks::HooksTable;
 use self::lines::Lines;
 use crate::container::{Image, Mount, Registry, Runtime};
 use crate::environment;
-use crate::error::{FileError, VariableError};
+use crate::input::FileError;
 use crate::job_options::JobOptions;
-use crate::script::ScriptKind;
-use crate::slurm::{Directives, OptionName};
+use crate::job_options::ScriptKind;
+use crate::slurm::{Directives, OptionName, RunId};
+use crate::value::VariableError;
 
 pub use self::cluster::{Cluster, GpuRequest, NodeUse, Proxy};
 pub use self::hooks::{Hook, HookPlace};
-pub use self::values::{FolderPath, ModuleName, Mpi, NoProxy, ProxyUrl, RunId, StagePath};
+pub use self::values::{FolderPath, ModuleName, Mpi, NoProxy, ProxyUrl, StagePath};
 
 mod cluster;
 mod hooks;

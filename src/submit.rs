@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::command::{self, Answer, NoAnswer};
+use crate::job_options::ScriptKind;
 use crate::plan::Plan;
-use crate::script::ScriptKind;
 use crate::slurm::{Dependency, SubmittedJob};
 
 pub use self::chain::{Cancellation, Chain, ChainError, ChainJob};

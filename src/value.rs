@@ -1,5 +1,6 @@
 //! What all typed values share: one error, and one way in and out.
 
+use std::ffi::OsStr;
 use std::fmt;
 
 use crate::plain::is_hidden;
@@ -122,6 +123,51 @@ impl fmt::Display for ValueError {
 }
 
 impl std::error::Error for ValueError {}
+
+/// An environment variable that cannot be used.
+///
+/// ```
+/// let error = nim_slurm::Settings::new()
+///     .with_environment([("SBATCH_TIMELIMIT", "1h")])
+///     .unwrap_err();
+/// assert!(error.to_string().starts_with("cannot use the variable SBATCH_TIMELIMIT"));
+/// assert_eq!(error.name(), "SBATCH_TIMELIMIT");
+/// assert_eq!(error.value_error().given(), "1h");
+/// assert_eq!(error.value_error().kind(), nim_slurm::ValueErrorKind::Character('h'));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot use the variable {name}")]
+pub struct VariableError {
+    pub(crate) name: String,
+    #[source]
+    pub(crate) source: ValueError,
+}
+
+impl VariableError {
+    /// The text of a variable's value, if it is one.
+    pub(crate) fn text<'a>(name: &str, value: &'a OsStr) -> Result<&'a str, Self> {
+        value.to_str().ok_or_else(|| Self {
+            name: name.to_owned(),
+            source: ValueError::new(
+                "text",
+                &value.to_string_lossy(),
+                Fault::rule("it is not UTF-8"),
+            ),
+        })
+    }
+
+    /// The variable's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What is wrong with its value.
+    #[must_use]
+    pub const fn value_error(&self) -> &ValueError {
+        &self.source
+    }
+}
 
 /// Refuses the empty text and the first character that is not allowed.
 pub(crate) fn only(
@@ -348,6 +394,33 @@ where
     T: serde::Deserialize<'de>,
 {
     <List<T> as serde::Deserialize>::deserialize(deserializer).map(|list| list.0)
+}
+
+/// The known name that `given` was most likely to be: a third of its letters may be wrong.
+pub(crate) fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
+    /// No option has a longer name, and a long text is not compared with each.
+    const LONGEST: usize = 32;
+    let slips = |known: &str| edits(given.as_bytes(), known.as_bytes());
+    (given.len() <= LONGEST)
+        .then(|| known.iter().map(|known| (slips(known), *known)).min())
+        .flatten()
+        .filter(|(slips, known)| slips * 3 <= known.len())
+        .map(|(_, known)| known)
+}
+
+/// How many letters must be put in, left out or changed to make one word the other.
+fn edits(one: &[u8], other: &[u8]) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, letter) in one.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, other_letter) in other.iter().enumerate() {
+            let changed = diagonal + usize::from(letter != other_letter);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[other.len()]
 }
 
 #[cfg(test)]

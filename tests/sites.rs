@@ -141,7 +141,10 @@ fn what_the_cluster_cannot_mean() {
             "cluster = { enroot_temp_path = '$TMPDIR' }",
             "unexpected character '$' in folder \"$TMPDIR\"",
         ),
-        ("hooks = { lunch = {} }", "unknown field `lunch`"),
+        (
+            "hooks = { lunch = {} }",
+            "unknown key \"lunch\": perhaps launch is meant",
+        ),
     ] {
         let error = plan(settings).unwrap_err();
         assert!(error.contains(sentence), "{settings}: {error}");

@@ -278,7 +278,7 @@ fn output(record: &JobRecord) -> Vec<Utf8PathBuf> {
 mod tests {
     use super::*;
     use crate::follow::StepLogs;
-    use crate::script::ScriptKind;
+    use crate::job_options::ScriptKind;
     use crate::status::JobExit;
 
     /// A folder of a job that has printed something, and its files.

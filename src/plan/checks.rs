@@ -2,18 +2,18 @@
 
 use camino::Utf8Path;
 
+use super::problem::Problem;
 use crate::container::release::USED_OPTIONS;
 use crate::container::{EnvName, Registry, Runtime, SECRETS};
-use crate::error::Problem;
+use crate::job_options::ScriptKind;
 use crate::recipe::{
     ArrayBy, Client, Engine, Goodput, ModelSource, Recipe, ReplicaUse, ResultName, Server,
     Tokenizer, Word,
 };
-use crate::script::ScriptKind;
+use crate::script::images::image_sources;
 use crate::settings::Settings;
 use crate::slurm::{Directives, OptionName};
 
-use super::images::image_sources;
 use super::layers::Layers;
 
 /// All that does not need the options of the scripts.

@@ -1,8 +1,8 @@
 //! The options of a script, from all who say something of them.
 
-use crate::error::Problem;
+use super::problem::Problem;
+use crate::job_options::ScriptKind;
 use crate::recipe::Recipe;
-use crate::script::ScriptKind;
 use crate::settings::{Origin, Settings};
 use crate::slurm::{Array, Directives, OptionName};
 
@@ -26,7 +26,9 @@ impl<'a> Layers<'a> {
             .clone()
             .with_fallback(&recipe.slurm.all);
         let cluster = match kind {
-            ScriptKind::Launch => settings.cluster().launch(&recipe.server, &own),
+            ScriptKind::Launch => settings
+                .cluster()
+                .launch(recipe.server.gpus_per_node(), &own),
             ScriptKind::Setup | ScriptKind::PrepareModels => Directives::new(),
         };
         let script = needed(recipe, kind);

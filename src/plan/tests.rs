@@ -1,8 +1,8 @@
 use std::collections::HashSet;
 use std::num::NonZeroU32;
 
+use super::problem::Problem;
 use super::*;
-use crate::error::Problem;
 use crate::recipe::{ArrayBy, ModelSource, ReplicaUse};
 
 #[test]
@@ -257,8 +257,9 @@ fn numbers_of_one() {
         recipe.server.nodes = 2.try_into().unwrap();
     };
     assert_eq!(
-        refusal(on_nodes, ""),
-        "launch.sh asks for 1 node (the recipe), but the recipe's server runs on 2: nodes = 2 is allowed"
+        refusal(on_nodes, "slurm.launch.nodes = 1"),
+        "launch.sh asks for 1 node ([slurm.launch] of the settings), but the recipe's server runs on 2: nodes = 2 is \
+         allowed"
     );
 }
 

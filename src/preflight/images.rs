@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use camino::Utf8Path;
 
-use super::stage::Stage;
+use super::to_fetch::Stage;
 use super::{Finding, Preflight, readable};
 use crate::container::Runtime;
 use crate::file::{self, Links};

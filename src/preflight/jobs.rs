@@ -2,8 +2,8 @@
 
 use super::ask::{Answer, Reply};
 use super::{Finding, Preflight, Scripts, by_scripts, in_parallel, listed, partitions};
+use crate::job_options::ScriptKind;
 use crate::plan::Plan;
-use crate::script::ScriptKind;
 use crate::slurm::OptionName;
 use crate::submit::advice::{advice, is_unknown_partition};
 

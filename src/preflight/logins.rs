@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::stage::ToFetch;
+use super::to_fetch::ToFetch;
 use super::{Finding, Preflight, listed};
 use crate::container::Runtime;
 use crate::file;
@@ -175,7 +175,7 @@ fn check_privacy(path: &Path) -> Option<Finding> {
         let path = path.to_string_lossy();
         Finding::warning(
             format!("others may read the logins in {path}"),
-            format!("chmod 600 {}", crate::shell_word(&path)),
+            format!("chmod 600 {}", crate::shell::shell_word(&path)),
         )
     })
 }

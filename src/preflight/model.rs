@@ -4,7 +4,7 @@ use std::fs;
 
 use camino::Utf8Path;
 
-use super::stage::Stage;
+use super::to_fetch::Stage;
 use super::{Finding, Preflight, listed, readable};
 use crate::file;
 use crate::recipe::{ENGINE_LINK, FileName, INDEX, Recipe};

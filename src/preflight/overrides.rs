@@ -1,7 +1,7 @@
 //! Variables that sbatch takes for options. They win over what stands in a script.
 
 use super::{Finding, Preflight, listed};
-use crate::script::ScriptKind;
+use crate::job_options::ScriptKind;
 use crate::shell::shell_word;
 use crate::slurm::{Directives, OptionName};
 

@@ -5,7 +5,7 @@
 
 use super::ask::Answer;
 use super::{Finding, Preflight, Severity, by_scripts, listed};
-use crate::script::ScriptKind;
+use crate::job_options::ScriptKind;
 use crate::slurm::{Directives, Gres, OptionName, TimeLimit};
 
 /// sinfo's fields: partition, availability, time limit, state, number of nodes, GRES.

@@ -1,12 +1,12 @@
 //! The programs that the scripts need, and what they can do.
 
 use super::ask::{Answer, Reply};
-use super::stage::ToFetch;
+use super::to_fetch::ToFetch;
 use super::{Finding, Preflight, Severity, by_scripts, in_parallel, listed};
 use crate::container::{Registry, Runtime};
-use crate::plan::images::ImageSource;
+use crate::job_options::ScriptKind;
 use crate::recipe::ModelSource;
-use crate::script::ScriptKind;
+use crate::script::images::ImageSource;
 use crate::settings::Mpi;
 use crate::slurm::{Release, UnknownOption};
 

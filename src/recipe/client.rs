@@ -14,11 +14,26 @@ use crate::container::{Image, SquashFile};
 ///
 /// ```
 /// use nim_slurm::Recipe;
+/// use nim_slurm::recipe::{Architecture, Goodput};
 ///
 /// let mut client = Recipe::llama3_70b_h100x4_fp8().client;
 /// client.image = "nvcr.io/nvidia/tritonserver:24.12-py3-sdk".parse()?;
 /// client.file = None; // named by the image
 /// assert_eq!(client.squash_file().as_str(), "nvidia+tritonserver+24.12-py3-sdk.sqsh");
+///
+/// let client = client
+///     .with_file("client.sqsh".parse()?)
+///     .with_disk("12 GiB".parse()?)
+///     .with_architecture(Architecture::Amd64)
+///     .with_tokenizer("meta-llama/Llama-3.3-70B-Instruct".parse()?)
+///     .with_tokenizer_revision("main".parse()?)
+///     .with_tokenizer_trust_remote_code(false)
+///     .with_ignore_eos(false)
+///     .with_min_tokens(false)
+///     .with_random_seed(42)
+///     .with_warmup_requests(10.try_into()?)
+///     .with_goodput(Goodput::default().with_request_latency("10000".parse()?));
+/// assert_eq!((client.random_seed, client.squash_file().as_str()), (42, "client.sqsh"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,25 +91,11 @@ impl Client {
     /// A client with this tool in its image.
     ///
     /// ```
-    /// use nim_slurm::recipe::{Architecture, Client, ClientTool, Goodput};
+    /// use nim_slurm::recipe::{Client, ClientTool};
     ///
     /// let image = "nvcr.io/nvidia/tritonserver:25.01-py3-sdk".parse()?;
     /// let client = Client::new(image, ClientTool::GenaiPerf("25.01".parse()?));
     /// assert_eq!((client.random_seed, client.disk.to_string().as_str()), (0, "20 GiB"));
-    ///
-    /// let client = client
-    ///     .with_file("client.sqsh".parse()?)
-    ///     .with_disk("12 GiB".parse()?)
-    ///     .with_architecture(Architecture::Amd64)
-    ///     .with_tokenizer("meta-llama/Llama-3.3-70B-Instruct".parse()?)
-    ///     .with_tokenizer_revision("main".parse()?)
-    ///     .with_tokenizer_trust_remote_code(false)
-    ///     .with_ignore_eos(false)
-    ///     .with_min_tokens(false)
-    ///     .with_random_seed(42)
-    ///     .with_warmup_requests(10.try_into()?)
-    ///     .with_goodput(Goodput::default().with_request_latency("10000".parse()?));
-    /// assert_eq!(client.random_seed, 42);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]

@@ -23,6 +23,9 @@ pub(crate) const INDEX: &str = "model.safetensors.index.json";
 /// assert_eq!(model.weights.folder(), "llama3-70b-instruct_vhf");
 /// assert!(model.engine.is_some());
 ///
+/// let again = nim_slurm::recipe::Model::new(model.weights.clone());
+/// assert_eq!(again.with_engine(model.engine.clone().unwrap()), model);
+///
 /// // vLLM loads the weights as they are.
 /// assert!(Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap().model.engine.is_none());
 /// ```
@@ -45,9 +48,7 @@ impl Model {
     /// use nim_slurm::recipe::Model;
     ///
     /// let with_engine = Recipe::llama3_70b_h100x4_fp8().model;
-    /// let model = Model::new(with_engine.weights.clone());
-    /// assert_eq!(model.engine, None);
-    /// assert_eq!(model.with_engine(with_engine.engine.clone().unwrap()), with_engine);
+    /// assert_eq!(Model::new(with_engine.weights).engine, None);
     /// ```
     #[must_use]
     pub const fn new(weights: Weights) -> Self {

@@ -28,6 +28,7 @@ use crate::container::{EnvName, Image, Runtime, SquashFile};
 ///     .with_replicas(1.try_into()?)
 ///     .with_port(30000.try_into()?)
 ///     .with_health_path("/health_generate".parse()?)
+///     .with_ready_timeout(3600.try_into()?) // seconds
 ///     .with_probe_interval(30.try_into()?)
 ///     .with_stop_timeout(10.try_into()?)
 ///     .with_secrets(["LICENSE_KEY".parse()?])

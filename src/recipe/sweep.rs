@@ -11,6 +11,7 @@ use super::{UseCase, setters};
 ///
 /// ```
 /// use nim_slurm::Recipe;
+/// use nim_slurm::recipe::{ArrayBy, ReplicaUse};
 ///
 /// let sweep = Recipe::llama3_70b_h100x4_fp8()
 ///     .with_use_cases(["chat:128/128".parse()?, "rag:2048/128".parse()?])
@@ -18,6 +19,15 @@ use super::{UseCase, setters};
 ///     .sweep;
 /// let points = sweep.points(); // the highest concurrency first
 /// assert_eq!((points.len(), points[0].concurrency.get()), (4, 50));
+///
+/// let sweep = sweep
+///     .with_requests_per_concurrency(10.try_into()?)
+///     .with_min_requests(1.try_into()?)
+///     .with_point_timeout(600.try_into()?) // seconds
+///     .with_replicas(ReplicaUse::Split)
+///     .with_array(ArrayBy::Point)
+///     .with_array_limit(1.try_into()?);
+/// assert_eq!(sweep.points()[3].requests, 10);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,19 +62,10 @@ impl Sweep {
     /// Each of these use cases at each of these numbers of requests in flight.
     ///
     /// ```
-    /// use nim_slurm::recipe::{ArrayBy, ReplicaUse, Sweep};
+    /// use nim_slurm::recipe::Sweep;
     ///
     /// let sweep = Sweep::new(["chat:128/128".parse()?], [1.try_into()?, 50.try_into()?]);
     /// assert_eq!(sweep.points()[1].requests, 20); // at least
-    ///
-    /// let sweep = sweep
-    ///     .with_requests_per_concurrency(10.try_into()?)
-    ///     .with_min_requests(1.try_into()?)
-    ///     .with_point_timeout(600.try_into()?) // seconds
-    ///     .with_replicas(ReplicaUse::Split)
-    ///     .with_array(ArrayBy::Point)
-    ///     .with_array_limit(1.try_into()?);
-    /// assert_eq!(sweep.points()[1].requests, 10);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]

@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::metric::{Metric, Metrics, Statistic, Statistics};
 use super::requests::Requests;
-use crate::settings::RunId;
+use crate::slurm::RunId;
 
 /// What a folder's name says of the point in it:
 /// `MODEL_{GPUs}_{concurrency}_{use case}_{ISL}_{OSL}_{job}`.

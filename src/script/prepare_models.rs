@@ -4,8 +4,8 @@ use askama::Template;
 
 use super::MADE_BY;
 use super::site::{Site, stage_path};
+use crate::job_options::ScriptKind;
 use crate::recipe::{ENGINE_LINK, Engine, ModelSource, Recipe};
-use crate::script::ScriptKind;
 use crate::settings::Settings;
 use crate::shell::{Quoted, all_quoted, packed, quoted};
 

@@ -5,9 +5,9 @@ use askama::Template;
 use super::MADE_BY;
 use super::site::{Site, stage_path};
 use crate::container::Runtime;
-use crate::plan::images::{ImageSource, image_sources};
+use crate::job_options::ScriptKind;
 use crate::recipe::Recipe;
-use crate::script::ScriptKind;
+use crate::script::images::{ImageSource, image_sources};
 use crate::settings::Settings;
 use crate::shell::{Quoted, quoted};
 

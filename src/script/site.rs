@@ -1,6 +1,6 @@
 //! What a site adds to every script.
 
-use crate::script::ScriptKind;
+use crate::job_options::ScriptKind;
 use crate::settings::{FolderPath, Hook, HookPlace, Settings};
 use crate::shell::{Quoted, all_quoted, quoted};
 

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use super::values::{FolderPath, ModuleName, NoProxy, ProxyUrl};
 use crate::container::PyxisRelease;
-use crate::recipe::Server;
 use crate::slurm::{Count, Directives, GpuType, OptionName, Release};
 
 /// What the cluster has and can do: the settings' table `[cluster]`. One recipe then
@@ -154,7 +153,7 @@ impl Proxy {
 
 impl Cluster {
     /// What launch.sh asks for on this cluster, over what the recipe says.
-    pub(crate) fn launch(&self, server: &Server, recipe: &Directives) -> Directives {
+    pub(crate) fn launch(&self, gpus_per_node: u32, recipe: &Directives) -> Directives {
         let mut own = Directives::new();
         let mut set = |name, text: &str| {
             own.set(name, text)
@@ -162,7 +161,7 @@ impl Cluster {
         };
         let kind = self.gpu_type.as_ref();
         let kind = kind.map(|kind| format!("{kind}:")).unwrap_or_default();
-        let used = Count::try_from(server.gpus_per_node()).ok();
+        let used = Count::try_from(gpus_per_node).ok();
         match (self.gpus, self.gpus_on_node.or(used)) {
             (Some(GpuRequest::Gres), Some(count)) => {
                 set(OptionName::Gres, &format!("gpu:{kind}{count}"));

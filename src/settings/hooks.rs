@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 
-use crate::error::FileError;
-use crate::script::ScriptKind;
+use crate::input::FileError;
+use crate::job_options::ScriptKind;
 use crate::slurm::without_options;
 use crate::value::{Fault, only, text_value};
 

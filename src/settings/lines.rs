@@ -1,6 +1,6 @@
 //! On which line of the settings file an option stands.
 
-use crate::script::ScriptKind;
+use crate::job_options::ScriptKind;
 use crate::slurm::OptionName;
 use toml::de::{DeTable, DeValue};
 

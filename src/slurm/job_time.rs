@@ -109,7 +109,7 @@ impl JobTime {
     /// assert_eq!(JobTime::after(Duration::from_millis(59_500))?.as_str(), "now+60");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn after(delay: Duration) -> Result<Self, crate::ValueError> {
+    pub fn after(delay: Duration) -> Result<Self, crate::value::ValueError> {
         let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
         Self::parse(&format!("now+{seconds}"))
     }

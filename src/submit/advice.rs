@@ -1,7 +1,7 @@
 //! What to do about Slurm's refusals.
 
+use crate::job_options::ScriptKind;
 use crate::plan::Plan;
-use crate::script::ScriptKind;
 use crate::slurm::OptionName;
 use crate::status::ASSOCIATIONS;
 

@@ -8,8 +8,8 @@ use camino::Utf8Path;
 
 use super::{Sbatch, SubmitError};
 use crate::command::{self, NoAnswer};
+use crate::job_options::ScriptKind;
 use crate::plan::Plan;
-use crate::script::ScriptKind;
 use crate::slurm::{Dependency, OptionName, SubmittedJob};
 use crate::value::ValueError;
 

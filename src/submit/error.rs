@@ -5,8 +5,8 @@ use std::io;
 use camino::Utf8PathBuf;
 
 use super::advice;
+use crate::job_options::ScriptKind;
 use crate::plan::Plan;
-use crate::script::ScriptKind;
 
 /// A submission that came to nothing, or of which nobody knows what came of it.
 ///

@@ -6,8 +6,8 @@ use super::options::Setting;
 use super::value::InVariable;
 use super::{Directives, OptionName};
 use crate::environment;
-use crate::error::VariableError;
 use crate::value::ValueError;
+use crate::value::VariableError;
 
 impl Directives {
     /// The options that sbatch would take from these environment variables. Other

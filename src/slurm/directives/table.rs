@@ -9,9 +9,9 @@ use super::options::{KEYS, PASSTHROUGH};
 use super::refused::refused;
 use super::value::Argument;
 use super::{Directives, OptionName};
-use crate::mistakes::nearest;
 use crate::slurm::Passthrough;
 use crate::value::List;
+use crate::value::nearest;
 
 /// A key of a TOML table of options.
 #[derive(Debug, Clone, Copy)]

@@ -12,6 +12,7 @@ use toml::Spanned;
 use toml::de::{DeArray, DeString, DeTable, DeValue, Error};
 
 use crate::plain::{plain, plain_lines};
+use crate::value::nearest;
 
 /// More than a person corrects at once.
 const MOST_MISTAKES: usize = 50;
@@ -399,31 +400,4 @@ fn in_words(message: &str) -> String {
         return format!("{given}, expected {expected}");
     }
     message.to_owned()
-}
-
-/// The known name that `given` was most likely to be: a third of its letters may be wrong.
-pub(crate) fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
-    /// No option has a longer name, and a long text is not compared with each.
-    const LONGEST: usize = 32;
-    let slips = |known: &str| edits(given.as_bytes(), known.as_bytes());
-    (given.len() <= LONGEST)
-        .then(|| known.iter().map(|known| (slips(known), *known)).min())
-        .flatten()
-        .filter(|(slips, known)| slips * 3 <= known.len())
-        .map(|(_, known)| known)
-}
-
-/// How many letters must be put in, left out or changed to make one word the other.
-fn edits(one: &[u8], other: &[u8]) -> usize {
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, letter) in one.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, other_letter) in other.iter().enumerate() {
-            let changed = diagonal + usize::from(letter != other_letter);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[other.len()]
 }

@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 use std::fmt;
 
+use super::Plan;
 use crate::environment;
-use crate::plan::Plan;
-use crate::script::ScriptKind;
+use crate::job_options::ScriptKind;
 use crate::settings::{Origin, table};
 use crate::slurm::{OptionName, Passthrough};
 

@@ -1,0 +1,209 @@
+//! Files that people write: recipes, settings, hooks.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::de::DeserializeOwned;
+
+pub use self::mistakes::FileMistake;
+use crate::value::{ValueError, nearest};
+
+mod mistakes;
+
+/// A recipe or settings file that cannot be used.
+///
+/// The text names the file, the line and the value:
+///
+/// ```
+/// let error = nim_slurm::Settings::from_toml("[slurm]\npartition = 'gpu h100'\n").unwrap_err();
+/// let text = error.to_string();
+/// assert!(text.contains("line 2"), "{text}");
+/// assert!(text.contains("unexpected character ' ' in partition \"gpu h100\""), "{text}");
+/// assert_eq!(error.path(), None); // it was a text, not a file
+/// assert_eq!(error.kind(), nim_slurm::FileErrorKind::Content);
+/// assert_eq!((error.line(), error.value()), (Some(2), Some("'gpu h100'")));
+/// assert_eq!(error.mistakes().len(), 1); // all that there are
+/// ```
+#[derive(Debug)]
+pub struct FileError {
+    what: &'static str,
+    path: Option<Utf8PathBuf>,
+    reason: FileReason,
+}
+
+/// What is wrong with a file, for a program.
+///
+/// ```
+/// use nim_slurm::{FileErrorKind, Recipe, Settings};
+///
+/// let error = Recipe::read("/no/such/recipe.toml").unwrap_err();
+/// assert_eq!(error.kind(), FileErrorKind::Read);
+/// assert_eq!(Settings::from_toml("[slurm").unwrap_err().kind(), FileErrorKind::Syntax);
+/// assert_eq!(Settings::from_toml("slrum = 1").unwrap_err().kind(), FileErrorKind::Content);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FileErrorKind {
+    /// It cannot be read; the error's source is the system's reason, where there is one.
+    Read,
+    /// It is no TOML.
+    Syntax,
+    /// It is TOML, but has an unknown key, lacks one, or has a value that is not
+    /// allowed.
+    Content,
+}
+
+#[derive(Debug)]
+enum FileReason {
+    Read(io::Error),
+    /// At least one.
+    Mistakes(FileErrorKind, Vec<FileMistake>),
+}
+
+/// A person writes some kilobytes; what is longer than this is another file.
+const MOST_BYTES: u64 = 4 << 20;
+
+/// The text of a file, which may be a pipe, and may be without end.
+fn read_text(path: &Utf8Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?
+        .take(MOST_BYTES + 1)
+        .read_to_string(&mut text)?;
+    if text.len() as u64 > MOST_BYTES {
+        return Err(io::Error::other(format!(
+            "it has more than {} MiB",
+            MOST_BYTES >> 20
+        )));
+    }
+    Ok(text)
+}
+
+impl FileError {
+    pub(crate) fn read(what: &'static str, path: &Utf8Path) -> Result<String, Self> {
+        read_text(path).map_err(|error| Self {
+            what,
+            path: Some(path.to_owned()),
+            reason: FileReason::Read(error),
+        })
+    }
+
+    /// A file whose text is no value of its kind.
+    pub(crate) fn invalid_value(what: &'static str, path: &Utf8Path, error: &ValueError) -> Self {
+        Self {
+            what,
+            path: Some(path.to_owned()),
+            reason: FileReason::Mistakes(
+                FileErrorKind::Content,
+                vec![FileMistake::of_text(error.to_string())],
+            ),
+        }
+    }
+
+    /// Neither a file nor a name.
+    pub(crate) fn no_recipe(path: &Utf8Path, built_in: &[&str]) -> Self {
+        let words = match nearest(path.as_str(), built_in) {
+            Some(meant) => format!("perhaps {meant} is meant"),
+            None => format!("built in are {}", built_in.join(", ")),
+        };
+        Self {
+            what: "recipe",
+            path: Some(path.to_owned()),
+            reason: FileReason::Mistakes(
+                FileErrorKind::Read,
+                vec![FileMistake::of_text(format!(
+                    "there is no such file, and none of this name is built in: {words}"
+                ))],
+            ),
+        }
+    }
+
+    /// Reads a text as TOML. See [`mistakes::read`] for the samples.
+    pub(crate) fn parse<T: DeserializeOwned>(
+        what: &'static str,
+        path: Option<&Utf8Path>,
+        text: &str,
+        samples: &[&str],
+    ) -> Result<T, Self> {
+        mistakes::read(text, samples).map_err(|mistakes| {
+            let kind = match toml::from_str::<toml::Table>(text) {
+                Ok(_) => FileErrorKind::Content,
+                Err(_) => FileErrorKind::Syntax,
+            };
+            Self {
+                what,
+                path: path.map(Utf8Path::to_owned),
+                reason: FileReason::Mistakes(kind, mistakes),
+            }
+        })
+    }
+
+    /// The file, unless the text did not come from one.
+    #[must_use]
+    pub fn path(&self) -> Option<&Utf8Path> {
+        self.path.as_deref()
+    }
+
+    /// What is wrong with it.
+    #[must_use]
+    pub const fn kind(&self) -> FileErrorKind {
+        match &self.reason {
+            FileReason::Read(_) => FileErrorKind::Read,
+            FileReason::Mistakes(kind, _) => *kind,
+        }
+    }
+
+    /// All mistakes in it, in the order of their lines; none in what cannot be read.
+    #[must_use]
+    pub fn mistakes(&self) -> &[FileMistake] {
+        match &self.reason {
+            FileReason::Read(_) => &[],
+            FileReason::Mistakes(_, mistakes) => mistakes,
+        }
+    }
+
+    /// The line of the first mistake, from 1, where it has one.
+    #[must_use]
+    pub fn line(&self) -> Option<usize> {
+        self.mistakes().first()?.line()
+    }
+
+    /// What stands there, as the file has it: a value, or a key that is not known.
+    #[must_use]
+    pub fn value(&self) -> Option<&str> {
+        self.mistakes().first()?.value()
+    }
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = self.what;
+        match (&self.path, &self.reason) {
+            (Some(path), FileReason::Read(_)) => write!(f, "cannot read {what} file {path}"),
+            (None, FileReason::Read(_)) => write!(f, "cannot read the {what}"),
+            (path, FileReason::Mistakes(_, mistakes)) => {
+                f.write_str(what)?;
+                if let Some(path) = path {
+                    write!(f, " file {path}")?;
+                }
+                match mistakes.as_slice() {
+                    [one] => write!(f, ": {one}"),
+                    all => {
+                        write!(f, ": {} mistakes", all.len())?;
+                        all.iter().try_for_each(|mistake| write!(f, "\n{mistake}"))
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl std::error::Error for FileError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.reason {
+            FileReason::Read(error) => Some(error),
+            FileReason::Mistakes(..) => None,
+        }
+    }
+}
