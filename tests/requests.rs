@@ -236,6 +236,34 @@ fn a_point_with_a_bad_file_keeps_the_tools_own_figures() {
 }
 
 #[test]
+fn a_file_that_is_cut_anywhere_is_left_out() {
+    for (point, file) in [
+        ("aiperf-1", "profile_export.jsonl"),
+        ("genai-perf-2", "profile_export.json"),
+    ] {
+        let source = Utf8PathBuf::from(format!("tests/data/requests/{point}"));
+        let whole = fs::read(source.join(file)).unwrap();
+        let folder = Folder::new();
+        for entry in source.read_dir_utf8().unwrap() {
+            let entry = entry.unwrap();
+            folder.write(entry.file_name(), fs::read(entry.path()).unwrap());
+        }
+        // Between two lines, too, and within the last one but for what ends it.
+        let breaks = whole.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+        let breaks = breaks.flat_map(|(place, _)| [place, place + 1]);
+        let places = (0..whole.len() - 1).step_by(997).chain(breaks);
+        for place in places.filter(|place| *place < whole.len() - 1) {
+            let path = folder.write(file, &whole[..place]);
+            let run = Run::read(path.parent().unwrap()).unwrap();
+            assert!(run.points()[0].requests().is_none(), "{place}");
+            assert_eq!(run.problems().len(), 1, "{place}: {:?}", run.problems());
+        }
+        let path = folder.write(file, &whole);
+        assert_eq!(Run::read(path.parent().unwrap()).unwrap().problems(), []);
+    }
+}
+
+#[test]
 fn one_clear_error() {
     let good = aiperf(1, 10.0, 20.0, 2);
     let jsonl = |text: &str| refusal("profile_export.jsonl", text);

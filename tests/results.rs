@@ -635,7 +635,9 @@ fn phases_of_aiperf_are_parts_of_its_run() {
 #[test]
 fn files_with_any_name_are_found() {
     let aiperf = |file| real("aiperf-0.13.0", file);
-    let requests = fs::read("tests/data/requests/aiperf-1/profile_export.jsonl").unwrap();
+    let requests = "tests/data/requests/aiperf-1/profile_export.jsonl";
+    let requests = fs::read_to_string(requests).unwrap();
+    let requests: String = requests.split_inclusive('\n').take(10).collect();
     let results = Results::new()
         .put("prefixed", "foo.csv", aiperf("profile_export_aiperf.csv"))
         .put("prefixed", "foo.json", aiperf("profile_export_aiperf.json"))
@@ -671,7 +673,7 @@ fn files_with_any_name_are_found() {
     let count = run.points()[2].metric(Metric::RequestLatency).unwrap();
     assert_eq!(count.get(Statistic::Count), Some(10.0));
     assert_eq!(count.get(Statistic::P50), Some(276.183_418_499_999_96));
-    assert_eq!(run.points()[2].requests().unwrap().as_slice().len(), 20);
+    assert_eq!(run.points()[2].requests().unwrap().as_slice().len(), 10);
 }
 
 /// Several servers measured a point together: the folder's name is that of each.

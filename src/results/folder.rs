@@ -405,9 +405,8 @@ fn read_place(
         .as_ref()
         .filter(|file| Some(*file) != place.json.as_ref());
     let requests = requests.and_then(|file| {
-        Requests::read(file)
-            .map_err(|problem| problems.push(problem))
-            .ok()
+        let requests = Requests::read(file).and_then(|all| all.checked(file, &content));
+        requests.map_err(|problem| problems.push(problem)).ok()
     });
     Some(Point {
         path: place.folder.clone(),

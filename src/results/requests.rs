@@ -5,6 +5,7 @@ mod read;
 use camino::Utf8Path;
 
 use super::metric::{Metric, Metrics, Statistic, Statistics};
+use super::point::Content;
 use super::problem::ReadProblem;
 
 /// One request, as the tool's file of requests tells it.
@@ -188,6 +189,26 @@ impl Requests {
         let mut requests = read::read(path.as_ref())?;
         requests.sort_unstable_by_key(|request| (request.start, request.end));
         Ok(Self(requests))
+    }
+
+    /// Refuses a file that ends between two requests: the tool counts them as well.
+    pub(super) fn checked(self, file: &Utf8Path, content: &Content) -> Result<Self, ReadProblem> {
+        let counted = content.metrics.get(Metric::RequestCount);
+        let Some(counted) = counted.and_then(Statistics::avg) else {
+            return Ok(self);
+        };
+        let (all, answered) = (self.0.len(), self.0.len() - self.failed());
+        // Whether those without an answer are counted is the tool's affair.
+        if [all, answered]
+            .map(|count| count.to_string())
+            .contains(&counted.to_string())
+        {
+            return Ok(self);
+        }
+        let message = format!(
+            "has {answered} answered requests, and the tool counts {counted}: it is left out"
+        );
+        Err(ReadProblem::new(file, None, message))
     }
 
     /// The requests.
