@@ -604,7 +604,7 @@ fn fields_written(value: &serde_json::Value, name: &str, found: &mut BTreeSet<St
                 fields_written(value, &format!("{front}{field}"), found);
             }
         }
-        serde_json::Value::Array(entries) if entries.iter().any(|entry| entry.is_object()) => {
+        serde_json::Value::Array(entries) if entries.iter().any(serde_json::Value::is_object) => {
             for entry in entries {
                 fields_written(entry, name, found);
             }

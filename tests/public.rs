@@ -1,11 +1,15 @@
 //! What holds for everything that the crate offers: it has an example, can be sent to and
 //! shared with other threads, may grow where that is said, and shows no type of another crate.
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
+use self::every_value::{Value, Visitor, every_value};
 use self::items::{Docs, Item};
 use self::same::assert_same;
 
+#[path = "common/every_value.rs"]
+mod every_value;
 #[path = "common/items.rs"]
 mod items;
 #[path = "common/same.rs"]
@@ -50,10 +54,45 @@ fn every_public_item_has_an_example() {
 fn types_can_cross_threads() {
     let items = docs().items();
     let types = items.iter().filter(|item| item.is_type());
-    let crosses = |item: &&Item| ["Send", "Sync"].map(|marker| docs().has_marker(item, marker));
+    let crosses = |item: &&Item| ["Send", "Sync"].map(|marker| docs().has_trait(item, marker));
     let (able, unable): (Vec<_>, Vec<_>) = types.partition(|item| crosses(item) == [true; 2]);
     assert!(unable.is_empty(), "{unable:#?}");
     println!("{} types", able.len());
+}
+
+/// A type with a parser that is not in the list of values is tried neither by
+/// `tests/values.rs` nor by `tests/memory.rs`.
+#[test]
+fn every_parser_is_in_the_list() {
+    struct Names(Vec<&'static str>);
+
+    impl Visitor for Names {
+        fn visit<T: Value>(&mut self, name: &'static str) {
+            self.0.push(name);
+        }
+    }
+
+    let items = docs().items();
+    let is_parsed = |item: &&Item| docs().has_trait(item, "FromStr");
+    let parsed = items.iter().filter(|item| item.is_type()).filter(is_parsed);
+    let mut tried = Names(Vec::new());
+    every_value(&mut tried);
+    let place = "each!(…) of tests/common/every_value.rs";
+    assert_same(place, tried.0, parsed.map(Item::name));
+
+    // Functions that read a name, and whole files. `for_batch_shell` makes a text for `parse`.
+    let reading = items.iter().filter(|item| docs().reads_text(item));
+    let reading: BTreeSet<_> = reading.map(Item::name).collect();
+    let known = [
+        "built_in",
+        "for_batch_shell",
+        "from_key",
+        "from_name",
+        "from_toml",
+        "from_word",
+        "parse",
+    ];
+    assert_same("this list of functions", known, reading);
 }
 
 /// What a later release may add to is `#[non_exhaustive]`: enums, and structs with public
@@ -184,7 +223,7 @@ fn the_tests_see_what_they_are_for() {
         ]
     );
     assert_eq!(without_example(&items), ["Number::double", "Open", "Seen"]);
-    let crossing = |item: &Item| ["Send", "Sync"].map(|marker| docs.has_marker(item, marker));
+    let crossing = |item: &Item| ["Send", "Sync"].map(|marker| docs.has_trait(item, marker));
     assert_eq!(crossing(&items[1]), [false; 2]);
     assert_eq!(crossing(&items[4]), [true; 2]);
     let (marked, complete) = open_types(&docs, &items);

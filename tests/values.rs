@@ -446,38 +446,6 @@ fn first_word(text: &str) -> &str {
     &text[..end.unwrap_or(text.len())]
 }
 
-/// Macros that give a type its parser, `NAME!(Type, "name")`.
-const ONE: [&str; 3] = ["value", "text_value", "word_list"];
-/// Macros that do so for many: a line `Type, "name", …` for each.
-const MANY: [&str; 2] = ["bounded_numbers", "words"];
-
-/// The types that get a parser in this source.
-fn parsed_types(code: &str) -> Vec<&str> {
-    let mut types = Vec::new();
-    for line in code.lines() {
-        let given = ONE
-            .iter()
-            .find_map(|name| line.strip_prefix(*name)?.strip_prefix("!("));
-        types.extend(given.map(first_word));
-        for what in ["FromStr for ", "TryFrom<&str> for ", "TryFrom<String> for "] {
-            types.extend(line.split_once(what).map(|(_, rest)| first_word(rest)));
-        }
-    }
-    for name in MANY {
-        let Some((_, block)) = code.split_once(&format!("\n{name}! {{\n")) else {
-            continue;
-        };
-        let (block, _) = block.split_once("\n}").unwrap();
-        types.extend(block.lines().filter_map(|line| {
-            let entry = line.strip_prefix("    ")?;
-            let name = first_word(entry);
-            entry[name.len()..].starts_with(", \"").then_some(name)
-        }));
-    }
-    types.retain(|name| !name.is_empty());
-    types
-}
-
 /// What is read as a part of settings, of a recipe, of a manifest, or of a tool's results.
 const FILE_PARTS: &[&str] = &[
     "Architecture",
@@ -548,68 +516,15 @@ fn file_parts(code: &str) -> Vec<&str> {
         .collect()
 }
 
-/// A type with a parser that is not in the list of values is not tried by any of the
-/// tests above, nor by `tests/memory.rs`.
+/// `tests/memory.rs` and `tests/mutated_files.rs` read them whole.
 #[test]
-fn every_parser_is_in_the_list() {
-    struct Names(BTreeSet<String>);
-
-    impl Visitor for Names {
-        fn visit<T: Value>(&mut self, name: &'static str) {
-            self.0.insert(name.to_owned());
-        }
-    }
-
+fn every_part_of_a_file_is_in_the_list() {
     let mut texts = Vec::new();
     sources(
         &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
         &mut texts,
     );
-    let found: BTreeSet<_> = texts
-        .iter()
-        .flat_map(|code| parsed_types(code))
-        .map(str::to_owned)
-        .collect();
-    let mut tried = Names(BTreeSet::new());
-    every_value(&mut tried);
-    let place = "each!(…) of tests/common/every_value.rs";
-    assert_same(place, tried.0, found);
-
-    // Parts of files, which `tests/memory.rs` and `tests/mutated_files.rs` read whole.
     let parts: BTreeSet<_> = texts.iter().flat_map(|code| file_parts(code)).collect();
     let place = "FILE_PARTS of tests/values.rs";
     assert_same(place, FILE_PARTS.iter().copied(), parts);
-
-    // Functions that read a name, and whole files. `for_batch_shell` makes a text for `parse`.
-    let functions: BTreeSet<_> = texts
-        .iter()
-        .flat_map(|code| code.split("pub fn ").skip(1))
-        .filter(|text| {
-            let (head, _) = text.split_once('{').unwrap_or((text, ""));
-            head.contains(": &str") && !head.contains("self") && head.contains("Self")
-        })
-        .map(first_word)
-        .collect();
-    let known = [
-        "built_in",
-        "for_batch_shell",
-        "from_key",
-        "from_name",
-        "from_toml",
-        "from_word",
-        "parse",
-    ];
-    assert_same("this list of functions", known, functions);
-
-    // A macro that is not known here could hide a type.
-    for code in &texts {
-        let mut macros = code.split("macro_rules! ").skip(1);
-        let unknown = macros.find(|text| {
-            let name = first_word(text);
-            let gives_a_parser = text.contains("value!($type") || text.contains("FromStr for $");
-            gives_a_parser && !ONE.contains(&name) && !MANY.contains(&name)
-        });
-        let unknown = unknown.map(first_word);
-        assert_eq!(unknown, None, "add the macro to ONE or MANY");
-    }
 }

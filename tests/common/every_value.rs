@@ -1,5 +1,5 @@
 //! Every typed value of the crate, for tests of what holds for all of them. A test in
-//! `tests/values.rs` compares this list with the sources.
+//! `tests/public.rs` compares this list with what is public.
 
 use std::fmt::{Debug, Display};
 use std::str::FromStr;

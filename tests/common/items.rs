@@ -203,11 +203,28 @@ impl Docs {
             .filter(|of| self.part(of, "blanket_impl").is_null())
     }
 
-    /// Whether the compiler finds this marker, such as `Send`, true of a type.
-    pub(crate) fn has_marker(&self, item: &Item, marker: &str) -> bool {
+    /// Whether a type has this trait, such as `Send`, by its name.
+    pub(crate) fn has_trait(&self, item: &Item, name: &str) -> bool {
         self.impls(&item.id).any(|of| {
-            of["trait"]["path"] == marker && *self.part(of, "is_negative") == Value::Bool(false)
+            // As it is written there: `std::str::FromStr`.
+            let path = of["trait"]["path"].as_str().unwrap_or_default();
+            let is_it = path.rsplit("::").next() == Some(name);
+            is_it && *self.part(of, "is_negative") == Value::Bool(false)
         })
+    }
+
+    /// Whether a member makes a value of its type from a text, and perhaps more.
+    pub(crate) fn reads_text(&self, item: &Item) -> bool {
+        let (kind, inner) = self.inner(self.item(&item.id).unwrap());
+        if kind != "function" {
+            return false;
+        }
+        let signature = self.part(inner, "sig");
+        let inputs = self.list(signature, "inputs");
+        let is_text = |input: &Value| input[1]["borrowed_ref"]["type"]["primitive"] == "str";
+        let has_self = inputs.iter().any(|input| input[0] == "self");
+        let output = self.part(signature, "output").to_string();
+        inputs.iter().any(is_text) && !has_self && output.contains("{\"generic\":\"Self\"}")
     }
 
     /// Whether a type says that it may grow.
