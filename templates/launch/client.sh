@@ -10,13 +10,13 @@ export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
 HOME=$(mktemp -d)
 export HOME
 readonly own_home=$HOME
-# keep NAME: this client's file of that name is what comes in, whole or not at all.
-keep() { { cat >"$run/$1.$replica.part" && mv -T -- "$run/$1.$replica"{.part,}; } 2>/dev/null || true; }
+# keep NAME LINE...: this client's file of that name has these lines, whole or not at all.
+keep() { { printf '%s\n' "${@:2}" >"$run/$1.$replica.part" && mv -T -- "$run/$1.$replica"{.part,}; } 2>/dev/null || true; }
 # The last act is to leave the cause of the end where launch.sh looks for it: the step ends later, when its container
 # is removed.
 cause=client_failed
 leave_cause() {
-  printf '%s %d\n' "$cause" $? | keep ended
+  keep ended "$cause $?"
   rm -rf -- "$own_home" || true
 }
 trap leave_cause EXIT
@@ -27,7 +27,7 @@ end_with() {
 }
 
 # report KEY=VALUE...: how far this server and its client are, for who follows the job.
-report() { printf '%s\n' "$@" | keep state; }
+report() { keep state "$@"; }
 
 # A few blocks are often left: a file that does not fit is not begun, and df rounds up.
 stop_if_full() {

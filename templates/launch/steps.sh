@@ -55,7 +55,7 @@ server_step() {
   # env, since a variable of the server may have the name of one of this script.
   exec env -- "${environment[@]}" "${step[@]}" --job-name="server.$replica" --output="$(log_of server "$replica")" \
     --input=all --mpi="$mpi" "${gpu_options[@]}" "${of_nodes[@]}" "${container[@]}" \
-    bash -s -- "$nodes" "$replicas" "$replica" "$own_gpus" "${environment[@]}" "${command[@]}" < <(server_program)
+    bash -s -- "$nodes" "$replicas" "$replica" "$own_gpus" "${environment[@]}" -- "${command[@]}" < <(server_program)
 }
 
 # The program of the server's tasks, which its step reads on standard input.
@@ -66,7 +66,7 @@ server_program() {
   declare -f server_task
   echo 'server_task "$@"'
 }
-# server_task NODES SERVERS NUMBER COUNT NAME=VALUE... COMMAND...: a task of server NUMBER. Slurm gives steps that
+# server_task NODES SERVERS NUMBER COUNT NAME=VALUE... -- COMMAND...: a task of server NUMBER. Slurm gives steps that
 # overlap the same GPUs, so of several servers each takes COUNT of its own. What only a node knows is put in here.
 server_task() {
   local nodes=$1 servers=$2 first=$(($3 * $4)) count=$4 gpus word words=() rank=${SLURM_NODEID:-0}
@@ -93,7 +93,14 @@ server_task() {
     exit 1
   }
 {%- endif %}
-  exec env -- "${words[@]}" </dev/null
+  set -- "${words[@]}"
+  # A variable of the server may have such a name.
+  unset -v words gpus
+  until [[ $1 == -- ]]; do
+    export "${1?}"
+    shift
+  done
+  exec "${@:2}" </dev/null
 }
 
 # client_step NUMBER: becomes the step of this server's client, in a process of its own.

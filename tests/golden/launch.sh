@@ -582,7 +582,7 @@ server_step() {
   # env, since a variable of the server may have the name of one of this script.
   exec env -- "${environment[@]}" "${step[@]}" --job-name="server.$replica" --output="$(log_of server "$replica")" \
     --input=all --mpi="$mpi" "${gpu_options[@]}" "${of_nodes[@]}" "${container[@]}" \
-    bash -s -- "$nodes" "$replicas" "$replica" "$own_gpus" "${environment[@]}" "${command[@]}" < <(server_program)
+    bash -s -- "$nodes" "$replicas" "$replica" "$own_gpus" "${environment[@]}" -- "${command[@]}" < <(server_program)
 }
 
 # The program of the server's tasks, which its step reads on standard input.
@@ -590,7 +590,7 @@ server_program() {
   declare -f server_task
   echo 'server_task "$@"'
 }
-# server_task NODES SERVERS NUMBER COUNT NAME=VALUE... COMMAND...: a task of server NUMBER. Slurm gives steps that
+# server_task NODES SERVERS NUMBER COUNT NAME=VALUE... -- COMMAND...: a task of server NUMBER. Slurm gives steps that
 # overlap the same GPUs, so of several servers each takes COUNT of its own. What only a node knows is put in here.
 server_task() {
   local nodes=$1 servers=$2 first=$(($3 * $4)) count=$4 gpus word words=() rank=${SLURM_NODEID:-0}
@@ -609,7 +609,14 @@ server_task() {
     ((nodes == 1)) || word=${word//'{node_rank}'/"$rank"} word=${word//'{is_leader}'/"$((rank == 0))"}
     words+=("$word")
   done
-  exec env -- "${words[@]}" </dev/null
+  set -- "${words[@]}"
+  # A variable of the server may have such a name.
+  unset -v words gpus
+  until [[ $1 == -- ]]; do
+    export "${1?}"
+    shift
+  done
+  exec "${@:2}" </dev/null
 }
 
 # client_step NUMBER: becomes the step of this server's client, in a process of its own.
@@ -662,13 +669,13 @@ export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
 HOME=$(mktemp -d)
 export HOME
 readonly own_home=$HOME
-# keep NAME: this client's file of that name is what comes in, whole or not at all.
-keep() { { cat >"$run/$1.$replica.part" && mv -T -- "$run/$1.$replica"{.part,}; } 2>/dev/null || true; }
+# keep NAME LINE...: this client's file of that name has these lines, whole or not at all.
+keep() { { printf '%s\n' "${@:2}" >"$run/$1.$replica.part" && mv -T -- "$run/$1.$replica"{.part,}; } 2>/dev/null || true; }
 # The last act is to leave the cause of the end where launch.sh looks for it: the step ends later, when its container
 # is removed.
 cause=client_failed
 leave_cause() {
-  printf '%s %d\n' "$cause" $? | keep ended
+  keep ended "$cause $?"
   rm -rf -- "$own_home" || true
 }
 trap leave_cause EXIT
@@ -679,7 +686,7 @@ end_with() {
 }
 
 # report KEY=VALUE...: how far this server and its client are, for who follows the job.
-report() { printf '%s\n' "$@" | keep state; }
+report() { keep state "$@"; }
 
 # A few blocks are often left: a file that does not fit is not begun, and df rounds up.
 stop_if_full() {

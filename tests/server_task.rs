@@ -1,0 +1,85 @@
+//! What becomes the server in its container: launch.sh's own function, run by bash.
+
+use std::process::Command;
+
+use nim_slurm::{Plan, Recipe, Settings};
+
+/// What a command prints that the task of a server becomes, with these words behind the
+/// function's name.
+#[track_caller]
+fn task(words: &[&str], variables: &[(&str, &str)]) -> (bool, String) {
+    let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new()).unwrap();
+    let launch = plan.launch();
+    let (_, rest) = launch.text().split_once("\nserver_task() {\n").unwrap();
+    let (body, _) = rest.split_once("\n}\n").unwrap();
+    let program = format!("server_task() {{\n{body}\n}}\nserver_task \"$@\"");
+    let output = Command::new("bash")
+        .args(["-c", &program, "bash"])
+        .args(words)
+        .env_remove("CUDA_VISIBLE_DEVICES")
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    let words = [output.stdout, output.stderr].concat();
+    let words = String::from_utf8(words).unwrap();
+    (output.status.success(), words.trim_end().to_owned())
+}
+
+#[test]
+fn its_variables_may_have_any_name() {
+    let names = [
+        "words", "word", "gpus", "first", "rank", "command", "NAME_2",
+    ];
+    let values = names.map(|name| format!("{name}=it's {{node_rank}} \"{name}\"\n."));
+    let print = names.map(|name| format!("${{{name}}}")).join("|");
+    let print = format!("echo \"{print}|$1\"");
+    let mut line = vec!["1", "1", "0", "4"];
+    line.extend(values.iter().map(String::as_str));
+    line.extend(["--", "bash", "-c", &print, "--", "--"]);
+    let expected = names.map(|name| format!("it's {{node_rank}} \"{name}\"\n."));
+    let expected = format!("{}|--", expected.join("|"));
+    assert_eq!(task(&line, &[]), (true, expected));
+}
+
+#[test]
+fn a_node_knows_its_rank() {
+    let line = |nodes| {
+        let print = "echo $A $1 $2";
+        let command = ["--", "bash", "-c", print, "x", "{node_rank}", "{is_leader}"];
+        [&[nodes, "1", "0", "8", "A=n{node_rank}"][..], &command].concat()
+    };
+    for (rank, said) in [("0", "n0 0 1"), ("1", "n1 1 0")] {
+        let variables = [("SLURM_NODEID", rank)];
+        assert_eq!(task(&line("2"), &variables), (true, said.to_owned()));
+    }
+    let said = "n{node_rank} {node_rank} {is_leader}".to_owned();
+    assert_eq!(task(&line("1"), &[("SLURM_NODEID", "0")]), (true, said));
+}
+
+#[test]
+fn each_of_several_has_its_own_gpus() {
+    let line = |number| {
+        let print = "echo ${CUDA_VISIBLE_DEVICES-all}";
+        ["1", "2", number, "2", "--", "bash", "-c", print]
+    };
+    let given = [("CUDA_VISIBLE_DEVICES", "2,3,GPU-a,GPU-b")];
+    assert_eq!(task(&line("0"), &given), (true, "2,3".to_owned()));
+    assert_eq!(task(&line("1"), &given), (true, "GPU-a,GPU-b".to_owned()));
+    let (went_on, said) = task(&line("1"), &[("CUDA_VISIBLE_DEVICES", "2,3")]);
+    assert!(
+        !went_on && said.contains("too few for 2 from place 2 on"),
+        "{said}"
+    );
+    // One alone takes what its step has.
+    let alone = [
+        "1",
+        "1",
+        "0",
+        "4",
+        "--",
+        "bash",
+        "-c",
+        "echo ${CUDA_VISIBLE_DEVICES-all}",
+    ];
+    assert_eq!(task(&alone, &[]), (true, "all".to_owned()));
+}
