@@ -150,6 +150,6 @@ mod tests {
             }
         }
         assert_eq!(seeds.len(), 20 * 3 * 300);
-        assert!(seeds.iter().all(|&seed| seed <= i32::MAX as u32));
+        assert!(seeds.iter().all(|&seed| i32::try_from(seed).is_ok()));
     }
 }
