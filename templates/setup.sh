@@ -222,10 +222,10 @@ label() {
 
 import_image() {
   local name=${image_files[$1]} uri=${image_uris[$1]} architecture=${image_architectures[$1]}
-  local file=$stage_path/$name part=$stage_path/.$name.$SLURM_JOB_ID.part lock
+  local file=$stage_path/$name part=$stage_path/.$name.$SLURM_JOB_ID.part
   # Two setups share the work: the second one waits here and then finds the
   # file. Without a lock, or after an hour, both import, each to its own part.
-  { open_lock "$stage_path/.$name.lock" && flock --timeout=3600 "$lock"; } ||
+  { open_lock "$stage_path/.$name.lock" && flock --timeout=3600 "$REPLY"; } ||
     say "warning: no lock on $stage_path/.$name.lock; go on without"
   check_readable "$file" || stop_if_missing
   if sound_image "$file"; then

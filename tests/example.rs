@@ -145,10 +145,13 @@ fn flags_reach_the_scripts() {
         "readonly tokenizer=/opt/tokenizer",
         "  /a:/b:ro",
         "  /c:/c",
-        "  'chat 128 128 8 40'",
-        "  'long 4096 512 1 20'",
     ] {
         assert!(script.lines().any(|found| found == line), "no {line:?}");
+    }
+    // Behind the requests, number and seed of the prompts.
+    for point in ["  'chat 128 128 8 40 40 ", "  'long 4096 512 1 20 20 "] {
+        let found = script.lines().any(|line| line.starts_with(point));
+        assert!(found, "no {point:?}");
     }
     assert_eq!(
         std::fs::read_dir(folder.path()).unwrap().count(),

@@ -124,17 +124,26 @@ pub(crate) fn read<T: DeserializeOwned>(
         Ok(file) => return Ok(file),
         Err(error) => error,
     };
-    let (file, errors) = DeTable::parse_recoverable(text);
+    let (file, mut errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
-        let mut mistakes: Vec<_> = errors
+        let place = |error: &Error| error.span().map_or(0, |span| span.start);
+        errors.sort_by_key(place);
+        // What follows in a line that is no TOML follows from that.
+        let mut next_line = 0;
+        errors.retain(|error| {
+            let place = place(error);
+            let is_first = next_line <= place;
+            if is_first {
+                let rest = text.get(place..).unwrap_or_default();
+                next_line = rest.find('\n').map_or(text.len(), |end| place + end) + 1;
+            }
+            is_first
+        });
+        errors.truncate(MOST_MISTAKES);
+        return Err(errors
             .iter()
             .map(|error| FileMistake::new(text, error.span(), error.message()))
-            .collect();
-        mistakes.sort_by(|a, b| a.place.cmp(&b.place));
-        // What follows in a line that is no TOML follows from that.
-        mistakes.dedup_by_key(|mistake| mistake.line());
-        mistakes.truncate(MOST_MISTAKES);
-        return Err(mistakes);
+            .collect());
     }
     // The samples begin where the file ends, so that a place is in one of them alone.
     let blanks = " ".repeat(text.len());

@@ -10,6 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::RunId;
 use super::json;
+use super::metric::{Metric, Statistics};
 use super::point::{Asked, Content, Point, PointName, Tool};
 use super::problem::{ReadProblem, quoted};
 use super::requests::Requests;
@@ -405,7 +406,9 @@ fn read_place(
         .as_ref()
         .filter(|file| Some(*file) != place.json.as_ref());
     let requests = requests.and_then(|file| {
-        let requests = Requests::read(file).and_then(|all| all.checked(file, &content));
+        let counted = content.metrics.get(Metric::RequestCount);
+        let counted = counted.and_then(Statistics::avg);
+        let requests = Requests::read(file).and_then(|all| all.checked(file, counted));
         requests.map_err(|problem| problems.push(problem)).ok()
     });
     Some(Point {

@@ -5,7 +5,6 @@ mod read;
 use camino::Utf8Path;
 
 use super::metric::{Metric, Metrics, Statistic, Statistics};
-use super::point::Content;
 use super::problem::ReadProblem;
 
 /// One request, as the tool's file of requests tells it.
@@ -192,9 +191,12 @@ impl Requests {
     }
 
     /// Refuses a file that ends between two requests: the tool counts them as well.
-    pub(super) fn checked(self, file: &Utf8Path, content: &Content) -> Result<Self, ReadProblem> {
-        let counted = content.metrics.get(Metric::RequestCount);
-        let Some(counted) = counted.and_then(Statistics::avg) else {
+    pub(super) fn checked(
+        self,
+        file: &Utf8Path,
+        counted: Option<f64>,
+    ) -> Result<Self, ReadProblem> {
+        let Some(counted) = counted else {
             return Ok(self);
         };
         let (all, answered) = (self.0.len(), self.0.len() - self.failed());
