@@ -272,8 +272,9 @@ readonly job_id=${job_id:-$SLURM_JOB_ID}
 # it for all tasks.
 readonly slurm_id=${job_id/-/_}
 # How often it was requeued. A job that is submitted from inside of a requeued one inherits the variable that says so.
-restarts=$(scontrol show job "$slurm_id" 2>/dev/null | sed -n 's/.* Restarts=\([0-9]*\).*/\1/p') || true
-readonly restarts=${restarts:-${SLURM_RESTART_COUNT:-0}}
+restarts=$(squeue --noheader --jobs="$slurm_id" --Format=restartcnt 2>/dev/null | tr -d ' ') || true
+[[ $restarts =~ ^[0-9]+$ ]] || restarts=${SLURM_RESTART_COUNT:-0}
+readonly restarts
 # What the steps print.
 readonly all_logs="$logs/*_$job_id.*out"
 
@@ -1424,7 +1425,7 @@ elif ((code == 6)); then
 fi
 [[ -z $to_do ]] || advice=("what to do: $to_do")
 if [[ -z $requeue ]] && ((finished < ${#points[@]})); then
-  script=$(scontrol show job "$slurm_id" 2>/dev/null | sed -n 's/^ *Command=//p')
+  script=$(squeue --noheader --jobs="$slurm_id" --format=%o 2>/dev/null)
   advice+=("$next: RESUME_JOB_ID=$job_id sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi
 write_manifest
