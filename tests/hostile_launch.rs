@@ -1,11 +1,17 @@
 //! launch.sh against what others write: its own functions, run by bash.
 
+#[path = "common/client.rs"]
+mod client;
+
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::process::Command;
 
 use nim_slurm::container::Runtime;
 use nim_slurm::{Plan, Recipe, Settings};
 use tempfile::TempDir;
+
+use crate::client::client_program;
 
 fn launch(recipe: Recipe, runtime: Runtime) -> String {
     let settings = Settings::from_toml("srun.mpi = 'none'").unwrap();
@@ -15,6 +21,20 @@ fn launch(recipe: Recipe, runtime: Runtime) -> String {
 
 fn default_launch() -> String {
     launch(Recipe::llama3_70b_h100x4_fp8(), Runtime::Pyxis)
+}
+
+/// A function of a script, as text.
+#[track_caller]
+fn function<'a>(script: &'a str, name: &str) -> &'a str {
+    let start = script
+        .find(&format!("\n{name}() {{"))
+        .unwrap_or_else(|| panic!("no {name}"));
+    let rest = &script[start + 1..];
+    let line = rest.find('\n').unwrap();
+    if rest[..line].ends_with('}') {
+        return &rest[..line];
+    }
+    &rest[..rest.find("\n}\n").unwrap() + 2]
 }
 
 /// What bash prints that runs these lines in a folder, and its exit code.
@@ -67,4 +87,151 @@ fn a_job_s_name_is_no_count_of_restarts() {
     let none = format!("{stand_ins}\nsqueue() {{ echo 'a 9'; }}\n{read}\necho \"told $restarts\"");
     let (_, words) = bash(&folder, &none, &[("SLURM_RESTART_COUNT", "1")]);
     assert_eq!(words, "told 1\n");
+}
+
+/// Whatever the client's image writes, the manifest is JSON, and a point is finished only when
+/// its folder is there.
+#[test]
+fn a_row_of_points_is_only_a_claim() {
+    let script = default_launch();
+    let functions: String = ["point_folder", "look_up", "json"]
+        .map(|name| function(&script, name).to_owned() + "\n")
+        .concat();
+    for (row, has_folder, expected) in [
+        ("finished|12|", true, r#""finished" 12 """#),
+        (
+            "finished|12|",
+            false,
+            r#""failed" 12 "its results are not there""#,
+        ),
+        ("left out|90|x", false, r#""left out" 90 "x""#),
+        ("failed|1e|x", false, r#""failed" null "x""#),
+        ("failed|007|x", false, r#""failed" null "x""#),
+        (
+            "failed|9, \"status\": \"finished\"|",
+            false,
+            r#""failed" null """#,
+        ),
+        ("\u{1b}]0;x|1|y", false, r#""not run" 1 "y""#),
+        (
+            "failed|1|a\"b\\c\u{1b}[31m\u{202e}",
+            false,
+            r#""failed" 1 "a\"b\\c?[31m???""#,
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let point = "m_4_1_chat_32_16_7";
+        fs::write(folder.path().join("points"), format!("{point}|{row}\n")).unwrap();
+        if has_folder {
+            fs::create_dir(folder.path().join(point)).unwrap();
+        }
+        let program = format!(
+            "results=$FOLDER run=$FOLDER result_name=m gpus=4 job_id=7 runs=(7) parts=0\n{functions}\n\
+             look_up chat 32 16 1\n\
+             echo \"$(json \"${{REPLIES[1]}}\") ${{REPLIES[2]:-null}} $(json \"${{REPLIES[3]}}\")\""
+        );
+        let (code, words) = bash(&folder, &program, &[("LC_ALL", "C.UTF-8")]);
+        assert_eq!(code, Some(0), "{row}: {words}");
+        assert_eq!(words.trim_end(), expected, "{row}");
+    }
+}
+
+/// What is no number in a table is no result.
+#[test]
+fn words_are_no_numbers() {
+    let script = default_launch();
+    let program = client_program(&script);
+    let read = function(program, "table_value");
+    for (cell, expected) in [
+        ("12.50", "12.50"),
+        ("\"1,234.5\"", "1234.5"),
+        ("N/A", "no"),
+        ("inf", "no"),
+        ("+inf", "no"),
+        ("nan", "no"),
+        ("1e999", "no"),
+        ("0x10", "no"),
+        ("", "no"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let table = format!("Metric,Value\nOutput Token Throughput (tokens/sec),{cell}\n");
+        fs::write(folder.path().join("table.csv"), table).unwrap();
+        let call =
+            format!("{read}\ntable_value 'Output Token Throughput (' table.csv\necho \"$REPLY\"");
+        assert_eq!(bash(&folder, &call, &[]).1.trim_end(), expected, "{cell}");
+    }
+}
+
+/// One that ended before it came is not waited for.
+#[test]
+fn clients_do_not_wait_for_one_that_ended() {
+    let script = default_launch();
+    let meet = function(client_program(&script), "meet");
+    let head = format!(
+        "say() {{ echo \"$*\"; }}\nstop_if_full() {{ :; }}\nend_with() {{ echo \"ends as $1\"; exit 1; }}\n\
+         run=$FOLDER parts=2 replica=0\n{meet}\n"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("ended.1"), "no_answer 1\n").unwrap();
+    let (code, words) = bash(&folder, &format!("{head}meet a.begin ready"), &[]);
+    assert_eq!(code, Some(1), "{words}");
+    assert!(
+        words.contains("the client of server 1 ended before")
+            && words.ends_with("ends as left_alone\n"),
+        "{words}"
+    );
+    // Its word came before its end.
+    fs::write(folder.path().join("meet.b.begin.1"), "late\n").unwrap();
+    let call = format!("{head}meet b.begin ready\necho \"${{REPLIES[1]}}\"");
+    let (code, words) = bash(&folder, &call, &[]);
+    assert_eq!((code, &*words), (Some(0), "late\n"));
+}
+
+/// The pair that says how the job ends is the one that ended first, not one that was left.
+#[test]
+fn who_is_left_alone_is_not_to_blame() {
+    let goes_on = function(&default_launch(), "goes_on").to_owned();
+    for (ends, expected) in [
+        ("left_alone no_answer", "blamed 1"),
+        ("no_answer left_alone", "blamed 0"),
+        ("left_alone finished", "blamed 0"),
+        ("finished left_alone", "blamed 1"),
+    ] {
+        let program = format!(
+            "blamed=9 servers=(s s) clients=(c c) ends=({ends})\nat_work() {{ [[ $1 == s ]]; }}\n\
+             client_end() {{ REPLIES=(\"${{ends[$1]}}\" 1); }}\n{goes_on}\n\
+             ! goes_on || echo on\necho \"blamed $blamed\""
+        );
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(
+            bash(&folder, &program, &[]).1.trim_end(),
+            expected,
+            "{ends}"
+        );
+    }
+}
+
+/// A result that cannot get its name makes its point fail.
+#[test]
+fn a_result_that_is_not_stored_is_not_finished() {
+    let script = default_launch();
+    let store = lines(
+        client_program(&script),
+        "  # Only a valid result gets",
+        "  fi",
+    );
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("run/point")).unwrap();
+    fs::create_dir(folder.path().join("results")).unwrap();
+    // Where mv keeps what is there, and says that all is well.
+    symlink("nowhere", folder.path().join("results/point")).unwrap();
+    let program = format!(
+        "reason='' parts=0 replica=0 folder=point run=$FOLDER/run results=$FOLDER/results\n{store}\n\
+         echo \"reason: $reason\""
+    );
+    let (_, words) = bash(&folder, &program, &[]);
+    assert!(words.contains("could not be stored as"), "{words}");
+    fs::remove_file(folder.path().join("results/point")).unwrap();
+    let (_, words) = bash(&folder, &program, &[]);
+    assert_eq!(words, "reason: \n");
 }

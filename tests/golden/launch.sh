@@ -449,8 +449,12 @@ look_up() {
   folder=$REPLY
   said=$(awk -F '|' -v folder="$folder" '$1 == folder { said = $0 } END { print said }' "$run/points" 2>/dev/null) || true
   [[ -z $said ]] || IFS='|' read -r _ state seconds detail <<<"$said"
+  # The client's image may have written anything: a point is finished when its folder is there.
+  [[ $state != finished || -d $results/$folder ]] || state=failed detail="its results are not there"
+  [[ $state =~ ^(finished|failed|interrupted|left\ out|not\ run)$ ]] || state='not run'
   [[ $seconds =~ ^(0|[1-9][0-9]{0,8})$ ]] || seconds=
-  REPLIES=("$folder" "$state" "$seconds" "$detail")
+  local LC_ALL=C
+  REPLIES=("$folder" "$state" "$seconds" "${detail//[^ -~]/?}")
 }
 
 json() {
@@ -704,7 +708,14 @@ meet() {
     stop_if_full
   fi
   for ((number = 0; number < parts; number++)); do
-    until [[ -e $here.$number ]]; do sleep 0.1; done
+    until [[ -e $here.$number ]]; do
+      # Who ended comes no more, but may have come before.
+      if [[ -e $run/ended.$number && ! -e $here.$number ]]; then
+        say "error: the client of server $number ended before it came to $1" >&2
+        end_with left_alone
+      fi
+      sleep 0.1
+    done
     said+=("$(<"$here.$number")")
   done
   REPLIES=("${said[@]}")
@@ -781,14 +792,14 @@ wait_until_ready() {
 # Why a point failed, and how, in a fixed word, if no request was completed; for how many milliseconds requests ran.
 reason='' kind='' busy=0
 
-# table_value LABEL TABLE: in REPLY, the number in this row; nothing where there is no such row. Numbers of 1,000 and
-# more are quoted and have commas.
+# table_value LABEL TABLE: in REPLY, the number in this row; "no" where it is none, as in N/A, inf and nan; nothing
+# where there is no such row. Numbers of 1,000 and more are quoted and have commas.
 table_value() {
   REPLY=$(awk -v label="$1" '
     index(tolower($0), tolower(label)) == 1 {
       sub(/\r$/, ""); sub(/^[^,]*,/, "")
       if (sub(/^"/, "")) { sub(/".*/, ""); gsub(/,/, "") } else sub(/,.*/, "")
-      print; exit
+      print /^[0-9]+(\.[0-9]+)?$/ ? $0 : "no"; exit
     }' "$2")
 }
 # holds CONDITION NAME=VALUE...: asks awk, since the numbers have decimals.
@@ -834,7 +845,7 @@ check_result() {
   grep -q '^Metric,avg,' "$table" && grep -q '^Metric,Value' "$table" || return 1
   # AIPerf exits with 0, too, when requests failed, and when it was stopped.
   table_value 'Error Request Count' "$table"
-  reason="$result_table counts $REPLY requests that failed"
+  reason="$result_table counts ${REPLY/#no/an unknown number of} requests that failed"
   ! holds 'errors > 0' errors="$REPLY" || return 1
   reason="${result_table%.csv}.json does not say that the run was not cancelled"
   [[ $tool != aiperf ]] || grep -Eq '"was_cancelled": *false' "${table%.csv}.json" || return 1
@@ -853,7 +864,7 @@ check_result() {
   holds 'value >= 0.8 * asked && value <= 1.2 * asked' value="$REPLY" asked="$osl" || return 1
   table_value 'Output Token Throughput (' "$table"
   reason="$result_table says that no tokens were generated"
-  holds 'value > 0' value="$REPLY" || return 1
+  holds 'value + 0 > 0' value="$REPLY" || return 1
   reason=''
   busy_time "$table" "$requests"
   busy=$REPLY
@@ -970,6 +981,11 @@ measure() {
       ((parts == 0)) || reason="on server $number: $reason"
     fi
   done
+  # Only a valid result gets the final name, and only one that has it is finished.
+  if [[ -z $reason ]] && ((parts == 0 || replica == 0)) &&
+    ! { mv -nT -- "$run/$folder" "$results/$folder" && [[ ! -e $run/$folder ]]; }; then
+    reason="it is valid, and could not be stored as $results/$folder"
+  fi
   if [[ -n $reason ]]; then
     say "error: $folder failed: $reason" >&2
     if ((parts == 0 || replica == 0)); then
@@ -981,8 +997,6 @@ measure() {
   fi
   learn "$2" "$9" $((SECONDS - began)) "$busy"
   if ((parts == 0 || replica == 0)); then
-    # Only a valid result gets the final name.
-    mv -nT -- "$run/$folder" "$results/$folder"
     ((parts > 0 || replicas == 1)) || detail="on server $replica"
     record "$folder" finished $((SECONDS - began)) "$detail"
   fi
@@ -1263,10 +1277,10 @@ goes_on() {
       at_work "${servers[number]}" && continue || return 1
     fi
     client_end "$number"
-    [[ ${REPLIES[0]} =~ ^(finished|points_failed|no_time_left)$ ]] || return 1
+    [[ ${REPLIES[0]} =~ ^(finished|points_failed|no_time_left|left_alone)$ ]] || return 1
     last_with[${REPLIES[0]}]=$number
   done
-  blamed=${last_with[no_time_left]:-${last_with[points_failed]:-0}}
+  blamed=${last_with[left_alone]:-${last_with[no_time_left]:-${last_with[points_failed]:-0}}}
   ((open > 0))
 }
 while goes_on && [[ -z $stopped_by ]]; do
