@@ -235,3 +235,56 @@ fn a_result_that_is_not_stored_is_not_finished() {
     let (_, words) = bash(&folder, &program, &[]);
     assert_eq!(words, "reason: \n");
 }
+
+/// Claims of ports: the first job wins, one that is not on the node has none, and nothing that
+/// stands in the place holds anybody up.
+#[test]
+fn ports_are_claimed_and_nothing_is_opened() {
+    let script = default_launch();
+    let claim = lines(&script, "claims=()", "((${#problems[@]} == 0)) || rmdir");
+    let place = "/tmp/nim-slurm-port-49151";
+    let claims = |jobs: &str, prepare: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let program = format!(
+            "problems=()\nmissing() {{ problems+=(\"$*\"); }}\nsqueue() {{ printf '%s\\n' {jobs}; }}\n\
+             logs=$FOLDER slurm_id=77000001 SLURMD_NODENAME=node1 port=49151 replicas=1\n{prepare}\n{claim}\n\
+             for claim in \"${{claims[@]}}\"; do [[ ! -d $claim ]] || echo \"has ${{claim##*/}}\"; done\n\
+             echo \"${{problems[@]-}}\"\nrmdir {place}.* 2>/dev/null || true; rm -f {place}.*"
+        );
+        let (code, words) = bash(&folder, &program, &[]);
+        assert_eq!(code, Some(0), "{words}");
+        words
+    };
+    let own = "has nim-slurm-port-49151.77000001\nhas .port_node1_49151.77000001\n\n";
+    assert_eq!(claims("77000001", ""), own);
+    // Another job is there, was first, and has the same port.
+    let first = format!("mkdir {place}.77000002_3; touch -d '1 hour ago' {place}.77000002_3");
+    let words = claims("77000001 77000002_3", &first);
+    assert!(
+        words.contains("another job there has it, 77000002_3,"),
+        "{words}"
+    );
+    assert!(!words.contains("has nim-slurm"), "{words}");
+    // It ended, and left its claim.
+    assert_eq!(claims("77000001", &first), own);
+    // It came later.
+    let later = format!("mkdir {place}.77000002_3; touch -d '1 hour' {place}.77000002_3");
+    assert_eq!(claims("77000001 77000002_3", &later), own);
+    // At the same moment, which of the two is first does not depend on who asks.
+    for (other, is_first) in [("76000009", true), ("77000002", false)] {
+        let tied = format!(
+            "mkdir() {{ command mkdir \"$@\" && touch -d @7 \"$@\"; }}\nmkdir {place}.{other}"
+        );
+        let words = claims(&format!("{other} 77000001"), &tied);
+        assert_eq!(words != own, is_first, "{other}: {words}");
+    }
+    for stands in ["mkfifo", "touch", "ln -s /dev/zero", "ln -s loop"] {
+        let words = claims(
+            "77000001 77000002_3",
+            &format!("{stands} {place}.77000002_3"),
+        );
+        assert_eq!(words, own, "{stands}");
+        let words = claims("77000001", &format!("{stands} {place}.77000001"));
+        assert_eq!(words, "has .port_node1_49151.77000001\n\n", "{stands}");
+    }
+}

@@ -38,7 +38,7 @@ if [[ -z $requeue ]] && ((finished < ${#points[@]})); then
 fi
 write_manifest
 rm -f -- "$run"/{points,stopping} "$run"/{ended,output,meet,state}.*
-rmdir "$run"/taken.* "$run" 2>/dev/null
+rmdir "$run"/taken.* "$run" "${claims[@]}" 2>/dev/null
 for line in "${advice[@]}"; do
   say "$line"
 done
