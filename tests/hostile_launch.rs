@@ -4,7 +4,7 @@
 mod client;
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
 use nim_slurm::container::Runtime;
@@ -286,5 +286,85 @@ fn ports_are_claimed_and_nothing_is_opened() {
         assert_eq!(words, own, "{stands}");
         let words = claims("77000001", &format!("{stands} {place}.77000001"));
         assert_eq!(words, "has .port_node1_49151.77000001\n\n", "{stands}");
+    }
+}
+
+/// The server's variables are set in its container: nothing on the node reads them, whatever
+/// their names.
+#[test]
+fn variables_of_a_server_stay_in_its_container() {
+    const NAMES: [&str; 3] = ["CONTAINERS_CONF", "APPTAINER_BIND", "_NIM_X"];
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+    for name in NAMES {
+        let value = "/canary".parse().unwrap();
+        let environment = &mut recipe.server.environment;
+        environment.insert(name.parse().unwrap(), value);
+    }
+    let mut several = recipe.clone();
+    several.server.replicas = 2.try_into().unwrap();
+    for recipe in [recipe, several] {
+        for runtime in [Runtime::Pyxis, Runtime::Apptainer, Runtime::Podman] {
+            let script = launch(recipe.clone(), runtime);
+            let functions: String = ["fill", "set_container", "server_step", "keep_secrets"]
+                .map(|name| function(&script, name).to_owned() + "\n")
+                .concat();
+            let values = lines(&script, "readonly server_image=", "readonly extra_mounts=(");
+            let program = format!(
+                "{values})\n{functions}\nlog_of() {{ echo log; }}\nserver_program() {{ :; }}\ndeclare -A facts=()\n\
+                 step=(step_of) gpu_options=() model_path=/model cache_path=/cache stage_path=/stage leader=x \
+                 results=/r SLURM_JOB_ID=1\nexport PATH=$FOLDER:$PATH\nserver_step 0"
+            );
+            let folder = tempfile::tempdir().unwrap();
+            let step = folder.path().join("step_of");
+            let step_of =
+                "#!/bin/bash\nenv >\"$FOLDER/env\"\nprintf '%s\\n' \"$@\" >\"$FOLDER/words\"\n";
+            fs::write(&step, step_of).unwrap();
+            fs::set_permissions(&step, fs::Permissions::from_mode(0o755)).unwrap();
+            let (code, words) = bash(&folder, &program, &[]);
+            assert_eq!(code, Some(0), "{runtime}: {words}");
+            let outside = fs::read_to_string(folder.path().join("env")).unwrap();
+            assert!(!outside.contains("canary"), "{runtime}: {outside}");
+            let words = fs::read_to_string(folder.path().join("words")).unwrap();
+            // Behind the words that begin the container's own program.
+            let (before, inside) = words.split_once("\nbash\n-s\n--\n").unwrap();
+            for name in NAMES {
+                let entry = format!("\n{name}=/canary\n");
+                assert!(inside.contains(&entry), "{runtime}: {words}");
+                assert!(!before.contains(name), "{runtime}: {words}");
+            }
+        }
+    }
+}
+
+/// Both containers are without the user's other secrets, and a proxy's password.
+#[test]
+fn steps_get_the_secrets_that_they_need() {
+    let script = default_launch();
+    let keep = function(&script, "keep_secrets");
+    let variables = [
+        ("HF_TOKEN", "canary"),
+        ("NGC_API_KEY", "kept"),
+        ("GITHUB_TOKEN", "canary"),
+        ("SLACK_TOKEN_2", "canary"),
+        ("my_password", "canary"),
+        ("OWN", "canary"),
+        ("OF_A_RECIPE", "canary"),
+        ("https_proxy", "http://me:canary@proxy:1"),
+        ("HTTP_PROXY", "http://proxy:1"),
+        ("TOKENIZERS_PARALLELISM", "true"),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let program = format!(
+        "readonly secrets=(NGC_API_KEY HF_TOKEN OWN) server_secrets=(OF_A_RECIPE)\n{keep}\n\
+         keep_secrets NGC_API_KEY\nenv"
+    );
+    let (_, words) = bash(&folder, &program, &variables);
+    assert!(!words.contains("canary"), "{words}");
+    for kept in [
+        "NGC_API_KEY=kept",
+        "HTTP_PROXY=http://proxy:1",
+        "TOKENIZERS_PARALLELISM=true",
+    ] {
+        assert!(words.contains(kept), "{kept}: {words}");
     }
 }
