@@ -128,9 +128,9 @@ fn lines_before_the_work_that_exit_are_no_success() {
 
 #[test]
 fn lines_before_the_work_leave_no_options() {
-    let before =
-        "set -x -f\nIFS=,\ntrap 'echo theirs' EXIT\ntrap 'echo theirs' DEBUG\nstatus=3\ntrue";
-    for (code, words) in with_lines(before, "echo \"told $code, $- $IFS\"") {
+    let before = "set -x -f -k -m +B -o posix\numask 000\nIFS=,\ntrap 'echo theirs' EXIT\ntrap 'echo theirs' DEBUG\nstatus=3\ntrue";
+    let after = "echo \"told $code, $- $IFS\"\necho \"umask $(umask) $(set +o | grep posix)\"";
+    for (code, words) in with_lines(before, after) {
         assert_eq!(code, Some(2), "{words}");
         assert!(words.contains("missing: "), "{words}");
         // A trace would have the key in it.
@@ -141,6 +141,8 @@ fn lines_before_the_work_leave_no_options() {
             "{words}"
         );
         assert!(after.contains("told 2, huBE  \t\n"), "{words}");
+        assert!(!after.contains("umask 0000"), "{words}");
+        assert!(after.contains(" set +o posix"), "{words}");
     }
 }
 

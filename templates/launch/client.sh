@@ -51,7 +51,14 @@ meet() {
     stop_if_full
   fi
   for ((number = 0; number < parts; number++)); do
-    until [[ -e $here.$number ]]; do sleep 0.1; done
+    until [[ -e $here.$number ]]; do
+      # Who ended comes no more, but may have come before.
+      if [[ -e $run/ended.$number && ! -e $here.$number ]]; then
+        say "error: the client of server $number ended before it came to $1" >&2
+        end_with left_alone
+      fi
+      sleep 0.1
+    done
     said+=("$(<"$here.$number")")
   done
   REPLIES=("${said[@]}")
@@ -128,14 +135,14 @@ wait_until_ready() {
 # Why a point failed, and how, in a fixed word, if no request was completed; for how many milliseconds requests ran.
 reason='' kind='' busy=0
 
-# table_value LABEL TABLE: in REPLY, the number in this row; nothing where there is no such row. Numbers of 1,000 and
-# more are quoted and have commas.
+# table_value LABEL TABLE: in REPLY, the number in this row; "no" where it is none, as in N/A, inf and nan; nothing
+# where there is no such row. Numbers of 1,000 and more are quoted and have commas.
 table_value() {
   REPLY=$(awk -v label="$1" '
     index(tolower($0), tolower(label)) == 1 {
       sub(/\r$/, ""); sub(/^[^,]*,/, "")
       if (sub(/^"/, "")) { sub(/".*/, ""); gsub(/,/, "") } else sub(/,.*/, "")
-      print; exit
+      print /^[0-9]+(\.[0-9]+)?$/ ? $0 : "no"; exit
     }' "$2")
 }
 # holds CONDITION NAME=VALUE...: asks awk, since the numbers have decimals.
@@ -181,7 +188,7 @@ check_result() {
   grep -q '^Metric,avg,' "$table" && grep -q '^Metric,Value' "$table" || return 1
   # AIPerf exits with 0, too, when requests failed, and when it was stopped.
   table_value 'Error Request Count' "$table"
-  reason="$result_table counts $REPLY requests that failed"
+  reason="$result_table counts ${REPLY/#no/an unknown number of} requests that failed"
   ! holds 'errors > 0' errors="$REPLY" || return 1
   reason="${result_table%.csv}.json does not say that the run was not cancelled"
   [[ $tool != aiperf ]] || grep -Eq '"was_cancelled": *false' "${table%.csv}.json" || return 1
@@ -200,7 +207,7 @@ check_result() {
   holds 'value >= 0.8 * asked && value <= 1.2 * asked' value="$REPLY" asked="$osl" || return 1
   table_value 'Output Token Throughput (' "$table"
   reason="$result_table says that no tokens were generated"
-  holds 'value > 0' value="$REPLY" || return 1
+  holds 'value + 0 > 0' value="$REPLY" || return 1
   reason=''
   busy_time "$table" "$requests"
   busy=$REPLY
@@ -317,6 +324,11 @@ measure() {
       ((parts == 0)) || reason="on server $number: $reason"
     fi
   done
+  # Only a valid result gets the final name, and only one that has it is finished.
+  if [[ -z $reason ]] && ((parts == 0 || replica == 0)) &&
+    ! { mv -nT -- "$run/$folder" "$results/$folder" && [[ ! -e $run/$folder ]]; }; then
+    reason="it is valid, and could not be stored as $results/$folder"
+  fi
   if [[ -n $reason ]]; then
     say "error: $folder failed: $reason" >&2
     if ((parts == 0 || replica == 0)); then
@@ -328,8 +340,6 @@ measure() {
   fi
   learn "$2" "$9" $((SECONDS - began)) "$busy"
   if ((parts == 0 || replica == 0)); then
-    # Only a valid result gets the final name.
-    mv -nT -- "$run/$folder" "$results/$folder"
     ((parts > 0 || replicas == 1)) || detail="on server $replica"
     record "$folder" finished $((SECONDS - began)) "$detail"
   fi

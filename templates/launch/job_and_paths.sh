@@ -15,7 +15,8 @@ readonly job_id=${job_id:-$SLURM_JOB_ID}
 # it for all tasks.
 readonly slurm_id=${job_id/-/_}
 # How often it was requeued. A job that is submitted from inside of a requeued one inherits the variable that says so.
-restarts=$(scontrol show job "$slurm_id" 2>/dev/null | sed -n 's/.* Restarts=\([0-9]*\).*/\1/p') || true
-readonly restarts=${restarts:-${SLURM_RESTART_COUNT:-0}}
+restarts=$(squeue --noheader --jobs="$slurm_id" --Format=restartcnt 2>/dev/null | tr -d ' ') || true
+[[ $restarts =~ ^[0-9]+$ ]] || restarts=${SLURM_RESTART_COUNT:-0}
+readonly restarts
 # What the steps print.
 readonly all_logs="$logs/*_$job_id.*out"

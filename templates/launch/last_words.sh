@@ -33,12 +33,12 @@ elif ((code == 6)); then
 fi
 [[ -z $to_do ]] || advice=("what to do: $to_do")
 if [[ -z $requeue ]] && ((finished < ${#points[@]})); then
-  script=$(scontrol show job "$slurm_id" 2>/dev/null | sed -n 's/^ *Command=//p')
+  script=$(squeue --noheader --jobs="$slurm_id" --format=%o 2>/dev/null)
   advice+=("$next: RESUME_JOB_ID=$job_id sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi
 write_manifest
 rm -f -- "$run"/{points,stopping} "$run"/{ended,output,meet,state}.*
-rmdir "$run"/taken.* "$run" 2>/dev/null
+rmdir "$run"/taken.* "$run" "${claims[@]}" 2>/dev/null
 for line in "${advice[@]}"; do
   say "$line"
 done

@@ -1,9 +1,12 @@
 # Not in a function, so that they change none of its variables.
+mask=$(umask)
 # shellcheck disable=SC1090 # the settings' own lines
 source <(printf '%s\n' "$lines_in_client") </dev/null || {
   say "error: the own lines in the client's container failed with $?" >&2
   exit 1
 }
+set +axvfCkm -B +o posix
+umask "$mask"
 set -Eeuo pipefail
 IFS=$' \t\n'
 # They may have set a proxy, and the server is asked without one.

@@ -9,7 +9,7 @@ all_finished() {
 if all_finished; then
   code=0 cause=finished reason="all points are finished"
   write_manifest || fail "cannot write $manifest"
-  rmdir "$run" 2>/dev/null || true
+  rmdir "$run" "${claims[@]}" 2>/dev/null || true
   say "exit 0: nothing to do: all ${#points[@]} points of task $task are finished"
   exit 0
 fi

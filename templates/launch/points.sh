@@ -23,6 +23,10 @@ look_up() {
   folder=$REPLY
   said=$(awk -F '|' -v folder="$folder" '$1 == folder { said = $0 } END { print said }' "$run/points" 2>/dev/null) || true
   [[ -z $said ]] || IFS='|' read -r _ state seconds detail <<<"$said"
+  # The client's image may have written anything: a point is finished when its folder is there.
+  [[ $state != finished || -d $results/$folder ]] || state=failed detail="its results are not there"
+  [[ $state =~ ^(finished|failed|interrupted|left\ out|not\ run)$ ]] || state='not run'
   [[ $seconds =~ ^(0|[1-9][0-9]{0,8})$ ]] || seconds=
-  REPLIES=("$folder" "$state" "$seconds" "$detail")
+  local LC_ALL=C
+  REPLIES=("$folder" "$state" "$seconds" "${detail//[^ -~]/?}")
 }

@@ -51,10 +51,10 @@ goes_on() {
       at_work "${servers[number]}" && continue || return 1
     fi
     client_end "$number"
-    [[ ${REPLIES[0]} =~ ^(finished|points_failed|no_time_left)$ ]] || return 1
+    [[ ${REPLIES[0]} =~ ^(finished|points_failed|no_time_left|left_alone)$ ]] || return 1
     last_with[${REPLIES[0]}]=$number
   done
-  blamed=${last_with[no_time_left]:-${last_with[points_failed]:-0}}
+  blamed=${last_with[left_alone]:-${last_with[no_time_left]:-${last_with[points_failed]:-0}}}
   ((open > 0))
 }
 while goes_on && [[ -z $stopped_by ]]; do

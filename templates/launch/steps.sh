@@ -4,12 +4,18 @@ readonly step=(
   --open-mode=append
 )
 
-# keep_secrets NAME...: takes all secrets from the environment but these.
+# keep_secrets NAME...: takes all secrets from the environment but these: also what is called like one, and the
+# address of a proxy with a password.
 keep_secrets() {
   local name
-  for name in "${secrets[@]}" "${server_secrets[@]}"; do
+  while read -r name; do
+    case ${name^^} in
+      *TOKEN | *TOKEN_* | *SECRET* | *PASSW* | *CREDENTIAL* | *_KEY) ;;
+      *_PROXY) [[ ${!name} == *@* ]] || continue ;;
+      *) [[ " ${secrets[*]} ${server_secrets[*]} " == *" $name "* ]] || continue ;;
+    esac
     [[ " $* " == *" $name "* ]] || unset "$name"
-  done
+  done < <(compgen -e)
 }
 
 # fill WORD...: in REPLIES, the words with $facts in place of their names in braces. The client uses it, too.
@@ -30,7 +36,7 @@ log_of() { (($2 == 0)) && echo "$logs/$1_$job_id.out" || echo "$logs/$1_$job_id.
 
 # server_step NUMBER: becomes this server's step, in a process of its own.
 server_step() {
-  local replica=$1 own_gpus=$((gpus_of_a_node / replicas)) environment command entry names container of_nodes=()
+  local replica=$1 own_gpus=$((gpus_of_a_node / replicas)) environment command names container of_nodes=()
   names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
   facts=(
     [model_path]=$model_path [cache_path]=$cache_path [stage_path]=$stage_path [served_model_name]=$served_model_name
@@ -46,14 +52,11 @@ server_step() {
   environment=("${REPLIES[@]}")
   fill "${server_command[@]}"
   command=("${REPLIES[@]}")
-  for entry in "${environment[@]}"; do
-    names+=("${entry%%=*}")
-  done
   keep_secrets "${server_secrets[@]}"
   set_container server "$server_image" "${names[*]}" "$model_path:$model_path:ro" "$cache_path:$cache_path" "${extra_mounts[@]}"
   container=("${REPLIES[@]}")
-  # env, since a variable of the server may have the name of one of this script.
-  exec env -- "${environment[@]}" "${step[@]}" --job-name="server.$replica" --output="$(log_of server "$replica")" \
+  # The server's variables are set in its container: out here, srun and the container's runtime would read them, too.
+  exec "${step[@]}" --job-name="server.$replica" --output="$(log_of server "$replica")" \
     --input=all --mpi="$mpi" "${gpu_options[@]}" "${of_nodes[@]}" "${container[@]}" \
     bash -s -- "$nodes" "$replicas" "$replica" "$own_gpus" "${environment[@]}" -- "${command[@]}" < <(server_program)
 }

@@ -48,10 +48,12 @@ done
 [[ -z $lines_before ]] || say "own lines before the work"
 # An exit in them would end this script, perhaps with 0 and nothing done.
 trap 'say "error: the script ended in the own lines before the work, with $?" >&2; at_the_end 1; exit 1' EXIT
+mask=$(umask)
 # shellcheck disable=SC1090 # the settings' own lines
 if source <(printf '%s\n' "$lines_before"); then status=0; else status=$?; fi
 # What they set for themselves ends with them; a trace would print every value.
-set +axvfC
+set +axvfCkm -B +o posix
+umask "$mask"
 set -Eeuo pipefail
 shopt -u failglob nullglob nocasematch nocaseglob dotglob
 IFS=$' \t\n'

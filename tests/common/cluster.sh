@@ -52,12 +52,11 @@ case $program in
         ;;
       *" --format=%e "*) printf '%(%FT%T)T\n' $(($(printf '%(%s)T' -1) + 3600)) ;;
       *"=%A %F %K "*) echo "1 1 N/A" ;;
+      *" --Format=restartcnt "*) echo "0                   " ;;
+      *" --format=%o "*) echo /mnt/launch.sh ;;
       *" --jobs=1 "*) echo 1 ;;
       *) echo "slurm_load_jobs error: Invalid job id specified" >&2 && exit 1 ;;
     esac
-    ;;
-  scontrol)
-    printf 'JobId=1 JobName=test\n   Requeue=0 Restarts=0 BatchFlag=1 ExitCode=0:0\n   Command=/mnt/launch.sh\n'
     ;;
   scancel)
     for step in "$@"; do

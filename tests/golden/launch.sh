@@ -272,8 +272,9 @@ readonly job_id=${job_id:-$SLURM_JOB_ID}
 # it for all tasks.
 readonly slurm_id=${job_id/-/_}
 # How often it was requeued. A job that is submitted from inside of a requeued one inherits the variable that says so.
-restarts=$(scontrol show job "$slurm_id" 2>/dev/null | sed -n 's/.* Restarts=\([0-9]*\).*/\1/p') || true
-readonly restarts=${restarts:-${SLURM_RESTART_COUNT:-0}}
+restarts=$(squeue --noheader --jobs="$slurm_id" --Format=restartcnt 2>/dev/null | tr -d ' ') || true
+[[ $restarts =~ ^[0-9]+$ ]] || restarts=${SLURM_RESTART_COUNT:-0}
+readonly restarts
 # What the steps print.
 readonly all_logs="$logs/*_$job_id.*out"
 
@@ -385,19 +386,29 @@ stop_if_missing
 mkdir -p "$logs" "$results" "$cache_path" || fail "cannot make the folders logs, results and nim_cache in $stage_path"
 
 # A server that loads does not listen yet, and jobs that share a node would measure the one that is ready first. So a
-# port is locked: on the node for all users, and in the stage path, should jobs have a /tmp of their own.
-hold_port() {
-  local file lock
-  for file in "/tmp/nim-slurm-port-$1" "$logs/.port_${SLURMD_NODENAME}_$1"; do
-    # A file of another user can be locked, though not written.
-    [[ -e $file ]] || (umask 022 && : >>"$file") 2>/dev/null || continue
-    { exec {lock}<"$file"; } 2>/dev/null || continue
-    flock --nonblock --conflict-exit-code=75 "$lock" 2>/dev/null || (($? != 75)) || return 1
+# job claims its ports by folders with its id: on the node for all users, and in the stage path, should jobs have a /tmp
+# of their own. The first one wins. All may write to /tmp: nothing is opened there, and folders have nothing but times.
+claims=()
+# claim_port PORT: false when another job on this node, in REPLY, was there before.
+claim_port() {
+  local place places=("/tmp/nim-slurm-port-$1" "$logs/.port_${SLURMD_NODENAME}_$1")
+  for place in "${places[@]/%/.$slurm_id}"; do
+    rmdir "$place" 2>/dev/null || true
+    ! mkdir "$place" 2>/dev/null || claims+=("$place")
+  done
+  # Only now, so that of two jobs one at least sees the other; at the same moment, the lower id is first.
+  for REPLY in $(squeue --noheader --nodelist="$SLURMD_NODENAME" --format=%i 2>/dev/null); do
+    for place in "${places[@]}"; do
+      [[ ! -d $place.$REPLY || $place.$REPLY -nt $place.$slurm_id ]] ||
+        [[ ! $REPLY < $slurm_id && ! $place.$slurm_id -nt $place.$REPLY ]] || return 1
+    done
   done
 }
 for ((number = port; number < port + replicas; number++)); do
-  hold_port "$number" || missing "port $number on $HOSTNAME: another job there has it, whose server may still be loading"
+  claim_port "$number" ||
+    missing "port $number on $HOSTNAME: another job there has it, $REPLY, whose server may still be loading"
 done
+((${#problems[@]} == 0)) || rmdir "${claims[@]}" 2>/dev/null || true
 stop_if_missing
 
 # Points in progress; readers of the results look at whole folders only.
@@ -448,8 +459,12 @@ look_up() {
   folder=$REPLY
   said=$(awk -F '|' -v folder="$folder" '$1 == folder { said = $0 } END { print said }' "$run/points" 2>/dev/null) || true
   [[ -z $said ]] || IFS='|' read -r _ state seconds detail <<<"$said"
+  # The client's image may have written anything: a point is finished when its folder is there.
+  [[ $state != finished || -d $results/$folder ]] || state=failed detail="its results are not there"
+  [[ $state =~ ^(finished|failed|interrupted|left\ out|not\ run)$ ]] || state='not run'
   [[ $seconds =~ ^(0|[1-9][0-9]{0,8})$ ]] || seconds=
-  REPLIES=("$folder" "$state" "$seconds" "$detail")
+  local LC_ALL=C
+  REPLIES=("$folder" "$state" "$seconds" "${detail//[^ -~]/?}")
 }
 
 json() {
@@ -531,12 +546,18 @@ readonly step=(
   --open-mode=append
 )
 
-# keep_secrets NAME...: takes all secrets from the environment but these.
+# keep_secrets NAME...: takes all secrets from the environment but these: also what is called like one, and the
+# address of a proxy with a password.
 keep_secrets() {
   local name
-  for name in "${secrets[@]}" "${server_secrets[@]}"; do
+  while read -r name; do
+    case ${name^^} in
+      *TOKEN | *TOKEN_* | *SECRET* | *PASSW* | *CREDENTIAL* | *_KEY) ;;
+      *_PROXY) [[ ${!name} == *@* ]] || continue ;;
+      *) [[ " ${secrets[*]} ${server_secrets[*]} " == *" $name "* ]] || continue ;;
+    esac
     [[ " $* " == *" $name "* ]] || unset "$name"
-  done
+  done < <(compgen -e)
 }
 
 # fill WORD...: in REPLIES, the words with $facts in place of their names in braces. The client uses it, too.
@@ -557,7 +578,7 @@ log_of() { (($2 == 0)) && echo "$logs/$1_$job_id.out" || echo "$logs/$1_$job_id.
 
 # server_step NUMBER: becomes this server's step, in a process of its own.
 server_step() {
-  local replica=$1 own_gpus=$((gpus_of_a_node / replicas)) environment command entry names container of_nodes=()
+  local replica=$1 own_gpus=$((gpus_of_a_node / replicas)) environment command names container of_nodes=()
   names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
   facts=(
     [model_path]=$model_path [cache_path]=$cache_path [stage_path]=$stage_path [served_model_name]=$served_model_name
@@ -573,14 +594,11 @@ server_step() {
   environment=("${REPLIES[@]}")
   fill "${server_command[@]}"
   command=("${REPLIES[@]}")
-  for entry in "${environment[@]}"; do
-    names+=("${entry%%=*}")
-  done
   keep_secrets "${server_secrets[@]}"
   set_container server "$server_image" "${names[*]}" "$model_path:$model_path:ro" "$cache_path:$cache_path" "${extra_mounts[@]}"
   container=("${REPLIES[@]}")
-  # env, since a variable of the server may have the name of one of this script.
-  exec env -- "${environment[@]}" "${step[@]}" --job-name="server.$replica" --output="$(log_of server "$replica")" \
+  # The server's variables are set in its container: out here, srun and the container's runtime would read them, too.
+  exec "${step[@]}" --job-name="server.$replica" --output="$(log_of server "$replica")" \
     --input=all --mpi="$mpi" "${gpu_options[@]}" "${of_nodes[@]}" "${container[@]}" \
     bash -s -- "$nodes" "$replicas" "$replica" "$own_gpus" "${environment[@]}" -- "${command[@]}" < <(server_program)
 }
@@ -710,7 +728,14 @@ meet() {
     stop_if_full
   fi
   for ((number = 0; number < parts; number++)); do
-    until [[ -e $here.$number ]]; do sleep 0.1; done
+    until [[ -e $here.$number ]]; do
+      # Who ended comes no more, but may have come before.
+      if [[ -e $run/ended.$number && ! -e $here.$number ]]; then
+        say "error: the client of server $number ended before it came to $1" >&2
+        end_with left_alone
+      fi
+      sleep 0.1
+    done
     said+=("$(<"$here.$number")")
   done
   REPLIES=("${said[@]}")
@@ -787,14 +812,14 @@ wait_until_ready() {
 # Why a point failed, and how, in a fixed word, if no request was completed; for how many milliseconds requests ran.
 reason='' kind='' busy=0
 
-# table_value LABEL TABLE: in REPLY, the number in this row; nothing where there is no such row. Numbers of 1,000 and
-# more are quoted and have commas.
+# table_value LABEL TABLE: in REPLY, the number in this row; "no" where it is none, as in N/A, inf and nan; nothing
+# where there is no such row. Numbers of 1,000 and more are quoted and have commas.
 table_value() {
   REPLY=$(awk -v label="$1" '
     index(tolower($0), tolower(label)) == 1 {
       sub(/\r$/, ""); sub(/^[^,]*,/, "")
       if (sub(/^"/, "")) { sub(/".*/, ""); gsub(/,/, "") } else sub(/,.*/, "")
-      print; exit
+      print /^[0-9]+(\.[0-9]+)?$/ ? $0 : "no"; exit
     }' "$2")
 }
 # holds CONDITION NAME=VALUE...: asks awk, since the numbers have decimals.
@@ -840,7 +865,7 @@ check_result() {
   grep -q '^Metric,avg,' "$table" && grep -q '^Metric,Value' "$table" || return 1
   # AIPerf exits with 0, too, when requests failed, and when it was stopped.
   table_value 'Error Request Count' "$table"
-  reason="$result_table counts $REPLY requests that failed"
+  reason="$result_table counts ${REPLY/#no/an unknown number of} requests that failed"
   ! holds 'errors > 0' errors="$REPLY" || return 1
   reason="${result_table%.csv}.json does not say that the run was not cancelled"
   [[ $tool != aiperf ]] || grep -Eq '"was_cancelled": *false' "${table%.csv}.json" || return 1
@@ -859,7 +884,7 @@ check_result() {
   holds 'value >= 0.8 * asked && value <= 1.2 * asked' value="$REPLY" asked="$osl" || return 1
   table_value 'Output Token Throughput (' "$table"
   reason="$result_table says that no tokens were generated"
-  holds 'value > 0' value="$REPLY" || return 1
+  holds 'value + 0 > 0' value="$REPLY" || return 1
   reason=''
   busy_time "$table" "$requests"
   busy=$REPLY
@@ -976,6 +1001,11 @@ measure() {
       ((parts == 0)) || reason="on server $number: $reason"
     fi
   done
+  # Only a valid result gets the final name, and only one that has it is finished.
+  if [[ -z $reason ]] && ((parts == 0 || replica == 0)) &&
+    ! { mv -nT -- "$run/$folder" "$results/$folder" && [[ ! -e $run/$folder ]]; }; then
+    reason="it is valid, and could not be stored as $results/$folder"
+  fi
   if [[ -n $reason ]]; then
     say "error: $folder failed: $reason" >&2
     if ((parts == 0 || replica == 0)); then
@@ -987,8 +1017,6 @@ measure() {
   fi
   learn "$2" "$9" $((SECONDS - began)) "$busy"
   if ((parts == 0 || replica == 0)); then
-    # Only a valid result gets the final name.
-    mv -nT -- "$run/$folder" "$results/$folder"
     ((parts > 0 || replicas == 1)) || detail="on server $replica"
     record "$folder" finished $((SECONDS - began)) "$detail"
   fi
@@ -1269,10 +1297,10 @@ goes_on() {
       at_work "${servers[number]}" && continue || return 1
     fi
     client_end "$number"
-    [[ ${REPLIES[0]} =~ ^(finished|points_failed|no_time_left)$ ]] || return 1
+    [[ ${REPLIES[0]} =~ ^(finished|points_failed|no_time_left|left_alone)$ ]] || return 1
     last_with[${REPLIES[0]}]=$number
   done
-  blamed=${last_with[no_time_left]:-${last_with[points_failed]:-0}}
+  blamed=${last_with[left_alone]:-${last_with[no_time_left]:-${last_with[points_failed]:-0}}}
   ((open > 0))
 }
 while goes_on && [[ -z $stopped_by ]]; do
@@ -1431,12 +1459,12 @@ elif ((code == 6)); then
 fi
 [[ -z $to_do ]] || advice=("what to do: $to_do")
 if [[ -z $requeue ]] && ((finished < ${#points[@]})); then
-  script=$(scontrol show job "$slurm_id" 2>/dev/null | sed -n 's/^ *Command=//p')
+  script=$(squeue --noheader --jobs="$slurm_id" --format=%o 2>/dev/null)
   advice+=("$next: RESUME_JOB_ID=$job_id sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi
 write_manifest
 rm -f -- "$run"/{points,stopping} "$run"/{ended,output,meet,state}.*
-rmdir "$run"/taken.* "$run" 2>/dev/null
+rmdir "$run"/taken.* "$run" "${claims[@]}" 2>/dev/null
 for line in "${advice[@]}"; do
   say "$line"
 done

@@ -248,7 +248,7 @@ use_key_for() {
 # Steps get no secret of the user's but those that they are given. This shell keeps them.
 while read -r name; do
   case ${name^^} in
-    *TOKEN* | *SECRET* | *PASSW* | *CREDENTIAL* | *_KEY) export -n "${name?}" ;;
+    *TOKEN | *TOKEN_* | *SECRET* | *PASSW* | *CREDENTIAL* | *_KEY) export -n "${name?}" ;;
   esac
 done < <(compgen -e)
 

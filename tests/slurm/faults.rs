@@ -564,7 +564,7 @@ fn causes(code: i64) -> &'static [&'static str] {
         4 => &["not_ready"],
         5 => &["points_failed"],
         6 => &["signal", "client_stopped", "no_time_left"],
-        _ => &["client_failed", "points_missing", "no_space"],
+        _ => &["client_failed", "left_alone", "points_missing", "no_space"],
     }
 }
 

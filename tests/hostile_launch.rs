@@ -1,0 +1,370 @@
+//! launch.sh against what others write: its own functions, run by bash.
+
+#[path = "common/client.rs"]
+mod client;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::Command;
+
+use nim_slurm::container::Runtime;
+use nim_slurm::{Plan, Recipe, Settings};
+use tempfile::TempDir;
+
+use crate::client::client_program;
+
+fn launch(recipe: Recipe, runtime: Runtime) -> String {
+    let settings = Settings::from_toml("srun.mpi = 'none'").unwrap();
+    let plan = Plan::new(recipe, settings.with_runtime(runtime)).unwrap();
+    plan.launch().text().to_owned()
+}
+
+fn default_launch() -> String {
+    launch(Recipe::llama3_70b_h100x4_fp8(), Runtime::Pyxis)
+}
+
+/// A function of a script, as text.
+#[track_caller]
+fn function<'a>(script: &'a str, name: &str) -> &'a str {
+    let start = script
+        .find(&format!("\n{name}() {{"))
+        .unwrap_or_else(|| panic!("no {name}"));
+    let rest = &script[start + 1..];
+    let line = rest.find('\n').unwrap();
+    if rest[..line].ends_with('}') {
+        return &rest[..line];
+    }
+    &rest[..rest.find("\n}\n").unwrap() + 2]
+}
+
+/// What bash prints that runs these lines in a folder, and its exit code.
+fn bash(folder: &TempDir, lines: &str, variables: &[(&str, &str)]) -> (Option<i32>, String) {
+    let program = folder.path().join("lines.sh");
+    fs::write(
+        &program,
+        format!("set -Eeuo pipefail\ncd \"$FOLDER\"\n{lines}\n"),
+    )
+    .unwrap();
+    let output = Command::new("timeout")
+        .args(["-k", "1", "20", "bash", "-c", "exec bash \"$0\" 2>&1"])
+        .arg(program)
+        .env("FOLDER", folder.path())
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    let words = String::from_utf8_lossy(&output.stdout).into_owned();
+    (output.status.code(), words)
+}
+
+/// The lines of a script from one that begins so to one that begins so.
+#[track_caller]
+fn lines<'a>(script: &'a str, from: &str, to: &str) -> &'a str {
+    let start = script
+        .find(&format!("\n{from}"))
+        .unwrap_or_else(|| panic!("no {from}"));
+    let rest = &script[start + 1..];
+    let end = rest
+        .find(&format!("\n{to}"))
+        .unwrap_or_else(|| panic!("no {to}"));
+    let line = rest[end + 1..].find('\n').unwrap();
+    &rest[..end + 1 + line]
+}
+
+/// A job's name cannot say how often it was requeued.
+#[test]
+fn a_job_s_name_is_no_count_of_restarts() {
+    let script = default_launch();
+    let read = lines(&script, "restarts=$(", "readonly restarts");
+    let stand_ins = "scontrol() { echo \"JobId=1 JobName=x Restarts=9 Requeue=1 Restarts=0\"; }\n\
+                     squeue() { [[ $* == *restartcnt* ]] || exit 1; echo '2                  '; }\nslurm_id=1";
+    let folder = tempfile::tempdir().unwrap();
+    let (_, words) = bash(
+        &folder,
+        &format!("{stand_ins}\n{read}\necho \"told $restarts\""),
+        &[],
+    );
+    assert_eq!(words, "told 2\n");
+    let none = format!("{stand_ins}\nsqueue() {{ echo 'a 9'; }}\n{read}\necho \"told $restarts\"");
+    let (_, words) = bash(&folder, &none, &[("SLURM_RESTART_COUNT", "1")]);
+    assert_eq!(words, "told 1\n");
+}
+
+/// Whatever the client's image writes, the manifest is JSON, and a point is finished only when
+/// its folder is there.
+#[test]
+fn a_row_of_points_is_only_a_claim() {
+    let script = default_launch();
+    let functions: String = ["point_folder", "look_up", "json"]
+        .map(|name| function(&script, name).to_owned() + "\n")
+        .concat();
+    for (row, has_folder, expected) in [
+        ("finished|12|", true, r#""finished" 12 """#),
+        (
+            "finished|12|",
+            false,
+            r#""failed" 12 "its results are not there""#,
+        ),
+        ("left out|90|x", false, r#""left out" 90 "x""#),
+        ("failed|1e|x", false, r#""failed" null "x""#),
+        ("failed|007|x", false, r#""failed" null "x""#),
+        (
+            "failed|9, \"status\": \"finished\"|",
+            false,
+            r#""failed" null """#,
+        ),
+        ("\u{1b}]0;x|1|y", false, r#""not run" 1 "y""#),
+        (
+            "failed|1|a\"b\\c\u{1b}[31m\u{202e}",
+            false,
+            r#""failed" 1 "a\"b\\c?[31m???""#,
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let point = "m_4_1_chat_32_16_7";
+        fs::write(folder.path().join("points"), format!("{point}|{row}\n")).unwrap();
+        if has_folder {
+            fs::create_dir(folder.path().join(point)).unwrap();
+        }
+        let program = format!(
+            "results=$FOLDER run=$FOLDER result_name=m gpus=4 job_id=7 runs=(7) parts=0\n{functions}\n\
+             look_up chat 32 16 1\n\
+             echo \"$(json \"${{REPLIES[1]}}\") ${{REPLIES[2]:-null}} $(json \"${{REPLIES[3]}}\")\""
+        );
+        let (code, words) = bash(&folder, &program, &[("LC_ALL", "C.UTF-8")]);
+        assert_eq!(code, Some(0), "{row}: {words}");
+        assert_eq!(words.trim_end(), expected, "{row}");
+    }
+}
+
+/// What is no number in a table is no result.
+#[test]
+fn words_are_no_numbers() {
+    let script = default_launch();
+    let program = client_program(&script);
+    let read = function(program, "table_value");
+    for (cell, expected) in [
+        ("12.50", "12.50"),
+        ("\"1,234.5\"", "1234.5"),
+        ("N/A", "no"),
+        ("inf", "no"),
+        ("+inf", "no"),
+        ("nan", "no"),
+        ("1e999", "no"),
+        ("0x10", "no"),
+        ("", "no"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let table = format!("Metric,Value\nOutput Token Throughput (tokens/sec),{cell}\n");
+        fs::write(folder.path().join("table.csv"), table).unwrap();
+        let call =
+            format!("{read}\ntable_value 'Output Token Throughput (' table.csv\necho \"$REPLY\"");
+        assert_eq!(bash(&folder, &call, &[]).1.trim_end(), expected, "{cell}");
+    }
+}
+
+/// One that ended before it came is not waited for.
+#[test]
+fn clients_do_not_wait_for_one_that_ended() {
+    let script = default_launch();
+    let meet = function(client_program(&script), "meet");
+    let head = format!(
+        "say() {{ echo \"$*\"; }}\nstop_if_full() {{ :; }}\nend_with() {{ echo \"ends as $1\"; exit 1; }}\n\
+         run=$FOLDER parts=2 replica=0\n{meet}\n"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("ended.1"), "no_answer 1\n").unwrap();
+    let (code, words) = bash(&folder, &format!("{head}meet a.begin ready"), &[]);
+    assert_eq!(code, Some(1), "{words}");
+    assert!(
+        words.contains("the client of server 1 ended before")
+            && words.ends_with("ends as left_alone\n"),
+        "{words}"
+    );
+    // Its word came before its end.
+    fs::write(folder.path().join("meet.b.begin.1"), "late\n").unwrap();
+    let call = format!("{head}meet b.begin ready\necho \"${{REPLIES[1]}}\"");
+    let (code, words) = bash(&folder, &call, &[]);
+    assert_eq!((code, &*words), (Some(0), "late\n"));
+}
+
+/// The pair that says how the job ends is the one that ended first, not one that was left.
+#[test]
+fn who_is_left_alone_is_not_to_blame() {
+    let goes_on = function(&default_launch(), "goes_on").to_owned();
+    for (ends, expected) in [
+        ("left_alone no_answer", "blamed 1"),
+        ("no_answer left_alone", "blamed 0"),
+        ("left_alone finished", "blamed 0"),
+        ("finished left_alone", "blamed 1"),
+    ] {
+        let program = format!(
+            "blamed=9 servers=(s s) clients=(c c) ends=({ends})\nat_work() {{ [[ $1 == s ]]; }}\n\
+             client_end() {{ REPLIES=(\"${{ends[$1]}}\" 1); }}\n{goes_on}\n\
+             ! goes_on || echo on\necho \"blamed $blamed\""
+        );
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(
+            bash(&folder, &program, &[]).1.trim_end(),
+            expected,
+            "{ends}"
+        );
+    }
+}
+
+/// A result that cannot get its name makes its point fail.
+#[test]
+fn a_result_that_is_not_stored_is_not_finished() {
+    let script = default_launch();
+    let store = lines(
+        client_program(&script),
+        "  # Only a valid result gets",
+        "  fi",
+    );
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("run/point")).unwrap();
+    fs::create_dir(folder.path().join("results")).unwrap();
+    // Where mv keeps what is there, and says that all is well.
+    symlink("nowhere", folder.path().join("results/point")).unwrap();
+    let program = format!(
+        "reason='' parts=0 replica=0 folder=point run=$FOLDER/run results=$FOLDER/results\n{store}\n\
+         echo \"reason: $reason\""
+    );
+    let (_, words) = bash(&folder, &program, &[]);
+    assert!(words.contains("could not be stored as"), "{words}");
+    fs::remove_file(folder.path().join("results/point")).unwrap();
+    let (_, words) = bash(&folder, &program, &[]);
+    assert_eq!(words, "reason: \n");
+}
+
+/// Claims of ports: the first job wins, one that is not on the node has none, and nothing that
+/// stands in the place holds anybody up.
+#[test]
+fn ports_are_claimed_and_nothing_is_opened() {
+    let script = default_launch();
+    let claim = lines(&script, "claims=()", "((${#problems[@]} == 0)) || rmdir");
+    let place = "/tmp/nim-slurm-port-49151";
+    let claims = |jobs: &str, prepare: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let program = format!(
+            "problems=()\nmissing() {{ problems+=(\"$*\"); }}\nsqueue() {{ printf '%s\\n' {jobs}; }}\n\
+             logs=$FOLDER slurm_id=77000001 SLURMD_NODENAME=node1 port=49151 replicas=1\n{prepare}\n{claim}\n\
+             for claim in \"${{claims[@]}}\"; do [[ ! -d $claim ]] || echo \"has ${{claim##*/}}\"; done\n\
+             echo \"${{problems[@]-}}\"\nrmdir {place}.* 2>/dev/null || true; rm -f {place}.*"
+        );
+        let (code, words) = bash(&folder, &program, &[]);
+        assert_eq!(code, Some(0), "{words}");
+        words
+    };
+    let own = "has nim-slurm-port-49151.77000001\nhas .port_node1_49151.77000001\n\n";
+    assert_eq!(claims("77000001", ""), own);
+    // Another job is there, was first, and has the same port.
+    let first = format!("mkdir {place}.77000002_3; touch -d '1 hour ago' {place}.77000002_3");
+    let words = claims("77000001 77000002_3", &first);
+    assert!(
+        words.contains("another job there has it, 77000002_3,"),
+        "{words}"
+    );
+    assert!(!words.contains("has nim-slurm"), "{words}");
+    // It ended, and left its claim.
+    assert_eq!(claims("77000001", &first), own);
+    // It came later.
+    let later = format!("mkdir {place}.77000002_3; touch -d '1 hour' {place}.77000002_3");
+    assert_eq!(claims("77000001 77000002_3", &later), own);
+    // At the same moment, which of the two is first does not depend on who asks.
+    for (other, is_first) in [("76000009", true), ("77000002", false)] {
+        let tied = format!(
+            "mkdir() {{ command mkdir \"$@\" && touch -d @7 \"$@\"; }}\nmkdir {place}.{other}"
+        );
+        let words = claims(&format!("{other} 77000001"), &tied);
+        assert_eq!(words != own, is_first, "{other}: {words}");
+    }
+    for stands in ["mkfifo", "touch", "ln -s /dev/zero", "ln -s loop"] {
+        let words = claims(
+            "77000001 77000002_3",
+            &format!("{stands} {place}.77000002_3"),
+        );
+        assert_eq!(words, own, "{stands}");
+        let words = claims("77000001", &format!("{stands} {place}.77000001"));
+        assert_eq!(words, "has .port_node1_49151.77000001\n\n", "{stands}");
+    }
+}
+
+/// The server's variables are set in its container: nothing on the node reads them, whatever
+/// their names.
+#[test]
+fn variables_of_a_server_stay_in_its_container() {
+    const NAMES: [&str; 3] = ["CONTAINERS_CONF", "APPTAINER_BIND", "_NIM_X"];
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+    for name in NAMES {
+        let value = "/canary".parse().unwrap();
+        let environment = &mut recipe.server.environment;
+        environment.insert(name.parse().unwrap(), value);
+    }
+    let mut several = recipe.clone();
+    several.server.replicas = 2.try_into().unwrap();
+    for recipe in [recipe, several] {
+        for runtime in [Runtime::Pyxis, Runtime::Apptainer, Runtime::Podman] {
+            let script = launch(recipe.clone(), runtime);
+            let functions: String = ["fill", "set_container", "server_step", "keep_secrets"]
+                .map(|name| function(&script, name).to_owned() + "\n")
+                .concat();
+            let values = lines(&script, "readonly server_image=", "readonly extra_mounts=(");
+            let program = format!(
+                "{values})\n{functions}\nlog_of() {{ echo log; }}\nserver_program() {{ :; }}\ndeclare -A facts=()\n\
+                 step=(step_of) gpu_options=() model_path=/model cache_path=/cache stage_path=/stage leader=x \
+                 results=/r SLURM_JOB_ID=1\nexport PATH=$FOLDER:$PATH\nserver_step 0"
+            );
+            let folder = tempfile::tempdir().unwrap();
+            let step = folder.path().join("step_of");
+            let step_of =
+                "#!/bin/bash\nenv >\"$FOLDER/env\"\nprintf '%s\\n' \"$@\" >\"$FOLDER/words\"\n";
+            fs::write(&step, step_of).unwrap();
+            fs::set_permissions(&step, fs::Permissions::from_mode(0o755)).unwrap();
+            let (code, words) = bash(&folder, &program, &[]);
+            assert_eq!(code, Some(0), "{runtime}: {words}");
+            let outside = fs::read_to_string(folder.path().join("env")).unwrap();
+            assert!(!outside.contains("canary"), "{runtime}: {outside}");
+            let words = fs::read_to_string(folder.path().join("words")).unwrap();
+            // Behind the words that begin the container's own program.
+            let (before, inside) = words.split_once("\nbash\n-s\n--\n").unwrap();
+            for name in NAMES {
+                let entry = format!("\n{name}=/canary\n");
+                assert!(inside.contains(&entry), "{runtime}: {words}");
+                assert!(!before.contains(name), "{runtime}: {words}");
+            }
+        }
+    }
+}
+
+/// Both containers are without the user's other secrets, and a proxy's password.
+#[test]
+fn steps_get_the_secrets_that_they_need() {
+    let script = default_launch();
+    let keep = function(&script, "keep_secrets");
+    let variables = [
+        ("HF_TOKEN", "canary"),
+        ("NGC_API_KEY", "kept"),
+        ("GITHUB_TOKEN", "canary"),
+        ("SLACK_TOKEN_2", "canary"),
+        ("my_password", "canary"),
+        ("OWN", "canary"),
+        ("OF_A_RECIPE", "canary"),
+        ("https_proxy", "http://me:canary@proxy:1"),
+        ("HTTP_PROXY", "http://proxy:1"),
+        ("TOKENIZERS_PARALLELISM", "true"),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let program = format!(
+        "readonly secrets=(NGC_API_KEY HF_TOKEN OWN) server_secrets=(OF_A_RECIPE)\n{keep}\n\
+         keep_secrets NGC_API_KEY\nenv"
+    );
+    let (_, words) = bash(&folder, &program, &variables);
+    assert!(!words.contains("canary"), "{words}");
+    for kept in [
+        "NGC_API_KEY=kept",
+        "HTTP_PROXY=http://proxy:1",
+        "TOKENIZERS_PARALLELISM=true",
+    ] {
+        assert!(words.contains(kept), "{kept}: {words}");
+    }
+}
