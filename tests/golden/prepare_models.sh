@@ -309,22 +309,23 @@ if is_whole weights "$model" && is_whole engine "$model/$engine_folder" && is_li
   exit 0
 fi
 
-# open_lock FILE: opens it as $lock. Others may write to its folder: only a regular file is
+# open_lock FILE: opens it, as $REPLY. Others may write to its folder: only a regular file is
 # opened, since a FIFO would hold this script up, and it is made only where there is nothing.
 open_lock() {
   [[ -e $1 || -L $1 ]] || (umask 022 && set -C && : >"$1") 2>/dev/null || true
   [[ -f $1 && ! -L $1 ]] || return 1
   # Some file systems lock only what may be written.
   if [[ -w $1 ]]; then
-    exec {lock}<>"$1"
+    exec {REPLY}<>"$1"
   else
-    exec {lock}<"$1"
+    exec {REPLY}<"$1"
   fi
 }
 
 # Two at once share the work: the second one waits, and then finds it done.
 open_lock "$stage_path/.$model_folder.lock" || fail "cannot lock $stage_path/.$model_folder.lock: it must be a regular" \
   "file that you may read; where no prepare_models.sh runs, remove it"
+lock=$REPLY
 if ! flock --nonblock "$lock"; then
   say "waiting for another prepare_models.sh on $stage_path, or for its file system, which may know no locks"
   status=0

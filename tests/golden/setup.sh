@@ -134,16 +134,16 @@ check_readable() {
   return 1
 }
 
-# open_lock FILE: opens it as $lock. Others may write to its folder: only a regular file is
+# open_lock FILE: opens it, as $REPLY. Others may write to its folder: only a regular file is
 # opened, since a FIFO would hold this script up, and it is made only where there is nothing.
 open_lock() {
   [[ -e $1 || -L $1 ]] || (umask 022 && set -C && : >"$1") 2>/dev/null || true
   [[ -f $1 && ! -L $1 ]] || return 1
   # Some file systems lock only what may be written.
   if [[ -w $1 ]]; then
-    exec {lock}<>"$1"
+    exec {REPLY}<>"$1"
   else
-    exec {lock}<"$1"
+    exec {REPLY}<"$1"
   fi
 }
 
@@ -308,10 +308,10 @@ reason_of_failure() {
 
 import_image() {
   local name=${image_files[$1]} uri=${image_uris[$1]} architecture=${image_architectures[$1]}
-  local file=$stage_path/$name part=$stage_path/.$name.$SLURM_JOB_ID.part lock
+  local file=$stage_path/$name part=$stage_path/.$name.$SLURM_JOB_ID.part
   # Two setups share the work: the second one waits here and then finds the
   # file. Without a lock, or after an hour, both import, each to its own part.
-  { open_lock "$stage_path/.$name.lock" && flock --timeout=3600 "$lock"; } ||
+  { open_lock "$stage_path/.$name.lock" && flock --timeout=3600 "$REPLY"; } ||
     say "warning: no lock on $stage_path/.$name.lock; go on without"
   check_readable "$file" || stop_if_missing
   if sound_image "$file"; then
