@@ -174,7 +174,7 @@ fn variables(body: &str) -> (BTreeSet<String>, BTreeSet<String>) {
                 Some("exec") => {
                     let name = words.next().and_then(|word| word.strip_prefix('{'));
                     let name = name.and_then(|word| word.split_once('}'));
-                    if let Some((name, _)) = name {
+                    if let Some((name, _)) = name.filter(|(name, _)| is_name(name)) {
                         add(false, name);
                     }
                 }

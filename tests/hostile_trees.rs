@@ -68,7 +68,7 @@ impl Site {
         );
         site.program(
             "hf",
-            &format!("[[ $1 == download ]] || exit 0\nwhile [[ $1 != --local-dir ]]; do shift; done\nmkdir -p \"$2\" && cp {given}/hub/* \"$2\""),
+            &format!("[[ $1 == download ]] || exit 0\nwhile [[ $1 != --local-dir ]]; do shift; done\nmkdir -p \"$2\" && cp --remove-destination {given}/hub/* \"$2\""),
         );
         // No other job is there.
         site.program("squeue", "echo 'Invalid job id specified' >&2; exit 1");
