@@ -46,6 +46,7 @@ def vllm():
     parser.add_argument("--tensor-parallel-size", type=int, default=1)
     parser.add_argument("--host", default="0.0.0.0")
     parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--enable-prefix-caching", action=argparse.BooleanOptionalAction, default=True)
     args = parser.parse_args()
     listen("vLLM", args.model, args.served_model_name, args.host, args.port, args.tensor_parallel_size)
 
@@ -57,6 +58,7 @@ def sglang():
     parser.add_argument("--tp-size", "--tensor-parallel-size", type=int, default=1)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=30000)
+    parser.add_argument("--disable-radix-cache", action="store_true")
     args = parser.parse_args()
     listen("SGLang", args.model_path, args.served_model_name, args.host, args.port, args.tp_size)
 
