@@ -108,7 +108,8 @@ impl Newer<'_> {
                 let manifest = fs::read_to_string(manifest).unwrap();
                 assert!(manifest.contains("\"exit_code\": 0"), "{manifest}");
                 assert!(!manifest.contains("\"not run\""), "{manifest}");
-                assert_eq!(manifest.matches("\"finished\"").count(), 2, "{manifest}");
+                let finished = manifest.matches("\"status\": \"finished\"").count();
+                assert_eq!(finished, 2, "{manifest}");
             });
         }
 
