@@ -280,7 +280,7 @@ fn model_that_is_there() {
     said(1, "model-00002-of-00002.safetensors is missing");
     // As in a cache of the hub, which a container would see in part.
     std::os::unix::fs::symlink(site.folder.join("blob"), &shard).unwrap();
-    said(1, "is a link that leads out of the folder");
+    said(2, "a link that leads out of that folder");
 }
 
 /// A server that no code of the crate knows: its recipe is a TOML file.
