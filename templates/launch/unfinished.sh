@@ -61,7 +61,8 @@ store_points() {
 keep_unfinished() {
   local name word
   for name in "${!own[@]}"; do
-    [[ -n ${own[$name]} ]] && ! rmdir "$run/$name" 2>/dev/null && [[ -e $run/$name ]] || continue
+    [[ -n ${own[$name]} && -e $run/$name ]] || continue
+    ! rmdir "$run/$name" 2>/dev/null || continue
     # shellcheck disable=SC2086 # its words
     look_up ${own[$name]}
     word=failed
