@@ -43,7 +43,7 @@ pub use self::problem::{PlanError, Problem};
 /// // Two ways to ask for GPUs exclude each other, and the server uses four.
 /// let settings = Settings::from_toml("slurm = { gpus_per_node = 2, gres = 'gpu:2' }")?;
 /// let error = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap_err();
-/// assert_eq!(error.problems().len(), 4); // one for each script, and too few GPUs
+/// assert_eq!(error.problems().len(), 2); // told once for all scripts, and too few GPUs
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]

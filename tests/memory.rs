@@ -85,8 +85,9 @@ const AT_ONCE: Duration = Duration::from_secs(5);
 const OF_A_VALUE: usize = 64;
 
 /// What may be allocated for a byte of a file: the reader of TOML keeps a token for
-/// each bracket, and twice as many while their list grows.
-const OF_A_FILE: usize = 128;
+/// each bracket, and an error for each line that is no TOML; twice as many while their
+/// list grows.
+const OF_A_FILE: usize = 320;
 
 /// The most that a deed takes for a byte, and where that was.
 #[derive(Default)]

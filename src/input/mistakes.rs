@@ -18,7 +18,11 @@ use crate::value::nearest;
 const MOST_MISTAKES: usize = 50;
 
 /// More samples than this are not read, however long the file is.
-const MOST_READS: usize = 5000;
+const MOST_READS: usize = 1000;
+
+/// Of a longer file the first mistake alone is told: no person wrote it, and each line of it
+/// that is no TOML would take memory.
+const LONGEST_FILE: usize = 64 << 10;
 
 /// Characters of a message, and of a line, that are shown.
 const LONGEST_MESSAGE: usize = 1000;
@@ -124,6 +128,9 @@ pub(crate) fn read<T: DeserializeOwned>(
         Ok(file) => return Ok(file),
         Err(error) => error,
     };
+    if text.len() > LONGEST_FILE {
+        return Err(vec![FileMistake::new(text, first.span(), first.message())]);
+    }
     let (file, mut errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         let place = |error: &Error| error.span().map_or(0, |span| span.start);

@@ -72,6 +72,8 @@ impl std::fmt::Display for ReadProblem {
     }
 }
 
+impl std::error::Error for ReadProblem {}
+
 /// `text` in quotes, fit for a sentence.
 pub(super) fn quoted(text: &str) -> String {
     let mut short: String = text.chars().take(40).collect();
