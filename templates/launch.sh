@@ -58,11 +58,11 @@ say "$made_by, recipe $recipe"
 
 {% include "launch/port.sh" %}
 
+{% include "launch/points.sh" %}
+
 {% include "launch/unfinished.sh" %}
 
 # ---- The manifest: what ran, where, and how it ended ----------------------------
-
-{% include "launch/points.sh" %}
 
 {% include "launch/manifest.sh" %}
 

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 /// Around the functions: what launch.sh has before it.
 const BEFORE: &str = r#"
 set -Eeuo pipefail
-model_path=/model results=/results logs=/logs job_id=1 default_tokenizer=$DEFAULT client_image=client.sqsh extra_mounts=()
+model_path=/model results=/results run=/results/.run_1 logs=/logs job_id=1 default_tokenizer=$DEFAULT client_image=client.sqsh extra_mounts=()
 tokenizer_path=${tokenizer:-$model_path}
 step=(bash -c 'printf "%s\n" "$@"; env' srun)
 keep_secrets() { echo "secrets: $*"; }
@@ -91,7 +91,7 @@ fn the_hub_is_asked_for_the_default_tokenizer_until_it_is_there() {
         &step("24.10", LOCAL, false),
         &[
             "secrets: ",
-            "--container-mounts=/results:/results,STAGE/hf_cache:STAGE/hf_cache",
+            "--container-mounts=/results/.run_1:/results/.run_1,STAGE/hf_cache:STAGE/hf_cache",
             "--container-env=PYTHONUNBUFFERED,COLUMNS,HF_HUB_OFFLINE,TRANSFORMERS_OFFLINE,HF_HOME",
             "HF_HOME=STAGE/hf_cache",
             "HF_HUB_OFFLINE=0",
@@ -115,7 +115,7 @@ fn later_releases_need_no_more_than_they_are_given() {
         &lines,
         &[
             "secrets: ",
-            "--container-mounts=/results:/results",
+            "--container-mounts=/results/.run_1:/results/.run_1",
             "HF_HUB_OFFLINE=1",
         ],
     );

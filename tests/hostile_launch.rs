@@ -5,6 +5,7 @@ mod client;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nim_slurm::container::Runtime;
@@ -94,7 +95,7 @@ fn a_job_s_name_is_no_count_of_restarts() {
 #[test]
 fn a_row_of_points_is_only_a_claim() {
     let script = default_launch();
-    let functions: String = ["point_folder", "look_up", "json"]
+    let functions: String = ["text_of", "point_folder", "look_up", "json"]
         .map(|name| function(&script, name).to_owned() + "\n")
         .concat();
     for (row, has_folder, expected) in [
@@ -211,31 +212,6 @@ fn who_is_left_alone_is_not_to_blame() {
     }
 }
 
-/// A result that cannot get its name makes its point fail.
-#[test]
-fn a_result_that_is_not_stored_is_not_finished() {
-    let script = default_launch();
-    let store = lines(
-        client_program(&script),
-        "  # Only a valid result gets",
-        "  fi",
-    );
-    let folder = tempfile::tempdir().unwrap();
-    fs::create_dir_all(folder.path().join("run/point")).unwrap();
-    fs::create_dir(folder.path().join("results")).unwrap();
-    // Where mv keeps what is there, and says that all is well.
-    symlink("nowhere", folder.path().join("results/point")).unwrap();
-    let program = format!(
-        "reason='' parts=0 replica=0 folder=point run=$FOLDER/run results=$FOLDER/results\n{store}\n\
-         echo \"reason: $reason\""
-    );
-    let (_, words) = bash(&folder, &program, &[]);
-    assert!(words.contains("could not be stored as"), "{words}");
-    fs::remove_file(folder.path().join("results/point")).unwrap();
-    let (_, words) = bash(&folder, &program, &[]);
-    assert_eq!(words, "reason: \n");
-}
-
 /// Claims of ports: the first job wins, one that is not on the node has none, and nothing that
 /// stands in the place holds anybody up.
 #[test]
@@ -312,7 +288,7 @@ fn variables_of_a_server_stay_in_its_container() {
             let program = format!(
                 "{values})\n{functions}\nlog_of() {{ echo log; }}\nserver_program() {{ :; }}\ndeclare -A facts=()\n\
                  step=(step_of) gpu_options=() model_path=/model cache_path=/cache stage_path=/stage leader=x \
-                 results=/r SLURM_JOB_ID=1\nexport PATH=$FOLDER:$PATH\nserver_step 0"
+                 results=/r run=/run SLURM_JOB_ID=1\nexport PATH=$FOLDER:$PATH\nserver_step 0"
             );
             let folder = tempfile::tempdir().unwrap();
             let step = folder.path().join("step_of");
@@ -367,4 +343,334 @@ fn steps_get_the_secrets_that_they_need() {
     ] {
         assert!(words.contains(kept), "{kept}: {words}");
     }
+}
+
+/// What a client's container left in its folder, and what launch.sh makes of it.
+struct Left {
+    folder: TempDir,
+}
+
+const POINT: &str = "m_4_1_chat_32_16_7";
+
+impl Left {
+    /// A finished point, an empty results folder, and a user's own files.
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let left = Self { folder };
+        fs::create_dir_all(left.at("results/.run_7/finished").join(POINT)).unwrap();
+        fs::create_dir_all(left.at("home/folder")).unwrap();
+        fs::create_dir_all(left.at("logs")).unwrap();
+        fs::write(left.point().join("table.csv"), "text").unwrap();
+        fs::write(left.at("home/.bashrc"), "mine").unwrap();
+        left
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn run(&self) -> PathBuf {
+        self.at("results/.run_7")
+    }
+
+    fn point(&self) -> PathBuf {
+        self.run().join("finished").join(POINT)
+    }
+
+    /// Runs the part of launch.sh that brings points out, the manifest, and the count.
+    fn bring_out(&self) -> String {
+        let script = default_launch();
+        let start = script
+            .find("# Points in progress: all of results that")
+            .unwrap();
+        let end = script[start..].find("\n# ---- ").unwrap();
+        let functions: String = [
+            "text_of",
+            "point_folder",
+            "look_up",
+            "set_aside",
+            "write_manifest",
+            "client_end",
+        ]
+        .map(|name| function(&script, name).to_owned() + "\n")
+        .concat();
+        let program = format!(
+            "say() {{ echo \"$*\"; }}\nfail() {{ say \"error: $*\"; exit 1; }}\nresults=$FOLDER/results logs=$FOLDER/logs result_name=m gpus=4\n\
+             job_id=7 parts=0 runs=(7) points=('chat 32 16 1 8 8 0') manifest=$results/run_7.json client_exits=(4)\nprint_manifest() {{ echo text; }}\n\
+             {functions}\n{}\nlook_up chat 32 16 1\necho \"status: ${{REPLIES[1]}}\"\necho \"measured: ${{are_finished[*]}}\"\n\
+             client_end 0\necho \"end: ${{REPLIES[*]}}\"\nwrite_manifest\nmkdir \"$stopping\"",
+            &script[start..start + end]
+        );
+        let (code, words) = bash(&self.folder, &program, &[]);
+        assert_eq!(code, Some(0), "{words}");
+        words
+    }
+
+    /// The user's own files are as they were.
+    #[track_caller]
+    fn assert_home(&self, words: &str) {
+        assert_eq!(fs::read_to_string(self.at("home/.bashrc")).unwrap(), "mine");
+        let names = |folder: &str| fs::read_dir(self.at(folder)).unwrap().count();
+        assert_eq!((names("home"), names("home/folder")), (2, 0), "{words}");
+        assert!(!words.contains("mine"), "{words}");
+    }
+}
+
+/// A point is finished when its folder has its name, and not when something else has it.
+#[test]
+fn a_result_that_is_not_stored_is_not_finished() {
+    let left = Left::new();
+    let words = left.bring_out();
+    assert!(words.contains("status: finished"), "{words}");
+    assert!(left.at("results").join(POINT).join("table.csv").is_file());
+
+    let left = Left::new();
+    fs::write(left.run().join("points"), format!("{POINT}|finished|3|\n")).unwrap();
+    // Where mv keeps what is there, and says that all is well.
+    symlink("nowhere", left.at("results").join(POINT)).unwrap();
+    let words = left.bring_out();
+    assert!(words.contains("status: failed"), "{words}");
+    assert!(words.contains("could not be stored as"), "{words}");
+    let refused = left.run().join("finished.refused-1").join(POINT);
+    assert!(refused.join("table.csv").is_file());
+}
+
+/// A run that was killed did not bring out what was finished; the next one of the job does, and
+/// does not measure it again.
+#[test]
+fn what_a_killed_run_finished_is_finished() {
+    let left = Left::new();
+    fs::create_dir(left.run().join("taken.1")).unwrap();
+    let words = left.bring_out();
+    assert!(words.contains("measured: yes"), "{words}");
+    assert!(!left.run().join("taken.1").exists(), "{words}");
+
+    let left = Left::new();
+    fs::rename(left.point(), left.run().join(POINT)).unwrap();
+    let words = left.bring_out();
+    assert!(
+        words.contains("an unfinished point (interrupted)") && words.contains("measured: \n"),
+        "{words}"
+    );
+    let aside = left.at("results/interrupted_7").join(POINT);
+    assert!(aside.join("table.csv").is_file());
+}
+
+type Attack = fn(&Left);
+
+/// What is done, and whether the point is finished all the same.
+const ATTACKS: &[(&str, Attack, bool)] = &[
+    (
+        "a link in a result",
+        |left| symlink(left.at("home/.bashrc"), left.point().join("a.log")).unwrap(),
+        false,
+    ),
+    (
+        "a FIFO in a result",
+        |left| make_fifo(&left.point().join("b.log")),
+        false,
+    ),
+    (
+        "a link deep in it",
+        |left| {
+            fs::create_dir(left.point().join("deep")).unwrap();
+            symlink(left.at("home"), left.point().join("deep/x")).unwrap();
+        },
+        false,
+    ),
+    (
+        "the result is a link",
+        |left| {
+            fs::remove_dir_all(left.point()).unwrap();
+            symlink(left.at("home/folder"), left.point()).unwrap();
+        },
+        false,
+    ),
+    (
+        "all results are a link",
+        |left| {
+            fs::remove_dir_all(left.run().join("finished")).unwrap();
+            fs::create_dir_all(left.at("elsewhere").join(POINT)).unwrap();
+            symlink(left.at("elsewhere"), left.run().join("finished")).unwrap();
+        },
+        false,
+    ),
+    (
+        "points is a FIFO",
+        |left| make_fifo(&left.run().join("points")),
+        true,
+    ),
+    (
+        "points is a link",
+        |left| symlink("/dev/zero", left.run().join("points")).unwrap(),
+        true,
+    ),
+    (
+        "a name of its own",
+        |left| {
+            fs::create_dir(left.run().join("finished/m_4_9_chat_32_16_7")).unwrap();
+            fs::create_dir(left.run().join("finished/m_4_1_chat_32_16_6")).unwrap();
+        },
+        true,
+    ),
+    (
+        "the manifest's part is a link",
+        |left| {
+            symlink(left.at("home/.bashrc"), left.at("results/run_7.json.part")).unwrap();
+        },
+        true,
+    ),
+    (
+        "the manifest's part is a FIFO",
+        |left| make_fifo(&left.at("results/run_7.json.part")),
+        true,
+    ),
+    (
+        "a log is a link",
+        |left| {
+            symlink(left.at("home/.bashrc"), left.at("logs/server_7.out")).unwrap();
+        },
+        true,
+    ),
+    (
+        "a log is a FIFO",
+        |left| make_fifo(&left.at("logs/benchmarking_7.1.out")),
+        true,
+    ),
+    (
+        "a point in progress is a link",
+        |left| {
+            symlink(left.at("home/folder"), left.run().join(POINT)).unwrap();
+        },
+        true,
+    ),
+    (
+        "its logs are links",
+        |left| {
+            fs::create_dir(left.run().join(POINT)).unwrap();
+            symlink(
+                left.at("home/.bashrc"),
+                left.run().join(POINT).join("a.log"),
+            )
+            .unwrap();
+        },
+        true,
+    ),
+    (
+        "a point in progress alone is a link",
+        |left| {
+            fs::remove_dir_all(left.point()).unwrap();
+            symlink(left.at("home/folder"), left.run().join(POINT)).unwrap();
+        },
+        false,
+    ),
+    (
+        "a point in progress alone has a link in it",
+        |left| {
+            fs::remove_file(left.point().join("table.csv")).unwrap();
+            fs::rename(left.point(), left.run().join(POINT)).unwrap();
+            let log = left.run().join(POINT).join("a.log");
+            symlink(left.at("home/.bashrc"), log).unwrap();
+        },
+        false,
+    ),
+    (
+        "names that mean something to bash",
+        |left| {
+            for name in [
+                "*",
+                "@",
+                "x]$(cd home;touch x)",
+                "a[$(cd home;touch x)]",
+                "-rf",
+            ] {
+                fs::create_dir_all(left.run().join("finished").join(name)).unwrap();
+                fs::create_dir_all(left.run().join("failed").join(name)).unwrap();
+            }
+        },
+        true,
+    ),
+    (
+        "the cause of the end is a FIFO",
+        |left| make_fifo(&left.run().join("ended.0")),
+        true,
+    ),
+    (
+        "a state is a folder",
+        |left| fs::create_dir_all(left.run().join("state.0/x")).unwrap(),
+        true,
+    ),
+    (
+        "the sign of the end is a link",
+        |left| symlink(left.at("home/folder"), left.at("logs/.stopping_7")).unwrap(),
+        true,
+    ),
+    (
+        "aside is a link",
+        |left| {
+            symlink(left.at("home"), left.run().join("failed")).unwrap();
+        },
+        true,
+    ),
+];
+
+/// Links, FIFOs and other names in the folder of the client's container lead nowhere.
+#[test]
+fn what_a_client_leaves_leads_nowhere() {
+    for (attack, prepare, is_finished) in ATTACKS {
+        let left = Left::new();
+        prepare(&left);
+        let words = left.bring_out();
+        assert_eq!(
+            words.contains("status: finished"),
+            *is_finished,
+            "{attack}: {words}"
+        );
+        left.assert_home(&words);
+        let manifest = left.at("results/run_7.json");
+        assert_eq!(fs::read_to_string(manifest).unwrap(), "text\n", "{attack}");
+        assert!(words.contains("end: client_failed 4"), "{attack}: {words}");
+        // Nothing but files and folders is in results, and only the names of points.
+        for name in fs::read_dir(left.at("results")).unwrap() {
+            let path = name.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            assert!(
+                [".run_7", "run_7.json", POINT, "interrupted_7"].contains(&name),
+                "{attack}: {name}"
+            );
+            if name != ".run_7" {
+                let stray = Command::new("find")
+                    .arg(&path)
+                    .args(["!", "-type", "f", "!", "-type", "d"])
+                    .output();
+                assert_eq!(stray.unwrap().stdout, b"", "{attack}");
+            }
+        }
+        for log in fs::read_dir(left.at("logs")).unwrap() {
+            assert!(log.unwrap().file_type().unwrap().is_dir(), "{attack}");
+        }
+    }
+}
+
+/// The folder for the client's container is the user's own.
+#[test]
+fn nobody_leads_the_folder_of_a_job_elsewhere() {
+    let left = Left::new();
+    fs::remove_dir_all(left.run()).unwrap();
+    symlink(left.at("home"), left.run()).unwrap();
+    let script = default_launch();
+    let check = lines(&script, "readonly run=", "[[ ! -L $run");
+    let program = format!(
+        "fail() {{ echo \"$*\"; exit 1; }}\nresults=$FOLDER/results logs=$FOLDER/logs job_id=7\n{check}"
+    );
+    let (code, words) = bash(&left.folder, &program, &[]);
+    assert_eq!(code, Some(1), "{words}");
+    assert!(
+        words.contains("is a link, or another user's: remove it"),
+        "{words}"
+    );
+}
+
+fn make_fifo(path: &Path) {
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }

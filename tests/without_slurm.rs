@@ -225,7 +225,7 @@ fn lines_in_the_client_change_none_of_its_variables() {
     let text = plan(lines).launch().text().to_owned();
     // One point, which is measured already.
     let head = format!(
-        "say() {{ echo \"$*\"; }}\nkeep_aside() {{ :; }}\nfill() {{ :; }}\npoint_folder() {{ REPLY=of_before; echo \"no_proxy $no_proxy\"; }}\n\
+        "say() {{ echo \"$*\"; echo \"no_proxy $no_proxy\"; }}\nfill() {{ :; }}\nfolders=(of_before of_before) are_finished=(yes yes)\n\
          port=1 replica=0 replicas=1 parts=0 measure_until= client_command=(genai-perf) tool_name=x results=/ run=/nowhere points=('a 1 1 1 1 1 0' 'b 1 1 1 1 1 0') tokenizer_path=/ served_model_name=x request_fields=x\n\
          health_path=/ ready_timeout=1 server_started=0 lines_in_client={}\n",
         nim_slurm::shell_word(lines)
@@ -330,7 +330,7 @@ fn a_few_blocks_are_no_space() {
         .unwrap();
     let (body, _) = rest.split_once("\n}\n").unwrap();
     let program = format!(
-        "say() {{ echo \"$*\"; }}\nresults=/\nend_with() {{ [[ $1 == no_space ]] && exit 7; }}\nf() {{\n{body}\n}}\nf\necho goes on"
+        "say() {{ echo \"$*\"; }}\nresults=/ run=/\nend_with() {{ [[ $1 == no_space ]] && exit 7; }}\nf() {{\n{body}\n}}\nf\necho goes on"
     );
     for (kibibytes, code) in [("0", 7), ("40", 7), ("900", 0), ("99999999", 0)] {
         // In the form of POSIX.

@@ -2,6 +2,9 @@ set -Eeuo pipefail
 
 readonly url=127.0.0.1:$((port + replica)) tool=${client_command[0]}
 readonly result_table=profile_export_${tool//-/_}.csv
+# In a point's folder, what this server's client leaves of it.
+own_part=
+((parts == 0)) || own_part=/server-$replica
 # With the hub said to be offline, AIPerf takes no folder for a tokenizer.
 [[ $tool != aiperf || $tokenizer_path != /* ]] || unset HF_HUB_OFFLINE TRANSFORMERS_OFFLINE
 # What asks the server must not be sent through the site's proxy.
@@ -31,10 +34,17 @@ report() { keep state "$@"; }
 
 # A few blocks are often left: a file that does not fit is not begun, and df rounds up.
 stop_if_full() {
-  df -P -k "$results" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' || return 0
+  df -P -k "$run" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' || return 0
   say "error: no space is left in $results" >&2
   end_with no_space
 }
+
+# rename_in_logs WORD FOLDER PART: logs of what an unfinished point left name the folder that they get.
+rename_in_logs() {
+  find "$run/$2$3" -name '*.log' -type f -exec sed -i "s|/\.run_$job_id/$2|/$1_$job_id/$2|g" {} + || true
+}
+# put_down WORD FOLDER: launch.sh brings out what lies there.
+put_down() { mkdir -p "$run/$1" && mv -nT -- "$run/$2" "$run/$1/$2" && [[ ! -e $run/$2 ]]; }
 
 # record FOLDER STATE SECONDS DETAIL: a row for the manifest.
 record() {
@@ -247,7 +257,10 @@ on_signal() {
   stop_watcher
   stop_tool
   # On another server it may have failed before.
-  [[ -z $current ]] || grep -qsF -- "$current|failed|" "$run/points" || record "$current" interrupted '' ''
+  if [[ -n $current ]]; then
+    grep -qsF -- "$current|failed|" "$run/points" || record "$current" interrupted '' ''
+    rename_in_logs interrupted "$current" "$own_part"
+  fi
   end_with client_stopped
 }
 
@@ -275,8 +288,7 @@ estimate() {
 declare -A facts=()
 # measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED WORK: true, or $reason says what went wrong.
 measure() {
-  local folder=$1 part=$run/$1 began status=0 number detail=''
-  ((parts == 0)) || part+=/server-$replica
+  local folder=$1 part=$run/$1$own_part began status=0 number detail=''
   mkdir -p "$part" || stop_if_full
   meet "$folder.begin" ready
   began=$SECONDS current=$folder
@@ -298,6 +310,7 @@ measure() {
     sleep 0.5 || true
     stop_tool
     record "$folder" failed $((SECONDS - began)) "the server stopped answering"
+    rename_in_logs failed "$folder" "$own_part"
     end_with no_answer
   fi
   stop_watcher
@@ -324,9 +337,8 @@ measure() {
       ((parts == 0)) || reason="on server $number: $reason"
     fi
   done
-  # Only a valid result gets the final name, and only one that has it is finished.
-  if [[ -z $reason ]] && ((parts == 0 || replica == 0)) &&
-    ! { mv -nT -- "$run/$folder" "$results/$folder" && [[ ! -e $run/$folder ]]; }; then
+  # Only a valid result gets the final name.
+  if [[ -z $reason ]] && ((parts == 0 || replica == 0)) && ! put_down finished "$folder"; then
     reason="it is valid, and could not be stored as $results/$folder"
   fi
   if [[ -n $reason ]]; then
@@ -334,7 +346,8 @@ measure() {
     if ((parts == 0 || replica == 0)); then
       record "$folder" failed $((SECONDS - began)) "$reason"
       stop_if_full
-      keep_aside failed "$folder"
+      rename_in_logs failed "$folder" ''
+      put_down failed "$folder" || stop_if_full
     fi
     return 1
   fi
@@ -363,12 +376,13 @@ main() {
   wait_until_ready
   for point in "${points[@]}"; do
     read -r use_case isl osl concurrency requests prompts seed <<<"$point"
+    folder=${folders[number]}
     number=$((number + 1))
-    if point_folder "$use_case" "$isl" "$osl" "$concurrency"; then
-      say "point $number of ${#points[@]} is finished already: $REPLY"
+    if [[ -n ${are_finished[number - 1]} ]]; then
+      say "point $number of ${#points[@]} is finished already: $folder"
       continue
     fi
-    folder=$REPLY rounds=$(((requests + concurrency - 1) / concurrency))
+    rounds=$(((requests + concurrency - 1) / concurrency))
     work=$((rounds * osl))
     if [[ -n $broken ]]; then
       # Another client may have it, or may still take it.

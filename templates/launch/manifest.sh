@@ -66,5 +66,6 @@ print_manifest() {
 write_manifest() {
   local text
   text=$(print_manifest)
-  printf '%s\n' "$text" 2>/dev/null >"$manifest.part" && mv -T -- "$manifest.part" "$manifest"
+  # A new file, not one to which somebody led a link.
+  rm -f -- "$manifest.part" && (set -C && printf '%s\n' "$text" >"$manifest.part") 2>/dev/null && mv -T -- "$manifest.part" "$manifest"
 }

@@ -3,8 +3,7 @@ parts=0
 [[ $replica_use != together ]] || parts=$replicas
 readonly parts
 # point_folder USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY...: true when the point is finished, with all its
-# parts, by this job or by one that it resumes. REPLY is its folder's name, or the one that it will get. The client
-# uses it, too.
+# parts, by this job or by one that it resumes. REPLY is its folder's name, or the one that it will get.
 point_folder() {
   local stem=${result_name}_${gpus}_$4_$1_$2_$3 id place
   for id in "${runs[@]}"; do
@@ -21,7 +20,7 @@ look_up() {
   local folder state='not run' seconds='' detail='' said
   ! point_folder "$@" || state=finished
   folder=$REPLY
-  said=$(awk -F '|' -v folder="$folder" '$1 == folder { said = $0 } END { print said }' "$run/points" 2>/dev/null) || true
+  said=$(text_of "$run/points" | awk -F '|' -v folder="$folder" '$1 == folder { said = $0 } END { print said }') || true
   [[ -z $said ]] || IFS='|' read -r _ state seconds detail <<<"$said"
   # The client's image may have written anything: a point is finished when its folder is there.
   [[ $state != finished || -d $results/$folder ]] || state=failed detail="its results are not there"

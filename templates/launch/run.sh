@@ -58,6 +58,7 @@ goes_on() {
   ((open > 0))
 }
 while goes_on && [[ -z $stopped_by ]]; do
+  store_points
   sleep 0.3 &
   wait -n || true
 done

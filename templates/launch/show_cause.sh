@@ -5,7 +5,7 @@ declare -A log_lines=()
 count_lines() {
   local log
   for log in "$logs"/*_"$job_id".*out; do
-    [[ ! -e $log ]] || log_lines[$1$log]=$(wc -l <"$log")
+    [[ ! -f $log || -L $log ]] || log_lines[$1$log]=$(wc -l <"$log")
   done
 }
 # show_cause LOG: the lines of a log that look like the cause of its end, then the last ones. What a server writes is

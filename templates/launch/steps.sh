@@ -108,7 +108,7 @@ server_task() {
 
 # client_step NUMBER: becomes the step of this server's client, in a process of its own.
 client_step() {
-  local replica=$1 mounts=("$results:$results") variables='PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE'
+  local replica=$1 mounts=("$run:$run") variables='PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE'
   local hub=$stage_path/hf_cache offline=1 container
   # The tool's tables are for a terminal: at once, and wide enough for numbers.
   export PYTHONUNBUFFERED=1 COLUMNS=120
@@ -139,13 +139,13 @@ client_step() {
 # itself, and then its program, in which nothing is expanded.
 client_program() {
   local replica=$1
-  declare -p results run job_id runs result_name gpus replica replicas parts port health_path served_model_name \
+  declare -p results run job_id folders are_finished replica replicas parts port health_path served_model_name \
     ready_timeout server_started probe_interval tokenizer_path point_timeout tool_name client_command request_fields points \
     measure_until
 {%- if in_client.is_some() %}
   declare -p lines_in_client
 {%- endif %}
-  declare -f say set_aside keep_aside point_folder fill
+  declare -f say fill
   cat <<'CLIENT'
 {% include "launch/client.sh" %}
 {%- if in_client.is_some() %}

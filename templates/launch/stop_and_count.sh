@@ -1,24 +1,24 @@
 # First what must not be lost: who is told to stop may have only seconds.
+store_points
 write_manifest || say "error: cannot write $manifest" >&2
 seconds_to_stop=$stop_timeout
 ((code != 6)) || seconds_to_stop=3
-: 2>/dev/null >"$run/stopping"
+mkdir "$stopping" 2>/dev/null
 count_lines until
 stop_steps client 5 "${clients[@]}"
 # Now the clients have said how far they are. What a point left is moved when all have stopped.
-for left in "$run"/*/; do
-  [[ -d $left ]] || continue
-  left=$(basename "$left") state=interrupted
-  ! grep -qsF -- "$left|failed|" "$run/points" || state=failed
-  keep_aside "$state" "$left"
-done
+store_points
+keep_unfinished
 write_manifest
 stop_steps server "$seconds_to_stop" "${servers[@]}"
 # The clients' containers are removed meanwhile; who is told to stop has no time for that.
 last_act=()
 ((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}"
 remove_containers
-ready_seconds=$(sed -n 's/^ready_seconds=\([0-9]\{1,9\}\)$/\1/p' "$run"/state.* 2>/dev/null | sort -n | tail -n 1)
+# Who still had a folder open when it was brought out may have added to it.
+((${#stored[@]} == 0)) || find "${stored[@]}" ! -type f ! -type d -delete
+ready_seconds=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done |
+  sed -n 's/^ready_seconds=\([0-9]\{1,9\}\)$/\1/p' | sort -n | tail -n 1)
 finished=0 failed=0 not_run=0 seconds_needed=0 why=''
 for point in "${points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"$point"
@@ -35,6 +35,7 @@ for point in "${points[@]}"; do
     say "$state: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
 done
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
+((code != 0 || failed == 0)) || explain points_failed
 # srun can say 0 of a client that never ran.
 ((code != 0 || finished == ${#points[@]})) || explain points_missing
 ((code != 5)) || reason="$failed of ${#points[@]} points failed"

@@ -52,14 +52,14 @@ srun_says() {
   local line
   trap '' TERM INT USR1 USR2
   while IFS= read -r line || [[ -n $line ]]; do
-    [[ (-e $run/stopping || ! -e $run) && $line =~ Terminat|:\ Killed|Exited\ with|CANCELLED|aborted ]] || printf '%s\n' "$line" >&2
+    [[ (-d $stopping || ! -e $run) && $line =~ Terminat|:\ Killed|Exited\ with|CANCELLED|aborted ]] || printf '%s\n' "$line" >&2
   done
 }
 # client_end NUMBER: in REPLIES, the cause of the end of a client that is no more at work, and its exit code.
 client_exits=()
 client_end() {
   local said='' status=0
-  read -r said 2>/dev/null <"$run/ended.$1" || true
+  said=$(text_of "$run/ended.$1")
   if [[ ! $said =~ ^[a-z_]+\ [0-9]{1,3}$ ]]; then
     [[ -n ${client_exits[$1]-} ]] || wait "${clients[$1]}" || status=$?
     client_exits[$1]=${client_exits[$1]:-$status}

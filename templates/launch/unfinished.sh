@@ -1,20 +1,81 @@
-# Points in progress; readers of the results look at whole folders only.
-readonly run=$results/.run_$job_id
+# Points in progress: all of results that the client's container sees. It may put anything there, so only regular files
+# are opened, and what launch.sh needs for itself lies elsewhere.
+readonly run=$results/.run_$job_id stopping=$logs/.stopping_$job_id
 mkdir -p "$run" || fail "cannot write in $results"
-# keep_aside WORD FOLDER: what an unfinished point left is no result, but it is data. The client uses it, too.
-keep_aside() {
-  local part=$run/$2 aside=$results/$1_$job_id/$2
-  [[ ! -e $part ]] || rmdir "$part" 2>/dev/null || {
-    mkdir -p "$results/$1_$job_id"
-    [[ ! -e $aside ]] || set_aside "$aside" earlier
-    mv -nT -- "$part" "$aside"
-    # Its logs name the folder that it was.
-    find "$aside" -name '*.log' -type f -exec sed -i "s|/\.run_$job_id/$2|/$1_$job_id/$2|g" {} + || true
-    say "an unfinished point ($1); what it left is in $aside"
-  }
+[[ ! -L $run && -O $run ]] || fail "$run is a link, or another user's: remove it"
+# Steps add to logs of an earlier run of this job, and not to what somebody put in their place.
+for log in "$logs"/{server,benchmarking}_"$job_id".*out; do
+  [[ -f $log && ! -L $log ]] || rm -f -- "$log" || fail "$log is no file: remove it"
+done
+
+# The folders that the points get, in their order, and whether those are finished; by its folder, each point that may
+# still be brought out, once.
+folders=() are_finished=() stored=()
+declare -A own=()
+name_points() {
+  local point
+  folders=() are_finished=() own=()
+  for point in "${points[@]}"; do
+    # shellcheck disable=SC2086 # its words
+    if point_folder $point; then
+      are_finished+=(yes)
+    else
+      are_finished+=('') own[$REPLY]=$point
+    fi
+    folders+=("$REPLY")
+  done
+}
+# bring_out FOLDER TARGET: true when a point's folder holds nothing but files and folders, and now lies where no container
+# sees it.
+bring_out() {
+  local strange
+  if [[ -L $1 || -L ${1%/*} ]] ||
+    ! strange=$(timeout 60 find "$1" ! -type f ! -type d -print -quit 2>&1) || [[ -n $strange ]]; then
+    say "error: what the client left of ${1##*/} stays in ${run##*/}: there are links or devices in it" >&2
+    return 1
+  fi
+  mkdir -p "${2%/*}" && mv -nT -- "$1" "$2" && [[ ! -e $1 ]] || return 1
+  stored+=("$2")
+}
+# bring_aside WORD FOLDER: what an unfinished point left is no result, but it is data.
+bring_aside() {
+  local aside=$results/$1_$job_id/${2##*/}
+  [[ ! -e $aside ]] || set_aside "$aside" earlier
+  ! bring_out "$2" "$aside" || say "an unfinished point ($1); what it left is in $aside"
+}
+# store_points: what clients have put down gets its final name.
+store_points() {
+  local left name
+  for left in "$run"/{finished,failed}/*; do
+    name=${left##*/}
+    [[ -e $left && -n ${own[$name]-} ]] || continue
+    own[$name]=
+    if [[ $left != "$run/finished/"* ]]; then
+      bring_aside failed "$left"
+    elif ! bring_out "$left" "$results/$name"; then
+      say "error: $name could not be stored as $results/$name" >&2
+    fi
+  done
+}
+# keep_unfinished: the same for what is still in progress when no client is at work any more.
+keep_unfinished() {
+  local name word
+  for name in "${!own[@]}"; do
+    [[ -n ${own[$name]} && -e $run/$name ]] || continue
+    ! rmdir "$run/$name" 2>/dev/null || continue
+    # shellcheck disable=SC2086 # its words
+    look_up ${own[$name]}
+    word=failed
+    [[ ${REPLIES[1]} == failed ]] || word=interrupted
+    bring_aside "$word" "$run/$name"
+  done
 }
 # An earlier run of this job may have been killed.
-for left in "$run"/*/; do
-  [[ ! -d $left ]] || keep_aside interrupted "$(basename "$left")"
+name_points
+store_points
+keep_unfinished
+for left in "$run"/{finished,failed}; do
+  rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused
 done
-rm -f -- "$run/stopping" "$run"/{ended,meet,state}.*
+rm -rf -- "$stopping" "$run"/{ended,meet,state,taken}.*
+name_points

@@ -347,6 +347,9 @@ if ((nodes > 1)); then
   [[ -n $leader ]] || missing "an address of $SLURMD_NODENAME, where the server's other nodes reach its leader"
 fi
 
+# text_of FILE: the text of a file that others may have made, within a bound. A link and a FIFO have none.
+text_of() { [[ ! -f $1 || -L $1 ]] || timeout 5 head -c 4194304 -- "$1" 2>/dev/null || true; }
+
 # runs_of JOB: in REPLIES, the runs that left something: the job's, or those of an array's tasks.
 runs_of() {
   local left
@@ -370,7 +373,7 @@ for id in "${resumed[@]}"; do
     missing "results of job $id, which RESUME_JOB_ID names, in $results"
   fi
   for left in "${REPLIES[@]}"; do
-    IFS=, read -r -a earlier < <(sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' "$results/run_$left.json" 2>/dev/null | tr -d '" ') || true
+    IFS=, read -r -a earlier < <(text_of "$results/run_$left.json" | sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' | tr -d '" ') || true
     runs+=("$left" "${earlier[@]}")
   done
 done
@@ -411,36 +414,12 @@ done
 ((${#problems[@]} == 0)) || rmdir "${claims[@]}" 2>/dev/null || true
 stop_if_missing
 
-# Points in progress; readers of the results look at whole folders only.
-readonly run=$results/.run_$job_id
-mkdir -p "$run" || fail "cannot write in $results"
-# keep_aside WORD FOLDER: what an unfinished point left is no result, but it is data. The client uses it, too.
-keep_aside() {
-  local part=$run/$2 aside=$results/$1_$job_id/$2
-  [[ ! -e $part ]] || rmdir "$part" 2>/dev/null || {
-    mkdir -p "$results/$1_$job_id"
-    [[ ! -e $aside ]] || set_aside "$aside" earlier
-    mv -nT -- "$part" "$aside"
-    # Its logs name the folder that it was.
-    find "$aside" -name '*.log' -type f -exec sed -i "s|/\.run_$job_id/$2|/$1_$job_id/$2|g" {} + || true
-    say "an unfinished point ($1); what it left is in $aside"
-  }
-}
-# An earlier run of this job may have been killed.
-for left in "$run"/*/; do
-  [[ ! -d $left ]] || keep_aside interrupted "$(basename "$left")"
-done
-rm -f -- "$run/stopping" "$run"/{ended,meet,state}.*
-
-# ---- The manifest: what ran, where, and how it ended ----------------------------
-
 # A point that several servers measure together has a folder for each in its own.
 parts=0
 [[ $replica_use != together ]] || parts=$replicas
 readonly parts
 # point_folder USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY...: true when the point is finished, with all its
-# parts, by this job or by one that it resumes. REPLY is its folder's name, or the one that it will get. The client
-# uses it, too.
+# parts, by this job or by one that it resumes. REPLY is its folder's name, or the one that it will get.
 point_folder() {
   local stem=${result_name}_${gpus}_$4_$1_$2_$3 id place
   for id in "${runs[@]}"; do
@@ -457,7 +436,7 @@ look_up() {
   local folder state='not run' seconds='' detail='' said
   ! point_folder "$@" || state=finished
   folder=$REPLY
-  said=$(awk -F '|' -v folder="$folder" '$1 == folder { said = $0 } END { print said }' "$run/points" 2>/dev/null) || true
+  said=$(text_of "$run/points" | awk -F '|' -v folder="$folder" '$1 == folder { said = $0 } END { print said }') || true
   [[ -z $said ]] || IFS='|' read -r _ state seconds detail <<<"$said"
   # The client's image may have written anything: a point is finished when its folder is there.
   [[ $state != finished || -d $results/$folder ]] || state=failed detail="its results are not there"
@@ -466,6 +445,90 @@ look_up() {
   local LC_ALL=C
   REPLIES=("$folder" "$state" "$seconds" "${detail//[^ -~]/?}")
 }
+
+# Points in progress: all of results that the client's container sees. It may put anything there, so only regular files
+# are opened, and what launch.sh needs for itself lies elsewhere.
+readonly run=$results/.run_$job_id stopping=$logs/.stopping_$job_id
+mkdir -p "$run" || fail "cannot write in $results"
+[[ ! -L $run && -O $run ]] || fail "$run is a link, or another user's: remove it"
+# Steps add to logs of an earlier run of this job, and not to what somebody put in their place.
+for log in "$logs"/{server,benchmarking}_"$job_id".*out; do
+  [[ -f $log && ! -L $log ]] || rm -f -- "$log" || fail "$log is no file: remove it"
+done
+
+# The folders that the points get, in their order, and whether those are finished; by its folder, each point that may
+# still be brought out, once.
+folders=() are_finished=() stored=()
+declare -A own=()
+name_points() {
+  local point
+  folders=() are_finished=() own=()
+  for point in "${points[@]}"; do
+    # shellcheck disable=SC2086 # its words
+    if point_folder $point; then
+      are_finished+=(yes)
+    else
+      are_finished+=('') own[$REPLY]=$point
+    fi
+    folders+=("$REPLY")
+  done
+}
+# bring_out FOLDER TARGET: true when a point's folder holds nothing but files and folders, and now lies where no container
+# sees it.
+bring_out() {
+  local strange
+  if [[ -L $1 || -L ${1%/*} ]] ||
+    ! strange=$(timeout 60 find "$1" ! -type f ! -type d -print -quit 2>&1) || [[ -n $strange ]]; then
+    say "error: what the client left of ${1##*/} stays in ${run##*/}: there are links or devices in it" >&2
+    return 1
+  fi
+  mkdir -p "${2%/*}" && mv -nT -- "$1" "$2" && [[ ! -e $1 ]] || return 1
+  stored+=("$2")
+}
+# bring_aside WORD FOLDER: what an unfinished point left is no result, but it is data.
+bring_aside() {
+  local aside=$results/$1_$job_id/${2##*/}
+  [[ ! -e $aside ]] || set_aside "$aside" earlier
+  ! bring_out "$2" "$aside" || say "an unfinished point ($1); what it left is in $aside"
+}
+# store_points: what clients have put down gets its final name.
+store_points() {
+  local left name
+  for left in "$run"/{finished,failed}/*; do
+    name=${left##*/}
+    [[ -e $left && -n ${own[$name]-} ]] || continue
+    own[$name]=
+    if [[ $left != "$run/finished/"* ]]; then
+      bring_aside failed "$left"
+    elif ! bring_out "$left" "$results/$name"; then
+      say "error: $name could not be stored as $results/$name" >&2
+    fi
+  done
+}
+# keep_unfinished: the same for what is still in progress when no client is at work any more.
+keep_unfinished() {
+  local name word
+  for name in "${!own[@]}"; do
+    [[ -n ${own[$name]} && -e $run/$name ]] || continue
+    ! rmdir "$run/$name" 2>/dev/null || continue
+    # shellcheck disable=SC2086 # its words
+    look_up ${own[$name]}
+    word=failed
+    [[ ${REPLIES[1]} == failed ]] || word=interrupted
+    bring_aside "$word" "$run/$name"
+  done
+}
+# An earlier run of this job may have been killed.
+name_points
+store_points
+keep_unfinished
+for left in "$run"/{finished,failed}; do
+  rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused
+done
+rm -rf -- "$stopping" "$run"/{ended,meet,state,taken}.*
+name_points
+
+# ---- The manifest: what ran, where, and how it ended ----------------------------
 
 json() {
   local text=${1//\\/\\\\}
@@ -535,7 +598,8 @@ print_manifest() {
 write_manifest() {
   local text
   text=$(print_manifest)
-  printf '%s\n' "$text" 2>/dev/null >"$manifest.part" && mv -T -- "$manifest.part" "$manifest"
+  # A new file, not one to which somebody led a link.
+  rm -f -- "$manifest.part" && (set -C && printf '%s\n' "$text" >"$manifest.part") 2>/dev/null && mv -T -- "$manifest.part" "$manifest"
 }
 
 # ---- The steps: a server's and its client's ---------------------------------------
@@ -639,7 +703,7 @@ server_task() {
 
 # client_step NUMBER: becomes the step of this server's client, in a process of its own.
 client_step() {
-  local replica=$1 mounts=("$results:$results") variables='PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE'
+  local replica=$1 mounts=("$run:$run") variables='PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE'
   local hub=$stage_path/hf_cache offline=1 container
   # The tool's tables are for a terminal: at once, and wide enough for numbers.
   export PYTHONUNBUFFERED=1 COLUMNS=120
@@ -670,15 +734,18 @@ client_step() {
 # itself, and then its program, in which nothing is expanded.
 client_program() {
   local replica=$1
-  declare -p results run job_id runs result_name gpus replica replicas parts port health_path served_model_name \
+  declare -p results run job_id folders are_finished replica replicas parts port health_path served_model_name \
     ready_timeout server_started probe_interval tokenizer_path point_timeout tool_name client_command request_fields points \
     measure_until
-  declare -f say set_aside keep_aside point_folder fill
+  declare -f say fill
   cat <<'CLIENT'
 set -Eeuo pipefail
 
 readonly url=127.0.0.1:$((port + replica)) tool=${client_command[0]}
 readonly result_table=profile_export_${tool//-/_}.csv
+# In a point's folder, what this server's client leaves of it.
+own_part=
+((parts == 0)) || own_part=/server-$replica
 # With the hub said to be offline, AIPerf takes no folder for a tokenizer.
 [[ $tool != aiperf || $tokenizer_path != /* ]] || unset HF_HUB_OFFLINE TRANSFORMERS_OFFLINE
 # What asks the server must not be sent through the site's proxy.
@@ -708,10 +775,17 @@ report() { keep state "$@"; }
 
 # A few blocks are often left: a file that does not fit is not begun, and df rounds up.
 stop_if_full() {
-  df -P -k "$results" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' || return 0
+  df -P -k "$run" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' || return 0
   say "error: no space is left in $results" >&2
   end_with no_space
 }
+
+# rename_in_logs WORD FOLDER PART: logs of what an unfinished point left name the folder that they get.
+rename_in_logs() {
+  find "$run/$2$3" -name '*.log' -type f -exec sed -i "s|/\.run_$job_id/$2|/$1_$job_id/$2|g" {} + || true
+}
+# put_down WORD FOLDER: launch.sh brings out what lies there.
+put_down() { mkdir -p "$run/$1" && mv -nT -- "$run/$2" "$run/$1/$2" && [[ ! -e $run/$2 ]]; }
 
 # record FOLDER STATE SECONDS DETAIL: a row for the manifest.
 record() {
@@ -924,7 +998,10 @@ on_signal() {
   stop_watcher
   stop_tool
   # On another server it may have failed before.
-  [[ -z $current ]] || grep -qsF -- "$current|failed|" "$run/points" || record "$current" interrupted '' ''
+  if [[ -n $current ]]; then
+    grep -qsF -- "$current|failed|" "$run/points" || record "$current" interrupted '' ''
+    rename_in_logs interrupted "$current" "$own_part"
+  fi
   end_with client_stopped
 }
 
@@ -952,8 +1029,7 @@ estimate() {
 declare -A facts=()
 # measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED WORK: true, or $reason says what went wrong.
 measure() {
-  local folder=$1 part=$run/$1 began status=0 number detail=''
-  ((parts == 0)) || part+=/server-$replica
+  local folder=$1 part=$run/$1$own_part began status=0 number detail=''
   mkdir -p "$part" || stop_if_full
   meet "$folder.begin" ready
   began=$SECONDS current=$folder
@@ -975,6 +1051,7 @@ measure() {
     sleep 0.5 || true
     stop_tool
     record "$folder" failed $((SECONDS - began)) "the server stopped answering"
+    rename_in_logs failed "$folder" "$own_part"
     end_with no_answer
   fi
   stop_watcher
@@ -1001,9 +1078,8 @@ measure() {
       ((parts == 0)) || reason="on server $number: $reason"
     fi
   done
-  # Only a valid result gets the final name, and only one that has it is finished.
-  if [[ -z $reason ]] && ((parts == 0 || replica == 0)) &&
-    ! { mv -nT -- "$run/$folder" "$results/$folder" && [[ ! -e $run/$folder ]]; }; then
+  # Only a valid result gets the final name.
+  if [[ -z $reason ]] && ((parts == 0 || replica == 0)) && ! put_down finished "$folder"; then
     reason="it is valid, and could not be stored as $results/$folder"
   fi
   if [[ -n $reason ]]; then
@@ -1011,7 +1087,8 @@ measure() {
     if ((parts == 0 || replica == 0)); then
       record "$folder" failed $((SECONDS - began)) "$reason"
       stop_if_full
-      keep_aside failed "$folder"
+      rename_in_logs failed "$folder" ''
+      put_down failed "$folder" || stop_if_full
     fi
     return 1
   fi
@@ -1040,12 +1117,13 @@ main() {
   wait_until_ready
   for point in "${points[@]}"; do
     read -r use_case isl osl concurrency requests prompts seed <<<"$point"
+    folder=${folders[number]}
     number=$((number + 1))
-    if point_folder "$use_case" "$isl" "$osl" "$concurrency"; then
-      say "point $number of ${#points[@]} is finished already: $REPLY"
+    if [[ -n ${are_finished[number - 1]} ]]; then
+      say "point $number of ${#points[@]} is finished already: $folder"
       continue
     fi
-    folder=$REPLY rounds=$(((requests + concurrency - 1) / concurrency))
+    rounds=$(((requests + concurrency - 1) / concurrency))
     work=$((rounds * osl))
     if [[ -n $broken ]]; then
       # Another client may have it, or may still take it.
@@ -1153,14 +1231,14 @@ srun_says() {
   local line
   trap '' TERM INT USR1 USR2
   while IFS= read -r line || [[ -n $line ]]; do
-    [[ (-e $run/stopping || ! -e $run) && $line =~ Terminat|:\ Killed|Exited\ with|CANCELLED|aborted ]] || printf '%s\n' "$line" >&2
+    [[ (-d $stopping || ! -e $run) && $line =~ Terminat|:\ Killed|Exited\ with|CANCELLED|aborted ]] || printf '%s\n' "$line" >&2
   done
 }
 # client_end NUMBER: in REPLIES, the cause of the end of a client that is no more at work, and its exit code.
 client_exits=()
 client_end() {
   local said='' status=0
-  read -r said 2>/dev/null <"$run/ended.$1" || true
+  said=$(text_of "$run/ended.$1")
   if [[ ! $said =~ ^[a-z_]+\ [0-9]{1,3}$ ]]; then
     [[ -n ${client_exits[$1]-} ]] || wait "${clients[$1]}" || status=$?
     client_exits[$1]=${client_exits[$1]:-$status}
@@ -1176,7 +1254,7 @@ declare -A log_lines=()
 count_lines() {
   local log
   for log in "$logs"/*_"$job_id".*out; do
-    [[ ! -e $log ]] || log_lines[$1$log]=$(wc -l <"$log")
+    [[ ! -f $log || -L $log ]] || log_lines[$1$log]=$(wc -l <"$log")
   done
 }
 # show_cause LOG: the lines of a log that look like the cause of its end, then the last ones. What a server writes is
@@ -1304,6 +1382,7 @@ goes_on() {
   ((open > 0))
 }
 while goes_on && [[ -z $stopped_by ]]; do
+  store_points
   sleep 0.3 &
   wait -n || true
 done
@@ -1379,26 +1458,26 @@ explain() {
 explain "$cause"
 
 # First what must not be lost: who is told to stop may have only seconds.
+store_points
 write_manifest || say "error: cannot write $manifest" >&2
 seconds_to_stop=$stop_timeout
 ((code != 6)) || seconds_to_stop=3
-: 2>/dev/null >"$run/stopping"
+mkdir "$stopping" 2>/dev/null
 count_lines until
 stop_steps client 5 "${clients[@]}"
 # Now the clients have said how far they are. What a point left is moved when all have stopped.
-for left in "$run"/*/; do
-  [[ -d $left ]] || continue
-  left=$(basename "$left") state=interrupted
-  ! grep -qsF -- "$left|failed|" "$run/points" || state=failed
-  keep_aside "$state" "$left"
-done
+store_points
+keep_unfinished
 write_manifest
 stop_steps server "$seconds_to_stop" "${servers[@]}"
 # The clients' containers are removed meanwhile; who is told to stop has no time for that.
 last_act=()
 ((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}"
 remove_containers
-ready_seconds=$(sed -n 's/^ready_seconds=\([0-9]\{1,9\}\)$/\1/p' "$run"/state.* 2>/dev/null | sort -n | tail -n 1)
+# Who still had a folder open when it was brought out may have added to it.
+((${#stored[@]} == 0)) || find "${stored[@]}" ! -type f ! -type d -delete
+ready_seconds=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done |
+  sed -n 's/^ready_seconds=\([0-9]\{1,9\}\)$/\1/p' | sort -n | tail -n 1)
 finished=0 failed=0 not_run=0 seconds_needed=0 why=''
 for point in "${points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"$point"
@@ -1415,6 +1494,7 @@ for point in "${points[@]}"; do
     say "$state: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
 done
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
+((code != 0 || failed == 0)) || explain points_failed
 # srun can say 0 of a client that never ran.
 ((code != 0 || finished == ${#points[@]})) || explain points_missing
 ((code != 5)) || reason="$failed of ${#points[@]} points failed"
@@ -1463,8 +1543,8 @@ if [[ -z $requeue ]] && ((finished < ${#points[@]})); then
   advice+=("$next: RESUME_JOB_ID=$job_id sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi
 write_manifest
-rm -f -- "$run"/{points,stopping} "$run"/{ended,output,meet,state}.*
-rmdir "$run"/taken.* "$run" "${claims[@]}" 2>/dev/null
+rm -f -- "$run/points" "$run"/{ended,output,meet,state}.*
+rmdir "$run"/taken.* "$run"/{finished,failed} "$run" "$stopping" "${claims[@]}" 2>/dev/null
 for line in "${advice[@]}"; do
   say "$line"
 done

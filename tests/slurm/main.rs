@@ -15,6 +15,7 @@ mod ending;
 mod faults;
 mod follow;
 mod grammar;
+mod hostile;
 mod lab;
 mod newer;
 mod preflight;

@@ -11,7 +11,7 @@ check_runtime() {
 # client; what it runs comes behind. The step's variables are in the container, over the image's own. Instead of the
 # user's home it has a folder of the stage path, and what it writes elsewhere goes with it.
 set_container() {
-  local role=$1 image=$stage_path/$2 mount source target flags home=$results
+  local role=$1 image=$stage_path/$2 mount source target flags home=$run
   shift 3
   [[ $role != server ]] || home=$cache_path
   REPLIES=(-- apptainer exec --home="$home" --no-mount=cwd --pwd=/ --writable-tmpfs)
