@@ -6,22 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+mod common;
+
 const SECRET: &str = "nvapi-this-must-not-be-seen";
 
 /// The binary, built once.
 fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--example", "preflight"])
-            .status()
-            .unwrap();
-        assert!(status.success());
-        Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .parent()
-            .unwrap()
-            .join("debug/examples/preflight")
-    })
+    BINARY.get_or_init(|| common::example("preflight"))
 }
 
 /// A user's folder, and a `PATH` with nothing on it but what a test puts there.
