@@ -148,9 +148,12 @@ impl Lab {
     /// Starts the controller; with `-c` it forgets all jobs that it knew.
     pub(crate) fn start_controller(&self, options: &[&str]) {
         run(self.command("slurmctld").args(options));
-        let sinfo = || run(self.command("sinfo").args(["--noheader", "--format=%T"]));
         wait_until("the nodes' return", || {
-            !sinfo().contains("unk") && !sinfo().contains("down")
+            let mut sinfo = self.command("sinfo");
+            // It may take a while to answer at all.
+            let output = sinfo.args(["--noheader", "--format=%T"]).output().unwrap();
+            let states = words(&output);
+            output.status.success() && !states.contains("unk") && !states.contains("down")
         });
     }
 
@@ -283,7 +286,7 @@ pub(crate) fn wait_until(what: &str, fact: impl Fn() -> bool) {
     let start = Instant::now();
     while !fact() {
         assert!(
-            start.elapsed() < Duration::from_secs(120),
+            start.elapsed() < Duration::from_secs(300),
             "{what} did not happen"
         );
         thread::sleep(Duration::from_millis(50));
@@ -568,7 +571,7 @@ impl Job<'_> {
         let start = Instant::now();
         while !fact() {
             assert!(
-                start.elapsed() < Duration::from_secs(120),
+                start.elapsed() < Duration::from_secs(300),
                 "{what} did not happen: {}",
                 self.printed()
             );

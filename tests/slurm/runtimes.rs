@@ -222,6 +222,9 @@ fn the_real_podman() {
     assert_eq!([left(&id), left("1"), left(&other)], [0, 0, 1]);
     run(lab.command("scancel").arg(&other));
     podman(&lab, &["rm", "--all", "--force", "--time=0"]);
+    // Gigabytes, which nobody needs any more.
+    podman(&lab, &["rmi", "--all", "--force"]);
+    fs::remove_dir_all(lab.folder().join("oci")).unwrap();
 }
 
 /// Images that were made for another runtime are not taken for this one's.
