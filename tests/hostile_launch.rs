@@ -281,9 +281,15 @@ fn variables_of_a_server_stay_in_its_container() {
     for recipe in [recipe, several] {
         for runtime in [Runtime::Pyxis, Runtime::Apptainer, Runtime::Podman] {
             let script = launch(recipe.clone(), runtime);
-            let functions: String = ["fill", "set_container", "server_step", "keep_secrets"]
-                .map(|name| function(&script, name).to_owned() + "\n")
-                .concat();
+            let functions: String = [
+                "fill",
+                "set_container",
+                "server_step",
+                "is_secret",
+                "keep_secrets",
+            ]
+            .map(|name| function(&script, name).to_owned() + "\n")
+            .concat();
             let values = lines(&script, "readonly server_image=", "readonly extra_mounts=(");
             let program = format!(
                 "{values})\n{functions}\nlog_of() {{ echo log; }}\nserver_program() {{ :; }}\ndeclare -A facts=()\n\
@@ -316,7 +322,8 @@ fn variables_of_a_server_stay_in_its_container() {
 #[test]
 fn steps_get_the_secrets_that_they_need() {
     let script = default_launch();
-    let keep = function(&script, "keep_secrets");
+    let keep = ["is_secret", "keep_secrets"].map(|name| function(&script, name));
+    let keep = keep.join("\n");
     let variables = [
         ("HF_TOKEN", "canary"),
         ("NGC_API_KEY", "kept"),
@@ -325,6 +332,10 @@ fn steps_get_the_secrets_that_they_need() {
         ("my_password", "canary"),
         ("OWN", "canary"),
         ("OF_A_RECIPE", "canary"),
+        ("OPENAI_APIKEY", "canary"),
+        ("SSHPASS", "canary"),
+        ("MYSQL_PWD", "canary"),
+        ("DATABASE_URL", "postgres://me:canary@db/x"),
         ("https_proxy", "http://me:canary@proxy:1"),
         ("HTTP_PROXY", "http://proxy:1"),
         ("TOKENIZERS_PARALLELISM", "true"),

@@ -325,6 +325,9 @@ fn an_import_gets_no_other_secret() {
         "CREDENTIALS_OF_MINE",
         "NGC_CLI_API_KEY",
         "AWS_SECRET_ACCESS_KEY",
+        "OPENAI_APIKEY",
+        "SSHPASS",
+        "MYSQL_PWD",
     ];
     for runtime in [Runtime::Pyxis, Runtime::Apptainer, Runtime::Podman] {
         let site = Site::new();
