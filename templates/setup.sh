@@ -205,9 +205,9 @@ remove_leftovers() {
 {% include "lib/job_has_ended.sh" %}
 
 label() {
-  local line
+  local line LC_ALL=C
   while IFS= read -r line || [[ -n $line ]]; do
-    printf '  %s | %s\n' "$1" "$line"
+    printf '  %s | %s\n' "$1" "${line//[^ -~]/?}"
   done
 }
 {%- match runtime %}
