@@ -16,7 +16,7 @@
 
 # ---- Settings ---------------------------------------------------------------
 
-# shellcheck disable=SC2016,SC2089,SC2090,SC2317 # what is quoted is not expanded here; traps and steps call functions
+# shellcheck disable=SC2016,SC2089,SC2090,SC2174,SC2317 # what is quoted is not expanded here; traps and steps call functions
 readonly made_by='nim-slurm 0.1.0'
 readonly recipe=llama3-70b-h100x4-fp8
 # Used when STAGE_PATH is not set.
@@ -398,7 +398,7 @@ cache_path=$stage_path/nim_cache/$UID-$(digest "$server_image" \
 hub_cache=$stage_path/hf_cache/$UID-${client_image%.*}
 [[ ${client_command[*]} != *trust-remote-code* ]] || hub_cache+=-$(digest "$tokenizer" "${client_command[@]}")
 readonly cache_path hub_cache
-mkdir -p "$logs" "$results" && mkdir -p -m 700 "$cache_path" || fail "cannot make folders in $stage_path"
+{ mkdir -p "$logs" "$results" && mkdir -p -m 700 "$cache_path"; } || fail "cannot make folders in $stage_path"
 
 # A server that loads does not listen yet, and jobs that share a node would measure the one that is ready first. So a
 # job claims its ports by folders with its id: on the node for all users, and in the stage path, should jobs have a /tmp
