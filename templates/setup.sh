@@ -182,11 +182,10 @@ trap 'stopped=yes' TERM INT
 {% include "lib/podman/key.sh" %}
 {%- endmatch %}
 
+{% include "lib/secret_names.sh" %}
 # Steps get no secret of the user's but those that they are given. This shell keeps them.
 while read -r name; do
-  case ${name^^} in
-    *TOKEN | *TOKEN_* | *SECRET* | *PASSW* | *CREDENTIAL* | *_KEY) export -n "${name?}" ;;
-  esac
+  ! is_secret "$name" || export -n "${name?}"
 done < <(compgen -e)
 
 # Removes what killed imports of file $1 left: a part names its job.
@@ -206,9 +205,9 @@ remove_leftovers() {
 {% include "lib/job_has_ended.sh" %}
 
 label() {
-  local line
+  local line LC_ALL=C
   while IFS= read -r line || [[ -n $line ]]; do
-    printf '  %s | %s\n' "$1" "$line"
+    printf '  %s | %s\n' "$1" "${line//[^ -~]/?}"
   done
 }
 {%- match runtime %}

@@ -26,10 +26,11 @@ mod plans;
 mod same;
 
 /// What the scripts find on a node, besides what is noted.
+#[rustfmt::skip]
 const PLAIN: &[&str] = &[
     "awk", "base64", "basename", "bash", "cat", "cp", "cut", "date", "du", "env", "find", "flock",
     "grep", "head", "install", "ls", "mkdir", "mktemp", "mv", "numfmt", "od", "readlink",
-    "realpath", "rm", "rmdir", "sed", "seq", "sleep", "sort", "stat", "tail", "tar", "tee",
+    "realpath", "rm", "rmdir", "sed", "seq", "sha256sum", "sleep", "sort", "stat", "tail", "tar", "tee",
     "touch", "tr", "uname", "wc", "xargs", "ln",
 ];
 const NOTED: &[&str] = &[

@@ -281,9 +281,15 @@ fn variables_of_a_server_stay_in_its_container() {
     for recipe in [recipe, several] {
         for runtime in [Runtime::Pyxis, Runtime::Apptainer, Runtime::Podman] {
             let script = launch(recipe.clone(), runtime);
-            let functions: String = ["fill", "set_container", "server_step", "keep_secrets"]
-                .map(|name| function(&script, name).to_owned() + "\n")
-                .concat();
+            let functions: String = [
+                "fill",
+                "set_container",
+                "server_step",
+                "is_secret",
+                "keep_secrets",
+            ]
+            .map(|name| function(&script, name).to_owned() + "\n")
+            .concat();
             let values = lines(&script, "readonly server_image=", "readonly extra_mounts=(");
             let program = format!(
                 "{values})\n{functions}\nlog_of() {{ echo log; }}\nserver_program() {{ :; }}\ndeclare -A facts=()\n\
@@ -316,7 +322,8 @@ fn variables_of_a_server_stay_in_its_container() {
 #[test]
 fn steps_get_the_secrets_that_they_need() {
     let script = default_launch();
-    let keep = function(&script, "keep_secrets");
+    let keep = ["is_secret", "keep_secrets"].map(|name| function(&script, name));
+    let keep = keep.join("\n");
     let variables = [
         ("HF_TOKEN", "canary"),
         ("NGC_API_KEY", "kept"),
@@ -325,6 +332,10 @@ fn steps_get_the_secrets_that_they_need() {
         ("my_password", "canary"),
         ("OWN", "canary"),
         ("OF_A_RECIPE", "canary"),
+        ("OPENAI_APIKEY", "canary"),
+        ("SSHPASS", "canary"),
+        ("MYSQL_PWD", "canary"),
+        ("DATABASE_URL", "postgres://me:canary@db/x"),
         ("https_proxy", "http://me:canary@proxy:1"),
         ("HTTP_PROXY", "http://proxy:1"),
         ("TOKENIZERS_PARALLELISM", "true"),
@@ -612,6 +623,23 @@ const ATTACKS: &[(&str, Attack, bool)] = &[
         },
         true,
     ),
+    (
+        "a neighbour's link is where unfinished points go",
+        |left| {
+            fs::rename(left.point(), left.run().join(POINT)).unwrap();
+            symlink(left.at("home/folder"), left.at("results/interrupted_7")).unwrap();
+        },
+        false,
+    ),
+    (
+        "a program in a result runs as the user, whoever starts it",
+        |left| {
+            let program = left.point().join("program");
+            fs::write(&program, "").unwrap();
+            fs::set_permissions(program, fs::Permissions::from_mode(0o4755)).unwrap();
+        },
+        false,
+    ),
 ];
 
 /// Links, FIFOs and other names in the folder of the client's container lead nowhere.
@@ -634,6 +662,10 @@ fn what_a_client_leaves_leads_nowhere() {
         for name in fs::read_dir(left.at("results")).unwrap() {
             let path = name.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
+            if name == "interrupted_7.refused-1" {
+                assert!(path.is_symlink());
+                continue;
+            }
             assert!(
                 [".run_7", "run_7.json", POINT, "interrupted_7"].contains(&name),
                 "{attack}: {name}"
@@ -650,6 +682,66 @@ fn what_a_client_leaves_leads_nowhere() {
             assert!(log.unwrap().file_type().unwrap().is_dir(), "{attack}");
         }
     }
+}
+
+/// Where what a server keeps is found again: by this server alone.
+#[test]
+fn a_cache_is_for_one_recipe() {
+    let script = default_launch();
+    let paths = lines(&script, "digest() {", "readonly cache_path");
+    let folder = tempfile::tempdir().unwrap();
+    let cache = |changes: &str| {
+        let program = format!(
+            "stage_path=/s server_image=a+b.sqsh server_reference=r/a/b weights_target=w engine_target=e tokenizer=/t\n\
+             server_environment=(A=1) server_command=(serve --x) client_image=c.sqsh client_command=(tool profile)\n\
+             {changes}\n{paths}\necho \"$cache_path $hub_cache\""
+        );
+        let (code, words) = bash(&folder, &program, &[]);
+        assert_eq!(code, Some(0), "{words}");
+        let (cache, hub) = words.trim_end().split_once(' ').unwrap();
+        (cache.to_owned(), hub.to_owned())
+    };
+    let own = cache("");
+    assert!(own.0.starts_with("/s/nim_cache/"), "{own:?}");
+    assert_eq!(own, cache("recipe=another"));
+    for change in [
+        "server_image=c.sqsh",
+        "server_reference=evil/a/b",
+        "weights_target=v",
+        "engine_target=",
+        "server_environment=(A=2)",
+        "server_command=(serve --y)",
+        "server_command=(serve -- --x)",
+        "server_environment=() server_command=(A=1 serve --x)",
+        "server_command=(serve$'\\n'--x)",
+    ] {
+        let other = cache(change);
+        assert_ne!(own.0, other.0, "{change}");
+        assert_eq!(own.1, other.1, "{change}");
+    }
+    let with_code = "client_command+=(--tokenizer-trust-remote-code)";
+    let first = cache(&format!("{with_code} tokenizer=me/a"));
+    let second = cache(&format!("{with_code} tokenizer=me/b"));
+    assert!(first.1 != own.1 && first.1 != second.1, "{first:?}");
+    assert_ne!(own.1, cache("client_image=d.sqsh").1);
+}
+
+/// The names in a model's index are shown, and may be anything.
+#[test]
+fn an_index_names_shards_and_nothing_else() {
+    let script = default_launch();
+    let read = function(&script, "shards_of");
+    let folder = tempfile::tempdir().unwrap();
+    let index = "{\"a\": \"one.safetensors\", \"b\": \"\u{1b}]0;x\u{7}.safetensors\", \
+                 \"c\": \"\u{9b}2J.safetensors\", \"d\": \"../up.safetensors\"}";
+    fs::write(folder.path().join("model.safetensors.index.json"), index).unwrap();
+    let (_, words) = bash(&folder, &format!("{read}\nshards_of ."), &[]);
+    assert_eq!(words, "one.safetensors\n");
+    // It is read within a bound.
+    let file = fs::File::create(folder.path().join("model.safetensors.index.json")).unwrap();
+    file.set_len(1 << 42).unwrap();
+    let (code, words) = bash(&folder, &format!("{read}\nshards_of . || echo none"), &[]);
+    assert_eq!((code, &*words), (Some(0), "none\n"));
 }
 
 /// The folder for the client's container is the user's own.

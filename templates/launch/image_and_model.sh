@@ -1,6 +1,10 @@
 check_runtime
+# What may not be read is neither absent nor damaged.
+hidden=$(LC_ALL=C find -H "$stage_path"/{"$server_image","$client_image"} "$model_path" ! -type l \
+  \( ! -readable -o -type d ! -executable \) 2>&1 | grep -v 'No such file' | head -n 1) || true
+[[ -z $hidden ]] || missing "permission to read ${hidden#find: }: ask its owner for chmod -R a+rX"
 for image in "$server_image" "$client_image"; do
-  sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
+  [[ -n $hidden ]] || sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
 done
 
 missing_files "$model_path" "${weights_files[@]}"
@@ -13,13 +17,13 @@ if [[ -n $engine_target ]]; then
   missing_files "$model_path/$engine_link" "${engine_parts[@]}"
   lacking+=("${REPLIES[@]/#/$engine_link/}")
 fi
-((${#lacking[@]} == 0)) ||
+[[ -n $hidden ]] || ((${#lacking[@]} == 0)) ||
   missing "the model in $model_path, whole: ${#lacking[@]} files are missing, as ${lacking[0]}; run prepare_models.sh"
 
 tokenizer_path=$tokenizer
 if [[ -z $tokenizer ]]; then
   tokenizer_path=$model_path
-  [[ -s $model_path/tokenizer.json ]] || missing "the tokenizer $model_path/tokenizer.json: run prepare_models.sh"
+  [[ -n $hidden || -s $model_path/tokenizer.json ]] || missing "the tokenizer $model_path/tokenizer.json: run prepare_models.sh"
 elif [[ $tokenizer != /* && -z ${HF_TOKEN-} ]]; then
   missing "HF_TOKEN, for the tokenizer $tokenizer: export HF_TOKEN=..."
 fi

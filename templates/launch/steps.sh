@@ -4,17 +4,13 @@ readonly step=(
   --open-mode=append
 )
 
-# keep_secrets NAME...: takes all secrets from the environment but these: also what is called like one, and the
-# address of a proxy with a password.
+{% include "lib/secret_names.sh" %}
+# keep_secrets NAME...: takes all secrets from the environment but these; an address with a password is one, too.
 keep_secrets() {
   local name
   while read -r name; do
-    case ${name^^} in
-      *TOKEN | *TOKEN_* | *SECRET* | *PASSW* | *CREDENTIAL* | *_KEY) ;;
-      *_PROXY) [[ ${!name} == *@* ]] || continue ;;
-      *) [[ " ${secrets[*]} ${server_secrets[*]} " == *" $name "* ]] || continue ;;
-    esac
-    [[ " $* " == *" $name "* ]] || unset "$name"
+    [[ " $* " == *" $name "* ]] || ! { is_secret "$name" || [[ " ${secrets[*]} ${server_secrets[*]} " == *" $name "* ||
+      ${!name} == *://*:*@* || ${name^^} == *_PROXY && ${!name} == *@* ]]; } || unset "$name"
   done < <(compgen -e)
 }
 
@@ -109,7 +105,7 @@ server_task() {
 # client_step NUMBER: becomes the step of this server's client, in a process of its own.
 client_step() {
   local replica=$1 mounts=("$run:$run") variables='PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE'
-  local hub=$stage_path/hf_cache offline=1 container
+  local offline=1 container
   # The tool's tables are for a terminal: at once, and wide enough for numbers.
   export PYTHONUNBUFFERED=1 COLUMNS=120
   [[ -n $tokenizer ]] || mounts+=("$model_path:$model_path:ro")
@@ -120,12 +116,12 @@ client_step() {
     keep_secrets
     # The hub is asked until it is there, to the last of its files that are loaded.
     [[ -z $default_tokenizer ]] ||
-      compgen -G "$hub/hub/models--${default_tokenizer/\//--}/snapshots/*/special_tokens_map.json" >/dev/null || offline=0
+      compgen -G "$hub_cache/hub/models--${default_tokenizer/\//--}/snapshots/*/special_tokens_map.json" >/dev/null || offline=0
   fi
   if [[ $tokenizer_path != /* || -n $default_tokenizer ]]; then
-    export HF_HOME=$hub
-    mkdir -p "$hub"
-    mounts+=("$hub:$hub") variables+=' HF_HOME'
+    export HF_HOME=$hub_cache
+    mkdir -p -m 700 "$hub_cache"
+    mounts+=("$hub_cache:$hub_cache") variables+=' HF_HOME'
   fi
   export HF_HUB_OFFLINE=$offline TRANSFORMERS_OFFLINE=$offline
   set_container client "$client_image" "$variables" "${mounts[@]}" "${extra_mounts[@]}"

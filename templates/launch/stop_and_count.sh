@@ -16,7 +16,7 @@ last_act=()
 ((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}"
 remove_containers
 # Who still had a folder open when it was brought out may have added to it.
-((${#stored[@]} == 0)) || find "${stored[@]}" ! -type f ! -type d -delete
+((${#stored[@]} == 0)) || find "${stored[@]}" ! -type d \( ! -type f -o -perm /6000 \) -delete
 ready_seconds=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done |
   sed -n 's/^ready_seconds=\([0-9]\{1,9\}\)$/\1/p' | sort -n | tail -n 1)
 finished=0 failed=0 not_run=0 seconds_needed=0 why=''

@@ -1,7 +1,7 @@
 # Points in progress: all of results that the client's container sees. It may put anything there, so only regular files
 # are opened, and what launch.sh needs for itself lies elsewhere.
 readonly run=$results/.run_$job_id stopping=$logs/.stopping_$job_id
-mkdir -p "$run" || fail "cannot write in $results"
+mkdir -p -m 700 "$run" || fail "cannot write in $results"
 [[ ! -L $run && -O $run ]] || fail "$run is a link, or another user's: remove it"
 # Steps add to logs of an earlier run of this job, and not to what somebody put in their place.
 for log in "$logs"/{server,benchmarking}_"$job_id".*out; do
@@ -25,13 +25,13 @@ name_points() {
     folders+=("$REPLY")
   done
 }
-# bring_out FOLDER TARGET: true when a point's folder holds nothing but files and folders, and now lies where no container
-# sees it.
+# bring_out FOLDER TARGET: true when a point's folder holds nothing but files and folders, none of them a program that
+# runs as the user whoever starts it, and now lies where no container sees it.
 bring_out() {
   local strange
   if [[ -L $1 || -L ${1%/*} ]] ||
-    ! strange=$(timeout 60 find "$1" ! -type f ! -type d -print -quit 2>&1) || [[ -n $strange ]]; then
-    say "error: what the client left of ${1##*/} stays in ${run##*/}: there are links or devices in it" >&2
+    ! strange=$(timeout 60 find "$1" ! -type d \( ! -type f -o -perm /6000 \) -print -quit 2>&1) || [[ -n $strange ]]; then
+    say "error: what the client left of ${1##*/} stays in ${run##*/}: it has links, devices or setuid files" >&2
     return 1
   fi
   mkdir -p "${2%/*}" && mv -nT -- "$1" "$2" && [[ ! -e $1 ]] || return 1
@@ -40,6 +40,7 @@ bring_out() {
 # bring_aside WORD FOLDER: what an unfinished point left is no result, but it is data.
 bring_aside() {
   local aside=$results/$1_$job_id/${2##*/}
+  [[ ! -L ${aside%/*} ]] || set_aside "${aside%/*}" refused
   [[ ! -e $aside ]] || set_aside "$aside" earlier
   ! bring_out "$2" "$aside" || say "an unfinished point ($1); what it left is in $aside"
 }

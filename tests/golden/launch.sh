@@ -16,7 +16,7 @@
 
 # ---- Settings ---------------------------------------------------------------
 
-# shellcheck disable=SC2016,SC2089,SC2090,SC2317 # what is quoted is not expanded here; traps and steps call functions
+# shellcheck disable=SC2016,SC2089,SC2090,SC2174,SC2317 # what is quoted is not expanded here; traps and steps call functions
 readonly made_by='nim-slurm 0.1.0'
 readonly recipe=llama3-70b-h100x4-fp8
 # Used when STAGE_PATH is not set.
@@ -238,7 +238,7 @@ remove_containers() { :; }
 # shards_of FOLDER: the shards that the folder's index names, a line each.
 shards_of() {
   local index=$1/model.safetensors.index.json
-  [[ ! -s $index ]] || LC_ALL=C grep -ao '"[^"/]*\.safetensors"' "$index" | tr -d '"' | LC_ALL=C sort -u
+  [[ ! -s $index ]] || head -c 67108864 -- "$index" | LC_ALL=C grep -ao '"[ !#-.0-~]*\.safetensors"' | tr -d '"' | LC_ALL=C sort -u
 }
 # missing_files FOLDER FILE...: in REPLIES, what a whole model has and this folder lacks, or has without content: the
 # files that are named, and the shards.
@@ -257,12 +257,12 @@ say "$made_by, recipe $recipe"
 
 [[ -n ${SLURM_JOB_ID-} && -n ${SLURMD_NODENAME-} ]] || missing "a Slurm job: submit this script with sbatch"
 check_stage_path
-need_commands srun scancel squeue scontrol od find
+need_commands srun scancel squeue scontrol od find sha256sum
 stop_if_missing
 
 model_path=$model_folder
 [[ $model_folder == /* ]] || model_path=$stage_path/$model_folder
-readonly model_path cache_path=$stage_path/nim_cache logs=$stage_path/logs results=$stage_path/results
+readonly model_path logs=$stage_path/logs results=$stage_path/results
 # A task of an array is named by both numbers. Slurm is asked, since a job that is submitted from inside of a task
 # inherits that task's variables.
 job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/null |
@@ -279,8 +279,12 @@ readonly restarts
 readonly all_logs="$logs/*_$job_id.*out"
 
 check_runtime
+# What may not be read is neither absent nor damaged.
+hidden=$(LC_ALL=C find -H "$stage_path"/{"$server_image","$client_image"} "$model_path" ! -type l \
+  \( ! -readable -o -type d ! -executable \) 2>&1 | grep -v 'No such file' | head -n 1) || true
+[[ -z $hidden ]] || missing "permission to read ${hidden#find: }: ask its owner for chmod -R a+rX"
 for image in "$server_image" "$client_image"; do
-  sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
+  [[ -n $hidden ]] || sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
 done
 
 missing_files "$model_path" "${weights_files[@]}"
@@ -293,13 +297,13 @@ if [[ -n $engine_target ]]; then
   missing_files "$model_path/$engine_link" "${engine_parts[@]}"
   lacking+=("${REPLIES[@]/#/$engine_link/}")
 fi
-((${#lacking[@]} == 0)) ||
+[[ -n $hidden ]] || ((${#lacking[@]} == 0)) ||
   missing "the model in $model_path, whole: ${#lacking[@]} files are missing, as ${lacking[0]}; run prepare_models.sh"
 
 tokenizer_path=$tokenizer
 if [[ -z $tokenizer ]]; then
   tokenizer_path=$model_path
-  [[ -s $model_path/tokenizer.json ]] || missing "the tokenizer $model_path/tokenizer.json: run prepare_models.sh"
+  [[ -n $hidden || -s $model_path/tokenizer.json ]] || missing "the tokenizer $model_path/tokenizer.json: run prepare_models.sh"
 elif [[ $tokenizer != /* && -z ${HF_TOKEN-} ]]; then
   missing "HF_TOKEN, for the tokenizer $tokenizer: export HF_TOKEN=..."
 fi
@@ -386,7 +390,15 @@ for ((number = port; number < port + replicas; number++)); do
 done
 stop_if_missing
 
-mkdir -p "$logs" "$results" "$cache_path" || fail "cannot make the folders logs, results and nim_cache in $stage_path"
+# Caches may have code: what another user's server left is not loaded, nor that of another image, model or command.
+# Clients of one image run the same code, but for that of a tokenizer.
+digest() { printf '%s\0' "$@" | sha256sum | head -c 32; }
+cache_path=$stage_path/nim_cache/$UID-$(digest "$server_image" \
+  "$server_reference" "$weights_target" "$engine_target" "${server_environment[@]}" -- "${server_command[@]}")
+hub_cache=$stage_path/hf_cache/$UID-${client_image%.*}
+[[ ${client_command[*]} != *trust-remote-code* ]] || hub_cache+=-$(digest "$tokenizer" "${client_command[@]}")
+readonly cache_path hub_cache
+{ mkdir -p "$logs" "$results" && mkdir -p -m 700 "$cache_path"; } || fail "cannot make folders in $stage_path"
 
 # A server that loads does not listen yet, and jobs that share a node would measure the one that is ready first. So a
 # job claims its ports by folders with its id: on the node for all users, and in the stage path, should jobs have a /tmp
@@ -449,7 +461,7 @@ look_up() {
 # Points in progress: all of results that the client's container sees. It may put anything there, so only regular files
 # are opened, and what launch.sh needs for itself lies elsewhere.
 readonly run=$results/.run_$job_id stopping=$logs/.stopping_$job_id
-mkdir -p "$run" || fail "cannot write in $results"
+mkdir -p -m 700 "$run" || fail "cannot write in $results"
 [[ ! -L $run && -O $run ]] || fail "$run is a link, or another user's: remove it"
 # Steps add to logs of an earlier run of this job, and not to what somebody put in their place.
 for log in "$logs"/{server,benchmarking}_"$job_id".*out; do
@@ -473,13 +485,13 @@ name_points() {
     folders+=("$REPLY")
   done
 }
-# bring_out FOLDER TARGET: true when a point's folder holds nothing but files and folders, and now lies where no container
-# sees it.
+# bring_out FOLDER TARGET: true when a point's folder holds nothing but files and folders, none of them a program that
+# runs as the user whoever starts it, and now lies where no container sees it.
 bring_out() {
   local strange
   if [[ -L $1 || -L ${1%/*} ]] ||
-    ! strange=$(timeout 60 find "$1" ! -type f ! -type d -print -quit 2>&1) || [[ -n $strange ]]; then
-    say "error: what the client left of ${1##*/} stays in ${run##*/}: there are links or devices in it" >&2
+    ! strange=$(timeout 60 find "$1" ! -type d \( ! -type f -o -perm /6000 \) -print -quit 2>&1) || [[ -n $strange ]]; then
+    say "error: what the client left of ${1##*/} stays in ${run##*/}: it has links, devices or setuid files" >&2
     return 1
   fi
   mkdir -p "${2%/*}" && mv -nT -- "$1" "$2" && [[ ! -e $1 ]] || return 1
@@ -488,6 +500,7 @@ bring_out() {
 # bring_aside WORD FOLDER: what an unfinished point left is no result, but it is data.
 bring_aside() {
   local aside=$results/$1_$job_id/${2##*/}
+  [[ ! -L ${aside%/*} ]] || set_aside "${aside%/*}" refused
   [[ ! -e $aside ]] || set_aside "$aside" earlier
   ! bring_out "$2" "$aside" || say "an unfinished point ($1); what it left is in $aside"
 }
@@ -610,17 +623,14 @@ readonly step=(
   --open-mode=append
 )
 
-# keep_secrets NAME...: takes all secrets from the environment but these: also what is called like one, and the
-# address of a proxy with a password.
+# is_secret NAME: true for a variable that is called like a secret.
+is_secret() { [[ ${1^^} =~ TOKEN(_|$)|SECRET|PASSW|PASSPHRASE|PASS$|_PWD$|CREDENTIAL|KEY$ ]]; }
+# keep_secrets NAME...: takes all secrets from the environment but these; an address with a password is one, too.
 keep_secrets() {
   local name
   while read -r name; do
-    case ${name^^} in
-      *TOKEN | *TOKEN_* | *SECRET* | *PASSW* | *CREDENTIAL* | *_KEY) ;;
-      *_PROXY) [[ ${!name} == *@* ]] || continue ;;
-      *) [[ " ${secrets[*]} ${server_secrets[*]} " == *" $name "* ]] || continue ;;
-    esac
-    [[ " $* " == *" $name "* ]] || unset "$name"
+    [[ " $* " == *" $name "* ]] || ! { is_secret "$name" || [[ " ${secrets[*]} ${server_secrets[*]} " == *" $name "* ||
+      ${!name} == *://*:*@* || ${name^^} == *_PROXY && ${!name} == *@* ]]; } || unset "$name"
   done < <(compgen -e)
 }
 
@@ -704,7 +714,7 @@ server_task() {
 # client_step NUMBER: becomes the step of this server's client, in a process of its own.
 client_step() {
   local replica=$1 mounts=("$run:$run") variables='PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE'
-  local hub=$stage_path/hf_cache offline=1 container
+  local offline=1 container
   # The tool's tables are for a terminal: at once, and wide enough for numbers.
   export PYTHONUNBUFFERED=1 COLUMNS=120
   [[ -n $tokenizer ]] || mounts+=("$model_path:$model_path:ro")
@@ -715,12 +725,12 @@ client_step() {
     keep_secrets
     # The hub is asked until it is there, to the last of its files that are loaded.
     [[ -z $default_tokenizer ]] ||
-      compgen -G "$hub/hub/models--${default_tokenizer/\//--}/snapshots/*/special_tokens_map.json" >/dev/null || offline=0
+      compgen -G "$hub_cache/hub/models--${default_tokenizer/\//--}/snapshots/*/special_tokens_map.json" >/dev/null || offline=0
   fi
   if [[ $tokenizer_path != /* || -n $default_tokenizer ]]; then
-    export HF_HOME=$hub
-    mkdir -p "$hub"
-    mounts+=("$hub:$hub") variables+=' HF_HOME'
+    export HF_HOME=$hub_cache
+    mkdir -p -m 700 "$hub_cache"
+    mounts+=("$hub_cache:$hub_cache") variables+=' HF_HOME'
   fi
   export HF_HUB_OFFLINE=$offline TRANSFORMERS_OFFLINE=$offline
   set_container client "$client_image" "$variables" "${mounts[@]}" "${extra_mounts[@]}"
@@ -1475,7 +1485,7 @@ last_act=()
 ((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}"
 remove_containers
 # Who still had a folder open when it was brought out may have added to it.
-((${#stored[@]} == 0)) || find "${stored[@]}" ! -type f ! -type d -delete
+((${#stored[@]} == 0)) || find "${stored[@]}" ! -type d \( ! -type f -o -perm /6000 \) -delete
 ready_seconds=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done |
   sed -n 's/^ready_seconds=\([0-9]\{1,9\}\)$/\1/p' | sort -n | tail -n 1)
 finished=0 failed=0 not_run=0 seconds_needed=0 why=''

@@ -245,11 +245,11 @@ use_key_for() {
   [[ -z $login ]] || has_login "$login" || export NGC_API_KEY
 }
 
+# is_secret NAME: true for a variable that is called like a secret.
+is_secret() { [[ ${1^^} =~ TOKEN(_|$)|SECRET|PASSW|PASSPHRASE|PASS$|_PWD$|CREDENTIAL|KEY$ ]]; }
 # Steps get no secret of the user's but those that they are given. This shell keeps them.
 while read -r name; do
-  case ${name^^} in
-    *TOKEN | *TOKEN_* | *SECRET* | *PASSW* | *CREDENTIAL* | *_KEY) export -n "${name?}" ;;
-  esac
+  ! is_secret "$name" || export -n "${name?}"
 done < <(compgen -e)
 
 # Removes what killed imports of file $1 left: a part names its job.
@@ -277,9 +277,9 @@ job_has_ended() {
 }
 
 label() {
-  local line
+  local line LC_ALL=C
   while IFS= read -r line || [[ -n $line ]]; do
-    printf '  %s | %s\n' "$1" "$line"
+    printf '  %s | %s\n' "$1" "${line//[^ -~]/?}"
   done
 }
 

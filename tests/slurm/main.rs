@@ -6,6 +6,7 @@
 //! `cargo test --test slurm -- --ignored NAME` for one.
 
 mod arrays;
+mod attacks;
 mod clients;
 #[path = "../common/cluster.rs"]
 mod cluster;
@@ -15,7 +16,7 @@ mod ending;
 mod faults;
 mod follow;
 mod grammar;
-mod hostile;
+
 mod lab;
 mod newer;
 mod preflight;
