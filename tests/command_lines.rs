@@ -29,8 +29,8 @@ mod same;
 const PLAIN: &[&str] = &[
     "awk", "base64", "basename", "bash", "cat", "cp", "cut", "date", "du", "env", "find", "flock",
     "grep", "head", "install", "ls", "mkdir", "mktemp", "mv", "numfmt", "od", "readlink",
-    "realpath", "rm", "rmdir", "sed", "seq", "sleep", "sort", "stat", "tail", "tar", "tee",
-    "touch", "tr", "uname", "wc", "xargs", "ln",
+    "realpath", "rm", "rmdir", "sed", "seq", "sha256sum", "sleep", "sort", "stat", "tail", "tar", "tee",
+    "timeout", "touch", "tr", "uname", "wc", "xargs", "ln",
 ];
 const NOTED: &[&str] = &[
     "apptainer",
