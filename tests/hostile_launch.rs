@@ -125,7 +125,11 @@ fn a_row_of_points_is_only_a_claim() {
         fs::write(folder.path().join("points"), format!("{point}|{row}\n")).unwrap();
         if has_folder {
             fs::create_dir(folder.path().join(point)).unwrap();
-            fs::write(folder.path().join(point).join("measurement.txt"), "the same\n").unwrap();
+            fs::write(
+                folder.path().join(point).join("measurement.txt"),
+                "the same\n",
+            )
+            .unwrap();
         }
         let program = format!(
             "results=$FOLDER run=$FOLDER result_name=m gpus=4 job_id=7 runs=(7) parts=0\n{functions}\n\

@@ -74,8 +74,14 @@ impl Node {
             .envs([("PATH", path), ("CONTAINER_PATH", path)])
             .envs([("HOME", "/mnt/home"), ("STAGE_PATH", "/mnt/stage")])
             .envs([("SLURM_JOB_ID", job), ("SLURMD_NODENAME", "node1")])
-            .envs([("SLURM_JOB_NODELIST", "node1"), ("SLURM_JOB_NUM_NODES", "1")])
-            .envs([("SLURM_GPUS_ON_NODE", "4"), ("CUDA_VISIBLE_DEVICES", "0,1,2,3")])
+            .envs([
+                ("SLURM_JOB_NODELIST", "node1"),
+                ("SLURM_JOB_NUM_NODES", "1"),
+            ])
+            .envs([
+                ("SLURM_GPUS_ON_NODE", "4"),
+                ("CUDA_VISIBLE_DEVICES", "0,1,2,3"),
+            ])
             .envs(variables.iter().copied())
             .output()
             .unwrap();
@@ -94,7 +100,8 @@ impl Node {
     fn set_up(&self, recipe: &Recipe) {
         for of in [Plan::setup, Plan::prepare_models] {
             let text = self.script(recipe.clone(), of);
-            let (code, said) = self.run(&text, "9", &[("HF_TOKEN", "token"), ("NGC_API_KEY", "key")]);
+            let (code, said) =
+                self.run(&text, "9", &[("HF_TOKEN", "token"), ("NGC_API_KEY", "key")]);
             assert_eq!(code, Some(0), "{said}");
         }
     }
@@ -156,7 +163,9 @@ const CHANGES: &[(&str, Change, &[&str])] = &[
     (
         "other weights of the same length",
         |node, _| change(&node.at(MODEL).join("model-1.safetensors")),
-        &["there: model=meta-llama/Llama-3.3-70B-Instruct@6f6073b423013f6a7d4d9f39144961bfbfbc386b "],
+        &[
+            "there: model=meta-llama/Llama-3.3-70B-Instruct@6f6073b423013f6a7d4d9f39144961bfbfbc386b ",
+        ],
     ),
     (
         "a word of the server's command",
@@ -234,7 +243,10 @@ fn only_the_same_measurement_counts() {
         change(&node, &mut changed);
         let run = node.launch(changed, job, "1");
         run.assert(what, 2, words);
-        assert!(run.said.contains("does not count: llama-3.3-70b-instruct_4_1_chat_128_128_1: "));
+        assert!(
+            run.said
+                .contains("does not count: llama-3.3-70b-instruct_4_1_chat_128_128_1: ")
+        );
         assert!(node.point(2, job).join("measurement.txt").is_file());
         for (file, bytes) in files.iter().zip(&saved) {
             fs::write(node.at(file), bytes).unwrap();
@@ -249,8 +261,10 @@ fn a_requeued_job_counts_its_own_points() {
     let node = Node::new();
     let recipe = node.recipe();
     node.set_up(&recipe);
-    node.launch(recipe.clone(), 1, "").assert("the first", 2, &[]);
-    node.launch(recipe.clone(), 1, "").assert("unchanged", 0, &[]);
+    node.launch(recipe.clone(), 1, "")
+        .assert("the first", 2, &[]);
+    node.launch(recipe.clone(), 1, "")
+        .assert("unchanged", 0, &[]);
     // One lies where its client put it, since the run was killed.
     let put_down = || {
         let finished = node.at("stage/results/.run_1/finished");
@@ -265,7 +279,10 @@ fn a_requeued_job_counts_its_own_points() {
     fs::write(node.at("given/gpu"), GPU.replace("H100", "H200")).unwrap();
     let words = ["gpu_model=NVIDIA H100 80GB HBM3 here: gpu_model=NVIDIA H200 80GB HBM3"];
     node.launch(recipe, 1, "").assert("other GPUs", 2, &words);
-    assert!(node.at("stage/results/llama-3.3-70b-instruct_4_1_chat_128_128_1.other-1").is_dir());
+    assert!(
+        node.at("stage/results/llama-3.3-70b-instruct_4_1_chat_128_128_1.other-1")
+            .is_dir()
+    );
     let report = nim_slurm::results::Run::read(
         camino::Utf8Path::from_path(&node.at("stage/results")).unwrap(),
     );
@@ -290,7 +307,9 @@ fn what_ran_has_its_own_name() {
     newer.server.image = "vllm/vllm-openai:v0.10.0".parse().unwrap();
     newer.server.file = Some("vllm+vllm-openai+v0.9.2.sqsh".parse().unwrap());
     newer.model.weights.source = nim_slurm::recipe::ModelSource::HuggingFace(
-        "someone/Llama-3.3-70B-Instruct@6f6073b423013f6a7d4d9f39144961bfbfbc386b".parse().unwrap(),
+        "someone/Llama-3.3-70B-Instruct@6f6073b423013f6a7d4d9f39144961bfbfbc386b"
+            .parse()
+            .unwrap(),
     );
     let run = node.launch(newer.clone(), 2, "");
     assert_eq!((run.code, run.measured), (Some(2), 0), "{}", run.said);
@@ -304,9 +323,13 @@ fn what_ran_has_its_own_name() {
         assert!(run.said.contains(words), "{words}: {}", run.said);
     }
     node.set_up(&newer);
-    assert!(node.at("stage/vllm+vllm-openai+v0.9.2.sqsh.other-1").is_file());
+    assert!(
+        node.at("stage/vllm+vllm-openai+v0.9.2.sqsh.other-1")
+            .is_file()
+    );
     assert!(node.at(&format!("{MODEL}.incomplete-1")).is_dir());
-    node.launch(newer.clone(), 3, "").assert("set up again", 2, &[]);
+    node.launch(newer.clone(), 3, "")
+        .assert("set up again", 2, &[]);
     let images = |job| {
         let text = fs::read_to_string(node.at(&format!("stage/results/run_{job}.json"))).unwrap();
         let manifest: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -318,6 +341,10 @@ fn what_ran_has_its_own_name() {
     let mut bytes = fs::read(&image).unwrap();
     bytes.extend([0; 4096]);
     fs::write(&image, bytes).unwrap();
-    node.launch(newer, 4, "3").assert("by hand", 2, &["there: server_image=vllm/vllm-openai:v0.10.0 "]);
+    node.launch(newer, 4, "3").assert(
+        "by hand",
+        2,
+        &["there: server_image=vllm/vllm-openai:v0.10.0 "],
+    );
     assert_eq!(images(4), serde_json::Value::Null);
 }

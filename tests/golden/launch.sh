@@ -453,7 +453,7 @@ sum_of() {
   local file
   for file in "$@"; do
     stat -L -c %s -- "$file" && head -c 65536 -- "$file" && tail -c 65536 -- "$file"
-  done | sha256sum | cut -d ' ' -f 1
+  done | sha256sum | cut -c -16
 }
 mapfile -t REPLIES < <({ printf '%s\n' "${weights_files[@]}" "${engine_parts[@]/#/$engine_link/}" && shards_of "$model_path"; } | LC_ALL=C sort -u | grep .)
 # What defines a measurement, beside its point: it stands in each point's folder, in measurement.txt, and a point of an
@@ -472,7 +472,7 @@ definition=$(
 fingerprint=$(sha256sum <<<"$definition")
 readonly definition fingerprint=${fingerprint%% *}
 # measurement_of USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED: in REPLY, all that defines it.
-measurement_of() { printf -v REPLY 'fingerprint=%s\nrequests=%s\nprompts=%s\nseed=%s\n%s' "$fingerprint" "$5" "$6" "$7" "$definition"; }
+measurement_of() { printf -v REPLY 'requests=%s\nprompts=%s\nseed=%s\n%s\nfingerprint=%s' "$5" "$6" "$7" "$definition" "$fingerprint"; }
 
 # By a point's folder, in what it is another measurement; "same" where it is not.
 declare -A differs=()
@@ -487,7 +487,7 @@ counts() {
     if [[ $there == "$here" ]]; then
       differs[$1]=same
     elif [[ -n $there ]]; then
-      REPLY=$(printf 'there: '; grep -avxFe "$here" <<<"$there"; printf 'here: '; grep -avxFe "$there" <<<"$here")
+      REPLY=$(echo there: && grep -avxFe "$here" <<<"${there%$'\n'*}"; echo here: && grep -avxFe "$there" <<<"${here%$'\n'*}") || true
       differs[$1]=${REPLY//[^ -~]/ }
     fi
   fi
@@ -668,7 +668,8 @@ print_manifest() {
   printf ',\n  "points": ['
   for point in "${points[@]}"; do
     read -r use_case isl osl concurrency requests prompts seed <<<"$point"
-    look_up "$use_case" "$isl" "$osl" "$concurrency"
+    # shellcheck disable=SC2086 # its words
+    look_up $point
     printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %d, "requests": %d, "prompts": %d, "seed": %d, "status": %s, "seconds": %s, "detail": %s}' \
       "$separator" "$(json "${REPLIES[0]}")" "$(json "$use_case")" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" \
       "$(json "${REPLIES[1]}")" "${REPLIES[2]:-null}" "$(json "${REPLIES[3]}")"
@@ -1559,7 +1560,8 @@ finished=0 failed=0 not_run=0 seconds_needed=0 why=''
 for point in "${points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"$point"
   # Points may have ended while the client was stopping.
-  look_up "$use_case" "$isl" "$osl" "$concurrency"
+  # shellcheck disable=SC2086 # its words
+  look_up $point
   state=${REPLIES[1]} detail=${REPLIES[3]}
   case $state in
     finished) finished=$((finished + 1)) ;;
