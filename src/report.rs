@@ -267,19 +267,16 @@ fn weak(report: &Report<'_>) -> Option<String> {
 fn supported(run: &Run) -> Option<String> {
     let counts = || run.points().iter().filter_map(Point::request_count);
     let (fewest, most) = (counts().min()?, counts().max()?);
-    let says = |count| {
-        let highest = Percentile::highest(count);
-        let highest = highest.map_or("no percentile".to_owned(), |it| format!("{it} at most"));
-        format!("{highest} of {count} requests")
+    let highest = |count| {
+        Percentile::highest(count).map_or("nothing".to_owned(), |highest| highest.to_string())
     };
-    let mut text = format!(
-        "what can be claimed with a confidence of 0.99: {}",
-        says(fewest)
-    );
+    let mut text = format!("{} of {fewest} requests", highest(fewest));
     if fewest != most {
-        text.push_str(&format!(", {}", says(most)));
+        text.push_str(&format!(", {} of {most}", highest(most)));
     }
-    Some(text)
+    Some(format!(
+        "{text}: the most that can be claimed, with a confidence of 0.99"
+    ))
 }
 
 /// How far apart the figures of a point and of its steady part may be, as a share.

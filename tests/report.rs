@@ -86,7 +86,7 @@ fn table() {
     assert!(text.lines().all(|line| line.chars().count() <= 100));
     assert_data_eq!(
         text,
-        str![[r#"
+        str![[r"
 chat 128/128
         concur-     re-    TTFT    ITL  latency  tokens/s  tokens/s  tokens/s  requests
   GPUs    rency  quests      ms     ms       ms                /GPU     /user        /s   job
@@ -102,10 +102,10 @@ x    4        1       -  26.06  11.50   5902.0     86.75     21.69    ~86.95    
 TTFT, ITL and latency: p95; limits: TTFT at most 25 ms
 * highest throughput within the limits   x above a limit   ? not measured
 ^ of too few requests: to claim a p95 takes 90, with a confidence of 0.99
-requests of a point: 10 can support p63, 250 can support p98 at most, with a confidence of 0.99
+p63 of 10 requests, p98 of 250: the most that can be claimed, with a confidence of 0.99
 ~ not the tool's own: 1000 over the mean ITL or, without one, tokens/s over the concurrency
 
-"#]]
+"]]
     );
 }
 
@@ -137,7 +137,7 @@ fn table_of_changes() {
     let text = stdout(&[folder, "--job", "4712", "--against", "4711"]);
     assert_data_eq!(
         text,
-        str![[r#"
+        str![[r"
 chat 128/128
         concur-     re-   TTFT   ITL  latency  tokens/s  tokens/s  tokens/s  requests
   GPUs    rency  quests     ms    ms       ms                /GPU     /user        /s   job
@@ -145,7 +145,7 @@ chat 128/128
 
 TTFT, ITL and latency: avg
 * highest throughput
-what can be claimed with a confidence of 0.99: p63 at most of 10 requests
+p63 of 10 requests: the most that can be claimed, with a confidence of 0.99
 
 changes against the earlier run
   GPUs  concurrency   TTFT    ITL  latency  tokens/s  requests/s          jobs
@@ -154,7 +154,7 @@ chat 128/128
 only in the earlier run: chat 128/128, 4 GPUs, concurrency 25
 only in the earlier run: summarization 128/512, 4 GPUs, concurrency 1
 
-"#]]
+"]]
     );
 }
 
@@ -561,7 +561,7 @@ fn a_percentile_of_too_few_requests_is_marked() {
     let folder = results.path().as_str();
     assert_data_eq!(
         stdout(&[folder, "--ttft", "70", "--itl", "3", "--at", "p99"]),
-        str![[r#"
+        str![[r"
 chat 128/128
 no point keeps the limits
         concur-     re-    TTFT    ITL  latency  tokens/s  tokens/s  tokens/s  requests
@@ -574,10 +574,10 @@ TTFT, ITL and latency: p99; limits: TTFT at most 70 ms, ITL at most 3 ms
 * highest throughput within the limits   x above a limit   ? not measured
 = cannot tell: too few requests, or too near to a limit
 ^ of too few requests: to claim a p99 takes 459, with a confidence of 0.99
-what can be claimed with a confidence of 0.99: p79 at most of 20 requests, p94 at most of 80 requests
+p79 of 20 requests, p94 of 80: the most that can be claimed, with a confidence of 0.99
 steady: means of the longest part with the load at its level, where one is more than 5 % off
 
-"#]]
+"]]
     );
     let table = stdout(&[folder, "--ttft", "70", "--at", "p50"]);
     assert!(

@@ -21,12 +21,12 @@ pub(super) fn other_than(reference: &str, path: &Utf8Path) -> Option<String> {
     let text = file::text(&record, MOST_BYTES)?;
     let line = text.lines().next()?.trim_matches([' ', '\t']);
     let (name, bytes) = line.split_once([' ', '\t']).unwrap_or((line, ""));
-    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/@+-".contains(&byte);
-    let is_known = !name.is_empty() && name.bytes().all(is_name);
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/@+-".contains(&byte);
+    let is_known = !name.is_empty() && name.bytes().all(is_plain);
     // Of a file that was replaced since, nothing is known.
     let is_of_this = place.is_dir() || bytes.trim_start() == place.len().to_string();
-    let is_same = format!("{name}@").starts_with(&format!("{reference}@"));
-    (is_known && is_of_this && !is_same).then(|| name.to_owned())
+    let agrees = format!("{name}@").starts_with(&format!("{reference}@"));
+    (is_known && is_of_this && !agrees).then(|| name.to_owned())
 }
 
 #[cfg(test)]
