@@ -6,6 +6,7 @@
 //! | write down what a site needs | [`settings`] |
 //! | benchmark another model, server or sweep | [`recipe`] |
 //! | run it: images, model, launch, following, resuming | [`cluster`] |
+//! | know what a resume counts, and what ran under which name | [`resume`] |
 //! | read, judge and compare results | [`results`] |
 //! | test one's own scripts | [`golden_files`] |
 //!
@@ -45,6 +46,11 @@ pub mod render {}
 #[doc = ""]
 #[doc = include_str!("guide/links.md")]
 pub mod results {}
+
+#[doc = include_str!("guide/resume.md")]
+#[doc = ""]
+#[doc = include_str!("guide/links.md")]
+pub mod resume {}
 
 #[doc = include_str!("guide/settings.md")]
 #[doc = ""]

@@ -43,6 +43,10 @@ pub struct Manifest {
     /// The earlier jobs whose points count as finished.
     #[serde(deserialize_with = "lenient")]
     pub resumes: Vec<RunId>,
+    /// Tells what defines its measurements, beside the points' own numbers, from what defines
+    /// others: it stands in each point's `measurement.txt`, too.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
     /// The recipe's name.
     #[serde(deserialize_with = "lenient")]
     pub recipe: Option<String>,
@@ -150,10 +154,11 @@ pub struct RunImage {
     /// The squash file's name.
     #[serde(deserialize_with = "lenient")]
     pub file: Option<String>,
-    /// The image's name in its registry.
+    /// The image's name in its registry, as setup.sh wrote it down; none where nobody knows what
+    /// the file is.
     #[serde(deserialize_with = "lenient")]
     pub reference: Option<String>,
-    /// The digest, where the recipe pins one.
+    /// The digest, where it is known.
     #[serde(deserialize_with = "lenient")]
     pub digest: Option<String>,
 }

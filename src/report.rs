@@ -8,6 +8,7 @@ mod table;
 
 use camino::Utf8Path;
 
+use crate::percentile::Percentile;
 use crate::plain::{plain, plain_json, plain_lines};
 use crate::results::{
     Comparison, Group, Limits, Manifest, Metric, Point, Run, RunId, RunImage, Statistic, Statistics,
@@ -262,6 +263,22 @@ fn weak(report: &Report<'_>) -> Option<String> {
     })
 }
 
+/// What the points with the fewest and with the most requests can say.
+fn supported(run: &Run) -> Option<String> {
+    let counts = || run.points().iter().filter_map(Point::request_count);
+    let (fewest, most) = (counts().min()?, counts().max()?);
+    let highest = |count| {
+        Percentile::highest(count).map_or("nothing".to_owned(), |highest| highest.to_string())
+    };
+    let mut text = format!("{} of {fewest} requests", highest(fewest));
+    if fewest != most {
+        text.push_str(&format!(", {} of {most}", highest(most)));
+    }
+    Some(format!(
+        "{text}: the most that can be claimed, with a confidence of 0.99"
+    ))
+}
+
 /// How far apart the figures of a point and of its steady part may be, as a share.
 const STEADY: f64 = 0.05;
 
@@ -399,7 +416,15 @@ fn job(manifest: &Manifest) -> Vec<String> {
     let named =
         |name: &str, value: &Option<String>| value.as_ref().map(|value| format!("{name} {value}"));
     let images = [&manifest.images.server, &manifest.images.client];
-    let reference = |image: &RunImage| image.reference.clone().or_else(|| image.file.clone());
+    let reference = |image: &RunImage| {
+        let unknown = || {
+            Some(format!(
+                "{} (nobody wrote down which image it is)",
+                image.file.as_ref()?
+            ))
+        };
+        image.reference.clone().or_else(unknown)
+    };
     let gpus = match (manifest.gpus, &manifest.gpu_model) {
         (Some(gpus), Some(model)) => Some(format!("{gpus} × {model}")),
         (Some(gpus), None) => Some(format!("{gpus} GPUs")),
@@ -412,6 +437,11 @@ fn job(manifest: &Manifest) -> Vec<String> {
             None => format!("{replicas} servers"),
         });
     let [server, client] = images.map(|image| image.as_ref().and_then(reference));
+    // Jobs with the same one measured the same.
+    let measurement = manifest.fingerprint.as_ref().map(|fingerprint| {
+        let start: String = fingerprint.chars().take(8).collect();
+        format!("measurement {start}")
+    });
     let parts = [
         named("node", &manifest.node),
         servers,
@@ -420,6 +450,7 @@ fn job(manifest: &Manifest) -> Vec<String> {
         named("started", &manifest.start),
         server,
         client,
+        measurement,
         manifest.failure(),
     ];
     let first = format!(

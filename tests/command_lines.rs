@@ -31,7 +31,7 @@ const PLAIN: &[&str] = &[
     "awk", "base64", "basename", "bash", "cat", "cp", "cut", "date", "du", "env", "find", "flock",
     "grep", "head", "install", "ls", "mkdir", "mktemp", "mv", "numfmt", "od", "readlink",
     "realpath", "rm", "rmdir", "sed", "seq", "sha256sum", "sleep", "sort", "stat", "tail", "tar", "tee",
-    "touch", "tr", "uname", "wc", "xargs", "ln",
+    "timeout", "touch", "tr", "uname", "wc", "xargs", "ln",
 ];
 const NOTED: &[&str] = &[
     "apptainer",

@@ -95,7 +95,7 @@ fn a_job_s_name_is_no_count_of_restarts() {
 #[test]
 fn a_row_of_points_is_only_a_claim() {
     let script = default_launch();
-    let functions: String = ["text_of", "point_folder", "look_up", "json"]
+    let functions: String = ["text_of", "counts", "point_folder", "look_up", "json"]
         .map(|name| function(&script, name).to_owned() + "\n")
         .concat();
     for (row, has_folder, expected) in [
@@ -125,10 +125,16 @@ fn a_row_of_points_is_only_a_claim() {
         fs::write(folder.path().join("points"), format!("{point}|{row}\n")).unwrap();
         if has_folder {
             fs::create_dir(folder.path().join(point)).unwrap();
+            fs::write(
+                folder.path().join(point).join("measurement.txt"),
+                "the same\n",
+            )
+            .unwrap();
         }
         let program = format!(
             "results=$FOLDER run=$FOLDER result_name=m gpus=4 job_id=7 runs=(7) parts=0\n{functions}\n\
-             look_up chat 32 16 1\n\
+             declare -A differs=()\nmeasurement_of() {{ REPLY='the same'; }}\n\
+             look_up chat 32 16 1 8 8 0\n\
              echo \"$(json \"${{REPLIES[1]}}\") ${{REPLIES[2]:-null}} $(json \"${{REPLIES[3]}}\")\""
         );
         let (code, words) = bash(&folder, &program, &[("LC_ALL", "C.UTF-8")]);
@@ -373,6 +379,8 @@ impl Left {
         fs::create_dir_all(left.at("logs")).unwrap();
         fs::write(left.point().join("table.csv"), "text").unwrap();
         fs::write(left.at("home/.bashrc"), "mine").unwrap();
+        // That of the run that was killed.
+        fs::write(left.at("results/run_7.json"), "  \"fingerprint\": \"f\",\n").unwrap();
         left
     }
 
@@ -397,6 +405,9 @@ impl Left {
         let end = script[start..].find("\n# ---- ").unwrap();
         let functions: String = [
             "text_of",
+            "put",
+            "measurement_of",
+            "counts",
             "point_folder",
             "look_up",
             "set_aside",
@@ -407,8 +418,9 @@ impl Left {
         .concat();
         let program = format!(
             "say() {{ echo \"$*\"; }}\nfail() {{ say \"error: $*\"; exit 1; }}\nresults=$FOLDER/results logs=$FOLDER/logs result_name=m gpus=4\n\
-             job_id=7 parts=0 runs=(7) points=('chat 32 16 1 8 8 0') manifest=$results/run_7.json client_exits=(4)\nprint_manifest() {{ echo text; }}\n\
-             {functions}\n{}\nlook_up chat 32 16 1\necho \"status: ${{REPLIES[1]}}\"\necho \"measured: ${{are_finished[*]}}\"\n\
+             job_id=7 parts=0 runs=(7) points=('chat 32 16 1 8 8 0') manifest=$results/run_7.json client_exits=(4)\n\
+             definition=gpus=4 fingerprint=f\ndeclare -A differs=()\nprint_manifest() {{ echo text; }}\n\
+             {functions}\n{}\nlook_up chat 32 16 1 8 8 0\necho \"status: ${{REPLIES[1]}}\"\necho \"measured: ${{are_finished[*]}}\"\n\
              client_end 0\necho \"end: ${{REPLIES[*]}}\"\nwrite_manifest\nmkdir \"$stopping\"",
             &script[start..start + end]
         );

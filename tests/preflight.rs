@@ -636,6 +636,51 @@ fn damaged_content_of_the_stage_path() {
     );
 }
 
+/// What was fetched for another recipe is not taken for what this one names.
+#[test]
+fn another_image_and_another_model() {
+    let home = Home::new();
+    let image = "stage/nim+meta+llama3-70b-instruct+1.0.3.sqsh";
+    let mut superblock = [0; 48];
+    superblock[..4].copy_from_slice(b"hsqs");
+    superblock[40] = 48;
+    home.write(image, "");
+    fs::write(home.path().join(image), superblock).unwrap();
+    let model = "stage/llama3-70b-instruct_vhf";
+    home.write(&format!("{model}/config.json"), "{}");
+    let stage = home.path().join("stage").to_str().unwrap().to_owned();
+    let find = || home.findings(&["--stage-path", &stage], &[]).0;
+    let whole = "ok: the image nim+meta+llama3-70b-instruct+1.0.3.sqsh is there and whole";
+    assert_found(&find(), whole);
+    let reference = format!("{image}.reference");
+    home.write(
+        &reference,
+        "nvcr.io/nim/meta/llama3-70b-instruct:1.0.3 48\n",
+    );
+    assert_found(&find(), whole);
+    home.write(
+        &reference,
+        "nvcr.io/nim/meta/llama3-70b-instruct:1.0.0 48\n",
+    );
+    home.write(
+        &format!("{model}/.reference"),
+        "nim/someone/llama3-70b-instruct:hf\n",
+    );
+    let findings = find();
+    assert_found(
+        &findings,
+        "warning: the image nim+meta+llama3-70b-instruct+1.0.3.sqsh is nvcr.io/nim/meta/llama3-70b-instruct:1.0.0, \
+         and not nvcr.io/nim/meta/llama3-70b-instruct:1.0.3",
+    );
+    assert_found(
+        &findings,
+        &format!(
+            "warning: the model's weights in {stage}/llama3-70b-instruct_vhf: \
+             nim/someone/llama3-70b-instruct:hf was fetched there, and the recipe names another"
+        ),
+    );
+}
+
 #[test]
 fn help_and_version() {
     let home = Home::new();

@@ -123,7 +123,7 @@ fn points(points: &[Point]) -> String {
     let columns = columns(points);
     let mut rows = Rows::of(points.iter());
     rows.point_header();
-    rows.cells(["job_id", "path", "highest_percentile"]);
+    rows.cells(["job_id", "path", "requests", "highest_percentile"]);
     let names_steady = points.iter().any(|point| point.requests().is_some());
     if names_steady {
         rows.cells(["steady_seconds", "steady_in_flight"]);
@@ -140,6 +140,7 @@ fn points(points: &[Point]) -> String {
     for point in points {
         rows.point_cells(point);
         rows.job_cells(Some(point));
+        rows.cell(point.request_count());
         rows.cell(point.request_count().and_then(Percentile::highest));
         if names_steady {
             let steady = point.requests().and_then(Requests::steady);

@@ -8,7 +8,7 @@ use super::chart::{COLOURS, Chart, Data, HEIGHT, Mark, SHAPES, Series, Style, WI
 use super::table::{compared, short};
 use super::{
     Column, Report, derived, figure_or_dash, job_of, jobs, limits, milliseconds, missing,
-    number_or_dash, percent, place_of, server_of, title_of, unsteady, weak,
+    number_or_dash, percent, place_of, server_of, supported, title_of, unsteady, weak,
 };
 use crate::plain::plain;
 use crate::results::{Group, Metric, Point, ReadProblem, Run, RunId, Statistic, Verdict};
@@ -315,6 +315,7 @@ fn marks(report: &Report<'_>) -> Option<String> {
         .map(str::to_owned)
         .into_iter()
         .chain(weak(report))
+        .chain(supported(report.run))
         .collect();
     (!marks.is_empty()).then(|| marks.join("; "))
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Column, Report, derived, job_of, jobs, limits, missing, number_or_dash, part_of, percent,
-    place_of, server_of, unsteady, weak,
+    place_of, server_of, supported, unsteady, weak,
 };
 use crate::plain::plain;
 use crate::results::{Change, Group, Metric, Point, RunId, Statistic, Verdict};
@@ -174,6 +174,9 @@ fn legend(report: &Report<'_>) -> String {
     }
     if let Some(weak) = weak(report) {
         text.push_str(&format!("{weak}\n"));
+    }
+    if let Some(supported) = supported(report.run) {
+        text.push_str(&format!("{supported}\n"));
     }
     if points().any(|point| unsteady(point).is_some()) {
         text.push_str("steady: means of the longest part with the load at its level, where one is more than 5 % off\n");

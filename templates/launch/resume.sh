@@ -1,6 +1,3 @@
-# text_of FILE: the text of a file that others may have made, within a bound. A link and a FIFO have none.
-text_of() { [[ ! -f $1 || -L $1 ]] || timeout 5 head -c 4194304 -- "$1" 2>/dev/null || true; }
-
 # runs_of JOB: in REPLIES, the runs that left something: the job's, or those of an array's tasks.
 runs_of() {
   local left
@@ -24,7 +21,7 @@ for id in "${resumed[@]}"; do
     missing "results of job $id, which RESUME_JOB_ID names, in $results"
   fi
   for left in "${REPLIES[@]}"; do
-    IFS=, read -r -a earlier < <(text_of "$results/run_$left.json" | sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' | tr -d '" ') || true
+    IFS=, read -r -a earlier < <(text_of "$results/run_$left.json" | sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' | tr -cd '0-9,-') || true
     runs+=("$left" "${earlier[@]}")
   done
 done

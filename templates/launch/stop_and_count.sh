@@ -23,7 +23,8 @@ finished=0 failed=0 not_run=0 seconds_needed=0 why=''
 for point in "${points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"$point"
   # Points may have ended while the client was stopping.
-  look_up "$use_case" "$isl" "$osl" "$concurrency"
+  # shellcheck disable=SC2086 # its words
+  look_up $point
   state=${REPLIES[1]} detail=${REPLIES[3]}
   case $state in
     finished) finished=$((finished + 1)) ;;

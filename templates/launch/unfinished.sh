@@ -44,16 +44,18 @@ bring_aside() {
   [[ ! -e $aside ]] || set_aside "$aside" earlier
   ! bring_out "$2" "$aside" || say "an unfinished point ($1); what it left is in $aside"
 }
-# store_points: what clients have put down gets its final name.
+# store_points: what clients have put down gets its final name, and what was measured is written down there.
 store_points() {
   local left name
   for left in "$run"/{finished,failed}/*; do
     name=${left##*/}
     [[ -e $left && -n ${own[$name]-} ]] || continue
+    # shellcheck disable=SC2086 # its words
+    measurement_of ${own[$name]}
     own[$name]=
     if [[ $left != "$run/finished/"* ]]; then
       bring_aside failed "$left"
-    elif ! bring_out "$left" "$results/$name"; then
+    elif ! bring_out "$left" "$results/$name" || ! put "$results/$name/measurement.txt" "$REPLY"; then
       say "error: $name could not be stored as $results/$name" >&2
     fi
   done
@@ -71,9 +73,15 @@ keep_unfinished() {
     bring_aside "$word" "$run/$name"
   done
 }
-# An earlier run of this job may have been killed.
+# What was measured otherwise does not count, and leaves its name to this job where it has that.
 name_points
-store_points
+for left in "${!differs[@]}"; do
+  [[ ${differs[$left]} != same ]] || continue
+  say "does not count: ${left##*/}: ${differs[$left]}"
+  [[ -z ${own[${left##*/}]-} ]] || { set_aside "$left" other && differs[$left]=; }
+done
+# An earlier run of this job may have been killed, and may have measured on other GPUs.
+[[ $(text_of "$manifest") != *"\"fingerprint\": \"$fingerprint\""* ]] || store_points
 keep_unfinished
 for left in "$run"/{finished,failed}; do
   rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused

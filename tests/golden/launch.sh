@@ -251,6 +251,20 @@ missing_files() {
   done < <(printf '%s\n' "$@" && shards_of "$folder")
 }
 
+# text_of FILE: the text of a file that others may have made, within a bound. A link and a FIFO have none.
+text_of() { [[ ! -f $1 || -L $1 ]] || timeout 5 head -c 4194304 -- "$1" 2>/dev/null || true; }
+# put FILE TEXT: whole or not at all, as a new file: not through a link, nor with bash's own words about a full disk.
+put() { rm -f -- "$1.part" && (set -C && printf '%s\n' "$2" >"$1.part") 2>/dev/null && mv -T -- "$1.part" "$1"; }
+# holds PATH REFERENCE: false when something else was fetched to it. In REPLY, what that was, by the file beside an image
+# or in a model's folder; empty where nobody wrote it down, or where the image has another length by now.
+holds() {
+  local record=$1/.reference bytes=''
+  [[ -d $1 ]] || record=$1.reference
+  read -r REPLY bytes < <(text_of "$record") || true
+  [[ $REPLY =~ ^[[:alnum:]._:/@+-]+$ && (-d $1 || $bytes == "$(stat -L -c %s -- "$1" 2>/dev/null)") ]] || REPLY=
+  [[ -z $REPLY || $REPLY@ == "$2@"* ]]
+}
+
 say "$made_by, recipe $recipe"
 
 # ---- Checks: before any GPU is used -------------------------------------------
@@ -319,6 +333,22 @@ for mount in "${extra_mounts[@]}"; do
   [[ $source != /* || -e $source ]] || missing "$source on $HOSTNAME, which is to be mounted in the containers"
 done
 
+# What lies in the stage path is what the recipe names, as far as it was written down what that is.
+declare -A fetched=()
+# check_fetched ROLE PATH REFERENCE SCRIPT
+check_fetched() {
+  holds "$2" "$3" || missing "$3 in $2: $REPLY was fetched there. Run $4, which keeps that one aside"
+  fetched[$1]=$REPLY
+}
+check_fetched server "$stage_path/$server_image" "$server_reference" setup.sh
+check_fetched client "$stage_path/$client_image" "$client_reference" setup.sh
+if [[ $model_folder == /* ]]; then
+  fetched[weights]=$weights_target
+else
+  check_fetched weights "$model_path" "$weights_target" prepare_models.sh
+  [[ -z $engine_target ]] || check_fetched engine "$model_path/$engine_link" "$engine_target" prepare_models.sh
+fi
+
 # Slurm says how many GPUs it gave; where it manages none, the node is asked.
 gpus_here=${SLURM_GPUS_ON_NODE-}
 if [[ -z $gpus_here && -n ${SLURM_JOB_GPUS-} ]]; then
@@ -351,9 +381,6 @@ if ((nodes > 1)); then
   [[ -n $leader ]] || missing "an address of $SLURMD_NODENAME, where the server's other nodes reach its leader"
 fi
 
-# text_of FILE: the text of a file that others may have made, within a bound. A link and a FIFO have none.
-text_of() { [[ ! -f $1 || -L $1 ]] || timeout 5 head -c 4194304 -- "$1" 2>/dev/null || true; }
-
 # runs_of JOB: in REPLIES, the runs that left something: the job's, or those of an array's tasks.
 runs_of() {
   local left
@@ -377,7 +404,7 @@ for id in "${resumed[@]}"; do
     missing "results of job $id, which RESUME_JOB_ID names, in $results"
   fi
   for left in "${REPLIES[@]}"; do
-    IFS=, read -r -a earlier < <(text_of "$results/run_$left.json" | sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' | tr -d '" ') || true
+    IFS=, read -r -a earlier < <(text_of "$results/run_$left.json" | sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' | tr -cd '0-9,-') || true
     runs+=("$left" "${earlier[@]}")
   done
 done
@@ -426,32 +453,84 @@ done
 ((${#problems[@]} == 0)) || rmdir "${claims[@]}" 2>/dev/null || true
 stop_if_missing
 
+readonly manifest=$results/run_$job_id.json
+driver='' gpu_model=''
+# Without a driver, it says so where its answer would be.
+! answer=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null) ||
+  IFS=, read -r gpu_model driver <<<"$answer"
+readonly driver=${driver# } gpu_model
+
+# sum_of FILE...: a checksum of their lengths, beginnings and ends: to read all of a model would take minutes.
+sum_of() {
+  local file
+  for file in "$@"; do
+    stat -L -c %s -- "$file" && head -c 65536 -- "$file" && tail -c 65536 -- "$file"
+  done | sha256sum | cut -c -16
+}
+mapfile -t REPLIES < <({ printf '%s\n' "${weights_files[@]}" "${engine_parts[@]/#/$engine_link/}" && shards_of "$model_path"; } | LC_ALL=C sort -u | grep .)
+# What defines a measurement, beside its point: it stands in each point's folder, in measurement.txt, and a point of an
+# earlier job counts only if it is the same.
+definition=$(
+  printf '%s=%s\n' server_image "${fetched[server]:-unknown} $(sum_of "$stage_path/$server_image")" \
+    client_image "${fetched[client]:-unknown} $(sum_of "$stage_path/$client_image")" \
+    model "${fetched[weights]:-unknown} ${fetched[engine]-} $(sum_of "${REPLIES[@]/#/"$model_path"/}")" \
+    tokenizer "$tokenizer" gpu_model "$gpu_model" gpus "$gpus" nodes "$nodes" replicas "$replicas $replica_use"
+  printf 'server_command=%q\n' "${server_command[@]}"
+  printf 'server_environment=%q\n' "${server_environment[@]}"
+  printf 'client_command=%q\n' "${client_command[@]}"
+  printf 'mount=%q\n' "${extra_mounts[@]}"
+  printf 'own_lines=%q\n' "${lines_in_server-}" "${lines_in_client-}"
+)
+fingerprint=$(sha256sum <<<"$definition")
+readonly definition fingerprint=${fingerprint%% *}
+# measurement_of USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED: in REPLY, all that defines it.
+measurement_of() { printf -v REPLY 'requests=%s\nprompts=%s\nseed=%s\n%s\nfingerprint=%s' "$5" "$6" "$7" "$definition" "$fingerprint"; }
+
+# By a point's folder, in what it is another measurement; "same" where it is not.
+declare -A differs=()
+# counts FOLDER USE_CASE...: true when it is a result of the same measurement. An empty folder is none.
+counts() {
+  local here there LC_ALL=C
+  [[ -d $1 ]] || return 1
+  if [[ -z ${differs[$1]-} ]]; then
+    measurement_of "${@:2}"
+    here=$REPLY there=$(text_of "$1/measurement.txt")
+    differs[$1]="nothing in it says what was measured: it is empty, or of an older version"
+    if [[ $there == "$here" ]]; then
+      differs[$1]=same
+    elif [[ -n $there ]]; then
+      REPLY=$(echo there: && grep -avxFe "$here" <<<"${there%$'\n'*}"; echo here: && grep -avxFe "$there" <<<"${here%$'\n'*}") || true
+      differs[$1]=${REPLY//[^ -~]/ }
+    fi
+  fi
+  [[ ${differs[$1]} == same ]]
+}
+
 # A point that several servers measure together has a folder for each in its own.
 parts=0
 [[ $replica_use != together ]] || parts=$replicas
 readonly parts
-# point_folder USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY...: true when the point is finished, with all its
-# parts, by this job or by one that it resumes. REPLY is its folder's name, or the one that it will get.
+# point_folder USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY...: true when the point is finished, by this job or by one
+# that it resumes. REPLY is its folder's name, or the one that it will get.
 point_folder() {
-  local stem=${result_name}_${gpus}_$4_$1_$2_$3 id place
-  for id in "${runs[@]}"; do
-    REPLY=${stem}_$id place=$results/${stem}_$id
-    [[ ! -d $place || -e $place/server-$parts || $parts != 0 && ! -d $place/server-$((parts - 1)) ]] || return 0
+  local stem=${result_name}_${gpus}_$4_$1_$2_$3 id
+  for id in "${runs[@]}" ''; do
+    ! counts "$results/${stem}_$id" "$@" || break
   done
-  REPLY=${stem}_$job_id
-  return 1
+  REPLY=${stem}_${id:-$job_id}
+  [[ -n $id ]]
 }
 
 # look_up USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY...: in REPLIES, the point's folder, and what the client last
 # said of it: a state (finished, failed, interrupted, left out, not run), seconds, and a detail for people.
 look_up() {
-  local folder state='not run' seconds='' detail='' said
-  ! point_folder "$@" || state=finished
+  local folder state='not run' seconds='' detail='' said is_there=''
+  ! point_folder "$@" || state=finished is_there=yes
   folder=$REPLY
   said=$(text_of "$run/points" | awk -F '|' -v folder="$folder" '$1 == folder { said = $0 } END { print said }') || true
   [[ -z $said ]] || IFS='|' read -r _ state seconds detail <<<"$said"
   # The client's image may have written anything: a point is finished when its folder is there.
-  [[ $state != finished || -d $results/$folder ]] || state=failed detail="its results are not there"
+  [[ $state != finished || -n $is_there ]] || state=failed detail="its results are not there"
   [[ $state =~ ^(finished|failed|interrupted|left\ out|not\ run)$ ]] || state='not run'
   [[ $seconds =~ ^(0|[1-9][0-9]{0,8})$ ]] || seconds=
   local LC_ALL=C
@@ -504,16 +583,18 @@ bring_aside() {
   [[ ! -e $aside ]] || set_aside "$aside" earlier
   ! bring_out "$2" "$aside" || say "an unfinished point ($1); what it left is in $aside"
 }
-# store_points: what clients have put down gets its final name.
+# store_points: what clients have put down gets its final name, and what was measured is written down there.
 store_points() {
   local left name
   for left in "$run"/{finished,failed}/*; do
     name=${left##*/}
     [[ -e $left && -n ${own[$name]-} ]] || continue
+    # shellcheck disable=SC2086 # its words
+    measurement_of ${own[$name]}
     own[$name]=
     if [[ $left != "$run/finished/"* ]]; then
       bring_aside failed "$left"
-    elif ! bring_out "$left" "$results/$name"; then
+    elif ! bring_out "$left" "$results/$name" || ! put "$results/$name/measurement.txt" "$REPLY"; then
       say "error: $name could not be stored as $results/$name" >&2
     fi
   done
@@ -531,9 +612,15 @@ keep_unfinished() {
     bring_aside "$word" "$run/$name"
   done
 }
-# An earlier run of this job may have been killed.
+# What was measured otherwise does not count, and leaves its name to this job where it has that.
 name_points
-store_points
+for left in "${!differs[@]}"; do
+  [[ ${differs[$left]} != same ]] || continue
+  say "does not count: ${left##*/}: ${differs[$left]}"
+  [[ -z ${own[${left##*/}]-} ]] || { set_aside "$left" other && differs[$left]=; }
+done
+# An earlier run of this job may have been killed, and may have measured on other GPUs.
+[[ $(text_of "$manifest") != *"\"fingerprint\": \"$fingerprint\""* ]] || store_points
 keep_unfinished
 for left in "$run"/{finished,failed}; do
   rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused
@@ -559,22 +646,17 @@ json_list() {
   done
   printf ']'
 }
+# json_image FILE NAME
 json_image() {
   local digest=
   [[ $2 != *@* ]] || digest=${2##*@}
   printf '{"file": %s, "reference": %s, "bytes": %d, "digest": %s}' \
-    "$(json "$1")" "$(json "$2")" "$(stat -L -c %s "$stage_path/$1")" "$(json_or_null "$digest")"
+    "$(json "$1")" "$(json_or_null "$2")" "$(stat -L -c %s "$stage_path/$1")" "$(json_or_null "$digest")"
 }
 
 printf -v started '%(%FT%T%z)T' -1
-driver='' gpu_model=''
-# Without a driver, it says so where its answer would be.
-! answer=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null) ||
-  IFS=, read -r gpu_model driver <<<"$answer"
-readonly started driver=${driver# } gpu_model
-
+readonly started
 # Each run of a job has its own: a requeued job keeps what its earlier runs wrote.
-readonly manifest=$results/run_$job_id.json
 [[ ! -e $manifest ]] || set_aside "$manifest" earlier
 # How the job ends: exit code (null while it runs), cause in a fixed word and in a sentence, what people can do, the
 # number of the server that it is about.
@@ -582,24 +664,25 @@ code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' cause_
 print_manifest() {
   local point use_case isl osl concurrency requests prompts seed separator='' end=null
   [[ $code == null ]] || printf -v end '"%(%FT%T%z)T"' -1
-  printf '{\n  "schema": 1,\n  "recipe": %s,\n  "crate_version": %s,\n' "$(json "$recipe")" "$(json "${made_by#* }")"
-  printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "$restarts" "$(json "$SLURM_JOB_NODELIST")"
-  printf '  "resumes": %s,\n' "$(json_list "${runs[@]:1}")"
-  printf '  "gpus": %d,\n  "gpu_model": %s,\n  "driver": %s,\n' "$gpus" "$(json_or_null "$gpu_model")" "$(json_or_null "$driver")"
-  printf '  "replicas": %d,\n  "replica_use": %s,\n' "$replicas" "$(json "$replica_use")"
-  printf '  "images": {\n    "server": %s,\n    "client": %s\n  },\n' \
-    "$(json_image "$server_image" "$server_reference")" "$(json_image "$client_image" "$client_reference")"
-  printf '  "weights": %s,\n  "engine": %s,\n  "tokenizer": %s,\n' \
-    "$(json "$weights_target")" "$(json_or_null "$engine_target")" "$(json "$tokenizer_path")"
-  printf '  "server_command": %s,\n  "server_environment": %s,\n  "client_command": %s,\n' \
-    "$(json_list "${server_command[@]}")" "$(json_list "${server_environment[@]}")" "$(json_list "${client_command[@]}")"
-  printf '  "start": %s,\n  "end": %s,\n  "ready_seconds": %s,\n' "$(json "$started")" "$end" "${ready_seconds:-null}"
-  printf '  "exit_code": %s,\n  "exit_cause": %s,\n  "exit_reason": %s,\n  "exit_replica": %d,\n' \
-    "$code" "$(json "$cause")" "$(json "$reason")" "$blamed"
-  printf '  "cause_lines": %s,\n  "advice": %s,\n  "points": [' "$(json_list "${cause_lines[@]}")" "$(json_list "${advice[@]}")"
+  printf '{\n  "schema": 1'
+  printf ',\n  "%s": %s' recipe "$(json "$recipe")" crate_version "$(json "${made_by#* }")" \
+    job_id "$(json "$job_id")" restart "$restarts" node "$(json "$SLURM_JOB_NODELIST")" \
+    resumes "$(json_list "${runs[@]:1}")" fingerprint "$(json "$fingerprint")" \
+    gpus "$gpus" gpu_model "$(json_or_null "$gpu_model")" driver "$(json_or_null "$driver")" \
+    replicas "$replicas" replica_use "$(json "$replica_use")"
+  printf ',\n  "images": {\n    "server": %s,\n    "client": %s\n  }' \
+    "$(json_image "$server_image" "${fetched[server]}")" "$(json_image "$client_image" "${fetched[client]}")"
+  printf ',\n  "%s": %s' weights "$(json_or_null "${fetched[weights]}")" engine "$(json_or_null "${fetched[engine]-}")" \
+    tokenizer "$(json "$tokenizer_path")" server_command "$(json_list "${server_command[@]}")" \
+    server_environment "$(json_list "${server_environment[@]}")" client_command "$(json_list "${client_command[@]}")" \
+    start "$(json "$started")" end "$end" ready_seconds "${ready_seconds:-null}" \
+    exit_code "$code" exit_cause "$(json "$cause")" exit_reason "$(json "$reason")" exit_replica "$blamed" \
+    cause_lines "$(json_list "${cause_lines[@]}")" advice "$(json_list "${advice[@]}")"
+  printf ',\n  "points": ['
   for point in "${points[@]}"; do
     read -r use_case isl osl concurrency requests prompts seed <<<"$point"
-    look_up "$use_case" "$isl" "$osl" "$concurrency"
+    # shellcheck disable=SC2086 # its words
+    look_up $point
     printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %d, "requests": %d, "prompts": %d, "seed": %d, "status": %s, "seconds": %s, "detail": %s}' \
       "$separator" "$(json "${REPLIES[0]}")" "$(json "$use_case")" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" \
       "$(json "${REPLIES[1]}")" "${REPLIES[2]:-null}" "$(json "${REPLIES[3]}")"
@@ -607,13 +690,8 @@ print_manifest() {
   done
   printf '\n  ]\n}\n'
 }
-# The same to its file, whole or not at all; bash's own words about a full disk would hide the sentence that says so.
-write_manifest() {
-  local text
-  text=$(print_manifest)
-  # A new file, not one to which somebody led a link.
-  rm -f -- "$manifest.part" && (set -C && printf '%s\n' "$text" >"$manifest.part") 2>/dev/null && mv -T -- "$manifest.part" "$manifest"
-}
+# The same to its file.
+write_manifest() { put "$manifest" "$(print_manifest)"; }
 
 # ---- The steps: a server's and its client's ---------------------------------------
 
@@ -1492,7 +1570,8 @@ finished=0 failed=0 not_run=0 seconds_needed=0 why=''
 for point in "${points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"$point"
   # Points may have ended while the client was stopping.
-  look_up "$use_case" "$isl" "$osl" "$concurrency"
+  # shellcheck disable=SC2086 # its words
+  look_up $point
   state=${REPLIES[1]} detail=${REPLIES[3]}
   case $state in
     finished) finished=$((finished + 1)) ;;
