@@ -102,6 +102,7 @@ x    4        1       -  26.06  11.50   5902.0     86.75     21.69    ~86.95    
 TTFT, ITL and latency: p95; limits: TTFT at most 25 ms
 * highest throughput within the limits   x above a limit   ? not measured
 ^ of too few requests: to claim a p95 takes 90, with a confidence of 0.99
+prefix cache: not checked
 ~ not the tool's own: 1000 over the mean ITL or, without one, tokens/s over the concurrency
 
 "]]
@@ -144,6 +145,7 @@ chat 128/128
 
 TTFT, ITL and latency: avg
 * highest throughput
+prefix cache: not checked
 
 changes against the earlier run
   GPUs  concurrency   TTFT    ITL  latency  tokens/s  requests/s          jobs
@@ -573,6 +575,7 @@ TTFT, ITL and latency: p99; limits: TTFT at most 70 ms, ITL at most 3 ms
 = cannot tell: too few requests, or too near to a limit
 ^ of too few requests: to claim a p99 takes 459, with a confidence of 0.99
 steady: means of the longest part with the load at its level, where one is more than 5 % off
+prefix cache: not checked
 
 "]]
     );

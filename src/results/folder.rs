@@ -418,6 +418,7 @@ fn read_place(
         asked,
         content,
         requests,
+        cached_share: None,
     })
 }
 

@@ -44,6 +44,7 @@ print_manifest() {
   printf '  "replicas": %d,\n  "replica_use": %s,\n' "$replicas" "$(json "$replica_use")"
   printf '  "images": {\n    "server": %s,\n    "client": %s\n  },\n' \
     "$(json_image "$server_image" "$server_reference")" "$(json_image "$client_image" "$client_reference")"
+  printf '  "prefix_cache": "%s",\n' "$prefix_cache"
   printf '  "weights": %s,\n  "engine": %s,\n  "tokenizer": %s,\n' \
     "$(json "$weights_target")" "$(json_or_null "$engine_target")" "$(json "$tokenizer_path")"
   printf '  "server_command": %s,\n  "server_environment": %s,\n  "client_command": %s,\n' \
@@ -55,9 +56,10 @@ print_manifest() {
   for point in "${points[@]}"; do
     read -r use_case isl osl concurrency requests prompts seed <<<"$point"
     look_up "$use_case" "$isl" "$osl" "$concurrency"
-    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %d, "requests": %d, "prompts": %d, "seed": %d, "status": %s, "seconds": %s, "detail": %s}' \
+    # shellcheck disable=SC2086 # three numbers
+    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %d, "requests": %d, "prompts": %d, "seed": %d, "status": %s, "seconds": %s, "detail": %s, "warmup_requests": %s, "prefix_cache_queries": %s, "prefix_cache_hits": %s}' \
       "$separator" "$(json "${REPLIES[0]}")" "$(json "$use_case")" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" \
-      "$(json "${REPLIES[1]}")" "${REPLIES[2]:-null}" "$(json "${REPLIES[3]}")"
+      "$(json "${REPLIES[1]}")" "${REPLIES[2]:-null}" "$(json "${REPLIES[3]}")" ${REPLIES[4]}
     separator=,
   done
   printf '\n  ]\n}\n'
