@@ -369,8 +369,9 @@ fn a_sweep_measures_the_server_and_not_its_cache() {
         let law = format!("ttft=50,prompt={PROMPT},itl=5,seed=7");
         let server = Server::start(&folder, &law, "on");
         let mut seen = 0;
-        for (tool, concurrency) in
-            [Tool::GenAiPerf, Tool::AiPerf].map(|tool| [64, 16, 1].map(|at| (tool, at))).concat()
+        for (tool, concurrency) in [Tool::GenAiPerf, Tool::AiPerf]
+            .map(|tool| [64, 16, 1].map(|at| (tool, at)))
+            .concat()
         {
             let requests = (5 * concurrency).max(20);
             let (seed, prompts) = if own_prompts {
@@ -391,7 +392,9 @@ fn a_sweep_measures_the_server_and_not_its_cache() {
             let share = cached / mean(&|line| number(line, "prompt_tokens"));
             let truth = mean(&|line| number(line, "law_ttft_ms")) + PROMPT * cached;
             let run = Run::read(&results).unwrap();
-            let told = run.points()[0].value(Metric::TimeToFirstToken, Statistic::Avg).unwrap();
+            let told = run.points()[0]
+                .value(Metric::TimeToFirstToken, Statistic::Avg)
+                .unwrap();
             println!(
                 "{name}, {tool:?} at {concurrency}: {:.1} % cached, TTFT {told:.1} of {truth:.1} ms ({:+.1} %)",
                 100.0 * share,
