@@ -279,6 +279,36 @@ fn supported(run: &Run) -> Option<String> {
     ))
 }
 
+/// What the server's prefix cache had of a point's prompts, where that is more than a hundredth.
+fn out_of_cache(point: &Point) -> Option<String> {
+    let share = point.cached_share().filter(|share| *share > 0.01)?;
+    let percent = 100.0 * share;
+    Some(format!(
+        "{percent:.1} % of its prompt tokens came out of the prefix cache"
+    ))
+}
+
+/// What the servers' prefix caches had of the points' prompts.
+fn cached(run: &Run) -> String {
+    let checked: Vec<f64> = run
+        .points()
+        .iter()
+        .filter_map(Point::cached_share)
+        .collect();
+    let unchecked = run.points().len() - checked.len();
+    let Some(highest) = checked.into_iter().reduce(f64::max) else {
+        return "prefix cache: not checked".to_owned();
+    };
+    let at_most = format!(
+        "prefix cache: at most {:.1} % of a point's prompt tokens",
+        100.0 * highest
+    );
+    match unchecked {
+        0 => at_most,
+        _ => format!("{at_most}; not checked for {unchecked} points"),
+    }
+}
+
 /// How far apart the figures of a point and of its steady part may be, as a share.
 const STEADY: f64 = 0.05;
 

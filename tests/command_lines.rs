@@ -550,7 +550,7 @@ fn the_manifest_has_no_error_for_a_name() {
 }
 
 /// What launch.sh writes for people and other programs: the library does not read it.
-const ONLY_WRITTEN: [&str; 18] = [
+const ONLY_WRITTEN: [&str; 19] = [
     "client_command",
     "crate_version",
     "engine",
@@ -564,6 +564,7 @@ const ONLY_WRITTEN: [&str; 18] = [
     "points.seconds",
     "points.seed",
     "points.use_case",
+    "points.warmup_requests",
     "schema",
     "server_command",
     "server_environment",

@@ -448,7 +448,7 @@ fn a_result_that_is_not_stored_is_not_finished() {
     assert!(left.at("results").join(POINT).join("table.csv").is_file());
 
     let left = Left::new();
-    fs::write(left.run().join("points"), format!("{POINT}|finished|3|\n")).unwrap();
+    fs::write(left.run().join("points"), format!("{POINT}|finished|3||\n")).unwrap();
     // Where mv keeps what is there, and says that all is well.
     symlink("nowhere", left.at("results").join(POINT)).unwrap();
     let words = left.bring_out();

@@ -103,6 +103,7 @@ TTFT, ITL and latency: p95; limits: TTFT at most 25 ms
 * highest throughput within the limits   x above a limit   ? not measured
 ^ of too few requests: to claim a p95 takes 90, with a confidence of 0.99
 p63 of 10 requests, p98 of 250: the most that can be claimed, with a confidence of 0.99
+prefix cache: not checked
 ~ not the tool's own: 1000 over the mean ITL or, without one, tokens/s over the concurrency
 
 "]]
@@ -146,6 +147,7 @@ chat 128/128
 TTFT, ITL and latency: avg
 * highest throughput
 p63 of 10 requests: the most that can be claimed, with a confidence of 0.99
+prefix cache: not checked
 
 changes against the earlier run
   GPUs  concurrency   TTFT    ITL  latency  tokens/s  requests/s          jobs
@@ -576,6 +578,7 @@ TTFT, ITL and latency: p99; limits: TTFT at most 70 ms, ITL at most 3 ms
 ^ of too few requests: to claim a p99 takes 459, with a confidence of 0.99
 p79 of 20 requests, p94 of 80: the most that can be claimed, with a confidence of 0.99
 steady: means of the longest part with the load at its level, where one is more than 5 % off
+prefix cache: not checked
 
 "]]
     );

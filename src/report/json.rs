@@ -38,6 +38,8 @@ struct PointRow<'a> {
     tool: &'static str,
     request_count: Option<u64>,
     highest_percentile: Option<Percentile>,
+    /// `null` where nobody checked.
+    prefix_cache_share: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     requests: Option<RequestsRow>,
     metrics: BTreeMap<&'a str, MetricRow<'a>>,
@@ -185,6 +187,7 @@ fn point_row<'a>(report: &Report<'_>, point: &'a Point) -> PointRow<'a> {
         },
         request_count: point.request_count(),
         highest_percentile: point.request_count().and_then(Percentile::highest),
+        prefix_cache_share: point.cached_share(),
         requests: point.requests().map(requests_row),
         metrics: others.chain(known).collect(),
         output_token_throughput_per_gpu: point.throughput_per_gpu(),

@@ -37,7 +37,7 @@ if [[ -z $requeue ]] && ((finished < ${#points[@]})); then
   advice+=("$next: RESUME_JOB_ID=$job_id sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi
 write_manifest
-rm -f -- "$run/points" "$run"/{ended,output,meet,state}.*
+rm -f -- "$run/points" "$run"/{ended,output,meet,state,warm}.*
 rmdir "$run"/taken.* "$run"/{finished,failed} "$run" "$stopping" "${claims[@]}" 2>/dev/null
 for line in "${advice[@]}"; do
   say "$line"

@@ -37,7 +37,7 @@ print_manifest() {
     job_id "$(json "$job_id")" restart "$restarts" node "$(json "$SLURM_JOB_NODELIST")" \
     resumes "$(json_list "${runs[@]:1}")" fingerprint "$(json "$fingerprint")" \
     gpus "$gpus" gpu_model "$(json_or_null "$gpu_model")" driver "$(json_or_null "$driver")" \
-    replicas "$replicas" replica_use "$(json "$replica_use")"
+    replicas "$replicas" replica_use "$(json "$replica_use")" prefix_cache "$(json "$prefix_cache")"
   printf ',\n  "images": {\n    "server": %s,\n    "client": %s\n  }' \
     "$(json_image "$server_image" "${fetched[server]}")" "$(json_image "$client_image" "${fetched[client]}")"
   printf ',\n  "%s": %s' weights "$(json_or_null "${fetched[weights]}")" engine "$(json_or_null "${fetched[engine]-}")" \
@@ -51,9 +51,10 @@ print_manifest() {
     read -r use_case isl osl concurrency requests prompts seed <<<"$point"
     # shellcheck disable=SC2086 # its words
     look_up $point
-    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %d, "requests": %d, "prompts": %d, "seed": %d, "status": %s, "seconds": %s, "detail": %s}' \
+    # shellcheck disable=SC2086 # three numbers
+    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %d, "requests": %d, "prompts": %d, "seed": %d, "status": %s, "seconds": %s, "detail": %s, "warmup_requests": %s, "prefix_cache_queries": %s, "prefix_cache_hits": %s}' \
       "$separator" "$(json "${REPLIES[0]}")" "$(json "$use_case")" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" \
-      "$(json "${REPLIES[1]}")" "${REPLIES[2]:-null}" "$(json "${REPLIES[3]}")"
+      "$(json "${REPLIES[1]}")" "${REPLIES[2]:-null}" "$(json "${REPLIES[3]}")" ${REPLIES[4]}
     separator=,
   done
   printf '\n  ]\n}\n'

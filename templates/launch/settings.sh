@@ -64,6 +64,8 @@ readonly ready_timeout={{ ready_timeout }}
 # During a point the server is asked for a sign of life this often.
 readonly probe_interval={{ probe_interval }}
 readonly stop_timeout={{ stop_timeout }}
+# What its prefix cache may do: off and flush (emptied before each point) allow hits for 1 % of the prompts' tokens.
+readonly prefix_cache={{ prefix_cache }}
 
 # The client: image, tokenizer (a folder in the container, or a Hugging Face name; empty: the model's own), one that
 # it fetches in any case (empty: none), seconds for one point, the command that measures a point.

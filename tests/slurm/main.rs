@@ -19,6 +19,7 @@ mod grammar;
 
 mod lab;
 mod newer;
+mod prefix_cache;
 mod preflight;
 mod replicas;
 mod runtimes;
@@ -517,8 +518,8 @@ fn server_dies_while_loading() {
 fn server_dies_in_the_sweep() {
     let lab = Lab::enter();
     let mut site = Site::ready(&lab, "dies_in_sweep", recipe());
-    // Two points are eight requests each; one more is the readiness check.
-    site.set("LAB_NIM_ARGS", "--die-after-requests 20");
+    // Two points are eight requests each, after two that warm up; one more is the readiness check.
+    site.set("LAB_NIM_ARGS", "--die-after-requests 24");
     let ended = site.job(&lab, Launch);
     ended.assert(
         3,
@@ -594,7 +595,7 @@ fn genai_perf_hangs() {
 fn results_that_only_look_like_some() {
     let lab = Lab::enter();
     for (fault, sentence) in [
-        ("missing-table", "lacks one of its two tables"),
+        ("missing-table", "says that no tokens were generated"),
         (
             "zero-tokens",
             "gives 0.00 tokens as the average output, 16 were asked for",
