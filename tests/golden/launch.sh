@@ -135,8 +135,8 @@ readonly extra_mounts=(
 
 # ---- Common ground ----------------------------------------------------------
 
-# Options that a caller exported: a trace would print every value into the log, others would change what redirections
-# and patterns do, and all of them would reach the tools that are shell scripts themselves.
+# Options that a caller exported would change what redirections and patterns do, print every value into the log, and
+# reach the tools that are shell scripts themselves.
 set +axvfC
 shopt -u failglob nullglob nocasematch nocaseglob dotglob
 export -n SHELLOPTS BASHOPTS
@@ -147,17 +147,15 @@ fail() {
   say "error: $*" >&2
   exit 1
 }
-
-# Everything that is missing is named at once: nobody should queue twice to learn of a second problem.
-problems=()
-missing() { problems+=("$*"); }
+# Everything that is missing is named before the script stops: nobody should queue twice to learn of a second problem.
+problems=0
+missing() {
+  say "missing: $*" >&2
+  problems=$((problems + 1))
+}
 stop_if_missing() {
-  local problem
-  ((${#problems[@]} > 0)) || return 0
-  for problem in "${problems[@]}"; do
-    say "missing: $problem" >&2
-  done
-  say "nothing was done; mend what is named above and run this again" >&2
+  ((problems > 0)) || return 0
+  say "nothing was done; fix what is named above and run this again" >&2
   exit 2
 }
 need_commands() {
@@ -166,56 +164,42 @@ need_commands() {
     command -v "$name" >/dev/null || missing "the command $name on $HOSTNAME"
   done
 }
-
-# Frees the name $1 without losing what it holds: it becomes NAME.WORD-N.
+# set_aside PATH WORD: frees the name without losing what it holds, which becomes PATH.WORD-N.
 set_aside() {
-  local path=$1 word=$2 number=1
-  while [[ -e $path.$word-$number || -L $path.$word-$number ]]; do
+  local number=1
+  while [[ -e $1.$2-$number || -L $1.$2-$number ]]; do
     number=$((number + 1))
   done
-  mv -nT -- "$path" "$path.$word-$number"
-  say "kept what was there as $path.$word-$number"
+  mv -nT -- "$1" "$1.$2-$number"
+  say "kept what was there as $1.$2-$number"
 }
 
 # STAGE_PATH at run time wins over the folder that was rendered in.
 stage_path=${STAGE_PATH:-$default_stage_path}
-while [[ $stage_path == */ && $stage_path != / ]]; do
-  stage_path=${stage_path%/}
-done
-readonly stage_path
+readonly stage_path=${stage_path%"${stage_path##*[!/]}"}
 check_stage_path() {
-  # A container mount, srun's name of a log file or find's pattern would misread these.
-  local unusable='[[:space:][:cntrl:],:$`"\\{}%*?]|\[|\]'
-  if [[ -z $stage_path ]]; then
-    missing "STAGE_PATH, the folder for images, models and results: export STAGE_PATH=/lustre/project/..."
-  elif [[ $stage_path != /?* ]]; then
-    missing "an absolute STAGE_PATH: it is \"$stage_path\""
-  elif [[ $stage_path =~ $unusable ]]; then
-    missing "a STAGE_PATH that a container mount can name: \"$stage_path\" has white space or one of , : \$ \` \" \\ { } % * ? [ ]"
-  fi
+  # A container mount, srun's name of a log file or find's pattern would misread other characters.
+  local usable='^/[^][:space:][:cntrl:],:$`"\{}%*?[]+$'
+  [[ $stage_path =~ $usable ]] ||
+    missing "STAGE_PATH, the folder for images, models and results (export STAGE_PATH=/lustre/project/...): an absolute" \
+      "path without white space or one of , : \$ \` \" \\ { } % * ? [ ]; it is \"$stage_path\""
 }
 
 # Slurm's commands take options from their environment. What a login shell or an outer job left there must not change
-# the steps below, which say what they need. The site's own settings (SLURM_CONF, ENROOT_*, proxies) stay.
-unset "${!SCANCEL_@}" "${!SQUEUE_@}" "${!SCONTROL_@}" "${!SRUN_@}" "${!SBATCH_@}" "${!PYXIS_@}" "${!SLURM_CPU_BIND@}" "${!SLURM_MEM_@}" "${!SLURM_NTASKS@}" \
-  SLURM_CPUS_PER_TASK SLURM_CPUS_PER_GPU SLURM_CPU_FREQ_REQ SLURM_CORE_SPEC SLURM_THREADS SLURM_THREADS_PER_CORE \
-  SLURM_GPUS SLURM_GPUS_PER_NODE SLURM_GPUS_PER_TASK SLURM_GPUS_PER_SOCKET SLURM_GPU_BIND SLURM_GPU_FREQ \
-  SLURM_GRES SLURM_GRES_FLAGS SLURM_STEP_GRES SLURM_TRES_PER_TASK SLURM_TRES_BIND SLURM_NPROCS \
-  SLURM_DISTRIBUTION SLURM_HINT SLURM_EXACT SLURM_EXCLUSIVE SLURM_OVERLAP SLURM_OVERCOMMIT SLURM_SPREAD_JOB \
-  SLURM_WAIT SLURM_KILL_BAD_EXIT SLURM_TIMELIMIT SLURM_SIGNAL SLURM_MPI_TYPE SLURM_EXPORT_ENV SLURM_OPEN_MODE \
-  SLURM_STDOUTMODE SLURM_STDERRMODE SLURM_STDINMODE SLURM_LABELIO SLURM_UNBUFFEREDIO SLURM_WORKING_DIR \
-  SLURM_REMOTE_CWD SLURM_PROLOG SLURM_EPILOG SLURM_TASK_PROLOG SLURM_TASK_EPILOG SLURM_RESV_PORTS SLURM_NETWORK \
-  SLURM_CONTAINER SLURM_CONSTRAINT SLURM_THREAD_SPEC SLURM_HOSTFILE SLURM_EXCLUDE SLURM_CLUSTER_CONSTRAINT \
-  SLURM_TIME_FORMAT SLURM_NO_KILL SLURM_HET_SIZE SLURM_SRUN_MULTI
+# the steps below, which say what they need; what tells of this job and its cluster stays, and so do the site's ENROOT_*.
+for name in $(compgen -e | grep -E '^(SLURM|SRUN|SBATCH|SCANCEL|SQUEUE|SCONTROL|PYXIS)_'); do
+  case ${name#SLURM_} in
+    CONF | JWT | CLUSTER_NAME | JOB* | ARRAY_* | SUBMIT_* | RESTART_COUNT | NODELIST | NNODES | TASKS_* | *_ON_NODE) ;;
+    *) unset "$name" ;;
+  esac
+done
 
 # True when $1 is a whole squashfs file. The superblock is written last and says at byte 40 how long the file must be:
 # that shows what a killed import cut off.
 sound_image() {
-  local file=$1 length
-  [[ -f $file && $(head -c 4 "$file" | tr -d '\0') == hsqs ]] || return 1
-  length=$(od --endian=little -A n -t u8 -j 40 -N 8 "$file") || return 1
-  (($(stat -L -c %s "$file") >= length)) || return 1
-  ! command -v unsquashfs >/dev/null || unsquashfs -s "$file" >/dev/null 2>&1
+  local length
+  [[ -f $1 && $(head -c 4 "$1" | tr -d '\0') == hsqs ]] || return 1
+  length=$(od --endian=little -A n -t u8 -j 40 -N 8 "$1") && (($(stat -L -c %s "$1") >= length))
 }
 
 check_runtime() {
@@ -225,12 +209,10 @@ check_runtime() {
 # set_container ROLE IMAGE NAMES MOUNT...: in REPLIES, srun's options for this image; what it runs comes behind. NAMES
 # are the variables of the step, with blanks between them, that win over the image's own.
 set_container() {
-  local image=$stage_path/$2 names=${3// /,} mounts
-  shift 3
-  mounts=$(IFS=, && printf '%s' "$*")
+  local IFS=,
   REPLIES=(
-    --no-container-entrypoint --no-container-mount-home --container-writable
-    --container-image="$image" --container-mounts="$mounts" --container-env="$names" --
+    --no-container-entrypoint --no-container-mount-home --container-writable --container-image="$stage_path/$2"
+    --container-env="${3// /,}" --container-mounts="${*:4}" --
   )
 }
 remove_containers() { :; }
@@ -240,15 +222,13 @@ shards_of() {
   local index=$1/model.safetensors.index.json
   [[ ! -s $index ]] || LC_ALL=C grep -ao '"[^"/]*\.safetensors"' "$index" | tr -d '"' | LC_ALL=C sort -u
 }
-# missing_files FOLDER FILE...: in REPLIES, what a whole model has and this folder lacks, or has without content: the
-# files that are named, and the shards.
+# missing_files FOLDER FILE...: in REPLIES, which of these files and of the shards are not there, or are empty.
 missing_files() {
-  local folder=$1 file
-  shift
+  local file
   REPLIES=()
   while IFS= read -r file; do
-    [[ -z $file || -f $folder/$file && -s $folder/$file ]] || REPLIES+=("$file")
-  done < <(printf '%s\n' "$@" && shards_of "$folder")
+    [[ -z $file || -f $1/$file && -s $1/$file ]] || REPLIES+=("$file")
+  done < <(printf '%s\n' "${@:2}" && shards_of "$1")
 }
 
 say "$made_by, recipe $recipe"
@@ -263,80 +243,52 @@ stop_if_missing
 model_path=$model_folder
 [[ $model_folder == /* ]] || model_path=$stage_path/$model_folder
 readonly model_path cache_path=$stage_path/nim_cache logs=$stage_path/logs results=$stage_path/results
-# A task of an array is named by both numbers. Slurm is asked, since a job that is submitted from inside of a task
-# inherits that task's variables.
+# A job that is submitted from inside of another one inherits its variables, so Slurm is asked. A task of an array is named
+# by both numbers: its own id may be the array's number (of the last task), which to Slurm's commands means all tasks.
 job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/null |
   awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }') || true
 readonly job_id=${job_id:-$SLURM_JOB_ID}
-# The same for Slurm's commands. SLURM_JOB_ID of the last task of an array is the array's number, and they would take
-# it for all tasks.
-readonly slurm_id=${job_id/-/_}
-# How often it was requeued. A job that is submitted from inside of a requeued one inherits the variable that says so.
+readonly slurm_id=${job_id/-/_} all_logs="$logs/*_$job_id.*out"
+# How often it was requeued.
 restarts=$(squeue --noheader --jobs="$slurm_id" --Format=restartcnt 2>/dev/null | tr -d ' ') || true
 [[ $restarts =~ ^[0-9]+$ ]] || restarts=${SLURM_RESTART_COUNT:-0}
 readonly restarts
-# What the steps print.
-readonly all_logs="$logs/*_$job_id.*out"
 
 check_runtime
 for image in "$server_image" "$client_image"; do
   sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
 done
-
-missing_files "$model_path" "${weights_files[@]}"
-lacking=("${REPLIES[@]}")
-if [[ -n $engine_target ]]; then
-  engine_parts=()
-  for ((rank = 0; rank < gpus; rank++)); do
-    engine_parts+=("rank$rank.engine")
-  done
-  missing_files "$model_path/$engine_link" "${engine_parts[@]}"
-  lacking+=("${REPLIES[@]/#/$engine_link/}")
-fi
-((${#lacking[@]} == 0)) ||
-  missing "the model in $model_path, whole: ${#lacking[@]} files are missing, as ${lacking[0]}; run prepare_models.sh"
-
-tokenizer_path=$tokenizer
-if [[ -z $tokenizer ]]; then
-  tokenizer_path=$model_path
-  [[ -s $model_path/tokenizer.json ]] || missing "the tokenizer $model_path/tokenizer.json: run prepare_models.sh"
-elif [[ $tokenizer != /* && -z ${HF_TOKEN-} ]]; then
-  missing "HF_TOKEN, for the tokenizer $tokenizer: export HF_TOKEN=..."
-fi
-readonly tokenizer_path
-
+files=("${weights_files[@]}")
+for ((rank = 0; rank < gpus; rank++)); do
+  [[ -z $engine_target ]] || files+=("$engine_link/rank$rank.engine")
+done
+missing_files "$model_path" "${files[@]}"
+((${#REPLIES[@]} == 0)) ||
+  missing "the model in $model_path, whole: ${#REPLIES[@]} files are missing, as ${REPLIES[0]}; run prepare_models.sh"
+readonly tokenizer_path=${tokenizer:-$model_path}
+[[ -n $tokenizer || -s $model_path/tokenizer.json ]] ||
+  missing "the tokenizer $model_path/tokenizer.json: run prepare_models.sh"
+[[ $tokenizer_path == /* || -n ${HF_TOKEN-} ]] || missing "HF_TOKEN, for the tokenizer $tokenizer: export HF_TOKEN=..."
 [[ $mpi == none || $(srun --mpi=list 2>&1) == *"$mpi"* ]] ||
   missing "srun's MPI plugin $mpi on $HOSTNAME (srun --mpi=list names those that are there): set [srun] mpi"
 for name in "${server_secrets[@]}"; do
   [[ -n ${!name-} ]] || missing "the variable $name, which the server needs: export $name=..."
 done
 for mount in "${extra_mounts[@]}"; do
-  source=${mount%%:*}
-  [[ $source != /* || -e $source ]] || missing "$source on $HOSTNAME, which is to be mounted in the containers"
+  [[ $mount != /* || -e ${mount%%:*} ]] || missing "${mount%%:*} on $HOSTNAME, which is to be mounted in the containers"
 done
 
-# Slurm says how many GPUs it gave; where it manages none, the node is asked.
-gpus_here=${SLURM_GPUS_ON_NODE-}
-if [[ -z $gpus_here && -n ${SLURM_JOB_GPUS-} ]]; then
-  IFS=, read -r -a given <<<"$SLURM_JOB_GPUS"
-  gpus_here=${#given[@]}
-fi
-use="the server uses $gpus_of_a_node of a node"
-((replicas == 1)) || use="$replicas servers use $gpus_of_a_node"
-gpu_options=()
-if [[ -n $gpus_here ]]; then
-  ((gpus_here >= gpus_of_a_node)) || missing "GPUs: $use, Slurm gave this job $gpus_here"
-  gpu_options=(--gres="gpu:$gpus_of_a_node")
-else
-  # No GPU is Slurm's to give: the server takes the first ones of the node.
+gpus_here=${SLURM_GPUS_ON_NODE-} gpu_options=(--gres="gpu:$gpus_of_a_node")
+if [[ -z $gpus_here ]]; then
+  # No GPU is Slurm's to give: the servers take the first ones of the node.
+  gpu_options=()
   CUDA_VISIBLE_DEVICES=$(seq --separator=, 0 $((gpus_of_a_node - 1)))
   export CUDA_VISIBLE_DEVICES
-  if command -v nvidia-smi >/dev/null; then
-    gpus_here=$(nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU') || true
-    ((gpus_here >= gpus_of_a_node)) ||
-      missing "GPUs: $use, this job sees $gpus_here: ask for them with --gres=gpu:$gpus_of_a_node or --gpus-per-node=$gpus_of_a_node"
-  fi
+  ! command -v nvidia-smi >/dev/null || gpus_here=$(nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU') || true
 fi
+((${gpus_here:-$gpus_of_a_node} >= gpus_of_a_node)) ||
+  missing "GPUs on $HOSTNAME: $gpus_of_a_node are used, this job has $gpus_here: ask for them with" \
+    "--gres=gpu:$gpus_of_a_node or --gpus-per-node=$gpus_of_a_node"
 
 # The batch script runs on the first node, and so does the server's first task, its leader.
 leader=
@@ -379,39 +331,34 @@ for id in "${resumed[@]}"; do
 done
 readonly runs
 
-# Whoever answers there is not the server that is to be measured.
-port_is_taken() { (: <>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-for ((number = port; number < port + replicas; number++)); do
-  ! port_is_taken "$number" || missing "port $number on $HOSTNAME: another program listens there"
-done
 stop_if_missing
-
 mkdir -p "$logs" "$results" "$cache_path" || fail "cannot make the folders logs, results and nim_cache in $stage_path"
 
 # A server that loads does not listen yet, and jobs that share a node would measure the one that is ready first. So a
 # job claims its ports by folders with its id: on the node for all users, and in the stage path, should jobs have a /tmp
-# of their own. The first one wins. All may write to /tmp: nothing is opened there, and folders have nothing but times.
+# of their own. All may write to /tmp: nothing is opened there, and folders have nothing but times.
 claims=()
-# claim_port PORT: false when another job on this node, in REPLY, was there before.
+# claim_port PORT: false when another job on this node, in REPLY, was there before. Of two that come at the same moment
+# one at least sees the other, and the lower id is first.
 claim_port() {
-  local place places=("/tmp/nim-slurm-port-$1" "$logs/.port_${SLURMD_NODENAME}_$1")
-  for place in "${places[@]/%/.$slurm_id}"; do
-    rmdir "$place" 2>/dev/null || true
-    ! mkdir "$place" 2>/dev/null || claims+=("$place")
-  done
-  # Only now, so that of two jobs one at least sees the other; at the same moment, the lower id is first.
-  for REPLY in $(squeue --noheader --nodelist="$SLURMD_NODENAME" --format=%i 2>/dev/null); do
-    for place in "${places[@]}"; do
+  local place
+  for place in "/tmp/nim-slurm-port-$1" "$logs/.port_${SLURMD_NODENAME}_$1"; do
+    rmdir "$place.$slurm_id" 2>/dev/null || true
+    ! mkdir "$place.$slurm_id" 2>/dev/null || claims+=("$place.$slurm_id")
+    for REPLY in $(squeue --noheader --nodelist="$SLURMD_NODENAME" --format=%i 2>/dev/null); do
       [[ ! -d $place.$REPLY || $place.$REPLY -nt $place.$slurm_id ]] ||
         [[ ! $REPLY < $slurm_id && ! $place.$slurm_id -nt $place.$REPLY ]] || return 1
     done
   done
 }
 for ((number = port; number < port + replicas; number++)); do
-  claim_port "$number" ||
+  if (: <>"/dev/tcp/127.0.0.1/$number") 2>/dev/null; then
+    missing "port $number on $HOSTNAME: another program listens there"
+  elif ! claim_port "$number"; then
     missing "port $number on $HOSTNAME: another job there has it, $REPLY, whose server may still be loading"
+  fi
 done
-((${#problems[@]} == 0)) || rmdir "${claims[@]}" 2>/dev/null || true
+((problems == 0)) || rmdir "${claims[@]}" 2>/dev/null || true
 stop_if_missing
 
 # A point that several servers measure together has a folder for each in its own.
@@ -609,41 +556,35 @@ readonly step=(
   srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export=ALL --kill-on-bad-exit=1 --wait=0
   --open-mode=append
 )
-
 # keep_secrets NAME...: takes all secrets from the environment but these: also what is called like one, and the
 # address of a proxy with a password.
 keep_secrets() {
   local name
-  while read -r name; do
+  for name in $(compgen -e); do
     case ${name^^} in
       *TOKEN | *TOKEN_* | *SECRET* | *PASSW* | *CREDENTIAL* | *_KEY) ;;
       *_PROXY) [[ ${!name} == *@* ]] || continue ;;
       *) [[ " ${secrets[*]} ${server_secrets[*]} " == *" $name "* ]] || continue ;;
     esac
     [[ " $* " == *" $name "* ]] || unset "$name"
-  done < <(compgen -e)
+  done
 }
-
 # fill WORD...: in REPLIES, the words with $facts in place of their names in braces. The client uses it, too.
 declare -A facts=()
 fill() {
-  local word name words=()
-  for word in "$@"; do
-    for name in "${!facts[@]}"; do
-      word=${word//"{$name}"/"${facts[$name]}"}
-    done
-    words+=("$word")
+  local name
+  REPLIES=("$@")
+  for name in "${!facts[@]}"; do
+    REPLIES=("${REPLIES[@]//"{$name}"/"${facts[$name]}"}")
   done
-  REPLIES=("${words[@]}")
 }
-
 # log_of STEP NUMBER: the log of a server or a client; the first one's has no number.
 log_of() { (($2 == 0)) && echo "$logs/$1_$job_id.out" || echo "$logs/$1_$job_id.$2.out"; }
 
 # server_step NUMBER: becomes this server's step, in a process of its own.
 server_step() {
-  local replica=$1 own_gpus=$((gpus_of_a_node / replicas)) environment command names container of_nodes=()
-  names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
+  local replica=$1 own_gpus=$((gpus_of_a_node / replicas)) of_nodes=() words
+  local names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
   facts=(
     [model_path]=$model_path [cache_path]=$cache_path [stage_path]=$stage_path [served_model_name]=$served_model_name
     [gpus]=$own_gpus [total_gpus]=$gpus [nodes]=$nodes [port]=$((port + replica))
@@ -654,19 +595,15 @@ server_step() {
     # There is a task on each node; when one ends, so do the others.
     of_nodes=(--label --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 --nodelist="$SLURM_JOB_NODELIST" --wait=5)
   fi
-  fill "${server_environment[@]}"
-  environment=("${REPLIES[@]}")
-  fill "${server_command[@]}"
-  command=("${REPLIES[@]}")
+  fill "${server_environment[@]}" -- "${server_command[@]}"
+  words=("${REPLIES[@]}")
   keep_secrets "${server_secrets[@]}"
   set_container server "$server_image" "${names[*]}" "$model_path:$model_path:ro" "$cache_path:$cache_path" "${extra_mounts[@]}"
-  container=("${REPLIES[@]}")
   # The server's variables are set in its container: out here, srun and the container's runtime would read them, too.
-  exec "${step[@]}" --job-name="server.$replica" --output="$(log_of server "$replica")" \
-    --input=all --mpi="$mpi" "${gpu_options[@]}" "${of_nodes[@]}" "${container[@]}" \
-    bash -s -- "$nodes" "$replicas" "$replica" "$own_gpus" "${environment[@]}" -- "${command[@]}" < <(server_program)
+  exec "${step[@]}" --job-name="server.$replica" --output="$(log_of server "$replica")" --input=all --mpi="$mpi" \
+    "${gpu_options[@]}" "${of_nodes[@]}" "${REPLIES[@]}" \
+    bash -s -- "$nodes" "$replicas" "$replica" "$own_gpus" "${words[@]}" < <(server_program)
 }
-
 # The program of the server's tasks, which its step reads on standard input.
 server_program() {
   declare -f server_task
@@ -675,25 +612,22 @@ server_program() {
 # server_task NODES SERVERS NUMBER COUNT NAME=VALUE... -- COMMAND...: a task of server NUMBER. Slurm gives steps that
 # overlap the same GPUs, so of several servers each takes COUNT of its own. What only a node knows is put in here.
 server_task() {
-  local nodes=$1 servers=$2 first=$(($3 * $4)) count=$4 gpus word words=() rank=${SLURM_NODEID:-0}
+  local nodes=$1 servers=$2 first=$(($3 * $4)) count=$4 rank=${SLURM_NODEID:-0} IFS=, gpus
   shift 4
   if ((servers > 1)); then
-    IFS=, read -r -a gpus <<<"${CUDA_VISIBLE_DEVICES-}"
-    gpus=("${gpus[@]:first:count}")
-    ((${#gpus[@]} == count)) || {
-      echo "the step has the GPUs ${CUDA_VISIBLE_DEVICES-} (CUDA_VISIBLE_DEVICES), too few for $count from place $first on" >&2
+    read -r -a gpus <<<"${CUDA_VISIBLE_DEVICES-}"
+    ((${#gpus[@]} >= first + count)) || {
+      echo "the step has the GPUs ${gpus[*]} (CUDA_VISIBLE_DEVICES), too few for $count from place $first on" >&2
       exit 1
     }
-    export CUDA_VISIBLE_DEVICES="${gpus[*]}"
-    CUDA_VISIBLE_DEVICES=${CUDA_VISIBLE_DEVICES// /,}
+    export CUDA_VISIBLE_DEVICES="${gpus[*]:first:count}"
   fi
-  for word in "$@"; do
-    ((nodes == 1)) || word=${word//'{node_rank}'/"$rank"} word=${word//'{is_leader}'/"$((rank == 0))"}
-    words+=("$word")
-  done
-  set -- "${words[@]}"
+  if ((nodes > 1)); then
+    set -- "${@//\{node_rank\}/$rank}"
+    set -- "${@//\{is_leader\}/$((rank == 0))}"
+  fi
   # A variable of the server may have such a name.
-  unset -v words gpus
+  unset -v gpus
   until [[ $1 == -- ]]; do
     export "${1?}"
     shift
@@ -703,35 +637,28 @@ server_task() {
 
 # client_step NUMBER: becomes the step of this server's client, in a process of its own.
 client_step() {
-  local replica=$1 mounts=("$run:$run") variables='PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE'
-  local hub=$stage_path/hf_cache offline=1 container
+  local replica=$1 mounts=("$run:$run") names=(PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
+  local hub=$stage_path/hf_cache offline=1 of_hub=()
   # The tool's tables are for a terminal: at once, and wide enough for numbers.
   export PYTHONUNBUFFERED=1 COLUMNS=120
   [[ -n $tokenizer ]] || mounts+=("$model_path:$model_path:ro")
-  if [[ $tokenizer_path != /* ]]; then
-    keep_secrets HF_TOKEN
-    variables+=' HF_TOKEN' offline=0
-  else
-    keep_secrets
-    # The hub is asked until it is there, to the last of its files that are loaded.
-    [[ -z $default_tokenizer ]] ||
-      compgen -G "$hub/hub/models--${default_tokenizer/\//--}/snapshots/*/special_tokens_map.json" >/dev/null || offline=0
-  fi
-  if [[ $tokenizer_path != /* || -n $default_tokenizer ]]; then
+  [[ $tokenizer_path == /* ]] || of_hub=(HF_TOKEN)
+  if [[ -n ${of_hub[*]}$default_tokenizer ]]; then
     export HF_HOME=$hub
     mkdir -p "$hub"
-    mounts+=("$hub:$hub") variables+=' HF_HOME'
+    mounts+=("$hub:$hub") names+=("${of_hub[@]}" HF_HOME)
+    # The hub is asked until the default tokenizer is there, to the last of its files that are loaded.
+    [[ $tokenizer_path == /* ]] &&
+      compgen -G "$hub/hub/models--${default_tokenizer/\//--}/snapshots/*/special_tokens_map.json" >/dev/null || offline=0
   fi
   export HF_HUB_OFFLINE=$offline TRANSFORMERS_OFFLINE=$offline
-  set_container client "$client_image" "$variables" "${mounts[@]}" "${extra_mounts[@]}"
-  container=("${REPLIES[@]}")
+  keep_secrets "${of_hub[@]}"
+  set_container client "$client_image" "${names[*]}" "${mounts[@]}" "${extra_mounts[@]}"
   # --gres=none: the GPUs are the server's.
-  exec "${step[@]}" --job-name="client.$replica" --output="$(log_of benchmarking "$replica")" \
-    --mpi=none --gres=none "${container[@]}" bash -s < <(client_program "$replica")
+  exec "${step[@]}" --job-name="client.$replica" --output="$(log_of benchmarking "$replica")" --mpi=none --gres=none \
+    "${REPLIES[@]}" bash -s < <(client_program "$replica")
 }
-
-# client_program NUMBER: what the client's step reads on standard input: the values that it needs, quoted by bash
-# itself, and then its program, in which nothing is expanded.
+# client_program NUMBER: the client's program, which its step reads on standard input: first the values that it needs.
 client_program() {
   local replica=$1
   declare -p results run job_id folders are_finished replica replicas parts port health_path served_model_name \
