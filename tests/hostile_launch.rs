@@ -396,7 +396,7 @@ impl Left {
         .concat();
         let program = format!(
             "say() {{ echo \"$*\"; }}\nfail() {{ say \"error: $*\"; exit 1; }}\nresults=$FOLDER/results logs=$FOLDER/logs result_name=m gpus=4\n\
-             job_id=7 parts=0 runs=(7) points=('chat 32 16 1 8 8 0') manifest=$results/run_7.json client_exits=(4)\nprint_manifest() {{ echo text; }}\n\
+             job_id=7 parts=0 runs=(7) points=('chat 32 16 1 8 8 0') manifest=$results/run_7.json clients=()\n(exit 4) & clients=($!)\nprint_manifest() {{ echo text; }}\n\
              {functions}\n{}\nlook_up chat 32 16 1\necho \"status: ${{REPLIES[1]}}\"\necho \"measured: ${{are_finished[*]}}\"\n\
              client_end 0\necho \"end: ${{REPLIES[*]}}\"\nwrite_manifest\nmkdir \"$stopping\"",
             &script[start..start + end]

@@ -1,15 +1,15 @@
 # First what must not be lost: who is told to stop may have only seconds.
+explain "$cause"
 store_points
-write_manifest || say "error: cannot write $manifest" >&2
+write_manifest
 seconds_to_stop=$stop_timeout
 ((code != 6)) || seconds_to_stop=3
 mkdir "$stopping" 2>/dev/null
 count_lines until
 stop_steps client 5 "${clients[@]}"
-# Now the clients have said how far they are. What a point left is moved when all have stopped.
+# Now the clients have said how far they are.
 store_points
 keep_unfinished
-write_manifest
 stop_steps server "$seconds_to_stop" "${servers[@]}"
 # The clients' containers are removed meanwhile; who is told to stop has no time for that.
 last_act=()
@@ -19,26 +19,25 @@ remove_containers
 ((${#stored[@]} == 0)) || find "${stored[@]}" ! -type f ! -type d -delete
 ready_seconds=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done |
   sed -n 's/^ready_seconds=\([0-9]\{1,9\}\)$/\1/p' | sort -n | tail -n 1)
+
 finished=0 failed=0 not_run=0 seconds_needed=0 why=''
 for point in "${points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"$point"
-  # Points may have ended while the client was stopping.
-  look_up "$use_case" "$isl" "$osl" "$concurrency"
-  state=${REPLIES[1]} detail=${REPLIES[3]}
-  case $state in
-    finished) finished=$((finished + 1)) ;;
-    'not run') not_run=$((not_run + 1)) why=$detail ;;
+  # shellcheck disable=SC2086 # its words
+  look_up $point
+  detail=${REPLIES[3]}
+  case ${REPLIES[1]} in
+    finished) finished=$((finished + 1)) && continue ;;
+    'not run') not_run=$((not_run + 1)) why=$detail && continue ;;
     failed) failed=$((failed + 1)) ;;
     'left out') seconds_needed=$((seconds_needed + REPLIES[2])) ;;
   esac
-  [[ $state == finished || $state == 'not run' ]] ||
-    say "$state: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
+  say "${REPLIES[1]}: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
 done
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
-((code != 0 || failed == 0)) || explain points_failed
+[[ $code != 0 && $code != 5 || $failed == 0 ]] || explain points_failed
 # srun can say 0 of a client that never ran.
-((code != 0 || finished == ${#points[@]})) || explain points_missing
-((code != 5)) || reason="$failed of ${#points[@]} points failed"
+[[ $code != 0 || $finished == "${#points[@]}" ]] || explain points_missing
 if ! write_manifest && [[ $cause != no_space ]]; then
   before=$reason
   explain no_space

@@ -1112,46 +1112,44 @@ at_work() { running "$1" && [[ ! -s ${last_act[$1]-} ]]; }
 # ends_within SECONDS PID...: waits at most so long until none of these is at work.
 ends_within() {
   local tries=$(($1 * 10)) pid
-  shift
-  for pid in "$@"; do
+  for pid in "${@:2}"; do
     while at_work "$pid"; do
       ((tries-- > 0)) || return 1
       sleep 0.1
     done
   done
 }
-# signal_steps KIND: all steps of this kind, server or client.
+# step_ids PATTERN: the ids of the steps whose names match, as server.0 and client.0.
+step_ids() { squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p"; }
+# signal_steps KIND: TERM to srun itself would be a KILL for the step.
 signal_steps() {
   local ids
-  mapfile -t ids < <(squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/ $1\.[0-9]*\$//p")
+  mapfile -t ids < <(step_ids "$1\.[0-9]*")
   ((${#ids[@]} > 0)) && scancel --signal=TERM "${ids[@]}" 2>/dev/null
 }
-# only_removes NAME: the program of this step has ended, and its container is being removed. Slurm then lists no task
+# only_removes KIND NUMBER: the program of this step has ended, and its container is being removed. Slurm then lists no task
 # of it, which would have a number in the fourth column.
 only_removes() {
   local id tasks
-  id=$(squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/^.*\.\([0-9]*\) $1\$/\1/p")
-  [[ -n $id ]] && tasks=$(scontrol listpids "$SLURM_JOB_ID.$id" "$SLURMD_NODENAME" 2>/dev/null) &&
+  id=$(step_ids "$1\.$2")
+  [[ -n $id ]] && tasks=$(scontrol listpids "$SLURM_JOB_ID.${id##*.}" "$SLURMD_NODENAME" 2>/dev/null) &&
     ! grep -Eq '^ *-?[0-9]+ +([0-9]+ +){2}[0-9]' <<<"$tasks"
 }
-# stop_steps KIND SECONDS PID...: gently, and then not. TERM to srun itself would be a KILL for the step, so steps are
-# told by their ids.
+# stop_steps KIND SECONDS PID...: gently, and then not.
 stop_steps() {
-  local kind=$1 seconds=$2 pid number=-1 killed=()
-  shift 2
-  ! ends_within 0 "$@" || return 0
-  signal_steps "$kind" || true
-  ! ends_within "$seconds" "$@" || return 0
-  for pid in "$@"; do
-    number=$((number + 1))
-    if at_work "$pid" && ! only_removes "$kind.$number"; then
-      say "the $kind step did not end by itself within $seconds s"
-      kill -TERM "$pid" 2>/dev/null || true
-      killed+=("$pid")
+  local pids=("${@:3}") number killed=()
+  ! ends_within 0 "${pids[@]}" || return 0
+  signal_steps "$1"
+  ! ends_within "$2" "${pids[@]}" || return 0
+  for number in "${!pids[@]}"; do
+    if at_work "${pids[number]}" && ! only_removes "$1" "$number"; then
+      say "the $1 step did not end by itself within $2 s"
+      kill -TERM "${pids[number]}" 2>/dev/null
+      killed+=("${pids[number]}")
     fi
   done
   # The wait takes bash's own word about the kill out of the log.
-  ends_within 5 "${killed[@]}" || { kill -KILL "${killed[@]}" && wait "${killed[@]}"; } 2>/dev/null || true
+  ends_within 5 "${killed[@]}" || { kill -KILL "${killed[@]}" && wait "${killed[@]}"; } 2>/dev/null
 }
 # What srun says of a step, but not that the step ended as this script told it to, or with it.
 srun_says() {
@@ -1162,16 +1160,12 @@ srun_says() {
   done
 }
 # client_end NUMBER: in REPLIES, the cause of the end of a client that is no more at work, and its exit code.
-client_exits=()
 client_end() {
-  local said='' status=0
-  said=$(text_of "$run/ended.$1")
-  if [[ ! $said =~ ^[a-z_]+\ [0-9]{1,3}$ ]]; then
-    [[ -n ${client_exits[$1]-} ]] || wait "${clients[$1]}" || status=$?
-    client_exits[$1]=${client_exits[$1]:-$status}
-    said="client_failed ${client_exits[$1]}"
-  fi
-  read -r -a REPLIES <<<"$said"
+  local status=0
+  read -r -a REPLIES < <(text_of "$run/ended.$1") || true
+  [[ ! "${REPLIES[*]}" =~ ^[a-z_]+\ [0-9]{1,3}$ ]] || return 0
+  wait "${clients[$1]}" || status=$?
+  REPLIES=(client_failed "$status")
 }
 
 # By a step's log, how many lines it had when this run began and when the steps were told to stop: an earlier run of
@@ -1184,71 +1178,48 @@ count_lines() {
     [[ ! -f $log || -L $log ]] || log_lines[$1$log]=$(wc -l <"$log")
   done
 }
+# Lines as people may read them: without what a progress bar wrote before, colours and control characters.
+plain() { LC_ALL=C sed $'s/\r*$//; s/.*\r//; s/\e\\[[0-9;?]*[A-Za-z]//g; s/\t/ /g; s/[^ -~]//g'; }
 # show_cause LOG: the lines of a log that look like the cause of its end, then the last ones. What a server writes is
-# hostile: it is read in bounded memory, and shown in part, without control characters.
+# hostile: it is read in bounded memory, and shown in part.
 show_cause() {
+  local shown=8
   echo "what may be the cause, in $1:"
-  {
-    LC_ALL=C cut -b -4000 -- "$1" | LC_ALL=C grep -naE \
-      'rror|ERROR|Exception|CRITICAL|FATAL|[Ff]atal|[Ff]ault|[Ff]ail|FAIL|Killed|oom|OOM|[Oo]ut [Oo]f|CUDA|NCCL|nccl|enied|[Qq]uota|No such|ot found|dumped|Abort|ABORT|already in use|annot|ould not|nable to|exited|what\(\)|\[E\]|Illegal|terminate called' |
-      LC_ALL=C grep -av '^[0-9]*:.\{0,40\}\(INFO\|DEBUG\)[ :]' | head -n 50000
-    printf '\n'
-    # What follows a progress bar stands in its line.
-    tail -c 65536 -- "$1" | tr '\r' '\n' | grep -a . | tail -n 20 | LC_ALL=C cut -b -4000
-  } 2>/dev/null | LC_ALL=C awk -v before="${log_lines[before$1]:-0}" -v until="${log_lines[until$1]:-1e15}" '
-    # The line without colours, control characters and what a progress bar wrote before it.
-    function clean(line) {
-      sub(/\r+$/, "", line); sub(/^.*\r/, "", line); gsub(/\033\[[0-9;?]*[A-Za-z]/, "", line)
-      gsub(/\t/, " ", line); gsub(/[\200-\377]+/, "?", line); gsub(/[^ -~]/, "", line)
-      return line
-    }
-    # Takes from $text what loggers put before a message, and from that its $level, E, W or I.
-    function take_prefix(   rounds, prefix) {
-      text = line
-      while (rounds++ < 12 && sub(/^(\[[^][]*\](<[a-z]+>)?:? ?|\([^()]*pid=[0-9]+[^()]*\) ?|(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)(: *| |$)|[EWIF][0-9]+ [0-9:.]+ +[0-9]+ [^ ]+\] |[0-9][0-9.,:TZ+\/-]*:? |[A-Za-z0-9_.\/-]+:[0-9]+\] ?|[A-Za-z0-9_.-]+:[0-9]+:[0-9]+ |([A-Za-z_.]+ )?- |\{"timestamp": "[^"]*", "level": "[A-Z]+", ("message": ")?)/, "", text)) ;
-      prefix = substr(line, 1, length(line) - length(text))
-      level = prefix ~ /ERROR|CRITICAL|FATAL|\[[EF]\]|(^|\[)[EF][0-9]/ ? "E" : prefix ~ /WARN|\[W\]|(^|\[)W[0-9]/ ? "W" : ""
-      if (level == "" && prefix ~ /INFO|DEBUG|TRACE|NOTICE|\[[IVD]\]|(^|\[)I[0-9]/) level = "I"
-    }
-    # Keeps the line; what differs only in numbers is the same again.
+  # Of the first kind that there is: 1 a cause, 2 may be one, 3 follows from one. What differs only in numbers is the same.
+  LC_ALL=C cut -b -4000 -- "$1" | LC_ALL=C grep -naiE \
+    'error|exception|critical|fatal|fault|fail|kill|oom|out of|cuda|nccl|denied|quota|no such|not found|dumped|abort|in use|can.?not|could not|unable|exited|what\(|illegal|terminate|\[E\]' |
+    LC_ALL=C grep -av '^[0-9]*:.\{0,40\}\(INFO\|DEBUG\)[ :]' | head -n 50000 | plain |
+    LC_ALL=C awk -F : -v before="${log_lines[before$1]:-0}" -v until="${log_lines[until$1]:-1e15}" '
     function keep(kind,   key) {
       key = kind substr(text, 1, 200)
       gsub(/[0-9]+/, "0", key)
-      if (!times[key]++) {
-        keys[kind, ++kept[kind]] = key
-        lines[key] = number ": " substr(line, 1, 400)
-      }
+      if (!times[key]++) { keys[kind, ++kept[kind]] = key; lines[key] = $1 ": " substr(line, 1, 400) }
     }
-    $0 == "" && !at_end { at_end = 1; next }
-    at_end { last[++count] = substr(clean($0), 1, 400); next }
-    $0 + 0 <= before || $0 + 0 > until + 0 { next }
-    {
-      number = $0 + 0
-      sub(/^[0-9]+:/, "")
-      line = clean($0)
-      take_prefix()
+    $1 + 0 > before + 0 && $1 + 0 <= until + 0 {
+      text = line = substr($0, length($1) + 2)
+      # What loggers put before a message.
+      for (i = 0; i < 12 && sub(/^(\[[^][]*\](<[a-z]+>)?:? ?|\([^()]*pid=[0-9]+[^()]*\) ?|(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)(: *| |$)|[EWIF][0-9]+ [0-9:.]+ +[0-9]+ [^ ]+\] |[0-9][0-9.,:TZ+\/-]*:? |[A-Za-z0-9_.\/-]+:[0-9]+\] ?|[A-Za-z0-9_.-]+:[0-9]+:[0-9]+ |([A-Za-z_.]+ )?- |\{"timestamp": "[^"]*", "level": "[A-Z]+", ("message": ")?)/, "", text); i++) ;
+      prefix = substr(line, 1, length(line) - length(text))
+      level = prefix ~ /ERROR|CRITICAL|FATAL|\[[EF]\]|(^|\[)[EF][0-9]/ ? "E" : prefix ~ /WARN|\[W\]|(^|\[)W[0-9]/ ? "W" : prefix ~ /INFO|DEBUG|TRACE|NOTICE|\[[IVD]\]|(^|\[)I[0-9]/ ? "I" : ""
       # Neither what is no failure, nor the inside of a traceback.
       if (level == "I" || line ~ /\[dump_input\.py/ || text ~ /^$|^[ ^~]/ && text !~ /^ *(what\(\): |Value error, )/) next
-      # Kinds: 1 a cause, 2 may be one, 3 what only follows from a cause.
       if (line ~ /[Ee]ngine ?[Cc]ore.*exited unexpectedly/) keep(1)
       else if (line ~ /[Ee]ngine core init|[Ee]ngine process failed|EngineDead|initialization failed due to|failed to start|died unexpected|sigquit|[Ww]orker (returned error|died)|MPI_A[Bb]|root cause|Exited with|Terminated|KeyboardInterrupt|SystemExit|Cancelled|CANCELLED|BrokenPipe|ConnectionReset|EOFError|handler failed|leaked |[0-9] validation error/) keep(3)
       else if (text ~ /^([A-Za-z_][A-Za-z0-9_.]*)?([Ee]rror|Exception|OutOfResources)(:|$)|^ +Value error, /) keep(1)
       else if (line ~ /[Oo]ut [Oo]f [Mm]emory|OutOfMemory|oom.kill|OOM.[Kk]ill|CUDA (driver|error|failure)|CUDA_ERROR|[Cc]uda (error|failure)|NCCL (error|WARN)|nccl[A-Z][A-Za-z]*Error|ddress already in use|[Nn]o space left|[Qq]uota exceeded|[Ss]egmentation fault|Bus error|Illegal instruction|core dumped|(^|[ :])Killed|terminate called|[Aa]ssertion.*failed|what\(\): |Error Code [0-9]|nvidia-container-cli|find a profile|match a profile/) keep(level == "W" ? 2 : 1)
-      else if (level == "W") next
-      else if (level == "E" || line ~ /(^|[^A-Za-z0-9_"=.-])([Ee]rror|ERROR|FATAL|[Ff]atal): |: (error|failed) |[Pp]ermission denied|No such file|command not found|cannot open shared/ || text ~ /^([Ee]rror|ERROR|[Ff]atal|FATAL|[Ff]ailed|FAILED|[Cc]annot|[Cc]ould not|[Uu]nable|Aborted)([: ]|$)/) keep(2)
+      else if (level == "E" || level == "" && (line ~ /(^|[^A-Za-z0-9_"=.-])([Ee]rror|ERROR|FATAL|[Ff]atal): |: (error|failed) |[Pp]ermission denied|No such file|command not found|cannot open shared/ || text ~ /^([Ee]rror|ERROR|[Ff]atal|FATAL|[Ff]ailed|FAILED|[Cc]annot|[Cc]ould not|[Uu]nable|Aborted)([: ]|$)/)) keep(2)
     }
     END {
       for (kind = 1; kind < 4 && !kept[kind]; ) kind++
-      # The first five and the last three.
+      if (!kept[kind]) print "  | no line looks like it"
       for (i = 1; i <= kept[kind]; i++) {
         key = keys[kind, i]
         if (i <= 5 || i > kept[kind] - 3) print "  | line " lines[key] (times[key] > 1 ? " (" times[key] " times)" : "")
       }
-      if (!kept[kind]) print "  | no line looks like it"
-      print "  the last lines of it:"
-      i = kept[kind] && count > 8 ? count - 7 : 1
-      for (; i <= count; i++) print "  | " last[i]
-    }' || true
+      exit !kept[kind]
+    }' || shown=20
+  echo "  the last lines of it:"
+  { tail -c 65536 -- "$1" | tr '\r' '\n' | plain | grep . | tail -n "$shown" | cut -b -400 | sed 's/^/  | /'; } || true
 }
 
 # ---- The run ----------------------------------------------------------------------
@@ -1268,9 +1239,7 @@ trap 'on_signal USR1' USR1
 trap 'on_signal USR2' USR2
 
 # When the last point must have ended, in seconds since 1970; empty without limit.
-measure_until=$(squeue --noheader --job="$slurm_id" --format=%e 2>/dev/null | head -n 1) || measure_until=
-# No words would be midnight.
-measure_until=$(date --date="${measure_until:-none}" +%s 2>/dev/null) || measure_until=
+measure_until=$(squeue --noheader --job="$slurm_id" --format=%e 2>/dev/null | date --file=- +%s 2>/dev/null) || measure_until=
 readonly measure_until=${measure_until:+$((measure_until - reserve))}
 
 write_manifest || fail "cannot write $manifest"
@@ -1285,9 +1254,7 @@ for ((number = 0; number < replicas; number++)); do
   clients+=($!)
   last_act[$!]=$run/ended.$number
 done
-what="server and client"
-((replicas == 1)) || what="$replicas servers, each with a client,"
-say "job $job_id on ${SLURMD_NODENAME:-$HOSTNAME}: $what started, ${#points[@]} points"
+say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $replicas; points: ${#points[@]}"
 say "follow them: tail -f $all_logs"
 
 # True while clients have something to do, and their servers run. Else $blamed is the number of the pair that says how
@@ -1320,60 +1287,47 @@ done
 set +e
 server=${servers[blamed]} cause=server_ended client_status=0
 server_log=$(log_of server "$blamed") client_log=$(log_of benchmarking "$blamed")
-if [[ -z $stopped_by ]] && ! at_work "${clients[blamed]}"; then
+if ! at_work "${clients[blamed]}"; then
   client_end "$blamed"
   cause=${REPLIES[0]} client_status=${REPLIES[1]}
-  # Without its server the client fails in many ways; the cause is the server, whose step may still remove its container.
-  tries=100
-  while [[ $cause == no_answer && -z $stopped_by ]] && ((tries-- > 0)) && running "$server"; do
-    sleep 0.1
-  done
-  case $cause in
-    finished | client_stopped | no_time_left) ;;
-    no_answer) ! only_removes "server.$blamed" && running "$server" || cause=server_ended ;;
-    *) running "$server" || cause=server_ended ;;
-  esac
 fi
-# When Slurm ends the job, its steps may end a moment before its word comes here.
+# Without its server the client fails in many ways; the cause is the server, whose step may still remove its container.
 case $cause in
-  server_ended | no_answer | client_stopped | no_time_left) [[ -n $stopped_by ]] || sleep 0.5 ;;
+  finished | client_stopped | no_time_left) ;;
+  no_answer) ends_within 10 "$server" || only_removes server "$blamed" && cause=server_ended ;;
+  *) running "$server" || cause=server_ended ;;
 esac
+# When Slurm ends the job, its steps may end a moment before its word comes here.
+[[ $cause == finished || -n $stopped_by ]] || sleep 0.5
 [[ -z $stopped_by ]] || cause=signal
 
 # how_it_ended STATUS: how a step's status reads.
 how_it_ended() {
-  if (($1 > 128 && $1 < 193)); then echo "was killed by signal $(($1 - 128))"; else echo "exited with status $1"; fi
+  (($1 > 128 && $1 < 193)) && echo "was killed by signal $(($1 - 128))" || echo "exited with status $1"
 }
 # explain CAUSE: sets $cause, and what goes with it: $code, $reason and $to_do.
 explain() {
-  local status=0 named=''
-  ((replicas == 1)) || named=", server $blamed on port $((port + blamed))"
-  cause=$1 code=1 to_do="mend what the lines above name"
+  local which=''
+  ((replicas == 1)) || which=", server $blamed on port $((port + blamed))"
+  cause=$1 code=1 to_do="fix what the lines above name"
   case $cause in
     finished) code=0 reason="all points are finished" to_do='' ;;
     client_lacks)
       code=2 reason="something is missing in the container of $client_image"
-      to_do="use an image that has it (client in the recipe), or mount it (mounts in the settings); then make the scripts anew and submit setup.sh"
-      ;;
+      to_do="use an image that has it (client in the recipe), or mount it (mounts in the settings); then make the scripts anew and submit setup.sh" ;;
     refused) code=2 reason="the server does not take the client's requests" to_do="leave out what it does not take, as the lines above say" ;;
     server_ended)
-      code=3 reason="the server ended before the sweep was over$named"
-      to_do="find out why the server ended; its whole log is $server_log"
-      running "$server" || wait "$server" || status=$?
-      running "$server" || reason="the server $(how_it_ended "$status") before the sweep was over$named"
-      ;;
+      code=3 reason="the server ended before the sweep was over$which" to_do="find out why the server ended; its whole log is $server_log"
+      running "$server" || { wait "$server"; reason="the server $(how_it_ended $?) before the sweep was over$which"; } ;;
     no_answer)
-      code=3 reason="the server stopped answering$named"
-      to_do="the server ran on without an answer, and this job ended it. Look for errors of the GPUs on ${SLURMD_NODENAME:-$HOSTNAME} (dmesg, nvidia-smi -q) and read $server_log; if it happens again, exclude that node"
-      ;;
+      code=3 reason="the server stopped answering$which"
+      to_do="the server ran on without an answer, and this job ended it. Look for errors of the GPUs on $SLURMD_NODENAME (dmesg, nvidia-smi -q) and read $server_log; if it happens again, exclude that node" ;;
     not_ready)
-      code=4 reason="the server was not ready within $ready_timeout s$named"
-      to_do="if the server only needs longer, raise ready_timeout in the recipe (it is $ready_timeout) and make launch.sh anew; else its whole log says more: $server_log"
-      ;;
+      code=4 reason="the server was not ready within $ready_timeout s$which"
+      to_do="if the server only needs longer, raise ready_timeout in the recipe (it is $ready_timeout) and make launch.sh anew; else its whole log says more: $server_log" ;;
     points_failed)
-      code=5 reason="points failed"
-      to_do="see why the points failed; all that they left is in $results/failed_$job_id, and the steps' logs are $all_logs"
-      ;;
+      code=5 reason="${failed:-some} of ${#points[@]} points failed"
+      to_do="see why the points failed; all that they left is in $results/failed_$job_id, and the steps' logs are $all_logs" ;;
     signal) code=6 reason="stopped by signal $stopped_by" to_do='' ;;
     client_stopped) code=6 reason="the client was stopped by a signal" to_do='' ;;
     no_time_left) code=6 reason="the time that is left is too short for the points that are left" to_do='' ;;
@@ -1382,20 +1336,19 @@ explain() {
     *) reason="the client step $(how_it_ended "$client_status")" ;;
   esac
 }
-explain "$cause"
 
 # First what must not be lost: who is told to stop may have only seconds.
+explain "$cause"
 store_points
-write_manifest || say "error: cannot write $manifest" >&2
+write_manifest
 seconds_to_stop=$stop_timeout
 ((code != 6)) || seconds_to_stop=3
 mkdir "$stopping" 2>/dev/null
 count_lines until
 stop_steps client 5 "${clients[@]}"
-# Now the clients have said how far they are. What a point left is moved when all have stopped.
+# Now the clients have said how far they are.
 store_points
 keep_unfinished
-write_manifest
 stop_steps server "$seconds_to_stop" "${servers[@]}"
 # The clients' containers are removed meanwhile; who is told to stop has no time for that.
 last_act=()
@@ -1405,26 +1358,25 @@ remove_containers
 ((${#stored[@]} == 0)) || find "${stored[@]}" ! -type f ! -type d -delete
 ready_seconds=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done |
   sed -n 's/^ready_seconds=\([0-9]\{1,9\}\)$/\1/p' | sort -n | tail -n 1)
+
 finished=0 failed=0 not_run=0 seconds_needed=0 why=''
 for point in "${points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"$point"
-  # Points may have ended while the client was stopping.
-  look_up "$use_case" "$isl" "$osl" "$concurrency"
-  state=${REPLIES[1]} detail=${REPLIES[3]}
-  case $state in
-    finished) finished=$((finished + 1)) ;;
-    'not run') not_run=$((not_run + 1)) why=$detail ;;
+  # shellcheck disable=SC2086 # its words
+  look_up $point
+  detail=${REPLIES[3]}
+  case ${REPLIES[1]} in
+    finished) finished=$((finished + 1)) && continue ;;
+    'not run') not_run=$((not_run + 1)) why=$detail && continue ;;
     failed) failed=$((failed + 1)) ;;
     'left out') seconds_needed=$((seconds_needed + REPLIES[2])) ;;
   esac
-  [[ $state == finished || $state == 'not run' ]] ||
-    say "$state: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
+  say "${REPLIES[1]}: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
 done
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
-((code != 0 || failed == 0)) || explain points_failed
+[[ $code != 0 && $code != 5 || $failed == 0 ]] || explain points_failed
 # srun can say 0 of a client that never ran.
-((code != 0 || finished == ${#points[@]})) || explain points_missing
-((code != 5)) || reason="$failed of ${#points[@]} points failed"
+[[ $code != 0 || $finished == "${#points[@]}" ]] || explain points_missing
 if ! write_manifest && [[ $cause != no_space ]]; then
   before=$reason
   explain no_space
@@ -1436,26 +1388,23 @@ logs_to_show=("$client_log")
 case $cause in
   server_ended | no_answer) logs_to_show=("$server_log") ;;
   not_ready) logs_to_show=("$server_log" "$client_log") ;;
-  points_failed)
-    depth=$((parts > 0 ? 3 : 2))
-    mapfile -t logs_to_show < <(find "$results/failed_$job_id" -mindepth $depth -maxdepth $depth -name '*.log' -type f | sort)
-    ;;
+  points_failed) logs_to_show=("$results/failed_$job_id"/{*,*/server-*}/*.log) ;;
   finished | signal | client_stopped | no_time_left) logs_to_show=() ;;
 esac
 for log in "${logs_to_show[@]}"; do
-  mapfile -t -O "${#cause_lines[@]}" cause_lines < <(show_cause "$log")
+  [[ ! -f $log || -L $log ]] || mapfile -t -O "${#cause_lines[@]}" cause_lines < <(show_cause "$log")
 done
 ((${#cause_lines[@]} == 0)) || printf '%s\n' "${cause_lines[@]}"
 say "$finished of ${#points[@]} points are in $results"
 # What a person does next; a job whose time is up may go on by itself. One that was cancelled stays so, and what failed
 # would fail again.
 requeue='' next="after that" options=''
-if ((code == 6 && failed == 0 && restarts < requeue_limit)) && [[ $stopped_by != TERM ]]; then
-  requeue=yes
-  say "the job goes on by itself: requeue $((restarts + 1)) of at most $requeue_limit"
-elif ((code == 6)); then
+if ((code == 6)); then
   next="to go on"
-  if ((seconds_needed > 0)); then
+  if ((failed == 0 && restarts < requeue_limit)) && [[ $stopped_by != TERM ]]; then
+    requeue=yes
+    say "the job goes on by itself: requeue $((restarts + 1)) of at most $requeue_limit"
+  elif ((seconds_needed > 0)); then
     # A quarter more, the server's start, and what must be left at the end.
     options="--time=$(((seconds_needed * 5 / 4 + ${ready_seconds:-0} + reserve) / 60 + 1)) "
     say "nothing failed: the points that were left out need about $seconds_needed s, and the server its start"
