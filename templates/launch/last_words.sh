@@ -1,14 +1,3 @@
-# What may be the cause, in the logs that tell it.
-logs_to_show=("$client_log")
-case $cause in
-  server_ended | no_answer) logs_to_show=("$server_log") ;;
-  not_ready) logs_to_show=("$server_log" "$client_log") ;;
-  points_failed) logs_to_show=("$results/failed_$job_id"/{*,*/server-*}/*.log) ;;
-  finished | signal | client_stopped | no_time_left) logs_to_show=() ;;
-esac
-for log in "${logs_to_show[@]}"; do
-  [[ ! -f $log || -L $log ]] || mapfile -t -O "${#cause_lines[@]}" cause_lines < <(show_cause "$log")
-done
 ((${#cause_lines[@]} == 0)) || printf '%s\n' "${cause_lines[@]}"
 say "$finished of ${#points[@]} points are in $results"
 # What a person does next; a job whose time is up may go on by itself. One that was cancelled stays so, and what failed
@@ -35,7 +24,7 @@ if [[ -z $requeue ]] && ((finished < ${#points[@]})); then
 fi
 write_manifest
 rm -f -- "$run/points" "$run"/{ended,output,meet,state}.*
-rmdir "$run"/taken.* "$run"/{finished,failed} "$run" "$stopping" "${claims[@]}" 2>/dev/null
+rmdir "$run"/taken.* "$run"/{finished,failed} "$run" "${claims[@]}" 2>/dev/null
 for line in "${advice[@]}"; do
   say "$line"
 done

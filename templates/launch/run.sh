@@ -23,12 +23,16 @@ readonly measure_until=${measure_until:+$((measure_until - reserve))}
 write_manifest || fail "cannot write $manifest"
 printf -v server_started '%(%s)T' -1
 readonly server_started
-count_lines before
+# Of a step's log, how many lines an earlier run of this job left there.
+declare -A earlier_lines=()
+for log in $all_logs; do
+  [[ ! -f $log ]] || earlier_lines[$log]=$(wc -l <"$log")
+done
 servers=() clients=()
 for ((number = 0; number < replicas; number++)); do
-  server_step "$number" 2> >(srun_says) &
+  server_step "$number" 2>>"$(log_of server "$number")" &
   servers+=($!)
-  client_step "$number" 2> >(srun_says) &
+  client_step "$number" 2>>"$(log_of benchmarking "$number")" &
   clients+=($!)
   last_act[$!]=$run/ended.$number
 done

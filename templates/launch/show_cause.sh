@@ -1,13 +1,3 @@
-# By a step's log, how many lines it had when this run began and when the steps were told to stop: an earlier run of
-# the job wrote to the same log, and what follows the end is no cause.
-declare -A log_lines=()
-# count_lines before|until
-count_lines() {
-  local log
-  for log in "$logs"/*_"$job_id".*out; do
-    [[ ! -f $log || -L $log ]] || log_lines[$1$log]=$(wc -l <"$log")
-  done
-}
 # Lines as people may read them: without what a progress bar wrote before, colours and control characters.
 plain() { LC_ALL=C sed $'s/\r*$//; s/.*\r//; s/\e\\[[0-9;?]*[A-Za-z]//g; s/\t/ /g; s/[^ -~]//g'; }
 # show_cause LOG: the lines of a log that look like the cause of its end, then the last ones. What a server writes is
@@ -19,13 +9,13 @@ show_cause() {
   LC_ALL=C cut -b -4000 -- "$1" | LC_ALL=C grep -naiE \
     'error|exception|critical|fatal|fault|fail|kill|oom|out of|cuda|nccl|denied|quota|no such|not found|dumped|abort|in use|can.?not|could not|unable|exited|what\(|illegal|terminate|\[E\]' |
     LC_ALL=C grep -av '^[0-9]*:.\{0,40\}\(INFO\|DEBUG\)[ :]' | head -n 50000 | plain |
-    LC_ALL=C awk -F : -v before="${log_lines[before$1]:-0}" -v until="${log_lines[until$1]:-1e15}" '
+    LC_ALL=C awk -F : -v earlier="${earlier_lines[$1]:-0}" '
     function keep(kind,   key) {
       key = kind substr(text, 1, 200)
       gsub(/[0-9]+/, "0", key)
       if (!times[key]++) { keys[kind, ++kept[kind]] = key; lines[key] = $1 ": " substr(line, 1, 400) }
     }
-    $1 + 0 > before + 0 && $1 + 0 <= until + 0 {
+    $1 + 0 > earlier + 0 {
       text = line = substr($0, length($1) + 2)
       # What loggers put before a message.
       for (i = 0; i < 12 && sub(/^(\[[^][]*\](<[a-z]+>)?:? ?|\([^()]*pid=[0-9]+[^()]*\) ?|(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)(: *| |$)|[EWIF][0-9]+ [0-9:.]+ +[0-9]+ [^ ]+\] |[0-9][0-9.,:TZ+\/-]*:? |[A-Za-z0-9_.\/-]+:[0-9]+\] ?|[A-Za-z0-9_.-]+:[0-9]+:[0-9]+ |([A-Za-z_.]+ )?- |\{"timestamp": "[^"]*", "level": "[A-Z]+", ("message": ")?)/, "", text); i++) ;

@@ -1,11 +1,22 @@
-# First what must not be lost: who is told to stop may have only seconds.
 explain "$cause"
+# First what must not be lost: who is told to stop may have only seconds.
 store_points
 write_manifest
+# keep_causes LOG...: what may be the cause of the end, for the last words.
+keep_causes() {
+  local log
+  for log in "$@"; do
+    [[ ! -f $log || -L $log ]] || mapfile -t -O "${#cause_lines[@]}" cause_lines < <(show_cause "$log")
+  done
+}
+# What steps say when they are told to stop is no cause.
+case $code in
+  1 | 2) keep_causes "$client_log" ;;
+  3) keep_causes "$server_log" ;;
+  4) keep_causes "$server_log" "$client_log" ;;
+esac
 seconds_to_stop=$stop_timeout
 ((code != 6)) || seconds_to_stop=3
-mkdir "$stopping" 2>/dev/null
-count_lines until
 stop_steps client 5 "${clients[@]}"
 # Now the clients have said how far they are.
 store_points
@@ -35,9 +46,13 @@ for point in "${points[@]}"; do
   say "${REPLIES[1]}: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
 done
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
-[[ $code != 0 && $code != 5 || $failed == 0 ]] || explain points_failed
-# srun can say 0 of a client that never ran.
-[[ $code != 0 || $finished == "${#points[@]}" ]] || explain points_missing
+if [[ $code == [05] && $failed != 0 ]]; then
+  explain points_failed
+  keep_causes "$results/failed_$job_id"/{*,*/server-*}/*.log
+elif [[ $code == 0 && $finished != "${#points[@]}" ]]; then
+  # srun can say 0 of a client that never ran.
+  explain points_missing
+fi
 if ! write_manifest && [[ $cause != no_space ]]; then
   before=$reason
   explain no_space

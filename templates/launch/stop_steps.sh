@@ -45,14 +45,6 @@ stop_steps() {
   # The wait takes bash's own word about the kill out of the log.
   ends_within 5 "${killed[@]}" || { kill -KILL "${killed[@]}" && wait "${killed[@]}"; } 2>/dev/null
 }
-# What srun says of a step, but not that the step ended as this script told it to, or with it.
-srun_says() {
-  local line
-  trap '' TERM INT USR1 USR2
-  while IFS= read -r line || [[ -n $line ]]; do
-    [[ (-d $stopping || ! -e $run) && $line =~ Terminat|:\ Killed|Exited\ with|CANCELLED|aborted ]] || printf '%s\n' "$line" >&2
-  done
-}
 # client_end NUMBER: in REPLIES, the cause of the end of a client that is no more at work, and its exit code.
 client_end() {
   local status=0

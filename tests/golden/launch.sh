@@ -395,7 +395,7 @@ look_up() {
 
 # Points in progress: all of results that the client's container sees. It may put anything there, so only regular files
 # are opened, and what launch.sh needs for itself lies elsewhere.
-readonly run=$results/.run_$job_id stopping=$logs/.stopping_$job_id
+readonly run=$results/.run_$job_id
 mkdir -p "$run" || fail "cannot write in $results"
 [[ ! -L $run && -O $run ]] || fail "$run is a link, or another user's: remove it"
 # Steps add to logs of an earlier run of this job, and not to what somebody put in their place.
@@ -472,7 +472,7 @@ keep_unfinished
 for left in "$run"/{finished,failed}; do
   rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused
 done
-rm -rf -- "$stopping" "$run"/{ended,meet,state,taken}.*
+rm -rf -- "$run"/{ended,meet,state,taken}.*
 name_points
 
 # ---- The manifest: what ran, where, and how it ended ----------------------------
@@ -1151,14 +1151,6 @@ stop_steps() {
   # The wait takes bash's own word about the kill out of the log.
   ends_within 5 "${killed[@]}" || { kill -KILL "${killed[@]}" && wait "${killed[@]}"; } 2>/dev/null
 }
-# What srun says of a step, but not that the step ended as this script told it to, or with it.
-srun_says() {
-  local line
-  trap '' TERM INT USR1 USR2
-  while IFS= read -r line || [[ -n $line ]]; do
-    [[ (-d $stopping || ! -e $run) && $line =~ Terminat|:\ Killed|Exited\ with|CANCELLED|aborted ]] || printf '%s\n' "$line" >&2
-  done
-}
 # client_end NUMBER: in REPLIES, the cause of the end of a client that is no more at work, and its exit code.
 client_end() {
   local status=0
@@ -1168,16 +1160,6 @@ client_end() {
   REPLIES=(client_failed "$status")
 }
 
-# By a step's log, how many lines it had when this run began and when the steps were told to stop: an earlier run of
-# the job wrote to the same log, and what follows the end is no cause.
-declare -A log_lines=()
-# count_lines before|until
-count_lines() {
-  local log
-  for log in "$logs"/*_"$job_id".*out; do
-    [[ ! -f $log || -L $log ]] || log_lines[$1$log]=$(wc -l <"$log")
-  done
-}
 # Lines as people may read them: without what a progress bar wrote before, colours and control characters.
 plain() { LC_ALL=C sed $'s/\r*$//; s/.*\r//; s/\e\\[[0-9;?]*[A-Za-z]//g; s/\t/ /g; s/[^ -~]//g'; }
 # show_cause LOG: the lines of a log that look like the cause of its end, then the last ones. What a server writes is
@@ -1189,13 +1171,13 @@ show_cause() {
   LC_ALL=C cut -b -4000 -- "$1" | LC_ALL=C grep -naiE \
     'error|exception|critical|fatal|fault|fail|kill|oom|out of|cuda|nccl|denied|quota|no such|not found|dumped|abort|in use|can.?not|could not|unable|exited|what\(|illegal|terminate|\[E\]' |
     LC_ALL=C grep -av '^[0-9]*:.\{0,40\}\(INFO\|DEBUG\)[ :]' | head -n 50000 | plain |
-    LC_ALL=C awk -F : -v before="${log_lines[before$1]:-0}" -v until="${log_lines[until$1]:-1e15}" '
+    LC_ALL=C awk -F : -v earlier="${earlier_lines[$1]:-0}" '
     function keep(kind,   key) {
       key = kind substr(text, 1, 200)
       gsub(/[0-9]+/, "0", key)
       if (!times[key]++) { keys[kind, ++kept[kind]] = key; lines[key] = $1 ": " substr(line, 1, 400) }
     }
-    $1 + 0 > before + 0 && $1 + 0 <= until + 0 {
+    $1 + 0 > earlier + 0 {
       text = line = substr($0, length($1) + 2)
       # What loggers put before a message.
       for (i = 0; i < 12 && sub(/^(\[[^][]*\](<[a-z]+>)?:? ?|\([^()]*pid=[0-9]+[^()]*\) ?|(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)(: *| |$)|[EWIF][0-9]+ [0-9:.]+ +[0-9]+ [^ ]+\] |[0-9][0-9.,:TZ+\/-]*:? |[A-Za-z0-9_.\/-]+:[0-9]+\] ?|[A-Za-z0-9_.-]+:[0-9]+:[0-9]+ |([A-Za-z_.]+ )?- |\{"timestamp": "[^"]*", "level": "[A-Z]+", ("message": ")?)/, "", text); i++) ;
@@ -1245,12 +1227,16 @@ readonly measure_until=${measure_until:+$((measure_until - reserve))}
 write_manifest || fail "cannot write $manifest"
 printf -v server_started '%(%s)T' -1
 readonly server_started
-count_lines before
+# Of a step's log, how many lines an earlier run of this job left there.
+declare -A earlier_lines=()
+for log in $all_logs; do
+  [[ ! -f $log ]] || earlier_lines[$log]=$(wc -l <"$log")
+done
 servers=() clients=()
 for ((number = 0; number < replicas; number++)); do
-  server_step "$number" 2> >(srun_says) &
+  server_step "$number" 2>>"$(log_of server "$number")" &
   servers+=($!)
-  client_step "$number" 2> >(srun_says) &
+  client_step "$number" 2>>"$(log_of benchmarking "$number")" &
   clients+=($!)
   last_act[$!]=$run/ended.$number
 done
@@ -1300,7 +1286,6 @@ esac
 # When Slurm ends the job, its steps may end a moment before its word comes here.
 [[ $cause == finished || -n $stopped_by ]] || sleep 0.5
 [[ -z $stopped_by ]] || cause=signal
-
 # how_it_ended STATUS: how a step's status reads.
 how_it_ended() {
   (($1 > 128 && $1 < 193)) && echo "was killed by signal $(($1 - 128))" || echo "exited with status $1"
@@ -1337,14 +1322,25 @@ explain() {
   esac
 }
 
-# First what must not be lost: who is told to stop may have only seconds.
 explain "$cause"
+# First what must not be lost: who is told to stop may have only seconds.
 store_points
 write_manifest
+# keep_causes LOG...: what may be the cause of the end, for the last words.
+keep_causes() {
+  local log
+  for log in "$@"; do
+    [[ ! -f $log || -L $log ]] || mapfile -t -O "${#cause_lines[@]}" cause_lines < <(show_cause "$log")
+  done
+}
+# What steps say when they are told to stop is no cause.
+case $code in
+  1 | 2) keep_causes "$client_log" ;;
+  3) keep_causes "$server_log" ;;
+  4) keep_causes "$server_log" "$client_log" ;;
+esac
 seconds_to_stop=$stop_timeout
 ((code != 6)) || seconds_to_stop=3
-mkdir "$stopping" 2>/dev/null
-count_lines until
 stop_steps client 5 "${clients[@]}"
 # Now the clients have said how far they are.
 store_points
@@ -1374,26 +1370,19 @@ for point in "${points[@]}"; do
   say "${REPLIES[1]}: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
 done
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
-[[ $code != 0 && $code != 5 || $failed == 0 ]] || explain points_failed
-# srun can say 0 of a client that never ran.
-[[ $code != 0 || $finished == "${#points[@]}" ]] || explain points_missing
+if [[ $code == [05] && $failed != 0 ]]; then
+  explain points_failed
+  keep_causes "$results/failed_$job_id"/{*,*/server-*}/*.log
+elif [[ $code == 0 && $finished != "${#points[@]}" ]]; then
+  # srun can say 0 of a client that never ran.
+  explain points_missing
+fi
 if ! write_manifest && [[ $cause != no_space ]]; then
   before=$reason
   explain no_space
   reason+=", or it cannot be written to; before that: $before"
 fi
 
-# What may be the cause, in the logs that tell it.
-logs_to_show=("$client_log")
-case $cause in
-  server_ended | no_answer) logs_to_show=("$server_log") ;;
-  not_ready) logs_to_show=("$server_log" "$client_log") ;;
-  points_failed) logs_to_show=("$results/failed_$job_id"/{*,*/server-*}/*.log) ;;
-  finished | signal | client_stopped | no_time_left) logs_to_show=() ;;
-esac
-for log in "${logs_to_show[@]}"; do
-  [[ ! -f $log || -L $log ]] || mapfile -t -O "${#cause_lines[@]}" cause_lines < <(show_cause "$log")
-done
 ((${#cause_lines[@]} == 0)) || printf '%s\n' "${cause_lines[@]}"
 say "$finished of ${#points[@]} points are in $results"
 # What a person does next; a job whose time is up may go on by itself. One that was cancelled stays so, and what failed
@@ -1420,7 +1409,7 @@ if [[ -z $requeue ]] && ((finished < ${#points[@]})); then
 fi
 write_manifest
 rm -f -- "$run/points" "$run"/{ended,output,meet,state}.*
-rmdir "$run"/taken.* "$run"/{finished,failed} "$run" "$stopping" "${claims[@]}" 2>/dev/null
+rmdir "$run"/taken.* "$run"/{finished,failed} "$run" "${claims[@]}" 2>/dev/null
 for line in "${advice[@]}"; do
   say "$line"
 done
