@@ -93,7 +93,7 @@ for index in "${!image_files[@]}"; do
   space_needed=$((space_needed + image_space[index]))
   [[ -z ${image_logins[index]} ]] || logins_needed+=("${image_logins[index]}")
 done
-if ((${#to_import[@]} + ${#problems[@]} == 0)); then
+if ((${#to_import[@]} + problems == 0)); then
   say "nothing to do: all images are in $stage_path"
   exit 0
 fi

@@ -1,6 +1,6 @@
 # Points in progress: all of results that the client's container sees. It may put anything there, so only regular files
 # are opened, and what launch.sh needs for itself lies elsewhere.
-readonly run=$results/.run_$job_id stopping=$logs/.stopping_$job_id
+readonly run=$results/.run_$job_id
 mkdir -p -m 700 "$run" || fail "cannot write in $results"
 [[ ! -L $run && -O $run ]] || fail "$run is a link, or another user's: remove it"
 # Steps add to logs of an earlier run of this job, and not to what somebody put in their place.
@@ -86,5 +86,5 @@ keep_unfinished
 for left in "$run"/{finished,failed}; do
   rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused
 done
-rm -rf -- "$stopping" "$run"/{ended,meet,state,taken}.*
+rm -rf -- "$run"/{ended,meet,state,taken}.*
 name_points
