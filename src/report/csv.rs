@@ -123,7 +123,13 @@ fn points(points: &[Point]) -> String {
     let columns = columns(points);
     let mut rows = Rows::of(points.iter());
     rows.point_header();
-    rows.cells(["job_id", "path", "requests", "highest_percentile", "prefix_cache_share"]);
+    rows.cells([
+        "job_id",
+        "path",
+        "requests",
+        "highest_percentile",
+        "prefix_cache_share",
+    ]);
     let names_steady = points.iter().any(|point| point.requests().is_some());
     if names_steady {
         rows.cells(["steady_seconds", "steady_in_flight"]);

@@ -8,7 +8,8 @@ use super::chart::{COLOURS, Chart, Data, HEIGHT, Mark, SHAPES, Series, Style, WI
 use super::table::{compared, short};
 use super::{
     Column, Report, cached, derived, figure_or_dash, job_of, jobs, limits, milliseconds, missing,
-    number_or_dash, out_of_cache, percent, place_of, server_of, supported, title_of, unsteady, weak,
+    number_or_dash, out_of_cache, percent, place_of, server_of, supported, title_of, unsteady,
+    weak,
 };
 use crate::plain::plain;
 use crate::results::{Group, Metric, Point, ReadProblem, Run, RunId, Statistic, Verdict};
