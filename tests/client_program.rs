@@ -310,6 +310,23 @@ fn hits_above_a_hundredth_are_against_off_and_flush() {
     assert_eq!(verdict("on", "1000 999"), "valid");
 }
 
+/// A row for the manifest, with the sums of all servers that measured the point.
+#[test]
+fn figures_of_all_servers_are_added_up() {
+    let row = |arguments: &str| {
+        let lines = format!("run=$(mktemp -d)\nrecord {arguments}\ncat \"$run/points\"");
+        run_in_client(&Recipe::llama3_70b_h100x4_fp8(), &lines, &[])
+    };
+    assert_eq!(row("a_7 'left out' 9 'no time'"), "a_7|left out|9||no time");
+    assert_eq!(row("a_7 interrupted '' ''"), "a_7|interrupted|||");
+    let one = "a_7 finished 9 '' $'5 4000000000 7\\n'";
+    assert_eq!(row(one), "a_7|finished|9|5 4000000000 7|");
+    let two = "a_7 failed 9 'no | more' $'5 4000000000 7\\n4 1 2\\n'";
+    assert_eq!(row(two), "a_7|failed|9|9 4000000001 9|no | more");
+    let uncounted = "a_7 finished 9 '' $'5 100 7\\n4 null null\\n'";
+    assert_eq!(row(uncounted), "a_7|finished|9|9 null null|");
+}
+
 /// What the warm-up sends, sorted, and what it says.
 #[track_caller]
 fn warm_up(seed: u32) -> (Vec<String>, String) {

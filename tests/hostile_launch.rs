@@ -99,25 +99,52 @@ fn a_row_of_points_is_only_a_claim() {
         .map(|name| function(&script, name).to_owned() + "\n")
         .concat();
     for (row, has_folder, expected) in [
-        ("finished|12|", true, r#""finished" 12 """#),
+        ("finished|12||", true, r#""finished" 12 "" null null null"#),
         (
-            "finished|12|",
-            false,
-            r#""failed" 12 "its results are not there""#,
+            "finished|12|5 4096 0|",
+            true,
+            r#""finished" 12 "" 5 4096 0"#,
         ),
-        ("left out|90|x", false, r#""left out" 90 "x""#),
-        ("failed|1e|x", false, r#""failed" null "x""#),
-        ("failed|007|x", false, r#""failed" null "x""#),
         (
-            "failed|9, \"status\": \"finished\"|",
-            false,
-            r#""failed" null """#,
+            "finished|12|5 null 0x1|",
+            true,
+            r#""finished" 12 "" null null null"#,
         ),
-        ("\u{1b}]0;x|1|y", false, r#""not run" 1 "y""#),
         (
-            "failed|1|a\"b\\c\u{1b}[31m\u{202e}",
+            "finished|12|5 1, \"a\": 2 0|",
+            true,
+            r#""finished" 12 "" null null null"#,
+        ),
+        (
+            "finished|12||",
             false,
-            r#""failed" 1 "a\"b\\c?[31m???""#,
+            r#""failed" 12 "its results are not there" null null null"#,
+        ),
+        (
+            "left out|90||x",
+            false,
+            r#""left out" 90 "x" null null null"#,
+        ),
+        ("failed|1e||x", false, r#""failed" null "x" null null null"#),
+        (
+            "failed|007||x",
+            false,
+            r#""failed" null "x" null null null"#,
+        ),
+        (
+            "failed|9, \"status\": \"finished\"||",
+            false,
+            r#""failed" null "" null null null"#,
+        ),
+        (
+            "\u{1b}]0;x|1||y",
+            false,
+            r#""not run" 1 "y" null null null"#,
+        ),
+        (
+            "failed|1||a\"b\\c\u{1b}[31m\u{202e}",
+            false,
+            r#""failed" 1 "a\"b\\c?[31m???" null null null"#,
         ),
     ] {
         let folder = tempfile::tempdir().unwrap();
@@ -135,7 +162,7 @@ fn a_row_of_points_is_only_a_claim() {
             "results=$FOLDER run=$FOLDER result_name=m gpus=4 job_id=7 runs=(7) parts=0\n{functions}\n\
              declare -A differs=()\nmeasurement_of() {{ REPLY='the same'; }}\n\
              look_up chat 32 16 1 8 8 0\n\
-             echo \"$(json \"${{REPLIES[1]}}\") ${{REPLIES[2]:-null}} $(json \"${{REPLIES[3]}}\")\""
+             echo \"$(json \"${{REPLIES[1]}}\") ${{REPLIES[2]:-null}} $(json \"${{REPLIES[3]}}\") ${{REPLIES[4]}}\""
         );
         let (code, words) = bash(&folder, &program, &[("LC_ALL", "C.UTF-8")]);
         assert_eq!(code, Some(0), "{row}: {words}");
@@ -147,24 +174,33 @@ fn a_row_of_points_is_only_a_claim() {
 #[test]
 fn words_are_no_numbers() {
     let script = default_launch();
-    let program = client_program(&script);
-    let read = function(program, "table_value");
-    for (cell, expected) in [
-        ("12.50", "12.50"),
-        ("\"1,234.5\"", "1234.5"),
-        ("N/A", "no"),
-        ("inf", "no"),
-        ("+inf", "no"),
-        ("nan", "no"),
-        ("1e999", "no"),
-        ("0x10", "no"),
-        ("", "no"),
+    let check = function(client_program(&script), "check_result");
+    for (cell, is_valid) in [
+        ("12.50", true),
+        ("\"1,234.5\"", true),
+        ("N/A", false),
+        ("inf", false),
+        ("+inf", false),
+        ("nan", false),
+        ("1e999", false),
+        ("0x10", false),
+        ("", false),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let table = format!("Metric,Value\nOutput Token Throughput (tokens/sec),{cell}\n");
+        let table = format!(
+            "Metric,avg\nOutput Sequence Length (tokens),16\nRequest Count (count),8\n\
+             Output Token Throughput (tokens/sec),{cell}\nRequest Throughput (per sec),{cell}\n"
+        );
         fs::write(folder.path().join("table.csv"), table).unwrap();
-        let call =
-            format!("{read}\ntable_value 'Output Token Throughput (' table.csv\necho \"$REPLY\"");
+        let call = format!(
+            "tool=genai-perf result_table=table.csv tool_name=tool reason= busy=0\n{check}\n\
+             if check_result . 16 8; then echo valid; else echo \"$reason\"; fi"
+        );
+        let expected = if is_valid {
+            "valid"
+        } else {
+            "table.csv says that no tokens were generated"
+        };
         assert_eq!(bash(&folder, &call, &[]).1.trim_end(), expected, "{cell}");
     }
 }
@@ -173,10 +209,11 @@ fn words_are_no_numbers() {
 #[test]
 fn clients_do_not_wait_for_one_that_ended() {
     let script = default_launch();
-    let meet = function(client_program(&script), "meet");
+    let client = client_program(&script);
+    let (keep, meet) = (function(client, "keep"), function(client, "meet"));
     let head = format!(
         "say() {{ echo \"$*\"; }}\nstop_if_full() {{ :; }}\nend_with() {{ echo \"ends as $1\"; exit 1; }}\n\
-         run=$FOLDER parts=2 replica=0\n{meet}\n"
+         run=$FOLDER parts=2 replica=0\n{keep}\n{meet}\n"
     );
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("ended.1"), "no_answer 1\n").unwrap();

@@ -363,21 +363,23 @@ fn a_sweep_measures_the_server_and_not_its_cache() {
     const PROMPT: f64 = 2.0; // ms a token
     let folder = tempfile::tempdir().unwrap();
     let folder = Utf8Path::from_path(folder.path()).unwrap();
-    for (name, own_prompts) in [("before", false), ("now", true)] {
-        let folder = folder.join(name);
+    for (tool, name, own_prompts) in [
+        (Tool::GenAiPerf, "before", false),
+        (Tool::GenAiPerf, "now", true),
+        (Tool::AiPerf, "before", false),
+        (Tool::AiPerf, "now", true),
+    ] {
+        let folder = folder.join(format!("{tool:?}-{name}"));
         fs::create_dir(&folder).unwrap();
         let law = format!("ttft=50,prompt={PROMPT},itl=5,seed=7");
         let server = Server::start(&folder, &law, "on");
         let mut seen = 0;
-        for (tool, concurrency) in [Tool::GenAiPerf, Tool::AiPerf]
-            .map(|tool| [64, 16, 1].map(|at| (tool, at)))
-            .concat()
-        {
+        for concurrency in [64, 16, 1] {
             let requests = (5 * concurrency).max(20);
             let (seed, prompts) = if own_prompts {
-                (1000 * (tool as u32 + 1) + concurrency, requests)
+                (1000 + concurrency, requests)
             } else {
-                (tool as u32, 100)
+                (0, 100)
             };
             let results = folder.join(format!("{tool:?}-{concurrency}"));
             let command = tool.command_with(prompts, server.port, seed, concurrency, requests);
@@ -401,7 +403,15 @@ fn a_sweep_measures_the_server_and_not_its_cache() {
                 100.0 * (told / truth - 1.0)
             );
             seen += requests as usize;
-            assert!(!own_prompts || share <= 0.03, "{share}");
+            // GenAI-Perf's text is small: some of its prompts are alike by chance.
+            assert!(
+                if own_prompts {
+                    share <= 0.1
+                } else {
+                    share > 0.5
+                },
+                "{share}"
+            );
         }
     }
 }

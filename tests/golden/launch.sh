@@ -804,16 +804,16 @@ put_down() { mkdir -p "$run/$1" && mv -nT -- "$run/$2" "$run/$1/$2" && [[ ! -e $
 # record FOLDER STATE SECONDS DETAIL [FIGURES]: a row for the manifest. The figures are a line of each server: requests of
 # the warm-up, tokens looked up in the prefix cache, and found.
 record() {
-  local figures
-  figures=$(awk '{ warm += $1; asked += $2; found += $3; if ($2 == "null") none = 1 }
-    END { if (warm != "") print warm, none ? "null null" : sprintf("%.0f %.0f", asked, found) }' <<<"${5%$'\n'}")
+  local figures=''
+  (($# < 5)) || figures=$(awk '{ warm += $1; asked += $2; found += $3; if ($2 == "null") none = 1 }
+    END { print warm, none ? "null null" : sprintf("%.0f %.0f", asked, found) }' <<<"${5%$'\n'}")
   printf '%s|%s|%s|%s|%s\n' "$1" "$2" "$3" "$figures" "${4//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
 }
 
 # meet PLACE WORDS: in REPLIES, the words of all clients that measure together, by their number, once all have come to
 # this place.
 meet() {
-  local here=$run/meet.$1 number said=()
+  local here=$run/meet.$1 number
   REPLIES=("$2")
   ((parts > 0)) || return 0
   keep "meet.$1" "$2"
@@ -827,9 +827,8 @@ meet() {
       fi
       sleep 0.1
     done
-    said+=("$(<"$here.$number")")
+    REPLIES[number]=$(<"$here.$number")
   done
-  REPLIES=("${said[@]}")
 }
 
 # ---- Is the server there? -------------------------------------------------------
@@ -980,16 +979,16 @@ warm_up() {
 ask_counters() { curl --silent --max-time 5 "http://$url/metrics" | head -c 16777216 || true; }
 cache_use() {
   REPLY=$(awk '
-    { sub(/[{].*[}]/, "") }
-    NR == FNR { before[$1] += $2; next }
-    { after[$1] += $2 }
+    { sub(/[{].*[}]/, ""); count[NR == FNR, $1] += $2 }
     END {
       # vLLM has had two names for the same, and both at once. A server that began anew counts from 0.
       split("vllm:prefix_cache_queries vllm:prefix_cache_hits vllm:gpu_prefix_cache_queries vllm:gpu_prefix_cache_hits" \
         " sglang:prompt_tokens sglang:cached_tokens", name, " ")
-      for (i = 1; i in name && !((name[i] "_total") in before); i += 2);
-      for (j = 0; j < 2 && i + j in name; j++) count[j] = after[name[i + j] "_total"] - before[name[i + j] "_total"]
-      if (j == 2 && count[0] >= 0 && count[0] < 1e15 && count[1] >= 0) printf "%.0f %.0f", count[0], count[1]
+      for (i = 1; i in name && !((1, name[i] "_total") in count); i += 2);
+      if (!(i in name)) exit
+      asked = count[0, name[i] "_total"] - count[1, name[i] "_total"]
+      found = count[0, name[i + 1] "_total"] - count[1, name[i + 1] "_total"]
+      if (asked >= 0 && asked < 1e15 && found >= 0) printf "%.0f %.0f", asked, found
     }' <(cat <<<"$1") <(cat <<<"$2"))
   REPLY=${REPLY:-null null}
 }
@@ -1050,7 +1049,7 @@ learn() {
   local use_case busy=$4
   # Rates have two decimals, so those of long requests are rough.
   ((busy > 0 && busy <= 1000 * $3)) || busy=$((1000 * $3))
-  ((fixed >= $3 - busy / 1000)) || fixed=$(($3 - busy / 1000))
+  fixed=$((fixed > $3 - busy / 1000 ? fixed : $3 - busy / 1000))
   for use_case in "$1" _; do busy_of[$use_case]=$busy work_of[$use_case]=$2; done
 }
 # estimate USE_CASE WORK: in REPLY, the seconds; 0 when nothing is known.
@@ -1131,24 +1130,19 @@ measure() {
     all+=${said%%|*}$'\n' reason=${reason:-${said#*|}}
   done
   # Only a valid result gets the final name.
-  if ((parts > 0 && replica > 0)); then
-    :
-  elif [[ -z $reason ]] && put_down finished "$folder"; then
+  if ((parts == 0 || replica == 0)); then
     ((parts > 0 || replicas == 1)) || detail="on server $replica"
-    record "$folder" finished $seconds "$detail" "$all"
-  else
-    reason=${reason:-it is valid, and could not be stored as $results/$folder}
-    record "$folder" failed $seconds "$reason" "$all"
-    stop_if_full
-    rename_in_logs failed "$folder" ''
-    put_down failed "$folder" || stop_if_full
+    [[ -n $reason ]] || put_down finished "$folder" || reason="it is valid, and could not be stored as $results/$folder"
+    [[ -n $reason ]] || record "$folder" finished $seconds "$detail" "$all"
+    [[ -z $reason ]] || {
+      record "$folder" failed $seconds "$reason" "$all"
+      stop_if_full
+      rename_in_logs failed "$folder" ''
+      put_down failed "$folder" || stop_if_full
+    }
   fi
-  if [[ -n $reason ]]; then
-    say "error: $folder failed: $reason" >&2
-    return 1
-  fi
-  ((busy == 0)) || busy=$((busy + 1000 * warm_time))
-  learn "$2" "$9" "$seconds" "$busy"
+  [[ -z $reason ]] || { say "error: $folder failed: $reason" >&2 && return 1; }
+  learn "$2" "$9" $seconds $((busy > 0 ? busy + 1000 * warm_time : 0))
   say "finished: $folder, $seconds s"
 }
 

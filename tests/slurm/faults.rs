@@ -194,7 +194,7 @@ fn table() -> Vec<Fault> {
         Fault { name: "server: never ready", variables: &[("LAB_NIM_ARGS", "--startup-delay 1000")],
             recipe: |recipe| recipe.server.ready_timeout = 4.try_into().unwrap(),
             end: End::Code(4), says: "the server was not ready within 4 s", ..ROW },
-        Fault { name: "server: ready and then hangs", variables: &[("LAB_NIM_ARGS", "--hang-after-requests 15")],
+        Fault { name: "server: ready and then hangs", variables: &[("LAB_NIM_ARGS", "--hang-after-requests 19")],
             recipe: |recipe| recipe.server.probe_interval = 2.try_into().unwrap(),
             end: End::Code(3), says: "exit 3: the server stopped answering", kept: 1, ..ROW },
         Fault { name: "server: answers 500", variables: &[("LAB_NIM_ARGS", "--error-after-requests 15")],

@@ -17,6 +17,8 @@ fn a_point_that_measures_the_cache_is_none() {
         .with_concurrency([2.try_into().unwrap()]);
     recipe.server.prefix_cache = PrefixCache::Flush;
     recipe.sweep.array = Some(ArrayBy::Server);
+    // The nodes share the server's port.
+    recipe.sweep.array_limit = Some(1.try_into().unwrap());
     let variant = |name: &str, arguments: &str| {
         Variant::new(name.parse().unwrap())
             .with_variable("LAB_NIM_ARGS".parse().unwrap(), arguments.parse().unwrap())
