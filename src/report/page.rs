@@ -7,7 +7,7 @@ use askama::Template;
 use super::chart::{COLOURS, Chart, Data, HEIGHT, Mark, SHAPES, Series, Style, WIDTH};
 use super::table::{compared, short};
 use super::{
-    Column, Report, derived, figure_or_dash, job_of, jobs, limits, milliseconds, missing,
+    Column, Report, brief, derived, figure_or_dash, job_of, jobs, limits, milliseconds, missing,
     number_or_dash, percent, place_of, server_of, title_of, unsteady, weak,
 };
 use crate::plain::plain;
@@ -368,11 +368,13 @@ fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
         Verdict::CannotTell { metric } => ("", format!("cannot tell by {}", short(metric))),
         Verdict::Unknown { metric } => ("above", format!("{} not measured", short(metric))),
     };
-    let verdict = match unsteady(point) {
-        Some(words) if verdict.is_empty() => words,
-        Some(words) => format!("{verdict}; {words}"),
-        None => verdict,
-    };
+    let too_short = brief(point).map(|seconds| format!("too short: measured for {seconds:.1} s"));
+    let verdict = [Some(verdict), unsteady(point), too_short];
+    let verdict: Vec<_> = verdict
+        .into_iter()
+        .flatten()
+        .filter(|words| !words.is_empty())
+        .collect();
     Row {
         class,
         path: plain(point.path().as_str()).into_owned(),
@@ -381,7 +383,7 @@ fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
             .run()
             .map_or_else(|| place_of(report.run, point), RunId::to_string)
             + &server_of(point),
-        verdict,
+        verdict: verdict.join("; "),
     }
 }
 

@@ -33,7 +33,7 @@ readonly manifest=$results/run_$job_id.json
 [[ ! -e $manifest ]] || set_aside "$manifest" earlier
 # How the job ends: exit code (null while it runs), cause in a fixed word and in a sentence, what people can do, the
 # number of the server that it is about.
-code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' cause_lines=() advice=()
+code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' in_flight_percent='' cause_lines=() advice=()
 print_manifest() {
   local point use_case isl osl concurrency requests prompts seed separator='' end=null
   [[ $code == null ]] || printf -v end '"%(%FT%T%z)T"' -1
@@ -48,7 +48,8 @@ print_manifest() {
     "$(json "$weights_target")" "$(json_or_null "$engine_target")" "$(json "$tokenizer_path")"
   printf '  "server_command": %s,\n  "server_environment": %s,\n  "client_command": %s,\n' \
     "$(json_list "${server_command[@]}")" "$(json_list "${server_environment[@]}")" "$(json_list "${client_command[@]}")"
-  printf '  "start": %s,\n  "end": %s,\n  "ready_seconds": %s,\n' "$(json "$started")" "$end" "${ready_seconds:-null}"
+  printf '  "start": %s,\n  "end": %s,\n  "ready_seconds": %s,\n  "in_flight_percent": %s,\n' \
+    "$(json "$started")" "$end" "${ready_seconds:-null}" "${in_flight_percent:-null}"
   printf '  "exit_code": %s,\n  "exit_cause": %s,\n  "exit_reason": %s,\n  "exit_replica": %d,\n' \
     "$code" "$(json "$cause")" "$(json "$reason")" "$blamed"
   printf '  "cause_lines": %s,\n  "advice": %s,\n  "points": [' "$(json_list "${cause_lines[@]}")" "$(json_list "${advice[@]}")"

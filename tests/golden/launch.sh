@@ -565,7 +565,7 @@ readonly manifest=$results/run_$job_id.json
 [[ ! -e $manifest ]] || set_aside "$manifest" earlier
 # How the job ends: exit code (null while it runs), cause in a fixed word and in a sentence, what people can do, the
 # number of the server that it is about.
-code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' cause_lines=() advice=()
+code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' in_flight_percent='' cause_lines=() advice=()
 print_manifest() {
   local point use_case isl osl concurrency requests prompts seed separator='' end=null
   [[ $code == null ]] || printf -v end '"%(%FT%T%z)T"' -1
@@ -580,7 +580,8 @@ print_manifest() {
     "$(json "$weights_target")" "$(json_or_null "$engine_target")" "$(json "$tokenizer_path")"
   printf '  "server_command": %s,\n  "server_environment": %s,\n  "client_command": %s,\n' \
     "$(json_list "${server_command[@]}")" "$(json_list "${server_environment[@]}")" "$(json_list "${client_command[@]}")"
-  printf '  "start": %s,\n  "end": %s,\n  "ready_seconds": %s,\n' "$(json "$started")" "$end" "${ready_seconds:-null}"
+  printf '  "start": %s,\n  "end": %s,\n  "ready_seconds": %s,\n  "in_flight_percent": %s,\n' \
+    "$(json "$started")" "$end" "${ready_seconds:-null}" "${in_flight_percent:-null}"
   printf '  "exit_code": %s,\n  "exit_cause": %s,\n  "exit_reason": %s,\n  "exit_replica": %d,\n' \
     "$code" "$(json "$cause")" "$(json "$reason")" "$blamed"
   printf '  "cause_lines": %s,\n  "advice": %s,\n  "points": [' "$(json_list "${cause_lines[@]}")" "$(json_list "${advice[@]}")"
@@ -770,8 +771,10 @@ end_with() {
   [[ $1 == finished ]] && exit 0 || exit 1
 }
 
-# report KEY=VALUE...: how far this server and its client are, for who follows the job.
-report() { keep state "$@"; }
+# report KEY=VALUE...: how far this server and its client are, for who follows the job; and of the time from ready to the
+# last result, the milliseconds in which requests were in flight, the seconds of all, and how many points were too short.
+in_flight=0 ready_at=0 result_at=0 too_short=0
+report() { keep state "$@" "in_flight=$in_flight/$((result_at - ready_at))/$too_short"; }
 
 # A few blocks are often left: a file that does not fit is not begun, and df rounds up.
 stop_if_full() {
@@ -877,6 +880,7 @@ wait_until_ready() {
     wait $! || true
   done
   ready_seconds=$(($(printf '%(%s)T' -1) - server_started))
+  ready_at=$SECONDS result_at=$SECONDS
   say "the server is ready after $ready_seconds s"
   report state=ready ready_seconds=$ready_seconds
 }
@@ -1093,9 +1097,11 @@ measure() {
     return 1
   fi
   learn "$2" "$9" $((SECONDS - began)) "$busy"
+  in_flight=$((in_flight + busy)) result_at=$SECONDS
   if ((parts == 0 || replica == 0)); then
     ((parts > 0 || replicas == 1)) || detail="on server $replica"
     record "$folder" finished $((SECONDS - began)) "$detail"
+    ((busy == 0 || busy >= 10000)) || too_short=$((too_short + 1))
   fi
   say "finished: $folder, $((SECONDS - began)) s"
 }
@@ -1476,8 +1482,11 @@ last_act=()
 remove_containers
 # Who still had a folder open when it was brought out may have added to it.
 ((${#stored[@]} == 0)) || find "${stored[@]}" ! -type f ! -type d -delete
-ready_seconds=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done |
-  sed -n 's/^ready_seconds=\([0-9]\{1,9\}\)$/\1/p' | sort -n | tail -n 1)
+states=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done)
+ready_seconds=$(sed -n 's/^ready_seconds=\([0-9]\{1,9\}\)$/\1/p' <<<"$states" | sort -n | tail -n 1)
+read -r in_flight_percent too_short < <(awk -F '[=/]' '/^in_flight=[0-9]+\/[0-9]+\/[0-9]+$/ && length() < 40 {
+  busy += $2; seconds += $3; short += $4 } END { share = seconds > 0 ? busy / seconds / 10 : 0
+  if (seconds > 0) printf "%d %d\n", (share < 100 ? share : 100), short }' <<<"$states")
 finished=0 failed=0 not_run=0 seconds_needed=0 why=''
 for point in "${points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"$point"
@@ -1520,6 +1529,9 @@ for log in "${logs_to_show[@]}"; do
 done
 ((${#cause_lines[@]} == 0)) || printf '%s\n' "${cause_lines[@]}"
 say "$finished of ${#points[@]} points are in $results"
+[[ -z $in_flight_percent ]] ||
+  say "requests were in flight for $in_flight_percent % of the time from ready to the last result"
+((too_short == 0)) || say "$too_short points measured for less than 10 s, which is too short"
 # What a person does next; a job whose time is up may go on by itself. One that was cancelled stays so, and what failed
 # would fail again.
 requeue='' next="after that" options=''
