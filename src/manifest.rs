@@ -85,6 +85,10 @@ pub struct Manifest {
     /// How long the servers took until they answered, in seconds; of several, the slowest.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub ready_seconds: Option<u32>,
+    /// The share of the time from ready to the last result, in percent, in which requests of the points
+    /// that this run measured were in flight; of several servers, all of them together.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub in_flight_percent: Option<u32>,
     /// launch.sh's exit code; none while it runs, and when it was killed.
     #[serde(deserialize_with = "lenient")]
     pub exit_code: Option<u32>,

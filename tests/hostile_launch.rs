@@ -90,6 +90,48 @@ fn a_job_s_name_is_no_count_of_restarts() {
     assert_eq!(words, "told 1\n");
 }
 
+/// The share of time with requests in flight is that of all servers, and whatever the client's image
+/// writes, it is a number up to 100 or nothing.
+#[test]
+fn the_share_in_flight_is_a_share() {
+    let script = default_launch();
+    let read = lines(&script, "states=$(", "  if (seconds > 0)");
+    for (states, expected) in [
+        (["in_flight=90000/100/1", ""], "90 1"),
+        (["in_flight=90000/100/1", "in_flight=20000/100/0"], "55 1"),
+        (["in_flight=90000/80/0", ""], "100 0"),
+        (["in_flight=0/0/0", ""], " "),
+        (["in_flight=-1/100/0", "in_flight=1/2"], " "),
+        (
+            ["in_flight=99999999999999/1/99999999", "x\nin_flight=a/1/1"],
+            "100 99999999",
+        ),
+        (
+            [
+                "in_flight=99999999999999999999999999999999999999999999/1/1",
+                "",
+            ],
+            " ",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        for (number, state) in states.iter().enumerate() {
+            let name = format!("state.{number}");
+            fs::write(
+                folder.path().join(name),
+                format!("state=ready\nready_seconds=7\n{state}\n"),
+            )
+            .unwrap();
+        }
+        let text_of = function(&script, "text_of");
+        let program = format!(
+            "{text_of}\nset +e\nrun=$FOLDER clients=(1 2)\n{read}\necho \"$ready_seconds: $in_flight_percent $too_short\""
+        );
+        let (_, words) = bash(&folder, &program, &[]);
+        assert_eq!(words, format!("7: {expected}\n"), "{states:?}");
+    }
+}
+
 /// Whatever the client's image writes, the manifest is JSON, and a point is finished only when
 /// its folder is there.
 #[test]

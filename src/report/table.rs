@@ -1,7 +1,7 @@
 //! The report as a table of at most 100 columns.
 
 use super::{
-    Column, Report, cached, derived, job_of, jobs, limits, missing, number_or_dash, out_of_cache,
+    Column, Report, SHORT, brief, cached, derived, job_of, jobs, limits, missing, number_or_dash, out_of_cache,
     part_of, percent, place_of, server_of, supported, unsteady, weak,
 };
 use crate::plain::plain;
@@ -139,6 +139,20 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
         for words in unsteady(point).into_iter().chain(out_of_cache(point)) {
             text.push_str(&title(&format!("    {words}")));
         }
+    }
+    let too_short: Vec<_> = group
+        .points()
+        .iter()
+        .filter_map(|point| {
+            let concurrency = number_or_dash(point.concurrency());
+            Some(format!("{concurrency} ({:.1} s)", brief(point)?))
+        })
+        .collect();
+    if !too_short.is_empty() {
+        let words = format!("measured for less than {SHORT} s, too short, at concurrency");
+        text.push_str(&wrapped(
+            &[&[format!("  {words} {}", too_short[0])], &too_short[1..]].concat(),
+        ));
     }
     text
 }

@@ -28,7 +28,7 @@ readonly started
 [[ ! -e $manifest ]] || set_aside "$manifest" earlier
 # How the job ends: exit code (null while it runs), cause in a fixed word and in a sentence, what people can do, the
 # number of the server that it is about.
-code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' cause_lines=() advice=()
+code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' in_flight_percent='' cause_lines=() advice=()
 print_manifest() {
   local point use_case isl osl concurrency requests prompts seed separator='' end=null
   [[ $code == null ]] || printf -v end '"%(%FT%T%z)T"' -1
@@ -44,6 +44,7 @@ print_manifest() {
     tokenizer "$(json "$tokenizer_path")" server_command "$(json_list "${server_command[@]}")" \
     server_environment "$(json_list "${server_environment[@]}")" client_command "$(json_list "${client_command[@]}")" \
     start "$(json "$started")" end "$end" ready_seconds "${ready_seconds:-null}" \
+    in_flight_percent "${in_flight_percent:-null}" \
     exit_code "$code" exit_cause "$(json "$cause")" exit_reason "$(json "$reason")" exit_replica "$blamed" \
     cause_lines "$(json_list "${cause_lines[@]}")" advice "$(json_list "${advice[@]}")"
   printf ',\n  "points": ['

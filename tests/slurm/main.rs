@@ -112,6 +112,12 @@ fn whole_recipe() {
 
     check_results(&site, id);
     check_manifest(&site, id);
+    for words in [
+        " % of the time from ready",
+        "points measured for less than 10 s",
+    ] {
+        assert!(ended.output.contains(words), "{}", ended.output);
+    }
 
     // GPUs do not idle.
     let (server, client) = (site.log("server", id), site.log("benchmarking", id));
@@ -210,6 +216,8 @@ fn check_manifest(site: &Site, id: &str) {
     assert_eq!(manifest["node"], "node1");
     assert_eq!(manifest["crate_version"], env!("CARGO_PKG_VERSION"));
     assert!(manifest["images"]["server"]["bytes"].as_u64().unwrap() > 1_000_000);
+    let share = manifest["in_flight_percent"].as_u64().unwrap();
+    assert!((1..=100).contains(&share), "{manifest}");
     let points = manifest["points"].as_array().unwrap();
     assert_eq!(points.len(), 4);
     for point in points {
