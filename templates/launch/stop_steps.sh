@@ -21,8 +21,8 @@ signal_steps() {
   mapfile -t ids < <(step_ids "$1\.[0-9]*")
   ((${#ids[@]} > 0)) && scancel --signal=TERM "${ids[@]}" 2>/dev/null
 }
-# only_removes KIND NUMBER: the program of this step has ended, and its container is being removed. Slurm then lists no task
-# of it, which would have a number in the fourth column.
+# only_removes KIND NUMBER: the program of this step has ended, and its container is being removed. Slurm then lists no
+# task of it, which would have a number in the fourth column.
 only_removes() {
   local id tasks
   id=$(step_ids "$1\.$2")

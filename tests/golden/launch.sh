@@ -8,10 +8,8 @@
 #SBATCH --open-mode=append
 # Starts the inference servers, one or several side by side, each on its GPUs of one or more nodes and with a
 # benchmark client beside it, waits until they answer, and measures every point of the sweep.
-#
-# Exit code: 0 all points are measured and valid; 2 something needed is missing;
-# 3 the server ended or stopped answering; 4 the server was not ready in time;
-# 5 points failed; 6 stopped by a signal or for lack of time; 1 anything else.
+# Exit code: 0 all points are measured and valid; 2 something needed is missing; 3 the server ended or stopped answering;
+# 4 the server was not ready in time; 5 points failed; 6 stopped by a signal or for lack of time; 1 anything else.
 # After any of them, RESUME_JOB_ID=<job id> sbatch launch.sh measures what is left.
 
 # ---- Settings ---------------------------------------------------------------
@@ -21,9 +19,7 @@ readonly made_by='nim-slurm 0.1.0'
 readonly recipe=llama3-70b-h100x4-fp8
 # Used when STAGE_PATH is not set.
 readonly default_stage_path=''
-
-# The server: image, model folder (below STAGE_PATH, or its whole path) and files that are in it; the engine, where
-# the model has one, which lies behind the link.
+# The server: image; model folder (in STAGE_PATH, or its whole path) and its files; the engine, if any, behind the link.
 readonly server_image=nim+meta+llama3-70b-instruct+1.0.3.sqsh
 readonly server_reference=nvcr.io/nim/meta/llama3-70b-instruct:1.0.3
 readonly model_folder=llama3-70b-instruct_vhf
@@ -34,8 +30,7 @@ readonly weights_files=(
 )
 readonly engine_target=nim/meta/llama3-70b-instruct:0.10.0+cbc614f5-h100x4-fp8-throughput
 readonly engine_link=trtllm_engine
-# Nodes of a server, servers side by side, how those use the points (split: each point is for one of them; together: each
-# point is for all), and the GPUs of a node that all servers use.
+# Nodes of a server, servers side by side (split: a point is for one of them; together: for all), GPUs of a node for all.
 readonly nodes=1
 readonly replicas=1
 readonly replica_use=split
@@ -47,7 +42,8 @@ server_command=(
   mpirun
   -n 1
   --allow-run-as-root
-  --oversubscribe python3
+  --oversubscribe
+  python3
   -m vllm_nvext.entrypoints.openai.api_server
   --tensor-parallel-size '{gpus}'
   --quantization fp8
@@ -59,22 +55,20 @@ server_environment=(
   'NIM_MODEL_NAME={model_path}/'
   'NIM_SERVER_PORT={port}'
 )
-# Names of secrets that the server gets, and of those that are taken from it.
+# Secrets that the server gets, and those that are taken from it.
 readonly server_secrets=(
 )
 readonly secrets=(
   NGC_API_KEY NGC_CLI_API_KEY HF_TOKEN HUGGING_FACE_HUB_TOKEN
 )
-
-# Where the (first) server answers, and how long it may take, in seconds.
+# Where the (first) server answers; in seconds, how long it may load, how often it is asked during a point, how long it
+# may take to stop.
 readonly port=8000
 readonly health_path=/v1/health/ready
 readonly served_model_name=meta/llama3-70b-instruct
 readonly ready_timeout=1800
-# During a point the server is asked for a sign of life this often.
 readonly probe_interval=60
 readonly stop_timeout=30
-
 # The client: image, tokenizer (a folder in the container, or a Hugging Face name; empty: the model's own), one that
 # it fetches in any case (empty: none), seconds for one point, the command that measures a point.
 readonly client_image=nvidia+tritonserver+25.01.sqsh
@@ -109,7 +103,6 @@ readonly client_command=(
 )
 # What each of its requests says beside model and messages, here for four tokens; the server is asked in this way, too.
 readonly request_fields='"stream": true, "max_tokens": 4, "min_tokens": 4, "ignore_eos": true'
-
 # The sweep, in order: use case, input tokens, output tokens, concurrency, requests, number and seed of its prompts.
 result_name=llama-3-70b-instruct
 points=(
@@ -122,12 +115,10 @@ points=(
   'chat 128 128 1 20 20 1582286884'
   'summarization 4096 512 1 20 20 169410275'
 )
-
 # Jobs whose finished points count as finished here, with commas between them; RESUME_JOB_ID wins.
 readonly default_resume_job_id=''
-# How often the job may put itself into the queue again when its time is up.
+# How often the job may requeue itself when its time is up, and how many seconds before that no point may be measured.
 readonly requeue_limit=0
-# Seconds before the time limit in which no point may still be measured.
 readonly reserve=40
 # Mounts added to both containers.
 readonly extra_mounts=(
@@ -243,8 +234,8 @@ stop_if_missing
 model_path=$model_folder
 [[ $model_folder == /* ]] || model_path=$stage_path/$model_folder
 readonly model_path cache_path=$stage_path/nim_cache logs=$stage_path/logs results=$stage_path/results
-# A job that is submitted from inside of another one inherits its variables, so Slurm is asked. A task of an array is named
-# by both numbers: its own id may be the array's number (of the last task), which to Slurm's commands means all tasks.
+# Slurm is asked, since a job that is submitted from inside of another one inherits its variables. A task of an array is
+# named by both numbers: its own id may be the array's number (of the last task), which means all tasks to Slurm.
 job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/null |
   awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }') || true
 readonly job_id=${job_id:-$SLURM_JOB_ID}
@@ -1127,8 +1118,8 @@ signal_steps() {
   mapfile -t ids < <(step_ids "$1\.[0-9]*")
   ((${#ids[@]} > 0)) && scancel --signal=TERM "${ids[@]}" 2>/dev/null
 }
-# only_removes KIND NUMBER: the program of this step has ended, and its container is being removed. Slurm then lists no task
-# of it, which would have a number in the fourth column.
+# only_removes KIND NUMBER: the program of this step has ended, and its container is being removed. Slurm then lists no
+# task of it, which would have a number in the fourth column.
 only_removes() {
   local id tasks
   id=$(step_ids "$1\.$2")
@@ -1167,7 +1158,7 @@ plain() { LC_ALL=C sed $'s/\r*$//; s/.*\r//; s/\e\\[[0-9;?]*[A-Za-z]//g; s/\t/ /
 show_cause() {
   local shown=8
   echo "what may be the cause, in $1:"
-  # Of the first kind that there is: 1 a cause, 2 may be one, 3 follows from one. What differs only in numbers is the same.
+  # Of the first kind that there is: 1 a cause, 2 may be one, 3 follows from one. What differs in numbers only is one.
   LC_ALL=C cut -b -4000 -- "$1" | LC_ALL=C grep -naiE \
     'error|exception|critical|fatal|fault|fail|kill|oom|out of|cuda|nccl|denied|quota|no such|not found|dumped|abort|in use|can.?not|could not|unable|exited|what\(|illegal|terminate|\[E\]' |
     LC_ALL=C grep -av '^[0-9]*:.\{0,40\}\(INFO\|DEBUG\)[ :]' | head -n 50000 | plain |
@@ -1182,7 +1173,8 @@ show_cause() {
       # What loggers put before a message.
       for (i = 0; i < 12 && sub(/^(\[[^][]*\](<[a-z]+>)?:? ?|\([^()]*pid=[0-9]+[^()]*\) ?|(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)(: *| |$)|[EWIF][0-9]+ [0-9:.]+ +[0-9]+ [^ ]+\] |[0-9][0-9.,:TZ+\/-]*:? |[A-Za-z0-9_.\/-]+:[0-9]+\] ?|[A-Za-z0-9_.-]+:[0-9]+:[0-9]+ |([A-Za-z_.]+ )?- |\{"timestamp": "[^"]*", "level": "[A-Z]+", ("message": ")?)/, "", text); i++) ;
       prefix = substr(line, 1, length(line) - length(text))
-      level = prefix ~ /ERROR|CRITICAL|FATAL|\[[EF]\]|(^|\[)[EF][0-9]/ ? "E" : prefix ~ /WARN|\[W\]|(^|\[)W[0-9]/ ? "W" : prefix ~ /INFO|DEBUG|TRACE|NOTICE|\[[IVD]\]|(^|\[)I[0-9]/ ? "I" : ""
+      level = prefix ~ /ERROR|CRITICAL|FATAL|\[[EF]\]|(^|\[)[EF][0-9]/ ? "E" : prefix ~ /WARN|\[W\]|(^|\[)W[0-9]/ ? "W" :
+        prefix ~ /INFO|DEBUG|TRACE|NOTICE|\[[IVD]\]|(^|\[)I[0-9]/ ? "I" : ""
       # Neither what is no failure, nor the inside of a traceback.
       if (level == "I" || line ~ /\[dump_input\.py/ || text ~ /^$|^[ ^~]/ && text !~ /^ *(what\(\): |Value error, )/) next
       if (line ~ /[Ee]ngine ?[Cc]ore.*exited unexpectedly/) keep(1)
@@ -1221,7 +1213,7 @@ trap 'on_signal USR1' USR1
 trap 'on_signal USR2' USR2
 
 # When the last point must have ended, in seconds since 1970; empty without limit.
-measure_until=$(squeue --noheader --job="$slurm_id" --format=%e 2>/dev/null | date --file=- +%s 2>/dev/null) || measure_until=
+measure_until=$(squeue --noheader --job="$slurm_id" --format=%e 2>/dev/null | date -f - +%s 2>/dev/null) || measure_until=
 readonly measure_until=${measure_until:+$((measure_until - reserve))}
 
 write_manifest || fail "cannot write $manifest"
@@ -1300,10 +1292,13 @@ explain() {
     client_lacks)
       code=2 reason="something is missing in the container of $client_image"
       to_do="use an image that has it (client in the recipe), or mount it (mounts in the settings); then make the scripts anew and submit setup.sh" ;;
-    refused) code=2 reason="the server does not take the client's requests" to_do="leave out what it does not take, as the lines above say" ;;
+    refused)
+      code=2 reason="the server does not take the client's requests"
+      to_do="leave out what it does not take, as the lines above say" ;;
     server_ended)
-      code=3 reason="the server ended before the sweep was over$which" to_do="find out why the server ended; its whole log is $server_log"
-      running "$server" || { wait "$server"; reason="the server $(how_it_ended $?) before the sweep was over$which"; } ;;
+      code=3 reason=ended to_do="find out why the server ended; its whole log is $server_log"
+      running "$server" || { wait "$server"; reason=$(how_it_ended $?); }
+      reason="the server $reason before the sweep was over$which" ;;
     no_answer)
       code=3 reason="the server stopped answering$which"
       to_do="the server ran on without an answer, and this job ended it. Look for errors of the GPUs on $SLURMD_NODENAME (dmesg, nvidia-smi -q) and read $server_log; if it happens again, exclude that node" ;;
