@@ -15,10 +15,7 @@ esac
 # When Slurm ends the job, its steps may end a moment before its word comes here.
 [[ $cause == finished || -n $stopped_by ]] || sleep 0.5
 [[ -z $stopped_by ]] || cause=signal
-# how_it_ended STATUS: how a step's status reads.
-how_it_ended() {
-  (($1 > 128 && $1 < 193)) && echo "was killed by signal $(($1 - 128))" || echo "exited with status $1"
-}
+how_it_ended() { (($1 > 128 && $1 < 193)) && echo "was killed by signal $(($1 - 128))" || echo "exited with status $1"; }
 # explain CAUSE: sets $cause, and what goes with it: $code, $reason and $to_do.
 explain() {
   local which=''
@@ -45,8 +42,7 @@ explain() {
     points_failed)
       code=5 reason="${failed:-some} of ${#points[@]} points failed"
       to_do="see why the points failed; all that they left is in $results/failed_$job_id, and the steps' logs are $all_logs" ;;
-    signal) code=6 reason="stopped by signal $stopped_by" to_do='' ;;
-    client_stopped) code=6 reason="the client was stopped by a signal" to_do='' ;;
+    signal | client_stopped) code=6 reason="stopped by ${stopped_by:+signal }${stopped_by:-a signal to the client}" to_do='' ;;
     no_time_left) code=6 reason="the time that is left is too short for the points that are left" to_do='' ;;
     no_space) reason="no space is left in $results" to_do="make room in $results (df -h, df -i and the quota tell)" ;;
     points_missing) reason="the client step ended well, but points are missing: see $all_logs" ;;

@@ -1,4 +1,4 @@
-# shellcheck disable=SC2016,SC2089,SC2090,SC2317 # what is quoted is not expanded here; traps and steps call functions
+# shellcheck disable=SC2016,SC2064,SC2089,SC2090,SC2317 # quotes are meant as they are; traps and steps call functions
 {% include "lib/made_by.sh" %}
 {%- include "lib/site_settings.sh" %}
 {%- if let Some(lines) = in_server %}

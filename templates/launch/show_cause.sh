@@ -4,6 +4,7 @@ plain() { LC_ALL=C sed $'s/\r*$//; s/.*\r//; s/\e\\[[0-9;?]*[A-Za-z]//g; s/\t/ /
 # hostile: it is read in bounded memory, and shown in part.
 show_cause() {
   local shown=8
+  [[ -f $1 && ! -L $1 ]] || return 0
   echo "what may be the cause, in $1:"
   # Of the first kind that there is: 1 a cause, 2 may be one, 3 follows from one. What differs in numbers only is one.
   LC_ALL=C cut -b -4000 -- "$1" | LC_ALL=C grep -naiE \

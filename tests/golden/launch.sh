@@ -14,7 +14,7 @@
 
 # ---- Settings ---------------------------------------------------------------
 
-# shellcheck disable=SC2016,SC2089,SC2090,SC2317 # what is quoted is not expanded here; traps and steps call functions
+# shellcheck disable=SC2016,SC2064,SC2089,SC2090,SC2317 # quotes are meant as they are; traps and steps call functions
 readonly made_by='nim-slurm 0.1.0'
 readonly recipe=llama3-70b-h100x4-fp8
 # Used when STAGE_PATH is not set.
@@ -151,16 +151,12 @@ stop_if_missing() {
 }
 need_commands() {
   local name
-  for name in "$@"; do
-    command -v "$name" >/dev/null || missing "the command $name on $HOSTNAME"
-  done
+  for name in "$@"; do command -v "$name" >/dev/null || missing "the command $name on $HOSTNAME"; done
 }
 # set_aside PATH WORD: frees the name without losing what it holds, which becomes PATH.WORD-N.
 set_aside() {
   local number=1
-  while [[ -e $1.$2-$number || -L $1.$2-$number ]]; do
-    number=$((number + 1))
-  done
+  while [[ -e $1.$2-$number || -L $1.$2-$number ]]; do number=$((number + 1)); done
   mv -nT -- "$1" "$1.$2-$number"
   say "kept what was there as $1.$2-$number"
 }
@@ -206,7 +202,6 @@ set_container() {
     --container-env="${3// /,}" --container-mounts="${*:4}" --
   )
 }
-remove_containers() { :; }
 
 # shards_of FOLDER: the shards that the folder's index names, a line each.
 shards_of() {
@@ -269,15 +264,17 @@ for mount in "${extra_mounts[@]}"; do
   [[ $mount != /* || -e ${mount%%:*} ]] || missing "${mount%%:*} on $HOSTNAME, which is to be mounted in the containers"
 done
 
-gpus_here=${SLURM_GPUS_ON_NODE-} gpu_options=(--gres="gpu:$gpus_of_a_node")
-if [[ -z $gpus_here ]]; then
+# Slurm says how many GPUs it gave, or which.
+IFS=, read -r -a given <<<"${SLURM_JOB_GPUS-}"
+gpus_here=${SLURM_GPUS_ON_NODE:-${#given[@]}} gpu_options=(--gres="gpu:$gpus_of_a_node")
+if [[ -z ${SLURM_GPUS_ON_NODE-}${SLURM_JOB_GPUS-} ]]; then
   # No GPU is Slurm's to give: the servers take the first ones of the node.
-  gpu_options=()
+  gpus_here=$gpus_of_a_node gpu_options=()
   CUDA_VISIBLE_DEVICES=$(seq --separator=, 0 $((gpus_of_a_node - 1)))
   export CUDA_VISIBLE_DEVICES
   ! command -v nvidia-smi >/dev/null || gpus_here=$(nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU') || true
 fi
-((${gpus_here:-$gpus_of_a_node} >= gpus_of_a_node)) ||
+((gpus_here >= gpus_of_a_node)) ||
   missing "GPUs on $HOSTNAME: $gpus_of_a_node are used, this job has $gpus_here: ask for them with" \
     "--gres=gpu:$gpus_of_a_node or --gpus-per-node=$gpus_of_a_node"
 
@@ -593,12 +590,9 @@ server_step() {
   # The server's variables are set in its container: out here, srun and the container's runtime would read them, too.
   exec "${step[@]}" --job-name="server.$replica" --output="$(log_of server "$replica")" --input=all --mpi="$mpi" \
     "${gpu_options[@]}" "${of_nodes[@]}" "${REPLIES[@]}" \
-    bash -s -- "$nodes" "$replicas" "$replica" "$own_gpus" "${words[@]}" < <(server_program)
-}
-# The program of the server's tasks, which its step reads on standard input.
-server_program() {
-  declare -f server_task
-  echo 'server_task "$@"'
+    bash -s -- "$nodes" "$replicas" "$replica" "$own_gpus" "${words[@]}" < <(
+      declare -f server_task && echo 'server_task "$@"'
+    )
 }
 # server_task NODES SERVERS NUMBER COUNT NAME=VALUE... -- COMMAND...: a task of server NUMBER. Slurm gives steps that
 # overlap the same GPUs, so of several servers each takes COUNT of its own. What only a node knows is put in here.
@@ -1113,11 +1107,7 @@ ends_within() {
 # step_ids PATTERN: the ids of the steps whose names match, as server.0 and client.0.
 step_ids() { squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p"; }
 # signal_steps KIND: TERM to srun itself would be a KILL for the step.
-signal_steps() {
-  local ids
-  mapfile -t ids < <(step_ids "$1\.[0-9]*")
-  ((${#ids[@]} > 0)) && scancel --signal=TERM "${ids[@]}" 2>/dev/null
-}
+signal_steps() { step_ids "$1\.[0-9]*" | xargs -r scancel --signal=TERM 2>/dev/null; }
 # only_removes KIND NUMBER: the program of this step has ended, and its container is being removed. Slurm then lists no
 # task of it, which would have a number in the fourth column.
 only_removes() {
@@ -1133,12 +1123,11 @@ stop_steps() {
   signal_steps "$1"
   ! ends_within "$2" "${pids[@]}" || return 0
   for number in "${!pids[@]}"; do
-    if at_work "${pids[number]}" && ! only_removes "$1" "$number"; then
-      say "the $1 step did not end by itself within $2 s"
-      kill -TERM "${pids[number]}" 2>/dev/null
-      killed+=("${pids[number]}")
-    fi
+    ! at_work "${pids[number]}" || only_removes "$1" "$number" || killed+=("${pids[number]}")
   done
+  ((${#killed[@]} > 0)) || return 0
+  say "the $1 step did not end by itself within $2 s"
+  kill -TERM "${killed[@]}" 2>/dev/null
   # The wait takes bash's own word about the kill out of the log.
   ends_within 5 "${killed[@]}" || { kill -KILL "${killed[@]}" && wait "${killed[@]}"; } 2>/dev/null
 }
@@ -1157,6 +1146,7 @@ plain() { LC_ALL=C sed $'s/\r*$//; s/.*\r//; s/\e\\[[0-9;?]*[A-Za-z]//g; s/\t/ /
 # hostile: it is read in bounded memory, and shown in part.
 show_cause() {
   local shown=8
+  [[ -f $1 && ! -L $1 ]] || return 0
   echo "what may be the cause, in $1:"
   # Of the first kind that there is: 1 a cause, 2 may be one, 3 follows from one. What differs in numbers only is one.
   LC_ALL=C cut -b -4000 -- "$1" | LC_ALL=C grep -naiE \
@@ -1207,10 +1197,7 @@ on_signal() {
   say "stopping: signal $1"
   [[ -z ${server_started-} ]] || signal_steps client || true
 }
-trap 'on_signal TERM' TERM
-trap 'on_signal INT' INT
-trap 'on_signal USR1' USR1
-trap 'on_signal USR2' USR2
+for name in TERM INT USR1 USR2; do trap "on_signal $name" "$name"; done
 
 # When the last point must have ended, in seconds since 1970; empty without limit.
 measure_until=$(squeue --noheader --job="$slurm_id" --format=%e 2>/dev/null | date -f - +%s 2>/dev/null) || measure_until=
@@ -1221,9 +1208,7 @@ printf -v server_started '%(%s)T' -1
 readonly server_started
 # Of a step's log, how many lines an earlier run of this job left there.
 declare -A earlier_lines=()
-for log in $all_logs; do
-  [[ ! -f $log ]] || earlier_lines[$log]=$(wc -l <"$log")
-done
+for log in $all_logs; do [[ ! -f $log ]] || earlier_lines[$log]=$(wc -l <"$log"); done
 servers=() clients=()
 for ((number = 0; number < replicas; number++)); do
   server_step "$number" 2>>"$(log_of server "$number")" &
@@ -1278,10 +1263,7 @@ esac
 # When Slurm ends the job, its steps may end a moment before its word comes here.
 [[ $cause == finished || -n $stopped_by ]] || sleep 0.5
 [[ -z $stopped_by ]] || cause=signal
-# how_it_ended STATUS: how a step's status reads.
-how_it_ended() {
-  (($1 > 128 && $1 < 193)) && echo "was killed by signal $(($1 - 128))" || echo "exited with status $1"
-}
+how_it_ended() { (($1 > 128 && $1 < 193)) && echo "was killed by signal $(($1 - 128))" || echo "exited with status $1"; }
 # explain CAUSE: sets $cause, and what goes with it: $code, $reason and $to_do.
 explain() {
   local which=''
@@ -1308,8 +1290,7 @@ explain() {
     points_failed)
       code=5 reason="${failed:-some} of ${#points[@]} points failed"
       to_do="see why the points failed; all that they left is in $results/failed_$job_id, and the steps' logs are $all_logs" ;;
-    signal) code=6 reason="stopped by signal $stopped_by" to_do='' ;;
-    client_stopped) code=6 reason="the client was stopped by a signal" to_do='' ;;
+    signal | client_stopped) code=6 reason="stopped by ${stopped_by:+signal }${stopped_by:-a signal to the client}" to_do='' ;;
     no_time_left) code=6 reason="the time that is left is too short for the points that are left" to_do='' ;;
     no_space) reason="no space is left in $results" to_do="make room in $results (df -h, df -i and the quota tell)" ;;
     points_missing) reason="the client step ended well, but points are missing: see $all_logs" ;;
@@ -1321,18 +1302,11 @@ explain "$cause"
 # First what must not be lost: who is told to stop may have only seconds.
 store_points
 write_manifest
-# keep_causes LOG...: what may be the cause of the end, for the last words.
-keep_causes() {
-  local log
-  for log in "$@"; do
-    [[ ! -f $log || -L $log ]] || mapfile -t -O "${#cause_lines[@]}" cause_lines < <(show_cause "$log")
-  done
-}
-# What steps say when they are told to stop is no cause.
+# Now, since what steps say when they are told to stop is no cause.
 case $code in
-  1 | 2) keep_causes "$client_log" ;;
-  3) keep_causes "$server_log" ;;
-  4) keep_causes "$server_log" "$client_log" ;;
+  1 | 2) mapfile -t cause_lines < <(show_cause "$client_log") ;;
+  3) mapfile -t cause_lines < <(show_cause "$server_log") ;;
+  4) mapfile -t cause_lines < <(show_cause "$server_log" && show_cause "$client_log") ;;
 esac
 seconds_to_stop=$stop_timeout
 ((code != 6)) || seconds_to_stop=3
@@ -1344,7 +1318,7 @@ stop_steps server "$seconds_to_stop" "${servers[@]}"
 # The clients' containers are removed meanwhile; who is told to stop has no time for that.
 last_act=()
 ((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}"
-remove_containers
+! declare -F remove_containers >/dev/null || remove_containers
 # Who still had a folder open when it was brought out may have added to it.
 ((${#stored[@]} == 0)) || find "${stored[@]}" ! -type f ! -type d -delete
 ready_seconds=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done |
@@ -1367,7 +1341,7 @@ done
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
 if [[ $code == [05] && $failed != 0 ]]; then
   explain points_failed
-  keep_causes "$results/failed_$job_id"/{*,*/server-*}/*.log
+  mapfile -t cause_lines < <(for log in "$results/failed_$job_id"/{*,*/server-*}/*.log; do show_cause "$log"; done)
 elif [[ $code == 0 && $finished != "${#points[@]}" ]]; then
   # srun can say 0 of a client that never ran.
   explain points_missing
@@ -1405,9 +1379,7 @@ fi
 write_manifest
 rm -f -- "$run/points" "$run"/{ended,output,meet,state}.*
 rmdir "$run"/taken.* "$run"/{finished,failed} "$run" "${claims[@]}" 2>/dev/null
-for line in "${advice[@]}"; do
-  say "$line"
-done
+for line in "${advice[@]}"; do say "$line"; done
 say "exit $code: $reason"
 if [[ -n $requeue ]]; then
   scontrol requeue "$slurm_id" || say "error: Slurm does not requeue the job" >&2
