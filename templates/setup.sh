@@ -329,5 +329,5 @@ done
 ((failed == 0)) || sleep 0.5 || true
 [[ -z $stopped ]] || fail "stopped by a signal before all images were there: submit this script again"
 ((failed == 0)) ||
-  fail "$failed of ${#to_import[@]} images failed; when that is mended, submit this script again: what is ready is not fetched twice"
+  fail "$failed of ${#to_import[@]} images failed; when that is fixed, submit this script again: what is ready is not fetched twice"
 say "done: all images are in $stage_path"

@@ -696,7 +696,7 @@ fn help_and_version() {
 fn unreadable_is_not_damaged() {
     let image = "stage/nim+meta+llama3-70b-instruct+1.0.3.sqsh";
     let config = "stage/llama3-70b-instruct_vhf/config.json";
-    for (hidden, said, mend) in [
+    for (hidden, said, fix) in [
         (image, "is there and may not be read", "chmod -R a+rX "),
         (config, "is there and may not be read", "chmod -R a+rX "),
         (
@@ -738,7 +738,7 @@ fn unreadable_is_not_damaged() {
                 String::from_utf8_lossy(&output.stderr)
             )
         });
-        assert!(after.contains(mend), "{words}");
+        assert!(after.contains(fix), "{words}");
         assert_eq!(words.contains("damaged"), hidden != image, "{words}");
         // So that it can be removed.
         fs::set_permissions(home.path().join(hidden), fs::Permissions::from_mode(0o755)).unwrap();

@@ -1,12 +1,14 @@
-gpus_here=${SLURM_GPUS_ON_NODE-} gpu_options=(--gres="gpu:$gpus_of_a_node")
-if [[ -z $gpus_here ]]; then
+# Slurm says how many GPUs it gave, or which.
+IFS=, read -r -a given <<<"${SLURM_JOB_GPUS-}"
+gpus_here=${SLURM_GPUS_ON_NODE:-${#given[@]}} gpu_options=(--gres="gpu:$gpus_of_a_node")
+if [[ -z ${SLURM_GPUS_ON_NODE-}${SLURM_JOB_GPUS-} ]]; then
   # No GPU is Slurm's to give: the servers take the first ones of the node.
-  gpu_options=()
+  gpus_here=$gpus_of_a_node gpu_options=()
   CUDA_VISIBLE_DEVICES=$(seq --separator=, 0 $((gpus_of_a_node - 1)))
   export CUDA_VISIBLE_DEVICES
   ! command -v nvidia-smi >/dev/null || gpus_here=$(nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU') || true
 fi
-((${gpus_here:-$gpus_of_a_node} >= gpus_of_a_node)) ||
+((gpus_here >= gpus_of_a_node)) ||
   missing "GPUs on $HOSTNAME: $gpus_of_a_node are used, this job has $gpus_here: ask for them with" \
     "--gres=gpu:$gpus_of_a_node or --gpus-per-node=$gpus_of_a_node"
 

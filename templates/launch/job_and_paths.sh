@@ -6,8 +6,8 @@ stop_if_missing
 model_path=$model_folder
 [[ $model_folder == /* ]] || model_path=$stage_path/$model_folder
 readonly model_path logs=$stage_path/logs results=$stage_path/results
-# A job that is submitted from inside of another one inherits its variables, so Slurm is asked. A task of an array is named
-# by both numbers: its own id may be the array's number (of the last task), which to Slurm's commands means all tasks.
+# Slurm is asked, since a job that is submitted from inside of another one inherits its variables. A task of an array is
+# named by both numbers: its own id may be the array's number (of the last task), which means all tasks to Slurm.
 job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/null |
   awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }') || true
 readonly job_id=${job_id:-$SLURM_JOB_ID}

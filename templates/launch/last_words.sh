@@ -28,9 +28,7 @@ fi
 write_manifest
 rm -f -- "$run/points" "$run"/{ended,output,meet,state,warm}.*
 rmdir "$run"/taken.* "$run"/{finished,failed} "$run" "${claims[@]}" 2>/dev/null
-for line in "${advice[@]}"; do
-  say "$line"
-done
+for line in "${advice[@]}"; do say "$line"; done
 say "exit $code: $reason"
 if [[ -n $requeue ]]; then
 {%- if site.has_hooks() %}

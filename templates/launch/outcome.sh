@@ -15,10 +15,7 @@ esac
 # When Slurm ends the job, its steps may end a moment before its word comes here.
 [[ $cause == finished || -n $stopped_by ]] || sleep 0.5
 [[ -z $stopped_by ]] || cause=signal
-# how_it_ended STATUS: how a step's status reads.
-how_it_ended() {
-  (($1 > 128 && $1 < 193)) && echo "was killed by signal $(($1 - 128))" || echo "exited with status $1"
-}
+how_it_ended() { (($1 > 128 && $1 < 193)) && echo "was killed by signal $(($1 - 128))" || echo "exited with status $1"; }
 # explain CAUSE: sets $cause, and what goes with it: $code, $reason and $to_do.
 explain() {
   local which=''
@@ -29,10 +26,13 @@ explain() {
     client_lacks)
       code=2 reason="something is missing in the container of $client_image"
       to_do="use an image that has it (client in the recipe), or mount it (mounts in the settings); then make the scripts anew and submit setup.sh" ;;
-    refused) code=2 reason="the server does not take the client's requests" to_do="leave out what it does not take, as the lines above say" ;;
+    refused)
+      code=2 reason="the server does not take the client's requests"
+      to_do="leave out what it does not take, as the lines above say" ;;
     server_ended)
-      code=3 reason="the server ended before the sweep was over$which" to_do="find out why the server ended; its whole log is $server_log"
-      running "$server" || { wait "$server"; reason="the server $(how_it_ended $?) before the sweep was over$which"; } ;;
+      code=3 reason=ended to_do="find out why the server ended; its whole log is $server_log"
+      running "$server" || { wait "$server"; reason=$(how_it_ended $?); }
+      reason="the server $reason before the sweep was over$which" ;;
     no_answer)
       code=3 reason="the server stopped answering$which"
       to_do="the server ran on without an answer, and this job ended it. Look for errors of the GPUs on $SLURMD_NODENAME (dmesg, nvidia-smi -q) and read $server_log; if it happens again, exclude that node" ;;
@@ -42,8 +42,7 @@ explain() {
     points_failed)
       code=5 reason="${failed:-some} of ${#points[@]} points failed"
       to_do="see why the points failed; all that they left is in $results/failed_$job_id, and the steps' logs are $all_logs" ;;
-    signal) code=6 reason="stopped by signal $stopped_by" to_do='' ;;
-    client_stopped) code=6 reason="the client was stopped by a signal" to_do='' ;;
+    signal | client_stopped) code=6 reason="stopped by ${stopped_by:+signal }${stopped_by:-a signal to the client}" to_do='' ;;
     no_time_left) code=6 reason="the time that is left is too short for the points that are left" to_do='' ;;
     no_space) reason="no space is left in $results" to_do="make room in $results (df -h, df -i and the quota tell)" ;;
     points_missing) reason="the client step ended well, but points are missing: see $all_logs" ;;

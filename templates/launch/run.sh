@@ -7,13 +7,10 @@ on_signal() {
   say "stopping: signal $1"
   [[ -z ${server_started-} ]] || signal_steps client || true
 }
-trap 'on_signal TERM' TERM
-trap 'on_signal INT' INT
-trap 'on_signal USR1' USR1
-trap 'on_signal USR2' USR2
+for name in TERM INT USR1 USR2; do trap "on_signal $name" "$name"; done
 
 # When the last point must have ended, in seconds since 1970; empty without limit.
-measure_until=$(squeue --noheader --job="$slurm_id" --format=%e 2>/dev/null | date --file=- +%s 2>/dev/null) || measure_until=
+measure_until=$(squeue --noheader --job="$slurm_id" --format=%e 2>/dev/null | date -f - +%s 2>/dev/null) || measure_until=
 readonly measure_until=${measure_until:+$((measure_until - reserve))}
 {%- if tasks > 0 %}
 
@@ -25,9 +22,7 @@ printf -v server_started '%(%s)T' -1
 readonly server_started
 # Of a step's log, how many lines an earlier run of this job left there.
 declare -A earlier_lines=()
-for log in $all_logs; do
-  [[ ! -f $log ]] || earlier_lines[$log]=$(wc -l <"$log")
-done
+for log in $all_logs; do [[ ! -f $log ]] || earlier_lines[$log]=$(wc -l <"$log"); done
 servers=() clients=()
 for ((number = 0; number < replicas; number++)); do
   server_step "$number" 2>>"$(log_of server "$number")" &

@@ -45,15 +45,12 @@ server_step() {
   # The server's variables are set in its container: out here, srun and the container's runtime would read them, too.
   exec "${step[@]}" --job-name="server.$replica" --output="$(log_of server "$replica")" --input=all --mpi="$mpi" \
     "${gpu_options[@]}" "${of_nodes[@]}" "${REPLIES[@]}" \
-    bash -s -- "$nodes" "$replicas" "$replica" "$own_gpus" "${words[@]}" < <(server_program)
-}
-# The program of the server's tasks, which its step reads on standard input.
-server_program() {
+    bash -s -- "$nodes" "$replicas" "$replica" "$own_gpus" "${words[@]}" < <(
 {%- if in_server.is_some() %}
-  declare -p lines_in_server
+      declare -p lines_in_server
 {%- endif %}
-  declare -f server_task
-  echo 'server_task "$@"'
+      declare -f server_task && echo 'server_task "$@"'
+    )
 }
 # server_task NODES SERVERS NUMBER COUNT NAME=VALUE... -- COMMAND...: a task of server NUMBER. Slurm gives steps that
 # overlap the same GPUs, so of several servers each takes COUNT of its own. What only a node knows is put in here.

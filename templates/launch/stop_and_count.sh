@@ -2,18 +2,11 @@ explain "$cause"
 # First what must not be lost: who is told to stop may have only seconds.
 store_points
 write_manifest
-# keep_causes LOG...: what may be the cause of the end, for the last words.
-keep_causes() {
-  local log
-  for log in "$@"; do
-    [[ ! -f $log || -L $log ]] || mapfile -t -O "${#cause_lines[@]}" cause_lines < <(show_cause "$log")
-  done
-}
-# What steps say when they are told to stop is no cause.
+# Now, since what steps say when they are told to stop is no cause.
 case $code in
-  1 | 2) keep_causes "$client_log" ;;
-  3) keep_causes "$server_log" ;;
-  4) keep_causes "$server_log" "$client_log" ;;
+  1 | 2) mapfile -t cause_lines < <(show_cause "$client_log") ;;
+  3) mapfile -t cause_lines < <(show_cause "$server_log") ;;
+  4) mapfile -t cause_lines < <(show_cause "$server_log" && show_cause "$client_log") ;;
 esac
 seconds_to_stop=$stop_timeout
 ((code != 6)) || seconds_to_stop=3
@@ -25,7 +18,7 @@ stop_steps server "$seconds_to_stop" "${servers[@]}"
 # The clients' containers are removed meanwhile; who is told to stop has no time for that.
 last_act=()
 ((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}"
-remove_containers
+! declare -F remove_containers >/dev/null || remove_containers
 # Who still had a folder open when it was brought out may have added to it.
 ((${#stored[@]} == 0)) || find "${stored[@]}" ! -type d \( ! -type f -o -perm /6000 \) -delete
 states=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done)
@@ -50,7 +43,7 @@ done
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
 if [[ $code == [05] && $failed != 0 ]]; then
   explain points_failed
-  keep_causes "$results/failed_$job_id"/{*,*/server-*}/*.log
+  mapfile -t cause_lines < <(for log in "$results/failed_$job_id"/{*,*/server-*}/*.log; do show_cause "$log"; done)
 elif [[ $code == 0 && $finished != "${#points[@]}" ]]; then
   # srun can say 0 of a client that never ran.
   explain points_missing

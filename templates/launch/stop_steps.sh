@@ -16,13 +16,9 @@ ends_within() {
 # step_ids PATTERN: the ids of the steps whose names match, as server.0 and client.0.
 step_ids() { squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p"; }
 # signal_steps KIND: TERM to srun itself would be a KILL for the step.
-signal_steps() {
-  local ids
-  mapfile -t ids < <(step_ids "$1\.[0-9]*")
-  ((${#ids[@]} > 0)) && scancel --signal=TERM "${ids[@]}" 2>/dev/null
-}
-# only_removes KIND NUMBER: the program of this step has ended, and its container is being removed. Slurm then lists no task
-# of it, which would have a number in the fourth column.
+signal_steps() { step_ids "$1\.[0-9]*" | xargs -r scancel --signal=TERM 2>/dev/null; }
+# only_removes KIND NUMBER: the program of this step has ended, and its container is being removed. Slurm then lists no
+# task of it, which would have a number in the fourth column.
 only_removes() {
   local id tasks
   id=$(step_ids "$1\.$2")
@@ -36,12 +32,11 @@ stop_steps() {
   signal_steps "$1"
   ! ends_within "$2" "${pids[@]}" || return 0
   for number in "${!pids[@]}"; do
-    if at_work "${pids[number]}" && ! only_removes "$1" "$number"; then
-      say "the $1 step did not end by itself within $2 s"
-      kill -TERM "${pids[number]}" 2>/dev/null
-      killed+=("${pids[number]}")
-    fi
+    ! at_work "${pids[number]}" || only_removes "$1" "$number" || killed+=("${pids[number]}")
   done
+  ((${#killed[@]} > 0)) || return 0
+  say "the $1 step did not end by itself within $2 s"
+  kill -TERM "${killed[@]}" 2>/dev/null
   # The wait takes bash's own word about the kill out of the log.
   ends_within 5 "${killed[@]}" || { kill -KILL "${killed[@]}" && wait "${killed[@]}"; } 2>/dev/null
 }

@@ -8,22 +8,18 @@
 #SBATCH --open-mode=append
 # Starts the inference servers, one or several side by side, each on its GPUs of one or more nodes and with a
 # benchmark client beside it, waits until they answer, and measures every point of the sweep.
-#
-# Exit code: 0 all points are measured and valid; 2 something needed is missing;
-# 3 the server ended or stopped answering; 4 the server was not ready in time;
-# 5 points failed; 6 stopped by a signal or for lack of time; 1 anything else.
+# Exit code: 0 all points are measured and valid; 2 something needed is missing; 3 the server ended or stopped answering;
+# 4 the server was not ready in time; 5 points failed; 6 stopped by a signal or for lack of time; 1 anything else.
 # After any of them, RESUME_JOB_ID=<job id> sbatch launch.sh measures what is left.
 
 # ---- Settings ---------------------------------------------------------------
 
-# shellcheck disable=SC2016,SC2089,SC2090,SC2174,SC2317 # what is quoted is not expanded here; traps and steps call functions
+# shellcheck disable=SC2016,SC2064,SC2089,SC2090,SC2174,SC2317 # quotes are meant as they are; traps and steps call functions
 readonly made_by='nim-slurm 0.1.0'
 readonly recipe=llama3-70b-h100x4-fp8
 # Used when STAGE_PATH is not set.
 readonly default_stage_path=''
-
-# The server: image, model folder (below STAGE_PATH, or its whole path) and files that are in it; the engine, where
-# the model has one, which lies behind the link.
+# The server: image; model folder (in STAGE_PATH, or its whole path) and its files; the engine, if any, behind the link.
 readonly server_image=nim+meta+llama3-70b-instruct+1.0.3.sqsh
 readonly server_reference=nvcr.io/nim/meta/llama3-70b-instruct:1.0.3
 readonly model_folder=llama3-70b-instruct_vhf
@@ -34,8 +30,7 @@ readonly weights_files=(
 )
 readonly engine_target=nim/meta/llama3-70b-instruct:0.10.0+cbc614f5-h100x4-fp8-throughput
 readonly engine_link=trtllm_engine
-# Nodes of a server, servers side by side, how those use the points (split: each point is for one of them; together: each
-# point is for all), and the GPUs of a node that all servers use.
+# Nodes of a server, servers side by side (split: a point is for one of them; together: for all), GPUs of a node for all.
 readonly nodes=1
 readonly replicas=1
 readonly replica_use=split
@@ -47,7 +42,8 @@ server_command=(
   mpirun
   -n 1
   --allow-run-as-root
-  --oversubscribe python3
+  --oversubscribe
+  python3
   -m vllm_nvext.entrypoints.openai.api_server
   --tensor-parallel-size '{gpus}'
   --quantization fp8
@@ -59,24 +55,22 @@ server_environment=(
   'NIM_MODEL_NAME={model_path}/'
   'NIM_SERVER_PORT={port}'
 )
-# Names of secrets that the server gets, and of those that are taken from it.
+# Secrets that the server gets, and those that are taken from it.
 readonly server_secrets=(
 )
 readonly secrets=(
   NGC_API_KEY NGC_CLI_API_KEY HF_TOKEN HUGGING_FACE_HUB_TOKEN
 )
-
-# Where the (first) server answers, and how long it may take, in seconds.
+# Where the (first) server answers; in seconds, how long it may load, how often it is asked during a point, how long it
+# may take to stop.
 readonly port=8000
 readonly health_path=/v1/health/ready
 readonly served_model_name=meta/llama3-70b-instruct
 readonly ready_timeout=1800
-# During a point the server is asked for a sign of life this often.
 readonly probe_interval=60
 readonly stop_timeout=30
 # What its prefix cache may do: off and flush (emptied before each point) allow hits for 1 % of the prompts' tokens.
 readonly prefix_cache=off
-
 # The client: image, tokenizer (a folder in the container, or a Hugging Face name; empty: the model's own), one that
 # it fetches in any case (empty: none), seconds for one point, the command that measures a point.
 readonly client_image=nvidia+tritonserver+25.01.sqsh
@@ -111,7 +105,6 @@ readonly client_command=(
 )
 # What each of its requests says beside model and messages, here for four tokens; the server is asked in this way, too.
 readonly request_fields='"stream": true, "max_tokens": 4, "min_tokens": 4, "ignore_eos": true'
-
 # The sweep, in order: use case, input tokens, output tokens, concurrency, requests, number and seed of its prompts.
 result_name=llama-3-70b-instruct
 points=(
@@ -124,12 +117,10 @@ points=(
   'chat 128 128 1 20 20 1582286884'
   'summarization 4096 512 1 20 20 169410275'
 )
-
 # Jobs whose finished points count as finished here, with commas between them; RESUME_JOB_ID wins.
 readonly default_resume_job_id=''
-# How often the job may put itself into the queue again when its time is up.
+# How often the job may requeue itself when its time is up, and how many seconds before that no point may be measured.
 readonly requeue_limit=0
-# Seconds before the time limit in which no point may still be measured.
 readonly reserve=40
 # Mounts added to both containers.
 readonly extra_mounts=(
@@ -162,16 +153,12 @@ stop_if_missing() {
 }
 need_commands() {
   local name
-  for name in "$@"; do
-    command -v "$name" >/dev/null || missing "the command $name on $HOSTNAME"
-  done
+  for name in "$@"; do command -v "$name" >/dev/null || missing "the command $name on $HOSTNAME"; done
 }
 # set_aside PATH WORD: frees the name without losing what it holds, which becomes PATH.WORD-N.
 set_aside() {
   local number=1
-  while [[ -e $1.$2-$number || -L $1.$2-$number ]]; do
-    number=$((number + 1))
-  done
+  while [[ -e $1.$2-$number || -L $1.$2-$number ]]; do number=$((number + 1)); done
   mv -nT -- "$1" "$1.$2-$number"
   say "kept what was there as $1.$2-$number"
 }
@@ -217,7 +204,6 @@ set_container() {
     --container-env="${3// /,}" --container-mounts="${*:4}" --
   )
 }
-remove_containers() { :; }
 
 # shards_of FOLDER: the shards that the folder's index names, a line each.
 shards_of() {
@@ -259,8 +245,8 @@ stop_if_missing
 model_path=$model_folder
 [[ $model_folder == /* ]] || model_path=$stage_path/$model_folder
 readonly model_path logs=$stage_path/logs results=$stage_path/results
-# A job that is submitted from inside of another one inherits its variables, so Slurm is asked. A task of an array is named
-# by both numbers: its own id may be the array's number (of the last task), which to Slurm's commands means all tasks.
+# Slurm is asked, since a job that is submitted from inside of another one inherits its variables. A task of an array is
+# named by both numbers: its own id may be the array's number (of the last task), which means all tasks to Slurm.
 job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/null |
   awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }') || true
 readonly job_id=${job_id:-$SLURM_JOB_ID}
@@ -314,15 +300,17 @@ else
   [[ -z $engine_target ]] || check_fetched engine "$model_path/$engine_link" "$engine_target" prepare_models.sh
 fi
 
-gpus_here=${SLURM_GPUS_ON_NODE-} gpu_options=(--gres="gpu:$gpus_of_a_node")
-if [[ -z $gpus_here ]]; then
+# Slurm says how many GPUs it gave, or which.
+IFS=, read -r -a given <<<"${SLURM_JOB_GPUS-}"
+gpus_here=${SLURM_GPUS_ON_NODE:-${#given[@]}} gpu_options=(--gres="gpu:$gpus_of_a_node")
+if [[ -z ${SLURM_GPUS_ON_NODE-}${SLURM_JOB_GPUS-} ]]; then
   # No GPU is Slurm's to give: the servers take the first ones of the node.
-  gpu_options=()
+  gpus_here=$gpus_of_a_node gpu_options=()
   CUDA_VISIBLE_DEVICES=$(seq --separator=, 0 $((gpus_of_a_node - 1)))
   export CUDA_VISIBLE_DEVICES
   ! command -v nvidia-smi >/dev/null || gpus_here=$(nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU') || true
 fi
-((${gpus_here:-$gpus_of_a_node} >= gpus_of_a_node)) ||
+((gpus_here >= gpus_of_a_node)) ||
   missing "GPUs on $HOSTNAME: $gpus_of_a_node are used, this job has $gpus_here: ask for them with" \
     "--gres=gpu:$gpus_of_a_node or --gpus-per-node=$gpus_of_a_node"
 
@@ -612,7 +600,7 @@ readonly started
 [[ ! -e $manifest ]] || set_aside "$manifest" earlier
 # How the job ends: exit code (null while it runs), cause in a fixed word and in a sentence, what people can do, the
 # number of the server that it is about.
-code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' cause_lines=() advice=()
+code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' in_flight_percent='' cause_lines=() advice=()
 print_manifest() {
   local point use_case isl osl concurrency requests prompts seed separator='' end=null
   [[ $code == null ]] || printf -v end '"%(%FT%T%z)T"' -1
@@ -628,6 +616,7 @@ print_manifest() {
     tokenizer "$(json "$tokenizer_path")" server_command "$(json_list "${server_command[@]}")" \
     server_environment "$(json_list "${server_environment[@]}")" client_command "$(json_list "${client_command[@]}")" \
     start "$(json "$started")" end "$end" ready_seconds "${ready_seconds:-null}" \
+    in_flight_percent "${in_flight_percent:-null}" \
     exit_code "$code" exit_cause "$(json "$cause")" exit_reason "$(json "$reason")" exit_replica "$blamed" \
     cause_lines "$(json_list "${cause_lines[@]}")" advice "$(json_list "${advice[@]}")"
   printf ',\n  "points": ['
@@ -696,12 +685,9 @@ server_step() {
   # The server's variables are set in its container: out here, srun and the container's runtime would read them, too.
   exec "${step[@]}" --job-name="server.$replica" --output="$(log_of server "$replica")" --input=all --mpi="$mpi" \
     "${gpu_options[@]}" "${of_nodes[@]}" "${REPLIES[@]}" \
-    bash -s -- "$nodes" "$replicas" "$replica" "$own_gpus" "${words[@]}" < <(server_program)
-}
-# The program of the server's tasks, which its step reads on standard input.
-server_program() {
-  declare -f server_task
-  echo 'server_task "$@"'
+    bash -s -- "$nodes" "$replicas" "$replica" "$own_gpus" "${words[@]}" < <(
+      declare -f server_task && echo 'server_task "$@"'
+    )
 }
 # server_task NODES SERVERS NUMBER COUNT NAME=VALUE... -- COMMAND...: a task of server NUMBER. Slurm gives steps that
 # overlap the same GPUs, so of several servers each takes COUNT of its own. What only a node knows is put in here.
@@ -785,8 +771,10 @@ end_with() {
   cause=$1
   [[ $1 == finished ]] && exit 0 || exit 1
 }
-# report KEY=VALUE...: how far this server and its client are, for who follows the job.
-report() { keep state "$@"; }
+# report KEY=VALUE...: how far this server and its client are, for who follows the job; and of the time from ready to the
+# last result, the milliseconds in which requests were in flight, the seconds of all, and how many points were too short.
+in_flight=0 ready_at=0 result_at=0 too_short=0
+report() { keep state "$@" "in_flight=$in_flight/$((result_at - ready_at))/$too_short"; }
 # A few blocks are often left: a file that does not fit is not begun, and df rounds up.
 stop_if_full() {
   df -P -k "$run" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' || return 0
@@ -898,6 +886,7 @@ wait_until_ready() {
     wait $! || true
   done
   ready_seconds=$(($(printf '%(%s)T' -1) - server_started))
+  ready_at=$SECONDS result_at=$SECONDS
   say "the server is ready after $ready_seconds s"
   report state=ready ready_seconds=$ready_seconds
 }
@@ -1143,6 +1132,8 @@ measure() {
   fi
   [[ -z $reason ]] || { say "error: $folder failed: $reason" >&2 && return 1; }
   learn "$2" "$9" $seconds $((busy > 0 ? busy + 1000 * warm_time : 0))
+  in_flight=$((in_flight + busy)) result_at=$SECONDS
+  ((parts > 0 && replica > 0 || busy == 0 || busy >= 10000)) || too_short=$((too_short + 1))
   say "finished: $folder, $seconds s"
 }
 
@@ -1235,13 +1226,9 @@ ends_within() {
 # step_ids PATTERN: the ids of the steps whose names match, as server.0 and client.0.
 step_ids() { squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p"; }
 # signal_steps KIND: TERM to srun itself would be a KILL for the step.
-signal_steps() {
-  local ids
-  mapfile -t ids < <(step_ids "$1\.[0-9]*")
-  ((${#ids[@]} > 0)) && scancel --signal=TERM "${ids[@]}" 2>/dev/null
-}
-# only_removes KIND NUMBER: the program of this step has ended, and its container is being removed. Slurm then lists no task
-# of it, which would have a number in the fourth column.
+signal_steps() { step_ids "$1\.[0-9]*" | xargs -r scancel --signal=TERM 2>/dev/null; }
+# only_removes KIND NUMBER: the program of this step has ended, and its container is being removed. Slurm then lists no
+# task of it, which would have a number in the fourth column.
 only_removes() {
   local id tasks
   id=$(step_ids "$1\.$2")
@@ -1255,12 +1242,11 @@ stop_steps() {
   signal_steps "$1"
   ! ends_within "$2" "${pids[@]}" || return 0
   for number in "${!pids[@]}"; do
-    if at_work "${pids[number]}" && ! only_removes "$1" "$number"; then
-      say "the $1 step did not end by itself within $2 s"
-      kill -TERM "${pids[number]}" 2>/dev/null
-      killed+=("${pids[number]}")
-    fi
+    ! at_work "${pids[number]}" || only_removes "$1" "$number" || killed+=("${pids[number]}")
   done
+  ((${#killed[@]} > 0)) || return 0
+  say "the $1 step did not end by itself within $2 s"
+  kill -TERM "${killed[@]}" 2>/dev/null
   # The wait takes bash's own word about the kill out of the log.
   ends_within 5 "${killed[@]}" || { kill -KILL "${killed[@]}" && wait "${killed[@]}"; } 2>/dev/null
 }
@@ -1279,8 +1265,9 @@ plain() { LC_ALL=C sed $'s/\r*$//; s/.*\r//; s/\e\\[[0-9;?]*[A-Za-z]//g; s/\t/ /
 # hostile: it is read in bounded memory, and shown in part.
 show_cause() {
   local shown=8
+  [[ -f $1 && ! -L $1 ]] || return 0
   echo "what may be the cause, in $1:"
-  # Of the first kind that there is: 1 a cause, 2 may be one, 3 follows from one. What differs only in numbers is the same.
+  # Of the first kind that there is: 1 a cause, 2 may be one, 3 follows from one. What differs in numbers only is one.
   LC_ALL=C cut -b -4000 -- "$1" | LC_ALL=C grep -naiE \
     'error|exception|critical|fatal|fault|fail|kill|oom|out of|cuda|nccl|denied|quota|no such|not found|dumped|abort|in use|can.?not|could not|unable|exited|what\(|illegal|terminate|\[E\]' |
     LC_ALL=C grep -av '^[0-9]*:.\{0,40\}\(INFO\|DEBUG\)[ :]' | head -n 50000 | plain |
@@ -1295,7 +1282,8 @@ show_cause() {
       # What loggers put before a message.
       for (i = 0; i < 12 && sub(/^(\[[^][]*\](<[a-z]+>)?:? ?|\([^()]*pid=[0-9]+[^()]*\) ?|(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)(: *| |$)|[EWIF][0-9]+ [0-9:.]+ +[0-9]+ [^ ]+\] |[0-9][0-9.,:TZ+\/-]*:? |[A-Za-z0-9_.\/-]+:[0-9]+\] ?|[A-Za-z0-9_.-]+:[0-9]+:[0-9]+ |([A-Za-z_.]+ )?- |\{"timestamp": "[^"]*", "level": "[A-Z]+", ("message": ")?)/, "", text); i++) ;
       prefix = substr(line, 1, length(line) - length(text))
-      level = prefix ~ /ERROR|CRITICAL|FATAL|\[[EF]\]|(^|\[)[EF][0-9]/ ? "E" : prefix ~ /WARN|\[W\]|(^|\[)W[0-9]/ ? "W" : prefix ~ /INFO|DEBUG|TRACE|NOTICE|\[[IVD]\]|(^|\[)I[0-9]/ ? "I" : ""
+      level = prefix ~ /ERROR|CRITICAL|FATAL|\[[EF]\]|(^|\[)[EF][0-9]/ ? "E" : prefix ~ /WARN|\[W\]|(^|\[)W[0-9]/ ? "W" :
+        prefix ~ /INFO|DEBUG|TRACE|NOTICE|\[[IVD]\]|(^|\[)I[0-9]/ ? "I" : ""
       # Neither what is no failure, nor the inside of a traceback.
       if (level == "I" || line ~ /\[dump_input\.py/ || text ~ /^$|^[ ^~]/ && text !~ /^ *(what\(\): |Value error, )/) next
       if (line ~ /[Ee]ngine ?[Cc]ore.*exited unexpectedly/) keep(1)
@@ -1328,13 +1316,10 @@ on_signal() {
   say "stopping: signal $1"
   [[ -z ${server_started-} ]] || signal_steps client || true
 }
-trap 'on_signal TERM' TERM
-trap 'on_signal INT' INT
-trap 'on_signal USR1' USR1
-trap 'on_signal USR2' USR2
+for name in TERM INT USR1 USR2; do trap "on_signal $name" "$name"; done
 
 # When the last point must have ended, in seconds since 1970; empty without limit.
-measure_until=$(squeue --noheader --job="$slurm_id" --format=%e 2>/dev/null | date --file=- +%s 2>/dev/null) || measure_until=
+measure_until=$(squeue --noheader --job="$slurm_id" --format=%e 2>/dev/null | date -f - +%s 2>/dev/null) || measure_until=
 readonly measure_until=${measure_until:+$((measure_until - reserve))}
 
 write_manifest || fail "cannot write $manifest"
@@ -1342,9 +1327,7 @@ printf -v server_started '%(%s)T' -1
 readonly server_started
 # Of a step's log, how many lines an earlier run of this job left there.
 declare -A earlier_lines=()
-for log in $all_logs; do
-  [[ ! -f $log ]] || earlier_lines[$log]=$(wc -l <"$log")
-done
+for log in $all_logs; do [[ ! -f $log ]] || earlier_lines[$log]=$(wc -l <"$log"); done
 servers=() clients=()
 for ((number = 0; number < replicas; number++)); do
   server_step "$number" 2>>"$(log_of server "$number")" &
@@ -1399,10 +1382,7 @@ esac
 # When Slurm ends the job, its steps may end a moment before its word comes here.
 [[ $cause == finished || -n $stopped_by ]] || sleep 0.5
 [[ -z $stopped_by ]] || cause=signal
-# how_it_ended STATUS: how a step's status reads.
-how_it_ended() {
-  (($1 > 128 && $1 < 193)) && echo "was killed by signal $(($1 - 128))" || echo "exited with status $1"
-}
+how_it_ended() { (($1 > 128 && $1 < 193)) && echo "was killed by signal $(($1 - 128))" || echo "exited with status $1"; }
 # explain CAUSE: sets $cause, and what goes with it: $code, $reason and $to_do.
 explain() {
   local which=''
@@ -1413,10 +1393,13 @@ explain() {
     client_lacks)
       code=2 reason="something is missing in the container of $client_image"
       to_do="use an image that has it (client in the recipe), or mount it (mounts in the settings); then make the scripts anew and submit setup.sh" ;;
-    refused) code=2 reason="the server does not take the client's requests" to_do="leave out what it does not take, as the lines above say" ;;
+    refused)
+      code=2 reason="the server does not take the client's requests"
+      to_do="leave out what it does not take, as the lines above say" ;;
     server_ended)
-      code=3 reason="the server ended before the sweep was over$which" to_do="find out why the server ended; its whole log is $server_log"
-      running "$server" || { wait "$server"; reason="the server $(how_it_ended $?) before the sweep was over$which"; } ;;
+      code=3 reason=ended to_do="find out why the server ended; its whole log is $server_log"
+      running "$server" || { wait "$server"; reason=$(how_it_ended $?); }
+      reason="the server $reason before the sweep was over$which" ;;
     no_answer)
       code=3 reason="the server stopped answering$which"
       to_do="the server ran on without an answer, and this job ended it. Look for errors of the GPUs on $SLURMD_NODENAME (dmesg, nvidia-smi -q) and read $server_log; if it happens again, exclude that node" ;;
@@ -1426,8 +1409,7 @@ explain() {
     points_failed)
       code=5 reason="${failed:-some} of ${#points[@]} points failed"
       to_do="see why the points failed; all that they left is in $results/failed_$job_id, and the steps' logs are $all_logs" ;;
-    signal) code=6 reason="stopped by signal $stopped_by" to_do='' ;;
-    client_stopped) code=6 reason="the client was stopped by a signal" to_do='' ;;
+    signal | client_stopped) code=6 reason="stopped by ${stopped_by:+signal }${stopped_by:-a signal to the client}" to_do='' ;;
     no_time_left) code=6 reason="the time that is left is too short for the points that are left" to_do='' ;;
     no_space) reason="no space is left in $results" to_do="make room in $results (df -h, df -i and the quota tell)" ;;
     points_missing) reason="the client step ended well, but points are missing: see $all_logs" ;;
@@ -1439,18 +1421,11 @@ explain "$cause"
 # First what must not be lost: who is told to stop may have only seconds.
 store_points
 write_manifest
-# keep_causes LOG...: what may be the cause of the end, for the last words.
-keep_causes() {
-  local log
-  for log in "$@"; do
-    [[ ! -f $log || -L $log ]] || mapfile -t -O "${#cause_lines[@]}" cause_lines < <(show_cause "$log")
-  done
-}
-# What steps say when they are told to stop is no cause.
+# Now, since what steps say when they are told to stop is no cause.
 case $code in
-  1 | 2) keep_causes "$client_log" ;;
-  3) keep_causes "$server_log" ;;
-  4) keep_causes "$server_log" "$client_log" ;;
+  1 | 2) mapfile -t cause_lines < <(show_cause "$client_log") ;;
+  3) mapfile -t cause_lines < <(show_cause "$server_log") ;;
+  4) mapfile -t cause_lines < <(show_cause "$server_log" && show_cause "$client_log") ;;
 esac
 seconds_to_stop=$stop_timeout
 ((code != 6)) || seconds_to_stop=3
@@ -1462,12 +1437,14 @@ stop_steps server "$seconds_to_stop" "${servers[@]}"
 # The clients' containers are removed meanwhile; who is told to stop has no time for that.
 last_act=()
 ((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}"
-remove_containers
+! declare -F remove_containers >/dev/null || remove_containers
 # Who still had a folder open when it was brought out may have added to it.
 ((${#stored[@]} == 0)) || find "${stored[@]}" ! -type d \( ! -type f -o -perm /6000 \) -delete
-ready_seconds=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done |
-  sed -n 's/^ready_seconds=\([0-9]\{1,9\}\)$/\1/p' | sort -n | tail -n 1)
-
+states=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done)
+ready_seconds=$(sed -n 's/^ready_seconds=\([0-9]\{1,9\}\)$/\1/p' <<<"$states" | sort -n | tail -n 1)
+read -r in_flight_percent too_short < <(awk -F '[=/]' '/^in_flight=[0-9]+\/[0-9]+\/[0-9]+$/ && length() < 40 {
+  busy += $2; seconds += $3; short += $4 } END { share = seconds > 0 ? busy / seconds / 10 : 0
+  if (seconds > 0) printf "%d %d\n", (share < 100 ? share : 100), short }' <<<"$states")
 finished=0 failed=0 not_run=0 seconds_needed=0 why=''
 for point in "${points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"$point"
@@ -1485,7 +1462,7 @@ done
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
 if [[ $code == [05] && $failed != 0 ]]; then
   explain points_failed
-  keep_causes "$results/failed_$job_id"/{*,*/server-*}/*.log
+  mapfile -t cause_lines < <(for log in "$results/failed_$job_id"/{*,*/server-*}/*.log; do show_cause "$log"; done)
 elif [[ $code == 0 && $finished != "${#points[@]}" ]]; then
   # srun can say 0 of a client that never ran.
   explain points_missing
@@ -1498,6 +1475,9 @@ fi
 
 ((${#cause_lines[@]} == 0)) || printf '%s\n' "${cause_lines[@]}"
 say "$finished of ${#points[@]} points are in $results"
+[[ -z $in_flight_percent ]] ||
+  say "requests were in flight for $in_flight_percent % of the time from ready to the last result"
+((too_short == 0)) || say "$too_short points measured for less than 10 s, which is too short"
 # What a person does next; a job whose time is up may go on by itself. One that was cancelled stays so, and what failed
 # would fail again.
 requeue='' next="after that" options=''
@@ -1523,9 +1503,7 @@ fi
 write_manifest
 rm -f -- "$run/points" "$run"/{ended,output,meet,state,warm}.*
 rmdir "$run"/taken.* "$run"/{finished,failed} "$run" "${claims[@]}" 2>/dev/null
-for line in "${advice[@]}"; do
-  say "$line"
-done
+for line in "${advice[@]}"; do say "$line"; done
 say "exit $code: $reason"
 if [[ -n $requeue ]]; then
   scontrol requeue "$slurm_id" || say "error: Slurm does not requeue the job" >&2

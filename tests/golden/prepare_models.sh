@@ -72,16 +72,12 @@ stop_if_missing() {
 }
 need_commands() {
   local name
-  for name in "$@"; do
-    command -v "$name" >/dev/null || missing "the command $name on $HOSTNAME"
-  done
+  for name in "$@"; do command -v "$name" >/dev/null || missing "the command $name on $HOSTNAME"; done
 }
 # set_aside PATH WORD: frees the name without losing what it holds, which becomes PATH.WORD-N.
 set_aside() {
   local number=1
-  while [[ -e $1.$2-$number || -L $1.$2-$number ]]; do
-    number=$((number + 1))
-  done
+  while [[ -e $1.$2-$number || -L $1.$2-$number ]]; do number=$((number + 1)); done
   mv -nT -- "$1" "$1.$2-$number"
   say "kept what was there as $1.$2-$number"
 }
@@ -171,7 +167,7 @@ stray_link() {
     }
   done < <(find -H "$1" -type l -printf '%P\0' 2>/dev/null)
 }
-# check_by_hand FOLDER: names what must be mended there before anything is read or fetched.
+# check_by_hand FOLDER: names what must be fixed there before anything is read or fetched.
 check_by_hand() {
   local link
   check_readable "$1" || return 0

@@ -70,16 +70,12 @@ stop_if_missing() {
 }
 need_commands() {
   local name
-  for name in "$@"; do
-    command -v "$name" >/dev/null || missing "the command $name on $HOSTNAME"
-  done
+  for name in "$@"; do command -v "$name" >/dev/null || missing "the command $name on $HOSTNAME"; done
 }
 # set_aside PATH WORD: frees the name without losing what it holds, which becomes PATH.WORD-N.
 set_aside() {
   local number=1
-  while [[ -e $1.$2-$number || -L $1.$2-$number ]]; do
-    number=$((number + 1))
-  done
+  while [[ -e $1.$2-$number || -L $1.$2-$number ]]; do number=$((number + 1)); done
   mv -nT -- "$1" "$1.$2-$number"
   say "kept what was there as $1.$2-$number"
 }
@@ -385,5 +381,5 @@ done
 ((failed == 0)) || sleep 0.5 || true
 [[ -z $stopped ]] || fail "stopped by a signal before all images were there: submit this script again"
 ((failed == 0)) ||
-  fail "$failed of ${#to_import[@]} images failed; when that is mended, submit this script again: what is ready is not fetched twice"
+  fail "$failed of ${#to_import[@]} images failed; when that is fixed, submit this script again: what is ready is not fetched twice"
 say "done: all images are in $stage_path"

@@ -11,4 +11,3 @@ set_container() {
     --container-env="${3// /,}" --container-mounts="${*:4}" --
   )
 }
-remove_containers() { :; }
