@@ -329,7 +329,7 @@ for mount in "${extra_mounts[@]}"; do
   [[ $source != /* || -e $source ]] || missing "$source on $HOSTNAME, which is to be mounted in the containers"
 done
 
-# What lies in the stage path is what the recipe names, as far as it was written down what that is.
+# By role, what lies in the stage path, as far as somebody wrote it down: that is what the recipe names.
 declare -A fetched=()
 # check_fetched ROLE PATH REFERENCE SCRIPT
 check_fetched() {
@@ -338,12 +338,8 @@ check_fetched() {
 }
 check_fetched server "$stage_path/$server_image" "$server_reference" setup.sh
 check_fetched client "$stage_path/$client_image" "$client_reference" setup.sh
-if [[ $model_folder == /* ]]; then
-  fetched[weights]=$weights_target
-else
-  check_fetched weights "$model_path" "$weights_target" prepare_models.sh
-  [[ -z $engine_target ]] || check_fetched engine "$model_path/$engine_link" "$engine_target" prepare_models.sh
-fi
+[[ $model_folder == /* ]] || check_fetched weights "$model_path" "$weights_target" prepare_models.sh
+[[ -z $engine_target ]] || check_fetched engine "$model_path/$engine_link" "$engine_target" prepare_models.sh
 
 # Slurm says how many GPUs it gave; where it manages none, the node is asked.
 gpus_here=${SLURM_GPUS_ON_NODE-}
@@ -455,13 +451,17 @@ sum_of() {
     stat -L -c %s -- "$file" && head -c 65536 -- "$file" && tail -c 65536 -- "$file"
   done | sha256sum | cut -c -16
 }
-mapfile -t REPLIES < <({ printf '%s\n' "${weights_files[@]}" "${engine_parts[@]/#/$engine_link/}" && shards_of "$model_path"; } | LC_ALL=C sort -u | grep .)
-# What defines a measurement, beside its point: it stands in each point's folder, in measurement.txt, and a point of an
-# earlier job counts only if it is the same.
+weights=$weights_target
+[[ $model_folder == /* ]] || weights=${fetched[weights]}
+mapfile -t model_files < <(cd "$model_path" &&
+  printf '%s\n' "${weights_files[@]}" "${engine_parts[@]/#/$engine_link/}" "$(shards_of .)" | LC_ALL=C sort -u | grep .)
+readonly weights model_files
+# What defines a measurement beside its point, a line each: it stands in each point's folder, in measurement.txt, and a
+# point of an earlier job counts only where it is the same.
 definition=$(
   printf '%s=%s\n' server_image "${fetched[server]:-unknown} $(sum_of "$stage_path/$server_image")" \
     client_image "${fetched[client]:-unknown} $(sum_of "$stage_path/$client_image")" \
-    model "${fetched[weights]:-unknown} ${fetched[engine]-} $(sum_of "${REPLIES[@]/#/"$model_path"/}")" \
+    model "${weights:-unknown} ${fetched[engine]-} $(cd "$model_path" && sum_of "${model_files[@]}")" \
     tokenizer "$tokenizer" gpu_model "$gpu_model" gpus "$gpus" nodes "$nodes" replicas "$replicas $replica_use"
   printf 'server_command=%q\n' "${server_command[@]}"
   printf 'server_environment=%q\n' "${server_environment[@]}"
@@ -472,7 +472,10 @@ definition=$(
 fingerprint=$(sha256sum <<<"$definition")
 readonly definition fingerprint=${fingerprint%% *}
 # measurement_of USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED: in REPLY, all that defines it.
-measurement_of() { printf -v REPLY 'requests=%s\nprompts=%s\nseed=%s\n%s\nfingerprint=%s' "$5" "$6" "$7" "$definition" "$fingerprint"; }
+measurement_of() {
+  printf -v REPLY '%s\n' "requests=$5" "prompts=$6" "seed=$7" "$definition"
+  REPLY+=fingerprint=$fingerprint
+}
 
 # By a point's folder, in what it is another measurement; "same" where it is not.
 declare -A differs=()
@@ -482,14 +485,15 @@ counts() {
   [[ -d $1 ]] || return 1
   if [[ -z ${differs[$1]-} ]]; then
     measurement_of "${@:2}"
-    here=$REPLY there=$(text_of "$1/measurement.txt")
-    differs[$1]="nothing in it says what was measured: it is empty, or of an older version"
-    if [[ $there == "$here" ]]; then
-      differs[$1]=same
-    elif [[ -n $there ]]; then
-      REPLY=$(echo there: && grep -avxFe "$here" <<<"${there%$'\n'*}"; echo here: && grep -avxFe "$there" <<<"${here%$'\n'*}") || true
-      differs[$1]=${REPLY//[^ -~]/ }
+    here=$REPLY there=$(text_of "$1/measurement.txt") REPLY=same
+    if [[ -z $there ]]; then
+      REPLY="nothing in it says what was measured: it is empty, or of an older version"
+    elif [[ $there != "$here" ]]; then
+      # But for the last line, which is the fingerprint.
+      REPLY="there: $(grep -avxFe "$here" -e "${there##*$'\n'}" <<<"$there")"
+      REPLY+=" here: $(grep -avxFe "$there" -e "${here##*$'\n'}" <<<"$here")"
     fi
+    differs[$1]=${REPLY//[^ -~]/ }
   fi
   [[ ${differs[$1]} == same ]]
 }
@@ -659,7 +663,7 @@ print_manifest() {
     replicas "$replicas" replica_use "$(json "$replica_use")"
   printf ',\n  "images": {\n    "server": %s,\n    "client": %s\n  }' \
     "$(json_image "$server_image" "${fetched[server]}")" "$(json_image "$client_image" "${fetched[client]}")"
-  printf ',\n  "%s": %s' weights "$(json_or_null "${fetched[weights]}")" engine "$(json_or_null "${fetched[engine]-}")" \
+  printf ',\n  "%s": %s' weights "$(json_or_null "$weights")" engine "$(json_or_null "${fetched[engine]-}")" \
     tokenizer "$(json "$tokenizer_path")" server_command "$(json_list "${server_command[@]}")" \
     server_environment "$(json_list "${server_environment[@]}")" client_command "$(json_list "${client_command[@]}")" \
     start "$(json "$started")" end "$end" ready_seconds "${ready_seconds:-null}" \
