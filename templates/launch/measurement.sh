@@ -12,23 +12,20 @@ sum_of() {
     stat -L -c %s -- "$file" && head -c 65536 -- "$file" && tail -c 65536 -- "$file"
   done | sha256sum | cut -c -16
 }
-weights=$weights_target
-[[ $model_folder == /* ]] || weights=${fetched[weights]}
 mapfile -t model_files < <(cd "$model_path" &&
   printf '%s\n' "${weights_files[@]}" "${engine_parts[@]/#/$engine_link/}" "$(shards_of .)" | LC_ALL=C sort -u | grep .)
-readonly weights model_files
+readonly model_files
 # What defines a measurement beside its point, a line each: it stands in each point's folder, in measurement.txt, and a
 # point of an earlier job counts only where it is the same.
 definition=$(
   printf '%s=%s\n' server_image "${fetched[server]:-unknown} $(sum_of "$stage_path/$server_image")" \
     client_image "${fetched[client]:-unknown} $(sum_of "$stage_path/$client_image")" \
-    model "${weights:-unknown} ${fetched[engine]-} $(cd "$model_path" && sum_of "${model_files[@]}")" \
+    model "${fetched[weights]:-unknown} ${fetched[engine]-} $(cd "$model_path" && sum_of "${model_files[@]}")" \
     tokenizer "$tokenizer" gpu_model "$gpu_model" gpus "$gpus" nodes "$nodes" replicas "$replicas $replica_use"
   printf 'server_command=%q\n' "${server_command[@]}"
   printf 'server_environment=%q\n' "${server_environment[@]}"
   printf 'client_command=%q\n' "${client_command[@]}"
-  printf 'mount=%q\n' "${extra_mounts[@]}"
-  printf 'own_lines=%q\n' "${lines_in_server-}" "${lines_in_client-}"
+  printf 'of_the_site=%q\n' "${lines_in_server-}" "${lines_in_client-}" "${extra_mounts[@]}"
 )
 fingerprint=$(sha256sum <<<"$definition")
 readonly definition fingerprint=${fingerprint%% *}

@@ -330,7 +330,7 @@ for mount in "${extra_mounts[@]}"; do
 done
 
 # By role, what lies in the stage path, as far as somebody wrote it down: that is what the recipe names.
-declare -A fetched=()
+declare -A fetched=([weights]=$weights_target)
 # check_fetched ROLE PATH REFERENCE SCRIPT
 check_fetched() {
   holds "$2" "$3" || missing "$3 in $2: $REPLY was fetched there. Run $4, which keeps that one aside"
@@ -373,32 +373,26 @@ if ((nodes > 1)); then
   [[ -n $leader ]] || missing "an address of $SLURMD_NODENAME, where the server's other nodes reach its leader"
 fi
 
-# runs_of JOB: in REPLIES, the runs that left something: the job's, or those of an array's tasks.
-runs_of() {
-  local left
-  mapfile -t REPLIES < <(for left in "$results/run_$1"{,-*}.json "$results/${result_name}"_*_"$1"{,-*}; do
-    [[ ! -e $left ]] || printf '%s\n' "$left"
-  done | sed -nE 's/.*_([0-9]+(-[0-9]+)?)(\.json)?$/\1/p' | sort -u)
-}
-# Points of earlier jobs: of those that are named, and of those that they resumed.
+# Points of earlier jobs: of those that are named, of all tasks of an array, and of those that they resumed.
 runs=("$job_id")
 IFS=, read -r -a resumed <<<"${RESUME_JOB_ID:-$default_resume_job_id}"
 for id in "${resumed[@]}"; do
   # Slurm's commands write 4711_3.
-  id=${id/_/-}
+  id=${id/_/-} found=${#runs[@]}
   [[ $id != "$job_id" ]] || continue
-  runs_of "$id"
+  for left in "$results/run_$id"{,-*}.json; do
+    [[ -f $left ]] || continue
+    IFS=, read -r -a earlier < <(text_of "$left" | sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' | tr -cd '0-9,-') || true
+    left=${left##*/run_}
+    runs+=("${left%.json}" "${earlier[@]}")
+  done
   if [[ ! $id =~ ^[1-9][0-9]*(-[0-9]+)?$ ]]; then
     missing "a job id in RESUME_JOB_ID: \"$id\" is none"
   elif [[ -n $(squeue --noheader --jobs="${id/-/_}" --format=%i 2>/dev/null) ]]; then
     missing "the end of job $id, which RESUME_JOB_ID names: it is still in the queue"
-  elif ((${#REPLIES[@]} == 0)); then
+  elif ((${#runs[@]} == found)); then
     missing "results of job $id, which RESUME_JOB_ID names, in $results"
   fi
-  for left in "${REPLIES[@]}"; do
-    IFS=, read -r -a earlier < <(text_of "$results/run_$left.json" | sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' | tr -cd '0-9,-') || true
-    runs+=("$left" "${earlier[@]}")
-  done
 done
 readonly runs
 
@@ -451,23 +445,20 @@ sum_of() {
     stat -L -c %s -- "$file" && head -c 65536 -- "$file" && tail -c 65536 -- "$file"
   done | sha256sum | cut -c -16
 }
-weights=$weights_target
-[[ $model_folder == /* ]] || weights=${fetched[weights]}
 mapfile -t model_files < <(cd "$model_path" &&
   printf '%s\n' "${weights_files[@]}" "${engine_parts[@]/#/$engine_link/}" "$(shards_of .)" | LC_ALL=C sort -u | grep .)
-readonly weights model_files
+readonly model_files
 # What defines a measurement beside its point, a line each: it stands in each point's folder, in measurement.txt, and a
 # point of an earlier job counts only where it is the same.
 definition=$(
   printf '%s=%s\n' server_image "${fetched[server]:-unknown} $(sum_of "$stage_path/$server_image")" \
     client_image "${fetched[client]:-unknown} $(sum_of "$stage_path/$client_image")" \
-    model "${weights:-unknown} ${fetched[engine]-} $(cd "$model_path" && sum_of "${model_files[@]}")" \
+    model "${fetched[weights]:-unknown} ${fetched[engine]-} $(cd "$model_path" && sum_of "${model_files[@]}")" \
     tokenizer "$tokenizer" gpu_model "$gpu_model" gpus "$gpus" nodes "$nodes" replicas "$replicas $replica_use"
   printf 'server_command=%q\n' "${server_command[@]}"
   printf 'server_environment=%q\n' "${server_environment[@]}"
   printf 'client_command=%q\n' "${client_command[@]}"
-  printf 'mount=%q\n' "${extra_mounts[@]}"
-  printf 'own_lines=%q\n' "${lines_in_server-}" "${lines_in_client-}"
+  printf 'of_the_site=%q\n' "${lines_in_server-}" "${lines_in_client-}" "${extra_mounts[@]}"
 )
 fingerprint=$(sha256sum <<<"$definition")
 readonly definition fingerprint=${fingerprint%% *}
@@ -568,41 +559,32 @@ bring_out() {
   mkdir -p "${2%/*}" && mv -nT -- "$1" "$2" && [[ ! -e $1 ]] || return 1
   stored+=("$2")
 }
-# bring_aside WORD FOLDER: what an unfinished point left is no result, but it is data.
-bring_aside() {
-  local aside=$results/$1_$job_id/${2##*/}
-  [[ ! -e $aside ]] || set_aside "$aside" earlier
-  ! bring_out "$2" "$aside" || say "an unfinished point ($1); what it left is in $aside"
-}
-# store_points: what clients have put down gets its final name, and what was measured is written down there.
+# store_points [all]: what clients have put down gets its final name, and what was measured is written down there. What
+# an unfinished point left is no result, but it is data; "all" is for when no client is at work any more.
 store_points() {
-  local left name
-  for left in "$run"/{finished,failed}/*; do
-    name=${left##*/}
+  local left name word aside
+  for left in "$run"/{finished,failed}/* ${1:+"$run"/*}; do
+    name=${left##*/} word=failed
     [[ -e $left && -n ${own[$name]-} ]] || continue
+    if [[ $left == "$run/$name" ]]; then
+      ! rmdir "$left" 2>/dev/null || continue
+      # shellcheck disable=SC2086 # its words
+      look_up ${own[$name]}
+      [[ ${REPLIES[1]} == failed ]] || word=interrupted
+    fi
     # shellcheck disable=SC2086 # its words
     measurement_of ${own[$name]}
-    own[$name]=
-    if [[ $left != "$run/finished/"* ]]; then
-      bring_aside failed "$left"
-    elif ! bring_out "$left" "$results/$name" || ! put "$results/$name/measurement.txt" "$REPLY"; then
-      say "error: $name could not be stored as $results/$name" >&2
+    own[$name]='' aside=$results/${word}_$job_id/$name
+    if [[ $left == "$run/finished/$name" ]]; then
+      { bring_out "$left" "$results/$name" && put "$results/$name/measurement.txt" "$REPLY"; } ||
+        say "error: $name could not be stored as $results/$name" >&2
+    else
+      [[ ! -e $aside ]] || set_aside "$aside" earlier
+      ! bring_out "$left" "$aside" || say "an unfinished point ($word); what it left is in $aside"
     fi
   done
 }
-# keep_unfinished: the same for what is still in progress when no client is at work any more.
-keep_unfinished() {
-  local name word
-  for name in "${!own[@]}"; do
-    [[ -n ${own[$name]} && -e $run/$name ]] || continue
-    ! rmdir "$run/$name" 2>/dev/null || continue
-    # shellcheck disable=SC2086 # its words
-    look_up ${own[$name]}
-    word=failed
-    [[ ${REPLIES[1]} == failed ]] || word=interrupted
-    bring_aside "$word" "$run/$name"
-  done
-}
+keep_unfinished() { store_points all; }
 # What was measured otherwise does not count, and leaves its name to this job where it has that.
 name_points
 for left in "${!differs[@]}"; do
@@ -611,7 +593,8 @@ for left in "${!differs[@]}"; do
   [[ -z ${own[${left##*/}]-} ]] || { set_aside "$left" other && differs[$left]=; }
 done
 # An earlier run of this job may have been killed, and may have measured on other GPUs.
-[[ $(text_of "$manifest") != *"\"fingerprint\": \"$fingerprint\""* ]] || store_points
+[[ ! -e $run/finished || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] ||
+  set_aside "$run/finished" other
 keep_unfinished
 for left in "$run"/{finished,failed}; do
   rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused
@@ -629,20 +612,15 @@ json() {
 # The same, for what may not be known.
 json_or_null() { if [[ -n $1 ]]; then json "$1"; else printf null; fi; }
 json_list() {
-  local word separator=
-  printf '['
-  for word in "$@"; do
-    printf '%s%s' "$separator" "$(json "$word")"
-    separator=', '
-  done
-  printf ']'
+  local word list=''
+  for word in "$@"; do list+=", $(json "$word")"; done
+  printf '[%s]' "${list#, }"
 }
 # json_image FILE NAME
 json_image() {
-  local digest=
-  [[ $2 != *@* ]] || digest=${2##*@}
-  printf '{"file": %s, "reference": %s, "bytes": %d, "digest": %s}' \
-    "$(json "$1")" "$(json_or_null "$2")" "$(stat -L -c %s "$stage_path/$1")" "$(json_or_null "$digest")"
+  local digest=${2#"${2%%@*}"}
+  printf '{"file": %s, "reference": %s, "bytes": %d, "digest": %s}' "$(json "$1")" "$(json_or_null "$2")" \
+    "$(stat -L -c %s "$stage_path/$1")" "$(json_or_null "${digest#@}")"
 }
 
 printf -v started '%(%FT%T%z)T' -1
@@ -663,7 +641,7 @@ print_manifest() {
     replicas "$replicas" replica_use "$(json "$replica_use")"
   printf ',\n  "images": {\n    "server": %s,\n    "client": %s\n  }' \
     "$(json_image "$server_image" "${fetched[server]}")" "$(json_image "$client_image" "${fetched[client]}")"
-  printf ',\n  "%s": %s' weights "$(json_or_null "$weights")" engine "$(json_or_null "${fetched[engine]-}")" \
+  printf ',\n  "%s": %s' weights "$(json_or_null "${fetched[weights]}")" engine "$(json_or_null "${fetched[engine]-}")" \
     tokenizer "$(json "$tokenizer_path")" server_command "$(json_list "${server_command[@]}")" \
     server_environment "$(json_list "${server_environment[@]}")" client_command "$(json_list "${client_command[@]}")" \
     start "$(json "$started")" end "$end" ready_seconds "${ready_seconds:-null}" \
