@@ -51,6 +51,7 @@ counts() {
       REPLY="there: $(grep -avxFe "$here" -e "${there##*$'\n'}" <<<"$there")"
       REPLY+=" here: $(grep -avxFe "$there" -e "${here##*$'\n'}" <<<"$here")"
     fi
+    REPLY=${REPLY:0:2000}
     differs[$1]=${REPLY//[^ -~]/ }
   fi
   [[ ${differs[$1]} == same ]]
