@@ -558,6 +558,70 @@ fn what_a_killed_run_finished_is_finished() {
     assert!(aside.join("table.csv").is_file());
 }
 
+/// What lies in a point's folder in place of what launch.sh wrote there is no measurement, and is
+/// told in few letters, of which none moves a cursor.
+#[test]
+fn what_says_what_was_measured_may_say_anything() {
+    let script = default_launch();
+    let functions: String = ["text_of", "measurement_of", "counts"]
+        .map(|name| function(&script, name).to_owned() + "\n")
+        .concat();
+    let ours = "requests=8\nprompts=8\nseed=0\ngpus=4\nfingerprint=f\n";
+    let long = format!("{}{ours}", "requests=\u{1b}[2J\u{202e}9\n".repeat(100_000));
+    type Put<'a> = &'a dyn Fn(&Path);
+    let text = |text: &str| {
+        let text = text.to_owned();
+        move |file: &Path| fs::write(file, &text).unwrap()
+    };
+    let cases: [(Put<'_>, bool, &str); 6] = [
+        (&text(ours), true, "same"),
+        (
+            &text(&ours.replace("seed=0", "seed=5")),
+            false,
+            "there: seed=5 here: seed=0",
+        ),
+        (
+            &text(&long),
+            false,
+            "there: requests= [2J   9 requests= [2J",
+        ),
+        (
+            &|file| make_fifo(file),
+            false,
+            "nothing in it says what was measured",
+        ),
+        (
+            &|file| symlink("../ours", file).unwrap(),
+            false,
+            "nothing in it says what was measured",
+        ),
+        (
+            &|file| fs::create_dir(file).unwrap(),
+            false,
+            "nothing in it says what was measured",
+        ),
+    ];
+    for (put, is_same, said) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let point = folder.path().join("point");
+        fs::create_dir(&point).unwrap();
+        fs::write(folder.path().join("ours"), ours).unwrap();
+        put(&point.join("measurement.txt"));
+        let program = format!(
+            "definition=gpus=4 fingerprint=f\ndeclare -A differs=()\n{functions}\n\
+             ! counts point chat 32 16 1 8 8 0 || echo counts\necho \"${{differs[point]}}\""
+        );
+        let (code, words) = bash(&folder, &program, &[]);
+        assert_eq!(code, Some(0), "{said}: {words}");
+        assert_eq!(words.starts_with("counts\n"), is_same, "{said}: {words}");
+        assert!(
+            words.contains(said) && words.len() < 2100,
+            "{said}: {words}"
+        );
+        assert!(!words.contains(['\u{1b}', '\u{202e}']), "{said}");
+    }
+}
+
 type Attack = fn(&Left);
 
 /// What is done, and whether the point is finished all the same.

@@ -6,20 +6,15 @@ json() {
 # The same, for what may not be known.
 json_or_null() { if [[ -n $1 ]]; then json "$1"; else printf null; fi; }
 json_list() {
-  local word separator=
-  printf '['
-  for word in "$@"; do
-    printf '%s%s' "$separator" "$(json "$word")"
-    separator=', '
-  done
-  printf ']'
+  local word list=''
+  for word in "$@"; do list+=", $(json "$word")"; done
+  printf '[%s]' "${list#, }"
 }
 # json_image FILE NAME
 json_image() {
-  local digest=
-  [[ $2 != *@* ]] || digest=${2##*@}
-  printf '{"file": %s, "reference": %s, "bytes": %d, "digest": %s}' \
-    "$(json "$1")" "$(json_or_null "$2")" "$(stat -L -c %s "$stage_path/$1")" "$(json_or_null "$digest")"
+  local digest=${2#"${2%%@*}"}
+  printf '{"file": %s, "reference": %s, "bytes": %d, "digest": %s}' "$(json "$1")" "$(json_or_null "$2")" \
+    "$(stat -L -c %s "$stage_path/$1")" "$(json_or_null "${digest#@}")"
 }
 
 printf -v started '%(%FT%T%z)T' -1

@@ -12,25 +12,29 @@ sum_of() {
     stat -L -c %s -- "$file" && head -c 65536 -- "$file" && tail -c 65536 -- "$file"
   done | sha256sum | cut -c -16
 }
-mapfile -t REPLIES < <({ printf '%s\n' "${weights_files[@]}" "${engine_parts[@]/#/$engine_link/}" && shards_of "$model_path"; } | LC_ALL=C sort -u | grep .)
-# What defines a measurement, beside its point: it stands in each point's folder, in measurement.txt, and a point of an
-# earlier job counts only if it is the same.
+mapfile -t model_files < <(cd "$model_path" &&
+  printf '%s\n' "${weights_files[@]}" "${engine_parts[@]/#/$engine_link/}" "$(shards_of .)" | LC_ALL=C sort -u | grep .)
+readonly model_files
+# What defines a measurement beside its point, a line each: it stands in each point's folder, in measurement.txt, and a
+# point of an earlier job counts only where it is the same.
 definition=$(
   printf '%s=%s\n' server_image "${fetched[server]:-unknown} $(sum_of "$stage_path/$server_image")" \
     client_image "${fetched[client]:-unknown} $(sum_of "$stage_path/$client_image")" \
-    model "${fetched[weights]:-unknown} ${fetched[engine]-} $(sum_of "${REPLIES[@]/#/"$model_path"/}")" \
+    model "${fetched[weights]:-unknown} ${fetched[engine]-} $(cd "$model_path" && sum_of "${model_files[@]}")" \
     tokenizer "$tokenizer" gpu_model "$gpu_model" gpus "$gpus" nodes "$nodes" replicas "$replicas $replica_use" \
     prefix_cache "$prefix_cache"
   printf 'server_command=%q\n' "${server_command[@]}"
   printf 'server_environment=%q\n' "${server_environment[@]}"
   printf 'client_command=%q\n' "${client_command[@]}"
-  printf 'mount=%q\n' "${extra_mounts[@]}"
-  printf 'own_lines=%q\n' "${lines_in_server-}" "${lines_in_client-}"
+  printf 'of_the_site=%q\n' "${lines_in_server-}" "${lines_in_client-}" "${extra_mounts[@]}"
 )
 fingerprint=$(sha256sum <<<"$definition")
 readonly definition fingerprint=${fingerprint%% *}
 # measurement_of USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED: in REPLY, all that defines it.
-measurement_of() { printf -v REPLY 'requests=%s\nprompts=%s\nseed=%s\n%s\nfingerprint=%s' "$5" "$6" "$7" "$definition" "$fingerprint"; }
+measurement_of() {
+  printf -v REPLY '%s\n' "requests=$5" "prompts=$6" "seed=$7" "$definition"
+  REPLY+=fingerprint=$fingerprint
+}
 
 # By a point's folder, in what it is another measurement; "same" where it is not.
 declare -A differs=()
@@ -40,14 +44,16 @@ counts() {
   [[ -d $1 ]] || return 1
   if [[ -z ${differs[$1]-} ]]; then
     measurement_of "${@:2}"
-    here=$REPLY there=$(text_of "$1/measurement.txt")
-    differs[$1]="nothing in it says what was measured: it is empty, or of an older version"
-    if [[ $there == "$here" ]]; then
-      differs[$1]=same
-    elif [[ -n $there ]]; then
-      REPLY=$(echo there: && grep -avxFe "$here" <<<"${there%$'\n'*}"; echo here: && grep -avxFe "$there" <<<"${here%$'\n'*}") || true
-      differs[$1]=${REPLY//[^ -~]/ }
+    here=$REPLY there=$(text_of "$1/measurement.txt") REPLY=same
+    if [[ -z $there ]]; then
+      REPLY="nothing in it says what was measured: it is empty, or of an older version"
+    elif [[ $there != "$here" ]]; then
+      # But for the last line, which is the fingerprint.
+      REPLY="there: $(grep -avxFe "$here" -e "${there##*$'\n'}" <<<"$there")"
+      REPLY+=" here: $(grep -avxFe "$there" -e "${here##*$'\n'}" <<<"$here")"
     fi
+    REPLY=${REPLY:0:2000}
+    differs[$1]=${REPLY//[^ -~]/ }
   fi
   [[ ${differs[$1]} == same ]]
 }

@@ -37,42 +37,33 @@ bring_out() {
   mkdir -p "${2%/*}" && mv -nT -- "$1" "$2" && [[ ! -e $1 ]] || return 1
   stored+=("$2")
 }
-# bring_aside WORD FOLDER: what an unfinished point left is no result, but it is data.
-bring_aside() {
-  local aside=$results/$1_$job_id/${2##*/}
-  [[ ! -L ${aside%/*} ]] || set_aside "${aside%/*}" refused
-  [[ ! -e $aside ]] || set_aside "$aside" earlier
-  ! bring_out "$2" "$aside" || say "an unfinished point ($1); what it left is in $aside"
-}
-# store_points: what clients have put down gets its final name, and what was measured is written down there.
+# store_points [all]: what clients have put down gets its final name, and what was measured is written down there. What
+# an unfinished point left is no result, but it is data; "all" is for when no client is at work any more.
 store_points() {
-  local left name
-  for left in "$run"/{finished,failed}/*; do
-    name=${left##*/}
+  local left name word aside
+  for left in "$run"/{finished,failed}/* ${1:+"$run"/*}; do
+    name=${left##*/} word=failed
     [[ -e $left && -n ${own[$name]-} ]] || continue
+    if [[ $left == "$run/$name" ]]; then
+      ! rmdir "$left" 2>/dev/null || continue
+      # shellcheck disable=SC2086 # its words
+      look_up ${own[$name]}
+      [[ ${REPLIES[1]} == failed ]] || word=interrupted
+    fi
     # shellcheck disable=SC2086 # its words
     measurement_of ${own[$name]}
-    own[$name]=
-    if [[ $left != "$run/finished/"* ]]; then
-      bring_aside failed "$left"
-    elif ! bring_out "$left" "$results/$name" || ! put "$results/$name/measurement.txt" "$REPLY"; then
-      say "error: $name could not be stored as $results/$name" >&2
+    own[$name]='' aside=$results/${word}_$job_id/$name
+    if [[ $left == "$run/finished/$name" ]]; then
+      { bring_out "$left" "$results/$name" && put "$results/$name/measurement.txt" "$REPLY"; } ||
+        say "error: $name could not be stored as $results/$name" >&2
+    else
+      [[ ! -L ${aside%/*} ]] || set_aside "${aside%/*}" refused
+      [[ ! -e $aside ]] || set_aside "$aside" earlier
+      ! bring_out "$left" "$aside" || say "an unfinished point ($word); what it left is in $aside"
     fi
   done
 }
-# keep_unfinished: the same for what is still in progress when no client is at work any more.
-keep_unfinished() {
-  local name word
-  for name in "${!own[@]}"; do
-    [[ -n ${own[$name]} && -e $run/$name ]] || continue
-    ! rmdir "$run/$name" 2>/dev/null || continue
-    # shellcheck disable=SC2086 # its words
-    look_up ${own[$name]}
-    word=failed
-    [[ ${REPLIES[1]} == failed ]] || word=interrupted
-    bring_aside "$word" "$run/$name"
-  done
-}
+keep_unfinished() { store_points all; }
 # What was measured otherwise does not count, and leaves its name to this job where it has that.
 name_points
 for left in "${!differs[@]}"; do
@@ -81,7 +72,8 @@ for left in "${!differs[@]}"; do
   [[ -z ${own[${left##*/}]-} ]] || { set_aside "$left" other && differs[$left]=; }
 done
 # An earlier run of this job may have been killed, and may have measured on other GPUs.
-[[ $(text_of "$manifest") != *"\"fingerprint\": \"$fingerprint\""* ]] || store_points
+[[ ! -e $run/finished || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] ||
+  set_aside "$run/finished" other
 keep_unfinished
 for left in "$run"/{finished,failed}; do
   rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused
