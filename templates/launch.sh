@@ -37,6 +37,8 @@
 {% include "lib/podman/container.sh" %}
 {%- endmatch %}
 
+{% include "lib/image_origin.sh" %}
+
 {% include "lib/model_files.sh" %}
 
 say "$made_by, recipe $recipe"

@@ -18,17 +18,22 @@ readonly enroot_temp={{ folder }}
 readonly default_stage_path={{ stage_path }}
 {%- match runtime %}
 {%- when Runtime::Pyxis %}
-# One entry an image in each list: its file, what enroot imports, the processor
+# One entry an image in each list: its file, its name, what enroot imports, the processor
 {%- when Runtime::Apptainer %}
-# One entry an image in each list: its file, what apptainer pulls, the processor
+# One entry an image in each list: its file, its name, what apptainer pulls, the processor
 {%- when Runtime::Podman %}
-# One entry an image in each list: its file, what podman pulls, the processor
+# One entry an image in each list: its file, its name, what podman pulls, the processor
 {%- endmatch %}
 # it is for (empty: this node's), the free space it needs in MiB, and the
 # registry that asks for an NGC key (empty: none does).
 readonly image_files=(
 {%- for image in images %}
   {{ image.file }}
+{%- endfor %}
+)
+readonly image_references=(
+{%- for image in images %}
+  {{ image.reference }}
 {%- endfor %}
 )
 readonly image_uris=(
@@ -62,6 +67,8 @@ readonly image_logins=(
 
 {% include "lib/readable.sh" %}
 
+{% include "lib/image_origin.sh" %}
+
 {% include "lib/lock.sh" %}
 {%- include "lib/image.sh" %}
 
@@ -79,6 +86,7 @@ to_import=() space_needed=0 logins_needed=()
 for index in "${!image_files[@]}"; do
   check_readable "$stage_path/${image_files[index]}" || continue
   if sound_image "$stage_path/${image_files[index]}"; then
+    is_image_of "${image_files[index]}" "${image_references[index]}"
     say "${image_files[index]} is there already"
     continue
   fi
@@ -228,6 +236,8 @@ import_image() {
     say "warning: no lock on $stage_path/.$name.lock; go on without"
   check_readable "$file" || stop_if_missing
   if sound_image "$file"; then
+    is_image_of "$name" "${image_references[$1]}"
+    stop_if_missing
     say "$name came from another setup"
     rm -f -- "$stage_path/.$name.lock"
     return
@@ -287,6 +297,8 @@ import_image() {
 {%- endmatch %}
     return 1
   fi
+  rm -f -- "$stage_path/.$name.from"
+  (set -C && printf '%s\n' "${image_references[$1]}" >"$stage_path/.$name.from") || say "warning: cannot note where $name is from"
   # The name appears only now, when the file is whole. Where another setup was
   # faster, its file stays.
   mv -nT -- "$part" "$file" || sound_image "$file" || fail "cannot rename $part to $file"

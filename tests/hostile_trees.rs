@@ -321,6 +321,36 @@ fn unreadable_is_not_absent() {
     }
 }
 
+/// Recipes choose the names of images' files: one's image is not run as another's.
+#[test]
+fn an_image_of_another_recipe_is_not_taken() {
+    let mut hostile = recipe();
+    let image = hostile.server.image.to_string();
+    hostile.server.image = format!("registry.evil.example/{image}").parse().unwrap();
+    assert_eq!(hostile.server.squash_file(), recipe().server.squash_file());
+    for (first, second) in [(hostile.clone(), recipe()), (recipe(), hostile)] {
+        let site = Site::new();
+        for name in ["scancel", "scontrol", "seq", "sha256sum"] {
+            site.program(name, "");
+        }
+        let setup = |recipe: &Recipe| script(ScriptKind::Setup, recipe.clone(), Runtime::Pyxis);
+        let launch = |recipe: &Recipe| script(ScriptKind::Launch, recipe.clone(), Runtime::Pyxis);
+        let key = [("NGC_API_KEY", "key")];
+        for _ in 0..2 {
+            let (code, words) = site.run(&setup(&first), &key);
+            assert_eq!(code, Some(0), "{words}");
+        }
+        let another = "a recipe with this name put another image there";
+        assert!(!site.run(&launch(&first), &[]).1.contains(another));
+        for script in [setup(&second), launch(&second)] {
+            let (code, words) = site.run(&script, &key);
+            assert_eq!(code, Some(2), "{words}");
+            let said = format!("missing: {} as ", second.server.image);
+            assert!(words.contains(&said) && words.contains(another), "{words}");
+        }
+    }
+}
+
 /// What a registry has the import say is shown without its control characters.
 #[test]
 fn an_import_s_words_are_shown_clean() {

@@ -32,6 +32,8 @@ pub(crate) fn image_sources(recipe: &Recipe, settings: &Settings) -> Vec<ImageSo
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ImageSource {
     pub(crate) file: String,
+    /// The image as the recipe has it.
+    pub(crate) reference: String,
     /// The image as it is pulled: from the mirror, if its registry has one.
     pub(crate) image: Image,
     pub(crate) uri: String,
@@ -61,6 +63,7 @@ impl ImageSource {
         let runtime = settings.runtime();
         Self {
             file: runtime.image_file(file),
+            reference: image.to_string(),
             uri: if runtime == Runtime::Pyxis {
                 source.enroot_uri()
             } else {

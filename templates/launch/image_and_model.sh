@@ -3,7 +3,9 @@ check_runtime
 hidden=$(LC_ALL=C find -H "$stage_path"/{"$server_image","$client_image"} "$model_path" ! -type l \
   \( ! -readable -o -type d ! -executable \) 2>&1 | grep -v 'No such file' | head -n 1) || true
 [[ -z $hidden ]] || missing "permission to read ${hidden#find: }: ask its owner for chmod -R a+rX"
-for image in "$server_image" "$client_image"; do
+for image in "$server_image $server_reference" "$client_image $client_reference"; do
+  read -r image reference <<<"$image"
+  is_image_of "$image" "$reference"
   [[ -n $hidden ]] || sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
 done
 

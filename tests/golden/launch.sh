@@ -235,6 +235,13 @@ set_container() {
 }
 remove_containers() { :; }
 
+# is_image_of FILE REFERENCE: false when a setup.sh noted that it made FILE of another image: recipes choose names.
+is_image_of() {
+  local note=$stage_path/.$1.from
+  [[ ! -f $note || -L $note || $(head -c 4096 -- "$note" | tr -d '\0') == "$2" ]] ||
+    missing "$2 as $stage_path/$1: a recipe with this name put another image there; remove it, or use another stage path"
+}
+
 # shards_of FOLDER: the shards that the folder's index names, a line each.
 shards_of() {
   local index=$1/model.safetensors.index.json
@@ -283,7 +290,9 @@ check_runtime
 hidden=$(LC_ALL=C find -H "$stage_path"/{"$server_image","$client_image"} "$model_path" ! -type l \
   \( ! -readable -o -type d ! -executable \) 2>&1 | grep -v 'No such file' | head -n 1) || true
 [[ -z $hidden ]] || missing "permission to read ${hidden#find: }: ask its owner for chmod -R a+rX"
-for image in "$server_image" "$client_image"; do
+for image in "$server_image $server_reference" "$client_image $client_reference"; do
+  read -r image reference <<<"$image"
+  is_image_of "$image" "$reference"
   [[ -n $hidden ]] || sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
 done
 

@@ -15,12 +15,16 @@ readonly made_by='nim-slurm 0.1.0'
 readonly recipe=llama3-70b-h100x4-fp8
 # Used when STAGE_PATH is not set.
 readonly default_stage_path=''
-# One entry an image in each list: its file, what enroot imports, the processor
+# One entry an image in each list: its file, its name, what enroot imports, the processor
 # it is for (empty: this node's), the free space it needs in MiB, and the
 # registry that asks for an NGC key (empty: none does).
 readonly image_files=(
   nvidia+tritonserver+25.01.sqsh
   nim+meta+llama3-70b-instruct+1.0.3.sqsh
+)
+readonly image_references=(
+  nvcr.io/nvidia/tritonserver:25.01-py3-sdk
+  nvcr.io/nim/meta/llama3-70b-instruct:1.0.3
 )
 readonly image_uris=(
   'docker://nvcr.io#nvidia/tritonserver:25.01-py3-sdk'
@@ -134,6 +138,13 @@ check_readable() {
   return 1
 }
 
+# is_image_of FILE REFERENCE: false when a setup.sh noted that it made FILE of another image: recipes choose names.
+is_image_of() {
+  local note=$stage_path/.$1.from
+  [[ ! -f $note || -L $note || $(head -c 4096 -- "$note" | tr -d '\0') == "$2" ]] ||
+    missing "$2 as $stage_path/$1: a recipe with this name put another image there; remove it, or use another stage path"
+}
+
 # open_lock FILE: opens it, as $REPLY. Others may write to its folder: only a regular file is
 # opened, since a FIFO would hold this script up, and it is made only where there is nothing.
 open_lock() {
@@ -170,6 +181,7 @@ to_import=() space_needed=0 logins_needed=()
 for index in "${!image_files[@]}"; do
   check_readable "$stage_path/${image_files[index]}" || continue
   if sound_image "$stage_path/${image_files[index]}"; then
+    is_image_of "${image_files[index]}" "${image_references[index]}"
     say "${image_files[index]} is there already"
     continue
   fi
@@ -315,6 +327,8 @@ import_image() {
     say "warning: no lock on $stage_path/.$name.lock; go on without"
   check_readable "$file" || stop_if_missing
   if sound_image "$file"; then
+    is_image_of "$name" "${image_references[$1]}"
+    stop_if_missing
     say "$name came from another setup"
     rm -f -- "$stage_path/.$name.lock"
     return
@@ -348,6 +362,8 @@ import_image() {
     say "error: enroot reported success, but what it wrote for $name is not a whole squashfs file: is the disk full?" >&2
     return 1
   fi
+  rm -f -- "$stage_path/.$name.from"
+  (set -C && printf '%s\n' "${image_references[$1]}" >"$stage_path/.$name.from") || say "warning: cannot note where $name is from"
   # The name appears only now, when the file is whole. Where another setup was
   # faster, its file stays.
   mv -nT -- "$part" "$file" || sound_image "$file" || fail "cannot rename $part to $file"
