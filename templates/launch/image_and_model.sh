@@ -1,7 +1,8 @@
 check_runtime
 # What may not be read is neither absent nor damaged.
 hidden=$(LC_ALL=C find -H "$stage_path"/{"$server_image","$client_image"} "$model_path" ! -type l \
-  \( ! -readable -o -type d ! -executable \) 2>&1 | grep -v 'No such file' | head -n 1) || true
+  \( ! -readable -o -type d ! -executable \) 2>&1 | tr -c ' -~\n' '?' |
+  grep -v 'No such file' | head -n 1) || true
 [[ -z $hidden ]] || missing "permission to read ${hidden#find: }: ask its owner for chmod -R a+rX"
 for image in "$server_image $server_reference" "$client_image $client_reference"; do
   read -r image reference <<<"$image"
