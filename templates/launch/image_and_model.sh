@@ -1,4 +1,11 @@
 check_runtime
+# A recipe may name any folder as its model, and its images see all that is in it.
+real=$(cd -P -- "$model_path" 2>/dev/null && pwd) || real=$model_path
+for place in "${HOME:-/}" "$stage_path"; do
+  place=$(cd -P -- "$place" 2>/dev/null && pwd) || continue
+  [[ $place/ != "$real"/* && $real != "$place"/.* ]] ||
+    missing "a folder with the model alone: $model_path has all of $place, or is hidden in it"
+done
 # What may not be read is neither absent nor damaged.
 hidden=$(LC_ALL=C find -H "$stage_path"/{"$server_image","$client_image"} "$model_path" ! -type l \
   \( ! -readable -o -type d ! -executable \) 2>&1 | tr -c ' -~\n' '?' |
