@@ -685,6 +685,41 @@ fn what_a_client_leaves_leads_nowhere() {
     }
 }
 
+/// A container writes to its caches: nobody leads those elsewhere.
+#[test]
+fn nobody_leads_a_cache_elsewhere() {
+    let script = default_launch();
+    let paths = lines(&script, "digest() {", "[[ ! -L $cache_path");
+    let step = function(&script, "client_step");
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("home")).unwrap();
+    let head = "fail() { echo \"error: $*\"; exit 1; }\nkeep_secrets() { :; }\nset_container() { REPLIES=(); }\n\
+         log_of() { :; }\nclient_program() { :; }\nstep=(true)\n\
+         stage_path=$FOLDER/stage server_image=a+b.sqsh server_reference=r/a/b weights_target=w engine_target=e tokenizer=a/b\n\
+         tokenizer_path=a/b default_tokenizer='' run=r extra_mounts=() server_environment=() server_command=(serve)\n\
+         client_image=c.sqsh client_command=(tool profile) logs=$stage_path/logs results=$stage_path/results";
+    let run = |lead: &str| {
+        let program =
+            format!("{head}\n{step}\n{paths}\necho \"$cache_path\"\n{lead}\n(client_step 0)");
+        bash(&folder, &program, &[])
+    };
+    let (code, words) = run("");
+    assert_eq!(code, Some(0), "{words}");
+    let cache = words.trim_end().to_owned();
+    let (code, words) = run("rmdir \"$hub_cache\"; ln -s \"$FOLDER/home\" \"$hub_cache\"");
+    assert_eq!(code, Some(1), "{words}");
+    assert!(
+        words.contains("is a link, or another user's: remove it"),
+        "{words}"
+    );
+    fs::remove_dir(&cache).unwrap();
+    symlink(folder.path().join("home"), &cache).unwrap();
+    let (code, words) = run("");
+    assert_eq!(code, Some(1), "{words}");
+    let said = format!("error: {cache} is a link, or another user's: remove it\n");
+    assert_eq!(words, said);
+}
+
 /// Where what a server keeps is found again: by this server alone.
 #[test]
 fn a_cache_is_for_one_recipe() {

@@ -121,6 +121,7 @@ client_step() {
   if [[ $tokenizer_path != /* || -n $default_tokenizer ]]; then
     export HF_HOME=$hub_cache
     mkdir -p -m 700 "$hub_cache"
+    [[ ! -L $hub_cache && -O $hub_cache ]] || fail "$hub_cache is a link, or another user's: remove it"
     mounts+=("$hub_cache:$hub_cache") variables+=' HF_HOME'
   fi
   export HF_HUB_OFFLINE=$offline TRANSFORMERS_OFFLINE=$offline
