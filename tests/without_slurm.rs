@@ -233,7 +233,7 @@ fn lines_in_the_client_change_none_of_its_variables() {
     );
     let program = format!("{head}{}\n", client_program(&text));
     // The server is ready.
-    let answers = "case $* in *chat*) printf 'data: {\"choices\": []}\\n200' ;; *models*) echo '\"x\"' ;; *) echo -n 200 ;; esac";
+    let answers = "case $* in *chat*) cat >/dev/null; printf 'data: {\"choices\": []}\\n200' ;; *models*) echo '\"x\"' ;; *) echo -n 200 ;; esac";
     let node = Node::new()
         .with("genai-perf", "")
         .with("curl", answers)
