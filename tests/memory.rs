@@ -16,7 +16,6 @@ use std::hint::black_box;
 use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use camino::Utf8Path;
 use nim_slurm::results::{Requests, Run};
@@ -26,9 +25,12 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use self::every_value::{Value, Visitor, every_value};
+use self::processor::spent;
 
 #[path = "common/every_value.rs"]
 mod every_value;
+#[path = "common/processor.rs"]
+mod processor;
 
 /// Counts the bytes that are allocated now, and how many there were at most.
 struct Counting;
@@ -77,9 +79,8 @@ fn alone() -> MutexGuard<'static, ()> {
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Far longer than any of it takes, also on a busy machine; what is quadratic in a
-/// text of this size takes minutes.
-const AT_ONCE: Duration = Duration::from_secs(5);
+/// Far longer than any of it takes; what is quadratic in a text of this size takes minutes. In milliseconds.
+const AT_ONCE: u64 = 5_000;
 
 /// What may be allocated for a byte of a value.
 const OF_A_VALUE: usize = 64;
@@ -108,13 +109,13 @@ impl Worst {
     /// Does it, and asserts that time and memory are within their bounds.
     #[track_caller]
     fn measure<T>(&mut self, place: &str, length: usize, always: usize, deed: impl FnOnce() -> T) {
-        let start = Instant::now();
+        let start = spent();
         let before = NOW.load(Relaxed);
         MOST.store(before, Relaxed);
         black_box(deed());
         let used = MOST.load(Relaxed).saturating_sub(before);
-        let time = start.elapsed();
-        assert!(time < AT_ONCE, "{place}: {time:?} for {length} bytes");
+        let time = spent() - start;
+        assert!(time < AT_ONCE, "{place}: {time} ms for {length} bytes");
         let beyond = used.saturating_sub(always);
         assert!(
             beyond <= self.bound * length,

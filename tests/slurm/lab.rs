@@ -289,7 +289,7 @@ pub(crate) fn wait_until(what: &str, fact: impl Fn() -> bool) {
             start.elapsed() < Duration::from_secs(300),
             "{what} did not happen"
         );
-        thread::sleep(Duration::from_millis(50));
+        thread::sleep(Duration::from_millis(100));
     }
 }
 
@@ -575,7 +575,7 @@ impl Job<'_> {
                 "{what} did not happen: {}",
                 self.printed()
             );
-            thread::sleep(Duration::from_millis(50));
+            thread::sleep(Duration::from_millis(100));
         }
     }
 
