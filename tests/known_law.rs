@@ -278,6 +278,14 @@ fn every_figure_is_the_truth() {
             let command = tool.command(server.port, 1000 + concurrency, concurrency, requests);
             run(tool, &results, &command);
             let lines = server.truth(seen + requests as usize);
+            let mean_wait = lines[seen..].iter().map(|line| {
+                let time = |name: &str| line[name].as_u64().unwrap();
+                Duration::from_nanos(time("turn_ns") - time("start_ns"))
+            });
+            let mean_wait = mean_wait.sum::<Duration>() / requests;
+            println!(
+                "{tool:?} at {concurrency}: a request had come {mean_wait:.1?} before its turn"
+            );
             // A tool that sends more than it was asked to would be measured by the wrong requests.
             assert_eq!(
                 lines.len() - seen,

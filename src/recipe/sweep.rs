@@ -44,7 +44,7 @@ pub struct Sweep {
     /// … but at least so many; 20 by default.
     #[serde(default = "number::<20>")]
     pub min_requests: NonZeroU32,
-    /// Seconds after which a point is given up; 900 by default.
+    /// Seconds after which a point is given up; 900 by default. Its warm-up may take as long.
     #[serde(default = "number::<900>")]
     pub point_timeout: NonZeroU32,
     /// What several servers on one node do with the points.

@@ -202,6 +202,7 @@ async def generate(w, path, body, came):
 
     if LAW is None:
         return await answer(w, body, chat, base, words, choice, usage, fin, doomed, me, A.ttft_ms, A.itl_ms, came[1])
+    turn = time.time_ns()
     in_flight, is_wave = LAW.arrive(time.monotonic())
     cached = CACHE.take(["template"] * A.template_words + prompt)
     ttft, itl = LAW.times(me, in_flight, pin - cached, is_wave)
@@ -213,7 +214,7 @@ async def generate(w, path, body, came):
     N["generated"] += n
     TRUTH.write(
         request=me, in_flight=in_flight, wave=is_wave, prompt_tokens=pin, cached_tokens=cached, output_tokens=n,
-        law_ttft_ms=ttft, law_itl_ms=itl, start_ns=came[0], first_ns=first, last_ns=last,
+        law_ttft_ms=ttft, law_itl_ms=itl, start_ns=came[0], turn_ns=turn, first_ns=first, last_ns=last,
     )
 
 
