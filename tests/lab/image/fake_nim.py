@@ -135,10 +135,12 @@ class Selector(selectors.DefaultSelector):
     """Knows when it last looked: what had come by then may wait long for its turn."""
 
     looked = (0, 0.0)
+    looks = 0
 
     def select(self, timeout=None):
         events = super().select(timeout)
         Selector.looked = (time.time_ns(), time.monotonic())
+        Selector.looks += 1
         return events
 
 
@@ -147,8 +149,14 @@ class Reader(asyncio.StreamReader):
 
     came = None
 
+    def __init__(self):
+        super().__init__()
+        self.opened = (Selector.looks, Selector.looked)
+
     def feed_data(self, data):
-        self.came = self.came or Selector.looked
+        looks, opened = self.opened
+        # asyncio looks twice before it reads from a new connection: what is there then has come with it.
+        self.came = self.came or (opened if Selector.looks <= looks + 2 else Selector.looked)
         super().feed_data(data)
 
 
