@@ -383,7 +383,7 @@ fn a_sweep_measures_the_server_and_not_its_cache() {
         fs::create_dir(&folder).unwrap();
         let law = format!("ttft=50,prompt={PROMPT},itl=5,seed=7");
         let server = Server::start(&folder, &law, "on");
-        let mut seen = 0;
+        let mut measured = 0;
         for concurrency in [64, 16, 1] {
             let requests = (5 * concurrency).max(20);
             let (seed, prompts) = if own_prompts {
@@ -394,9 +394,9 @@ fn a_sweep_measures_the_server_and_not_its_cache() {
             let results = folder.join(format!("{tool:?}-{concurrency}"));
             let command = tool.command_with(prompts, server.port, seed, concurrency, requests);
             run(tool, &results, &command);
-            let lines = server.truth(seen + requests as usize);
+            let lines = server.truth(measured + requests as usize);
             let mean = |value: &dyn Fn(&Value) -> f64| {
-                let lines = &lines[seen..];
+                let lines = &lines[measured..];
                 lines.iter().map(value).sum::<f64>() / f64::from(requests)
             };
             let number = |line: &Value, name: &str| line[name].as_f64().unwrap();
@@ -412,7 +412,7 @@ fn a_sweep_measures_the_server_and_not_its_cache() {
                 100.0 * share,
                 100.0 * (told / truth - 1.0)
             );
-            seen += requests as usize;
+            measured += requests as usize;
             // GenAI-Perf's text is small: some of its prompts are alike by chance.
             assert!(
                 if own_prompts {
