@@ -184,12 +184,12 @@ impl Run {
             .collect();
         for point in &mut found.points {
             // Of several servers that measured it together, each has a folder in there.
-            let own = point
+            let mut own = point
                 .path
                 .ancestors()
                 .take(2)
                 .filter_map(Utf8Path::file_name);
-            point.cached_share = own.filter_map(|name| shares.get(name).copied()).next();
+            point.cached_share = own.find_map(|name| shares.get(name).copied());
         }
         Ok(Self {
             path: path.to_owned(),

@@ -60,7 +60,7 @@ pub struct Sweep {
     /// each of its streams generates 2,048 tokens or more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percentile: Option<Percentile>,
-    /// Seconds after which a point is given up; 900 by default.
+    /// Seconds after which a point is given up; 900 by default. Its warm-up may take as long.
     #[serde(default = "number::<900>")]
     pub point_timeout: NonZeroU32,
     /// What several servers on one node do with the points.

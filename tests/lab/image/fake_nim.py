@@ -135,10 +135,12 @@ class Selector(selectors.DefaultSelector):
     """Knows when it last looked: what had come by then may wait long for its turn."""
 
     looked = (0, 0.0)
+    looks = 0
 
     def select(self, timeout=None):
         events = super().select(timeout)
         Selector.looked = (time.time_ns(), time.monotonic())
+        Selector.looks += 1
         return events
 
 
@@ -147,8 +149,14 @@ class Reader(asyncio.StreamReader):
 
     came = None
 
+    def __init__(self):
+        super().__init__()
+        self.opened = (Selector.looks, Selector.looked)
+
     def feed_data(self, data):
-        self.came = self.came or Selector.looked
+        looks, opened = self.opened
+        # asyncio looks twice before it reads from a new connection: what is there then has come with it.
+        self.came = self.came or (opened if Selector.looks <= looks + 2 else Selector.looked)
         super().feed_data(data)
 
 
@@ -202,6 +210,7 @@ async def generate(w, path, body, came):
 
     if LAW is None:
         return await answer(w, body, chat, base, words, choice, usage, fin, doomed, me, A.ttft_ms, A.itl_ms, came[1])
+    turn = time.time_ns()
     in_flight, is_wave = LAW.arrive(time.monotonic())
     cached = CACHE.take(["template"] * A.template_words + prompt)
     ttft, itl = LAW.times(me, in_flight, pin - cached, is_wave)
@@ -213,7 +222,7 @@ async def generate(w, path, body, came):
     N["generated"] += n
     TRUTH.write(
         request=me, in_flight=in_flight, wave=is_wave, prompt_tokens=pin, cached_tokens=cached, output_tokens=n,
-        law_ttft_ms=ttft, law_itl_ms=itl, start_ns=came[0], first_ns=first, last_ns=last,
+        law_ttft_ms=ttft, law_itl_ms=itl, start_ns=came[0], turn_ns=turn, first_ns=first, last_ns=last,
     )
 
 

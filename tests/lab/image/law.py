@@ -13,8 +13,8 @@ lognormal with the standard deviation noise, 1 without. The first wave is what c
 answer has ended, after the server has been idle for wave_idle (1) seconds.
 
 The log has a line of JSON for each request, when its answer has ended: what the law said, when the
-request had come, though its turn may have been later, and when the first and the last token were
-truly written, in ns since 1970.
+request had come, when its turn came, and when the first and the last token were truly written, in
+ns since 1970.
 """
 import hashlib, json, math, random
 
