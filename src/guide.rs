@@ -6,6 +6,7 @@
 //! | write down what a site needs | [`settings`] |
 //! | benchmark another model, server or sweep | [`recipe`] |
 //! | run it: images, model, launch, following, resuming | [`cluster`] |
+//! | know how a point is measured, and what each figure means | [`measuring`] |
 //! | know what a resume counts, and what ran under which name | [`resume`] |
 //! | read, judge and compare results | [`results`] |
 //! | test one's own scripts | [`golden_files`] |
@@ -31,6 +32,11 @@ pub mod cluster {}
 #[doc = ""]
 #[doc = include_str!("guide/links.md")]
 pub mod golden_files {}
+
+#[doc = include_str!("guide/measuring.md")]
+#[doc = ""]
+#[doc = include_str!("guide/links.md")]
+pub mod measuring {}
 
 #[doc = include_str!("guide/recipe.md")]
 #[doc = ""]

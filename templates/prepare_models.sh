@@ -115,7 +115,7 @@ stray_link() {
     }
   done < <(find -H "$1" -type l -printf '%P\0' 2>/dev/null)
 }
-# check_by_hand FOLDER: names what must be mended there before anything is read or fetched.
+# check_by_hand FOLDER: names what must be fixed there before anything is read or fetched.
 check_by_hand() {
   local link
   check_readable "$1" || return 0

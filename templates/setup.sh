@@ -93,7 +93,7 @@ for index in "${!image_files[@]}"; do
   space_needed=$((space_needed + image_space[index]))
   [[ -z ${image_logins[index]} ]] || logins_needed+=("${image_logins[index]}")
 done
-if ((${#to_import[@]} + ${#problems[@]} == 0)); then
+if ((${#to_import[@]} + problems == 0)); then
   say "nothing to do: all images are in $stage_path"
   exit 0
 fi
@@ -189,11 +189,10 @@ trap 'stopped=yes' TERM INT
 {% include "lib/podman/key.sh" %}
 {%- endmatch %}
 
+{% include "lib/secret_names.sh" %}
 # Steps get no secret of the user's but those that they are given. This shell keeps them.
 while read -r name; do
-  case ${name^^} in
-    *TOKEN | *TOKEN_* | *SECRET* | *PASSW* | *CREDENTIAL* | *_KEY) export -n "${name?}" ;;
-  esac
+  ! is_secret "$name" || export -n "${name?}"
 done < <(compgen -e)
 
 # Removes what killed imports of file $1 left: a part names its job.
@@ -213,9 +212,9 @@ remove_leftovers() {
 {% include "lib/job_has_ended.sh" %}
 
 label() {
-  local line
+  local line LC_ALL=C
   while IFS= read -r line || [[ -n $line ]]; do
-    printf '  %s | %s\n' "$1" "$line"
+    printf '  %s | %s\n' "$1" "${line//[^ -~]/?}"
   done
 }
 {%- match runtime %}
@@ -330,5 +329,5 @@ done
 ((failed == 0)) || sleep 0.5 || true
 [[ -z $stopped ]] || fail "stopped by a signal before all images were there: submit this script again"
 ((failed == 0)) ||
-  fail "$failed of ${#to_import[@]} images failed; when that is mended, submit this script again: what is ready is not fetched twice"
+  fail "$failed of ${#to_import[@]} images failed; when that is fixed, submit this script again: what is ready is not fetched twice"
 say "done: all images are in $stage_path"

@@ -90,6 +90,48 @@ fn a_job_s_name_is_no_count_of_restarts() {
     assert_eq!(words, "told 1\n");
 }
 
+/// The share of time with requests in flight is that of all servers, and whatever the client's image
+/// writes, it is a number up to 100 or nothing.
+#[test]
+fn the_share_in_flight_is_a_share() {
+    let script = default_launch();
+    let read = lines(&script, "states=$(", "  if (seconds > 0)");
+    for (states, expected) in [
+        (["in_flight=90000/100/1", ""], "90 1"),
+        (["in_flight=90000/100/1", "in_flight=20000/100/0"], "55 1"),
+        (["in_flight=90000/80/0", ""], "100 0"),
+        (["in_flight=0/0/0", ""], " "),
+        (["in_flight=-1/100/0", "in_flight=1/2"], " "),
+        (
+            ["in_flight=99999999999999/1/99999999", "x\nin_flight=a/1/1"],
+            "100 99999999",
+        ),
+        (
+            [
+                "in_flight=99999999999999999999999999999999999999999999/1/1",
+                "",
+            ],
+            " ",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        for (number, state) in states.iter().enumerate() {
+            let name = format!("state.{number}");
+            fs::write(
+                folder.path().join(name),
+                format!("state=ready\nready_seconds=7\n{state}\n"),
+            )
+            .unwrap();
+        }
+        let text_of = function(&script, "text_of");
+        let program = format!(
+            "{text_of}\nset +e\nrun=$FOLDER clients=(1 2)\n{read}\necho \"$ready_seconds: $in_flight_percent $too_short\""
+        );
+        let (_, words) = bash(&folder, &program, &[]);
+        assert_eq!(words, format!("7: {expected}\n"), "{states:?}");
+    }
+}
+
 /// Whatever the client's image writes, the manifest is JSON, and a point is finished only when
 /// its folder is there.
 #[test]
@@ -99,25 +141,52 @@ fn a_row_of_points_is_only_a_claim() {
         .map(|name| function(&script, name).to_owned() + "\n")
         .concat();
     for (row, has_folder, expected) in [
-        ("finished|12|", true, r#""finished" 12 """#),
+        ("finished|12||", true, r#""finished" 12 "" null null null"#),
         (
-            "finished|12|",
-            false,
-            r#""failed" 12 "its results are not there""#,
+            "finished|12|5 4096 0|",
+            true,
+            r#""finished" 12 "" 5 4096 0"#,
         ),
-        ("left out|90|x", false, r#""left out" 90 "x""#),
-        ("failed|1e|x", false, r#""failed" null "x""#),
-        ("failed|007|x", false, r#""failed" null "x""#),
         (
-            "failed|9, \"status\": \"finished\"|",
-            false,
-            r#""failed" null """#,
+            "finished|12|5 null 0x1|",
+            true,
+            r#""finished" 12 "" null null null"#,
         ),
-        ("\u{1b}]0;x|1|y", false, r#""not run" 1 "y""#),
         (
-            "failed|1|a\"b\\c\u{1b}[31m\u{202e}",
+            "finished|12|5 1, \"a\": 2 0|",
+            true,
+            r#""finished" 12 "" null null null"#,
+        ),
+        (
+            "finished|12||",
             false,
-            r#""failed" 1 "a\"b\\c?[31m???""#,
+            r#""failed" 12 "its results are not there" null null null"#,
+        ),
+        (
+            "left out|90||x",
+            false,
+            r#""left out" 90 "x" null null null"#,
+        ),
+        ("failed|1e||x", false, r#""failed" null "x" null null null"#),
+        (
+            "failed|007||x",
+            false,
+            r#""failed" null "x" null null null"#,
+        ),
+        (
+            "failed|9, \"status\": \"finished\"||",
+            false,
+            r#""failed" null "" null null null"#,
+        ),
+        (
+            "\u{1b}]0;x|1||y",
+            false,
+            r#""not run" 1 "y" null null null"#,
+        ),
+        (
+            "failed|1||a\"b\\c\u{1b}[31m\u{202e}",
+            false,
+            r#""failed" 1 "a\"b\\c?[31m???" null null null"#,
         ),
     ] {
         let folder = tempfile::tempdir().unwrap();
@@ -135,7 +204,7 @@ fn a_row_of_points_is_only_a_claim() {
             "results=$FOLDER run=$FOLDER result_name=m gpus=4 job_id=7 runs=(7) parts=0\n{functions}\n\
              declare -A differs=()\nmeasurement_of() {{ REPLY='the same'; }}\n\
              look_up chat 32 16 1 8 8 0\n\
-             echo \"$(json \"${{REPLIES[1]}}\") ${{REPLIES[2]:-null}} $(json \"${{REPLIES[3]}}\")\""
+             echo \"$(json \"${{REPLIES[1]}}\") ${{REPLIES[2]:-null}} $(json \"${{REPLIES[3]}}\") ${{REPLIES[4]}}\""
         );
         let (code, words) = bash(&folder, &program, &[("LC_ALL", "C.UTF-8")]);
         assert_eq!(code, Some(0), "{row}: {words}");
@@ -147,24 +216,33 @@ fn a_row_of_points_is_only_a_claim() {
 #[test]
 fn words_are_no_numbers() {
     let script = default_launch();
-    let program = client_program(&script);
-    let read = function(program, "table_value");
-    for (cell, expected) in [
-        ("12.50", "12.50"),
-        ("\"1,234.5\"", "1234.5"),
-        ("N/A", "no"),
-        ("inf", "no"),
-        ("+inf", "no"),
-        ("nan", "no"),
-        ("1e999", "no"),
-        ("0x10", "no"),
-        ("", "no"),
+    let check = function(client_program(&script), "check_result");
+    for (cell, is_valid) in [
+        ("12.50", true),
+        ("\"1,234.5\"", true),
+        ("N/A", false),
+        ("inf", false),
+        ("+inf", false),
+        ("nan", false),
+        ("1e999", false),
+        ("0x10", false),
+        ("", false),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let table = format!("Metric,Value\nOutput Token Throughput (tokens/sec),{cell}\n");
+        let table = format!(
+            "Metric,avg\nOutput Sequence Length (tokens),16\nRequest Count (count),8\n\
+             Output Token Throughput (tokens/sec),{cell}\nRequest Throughput (per sec),{cell}\n"
+        );
         fs::write(folder.path().join("table.csv"), table).unwrap();
-        let call =
-            format!("{read}\ntable_value 'Output Token Throughput (' table.csv\necho \"$REPLY\"");
+        let call = format!(
+            "tool=genai-perf result_table=table.csv tool_name=tool reason= busy=0\n{check}\n\
+             if check_result . 16 8; then echo valid; else echo \"$reason\"; fi"
+        );
+        let expected = if is_valid {
+            "valid"
+        } else {
+            "table.csv says that no tokens were generated"
+        };
         assert_eq!(bash(&folder, &call, &[]).1.trim_end(), expected, "{cell}");
     }
 }
@@ -173,10 +251,11 @@ fn words_are_no_numbers() {
 #[test]
 fn clients_do_not_wait_for_one_that_ended() {
     let script = default_launch();
-    let meet = function(client_program(&script), "meet");
+    let client = client_program(&script);
+    let (keep, meet) = (function(client, "keep"), function(client, "meet"));
     let head = format!(
         "say() {{ echo \"$*\"; }}\nstop_if_full() {{ :; }}\nend_with() {{ echo \"ends as $1\"; exit 1; }}\n\
-         run=$FOLDER parts=2 replica=0\n{meet}\n"
+         run=$FOLDER parts=2 replica=0\n{keep}\n{meet}\n"
     );
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("ended.1"), "no_answer 1\n").unwrap();
@@ -223,15 +302,15 @@ fn who_is_left_alone_is_not_to_blame() {
 #[test]
 fn ports_are_claimed_and_nothing_is_opened() {
     let script = default_launch();
-    let claim = lines(&script, "claims=()", "((${#problems[@]} == 0)) || rmdir");
+    let claim = lines(&script, "claims=()", "((problems == 0)) || rmdir");
     let place = "/tmp/nim-slurm-port-49151";
     let claims = |jobs: &str, prepare: &str| {
         let folder = tempfile::tempdir().unwrap();
         let program = format!(
-            "problems=()\nmissing() {{ problems+=(\"$*\"); }}\nsqueue() {{ printf '%s\\n' {jobs}; }}\n\
+            "problems=0\nmissing() {{ echo \"$*\"; problems=1; }}\nsqueue() {{ printf '%s\\n' {jobs}; }}\n\
              logs=$FOLDER slurm_id=77000001 SLURMD_NODENAME=node1 port=49151 replicas=1\n{prepare}\n{claim}\n\
              for claim in \"${{claims[@]}}\"; do [[ ! -d $claim ]] || echo \"has ${{claim##*/}}\"; done\n\
-             echo \"${{problems[@]-}}\"\nrmdir {place}.* 2>/dev/null || true; rm -f {place}.*"
+             echo\nrmdir {place}.* 2>/dev/null || true; rm -f {place}.*"
         );
         let (code, words) = bash(&folder, &program, &[]);
         assert_eq!(code, Some(0), "{words}");
@@ -287,9 +366,15 @@ fn variables_of_a_server_stay_in_its_container() {
     for recipe in [recipe, several] {
         for runtime in [Runtime::Pyxis, Runtime::Apptainer, Runtime::Podman] {
             let script = launch(recipe.clone(), runtime);
-            let functions: String = ["fill", "set_container", "server_step", "keep_secrets"]
-                .map(|name| function(&script, name).to_owned() + "\n")
-                .concat();
+            let functions: String = [
+                "fill",
+                "set_container",
+                "server_step",
+                "is_secret",
+                "keep_secrets",
+            ]
+            .map(|name| function(&script, name).to_owned() + "\n")
+            .concat();
             let values = lines(&script, "readonly server_image=", "readonly extra_mounts=(");
             let program = format!(
                 "{values})\n{functions}\nlog_of() {{ echo log; }}\nserver_program() {{ :; }}\ndeclare -A facts=()\n\
@@ -322,7 +407,8 @@ fn variables_of_a_server_stay_in_its_container() {
 #[test]
 fn steps_get_the_secrets_that_they_need() {
     let script = default_launch();
-    let keep = function(&script, "keep_secrets");
+    let keep = ["is_secret", "keep_secrets"].map(|name| function(&script, name));
+    let keep = keep.join("\n");
     let variables = [
         ("HF_TOKEN", "canary"),
         ("NGC_API_KEY", "kept"),
@@ -331,6 +417,10 @@ fn steps_get_the_secrets_that_they_need() {
         ("my_password", "canary"),
         ("OWN", "canary"),
         ("OF_A_RECIPE", "canary"),
+        ("OPENAI_APIKEY", "canary"),
+        ("SSHPASS", "canary"),
+        ("MYSQL_PWD", "canary"),
+        ("DATABASE_URL", "postgres://me:canary@db/x"),
         ("https_proxy", "http://me:canary@proxy:1"),
         ("HTTP_PROXY", "http://proxy:1"),
         ("TOKENIZERS_PARALLELISM", "true"),
@@ -407,10 +497,10 @@ impl Left {
         .concat();
         let program = format!(
             "say() {{ echo \"$*\"; }}\nfail() {{ say \"error: $*\"; exit 1; }}\nresults=$FOLDER/results logs=$FOLDER/logs result_name=m gpus=4\n\
-             job_id=7 parts=0 runs=(7) points=('chat 32 16 1 8 8 0') manifest=$results/run_7.json client_exits=(4)\n\
+             job_id=7 parts=0 runs=(7) points=('chat 32 16 1 8 8 0') manifest=$results/run_7.json clients=()\n(exit 4) & clients=($!)\n\
              definition=gpus=4 fingerprint=f\ndeclare -A differs=()\nprint_manifest() {{ echo text; }}\n\
              {functions}\n{}\nlook_up chat 32 16 1 8 8 0\necho \"status: ${{REPLIES[1]}}\"\necho \"measured: ${{are_finished[*]}}\"\n\
-             client_end 0\necho \"end: ${{REPLIES[*]}}\"\nwrite_manifest\nmkdir \"$stopping\"",
+             client_end 0\necho \"end: ${{REPLIES[*]}}\"\nwrite_manifest",
             &script[start..start + end]
         );
         let (code, words) = bash(&self.folder, &program, &[]);
@@ -437,7 +527,7 @@ fn a_result_that_is_not_stored_is_not_finished() {
     assert!(left.at("results").join(POINT).join("table.csv").is_file());
 
     let left = Left::new();
-    fs::write(left.run().join("points"), format!("{POINT}|finished|3|\n")).unwrap();
+    fs::write(left.run().join("points"), format!("{POINT}|finished|3||\n")).unwrap();
     // Where mv keeps what is there, and says that all is well.
     symlink("nowhere", left.at("results").join(POINT)).unwrap();
     let words = left.bring_out();
@@ -677,16 +767,28 @@ const ATTACKS: &[(&str, Attack, bool)] = &[
         true,
     ),
     (
-        "the sign of the end is a link",
-        |left| symlink(left.at("home/folder"), left.at("logs/.stopping_7")).unwrap(),
-        true,
-    ),
-    (
         "aside is a link",
         |left| {
             symlink(left.at("home"), left.run().join("failed")).unwrap();
         },
         true,
+    ),
+    (
+        "a neighbour's link is where unfinished points go",
+        |left| {
+            fs::rename(left.point(), left.run().join(POINT)).unwrap();
+            symlink(left.at("home/folder"), left.at("results/interrupted_7")).unwrap();
+        },
+        false,
+    ),
+    (
+        "a program in a result runs as the user, whoever starts it",
+        |left| {
+            let program = left.point().join("program");
+            fs::write(&program, "").unwrap();
+            fs::set_permissions(program, fs::Permissions::from_mode(0o4755)).unwrap();
+        },
+        false,
     ),
 ];
 
@@ -710,6 +812,10 @@ fn what_a_client_leaves_leads_nowhere() {
         for name in fs::read_dir(left.at("results")).unwrap() {
             let path = name.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
+            if name == "interrupted_7.refused-1" {
+                assert!(path.is_symlink());
+                continue;
+            }
             assert!(
                 [".run_7", "run_7.json", POINT, "interrupted_7"].contains(&name),
                 "{attack}: {name}"
@@ -726,6 +832,66 @@ fn what_a_client_leaves_leads_nowhere() {
             assert!(log.unwrap().file_type().unwrap().is_dir(), "{attack}");
         }
     }
+}
+
+/// Where what a server keeps is found again: by this server alone.
+#[test]
+fn a_cache_is_for_one_recipe() {
+    let script = default_launch();
+    let paths = lines(&script, "digest() {", "readonly cache_path");
+    let folder = tempfile::tempdir().unwrap();
+    let cache = |changes: &str| {
+        let program = format!(
+            "stage_path=/s server_image=a+b.sqsh server_reference=r/a/b weights_target=w engine_target=e tokenizer=/t\n\
+             server_environment=(A=1) server_command=(serve --x) client_image=c.sqsh client_command=(tool profile)\n\
+             {changes}\n{paths}\necho \"$cache_path $hub_cache\""
+        );
+        let (code, words) = bash(&folder, &program, &[]);
+        assert_eq!(code, Some(0), "{words}");
+        let (cache, hub) = words.trim_end().split_once(' ').unwrap();
+        (cache.to_owned(), hub.to_owned())
+    };
+    let own = cache("");
+    assert!(own.0.starts_with("/s/nim_cache/"), "{own:?}");
+    assert_eq!(own, cache("recipe=another"));
+    for change in [
+        "server_image=c.sqsh",
+        "server_reference=evil/a/b",
+        "weights_target=v",
+        "engine_target=",
+        "server_environment=(A=2)",
+        "server_command=(serve --y)",
+        "server_command=(serve -- --x)",
+        "server_environment=() server_command=(A=1 serve --x)",
+        "server_command=(serve$'\\n'--x)",
+    ] {
+        let other = cache(change);
+        assert_ne!(own.0, other.0, "{change}");
+        assert_eq!(own.1, other.1, "{change}");
+    }
+    let with_code = "client_command+=(--tokenizer-trust-remote-code)";
+    let first = cache(&format!("{with_code} tokenizer=me/a"));
+    let second = cache(&format!("{with_code} tokenizer=me/b"));
+    assert!(first.1 != own.1 && first.1 != second.1, "{first:?}");
+    assert_ne!(own.1, cache("client_image=d.sqsh").1);
+}
+
+/// The names in a model's index are shown, and may be anything.
+#[test]
+fn an_index_names_shards_and_nothing_else() {
+    let script = default_launch();
+    let read = function(&script, "shards_of");
+    let folder = tempfile::tempdir().unwrap();
+    let index = "{\"a\": \"one.safetensors\", \"b\": \"\u{1b}]0;x\u{7}.safetensors\", \
+                 \"c\": \"\u{9b}2J.safetensors\", \"d\": \"../up.safetensors\"}";
+    fs::write(folder.path().join("model.safetensors.index.json"), index).unwrap();
+    let (_, words) = bash(&folder, &format!("{read}\nshards_of ."), &[]);
+    assert_eq!(words, "one.safetensors\n");
+    // It is read within a bound.
+    let file = fs::File::create(folder.path().join("model.safetensors.index.json")).unwrap();
+    file.set_len(1 << 42).unwrap();
+    let (code, words) = bash(&folder, &format!("{read}\nshards_of . || echo none"), &[]);
+    assert_eq!((code, &*words), (Some(0), "none\n"));
 }
 
 /// The folder for the client's container is the user's own.

@@ -288,6 +288,53 @@ fn unreadable_is_not_damaged() {
     }
 }
 
+/// The same for launch.sh, which uses both.
+#[test]
+fn unreadable_is_not_absent() {
+    let image = format!("stage/{}", image());
+    let shard = format!("stage/{MODEL}/model-1.safetensors");
+    for hidden in [&image, &shard, "stage", &format!("stage/{MODEL}")] {
+        let site = Site::new();
+        for name in ["scancel", "scontrol", "seq", "sha256sum"] {
+            site.program(name, "");
+        }
+        site.put(&image, squash());
+        put_model(&site.at("stage").join(MODEL));
+        let mode = fs::metadata(site.at(hidden)).unwrap().mode();
+        site.mode(hidden, 0);
+        let launch = script(ScriptKind::Launch, recipe(), Runtime::Pyxis);
+        let (code, words) = site.run(&launch, &[]);
+        site.mode(hidden, mode & 0o7777);
+        assert_eq!(code, Some(2), "{hidden}: {words}");
+        let place = site.at(hidden);
+        let (_, said) = words.split_once("missing: permission to read ").unwrap();
+        let said = said.lines().next().unwrap();
+        assert!(said.contains(place.to_str().unwrap()), "{said}");
+        assert!(
+            said.ends_with(": ask its owner for chmod -R a+rX"),
+            "{said}"
+        );
+        assert!(
+            !words.contains("absent") && !words.contains("whole"),
+            "{words}"
+        );
+    }
+}
+
+/// What a registry has the import say is shown without its control characters.
+#[test]
+fn an_import_s_words_are_shown_clean() {
+    let site = Site::new();
+    site.program(
+        "enroot",
+        "printf 'a\\033]0;title\\007b \\302\\2332J\\n' >&2; exit 1",
+    );
+    let (code, words) = site.run(&setup(), &[("NGC_API_KEY", "key")]);
+    assert_eq!(code, Some(1), "{words}");
+    assert!(words.contains(" | a?]0;title?b ??2J"), "{words}");
+    assert!(!words.contains(['\u{1b}', '\u{9b}']), "{words}");
+}
+
 /// The same for an engine, and for a model that is there already.
 #[test]
 fn unreadable_models_of_other_sources() {
@@ -325,6 +372,9 @@ fn an_import_gets_no_other_secret() {
         "CREDENTIALS_OF_MINE",
         "NGC_CLI_API_KEY",
         "AWS_SECRET_ACCESS_KEY",
+        "OPENAI_APIKEY",
+        "SSHPASS",
+        "MYSQL_PWD",
     ];
     for runtime in [Runtime::Pyxis, Runtime::Apptainer, Runtime::Podman] {
         let site = Site::new();

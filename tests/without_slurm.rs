@@ -17,39 +17,11 @@ use crate::client::client_program;
 const SECRET: &str = "nvapi-this-must-not-be-seen";
 
 /// The programs that the scripts find, and none of a cluster.
+#[rustfmt::skip]
 const PROGRAMS: &[&str] = &[
-    "awk",
-    "base64",
-    "basename",
-    "bash",
-    "cat",
-    "cut",
-    "date",
-    "df",
-    "env",
-    "find",
-    "flock",
-    "grep",
-    "head",
-    "ls",
-    "mkdir",
-    "mktemp",
-    "mv",
-    "numfmt",
-    "od",
-    "realpath",
-    "rm",
-    "rmdir",
-    "sed",
-    "seq",
-    "sha256sum",
-    "sleep",
-    "sort",
-    "stat",
-    "tail",
-    "tar",
-    "timeout",
-    "tr",
+    "awk", "base64", "basename", "bash", "cat", "cut", "date", "df", "env", "find", "flock",
+    "grep", "head", "ls", "mkdir", "mktemp", "mv", "numfmt", "od", "realpath", "rm", "rmdir",
+    "sed", "seq", "sha256sum", "sleep", "sort", "stat", "tail", "tar", "timeout", "tr",
 ];
 
 /// Folders of programs, the node's and a test's own in front of them, and a stage path.

@@ -107,9 +107,9 @@ pub(super) fn read(
         None => planned.iter().map(open).collect(),
     };
     for row in files::small(&files.points).unwrap_or_default().lines() {
-        let mut fields = row.splitn(4, '|');
+        let mut fields = row.splitn(5, '|');
         let mut field = || fields.next().unwrap_or_default();
-        let (folder, word, _seconds, detail) = (field(), field(), field(), field());
+        let [folder, word, _seconds, _figures, detail] = std::array::from_fn(|_| field());
         if let Some(point) = points.iter_mut().find(|point| point.folder == folder) {
             point.state = PointState::from_word(word);
             point.detail = self::detail(detail);
@@ -176,7 +176,7 @@ mod tests {
         // One was fixed after it failed; the other's row is half written.
         std::fs::write(
             &files.points,
-            "b_7|failed|3|no | tokens\na_7|failed|1|x\na_7|fin",
+            "b_7|failed|3|1 null null|no | tokens\na_7|failed|1||x\na_7|fin",
         )
         .unwrap();
         for folder in ["c_7", "d_7"] {
@@ -200,6 +200,7 @@ mod tests {
             folder: folder.to_owned(),
             status: status.to_owned(),
             detail: String::new(),
+            ..PointRow::default()
         };
         let manifest = Manifest {
             points: vec![

@@ -146,7 +146,7 @@ fn is_filled(path: &Utf8Path) -> bool {
 }
 
 /// The shards that an index names, each once, as lib/model_files.sh finds them: texts in
-/// quotes that end in `.safetensors` and have no `/`.
+/// quotes that end in `.safetensors`, of printable ASCII characters without `/`.
 fn indexed_shards(index: &str) -> Vec<&str> {
     let mut shards = Vec::new();
     for line in index.lines() {
@@ -154,7 +154,8 @@ fn indexed_shards(index: &str) -> Vec<&str> {
         while let Some(text) = pieces.next() {
             // What follows the last quote is not between two, nor what follows a shard's.
             let is_quoted = pieces.peek().is_some();
-            if is_quoted && text.ends_with(".safetensors") && !text.contains('/') {
+            let is_name = |byte| matches!(byte, b' '..=b'~') && byte != b'/';
+            if is_quoted && text.ends_with(".safetensors") && text.bytes().all(is_name) {
                 shards.push(text);
                 pieces.next();
             }

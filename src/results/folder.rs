@@ -422,6 +422,7 @@ fn read_place(
         asked,
         content,
         requests,
+        cached_share: None,
     })
 }
 

@@ -23,7 +23,7 @@ readonly started
 [[ ! -e $manifest ]] || set_aside "$manifest" earlier
 # How the job ends: exit code (null while it runs), cause in a fixed word and in a sentence, what people can do, the
 # number of the server that it is about.
-code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' cause_lines=() advice=()
+code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' in_flight_percent='' cause_lines=() advice=()
 print_manifest() {
   local point use_case isl osl concurrency requests prompts seed separator='' end=null
   [[ $code == null ]] || printf -v end '"%(%FT%T%z)T"' -1
@@ -32,13 +32,14 @@ print_manifest() {
     job_id "$(json "$job_id")" restart "$restarts" node "$(json "$SLURM_JOB_NODELIST")" \
     resumes "$(json_list "${runs[@]:1}")" fingerprint "$(json "$fingerprint")" \
     gpus "$gpus" gpu_model "$(json_or_null "$gpu_model")" driver "$(json_or_null "$driver")" \
-    replicas "$replicas" replica_use "$(json "$replica_use")"
+    replicas "$replicas" replica_use "$(json "$replica_use")" prefix_cache "$(json "$prefix_cache")"
   printf ',\n  "images": {\n    "server": %s,\n    "client": %s\n  }' \
     "$(json_image "$server_image" "${fetched[server]}")" "$(json_image "$client_image" "${fetched[client]}")"
   printf ',\n  "%s": %s' weights "$(json_or_null "${fetched[weights]}")" engine "$(json_or_null "${fetched[engine]-}")" \
     tokenizer "$(json "$tokenizer_path")" server_command "$(json_list "${server_command[@]}")" \
     server_environment "$(json_list "${server_environment[@]}")" client_command "$(json_list "${client_command[@]}")" \
     start "$(json "$started")" end "$end" ready_seconds "${ready_seconds:-null}" \
+    in_flight_percent "${in_flight_percent:-null}" \
     exit_code "$code" exit_cause "$(json "$cause")" exit_reason "$(json "$reason")" exit_replica "$blamed" \
     cause_lines "$(json_list "${cause_lines[@]}")" advice "$(json_list "${advice[@]}")"
   printf ',\n  "points": ['
@@ -46,9 +47,10 @@ print_manifest() {
     read -r use_case isl osl concurrency requests prompts seed <<<"$point"
     # shellcheck disable=SC2086 # its words
     look_up $point
-    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %d, "requests": %d, "prompts": %d, "seed": %d, "status": %s, "seconds": %s, "detail": %s}' \
+    # shellcheck disable=SC2086 # three numbers
+    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %d, "requests": %d, "prompts": %d, "seed": %d, "status": %s, "seconds": %s, "detail": %s, "warmup_requests": %s, "prefix_cache_queries": %s, "prefix_cache_hits": %s}' \
       "$separator" "$(json "${REPLIES[0]}")" "$(json "$use_case")" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" \
-      "$(json "${REPLIES[1]}")" "${REPLIES[2]:-null}" "$(json "${REPLIES[3]}")"
+      "$(json "${REPLIES[1]}")" "${REPLIES[2]:-null}" "$(json "${REPLIES[3]}")" ${REPLIES[4]}
     separator=,
   done
   printf '\n  ]\n}\n'

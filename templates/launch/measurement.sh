@@ -21,7 +21,8 @@ definition=$(
   printf '%s=%s\n' server_image "${fetched[server]:-unknown} $(sum_of "$stage_path/$server_image")" \
     client_image "${fetched[client]:-unknown} $(sum_of "$stage_path/$client_image")" \
     model "${fetched[weights]:-unknown} ${fetched[engine]-} $(cd "$model_path" && sum_of "${model_files[@]}")" \
-    tokenizer "$tokenizer" gpu_model "$gpu_model" gpus "$gpus" nodes "$nodes" replicas "$replicas $replica_use"
+    tokenizer "$tokenizer" gpu_model "$gpu_model" gpus "$gpus" nodes "$nodes" replicas "$replicas $replica_use" \
+    prefix_cache "$prefix_cache"
   printf 'server_command=%q\n' "${server_command[@]}"
   printf 'server_environment=%q\n' "${server_environment[@]}"
   printf 'client_command=%q\n' "${client_command[@]}"

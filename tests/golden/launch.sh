@@ -8,22 +8,18 @@
 #SBATCH --open-mode=append
 # Starts the inference servers, one or several side by side, each on its GPUs of one or more nodes and with a
 # benchmark client beside it, waits until they answer, and measures every point of the sweep.
-#
-# Exit code: 0 all points are measured and valid; 2 something needed is missing;
-# 3 the server ended or stopped answering; 4 the server was not ready in time;
-# 5 points failed; 6 stopped by a signal or for lack of time; 1 anything else.
+# Exit code: 0 all points are measured and valid; 2 something needed is missing; 3 the server ended or stopped answering;
+# 4 the server was not ready in time; 5 points failed; 6 stopped by a signal or for lack of time; 1 anything else.
 # After any of them, RESUME_JOB_ID=<job id> sbatch launch.sh measures what is left.
 
 # ---- Settings ---------------------------------------------------------------
 
-# shellcheck disable=SC2016,SC2089,SC2090,SC2317 # what is quoted is not expanded here; traps and steps call functions
+# shellcheck disable=SC2016,SC2064,SC2089,SC2090,SC2174,SC2317 # quotes are meant as they are; traps and steps call functions
 readonly made_by='nim-slurm 0.1.0'
 readonly recipe=llama3-70b-h100x4-fp8
 # Used when STAGE_PATH is not set.
 readonly default_stage_path=''
-
-# The server: image, model folder (below STAGE_PATH, or its whole path) and files that are in it; the engine, where
-# the model has one, which lies behind the link.
+# The server: image; model folder (in STAGE_PATH, or its whole path) and its files; the engine, if any, behind the link.
 readonly server_image=nim+meta+llama3-70b-instruct+1.0.3.sqsh
 readonly server_reference=nvcr.io/nim/meta/llama3-70b-instruct:1.0.3
 readonly model_folder=llama3-70b-instruct_vhf
@@ -34,8 +30,7 @@ readonly weights_files=(
 )
 readonly engine_target=nim/meta/llama3-70b-instruct:0.10.0+cbc614f5-h100x4-fp8-throughput
 readonly engine_link=trtllm_engine
-# Nodes of a server, servers side by side, how those use the points (split: each point is for one of them; together: each
-# point is for all), and the GPUs of a node that all servers use.
+# Nodes of a server, servers side by side (split: a point is for one of them; together: for all), GPUs of a node for all.
 readonly nodes=1
 readonly replicas=1
 readonly replica_use=split
@@ -47,7 +42,8 @@ server_command=(
   mpirun
   -n 1
   --allow-run-as-root
-  --oversubscribe python3
+  --oversubscribe
+  python3
   -m vllm_nvext.entrypoints.openai.api_server
   --tensor-parallel-size '{gpus}'
   --quantization fp8
@@ -59,22 +55,22 @@ server_environment=(
   'NIM_MODEL_NAME={model_path}/'
   'NIM_SERVER_PORT={port}'
 )
-# Names of secrets that the server gets, and of those that are taken from it.
+# Secrets that the server gets, and those that are taken from it.
 readonly server_secrets=(
 )
 readonly secrets=(
   NGC_API_KEY NGC_CLI_API_KEY HF_TOKEN HUGGING_FACE_HUB_TOKEN
 )
-
-# Where the (first) server answers, and how long it may take, in seconds.
+# Where the (first) server answers; in seconds, how long it may load, how often it is asked during a point, how long it
+# may take to stop.
 readonly port=8000
 readonly health_path=/v1/health/ready
 readonly served_model_name=meta/llama3-70b-instruct
 readonly ready_timeout=1800
-# During a point the server is asked for a sign of life this often.
 readonly probe_interval=60
 readonly stop_timeout=30
-
+# What its prefix cache may do: off and flush (emptied before each point) allow hits for 1 % of the prompts' tokens.
+readonly prefix_cache=off
 # The client: image, tokenizer (a folder in the container, or a Hugging Face name; empty: the model's own), one that
 # it fetches in any case (empty: none), seconds for one point, the command that measures a point.
 readonly client_image=nvidia+tritonserver+25.01.sqsh
@@ -109,7 +105,6 @@ readonly client_command=(
 )
 # What each of its requests says beside model and messages, here for four tokens; the server is asked in this way, too.
 readonly request_fields='"stream": true, "max_tokens": 4, "min_tokens": 4, "ignore_eos": true'
-
 # The sweep, in order: use case, input tokens, output tokens, concurrency, requests, number and seed of its prompts.
 result_name=llama-3-70b-instruct
 points=(
@@ -122,12 +117,10 @@ points=(
   'chat 128 128 1 20 20 1582286884'
   'summarization 4096 512 1 20 20 169410275'
 )
-
 # Jobs whose finished points count as finished here, with commas between them; RESUME_JOB_ID wins.
 readonly default_resume_job_id=''
-# How often the job may put itself into the queue again when its time is up.
+# How often the job may requeue itself when its time is up, and how many seconds before that no point may be measured.
 readonly requeue_limit=0
-# Seconds before the time limit in which no point may still be measured.
 readonly reserve=40
 # Mounts added to both containers.
 readonly extra_mounts=(
@@ -135,8 +128,8 @@ readonly extra_mounts=(
 
 # ---- Common ground ----------------------------------------------------------
 
-# Options that a caller exported: a trace would print every value into the log, others would change what redirections
-# and patterns do, and all of them would reach the tools that are shell scripts themselves.
+# Options that a caller exported would change what redirections and patterns do, print every value into the log, and
+# reach the tools that are shell scripts themselves.
 set +axvfC
 shopt -u failglob nullglob nocasematch nocaseglob dotglob
 export -n SHELLOPTS BASHOPTS
@@ -147,75 +140,55 @@ fail() {
   say "error: $*" >&2
   exit 1
 }
-
-# Everything that is missing is named at once: nobody should queue twice to learn of a second problem.
-problems=()
-missing() { problems+=("$*"); }
+# Everything that is missing is named before the script stops: nobody should queue twice to learn of a second problem.
+problems=0
+missing() {
+  say "missing: $*" >&2
+  problems=$((problems + 1))
+}
 stop_if_missing() {
-  local problem
-  ((${#problems[@]} > 0)) || return 0
-  for problem in "${problems[@]}"; do
-    say "missing: $problem" >&2
-  done
-  say "nothing was done; mend what is named above and run this again" >&2
+  ((problems > 0)) || return 0
+  say "nothing was done; fix what is named above and run this again" >&2
   exit 2
 }
 need_commands() {
   local name
-  for name in "$@"; do
-    command -v "$name" >/dev/null || missing "the command $name on $HOSTNAME"
-  done
+  for name in "$@"; do command -v "$name" >/dev/null || missing "the command $name on $HOSTNAME"; done
 }
-
-# Frees the name $1 without losing what it holds: it becomes NAME.WORD-N.
+# set_aside PATH WORD: frees the name without losing what it holds, which becomes PATH.WORD-N.
 set_aside() {
-  local path=$1 word=$2 number=1
-  while [[ -e $path.$word-$number || -L $path.$word-$number ]]; do
-    number=$((number + 1))
-  done
-  mv -nT -- "$path" "$path.$word-$number"
-  say "kept what was there as $path.$word-$number"
+  local number=1
+  while [[ -e $1.$2-$number || -L $1.$2-$number ]]; do number=$((number + 1)); done
+  mv -nT -- "$1" "$1.$2-$number"
+  say "kept what was there as $1.$2-$number"
 }
 
 # STAGE_PATH at run time wins over the folder that was rendered in.
 stage_path=${STAGE_PATH:-$default_stage_path}
-while [[ $stage_path == */ && $stage_path != / ]]; do
-  stage_path=${stage_path%/}
-done
-readonly stage_path
+readonly stage_path=${stage_path%"${stage_path##*[!/]}"}
 check_stage_path() {
-  # A container mount, srun's name of a log file or find's pattern would misread these.
-  local unusable='[[:space:][:cntrl:],:$`"\\{}%*?]|\[|\]'
-  if [[ -z $stage_path ]]; then
-    missing "STAGE_PATH, the folder for images, models and results: export STAGE_PATH=/lustre/project/..."
-  elif [[ $stage_path != /?* ]]; then
-    missing "an absolute STAGE_PATH: it is \"$stage_path\""
-  elif [[ $stage_path =~ $unusable ]]; then
-    missing "a STAGE_PATH that a container mount can name: \"$stage_path\" has white space or one of , : \$ \` \" \\ { } % * ? [ ]"
-  fi
+  # A container mount, srun's name of a log file or find's pattern would misread other characters.
+  local usable='^/[^][:space:][:cntrl:],:$`"\{}%*?[]+$'
+  [[ $stage_path =~ $usable ]] ||
+    missing "STAGE_PATH, the folder for images, models and results (export STAGE_PATH=/lustre/project/...): an absolute" \
+      "path without white space or one of , : \$ \` \" \\ { } % * ? [ ]; it is \"$stage_path\""
 }
 
 # Slurm's commands take options from their environment. What a login shell or an outer job left there must not change
-# the steps below, which say what they need. The site's own settings (SLURM_CONF, ENROOT_*, proxies) stay.
-unset "${!SCANCEL_@}" "${!SQUEUE_@}" "${!SCONTROL_@}" "${!SRUN_@}" "${!SBATCH_@}" "${!PYXIS_@}" "${!SLURM_CPU_BIND@}" "${!SLURM_MEM_@}" "${!SLURM_NTASKS@}" \
-  SLURM_CPUS_PER_TASK SLURM_CPUS_PER_GPU SLURM_CPU_FREQ_REQ SLURM_CORE_SPEC SLURM_THREADS SLURM_THREADS_PER_CORE \
-  SLURM_GPUS SLURM_GPUS_PER_NODE SLURM_GPUS_PER_TASK SLURM_GPUS_PER_SOCKET SLURM_GPU_BIND SLURM_GPU_FREQ \
-  SLURM_GRES SLURM_GRES_FLAGS SLURM_STEP_GRES SLURM_TRES_PER_TASK SLURM_TRES_BIND SLURM_NPROCS \
-  SLURM_DISTRIBUTION SLURM_HINT SLURM_EXACT SLURM_EXCLUSIVE SLURM_OVERLAP SLURM_OVERCOMMIT SLURM_SPREAD_JOB \
-  SLURM_WAIT SLURM_KILL_BAD_EXIT SLURM_TIMELIMIT SLURM_SIGNAL SLURM_MPI_TYPE SLURM_EXPORT_ENV SLURM_OPEN_MODE \
-  SLURM_STDOUTMODE SLURM_STDERRMODE SLURM_STDINMODE SLURM_LABELIO SLURM_UNBUFFEREDIO SLURM_WORKING_DIR \
-  SLURM_REMOTE_CWD SLURM_PROLOG SLURM_EPILOG SLURM_TASK_PROLOG SLURM_TASK_EPILOG SLURM_RESV_PORTS SLURM_NETWORK \
-  SLURM_CONTAINER SLURM_CONSTRAINT SLURM_THREAD_SPEC SLURM_HOSTFILE SLURM_EXCLUDE SLURM_CLUSTER_CONSTRAINT \
-  SLURM_TIME_FORMAT SLURM_NO_KILL SLURM_HET_SIZE SLURM_SRUN_MULTI
+# the steps below, which say what they need; what tells of this job and its cluster stays, and so do the site's ENROOT_*.
+for name in $(compgen -e | grep -E '^(SLURM|SRUN|SBATCH|SCANCEL|SQUEUE|SCONTROL|PYXIS)_'); do
+  case ${name#SLURM_} in
+    CONF | JWT | CLUSTER_NAME | JOB* | ARRAY_* | SUBMIT_* | RESTART_COUNT | NODELIST | NNODES | TASKS_* | *_ON_NODE) ;;
+    *) unset "$name" ;;
+  esac
+done
 
 # True when $1 is a whole squashfs file. The superblock is written last and says at byte 40 how long the file must be:
 # that shows what a killed import cut off.
 sound_image() {
-  local file=$1 length
-  [[ -f $file && $(head -c 4 "$file" | tr -d '\0') == hsqs ]] || return 1
-  length=$(od --endian=little -A n -t u8 -j 40 -N 8 "$file") || return 1
-  (($(stat -L -c %s "$file") >= length)) || return 1
-  ! command -v unsquashfs >/dev/null || unsquashfs -s "$file" >/dev/null 2>&1
+  local length
+  [[ -f $1 && $(head -c 4 "$1" | tr -d '\0') == hsqs ]] || return 1
+  length=$(od --endian=little -A n -t u8 -j 40 -N 8 "$1") && (($(stat -L -c %s "$1") >= length))
 }
 
 check_runtime() {
@@ -225,30 +198,25 @@ check_runtime() {
 # set_container ROLE IMAGE NAMES MOUNT...: in REPLIES, srun's options for this image; what it runs comes behind. NAMES
 # are the variables of the step, with blanks between them, that win over the image's own.
 set_container() {
-  local image=$stage_path/$2 names=${3// /,} mounts
-  shift 3
-  mounts=$(IFS=, && printf '%s' "$*")
+  local IFS=,
   REPLIES=(
-    --no-container-entrypoint --no-container-mount-home --container-writable
-    --container-image="$image" --container-mounts="$mounts" --container-env="$names" --
+    --no-container-entrypoint --no-container-mount-home --container-writable --container-image="$stage_path/$2"
+    --container-env="${3// /,}" --container-mounts="${*:4}" --
   )
 }
-remove_containers() { :; }
 
 # shards_of FOLDER: the shards that the folder's index names, a line each.
 shards_of() {
   local index=$1/model.safetensors.index.json
-  [[ ! -s $index ]] || LC_ALL=C grep -ao '"[^"/]*\.safetensors"' "$index" | tr -d '"' | LC_ALL=C sort -u
+  [[ ! -s $index ]] || head -c 67108864 -- "$index" | LC_ALL=C grep -ao '"[ !#-.0-~]*\.safetensors"' | tr -d '"' | LC_ALL=C sort -u
 }
-# missing_files FOLDER FILE...: in REPLIES, what a whole model has and this folder lacks, or has without content: the
-# files that are named, and the shards.
+# missing_files FOLDER FILE...: in REPLIES, which of these files and of the shards are not there, or are empty.
 missing_files() {
-  local folder=$1 file
-  shift
+  local file
   REPLIES=()
   while IFS= read -r file; do
-    [[ -z $file || -f $folder/$file && -s $folder/$file ]] || REPLIES+=("$file")
-  done < <(printf '%s\n' "$@" && shards_of "$folder")
+    [[ -z $file || -f $1/$file && -s $1/$file ]] || REPLIES+=("$file")
+  done < <(printf '%s\n' "${@:2}" && shards_of "$1")
 }
 
 # text_of FILE: the text of a file that others may have made, within a bound. A link and a FIFO have none.
@@ -271,66 +239,53 @@ say "$made_by, recipe $recipe"
 
 [[ -n ${SLURM_JOB_ID-} && -n ${SLURMD_NODENAME-} ]] || missing "a Slurm job: submit this script with sbatch"
 check_stage_path
-need_commands srun scancel squeue scontrol od find
+need_commands srun scancel squeue scontrol od find sha256sum
 stop_if_missing
 
 model_path=$model_folder
 [[ $model_folder == /* ]] || model_path=$stage_path/$model_folder
-readonly model_path cache_path=$stage_path/nim_cache logs=$stage_path/logs results=$stage_path/results
-# A task of an array is named by both numbers. Slurm is asked, since a job that is submitted from inside of a task
-# inherits that task's variables.
+readonly model_path logs=$stage_path/logs results=$stage_path/results
+# Slurm is asked, since a job that is submitted from inside of another one inherits its variables. A task of an array is
+# named by both numbers: its own id may be the array's number (of the last task), which means all tasks to Slurm.
 job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/null |
   awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }') || true
 readonly job_id=${job_id:-$SLURM_JOB_ID}
-# The same for Slurm's commands. SLURM_JOB_ID of the last task of an array is the array's number, and they would take
-# it for all tasks.
-readonly slurm_id=${job_id/-/_}
-# How often it was requeued. A job that is submitted from inside of a requeued one inherits the variable that says so.
+readonly slurm_id=${job_id/-/_} all_logs="$logs/*_$job_id.*out"
+# How often it was requeued.
 restarts=$(squeue --noheader --jobs="$slurm_id" --Format=restartcnt 2>/dev/null | tr -d ' ') || true
 [[ $restarts =~ ^[0-9]+$ ]] || restarts=${SLURM_RESTART_COUNT:-0}
 readonly restarts
-# What the steps print.
-readonly all_logs="$logs/*_$job_id.*out"
 
 check_runtime
+# What may not be read is neither absent nor damaged.
+hidden=$(LC_ALL=C find -H "$stage_path"/{"$server_image","$client_image"} "$model_path" ! -type l \
+  \( ! -readable -o -type d ! -executable \) 2>&1 | grep -v 'No such file' | head -n 1) || true
+[[ -z $hidden ]] || missing "permission to read ${hidden#find: }: ask its owner for chmod -R a+rX"
 for image in "$server_image" "$client_image"; do
-  sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
+  [[ -n $hidden ]] || sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
 done
-
-missing_files "$model_path" "${weights_files[@]}"
-lacking=("${REPLIES[@]}")
-if [[ -n $engine_target ]]; then
-  engine_parts=()
-  for ((rank = 0; rank < gpus; rank++)); do
-    engine_parts+=("rank$rank.engine")
-  done
-  missing_files "$model_path/$engine_link" "${engine_parts[@]}"
-  lacking+=("${REPLIES[@]/#/$engine_link/}")
-fi
-((${#lacking[@]} == 0)) ||
-  missing "the model in $model_path, whole: ${#lacking[@]} files are missing, as ${lacking[0]}; run prepare_models.sh"
-
-tokenizer_path=$tokenizer
-if [[ -z $tokenizer ]]; then
-  tokenizer_path=$model_path
-  [[ -s $model_path/tokenizer.json ]] || missing "the tokenizer $model_path/tokenizer.json: run prepare_models.sh"
-elif [[ $tokenizer != /* && -z ${HF_TOKEN-} ]]; then
-  missing "HF_TOKEN, for the tokenizer $tokenizer: export HF_TOKEN=..."
-fi
-readonly tokenizer_path
-
+engine_parts=()
+for ((rank = 0; rank < gpus; rank++)); do
+  [[ -z $engine_target ]] || engine_parts+=("rank$rank.engine")
+done
+missing_files "$model_path" "${weights_files[@]}" "${engine_parts[@]/#/$engine_link/}"
+[[ -n $hidden ]] || ((${#REPLIES[@]} == 0)) ||
+  missing "the model in $model_path, whole: ${#REPLIES[@]} files are missing, as ${REPLIES[0]}; run prepare_models.sh"
+readonly tokenizer_path=${tokenizer:-$model_path}
+[[ -n $hidden || -n $tokenizer || -s $model_path/tokenizer.json ]] ||
+  missing "the tokenizer $model_path/tokenizer.json: run prepare_models.sh"
+[[ $tokenizer_path == /* || -n ${HF_TOKEN-} ]] || missing "HF_TOKEN, for the tokenizer $tokenizer: export HF_TOKEN=..."
 [[ $mpi == none || $(srun --mpi=list 2>&1) == *"$mpi"* ]] ||
   missing "srun's MPI plugin $mpi on $HOSTNAME (srun --mpi=list names those that are there): set [srun] mpi"
 for name in "${server_secrets[@]}"; do
   [[ -n ${!name-} ]] || missing "the variable $name, which the server needs: export $name=..."
 done
 for mount in "${extra_mounts[@]}"; do
-  source=${mount%%:*}
-  [[ $source != /* || -e $source ]] || missing "$source on $HOSTNAME, which is to be mounted in the containers"
+  [[ $mount != /* || -e ${mount%%:*} ]] || missing "${mount%%:*} on $HOSTNAME, which is to be mounted in the containers"
 done
 
-# By role, what lies in the stage path, as far as somebody wrote it down: that is what the recipe names.
-declare -A fetched=([weights]=$weights_target)
+# What lies in the stage path is what the recipe names, as far as it was written down what that is.
+declare -A fetched=()
 # check_fetched ROLE PATH REFERENCE SCRIPT
 check_fetched() {
   holds "$2" "$3" || missing "$3 in $2: $REPLY was fetched there. Run $4, which keeps that one aside"
@@ -338,31 +293,26 @@ check_fetched() {
 }
 check_fetched server "$stage_path/$server_image" "$server_reference" setup.sh
 check_fetched client "$stage_path/$client_image" "$client_reference" setup.sh
-[[ $model_folder == /* ]] || check_fetched weights "$model_path" "$weights_target" prepare_models.sh
-[[ -z $engine_target ]] || check_fetched engine "$model_path/$engine_link" "$engine_target" prepare_models.sh
-
-# Slurm says how many GPUs it gave; where it manages none, the node is asked.
-gpus_here=${SLURM_GPUS_ON_NODE-}
-if [[ -z $gpus_here && -n ${SLURM_JOB_GPUS-} ]]; then
-  IFS=, read -r -a given <<<"$SLURM_JOB_GPUS"
-  gpus_here=${#given[@]}
-fi
-use="the server uses $gpus_of_a_node of a node"
-((replicas == 1)) || use="$replicas servers use $gpus_of_a_node"
-gpu_options=()
-if [[ -n $gpus_here ]]; then
-  ((gpus_here >= gpus_of_a_node)) || missing "GPUs: $use, Slurm gave this job $gpus_here"
-  gpu_options=(--gres="gpu:$gpus_of_a_node")
+if [[ $model_folder == /* ]]; then
+  fetched[weights]=$weights_target
 else
-  # No GPU is Slurm's to give: the server takes the first ones of the node.
+  check_fetched weights "$model_path" "$weights_target" prepare_models.sh
+  [[ -z $engine_target ]] || check_fetched engine "$model_path/$engine_link" "$engine_target" prepare_models.sh
+fi
+
+# Slurm says how many GPUs it gave, or which.
+IFS=, read -r -a given <<<"${SLURM_JOB_GPUS-}"
+gpus_here=${SLURM_GPUS_ON_NODE:-${#given[@]}} gpu_options=(--gres="gpu:$gpus_of_a_node")
+if [[ -z ${SLURM_GPUS_ON_NODE-}${SLURM_JOB_GPUS-} ]]; then
+  # No GPU is Slurm's to give: the servers take the first ones of the node.
+  gpus_here=$gpus_of_a_node gpu_options=()
   CUDA_VISIBLE_DEVICES=$(seq --separator=, 0 $((gpus_of_a_node - 1)))
   export CUDA_VISIBLE_DEVICES
-  if command -v nvidia-smi >/dev/null; then
-    gpus_here=$(nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU') || true
-    ((gpus_here >= gpus_of_a_node)) ||
-      missing "GPUs: $use, this job sees $gpus_here: ask for them with --gres=gpu:$gpus_of_a_node or --gpus-per-node=$gpus_of_a_node"
-  fi
+  ! command -v nvidia-smi >/dev/null || gpus_here=$(nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU') || true
 fi
+((gpus_here >= gpus_of_a_node)) ||
+  missing "GPUs on $HOSTNAME: $gpus_of_a_node are used, this job has $gpus_here: ask for them with" \
+    "--gres=gpu:$gpus_of_a_node or --gpus-per-node=$gpus_of_a_node"
 
 # The batch script runs on the first node, and so does the server's first task, its leader.
 leader=
@@ -373,62 +323,71 @@ if ((nodes > 1)); then
   [[ -n $leader ]] || missing "an address of $SLURMD_NODENAME, where the server's other nodes reach its leader"
 fi
 
-# Points of earlier jobs: of those that are named, of all tasks of an array, and of those that they resumed.
+# runs_of JOB: in REPLIES, the runs that left something: the job's, or those of an array's tasks.
+runs_of() {
+  local left
+  mapfile -t REPLIES < <(for left in "$results/run_$1"{,-*}.json "$results/${result_name}"_*_"$1"{,-*}; do
+    [[ ! -e $left ]] || printf '%s\n' "$left"
+  done | sed -nE 's/.*_([0-9]+(-[0-9]+)?)(\.json)?$/\1/p' | sort -u)
+}
+# Points of earlier jobs: of those that are named, and of those that they resumed.
 runs=("$job_id")
 IFS=, read -r -a resumed <<<"${RESUME_JOB_ID:-$default_resume_job_id}"
 for id in "${resumed[@]}"; do
   # Slurm's commands write 4711_3.
-  id=${id/_/-} found=${#runs[@]}
+  id=${id/_/-}
   [[ $id != "$job_id" ]] || continue
-  for left in "$results/run_$id"{,-*}.json; do
-    [[ -f $left ]] || continue
-    IFS=, read -r -a earlier < <(text_of "$left" | sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' | tr -cd '0-9,-') || true
-    left=${left##*/run_}
-    runs+=("${left%.json}" "${earlier[@]}")
-  done
+  runs_of "$id"
   if [[ ! $id =~ ^[1-9][0-9]*(-[0-9]+)?$ ]]; then
     missing "a job id in RESUME_JOB_ID: \"$id\" is none"
   elif [[ -n $(squeue --noheader --jobs="${id/-/_}" --format=%i 2>/dev/null) ]]; then
     missing "the end of job $id, which RESUME_JOB_ID names: it is still in the queue"
-  elif ((${#runs[@]} == found)); then
+  elif ((${#REPLIES[@]} == 0)); then
     missing "results of job $id, which RESUME_JOB_ID names, in $results"
   fi
+  for left in "${REPLIES[@]}"; do
+    IFS=, read -r -a earlier < <(text_of "$results/run_$left.json" | sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' | tr -cd '0-9,-') || true
+    runs+=("$left" "${earlier[@]}")
+  done
 done
 readonly runs
 
-# Whoever answers there is not the server that is to be measured.
-port_is_taken() { (: <>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-for ((number = port; number < port + replicas; number++)); do
-  ! port_is_taken "$number" || missing "port $number on $HOSTNAME: another program listens there"
-done
 stop_if_missing
-
-mkdir -p "$logs" "$results" "$cache_path" || fail "cannot make the folders logs, results and nim_cache in $stage_path"
+# Caches may have code: what another user's server left is not loaded, nor that of another image, model or command.
+# Clients of one image run the same code, but for that of a tokenizer.
+digest() { printf '%s\0' "$@" | sha256sum | head -c 32; }
+cache_path=$stage_path/nim_cache/$UID-$(digest "$server_image" \
+  "$server_reference" "$weights_target" "$engine_target" "${server_environment[@]}" -- "${server_command[@]}")
+hub_cache=$stage_path/hf_cache/$UID-${client_image%.*}
+[[ ${client_command[*]} != *trust-remote-code* ]] || hub_cache+=-$(digest "$tokenizer" "${client_command[@]}")
+readonly cache_path hub_cache
+{ mkdir -p "$logs" "$results" && mkdir -p -m 700 "$cache_path"; } || fail "cannot make folders in $stage_path"
 
 # A server that loads does not listen yet, and jobs that share a node would measure the one that is ready first. So a
 # job claims its ports by folders with its id: on the node for all users, and in the stage path, should jobs have a /tmp
-# of their own. The first one wins. All may write to /tmp: nothing is opened there, and folders have nothing but times.
+# of their own. All may write to /tmp: nothing is opened there, and folders have nothing but times.
 claims=()
-# claim_port PORT: false when another job on this node, in REPLY, was there before.
+# claim_port PORT: false when another job on this node, in REPLY, was there before. Of two that come at the same moment
+# one at least sees the other, and the lower id is first.
 claim_port() {
-  local place places=("/tmp/nim-slurm-port-$1" "$logs/.port_${SLURMD_NODENAME}_$1")
-  for place in "${places[@]/%/.$slurm_id}"; do
-    rmdir "$place" 2>/dev/null || true
-    ! mkdir "$place" 2>/dev/null || claims+=("$place")
-  done
-  # Only now, so that of two jobs one at least sees the other; at the same moment, the lower id is first.
-  for REPLY in $(squeue --noheader --nodelist="$SLURMD_NODENAME" --format=%i 2>/dev/null); do
-    for place in "${places[@]}"; do
+  local place
+  for place in "/tmp/nim-slurm-port-$1" "$logs/.port_${SLURMD_NODENAME}_$1"; do
+    rmdir "$place.$slurm_id" 2>/dev/null || true
+    ! mkdir "$place.$slurm_id" 2>/dev/null || claims+=("$place.$slurm_id")
+    for REPLY in $(squeue --noheader --nodelist="$SLURMD_NODENAME" --format=%i 2>/dev/null); do
       [[ ! -d $place.$REPLY || $place.$REPLY -nt $place.$slurm_id ]] ||
         [[ ! $REPLY < $slurm_id && ! $place.$slurm_id -nt $place.$REPLY ]] || return 1
     done
   done
 }
 for ((number = port; number < port + replicas; number++)); do
-  claim_port "$number" ||
+  if (: <>"/dev/tcp/127.0.0.1/$number") 2>/dev/null; then
+    missing "port $number on $HOSTNAME: another program listens there"
+  elif ! claim_port "$number"; then
     missing "port $number on $HOSTNAME: another job there has it, $REPLY, whose server may still be loading"
+  fi
 done
-((${#problems[@]} == 0)) || rmdir "${claims[@]}" 2>/dev/null || true
+((problems == 0)) || rmdir "${claims[@]}" 2>/dev/null || true
 stop_if_missing
 
 readonly manifest=$results/run_$job_id.json
@@ -445,28 +404,25 @@ sum_of() {
     stat -L -c %s -- "$file" && head -c 65536 -- "$file" && tail -c 65536 -- "$file"
   done | sha256sum | cut -c -16
 }
-mapfile -t model_files < <(cd "$model_path" &&
-  printf '%s\n' "${weights_files[@]}" "${engine_parts[@]/#/$engine_link/}" "$(shards_of .)" | LC_ALL=C sort -u | grep .)
-readonly model_files
-# What defines a measurement beside its point, a line each: it stands in each point's folder, in measurement.txt, and a
-# point of an earlier job counts only where it is the same.
+mapfile -t REPLIES < <({ printf '%s\n' "${weights_files[@]}" "${engine_parts[@]/#/$engine_link/}" && shards_of "$model_path"; } | LC_ALL=C sort -u | grep .)
+# What defines a measurement, beside its point: it stands in each point's folder, in measurement.txt, and a point of an
+# earlier job counts only if it is the same.
 definition=$(
   printf '%s=%s\n' server_image "${fetched[server]:-unknown} $(sum_of "$stage_path/$server_image")" \
     client_image "${fetched[client]:-unknown} $(sum_of "$stage_path/$client_image")" \
-    model "${fetched[weights]:-unknown} ${fetched[engine]-} $(cd "$model_path" && sum_of "${model_files[@]}")" \
-    tokenizer "$tokenizer" gpu_model "$gpu_model" gpus "$gpus" nodes "$nodes" replicas "$replicas $replica_use"
+    model "${fetched[weights]:-unknown} ${fetched[engine]-} $(sum_of "${REPLIES[@]/#/"$model_path"/}")" \
+    tokenizer "$tokenizer" gpu_model "$gpu_model" gpus "$gpus" nodes "$nodes" replicas "$replicas $replica_use" \
+    prefix_cache "$prefix_cache"
   printf 'server_command=%q\n' "${server_command[@]}"
   printf 'server_environment=%q\n' "${server_environment[@]}"
   printf 'client_command=%q\n' "${client_command[@]}"
-  printf 'of_the_site=%q\n' "${lines_in_server-}" "${lines_in_client-}" "${extra_mounts[@]}"
+  printf 'mount=%q\n' "${extra_mounts[@]}"
+  printf 'own_lines=%q\n' "${lines_in_server-}" "${lines_in_client-}"
 )
 fingerprint=$(sha256sum <<<"$definition")
 readonly definition fingerprint=${fingerprint%% *}
 # measurement_of USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED: in REPLY, all that defines it.
-measurement_of() {
-  printf -v REPLY '%s\n' "requests=$5" "prompts=$6" "seed=$7" "$definition"
-  REPLY+=fingerprint=$fingerprint
-}
+measurement_of() { printf -v REPLY 'requests=%s\nprompts=%s\nseed=%s\n%s\nfingerprint=%s' "$5" "$6" "$7" "$definition" "$fingerprint"; }
 
 # By a point's folder, in what it is another measurement; "same" where it is not.
 declare -A differs=()
@@ -476,16 +432,14 @@ counts() {
   [[ -d $1 ]] || return 1
   if [[ -z ${differs[$1]-} ]]; then
     measurement_of "${@:2}"
-    here=$REPLY there=$(text_of "$1/measurement.txt") REPLY=same
-    if [[ -z $there ]]; then
-      REPLY="nothing in it says what was measured: it is empty, or of an older version"
-    elif [[ $there != "$here" ]]; then
-      # But for the last line, which is the fingerprint.
-      REPLY="there: $(grep -avxFe "$here" -e "${there##*$'\n'}" <<<"$there")"
-      REPLY+=" here: $(grep -avxFe "$there" -e "${here##*$'\n'}" <<<"$here")"
+    here=$REPLY there=$(text_of "$1/measurement.txt")
+    differs[$1]="nothing in it says what was measured: it is empty, or of an older version"
+    if [[ $there == "$here" ]]; then
+      differs[$1]=same
+    elif [[ -n $there ]]; then
+      REPLY=$(echo there: && grep -avxFe "$here" <<<"${there%$'\n'*}"; echo here: && grep -avxFe "$there" <<<"${here%$'\n'*}") || true
+      differs[$1]=${REPLY//[^ -~]/ }
     fi
-    REPLY=${REPLY:0:2000}
-    differs[$1]=${REPLY//[^ -~]/ }
   fi
   [[ ${differs[$1]} == same ]]
 }
@@ -506,25 +460,27 @@ point_folder() {
 }
 
 # look_up USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY...: in REPLIES, the point's folder, and what the client last
-# said of it: a state (finished, failed, interrupted, left out, not run), seconds, and a detail for people.
+# said of it: a state (finished, failed, interrupted, left out, not run), seconds, a detail for people, and how many
+# requests warmed the server up, tokens were looked up in its prefix cache, and found there.
 look_up() {
-  local folder state='not run' seconds='' detail='' said is_there=''
+  local folder state='not run' seconds='' figures='null null null' detail='' said is_there='' number='(null|0|[1-9][0-9]{0,14})'
   ! point_folder "$@" || state=finished is_there=yes
   folder=$REPLY
   said=$(text_of "$run/points" | awk -F '|' -v folder="$folder" '$1 == folder { said = $0 } END { print said }') || true
-  [[ -z $said ]] || IFS='|' read -r _ state seconds detail <<<"$said"
+  [[ -z $said ]] || IFS='|' read -r _ state seconds figures detail <<<"$said"
   # The client's image may have written anything: a point is finished when its folder is there.
   [[ $state != finished || -n $is_there ]] || state=failed detail="its results are not there"
   [[ $state =~ ^(finished|failed|interrupted|left\ out|not\ run)$ ]] || state='not run'
   [[ $seconds =~ ^(0|[1-9][0-9]{0,8})$ ]] || seconds=
+  [[ $figures =~ ^$number\ $number\ $number$ ]] || figures='null null null'
   local LC_ALL=C
-  REPLIES=("$folder" "$state" "$seconds" "${detail//[^ -~]/?}")
+  REPLIES=("$folder" "$state" "$seconds" "${detail//[^ -~]/?}" "$figures")
 }
 
 # Points in progress: all of results that the client's container sees. It may put anything there, so only regular files
 # are opened, and what launch.sh needs for itself lies elsewhere.
-readonly run=$results/.run_$job_id stopping=$logs/.stopping_$job_id
-mkdir -p "$run" || fail "cannot write in $results"
+readonly run=$results/.run_$job_id
+mkdir -p -m 700 "$run" || fail "cannot write in $results"
 [[ ! -L $run && -O $run ]] || fail "$run is a link, or another user's: remove it"
 # Steps add to logs of an earlier run of this job, and not to what somebody put in their place.
 for log in "$logs"/{server,benchmarking}_"$job_id".*out; do
@@ -548,44 +504,54 @@ name_points() {
     folders+=("$REPLY")
   done
 }
-# bring_out FOLDER TARGET: true when a point's folder holds nothing but files and folders, and now lies where no container
-# sees it.
+# bring_out FOLDER TARGET: true when a point's folder holds nothing but files and folders, none of them a program that
+# runs as the user whoever starts it, and now lies where no container sees it.
 bring_out() {
   local strange
   if [[ -L $1 || -L ${1%/*} ]] ||
-    ! strange=$(timeout 60 find "$1" ! -type f ! -type d -print -quit 2>&1) || [[ -n $strange ]]; then
-    say "error: what the client left of ${1##*/} stays in ${run##*/}: there are links or devices in it" >&2
+    ! strange=$(timeout 60 find "$1" ! -type d \( ! -type f -o -perm /6000 \) -print -quit 2>&1) || [[ -n $strange ]]; then
+    say "error: what the client left of ${1##*/} stays in ${run##*/}: it has links, devices or setuid files" >&2
     return 1
   fi
   mkdir -p "${2%/*}" && mv -nT -- "$1" "$2" && [[ ! -e $1 ]] || return 1
   stored+=("$2")
 }
-# store_points [all]: what clients have put down gets its final name, and what was measured is written down there. What
-# an unfinished point left is no result, but it is data; "all" is for when no client is at work any more.
+# bring_aside WORD FOLDER: what an unfinished point left is no result, but it is data.
+bring_aside() {
+  local aside=$results/$1_$job_id/${2##*/}
+  [[ ! -L ${aside%/*} ]] || set_aside "${aside%/*}" refused
+  [[ ! -e $aside ]] || set_aside "$aside" earlier
+  ! bring_out "$2" "$aside" || say "an unfinished point ($1); what it left is in $aside"
+}
+# store_points: what clients have put down gets its final name, and what was measured is written down there.
 store_points() {
-  local left name word aside
-  for left in "$run"/{finished,failed}/* ${1:+"$run"/*}; do
-    name=${left##*/} word=failed
+  local left name
+  for left in "$run"/{finished,failed}/*; do
+    name=${left##*/}
     [[ -e $left && -n ${own[$name]-} ]] || continue
-    if [[ $left == "$run/$name" ]]; then
-      ! rmdir "$left" 2>/dev/null || continue
-      # shellcheck disable=SC2086 # its words
-      look_up ${own[$name]}
-      [[ ${REPLIES[1]} == failed ]] || word=interrupted
-    fi
     # shellcheck disable=SC2086 # its words
     measurement_of ${own[$name]}
-    own[$name]='' aside=$results/${word}_$job_id/$name
-    if [[ $left == "$run/finished/$name" ]]; then
-      { bring_out "$left" "$results/$name" && put "$results/$name/measurement.txt" "$REPLY"; } ||
-        say "error: $name could not be stored as $results/$name" >&2
-    else
-      [[ ! -e $aside ]] || set_aside "$aside" earlier
-      ! bring_out "$left" "$aside" || say "an unfinished point ($word); what it left is in $aside"
+    own[$name]=
+    if [[ $left != "$run/finished/"* ]]; then
+      bring_aside failed "$left"
+    elif ! bring_out "$left" "$results/$name" || ! put "$results/$name/measurement.txt" "$REPLY"; then
+      say "error: $name could not be stored as $results/$name" >&2
     fi
   done
 }
-keep_unfinished() { store_points all; }
+# keep_unfinished: the same for what is still in progress when no client is at work any more.
+keep_unfinished() {
+  local name word
+  for name in "${!own[@]}"; do
+    [[ -n ${own[$name]} && -e $run/$name ]] || continue
+    ! rmdir "$run/$name" 2>/dev/null || continue
+    # shellcheck disable=SC2086 # its words
+    look_up ${own[$name]}
+    word=failed
+    [[ ${REPLIES[1]} == failed ]] || word=interrupted
+    bring_aside "$word" "$run/$name"
+  done
+}
 # What was measured otherwise does not count, and leaves its name to this job where it has that.
 name_points
 for left in "${!differs[@]}"; do
@@ -594,13 +560,12 @@ for left in "${!differs[@]}"; do
   [[ -z ${own[${left##*/}]-} ]] || { set_aside "$left" other && differs[$left]=; }
 done
 # An earlier run of this job may have been killed, and may have measured on other GPUs.
-[[ ! -e $run/finished || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] ||
-  set_aside "$run/finished" other
+[[ $(text_of "$manifest") != *"\"fingerprint\": \"$fingerprint\""* ]] || store_points
 keep_unfinished
 for left in "$run"/{finished,failed}; do
   rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused
 done
-rm -rf -- "$stopping" "$run"/{ended,meet,state,taken}.*
+rm -rf -- "$run"/{ended,meet,state,taken}.*
 name_points
 
 # ---- The manifest: what ran, where, and how it ended ----------------------------
@@ -613,15 +578,20 @@ json() {
 # The same, for what may not be known.
 json_or_null() { if [[ -n $1 ]]; then json "$1"; else printf null; fi; }
 json_list() {
-  local word list=''
-  for word in "$@"; do list+=", $(json "$word")"; done
-  printf '[%s]' "${list#, }"
+  local word separator=
+  printf '['
+  for word in "$@"; do
+    printf '%s%s' "$separator" "$(json "$word")"
+    separator=', '
+  done
+  printf ']'
 }
 # json_image FILE NAME
 json_image() {
-  local digest=${2#"${2%%@*}"}
-  printf '{"file": %s, "reference": %s, "bytes": %d, "digest": %s}' "$(json "$1")" "$(json_or_null "$2")" \
-    "$(stat -L -c %s "$stage_path/$1")" "$(json_or_null "${digest#@}")"
+  local digest=
+  [[ $2 != *@* ]] || digest=${2##*@}
+  printf '{"file": %s, "reference": %s, "bytes": %d, "digest": %s}' \
+    "$(json "$1")" "$(json_or_null "$2")" "$(stat -L -c %s "$stage_path/$1")" "$(json_or_null "$digest")"
 }
 
 printf -v started '%(%FT%T%z)T' -1
@@ -630,7 +600,7 @@ readonly started
 [[ ! -e $manifest ]] || set_aside "$manifest" earlier
 # How the job ends: exit code (null while it runs), cause in a fixed word and in a sentence, what people can do, the
 # number of the server that it is about.
-code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' cause_lines=() advice=()
+code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' in_flight_percent='' cause_lines=() advice=()
 print_manifest() {
   local point use_case isl osl concurrency requests prompts seed separator='' end=null
   [[ $code == null ]] || printf -v end '"%(%FT%T%z)T"' -1
@@ -639,13 +609,14 @@ print_manifest() {
     job_id "$(json "$job_id")" restart "$restarts" node "$(json "$SLURM_JOB_NODELIST")" \
     resumes "$(json_list "${runs[@]:1}")" fingerprint "$(json "$fingerprint")" \
     gpus "$gpus" gpu_model "$(json_or_null "$gpu_model")" driver "$(json_or_null "$driver")" \
-    replicas "$replicas" replica_use "$(json "$replica_use")"
+    replicas "$replicas" replica_use "$(json "$replica_use")" prefix_cache "$(json "$prefix_cache")"
   printf ',\n  "images": {\n    "server": %s,\n    "client": %s\n  }' \
     "$(json_image "$server_image" "${fetched[server]}")" "$(json_image "$client_image" "${fetched[client]}")"
   printf ',\n  "%s": %s' weights "$(json_or_null "${fetched[weights]}")" engine "$(json_or_null "${fetched[engine]-}")" \
     tokenizer "$(json "$tokenizer_path")" server_command "$(json_list "${server_command[@]}")" \
     server_environment "$(json_list "${server_environment[@]}")" client_command "$(json_list "${client_command[@]}")" \
     start "$(json "$started")" end "$end" ready_seconds "${ready_seconds:-null}" \
+    in_flight_percent "${in_flight_percent:-null}" \
     exit_code "$code" exit_cause "$(json "$cause")" exit_reason "$(json "$reason")" exit_replica "$blamed" \
     cause_lines "$(json_list "${cause_lines[@]}")" advice "$(json_list "${advice[@]}")"
   printf ',\n  "points": ['
@@ -653,9 +624,10 @@ print_manifest() {
     read -r use_case isl osl concurrency requests prompts seed <<<"$point"
     # shellcheck disable=SC2086 # its words
     look_up $point
-    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %d, "requests": %d, "prompts": %d, "seed": %d, "status": %s, "seconds": %s, "detail": %s}' \
+    # shellcheck disable=SC2086 # three numbers
+    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %d, "requests": %d, "prompts": %d, "seed": %d, "status": %s, "seconds": %s, "detail": %s, "warmup_requests": %s, "prefix_cache_queries": %s, "prefix_cache_hits": %s}' \
       "$separator" "$(json "${REPLIES[0]}")" "$(json "$use_case")" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" \
-      "$(json "${REPLIES[1]}")" "${REPLIES[2]:-null}" "$(json "${REPLIES[3]}")"
+      "$(json "${REPLIES[1]}")" "${REPLIES[2]:-null}" "$(json "${REPLIES[3]}")" ${REPLIES[4]}
     separator=,
   done
   printf '\n  ]\n}\n'
@@ -670,41 +642,32 @@ readonly step=(
   srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export=ALL --kill-on-bad-exit=1 --wait=0
   --open-mode=append
 )
-
-# keep_secrets NAME...: takes all secrets from the environment but these: also what is called like one, and the
-# address of a proxy with a password.
+# is_secret NAME: true for a variable that is called like a secret.
+is_secret() { [[ ${1^^} =~ TOKEN(_|$)|SECRET|PASSW|PASSPHRASE|PASS$|_PWD$|CREDENTIAL|KEY$ ]]; }
+# keep_secrets NAME...: takes all secrets from the environment but these; an address with a password is one, too.
 keep_secrets() {
   local name
-  while read -r name; do
-    case ${name^^} in
-      *TOKEN | *TOKEN_* | *SECRET* | *PASSW* | *CREDENTIAL* | *_KEY) ;;
-      *_PROXY) [[ ${!name} == *@* ]] || continue ;;
-      *) [[ " ${secrets[*]} ${server_secrets[*]} " == *" $name "* ]] || continue ;;
-    esac
-    [[ " $* " == *" $name "* ]] || unset "$name"
-  done < <(compgen -e)
+  for name in $(compgen -e); do
+    [[ " $* " == *" $name "* ]] || ! { is_secret "$name" || [[ " ${secrets[*]} ${server_secrets[*]} " == *" $name "* ||
+      ${!name} == *://*:*@* || ${name^^} == *_PROXY && ${!name} == *@* ]]; } || unset "$name"
+  done
 }
-
 # fill WORD...: in REPLIES, the words with $facts in place of their names in braces. The client uses it, too.
 declare -A facts=()
 fill() {
-  local word name words=()
-  for word in "$@"; do
-    for name in "${!facts[@]}"; do
-      word=${word//"{$name}"/"${facts[$name]}"}
-    done
-    words+=("$word")
+  local name
+  REPLIES=("$@")
+  for name in "${!facts[@]}"; do
+    REPLIES=("${REPLIES[@]//"{$name}"/"${facts[$name]}"}")
   done
-  REPLIES=("${words[@]}")
 }
-
 # log_of STEP NUMBER: the log of a server or a client; the first one's has no number.
 log_of() { (($2 == 0)) && echo "$logs/$1_$job_id.out" || echo "$logs/$1_$job_id.$2.out"; }
 
 # server_step NUMBER: becomes this server's step, in a process of its own.
 server_step() {
-  local replica=$1 own_gpus=$((gpus_of_a_node / replicas)) environment command names container of_nodes=()
-  names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
+  local replica=$1 own_gpus=$((gpus_of_a_node / replicas)) of_nodes=() words
+  local names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
   facts=(
     [model_path]=$model_path [cache_path]=$cache_path [stage_path]=$stage_path [served_model_name]=$served_model_name
     [gpus]=$own_gpus [total_gpus]=$gpus [nodes]=$nodes [port]=$((port + replica))
@@ -715,46 +678,36 @@ server_step() {
     # There is a task on each node; when one ends, so do the others.
     of_nodes=(--label --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 --nodelist="$SLURM_JOB_NODELIST" --wait=5)
   fi
-  fill "${server_environment[@]}"
-  environment=("${REPLIES[@]}")
-  fill "${server_command[@]}"
-  command=("${REPLIES[@]}")
+  fill "${server_environment[@]}" -- "${server_command[@]}"
+  words=("${REPLIES[@]}")
   keep_secrets "${server_secrets[@]}"
   set_container server "$server_image" "${names[*]}" "$model_path:$model_path:ro" "$cache_path:$cache_path" "${extra_mounts[@]}"
-  container=("${REPLIES[@]}")
   # The server's variables are set in its container: out here, srun and the container's runtime would read them, too.
-  exec "${step[@]}" --job-name="server.$replica" --output="$(log_of server "$replica")" \
-    --input=all --mpi="$mpi" "${gpu_options[@]}" "${of_nodes[@]}" "${container[@]}" \
-    bash -s -- "$nodes" "$replicas" "$replica" "$own_gpus" "${environment[@]}" -- "${command[@]}" < <(server_program)
-}
-
-# The program of the server's tasks, which its step reads on standard input.
-server_program() {
-  declare -f server_task
-  echo 'server_task "$@"'
+  exec "${step[@]}" --job-name="server.$replica" --output="$(log_of server "$replica")" --input=all --mpi="$mpi" \
+    "${gpu_options[@]}" "${of_nodes[@]}" "${REPLIES[@]}" \
+    bash -s -- "$nodes" "$replicas" "$replica" "$own_gpus" "${words[@]}" < <(
+      declare -f server_task && echo 'server_task "$@"'
+    )
 }
 # server_task NODES SERVERS NUMBER COUNT NAME=VALUE... -- COMMAND...: a task of server NUMBER. Slurm gives steps that
 # overlap the same GPUs, so of several servers each takes COUNT of its own. What only a node knows is put in here.
 server_task() {
-  local nodes=$1 servers=$2 first=$(($3 * $4)) count=$4 gpus word words=() rank=${SLURM_NODEID:-0}
+  local nodes=$1 servers=$2 first=$(($3 * $4)) count=$4 rank=${SLURM_NODEID:-0} IFS=, gpus
   shift 4
   if ((servers > 1)); then
-    IFS=, read -r -a gpus <<<"${CUDA_VISIBLE_DEVICES-}"
-    gpus=("${gpus[@]:first:count}")
-    ((${#gpus[@]} == count)) || {
-      echo "the step has the GPUs ${CUDA_VISIBLE_DEVICES-} (CUDA_VISIBLE_DEVICES), too few for $count from place $first on" >&2
+    read -r -a gpus <<<"${CUDA_VISIBLE_DEVICES-}"
+    ((${#gpus[@]} >= first + count)) || {
+      echo "the step has the GPUs ${gpus[*]} (CUDA_VISIBLE_DEVICES), too few for $count from place $first on" >&2
       exit 1
     }
-    export CUDA_VISIBLE_DEVICES="${gpus[*]}"
-    CUDA_VISIBLE_DEVICES=${CUDA_VISIBLE_DEVICES// /,}
+    export CUDA_VISIBLE_DEVICES="${gpus[*]:first:count}"
   fi
-  for word in "$@"; do
-    ((nodes == 1)) || word=${word//'{node_rank}'/"$rank"} word=${word//'{is_leader}'/"$((rank == 0))"}
-    words+=("$word")
-  done
-  set -- "${words[@]}"
+  if ((nodes > 1)); then
+    set -- "${@//\{node_rank\}/$rank}"
+    set -- "${@//\{is_leader\}/$((rank == 0))}"
+  fi
   # A variable of the server may have such a name.
-  unset -v words gpus
+  unset -v gpus
   until [[ $1 == -- ]]; do
     export "${1?}"
     shift
@@ -764,40 +717,33 @@ server_task() {
 
 # client_step NUMBER: becomes the step of this server's client, in a process of its own.
 client_step() {
-  local replica=$1 mounts=("$run:$run") variables='PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE'
-  local hub=$stage_path/hf_cache offline=1 container
+  local replica=$1 mounts=("$run:$run") names=(PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
+  local offline=1 of_hub=()
   # The tool's tables are for a terminal: at once, and wide enough for numbers.
   export PYTHONUNBUFFERED=1 COLUMNS=120
   [[ -n $tokenizer ]] || mounts+=("$model_path:$model_path:ro")
-  if [[ $tokenizer_path != /* ]]; then
-    keep_secrets HF_TOKEN
-    variables+=' HF_TOKEN' offline=0
-  else
-    keep_secrets
-    # The hub is asked until it is there, to the last of its files that are loaded.
-    [[ -z $default_tokenizer ]] ||
-      compgen -G "$hub/hub/models--${default_tokenizer/\//--}/snapshots/*/special_tokens_map.json" >/dev/null || offline=0
-  fi
-  if [[ $tokenizer_path != /* || -n $default_tokenizer ]]; then
-    export HF_HOME=$hub
-    mkdir -p "$hub"
-    mounts+=("$hub:$hub") variables+=' HF_HOME'
+  [[ $tokenizer_path == /* ]] || of_hub=(HF_TOKEN)
+  if [[ -n ${of_hub[*]}$default_tokenizer ]]; then
+    export HF_HOME=$hub_cache
+    mkdir -p -m 700 "$hub_cache"
+    mounts+=("$hub_cache:$hub_cache") names+=("${of_hub[@]}" HF_HOME)
+    # The hub is asked until the default tokenizer is there, to the last of its files that are loaded.
+    [[ $tokenizer_path == /* ]] &&
+      compgen -G "$hub_cache/hub/models--${default_tokenizer/\//--}/snapshots/*/special_tokens_map.json" >/dev/null || offline=0
   fi
   export HF_HUB_OFFLINE=$offline TRANSFORMERS_OFFLINE=$offline
-  set_container client "$client_image" "$variables" "${mounts[@]}" "${extra_mounts[@]}"
-  container=("${REPLIES[@]}")
+  keep_secrets "${of_hub[@]}"
+  set_container client "$client_image" "${names[*]}" "${mounts[@]}" "${extra_mounts[@]}"
   # --gres=none: the GPUs are the server's.
-  exec "${step[@]}" --job-name="client.$replica" --output="$(log_of benchmarking "$replica")" \
-    --mpi=none --gres=none "${container[@]}" bash -s < <(client_program "$replica")
+  exec "${step[@]}" --job-name="client.$replica" --output="$(log_of benchmarking "$replica")" --mpi=none --gres=none \
+    "${REPLIES[@]}" bash -s < <(client_program "$replica")
 }
-
-# client_program NUMBER: what the client's step reads on standard input: the values that it needs, quoted by bash
-# itself, and then its program, in which nothing is expanded.
+# client_program NUMBER: the client's program, which its step reads on standard input: first the values that it needs.
 client_program() {
   local replica=$1
   declare -p results run job_id folders are_finished replica replicas parts port health_path served_model_name \
     ready_timeout server_started probe_interval tokenizer_path point_timeout tool_name client_command request_fields points \
-    measure_until
+    measure_until prefix_cache
   declare -f say fill
   cat <<'CLIENT'
 set -Eeuo pipefail
@@ -812,28 +758,23 @@ own_part=
 # What asks the server must not be sent through the site's proxy.
 export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
 # The user's home is not in the container, and tools want to write to theirs. It may be another by the end.
-HOME=$(mktemp -d)
-export HOME
-readonly own_home=$HOME
+own_home=$(mktemp -d)
+export HOME=$own_home
 # keep NAME LINE...: this client's file of that name has these lines, whole or not at all.
 keep() { { printf '%s\n' "${@:2}" >"$run/$1.$replica.part" && mv -T -- "$run/$1.$replica"{.part,}; } 2>/dev/null || true; }
 # The last act is to leave the cause of the end where launch.sh looks for it: the step ends later, when its container
 # is removed.
 cause=client_failed
-leave_cause() {
-  keep ended "$cause $?"
-  rm -rf -- "$own_home" || true
-}
-trap leave_cause EXIT
+trap 'keep ended "$cause $?"; rm -rf -- "$own_home" || true' EXIT
 # end_with CAUSE
 end_with() {
   cause=$1
   [[ $1 == finished ]] && exit 0 || exit 1
 }
-
-# report KEY=VALUE...: how far this server and its client are, for who follows the job.
-report() { keep state "$@"; }
-
+# report KEY=VALUE...: how far this server and its client are, for who follows the job; and of the time from ready to the
+# last result, the milliseconds in which requests were in flight, the seconds of all, and how many points were too short.
+in_flight=0 ready_at=0 result_at=0 too_short=0
+report() { keep state "$@" "in_flight=$in_flight/$((result_at - ready_at))/$too_short"; }
 # A few blocks are often left: a file that does not fit is not begun, and df rounds up.
 stop_if_full() {
   df -P -k "$run" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' || return 0
@@ -848,20 +789,23 @@ rename_in_logs() {
 # put_down WORD FOLDER: launch.sh brings out what lies there.
 put_down() { mkdir -p "$run/$1" && mv -nT -- "$run/$2" "$run/$1/$2" && [[ ! -e $run/$2 ]]; }
 
-# record FOLDER STATE SECONDS DETAIL: a row for the manifest.
+# record FOLDER STATE SECONDS DETAIL [FIGURES]: a row for the manifest. The figures are a line of each server: requests of
+# the warm-up, tokens looked up in the prefix cache, and found.
 record() {
-  printf '%s|%s|%s|%s\n' "$1" "$2" "$3" "${4//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
+  local figures=''
+  (($# < 5)) || figures=$(awk '{ warm += $1; asked += $2; found += $3; if ($2 == "null") none = 1 }
+    END { print warm, none ? "null null" : sprintf("%.0f %.0f", asked, found) }' <<<"${5%$'\n'}")
+  printf '%s|%s|%s|%s|%s\n' "$1" "$2" "$3" "$figures" "${4//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
 }
 
 # meet PLACE WORDS: in REPLIES, the words of all clients that measure together, by their number, once all have come to
 # this place.
 meet() {
-  local here=$run/meet.$1 number said=()
+  local here=$run/meet.$1 number
   REPLIES=("$2")
   ((parts > 0)) || return 0
-  if ! printf '%s\n' "$2" >"$here.$replica.part" || ! mv -T -- "$here.$replica.part" "$here.$replica"; then
-    stop_if_full
-  fi
+  keep "meet.$1" "$2"
+  [[ -e $here.$replica ]] || stop_if_full
   for ((number = 0; number < parts; number++)); do
     until [[ -e $here.$number ]]; do
       # Who ended comes no more, but may have come before.
@@ -871,9 +815,8 @@ meet() {
       fi
       sleep 0.1
     done
-    said+=("$(<"$here.$number")")
+    REPLIES[number]=$(<"$here.$number")
   done
-  REPLIES=("${said[@]}")
 }
 
 # ---- Is the server there? -------------------------------------------------------
@@ -883,24 +826,29 @@ answer='' refused=0 ready_seconds=''
 readonly error_event=$'(^|\n)event: *error|"error": *[{"]|"object": *"error"'
 is_healthy() {
   answer=$(curl --silent --max-time 5 --output /dev/null --write-out '%{http_code}' "http://$url$health_path") || true
-  [[ $answer == 200 ]] && return
-  answer="$health_path answers $answer"
-  return 1
+  [[ $answer == 200 ]] || { answer="$health_path answers $answer" && return 1; }
 }
 lists_model() {
   answer=$(curl --silent --max-time 5 "http://$url/v1/models") || true
-  [[ $answer == *"\"$served_model_name\""* ]] && return
-  answer="/v1/models does not name $served_model_name: ${answer:0:200}"
-  return 1
+  [[ $answer == *"\"$served_model_name\""* ]] || {
+    answer="/v1/models does not name $served_model_name: ${answer:0:200}" && return 1
+  }
 }
-# completes SECONDS: one small completion, streamed, with the fields of the tool's own requests. $refused is the HTTP
-# status when the server does not take such a request, else 0.
+# chat TOKENS OPTION...: asks for so many tokens, with the fields of the tool's own requests and the prompt on standard
+# input.
+chat() {
+  {
+    printf '{"model": "%s", "messages": [{"role": "user", "content": "' "$served_model_name"
+    tr -d "\n"
+    printf '"}], %s}' "${request_fields//: 4/: $1}"
+  } | curl --silent --header 'Content-Type: application/json' --data @- "${@:2}" "http://$url/v1/chat/completions"
+}
+# completes SECONDS: one small completion, streamed. $refused is the HTTP status when the server does not take such a
+# request, else 0.
 completes() {
   local status
   refused=0
-  if ! answer=$(curl --silent --max-time "$1" --header 'Content-Type: application/json' --write-out '\n%{http_code}' \
-      --data "{\"model\": \"$served_model_name\", \"messages\": [{\"role\": \"user\", \"content\": \"Say hello.\"}], $request_fields}" \
-      "http://$url/v1/chat/completions"); then
+  if ! answer=$(chat 4 --max-time "$1" --write-out '\n%{http_code}' <<<'Say hello.'); then
     answer="a small completion had no whole answer within $1 s"
     return 1
   fi
@@ -919,9 +867,9 @@ wait_until_ready() {
   until refused=0 && is_healthy && lists_model && completes 60; do
     refusals=$((refused > 0 ? refusals + 1 : 0))
     if ((refusals == 2)); then
-      say "error: the server does not take requests as $tool_name sends them: $answer" >&2
-      say "error: beside model and messages, they say $request_fields; to leave out what the server does not take," \
-        "write ignore_eos = false or min_tokens = false under [client] in the recipe, and make launch.sh anew" >&2
+      say "error: the server does not take requests as $tool_name sends them, which beside model and messages say" \
+        "$request_fields: $answer; to leave out what it does not take, write ignore_eos = false or min_tokens = false" \
+        "under [client] in the recipe, and make launch.sh anew" >&2
       end_with refused
     fi
     waited=$(($(printf '%(%s)T' -1) - server_started))
@@ -938,6 +886,7 @@ wait_until_ready() {
     wait $! || true
   done
   ready_seconds=$(($(printf '%(%s)T' -1) - server_started))
+  ready_at=$SECONDS result_at=$SECONDS
   say "the server is ready after $ready_seconds s"
   report state=ready ready_seconds=$ready_seconds
 }
@@ -947,47 +896,16 @@ wait_until_ready() {
 # Why a point failed, and how, in a fixed word, if no request was completed; for how many milliseconds requests ran.
 reason='' kind='' busy=0
 
-# table_value LABEL TABLE: in REPLY, the number in this row; "no" where it is none, as in N/A, inf and nan; nothing
-# where there is no such row. Numbers of 1,000 and more are quoted and have commas.
-table_value() {
-  REPLY=$(awk -v label="$1" '
-    index(tolower($0), tolower(label)) == 1 {
-      sub(/\r$/, ""); sub(/^[^,]*,/, "")
-      if (sub(/^"/, "")) { sub(/".*/, ""); gsub(/,/, "") } else sub(/,.*/, "")
-      print /^[0-9]+(\.[0-9]+)?$/ ? $0 : "no"; exit
-    }' "$2")
-}
-# holds CONDITION NAME=VALUE...: asks awk, since the numbers have decimals.
-holds() {
-  local condition=$1 name variables=()
-  shift
-  for name in "$@"; do variables+=(-v "$name"); done
-  awk "${variables[@]}" "BEGIN { exit !($condition) }"
-}
-
-# busy_time TABLE REQUESTS: in REPLY, the milliseconds in which requests ran; 0 when it does not tell.
-busy_time() {
-  local seconds
-  table_value 'Benchmark Duration' "$1"
-  seconds=$REPLY
-  table_value 'Request Throughput' "$1"
-  REPLY=$(awk -v seconds="$seconds" -v requests="$2" -v rate="$REPLY" \
-    'BEGIN { printf "%d", 1000 * (seconds != "" ? seconds : rate + 0 > 0 ? requests / rate : 0) }')
-}
-# may_have_completed FOLDER: true unless no request was completed. AIPerf writes a line for each request when that has
-# ended, and only one that was completed has a latency. GenAI-Perf writes its measurements at its end, and none when it
-# was killed or one request failed: when it had requests to send, nobody knows.
+# may_have_completed FOLDER: true unless no request was completed. AIPerf writes a line for each that has ended, with a
+# latency if it was completed. GenAI-Perf writes none when it was killed or one failed: then nobody knows.
 may_have_completed() {
-  if [[ $tool != aiperf && -z $(find "$1" -name profile_export.json) ]]; then
-    [[ -n $(find "$1" -name '*inputs.json') ]]
-  else
-    [[ $(find "$1" -name 'profile_export.json*' -exec grep -El '"response_timestamps": *\[ *[0-9]|"request_latency"' {} +) ]]
-  fi
+  [[ $tool == aiperf || $(find "$1" -name profile_export.json) ]] || { [[ $(find "$1" -name '*inputs.json') ]] && return; }
+  [[ $(find "$1" -name 'profile_export.json*' -exec grep -El '"response_timestamps": *\[ *[0-9]|"request_latency"' {} +) ]]
 }
-# check_result FOLDER OUTPUT_TOKENS REQUESTS: true when it is a valid result, with $busy, else $reason says what is
-# wrong. The tool has claimed success before with less.
+# check_result FOLDER OUTPUT_TOKENS REQUESTS: true when it is a valid result, with $busy, else $reason says what is wrong.
+# The tool has claimed success before with less.
 check_result() {
-  local folder=$1 osl=$2 requests=$3 table=$1/$result_table found
+  local folder=$1 table=$1/$result_table found stamps=''
   # Some releases write into a folder of their own inside the one given. Those of phases are not of the whole run.
   found=$(find "$folder" -name phases -prune -o -name "$result_table" -type f -print)
   reason="$tool_name left no $result_table, or several"
@@ -996,33 +914,87 @@ check_result() {
     find "${found%/*}" -mindepth 1 -maxdepth 1 -exec mv -t "$folder" -- {} +
     rmdir "${found%/*}"
   fi
-  reason="$result_table lacks one of its two tables"
-  grep -q '^Metric,avg,' "$table" && grep -q '^Metric,Value' "$table" || return 1
   # AIPerf exits with 0, too, when requests failed, and when it was stopped.
-  table_value 'Error Request Count' "$table"
-  reason="$result_table counts ${REPLY/#no/an unknown number of} requests that failed"
-  ! holds 'errors > 0' errors="$REPLY" || return 1
   reason="${result_table%.csv}.json does not say that the run was not cancelled"
   [[ $tool != aiperf ]] || grep -Eq '"was_cancelled": *false' "${table%.csv}.json" || return 1
-  # GenAI-Perf before 25.01 has no such row, but a file with a time stamp for each request.
-  table_value 'Request Count' "$table"
-  reason="$result_table counts $REPLY requests, $requests were asked for"
-  if [[ -z $REPLY ]]; then
-    REPLY=$(grep -o '"timestamp":' "$folder/profile_export.json" | wc -l) || true
-    reason="profile_export.json has $REPLY requests, $requests were asked for"
-  fi
-  holds 'value == asked' value="$REPLY" asked="$requests" || return 1
-  # GenAI-Perf before 24.07 has the other one.
-  table_value 'Output Sequence Length' "$table"
-  [[ -n $REPLY ]] || table_value 'Num Output Token' "$table"
-  reason="$result_table gives ${REPLY:-no} tokens as the average output, $osl were asked for"
-  holds 'value >= 0.8 * asked && value <= 1.2 * asked' value="$REPLY" asked="$osl" || return 1
-  table_value 'Output Token Throughput (' "$table"
-  reason="$result_table says that no tokens were generated"
-  holds 'value + 0 > 0' value="$REPLY" || return 1
-  reason=''
-  busy_time "$table" "$requests"
-  busy=$REPLY
+  stamps=$(grep -so '"timestamp":' "$folder/profile_export.json" | wc -l) || true
+  reason=$(awk -v name="$result_table" -v osl="$2" -v requests="$3" -v stamps="$stamps" '
+    {
+      label = tolower($0)
+      sub(/ *[(,].*/, "", label)
+      # Numbers of 1,000 and more are quoted and have commas; N/A, inf and nan are none.
+      sub(/\r$/, ""); sub(/^[^,]*,/, "")
+      if (sub(/^"/, "")) { sub(/".*/, ""); gsub(/,/, "") } else sub(/,.*/, "")
+      if (!(label in of)) of[label] = /^[0-9]+(\.[0-9]+)?$/ ? $0 : "no"
+    }
+    END {
+      # GenAI-Perf before 25.01 counts no requests, but stamps each; before 24.07 it has another name for the output.
+      counted = "request count" in of ? of["request count"] : stamps
+      counter = "request count" in of ? name " counts" : "profile_export.json has"
+      failed = of["error request count"]
+      output = of["output sequence length"] of["num output token"]
+      if (counted + 0 != requests || failed !~ /^[0.]*$/)
+        print counter " " counted " requests, " requests " were asked for" (failed ? "; requests that failed: " failed : "")
+      else if (output + 0 < 0.8 * osl || output + 0 > 1.2 * osl)
+        print name " gives " (output == "" ? "no" : output) " tokens as the average output, " osl " were asked for"
+      else if (of["output token throughput"] + 0 <= 0 || of["request throughput"] + 0 <= 0)
+        print name " says that no tokens were generated"
+      else
+        printf "%d", 1000 * requests / of["request throughput"]
+    }' "$table")
+  [[ $reason =~ ^[0-9]+$ ]] || return 1
+  busy=$reason reason=''
+}
+
+# ---- The warm-up, and the server's prefix cache -------------------------------------
+
+# warm_up INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY SEED: one wave of requests like those of the point, with prompts of
+# common words in their place, the same in each run. It says how many were answered.
+warm_up() {
+  local number requests=() answered=0
+  for ((number = 1; number <= $3; number++)); do
+    awk -v tokens="$1" -v state=$(($4 + number)) 'BEGIN {
+      count = split("time year people way day man thing woman life child world school state family group hand part", word, " ")
+      while (tokens-- > 0) printf "%s ", word[(state = state * 16807 % 2147483647) % count + 1]
+    }' | chat "$2" --fail --max-time "$point_timeout" --output /dev/null &
+    requests+=($!)
+  done
+  for number in "${requests[@]}"; do ! wait "$number" || answered=$((answered + 1)); done
+  say "warm-up: $answered of $3 requests were answered"
+  keep warm "$answered"
+}
+# ask_counters: what the server counts. cache_use BEFORE AFTER: by that, in REPLY, how many tokens of prompts it looked up
+# in its prefix cache, and how many it found there; "null null" where it does not count them.
+ask_counters() { curl --silent --max-time 5 "http://$url/metrics" | head -c 16777216 || true; }
+cache_use() {
+  REPLY=$(awk '
+    { sub(/[{].*[}]/, ""); count[NR == FNR, $1] += $2 }
+    END {
+      # vLLM has had two names for the same, and both at once. A server that began anew counts from 0.
+      split("vllm:prefix_cache_queries vllm:prefix_cache_hits vllm:gpu_prefix_cache_queries vllm:gpu_prefix_cache_hits" \
+        " sglang:prompt_tokens sglang:cached_tokens", name, " ")
+      for (i = 1; i in name && !((1, name[i] "_total") in count); i += 2);
+      if (!(i in name)) exit
+      asked = count[0, name[i] "_total"] - count[1, name[i] "_total"]
+      found = count[0, name[i + 1] "_total"] - count[1, name[i + 1] "_total"]
+      if (asked >= 0 && asked < 1e15 && found >= 0) printf "%.0f %.0f", asked, found
+    }' <(cat <<<"$1") <(cat <<<"$2"))
+  REPLY=${REPLY:-null null}
+}
+# empty_cache: true once the server has emptied its prefix cache.
+empty_cache() {
+  local path
+  for path in /reset_prefix_cache /flush_cache; do
+    ! curl --silent --fail --max-time 30 --request POST --output /dev/null "http://$url$path" || return 0
+  done
+  reason="the server empties its prefix cache neither at /reset_prefix_cache nor at /flush_cache"
+  return 1
+}
+# check_cache "LOOKED_UP FOUND": true unless more came out of the cache than the recipe allows, else with a $reason.
+check_cache() {
+  [[ $prefix_cache != on && $1 != null* ]] && ((100 * ${1#* } > ${1% *})) || return 0
+  reason="${1#* } of ${1% *} prompt tokens came out of the prefix cache, with prefix_cache = \"$prefix_cache\" in the recipe"
+  return 1
 }
 
 # Ends when the server has twice in a row shown no sign of life.
@@ -1034,30 +1006,21 @@ watch_server() {
   ((failures < 2)) || say "error: the server stopped answering: $answer" >&2
 }
 
-tool_pid='' watcher=''
-stop_watcher() {
-  [[ -n $watcher ]] || return 0
-  # The wait takes bash's own word about the kill out of the log.
-  { kill -KILL -- "-$watcher" && wait "$watcher"; } 2>/dev/null || true
-  watcher=
-}
+tool_pid='' began=0 current=
 # timeout leads a process group of its own and hands a signal on to it. What is left of the group after that (children
 # outlive their parent) is killed.
 stop_tool() {
-  [[ -n $tool_pid ]] || return 0
-  kill -TERM "$tool_pid" 2>/dev/null || true
   local tries=20
+  kill -TERM "$tool_pid" 2>/dev/null || true
   while kill -0 "$tool_pid" 2>/dev/null && ((tries-- > 0)); do sleep 0.1; done
   kill -KILL -- "-$tool_pid" 2>/dev/null || true
   tool_pid=
 }
-current=
 # launch.sh moves what the point left.
 on_signal() {
   trap '' TERM INT
   say "stopping: a signal came"
-  stop_watcher
-  stop_tool
+  [[ -z $tool_pid ]] || stop_tool
   # On another server it may have failed before.
   if [[ -n $current ]]; then
     grep -qsF -- "$current|failed|" "$run/points" || record "$current" interrupted '' ''
@@ -1066,38 +1029,29 @@ on_signal() {
   end_with client_stopped
 }
 
-# How long a point will take, judged from those of this run: the tool's start and end take as long as the longest so
-# far, the requests as long as their work (tokens that one stream generates), as in the point before of the same use
-# case, else of the one before. A round at a lower concurrency takes no longer, and the sweep goes down.
-fixed=0 last_use_case=''
+# How long a point will take: the tool's start and end as the longest so far, the requests by their work (tokens that one
+# stream generates), as in the last point of the use case, else of any. The sweep goes down, and rounds get no longer.
+fixed=0
 declare -A busy_of=() work_of=()
 # learn USE_CASE WORK SECONDS BUSY: what a point took.
 learn() {
-  local use_case=$1 seconds=$3 busy=$4
+  local use_case busy=$4
   # Rates have two decimals, so those of long requests are rough.
-  ((busy > 0 && busy <= 1000 * seconds)) || busy=$((1000 * seconds))
-  ((fixed >= seconds - busy / 1000)) || fixed=$((seconds - busy / 1000))
-  busy_of[$use_case]=$busy work_of[$use_case]=$2 last_use_case=$use_case
+  ((busy > 0 && busy <= 1000 * $3)) || busy=$((1000 * $3))
+  fixed=$((fixed > $3 - busy / 1000 ? fixed : $3 - busy / 1000))
+  for use_case in "$1" _; do busy_of[$use_case]=$busy work_of[$use_case]=$2; done
 }
 # estimate USE_CASE WORK: in REPLY, the seconds; 0 when nothing is known.
 estimate() {
   local like=$1
-  [[ -n ${busy_of[$like]-} ]] || like=$last_use_case
-  REPLY=0
-  [[ -z $like ]] || REPLY=$((5 + fixed + ${busy_of[$like]} * $2 / ${work_of[$like]} / 1000))
+  [[ -n ${busy_of[$like]-} ]] || like=_
+  REPLY=$((${#busy_of[@]} == 0 ? 0 : 5 + fixed + ${busy_of[$like]:-0} * $2 / ${work_of[$like]:-1} / 1000))
 }
 
-declare -A facts=()
-# measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED WORK: true, or $reason says what went wrong.
-measure() {
-  local folder=$1 part=$run/$1$own_part began status=0 number detail=''
-  mkdir -p "$part" || stop_if_full
-  meet "$folder.begin" ready
-  began=$SECONDS current=$folder
-  # shellcheck disable=SC2034 # fill reads it
-  facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5 [requests]=$6 [prompts]=$7 [seed]=$8)
-  fill "${client_command[@]}"
-  timeout -k 10 "$point_timeout" "${REPLIES[@]}" > >(tee "$run/output.$replica") 2>&1 &
+# watched COMMAND...: its status; ends when the server stops answering meanwhile.
+watched() {
+  local watcher status=0
+  "$@" > >(tee "$run/output.$replica") 2>&1 &
   tool_pid=$!
   # A process group of its own, so that nothing that it started outlives it.
   set -m
@@ -1111,58 +1065,80 @@ measure() {
   if kill -0 "$tool_pid" 2>/dev/null; then
     sleep 0.5 || true
     stop_tool
-    record "$folder" failed $((SECONDS - began)) "the server stopped answering"
-    rename_in_logs failed "$folder" "$own_part"
+    record "$current" failed $((SECONDS - began)) "the server stopped answering"
+    rename_in_logs failed "$current" "$own_part"
     end_with no_answer
   fi
-  stop_watcher
+  # The wait takes bash's own word about the kill out of the log.
+  { kill -KILL -- "-$watcher" && wait "$watcher"; } 2>/dev/null || true
   wait "$tool_pid" || status=$?
   ((status == 0)) || sleep 0.5 || true
-  kill -KILL -- "-$tool_pid" 2>/dev/null || true
-  tool_pid='' current='' reason='' kind='' busy=0
-  case $status in
-    0) check_result "$part" "$4" "$6" || kind="no valid result" ;;
-    124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;
-    *) kind="exit status $status" reason="$tool_name exited with status $status" ;;
-  esac
+  stop_tool
+  return $status
+}
+
+declare -A facts=()
+# measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED WORK: true, or $reason says what
+# went wrong.
+measure() {
+  local folder=$1 part=$run/$1$own_part command before warm_time status=0 said all='' seconds figures detail=''
+  mkdir -p "$part" || stop_if_full
+  began=$SECONDS current=$folder reason='' kind='' busy=0
+  watched warm_up "$3" "$4" "$5" "$8" || true
+  warm_time=$((SECONDS - began)) figures='null null'
+  meet "$folder.begin" ready
+  # shellcheck disable=SC2034 # fill reads it
+  facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5 [requests]=$6 [prompts]=$7 [seed]=$8)
+  fill "${client_command[@]}"
+  command=("${REPLIES[@]}")
+  if ((warm_time >= point_timeout)); then
+    reason="the warm-up took $warm_time s, and the point may take $point_timeout"
+  elif [[ $prefix_cache != flush ]] || empty_cache; then
+    before=$(ask_counters)
+    watched timeout -k 10 "$point_timeout" "${command[@]}" || status=$?
+    cache_use "$before" "$(ask_counters)"
+    figures=$REPLY
+    case $status in
+      0) { check_result "$part" "$4" "$6" && check_cache "$figures"; } || kind="no valid result" ;;
+      124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;
+      *) kind="exit status $status" reason="$tool_name exited with status $status" ;;
+    esac
+  fi
+  current='' seconds=$((SECONDS - began)) figures="$(<"$run/warm.$replica") $figures"
   # With a request completed, the tool works, whatever went wrong then.
   [[ -z $kind ]] || ! may_have_completed "$part" || kind=
   # Its last words are worth more than an empty folder.
   [[ -z $reason ]] || mv -- "$run/output.$replica" "$part/$tool.log" || stop_if_full
   # The point is what all servers that measure it make of it, and the first one's client its keeper.
-  meet "$folder.end" "$kind|$reason"
+  [[ -z $reason || $parts == 0 ]] || reason="on server $replica: $reason"
+  meet "$folder.end" "$kind|$figures|$reason"
   kind=${REPLIES[0]%%|*} reason=''
-  for number in "${!REPLIES[@]}"; do
-    [[ $kind == "${REPLIES[number]%%|*}" ]] || kind=
-    if [[ -z $reason && ${REPLIES[number]} != *'|' ]]; then
-      reason=${REPLIES[number]#*|}
-      ((parts == 0)) || reason="on server $number: $reason"
-    fi
+  for said in "${REPLIES[@]}"; do
+    [[ $kind == "${said%%|*}" ]] || kind=
+    said=${said#*|}
+    all+=${said%%|*}$'\n' reason=${reason:-${said#*|}}
   done
   # Only a valid result gets the final name.
-  if [[ -z $reason ]] && ((parts == 0 || replica == 0)) && ! put_down finished "$folder"; then
-    reason="it is valid, and could not be stored as $results/$folder"
-  fi
-  if [[ -n $reason ]]; then
-    say "error: $folder failed: $reason" >&2
-    if ((parts == 0 || replica == 0)); then
-      record "$folder" failed $((SECONDS - began)) "$reason"
+  if ((parts == 0 || replica == 0)); then
+    ((parts > 0 || replicas == 1)) || detail="on server $replica"
+    [[ -n $reason ]] || put_down finished "$folder" || reason="it is valid, and could not be stored as $results/$folder"
+    [[ -n $reason ]] || record "$folder" finished $seconds "$detail" "$all"
+    [[ -z $reason ]] || {
+      record "$folder" failed $seconds "$reason" "$all"
       stop_if_full
       rename_in_logs failed "$folder" ''
       put_down failed "$folder" || stop_if_full
-    fi
-    return 1
+    }
   fi
-  learn "$2" "$9" $((SECONDS - began)) "$busy"
-  if ((parts == 0 || replica == 0)); then
-    ((parts > 0 || replicas == 1)) || detail="on server $replica"
-    record "$folder" finished $((SECONDS - began)) "$detail"
-  fi
-  say "finished: $folder, $((SECONDS - began)) s"
+  [[ -z $reason ]] || { say "error: $folder failed: $reason" >&2 && return 1; }
+  learn "$2" "$9" $seconds $((busy > 0 ? busy + 1000 * warm_time : 0))
+  in_flight=$((in_flight + busy)) result_at=$SECONDS
+  ((parts > 0 && replica > 0 || busy == 0 || busy >= 10000)) || too_short=$((too_short + 1))
+  say "finished: $folder, $seconds s"
 }
 
 main() {
-  local point use_case isl osl concurrency requests prompts seed rounds work folder needed time_left number=0 failed=0 left=0 measured=0
+  local point use_case isl osl concurrency requests prompts seed work folder needed time_left number=0 failed=0 left=0 measured=0
   local first_kind='' broken='' absent=() command
   trap on_signal TERM INT
   trap 'say "error: line $LINENO of the client failed" >&2' ERR
@@ -1180,12 +1156,9 @@ main() {
     read -r use_case isl osl concurrency requests prompts seed <<<"$point"
     folder=${folders[number]}
     number=$((number + 1))
-    if [[ -n ${are_finished[number - 1]} ]]; then
-      say "point $number of ${#points[@]} is finished already: $folder"
-      continue
-    fi
-    rounds=$(((requests + concurrency - 1) / concurrency))
-    work=$((rounds * osl))
+    [[ -z ${are_finished[number - 1]} ]] || { say "point $number of ${#points[@]} is finished already: $folder" && continue; }
+    # One round more is the warm-up.
+    work=$((((requests + concurrency - 1) / concurrency + 1) * osl))
     if [[ -n $broken ]]; then
       # Another client may have it, or may still take it.
       [[ -d $run/taken.$number ]] || record "$folder" 'not run' '' "$broken"
@@ -1214,10 +1187,7 @@ main() {
     measure "$folder" "$use_case" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" "$work" || failed=$((failed + 1))
     report state=ready ready_seconds="$ready_seconds"
     [[ -n $reason ]] || continue
-    completes 30 || {
-      say "error: the server stopped answering: $answer" >&2
-      end_with no_answer
-    }
+    completes 30 || { say "error: the server stopped answering: $answer" >&2 && end_with no_answer; }
     # A tool that cannot work would fail at each point.
     if ((measured == 1)); then
       first_kind=$kind
@@ -1246,143 +1216,93 @@ at_work() { running "$1" && [[ ! -s ${last_act[$1]-} ]]; }
 # ends_within SECONDS PID...: waits at most so long until none of these is at work.
 ends_within() {
   local tries=$(($1 * 10)) pid
-  shift
-  for pid in "$@"; do
+  for pid in "${@:2}"; do
     while at_work "$pid"; do
       ((tries-- > 0)) || return 1
       sleep 0.1
     done
   done
 }
-# signal_steps KIND: all steps of this kind, server or client.
-signal_steps() {
-  local ids
-  mapfile -t ids < <(squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/ $1\.[0-9]*\$//p")
-  ((${#ids[@]} > 0)) && scancel --signal=TERM "${ids[@]}" 2>/dev/null
-}
-# only_removes NAME: the program of this step has ended, and its container is being removed. Slurm then lists no task
-# of it, which would have a number in the fourth column.
+# step_ids PATTERN: the ids of the steps whose names match, as server.0 and client.0.
+step_ids() { squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p"; }
+# signal_steps KIND: TERM to srun itself would be a KILL for the step.
+signal_steps() { step_ids "$1\.[0-9]*" | xargs -r scancel --signal=TERM 2>/dev/null; }
+# only_removes KIND NUMBER: the program of this step has ended, and its container is being removed. Slurm then lists no
+# task of it, which would have a number in the fourth column.
 only_removes() {
   local id tasks
-  id=$(squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/^.*\.\([0-9]*\) $1\$/\1/p")
-  [[ -n $id ]] && tasks=$(scontrol listpids "$SLURM_JOB_ID.$id" "$SLURMD_NODENAME" 2>/dev/null) &&
+  id=$(step_ids "$1\.$2")
+  [[ -n $id ]] && tasks=$(scontrol listpids "$SLURM_JOB_ID.${id##*.}" "$SLURMD_NODENAME" 2>/dev/null) &&
     ! grep -Eq '^ *-?[0-9]+ +([0-9]+ +){2}[0-9]' <<<"$tasks"
 }
-# stop_steps KIND SECONDS PID...: gently, and then not. TERM to srun itself would be a KILL for the step, so steps are
-# told by their ids.
+# stop_steps KIND SECONDS PID...: gently, and then not.
 stop_steps() {
-  local kind=$1 seconds=$2 pid number=-1 killed=()
-  shift 2
-  ! ends_within 0 "$@" || return 0
-  signal_steps "$kind" || true
-  ! ends_within "$seconds" "$@" || return 0
-  for pid in "$@"; do
-    number=$((number + 1))
-    if at_work "$pid" && ! only_removes "$kind.$number"; then
-      say "the $kind step did not end by itself within $seconds s"
-      kill -TERM "$pid" 2>/dev/null || true
-      killed+=("$pid")
-    fi
+  local pids=("${@:3}") number killed=()
+  ! ends_within 0 "${pids[@]}" || return 0
+  signal_steps "$1"
+  ! ends_within "$2" "${pids[@]}" || return 0
+  for number in "${!pids[@]}"; do
+    ! at_work "${pids[number]}" || only_removes "$1" "$number" || killed+=("${pids[number]}")
   done
+  ((${#killed[@]} > 0)) || return 0
+  say "the $1 step did not end by itself within $2 s"
+  kill -TERM "${killed[@]}" 2>/dev/null
   # The wait takes bash's own word about the kill out of the log.
-  ends_within 5 "${killed[@]}" || { kill -KILL "${killed[@]}" && wait "${killed[@]}"; } 2>/dev/null || true
-}
-# What srun says of a step, but not that the step ended as this script told it to, or with it.
-srun_says() {
-  local line
-  trap '' TERM INT USR1 USR2
-  while IFS= read -r line || [[ -n $line ]]; do
-    [[ (-d $stopping || ! -e $run) && $line =~ Terminat|:\ Killed|Exited\ with|CANCELLED|aborted ]] || printf '%s\n' "$line" >&2
-  done
+  ends_within 5 "${killed[@]}" || { kill -KILL "${killed[@]}" && wait "${killed[@]}"; } 2>/dev/null
 }
 # client_end NUMBER: in REPLIES, the cause of the end of a client that is no more at work, and its exit code.
-client_exits=()
 client_end() {
-  local said='' status=0
-  said=$(text_of "$run/ended.$1")
-  if [[ ! $said =~ ^[a-z_]+\ [0-9]{1,3}$ ]]; then
-    [[ -n ${client_exits[$1]-} ]] || wait "${clients[$1]}" || status=$?
-    client_exits[$1]=${client_exits[$1]:-$status}
-    said="client_failed ${client_exits[$1]}"
-  fi
-  read -r -a REPLIES <<<"$said"
+  local status=0
+  read -r -a REPLIES < <(text_of "$run/ended.$1") || true
+  [[ ! "${REPLIES[*]}" =~ ^[a-z_]+\ [0-9]{1,3}$ ]] || return 0
+  wait "${clients[$1]}" || status=$?
+  REPLIES=(client_failed "$status")
 }
 
-# By a step's log, how many lines it had when this run began and when the steps were told to stop: an earlier run of
-# the job wrote to the same log, and what follows the end is no cause.
-declare -A log_lines=()
-# count_lines before|until
-count_lines() {
-  local log
-  for log in "$logs"/*_"$job_id".*out; do
-    [[ ! -f $log || -L $log ]] || log_lines[$1$log]=$(wc -l <"$log")
-  done
-}
+# Lines as people may read them: without what a progress bar wrote before, colours and control characters.
+plain() { LC_ALL=C sed $'s/\r*$//; s/.*\r//; s/\e\\[[0-9;?]*[A-Za-z]//g; s/\t/ /g; s/[^ -~]//g'; }
 # show_cause LOG: the lines of a log that look like the cause of its end, then the last ones. What a server writes is
-# hostile: it is read in bounded memory, and shown in part, without control characters.
+# hostile: it is read in bounded memory, and shown in part.
 show_cause() {
+  local shown=8
+  [[ -f $1 && ! -L $1 ]] || return 0
   echo "what may be the cause, in $1:"
-  {
-    LC_ALL=C cut -b -4000 -- "$1" | LC_ALL=C grep -naE \
-      'rror|ERROR|Exception|CRITICAL|FATAL|[Ff]atal|[Ff]ault|[Ff]ail|FAIL|Killed|oom|OOM|[Oo]ut [Oo]f|CUDA|NCCL|nccl|enied|[Qq]uota|No such|ot found|dumped|Abort|ABORT|already in use|annot|ould not|nable to|exited|what\(\)|\[E\]|Illegal|terminate called' |
-      LC_ALL=C grep -av '^[0-9]*:.\{0,40\}\(INFO\|DEBUG\)[ :]' | head -n 50000
-    printf '\n'
-    # What follows a progress bar stands in its line.
-    tail -c 65536 -- "$1" | tr '\r' '\n' | grep -a . | tail -n 20 | LC_ALL=C cut -b -4000
-  } 2>/dev/null | LC_ALL=C awk -v before="${log_lines[before$1]:-0}" -v until="${log_lines[until$1]:-1e15}" '
-    # The line without colours, control characters and what a progress bar wrote before it.
-    function clean(line) {
-      sub(/\r+$/, "", line); sub(/^.*\r/, "", line); gsub(/\033\[[0-9;?]*[A-Za-z]/, "", line)
-      gsub(/\t/, " ", line); gsub(/[\200-\377]+/, "?", line); gsub(/[^ -~]/, "", line)
-      return line
-    }
-    # Takes from $text what loggers put before a message, and from that its $level, E, W or I.
-    function take_prefix(   rounds, prefix) {
-      text = line
-      while (rounds++ < 12 && sub(/^(\[[^][]*\](<[a-z]+>)?:? ?|\([^()]*pid=[0-9]+[^()]*\) ?|(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)(: *| |$)|[EWIF][0-9]+ [0-9:.]+ +[0-9]+ [^ ]+\] |[0-9][0-9.,:TZ+\/-]*:? |[A-Za-z0-9_.\/-]+:[0-9]+\] ?|[A-Za-z0-9_.-]+:[0-9]+:[0-9]+ |([A-Za-z_.]+ )?- |\{"timestamp": "[^"]*", "level": "[A-Z]+", ("message": ")?)/, "", text)) ;
-      prefix = substr(line, 1, length(line) - length(text))
-      level = prefix ~ /ERROR|CRITICAL|FATAL|\[[EF]\]|(^|\[)[EF][0-9]/ ? "E" : prefix ~ /WARN|\[W\]|(^|\[)W[0-9]/ ? "W" : ""
-      if (level == "" && prefix ~ /INFO|DEBUG|TRACE|NOTICE|\[[IVD]\]|(^|\[)I[0-9]/) level = "I"
-    }
-    # Keeps the line; what differs only in numbers is the same again.
+  # Of the first kind that there is: 1 a cause, 2 may be one, 3 follows from one. What differs in numbers only is one.
+  LC_ALL=C cut -b -4000 -- "$1" | LC_ALL=C grep -naiE \
+    'error|exception|critical|fatal|fault|fail|kill|oom|out of|cuda|nccl|denied|quota|no such|not found|dumped|abort|in use|can.?not|could not|unable|exited|what\(|illegal|terminate|\[E\]' |
+    LC_ALL=C grep -av '^[0-9]*:.\{0,40\}\(INFO\|DEBUG\)[ :]' | head -n 50000 | plain |
+    LC_ALL=C awk -F : -v earlier="${earlier_lines[$1]:-0}" '
     function keep(kind,   key) {
       key = kind substr(text, 1, 200)
       gsub(/[0-9]+/, "0", key)
-      if (!times[key]++) {
-        keys[kind, ++kept[kind]] = key
-        lines[key] = number ": " substr(line, 1, 400)
-      }
+      if (!times[key]++) { keys[kind, ++kept[kind]] = key; lines[key] = $1 ": " substr(line, 1, 400) }
     }
-    $0 == "" && !at_end { at_end = 1; next }
-    at_end { last[++count] = substr(clean($0), 1, 400); next }
-    $0 + 0 <= before || $0 + 0 > until + 0 { next }
-    {
-      number = $0 + 0
-      sub(/^[0-9]+:/, "")
-      line = clean($0)
-      take_prefix()
+    $1 + 0 > earlier + 0 {
+      text = line = substr($0, length($1) + 2)
+      # What loggers put before a message.
+      for (i = 0; i < 12 && sub(/^(\[[^][]*\](<[a-z]+>)?:? ?|\([^()]*pid=[0-9]+[^()]*\) ?|(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)(: *| |$)|[EWIF][0-9]+ [0-9:.]+ +[0-9]+ [^ ]+\] |[0-9][0-9.,:TZ+\/-]*:? |[A-Za-z0-9_.\/-]+:[0-9]+\] ?|[A-Za-z0-9_.-]+:[0-9]+:[0-9]+ |([A-Za-z_.]+ )?- |\{"timestamp": "[^"]*", "level": "[A-Z]+", ("message": ")?)/, "", text); i++) ;
+      prefix = substr(line, 1, length(line) - length(text))
+      level = prefix ~ /ERROR|CRITICAL|FATAL|\[[EF]\]|(^|\[)[EF][0-9]/ ? "E" : prefix ~ /WARN|\[W\]|(^|\[)W[0-9]/ ? "W" :
+        prefix ~ /INFO|DEBUG|TRACE|NOTICE|\[[IVD]\]|(^|\[)I[0-9]/ ? "I" : ""
       # Neither what is no failure, nor the inside of a traceback.
       if (level == "I" || line ~ /\[dump_input\.py/ || text ~ /^$|^[ ^~]/ && text !~ /^ *(what\(\): |Value error, )/) next
-      # Kinds: 1 a cause, 2 may be one, 3 what only follows from a cause.
       if (line ~ /[Ee]ngine ?[Cc]ore.*exited unexpectedly/) keep(1)
       else if (line ~ /[Ee]ngine core init|[Ee]ngine process failed|EngineDead|initialization failed due to|failed to start|died unexpected|sigquit|[Ww]orker (returned error|died)|MPI_A[Bb]|root cause|Exited with|Terminated|KeyboardInterrupt|SystemExit|Cancelled|CANCELLED|BrokenPipe|ConnectionReset|EOFError|handler failed|leaked |[0-9] validation error/) keep(3)
       else if (text ~ /^([A-Za-z_][A-Za-z0-9_.]*)?([Ee]rror|Exception|OutOfResources)(:|$)|^ +Value error, /) keep(1)
       else if (line ~ /[Oo]ut [Oo]f [Mm]emory|OutOfMemory|oom.kill|OOM.[Kk]ill|CUDA (driver|error|failure)|CUDA_ERROR|[Cc]uda (error|failure)|NCCL (error|WARN)|nccl[A-Z][A-Za-z]*Error|ddress already in use|[Nn]o space left|[Qq]uota exceeded|[Ss]egmentation fault|Bus error|Illegal instruction|core dumped|(^|[ :])Killed|terminate called|[Aa]ssertion.*failed|what\(\): |Error Code [0-9]|nvidia-container-cli|find a profile|match a profile/) keep(level == "W" ? 2 : 1)
-      else if (level == "W") next
-      else if (level == "E" || line ~ /(^|[^A-Za-z0-9_"=.-])([Ee]rror|ERROR|FATAL|[Ff]atal): |: (error|failed) |[Pp]ermission denied|No such file|command not found|cannot open shared/ || text ~ /^([Ee]rror|ERROR|[Ff]atal|FATAL|[Ff]ailed|FAILED|[Cc]annot|[Cc]ould not|[Uu]nable|Aborted)([: ]|$)/) keep(2)
+      else if (level == "E" || level == "" && (line ~ /(^|[^A-Za-z0-9_"=.-])([Ee]rror|ERROR|FATAL|[Ff]atal): |: (error|failed) |[Pp]ermission denied|No such file|command not found|cannot open shared/ || text ~ /^([Ee]rror|ERROR|[Ff]atal|FATAL|[Ff]ailed|FAILED|[Cc]annot|[Cc]ould not|[Uu]nable|Aborted)([: ]|$)/)) keep(2)
     }
     END {
       for (kind = 1; kind < 4 && !kept[kind]; ) kind++
-      # The first five and the last three.
+      if (!kept[kind]) print "  | no line looks like it"
       for (i = 1; i <= kept[kind]; i++) {
         key = keys[kind, i]
         if (i <= 5 || i > kept[kind] - 3) print "  | line " lines[key] (times[key] > 1 ? " (" times[key] " times)" : "")
       }
-      if (!kept[kind]) print "  | no line looks like it"
-      print "  the last lines of it:"
-      i = kept[kind] && count > 8 ? count - 7 : 1
-      for (; i <= count; i++) print "  | " last[i]
-    }' || true
+      exit !kept[kind]
+    }' || shown=20
+  echo "  the last lines of it:"
+  { tail -c 65536 -- "$1" | tr '\r' '\n' | plain | grep . | tail -n "$shown" | cut -b -400 | sed 's/^/  | /'; } || true
 }
 
 # ---- The run ----------------------------------------------------------------------
@@ -1396,32 +1316,27 @@ on_signal() {
   say "stopping: signal $1"
   [[ -z ${server_started-} ]] || signal_steps client || true
 }
-trap 'on_signal TERM' TERM
-trap 'on_signal INT' INT
-trap 'on_signal USR1' USR1
-trap 'on_signal USR2' USR2
+for name in TERM INT USR1 USR2; do trap "on_signal $name" "$name"; done
 
 # When the last point must have ended, in seconds since 1970; empty without limit.
-measure_until=$(squeue --noheader --job="$slurm_id" --format=%e 2>/dev/null | head -n 1) || measure_until=
-# No words would be midnight.
-measure_until=$(date --date="${measure_until:-none}" +%s 2>/dev/null) || measure_until=
+measure_until=$(squeue --noheader --job="$slurm_id" --format=%e 2>/dev/null | date -f - +%s 2>/dev/null) || measure_until=
 readonly measure_until=${measure_until:+$((measure_until - reserve))}
 
 write_manifest || fail "cannot write $manifest"
 printf -v server_started '%(%s)T' -1
 readonly server_started
-count_lines before
+# Of a step's log, how many lines an earlier run of this job left there.
+declare -A earlier_lines=()
+for log in $all_logs; do [[ ! -f $log ]] || earlier_lines[$log]=$(wc -l <"$log"); done
 servers=() clients=()
 for ((number = 0; number < replicas; number++)); do
-  server_step "$number" 2> >(srun_says) &
+  server_step "$number" 2>>"$(log_of server "$number")" &
   servers+=($!)
-  client_step "$number" 2> >(srun_says) &
+  client_step "$number" 2>>"$(log_of benchmarking "$number")" &
   clients+=($!)
   last_act[$!]=$run/ended.$number
 done
-what="server and client"
-((replicas == 1)) || what="$replicas servers, each with a client,"
-say "job $job_id on ${SLURMD_NODENAME:-$HOSTNAME}: $what started, ${#points[@]} points"
+say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $replicas; points: ${#points[@]}"
 say "follow them: tail -f $all_logs"
 
 # True while clients have something to do, and their servers run. Else $blamed is the number of the pair that says how
@@ -1454,143 +1369,124 @@ done
 set +e
 server=${servers[blamed]} cause=server_ended client_status=0
 server_log=$(log_of server "$blamed") client_log=$(log_of benchmarking "$blamed")
-if [[ -z $stopped_by ]] && ! at_work "${clients[blamed]}"; then
+if ! at_work "${clients[blamed]}"; then
   client_end "$blamed"
   cause=${REPLIES[0]} client_status=${REPLIES[1]}
-  # Without its server the client fails in many ways; the cause is the server, whose step may still remove its container.
-  tries=100
-  while [[ $cause == no_answer && -z $stopped_by ]] && ((tries-- > 0)) && running "$server"; do
-    sleep 0.1
-  done
-  case $cause in
-    finished | client_stopped | no_time_left) ;;
-    no_answer) ! only_removes "server.$blamed" && running "$server" || cause=server_ended ;;
-    *) running "$server" || cause=server_ended ;;
-  esac
 fi
-# When Slurm ends the job, its steps may end a moment before its word comes here.
+# Without its server the client fails in many ways; the cause is the server, whose step may still remove its container.
 case $cause in
-  server_ended | no_answer | client_stopped | no_time_left) [[ -n $stopped_by ]] || sleep 0.5 ;;
+  finished | client_stopped | no_time_left) ;;
+  no_answer) ends_within 10 "$server" || only_removes server "$blamed" && cause=server_ended ;;
+  *) running "$server" || cause=server_ended ;;
 esac
+# When Slurm ends the job, its steps may end a moment before its word comes here.
+[[ $cause == finished || -n $stopped_by ]] || sleep 0.5
 [[ -z $stopped_by ]] || cause=signal
-
-# how_it_ended STATUS: how a step's status reads.
-how_it_ended() {
-  if (($1 > 128 && $1 < 193)); then echo "was killed by signal $(($1 - 128))"; else echo "exited with status $1"; fi
-}
+how_it_ended() { (($1 > 128 && $1 < 193)) && echo "was killed by signal $(($1 - 128))" || echo "exited with status $1"; }
 # explain CAUSE: sets $cause, and what goes with it: $code, $reason and $to_do.
 explain() {
-  local status=0 named=''
-  ((replicas == 1)) || named=", server $blamed on port $((port + blamed))"
-  cause=$1 code=1 to_do="mend what the lines above name"
+  local which=''
+  ((replicas == 1)) || which=", server $blamed on port $((port + blamed))"
+  cause=$1 code=1 to_do="fix what the lines above name"
   case $cause in
     finished) code=0 reason="all points are finished" to_do='' ;;
     client_lacks)
       code=2 reason="something is missing in the container of $client_image"
-      to_do="use an image that has it (client in the recipe), or mount it (mounts in the settings); then make the scripts anew and submit setup.sh"
-      ;;
-    refused) code=2 reason="the server does not take the client's requests" to_do="leave out what it does not take, as the lines above say" ;;
+      to_do="use an image that has it (client in the recipe), or mount it (mounts in the settings); then make the scripts anew and submit setup.sh" ;;
+    refused)
+      code=2 reason="the server does not take the client's requests"
+      to_do="leave out what it does not take, as the lines above say" ;;
     server_ended)
-      code=3 reason="the server ended before the sweep was over$named"
-      to_do="find out why the server ended; its whole log is $server_log"
-      running "$server" || wait "$server" || status=$?
-      running "$server" || reason="the server $(how_it_ended "$status") before the sweep was over$named"
-      ;;
+      code=3 reason=ended to_do="find out why the server ended; its whole log is $server_log"
+      running "$server" || { wait "$server"; reason=$(how_it_ended $?); }
+      reason="the server $reason before the sweep was over$which" ;;
     no_answer)
-      code=3 reason="the server stopped answering$named"
-      to_do="the server ran on without an answer, and this job ended it. Look for errors of the GPUs on ${SLURMD_NODENAME:-$HOSTNAME} (dmesg, nvidia-smi -q) and read $server_log; if it happens again, exclude that node"
-      ;;
+      code=3 reason="the server stopped answering$which"
+      to_do="the server ran on without an answer, and this job ended it. Look for errors of the GPUs on $SLURMD_NODENAME (dmesg, nvidia-smi -q) and read $server_log; if it happens again, exclude that node" ;;
     not_ready)
-      code=4 reason="the server was not ready within $ready_timeout s$named"
-      to_do="if the server only needs longer, raise ready_timeout in the recipe (it is $ready_timeout) and make launch.sh anew; else its whole log says more: $server_log"
-      ;;
+      code=4 reason="the server was not ready within $ready_timeout s$which"
+      to_do="if the server only needs longer, raise ready_timeout in the recipe (it is $ready_timeout) and make launch.sh anew; else its whole log says more: $server_log" ;;
     points_failed)
-      code=5 reason="points failed"
-      to_do="see why the points failed; all that they left is in $results/failed_$job_id, and the steps' logs are $all_logs"
-      ;;
-    signal) code=6 reason="stopped by signal $stopped_by" to_do='' ;;
-    client_stopped) code=6 reason="the client was stopped by a signal" to_do='' ;;
+      code=5 reason="${failed:-some} of ${#points[@]} points failed"
+      to_do="see why the points failed; all that they left is in $results/failed_$job_id, and the steps' logs are $all_logs" ;;
+    signal | client_stopped) code=6 reason="stopped by ${stopped_by:+signal }${stopped_by:-a signal to the client}" to_do='' ;;
     no_time_left) code=6 reason="the time that is left is too short for the points that are left" to_do='' ;;
     no_space) reason="no space is left in $results" to_do="make room in $results (df -h, df -i and the quota tell)" ;;
     points_missing) reason="the client step ended well, but points are missing: see $all_logs" ;;
     *) reason="the client step $(how_it_ended "$client_status")" ;;
   esac
 }
-explain "$cause"
 
+explain "$cause"
 # First what must not be lost: who is told to stop may have only seconds.
 store_points
-write_manifest || say "error: cannot write $manifest" >&2
+write_manifest
+# Now, since what steps say when they are told to stop is no cause.
+case $code in
+  1 | 2) mapfile -t cause_lines < <(show_cause "$client_log") ;;
+  3) mapfile -t cause_lines < <(show_cause "$server_log") ;;
+  4) mapfile -t cause_lines < <(show_cause "$server_log" && show_cause "$client_log") ;;
+esac
 seconds_to_stop=$stop_timeout
 ((code != 6)) || seconds_to_stop=3
-mkdir "$stopping" 2>/dev/null
-count_lines until
 stop_steps client 5 "${clients[@]}"
-# Now the clients have said how far they are. What a point left is moved when all have stopped.
+# Now the clients have said how far they are.
 store_points
 keep_unfinished
-write_manifest
 stop_steps server "$seconds_to_stop" "${servers[@]}"
 # The clients' containers are removed meanwhile; who is told to stop has no time for that.
 last_act=()
 ((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}"
-remove_containers
+! declare -F remove_containers >/dev/null || remove_containers
 # Who still had a folder open when it was brought out may have added to it.
-((${#stored[@]} == 0)) || find "${stored[@]}" ! -type f ! -type d -delete
-ready_seconds=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done |
-  sed -n 's/^ready_seconds=\([0-9]\{1,9\}\)$/\1/p' | sort -n | tail -n 1)
+((${#stored[@]} == 0)) || find "${stored[@]}" ! -type d \( ! -type f -o -perm /6000 \) -delete
+states=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done)
+ready_seconds=$(sed -n 's/^ready_seconds=\([0-9]\{1,9\}\)$/\1/p' <<<"$states" | sort -n | tail -n 1)
+read -r in_flight_percent too_short < <(awk -F '[=/]' '/^in_flight=[0-9]+\/[0-9]+\/[0-9]+$/ && length() < 40 {
+  busy += $2; seconds += $3; short += $4 } END { share = seconds > 0 ? busy / seconds / 10 : 0
+  if (seconds > 0) printf "%d %d\n", (share < 100 ? share : 100), short }' <<<"$states")
 finished=0 failed=0 not_run=0 seconds_needed=0 why=''
 for point in "${points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"$point"
-  # Points may have ended while the client was stopping.
   # shellcheck disable=SC2086 # its words
   look_up $point
-  state=${REPLIES[1]} detail=${REPLIES[3]}
-  case $state in
-    finished) finished=$((finished + 1)) ;;
-    'not run') not_run=$((not_run + 1)) why=$detail ;;
+  detail=${REPLIES[3]}
+  case ${REPLIES[1]} in
+    finished) finished=$((finished + 1)) && continue ;;
+    'not run') not_run=$((not_run + 1)) why=$detail && continue ;;
     failed) failed=$((failed + 1)) ;;
     'left out') seconds_needed=$((seconds_needed + REPLIES[2])) ;;
   esac
-  [[ $state == finished || $state == 'not run' ]] ||
-    say "$state: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
+  say "${REPLIES[1]}: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
 done
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
-((code != 0 || failed == 0)) || explain points_failed
-# srun can say 0 of a client that never ran.
-((code != 0 || finished == ${#points[@]})) || explain points_missing
-((code != 5)) || reason="$failed of ${#points[@]} points failed"
+if [[ $code == [05] && $failed != 0 ]]; then
+  explain points_failed
+  mapfile -t cause_lines < <(for log in "$results/failed_$job_id"/{*,*/server-*}/*.log; do show_cause "$log"; done)
+elif [[ $code == 0 && $finished != "${#points[@]}" ]]; then
+  # srun can say 0 of a client that never ran.
+  explain points_missing
+fi
 if ! write_manifest && [[ $cause != no_space ]]; then
   before=$reason
   explain no_space
   reason+=", or it cannot be written to; before that: $before"
 fi
 
-# What may be the cause, in the logs that tell it.
-logs_to_show=("$client_log")
-case $cause in
-  server_ended | no_answer) logs_to_show=("$server_log") ;;
-  not_ready) logs_to_show=("$server_log" "$client_log") ;;
-  points_failed)
-    depth=$((parts > 0 ? 3 : 2))
-    mapfile -t logs_to_show < <(find "$results/failed_$job_id" -mindepth $depth -maxdepth $depth -name '*.log' -type f | sort)
-    ;;
-  finished | signal | client_stopped | no_time_left) logs_to_show=() ;;
-esac
-for log in "${logs_to_show[@]}"; do
-  mapfile -t -O "${#cause_lines[@]}" cause_lines < <(show_cause "$log")
-done
 ((${#cause_lines[@]} == 0)) || printf '%s\n' "${cause_lines[@]}"
 say "$finished of ${#points[@]} points are in $results"
+[[ -z $in_flight_percent ]] ||
+  say "requests were in flight for $in_flight_percent % of the time from ready to the last result"
+((too_short == 0)) || say "$too_short points measured for less than 10 s, which is too short"
 # What a person does next; a job whose time is up may go on by itself. One that was cancelled stays so, and what failed
 # would fail again.
 requeue='' next="after that" options=''
-if ((code == 6 && failed == 0 && restarts < requeue_limit)) && [[ $stopped_by != TERM ]]; then
-  requeue=yes
-  say "the job goes on by itself: requeue $((restarts + 1)) of at most $requeue_limit"
-elif ((code == 6)); then
+if ((code == 6)); then
   next="to go on"
-  if ((seconds_needed > 0)); then
+  if ((failed == 0 && restarts < requeue_limit)) && [[ $stopped_by != TERM ]]; then
+    requeue=yes
+    say "the job goes on by itself: requeue $((restarts + 1)) of at most $requeue_limit"
+  elif ((seconds_needed > 0)); then
     # A quarter more, the server's start, and what must be left at the end.
     options="--time=$(((seconds_needed * 5 / 4 + ${ready_seconds:-0} + reserve) / 60 + 1)) "
     say "nothing failed: the points that were left out need about $seconds_needed s, and the server its start"
@@ -1605,11 +1501,9 @@ if [[ -z $requeue ]] && ((finished < ${#points[@]})); then
   advice+=("$next: RESUME_JOB_ID=$job_id sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi
 write_manifest
-rm -f -- "$run/points" "$run"/{ended,output,meet,state}.*
-rmdir "$run"/taken.* "$run"/{finished,failed} "$run" "$stopping" "${claims[@]}" 2>/dev/null
-for line in "${advice[@]}"; do
-  say "$line"
-done
+rm -f -- "$run/points" "$run"/{ended,output,meet,state,warm}.*
+rmdir "$run"/taken.* "$run"/{finished,failed} "$run" "${claims[@]}" 2>/dev/null
+for line in "${advice[@]}"; do say "$line"; done
 say "exit $code: $reason"
 if [[ -n $requeue ]]; then
   scontrol requeue "$slurm_id" || say "error: Slurm does not requeue the job" >&2

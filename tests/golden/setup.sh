@@ -45,8 +45,8 @@ readonly image_logins=(
 
 # ---- Common ground ----------------------------------------------------------
 
-# Options that a caller exported: a trace would print every value into the log, others would change what redirections
-# and patterns do, and all of them would reach the tools that are shell scripts themselves.
+# Options that a caller exported would change what redirections and patterns do, print every value into the log, and
+# reach the tools that are shell scripts themselves.
 set +axvfC
 shopt -u failglob nullglob nocasematch nocaseglob dotglob
 export -n SHELLOPTS BASHOPTS
@@ -57,66 +57,48 @@ fail() {
   say "error: $*" >&2
   exit 1
 }
-
-# Everything that is missing is named at once: nobody should queue twice to learn of a second problem.
-problems=()
-missing() { problems+=("$*"); }
+# Everything that is missing is named before the script stops: nobody should queue twice to learn of a second problem.
+problems=0
+missing() {
+  say "missing: $*" >&2
+  problems=$((problems + 1))
+}
 stop_if_missing() {
-  local problem
-  ((${#problems[@]} > 0)) || return 0
-  for problem in "${problems[@]}"; do
-    say "missing: $problem" >&2
-  done
-  say "nothing was done; mend what is named above and run this again" >&2
+  ((problems > 0)) || return 0
+  say "nothing was done; fix what is named above and run this again" >&2
   exit 2
 }
 need_commands() {
   local name
-  for name in "$@"; do
-    command -v "$name" >/dev/null || missing "the command $name on $HOSTNAME"
-  done
+  for name in "$@"; do command -v "$name" >/dev/null || missing "the command $name on $HOSTNAME"; done
 }
-
-# Frees the name $1 without losing what it holds: it becomes NAME.WORD-N.
+# set_aside PATH WORD: frees the name without losing what it holds, which becomes PATH.WORD-N.
 set_aside() {
-  local path=$1 word=$2 number=1
-  while [[ -e $path.$word-$number || -L $path.$word-$number ]]; do
-    number=$((number + 1))
-  done
-  mv -nT -- "$path" "$path.$word-$number"
-  say "kept what was there as $path.$word-$number"
+  local number=1
+  while [[ -e $1.$2-$number || -L $1.$2-$number ]]; do number=$((number + 1)); done
+  mv -nT -- "$1" "$1.$2-$number"
+  say "kept what was there as $1.$2-$number"
 }
 
 # STAGE_PATH at run time wins over the folder that was rendered in.
 stage_path=${STAGE_PATH:-$default_stage_path}
-while [[ $stage_path == */ && $stage_path != / ]]; do
-  stage_path=${stage_path%/}
-done
-readonly stage_path
+readonly stage_path=${stage_path%"${stage_path##*[!/]}"}
 check_stage_path() {
-  # A container mount, srun's name of a log file or find's pattern would misread these.
-  local unusable='[[:space:][:cntrl:],:$`"\\{}%*?]|\[|\]'
-  if [[ -z $stage_path ]]; then
-    missing "STAGE_PATH, the folder for images, models and results: export STAGE_PATH=/lustre/project/..."
-  elif [[ $stage_path != /?* ]]; then
-    missing "an absolute STAGE_PATH: it is \"$stage_path\""
-  elif [[ $stage_path =~ $unusable ]]; then
-    missing "a STAGE_PATH that a container mount can name: \"$stage_path\" has white space or one of , : \$ \` \" \\ { } % * ? [ ]"
-  fi
+  # A container mount, srun's name of a log file or find's pattern would misread other characters.
+  local usable='^/[^][:space:][:cntrl:],:$`"\{}%*?[]+$'
+  [[ $stage_path =~ $usable ]] ||
+    missing "STAGE_PATH, the folder for images, models and results (export STAGE_PATH=/lustre/project/...): an absolute" \
+      "path without white space or one of , : \$ \` \" \\ { } % * ? [ ]; it is \"$stage_path\""
 }
 
 # Slurm's commands take options from their environment. What a login shell or an outer job left there must not change
-# the steps below, which say what they need. The site's own settings (SLURM_CONF, ENROOT_*, proxies) stay.
-unset "${!SCANCEL_@}" "${!SQUEUE_@}" "${!SCONTROL_@}" "${!SRUN_@}" "${!SBATCH_@}" "${!PYXIS_@}" "${!SLURM_CPU_BIND@}" "${!SLURM_MEM_@}" "${!SLURM_NTASKS@}" \
-  SLURM_CPUS_PER_TASK SLURM_CPUS_PER_GPU SLURM_CPU_FREQ_REQ SLURM_CORE_SPEC SLURM_THREADS SLURM_THREADS_PER_CORE \
-  SLURM_GPUS SLURM_GPUS_PER_NODE SLURM_GPUS_PER_TASK SLURM_GPUS_PER_SOCKET SLURM_GPU_BIND SLURM_GPU_FREQ \
-  SLURM_GRES SLURM_GRES_FLAGS SLURM_STEP_GRES SLURM_TRES_PER_TASK SLURM_TRES_BIND SLURM_NPROCS \
-  SLURM_DISTRIBUTION SLURM_HINT SLURM_EXACT SLURM_EXCLUSIVE SLURM_OVERLAP SLURM_OVERCOMMIT SLURM_SPREAD_JOB \
-  SLURM_WAIT SLURM_KILL_BAD_EXIT SLURM_TIMELIMIT SLURM_SIGNAL SLURM_MPI_TYPE SLURM_EXPORT_ENV SLURM_OPEN_MODE \
-  SLURM_STDOUTMODE SLURM_STDERRMODE SLURM_STDINMODE SLURM_LABELIO SLURM_UNBUFFEREDIO SLURM_WORKING_DIR \
-  SLURM_REMOTE_CWD SLURM_PROLOG SLURM_EPILOG SLURM_TASK_PROLOG SLURM_TASK_EPILOG SLURM_RESV_PORTS SLURM_NETWORK \
-  SLURM_CONTAINER SLURM_CONSTRAINT SLURM_THREAD_SPEC SLURM_HOSTFILE SLURM_EXCLUDE SLURM_CLUSTER_CONSTRAINT \
-  SLURM_TIME_FORMAT SLURM_NO_KILL SLURM_HET_SIZE SLURM_SRUN_MULTI
+# the steps below, which say what they need; what tells of this job and its cluster stays, and so do the site's ENROOT_*.
+for name in $(compgen -e | grep -E '^(SLURM|SRUN|SBATCH|SCANCEL|SQUEUE|SCONTROL|PYXIS)_'); do
+  case ${name#SLURM_} in
+    CONF | JWT | CLUSTER_NAME | JOB* | ARRAY_* | SUBMIT_* | RESTART_COUNT | NODELIST | NNODES | TASKS_* | *_ON_NODE) ;;
+    *) unset "$name" ;;
+  esac
+done
 
 # check_readable PATH: what is there and may not be read is neither absent nor damaged: it is
 # named, with the chmod that helps. True when nothing is in the way.
@@ -154,11 +136,9 @@ open_lock() {
 # True when $1 is a whole squashfs file. The superblock is written last and says at byte 40 how long the file must be:
 # that shows what a killed import cut off.
 sound_image() {
-  local file=$1 length
-  [[ -f $file && $(head -c 4 "$file" | tr -d '\0') == hsqs ]] || return 1
-  length=$(od --endian=little -A n -t u8 -j 40 -N 8 "$file") || return 1
-  (($(stat -L -c %s "$file") >= length)) || return 1
-  ! command -v unsquashfs >/dev/null || unsquashfs -s "$file" >/dev/null 2>&1
+  local length
+  [[ -f $1 && $(head -c 4 "$1" | tr -d '\0') == hsqs ]] || return 1
+  length=$(od --endian=little -A n -t u8 -j 40 -N 8 "$1") && (($(stat -L -c %s "$1") >= length))
 }
 
 # text_of FILE: the text of a file that others may have made, within a bound. A link and a FIFO have none.
@@ -195,7 +175,7 @@ for index in "${!image_files[@]}"; do
   space_needed=$((space_needed + image_space[index]))
   [[ -z ${image_logins[index]} ]] || logins_needed+=("${image_logins[index]}")
 done
-if ((${#to_import[@]} + ${#problems[@]} == 0)); then
+if ((${#to_import[@]} + problems == 0)); then
   say "nothing to do: all images are in $stage_path"
   exit 0
 fi
@@ -263,11 +243,11 @@ use_key_for() {
   [[ -z $login ]] || has_login "$login" || export NGC_API_KEY
 }
 
+# is_secret NAME: true for a variable that is called like a secret.
+is_secret() { [[ ${1^^} =~ TOKEN(_|$)|SECRET|PASSW|PASSPHRASE|PASS$|_PWD$|CREDENTIAL|KEY$ ]]; }
 # Steps get no secret of the user's but those that they are given. This shell keeps them.
 while read -r name; do
-  case ${name^^} in
-    *TOKEN | *TOKEN_* | *SECRET* | *PASSW* | *CREDENTIAL* | *_KEY) export -n "${name?}" ;;
-  esac
+  ! is_secret "$name" || export -n "${name?}"
 done < <(compgen -e)
 
 # Removes what killed imports of file $1 left: a part names its job.
@@ -295,9 +275,9 @@ job_has_ended() {
 }
 
 label() {
-  local line
+  local line LC_ALL=C
   while IFS= read -r line || [[ -n $line ]]; do
-    printf '  %s | %s\n' "$1" "$line"
+    printf '  %s | %s\n' "$1" "${line//[^ -~]/?}"
   done
 }
 
@@ -401,5 +381,5 @@ done
 ((failed == 0)) || sleep 0.5 || true
 [[ -z $stopped ]] || fail "stopped by a signal before all images were there: submit this script again"
 ((failed == 0)) ||
-  fail "$failed of ${#to_import[@]} images failed; when that is mended, submit this script again: what is ready is not fetched twice"
+  fail "$failed of ${#to_import[@]} images failed; when that is fixed, submit this script again: what is ready is not fetched twice"
 say "done: all images are in $stage_path"
