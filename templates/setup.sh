@@ -202,6 +202,7 @@ remove_leftovers() {
     [[ -f $part || -L $part ]] || continue
     job=${part%.part}
     job=${job##*.}
+    [[ $job =~ ^[0-9]+$ ]] || continue
     if [[ $job != "$SLURM_JOB_ID" ]] && ! job_has_ended "$job"; then
       continue
     fi

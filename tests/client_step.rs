@@ -16,6 +16,7 @@ tokenizer_path=${tokenizer:-$model_path}
 step=(bash -c 'printf "%s\n" "$@"; env' srun)
 keep_secrets() { echo "secrets: $*"; }
 client_program() { :; }
+fail() { echo "$*"; exit 1; }
 log_of() { echo "/logs/$1_$2.out"; }
 "#;
 

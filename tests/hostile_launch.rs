@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nim_slurm::container::Runtime;
+use nim_slurm::recipe::ModelPath;
 use nim_slurm::{Plan, Recipe, Settings};
 use tempfile::TempDir;
 
@@ -834,6 +835,41 @@ fn what_a_client_leaves_leads_nowhere() {
     }
 }
 
+/// A container writes to its caches: nobody leads those elsewhere.
+#[test]
+fn nobody_leads_a_cache_elsewhere() {
+    let script = default_launch();
+    let paths = lines(&script, "digest() {", "[[ ! -L $cache_path");
+    let step = function(&script, "client_step");
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("home")).unwrap();
+    let head = "fail() { echo \"error: $*\"; exit 1; }\nkeep_secrets() { :; }\nset_container() { REPLIES=(); }\n\
+         log_of() { :; }\nclient_program() { :; }\nstep=(true)\n\
+         stage_path=$FOLDER/stage server_image=a+b.sqsh server_reference=r/a/b weights_target=w engine_target=e tokenizer=a/b\n\
+         tokenizer_path=a/b default_tokenizer='' run=r extra_mounts=() server_environment=() server_command=(serve)\n\
+         client_image=c.sqsh client_command=(tool profile) logs=$stage_path/logs results=$stage_path/results";
+    let run = |lead: &str| {
+        let program =
+            format!("{head}\n{step}\n{paths}\necho \"$cache_path\"\n{lead}\n(client_step 0)");
+        bash(&folder, &program, &[])
+    };
+    let (code, words) = run("");
+    assert_eq!(code, Some(0), "{words}");
+    let cache = words.trim_end().to_owned();
+    let (code, words) = run("rmdir \"$hub_cache\"; ln -s \"$FOLDER/home\" \"$hub_cache\"");
+    assert_eq!(code, Some(1), "{words}");
+    assert!(
+        words.contains("is a link, or another user's: remove it"),
+        "{words}"
+    );
+    fs::remove_dir(&cache).unwrap();
+    symlink(folder.path().join("home"), &cache).unwrap();
+    let (code, words) = run("");
+    assert_eq!(code, Some(1), "{words}");
+    let said = format!("error: {cache} is a link, or another user's: remove it\n");
+    assert_eq!(words, said);
+}
+
 /// Where what a server keeps is found again: by this server alone.
 #[test]
 fn a_cache_is_for_one_recipe() {
@@ -874,6 +910,60 @@ fn a_cache_is_for_one_recipe() {
     let second = cache(&format!("{with_code} tokenizer=me/b"));
     assert!(first.1 != own.1 && first.1 != second.1, "{first:?}");
     assert_ne!(own.1, cache("client_image=d.sqsh").1);
+}
+
+/// The images of a recipe see the folder that it names as its model.
+#[test]
+fn a_model_s_folder_is_not_the_user_s_home() {
+    let script = default_launch();
+    let check = lines(&script, "real=$(", "done");
+    let folder = tempfile::tempdir().unwrap();
+    for name in [
+        "home/me/.ssh",
+        "home/me/models/a",
+        "stage/a",
+        "stage/.run",
+        "models/a",
+        "x",
+    ] {
+        fs::create_dir_all(folder.path().join(name)).unwrap();
+    }
+    symlink(folder.path().join("home/me"), folder.path().join("x/link")).unwrap();
+    for (path, is_taken) in [
+        ("home/me/models/a", true),
+        ("models/a", true),
+        ("stage/a", true),
+        ("nowhere", true),
+        ("home", false),
+        ("home/me", false),
+        ("home/me/", false),
+        ("home/me/.ssh", false),
+        ("home/./me", false),
+        ("x/link", false),
+        ("x/link/.ssh", false),
+        ("stage", false),
+        ("stage/.run", false),
+        ("", false),
+    ] {
+        let program = format!(
+            "missing() {{ echo \"missing: $*\"; }}\nHOME=$FOLDER/home/me stage_path=$FOLDER/stage model_path=$FOLDER/{path}\n{check}"
+        );
+        let (code, words) = bash(&folder, &program, &[]);
+        assert_eq!(code, Some(0), "{words}");
+        assert_eq!(words.is_empty(), is_taken, "{path}: {words}");
+    }
+    for path in [
+        "/",
+        "/proc/self/cwd",
+        "/etc",
+        "//etc",
+        "/./dev",
+        "/lustre/../proc",
+        "/run/user",
+    ] {
+        assert!(ModelPath::parse(path).is_err(), "{path}");
+    }
+    assert!(ModelPath::parse("/home/me/models/a").is_ok());
 }
 
 /// The names in a model's index are shown, and may be anything.

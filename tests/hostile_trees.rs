@@ -293,8 +293,10 @@ fn unreadable_is_not_damaged() {
 fn unreadable_is_not_absent() {
     let image = format!("stage/{}", image());
     let shard = format!("stage/{MODEL}/model-1.safetensors");
-    for hidden in [&image, &shard, "stage", &format!("stage/{MODEL}")] {
+    let strange = format!("stage/{MODEL}/\u{1b}[2J");
+    for hidden in [&image, &shard, "stage", &format!("stage/{MODEL}"), &strange] {
         let site = Site::new();
+        site.put(&strange, "");
         for name in ["scancel", "scontrol", "seq", "sha256sum"] {
             site.program(name, "");
         }
@@ -307,9 +309,11 @@ fn unreadable_is_not_absent() {
         site.mode(hidden, mode & 0o7777);
         assert_eq!(code, Some(2), "{hidden}: {words}");
         let place = site.at(hidden);
+        assert!(!words.contains('\u{1b}'), "{words}");
         let (_, said) = words.split_once("missing: permission to read ").unwrap();
         let said = said.lines().next().unwrap();
-        assert!(said.contains(place.to_str().unwrap()), "{said}");
+        let place = place.to_str().unwrap().replace('\u{1b}', "?");
+        assert!(said.contains(&place), "{said}");
         assert!(
             said.ends_with(": ask its owner for chmod -R a+rX"),
             "{said}"
@@ -318,6 +322,37 @@ fn unreadable_is_not_absent() {
             !words.contains("absent") && !words.contains("whole"),
             "{words}"
         );
+    }
+}
+
+/// Recipes choose the names of images' files: one's image is not run as another's.
+#[test]
+fn an_image_of_another_recipe_is_not_taken() {
+    let mut hostile = recipe();
+    let image = hostile.server.image.to_string();
+    hostile.server.image = format!("registry.evil.example/{image}").parse().unwrap();
+    assert_eq!(hostile.server.squash_file(), recipe().server.squash_file());
+    for (first, second) in [(hostile.clone(), recipe()), (recipe(), hostile)] {
+        let site = Site::new();
+        for name in ["scancel", "scontrol", "seq", "sha256sum"] {
+            site.program(name, "");
+        }
+        let setup = |recipe: &Recipe| script(ScriptKind::Setup, recipe.clone(), Runtime::Pyxis);
+        let launch = |recipe: &Recipe| script(ScriptKind::Launch, recipe.clone(), Runtime::Pyxis);
+        let key = [("NGC_API_KEY", "key")];
+        for _ in 0..2 {
+            let (code, words) = site.run(&setup(&first), &key);
+            assert_eq!(code, Some(0), "{words}");
+        }
+        let another = format!("{} was fetched there", first.server.image);
+        assert!(!site.run(&launch(&first), &[]).1.contains(&another));
+        let (code, words) = site.run(&launch(&second), &key);
+        assert_eq!(code, Some(2), "{words}");
+        let said = format!("missing: {} in ", second.server.image);
+        assert!(words.contains(&said) && words.contains(&another), "{words}");
+        let (code, words) = site.run(&setup(&second), &key);
+        assert_eq!(code, Some(0), "{words}");
+        assert!(words.contains(".other-1"), "{words}");
     }
 }
 

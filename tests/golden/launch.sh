@@ -257,9 +257,17 @@ restarts=$(squeue --noheader --jobs="$slurm_id" --Format=restartcnt 2>/dev/null 
 readonly restarts
 
 check_runtime
+# A recipe may name any folder as its model, and its images see all that is in it.
+real=$(cd -P -- "$model_path" 2>/dev/null && pwd) || real=$model_path
+for place in "${HOME:-/}" "$stage_path"; do
+  place=$(cd -P -- "$place" 2>/dev/null && pwd) || continue
+  [[ $place/ != "$real"/* && $real != "$place"/.* ]] ||
+    missing "a folder with the model alone: $model_path has all of $place, or is hidden in it"
+done
 # What may not be read is neither absent nor damaged.
 hidden=$(LC_ALL=C find -H "$stage_path"/{"$server_image","$client_image"} "$model_path" ! -type l \
-  \( ! -readable -o -type d ! -executable \) 2>&1 | grep -v 'No such file' | head -n 1) || true
+  \( ! -readable -o -type d ! -executable \) 2>&1 | tr -c ' -~\n' '?' |
+  grep -v 'No such file' | head -n 1) || true
 [[ -z $hidden ]] || missing "permission to read ${hidden#find: }: ask its owner for chmod -R a+rX"
 for image in "$server_image" "$client_image"; do
   [[ -n $hidden ]] || sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
@@ -284,8 +292,8 @@ for mount in "${extra_mounts[@]}"; do
   [[ $mount != /* || -e ${mount%%:*} ]] || missing "${mount%%:*} on $HOSTNAME, which is to be mounted in the containers"
 done
 
-# What lies in the stage path is what the recipe names, as far as it was written down what that is.
-declare -A fetched=()
+# By role, what lies in the stage path, as far as somebody wrote it down: that is what the recipe names.
+declare -A fetched=([weights]=$weights_target)
 # check_fetched ROLE PATH REFERENCE SCRIPT
 check_fetched() {
   holds "$2" "$3" || missing "$3 in $2: $REPLY was fetched there. Run $4, which keeps that one aside"
@@ -293,12 +301,8 @@ check_fetched() {
 }
 check_fetched server "$stage_path/$server_image" "$server_reference" setup.sh
 check_fetched client "$stage_path/$client_image" "$client_reference" setup.sh
-if [[ $model_folder == /* ]]; then
-  fetched[weights]=$weights_target
-else
-  check_fetched weights "$model_path" "$weights_target" prepare_models.sh
-  [[ -z $engine_target ]] || check_fetched engine "$model_path/$engine_link" "$engine_target" prepare_models.sh
-fi
+[[ $model_folder == /* ]] || check_fetched weights "$model_path" "$weights_target" prepare_models.sh
+[[ -z $engine_target ]] || check_fetched engine "$model_path/$engine_link" "$engine_target" prepare_models.sh
 
 # Slurm says how many GPUs it gave, or which.
 IFS=, read -r -a given <<<"${SLURM_JOB_GPUS-}"
@@ -323,32 +327,26 @@ if ((nodes > 1)); then
   [[ -n $leader ]] || missing "an address of $SLURMD_NODENAME, where the server's other nodes reach its leader"
 fi
 
-# runs_of JOB: in REPLIES, the runs that left something: the job's, or those of an array's tasks.
-runs_of() {
-  local left
-  mapfile -t REPLIES < <(for left in "$results/run_$1"{,-*}.json "$results/${result_name}"_*_"$1"{,-*}; do
-    [[ ! -e $left ]] || printf '%s\n' "$left"
-  done | sed -nE 's/.*_([0-9]+(-[0-9]+)?)(\.json)?$/\1/p' | sort -u)
-}
-# Points of earlier jobs: of those that are named, and of those that they resumed.
+# Points of earlier jobs: of those that are named, of all tasks of an array, and of those that they resumed.
 runs=("$job_id")
 IFS=, read -r -a resumed <<<"${RESUME_JOB_ID:-$default_resume_job_id}"
 for id in "${resumed[@]}"; do
   # Slurm's commands write 4711_3.
-  id=${id/_/-}
+  id=${id/_/-} found=${#runs[@]}
   [[ $id != "$job_id" ]] || continue
-  runs_of "$id"
+  for left in "$results/run_$id"{,-*}.json; do
+    [[ -f $left ]] || continue
+    IFS=, read -r -a earlier < <(text_of "$left" | sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' | tr -cd '0-9,-') || true
+    left=${left##*/run_}
+    runs+=("${left%.json}" "${earlier[@]}")
+  done
   if [[ ! $id =~ ^[1-9][0-9]*(-[0-9]+)?$ ]]; then
     missing "a job id in RESUME_JOB_ID: \"$id\" is none"
   elif [[ -n $(squeue --noheader --jobs="${id/-/_}" --format=%i 2>/dev/null) ]]; then
     missing "the end of job $id, which RESUME_JOB_ID names: it is still in the queue"
-  elif ((${#REPLIES[@]} == 0)); then
+  elif ((${#runs[@]} == found)); then
     missing "results of job $id, which RESUME_JOB_ID names, in $results"
   fi
-  for left in "${REPLIES[@]}"; do
-    IFS=, read -r -a earlier < <(text_of "$results/run_$left.json" | sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' | tr -cd '0-9,-') || true
-    runs+=("$left" "${earlier[@]}")
-  done
 done
 readonly runs
 
@@ -362,6 +360,7 @@ hub_cache=$stage_path/hf_cache/$UID-${client_image%.*}
 [[ ${client_command[*]} != *trust-remote-code* ]] || hub_cache+=-$(digest "$tokenizer" "${client_command[@]}")
 readonly cache_path hub_cache
 { mkdir -p "$logs" "$results" && mkdir -p -m 700 "$cache_path"; } || fail "cannot make folders in $stage_path"
+[[ ! -L $cache_path && -O $cache_path ]] || fail "$cache_path is a link, or another user's: remove it"
 
 # A server that loads does not listen yet, and jobs that share a node would measure the one that is ready first. So a
 # job claims its ports by folders with its id: on the node for all users, and in the stage path, should jobs have a /tmp
@@ -404,25 +403,29 @@ sum_of() {
     stat -L -c %s -- "$file" && head -c 65536 -- "$file" && tail -c 65536 -- "$file"
   done | sha256sum | cut -c -16
 }
-mapfile -t REPLIES < <({ printf '%s\n' "${weights_files[@]}" "${engine_parts[@]/#/$engine_link/}" && shards_of "$model_path"; } | LC_ALL=C sort -u | grep .)
-# What defines a measurement, beside its point: it stands in each point's folder, in measurement.txt, and a point of an
-# earlier job counts only if it is the same.
+mapfile -t model_files < <(cd "$model_path" &&
+  printf '%s\n' "${weights_files[@]}" "${engine_parts[@]/#/$engine_link/}" "$(shards_of .)" | LC_ALL=C sort -u | grep .)
+readonly model_files
+# What defines a measurement beside its point, a line each: it stands in each point's folder, in measurement.txt, and a
+# point of an earlier job counts only where it is the same.
 definition=$(
   printf '%s=%s\n' server_image "${fetched[server]:-unknown} $(sum_of "$stage_path/$server_image")" \
     client_image "${fetched[client]:-unknown} $(sum_of "$stage_path/$client_image")" \
-    model "${fetched[weights]:-unknown} ${fetched[engine]-} $(sum_of "${REPLIES[@]/#/"$model_path"/}")" \
+    model "${fetched[weights]:-unknown} ${fetched[engine]-} $(cd "$model_path" && sum_of "${model_files[@]}")" \
     tokenizer "$tokenizer" gpu_model "$gpu_model" gpus "$gpus" nodes "$nodes" replicas "$replicas $replica_use" \
     prefix_cache "$prefix_cache"
   printf 'server_command=%q\n' "${server_command[@]}"
   printf 'server_environment=%q\n' "${server_environment[@]}"
   printf 'client_command=%q\n' "${client_command[@]}"
-  printf 'mount=%q\n' "${extra_mounts[@]}"
-  printf 'own_lines=%q\n' "${lines_in_server-}" "${lines_in_client-}"
+  printf 'of_the_site=%q\n' "${lines_in_server-}" "${lines_in_client-}" "${extra_mounts[@]}"
 )
 fingerprint=$(sha256sum <<<"$definition")
 readonly definition fingerprint=${fingerprint%% *}
 # measurement_of USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED: in REPLY, all that defines it.
-measurement_of() { printf -v REPLY 'requests=%s\nprompts=%s\nseed=%s\n%s\nfingerprint=%s' "$5" "$6" "$7" "$definition" "$fingerprint"; }
+measurement_of() {
+  printf -v REPLY '%s\n' "requests=$5" "prompts=$6" "seed=$7" "$definition"
+  REPLY+=fingerprint=$fingerprint
+}
 
 # By a point's folder, in what it is another measurement; "same" where it is not.
 declare -A differs=()
@@ -432,14 +435,16 @@ counts() {
   [[ -d $1 ]] || return 1
   if [[ -z ${differs[$1]-} ]]; then
     measurement_of "${@:2}"
-    here=$REPLY there=$(text_of "$1/measurement.txt")
-    differs[$1]="nothing in it says what was measured: it is empty, or of an older version"
-    if [[ $there == "$here" ]]; then
-      differs[$1]=same
-    elif [[ -n $there ]]; then
-      REPLY=$(echo there: && grep -avxFe "$here" <<<"${there%$'\n'*}"; echo here: && grep -avxFe "$there" <<<"${here%$'\n'*}") || true
-      differs[$1]=${REPLY//[^ -~]/ }
+    here=$REPLY there=$(text_of "$1/measurement.txt") REPLY=same
+    if [[ -z $there ]]; then
+      REPLY="nothing in it says what was measured: it is empty, or of an older version"
+    elif [[ $there != "$here" ]]; then
+      # But for the last line, which is the fingerprint.
+      REPLY="there: $(grep -avxFe "$here" -e "${there##*$'\n'}" <<<"$there")"
+      REPLY+=" here: $(grep -avxFe "$there" -e "${here##*$'\n'}" <<<"$here")"
     fi
+    REPLY=${REPLY:0:2000}
+    differs[$1]=${REPLY//[^ -~]/ }
   fi
   [[ ${differs[$1]} == same ]]
 }
@@ -516,40 +521,30 @@ bring_out() {
   mkdir -p "${2%/*}" && mv -nT -- "$1" "$2" && [[ ! -e $1 ]] || return 1
   stored+=("$2")
 }
-# bring_aside WORD FOLDER: what an unfinished point left is no result, but it is data.
-bring_aside() {
-  local aside=$results/$1_$job_id/${2##*/}
-  [[ ! -L ${aside%/*} ]] || set_aside "${aside%/*}" refused
-  [[ ! -e $aside ]] || set_aside "$aside" earlier
-  ! bring_out "$2" "$aside" || say "an unfinished point ($1); what it left is in $aside"
-}
-# store_points: what clients have put down gets its final name, and what was measured is written down there.
+# store_points [all]: what clients have put down gets its final name, and what was measured is written down there. What
+# an unfinished point left is no result, but it is data; "all" is for when no client is at work any more.
 store_points() {
-  local left name
-  for left in "$run"/{finished,failed}/*; do
-    name=${left##*/}
+  local left name word aside
+  for left in "$run"/{finished,failed}/* ${1:+"$run"/*}; do
+    name=${left##*/} word=failed
     [[ -e $left && -n ${own[$name]-} ]] || continue
+    if [[ $left == "$run/$name" ]]; then
+      ! rmdir "$left" 2>/dev/null || continue
+      # shellcheck disable=SC2086 # its words
+      look_up ${own[$name]}
+      [[ ${REPLIES[1]} == failed ]] || word=interrupted
+    fi
     # shellcheck disable=SC2086 # its words
     measurement_of ${own[$name]}
-    own[$name]=
-    if [[ $left != "$run/finished/"* ]]; then
-      bring_aside failed "$left"
-    elif ! bring_out "$left" "$results/$name" || ! put "$results/$name/measurement.txt" "$REPLY"; then
-      say "error: $name could not be stored as $results/$name" >&2
+    own[$name]='' aside=$results/${word}_$job_id/$name
+    if [[ $left == "$run/finished/$name" ]]; then
+      { bring_out "$left" "$results/$name" && put "$results/$name/measurement.txt" "$REPLY"; } ||
+        say "error: $name could not be stored as $results/$name" >&2
+    else
+      [[ ! -L ${aside%/*} ]] || set_aside "${aside%/*}" refused
+      [[ ! -e $aside ]] || set_aside "$aside" earlier
+      ! bring_out "$left" "$aside" || say "an unfinished point ($word); what it left is in $aside"
     fi
-  done
-}
-# keep_unfinished: the same for what is still in progress when no client is at work any more.
-keep_unfinished() {
-  local name word
-  for name in "${!own[@]}"; do
-    [[ -n ${own[$name]} && -e $run/$name ]] || continue
-    ! rmdir "$run/$name" 2>/dev/null || continue
-    # shellcheck disable=SC2086 # its words
-    look_up ${own[$name]}
-    word=failed
-    [[ ${REPLIES[1]} == failed ]] || word=interrupted
-    bring_aside "$word" "$run/$name"
   done
 }
 # What was measured otherwise does not count, and leaves its name to this job where it has that.
@@ -560,8 +555,9 @@ for left in "${!differs[@]}"; do
   [[ -z ${own[${left##*/}]-} ]] || { set_aside "$left" other && differs[$left]=; }
 done
 # An earlier run of this job may have been killed, and may have measured on other GPUs.
-[[ $(text_of "$manifest") != *"\"fingerprint\": \"$fingerprint\""* ]] || store_points
-keep_unfinished
+[[ ! -e $run/finished || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] ||
+  set_aside "$run/finished" other
+store_points all
 for left in "$run"/{finished,failed}; do
   rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused
 done
@@ -578,20 +574,15 @@ json() {
 # The same, for what may not be known.
 json_or_null() { if [[ -n $1 ]]; then json "$1"; else printf null; fi; }
 json_list() {
-  local word separator=
-  printf '['
-  for word in "$@"; do
-    printf '%s%s' "$separator" "$(json "$word")"
-    separator=', '
-  done
-  printf ']'
+  local word list=''
+  for word in "$@"; do list+=", $(json "$word")"; done
+  printf '[%s]' "${list#, }"
 }
 # json_image FILE NAME
 json_image() {
-  local digest=
-  [[ $2 != *@* ]] || digest=${2##*@}
-  printf '{"file": %s, "reference": %s, "bytes": %d, "digest": %s}' \
-    "$(json "$1")" "$(json_or_null "$2")" "$(stat -L -c %s "$stage_path/$1")" "$(json_or_null "$digest")"
+  local digest=${2#"${2%%@*}"}
+  printf '{"file": %s, "reference": %s, "bytes": %d, "digest": %s}' "$(json "$1")" "$(json_or_null "$2")" \
+    "$(stat -L -c %s "$stage_path/$1")" "$(json_or_null "${digest#@}")"
 }
 
 printf -v started '%(%FT%T%z)T' -1
@@ -726,6 +717,7 @@ client_step() {
   if [[ -n ${of_hub[*]}$default_tokenizer ]]; then
     export HF_HOME=$hub_cache
     mkdir -p -m 700 "$hub_cache"
+    [[ ! -L $hub_cache && -O $hub_cache ]] || fail "$hub_cache is a link, or another user's: remove it"
     mounts+=("$hub_cache:$hub_cache") names+=("${of_hub[@]}" HF_HOME)
     # The hub is asked until the default tokenizer is there, to the last of its files that are loaded.
     [[ $tokenizer_path == /* ]] &&
@@ -1431,8 +1423,7 @@ seconds_to_stop=$stop_timeout
 ((code != 6)) || seconds_to_stop=3
 stop_steps client 5 "${clients[@]}"
 # Now the clients have said how far they are.
-store_points
-keep_unfinished
+store_points all
 stop_steps server "$seconds_to_stop" "${servers[@]}"
 # The clients' containers are removed meanwhile; who is told to stop has no time for that.
 last_act=()

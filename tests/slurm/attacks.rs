@@ -97,6 +97,7 @@ const IMAGE: &[Attack] = &[
     Attack { name: "looks for a password", variable: "DB_PASSWORD", tries: "env | grep -a canary-", ..ROW },
     Attack { name: "looks for a key without an underscore", variable: "OPENAI_APIKEY", tries: "env | grep -a canary-", ..ROW },
     Attack { name: "looks for the hub's token, which it does not need", variable: "HF_TOKEN", tries: "env | grep -a canary-", ..ROW },
+    Attack { name: "looks for a proxy's password", variable: "https_proxy", tries: "env | grep -a canary-", ..ROW },
     Attack { name: "looks for a word in an address", variable: "DATABASE_URL", tries: "env | grep -a canary-", ..ROW },
 ];
 
@@ -264,8 +265,9 @@ impl Attacks {
                 value.push_str(&text(row));
             }
         }
-        if let Some(value) = variables.get_mut("DATABASE_URL") {
-            *value = format!("postgres://me:{value}@db/x");
+        for name in ["DATABASE_URL", "https_proxy"] {
+            let value = variables.get_mut(name).unwrap();
+            *value = format!("http://me:{value}@proxy.site:1");
         }
         variables
     }
@@ -424,7 +426,6 @@ fn attack_table() {
     }
     site.render(recipe, attacks.arm(settings("")));
     attacks.prepare(&mut site);
-    site.set("https_proxy", "http://me:canary-0-sings@proxy:1");
     // Job numbers are no secret: this is the one before the next.
     let last: u32 = lab.wrap(&[], "true").parse().unwrap();
     attacks.before(last + 1);
