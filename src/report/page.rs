@@ -7,9 +7,9 @@ use askama::Template;
 use super::chart::{COLOURS, Chart, Data, HEIGHT, Mark, SHAPES, Series, Style, WIDTH};
 use super::table::{compared, short};
 use super::{
-    Column, Report, brief, cached, derived, figure_or_dash, job_of, jobs, limits, milliseconds, missing,
-    number_or_dash, out_of_cache, percent, place_of, server_of, supported, title_of, unsteady,
-    weak,
+    Column, Report, brief, cached, derived, figure_or_dash, job_of, jobs, limits, milliseconds,
+    missing, number_or_dash, out_of_cache, percent, place_of, server_of, supported, title_of,
+    unsteady, weak,
 };
 use crate::plain::plain;
 use crate::results::{Group, Metric, Point, ReadProblem, Run, RunId, Statistic, Verdict};
@@ -373,7 +373,11 @@ fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
     };
     let too_short = brief(point).map(|seconds| format!("too short: measured for {seconds:.1} s"));
     let mut words = vec![verdict];
-    words.extend([unsteady(point), out_of_cache(point), too_short].into_iter().flatten());
+    words.extend(
+        [unsteady(point), out_of_cache(point), too_short]
+            .into_iter()
+            .flatten(),
+    );
     words.retain(|words| !words.is_empty());
     Row {
         class,

@@ -1,8 +1,8 @@
 //! The report as a table of at most 100 columns.
 
 use super::{
-    Column, Report, SHORT, brief, cached, derived, job_of, jobs, limits, missing, number_or_dash, out_of_cache,
-    part_of, percent, place_of, server_of, supported, unsteady, weak,
+    Column, Report, SHORT, brief, cached, derived, job_of, jobs, limits, missing, number_or_dash,
+    out_of_cache, part_of, percent, place_of, server_of, supported, unsteady, weak,
 };
 use crate::plain::plain;
 use crate::results::{Change, Group, Metric, Point, RunId, Statistic, Verdict};
