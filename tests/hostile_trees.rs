@@ -344,31 +344,16 @@ fn an_image_of_another_recipe_is_not_taken() {
             let (code, words) = site.run(&setup(&first), &key);
             assert_eq!(code, Some(0), "{words}");
         }
-        let said = format!("{} was fetched there", first.server.image);
-        assert!(
-            !site
-                .run(&launch(&first), &[])
-                .1
-                .contains("was fetched there")
-        );
+        let another = format!("{} was fetched there", first.server.image);
+        assert!(!site.run(&launch(&first), &[]).1.contains(&another));
         let (code, words) = site.run(&launch(&second), &key);
         assert_eq!(code, Some(2), "{words}");
-        assert!(words.contains(&said), "{words}");
+        let said = format!("missing: {} in ", second.server.image);
+        assert!(words.contains(&said) && words.contains(&another), "{words}");
+        let (code, words) = site.run(&setup(&second), &key);
+        assert_eq!(code, Some(0), "{words}");
+        assert!(words.contains(".other-1"), "{words}");
     }
-}
-
-/// What is called like a part of a job's has its number, and no word of a neighbour's is shown.
-#[test]
-fn a_part_without_a_job_is_left_alone() {
-    let site = Site::new();
-    let part = |job: &str| format!("stage/.{}.{job}.part", image());
-    let strange = part("\u{1b}[2Jx");
-    site.put(&part("7"), "");
-    site.put(&strange, "");
-    let (code, words) = site.run(&setup(), &[("NGC_API_KEY", "key")]);
-    assert_eq!(code, Some(0), "{words}");
-    assert!(!words.contains('\u{1b}'), "{words}");
-    assert!(site.at(&strange).exists() && !site.at(&part("7")).exists());
 }
 
 /// What a registry has the import say is shown without its control characters.

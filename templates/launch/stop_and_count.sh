@@ -12,8 +12,7 @@ seconds_to_stop=$stop_timeout
 ((code != 6)) || seconds_to_stop=3
 stop_steps client 5 "${clients[@]}"
 # Now the clients have said how far they are.
-store_points
-keep_unfinished
+store_points all
 stop_steps server "$seconds_to_stop" "${servers[@]}"
 # The clients' containers are removed meanwhile; who is told to stop has no time for that.
 last_act=()

@@ -63,7 +63,6 @@ store_points() {
     fi
   done
 }
-keep_unfinished() { store_points all; }
 # What was measured otherwise does not count, and leaves its name to this job where it has that.
 name_points
 for left in "${!differs[@]}"; do
@@ -74,7 +73,7 @@ done
 # An earlier run of this job may have been killed, and may have measured on other GPUs.
 [[ ! -e $run/finished || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] ||
   set_aside "$run/finished" other
-keep_unfinished
+store_points all
 for left in "$run"/{finished,failed}; do
   rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused
 done

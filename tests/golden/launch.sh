@@ -547,7 +547,6 @@ store_points() {
     fi
   done
 }
-keep_unfinished() { store_points all; }
 # What was measured otherwise does not count, and leaves its name to this job where it has that.
 name_points
 for left in "${!differs[@]}"; do
@@ -558,7 +557,7 @@ done
 # An earlier run of this job may have been killed, and may have measured on other GPUs.
 [[ ! -e $run/finished || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] ||
   set_aside "$run/finished" other
-keep_unfinished
+store_points all
 for left in "$run"/{finished,failed}; do
   rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused
 done
@@ -1424,8 +1423,7 @@ seconds_to_stop=$stop_timeout
 ((code != 6)) || seconds_to_stop=3
 stop_steps client 5 "${clients[@]}"
 # Now the clients have said how far they are.
-store_points
-keep_unfinished
+store_points all
 stop_steps server "$seconds_to_stop" "${servers[@]}"
 # The clients' containers are removed meanwhile; who is told to stop has no time for that.
 last_act=()
