@@ -29,8 +29,7 @@ end_with() {
   [[ $1 == finished ]] && exit 0 || exit 1
 }
 
-# report KEY=VALUE...: how far this server and its client are, for who follows the job; and of the time from ready to the
-# last result, the milliseconds in which requests were in flight, the seconds of all, and how many points were too short.
+# report KEY=VALUE...: how far this client is; ms in flight / s from ready to the last result / points that were short.
 in_flight=0 ready_at=0 result_at=0 too_short=0
 report() { keep state "$@" "in_flight=$in_flight/$((result_at - ready_at))/$too_short"; }
 
@@ -59,9 +58,7 @@ meet() {
   local here=$run/meet.$1 number said=()
   REPLIES=("$2")
   ((parts > 0)) || return 0
-  if ! printf '%s\n' "$2" >"$here.$replica.part" || ! mv -T -- "$here.$replica.part" "$here.$replica"; then
-    stop_if_full
-  fi
+  { printf '%s\n' "$2" >"$here.$replica.part" && mv -T -- "$here.$replica"{.part,}; } || stop_if_full
   for ((number = 0; number < parts; number++)); do
     until [[ -e $here.$number ]]; do
       # Who ended comes no more, but may have come before.
@@ -137,8 +134,7 @@ wait_until_ready() {
     sleep "${pauses[refusals]}" &
     wait $! || true
   done
-  ready_seconds=$(($(printf '%(%s)T' -1) - server_started))
-  ready_at=$SECONDS result_at=$SECONDS
+  ready_seconds=$(($(printf '%(%s)T' -1) - server_started)) ready_at=$SECONDS result_at=$SECONDS
   say "the server is ready after $ready_seconds s"
   report state=ready ready_seconds=$ready_seconds
 }
@@ -158,13 +154,8 @@ table_value() {
       print /^[0-9]+(\.[0-9]+)?$/ ? $0 : "no"; exit
     }' "$2")
 }
-# holds CONDITION NAME=VALUE...: asks awk, since the numbers have decimals.
-holds() {
-  local condition=$1 name variables=()
-  shift
-  for name in "$@"; do variables+=(-v "$name"); done
-  awk "${variables[@]}" "BEGIN { exit !($condition) }"
-}
+# holds CONDITION VALUE [ASKED]: asks awk, since the numbers have decimals.
+holds() { awk -v value="$2" -v asked="${3-}" "BEGIN { exit !($1) }"; }
 
 # busy_time TABLE REQUESTS: in REPLY, the milliseconds in which requests ran; 0 when it does not tell.
 busy_time() {
@@ -202,7 +193,7 @@ check_result() {
   # AIPerf exits with 0, too, when requests failed, and when it was stopped.
   table_value 'Error Request Count' "$table"
   reason="$result_table counts ${REPLY/#no/an unknown number of} requests that failed"
-  ! holds 'errors > 0' errors="$REPLY" || return 1
+  ! holds 'value > 0' "$REPLY" || return 1
   reason="${result_table%.csv}.json does not say that the run was not cancelled"
   [[ $tool != aiperf ]] || grep -Eq '"was_cancelled": *false' "${table%.csv}.json" || return 1
   # GenAI-Perf before 25.01 has no such row, but a file with a time stamp for each request.
@@ -212,18 +203,17 @@ check_result() {
     REPLY=$(grep -o '"timestamp":' "$folder/profile_export.json" | wc -l) || true
     reason="profile_export.json has $REPLY requests, $requests were asked for"
   fi
-  holds 'value == asked' value="$REPLY" asked="$requests" || return 1
+  holds 'value == asked' "$REPLY" "$requests" || return 1
   # GenAI-Perf before 24.07 has the other one.
   table_value 'Output Sequence Length' "$table"
   [[ -n $REPLY ]] || table_value 'Num Output Token' "$table"
   reason="$result_table gives ${REPLY:-no} tokens as the average output, $osl were asked for"
-  holds 'value >= 0.8 * asked && value <= 1.2 * asked' value="$REPLY" asked="$osl" || return 1
+  holds 'value >= 0.8 * asked && value <= 1.2 * asked' "$REPLY" "$osl" || return 1
   table_value 'Output Token Throughput (' "$table"
   reason="$result_table says that no tokens were generated"
-  holds 'value + 0 > 0' value="$REPLY" || return 1
-  reason=''
+  holds 'value + 0 > 0' "$REPLY" || return 1
   busy_time "$table" "$requests"
-  busy=$REPLY
+  busy=$REPLY reason=''
 }
 
 # Ends when the server has twice in a row shown no sign of life.
@@ -387,8 +377,7 @@ main() {
       say "point $number of ${#points[@]} is finished already: $folder"
       continue
     fi
-    rounds=$(((requests + concurrency - 1) / concurrency))
-    work=$((rounds * osl))
+    rounds=$(((requests + concurrency - 1) / concurrency)) work=$((rounds * osl))
     if [[ -n $broken ]]; then
       # Another client may have it, or may still take it.
       [[ -d $run/taken.$number ]] || record "$folder" 'not run' '' "$broken"
