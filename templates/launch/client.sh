@@ -23,8 +23,7 @@ end_with() {
   cause=$1
   [[ $1 == finished ]] && exit 0 || exit 1
 }
-# report KEY=VALUE...: how far this server and its client are, for who follows the job; and of the time from ready to the
-# last result, the milliseconds in which requests were in flight, the seconds of all, and how many points were too short.
+# report KEY=VALUE...: how far this client is; ms in flight / s from ready to the last result / points that were short.
 in_flight=0 ready_at=0 result_at=0 too_short=0
 report() { keep state "$@" "in_flight=$in_flight/$((result_at - ready_at))/$too_short"; }
 # A few blocks are often left: a file that does not fit is not begun, and df rounds up.
@@ -137,8 +136,7 @@ wait_until_ready() {
     sleep "${pauses[refusals]}" &
     wait $! || true
   done
-  ready_seconds=$(($(printf '%(%s)T' -1) - server_started))
-  ready_at=$SECONDS result_at=$SECONDS
+  ready_seconds=$(($(printf '%(%s)T' -1) - server_started)) ready_at=$SECONDS result_at=$SECONDS
   say "the server is ready after $ready_seconds s"
   report state=ready ready_seconds=$ready_seconds
 }

@@ -1,7 +1,6 @@
 ((${#cause_lines[@]} == 0)) || printf '%s\n' "${cause_lines[@]}"
 say "$finished of ${#points[@]} points are in $results"
-[[ -z $in_flight_percent ]] ||
-  say "requests were in flight for $in_flight_percent % of the time from ready to the last result"
+[[ -z $in_flight_percent ]] || say "requests in flight: $in_flight_percent % of the time from ready to the last result"
 ((too_short == 0)) || say "$too_short points measured for less than 10 s, which is too short"
 # What a person does next; a job whose time is up may go on by itself. One that was cancelled stays so, and what failed
 # would fail again.

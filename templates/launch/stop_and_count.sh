@@ -23,8 +23,8 @@ last_act=()
 states=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done)
 ready_seconds=$(sed -n 's/^ready_seconds=\([0-9]\{1,9\}\)$/\1/p' <<<"$states" | sort -n | tail -n 1)
 read -r in_flight_percent too_short < <(awk -F '[=/]' '/^in_flight=[0-9]+\/[0-9]+\/[0-9]+$/ && length() < 40 {
-  busy += $2; seconds += $3; short += $4 } END { share = seconds > 0 ? busy / seconds / 10 : 0
-  if (seconds > 0) printf "%d %d\n", (share < 100 ? share : 100), short }' <<<"$states")
+  busy += $2; seconds += $3; short += $4 } END {
+  if (seconds > 0) printf "%d %d\n", (busy < 1000 * seconds ? busy / seconds / 10 : 100), short }' <<<"$states")
 finished=0 failed=0 not_run=0 seconds_needed=0 why=''
 for point in "${points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"$point"
