@@ -3,9 +3,7 @@ for image in "$server_image" "$client_image"; do
   sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
 done
 files=("${weights_files[@]}")
-for ((rank = 0; rank < gpus; rank++)); do
-  [[ -z $engine_target ]] || files+=("$engine_link/rank$rank.engine")
-done
+[[ -z $engine_target ]] || for ((rank = 0; rank < gpus; rank++)); do files+=("$engine_link/rank$rank.engine"); done
 missing_files "$model_path" "${files[@]}"
 ((${#REPLIES[@]} == 0)) ||
   missing "the model in $model_path, whole: ${#REPLIES[@]} files are missing, as ${REPLIES[0]}; run prepare_models.sh"

@@ -1,7 +1,6 @@
 ((${#cause_lines[@]} == 0)) || printf '%s\n' "${cause_lines[@]}"
 say "$finished of ${#points[@]} points are in $results"
-# What a person does next; a job whose time is up may go on by itself. One that was cancelled stays so, and what failed
-# would fail again.
+# A job whose time is up may go on by itself. One that was cancelled stays so, and what failed would fail again.
 requeue='' next="after that" options=''
 if ((code == 6)); then
   next="to go on"

@@ -1,8 +1,6 @@
 # They share a node and its memory; nothing is left to the site's defaults.
-readonly step=(
-  srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export=ALL --kill-on-bad-exit=1 --wait=0
-  --open-mode=append
-)
+readonly step=(srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export=ALL
+  --kill-on-bad-exit=1 --wait=0 --open-mode=append)
 # keep_secrets NAME...: takes all secrets from the environment but these: also what is called like one, and the
 # address of a proxy with a password.
 keep_secrets() {

@@ -61,8 +61,7 @@ readonly server_secrets=(
 readonly secrets=(
   NGC_API_KEY NGC_CLI_API_KEY HF_TOKEN HUGGING_FACE_HUB_TOKEN
 )
-# Where the (first) server answers; in seconds, how long it may load, how often it is asked during a point, how long it
-# may take to stop.
+# Where the (first) server answers; seconds until it must be ready, between signs of life during a point, and to end.
 readonly port=8000
 readonly health_path=/v1/health/ready
 readonly served_model_name=meta/llama3-70b-instruct
@@ -126,8 +125,7 @@ readonly extra_mounts=(
 
 # ---- Common ground ----------------------------------------------------------
 
-# Options that a caller exported would change what redirections and patterns do, print every value into the log, and
-# reach the tools that are shell scripts themselves.
+# Options that a caller exported would change redirections and patterns, here and in tools, and print every value.
 set +axvfC
 shopt -u failglob nullglob nocasematch nocaseglob dotglob
 export -n SHELLOPTS BASHOPTS
@@ -245,9 +243,7 @@ for image in "$server_image" "$client_image"; do
   sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
 done
 files=("${weights_files[@]}")
-for ((rank = 0; rank < gpus; rank++)); do
-  [[ -z $engine_target ]] || files+=("$engine_link/rank$rank.engine")
-done
+[[ -z $engine_target ]] || for ((rank = 0; rank < gpus; rank++)); do files+=("$engine_link/rank$rank.engine"); done
 missing_files "$model_path" "${files[@]}"
 ((${#REPLIES[@]} == 0)) ||
   missing "the model in $model_path, whole: ${#REPLIES[@]} files are missing, as ${REPLIES[0]}; run prepare_models.sh"
@@ -323,11 +319,10 @@ stop_if_missing
 mkdir -p "$logs" "$results" "$cache_path" || fail "cannot make the folders logs, results and nim_cache in $stage_path"
 
 # A server that loads does not listen yet, and jobs that share a node would measure the one that is ready first. So a
-# job claims its ports by folders with its id: on the node for all users, and in the stage path, should jobs have a /tmp
-# of their own. All may write to /tmp: nothing is opened there, and folders have nothing but times.
+# job claims its ports by folders with its id, of which only the times count: all may write to /tmp, and nothing is
+# opened there; in the stage path, too, should jobs have a /tmp of their own.
 claims=()
-# claim_port PORT: false when another job on this node, in REPLY, was there before. Of two that come at the same moment
-# one at least sees the other, and the lower id is first.
+# claim_port PORT: false when another job on this node, in REPLY, was first: at the same moment, that with the lower id.
 claim_port() {
   local place
   for place in "/tmp/nim-slurm-port-$1" "$logs/.port_${SLURMD_NODENAME}_$1"; do
@@ -540,10 +535,8 @@ write_manifest() {
 # ---- The steps: a server's and its client's ---------------------------------------
 
 # They share a node and its memory; nothing is left to the site's defaults.
-readonly step=(
-  srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export=ALL --kill-on-bad-exit=1 --wait=0
-  --open-mode=append
-)
+readonly step=(srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export=ALL
+  --kill-on-bad-exit=1 --wait=0 --open-mode=append)
 # keep_secrets NAME...: takes all secrets from the environment but these: also what is called like one, and the
 # address of a proxy with a password.
 keep_secrets() {
@@ -1189,8 +1182,7 @@ show_cause() {
 # ---- The run ----------------------------------------------------------------------
 
 stopped_by=
-# wait returns when a signal comes, but not one that came just before it: so the handler itself sees to it that the
-# client ends.
+# A signal that comes just before a wait does not end it: so the handler itself sees to it that the client ends.
 on_signal() {
   [[ -z $stopped_by ]] || return 0
   stopped_by=$1
@@ -1308,8 +1300,7 @@ case $code in
   3) mapfile -t cause_lines < <(show_cause "$server_log") ;;
   4) mapfile -t cause_lines < <(show_cause "$server_log" && show_cause "$client_log") ;;
 esac
-seconds_to_stop=$stop_timeout
-((code != 6)) || seconds_to_stop=3
+seconds_to_stop=$((code == 6 ? 3 : stop_timeout))
 stop_steps client 5 "${clients[@]}"
 # Now the clients have said how far they are.
 store_points
@@ -1354,8 +1345,7 @@ fi
 
 ((${#cause_lines[@]} == 0)) || printf '%s\n' "${cause_lines[@]}"
 say "$finished of ${#points[@]} points are in $results"
-# What a person does next; a job whose time is up may go on by itself. One that was cancelled stays so, and what failed
-# would fail again.
+# A job whose time is up may go on by itself. One that was cancelled stays so, and what failed would fail again.
 requeue='' next="after that" options=''
 if ((code == 6)); then
   next="to go on"
