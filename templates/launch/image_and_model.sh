@@ -15,9 +15,7 @@ for image in "$server_image" "$client_image"; do
   [[ -n $hidden ]] || sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
 done
 engine_parts=()
-for ((rank = 0; rank < gpus; rank++)); do
-  [[ -z $engine_target ]] || engine_parts+=("rank$rank.engine")
-done
+[[ -z $engine_target ]] || for ((rank = 0; rank < gpus; rank++)); do engine_parts+=("rank$rank.engine"); done
 missing_files "$model_path" "${weights_files[@]}" "${engine_parts[@]/#/$engine_link/}"
 [[ -n $hidden ]] || ((${#REPLIES[@]} == 0)) ||
   missing "the model in $model_path, whole: ${#REPLIES[@]} files are missing, as ${REPLIES[0]}; run prepare_models.sh"

@@ -2,8 +2,7 @@
 say "$finished of ${#points[@]} points are in $results"
 [[ -z $in_flight_percent ]] || say "requests in flight: $in_flight_percent % of the time from ready to the last result"
 ((too_short == 0)) || say "$too_short points measured for less than 10 s, which is too short"
-# What a person does next; a job whose time is up may go on by itself. One that was cancelled stays so, and what failed
-# would fail again.
+# A job whose time is up may go on by itself. One that was cancelled stays so, and what failed would fail again.
 requeue='' next="after that" options=''
 if ((code == 6)); then
   next="to go on"

@@ -11,11 +11,10 @@ readonly cache_path hub_cache
 [[ ! -L $cache_path && -O $cache_path ]] || fail "$cache_path is a link, or another user's: remove it"
 
 # A server that loads does not listen yet, and jobs that share a node would measure the one that is ready first. So a
-# job claims its ports by folders with its id: on the node for all users, and in the stage path, should jobs have a /tmp
-# of their own. All may write to /tmp: nothing is opened there, and folders have nothing but times.
+# job claims its ports by folders with its id, of which only the times count: all may write to /tmp, and nothing is
+# opened there; in the stage path, too, should jobs have a /tmp of their own.
 claims=()
-# claim_port PORT: false when another job on this node, in REPLY, was there before. Of two that come at the same moment
-# one at least sees the other, and the lower id is first.
+# claim_port PORT: false when another job on this node, in REPLY, was first: at the same moment, that with the lower id.
 claim_port() {
   local place
   for place in "/tmp/nim-slurm-port-$1" "$logs/.port_${SLURMD_NODENAME}_$1"; do

@@ -1,6 +1,5 @@
 stopped_by=
-# wait returns when a signal comes, but not one that came just before it: so the handler itself sees to it that the
-# client ends.
+# A signal that comes just before a wait does not end it: so the handler itself sees to it that the client ends.
 on_signal() {
   [[ -z $stopped_by ]] || return 0
   stopped_by=$1

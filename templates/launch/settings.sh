@@ -52,8 +52,7 @@ readonly secrets=(
   {{ names }}
 {%- endfor %}
 )
-# Where the (first) server answers; in seconds, how long it may load, how often it is asked during a point, how long it
-# may take to stop.
+# Where the (first) server answers; seconds until it must be ready, between signs of life during a point, and to end.
 readonly port={{ port }}
 readonly health_path={{ health_path }}
 readonly served_model_name={{ served_model_name }}

@@ -8,8 +8,7 @@ case $code in
   3) mapfile -t cause_lines < <(show_cause "$server_log") ;;
   4) mapfile -t cause_lines < <(show_cause "$server_log" && show_cause "$client_log") ;;
 esac
-seconds_to_stop=$stop_timeout
-((code != 6)) || seconds_to_stop=3
+seconds_to_stop=$((code == 6 ? 3 : stop_timeout))
 stop_steps client 5 "${clients[@]}"
 # Now the clients have said how far they are.
 store_points all

@@ -1,5 +1,4 @@
-# Options that a caller exported would change what redirections and patterns do, print every value into the log, and
-# reach the tools that are shell scripts themselves.
+# Options that a caller exported would change redirections and patterns, here and in tools, and print every value.
 set +axvfC
 shopt -u failglob nullglob nocasematch nocaseglob dotglob
 export -n SHELLOPTS BASHOPTS

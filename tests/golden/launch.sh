@@ -61,8 +61,7 @@ readonly server_secrets=(
 readonly secrets=(
   NGC_API_KEY NGC_CLI_API_KEY HF_TOKEN HUGGING_FACE_HUB_TOKEN
 )
-# Where the (first) server answers; in seconds, how long it may load, how often it is asked during a point, how long it
-# may take to stop.
+# Where the (first) server answers; seconds until it must be ready, between signs of life during a point, and to end.
 readonly port=8000
 readonly health_path=/v1/health/ready
 readonly served_model_name=meta/llama3-70b-instruct
@@ -128,8 +127,7 @@ readonly extra_mounts=(
 
 # ---- Common ground ----------------------------------------------------------
 
-# Options that a caller exported would change what redirections and patterns do, print every value into the log, and
-# reach the tools that are shell scripts themselves.
+# Options that a caller exported would change redirections and patterns, here and in tools, and print every value.
 set +axvfC
 shopt -u failglob nullglob nocasematch nocaseglob dotglob
 export -n SHELLOPTS BASHOPTS
@@ -273,9 +271,7 @@ for image in "$server_image" "$client_image"; do
   [[ -n $hidden ]] || sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
 done
 engine_parts=()
-for ((rank = 0; rank < gpus; rank++)); do
-  [[ -z $engine_target ]] || engine_parts+=("rank$rank.engine")
-done
+[[ -z $engine_target ]] || for ((rank = 0; rank < gpus; rank++)); do engine_parts+=("rank$rank.engine"); done
 missing_files "$model_path" "${weights_files[@]}" "${engine_parts[@]/#/$engine_link/}"
 [[ -n $hidden ]] || ((${#REPLIES[@]} == 0)) ||
   missing "the model in $model_path, whole: ${#REPLIES[@]} files are missing, as ${REPLIES[0]}; run prepare_models.sh"
@@ -363,11 +359,10 @@ readonly cache_path hub_cache
 [[ ! -L $cache_path && -O $cache_path ]] || fail "$cache_path is a link, or another user's: remove it"
 
 # A server that loads does not listen yet, and jobs that share a node would measure the one that is ready first. So a
-# job claims its ports by folders with its id: on the node for all users, and in the stage path, should jobs have a /tmp
-# of their own. All may write to /tmp: nothing is opened there, and folders have nothing but times.
+# job claims its ports by folders with its id, of which only the times count: all may write to /tmp, and nothing is
+# opened there; in the stage path, too, should jobs have a /tmp of their own.
 claims=()
-# claim_port PORT: false when another job on this node, in REPLY, was there before. Of two that come at the same moment
-# one at least sees the other, and the lower id is first.
+# claim_port PORT: false when another job on this node, in REPLY, was first: at the same moment, that with the lower id.
 claim_port() {
   local place
   for place in "/tmp/nim-slurm-port-$1" "$logs/.port_${SLURMD_NODENAME}_$1"; do
@@ -629,10 +624,8 @@ write_manifest() { put "$manifest" "$(print_manifest)"; }
 # ---- The steps: a server's and its client's ---------------------------------------
 
 # They share a node and its memory; nothing is left to the site's defaults.
-readonly step=(
-  srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export=ALL --kill-on-bad-exit=1 --wait=0
-  --open-mode=append
-)
+readonly step=(srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export=ALL
+  --kill-on-bad-exit=1 --wait=0 --open-mode=append)
 # is_secret NAME: true for a variable that is called like a secret.
 is_secret() { [[ ${1^^} =~ TOKEN(_|$)|SECRET|PASSW|PASSPHRASE|PASS$|_PWD$|CREDENTIAL|KEY$ ]]; }
 # keep_secrets NAME...: takes all secrets from the environment but these; an address with a password is one, too.
@@ -763,8 +756,7 @@ end_with() {
   cause=$1
   [[ $1 == finished ]] && exit 0 || exit 1
 }
-# report KEY=VALUE...: how far this server and its client are, for who follows the job; and of the time from ready to the
-# last result, the milliseconds in which requests were in flight, the seconds of all, and how many points were too short.
+# report KEY=VALUE...: how far this client is; ms in flight / s from ready to the last result / points that were short.
 in_flight=0 ready_at=0 result_at=0 too_short=0
 report() { keep state "$@" "in_flight=$in_flight/$((result_at - ready_at))/$too_short"; }
 # A few blocks are often left: a file that does not fit is not begun, and df rounds up.
@@ -877,8 +869,7 @@ wait_until_ready() {
     sleep "${pauses[refusals]}" &
     wait $! || true
   done
-  ready_seconds=$(($(printf '%(%s)T' -1) - server_started))
-  ready_at=$SECONDS result_at=$SECONDS
+  ready_seconds=$(($(printf '%(%s)T' -1) - server_started)) ready_at=$SECONDS result_at=$SECONDS
   say "the server is ready after $ready_seconds s"
   report state=ready ready_seconds=$ready_seconds
 }
@@ -1300,8 +1291,7 @@ show_cause() {
 # ---- The run ----------------------------------------------------------------------
 
 stopped_by=
-# wait returns when a signal comes, but not one that came just before it: so the handler itself sees to it that the
-# client ends.
+# A signal that comes just before a wait does not end it: so the handler itself sees to it that the client ends.
 on_signal() {
   [[ -z $stopped_by ]] || return 0
   stopped_by=$1
@@ -1419,8 +1409,7 @@ case $code in
   3) mapfile -t cause_lines < <(show_cause "$server_log") ;;
   4) mapfile -t cause_lines < <(show_cause "$server_log" && show_cause "$client_log") ;;
 esac
-seconds_to_stop=$stop_timeout
-((code != 6)) || seconds_to_stop=3
+seconds_to_stop=$((code == 6 ? 3 : stop_timeout))
 stop_steps client 5 "${clients[@]}"
 # Now the clients have said how far they are.
 store_points all
@@ -1434,8 +1423,8 @@ last_act=()
 states=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done)
 ready_seconds=$(sed -n 's/^ready_seconds=\([0-9]\{1,9\}\)$/\1/p' <<<"$states" | sort -n | tail -n 1)
 read -r in_flight_percent too_short < <(awk -F '[=/]' '/^in_flight=[0-9]+\/[0-9]+\/[0-9]+$/ && length() < 40 {
-  busy += $2; seconds += $3; short += $4 } END { share = seconds > 0 ? busy / seconds / 10 : 0
-  if (seconds > 0) printf "%d %d\n", (share < 100 ? share : 100), short }' <<<"$states")
+  busy += $2; seconds += $3; short += $4 } END {
+  if (seconds > 0) printf "%d %d\n", (busy < 1000 * seconds ? busy / seconds / 10 : 100), short }' <<<"$states")
 finished=0 failed=0 not_run=0 seconds_needed=0 why=''
 for point in "${points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"$point"
@@ -1466,11 +1455,9 @@ fi
 
 ((${#cause_lines[@]} == 0)) || printf '%s\n' "${cause_lines[@]}"
 say "$finished of ${#points[@]} points are in $results"
-[[ -z $in_flight_percent ]] ||
-  say "requests were in flight for $in_flight_percent % of the time from ready to the last result"
+[[ -z $in_flight_percent ]] || say "requests in flight: $in_flight_percent % of the time from ready to the last result"
 ((too_short == 0)) || say "$too_short points measured for less than 10 s, which is too short"
-# What a person does next; a job whose time is up may go on by itself. One that was cancelled stays so, and what failed
-# would fail again.
+# A job whose time is up may go on by itself. One that was cancelled stays so, and what failed would fail again.
 requeue='' next="after that" options=''
 if ((code == 6)); then
   next="to go on"
