@@ -563,13 +563,13 @@ fn what_a_killed_run_finished_is_finished() {
 /// told in few letters, of which none moves a cursor.
 #[test]
 fn what_says_what_was_measured_may_say_anything() {
+    type Put<'a> = &'a dyn Fn(&Path);
     let script = default_launch();
     let functions: String = ["text_of", "measurement_of", "counts"]
         .map(|name| function(&script, name).to_owned() + "\n")
         .concat();
     let ours = "requests=8\nprompts=8\nseed=0\ngpus=4\nfingerprint=f\n";
     let long = format!("{}{ours}", "requests=\u{1b}[2J\u{202e}9\n".repeat(100_000));
-    type Put<'a> = &'a dyn Fn(&Path);
     let text = |text: &str| {
         let text = text.to_owned();
         move |file: &Path| fs::write(file, &text).unwrap()
