@@ -43,6 +43,10 @@ pub struct Manifest {
     /// The earlier jobs whose points count as finished.
     #[serde(deserialize_with = "lenient")]
     pub resumes: Vec<RunId>,
+    /// Tells what defines its measurements, beside the points' own numbers, from what defines
+    /// others: it stands in each point's `measurement.txt`, too.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
     /// The recipe's name.
     #[serde(deserialize_with = "lenient")]
     pub recipe: Option<String>,
@@ -81,6 +85,10 @@ pub struct Manifest {
     /// How long the servers took until they answered, in seconds; of several, the slowest.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub ready_seconds: Option<u32>,
+    /// The share of the time from ready to the last result, in percent, in which requests of the points
+    /// that this run measured were in flight; of several servers, all of them together.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub in_flight_percent: Option<u32>,
     /// launch.sh's exit code; none while it runs, and when it was killed.
     #[serde(deserialize_with = "lenient")]
     pub exit_code: Option<u32>,
@@ -154,10 +162,11 @@ pub struct RunImage {
     /// The squash file's name.
     #[serde(deserialize_with = "lenient")]
     pub file: Option<String>,
-    /// The image's name in its registry.
+    /// The image's name in its registry, as setup.sh wrote it down; none where nobody knows what
+    /// the file is.
     #[serde(deserialize_with = "lenient")]
     pub reference: Option<String>,
-    /// The digest, where the recipe pins one.
+    /// The digest, where it is known.
     #[serde(deserialize_with = "lenient")]
     pub digest: Option<String>,
 }

@@ -21,6 +21,14 @@ pub(crate) fn all_quoted<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> V
     texts.into_iter().map(quoted).collect()
 }
 
+/// Options of mpirun without a value: what follows them is the program that it starts.
+const WITHOUT_VALUE: [&str; 4] = [
+    "--allow-run-as-root",
+    "--oversubscribe",
+    "--report-bindings",
+    "--use-hwthread-cpus",
+];
+
 /// The words of a command, with the value of an option in the row of the option.
 pub(crate) fn rows<T: AsRef<str>>(words: impl IntoIterator<Item = T>) -> Vec<Quoted> {
     let mut rows: Vec<Quoted> = Vec::new();
@@ -35,7 +43,7 @@ pub(crate) fn rows<T: AsRef<str>>(words: impl IntoIterator<Item = T>) -> Vec<Quo
             }
             _ => rows.push(Safe(text)),
         }
-        is_option = word.starts_with('-');
+        is_option = word.starts_with('-') && !WITHOUT_VALUE.contains(&word);
     }
     rows
 }

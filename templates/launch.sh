@@ -1,9 +1,7 @@
 # Starts the inference servers, one or several side by side, each on its GPUs of one or more nodes and with a
 # benchmark client beside it, waits until they answer, and measures every point of the sweep.
-#
-# Exit code: 0 all points are measured and valid; 2 something needed is missing;
-# 3 the server ended or stopped answering; 4 the server was not ready in time;
-# 5 points failed; 6 stopped by a signal or for lack of time; 1 anything else.
+# Exit code: 0 all points are measured and valid; 2 something needed is missing; 3 the server ended or stopped answering;
+# 4 the server was not ready in time; 5 points failed; 6 stopped by a signal or for lack of time; 1 anything else.
 # After any of them, RESUME_JOB_ID=<job id> sbatch launch.sh measures what is left.
 
 # ---- Settings ---------------------------------------------------------------
@@ -39,6 +37,8 @@
 
 {% include "lib/model_files.sh" %}
 
+{% include "lib/fetched.sh" %}
+
 say "$made_by, recipe $recipe"
 {%- include "lib/site.sh" %}
 
@@ -52,11 +52,15 @@ say "$made_by, recipe $recipe"
 
 {% include "launch/image_and_model.sh" %}
 
+{% include "launch/fetched.sh" %}
+
 {% include "launch/gpus.sh" %}
 
 {% include "launch/resume.sh" %}
 
 {% include "launch/port.sh" %}
+
+{% include "launch/measurement.sh" %}
 
 {% include "launch/points.sh" %}
 

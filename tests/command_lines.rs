@@ -26,11 +26,12 @@ mod plans;
 mod same;
 
 /// What the scripts find on a node, besides what is noted.
+#[rustfmt::skip]
 const PLAIN: &[&str] = &[
     "awk", "base64", "basename", "bash", "cat", "cp", "cut", "date", "du", "env", "find", "flock",
     "grep", "head", "install", "ls", "mkdir", "mktemp", "mv", "numfmt", "od", "readlink",
-    "realpath", "rm", "rmdir", "sed", "seq", "sleep", "sort", "stat", "tail", "tar", "tee",
-    "touch", "tr", "uname", "wc", "xargs", "ln",
+    "realpath", "rm", "rmdir", "sed", "seq", "sha256sum", "sleep", "sort", "stat", "tail", "tar", "tee",
+    "timeout", "touch", "tr", "uname", "wc", "xargs", "ln",
 ];
 const NOTED: &[&str] = &[
     "apptainer",
@@ -706,7 +707,7 @@ const WRONG: &[(Of, &str, &str, &str)] = &[
     (Of::Pyxis, "--container-env=\"", "--container-environment=\"", "unrecognized option '--container-environment="),
     (Of::Pyxis, "$model_path:ro\"", "$model_path:readonly\"", "enroot-mount knows no flag \"readonly\""),
     (Of::Pyxis, "$model_path:ro\"", "\"", "--container-mounts: invalid format: "),
-    (Of::Pyxis, "-image=\"$image\"", "-image=\"${image##*/}\"", "--container-image: an image of a registry, not a path"),
+    (Of::Pyxis, "-image=\"$stage_path/$2\"", "-image=\"$2\"", "--container-image: an image of a registry, not a path"),
     (Of::Pyxis, "--kill-on-bad-exit=1", "--kill-on-bad-exit=yes", "Invalid --kill-on-bad-exit argument: yes"),
     (Of::Pyxis, "name,driver_version", "name,driver", "Field \"driver\" is not a valid field to query."),
     (Of::Exec, "--no-mount=cwd", "--no-mount=foo", "Ignoring unknown mount type 'foo'"),

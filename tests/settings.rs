@@ -653,3 +653,13 @@ fn mistakes_in_a_file_have_kind_line_and_value() {
         "{missing}"
     );
 }
+
+#[test]
+fn a_proxy_has_no_password() {
+    let error = Settings::from_toml("cluster.proxy.https = 'http://me:word@proxy.site:3128'");
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("a script is no place for a password"),
+        "{error}"
+    );
+}

@@ -262,7 +262,7 @@ impl<'a> Search<'a> {
             path.pop();
         }
         let way = path.clone();
-        let mended = |sample: &Value<'a>| {
+        let fixed = |sample: &Value<'a>| {
             let mut own = table.clone();
             let sample = table_at(sample, &way).cloned().unwrap_or_default();
             for key in &bad {
@@ -276,7 +276,7 @@ impl<'a> Search<'a> {
             }
             Some(Spanned::new(span.clone(), DeValue::Table(own)))
         };
-        if let Some(error) = self.objection(path, &mended) {
+        if let Some(error) = self.objection(path, &fixed) {
             self.add(span.clone(), &error);
         }
     }

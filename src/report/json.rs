@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Report, STEADY, table};
+use super::{Report, SHORT, STEADY, table};
 use crate::percentile::Percentile;
 use crate::results::{
     Change, GpuMetric, Group, Manifest, Metric, OtherMetric, Point, ReadProblem, Requests, Run,
@@ -57,6 +57,8 @@ struct PointRow<'a> {
 #[derive(Serialize)]
 struct RequestsRow {
     failed: usize,
+    seconds: Option<f64>,
+    is_too_short: Option<bool>,
     share_in_flight: Option<f64>,
     is_steady: Option<bool>,
     largest_difference: Option<DifferenceRow>,
@@ -205,8 +207,11 @@ fn point_row<'a>(report: &Report<'_>, point: &'a Point) -> PointRow<'a> {
 
 fn requests_row(requests: &Requests) -> RequestsRow {
     let difference = requests.largest_difference();
+    let seconds = requests.figures().map(|figures| figures.seconds());
     RequestsRow {
         failed: requests.failed(),
+        seconds,
+        is_too_short: seconds.map(|seconds| seconds < SHORT),
         share_in_flight: requests.share_in_flight(),
         is_steady: difference.map(|(_, relative)| relative.abs() <= STEADY),
         largest_difference: difference.map(|(metric, relative)| DifferenceRow {

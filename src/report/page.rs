@@ -7,8 +7,9 @@ use askama::Template;
 use super::chart::{COLOURS, Chart, Data, HEIGHT, Mark, SHAPES, Series, Style, WIDTH};
 use super::table::{compared, short};
 use super::{
-    Column, Report, cached, derived, figure_or_dash, job_of, jobs, limits, milliseconds, missing,
-    number_or_dash, out_of_cache, percent, place_of, server_of, title_of, unsteady, weak,
+    Column, Report, brief, cached, derived, figure_or_dash, job_of, jobs, limits, milliseconds,
+    missing, number_or_dash, out_of_cache, percent, place_of, server_of, supported, title_of,
+    unsteady, weak,
 };
 use crate::plain::plain;
 use crate::results::{Group, Metric, Point, ReadProblem, Run, RunId, Statistic, Verdict};
@@ -315,6 +316,7 @@ fn marks(report: &Report<'_>) -> Option<String> {
         .map(str::to_owned)
         .into_iter()
         .chain(weak(report))
+        .chain(supported(report.run))
         .chain([cached(report.run)])
         .collect();
     (!marks.is_empty()).then(|| marks.join("; "))
@@ -369,8 +371,13 @@ fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
         Verdict::CannotTell { metric } => ("", format!("cannot tell by {}", short(metric))),
         Verdict::Unknown { metric } => ("above", format!("{} not measured", short(metric))),
     };
+    let too_short = brief(point).map(|seconds| format!("too short: measured for {seconds:.1} s"));
     let mut words = vec![verdict];
-    words.extend(unsteady(point).into_iter().chain(out_of_cache(point)));
+    words.extend(
+        [unsteady(point), out_of_cache(point), too_short]
+            .into_iter()
+            .flatten(),
+    );
     words.retain(|words| !words.is_empty());
     Row {
         class,

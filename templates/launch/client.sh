@@ -23,8 +23,10 @@ end_with() {
   cause=$1
   [[ $1 == finished ]] && exit 0 || exit 1
 }
-# report KEY=VALUE...: how far this server and its client are, for who follows the job.
-report() { keep state "$@"; }
+# report KEY=VALUE...: how far this server and its client are, for who follows the job; and of the time from ready to the
+# last result, the milliseconds in which requests were in flight, the seconds of all, and how many points were too short.
+in_flight=0 ready_at=0 result_at=0 too_short=0
+report() { keep state "$@" "in_flight=$in_flight/$((result_at - ready_at))/$too_short"; }
 # A few blocks are often left: a file that does not fit is not begun, and df rounds up.
 stop_if_full() {
   df -P -k "$run" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' || return 0
@@ -136,6 +138,7 @@ wait_until_ready() {
     wait $! || true
   done
   ready_seconds=$(($(printf '%(%s)T' -1) - server_started))
+  ready_at=$SECONDS result_at=$SECONDS
   say "the server is ready after $ready_seconds s"
   report state=ready ready_seconds=$ready_seconds
 }
@@ -381,6 +384,8 @@ measure() {
   fi
   [[ -z $reason ]] || { say "error: $folder failed: $reason" >&2 && return 1; }
   learn "$2" "$9" $seconds $((busy > 0 ? busy + 1000 * warm_time : 0))
+  in_flight=$((in_flight + busy)) result_at=$SECONDS
+  ((parts > 0 && replica > 0 || busy == 0 || busy >= 10000)) || too_short=$((too_short + 1))
   say "finished: $folder, $seconds s"
 }
 

@@ -1,25 +1,16 @@
-# Slurm says how many GPUs it gave; where it manages none, the node is asked.
-gpus_here=${SLURM_GPUS_ON_NODE-}
-if [[ -z $gpus_here && -n ${SLURM_JOB_GPUS-} ]]; then
-  IFS=, read -r -a given <<<"$SLURM_JOB_GPUS"
-  gpus_here=${#given[@]}
-fi
-use="the server uses $gpus_of_a_node of a node"
-((replicas == 1)) || use="$replicas servers use $gpus_of_a_node"
-gpu_options=()
-if [[ -n $gpus_here ]]; then
-  ((gpus_here >= gpus_of_a_node)) || missing "GPUs: $use, Slurm gave this job $gpus_here"
-  gpu_options=(--gres="gpu:$gpus_of_a_node")
-else
-  # No GPU is Slurm's to give: the server takes the first ones of the node.
+# Slurm says how many GPUs it gave, or which.
+IFS=, read -r -a given <<<"${SLURM_JOB_GPUS-}"
+gpus_here=${SLURM_GPUS_ON_NODE:-${#given[@]}} gpu_options=(--gres="gpu:$gpus_of_a_node")
+if [[ -z ${SLURM_GPUS_ON_NODE-}${SLURM_JOB_GPUS-} ]]; then
+  # No GPU is Slurm's to give: the servers take the first ones of the node.
+  gpus_here=$gpus_of_a_node gpu_options=()
   CUDA_VISIBLE_DEVICES=$(seq --separator=, 0 $((gpus_of_a_node - 1)))
   export CUDA_VISIBLE_DEVICES
-  if command -v nvidia-smi >/dev/null; then
-    gpus_here=$(nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU') || true
-    ((gpus_here >= gpus_of_a_node)) ||
-      missing "GPUs: $use, this job sees $gpus_here: ask for them with --gres=gpu:$gpus_of_a_node or --gpus-per-node=$gpus_of_a_node"
-  fi
+  ! command -v nvidia-smi >/dev/null || gpus_here=$(nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU') || true
 fi
+((gpus_here >= gpus_of_a_node)) ||
+  missing "GPUs on $HOSTNAME: $gpus_of_a_node are used, this job has $gpus_here: ask for them with" \
+    "--gres=gpu:$gpus_of_a_node or --gpus-per-node=$gpus_of_a_node"
 
 # The batch script runs on the first node, and so does the server's first task, its leader.
 leader=

@@ -1,28 +1,17 @@
-# What may be the cause, in the logs that tell it.
-logs_to_show=("$client_log")
-case $cause in
-  server_ended | no_answer) logs_to_show=("$server_log") ;;
-  not_ready) logs_to_show=("$server_log" "$client_log") ;;
-  points_failed)
-    depth=$((parts > 0 ? 3 : 2))
-    mapfile -t logs_to_show < <(find "$results/failed_$job_id" -mindepth $depth -maxdepth $depth -name '*.log' -type f | sort)
-    ;;
-  finished | signal | client_stopped | no_time_left) logs_to_show=() ;;
-esac
-for log in "${logs_to_show[@]}"; do
-  mapfile -t -O "${#cause_lines[@]}" cause_lines < <(show_cause "$log")
-done
 ((${#cause_lines[@]} == 0)) || printf '%s\n' "${cause_lines[@]}"
 say "$finished of ${#points[@]} points are in $results"
+[[ -z $in_flight_percent ]] ||
+  say "requests were in flight for $in_flight_percent % of the time from ready to the last result"
+((too_short == 0)) || say "$too_short points measured for less than 10 s, which is too short"
 # What a person does next; a job whose time is up may go on by itself. One that was cancelled stays so, and what failed
 # would fail again.
 requeue='' next="after that" options=''
-if ((code == 6 && failed == 0 && restarts < requeue_limit)) && [[ $stopped_by != TERM ]]; then
-  requeue=yes
-  say "the job goes on by itself: requeue $((restarts + 1)) of at most $requeue_limit"
-elif ((code == 6)); then
+if ((code == 6)); then
   next="to go on"
-  if ((seconds_needed > 0)); then
+  if ((failed == 0 && restarts < requeue_limit)) && [[ $stopped_by != TERM ]]; then
+    requeue=yes
+    say "the job goes on by itself: requeue $((restarts + 1)) of at most $requeue_limit"
+  elif ((seconds_needed > 0)); then
     # A quarter more, the server's start, and what must be left at the end.
     options="--time=$(((seconds_needed * 5 / 4 + ${ready_seconds:-0} + reserve) / 60 + 1)) "
     say "nothing failed: the points that were left out need about $seconds_needed s, and the server its start"
@@ -38,10 +27,8 @@ if [[ -z $requeue ]] && ((finished < ${#points[@]})); then
 fi
 write_manifest
 rm -f -- "$run/points" "$run"/{ended,output,meet,state,warm}.*
-rmdir "$run"/taken.* "$run"/{finished,failed} "$run" "$stopping" "${claims[@]}" 2>/dev/null
-for line in "${advice[@]}"; do
-  say "$line"
-done
+rmdir "$run"/taken.* "$run"/{finished,failed} "$run" "${claims[@]}" 2>/dev/null
+for line in "${advice[@]}"; do say "$line"; done
 say "exit $code: $reason"
 if [[ -n $requeue ]]; then
 {%- if site.has_hooks() %}

@@ -2,66 +2,50 @@
 set +e
 server=${servers[blamed]} cause=server_ended client_status=0
 server_log=$(log_of server "$blamed") client_log=$(log_of benchmarking "$blamed")
-if [[ -z $stopped_by ]] && ! at_work "${clients[blamed]}"; then
+if ! at_work "${clients[blamed]}"; then
   client_end "$blamed"
   cause=${REPLIES[0]} client_status=${REPLIES[1]}
-  # Without its server the client fails in many ways; the cause is the server, whose step may still remove its container.
-  tries=100
-  while [[ $cause == no_answer && -z $stopped_by ]] && ((tries-- > 0)) && running "$server"; do
-    sleep 0.1
-  done
-  case $cause in
-    finished | client_stopped | no_time_left) ;;
-    no_answer) ! only_removes "server.$blamed" && running "$server" || cause=server_ended ;;
-    *) running "$server" || cause=server_ended ;;
-  esac
 fi
-# When Slurm ends the job, its steps may end a moment before its word comes here.
+# Without its server the client fails in many ways; the cause is the server, whose step may still remove its container.
 case $cause in
-  server_ended | no_answer | client_stopped | no_time_left) [[ -n $stopped_by ]] || sleep 0.5 ;;
+  finished | client_stopped | no_time_left) ;;
+  no_answer) ends_within 10 "$server" || only_removes server "$blamed" && cause=server_ended ;;
+  *) running "$server" || cause=server_ended ;;
 esac
+# When Slurm ends the job, its steps may end a moment before its word comes here.
+[[ $cause == finished || -n $stopped_by ]] || sleep 0.5
 [[ -z $stopped_by ]] || cause=signal
-
-# how_it_ended STATUS: how a step's status reads.
-how_it_ended() {
-  if (($1 > 128 && $1 < 193)); then echo "was killed by signal $(($1 - 128))"; else echo "exited with status $1"; fi
-}
+how_it_ended() { (($1 > 128 && $1 < 193)) && echo "was killed by signal $(($1 - 128))" || echo "exited with status $1"; }
 # explain CAUSE: sets $cause, and what goes with it: $code, $reason and $to_do.
 explain() {
-  local status=0 named=''
-  ((replicas == 1)) || named=", server $blamed on port $((port + blamed))"
-  cause=$1 code=1 to_do="mend what the lines above name"
+  local which=''
+  ((replicas == 1)) || which=", server $blamed on port $((port + blamed))"
+  cause=$1 code=1 to_do="fix what the lines above name"
   case $cause in
     finished) code=0 reason="all points are finished" to_do='' ;;
     client_lacks)
       code=2 reason="something is missing in the container of $client_image"
-      to_do="use an image that has it (client in the recipe), or mount it (mounts in the settings); then make the scripts anew and submit setup.sh"
-      ;;
-    refused) code=2 reason="the server does not take the client's requests" to_do="leave out what it does not take, as the lines above say" ;;
+      to_do="use an image that has it (client in the recipe), or mount it (mounts in the settings); then make the scripts anew and submit setup.sh" ;;
+    refused)
+      code=2 reason="the server does not take the client's requests"
+      to_do="leave out what it does not take, as the lines above say" ;;
     server_ended)
-      code=3 reason="the server ended before the sweep was over$named"
-      to_do="find out why the server ended; its whole log is $server_log"
-      running "$server" || wait "$server" || status=$?
-      running "$server" || reason="the server $(how_it_ended "$status") before the sweep was over$named"
-      ;;
+      code=3 reason=ended to_do="find out why the server ended; its whole log is $server_log"
+      running "$server" || { wait "$server"; reason=$(how_it_ended $?); }
+      reason="the server $reason before the sweep was over$which" ;;
     no_answer)
-      code=3 reason="the server stopped answering$named"
-      to_do="the server ran on without an answer, and this job ended it. Look for errors of the GPUs on ${SLURMD_NODENAME:-$HOSTNAME} (dmesg, nvidia-smi -q) and read $server_log; if it happens again, exclude that node"
-      ;;
+      code=3 reason="the server stopped answering$which"
+      to_do="the server ran on without an answer, and this job ended it. Look for errors of the GPUs on $SLURMD_NODENAME (dmesg, nvidia-smi -q) and read $server_log; if it happens again, exclude that node" ;;
     not_ready)
-      code=4 reason="the server was not ready within $ready_timeout s$named"
-      to_do="if the server only needs longer, raise ready_timeout in the recipe (it is $ready_timeout) and make launch.sh anew; else its whole log says more: $server_log"
-      ;;
+      code=4 reason="the server was not ready within $ready_timeout s$which"
+      to_do="if the server only needs longer, raise ready_timeout in the recipe (it is $ready_timeout) and make launch.sh anew; else its whole log says more: $server_log" ;;
     points_failed)
-      code=5 reason="points failed"
-      to_do="see why the points failed; all that they left is in $results/failed_$job_id, and the steps' logs are $all_logs"
-      ;;
-    signal) code=6 reason="stopped by signal $stopped_by" to_do='' ;;
-    client_stopped) code=6 reason="the client was stopped by a signal" to_do='' ;;
+      code=5 reason="${failed:-some} of ${#points[@]} points failed"
+      to_do="see why the points failed; all that they left is in $results/failed_$job_id, and the steps' logs are $all_logs" ;;
+    signal | client_stopped) code=6 reason="stopped by ${stopped_by:+signal }${stopped_by:-a signal to the client}" to_do='' ;;
     no_time_left) code=6 reason="the time that is left is too short for the points that are left" to_do='' ;;
     no_space) reason="no space is left in $results" to_do="make room in $results (df -h, df -i and the quota tell)" ;;
     points_missing) reason="the client step ended well, but points are missing: see $all_logs" ;;
     *) reason="the client step $(how_it_ended "$client_status")" ;;
   esac
 }
-explain "$cause"

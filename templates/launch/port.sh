@@ -1,34 +1,38 @@
-# Whoever answers there is not the server that is to be measured.
-port_is_taken() { (: <>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-for ((number = port; number < port + replicas; number++)); do
-  ! port_is_taken "$number" || missing "port $number on $HOSTNAME: another program listens there"
-done
 stop_if_missing
-
-mkdir -p "$logs" "$results" "$cache_path" || fail "cannot make the folders logs, results and nim_cache in $stage_path"
+# Caches may have code: what another user's server left is not loaded, nor that of another image, model or command.
+# Clients of one image run the same code, but for that of a tokenizer.
+digest() { printf '%s\0' "$@" | sha256sum | head -c 32; }
+cache_path=$stage_path/nim_cache/$UID-$(digest "$server_image" \
+  "$server_reference" "$weights_target" "$engine_target" "${server_environment[@]}" -- "${server_command[@]}")
+hub_cache=$stage_path/hf_cache/$UID-${client_image%.*}
+[[ ${client_command[*]} != *trust-remote-code* ]] || hub_cache+=-$(digest "$tokenizer" "${client_command[@]}")
+readonly cache_path hub_cache
+{ mkdir -p "$logs" "$results" && mkdir -p -m 700 "$cache_path"; } || fail "cannot make folders in $stage_path"
+[[ ! -L $cache_path && -O $cache_path ]] || fail "$cache_path is a link, or another user's: remove it"
 
 # A server that loads does not listen yet, and jobs that share a node would measure the one that is ready first. So a
 # job claims its ports by folders with its id: on the node for all users, and in the stage path, should jobs have a /tmp
-# of their own. The first one wins. All may write to /tmp: nothing is opened there, and folders have nothing but times.
+# of their own. All may write to /tmp: nothing is opened there, and folders have nothing but times.
 claims=()
-# claim_port PORT: false when another job on this node, in REPLY, was there before.
+# claim_port PORT: false when another job on this node, in REPLY, was there before. Of two that come at the same moment
+# one at least sees the other, and the lower id is first.
 claim_port() {
-  local place places=("/tmp/nim-slurm-port-$1" "$logs/.port_${SLURMD_NODENAME}_$1")
-  for place in "${places[@]/%/.$slurm_id}"; do
-    rmdir "$place" 2>/dev/null || true
-    ! mkdir "$place" 2>/dev/null || claims+=("$place")
-  done
-  # Only now, so that of two jobs one at least sees the other; at the same moment, the lower id is first.
-  for REPLY in $(squeue --noheader --nodelist="$SLURMD_NODENAME" --format=%i 2>/dev/null); do
-    for place in "${places[@]}"; do
+  local place
+  for place in "/tmp/nim-slurm-port-$1" "$logs/.port_${SLURMD_NODENAME}_$1"; do
+    rmdir "$place.$slurm_id" 2>/dev/null || true
+    ! mkdir "$place.$slurm_id" 2>/dev/null || claims+=("$place.$slurm_id")
+    for REPLY in $(squeue --noheader --nodelist="$SLURMD_NODENAME" --format=%i 2>/dev/null); do
       [[ ! -d $place.$REPLY || $place.$REPLY -nt $place.$slurm_id ]] ||
         [[ ! $REPLY < $slurm_id && ! $place.$slurm_id -nt $place.$REPLY ]] || return 1
     done
   done
 }
 for ((number = port; number < port + replicas; number++)); do
-  claim_port "$number" ||
+  if (: <>"/dev/tcp/127.0.0.1/$number") 2>/dev/null; then
+    missing "port $number on $HOSTNAME: another program listens there"
+  elif ! claim_port "$number"; then
     missing "port $number on $HOSTNAME: another job there has it, $REPLY, whose server may still be loading"
+  fi
 done
-((${#problems[@]} == 0)) || rmdir "${claims[@]}" 2>/dev/null || true
+((problems == 0)) || rmdir "${claims[@]}" 2>/dev/null || true
 stop_if_missing

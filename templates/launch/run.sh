@@ -7,15 +7,10 @@ on_signal() {
   say "stopping: signal $1"
   [[ -z ${server_started-} ]] || signal_steps client || true
 }
-trap 'on_signal TERM' TERM
-trap 'on_signal INT' INT
-trap 'on_signal USR1' USR1
-trap 'on_signal USR2' USR2
+for name in TERM INT USR1 USR2; do trap "on_signal $name" "$name"; done
 
 # When the last point must have ended, in seconds since 1970; empty without limit.
-measure_until=$(squeue --noheader --job="$slurm_id" --format=%e 2>/dev/null | head -n 1) || measure_until=
-# No words would be midnight.
-measure_until=$(date --date="${measure_until:-none}" +%s 2>/dev/null) || measure_until=
+measure_until=$(squeue --noheader --job="$slurm_id" --format=%e 2>/dev/null | date -f - +%s 2>/dev/null) || measure_until=
 readonly measure_until=${measure_until:+$((measure_until - reserve))}
 {%- if tasks > 0 %}
 
@@ -25,18 +20,18 @@ readonly measure_until=${measure_until:+$((measure_until - reserve))}
 write_manifest || fail "cannot write $manifest"
 printf -v server_started '%(%s)T' -1
 readonly server_started
-count_lines before
+# Of a step's log, how many lines an earlier run of this job left there.
+declare -A earlier_lines=()
+for log in $all_logs; do [[ ! -f $log ]] || earlier_lines[$log]=$(wc -l <"$log"); done
 servers=() clients=()
 for ((number = 0; number < replicas; number++)); do
-  server_step "$number" 2> >(srun_says) &
+  server_step "$number" 2>>"$(log_of server "$number")" &
   servers+=($!)
-  client_step "$number" 2> >(srun_says) &
+  client_step "$number" 2>>"$(log_of benchmarking "$number")" &
   clients+=($!)
   last_act[$!]=$run/ended.$number
 done
-what="server and client"
-((replicas == 1)) || what="$replicas servers, each with a client,"
-say "job $job_id on ${SLURMD_NODENAME:-$HOSTNAME}: $what started, ${#points[@]} points"
+say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $replicas; points: ${#points[@]}"
 say "follow them: tail -f $all_logs"
 
 # True while clients have something to do, and their servers run. Else $blamed is the number of the pair that says how

@@ -1,4 +1,4 @@
-# shellcheck disable=SC2016,SC2089,SC2090,SC2317 # what is quoted is not expanded here; traps and steps call functions
+# shellcheck disable=SC2016,SC2064,SC2089,SC2090,SC2174,SC2317 # quotes are meant as they are; traps and steps call functions
 {% include "lib/made_by.sh" %}
 {%- include "lib/site_settings.sh" %}
 {%- if let Some(lines) = in_server %}
@@ -11,9 +11,7 @@ readonly lines_in_client={{ lines }}
 {%- endif %}
 # Used when STAGE_PATH is not set.
 readonly default_stage_path={{ stage_path }}
-
-# The server: image, model folder (below STAGE_PATH, or its whole path) and files that are in it; the engine, where
-# the model has one, which lies behind the link.
+# The server: image; model folder (in STAGE_PATH, or its whole path) and its files; the engine, if any, behind the link.
 readonly server_image={{ server_image }}
 readonly server_reference={{ server_reference }}
 readonly model_folder={{ model_folder }}
@@ -25,8 +23,7 @@ readonly weights_files=(
 )
 readonly engine_target={{ engine }}
 readonly engine_link={{ engine_link }}
-# Nodes of a server, servers side by side, how those use the points (split: each point is for one of them; together: each
-# point is for all), and the GPUs of a node that all servers use.
+# Nodes of a server, servers side by side (split: a point is for one of them; together: for all), GPUs of a node for all.
 readonly nodes={{ nodes }}
 readonly replicas={{ replicas }}
 readonly replica_use={{ replica_use }}
@@ -44,7 +41,7 @@ server_environment=(
   {{ variable }}
 {%- endfor %}
 )
-# Names of secrets that the server gets, and of those that are taken from it.
+# Secrets that the server gets, and those that are taken from it.
 readonly server_secrets=(
 {%- for name in server_secrets %}
   {{ name }}
@@ -55,18 +52,16 @@ readonly secrets=(
   {{ names }}
 {%- endfor %}
 )
-
-# Where the (first) server answers, and how long it may take, in seconds.
+# Where the (first) server answers; in seconds, how long it may load, how often it is asked during a point, how long it
+# may take to stop.
 readonly port={{ port }}
 readonly health_path={{ health_path }}
 readonly served_model_name={{ served_model_name }}
 readonly ready_timeout={{ ready_timeout }}
-# During a point the server is asked for a sign of life this often.
 readonly probe_interval={{ probe_interval }}
 readonly stop_timeout={{ stop_timeout }}
 # What its prefix cache may do: off and flush (emptied before each point) allow hits for 1 % of the prompts' tokens.
 readonly prefix_cache={{ prefix_cache }}
-
 # The client: image, tokenizer (a folder in the container, or a Hugging Face name; empty: the model's own), one that
 # it fetches in any case (empty: none), seconds for one point, the command that measures a point.
 readonly client_image={{ client_image }}
@@ -83,7 +78,6 @@ readonly client_command=(
 # What each of its requests says beside model and messages, here for four tokens; the server is asked in this way, too.
 readonly request_fields={{ request_fields }}
 {%- if tasks > 0 %}
-
 # The tasks of the array, and what they add to the server, the task's number first, as below.
 readonly tasks={{ tasks }}
 readonly additions=(
@@ -92,7 +86,6 @@ readonly additions=(
 {%- endfor %}
 )
 {%- endif %}
-
 # The sweep, in order: use case, input tokens, output tokens, concurrency, requests, number and seed of its prompts.
 result_name={{ result_name }}
 points=(
@@ -100,12 +93,10 @@ points=(
   {{ point }}
 {%- endfor %}
 )
-
 # Jobs whose finished points count as finished here, with commas between them; RESUME_JOB_ID wins.
 readonly default_resume_job_id={{ resume }}
-# How often the job may put itself into the queue again when its time is up.
+# How often the job may requeue itself when its time is up, and how many seconds before that no point may be measured.
 readonly requeue_limit={{ requeue_limit }}
-# Seconds before the time limit in which no point may still be measured.
 readonly reserve={{ reserve }}
 # Mounts added to both containers.
 readonly extra_mounts=(

@@ -3,41 +3,31 @@ readonly step=(
   srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export=ALL --kill-on-bad-exit=1 --wait=0
   --open-mode=append
 )
-
-# keep_secrets NAME...: takes all secrets from the environment but these: also what is called like one, and the
-# address of a proxy with a password.
+{% include "lib/secret_names.sh" %}
+# keep_secrets NAME...: takes all secrets from the environment but these; an address with a password is one, too.
 keep_secrets() {
   local name
-  while read -r name; do
-    case ${name^^} in
-      *TOKEN | *TOKEN_* | *SECRET* | *PASSW* | *CREDENTIAL* | *_KEY) ;;
-      *_PROXY) [[ ${!name} == *@* ]] || continue ;;
-      *) [[ " ${secrets[*]} ${server_secrets[*]} " == *" $name "* ]] || continue ;;
-    esac
-    [[ " $* " == *" $name "* ]] || unset "$name"
-  done < <(compgen -e)
+  for name in $(compgen -e); do
+    [[ " $* " == *" $name "* ]] || ! { is_secret "$name" || [[ " ${secrets[*]} ${server_secrets[*]} " == *" $name "* ||
+      ${!name} == *://*:*@* || ${name^^} == *_PROXY && ${!name} == *@* ]]; } || unset "$name"
+  done
 }
-
 # fill WORD...: in REPLIES, the words with $facts in place of their names in braces. The client uses it, too.
 declare -A facts=()
 fill() {
-  local word name words=()
-  for word in "$@"; do
-    for name in "${!facts[@]}"; do
-      word=${word//"{$name}"/"${facts[$name]}"}
-    done
-    words+=("$word")
+  local name
+  REPLIES=("$@")
+  for name in "${!facts[@]}"; do
+    REPLIES=("${REPLIES[@]//"{$name}"/"${facts[$name]}"}")
   done
-  REPLIES=("${words[@]}")
 }
-
 # log_of STEP NUMBER: the log of a server or a client; the first one's has no number.
 log_of() { (($2 == 0)) && echo "$logs/$1_$job_id.out" || echo "$logs/$1_$job_id.$2.out"; }
 
 # server_step NUMBER: becomes this server's step, in a process of its own.
 server_step() {
-  local replica=$1 own_gpus=$((gpus_of_a_node / replicas)) environment command names container of_nodes=()
-  names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
+  local replica=$1 own_gpus=$((gpus_of_a_node / replicas)) of_nodes=() words
+  local names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
   facts=(
     [model_path]=$model_path [cache_path]=$cache_path [stage_path]=$stage_path [served_model_name]=$served_model_name
     [gpus]=$own_gpus [total_gpus]=$gpus [nodes]=$nodes [port]=$((port + replica))
@@ -48,57 +38,49 @@ server_step() {
     # There is a task on each node; when one ends, so do the others.
     of_nodes=(--label --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 --nodelist="$SLURM_JOB_NODELIST" --wait=5)
   fi
-  fill "${server_environment[@]}"
-  environment=("${REPLIES[@]}")
-  fill "${server_command[@]}"
-  command=("${REPLIES[@]}")
+  fill "${server_environment[@]}" -- "${server_command[@]}"
+  words=("${REPLIES[@]}")
   keep_secrets "${server_secrets[@]}"
   set_container server "$server_image" "${names[*]}" "$model_path:$model_path:ro" "$cache_path:$cache_path" "${extra_mounts[@]}"
-  container=("${REPLIES[@]}")
   # The server's variables are set in its container: out here, srun and the container's runtime would read them, too.
-  exec "${step[@]}" --job-name="server.$replica" --output="$(log_of server "$replica")" \
-    --input=all --mpi="$mpi" "${gpu_options[@]}" "${of_nodes[@]}" "${container[@]}" \
-    bash -s -- "$nodes" "$replicas" "$replica" "$own_gpus" "${environment[@]}" -- "${command[@]}" < <(server_program)
-}
-
-# The program of the server's tasks, which its step reads on standard input.
-server_program() {
+  exec "${step[@]}" --job-name="server.$replica" --output="$(log_of server "$replica")" --input=all --mpi="$mpi" \
+    "${gpu_options[@]}" "${of_nodes[@]}" "${REPLIES[@]}" \
+    bash -s -- "$nodes" "$replicas" "$replica" "$own_gpus" "${words[@]}" < <(
 {%- if in_server.is_some() %}
-  declare -p lines_in_server
+      declare -p lines_in_server
 {%- endif %}
-  declare -f server_task
-  echo 'server_task "$@"'
+      declare -f server_task && echo 'server_task "$@"'
+    )
 }
 # server_task NODES SERVERS NUMBER COUNT NAME=VALUE... -- COMMAND...: a task of server NUMBER. Slurm gives steps that
 # overlap the same GPUs, so of several servers each takes COUNT of its own. What only a node knows is put in here.
 server_task() {
-  local nodes=$1 servers=$2 first=$(($3 * $4)) count=$4 gpus word words=() rank=${SLURM_NODEID:-0}
+  local nodes=$1 servers=$2 first=$(($3 * $4)) count=$4 rank=${SLURM_NODEID:-0} IFS=, gpus
   shift 4
   if ((servers > 1)); then
-    IFS=, read -r -a gpus <<<"${CUDA_VISIBLE_DEVICES-}"
-    gpus=("${gpus[@]:first:count}")
-    ((${#gpus[@]} == count)) || {
-      echo "the step has the GPUs ${CUDA_VISIBLE_DEVICES-} (CUDA_VISIBLE_DEVICES), too few for $count from place $first on" >&2
+    read -r -a gpus <<<"${CUDA_VISIBLE_DEVICES-}"
+    ((${#gpus[@]} >= first + count)) || {
+      echo "the step has the GPUs ${gpus[*]} (CUDA_VISIBLE_DEVICES), too few for $count from place $first on" >&2
       exit 1
     }
-    export CUDA_VISIBLE_DEVICES="${gpus[*]}"
-    CUDA_VISIBLE_DEVICES=${CUDA_VISIBLE_DEVICES// /,}
+    export CUDA_VISIBLE_DEVICES="${gpus[*]:first:count}"
   fi
-  for word in "$@"; do
-    ((nodes == 1)) || word=${word//'{node_rank}'/"$rank"} word=${word//'{is_leader}'/"$((rank == 0))"}
-    words+=("$word")
-  done
+  if ((nodes > 1)); then
+    set -- "${@//\{node_rank\}/$rank}"
+    set -- "${@//\{is_leader\}/$((rank == 0))}"
+  fi
 {%- if in_server.is_some() %}
+  gpus=("$@") IFS=$' \t\n'
   set -uo pipefail
   # shellcheck disable=SC1090 # the settings' own lines
   source <(printf '%s\n' "$lines_in_server") || {
     echo "error: the own lines in the server's container failed with $?" >&2
     exit 1
   }
+  set -- "${gpus[@]}"
 {%- endif %}
-  set -- "${words[@]}"
   # A variable of the server may have such a name.
-  unset -v words gpus
+  unset -v gpus
   until [[ $1 == -- ]]; do
     export "${1?}"
     shift
@@ -108,35 +90,29 @@ server_task() {
 
 # client_step NUMBER: becomes the step of this server's client, in a process of its own.
 client_step() {
-  local replica=$1 mounts=("$run:$run") variables='PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE'
-  local hub=$stage_path/hf_cache offline=1 container
+  local replica=$1 mounts=("$run:$run") names=(PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
+  local offline=1 of_hub=()
   # The tool's tables are for a terminal: at once, and wide enough for numbers.
   export PYTHONUNBUFFERED=1 COLUMNS=120
   [[ -n $tokenizer ]] || mounts+=("$model_path:$model_path:ro")
-  if [[ $tokenizer_path != /* ]]; then
-    keep_secrets HF_TOKEN
-    variables+=' HF_TOKEN' offline=0
-  else
-    keep_secrets
-    # The hub is asked until it is there, to the last of its files that are loaded.
-    [[ -z $default_tokenizer ]] ||
-      compgen -G "$hub/hub/models--${default_tokenizer/\//--}/snapshots/*/special_tokens_map.json" >/dev/null || offline=0
-  fi
-  if [[ $tokenizer_path != /* || -n $default_tokenizer ]]; then
-    export HF_HOME=$hub
-    mkdir -p "$hub"
-    mounts+=("$hub:$hub") variables+=' HF_HOME'
+  [[ $tokenizer_path == /* ]] || of_hub=(HF_TOKEN)
+  if [[ -n ${of_hub[*]}$default_tokenizer ]]; then
+    export HF_HOME=$hub_cache
+    mkdir -p -m 700 "$hub_cache"
+    [[ ! -L $hub_cache && -O $hub_cache ]] || fail "$hub_cache is a link, or another user's: remove it"
+    mounts+=("$hub_cache:$hub_cache") names+=("${of_hub[@]}" HF_HOME)
+    # The hub is asked until the default tokenizer is there, to the last of its files that are loaded.
+    [[ $tokenizer_path == /* ]] &&
+      compgen -G "$hub_cache/hub/models--${default_tokenizer/\//--}/snapshots/*/special_tokens_map.json" >/dev/null || offline=0
   fi
   export HF_HUB_OFFLINE=$offline TRANSFORMERS_OFFLINE=$offline
-  set_container client "$client_image" "$variables" "${mounts[@]}" "${extra_mounts[@]}"
-  container=("${REPLIES[@]}")
+  keep_secrets "${of_hub[@]}"
+  set_container client "$client_image" "${names[*]}" "${mounts[@]}" "${extra_mounts[@]}"
   # --gres=none: the GPUs are the server's.
-  exec "${step[@]}" --job-name="client.$replica" --output="$(log_of benchmarking "$replica")" \
-    --mpi=none --gres=none "${container[@]}" bash -s < <(client_program "$replica")
+  exec "${step[@]}" --job-name="client.$replica" --output="$(log_of benchmarking "$replica")" --mpi=none --gres=none \
+    "${REPLIES[@]}" bash -s < <(client_program "$replica")
 }
-
-# client_program NUMBER: what the client's step reads on standard input: the values that it needs, quoted by bash
-# itself, and then its program, in which nothing is expanded.
+# client_program NUMBER: the client's program, which its step reads on standard input: first the values that it needs.
 client_program() {
   local replica=$1
   declare -p results run job_id folders are_finished replica replicas parts port health_path served_model_name \

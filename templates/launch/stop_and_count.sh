@@ -1,44 +1,53 @@
+explain "$cause"
 # First what must not be lost: who is told to stop may have only seconds.
 store_points
-write_manifest || say "error: cannot write $manifest" >&2
+write_manifest
+# Now, since what steps say when they are told to stop is no cause.
+case $code in
+  1 | 2) mapfile -t cause_lines < <(show_cause "$client_log") ;;
+  3) mapfile -t cause_lines < <(show_cause "$server_log") ;;
+  4) mapfile -t cause_lines < <(show_cause "$server_log" && show_cause "$client_log") ;;
+esac
 seconds_to_stop=$stop_timeout
 ((code != 6)) || seconds_to_stop=3
-mkdir "$stopping" 2>/dev/null
-count_lines until
 stop_steps client 5 "${clients[@]}"
-# Now the clients have said how far they are. What a point left is moved when all have stopped.
+# Now the clients have said how far they are.
 store_points
 keep_unfinished
-write_manifest
 stop_steps server "$seconds_to_stop" "${servers[@]}"
 # The clients' containers are removed meanwhile; who is told to stop has no time for that.
 last_act=()
 ((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}"
-remove_containers
+! declare -F remove_containers >/dev/null || remove_containers
 # Who still had a folder open when it was brought out may have added to it.
-((${#stored[@]} == 0)) || find "${stored[@]}" ! -type f ! -type d -delete
-ready_seconds=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done |
-  sed -n 's/^ready_seconds=\([0-9]\{1,9\}\)$/\1/p' | sort -n | tail -n 1)
+((${#stored[@]} == 0)) || find "${stored[@]}" ! -type d \( ! -type f -o -perm /6000 \) -delete
+states=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done)
+ready_seconds=$(sed -n 's/^ready_seconds=\([0-9]\{1,9\}\)$/\1/p' <<<"$states" | sort -n | tail -n 1)
+read -r in_flight_percent too_short < <(awk -F '[=/]' '/^in_flight=[0-9]+\/[0-9]+\/[0-9]+$/ && length() < 40 {
+  busy += $2; seconds += $3; short += $4 } END { share = seconds > 0 ? busy / seconds / 10 : 0
+  if (seconds > 0) printf "%d %d\n", (share < 100 ? share : 100), short }' <<<"$states")
 finished=0 failed=0 not_run=0 seconds_needed=0 why=''
 for point in "${points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"$point"
-  # Points may have ended while the client was stopping.
-  look_up "$use_case" "$isl" "$osl" "$concurrency"
-  state=${REPLIES[1]} detail=${REPLIES[3]}
-  case $state in
-    finished) finished=$((finished + 1)) ;;
-    'not run') not_run=$((not_run + 1)) why=$detail ;;
+  # shellcheck disable=SC2086 # its words
+  look_up $point
+  detail=${REPLIES[3]}
+  case ${REPLIES[1]} in
+    finished) finished=$((finished + 1)) && continue ;;
+    'not run') not_run=$((not_run + 1)) why=$detail && continue ;;
     failed) failed=$((failed + 1)) ;;
     'left out') seconds_needed=$((seconds_needed + REPLIES[2])) ;;
   esac
-  [[ $state == finished || $state == 'not run' ]] ||
-    say "$state: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
+  say "${REPLIES[1]}: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
 done
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
-((code != 0 || failed == 0)) || explain points_failed
-# srun can say 0 of a client that never ran.
-((code != 0 || finished == ${#points[@]})) || explain points_missing
-((code != 5)) || reason="$failed of ${#points[@]} points failed"
+if [[ $code == [05] && $failed != 0 ]]; then
+  explain points_failed
+  mapfile -t cause_lines < <(for log in "$results/failed_$job_id"/{*,*/server-*}/*.log; do show_cause "$log"; done)
+elif [[ $code == 0 && $finished != "${#points[@]}" ]]; then
+  # srun can say 0 of a client that never ran.
+  explain points_missing
+fi
 if ! write_manifest && [[ $cause != no_space ]]; then
   before=$reason
   explain no_space

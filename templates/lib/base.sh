@@ -1,5 +1,5 @@
-# Options that a caller exported: a trace would print every value into the log, others would change what redirections
-# and patterns do, and all of them would reach the tools that are shell scripts themselves.
+# Options that a caller exported would change what redirections and patterns do, print every value into the log, and
+# reach the tools that are shell scripts themselves.
 set +axvfC
 shopt -u failglob nullglob nocasematch nocaseglob dotglob
 export -n SHELLOPTS BASHOPTS
@@ -10,32 +10,25 @@ fail() {
   say "error: $*" >&2
   exit 1
 }
-
-# Everything that is missing is named at once: nobody should queue twice to learn of a second problem.
-problems=()
-missing() { problems+=("$*"); }
+# Everything that is missing is named before the script stops: nobody should queue twice to learn of a second problem.
+problems=0
+missing() {
+  say "missing: $*" >&2
+  problems=$((problems + 1))
+}
 stop_if_missing() {
-  local problem
-  ((${#problems[@]} > 0)) || return 0
-  for problem in "${problems[@]}"; do
-    say "missing: $problem" >&2
-  done
-  say "nothing was done; mend what is named above and run this again" >&2
+  ((problems > 0)) || return 0
+  say "nothing was done; fix what is named above and run this again" >&2
   exit 2
 }
 need_commands() {
   local name
-  for name in "$@"; do
-    command -v "$name" >/dev/null || missing "the command $name on $HOSTNAME"
-  done
+  for name in "$@"; do command -v "$name" >/dev/null || missing "the command $name on $HOSTNAME"; done
 }
-
-# Frees the name $1 without losing what it holds: it becomes NAME.WORD-N.
+# set_aside PATH WORD: frees the name without losing what it holds, which becomes PATH.WORD-N.
 set_aside() {
-  local path=$1 word=$2 number=1
-  while [[ -e $path.$word-$number || -L $path.$word-$number ]]; do
-    number=$((number + 1))
-  done
-  mv -nT -- "$path" "$path.$word-$number"
-  say "kept what was there as $path.$word-$number"
+  local number=1
+  while [[ -e $1.$2-$number || -L $1.$2-$number ]]; do number=$((number + 1)); done
+  mv -nT -- "$1" "$1.$2-$number"
+  say "kept what was there as $1.$2-$number"
 }

@@ -8,22 +8,18 @@
 #SBATCH --open-mode=append
 # Starts the inference servers, one or several side by side, each on its GPUs of one or more nodes and with a
 # benchmark client beside it, waits until they answer, and measures every point of the sweep.
-#
-# Exit code: 0 all points are measured and valid; 2 something needed is missing;
-# 3 the server ended or stopped answering; 4 the server was not ready in time;
-# 5 points failed; 6 stopped by a signal or for lack of time; 1 anything else.
+# Exit code: 0 all points are measured and valid; 2 something needed is missing; 3 the server ended or stopped answering;
+# 4 the server was not ready in time; 5 points failed; 6 stopped by a signal or for lack of time; 1 anything else.
 # After any of them, RESUME_JOB_ID=<job id> sbatch launch.sh measures what is left.
 
 # ---- Settings ---------------------------------------------------------------
 
-# shellcheck disable=SC2016,SC2089,SC2090,SC2317 # what is quoted is not expanded here; traps and steps call functions
+# shellcheck disable=SC2016,SC2064,SC2089,SC2090,SC2174,SC2317 # quotes are meant as they are; traps and steps call functions
 readonly made_by='nim-slurm 0.1.0'
 readonly recipe=llama3-70b-h100x4-fp8
 # Used when STAGE_PATH is not set.
 readonly default_stage_path=''
-
-# The server: image, model folder (below STAGE_PATH, or its whole path) and files that are in it; the engine, where
-# the model has one, which lies behind the link.
+# The server: image; model folder (in STAGE_PATH, or its whole path) and its files; the engine, if any, behind the link.
 readonly server_image=nim+meta+llama3-70b-instruct+1.0.3.sqsh
 readonly server_reference=nvcr.io/nim/meta/llama3-70b-instruct:1.0.3
 readonly model_folder=llama3-70b-instruct_vhf
@@ -34,8 +30,7 @@ readonly weights_files=(
 )
 readonly engine_target=nim/meta/llama3-70b-instruct:0.10.0+cbc614f5-h100x4-fp8-throughput
 readonly engine_link=trtllm_engine
-# Nodes of a server, servers side by side, how those use the points (split: each point is for one of them; together: each
-# point is for all), and the GPUs of a node that all servers use.
+# Nodes of a server, servers side by side (split: a point is for one of them; together: for all), GPUs of a node for all.
 readonly nodes=1
 readonly replicas=1
 readonly replica_use=split
@@ -47,7 +42,8 @@ server_command=(
   mpirun
   -n 1
   --allow-run-as-root
-  --oversubscribe python3
+  --oversubscribe
+  python3
   -m vllm_nvext.entrypoints.openai.api_server
   --tensor-parallel-size '{gpus}'
   --quantization fp8
@@ -59,24 +55,22 @@ server_environment=(
   'NIM_MODEL_NAME={model_path}/'
   'NIM_SERVER_PORT={port}'
 )
-# Names of secrets that the server gets, and of those that are taken from it.
+# Secrets that the server gets, and those that are taken from it.
 readonly server_secrets=(
 )
 readonly secrets=(
   NGC_API_KEY NGC_CLI_API_KEY HF_TOKEN HUGGING_FACE_HUB_TOKEN
 )
-
-# Where the (first) server answers, and how long it may take, in seconds.
+# Where the (first) server answers; in seconds, how long it may load, how often it is asked during a point, how long it
+# may take to stop.
 readonly port=8000
 readonly health_path=/v1/health/ready
 readonly served_model_name=meta/llama3-70b-instruct
 readonly ready_timeout=1800
-# During a point the server is asked for a sign of life this often.
 readonly probe_interval=60
 readonly stop_timeout=30
 # What its prefix cache may do: off and flush (emptied before each point) allow hits for 1 % of the prompts' tokens.
 readonly prefix_cache=off
-
 # The client: image, tokenizer (a folder in the container, or a Hugging Face name; empty: the model's own), one that
 # it fetches in any case (empty: none), seconds for one point, the command that measures a point.
 readonly client_image=nvidia+tritonserver+25.01.sqsh
@@ -111,7 +105,6 @@ readonly client_command=(
 )
 # What each of its requests says beside model and messages, here for four tokens; the server is asked in this way, too.
 readonly request_fields='"stream": true, "max_tokens": 4, "min_tokens": 4, "ignore_eos": true'
-
 # The sweep, in order: use case, input tokens, output tokens, concurrency, requests, number and seed of its prompts.
 result_name=llama-3-70b-instruct
 points=(
@@ -124,12 +117,10 @@ points=(
   'chat 128 128 1 20 20 1582286884'
   'summarization 4096 512 1 20 20 169410275'
 )
-
 # Jobs whose finished points count as finished here, with commas between them; RESUME_JOB_ID wins.
 readonly default_resume_job_id=''
-# How often the job may put itself into the queue again when its time is up.
+# How often the job may requeue itself when its time is up, and how many seconds before that no point may be measured.
 readonly requeue_limit=0
-# Seconds before the time limit in which no point may still be measured.
 readonly reserve=40
 # Mounts added to both containers.
 readonly extra_mounts=(
@@ -137,8 +128,8 @@ readonly extra_mounts=(
 
 # ---- Common ground ----------------------------------------------------------
 
-# Options that a caller exported: a trace would print every value into the log, others would change what redirections
-# and patterns do, and all of them would reach the tools that are shell scripts themselves.
+# Options that a caller exported would change what redirections and patterns do, print every value into the log, and
+# reach the tools that are shell scripts themselves.
 set +axvfC
 shopt -u failglob nullglob nocasematch nocaseglob dotglob
 export -n SHELLOPTS BASHOPTS
@@ -149,75 +140,55 @@ fail() {
   say "error: $*" >&2
   exit 1
 }
-
-# Everything that is missing is named at once: nobody should queue twice to learn of a second problem.
-problems=()
-missing() { problems+=("$*"); }
+# Everything that is missing is named before the script stops: nobody should queue twice to learn of a second problem.
+problems=0
+missing() {
+  say "missing: $*" >&2
+  problems=$((problems + 1))
+}
 stop_if_missing() {
-  local problem
-  ((${#problems[@]} > 0)) || return 0
-  for problem in "${problems[@]}"; do
-    say "missing: $problem" >&2
-  done
-  say "nothing was done; mend what is named above and run this again" >&2
+  ((problems > 0)) || return 0
+  say "nothing was done; fix what is named above and run this again" >&2
   exit 2
 }
 need_commands() {
   local name
-  for name in "$@"; do
-    command -v "$name" >/dev/null || missing "the command $name on $HOSTNAME"
-  done
+  for name in "$@"; do command -v "$name" >/dev/null || missing "the command $name on $HOSTNAME"; done
 }
-
-# Frees the name $1 without losing what it holds: it becomes NAME.WORD-N.
+# set_aside PATH WORD: frees the name without losing what it holds, which becomes PATH.WORD-N.
 set_aside() {
-  local path=$1 word=$2 number=1
-  while [[ -e $path.$word-$number || -L $path.$word-$number ]]; do
-    number=$((number + 1))
-  done
-  mv -nT -- "$path" "$path.$word-$number"
-  say "kept what was there as $path.$word-$number"
+  local number=1
+  while [[ -e $1.$2-$number || -L $1.$2-$number ]]; do number=$((number + 1)); done
+  mv -nT -- "$1" "$1.$2-$number"
+  say "kept what was there as $1.$2-$number"
 }
 
 # STAGE_PATH at run time wins over the folder that was rendered in.
 stage_path=${STAGE_PATH:-$default_stage_path}
-while [[ $stage_path == */ && $stage_path != / ]]; do
-  stage_path=${stage_path%/}
-done
-readonly stage_path
+readonly stage_path=${stage_path%"${stage_path##*[!/]}"}
 check_stage_path() {
-  # A container mount, srun's name of a log file or find's pattern would misread these.
-  local unusable='[[:space:][:cntrl:],:$`"\\{}%*?]|\[|\]'
-  if [[ -z $stage_path ]]; then
-    missing "STAGE_PATH, the folder for images, models and results: export STAGE_PATH=/lustre/project/..."
-  elif [[ $stage_path != /?* ]]; then
-    missing "an absolute STAGE_PATH: it is \"$stage_path\""
-  elif [[ $stage_path =~ $unusable ]]; then
-    missing "a STAGE_PATH that a container mount can name: \"$stage_path\" has white space or one of , : \$ \` \" \\ { } % * ? [ ]"
-  fi
+  # A container mount, srun's name of a log file or find's pattern would misread other characters.
+  local usable='^/[^][:space:][:cntrl:],:$`"\{}%*?[]+$'
+  [[ $stage_path =~ $usable ]] ||
+    missing "STAGE_PATH, the folder for images, models and results (export STAGE_PATH=/lustre/project/...): an absolute" \
+      "path without white space or one of , : \$ \` \" \\ { } % * ? [ ]; it is \"$stage_path\""
 }
 
 # Slurm's commands take options from their environment. What a login shell or an outer job left there must not change
-# the steps below, which say what they need. The site's own settings (SLURM_CONF, ENROOT_*, proxies) stay.
-unset "${!SCANCEL_@}" "${!SQUEUE_@}" "${!SCONTROL_@}" "${!SRUN_@}" "${!SBATCH_@}" "${!PYXIS_@}" "${!SLURM_CPU_BIND@}" "${!SLURM_MEM_@}" "${!SLURM_NTASKS@}" \
-  SLURM_CPUS_PER_TASK SLURM_CPUS_PER_GPU SLURM_CPU_FREQ_REQ SLURM_CORE_SPEC SLURM_THREADS SLURM_THREADS_PER_CORE \
-  SLURM_GPUS SLURM_GPUS_PER_NODE SLURM_GPUS_PER_TASK SLURM_GPUS_PER_SOCKET SLURM_GPU_BIND SLURM_GPU_FREQ \
-  SLURM_GRES SLURM_GRES_FLAGS SLURM_STEP_GRES SLURM_TRES_PER_TASK SLURM_TRES_BIND SLURM_NPROCS \
-  SLURM_DISTRIBUTION SLURM_HINT SLURM_EXACT SLURM_EXCLUSIVE SLURM_OVERLAP SLURM_OVERCOMMIT SLURM_SPREAD_JOB \
-  SLURM_WAIT SLURM_KILL_BAD_EXIT SLURM_TIMELIMIT SLURM_SIGNAL SLURM_MPI_TYPE SLURM_EXPORT_ENV SLURM_OPEN_MODE \
-  SLURM_STDOUTMODE SLURM_STDERRMODE SLURM_STDINMODE SLURM_LABELIO SLURM_UNBUFFEREDIO SLURM_WORKING_DIR \
-  SLURM_REMOTE_CWD SLURM_PROLOG SLURM_EPILOG SLURM_TASK_PROLOG SLURM_TASK_EPILOG SLURM_RESV_PORTS SLURM_NETWORK \
-  SLURM_CONTAINER SLURM_CONSTRAINT SLURM_THREAD_SPEC SLURM_HOSTFILE SLURM_EXCLUDE SLURM_CLUSTER_CONSTRAINT \
-  SLURM_TIME_FORMAT SLURM_NO_KILL SLURM_HET_SIZE SLURM_SRUN_MULTI
+# the steps below, which say what they need; what tells of this job and its cluster stays, and so do the site's ENROOT_*.
+for name in $(compgen -e | grep -E '^(SLURM|SRUN|SBATCH|SCANCEL|SQUEUE|SCONTROL|PYXIS)_'); do
+  case ${name#SLURM_} in
+    CONF | JWT | CLUSTER_NAME | JOB* | ARRAY_* | SUBMIT_* | RESTART_COUNT | NODELIST | NNODES | TASKS_* | *_ON_NODE) ;;
+    *) unset "$name" ;;
+  esac
+done
 
 # True when $1 is a whole squashfs file. The superblock is written last and says at byte 40 how long the file must be:
 # that shows what a killed import cut off.
 sound_image() {
-  local file=$1 length
-  [[ -f $file && $(head -c 4 "$file" | tr -d '\0') == hsqs ]] || return 1
-  length=$(od --endian=little -A n -t u8 -j 40 -N 8 "$file") || return 1
-  (($(stat -L -c %s "$file") >= length)) || return 1
-  ! command -v unsquashfs >/dev/null || unsquashfs -s "$file" >/dev/null 2>&1
+  local length
+  [[ -f $1 && $(head -c 4 "$1" | tr -d '\0') == hsqs ]] || return 1
+  length=$(od --endian=little -A n -t u8 -j 40 -N 8 "$1") && (($(stat -L -c %s "$1") >= length))
 }
 
 check_runtime() {
@@ -227,30 +198,39 @@ check_runtime() {
 # set_container ROLE IMAGE NAMES MOUNT...: in REPLIES, srun's options for this image; what it runs comes behind. NAMES
 # are the variables of the step, with blanks between them, that win over the image's own.
 set_container() {
-  local image=$stage_path/$2 names=${3// /,} mounts
-  shift 3
-  mounts=$(IFS=, && printf '%s' "$*")
+  local IFS=,
   REPLIES=(
-    --no-container-entrypoint --no-container-mount-home --container-writable
-    --container-image="$image" --container-mounts="$mounts" --container-env="$names" --
+    --no-container-entrypoint --no-container-mount-home --container-writable --container-image="$stage_path/$2"
+    --container-env="${3// /,}" --container-mounts="${*:4}" --
   )
 }
-remove_containers() { :; }
 
 # shards_of FOLDER: the shards that the folder's index names, a line each.
 shards_of() {
   local index=$1/model.safetensors.index.json
-  [[ ! -s $index ]] || LC_ALL=C grep -ao '"[^"/]*\.safetensors"' "$index" | tr -d '"' | LC_ALL=C sort -u
+  [[ ! -s $index ]] || head -c 67108864 -- "$index" | LC_ALL=C grep -ao '"[ !#-.0-~]*\.safetensors"' | tr -d '"' | LC_ALL=C sort -u
 }
-# missing_files FOLDER FILE...: in REPLIES, what a whole model has and this folder lacks, or has without content: the
-# files that are named, and the shards.
+# missing_files FOLDER FILE...: in REPLIES, which of these files and of the shards are not there, or are empty.
 missing_files() {
-  local folder=$1 file
-  shift
+  local file
   REPLIES=()
   while IFS= read -r file; do
-    [[ -z $file || -f $folder/$file && -s $folder/$file ]] || REPLIES+=("$file")
-  done < <(printf '%s\n' "$@" && shards_of "$folder")
+    [[ -z $file || -f $1/$file && -s $1/$file ]] || REPLIES+=("$file")
+  done < <(printf '%s\n' "${@:2}" && shards_of "$1")
+}
+
+# text_of FILE: the text of a file that others may have made, within a bound. A link and a FIFO have none.
+text_of() { [[ ! -f $1 || -L $1 ]] || timeout 5 head -c 4194304 -- "$1" 2>/dev/null || true; }
+# put FILE TEXT: whole or not at all, as a new file: not through a link, nor with bash's own words about a full disk.
+put() { rm -f -- "$1.part" && (set -C && printf '%s\n' "$2" >"$1.part") 2>/dev/null && mv -T -- "$1.part" "$1"; }
+# holds PATH REFERENCE: false when something else was fetched to it. In REPLY, what that was, by the file beside an image
+# or in a model's folder; empty where nobody wrote it down, or where the image has another length by now.
+holds() {
+  local record=$1/.reference bytes=''
+  [[ -d $1 ]] || record=$1.reference
+  read -r REPLY bytes < <(text_of "$record") || true
+  [[ $REPLY =~ ^[[:alnum:]._:/@+-]+$ && (-d $1 || $bytes == "$(stat -L -c %s -- "$1" 2>/dev/null)") ]] || REPLY=
+  [[ -z $REPLY || $REPLY@ == "$2@"* ]]
 }
 
 say "$made_by, recipe $recipe"
@@ -259,86 +239,84 @@ say "$made_by, recipe $recipe"
 
 [[ -n ${SLURM_JOB_ID-} && -n ${SLURMD_NODENAME-} ]] || missing "a Slurm job: submit this script with sbatch"
 check_stage_path
-need_commands srun scancel squeue scontrol od find
+need_commands srun scancel squeue scontrol od find sha256sum
 stop_if_missing
 
 model_path=$model_folder
 [[ $model_folder == /* ]] || model_path=$stage_path/$model_folder
-readonly model_path cache_path=$stage_path/nim_cache logs=$stage_path/logs results=$stage_path/results
-# A task of an array is named by both numbers. Slurm is asked, since a job that is submitted from inside of a task
-# inherits that task's variables.
+readonly model_path logs=$stage_path/logs results=$stage_path/results
+# Slurm is asked, since a job that is submitted from inside of another one inherits its variables. A task of an array is
+# named by both numbers: its own id may be the array's number (of the last task), which means all tasks to Slurm.
 job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/null |
   awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }') || true
 readonly job_id=${job_id:-$SLURM_JOB_ID}
-# The same for Slurm's commands. SLURM_JOB_ID of the last task of an array is the array's number, and they would take
-# it for all tasks.
-readonly slurm_id=${job_id/-/_}
-# How often it was requeued. A job that is submitted from inside of a requeued one inherits the variable that says so.
+readonly slurm_id=${job_id/-/_} all_logs="$logs/*_$job_id.*out"
+# How often it was requeued.
 restarts=$(squeue --noheader --jobs="$slurm_id" --Format=restartcnt 2>/dev/null | tr -d ' ') || true
 [[ $restarts =~ ^[0-9]+$ ]] || restarts=${SLURM_RESTART_COUNT:-0}
 readonly restarts
-# What the steps print.
-readonly all_logs="$logs/*_$job_id.*out"
 
 check_runtime
-for image in "$server_image" "$client_image"; do
-  sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
+# A recipe may name any folder as its model, and its images see all that is in it.
+real=$(cd -P -- "$model_path" 2>/dev/null && pwd) || real=$model_path
+for place in "${HOME:-/}" "$stage_path"; do
+  place=$(cd -P -- "$place" 2>/dev/null && pwd) || continue
+  [[ $place/ != "$real"/* && $real != "$place"/.* ]] ||
+    missing "a folder with the model alone: $model_path has all of $place, or is hidden in it"
 done
-
-missing_files "$model_path" "${weights_files[@]}"
-lacking=("${REPLIES[@]}")
-if [[ -n $engine_target ]]; then
-  engine_parts=()
-  for ((rank = 0; rank < gpus; rank++)); do
-    engine_parts+=("rank$rank.engine")
-  done
-  missing_files "$model_path/$engine_link" "${engine_parts[@]}"
-  lacking+=("${REPLIES[@]/#/$engine_link/}")
-fi
-((${#lacking[@]} == 0)) ||
-  missing "the model in $model_path, whole: ${#lacking[@]} files are missing, as ${lacking[0]}; run prepare_models.sh"
-
-tokenizer_path=$tokenizer
-if [[ -z $tokenizer ]]; then
-  tokenizer_path=$model_path
-  [[ -s $model_path/tokenizer.json ]] || missing "the tokenizer $model_path/tokenizer.json: run prepare_models.sh"
-elif [[ $tokenizer != /* && -z ${HF_TOKEN-} ]]; then
-  missing "HF_TOKEN, for the tokenizer $tokenizer: export HF_TOKEN=..."
-fi
-readonly tokenizer_path
-
+# What may not be read is neither absent nor damaged.
+hidden=$(LC_ALL=C find -H "$stage_path"/{"$server_image","$client_image"} "$model_path" ! -type l \
+  \( ! -readable -o -type d ! -executable \) 2>&1 | tr -c ' -~\n' '?' |
+  grep -v 'No such file' | head -n 1) || true
+[[ -z $hidden ]] || missing "permission to read ${hidden#find: }: ask its owner for chmod -R a+rX"
+for image in "$server_image" "$client_image"; do
+  [[ -n $hidden ]] || sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
+done
+engine_parts=()
+for ((rank = 0; rank < gpus; rank++)); do
+  [[ -z $engine_target ]] || engine_parts+=("rank$rank.engine")
+done
+missing_files "$model_path" "${weights_files[@]}" "${engine_parts[@]/#/$engine_link/}"
+[[ -n $hidden ]] || ((${#REPLIES[@]} == 0)) ||
+  missing "the model in $model_path, whole: ${#REPLIES[@]} files are missing, as ${REPLIES[0]}; run prepare_models.sh"
+readonly tokenizer_path=${tokenizer:-$model_path}
+[[ -n $hidden || -n $tokenizer || -s $model_path/tokenizer.json ]] ||
+  missing "the tokenizer $model_path/tokenizer.json: run prepare_models.sh"
+[[ $tokenizer_path == /* || -n ${HF_TOKEN-} ]] || missing "HF_TOKEN, for the tokenizer $tokenizer: export HF_TOKEN=..."
 [[ $mpi == none || $(srun --mpi=list 2>&1) == *"$mpi"* ]] ||
   missing "srun's MPI plugin $mpi on $HOSTNAME (srun --mpi=list names those that are there): set [srun] mpi"
 for name in "${server_secrets[@]}"; do
   [[ -n ${!name-} ]] || missing "the variable $name, which the server needs: export $name=..."
 done
 for mount in "${extra_mounts[@]}"; do
-  source=${mount%%:*}
-  [[ $source != /* || -e $source ]] || missing "$source on $HOSTNAME, which is to be mounted in the containers"
+  [[ $mount != /* || -e ${mount%%:*} ]] || missing "${mount%%:*} on $HOSTNAME, which is to be mounted in the containers"
 done
 
-# Slurm says how many GPUs it gave; where it manages none, the node is asked.
-gpus_here=${SLURM_GPUS_ON_NODE-}
-if [[ -z $gpus_here && -n ${SLURM_JOB_GPUS-} ]]; then
-  IFS=, read -r -a given <<<"$SLURM_JOB_GPUS"
-  gpus_here=${#given[@]}
-fi
-use="the server uses $gpus_of_a_node of a node"
-((replicas == 1)) || use="$replicas servers use $gpus_of_a_node"
-gpu_options=()
-if [[ -n $gpus_here ]]; then
-  ((gpus_here >= gpus_of_a_node)) || missing "GPUs: $use, Slurm gave this job $gpus_here"
-  gpu_options=(--gres="gpu:$gpus_of_a_node")
-else
-  # No GPU is Slurm's to give: the server takes the first ones of the node.
+# By role, what lies in the stage path, as far as somebody wrote it down: that is what the recipe names.
+declare -A fetched=([weights]=$weights_target)
+# check_fetched ROLE PATH REFERENCE SCRIPT
+check_fetched() {
+  holds "$2" "$3" || missing "$3 in $2: $REPLY was fetched there. Run $4, which keeps that one aside"
+  fetched[$1]=$REPLY
+}
+check_fetched server "$stage_path/$server_image" "$server_reference" setup.sh
+check_fetched client "$stage_path/$client_image" "$client_reference" setup.sh
+[[ $model_folder == /* ]] || check_fetched weights "$model_path" "$weights_target" prepare_models.sh
+[[ -z $engine_target ]] || check_fetched engine "$model_path/$engine_link" "$engine_target" prepare_models.sh
+
+# Slurm says how many GPUs it gave, or which.
+IFS=, read -r -a given <<<"${SLURM_JOB_GPUS-}"
+gpus_here=${SLURM_GPUS_ON_NODE:-${#given[@]}} gpu_options=(--gres="gpu:$gpus_of_a_node")
+if [[ -z ${SLURM_GPUS_ON_NODE-}${SLURM_JOB_GPUS-} ]]; then
+  # No GPU is Slurm's to give: the servers take the first ones of the node.
+  gpus_here=$gpus_of_a_node gpu_options=()
   CUDA_VISIBLE_DEVICES=$(seq --separator=, 0 $((gpus_of_a_node - 1)))
   export CUDA_VISIBLE_DEVICES
-  if command -v nvidia-smi >/dev/null; then
-    gpus_here=$(nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU') || true
-    ((gpus_here >= gpus_of_a_node)) ||
-      missing "GPUs: $use, this job sees $gpus_here: ask for them with --gres=gpu:$gpus_of_a_node or --gpus-per-node=$gpus_of_a_node"
-  fi
+  ! command -v nvidia-smi >/dev/null || gpus_here=$(nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU') || true
 fi
+((gpus_here >= gpus_of_a_node)) ||
+  missing "GPUs on $HOSTNAME: $gpus_of_a_node are used, this job has $gpus_here: ask for them with" \
+    "--gres=gpu:$gpus_of_a_node or --gpus-per-node=$gpus_of_a_node"
 
 # The batch script runs on the first node, and so does the server's first task, its leader.
 leader=
@@ -349,100 +327,154 @@ if ((nodes > 1)); then
   [[ -n $leader ]] || missing "an address of $SLURMD_NODENAME, where the server's other nodes reach its leader"
 fi
 
-# text_of FILE: the text of a file that others may have made, within a bound. A link and a FIFO have none.
-text_of() { [[ ! -f $1 || -L $1 ]] || timeout 5 head -c 4194304 -- "$1" 2>/dev/null || true; }
-
-# runs_of JOB: in REPLIES, the runs that left something: the job's, or those of an array's tasks.
-runs_of() {
-  local left
-  mapfile -t REPLIES < <(for left in "$results/run_$1"{,-*}.json "$results/${result_name}"_*_"$1"{,-*}; do
-    [[ ! -e $left ]] || printf '%s\n' "$left"
-  done | sed -nE 's/.*_([0-9]+(-[0-9]+)?)(\.json)?$/\1/p' | sort -u)
-}
-# Points of earlier jobs: of those that are named, and of those that they resumed.
+# Points of earlier jobs: of those that are named, of all tasks of an array, and of those that they resumed.
 runs=("$job_id")
 IFS=, read -r -a resumed <<<"${RESUME_JOB_ID:-$default_resume_job_id}"
 for id in "${resumed[@]}"; do
   # Slurm's commands write 4711_3.
-  id=${id/_/-}
+  id=${id/_/-} found=${#runs[@]}
   [[ $id != "$job_id" ]] || continue
-  runs_of "$id"
+  for left in "$results/run_$id"{,-*}.json; do
+    [[ -f $left ]] || continue
+    IFS=, read -r -a earlier < <(text_of "$left" | sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' | tr -cd '0-9,-') || true
+    left=${left##*/run_}
+    runs+=("${left%.json}" "${earlier[@]}")
+  done
   if [[ ! $id =~ ^[1-9][0-9]*(-[0-9]+)?$ ]]; then
     missing "a job id in RESUME_JOB_ID: \"$id\" is none"
   elif [[ -n $(squeue --noheader --jobs="${id/-/_}" --format=%i 2>/dev/null) ]]; then
     missing "the end of job $id, which RESUME_JOB_ID names: it is still in the queue"
-  elif ((${#REPLIES[@]} == 0)); then
+  elif ((${#runs[@]} == found)); then
     missing "results of job $id, which RESUME_JOB_ID names, in $results"
   fi
-  for left in "${REPLIES[@]}"; do
-    IFS=, read -r -a earlier < <(text_of "$results/run_$left.json" | sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' | tr -d '" ') || true
-    runs+=("$left" "${earlier[@]}")
-  done
 done
 readonly runs
 
-# Whoever answers there is not the server that is to be measured.
-port_is_taken() { (: <>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-for ((number = port; number < port + replicas; number++)); do
-  ! port_is_taken "$number" || missing "port $number on $HOSTNAME: another program listens there"
-done
 stop_if_missing
-
-mkdir -p "$logs" "$results" "$cache_path" || fail "cannot make the folders logs, results and nim_cache in $stage_path"
+# Caches may have code: what another user's server left is not loaded, nor that of another image, model or command.
+# Clients of one image run the same code, but for that of a tokenizer.
+digest() { printf '%s\0' "$@" | sha256sum | head -c 32; }
+cache_path=$stage_path/nim_cache/$UID-$(digest "$server_image" \
+  "$server_reference" "$weights_target" "$engine_target" "${server_environment[@]}" -- "${server_command[@]}")
+hub_cache=$stage_path/hf_cache/$UID-${client_image%.*}
+[[ ${client_command[*]} != *trust-remote-code* ]] || hub_cache+=-$(digest "$tokenizer" "${client_command[@]}")
+readonly cache_path hub_cache
+{ mkdir -p "$logs" "$results" && mkdir -p -m 700 "$cache_path"; } || fail "cannot make folders in $stage_path"
+[[ ! -L $cache_path && -O $cache_path ]] || fail "$cache_path is a link, or another user's: remove it"
 
 # A server that loads does not listen yet, and jobs that share a node would measure the one that is ready first. So a
 # job claims its ports by folders with its id: on the node for all users, and in the stage path, should jobs have a /tmp
-# of their own. The first one wins. All may write to /tmp: nothing is opened there, and folders have nothing but times.
+# of their own. All may write to /tmp: nothing is opened there, and folders have nothing but times.
 claims=()
-# claim_port PORT: false when another job on this node, in REPLY, was there before.
+# claim_port PORT: false when another job on this node, in REPLY, was there before. Of two that come at the same moment
+# one at least sees the other, and the lower id is first.
 claim_port() {
-  local place places=("/tmp/nim-slurm-port-$1" "$logs/.port_${SLURMD_NODENAME}_$1")
-  for place in "${places[@]/%/.$slurm_id}"; do
-    rmdir "$place" 2>/dev/null || true
-    ! mkdir "$place" 2>/dev/null || claims+=("$place")
-  done
-  # Only now, so that of two jobs one at least sees the other; at the same moment, the lower id is first.
-  for REPLY in $(squeue --noheader --nodelist="$SLURMD_NODENAME" --format=%i 2>/dev/null); do
-    for place in "${places[@]}"; do
+  local place
+  for place in "/tmp/nim-slurm-port-$1" "$logs/.port_${SLURMD_NODENAME}_$1"; do
+    rmdir "$place.$slurm_id" 2>/dev/null || true
+    ! mkdir "$place.$slurm_id" 2>/dev/null || claims+=("$place.$slurm_id")
+    for REPLY in $(squeue --noheader --nodelist="$SLURMD_NODENAME" --format=%i 2>/dev/null); do
       [[ ! -d $place.$REPLY || $place.$REPLY -nt $place.$slurm_id ]] ||
         [[ ! $REPLY < $slurm_id && ! $place.$slurm_id -nt $place.$REPLY ]] || return 1
     done
   done
 }
 for ((number = port; number < port + replicas; number++)); do
-  claim_port "$number" ||
+  if (: <>"/dev/tcp/127.0.0.1/$number") 2>/dev/null; then
+    missing "port $number on $HOSTNAME: another program listens there"
+  elif ! claim_port "$number"; then
     missing "port $number on $HOSTNAME: another job there has it, $REPLY, whose server may still be loading"
+  fi
 done
-((${#problems[@]} == 0)) || rmdir "${claims[@]}" 2>/dev/null || true
+((problems == 0)) || rmdir "${claims[@]}" 2>/dev/null || true
 stop_if_missing
+
+readonly manifest=$results/run_$job_id.json
+driver='' gpu_model=''
+# Without a driver, it says so where its answer would be.
+! answer=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null) ||
+  IFS=, read -r gpu_model driver <<<"$answer"
+readonly driver=${driver# } gpu_model
+
+# sum_of FILE...: a checksum of their lengths, beginnings and ends: to read all of a model would take minutes.
+sum_of() {
+  local file
+  for file in "$@"; do
+    stat -L -c %s -- "$file" && head -c 65536 -- "$file" && tail -c 65536 -- "$file"
+  done | sha256sum | cut -c -16
+}
+mapfile -t model_files < <(cd "$model_path" &&
+  printf '%s\n' "${weights_files[@]}" "${engine_parts[@]/#/$engine_link/}" "$(shards_of .)" | LC_ALL=C sort -u | grep .)
+readonly model_files
+# What defines a measurement beside its point, a line each: it stands in each point's folder, in measurement.txt, and a
+# point of an earlier job counts only where it is the same.
+definition=$(
+  printf '%s=%s\n' server_image "${fetched[server]:-unknown} $(sum_of "$stage_path/$server_image")" \
+    client_image "${fetched[client]:-unknown} $(sum_of "$stage_path/$client_image")" \
+    model "${fetched[weights]:-unknown} ${fetched[engine]-} $(cd "$model_path" && sum_of "${model_files[@]}")" \
+    tokenizer "$tokenizer" gpu_model "$gpu_model" gpus "$gpus" nodes "$nodes" replicas "$replicas $replica_use" \
+    prefix_cache "$prefix_cache"
+  printf 'server_command=%q\n' "${server_command[@]}"
+  printf 'server_environment=%q\n' "${server_environment[@]}"
+  printf 'client_command=%q\n' "${client_command[@]}"
+  printf 'of_the_site=%q\n' "${lines_in_server-}" "${lines_in_client-}" "${extra_mounts[@]}"
+)
+fingerprint=$(sha256sum <<<"$definition")
+readonly definition fingerprint=${fingerprint%% *}
+# measurement_of USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED: in REPLY, all that defines it.
+measurement_of() {
+  printf -v REPLY '%s\n' "requests=$5" "prompts=$6" "seed=$7" "$definition"
+  REPLY+=fingerprint=$fingerprint
+}
+
+# By a point's folder, in what it is another measurement; "same" where it is not.
+declare -A differs=()
+# counts FOLDER USE_CASE...: true when it is a result of the same measurement. An empty folder is none.
+counts() {
+  local here there LC_ALL=C
+  [[ -d $1 ]] || return 1
+  if [[ -z ${differs[$1]-} ]]; then
+    measurement_of "${@:2}"
+    here=$REPLY there=$(text_of "$1/measurement.txt") REPLY=same
+    if [[ -z $there ]]; then
+      REPLY="nothing in it says what was measured: it is empty, or of an older version"
+    elif [[ $there != "$here" ]]; then
+      # But for the last line, which is the fingerprint.
+      REPLY="there: $(grep -avxFe "$here" -e "${there##*$'\n'}" <<<"$there")"
+      REPLY+=" here: $(grep -avxFe "$there" -e "${here##*$'\n'}" <<<"$here")"
+    fi
+    REPLY=${REPLY:0:2000}
+    differs[$1]=${REPLY//[^ -~]/ }
+  fi
+  [[ ${differs[$1]} == same ]]
+}
 
 # A point that several servers measure together has a folder for each in its own.
 parts=0
 [[ $replica_use != together ]] || parts=$replicas
 readonly parts
-# point_folder USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY...: true when the point is finished, with all its
-# parts, by this job or by one that it resumes. REPLY is its folder's name, or the one that it will get.
+# point_folder USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY...: true when the point is finished, by this job or by one
+# that it resumes. REPLY is its folder's name, or the one that it will get.
 point_folder() {
-  local stem=${result_name}_${gpus}_$4_$1_$2_$3 id place
-  for id in "${runs[@]}"; do
-    REPLY=${stem}_$id place=$results/${stem}_$id
-    [[ ! -d $place || -e $place/server-$parts || $parts != 0 && ! -d $place/server-$((parts - 1)) ]] || return 0
+  local stem=${result_name}_${gpus}_$4_$1_$2_$3 id
+  for id in "${runs[@]}" ''; do
+    ! counts "$results/${stem}_$id" "$@" || break
   done
-  REPLY=${stem}_$job_id
-  return 1
+  REPLY=${stem}_${id:-$job_id}
+  [[ -n $id ]]
 }
 
 # look_up USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY...: in REPLIES, the point's folder, and what the client last
 # said of it: a state (finished, failed, interrupted, left out, not run), seconds, a detail for people, and how many
 # requests warmed the server up, tokens were looked up in its prefix cache, and found there.
 look_up() {
-  local folder state='not run' seconds='' figures='' detail='' said number='(null|0|[1-9][0-9]{0,14})'
-  ! point_folder "$@" || state=finished
+  local folder state='not run' seconds='' figures='null null null' detail='' said is_there='' number='(null|0|[1-9][0-9]{0,14})'
+  ! point_folder "$@" || state=finished is_there=yes
   folder=$REPLY
   said=$(text_of "$run/points" | awk -F '|' -v folder="$folder" '$1 == folder { said = $0 } END { print said }') || true
   [[ -z $said ]] || IFS='|' read -r _ state seconds figures detail <<<"$said"
   # The client's image may have written anything: a point is finished when its folder is there.
-  [[ $state != finished || -d $results/$folder ]] || state=failed detail="its results are not there"
+  [[ $state != finished || -n $is_there ]] || state=failed detail="its results are not there"
   [[ $state =~ ^(finished|failed|interrupted|left\ out|not\ run)$ ]] || state='not run'
   [[ $seconds =~ ^(0|[1-9][0-9]{0,8})$ ]] || seconds=
   [[ $figures =~ ^$number\ $number\ $number$ ]] || figures='null null null'
@@ -452,8 +484,8 @@ look_up() {
 
 # Points in progress: all of results that the client's container sees. It may put anything there, so only regular files
 # are opened, and what launch.sh needs for itself lies elsewhere.
-readonly run=$results/.run_$job_id stopping=$logs/.stopping_$job_id
-mkdir -p "$run" || fail "cannot write in $results"
+readonly run=$results/.run_$job_id
+mkdir -p -m 700 "$run" || fail "cannot write in $results"
 [[ ! -L $run && -O $run ]] || fail "$run is a link, or another user's: remove it"
 # Steps add to logs of an earlier run of this job, and not to what somebody put in their place.
 for log in "$logs"/{server,benchmarking}_"$job_id".*out; do
@@ -477,59 +509,60 @@ name_points() {
     folders+=("$REPLY")
   done
 }
-# bring_out FOLDER TARGET: true when a point's folder holds nothing but files and folders, and now lies where no container
-# sees it.
+# bring_out FOLDER TARGET: true when a point's folder holds nothing but files and folders, none of them a program that
+# runs as the user whoever starts it, and now lies where no container sees it.
 bring_out() {
   local strange
   if [[ -L $1 || -L ${1%/*} ]] ||
-    ! strange=$(timeout 60 find "$1" ! -type f ! -type d -print -quit 2>&1) || [[ -n $strange ]]; then
-    say "error: what the client left of ${1##*/} stays in ${run##*/}: there are links or devices in it" >&2
+    ! strange=$(timeout 60 find "$1" ! -type d \( ! -type f -o -perm /6000 \) -print -quit 2>&1) || [[ -n $strange ]]; then
+    say "error: what the client left of ${1##*/} stays in ${run##*/}: it has links, devices or setuid files" >&2
     return 1
   fi
   mkdir -p "${2%/*}" && mv -nT -- "$1" "$2" && [[ ! -e $1 ]] || return 1
   stored+=("$2")
 }
-# bring_aside WORD FOLDER: what an unfinished point left is no result, but it is data.
-bring_aside() {
-  local aside=$results/$1_$job_id/${2##*/}
-  [[ ! -e $aside ]] || set_aside "$aside" earlier
-  ! bring_out "$2" "$aside" || say "an unfinished point ($1); what it left is in $aside"
-}
-# store_points: what clients have put down gets its final name.
+# store_points [all]: what clients have put down gets its final name, and what was measured is written down there. What
+# an unfinished point left is no result, but it is data; "all" is for when no client is at work any more.
 store_points() {
-  local left name
-  for left in "$run"/{finished,failed}/*; do
-    name=${left##*/}
+  local left name word aside
+  for left in "$run"/{finished,failed}/* ${1:+"$run"/*}; do
+    name=${left##*/} word=failed
     [[ -e $left && -n ${own[$name]-} ]] || continue
-    own[$name]=
-    if [[ $left != "$run/finished/"* ]]; then
-      bring_aside failed "$left"
-    elif ! bring_out "$left" "$results/$name"; then
-      say "error: $name could not be stored as $results/$name" >&2
+    if [[ $left == "$run/$name" ]]; then
+      ! rmdir "$left" 2>/dev/null || continue
+      # shellcheck disable=SC2086 # its words
+      look_up ${own[$name]}
+      [[ ${REPLIES[1]} == failed ]] || word=interrupted
+    fi
+    # shellcheck disable=SC2086 # its words
+    measurement_of ${own[$name]}
+    own[$name]='' aside=$results/${word}_$job_id/$name
+    if [[ $left == "$run/finished/$name" ]]; then
+      { bring_out "$left" "$results/$name" && put "$results/$name/measurement.txt" "$REPLY"; } ||
+        say "error: $name could not be stored as $results/$name" >&2
+    else
+      [[ ! -L ${aside%/*} ]] || set_aside "${aside%/*}" refused
+      [[ ! -e $aside ]] || set_aside "$aside" earlier
+      ! bring_out "$left" "$aside" || say "an unfinished point ($word); what it left is in $aside"
     fi
   done
 }
-# keep_unfinished: the same for what is still in progress when no client is at work any more.
-keep_unfinished() {
-  local name word
-  for name in "${!own[@]}"; do
-    [[ -n ${own[$name]} && -e $run/$name ]] || continue
-    ! rmdir "$run/$name" 2>/dev/null || continue
-    # shellcheck disable=SC2086 # its words
-    look_up ${own[$name]}
-    word=failed
-    [[ ${REPLIES[1]} == failed ]] || word=interrupted
-    bring_aside "$word" "$run/$name"
-  done
-}
-# An earlier run of this job may have been killed.
+keep_unfinished() { store_points all; }
+# What was measured otherwise does not count, and leaves its name to this job where it has that.
 name_points
-store_points
+for left in "${!differs[@]}"; do
+  [[ ${differs[$left]} != same ]] || continue
+  say "does not count: ${left##*/}: ${differs[$left]}"
+  [[ -z ${own[${left##*/}]-} ]] || { set_aside "$left" other && differs[$left]=; }
+done
+# An earlier run of this job may have been killed, and may have measured on other GPUs.
+[[ ! -e $run/finished || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] ||
+  set_aside "$run/finished" other
 keep_unfinished
 for left in "$run"/{finished,failed}; do
   rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused
 done
-rm -rf -- "$stopping" "$run"/{ended,meet,state,taken}.*
+rm -rf -- "$run"/{ended,meet,state,taken}.*
 name_points
 
 # ---- The manifest: what ran, where, and how it ended ----------------------------
@@ -542,56 +575,47 @@ json() {
 # The same, for what may not be known.
 json_or_null() { if [[ -n $1 ]]; then json "$1"; else printf null; fi; }
 json_list() {
-  local word separator=
-  printf '['
-  for word in "$@"; do
-    printf '%s%s' "$separator" "$(json "$word")"
-    separator=', '
-  done
-  printf ']'
+  local word list=''
+  for word in "$@"; do list+=", $(json "$word")"; done
+  printf '[%s]' "${list#, }"
 }
+# json_image FILE NAME
 json_image() {
-  local digest=
-  [[ $2 != *@* ]] || digest=${2##*@}
-  printf '{"file": %s, "reference": %s, "bytes": %d, "digest": %s}' \
-    "$(json "$1")" "$(json "$2")" "$(stat -L -c %s "$stage_path/$1")" "$(json_or_null "$digest")"
+  local digest=${2#"${2%%@*}"}
+  printf '{"file": %s, "reference": %s, "bytes": %d, "digest": %s}' "$(json "$1")" "$(json_or_null "$2")" \
+    "$(stat -L -c %s "$stage_path/$1")" "$(json_or_null "${digest#@}")"
 }
 
 printf -v started '%(%FT%T%z)T' -1
-driver='' gpu_model=''
-# Without a driver, it says so where its answer would be.
-! answer=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null) ||
-  IFS=, read -r gpu_model driver <<<"$answer"
-readonly started driver=${driver# } gpu_model
-
+readonly started
 # Each run of a job has its own: a requeued job keeps what its earlier runs wrote.
-readonly manifest=$results/run_$job_id.json
 [[ ! -e $manifest ]] || set_aside "$manifest" earlier
 # How the job ends: exit code (null while it runs), cause in a fixed word and in a sentence, what people can do, the
 # number of the server that it is about.
-code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' cause_lines=() advice=()
+code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' in_flight_percent='' cause_lines=() advice=()
 print_manifest() {
   local point use_case isl osl concurrency requests prompts seed separator='' end=null
   [[ $code == null ]] || printf -v end '"%(%FT%T%z)T"' -1
-  printf '{\n  "schema": 1,\n  "recipe": %s,\n  "crate_version": %s,\n' "$(json "$recipe")" "$(json "${made_by#* }")"
-  printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "$restarts" "$(json "$SLURM_JOB_NODELIST")"
-  printf '  "resumes": %s,\n' "$(json_list "${runs[@]:1}")"
-  printf '  "gpus": %d,\n  "gpu_model": %s,\n  "driver": %s,\n' "$gpus" "$(json_or_null "$gpu_model")" "$(json_or_null "$driver")"
-  printf '  "replicas": %d,\n  "replica_use": %s,\n' "$replicas" "$(json "$replica_use")"
-  printf '  "images": {\n    "server": %s,\n    "client": %s\n  },\n' \
-    "$(json_image "$server_image" "$server_reference")" "$(json_image "$client_image" "$client_reference")"
-  printf '  "prefix_cache": "%s",\n' "$prefix_cache"
-  printf '  "weights": %s,\n  "engine": %s,\n  "tokenizer": %s,\n' \
-    "$(json "$weights_target")" "$(json_or_null "$engine_target")" "$(json "$tokenizer_path")"
-  printf '  "server_command": %s,\n  "server_environment": %s,\n  "client_command": %s,\n' \
-    "$(json_list "${server_command[@]}")" "$(json_list "${server_environment[@]}")" "$(json_list "${client_command[@]}")"
-  printf '  "start": %s,\n  "end": %s,\n  "ready_seconds": %s,\n' "$(json "$started")" "$end" "${ready_seconds:-null}"
-  printf '  "exit_code": %s,\n  "exit_cause": %s,\n  "exit_reason": %s,\n  "exit_replica": %d,\n' \
-    "$code" "$(json "$cause")" "$(json "$reason")" "$blamed"
-  printf '  "cause_lines": %s,\n  "advice": %s,\n  "points": [' "$(json_list "${cause_lines[@]}")" "$(json_list "${advice[@]}")"
+  printf '{\n  "schema": 1'
+  printf ',\n  "%s": %s' recipe "$(json "$recipe")" crate_version "$(json "${made_by#* }")" \
+    job_id "$(json "$job_id")" restart "$restarts" node "$(json "$SLURM_JOB_NODELIST")" \
+    resumes "$(json_list "${runs[@]:1}")" fingerprint "$(json "$fingerprint")" \
+    gpus "$gpus" gpu_model "$(json_or_null "$gpu_model")" driver "$(json_or_null "$driver")" \
+    replicas "$replicas" replica_use "$(json "$replica_use")" prefix_cache "$(json "$prefix_cache")"
+  printf ',\n  "images": {\n    "server": %s,\n    "client": %s\n  }' \
+    "$(json_image "$server_image" "${fetched[server]}")" "$(json_image "$client_image" "${fetched[client]}")"
+  printf ',\n  "%s": %s' weights "$(json_or_null "${fetched[weights]}")" engine "$(json_or_null "${fetched[engine]-}")" \
+    tokenizer "$(json "$tokenizer_path")" server_command "$(json_list "${server_command[@]}")" \
+    server_environment "$(json_list "${server_environment[@]}")" client_command "$(json_list "${client_command[@]}")" \
+    start "$(json "$started")" end "$end" ready_seconds "${ready_seconds:-null}" \
+    in_flight_percent "${in_flight_percent:-null}" \
+    exit_code "$code" exit_cause "$(json "$cause")" exit_reason "$(json "$reason")" exit_replica "$blamed" \
+    cause_lines "$(json_list "${cause_lines[@]}")" advice "$(json_list "${advice[@]}")"
+  printf ',\n  "points": ['
   for point in "${points[@]}"; do
     read -r use_case isl osl concurrency requests prompts seed <<<"$point"
-    look_up "$use_case" "$isl" "$osl" "$concurrency"
+    # shellcheck disable=SC2086 # its words
+    look_up $point
     # shellcheck disable=SC2086 # three numbers
     printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %d, "requests": %d, "prompts": %d, "seed": %d, "status": %s, "seconds": %s, "detail": %s, "warmup_requests": %s, "prefix_cache_queries": %s, "prefix_cache_hits": %s}' \
       "$separator" "$(json "${REPLIES[0]}")" "$(json "$use_case")" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" \
@@ -600,13 +624,8 @@ print_manifest() {
   done
   printf '\n  ]\n}\n'
 }
-# The same to its file, whole or not at all; bash's own words about a full disk would hide the sentence that says so.
-write_manifest() {
-  local text
-  text=$(print_manifest)
-  # A new file, not one to which somebody led a link.
-  rm -f -- "$manifest.part" && (set -C && printf '%s\n' "$text" >"$manifest.part") 2>/dev/null && mv -T -- "$manifest.part" "$manifest"
-}
+# The same to its file.
+write_manifest() { put "$manifest" "$(print_manifest)"; }
 
 # ---- The steps: a server's and its client's ---------------------------------------
 
@@ -615,41 +634,32 @@ readonly step=(
   srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export=ALL --kill-on-bad-exit=1 --wait=0
   --open-mode=append
 )
-
-# keep_secrets NAME...: takes all secrets from the environment but these: also what is called like one, and the
-# address of a proxy with a password.
+# is_secret NAME: true for a variable that is called like a secret.
+is_secret() { [[ ${1^^} =~ TOKEN(_|$)|SECRET|PASSW|PASSPHRASE|PASS$|_PWD$|CREDENTIAL|KEY$ ]]; }
+# keep_secrets NAME...: takes all secrets from the environment but these; an address with a password is one, too.
 keep_secrets() {
   local name
-  while read -r name; do
-    case ${name^^} in
-      *TOKEN | *TOKEN_* | *SECRET* | *PASSW* | *CREDENTIAL* | *_KEY) ;;
-      *_PROXY) [[ ${!name} == *@* ]] || continue ;;
-      *) [[ " ${secrets[*]} ${server_secrets[*]} " == *" $name "* ]] || continue ;;
-    esac
-    [[ " $* " == *" $name "* ]] || unset "$name"
-  done < <(compgen -e)
+  for name in $(compgen -e); do
+    [[ " $* " == *" $name "* ]] || ! { is_secret "$name" || [[ " ${secrets[*]} ${server_secrets[*]} " == *" $name "* ||
+      ${!name} == *://*:*@* || ${name^^} == *_PROXY && ${!name} == *@* ]]; } || unset "$name"
+  done
 }
-
 # fill WORD...: in REPLIES, the words with $facts in place of their names in braces. The client uses it, too.
 declare -A facts=()
 fill() {
-  local word name words=()
-  for word in "$@"; do
-    for name in "${!facts[@]}"; do
-      word=${word//"{$name}"/"${facts[$name]}"}
-    done
-    words+=("$word")
+  local name
+  REPLIES=("$@")
+  for name in "${!facts[@]}"; do
+    REPLIES=("${REPLIES[@]//"{$name}"/"${facts[$name]}"}")
   done
-  REPLIES=("${words[@]}")
 }
-
 # log_of STEP NUMBER: the log of a server or a client; the first one's has no number.
 log_of() { (($2 == 0)) && echo "$logs/$1_$job_id.out" || echo "$logs/$1_$job_id.$2.out"; }
 
 # server_step NUMBER: becomes this server's step, in a process of its own.
 server_step() {
-  local replica=$1 own_gpus=$((gpus_of_a_node / replicas)) environment command names container of_nodes=()
-  names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
+  local replica=$1 own_gpus=$((gpus_of_a_node / replicas)) of_nodes=() words
+  local names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
   facts=(
     [model_path]=$model_path [cache_path]=$cache_path [stage_path]=$stage_path [served_model_name]=$served_model_name
     [gpus]=$own_gpus [total_gpus]=$gpus [nodes]=$nodes [port]=$((port + replica))
@@ -660,46 +670,36 @@ server_step() {
     # There is a task on each node; when one ends, so do the others.
     of_nodes=(--label --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 --nodelist="$SLURM_JOB_NODELIST" --wait=5)
   fi
-  fill "${server_environment[@]}"
-  environment=("${REPLIES[@]}")
-  fill "${server_command[@]}"
-  command=("${REPLIES[@]}")
+  fill "${server_environment[@]}" -- "${server_command[@]}"
+  words=("${REPLIES[@]}")
   keep_secrets "${server_secrets[@]}"
   set_container server "$server_image" "${names[*]}" "$model_path:$model_path:ro" "$cache_path:$cache_path" "${extra_mounts[@]}"
-  container=("${REPLIES[@]}")
   # The server's variables are set in its container: out here, srun and the container's runtime would read them, too.
-  exec "${step[@]}" --job-name="server.$replica" --output="$(log_of server "$replica")" \
-    --input=all --mpi="$mpi" "${gpu_options[@]}" "${of_nodes[@]}" "${container[@]}" \
-    bash -s -- "$nodes" "$replicas" "$replica" "$own_gpus" "${environment[@]}" -- "${command[@]}" < <(server_program)
-}
-
-# The program of the server's tasks, which its step reads on standard input.
-server_program() {
-  declare -f server_task
-  echo 'server_task "$@"'
+  exec "${step[@]}" --job-name="server.$replica" --output="$(log_of server "$replica")" --input=all --mpi="$mpi" \
+    "${gpu_options[@]}" "${of_nodes[@]}" "${REPLIES[@]}" \
+    bash -s -- "$nodes" "$replicas" "$replica" "$own_gpus" "${words[@]}" < <(
+      declare -f server_task && echo 'server_task "$@"'
+    )
 }
 # server_task NODES SERVERS NUMBER COUNT NAME=VALUE... -- COMMAND...: a task of server NUMBER. Slurm gives steps that
 # overlap the same GPUs, so of several servers each takes COUNT of its own. What only a node knows is put in here.
 server_task() {
-  local nodes=$1 servers=$2 first=$(($3 * $4)) count=$4 gpus word words=() rank=${SLURM_NODEID:-0}
+  local nodes=$1 servers=$2 first=$(($3 * $4)) count=$4 rank=${SLURM_NODEID:-0} IFS=, gpus
   shift 4
   if ((servers > 1)); then
-    IFS=, read -r -a gpus <<<"${CUDA_VISIBLE_DEVICES-}"
-    gpus=("${gpus[@]:first:count}")
-    ((${#gpus[@]} == count)) || {
-      echo "the step has the GPUs ${CUDA_VISIBLE_DEVICES-} (CUDA_VISIBLE_DEVICES), too few for $count from place $first on" >&2
+    read -r -a gpus <<<"${CUDA_VISIBLE_DEVICES-}"
+    ((${#gpus[@]} >= first + count)) || {
+      echo "the step has the GPUs ${gpus[*]} (CUDA_VISIBLE_DEVICES), too few for $count from place $first on" >&2
       exit 1
     }
-    export CUDA_VISIBLE_DEVICES="${gpus[*]}"
-    CUDA_VISIBLE_DEVICES=${CUDA_VISIBLE_DEVICES// /,}
+    export CUDA_VISIBLE_DEVICES="${gpus[*]:first:count}"
   fi
-  for word in "$@"; do
-    ((nodes == 1)) || word=${word//'{node_rank}'/"$rank"} word=${word//'{is_leader}'/"$((rank == 0))"}
-    words+=("$word")
-  done
-  set -- "${words[@]}"
+  if ((nodes > 1)); then
+    set -- "${@//\{node_rank\}/$rank}"
+    set -- "${@//\{is_leader\}/$((rank == 0))}"
+  fi
   # A variable of the server may have such a name.
-  unset -v words gpus
+  unset -v gpus
   until [[ $1 == -- ]]; do
     export "${1?}"
     shift
@@ -709,35 +709,29 @@ server_task() {
 
 # client_step NUMBER: becomes the step of this server's client, in a process of its own.
 client_step() {
-  local replica=$1 mounts=("$run:$run") variables='PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE'
-  local hub=$stage_path/hf_cache offline=1 container
+  local replica=$1 mounts=("$run:$run") names=(PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
+  local offline=1 of_hub=()
   # The tool's tables are for a terminal: at once, and wide enough for numbers.
   export PYTHONUNBUFFERED=1 COLUMNS=120
   [[ -n $tokenizer ]] || mounts+=("$model_path:$model_path:ro")
-  if [[ $tokenizer_path != /* ]]; then
-    keep_secrets HF_TOKEN
-    variables+=' HF_TOKEN' offline=0
-  else
-    keep_secrets
-    # The hub is asked until it is there, to the last of its files that are loaded.
-    [[ -z $default_tokenizer ]] ||
-      compgen -G "$hub/hub/models--${default_tokenizer/\//--}/snapshots/*/special_tokens_map.json" >/dev/null || offline=0
-  fi
-  if [[ $tokenizer_path != /* || -n $default_tokenizer ]]; then
-    export HF_HOME=$hub
-    mkdir -p "$hub"
-    mounts+=("$hub:$hub") variables+=' HF_HOME'
+  [[ $tokenizer_path == /* ]] || of_hub=(HF_TOKEN)
+  if [[ -n ${of_hub[*]}$default_tokenizer ]]; then
+    export HF_HOME=$hub_cache
+    mkdir -p -m 700 "$hub_cache"
+    [[ ! -L $hub_cache && -O $hub_cache ]] || fail "$hub_cache is a link, or another user's: remove it"
+    mounts+=("$hub_cache:$hub_cache") names+=("${of_hub[@]}" HF_HOME)
+    # The hub is asked until the default tokenizer is there, to the last of its files that are loaded.
+    [[ $tokenizer_path == /* ]] &&
+      compgen -G "$hub_cache/hub/models--${default_tokenizer/\//--}/snapshots/*/special_tokens_map.json" >/dev/null || offline=0
   fi
   export HF_HUB_OFFLINE=$offline TRANSFORMERS_OFFLINE=$offline
-  set_container client "$client_image" "$variables" "${mounts[@]}" "${extra_mounts[@]}"
-  container=("${REPLIES[@]}")
+  keep_secrets "${of_hub[@]}"
+  set_container client "$client_image" "${names[*]}" "${mounts[@]}" "${extra_mounts[@]}"
   # --gres=none: the GPUs are the server's.
-  exec "${step[@]}" --job-name="client.$replica" --output="$(log_of benchmarking "$replica")" \
-    --mpi=none --gres=none "${container[@]}" bash -s < <(client_program "$replica")
+  exec "${step[@]}" --job-name="client.$replica" --output="$(log_of benchmarking "$replica")" --mpi=none --gres=none \
+    "${REPLIES[@]}" bash -s < <(client_program "$replica")
 }
-
-# client_program NUMBER: what the client's step reads on standard input: the values that it needs, quoted by bash
-# itself, and then its program, in which nothing is expanded.
+# client_program NUMBER: the client's program, which its step reads on standard input: first the values that it needs.
 client_program() {
   local replica=$1
   declare -p results run job_id folders are_finished replica replicas parts port health_path served_model_name \
@@ -770,8 +764,10 @@ end_with() {
   cause=$1
   [[ $1 == finished ]] && exit 0 || exit 1
 }
-# report KEY=VALUE...: how far this server and its client are, for who follows the job.
-report() { keep state "$@"; }
+# report KEY=VALUE...: how far this server and its client are, for who follows the job; and of the time from ready to the
+# last result, the milliseconds in which requests were in flight, the seconds of all, and how many points were too short.
+in_flight=0 ready_at=0 result_at=0 too_short=0
+report() { keep state "$@" "in_flight=$in_flight/$((result_at - ready_at))/$too_short"; }
 # A few blocks are often left: a file that does not fit is not begun, and df rounds up.
 stop_if_full() {
   df -P -k "$run" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' || return 0
@@ -883,6 +879,7 @@ wait_until_ready() {
     wait $! || true
   done
   ready_seconds=$(($(printf '%(%s)T' -1) - server_started))
+  ready_at=$SECONDS result_at=$SECONDS
   say "the server is ready after $ready_seconds s"
   report state=ready ready_seconds=$ready_seconds
 }
@@ -1128,6 +1125,8 @@ measure() {
   fi
   [[ -z $reason ]] || { say "error: $folder failed: $reason" >&2 && return 1; }
   learn "$2" "$9" $seconds $((busy > 0 ? busy + 1000 * warm_time : 0))
+  in_flight=$((in_flight + busy)) result_at=$SECONDS
+  ((parts > 0 && replica > 0 || busy == 0 || busy >= 10000)) || too_short=$((too_short + 1))
   say "finished: $folder, $seconds s"
 }
 
@@ -1210,143 +1209,93 @@ at_work() { running "$1" && [[ ! -s ${last_act[$1]-} ]]; }
 # ends_within SECONDS PID...: waits at most so long until none of these is at work.
 ends_within() {
   local tries=$(($1 * 10)) pid
-  shift
-  for pid in "$@"; do
+  for pid in "${@:2}"; do
     while at_work "$pid"; do
       ((tries-- > 0)) || return 1
       sleep 0.1
     done
   done
 }
-# signal_steps KIND: all steps of this kind, server or client.
-signal_steps() {
-  local ids
-  mapfile -t ids < <(squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/ $1\.[0-9]*\$//p")
-  ((${#ids[@]} > 0)) && scancel --signal=TERM "${ids[@]}" 2>/dev/null
-}
-# only_removes NAME: the program of this step has ended, and its container is being removed. Slurm then lists no task
-# of it, which would have a number in the fourth column.
+# step_ids PATTERN: the ids of the steps whose names match, as server.0 and client.0.
+step_ids() { squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p"; }
+# signal_steps KIND: TERM to srun itself would be a KILL for the step.
+signal_steps() { step_ids "$1\.[0-9]*" | xargs -r scancel --signal=TERM 2>/dev/null; }
+# only_removes KIND NUMBER: the program of this step has ended, and its container is being removed. Slurm then lists no
+# task of it, which would have a number in the fourth column.
 only_removes() {
   local id tasks
-  id=$(squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/^.*\.\([0-9]*\) $1\$/\1/p")
-  [[ -n $id ]] && tasks=$(scontrol listpids "$SLURM_JOB_ID.$id" "$SLURMD_NODENAME" 2>/dev/null) &&
+  id=$(step_ids "$1\.$2")
+  [[ -n $id ]] && tasks=$(scontrol listpids "$SLURM_JOB_ID.${id##*.}" "$SLURMD_NODENAME" 2>/dev/null) &&
     ! grep -Eq '^ *-?[0-9]+ +([0-9]+ +){2}[0-9]' <<<"$tasks"
 }
-# stop_steps KIND SECONDS PID...: gently, and then not. TERM to srun itself would be a KILL for the step, so steps are
-# told by their ids.
+# stop_steps KIND SECONDS PID...: gently, and then not.
 stop_steps() {
-  local kind=$1 seconds=$2 pid number=-1 killed=()
-  shift 2
-  ! ends_within 0 "$@" || return 0
-  signal_steps "$kind" || true
-  ! ends_within "$seconds" "$@" || return 0
-  for pid in "$@"; do
-    number=$((number + 1))
-    if at_work "$pid" && ! only_removes "$kind.$number"; then
-      say "the $kind step did not end by itself within $seconds s"
-      kill -TERM "$pid" 2>/dev/null || true
-      killed+=("$pid")
-    fi
+  local pids=("${@:3}") number killed=()
+  ! ends_within 0 "${pids[@]}" || return 0
+  signal_steps "$1"
+  ! ends_within "$2" "${pids[@]}" || return 0
+  for number in "${!pids[@]}"; do
+    ! at_work "${pids[number]}" || only_removes "$1" "$number" || killed+=("${pids[number]}")
   done
+  ((${#killed[@]} > 0)) || return 0
+  say "the $1 step did not end by itself within $2 s"
+  kill -TERM "${killed[@]}" 2>/dev/null
   # The wait takes bash's own word about the kill out of the log.
-  ends_within 5 "${killed[@]}" || { kill -KILL "${killed[@]}" && wait "${killed[@]}"; } 2>/dev/null || true
-}
-# What srun says of a step, but not that the step ended as this script told it to, or with it.
-srun_says() {
-  local line
-  trap '' TERM INT USR1 USR2
-  while IFS= read -r line || [[ -n $line ]]; do
-    [[ (-d $stopping || ! -e $run) && $line =~ Terminat|:\ Killed|Exited\ with|CANCELLED|aborted ]] || printf '%s\n' "$line" >&2
-  done
+  ends_within 5 "${killed[@]}" || { kill -KILL "${killed[@]}" && wait "${killed[@]}"; } 2>/dev/null
 }
 # client_end NUMBER: in REPLIES, the cause of the end of a client that is no more at work, and its exit code.
-client_exits=()
 client_end() {
-  local said='' status=0
-  said=$(text_of "$run/ended.$1")
-  if [[ ! $said =~ ^[a-z_]+\ [0-9]{1,3}$ ]]; then
-    [[ -n ${client_exits[$1]-} ]] || wait "${clients[$1]}" || status=$?
-    client_exits[$1]=${client_exits[$1]:-$status}
-    said="client_failed ${client_exits[$1]}"
-  fi
-  read -r -a REPLIES <<<"$said"
+  local status=0
+  read -r -a REPLIES < <(text_of "$run/ended.$1") || true
+  [[ ! "${REPLIES[*]}" =~ ^[a-z_]+\ [0-9]{1,3}$ ]] || return 0
+  wait "${clients[$1]}" || status=$?
+  REPLIES=(client_failed "$status")
 }
 
-# By a step's log, how many lines it had when this run began and when the steps were told to stop: an earlier run of
-# the job wrote to the same log, and what follows the end is no cause.
-declare -A log_lines=()
-# count_lines before|until
-count_lines() {
-  local log
-  for log in "$logs"/*_"$job_id".*out; do
-    [[ ! -f $log || -L $log ]] || log_lines[$1$log]=$(wc -l <"$log")
-  done
-}
+# Lines as people may read them: without what a progress bar wrote before, colours and control characters.
+plain() { LC_ALL=C sed $'s/\r*$//; s/.*\r//; s/\e\\[[0-9;?]*[A-Za-z]//g; s/\t/ /g; s/[^ -~]//g'; }
 # show_cause LOG: the lines of a log that look like the cause of its end, then the last ones. What a server writes is
-# hostile: it is read in bounded memory, and shown in part, without control characters.
+# hostile: it is read in bounded memory, and shown in part.
 show_cause() {
+  local shown=8
+  [[ -f $1 && ! -L $1 ]] || return 0
   echo "what may be the cause, in $1:"
-  {
-    LC_ALL=C cut -b -4000 -- "$1" | LC_ALL=C grep -naE \
-      'rror|ERROR|Exception|CRITICAL|FATAL|[Ff]atal|[Ff]ault|[Ff]ail|FAIL|Killed|oom|OOM|[Oo]ut [Oo]f|CUDA|NCCL|nccl|enied|[Qq]uota|No such|ot found|dumped|Abort|ABORT|already in use|annot|ould not|nable to|exited|what\(\)|\[E\]|Illegal|terminate called' |
-      LC_ALL=C grep -av '^[0-9]*:.\{0,40\}\(INFO\|DEBUG\)[ :]' | head -n 50000
-    printf '\n'
-    # What follows a progress bar stands in its line.
-    tail -c 65536 -- "$1" | tr '\r' '\n' | grep -a . | tail -n 20 | LC_ALL=C cut -b -4000
-  } 2>/dev/null | LC_ALL=C awk -v before="${log_lines[before$1]:-0}" -v until="${log_lines[until$1]:-1e15}" '
-    # The line without colours, control characters and what a progress bar wrote before it.
-    function clean(line) {
-      sub(/\r+$/, "", line); sub(/^.*\r/, "", line); gsub(/\033\[[0-9;?]*[A-Za-z]/, "", line)
-      gsub(/\t/, " ", line); gsub(/[\200-\377]+/, "?", line); gsub(/[^ -~]/, "", line)
-      return line
-    }
-    # Takes from $text what loggers put before a message, and from that its $level, E, W or I.
-    function take_prefix(   rounds, prefix) {
-      text = line
-      while (rounds++ < 12 && sub(/^(\[[^][]*\](<[a-z]+>)?:? ?|\([^()]*pid=[0-9]+[^()]*\) ?|(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)(: *| |$)|[EWIF][0-9]+ [0-9:.]+ +[0-9]+ [^ ]+\] |[0-9][0-9.,:TZ+\/-]*:? |[A-Za-z0-9_.\/-]+:[0-9]+\] ?|[A-Za-z0-9_.-]+:[0-9]+:[0-9]+ |([A-Za-z_.]+ )?- |\{"timestamp": "[^"]*", "level": "[A-Z]+", ("message": ")?)/, "", text)) ;
-      prefix = substr(line, 1, length(line) - length(text))
-      level = prefix ~ /ERROR|CRITICAL|FATAL|\[[EF]\]|(^|\[)[EF][0-9]/ ? "E" : prefix ~ /WARN|\[W\]|(^|\[)W[0-9]/ ? "W" : ""
-      if (level == "" && prefix ~ /INFO|DEBUG|TRACE|NOTICE|\[[IVD]\]|(^|\[)I[0-9]/) level = "I"
-    }
-    # Keeps the line; what differs only in numbers is the same again.
+  # Of the first kind that there is: 1 a cause, 2 may be one, 3 follows from one. What differs in numbers only is one.
+  LC_ALL=C cut -b -4000 -- "$1" | LC_ALL=C grep -naiE \
+    'error|exception|critical|fatal|fault|fail|kill|oom|out of|cuda|nccl|denied|quota|no such|not found|dumped|abort|in use|can.?not|could not|unable|exited|what\(|illegal|terminate|\[E\]' |
+    LC_ALL=C grep -av '^[0-9]*:.\{0,40\}\(INFO\|DEBUG\)[ :]' | head -n 50000 | plain |
+    LC_ALL=C awk -F : -v earlier="${earlier_lines[$1]:-0}" '
     function keep(kind,   key) {
       key = kind substr(text, 1, 200)
       gsub(/[0-9]+/, "0", key)
-      if (!times[key]++) {
-        keys[kind, ++kept[kind]] = key
-        lines[key] = number ": " substr(line, 1, 400)
-      }
+      if (!times[key]++) { keys[kind, ++kept[kind]] = key; lines[key] = $1 ": " substr(line, 1, 400) }
     }
-    $0 == "" && !at_end { at_end = 1; next }
-    at_end { last[++count] = substr(clean($0), 1, 400); next }
-    $0 + 0 <= before || $0 + 0 > until + 0 { next }
-    {
-      number = $0 + 0
-      sub(/^[0-9]+:/, "")
-      line = clean($0)
-      take_prefix()
+    $1 + 0 > earlier + 0 {
+      text = line = substr($0, length($1) + 2)
+      # What loggers put before a message.
+      for (i = 0; i < 12 && sub(/^(\[[^][]*\](<[a-z]+>)?:? ?|\([^()]*pid=[0-9]+[^()]*\) ?|(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)(: *| |$)|[EWIF][0-9]+ [0-9:.]+ +[0-9]+ [^ ]+\] |[0-9][0-9.,:TZ+\/-]*:? |[A-Za-z0-9_.\/-]+:[0-9]+\] ?|[A-Za-z0-9_.-]+:[0-9]+:[0-9]+ |([A-Za-z_.]+ )?- |\{"timestamp": "[^"]*", "level": "[A-Z]+", ("message": ")?)/, "", text); i++) ;
+      prefix = substr(line, 1, length(line) - length(text))
+      level = prefix ~ /ERROR|CRITICAL|FATAL|\[[EF]\]|(^|\[)[EF][0-9]/ ? "E" : prefix ~ /WARN|\[W\]|(^|\[)W[0-9]/ ? "W" :
+        prefix ~ /INFO|DEBUG|TRACE|NOTICE|\[[IVD]\]|(^|\[)I[0-9]/ ? "I" : ""
       # Neither what is no failure, nor the inside of a traceback.
       if (level == "I" || line ~ /\[dump_input\.py/ || text ~ /^$|^[ ^~]/ && text !~ /^ *(what\(\): |Value error, )/) next
-      # Kinds: 1 a cause, 2 may be one, 3 what only follows from a cause.
       if (line ~ /[Ee]ngine ?[Cc]ore.*exited unexpectedly/) keep(1)
       else if (line ~ /[Ee]ngine core init|[Ee]ngine process failed|EngineDead|initialization failed due to|failed to start|died unexpected|sigquit|[Ww]orker (returned error|died)|MPI_A[Bb]|root cause|Exited with|Terminated|KeyboardInterrupt|SystemExit|Cancelled|CANCELLED|BrokenPipe|ConnectionReset|EOFError|handler failed|leaked |[0-9] validation error/) keep(3)
       else if (text ~ /^([A-Za-z_][A-Za-z0-9_.]*)?([Ee]rror|Exception|OutOfResources)(:|$)|^ +Value error, /) keep(1)
       else if (line ~ /[Oo]ut [Oo]f [Mm]emory|OutOfMemory|oom.kill|OOM.[Kk]ill|CUDA (driver|error|failure)|CUDA_ERROR|[Cc]uda (error|failure)|NCCL (error|WARN)|nccl[A-Z][A-Za-z]*Error|ddress already in use|[Nn]o space left|[Qq]uota exceeded|[Ss]egmentation fault|Bus error|Illegal instruction|core dumped|(^|[ :])Killed|terminate called|[Aa]ssertion.*failed|what\(\): |Error Code [0-9]|nvidia-container-cli|find a profile|match a profile/) keep(level == "W" ? 2 : 1)
-      else if (level == "W") next
-      else if (level == "E" || line ~ /(^|[^A-Za-z0-9_"=.-])([Ee]rror|ERROR|FATAL|[Ff]atal): |: (error|failed) |[Pp]ermission denied|No such file|command not found|cannot open shared/ || text ~ /^([Ee]rror|ERROR|[Ff]atal|FATAL|[Ff]ailed|FAILED|[Cc]annot|[Cc]ould not|[Uu]nable|Aborted)([: ]|$)/) keep(2)
+      else if (level == "E" || level == "" && (line ~ /(^|[^A-Za-z0-9_"=.-])([Ee]rror|ERROR|FATAL|[Ff]atal): |: (error|failed) |[Pp]ermission denied|No such file|command not found|cannot open shared/ || text ~ /^([Ee]rror|ERROR|[Ff]atal|FATAL|[Ff]ailed|FAILED|[Cc]annot|[Cc]ould not|[Uu]nable|Aborted)([: ]|$)/)) keep(2)
     }
     END {
       for (kind = 1; kind < 4 && !kept[kind]; ) kind++
-      # The first five and the last three.
+      if (!kept[kind]) print "  | no line looks like it"
       for (i = 1; i <= kept[kind]; i++) {
         key = keys[kind, i]
         if (i <= 5 || i > kept[kind] - 3) print "  | line " lines[key] (times[key] > 1 ? " (" times[key] " times)" : "")
       }
-      if (!kept[kind]) print "  | no line looks like it"
-      print "  the last lines of it:"
-      i = kept[kind] && count > 8 ? count - 7 : 1
-      for (; i <= count; i++) print "  | " last[i]
-    }' || true
+      exit !kept[kind]
+    }' || shown=20
+  echo "  the last lines of it:"
+  { tail -c 65536 -- "$1" | tr '\r' '\n' | plain | grep . | tail -n "$shown" | cut -b -400 | sed 's/^/  | /'; } || true
 }
 
 # ---- The run ----------------------------------------------------------------------
@@ -1360,32 +1309,27 @@ on_signal() {
   say "stopping: signal $1"
   [[ -z ${server_started-} ]] || signal_steps client || true
 }
-trap 'on_signal TERM' TERM
-trap 'on_signal INT' INT
-trap 'on_signal USR1' USR1
-trap 'on_signal USR2' USR2
+for name in TERM INT USR1 USR2; do trap "on_signal $name" "$name"; done
 
 # When the last point must have ended, in seconds since 1970; empty without limit.
-measure_until=$(squeue --noheader --job="$slurm_id" --format=%e 2>/dev/null | head -n 1) || measure_until=
-# No words would be midnight.
-measure_until=$(date --date="${measure_until:-none}" +%s 2>/dev/null) || measure_until=
+measure_until=$(squeue --noheader --job="$slurm_id" --format=%e 2>/dev/null | date -f - +%s 2>/dev/null) || measure_until=
 readonly measure_until=${measure_until:+$((measure_until - reserve))}
 
 write_manifest || fail "cannot write $manifest"
 printf -v server_started '%(%s)T' -1
 readonly server_started
-count_lines before
+# Of a step's log, how many lines an earlier run of this job left there.
+declare -A earlier_lines=()
+for log in $all_logs; do [[ ! -f $log ]] || earlier_lines[$log]=$(wc -l <"$log"); done
 servers=() clients=()
 for ((number = 0; number < replicas; number++)); do
-  server_step "$number" 2> >(srun_says) &
+  server_step "$number" 2>>"$(log_of server "$number")" &
   servers+=($!)
-  client_step "$number" 2> >(srun_says) &
+  client_step "$number" 2>>"$(log_of benchmarking "$number")" &
   clients+=($!)
   last_act[$!]=$run/ended.$number
 done
-what="server and client"
-((replicas == 1)) || what="$replicas servers, each with a client,"
-say "job $job_id on ${SLURMD_NODENAME:-$HOSTNAME}: $what started, ${#points[@]} points"
+say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $replicas; points: ${#points[@]}"
 say "follow them: tail -f $all_logs"
 
 # True while clients have something to do, and their servers run. Else $blamed is the number of the pair that says how
@@ -1418,142 +1362,124 @@ done
 set +e
 server=${servers[blamed]} cause=server_ended client_status=0
 server_log=$(log_of server "$blamed") client_log=$(log_of benchmarking "$blamed")
-if [[ -z $stopped_by ]] && ! at_work "${clients[blamed]}"; then
+if ! at_work "${clients[blamed]}"; then
   client_end "$blamed"
   cause=${REPLIES[0]} client_status=${REPLIES[1]}
-  # Without its server the client fails in many ways; the cause is the server, whose step may still remove its container.
-  tries=100
-  while [[ $cause == no_answer && -z $stopped_by ]] && ((tries-- > 0)) && running "$server"; do
-    sleep 0.1
-  done
-  case $cause in
-    finished | client_stopped | no_time_left) ;;
-    no_answer) ! only_removes "server.$blamed" && running "$server" || cause=server_ended ;;
-    *) running "$server" || cause=server_ended ;;
-  esac
 fi
-# When Slurm ends the job, its steps may end a moment before its word comes here.
+# Without its server the client fails in many ways; the cause is the server, whose step may still remove its container.
 case $cause in
-  server_ended | no_answer | client_stopped | no_time_left) [[ -n $stopped_by ]] || sleep 0.5 ;;
+  finished | client_stopped | no_time_left) ;;
+  no_answer) ends_within 10 "$server" || only_removes server "$blamed" && cause=server_ended ;;
+  *) running "$server" || cause=server_ended ;;
 esac
+# When Slurm ends the job, its steps may end a moment before its word comes here.
+[[ $cause == finished || -n $stopped_by ]] || sleep 0.5
 [[ -z $stopped_by ]] || cause=signal
-
-# how_it_ended STATUS: how a step's status reads.
-how_it_ended() {
-  if (($1 > 128 && $1 < 193)); then echo "was killed by signal $(($1 - 128))"; else echo "exited with status $1"; fi
-}
+how_it_ended() { (($1 > 128 && $1 < 193)) && echo "was killed by signal $(($1 - 128))" || echo "exited with status $1"; }
 # explain CAUSE: sets $cause, and what goes with it: $code, $reason and $to_do.
 explain() {
-  local status=0 named=''
-  ((replicas == 1)) || named=", server $blamed on port $((port + blamed))"
-  cause=$1 code=1 to_do="mend what the lines above name"
+  local which=''
+  ((replicas == 1)) || which=", server $blamed on port $((port + blamed))"
+  cause=$1 code=1 to_do="fix what the lines above name"
   case $cause in
     finished) code=0 reason="all points are finished" to_do='' ;;
     client_lacks)
       code=2 reason="something is missing in the container of $client_image"
-      to_do="use an image that has it (client in the recipe), or mount it (mounts in the settings); then make the scripts anew and submit setup.sh"
-      ;;
-    refused) code=2 reason="the server does not take the client's requests" to_do="leave out what it does not take, as the lines above say" ;;
+      to_do="use an image that has it (client in the recipe), or mount it (mounts in the settings); then make the scripts anew and submit setup.sh" ;;
+    refused)
+      code=2 reason="the server does not take the client's requests"
+      to_do="leave out what it does not take, as the lines above say" ;;
     server_ended)
-      code=3 reason="the server ended before the sweep was over$named"
-      to_do="find out why the server ended; its whole log is $server_log"
-      running "$server" || wait "$server" || status=$?
-      running "$server" || reason="the server $(how_it_ended "$status") before the sweep was over$named"
-      ;;
+      code=3 reason=ended to_do="find out why the server ended; its whole log is $server_log"
+      running "$server" || { wait "$server"; reason=$(how_it_ended $?); }
+      reason="the server $reason before the sweep was over$which" ;;
     no_answer)
-      code=3 reason="the server stopped answering$named"
-      to_do="the server ran on without an answer, and this job ended it. Look for errors of the GPUs on ${SLURMD_NODENAME:-$HOSTNAME} (dmesg, nvidia-smi -q) and read $server_log; if it happens again, exclude that node"
-      ;;
+      code=3 reason="the server stopped answering$which"
+      to_do="the server ran on without an answer, and this job ended it. Look for errors of the GPUs on $SLURMD_NODENAME (dmesg, nvidia-smi -q) and read $server_log; if it happens again, exclude that node" ;;
     not_ready)
-      code=4 reason="the server was not ready within $ready_timeout s$named"
-      to_do="if the server only needs longer, raise ready_timeout in the recipe (it is $ready_timeout) and make launch.sh anew; else its whole log says more: $server_log"
-      ;;
+      code=4 reason="the server was not ready within $ready_timeout s$which"
+      to_do="if the server only needs longer, raise ready_timeout in the recipe (it is $ready_timeout) and make launch.sh anew; else its whole log says more: $server_log" ;;
     points_failed)
-      code=5 reason="points failed"
-      to_do="see why the points failed; all that they left is in $results/failed_$job_id, and the steps' logs are $all_logs"
-      ;;
-    signal) code=6 reason="stopped by signal $stopped_by" to_do='' ;;
-    client_stopped) code=6 reason="the client was stopped by a signal" to_do='' ;;
+      code=5 reason="${failed:-some} of ${#points[@]} points failed"
+      to_do="see why the points failed; all that they left is in $results/failed_$job_id, and the steps' logs are $all_logs" ;;
+    signal | client_stopped) code=6 reason="stopped by ${stopped_by:+signal }${stopped_by:-a signal to the client}" to_do='' ;;
     no_time_left) code=6 reason="the time that is left is too short for the points that are left" to_do='' ;;
     no_space) reason="no space is left in $results" to_do="make room in $results (df -h, df -i and the quota tell)" ;;
     points_missing) reason="the client step ended well, but points are missing: see $all_logs" ;;
     *) reason="the client step $(how_it_ended "$client_status")" ;;
   esac
 }
-explain "$cause"
 
+explain "$cause"
 # First what must not be lost: who is told to stop may have only seconds.
 store_points
-write_manifest || say "error: cannot write $manifest" >&2
+write_manifest
+# Now, since what steps say when they are told to stop is no cause.
+case $code in
+  1 | 2) mapfile -t cause_lines < <(show_cause "$client_log") ;;
+  3) mapfile -t cause_lines < <(show_cause "$server_log") ;;
+  4) mapfile -t cause_lines < <(show_cause "$server_log" && show_cause "$client_log") ;;
+esac
 seconds_to_stop=$stop_timeout
 ((code != 6)) || seconds_to_stop=3
-mkdir "$stopping" 2>/dev/null
-count_lines until
 stop_steps client 5 "${clients[@]}"
-# Now the clients have said how far they are. What a point left is moved when all have stopped.
+# Now the clients have said how far they are.
 store_points
 keep_unfinished
-write_manifest
 stop_steps server "$seconds_to_stop" "${servers[@]}"
 # The clients' containers are removed meanwhile; who is told to stop has no time for that.
 last_act=()
 ((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}"
-remove_containers
+! declare -F remove_containers >/dev/null || remove_containers
 # Who still had a folder open when it was brought out may have added to it.
-((${#stored[@]} == 0)) || find "${stored[@]}" ! -type f ! -type d -delete
-ready_seconds=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done |
-  sed -n 's/^ready_seconds=\([0-9]\{1,9\}\)$/\1/p' | sort -n | tail -n 1)
+((${#stored[@]} == 0)) || find "${stored[@]}" ! -type d \( ! -type f -o -perm /6000 \) -delete
+states=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done)
+ready_seconds=$(sed -n 's/^ready_seconds=\([0-9]\{1,9\}\)$/\1/p' <<<"$states" | sort -n | tail -n 1)
+read -r in_flight_percent too_short < <(awk -F '[=/]' '/^in_flight=[0-9]+\/[0-9]+\/[0-9]+$/ && length() < 40 {
+  busy += $2; seconds += $3; short += $4 } END { share = seconds > 0 ? busy / seconds / 10 : 0
+  if (seconds > 0) printf "%d %d\n", (share < 100 ? share : 100), short }' <<<"$states")
 finished=0 failed=0 not_run=0 seconds_needed=0 why=''
 for point in "${points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"$point"
-  # Points may have ended while the client was stopping.
-  look_up "$use_case" "$isl" "$osl" "$concurrency"
-  state=${REPLIES[1]} detail=${REPLIES[3]}
-  case $state in
-    finished) finished=$((finished + 1)) ;;
-    'not run') not_run=$((not_run + 1)) why=$detail ;;
+  # shellcheck disable=SC2086 # its words
+  look_up $point
+  detail=${REPLIES[3]}
+  case ${REPLIES[1]} in
+    finished) finished=$((finished + 1)) && continue ;;
+    'not run') not_run=$((not_run + 1)) why=$detail && continue ;;
     failed) failed=$((failed + 1)) ;;
     'left out') seconds_needed=$((seconds_needed + REPLIES[2])) ;;
   esac
-  [[ $state == finished || $state == 'not run' ]] ||
-    say "$state: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
+  say "${REPLIES[1]}: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
 done
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
-((code != 0 || failed == 0)) || explain points_failed
-# srun can say 0 of a client that never ran.
-((code != 0 || finished == ${#points[@]})) || explain points_missing
-((code != 5)) || reason="$failed of ${#points[@]} points failed"
+if [[ $code == [05] && $failed != 0 ]]; then
+  explain points_failed
+  mapfile -t cause_lines < <(for log in "$results/failed_$job_id"/{*,*/server-*}/*.log; do show_cause "$log"; done)
+elif [[ $code == 0 && $finished != "${#points[@]}" ]]; then
+  # srun can say 0 of a client that never ran.
+  explain points_missing
+fi
 if ! write_manifest && [[ $cause != no_space ]]; then
   before=$reason
   explain no_space
   reason+=", or it cannot be written to; before that: $before"
 fi
 
-# What may be the cause, in the logs that tell it.
-logs_to_show=("$client_log")
-case $cause in
-  server_ended | no_answer) logs_to_show=("$server_log") ;;
-  not_ready) logs_to_show=("$server_log" "$client_log") ;;
-  points_failed)
-    depth=$((parts > 0 ? 3 : 2))
-    mapfile -t logs_to_show < <(find "$results/failed_$job_id" -mindepth $depth -maxdepth $depth -name '*.log' -type f | sort)
-    ;;
-  finished | signal | client_stopped | no_time_left) logs_to_show=() ;;
-esac
-for log in "${logs_to_show[@]}"; do
-  mapfile -t -O "${#cause_lines[@]}" cause_lines < <(show_cause "$log")
-done
 ((${#cause_lines[@]} == 0)) || printf '%s\n' "${cause_lines[@]}"
 say "$finished of ${#points[@]} points are in $results"
+[[ -z $in_flight_percent ]] ||
+  say "requests were in flight for $in_flight_percent % of the time from ready to the last result"
+((too_short == 0)) || say "$too_short points measured for less than 10 s, which is too short"
 # What a person does next; a job whose time is up may go on by itself. One that was cancelled stays so, and what failed
 # would fail again.
 requeue='' next="after that" options=''
-if ((code == 6 && failed == 0 && restarts < requeue_limit)) && [[ $stopped_by != TERM ]]; then
-  requeue=yes
-  say "the job goes on by itself: requeue $((restarts + 1)) of at most $requeue_limit"
-elif ((code == 6)); then
+if ((code == 6)); then
   next="to go on"
-  if ((seconds_needed > 0)); then
+  if ((failed == 0 && restarts < requeue_limit)) && [[ $stopped_by != TERM ]]; then
+    requeue=yes
+    say "the job goes on by itself: requeue $((restarts + 1)) of at most $requeue_limit"
+  elif ((seconds_needed > 0)); then
     # A quarter more, the server's start, and what must be left at the end.
     options="--time=$(((seconds_needed * 5 / 4 + ${ready_seconds:-0} + reserve) / 60 + 1)) "
     say "nothing failed: the points that were left out need about $seconds_needed s, and the server its start"
@@ -1569,10 +1495,8 @@ if [[ -z $requeue ]] && ((finished < ${#points[@]})); then
 fi
 write_manifest
 rm -f -- "$run/points" "$run"/{ended,output,meet,state,warm}.*
-rmdir "$run"/taken.* "$run"/{finished,failed} "$run" "$stopping" "${claims[@]}" 2>/dev/null
-for line in "${advice[@]}"; do
-  say "$line"
-done
+rmdir "$run"/taken.* "$run"/{finished,failed} "$run" "${claims[@]}" 2>/dev/null
+for line in "${advice[@]}"; do say "$line"; done
 say "exit $code: $reason"
 if [[ -n $requeue ]]; then
   scontrol requeue "$slurm_id" || say "error: Slurm does not requeue the job" >&2

@@ -47,8 +47,8 @@ readonly gpus=4
 
 # ---- Common ground ----------------------------------------------------------
 
-# Options that a caller exported: a trace would print every value into the log, others would change what redirections
-# and patterns do, and all of them would reach the tools that are shell scripts themselves.
+# Options that a caller exported would change what redirections and patterns do, print every value into the log, and
+# reach the tools that are shell scripts themselves.
 set +axvfC
 shopt -u failglob nullglob nocasematch nocaseglob dotglob
 export -n SHELLOPTS BASHOPTS
@@ -59,52 +59,38 @@ fail() {
   say "error: $*" >&2
   exit 1
 }
-
-# Everything that is missing is named at once: nobody should queue twice to learn of a second problem.
-problems=()
-missing() { problems+=("$*"); }
+# Everything that is missing is named before the script stops: nobody should queue twice to learn of a second problem.
+problems=0
+missing() {
+  say "missing: $*" >&2
+  problems=$((problems + 1))
+}
 stop_if_missing() {
-  local problem
-  ((${#problems[@]} > 0)) || return 0
-  for problem in "${problems[@]}"; do
-    say "missing: $problem" >&2
-  done
-  say "nothing was done; mend what is named above and run this again" >&2
+  ((problems > 0)) || return 0
+  say "nothing was done; fix what is named above and run this again" >&2
   exit 2
 }
 need_commands() {
   local name
-  for name in "$@"; do
-    command -v "$name" >/dev/null || missing "the command $name on $HOSTNAME"
-  done
+  for name in "$@"; do command -v "$name" >/dev/null || missing "the command $name on $HOSTNAME"; done
 }
-
-# Frees the name $1 without losing what it holds: it becomes NAME.WORD-N.
+# set_aside PATH WORD: frees the name without losing what it holds, which becomes PATH.WORD-N.
 set_aside() {
-  local path=$1 word=$2 number=1
-  while [[ -e $path.$word-$number || -L $path.$word-$number ]]; do
-    number=$((number + 1))
-  done
-  mv -nT -- "$path" "$path.$word-$number"
-  say "kept what was there as $path.$word-$number"
+  local number=1
+  while [[ -e $1.$2-$number || -L $1.$2-$number ]]; do number=$((number + 1)); done
+  mv -nT -- "$1" "$1.$2-$number"
+  say "kept what was there as $1.$2-$number"
 }
 
 # STAGE_PATH at run time wins over the folder that was rendered in.
 stage_path=${STAGE_PATH:-$default_stage_path}
-while [[ $stage_path == */ && $stage_path != / ]]; do
-  stage_path=${stage_path%/}
-done
-readonly stage_path
+readonly stage_path=${stage_path%"${stage_path##*[!/]}"}
 check_stage_path() {
-  # A container mount, srun's name of a log file or find's pattern would misread these.
-  local unusable='[[:space:][:cntrl:],:$`"\\{}%*?]|\[|\]'
-  if [[ -z $stage_path ]]; then
-    missing "STAGE_PATH, the folder for images, models and results: export STAGE_PATH=/lustre/project/..."
-  elif [[ $stage_path != /?* ]]; then
-    missing "an absolute STAGE_PATH: it is \"$stage_path\""
-  elif [[ $stage_path =~ $unusable ]]; then
-    missing "a STAGE_PATH that a container mount can name: \"$stage_path\" has white space or one of , : \$ \` \" \\ { } % * ? [ ]"
-  fi
+  # A container mount, srun's name of a log file or find's pattern would misread other characters.
+  local usable='^/[^][:space:][:cntrl:],:$`"\{}%*?[]+$'
+  [[ $stage_path =~ $usable ]] ||
+    missing "STAGE_PATH, the folder for images, models and results (export STAGE_PATH=/lustre/project/...): an absolute" \
+      "path without white space or one of , : \$ \` \" \\ { } % * ? [ ]; it is \"$stage_path\""
 }
 
 # check_readable PATH: what is there and may not be read is neither absent nor damaged: it is
@@ -130,17 +116,29 @@ check_readable() {
 # shards_of FOLDER: the shards that the folder's index names, a line each.
 shards_of() {
   local index=$1/model.safetensors.index.json
-  [[ ! -s $index ]] || LC_ALL=C grep -ao '"[^"/]*\.safetensors"' "$index" | tr -d '"' | LC_ALL=C sort -u
+  [[ ! -s $index ]] || head -c 67108864 -- "$index" | LC_ALL=C grep -ao '"[ !#-.0-~]*\.safetensors"' | tr -d '"' | LC_ALL=C sort -u
 }
-# missing_files FOLDER FILE...: in REPLIES, what a whole model has and this folder lacks, or has without content: the
-# files that are named, and the shards.
+# missing_files FOLDER FILE...: in REPLIES, which of these files and of the shards are not there, or are empty.
 missing_files() {
-  local folder=$1 file
-  shift
+  local file
   REPLIES=()
   while IFS= read -r file; do
-    [[ -z $file || -f $folder/$file && -s $folder/$file ]] || REPLIES+=("$file")
-  done < <(printf '%s\n' "$@" && shards_of "$folder")
+    [[ -z $file || -f $1/$file && -s $1/$file ]] || REPLIES+=("$file")
+  done < <(printf '%s\n' "${@:2}" && shards_of "$1")
+}
+
+# text_of FILE: the text of a file that others may have made, within a bound. A link and a FIFO have none.
+text_of() { [[ ! -f $1 || -L $1 ]] || timeout 5 head -c 4194304 -- "$1" 2>/dev/null || true; }
+# put FILE TEXT: whole or not at all, as a new file: not through a link, nor with bash's own words about a full disk.
+put() { rm -f -- "$1.part" && (set -C && printf '%s\n' "$2" >"$1.part") 2>/dev/null && mv -T -- "$1.part" "$1"; }
+# holds PATH REFERENCE: false when something else was fetched to it. In REPLY, what that was, by the file beside an image
+# or in a model's folder; empty where nobody wrote it down, or where the image has another length by now.
+holds() {
+  local record=$1/.reference bytes=''
+  [[ -d $1 ]] || record=$1.reference
+  read -r REPLY bytes < <(text_of "$record") || true
+  [[ $REPLY =~ ^[[:alnum:]._:/@+-]+$ && (-d $1 || $bytes == "$(stat -L -c %s -- "$1" 2>/dev/null)") ]] || REPLY=
+  [[ -z $REPLY || $REPLY@ == "$2@"* ]]
 }
 
 # In a folder, it says that its checksums were compared before.
@@ -154,7 +152,7 @@ readable() { numfmt --to=iec-i --suffix=B --format=%.2f "$1"; }
 # Files of folder $1 itself, with their sizes. The engine's folder is inside the
 # weights' and does not count as theirs.
 list_files() {
-  find "$1" \( -path "$1/$engine_folder" -o -path "$1/$engine_link" -o -name "$mark" \) -prune -o -type f -printf '%s %P\n'
+  find "$1" \( -path "$1/$engine_folder" -o -path "$1/$engine_link" -o -name "$mark" -o -name .reference \) -prune -o -type f -printf '%s %P\n'
 }
 
 # A link in folder $1 that leads out of it, where the server's container does not follow, or
@@ -169,7 +167,7 @@ stray_link() {
     }
   done < <(find -H "$1" -type l -printf '%P\0' 2>/dev/null)
 }
-# check_by_hand FOLDER: names what must be mended there before anything is read or fetched.
+# check_by_hand FOLDER: names what must be fixed there before anything is read or fetched.
 check_by_hand() {
   local link
   check_readable "$1" || return 0
@@ -275,8 +273,12 @@ check_checksums() {
 reasons=
 is_whole() {
   local kind=$1 folder=$2
+  local target=${1}_target
+  target=${!target}
   reasons=
   [[ -d $folder ]] || return 1
+  holds "$folder" "$target" || reasons="it is $REPLY, and not $target"
+  [[ -z $reasons ]] || return 1
   reasons=$(stray_link "$folder")
   # Ten reasons are enough to know.
   if [[ -n $reasons ]]; then
@@ -429,11 +431,13 @@ for kind in "${to_do[@]}"; do
       set_aside "$model" incomplete
       say "remove that folder once nobody needs it: it takes as much space as the model"
     fi
+    put "$weights_part/$model_folder/.reference" "$weights_target" || fail "cannot write in $weights_part"
     mv -nT -- "$weights_part/$model_folder" "$model"
     rmdir "$weights_part"
   else
     download engine "$engine_target" "$engine_part" "$engine_folder"
     [[ ! -e $model/$engine_folder ]] || set_aside "$model/$engine_folder" incomplete
+    put "$engine_part/$engine_folder/.reference" "$engine_target" || fail "cannot write in $engine_part"
     mv -nT -- "$engine_part/$engine_folder" "$model/$engine_folder"
     rmdir "$engine_part"
   fi

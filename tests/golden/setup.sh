@@ -15,12 +15,16 @@ readonly made_by='nim-slurm 0.1.0'
 readonly recipe=llama3-70b-h100x4-fp8
 # Used when STAGE_PATH is not set.
 readonly default_stage_path=''
-# One entry an image in each list: its file, what enroot imports, the processor
+# One entry an image in each list: its file and name, what enroot imports, the processor
 # it is for (empty: this node's), the free space it needs in MiB, and the
 # registry that asks for an NGC key (empty: none does).
 readonly image_files=(
   nvidia+tritonserver+25.01.sqsh
   nim+meta+llama3-70b-instruct+1.0.3.sqsh
+)
+readonly image_references=(
+  nvcr.io/nvidia/tritonserver:25.01-py3-sdk
+  nvcr.io/nim/meta/llama3-70b-instruct:1.0.3
 )
 readonly image_uris=(
   'docker://nvcr.io#nvidia/tritonserver:25.01-py3-sdk'
@@ -41,8 +45,8 @@ readonly image_logins=(
 
 # ---- Common ground ----------------------------------------------------------
 
-# Options that a caller exported: a trace would print every value into the log, others would change what redirections
-# and patterns do, and all of them would reach the tools that are shell scripts themselves.
+# Options that a caller exported would change what redirections and patterns do, print every value into the log, and
+# reach the tools that are shell scripts themselves.
 set +axvfC
 shopt -u failglob nullglob nocasematch nocaseglob dotglob
 export -n SHELLOPTS BASHOPTS
@@ -53,66 +57,48 @@ fail() {
   say "error: $*" >&2
   exit 1
 }
-
-# Everything that is missing is named at once: nobody should queue twice to learn of a second problem.
-problems=()
-missing() { problems+=("$*"); }
+# Everything that is missing is named before the script stops: nobody should queue twice to learn of a second problem.
+problems=0
+missing() {
+  say "missing: $*" >&2
+  problems=$((problems + 1))
+}
 stop_if_missing() {
-  local problem
-  ((${#problems[@]} > 0)) || return 0
-  for problem in "${problems[@]}"; do
-    say "missing: $problem" >&2
-  done
-  say "nothing was done; mend what is named above and run this again" >&2
+  ((problems > 0)) || return 0
+  say "nothing was done; fix what is named above and run this again" >&2
   exit 2
 }
 need_commands() {
   local name
-  for name in "$@"; do
-    command -v "$name" >/dev/null || missing "the command $name on $HOSTNAME"
-  done
+  for name in "$@"; do command -v "$name" >/dev/null || missing "the command $name on $HOSTNAME"; done
 }
-
-# Frees the name $1 without losing what it holds: it becomes NAME.WORD-N.
+# set_aside PATH WORD: frees the name without losing what it holds, which becomes PATH.WORD-N.
 set_aside() {
-  local path=$1 word=$2 number=1
-  while [[ -e $path.$word-$number || -L $path.$word-$number ]]; do
-    number=$((number + 1))
-  done
-  mv -nT -- "$path" "$path.$word-$number"
-  say "kept what was there as $path.$word-$number"
+  local number=1
+  while [[ -e $1.$2-$number || -L $1.$2-$number ]]; do number=$((number + 1)); done
+  mv -nT -- "$1" "$1.$2-$number"
+  say "kept what was there as $1.$2-$number"
 }
 
 # STAGE_PATH at run time wins over the folder that was rendered in.
 stage_path=${STAGE_PATH:-$default_stage_path}
-while [[ $stage_path == */ && $stage_path != / ]]; do
-  stage_path=${stage_path%/}
-done
-readonly stage_path
+readonly stage_path=${stage_path%"${stage_path##*[!/]}"}
 check_stage_path() {
-  # A container mount, srun's name of a log file or find's pattern would misread these.
-  local unusable='[[:space:][:cntrl:],:$`"\\{}%*?]|\[|\]'
-  if [[ -z $stage_path ]]; then
-    missing "STAGE_PATH, the folder for images, models and results: export STAGE_PATH=/lustre/project/..."
-  elif [[ $stage_path != /?* ]]; then
-    missing "an absolute STAGE_PATH: it is \"$stage_path\""
-  elif [[ $stage_path =~ $unusable ]]; then
-    missing "a STAGE_PATH that a container mount can name: \"$stage_path\" has white space or one of , : \$ \` \" \\ { } % * ? [ ]"
-  fi
+  # A container mount, srun's name of a log file or find's pattern would misread other characters.
+  local usable='^/[^][:space:][:cntrl:],:$`"\{}%*?[]+$'
+  [[ $stage_path =~ $usable ]] ||
+    missing "STAGE_PATH, the folder for images, models and results (export STAGE_PATH=/lustre/project/...): an absolute" \
+      "path without white space or one of , : \$ \` \" \\ { } % * ? [ ]; it is \"$stage_path\""
 }
 
 # Slurm's commands take options from their environment. What a login shell or an outer job left there must not change
-# the steps below, which say what they need. The site's own settings (SLURM_CONF, ENROOT_*, proxies) stay.
-unset "${!SCANCEL_@}" "${!SQUEUE_@}" "${!SCONTROL_@}" "${!SRUN_@}" "${!SBATCH_@}" "${!PYXIS_@}" "${!SLURM_CPU_BIND@}" "${!SLURM_MEM_@}" "${!SLURM_NTASKS@}" \
-  SLURM_CPUS_PER_TASK SLURM_CPUS_PER_GPU SLURM_CPU_FREQ_REQ SLURM_CORE_SPEC SLURM_THREADS SLURM_THREADS_PER_CORE \
-  SLURM_GPUS SLURM_GPUS_PER_NODE SLURM_GPUS_PER_TASK SLURM_GPUS_PER_SOCKET SLURM_GPU_BIND SLURM_GPU_FREQ \
-  SLURM_GRES SLURM_GRES_FLAGS SLURM_STEP_GRES SLURM_TRES_PER_TASK SLURM_TRES_BIND SLURM_NPROCS \
-  SLURM_DISTRIBUTION SLURM_HINT SLURM_EXACT SLURM_EXCLUSIVE SLURM_OVERLAP SLURM_OVERCOMMIT SLURM_SPREAD_JOB \
-  SLURM_WAIT SLURM_KILL_BAD_EXIT SLURM_TIMELIMIT SLURM_SIGNAL SLURM_MPI_TYPE SLURM_EXPORT_ENV SLURM_OPEN_MODE \
-  SLURM_STDOUTMODE SLURM_STDERRMODE SLURM_STDINMODE SLURM_LABELIO SLURM_UNBUFFEREDIO SLURM_WORKING_DIR \
-  SLURM_REMOTE_CWD SLURM_PROLOG SLURM_EPILOG SLURM_TASK_PROLOG SLURM_TASK_EPILOG SLURM_RESV_PORTS SLURM_NETWORK \
-  SLURM_CONTAINER SLURM_CONSTRAINT SLURM_THREAD_SPEC SLURM_HOSTFILE SLURM_EXCLUDE SLURM_CLUSTER_CONSTRAINT \
-  SLURM_TIME_FORMAT SLURM_NO_KILL SLURM_HET_SIZE SLURM_SRUN_MULTI
+# the steps below, which say what they need; what tells of this job and its cluster stays, and so do the site's ENROOT_*.
+for name in $(compgen -e | grep -E '^(SLURM|SRUN|SBATCH|SCANCEL|SQUEUE|SCONTROL|PYXIS)_'); do
+  case ${name#SLURM_} in
+    CONF | JWT | CLUSTER_NAME | JOB* | ARRAY_* | SUBMIT_* | RESTART_COUNT | NODELIST | NNODES | TASKS_* | *_ON_NODE) ;;
+    *) unset "$name" ;;
+  esac
+done
 
 # check_readable PATH: what is there and may not be read is neither absent nor damaged: it is
 # named, with the chmod that helps. True when nothing is in the way.
@@ -150,11 +136,23 @@ open_lock() {
 # True when $1 is a whole squashfs file. The superblock is written last and says at byte 40 how long the file must be:
 # that shows what a killed import cut off.
 sound_image() {
-  local file=$1 length
-  [[ -f $file && $(head -c 4 "$file" | tr -d '\0') == hsqs ]] || return 1
-  length=$(od --endian=little -A n -t u8 -j 40 -N 8 "$file") || return 1
-  (($(stat -L -c %s "$file") >= length)) || return 1
-  ! command -v unsquashfs >/dev/null || unsquashfs -s "$file" >/dev/null 2>&1
+  local length
+  [[ -f $1 && $(head -c 4 "$1" | tr -d '\0') == hsqs ]] || return 1
+  length=$(od --endian=little -A n -t u8 -j 40 -N 8 "$1") && (($(stat -L -c %s "$1") >= length))
+}
+
+# text_of FILE: the text of a file that others may have made, within a bound. A link and a FIFO have none.
+text_of() { [[ ! -f $1 || -L $1 ]] || timeout 5 head -c 4194304 -- "$1" 2>/dev/null || true; }
+# put FILE TEXT: whole or not at all, as a new file: not through a link, nor with bash's own words about a full disk.
+put() { rm -f -- "$1.part" && (set -C && printf '%s\n' "$2" >"$1.part") 2>/dev/null && mv -T -- "$1.part" "$1"; }
+# holds PATH REFERENCE: false when something else was fetched to it. In REPLY, what that was, by the file beside an image
+# or in a model's folder; empty where nobody wrote it down, or where the image has another length by now.
+holds() {
+  local record=$1/.reference bytes=''
+  [[ -d $1 ]] || record=$1.reference
+  read -r REPLY bytes < <(text_of "$record") || true
+  [[ $REPLY =~ ^[[:alnum:]._:/@+-]+$ && (-d $1 || $bytes == "$(stat -L -c %s -- "$1" 2>/dev/null)") ]] || REPLY=
+  [[ -z $REPLY || $REPLY@ == "$2@"* ]]
 }
 
 say "$made_by, recipe $recipe"
@@ -169,7 +167,7 @@ mkdir -p "$stage_path" || fail "cannot make the folder $stage_path"
 to_import=() space_needed=0 logins_needed=()
 for index in "${!image_files[@]}"; do
   check_readable "$stage_path/${image_files[index]}" || continue
-  if sound_image "$stage_path/${image_files[index]}"; then
+  if sound_image "$stage_path/${image_files[index]}" && holds "$stage_path/${image_files[index]}" "${image_references[index]}"; then
     say "${image_files[index]} is there already"
     continue
   fi
@@ -177,7 +175,7 @@ for index in "${!image_files[@]}"; do
   space_needed=$((space_needed + image_space[index]))
   [[ -z ${image_logins[index]} ]] || logins_needed+=("${image_logins[index]}")
 done
-if ((${#to_import[@]} + ${#problems[@]} == 0)); then
+if ((${#to_import[@]} + problems == 0)); then
   say "nothing to do: all images are in $stage_path"
   exit 0
 fi
@@ -245,11 +243,11 @@ use_key_for() {
   [[ -z $login ]] || has_login "$login" || export NGC_API_KEY
 }
 
+# is_secret NAME: true for a variable that is called like a secret.
+is_secret() { [[ ${1^^} =~ TOKEN(_|$)|SECRET|PASSW|PASSPHRASE|PASS$|_PWD$|CREDENTIAL|KEY$ ]]; }
 # Steps get no secret of the user's but those that they are given. This shell keeps them.
 while read -r name; do
-  case ${name^^} in
-    *TOKEN | *TOKEN_* | *SECRET* | *PASSW* | *CREDENTIAL* | *_KEY) export -n "${name?}" ;;
-  esac
+  ! is_secret "$name" || export -n "${name?}"
 done < <(compgen -e)
 
 # Removes what killed imports of file $1 left: a part names its job.
@@ -259,6 +257,7 @@ remove_leftovers() {
     [[ -f $part || -L $part ]] || continue
     job=${part%.part}
     job=${job##*.}
+    [[ $job =~ ^[0-9]+$ ]] || continue
     if [[ $job != "$SLURM_JOB_ID" ]] && ! job_has_ended "$job"; then
       continue
     fi
@@ -277,9 +276,9 @@ job_has_ended() {
 }
 
 label() {
-  local line
+  local line LC_ALL=C
   while IFS= read -r line || [[ -n $line ]]; do
-    printf '  %s | %s\n' "$1" "$line"
+    printf '  %s | %s\n' "$1" "${line//[^ -~]/?}"
   done
 }
 
@@ -307,7 +306,7 @@ reason_of_failure() {
 }
 
 import_image() {
-  local name=${image_files[$1]} uri=${image_uris[$1]} architecture=${image_architectures[$1]}
+  local name=${image_files[$1]} reference=${image_references[$1]} uri=${image_uris[$1]} architecture=${image_architectures[$1]}
   local file=$stage_path/$name part=$stage_path/.$name.$SLURM_JOB_ID.part
   # Two setups share the work: the second one waits here and then finds the
   # file. Without a lock, or after an hour, both import, each to its own part.
@@ -315,9 +314,13 @@ import_image() {
     say "warning: no lock on $stage_path/.$name.lock; go on without"
   check_readable "$file" || stop_if_missing
   if sound_image "$file"; then
-    say "$name came from another setup"
-    rm -f -- "$stage_path/.$name.lock"
-    return
+    if holds "$file" "$reference"; then
+      say "$name came from another setup"
+      rm -f -- "$stage_path/.$name.lock"
+      return
+    fi
+    say "$name is $REPLY, and not $reference"
+    set_aside "$file" other
   fi
   remove_leftovers "$name"
   if [[ -e $file || -L $file ]]; then
@@ -348,6 +351,8 @@ import_image() {
     say "error: enroot reported success, but what it wrote for $name is not a whole squashfs file: is the disk full?" >&2
     return 1
   fi
+  # What it is stands beside it, with its length: that shows whether it is this very file.
+  put "$file.reference" "$reference $(stat -c %s "$part")" || fail "cannot write $file.reference"
   # The name appears only now, when the file is whole. Where another setup was
   # faster, its file stays.
   mv -nT -- "$part" "$file" || sound_image "$file" || fail "cannot rename $part to $file"
@@ -377,5 +382,5 @@ done
 ((failed == 0)) || sleep 0.5 || true
 [[ -z $stopped ]] || fail "stopped by a signal before all images were there: submit this script again"
 ((failed == 0)) ||
-  fail "$failed of ${#to_import[@]} images failed; when that is mended, submit this script again: what is ready is not fetched twice"
+  fail "$failed of ${#to_import[@]} images failed; when that is fixed, submit this script again: what is ready is not fetched twice"
 say "done: all images are in $stage_path"

@@ -203,7 +203,7 @@ fn table() -> Vec<Fault> {
             during: |site, job| {
                 until_points(site, job, 1);
                 let step = run(job.lab.command("bash").args(["-c",
-                    "squeue --noheader --steps --job=\"$0\" --format='%i %j' | sed -n 's/ server$//p'", &job.id]));
+                    "squeue --noheader --steps --job=\"$0\" --format='%i %j' | sed -n 's/ server\\.0$//p'", &job.id]));
                 run(job.lab.command("scancel").args(["--signal=KILL", step.trim()]));
             }, ..ROW },
         Fault { name: "server: dies inside a point", marked: true, kept: 1,

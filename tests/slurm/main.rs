@@ -6,6 +6,7 @@
 //! `cargo test --test slurm -- --ignored NAME` for one.
 
 mod arrays;
+mod attacks;
 mod clients;
 #[path = "../common/cluster.rs"]
 mod cluster;
@@ -15,7 +16,7 @@ mod ending;
 mod faults;
 mod follow;
 mod grammar;
-mod hostile;
+
 mod lab;
 mod newer;
 mod prefix_cache;
@@ -111,6 +112,12 @@ fn whole_recipe() {
 
     check_results(&site, id);
     check_manifest(&site, id);
+    for words in [
+        " % of the time from ready",
+        "points measured for less than 10 s",
+    ] {
+        assert!(ended.output.contains(words), "{}", ended.output);
+    }
 
     // GPUs do not idle.
     let (server, client) = (site.log("server", id), site.log("benchmarking", id));
@@ -209,6 +216,8 @@ fn check_manifest(site: &Site, id: &str) {
     assert_eq!(manifest["node"], "node1");
     assert_eq!(manifest["crate_version"], env!("CARGO_PKG_VERSION"));
     assert!(manifest["images"]["server"]["bytes"].as_u64().unwrap() > 1_000_000);
+    let share = manifest["in_flight_percent"].as_u64().unwrap();
+    assert!((1..=100).contains(&share), "{manifest}");
     let points = manifest["points"].as_array().unwrap();
     assert_eq!(points.len(), 4);
     for point in points {
@@ -244,7 +253,8 @@ fn setup_again_changes_nothing() {
         files
     };
     let before = snapshot();
-    assert_eq!(before.len(), 2, "{before:?}");
+    // Each with what it is beside it.
+    assert_eq!(before.len(), 4, "{before:?}");
 
     // The login was a file of its own, and went with the job.
     let calls = fs::read_to_string(lab.folder().join("calls.log")).unwrap();
@@ -275,7 +285,7 @@ fn two_setups_share_the_work() {
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
         .collect();
-    assert_eq!(left.len(), 2, "{left:?}");
+    assert_eq!(left.len(), 4, "{left:?}");
 }
 
 #[test]

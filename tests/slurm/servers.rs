@@ -227,7 +227,7 @@ fn model_from_the_hub() {
         words(&output)
     );
 
-    // Damage is found by the shard's own header, and mended without losing the rest.
+    // Damage is found by the shard's own header, and fixed without losing the rest.
     fs::write(&shard, &whole[..whole.len() / 2]).unwrap();
     let output = site.bash(&lab, PrepareModels);
     assert_eq!(output.status.code(), Some(1), "{}", words(&output));

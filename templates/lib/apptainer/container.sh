@@ -24,4 +24,3 @@ set_container() {
   done
   REPLIES+=("$image")
 }
-remove_containers() { :; }

@@ -5,12 +5,9 @@ check_runtime() {
 # set_container ROLE IMAGE NAMES MOUNT...: in REPLIES, srun's options for this image; what it runs comes behind. NAMES
 # are the variables of the step, with blanks between them, that win over the image's own.
 set_container() {
-  local image=$stage_path/$2 names=${3// /,} mounts
-  shift 3
-  mounts=$(IFS=, && printf '%s' "$*")
+  local IFS=,
   REPLIES=(
-    --no-container-entrypoint --no-container-mount-home --container-writable
-    --container-image="$image" --container-mounts="$mounts" --container-env="$names" --
+    --no-container-entrypoint --no-container-mount-home --container-writable --container-image="$stage_path/$2"
+    --container-env="${3// /,}" --container-mounts="${*:4}" --
   )
 }
-remove_containers() { :; }
