@@ -6,6 +6,8 @@
 //! | write down what a site needs | [`settings`] |
 //! | benchmark another model, server or sweep | [`recipe`] |
 //! | run it: images, model, launch, following, resuming | [`cluster`] |
+//! | know how a point is measured, and what each figure means | [`measuring`] |
+//! | know what a resume counts, and what ran under which name | [`resume`] |
 //! | read, judge and compare results | [`results`] |
 //! | test one's own scripts | [`golden_files`] |
 //!
@@ -31,6 +33,11 @@ pub mod cluster {}
 #[doc = include_str!("guide/links.md")]
 pub mod golden_files {}
 
+#[doc = include_str!("guide/measuring.md")]
+#[doc = ""]
+#[doc = include_str!("guide/links.md")]
+pub mod measuring {}
+
 #[doc = include_str!("guide/recipe.md")]
 #[doc = ""]
 #[doc = include_str!("guide/links.md")]
@@ -45,6 +52,11 @@ pub mod render {}
 #[doc = ""]
 #[doc = include_str!("guide/links.md")]
 pub mod results {}
+
+#[doc = include_str!("guide/resume.md")]
+#[doc = ""]
+#[doc = include_str!("guide/links.md")]
+pub mod resume {}
 
 #[doc = include_str!("guide/settings.md")]
 #[doc = ""]

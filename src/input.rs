@@ -65,8 +65,15 @@ enum FileReason {
 /// A person writes some kilobytes; what is longer than this is another file.
 const MOST_BYTES: u64 = 4 << 20;
 
-/// The text of a file, which may be a pipe, and may be without end.
+/// The text of a file, which may be without end, or a pipe that this program was given. A
+/// pipe with a name of its own is none of these: to open it would wait for a writer.
 fn read_text(path: &Utf8Path) -> io::Result<String> {
+    let is_given = ["/dev/stdin", "/dev/fd", "/proc/self/fd"].map(|place| path.starts_with(place));
+    if !is_given.contains(&true) && is_pipe(path)? {
+        return Err(io::Error::other(
+            "it is a named pipe: a file is read, or /dev/stdin",
+        ));
+    }
     let mut text = String::new();
     File::open(path)?
         .take(MOST_BYTES + 1)
@@ -78,6 +85,18 @@ fn read_text(path: &Utf8Path) -> io::Result<String> {
         )));
     }
     Ok(text)
+}
+
+#[cfg(unix)]
+fn is_pipe(path: &Utf8Path) -> io::Result<bool> {
+    use std::os::unix::fs::FileTypeExt;
+
+    Ok(path.metadata()?.file_type().is_fifo())
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_: &Utf8Path) -> io::Result<bool> {
+    Ok(false)
 }
 
 impl FileError {

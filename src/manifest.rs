@@ -43,6 +43,10 @@ pub struct Manifest {
     /// The earlier jobs whose points count as finished.
     #[serde(deserialize_with = "lenient")]
     pub resumes: Vec<RunId>,
+    /// Tells what defines its measurements, beside the points' own numbers, from what defines
+    /// others: it stands in each point's `measurement.txt`, too.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
     /// The recipe's name.
     #[serde(deserialize_with = "lenient")]
     pub recipe: Option<String>,
@@ -59,6 +63,10 @@ pub struct Manifest {
     /// [`ReplicaUse`](crate::recipe::ReplicaUse) has it: `split` or `together`.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub replica_use: Option<String>,
+    /// What the recipe says of the server's prefix cache, as
+    /// [`PrefixCache`](crate::recipe::PrefixCache) has it: `off`, `flush` or `on`.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub prefix_cache: Option<String>,
     /// The GPUs' model, where nvidia-smi tells.
     #[serde(deserialize_with = "lenient")]
     pub gpu_model: Option<String>,
@@ -77,6 +85,10 @@ pub struct Manifest {
     /// How long the servers took until they answered, in seconds; of several, the slowest.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub ready_seconds: Option<u32>,
+    /// The share of the time from ready to the last result, in percent, in which requests of the points
+    /// that this run measured were in flight; of several servers, all of them together.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub in_flight_percent: Option<u32>,
     /// launch.sh's exit code; none while it runs, and when it was killed.
     #[serde(deserialize_with = "lenient")]
     pub exit_code: Option<u32>,
@@ -150,20 +162,37 @@ pub struct RunImage {
     /// The squash file's name.
     #[serde(deserialize_with = "lenient")]
     pub file: Option<String>,
-    /// The image's name in its registry.
+    /// The image's name in its registry, as setup.sh wrote it down; none where nobody knows what
+    /// the file is.
     #[serde(deserialize_with = "lenient")]
     pub reference: Option<String>,
-    /// The digest, where the recipe pins one.
+    /// The digest, where it is known.
     #[serde(deserialize_with = "lenient")]
     pub digest: Option<String>,
 }
 
 /// A point's row.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 pub(crate) struct PointRow {
     pub(crate) folder: String,
     pub(crate) status: String,
     pub(crate) detail: String,
+    /// Tokens of its prompts that the server looked up in its prefix cache, and found there, where
+    /// it counts them.
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) prefix_cache_queries: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) prefix_cache_hits: Option<u64>,
+}
+
+impl PointRow {
+    /// The share of its prompts' tokens that came out of the prefix cache.
+    #[expect(clippy::cast_precision_loss, reason = "a share need not be that exact")]
+    pub(crate) fn cached_share(&self) -> Option<f64> {
+        let (queries, hits) = self.prefix_cache_queries.zip(self.prefix_cache_hits)?;
+        // A cache that is off is not asked.
+        Some(hits as f64 / queries.max(1) as f64)
+    }
 }
 
 /// A value of any type: one that is not expected is none.
@@ -230,7 +259,7 @@ mod tests {
   "exit_code": 5,
   "exit_reason": "points \"failed\"",
   "points": [
-    {"folder": "llama_4_1_chat_32_16_4700", "use_case": "chat", "concurrency": 1, "status": "finished", "seconds": null, "detail": ""},
+    {"folder": "llama_4_1_chat_32_16_4700", "use_case": "chat", "concurrency": 1, "status": "finished", "seconds": null, "detail": "", "prefix_cache_queries": 2000, "prefix_cache_hits": 30},
     {"folder": "llama_4_2_chat_32_16_4711", "use_case": "chat", "concurrency": 2, "status": "failed", "seconds": 7, "detail": "it said \"status\": \"finished\""}
   ]
 }
@@ -255,6 +284,8 @@ mod tests {
         };
         assert_eq!(earlier.folder, "llama_4_1_chat_32_16_4700");
         assert_eq!((&*earlier.status, &*earlier.detail), ("finished", ""));
+        assert_eq!(earlier.cached_share(), Some(0.015));
+        assert_eq!(failed.cached_share(), None);
         assert_eq!(failed.status, "failed");
         assert_eq!(failed.detail, "it said \"status\": \"finished\"");
     }

@@ -26,6 +26,7 @@ use crate::shell::shell_word;
 use crate::slurm::OptionName;
 
 mod ask;
+mod fetched;
 mod images;
 mod jobs;
 mod logins;

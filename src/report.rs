@@ -8,6 +8,7 @@ mod table;
 
 use camino::Utf8Path;
 
+use crate::percentile::Percentile;
 use crate::plain::{plain, plain_json, plain_lines};
 use crate::results::{
     Comparison, Group, Limits, Manifest, Metric, Point, Run, RunId, RunImage, Statistic, Statistics,
@@ -116,8 +117,8 @@ impl<'a> Report<'a> {
     /// [`Point::throughput_per_gpu`] and [`Point::throughput_per_user`]: the latter is
     /// derived where `metrics` does not have it. `highest_percentile` is the one that so many
     /// requests can support at most ([`Percentile::highest`](crate::Percentile::highest)).
-    /// `requests` has what each request tells, where there is a file of them: those that `failed`,
-    /// the `share_in_flight`, the `steady` part's figures, and the `largest_difference` between
+    /// `requests` has what each request tells, where there is a file of them: those that `failed`, for how many
+    /// `seconds` they ran, whether that `is_too_short` (less than 10), the `share_in_flight`, the `steady` part's figures, and the `largest_difference` between
     /// these and the whole point's; above 0.05, `is_steady` is false. A `verdict` is `within`,
     /// `exceeded`, `cannot_tell` or `unknown`. `use_cases` names the paths of each
     /// one's best points. `runs` has what [`Run::manifests`] has. A problem has `file`, `message` and, where one is to blame,
@@ -262,6 +263,65 @@ fn weak(report: &Report<'_>) -> Option<String> {
     })
 }
 
+/// What the points with the fewest and with the most requests can say.
+fn supported(run: &Run) -> Option<String> {
+    let counts = || run.points().iter().filter_map(Point::request_count);
+    let (fewest, most) = (counts().min()?, counts().max()?);
+    let highest = |count| {
+        Percentile::highest(count).map_or("nothing".to_owned(), |highest| highest.to_string())
+    };
+    let mut text = format!("{} of {fewest} requests", highest(fewest));
+    if fewest != most {
+        text.push_str(&format!(", {} of {most}", highest(most)));
+    }
+    Some(format!(
+        "{text}: the most that can be claimed, with a confidence of 0.99"
+    ))
+}
+
+/// What the server's prefix cache had of a point's prompts, where that is more than a hundredth.
+fn out_of_cache(point: &Point) -> Option<String> {
+    let share = point.cached_share().filter(|share| *share > 0.01)?;
+    let percent = 100.0 * share;
+    Some(format!(
+        "{percent:.1} % of its prompt tokens came out of the prefix cache"
+    ))
+}
+
+/// What the servers' prefix caches had of the points' prompts.
+fn cached(run: &Run) -> String {
+    let checked: Vec<f64> = run
+        .points()
+        .iter()
+        .filter_map(Point::cached_share)
+        .collect();
+    let unchecked = run.points().len() - checked.len();
+    let Some(highest) = checked.into_iter().reduce(f64::max) else {
+        return "prefix cache: not checked".to_owned();
+    };
+    let at_most = format!(
+        "prefix cache: at most {:.1} % of a point's prompt tokens",
+        100.0 * highest
+    );
+    match unchecked {
+        0 => at_most,
+        _ => format!("{at_most}; not checked for {unchecked} points"),
+    }
+}
+
+/// Points that measured for less are too short, in seconds.
+const SHORT: f64 = 10.0;
+
+/// For how many seconds requests ran, where each has a record.
+fn seconds_of(point: &Point) -> Option<f64> {
+    Some(point.requests()?.figures()?.seconds())
+}
+
+/// The same, where that is too short.
+fn brief(point: &Point) -> Option<f64> {
+    seconds_of(point).filter(|seconds| *seconds < SHORT)
+}
+
 /// How far apart the figures of a point and of its steady part may be, as a share.
 const STEADY: f64 = 0.05;
 
@@ -399,7 +459,15 @@ fn job(manifest: &Manifest) -> Vec<String> {
     let named =
         |name: &str, value: &Option<String>| value.as_ref().map(|value| format!("{name} {value}"));
     let images = [&manifest.images.server, &manifest.images.client];
-    let reference = |image: &RunImage| image.reference.clone().or_else(|| image.file.clone());
+    let reference = |image: &RunImage| {
+        let unknown = || {
+            Some(format!(
+                "{} (nobody wrote down which image it is)",
+                image.file.as_ref()?
+            ))
+        };
+        image.reference.clone().or_else(unknown)
+    };
     let gpus = match (manifest.gpus, &manifest.gpu_model) {
         (Some(gpus), Some(model)) => Some(format!("{gpus} × {model}")),
         (Some(gpus), None) => Some(format!("{gpus} GPUs")),
@@ -412,6 +480,11 @@ fn job(manifest: &Manifest) -> Vec<String> {
             None => format!("{replicas} servers"),
         });
     let [server, client] = images.map(|image| image.as_ref().and_then(reference));
+    // Jobs with the same one measured the same.
+    let measurement = manifest.fingerprint.as_ref().map(|fingerprint| {
+        let start: String = fingerprint.chars().take(8).collect();
+        format!("measurement {start}")
+    });
     let parts = [
         named("node", &manifest.node),
         servers,
@@ -420,6 +493,10 @@ fn job(manifest: &Manifest) -> Vec<String> {
         named("started", &manifest.start),
         server,
         client,
+        measurement,
+        manifest
+            .in_flight_percent
+            .map(|percent| format!("requests in flight {percent} % of the time")),
         manifest.failure(),
     ];
     let first = format!(

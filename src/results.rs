@@ -35,6 +35,7 @@ mod requests;
 mod sink;
 mod table;
 
+use std::collections::BTreeMap;
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -177,6 +178,19 @@ impl Run {
         found.points.sort_by(|a, b| order(a).cmp(&order(b)));
         let job = |manifest: &Manifest| manifest.job_id.as_ref().map(RunId::numbers);
         found.manifests.sort_by_key(job);
+        let rows = found.manifests.iter().flat_map(|manifest| &manifest.points);
+        let shares: BTreeMap<_, _> = rows
+            .filter_map(|row| Some((row.folder.as_str(), row.cached_share()?)))
+            .collect();
+        for point in &mut found.points {
+            // Of several servers that measured it together, each has a folder in there.
+            let own = point
+                .path
+                .ancestors()
+                .take(2)
+                .filter_map(Utf8Path::file_name);
+            point.cached_share = own.filter_map(|name| shares.get(name).copied()).next();
+        }
         Ok(Self {
             path: path.to_owned(),
             points: found.points,

@@ -37,6 +37,8 @@
 
 {% include "lib/model_files.sh" %}
 
+{% include "lib/fetched.sh" %}
+
 say "$made_by, recipe $recipe"
 {%- include "lib/site.sh" %}
 
@@ -50,11 +52,15 @@ say "$made_by, recipe $recipe"
 
 {% include "launch/image_and_model.sh" %}
 
+{% include "launch/fetched.sh" %}
+
 {% include "launch/gpus.sh" %}
 
 {% include "launch/resume.sh" %}
 
 {% include "launch/port.sh" %}
+
+{% include "launch/measurement.sh" %}
 
 {% include "launch/points.sh" %}
 

@@ -75,6 +75,10 @@ readonly gpus={{ gpus }}
 {% include "lib/readable.sh" %}
 
 {% include "lib/model_files.sh" %}
+{%- if weights_are_staged %}
+
+{% include "lib/fetched.sh" %}
+{%- endif %}
 
 # In a folder, it says that its checksums were compared before.
 readonly mark=.nim-slurm-verified
@@ -88,14 +92,14 @@ readable() { numfmt --to=iec-i --suffix=B --format=%.2f "$1"; }
 # Files of folder $1 itself, with their sizes. The engine's folder is inside the
 # weights' and does not count as theirs.
 list_files() {
-  find "$1" \( -path "$1/$engine_folder" -o -path "$1/$engine_link" -o -name "$mark" \) -prune -o -type f -printf '%s %P\n'
+  find "$1" \( -path "$1/$engine_folder" -o -path "$1/$engine_link" -o -name "$mark" -o -name .reference \) -prune -o -type f -printf '%s %P\n'
 }
 {%- else %}
 
 # Files of folder $1, with their sizes. What the hub's own program keeps for itself is none of
 # them, and what a link leads to is listed by its own name.
 list_files() {
-  find -H "$1" \( -name "$mark" -o -path "$1/.cache" \) -prune -o -type f -printf '%s %P\n'
+  find -H "$1" \( -name "$mark" -o -name .reference -o -path "$1/.cache" \) -prune -o -type f -printf '%s %P\n'
 }
 {%- endif %}
 
@@ -223,8 +227,16 @@ check_checksums() {
 reasons=
 is_whole() {
   local kind=$1 folder=$2
+{%- if weights_are_staged %}
+  local target=${1}_target
+  target=${!target}
+{%- endif %}
   reasons=
   [[ -d $folder ]] || return 1
+{%- if weights_are_staged %}
+  holds "$folder" "$target" || reasons="it is $REPLY, and not $target"
+  [[ -z $reasons ]] || return 1
+{%- endif %}
   reasons=$(stray_link "$folder")
   # Ten reasons are enough to know.
   if [[ -n $reasons ]]; then

@@ -18,17 +18,22 @@ readonly enroot_temp={{ folder }}
 readonly default_stage_path={{ stage_path }}
 {%- match runtime %}
 {%- when Runtime::Pyxis %}
-# One entry an image in each list: its file, what enroot imports, the processor
+# One entry an image in each list: its file and name, what enroot imports, the processor
 {%- when Runtime::Apptainer %}
-# One entry an image in each list: its file, what apptainer pulls, the processor
+# One entry an image in each list: its file and name, what apptainer pulls, the processor
 {%- when Runtime::Podman %}
-# One entry an image in each list: its file, what podman pulls, the processor
+# One entry an image in each list: its file and name, what podman pulls, the processor
 {%- endmatch %}
 # it is for (empty: this node's), the free space it needs in MiB, and the
 # registry that asks for an NGC key (empty: none does).
 readonly image_files=(
 {%- for image in images %}
   {{ image.file }}
+{%- endfor %}
+)
+readonly image_references=(
+{%- for image in images %}
+  {{ image.reference }}
 {%- endfor %}
 )
 readonly image_uris=(
@@ -65,6 +70,8 @@ readonly image_logins=(
 {% include "lib/lock.sh" %}
 {%- include "lib/image.sh" %}
 
+{% include "lib/fetched.sh" %}
+
 say "$made_by, recipe $recipe"
 {%- include "lib/site.sh" %}
 
@@ -78,7 +85,7 @@ mkdir -p "$stage_path" || fail "cannot make the folder $stage_path"
 to_import=() space_needed=0 logins_needed=()
 for index in "${!image_files[@]}"; do
   check_readable "$stage_path/${image_files[index]}" || continue
-  if sound_image "$stage_path/${image_files[index]}"; then
+  if sound_image "$stage_path/${image_files[index]}" && holds "$stage_path/${image_files[index]}" "${image_references[index]}"; then
     say "${image_files[index]} is there already"
     continue
   fi
@@ -182,11 +189,10 @@ trap 'stopped=yes' TERM INT
 {% include "lib/podman/key.sh" %}
 {%- endmatch %}
 
+{% include "lib/secret_names.sh" %}
 # Steps get no secret of the user's but those that they are given. This shell keeps them.
 while read -r name; do
-  case ${name^^} in
-    *TOKEN | *TOKEN_* | *SECRET* | *PASSW* | *CREDENTIAL* | *_KEY) export -n "${name?}" ;;
-  esac
+  ! is_secret "$name" || export -n "${name?}"
 done < <(compgen -e)
 
 # Removes what killed imports of file $1 left: a part names its job.
@@ -196,6 +202,7 @@ remove_leftovers() {
     [[ -f $part || -L $part ]] || continue
     job=${part%.part}
     job=${job##*.}
+    [[ $job =~ ^[0-9]+$ ]] || continue
     if [[ $job != "$SLURM_JOB_ID" ]] && ! job_has_ended "$job"; then
       continue
     fi
@@ -206,9 +213,9 @@ remove_leftovers() {
 {% include "lib/job_has_ended.sh" %}
 
 label() {
-  local line
+  local line LC_ALL=C
   while IFS= read -r line || [[ -n $line ]]; do
-    printf '  %s | %s\n' "$1" "$line"
+    printf '  %s | %s\n' "$1" "${line//[^ -~]/?}"
   done
 }
 {%- match runtime %}
@@ -221,7 +228,7 @@ label() {
 {%- endmatch %}
 
 import_image() {
-  local name=${image_files[$1]} uri=${image_uris[$1]} architecture=${image_architectures[$1]}
+  local name=${image_files[$1]} reference=${image_references[$1]} uri=${image_uris[$1]} architecture=${image_architectures[$1]}
   local file=$stage_path/$name part=$stage_path/.$name.$SLURM_JOB_ID.part
   # Two setups share the work: the second one waits here and then finds the
   # file. Without a lock, or after an hour, both import, each to its own part.
@@ -229,9 +236,13 @@ import_image() {
     say "warning: no lock on $stage_path/.$name.lock; go on without"
   check_readable "$file" || stop_if_missing
   if sound_image "$file"; then
-    say "$name came from another setup"
-    rm -f -- "$stage_path/.$name.lock"
-    return
+    if holds "$file" "$reference"; then
+      say "$name came from another setup"
+      rm -f -- "$stage_path/.$name.lock"
+      return
+    fi
+    say "$name is $REPLY, and not $reference"
+    set_aside "$file" other
   fi
   remove_leftovers "$name"
   if [[ -e $file || -L $file ]]; then
@@ -288,6 +299,8 @@ import_image() {
 {%- endmatch %}
     return 1
   fi
+  # What it is stands beside it, with its length: that shows whether it is this very file.
+  put "$file.reference" "$reference $(stat -c %s "$part")" || fail "cannot write $file.reference"
   # The name appears only now, when the file is whole. Where another setup was
   # faster, its file stays.
   mv -nT -- "$part" "$file" || sound_image "$file" || fail "cannot rename $part to $file"

@@ -24,7 +24,7 @@ curl() {
   case ${*: -1} in
     */ready) printf 200 ;;
     */models) printf '%s' "$model" ;;
-    *) printf '%s\n%s' "$its_body" "$its_status" ;;
+    *) cat >/dev/null; printf '%s\n%s' "$its_body" "$its_status" ;;
   esac
 }
 "#;
@@ -90,6 +90,7 @@ fn wait_for(refusals: u32, body: &str) -> String {
          source <(printf '%s' \"${{curl_of_server/curl/server}}\")\n\
          curl() {{\n\
            if [[ ${{*: -1}} == */completions ]]; then\n\
+             cat >/dev/null\n\
              echo >>\"$tries\"\n\
              (($(wc -l <\"$tries\") <= {refusals})) || {{ printf '%s\\n200' \"$good\"; return; }}\n\
            fi\n\
@@ -185,28 +186,6 @@ fn what_is_not_known_counts_as_work() {
     }
 }
 
-/// The milliseconds in which requests ran, by a table that a real tool wrote.
-#[track_caller]
-fn busy_time(recipe: &Recipe, table: &str, requests: u32) -> String {
-    let lines = format!("busy_time tests/data/genai-perf/{table} {requests}\necho $REPLY");
-    run_in_client(recipe, &lines, &[])
-}
-
-#[test]
-fn tables_tell_how_long_requests_ran() {
-    let genai_perf = Recipe::llama3_70b_h100x4_fp8;
-    // 250 requests at 55.80 a second; 20 at 0.17.
-    let table = |version: &str| format!("{version}/profile_export_genai_perf.csv");
-    assert_eq!(busy_time(&genai_perf(), &table("0.0.10"), 250), "4480");
-    assert_eq!(busy_time(&genai_perf(), &table("0.0.8"), 20), "117647");
-    // 2.81 s, whatever was asked for.
-    let table = "aiperf-0.13.0/profile_export_aiperf.csv";
-    assert_eq!(busy_time(&aiperf(), table, 1), "2810");
-    // No such row.
-    assert_eq!(busy_time(&genai_perf(), "../../../Cargo.toml", 1), "0");
-    assert_eq!(busy_time(&aiperf(), "../../../Cargo.toml", 1), "0");
-}
-
 /// Whether what lies in a folder may come from a tool that completed a request, which
 /// failed in this way.
 #[track_caller]
@@ -251,4 +230,149 @@ fn aiperf() -> Recipe {
     let mut recipe = Recipe::llama3_70b_h100x4_fp8();
     recipe.client.tool = ClientTool::Aiperf("0.13.0".parse().unwrap());
     recipe
+}
+
+/// What a server says of its counters.
+const VLLM: &str = r#"
+# HELP vllm:prefix_cache_queries_total Prefix cache queries, in terms of number of queried tokens.
+# TYPE vllm:prefix_cache_queries_total counter
+vllm:prefix_cache_queries_total{engine="0",model_name="a b"} 1.2e+06
+vllm:prefix_cache_queries_total{engine="1",model_name="a b"} 1000.0
+vllm:prefix_cache_queries_created{engine="0",model_name="a b"} 1.7e+09
+vllm:prefix_cache_hits_total{engine="0",model_name="a b"} 50.0
+vllm:gpu_prefix_cache_queries_total{engine="0",model_name="a b"} 1.2e+06
+vllm:gpu_prefix_cache_hits_total{engine="0",model_name="a b"} 50.0
+"#;
+
+/// What was looked up in the cache and found, by the counters before and after.
+#[track_caller]
+fn cache_use(before: &str, after: &str) -> String {
+    let lines = r#"cache_use "$before" "$after"; echo "$REPLY""#;
+    run_in_client(
+        &Recipe::llama3_70b_h100x4_fp8(),
+        lines,
+        &[("before", before), ("after", after)],
+    )
+}
+
+#[test]
+fn counters_of_each_server_are_read() {
+    let after = VLLM.replace("} 1000.0", "} 3000.0").replace(
+        "prefix_cache_hits_total{engine=\"0\",model_name=\"a b\"} 50.0",
+        "prefix_cache_hits_total{engine=\"0\"} 80.0",
+    );
+    assert_eq!(cache_use(VLLM, &after), "2000 30");
+    let older = |text: &str| {
+        text.replace("vllm:prefix", "vllm:other")
+            .replace("} 1.2e+06", "} 1.3e+06")
+    };
+    assert_eq!(
+        cache_use(&VLLM.replace("vllm:prefix", "vllm:other"), &older(VLLM)),
+        "100000 0"
+    );
+    // A counter that has counted nothing yet has no line.
+    let sglang = "sglang:prompt_tokens_total{model_name=\"m\"} 64.0\n";
+    let hits = "sglang:cached_tokens_total{cache_source=\"device\"} 16.0\nsglang:cached_tokens_total{cache_source=\"host\"} 2.0\n";
+    assert_eq!(cache_use("", &format!("{sglang}{hits}")), "null null");
+    let before = sglang.replace("64", "4");
+    assert_eq!(cache_use(&before, &format!("{sglang}{hits}")), "60 18");
+    // It does not count, began anew, or says something else.
+    for (before, after) in [("", ""), ("Not Found", "Not Found"), (VLLM, sglang)] {
+        assert_eq!(cache_use(before, after), "null null");
+    }
+    assert_eq!(cache_use(&after, VLLM), "null null");
+    let endless = VLLM.replace("} 1000.0", "} inf");
+    assert_eq!(cache_use(VLLM, &endless), "null null");
+}
+
+#[test]
+fn hits_above_a_hundredth_are_against_off_and_flush() {
+    let verdict = |mode: &str, figures: &str| {
+        let lines =
+            format!("if check_cache \"{figures}\"; then echo valid; else echo \"$reason\"; fi");
+        run_in_client(
+            &Recipe::llama3_70b_h100x4_fp8(),
+            &lines,
+            &[("prefix_cache", mode)],
+        )
+    };
+    for mode in ["off", "flush"] {
+        assert_eq!(
+            verdict(mode, "1000 11"),
+            format!(
+                "11 of 1000 prompt tokens came out of the prefix cache, with prefix_cache = \"{mode}\" in the recipe"
+            )
+        );
+        for figures in ["1000 10", "0 0", "null null"] {
+            assert_eq!(verdict(mode, figures), "valid");
+        }
+    }
+    assert_eq!(verdict("on", "1000 999"), "valid");
+}
+
+/// A row for the manifest, with the sums of all servers that measured the point.
+#[test]
+fn figures_of_all_servers_are_added_up() {
+    let row = |arguments: &str| {
+        let lines = format!("run=$(mktemp -d)\nrecord {arguments}\ncat \"$run/points\"");
+        run_in_client(&Recipe::llama3_70b_h100x4_fp8(), &lines, &[])
+    };
+    assert_eq!(row("a_7 'left out' 9 'no time'"), "a_7|left out|9||no time");
+    assert_eq!(row("a_7 interrupted '' ''"), "a_7|interrupted|||");
+    let one = "a_7 finished 9 '' $'5 4000000000 7\\n'";
+    assert_eq!(row(one), "a_7|finished|9|5 4000000000 7|");
+    let two = "a_7 failed 9 'no | more' $'5 4000000000 7\\n4 1 2\\n'";
+    assert_eq!(row(two), "a_7|failed|9|9 4000000001 9|no | more");
+    let uncounted = "a_7 finished 9 '' $'5 100 7\\n4 null null\\n'";
+    assert_eq!(row(uncounted), "a_7|finished|9|9 null null|");
+}
+
+/// What the warm-up sends, sorted, and what it says.
+#[track_caller]
+fn warm_up(seed: u32) -> (Vec<String>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = format!(
+        r#"
+served_model_name=meta/llama3-70b-instruct point_timeout=9
+request_fields='"stream": true, "max_tokens": 4, "ignore_eos": true'
+say() {{ echo "$*"; }}
+# One of them is not answered.
+curl() {{ cat >"$sent/$BASHPID"; ! mkdir "$run/first" 2>/dev/null; }}
+warm_up 40 128 12 {seed}"#
+    );
+    let variables = [("sent", folder.path().to_str().unwrap())];
+    let said = run_in_client(&Recipe::llama3_70b_h100x4_fp8(), &lines, &variables);
+    let read =
+        |entry: std::io::Result<fs::DirEntry>| fs::read_to_string(entry.unwrap().path()).unwrap();
+    let mut sent: Vec<_> = fs::read_dir(folder.path()).unwrap().map(read).collect();
+    sent.sort();
+    (sent, said)
+}
+
+#[test]
+fn a_point_is_warmed_up_by_one_wave_of_other_prompts() {
+    let (sent, said) = warm_up(1_661_665_437);
+    assert_eq!(said, "warm-up: 11 of 12 requests were answered");
+    let prompts: std::collections::BTreeSet<String> = sent
+        .iter()
+        .map(|body| {
+            let body: serde_json::Value = serde_json::from_str(body).unwrap();
+            assert_eq!(body["model"], "meta/llama3-70b-instruct");
+            assert_eq!(
+                (&body["max_tokens"], &body["ignore_eos"]),
+                (&128.into(), &true.into())
+            );
+            let words: Vec<_> = body["messages"][0]["content"]
+                .as_str()
+                .unwrap()
+                .split_whitespace()
+                .collect();
+            assert_eq!(words.len(), 40);
+            // A block of a prefix cache.
+            words[..16].join(" ")
+        })
+        .collect();
+    assert_eq!(prompts.len(), 12, "{prompts:?}");
+    assert_eq!(warm_up(1_661_665_437).0, sent);
+    assert_ne!(warm_up(2).0, sent);
 }

@@ -11,11 +11,12 @@ use tempfile::TempDir;
 /// Around the functions: what launch.sh has before it.
 const BEFORE: &str = r#"
 set -Eeuo pipefail
-model_path=/model results=/results run=/results/.run_1 logs=/logs job_id=1 default_tokenizer=$DEFAULT client_image=client.sqsh extra_mounts=()
+model_path=/model hub_cache=$stage_path/hf_cache results=/results run=/results/.run_1 logs=/logs job_id=1 default_tokenizer=$DEFAULT client_image=client.sqsh extra_mounts=()
 tokenizer_path=${tokenizer:-$model_path}
 step=(bash -c 'printf "%s\n" "$@"; env' srun)
 keep_secrets() { echo "secrets: $*"; }
 client_program() { :; }
+fail() { echo "$*"; exit 1; }
 log_of() { echo "/logs/$1_$2.out"; }
 "#;
 

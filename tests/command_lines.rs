@@ -26,11 +26,12 @@ mod plans;
 mod same;
 
 /// What the scripts find on a node, besides what is noted.
+#[rustfmt::skip]
 const PLAIN: &[&str] = &[
     "awk", "base64", "basename", "bash", "cat", "cp", "cut", "date", "du", "env", "find", "flock",
     "grep", "head", "install", "ls", "mkdir", "mktemp", "mv", "numfmt", "od", "readlink",
-    "realpath", "rm", "rmdir", "sed", "seq", "sleep", "sort", "stat", "tail", "tar", "tee",
-    "touch", "tr", "uname", "wc", "xargs", "ln",
+    "realpath", "rm", "rmdir", "sed", "seq", "sha256sum", "sleep", "sort", "stat", "tail", "tar", "tee",
+    "timeout", "touch", "tr", "uname", "wc", "xargs", "ln",
 ];
 const NOTED: &[&str] = &[
     "apptainer",
@@ -549,7 +550,7 @@ fn the_manifest_has_no_error_for_a_name() {
 }
 
 /// What launch.sh writes for people and other programs: the library does not read it.
-const ONLY_WRITTEN: [&str; 18] = [
+const ONLY_WRITTEN: [&str; 19] = [
     "client_command",
     "crate_version",
     "engine",
@@ -563,6 +564,7 @@ const ONLY_WRITTEN: [&str; 18] = [
     "points.seconds",
     "points.seed",
     "points.use_case",
+    "points.warmup_requests",
     "schema",
     "server_command",
     "server_environment",

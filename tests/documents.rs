@@ -392,3 +392,31 @@ fn the_rooms_are_as_the_architecture_says() {
         );
     }
 }
+
+/// SECURITY.md promises nothing without a test, and each that it names is there.
+#[test]
+fn every_promise_names_its_test() {
+    let text = document("SECURITY.md").replace('\n', " ");
+    let words: Vec<_> = text.split('`').skip(1).step_by(2).collect();
+    let mut waiting = Vec::new();
+    let mut count = 0;
+    for word in words {
+        let is_file = Path::new(word).extension().is_some_and(|end| end == "rs");
+        if !is_file {
+            waiting.push(word);
+            continue;
+        }
+        let source = fs::read_to_string(word).unwrap_or_else(|error| panic!("{word}: {error}"));
+        // One or two stand in front of the file that has them.
+        let is_name = |word: &&&str| {
+            word.contains('_') && word.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+        };
+        for name in waiting.iter().rev().take(2).filter(is_name) {
+            let is_there = source.contains(&format!("fn {name}("));
+            assert!(is_there, "no {name} in {word}");
+            count += 1;
+        }
+        waiting.clear();
+    }
+    assert!(count > 30, "{count}");
+}

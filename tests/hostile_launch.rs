@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nim_slurm::container::Runtime;
+use nim_slurm::recipe::ModelPath;
 use nim_slurm::{Plan, Recipe, Settings};
 use tempfile::TempDir;
 
@@ -90,34 +91,103 @@ fn a_job_s_name_is_no_count_of_restarts() {
     assert_eq!(words, "told 1\n");
 }
 
+/// The share of time with requests in flight is that of all servers, and whatever the client's image
+/// writes, it is a number up to 100 or nothing.
+#[test]
+fn the_share_in_flight_is_a_share() {
+    let script = default_launch();
+    let read = lines(&script, "states=$(", "  if (seconds > 0)");
+    for (states, expected) in [
+        (["in_flight=90000/100/1", ""], "90 1"),
+        (["in_flight=90000/100/1", "in_flight=20000/100/0"], "55 1"),
+        (["in_flight=90000/80/0", ""], "100 0"),
+        (["in_flight=0/0/0", ""], " "),
+        (["in_flight=-1/100/0", "in_flight=1/2"], " "),
+        (
+            ["in_flight=99999999999999/1/99999999", "x\nin_flight=a/1/1"],
+            "100 99999999",
+        ),
+        (
+            [
+                "in_flight=99999999999999999999999999999999999999999999/1/1",
+                "",
+            ],
+            " ",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        for (number, state) in states.iter().enumerate() {
+            let name = format!("state.{number}");
+            fs::write(
+                folder.path().join(name),
+                format!("state=ready\nready_seconds=7\n{state}\n"),
+            )
+            .unwrap();
+        }
+        let text_of = function(&script, "text_of");
+        let program = format!(
+            "{text_of}\nset +e\nrun=$FOLDER clients=(1 2)\n{read}\necho \"$ready_seconds: $in_flight_percent $too_short\""
+        );
+        let (_, words) = bash(&folder, &program, &[]);
+        assert_eq!(words, format!("7: {expected}\n"), "{states:?}");
+    }
+}
+
 /// Whatever the client's image writes, the manifest is JSON, and a point is finished only when
 /// its folder is there.
 #[test]
 fn a_row_of_points_is_only_a_claim() {
     let script = default_launch();
-    let functions: String = ["text_of", "point_folder", "look_up", "json"]
+    let functions: String = ["text_of", "counts", "point_folder", "look_up", "json"]
         .map(|name| function(&script, name).to_owned() + "\n")
         .concat();
     for (row, has_folder, expected) in [
-        ("finished|12|", true, r#""finished" 12 """#),
+        ("finished|12||", true, r#""finished" 12 "" null null null"#),
         (
-            "finished|12|",
-            false,
-            r#""failed" 12 "its results are not there""#,
+            "finished|12|5 4096 0|",
+            true,
+            r#""finished" 12 "" 5 4096 0"#,
         ),
-        ("left out|90|x", false, r#""left out" 90 "x""#),
-        ("failed|1e|x", false, r#""failed" null "x""#),
-        ("failed|007|x", false, r#""failed" null "x""#),
         (
-            "failed|9, \"status\": \"finished\"|",
-            false,
-            r#""failed" null """#,
+            "finished|12|5 null 0x1|",
+            true,
+            r#""finished" 12 "" null null null"#,
         ),
-        ("\u{1b}]0;x|1|y", false, r#""not run" 1 "y""#),
         (
-            "failed|1|a\"b\\c\u{1b}[31m\u{202e}",
+            "finished|12|5 1, \"a\": 2 0|",
+            true,
+            r#""finished" 12 "" null null null"#,
+        ),
+        (
+            "finished|12||",
             false,
-            r#""failed" 1 "a\"b\\c?[31m???""#,
+            r#""failed" 12 "its results are not there" null null null"#,
+        ),
+        (
+            "left out|90||x",
+            false,
+            r#""left out" 90 "x" null null null"#,
+        ),
+        ("failed|1e||x", false, r#""failed" null "x" null null null"#),
+        (
+            "failed|007||x",
+            false,
+            r#""failed" null "x" null null null"#,
+        ),
+        (
+            "failed|9, \"status\": \"finished\"||",
+            false,
+            r#""failed" null "" null null null"#,
+        ),
+        (
+            "\u{1b}]0;x|1||y",
+            false,
+            r#""not run" 1 "y" null null null"#,
+        ),
+        (
+            "failed|1||a\"b\\c\u{1b}[31m\u{202e}",
+            false,
+            r#""failed" 1 "a\"b\\c?[31m???" null null null"#,
         ),
     ] {
         let folder = tempfile::tempdir().unwrap();
@@ -125,11 +195,17 @@ fn a_row_of_points_is_only_a_claim() {
         fs::write(folder.path().join("points"), format!("{point}|{row}\n")).unwrap();
         if has_folder {
             fs::create_dir(folder.path().join(point)).unwrap();
+            fs::write(
+                folder.path().join(point).join("measurement.txt"),
+                "the same\n",
+            )
+            .unwrap();
         }
         let program = format!(
             "results=$FOLDER run=$FOLDER result_name=m gpus=4 job_id=7 runs=(7) parts=0\n{functions}\n\
-             look_up chat 32 16 1\n\
-             echo \"$(json \"${{REPLIES[1]}}\") ${{REPLIES[2]:-null}} $(json \"${{REPLIES[3]}}\")\""
+             declare -A differs=()\nmeasurement_of() {{ REPLY='the same'; }}\n\
+             look_up chat 32 16 1 8 8 0\n\
+             echo \"$(json \"${{REPLIES[1]}}\") ${{REPLIES[2]:-null}} $(json \"${{REPLIES[3]}}\") ${{REPLIES[4]}}\""
         );
         let (code, words) = bash(&folder, &program, &[("LC_ALL", "C.UTF-8")]);
         assert_eq!(code, Some(0), "{row}: {words}");
@@ -141,24 +217,33 @@ fn a_row_of_points_is_only_a_claim() {
 #[test]
 fn words_are_no_numbers() {
     let script = default_launch();
-    let program = client_program(&script);
-    let read = function(program, "table_value");
-    for (cell, expected) in [
-        ("12.50", "12.50"),
-        ("\"1,234.5\"", "1234.5"),
-        ("N/A", "no"),
-        ("inf", "no"),
-        ("+inf", "no"),
-        ("nan", "no"),
-        ("1e999", "no"),
-        ("0x10", "no"),
-        ("", "no"),
+    let check = function(client_program(&script), "check_result");
+    for (cell, is_valid) in [
+        ("12.50", true),
+        ("\"1,234.5\"", true),
+        ("N/A", false),
+        ("inf", false),
+        ("+inf", false),
+        ("nan", false),
+        ("1e999", false),
+        ("0x10", false),
+        ("", false),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let table = format!("Metric,Value\nOutput Token Throughput (tokens/sec),{cell}\n");
+        let table = format!(
+            "Metric,avg\nOutput Sequence Length (tokens),16\nRequest Count (count),8\n\
+             Output Token Throughput (tokens/sec),{cell}\nRequest Throughput (per sec),{cell}\n"
+        );
         fs::write(folder.path().join("table.csv"), table).unwrap();
-        let call =
-            format!("{read}\ntable_value 'Output Token Throughput (' table.csv\necho \"$REPLY\"");
+        let call = format!(
+            "tool=genai-perf result_table=table.csv tool_name=tool reason= busy=0\n{check}\n\
+             if check_result . 16 8; then echo valid; else echo \"$reason\"; fi"
+        );
+        let expected = if is_valid {
+            "valid"
+        } else {
+            "table.csv says that no tokens were generated"
+        };
         assert_eq!(bash(&folder, &call, &[]).1.trim_end(), expected, "{cell}");
     }
 }
@@ -167,10 +252,11 @@ fn words_are_no_numbers() {
 #[test]
 fn clients_do_not_wait_for_one_that_ended() {
     let script = default_launch();
-    let meet = function(client_program(&script), "meet");
+    let client = client_program(&script);
+    let (keep, meet) = (function(client, "keep"), function(client, "meet"));
     let head = format!(
         "say() {{ echo \"$*\"; }}\nstop_if_full() {{ :; }}\nend_with() {{ echo \"ends as $1\"; exit 1; }}\n\
-         run=$FOLDER parts=2 replica=0\n{meet}\n"
+         run=$FOLDER parts=2 replica=0\n{keep}\n{meet}\n"
     );
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("ended.1"), "no_answer 1\n").unwrap();
@@ -281,9 +367,15 @@ fn variables_of_a_server_stay_in_its_container() {
     for recipe in [recipe, several] {
         for runtime in [Runtime::Pyxis, Runtime::Apptainer, Runtime::Podman] {
             let script = launch(recipe.clone(), runtime);
-            let functions: String = ["fill", "set_container", "server_step", "keep_secrets"]
-                .map(|name| function(&script, name).to_owned() + "\n")
-                .concat();
+            let functions: String = [
+                "fill",
+                "set_container",
+                "server_step",
+                "is_secret",
+                "keep_secrets",
+            ]
+            .map(|name| function(&script, name).to_owned() + "\n")
+            .concat();
             let values = lines(&script, "readonly server_image=", "readonly extra_mounts=(");
             let program = format!(
                 "{values})\n{functions}\nlog_of() {{ echo log; }}\nserver_program() {{ :; }}\ndeclare -A facts=()\n\
@@ -316,7 +408,8 @@ fn variables_of_a_server_stay_in_its_container() {
 #[test]
 fn steps_get_the_secrets_that_they_need() {
     let script = default_launch();
-    let keep = function(&script, "keep_secrets");
+    let keep = ["is_secret", "keep_secrets"].map(|name| function(&script, name));
+    let keep = keep.join("\n");
     let variables = [
         ("HF_TOKEN", "canary"),
         ("NGC_API_KEY", "kept"),
@@ -325,6 +418,10 @@ fn steps_get_the_secrets_that_they_need() {
         ("my_password", "canary"),
         ("OWN", "canary"),
         ("OF_A_RECIPE", "canary"),
+        ("OPENAI_APIKEY", "canary"),
+        ("SSHPASS", "canary"),
+        ("MYSQL_PWD", "canary"),
+        ("DATABASE_URL", "postgres://me:canary@db/x"),
         ("https_proxy", "http://me:canary@proxy:1"),
         ("HTTP_PROXY", "http://proxy:1"),
         ("TOKENIZERS_PARALLELISM", "true"),
@@ -362,6 +459,8 @@ impl Left {
         fs::create_dir_all(left.at("logs")).unwrap();
         fs::write(left.point().join("table.csv"), "text").unwrap();
         fs::write(left.at("home/.bashrc"), "mine").unwrap();
+        // That of the run that was killed.
+        fs::write(left.at("results/run_7.json"), "  \"fingerprint\": \"f\",\n").unwrap();
         left
     }
 
@@ -386,6 +485,9 @@ impl Left {
         let end = script[start..].find("\n# ---- ").unwrap();
         let functions: String = [
             "text_of",
+            "put",
+            "measurement_of",
+            "counts",
             "point_folder",
             "look_up",
             "set_aside",
@@ -396,8 +498,9 @@ impl Left {
         .concat();
         let program = format!(
             "say() {{ echo \"$*\"; }}\nfail() {{ say \"error: $*\"; exit 1; }}\nresults=$FOLDER/results logs=$FOLDER/logs result_name=m gpus=4\n\
-             job_id=7 parts=0 runs=(7) points=('chat 32 16 1 8 8 0') manifest=$results/run_7.json clients=()\n(exit 4) & clients=($!)\nprint_manifest() {{ echo text; }}\n\
-             {functions}\n{}\nlook_up chat 32 16 1\necho \"status: ${{REPLIES[1]}}\"\necho \"measured: ${{are_finished[*]}}\"\n\
+             job_id=7 parts=0 runs=(7) points=('chat 32 16 1 8 8 0') manifest=$results/run_7.json clients=()\n(exit 4) & clients=($!)\n\
+             definition=gpus=4 fingerprint=f\ndeclare -A differs=()\nprint_manifest() {{ echo text; }}\n\
+             {functions}\n{}\nlook_up chat 32 16 1 8 8 0\necho \"status: ${{REPLIES[1]}}\"\necho \"measured: ${{are_finished[*]}}\"\n\
              client_end 0\necho \"end: ${{REPLIES[*]}}\"\nwrite_manifest",
             &script[start..start + end]
         );
@@ -425,7 +528,7 @@ fn a_result_that_is_not_stored_is_not_finished() {
     assert!(left.at("results").join(POINT).join("table.csv").is_file());
 
     let left = Left::new();
-    fs::write(left.run().join("points"), format!("{POINT}|finished|3|\n")).unwrap();
+    fs::write(left.run().join("points"), format!("{POINT}|finished|3||\n")).unwrap();
     // Where mv keeps what is there, and says that all is well.
     symlink("nowhere", left.at("results").join(POINT)).unwrap();
     let words = left.bring_out();
@@ -454,6 +557,70 @@ fn what_a_killed_run_finished_is_finished() {
     );
     let aside = left.at("results/interrupted_7").join(POINT);
     assert!(aside.join("table.csv").is_file());
+}
+
+/// What lies in a point's folder in place of what launch.sh wrote there is no measurement, and is
+/// told in few letters, of which none moves a cursor.
+#[test]
+fn what_says_what_was_measured_may_say_anything() {
+    let script = default_launch();
+    let functions: String = ["text_of", "measurement_of", "counts"]
+        .map(|name| function(&script, name).to_owned() + "\n")
+        .concat();
+    let ours = "requests=8\nprompts=8\nseed=0\ngpus=4\nfingerprint=f\n";
+    let long = format!("{}{ours}", "requests=\u{1b}[2J\u{202e}9\n".repeat(100_000));
+    type Put<'a> = &'a dyn Fn(&Path);
+    let text = |text: &str| {
+        let text = text.to_owned();
+        move |file: &Path| fs::write(file, &text).unwrap()
+    };
+    let cases: [(Put<'_>, bool, &str); 6] = [
+        (&text(ours), true, "same"),
+        (
+            &text(&ours.replace("seed=0", "seed=5")),
+            false,
+            "there: seed=5 here: seed=0",
+        ),
+        (
+            &text(&long),
+            false,
+            "there: requests= [2J   9 requests= [2J",
+        ),
+        (
+            &|file| make_fifo(file),
+            false,
+            "nothing in it says what was measured",
+        ),
+        (
+            &|file| symlink("../ours", file).unwrap(),
+            false,
+            "nothing in it says what was measured",
+        ),
+        (
+            &|file| fs::create_dir(file).unwrap(),
+            false,
+            "nothing in it says what was measured",
+        ),
+    ];
+    for (put, is_same, said) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let point = folder.path().join("point");
+        fs::create_dir(&point).unwrap();
+        fs::write(folder.path().join("ours"), ours).unwrap();
+        put(&point.join("measurement.txt"));
+        let program = format!(
+            "definition=gpus=4 fingerprint=f\ndeclare -A differs=()\n{functions}\n\
+             ! counts point chat 32 16 1 8 8 0 || echo counts\necho \"${{differs[point]}}\""
+        );
+        let (code, words) = bash(&folder, &program, &[]);
+        assert_eq!(code, Some(0), "{said}: {words}");
+        assert_eq!(words.starts_with("counts\n"), is_same, "{said}: {words}");
+        assert!(
+            words.contains(said) && words.len() < 2100,
+            "{said}: {words}"
+        );
+        assert!(!words.contains(['\u{1b}', '\u{202e}']), "{said}");
+    }
 }
 
 type Attack = fn(&Left);
@@ -607,6 +774,23 @@ const ATTACKS: &[(&str, Attack, bool)] = &[
         },
         true,
     ),
+    (
+        "a neighbour's link is where unfinished points go",
+        |left| {
+            fs::rename(left.point(), left.run().join(POINT)).unwrap();
+            symlink(left.at("home/folder"), left.at("results/interrupted_7")).unwrap();
+        },
+        false,
+    ),
+    (
+        "a program in a result runs as the user, whoever starts it",
+        |left| {
+            let program = left.point().join("program");
+            fs::write(&program, "").unwrap();
+            fs::set_permissions(program, fs::Permissions::from_mode(0o4755)).unwrap();
+        },
+        false,
+    ),
 ];
 
 /// Links, FIFOs and other names in the folder of the client's container lead nowhere.
@@ -629,6 +813,10 @@ fn what_a_client_leaves_leads_nowhere() {
         for name in fs::read_dir(left.at("results")).unwrap() {
             let path = name.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
+            if name == "interrupted_7.refused-1" {
+                assert!(path.is_symlink());
+                continue;
+            }
             assert!(
                 [".run_7", "run_7.json", POINT, "interrupted_7"].contains(&name),
                 "{attack}: {name}"
@@ -645,6 +833,155 @@ fn what_a_client_leaves_leads_nowhere() {
             assert!(log.unwrap().file_type().unwrap().is_dir(), "{attack}");
         }
     }
+}
+
+/// A container writes to its caches: nobody leads those elsewhere.
+#[test]
+fn nobody_leads_a_cache_elsewhere() {
+    let script = default_launch();
+    let paths = lines(&script, "digest() {", "[[ ! -L $cache_path");
+    let step = function(&script, "client_step");
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("home")).unwrap();
+    let head = "fail() { echo \"error: $*\"; exit 1; }\nkeep_secrets() { :; }\nset_container() { REPLIES=(); }\n\
+         log_of() { :; }\nclient_program() { :; }\nstep=(true)\n\
+         stage_path=$FOLDER/stage server_image=a+b.sqsh server_reference=r/a/b weights_target=w engine_target=e tokenizer=a/b\n\
+         tokenizer_path=a/b default_tokenizer='' run=r extra_mounts=() server_environment=() server_command=(serve)\n\
+         client_image=c.sqsh client_command=(tool profile) logs=$stage_path/logs results=$stage_path/results";
+    let run = |lead: &str| {
+        let program =
+            format!("{head}\n{step}\n{paths}\necho \"$cache_path\"\n{lead}\n(client_step 0)");
+        bash(&folder, &program, &[])
+    };
+    let (code, words) = run("");
+    assert_eq!(code, Some(0), "{words}");
+    let cache = words.trim_end().to_owned();
+    let (code, words) = run("rmdir \"$hub_cache\"; ln -s \"$FOLDER/home\" \"$hub_cache\"");
+    assert_eq!(code, Some(1), "{words}");
+    assert!(
+        words.contains("is a link, or another user's: remove it"),
+        "{words}"
+    );
+    fs::remove_dir(&cache).unwrap();
+    symlink(folder.path().join("home"), &cache).unwrap();
+    let (code, words) = run("");
+    assert_eq!(code, Some(1), "{words}");
+    let said = format!("error: {cache} is a link, or another user's: remove it\n");
+    assert_eq!(words, said);
+}
+
+/// Where what a server keeps is found again: by this server alone.
+#[test]
+fn a_cache_is_for_one_recipe() {
+    let script = default_launch();
+    let paths = lines(&script, "digest() {", "readonly cache_path");
+    let folder = tempfile::tempdir().unwrap();
+    let cache = |changes: &str| {
+        let program = format!(
+            "stage_path=/s server_image=a+b.sqsh server_reference=r/a/b weights_target=w engine_target=e tokenizer=/t\n\
+             server_environment=(A=1) server_command=(serve --x) client_image=c.sqsh client_command=(tool profile)\n\
+             {changes}\n{paths}\necho \"$cache_path $hub_cache\""
+        );
+        let (code, words) = bash(&folder, &program, &[]);
+        assert_eq!(code, Some(0), "{words}");
+        let (cache, hub) = words.trim_end().split_once(' ').unwrap();
+        (cache.to_owned(), hub.to_owned())
+    };
+    let own = cache("");
+    assert!(own.0.starts_with("/s/nim_cache/"), "{own:?}");
+    assert_eq!(own, cache("recipe=another"));
+    for change in [
+        "server_image=c.sqsh",
+        "server_reference=evil/a/b",
+        "weights_target=v",
+        "engine_target=",
+        "server_environment=(A=2)",
+        "server_command=(serve --y)",
+        "server_command=(serve -- --x)",
+        "server_environment=() server_command=(A=1 serve --x)",
+        "server_command=(serve$'\\n'--x)",
+    ] {
+        let other = cache(change);
+        assert_ne!(own.0, other.0, "{change}");
+        assert_eq!(own.1, other.1, "{change}");
+    }
+    let with_code = "client_command+=(--tokenizer-trust-remote-code)";
+    let first = cache(&format!("{with_code} tokenizer=me/a"));
+    let second = cache(&format!("{with_code} tokenizer=me/b"));
+    assert!(first.1 != own.1 && first.1 != second.1, "{first:?}");
+    assert_ne!(own.1, cache("client_image=d.sqsh").1);
+}
+
+/// The images of a recipe see the folder that it names as its model.
+#[test]
+fn a_model_s_folder_is_not_the_user_s_home() {
+    let script = default_launch();
+    let check = lines(&script, "real=$(", "done");
+    let folder = tempfile::tempdir().unwrap();
+    for name in [
+        "home/me/.ssh",
+        "home/me/models/a",
+        "stage/a",
+        "stage/.run",
+        "models/a",
+        "x",
+    ] {
+        fs::create_dir_all(folder.path().join(name)).unwrap();
+    }
+    symlink(folder.path().join("home/me"), folder.path().join("x/link")).unwrap();
+    for (path, is_taken) in [
+        ("home/me/models/a", true),
+        ("models/a", true),
+        ("stage/a", true),
+        ("nowhere", true),
+        ("home", false),
+        ("home/me", false),
+        ("home/me/", false),
+        ("home/me/.ssh", false),
+        ("home/./me", false),
+        ("x/link", false),
+        ("x/link/.ssh", false),
+        ("stage", false),
+        ("stage/.run", false),
+        ("", false),
+    ] {
+        let program = format!(
+            "missing() {{ echo \"missing: $*\"; }}\nHOME=$FOLDER/home/me stage_path=$FOLDER/stage model_path=$FOLDER/{path}\n{check}"
+        );
+        let (code, words) = bash(&folder, &program, &[]);
+        assert_eq!(code, Some(0), "{words}");
+        assert_eq!(words.is_empty(), is_taken, "{path}: {words}");
+    }
+    for path in [
+        "/",
+        "/proc/self/cwd",
+        "/etc",
+        "//etc",
+        "/./dev",
+        "/lustre/../proc",
+        "/run/user",
+    ] {
+        assert!(ModelPath::parse(path).is_err(), "{path}");
+    }
+    assert!(ModelPath::parse("/home/me/models/a").is_ok());
+}
+
+/// The names in a model's index are shown, and may be anything.
+#[test]
+fn an_index_names_shards_and_nothing_else() {
+    let script = default_launch();
+    let read = function(&script, "shards_of");
+    let folder = tempfile::tempdir().unwrap();
+    let index = "{\"a\": \"one.safetensors\", \"b\": \"\u{1b}]0;x\u{7}.safetensors\", \
+                 \"c\": \"\u{9b}2J.safetensors\", \"d\": \"../up.safetensors\"}";
+    fs::write(folder.path().join("model.safetensors.index.json"), index).unwrap();
+    let (_, words) = bash(&folder, &format!("{read}\nshards_of ."), &[]);
+    assert_eq!(words, "one.safetensors\n");
+    // It is read within a bound.
+    let file = fs::File::create(folder.path().join("model.safetensors.index.json")).unwrap();
+    file.set_len(1 << 42).unwrap();
+    let (code, words) = bash(&folder, &format!("{read}\nshards_of . || echo none"), &[]);
+    assert_eq!((code, &*words), (Some(0), "none\n"));
 }
 
 /// The folder for the client's container is the user's own.

@@ -288,6 +288,103 @@ fn unreadable_is_not_damaged() {
     }
 }
 
+/// The same for launch.sh, which uses both.
+#[test]
+fn unreadable_is_not_absent() {
+    let image = format!("stage/{}", image());
+    let shard = format!("stage/{MODEL}/model-1.safetensors");
+    let strange = format!("stage/{MODEL}/\u{1b}[2J");
+    for hidden in [&image, &shard, "stage", &format!("stage/{MODEL}"), &strange] {
+        let site = Site::new();
+        site.put(&strange, "");
+        for name in ["scancel", "scontrol", "seq", "sha256sum"] {
+            site.program(name, "");
+        }
+        site.put(&image, squash());
+        put_model(&site.at("stage").join(MODEL));
+        let mode = fs::metadata(site.at(hidden)).unwrap().mode();
+        site.mode(hidden, 0);
+        let launch = script(ScriptKind::Launch, recipe(), Runtime::Pyxis);
+        let (code, words) = site.run(&launch, &[]);
+        site.mode(hidden, mode & 0o7777);
+        assert_eq!(code, Some(2), "{hidden}: {words}");
+        let place = site.at(hidden);
+        assert!(!words.contains('\u{1b}'), "{words}");
+        let (_, said) = words.split_once("missing: permission to read ").unwrap();
+        let said = said.lines().next().unwrap();
+        let place = place.to_str().unwrap().replace('\u{1b}', "?");
+        assert!(said.contains(&place), "{said}");
+        assert!(
+            said.ends_with(": ask its owner for chmod -R a+rX"),
+            "{said}"
+        );
+        assert!(
+            !words.contains("absent") && !words.contains("whole"),
+            "{words}"
+        );
+    }
+}
+
+/// Recipes choose the names of images' files: one's image is not run as another's.
+#[test]
+fn an_image_of_another_recipe_is_not_taken() {
+    let mut hostile = recipe();
+    let image = hostile.server.image.to_string();
+    hostile.server.image = format!("registry.evil.example/{image}").parse().unwrap();
+    assert_eq!(hostile.server.squash_file(), recipe().server.squash_file());
+    for (first, second) in [(hostile.clone(), recipe()), (recipe(), hostile)] {
+        let site = Site::new();
+        for name in ["scancel", "scontrol", "seq", "sha256sum"] {
+            site.program(name, "");
+        }
+        let setup = |recipe: &Recipe| script(ScriptKind::Setup, recipe.clone(), Runtime::Pyxis);
+        let launch = |recipe: &Recipe| script(ScriptKind::Launch, recipe.clone(), Runtime::Pyxis);
+        let key = [("NGC_API_KEY", "key")];
+        for _ in 0..2 {
+            let (code, words) = site.run(&setup(&first), &key);
+            assert_eq!(code, Some(0), "{words}");
+        }
+        let said = format!("{} was fetched there", first.server.image);
+        assert!(
+            !site
+                .run(&launch(&first), &[])
+                .1
+                .contains("was fetched there")
+        );
+        let (code, words) = site.run(&launch(&second), &key);
+        assert_eq!(code, Some(2), "{words}");
+        assert!(words.contains(&said), "{words}");
+    }
+}
+
+/// What is called like a part of a job's has its number, and no word of a neighbour's is shown.
+#[test]
+fn a_part_without_a_job_is_left_alone() {
+    let site = Site::new();
+    let part = |job: &str| format!("stage/.{}.{job}.part", image());
+    let strange = part("\u{1b}[2Jx");
+    site.put(&part("7"), "");
+    site.put(&strange, "");
+    let (code, words) = site.run(&setup(), &[("NGC_API_KEY", "key")]);
+    assert_eq!(code, Some(0), "{words}");
+    assert!(!words.contains('\u{1b}'), "{words}");
+    assert!(site.at(&strange).exists() && !site.at(&part("7")).exists());
+}
+
+/// What a registry has the import say is shown without its control characters.
+#[test]
+fn an_import_s_words_are_shown_clean() {
+    let site = Site::new();
+    site.program(
+        "enroot",
+        "printf 'a\\033]0;title\\007b \\302\\2332J\\n' >&2; exit 1",
+    );
+    let (code, words) = site.run(&setup(), &[("NGC_API_KEY", "key")]);
+    assert_eq!(code, Some(1), "{words}");
+    assert!(words.contains(" | a?]0;title?b ??2J"), "{words}");
+    assert!(!words.contains(['\u{1b}', '\u{9b}']), "{words}");
+}
+
 /// The same for an engine, and for a model that is there already.
 #[test]
 fn unreadable_models_of_other_sources() {
@@ -325,6 +422,9 @@ fn an_import_gets_no_other_secret() {
         "CREDENTIALS_OF_MINE",
         "NGC_CLI_API_KEY",
         "AWS_SECRET_ACCESS_KEY",
+        "OPENAI_APIKEY",
+        "SSHPASS",
+        "MYSQL_PWD",
     ];
     for runtime in [Runtime::Pyxis, Runtime::Apptainer, Runtime::Podman] {
         let site = Site::new();

@@ -44,6 +44,17 @@ impl Tool {
 
     /// The command of a point: as many prompts as requests, by a seed of its own.
     fn command(self, port: u16, seed: u32, concurrency: u32, requests: u32) -> Vec<String> {
+        self.command_with(requests, port, seed, concurrency, requests)
+    }
+
+    fn command_with(
+        self,
+        prompts: u32,
+        port: u16,
+        seed: u32,
+        concurrency: u32,
+        requests: u32,
+    ) -> Vec<String> {
         let [program, url, rest] = match self {
             Self::GenAiPerf => [
                 "genai-perf",
@@ -62,7 +73,7 @@ impl Tool {
              --synthetic-input-tokens-stddev 0 --output-tokens-mean {OUTPUT_TOKENS} \
              --extra-inputs max_tokens:{OUTPUT_TOKENS} --extra-inputs min_tokens:{OUTPUT_TOKENS} \
              --extra-inputs ignore_eos:true --random-seed {seed} --concurrency {concurrency} \
-             --request-count {requests} --artifact-dir /mnt {rest} {requests}"
+             --request-count {requests} --artifact-dir /mnt {rest} {prompts}"
         );
         if self == Self::GenAiPerf {
             words.push_str(&format!(" -- --max-threads {concurrency}"));
@@ -109,7 +120,7 @@ struct Server {
 }
 
 impl Server {
-    fn start(folder: &Utf8Path, cache: &str) -> Self {
+    fn start(folder: &Utf8Path, law: &str, cache: &str) -> Self {
         let port = std::env::var("NIM_SERVER_PORT").map_or(18_000, |port| port.parse().unwrap());
         assert!(
             TcpStream::connect(("127.0.0.1", port)).is_err(),
@@ -121,7 +132,7 @@ impl Server {
                 env!("CARGO_MANIFEST_DIR"),
                 "/tests/lab/image/fake_nim.py"
             ))
-            .args(["--port", &port.to_string(), "--model", MODEL, "--law", LAW])
+            .args(["--port", &port.to_string(), "--model", MODEL, "--law", law])
             .args(["--prefix-cache", cache, "--law-log", log.as_str()])
             .stdout(Stdio::null())
             .spawn()
@@ -254,7 +265,7 @@ fn every_figure_is_the_truth() {
         std::env::var("KNOWN_LAW_CONCURRENCIES").unwrap_or_else(|_| "1,4,16,64".to_owned());
     let folder = tempfile::tempdir().unwrap();
     let folder = Utf8Path::from_path(folder.path()).unwrap();
-    let server = Server::start(folder, "off");
+    let server = Server::start(folder, LAW, "off");
     let mut wrong = Vec::new();
     let mut seen = 0;
     for tool in [Tool::GenAiPerf, Tool::AiPerf] {
@@ -317,7 +328,7 @@ fn every_figure_is_the_truth() {
 fn each_point_has_its_own_prompts() {
     let folder = tempfile::tempdir().unwrap();
     let folder = Utf8Path::from_path(folder.path()).unwrap();
-    let server = Server::start(folder, "on");
+    let server = Server::start(folder, LAW, "on");
     let mut seen = 0;
     for tool in [Tool::GenAiPerf, Tool::AiPerf] {
         let mut hits = |name: &str, seed: u32, requests: u32| {
@@ -341,5 +352,66 @@ fn each_point_has_its_own_prompts() {
         assert!(hits("first", 1, 24) <= 0.01);
         assert!(hits("another seed", 2, 24) <= 0.01);
         assert!(hits("the first seed again", 1, 24) > 0.5);
+    }
+}
+
+/// A sweep over a server that caches, as it was (the same seed and 100 prompts at each point) and as it
+/// is, beside the times of the same server without its cache: what "Figures" in the README says.
+#[test]
+#[ignore = "needs root and the lab's images, and takes minutes"]
+fn a_sweep_measures_the_server_and_not_its_cache() {
+    const PROMPT: f64 = 2.0; // ms a token
+    let folder = tempfile::tempdir().unwrap();
+    let folder = Utf8Path::from_path(folder.path()).unwrap();
+    for (tool, name, own_prompts) in [
+        (Tool::GenAiPerf, "before", false),
+        (Tool::GenAiPerf, "now", true),
+        (Tool::AiPerf, "before", false),
+        (Tool::AiPerf, "now", true),
+    ] {
+        let folder = folder.join(format!("{tool:?}-{name}"));
+        fs::create_dir(&folder).unwrap();
+        let law = format!("ttft=50,prompt={PROMPT},itl=5,seed=7");
+        let server = Server::start(&folder, &law, "on");
+        let mut seen = 0;
+        for concurrency in [64, 16, 1] {
+            let requests = (5 * concurrency).max(20);
+            let (seed, prompts) = if own_prompts {
+                (1000 + concurrency, requests)
+            } else {
+                (0, 100)
+            };
+            let results = folder.join(format!("{tool:?}-{concurrency}"));
+            let command = tool.command_with(prompts, server.port, seed, concurrency, requests);
+            run(tool, &results, &command);
+            let lines = server.truth(seen + requests as usize);
+            let mean = |value: &dyn Fn(&Value) -> f64| {
+                let lines = &lines[seen..];
+                lines.iter().map(value).sum::<f64>() / f64::from(requests)
+            };
+            let number = |line: &Value, name: &str| line[name].as_f64().unwrap();
+            let cached = mean(&|line| number(line, "cached_tokens"));
+            let share = cached / mean(&|line| number(line, "prompt_tokens"));
+            let truth = mean(&|line| number(line, "law_ttft_ms")) + PROMPT * cached;
+            let run = Run::read(&results).unwrap();
+            let told = run.points()[0]
+                .value(Metric::TimeToFirstToken, Statistic::Avg)
+                .unwrap();
+            println!(
+                "{name}, {tool:?} at {concurrency}: {:.1} % cached, TTFT {told:.1} of {truth:.1} ms ({:+.1} %)",
+                100.0 * share,
+                100.0 * (told / truth - 1.0)
+            );
+            seen += requests as usize;
+            // GenAI-Perf's text is small: some of its prompts are alike by chance.
+            assert!(
+                if own_prompts {
+                    share <= 0.1
+                } else {
+                    share > 0.5
+                },
+                "{share}"
+            );
+        }
     }
 }

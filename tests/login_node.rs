@@ -341,7 +341,7 @@ fn what_others_write_reaches_no_terminal() {
     site.write("stage/results/run_7.json", &manifest);
     site.write(
         "stage/results/.run_7/points",
-        &format!("a_7|failed|3|{HOSTILE}\n"),
+        &format!("a_7|failed|3||{HOSTILE}\n"),
     );
     site.write("stage/logs/server_7.out", &format!("{HOSTILE}\n"));
     let ended = site.run(&["--follow=7"]);

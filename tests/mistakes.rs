@@ -270,3 +270,43 @@ fn of_a_long_file() {
     is_short(&REFERENCE.replace("port = 8000", &port));
     assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
 }
+
+/// To open a FIFO waits for a writer, who may never come.
+#[cfg(unix)]
+#[test]
+fn a_fifo_in_a_file_s_place_holds_nobody_up() {
+    use std::os::fd::AsRawFd;
+    use std::process::{Command, Stdio};
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fifo.toml");
+    let made = Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+    let path = path.to_str().unwrap().to_owned();
+    let (say, said) = mpsc::channel();
+    std::thread::spawn(move || {
+        say.send(Recipe::read(&path).map(|_| ())).unwrap();
+        say.send(Settings::read(&path).map(|_| ())).unwrap();
+    });
+    for _ in 0..2 {
+        let error = said.recv_timeout(Duration::from_secs(20)).unwrap();
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), FileErrorKind::Read);
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(source, "it is a named pipe: a file is read, or /dev/stdin");
+    }
+    // A pipe that this program was given is read.
+    if std::path::Path::new("/dev/fd").exists() {
+        let mut cat = Command::new("sh")
+            .args(["-c", "sleep 0.2; echo 'stage_path = \"/x\"'"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let pipe = cat.stdout.take().unwrap();
+        let settings = Settings::read(format!("/dev/fd/{}", pipe.as_raw_fd())).unwrap();
+        assert_eq!(settings.stage_path().unwrap().as_str(), "/x");
+        cat.wait().unwrap();
+    }
+}

@@ -6,22 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+mod common;
+
 const SECRET: &str = "nvapi-this-must-not-be-seen";
 
 /// The binary, built once.
 fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--example", "preflight"])
-            .status()
-            .unwrap();
-        assert!(status.success());
-        Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .parent()
-            .unwrap()
-            .join("debug/examples/preflight")
-    })
+    BINARY.get_or_init(|| common::example("preflight"))
 }
 
 /// A user's folder, and a `PATH` with nothing on it but what a test puts there.
@@ -390,7 +382,7 @@ fn releases_that_start_with_a_tokenizer_of_their_own() {
     assert_found(
         &findings,
         "note: GenAI-Perf 0.0.7 (SDK 24.10) starts only with hf-internal-testing/llama-tokenizer, whatever tokenizer it is \
-         given; see that the compute node reaches the Hugging Face hub, or fetch it before: HF_HOME=$STAGE_PATH/hf_cache \
+         given; see that the compute node reaches the Hugging Face hub, or fetch it before: HF_HOME=$STAGE_PATH/hf_cache/$UID-nvidia+tritonserver+25.01 \
          huggingface-cli download hf-internal-testing/llama-tokenizer; or use 0.0.8 (SDK 24.11) or later",
     );
 }
@@ -641,6 +633,51 @@ fn damaged_content_of_the_stage_path() {
             .iter()
             .any(|finding| finding.contains(": model.safetensors.index.json is missing")),
         "{findings:#?}"
+    );
+}
+
+/// What was fetched for another recipe is not taken for what this one names.
+#[test]
+fn another_image_and_another_model() {
+    let home = Home::new();
+    let image = "stage/nim+meta+llama3-70b-instruct+1.0.3.sqsh";
+    let mut superblock = [0; 48];
+    superblock[..4].copy_from_slice(b"hsqs");
+    superblock[40] = 48;
+    home.write(image, "");
+    fs::write(home.path().join(image), superblock).unwrap();
+    let model = "stage/llama3-70b-instruct_vhf";
+    home.write(&format!("{model}/config.json"), "{}");
+    let stage = home.path().join("stage").to_str().unwrap().to_owned();
+    let find = || home.findings(&["--stage-path", &stage], &[]).0;
+    let whole = "ok: the image nim+meta+llama3-70b-instruct+1.0.3.sqsh is there and whole";
+    assert_found(&find(), whole);
+    let reference = format!("{image}.reference");
+    home.write(
+        &reference,
+        "nvcr.io/nim/meta/llama3-70b-instruct:1.0.3 48\n",
+    );
+    assert_found(&find(), whole);
+    home.write(
+        &reference,
+        "nvcr.io/nim/meta/llama3-70b-instruct:1.0.0 48\n",
+    );
+    home.write(
+        &format!("{model}/.reference"),
+        "nim/someone/llama3-70b-instruct:hf\n",
+    );
+    let findings = find();
+    assert_found(
+        &findings,
+        "warning: the image nim+meta+llama3-70b-instruct+1.0.3.sqsh is nvcr.io/nim/meta/llama3-70b-instruct:1.0.0, \
+         and not nvcr.io/nim/meta/llama3-70b-instruct:1.0.3",
+    );
+    assert_found(
+        &findings,
+        &format!(
+            "warning: the model's weights in {stage}/llama3-70b-instruct_vhf: \
+             nim/someone/llama3-70b-instruct:hf was fetched there, and the recipe names another"
+        ),
     );
 }
 

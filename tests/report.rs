@@ -102,6 +102,8 @@ x    4        1       -  26.06  11.50   5902.0     86.75     21.69    ~86.95    
 TTFT, ITL and latency: p95; limits: TTFT at most 25 ms
 * highest throughput within the limits   x above a limit   ? not measured
 ^ of too few requests: to claim a p95 takes 90, with a confidence of 0.99
+p63 of 10 requests, p98 of 250: the most that can be claimed, with a confidence of 0.99
+prefix cache: not checked
 ~ not the tool's own: 1000 over the mean ITL or, without one, tokens/s over the concurrency
 
 "]]
@@ -144,6 +146,8 @@ chat 128/128
 
 TTFT, ITL and latency: avg
 * highest throughput
+p63 of 10 requests: the most that can be claimed, with a confidence of 0.99
+prefix cache: not checked
 
 changes against the earlier run
   GPUs  concurrency   TTFT    ITL  latency  tokens/s  requests/s          jobs
@@ -445,7 +449,7 @@ fn jobs_are_named_by_their_manifests() {
             "gpu_model": "NVIDIA H100 80GB HBM3", "driver": "550.54.15", "images": {{
             "server": {{"file": "a.sqsh", "reference": "nvcr.io/nim/meta/llama3-70b-instruct:1.0.3", "bytes": 1, "digest": null}},
             "client": {{"file": "b.sqsh", "reference": "nvcr.io/nvidia/tritonserver:25.01-py3-sdk"}}}},
-            "start": "2026-11-24T07:33:58+0000", "end": null, "exit_code": {exit_code}, "exit_reason": "a point failed",
+            "start": "2026-11-24T07:33:58+0000", "end": null, "in_flight_percent": 87, "exit_code": {exit_code}, "exit_reason": "a point failed",
             "points": []}}"#
         )
     };
@@ -465,10 +469,11 @@ fn jobs_are_named_by_their_manifests() {
         str![[r"
 4712: llama3-70b-h100x4-fp8, node gpu05, 4 × NVIDIA H100 80GB HBM3, driver 550.54.15,
   started 2026-11-24T07:33:58+0000, nvcr.io/nim/meta/llama3-70b-instruct:1.0.3,
-  nvcr.io/nvidia/tritonserver:25.01-py3-sdk, ended with 5: a point failed
+  nvcr.io/nvidia/tritonserver:25.01-py3-sdk, requests in flight 87 % of the time,
+  ended with 5: a point failed
 job 4711: llama3-70b-h100x4-fp8, node gpu05, 4 × NVIDIA H100 80GB HBM3, driver 550.54.15,
   started 2026-11-24T07:33:58+0000, nvcr.io/nim/meta/llama3-70b-instruct:1.0.3,
-  nvcr.io/nvidia/tritonserver:25.01-py3-sdk
+  nvcr.io/nvidia/tritonserver:25.01-py3-sdk, requests in flight 87 % of the time
 
 "]]
     );
@@ -567,15 +572,22 @@ no point keeps the limits
 =    1        1      20  ^21.94  ^2.02   ^282.3     525.4     525.4     558.9      3.87  108
 x    1       16      80  ^76.54  ^2.91   ^460.1    5472.6    5472.6     405.5     40.19  108
     steady for 2.0 of 2.0 s, TTFT -7.3 %: TTFT 50.14, ITL 2.61, latency 396.1 ms, 5508.8 tokens/s
+  measured for less than 10 s, too short, at concurrency 1 (5.2 s), 16 (2.0 s)
 
 TTFT, ITL and latency: p99; limits: TTFT at most 70 ms, ITL at most 3 ms
 * highest throughput within the limits   x above a limit   ? not measured
 = cannot tell: too few requests, or too near to a limit
 ^ of too few requests: to claim a p99 takes 459, with a confidence of 0.99
+p79 of 20 requests, p94 of 80: the most that can be claimed, with a confidence of 0.99
 steady: means of the longest part with the load at its level, where one is more than 5 % off
+prefix cache: not checked
 
 "]]
     );
+    let json: Value = serde_json::from_str(&stdout(&[folder, "--format", "json"])).unwrap();
+    let requests = &json["points"][0]["requests"];
+    assert!(requests["seconds"].as_f64().unwrap() < 10.0, "{requests}");
+    assert_eq!(requests["is_too_short"], true);
     let table = stdout(&[folder, "--ttft", "70", "--at", "p50"]);
     assert!(
         !table.contains('^') && table.contains("*    1       16"),
@@ -588,7 +600,9 @@ steady: means of the longest part with the load at its level, where one is more 
         "{page}"
     );
     assert!(
-        page.contains("<td>^") && page.contains("\nrequests: 20"),
+        page.contains("too short: measured for 2.0 s")
+            && page.contains("<td>^")
+            && page.contains("\nrequests: 20"),
         "{page}"
     );
     balanced(&page);

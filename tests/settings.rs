@@ -522,7 +522,6 @@ fn what_a_tool_s_release_does_not_know_is_refused() {
 tokenizer = 'meta-llama/Meta-Llama-3-70B-Instruct'
 tokenizer_revision = 'main'
 tokenizer_trust_remote_code = true
-warmup_requests = 10
 goodput = { time_to_first_token = 500 }
 ";
     let with = |tool: &str| client_problems(&format!("{all}tool = {{ {tool} }}"));
@@ -533,8 +532,6 @@ goodput = { time_to_first_token = 500 }
              with 0.0.7 (SDK 24.10)",
             "the recipe asks for client.tokenizer_trust_remote_code, which GenAI-Perf 0.0.3 (SDK 24.06) does not know: it \
              came with 0.0.7 (SDK 24.10)",
-            "the recipe asks for client.warmup_requests, which GenAI-Perf 0.0.3 (SDK 24.06) does not know: it came with \
-             0.0.9 (SDK 24.12)",
             "the recipe asks for client.goodput, which GenAI-Perf 0.0.3 (SDK 24.06) does not know: it came with 0.0.6 \
              (SDK 24.09)",
         ]
@@ -654,5 +651,15 @@ fn mistakes_in_a_file_have_kind_line_and_value() {
         (missing.kind(), missing.value()),
         (Content, None),
         "{missing}"
+    );
+}
+
+#[test]
+fn a_proxy_has_no_password() {
+    let error = Settings::from_toml("cluster.proxy.https = 'http://me:word@proxy.site:3128'");
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("a script is no place for a password"),
+        "{error}"
     );
 }

@@ -96,20 +96,3 @@ fn the_lint_sees_what_it_is_for() {
         assert_eq!(fault(line), None, "{line}");
     }
 }
-
-/// setup.sh and launch.sh keep the same variables from their steps.
-#[test]
-fn what_looks_like_a_secret_is_the_same_in_both_scripts() {
-    let patterns = |file: &str| {
-        let text = fs::read_to_string(file).unwrap();
-        let mut lines = text.lines().filter(|line| line.contains("*SECRET*"));
-        let (line, others) = (lines.next().unwrap(), lines.count());
-        assert_eq!(others, 0, "{file} says it once");
-        let (patterns, _) = line.trim().split_once(')').unwrap();
-        patterns.to_owned()
-    };
-    assert_eq!(
-        patterns("templates/setup.sh"),
-        patterns("templates/launch/steps.sh")
-    );
-}

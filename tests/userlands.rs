@@ -223,7 +223,7 @@ impl Node {
 
     fn sets_up(&self, runtime: Runtime, ending: &str) {
         self.put(&self.plan(runtime));
-        let damaged = format!("stage/nvidia+tritonserver+25.01.{ending}");
+        let damaged = format!("stage/nvidia+tritonserver+25.01-py3-sdk.{ending}");
         fs::write(self.at(&damaged), "hsqs").unwrap();
         let kept = format!("kept what was there as /mnt/{damaged}.damaged-1");
         self.assert_run("setup.sh", 0, &kept);

@@ -478,6 +478,7 @@ const FILE_PARTS: &[&str] = &[
     "Output",
     "Piece",
     "PointRow",
+    "PrefixCache",
     "Proxy",
     "Recipe",
     "Record",

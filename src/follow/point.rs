@@ -81,9 +81,12 @@ impl PointState {
     }
 }
 
+/// In a finished point's folder, what defines its measurement: written last.
+const MEASUREMENT: &str = "measurement.txt";
+
 /// All points: those of the manifest, else those that are planned; then what the
 /// run has added to its list; then the folders, which have their names only when
-/// they are whole.
+/// they are whole. An empty folder is no result.
 pub(super) fn read(
     files: &RunFiles,
     planned: &[String],
@@ -104,16 +107,16 @@ pub(super) fn read(
         None => planned.iter().map(open).collect(),
     };
     for row in files::small(&files.points).unwrap_or_default().lines() {
-        let mut fields = row.splitn(4, '|');
+        let mut fields = row.splitn(5, '|');
         let mut field = || fields.next().unwrap_or_default();
-        let (folder, word, _seconds, detail) = (field(), field(), field(), field());
+        let [folder, word, _seconds, _figures, detail] = std::array::from_fn(|_| field());
         if let Some(point) = points.iter_mut().find(|point| point.folder == folder) {
             point.state = PointState::from_word(word);
             point.detail = self::detail(detail);
         }
     }
     for point in &mut points {
-        if point.state != PointState::Finished && is_folder(&files.results.join(&point.folder)) {
+        if point.state != PointState::Finished && is_result(&files.results.join(&point.folder)) {
             point.state = PointState::Finished;
             point.detail = None;
         }
@@ -133,9 +136,13 @@ fn is_name(folder: &str) -> bool {
         && !folder.contains(is_hidden)
 }
 
-/// Whether it is there, and no link.
-fn is_folder(path: &Utf8Path) -> bool {
+/// Whether it is a folder, and no link, in which launch.sh wrote down what was measured.
+fn is_result(path: &Utf8Path) -> bool {
     path.symlink_metadata().is_ok_and(|data| data.is_dir())
+        && path
+            .join(MEASUREMENT)
+            .symlink_metadata()
+            .is_ok_and(|data| data.is_file())
 }
 
 #[cfg(test)]
@@ -169,10 +176,13 @@ mod tests {
         // One was fixed after it failed; the other's row is half written.
         std::fs::write(
             &files.points,
-            "b_7|failed|3|no | tokens\na_7|failed|1|x\na_7|fin",
+            "b_7|failed|3|1 null null|no | tokens\na_7|failed|1||x\na_7|fin",
         )
         .unwrap();
-        std::fs::create_dir(files.results.join("c_7")).unwrap();
+        for folder in ["c_7", "d_7"] {
+            std::fs::create_dir(files.results.join(folder)).unwrap();
+        }
+        std::fs::write(files.results.join("c_7").join(MEASUREMENT), "seed=1\n").unwrap();
         assert_eq!(
             states(None),
             [
@@ -190,6 +200,7 @@ mod tests {
             folder: folder.to_owned(),
             status: status.to_owned(),
             detail: String::new(),
+            ..PointRow::default()
         };
         let manifest = Manifest {
             points: vec![

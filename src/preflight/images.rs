@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use camino::Utf8Path;
 
 use super::to_fetch::Stage;
-use super::{Finding, Preflight, readable};
+use super::{Finding, Preflight, fetched, readable};
 use crate::container::Runtime;
 use crate::file::{self, Links};
 
@@ -29,25 +29,33 @@ pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mu
             stage.findings.push(finding);
             continue;
         }
-        let finding = match state(&path, runtime) {
-            State::Whole if unpacks(preflight, &path) => {
+        let other = fetched::other_than(&image.reference, &path);
+        let finding = match (state(&path, runtime), other) {
+            (State::Whole, Some(other)) if unpacks(preflight, &path) => Finding::warning(
+                format!(
+                    "the image {} is {other}, and not {}",
+                    image.file, image.reference
+                ),
+                format!("{setup}; it keeps the other one aside"),
+            ),
+            (State::Whole, _) if unpacks(preflight, &path) => {
                 stage.findings.push(Finding::ok(format!(
                     "the image {} is there and whole",
                     image.file
                 )));
                 continue;
             }
-            State::Absent => {
+            (State::Absent, _) => {
                 Finding::note(format!("the image {} is not there yet", image.file), setup)
             }
-            State::Whole => Finding::warning(
+            (State::Whole, _) => Finding::warning(
                 format!(
                     "the image {} is damaged: unsquashfs cannot read it",
                     image.file
                 ),
                 format!("{setup}; it keeps the damaged one aside"),
             ),
-            State::Damaged(reason) => Finding::warning(
+            (State::Damaged(reason), _) => Finding::warning(
                 format!("the image {} is damaged: {reason}", image.file),
                 format!("{setup}; it keeps the damaged one aside"),
             ),

@@ -289,10 +289,12 @@ fn default_tokenizer(preflight: &Preflight<'_>) -> Option<Finding> {
     let tool = preflight.plan.recipe().client.tool;
     let (release, _) = tool.lacks(Feature::StartWithoutHub)?;
     let first = Feature::StartWithoutHub.since().with_image();
+    let image = preflight.plan.recipe().client.squash_file();
+    let image = image.as_str().trim_end_matches(".sqsh");
     Some(Finding::note(
         format!("{release} starts only with {DEFAULT_TOKENIZER}, whatever tokenizer it is given"),
         format!(
-            "see that the compute node reaches the Hugging Face hub, or fetch it before: HF_HOME=$STAGE_PATH/hf_cache \
+            "see that the compute node reaches the Hugging Face hub, or fetch it before: HF_HOME=$STAGE_PATH/hf_cache/$UID-{image} \
              huggingface-cli download {DEFAULT_TOKENIZER}; or use {first} or later"
         ),
     ))

@@ -5,7 +5,7 @@ use std::fs;
 use camino::Utf8Path;
 
 use super::to_fetch::Stage;
-use super::{Finding, Preflight, listed, readable};
+use super::{Finding, Preflight, fetched, listed, readable};
 use crate::file;
 use crate::recipe::{ENGINE_LINK, FileName, INDEX, Recipe};
 
@@ -41,13 +41,38 @@ pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mu
         return;
     }
     let parts = missing(recipe, &folder);
+    let weights = recipe.model.weights.source.to_string();
+    let others = [
+        ("weights", fetched::other_than(&weights, &folder)),
+        (
+            "engine",
+            recipe
+                .model
+                .engine
+                .as_ref()
+                .and_then(|it| fetched::other_than(it.ngc.as_str(), &engine)),
+        ),
+    ];
+    let other = |part: &str| {
+        let mut others = others.iter().filter(|_| is_staged);
+        others.find_map(|(name, other)| other.as_ref().filter(|_| *name == part))
+    };
     let needs = |part: &str| {
         let mut parts = parts.iter();
-        is_staged && parts.any(|(name, missing)| *name == part && !missing.is_empty())
+        let is_missing = |(name, missing): &(&str, Vec<_>)| *name == part && !missing.is_empty();
+        is_staged && (other(part).is_some() || parts.any(is_missing))
     };
     stage.to_fetch.needs_weights = needs("weights");
     stage.to_fetch.needs_engine = needs("engine");
     for (part, missing) in parts {
+        if let Some(other) = other(part) {
+            let message = format!(
+                "the model's {part} in {folder}: {other} was fetched there, and the recipe names another"
+            );
+            let help = "prepare_models.sh keeps that aside and fetches the recipe's: bash prepare_models.sh";
+            stage.findings.push(Finding::warning(message, help));
+            continue;
+        }
         stage.findings.push(if missing.is_empty() {
             Finding::ok(format!("the model has its {part}, in {folder}"))
         } else {
@@ -121,7 +146,7 @@ fn is_filled(path: &Utf8Path) -> bool {
 }
 
 /// The shards that an index names, each once, as lib/model_files.sh finds them: texts in
-/// quotes that end in `.safetensors` and have no `/`.
+/// quotes that end in `.safetensors`, of printable ASCII characters without `/`.
 fn indexed_shards(index: &str) -> Vec<&str> {
     let mut shards = Vec::new();
     for line in index.lines() {
@@ -129,7 +154,8 @@ fn indexed_shards(index: &str) -> Vec<&str> {
         while let Some(text) = pieces.next() {
             // What follows the last quote is not between two, nor what follows a shard's.
             let is_quoted = pieces.peek().is_some();
-            if is_quoted && text.ends_with(".safetensors") && !text.contains('/') {
+            let is_name = |byte| matches!(byte, b' '..=b'~') && byte != b'/';
+            if is_quoted && text.ends_with(".safetensors") && text.bytes().all(is_name) {
                 shards.push(text);
                 pieces.next();
             }

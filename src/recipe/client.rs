@@ -1,7 +1,5 @@
 //! What measures the server.
 
-use std::num::NonZeroU32;
-
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -31,7 +29,6 @@ use crate::container::{Image, SquashFile};
 ///     .with_ignore_eos(false)
 ///     .with_min_tokens(false)
 ///     .with_random_seed(42)
-///     .with_warmup_requests(10.try_into()?)
 ///     .with_goodput(Goodput::default().with_request_latency("10000".parse()?));
 /// assert_eq!((client.random_seed, client.squash_file().as_str()), (42, "client.sqsh"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -77,11 +74,6 @@ pub struct Client {
     /// and a point has the same prompts in every run.
     #[serde(default)]
     pub random_seed: u32,
-    /// How many requests are sent before each point, which are not measured.
-    /// GenAI-Perf since 0.0.9 (24.12); it sends prompts that it measures afterwards, so
-    /// that a server with a prefix cache knows them by then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub warmup_requests: Option<NonZeroU32>,
     /// Which requests count for the goodput. GenAI-Perf since 0.0.6 (24.09).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub goodput: Option<Goodput>,
@@ -112,7 +104,6 @@ impl Client {
             ignore_eos: true,
             min_tokens: true,
             random_seed: 0,
-            warmup_requests: None,
             goodput: None,
         }
     }
@@ -136,8 +127,6 @@ impl Client {
         with_min_tokens: min_tokens = bool;
         /// Sets the seed of the synthetic prompts.
         with_random_seed: random_seed = u32;
-        /// Sends so many requests before each point.
-        with_warmup_requests: warmup_requests = NonZeroU32;
         /// Counts the requests that keep these limits.
         with_goodput: goodput = Goodput;
     }

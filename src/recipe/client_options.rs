@@ -88,9 +88,6 @@ impl Client {
         if self.tokenizer_trust_remote_code {
             options.push("--tokenizer-trust-remote-code".to_owned());
         }
-        if let Some(requests) = self.warmup_requests {
-            options.extend(["--warmup-request-count".to_owned(), requests.to_string()]);
-        }
         if let Some(goodput) = &self.goodput {
             options.push("--goodput".to_owned());
             options.extend(match self.tool {
@@ -136,11 +133,6 @@ impl Client {
                 "client.tokenizer_trust_remote_code",
                 Feature::TokenizerTrust,
                 self.tokenizer_trust_remote_code,
-            ),
-            (
-                "client.warmup_requests",
-                Feature::WarmUp,
-                self.warmup_requests.is_some(),
             ),
             ("client.goodput", Feature::Goodput, self.goodput.is_some()),
         ]
@@ -221,7 +213,6 @@ mod tests {
     const ALL: &str = "\
 tokenizer_revision = 'v1'
 tokenizer_trust_remote_code = true
-warmup_requests = 5
 goodput = { request_latency = 5000, time_to_first_token = '12.5' }";
 
     #[test]
@@ -268,7 +259,7 @@ goodput = { request_latency = 5000, time_to_first_token = '12.5' }";
         assert_eq!(
             words("{ genai_perf = '25.04' }", ALL),
             "--endpoint-type|chat|--streaming|--tokenizer-revision|v1|--tokenizer-trust-remote-code|\
-             --warmup-request-count|5|--goodput|time_to_first_token:12.5|request_latency:5000"
+             --goodput|time_to_first_token:12.5|request_latency:5000"
         );
         assert_eq!(
             words(

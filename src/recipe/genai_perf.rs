@@ -89,8 +89,6 @@ pub(crate) enum Feature {
     TokenizerRevision,
     /// `--tokenizer-trust-remote-code`.
     TokenizerTrust,
-    /// `--warmup-request-count`.
-    WarmUp,
     /// A number of requests that it gives perf_analyzer itself, by default its own. Of two
     /// such numbers perf_analyzer 2.60 takes the first, so ours must be its `--request-count`.
     OwnRequestCount,
@@ -106,7 +104,6 @@ impl Feature {
             Self::Goodput => (6, NEWEST),
             Self::TokenizerRevision | Self::TokenizerTrust => (7, NEWEST),
             Self::StartWithoutHub => (8, NEWEST),
-            Self::WarmUp => (9, NEWEST),
             Self::OwnRequestCount => (13, NEWEST),
         }
     }
@@ -243,7 +240,6 @@ mod tests {
             (Feature::TokenizerRevision, "24.09", "24.10"),
             (Feature::TokenizerTrust, "24.09", "24.10"),
             (Feature::StartWithoutHub, "24.10", "24.11"),
-            (Feature::WarmUp, "24.11", "24.12"),
             (Feature::OwnRequestCount, "25.03", "25.04"),
             (Feature::ServiceKind, "25.04", "25.03"),
         ] {

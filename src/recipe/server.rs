@@ -12,7 +12,7 @@ use crate::container::{EnvName, Image, Runtime, SquashFile};
 ///
 /// ```
 /// use nim_slurm::Recipe;
-/// use nim_slurm::recipe::Architecture;
+/// use nim_slurm::recipe::{Architecture, PrefixCache};
 ///
 /// let mut server = Recipe::llama3_70b_h100x4_fp8().server;
 /// assert_eq!(server.squash_file().as_str(), "nim+meta+llama3-70b-instruct+1.0.3.sqsh");
@@ -31,6 +31,7 @@ use crate::container::{EnvName, Image, Runtime, SquashFile};
 ///     .with_ready_timeout(3600.try_into()?) // seconds
 ///     .with_probe_interval(30.try_into()?)
 ///     .with_stop_timeout(10.try_into()?)
+///     .with_prefix_cache(PrefixCache::Off)
 ///     .with_secrets(["LICENSE_KEY".parse()?])
 ///     .with_variable("HF_HUB_OFFLINE".parse()?, "1".parse()?)
 ///     .with_variants([]);
@@ -83,6 +84,10 @@ pub struct Server {
     /// Seconds that the server gets to end by itself; 30 by default.
     #[serde(default = "number::<30>")]
     pub stop_timeout: NonZeroU32,
+    /// What is meant of the server's prefix cache; by default [`On`](PrefixCache::On), which
+    /// asks for nothing.
+    #[serde(default, skip_serializing_if = "PrefixCache::is_on")]
+    pub prefix_cache: PrefixCache,
     /// Names of variables with secrets that the server needs.
     #[serde(default)]
     pub secrets: Vec<EnvName>,
@@ -136,6 +141,7 @@ impl Server {
             ready_timeout: number::<1800>(),
             probe_interval: number::<60>(),
             stop_timeout: number::<30>(),
+            prefix_cache: PrefixCache::On,
             secrets: Vec::new(),
             environment: BTreeMap::new(),
             variants: Vec::new(),
@@ -163,6 +169,8 @@ impl Server {
         with_probe_interval: probe_interval = NonZeroU32;
         /// Gives the server so many seconds to end by itself.
         with_stop_timeout: stop_timeout = NonZeroU32;
+        /// Says what is meant of the server's prefix cache.
+        with_prefix_cache: prefix_cache = PrefixCache;
     }
 
     /// Hands these variables with secrets to the server.
@@ -260,6 +268,56 @@ impl Variant {
     pub fn with_variable(mut self, name: EnvName, value: Word) -> Self {
         self.environment.insert(name, value);
         self
+    }
+}
+
+/// What is meant of a server's prefix cache, which keeps the beginnings of prompts.
+///
+/// The server's own switch stands in its command or its variables; this says what it is set
+/// to. Where the server counts (vLLM, SGLang with `--enable-metrics`), launch.sh reads its counters
+/// before and after each point: with `Off` and `Flush`, a point fails when more than 1 % of the tokens
+/// of its prompts came out of the cache. Elsewhere, reports say "not checked".
+///
+/// ```
+/// use nim_slurm::Recipe;
+/// use nim_slurm::recipe::PrefixCache;
+///
+/// let recipe = Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap();
+/// assert_eq!(recipe.server.prefix_cache, PrefixCache::Off);
+/// assert!(recipe.to_toml().contains("prefix_cache = \"off\""));
+/// assert_eq!(PrefixCache::default().as_str(), "on"); // a recipe that does not say
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum PrefixCache {
+    /// It is off: vLLM's `--no-enable-prefix-caching`, SGLang's `--disable-radix-cache`,
+    /// TensorRT-LLM's `enable_block_reuse: false`, NIM's `NIM_ENABLE_KV_CACHE_REUSE=0`.
+    Off,
+    /// It is emptied before each point, by POST `/reset_prefix_cache` (vLLM, with
+    /// `VLLM_SERVER_DEV_MODE=1`) or `/flush_cache` (SGLang). A point whose server takes
+    /// neither fails.
+    Flush,
+    /// It is as the server has it, and its hits are part of what is measured. Nothing is
+    /// asked for, and reports have the share of hits.
+    #[default]
+    On,
+}
+
+impl PrefixCache {
+    /// The word in a recipe.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Flush => "flush",
+            Self::On => "on",
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's own form")]
+    const fn is_on(&self) -> bool {
+        matches!(self, Self::On)
     }
 }
 

@@ -6,6 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::server::number;
 use super::{UseCase, setters};
+use crate::percentile::Percentile;
+
+/// Output tokens that each stream of a point generates at least where a percentile is to hold:
+/// 30 seconds of measuring at 15 ms a token.
+const TOKENS_OF_A_STREAM: u64 = 2048;
 
 /// Which points are measured: each use case at each concurrency.
 ///
@@ -20,6 +25,12 @@ use super::{UseCase, setters};
 /// let points = sweep.points(); // the highest concurrency first
 /// assert_eq!((points.len(), points[0].concurrency.get()), (4, 50));
 ///
+/// // Enough of them for a p95: 90, of which none is over the limit, and each stream has 2,048 tokens.
+/// let sweep = sweep.with_percentile("p95".parse::<nim_slurm::Percentile>()?);
+/// assert_eq!([0, 3].map(|point: usize| sweep.points()[point].requests), [800, 90]);
+///
+/// let mut sweep = sweep;
+/// sweep.percentile = None;
 /// let sweep = sweep
 ///     .with_requests_per_concurrency(10.try_into()?)
 ///     .with_min_requests(1.try_into()?)
@@ -44,6 +55,11 @@ pub struct Sweep {
     /// … but at least so many; 20 by default.
     #[serde(default = "number::<20>")]
     pub min_requests: NonZeroU32,
+    /// The percentile that the results must be able to support; by default none. Each point then
+    /// sends at least as many requests as [it takes](Percentile::requests_needed) to claim it, and
+    /// each of its streams generates 2,048 tokens or more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percentile: Option<Percentile>,
     /// Seconds after which a point is given up; 900 by default.
     #[serde(default = "number::<900>")]
     pub point_timeout: NonZeroU32,
@@ -78,6 +94,7 @@ impl Sweep {
             concurrency: concurrency.into_iter().collect(),
             requests_per_concurrency: number::<5>(),
             min_requests: number::<20>(),
+            percentile: None,
             point_timeout: number::<900>(),
             replicas: ReplicaUse::default(),
             array: None,
@@ -90,6 +107,8 @@ impl Sweep {
         with_requests_per_concurrency: requests_per_concurrency = NonZeroU32;
         /// Sends at least so many requests.
         with_min_requests: min_requests = NonZeroU32;
+        /// Sends as many requests as it takes to claim this percentile.
+        with_percentile: percentile = Percentile;
         /// Gives a point up after so many seconds.
         with_point_timeout: point_timeout = NonZeroU32;
         /// Says what several servers on a node do with the points.
@@ -117,12 +136,19 @@ impl Sweep {
     }
 
     fn point(&self, use_case: &UseCase, concurrency: NonZeroU32) -> SweepPoint {
-        let requests =
-            u64::from(concurrency.get()) * u64::from(self.requests_per_concurrency.get());
+        let (mut rounds, mut least) = (
+            u64::from(self.requests_per_concurrency.get()),
+            u64::from(self.min_requests.get()),
+        );
+        if let Some(percentile) = self.percentile {
+            let tokens = u64::from(use_case.output_tokens());
+            rounds = rounds.max(TOKENS_OF_A_STREAM.div_ceil(tokens));
+            least = least.max(percentile.requests_needed(0));
+        }
         SweepPoint {
             use_case: use_case.clone(),
             concurrency,
-            requests: requests.max(u64::from(self.min_requests.get())),
+            requests: least.max(u64::from(concurrency.get()) * rounds),
         }
     }
 }
@@ -204,5 +230,37 @@ impl ReplicaUse {
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's own form")]
     fn is_default(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::recipe::Recipe;
+
+    /// The first one has the numbers that were published with it; all others can support a p95.
+    #[test]
+    fn requests_of_the_built_in_recipes() {
+        let counts = |name: &str| -> Vec<_> {
+            let points = Recipe::built_in(name).unwrap().sweep.points();
+            points.iter().map(|point| point.requests).collect()
+        };
+        assert_eq!(
+            counts(Recipe::BUILT_IN[0]),
+            [500, 500, 250, 250, 125, 125, 20, 20]
+        );
+        // chat:128/128 and summarization:4096/512, at 100, 50, 25 and 1.
+        let vllm = counts("llama3-3-70b-h100x4-vllm");
+        assert_eq!(vllm, [1600, 500, 800, 250, 400, 125, 90, 90]);
+        for name in &Recipe::BUILT_IN[1..] {
+            let recipe = Recipe::built_in(name).unwrap();
+            for point in recipe.sweep.points() {
+                let tokens = point.requests * u64::from(point.use_case.output_tokens());
+                let of_a_stream = tokens / u64::from(point.concurrency.get());
+                assert!(
+                    point.requests >= 90 && of_a_stream >= 2048,
+                    "{name}: {point:?}"
+                );
+            }
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What each task of a job array has of a recipe's work.
 
-use super::{ArrayBy, Client, ClientTool, Recipe, SweepPoint, UseCase};
+use super::{ArrayBy, Client, Recipe, SweepPoint, UseCase};
 
 /// What one job measures: the launch job, or a task of it.
 pub(crate) struct Task {
@@ -95,13 +95,8 @@ fn row(point: &SweepPoint, client: &Client) -> String {
     );
     let point = format!("{name} {input} {output} {concurrency}");
     let seed = point_seed(client.random_seed, &point);
-    // AIPerf has prompts of its own for the warm-up; GenAI-Perf sends those again that it measures.
-    let warmup = client
-        .warmup_requests
-        .map_or(0, |requests| requests.get().into());
-    let is_aiperf = matches!(client.tool, ClientTool::Aiperf(_));
-    let prompts = requests.saturating_add(if is_aiperf { warmup } else { 0 });
-    format!("{point} {requests} {prompts} {seed}")
+    // As many prompts as requests: none is sent twice.
+    format!("{point} {requests} {requests} {seed}")
 }
 
 /// The seed of a point's prompts. It depends on the recipe's seed and the point alone, so

@@ -345,13 +345,15 @@ fn hub_name(text: &str, allowed: &'static str) -> Result<(), Fault> {
 /// # Syntax
 ///
 /// An absolute path without white space or any of `` , : $ ` " \ { } ``, since it is
-/// mounted in a container. A slash at the end is dropped.
+/// mounted in a container. A slash at the end is dropped. Not in `/boot`, `/dev`, `/etc`,
+/// `/proc`, `/run` or `/sys`, and without `..`: the images of the recipe see what is there.
 ///
 /// ```
 /// use nim_slurm::recipe::ModelPath;
 ///
 /// assert_eq!(ModelPath::parse("/lustre/models/llama-3.3/")?.as_str(), "/lustre/models/llama-3.3");
 /// assert!(ModelPath::parse("models/llama-3.3").is_err());
+/// assert!(ModelPath::parse("/proc/self/cwd").is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -360,7 +362,19 @@ pub struct ModelPath(String);
 impl ModelPath {
     fn check(text: &str) -> Result<Self, Fault> {
         let allowed = "an absolute path is allowed, as in /lustre/models/llama-3.3";
-        mountable_folder(text, allowed, "the root of all files is no model").map(Self)
+        let path = mountable_folder(text, allowed, "the root of all files is no model")?;
+        let mut parts = path.split('/').filter(|part| !matches!(*part, "" | "."));
+        let first = parts.clone().next();
+        let is_system = matches!(
+            first,
+            None | Some("boot" | "dev" | "etc" | "proc" | "run" | "sys")
+        );
+        if is_system || parts.any(|part| part == "..") {
+            return Err(Fault::rule(
+                "a folder of the system is no model, nor a path with ..",
+            ));
+        }
+        Ok(Self(path))
     }
 }
 

@@ -123,7 +123,13 @@ fn points(points: &[Point]) -> String {
     let columns = columns(points);
     let mut rows = Rows::of(points.iter());
     rows.point_header();
-    rows.cells(["job_id", "path", "highest_percentile"]);
+    rows.cells([
+        "job_id",
+        "path",
+        "requests",
+        "highest_percentile",
+        "prefix_cache_share",
+    ]);
     let names_steady = points.iter().any(|point| point.requests().is_some());
     if names_steady {
         rows.cells(["steady_seconds", "steady_in_flight"]);
@@ -140,7 +146,9 @@ fn points(points: &[Point]) -> String {
     for point in points {
         rows.point_cells(point);
         rows.job_cells(Some(point));
+        rows.cell(point.request_count());
         rows.cell(point.request_count().and_then(Percentile::highest));
+        rows.cell(point.cached_share());
         if names_steady {
             let steady = point.requests().and_then(Requests::steady);
             rows.cell(steady.as_ref().map(Figures::seconds));

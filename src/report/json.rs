@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Report, STEADY, table};
+use super::{Report, SHORT, STEADY, table};
 use crate::percentile::Percentile;
 use crate::results::{
     Change, GpuMetric, Group, Manifest, Metric, OtherMetric, Point, ReadProblem, Requests, Run,
@@ -38,6 +38,8 @@ struct PointRow<'a> {
     tool: &'static str,
     request_count: Option<u64>,
     highest_percentile: Option<Percentile>,
+    /// `null` where nobody checked.
+    prefix_cache_share: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     requests: Option<RequestsRow>,
     metrics: BTreeMap<&'a str, MetricRow<'a>>,
@@ -55,6 +57,8 @@ struct PointRow<'a> {
 #[derive(Serialize)]
 struct RequestsRow {
     failed: usize,
+    seconds: Option<f64>,
+    is_too_short: Option<bool>,
     share_in_flight: Option<f64>,
     is_steady: Option<bool>,
     largest_difference: Option<DifferenceRow>,
@@ -185,6 +189,7 @@ fn point_row<'a>(report: &Report<'_>, point: &'a Point) -> PointRow<'a> {
         },
         request_count: point.request_count(),
         highest_percentile: point.request_count().and_then(Percentile::highest),
+        prefix_cache_share: point.cached_share(),
         requests: point.requests().map(requests_row),
         metrics: others.chain(known).collect(),
         output_token_throughput_per_gpu: point.throughput_per_gpu(),
@@ -202,8 +207,11 @@ fn point_row<'a>(report: &Report<'_>, point: &'a Point) -> PointRow<'a> {
 
 fn requests_row(requests: &Requests) -> RequestsRow {
     let difference = requests.largest_difference();
+    let seconds = requests.figures().map(|figures| figures.seconds());
     RequestsRow {
         failed: requests.failed(),
+        seconds,
+        is_too_short: seconds.map(|seconds| seconds < SHORT),
         share_in_flight: requests.share_in_flight(),
         is_steady: difference.map(|(_, relative)| relative.abs() <= STEADY),
         largest_difference: difference.map(|(metric, relative)| DifferenceRow {

@@ -7,8 +7,9 @@ use askama::Template;
 use super::chart::{COLOURS, Chart, Data, HEIGHT, Mark, SHAPES, Series, Style, WIDTH};
 use super::table::{compared, short};
 use super::{
-    Column, Report, derived, figure_or_dash, job_of, jobs, limits, milliseconds, missing,
-    number_or_dash, percent, place_of, server_of, title_of, unsteady, weak,
+    Column, Report, brief, cached, derived, figure_or_dash, job_of, jobs, limits, milliseconds,
+    missing, number_or_dash, out_of_cache, percent, place_of, server_of, supported, title_of,
+    unsteady, weak,
 };
 use crate::plain::plain;
 use crate::results::{Group, Metric, Point, ReadProblem, Run, RunId, Statistic, Verdict};
@@ -309,12 +310,14 @@ fn hover(report: &Report<'_>, name: &str, point: &Point) -> String {
     text
 }
 
-/// What the marks of the tables stand for, those that are used.
+/// What the marks of the tables stand for, those that are used, and what was checked.
 fn marks(report: &Report<'_>) -> Option<String> {
     let marks: Vec<_> = derived(report.run)
         .map(str::to_owned)
         .into_iter()
         .chain(weak(report))
+        .chain(supported(report.run))
+        .chain([cached(report.run)])
         .collect();
     (!marks.is_empty()).then(|| marks.join("; "))
 }
@@ -368,11 +371,14 @@ fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
         Verdict::CannotTell { metric } => ("", format!("cannot tell by {}", short(metric))),
         Verdict::Unknown { metric } => ("above", format!("{} not measured", short(metric))),
     };
-    let verdict = match unsteady(point) {
-        Some(words) if verdict.is_empty() => words,
-        Some(words) => format!("{verdict}; {words}"),
-        None => verdict,
-    };
+    let too_short = brief(point).map(|seconds| format!("too short: measured for {seconds:.1} s"));
+    let mut words = vec![verdict];
+    words.extend(
+        [unsteady(point), out_of_cache(point), too_short]
+            .into_iter()
+            .flatten(),
+    );
+    words.retain(|words| !words.is_empty());
     Row {
         class,
         path: plain(point.path().as_str()).into_owned(),
@@ -381,7 +387,7 @@ fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
             .run()
             .map_or_else(|| place_of(report.run, point), RunId::to_string)
             + &server_of(point),
-        verdict,
+        verdict: words.join("; "),
     }
 }
 

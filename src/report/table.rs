@@ -1,8 +1,8 @@
 //! The report as a table of at most 100 columns.
 
 use super::{
-    Column, Report, derived, job_of, jobs, limits, missing, number_or_dash, part_of, percent,
-    place_of, server_of, unsteady, weak,
+    Column, Report, SHORT, brief, cached, derived, job_of, jobs, limits, missing, number_or_dash,
+    out_of_cache, part_of, percent, place_of, server_of, supported, unsteady, weak,
 };
 use crate::plain::plain;
 use crate::results::{Change, Group, Metric, Point, RunId, Statistic, Verdict};
@@ -136,9 +136,23 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
         if point.use_case().is_none() {
             text.push_str(&path(&place_of(report.run, point)));
         }
-        if let Some(words) = unsteady(point) {
+        for words in unsteady(point).into_iter().chain(out_of_cache(point)) {
             text.push_str(&title(&format!("    {words}")));
         }
+    }
+    let too_short: Vec<_> = group
+        .points()
+        .iter()
+        .filter_map(|point| {
+            let concurrency = number_or_dash(point.concurrency());
+            Some(format!("{concurrency} ({:.1} s)", brief(point)?))
+        })
+        .collect();
+    if !too_short.is_empty() {
+        let words = format!("measured for less than {SHORT} s, too short, at concurrency");
+        text.push_str(&wrapped(
+            &[&[format!("  {words} {}", too_short[0])], &too_short[1..]].concat(),
+        ));
     }
     text
 }
@@ -175,9 +189,13 @@ fn legend(report: &Report<'_>) -> String {
     if let Some(weak) = weak(report) {
         text.push_str(&format!("{weak}\n"));
     }
+    if let Some(supported) = supported(report.run) {
+        text.push_str(&format!("{supported}\n"));
+    }
     if points().any(|point| unsteady(point).is_some()) {
         text.push_str("steady: means of the longest part with the load at its level, where one is more than 5 % off\n");
     }
+    text.push_str(&format!("{}\n", cached(report.run)));
     if let Some(derived) = derived(report.run) {
         text.push_str(&format!("{derived}\n"));
     }

@@ -172,7 +172,11 @@ impl<W: Fn(Option<&RunId>) -> bool> Search<'_, W> {
         let is_unfinished = ["failed_", "interrupted_", "."]
             .iter()
             .any(|start| name.starts_with(start));
-        if named.is_none() && is_unfinished {
+        // What launch.sh set aside, since it was measured otherwise than the rest of its job.
+        let is_aside = name
+            .rsplit_once(".other-")
+            .is_some_and(|(point, _)| PointName::parse(point).is_some());
+        if named.is_none() && (is_unfinished || is_aside) {
             return;
         }
         if depth == MAX_DEPTH {
@@ -418,6 +422,7 @@ fn read_place(
         asked,
         content,
         requests,
+        cached_share: None,
     })
 }
 

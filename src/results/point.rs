@@ -150,6 +150,7 @@ pub struct Point {
     pub(super) asked: Asked,
     pub(super) content: Content,
     pub(super) requests: Option<Requests>,
+    pub(super) cached_share: Option<f64>,
 }
 
 /// What was asked of the tool, as far as anything tells.
@@ -457,6 +458,29 @@ impl Point {
     #[must_use]
     pub const fn requests(&self) -> Option<&Requests> {
         self.requests.as_ref()
+    }
+
+    /// The share of the tokens of its prompts that came out of the server's prefix cache, by
+    /// the server's own counters, which launch.sh reads before and after each point: 0.01 is 1 %. `None`
+    /// where nobody checked: the server does not count, or another program measured.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let results = camino::Utf8Path::from_path(folder.path()).unwrap();
+    /// # let name = "llama-3-70b-instruct_4_25_chat_128_128_4711";
+    /// # std::fs::create_dir(results.join(name))?;
+    /// # let file = "profile_export_genai_perf.json";
+    /// # std::fs::copy(format!("tests/data/genai-perf/0.0.10/{file}"), results.join(name).join(file))?;
+    /// # let manifest = format!(r#"{{"points": [{{"folder": "{name}", "status": "finished", "detail": "",
+    /// #     "prefix_cache_queries": 32000, "prefix_cache_hits": 160}}]}}"#);
+    /// # std::fs::write(results.join("run_4711.json"), manifest)?;
+    /// let run = nim_slurm::results::Run::read(results)?;
+    /// assert_eq!(run.points()[0].cached_share(), Some(0.005));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn cached_share(&self) -> Option<f64> {
+        self.cached_share
     }
 
     /// How many requests stand behind the point's figures: those that were answered. `None` when

@@ -35,6 +35,8 @@ pub(crate) struct ImageSource {
     /// The image as it is pulled: from the mirror, if its registry has one.
     pub(crate) image: Image,
     pub(crate) uri: String,
+    /// The image as the recipe names it.
+    pub(crate) reference: String,
     /// As the runtime names it. Empty: that of the importing node.
     pub(crate) architecture: &'static str,
     /// Free space that the import asks for, in MiB.
@@ -67,6 +69,7 @@ impl ImageSource {
                 source.docker_uri()
             },
             image: source,
+            reference: image.to_string(),
             architecture: architecture.map_or("", |architecture| architecture.name_for(runtime)),
             space: runtime.space(disk.mebibytes()),
             login: login

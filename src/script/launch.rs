@@ -54,6 +54,7 @@ pub(crate) struct Launch {
     ready_timeout: u32,
     probe_interval: u32,
     stop_timeout: u32,
+    prefix_cache: &'static str,
     client_image: Quoted,
     client_reference: Quoted,
     /// Empty: the model's own.
@@ -128,6 +129,7 @@ impl Launch {
             ready_timeout: server.ready_timeout.get(),
             probe_interval: server.probe_interval.get(),
             stop_timeout: server.stop_timeout.get(),
+            prefix_cache: server.prefix_cache.as_str(),
             client_image: quoted(runtime.image_file(&client.squash_file())),
             client_reference: quoted(client.image.to_string()),
             tokenizer: quoted(client.tokenizer.as_ref().map_or("", Tokenizer::as_str)),

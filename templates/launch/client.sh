@@ -10,28 +10,23 @@ own_part=
 # What asks the server must not be sent through the site's proxy.
 export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
 # The user's home is not in the container, and tools want to write to theirs. It may be another by the end.
-HOME=$(mktemp -d)
-export HOME
-readonly own_home=$HOME
+own_home=$(mktemp -d)
+export HOME=$own_home
 # keep NAME LINE...: this client's file of that name has these lines, whole or not at all.
 keep() { { printf '%s\n' "${@:2}" >"$run/$1.$replica.part" && mv -T -- "$run/$1.$replica"{.part,}; } 2>/dev/null || true; }
 # The last act is to leave the cause of the end where launch.sh looks for it: the step ends later, when its container
 # is removed.
 cause=client_failed
-leave_cause() {
-  keep ended "$cause $?"
-  rm -rf -- "$own_home" || true
-}
-trap leave_cause EXIT
+trap 'keep ended "$cause $?"; rm -rf -- "$own_home" || true' EXIT
 # end_with CAUSE
 end_with() {
   cause=$1
   [[ $1 == finished ]] && exit 0 || exit 1
 }
-
-# report KEY=VALUE...: how far this server and its client are, for who follows the job.
-report() { keep state "$@"; }
-
+# report KEY=VALUE...: how far this server and its client are, for who follows the job; and of the time from ready to the
+# last result, the milliseconds in which requests were in flight, the seconds of all, and how many points were too short.
+in_flight=0 ready_at=0 result_at=0 too_short=0
+report() { keep state "$@" "in_flight=$in_flight/$((result_at - ready_at))/$too_short"; }
 # A few blocks are often left: a file that does not fit is not begun, and df rounds up.
 stop_if_full() {
   df -P -k "$run" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' || return 0
@@ -46,20 +41,23 @@ rename_in_logs() {
 # put_down WORD FOLDER: launch.sh brings out what lies there.
 put_down() { mkdir -p "$run/$1" && mv -nT -- "$run/$2" "$run/$1/$2" && [[ ! -e $run/$2 ]]; }
 
-# record FOLDER STATE SECONDS DETAIL: a row for the manifest.
+# record FOLDER STATE SECONDS DETAIL [FIGURES]: a row for the manifest. The figures are a line of each server: requests of
+# the warm-up, tokens looked up in the prefix cache, and found.
 record() {
-  printf '%s|%s|%s|%s\n' "$1" "$2" "$3" "${4//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
+  local figures=''
+  (($# < 5)) || figures=$(awk '{ warm += $1; asked += $2; found += $3; if ($2 == "null") none = 1 }
+    END { print warm, none ? "null null" : sprintf("%.0f %.0f", asked, found) }' <<<"${5%$'\n'}")
+  printf '%s|%s|%s|%s|%s\n' "$1" "$2" "$3" "$figures" "${4//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
 }
 
 # meet PLACE WORDS: in REPLIES, the words of all clients that measure together, by their number, once all have come to
 # this place.
 meet() {
-  local here=$run/meet.$1 number said=()
+  local here=$run/meet.$1 number
   REPLIES=("$2")
   ((parts > 0)) || return 0
-  if ! printf '%s\n' "$2" >"$here.$replica.part" || ! mv -T -- "$here.$replica.part" "$here.$replica"; then
-    stop_if_full
-  fi
+  keep "meet.$1" "$2"
+  [[ -e $here.$replica ]] || stop_if_full
   for ((number = 0; number < parts; number++)); do
     until [[ -e $here.$number ]]; do
       # Who ended comes no more, but may have come before.
@@ -69,9 +67,8 @@ meet() {
       fi
       sleep 0.1
     done
-    said+=("$(<"$here.$number")")
+    REPLIES[number]=$(<"$here.$number")
   done
-  REPLIES=("${said[@]}")
 }
 
 # ---- Is the server there? -------------------------------------------------------
@@ -81,24 +78,29 @@ answer='' refused=0 ready_seconds=''
 readonly error_event=$'(^|\n)event: *error|"error": *[{"]|"object": *"error"'
 is_healthy() {
   answer=$(curl --silent --max-time 5 --output /dev/null --write-out '%{http_code}' "http://$url$health_path") || true
-  [[ $answer == 200 ]] && return
-  answer="$health_path answers $answer"
-  return 1
+  [[ $answer == 200 ]] || { answer="$health_path answers $answer" && return 1; }
 }
 lists_model() {
   answer=$(curl --silent --max-time 5 "http://$url/v1/models") || true
-  [[ $answer == *"\"$served_model_name\""* ]] && return
-  answer="/v1/models does not name $served_model_name: ${answer:0:200}"
-  return 1
+  [[ $answer == *"\"$served_model_name\""* ]] || {
+    answer="/v1/models does not name $served_model_name: ${answer:0:200}" && return 1
+  }
 }
-# completes SECONDS: one small completion, streamed, with the fields of the tool's own requests. $refused is the HTTP
-# status when the server does not take such a request, else 0.
+# chat TOKENS OPTION...: asks for so many tokens, with the fields of the tool's own requests and the prompt on standard
+# input.
+chat() {
+  {
+    printf '{"model": "%s", "messages": [{"role": "user", "content": "' "$served_model_name"
+    tr -d "\n"
+    printf '"}], %s}' "${request_fields//: 4/: $1}"
+  } | curl --silent --header 'Content-Type: application/json' --data @- "${@:2}" "http://$url/v1/chat/completions"
+}
+# completes SECONDS: one small completion, streamed. $refused is the HTTP status when the server does not take such a
+# request, else 0.
 completes() {
   local status
   refused=0
-  if ! answer=$(curl --silent --max-time "$1" --header 'Content-Type: application/json' --write-out '\n%{http_code}' \
-      --data "{\"model\": \"$served_model_name\", \"messages\": [{\"role\": \"user\", \"content\": \"Say hello.\"}], $request_fields}" \
-      "http://$url/v1/chat/completions"); then
+  if ! answer=$(chat 4 --max-time "$1" --write-out '\n%{http_code}' <<<'Say hello.'); then
     answer="a small completion had no whole answer within $1 s"
     return 1
   fi
@@ -117,9 +119,9 @@ wait_until_ready() {
   until refused=0 && is_healthy && lists_model && completes 60; do
     refusals=$((refused > 0 ? refusals + 1 : 0))
     if ((refusals == 2)); then
-      say "error: the server does not take requests as $tool_name sends them: $answer" >&2
-      say "error: beside model and messages, they say $request_fields; to leave out what the server does not take," \
-        "write ignore_eos = false or min_tokens = false under [client] in the recipe, and make launch.sh anew" >&2
+      say "error: the server does not take requests as $tool_name sends them, which beside model and messages say" \
+        "$request_fields: $answer; to leave out what it does not take, write ignore_eos = false or min_tokens = false" \
+        "under [client] in the recipe, and make launch.sh anew" >&2
       end_with refused
     fi
     waited=$(($(printf '%(%s)T' -1) - server_started))
@@ -136,6 +138,7 @@ wait_until_ready() {
     wait $! || true
   done
   ready_seconds=$(($(printf '%(%s)T' -1) - server_started))
+  ready_at=$SECONDS result_at=$SECONDS
   say "the server is ready after $ready_seconds s"
   report state=ready ready_seconds=$ready_seconds
 }
@@ -145,47 +148,16 @@ wait_until_ready() {
 # Why a point failed, and how, in a fixed word, if no request was completed; for how many milliseconds requests ran.
 reason='' kind='' busy=0
 
-# table_value LABEL TABLE: in REPLY, the number in this row; "no" where it is none, as in N/A, inf and nan; nothing
-# where there is no such row. Numbers of 1,000 and more are quoted and have commas.
-table_value() {
-  REPLY=$(awk -v label="$1" '
-    index(tolower($0), tolower(label)) == 1 {
-      sub(/\r$/, ""); sub(/^[^,]*,/, "")
-      if (sub(/^"/, "")) { sub(/".*/, ""); gsub(/,/, "") } else sub(/,.*/, "")
-      print /^[0-9]+(\.[0-9]+)?$/ ? $0 : "no"; exit
-    }' "$2")
-}
-# holds CONDITION NAME=VALUE...: asks awk, since the numbers have decimals.
-holds() {
-  local condition=$1 name variables=()
-  shift
-  for name in "$@"; do variables+=(-v "$name"); done
-  awk "${variables[@]}" "BEGIN { exit !($condition) }"
-}
-
-# busy_time TABLE REQUESTS: in REPLY, the milliseconds in which requests ran; 0 when it does not tell.
-busy_time() {
-  local seconds
-  table_value 'Benchmark Duration' "$1"
-  seconds=$REPLY
-  table_value 'Request Throughput' "$1"
-  REPLY=$(awk -v seconds="$seconds" -v requests="$2" -v rate="$REPLY" \
-    'BEGIN { printf "%d", 1000 * (seconds != "" ? seconds : rate + 0 > 0 ? requests / rate : 0) }')
-}
-# may_have_completed FOLDER: true unless no request was completed. AIPerf writes a line for each request when that has
-# ended, and only one that was completed has a latency. GenAI-Perf writes its measurements at its end, and none when it
-# was killed or one request failed: when it had requests to send, nobody knows.
+# may_have_completed FOLDER: true unless no request was completed. AIPerf writes a line for each that has ended, with a
+# latency if it was completed. GenAI-Perf writes none when it was killed or one failed: then nobody knows.
 may_have_completed() {
-  if [[ $tool != aiperf && -z $(find "$1" -name profile_export.json) ]]; then
-    [[ -n $(find "$1" -name '*inputs.json') ]]
-  else
-    [[ $(find "$1" -name 'profile_export.json*' -exec grep -El '"response_timestamps": *\[ *[0-9]|"request_latency"' {} +) ]]
-  fi
+  [[ $tool == aiperf || $(find "$1" -name profile_export.json) ]] || { [[ $(find "$1" -name '*inputs.json') ]] && return; }
+  [[ $(find "$1" -name 'profile_export.json*' -exec grep -El '"response_timestamps": *\[ *[0-9]|"request_latency"' {} +) ]]
 }
-# check_result FOLDER OUTPUT_TOKENS REQUESTS: true when it is a valid result, with $busy, else $reason says what is
-# wrong. The tool has claimed success before with less.
+# check_result FOLDER OUTPUT_TOKENS REQUESTS: true when it is a valid result, with $busy, else $reason says what is wrong.
+# The tool has claimed success before with less.
 check_result() {
-  local folder=$1 osl=$2 requests=$3 table=$1/$result_table found
+  local folder=$1 table=$1/$result_table found stamps=''
   # Some releases write into a folder of their own inside the one given. Those of phases are not of the whole run.
   found=$(find "$folder" -name phases -prune -o -name "$result_table" -type f -print)
   reason="$tool_name left no $result_table, or several"
@@ -194,33 +166,87 @@ check_result() {
     find "${found%/*}" -mindepth 1 -maxdepth 1 -exec mv -t "$folder" -- {} +
     rmdir "${found%/*}"
   fi
-  reason="$result_table lacks one of its two tables"
-  grep -q '^Metric,avg,' "$table" && grep -q '^Metric,Value' "$table" || return 1
   # AIPerf exits with 0, too, when requests failed, and when it was stopped.
-  table_value 'Error Request Count' "$table"
-  reason="$result_table counts ${REPLY/#no/an unknown number of} requests that failed"
-  ! holds 'errors > 0' errors="$REPLY" || return 1
   reason="${result_table%.csv}.json does not say that the run was not cancelled"
   [[ $tool != aiperf ]] || grep -Eq '"was_cancelled": *false' "${table%.csv}.json" || return 1
-  # GenAI-Perf before 25.01 has no such row, but a file with a time stamp for each request.
-  table_value 'Request Count' "$table"
-  reason="$result_table counts $REPLY requests, $requests were asked for"
-  if [[ -z $REPLY ]]; then
-    REPLY=$(grep -o '"timestamp":' "$folder/profile_export.json" | wc -l) || true
-    reason="profile_export.json has $REPLY requests, $requests were asked for"
-  fi
-  holds 'value == asked' value="$REPLY" asked="$requests" || return 1
-  # GenAI-Perf before 24.07 has the other one.
-  table_value 'Output Sequence Length' "$table"
-  [[ -n $REPLY ]] || table_value 'Num Output Token' "$table"
-  reason="$result_table gives ${REPLY:-no} tokens as the average output, $osl were asked for"
-  holds 'value >= 0.8 * asked && value <= 1.2 * asked' value="$REPLY" asked="$osl" || return 1
-  table_value 'Output Token Throughput (' "$table"
-  reason="$result_table says that no tokens were generated"
-  holds 'value + 0 > 0' value="$REPLY" || return 1
-  reason=''
-  busy_time "$table" "$requests"
-  busy=$REPLY
+  stamps=$(grep -so '"timestamp":' "$folder/profile_export.json" | wc -l) || true
+  reason=$(awk -v name="$result_table" -v osl="$2" -v requests="$3" -v stamps="$stamps" '
+    {
+      label = tolower($0)
+      sub(/ *[(,].*/, "", label)
+      # Numbers of 1,000 and more are quoted and have commas; N/A, inf and nan are none.
+      sub(/\r$/, ""); sub(/^[^,]*,/, "")
+      if (sub(/^"/, "")) { sub(/".*/, ""); gsub(/,/, "") } else sub(/,.*/, "")
+      if (!(label in of)) of[label] = /^[0-9]+(\.[0-9]+)?$/ ? $0 : "no"
+    }
+    END {
+      # GenAI-Perf before 25.01 counts no requests, but stamps each; before 24.07 it has another name for the output.
+      counted = "request count" in of ? of["request count"] : stamps
+      counter = "request count" in of ? name " counts" : "profile_export.json has"
+      failed = of["error request count"]
+      output = of["output sequence length"] of["num output token"]
+      if (counted + 0 != requests || failed !~ /^[0.]*$/)
+        print counter " " counted " requests, " requests " were asked for" (failed ? "; requests that failed: " failed : "")
+      else if (output + 0 < 0.8 * osl || output + 0 > 1.2 * osl)
+        print name " gives " (output == "" ? "no" : output) " tokens as the average output, " osl " were asked for"
+      else if (of["output token throughput"] + 0 <= 0 || of["request throughput"] + 0 <= 0)
+        print name " says that no tokens were generated"
+      else
+        printf "%d", 1000 * requests / of["request throughput"]
+    }' "$table")
+  [[ $reason =~ ^[0-9]+$ ]] || return 1
+  busy=$reason reason=''
+}
+
+# ---- The warm-up, and the server's prefix cache -------------------------------------
+
+# warm_up INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY SEED: one wave of requests like those of the point, with prompts of
+# common words in their place, the same in each run. It says how many were answered.
+warm_up() {
+  local number requests=() answered=0
+  for ((number = 1; number <= $3; number++)); do
+    awk -v tokens="$1" -v state=$(($4 + number)) 'BEGIN {
+      count = split("time year people way day man thing woman life child world school state family group hand part", word, " ")
+      while (tokens-- > 0) printf "%s ", word[(state = state * 16807 % 2147483647) % count + 1]
+    }' | chat "$2" --fail --max-time "$point_timeout" --output /dev/null &
+    requests+=($!)
+  done
+  for number in "${requests[@]}"; do ! wait "$number" || answered=$((answered + 1)); done
+  say "warm-up: $answered of $3 requests were answered"
+  keep warm "$answered"
+}
+# ask_counters: what the server counts. cache_use BEFORE AFTER: by that, in REPLY, how many tokens of prompts it looked up
+# in its prefix cache, and how many it found there; "null null" where it does not count them.
+ask_counters() { curl --silent --max-time 5 "http://$url/metrics" | head -c 16777216 || true; }
+cache_use() {
+  REPLY=$(awk '
+    { sub(/[{].*[}]/, ""); count[NR == FNR, $1] += $2 }
+    END {
+      # vLLM has had two names for the same, and both at once. A server that began anew counts from 0.
+      split("vllm:prefix_cache_queries vllm:prefix_cache_hits vllm:gpu_prefix_cache_queries vllm:gpu_prefix_cache_hits" \
+        " sglang:prompt_tokens sglang:cached_tokens", name, " ")
+      for (i = 1; i in name && !((1, name[i] "_total") in count); i += 2);
+      if (!(i in name)) exit
+      asked = count[0, name[i] "_total"] - count[1, name[i] "_total"]
+      found = count[0, name[i + 1] "_total"] - count[1, name[i + 1] "_total"]
+      if (asked >= 0 && asked < 1e15 && found >= 0) printf "%.0f %.0f", asked, found
+    }' <(cat <<<"$1") <(cat <<<"$2"))
+  REPLY=${REPLY:-null null}
+}
+# empty_cache: true once the server has emptied its prefix cache.
+empty_cache() {
+  local path
+  for path in /reset_prefix_cache /flush_cache; do
+    ! curl --silent --fail --max-time 30 --request POST --output /dev/null "http://$url$path" || return 0
+  done
+  reason="the server empties its prefix cache neither at /reset_prefix_cache nor at /flush_cache"
+  return 1
+}
+# check_cache "LOOKED_UP FOUND": true unless more came out of the cache than the recipe allows, else with a $reason.
+check_cache() {
+  [[ $prefix_cache != on && $1 != null* ]] && ((100 * ${1#* } > ${1% *})) || return 0
+  reason="${1#* } of ${1% *} prompt tokens came out of the prefix cache, with prefix_cache = \"$prefix_cache\" in the recipe"
+  return 1
 }
 
 # Ends when the server has twice in a row shown no sign of life.
@@ -232,30 +258,21 @@ watch_server() {
   ((failures < 2)) || say "error: the server stopped answering: $answer" >&2
 }
 
-tool_pid='' watcher=''
-stop_watcher() {
-  [[ -n $watcher ]] || return 0
-  # The wait takes bash's own word about the kill out of the log.
-  { kill -KILL -- "-$watcher" && wait "$watcher"; } 2>/dev/null || true
-  watcher=
-}
+tool_pid='' began=0 current=
 # timeout leads a process group of its own and hands a signal on to it. What is left of the group after that (children
 # outlive their parent) is killed.
 stop_tool() {
-  [[ -n $tool_pid ]] || return 0
-  kill -TERM "$tool_pid" 2>/dev/null || true
   local tries=20
+  kill -TERM "$tool_pid" 2>/dev/null || true
   while kill -0 "$tool_pid" 2>/dev/null && ((tries-- > 0)); do sleep 0.1; done
   kill -KILL -- "-$tool_pid" 2>/dev/null || true
   tool_pid=
 }
-current=
 # launch.sh moves what the point left.
 on_signal() {
   trap '' TERM INT
   say "stopping: a signal came"
-  stop_watcher
-  stop_tool
+  [[ -z $tool_pid ]] || stop_tool
   # On another server it may have failed before.
   if [[ -n $current ]]; then
     grep -qsF -- "$current|failed|" "$run/points" || record "$current" interrupted '' ''
@@ -264,38 +281,29 @@ on_signal() {
   end_with client_stopped
 }
 
-# How long a point will take, judged from those of this run: the tool's start and end take as long as the longest so
-# far, the requests as long as their work (tokens that one stream generates), as in the point before of the same use
-# case, else of the one before. A round at a lower concurrency takes no longer, and the sweep goes down.
-fixed=0 last_use_case=''
+# How long a point will take: the tool's start and end as the longest so far, the requests by their work (tokens that one
+# stream generates), as in the last point of the use case, else of any. The sweep goes down, and rounds get no longer.
+fixed=0
 declare -A busy_of=() work_of=()
 # learn USE_CASE WORK SECONDS BUSY: what a point took.
 learn() {
-  local use_case=$1 seconds=$3 busy=$4
+  local use_case busy=$4
   # Rates have two decimals, so those of long requests are rough.
-  ((busy > 0 && busy <= 1000 * seconds)) || busy=$((1000 * seconds))
-  ((fixed >= seconds - busy / 1000)) || fixed=$((seconds - busy / 1000))
-  busy_of[$use_case]=$busy work_of[$use_case]=$2 last_use_case=$use_case
+  ((busy > 0 && busy <= 1000 * $3)) || busy=$((1000 * $3))
+  fixed=$((fixed > $3 - busy / 1000 ? fixed : $3 - busy / 1000))
+  for use_case in "$1" _; do busy_of[$use_case]=$busy work_of[$use_case]=$2; done
 }
 # estimate USE_CASE WORK: in REPLY, the seconds; 0 when nothing is known.
 estimate() {
   local like=$1
-  [[ -n ${busy_of[$like]-} ]] || like=$last_use_case
-  REPLY=0
-  [[ -z $like ]] || REPLY=$((5 + fixed + ${busy_of[$like]} * $2 / ${work_of[$like]} / 1000))
+  [[ -n ${busy_of[$like]-} ]] || like=_
+  REPLY=$((${#busy_of[@]} == 0 ? 0 : 5 + fixed + ${busy_of[$like]:-0} * $2 / ${work_of[$like]:-1} / 1000))
 }
 
-declare -A facts=()
-# measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED WORK: true, or $reason says what went wrong.
-measure() {
-  local folder=$1 part=$run/$1$own_part began status=0 number detail=''
-  mkdir -p "$part" || stop_if_full
-  meet "$folder.begin" ready
-  began=$SECONDS current=$folder
-  # shellcheck disable=SC2034 # fill reads it
-  facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5 [requests]=$6 [prompts]=$7 [seed]=$8)
-  fill "${client_command[@]}"
-  timeout -k 10 "$point_timeout" "${REPLIES[@]}" > >(tee "$run/output.$replica") 2>&1 &
+# watched COMMAND...: its status; ends when the server stops answering meanwhile.
+watched() {
+  local watcher status=0
+  "$@" > >(tee "$run/output.$replica") 2>&1 &
   tool_pid=$!
   # A process group of its own, so that nothing that it started outlives it.
   set -m
@@ -309,58 +317,80 @@ measure() {
   if kill -0 "$tool_pid" 2>/dev/null; then
     sleep 0.5 || true
     stop_tool
-    record "$folder" failed $((SECONDS - began)) "the server stopped answering"
-    rename_in_logs failed "$folder" "$own_part"
+    record "$current" failed $((SECONDS - began)) "the server stopped answering"
+    rename_in_logs failed "$current" "$own_part"
     end_with no_answer
   fi
-  stop_watcher
+  # The wait takes bash's own word about the kill out of the log.
+  { kill -KILL -- "-$watcher" && wait "$watcher"; } 2>/dev/null || true
   wait "$tool_pid" || status=$?
   ((status == 0)) || sleep 0.5 || true
-  kill -KILL -- "-$tool_pid" 2>/dev/null || true
-  tool_pid='' current='' reason='' kind='' busy=0
-  case $status in
-    0) check_result "$part" "$4" "$6" || kind="no valid result" ;;
-    124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;
-    *) kind="exit status $status" reason="$tool_name exited with status $status" ;;
-  esac
+  stop_tool
+  return $status
+}
+
+declare -A facts=()
+# measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED WORK: true, or $reason says what
+# went wrong.
+measure() {
+  local folder=$1 part=$run/$1$own_part command before warm_time status=0 said all='' seconds figures detail=''
+  mkdir -p "$part" || stop_if_full
+  began=$SECONDS current=$folder reason='' kind='' busy=0
+  watched warm_up "$3" "$4" "$5" "$8" || true
+  warm_time=$((SECONDS - began)) figures='null null'
+  meet "$folder.begin" ready
+  # shellcheck disable=SC2034 # fill reads it
+  facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5 [requests]=$6 [prompts]=$7 [seed]=$8)
+  fill "${client_command[@]}"
+  command=("${REPLIES[@]}")
+  if ((warm_time >= point_timeout)); then
+    reason="the warm-up took $warm_time s, and the point may take $point_timeout"
+  elif [[ $prefix_cache != flush ]] || empty_cache; then
+    before=$(ask_counters)
+    watched timeout -k 10 "$point_timeout" "${command[@]}" || status=$?
+    cache_use "$before" "$(ask_counters)"
+    figures=$REPLY
+    case $status in
+      0) { check_result "$part" "$4" "$6" && check_cache "$figures"; } || kind="no valid result" ;;
+      124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;
+      *) kind="exit status $status" reason="$tool_name exited with status $status" ;;
+    esac
+  fi
+  current='' seconds=$((SECONDS - began)) figures="$(<"$run/warm.$replica") $figures"
   # With a request completed, the tool works, whatever went wrong then.
   [[ -z $kind ]] || ! may_have_completed "$part" || kind=
   # Its last words are worth more than an empty folder.
   [[ -z $reason ]] || mv -- "$run/output.$replica" "$part/$tool.log" || stop_if_full
   # The point is what all servers that measure it make of it, and the first one's client its keeper.
-  meet "$folder.end" "$kind|$reason"
+  [[ -z $reason || $parts == 0 ]] || reason="on server $replica: $reason"
+  meet "$folder.end" "$kind|$figures|$reason"
   kind=${REPLIES[0]%%|*} reason=''
-  for number in "${!REPLIES[@]}"; do
-    [[ $kind == "${REPLIES[number]%%|*}" ]] || kind=
-    if [[ -z $reason && ${REPLIES[number]} != *'|' ]]; then
-      reason=${REPLIES[number]#*|}
-      ((parts == 0)) || reason="on server $number: $reason"
-    fi
+  for said in "${REPLIES[@]}"; do
+    [[ $kind == "${said%%|*}" ]] || kind=
+    said=${said#*|}
+    all+=${said%%|*}$'\n' reason=${reason:-${said#*|}}
   done
   # Only a valid result gets the final name.
-  if [[ -z $reason ]] && ((parts == 0 || replica == 0)) && ! put_down finished "$folder"; then
-    reason="it is valid, and could not be stored as $results/$folder"
-  fi
-  if [[ -n $reason ]]; then
-    say "error: $folder failed: $reason" >&2
-    if ((parts == 0 || replica == 0)); then
-      record "$folder" failed $((SECONDS - began)) "$reason"
+  if ((parts == 0 || replica == 0)); then
+    ((parts > 0 || replicas == 1)) || detail="on server $replica"
+    [[ -n $reason ]] || put_down finished "$folder" || reason="it is valid, and could not be stored as $results/$folder"
+    [[ -n $reason ]] || record "$folder" finished $seconds "$detail" "$all"
+    [[ -z $reason ]] || {
+      record "$folder" failed $seconds "$reason" "$all"
       stop_if_full
       rename_in_logs failed "$folder" ''
       put_down failed "$folder" || stop_if_full
-    fi
-    return 1
+    }
   fi
-  learn "$2" "$9" $((SECONDS - began)) "$busy"
-  if ((parts == 0 || replica == 0)); then
-    ((parts > 0 || replicas == 1)) || detail="on server $replica"
-    record "$folder" finished $((SECONDS - began)) "$detail"
-  fi
-  say "finished: $folder, $((SECONDS - began)) s"
+  [[ -z $reason ]] || { say "error: $folder failed: $reason" >&2 && return 1; }
+  learn "$2" "$9" $seconds $((busy > 0 ? busy + 1000 * warm_time : 0))
+  in_flight=$((in_flight + busy)) result_at=$SECONDS
+  ((parts > 0 && replica > 0 || busy == 0 || busy >= 10000)) || too_short=$((too_short + 1))
+  say "finished: $folder, $seconds s"
 }
 
 main() {
-  local point use_case isl osl concurrency requests prompts seed rounds work folder needed time_left number=0 failed=0 left=0 measured=0
+  local point use_case isl osl concurrency requests prompts seed work folder needed time_left number=0 failed=0 left=0 measured=0
   local first_kind='' broken='' absent=() command
   trap on_signal TERM INT
   trap 'say "error: line $LINENO of the client failed" >&2' ERR
@@ -378,12 +408,9 @@ main() {
     read -r use_case isl osl concurrency requests prompts seed <<<"$point"
     folder=${folders[number]}
     number=$((number + 1))
-    if [[ -n ${are_finished[number - 1]} ]]; then
-      say "point $number of ${#points[@]} is finished already: $folder"
-      continue
-    fi
-    rounds=$(((requests + concurrency - 1) / concurrency))
-    work=$((rounds * osl))
+    [[ -z ${are_finished[number - 1]} ]] || { say "point $number of ${#points[@]} is finished already: $folder" && continue; }
+    # One round more is the warm-up.
+    work=$((((requests + concurrency - 1) / concurrency + 1) * osl))
     if [[ -n $broken ]]; then
       # Another client may have it, or may still take it.
       [[ -d $run/taken.$number ]] || record "$folder" 'not run' '' "$broken"
@@ -412,10 +439,7 @@ main() {
     measure "$folder" "$use_case" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" "$work" || failed=$((failed + 1))
     report state=ready ready_seconds="$ready_seconds"
     [[ -n $reason ]] || continue
-    completes 30 || {
-      say "error: the server stopped answering: $answer" >&2
-      end_with no_answer
-    }
+    completes 30 || { say "error: the server stopped answering: $answer" >&2 && end_with no_answer; }
     # A tool that cannot work would fail at each point.
     if ((measured == 1)); then
       first_kind=$kind

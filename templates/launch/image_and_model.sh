@@ -1,14 +1,26 @@
 check_runtime
-for image in "$server_image" "$client_image"; do
-  sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
+# A recipe may name any folder as its model, and its images see all that is in it.
+real=$(cd -P -- "$model_path" 2>/dev/null && pwd) || real=$model_path
+for place in "${HOME:-/}" "$stage_path"; do
+  place=$(cd -P -- "$place" 2>/dev/null && pwd) || continue
+  [[ $place/ != "$real"/* && $real != "$place"/.* ]] ||
+    missing "a folder with the model alone: $model_path has all of $place, or is hidden in it"
 done
-files=("${weights_files[@]}")
-[[ -z $engine_target ]] || for ((rank = 0; rank < gpus; rank++)); do files+=("$engine_link/rank$rank.engine"); done
-missing_files "$model_path" "${files[@]}"
-((${#REPLIES[@]} == 0)) ||
+# What may not be read is neither absent nor damaged.
+hidden=$(LC_ALL=C find -H "$stage_path"/{"$server_image","$client_image"} "$model_path" ! -type l \
+  \( ! -readable -o -type d ! -executable \) 2>&1 | tr -c ' -~\n' '?' |
+  grep -v 'No such file' | head -n 1) || true
+[[ -z $hidden ]] || missing "permission to read ${hidden#find: }: ask its owner for chmod -R a+rX"
+for image in "$server_image" "$client_image"; do
+  [[ -n $hidden ]] || sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
+done
+engine_parts=()
+[[ -z $engine_target ]] || for ((rank = 0; rank < gpus; rank++)); do engine_parts+=("rank$rank.engine"); done
+missing_files "$model_path" "${weights_files[@]}" "${engine_parts[@]/#/$engine_link/}"
+[[ -n $hidden ]] || ((${#REPLIES[@]} == 0)) ||
   missing "the model in $model_path, whole: ${#REPLIES[@]} files are missing, as ${REPLIES[0]}; run prepare_models.sh"
 readonly tokenizer_path=${tokenizer:-$model_path}
-[[ -n $tokenizer || -s $model_path/tokenizer.json ]] ||
+[[ -n $hidden || -n $tokenizer || -s $model_path/tokenizer.json ]] ||
   missing "the tokenizer $model_path/tokenizer.json: run prepare_models.sh"
 [[ $tokenizer_path == /* || -n ${HF_TOKEN-} ]] || missing "HF_TOKEN, for the tokenizer $tokenizer: export HF_TOKEN=..."
 [[ $mpi == none || $(srun --mpi=list 2>&1) == *"$mpi"* ]] ||

@@ -1,11 +1,11 @@
 [[ -n ${SLURM_JOB_ID-} && -n ${SLURMD_NODENAME-} ]] || missing "a Slurm job: submit this script with sbatch"
 check_stage_path
-need_commands srun scancel squeue scontrol od find
+need_commands srun scancel squeue scontrol od find sha256sum
 stop_if_missing
 
 model_path=$model_folder
 [[ $model_folder == /* ]] || model_path=$stage_path/$model_folder
-readonly model_path cache_path=$stage_path/nim_cache logs=$stage_path/logs results=$stage_path/results
+readonly model_path logs=$stage_path/logs results=$stage_path/results
 # Slurm is asked, since a job that is submitted from inside of another one inherits its variables. A task of an array is
 # named by both numbers: its own id may be the array's number (of the last task), which means all tasks to Slurm.
 job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/null |

@@ -1,12 +1,5 @@
-all_finished() {
-  local point
-  for point in "${points[@]}"; do
-    # shellcheck disable=SC2086 # its words
-    point_folder $point || return 1
-  done
-}
 # Where an array is resumed, most tasks have nothing to do, and need no server.
-if all_finished; then
+if ((${#own[@]} == 0)); then
   code=0 cause=finished reason="all points are finished"
   write_manifest || fail "cannot write $manifest"
   rmdir "$run" "${claims[@]}" 2>/dev/null || true

@@ -1,4 +1,4 @@
-# shellcheck disable=SC2016,SC2064,SC2089,SC2090,SC2317 # quotes are meant as they are; traps and steps call functions
+# shellcheck disable=SC2016,SC2064,SC2089,SC2090,SC2174,SC2317 # quotes are meant as they are; traps and steps call functions
 {% include "lib/made_by.sh" %}
 {%- include "lib/site_settings.sh" %}
 {%- if let Some(lines) = in_server %}
@@ -59,6 +59,8 @@ readonly served_model_name={{ served_model_name }}
 readonly ready_timeout={{ ready_timeout }}
 readonly probe_interval={{ probe_interval }}
 readonly stop_timeout={{ stop_timeout }}
+# What its prefix cache may do: off and flush (emptied before each point) allow hits for 1 % of the prompts' tokens.
+readonly prefix_cache={{ prefix_cache }}
 # The client: image, tokenizer (a folder in the container, or a Hugging Face name; empty: the model's own), one that
 # it fetches in any case (empty: none), seconds for one point, the command that measures a point.
 readonly client_image={{ client_image }}

@@ -1,7 +1,7 @@
 # Points in progress: all of results that the client's container sees. It may put anything there, so only regular files
 # are opened, and what launch.sh needs for itself lies elsewhere.
 readonly run=$results/.run_$job_id
-mkdir -p "$run" || fail "cannot write in $results"
+mkdir -p -m 700 "$run" || fail "cannot write in $results"
 [[ ! -L $run && -O $run ]] || fail "$run is a link, or another user's: remove it"
 # Steps add to logs of an earlier run of this job, and not to what somebody put in their place.
 for log in "$logs"/{server,benchmarking}_"$job_id".*out; do
@@ -25,54 +25,55 @@ name_points() {
     folders+=("$REPLY")
   done
 }
-# bring_out FOLDER TARGET: true when a point's folder holds nothing but files and folders, and now lies where no container
-# sees it.
+# bring_out FOLDER TARGET: true when a point's folder holds nothing but files and folders, none of them a program that
+# runs as the user whoever starts it, and now lies where no container sees it.
 bring_out() {
   local strange
   if [[ -L $1 || -L ${1%/*} ]] ||
-    ! strange=$(timeout 60 find "$1" ! -type f ! -type d -print -quit 2>&1) || [[ -n $strange ]]; then
-    say "error: what the client left of ${1##*/} stays in ${run##*/}: there are links or devices in it" >&2
+    ! strange=$(timeout 60 find "$1" ! -type d \( ! -type f -o -perm /6000 \) -print -quit 2>&1) || [[ -n $strange ]]; then
+    say "error: what the client left of ${1##*/} stays in ${run##*/}: it has links, devices or setuid files" >&2
     return 1
   fi
   mkdir -p "${2%/*}" && mv -nT -- "$1" "$2" && [[ ! -e $1 ]] || return 1
   stored+=("$2")
 }
-# bring_aside WORD FOLDER: what an unfinished point left is no result, but it is data.
-bring_aside() {
-  local aside=$results/$1_$job_id/${2##*/}
-  [[ ! -e $aside ]] || set_aside "$aside" earlier
-  ! bring_out "$2" "$aside" || say "an unfinished point ($1); what it left is in $aside"
-}
-# store_points: what clients have put down gets its final name.
+# store_points [all]: what clients have put down gets its final name, and what was measured is written down there. What
+# an unfinished point left is no result, but it is data; "all" is for when no client is at work any more.
 store_points() {
-  local left name
-  for left in "$run"/{finished,failed}/*; do
-    name=${left##*/}
+  local left name word aside
+  for left in "$run"/{finished,failed}/* ${1:+"$run"/*}; do
+    name=${left##*/} word=failed
     [[ -e $left && -n ${own[$name]-} ]] || continue
-    own[$name]=
-    if [[ $left != "$run/finished/"* ]]; then
-      bring_aside failed "$left"
-    elif ! bring_out "$left" "$results/$name"; then
-      say "error: $name could not be stored as $results/$name" >&2
+    if [[ $left == "$run/$name" ]]; then
+      ! rmdir "$left" 2>/dev/null || continue
+      # shellcheck disable=SC2086 # its words
+      look_up ${own[$name]}
+      [[ ${REPLIES[1]} == failed ]] || word=interrupted
+    fi
+    # shellcheck disable=SC2086 # its words
+    measurement_of ${own[$name]}
+    own[$name]='' aside=$results/${word}_$job_id/$name
+    if [[ $left == "$run/finished/$name" ]]; then
+      { bring_out "$left" "$results/$name" && put "$results/$name/measurement.txt" "$REPLY"; } ||
+        say "error: $name could not be stored as $results/$name" >&2
+    else
+      [[ ! -L ${aside%/*} ]] || set_aside "${aside%/*}" refused
+      [[ ! -e $aside ]] || set_aside "$aside" earlier
+      ! bring_out "$left" "$aside" || say "an unfinished point ($word); what it left is in $aside"
     fi
   done
 }
-# keep_unfinished: the same for what is still in progress when no client is at work any more.
-keep_unfinished() {
-  local name word
-  for name in "${!own[@]}"; do
-    [[ -n ${own[$name]} && -e $run/$name ]] || continue
-    ! rmdir "$run/$name" 2>/dev/null || continue
-    # shellcheck disable=SC2086 # its words
-    look_up ${own[$name]}
-    word=failed
-    [[ ${REPLIES[1]} == failed ]] || word=interrupted
-    bring_aside "$word" "$run/$name"
-  done
-}
-# An earlier run of this job may have been killed.
+keep_unfinished() { store_points all; }
+# What was measured otherwise does not count, and leaves its name to this job where it has that.
 name_points
-store_points
+for left in "${!differs[@]}"; do
+  [[ ${differs[$left]} != same ]] || continue
+  say "does not count: ${left##*/}: ${differs[$left]}"
+  [[ -z ${own[${left##*/}]-} ]] || { set_aside "$left" other && differs[$left]=; }
+done
+# An earlier run of this job may have been killed, and may have measured on other GPUs.
+[[ ! -e $run/finished || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] ||
+  set_aside "$run/finished" other
 keep_unfinished
 for left in "$run"/{finished,failed}; do
   rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused

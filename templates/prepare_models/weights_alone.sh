@@ -66,6 +66,7 @@ if [[ -e $model || -L $model ]]; then
   set_aside "$model" incomplete
   say "remove that folder once nobody needs it: it takes as much space as the model"
 fi
+put "$weights_part/$model_folder/.reference" "$weights_target" || fail "cannot write in $weights_part"
 mv -nT -- "$weights_part/$model_folder" "$model"
 rmdir "$weights_part"
 say "done: the model in $model is whole"

@@ -78,11 +78,13 @@ for kind in "${to_do[@]}"; do
       set_aside "$model" incomplete
       say "remove that folder once nobody needs it: it takes as much space as the model"
     fi
+    put "$weights_part/$model_folder/.reference" "$weights_target" || fail "cannot write in $weights_part"
     mv -nT -- "$weights_part/$model_folder" "$model"
     rmdir "$weights_part"
   else
     download engine "$engine_target" "$engine_part" "$engine_folder"
     [[ ! -e $model/$engine_folder ]] || set_aside "$model/$engine_folder" incomplete
+    put "$engine_part/$engine_folder/.reference" "$engine_target" || fail "cannot write in $engine_part"
     mv -nT -- "$engine_part/$engine_folder" "$model/$engine_folder"
     rmdir "$engine_part"
   fi

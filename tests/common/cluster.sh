@@ -51,10 +51,10 @@ case $program in
         done
         ;;
       *" --format=%e "*) printf '%(%FT%T)T\n' $(($(printf '%(%s)T' -1) + 3600)) ;;
-      *"=%A %F %K "*) echo "1 1 N/A" ;;
+      *"=%A %F %K "*) echo "$SLURM_JOB_ID $SLURM_JOB_ID N/A" ;;
       *" --Format=restartcnt "*) echo "0                   " ;;
       *" --format=%o "*) echo /mnt/launch.sh ;;
-      *" --jobs=1 "*) echo 1 ;;
+      *" --jobs=$SLURM_JOB_ID "*) echo "$SLURM_JOB_ID" ;;
       *) echo "slurm_load_jobs error: Invalid job id specified" >&2 && exit 1 ;;
     esac
     ;;
@@ -92,6 +92,7 @@ case $program in
       inspect) printf '[\n  {\n    "Labels": {\n      "nim-slurm-job": "1"\n    }\n  }\n]\n' ;;
     esac
     ;;
+  nvidia-smi) cat /mnt/given/gpu ;;
   hf) mkdir -p "$(option --local-dir "$@")" && cp /mnt/given/hub/* "$(option --local-dir "$@")" ;;
   ngc) cp -r "/mnt/given/ngc/${4##*:}"/* "$(option --dest "$@")" ;;
   genai-perf)

@@ -100,7 +100,7 @@ const CLIENTS: [(&str, &str); 9] = [
     ("GenAI-Perf 24.08", "tool = { genai_perf = '24.08' }"),
     (
         "GenAI-Perf 24.12",
-        "tool = { genai_perf = '24.12' }\nwarmup_requests = 10\n\
+        "tool = { genai_perf = '24.12' }\n\
          goodput = { time_to_first_token = 500, inter_token_latency = '12.5' }",
     ),
     (
@@ -110,7 +110,7 @@ const CLIENTS: [(&str, &str); 9] = [
     ("GenAI-Perf 25.04", "tool = { genai_perf = '25.04' }"),
     (
         "GenAI-Perf 25.12",
-        "tool = { genai_perf = '25.12' }\nwarmup_requests = 10\n\
+        "tool = { genai_perf = '25.12' }\n\
          tokenizer = 'meta-llama/Meta-Llama-3-70B-Instruct'\ntokenizer_revision = 'main'\n\
          tokenizer_trust_remote_code = true\n\
          goodput = { time_to_first_token = 500, inter_token_latency = '12.5' }",
@@ -118,7 +118,7 @@ const CLIENTS: [(&str, &str); 9] = [
     ("AIPerf", "tool = { aiperf = '0.13.0' }"),
     (
         "AIPerf, all",
-        "tool = { aiperf = '0.13.0' }\nwarmup_requests = 10\n\
+        "tool = { aiperf = '0.13.0' }\n\
          goodput = { time_to_first_token = 500, inter_token_latency = '12.5' }",
     ),
 ];

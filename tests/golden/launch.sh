@@ -14,7 +14,7 @@
 
 # ---- Settings ---------------------------------------------------------------
 
-# shellcheck disable=SC2016,SC2064,SC2089,SC2090,SC2317 # quotes are meant as they are; traps and steps call functions
+# shellcheck disable=SC2016,SC2064,SC2089,SC2090,SC2174,SC2317 # quotes are meant as they are; traps and steps call functions
 readonly made_by='nim-slurm 0.1.0'
 readonly recipe=llama3-70b-h100x4-fp8
 # Used when STAGE_PATH is not set.
@@ -68,6 +68,8 @@ readonly served_model_name=meta/llama3-70b-instruct
 readonly ready_timeout=1800
 readonly probe_interval=60
 readonly stop_timeout=30
+# What its prefix cache may do: off and flush (emptied before each point) allow hits for 1 % of the prompts' tokens.
+readonly prefix_cache=off
 # The client: image, tokenizer (a folder in the container, or a Hugging Face name; empty: the model's own), one that
 # it fetches in any case (empty: none), seconds for one point, the command that measures a point.
 readonly client_image=nvidia+tritonserver+25.01.sqsh
@@ -204,7 +206,7 @@ set_container() {
 # shards_of FOLDER: the shards that the folder's index names, a line each.
 shards_of() {
   local index=$1/model.safetensors.index.json
-  [[ ! -s $index ]] || LC_ALL=C grep -ao '"[^"/]*\.safetensors"' "$index" | tr -d '"' | LC_ALL=C sort -u
+  [[ ! -s $index ]] || head -c 67108864 -- "$index" | LC_ALL=C grep -ao '"[ !#-.0-~]*\.safetensors"' | tr -d '"' | LC_ALL=C sort -u
 }
 # missing_files FOLDER FILE...: in REPLIES, which of these files and of the shards are not there, or are empty.
 missing_files() {
@@ -215,18 +217,32 @@ missing_files() {
   done < <(printf '%s\n' "${@:2}" && shards_of "$1")
 }
 
+# text_of FILE: the text of a file that others may have made, within a bound. A link and a FIFO have none.
+text_of() { [[ ! -f $1 || -L $1 ]] || timeout 5 head -c 4194304 -- "$1" 2>/dev/null || true; }
+# put FILE TEXT: whole or not at all, as a new file: not through a link, nor with bash's own words about a full disk.
+put() { rm -f -- "$1.part" && (set -C && printf '%s\n' "$2" >"$1.part") 2>/dev/null && mv -T -- "$1.part" "$1"; }
+# holds PATH REFERENCE: false when something else was fetched to it. In REPLY, what that was, by the file beside an image
+# or in a model's folder; empty where nobody wrote it down, or where the image has another length by now.
+holds() {
+  local record=$1/.reference bytes=''
+  [[ -d $1 ]] || record=$1.reference
+  read -r REPLY bytes < <(text_of "$record") || true
+  [[ $REPLY =~ ^[[:alnum:]._:/@+-]+$ && (-d $1 || $bytes == "$(stat -L -c %s -- "$1" 2>/dev/null)") ]] || REPLY=
+  [[ -z $REPLY || $REPLY@ == "$2@"* ]]
+}
+
 say "$made_by, recipe $recipe"
 
 # ---- Checks: before any GPU is used -------------------------------------------
 
 [[ -n ${SLURM_JOB_ID-} && -n ${SLURMD_NODENAME-} ]] || missing "a Slurm job: submit this script with sbatch"
 check_stage_path
-need_commands srun scancel squeue scontrol od find
+need_commands srun scancel squeue scontrol od find sha256sum
 stop_if_missing
 
 model_path=$model_folder
 [[ $model_folder == /* ]] || model_path=$stage_path/$model_folder
-readonly model_path cache_path=$stage_path/nim_cache logs=$stage_path/logs results=$stage_path/results
+readonly model_path logs=$stage_path/logs results=$stage_path/results
 # Slurm is asked, since a job that is submitted from inside of another one inherits its variables. A task of an array is
 # named by both numbers: its own id may be the array's number (of the last task), which means all tasks to Slurm.
 job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/null |
@@ -239,16 +255,28 @@ restarts=$(squeue --noheader --jobs="$slurm_id" --Format=restartcnt 2>/dev/null 
 readonly restarts
 
 check_runtime
-for image in "$server_image" "$client_image"; do
-  sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
+# A recipe may name any folder as its model, and its images see all that is in it.
+real=$(cd -P -- "$model_path" 2>/dev/null && pwd) || real=$model_path
+for place in "${HOME:-/}" "$stage_path"; do
+  place=$(cd -P -- "$place" 2>/dev/null && pwd) || continue
+  [[ $place/ != "$real"/* && $real != "$place"/.* ]] ||
+    missing "a folder with the model alone: $model_path has all of $place, or is hidden in it"
 done
-files=("${weights_files[@]}")
-[[ -z $engine_target ]] || for ((rank = 0; rank < gpus; rank++)); do files+=("$engine_link/rank$rank.engine"); done
-missing_files "$model_path" "${files[@]}"
-((${#REPLIES[@]} == 0)) ||
+# What may not be read is neither absent nor damaged.
+hidden=$(LC_ALL=C find -H "$stage_path"/{"$server_image","$client_image"} "$model_path" ! -type l \
+  \( ! -readable -o -type d ! -executable \) 2>&1 | tr -c ' -~\n' '?' |
+  grep -v 'No such file' | head -n 1) || true
+[[ -z $hidden ]] || missing "permission to read ${hidden#find: }: ask its owner for chmod -R a+rX"
+for image in "$server_image" "$client_image"; do
+  [[ -n $hidden ]] || sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
+done
+engine_parts=()
+[[ -z $engine_target ]] || for ((rank = 0; rank < gpus; rank++)); do engine_parts+=("rank$rank.engine"); done
+missing_files "$model_path" "${weights_files[@]}" "${engine_parts[@]/#/$engine_link/}"
+[[ -n $hidden ]] || ((${#REPLIES[@]} == 0)) ||
   missing "the model in $model_path, whole: ${#REPLIES[@]} files are missing, as ${REPLIES[0]}; run prepare_models.sh"
 readonly tokenizer_path=${tokenizer:-$model_path}
-[[ -n $tokenizer || -s $model_path/tokenizer.json ]] ||
+[[ -n $hidden || -n $tokenizer || -s $model_path/tokenizer.json ]] ||
   missing "the tokenizer $model_path/tokenizer.json: run prepare_models.sh"
 [[ $tokenizer_path == /* || -n ${HF_TOKEN-} ]] || missing "HF_TOKEN, for the tokenizer $tokenizer: export HF_TOKEN=..."
 [[ $mpi == none || $(srun --mpi=list 2>&1) == *"$mpi"* ]] ||
@@ -259,6 +287,18 @@ done
 for mount in "${extra_mounts[@]}"; do
   [[ $mount != /* || -e ${mount%%:*} ]] || missing "${mount%%:*} on $HOSTNAME, which is to be mounted in the containers"
 done
+
+# By role, what lies in the stage path, as far as somebody wrote it down: that is what the recipe names.
+declare -A fetched=([weights]=$weights_target)
+# check_fetched ROLE PATH REFERENCE SCRIPT
+check_fetched() {
+  holds "$2" "$3" || missing "$3 in $2: $REPLY was fetched there. Run $4, which keeps that one aside"
+  fetched[$1]=$REPLY
+}
+check_fetched server "$stage_path/$server_image" "$server_reference" setup.sh
+check_fetched client "$stage_path/$client_image" "$client_reference" setup.sh
+[[ $model_folder == /* ]] || check_fetched weights "$model_path" "$weights_target" prepare_models.sh
+[[ -z $engine_target ]] || check_fetched engine "$model_path/$engine_link" "$engine_target" prepare_models.sh
 
 # Slurm says how many GPUs it gave, or which.
 IFS=, read -r -a given <<<"${SLURM_JOB_GPUS-}"
@@ -283,40 +323,40 @@ if ((nodes > 1)); then
   [[ -n $leader ]] || missing "an address of $SLURMD_NODENAME, where the server's other nodes reach its leader"
 fi
 
-# text_of FILE: the text of a file that others may have made, within a bound. A link and a FIFO have none.
-text_of() { [[ ! -f $1 || -L $1 ]] || timeout 5 head -c 4194304 -- "$1" 2>/dev/null || true; }
-
-# runs_of JOB: in REPLIES, the runs that left something: the job's, or those of an array's tasks.
-runs_of() {
-  local left
-  mapfile -t REPLIES < <(for left in "$results/run_$1"{,-*}.json "$results/${result_name}"_*_"$1"{,-*}; do
-    [[ ! -e $left ]] || printf '%s\n' "$left"
-  done | sed -nE 's/.*_([0-9]+(-[0-9]+)?)(\.json)?$/\1/p' | sort -u)
-}
-# Points of earlier jobs: of those that are named, and of those that they resumed.
+# Points of earlier jobs: of those that are named, of all tasks of an array, and of those that they resumed.
 runs=("$job_id")
 IFS=, read -r -a resumed <<<"${RESUME_JOB_ID:-$default_resume_job_id}"
 for id in "${resumed[@]}"; do
   # Slurm's commands write 4711_3.
-  id=${id/_/-}
+  id=${id/_/-} found=${#runs[@]}
   [[ $id != "$job_id" ]] || continue
-  runs_of "$id"
+  for left in "$results/run_$id"{,-*}.json; do
+    [[ -f $left ]] || continue
+    IFS=, read -r -a earlier < <(text_of "$left" | sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' | tr -cd '0-9,-') || true
+    left=${left##*/run_}
+    runs+=("${left%.json}" "${earlier[@]}")
+  done
   if [[ ! $id =~ ^[1-9][0-9]*(-[0-9]+)?$ ]]; then
     missing "a job id in RESUME_JOB_ID: \"$id\" is none"
   elif [[ -n $(squeue --noheader --jobs="${id/-/_}" --format=%i 2>/dev/null) ]]; then
     missing "the end of job $id, which RESUME_JOB_ID names: it is still in the queue"
-  elif ((${#REPLIES[@]} == 0)); then
+  elif ((${#runs[@]} == found)); then
     missing "results of job $id, which RESUME_JOB_ID names, in $results"
   fi
-  for left in "${REPLIES[@]}"; do
-    IFS=, read -r -a earlier < <(text_of "$results/run_$left.json" | sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' | tr -d '" ') || true
-    runs+=("$left" "${earlier[@]}")
-  done
 done
 readonly runs
 
 stop_if_missing
-mkdir -p "$logs" "$results" "$cache_path" || fail "cannot make the folders logs, results and nim_cache in $stage_path"
+# Caches may have code: what another user's server left is not loaded, nor that of another image, model or command.
+# Clients of one image run the same code, but for that of a tokenizer.
+digest() { printf '%s\0' "$@" | sha256sum | head -c 32; }
+cache_path=$stage_path/nim_cache/$UID-$(digest "$server_image" \
+  "$server_reference" "$weights_target" "$engine_target" "${server_environment[@]}" -- "${server_command[@]}")
+hub_cache=$stage_path/hf_cache/$UID-${client_image%.*}
+[[ ${client_command[*]} != *trust-remote-code* ]] || hub_cache+=-$(digest "$tokenizer" "${client_command[@]}")
+readonly cache_path hub_cache
+{ mkdir -p "$logs" "$results" && mkdir -p -m 700 "$cache_path"; } || fail "cannot make folders in $stage_path"
+[[ ! -L $cache_path && -O $cache_path ]] || fail "$cache_path is a link, or another user's: remove it"
 
 # A server that loads does not listen yet, and jobs that share a node would measure the one that is ready first. So a
 # job claims its ports by folders with its id, of which only the times count: all may write to /tmp, and nothing is
@@ -344,42 +384,103 @@ done
 ((problems == 0)) || rmdir "${claims[@]}" 2>/dev/null || true
 stop_if_missing
 
+readonly manifest=$results/run_$job_id.json
+driver='' gpu_model=''
+# Without a driver, it says so where its answer would be.
+! answer=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null) ||
+  IFS=, read -r gpu_model driver <<<"$answer"
+readonly driver=${driver# } gpu_model
+
+# sum_of FILE...: a checksum of their lengths, beginnings and ends: to read all of a model would take minutes.
+sum_of() {
+  local file
+  for file in "$@"; do
+    stat -L -c %s -- "$file" && head -c 65536 -- "$file" && tail -c 65536 -- "$file"
+  done | sha256sum | cut -c -16
+}
+mapfile -t model_files < <(cd "$model_path" &&
+  printf '%s\n' "${weights_files[@]}" "${engine_parts[@]/#/$engine_link/}" "$(shards_of .)" | LC_ALL=C sort -u | grep .)
+readonly model_files
+# What defines a measurement beside its point, a line each: it stands in each point's folder, in measurement.txt, and a
+# point of an earlier job counts only where it is the same.
+definition=$(
+  printf '%s=%s\n' server_image "${fetched[server]:-unknown} $(sum_of "$stage_path/$server_image")" \
+    client_image "${fetched[client]:-unknown} $(sum_of "$stage_path/$client_image")" \
+    model "${fetched[weights]:-unknown} ${fetched[engine]-} $(cd "$model_path" && sum_of "${model_files[@]}")" \
+    tokenizer "$tokenizer" gpu_model "$gpu_model" gpus "$gpus" nodes "$nodes" replicas "$replicas $replica_use" \
+    prefix_cache "$prefix_cache"
+  printf 'server_command=%q\n' "${server_command[@]}"
+  printf 'server_environment=%q\n' "${server_environment[@]}"
+  printf 'client_command=%q\n' "${client_command[@]}"
+  printf 'of_the_site=%q\n' "${lines_in_server-}" "${lines_in_client-}" "${extra_mounts[@]}"
+)
+fingerprint=$(sha256sum <<<"$definition")
+readonly definition fingerprint=${fingerprint%% *}
+# measurement_of USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED: in REPLY, all that defines it.
+measurement_of() {
+  printf -v REPLY '%s\n' "requests=$5" "prompts=$6" "seed=$7" "$definition"
+  REPLY+=fingerprint=$fingerprint
+}
+
+# By a point's folder, in what it is another measurement; "same" where it is not.
+declare -A differs=()
+# counts FOLDER USE_CASE...: true when it is a result of the same measurement. An empty folder is none.
+counts() {
+  local here there LC_ALL=C
+  [[ -d $1 ]] || return 1
+  if [[ -z ${differs[$1]-} ]]; then
+    measurement_of "${@:2}"
+    here=$REPLY there=$(text_of "$1/measurement.txt") REPLY=same
+    if [[ -z $there ]]; then
+      REPLY="nothing in it says what was measured: it is empty, or of an older version"
+    elif [[ $there != "$here" ]]; then
+      # But for the last line, which is the fingerprint.
+      REPLY="there: $(grep -avxFe "$here" -e "${there##*$'\n'}" <<<"$there")"
+      REPLY+=" here: $(grep -avxFe "$there" -e "${here##*$'\n'}" <<<"$here")"
+    fi
+    REPLY=${REPLY:0:2000}
+    differs[$1]=${REPLY//[^ -~]/ }
+  fi
+  [[ ${differs[$1]} == same ]]
+}
+
 # A point that several servers measure together has a folder for each in its own.
 parts=0
 [[ $replica_use != together ]] || parts=$replicas
 readonly parts
-# point_folder USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY...: true when the point is finished, with all its
-# parts, by this job or by one that it resumes. REPLY is its folder's name, or the one that it will get.
+# point_folder USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY...: true when the point is finished, by this job or by one
+# that it resumes. REPLY is its folder's name, or the one that it will get.
 point_folder() {
-  local stem=${result_name}_${gpus}_$4_$1_$2_$3 id place
-  for id in "${runs[@]}"; do
-    REPLY=${stem}_$id place=$results/${stem}_$id
-    [[ ! -d $place || -e $place/server-$parts || $parts != 0 && ! -d $place/server-$((parts - 1)) ]] || return 0
+  local stem=${result_name}_${gpus}_$4_$1_$2_$3 id
+  for id in "${runs[@]}" ''; do
+    ! counts "$results/${stem}_$id" "$@" || break
   done
-  REPLY=${stem}_$job_id
-  return 1
+  REPLY=${stem}_${id:-$job_id}
+  [[ -n $id ]]
 }
 
 # look_up USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY...: in REPLIES, the point's folder, and what the client last
-# said of it: a state (finished, failed, interrupted, left out, not run), seconds, and a detail for people.
+# said of it: a state (finished, failed, interrupted, left out, not run), seconds, a detail for people, and how many
+# requests warmed the server up, tokens were looked up in its prefix cache, and found there.
 look_up() {
-  local folder state='not run' seconds='' detail='' said
-  ! point_folder "$@" || state=finished
+  local folder state='not run' seconds='' figures='null null null' detail='' said is_there='' number='(null|0|[1-9][0-9]{0,14})'
+  ! point_folder "$@" || state=finished is_there=yes
   folder=$REPLY
   said=$(text_of "$run/points" | awk -F '|' -v folder="$folder" '$1 == folder { said = $0 } END { print said }') || true
-  [[ -z $said ]] || IFS='|' read -r _ state seconds detail <<<"$said"
+  [[ -z $said ]] || IFS='|' read -r _ state seconds figures detail <<<"$said"
   # The client's image may have written anything: a point is finished when its folder is there.
-  [[ $state != finished || -d $results/$folder ]] || state=failed detail="its results are not there"
+  [[ $state != finished || -n $is_there ]] || state=failed detail="its results are not there"
   [[ $state =~ ^(finished|failed|interrupted|left\ out|not\ run)$ ]] || state='not run'
   [[ $seconds =~ ^(0|[1-9][0-9]{0,8})$ ]] || seconds=
+  [[ $figures =~ ^$number\ $number\ $number$ ]] || figures='null null null'
   local LC_ALL=C
-  REPLIES=("$folder" "$state" "$seconds" "${detail//[^ -~]/?}")
+  REPLIES=("$folder" "$state" "$seconds" "${detail//[^ -~]/?}" "$figures")
 }
 
 # Points in progress: all of results that the client's container sees. It may put anything there, so only regular files
 # are opened, and what launch.sh needs for itself lies elsewhere.
 readonly run=$results/.run_$job_id
-mkdir -p "$run" || fail "cannot write in $results"
+mkdir -p -m 700 "$run" || fail "cannot write in $results"
 [[ ! -L $run && -O $run ]] || fail "$run is a link, or another user's: remove it"
 # Steps add to logs of an earlier run of this job, and not to what somebody put in their place.
 for log in "$logs"/{server,benchmarking}_"$job_id".*out; do
@@ -403,54 +504,55 @@ name_points() {
     folders+=("$REPLY")
   done
 }
-# bring_out FOLDER TARGET: true when a point's folder holds nothing but files and folders, and now lies where no container
-# sees it.
+# bring_out FOLDER TARGET: true when a point's folder holds nothing but files and folders, none of them a program that
+# runs as the user whoever starts it, and now lies where no container sees it.
 bring_out() {
   local strange
   if [[ -L $1 || -L ${1%/*} ]] ||
-    ! strange=$(timeout 60 find "$1" ! -type f ! -type d -print -quit 2>&1) || [[ -n $strange ]]; then
-    say "error: what the client left of ${1##*/} stays in ${run##*/}: there are links or devices in it" >&2
+    ! strange=$(timeout 60 find "$1" ! -type d \( ! -type f -o -perm /6000 \) -print -quit 2>&1) || [[ -n $strange ]]; then
+    say "error: what the client left of ${1##*/} stays in ${run##*/}: it has links, devices or setuid files" >&2
     return 1
   fi
   mkdir -p "${2%/*}" && mv -nT -- "$1" "$2" && [[ ! -e $1 ]] || return 1
   stored+=("$2")
 }
-# bring_aside WORD FOLDER: what an unfinished point left is no result, but it is data.
-bring_aside() {
-  local aside=$results/$1_$job_id/${2##*/}
-  [[ ! -e $aside ]] || set_aside "$aside" earlier
-  ! bring_out "$2" "$aside" || say "an unfinished point ($1); what it left is in $aside"
-}
-# store_points: what clients have put down gets its final name.
+# store_points [all]: what clients have put down gets its final name, and what was measured is written down there. What
+# an unfinished point left is no result, but it is data; "all" is for when no client is at work any more.
 store_points() {
-  local left name
-  for left in "$run"/{finished,failed}/*; do
-    name=${left##*/}
+  local left name word aside
+  for left in "$run"/{finished,failed}/* ${1:+"$run"/*}; do
+    name=${left##*/} word=failed
     [[ -e $left && -n ${own[$name]-} ]] || continue
-    own[$name]=
-    if [[ $left != "$run/finished/"* ]]; then
-      bring_aside failed "$left"
-    elif ! bring_out "$left" "$results/$name"; then
-      say "error: $name could not be stored as $results/$name" >&2
+    if [[ $left == "$run/$name" ]]; then
+      ! rmdir "$left" 2>/dev/null || continue
+      # shellcheck disable=SC2086 # its words
+      look_up ${own[$name]}
+      [[ ${REPLIES[1]} == failed ]] || word=interrupted
+    fi
+    # shellcheck disable=SC2086 # its words
+    measurement_of ${own[$name]}
+    own[$name]='' aside=$results/${word}_$job_id/$name
+    if [[ $left == "$run/finished/$name" ]]; then
+      { bring_out "$left" "$results/$name" && put "$results/$name/measurement.txt" "$REPLY"; } ||
+        say "error: $name could not be stored as $results/$name" >&2
+    else
+      [[ ! -L ${aside%/*} ]] || set_aside "${aside%/*}" refused
+      [[ ! -e $aside ]] || set_aside "$aside" earlier
+      ! bring_out "$left" "$aside" || say "an unfinished point ($word); what it left is in $aside"
     fi
   done
 }
-# keep_unfinished: the same for what is still in progress when no client is at work any more.
-keep_unfinished() {
-  local name word
-  for name in "${!own[@]}"; do
-    [[ -n ${own[$name]} && -e $run/$name ]] || continue
-    ! rmdir "$run/$name" 2>/dev/null || continue
-    # shellcheck disable=SC2086 # its words
-    look_up ${own[$name]}
-    word=failed
-    [[ ${REPLIES[1]} == failed ]] || word=interrupted
-    bring_aside "$word" "$run/$name"
-  done
-}
-# An earlier run of this job may have been killed.
+keep_unfinished() { store_points all; }
+# What was measured otherwise does not count, and leaves its name to this job where it has that.
 name_points
-store_points
+for left in "${!differs[@]}"; do
+  [[ ${differs[$left]} != same ]] || continue
+  say "does not count: ${left##*/}: ${differs[$left]}"
+  [[ -z ${own[${left##*/}]-} ]] || { set_aside "$left" other && differs[$left]=; }
+done
+# An earlier run of this job may have been killed, and may have measured on other GPUs.
+[[ ! -e $run/finished || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] ||
+  set_aside "$run/finished" other
 keep_unfinished
 for left in "$run"/{finished,failed}; do
   rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused
@@ -468,86 +570,71 @@ json() {
 # The same, for what may not be known.
 json_or_null() { if [[ -n $1 ]]; then json "$1"; else printf null; fi; }
 json_list() {
-  local word separator=
-  printf '['
-  for word in "$@"; do
-    printf '%s%s' "$separator" "$(json "$word")"
-    separator=', '
-  done
-  printf ']'
+  local word list=''
+  for word in "$@"; do list+=", $(json "$word")"; done
+  printf '[%s]' "${list#, }"
 }
+# json_image FILE NAME
 json_image() {
-  local digest=
-  [[ $2 != *@* ]] || digest=${2##*@}
-  printf '{"file": %s, "reference": %s, "bytes": %d, "digest": %s}' \
-    "$(json "$1")" "$(json "$2")" "$(stat -L -c %s "$stage_path/$1")" "$(json_or_null "$digest")"
+  local digest=${2#"${2%%@*}"}
+  printf '{"file": %s, "reference": %s, "bytes": %d, "digest": %s}' "$(json "$1")" "$(json_or_null "$2")" \
+    "$(stat -L -c %s "$stage_path/$1")" "$(json_or_null "${digest#@}")"
 }
 
 printf -v started '%(%FT%T%z)T' -1
-driver='' gpu_model=''
-# Without a driver, it says so where its answer would be.
-! answer=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null) ||
-  IFS=, read -r gpu_model driver <<<"$answer"
-readonly started driver=${driver# } gpu_model
-
+readonly started
 # Each run of a job has its own: a requeued job keeps what its earlier runs wrote.
-readonly manifest=$results/run_$job_id.json
 [[ ! -e $manifest ]] || set_aside "$manifest" earlier
 # How the job ends: exit code (null while it runs), cause in a fixed word and in a sentence, what people can do, the
 # number of the server that it is about.
-code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' cause_lines=() advice=()
+code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' in_flight_percent='' cause_lines=() advice=()
 print_manifest() {
   local point use_case isl osl concurrency requests prompts seed separator='' end=null
   [[ $code == null ]] || printf -v end '"%(%FT%T%z)T"' -1
-  printf '{\n  "schema": 1,\n  "recipe": %s,\n  "crate_version": %s,\n' "$(json "$recipe")" "$(json "${made_by#* }")"
-  printf '  "job_id": %s,\n  "restart": %d,\n  "node": %s,\n' "$(json "$job_id")" "$restarts" "$(json "$SLURM_JOB_NODELIST")"
-  printf '  "resumes": %s,\n' "$(json_list "${runs[@]:1}")"
-  printf '  "gpus": %d,\n  "gpu_model": %s,\n  "driver": %s,\n' "$gpus" "$(json_or_null "$gpu_model")" "$(json_or_null "$driver")"
-  printf '  "replicas": %d,\n  "replica_use": %s,\n' "$replicas" "$(json "$replica_use")"
-  printf '  "images": {\n    "server": %s,\n    "client": %s\n  },\n' \
-    "$(json_image "$server_image" "$server_reference")" "$(json_image "$client_image" "$client_reference")"
-  printf '  "weights": %s,\n  "engine": %s,\n  "tokenizer": %s,\n' \
-    "$(json "$weights_target")" "$(json_or_null "$engine_target")" "$(json "$tokenizer_path")"
-  printf '  "server_command": %s,\n  "server_environment": %s,\n  "client_command": %s,\n' \
-    "$(json_list "${server_command[@]}")" "$(json_list "${server_environment[@]}")" "$(json_list "${client_command[@]}")"
-  printf '  "start": %s,\n  "end": %s,\n  "ready_seconds": %s,\n' "$(json "$started")" "$end" "${ready_seconds:-null}"
-  printf '  "exit_code": %s,\n  "exit_cause": %s,\n  "exit_reason": %s,\n  "exit_replica": %d,\n' \
-    "$code" "$(json "$cause")" "$(json "$reason")" "$blamed"
-  printf '  "cause_lines": %s,\n  "advice": %s,\n  "points": [' "$(json_list "${cause_lines[@]}")" "$(json_list "${advice[@]}")"
+  printf '{\n  "schema": 1'
+  printf ',\n  "%s": %s' recipe "$(json "$recipe")" crate_version "$(json "${made_by#* }")" \
+    job_id "$(json "$job_id")" restart "$restarts" node "$(json "$SLURM_JOB_NODELIST")" \
+    resumes "$(json_list "${runs[@]:1}")" fingerprint "$(json "$fingerprint")" \
+    gpus "$gpus" gpu_model "$(json_or_null "$gpu_model")" driver "$(json_or_null "$driver")" \
+    replicas "$replicas" replica_use "$(json "$replica_use")" prefix_cache "$(json "$prefix_cache")"
+  printf ',\n  "images": {\n    "server": %s,\n    "client": %s\n  }' \
+    "$(json_image "$server_image" "${fetched[server]}")" "$(json_image "$client_image" "${fetched[client]}")"
+  printf ',\n  "%s": %s' weights "$(json_or_null "${fetched[weights]}")" engine "$(json_or_null "${fetched[engine]-}")" \
+    tokenizer "$(json "$tokenizer_path")" server_command "$(json_list "${server_command[@]}")" \
+    server_environment "$(json_list "${server_environment[@]}")" client_command "$(json_list "${client_command[@]}")" \
+    start "$(json "$started")" end "$end" ready_seconds "${ready_seconds:-null}" \
+    in_flight_percent "${in_flight_percent:-null}" \
+    exit_code "$code" exit_cause "$(json "$cause")" exit_reason "$(json "$reason")" exit_replica "$blamed" \
+    cause_lines "$(json_list "${cause_lines[@]}")" advice "$(json_list "${advice[@]}")"
+  printf ',\n  "points": ['
   for point in "${points[@]}"; do
     read -r use_case isl osl concurrency requests prompts seed <<<"$point"
-    look_up "$use_case" "$isl" "$osl" "$concurrency"
-    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %d, "requests": %d, "prompts": %d, "seed": %d, "status": %s, "seconds": %s, "detail": %s}' \
+    # shellcheck disable=SC2086 # its words
+    look_up $point
+    # shellcheck disable=SC2086 # three numbers
+    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %d, "requests": %d, "prompts": %d, "seed": %d, "status": %s, "seconds": %s, "detail": %s, "warmup_requests": %s, "prefix_cache_queries": %s, "prefix_cache_hits": %s}' \
       "$separator" "$(json "${REPLIES[0]}")" "$(json "$use_case")" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" \
-      "$(json "${REPLIES[1]}")" "${REPLIES[2]:-null}" "$(json "${REPLIES[3]}")"
+      "$(json "${REPLIES[1]}")" "${REPLIES[2]:-null}" "$(json "${REPLIES[3]}")" ${REPLIES[4]}
     separator=,
   done
   printf '\n  ]\n}\n'
 }
-# The same to its file, whole or not at all; bash's own words about a full disk would hide the sentence that says so.
-write_manifest() {
-  local text
-  text=$(print_manifest)
-  # A new file, not one to which somebody led a link.
-  rm -f -- "$manifest.part" && (set -C && printf '%s\n' "$text" >"$manifest.part") 2>/dev/null && mv -T -- "$manifest.part" "$manifest"
-}
+# The same to its file.
+write_manifest() { put "$manifest" "$(print_manifest)"; }
 
 # ---- The steps: a server's and its client's ---------------------------------------
 
 # They share a node and its memory; nothing is left to the site's defaults.
 readonly step=(srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export=ALL
   --kill-on-bad-exit=1 --wait=0 --open-mode=append)
-# keep_secrets NAME...: takes all secrets from the environment but these: also what is called like one, and the
-# address of a proxy with a password.
+# is_secret NAME: true for a variable that is called like a secret.
+is_secret() { [[ ${1^^} =~ TOKEN(_|$)|SECRET|PASSW|PASSPHRASE|PASS$|_PWD$|CREDENTIAL|KEY$ ]]; }
+# keep_secrets NAME...: takes all secrets from the environment but these; an address with a password is one, too.
 keep_secrets() {
   local name
   for name in $(compgen -e); do
-    case ${name^^} in
-      *TOKEN | *TOKEN_* | *SECRET* | *PASSW* | *CREDENTIAL* | *_KEY) ;;
-      *_PROXY) [[ ${!name} == *@* ]] || continue ;;
-      *) [[ " ${secrets[*]} ${server_secrets[*]} " == *" $name "* ]] || continue ;;
-    esac
-    [[ " $* " == *" $name "* ]] || unset "$name"
+    [[ " $* " == *" $name "* ]] || ! { is_secret "$name" || [[ " ${secrets[*]} ${server_secrets[*]} " == *" $name "* ||
+      ${!name} == *://*:*@* || ${name^^} == *_PROXY && ${!name} == *@* ]]; } || unset "$name"
   done
 }
 # fill WORD...: in REPLIES, the words with $facts in place of their names in braces. The client uses it, too.
@@ -616,18 +703,19 @@ server_task() {
 # client_step NUMBER: becomes the step of this server's client, in a process of its own.
 client_step() {
   local replica=$1 mounts=("$run:$run") names=(PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
-  local hub=$stage_path/hf_cache offline=1 of_hub=()
+  local offline=1 of_hub=()
   # The tool's tables are for a terminal: at once, and wide enough for numbers.
   export PYTHONUNBUFFERED=1 COLUMNS=120
   [[ -n $tokenizer ]] || mounts+=("$model_path:$model_path:ro")
   [[ $tokenizer_path == /* ]] || of_hub=(HF_TOKEN)
   if [[ -n ${of_hub[*]}$default_tokenizer ]]; then
-    export HF_HOME=$hub
-    mkdir -p "$hub"
-    mounts+=("$hub:$hub") names+=("${of_hub[@]}" HF_HOME)
+    export HF_HOME=$hub_cache
+    mkdir -p -m 700 "$hub_cache"
+    [[ ! -L $hub_cache && -O $hub_cache ]] || fail "$hub_cache is a link, or another user's: remove it"
+    mounts+=("$hub_cache:$hub_cache") names+=("${of_hub[@]}" HF_HOME)
     # The hub is asked until the default tokenizer is there, to the last of its files that are loaded.
     [[ $tokenizer_path == /* ]] &&
-      compgen -G "$hub/hub/models--${default_tokenizer/\//--}/snapshots/*/special_tokens_map.json" >/dev/null || offline=0
+      compgen -G "$hub_cache/hub/models--${default_tokenizer/\//--}/snapshots/*/special_tokens_map.json" >/dev/null || offline=0
   fi
   export HF_HUB_OFFLINE=$offline TRANSFORMERS_OFFLINE=$offline
   keep_secrets "${of_hub[@]}"
@@ -641,7 +729,7 @@ client_program() {
   local replica=$1
   declare -p results run job_id folders are_finished replica replicas parts port health_path served_model_name \
     ready_timeout server_started probe_interval tokenizer_path point_timeout tool_name client_command request_fields points \
-    measure_until
+    measure_until prefix_cache
   declare -f say fill
   cat <<'CLIENT'
 set -Eeuo pipefail
@@ -656,28 +744,23 @@ own_part=
 # What asks the server must not be sent through the site's proxy.
 export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
 # The user's home is not in the container, and tools want to write to theirs. It may be another by the end.
-HOME=$(mktemp -d)
-export HOME
-readonly own_home=$HOME
+own_home=$(mktemp -d)
+export HOME=$own_home
 # keep NAME LINE...: this client's file of that name has these lines, whole or not at all.
 keep() { { printf '%s\n' "${@:2}" >"$run/$1.$replica.part" && mv -T -- "$run/$1.$replica"{.part,}; } 2>/dev/null || true; }
 # The last act is to leave the cause of the end where launch.sh looks for it: the step ends later, when its container
 # is removed.
 cause=client_failed
-leave_cause() {
-  keep ended "$cause $?"
-  rm -rf -- "$own_home" || true
-}
-trap leave_cause EXIT
+trap 'keep ended "$cause $?"; rm -rf -- "$own_home" || true' EXIT
 # end_with CAUSE
 end_with() {
   cause=$1
   [[ $1 == finished ]] && exit 0 || exit 1
 }
-
-# report KEY=VALUE...: how far this server and its client are, for who follows the job.
-report() { keep state "$@"; }
-
+# report KEY=VALUE...: how far this server and its client are, for who follows the job; and of the time from ready to the
+# last result, the milliseconds in which requests were in flight, the seconds of all, and how many points were too short.
+in_flight=0 ready_at=0 result_at=0 too_short=0
+report() { keep state "$@" "in_flight=$in_flight/$((result_at - ready_at))/$too_short"; }
 # A few blocks are often left: a file that does not fit is not begun, and df rounds up.
 stop_if_full() {
   df -P -k "$run" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' || return 0
@@ -692,20 +775,23 @@ rename_in_logs() {
 # put_down WORD FOLDER: launch.sh brings out what lies there.
 put_down() { mkdir -p "$run/$1" && mv -nT -- "$run/$2" "$run/$1/$2" && [[ ! -e $run/$2 ]]; }
 
-# record FOLDER STATE SECONDS DETAIL: a row for the manifest.
+# record FOLDER STATE SECONDS DETAIL [FIGURES]: a row for the manifest. The figures are a line of each server: requests of
+# the warm-up, tokens looked up in the prefix cache, and found.
 record() {
-  printf '%s|%s|%s|%s\n' "$1" "$2" "$3" "${4//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
+  local figures=''
+  (($# < 5)) || figures=$(awk '{ warm += $1; asked += $2; found += $3; if ($2 == "null") none = 1 }
+    END { print warm, none ? "null null" : sprintf("%.0f %.0f", asked, found) }' <<<"${5%$'\n'}")
+  printf '%s|%s|%s|%s|%s\n' "$1" "$2" "$3" "$figures" "${4//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
 }
 
 # meet PLACE WORDS: in REPLIES, the words of all clients that measure together, by their number, once all have come to
 # this place.
 meet() {
-  local here=$run/meet.$1 number said=()
+  local here=$run/meet.$1 number
   REPLIES=("$2")
   ((parts > 0)) || return 0
-  if ! printf '%s\n' "$2" >"$here.$replica.part" || ! mv -T -- "$here.$replica.part" "$here.$replica"; then
-    stop_if_full
-  fi
+  keep "meet.$1" "$2"
+  [[ -e $here.$replica ]] || stop_if_full
   for ((number = 0; number < parts; number++)); do
     until [[ -e $here.$number ]]; do
       # Who ended comes no more, but may have come before.
@@ -715,9 +801,8 @@ meet() {
       fi
       sleep 0.1
     done
-    said+=("$(<"$here.$number")")
+    REPLIES[number]=$(<"$here.$number")
   done
-  REPLIES=("${said[@]}")
 }
 
 # ---- Is the server there? -------------------------------------------------------
@@ -727,24 +812,29 @@ answer='' refused=0 ready_seconds=''
 readonly error_event=$'(^|\n)event: *error|"error": *[{"]|"object": *"error"'
 is_healthy() {
   answer=$(curl --silent --max-time 5 --output /dev/null --write-out '%{http_code}' "http://$url$health_path") || true
-  [[ $answer == 200 ]] && return
-  answer="$health_path answers $answer"
-  return 1
+  [[ $answer == 200 ]] || { answer="$health_path answers $answer" && return 1; }
 }
 lists_model() {
   answer=$(curl --silent --max-time 5 "http://$url/v1/models") || true
-  [[ $answer == *"\"$served_model_name\""* ]] && return
-  answer="/v1/models does not name $served_model_name: ${answer:0:200}"
-  return 1
+  [[ $answer == *"\"$served_model_name\""* ]] || {
+    answer="/v1/models does not name $served_model_name: ${answer:0:200}" && return 1
+  }
 }
-# completes SECONDS: one small completion, streamed, with the fields of the tool's own requests. $refused is the HTTP
-# status when the server does not take such a request, else 0.
+# chat TOKENS OPTION...: asks for so many tokens, with the fields of the tool's own requests and the prompt on standard
+# input.
+chat() {
+  {
+    printf '{"model": "%s", "messages": [{"role": "user", "content": "' "$served_model_name"
+    tr -d "\n"
+    printf '"}], %s}' "${request_fields//: 4/: $1}"
+  } | curl --silent --header 'Content-Type: application/json' --data @- "${@:2}" "http://$url/v1/chat/completions"
+}
+# completes SECONDS: one small completion, streamed. $refused is the HTTP status when the server does not take such a
+# request, else 0.
 completes() {
   local status
   refused=0
-  if ! answer=$(curl --silent --max-time "$1" --header 'Content-Type: application/json' --write-out '\n%{http_code}' \
-      --data "{\"model\": \"$served_model_name\", \"messages\": [{\"role\": \"user\", \"content\": \"Say hello.\"}], $request_fields}" \
-      "http://$url/v1/chat/completions"); then
+  if ! answer=$(chat 4 --max-time "$1" --write-out '\n%{http_code}' <<<'Say hello.'); then
     answer="a small completion had no whole answer within $1 s"
     return 1
   fi
@@ -763,9 +853,9 @@ wait_until_ready() {
   until refused=0 && is_healthy && lists_model && completes 60; do
     refusals=$((refused > 0 ? refusals + 1 : 0))
     if ((refusals == 2)); then
-      say "error: the server does not take requests as $tool_name sends them: $answer" >&2
-      say "error: beside model and messages, they say $request_fields; to leave out what the server does not take," \
-        "write ignore_eos = false or min_tokens = false under [client] in the recipe, and make launch.sh anew" >&2
+      say "error: the server does not take requests as $tool_name sends them, which beside model and messages say" \
+        "$request_fields: $answer; to leave out what it does not take, write ignore_eos = false or min_tokens = false" \
+        "under [client] in the recipe, and make launch.sh anew" >&2
       end_with refused
     fi
     waited=$(($(printf '%(%s)T' -1) - server_started))
@@ -782,6 +872,7 @@ wait_until_ready() {
     wait $! || true
   done
   ready_seconds=$(($(printf '%(%s)T' -1) - server_started))
+  ready_at=$SECONDS result_at=$SECONDS
   say "the server is ready after $ready_seconds s"
   report state=ready ready_seconds=$ready_seconds
 }
@@ -791,47 +882,16 @@ wait_until_ready() {
 # Why a point failed, and how, in a fixed word, if no request was completed; for how many milliseconds requests ran.
 reason='' kind='' busy=0
 
-# table_value LABEL TABLE: in REPLY, the number in this row; "no" where it is none, as in N/A, inf and nan; nothing
-# where there is no such row. Numbers of 1,000 and more are quoted and have commas.
-table_value() {
-  REPLY=$(awk -v label="$1" '
-    index(tolower($0), tolower(label)) == 1 {
-      sub(/\r$/, ""); sub(/^[^,]*,/, "")
-      if (sub(/^"/, "")) { sub(/".*/, ""); gsub(/,/, "") } else sub(/,.*/, "")
-      print /^[0-9]+(\.[0-9]+)?$/ ? $0 : "no"; exit
-    }' "$2")
-}
-# holds CONDITION NAME=VALUE...: asks awk, since the numbers have decimals.
-holds() {
-  local condition=$1 name variables=()
-  shift
-  for name in "$@"; do variables+=(-v "$name"); done
-  awk "${variables[@]}" "BEGIN { exit !($condition) }"
-}
-
-# busy_time TABLE REQUESTS: in REPLY, the milliseconds in which requests ran; 0 when it does not tell.
-busy_time() {
-  local seconds
-  table_value 'Benchmark Duration' "$1"
-  seconds=$REPLY
-  table_value 'Request Throughput' "$1"
-  REPLY=$(awk -v seconds="$seconds" -v requests="$2" -v rate="$REPLY" \
-    'BEGIN { printf "%d", 1000 * (seconds != "" ? seconds : rate + 0 > 0 ? requests / rate : 0) }')
-}
-# may_have_completed FOLDER: true unless no request was completed. AIPerf writes a line for each request when that has
-# ended, and only one that was completed has a latency. GenAI-Perf writes its measurements at its end, and none when it
-# was killed or one request failed: when it had requests to send, nobody knows.
+# may_have_completed FOLDER: true unless no request was completed. AIPerf writes a line for each that has ended, with a
+# latency if it was completed. GenAI-Perf writes none when it was killed or one failed: then nobody knows.
 may_have_completed() {
-  if [[ $tool != aiperf && -z $(find "$1" -name profile_export.json) ]]; then
-    [[ -n $(find "$1" -name '*inputs.json') ]]
-  else
-    [[ $(find "$1" -name 'profile_export.json*' -exec grep -El '"response_timestamps": *\[ *[0-9]|"request_latency"' {} +) ]]
-  fi
+  [[ $tool == aiperf || $(find "$1" -name profile_export.json) ]] || { [[ $(find "$1" -name '*inputs.json') ]] && return; }
+  [[ $(find "$1" -name 'profile_export.json*' -exec grep -El '"response_timestamps": *\[ *[0-9]|"request_latency"' {} +) ]]
 }
-# check_result FOLDER OUTPUT_TOKENS REQUESTS: true when it is a valid result, with $busy, else $reason says what is
-# wrong. The tool has claimed success before with less.
+# check_result FOLDER OUTPUT_TOKENS REQUESTS: true when it is a valid result, with $busy, else $reason says what is wrong.
+# The tool has claimed success before with less.
 check_result() {
-  local folder=$1 osl=$2 requests=$3 table=$1/$result_table found
+  local folder=$1 table=$1/$result_table found stamps=''
   # Some releases write into a folder of their own inside the one given. Those of phases are not of the whole run.
   found=$(find "$folder" -name phases -prune -o -name "$result_table" -type f -print)
   reason="$tool_name left no $result_table, or several"
@@ -840,33 +900,87 @@ check_result() {
     find "${found%/*}" -mindepth 1 -maxdepth 1 -exec mv -t "$folder" -- {} +
     rmdir "${found%/*}"
   fi
-  reason="$result_table lacks one of its two tables"
-  grep -q '^Metric,avg,' "$table" && grep -q '^Metric,Value' "$table" || return 1
   # AIPerf exits with 0, too, when requests failed, and when it was stopped.
-  table_value 'Error Request Count' "$table"
-  reason="$result_table counts ${REPLY/#no/an unknown number of} requests that failed"
-  ! holds 'errors > 0' errors="$REPLY" || return 1
   reason="${result_table%.csv}.json does not say that the run was not cancelled"
   [[ $tool != aiperf ]] || grep -Eq '"was_cancelled": *false' "${table%.csv}.json" || return 1
-  # GenAI-Perf before 25.01 has no such row, but a file with a time stamp for each request.
-  table_value 'Request Count' "$table"
-  reason="$result_table counts $REPLY requests, $requests were asked for"
-  if [[ -z $REPLY ]]; then
-    REPLY=$(grep -o '"timestamp":' "$folder/profile_export.json" | wc -l) || true
-    reason="profile_export.json has $REPLY requests, $requests were asked for"
-  fi
-  holds 'value == asked' value="$REPLY" asked="$requests" || return 1
-  # GenAI-Perf before 24.07 has the other one.
-  table_value 'Output Sequence Length' "$table"
-  [[ -n $REPLY ]] || table_value 'Num Output Token' "$table"
-  reason="$result_table gives ${REPLY:-no} tokens as the average output, $osl were asked for"
-  holds 'value >= 0.8 * asked && value <= 1.2 * asked' value="$REPLY" asked="$osl" || return 1
-  table_value 'Output Token Throughput (' "$table"
-  reason="$result_table says that no tokens were generated"
-  holds 'value + 0 > 0' value="$REPLY" || return 1
-  reason=''
-  busy_time "$table" "$requests"
-  busy=$REPLY
+  stamps=$(grep -so '"timestamp":' "$folder/profile_export.json" | wc -l) || true
+  reason=$(awk -v name="$result_table" -v osl="$2" -v requests="$3" -v stamps="$stamps" '
+    {
+      label = tolower($0)
+      sub(/ *[(,].*/, "", label)
+      # Numbers of 1,000 and more are quoted and have commas; N/A, inf and nan are none.
+      sub(/\r$/, ""); sub(/^[^,]*,/, "")
+      if (sub(/^"/, "")) { sub(/".*/, ""); gsub(/,/, "") } else sub(/,.*/, "")
+      if (!(label in of)) of[label] = /^[0-9]+(\.[0-9]+)?$/ ? $0 : "no"
+    }
+    END {
+      # GenAI-Perf before 25.01 counts no requests, but stamps each; before 24.07 it has another name for the output.
+      counted = "request count" in of ? of["request count"] : stamps
+      counter = "request count" in of ? name " counts" : "profile_export.json has"
+      failed = of["error request count"]
+      output = of["output sequence length"] of["num output token"]
+      if (counted + 0 != requests || failed !~ /^[0.]*$/)
+        print counter " " counted " requests, " requests " were asked for" (failed ? "; requests that failed: " failed : "")
+      else if (output + 0 < 0.8 * osl || output + 0 > 1.2 * osl)
+        print name " gives " (output == "" ? "no" : output) " tokens as the average output, " osl " were asked for"
+      else if (of["output token throughput"] + 0 <= 0 || of["request throughput"] + 0 <= 0)
+        print name " says that no tokens were generated"
+      else
+        printf "%d", 1000 * requests / of["request throughput"]
+    }' "$table")
+  [[ $reason =~ ^[0-9]+$ ]] || return 1
+  busy=$reason reason=''
+}
+
+# ---- The warm-up, and the server's prefix cache -------------------------------------
+
+# warm_up INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY SEED: one wave of requests like those of the point, with prompts of
+# common words in their place, the same in each run. It says how many were answered.
+warm_up() {
+  local number requests=() answered=0
+  for ((number = 1; number <= $3; number++)); do
+    awk -v tokens="$1" -v state=$(($4 + number)) 'BEGIN {
+      count = split("time year people way day man thing woman life child world school state family group hand part", word, " ")
+      while (tokens-- > 0) printf "%s ", word[(state = state * 16807 % 2147483647) % count + 1]
+    }' | chat "$2" --fail --max-time "$point_timeout" --output /dev/null &
+    requests+=($!)
+  done
+  for number in "${requests[@]}"; do ! wait "$number" || answered=$((answered + 1)); done
+  say "warm-up: $answered of $3 requests were answered"
+  keep warm "$answered"
+}
+# ask_counters: what the server counts. cache_use BEFORE AFTER: by that, in REPLY, how many tokens of prompts it looked up
+# in its prefix cache, and how many it found there; "null null" where it does not count them.
+ask_counters() { curl --silent --max-time 5 "http://$url/metrics" | head -c 16777216 || true; }
+cache_use() {
+  REPLY=$(awk '
+    { sub(/[{].*[}]/, ""); count[NR == FNR, $1] += $2 }
+    END {
+      # vLLM has had two names for the same, and both at once. A server that began anew counts from 0.
+      split("vllm:prefix_cache_queries vllm:prefix_cache_hits vllm:gpu_prefix_cache_queries vllm:gpu_prefix_cache_hits" \
+        " sglang:prompt_tokens sglang:cached_tokens", name, " ")
+      for (i = 1; i in name && !((1, name[i] "_total") in count); i += 2);
+      if (!(i in name)) exit
+      asked = count[0, name[i] "_total"] - count[1, name[i] "_total"]
+      found = count[0, name[i + 1] "_total"] - count[1, name[i + 1] "_total"]
+      if (asked >= 0 && asked < 1e15 && found >= 0) printf "%.0f %.0f", asked, found
+    }' <(cat <<<"$1") <(cat <<<"$2"))
+  REPLY=${REPLY:-null null}
+}
+# empty_cache: true once the server has emptied its prefix cache.
+empty_cache() {
+  local path
+  for path in /reset_prefix_cache /flush_cache; do
+    ! curl --silent --fail --max-time 30 --request POST --output /dev/null "http://$url$path" || return 0
+  done
+  reason="the server empties its prefix cache neither at /reset_prefix_cache nor at /flush_cache"
+  return 1
+}
+# check_cache "LOOKED_UP FOUND": true unless more came out of the cache than the recipe allows, else with a $reason.
+check_cache() {
+  [[ $prefix_cache != on && $1 != null* ]] && ((100 * ${1#* } > ${1% *})) || return 0
+  reason="${1#* } of ${1% *} prompt tokens came out of the prefix cache, with prefix_cache = \"$prefix_cache\" in the recipe"
+  return 1
 }
 
 # Ends when the server has twice in a row shown no sign of life.
@@ -878,30 +992,21 @@ watch_server() {
   ((failures < 2)) || say "error: the server stopped answering: $answer" >&2
 }
 
-tool_pid='' watcher=''
-stop_watcher() {
-  [[ -n $watcher ]] || return 0
-  # The wait takes bash's own word about the kill out of the log.
-  { kill -KILL -- "-$watcher" && wait "$watcher"; } 2>/dev/null || true
-  watcher=
-}
+tool_pid='' began=0 current=
 # timeout leads a process group of its own and hands a signal on to it. What is left of the group after that (children
 # outlive their parent) is killed.
 stop_tool() {
-  [[ -n $tool_pid ]] || return 0
-  kill -TERM "$tool_pid" 2>/dev/null || true
   local tries=20
+  kill -TERM "$tool_pid" 2>/dev/null || true
   while kill -0 "$tool_pid" 2>/dev/null && ((tries-- > 0)); do sleep 0.1; done
   kill -KILL -- "-$tool_pid" 2>/dev/null || true
   tool_pid=
 }
-current=
 # launch.sh moves what the point left.
 on_signal() {
   trap '' TERM INT
   say "stopping: a signal came"
-  stop_watcher
-  stop_tool
+  [[ -z $tool_pid ]] || stop_tool
   # On another server it may have failed before.
   if [[ -n $current ]]; then
     grep -qsF -- "$current|failed|" "$run/points" || record "$current" interrupted '' ''
@@ -910,38 +1015,29 @@ on_signal() {
   end_with client_stopped
 }
 
-# How long a point will take, judged from those of this run: the tool's start and end take as long as the longest so
-# far, the requests as long as their work (tokens that one stream generates), as in the point before of the same use
-# case, else of the one before. A round at a lower concurrency takes no longer, and the sweep goes down.
-fixed=0 last_use_case=''
+# How long a point will take: the tool's start and end as the longest so far, the requests by their work (tokens that one
+# stream generates), as in the last point of the use case, else of any. The sweep goes down, and rounds get no longer.
+fixed=0
 declare -A busy_of=() work_of=()
 # learn USE_CASE WORK SECONDS BUSY: what a point took.
 learn() {
-  local use_case=$1 seconds=$3 busy=$4
+  local use_case busy=$4
   # Rates have two decimals, so those of long requests are rough.
-  ((busy > 0 && busy <= 1000 * seconds)) || busy=$((1000 * seconds))
-  ((fixed >= seconds - busy / 1000)) || fixed=$((seconds - busy / 1000))
-  busy_of[$use_case]=$busy work_of[$use_case]=$2 last_use_case=$use_case
+  ((busy > 0 && busy <= 1000 * $3)) || busy=$((1000 * $3))
+  fixed=$((fixed > $3 - busy / 1000 ? fixed : $3 - busy / 1000))
+  for use_case in "$1" _; do busy_of[$use_case]=$busy work_of[$use_case]=$2; done
 }
 # estimate USE_CASE WORK: in REPLY, the seconds; 0 when nothing is known.
 estimate() {
   local like=$1
-  [[ -n ${busy_of[$like]-} ]] || like=$last_use_case
-  REPLY=0
-  [[ -z $like ]] || REPLY=$((5 + fixed + ${busy_of[$like]} * $2 / ${work_of[$like]} / 1000))
+  [[ -n ${busy_of[$like]-} ]] || like=_
+  REPLY=$((${#busy_of[@]} == 0 ? 0 : 5 + fixed + ${busy_of[$like]:-0} * $2 / ${work_of[$like]:-1} / 1000))
 }
 
-declare -A facts=()
-# measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED WORK: true, or $reason says what went wrong.
-measure() {
-  local folder=$1 part=$run/$1$own_part began status=0 number detail=''
-  mkdir -p "$part" || stop_if_full
-  meet "$folder.begin" ready
-  began=$SECONDS current=$folder
-  # shellcheck disable=SC2034 # fill reads it
-  facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5 [requests]=$6 [prompts]=$7 [seed]=$8)
-  fill "${client_command[@]}"
-  timeout -k 10 "$point_timeout" "${REPLIES[@]}" > >(tee "$run/output.$replica") 2>&1 &
+# watched COMMAND...: its status; ends when the server stops answering meanwhile.
+watched() {
+  local watcher status=0
+  "$@" > >(tee "$run/output.$replica") 2>&1 &
   tool_pid=$!
   # A process group of its own, so that nothing that it started outlives it.
   set -m
@@ -955,58 +1051,80 @@ measure() {
   if kill -0 "$tool_pid" 2>/dev/null; then
     sleep 0.5 || true
     stop_tool
-    record "$folder" failed $((SECONDS - began)) "the server stopped answering"
-    rename_in_logs failed "$folder" "$own_part"
+    record "$current" failed $((SECONDS - began)) "the server stopped answering"
+    rename_in_logs failed "$current" "$own_part"
     end_with no_answer
   fi
-  stop_watcher
+  # The wait takes bash's own word about the kill out of the log.
+  { kill -KILL -- "-$watcher" && wait "$watcher"; } 2>/dev/null || true
   wait "$tool_pid" || status=$?
   ((status == 0)) || sleep 0.5 || true
-  kill -KILL -- "-$tool_pid" 2>/dev/null || true
-  tool_pid='' current='' reason='' kind='' busy=0
-  case $status in
-    0) check_result "$part" "$4" "$6" || kind="no valid result" ;;
-    124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;
-    *) kind="exit status $status" reason="$tool_name exited with status $status" ;;
-  esac
+  stop_tool
+  return $status
+}
+
+declare -A facts=()
+# measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED WORK: true, or $reason says what
+# went wrong.
+measure() {
+  local folder=$1 part=$run/$1$own_part command before warm_time status=0 said all='' seconds figures detail=''
+  mkdir -p "$part" || stop_if_full
+  began=$SECONDS current=$folder reason='' kind='' busy=0
+  watched warm_up "$3" "$4" "$5" "$8" || true
+  warm_time=$((SECONDS - began)) figures='null null'
+  meet "$folder.begin" ready
+  # shellcheck disable=SC2034 # fill reads it
+  facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5 [requests]=$6 [prompts]=$7 [seed]=$8)
+  fill "${client_command[@]}"
+  command=("${REPLIES[@]}")
+  if ((warm_time >= point_timeout)); then
+    reason="the warm-up took $warm_time s, and the point may take $point_timeout"
+  elif [[ $prefix_cache != flush ]] || empty_cache; then
+    before=$(ask_counters)
+    watched timeout -k 10 "$point_timeout" "${command[@]}" || status=$?
+    cache_use "$before" "$(ask_counters)"
+    figures=$REPLY
+    case $status in
+      0) { check_result "$part" "$4" "$6" && check_cache "$figures"; } || kind="no valid result" ;;
+      124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;
+      *) kind="exit status $status" reason="$tool_name exited with status $status" ;;
+    esac
+  fi
+  current='' seconds=$((SECONDS - began)) figures="$(<"$run/warm.$replica") $figures"
   # With a request completed, the tool works, whatever went wrong then.
   [[ -z $kind ]] || ! may_have_completed "$part" || kind=
   # Its last words are worth more than an empty folder.
   [[ -z $reason ]] || mv -- "$run/output.$replica" "$part/$tool.log" || stop_if_full
   # The point is what all servers that measure it make of it, and the first one's client its keeper.
-  meet "$folder.end" "$kind|$reason"
+  [[ -z $reason || $parts == 0 ]] || reason="on server $replica: $reason"
+  meet "$folder.end" "$kind|$figures|$reason"
   kind=${REPLIES[0]%%|*} reason=''
-  for number in "${!REPLIES[@]}"; do
-    [[ $kind == "${REPLIES[number]%%|*}" ]] || kind=
-    if [[ -z $reason && ${REPLIES[number]} != *'|' ]]; then
-      reason=${REPLIES[number]#*|}
-      ((parts == 0)) || reason="on server $number: $reason"
-    fi
+  for said in "${REPLIES[@]}"; do
+    [[ $kind == "${said%%|*}" ]] || kind=
+    said=${said#*|}
+    all+=${said%%|*}$'\n' reason=${reason:-${said#*|}}
   done
   # Only a valid result gets the final name.
-  if [[ -z $reason ]] && ((parts == 0 || replica == 0)) && ! put_down finished "$folder"; then
-    reason="it is valid, and could not be stored as $results/$folder"
-  fi
-  if [[ -n $reason ]]; then
-    say "error: $folder failed: $reason" >&2
-    if ((parts == 0 || replica == 0)); then
-      record "$folder" failed $((SECONDS - began)) "$reason"
+  if ((parts == 0 || replica == 0)); then
+    ((parts > 0 || replicas == 1)) || detail="on server $replica"
+    [[ -n $reason ]] || put_down finished "$folder" || reason="it is valid, and could not be stored as $results/$folder"
+    [[ -n $reason ]] || record "$folder" finished $seconds "$detail" "$all"
+    [[ -z $reason ]] || {
+      record "$folder" failed $seconds "$reason" "$all"
       stop_if_full
       rename_in_logs failed "$folder" ''
       put_down failed "$folder" || stop_if_full
-    fi
-    return 1
+    }
   fi
-  learn "$2" "$9" $((SECONDS - began)) "$busy"
-  if ((parts == 0 || replica == 0)); then
-    ((parts > 0 || replicas == 1)) || detail="on server $replica"
-    record "$folder" finished $((SECONDS - began)) "$detail"
-  fi
-  say "finished: $folder, $((SECONDS - began)) s"
+  [[ -z $reason ]] || { say "error: $folder failed: $reason" >&2 && return 1; }
+  learn "$2" "$9" $seconds $((busy > 0 ? busy + 1000 * warm_time : 0))
+  in_flight=$((in_flight + busy)) result_at=$SECONDS
+  ((parts > 0 && replica > 0 || busy == 0 || busy >= 10000)) || too_short=$((too_short + 1))
+  say "finished: $folder, $seconds s"
 }
 
 main() {
-  local point use_case isl osl concurrency requests prompts seed rounds work folder needed time_left number=0 failed=0 left=0 measured=0
+  local point use_case isl osl concurrency requests prompts seed work folder needed time_left number=0 failed=0 left=0 measured=0
   local first_kind='' broken='' absent=() command
   trap on_signal TERM INT
   trap 'say "error: line $LINENO of the client failed" >&2' ERR
@@ -1024,12 +1142,9 @@ main() {
     read -r use_case isl osl concurrency requests prompts seed <<<"$point"
     folder=${folders[number]}
     number=$((number + 1))
-    if [[ -n ${are_finished[number - 1]} ]]; then
-      say "point $number of ${#points[@]} is finished already: $folder"
-      continue
-    fi
-    rounds=$(((requests + concurrency - 1) / concurrency))
-    work=$((rounds * osl))
+    [[ -z ${are_finished[number - 1]} ]] || { say "point $number of ${#points[@]} is finished already: $folder" && continue; }
+    # One round more is the warm-up.
+    work=$((((requests + concurrency - 1) / concurrency + 1) * osl))
     if [[ -n $broken ]]; then
       # Another client may have it, or may still take it.
       [[ -d $run/taken.$number ]] || record "$folder" 'not run' '' "$broken"
@@ -1058,10 +1173,7 @@ main() {
     measure "$folder" "$use_case" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" "$work" || failed=$((failed + 1))
     report state=ready ready_seconds="$ready_seconds"
     [[ -n $reason ]] || continue
-    completes 30 || {
-      say "error: the server stopped answering: $answer" >&2
-      end_with no_answer
-    }
+    completes 30 || { say "error: the server stopped answering: $answer" >&2 && end_with no_answer; }
     # A tool that cannot work would fail at each point.
     if ((measured == 1)); then
       first_kind=$kind
@@ -1311,10 +1423,12 @@ last_act=()
 ((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}"
 ! declare -F remove_containers >/dev/null || remove_containers
 # Who still had a folder open when it was brought out may have added to it.
-((${#stored[@]} == 0)) || find "${stored[@]}" ! -type f ! -type d -delete
-ready_seconds=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done |
-  sed -n 's/^ready_seconds=\([0-9]\{1,9\}\)$/\1/p' | sort -n | tail -n 1)
-
+((${#stored[@]} == 0)) || find "${stored[@]}" ! -type d \( ! -type f -o -perm /6000 \) -delete
+states=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done)
+ready_seconds=$(sed -n 's/^ready_seconds=\([0-9]\{1,9\}\)$/\1/p' <<<"$states" | sort -n | tail -n 1)
+read -r in_flight_percent too_short < <(awk -F '[=/]' '/^in_flight=[0-9]+\/[0-9]+\/[0-9]+$/ && length() < 40 {
+  busy += $2; seconds += $3; short += $4 } END { share = seconds > 0 ? busy / seconds / 10 : 0
+  if (seconds > 0) printf "%d %d\n", (share < 100 ? share : 100), short }' <<<"$states")
 finished=0 failed=0 not_run=0 seconds_needed=0 why=''
 for point in "${points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"$point"
@@ -1345,6 +1459,9 @@ fi
 
 ((${#cause_lines[@]} == 0)) || printf '%s\n' "${cause_lines[@]}"
 say "$finished of ${#points[@]} points are in $results"
+[[ -z $in_flight_percent ]] ||
+  say "requests were in flight for $in_flight_percent % of the time from ready to the last result"
+((too_short == 0)) || say "$too_short points measured for less than 10 s, which is too short"
 # A job whose time is up may go on by itself. One that was cancelled stays so, and what failed would fail again.
 requeue='' next="after that" options=''
 if ((code == 6)); then
@@ -1367,7 +1484,7 @@ if [[ -z $requeue ]] && ((finished < ${#points[@]})); then
   advice+=("$next: RESUME_JOB_ID=$job_id sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi
 write_manifest
-rm -f -- "$run/points" "$run"/{ended,output,meet,state}.*
+rm -f -- "$run/points" "$run"/{ended,output,meet,state,warm}.*
 rmdir "$run"/taken.* "$run"/{finished,failed} "$run" "${claims[@]}" 2>/dev/null
 for line in "${advice[@]}"; do say "$line"; done
 say "exit $code: $reason"

@@ -115,7 +115,7 @@ check_readable() {
 # shards_of FOLDER: the shards that the folder's index names, a line each.
 shards_of() {
   local index=$1/model.safetensors.index.json
-  [[ ! -s $index ]] || LC_ALL=C grep -ao '"[^"/]*\.safetensors"' "$index" | tr -d '"' | LC_ALL=C sort -u
+  [[ ! -s $index ]] || head -c 67108864 -- "$index" | LC_ALL=C grep -ao '"[ !#-.0-~]*\.safetensors"' | tr -d '"' | LC_ALL=C sort -u
 }
 # missing_files FOLDER FILE...: in REPLIES, which of these files and of the shards are not there, or are empty.
 missing_files() {
@@ -124,6 +124,20 @@ missing_files() {
   while IFS= read -r file; do
     [[ -z $file || -f $1/$file && -s $1/$file ]] || REPLIES+=("$file")
   done < <(printf '%s\n' "${@:2}" && shards_of "$1")
+}
+
+# text_of FILE: the text of a file that others may have made, within a bound. A link and a FIFO have none.
+text_of() { [[ ! -f $1 || -L $1 ]] || timeout 5 head -c 4194304 -- "$1" 2>/dev/null || true; }
+# put FILE TEXT: whole or not at all, as a new file: not through a link, nor with bash's own words about a full disk.
+put() { rm -f -- "$1.part" && (set -C && printf '%s\n' "$2" >"$1.part") 2>/dev/null && mv -T -- "$1.part" "$1"; }
+# holds PATH REFERENCE: false when something else was fetched to it. In REPLY, what that was, by the file beside an image
+# or in a model's folder; empty where nobody wrote it down, or where the image has another length by now.
+holds() {
+  local record=$1/.reference bytes=''
+  [[ -d $1 ]] || record=$1.reference
+  read -r REPLY bytes < <(text_of "$record") || true
+  [[ $REPLY =~ ^[[:alnum:]._:/@+-]+$ && (-d $1 || $bytes == "$(stat -L -c %s -- "$1" 2>/dev/null)") ]] || REPLY=
+  [[ -z $REPLY || $REPLY@ == "$2@"* ]]
 }
 
 # In a folder, it says that its checksums were compared before.
@@ -137,7 +151,7 @@ readable() { numfmt --to=iec-i --suffix=B --format=%.2f "$1"; }
 # Files of folder $1 itself, with their sizes. The engine's folder is inside the
 # weights' and does not count as theirs.
 list_files() {
-  find "$1" \( -path "$1/$engine_folder" -o -path "$1/$engine_link" -o -name "$mark" \) -prune -o -type f -printf '%s %P\n'
+  find "$1" \( -path "$1/$engine_folder" -o -path "$1/$engine_link" -o -name "$mark" -o -name .reference \) -prune -o -type f -printf '%s %P\n'
 }
 
 # A link in folder $1 that leads out of it, where the server's container does not follow, or
@@ -258,8 +272,12 @@ check_checksums() {
 reasons=
 is_whole() {
   local kind=$1 folder=$2
+  local target=${1}_target
+  target=${!target}
   reasons=
   [[ -d $folder ]] || return 1
+  holds "$folder" "$target" || reasons="it is $REPLY, and not $target"
+  [[ -z $reasons ]] || return 1
   reasons=$(stray_link "$folder")
   # Ten reasons are enough to know.
   if [[ -n $reasons ]]; then
@@ -412,11 +430,13 @@ for kind in "${to_do[@]}"; do
       set_aside "$model" incomplete
       say "remove that folder once nobody needs it: it takes as much space as the model"
     fi
+    put "$weights_part/$model_folder/.reference" "$weights_target" || fail "cannot write in $weights_part"
     mv -nT -- "$weights_part/$model_folder" "$model"
     rmdir "$weights_part"
   else
     download engine "$engine_target" "$engine_part" "$engine_folder"
     [[ ! -e $model/$engine_folder ]] || set_aside "$model/$engine_folder" incomplete
+    put "$engine_part/$engine_folder/.reference" "$engine_target" || fail "cannot write in $engine_part"
     mv -nT -- "$engine_part/$engine_folder" "$model/$engine_folder"
     rmdir "$engine_part"
   fi

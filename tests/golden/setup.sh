@@ -15,12 +15,16 @@ readonly made_by='nim-slurm 0.1.0'
 readonly recipe=llama3-70b-h100x4-fp8
 # Used when STAGE_PATH is not set.
 readonly default_stage_path=''
-# One entry an image in each list: its file, what enroot imports, the processor
+# One entry an image in each list: its file and name, what enroot imports, the processor
 # it is for (empty: this node's), the free space it needs in MiB, and the
 # registry that asks for an NGC key (empty: none does).
 readonly image_files=(
   nvidia+tritonserver+25.01.sqsh
   nim+meta+llama3-70b-instruct+1.0.3.sqsh
+)
+readonly image_references=(
+  nvcr.io/nvidia/tritonserver:25.01-py3-sdk
+  nvcr.io/nim/meta/llama3-70b-instruct:1.0.3
 )
 readonly image_uris=(
   'docker://nvcr.io#nvidia/tritonserver:25.01-py3-sdk'
@@ -136,6 +140,20 @@ sound_image() {
   length=$(od --endian=little -A n -t u8 -j 40 -N 8 "$1") && (($(stat -L -c %s "$1") >= length))
 }
 
+# text_of FILE: the text of a file that others may have made, within a bound. A link and a FIFO have none.
+text_of() { [[ ! -f $1 || -L $1 ]] || timeout 5 head -c 4194304 -- "$1" 2>/dev/null || true; }
+# put FILE TEXT: whole or not at all, as a new file: not through a link, nor with bash's own words about a full disk.
+put() { rm -f -- "$1.part" && (set -C && printf '%s\n' "$2" >"$1.part") 2>/dev/null && mv -T -- "$1.part" "$1"; }
+# holds PATH REFERENCE: false when something else was fetched to it. In REPLY, what that was, by the file beside an image
+# or in a model's folder; empty where nobody wrote it down, or where the image has another length by now.
+holds() {
+  local record=$1/.reference bytes=''
+  [[ -d $1 ]] || record=$1.reference
+  read -r REPLY bytes < <(text_of "$record") || true
+  [[ $REPLY =~ ^[[:alnum:]._:/@+-]+$ && (-d $1 || $bytes == "$(stat -L -c %s -- "$1" 2>/dev/null)") ]] || REPLY=
+  [[ -z $REPLY || $REPLY@ == "$2@"* ]]
+}
+
 say "$made_by, recipe $recipe"
 
 # ---- Checks: before anything is fetched ---------------------------------------
@@ -148,7 +166,7 @@ mkdir -p "$stage_path" || fail "cannot make the folder $stage_path"
 to_import=() space_needed=0 logins_needed=()
 for index in "${!image_files[@]}"; do
   check_readable "$stage_path/${image_files[index]}" || continue
-  if sound_image "$stage_path/${image_files[index]}"; then
+  if sound_image "$stage_path/${image_files[index]}" && holds "$stage_path/${image_files[index]}" "${image_references[index]}"; then
     say "${image_files[index]} is there already"
     continue
   fi
@@ -224,11 +242,11 @@ use_key_for() {
   [[ -z $login ]] || has_login "$login" || export NGC_API_KEY
 }
 
+# is_secret NAME: true for a variable that is called like a secret.
+is_secret() { [[ ${1^^} =~ TOKEN(_|$)|SECRET|PASSW|PASSPHRASE|PASS$|_PWD$|CREDENTIAL|KEY$ ]]; }
 # Steps get no secret of the user's but those that they are given. This shell keeps them.
 while read -r name; do
-  case ${name^^} in
-    *TOKEN | *TOKEN_* | *SECRET* | *PASSW* | *CREDENTIAL* | *_KEY) export -n "${name?}" ;;
-  esac
+  ! is_secret "$name" || export -n "${name?}"
 done < <(compgen -e)
 
 # Removes what killed imports of file $1 left: a part names its job.
@@ -238,6 +256,7 @@ remove_leftovers() {
     [[ -f $part || -L $part ]] || continue
     job=${part%.part}
     job=${job##*.}
+    [[ $job =~ ^[0-9]+$ ]] || continue
     if [[ $job != "$SLURM_JOB_ID" ]] && ! job_has_ended "$job"; then
       continue
     fi
@@ -256,9 +275,9 @@ job_has_ended() {
 }
 
 label() {
-  local line
+  local line LC_ALL=C
   while IFS= read -r line || [[ -n $line ]]; do
-    printf '  %s | %s\n' "$1" "$line"
+    printf '  %s | %s\n' "$1" "${line//[^ -~]/?}"
   done
 }
 
@@ -286,7 +305,7 @@ reason_of_failure() {
 }
 
 import_image() {
-  local name=${image_files[$1]} uri=${image_uris[$1]} architecture=${image_architectures[$1]}
+  local name=${image_files[$1]} reference=${image_references[$1]} uri=${image_uris[$1]} architecture=${image_architectures[$1]}
   local file=$stage_path/$name part=$stage_path/.$name.$SLURM_JOB_ID.part
   # Two setups share the work: the second one waits here and then finds the
   # file. Without a lock, or after an hour, both import, each to its own part.
@@ -294,9 +313,13 @@ import_image() {
     say "warning: no lock on $stage_path/.$name.lock; go on without"
   check_readable "$file" || stop_if_missing
   if sound_image "$file"; then
-    say "$name came from another setup"
-    rm -f -- "$stage_path/.$name.lock"
-    return
+    if holds "$file" "$reference"; then
+      say "$name came from another setup"
+      rm -f -- "$stage_path/.$name.lock"
+      return
+    fi
+    say "$name is $REPLY, and not $reference"
+    set_aside "$file" other
   fi
   remove_leftovers "$name"
   if [[ -e $file || -L $file ]]; then
@@ -327,6 +350,8 @@ import_image() {
     say "error: enroot reported success, but what it wrote for $name is not a whole squashfs file: is the disk full?" >&2
     return 1
   fi
+  # What it is stands beside it, with its length: that shows whether it is this very file.
+  put "$file.reference" "$reference $(stat -c %s "$part")" || fail "cannot write $file.reference"
   # The name appears only now, when the file is whole. Where another setup was
   # faster, its file stays.
   mv -nT -- "$part" "$file" || sound_image "$file" || fail "cannot rename $part to $file"

@@ -4,6 +4,13 @@
 lab_src=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # By default beside the project's other build output, wherever we are called from.
 LAB_DIR=$(realpath -m "${LAB_DIR:-$lab_src/../../target/lab}")
+# A further lab, which has the images and the releases of the first.
+if ((${LAB_NUMBER:-1} > 1)); then
+  first_lab=$LAB_DIR
+  LAB_DIR+=-$LAB_NUMBER
+  LAB_PORT=$((${LAB_PORT:-26817} + 20 * (LAB_NUMBER - 1)))
+fi
+unset LAB_NUMBER # scripts that we start have LAB_DIR
 SLURM_CONF=$LAB_DIR/etc/slurm.conf
 # Debian keeps daemons and mount tools in sbin, which is not on every user's PATH.
 PATH=$LAB_DIR/bin:$PATH:/usr/sbin:/sbin

@@ -71,7 +71,8 @@ class Server:
         self.folder = tempfile.TemporaryDirectory()
         self.log = pathlib.Path(self.folder.name) / "law.jsonl"
         command = [sys.executable, IMAGE / "fake_nim.py", "--port", str(self.port), "--law-log", self.log, *options]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        environment = {**os.environ, "VLLM_SERVER_DEV_MODE": "1"}
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
 
     def __enter__(self):
         for _ in range(600):

@@ -6,13 +6,13 @@ registry.py serve PORT DIR                prints "registry on PORT", then a line
 
 Who pulls must log in as $oauthtoken with the key in LAB_NGC_ACCEPTS, which gets a token, as at
 nvcr.io. What is no pull as the OCI distribution specification has it is refused. Images have one layer,
-not compressed, the variables of their /etc/environment, and an entry point that fails.
+the variables of their /etc/environment, and an entry point that fails.
 """
-import base64, hashlib, http.server, json, os, re, subprocess, sys, tempfile
+import base64, hashlib, http.server, json, os, re, subprocess, sys, tempfile, zlib
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG = "application/vnd.docker.container.image.v1+json"
-LAYER = "application/vnd.docker.image.rootfs.diff.tar"
+LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 TOKEN = "a-token-of-the-lab"
 
 # Names, tags and digests of the OCI distribution specification, "Pulling manifests".
@@ -32,17 +32,23 @@ def store(folder, data):
 
 
 def layer_of(folder, squashfs):
-    """The image's tree as a tar file named by its digest, and the tree's variables."""
+    """The image's tree as a compressed tar file named by its digest, the digest of the tar file
+    itself, and the tree's variables."""
     with tempfile.TemporaryDirectory(dir=folder) as place:
         subprocess.run(["mount", "-t", "squashfs", "-o", "loop,ro", squashfs, place], check=True)
         try:
             environment = os.path.join(place, "etc/environment")
             variables = open(environment).read().split("\n") if os.path.exists(environment) else []
             part = os.path.join(folder, "part")
-            digest, size = hashlib.sha256(), 0
+            digest, content, size = hashlib.sha256(), hashlib.sha256(), 0
+            gzip = zlib.compressobj(level=1, wbits=31)
             tar = subprocess.Popen(["tar", "-C", place, "-c", "."], stdout=subprocess.PIPE)
             with open(part, "wb") as file:
-                while data := tar.stdout.read(1 << 20):
+                read = None
+                while read != b"":
+                    read = tar.stdout.read(1 << 20)
+                    content.update(read)
+                    data = gzip.compress(read) if read else gzip.flush()
                     digest.update(data)
                     size += file.write(data)
             assert tar.wait() == 0
@@ -50,7 +56,8 @@ def layer_of(folder, squashfs):
             subprocess.run(["umount", place], check=True)
     digest = "sha256:" + digest.hexdigest()
     os.rename(part, os.path.join(folder, digest))
-    return {"mediaType": LAYER, "size": size, "digest": digest}, [v for v in variables if v]
+    layer = {"mediaType": LAYER, "size": size, "digest": digest}
+    return layer, "sha256:" + content.hexdigest(), [v for v in variables if v]
 
 
 def add(folder, name, squashfs):
@@ -59,12 +66,12 @@ def add(folder, name, squashfs):
     stamp = os.stat(squashfs).st_mtime
     if os.path.exists(path) and os.stat(path).st_mtime > stamp:
         return
-    layer, variables = layer_of(folder, squashfs)
+    layer, content, variables = layer_of(folder, squashfs)
     config = {
         "architecture": "amd64",
         "os": "linux",
         "config": {"Env": variables, "Entrypoint": ["/bin/false"], "WorkingDir": "/opt"},
-        "rootfs": {"type": "layers", "diff_ids": [layer["digest"]]},
+        "rootfs": {"type": "layers", "diff_ids": [content]},
     }
     config = {"mediaType": CONFIG, **store(folder, json.dumps(config).encode())}
     manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer]}

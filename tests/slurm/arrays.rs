@@ -21,17 +21,17 @@ fn array(by: ArrayBy) -> Recipe {
 }
 
 /// Submits the launch job; the array's number.
-fn submit(lab: &Lab, site: &Site) -> String {
+pub(crate) fn submit(lab: &Lab, site: &Site) -> String {
     let output = format!("--output={}/slurm-%A_%a.out", site.folder.display());
     site.submit_with(lab, Launch, &[&output]).id
 }
 
 /// What a task printed.
-fn printed(site: &Site, array: &str, task: u32) -> String {
+pub(crate) fn printed(site: &Site, array: &str, task: u32) -> String {
     fs::read_to_string(site.folder.join(format!("slurm-{array}_{task}.out"))).unwrap_or_default()
 }
 
-fn wait_for_end(lab: &Lab, array: &str) {
+pub(crate) fn wait_for_end(lab: &Lab, array: &str) {
     wait_until("the array's end", || {
         let left = lab
             .command("squeue")

@@ -131,7 +131,7 @@ fn a_server_that_dies_is_the_cause_though_its_step_ends_later() {
     let lab = Lab::enter();
     let mut site = Site::ready(&lab, "ending_dies", short());
     site.set("LAB_REMOVE_DELAY", REMOVAL);
-    site.set("LAB_NIM_ARGS", "--die-after-requests 12");
+    site.set("LAB_NIM_ARGS", "--die-after-requests 15");
     let ended = site.job(&lab, Launch);
     ended.assert(
         3,
@@ -163,7 +163,7 @@ fn a_server_that_died_does_not_hang_while_its_container_is_removed() {
     let lab = Lab::enter();
     let mut site = Site::ready(&lab, "ending_dead", short());
     site.set("LAB_REMOVE_DELAY", "40");
-    site.set("LAB_NIM_ARGS", "--die-after-requests 12");
+    site.set("LAB_NIM_ARGS", "--die-after-requests 15");
     let ended = site.job(&lab, Launch);
     ended.assert(3, "exit 3: the server ended before the sweep was over");
     assert!(!ended.output.contains("did not end by itself"), "{ended:?}");

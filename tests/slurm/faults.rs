@@ -194,10 +194,10 @@ fn table() -> Vec<Fault> {
         Fault { name: "server: never ready", variables: &[("LAB_NIM_ARGS", "--startup-delay 1000")],
             recipe: |recipe| recipe.server.ready_timeout = 4.try_into().unwrap(),
             end: End::Code(4), says: "the server was not ready within 4 s", ..ROW },
-        Fault { name: "server: ready and then hangs", variables: &[("LAB_NIM_ARGS", "--hang-after-requests 12")],
+        Fault { name: "server: ready and then hangs", variables: &[("LAB_NIM_ARGS", "--hang-after-requests 19")],
             recipe: |recipe| recipe.server.probe_interval = 2.try_into().unwrap(),
             end: End::Code(3), says: "exit 3: the server stopped answering", kept: 1, ..ROW },
-        Fault { name: "server: answers 500", variables: &[("LAB_NIM_ARGS", "--error-after-requests 12")],
+        Fault { name: "server: answers 500", variables: &[("LAB_NIM_ARGS", "--error-after-requests 15")],
             end: End::Code(3), says: "exit 3: the server stopped answering", kept: 1, ..ROW },
         Fault { name: "server: dies between points", kept: 1, end: End::Code(3), says: "before the sweep was over",
             during: |site, job| {
@@ -207,7 +207,7 @@ fn table() -> Vec<Fault> {
                 run(job.lab.command("scancel").args(["--signal=KILL", step.trim()]));
             }, ..ROW },
         Fault { name: "server: dies inside a point", marked: true, kept: 1,
-            variables: &[("LAB_NIM_ARGS", "--die-mid-stream --die-after-requests 12")],
+            variables: &[("LAB_NIM_ARGS", "--die-mid-stream --die-after-requests 15")],
             end: End::Code(3), says: "the server exited with status 1", ..ROW },
         Fault { name: "server: slow to die on SIGTERM", variables: &[("LAB_NIM_ARGS", "--term-delay 300")],
             recipe: |recipe| recipe.server.stop_timeout = 2.try_into().unwrap(),
@@ -268,7 +268,7 @@ fn table() -> Vec<Fault> {
         Fault { name: "client: is SIGKILLed", variables: &[("LAB_GENAI_FAULT", "kill:2")], recipe: one_use_case,
             end: End::Code(5), says: "or was killed", kept: 1, ..ROW },
         Fault { name: "client: writes a truncated CSV", marked: true, variables: &[("LAB_GENAI_FAULT", "missing-table:2")],
-            recipe: one_use_case, end: End::Code(5), says: "lacks one of its two tables", kept: 1, ..ROW },
+            recipe: one_use_case, end: End::Code(5), says: "says that no tokens were generated", kept: 1, ..ROW },
         Fault { name: "client: writes a CSV with zero tokens", variables: &[("LAB_GENAI_FAULT", "zero-tokens:2")],
             recipe: one_use_case, end: End::Code(5), says: "gives 0.00 tokens as the average output, 16 were asked for", kept: 1, ..ROW },
         Fault { name: "client: counts too few requests", variables: &[("LAB_GENAI_FAULT", "short-count:2")],
@@ -287,7 +287,7 @@ fn table() -> Vec<Fault> {
             end: End::Code(0), says: "an unfinished point (interrupted)", kept: 2, ..ROW },
 
         Fault { name: "client: AIPerf calls failed requests a success", marked: true,
-            variables: &[("LAB_NIM_ARGS", "--error-after-requests 12")], recipe: aiperf,
+            variables: &[("LAB_NIM_ARGS", "--error-after-requests 15")], recipe: aiperf,
             end: End::Code(3), says: "requests that failed", kept: 1, ..ROW },
         Fault { name: "client: AIPerf calls a cut run a success", variables: &[("LAB_AIPERF_FAULT", "interrupt:2")],
             recipe: |recipe| {

@@ -1,10 +1,11 @@
 //! The lab in `tests/lab`, and what a test does with it.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
@@ -13,19 +14,59 @@ use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
 /// What must appear nowhere.
 pub(crate) const SECRET: &str = "nvapi-this-must-not-be-seen";
 
-/// The lab while one test has it. Both of its nodes share one network, so that two
+/// A lab while one test has it. Both of its nodes share one network, so that two
 /// servers would meet on one port.
 pub(crate) struct Lab {
     variables: BTreeMap<String, String>,
-    _turn: MutexGuard<'static, ()>,
+    _turn: Turn,
+}
+
+/// The right to use one of the labs.
+struct Turn(usize);
+
+/// There are as many labs as `NIM_SLURM_LABS` says, one without; this is a number for each
+/// that nobody uses.
+static FREE: OnceLock<Mutex<Vec<usize>>> = OnceLock::new();
+static RETURNED: Condvar = Condvar::new();
+
+thread_local! {
+    /// The lab of the test that runs in this thread.
+    static MINE: Cell<usize> = const { Cell::new(0) };
+}
+
+impl Turn {
+    fn free() -> MutexGuard<'static, Vec<usize>> {
+        let labs = || env::var("NIM_SLURM_LABS").map_or(1, |labs| labs.parse().unwrap());
+        let free = FREE.get_or_init(|| Mutex::new((0..labs()).rev().collect()));
+        free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait() -> Self {
+        let mut free = Self::free();
+        loop {
+            if let Some(number) = free.pop() {
+                MINE.set(number);
+                return Self(number);
+            }
+            free = RETURNED.wait(free).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        Self::free().push(self.0);
+        RETURNED.notify_one();
+    }
 }
 
 impl Lab {
-    /// Starts the lab unless it runs, and waits for this test's turn.
+    /// Starts a lab unless it runs, and waits for this test's turn.
     #[track_caller]
     pub(crate) fn enter() -> Self {
         static IMAGES: OnceLock<String> = OnceLock::new();
         let lab = Self::without_images();
+        // All labs have those of the first.
         IMAGES.get_or_init(|| run(&mut Command::new("tests/lab/images")));
         lab
     }
@@ -33,11 +74,14 @@ impl Lab {
     /// The same for a test that runs nothing in a container.
     #[track_caller]
     pub(crate) fn without_images() -> Self {
-        static TURN: Mutex<()> = Mutex::new(());
-        static VARIABLES: OnceLock<BTreeMap<String, String>> = OnceLock::new();
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let variables = VARIABLES.get_or_init(|| {
-            let exports = run(&mut Command::new("tests/lab/up"));
+        static VARIABLES: Mutex<BTreeMap<usize, BTreeMap<String, String>>> =
+            Mutex::new(BTreeMap::new());
+        let turn = Turn::wait();
+        // One after the other: each may install packages.
+        let mut all = VARIABLES.lock().unwrap_or_else(PoisonError::into_inner);
+        let variables = all.entry(turn.0).or_insert_with(|| {
+            let number = (turn.0 + 1).to_string();
+            let exports = run(Command::new("tests/lab/up").env("LAB_NUMBER", number));
             // The lines are for a shell, which knows best how to read them.
             let program = format!("{exports}\nenv -0");
             let variables = run(Command::new("bash").args(["-c", &program]));
@@ -104,9 +148,12 @@ impl Lab {
     /// Starts the controller; with `-c` it forgets all jobs that it knew.
     pub(crate) fn start_controller(&self, options: &[&str]) {
         run(self.command("slurmctld").args(options));
-        let sinfo = || run(self.command("sinfo").args(["--noheader", "--format=%T"]));
         wait_until("the nodes' return", || {
-            !sinfo().contains("unk") && !sinfo().contains("down")
+            let mut sinfo = self.command("sinfo");
+            // It may take a while to answer at all.
+            let output = sinfo.args(["--noheader", "--format=%T"]).output().unwrap();
+            let states = words(&output);
+            output.status.success() && !states.contains("unk") && !states.contains("down")
         });
     }
 
@@ -155,9 +202,7 @@ impl Lab {
 
     /// A search path with these programs of Slurm and no others.
     pub(crate) fn path_with(&self, programs: &[&str]) -> PathBuf {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .join("slurm/programs")
-            .join(programs.join("+"));
+        let folder = self.folder().join("programs").join(programs.join("+"));
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
         for program in programs {
@@ -241,7 +286,7 @@ pub(crate) fn wait_until(what: &str, fact: impl Fn() -> bool) {
     let start = Instant::now();
     while !fact() {
         assert!(
-            start.elapsed() < Duration::from_secs(120),
+            start.elapsed() < Duration::from_secs(300),
             "{what} did not happen"
         );
         thread::sleep(Duration::from_millis(50));
@@ -265,9 +310,10 @@ pub(crate) fn recipe() -> Recipe {
     recipe.client.disk = "500 MiB".parse().unwrap();
     recipe.server.ready_timeout = 60.try_into().unwrap();
     // The nodes of all labs on this machine share its network.
-    if let Ok(port) = env::var("NIM_SERVER_PORT") {
-        recipe.server.port = port.parse().unwrap();
-    }
+    let port =
+        env::var("NIM_SERVER_PORT").map_or(recipe.server.port.get(), |port| port.parse().unwrap());
+    let lab = u16::try_from(MINE.get()).unwrap();
+    recipe.server.port = (port + 20 * lab).try_into().unwrap();
     recipe.sweep.min_requests = 8.try_into().unwrap();
     recipe.sweep.requests_per_concurrency = 4.try_into().unwrap();
     recipe
@@ -490,6 +536,15 @@ impl Site {
     }
 }
 
+/// A test that fails leaves its folder, and so does each where `NIM_SLURM_KEEP` is set.
+impl Drop for Site {
+    fn drop(&mut self) {
+        if !thread::panicking() && env::var_os("NIM_SLURM_KEEP").is_none() {
+            remove(&self.folder);
+        }
+    }
+}
+
 /// A job that was submitted.
 pub(crate) struct Job<'a> {
     pub(crate) lab: &'a Lab,
@@ -516,7 +571,7 @@ impl Job<'_> {
         let start = Instant::now();
         while !fact() {
             assert!(
-                start.elapsed() < Duration::from_secs(120),
+                start.elapsed() < Duration::from_secs(300),
                 "{what} did not happen: {}",
                 self.printed()
             );

@@ -6,6 +6,7 @@
 //! `cargo test --test slurm -- --ignored NAME` for one.
 
 mod arrays;
+mod attacks;
 mod clients;
 #[path = "../common/cluster.rs"]
 mod cluster;
@@ -15,9 +16,10 @@ mod ending;
 mod faults;
 mod follow;
 mod grammar;
-mod hostile;
+
 mod lab;
 mod newer;
+mod prefix_cache;
 mod preflight;
 mod replicas;
 mod runtimes;
@@ -110,6 +112,12 @@ fn whole_recipe() {
 
     check_results(&site, id);
     check_manifest(&site, id);
+    for words in [
+        " % of the time from ready",
+        "points measured for less than 10 s",
+    ] {
+        assert!(ended.output.contains(words), "{}", ended.output);
+    }
 
     // GPUs do not idle.
     let (server, client) = (site.log("server", id), site.log("benchmarking", id));
@@ -208,6 +216,8 @@ fn check_manifest(site: &Site, id: &str) {
     assert_eq!(manifest["node"], "node1");
     assert_eq!(manifest["crate_version"], env!("CARGO_PKG_VERSION"));
     assert!(manifest["images"]["server"]["bytes"].as_u64().unwrap() > 1_000_000);
+    let share = manifest["in_flight_percent"].as_u64().unwrap();
+    assert!((1..=100).contains(&share), "{manifest}");
     let points = manifest["points"].as_array().unwrap();
     assert_eq!(points.len(), 4);
     for point in points {
@@ -243,7 +253,8 @@ fn setup_again_changes_nothing() {
         files
     };
     let before = snapshot();
-    assert_eq!(before.len(), 2, "{before:?}");
+    // Each with what it is beside it.
+    assert_eq!(before.len(), 4, "{before:?}");
 
     // The login was a file of its own, and went with the job.
     let calls = fs::read_to_string(lab.folder().join("calls.log")).unwrap();
@@ -274,7 +285,7 @@ fn two_setups_share_the_work() {
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
         .collect();
-    assert_eq!(left.len(), 2, "{left:?}");
+    assert_eq!(left.len(), 4, "{left:?}");
 }
 
 #[test]
@@ -516,8 +527,8 @@ fn server_dies_while_loading() {
 fn server_dies_in_the_sweep() {
     let lab = Lab::enter();
     let mut site = Site::ready(&lab, "dies_in_sweep", recipe());
-    // Two points are eight requests each; one more is the readiness check.
-    site.set("LAB_NIM_ARGS", "--die-after-requests 20");
+    // Two points are eight requests each, after two that warm up; one more is the readiness check.
+    site.set("LAB_NIM_ARGS", "--die-after-requests 24");
     let ended = site.job(&lab, Launch);
     ended.assert(
         3,
@@ -593,7 +604,7 @@ fn genai_perf_hangs() {
 fn results_that_only_look_like_some() {
     let lab = Lab::enter();
     for (fault, sentence) in [
-        ("missing-table", "lacks one of its two tables"),
+        ("missing-table", "says that no tokens were generated"),
         (
             "zero-tokens",
             "gives 0.00 tokens as the average output, 16 were asked for",

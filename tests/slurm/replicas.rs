@@ -107,7 +107,7 @@ fn two_servers_measure_alike() {
     // The second one would answer ten thousand requests more.
     dying.server.environment.insert(
         "LAB_NIM_ARGS".parse().unwrap(),
-        "--die-after-requests {replica}0012".parse().unwrap(),
+        "--die-after-requests {replica}0015".parse().unwrap(),
     );
     let mut site = Site::ready(&lab, "replicas_alike", dying);
     let first = site.job(&lab, Launch);

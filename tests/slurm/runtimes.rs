@@ -9,6 +9,7 @@ use nim_slurm::ScriptKind::{Launch, Setup};
 use nim_slurm::container::Runtime;
 use nim_slurm::{Recipe, Settings};
 
+use crate::attacks::Attacks;
 use crate::lab::{Lab, Listening, SECRET, Site, recipe, run, settings};
 
 /// What a shell would run.
@@ -35,15 +36,14 @@ fn site_settings(site_folder: &str, runtime: Runtime) -> Settings {
         .with_mount(mount.parse().unwrap())
 }
 
-fn site(name: &str, recipe: &Recipe, runtime: Runtime) -> Site {
+fn site(name: &str, recipe: &Recipe, runtime: Runtime) -> (Site, Attacks) {
     let site = Site::new(name, recipe.clone());
     let data = site.folder.join("data");
     fs::create_dir(&data).unwrap();
-    site.render(
-        recipe.clone(),
-        site_settings(data.to_str().unwrap(), runtime),
-    );
-    site
+    let settings = site_settings(data.to_str().unwrap(), runtime);
+    let (attacks, settings) = Attacks::contained(&site, settings);
+    site.render(recipe.clone(), settings);
+    (site, attacks)
 }
 
 /// The calls of a program that a job made, as the lab noted them.
@@ -75,7 +75,9 @@ fn server_environment(site: &Site) -> Option<String> {
 
 /// setup.sh twice and launch.sh: images that are whole, a point that is valid, a server
 /// that was stopped gently, and no secret in a file or an argument list.
-fn runs(lab: &Lab, site: &Site, program: &str, ending: &str) -> String {
+///
+/// Its images try all that a container must withstand.
+fn runs(lab: &Lab, site: &mut Site, program: &str, ending: &str, attacks: &Attacks) -> String {
     let setup = site.job(lab, Setup);
     setup.assert(0, "done: all images are in");
     for image in [
@@ -87,6 +89,8 @@ fn runs(lab: &Lab, site: &Site, program: &str, ending: &str) -> String {
     site.job(lab, Setup).assert(0, "nothing to do");
     site.put_model(lab);
 
+    attacks.prepare(site);
+    let site = &*site;
     let job = site.submit(lab, Launch);
     let command_lines = std::cell::RefCell::new(String::new());
     let environment = std::cell::RefCell::new(None);
@@ -130,6 +134,7 @@ fn runs(lab: &Lab, site: &Site, program: &str, ending: &str) -> String {
         assert!(!text.contains(SECRET), "{text}");
     }
     site.assert_no_secret();
+    attacks.assert_held(site, &ended.id);
     ended.id
 }
 
@@ -173,7 +178,7 @@ fn the_real_podman() {
     recipe.client.image = format!("nvcr.io:{port}/nvidia/tritonserver:25.01-py3-sdk")
         .parse()
         .unwrap();
-    let mut site = site("podman", &recipe, Runtime::Podman);
+    let (mut site, attacks) = site("podman", &recipe, Runtime::Podman);
     site.set("LAB_REGISTRY_PORT", &port.to_string());
 
     // A key that is wrong is named as the reason, and leaves nothing behind.
@@ -181,7 +186,7 @@ fn the_real_podman() {
     site.job(&lab, Setup)
         .assert(1, "does not take the key in NGC_API_KEY");
     site.set("NGC_API_KEY", SECRET);
-    let id = runs(&lab, &site, "podman", "tar");
+    let id = runs(&lab, &mut site, "podman", "tar", &attacks);
 
     // A container that a killed job left goes with the next launch; a job's that is still
     // there stays.
@@ -222,6 +227,9 @@ fn the_real_podman() {
     assert_eq!([left(&id), left("1"), left(&other)], [0, 0, 1]);
     run(lab.command("scancel").arg(&other));
     podman(&lab, &["rm", "--all", "--force", "--time=0"]);
+    // Gigabytes, which nobody needs any more.
+    podman(&lab, &["rmi", "--all", "--force"]);
+    fs::remove_dir_all(lab.folder().join("oci")).unwrap();
 }
 
 /// Images that were made for another runtime are not taken for this one's.
@@ -229,7 +237,7 @@ fn the_real_podman() {
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn images_of_another_runtime() {
     let lab = Lab::enter();
-    let site = site("foreign_images", &small_recipe(), Runtime::Podman);
+    let (site, _) = site("foreign_images", &small_recipe(), Runtime::Podman);
     site.put_images(&lab);
     site.put_model(&lab);
     site.job(&lab, Launch)
@@ -240,7 +248,7 @@ fn images_of_another_runtime() {
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn apptainer_s_command_line() {
     let lab = Lab::enter();
-    let mut site = site("apptainer", &small_recipe(), Runtime::Apptainer);
+    let (mut site, attacks) = site("apptainer", &small_recipe(), Runtime::Apptainer);
     // What a login shell left there changes nothing.
     site.set("APPTAINER_CONTAIN", "1");
     site.set("APPTAINERENV_NIM_MODEL_NAME", "/nowhere");
@@ -249,7 +257,7 @@ fn apptainer_s_command_line() {
     site.job(&lab, Setup)
         .assert(1, "does not take the key in NGC_API_KEY");
     site.set("NGC_API_KEY", SECRET);
-    let id = runs(&lab, &site, "apptainer", "sif");
+    let id = runs(&lab, &mut site, "apptainer", "sif", &attacks);
     let with_gpus = calls(&lab, &id, "apptainer");
     let with_gpus = with_gpus.iter().filter(|call| call.contains(" --nv "));
     assert_eq!(with_gpus.count(), 1, "the server alone has them");

@@ -21,14 +21,15 @@ Faults: --die-after-requests K (exit 1 when request K+1 arrives, mid-load),
         if that is given)
 
 A known speed, see law.py: --law NAME=VALUE,... in place of --ttft-ms and --itl-ms,
-        --prefix-cache on|off (POST /reset_prefix_cache empties it), --law-log FILE (true times).
-        With any of them, GET /metrics has vLLM's counters.
+        --prefix-cache on|off (with VLLM_SERVER_DEV_MODE=1, POST /reset_prefix_cache empties it),
+        --template-words N (so many words in front of each prompt, as of a chat's template),
+        --law-log FILE (true times). With any of them, GET /metrics has vLLM's counters.
 
 The log has the body of the first request, and of each later one that has other fields. It
 says "ready at EPOCH" at the end of the startup delay, and "first load request at EPOCH"
 when the first prompt of more than 60 words comes in: what lies between, the server stood idle.
 """
-import argparse, asyncio, json, os, random, signal, sys, time, uuid
+import argparse, asyncio, json, os, random, selectors, signal, sys, time, uuid
 
 ap = argparse.ArgumentParser()
 ap.add_argument("--host", default="127.0.0.1")
@@ -55,6 +56,7 @@ ap.add_argument("--bind-late", action="store_true", help="do not even listen bef
 ap.add_argument("--usage-always", action="store_true", help="usage in the last chunk even if not asked for")
 ap.add_argument("--law")
 ap.add_argument("--prefix-cache", choices=("on", "off"))
+ap.add_argument("--template-words", type=int, default=0)
 ap.add_argument("--law-log")
 ap.add_argument("--seed", type=int, default=0)
 A = ap.parse_args()
@@ -129,7 +131,28 @@ def prompt_words(body):
     return (" ".join(p) if isinstance(p, list) else p).split()
 
 
-async def generate(w, path, body):
+class Selector(selectors.DefaultSelector):
+    """Knows when it last looked: what had come by then may wait long for its turn."""
+
+    looked = (0, 0.0)
+
+    def select(self, timeout=None):
+        events = super().select(timeout)
+        Selector.looked = (time.time_ns(), time.monotonic())
+        return events
+
+
+class Reader(asyncio.StreamReader):
+    """Knows when a request's first bytes came, in ns since 1970 and by the monotonic clock."""
+
+    came = None
+
+    def feed_data(self, data):
+        self.came = self.came or Selector.looked
+        super().feed_data(data)
+
+
+async def generate(w, path, body, came):
     N["req"] += 1
     me = N["req"]
     prompt = prompt_words(body)
@@ -178,25 +201,24 @@ async def generate(w, path, body):
         return {**base, "choices": [{"index": 0, "text": text or "", "logprobs": None, "finish_reason": finish}]}
 
     if LAW is None:
-        return await answer(w, body, chat, base, words, choice, usage, fin, doomed, me, A.ttft_ms, A.itl_ms)
-    start = law.now()
+        return await answer(w, body, chat, base, words, choice, usage, fin, doomed, me, A.ttft_ms, A.itl_ms, came[1])
     in_flight, is_wave = LAW.arrive(time.monotonic())
-    cached = CACHE.take(prompt)
+    cached = CACHE.take(["template"] * A.template_words + prompt)
     ttft, itl = LAW.times(me, in_flight, pin - cached, is_wave)
     try:
-        first, last = await answer(w, body, chat, base, words, choice, usage, fin, doomed, me, ttft, itl)
+        first, last = await answer(w, body, chat, base, words, choice, usage, fin, doomed, me, ttft, itl, came[1])
     finally:
         LAW.leave(time.monotonic())
     N["prompt"] += pin
     N["generated"] += n
     TRUTH.write(
         request=me, in_flight=in_flight, wave=is_wave, prompt_tokens=pin, cached_tokens=cached, output_tokens=n,
-        law_ttft_ms=ttft, law_itl_ms=itl, start_ns=start, first_ns=first, last_ns=last,
+        law_ttft_ms=ttft, law_itl_ms=itl, start_ns=came[0], first_ns=first, last_ns=last,
     )
 
 
-async def answer(w, body, chat, base, words, choice, usage, fin, doomed, me, ttft_ms, itl_ms):
-    """Writes the answer, and says when its first and last token were written, in ns since 1970."""
+async def answer(w, body, chat, base, words, choice, usage, fin, doomed, me, ttft_ms, itl_ms, start):
+    """Writes the answer, in the time since the request came, and says when its first and last token were written, in ns since 1970."""
     n = len(words)
     if not body.get("stream"):
         await asyncio.sleep((ttft_ms + n * itl_ms) / 1000)
@@ -209,7 +231,6 @@ async def answer(w, body, chat, base, words, choice, usage, fin, doomed, me, ttf
     w.write(head(200, "text/event-stream; charset=utf-8"))
     if chat:
         w.write(sse(choice("", role=True)))
-    start = time.monotonic()
     first = 0
     for i, word in enumerate(words):
         if doomed and i == n // 2:
@@ -262,6 +283,7 @@ async def conn(r, w):
                     await r.readline()
                     if n == 0:
                         break
+            came, r.came = r.came, None
             path = path.split("?")[0]
             if method == "GET" and path == "/v1/health/live":
                 await reply(w, 200, {"object": "health.response", "message": "live"})
@@ -273,7 +295,7 @@ async def conn(r, w):
                 text = law.metrics(A.model, CACHE, LAW, N["prompt"], N["generated"]).encode()
                 w.write(head(200, "text/plain; version=0.0.4; charset=utf-8", len(text)) + text)
                 await w.drain()
-            elif LAW and method == "POST" and path == "/reset_prefix_cache":
+            elif LAW and method == "POST" and path == "/reset_prefix_cache" and os.environ.get("VLLM_SERVER_DEV_MODE") == "1":
                 CACHE.reset()
                 await reply(w, 200, {})
             elif method == "POST" and path in ("/v1/chat/completions", "/v1/completions"):
@@ -286,7 +308,7 @@ async def conn(r, w):
                         await reply(w, 400, {"object": "error", "message": str(e)})
                         continue
                     log_new_shape(body, hd)
-                    await generate(w, path, body)
+                    await generate(w, path, body, came)
             else:
                 await reply(w, 404, {"detail": "Not Found", "path": path})
             if hd.get("connection", "").lower() == "close":
@@ -335,7 +357,7 @@ async def main():
     loop.add_signal_handler(signal.SIGTERM, lambda: tasks.append(loop.create_task(terminate())))
     if A.bind_late:
         await load()
-    s = await asyncio.start_server(conn, A.host, A.port, backlog=1024)
+    s = await loop.create_server(lambda: asyncio.StreamReaderProtocol(Reader(), conn), A.host, A.port, backlog=1024)
     log(f"listening on http://{A.host}:{A.port} model={A.model} ready after {A.startup_delay}s")
     if not A.bind_late:
         tasks.append(loop.create_task(load()))
@@ -349,4 +371,4 @@ if A.exit_at_once:
     sys.exit("fake_nim: exit at once")
 if A.log and A.die_before_ready is None:
     fail()
-asyncio.run(main())
+asyncio.SelectorEventLoop(Selector()).run_until_complete(main())

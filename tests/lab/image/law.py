@@ -12,10 +12,11 @@ prompt's tokens (words) that the prefix cache does not have; e one number for ea
 lognormal with the standard deviation noise, 1 without. The first wave is what comes before any
 answer has ended, after the server has been idle for wave_idle (1) seconds.
 
-The log has a line of JSON for each request, when its answer has ended: what the law said, and when
-the first and the last token were truly written, in ns since 1970.
+The log has a line of JSON for each request, when its answer has ended: what the law said, when the
+request had come, though its turn may have been later, and when the first and the last token were
+truly written, in ns since 1970.
 """
-import hashlib, json, math, random, time
+import hashlib, json, math, random
 
 BLOCK = 16  # tokens, as of vLLM
 NAMES = ("ttft", "queue", "prompt", "itl", "load", "wave", "noise", "wave_idle", "seed")
@@ -111,6 +112,3 @@ def metrics(model, cache, law, prompt_tokens, generated_tokens):
         lines.append(f'vllm:{name}{{engine="0",model_name="{model}"}} {float(value)}')
     return "\n".join(lines) + "\n"
 
-
-def now():
-    return time.time_ns()

@@ -26,7 +26,7 @@ import time
 HERE = os.path.dirname(os.path.realpath(__file__))
 
 
-def listen(name, model, served, host, port, gpus_needed):
+def listen(name, model, served, host, port, gpus_needed, *more):
     gpus = [gpu for gpu in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if gpu]
     print(f"lab {name}: argv {sys.argv[1:]} model {model} gpus {','.join(gpus) or 'none'}", flush=True)
     if not os.path.exists(model):
@@ -34,7 +34,7 @@ def listen(name, model, served, host, port, gpus_needed):
     if len(gpus) < gpus_needed:
         sys.exit(f"lab {name}: {gpus_needed} GPUs are needed, {len(gpus)} are visible")
     sys.argv = ["fake_nim", "--host", host, "--port", str(port), "--model", served]
-    sys.argv += os.environ.get("LAB_NIM_ARGS", "").split()
+    sys.argv += [*more, *os.environ.get("LAB_NIM_ARGS", "").split()]
     runpy.run_path(os.path.join(HERE, "fake_nim.py"), run_name="__main__")
 
 
@@ -48,7 +48,9 @@ def vllm():
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--enable-prefix-caching", action=argparse.BooleanOptionalAction, default=True)
     args = parser.parse_args()
-    listen("vLLM", args.model, args.served_model_name, args.host, args.port, args.tensor_parallel_size)
+    cache = "on" if args.enable_prefix_caching else "off"
+    gpus = args.tensor_parallel_size
+    listen("vLLM", args.model, args.served_model_name, args.host, args.port, gpus, "--prefix-cache", cache)
 
 
 def sglang():
@@ -59,6 +61,7 @@ def sglang():
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=30000)
     parser.add_argument("--disable-radix-cache", action="store_true")
+    parser.add_argument("--enable-metrics", action="store_true")
     args = parser.parse_args()
     listen("SGLang", args.model_path, args.served_model_name, args.host, args.port, args.tp_size)
 
@@ -69,7 +72,13 @@ def trtllm():
     parser.add_argument("--tp_size", "--tensor_parallel_size", dest="tp_size", type=int, default=1)
     parser.add_argument("--host", default="localhost")
     parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--extra_llm_api_options")
     args = parser.parse_args()
+    if args.extra_llm_api_options:
+        with open(args.extra_llm_api_options) as file:
+            options = file.read()
+        if options != "kv_cache_config:\n  enable_block_reuse: false\n":
+            sys.exit(f"lab TensorRT-LLM: {options!r} are other options than the recipe's")
     served = os.path.basename(os.path.normpath(args.model))
     listen("TensorRT-LLM", args.model, served, args.host, args.port, args.tp_size)
 

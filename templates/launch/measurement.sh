@@ -1,0 +1,59 @@
+readonly manifest=$results/run_$job_id.json
+driver='' gpu_model=''
+# Without a driver, it says so where its answer would be.
+! answer=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null) ||
+  IFS=, read -r gpu_model driver <<<"$answer"
+readonly driver=${driver# } gpu_model
+
+# sum_of FILE...: a checksum of their lengths, beginnings and ends: to read all of a model would take minutes.
+sum_of() {
+  local file
+  for file in "$@"; do
+    stat -L -c %s -- "$file" && head -c 65536 -- "$file" && tail -c 65536 -- "$file"
+  done | sha256sum | cut -c -16
+}
+mapfile -t model_files < <(cd "$model_path" &&
+  printf '%s\n' "${weights_files[@]}" "${engine_parts[@]/#/$engine_link/}" "$(shards_of .)" | LC_ALL=C sort -u | grep .)
+readonly model_files
+# What defines a measurement beside its point, a line each: it stands in each point's folder, in measurement.txt, and a
+# point of an earlier job counts only where it is the same.
+definition=$(
+  printf '%s=%s\n' server_image "${fetched[server]:-unknown} $(sum_of "$stage_path/$server_image")" \
+    client_image "${fetched[client]:-unknown} $(sum_of "$stage_path/$client_image")" \
+    model "${fetched[weights]:-unknown} ${fetched[engine]-} $(cd "$model_path" && sum_of "${model_files[@]}")" \
+    tokenizer "$tokenizer" gpu_model "$gpu_model" gpus "$gpus" nodes "$nodes" replicas "$replicas $replica_use" \
+    prefix_cache "$prefix_cache"
+  printf 'server_command=%q\n' "${server_command[@]}"
+  printf 'server_environment=%q\n' "${server_environment[@]}"
+  printf 'client_command=%q\n' "${client_command[@]}"
+  printf 'of_the_site=%q\n' "${lines_in_server-}" "${lines_in_client-}" "${extra_mounts[@]}"
+)
+fingerprint=$(sha256sum <<<"$definition")
+readonly definition fingerprint=${fingerprint%% *}
+# measurement_of USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED: in REPLY, all that defines it.
+measurement_of() {
+  printf -v REPLY '%s\n' "requests=$5" "prompts=$6" "seed=$7" "$definition"
+  REPLY+=fingerprint=$fingerprint
+}
+
+# By a point's folder, in what it is another measurement; "same" where it is not.
+declare -A differs=()
+# counts FOLDER USE_CASE...: true when it is a result of the same measurement. An empty folder is none.
+counts() {
+  local here there LC_ALL=C
+  [[ -d $1 ]] || return 1
+  if [[ -z ${differs[$1]-} ]]; then
+    measurement_of "${@:2}"
+    here=$REPLY there=$(text_of "$1/measurement.txt") REPLY=same
+    if [[ -z $there ]]; then
+      REPLY="nothing in it says what was measured: it is empty, or of an older version"
+    elif [[ $there != "$here" ]]; then
+      # But for the last line, which is the fingerprint.
+      REPLY="there: $(grep -avxFe "$here" -e "${there##*$'\n'}" <<<"$there")"
+      REPLY+=" here: $(grep -avxFe "$there" -e "${here##*$'\n'}" <<<"$here")"
+    fi
+    REPLY=${REPLY:0:2000}
+    differs[$1]=${REPLY//[^ -~]/ }
+  fi
+  [[ ${differs[$1]} == same ]]
+}

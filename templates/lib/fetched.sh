@@ -1,0 +1,13 @@
+# text_of FILE: the text of a file that others may have made, within a bound. A link and a FIFO have none.
+text_of() { [[ ! -f $1 || -L $1 ]] || timeout 5 head -c 4194304 -- "$1" 2>/dev/null || true; }
+# put FILE TEXT: whole or not at all, as a new file: not through a link, nor with bash's own words about a full disk.
+put() { rm -f -- "$1.part" && (set -C && printf '%s\n' "$2" >"$1.part") 2>/dev/null && mv -T -- "$1.part" "$1"; }
+# holds PATH REFERENCE: false when something else was fetched to it. In REPLY, what that was, by the file beside an image
+# or in a model's folder; empty where nobody wrote it down, or where the image has another length by now.
+holds() {
+  local record=$1/.reference bytes=''
+  [[ -d $1 ]] || record=$1.reference
+  read -r REPLY bytes < <(text_of "$record") || true
+  [[ $REPLY =~ ^[[:alnum:]._:/@+-]+$ && (-d $1 || $bytes == "$(stat -L -c %s -- "$1" 2>/dev/null)") ]] || REPLY=
+  [[ -z $REPLY || $REPLY@ == "$2@"* ]]
+}

@@ -1,0 +1,350 @@
+//! What a resume counts: whole runs of launch.sh on stand-ins for a cluster
+//! (`common/cluster.sh`), of which each later one resumes the first.
+
+#[path = "common/cluster.rs"]
+mod cluster;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nim_slurm::{Plan, Recipe};
+use tempfile::TempDir;
+
+use crate::cluster::{free_port, furnish, plan, with_server};
+
+const CLUSTER: &[&str] = &[
+    "srun",
+    "squeue",
+    "scontrol",
+    "scancel",
+    "nvidia-smi",
+    "genai-perf",
+    "vllm",
+    "enroot",
+    "hf",
+];
+
+const MODEL: &str = "stage/Llama-3.3-70B-Instruct_6f6073b42301";
+const GPU: &str = "NVIDIA H100 80GB HBM3, 580.159.04\n";
+
+struct Node {
+    folder: TempDir,
+    port: u16,
+}
+
+/// What a launch did.
+struct Launch {
+    code: Option<i32>,
+    said: String,
+    /// How many points were measured.
+    measured: usize,
+}
+
+impl Node {
+    fn new() -> Self {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        furnish(folder.path(), CLUSTER);
+        let node = Self {
+            folder,
+            port: free_port(),
+        };
+        fs::write(node.at("given/gpu"), GPU).unwrap();
+        node
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn recipe(&self) -> Recipe {
+        plan(self.port).recipe().clone()
+    }
+
+    /// Runs a script as this job, with the folder as `/mnt`.
+    fn run(&self, text: &str, job: &str, variables: &[(&str, &str)]) -> (Option<i32>, String) {
+        fs::write(self.at("script.sh"), text).unwrap();
+        let enter = "mount --bind \"$1\" /mnt && mount -t tmpfs tmpfs /tmp && cd /mnt && \
+                     exec bash /mnt/script.sh 2>&1 </dev/null";
+        let path = "/mnt/bin:/usr/bin:/bin:/usr/sbin:/sbin";
+        let output = Command::new("unshare")
+            .args(["--mount", "sh", "-c", enter, "sh"])
+            .arg(self.folder.path())
+            .env_clear()
+            .envs([("PATH", path), ("CONTAINER_PATH", path)])
+            .envs([("HOME", "/mnt/home"), ("STAGE_PATH", "/mnt/stage")])
+            .envs([("SLURM_JOB_ID", job), ("SLURMD_NODENAME", "node1")])
+            .envs([
+                ("SLURM_JOB_NODELIST", "node1"),
+                ("SLURM_JOB_NUM_NODES", "1"),
+            ])
+            .envs([
+                ("SLURM_GPUS_ON_NODE", "4"),
+                ("CUDA_VISIBLE_DEVICES", "0,1,2,3"),
+            ])
+            .envs(variables.iter().copied())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), said)
+    }
+
+    fn script(&self, recipe: Recipe, of: fn(&Plan) -> nim_slurm::Script) -> String {
+        let plan = plan(self.port);
+        let plan = Plan::new(recipe, plan.settings().clone()).unwrap();
+        of(&plan).text().to_owned()
+    }
+
+    /// Images and model, by setup.sh and prepare_models.sh.
+    #[track_caller]
+    fn set_up(&self, recipe: &Recipe) {
+        for of in [Plan::setup, Plan::prepare_models] {
+            let text = self.script(recipe.clone(), of);
+            let (code, said) =
+                self.run(&text, "9", &[("HF_TOKEN", "token"), ("NGC_API_KEY", "key")]);
+            assert_eq!(code, Some(0), "{said}");
+        }
+    }
+
+    fn launch(&self, recipe: Recipe, job: u32, resumes: &str) -> Launch {
+        let text = self.script(recipe, Plan::launch);
+        let calls = || {
+            let calls = fs::read_to_string(self.at("calls")).unwrap_or_default();
+            let is_point = |line: &&str| line.starts_with("genai-perf ");
+            calls.lines().filter(is_point).count()
+        };
+        let (before, mut ended) = (calls(), (None, String::new()));
+        with_server(self.folder.path(), self.port, || {
+            ended = self.run(&text, &job.to_string(), &[("RESUME_JOB_ID", resumes)]);
+        });
+        let (code, said) = ended;
+        Launch {
+            code,
+            said,
+            measured: calls() - before,
+        }
+    }
+
+    fn point(&self, concurrency: u32, job: u32) -> PathBuf {
+        let name = format!("llama-3.3-70b-instruct_4_{concurrency}_chat_128_128_{job}");
+        self.at("stage/results").join(name)
+    }
+}
+
+impl Launch {
+    #[track_caller]
+    fn assert(&self, what: &str, measured: usize, words: &[&str]) {
+        let Self { said, .. } = self;
+        assert_eq!(self.code, Some(0), "{what}: {said}");
+        assert_eq!(self.measured, measured, "{what}: {said}");
+        for words in words {
+            assert!(said.contains(words), "{what}: {words}: {said}");
+        }
+    }
+}
+
+/// Other bytes at a place near the end of a file.
+fn change(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    let place = bytes.len() - 10;
+    bytes[place] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+type Change = fn(&Node, &mut Recipe);
+
+/// A change, and what the job says of it.
+const CHANGES: &[(&str, Change, &[&str])] = &[
+    (
+        "other bytes in an image of the same name",
+        |node, _| change(&node.at("stage/vllm+vllm-openai+v0.9.2.sqsh")),
+        &["there: server_image=vllm/vllm-openai:v0.9.2 "],
+    ),
+    (
+        "other weights of the same length",
+        |node, _| change(&node.at(MODEL).join("model-1.safetensors")),
+        &[
+            "there: model=meta-llama/Llama-3.3-70B-Instruct@6f6073b423013f6a7d4d9f39144961bfbfbc386b ",
+        ],
+    ),
+    (
+        "a word of the server's command",
+        |_, recipe| {
+            let words = ["--max-num-seqs", "8"].map(|word| word.parse().unwrap());
+            recipe.server.command.extend(words);
+        },
+        &["here: server_command=--max-num-seqs server_command=8"],
+    ),
+    (
+        "a variable of the server",
+        |_, recipe| {
+            let name = "VLLM_USE_V1".parse().unwrap();
+            recipe.server.environment.insert(name, "0".parse().unwrap());
+        },
+        &["here: server_environment=VLLM_USE_V1=0"],
+    ),
+    (
+        "the seed",
+        |_, recipe| recipe.client.random_seed = 5,
+        &["there: seed="],
+    ),
+    (
+        "the number of requests",
+        |node, recipe| {
+            recipe.sweep.min_requests = 251.try_into().unwrap();
+            let table = node.at("given/profile_export_genai_perf.csv");
+            let text = fs::read_to_string(&table).unwrap();
+            fs::write(&table, text.replace(",250.00", ",251.00")).unwrap();
+        },
+        &["there: requests=250 prompts=250 here: requests=251 prompts=251"],
+    ),
+    (
+        "other GPUs",
+        |node, _| fs::write(node.at("given/gpu"), GPU.replace("H100", "H200")).unwrap(),
+        &["there: gpu_model=NVIDIA H100 80GB HBM3 here: gpu_model=NVIDIA H200 80GB HBM3"],
+    ),
+    (
+        "points of an older version, and an empty folder",
+        |node, _| {
+            for concurrency in [1, 2] {
+                fs::remove_file(node.point(concurrency, 1).join("measurement.txt")).unwrap();
+            }
+            fs::remove_dir_all(node.point(1, 1)).unwrap();
+            fs::create_dir(node.point(1, 1)).unwrap();
+        },
+        &[
+            "_4_1_chat_128_128_1: nothing in it says what was measured: it is empty, or of an older version",
+            "_4_2_chat_128_128_1: nothing in it says",
+        ],
+    ),
+];
+
+#[test]
+#[ignore = "needs root: run tests/run"]
+fn only_the_same_measurement_counts() {
+    let node = Node::new();
+    let recipe = node.recipe();
+    node.set_up(&recipe);
+    let first = node.launch(recipe.clone(), 1, "");
+    first.assert("the first", 2, &["exit 0: all points are finished"]);
+    let files = [
+        "given/gpu",
+        "given/profile_export_genai_perf.csv",
+        "stage/vllm+vllm-openai+v0.9.2.sqsh",
+        &format!("{MODEL}/model-1.safetensors"),
+    ];
+    let saved = files.map(|file| fs::read(node.at(file)).unwrap());
+    for ((what, change, words), job) in CHANGES.iter().zip(2..) {
+        let again = node.launch(recipe.clone(), 20 + job, "1");
+        again.assert("unchanged", 0, &["2 of 2 points are in"]);
+        assert!(!again.said.contains("does not count"), "{}", again.said);
+
+        let mut changed = recipe.clone();
+        change(&node, &mut changed);
+        let run = node.launch(changed, job, "1");
+        run.assert(what, 2, words);
+        assert!(
+            run.said
+                .contains("does not count: llama-3.3-70b-instruct_4_1_chat_128_128_1: ")
+        );
+        assert!(node.point(2, job).join("measurement.txt").is_file());
+        for (file, bytes) in files.iter().zip(&saved) {
+            fs::write(node.at(file), bytes).unwrap();
+        }
+    }
+}
+
+/// A job that Slurm requeues on a node with other GPUs measures its points again.
+#[test]
+#[ignore = "needs root: run tests/run"]
+fn a_requeued_job_counts_its_own_points() {
+    let node = Node::new();
+    let recipe = node.recipe();
+    node.set_up(&recipe);
+    node.launch(recipe.clone(), 1, "")
+        .assert("the first", 2, &[]);
+    node.launch(recipe.clone(), 1, "")
+        .assert("unchanged", 0, &[]);
+    // One lies where its client put it, since the run was killed.
+    let put_down = || {
+        let finished = node.at("stage/results/.run_1/finished");
+        fs::create_dir_all(&finished).unwrap();
+        let point = node.point(2, 1);
+        fs::remove_file(point.join("measurement.txt")).unwrap();
+        fs::rename(&point, finished.join(point.file_name().unwrap())).unwrap();
+    };
+    put_down();
+    node.launch(recipe.clone(), 1, "").assert("killed", 0, &[]);
+    put_down();
+    fs::write(node.at("given/gpu"), GPU.replace("H100", "H200")).unwrap();
+    let words = ["gpu_model=NVIDIA H100 80GB HBM3 here: gpu_model=NVIDIA H200 80GB HBM3"];
+    node.launch(recipe, 1, "").assert("other GPUs", 2, &words);
+    assert!(
+        node.at("stage/results/llama-3.3-70b-instruct_4_1_chat_128_128_1.other-1")
+            .is_dir()
+    );
+    let report = nim_slurm::results::Run::read(
+        camino::Utf8Path::from_path(&node.at("stage/results")).unwrap(),
+    );
+    assert_eq!(report.unwrap().points().len(), 2);
+}
+
+/// An image under the name of another one, and a model of another owner.
+#[test]
+#[ignore = "needs root: run tests/run"]
+fn what_ran_has_its_own_name() {
+    let node = Node::new();
+    let recipe = node.recipe();
+    node.set_up(&recipe);
+    let image = node.at("stage/vllm+vllm-openai+v0.9.2.sqsh");
+    let record = node.at("stage/vllm+vllm-openai+v0.9.2.sqsh.reference");
+    let length = fs::metadata(&image).unwrap().len();
+    let written = format!("vllm/vllm-openai:v0.9.2 {length}\n");
+    assert_eq!(fs::read_to_string(&record).unwrap(), written);
+
+    // Another image, and the name of the old file.
+    let mut newer = recipe.clone();
+    newer.server.image = "vllm/vllm-openai:v0.10.0".parse().unwrap();
+    newer.server.file = Some("vllm+vllm-openai+v0.9.2.sqsh".parse().unwrap());
+    newer.model.weights.source = nim_slurm::recipe::ModelSource::HuggingFace(
+        "someone/Llama-3.3-70B-Instruct@6f6073b423013f6a7d4d9f39144961bfbfbc386b"
+            .parse()
+            .unwrap(),
+    );
+    let run = node.launch(newer.clone(), 2, "");
+    assert_eq!((run.code, run.measured), (Some(2), 0), "{}", run.said);
+    for words in [
+        "missing: vllm/vllm-openai:v0.10.0 in /mnt/stage/vllm+vllm-openai+v0.9.2.sqsh: \
+         vllm/vllm-openai:v0.9.2 was fetched there. Run setup.sh, which keeps that one aside",
+        "missing: someone/Llama-3.3-70B-Instruct@6f6073b423013f6a7d4d9f39144961bfbfbc386b in \
+         /mnt/stage/Llama-3.3-70B-Instruct_6f6073b42301: \
+         meta-llama/Llama-3.3-70B-Instruct@6f6073b423013f6a7d4d9f39144961bfbfbc386b was fetched there. Run prepare_models.sh",
+    ] {
+        assert!(run.said.contains(words), "{words}: {}", run.said);
+    }
+    node.set_up(&newer);
+    assert!(
+        node.at("stage/vllm+vllm-openai+v0.9.2.sqsh.other-1")
+            .is_file()
+    );
+    assert!(node.at(&format!("{MODEL}.incomplete-1")).is_dir());
+    node.launch(newer.clone(), 3, "")
+        .assert("set up again", 2, &[]);
+    let images = |job| {
+        let text = fs::read_to_string(node.at(&format!("stage/results/run_{job}.json"))).unwrap();
+        let manifest: serde_json::Value = serde_json::from_str(&text).unwrap();
+        manifest["images"]["server"]["reference"].clone()
+    };
+    assert_eq!(images(3), "vllm/vllm-openai:v0.10.0");
+
+    // One that was brought by hand is taken, and nobody claims to know what it is.
+    let mut bytes = fs::read(&image).unwrap();
+    bytes.extend([0; 4096]);
+    fs::write(&image, bytes).unwrap();
+    node.launch(newer, 4, "3").assert(
+        "by hand",
+        2,
+        &["there: server_image=vllm/vllm-openai:v0.10.0 "],
+    );
+    assert_eq!(images(4), serde_json::Value::Null);
+}
