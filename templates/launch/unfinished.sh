@@ -35,6 +35,12 @@ bring_out() {
     return 1
   fi
   mkdir -p "${2%/*}" && mv -nT -- "$1" "$2" && [[ ! -e $1 ]] || return 1
+  # A client that is quick puts something else in its place before it is moved. From here on it cannot.
+  if [[ -L $2 || ! -d $2 ]]; then
+    rm -f -- "$2"
+    say "error: the client exchanged ${1##*/} while it was stored" >&2
+    return 1
+  fi
   stored+=("$2")
 }
 # store_points [all]: what clients have put down gets its final name, and what was measured is written down there. What
