@@ -1,5 +1,6 @@
-# They share a node and its memory; nothing is left to the site's defaults.
-readonly step=(srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export=ALL
+# They share a node and its memory; nothing is left to the site's defaults. Slurm's own token is srun's: with it, a
+# container could submit jobs of the user.
+readonly step=(srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export="ALL${SLURM_JWT:+,SLURM_JWT=}"
   --kill-on-bad-exit=1 --wait=0 --open-mode=append)
 {% include "lib/secret_names.sh" %}
 # keep_secrets NAME...: takes all secrets from the environment but these; an address with a password is one, too.
