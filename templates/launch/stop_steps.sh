@@ -44,7 +44,7 @@ stop_steps() {
 client_end() {
   local status=0
   read -r -a REPLIES < <(text_of "$run/ended.$1") || true
-  [[ ! "${REPLIES[*]}" =~ ^[a-z_]+\ [0-9]{1,3}$ ]] || return 0
+  [[ ! "${REPLIES[*]}" =~ ^[a-z_]+\ (0|[1-9][0-9]{0,2})$ ]] || return 0
   wait "${clients[$1]}" || status=$?
   REPLIES=(client_failed "$status")
 }
