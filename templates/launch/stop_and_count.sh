@@ -15,7 +15,8 @@ store_points all
 stop_steps server "$seconds_to_stop" "${servers[@]}"
 # The clients' containers are removed meanwhile; who is told to stop has no time for that.
 last_act=()
-((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}"
+# One that says that it has ended may go on.
+((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}" || stop_steps client 5 "${clients[@]}"
 ! declare -F remove_containers >/dev/null || remove_containers
 # Who still had a folder open when it was brought out may have added to it.
 ((${#stored[@]} == 0)) || find "${stored[@]}" ! -type d \( ! -type f -o -perm /6000 \) -delete
