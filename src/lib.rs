@@ -106,6 +106,7 @@
 mod environment;
 mod input;
 mod job_options;
+mod percentile;
 mod plain;
 mod plan;
 mod script;
@@ -131,8 +132,6 @@ mod status;
 mod submit;
 
 #[cfg(feature = "results")]
-mod percentile;
-#[cfg(feature = "results")]
 mod report;
 #[cfg(feature = "results")]
 pub mod results;
@@ -148,7 +147,6 @@ pub use self::follow::{
 };
 pub use self::input::{FileError, FileErrorKind, FileMistake};
 pub use self::job_options::{JobOptions, ScriptKind};
-#[cfg(feature = "results")]
 pub use self::percentile::{Judgement, Percentile};
 pub use self::plain::plain;
 pub use self::plan::{Explanation, Plan, PlanError, Problem};

@@ -299,11 +299,11 @@ import_image() {
 {%- endmatch %}
     return 1
   fi
-  # What it is stands beside it, with its length: that shows whether it is this very file.
-  put "$file.reference" "$reference $(stat -c %s "$part")" || fail "cannot write $file.reference"
   # The name appears only now, when the file is whole. Where another setup was
   # faster, its file stays.
   mv -nT -- "$part" "$file" || sound_image "$file" || fail "cannot rename $part to $file"
+  # What it is stands beside it, with its length: that shows whether it is this very file.
+  [[ -e $part ]] || put "$file.reference" "$reference $(stat -c %s "$file")" || fail "cannot write $file.reference"
   rm -f -- "$part" "$stage_path/.$name.lock"
   say "$name is ready"
 }

@@ -6,24 +6,27 @@ real=$(cd -P -- "$model_path" 2>/dev/null && pwd) || real=$model_path
   missing "a folder that is a model's: $model_path is $real, a folder of the system"
 for place in "${HOME:-/}" "$stage_path"; do
   place=$(cd -P -- "$place" 2>/dev/null && pwd) || continue
-  [[ $place/ != "$real"/* && $real != "$place"/.* ]] ||
-    missing "a folder with the model alone: $model_path has all of $place, or is hidden in it"
-done
-# What may not be read is neither absent nor damaged.
-hidden=$(LC_ALL=C find -H "$stage_path"/{"$server_image","$client_image"} "$model_path" ! -type l \
-  \( ! -readable -o -type d ! -executable \) 2>&1 | tr -c ' -~\n' '?' |
-  grep -v 'No such file' | head -n 1) || true
-[[ -z $hidden ]] || missing "permission to read ${hidden#find: }: ask its owner for chmod -R a+rX"
-for image in "$server_image" "$client_image"; do
-  [[ -n $hidden ]] || sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
+  [[ $place/ != "${real%/}"/* ]] || missing "a folder with the model alone: all of $place lies in $model_path"
+  [[ $real != "$place"/.* ]] || missing "a folder with the model alone: $model_path is a hidden one of $place"
 done
 engine_parts=()
 [[ -z $engine_target ]] || for ((rank = 0; rank < gpus; rank++)); do engine_parts+=("rank$rank.engine"); done
-missing_files "$model_path" "${weights_files[@]}" "${engine_parts[@]/#/$engine_link/}"
-[[ -n $hidden ]] || ((${#REPLIES[@]} == 0)) ||
+model_files=("${weights_files[@]}" "${engine_parts[@]/#/$engine_link/}")
+missing_files "$model_path" "${model_files[@]}"
+mapfile -t -O "${#model_files[@]}" model_files < <(shards_of "$model_path")
+readonly model_files
+# What may not be read is neither absent nor damaged.
+hidden=$(LC_ALL=C find -H "$stage_path"/{"$server_image","$client_image"} "$model_path" "${model_files[@]/#/"$model_path"/}" \
+  -maxdepth 0 \( ! -readable -o -type d ! -executable \) 2>&1 | tr -c ' -~\n' '?' |
+  grep -v 'No such file' | head -n 3) || true
+[[ -z $hidden ]] || missing "permission to read ${hidden//$'\n'/, }: ask the owner for chmod -R a+rX"
+for image in "$server_image" "$client_image"; do
+  [[ $hidden == *"$image"* ]] || sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
+done
+[[ $hidden == *"$model_path"* ]] || ((${#REPLIES[@]} == 0)) ||
   missing "the model in $model_path, whole: ${#REPLIES[@]} files are missing, as ${REPLIES[0]}; run prepare_models.sh"
 readonly tokenizer_path=${tokenizer:-$model_path}
-[[ -n $hidden || -n $tokenizer || -s $model_path/tokenizer.json ]] ||
+[[ $hidden == *"$model_path"* || -n $tokenizer || -s $model_path/tokenizer.json ]] ||
   missing "the tokenizer $model_path/tokenizer.json: run prepare_models.sh"
 [[ $tokenizer_path == /* || -n ${HF_TOKEN-} ]] || missing "HF_TOKEN, for the tokenizer $tokenizer: export HF_TOKEN=..."
 [[ $mpi == none || $(srun --mpi=list 2>&1) == *"$mpi"* ]] ||

@@ -14,8 +14,8 @@ if ((code == 6)); then
     options="--time=$(((seconds_needed * 5 / 4 + ${ready_seconds:-0} + reserve) / 60 + 1)) "
     say "nothing failed: the points that were left out need about $seconds_needed s, and the server its start"
   elif ((finished == 0)) && { [[ $stopped_by == USR* ]] || (($(printf '%(%s)T' -1) >= ${measure_until:-9999999999})); }; then
-    options="--time=$(((ready_timeout + point_timeout + reserve) / 60 + 1)) "
-    to_do="the time was up before the first point was finished, so give the job more: the server may take $ready_timeout s until it is ready, and a point $point_timeout s"
+    options="--time=$(((ready_timeout + 2 * point_timeout + reserve) / 60 + 1)) "
+    to_do="the time was up before the first point was finished, so give the job more: the server may take $ready_timeout s until it is ready, and a point with its warm-up $((2 * point_timeout)) s"
   fi
 fi
 [[ -z $to_do ]] || advice=("what to do: $to_do")

@@ -12,9 +12,6 @@ sum_of() {
     stat -L -c %s -- "$file" && head -c 65536 -- "$file" && tail -c 65536 -- "$file"
   done | sha256sum | cut -c -16
 }
-mapfile -t model_files < <(cd "$model_path" &&
-  printf '%s\n' "${weights_files[@]}" "${engine_parts[@]/#/$engine_link/}" "$(shards_of .)" | LC_ALL=C sort -u | grep .)
-readonly model_files
 # What defines a measurement beside its point, a line each: it stands in each point's folder, in measurement.txt, and a
 # point of an earlier job counts only where it is the same.
 definition=$(

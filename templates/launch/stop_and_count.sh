@@ -46,6 +46,7 @@ if [[ $code == [05] && $failed != 0 ]]; then
 elif [[ $code == 0 && $finished != "${#points[@]}" ]]; then
   # srun can say 0 of a client that never ran.
   explain points_missing
+  mapfile -t cause_lines < <(show_cause "$client_log")
 fi
 if ! write_manifest && [[ $cause != no_space ]]; then
   before=$reason

@@ -31,7 +31,7 @@ bring_out() {
   local strange
   if [[ -L $1 || -L ${1%/*} ]] ||
     ! strange=$(timeout 60 find "$1" ! -type d \( ! -type f -o -perm /6000 \) -print -quit 2>&1) || [[ -n $strange ]]; then
-    say "error: what the client left of ${1##*/} stays in ${run##*/}: it has links, devices or setuid files" >&2
+    say "error: what the client left of ${1##*/} stays in ${run##*/}: it has links, devices or setuid files, or too many files" >&2
     return 1
   fi
   mkdir -p "${2%/*}" && mv -nT -- "$1" "$2" && [[ ! -e $1 ]] || return 1
@@ -41,13 +41,12 @@ bring_out() {
     say "error: the client exchanged ${1##*/} while it was stored" >&2
     return 1
   fi
-  stored+=("$2")
 }
 # store_points [all]: what clients have put down gets its final name, and what was measured is written down there. What
 # an unfinished point left is no result, but it is data; "all" is for when no client is at work any more.
 store_points() {
-  local left name word aside
-  for left in "$run"/{finished,failed}/* ${1:+"$run"/*}; do
+  local left name word aside place=$results/.stored_$job_id
+  for left in "$run"/{finished,failed}/* ${1:+"$place"/* "$run"/*}; do
     name=${left##*/} word=failed
     [[ -e $left && -n ${own[$name]-} ]] || continue
     if [[ $left == "$run/$name" ]]; then
@@ -59,15 +58,21 @@ store_points() {
     # shellcheck disable=SC2086 # its words
     measurement_of ${own[$name]}
     own[$name]='' aside=$results/${word}_$job_id/$name
-    if [[ $left == "$run/finished/$name" ]]; then
-      { bring_out "$left" "$results/$name" && put "$results/$name/measurement.txt" "$REPLY"; } ||
+    if [[ $left == "$run/finished/$name" || $left == "$place/$name" ]]; then
+      # The final name comes last. Who was killed before left it in $place.
+      if { [[ $left == "$place/$name" ]] || bring_out "$left" "$place/$name"; } &&
+        put "$place/$name/measurement.txt" "$REPLY" && mv -nT -- "$place/$name" "$results/$name" && [[ ! -e $place/$name ]]; then
+        stored+=("$results/$name")
+      else
         say "error: $name could not be stored as $results/$name" >&2
+      fi
     else
       [[ ! -L ${aside%/*} ]] || set_aside "${aside%/*}" refused
       [[ ! -e $aside ]] || set_aside "$aside" earlier
-      ! bring_out "$left" "$aside" || say "an unfinished point ($word); what it left is in $aside"
+      ! bring_out "$left" "$aside" || { stored+=("$aside") && say "an unfinished point ($word); what it left is in $aside"; }
     fi
   done
+  rmdir "$place" 2>/dev/null || true
 }
 # What was measured otherwise does not count, and leaves its name to this job where it has that.
 name_points
@@ -77,8 +82,9 @@ for left in "${!differs[@]}"; do
   [[ -z ${own[${left##*/}]-} ]] || { set_aside "$left" other && differs[$left]=; }
 done
 # An earlier run of this job may have been killed, and may have measured on other GPUs.
-[[ ! -e $run/finished || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] ||
-  set_aside "$run/finished" other
+for left in "$run/finished" "$results/.stored_$job_id"; do
+  [[ ! -e $left || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] || set_aside "$left" other
+done
 store_points all
 for left in "$run"/{finished,failed}; do
   rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused

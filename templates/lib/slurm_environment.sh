@@ -2,7 +2,7 @@
 # the steps below, which say what they need; what tells of this job and its cluster stays, and so do the site's ENROOT_*.
 for name in $(compgen -e | grep -E '^(SLURM|SRUN|SBATCH|SCANCEL|SQUEUE|SCONTROL|PYXIS)_'); do
   case ${name#SLURM_} in
-    CONF | JWT | CLUSTER_NAME | JOB* | ARRAY_* | SUBMIT_* | RESTART_COUNT | NODELIST | NNODES | TASKS_* | *_ON_NODE) ;;
+    CONF | JWT | CLUSTER_NAME | JOB* | ARRAY_* | SUBMIT_* | RESTART_COUNT | NODELIST | NNODES | TASKS_* | *_ON_NODE | PMIX* | DEBUG) ;;
     *) unset "$name" ;;
   esac
 done

@@ -176,7 +176,7 @@ check_stage_path() {
 # the steps below, which say what they need; what tells of this job and its cluster stays, and so do the site's ENROOT_*.
 for name in $(compgen -e | grep -E '^(SLURM|SRUN|SBATCH|SCANCEL|SQUEUE|SCONTROL|PYXIS)_'); do
   case ${name#SLURM_} in
-    CONF | JWT | CLUSTER_NAME | JOB* | ARRAY_* | SUBMIT_* | RESTART_COUNT | NODELIST | NNODES | TASKS_* | *_ON_NODE) ;;
+    CONF | JWT | CLUSTER_NAME | JOB* | ARRAY_* | SUBMIT_* | RESTART_COUNT | NODELIST | NNODES | TASKS_* | *_ON_NODE | PMIX* | DEBUG) ;;
     *) unset "$name" ;;
   esac
 done
@@ -186,7 +186,8 @@ done
 sound_image() {
   local length
   [[ -f $1 && $(head -c 4 "$1" | tr -d '\0') == hsqs ]] || return 1
-  length=$(od --endian=little -A n -t u8 -j 40 -N 8 "$1") && (($(stat -L -c %s "$1") >= length))
+  length=$(od --endian=little -A n -t u8 -j 40 -N 8 "$1") && (($(stat -L -c %s "$1") >= length)) || return 1
+  ! command -v unsquashfs >/dev/null || unsquashfs -s "$1" >/dev/null 2>&1
 }
 
 check_runtime() {
@@ -255,28 +256,34 @@ restarts=$(squeue --noheader --jobs="$slurm_id" --Format=restartcnt 2>/dev/null 
 readonly restarts
 
 check_runtime
-# A recipe may name any folder as its model, and its images see all that is in it.
+# A recipe may name any folder as its model, and its images see all that is in it. Links lead to those of the system:
+# /var/run is /run, where programs of the user and of Slurm listen.
 real=$(cd -P -- "$model_path" 2>/dev/null && pwd) || real=$model_path
+[[ ! $real/ =~ ^/+(boot|dev|etc|proc|run|sys)?/ ]] ||
+  missing "a folder that is a model's: $model_path is $real, a folder of the system"
 for place in "${HOME:-/}" "$stage_path"; do
   place=$(cd -P -- "$place" 2>/dev/null && pwd) || continue
-  [[ $place/ != "$real"/* && $real != "$place"/.* ]] ||
-    missing "a folder with the model alone: $model_path has all of $place, or is hidden in it"
-done
-# What may not be read is neither absent nor damaged.
-hidden=$(LC_ALL=C find -H "$stage_path"/{"$server_image","$client_image"} "$model_path" ! -type l \
-  \( ! -readable -o -type d ! -executable \) 2>&1 | tr -c ' -~\n' '?' |
-  grep -v 'No such file' | head -n 1) || true
-[[ -z $hidden ]] || missing "permission to read ${hidden#find: }: ask its owner for chmod -R a+rX"
-for image in "$server_image" "$client_image"; do
-  [[ -n $hidden ]] || sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
+  [[ $place/ != "${real%/}"/* ]] || missing "a folder with the model alone: all of $place lies in $model_path"
+  [[ $real != "$place"/.* ]] || missing "a folder with the model alone: $model_path is a hidden one of $place"
 done
 engine_parts=()
 [[ -z $engine_target ]] || for ((rank = 0; rank < gpus; rank++)); do engine_parts+=("rank$rank.engine"); done
-missing_files "$model_path" "${weights_files[@]}" "${engine_parts[@]/#/$engine_link/}"
-[[ -n $hidden ]] || ((${#REPLIES[@]} == 0)) ||
+model_files=("${weights_files[@]}" "${engine_parts[@]/#/$engine_link/}")
+missing_files "$model_path" "${model_files[@]}"
+mapfile -t -O "${#model_files[@]}" model_files < <(shards_of "$model_path")
+readonly model_files
+# What may not be read is neither absent nor damaged.
+hidden=$(LC_ALL=C find -H "$stage_path"/{"$server_image","$client_image"} "$model_path" "${model_files[@]/#/"$model_path"/}" \
+  -maxdepth 0 \( ! -readable -o -type d ! -executable \) 2>&1 | tr -c ' -~\n' '?' |
+  grep -v 'No such file' | head -n 3) || true
+[[ -z $hidden ]] || missing "permission to read ${hidden//$'\n'/, }: ask the owner for chmod -R a+rX"
+for image in "$server_image" "$client_image"; do
+  [[ $hidden == *"$image"* ]] || sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
+done
+[[ $hidden == *"$model_path"* ]] || ((${#REPLIES[@]} == 0)) ||
   missing "the model in $model_path, whole: ${#REPLIES[@]} files are missing, as ${REPLIES[0]}; run prepare_models.sh"
 readonly tokenizer_path=${tokenizer:-$model_path}
-[[ -n $hidden || -n $tokenizer || -s $model_path/tokenizer.json ]] ||
+[[ $hidden == *"$model_path"* || -n $tokenizer || -s $model_path/tokenizer.json ]] ||
   missing "the tokenizer $model_path/tokenizer.json: run prepare_models.sh"
 [[ $tokenizer_path == /* || -n ${HF_TOKEN-} ]] || missing "HF_TOKEN, for the tokenizer $tokenizer: export HF_TOKEN=..."
 [[ $mpi == none || $(srun --mpi=list 2>&1) == *"$mpi"* ]] ||
@@ -331,7 +338,8 @@ for id in "${resumed[@]}"; do
   id=${id/_/-} found=${#runs[@]}
   [[ $id != "$job_id" ]] || continue
   for left in "$results/run_$id"{,-*}.json; do
-    [[ -f $left ]] || continue
+    # Others may write here, and a name may have anything in it.
+    [[ -f $left && ${left##*/run_} =~ ^[0-9]+(-[0-9]+)?\.json$ ]] || continue
     IFS=, read -r -a earlier < <(text_of "$left" | sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' | tr -cd '0-9,-') || true
     left=${left##*/run_}
     runs+=("${left%.json}" "${earlier[@]}")
@@ -398,9 +406,6 @@ sum_of() {
     stat -L -c %s -- "$file" && head -c 65536 -- "$file" && tail -c 65536 -- "$file"
   done | sha256sum | cut -c -16
 }
-mapfile -t model_files < <(cd "$model_path" &&
-  printf '%s\n' "${weights_files[@]}" "${engine_parts[@]/#/$engine_link/}" "$(shards_of .)" | LC_ALL=C sort -u | grep .)
-readonly model_files
 # What defines a measurement beside its point, a line each: it stands in each point's folder, in measurement.txt, and a
 # point of an earlier job counts only where it is the same.
 definition=$(
@@ -510,17 +515,22 @@ bring_out() {
   local strange
   if [[ -L $1 || -L ${1%/*} ]] ||
     ! strange=$(timeout 60 find "$1" ! -type d \( ! -type f -o -perm /6000 \) -print -quit 2>&1) || [[ -n $strange ]]; then
-    say "error: what the client left of ${1##*/} stays in ${run##*/}: it has links, devices or setuid files" >&2
+    say "error: what the client left of ${1##*/} stays in ${run##*/}: it has links, devices or setuid files, or too many files" >&2
     return 1
   fi
   mkdir -p "${2%/*}" && mv -nT -- "$1" "$2" && [[ ! -e $1 ]] || return 1
-  stored+=("$2")
+  # A client that is quick puts something else in its place before it is moved. From here on it cannot.
+  if [[ -L $2 || ! -d $2 ]]; then
+    rm -f -- "$2"
+    say "error: the client exchanged ${1##*/} while it was stored" >&2
+    return 1
+  fi
 }
 # store_points [all]: what clients have put down gets its final name, and what was measured is written down there. What
 # an unfinished point left is no result, but it is data; "all" is for when no client is at work any more.
 store_points() {
-  local left name word aside
-  for left in "$run"/{finished,failed}/* ${1:+"$run"/*}; do
+  local left name word aside place=$results/.stored_$job_id
+  for left in "$run"/{finished,failed}/* ${1:+"$place"/* "$run"/*}; do
     name=${left##*/} word=failed
     [[ -e $left && -n ${own[$name]-} ]] || continue
     if [[ $left == "$run/$name" ]]; then
@@ -532,15 +542,21 @@ store_points() {
     # shellcheck disable=SC2086 # its words
     measurement_of ${own[$name]}
     own[$name]='' aside=$results/${word}_$job_id/$name
-    if [[ $left == "$run/finished/$name" ]]; then
-      { bring_out "$left" "$results/$name" && put "$results/$name/measurement.txt" "$REPLY"; } ||
+    if [[ $left == "$run/finished/$name" || $left == "$place/$name" ]]; then
+      # The final name comes last. Who was killed before left it in $place.
+      if { [[ $left == "$place/$name" ]] || bring_out "$left" "$place/$name"; } &&
+        put "$place/$name/measurement.txt" "$REPLY" && mv -nT -- "$place/$name" "$results/$name" && [[ ! -e $place/$name ]]; then
+        stored+=("$results/$name")
+      else
         say "error: $name could not be stored as $results/$name" >&2
+      fi
     else
       [[ ! -L ${aside%/*} ]] || set_aside "${aside%/*}" refused
       [[ ! -e $aside ]] || set_aside "$aside" earlier
-      ! bring_out "$left" "$aside" || say "an unfinished point ($word); what it left is in $aside"
+      ! bring_out "$left" "$aside" || { stored+=("$aside") && say "an unfinished point ($word); what it left is in $aside"; }
     fi
   done
+  rmdir "$place" 2>/dev/null || true
 }
 # What was measured otherwise does not count, and leaves its name to this job where it has that.
 name_points
@@ -550,8 +566,9 @@ for left in "${!differs[@]}"; do
   [[ -z ${own[${left##*/}]-} ]] || { set_aside "$left" other && differs[$left]=; }
 done
 # An earlier run of this job may have been killed, and may have measured on other GPUs.
-[[ ! -e $run/finished || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] ||
-  set_aside "$run/finished" other
+for left in "$run/finished" "$results/.stored_$job_id"; do
+  [[ ! -e $left || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] || set_aside "$left" other
+done
 store_points all
 for left in "$run"/{finished,failed}; do
   rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused
@@ -623,11 +640,12 @@ write_manifest() { put "$manifest" "$(print_manifest)"; }
 
 # ---- The steps: a server's and its client's ---------------------------------------
 
-# They share a node and its memory; nothing is left to the site's defaults.
-readonly step=(srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export=ALL
+# They share a node and its memory; nothing is left to the site's defaults. Slurm's own token is srun's: with it, a
+# container could submit jobs of the user.
+readonly step=(srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export="ALL${SLURM_JWT:+,SLURM_JWT=}"
   --kill-on-bad-exit=1 --wait=0 --open-mode=append)
 # is_secret NAME: true for a variable that is called like a secret.
-is_secret() { [[ ${1^^} =~ TOKEN(_|$)|SECRET|PASSW|PASSPHRASE|PASS$|_PWD$|CREDENTIAL|KEY$ ]]; }
+is_secret() { [[ ${1^^} =~ TOKEN(_|$)|SECRET|PASSW|PASSPHRASE|(^|_)(PASS|PWD|(API)?KEY)$|CREDENTIAL ]]; }
 # keep_secrets NAME...: takes all secrets from the environment but these; an address with a password is one, too.
 keep_secrets() {
   local name
@@ -808,7 +826,21 @@ meet() {
 
 answer='' refused=0 ready_seconds=''
 readonly error_event=$'(^|\n)event: *error|"error": *[{"]|"object": *"error"'
+# is_own: false when the program that listens there is another user's, whose answers nobody asked for. Who has no number
+# in the container's namespace of users is 65534.
+is_own() {
+  local owner
+  for owner in $(awk -v port="$(printf '%04X' "$((port + replica))")" '{ split($2, place, ":") }
+    $4 == "0A" && place[2] == port && place[1] ~ /^0+$|0100007F$/ { print $8 }' /proc/net/tcp{,6} 2>/dev/null); do
+    [[ $owner != "$EUID" ]] || continue
+    if [[ $owner == 65534 || $(cat /proc/self/uid_map 2>/dev/null) == *4294967295* ]]; then
+      answer="another user's program listens on port $((port + replica))"
+      return 1
+    fi
+  done
+}
 is_healthy() {
+  is_own || return 1
   answer=$(curl --silent --max-time 5 --output /dev/null --write-out '%{http_code}' "http://$url$health_path") || true
   [[ $answer == 200 ]] || { answer="$health_path answers $answer" && return 1; }
 }
@@ -920,10 +952,13 @@ check_result() {
         print counter " " counted " requests, " requests " were asked for" (failed ? "; requests that failed: " failed : "")
       else if (output + 0 < 0.8 * osl || output + 0 > 1.2 * osl)
         print name " gives " (output == "" ? "no" : output) " tokens as the average output, " osl " were asked for"
-      else if (of["output token throughput"] + 0 <= 0 || of["request throughput"] + 0 <= 0)
+      else if (of["output token throughput"] + 0 <= 0)
         print name " says that no tokens were generated"
+      else if ("benchmark duration" in of)
+        printf "%d", 1000 * of["benchmark duration"]
       else
-        printf "%d", 1000 * requests / of["request throughput"]
+        # A rate has two decimals, and may be 0.00.
+        printf "%d", of["request throughput"] + 0 > 0 ? 1000 * requests / of["request throughput"] : 0
     }' "$table")
   [[ $reason =~ ^[0-9]+$ ]] || return 1
   busy=$reason reason=''
@@ -990,8 +1025,8 @@ watch_server() {
 }
 
 tool_pid='' began=0 current=
-# timeout leads a process group of its own and hands a signal on to it. What is left of the group after that (children
-# outlive their parent) is killed.
+# timeout leads a process group of its own and hands a signal on to it; what is left of the group after that is killed.
+# Requests of the warm-up have no group: they end with the step.
 stop_tool() {
   local tries=20
   kill -TERM "$tool_pid" 2>/dev/null || true
@@ -1237,7 +1272,7 @@ stop_steps() {
 client_end() {
   local status=0
   read -r -a REPLIES < <(text_of "$run/ended.$1") || true
-  [[ ! "${REPLIES[*]}" =~ ^[a-z_]+\ [0-9]{1,3}$ ]] || return 0
+  [[ ! "${REPLIES[*]}" =~ ^[a-z_]+\ (0|[1-9][0-9]{0,2})$ ]] || return 0
   wait "${clients[$1]}" || status=$?
   REPLIES=(client_failed "$status")
 }
@@ -1265,8 +1300,8 @@ show_cause() {
       # What loggers put before a message.
       for (i = 0; i < 12 && sub(/^(\[[^][]*\](<[a-z]+>)?:? ?|\([^()]*pid=[0-9]+[^()]*\) ?|(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)(: *| |$)|[EWIF][0-9]+ [0-9:.]+ +[0-9]+ [^ ]+\] |[0-9][0-9.,:TZ+\/-]*:? |[A-Za-z0-9_.\/-]+:[0-9]+\] ?|[A-Za-z0-9_.-]+:[0-9]+:[0-9]+ |([A-Za-z_.]+ )?- |\{"timestamp": "[^"]*", "level": "[A-Z]+", ("message": ")?)/, "", text); i++) ;
       prefix = substr(line, 1, length(line) - length(text))
-      level = prefix ~ /ERROR|CRITICAL|FATAL|\[[EF]\]|(^|\[)[EF][0-9]/ ? "E" : prefix ~ /WARN|\[W\]|(^|\[)W[0-9]/ ? "W" :
-        prefix ~ /INFO|DEBUG|TRACE|NOTICE|\[[IVD]\]|(^|\[)I[0-9]/ ? "I" : ""
+      level = prefix ~ /INFO|DEBUG|TRACE|NOTICE|\[[IVD]\]|(^|\[)I[0-9]/ ? "I" : ""
+      level = prefix ~ /ERROR|CRITICAL|FATAL|\[[EF]\]|(^|\[)[EF][0-9]/ ? "E" : prefix ~ /WARN|\[W\]|(^|\[)W[0-9]/ ? "W" : level
       # Neither what is no failure, nor the inside of a traceback.
       if (level == "I" || line ~ /\[dump_input\.py/ || text ~ /^$|^[ ^~]/ && text !~ /^ *(what\(\): |Value error, )/) next
       if (line ~ /[Ee]ngine ?[Cc]ore.*exited unexpectedly/) keep(1)
@@ -1416,12 +1451,13 @@ store_points all
 stop_steps server "$seconds_to_stop" "${servers[@]}"
 # The clients' containers are removed meanwhile; who is told to stop has no time for that.
 last_act=()
-((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}"
+# One that says that it has ended may go on.
+((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}" || stop_steps client 5 "${clients[@]}"
 ! declare -F remove_containers >/dev/null || remove_containers
 # Who still had a folder open when it was brought out may have added to it.
 ((${#stored[@]} == 0)) || find "${stored[@]}" ! -type d \( ! -type f -o -perm /6000 \) -delete
 states=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done)
-ready_seconds=$(sed -n 's/^ready_seconds=\([0-9]\{1,9\}\)$/\1/p' <<<"$states" | sort -n | tail -n 1)
+ready_seconds=$(sed -n 's/^ready_seconds=\(0\|[1-9][0-9]\{0,8\}\)$/\1/p' <<<"$states" | sort -n | tail -n 1)
 read -r in_flight_percent too_short < <(awk -F '[=/]' '/^in_flight=[0-9]+\/[0-9]+\/[0-9]+$/ && length() < 40 {
   busy += $2; seconds += $3; short += $4 } END {
   if (seconds > 0) printf "%d %d\n", (busy < 1000 * seconds ? busy / seconds / 10 : 100), short }' <<<"$states")
@@ -1446,6 +1482,7 @@ if [[ $code == [05] && $failed != 0 ]]; then
 elif [[ $code == 0 && $finished != "${#points[@]}" ]]; then
   # srun can say 0 of a client that never ran.
   explain points_missing
+  mapfile -t cause_lines < <(show_cause "$client_log")
 fi
 if ! write_manifest && [[ $cause != no_space ]]; then
   before=$reason
@@ -1469,8 +1506,8 @@ if ((code == 6)); then
     options="--time=$(((seconds_needed * 5 / 4 + ${ready_seconds:-0} + reserve) / 60 + 1)) "
     say "nothing failed: the points that were left out need about $seconds_needed s, and the server its start"
   elif ((finished == 0)) && { [[ $stopped_by == USR* ]] || (($(printf '%(%s)T' -1) >= ${measure_until:-9999999999})); }; then
-    options="--time=$(((ready_timeout + point_timeout + reserve) / 60 + 1)) "
-    to_do="the time was up before the first point was finished, so give the job more: the server may take $ready_timeout s until it is ready, and a point $point_timeout s"
+    options="--time=$(((ready_timeout + 2 * point_timeout + reserve) / 60 + 1)) "
+    to_do="the time was up before the first point was finished, so give the job more: the server may take $ready_timeout s until it is ready, and a point with its warm-up $((2 * point_timeout)) s"
   fi
 fi
 [[ -z $to_do ]] || advice=("what to do: $to_do")

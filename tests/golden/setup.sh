@@ -94,7 +94,7 @@ check_stage_path() {
 # the steps below, which say what they need; what tells of this job and its cluster stays, and so do the site's ENROOT_*.
 for name in $(compgen -e | grep -E '^(SLURM|SRUN|SBATCH|SCANCEL|SQUEUE|SCONTROL|PYXIS)_'); do
   case ${name#SLURM_} in
-    CONF | JWT | CLUSTER_NAME | JOB* | ARRAY_* | SUBMIT_* | RESTART_COUNT | NODELIST | NNODES | TASKS_* | *_ON_NODE) ;;
+    CONF | JWT | CLUSTER_NAME | JOB* | ARRAY_* | SUBMIT_* | RESTART_COUNT | NODELIST | NNODES | TASKS_* | *_ON_NODE | PMIX* | DEBUG) ;;
     *) unset "$name" ;;
   esac
 done
@@ -137,7 +137,8 @@ open_lock() {
 sound_image() {
   local length
   [[ -f $1 && $(head -c 4 "$1" | tr -d '\0') == hsqs ]] || return 1
-  length=$(od --endian=little -A n -t u8 -j 40 -N 8 "$1") && (($(stat -L -c %s "$1") >= length))
+  length=$(od --endian=little -A n -t u8 -j 40 -N 8 "$1") && (($(stat -L -c %s "$1") >= length)) || return 1
+  ! command -v unsquashfs >/dev/null || unsquashfs -s "$1" >/dev/null 2>&1
 }
 
 # text_of FILE: the text of a file that others may have made, within a bound. A link and a FIFO have none.
@@ -243,7 +244,7 @@ use_key_for() {
 }
 
 # is_secret NAME: true for a variable that is called like a secret.
-is_secret() { [[ ${1^^} =~ TOKEN(_|$)|SECRET|PASSW|PASSPHRASE|PASS$|_PWD$|CREDENTIAL|KEY$ ]]; }
+is_secret() { [[ ${1^^} =~ TOKEN(_|$)|SECRET|PASSW|PASSPHRASE|(^|_)(PASS|PWD|(API)?KEY)$|CREDENTIAL ]]; }
 # Steps get no secret of the user's but those that they are given. This shell keeps them.
 while read -r name; do
   ! is_secret "$name" || export -n "${name?}"
@@ -350,11 +351,11 @@ import_image() {
     say "error: enroot reported success, but what it wrote for $name is not a whole squashfs file: is the disk full?" >&2
     return 1
   fi
-  # What it is stands beside it, with its length: that shows whether it is this very file.
-  put "$file.reference" "$reference $(stat -c %s "$part")" || fail "cannot write $file.reference"
   # The name appears only now, when the file is whole. Where another setup was
   # faster, its file stays.
   mv -nT -- "$part" "$file" || sound_image "$file" || fail "cannot rename $part to $file"
+  # What it is stands beside it, with its length: that shows whether it is this very file.
+  [[ -e $part ]] || put "$file.reference" "$reference $(stat -c %s "$file")" || fail "cannot write $file.reference"
   rm -f -- "$part" "$stage_path/.$name.lock"
   say "$name is ready"
 }
