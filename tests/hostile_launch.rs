@@ -232,7 +232,7 @@ fn words_are_no_numbers() {
         let folder = tempfile::tempdir().unwrap();
         let table = format!(
             "Metric,avg\nOutput Sequence Length (tokens),16\nRequest Count (count),8\n\
-             Output Token Throughput (tokens/sec),{cell}\nRequest Throughput (per sec),{cell}\n"
+             Output Token Throughput (tokens/sec),{cell}\nRequest Throughput (per sec),0.00\n"
         );
         fs::write(folder.path().join("table.csv"), table).unwrap();
         let call = format!(
@@ -425,6 +425,8 @@ fn steps_get_the_secrets_that_they_need() {
         ("https_proxy", "http://me:canary@proxy:1"),
         ("HTTP_PROXY", "http://proxy:1"),
         ("TOKENIZERS_PARALLELISM", "true"),
+        ("NCCL_IB_PKEY", "0x1"),
+        ("LOGIN_BYPASS", "1"),
     ];
     let folder = tempfile::tempdir().unwrap();
     let program = format!(
@@ -437,6 +439,8 @@ fn steps_get_the_secrets_that_they_need() {
         "NGC_API_KEY=kept",
         "HTTP_PROXY=http://proxy:1",
         "TOKENIZERS_PARALLELISM=true",
+        "NCCL_IB_PKEY=0x1",
+        "LOGIN_BYPASS=1",
     ] {
         assert!(words.contains(kept), "{kept}: {words}");
     }
@@ -534,8 +538,8 @@ fn a_result_that_is_not_stored_is_not_finished() {
     let words = left.bring_out();
     assert!(words.contains("status: failed"), "{words}");
     assert!(words.contains("could not be stored as"), "{words}");
-    let refused = left.run().join("finished.refused-1").join(POINT);
-    assert!(refused.join("table.csv").is_file());
+    let kept = left.at("results/.stored_7").join(POINT);
+    assert!(kept.join("table.csv").is_file());
 }
 
 /// A run that was killed did not bring out what was finished; the next one of the job does, and
@@ -547,6 +551,16 @@ fn what_a_killed_run_finished_is_finished() {
     let words = left.bring_out();
     assert!(words.contains("measured: yes"), "{words}");
     assert!(!left.run().join("taken.1").exists(), "{words}");
+
+    // Killed before the point had its final name.
+    let left = Left::new();
+    fs::create_dir(left.at("results/.stored_7")).unwrap();
+    fs::rename(left.point(), left.at("results/.stored_7").join(POINT)).unwrap();
+    let words = left.bring_out();
+    assert!(words.contains("measured: yes"), "{words}");
+    let point = left.at("results").join(POINT);
+    assert!(point.join("table.csv").is_file() && point.join("measurement.txt").is_file());
+    assert!(!left.at("results/.stored_7").exists());
 
     let left = Left::new();
     fs::rename(left.point(), left.run().join(POINT)).unwrap();

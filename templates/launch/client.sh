@@ -207,7 +207,7 @@ check_result() {
         printf "%d", 1000 * of["benchmark duration"]
       else
         # A rate has two decimals, and may be 0.00.
-        printf "%d", of["request throughput"] + 0 > 0 ? 1000 * requests / of["request throughput"] : 0
+        printf("%d", (of["request throughput"] + 0 > 0 ? 1000 * requests / of["request throughput"] : 0))
     }' "$table")
   [[ $reason =~ ^[0-9]+$ ]] || return 1
   busy=$reason reason=''

@@ -19,7 +19,7 @@ readonly model_files
 hidden=$(LC_ALL=C find -H "$stage_path"/{"$server_image","$client_image"} "$model_path" "${model_files[@]/#/"$model_path"/}" \
   -maxdepth 0 \( ! -readable -o -type d ! -executable \) 2>&1 | tr -c ' -~\n' '?' |
   grep -v 'No such file' | head -n 3) || true
-[[ -z $hidden ]] || missing "permission to read ${hidden//$'\n'/, }: ask the owner for chmod -R a+rX"
+[[ -z $hidden ]] || missing "permission to read ${hidden//$'\n'/, }: ask its owner for chmod -R a+rX"
 for image in "$server_image" "$client_image"; do
   [[ $hidden == *"$image"* ]] || sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
 done

@@ -276,7 +276,7 @@ readonly model_files
 hidden=$(LC_ALL=C find -H "$stage_path"/{"$server_image","$client_image"} "$model_path" "${model_files[@]/#/"$model_path"/}" \
   -maxdepth 0 \( ! -readable -o -type d ! -executable \) 2>&1 | tr -c ' -~\n' '?' |
   grep -v 'No such file' | head -n 3) || true
-[[ -z $hidden ]] || missing "permission to read ${hidden//$'\n'/, }: ask the owner for chmod -R a+rX"
+[[ -z $hidden ]] || missing "permission to read ${hidden//$'\n'/, }: ask its owner for chmod -R a+rX"
 for image in "$server_image" "$client_image"; do
   [[ $hidden == *"$image"* ]] || sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
 done
@@ -645,7 +645,7 @@ write_manifest() { put "$manifest" "$(print_manifest)"; }
 readonly step=(srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export="ALL${SLURM_JWT:+,SLURM_JWT=}"
   --kill-on-bad-exit=1 --wait=0 --open-mode=append)
 # is_secret NAME: true for a variable that is called like a secret.
-is_secret() { [[ ${1^^} =~ TOKEN(_|$)|SECRET|PASSW|PASSPHRASE|(^|_)(PASS|PWD|(API)?KEY)$|CREDENTIAL ]]; }
+is_secret() { [[ ${1^^} =~ TOKEN(_|$)|SECRET|PASSW|PASSPHRASE|(^|[^Y])PASS$|_PWD$|CREDENTIAL|(^|[^P])KEY$ ]]; }
 # keep_secrets NAME...: takes all secrets from the environment but these; an address with a password is one, too.
 keep_secrets() {
   local name
@@ -958,7 +958,7 @@ check_result() {
         printf "%d", 1000 * of["benchmark duration"]
       else
         # A rate has two decimals, and may be 0.00.
-        printf "%d", of["request throughput"] + 0 > 0 ? 1000 * requests / of["request throughput"] : 0
+        printf("%d", (of["request throughput"] + 0 > 0 ? 1000 * requests / of["request throughput"] : 0))
     }' "$table")
   [[ $reason =~ ^[0-9]+$ ]] || return 1
   busy=$reason reason=''

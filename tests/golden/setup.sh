@@ -244,7 +244,7 @@ use_key_for() {
 }
 
 # is_secret NAME: true for a variable that is called like a secret.
-is_secret() { [[ ${1^^} =~ TOKEN(_|$)|SECRET|PASSW|PASSPHRASE|(^|_)(PASS|PWD|(API)?KEY)$|CREDENTIAL ]]; }
+is_secret() { [[ ${1^^} =~ TOKEN(_|$)|SECRET|PASSW|PASSPHRASE|(^|[^Y])PASS$|_PWD$|CREDENTIAL|(^|[^P])KEY$ ]]; }
 # Steps get no secret of the user's but those that they are given. This shell keeps them.
 while read -r name; do
   ! is_secret "$name" || export -n "${name?}"
