@@ -173,7 +173,7 @@ fn jobs_on_one_node_do_not_share_a_port() {
     site.set("LAB_NIM_ARGS", "--bind-late --startup-delay 60");
     let loading = site.submit(&lab, Launch);
     loading.wait_until("the first server", || {
-        loading.printed().contains("server and client started")
+        loading.printed().contains("started; servers")
     });
     let second = site.job(&lab, Launch);
     second.assert(2, "another job there has it");
