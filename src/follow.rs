@@ -1,5 +1,6 @@
 //! How far a launch is: from what Slurm says of it and from what it leaves on disk.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
@@ -286,8 +287,9 @@ impl Follower {
         let mut runs: Vec<_> = RunId::parse(&self.launch.in_file_names())
             .into_iter()
             .collect();
+        let mut known: HashSet<_> = runs.iter().cloned().collect();
         for run in manifests().flat_map(|manifest| &manifest.resumes) {
-            if !runs.contains(run) {
+            if known.insert(run.clone()) {
                 runs.push(run.clone());
             }
         }

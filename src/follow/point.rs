@@ -1,5 +1,7 @@
 //! The points of a sweep, and how far each is.
 
+use std::collections::HashMap;
+
 use camino::{Utf8Component, Utf8Path};
 
 use super::{RunFiles, files};
@@ -106,11 +108,16 @@ pub(super) fn read(
         }
         None => planned.iter().map(open).collect(),
     };
+    // Both files may have a hundred thousand rows. Of points of one name, the first is meant.
+    let named = points.iter().enumerate().rev();
+    let places: HashMap<String, usize> = named
+        .map(|(place, point)| (point.folder.clone(), place))
+        .collect();
     for row in files::small(&files.points).unwrap_or_default().lines() {
         let mut fields = row.splitn(5, '|');
         let mut field = || fields.next().unwrap_or_default();
         let [folder, word, _seconds, _figures, detail] = std::array::from_fn(|_| field());
-        if let Some(point) = points.iter_mut().find(|point| point.folder == folder) {
+        if let Some(point) = places.get(folder).and_then(|&place| points.get_mut(place)) {
             point.state = PointState::from_word(word);
             point.detail = self::detail(detail);
         }
@@ -218,5 +225,30 @@ mod tests {
             states(Some(&manifest)),
             [of("a_6", Finished), of("b_7", Failed)]
         );
+    }
+
+    #[test]
+    fn files_with_very_many_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let results = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
+        let files = RunFiles {
+            manifest: results.join("run_7.json"),
+            points: results.join("points"),
+            states: Vec::new(),
+            logs: Vec::new(),
+            results,
+        };
+        let rows = (0..80_000).map(|number| PointRow {
+            folder: format!("a{number:05}"),
+            ..PointRow::default()
+        });
+        let manifest = Manifest {
+            points: rows.collect(),
+            ..Manifest::default()
+        };
+        std::fs::write(&files.points, "a-none\n".repeat(590_000)).unwrap();
+        let start = std::time::Instant::now();
+        assert_eq!(read(&files, &[], Some(&manifest)).len(), 80_000);
+        assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
     }
 }
