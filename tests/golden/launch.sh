@@ -255,8 +255,11 @@ restarts=$(squeue --noheader --jobs="$slurm_id" --Format=restartcnt 2>/dev/null 
 readonly restarts
 
 check_runtime
-# A recipe may name any folder as its model, and its images see all that is in it.
+# A recipe may name any folder as its model, and its images see all that is in it. Links lead to those of the system:
+# /var/run is /run, where programs of the user and of Slurm listen.
 real=$(cd -P -- "$model_path" 2>/dev/null && pwd) || real=$model_path
+[[ ! $real/ =~ ^/+(boot|dev|etc|proc|run|sys)?/ ]] ||
+  missing "a folder that is a model's: $model_path is $real, a folder of the system"
 for place in "${HOME:-/}" "$stage_path"; do
   place=$(cd -P -- "$place" 2>/dev/null && pwd) || continue
   [[ $place/ != "$real"/* && $real != "$place"/.* ]] ||
@@ -331,7 +334,8 @@ for id in "${resumed[@]}"; do
   id=${id/_/-} found=${#runs[@]}
   [[ $id != "$job_id" ]] || continue
   for left in "$results/run_$id"{,-*}.json; do
-    [[ -f $left ]] || continue
+    # Others may write here, and a name may have anything in it.
+    [[ -f $left && ${left##*/run_} =~ ^[0-9]+(-[0-9]+)?\.json$ ]] || continue
     IFS=, read -r -a earlier < <(text_of "$left" | sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' | tr -cd '0-9,-') || true
     left=${left##*/run_}
     runs+=("${left%.json}" "${earlier[@]}")
@@ -514,6 +518,12 @@ bring_out() {
     return 1
   fi
   mkdir -p "${2%/*}" && mv -nT -- "$1" "$2" && [[ ! -e $1 ]] || return 1
+  # A client that is quick puts something else in its place before it is moved. From here on it cannot.
+  if [[ -L $2 || ! -d $2 ]]; then
+    rm -f -- "$2"
+    say "error: the client exchanged ${1##*/} while it was stored" >&2
+    return 1
+  fi
   stored+=("$2")
 }
 # store_points [all]: what clients have put down gets its final name, and what was measured is written down there. What
@@ -623,8 +633,9 @@ write_manifest() { put "$manifest" "$(print_manifest)"; }
 
 # ---- The steps: a server's and its client's ---------------------------------------
 
-# They share a node and its memory; nothing is left to the site's defaults.
-readonly step=(srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export=ALL
+# They share a node and its memory; nothing is left to the site's defaults. Slurm's own token is srun's: with it, a
+# container could submit jobs of the user.
+readonly step=(srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export="ALL${SLURM_JWT:+,SLURM_JWT=}"
   --kill-on-bad-exit=1 --wait=0 --open-mode=append)
 # is_secret NAME: true for a variable that is called like a secret.
 is_secret() { [[ ${1^^} =~ TOKEN(_|$)|SECRET|PASSW|PASSPHRASE|PASS$|_PWD$|CREDENTIAL|KEY$ ]]; }
@@ -808,7 +819,21 @@ meet() {
 
 answer='' refused=0 ready_seconds=''
 readonly error_event=$'(^|\n)event: *error|"error": *[{"]|"object": *"error"'
+# is_own: false when the program that listens there is another user's, whose answers nobody asked for. Who has no number
+# in the container's namespace of users is 65534.
+is_own() {
+  local owner
+  for owner in $(awk -v port="$(printf '%04X' "$((port + replica))")" '{ split($2, place, ":") }
+    $4 == "0A" && place[2] == port && place[1] ~ /^0+$|0100007F$/ { print $8 }' /proc/net/tcp{,6} 2>/dev/null); do
+    [[ $owner != "$EUID" ]] || continue
+    if [[ $owner == 65534 || $(cat /proc/self/uid_map 2>/dev/null) == *4294967295* ]]; then
+      answer="another user's program listens on port $((port + replica))"
+      return 1
+    fi
+  done
+}
 is_healthy() {
+  is_own || return 1
   answer=$(curl --silent --max-time 5 --output /dev/null --write-out '%{http_code}' "http://$url$health_path") || true
   [[ $answer == 200 ]] || { answer="$health_path answers $answer" && return 1; }
 }
@@ -1237,7 +1262,7 @@ stop_steps() {
 client_end() {
   local status=0
   read -r -a REPLIES < <(text_of "$run/ended.$1") || true
-  [[ ! "${REPLIES[*]}" =~ ^[a-z_]+\ [0-9]{1,3}$ ]] || return 0
+  [[ ! "${REPLIES[*]}" =~ ^[a-z_]+\ (0|[1-9][0-9]{0,2})$ ]] || return 0
   wait "${clients[$1]}" || status=$?
   REPLIES=(client_failed "$status")
 }
@@ -1251,7 +1276,7 @@ show_cause() {
   [[ -f $1 && ! -L $1 ]] || return 0
   echo "what may be the cause, in $1:"
   # Of the first kind that there is: 1 a cause, 2 may be one, 3 follows from one. What differs in numbers only is one.
-  LC_ALL=C cut -b -4000 -- "$1" | LC_ALL=C grep -naiE \
+  LC_ALL=C timeout 60 cut -b -4000 -- "$1" | LC_ALL=C grep -naiE \
     'error|exception|critical|fatal|fault|fail|kill|oom|out of|cuda|nccl|denied|quota|no such|not found|dumped|abort|in use|can.?not|could not|unable|exited|what\(|illegal|terminate|\[E\]' |
     LC_ALL=C grep -av '^[0-9]*:.\{0,40\}\(INFO\|DEBUG\)[ :]' | head -n 50000 | plain |
     LC_ALL=C awk -F : -v earlier="${earlier_lines[$1]:-0}" '
@@ -1416,12 +1441,13 @@ store_points all
 stop_steps server "$seconds_to_stop" "${servers[@]}"
 # The clients' containers are removed meanwhile; who is told to stop has no time for that.
 last_act=()
-((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}"
+# One that says that it has ended may go on.
+((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}" || stop_steps client 5 "${clients[@]}"
 ! declare -F remove_containers >/dev/null || remove_containers
 # Who still had a folder open when it was brought out may have added to it.
 ((${#stored[@]} == 0)) || find "${stored[@]}" ! -type d \( ! -type f -o -perm /6000 \) -delete
 states=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done)
-ready_seconds=$(sed -n 's/^ready_seconds=\([0-9]\{1,9\}\)$/\1/p' <<<"$states" | sort -n | tail -n 1)
+ready_seconds=$(sed -n 's/^ready_seconds=\(0\|[1-9][0-9]\{0,8\}\)$/\1/p' <<<"$states" | sort -n | tail -n 1)
 read -r in_flight_percent too_short < <(awk -F '[=/]' '/^in_flight=[0-9]+\/[0-9]+\/[0-9]+$/ && length() < 40 {
   busy += $2; seconds += $3; short += $4 } END {
   if (seconds > 0) printf "%d %d\n", (busy < 1000 * seconds ? busy / seconds / 10 : 100), short }' <<<"$states")
@@ -1442,7 +1468,11 @@ done
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
 if [[ $code == [05] && $failed != 0 ]]; then
   explain points_failed
-  mapfile -t cause_lines < <(for log in "$results/failed_$job_id"/{*,*/server-*}/*.log; do show_cause "$log"; done)
+  # There may be any number of them, of any length.
+  SECONDS=0
+  mapfile -t cause_lines < <(for log in "$results/failed_$job_id"/{*,*/server-*}/*.log; do
+    ((SECONDS > 60)) || show_cause "$log"
+  done | head -n 400)
 elif [[ $code == 0 && $finished != "${#points[@]}" ]]; then
   # srun can say 0 of a client that never ran.
   explain points_missing

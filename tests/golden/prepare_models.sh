@@ -103,12 +103,15 @@ check_readable() {
     [[ -x $folder || ! -d $folder ]] || hidden=${hidden:-$folder}
   done <<<"$path/"
   if [[ -n $hidden ]]; then
-    missing "permission to search $hidden: ask $(stat -c %U -- "$hidden"), its owner, for chmod a+x $hidden"
+    # A link may lead to a name with anything in it.
+    name=${hidden//[[:cntrl:]]/?}
+    missing "permission to search $name: ask $(stat -c %U -- "$hidden"), its owner, for chmod a+x $name"
     return 1
   fi
   hidden=$(find "$path" ! -type l \( ! -readable -o -type d ! -executable \) -print -quit 2>/dev/null) || true
   [[ -n $hidden ]] || return 0
-  missing "permission to read $path: ask $(stat -c %U -- "$hidden"), its owner, for chmod -R a+rX $path"
+  name=${path//[[:cntrl:]]/?}
+  missing "permission to read $name: ask $(stat -c %U -- "$hidden"), its owner, for chmod -R a+rX $name"
   return 1
 }
 
@@ -252,13 +255,13 @@ check_checksums() {
       return
     fi
     file=${BASH_REMATCH[1]}
-    if [[ ! -f $1/$file || /$file/ == */../* ]]; then
+    if [[ ! -f $1/$file || $file == /* || /$file/ == */../* ]]; then
       printf 'checksums.blake3 names %q, which is no file of the folder\n' "$file"
       return
     fi
   done <"$1/checksums.blake3"
   say "comparing checksums.blake3" >&2
-  if answer=$(cd "$1" && b3sum --check --quiet checksums.blake3 2>&1); then
+  if answer=$(cd "$1" && b3sum --check --quiet checksums.blake3 2>&1 </dev/null); then
     # In a folder that is someone else's to write, they are compared each time.
     touch "$1/$mark" 2>/dev/null || true
     return

@@ -110,12 +110,15 @@ check_readable() {
     [[ -x $folder || ! -d $folder ]] || hidden=${hidden:-$folder}
   done <<<"$path/"
   if [[ -n $hidden ]]; then
-    missing "permission to search $hidden: ask $(stat -c %U -- "$hidden"), its owner, for chmod a+x $hidden"
+    # A link may lead to a name with anything in it.
+    name=${hidden//[[:cntrl:]]/?}
+    missing "permission to search $name: ask $(stat -c %U -- "$hidden"), its owner, for chmod a+x $name"
     return 1
   fi
   hidden=$(find "$path" ! -type l \( ! -readable -o -type d ! -executable \) -print -quit 2>/dev/null) || true
   [[ -n $hidden ]] || return 0
-  missing "permission to read $path: ask $(stat -c %U -- "$hidden"), its owner, for chmod -R a+rX $path"
+  name=${path//[[:cntrl:]]/?}
+  missing "permission to read $name: ask $(stat -c %U -- "$hidden"), its owner, for chmod -R a+rX $name"
   return 1
 }
 
