@@ -78,7 +78,10 @@ fn a_point_that_is_exchanged_while_it_is_stored() {
         ls results"
     );
     let said = bash(&folder, &program);
-    assert!(said.contains("\ntheirs\nother_4\n") || said.starts_with("theirs\nother_4\n"), "{said}");
+    assert!(
+        said.contains("\ntheirs\nother_4\n") || said.starts_with("theirs\nother_4\n"),
+        "{said}"
+    );
     assert!(said.contains("p_7 could not be stored"), "{said}");
 }
 
@@ -89,10 +92,21 @@ fn a_client_that_only_says_that_it_has_ended() {
     let own = functions(
         &launch,
         &[
-            "say", "running", "at_work", "ends_within", "step_ids", "signal_steps", "only_removes", "stop_steps",
+            "say",
+            "running",
+            "at_work",
+            "ends_within",
+            "step_ids",
+            "signal_steps",
+            "only_removes",
+            "stop_steps",
         ],
     );
-    let end = lines(&launch, "stop_steps client 5", "! declare -F remove_containers");
+    let end = lines(
+        &launch,
+        "stop_steps client 5",
+        "! declare -F remove_containers",
+    );
     let program = format!(
         "set -Eu
         {own}
@@ -113,8 +127,13 @@ fn the_token_of_slurm_is_srun_s() {
     let launch = script(ScriptKind::Launch);
     let folder = tempfile::tempdir().unwrap();
     let step = lines(&launch, "readonly step=(", "  --kill-on-bad-exit");
-    for (token, export) in [("", "--export=ALL"), ("SLURM_JWT=canary", "--export=ALL,SLURM_JWT=")] {
-        let program = format!("unset SLURM_JWT; {token}\nSLURMD_NODENAME=n\n{step}\nprintf '%s\\n' \"${{step[@]}}\"");
+    for (token, export) in [
+        ("", "--export=ALL"),
+        ("SLURM_JWT=canary", "--export=ALL,SLURM_JWT="),
+    ] {
+        let program = format!(
+            "unset SLURM_JWT; {token}\nSLURMD_NODENAME=n\n{step}\nprintf '%s\\n' \"${{step[@]}}\""
+        );
         let said = bash(&folder, &program);
         assert!(said.lines().any(|line| line == export), "{said}");
         assert!(!said.contains("canary"), "{said}");
@@ -126,12 +145,20 @@ fn a_number_with_a_zero_in_front() {
     let launch = script(ScriptKind::Launch);
     let folder = tempfile::tempdir().unwrap();
     let line = lines(&launch, "ready_seconds=$(sed", "ready_seconds=$(sed");
-    for (number, read) in [("007", ""), ("00", ""), ("0", "0"), ("70", "70"), ("1234567890", "")] {
+    for (number, read) in [
+        ("007", ""),
+        ("00", ""),
+        ("0", "0"),
+        ("70", "70"),
+        ("1234567890", ""),
+    ] {
         let program = format!("states=ready_seconds={number}\n{line}\necho \"<$ready_seconds>\"");
         assert_eq!(bash(&folder, &program), format!("<{read}>\n"), "{number}");
     }
     let client_end = functions(&launch, &["client_end"]);
-    let program = format!("clients=(1)\nwait() {{ return 3; }}\nrun=.\ntext_of() {{ echo 'finished 089'; }}\n{client_end}\nclient_end 0\necho \"${{REPLIES[*]}}\"");
+    let program = format!(
+        "clients=(1)\nwait() {{ return 3; }}\nrun=.\ntext_of() {{ echo 'finished 089'; }}\n{client_end}\nclient_end 0\necho \"${{REPLIES[*]}}\""
+    );
     assert_eq!(bash(&folder, &program), "client_failed 3\n");
 }
 
@@ -141,7 +168,10 @@ fn checksums_from_the_root_and_of_standard_input() {
     let own = functions(&prepare, &["say", "check_checksums"]);
     let digest = "0".repeat(64);
     for (name, said_of_it) in [
-        ("/dev/zero", "checksums.blake3 names /dev/zero, which is no file of the folder"),
+        (
+            "/dev/zero",
+            "checksums.blake3 names /dev/zero, which is no file of the folder",
+        ),
         ("-", "standard input has 0 bytes"),
     ] {
         let folder = tempfile::tempdir().unwrap();
@@ -149,7 +179,11 @@ fn checksums_from_the_root_and_of_standard_input() {
         for file in ["dev/zero", "-"] {
             fs::write(folder.path().join(file), "x").unwrap();
         }
-        fs::write(folder.path().join("checksums.blake3"), format!("{digest}  {name}\n")).unwrap();
+        fs::write(
+            folder.path().join("checksums.blake3"),
+            format!("{digest}  {name}\n"),
+        )
+        .unwrap();
         let program = format!(
             "mark=.mark\n{own}\nb3sum() {{ echo \"FAILED: standard input has $(wc -c) bytes\"; return 1; }}
             echo typed | check_checksums ."
@@ -198,7 +232,11 @@ fn a_server_of_another_user_is_not_measured() {
             is_healthy && echo healthy || echo \"$answer\""
         );
         let said = bash(&folder, &program);
-        let expected = if is_healthy { "healthy\n" } else { "another user's program listens on port 8000\n" };
+        let expected = if is_healthy {
+            "healthy\n"
+        } else {
+            "another user's program listens on port 8000\n"
+        };
         assert_eq!(said, expected, "{owner} {map}");
     }
 }
@@ -208,11 +246,21 @@ fn a_link_to_a_folder_of_the_system_is_no_model() {
     let launch = script(ScriptKind::Launch);
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("model")).unwrap();
-    for (place, target) in [("run", "/run"), ("root", "/"), ("fd", "/proc/self"), ("own", "model")] {
+    for (place, target) in [
+        ("run", "/run"),
+        ("root", "/"),
+        ("fd", "/proc/self"),
+        ("own", "model"),
+    ] {
         symlink(target, folder.path().join(place)).unwrap();
     }
     let check = lines(&launch, "real=$(cd -P", "done");
-    for (place, is_model) in [("run", false), ("root", false), ("fd", false), ("own", true)] {
+    for (place, is_model) in [
+        ("run", false),
+        ("root", false),
+        ("fd", false),
+        ("own", true),
+    ] {
         let program = format!(
             "missing() {{ echo \"missing: $*\"; }}
             HOME=/home/nobody-at-all stage_path=/nowhere-at-all model_path=$PWD/{place}
