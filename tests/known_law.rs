@@ -14,6 +14,7 @@ use std::fs;
 use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,9 @@ const OUTPUT_TOKENS: u32 = 48;
 
 /// Times so long that what the client adds to each, a few ms, is no matter.
 const LAW: &str = "ttft=300,queue=4,prompt=0.2,itl=20,load=0.4,noise=0.05,seed=7";
+
+/// One test at a time: they have one port, and measure time.
+static QUIET: Mutex<()> = Mutex::new(());
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Tool {
@@ -262,6 +266,7 @@ fn truth_of(lines: &[Value]) -> Truth {
 #[test]
 #[ignore = "measures time: needs a quiet machine, root and the lab's images"]
 fn every_figure_is_the_truth() {
+    let _quiet = QUIET.lock().unwrap_or_else(PoisonError::into_inner);
     let bound = std::env::var("KNOWN_LAW_BOUND").map_or(0.02, |bound| bound.parse().unwrap());
     let points =
         std::env::var("KNOWN_LAW_CONCURRENCIES").unwrap_or_else(|_| "1,4,16,64".to_owned());
@@ -336,6 +341,7 @@ fn every_figure_is_the_truth() {
 #[test]
 #[ignore = "needs root and the lab's images, and takes minutes"]
 fn each_point_has_its_own_prompts() {
+    let _quiet = QUIET.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = tempfile::tempdir().unwrap();
     let folder = Utf8Path::from_path(folder.path()).unwrap();
     let server = Server::start(folder, LAW, "on");
@@ -370,6 +376,7 @@ fn each_point_has_its_own_prompts() {
 #[test]
 #[ignore = "needs root and the lab's images, and takes minutes"]
 fn a_sweep_measures_the_server_and_not_its_cache() {
+    let _quiet = QUIET.lock().unwrap_or_else(PoisonError::into_inner);
     const PROMPT: f64 = 2.0; // ms a token
     let folder = tempfile::tempdir().unwrap();
     let folder = Utf8Path::from_path(folder.path()).unwrap();

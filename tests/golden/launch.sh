@@ -1286,7 +1286,7 @@ show_cause() {
   [[ -f $1 && ! -L $1 ]] || return 0
   echo "what may be the cause, in $1:"
   # Of the first kind that there is: 1 a cause, 2 may be one, 3 follows from one. What differs in numbers only is one.
-  LC_ALL=C cut -b -4000 -- "$1" | LC_ALL=C grep -naiE \
+  LC_ALL=C timeout 60 cut -b -4000 -- "$1" | LC_ALL=C grep -naiE \
     'error|exception|critical|fatal|fault|fail|kill|oom|out of|cuda|nccl|denied|quota|no such|not found|dumped|abort|in use|can.?not|could not|unable|exited|what\(|illegal|terminate|\[E\]' |
     LC_ALL=C grep -av '^[0-9]*:.\{0,40\}\(INFO\|DEBUG\)[ :]' | head -n 50000 | plain |
     LC_ALL=C awk -F : -v earlier="${earlier_lines[$1]:-0}" '
@@ -1478,7 +1478,11 @@ done
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
 if [[ $code == [05] && $failed != 0 ]]; then
   explain points_failed
-  mapfile -t cause_lines < <(for log in "$results/failed_$job_id"/{*,*/server-*}/*.log; do show_cause "$log"; done)
+  # There may be any number of them, of any length.
+  SECONDS=0
+  mapfile -t cause_lines < <(for log in "$results/failed_$job_id"/{*,*/server-*}/*.log; do
+    ((SECONDS > 60)) || show_cause "$log"
+  done | head -n 400)
 elif [[ $code == 0 && $finished != "${#points[@]}" ]]; then
   # srun can say 0 of a client that never ran.
   explain points_missing

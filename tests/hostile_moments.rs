@@ -1,0 +1,272 @@
+//! What others do between two looks of a script, or with a name, a number or a link that nobody
+//! expects: the scripts' own lines, run by bash.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::Command;
+
+use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
+use tempfile::TempDir;
+
+fn script(kind: ScriptKind) -> String {
+    let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new()).unwrap();
+    plan.script(kind).text().to_owned()
+}
+
+/// The lines from the one that begins with `from` to the next that begins with `to`.
+fn lines(text: &str, from: &str, to: &str) -> String {
+    let begin = text.find(&format!("\n{from}")).expect(from) + 1;
+    let mut part = String::new();
+    for (number, line) in text[begin..].lines().enumerate() {
+        part.push_str(line);
+        part.push('\n');
+        if line.starts_with(to) && (number > 0 || from == to) {
+            return part;
+        }
+    }
+    panic!("no {to} after {from}");
+}
+
+fn functions(text: &str, names: &[&str]) -> String {
+    let of = |name: &&str| {
+        let from = format!("{name}() {{");
+        let begin = text.find(&format!("\n{from}")).expect(name) + 1;
+        let line = text[begin..].lines().next().unwrap();
+        if line.ends_with(" }") {
+            format!("{line}\n")
+        } else {
+            lines(text, &from, "}")
+        }
+    };
+    names.iter().map(of).collect()
+}
+
+/// What bash prints of this program, in a folder.
+fn bash(folder: &TempDir, program: &str) -> String {
+    let output = Command::new("timeout")
+        .args(["30", "bash", "-c", program])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let words = [output.stdout, output.stderr].concat();
+    String::from_utf8_lossy(&words).into_owned()
+}
+
+#[test]
+fn a_point_that_is_exchanged_while_it_is_stored() {
+    let launch = script(ScriptKind::Launch);
+    let folder = tempfile::tempdir().unwrap();
+    let own = functions(
+        &launch,
+        &["say", "put", "set_aside", "bring_out", "store_points"],
+    );
+    // The client's folder becomes a link as soon as it has been looked at.
+    let program = format!(
+        "set -Eeuo pipefail
+        {own}
+        mkdir -p results/.run_7/finished/p_7 results/other_4
+        echo theirs >results/other_4/measurement.txt
+        timeout() {{
+          \"${{@:2}}\"
+          rm -r results/.run_7/finished/p_7 && ln -s \"$PWD/results/other_4\" results/.run_7/finished/p_7
+        }}
+        results=$PWD/results run=$PWD/results/.run_7 job_id=7 stored=()
+        declare -A own=([p_7]='chat 1 1 1 1 1 1')
+        measurement_of() {{ REPLY=forged; }}
+        store_points
+        cat results/other_4/measurement.txt
+        ls results"
+    );
+    let said = bash(&folder, &program);
+    assert!(
+        said.contains("\ntheirs\nother_4\n") || said.starts_with("theirs\nother_4\n"),
+        "{said}"
+    );
+    assert!(said.contains("p_7 could not be stored"), "{said}");
+}
+
+#[test]
+fn a_client_that_only_says_that_it_has_ended() {
+    let launch = script(ScriptKind::Launch);
+    let folder = tempfile::tempdir().unwrap();
+    let own = functions(
+        &launch,
+        &[
+            "say",
+            "running",
+            "at_work",
+            "ends_within",
+            "step_ids",
+            "signal_steps",
+            "only_removes",
+            "stop_steps",
+        ],
+    );
+    let end = lines(
+        &launch,
+        "stop_steps client 5",
+        "! declare -F remove_containers",
+    );
+    let program = format!(
+        "set -Eu
+        {own}
+        squeue() {{ :; }}; scancel() {{ :; }}; scontrol() {{ :; }}; store_points() {{ :; }}
+        slurm_id=7 SLURM_JOB_ID=7 SLURMD_NODENAME=n seconds_to_stop=1 code=5 servers=()
+        sleep 25 >/dev/null 2>&1 & clients=($!)
+        echo 'points_failed 1' >ended.0
+        declare -A last_act=([$!]=ended.0)
+        {end}
+        kill -0 \"${{clients[0]}}\" 2>/dev/null && echo alive || echo stopped"
+    );
+    let said = bash(&folder, &program);
+    assert!(said.ends_with("stopped\n"), "{said}");
+}
+
+#[test]
+fn the_token_of_slurm_is_srun_s() {
+    let launch = script(ScriptKind::Launch);
+    let folder = tempfile::tempdir().unwrap();
+    let step = lines(&launch, "readonly step=(", "  --kill-on-bad-exit");
+    for (token, export) in [
+        ("", "--export=ALL"),
+        ("SLURM_JWT=canary", "--export=ALL,SLURM_JWT="),
+    ] {
+        let program = format!(
+            "unset SLURM_JWT; {token}\nSLURMD_NODENAME=n\n{step}\nprintf '%s\\n' \"${{step[@]}}\""
+        );
+        let said = bash(&folder, &program);
+        assert!(said.lines().any(|line| line == export), "{said}");
+        assert!(!said.contains("canary"), "{said}");
+    }
+}
+
+#[test]
+fn a_number_with_a_zero_in_front() {
+    let launch = script(ScriptKind::Launch);
+    let folder = tempfile::tempdir().unwrap();
+    let line = lines(&launch, "ready_seconds=$(sed", "ready_seconds=$(sed");
+    for (number, read) in [
+        ("007", ""),
+        ("00", ""),
+        ("0", "0"),
+        ("70", "70"),
+        ("1234567890", ""),
+    ] {
+        let program = format!("states=ready_seconds={number}\n{line}\necho \"<$ready_seconds>\"");
+        assert_eq!(bash(&folder, &program), format!("<{read}>\n"), "{number}");
+    }
+    let client_end = functions(&launch, &["client_end"]);
+    let program = format!(
+        "clients=(1)\nwait() {{ return 3; }}\nrun=.\ntext_of() {{ echo 'finished 089'; }}\n{client_end}\nclient_end 0\necho \"${{REPLIES[*]}}\""
+    );
+    assert_eq!(bash(&folder, &program), "client_failed 3\n");
+}
+
+#[test]
+fn checksums_from_the_root_and_of_standard_input() {
+    let prepare = script(ScriptKind::PrepareModels);
+    let own = functions(&prepare, &["say", "check_checksums"]);
+    let digest = "0".repeat(64);
+    for (name, said_of_it) in [
+        (
+            "/dev/zero",
+            "checksums.blake3 names /dev/zero, which is no file of the folder",
+        ),
+        ("-", "standard input has 0 bytes"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("dev")).unwrap();
+        for file in ["dev/zero", "-"] {
+            fs::write(folder.path().join(file), "x").unwrap();
+        }
+        fs::write(
+            folder.path().join("checksums.blake3"),
+            format!("{digest}  {name}\n"),
+        )
+        .unwrap();
+        let program = format!(
+            "mark=.mark\n{own}\nb3sum() {{ echo \"FAILED: standard input has $(wc -c) bytes\"; return 1; }}
+            echo typed | check_checksums ."
+        );
+        let said = bash(&folder, &program);
+        assert!(said.contains(said_of_it), "{said}");
+    }
+}
+
+#[test]
+fn the_name_of_a_manifest_is_no_way_into_a_log() {
+    let launch = script(ScriptKind::Launch);
+    let folder = tempfile::tempdir().unwrap();
+    let results = folder.path().join("results");
+    fs::create_dir(&results).unwrap();
+    for name in ["4.json", "4-2.json", "4-\u{1b}[2J.json", "4-x.json"] {
+        fs::write(results.join(format!("run_{name}")), "").unwrap();
+    }
+    let resume = lines(&launch, "runs=(\"$job_id\")", "readonly runs");
+    let program = format!(
+        "missing() {{ echo \"missing $*\"; }}; text_of() {{ :; }}; squeue() {{ :; }}
+        results=$PWD/results job_id=9 RESUME_JOB_ID=4 default_resume_job_id=
+        {resume}
+        printf '<%s>' \"${{runs[@]}}\""
+    );
+    assert_eq!(bash(&folder, &program), "<9><4><4-2>");
+}
+
+#[test]
+fn a_server_of_another_user_is_not_measured() {
+    let launch = script(ScriptKind::Launch);
+    let folder = tempfile::tempdir().unwrap();
+    let own = functions(&launch, &["is_own", "is_healthy"]);
+    // What stands in /proc/net/tcp of the port's owner, and whether numbers there are those of the node.
+    for (owner, map, is_healthy) in [
+        ("$EUID", "0 0 4294967295", true),
+        ("", "0 0 4294967295", true),
+        ("4321", "0 0 4294967295", false),
+        ("65534", "0 1000 1", false),
+        ("4321", "0 1000 1", true),
+    ] {
+        let program = format!(
+            "port=8000 replica=0 url=x health_path=/x answer=
+            awk() {{ echo {owner}; }}; cat() {{ echo '{map}'; }}; curl() {{ echo 200; }}
+            {own}
+            is_healthy && echo healthy || echo \"$answer\""
+        );
+        let said = bash(&folder, &program);
+        let expected = if is_healthy {
+            "healthy\n"
+        } else {
+            "another user's program listens on port 8000\n"
+        };
+        assert_eq!(said, expected, "{owner} {map}");
+    }
+}
+
+#[test]
+fn a_link_to_a_folder_of_the_system_is_no_model() {
+    let launch = script(ScriptKind::Launch);
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("model")).unwrap();
+    for (place, target) in [
+        ("run", "/run"),
+        ("root", "/"),
+        ("fd", "/proc/self"),
+        ("own", "model"),
+    ] {
+        symlink(target, folder.path().join(place)).unwrap();
+    }
+    let check = lines(&launch, "real=$(cd -P", "done");
+    for (place, is_model) in [
+        ("run", false),
+        ("root", false),
+        ("fd", false),
+        ("own", true),
+    ] {
+        let program = format!(
+            "missing() {{ echo \"missing: $*\"; }}
+            HOME=/home/nobody-at-all stage_path=/nowhere-at-all model_path=$PWD/{place}
+            {check}"
+        );
+        let said = bash(&folder, &program);
+        assert_eq!(said.is_empty(), is_model, "{place}: {said}");
+    }
+}
