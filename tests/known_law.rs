@@ -376,8 +376,8 @@ fn each_point_has_its_own_prompts() {
 #[test]
 #[ignore = "needs root and the lab's images, and takes minutes"]
 fn a_sweep_measures_the_server_and_not_its_cache() {
-    let _quiet = QUIET.lock().unwrap_or_else(PoisonError::into_inner);
     const PROMPT: f64 = 2.0; // ms a token
+    let _quiet = QUIET.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = tempfile::tempdir().unwrap();
     let folder = Utf8Path::from_path(folder.path()).unwrap();
     for (tool, name, own_prompts) in [
