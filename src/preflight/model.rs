@@ -213,6 +213,7 @@ mod tests {
     }
 
     proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..Default::default() })]
         /// What launch.sh and prepare_models.sh find missing, this finds, too.
         #[test]
         fn bash_finds_the_same(

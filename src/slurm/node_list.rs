@@ -319,6 +319,7 @@ mod tests {
     }
 
     proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..Default::default() })]
         #[test]
         fn any_list_is_counted_as_if_it_were_written_out(
             entries in proptest::collection::vec(("[an01]{1,3}", 0_u64..120, 0_u64..120, 1_usize..4), 1..6),
