@@ -830,14 +830,14 @@ readonly error_event=$'(^|\n)event: *error|"error": *[{"]|"object": *"error"'
 # in the container's namespace of users is 65534.
 is_own() {
   local owner
-  for owner in $(awk -v port="$(printf '%04X' "$((port + replica))")" '{ split($2, place, ":") }
-    $4 == "0A" && place[2] == port && place[1] ~ /^0+$|0100007F$/ { print $8 }' /proc/net/tcp{,6} 2>/dev/null); do
+  while read -r owner; do
     [[ $owner != "$EUID" ]] || continue
     if [[ $owner == 65534 || $(cat /proc/self/uid_map 2>/dev/null) == *4294967295* ]]; then
       answer="another user's program listens on port $((port + replica))"
       return 1
     fi
-  done
+  done < <(awk -v port="$(printf '%04X' "$((port + replica))")" '{ split($2, place, ":") }
+    $4 == "0A" && place[2] == port && place[1] ~ /^0+$|0100007F$/ { print $8 }' /proc/net/tcp{,6} 2>/dev/null)
 }
 is_healthy() {
   is_own || return 1
