@@ -227,7 +227,7 @@ fn a_server_of_another_user_is_not_measured() {
     ] {
         let program = format!(
             "port=8000 replica=0 url=x health_path=/x answer=
-            awk() {{ echo {owner}; }}; cat() {{ echo '{map}'; }}; curl() {{ echo 200; }}
+            awk() {{ echo {owner} | grep .; }}; cat() {{ echo '{map}'; }}; curl() {{ echo 200; }}
             {own}
             is_healthy && echo healthy || echo \"$answer\""
         );
