@@ -189,7 +189,10 @@ impl PointRow {
     /// The share of its prompts' tokens that came out of the prefix cache.
     #[expect(clippy::cast_precision_loss, reason = "a share need not be that exact")]
     pub(crate) fn cached_share(&self) -> Option<f64> {
-        let (queries, hits) = self.prefix_cache_queries.zip(self.prefix_cache_hits)?;
+        let (queries, hits) = self
+            .prefix_cache_queries
+            .zip(self.prefix_cache_hits)
+            .filter(|(queries, hits)| hits <= queries)?;
         // A cache that is off is not asked.
         Some(hits as f64 / queries.max(1) as f64)
     }

@@ -423,6 +423,7 @@ fn steps_get_the_secrets_that_they_need() {
         ("MYSQL_PWD", "canary"),
         ("DATABASE_URL", "postgres://me:canary@db/x"),
         ("https_proxy", "http://me:canary@proxy:1"),
+        ("REPOSITORY", "https://canary@host/x"),
         ("HTTP_PROXY", "http://proxy:1"),
         ("TOKENIZERS_PARALLELISM", "true"),
         ("NCCL_IB_PKEY", "0x1"),
@@ -561,6 +562,12 @@ fn what_a_killed_run_finished_is_finished() {
     let point = left.at("results").join(POINT);
     assert!(point.join("table.csv").is_file() && point.join("measurement.txt").is_file());
     assert!(!left.at("results/.stored_7").exists());
+
+    // Somebody knew the job's id beforehand.
+    let left = Left::new();
+    symlink("nowhere", left.at("results/.stored_7")).unwrap();
+    let words = left.bring_out();
+    assert!(words.contains("measured: yes"), "{words}");
 
     let left = Left::new();
     fs::rename(left.point(), left.run().join(POINT)).unwrap();

@@ -95,9 +95,11 @@ is_healthy() {
 }
 lists_model() {
   answer=$(curl --silent --max-time 5 "http://$url/v1/models") || true
-  [[ $answer == *"\"$served_model_name\""* ]] || {
-    answer="/v1/models does not name $served_model_name: ${answer:0:200}" && return 1
-  }
+  [[ $answer == *"\"$served_model_name\""* ]] && return
+  local LC_ALL=C
+  answer=${answer:0:200}
+  answer="/v1/models does not name $served_model_name: ${answer//[^ -~]/?}"
+  return 1
 }
 # chat TOKENS OPTION...: asks for so many tokens, with the fields of the tool's own requests and the prompt on standard
 # input.

@@ -8,7 +8,7 @@ for id in "${resumed[@]}"; do
   for left in "$results/run_$id"{,-*}.json; do
     # Others may write here, and a name may have anything in it.
     [[ -f $left && ${left##*/run_} =~ ^[0-9]+(-[0-9]+)?\.json$ ]] || continue
-    IFS=, read -r -a earlier < <(text_of "$left" | sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' | tr -cd '0-9,-') || true
+    IFS=, read -r -a earlier < <(text_of "$left" | sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' | tr -cd '0-9,-' | head -c 4000) || true
     left=${left##*/run_}
     runs+=("${left%.json}" "${earlier[@]}")
   done

@@ -8,7 +8,7 @@ keep_secrets() {
   local name
   for name in $(compgen -e); do
     [[ " $* " == *" $name "* ]] || ! { is_secret "$name" || [[ " ${secrets[*]} ${server_secrets[*]} " == *" $name "* ||
-      ${!name} == *://*:*@* || ${name^^} == *_PROXY && ${!name} == *@* ]]; } || unset "$name"
+      ${!name} == *://*@* || ${name^^} == *_PROXY && ${!name} == *@* ]]; } || unset "$name"
   done
 }
 # fill WORD...: in REPLIES, the words with $facts in place of their names in braces. The client uses it, too.

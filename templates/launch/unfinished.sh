@@ -59,9 +59,10 @@ store_points() {
     measurement_of ${own[$name]}
     own[$name]='' aside=$results/${word}_$job_id/$name
     if [[ $left == "$run/finished/$name" || $left == "$place/$name" ]]; then
-      # The final name comes last. Who was killed before left it in $place.
+      # A client may still be in the folder, so nothing is written there. The final name comes last. Who was killed before left it in $place.
       if { [[ $left == "$place/$name" ]] || bring_out "$left" "$place/$name"; } &&
-        put "$place/$name/measurement.txt" "$REPLY" && mv -nT -- "$place/$name" "$results/$name" && [[ ! -e $place/$name ]]; then
+        put "$place/.$name" "$REPLY" && mv -T -- "$place/.$name" "$place/$name/measurement.txt" &&
+        mv -nT -- "$place/$name" "$results/$name" && [[ ! -e $place/$name ]]; then
         stored+=("$results/$name")
       else
         say "error: $name could not be stored as $results/$name" >&2
@@ -83,6 +84,7 @@ for left in "${!differs[@]}"; do
 done
 # An earlier run of this job may have been killed, and may have measured on other GPUs.
 for left in "$run/finished" "$results/.stored_$job_id"; do
+  [[ ! -L $left ]] || set_aside "$left" refused
   [[ ! -e $left || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] || set_aside "$left" other
 done
 store_points all

@@ -340,7 +340,7 @@ for id in "${resumed[@]}"; do
   for left in "$results/run_$id"{,-*}.json; do
     # Others may write here, and a name may have anything in it.
     [[ -f $left && ${left##*/run_} =~ ^[0-9]+(-[0-9]+)?\.json$ ]] || continue
-    IFS=, read -r -a earlier < <(text_of "$left" | sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' | tr -cd '0-9,-') || true
+    IFS=, read -r -a earlier < <(text_of "$left" | sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' | tr -cd '0-9,-' | head -c 4000) || true
     left=${left##*/run_}
     runs+=("${left%.json}" "${earlier[@]}")
   done
@@ -543,9 +543,10 @@ store_points() {
     measurement_of ${own[$name]}
     own[$name]='' aside=$results/${word}_$job_id/$name
     if [[ $left == "$run/finished/$name" || $left == "$place/$name" ]]; then
-      # The final name comes last. Who was killed before left it in $place.
+      # A client may still be in the folder, so nothing is written there. The final name comes last. Who was killed before left it in $place.
       if { [[ $left == "$place/$name" ]] || bring_out "$left" "$place/$name"; } &&
-        put "$place/$name/measurement.txt" "$REPLY" && mv -nT -- "$place/$name" "$results/$name" && [[ ! -e $place/$name ]]; then
+        put "$place/.$name" "$REPLY" && mv -T -- "$place/.$name" "$place/$name/measurement.txt" &&
+        mv -nT -- "$place/$name" "$results/$name" && [[ ! -e $place/$name ]]; then
         stored+=("$results/$name")
       else
         say "error: $name could not be stored as $results/$name" >&2
@@ -567,6 +568,7 @@ for left in "${!differs[@]}"; do
 done
 # An earlier run of this job may have been killed, and may have measured on other GPUs.
 for left in "$run/finished" "$results/.stored_$job_id"; do
+  [[ ! -L $left ]] || set_aside "$left" refused
   [[ ! -e $left || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] || set_aside "$left" other
 done
 store_points all
@@ -651,7 +653,7 @@ keep_secrets() {
   local name
   for name in $(compgen -e); do
     [[ " $* " == *" $name "* ]] || ! { is_secret "$name" || [[ " ${secrets[*]} ${server_secrets[*]} " == *" $name "* ||
-      ${!name} == *://*:*@* || ${name^^} == *_PROXY && ${!name} == *@* ]]; } || unset "$name"
+      ${!name} == *://*@* || ${name^^} == *_PROXY && ${!name} == *@* ]]; } || unset "$name"
   done
 }
 # fill WORD...: in REPLIES, the words with $facts in place of their names in braces. The client uses it, too.
@@ -846,9 +848,11 @@ is_healthy() {
 }
 lists_model() {
   answer=$(curl --silent --max-time 5 "http://$url/v1/models") || true
-  [[ $answer == *"\"$served_model_name\""* ]] || {
-    answer="/v1/models does not name $served_model_name: ${answer:0:200}" && return 1
-  }
+  [[ $answer == *"\"$served_model_name\""* ]] && return
+  local LC_ALL=C
+  answer=${answer:0:200}
+  answer="/v1/models does not name $served_model_name: ${answer//[^ -~]/?}"
+  return 1
 }
 # chat TOKENS OPTION...: asks for so many tokens, with the fields of the tool's own requests and the prompt on standard
 # input.
@@ -1344,7 +1348,7 @@ printf -v server_started '%(%s)T' -1
 readonly server_started
 # Of a step's log, how many lines an earlier run of this job left there.
 declare -A earlier_lines=()
-for log in $all_logs; do [[ ! -f $log ]] || earlier_lines[$log]=$(wc -l <"$log"); done
+for log in $all_logs; do [[ ! -f $log || ! -O $log ]] || earlier_lines[$log]=$(timeout 10 wc -l <"$log") || true; done
 servers=() clients=()
 for ((number = 0; number < replicas; number++)); do
   server_step "$number" 2>>"$(log_of server "$number")" &
