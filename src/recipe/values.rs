@@ -371,7 +371,7 @@ impl ModelPath {
         );
         if is_system || parts.any(|part| part == "..") {
             return Err(Fault::rule(
-                "a folder of the system is no model, nor a path with ..",
+                "a folder of the system, or a path with .. in it, is no model",
             ));
         }
         Ok(Self(path))
