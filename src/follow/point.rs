@@ -159,17 +159,21 @@ mod tests {
     use super::PointState::{Failed, Finished, Open};
     use super::*;
 
-    #[test]
-    fn each_source_has_its_say() {
-        let folder = tempfile::tempdir().unwrap();
-        let results = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
-        let files = RunFiles {
+    fn files_in(folder: &std::path::Path) -> RunFiles {
+        let results = Utf8PathBuf::from_path_buf(folder.to_owned()).unwrap();
+        RunFiles {
             manifest: results.join("run_7.json"),
             points: results.join("points"),
             states: Vec::new(),
             logs: Vec::new(),
             results,
-        };
+        }
+    }
+
+    #[test]
+    fn each_source_has_its_say() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = files_in(folder.path());
         let planned = ["a_7", "b_7", "c_7", "d_7"].map(str::to_owned);
         let states = |manifest: Option<&Manifest>| -> Vec<_> {
             let points = read(&files, &planned, manifest);
@@ -230,14 +234,7 @@ mod tests {
     #[test]
     fn files_with_very_many_rows() {
         let folder = tempfile::tempdir().unwrap();
-        let results = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
-        let files = RunFiles {
-            manifest: results.join("run_7.json"),
-            points: results.join("points"),
-            states: Vec::new(),
-            logs: Vec::new(),
-            results,
-        };
+        let files = files_in(folder.path());
         let rows = (0..80_000).map(|number| PointRow {
             folder: format!("a{number:05}"),
             ..PointRow::default()
