@@ -1007,18 +1007,19 @@ fn a_second_mount_is_no_way_to_the_user_s_home() {
     let script = default_launch();
     let check = lines(&script, "real=$(", "done");
     let folder = tempfile::tempdir().unwrap();
-    for name in ["home/me/models/.own/a", "home/me/models/a", "again"] {
+    for name in ["home/me/models/.own/a", "home/me/models/a", "outer/again"] {
         fs::create_dir_all(folder.path().join(name)).unwrap();
     }
     for (path, is_taken) in [
-        ("again", false),
-        ("again/me", false),
-        ("again/me/models/.own/a", false),
-        ("again/me/models/a", true),
+        ("outer", false),
+        ("outer/again", false),
+        ("outer/again/me", false),
+        ("outer/again/me/models/.own/a", false),
+        ("outer/again/me/models/a", true),
     ] {
         let program = folder.path().join("second.sh");
         let lines = format!(
-            "set -Eeuo pipefail\ncd \"$FOLDER\"\nmount --bind home again\nmissing() {{ echo \"missing: $*\"; }}\n\
+            "set -Eeuo pipefail\ncd \"$FOLDER\"\nmount --bind home outer/again\nmissing() {{ echo \"missing: $*\"; }}\n\
              HOME=$FOLDER/home/me stage_path=$FOLDER/stage model_path=$FOLDER/{path}\n{check}"
         );
         fs::write(&program, lines).unwrap();
