@@ -216,6 +216,27 @@ fn a_row_of_points_is_only_a_claim() {
     }
 }
 
+/// A row of any length takes no longer: bash would need hours for some millions of letters.
+#[test]
+fn a_long_row_of_points_holds_nobody_up() {
+    let script = default_launch();
+    let functions = ["text_of", "look_up"].map(|name| function(&script, name));
+    let folder = tempfile::tempdir().unwrap();
+    let row = format!("m_7|failed|3||{}\n", "\u{1}".repeat(4_000_000));
+    fs::write(folder.path().join("points"), row).unwrap();
+    let program = format!(
+        "run=$FOLDER\npoint_folder() {{ REPLY=m_7; return 1; }}\n{}\n\
+         look_up chat 32 16 1 8 8 0\necho \"${{REPLIES[1]}} ${{REPLIES[2]}} ${{#REPLIES[3]}}\"",
+        functions.join("\n")
+    );
+    let (code, words) = bash(&folder, &program, &[]);
+    assert_eq!(code, Some(0), "{words}");
+    assert_eq!(
+        words,
+        format!("failed 3 {}\n", 2000 - "m_7|failed|3||".len())
+    );
+}
+
 /// What is no number in a table is no result.
 #[test]
 fn words_are_no_numbers() {
@@ -604,7 +625,9 @@ fn what_says_what_was_measured_may_say_anything() {
         let text = text.to_owned();
         move |file: &Path| fs::write(file, &text).unwrap()
     };
-    let cases: [(Put<'_>, bool, &str); 6] = [
+    let endless = "x".repeat(4_000_000);
+    let cases: [(Put<'_>, bool, &str); 7] = [
+        (&text(&endless), false, "there:  here: requests=8"),
         (&text(ours), true, "same"),
         (
             &text(&ours.replace("seed=0", "seed=5")),
