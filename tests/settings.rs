@@ -329,9 +329,9 @@ fn mounts_must_not_cover_the_scripts_own() {
 #[test]
 fn a_recipe_must_agree_with_itself() {
     let mut recipe = Recipe::llama3_70b_h100x4_fp8()
-        .with_concurrency([8, 1, 8].map(|n| n.try_into().unwrap()))
+        .with_concurrency([8, 1, 8])
         .with_use_cases([]);
-    recipe.server.gpus = 2.try_into().unwrap();
+    recipe.server.gpus = 2;
     recipe.server.command = ["serve", "--tensor-parallel-size", "4"]
         .map(|word| word.parse().unwrap())
         .into();

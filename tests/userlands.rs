@@ -300,7 +300,7 @@ impl Node {
     fn stops(&self, by: &str) {
         let mut recipe = self.plan(Runtime::Pyxis).recipe().clone();
         let (code, said) = if by == "limit" {
-            recipe.sweep.point_timeout = 1.try_into().unwrap();
+            recipe.sweep.point_timeout = 1;
             (5, "GenAI-Perf did not end within 1 s, or was killed")
         } else {
             (6, "exit 6: stopped by signal USR1")

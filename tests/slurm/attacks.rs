@@ -210,7 +210,7 @@ impl Attacks {
             rows,
             home: folder.join("home"),
             stage: folder.join("stage"),
-            port: recipe().server.port.get(),
+            port: recipe().server.port,
         }
     }
 
@@ -412,7 +412,7 @@ fn attack_table() {
     let lab = Lab::enter();
     let mut recipe = recipe()
         .with_use_cases(["chat:32/16".parse().unwrap()])
-        .with_concurrency((1..10).map(|number| number.try_into().unwrap()));
+        .with_concurrency(1..10);
     // launch.sh sees no difference, and the points are many.
     assert!(matches!(recipe.client.tool, ClientTool::GenaiPerf(_)));
     let mut site = Site::ready(&lab, "attacks", recipe.clone());
