@@ -4,9 +4,12 @@
 mod client;
 
 use std::fs;
+use std::io::ErrorKind;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use nim_slurm::container::Runtime;
 use nim_slurm::recipe::ModelPath;
@@ -496,6 +499,7 @@ impl Left {
             "point_folder",
             "look_up",
             "set_aside",
+            "own_folder",
             "write_manifest",
             "client_end",
         ]
@@ -539,8 +543,8 @@ fn a_result_that_is_not_stored_is_not_finished() {
     let words = left.bring_out();
     assert!(words.contains("status: failed"), "{words}");
     assert!(words.contains("could not be stored as"), "{words}");
-    let kept = left.at("results/.stored_7").join(POINT);
-    assert!(kept.join("table.csv").is_file());
+    let kept = left.run().join("finished.refused-1").join(POINT);
+    assert!(kept.join("table.csv").is_file(), "{words}");
 }
 
 /// A run that was killed did not bring out what was finished; the next one of the job does, and
@@ -553,14 +557,19 @@ fn what_a_killed_run_finished_is_finished() {
     assert!(words.contains("measured: yes"), "{words}");
     assert!(!left.run().join("taken.1").exists(), "{words}");
 
-    // Killed before the point had its final name.
+    // Killed before all of the point was copied.
     let left = Left::new();
-    fs::create_dir(left.at("results/.stored_7")).unwrap();
-    fs::rename(left.point(), left.at("results/.stored_7").join(POINT)).unwrap();
+    fs::create_dir_all(left.at("results/.stored_7").join(POINT)).unwrap();
+    fs::write(
+        left.at("results/.stored_7").join(POINT).join("table.csv"),
+        "te",
+    )
+    .unwrap();
     let words = left.bring_out();
     assert!(words.contains("measured: yes"), "{words}");
     let point = left.at("results").join(POINT);
-    assert!(point.join("table.csv").is_file() && point.join("measurement.txt").is_file());
+    assert_eq!(fs::read_to_string(point.join("table.csv")).unwrap(), "text");
+    assert!(point.join("measurement.txt").is_file());
     assert!(!left.at("results/.stored_7").exists());
 
     // Somebody knew the job's id beforehand.
@@ -810,7 +819,7 @@ const ATTACKS: &[(&str, Attack, bool)] = &[
             fs::write(&program, "").unwrap();
             fs::set_permissions(program, fs::Permissions::from_mode(0o4755)).unwrap();
         },
-        false,
+        true,
     ),
 ];
 
@@ -845,7 +854,9 @@ fn what_a_client_leaves_leads_nowhere() {
             if name != ".run_7" {
                 let stray = Command::new("find")
                     .arg(&path)
-                    .args(["!", "-type", "f", "!", "-type", "d"])
+                    .args([
+                        "!", "-type", "d", "(", "!", "-type", "f", "-o", "-perm", "/6000", ")",
+                    ])
                     .output();
                 assert_eq!(stray.unwrap().stdout, b"", "{attack}");
             }
@@ -860,7 +871,7 @@ fn what_a_client_leaves_leads_nowhere() {
 #[test]
 fn nobody_leads_a_cache_elsewhere() {
     let script = default_launch();
-    let paths = lines(&script, "digest() {", "[[ ! -L $cache_path");
+    let paths = lines(&script, "digest() {", "own_folder \"$cache_path");
     let step = function(&script, "client_step");
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("home")).unwrap();
@@ -868,7 +879,7 @@ fn nobody_leads_a_cache_elsewhere() {
          log_of() { :; }\nclient_program() { :; }\nstep=(true)\n\
          stage_path=$FOLDER/stage server_image=a+b.sqsh server_reference=r/a/b weights_target=w engine_target=e tokenizer=a/b\n\
          tokenizer_path=a/b default_tokenizer='' run=r extra_mounts=() server_environment=() server_command=(serve)\n\
-         client_image=c.sqsh client_command=(tool profile) logs=$stage_path/logs results=$stage_path/results";
+         client_image=c.sqsh client_reference=r/c:1 client_command=(tool profile) logs=$stage_path/logs results=$stage_path/results";
     let run = |lead: &str| {
         let program =
             format!("{head}\n{step}\n{paths}\necho \"$cache_path\"\n{lead}\n(client_step 0)");
@@ -900,7 +911,7 @@ fn a_cache_is_for_one_recipe() {
     let cache = |changes: &str| {
         let program = format!(
             "stage_path=/s server_image=a+b.sqsh server_reference=r/a/b weights_target=w engine_target=e tokenizer=/t\n\
-             server_environment=(A=1) server_command=(serve --x) client_image=c.sqsh client_command=(tool profile)\n\
+             server_environment=(A=1) server_command=(serve --x) client_reference=r/c client_command=(tool profile)\n\
              {changes}\n{paths}\necho \"$cache_path $hub_cache\""
         );
         let (code, words) = bash(&folder, &program, &[]);
@@ -930,7 +941,7 @@ fn a_cache_is_for_one_recipe() {
     let first = cache(&format!("{with_code} tokenizer=me/a"));
     let second = cache(&format!("{with_code} tokenizer=me/b"));
     assert!(first.1 != own.1 && first.1 != second.1, "{first:?}");
-    assert_ne!(own.1, cache("client_image=d.sqsh").1);
+    assert_ne!(own.1, cache("client_reference=evil/c").1);
 }
 
 /// The images of a recipe see the folder that it names as its model.
@@ -942,6 +953,7 @@ fn a_model_s_folder_is_not_the_user_s_home() {
     for name in [
         "home/me/.ssh",
         "home/me/models/a",
+        "home/me/models/.own/a",
         "stage/a",
         "stage/.run",
         "models/a",
@@ -959,6 +971,7 @@ fn a_model_s_folder_is_not_the_user_s_home() {
         ("home/me", false),
         ("home/me/", false),
         ("home/me/.ssh", false),
+        ("home/me/models/.own/a", false),
         ("home/./me", false),
         ("x/link", false),
         ("x/link/.ssh", false),
@@ -987,6 +1000,86 @@ fn a_model_s_folder_is_not_the_user_s_home() {
     assert!(ModelPath::parse("/home/me/models/a").is_ok());
 }
 
+/// A file system may be mounted in two places: names prove nothing.
+#[test]
+#[ignore = "needs root: run tests/run"]
+fn a_second_mount_is_no_way_to_the_user_s_home() {
+    let script = default_launch();
+    let check = lines(&script, "real=$(", "done");
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["home/me/models/.own/a", "home/me/models/a", "again"] {
+        fs::create_dir_all(folder.path().join(name)).unwrap();
+    }
+    for (path, is_taken) in [
+        ("again", false),
+        ("again/me", false),
+        ("again/me/models/.own/a", false),
+        ("again/me/models/a", true),
+    ] {
+        let program = folder.path().join("second.sh");
+        let lines = format!(
+            "set -Eeuo pipefail\ncd \"$FOLDER\"\nmount --bind home again\nmissing() {{ echo \"missing: $*\"; }}\n\
+             HOME=$FOLDER/home/me stage_path=$FOLDER/stage model_path=$FOLDER/{path}\n{check}"
+        );
+        fs::write(&program, lines).unwrap();
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--mount", "bash"]).arg(program);
+        let output = unshare.env("FOLDER", folder.path()).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{path}");
+        assert!(output.status.success(), "{path}");
+        let words = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(words.is_empty(), is_taken, "{path}: {words}");
+    }
+}
+
+/// Who listens and takes nobody in holds no job up.
+#[test]
+fn a_port_s_full_queue_holds_nobody_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    let full = loop {
+        match TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
+            Ok(client) => waiting.push(client),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(full.kind(), ErrorKind::TimedOut, "{}", waiting.len());
+    let script = default_launch();
+    let claim = lines(&script, "claims=()", "((problems == 0)) || rmdir");
+    let folder = tempfile::tempdir().unwrap();
+    let program = format!(
+        "problems=0\nmissing() {{ echo \"$*\"; problems=1; }}\nsqueue() {{ :; }}\n\
+         logs=$FOLDER slurm_id=77000003 SLURMD_NODENAME=node1 port={} replicas=1\n{claim}",
+        address.port()
+    );
+    let (code, words) = bash(&folder, &program, &[]);
+    assert_eq!(code, Some(0), "{words}");
+    assert!(words.contains("another program listens there"), "{words}");
+}
+
+/// A container of podman shares no memory with the node, and an image's own checks of its health, which would run outside
+/// of the job, do not run.
+#[test]
+fn podman_keeps_to_itself() {
+    let script = launch(Recipe::llama3_70b_h100x4_fp8(), Runtime::Podman);
+    let folder = tempfile::tempdir().unwrap();
+    for role in ["server", "client"] {
+        let program = format!(
+            "stage_path=/s SLURM_JOB_ID=1\n{}\nset_container {role} image '' /a:/a\nprintf '%s\\n' \"${{REPLIES[@]}}\"",
+            function(&script, "set_container")
+        );
+        let (_, words) = bash(&folder, &program, &[]);
+        let has = |word: &str| words.lines().any(|line| line == word);
+        assert!(has("--ipc=private") && has("--no-healthcheck"), "{words}");
+        let size = words
+            .lines()
+            .find_map(|line| line.strip_prefix("--shm-size="));
+        let size: u64 = size.unwrap().strip_suffix('k').unwrap().parse().unwrap();
+        assert!(size > 100_000, "{words}");
+    }
+}
+
 /// The names in a model's index are shown, and may be anything.
 #[test]
 fn an_index_names_shards_and_nothing_else() {
@@ -1012,9 +1105,10 @@ fn nobody_leads_the_folder_of_a_job_elsewhere() {
     fs::remove_dir_all(left.run()).unwrap();
     symlink(left.at("home"), left.run()).unwrap();
     let script = default_launch();
-    let check = lines(&script, "readonly run=", "[[ ! -L $run");
+    let check = lines(&script, "readonly run=", "own_folder");
     let program = format!(
-        "fail() {{ echo \"$*\"; exit 1; }}\nresults=$FOLDER/results logs=$FOLDER/logs job_id=7\n{check}"
+        "fail() {{ echo \"$*\"; exit 1; }}\nresults=$FOLDER/results logs=$FOLDER/logs job_id=7\n{}\n{check}",
+        function(&script, "own_folder")
     );
     let (code, words) = bash(&left.folder, &program, &[]);
     assert_eq!(code, Some(1), "{words}");

@@ -97,8 +97,7 @@ client_step() {
   [[ $tokenizer_path == /* ]] || of_hub=(HF_TOKEN)
   if [[ -n ${of_hub[*]}$default_tokenizer ]]; then
     export HF_HOME=$hub_cache
-    mkdir -p -m 700 "$hub_cache"
-    [[ ! -L $hub_cache && -O $hub_cache ]] || fail "$hub_cache is a link, or another user's: remove it"
+    own_folder "$hub_cache"
     mounts+=("$hub_cache:$hub_cache") names+=("${of_hub[@]}" HF_HOME)
     # The hub is asked until the default tokenizer is there, to the last of its files that are loaded.
     [[ $tokenizer_path == /* ]] &&

@@ -18,8 +18,6 @@ last_act=()
 # One that says that it has ended may go on.
 ((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}" || stop_steps client 5 "${clients[@]}"
 ! declare -F remove_containers >/dev/null || remove_containers
-# Who still had a folder open when it was brought out may have added to it.
-((${#stored[@]} == 0)) || find "${stored[@]}" ! -type d \( ! -type f -o -perm /6000 \) -delete
 states=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done)
 ready_seconds=$(sed -n 's/^ready_seconds=\(0\|[1-9][0-9]\{0,8\}\)$/\1/p' <<<"$states" | sort -n | tail -n 1)
 read -r in_flight_percent too_short < <(awk -F '[=/]' '/^in_flight=[0-9]+\/[0-9]+\/[0-9]+$/ && length() < 40 {

@@ -238,7 +238,7 @@ say "$made_by, recipe $recipe"
 
 [[ -n ${SLURM_JOB_ID-} && -n ${SLURMD_NODENAME-} ]] || missing "a Slurm job: submit this script with sbatch"
 check_stage_path
-need_commands srun scancel squeue scontrol od find sha256sum
+need_commands srun scancel squeue scontrol od find tar sha256sum
 stop_if_missing
 
 model_path=$model_folder
@@ -262,9 +262,13 @@ real=$(cd -P -- "$model_path" 2>/dev/null && pwd) || real=$model_path
 [[ ! $real/ =~ ^/+(boot|dev|etc|proc|run|sys)?/ ]] ||
   missing "a folder that is a model's: $model_path is $real, a folder of the system"
 for place in "${HOME:-/}" "$stage_path"; do
+  # Names prove nothing: a file system may be mounted in two places.
   place=$(cd -P -- "$place" 2>/dev/null && pwd) || continue
-  [[ $place/ != "${real%/}"/* ]] || missing "a folder with the model alone: all of $place lies in $model_path"
-  [[ $real != "$place"/.* ]] || missing "a folder with the model alone: $model_path is a hidden one of $place"
+  rest=$place below='' folder=$real
+  until [[ -z $rest || $real$below -ef $place ]]; do below=/${rest##*/}$below rest=${rest%/*}; done
+  [[ ! $real$below -ef $place ]] || missing "a folder with the model alone: all of $place lies in $model_path"
+  until [[ -z $folder || $folder -ef $place ]]; do folder=${folder%/*}; done
+  [[ -z $folder || ${real#"$folder"} != */.* ]] || missing "a folder with the model alone: $model_path is a hidden one of $place"
 done
 engine_parts=()
 [[ -z $engine_target ]] || for ((rank = 0; rank < gpus; rank++)); do engine_parts+=("rank$rank.engine"); done
@@ -360,11 +364,16 @@ stop_if_missing
 digest() { printf '%s\0' "$@" | sha256sum | head -c 32; }
 cache_path=$stage_path/nim_cache/$UID-$(digest "$server_image" \
   "$server_reference" "$weights_target" "$engine_target" "${server_environment[@]}" -- "${server_command[@]}")
-hub_cache=$stage_path/hf_cache/$UID-${client_image%.*}
+hub_cache=$stage_path/hf_cache/$UID-${client_reference//[\/:@]/+}
 [[ ${client_command[*]} != *trust-remote-code* ]] || hub_cache+=-$(digest "$tokenizer" "${client_command[@]}")
 readonly cache_path hub_cache
-{ mkdir -p "$logs" "$results" && mkdir -p -m 700 "$cache_path"; } || fail "cannot make folders in $stage_path"
-[[ ! -L $cache_path && -O $cache_path ]] || fail "$cache_path is a link, or another user's: remove it"
+mkdir -p "$logs" "$results" || fail "cannot make folders in $stage_path"
+# own_folder PATH: makes it, for the user alone, where nobody leads it elsewhere.
+own_folder() {
+  mkdir -p -m 700 "$1" || fail "cannot write in ${1%/*}"
+  [[ ! -L $1 && -O $1 ]] || fail "$1 is a link, or another user's: remove it"
+}
+own_folder "$cache_path"
 
 # A server that loads does not listen yet, and jobs that share a node would measure the one that is ready first. So a
 # job claims its ports by folders with its id, of which only the times count: all may write to /tmp, and nothing is
@@ -383,7 +392,7 @@ claim_port() {
   done
 }
 for ((number = port; number < port + replicas; number++)); do
-  if (: <>"/dev/tcp/127.0.0.1/$number") 2>/dev/null; then
+  if grep -q ":$(printf %04X "$number") [0-9A-F:]* 0A " /proc/net/tcp{,6} 2>/dev/null; then
     missing "port $number on $HOSTNAME: another program listens there"
   elif ! claim_port "$number"; then
     missing "port $number on $HOSTNAME: another job there has it, $REPLY, whose server may still be loading"
@@ -485,8 +494,7 @@ look_up() {
 # Points in progress: all of results that the client's container sees. It may put anything there, so only regular files
 # are opened, and what launch.sh needs for itself lies elsewhere.
 readonly run=$results/.run_$job_id
-mkdir -p -m 700 "$run" || fail "cannot write in $results"
-[[ ! -L $run && -O $run ]] || fail "$run is a link, or another user's: remove it"
+own_folder "$run"
 # Steps add to logs of an earlier run of this job, and not to what somebody put in their place.
 for log in "$logs"/{server,benchmarking}_"$job_id".*out; do
   [[ -f $log && ! -L $log ]] || rm -f -- "$log" || fail "$log is no file: remove it"
@@ -494,7 +502,7 @@ done
 
 # The folders that the points get, in their order, and whether those are finished; by its folder, each point that may
 # still be brought out, once.
-folders=() are_finished=() stored=()
+folders=() are_finished=()
 declare -A own=()
 name_points() {
   local point
@@ -509,28 +517,27 @@ name_points() {
     folders+=("$REPLY")
   done
 }
-# bring_out FOLDER TARGET: true when a point's folder holds nothing but files and folders, none of them a program that
-# runs as the user whoever starts it, and now lies where no container sees it.
-bring_out() {
-  local strange
-  if [[ -L $1 || -L ${1%/*} ]] ||
-    ! strange=$(timeout 60 find "$1" ! -type d \( ! -type f -o -perm /6000 \) -print -quit 2>&1) || [[ -n $strange ]]; then
-    say "error: what the client left of ${1##*/} stays in ${run##*/}: it has links, devices or setuid files, or too many files" >&2
+# store FOLDER TARGET [MEASUREMENT]: copies what a client left to TARGET, and removes it. Who still has the folder open
+# has nothing of the copy, which is looked at before it gets its name: files and folders alone, and none is setuid.
+store() {
+  local name=${1##*/} copy=$results/.stored_$job_id strange=yes
+  rm -rf -- "$copy" && mkdir -m 700 -- "$copy" || return 1
+  # tar follows no link on its way. Its 1 means that something changed meanwhile.
+  [[ -L ${1%/*} ]] || ! { timeout 60 tar -C "${1%/*}" -cf - --mode=a-s,u+rwX -- "$name" || (($? == 1)); } 2>/dev/null |
+    tar -C "$copy" -xf - 2>/dev/null || strange=$(find "$copy" ! -type d ! -type f -print -quit)
+  if [[ -n $strange ]]; then
+    say "error: what the client left of $name stays in ${run##*/}: it has links or devices, or cannot be copied" >&2
     return 1
   fi
-  mkdir -p "${2%/*}" && mv -nT -- "$1" "$2" && [[ ! -e $1 ]] || return 1
-  # A client that is quick puts something else in its place before it is moved. From here on it cannot.
-  if [[ -L $2 || ! -d $2 ]]; then
-    rm -f -- "$2"
-    say "error: the client exchanged ${1##*/} while it was stored" >&2
-    return 1
-  fi
+  (($# < 3)) || put "$copy/$name/measurement.txt" "$3" || return 1
+  mkdir -p "${2%/*}" && mv -nT -- "$copy/$name" "$2" && [[ ! -e $copy/$name ]] || return 1
+  timeout 60 rm -rf -- "$1" || true
 }
 # store_points [all]: what clients have put down gets its final name, and what was measured is written down there. What
 # an unfinished point left is no result, but it is data; "all" is for when no client is at work any more.
 store_points() {
-  local left name word aside place=$results/.stored_$job_id
-  for left in "$run"/{finished,failed}/* ${1:+"$place"/* "$run"/*}; do
+  local left name word target
+  for left in "$run"/{finished,failed}/* ${1:+"$run"/*}; do
     name=${left##*/} word=failed
     [[ -e $left && -n ${own[$name]-} ]] || continue
     if [[ $left == "$run/$name" ]]; then
@@ -541,23 +548,17 @@ store_points() {
     fi
     # shellcheck disable=SC2086 # its words
     measurement_of ${own[$name]}
-    own[$name]='' aside=$results/${word}_$job_id/$name
-    if [[ $left == "$run/finished/$name" || $left == "$place/$name" ]]; then
-      # A client may still be in the folder, so nothing is written there. The final name comes last. Who was killed before left it in $place.
-      if { [[ $left == "$place/$name" ]] || bring_out "$left" "$place/$name"; } &&
-        put "$place/.$name" "$REPLY" && mv -T -- "$place/.$name" "$place/$name/measurement.txt" &&
-        mv -nT -- "$place/$name" "$results/$name" && [[ ! -e $place/$name ]]; then
-        stored+=("$results/$name")
-      else
-        say "error: $name could not be stored as $results/$name" >&2
-      fi
+    own[$name]=''
+    if [[ $left == "$run/finished/$name" ]]; then
+      store "$left" "$results/$name" "$REPLY" || say "error: $name could not be stored as $results/$name" >&2
     else
-      [[ ! -L ${aside%/*} ]] || set_aside "${aside%/*}" refused
-      [[ ! -e $aside ]] || set_aside "$aside" earlier
-      ! bring_out "$left" "$aside" || { stored+=("$aside") && say "an unfinished point ($word); what it left is in $aside"; }
+      target=$results/${word}_$job_id/$name
+      [[ ! -L ${target%/*} ]] || set_aside "${target%/*}" refused
+      [[ ! -e $target ]] || set_aside "$target" earlier
+      ! store "$left" "$target" || say "an unfinished point ($word); what it left is in $target"
     fi
+    rm -rf -- "$results/.stored_$job_id"
   done
-  rmdir "$place" 2>/dev/null || true
 }
 # What was measured otherwise does not count, and leaves its name to this job where it has that.
 name_points
@@ -567,10 +568,7 @@ for left in "${!differs[@]}"; do
   [[ -z ${own[${left##*/}]-} ]] || { set_aside "$left" other && differs[$left]=; }
 done
 # An earlier run of this job may have been killed, and may have measured on other GPUs.
-for left in "$run/finished" "$results/.stored_$job_id"; do
-  [[ ! -L $left ]] || set_aside "$left" refused
-  [[ ! -e $left || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] || set_aside "$left" other
-done
+[[ ! -e $run/finished || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] || set_aside "$run/finished" other
 store_points all
 for left in "$run"/{finished,failed}; do
   rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused
@@ -729,8 +727,7 @@ client_step() {
   [[ $tokenizer_path == /* ]] || of_hub=(HF_TOKEN)
   if [[ -n ${of_hub[*]}$default_tokenizer ]]; then
     export HF_HOME=$hub_cache
-    mkdir -p -m 700 "$hub_cache"
-    [[ ! -L $hub_cache && -O $hub_cache ]] || fail "$hub_cache is a link, or another user's: remove it"
+    own_folder "$hub_cache"
     mounts+=("$hub_cache:$hub_cache") names+=("${of_hub[@]}" HF_HOME)
     # The hub is asked until the default tokenizer is there, to the last of its files that are loaded.
     [[ $tokenizer_path == /* ]] &&
@@ -1358,7 +1355,7 @@ for ((number = 0; number < replicas; number++)); do
   last_act[$!]=$run/ended.$number
 done
 say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $replicas; points: ${#points[@]}"
-say "follow them: tail -f $all_logs"
+say "follow them: tail -f $all_logs | cat -v"
 
 # True while clients have something to do, and their servers run. Else $blamed is the number of the pair that says how
 # the job ends: a server that ended, a client that could not go on, or of those that are done one with points left.
@@ -1458,8 +1455,6 @@ last_act=()
 # One that says that it has ended may go on.
 ((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}" || stop_steps client 5 "${clients[@]}"
 ! declare -F remove_containers >/dev/null || remove_containers
-# Who still had a folder open when it was brought out may have added to it.
-((${#stored[@]} == 0)) || find "${stored[@]}" ! -type d \( ! -type f -o -perm /6000 \) -delete
 states=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done)
 ready_seconds=$(sed -n 's/^ready_seconds=\(0\|[1-9][0-9]\{0,8\}\)$/\1/p' <<<"$states" | sort -n | tail -n 1)
 read -r in_flight_percent too_short < <(awk -F '[=/]' '/^in_flight=[0-9]+\/[0-9]+\/[0-9]+$/ && length() < 40 {
