@@ -39,15 +39,8 @@ readonly gpus=$((nodes * gpus_of_a_node / replicas))
 readonly mpi=pmix
 # Words in braces stand for facts of the run.
 server_command=(
-  mpirun
-  -n 1
-  --allow-run-as-root
-  --oversubscribe
-  python3
-  -m vllm_nvext.entrypoints.openai.api_server
-  --tensor-parallel-size '{gpus}'
-  --quantization fp8
-  --served-model-name '{served_model_name}'
+  mpirun -n 1 --allow-run-as-root --oversubscribe python3 -m vllm_nvext.entrypoints.openai.api_server
+  --tensor-parallel-size '{gpus}' --quantization fp8 --served-model-name '{served_model_name}'
 )
 server_environment=(
   'HF_HOME={cache_path}/huggingface'
@@ -56,11 +49,8 @@ server_environment=(
   'NIM_SERVER_PORT={port}'
 )
 # Secrets that the server gets, and those that are taken from it.
-readonly server_secrets=(
-)
-readonly secrets=(
-  NGC_API_KEY NGC_CLI_API_KEY HF_TOKEN HUGGING_FACE_HUB_TOKEN
-)
+readonly server_secrets=()
+readonly secrets=(NGC_API_KEY NGC_CLI_API_KEY HF_TOKEN HUGGING_FACE_HUB_TOKEN)
 # Where the (first) server answers; seconds until it must be ready, between signs of life during a point, and to end.
 readonly port=8000
 readonly health_path=/v1/health/ready
@@ -79,28 +69,13 @@ readonly default_tokenizer=''
 readonly point_timeout=900
 readonly tool_name=GenAI-Perf
 readonly client_command=(
-  genai-perf
-  profile
-  --model meta/llama3-70b-instruct
-  --service-kind openai
-  --endpoint-type chat
-  --streaming
-  --url '{url}'
-  --tokenizer '{tokenizer}'
-  --synthetic-input-tokens-mean '{input_tokens}'
-  --synthetic-input-tokens-stddev 0
-  --output-tokens-mean '{output_tokens}'
-  --extra-inputs 'max_tokens:{output_tokens}'
-  --extra-inputs 'min_tokens:{output_tokens}'
-  --extra-inputs ignore_eos:true
-  --concurrency '{concurrency}'
-  --artifact-dir '{folder}'
-  --random-seed '{seed}'
-  --num-prompts '{prompts}'
-  --profile-export-file profile_export.json
-  --
-  --request-count '{requests}'
-  --max-threads '{concurrency}'
+  genai-perf profile --model meta/llama3-70b-instruct --service-kind openai --endpoint-type chat
+  --streaming --url '{url}' --tokenizer '{tokenizer}' --synthetic-input-tokens-mean '{input_tokens}'
+  --synthetic-input-tokens-stddev 0 --output-tokens-mean '{output_tokens}'
+  --extra-inputs 'max_tokens:{output_tokens}' --extra-inputs 'min_tokens:{output_tokens}'
+  --extra-inputs ignore_eos:true --concurrency '{concurrency}' --artifact-dir '{folder}'
+  --random-seed '{seed}' --num-prompts '{prompts}' --profile-export-file profile_export.json --
+  --request-count '{requests}' --max-threads '{concurrency}'
 )
 # What each of its requests says beside model and messages, here for four tokens; the server is asked in this way, too.
 readonly request_fields='"stream": true, "max_tokens": 4, "min_tokens": 4, "ignore_eos": true'
@@ -118,12 +93,10 @@ points=(
 )
 # Jobs whose finished points count as finished here, with commas between them; RESUME_JOB_ID wins.
 readonly default_resume_job_id=''
-# How often the job may requeue itself when its time is up, and how many seconds before that no point may be measured.
-readonly requeue_limit=0
+# For how many seconds before the time is up no point may be measured.
 readonly reserve=40
 # Mounts added to both containers.
-readonly extra_mounts=(
-)
+readonly extra_mounts=()
 
 # ---- Common ground ----------------------------------------------------------
 
@@ -366,30 +339,10 @@ readonly cache_path hub_cache
 { mkdir -p "$logs" "$results" && mkdir -p -m 700 "$cache_path"; } || fail "cannot make folders in $stage_path"
 [[ ! -L $cache_path && -O $cache_path ]] || fail "$cache_path is a link, or another user's: remove it"
 
-# A server that loads does not listen yet, and jobs that share a node would measure the one that is ready first. So a
-# job claims its ports by folders with its id, of which only the times count: all may write to /tmp, and nothing is
-# opened there; in the stage path, too, should jobs have a /tmp of their own.
 claims=()
-# claim_port PORT: false when another job on this node, in REPLY, was first: at the same moment, that with the lower id.
-claim_port() {
-  local place
-  for place in "/tmp/nim-slurm-port-$1" "$logs/.port_${SLURMD_NODENAME}_$1"; do
-    rmdir "$place.$slurm_id" 2>/dev/null || true
-    ! mkdir "$place.$slurm_id" 2>/dev/null || claims+=("$place.$slurm_id")
-    for REPLY in $(squeue --noheader --nodelist="$SLURMD_NODENAME" --format=%i 2>/dev/null); do
-      [[ ! -d $place.$REPLY || $place.$REPLY -nt $place.$slurm_id ]] ||
-        [[ ! $REPLY < $slurm_id && ! $place.$slurm_id -nt $place.$REPLY ]] || return 1
-    done
-  done
-}
 for ((number = port; number < port + replicas; number++)); do
-  if (: <>"/dev/tcp/127.0.0.1/$number") 2>/dev/null; then
-    missing "port $number on $HOSTNAME: another program listens there"
-  elif ! claim_port "$number"; then
-    missing "port $number on $HOSTNAME: another job there has it, $REPLY, whose server may still be loading"
-  fi
+  ! (: <>"/dev/tcp/127.0.0.1/$number") 2>/dev/null || missing "port $number on $HOSTNAME: another program listens there"
 done
-((problems == 0)) || rmdir "${claims[@]}" 2>/dev/null || true
 stop_if_missing
 
 readonly manifest=$results/run_$job_id.json
@@ -748,7 +701,7 @@ client_program() {
   local replica=$1
   declare -p results run job_id folders are_finished replica replicas parts port health_path served_model_name \
     ready_timeout server_started probe_interval tokenizer_path point_timeout tool_name client_command request_fields points \
-    measure_until prefix_cache
+    measure_until prefix_cache "${!lines_in_client@}"
   declare -f say fill
   cat <<'CLIENT'
 set -Eeuo pipefail
@@ -1502,14 +1455,10 @@ fi
 say "$finished of ${#points[@]} points are in $results"
 [[ -z $in_flight_percent ]] || say "requests in flight: $in_flight_percent % of the time from ready to the last result"
 ((too_short == 0)) || say "$too_short points measured for less than 10 s, which is too short"
-# A job whose time is up may go on by itself. One that was cancelled stays so, and what failed would fail again.
-requeue='' next="after that" options=''
+next="after that" options=''
 if ((code == 6)); then
   next="to go on"
-  if ((failed == 0 && restarts < requeue_limit)) && [[ $stopped_by != TERM ]]; then
-    requeue=yes
-    say "the job goes on by itself: requeue $((restarts + 1)) of at most $requeue_limit"
-  elif ((seconds_needed > 0)); then
+  if ((seconds_needed > 0)); then
     # A quarter more, the server's start, and what must be left at the end.
     options="--time=$(((seconds_needed * 5 / 4 + ${ready_seconds:-0} + reserve) / 60 + 1)) "
     say "nothing failed: the points that were left out need about $seconds_needed s, and the server its start"
@@ -1519,7 +1468,7 @@ if ((code == 6)); then
   fi
 fi
 [[ -z $to_do ]] || advice=("what to do: $to_do")
-if [[ -z $requeue ]] && ((finished < ${#points[@]})); then
+if ((finished < ${#points[@]})); then
   script=$(squeue --noheader --jobs="$slurm_id" --format=%o 2>/dev/null)
   advice+=("$next: RESUME_JOB_ID=$job_id sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi
@@ -1528,7 +1477,4 @@ rm -f -- "$run/points" "$run"/{ended,output,meet,state,warm}.*
 rmdir "$run"/taken.* "$run"/{finished,failed} "$run" "${claims[@]}" 2>/dev/null
 for line in "${advice[@]}"; do say "$line"; done
 say "exit $code: $reason"
-if [[ -n $requeue ]]; then
-  scontrol requeue "$slurm_id" || say "error: Slurm does not requeue the job" >&2
-fi
 exit "$code"
