@@ -39,6 +39,8 @@ pub(crate) struct Launch {
     replicas: u32,
     /// Whether each point is for one of the replicas or for all.
     replica_use: &'static str,
+    /// What each point has of each replica; 0 where it is for one of them.
+    parts: u32,
     mpi: Quoted,
     /// Words, an option beside its value.
     server_command: Quoted,
@@ -118,6 +120,10 @@ impl Launch {
             replica_use: match sweep.replicas {
                 ReplicaUse::Split => "split",
                 ReplicaUse::Together => "together",
+            },
+            parts: match sweep.replicas {
+                ReplicaUse::Split => 0,
+                ReplicaUse::Together => server.replicas.get(),
             },
             mpi: quoted(settings.mpi()),
             server_command: array(&packed(rows(&server.command))),

@@ -19,10 +19,12 @@ readonly weights_target={{ weights }}
 readonly weights_files={{ weights_files }}
 readonly engine_target={{ engine }}
 readonly engine_link={{ engine_link }}
-# Nodes of a server, servers side by side (split: a point is for one of them; together: for all), GPUs of a node for all.
+# Nodes of a server, servers side by side (split: a point is for one of them; together: for all, and has a part of each),
+# GPUs of a node for all.
 readonly nodes={{ nodes }}
 readonly replicas={{ replicas }}
 readonly replica_use={{ replica_use }}
+readonly parts={{ parts }}
 readonly gpus_of_a_node={{ gpus_of_a_node }}
 readonly gpus=$((nodes * gpus_of_a_node / replicas))
 readonly mpi={{ mpi }}

@@ -30,10 +30,12 @@ readonly weights_files=(
 )
 readonly engine_target=nim/meta/llama3-70b-instruct:0.10.0+cbc614f5-h100x4-fp8-throughput
 readonly engine_link=trtllm_engine
-# Nodes of a server, servers side by side (split: a point is for one of them; together: for all), GPUs of a node for all.
+# Nodes of a server, servers side by side (split: a point is for one of them; together: for all, and has a part of each),
+# GPUs of a node for all.
 readonly nodes=1
 readonly replicas=1
 readonly replica_use=split
+readonly parts=0
 readonly gpus_of_a_node=4
 readonly gpus=$((nodes * gpus_of_a_node / replicas))
 readonly mpi=pmix
@@ -312,14 +314,12 @@ for id in "${resumed[@]}"; do
   [[ $id != "$job_id" ]] || continue
   for left in "$results/run_$id"{,-*}.json; do
     # Others may write here, and a name may have anything in it.
-    [[ -f $left && ${left##*/run_} =~ ^[0-9]+(-[0-9]+)?\.json$ ]] || continue
+    [[ -f $left && $left =~ /run_([0-9]+(-[0-9]+)?)\.json$ ]] || continue
+    runs+=("${BASH_REMATCH[1]}")
     IFS=, read -r -a earlier < <(text_of "$left" | sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' | tr -cd '0-9,-' | head -c 4000) || true
-    left=${left##*/run_}
-    runs+=("${left%.json}" "${earlier[@]}")
+    runs+=("${earlier[@]}")
   done
-  if [[ ! $id =~ ^[1-9][0-9]*(-[0-9]+)?$ ]]; then
-    missing "a job id in RESUME_JOB_ID: \"$id\" is none"
-  elif [[ -n $(squeue --noheader --jobs="${id/-/_}" --format=%i 2>/dev/null) ]]; then
+  if [[ -n $(squeue --noheader --jobs="${id/-/_}" --format=%i 2>/dev/null) ]]; then
     missing "the end of job $id, which RESUME_JOB_ID names: it is still in the queue"
   elif ((${#runs[@]} == found)); then
     missing "results of job $id, which RESUME_JOB_ID names, in $results"
@@ -402,10 +402,6 @@ counts() {
   [[ ${differs[$1]} == same ]]
 }
 
-# A point that several servers measure together has a folder for each in its own.
-parts=0
-[[ $replica_use != together ]] || parts=$replicas
-readonly parts
 # point_folder USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY...: true when the point is finished, by this job or by one
 # that it resumes. REPLY is its folder's name, or the one that it will get.
 point_folder() {
@@ -1279,6 +1275,12 @@ show_cause() {
   echo "  the last lines of it:"
   { tail -c 65536 -- "$1" | tr '\r' '\n' | plain | grep . | tail -n "$shown" | cut -b -400 | sed 's/^/  | /'; } || true
 }
+# look_into LOG...: sets $cause_lines. There may be any number of logs, of any length.
+look_into() {
+  local log
+  SECONDS=0
+  mapfile -t cause_lines < <(for log; do ((SECONDS > 60)) || show_cause "$log"; done | head -n 400)
+}
 
 # ---- The run ----------------------------------------------------------------------
 
@@ -1341,12 +1343,10 @@ done
 
 # From here on all is done that can be: when Slurm ends the job, it also ends whatever this script is just running.
 set +e
-server=${servers[blamed]} cause=server_ended client_status=0
-server_log=$(log_of server "$blamed") client_log=$(log_of benchmarking "$blamed")
-if ! at_work "${clients[blamed]}"; then
-  client_end "$blamed"
-  cause=${REPLIES[0]} client_status=${REPLIES[1]}
-fi
+server=${servers[blamed]} server_log=$(log_of server "$blamed") client_log=$(log_of benchmarking "$blamed")
+REPLIES=(server_ended 0)
+at_work "${clients[blamed]}" || client_end "$blamed"
+cause=${REPLIES[0]} client_status=${REPLIES[1]}
 # Without its server the client fails in many ways; the cause is the server, whose step may still remove its container.
 case $cause in
   finished | client_stopped | no_time_left) ;;
@@ -1367,9 +1367,7 @@ explain() {
     client_lacks)
       code=2 reason="something is missing in the container of $client_image"
       to_do="use an image that has it (client in the recipe), or mount it (mounts in the settings); then make the scripts anew and submit setup.sh" ;;
-    refused)
-      code=2 reason="the server does not take the client's requests"
-      to_do="leave out what it does not take, as the lines above say" ;;
+    refused) code=2 reason="the server does not take the client's requests" ;;
     server_ended)
       code=3 reason=ended to_do="find out why the server ended; its whole log is $server_log"
       running "$server" || { wait "$server"; reason=$(how_it_ended $?); }
@@ -1397,9 +1395,9 @@ store_points
 write_manifest
 # Now, since what steps say when they are told to stop is no cause.
 case $code in
-  1 | 2) mapfile -t cause_lines < <(show_cause "$client_log") ;;
-  3) mapfile -t cause_lines < <(show_cause "$server_log") ;;
-  4) mapfile -t cause_lines < <(show_cause "$server_log" && show_cause "$client_log") ;;
+  1 | 2) look_into "$client_log" ;;
+  3) look_into "$server_log" ;;
+  4) look_into "$server_log" "$client_log" ;;
 esac
 seconds_to_stop=$((code == 6 ? 3 : stop_timeout))
 stop_steps client 5 "${clients[@]}"
@@ -1435,15 +1433,11 @@ done
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
 if [[ $code == [05] && $failed != 0 ]]; then
   explain points_failed
-  # There may be any number of them, of any length.
-  SECONDS=0
-  mapfile -t cause_lines < <(for log in "$results/failed_$job_id"/{*,*/server-*}/*.log; do
-    ((SECONDS > 60)) || show_cause "$log"
-  done | head -n 400)
+  look_into "$results/failed_$job_id"/{*,*/server-*}/*.log
 elif [[ $code == 0 && $finished != "${#points[@]}" ]]; then
   # srun can say 0 of a client that never ran.
   explain points_missing
-  mapfile -t cause_lines < <(show_cause "$client_log")
+  look_into "$client_log"
 fi
 if ! write_manifest && [[ $cause != no_space ]]; then
   before=$reason
