@@ -456,7 +456,7 @@ fn attack_table() {
         let environment = &mut recipe.server.environment;
         environment.insert(name.parse().unwrap(), value);
     }
-    site.render(recipe, attacks.arm(settings("")));
+    site.render(recipe, attacks.arm(settings("exclusive = false")));
     attacks.prepare(&mut site);
     // Job numbers are no secret: this is the one before the next.
     let last: u32 = lab.wrap(&[], "true").parse().unwrap();
