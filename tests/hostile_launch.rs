@@ -322,18 +322,35 @@ fn who_is_left_alone_is_not_to_blame() {
     }
 }
 
+/// Where the node is the job's alone, nobody else starts a server there.
+#[test]
+fn ports_are_claimed_where_others_may_be_on_the_node() {
+    for (exclusive, claims) in [
+        ("true", false),
+        ("false", true),
+        ("'user'", true),
+        ("'topo'", true),
+    ] {
+        let settings = format!("[slurm.launch]\nexclusive = {exclusive}");
+        let settings = Settings::from_toml(&settings).unwrap();
+        let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap();
+        let text = plan.launch();
+        assert_eq!(text.text().contains("claim_port"), claims, "{exclusive}");
+    }
+    assert!(!default_launch().contains("claim_port"));
+}
+
 /// Claims of ports: the first job wins, one that is not on the node has none, and nothing that
 /// stands in the place holds anybody up.
 #[test]
 fn ports_are_claimed_and_nothing_is_opened() {
-    let script = default_launch();
-    let claim = lines(&script, "claims=()", "((problems == 0)) || rmdir");
+    let claim = fs::read_to_string("templates/launch/claims.sh").unwrap();
     let place = "/tmp/nim-slurm-port-49151";
     let claims = |jobs: &str, prepare: &str| {
         let folder = tempfile::tempdir().unwrap();
         let program = format!(
             "problems=0\nmissing() {{ echo \"$*\"; problems=1; }}\nsqueue() {{ printf '%s\\n' {jobs}; }}\n\
-             logs=$FOLDER slurm_id=77000001 SLURMD_NODENAME=node1 port=49151 replicas=1\n{prepare}\n{claim}\n\
+             logs=$FOLDER slurm_id=77000001 SLURMD_NODENAME=node1 port=49151 replicas=1 claims=()\n{prepare}\n{claim}\n\
              for claim in \"${{claims[@]}}\"; do [[ ! -d $claim ]] || echo \"has ${{claim##*/}}\"; done\n\
              echo\nrmdir {place}.* 2>/dev/null || true; rm -f {place}.*"
         );
@@ -387,7 +404,7 @@ fn variables_of_a_server_stay_in_its_container() {
         environment.insert(name.parse().unwrap(), value);
     }
     let mut several = recipe.clone();
-    several.server.replicas = 2.try_into().unwrap();
+    several.server.replicas = 2;
     for recipe in [recipe, several] {
         for runtime in [Runtime::Pyxis, Runtime::Apptainer, Runtime::Podman] {
             let script = launch(recipe.clone(), runtime);
@@ -402,7 +419,7 @@ fn variables_of_a_server_stay_in_its_container() {
             .concat();
             let values = lines(&script, "readonly server_image=", "readonly extra_mounts=(");
             let program = format!(
-                "{values})\n{functions}\nlog_of() {{ echo log; }}\nserver_program() {{ :; }}\ndeclare -A facts=()\n\
+                "{values}\n{functions}\nlog_of() {{ echo log; }}\nserver_program() {{ :; }}\ndeclare -A facts=()\n\
                  step=(step_of) gpu_options=() model_path=/model cache_path=/cache stage_path=/stage leader=x \
                  results=/r run=/run SLURM_JOB_ID=1\nexport PATH=$FOLDER:$PATH\nserver_step 0"
             );

@@ -191,7 +191,7 @@ const CHANGES: &[(&str, Change, &[&str])] = &[
     (
         "the number of requests",
         |node, recipe| {
-            recipe.sweep.min_requests = 251.try_into().unwrap();
+            recipe.sweep.min_requests = 251;
             let table = node.at("given/profile_export_genai_perf.csv");
             let text = fs::read_to_string(&table).unwrap();
             fs::write(&table, text.replace(",250.00", ",251.00")).unwrap();

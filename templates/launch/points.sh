@@ -1,7 +1,3 @@
-# A point that several servers measure together has a folder for each in its own.
-parts=0
-[[ $replica_use != together ]] || parts=$replicas
-readonly parts
 # point_folder USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY...: true when the point is finished, by this job or by one
 # that it resumes. REPLY is its folder's name, or the one that it will get.
 point_folder() {

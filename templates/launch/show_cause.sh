@@ -43,3 +43,9 @@ show_cause() {
   echo "  the last lines of it:"
   { tail -c 65536 -- "$1" | tr '\r' '\n' | plain | grep . | tail -n "$shown" | cut -b -400 | sed 's/^/  | /'; } || true
 }
+# look_into LOG...: sets $cause_lines. There may be any number of logs, of any length.
+look_into() {
+  local log
+  SECONDS=0
+  mapfile -t cause_lines < <(for log; do ((SECONDS > 60)) || show_cause "$log"; done | head -n 400)
+}

@@ -115,10 +115,7 @@ client_program() {
   local replica=$1
   declare -p results run job_id folders are_finished replica replicas parts port health_path served_model_name \
     ready_timeout server_started probe_interval tokenizer_path point_timeout tool_name client_command request_fields points \
-    measure_until prefix_cache
-{%- if in_client.is_some() %}
-  declare -p lines_in_client
-{%- endif %}
+    measure_until prefix_cache "${!lines_in_client@}"
   declare -f say fill
   cat <<'CLIENT'
 {% include "launch/client.sh" %}

@@ -30,24 +30,19 @@ readonly weights_files=(
 )
 readonly engine_target=nim/meta/llama3-70b-instruct:0.10.0+cbc614f5-h100x4-fp8-throughput
 readonly engine_link=trtllm_engine
-# Nodes of a server, servers side by side (split: a point is for one of them; together: for all), GPUs of a node for all.
+# Nodes of a server, servers side by side (split: a point is for one of them; together: for all, and has a part of each),
+# GPUs of a node for all.
 readonly nodes=1
 readonly replicas=1
 readonly replica_use=split
+readonly parts=0
 readonly gpus_of_a_node=4
 readonly gpus=$((nodes * gpus_of_a_node / replicas))
 readonly mpi=pmix
 # Words in braces stand for facts of the run.
 server_command=(
-  mpirun
-  -n 1
-  --allow-run-as-root
-  --oversubscribe
-  python3
-  -m vllm_nvext.entrypoints.openai.api_server
-  --tensor-parallel-size '{gpus}'
-  --quantization fp8
-  --served-model-name '{served_model_name}'
+  mpirun -n 1 --allow-run-as-root --oversubscribe python3 -m vllm_nvext.entrypoints.openai.api_server
+  --tensor-parallel-size '{gpus}' --quantization fp8 --served-model-name '{served_model_name}'
 )
 server_environment=(
   'HF_HOME={cache_path}/huggingface'
@@ -56,11 +51,8 @@ server_environment=(
   'NIM_SERVER_PORT={port}'
 )
 # Secrets that the server gets, and those that are taken from it.
-readonly server_secrets=(
-)
-readonly secrets=(
-  NGC_API_KEY NGC_CLI_API_KEY HF_TOKEN HUGGING_FACE_HUB_TOKEN
-)
+readonly server_secrets=()
+readonly secrets=(NGC_API_KEY NGC_CLI_API_KEY HF_TOKEN HUGGING_FACE_HUB_TOKEN)
 # Where the (first) server answers; seconds until it must be ready, between signs of life during a point, and to end.
 readonly port=8000
 readonly health_path=/v1/health/ready
@@ -79,28 +71,13 @@ readonly default_tokenizer=''
 readonly point_timeout=900
 readonly tool_name=GenAI-Perf
 readonly client_command=(
-  genai-perf
-  profile
-  --model meta/llama3-70b-instruct
-  --service-kind openai
-  --endpoint-type chat
-  --streaming
-  --url '{url}'
-  --tokenizer '{tokenizer}'
-  --synthetic-input-tokens-mean '{input_tokens}'
-  --synthetic-input-tokens-stddev 0
-  --output-tokens-mean '{output_tokens}'
-  --extra-inputs 'max_tokens:{output_tokens}'
-  --extra-inputs 'min_tokens:{output_tokens}'
-  --extra-inputs ignore_eos:true
-  --concurrency '{concurrency}'
-  --artifact-dir '{folder}'
-  --random-seed '{seed}'
-  --num-prompts '{prompts}'
-  --profile-export-file profile_export.json
-  --
-  --request-count '{requests}'
-  --max-threads '{concurrency}'
+  genai-perf profile --model meta/llama3-70b-instruct --service-kind openai --endpoint-type chat
+  --streaming --url '{url}' --tokenizer '{tokenizer}' --synthetic-input-tokens-mean '{input_tokens}'
+  --synthetic-input-tokens-stddev 0 --output-tokens-mean '{output_tokens}'
+  --extra-inputs 'max_tokens:{output_tokens}' --extra-inputs 'min_tokens:{output_tokens}'
+  --extra-inputs ignore_eos:true --concurrency '{concurrency}' --artifact-dir '{folder}'
+  --random-seed '{seed}' --num-prompts '{prompts}' --profile-export-file profile_export.json --
+  --request-count '{requests}' --max-threads '{concurrency}'
 )
 # What each of its requests says beside model and messages, here for four tokens; the server is asked in this way, too.
 readonly request_fields='"stream": true, "max_tokens": 4, "min_tokens": 4, "ignore_eos": true'
@@ -118,12 +95,10 @@ points=(
 )
 # Jobs whose finished points count as finished here, with commas between them; RESUME_JOB_ID wins.
 readonly default_resume_job_id=''
-# How often the job may requeue itself when its time is up, and how many seconds before that no point may be measured.
-readonly requeue_limit=0
+# For how many seconds before the time is up no point may be measured.
 readonly reserve=40
 # Mounts added to both containers.
-readonly extra_mounts=(
-)
+readonly extra_mounts=()
 
 # ---- Common ground ----------------------------------------------------------
 
@@ -344,14 +319,12 @@ for id in "${resumed[@]}"; do
   [[ $id != "$job_id" ]] || continue
   for left in "$results/run_$id"{,-*}.json; do
     # Others may write here, and a name may have anything in it.
-    [[ -f $left && ${left##*/run_} =~ ^[0-9]+(-[0-9]+)?\.json$ ]] || continue
+    [[ -f $left && $left =~ /run_([0-9]+(-[0-9]+)?)\.json$ ]] || continue
+    runs+=("${BASH_REMATCH[1]}")
     IFS=, read -r -a earlier < <(text_of "$left" | sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' | tr -cd '0-9,-' | head -c 4000) || true
-    left=${left##*/run_}
-    runs+=("${left%.json}" "${earlier[@]}")
+    runs+=("${earlier[@]}")
   done
-  if [[ ! $id =~ ^[1-9][0-9]*(-[0-9]+)?$ ]]; then
-    missing "a job id in RESUME_JOB_ID: \"$id\" is none"
-  elif [[ -n $(squeue --noheader --jobs="${id/-/_}" --format=%i 2>/dev/null) ]]; then
+  if [[ -n $(squeue --noheader --jobs="${id/-/_}" --format=%i 2>/dev/null) ]]; then
     missing "the end of job $id, which RESUME_JOB_ID names: it is still in the queue"
   elif ((${#runs[@]} == found)); then
     missing "results of job $id, which RESUME_JOB_ID names, in $results"
@@ -376,30 +349,11 @@ own_folder() {
 }
 own_folder "$cache_path"
 
-# A server that loads does not listen yet, and jobs that share a node would measure the one that is ready first. So a
-# job claims its ports by folders with its id, of which only the times count: all may write to /tmp, and nothing is
-# opened there; in the stage path, too, should jobs have a /tmp of their own.
 claims=()
-# claim_port PORT: false when another job on this node, in REPLY, was first: at the same moment, that with the lower id.
-claim_port() {
-  local place
-  for place in "/tmp/nim-slurm-port-$1" "$logs/.port_${SLURMD_NODENAME}_$1"; do
-    rmdir "$place.$slurm_id" 2>/dev/null || true
-    ! mkdir "$place.$slurm_id" 2>/dev/null || claims+=("$place.$slurm_id")
-    for REPLY in $(squeue --noheader --nodelist="$SLURMD_NODENAME" --format=%i 2>/dev/null); do
-      [[ ! -d $place.$REPLY || $place.$REPLY -nt $place.$slurm_id ]] ||
-        [[ ! $REPLY < $slurm_id && ! $place.$slurm_id -nt $place.$REPLY ]] || return 1
-    done
-  done
-}
 for ((number = port; number < port + replicas; number++)); do
-  if grep -q ":$(printf %04X "$number") [0-9A-F:]* 0A " /proc/net/tcp{,6} 2>/dev/null; then
+  ! grep -q ":$(printf %04X "$number") [0-9A-F:]* 0A " /proc/net/tcp{,6} 2>/dev/null ||
     missing "port $number on $HOSTNAME: another program listens there"
-  elif ! claim_port "$number"; then
-    missing "port $number on $HOSTNAME: another job there has it, $REPLY, whose server may still be loading"
-  fi
 done
-((problems == 0)) || rmdir "${claims[@]}" 2>/dev/null || true
 stop_if_missing
 
 readonly manifest=$results/run_$job_id.json
@@ -459,10 +413,6 @@ counts() {
   [[ ${differs[$1]} == same ]]
 }
 
-# A point that several servers measure together has a folder for each in its own.
-parts=0
-[[ $replica_use != together ]] || parts=$replicas
-readonly parts
 # point_folder USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY...: true when the point is finished, by this job or by one
 # that it resumes. REPLY is its folder's name, or the one that it will get.
 point_folder() {
@@ -746,7 +696,7 @@ client_program() {
   local replica=$1
   declare -p results run job_id folders are_finished replica replicas parts port health_path served_model_name \
     ready_timeout server_started probe_interval tokenizer_path point_timeout tool_name client_command request_fields points \
-    measure_until prefix_cache
+    measure_until prefix_cache "${!lines_in_client@}"
   declare -f say fill
   cat <<'CLIENT'
 set -Eeuo pipefail
@@ -1324,6 +1274,12 @@ show_cause() {
   echo "  the last lines of it:"
   { tail -c 65536 -- "$1" | tr '\r' '\n' | plain | grep . | tail -n "$shown" | cut -b -400 | sed 's/^/  | /'; } || true
 }
+# look_into LOG...: sets $cause_lines. There may be any number of logs, of any length.
+look_into() {
+  local log
+  SECONDS=0
+  mapfile -t cause_lines < <(for log; do ((SECONDS > 60)) || show_cause "$log"; done | head -n 400)
+}
 
 # ---- The run ----------------------------------------------------------------------
 
@@ -1386,12 +1342,10 @@ done
 
 # From here on all is done that can be: when Slurm ends the job, it also ends whatever this script is just running.
 set +e
-server=${servers[blamed]} cause=server_ended client_status=0
-server_log=$(log_of server "$blamed") client_log=$(log_of benchmarking "$blamed")
-if ! at_work "${clients[blamed]}"; then
-  client_end "$blamed"
-  cause=${REPLIES[0]} client_status=${REPLIES[1]}
-fi
+server=${servers[blamed]} server_log=$(log_of server "$blamed") client_log=$(log_of benchmarking "$blamed")
+REPLIES=(server_ended 0)
+at_work "${clients[blamed]}" || client_end "$blamed"
+cause=${REPLIES[0]} client_status=${REPLIES[1]}
 # Without its server the client fails in many ways; the cause is the server, whose step may still remove its container.
 case $cause in
   finished | client_stopped | no_time_left) ;;
@@ -1412,9 +1366,7 @@ explain() {
     client_lacks)
       code=2 reason="something is missing in the container of $client_image"
       to_do="use an image that has it (client in the recipe), or mount it (mounts in the settings); then make the scripts anew and submit setup.sh" ;;
-    refused)
-      code=2 reason="the server does not take the client's requests"
-      to_do="leave out what it does not take, as the lines above say" ;;
+    refused) code=2 reason="the server does not take the client's requests" ;;
     server_ended)
       code=3 reason=ended to_do="find out why the server ended; its whole log is $server_log"
       running "$server" || { wait "$server"; reason=$(how_it_ended $?); }
@@ -1442,9 +1394,9 @@ store_points
 write_manifest
 # Now, since what steps say when they are told to stop is no cause.
 case $code in
-  1 | 2) mapfile -t cause_lines < <(show_cause "$client_log") ;;
-  3) mapfile -t cause_lines < <(show_cause "$server_log") ;;
-  4) mapfile -t cause_lines < <(show_cause "$server_log" && show_cause "$client_log") ;;
+  1 | 2) look_into "$client_log" ;;
+  3) look_into "$server_log" ;;
+  4) look_into "$server_log" "$client_log" ;;
 esac
 seconds_to_stop=$((code == 6 ? 3 : stop_timeout))
 stop_steps client 5 "${clients[@]}"
@@ -1478,15 +1430,11 @@ done
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
 if [[ $code == [05] && $failed != 0 ]]; then
   explain points_failed
-  # There may be any number of them, of any length.
-  SECONDS=0
-  mapfile -t cause_lines < <(for log in "$results/failed_$job_id"/{*,*/server-*}/*.log; do
-    ((SECONDS > 60)) || show_cause "$log"
-  done | head -n 400)
+  look_into "$results/failed_$job_id"/{*,*/server-*}/*.log
 elif [[ $code == 0 && $finished != "${#points[@]}" ]]; then
   # srun can say 0 of a client that never ran.
   explain points_missing
-  mapfile -t cause_lines < <(show_cause "$client_log")
+  look_into "$client_log"
 fi
 if ! write_manifest && [[ $cause != no_space ]]; then
   before=$reason
@@ -1498,14 +1446,10 @@ fi
 say "$finished of ${#points[@]} points are in $results"
 [[ -z $in_flight_percent ]] || say "requests in flight: $in_flight_percent % of the time from ready to the last result"
 ((too_short == 0)) || say "$too_short points measured for less than 10 s, which is too short"
-# A job whose time is up may go on by itself. One that was cancelled stays so, and what failed would fail again.
-requeue='' next="after that" options=''
+next="after that" options=''
 if ((code == 6)); then
   next="to go on"
-  if ((failed == 0 && restarts < requeue_limit)) && [[ $stopped_by != TERM ]]; then
-    requeue=yes
-    say "the job goes on by itself: requeue $((restarts + 1)) of at most $requeue_limit"
-  elif ((seconds_needed > 0)); then
+  if ((seconds_needed > 0)); then
     # A quarter more, the server's start, and what must be left at the end.
     options="--time=$(((seconds_needed * 5 / 4 + ${ready_seconds:-0} + reserve) / 60 + 1)) "
     say "nothing failed: the points that were left out need about $seconds_needed s, and the server its start"
@@ -1515,7 +1459,7 @@ if ((code == 6)); then
   fi
 fi
 [[ -z $to_do ]] || advice=("what to do: $to_do")
-if [[ -z $requeue ]] && ((finished < ${#points[@]})); then
+if ((finished < ${#points[@]})); then
   script=$(squeue --noheader --jobs="$slurm_id" --format=%o 2>/dev/null)
   advice+=("$next: RESUME_JOB_ID=$job_id sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi
@@ -1524,7 +1468,4 @@ rm -f -- "$run/points" "$run"/{ended,output,meet,state,warm}.*
 rmdir "$run"/taken.* "$run"/{finished,failed} "$run" "${claims[@]}" 2>/dev/null
 for line in "${advice[@]}"; do say "$line"; done
 say "exit $code: $reason"
-if [[ -n $requeue ]]; then
-  scontrol requeue "$slurm_id" || say "error: Slurm does not requeue the job" >&2
-fi
 exit "$code"

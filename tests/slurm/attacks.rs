@@ -223,7 +223,7 @@ impl Attacks {
             rows,
             home: folder.join("home"),
             stage: folder.join("stage"),
-            port: recipe().server.port.get(),
+            port: recipe().server.port,
         }
     }
 
@@ -444,7 +444,7 @@ fn attack_table() {
     let lab = Lab::enter();
     let mut recipe = recipe()
         .with_use_cases(["chat:32/16".parse().unwrap()])
-        .with_concurrency((1..10).map(|number| number.try_into().unwrap()));
+        .with_concurrency(1..10);
     // launch.sh sees no difference, and the points are many.
     assert!(matches!(recipe.client.tool, ClientTool::GenaiPerf(_)));
     let mut site = Site::ready(&lab, "attacks", recipe.clone());
@@ -456,7 +456,7 @@ fn attack_table() {
         let environment = &mut recipe.server.environment;
         environment.insert(name.parse().unwrap(), value);
     }
-    site.render(recipe, attacks.arm(settings("")));
+    site.render(recipe, attacks.arm(settings("exclusive = false")));
     attacks.prepare(&mut site);
     // Job numbers are no secret: this is the one before the next.
     let last: u32 = lab.wrap(&[], "true").parse().unwrap();
