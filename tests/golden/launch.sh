@@ -327,7 +327,7 @@ for id in "${resumed[@]}"; do
   if [[ -n $(squeue --noheader --jobs="${id/-/_}" --format=%i 2>/dev/null) ]]; then
     missing "the end of job $id, which RESUME_JOB_ID names: it is still in the queue"
   elif ((${#runs[@]} == found)); then
-    missing "results of job $id, which RESUME_JOB_ID names, in $results"
+    missing "results of job $id, which RESUME_JOB_ID names: $results/run_$id.json"
   fi
 done
 readonly runs
@@ -357,10 +357,9 @@ done
 stop_if_missing
 
 readonly manifest=$results/run_$job_id.json
-driver='' gpu_model=''
 # Without a driver, it says so where its answer would be.
-! answer=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null) ||
-  IFS=, read -r gpu_model driver <<<"$answer"
+answer=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null) || answer=
+IFS=, read -r gpu_model driver <<<"$answer"
 readonly driver=${driver# } gpu_model
 
 # sum_of FILE...: a checksum of their lengths, beginnings and ends: to read all of a model would take minutes.
@@ -399,13 +398,14 @@ counts() {
   [[ -d $1 ]] || return 1
   if [[ -z ${differs[$1]-} ]]; then
     measurement_of "${@:2}"
-    here=$REPLY there=$(text_of "$1/measurement.txt") REPLY=same
+    # But for the last line, the fingerprint; and GPUs of which nvidia-smi said nothing are not other ones.
+    here=${REPLY%$'\n'*} there=$(text_of "$1/measurement.txt") there=${there%$'\n'*} REPLY=same
+    [[ $here$'\n'$there != *$'\n'gpu_model=$'\n'* ]] ||
+      here=$(sed '/^gpu_model=/d' <<<"$here") there=$(sed '/^gpu_model=/d' <<<"$there")
     if [[ -z $there ]]; then
       REPLY="nothing in it says what was measured: it is empty, or of an older version"
     elif [[ $there != "$here" ]]; then
-      # But for the last line, which is the fingerprint.
-      REPLY="there: $(grep -avxFe "$here" -e "${there##*$'\n'}" <<<"$there")"
-      REPLY+=" here: $(grep -avxFe "$there" -e "${here##*$'\n'}" <<<"$here")"
+      REPLY="there: $(grep -avxFe "$here" <<<"$there") here: $(grep -avxFe "$there" <<<"$here")"
     fi
     REPLY=${REPLY:0:2000}
     differs[$1]=${REPLY//[^ -~]/ }
@@ -431,7 +431,8 @@ look_up() {
   local folder state='not run' seconds='' figures='null null null' detail='' said is_there='' number='(null|0|[1-9][0-9]{0,14})'
   ! point_folder "$@" || state=finished is_there=yes
   folder=$REPLY
-  said=$(text_of "$run/points" | awk -F '|' -v folder="$folder" '$1 == folder { said = $0 } END { print said }') || true
+  said=$(text_of "$run/points" | awk -F '|' -v folder="$folder" '$1 == folder { said = substr($0, 1, 2000) }
+    END { print said }') || true
   [[ -z $said ]] || IFS='|' read -r _ state seconds figures detail <<<"$said"
   # The client's image may have written anything: a point is finished when its folder is there.
   [[ $state != finished || -n $is_there ]] || state=failed detail="its results are not there"
@@ -1232,11 +1233,11 @@ client_end() {
 # Lines as people may read them: without what a progress bar wrote before, colours and control characters.
 plain() { LC_ALL=C sed $'s/\r*$//; s/.*\r//; s/\e\\[[0-9;?]*[A-Za-z]//g; s/\t/ /g; s/[^ -~]//g'; }
 # show_cause LOG: the lines of a log that look like the cause of its end, then the last ones. What a server writes is
-# hostile: it is read in bounded memory, and shown in part.
+# hostile: it is read in bounded memory, and shown in part. A client's image names the logs of its points.
 show_cause() {
-  local shown=8
+  local shown=8 LC_ALL=C
   [[ -f $1 && ! -L $1 ]] || return 0
-  echo "what may be the cause, in $1:"
+  echo "what may be the cause, in ${1//[^ -~]/?}:"
   # Of the first kind that there is: 1 a cause, 2 may be one, 3 follows from one. What differs in numbers only is one.
   LC_ALL=C timeout 60 cut -b -4000 -- "$1" | LC_ALL=C grep -naiE \
     'error|exception|critical|fatal|fault|fail|kill|oom|out of|cuda|nccl|denied|quota|no such|not found|dumped|abort|in use|can.?not|could not|unable|exited|what\(|illegal|terminate|\[E\]' |
