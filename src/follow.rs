@@ -379,7 +379,7 @@ impl FollowedTask {
             server: log("server", replica),
             client: log("benchmarking", replica),
         };
-        let replicas = plan.recipe().server.replicas.get();
+        let replicas = plan.recipe().server.replicas;
         let results = Utf8PathBuf::from(format!("{stage_path}/results"));
         Self {
             number: None,

@@ -10,7 +10,7 @@
 //!
 //! let settings = Settings::new()
 //!     .with_stage_path("/lustre/project/nim".parse()?)
-//!     .with_slurm(Directives::new().partition("batch".parse()?).gres("gpu:8".parse()?));
+//!     .with_slurm(Directives::new().partition("batch".parse()?).gpus_per_node(8));
 //! let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?; // all problems at once
 //!
 //! # let folder = tempfile::tempdir()?;
@@ -18,7 +18,7 @@
 //! for script in [plan.setup(), plan.prepare_models(), plan.launch()] {
 //!     script.write_to(folder)?; // atomic; what was there is kept
 //! }
-//! assert!(std::fs::read_to_string(folder.join("launch.sh"))?.contains("#SBATCH --gres=gpu:8\n"));
+//! assert!(std::fs::read_to_string(folder.join("launch.sh"))?.contains("#SBATCH --gpus-per-node=8\n"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

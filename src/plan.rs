@@ -60,7 +60,7 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// Names all problems at once: options that exclude each other or do not go
+    /// Names all problems at once: a number that is 0, options that exclude each other or do not go
     /// together (`nodelist = "node[1-2]"` with `nodes = 1`, `time_min` above `time`),
     /// fewer GPUs than the server uses, two mounts at one place, an empty or repeated
     /// list, an option of the client that its tool's release does not know.
@@ -244,7 +244,7 @@ impl Plan {
             .find(|&option| launch.is_set(option))?;
         let asked = launch.get(option)?;
         let limit = u64::from(TimeLimit::parse(&asked).ok()?.minutes()?) * 60;
-        let ready = self.recipe.server.ready_timeout.get();
+        let ready = self.recipe.server.ready_timeout;
         let warning = launch.seconds_of_warning();
         (limit < u64::from(ready) + u64::from(warning)).then(|| {
             format!(

@@ -5,7 +5,7 @@
 //!
 //! let mut recipe = Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap();
 //! recipe.sweep.use_cases = vec!["rag:4096/256".parse()?];
-//! recipe.server.ready_timeout = 3600.try_into()?;
+//! recipe.server.ready_timeout = 3600;
 //! assert_eq!(Recipe::from_toml(&recipe.to_toml())?, recipe); // a file for --recipe
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -18,8 +18,6 @@ mod server;
 mod sweep;
 mod tasks;
 mod values;
-
-use std::num::NonZeroU32;
 
 use camino::Utf8Path;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -106,9 +104,9 @@ const SAMPLES: &[&str] = &[
 /// use nim_slurm::Recipe;
 ///
 /// let recipe = Recipe::llama3_70b_h100x4_fp8()
-///     .with_concurrency([1, 8].map(|n| n.try_into().unwrap()))
+///     .with_concurrency([1, 8])
 ///     .with_use_cases(["chat:128/128".parse()?]);
-/// assert_eq!(recipe.server.gpus.get(), 4);
+/// assert_eq!(recipe.server.gpus, 4);
 ///
 /// // What is printed can be read again.
 /// assert_eq!(Recipe::from_toml(&recipe.to_toml())?, recipe);
@@ -160,7 +158,7 @@ impl Recipe {
     /// let command = "vllm serve {model_path} --served-model-name {served_model_name} --port {port}";
     /// let server = Server::new(
     ///     "vllm/vllm-openai:v0.9.2".parse()?,
-    ///     1.try_into()?, // GPUs
+    ///     1, // GPUs
     ///     "Qwen/Qwen3-0.6B".parse()?,
     ///     Word::parse_all(command.split(' '))?,
     /// );
@@ -172,7 +170,7 @@ impl Recipe {
     /// );
     /// let tool = ClientTool::GenaiPerf("25.01".parse()?);
     /// let client = Client::new("nvcr.io/nvidia/tritonserver:25.01-py3-sdk".parse()?, tool);
-    /// let sweep = Sweep::new(["chat:128/128".parse()?], [1.try_into()?, 8.try_into()?]);
+    /// let sweep = Sweep::new(["chat:128/128".parse()?], [1, 8]);
     /// let recipe = Recipe::new("qwen3-vllm".parse()?, server, Model::new(weights), client, sweep);
     ///
     /// let toml = r#"
@@ -287,7 +285,7 @@ impl Recipe {
     /// use nim_slurm::Recipe;
     ///
     /// let recipe = Recipe::built_in("deepseek-r1-h100x16-nim").unwrap();
-    /// assert_eq!((recipe.server.nodes.get(), recipe.server.total_gpus()), (2, 16));
+    /// assert_eq!((recipe.server.nodes, recipe.server.total_gpus()), (2, 16));
     /// assert_eq!(Recipe::built_in("deepseek"), None);
     /// ```
     #[must_use]
@@ -367,7 +365,7 @@ impl Recipe {
 
     /// Measures at these numbers of requests in flight instead.
     #[must_use]
-    pub fn with_concurrency(mut self, concurrency: impl IntoIterator<Item = NonZeroU32>) -> Self {
+    pub fn with_concurrency(mut self, concurrency: impl IntoIterator<Item = u32>) -> Self {
         self.sweep.concurrency = concurrency.into_iter().collect();
         self
     }

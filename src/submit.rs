@@ -147,10 +147,9 @@ impl Sbatch {
     /// use nim_slurm::{RetryPolicy, Sbatch};
     ///
     /// // Over the night, a controller may be away for an hour.
-    /// let retry_policy = RetryPolicy::new(200.try_into()?, Duration::from_secs(3600));
+    /// let retry_policy = RetryPolicy::new(200, Duration::from_secs(3600));
     /// let sbatch = Sbatch::at("/usr/bin/sbatch").with_retry_policy(retry_policy);
     /// assert_ne!(sbatch, Sbatch::at("/usr/bin/sbatch"));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn with_retry_policy(&self, retry_policy: RetryPolicy) -> Self {

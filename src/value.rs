@@ -1,5 +1,6 @@
 //! What all typed values share: one error, and one way in and out.
 
+use std::convert::Infallible;
 use std::ffi::OsStr;
 use std::fmt;
 
@@ -21,7 +22,6 @@ use crate::plain::is_hidden;
 /// assert_eq!(error.value_name(), "partition");
 /// assert_eq!(error.given(), "gpu h100");
 /// assert_eq!(error.kind(), nim_slurm::ValueErrorKind::Character(' '));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValueError {
@@ -123,6 +123,13 @@ impl fmt::Display for ValueError {
 }
 
 impl std::error::Error for ValueError {}
+
+/// A value that has its type already is never refused.
+impl From<Infallible> for ValueError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
 
 /// An environment variable that cannot be used.
 ///
@@ -300,13 +307,16 @@ macro_rules! text_value {
     };
 }
 
-/// Lets a number stand where a value is meant that is one: `8.try_into()?`.
+/// Lets a number stand where a value is meant that is one: `nodes(8)`. A literal is an `i32`.
 macro_rules! from_number {
-    ($($type:ty),*) => {
-        $(impl TryFrom<u32> for $type {
+    ($type:ty) => {
+        $crate::value::from_number!($type: i32, u16, u32, u64, usize);
+    };
+    ($type:ty: $($number:ty),*) => {
+        $(impl TryFrom<$number> for $type {
             type Error = $crate::value::ValueError;
 
-            fn try_from(number: u32) -> Result<Self, Self::Error> {
+            fn try_from(number: $number) -> Result<Self, Self::Error> {
                 Self::parse(&number.to_string())
             }
         })*

@@ -258,7 +258,7 @@ fn plan(recipe: Recipe, settings: Settings) -> Plan {
 fn launch(node: &Node, script: &str, plan: &Plan, place: u32, more: &[(&str, &str)]) -> Run {
     let port = 20_000 + std::process::id() % 390 * 32 + place;
     let server = &plan.recipe().server;
-    let replicas = server.replicas.get();
+    let replicas = server.replicas;
     let nodes = server.nodes.to_string();
     let script = script.replace(
         &format!("\nreadonly port={}\n", server.port),
@@ -294,7 +294,7 @@ fn launch_is_taken(node: &Node, case: &Case, place: u32) {
     let Case { what, plan } = case;
     node.stage(plan);
     let server = &plan.recipe().server;
-    let replicas = server.replicas.get() as usize;
+    let replicas = server.replicas as usize;
     let text = plan.launch().text().to_owned();
     // Slurm says how many GPUs it gave, or does not manage them: then the node is asked.
     let is_told = !what.ends_with("all");

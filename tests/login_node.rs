@@ -90,7 +90,11 @@ impl Site {
     }
 
     fn command(&self, flags: &[&str]) -> Command {
-        let mut command = Command::new(binary());
+        self.command_of(binary(), flags)
+    }
+
+    fn command_of(&self, program: &Path, flags: &[&str]) -> Command {
+        let mut command = Command::new(program);
         let path = format!("{}:/usr/bin:/bin", self.path("bin").display());
         let foreign = |name: &str| name.starts_with("SBATCH_") || name.starts_with("SLURM_");
         for (name, _) in std::env::vars_os().filter(|(name, _)| foreign(&name.to_string_lossy())) {
@@ -487,6 +491,56 @@ fn a_setup_that_ended_well_is_told() {
     ended.assert(
         0,
         &["\nsetup, job 1, has ended well\nlaunch, job 2: COMPLETED\n"],
+        &[],
+    );
+}
+
+/// The example of one's own program: three jobs, each waiting for the one before it.
+#[test]
+fn a_small_program_submits_and_follows() {
+    let site = Site::new();
+    let program = common::example("submit_and_follow");
+    let run = |flags: &[&str]| Ended::from(site.command_of(&program, flags).output().unwrap());
+    run(&[]).assert(1, &[], &["which settings file?"]);
+    site.write("site.toml", "");
+    run(&["site.toml"]).assert(1, &[], &["the settings name no stage_path"]);
+
+    site.program("sbatch", SBATCH);
+    site.scontrol_reads_files();
+    let completed = |id, script| site.job(id, "COMPLETED Reason=None", "(null)", script, 0);
+    site.write("job_1", &completed(1, "setup.sh"));
+    site.write("job_2", &completed(2, "prepare_models.sh"));
+    let folder = "llama-3-70b-instruct_4_100_chat_128_128_3";
+    fs::create_dir(site.path("stage/results").join(folder)).unwrap();
+    let point =
+        format!(r#""points": [{{"folder": "{folder}", "status": "finished", "detail": ""}}]"#);
+    let manifest = |code, reason| {
+        let manifest = Site::manifest(0, code, reason, "");
+        let manifest = manifest.replace(r#""points": []"#, &point);
+        site.write("stage/results/run_3.json", &manifest);
+    };
+    site.write("job_3", &completed(3, "launch.sh"));
+    manifest("0", "all points are finished");
+    site.write("site.toml", &format!("stage_path = '{}'", site.stage()));
+    let jobs = "setup.sh is job 1\nprepare_models.sh is job 2\nlaunch.sh is job 3\n";
+    run(&["site.toml"]).assert(
+        0,
+        &[
+            jobs,
+            "1 of 1 points\n",
+            "launch ended with 0: ",
+            "/stage/results\n",
+        ],
+        &[],
+    );
+
+    fs::remove_file(site.path("submitted")).unwrap();
+    let failed = site.job(3, "FAILED Reason=NonZeroExitCode", "(null)", "launch.sh", 4);
+    site.write("job_3", &failed);
+    manifest("4", "the server was not ready");
+    run(&["site.toml"]).assert(
+        1,
+        &[jobs, "launch ended with 4: the server was not ready"],
         &[],
     );
 }

@@ -649,8 +649,7 @@ fn a_script_is_one_piece_of_memory() {
             }
         }
     }
-    let concurrency = (1..=500).map(|number| number.try_into().unwrap());
-    let recipe = Recipe::llama3_70b_h100x4_fp8().with_concurrency(concurrency);
+    let recipe = Recipe::llama3_70b_h100x4_fp8().with_concurrency(1..=500);
     let plan = Plan::new(recipe, Settings::new()).unwrap();
     assert_eq!(times(&plan, ScriptKind::Launch), 1);
 }
@@ -665,7 +664,7 @@ fn a_job_costs_no_memory_once_it_is_written() {
         MOST.store(before, Relaxed);
         for job in 1..=jobs {
             let recipe = Recipe::llama3_70b_h100x4_fp8();
-            let recipe = recipe.with_concurrency([(job % 1_000 + 1).try_into().unwrap()]);
+            let recipe = recipe.with_concurrency([job % 1_000 + 1]);
             let plan = Plan::new(recipe, settings.clone()).unwrap();
             for kind in ScriptKind::ALL {
                 io::sink()

@@ -51,7 +51,7 @@ struct Arguments {
 
     /// Requests in flight, one number for each point
     #[arg(long, value_name = "N,N,...", value_delimiter = ',', value_parser = requests_in_flight)]
-    concurrency: Vec<NonZeroU32>,
+    concurrency: Vec<u32>,
 
     /// Use cases: input and output sequence length in tokens
     #[arg(
@@ -303,8 +303,9 @@ fn notes(plan: &Plan) -> Vec<String> {
     notes
 }
 
-fn requests_in_flight(text: &str) -> Result<NonZeroU32, String> {
+fn requests_in_flight(text: &str) -> Result<u32, String> {
     text.parse()
+        .map(NonZeroU32::get)
         .map_err(|_| "a whole number of requests is allowed, 1 at least".to_owned())
 }
 

@@ -40,7 +40,7 @@ pub(super) fn check_launch(
 ) {
     let layers = Layers::new(recipe, settings, ScriptKind::Launch);
     let origin = |name| layers.describe(name);
-    let nodes = recipe.server.nodes.get();
+    let nodes = recipe.server.nodes;
     let used = recipe.server.gpus_per_node();
     if let Some((option, requested)) = launch.gpus_of_a_node()
         && requested < u64::from(used)
@@ -50,7 +50,7 @@ pub(super) fn check_launch(
             option,
             origin: origin(option),
             used,
-            replicas: recipe.server.replicas.get(),
+            replicas: recipe.server.replicas,
         });
     }
     if let Some(signal) = launch.get(OptionName::Signal) {
@@ -70,13 +70,15 @@ pub(super) fn check_launch(
             let range = (u64::from(count.min()), u64::from(count.max()));
             (OptionName::Nodes, range, count.to_string())
         }
+        // It was refused, which is told.
+        (None, _) if launch.is_set(OptionName::Nodes) => return,
         (None, named) => {
             let named = named.unwrap_or(1);
             let range = (named, named);
             (OptionName::Nodelist, range, named.to_string())
         }
     };
-    if range != (u64::from(nodes), u64::from(nodes)) {
+    if nodes > 0 && range != (u64::from(nodes), u64::from(nodes)) {
         problems.push(Problem::Nodes {
             requested,
             origin: origin(option),
@@ -106,6 +108,32 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
         sweep,
         ..
     } = recipe;
+    let numbers = [
+        ("server.nodes", server.nodes),
+        ("server.gpus", server.gpus),
+        ("server.replicas", server.replicas),
+        ("server.port", server.port.into()),
+        ("server.ready_timeout", server.ready_timeout),
+        ("server.probe_interval", server.probe_interval),
+        ("server.stop_timeout", server.stop_timeout),
+        (
+            "sweep.requests_per_concurrency",
+            sweep.requests_per_concurrency,
+        ),
+        ("sweep.min_requests", sweep.min_requests),
+        ("sweep.point_timeout", sweep.point_timeout),
+        ("sweep.array_limit", sweep.array_limit.unwrap_or(1)),
+        (
+            "sweep.concurrency",
+            sweep.concurrency.iter().copied().min().unwrap_or(1),
+        ),
+    ];
+    let zeros = numbers.into_iter().filter(|(_, number)| *number == 0);
+    problems.extend(zeros.map(|(key, given)| Problem::Number {
+        key,
+        given,
+        allowed: "it must be at least 1",
+    }));
     for (list, is_empty) in [
         ("server.command", server.command.is_empty()),
         ("model.weights.files", model.weights.files.is_empty()),
@@ -140,7 +168,9 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
     }
     let variants = server.variants.iter();
     let commands = std::iter::once(&server.command).chain(variants.map(|variant| &variant.command));
-    for command in commands {
+    // What follows from a 0 is not told.
+    let is_sized = server.total_gpus() > 0;
+    for command in commands.filter(|_| is_sized) {
         check_command(command, server, problems);
     }
     let variants = server.variants.iter();
@@ -148,13 +178,13 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
     for name in server.environment.keys().chain(names) {
         check_variable(name, problems);
     }
-    if let Some(engine) = &model.engine {
+    if let Some(engine) = model.engine.as_ref().filter(|_| is_sized) {
         check_engine(engine, recipe, problems);
     }
     check_array(recipe, problems);
-    if server.replicas.get() > 1 {
+    if server.replicas > 1 {
         check_replicas(server, problems);
-    } else if sweep.replicas == ReplicaUse::Together {
+    } else if server.replicas == 1 && sweep.replicas == ReplicaUse::Together {
         problems.push(Problem::SingleReplica);
     }
     let file = server.squash_file();
@@ -169,7 +199,7 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
 
 /// A command must split the model over the GPUs that the server has.
 fn check_command(command: &[Word], server: &Server, problems: &mut Vec<Problem>) {
-    let used = server.gpus.get();
+    let used = server.gpus;
     let mut words = command.iter().map(Word::as_str);
     while let Some(word) = words.next() {
         let (flag, given) = match word.split_once('=') {
@@ -256,7 +286,7 @@ fn check_client(client: &Client, problems: &mut Vec<Problem>) {
 fn check_array(recipe: &Recipe, problems: &mut Vec<Problem>) {
     let (sweep, variants) = (&recipe.sweep, &recipe.server.variants);
     if let (None, Some(limit)) = (sweep.array, sweep.array_limit) {
-        problems.push(Problem::LimitWithoutArray { limit: limit.get() });
+        problems.push(Problem::LimitWithoutArray { limit });
     }
     if (sweep.array == Some(ArrayBy::Server)) == variants.is_empty() {
         problems.push(Problem::Variants {
@@ -287,7 +317,7 @@ fn check_array(recipe: &Recipe, problems: &mut Vec<Problem>) {
 
 /// Servers side by side need a node, GPUs and ports that do for all of them.
 fn check_replicas(server: &Server, problems: &mut Vec<Problem>) {
-    let (replicas, nodes, port) = (server.replicas.get(), server.nodes.get(), server.port.get());
+    let (replicas, nodes, port) = (server.replicas, server.nodes, server.port);
     if nodes > 1 {
         problems.push(Problem::ReplicasOnNodes { replicas, nodes });
     }

@@ -107,6 +107,12 @@ pub(super) fn merge(
     let merged = given.with_fallback(&below);
     let script = || kind.file_name().to_owned();
     let origin = |name| layers.describe(name);
+    problems.extend(merged.refused().map(|(option, error)| Problem::Value {
+        script: script(),
+        option,
+        origin: origin(option),
+        reason: error.to_string(),
+    }));
     for conflict in exclusions.into_iter().chain(merged.contradictions()) {
         problems.push(Problem::Conflict {
             script: script(),
@@ -164,9 +170,18 @@ pub(super) fn with_array(
         // The list that is empty is a problem of its own.
         return launch;
     }
-    let limit = recipe.sweep.array_limit;
-    let limit = limit.map_or_else(String::new, |limit| format!("%{limit}"));
-    let array = Array::parse(&format!("0-{}{limit}", tasks - 1));
-    let array = array.expect("a range from 0 is an array");
-    launch.array(array)
+    let given = recipe.sweep.array_limit.unwrap_or_default();
+    let limit = recipe.sweep.array_limit.map(|limit| format!("%{limit}"));
+    let range = format!("0-{}{}", tasks - 1, limit.unwrap_or_default());
+    match Array::parse(&range) {
+        Ok(array) => return launch.array(array),
+        // That it is 0 is told with the recipe's other numbers.
+        Err(_) if given == 0 => {}
+        Err(_) => problems.push(Problem::Number {
+            key: "sweep.array_limit",
+            given,
+            allowed: "at most 2147483646 is allowed",
+        }),
+    }
+    launch
 }

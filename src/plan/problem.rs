@@ -26,7 +26,8 @@ pub struct PlanError {
 impl Problem {
     fn script(&mut self) -> Option<&mut String> {
         match self {
-            Self::Conflict { script, .. }
+            Self::Value { script, .. }
+            | Self::Conflict { script, .. }
             | Self::MissingOption { script, .. }
             | Self::Release { script, .. } => Some(script),
             _ => None,
@@ -114,6 +115,18 @@ impl std::error::Error for PlanError {}
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
+    /// An option of a script has a value that it cannot have.
+    #[error("{script}: {option} ({origin}): {reason}")]
+    Value {
+        /// The script's file name, or several with ", " between them.
+        script: String,
+        /// The option.
+        option: OptionName,
+        /// Where it was given.
+        origin: String,
+        /// What was given, and what is allowed.
+        reason: String,
+    },
     /// Two options of one script exclude each other.
     #[error(
         "{script}: {first} ({first_origin}) and {second} ({second_origin}) exclude each other: {reason}"
@@ -447,6 +460,16 @@ pub enum Problem {
         points: usize,
         /// How many there may be.
         most: usize,
+    },
+    /// A number of the recipe is too small or too large.
+    #[error("the recipe's {key} is {given}: {allowed}")]
+    Number {
+        /// The number's key.
+        key: &'static str,
+        /// The number.
+        given: u32,
+        /// What is allowed.
+        allowed: &'static str,
     },
     /// A list of the recipe is empty.
     #[error("the recipe's {list} is empty: at least one entry is needed")]

@@ -1,5 +1,4 @@
 use std::collections::HashSet;
-use std::num::NonZeroU32;
 
 use super::problem::Problem;
 use super::*;
@@ -17,7 +16,7 @@ fn folders_of_points() {
 #[test]
 fn bash_names_the_same_folders() {
     let mut shared = Recipe::llama3_70b_h100x4_fp8();
-    shared.server.replicas = 2.try_into().unwrap();
+    shared.server.replicas = 2;
     let built_in = Recipe::BUILT_IN.iter();
     let mut recipes: Vec<_> = built_in
         .map(|name| Recipe::built_in(name).unwrap())
@@ -119,8 +118,8 @@ fn each_task_has_its_part() {
 fn a_recipe_keeps_all_that_it_says() {
     for by in [ArrayBy::UseCase, ArrayBy::Point, ArrayBy::Server] {
         let mut recipe = array_by(by);
-        recipe.sweep.array_limit = Some(3.try_into().unwrap());
-        recipe.server.replicas = 2.try_into().unwrap();
+        recipe.sweep.array_limit = Some(3);
+        recipe.server.replicas = 2;
         recipe.sweep.replicas = ReplicaUse::Together;
         if let Some(variant) = recipe.server.variants.first_mut() {
             variant.command = vec!["--note=it's {port}".parse().unwrap()];
@@ -144,7 +143,7 @@ fn a_recipe_keeps_all_that_it_says() {
 
 #[test]
 fn arrays_that_are_refused() {
-    let limit = |recipe: &mut Recipe| recipe.sweep.array_limit = Some(2.try_into().unwrap());
+    let limit = |recipe: &mut Recipe| recipe.sweep.array_limit = Some(2);
     assert_eq!(
         refusal(limit, ""),
         "the recipe's sweep.array_limit is 2, but there is no array: sweep.array is needed"
@@ -254,7 +253,7 @@ fn numbers_of_one() {
     );
     let on_nodes = |recipe: &mut Recipe| {
         recipe.model.engine = None;
-        recipe.server.nodes = 2.try_into().unwrap();
+        recipe.server.nodes = 2;
     };
     assert_eq!(
         refusal(on_nodes, "slurm.launch.nodes = 1"),
@@ -301,11 +300,72 @@ fn problems_of_several_scripts() {
     );
 }
 
+/// In Rust, numbers are checked when the whole is.
+#[test]
+fn numbers_that_are_none() {
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8().with_concurrency([0, 1, 8]);
+    recipe.server = recipe
+        .server
+        .with_nodes(0)
+        .with_replicas(0)
+        .with_port(0)
+        .with_ready_timeout(0)
+        .with_probe_interval(0)
+        .with_stop_timeout(0);
+    recipe.server.gpus = 0;
+    recipe.sweep = recipe
+        .sweep
+        .with_requests_per_concurrency(0)
+        .with_min_requests(0)
+        .with_point_timeout(0)
+        .with_array(ArrayBy::Point)
+        .with_array_limit(0);
+    let slurm = Directives::new().ntasks(0).gpus_per_node(i32::MAX);
+    let own = Directives::new().cpus_per_task(65_540).nodes(0);
+    let settings = Settings::new()
+        .with_slurm(slurm)
+        .with_script_slurm(ScriptKind::Launch, own);
+    let error = Plan::new(recipe, settings).unwrap_err().to_string();
+    let keys = [
+        "server.nodes",
+        "server.gpus",
+        "server.replicas",
+        "server.port",
+        "server.ready_timeout",
+        "server.probe_interval",
+        "server.stop_timeout",
+        "sweep.requests_per_concurrency",
+        "sweep.min_requests",
+        "sweep.point_timeout",
+        "sweep.array_limit",
+        "sweep.concurrency",
+    ];
+    let zeros = keys.map(|key| format!("the recipe's {key} is 0: it must be at least 1\n"));
+    assert_eq!(
+        error,
+        zeros.concat()
+            + "setup.sh, prepare_models.sh, launch.sh: --ntasks (flag or code): cannot take \"0\" as count: it must be \
+               at least 1\n\
+               setup.sh, prepare_models.sh, launch.sh: --gpus-per-node (flag or code): cannot take \"2147483647\" as \
+               number of GPUs: it is too large: at most 2147483646 is allowed\n\
+               launch.sh: --nodes (flag or code): cannot take \"0\" as node count: it must be at least 1\n\
+               launch.sh: --cpus-per-task (flag or code): cannot take \"65540\" as count: numbers from 1 to 65533 are \
+               allowed"
+    );
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+    recipe.sweep = recipe
+        .sweep
+        .with_array(ArrayBy::Point)
+        .with_array_limit(u32::MAX);
+    assert_eq!(
+        Plan::new(recipe, Settings::new()).unwrap_err().to_string(),
+        "the recipe's sweep.array_limit is 4294967295: at most 2147483646 is allowed"
+    );
+}
+
 #[test]
 fn servers_side_by_side() {
-    let replicas = |number: u32| {
-        move |recipe: &mut Recipe| recipe.server.replicas = number.try_into().unwrap()
-    };
+    let replicas = |number: u32| move |recipe: &mut Recipe| recipe.server.replicas = number;
     assert_eq!(
         refusal(replicas(2), "slurm.launch.gres = 'gpu:4'"),
         "launch.sh asks for 4 GPUs with --gres ([slurm.launch] of the settings), the recipe's 2 servers use 8"
@@ -316,7 +376,7 @@ fn servers_side_by_side() {
     );
     let on_nodes = |recipe: &mut Recipe| {
         replicas(3)(recipe);
-        recipe.server.nodes = 2.try_into().unwrap();
+        recipe.server.nodes = 2;
         recipe.model.engine = None;
     };
     assert_eq!(
@@ -325,7 +385,7 @@ fn servers_side_by_side() {
     );
     let high = |recipe: &mut Recipe| {
         replicas(2)(recipe);
-        recipe.server.port = 65_535.try_into().unwrap();
+        recipe.server.port = 65_535;
     };
     assert_eq!(
         refusal(high, ""),
@@ -347,7 +407,7 @@ fn servers_side_by_side() {
     );
     let most = |recipe: &mut Recipe| {
         replicas(2)(recipe);
-        recipe.server.port = 65_534.try_into().unwrap();
+        recipe.server.port = 65_534;
     };
     let mut recipe = Recipe::llama3_70b_h100x4_fp8();
     most(&mut recipe);
@@ -470,7 +530,7 @@ fn the_server_s_time_to_be_ready_and_the_warning() {
 
 #[test]
 fn a_sweep_has_an_end() {
-    let concurrency = |most| (1..=most).filter_map(NonZeroU32::new);
+    let concurrency = |most| 1..=most;
     let sweep = |most| {
         let recipe = Recipe::llama3_70b_h100x4_fp8().with_concurrency(concurrency(most));
         Plan::new(recipe, Settings::new()).map_err(|error| error.to_string())

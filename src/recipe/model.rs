@@ -260,7 +260,7 @@ impl From<Weights> for WeightsTable {
 /// let recipe = Recipe::llama3_70b_h100x4_fp8();
 /// let engine = recipe.model.engine.unwrap();
 /// let parts = engine.files.iter().filter(|file| file.as_str().starts_with("rank"));
-/// assert_eq!(parts.count(), recipe.server.gpus.get() as usize);
+/// assert_eq!(parts.count(), recipe.server.gpus as usize);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

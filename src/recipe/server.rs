@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::{NonZeroU16, NonZeroU32};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{ByteSize, ServedModelName, UrlPath, VariantName, Word, setters};
 use crate::container::{EnvName, Image, Runtime, SquashFile};
@@ -17,20 +17,20 @@ use crate::container::{EnvName, Image, Runtime, SquashFile};
 /// let mut server = Recipe::llama3_70b_h100x4_fp8().server;
 /// assert_eq!(server.squash_file().as_str(), "nim+meta+llama3-70b-instruct+1.0.3.sqsh");
 ///
-/// server.replicas = 2.try_into()?; // side by side on one node
+/// server.replicas = 2; // side by side on one node
 /// assert_eq!((server.total_gpus(), server.gpus_per_node()), (4, 8));
 ///
 /// let server = server
 ///     .with_file("sglang.sqsh".parse()?)
 ///     .with_disk("15 GiB".parse()?)
 ///     .with_architecture(Architecture::Amd64)
-///     .with_nodes(1.try_into()?)
-///     .with_replicas(1.try_into()?)
-///     .with_port(30000.try_into()?)
+///     .with_nodes(1)
+///     .with_replicas(1)
+///     .with_port(30000)
 ///     .with_health_path("/health_generate".parse()?)
-///     .with_ready_timeout(3600.try_into()?) // seconds
-///     .with_probe_interval(30.try_into()?)
-///     .with_stop_timeout(10.try_into()?)
+///     .with_ready_timeout(3600) // seconds
+///     .with_probe_interval(30)
+///     .with_stop_timeout(10)
 ///     .with_prefix_cache(PrefixCache::Off)
 ///     .with_secrets(["LICENSE_KEY".parse()?])
 ///     .with_variable("HF_HUB_OFFLINE".parse()?, "1".parse()?)
@@ -54,36 +54,45 @@ pub struct Server {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub architecture: Option<Architecture>,
     /// How many nodes the server runs on, with a task on each; one by default.
-    #[serde(default = "one", skip_serializing_if = "is_one")]
-    pub nodes: NonZeroU32,
+    #[serde(
+        default = "one",
+        deserialize_with = "at_least_one",
+        skip_serializing_if = "is_one"
+    )]
+    pub nodes: u32,
     /// How many GPUs the server uses on each node.
-    pub gpus: NonZeroU32,
+    #[serde(deserialize_with = "at_least_one")]
+    pub gpus: u32,
     /// How many servers run side by side on one node, one by default: each on
     /// [`gpus`](Self::gpus) GPUs of its own, and on a port of its own, which are
     /// [`port`](Self::port) and those that follow it.
-    #[serde(default = "one", skip_serializing_if = "is_one")]
-    pub replicas: NonZeroU32,
+    #[serde(
+        default = "one",
+        deserialize_with = "at_least_one",
+        skip_serializing_if = "is_one"
+    )]
+    pub replicas: u32,
     /// The command, a word each, with [placeholders](Word#placeholders).
     pub command: Vec<Word>,
     /// The name under which the server's API knows the model.
     pub served_model_name: ServedModelName,
     /// The TCP port on which the server listens; of several, the first one's. 8000 by
     /// default.
-    #[serde(default = "default_port")]
-    pub port: NonZeroU16,
+    #[serde(default = "default_port", deserialize_with = "port")]
+    pub port: u16,
     /// The path that answers 200 once the model is loaded; `/health` by default.
     #[serde(default = "UrlPath::health")]
     pub health_path: UrlPath,
     /// Seconds from the server's start until it must be ready; 1800 by default.
-    #[serde(default = "number::<1800>")]
-    pub ready_timeout: NonZeroU32,
+    #[serde(default = "number::<1800>", deserialize_with = "at_least_one")]
+    pub ready_timeout: u32,
     /// Seconds between two signs of life that are asked of the server while a
     /// point is measured; it may take as long for each. 60 by default.
-    #[serde(default = "number::<60>")]
-    pub probe_interval: NonZeroU32,
+    #[serde(default = "number::<60>", deserialize_with = "at_least_one")]
+    pub probe_interval: u32,
     /// Seconds that the server gets to end by itself; 30 by default.
-    #[serde(default = "number::<30>")]
-    pub stop_timeout: NonZeroU32,
+    #[serde(default = "number::<30>", deserialize_with = "at_least_one")]
+    pub stop_timeout: u32,
     /// What is meant of the server's prefix cache; by default [`On`](PrefixCache::On), which
     /// asks for nothing.
     #[serde(default, skip_serializing_if = "PrefixCache::is_on")]
@@ -109,20 +118,20 @@ impl Server {
     ///
     /// let server = Server::new(
     ///     "lmsysorg/sglang:v0.4.9".parse()?,
-    ///     8.try_into()?, // GPUs of each node
+    ///     8, // GPUs of each node
     ///     "llama".parse()?,
     ///     Word::parse_all(["sglang", "serve", "{model_path}", "--port", "{port}"])?,
     /// )
-    /// .with_nodes(2.try_into()?)
-    /// .with_ready_timeout(3600.try_into()?) // seconds
+    /// .with_nodes(2)
+    /// .with_ready_timeout(3600) // seconds
     /// .with_variable("HF_HUB_OFFLINE".parse()?, "1".parse()?);
-    /// assert_eq!((server.total_gpus(), server.port.get()), (16, 8000));
+    /// assert_eq!((server.total_gpus(), server.port), (16, 8000));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn new(
         image: Image,
-        gpus: NonZeroU32,
+        gpus: u32,
         served_model_name: ServedModelName,
         command: impl IntoIterator<Item = Word>,
     ) -> Self {
@@ -156,19 +165,19 @@ impl Server {
         /// Names the processor that the image is for.
         with_architecture: architecture = Architecture;
         /// Runs the server on so many nodes.
-        with_nodes: nodes = NonZeroU32;
+        with_nodes: nodes = u32;
         /// Runs so many servers side by side on a node.
-        with_replicas: replicas = NonZeroU32;
+        with_replicas: replicas = u32;
         /// Sets the port on which the server listens.
-        with_port: port = NonZeroU16;
+        with_port: port = u16;
         /// Sets the path that answers 200 once the model is loaded.
         with_health_path: health_path = UrlPath;
         /// Gives the server so many seconds until it must be ready.
-        with_ready_timeout: ready_timeout = NonZeroU32;
+        with_ready_timeout: ready_timeout = u32;
         /// Asks for a sign of life each so many seconds.
-        with_probe_interval: probe_interval = NonZeroU32;
+        with_probe_interval: probe_interval = u32;
         /// Gives the server so many seconds to end by itself.
-        with_stop_timeout: stop_timeout = NonZeroU32;
+        with_stop_timeout: stop_timeout = u32;
         /// Says what is meant of the server's prefix cache.
         with_prefix_cache: prefix_cache = PrefixCache;
     }
@@ -198,13 +207,13 @@ impl Server {
     /// several servers, it is that of each.
     #[must_use]
     pub const fn total_gpus(&self) -> u32 {
-        self.nodes.get().saturating_mul(self.gpus.get())
+        self.nodes.saturating_mul(self.gpus)
     }
 
     /// The GPUs that all servers use on each node.
     #[must_use]
     pub const fn gpus_per_node(&self) -> u32 {
-        self.replicas.get().saturating_mul(self.gpus.get())
+        self.replicas.saturating_mul(self.gpus)
     }
 
     /// The image's file below the stage path.
@@ -363,19 +372,29 @@ impl Architecture {
     }
 }
 
-const fn one() -> NonZeroU32 {
-    NonZeroU32::MIN
+const fn one() -> u32 {
+    1
 }
 
-const fn default_port() -> NonZeroU16 {
-    NonZeroU16::new(8000).unwrap()
+const fn default_port() -> u16 {
+    8000
 }
 
-pub(super) const fn number<const N: u32>() -> NonZeroU32 {
-    const { NonZeroU32::new(N).unwrap() }
+/// A default, named by serde.
+pub(super) const fn number<const N: u32>() -> u32 {
+    N
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's own form")]
-fn is_one(number: &NonZeroU32) -> bool {
+fn is_one(number: &u32) -> bool {
     *number == one()
+}
+
+/// What a plan refuses is a mistake of the file's line.
+pub(super) fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    NonZeroU32::deserialize(deserializer).map(NonZeroU32::get)
+}
+
+fn port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    NonZeroU16::deserialize(deserializer).map(NonZeroU16::get)
 }

@@ -2,9 +2,9 @@
 
 use std::num::NonZeroU32;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::server::number;
+use super::server::{at_least_one, number};
 use super::{UseCase, setters};
 use crate::percentile::Percentile;
 
@@ -20,10 +20,10 @@ const TOKENS_OF_A_STREAM: u64 = 2048;
 ///
 /// let sweep = Recipe::llama3_70b_h100x4_fp8()
 ///     .with_use_cases(["chat:128/128".parse()?, "rag:2048/128".parse()?])
-///     .with_concurrency([1.try_into()?, 50.try_into()?])
+///     .with_concurrency([1, 50])
 ///     .sweep;
 /// let points = sweep.points(); // the highest concurrency first
-/// assert_eq!((points.len(), points[0].concurrency.get()), (4, 50));
+/// assert_eq!((points.len(), points[0].concurrency), (4, 50));
 ///
 /// // Enough of them for a p95: 90, of which none is over the limit, and each stream has 2,048 tokens.
 /// let sweep = sweep.with_percentile("p95".parse::<nim_slurm::Percentile>()?);
@@ -32,12 +32,12 @@ const TOKENS_OF_A_STREAM: u64 = 2048;
 /// let mut sweep = sweep;
 /// sweep.percentile = None;
 /// let sweep = sweep
-///     .with_requests_per_concurrency(10.try_into()?)
-///     .with_min_requests(1.try_into()?)
-///     .with_point_timeout(600.try_into()?) // seconds
+///     .with_requests_per_concurrency(10)
+///     .with_min_requests(1)
+///     .with_point_timeout(600) // seconds
 ///     .with_replicas(ReplicaUse::Split)
 ///     .with_array(ArrayBy::Point)
-///     .with_array_limit(1.try_into()?);
+///     .with_array_limit(1);
 /// assert_eq!(sweep.points()[3].requests, 10);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -48,21 +48,22 @@ pub struct Sweep {
     /// Use cases: what goes in and comes out.
     pub use_cases: Vec<UseCase>,
     /// Requests in flight.
-    pub concurrency: Vec<NonZeroU32>,
+    #[serde(deserialize_with = "all_at_least_one")]
+    pub concurrency: Vec<u32>,
     /// A point sends this many requests for each one in flight, 5 by default …
-    #[serde(default = "number::<5>")]
-    pub requests_per_concurrency: NonZeroU32,
+    #[serde(default = "number::<5>", deserialize_with = "at_least_one")]
+    pub requests_per_concurrency: u32,
     /// … but at least so many; 20 by default.
-    #[serde(default = "number::<20>")]
-    pub min_requests: NonZeroU32,
+    #[serde(default = "number::<20>", deserialize_with = "at_least_one")]
+    pub min_requests: u32,
     /// The percentile that the results must be able to support; by default none. Each point then
     /// sends at least as many requests as [it takes](Percentile::requests_needed) to claim it, and
     /// each of its streams generates 2,048 tokens or more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percentile: Option<Percentile>,
     /// Seconds after which a point is given up; 900 by default. Its warm-up may take as long.
-    #[serde(default = "number::<900>")]
-    pub point_timeout: NonZeroU32,
+    #[serde(default = "number::<900>", deserialize_with = "at_least_one")]
+    pub point_timeout: u32,
     /// What several servers on one node do with the points.
     #[serde(default, skip_serializing_if = "ReplicaUse::is_default")]
     pub replicas: ReplicaUse,
@@ -70,8 +71,12 @@ pub struct Sweep {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub array: Option<ArrayBy>,
     /// How many tasks of the array may run at once; by default Slurm decides.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub array_limit: Option<NonZeroU32>,
+    #[serde(
+        default,
+        deserialize_with = "at_least_one_if_any",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub array_limit: Option<u32>,
 }
 
 impl Sweep {
@@ -80,14 +85,14 @@ impl Sweep {
     /// ```
     /// use nim_slurm::recipe::Sweep;
     ///
-    /// let sweep = Sweep::new(["chat:128/128".parse()?], [1.try_into()?, 50.try_into()?]);
+    /// let sweep = Sweep::new(["chat:128/128".parse()?], [1, 50]);
     /// assert_eq!(sweep.points()[1].requests, 20); // at least
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn new(
         use_cases: impl IntoIterator<Item = UseCase>,
-        concurrency: impl IntoIterator<Item = NonZeroU32>,
+        concurrency: impl IntoIterator<Item = u32>,
     ) -> Self {
         Self {
             use_cases: use_cases.into_iter().collect(),
@@ -104,19 +109,19 @@ impl Sweep {
 
     setters! {
         /// Sends so many requests for each one in flight.
-        with_requests_per_concurrency: requests_per_concurrency = NonZeroU32;
+        with_requests_per_concurrency: requests_per_concurrency = u32;
         /// Sends at least so many requests.
-        with_min_requests: min_requests = NonZeroU32;
+        with_min_requests: min_requests = u32;
         /// Sends as many requests as it takes to claim this percentile.
         with_percentile: percentile = Percentile;
         /// Gives a point up after so many seconds.
-        with_point_timeout: point_timeout = NonZeroU32;
+        with_point_timeout: point_timeout = u32;
         /// Says what several servers on a node do with the points.
         with_replicas: replicas = ReplicaUse;
         /// Makes the launch job an array.
         with_array: array = ArrayBy;
         /// Lets so many tasks of the array run at once.
-        with_array_limit: array_limit = NonZeroU32;
+        with_array_limit: array_limit = u32;
     }
 
     /// All points, in the order in which they are measured: the highest
@@ -135,10 +140,10 @@ impl Sweep {
             .collect()
     }
 
-    fn point(&self, use_case: &UseCase, concurrency: NonZeroU32) -> SweepPoint {
+    fn point(&self, use_case: &UseCase, concurrency: u32) -> SweepPoint {
         let (mut rounds, mut least) = (
-            u64::from(self.requests_per_concurrency.get()),
-            u64::from(self.min_requests.get()),
+            u64::from(self.requests_per_concurrency),
+            u64::from(self.min_requests),
         );
         if let Some(percentile) = self.percentile {
             let tokens = u64::from(use_case.output_tokens());
@@ -148,7 +153,7 @@ impl Sweep {
         SweepPoint {
             use_case: use_case.clone(),
             concurrency,
-            requests: least.max(u64::from(concurrency.get()) * rounds),
+            requests: least.max(u64::from(concurrency) * rounds),
         }
     }
 }
@@ -158,11 +163,10 @@ impl Sweep {
 /// ```
 /// use nim_slurm::Recipe;
 ///
-/// let recipe = Recipe::llama3_70b_h100x4_fp8().with_concurrency([1.try_into()?, 50.try_into()?]);
+/// let recipe = Recipe::llama3_70b_h100x4_fp8().with_concurrency([1, 50]);
 /// let point = &recipe.sweep.points()[0];
-/// let per_request = recipe.sweep.requests_per_concurrency.get();
+/// let per_request = recipe.sweep.requests_per_concurrency;
 /// assert_eq!(point.requests, u64::from(50 * per_request));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -170,7 +174,7 @@ pub struct SweepPoint {
     /// What goes in and comes out.
     pub use_case: UseCase,
     /// Requests in flight.
-    pub concurrency: NonZeroU32,
+    pub concurrency: u32,
     /// Requests in all.
     pub requests: u64,
 }
@@ -184,7 +188,7 @@ pub struct SweepPoint {
 ///
 /// let mut recipe = Recipe::llama3_70b_h100x4_fp8();
 /// recipe.sweep.array = Some(ArrayBy::UseCase);
-/// recipe.sweep.array_limit = Some(1.try_into()?);
+/// recipe.sweep.array_limit = Some(1);
 /// let plan = Plan::new(recipe, Settings::new())?;
 /// let array = plan.directives(ScriptKind::Launch).get(OptionName::Array);
 /// assert_eq!(array.as_deref(), Some("0-1%1"));
@@ -208,10 +212,9 @@ pub enum ArrayBy {
 /// use nim_slurm::recipe::{Recipe, ReplicaUse};
 ///
 /// let mut recipe = Recipe::llama3_70b_h100x4_fp8();
-/// recipe.server.replicas = 2.try_into()?;
+/// recipe.server.replicas = 2;
 /// recipe.sweep.replicas = ReplicaUse::Together;
 /// assert!(recipe.to_toml().contains("replicas = \"together\""));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -231,6 +234,17 @@ impl ReplicaUse {
     fn is_default(&self) -> bool {
         *self == Self::default()
     }
+}
+
+fn at_least_one_if_any<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<u32>, D::Error> {
+    at_least_one(deserializer).map(Some)
+}
+
+fn all_at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D::Error> {
+    let numbers = Vec::<NonZeroU32>::deserialize(deserializer)?;
+    Ok(numbers.into_iter().map(NonZeroU32::get).collect())
 }
 
 #[cfg(test)]
@@ -255,7 +269,7 @@ mod tests {
             let recipe = Recipe::built_in(name).unwrap();
             for point in recipe.sweep.points() {
                 let tokens = point.requests * u64::from(point.use_case.output_tokens());
-                let of_a_stream = tokens / u64::from(point.concurrency.get());
+                let of_a_stream = tokens / u64::from(point.concurrency);
                 assert!(
                     point.requests >= 90 && of_a_stream >= 2048,
                     "{name}: {point:?}"

@@ -64,7 +64,7 @@ text_value!(ScriptBody, "script body");
 /// # let folder = tempfile::tempdir()?;
 /// # let folder = camino::Utf8Path::from_path(folder.path()).unwrap();
 ///
-/// let job = Directives::new().nodes(2.try_into()?).time("10".parse()?);
+/// let job = Directives::new().nodes(2).time("10".parse()?);
 /// let script = job.script(&ScriptBody::parse("srun hostname")?)?;
 /// assert_eq!(
 ///     script.text(),

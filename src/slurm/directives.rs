@@ -57,7 +57,7 @@ impl Directives {
     /// ```
     /// use nim_slurm::slurm::{Directives, OptionName};
     ///
-    /// let recipe = Directives::new().mem("0".parse()?).nodes("1".parse()?);
+    /// let recipe = Directives::new().mem("0".parse()?).nodes(1);
     /// let site = Directives::new().without(OptionName::Mem);
     /// assert!(site.is_omitted(OptionName::Mem));
     /// assert_eq!(site.with_fallback(&recipe).arguments(), ["--nodes=1"]);
@@ -320,7 +320,7 @@ impl Directives {
     /// ```
     /// use nim_slurm::slurm::Directives;
     ///
-    /// let directives = Directives::new().nodes("1".parse()?).exclusive("true".parse()?);
+    /// let directives = Directives::new().nodes(1).exclusive("true".parse()?);
     /// assert_eq!(directives.arguments(), ["--nodes=1", "--exclusive"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -378,6 +378,7 @@ fn push_word(line: &mut String, word: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::slurm::GpuCount;
 
     fn directives(toml: &str) -> Directives {
         toml::from_str(toml).unwrap_or_else(|error| panic!("{error}"))
@@ -449,6 +450,60 @@ mod tests {
             error.contains("--partition needs a value: true is for flags"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn setters_of_numbers_take_numbers_texts_and_values() {
+        let job = Directives::new()
+            .nodes("2-4")
+            .ntasks(8_u64)
+            .cpus_per_task(8_u16)
+            .gpus_per_node(GpuCount::try_from(4_usize).unwrap())
+            .nice(-5)
+            .priority(4_294_967_292_u32);
+        assert_eq!(
+            job.arguments(),
+            [
+                "--nodes=2-4",
+                "--ntasks=8",
+                "--cpus-per-task=8",
+                "--gpus-per-node=4",
+                "--nice=-5",
+                "--priority=4294967292"
+            ]
+        );
+        assert_eq!(job.check(None), Ok(()));
+    }
+
+    #[test]
+    fn numbers_that_are_refused_are_all_named() {
+        let job = Directives::new()
+            .nodes(0)
+            .ntasks(u64::MAX)
+            .ntasks_per_node(-1)
+            .cpus_per_task(65_540)
+            .mem("0".parse().unwrap())
+            .mem_per_cpu("1G".parse().unwrap())
+            .gpus_per_node("h100:8\n#SBATCH --uid=0");
+        assert_eq!(
+            job.check(None).unwrap_err().to_string(),
+            "--nodes: cannot take \"0\" as node count: it must be at least 1\n\
+             --ntasks: cannot take \"18446744073709551615\" as count: it is too large: at most 2147483646 is allowed\n\
+             --ntasks-per-node: unexpected character '-' in count \"-1\": a whole number is allowed\n\
+             --cpus-per-task: cannot take \"65540\" as count: numbers from 1 to 65533 are allowed\n\
+             --gpus-per-node: unexpected character '\\n' in number of GPUs \"h100:8\\n#SBATCH --uid=0\": a whole number \
+             is allowed\n\
+             --mem and --mem-per-cpu exclude each other: memory is asked for in one way"
+        );
+        // Nobody who asks for no check gets a job without them, or a line of their making.
+        let lines = "#SBATCH --nodes=0\n#SBATCH --ntasks=18446744073709551615\n#SBATCH --ntasks-per-node=-1\n";
+        assert!(job.header().contains(lines), "{}", job.header());
+        assert_eq!(job.header().lines().count(), 8, "{}", job.header());
+        // No lower layer brings in another number; the setter does.
+        let lower = Directives::new().nodes(2);
+        let job = Directives::new().nodes(0).with_fallback(&lower);
+        assert!(job.check(None).is_err());
+        assert_eq!(job.nodes(3).arguments(), ["--nodes=3"]);
     }
 
     #[test]

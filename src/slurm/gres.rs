@@ -3,7 +3,9 @@
 use std::fmt;
 
 use super::Count;
-use crate::value::{Fault, at_most, from_number, only, positive_number, text_value, value};
+use crate::value::{
+    Fault, ValueError, at_most, from_number, only, positive_number, text_value, value,
+};
 
 /// Generic resources for each node, such as GPUs.
 ///
@@ -205,15 +207,22 @@ text_value!(GpuType, "GPU type");
 impl Gres {
     /// So many GPUs for each node, of any type.
     ///
-    /// ```
-    /// use nim_slurm::slurm::{Count, Gres};
+    /// # Errors
     ///
-    /// assert_eq!(Gres::of_gpus(Count::try_from(8)?).as_str(), "gpu:8");
+    /// When the number is no [`Count`].
+    ///
+    /// ```
+    /// use nim_slurm::slurm::Gres;
+    ///
+    /// assert_eq!(Gres::of_gpus(8)?.as_str(), "gpu:8");
+    /// assert!(Gres::of_gpus(0).is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use]
-    pub fn of_gpus(count: Count) -> Self {
-        Self(format!("gpu:{count}"))
+    pub fn of_gpus(
+        count: impl TryInto<Count, Error: Into<ValueError>>,
+    ) -> Result<Self, ValueError> {
+        let count = count.try_into().map_err(Into::into)?;
+        Ok(Self(format!("gpu:{count}")))
     }
 
     fn check(text: &str) -> Result<Self, Fault> {
@@ -280,7 +289,7 @@ text_value!(Gres, "GRES");
 /// let gpus = GpuCount::parse("h100:8")?;
 /// assert_eq!((gpus.kind(), gpus.count()), (Some("h100"), 8));
 /// assert!(GpuCount::parse("gpu:8").is_err());
-/// assert_eq!(GpuCount::of_any_type("8".parse()?), GpuCount::try_from(8)?);
+/// assert_eq!(GpuCount::try_from(8)?.kind(), None); // of any type
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -307,15 +316,6 @@ impl GpuCount {
             kind: Some(kind.to_owned()),
             count: positive_number(count)?,
         })
-    }
-
-    /// So many, of any type.
-    #[must_use]
-    pub const fn of_any_type(count: Count) -> Self {
-        Self {
-            kind: None,
-            count: count.get(),
-        }
     }
 
     /// The type, if one is named.

@@ -64,6 +64,7 @@ impl fmt::Display for Nice {
 }
 
 value!(Nice, "nice value");
+from_number!(Nice);
 
 /// The job's priority, which only operators may set.
 ///

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::SmallCount;
-use crate::value::{Fault, value};
+use crate::value::{Fault, from_number, value};
 
 /// Ports that Slurm reserves for the job's communication (Slurm 24.05).
 ///
@@ -55,3 +55,4 @@ impl fmt::Display for ResvPorts {
 }
 
 value!(ResvPorts, "number of ports");
+from_number!(ResvPorts);

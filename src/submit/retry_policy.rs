@@ -1,6 +1,5 @@
 //! How long a controller that is not there is tried.
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// How often, and for how long, a submission is tried while Slurm's controller
@@ -14,35 +13,34 @@ use std::time::Duration;
 /// use std::time::Duration;
 /// use nim_slurm::{RetryPolicy, Sbatch};
 ///
-/// let retry_policy = RetryPolicy::new(3.try_into()?, Duration::from_secs(30));
+/// let retry_policy = RetryPolicy::new(2, Duration::from_secs(30));
 /// let sbatch = Sbatch::at("/usr/bin/sbatch").with_retry_policy(retry_policy);
 /// // A program that asks its user whether to try again.
 /// let single_try = Sbatch::at("/usr/bin/sbatch").with_retry_policy(RetryPolicy::none());
 /// assert_ne!(single_try, sbatch);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
-    attempts: NonZeroU32,
+    retries: u32,
     within: Duration,
 }
 
 impl RetryPolicy {
-    /// At most so many tries, the last of which begins within this time.
+    /// At most so many more tries after the first, the last of which begins within this time.
     #[must_use]
-    pub const fn new(attempts: NonZeroU32, within: Duration) -> Self {
-        Self { attempts, within }
+    pub const fn new(retries: u32, within: Duration) -> Self {
+        Self { retries, within }
     }
 
     /// One try.
     #[must_use]
     pub const fn none() -> Self {
-        Self::new(NonZeroU32::MIN, Duration::ZERO)
+        Self::new(0, Duration::ZERO)
     }
 
     /// True when there may be another try, `elapsed` after the first one began.
     pub(crate) fn allows(self, attempts: u32, elapsed: Duration) -> bool {
-        attempts < self.attempts.get() && elapsed + Self::pause_after(attempts) <= self.within
+        attempts <= self.retries && elapsed + Self::pause_after(attempts) <= self.within
     }
 
     /// How long to wait behind this try, the first one being 1.
@@ -53,8 +51,7 @@ impl RetryPolicy {
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        const FIVE: NonZeroU32 = NonZeroU32::new(5).unwrap();
-        Self::new(FIVE, Duration::from_secs(120))
+        Self::new(4, Duration::from_secs(120))
     }
 }
 
@@ -64,7 +61,7 @@ mod tests {
 
     #[test]
     fn both_bounds_hold() {
-        let retry_policy = RetryPolicy::new(3.try_into().unwrap(), Duration::from_secs(10));
+        let retry_policy = RetryPolicy::new(2, Duration::from_secs(10));
         assert!(retry_policy.allows(1, Duration::from_secs(9)));
         assert!(!retry_policy.allows(1, Duration::from_millis(9001)));
         assert!(retry_policy.allows(2, Duration::from_secs(8)));

@@ -99,14 +99,14 @@ pub(crate) fn plan(port: u16) -> Plan {
     let mut recipe = Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap();
     recipe.server.disk = "1 MiB".parse().unwrap();
     recipe.server.port = port.to_string().parse().unwrap();
-    recipe.server.ready_timeout = 60.try_into().unwrap();
+    recipe.server.ready_timeout = 60;
     recipe.client.disk = "1 MiB".parse().unwrap();
     recipe.model.weights.size = "2100 B".parse().unwrap();
     recipe.model.weights.files = vec!["config.json".parse().unwrap()];
     // As many as the table counts.
-    recipe.sweep.min_requests = 250.try_into().unwrap();
+    recipe.sweep.min_requests = 250;
     let recipe = recipe
-        .with_concurrency([1, 2].map(|number| number.try_into().unwrap()))
+        .with_concurrency([1, 2])
         .with_use_cases(["chat:128/128".parse().unwrap()]);
     Plan::new(recipe, settings()).unwrap()
 }

@@ -57,12 +57,12 @@ impl Servers {
         match self {
             Self::One => {}
             Self::OnNodes => {
-                server.nodes = 2.try_into().unwrap();
-                server.gpus = (server.gpus.get() / 2).try_into().unwrap();
+                server.nodes = 2;
+                server.gpus /= 2;
                 recipe.slurm.launch.set(OptionName::Nodes, "2").unwrap();
             }
             Self::Share | Self::Alike => {
-                server.replicas = 2.try_into().unwrap();
+                server.replicas = 2;
                 recipe.sweep.replicas = match self {
                     Self::Alike => ReplicaUse::Together,
                     _ => ReplicaUse::Split,
@@ -166,6 +166,7 @@ fn from_source(source: &str) -> Recipe {
 fn full_site(runtime: Runtime) -> Settings {
     let more = "\
          container.mounts = ['/lustre/data:/data:ro', '/scratch']\n\
+         slurm.launch.requeue = true\n\
          [cluster]\n\
          gpus = 'gres'\n\
          gpu_type = 'h100'\n\
@@ -213,7 +214,7 @@ fn full_case() -> Case {
     )
     .unwrap_or_else(|error| panic!("{error}"));
     let mut recipe = first()
-        .with_concurrency([1, 8].map(|n| n.try_into().unwrap()))
+        .with_concurrency([1, 8])
         .with_use_cases(["chat:128/128".parse().unwrap()])
         .with_tokenizer("meta-llama/Meta-Llama-3-70B-Instruct".parse().unwrap());
     recipe.server.secrets = vec!["NGC_API_KEY".parse().unwrap()];
@@ -242,7 +243,7 @@ pub(crate) fn golden() -> Vec<Case> {
     let plain = |what: &str, recipe| Case::new(what, recipe, Settings::new());
     let built_in = |name: &str| plain(name, Recipe::built_in(name).unwrap());
     let mut limited = in_array(first(), Some(ArrayBy::UseCase));
-    limited.sweep.array_limit = Some(1.try_into().unwrap());
+    limited.sweep.array_limit = Some(1);
     let mut alike_array = Servers::Alike.of(limited.clone());
     alike_array.server.secrets = vec!["NGC_API_KEY".parse().unwrap()];
     let before = HookPlace::Before(ScriptKind::Setup);

@@ -1,7 +1,6 @@
 //! Sweeps that are spread over the tasks of a job array.
 
 use std::fs;
-use std::num::NonZeroU32;
 
 use nim_slurm::Recipe;
 use nim_slurm::ScriptKind::Launch;
@@ -16,7 +15,7 @@ use crate::lab::{Lab, Site, recipe, run, settings, wait_until, words};
 fn array(by: ArrayBy) -> Recipe {
     let mut recipe = recipe();
     recipe.sweep.array = Some(by);
-    recipe.sweep.array_limit = NonZeroU32::new(1);
+    recipe.sweep.array_limit = Some(1);
     recipe
 }
 
@@ -141,7 +140,7 @@ fn array_by_use_case_is_resumed() {
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn the_last_task_goes_into_the_queue_alone() {
     let lab = Lab::enter();
-    let mut recipe = array(ArrayBy::UseCase).with_concurrency([NonZeroU32::MIN]);
+    let mut recipe = array(ArrayBy::UseCase).with_concurrency([1]);
     recipe.sweep.array_limit = None;
     let mut site = Site::ready(&lab, "array_requeue", recipe.clone());
     // As if submitted from inside of a job that was requeued.
@@ -197,7 +196,7 @@ fn the_last_task_goes_into_the_queue_alone() {
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn tools_that_cannot_work_stop_each_task() {
     let lab = Lab::enter();
-    let three = [1, 2, 4].map(|number| NonZeroU32::new(number).unwrap());
+    let three = [1, 2, 4];
     let recipe = array(ArrayBy::UseCase).with_concurrency(three);
     let mut site = Site::ready(&lab, "array_fails", recipe);
     site.set("LAB_GENAI_FAULT", "fail");
@@ -219,7 +218,7 @@ fn array_by_server_variant() {
     let lab = Lab::enter();
     let mut recipe = array(ArrayBy::Server)
         .with_use_cases(["chat:32/16".parse().unwrap()])
-        .with_concurrency([NonZeroU32::MIN]);
+        .with_concurrency([1]);
     let variant = |text: &str| -> Variant { toml::from_str(text).unwrap() };
     recipe.server.variants = vec![
         variant("name = 'local'\ncommand = ['--host', '127.0.0.1']"),

@@ -30,10 +30,10 @@ fn measure(name: &str, tool: ClientTool, image: &str, keys: impl FnOnce(&mut Cli
     let lab = Lab::enter();
     let mut recipe = recipe()
         .with_use_cases(["chat:32/16".parse().unwrap()])
-        .with_concurrency([2.try_into().unwrap()]);
-    recipe.sweep.min_requests = REQUESTS.try_into().unwrap();
+        .with_concurrency([2]);
+    recipe.sweep.min_requests = REQUESTS;
     // Its signs of life are requests, too.
-    recipe.server.probe_interval = 600.try_into().unwrap();
+    recipe.server.probe_interval = 600;
     recipe.client.tool = tool;
     recipe.client.image = format!("nvcr.io/nvidia/{image}").parse().unwrap();
     recipe.client.file = None;

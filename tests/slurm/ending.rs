@@ -18,7 +18,7 @@ fn short() -> Recipe {
 
 fn two_servers(sweep: ReplicaUse) -> Recipe {
     let mut recipe = short();
-    recipe.server.replicas = 2.try_into().unwrap();
+    recipe.server.replicas = 2;
     recipe.sweep.replicas = sweep;
     recipe
 }
@@ -148,7 +148,7 @@ fn a_server_that_dies_is_the_cause_though_its_step_ends_later() {
 fn a_server_whose_container_is_being_removed_has_ended() {
     let lab = Lab::enter();
     let mut recipe = short();
-    recipe.server.stop_timeout = 2.try_into().unwrap();
+    recipe.server.stop_timeout = 2;
     let mut site = Site::ready(&lab, "ending_removed", recipe);
     site.set("LAB_REMOVE_DELAY", "10");
     let ended = site.job(&lab, Launch);

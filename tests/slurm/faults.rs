@@ -93,7 +93,7 @@ fn twenty_times_the_work(recipe: &mut Recipe) {
     recipe.sweep.use_cases = ["chat:32/16", "long:32/320"]
         .map(|text| text.parse().unwrap())
         .into();
-    recipe.sweep.concurrency = [2.try_into().unwrap()].into();
+    recipe.sweep.concurrency = [2].into();
 }
 
 /// The first point is finished, and GenAI-Perf is at the second.
@@ -192,10 +192,10 @@ fn table() -> Vec<Fault> {
         Fault { name: "server: no profile fits", variables: &[("LAB_NIM_ARGS", "--log nim-profile")],
             end: End::Code(3), says: "Could not find a profile that is currently runnable", ..ROW },
         Fault { name: "server: never ready", variables: &[("LAB_NIM_ARGS", "--startup-delay 1000")],
-            recipe: |recipe| recipe.server.ready_timeout = 4.try_into().unwrap(),
+            recipe: |recipe| recipe.server.ready_timeout = 4,
             end: End::Code(4), says: "the server was not ready within 4 s", ..ROW },
         Fault { name: "server: ready and then hangs", variables: &[("LAB_NIM_ARGS", "--hang-after-requests 19")],
-            recipe: |recipe| recipe.server.probe_interval = 2.try_into().unwrap(),
+            recipe: |recipe| recipe.server.probe_interval = 2,
             end: End::Code(3), says: "exit 3: the server stopped answering", kept: 1, ..ROW },
         Fault { name: "server: answers 500", variables: &[("LAB_NIM_ARGS", "--error-after-requests 15")],
             end: End::Code(3), says: "exit 3: the server stopped answering", kept: 1, ..ROW },
@@ -210,14 +210,14 @@ fn table() -> Vec<Fault> {
             variables: &[("LAB_NIM_ARGS", "--die-mid-stream --die-after-requests 15")],
             end: End::Code(3), says: "the server exited with status 1", ..ROW },
         Fault { name: "server: slow to die on SIGTERM", variables: &[("LAB_NIM_ARGS", "--term-delay 300")],
-            recipe: |recipe| recipe.server.stop_timeout = 2.try_into().unwrap(),
+            recipe: |recipe| recipe.server.stop_timeout = 2,
             end: End::Code(0), says: "the server step did not end by itself within 2 s", kept: 4, ..ROW },
         Fault { name: "server: does not take the client's requests", marked: true,
             variables: &[("LAB_NIM_ARGS", "--refuse-fields ignore_eos,min_tokens")],
             recipe: |recipe| {
                 one_use_case(recipe);
                 // Nobody waits so long.
-                recipe.server.ready_timeout = 1800.try_into().unwrap();
+                recipe.server.ready_timeout = 1800;
             },
             end: End::Code(2),
             says: "HTTP 422: {\"detail\": \"Unexpected keys in the request: {'ignore_eos', 'min_tokens'}\"}", ..ROW },
@@ -243,7 +243,7 @@ fn table() -> Vec<Fault> {
             says: "not started: 2 of 4 points: the first two points failed in the same way (exit status 1), and no request was completed",
             ..ROW },
         Fault { name: "client: hangs at its start", variables: &[("LAB_GENAI_FAULT", "hang")],
-            recipe: |recipe| recipe.sweep.point_timeout = 5.try_into().unwrap(),
+            recipe: |recipe| recipe.sweep.point_timeout = 5,
             end: End::Code(5), says: "failed in the same way (timeout)", ..ROW },
         // It was killed before it could say whether a request was completed.
         Fault { name: "client: two points are too slow", kept: 1, end: End::Code(5), says: "2 of 3 points failed",
@@ -251,18 +251,18 @@ fn table() -> Vec<Fault> {
             recipe: |recipe| {
                 recipe.sweep.use_cases = ["summarization:400/16", "rag:500/16", "chat:32/16"].map(|text| text.parse().unwrap()).into();
                 recipe.sweep.concurrency.truncate(1);
-                recipe.sweep.point_timeout = 20.try_into().unwrap();
+                recipe.sweep.point_timeout = 20;
             }, ..ROW },
         Fault { name: "client: AIPerf fails on all requests of two points", variables: &[("LAB_NIM_ARGS", "--max-prompt-words 5")],
             recipe: |recipe| {
                 aiperf(recipe);
-                recipe.sweep.concurrency = [1, 2, 4].map(|number| number.try_into().unwrap()).into();
+                recipe.sweep.concurrency = [1, 2, 4].into();
             },
             end: End::Code(5), says: "not started: 1 of 3 points: the first two points failed in the same way", ..ROW },
         Fault { name: "client: hangs", variables: &[("LAB_GENAI_FAULT", "hang:2")],
             recipe: |recipe| {
                 one_use_case(recipe);
-                recipe.sweep.point_timeout = 10.try_into().unwrap();
+                recipe.sweep.point_timeout = 10;
             },
             end: End::Code(5), says: "GenAI-Perf did not end within 10 s", kept: 1, ..ROW },
         Fault { name: "client: is SIGKILLed", variables: &[("LAB_GENAI_FAULT", "kill:2")], recipe: one_use_case,
@@ -316,7 +316,7 @@ fn table() -> Vec<Fault> {
             // The second would run for a minute or more, judged by the first, whatever the tool's start.
             recipe: |recipe| {
                 recipe.sweep.use_cases = ["chat:32/16", "long:32/4000"].map(|text| text.parse().unwrap()).into();
-                recipe.sweep.concurrency = [2.try_into().unwrap()].into();
+                recipe.sweep.concurrency = [2].into();
             },
             end: End::Code(6), says: "left out: long 32/4000, concurrency 2", kept: 1, ..ROW },
         Fault { name: "job: a slow start is not taken for work", launch: "time = 2\nsignal = 'B:USR1@1'", kept: 2,
@@ -338,7 +338,7 @@ fn table() -> Vec<Fault> {
         Fault { name: "job: requeues itself when its time is up", launch: "time = 1\nrequeue = true\nsignal = 'B:USR1@1'", kept: 3,
             recipe: |recipe| {
                 recipe.sweep.use_cases = vec!["long:32/1500".parse().unwrap()];
-                recipe.sweep.concurrency = [1, 2, 4].map(|number| number.try_into().unwrap()).into();
+                recipe.sweep.concurrency = [1, 2, 4].into();
             },
             end: End::Code(0), says: "requeue 1 of at most 2",
             during: |site, job| {
@@ -399,7 +399,7 @@ fn table() -> Vec<Fault> {
             ..ROW },
         Fault { name: "job: squeue gives no answer", kept: 4, end: End::Code(0), says: "exit 0",
             // The steps cannot be told to end without it.
-            recipe: |recipe| recipe.server.stop_timeout = 1.try_into().unwrap(),
+            recipe: |recipe| recipe.server.stop_timeout = 1,
             variables: &[("BASH_FUNC_squeue%%", "() { return 1; }")], ..ROW },
         Fault { name: "job: results on a read-only file system", end: End::Code(1), says: "cannot write in",
             before: |_, site| {
@@ -508,7 +508,7 @@ fn table() -> Vec<Fault> {
 /// Submits launch.sh once more. The lab's nodes share one network, where two servers
 /// would meet; on a cluster each node has its own.
 fn submit_on_another_port<'a>(site: &Site, lab: &'a Lab) -> Job<'a> {
-    let port = lab::recipe().server.port.get();
+    let port = lab::recipe().server.port;
     let text = fs::read_to_string(site.folder.join("launch.sh")).unwrap();
     let other = text.replace(
         &format!("readonly port={port}\n"),
@@ -669,7 +669,7 @@ fn run_row(lab: &Lab, row: &Fault) {
     if whole.client.tool != recipe.client.tool {
         recipe.client = whole.client.clone();
     }
-    recipe.sweep.point_timeout = 300.try_into().unwrap();
+    recipe.sweep.point_timeout = 300;
     // A fault that is a word of the server's or of the client's is another measurement.
     let is_same = whole.server.command == recipe.server.command
         && whole.server.environment == recipe.server.environment

@@ -303,19 +303,18 @@ pub(crate) fn recipe() -> Recipe {
     let mut recipe = Recipe::llama3_70b_h100x4_fp8()
         .with_tokenizer("/opt/tokenizer".parse().unwrap())
         .with_use_cases(["chat:32/16", "summarization:64/24"].map(|text| text.parse().unwrap()))
-        .with_concurrency([1, 2].map(|number| number.try_into().unwrap()));
+        .with_concurrency([1, 2]);
     recipe.model.weights.size = "131 MiB".parse().unwrap();
     recipe.model.engine.as_mut().unwrap().size = "65 MiB".parse().unwrap();
     recipe.server.disk = "200 MiB".parse().unwrap();
     recipe.client.disk = "500 MiB".parse().unwrap();
-    recipe.server.ready_timeout = 60.try_into().unwrap();
+    recipe.server.ready_timeout = 60;
     // The nodes of all labs on this machine share its network.
-    let port =
-        env::var("NIM_SERVER_PORT").map_or(recipe.server.port.get(), |port| port.parse().unwrap());
+    let port = env::var("NIM_SERVER_PORT").map_or(recipe.server.port, |port| port.parse().unwrap());
     let lab = u16::try_from(MINE.get()).unwrap();
-    recipe.server.port = (port + 20 * lab).try_into().unwrap();
-    recipe.sweep.min_requests = 8.try_into().unwrap();
-    recipe.sweep.requests_per_concurrency = 4.try_into().unwrap();
+    recipe.server.port = port + 20 * lab;
+    recipe.sweep.min_requests = 8;
+    recipe.sweep.requests_per_concurrency = 4;
     recipe
 }
 

@@ -551,7 +551,7 @@ fn server_dies_in_the_sweep() {
 fn server_never_ready() {
     let lab = Lab::enter();
     let mut recipe = recipe();
-    recipe.server.ready_timeout = 4.try_into().unwrap();
+    recipe.server.ready_timeout = 4;
     let mut site = Site::ready(&lab, "never_ready", recipe);
     site.set("LAB_NIM_ARGS", "--startup-delay 1000");
     let ended = site.job(&lab, Launch);
@@ -590,7 +590,7 @@ fn one_point_fails() {
 fn genai_perf_hangs() {
     let lab = Lab::enter();
     let mut recipe = recipe().with_use_cases(["chat:32/16".parse().unwrap()]);
-    recipe.sweep.point_timeout = 12.try_into().unwrap();
+    recipe.sweep.point_timeout = 12;
     let mut site = Site::ready(&lab, "hangs", recipe);
     site.set("LAB_GENAI_FAULT", "hang:2");
     let ended = site.job(&lab, Launch);
@@ -613,7 +613,7 @@ fn results_that_only_look_like_some() {
     ] {
         let recipe = recipe()
             .with_use_cases(["chat:32/16".parse().unwrap()])
-            .with_concurrency([1.try_into().unwrap()]);
+            .with_concurrency([1]);
         let mut site = Site::ready(&lab, "looks_like", recipe);
         site.set("LAB_GENAI_FAULT", fault);
         let ended = site.job(&lab, Launch);
@@ -853,8 +853,8 @@ fn tokenizer_from_the_hub() {
     let mut recipe = recipe()
         .with_tokenizer("meta-llama/Meta-Llama-3-70B-Instruct".parse().unwrap())
         .with_use_cases(["chat:32/16".parse().unwrap()])
-        .with_concurrency([1.try_into().unwrap()]);
-    recipe.sweep.point_timeout = 25.try_into().unwrap();
+        .with_concurrency([1]);
+    recipe.sweep.point_timeout = 25;
     let mut site = Site::ready(&lab, "hub", recipe);
     site.job(&lab, Launch).assert(2, "missing: HF_TOKEN");
     site.set("HF_TOKEN", SECRET);

@@ -86,7 +86,7 @@ impl Newer<'_> {
             .clone()
             .with_use_cases(["chat:128/128", "again:128/128"].map(|text| text.parse().unwrap()));
         recipe.sweep.array = Some(ArrayBy::UseCase);
-        recipe.sweep.array_limit = Some(1.try_into().unwrap());
+        recipe.sweep.array_limit = Some(1);
         let settings = settings.with_runtime(Runtime::Apptainer);
         self.put(&Plan::new(recipe, settings.clone()).unwrap());
         let (_, code, said) = self.job(Setup, &[]);

@@ -14,11 +14,11 @@ fn a_point_that_measures_the_cache_is_none() {
     let lab = Lab::enter();
     let mut recipe = recipe()
         .with_use_cases(["chat:32/16".parse().unwrap()])
-        .with_concurrency([2.try_into().unwrap()]);
+        .with_concurrency([2]);
     recipe.server.prefix_cache = PrefixCache::Flush;
     recipe.sweep.array = Some(ArrayBy::Server);
     // The nodes share the server's port.
-    recipe.sweep.array_limit = Some(1.try_into().unwrap());
+    recipe.sweep.array_limit = Some(1);
     let variant = |name: &str, arguments: &str| {
         Variant::new(name.parse().unwrap())
             .with_variable("LAB_NIM_ARGS".parse().unwrap(), arguments.parse().unwrap())

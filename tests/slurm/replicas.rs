@@ -14,7 +14,7 @@ use crate::lab::{Ended, Lab, Site, recipe};
 /// The lab's recipe with two servers of four GPUs.
 fn two_servers(sweep: ReplicaUse) -> Recipe {
     let mut recipe = recipe();
-    recipe.server.replicas = 2.try_into().unwrap();
+    recipe.server.replicas = 2;
     recipe.sweep.replicas = sweep;
     recipe
 }
@@ -27,7 +27,7 @@ fn second_log(site: &Site, step: &str, job: &str) -> String {
 /// Both servers ran, on GPUs and ports of their own.
 #[track_caller]
 fn assert_apart(site: &Site, ended: &Ended) {
-    let port = recipe().server.port.get();
+    let port = recipe().server.port;
     for (log, gpus, port) in [
         (site.log("server", &ended.id), "gpus 0,1,2,3", port),
         (
@@ -165,8 +165,7 @@ fn two_servers_measure_alike() {
 fn tools_that_cannot_work_stop_all_clients() {
     let lab = Lab::enter();
     for (sweep, failed) in [(ReplicaUse::Split, 4), (ReplicaUse::Together, 2)] {
-        let recipe =
-            two_servers(sweep).with_concurrency([1, 2, 4].map(|number| number.try_into().unwrap()));
+        let recipe = two_servers(sweep).with_concurrency([1, 2, 4]);
         let mut site = Site::ready(&lab, "replicas_fail", recipe);
         site.set("LAB_GENAI_FAULT", "fail");
         let ended = site.job(&lab, Launch);

@@ -24,7 +24,7 @@ fn fit(mut fitted: Recipe) -> Recipe {
     fitted.server.disk = small.server.disk;
     fitted.server.port = small.server.port;
     fitted.server.ready_timeout = small.server.ready_timeout;
-    fitted.server.stop_timeout = 5.try_into().unwrap();
+    fitted.server.stop_timeout = 5;
     fitted.client = small.client;
     fitted.sweep = small.sweep;
     fitted.sweep.concurrency.truncate(1);

@@ -22,8 +22,7 @@ fn main() -> ExitCode {
     let mut bytes = 0;
     let mut at_first = 0;
     for job in 1..=JOBS {
-        let concurrency = (job % 4096 + 1).try_into().expect("it is above zero");
-        let recipe = recipe.clone().with_concurrency([concurrency]);
+        let recipe = recipe.clone().with_concurrency([job % 4096 + 1]);
         let plan = Plan::new(recipe, settings.clone()).expect("they go together");
         let script = plan.launch();
         out.write_all(script.text().as_bytes())

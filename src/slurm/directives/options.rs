@@ -12,6 +12,7 @@ use super::super::{
     SmallCount, Switches, ThreadSpec, TimeLimit, TresBind, TresPerTask, WaitAllNodes, Wckey,
 };
 use super::value::{Argument, InVariable, OptionValue};
+use crate::plain::plain;
 use crate::value::ValueError;
 
 /// What else is known of an option.
@@ -57,6 +58,14 @@ macro_rules! setter_example {
             concat!($long, "=", $sample)
         )
     };
+    ($variant:ident, $field:ident, $long:literal, $sample:literal number) => {
+        setter_example!(
+            @text $variant,
+            "",
+            concat!(stringify!($field), "(", stringify!($sample), ")"),
+            concat!($long, "=", $sample)
+        )
+    };
     (@text $variant:ident, $import:literal, $call:expr, $shown:expr) => {
         concat!(
             "```\n# use nim_slurm::slurm::{Directives, ", $import, "OptionName};\n",
@@ -64,6 +73,30 @@ macro_rules! setter_example {
             "assert_eq!(job.option(OptionName::", stringify!($variant), ").unwrap(), \"--", $shown, "\");\n",
             "# Ok::<(), Box<dyn std::error::Error>>(())\n```"
         )
+    };
+}
+
+/// The setter of an option. One of a number takes what may become one, and keeps what does not
+/// for [`Directives::check`].
+macro_rules! setter {
+    ($(#[$doc:meta])* $field:ident, $variant:ident, $type:ty, $sample:literal number) => {
+        $(#[$doc])*
+        #[must_use]
+        pub fn $field(mut self, value: impl TryInto<$type, Error: Into<ValueError>>) -> Self {
+            self.put(match value.try_into() {
+                Ok(value) => Setting::$variant(value),
+                Err(error) => Setting::Refused(OptionName::$variant, Box::new(error.into())),
+            });
+            self
+        }
+    };
+    ($(#[$doc:meta])* $field:ident, $variant:ident, $type:ty, $($sample:tt)+) => {
+        $(#[$doc])*
+        #[must_use]
+        pub fn $field(mut self, value: $type) -> Self {
+            self.put(Setting::$variant(value));
+            self
+        }
     };
 }
 
@@ -136,8 +169,9 @@ macro_rules! options {
         ///
         /// Nothing is set unless it is said: what is left out is the site's
         /// default. Setters take the typed value and cannot fail; the order in
-        /// which they are called does not matter. Where a number is meant, one is
-        /// taken: `nodes(2.try_into()?)`.
+        /// which they are called does not matter. Where a number is meant, a number
+        /// or a text is taken as well: `nodes(2)`, `nodes("2-4")`. One that the option
+        /// cannot have is a problem that [`check`](Self::check) names, with all others.
         ///
         /// ```
         /// use nim_slurm::slurm::Directives;
@@ -145,7 +179,7 @@ macro_rules! options {
         /// let directives = Directives::new()
         ///     .time("01:00:00".parse()?)
         ///     .comment(r#"{"idle": "ok"} # see "wiki""#.parse()?)
-        ///     .nodes(2.try_into()?)
+        ///     .nodes(2)
         ///     .partition("batch".parse()?);
         /// assert_eq!(
         ///     directives.header(),
@@ -167,28 +201,27 @@ macro_rules! options {
         }
 
         impl Directives {
-            $(
+            $(setter! {
                 $(#[$doc])*
                 #[doc = concat!("\n`--", $long, "`, in TOML `", stringify!($field), "`.\n")]
                 #[doc = setter_example!($variant, $field, $long, $($sample)+)]
-                #[must_use]
-                pub fn $field(mut self, value: $type) -> Self {
-                    self.put(Setting::$variant(value));
-                    self
-                }
-            )*
+                $field, $variant, $type, $($sample)+
+            })*
         }
 
         /// An option that is set, with its value.
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub(super) enum Setting {
             $($variant($type),)*
+            /// What a setter was given, and why it is no value of the option.
+            Refused(OptionName, Box<ValueError>),
         }
 
         impl Setting {
             pub(super) const fn name(&self) -> OptionName {
                 match self {
                     $(Self::$variant(_) => OptionName::$variant,)*
+                    Self::Refused(name, _) => *name,
                 }
             }
 
@@ -208,6 +241,8 @@ macro_rules! options {
             pub(super) fn argument(&self) -> Argument {
                 match self {
                     $(Self::$variant(value) => value.argument(),)*
+                    // As it was given, for sbatch to refuse.
+                    Self::Refused(_, error) => Argument::Text(plain(error.given()).into_owned()),
                 }
             }
         }
@@ -278,14 +313,14 @@ options! {
     ExtraNodeInfo: extra_node_info("2:32:1"), NodeShape, "extra-node-info", short = 'B',
         recipes = true;
     /// Sockets that a node must have.
-    SocketsPerNode: sockets_per_node("2"), SmallCount, "sockets-per-node", recipes = true;
+    SocketsPerNode: sockets_per_node(2 number), SmallCount, "sockets-per-node", recipes = true;
     /// Cores that a socket must have.
-    CoresPerSocket: cores_per_socket("32"), SmallCount, "cores-per-socket", recipes = true;
+    CoresPerSocket: cores_per_socket(32 number), SmallCount, "cores-per-socket", recipes = true;
     /// Threads that a core must have, and of which the job uses so many.
-    ThreadsPerCore: threads_per_core("1"), SmallCount, "threads-per-core",
+    ThreadsPerCore: threads_per_core(1 number), SmallCount, "threads-per-core",
         variable = "SBATCH_THREADS_PER_CORE", recipes = true;
     /// CPUs that a node must have.
-    Mincpus: mincpus("64"), SmallCount, "mincpus", recipes = true;
+    Mincpus: mincpus(64 number), SmallCount, "mincpus", recipes = true;
     /// Space on local disks that a node must have.
     Tmp: tmp("500G"), Memory, "tmp", recipes = true;
     /// Neighbouring nodes only.
@@ -296,25 +331,25 @@ options! {
     UseMinNodes: use_min_nodes(Flag), Flag, "use-min-nodes", variable = "SBATCH_USE_MIN_NODES",
         recipes = true;
     /// How many nodes.
-    Nodes: nodes("2-4"), NodeCount, "nodes", short = 'N', recipes = true;
+    Nodes: nodes("2-4" number), NodeCount, "nodes", short = 'N', recipes = true;
 
     // Tasks and CPUs.
     /// How many tasks.
-    Ntasks: ntasks("8"), Count, "ntasks", short = 'n', recipes = true;
+    Ntasks: ntasks(8 number), Count, "ntasks", short = 'n', recipes = true;
     /// How many tasks on each node.
-    NtasksPerNode: ntasks_per_node("4"), SmallCount, "ntasks-per-node", recipes = true;
+    NtasksPerNode: ntasks_per_node(4 number), SmallCount, "ntasks-per-node", recipes = true;
     /// How many tasks on each socket at most.
-    NtasksPerSocket: ntasks_per_socket("2"), SmallCount, "ntasks-per-socket", recipes = true;
+    NtasksPerSocket: ntasks_per_socket(2 number), SmallCount, "ntasks-per-socket", recipes = true;
     /// How many tasks on each core at most.
-    NtasksPerCore: ntasks_per_core("1"), SmallCount, "ntasks-per-core", recipes = true;
+    NtasksPerCore: ntasks_per_core(1 number), SmallCount, "ntasks-per-core", recipes = true;
     /// How many tasks for each GPU.
-    NtasksPerGpu: ntasks_per_gpu("1"), SmallCount, "ntasks-per-gpu", recipes = true;
+    NtasksPerGpu: ntasks_per_gpu(1 number), SmallCount, "ntasks-per-gpu", recipes = true;
     /// How many tasks for each GPU, under the name that it had first.
-    NtasksPerTres: ntasks_per_tres("1"), SmallCount, "ntasks-per-tres", recipes = true;
+    NtasksPerTres: ntasks_per_tres(1 number), SmallCount, "ntasks-per-tres", recipes = true;
     /// How many CPUs for each task.
-    CpusPerTask: cpus_per_task("8"), SmallCount, "cpus-per-task", short = 'c', recipes = true;
+    CpusPerTask: cpus_per_task(8 number), SmallCount, "cpus-per-task", short = 'c', recipes = true;
     /// How many CPUs for each GPU.
-    CpusPerGpu: cpus_per_gpu("8"), SmallCount, "cpus-per-gpu", variable = "SBATCH_CPUS_PER_GPU",
+    CpusPerGpu: cpus_per_gpu(8 number), SmallCount, "cpus-per-gpu", variable = "SBATCH_CPUS_PER_GPU",
         recipes = true;
     /// CPUs, generic resources and licences for each task.
     TresPerTask: tres_per_task("cpu=8,gres/gpu=1"), TresPerTask, "tres-per-task",
@@ -324,10 +359,10 @@ options! {
     Overcommit: overcommit(Flag), Flag, "overcommit", short = 'O', variable = "SBATCH_OVERCOMMIT",
         recipes = true;
     /// Cores that are kept for the system.
-    CoreSpec: core_spec("2"), CoreSpec, "core-spec", short = 'S', variable = "SBATCH_CORE_SPEC",
+    CoreSpec: core_spec(2 number), CoreSpec, "core-spec", short = 'S', variable = "SBATCH_CORE_SPEC",
         recipes = true;
     /// Threads that are kept for the system.
-    ThreadSpec: thread_spec("2"), ThreadSpec, "thread-spec", variable = "SBATCH_THREAD_SPEC",
+    ThreadSpec: thread_spec(2 number), ThreadSpec, "thread-spec", variable = "SBATCH_THREAD_SPEC",
         recipes = true;
     /// How tasks are spread over nodes, sockets and cores.
     Distribution: distribution("block:cyclic"), Distribution, "distribution", short = 'm',
@@ -343,15 +378,15 @@ options! {
     /// Generic resources for each node. Not with the other ways to ask for GPUs.
     Gres: gres("gpu:h100:8"), Gres, "gres", variable = "SBATCH_GRES", recipes = true;
     /// GPUs for each node. Not with the other ways to ask for GPUs.
-    GpusPerNode: gpus_per_node("8"), GpuCount, "gpus-per-node", variable = "SBATCH_GPUS_PER_NODE",
+    GpusPerNode: gpus_per_node(8 number), GpuCount, "gpus-per-node", variable = "SBATCH_GPUS_PER_NODE",
         recipes = true;
     /// GPUs for the job. Not with the other ways to ask for GPUs.
-    Gpus: gpus("h100:16"), GpuCount, "gpus", short = 'G', variable = "SBATCH_GPUS", recipes = true;
+    Gpus: gpus("h100:16" number), GpuCount, "gpus", short = 'G', variable = "SBATCH_GPUS", recipes = true;
     /// GPUs for each task. Not with the other ways to ask for GPUs.
-    GpusPerTask: gpus_per_task("1"), GpuCount, "gpus-per-task", variable = "SBATCH_GPUS_PER_TASK",
+    GpusPerTask: gpus_per_task(1 number), GpuCount, "gpus-per-task", variable = "SBATCH_GPUS_PER_TASK",
         recipes = true;
     /// GPUs for each socket. Not with the other ways to ask for GPUs.
-    GpusPerSocket: gpus_per_socket("4"), GpuCount, "gpus-per-socket",
+    GpusPerSocket: gpus_per_socket(4 number), GpuCount, "gpus-per-socket",
         variable = "SBATCH_GPUS_PER_SOCKET", recipes = true;
     /// How tasks are tied to GPUs.
     GpuBind: gpu_bind("closest"), GpuBind, "gpu-bind", variable = "SBATCH_GPU_BIND", recipes = true;
@@ -415,9 +450,9 @@ options! {
     /// The job waits until it is released by hand.
     Hold: hold(Flag), Flag, "hold", short = 'H';
     /// How far the job steps back behind others.
-    Nice: nice("100"), Nice, "nice";
+    Nice: nice(100 number), Nice, "nice";
     /// The job's priority, which only operators may set.
-    Priority: priority("1000"), Priority, "priority";
+    Priority: priority(1000 number), Priority, "priority";
     /// A warning before the time is up.
     Signal: signal("B:USR1@120"), Signal, "signal", variable = "SBATCH_SIGNAL", recipes = true;
     /// That the job may be queued again, after a failure of its node or by hand.
@@ -494,12 +529,12 @@ options! {
     /// What the job needs of the network, in the words of the site's plugin.
     Network: network("single_node_vni"), FreeText, "network", variable = "SBATCH_NETWORK";
     /// Ports that are reserved for the job.
-    ResvPorts: resv_ports("4"), ResvPorts, "resv-ports", first = Release::new(24, 5);
+    ResvPorts: resv_ports(4 number), ResvPorts, "resv-ports", first = Release::new(24, 5);
     /// How many leaf switches at most, and how long to wait for so few.
     Switches: switches("1@10:00"), Switches, "switches",
         also = &["SBATCH_REQ_SWITCH", "SBATCH_WAIT4SWITCH"], recipes = true;
     /// How many nodes a segment has, which lies in one topology block.
-    Segment: segment("4"), SmallCount, "segment", variable = "SBATCH_SEGMENT_SIZE",
+    Segment: segment(4 number), SmallCount, "segment", variable = "SBATCH_SEGMENT_SIZE",
         first = Release::new(24, 5), recipes = true;
     /// The segments lie as close together as possible.
     ConsolidateSegments: consolidate_segments(Flag), Flag, "consolidate-segments",

@@ -8,7 +8,7 @@ use crate::slurm;
 /// ```
 /// use nim_slurm::slurm::{Directives, OptionName};
 ///
-/// let directives = Directives::new().gres("gpu:8".parse()?).gpus_per_node("8".parse()?);
+/// let directives = Directives::new().gres("gpu:8".parse()?).gpus_per_node(8);
 /// let conflict = directives.conflicts()[0];
 /// assert_eq!((conflict.first, conflict.second), (OptionName::Gres, OptionName::GpusPerNode));
 /// assert_eq!(conflict.reason, "GPUs are asked for in one way");
@@ -30,10 +30,9 @@ pub struct Conflict {
 /// ```
 /// use nim_slurm::slurm::{Directives, OptionName};
 ///
-/// let needs = Directives::new().cpus_per_gpu("8".parse()?).needs();
+/// let needs = Directives::new().cpus_per_gpu(8).needs();
 /// assert_eq!(needs[0].option, OptionName::CpusPerGpu);
 /// assert!(needs[0].one_of.contains(&OptionName::Gpus));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -204,7 +203,7 @@ impl Directives {
     /// ```
     /// use nim_slurm::slurm::Directives;
     ///
-    /// assert!(Directives::new().gpus_per_socket("4".parse()?).asks_for_gpus());
+    /// assert!(Directives::new().gpus_per_socket(4).asks_for_gpus());
     /// assert!(!Directives::new().gres("shard:2".parse()?).asks_for_gpus());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -219,7 +218,7 @@ impl Directives {
     /// ```
     /// use nim_slurm::slurm::{Directives, OptionName};
     ///
-    /// let directives = Directives::new().gres("gpu:8".parse()?).gpus_per_node("8".parse()?);
+    /// let directives = Directives::new().gres("gpu:8".parse()?).gpus_per_node(8);
     /// let conflict = directives.conflicts()[0];
     /// assert_eq!((conflict.first, conflict.second), (OptionName::Gres, OptionName::GpusPerNode));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -265,10 +264,9 @@ impl Directives {
     /// ```
     /// use nim_slurm::slurm::{Directives, OptionName};
     ///
-    /// let directives = Directives::new().gpus_per_task("1".parse()?);
+    /// let directives = Directives::new().gpus_per_task(1);
     /// assert_eq!(directives.needs()[0].one_of, [OptionName::Ntasks, OptionName::Gpus]);
-    /// assert!(directives.ntasks("4".parse()?).needs().is_empty());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// assert!(directives.ntasks(4).needs().is_empty());
     /// ```
     #[must_use]
     pub fn needs(&self) -> Vec<Need> {

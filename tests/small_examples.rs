@@ -1,0 +1,139 @@
+//! The examples that are documentation: each runs, and is short. `submit_and_follow` runs in
+//! `login_node.rs`, beside stand-ins for Slurm.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use nim_slurm::{Plan, Recipe, Settings};
+
+mod common;
+
+const MOST_LINES: usize = 60;
+
+fn run(name: &str, folder: &Path, arguments: &[&str], golden: Option<&str>) -> Output {
+    let mut command = Command::new(common::example(name));
+    command.current_dir(folder).args(arguments);
+    command.env_remove("GOLDEN");
+    command.envs(golden.map(|word| ("GOLDEN", word)));
+    command.output().unwrap()
+}
+
+#[track_caller]
+fn succeeds(name: &str, folder: &Path, arguments: &[&str]) -> String {
+    let output = run(name, folder, arguments, None);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn each_is_short() {
+    for name in [
+        "choose_point",
+        "golden_scripts",
+        "own_job",
+        "own_recipe",
+        "submit_and_follow",
+    ] {
+        let text = fs::read_to_string(format!("examples/{name}.rs")).unwrap();
+        let lines = text.lines().count();
+        assert!(lines <= MOST_LINES, "{name} has {lines} lines");
+    }
+}
+
+#[test]
+fn own_job() {
+    let folder = tempfile::tempdir().unwrap();
+    let printed = succeeds("own_job", folder.path(), &[]);
+    assert_eq!(
+        printed,
+        "to submit it: sbatch gpus.sh\n\
+         a wrong job is refused:\n\
+         --nodes: cannot take \"0\" as node count: it must be at least 1\n\
+         --gres and --gpus-per-node exclude each other: GPUs are asked for in one way\n"
+    );
+    let script = fs::read_to_string(folder.path().join("gpus.sh")).unwrap();
+    assert_eq!(
+        script,
+        "#!/usr/bin/env bash\n\
+         #SBATCH --job-name=gpus\n\
+         #SBATCH --partition=batch\n\
+         #SBATCH --nodes=2\n\
+         #SBATCH --ntasks-per-node=1\n\
+         #SBATCH --gpus-per-node=4\n\
+         #SBATCH --time=00:10:00\n\
+         srun nvidia-smi --list-gpus\n"
+    );
+}
+
+#[test]
+fn own_recipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let printed = succeeds("own_recipe", folder.path(), &[]);
+    assert_eq!(
+        printed,
+        "wrote qwen3-vllm/setup.sh\nwrote qwen3-vllm/prepare_models.sh\nwrote qwen3-vllm/launch.sh\n"
+    );
+    let read =
+        |name: &str| fs::read_to_string(folder.path().join("qwen3-vllm").join(name)).unwrap();
+    assert!(read("launch.sh").contains("\n#SBATCH --gpus-per-node=1\n"));
+    // The file gives the same images and model as the program.
+    let recipe = Recipe::from_toml(&read("recipe.toml")).unwrap();
+    assert_eq!(recipe.sweep.concurrency, [1, 8, 64]);
+    let plan = Plan::new(recipe, Settings::new()).unwrap();
+    assert_eq!(plan.setup().text(), read("setup.sh"));
+    assert_eq!(plan.prepare_models().text(), read("prepare_models.sh"));
+}
+
+/// The faster of two points is above the limit on the first token.
+#[test]
+fn choose_point() {
+    let folder = tempfile::tempdir().unwrap();
+    let csv =
+        fs::read_to_string("tests/data/genai-perf/0.0.10/profile_export_genai_perf.csv").unwrap();
+    let point = |concurrency: u32, csv: &str| {
+        let name = format!("llama_4_{concurrency}_chat_128_128_1");
+        let point = folder.path().join("results").join(name);
+        fs::create_dir_all(&point).unwrap();
+        fs::write(point.join("profile_export_genai_perf.csv"), csv).unwrap();
+    };
+    let choose = || succeeds("choose_point", folder.path(), &["results"]);
+    let overloaded = csv
+        .replace(",34.18,", ",634.18,")
+        .replace("7,142.46", "9,000.00");
+    point(100, &overloaded);
+    assert_eq!(choose(), "chat 128/128: no point is within the limits\n");
+    point(25, &csv);
+    assert_eq!(
+        choose(),
+        "chat 128/128: the best point is results/llama_4_25_chat_128_128_1\n  \
+         7142 tokens/s at concurrency 25\n  \
+         the first token comes within 34 ms, for 95 of 100 requests\n"
+    );
+    let output = run("choose_point", folder.path(), &["nothing"], None);
+    assert!(!output.status.success());
+}
+
+#[test]
+fn golden_scripts() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |golden| run("golden_scripts", folder.path(), &["."], golden);
+    assert!(!run(None).status.success(), "there are none yet");
+    assert!(run(Some("overwrite")).status.success());
+    let output = run(None);
+    assert!(output.status.success());
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(printed.matches(" is as it was\n").count(), 3, "{printed}");
+    let launch = folder.path().join("launch.sh");
+    let text = fs::read_to_string(&launch).unwrap();
+    assert!(text.contains("\n#SBATCH --account=proj\n"));
+    fs::write(&launch, text.replace("--account=proj", "--account=other")).unwrap();
+    let output = run(None);
+    assert!(!output.status.success());
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        errors.contains("launch.sh is another script now"),
+        "{errors}"
+    );
+}
