@@ -48,21 +48,32 @@ pub(crate) fn rows<T: AsRef<str>>(words: impl IntoIterator<Item = T>) -> Vec<Quo
     rows
 }
 
-/// Short words, several in a row.
-pub(crate) fn packed<T: AsRef<str>>(words: impl IntoIterator<Item = T>) -> Vec<Quoted> {
+/// Short rows, several in one.
+pub(crate) fn packed(rows: impl IntoIterator<Item = Quoted>) -> Vec<Quoted> {
     const WIDTH: usize = 100;
-    let mut rows: Vec<Quoted> = Vec::new();
-    for word in words {
-        let Safe(text) = quoted(word);
-        match rows.last_mut() {
+    let mut packed: Vec<Quoted> = Vec::new();
+    for Safe(text) in rows {
+        match packed.last_mut() {
             Some(Safe(row)) if row.len() + text.len() < WIDTH => {
                 row.push(' ');
                 row.push_str(&text);
             }
-            _ => rows.push(Safe(text)),
+            _ => packed.push(Safe(text)),
         }
     }
-    rows
+    packed
+}
+
+/// The value of an array: in one line, or a line a row.
+pub(crate) fn array(rows: &[Quoted]) -> Quoted {
+    Safe(match rows {
+        [] => "()".to_owned(),
+        [Safe(row)] if row.len() < 80 => format!("({row})"),
+        rows => {
+            let lines: String = rows.iter().map(|Safe(row)| format!("  {row}\n")).collect();
+            format!("(\n{lines})")
+        }
+    })
 }
 
 /// askama's escaper for `.sh` templates (see `askama.toml`): what is not [`Quoted`] yet is

@@ -46,7 +46,8 @@ fn step(release: &str, tokenizer: &str, is_cached: bool) -> Vec<String> {
     let mut recipe = Recipe::llama3_70b_h100x4_fp8();
     recipe.client.tool = ClientTool::GenaiPerf(release.parse().unwrap());
     let launch = Plan::new(recipe, Settings::new()).unwrap().launch();
-    let functions = ["set_container", "client_step"].map(|name| function(launch.text(), name));
+    let functions =
+        ["own_folder", "set_container", "client_step"].map(|name| function(launch.text(), name));
     let (_, setting) = launch
         .text()
         .split_once("\nreadonly default_tokenizer=")

@@ -28,7 +28,7 @@ use crate::clean::{assert_clean, assert_clean_line};
 
 /// What a neighbour would put in: to move a cursor, to turn text around, to be a formula,
 /// to be markup, to end a line, a cell or a string.
-const PIECES: [&str; 40] = [
+const PIECES: [&str; 42] = [
     "\u{1b}[2J",
     "\u{1b}]0;title\u{7}",
     "\u{9b}31m",
@@ -50,6 +50,8 @@ const PIECES: [&str; 40] = [
     "\u{2028}",
     "\u{2029}",
     "=1+1",
+    " =1+1",
+    "\u{ff1d}1",
     "+1",
     "-1",
     "@SUM(A1)",
@@ -176,7 +178,8 @@ fn assert_no_formula(csv: &str) {
     for record in reader.records() {
         for cell in &record.unwrap() {
             assert_clean_line(cell);
-            let is_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+            let first = cell.trim_start().chars().next();
+            let is_formula = first.is_some_and(|first| "=+-@＝＋－＠".contains(first));
             assert!(!is_formula || cell.parse::<f64>().is_ok(), "{cell:?}");
         }
     }
@@ -413,4 +416,24 @@ fn links_and_pipes_in_results() {
         .unwrap_err()
         .to_string();
     assert_eq!(error, "it is a link, which is not followed");
+}
+
+/// A container names the folders in its point as it likes: what is in them is that point's, and no other job's.
+#[test]
+fn a_folder_in_a_point_is_no_other_point() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = "llama_4_25_chat_128_128_4711";
+    let other = "llama_4_50_chat_128_128_4712";
+    for place in [own.to_owned(), format!("{own}/{other}")] {
+        let place = folder.path().join(place);
+        fs::create_dir_all(&place).unwrap();
+        let table = "Metric,avg,min,max,p99\nOutput Token Throughput (tokens/sec),12.00,,,\n";
+        fs::write(place.join("profile_export_genai_perf.csv"), table).unwrap();
+    }
+    let run = Run::read(utf8(folder.path())).unwrap();
+    assert_eq!(run.points().len(), 2);
+    for point in run.points() {
+        assert_eq!(point.run().unwrap().as_str(), "4711");
+        assert_eq!(point.concurrency(), Some(25));
+    }
 }

@@ -4,9 +4,12 @@
 mod client;
 
 use std::fs;
+use std::io::ErrorKind;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use nim_slurm::container::Runtime;
 use nim_slurm::recipe::ModelPath;
@@ -213,6 +216,27 @@ fn a_row_of_points_is_only_a_claim() {
     }
 }
 
+/// A row of any length takes no longer: bash would need hours for some millions of letters.
+#[test]
+fn a_long_row_of_points_holds_nobody_up() {
+    let script = default_launch();
+    let functions = ["text_of", "look_up"].map(|name| function(&script, name));
+    let folder = tempfile::tempdir().unwrap();
+    let row = format!("m_7|failed|3||{}\n", "\u{1}".repeat(4_000_000));
+    fs::write(folder.path().join("points"), row).unwrap();
+    let program = format!(
+        "run=$FOLDER\npoint_folder() {{ REPLY=m_7; return 1; }}\n{}\n\
+         look_up chat 32 16 1 8 8 0\necho \"${{REPLIES[1]}} ${{REPLIES[2]}} ${{#REPLIES[3]}}\"",
+        functions.join("\n")
+    );
+    let (code, words) = bash(&folder, &program, &[]);
+    assert_eq!(code, Some(0), "{words}");
+    assert_eq!(
+        words,
+        format!("failed 3 {}\n", 2000 - "m_7|failed|3||".len())
+    );
+}
+
 /// What is no number in a table is no result.
 #[test]
 fn words_are_no_numbers() {
@@ -298,18 +322,35 @@ fn who_is_left_alone_is_not_to_blame() {
     }
 }
 
+/// Where the node is the job's alone, nobody else starts a server there.
+#[test]
+fn ports_are_claimed_where_others_may_be_on_the_node() {
+    for (exclusive, claims) in [
+        ("true", false),
+        ("false", true),
+        ("'user'", true),
+        ("'topo'", true),
+    ] {
+        let settings = format!("[slurm.launch]\nexclusive = {exclusive}");
+        let settings = Settings::from_toml(&settings).unwrap();
+        let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap();
+        let text = plan.launch();
+        assert_eq!(text.text().contains("claim_port"), claims, "{exclusive}");
+    }
+    assert!(!default_launch().contains("claim_port"));
+}
+
 /// Claims of ports: the first job wins, one that is not on the node has none, and nothing that
 /// stands in the place holds anybody up.
 #[test]
 fn ports_are_claimed_and_nothing_is_opened() {
-    let script = default_launch();
-    let claim = lines(&script, "claims=()", "((problems == 0)) || rmdir");
+    let claim = fs::read_to_string("templates/launch/claims.sh").unwrap();
     let place = "/tmp/nim-slurm-port-49151";
     let claims = |jobs: &str, prepare: &str| {
         let folder = tempfile::tempdir().unwrap();
         let program = format!(
             "problems=0\nmissing() {{ echo \"$*\"; problems=1; }}\nsqueue() {{ printf '%s\\n' {jobs}; }}\n\
-             logs=$FOLDER slurm_id=77000001 SLURMD_NODENAME=node1 port=49151 replicas=1\n{prepare}\n{claim}\n\
+             logs=$FOLDER slurm_id=77000001 SLURMD_NODENAME=node1 port=49151 replicas=1 claims=()\n{prepare}\n{claim}\n\
              for claim in \"${{claims[@]}}\"; do [[ ! -d $claim ]] || echo \"has ${{claim##*/}}\"; done\n\
              echo\nrmdir {place}.* 2>/dev/null || true; rm -f {place}.*"
         );
@@ -378,7 +419,7 @@ fn variables_of_a_server_stay_in_its_container() {
             .concat();
             let values = lines(&script, "readonly server_image=", "readonly extra_mounts=(");
             let program = format!(
-                "{values})\n{functions}\nlog_of() {{ echo log; }}\nserver_program() {{ :; }}\ndeclare -A facts=()\n\
+                "{values}\n{functions}\nlog_of() {{ echo log; }}\nserver_program() {{ :; }}\ndeclare -A facts=()\n\
                  step=(step_of) gpu_options=() model_path=/model cache_path=/cache stage_path=/stage leader=x \
                  results=/r run=/run SLURM_JOB_ID=1\nexport PATH=$FOLDER:$PATH\nserver_step 0"
             );
@@ -496,6 +537,7 @@ impl Left {
             "point_folder",
             "look_up",
             "set_aside",
+            "own_folder",
             "write_manifest",
             "client_end",
         ]
@@ -539,8 +581,8 @@ fn a_result_that_is_not_stored_is_not_finished() {
     let words = left.bring_out();
     assert!(words.contains("status: failed"), "{words}");
     assert!(words.contains("could not be stored as"), "{words}");
-    let kept = left.at("results/.stored_7").join(POINT);
-    assert!(kept.join("table.csv").is_file());
+    let kept = left.run().join("finished.refused-1").join(POINT);
+    assert!(kept.join("table.csv").is_file(), "{words}");
 }
 
 /// A run that was killed did not bring out what was finished; the next one of the job does, and
@@ -553,14 +595,19 @@ fn what_a_killed_run_finished_is_finished() {
     assert!(words.contains("measured: yes"), "{words}");
     assert!(!left.run().join("taken.1").exists(), "{words}");
 
-    // Killed before the point had its final name.
+    // Killed before all of the point was copied.
     let left = Left::new();
-    fs::create_dir(left.at("results/.stored_7")).unwrap();
-    fs::rename(left.point(), left.at("results/.stored_7").join(POINT)).unwrap();
+    fs::create_dir_all(left.at("results/.stored_7").join(POINT)).unwrap();
+    fs::write(
+        left.at("results/.stored_7").join(POINT).join("table.csv"),
+        "te",
+    )
+    .unwrap();
     let words = left.bring_out();
     assert!(words.contains("measured: yes"), "{words}");
     let point = left.at("results").join(POINT);
-    assert!(point.join("table.csv").is_file() && point.join("measurement.txt").is_file());
+    assert_eq!(fs::read_to_string(point.join("table.csv")).unwrap(), "text");
+    assert!(point.join("measurement.txt").is_file());
     assert!(!left.at("results/.stored_7").exists());
 
     // Somebody knew the job's id beforehand.
@@ -595,7 +642,9 @@ fn what_says_what_was_measured_may_say_anything() {
         let text = text.to_owned();
         move |file: &Path| fs::write(file, &text).unwrap()
     };
-    let cases: [(Put<'_>, bool, &str); 6] = [
+    let endless = "x".repeat(4_000_000);
+    let cases: [(Put<'_>, bool, &str); 7] = [
+        (&text(&endless), false, "there:  here: requests=8"),
         (&text(ours), true, "same"),
         (
             &text(&ours.replace("seed=0", "seed=5")),
@@ -810,7 +859,7 @@ const ATTACKS: &[(&str, Attack, bool)] = &[
             fs::write(&program, "").unwrap();
             fs::set_permissions(program, fs::Permissions::from_mode(0o4755)).unwrap();
         },
-        false,
+        true,
     ),
 ];
 
@@ -845,7 +894,9 @@ fn what_a_client_leaves_leads_nowhere() {
             if name != ".run_7" {
                 let stray = Command::new("find")
                     .arg(&path)
-                    .args(["!", "-type", "f", "!", "-type", "d"])
+                    .args([
+                        "!", "-type", "d", "(", "!", "-type", "f", "-o", "-perm", "/6000", ")",
+                    ])
                     .output();
                 assert_eq!(stray.unwrap().stdout, b"", "{attack}");
             }
@@ -860,7 +911,7 @@ fn what_a_client_leaves_leads_nowhere() {
 #[test]
 fn nobody_leads_a_cache_elsewhere() {
     let script = default_launch();
-    let paths = lines(&script, "digest() {", "[[ ! -L $cache_path");
+    let paths = lines(&script, "digest() {", "own_folder \"$cache_path");
     let step = function(&script, "client_step");
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("home")).unwrap();
@@ -868,7 +919,7 @@ fn nobody_leads_a_cache_elsewhere() {
          log_of() { :; }\nclient_program() { :; }\nstep=(true)\n\
          stage_path=$FOLDER/stage server_image=a+b.sqsh server_reference=r/a/b weights_target=w engine_target=e tokenizer=a/b\n\
          tokenizer_path=a/b default_tokenizer='' run=r extra_mounts=() server_environment=() server_command=(serve)\n\
-         client_image=c.sqsh client_command=(tool profile) logs=$stage_path/logs results=$stage_path/results";
+         client_image=c.sqsh client_reference=r/c:1 client_command=(tool profile) logs=$stage_path/logs results=$stage_path/results";
     let run = |lead: &str| {
         let program =
             format!("{head}\n{step}\n{paths}\necho \"$cache_path\"\n{lead}\n(client_step 0)");
@@ -900,7 +951,7 @@ fn a_cache_is_for_one_recipe() {
     let cache = |changes: &str| {
         let program = format!(
             "stage_path=/s server_image=a+b.sqsh server_reference=r/a/b weights_target=w engine_target=e tokenizer=/t\n\
-             server_environment=(A=1) server_command=(serve --x) client_image=c.sqsh client_command=(tool profile)\n\
+             server_environment=(A=1) server_command=(serve --x) client_reference=r/c client_command=(tool profile)\n\
              {changes}\n{paths}\necho \"$cache_path $hub_cache\""
         );
         let (code, words) = bash(&folder, &program, &[]);
@@ -930,7 +981,7 @@ fn a_cache_is_for_one_recipe() {
     let first = cache(&format!("{with_code} tokenizer=me/a"));
     let second = cache(&format!("{with_code} tokenizer=me/b"));
     assert!(first.1 != own.1 && first.1 != second.1, "{first:?}");
-    assert_ne!(own.1, cache("client_image=d.sqsh").1);
+    assert_ne!(own.1, cache("client_reference=evil/c").1);
 }
 
 /// The images of a recipe see the folder that it names as its model.
@@ -942,6 +993,7 @@ fn a_model_s_folder_is_not_the_user_s_home() {
     for name in [
         "home/me/.ssh",
         "home/me/models/a",
+        "home/me/models/.own/a",
         "stage/a",
         "stage/.run",
         "models/a",
@@ -959,6 +1011,7 @@ fn a_model_s_folder_is_not_the_user_s_home() {
         ("home/me", false),
         ("home/me/", false),
         ("home/me/.ssh", false),
+        ("home/me/models/.own/a", false),
         ("home/./me", false),
         ("x/link", false),
         ("x/link/.ssh", false),
@@ -987,6 +1040,87 @@ fn a_model_s_folder_is_not_the_user_s_home() {
     assert!(ModelPath::parse("/home/me/models/a").is_ok());
 }
 
+/// A file system may be mounted in two places: names prove nothing.
+#[test]
+#[ignore = "needs root: run tests/run"]
+fn a_second_mount_is_no_way_to_the_user_s_home() {
+    let script = default_launch();
+    let check = lines(&script, "real=$(", "done");
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["home/me/models/.own/a", "home/me/models/a", "outer/again"] {
+        fs::create_dir_all(folder.path().join(name)).unwrap();
+    }
+    for (path, is_taken) in [
+        ("outer", false),
+        ("outer/again", false),
+        ("outer/again/me", false),
+        ("outer/again/me/models/.own/a", false),
+        ("outer/again/me/models/a", true),
+    ] {
+        let program = folder.path().join("second.sh");
+        let lines = format!(
+            "set -Eeuo pipefail\ncd \"$FOLDER\"\nmount --bind home outer/again\nmissing() {{ echo \"missing: $*\"; }}\n\
+             HOME=$FOLDER/home/me stage_path=$FOLDER/stage model_path=$FOLDER/{path}\n{check}"
+        );
+        fs::write(&program, lines).unwrap();
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--mount", "bash"]).arg(program);
+        let output = unshare.env("FOLDER", folder.path()).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{path}");
+        assert!(output.status.success(), "{path}");
+        let words = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(words.is_empty(), is_taken, "{path}: {words}");
+    }
+}
+
+/// Who listens and takes nobody in holds no job up.
+#[test]
+fn a_port_s_full_queue_holds_nobody_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    let full = loop {
+        match TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
+            Ok(client) => waiting.push(client),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(full.kind(), ErrorKind::TimedOut, "{}", waiting.len());
+    let script = default_launch();
+    let claim = lines(&script, "claims=()", "((problems == 0)) || rmdir");
+    let folder = tempfile::tempdir().unwrap();
+    let program = format!(
+        "problems=0\nmissing() {{ echo \"$*\"; problems=1; }}\nsqueue() {{ :; }}\n\
+         logs=$FOLDER slurm_id=77000003 SLURMD_NODENAME=node1 port={} replicas=1\n{claim}",
+        address.port()
+    );
+    let (code, words) = bash(&folder, &program, &[]);
+    assert_eq!(code, Some(0), "{words}");
+    assert!(words.contains("another program listens there"), "{words}");
+}
+
+/// A container of podman shares no memory with the node, and an image's own checks of its health, which would run outside
+/// of the job, do not run.
+#[test]
+fn podman_keeps_to_itself() {
+    let script = launch(Recipe::llama3_70b_h100x4_fp8(), Runtime::Podman);
+    let folder = tempfile::tempdir().unwrap();
+    for role in ["server", "client"] {
+        let program = format!(
+            "stage_path=/s SLURM_JOB_ID=1\n{}\nset_container {role} image '' /a:/a\nprintf '%s\\n' \"${{REPLIES[@]}}\"",
+            function(&script, "set_container")
+        );
+        let (_, words) = bash(&folder, &program, &[]);
+        let has = |word: &str| words.lines().any(|line| line == word);
+        assert!(has("--ipc=private") && has("--no-healthcheck"), "{words}");
+        let size = words
+            .lines()
+            .find_map(|line| line.strip_prefix("--shm-size="));
+        let size: u64 = size.unwrap().strip_suffix('k').unwrap().parse().unwrap();
+        assert!(size > 100_000, "{words}");
+    }
+}
+
 /// The names in a model's index are shown, and may be anything.
 #[test]
 fn an_index_names_shards_and_nothing_else() {
@@ -1012,9 +1146,10 @@ fn nobody_leads_the_folder_of_a_job_elsewhere() {
     fs::remove_dir_all(left.run()).unwrap();
     symlink(left.at("home"), left.run()).unwrap();
     let script = default_launch();
-    let check = lines(&script, "readonly run=", "[[ ! -L $run");
+    let check = lines(&script, "readonly run=", "own_folder");
     let program = format!(
-        "fail() {{ echo \"$*\"; exit 1; }}\nresults=$FOLDER/results logs=$FOLDER/logs job_id=7\n{check}"
+        "fail() {{ echo \"$*\"; exit 1; }}\nresults=$FOLDER/results logs=$FOLDER/logs job_id=7\n{}\n{check}",
+        function(&script, "own_folder")
     );
     let (code, words) = bash(&left.folder, &program, &[]);
     assert_eq!(code, Some(1), "{words}");

@@ -2,7 +2,7 @@
 //! expects: the scripts' own lines, run by bash.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
 use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
@@ -52,37 +52,77 @@ fn bash(folder: &TempDir, program: &str) -> String {
     String::from_utf8_lossy(&words).into_owned()
 }
 
-#[test]
-fn a_point_that_is_exchanged_while_it_is_stored() {
+/// The lines that store a point, and what they need. `client` runs as soon as tar has read it.
+fn store_points(folder: &TempDir, client: &str) -> String {
     let launch = script(ScriptKind::Launch);
-    let folder = tempfile::tempdir().unwrap();
     let own = functions(
         &launch,
-        &["say", "put", "set_aside", "bring_out", "store_points"],
+        &["say", "put", "set_aside", "store", "store_points"],
     );
-    // The client's folder becomes a link as soon as it has been looked at.
     let program = format!(
         "set -Eeuo pipefail
         {own}
         mkdir -p results/.run_7/finished/p_7 results/other_4
+        cd results/.run_7/finished/p_7
+        echo 1 >table
+        exec {{table}}>>table
+        cd ../../../..
         echo theirs >results/other_4/measurement.txt
-        timeout() {{
-          \"${{@:2}}\"
-          rm -r results/.run_7/finished/p_7 && ln -s \"$PWD/results/other_4\" results/.run_7/finished/p_7
-        }}
-        results=$PWD/results run=$PWD/results/.run_7 job_id=7 stored=()
+        client() {{ {client}; }}
+        timeout() {{ local status=0; command timeout \"$@\" || status=$?; [[ $2 != tar ]] || client; return $status; }}
+        results=$PWD/results run=$PWD/results/.run_7 job_id=7
         declare -A own=([p_7]='chat 1 1 1 1 1 1')
-        measurement_of() {{ REPLY=forged; }}
-        store_points
-        cat results/other_4/measurement.txt
-        ls results"
+        measurement_of() {{ REPLY=measured; }}
+        store_points"
     );
-    let said = bash(&folder, &program);
-    assert!(
-        said.contains("\ntheirs\nother_4\n") || said.starts_with("theirs\nother_4\n"),
-        "{said}"
+    bash(folder, &program)
+}
+
+/// What a client does to its folder once it has been read is in no result: it has other files.
+#[test]
+fn a_client_keeps_nothing_of_a_stored_point() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = store_points(
+        &folder,
+        "cd results/.run_7/finished/p_7; ln -s / link; cp -p /bin/true . && chmod u+s true; mkfifo pipe; cd ../../../..",
     );
-    assert!(said.contains("p_7 could not be stored"), "{said}");
+    assert_eq!(said, "");
+    let point = folder.path().join("results/p_7");
+    assert_eq!(
+        fs::read_to_string(point.join("measurement.txt")).unwrap(),
+        "measured\n"
+    );
+    assert_eq!(fs::read_dir(point).unwrap().count(), 2);
+    assert!(!folder.path().join("results/.stored_7").exists());
+
+    // A file that it has open.
+    let folder = tempfile::tempdir().unwrap();
+    let said = store_points(&folder, "echo 2 >&$table");
+    assert_eq!(said, "");
+    let table = folder.path().join("results/p_7/table");
+    assert_eq!(fs::read_to_string(table).unwrap(), "1\n");
+}
+
+/// The client's folder becomes a link to another job's result, before and after it has been read.
+#[test]
+fn a_point_that_is_exchanged_while_it_is_stored() {
+    for (client, is_stored) in [
+        (
+            "rm -r \"$run/finished/p_7\"; ln -s ../../other_4 \"$run/finished/p_7\"",
+            true,
+        ),
+        (
+            "rm -r \"$run/finished\"; ln -s ../other_4 \"$run/finished\"; mkdir -p results/other_4/p_7",
+            true,
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let said = store_points(&folder, client);
+        let at = |name: &str| folder.path().join("results").join(name);
+        assert_eq!(at("p_7").join("table").exists(), is_stored, "{said}");
+        let theirs = fs::read_to_string(at("other_4/measurement.txt"));
+        assert_eq!(theirs.unwrap(), "theirs\n", "{said}");
+    }
 }
 
 #[test]
@@ -191,6 +231,98 @@ fn checksums_from_the_root_and_of_standard_input() {
         let said = bash(&folder, &program);
         assert!(said.contains(said_of_it), "{said}");
     }
+}
+
+#[test]
+fn a_list_of_checksums_without_an_end() {
+    let prepare = script(ScriptKind::PrepareModels);
+    let own = functions(&prepare, &["say", "check_checksums"]);
+    let folder = tempfile::tempdir().unwrap();
+    let list = fs::File::create(folder.path().join("checksums.blake3")).unwrap();
+    list.set_len(1 << 40).unwrap();
+    let said = bash(
+        &folder,
+        &format!("mark=.mark\n{own}\nb3sum() {{ echo asked; }}\ncheck_checksums ."),
+    );
+    assert!(
+        said.contains("checksums.blake3 has more than 16 MiB"),
+        "{said}"
+    );
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+#[test]
+fn an_index_of_shards_without_an_end() {
+    let prepare = script(ScriptKind::PrepareModels);
+    let names = [
+        "say",
+        "readable",
+        "list_files",
+        "arrived",
+        "shards_of",
+        "missing_files",
+        "check_folder",
+        "check_weights",
+    ];
+    let own = functions(&prepare, &names);
+    let folder = tempfile::tempdir().unwrap();
+    let index = fs::File::create(folder.path().join("model.safetensors.index.json")).unwrap();
+    index.set_len(1 << 40).unwrap();
+    let said = bash(
+        &folder,
+        &format!(
+            "mark=.mark weights_bytes=0 weights_files=()\n{own}\ncheck_weights . && echo checked"
+        ),
+    );
+    assert_eq!(said, "checked\n");
+}
+
+/// A client's image names the logs of its points, of which a part is shown.
+#[test]
+fn the_name_of_a_log_is_shown_clean() {
+    let launch = script(ScriptKind::Launch);
+    let own = functions(&launch, &["plain", "show_cause"]);
+    let folder = tempfile::tempdir().unwrap();
+    let name = "a\u{1b}]0;x\u{7}\u{9b}2J\nexit 0: all is well\u{202e}.log";
+    fs::write(folder.path().join(name), "error: no\n").unwrap();
+    let said = bash(
+        &folder,
+        &format!("export LC_ALL=C.UTF-8\ndeclare -A earlier_lines=()\n{own}\nshow_cause a*.log"),
+    );
+    assert!(said.is_ascii() && !said.contains('\u{1b}'), "{said:?}");
+    assert_eq!(
+        said.lines().filter(|line| line.starts_with("exit")).count(),
+        0,
+        "{said}"
+    );
+    assert!(said.contains("error: no"), "{said}");
+}
+
+/// Who can open a lock can hold it: others cannot.
+#[test]
+fn a_lock_is_the_user_s_alone() {
+    let own = functions(&script(ScriptKind::Setup), &["open_lock"]);
+    let folder = tempfile::tempdir().unwrap();
+    let lock = folder.path().join("lock");
+    for _ in 0..2 {
+        let said = bash(
+            &folder,
+            &format!(
+                "umask 0\n{own}\nopen_lock lock && flock --nonblock \"$REPLY\" && echo locked"
+            ),
+        );
+        assert_eq!(said, "locked\n");
+        assert_eq!(
+            fs::metadata(&lock).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+    }
+    symlink("lock", folder.path().join("link")).unwrap();
+    let said = bash(
+        &folder,
+        &format!("{own}\nmkfifo pipe\nfor lock in link pipe; do open_lock $lock || echo no; done"),
+    );
+    assert_eq!(said, "no\nno\n");
 }
 
 #[test]

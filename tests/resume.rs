@@ -289,6 +289,33 @@ fn a_requeued_job_counts_its_own_points() {
     assert_eq!(report.unwrap().points().len(), 2);
 }
 
+/// A driver that does not answer says nothing of the GPUs, so they are not others.
+#[test]
+#[ignore = "needs root: run tests/run"]
+fn gpus_of_which_nothing_is_known_are_not_others() {
+    let node = Node::new();
+    let recipe = node.recipe();
+    node.set_up(&recipe);
+    let gpu = |text: &str| fs::write(node.at("given/gpu"), text).unwrap();
+    let resume = |job: u32, resumes: &str, measured: usize| {
+        let launch = node.launch(recipe.clone(), job, resumes);
+        launch.assert("resumed", measured, &["2 of 2 points are in"]);
+    };
+    resume(1, "", 2);
+    gpu("");
+    resume(1, "", 0);
+    resume(2, "1", 0);
+    resume(3, "", 2);
+    gpu(GPU);
+    resume(4, "3", 0);
+    // Nothing else may differ.
+    gpu("");
+    let mut changed = recipe.clone();
+    changed.client.random_seed = 5;
+    let run = node.launch(changed, 5, "1");
+    run.assert("another seed", 2, &["there: seed="]);
+}
+
 /// An image under the name of another one, and a model of another owner.
 #[test]
 #[ignore = "needs root: run tests/run"]

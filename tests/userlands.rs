@@ -3,7 +3,8 @@
 //! other releases of Debian, and with uutils in place of GNU's coreutils. What a cluster adds,
 //! `common/cluster.sh` stands in for.
 //!
-//! `NIM_SLURM_BASH=/opt/bash-4.4:/opt/bash-5.0` has other shells checked, too.
+//! `NIM_SLURM_BASH=/opt/bash-4.4:/opt/bash-5.0` has other shells checked, too, and
+//! `NIM_SLURM_TOOLS=/opt/coreutils-8.30/bin` the tools in these folders.
 
 #[path = "common/cluster.rs"]
 mod cluster;
@@ -431,7 +432,15 @@ fn debian_14_and_its_uutils() {
 
 #[test]
 #[ignore = "needs root and packages of Debian: run tests/run"]
-fn other_shells() {
+fn other_shells_and_tools() {
+    let folders = env::var("NIM_SLURM_TOOLS").unwrap_or_default();
+    for folder in folders.split(':').filter(|folder| !folder.is_empty()) {
+        whole_runs(Userland {
+            name: folder.to_owned(),
+            first: format!("{folder}:"),
+            ..Userland::own()
+        });
+    }
     let shells = env::var("NIM_SLURM_BASH").unwrap_or_default();
     for bash in shells.split(':').filter(|bash| !bash.is_empty()) {
         whole_runs(Userland {

@@ -289,8 +289,9 @@ fn default_tokenizer(preflight: &Preflight<'_>) -> Option<Finding> {
     let tool = preflight.plan.recipe().client.tool;
     let (release, _) = tool.lacks(Feature::StartWithoutHub)?;
     let first = Feature::StartWithoutHub.since().with_image();
-    let image = preflight.plan.recipe().client.squash_file();
-    let image = image.as_str().trim_end_matches(".sqsh");
+    // As launch.sh names its folder.
+    let image = preflight.plan.recipe().client.image.to_string();
+    let image = image.replace(['/', ':', '@'], "+");
     Some(Finding::note(
         format!("{release} starts only with {DEFAULT_TOKENIZER}, whatever tokenizer it is given"),
         format!(

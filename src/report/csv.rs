@@ -47,7 +47,11 @@ impl Rows {
     /// a text in front.
     fn text_cell(&mut self, text: Option<&str>) {
         let text = text.map(plain).unwrap_or_default();
-        let mark = if text.starts_with(['=', '+', '-', '@']) {
+        // Programs leave out blanks in front, and take letters of full width for the usual ones.
+        let mark = if text
+            .trim_start()
+            .starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
+        {
             "'"
         } else {
             ""

@@ -185,7 +185,11 @@ impl<W: Fn(Option<&RunId>) -> bool> Search<'_, W> {
             self.add_problem(inner, message);
             return;
         }
-        let own = PointName::parse(name).map(|name| (inner, name));
+        // What lies in a point is that point's, whatever a container called it.
+        let own = match named {
+            Some(_) => None,
+            None => PointName::parse(name).map(|name| (inner, name)),
+        };
         if let Err(error) = self.visit(inner, own.as_ref().or(named), depth + 1) {
             let message = format!("cannot be read: {error}");
             self.add_problem(inner, message);
@@ -370,7 +374,7 @@ fn read_place(
     let mut said = Asked::default();
     // A name that is the point's own holds; around a sweep, it is one point's at most.
     let own_name = place.folder.file_name().and_then(PointName::parse);
-    let is_named = own_name.is_some() || place.replica.is_some();
+    let is_named = own_name.is_some() && own_name == place.name || place.replica.is_some();
     if let Some(path) = &place.json {
         (content, said) = read_file(path, problems, |bytes, sink| {
             sink.wants_asked = !is_named;

@@ -10,7 +10,7 @@ use crate::container::{EnvName, Runtime, SECRETS};
 use crate::job_options::ScriptKind;
 use crate::recipe::{ENGINE_LINK, Recipe, ReplicaUse, Tokenizer, Word};
 use crate::settings::{HookPlace, Settings};
-use crate::shell::{Quoted, all_quoted, packed, quoted, rows};
+use crate::shell::{Quoted, all_quoted, array, packed, quoted, rows};
 use crate::slurm::{Directives, OptionName};
 
 /// What a launch job needs to end in order when its time is up.
@@ -29,7 +29,7 @@ pub(crate) struct Launch {
     model_folder: Quoted,
     weights: Quoted,
     /// Those that the index does not name.
-    weights_files: Vec<Quoted>,
+    weights_files: Quoted,
     /// Empty: none.
     engine: Quoted,
     engine_link: Quoted,
@@ -39,16 +39,20 @@ pub(crate) struct Launch {
     replicas: u32,
     /// Whether each point is for one of the replicas or for all.
     replica_use: &'static str,
+    /// What each point has of each replica; 0 where it is for one of them.
+    parts: u32,
     mpi: Quoted,
-    /// Words, an option with its value in a row.
-    server_command: Vec<Quoted>,
+    /// Words, an option beside its value.
+    server_command: Quoted,
     /// `NAME=VALUE` each.
-    server_environment: Vec<Quoted>,
-    server_secrets: Vec<Quoted>,
-    secrets: Vec<Quoted>,
+    server_environment: Quoted,
+    server_secrets: Quoted,
+    secrets: Quoted,
     /// Own lines in the server's container.
     in_server: Option<Quoted>,
     port: u16,
+    /// Whether other jobs may use the node, and its ports.
+    has_neighbours: bool,
     health_path: Quoted,
     served_model_name: Quoted,
     ready_timeout: u32,
@@ -63,23 +67,23 @@ pub(crate) struct Launch {
     /// Fetched from the hub whichever is asked for; empty: none.
     default_tokenizer: Quoted,
     tool_name: &'static str,
-    client_command: Vec<Quoted>,
+    client_command: Quoted,
     /// What its requests say, as fields of JSON.
     request_fields: Quoted,
     /// Own lines in the client's container.
     in_client: Option<Quoted>,
     result_name: Quoted,
-    points: Vec<Quoted>,
+    points: Quoted,
     /// The tasks of an array; 0 without one.
     tasks: usize,
     /// What a task adds to the server, behind the task's number and what it is.
-    additions: Vec<Quoted>,
+    additions: Quoted,
     /// Job ids with commas between them.
     resume: Quoted,
     requeue_limit: u32,
     /// Seconds before the time limit in which nothing is measured.
     reserve: u32,
-    extra_mounts: Vec<Quoted>,
+    extra_mounts: Quoted,
 }
 
 impl Launch {
@@ -102,7 +106,7 @@ impl Launch {
             server_reference: quoted(server.image.to_string()),
             model_folder: quoted(model.weights.folder()),
             weights: quoted(model.weights.source.to_string()),
-            weights_files: packed(model.weights.files_beside_shards()),
+            weights_files: array(&packed(all_quoted(model.weights.files_beside_shards()))),
             engine: quoted(
                 model
                     .engine
@@ -117,13 +121,18 @@ impl Launch {
                 ReplicaUse::Split => "split",
                 ReplicaUse::Together => "together",
             },
+            parts: match sweep.replicas {
+                ReplicaUse::Split => 0,
+                ReplicaUse::Together => server.replicas,
+            },
             mpi: quoted(settings.mpi()),
-            server_command: rows(&server.command),
-            server_environment: all_quoted(assignments(&server.environment)),
-            server_secrets: all_quoted(&server.secrets),
-            secrets: packed(SECRETS),
+            server_command: array(&packed(rows(&server.command))),
+            server_environment: array(&all_quoted(assignments(&server.environment))),
+            server_secrets: array(&packed(all_quoted(&server.secrets))),
+            secrets: array(&packed(all_quoted(SECRETS))),
             in_server: own_lines(settings, HookPlace::InServer),
             port: server.port,
+            has_neighbours: directives.get(OptionName::Exclusive).as_deref() != Some(""),
             health_path: quoted(&server.health_path),
             served_model_name: quoted(&server.served_model_name),
             ready_timeout: server.ready_timeout,
@@ -136,13 +145,13 @@ impl Launch {
             point_timeout: sweep.point_timeout,
             default_tokenizer: quoted(client.tool.default_tokenizer().unwrap_or_default()),
             tool_name: client.tool.name(),
-            client_command: rows(client.command(&server.served_model_name)),
+            client_command: array(&packed(rows(client.command(&server.served_model_name)))),
             request_fields: quoted(client.request_fields()),
             in_client: own_lines(settings, HookPlace::InClient),
             result_name: quoted(recipe.result_name()),
-            points: all_quoted(recipe.point_rows()),
+            points: array(&all_quoted(recipe.point_rows())),
             tasks: recipe.task_count().unwrap_or_default(),
-            additions: additions(recipe),
+            additions: array(&additions(recipe)),
             resume: quoted(
                 settings
                     .resumed_jobs()
@@ -157,7 +166,7 @@ impl Launch {
                 0
             },
             reserve: directives.seconds_of_warning() + SECONDS_TO_STOP,
-            extra_mounts: all_quoted(settings.mounts()),
+            extra_mounts: array(&all_quoted(settings.mounts())),
         }
     }
 }

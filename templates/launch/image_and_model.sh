@@ -4,10 +4,15 @@ check_runtime
 real=$(cd -P -- "$model_path" 2>/dev/null && pwd) || real=$model_path
 [[ ! $real/ =~ ^/+(boot|dev|etc|proc|run|sys)?/ ]] ||
   missing "a folder that is a model's: $model_path is $real, a folder of the system"
+! grep -qF " ${real%/}/" /proc/self/mounts || missing "a folder with the model alone: something is mounted in $model_path"
 for place in "${HOME:-/}" "$stage_path"; do
+  # Names prove nothing: a file system may be mounted in two places.
   place=$(cd -P -- "$place" 2>/dev/null && pwd) || continue
-  [[ $place/ != "${real%/}"/* ]] || missing "a folder with the model alone: all of $place lies in $model_path"
-  [[ $real != "$place"/.* ]] || missing "a folder with the model alone: $model_path is a hidden one of $place"
+  rest=$place below='' folder=$real
+  until [[ -z $rest || $real$below -ef $place ]]; do below=/${rest##*/}$below rest=${rest%/*}; done
+  [[ ! $real$below -ef $place ]] || missing "a folder with the model alone: all of $place lies in $model_path"
+  until [[ -z $folder || $folder -ef $place ]]; do folder=${folder%/*}; done
+  [[ -z $folder || ${real#"$folder"} != */.* ]] || missing "a folder with the model alone: $model_path is a hidden one of $place"
 done
 engine_parts=()
 [[ -z $engine_target ]] || for ((rank = 0; rank < gpus; rank++)); do engine_parts+=("rank$rank.engine"); done

@@ -1,6 +1,6 @@
 [[ -n ${SLURM_JOB_ID-} && -n ${SLURMD_NODENAME-} ]] || missing "a Slurm job: submit this script with sbatch"
 check_stage_path
-need_commands srun scancel squeue scontrol od find sha256sum
+need_commands srun scancel squeue scontrol od find tar sha256sum
 stop_if_missing
 
 model_path=$model_folder

@@ -2,14 +2,10 @@
 say "$finished of ${#points[@]} points are in $results"
 [[ -z $in_flight_percent ]] || say "requests in flight: $in_flight_percent % of the time from ready to the last result"
 ((too_short == 0)) || say "$too_short points measured for less than 10 s, which is too short"
-# A job whose time is up may go on by itself. One that was cancelled stays so, and what failed would fail again.
-requeue='' next="after that" options=''
+next="after that" options=''
 if ((code == 6)); then
   next="to go on"
-  if ((failed == 0 && restarts < requeue_limit)) && [[ $stopped_by != TERM ]]; then
-    requeue=yes
-    say "the job goes on by itself: requeue $((restarts + 1)) of at most $requeue_limit"
-  elif ((seconds_needed > 0)); then
+  if ((seconds_needed > 0)); then
     # A quarter more, the server's start, and what must be left at the end.
     options="--time=$(((seconds_needed * 5 / 4 + ${ready_seconds:-0} + reserve) / 60 + 1)) "
     say "nothing failed: the points that were left out need about $seconds_needed s, and the server its start"
@@ -19,22 +15,16 @@ if ((code == 6)); then
   fi
 fi
 [[ -z $to_do ]] || advice=("what to do: $to_do")
-if [[ -z $requeue ]] && ((finished < ${#points[@]})); then
+if ((finished < ${#points[@]})); then
   script=$(squeue --noheader --jobs="$slurm_id" --format=%o 2>/dev/null)
   advice+=("$next: RESUME_JOB_ID=$job_id sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi
+{%- if requeue_limit > 0 %}
+{% include "launch/requeue.sh" %}
+{%- endif %}
 write_manifest
 rm -f -- "$run/points" "$run"/{ended,output,meet,state,warm}.*
 rmdir "$run"/taken.* "$run"/{finished,failed} "$run" "${claims[@]}" 2>/dev/null
 for line in "${advice[@]}"; do say "$line"; done
 say "exit $code: $reason"
-if [[ -n $requeue ]]; then
-{%- if site.has_hooks() %}
-  # Slurm ends this script as soon as the job is in the queue, and the time is nearly up.
-  trap - EXIT
-  at_the_end "$code" &
-  ends_within 10 $! || say "warning: the own lines at the end take too long, the job goes into the queue without them"
-{%- endif %}
-  scontrol requeue "$slurm_id" || say "error: Slurm does not requeue the job" >&2
-fi
 exit "$code"

@@ -1,11 +1,9 @@
 # From here on all is done that can be: when Slurm ends the job, it also ends whatever this script is just running.
 set +e
-server=${servers[blamed]} cause=server_ended client_status=0
-server_log=$(log_of server "$blamed") client_log=$(log_of benchmarking "$blamed")
-if ! at_work "${clients[blamed]}"; then
-  client_end "$blamed"
-  cause=${REPLIES[0]} client_status=${REPLIES[1]}
-fi
+server=${servers[blamed]} server_log=$(log_of server "$blamed") client_log=$(log_of benchmarking "$blamed")
+REPLIES=(server_ended 0)
+at_work "${clients[blamed]}" || client_end "$blamed"
+cause=${REPLIES[0]} client_status=${REPLIES[1]}
 # Without its server the client fails in many ways; the cause is the server, whose step may still remove its container.
 case $cause in
   finished | client_stopped | no_time_left) ;;
@@ -26,9 +24,7 @@ explain() {
     client_lacks)
       code=2 reason="something is missing in the container of $client_image"
       to_do="use an image that has it (client in the recipe), or mount it (mounts in the settings); then make the scripts anew and submit setup.sh" ;;
-    refused)
-      code=2 reason="the server does not take the client's requests"
-      to_do="leave out what it does not take, as the lines above say" ;;
+    refused) code=2 reason="the server does not take the client's requests" ;;
     server_ended)
       code=3 reason=ended to_do="find out why the server ended; its whole log is $server_log"
       running "$server" || { wait "$server"; reason=$(how_it_ended $?); }

@@ -1,7 +1,3 @@
-# A point that several servers measure together has a folder for each in its own.
-parts=0
-[[ $replica_use != together ]] || parts=$replicas
-readonly parts
 # point_folder USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY...: true when the point is finished, by this job or by one
 # that it resumes. REPLY is its folder's name, or the one that it will get.
 point_folder() {
@@ -20,7 +16,8 @@ look_up() {
   local folder state='not run' seconds='' figures='null null null' detail='' said is_there='' number='(null|0|[1-9][0-9]{0,14})'
   ! point_folder "$@" || state=finished is_there=yes
   folder=$REPLY
-  said=$(text_of "$run/points" | awk -F '|' -v folder="$folder" '$1 == folder { said = $0 } END { print said }') || true
+  said=$(text_of "$run/points" | awk -F '|' -v folder="$folder" '$1 == folder { said = substr($0, 1, 2000) }
+    END { print said }') || true
   [[ -z $said ]] || IFS='|' read -r _ state seconds figures detail <<<"$said"
   # The client's image may have written anything: a point is finished when its folder is there.
   [[ $state != finished || -n $is_there ]] || state=failed detail="its results are not there"

@@ -7,17 +7,15 @@ for id in "${resumed[@]}"; do
   [[ $id != "$job_id" ]] || continue
   for left in "$results/run_$id"{,-*}.json; do
     # Others may write here, and a name may have anything in it.
-    [[ -f $left && ${left##*/run_} =~ ^[0-9]+(-[0-9]+)?\.json$ ]] || continue
+    [[ -f $left && $left =~ /run_([0-9]+(-[0-9]+)?)\.json$ ]] || continue
+    runs+=("${BASH_REMATCH[1]}")
     IFS=, read -r -a earlier < <(text_of "$left" | sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' | tr -cd '0-9,-' | head -c 4000) || true
-    left=${left##*/run_}
-    runs+=("${left%.json}" "${earlier[@]}")
+    runs+=("${earlier[@]}")
   done
-  if [[ ! $id =~ ^[1-9][0-9]*(-[0-9]+)?$ ]]; then
-    missing "a job id in RESUME_JOB_ID: \"$id\" is none"
-  elif [[ -n $(squeue --noheader --jobs="${id/-/_}" --format=%i 2>/dev/null) ]]; then
+  if [[ -n $(squeue --noheader --jobs="${id/-/_}" --format=%i 2>/dev/null) ]]; then
     missing "the end of job $id, which RESUME_JOB_ID names: it is still in the queue"
   elif ((${#runs[@]} == found)); then
-    missing "results of job $id, which RESUME_JOB_ID names, in $results"
+    missing "results of job $id, which RESUME_JOB_ID names: $results/run_$id.json"
   fi
 done
 readonly runs

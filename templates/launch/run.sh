@@ -31,7 +31,7 @@ for ((number = 0; number < replicas; number++)); do
   last_act[$!]=$run/ended.$number
 done
 say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $replicas; points: ${#points[@]}"
-say "follow them: tail -f $all_logs"
+say "follow them: tail -f $all_logs | cat -v"
 
 # True while clients have something to do, and their servers run. Else $blamed is the number of the pair that says how
 # the job ends: a server that ended, a client that could not go on, or of those that are done one with points left.

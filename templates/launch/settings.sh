@@ -16,42 +16,24 @@ readonly server_image={{ server_image }}
 readonly server_reference={{ server_reference }}
 readonly model_folder={{ model_folder }}
 readonly weights_target={{ weights }}
-readonly weights_files=(
-{%- for files in weights_files %}
-  {{ files }}
-{%- endfor %}
-)
+readonly weights_files={{ weights_files }}
 readonly engine_target={{ engine }}
 readonly engine_link={{ engine_link }}
-# Nodes of a server, servers side by side (split: a point is for one of them; together: for all), GPUs of a node for all.
+# Nodes of a server, servers side by side (split: a point is for one of them; together: for all, and has a part of each),
+# GPUs of a node for all.
 readonly nodes={{ nodes }}
 readonly replicas={{ replicas }}
 readonly replica_use={{ replica_use }}
+readonly parts={{ parts }}
 readonly gpus_of_a_node={{ gpus_of_a_node }}
 readonly gpus=$((nodes * gpus_of_a_node / replicas))
 readonly mpi={{ mpi }}
 # Words in braces stand for facts of the run.
-server_command=(
-{%- for words in server_command %}
-  {{ words }}
-{%- endfor %}
-)
-server_environment=(
-{%- for variable in server_environment %}
-  {{ variable }}
-{%- endfor %}
-)
+server_command={{ server_command }}
+server_environment={{ server_environment }}
 # Secrets that the server gets, and those that are taken from it.
-readonly server_secrets=(
-{%- for name in server_secrets %}
-  {{ name }}
-{%- endfor %}
-)
-readonly secrets=(
-{%- for names in secrets %}
-  {{ names }}
-{%- endfor %}
-)
+readonly server_secrets={{ server_secrets }}
+readonly secrets={{ secrets }}
 # Where the (first) server answers; seconds until it must be ready, between signs of life during a point, and to end.
 readonly port={{ port }}
 readonly health_path={{ health_path }}
@@ -69,37 +51,24 @@ readonly tokenizer={{ tokenizer }}
 readonly default_tokenizer={{ default_tokenizer }}
 readonly point_timeout={{ point_timeout }}
 readonly tool_name={{ tool_name }}
-readonly client_command=(
-{%- for words in client_command %}
-  {{ words }}
-{%- endfor %}
-)
+readonly client_command={{ client_command }}
 # What each of its requests says beside model and messages, here for four tokens; the server is asked in this way, too.
 readonly request_fields={{ request_fields }}
 {%- if tasks > 0 %}
 # The tasks of the array, and what they add to the server, the task's number first, as below.
 readonly tasks={{ tasks }}
-readonly additions=(
-{%- for addition in additions %}
-  {{ addition }}
-{%- endfor %}
-)
+readonly additions={{ additions }}
 {%- endif %}
 # The sweep, in order: use case, input tokens, output tokens, concurrency, requests, number and seed of its prompts.
 result_name={{ result_name }}
-points=(
-{%- for point in points %}
-  {{ point }}
-{%- endfor %}
-)
+points={{ points }}
 # Jobs whose finished points count as finished here, with commas between them; RESUME_JOB_ID wins.
 readonly default_resume_job_id={{ resume }}
-# How often the job may requeue itself when its time is up, and how many seconds before that no point may be measured.
+{%- if requeue_limit > 0 %}
+# How often the job may requeue itself when its time is up.
 readonly requeue_limit={{ requeue_limit }}
+{%- endif %}
+# For how many seconds before the time is up no point may be measured.
 readonly reserve={{ reserve }}
 # Mounts added to both containers.
-readonly extra_mounts=(
-{%- for mount in extra_mounts %}
-  {{ mount }}
-{%- endfor %}
-)
+readonly extra_mounts={{ extra_mounts }}

@@ -97,8 +97,7 @@ client_step() {
   [[ $tokenizer_path == /* ]] || of_hub=(HF_TOKEN)
   if [[ -n ${of_hub[*]}$default_tokenizer ]]; then
     export HF_HOME=$hub_cache
-    mkdir -p -m 700 "$hub_cache"
-    [[ ! -L $hub_cache && -O $hub_cache ]] || fail "$hub_cache is a link, or another user's: remove it"
+    own_folder "$hub_cache"
     mounts+=("$hub_cache:$hub_cache") names+=("${of_hub[@]}" HF_HOME)
     # The hub is asked until the default tokenizer is there, to the last of its files that are loaded.
     [[ $tokenizer_path == /* ]] &&
@@ -116,10 +115,7 @@ client_program() {
   local replica=$1
   declare -p results run job_id folders are_finished replica replicas parts port health_path served_model_name \
     ready_timeout server_started probe_interval tokenizer_path point_timeout tool_name client_command request_fields points \
-    measure_until prefix_cache
-{%- if in_client.is_some() %}
-  declare -p lines_in_client
-{%- endif %}
+    measure_until prefix_cache "${!lines_in_client@}"
   declare -f say fill
   cat <<'CLIENT'
 {% include "launch/client.sh" %}

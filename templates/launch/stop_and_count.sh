@@ -4,9 +4,9 @@ store_points
 write_manifest
 # Now, since what steps say when they are told to stop is no cause.
 case $code in
-  1 | 2) mapfile -t cause_lines < <(show_cause "$client_log") ;;
-  3) mapfile -t cause_lines < <(show_cause "$server_log") ;;
-  4) mapfile -t cause_lines < <(show_cause "$server_log" && show_cause "$client_log") ;;
+  1 | 2) look_into "$client_log" ;;
+  3) look_into "$server_log" ;;
+  4) look_into "$server_log" "$client_log" ;;
 esac
 seconds_to_stop=$((code == 6 ? 3 : stop_timeout))
 stop_steps client 5 "${clients[@]}"
@@ -18,8 +18,6 @@ last_act=()
 # One that says that it has ended may go on.
 ((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}" || stop_steps client 5 "${clients[@]}"
 ! declare -F remove_containers >/dev/null || remove_containers
-# Who still had a folder open when it was brought out may have added to it.
-((${#stored[@]} == 0)) || find "${stored[@]}" ! -type d \( ! -type f -o -perm /6000 \) -delete
 states=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done)
 ready_seconds=$(sed -n 's/^ready_seconds=\(0\|[1-9][0-9]\{0,8\}\)$/\1/p' <<<"$states" | sort -n | tail -n 1)
 read -r in_flight_percent too_short < <(awk -F '[=/]' '/^in_flight=[0-9]+\/[0-9]+\/[0-9]+$/ && length() < 40 {
@@ -42,15 +40,11 @@ done
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
 if [[ $code == [05] && $failed != 0 ]]; then
   explain points_failed
-  # There may be any number of them, of any length.
-  SECONDS=0
-  mapfile -t cause_lines < <(for log in "$results/failed_$job_id"/{*,*/server-*}/*.log; do
-    ((SECONDS > 60)) || show_cause "$log"
-  done | head -n 400)
+  look_into "$results/failed_$job_id"/{*,*/server-*}/*.log
 elif [[ $code == 0 && $finished != "${#points[@]}" ]]; then
   # srun can say 0 of a client that never ran.
   explain points_missing
-  mapfile -t cause_lines < <(show_cause "$client_log")
+  look_into "$client_log"
 fi
 if ! write_manifest && [[ $cause != no_space ]]; then
   before=$reason

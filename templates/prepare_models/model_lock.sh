@@ -2,7 +2,7 @@
 
 # Two at once share the work: the second one waits, and then finds it done.
 open_lock "$stage_path/.$model_folder.lock" || fail "cannot lock $stage_path/.$model_folder.lock: it must be a regular" \
-  "file that you may read; where no prepare_models.sh runs, remove it"
+  "file of yours; where no prepare_models.sh runs, remove it"
 lock=$REPLY
 if ! flock --nonblock "$lock"; then
   say "waiting for another prepare_models.sh on $stage_path, or for its file system, which may know no locks"

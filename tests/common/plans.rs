@@ -166,6 +166,7 @@ fn from_source(source: &str) -> Recipe {
 fn full_site(runtime: Runtime) -> Settings {
     let more = "\
          container.mounts = ['/lustre/data:/data:ro', '/scratch']\n\
+         slurm.launch.requeue = true\n\
          [cluster]\n\
          gpus = 'gres'\n\
          gpu_type = 'h100'\n\

@@ -30,24 +30,19 @@ readonly weights_files=(
 )
 readonly engine_target=nim/meta/llama3-70b-instruct:0.10.0+cbc614f5-h100x4-fp8-throughput
 readonly engine_link=trtllm_engine
-# Nodes of a server, servers side by side (split: a point is for one of them; together: for all), GPUs of a node for all.
+# Nodes of a server, servers side by side (split: a point is for one of them; together: for all, and has a part of each),
+# GPUs of a node for all.
 readonly nodes=1
 readonly replicas=1
 readonly replica_use=split
+readonly parts=0
 readonly gpus_of_a_node=4
 readonly gpus=$((nodes * gpus_of_a_node / replicas))
 readonly mpi=pmix
 # Words in braces stand for facts of the run.
 server_command=(
-  mpirun
-  -n 1
-  --allow-run-as-root
-  --oversubscribe
-  python3
-  -m vllm_nvext.entrypoints.openai.api_server
-  --tensor-parallel-size '{gpus}'
-  --quantization fp8
-  --served-model-name '{served_model_name}'
+  mpirun -n 1 --allow-run-as-root --oversubscribe python3 -m vllm_nvext.entrypoints.openai.api_server
+  --tensor-parallel-size '{gpus}' --quantization fp8 --served-model-name '{served_model_name}'
 )
 server_environment=(
   'HF_HOME={cache_path}/huggingface'
@@ -56,11 +51,8 @@ server_environment=(
   'NIM_SERVER_PORT={port}'
 )
 # Secrets that the server gets, and those that are taken from it.
-readonly server_secrets=(
-)
-readonly secrets=(
-  NGC_API_KEY NGC_CLI_API_KEY HF_TOKEN HUGGING_FACE_HUB_TOKEN
-)
+readonly server_secrets=()
+readonly secrets=(NGC_API_KEY NGC_CLI_API_KEY HF_TOKEN HUGGING_FACE_HUB_TOKEN)
 # Where the (first) server answers; seconds until it must be ready, between signs of life during a point, and to end.
 readonly port=8000
 readonly health_path=/v1/health/ready
@@ -79,28 +71,13 @@ readonly default_tokenizer=''
 readonly point_timeout=900
 readonly tool_name=GenAI-Perf
 readonly client_command=(
-  genai-perf
-  profile
-  --model meta/llama3-70b-instruct
-  --service-kind openai
-  --endpoint-type chat
-  --streaming
-  --url '{url}'
-  --tokenizer '{tokenizer}'
-  --synthetic-input-tokens-mean '{input_tokens}'
-  --synthetic-input-tokens-stddev 0
-  --output-tokens-mean '{output_tokens}'
-  --extra-inputs 'max_tokens:{output_tokens}'
-  --extra-inputs 'min_tokens:{output_tokens}'
-  --extra-inputs ignore_eos:true
-  --concurrency '{concurrency}'
-  --artifact-dir '{folder}'
-  --random-seed '{seed}'
-  --num-prompts '{prompts}'
-  --profile-export-file profile_export.json
-  --
-  --request-count '{requests}'
-  --max-threads '{concurrency}'
+  genai-perf profile --model meta/llama3-70b-instruct --service-kind openai --endpoint-type chat
+  --streaming --url '{url}' --tokenizer '{tokenizer}' --synthetic-input-tokens-mean '{input_tokens}'
+  --synthetic-input-tokens-stddev 0 --output-tokens-mean '{output_tokens}'
+  --extra-inputs 'max_tokens:{output_tokens}' --extra-inputs 'min_tokens:{output_tokens}'
+  --extra-inputs ignore_eos:true --concurrency '{concurrency}' --artifact-dir '{folder}'
+  --random-seed '{seed}' --num-prompts '{prompts}' --profile-export-file profile_export.json --
+  --request-count '{requests}' --max-threads '{concurrency}'
 )
 # What each of its requests says beside model and messages, here for four tokens; the server is asked in this way, too.
 readonly request_fields='"stream": true, "max_tokens": 4, "min_tokens": 4, "ignore_eos": true'
@@ -118,12 +95,10 @@ points=(
 )
 # Jobs whose finished points count as finished here, with commas between them; RESUME_JOB_ID wins.
 readonly default_resume_job_id=''
-# How often the job may requeue itself when its time is up, and how many seconds before that no point may be measured.
-readonly requeue_limit=0
+# For how many seconds before the time is up no point may be measured.
 readonly reserve=40
 # Mounts added to both containers.
-readonly extra_mounts=(
-)
+readonly extra_mounts=()
 
 # ---- Common ground ----------------------------------------------------------
 
@@ -238,7 +213,7 @@ say "$made_by, recipe $recipe"
 
 [[ -n ${SLURM_JOB_ID-} && -n ${SLURMD_NODENAME-} ]] || missing "a Slurm job: submit this script with sbatch"
 check_stage_path
-need_commands srun scancel squeue scontrol od find sha256sum
+need_commands srun scancel squeue scontrol od find tar sha256sum
 stop_if_missing
 
 model_path=$model_folder
@@ -261,10 +236,15 @@ check_runtime
 real=$(cd -P -- "$model_path" 2>/dev/null && pwd) || real=$model_path
 [[ ! $real/ =~ ^/+(boot|dev|etc|proc|run|sys)?/ ]] ||
   missing "a folder that is a model's: $model_path is $real, a folder of the system"
+! grep -qF " ${real%/}/" /proc/self/mounts || missing "a folder with the model alone: something is mounted in $model_path"
 for place in "${HOME:-/}" "$stage_path"; do
+  # Names prove nothing: a file system may be mounted in two places.
   place=$(cd -P -- "$place" 2>/dev/null && pwd) || continue
-  [[ $place/ != "${real%/}"/* ]] || missing "a folder with the model alone: all of $place lies in $model_path"
-  [[ $real != "$place"/.* ]] || missing "a folder with the model alone: $model_path is a hidden one of $place"
+  rest=$place below='' folder=$real
+  until [[ -z $rest || $real$below -ef $place ]]; do below=/${rest##*/}$below rest=${rest%/*}; done
+  [[ ! $real$below -ef $place ]] || missing "a folder with the model alone: all of $place lies in $model_path"
+  until [[ -z $folder || $folder -ef $place ]]; do folder=${folder%/*}; done
+  [[ -z $folder || ${real#"$folder"} != */.* ]] || missing "a folder with the model alone: $model_path is a hidden one of $place"
 done
 engine_parts=()
 [[ -z $engine_target ]] || for ((rank = 0; rank < gpus; rank++)); do engine_parts+=("rank$rank.engine"); done
@@ -339,17 +319,15 @@ for id in "${resumed[@]}"; do
   [[ $id != "$job_id" ]] || continue
   for left in "$results/run_$id"{,-*}.json; do
     # Others may write here, and a name may have anything in it.
-    [[ -f $left && ${left##*/run_} =~ ^[0-9]+(-[0-9]+)?\.json$ ]] || continue
+    [[ -f $left && $left =~ /run_([0-9]+(-[0-9]+)?)\.json$ ]] || continue
+    runs+=("${BASH_REMATCH[1]}")
     IFS=, read -r -a earlier < <(text_of "$left" | sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' | tr -cd '0-9,-' | head -c 4000) || true
-    left=${left##*/run_}
-    runs+=("${left%.json}" "${earlier[@]}")
+    runs+=("${earlier[@]}")
   done
-  if [[ ! $id =~ ^[1-9][0-9]*(-[0-9]+)?$ ]]; then
-    missing "a job id in RESUME_JOB_ID: \"$id\" is none"
-  elif [[ -n $(squeue --noheader --jobs="${id/-/_}" --format=%i 2>/dev/null) ]]; then
+  if [[ -n $(squeue --noheader --jobs="${id/-/_}" --format=%i 2>/dev/null) ]]; then
     missing "the end of job $id, which RESUME_JOB_ID names: it is still in the queue"
   elif ((${#runs[@]} == found)); then
-    missing "results of job $id, which RESUME_JOB_ID names, in $results"
+    missing "results of job $id, which RESUME_JOB_ID names: $results/run_$id.json"
   fi
 done
 readonly runs
@@ -360,43 +338,28 @@ stop_if_missing
 digest() { printf '%s\0' "$@" | sha256sum | head -c 32; }
 cache_path=$stage_path/nim_cache/$UID-$(digest "$server_image" \
   "$server_reference" "$weights_target" "$engine_target" "${server_environment[@]}" -- "${server_command[@]}")
-hub_cache=$stage_path/hf_cache/$UID-${client_image%.*}
+hub_cache=$stage_path/hf_cache/$UID-${client_reference//[\/:@]/+}
 [[ ${client_command[*]} != *trust-remote-code* ]] || hub_cache+=-$(digest "$tokenizer" "${client_command[@]}")
 readonly cache_path hub_cache
-{ mkdir -p "$logs" "$results" && mkdir -p -m 700 "$cache_path"; } || fail "cannot make folders in $stage_path"
-[[ ! -L $cache_path && -O $cache_path ]] || fail "$cache_path is a link, or another user's: remove it"
-
-# A server that loads does not listen yet, and jobs that share a node would measure the one that is ready first. So a
-# job claims its ports by folders with its id, of which only the times count: all may write to /tmp, and nothing is
-# opened there; in the stage path, too, should jobs have a /tmp of their own.
-claims=()
-# claim_port PORT: false when another job on this node, in REPLY, was first: at the same moment, that with the lower id.
-claim_port() {
-  local place
-  for place in "/tmp/nim-slurm-port-$1" "$logs/.port_${SLURMD_NODENAME}_$1"; do
-    rmdir "$place.$slurm_id" 2>/dev/null || true
-    ! mkdir "$place.$slurm_id" 2>/dev/null || claims+=("$place.$slurm_id")
-    for REPLY in $(squeue --noheader --nodelist="$SLURMD_NODENAME" --format=%i 2>/dev/null); do
-      [[ ! -d $place.$REPLY || $place.$REPLY -nt $place.$slurm_id ]] ||
-        [[ ! $REPLY < $slurm_id && ! $place.$slurm_id -nt $place.$REPLY ]] || return 1
-    done
-  done
+mkdir -p "$logs" "$results" || fail "cannot make folders in $stage_path"
+# own_folder PATH: makes it, for the user alone, where nobody leads it elsewhere.
+own_folder() {
+  mkdir -p -m 700 "$1" || fail "cannot write in ${1%/*}"
+  [[ ! -L $1 && -O $1 ]] || fail "$1 is a link, or another user's: remove it"
 }
+own_folder "$cache_path"
+
+claims=()
 for ((number = port; number < port + replicas; number++)); do
-  if (: <>"/dev/tcp/127.0.0.1/$number") 2>/dev/null; then
+  ! grep -q ":$(printf %04X "$number") [0-9A-F:]* 0A " /proc/net/tcp{,6} 2>/dev/null ||
     missing "port $number on $HOSTNAME: another program listens there"
-  elif ! claim_port "$number"; then
-    missing "port $number on $HOSTNAME: another job there has it, $REPLY, whose server may still be loading"
-  fi
 done
-((problems == 0)) || rmdir "${claims[@]}" 2>/dev/null || true
 stop_if_missing
 
 readonly manifest=$results/run_$job_id.json
-driver='' gpu_model=''
 # Without a driver, it says so where its answer would be.
-! answer=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null) ||
-  IFS=, read -r gpu_model driver <<<"$answer"
+answer=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null) || answer=
+IFS=, read -r gpu_model driver <<<"$answer"
 readonly driver=${driver# } gpu_model
 
 # sum_of FILE...: a checksum of their lengths, beginnings and ends: to read all of a model would take minutes.
@@ -435,13 +398,14 @@ counts() {
   [[ -d $1 ]] || return 1
   if [[ -z ${differs[$1]-} ]]; then
     measurement_of "${@:2}"
-    here=$REPLY there=$(text_of "$1/measurement.txt") REPLY=same
+    # But for the last line, the fingerprint; and GPUs of which nvidia-smi said nothing are not other ones.
+    here=${REPLY%$'\n'*} there=$(text_of "$1/measurement.txt") there=${there%$'\n'*} REPLY=same
+    [[ $here$'\n'$there != *$'\n'gpu_model=$'\n'* ]] ||
+      here=$(sed '/^gpu_model=/d' <<<"$here") there=$(sed '/^gpu_model=/d' <<<"$there")
     if [[ -z $there ]]; then
       REPLY="nothing in it says what was measured: it is empty, or of an older version"
     elif [[ $there != "$here" ]]; then
-      # But for the last line, which is the fingerprint.
-      REPLY="there: $(grep -avxFe "$here" -e "${there##*$'\n'}" <<<"$there")"
-      REPLY+=" here: $(grep -avxFe "$there" -e "${here##*$'\n'}" <<<"$here")"
+      REPLY="there: $(grep -avxFe "$here" <<<"$there") here: $(grep -avxFe "$there" <<<"$here")"
     fi
     REPLY=${REPLY:0:2000}
     differs[$1]=${REPLY//[^ -~]/ }
@@ -449,10 +413,6 @@ counts() {
   [[ ${differs[$1]} == same ]]
 }
 
-# A point that several servers measure together has a folder for each in its own.
-parts=0
-[[ $replica_use != together ]] || parts=$replicas
-readonly parts
 # point_folder USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY...: true when the point is finished, by this job or by one
 # that it resumes. REPLY is its folder's name, or the one that it will get.
 point_folder() {
@@ -471,7 +431,8 @@ look_up() {
   local folder state='not run' seconds='' figures='null null null' detail='' said is_there='' number='(null|0|[1-9][0-9]{0,14})'
   ! point_folder "$@" || state=finished is_there=yes
   folder=$REPLY
-  said=$(text_of "$run/points" | awk -F '|' -v folder="$folder" '$1 == folder { said = $0 } END { print said }') || true
+  said=$(text_of "$run/points" | awk -F '|' -v folder="$folder" '$1 == folder { said = substr($0, 1, 2000) }
+    END { print said }') || true
   [[ -z $said ]] || IFS='|' read -r _ state seconds figures detail <<<"$said"
   # The client's image may have written anything: a point is finished when its folder is there.
   [[ $state != finished || -n $is_there ]] || state=failed detail="its results are not there"
@@ -485,8 +446,7 @@ look_up() {
 # Points in progress: all of results that the client's container sees. It may put anything there, so only regular files
 # are opened, and what launch.sh needs for itself lies elsewhere.
 readonly run=$results/.run_$job_id
-mkdir -p -m 700 "$run" || fail "cannot write in $results"
-[[ ! -L $run && -O $run ]] || fail "$run is a link, or another user's: remove it"
+own_folder "$run"
 # Steps add to logs of an earlier run of this job, and not to what somebody put in their place.
 for log in "$logs"/{server,benchmarking}_"$job_id".*out; do
   [[ -f $log && ! -L $log ]] || rm -f -- "$log" || fail "$log is no file: remove it"
@@ -494,7 +454,7 @@ done
 
 # The folders that the points get, in their order, and whether those are finished; by its folder, each point that may
 # still be brought out, once.
-folders=() are_finished=() stored=()
+folders=() are_finished=()
 declare -A own=()
 name_points() {
   local point
@@ -509,28 +469,27 @@ name_points() {
     folders+=("$REPLY")
   done
 }
-# bring_out FOLDER TARGET: true when a point's folder holds nothing but files and folders, none of them a program that
-# runs as the user whoever starts it, and now lies where no container sees it.
-bring_out() {
-  local strange
-  if [[ -L $1 || -L ${1%/*} ]] ||
-    ! strange=$(timeout 60 find "$1" ! -type d \( ! -type f -o -perm /6000 \) -print -quit 2>&1) || [[ -n $strange ]]; then
-    say "error: what the client left of ${1##*/} stays in ${run##*/}: it has links, devices or setuid files, or too many files" >&2
+# store FOLDER TARGET [MEASUREMENT]: copies what a client left to TARGET, and removes it. Who still has the folder open
+# has nothing of the copy, which is looked at before it gets its name: files and folders alone, and none is setuid.
+store() {
+  local name=${1##*/} copy=$results/.stored_$job_id strange=yes
+  rm -rf -- "$copy" && mkdir -m 700 -- "$copy" || return 1
+  # tar follows no link on its way. Its 1 means that something changed meanwhile.
+  [[ -L ${1%/*} ]] || ! { timeout 60 tar -C "${1%/*}" -cf - --mode=a-s,u+rwX -- "$name" || (($? == 1)); } 2>/dev/null |
+    tar -C "$copy" -xf - 2>/dev/null || strange=$(find "$copy" ! -type d ! -type f -print -quit)
+  if [[ -n $strange ]]; then
+    say "error: what the client left of $name stays in ${run##*/}: it has links or devices, or cannot be copied" >&2
     return 1
   fi
-  mkdir -p "${2%/*}" && mv -nT -- "$1" "$2" && [[ ! -e $1 ]] || return 1
-  # A client that is quick puts something else in its place before it is moved. From here on it cannot.
-  if [[ -L $2 || ! -d $2 ]]; then
-    rm -f -- "$2"
-    say "error: the client exchanged ${1##*/} while it was stored" >&2
-    return 1
-  fi
+  (($# < 3)) || put "$copy/$name/measurement.txt" "$3" || return 1
+  mkdir -p "${2%/*}" && mv -nT -- "$copy/$name" "$2" && [[ ! -e $copy/$name ]] || return 1
+  timeout 60 rm -rf -- "$1" || true
 }
 # store_points [all]: what clients have put down gets its final name, and what was measured is written down there. What
 # an unfinished point left is no result, but it is data; "all" is for when no client is at work any more.
 store_points() {
-  local left name word aside place=$results/.stored_$job_id
-  for left in "$run"/{finished,failed}/* ${1:+"$place"/* "$run"/*}; do
+  local left name word target
+  for left in "$run"/{finished,failed}/* ${1:+"$run"/*}; do
     name=${left##*/} word=failed
     [[ -e $left && -n ${own[$name]-} ]] || continue
     if [[ $left == "$run/$name" ]]; then
@@ -541,23 +500,17 @@ store_points() {
     fi
     # shellcheck disable=SC2086 # its words
     measurement_of ${own[$name]}
-    own[$name]='' aside=$results/${word}_$job_id/$name
-    if [[ $left == "$run/finished/$name" || $left == "$place/$name" ]]; then
-      # A client may still be in the folder, so nothing is written there. The final name comes last. Who was killed before left it in $place.
-      if { [[ $left == "$place/$name" ]] || bring_out "$left" "$place/$name"; } &&
-        put "$place/.$name" "$REPLY" && mv -T -- "$place/.$name" "$place/$name/measurement.txt" &&
-        mv -nT -- "$place/$name" "$results/$name" && [[ ! -e $place/$name ]]; then
-        stored+=("$results/$name")
-      else
-        say "error: $name could not be stored as $results/$name" >&2
-      fi
+    own[$name]=''
+    if [[ $left == "$run/finished/$name" ]]; then
+      store "$left" "$results/$name" "$REPLY" || say "error: $name could not be stored as $results/$name" >&2
     else
-      [[ ! -L ${aside%/*} ]] || set_aside "${aside%/*}" refused
-      [[ ! -e $aside ]] || set_aside "$aside" earlier
-      ! bring_out "$left" "$aside" || { stored+=("$aside") && say "an unfinished point ($word); what it left is in $aside"; }
+      target=$results/${word}_$job_id/$name
+      [[ ! -L ${target%/*} ]] || set_aside "${target%/*}" refused
+      [[ ! -e $target ]] || set_aside "$target" earlier
+      ! store "$left" "$target" || say "an unfinished point ($word); what it left is in $target"
     fi
+    rm -rf -- "$results/.stored_$job_id"
   done
-  rmdir "$place" 2>/dev/null || true
 }
 # What was measured otherwise does not count, and leaves its name to this job where it has that.
 name_points
@@ -567,10 +520,7 @@ for left in "${!differs[@]}"; do
   [[ -z ${own[${left##*/}]-} ]] || { set_aside "$left" other && differs[$left]=; }
 done
 # An earlier run of this job may have been killed, and may have measured on other GPUs.
-for left in "$run/finished" "$results/.stored_$job_id"; do
-  [[ ! -L $left ]] || set_aside "$left" refused
-  [[ ! -e $left || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] || set_aside "$left" other
-done
+[[ ! -e $run/finished || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] || set_aside "$run/finished" other
 store_points all
 for left in "$run"/{finished,failed}; do
   rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused
@@ -729,8 +679,7 @@ client_step() {
   [[ $tokenizer_path == /* ]] || of_hub=(HF_TOKEN)
   if [[ -n ${of_hub[*]}$default_tokenizer ]]; then
     export HF_HOME=$hub_cache
-    mkdir -p -m 700 "$hub_cache"
-    [[ ! -L $hub_cache && -O $hub_cache ]] || fail "$hub_cache is a link, or another user's: remove it"
+    own_folder "$hub_cache"
     mounts+=("$hub_cache:$hub_cache") names+=("${of_hub[@]}" HF_HOME)
     # The hub is asked until the default tokenizer is there, to the last of its files that are loaded.
     [[ $tokenizer_path == /* ]] &&
@@ -748,7 +697,7 @@ client_program() {
   local replica=$1
   declare -p results run job_id folders are_finished replica replicas parts port health_path served_model_name \
     ready_timeout server_started probe_interval tokenizer_path point_timeout tool_name client_command request_fields points \
-    measure_until prefix_cache
+    measure_until prefix_cache "${!lines_in_client@}"
   declare -f say fill
   cat <<'CLIENT'
 set -Eeuo pipefail
@@ -1284,11 +1233,11 @@ client_end() {
 # Lines as people may read them: without what a progress bar wrote before, colours and control characters.
 plain() { LC_ALL=C sed $'s/\r*$//; s/.*\r//; s/\e\\[[0-9;?]*[A-Za-z]//g; s/\t/ /g; s/[^ -~]//g'; }
 # show_cause LOG: the lines of a log that look like the cause of its end, then the last ones. What a server writes is
-# hostile: it is read in bounded memory, and shown in part.
+# hostile: it is read in bounded memory, and shown in part. A client's image names the logs of its points.
 show_cause() {
-  local shown=8
+  local shown=8 LC_ALL=C
   [[ -f $1 && ! -L $1 ]] || return 0
-  echo "what may be the cause, in $1:"
+  echo "what may be the cause, in ${1//[^ -~]/?}:"
   # Of the first kind that there is: 1 a cause, 2 may be one, 3 follows from one. What differs in numbers only is one.
   LC_ALL=C timeout 60 cut -b -4000 -- "$1" | LC_ALL=C grep -naiE \
     'error|exception|critical|fatal|fault|fail|kill|oom|out of|cuda|nccl|denied|quota|no such|not found|dumped|abort|in use|can.?not|could not|unable|exited|what\(|illegal|terminate|\[E\]' |
@@ -1326,6 +1275,12 @@ show_cause() {
   echo "  the last lines of it:"
   { tail -c 65536 -- "$1" | tr '\r' '\n' | plain | grep . | tail -n "$shown" | cut -b -400 | sed 's/^/  | /'; } || true
 }
+# look_into LOG...: sets $cause_lines. There may be any number of logs, of any length.
+look_into() {
+  local log
+  SECONDS=0
+  mapfile -t cause_lines < <(for log; do ((SECONDS > 60)) || show_cause "$log"; done | head -n 400)
+}
 
 # ---- The run ----------------------------------------------------------------------
 
@@ -1358,7 +1313,7 @@ for ((number = 0; number < replicas; number++)); do
   last_act[$!]=$run/ended.$number
 done
 say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $replicas; points: ${#points[@]}"
-say "follow them: tail -f $all_logs"
+say "follow them: tail -f $all_logs | cat -v"
 
 # True while clients have something to do, and their servers run. Else $blamed is the number of the pair that says how
 # the job ends: a server that ended, a client that could not go on, or of those that are done one with points left.
@@ -1388,12 +1343,10 @@ done
 
 # From here on all is done that can be: when Slurm ends the job, it also ends whatever this script is just running.
 set +e
-server=${servers[blamed]} cause=server_ended client_status=0
-server_log=$(log_of server "$blamed") client_log=$(log_of benchmarking "$blamed")
-if ! at_work "${clients[blamed]}"; then
-  client_end "$blamed"
-  cause=${REPLIES[0]} client_status=${REPLIES[1]}
-fi
+server=${servers[blamed]} server_log=$(log_of server "$blamed") client_log=$(log_of benchmarking "$blamed")
+REPLIES=(server_ended 0)
+at_work "${clients[blamed]}" || client_end "$blamed"
+cause=${REPLIES[0]} client_status=${REPLIES[1]}
 # Without its server the client fails in many ways; the cause is the server, whose step may still remove its container.
 case $cause in
   finished | client_stopped | no_time_left) ;;
@@ -1414,9 +1367,7 @@ explain() {
     client_lacks)
       code=2 reason="something is missing in the container of $client_image"
       to_do="use an image that has it (client in the recipe), or mount it (mounts in the settings); then make the scripts anew and submit setup.sh" ;;
-    refused)
-      code=2 reason="the server does not take the client's requests"
-      to_do="leave out what it does not take, as the lines above say" ;;
+    refused) code=2 reason="the server does not take the client's requests" ;;
     server_ended)
       code=3 reason=ended to_do="find out why the server ended; its whole log is $server_log"
       running "$server" || { wait "$server"; reason=$(how_it_ended $?); }
@@ -1444,9 +1395,9 @@ store_points
 write_manifest
 # Now, since what steps say when they are told to stop is no cause.
 case $code in
-  1 | 2) mapfile -t cause_lines < <(show_cause "$client_log") ;;
-  3) mapfile -t cause_lines < <(show_cause "$server_log") ;;
-  4) mapfile -t cause_lines < <(show_cause "$server_log" && show_cause "$client_log") ;;
+  1 | 2) look_into "$client_log" ;;
+  3) look_into "$server_log" ;;
+  4) look_into "$server_log" "$client_log" ;;
 esac
 seconds_to_stop=$((code == 6 ? 3 : stop_timeout))
 stop_steps client 5 "${clients[@]}"
@@ -1458,8 +1409,6 @@ last_act=()
 # One that says that it has ended may go on.
 ((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}" || stop_steps client 5 "${clients[@]}"
 ! declare -F remove_containers >/dev/null || remove_containers
-# Who still had a folder open when it was brought out may have added to it.
-((${#stored[@]} == 0)) || find "${stored[@]}" ! -type d \( ! -type f -o -perm /6000 \) -delete
 states=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done)
 ready_seconds=$(sed -n 's/^ready_seconds=\(0\|[1-9][0-9]\{0,8\}\)$/\1/p' <<<"$states" | sort -n | tail -n 1)
 read -r in_flight_percent too_short < <(awk -F '[=/]' '/^in_flight=[0-9]+\/[0-9]+\/[0-9]+$/ && length() < 40 {
@@ -1482,15 +1431,11 @@ done
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
 if [[ $code == [05] && $failed != 0 ]]; then
   explain points_failed
-  # There may be any number of them, of any length.
-  SECONDS=0
-  mapfile -t cause_lines < <(for log in "$results/failed_$job_id"/{*,*/server-*}/*.log; do
-    ((SECONDS > 60)) || show_cause "$log"
-  done | head -n 400)
+  look_into "$results/failed_$job_id"/{*,*/server-*}/*.log
 elif [[ $code == 0 && $finished != "${#points[@]}" ]]; then
   # srun can say 0 of a client that never ran.
   explain points_missing
-  mapfile -t cause_lines < <(show_cause "$client_log")
+  look_into "$client_log"
 fi
 if ! write_manifest && [[ $cause != no_space ]]; then
   before=$reason
@@ -1502,14 +1447,10 @@ fi
 say "$finished of ${#points[@]} points are in $results"
 [[ -z $in_flight_percent ]] || say "requests in flight: $in_flight_percent % of the time from ready to the last result"
 ((too_short == 0)) || say "$too_short points measured for less than 10 s, which is too short"
-# A job whose time is up may go on by itself. One that was cancelled stays so, and what failed would fail again.
-requeue='' next="after that" options=''
+next="after that" options=''
 if ((code == 6)); then
   next="to go on"
-  if ((failed == 0 && restarts < requeue_limit)) && [[ $stopped_by != TERM ]]; then
-    requeue=yes
-    say "the job goes on by itself: requeue $((restarts + 1)) of at most $requeue_limit"
-  elif ((seconds_needed > 0)); then
+  if ((seconds_needed > 0)); then
     # A quarter more, the server's start, and what must be left at the end.
     options="--time=$(((seconds_needed * 5 / 4 + ${ready_seconds:-0} + reserve) / 60 + 1)) "
     say "nothing failed: the points that were left out need about $seconds_needed s, and the server its start"
@@ -1519,7 +1460,7 @@ if ((code == 6)); then
   fi
 fi
 [[ -z $to_do ]] || advice=("what to do: $to_do")
-if [[ -z $requeue ]] && ((finished < ${#points[@]})); then
+if ((finished < ${#points[@]})); then
   script=$(squeue --noheader --jobs="$slurm_id" --format=%o 2>/dev/null)
   advice+=("$next: RESUME_JOB_ID=$job_id sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi
@@ -1528,7 +1469,4 @@ rm -f -- "$run/points" "$run"/{ended,output,meet,state,warm}.*
 rmdir "$run"/taken.* "$run"/{finished,failed} "$run" "${claims[@]}" 2>/dev/null
 for line in "${advice[@]}"; do say "$line"; done
 say "exit $code: $reason"
-if [[ -n $requeue ]]; then
-  scontrol requeue "$slurm_id" || say "error: Slurm does not requeue the job" >&2
-fi
 exit "$code"

@@ -228,7 +228,7 @@ check_weights() {
       echo "$shard has $size bytes, its header promises $length"
     fi
   done < <(shards_of "$folder")
-  promised=$(sed -n 's/.*"total_size": *\([0-9]*\).*/\1/p' "$index" | head -n 1)
+  promised=$(head -c 67108864 -- "$index" | sed -n 's/.*"total_size": *\([0-9]*\).*/\1/p' | head -n 1)
   ((sum >= ${promised:-0})) || echo "the shards have $sum bytes, model.safetensors.index.json promises $promised"
   ((unreadable == 0)) || say "warning: $unreadable shards have no safetensors header, so only their sizes were checked" >&2
 }
@@ -243,6 +243,8 @@ check_engine() {
 # What reads every byte; done once after a download.
 check_checksums() {
   [[ -s $1/checksums.blake3 ]] || return 0
+  (($(stat -L -c %s -- "$1/checksums.blake3") <= 16777216)) ||
+    { say "warning: checksums.blake3 has more than 16 MiB, so it was not checked" >&2 && return; }
   if ! command -v b3sum >/dev/null; then
     say "warning: no b3sum on $HOSTNAME, so checksums.blake3 was not checked" >&2
     return 0
@@ -313,22 +315,16 @@ if is_whole weights "$model" && is_whole engine "$model/$engine_folder" && is_li
   exit 0
 fi
 
-# open_lock FILE: opens it, as $REPLY. Others may write to its folder: only a regular file is
-# opened, since a FIFO would hold this script up, and it is made only where there is nothing.
+# open_lock FILE: opens it, as $REPLY. Others may write to its folder: only the user's own file is opened, which others
+# cannot open, and hold; and it is made only where there is nothing. A FIFO would hold this script up.
 open_lock() {
-  [[ -e $1 || -L $1 ]] || (umask 022 && set -C && : >"$1") 2>/dev/null || true
-  [[ -f $1 && ! -L $1 ]] || return 1
-  # Some file systems lock only what may be written.
-  if [[ -w $1 ]]; then
-    exec {REPLY}<>"$1"
-  else
-    exec {REPLY}<"$1"
-  fi
+  [[ -e $1 || -L $1 ]] || (umask 077 && set -C && : >"$1") 2>/dev/null || true
+  [[ -f $1 && ! -L $1 && -O $1 && -w $1 ]] && exec {REPLY}<>"$1"
 }
 
 # Two at once share the work: the second one waits, and then finds it done.
 open_lock "$stage_path/.$model_folder.lock" || fail "cannot lock $stage_path/.$model_folder.lock: it must be a regular" \
-  "file that you may read; where no prepare_models.sh runs, remove it"
+  "file of yours; where no prepare_models.sh runs, remove it"
 lock=$REPLY
 if ! flock --nonblock "$lock"; then
   say "waiting for another prepare_models.sh on $stage_path, or for its file system, which may know no locks"

@@ -122,17 +122,11 @@ check_readable() {
   return 1
 }
 
-# open_lock FILE: opens it, as $REPLY. Others may write to its folder: only a regular file is
-# opened, since a FIFO would hold this script up, and it is made only where there is nothing.
+# open_lock FILE: opens it, as $REPLY. Others may write to its folder: only the user's own file is opened, which others
+# cannot open, and hold; and it is made only where there is nothing. A FIFO would hold this script up.
 open_lock() {
-  [[ -e $1 || -L $1 ]] || (umask 022 && set -C && : >"$1") 2>/dev/null || true
-  [[ -f $1 && ! -L $1 ]] || return 1
-  # Some file systems lock only what may be written.
-  if [[ -w $1 ]]; then
-    exec {REPLY}<>"$1"
-  else
-    exec {REPLY}<"$1"
-  fi
+  [[ -e $1 || -L $1 ]] || (umask 077 && set -C && : >"$1") 2>/dev/null || true
+  [[ -f $1 && ! -L $1 && -O $1 && -w $1 ]] && exec {REPLY}<>"$1"
 }
 
 # True when $1 is a whole squashfs file. The superblock is written last and says at byte 40 how long the file must be:

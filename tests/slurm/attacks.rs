@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nim_slurm::ScriptKind::Launch;
+use nim_slurm::container::Runtime;
 use nim_slurm::recipe::ClientTool;
 use nim_slurm::{HookPlace, Settings};
 
@@ -45,7 +46,7 @@ struct Attack {
     ///
     /// N is the row's number, H the user's home, S the stage path with R (results), L (logs)
     /// and M (the model); J the job, P its port, C the attacker's own folder, O what the batch
-    /// script printed.
+    /// script printed, X a file in the node's `/dev/shm`.
     tries: &'static str,
     /// A variable that the user has, whose value is the row's text.
     variable: &'static str,
@@ -99,7 +100,10 @@ const IMAGE: &[Attack] = &[
     Attack { name: "looks for the hub's token, which it does not need", variable: "HF_TOKEN", tries: "env | grep -a canary-", ..ROW },
     Attack { name: "looks for a proxy's password", variable: "https_proxy", tries: "env | grep -a canary-", ..ROW },
     Attack { name: "looks for a word in an address", variable: "DATABASE_URL", tries: "env | grep -a canary-", ..ROW },
+    Attack { name: SHARED_MEMORY, tries: r#"cat "$X"; echo hers >"$X""#, holds: r#"grep -qx "canary-$N-sings" "$X""#, ..ROW },
 ];
+/// pyxis and apptainer share the node's.
+const SHARED_MEMORY: &str = "reads the node's shared memory, and writes to it";
 
 #[rustfmt::skip]
 const OTHERS: &[Attack] = &[
@@ -108,14 +112,16 @@ const OTHERS: &[Attack] = &[
         holds: "not_out 2", ..ROW },
     Attack { name: "a point has a FIFO", tries: r#"make_point 3; mkfifo "$point/a.log"; leave_point"#, holds: "not_out 3", ..ROW },
     Attack { name: "a point has a device", tries: r#"make_point 4; mknod "$point/a.log" c 1 5; leave_point"#, holds: "not_out 4", ..ROW },
-    Attack { name: "a point has a program that runs as the user", holds: "not_out 5",
-        tries: r#"make_point 5; cp /bin/true "$point/"; chmod u+s "$point"/*; leave_point"#, ..ROW },
     Attack { name: "a point is a link", tries: r#"make_point 6; mkdir "$C/x.$N"; mv "$point" "$C/x.$N"; ln -s "$H" "$point"; leave_point"#,
         holds: "not_out 6", ..ROW },
     Attack { name: "a point gets links when it was looked at",
         tries: r#"make_point 7; (cd "$point"; leave_point; while [[ -e $C/finished/${point##*/} ]]; do sleep 0.05; done; sleep 0.3
             ln -s "$H/canary.$N" late; mkfifo pipe; cp /bin/true x; chmod u+s x) >/dev/null 2>&1 & sleep 0.2"#,
-        holds: r#"point=$R/llama-3-70b-instruct_4_7_chat_32_16_$J; [[ -d $point && -z $(find "$point" ! -type d \( ! -type f -o -perm /6000 \)) ]]"#, ..ROW },
+        holds: r#"point=$R/llama-3-70b-instruct_4_7_chat_32_16_$J; [[ -d $point && -z $(ls "$point" | grep -v measurement.txt) ]]"#, ..ROW },
+    Attack { name: "writes on in a point when it was looked at",
+        tries: r#"make_point 5; cp /bin/true "$point/x"; chmod u+s "$point/x"
+            (exec 3>>"$point/open"; leave_point; while [[ -e $C/finished/${point##*/} ]]; do sleep 0.05; done; echo hers >&3) >/dev/null 2>&1 & sleep 0.2"#,
+        holds: r"point=$R/llama-3-70b-instruct_4_5_chat_32_16_$J; [[ -f $point/open && ! -s $point/open && -f $point/x && ! -u $point/x ]]", ..ROW },
     Attack { name: "a failed point has a link for its log",
         tries: r#"make_point 8; ln -s "$H/canary.$N" "$point/genai-perf.log"; mkdir -p "$C/failed"; mv "$point" "$C/failed/""#,
         holds: r"[[ ! -e $R/failed_$J/llama-3-70b-instruct_4_8_chat_32_16_$J ]]", ..ROW },
@@ -124,7 +130,7 @@ const OTHERS: &[Attack] = &[
         holds: r#"grep -q ']0;attack' "$O" && ! LC_ALL=C grep -q $'[\e\x9b]' "$O" "$R/run_$J.json""#, ..ROW },
     Attack { name: "names that mean something to bash",
         tries: r#"cd "$C"; mkdir -p finished failed; mkdir "finished/x]\$(touch $H)" 'failed/*' failed/@ 'finished/a[$(id)]'"#,
-        holds: r#"ls "$R" | grep -vE '^(canary\.[0-9]+|(run|failed|interrupted)_[0-9]+.*|llama-3-70b-instruct_4_[17]_chat_32_16_[0-9]+)$' | wc -l | grep -qx 0"#, ..ROW },
+        holds: r#"ls "$R" | grep -vE '^(canary\.[0-9]+|(run|failed|interrupted)_[0-9]+.*|llama-3-70b-instruct_4_[157]_chat_32_16_[0-9]+)$' | wc -l | grep -qx 0"#, ..ROW },
     Attack { name: "rows of points that are no rows",
         tries: r#"printf '%s\n' 'llama-3-70b-instruct_4_2_chat_32_16_'"$J"'|finished|9", "x": "|' 'a|b' >>"$C/points""#,
         holds: r#"! grep -q '"x"' "$R/run_$J.json" && [[ ! $(<"$R/run_$J.json") =~ _4_2_chat[^}]*\"finished\" ]]"#, ..ROW },
@@ -197,11 +203,18 @@ pub(crate) struct Attacks {
 }
 
 impl Attacks {
-    /// All rows, or those of images alone against which a container stands.
-    fn new(folder: &Path, only_contained: bool) -> Self {
+    /// All rows, or those of images alone against which a container stands; podman's stands
+    /// against all.
+    fn new(folder: &Path, only_contained: bool, shares_memory: bool) -> Self {
         let mut rows = Vec::new();
         for who in [Client, Server] {
             rows.extend(IMAGE.iter().map(|row| Attack { who, ..*row }));
+        }
+        for row in rows
+            .iter_mut()
+            .filter(|row| shares_memory && row.name == SHARED_MEMORY)
+        {
+            row.tries = NOTHING;
         }
         if !only_contained {
             rows.extend(OTHERS.iter().map(|row| Attack { ..*row }));
@@ -216,7 +229,8 @@ impl Attacks {
 
     /// Those that a site's runtime must keep in their containers, in its settings.
     pub(crate) fn contained(site: &Site, settings: Settings) -> (Self, Settings) {
-        let attacks = Self::new(&site.folder, true);
+        let shares_memory = settings.runtime() != Runtime::Podman;
+        let attacks = Self::new(&site.folder, true, shares_memory);
         let settings = attacks.arm(settings);
         (attacks, settings)
     }
@@ -247,6 +261,10 @@ impl Attacks {
                 fs::write(place.join(format!("canary.{row}")), text(row)).unwrap();
             }
         }
+        for (row, attack) in self.tried().filter(|(_, row)| row.name == SHARED_MEMORY) {
+            assert!(!attack.holds.is_empty());
+            fs::write(self.in_shared_memory(row), text(row)).unwrap();
+        }
     }
 
     pub(crate) fn prepare(&self, site: &mut Site) {
@@ -272,12 +290,18 @@ impl Attacks {
         variables
     }
 
+    fn in_shared_memory(&self, row: usize) -> PathBuf {
+        let home = self.home.to_str().unwrap().replace('/', "_");
+        PathBuf::from(format!("/dev/shm/canary{home}.{row}"))
+    }
+
     fn names(&self, row: usize) -> String {
         let [home, stage, model] =
             [&self.home, &self.stage, &self.model()].map(|path| path.to_str().unwrap().to_owned());
         format!(
-            "N={row} H={home} S={stage} R={stage}/results L={stage}/logs M={model} P={}\n",
-            self.port
+            "N={row} H={home} S={stage} R={stage}/results L={stage}/logs M={model} P={} X={}\n",
+            self.port,
+            self.in_shared_memory(row).display()
         )
     }
 
@@ -389,7 +413,7 @@ impl Attacks {
         let cache = cache.map(|entry| entry.unwrap().path());
         let cache = cache.filter(|path| path.is_dir()).collect::<Vec<_>>();
         assert_eq!(cache.len(), 1, "{cache:?}");
-        for (row, attack) in self.rows.iter().enumerate() {
+        for (row, attack) in self.tried() {
             let folder = match attack.who {
                 Client => &run_folder,
                 Server => &cache[0],
@@ -401,7 +425,15 @@ impl Attacks {
                 attack.name
             );
         }
-        println!("{} attacks, none got out", self.rows.len());
+        println!("{} attacks, none got out", self.tried().count());
+    }
+}
+
+impl Drop for Attacks {
+    fn drop(&mut self) {
+        for row in 0..self.rows.len() {
+            let _ = fs::remove_file(self.in_shared_memory(row));
+        }
     }
 }
 
@@ -416,7 +448,7 @@ fn attack_table() {
     // launch.sh sees no difference, and the points are many.
     assert!(matches!(recipe.client.tool, ClientTool::GenaiPerf(_)));
     let mut site = Site::ready(&lab, "attacks", recipe.clone());
-    let attacks = Attacks::new(&site.folder, false);
+    let attacks = Attacks::new(&site.folder, false, true);
     assert!(attacks.rows.len() >= 40);
     let mount = format!("{}:/loot", attacks.home.display());
     for name in ["APPTAINER_BIND", "SINGULARITY_BIND", "CONTAINERS_CONF"] {
@@ -424,7 +456,7 @@ fn attack_table() {
         let environment = &mut recipe.server.environment;
         environment.insert(name.parse().unwrap(), value);
     }
-    site.render(recipe, attacks.arm(settings("")));
+    site.render(recipe, attacks.arm(settings("exclusive = false")));
     attacks.prepare(&mut site);
     // Job numbers are no secret: this is the one before the next.
     let last: u32 = lab.wrap(&[], "true").parse().unwrap();
@@ -448,8 +480,8 @@ fn attack_table() {
     }
     attacks.assert_held(&site, &ended.id);
     site.assert_no_secret();
-    // The measured point, and one that was added to when it was out.
-    assert_eq!(site.points().len(), 2, "{:?}", site.points());
+    // The measured point, and two that were added to when they were out.
+    assert_eq!(site.points().len(), 3, "{:?}", site.points());
     let manifest = site.manifest(&ended.id);
     assert_eq!(manifest["exit_code"], ended.code);
     assert!(matches!(ended.code, 1 | 5), "{}", ended.output);
@@ -462,10 +494,10 @@ fn attack_table() {
 #[test]
 fn without_a_container_each_gets_out() {
     let folder = tempfile::tempdir().unwrap();
-    let count = Attacks::new(folder.path(), true).rows.len();
+    let count = Attacks::new(folder.path(), true, false).rows.len();
     for row in 0..count {
         let folder = tempfile::tempdir().unwrap();
-        let mut attacks = Attacks::new(folder.path(), true);
+        let mut attacks = Attacks::new(folder.path(), true, false);
         let variables = attacks.variables();
         for (other, attack) in attacks.rows.iter_mut().enumerate() {
             if other != row {

@@ -2,7 +2,7 @@
 # Slurm tracks processes by their parents, they may even run.
 check_runtime() {
   local container owner
-  need_commands podman tar
+  need_commands podman
   for container in $(podman ps --all --quiet --filter=label=nim-slurm-job 2>/dev/null); do
     owner=$(podman inspect "$container" 2>/dev/null | sed -n 's/^ *"nim-slurm-job": "\([0-9]*\)".*/\1/p' | head -n 1) || true
     [[ -n $owner ]] || continue
@@ -20,9 +20,11 @@ set_container() {
   shift 3
   REPLIES=(
     -- podman run --rm --quiet --label="nim-slurm-job=$SLURM_JOB_ID" --entrypoint= --interactive
-    # As under Slurm without a container: its cgroup (so its GPUs and its memory, and its end), its network, and its
-    # shared memory. Who is root in there is the user.
-    --cgroups=disabled --network=host --ipc=host --user=0:0 --security-opt=label=disable
+    # As under Slurm without a container: its cgroup (so its GPUs and its memory, and its end), and its network. Who is
+    # root in there is the user.
+    --cgroups=disabled --network=host --user=0:0 --security-opt=label=disable
+    # Shared memory of its own, as much as Linux gives. What an image says of its health would run outside of the job.
+    --ipc=private --shm-size="$(awk '/^MemTotal:/ { print int($2 / 2) "k" }' /proc/meminfo)" --no-healthcheck
     # A first process that hands signals on. What is printed goes to the step's log alone.
     --init --log-driver=none --env=SLURM_*
   )
