@@ -46,7 +46,7 @@ counts() {
       REPLY="nothing in it says what was measured: it is empty, or of an older version"
     elif [[ $there != "$here" ]]; then
       # But for the last line, which is the fingerprint.
-      REPLY="there: $(grep -avxFe "$here" -e "$(tail -n 1 <<<"$there")" <<<"$there")"
+      there=${there:0:65536} REPLY="there: $(grep -avxFe "$here" -e "$(tail -n 1 <<<"$there")" <<<"$there")"
       REPLY+=" here: $(grep -avxFe "$there" -e "${here##*$'\n'}" <<<"$here")"
     fi
     REPLY=${REPLY:0:2000}
