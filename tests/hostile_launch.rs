@@ -644,7 +644,7 @@ fn what_says_what_was_measured_may_say_anything() {
     };
     let endless = "x".repeat(4_000_000);
     let cases: [(Put<'_>, bool, &str); 7] = [
-        (&text(&endless), false, "there:  here: requests=8"),
+        (&text(&endless), false, "there: xxx"),
         (&text(ours), true, "same"),
         (
             &text(&ours.replace("seed=0", "seed=5")),
@@ -686,7 +686,7 @@ fn what_says_what_was_measured_may_say_anything() {
         assert_eq!(code, Some(0), "{said}: {words}");
         assert_eq!(words.starts_with("counts\n"), is_same, "{said}: {words}");
         assert!(
-            words.contains(said) && words.len() < 2100,
+            words.contains(said) && words.len() < 2100 && !words.contains("too long"),
             "{said}: {words}"
         );
         assert!(!words.contains(['\u{1b}', '\u{202e}']), "{said}");
@@ -1087,7 +1087,7 @@ fn a_port_s_full_queue_holds_nobody_up() {
     };
     assert_eq!(full.kind(), ErrorKind::TimedOut, "{}", waiting.len());
     let script = default_launch();
-    let claim = lines(&script, "claims=()", "((problems == 0)) || rmdir");
+    let claim = lines(&script, "claims=()", "done");
     let folder = tempfile::tempdir().unwrap();
     let program = format!(
         "problems=0\nmissing() {{ echo \"$*\"; problems=1; }}\nsqueue() {{ :; }}\n\

@@ -16,8 +16,7 @@ look_up() {
   local folder state='not run' seconds='' figures='null null null' detail='' said is_there='' number='(null|0|[1-9][0-9]{0,14})'
   ! point_folder "$@" || state=finished is_there=yes
   folder=$REPLY
-  said=$(text_of "$run/points" | awk -F '|' -v folder="$folder" '$1 == folder { said = substr($0, 1, 2000) }
-    END { print said }') || true
+  said=$(text_of "$run/points" | awk -F '|' -v folder="$folder" '$1 == folder' | tail -n 1 | cut -b -2000) || true
   [[ -z $said ]] || IFS='|' read -r _ state seconds figures detail <<<"$said"
   # The client's image may have written anything: a point is finished when its folder is there.
   [[ $state != finished || -n $is_there ]] || state=failed detail="its results are not there"

@@ -4,7 +4,7 @@ readonly run=$results/.run_$job_id
 own_folder "$run"
 # Steps add to logs of an earlier run of this job, and not to what somebody put in their place.
 for log in "$logs"/{server,benchmarking}_"$job_id".*out; do
-  [[ -f $log && ! -L $log ]] || rm -f -- "$log" || fail "$log is no file: remove it"
+  [[ -f $log && ! -L $log ]] || rm -f -- "$log" || fail "${log//[[:cntrl:]]/?} is no file: remove it"
 done
 
 # The folders that the points get, in their order, and whether those are finished; by its folder, each point that may
@@ -55,11 +55,10 @@ store_points() {
     fi
     # shellcheck disable=SC2086 # its words
     measurement_of ${own[$name]}
-    own[$name]=''
+    own[$name]='' target=$results/${word}_$job_id/$name
     if [[ $left == "$run/finished/$name" ]]; then
       store "$left" "$results/$name" "$REPLY" || say "error: $name could not be stored as $results/$name" >&2
     else
-      target=$results/${word}_$job_id/$name
       [[ ! -L ${target%/*} ]] || set_aside "${target%/*}" refused
       [[ ! -e $target ]] || set_aside "$target" earlier
       ! store "$left" "$target" || say "an unfinished point ($word); what it left is in $target"
