@@ -399,7 +399,7 @@ counts() {
   if [[ -z ${differs[$1]-} ]]; then
     measurement_of "${@:2}"
     # But for the last line, the fingerprint; and GPUs of which nvidia-smi said nothing are not other ones.
-    here=${REPLY%$'\n'*} there=$(text_of "$1/measurement.txt") there=${there%$'\n'*} REPLY=same
+    here=${REPLY%$'\n'*} there=$(text_of "$1/measurement.txt" | sed '$d') REPLY=same
     [[ $here$'\n'$there != *$'\n'gpu_model=$'\n'* ]] ||
       here=$(sed '/^gpu_model=/d' <<<"$here") there=$(sed '/^gpu_model=/d' <<<"$there")
     if [[ -z $there ]]; then
@@ -432,8 +432,7 @@ look_up() {
   local folder state='not run' seconds='' figures='null null null' detail='' said is_there='' number='(null|0|[1-9][0-9]{0,14})'
   ! point_folder "$@" || state=finished is_there=yes
   folder=$REPLY
-  said=$(text_of "$run/points" | awk -F '|' -v folder="$folder" '$1 == folder { said = substr($0, 1, 2000) }
-    END { print said }') || true
+  said=$(text_of "$run/points" | awk -F '|' -v folder="$folder" '$1 == folder' | tail -n 1 | cut -b -2000) || true
   [[ -z $said ]] || IFS='|' read -r _ state seconds figures detail <<<"$said"
   # The client's image may have written anything: a point is finished when its folder is there.
   [[ $state != finished || -n $is_there ]] || state=failed detail="its results are not there"
