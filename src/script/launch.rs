@@ -8,7 +8,7 @@ use super::MADE_BY;
 use super::site::{Site, own_lines, stage_path};
 use crate::container::{EnvName, Runtime, SECRETS};
 use crate::job_options::ScriptKind;
-use crate::recipe::{ENGINE_LINK, Recipe, ReplicaUse, Tokenizer, Word};
+use crate::recipe::{ENGINE_LINK, Model, Recipe, ReplicaUse, Tokenizer, Word};
 use crate::settings::{HookPlace, Settings};
 use crate::shell::{Quoted, all_quoted, array, packed, quoted, rows};
 use crate::slurm::{Directives, OptionName};
@@ -28,11 +28,11 @@ pub(crate) struct Launch {
     server_reference: Quoted,
     model_folder: Quoted,
     weights: Quoted,
-    /// Those that the index does not name.
-    weights_files: Quoted,
     /// Empty: none.
     engine: Quoted,
     engine_link: Quoted,
+    /// Those that the index does not name.
+    model_files: Quoted,
     nodes: u32,
     /// The GPUs of all replicas.
     gpus_of_a_node: u32,
@@ -106,7 +106,6 @@ impl Launch {
             server_reference: quoted(server.image.to_string()),
             model_folder: quoted(model.weights.folder()),
             weights: quoted(model.weights.source.to_string()),
-            weights_files: array(&packed(all_quoted(model.weights.files_beside_shards()))),
             engine: quoted(
                 model
                     .engine
@@ -114,6 +113,7 @@ impl Launch {
                     .map_or("", |engine| engine.ngc.as_str()),
             ),
             engine_link: quoted(ENGINE_LINK),
+            model_files: array(&packed(all_quoted(model_files(model)))),
             nodes: server.nodes.get(),
             gpus_of_a_node: server.gpus_per_node(),
             replicas: server.replicas.get(),
@@ -169,6 +169,14 @@ impl Launch {
             extra_mounts: array(&all_quoted(settings.mounts())),
         }
     }
+}
+
+/// The files of a model that are looked for by name, as they lie in its folder.
+fn model_files(model: &Model) -> impl Iterator<Item = String> {
+    let weights = model.weights.files_beside_shards().map(ToString::to_string);
+    let engine = model.engine.iter().flat_map(|engine| &engine.files);
+    let parts = engine.filter(|file| file.as_str().ends_with(".engine"));
+    weights.chain(parts.map(|file| format!("{ENGINE_LINK}/{file}")))
 }
 
 /// `NAME=VALUE` each.

@@ -9,9 +9,6 @@ for place in "${HOME:-/}" "$stage_path"; do
   [[ $place/ != "${real%/}"/* ]] || missing "a folder with the model alone: all of $place lies in $model_path"
   [[ $real != "$place"/.* ]] || missing "a folder with the model alone: $model_path is a hidden one of $place"
 done
-engine_parts=()
-[[ -z $engine_target ]] || for ((rank = 0; rank < gpus; rank++)); do engine_parts+=("rank$rank.engine"); done
-model_files=("${weights_files[@]}" "${engine_parts[@]/#/$engine_link/}")
 missing_files "$model_path" "${model_files[@]}"
 mapfile -t -O "${#model_files[@]}" model_files < <(shards_of "$model_path")
 readonly model_files

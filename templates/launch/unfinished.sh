@@ -8,23 +8,6 @@ for log in "$logs"/{server,benchmarking}_"$job_id".*out; do
   [[ -f $log && ! -L $log ]] || rm -f -- "$log" || fail "$log is no file: remove it"
 done
 
-# The folders that the points get, in their order, and whether those are finished; by its folder, each point that may
-# still be brought out, once.
-folders=() are_finished=() stored=()
-declare -A own=()
-name_points() {
-  local point
-  folders=() are_finished=() own=()
-  for point in "${points[@]}"; do
-    # shellcheck disable=SC2086 # its words
-    if point_folder $point; then
-      are_finished+=(yes)
-    else
-      are_finished+=('') own[$REPLY]=$point
-    fi
-    folders+=("$REPLY")
-  done
-}
 # bring_out FOLDER TARGET: true when a point's folder holds nothing but files and folders, none of them a program that
 # runs as the user whoever starts it, and now lies where no container sees it.
 bring_out() {
@@ -51,12 +34,10 @@ store_points() {
     [[ -e $left && -n ${own[$name]-} ]] || continue
     if [[ $left == "$run/$name" ]]; then
       ! rmdir "$left" 2>/dev/null || continue
-      # shellcheck disable=SC2086 # its words
-      look_up ${own[$name]}
-      [[ ${REPLIES[1]} == failed ]] || word=interrupted
+      look_up "$name"
+      [[ ${REPLIES[0]} == failed ]] || word=interrupted
     fi
-    # shellcheck disable=SC2086 # its words
-    measurement_of ${own[$name]}
+    measurement_of "${own[$name]}"
     own[$name]='' aside=$results/${word}_$job_id/$name
     if [[ $left == "$run/finished/$name" || $left == "$place/$name" ]]; then
       # A client may still be in the folder, so nothing is written there. The final name comes last. Who was killed before left it in $place.
