@@ -24,18 +24,17 @@ read -r in_flight_percent too_short < <(awk -F '[=/]' '/^in_flight=[0-9]+\/[0-9]
   busy += $2; seconds += $3; short += $4 } END {
   if (seconds > 0) printf "%d %d\n", (busy < 1000 * seconds ? busy / seconds / 10 : 100), short }' <<<"$states")
 finished=0 failed=0 not_run=0 seconds_needed=0 why=''
-for point in "${points[@]}"; do
-  read -r use_case isl osl concurrency _ <<<"$point"
-  # shellcheck disable=SC2086 # its words
-  look_up $point
-  detail=${REPLIES[3]}
-  case ${REPLIES[1]} in
+for number in "${!points[@]}"; do
+  read -r use_case isl osl concurrency _ <<<"${points[number]}"
+  look_up "${folders[number]}"
+  detail=${REPLIES[2]}
+  case ${REPLIES[0]} in
     finished) finished=$((finished + 1)) && continue ;;
     'not run') not_run=$((not_run + 1)) why=$detail && continue ;;
     failed) failed=$((failed + 1)) ;;
-    'left out') seconds_needed=$((seconds_needed + REPLIES[2])) ;;
+    'left out') seconds_needed=$((seconds_needed + REPLIES[1])) ;;
   esac
-  say "${REPLIES[1]}: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
+  say "${REPLIES[0]}: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
 done
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
 if [[ $code == [05] && $failed != 0 ]]; then
