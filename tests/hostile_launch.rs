@@ -221,8 +221,8 @@ fn a_long_row_of_points_holds_nobody_up() {
     let row = format!("m_7|failed|3||{}\n", "\u{1}".repeat(4_000_000));
     fs::write(folder.path().join("points"), row).unwrap();
     let program = format!(
-        "run=$FOLDER\npoint_folder() {{ REPLY=m_7; return 1; }}\n{}\n\
-         look_up chat 32 16 1 8 8 0\necho \"${{REPLIES[1]}} ${{REPLIES[2]}} ${{#REPLIES[3]}}\"",
+        "run=$FOLDER\ndeclare -A own=([m_7]=yes)\n{}\nlook_up m_7\n\
+         echo \"${{REPLIES[0]}} ${{REPLIES[1]}} ${{#REPLIES[2]}}\"",
         functions.join("\n")
     );
     let (code, words) = bash(&folder, &program, &[]);
@@ -520,7 +520,13 @@ impl Left {
 
     /// Runs the part of launch.sh that brings points out, the manifest, and the count.
     fn bring_out(&self) -> String {
+        self.bring_out_with("")
+    }
+
+    /// The same, with lines before points are stored.
+    fn bring_out_with(&self, before: &str) -> String {
         let script = default_launch();
+        let of_failed = lines(&script, "if [[ $code == [05] ", "elif");
         let start = script
             .find("# Points in progress: all of results that")
             .unwrap();
@@ -535,6 +541,8 @@ impl Left {
             "set_aside",
             "own_folder",
             "write_manifest",
+            "running",
+            "last_words",
             "client_end",
         ]
         .map(|name| function(&script, name).to_owned() + "\n")
@@ -544,8 +552,13 @@ impl Left {
              job_id=7 parts=0 runs=(7) points=('chat 32 16 1 8 8 0') manifest=$results/run_7.json clients=()\n(exit 4) & clients=($!)\n\
              definition=gpus=4 fingerprint=f\ndeclare -A differs=() own=()\nprint_manifest() {{ echo text; }}\n\
              {functions}\n{}\nlook_up {POINT}\necho \"status: ${{REPLIES[0]}}\"\necho \"measured: ${{are_finished[*]}}\"\n\
-             client_end 0\necho \"end: ${{REPLIES[*]}}\"\nwrite_manifest",
-            &script[start..start + end]
+             client_end 0\necho \"end: ${{REPLIES[*]}}\"\nwrite_manifest\n\
+             explain() {{ :; }}\nlook_into() {{ for log; do [[ ! -f $log ]] || echo \"log: $log\"; done; }}\n\
+             code=5 failed=1\n{of_failed}\n:\nfi",
+            script[start..start + end].replace(
+                "\nstore_points all",
+                &format!("\n{before}\nstore_points all")
+            )
         );
         let (code, words) = bash(&self.folder, &program, &[]);
         assert_eq!(code, Some(0), "{words}");
@@ -573,12 +586,64 @@ fn a_result_that_is_not_stored_is_not_finished() {
     let left = Left::new();
     fs::write(left.run().join("points"), format!("{POINT}|finished|3||\n")).unwrap();
     // Where mv keeps what is there, and says that all is well.
-    symlink("nowhere", left.at("results").join(POINT)).unwrap();
-    let words = left.bring_out();
+    let words = left.bring_out_with("ln -s nowhere \"$results/m_4_1_chat_32_16_7\"");
     assert!(words.contains("status: failed"), "{words}");
-    assert!(words.contains("could not be stored as"), "{words}");
+    assert!(
+        words.contains("could not be stored as") && words.contains("it stays in .run_7/finished"),
+        "{words}"
+    );
     let kept = left.run().join("finished.refused-1").join(POINT);
     assert!(kept.join("table.csv").is_file(), "{words}");
+}
+
+type Take<'a> = (&'a str, &'a dyn Fn(&Path));
+
+/// Who may write to the results takes a name of the job before it starts: no point is lost by that, and nothing is
+/// followed.
+#[test]
+fn a_name_of_the_job_that_is_taken() {
+    let takes: [Take<'_>; 5] = [
+        ("a link to nothing", &|path| {
+            symlink("nowhere", path).unwrap()
+        }),
+        ("a link to a folder", &|path| {
+            symlink("../home/folder", path).unwrap()
+        }),
+        ("a file", &|path| fs::write(path, "theirs").unwrap()),
+        ("a FIFO", &make_fifo),
+        ("another's link in a folder", &|path| {
+            fs::create_dir(path).unwrap();
+            symlink("../../home", path.join("x")).unwrap();
+        }),
+    ];
+    for (name, take) in takes {
+        let left = Left::new();
+        take(&left.at("results").join(POINT));
+        let words = left.bring_out();
+        assert!(words.contains("status: finished"), "{name}: {words}");
+        assert!(left.at("results").join(POINT).join("table.csv").is_file());
+        left.assert_home(&words);
+
+        let left = Left::new();
+        fs::create_dir(left.run().join("failed")).unwrap();
+        fs::rename(left.point(), left.run().join("failed").join(POINT)).unwrap();
+        fs::write(
+            left.run().join("failed").join(POINT).join("a.log"),
+            "its words",
+        )
+        .unwrap();
+        fs::write(left.at("home/folder/a.log"), "").unwrap();
+        fs::write(left.at("home/a.log"), "").unwrap();
+        take(&left.at("results/failed_7"));
+        let words = left.bring_out();
+        let kept = left.at("results/failed_7").join(POINT).join("a.log");
+        assert!(kept.is_file(), "{name}: {words}");
+        let looked: Vec<_> = words
+            .lines()
+            .filter(|line| line.starts_with("log: "))
+            .collect();
+        assert_eq!(looked, [format!("log: {}", kept.display())], "{name}");
+    }
 }
 
 /// A run that was killed did not bring out what was finished; the next one of the job does, and
@@ -687,6 +752,17 @@ fn what_says_what_was_measured_may_say_anything() {
         );
         assert!(!words.contains(['\u{1b}', '\u{202e}']), "{said}");
     }
+    // The same in a folder that a link leads to is another's.
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("theirs")).unwrap();
+    fs::write(folder.path().join("theirs/measurement.txt"), ours).unwrap();
+    symlink("theirs", folder.path().join("point")).unwrap();
+    let program = format!(
+        "definition=gpus=4 fingerprint=f\ndeclare -A differs=()\n{functions}\n\
+         for each in theirs point; do ! counts $each 'chat 32 16 1 8 8 0' || echo $each; done"
+    );
+    let (_, words) = bash(&folder, &program, &[]);
+    assert_eq!(words, "theirs\n");
 }
 
 type Attack = fn(&Left);

@@ -57,7 +57,14 @@ fn store_points(folder: &TempDir, client: &str) -> String {
     let launch = script(ScriptKind::Launch);
     let own = functions(
         &launch,
-        &["say", "put", "set_aside", "store", "store_points"],
+        &[
+            "say",
+            "put",
+            "set_aside",
+            "store",
+            "own_name",
+            "store_points",
+        ],
     );
     let program = format!(
         "set -Eeuo pipefail
@@ -134,6 +141,8 @@ fn a_client_that_only_says_that_it_has_ended() {
         &[
             "say",
             "running",
+            "text_of",
+            "last_words",
             "at_work",
             "ends_within",
             "step_ids",
@@ -144,7 +153,7 @@ fn a_client_that_only_says_that_it_has_ended() {
     );
     let end = lines(
         &launch,
-        "stop_steps client 5",
+        "stop_steps client 10",
         "! declare -F remove_containers",
     );
     let program = format!(
@@ -160,6 +169,47 @@ fn a_client_that_only_says_that_it_has_ended() {
     );
     let said = bash(&folder, &program);
     assert!(said.ends_with("stopped\n"), "{said}");
+}
+
+/// A client that runs on has ended only where it says so in the words for it. launch.sh waits for none that runs.
+#[test]
+fn a_client_that_says_something_else_of_its_end() {
+    let launch = script(ScriptKind::Launch);
+    let names = ["running", "text_of", "last_words", "at_work", "client_end"];
+    let own = functions(&launch, &names);
+    let goes_on = lines(&launch, "goes_on() {", "}");
+    for (put, said) in [
+        ("echo finished 0 >ended.0", "ended finished 0\n"),
+        ("echo not a word >ended.0", "goes on client_failed 0\n"),
+        ("printf finished >ended.0", "goes on client_failed 0\n"),
+        (
+            "yes finished 0 | tr '\\n' ' ' | head -c 9000000 >ended.0",
+            "goes on client_failed 0\n",
+        ),
+        (
+            "echo finished 0 >word; ln -s word ended.0",
+            "goes on client_failed 0\n",
+        ),
+        ("mkfifo ended.0", "goes on client_failed 0\n"),
+        ("mkdir ended.0", "goes on client_failed 0\n"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let program = format!(
+            "set -Eu
+            {own}{goes_on}
+            {put}
+            sleep 20 >/dev/null 2>&1 & servers=($!)
+            sleep 20 >/dev/null 2>&1 & clients=($!) run=.
+            declare -A last_act=([$!]=ended.0)
+            goes_on && printf 'goes on ' || printf 'ended '
+            client_end 0
+            echo \"${{REPLIES[*]}}\"
+            kill $(jobs -p)"
+        );
+        let began = std::time::Instant::now();
+        assert_eq!(bash(&folder, &program), said, "{put}");
+        assert!(began.elapsed().as_secs() < 10, "{put}");
+    }
 }
 
 #[test]
@@ -195,9 +245,10 @@ fn a_number_with_a_zero_in_front() {
         let program = format!("states=ready_seconds={number}\n{line}\necho \"<$ready_seconds>\"");
         assert_eq!(bash(&folder, &program), format!("<{read}>\n"), "{number}");
     }
-    let client_end = functions(&launch, &["client_end"]);
+    let client_end = functions(&launch, &["client_end", "last_words"]);
+    fs::write(folder.path().join("ended.0"), "finished 089").unwrap();
     let program = format!(
-        "clients=(1)\nwait() {{ return 3; }}\nrun=.\ntext_of() {{ echo 'finished 089'; }}\n{client_end}\nclient_end 0\necho \"${{REPLIES[*]}}\""
+        "clients=(1)\nwait() {{ return 3; }}\nrunning() {{ false; }}\nrun=.\ntext_of() {{ echo 'finished 089'; }}\n{client_end}\nclient_end 0\necho \"${{REPLIES[*]}}\""
     );
     assert_eq!(bash(&folder, &program), "client_failed 3\n");
 }

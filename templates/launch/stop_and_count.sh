@@ -39,7 +39,7 @@ done
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
 if [[ $code == [05] && $failed != 0 ]]; then
   explain points_failed
-  look_into "$results/failed_$job_id"/{*,*/server-*}/*.log
+  look_into "${failures[@]}"
 elif [[ $code == 0 && $finished != "${#points[@]}" ]]; then
   # srun can say 0 of a client that never ran.
   explain points_missing

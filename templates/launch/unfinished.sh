@@ -23,6 +23,13 @@ store() {
   mkdir -p "${2%/*}" && mv -nT -- "$copy/$name" "$2" && [[ ! -e $copy/$name ]] || return 1
   timeout 60 rm -rf -- "$1" || true
 }
+# own_name NAME: frees a name of this job in results from what is no folder of the user's.
+own_name() {
+  local path=$results/$1
+  [[ ! -e $path && ! -L $path || -d $path && ! -L $path && -O $path ]] || set_aside "$path" refused
+}
+# In failures, the logs of points that failed, as they are stored.
+failures=()
 # store_points [all]: what clients have put down gets its final name, and what was measured is written down there. What
 # an unfinished point left is no result, but it is data; "all" is for when no client is at work any more.
 store_points() {
@@ -39,11 +46,14 @@ store_points() {
     own[$name]='' target=$results/${word}_$job_id/$name
     if [[ $left == "$run/finished/$name" ]]; then
       store "$left" "$results/$name" "$REPLY" && unset "own[$name]" ||
-        say "error: $name could not be stored as $results/$name" >&2
+        say "error: $name could not be stored as $results/$name: it stays in ${run##*/}/finished" >&2
     else
-      [[ ! -L ${target%/*} ]] || set_aside "${target%/*}" refused
-      [[ ! -e $target ]] || set_aside "$target" earlier
-      ! store "$left" "$target" || say "an unfinished point ($word); what it left is in $target"
+      own_name "${word}_$job_id" || continue
+      [[ ! -e $target && ! -L $target ]] || set_aside "$target" earlier || continue
+      ! store "$left" "$target" || {
+        say "an unfinished point ($word); what it left is in $target"
+        [[ $word == interrupted ]] || failures+=("$target"{,/server-*}/*.log)
+      }
     fi
     rm -rf -- "$results/.stored_$job_id"
   done
@@ -55,6 +65,7 @@ for left in "${!differs[@]}"; do
   say "does not count: ${left##*/}: ${differs[$left]}"
   [[ -z ${own[${left##*/}]-} ]] || { set_aside "$left" other && differs[$left]=; }
 done
+for name in "${!own[@]}" {failed,interrupted}_"$job_id"; do own_name "$name"; done
 # An earlier run of this job may have been killed, and may have measured on other GPUs.
 [[ ! -e $run/finished || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] || set_aside "$run/finished" other
 store_points all

@@ -134,7 +134,7 @@ need_commands() {
 set_aside() {
   local number=1
   while [[ -e $1.$2-$number || -L $1.$2-$number ]]; do number=$((number + 1)); done
-  mv -nT -- "$1" "$1.$2-$number"
+  mv -nT -- "$1" "$1.$2-$number" || return
   say "kept what was there as $1.$2-$number"
 }
 
@@ -394,11 +394,11 @@ declare -A differs=()
 # counts FOLDER POINT: true when it is a result of the same measurement. An empty folder is none.
 counts() {
   local here there LC_ALL=C
-  [[ -d $1 ]] || return 1
+  [[ -d $1 && ! -L $1 ]] || return 1
   if [[ -z ${differs[$1]-} ]]; then
     measurement_of "$2"
     # But for the last line, the fingerprint; and GPUs of which nvidia-smi said nothing are not other ones.
-    here=${REPLY%$'\n'*} there=$(text_of "$1/measurement.txt" | sed '$d') REPLY=same
+    here=${REPLY%$'\n'*} there=$(text_of "$1/measurement.txt" | head -n -1) REPLY=same
     [[ $here$'\n'$there != *$'\n'gpu_model=$'\n'* ]] ||
       here=$(sed '/^gpu_model=/d' <<<"$here") there=$(sed '/^gpu_model=/d' <<<"$there")
     if [[ -z $there ]]; then
@@ -472,6 +472,13 @@ store() {
   mkdir -p "${2%/*}" && mv -nT -- "$copy/$name" "$2" && [[ ! -e $copy/$name ]] || return 1
   timeout 60 rm -rf -- "$1" || true
 }
+# own_name NAME: frees a name of this job in results from what is no folder of the user's.
+own_name() {
+  local path=$results/$1
+  [[ ! -e $path && ! -L $path || -d $path && ! -L $path && -O $path ]] || set_aside "$path" refused
+}
+# In failures, the logs of points that failed, as they are stored.
+failures=()
 # store_points [all]: what clients have put down gets its final name, and what was measured is written down there. What
 # an unfinished point left is no result, but it is data; "all" is for when no client is at work any more.
 store_points() {
@@ -488,11 +495,14 @@ store_points() {
     own[$name]='' target=$results/${word}_$job_id/$name
     if [[ $left == "$run/finished/$name" ]]; then
       store "$left" "$results/$name" "$REPLY" && unset "own[$name]" ||
-        say "error: $name could not be stored as $results/$name" >&2
+        say "error: $name could not be stored as $results/$name: it stays in ${run##*/}/finished" >&2
     else
-      [[ ! -L ${target%/*} ]] || set_aside "${target%/*}" refused
-      [[ ! -e $target ]] || set_aside "$target" earlier
-      ! store "$left" "$target" || say "an unfinished point ($word); what it left is in $target"
+      own_name "${word}_$job_id" || continue
+      [[ ! -e $target && ! -L $target ]] || set_aside "$target" earlier || continue
+      ! store "$left" "$target" || {
+        say "an unfinished point ($word); what it left is in $target"
+        [[ $word == interrupted ]] || failures+=("$target"{,/server-*}/*.log)
+      }
     fi
     rm -rf -- "$results/.stored_$job_id"
   done
@@ -504,6 +514,7 @@ for left in "${!differs[@]}"; do
   say "does not count: ${left##*/}: ${differs[$left]}"
   [[ -z ${own[${left##*/}]-} ]] || { set_aside "$left" other && differs[$left]=; }
 done
+for name in "${!own[@]}" {failed,interrupted}_"$job_id"; do own_name "$name"; done
 # An earlier run of this job may have been killed, and may have measured on other GPUs.
 [[ ! -e $run/finished || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] || set_aside "$run/finished" other
 store_points all
@@ -1297,7 +1308,11 @@ running() { kill -0 "$1" 2>/dev/null; }
 # By the process of a client's step, the file in which the client leaves the cause of its end as its last act. Its
 # step ends later: it still removes the container.
 declare -A last_act=()
-at_work() { running "$1" && [[ ! -s ${last_act[$1]-} ]]; }
+at_work() { local REPLIES && running "$1" && ! last_words "${last_act[$1]-}"; }
+# last_words FILE: in REPLIES, the cause of a client's end and its exit code; false unless it left such words there.
+last_words() {
+  [[ -s $1 ]] && read -r -n 40 -a REPLIES < <(text_of "$1") && [[ ${REPLIES[*]} =~ ^[a-z_]+\ (0|[1-9][0-9]{0,2})$ ]]
+}
 # ends_within SECONDS PID...: waits at most so long until none of these is at work.
 ends_within() {
   local tries=$(($1 * 10)) pid
@@ -1338,9 +1353,9 @@ stop_steps() {
 # client_end NUMBER: in REPLIES, the cause of the end of a client that is no more at work, and its exit code.
 client_end() {
   local status=0
-  read -r -a REPLIES < <(text_of "$run/ended.$1") || true
-  [[ ! "${REPLIES[*]}" =~ ^[a-z_]+\ (0|[1-9][0-9]{0,2})$ ]] || return 0
-  wait "${clients[$1]}" || status=$?
+  ! last_words "$run/ended.$1" || return 0
+  # What it said may be gone, and it may run on.
+  running "${clients[$1]}" || wait "${clients[$1]}" || status=$?
   REPLIES=(client_failed "$status")
 }
 
@@ -1544,7 +1559,7 @@ done
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
 if [[ $code == [05] && $failed != 0 ]]; then
   explain points_failed
-  look_into "$results/failed_$job_id"/{*,*/server-*}/*.log
+  look_into "${failures[@]}"
 elif [[ $code == 0 && $finished != "${#points[@]}" ]]; then
   # srun can say 0 of a client that never ran.
   explain points_missing
