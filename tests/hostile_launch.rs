@@ -1054,6 +1054,9 @@ fn a_cache_is_for_one_recipe() {
     let second = cache(&format!("{with_code} tokenizer=me/b"));
     assert!(first.1 != own.1 && first.1 != second.1, "{first:?}");
     assert_ne!(own.1, cache("client_reference=evil/c").1);
+    // One character for several would have names of two images for one folder.
+    let of = |image: &str| cache(&format!("client_reference={image}")).1;
+    assert_ne!(of("python:slim"), of("python/slim"));
 }
 
 /// The images of a recipe see the folder that it names as its model.
@@ -1068,6 +1071,12 @@ fn a_model_s_folder_is_not_the_user_s_home() {
         "home/me/models/.own/a",
         "stage/a",
         "stage/.run",
+        "stage/results/a",
+        "stage/logs",
+        "stage/nim_cache/1-a",
+        "stage/hf_cache",
+        "stage/model/results",
+        "home/me/results",
         "models/a",
         "x",
     ] {
@@ -1089,6 +1098,13 @@ fn a_model_s_folder_is_not_the_user_s_home() {
         ("x/link/.ssh", false),
         ("stage", false),
         ("stage/.run", false),
+        ("stage/results/a", false),
+        ("stage/logs", false),
+        ("stage/nim_cache/1-a", false),
+        ("stage/hf_cache/", false),
+        ("stage/model/../results", false),
+        ("stage/model/results", true),
+        ("home/me/results", true),
         ("", false),
     ] {
         let program = format!(
@@ -1106,10 +1122,16 @@ fn a_model_s_folder_is_not_the_user_s_home() {
         "/./dev",
         "/lustre/../proc",
         "/run/user",
+        "/tmp",
+        "//tmp/.",
+        "/var",
+        "/var/tmp/",
     ] {
         assert!(ModelPath::parse(path).is_err(), "{path}");
     }
-    assert!(ModelPath::parse("/home/me/models/a").is_ok());
+    for path in ["/home/me/models/a", "/tmp/a", "/var/tmp/a", "/var/lib/a"] {
+        assert!(ModelPath::parse(path).is_ok(), "{path}");
+    }
 }
 
 /// A file system may be mounted in two places: names prove nothing.

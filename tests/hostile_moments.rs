@@ -434,6 +434,9 @@ fn a_link_to_a_folder_of_the_system_is_no_model() {
         ("run", "/run"),
         ("root", "/"),
         ("fd", "/proc/self"),
+        ("tmp", "/tmp"),
+        ("var", "/var"),
+        ("var_tmp", "/var/tmp"),
         ("own", "model"),
     ] {
         symlink(target, folder.path().join(place)).unwrap();
@@ -443,6 +446,9 @@ fn a_link_to_a_folder_of_the_system_is_no_model() {
         ("run", false),
         ("root", false),
         ("fd", false),
+        ("tmp", false),
+        ("var", false),
+        ("var_tmp", false),
         ("own", true),
     ] {
         let program = format!(

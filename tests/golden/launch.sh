@@ -236,7 +236,7 @@ check_runtime
 # A recipe may name any folder as its model, and its images see all that is in it. Links lead to those of the system:
 # /var/run is /run, where programs of the user and of Slurm listen.
 real=$(cd -P -- "$model_path" 2>/dev/null && pwd) || real=$model_path
-[[ ! $real/ =~ ^/+(boot|dev|etc|proc|run|sys)?/ ]] ||
+[[ ! $real/ =~ ^/+((boot|dev|etc|proc|run|sys)?/|(tmp|var|var/tmp)/$) ]] ||
   missing "a folder that is a model's: $model_path is $real, a folder of the system"
 ! grep -qF " ${real%/}/" /proc/self/mounts || missing "a folder with the model alone: something is mounted in $model_path"
 for place in "${HOME:-/}" "$stage_path"; do
@@ -246,6 +246,8 @@ for place in "${HOME:-/}" "$stage_path"; do
   until [[ -z $rest || $real$below -ef $place ]]; do below=/${rest##*/}$below rest=${rest%/*}; done
   [[ ! $real$below -ef $place ]] || missing "a folder with the model alone: all of $place lies in $model_path"
   until [[ -z $folder || $folder -ef $place ]]; do folder=${folder%/*}; done
+  [[ ! $folder -ef $stage_path || ! ${real#"$folder"}/ =~ ^/(logs|results|nim_cache|hf_cache)/ ]] ||
+    missing "a folder with the model alone: $model_path is what jobs leave in $place"
   [[ -z $folder || ${real#"$folder"} != */.* ]] || missing "a folder with the model alone: $model_path is a hidden one of $place"
 done
 missing_files "$model_path" "${model_files[@]}"
@@ -335,7 +337,7 @@ stop_if_missing
 digest() { printf '%s\0' "$@" | sha256sum | head -c 32; }
 cache_path=$stage_path/nim_cache/$UID-$(digest "$server_image" \
   "$server_reference" "$weights_target" "$engine_target" "${server_environment[@]}" -- "${server_command[@]}")
-hub_cache=$stage_path/hf_cache/$UID-${client_reference//[\/:@]/+}
+hub_cache=$stage_path/hf_cache/$UID-$(digest "$client_reference")
 [[ ${client_command[*]} != *trust-remote-code* ]] || hub_cache+=-$(digest "$tokenizer" "${client_command[@]}")
 readonly cache_path hub_cache
 mkdir -p "$logs" "$results" || fail "cannot make folders in $stage_path"
