@@ -99,7 +99,7 @@ fn a_job_s_name_is_no_count_of_restarts() {
 #[test]
 fn the_share_in_flight_is_a_share() {
     let script = default_launch();
-    let read = lines(&script, "states=$(", "  if (seconds > 0)");
+    let read = lines(&script, "states=$(", "  }' <<<");
     for (states, expected) in [
         (["in_flight=90000/100/1", ""], "90 1"),
         (["in_flight=90000/100/1", "in_flight=20000/100/0"], "55 1"),
@@ -108,7 +108,7 @@ fn the_share_in_flight_is_a_share() {
         (["in_flight=-1/100/0", "in_flight=1/2"], " "),
         (
             ["in_flight=99999999999999/1/99999999", "x\nin_flight=a/1/1"],
-            "100 99999999",
+            "100 2",
         ),
         (
             [
@@ -129,10 +129,28 @@ fn the_share_in_flight_is_a_share() {
         }
         let text_of = function(&script, "text_of");
         let program = format!(
-            "{text_of}\nset +e\nrun=$FOLDER clients=(1 2)\n{read}\necho \"$ready_seconds: $in_flight_percent $too_short\""
+            "{text_of}\nset +e\nrun=$FOLDER clients=(1 2) points=(a b) ready_timeout=9\n{read}\necho \"$ready_seconds: $in_flight_percent $too_short\""
         );
         let (_, words) = bash(&folder, &program, &[]);
         assert_eq!(words, format!("7: {expected}\n"), "{states:?}");
+    }
+}
+
+/// How long the next job needs is a client's claim, too: no more than the recipe allows.
+#[test]
+fn the_time_for_the_next_job_has_a_bound() {
+    let script = default_launch();
+    let read = lines(&script, "ready_seconds=$(sed", "finished=0 failed=0");
+    let count = lines(&script, "finished=0 failed=0", "done");
+    let folder = tempfile::tempdir().unwrap();
+    for (said, expected) in [("90", "90 180"), ("999999999", "1800 3600"), ("", " 0")] {
+        let program = format!(
+            "set +e\nsay() {{ :; }}\npoints=(a b) folders=(a b) not_run=0 why='' ready_timeout=1800 point_timeout=900\n\
+             look_up() {{ REPLIES=('left out' '{said}' ''); }}\nstates=ready_seconds={said}\n\
+             {read}\n{count}\necho \"$ready_seconds $seconds_needed\""
+        );
+        let (_, words) = bash(&folder, &program, &[]);
+        assert_eq!(words, format!("{expected}\n"), "{said}");
     }
 }
 

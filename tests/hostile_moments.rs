@@ -77,7 +77,7 @@ fn store_points(folder: &TempDir, client: &str) -> String {
         echo theirs >results/other_4/measurement.txt
         client() {{ {client}; }}
         timeout() {{ local status=0; command timeout \"$@\" || status=$?; [[ $2 != tar ]] || client; return $status; }}
-        results=$PWD/results run=$PWD/results/.run_7 job_id=7
+        results=$PWD/results run=$PWD/results/.run_7 job_id=7 store_seconds=60
         declare -A own=([p_7]='chat 1 1 1 1 1 1')
         measurement_of() {{ REPLY=measured; }}
         store_points"
@@ -108,6 +108,65 @@ fn a_client_keeps_nothing_of_a_stored_point() {
     assert_eq!(said, "");
     let table = folder.path().join("results/p_7/table");
     assert_eq!(fs::read_to_string(table).unwrap(), "1\n");
+}
+
+/// However much a client leaves, storing it takes neither the disk nor the time of others.
+#[test]
+fn too_much_is_not_stored() {
+    let launch = script(ScriptKind::Launch);
+    let names = [
+        "say",
+        "put",
+        "set_aside",
+        "store",
+        "own_name",
+        "store_points",
+    ];
+    let own = functions(&launch, &names);
+    let run = |own: &str, client: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let program = format!(
+            "set -Eeuo pipefail
+            {own}
+            say() {{ echo \"$*\"; }}
+            results=$PWD/results run=$PWD/results/.run_7 job_id=7 store_seconds=3
+            mkdir -p $run/finished/p{{1,2,3}}_7
+            declare -A own=([p1_7]=1 [p2_7]=1 [p3_7]=1)
+            measurement_of() {{ REPLY=measured; }}
+            {client}
+            store_points 2>&1
+            ls results"
+        );
+        let began = std::time::Instant::now();
+        let said = bash(&folder, &program);
+        let took = began.elapsed().as_secs();
+        let du = Command::new("du").arg("-sk").arg(folder.path()).output();
+        let used = String::from_utf8(du.unwrap().stdout).unwrap();
+        let used: u64 = used.split_whitespace().next().unwrap().parse().unwrap();
+        assert!(took < 20 && used < 10_000, "{took} s, {used} KiB: {said}");
+        said
+    };
+    assert_eq!(run(&own, ""), "p1_7\np2_7\np3_7\n");
+    // Holes are not copied.
+    let said = run(&own, "truncate -s 1T $run/finished/p1_7/hole");
+    assert!(said.contains("p2_7\np3_7\n"), "{said}");
+    // All points have one time together.
+    let slow = "timeout() { [[ $2 != tar ]] || sleep \"$1\"; command timeout \"$@\"; }";
+    let said = run(&own, slow);
+    let others = "error: it takes too long to store points: the others stay in .run_7\n";
+    assert_eq!(said, format!("{others}p1_7\n"));
+    // What is more than the bound stays where it is.
+    assert!(own.contains("head -c 17179869184 |"));
+    let own = own.replace("head -c 17179869184 |", "head -c 100000 |");
+    let said = run(
+        &own,
+        "head -c 1000000 /dev/urandom >$run/finished/p1_7/table",
+    );
+    assert!(
+        said.contains("p1_7 stays in .run_7: it has links or devices, or is too much to copy"),
+        "{said}"
+    );
+    assert!(said.ends_with("\np2_7\np3_7\n"), "{said}");
 }
 
 /// The client's folder becomes a link to another job's result, before and after it has been read.
@@ -276,7 +335,7 @@ fn checksums_from_the_root_and_of_standard_input() {
         )
         .unwrap();
         let program = format!(
-            "mark=.mark\n{own}\nb3sum() {{ echo \"FAILED: standard input has $(wc -c) bytes\"; return 1; }}
+            "set -o pipefail\nmark=.mark\n{own}\nb3sum() {{ echo \"FAILED: standard input has $(wc -c) bytes\"; return 1; }}
             echo typed | check_checksums ."
         );
         let said = bash(&folder, &program);

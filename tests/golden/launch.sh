@@ -459,20 +459,22 @@ for log in "$logs"/{server,benchmarking}_"$job_id".*out; do
 done
 
 # store FOLDER TARGET [MEASUREMENT]: copies what a client left to TARGET, and removes it. Who still has the folder open
-# has nothing of the copy, which is looked at before it gets its name: files and folders alone, and none is setuid.
+# has nothing of the copy, which is looked at before it gets its name: files and folders alone, and none is setuid. It
+# has 16 GiB at most, and $seconds_left.
 store() {
   local name=${1##*/} copy=$results/.stored_$job_id strange=yes
   rm -rf -- "$copy" && mkdir -m 700 -- "$copy" || return 1
   # tar follows no link on its way. Its 1 means that something changed meanwhile.
-  [[ -L ${1%/*} ]] || ! { timeout 60 tar -C "${1%/*}" -cf - --mode=a-s,u+rwX -- "$name" || (($? == 1)); } 2>/dev/null |
-    tar -C "$copy" -xf - 2>/dev/null || strange=$(find "$copy" ! -type d ! -type f -print -quit)
+  [[ -L ${1%/*} ]] ||
+    ! { timeout "$seconds_left" tar -C "${1%/*}" -Scf - --mode=a-s,u+rwX -- "$name" || (($? == 1)); } 2>/dev/null |
+    head -c 17179869184 | tar -C "$copy" -xf - 2>/dev/null || strange=$(find "$copy" ! -type d ! -type f -print -quit)
   if [[ -n $strange ]]; then
-    say "error: what the client left of $name stays in ${run##*/}: it has links or devices, or cannot be copied" >&2
+    say "error: what the client left of $name stays in ${run##*/}: it has links or devices, or is too much to copy" >&2
     return 1
   fi
   (($# < 3)) || put "$copy/$name/measurement.txt" "$3" || return 1
   mkdir -p "${2%/*}" && mv -nT -- "$copy/$name" "$2" && [[ ! -e $copy/$name ]] || return 1
-  timeout 60 rm -rf -- "$1" || true
+  timeout "$seconds_left" rm -rf -- "$1" || true
 }
 # own_name NAME: frees a name of this job in results from what is no folder of the user's.
 own_name() {
@@ -482,12 +484,16 @@ own_name() {
 # In failures, the logs of points that failed, as they are stored.
 failures=()
 # store_points [all]: what clients have put down gets its final name, and what was measured is written down there. What
-# an unfinished point left is no result, but it is data; "all" is for when no client is at work any more.
+# an unfinished point left is no result, but it is data; "all" is for when no client is at work any more. All points
+# together have $store_seconds.
+store_seconds=60 seconds_left=60
 store_points() {
-  local left name word target
+  local left name word target end=$((SECONDS + store_seconds))
   for left in "$run"/{finished,failed}/* ${1:+"$run"/*}; do
     name=${left##*/} word=failed
     [[ -e $left && -n ${own[$name]-} ]] || continue
+    seconds_left=$((end - SECONDS))
+    ((seconds_left > 0)) || { say "error: it takes too long to store points: the others stay in ${run##*/}" >&2 && break; }
     if [[ $left == "$run/$name" ]]; then
       ! rmdir "$left" 2>/dev/null || continue
       look_up "$name"
@@ -795,7 +801,7 @@ is_healthy() {
   [[ $answer == 200 ]] || { answer="$health_path answers $answer" && return 1; }
 }
 lists_model() {
-  answer=$(curl --silent --max-time 5 "http://$url/v1/models") || true
+  answer=$(curl --silent --max-time 5 "http://$url/v1/models" | head -c 1048576) || true
   [[ $answer == *"\"$served_model_name\""* ]] && return
   local LC_ALL=C
   answer=${answer:0:200}
@@ -816,7 +822,7 @@ chat() {
 completes() {
   local status
   refused=0
-  if ! answer=$(chat 4 --max-time "$1" --write-out '\n%{http_code}' <<<'Say hello.'); then
+  if ! answer=$(chat 4 --max-time "$1" --write-out '\n%{http_code}' <<<'Say hello.' | head -c 1048576); then
     answer="a small completion had no whole answer within $1 s"
     return 1
   fi
@@ -1522,6 +1528,7 @@ explain() {
 
 explain "$cause"
 # First what must not be lost: who is told to stop may have only seconds.
+((code != 6)) || store_seconds=5
 store_points
 write_manifest
 # Now, since what steps say when they are told to stop is no cause.
@@ -1542,9 +1549,12 @@ last_act=()
 ! declare -F remove_containers >/dev/null || remove_containers
 states=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done)
 ready_seconds=$(sed -n 's/^ready_seconds=\(0\|[1-9][0-9]\{0,8\}\)$/\1/p' <<<"$states" | sort -n | tail -n 1)
-read -r in_flight_percent too_short < <(awk -F '[=/]' '/^in_flight=[0-9]+\/[0-9]+\/[0-9]+$/ && length() < 40 {
-  busy += $2; seconds += $3; short += $4 } END {
-  if (seconds > 0) printf "%d %d\n", (busy < 1000 * seconds ? busy / seconds / 10 : 100), short }' <<<"$states")
+((${ready_seconds:-0} <= ready_timeout)) || ready_seconds=$ready_timeout
+read -r in_flight_percent too_short < <(awk -F '[=/]' -v points="${#points[@]}" '
+  /^in_flight=[0-9]+\/[0-9]+\/[0-9]+$/ && length() < 40 { busy += $2; seconds += $3; short += $4 }
+  END {
+    if (seconds > 0) print int(busy < 1000 * seconds ? busy / seconds / 10 : 100), (short < points ? short : points)
+  }' <<<"$states")
 finished=0 failed=0 not_run=0 seconds_needed=0 why=''
 for number in "${!points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"${points[number]}"
@@ -1554,7 +1564,7 @@ for number in "${!points[@]}"; do
     finished) finished=$((finished + 1)) && continue ;;
     'not run') not_run=$((not_run + 1)) why=$detail && continue ;;
     failed) failed=$((failed + 1)) ;;
-    'left out') seconds_needed=$((seconds_needed + REPLIES[1])) ;;
+    'left out') seconds_needed=$((seconds_needed + (REPLIES[1] < 2 * point_timeout ? REPLIES[1] : 2 * point_timeout))) ;;
   esac
   say "${REPLIES[0]}: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
 done
