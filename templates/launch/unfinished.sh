@@ -51,8 +51,11 @@ store_points() {
     measurement_of "${own[$name]}"
     own[$name]='' target=$results/${word}_$job_id/$name
     if [[ $left == "$run/finished/$name" ]]; then
-      store "$left" "$results/$name" "$REPLY" && unset "own[$name]" ||
+      if store "$left" "$results/$name" "$REPLY"; then
+        unset "own[$name]"
+      else
         say "error: $name could not be stored as $results/$name: it stays in ${run##*/}/finished" >&2
+      fi
     else
       own_name "${word}_$job_id" || continue
       [[ ! -e $target && ! -L $target ]] || set_aside "$target" earlier || continue
