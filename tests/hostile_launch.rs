@@ -200,7 +200,7 @@ fn a_row_of_points_is_only_a_claim() {
             fs::create_dir(folder.path().join(point)).unwrap();
             fs::write(
                 folder.path().join(point).join("measurement.txt"),
-                "the same\n",
+                "the same\nits fingerprint\n",
             )
             .unwrap();
         }
