@@ -525,7 +525,7 @@ store_points all
 for left in "$run"/{finished,failed}; do
   rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused
 done
-rm -rf -- "$run"/{ended,meet,state,taken}.*
+rm -rf -- "$run"/{ended,meet,next,state,taken}.*
 name_points
 
 # ---- The manifest: what ran, where, and how it ended ----------------------------
@@ -1084,7 +1084,7 @@ stop_tool() {
 }
 # launch.sh moves what the point left.
 on_signal() {
-  local tries=15 folder
+  local tries=8 folder
   trap '' TERM INT
   say "stopping: a signal came"
   stopping=yes
@@ -1597,7 +1597,7 @@ if ((finished < ${#points[@]})); then
   advice+=("$next: RESUME_JOB_ID=$job_id sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi
 write_manifest
-rm -f -- "$run/points" "$run"/{ended,output,meet,state,warm}.*
+rm -rf -- "$run/points" "$run"/{ended,meet,next,state,warm}.*
 rmdir "$run"/taken.* "$run"/{finished,failed} "$run" "${claims[@]}" 2>/dev/null
 for line in "${advice[@]}"; do say "$line"; done
 say "exit $code: $reason"
