@@ -4,6 +4,7 @@
 #[path = "common/cluster.rs"]
 mod cluster;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -108,20 +109,22 @@ impl Node {
 
     fn launch(&self, recipe: Recipe, job: u32, resumes: &str) -> Launch {
         let text = self.script(recipe, Plan::launch);
-        let calls = || {
-            let calls = fs::read_to_string(self.at("calls")).unwrap_or_default();
-            let is_point = |line: &&str| line.starts_with("genai-perf ");
-            calls.lines().filter(is_point).count()
-        };
+        let calls = || fs::read_to_string(self.at("calls")).unwrap_or_default();
         let (before, mut ended) = (calls(), (None, String::new()));
         with_server(self.folder.path(), self.port, || {
             ended = self.run(&text, &job.to_string(), &[("RESUME_JOB_ID", resumes)]);
         });
         let (code, said) = ended;
+        let calls = calls();
+        // A tool that was started early and never came by its gate was started again.
+        let points: BTreeSet<_> = calls[before.len()..]
+            .lines()
+            .filter(|line| line.starts_with("genai-perf "))
+            .collect();
         Launch {
             code,
             said,
-            measured: calls() - before,
+            measured: points.len(),
         }
     }
 

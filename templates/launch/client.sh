@@ -14,6 +14,14 @@ own_home=$(mktemp -d)
 export HOME=$own_home
 # keep NAME LINE...: this client's file of that name has these lines, whole or not at all.
 keep() { { printf '%s\n' "${@:2}" >"$run/$1.$replica.part" && mv -T -- "$run/$1.$replica"{.part,}; } 2>/dev/null || true; }
+# The tool of the next point may be there already: see "The gate".
+next_pid='' next_folder='' next_gate='' next_number=0
+drop_next() {
+  [[ -n $next_pid ]] || return 0
+  { kill -KILL -- "-$next_pid" && wait "$next_pid"; } 2>/dev/null || true
+  rm -rf -- "$next_gate" "$run/next.$replica/$next_folder" || true
+  next_pid=
+}
 # The last act is to leave the cause of the end where launch.sh looks for it: the step ends later, when its container
 # is removed.
 cause=client_failed
@@ -318,7 +326,6 @@ def build(body, name, *bases, **options):
 
 builtins.__build_class__ = build
 GATE
-next_pid='' next_folder='' next_gate='' next_number=0
 declare -A facts=()
 # start_tool FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED: the tool of this point, to
 # which the folder belongs once its gate is open.
@@ -346,12 +353,6 @@ start_next() {
   while [[ -n ${are_finished[next_number]-} ]]; do next_number=$((next_number + 1)); done
   # shellcheck disable=SC2086 # its words
   ((next_number >= ${#points[@]})) || start_tool "${folders[next_number]}" ${points[next_number]}
-}
-drop_next() {
-  [[ -n $next_pid ]] || return 0
-  { kill -KILL -- "-$next_pid" && wait "$next_pid"; } 2>/dev/null || true
-  rm -rf -- "$next_gate" "$run/next.$replica/$next_folder" || true
-  next_pid=
 }
 
 # ---- One point, from its warm-up to its result ----------------------------------------
@@ -385,7 +386,7 @@ stop_tool() {
 }
 # launch.sh moves what the point left.
 on_signal() {
-  local tries=15 folder
+  local tries=40 folder
   trap '' TERM INT
   say "stopping: a signal came"
   stopping=yes
