@@ -118,7 +118,8 @@ impl<'a> Report<'a> {
     /// derived where `metrics` does not have it. `highest_percentile` is the one that so many
     /// requests can support at most ([`Percentile::highest`](crate::Percentile::highest)).
     /// `requests` has what each request tells, where there is a file of them: those that `failed`, for how many
-    /// `seconds` they ran, whether that `is_too_short` (less than 10), the `share_in_flight`, the `steady` part's figures, and the `largest_difference` between
+    /// `seconds` they ran, whether that `is_too_short` (less than 10), which `share_in_flight` of these had one in
+    /// flight (that of a whole job is in `runs`), the `steady` part's figures, and the `largest_difference` between
     /// these and the whole point's; above 0.05, `is_steady` is false. A `verdict` is `within`,
     /// `exceeded`, `cannot_tell` or `unknown`. `use_cases` names the paths of each
     /// one's best points. `runs` has what [`Run::manifests`] has. A problem has `file`, `message` and, where one is to blame,

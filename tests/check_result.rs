@@ -7,8 +7,10 @@ mod client;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use nim_slurm::Recipe;
 use nim_slurm::recipe::ClientTool;
+use nim_slurm::results::{Requests, Run};
+use nim_slurm::{Recipe, Report};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::client::run_in_client;
@@ -156,4 +158,104 @@ fn phases_of_aiperf_are_no_second_result() {
     let phases = run().real_at(&format!("phases/warmup/{csv}"), "aiperf-0.13.0", csv);
     assert_eq!(phases.verdict(&aiperf(), 128, 10), "valid");
     assert!(phases.path().join("phases/warmup").join(csv).is_file());
+}
+
+/// For how long the client says that the requests of a point ran, in ms, by the tool's table; and whether it
+/// counts it as too short.
+fn client_says(recipe: &Recipe, table: &str, text: &str, requests: u32) -> (u32, bool) {
+    let program = fs::read_to_string("templates/launch/client.sh").unwrap();
+    let judgement = program
+        .lines()
+        .find(|line| line.contains("too_short=$((too_short + 1))"))
+        .unwrap();
+    let name = format!("profile_export_{table}.csv");
+    let left = Left::new()
+        .put(&name, text)
+        .put("profile_export_aiperf.json", r#"{"was_cancelled": false}"#);
+    let lines = format!(
+        "check_result \"$folder\" 16 {requests} || {{ echo \"$reason\" >&2; exit 1; }}\n{judgement}\necho \"$busy $too_short\""
+    );
+    let folder = [("folder", left.path().to_str().unwrap())];
+    let said = run_in_client(recipe, &lines, &folder);
+    let (busy, too_short) = said.split_once(' ').unwrap();
+    (busy.parse().unwrap(), too_short == "1")
+}
+
+/// The job and the report have one definition of how long a point measured: from the first request to the last
+/// answer, and it is too short below 10 s. The job has it from the tool's table, the report from each request.
+#[test]
+fn the_job_and_the_report_agree_on_what_is_too_short() {
+    let genai_perf_s = |rate: f64, count: u32| {
+        format!(
+            "Metric,avg\nOutput Sequence Length (tokens),16.00\n\nMetric,Value\n\
+             Output Token Throughput (per sec),{:.2}\nRequest Throughput (per sec),{rate:.2}\n\
+             Request Count (count),{count}.00\n",
+            16.0 * rate
+        )
+    };
+    let aiperf_s = |seconds: f64, count: u32| {
+        format!(
+            "Metric,avg\nOutput Sequence Length (tokens),16.00\n\nMetric,Value\n\
+             Output Token Throughput (tokens/sec),9.00\nBenchmark Duration (sec),{seconds:.2}\n\
+             Request Count,{count}\n"
+        )
+    };
+    // What the tools measured, by each request and by their own figures beside it.
+    for (point, file, figure) in [
+        ("genai-perf-2", "genai_perf", "request_throughput"),
+        ("aiperf-1", "aiperf", "benchmark_duration"),
+        ("aiperf-16", "aiperf", "benchmark_duration"),
+    ] {
+        let folder = camino::Utf8Path::new("tests/data/requests").join(point);
+        let text = fs::read_to_string(folder.join(format!("profile_export_{file}.json"))).unwrap();
+        let figures: Value = serde_json::from_str(&text).unwrap();
+        let raw = if file == "aiperf" { "jsonl" } else { "json" };
+        let requests = Requests::read(folder.join(format!("profile_export.{raw}"))).unwrap();
+        let count = u32::try_from(requests.as_slice().len()).unwrap();
+        let figure = figures[figure]["avg"].as_f64().unwrap();
+        let (recipe, table) = if file == "aiperf" {
+            (aiperf(), aiperf_s(figure, count))
+        } else {
+            (genai_perf("25.01"), genai_perf_s(figure, count))
+        };
+        let (busy, is_short) = client_says(&recipe, file, &table, count);
+        let seconds = requests.figures().unwrap().seconds();
+        let difference = f64::from(busy) / 1000.0 / seconds - 1.0;
+        assert!(difference.abs() < 0.005, "{point}: {busy} ms, {seconds} s");
+        assert!(is_short);
+    }
+    // At the bound itself: two requests, one after the other.
+    for milliseconds in [9_900_u32, 9_990, 10_000, 10_100] {
+        let seconds = f64::from(milliseconds) / 1000.0;
+        let table = aiperf_s(seconds, 2);
+        let (busy, is_short) = client_says(&aiperf(), "aiperf", &table, 2);
+        assert_eq!((busy, is_short), (milliseconds, milliseconds < 10_000));
+
+        let request = |from: u32, to: u32| {
+            let at = |time: u32| 1_764_000_000_000_000_000 + u64::from(time) * 1_000_000;
+            format!(
+                r#"{{"timestamp":{},"response_timestamps":[{}],"response_outputs":[{{"response":"{}"}}]}}"#,
+                at(from),
+                at(to),
+                r#"data: {\"choices\":[{\"delta\":{\"content\":\" a\"}}]}\n\n"#
+            )
+        };
+        let middle = milliseconds / 2;
+        let raw = format!(
+            r#"{{"experiments":[{{"requests":[{},{}]}}]}}"#,
+            request(0, middle),
+            request(middle, milliseconds)
+        );
+        let results = Left::new()
+            .put("llama_1_1_chat_128_16_7/profile_export.json", raw)
+            .put(
+                &format!("llama_1_1_chat_128_16_7/{TABLE}"),
+                genai_perf_s(2.0 / seconds, 2),
+            );
+        let run = Run::read(camino::Utf8Path::from_path(results.path()).unwrap()).unwrap();
+        let report: Value = serde_json::from_str(&Report::new(&run).to_json()).unwrap();
+        let requests = &report["points"][0]["requests"];
+        assert_eq!(requests["is_too_short"], is_short, "{report}");
+        assert_eq!(requests["share_in_flight"], 1.0, "{report}");
+    }
 }

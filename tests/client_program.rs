@@ -127,6 +127,121 @@ fn a_server_that_refuses_once_is_waited_for() {
     assert!(!said.contains("error"), "{said}");
 }
 
+/// Says in a log when it is up and when it sends something, as the tools do: with the program that GenAI-Perf runs, and
+/// in the class of AIPerf.
+const GENAI_PERF: &str = "#!/usr/bin/env bash\necho \"up $2\" >>\"$log\"\nperf_analyzer\nsleep 1";
+const AIPERF: &str = r#"#!/usr/bin/env python3
+import asyncio, os, sys, time
+
+def say(word):
+    with open(os.environ["log"], "a") as log:
+        log.write(word + "\n")
+
+class SystemController:
+    async def _start_profiling_all_services(self):
+        say("sent")
+
+    async def _process_credits_complete_message(self, message):
+        pass
+
+say("up " + sys.argv[2])
+controller = SystemController()
+asyncio.run(controller._start_profiling_all_services())
+time.sleep(0.3)
+asyncio.run(controller._process_credits_complete_message("all"))
+time.sleep(1)
+"#;
+
+/// Runs lines in a client of three points, whose second is finished, with this program as its tool.
+#[track_caller]
+fn run_with_tool(recipe: &Recipe, program: &str, lines: &str) -> String {
+    let lines = format!(
+        r#"
+        export log=$run/log
+        mkdir "$run/bin"
+        printf '%s' "$program" >"$run/bin/$tool"
+        printf '#!/usr/bin/env bash\necho sent >>"$log"\nsleep 0.3\n' >"$run/bin/perf_analyzer"
+        chmod +x "$run"/bin/*
+        PATH=$run/bin:$PATH
+        fill() {{ REPLIES=("$tool" profile "${{facts[folder]##*/}}"); }}
+        points=('a 32 16 1 4 4 7' 'b 32 16 2 4 4 8' 'c 32 16 4 4 4 9') folders=(one two three) are_finished=('' yes '')
+        replicas=1
+        said() {{ echo "$1: $(tr '\n' ' ' <"$log")"; }}
+        until_said() {{ until grep -qs "$1" "$log"; do sleep 0.1; done; }}
+        {lines}"#
+    );
+    run_in_client(recipe, &lines, &[("program", program)])
+}
+
+/// A tool that is started early waits as soon as it would send something, and its files belong to no point before.
+#[test]
+fn a_tool_that_is_started_early_waits_at_its_gate() {
+    let lines = r#"
+        next_number=1
+        start_next
+        until_said up
+        sleep 1
+        said "$next_folder waits"
+        test -e "$gates/known"
+        test ! -e "$run/three" && test ! -e "$next_gate/over"
+        open_gate
+        until [[ -s $next_gate/over ]]; do sleep 0.1; done
+        said "open, and evaluates: $(runs "$next_pid" && echo yes)"
+        (($(<"$next_gate/over") >= 300 && $(<"$next_gate/over") < 1000))
+        test -d "$run/three" && test "$run/next.0/three" -ef "$run/three"
+        wait "$next_pid"
+        next_pid='' next_number=0
+        start_next
+        test -d "$run/next.0/one"
+        drop_next
+        test -e "$run/next.0/one" || echo dropped
+        # Another client may take the next point.
+        replicas=2 next_number=0
+        start_next
+        echo "started: $next_pid"
+    "#;
+    for (recipe, program) in [
+        (Recipe::llama3_70b_h100x4_fp8(), GENAI_PERF),
+        (aiperf(), AIPERF),
+    ] {
+        assert_eq!(
+            run_with_tool(&recipe, program, lines),
+            "three waits: up three \nopen, and evaluates: yes: up three sent \ndropped\nstarted:"
+        );
+    }
+}
+
+/// A release whose names are others, and a Python that does not read the client's lines.
+#[test]
+fn a_tool_that_does_not_know_the_gate_is_started_in_its_turn() {
+    let renamed = AIPERF.replace("SystemController", "Controller");
+    let deaf = AIPERF.replace("env python3", "env -S python3 -S");
+    let lines = r#"
+        server_started=$(printf '%(%s)T' -1)
+        say() { :; }
+        is_healthy() { until_said up; }
+        lists_model() { :; }
+        completes() { :; }
+        start_next
+        wait_until_ready
+        said "dropped: $next_pid"
+        test ! -e "$gates/known" && test ! -e "$run/one" && test ! -e "$run/next.0/one"
+        rm "$log"
+        current=one
+        start_tool one a 32 16 1 4 4 7
+        wait "$next_pid"
+        said "in its turn"
+        test -d "$run/one"
+    "#;
+    for program in [renamed, deaf] {
+        let said = run_with_tool(&aiperf(), &program, lines);
+        assert!(
+            said.starts_with("dropped: : up one") && said.ends_with("in its turn: up one sent"),
+            "{said}"
+        );
+    }
+}
+
 /// The words in launch.sh with which the tool is called.
 fn command(recipe: Recipe) -> String {
     let plan = Plan::new(recipe, Settings::new()).unwrap();

@@ -251,6 +251,54 @@ fn a_list_of_checksums_without_an_end() {
     assert_eq!(said.lines().count(), 1, "{said}");
 }
 
+#[test]
+fn an_index_of_shards_without_an_end() {
+    let prepare = script(ScriptKind::PrepareModels);
+    let names = [
+        "say",
+        "readable",
+        "list_files",
+        "arrived",
+        "shards_of",
+        "missing_files",
+        "check_folder",
+        "check_weights",
+    ];
+    let own = functions(&prepare, &names);
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("model")).unwrap();
+    let index = folder.path().join("model/model.safetensors.index.json");
+    fs::File::create(index).unwrap().set_len(1 << 40).unwrap();
+    let said = bash(
+        &folder,
+        &format!(
+            "mark=.mark weights_bytes=0 weights_files=()\n{own}\ncheck_weights model && echo checked"
+        ),
+    );
+    assert_eq!(said, "checked\n");
+}
+
+/// A client's image names the logs of its points, of which a part is shown.
+#[test]
+fn the_name_of_a_log_is_shown_clean() {
+    let launch = script(ScriptKind::Launch);
+    let own = functions(&launch, &["plain", "show_cause"]);
+    let folder = tempfile::tempdir().unwrap();
+    let name = "a\u{1b}]0;x\u{7}\u{9b}2J\nexit 0: all is well\u{202e}.log";
+    fs::write(folder.path().join(name), "error: no\n").unwrap();
+    let said = bash(
+        &folder,
+        &format!("export LC_ALL=C.UTF-8\ndeclare -A earlier_lines=()\n{own}\nshow_cause a*.log"),
+    );
+    assert!(said.is_ascii() && !said.contains('\u{1b}'), "{said:?}");
+    assert_eq!(
+        said.lines().filter(|line| line.starts_with("exit")).count(),
+        0,
+        "{said}"
+    );
+    assert!(said.contains("error: no"), "{said}");
+}
+
 /// Who can open a lock can hold it: others cannot.
 #[test]
 fn a_lock_is_the_user_s_alone() {

@@ -19,7 +19,7 @@ const SECRET: &str = "nvapi-this-must-not-be-seen";
 /// The programs that the scripts find, and none of a cluster.
 #[rustfmt::skip]
 const PROGRAMS: &[&str] = &[
-    "awk", "base64", "basename", "bash", "cat", "cut", "date", "df", "env", "find", "flock",
+    "awk", "base64", "basename", "bash", "cat", "chmod", "cut", "date", "df", "env", "find", "flock",
     "grep", "head", "ls", "mkdir", "mktemp", "mv", "numfmt", "od", "realpath", "rm", "rmdir",
     "sed", "seq", "sha256sum", "sleep", "sort", "stat", "tail", "tar", "timeout", "tr",
 ];

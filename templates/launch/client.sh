@@ -14,10 +14,18 @@ own_home=$(mktemp -d)
 export HOME=$own_home
 # keep NAME LINE...: this client's file of that name has these lines, whole or not at all.
 keep() { { printf '%s\n' "${@:2}" >"$run/$1.$replica.part" && mv -T -- "$run/$1.$replica"{.part,}; } 2>/dev/null || true; }
+# The tool of the next point may be there already: see "The gate".
+next_pid='' next_folder='' next_gate='' next_number=0
+drop_next() {
+  [[ -n $next_pid ]] || return 0
+  { kill -KILL -- "-$next_pid" && wait "$next_pid"; } 2>/dev/null || true
+  rm -rf -- "$next_gate" "$run/next.$replica/$next_folder" || true
+  next_pid=
+}
 # The last act is to leave the cause of the end where launch.sh looks for it: the step ends later, when its container
 # is removed.
 cause=client_failed
-trap 'keep ended "$cause $?"; rm -rf -- "$own_home" || true' EXIT
+trap 'status=$?; drop_next; rm -rf -- "$run/next.$replica" || true; keep ended "$cause $status"; rm -rf -- "$own_home" || true' EXIT
 # end_with CAUSE
 end_with() {
   cause=$1
@@ -35,7 +43,7 @@ stop_if_full() {
 
 # rename_in_logs WORD FOLDER PART: logs of what an unfinished point left name the folder that they get.
 rename_in_logs() {
-  find "$run/$2$3" -name '*.log' -type f -exec sed -i "s|/\.run_$job_id/$2|/$1_$job_id/$2|g" {} + || true
+  find "$run/$2$3" -name '*.log' -type f -exec sed -i "s|/\.run_$job_id/\(next\.[0-9]*/\)\?$2|/$1_$job_id/$2|g" {} + || true
 }
 # put_down WORD FOLDER: launch.sh brings out what lies there.
 put_down() { mkdir -p "$run/$1" && mv -nT -- "$run/$2" "$run/$1/$2" && [[ ! -e $run/$2 ]]; }
@@ -153,6 +161,7 @@ wait_until_ready() {
     wait $! || true
   done
   ready_seconds=$(($(printf '%(%s)T' -1) - server_started)) ready_at=$SECONDS result_at=$SECONDS
+  [[ -e $gates/known ]] || drop_next
   say "the server is ready after $ready_seconds s"
   report state=ready ready_seconds=$ready_seconds
 }
@@ -266,6 +275,88 @@ check_cache() {
   return 1
 }
 
+# ---- The gate -----------------------------------------------------------------------
+# A tool starts for seconds and evaluates for seconds, in which the GPUs would have nothing to do. So that of the next
+# point starts while the server loads or the present point is measured, and waits at its gate, a folder, until "open" is
+# there. When its requests have ended, it says in "over" for how many ms they ran, and evaluates beside the next point.
+# A tool that was never seen at its gate ("known") is started in its turn.
+
+readonly gates=$own_home/gates
+mkdir "$gates"
+# GenAI-Perf waits where it runs this,
+cat >"$gates/perf_analyzer" <<'GATE'
+#!/usr/bin/env bash
+: >"${NIM_SLURM_GATE%/*}/known"
+until [[ -e $NIM_SLURM_GATE/open ]]; do sleep 0.1; done
+PATH=${PATH/"${NIM_SLURM_GATE%/*}:"/} began=$(date +%s%3N)
+perf_analyzer "$@" || exit
+echo $(($(date +%s%3N) - began)) >"$NIM_SLURM_GATE/over" || true
+GATE
+chmod +x "$gates/perf_analyzer"
+# and AIPerf where it starts its load.
+cat >"$gates/sitecustomize.py" <<'GATE'
+import asyncio, builtins, functools, os, time
+
+gate, build_class, opened = os.environ["NIM_SLURM_GATE"], builtins.__build_class__, [0]
+
+def held(start):
+    async def wait(self):
+        while not os.path.exists(gate + "/open"):
+            await asyncio.sleep(0.05)
+        opened[0] = time.monotonic()
+        await start(self)
+    return wait
+
+def told(end):
+    @functools.wraps(end)
+    async def tell(*arguments):
+        with open(gate + "/over", "w") as file:
+            file.write(str(int(1000 * (time.monotonic() - opened[0]))))
+        await end(*arguments)
+    return tell
+
+def build(body, name, *bases, **options):
+    made = build_class(body, name, *bases, **options)
+    start, end = "_start_profiling_all_services", "_process_credits_complete_message"
+    if name == "SystemController" and hasattr(made, start) and hasattr(made, end):
+        setattr(made, start, held(getattr(made, start)))
+        setattr(made, end, told(getattr(made, end)))
+        open(gate + "/../known", "w").close()
+    return made
+
+builtins.__build_class__ = build
+GATE
+declare -A facts=()
+# start_tool FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED: the tool of this point, to
+# which the folder belongs once its gate is open.
+start_tool() {
+  local place=$run/next.$replica/$1 gate
+  { gate=$(mktemp -d "$gates/XXXXXX") && mkdir -p "$place"; } || stop_if_full
+  next_folder=$1 next_gate=$gate
+  [[ $current != "$1" ]] || open_gate
+  # shellcheck disable=SC2034 # fill reads it
+  facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$place [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5
+    [requests]=$6 [prompts]=$7 [seed]=$8)
+  fill "${client_command[@]}"
+  # timeout leads a process group of its own; its time is kept elsewhere, since it begins at the gate.
+  NIM_SLURM_GATE=$gate PATH=$gates:$PATH PYTHONPATH=$gates${PYTHONPATH:+:$PYTHONPATH} timeout -k 10 0 "${REPLIES[@]}" \
+    > >(until [[ -e $gate/open ]]; do [[ -d $gate ]] && sleep 0.1 || exit 0; done && exec tee "$gate/log") 2>&1 &
+  next_pid=$!
+}
+open_gate() {
+  local place=$run/next.$replica/$next_folder part=$run/$next_folder$own_part
+  { mkdir -p "${part%/*}" && mv -T -- "$place" "$part" && ln -s -- "$part" "$place" && : >"$next_gate/open"; } || stop_if_full
+}
+# start_next: the tool of the next point that is not finished, where that is this client's for sure.
+start_next() {
+  [[ -z $next_pid$broken ]] && ((parts > 0 || replicas == 1)) || return 0
+  while [[ -n ${are_finished[next_number]-} ]]; do next_number=$((next_number + 1)); done
+  # shellcheck disable=SC2086 # its words
+  ((next_number >= ${#points[@]})) || start_tool "${folders[next_number]}" ${points[next_number]}
+}
+
+# ---- One point, from its warm-up to its result ----------------------------------------
+
 # Ends when the server has twice in a row shown no sign of life.
 watch_server() {
   local failures=0
@@ -275,26 +366,38 @@ watch_server() {
   ((failures < 2)) || say "error: the server stopped answering: $answer" >&2
 }
 
-tool_pid='' began=0 current=
-# timeout leads a process group of its own and hands a signal on to it; what is left of the group after that is killed.
-# Requests of the warm-up have no group: they end with the step.
+tool_pid='' began=0 current='' gate='' limit='' late='' stopping=
+# Of the point whose tool evaluates, what settle needs to know.
+old=()
+failed=0 settled=0 first_kind='' broken=
+# runs PID [LIMIT]: whether it still does; from then on, timeout ends it.
+runs() {
+  [[ -z ${2-} ]] || ((SECONDS < $2)) || { late+=" $1 " && kill -TERM "$1"; }
+  kill -0 "$1"
+} 2>/dev/null
+# timeout hands a signal on to its group; what is left of that is killed. Requests of the warm-up have no group: they
+# end with the step.
 stop_tool() {
   local tries=20
   kill -TERM "$tool_pid" 2>/dev/null || true
-  while kill -0 "$tool_pid" 2>/dev/null && ((tries-- > 0)); do sleep 0.1; done
+  while runs "$tool_pid" && ((tries-- > 0)); do sleep 0.1; done
   kill -KILL -- "-$tool_pid" 2>/dev/null || true
   tool_pid=
 }
 # launch.sh moves what the point left.
 on_signal() {
+  local tries=40 folder
   trap '' TERM INT
   say "stopping: a signal came"
+  stopping=yes
   [[ -z $tool_pid ]] || stop_tool
+  # All of it is measured.
+  while ((parts == 0 && ${#old[@]} > 0 && tries-- > 0)); do { settle && sleep 0.2; } || true; done
   # On another server it may have failed before.
-  if [[ -n $current ]]; then
-    grep -qsF -- "$current|failed|" "$run/points" || record "$current" interrupted '' ''
-    rename_in_logs interrupted "$current" "$own_part"
-  fi
+  for folder in "${old[@]:0:1}" $current; do
+    grep -qsF -- "$folder|failed|" "$run/points" || record "$folder" interrupted '' ''
+    rename_in_logs interrupted "$folder" "$own_part"
+  done
   end_with client_stopped
 }
 
@@ -317,67 +420,94 @@ estimate() {
   REPLY=$((${#busy_of[@]} == 0 ? 0 : 5 + fixed + ${busy_of[$like]:-0} * $2 / ${work_of[$like]:-1} / 1000))
 }
 
-# watched COMMAND...: its status; ends when the server stops answering meanwhile.
-watched() {
-  local watcher status=0
-  "$@" > >(tee "$run/output.$replica") 2>&1 &
-  tool_pid=$!
+# is_over: the tool works, and has all its answers. Who measures together waits for the result.
+is_over() { ((parts == 0)) && [[ -s $gate/over ]] && may_have_completed "$run/$current"; }
+# watch: until the tool has ended, or its requests have; ends this client when the server stops answering meanwhile.
+watch() {
+  local watcher
   # A process group of its own, so that nothing that it started outlives it.
   set -m
   watch_server &
   watcher=$!
   set +m
-  while kill -0 "$tool_pid" 2>/dev/null && kill -0 "$watcher" 2>/dev/null; do
-    wait -n || true
+  while runs "$tool_pid" "$limit" && ! is_over; do
+    if ! runs "$watcher" || ! settle; then
+      # When Slurm ends the step, its signal may come to these two a moment before it comes here.
+      sleep 0.5 || true
+      stop_tool
+      record "$current" failed $((SECONDS - began)) "the server stopped answering"
+      rename_in_logs failed "$current" "$own_part"
+      stopping=yes
+      finish
+      end_with no_answer
+    fi
+    [[ ! -e $gates/known ]] || start_next
+    sleep 0.2 || true
   done
-  # When Slurm ends the step, its signal may come to these two a moment before it comes here.
-  if kill -0 "$tool_pid" 2>/dev/null; then
-    sleep 0.5 || true
-    stop_tool
-    record "$current" failed $((SECONDS - began)) "the server stopped answering"
-    rename_in_logs failed "$current" "$own_part"
-    end_with no_answer
-  fi
   # The wait takes bash's own word about the kill out of the log.
   { kill -KILL -- "-$watcher" && wait "$watcher"; } 2>/dev/null || true
-  wait "$tool_pid" || status=$?
-  ((status == 0)) || sleep 0.5 || true
-  stop_tool
-  return $status
 }
 
-declare -A facts=()
-# measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED WORK: true, or $reason says what
-# went wrong.
+# measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED WORK
 measure() {
-  local folder=$1 part=$run/$1$own_part command before warm_time status=0 said all='' seconds figures detail=''
-  mkdir -p "$part" || stop_if_full
-  began=$SECONDS current=$folder reason='' kind='' busy=0
-  watched warm_up "$3" "$4" "$5" "$8" || true
-  warm_time=$((SECONDS - began)) figures='null null'
+  local folder=$1 before warm_time figures='null null' problem=
+  began=$SECONDS current=$folder gate='' limit=
+  warm_up "$3" "$4" "$5" "$8" &
+  tool_pid=$!
+  watch
+  warm_time=$((SECONDS - began)) tool_pid=
   meet "$folder.begin" ready
-  # shellcheck disable=SC2034 # fill reads it
-  facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5 [requests]=$6 [prompts]=$7 [seed]=$8)
-  fill "${client_command[@]}"
-  command=("${REPLIES[@]}")
   if ((warm_time >= point_timeout)); then
-    reason="the warm-up took $warm_time s, and the point may take $point_timeout"
-  elif [[ $prefix_cache != flush ]] || empty_cache; then
+    problem="the warm-up took $warm_time s, and the point may take $point_timeout"
+  elif [[ $prefix_cache == flush ]] && ! empty_cache; then
+    problem=$reason
+  else
     before=$(ask_counters)
-    watched timeout -k 10 "$point_timeout" "${command[@]}" || status=$?
+    if [[ $next_folder == "$folder" ]] && runs "$next_pid"; then open_gate; else drop_next && start_tool "${@:1:8}"; fi
+    tool_pid=$next_pid gate=$next_gate limit=$((SECONDS + point_timeout)) next_pid='' next_number=$((next_number + 1))
+    watch
     cache_use "$before" "$(ask_counters)"
     figures=$REPLY
+  fi
+  finish
+  old=("$folder" "$2" "$4" "$6" "$9" "$began" "$warm_time" "$(<"$run/warm.$replica") $figures" "$problem" "$gate" "$tool_pid" "$limit")
+  if runs "$tool_pid"; then
+    renice -n 19 -g "$tool_pid" >/dev/null 2>&1 || true
+    learn "$2" "$9" $((SECONDS - began)) $(($(<"$gate/over") + 1000 * warm_time))
+  fi
+  tool_pid='' current=''
+  settle || end_with no_answer
+}
+# finish: the last point is settled.
+finish() {
+  while ((${#old[@]} > 0)); do
+    settle || end_with no_answer
+    sleep 0.2 || true
+  done
+}
+# settle: what the last point is, once its tool has ended. False when the server does not answer any more.
+settle() {
+  ((${#old[@]} > 0)) && ! runs "${old[@]:10}" || return 0
+  set -- "${old[@]}"
+  local folder=$1 part=$run/$1$own_part figures=$8 gate=${10} pid=${11} status=0 said all='' seconds detail=''
+  old=() kind='' busy=0 reason=$9
+  mkdir -p "$part" || stop_if_full
+  if [[ -n $pid ]]; then
+    wait "$pid" || status=$?
+    [[ $late != *" $pid "* ]] || status=124
+    ((status == 0)) || sleep 0.5 || true
+    kill -KILL -- "-$pid" 2>/dev/null || true
     case $status in
-      0) { check_result "$part" "$4" "$6" && check_cache "$figures"; } || kind="no valid result" ;;
+      0) { check_result "$part" "$3" "$4" && check_cache "${figures#* }"; } || kind="no valid result" ;;
       124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;
       *) kind="exit status $status" reason="$tool_name exited with status $status" ;;
     esac
   fi
-  current='' seconds=$((SECONDS - began)) figures="$(<"$run/warm.$replica") $figures"
+  seconds=$((SECONDS - $6))
   # With a request completed, the tool works, whatever went wrong then.
   [[ -z $kind ]] || ! may_have_completed "$part" || kind=
   # Its last words are worth more than an empty folder.
-  [[ -z $reason ]] || mv -- "$run/output.$replica" "$part/$tool.log" || stop_if_full
+  [[ -z $reason || ! -e $gate/log ]] || mv -- "$gate/log" "$part/$tool.log" || stop_if_full
   # The point is what all servers that measure it make of it, and the first one's client its keeper.
   [[ -z $reason || $parts == 0 ]] || reason="on server $replica: $reason"
   meet "$folder.end" "$kind|$figures|$reason"
@@ -399,16 +529,28 @@ measure() {
       put_down failed "$folder" || stop_if_full
     }
   fi
-  [[ -z $reason ]] || { say "error: $folder failed: $reason" >&2 && return 1; }
-  learn "$2" "$9" $seconds $((busy > 0 ? busy + 1000 * warm_time : 0))
-  in_flight=$((in_flight + busy)) result_at=$SECONDS
-  ((parts > 0 && replica > 0 || busy == 0 || busy >= 10000)) || too_short=$((too_short + 1))
-  say "finished: $folder, $seconds s"
+  settled=$((settled + 1))
+  if [[ -z $reason ]]; then
+    learn "$2" "$5" $seconds $((busy > 0 ? busy + 1000 * $7 : 0))
+    in_flight=$((in_flight + busy)) result_at=$SECONDS
+    ((parts > 0 && replica > 0 || busy == 0 || busy >= 10000)) || too_short=$((too_short + 1))
+    say "finished: $folder, $seconds s" && return
+  fi
+  say "error: $folder failed: $reason" >&2
+  [[ -n $stopping ]] || completes 30 || { say "error: the server stopped answering: $answer" >&2 && return 1; }
+  failed=$((failed + 1))
+  # A tool that cannot work would fail at each point.
+  if ((settled == 1)); then
+    first_kind=$kind
+  elif ((settled == 2)) && [[ -n $kind && $kind == "$first_kind" ]]; then
+    broken="the first two points failed in the same way ($kind), and no request was completed"
+    say "error: $broken; the others are not measured" >&2
+  fi
 }
 
 main() {
-  local point use_case isl osl concurrency requests prompts seed work folder needed time_left number=0 failed=0 left=0 measured=0
-  local first_kind='' broken='' absent=() command
+  local point use_case isl osl concurrency requests prompts seed work folder needed time_left number=0 left=0
+  local absent=() command
   trap on_signal TERM INT
   trap 'say "error: line $LINENO of the client failed" >&2' ERR
   for command in "$tool" curl timeout awk find df; do
@@ -420,6 +562,7 @@ main() {
     say "missing in the client's container: ${command%, } (PATH there is $PATH)" >&2
     end_with client_lacks
   fi
+  start_next
   wait_until_ready
   for point in "${points[@]}"; do
     read -r use_case isl osl concurrency requests prompts seed <<<"$point"
@@ -452,19 +595,12 @@ main() {
     fi
     say "point $number of ${#points[@]}: $use_case $isl/$osl, concurrency $concurrency, $requests requests"
     report state=measuring ready_seconds="$ready_seconds" point="$number $point"
-    measured=$((measured + 1))
-    measure "$folder" "$use_case" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" "$work" || failed=$((failed + 1))
+    next_number=$((number - 1))
+    measure "$folder" "$use_case" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" "$work"
     report state=ready ready_seconds="$ready_seconds"
-    [[ -n $reason ]] || continue
-    completes 30 || { say "error: the server stopped answering: $answer" >&2 && end_with no_answer; }
-    # A tool that cannot work would fail at each point.
-    if ((measured == 1)); then
-      first_kind=$kind
-    elif ((measured == 2)) && [[ -n $kind && $kind == "$first_kind" ]]; then
-      broken="the first two points failed in the same way ($kind), and no request was completed"
-      say "error: $broken; the others are not measured" >&2
-    fi
   done
+  finish
+  report state=ready ready_seconds="$ready_seconds"
   say "done with ${#points[@]} points: $failed failed, $left are left for another job"
   ((left == 0)) || [[ -n $broken ]] || end_with no_time_left
   ((failed == 0)) || end_with points_failed

@@ -4,6 +4,7 @@ check_runtime
 real=$(cd -P -- "$model_path" 2>/dev/null && pwd) || real=$model_path
 [[ ! $real/ =~ ^/+(boot|dev|etc|proc|run|sys)?/ ]] ||
   missing "a folder that is a model's: $model_path is $real, a folder of the system"
+! grep -qF " ${real%/}/" /proc/self/mounts || missing "a folder with the model alone: something is mounted in $model_path"
 for place in "${HOME:-/}" "$stage_path"; do
   # Names prove nothing: a file system may be mounted in two places.
   place=$(cd -P -- "$place" 2>/dev/null && pwd) || continue

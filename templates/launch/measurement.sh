@@ -1,8 +1,7 @@
 readonly manifest=$results/run_$job_id.json
-driver='' gpu_model=''
 # Without a driver, it says so where its answer would be.
-! answer=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null) ||
-  IFS=, read -r gpu_model driver <<<"$answer"
+answer=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null) || answer=
+IFS=, read -r gpu_model driver <<<"$answer"
 readonly driver=${driver# } gpu_model
 
 # sum_of FILE...: a checksum of their lengths, beginnings and ends: to read all of a model would take minutes.
@@ -43,13 +42,14 @@ counts() {
   [[ -d $1 ]] || return 1
   if [[ -z ${differs[$1]-} ]]; then
     measurement_of "$2"
-    here=$REPLY there=$(text_of "$1/measurement.txt") REPLY=same
+    # But for the last line, the fingerprint; and GPUs of which nvidia-smi said nothing are not other ones.
+    here=${REPLY%$'\n'*} there=$(text_of "$1/measurement.txt" | head -c 65536) there=${there%$'\n'*} REPLY=same
+    [[ $here$'\n'$there != *$'\n'gpu_model=$'\n'* ]] ||
+      here=$(sed '/^gpu_model=/d' <<<"$here") there=$(sed '/^gpu_model=/d' <<<"$there")
     if [[ -z $there ]]; then
       REPLY="nothing in it says what was measured: it is empty, or of an older version"
     elif [[ $there != "$here" ]]; then
-      # But for the last line, which is the fingerprint.
-      REPLY="there: $(grep -avxFe "$here" -e "${there##*$'\n'}" <<<"$there")"
-      REPLY+=" here: $(grep -avxFe "$there" -e "${here##*$'\n'}" <<<"$here")"
+      REPLY="there: $(grep -avxFe "$here" <<<"$there") here: $(grep -avxFe "$there" <<<"$here")"
     fi
     REPLY=${REPLY:0:2000}
     differs[$1]=${REPLY//[^ -~]/ }

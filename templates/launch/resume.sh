@@ -15,7 +15,7 @@ for id in "${resumed[@]}"; do
   if [[ -n $(squeue --noheader --jobs="${id/-/_}" --format=%i 2>/dev/null) ]]; then
     missing "the end of job $id, which RESUME_JOB_ID names: it is still in the queue"
   elif ((${#runs[@]} == found)); then
-    missing "results of job $id, which RESUME_JOB_ID names, in $results"
+    missing "results of job $id, which RESUME_JOB_ID names: $results/run_$id.json"
   fi
 done
 readonly runs

@@ -1,11 +1,11 @@
 # Lines as people may read them: without what a progress bar wrote before, colours and control characters.
 plain() { LC_ALL=C sed $'s/\r*$//; s/.*\r//; s/\e\\[[0-9;?]*[A-Za-z]//g; s/\t/ /g; s/[^ -~]//g'; }
 # show_cause LOG: the lines of a log that look like the cause of its end, then the last ones. What a server writes is
-# hostile: it is read in bounded memory, and shown in part.
+# hostile: it is read in bounded memory, and shown in part. A client's image names the logs of its points.
 show_cause() {
-  local shown=8
+  local shown=8 LC_ALL=C
   [[ -f $1 && ! -L $1 ]] || return 0
-  echo "what may be the cause, in $1:"
+  echo "what may be the cause, in ${1//[^ -~]/?}:"
   # Of the first kind that there is: 1 a cause, 2 may be one, 3 follows from one. What differs in numbers only is one.
   LC_ALL=C timeout 60 cut -b -4000 -- "$1" | LC_ALL=C grep -naiE \
     'error|exception|critical|fatal|fault|fail|kill|oom|out of|cuda|nccl|denied|quota|no such|not found|dumped|abort|in use|can.?not|could not|unable|exited|what\(|illegal|terminate|\[E\]' |

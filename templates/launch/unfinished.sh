@@ -4,7 +4,7 @@ readonly run=$results/.run_$job_id
 own_folder "$run"
 # Steps add to logs of an earlier run of this job, and not to what somebody put in their place.
 for log in "$logs"/{server,benchmarking}_"$job_id".*out; do
-  [[ -f $log && ! -L $log ]] || rm -f -- "$log" || fail "$log is no file: remove it"
+  [[ -f $log && ! -L $log ]] || rm -f -- "$log" || fail "${log//[[:cntrl:]]/?} is no file: remove it"
 done
 
 # store FOLDER TARGET [MEASUREMENT]: copies what a client left to TARGET, and removes it. Who still has the folder open
@@ -21,6 +21,7 @@ store() {
   fi
   (($# < 3)) || put "$copy/$name/measurement.txt" "$3" || return 1
   mkdir -p "${2%/*}" && mv -nT -- "$copy/$name" "$2" && [[ ! -e $copy/$name ]] || return 1
+  (($# < 3)) || unset "own[$name]"
   timeout 60 rm -rf -- "$1" || true
 }
 # store_points [all]: what clients have put down gets its final name, and what was measured is written down there. What
@@ -36,12 +37,10 @@ store_points() {
       [[ ${REPLIES[0]} == failed ]] || word=interrupted
     fi
     measurement_of "${own[$name]}"
-    own[$name]=''
+    own[$name]='' target=$results/${word}_$job_id/$name
     if [[ $left == "$run/finished/$name" ]]; then
-      store "$left" "$results/$name" "$REPLY" && unset "own[$name]" ||
-        say "error: $name could not be stored as $results/$name" >&2
+      store "$left" "$results/$name" "$REPLY" || say "error: $name could not be stored as $results/$name" >&2
     else
-      target=$results/${word}_$job_id/$name
       [[ ! -L ${target%/*} ]] || set_aside "${target%/*}" refused
       [[ ! -e $target ]] || set_aside "$target" earlier
       ! store "$left" "$target" || say "an unfinished point ($word); what it left is in $target"

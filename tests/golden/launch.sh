@@ -238,6 +238,7 @@ check_runtime
 real=$(cd -P -- "$model_path" 2>/dev/null && pwd) || real=$model_path
 [[ ! $real/ =~ ^/+(boot|dev|etc|proc|run|sys)?/ ]] ||
   missing "a folder that is a model's: $model_path is $real, a folder of the system"
+! grep -qF " ${real%/}/" /proc/self/mounts || missing "a folder with the model alone: something is mounted in $model_path"
 for place in "${HOME:-/}" "$stage_path"; do
   # Names prove nothing: a file system may be mounted in two places.
   place=$(cd -P -- "$place" 2>/dev/null && pwd) || continue
@@ -323,7 +324,7 @@ for id in "${resumed[@]}"; do
   if [[ -n $(squeue --noheader --jobs="${id/-/_}" --format=%i 2>/dev/null) ]]; then
     missing "the end of job $id, which RESUME_JOB_ID names: it is still in the queue"
   elif ((${#runs[@]} == found)); then
-    missing "results of job $id, which RESUME_JOB_ID names, in $results"
+    missing "results of job $id, which RESUME_JOB_ID names: $results/run_$id.json"
   fi
 done
 readonly runs
@@ -353,10 +354,9 @@ done
 stop_if_missing
 
 readonly manifest=$results/run_$job_id.json
-driver='' gpu_model=''
 # Without a driver, it says so where its answer would be.
-! answer=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null) ||
-  IFS=, read -r gpu_model driver <<<"$answer"
+answer=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null) || answer=
+IFS=, read -r gpu_model driver <<<"$answer"
 readonly driver=${driver# } gpu_model
 
 # sum_of FILE...: a checksum of their lengths, beginnings and ends: to read all of a model would take minutes.
@@ -397,13 +397,14 @@ counts() {
   [[ -d $1 ]] || return 1
   if [[ -z ${differs[$1]-} ]]; then
     measurement_of "$2"
-    here=$REPLY there=$(text_of "$1/measurement.txt") REPLY=same
+    # But for the last line, the fingerprint; and GPUs of which nvidia-smi said nothing are not other ones.
+    here=${REPLY%$'\n'*} there=$(text_of "$1/measurement.txt" | head -c 65536) there=${there%$'\n'*} REPLY=same
+    [[ $here$'\n'$there != *$'\n'gpu_model=$'\n'* ]] ||
+      here=$(sed '/^gpu_model=/d' <<<"$here") there=$(sed '/^gpu_model=/d' <<<"$there")
     if [[ -z $there ]]; then
       REPLY="nothing in it says what was measured: it is empty, or of an older version"
     elif [[ $there != "$here" ]]; then
-      # But for the last line, which is the fingerprint.
-      REPLY="there: $(grep -avxFe "$here" -e "${there##*$'\n'}" <<<"$there")"
-      REPLY+=" here: $(grep -avxFe "$there" -e "${here##*$'\n'}" <<<"$here")"
+      REPLY="there: $(grep -avxFe "$here" <<<"$there") here: $(grep -avxFe "$there" <<<"$here")"
     fi
     REPLY=${REPLY:0:2000}
     differs[$1]=${REPLY//[^ -~]/ }
@@ -435,7 +436,7 @@ name_points() {
 look_up() {
   local state seconds figures detail number='(null|0|[1-9][0-9]{0,14})' LC_ALL=C
   IFS='|' read -r _ state seconds figures detail < <(text_of "$run/points" |
-    awk -F '|' -v folder="$1" '$1 == folder { said = $0 } END { print said }') || true
+    awk -F '|' -v folder="$1" '$1 == folder' | tail -n 1 | cut -b -2000) || true
   # The client's image may have written anything: a point is finished when its folder is there.
   [[ -v own[$1] ]] || state=${state:-finished}
   [[ ! -v own[$1] || $state != finished ]] || state=failed detail="its results are not there"
@@ -451,7 +452,7 @@ readonly run=$results/.run_$job_id
 own_folder "$run"
 # Steps add to logs of an earlier run of this job, and not to what somebody put in their place.
 for log in "$logs"/{server,benchmarking}_"$job_id".*out; do
-  [[ -f $log && ! -L $log ]] || rm -f -- "$log" || fail "$log is no file: remove it"
+  [[ -f $log && ! -L $log ]] || rm -f -- "$log" || fail "${log//[[:cntrl:]]/?} is no file: remove it"
 done
 
 # store FOLDER TARGET [MEASUREMENT]: copies what a client left to TARGET, and removes it. Who still has the folder open
@@ -468,6 +469,7 @@ store() {
   fi
   (($# < 3)) || put "$copy/$name/measurement.txt" "$3" || return 1
   mkdir -p "${2%/*}" && mv -nT -- "$copy/$name" "$2" && [[ ! -e $copy/$name ]] || return 1
+  (($# < 3)) || unset "own[$name]"
   timeout 60 rm -rf -- "$1" || true
 }
 # store_points [all]: what clients have put down gets its final name, and what was measured is written down there. What
@@ -483,12 +485,10 @@ store_points() {
       [[ ${REPLIES[0]} == failed ]] || word=interrupted
     fi
     measurement_of "${own[$name]}"
-    own[$name]=''
+    own[$name]='' target=$results/${word}_$job_id/$name
     if [[ $left == "$run/finished/$name" ]]; then
-      store "$left" "$results/$name" "$REPLY" && unset "own[$name]" ||
-        say "error: $name could not be stored as $results/$name" >&2
+      store "$left" "$results/$name" "$REPLY" || say "error: $name could not be stored as $results/$name" >&2
     else
-      target=$results/${word}_$job_id/$name
       [[ ! -L ${target%/*} ]] || set_aside "${target%/*}" refused
       [[ ! -e $target ]] || set_aside "$target" earlier
       ! store "$left" "$target" || say "an unfinished point ($word); what it left is in $target"
@@ -693,10 +693,18 @@ own_home=$(mktemp -d)
 export HOME=$own_home
 # keep NAME LINE...: this client's file of that name has these lines, whole or not at all.
 keep() { { printf '%s\n' "${@:2}" >"$run/$1.$replica.part" && mv -T -- "$run/$1.$replica"{.part,}; } 2>/dev/null || true; }
+# The tool of the next point may be there already: see "The gate".
+next_pid='' next_folder='' next_gate='' next_number=0
+drop_next() {
+  [[ -n $next_pid ]] || return 0
+  { kill -KILL -- "-$next_pid" && wait "$next_pid"; } 2>/dev/null || true
+  rm -rf -- "$next_gate" "$run/next.$replica/$next_folder" || true
+  next_pid=
+}
 # The last act is to leave the cause of the end where launch.sh looks for it: the step ends later, when its container
 # is removed.
 cause=client_failed
-trap 'keep ended "$cause $?"; rm -rf -- "$own_home" || true' EXIT
+trap 'status=$?; drop_next; rm -rf -- "$run/next.$replica" || true; keep ended "$cause $status"; rm -rf -- "$own_home" || true' EXIT
 # end_with CAUSE
 end_with() {
   cause=$1
@@ -714,7 +722,7 @@ stop_if_full() {
 
 # rename_in_logs WORD FOLDER PART: logs of what an unfinished point left name the folder that they get.
 rename_in_logs() {
-  find "$run/$2$3" -name '*.log' -type f -exec sed -i "s|/\.run_$job_id/$2|/$1_$job_id/$2|g" {} + || true
+  find "$run/$2$3" -name '*.log' -type f -exec sed -i "s|/\.run_$job_id/\(next\.[0-9]*/\)\?$2|/$1_$job_id/$2|g" {} + || true
 }
 # put_down WORD FOLDER: launch.sh brings out what lies there.
 put_down() { mkdir -p "$run/$1" && mv -nT -- "$run/$2" "$run/$1/$2" && [[ ! -e $run/$2 ]]; }
@@ -832,6 +840,7 @@ wait_until_ready() {
     wait $! || true
   done
   ready_seconds=$(($(printf '%(%s)T' -1) - server_started)) ready_at=$SECONDS result_at=$SECONDS
+  [[ -e $gates/known ]] || drop_next
   say "the server is ready after $ready_seconds s"
   report state=ready ready_seconds=$ready_seconds
 }
@@ -945,6 +954,88 @@ check_cache() {
   return 1
 }
 
+# ---- The gate -----------------------------------------------------------------------
+# A tool starts for seconds and evaluates for seconds, in which the GPUs would have nothing to do. So that of the next
+# point starts while the server loads or the present point is measured, and waits at its gate, a folder, until "open" is
+# there. When its requests have ended, it says in "over" for how many ms they ran, and evaluates beside the next point.
+# A tool that was never seen at its gate ("known") is started in its turn.
+
+readonly gates=$own_home/gates
+mkdir "$gates"
+# GenAI-Perf waits where it runs this,
+cat >"$gates/perf_analyzer" <<'GATE'
+#!/usr/bin/env bash
+: >"${NIM_SLURM_GATE%/*}/known"
+until [[ -e $NIM_SLURM_GATE/open ]]; do sleep 0.1; done
+PATH=${PATH/"${NIM_SLURM_GATE%/*}:"/} began=$(date +%s%3N)
+perf_analyzer "$@" || exit
+echo $(($(date +%s%3N) - began)) >"$NIM_SLURM_GATE/over" || true
+GATE
+chmod +x "$gates/perf_analyzer"
+# and AIPerf where it starts its load.
+cat >"$gates/sitecustomize.py" <<'GATE'
+import asyncio, builtins, functools, os, time
+
+gate, build_class, opened = os.environ["NIM_SLURM_GATE"], builtins.__build_class__, [0]
+
+def held(start):
+    async def wait(self):
+        while not os.path.exists(gate + "/open"):
+            await asyncio.sleep(0.05)
+        opened[0] = time.monotonic()
+        await start(self)
+    return wait
+
+def told(end):
+    @functools.wraps(end)
+    async def tell(*arguments):
+        with open(gate + "/over", "w") as file:
+            file.write(str(int(1000 * (time.monotonic() - opened[0]))))
+        await end(*arguments)
+    return tell
+
+def build(body, name, *bases, **options):
+    made = build_class(body, name, *bases, **options)
+    start, end = "_start_profiling_all_services", "_process_credits_complete_message"
+    if name == "SystemController" and hasattr(made, start) and hasattr(made, end):
+        setattr(made, start, held(getattr(made, start)))
+        setattr(made, end, told(getattr(made, end)))
+        open(gate + "/../known", "w").close()
+    return made
+
+builtins.__build_class__ = build
+GATE
+declare -A facts=()
+# start_tool FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED: the tool of this point, to
+# which the folder belongs once its gate is open.
+start_tool() {
+  local place=$run/next.$replica/$1 gate
+  { gate=$(mktemp -d "$gates/XXXXXX") && mkdir -p "$place"; } || stop_if_full
+  next_folder=$1 next_gate=$gate
+  [[ $current != "$1" ]] || open_gate
+  # shellcheck disable=SC2034 # fill reads it
+  facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$place [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5
+    [requests]=$6 [prompts]=$7 [seed]=$8)
+  fill "${client_command[@]}"
+  # timeout leads a process group of its own; its time is kept elsewhere, since it begins at the gate.
+  NIM_SLURM_GATE=$gate PATH=$gates:$PATH PYTHONPATH=$gates${PYTHONPATH:+:$PYTHONPATH} timeout -k 10 0 "${REPLIES[@]}" \
+    > >(until [[ -e $gate/open ]]; do [[ -d $gate ]] && sleep 0.1 || exit 0; done && exec tee "$gate/log") 2>&1 &
+  next_pid=$!
+}
+open_gate() {
+  local place=$run/next.$replica/$next_folder part=$run/$next_folder$own_part
+  { mkdir -p "${part%/*}" && mv -T -- "$place" "$part" && ln -s -- "$part" "$place" && : >"$next_gate/open"; } || stop_if_full
+}
+# start_next: the tool of the next point that is not finished, where that is this client's for sure.
+start_next() {
+  [[ -z $next_pid$broken ]] && ((parts > 0 || replicas == 1)) || return 0
+  while [[ -n ${are_finished[next_number]-} ]]; do next_number=$((next_number + 1)); done
+  # shellcheck disable=SC2086 # its words
+  ((next_number >= ${#points[@]})) || start_tool "${folders[next_number]}" ${points[next_number]}
+}
+
+# ---- One point, from its warm-up to its result ----------------------------------------
+
 # Ends when the server has twice in a row shown no sign of life.
 watch_server() {
   local failures=0
@@ -954,26 +1045,38 @@ watch_server() {
   ((failures < 2)) || say "error: the server stopped answering: $answer" >&2
 }
 
-tool_pid='' began=0 current=
-# timeout leads a process group of its own and hands a signal on to it; what is left of the group after that is killed.
-# Requests of the warm-up have no group: they end with the step.
+tool_pid='' began=0 current='' gate='' limit='' late='' stopping=
+# Of the point whose tool evaluates, what settle needs to know.
+old=()
+failed=0 settled=0 first_kind='' broken=
+# runs PID [LIMIT]: whether it still does; from then on, timeout ends it.
+runs() {
+  [[ -z ${2-} ]] || ((SECONDS < $2)) || { late+=" $1 " && kill -TERM "$1"; }
+  kill -0 "$1"
+} 2>/dev/null
+# timeout hands a signal on to its group; what is left of that is killed. Requests of the warm-up have no group: they
+# end with the step.
 stop_tool() {
   local tries=20
   kill -TERM "$tool_pid" 2>/dev/null || true
-  while kill -0 "$tool_pid" 2>/dev/null && ((tries-- > 0)); do sleep 0.1; done
+  while runs "$tool_pid" && ((tries-- > 0)); do sleep 0.1; done
   kill -KILL -- "-$tool_pid" 2>/dev/null || true
   tool_pid=
 }
 # launch.sh moves what the point left.
 on_signal() {
+  local tries=40 folder
   trap '' TERM INT
   say "stopping: a signal came"
+  stopping=yes
   [[ -z $tool_pid ]] || stop_tool
+  # All of it is measured.
+  while ((parts == 0 && ${#old[@]} > 0 && tries-- > 0)); do { settle && sleep 0.2; } || true; done
   # On another server it may have failed before.
-  if [[ -n $current ]]; then
-    grep -qsF -- "$current|failed|" "$run/points" || record "$current" interrupted '' ''
-    rename_in_logs interrupted "$current" "$own_part"
-  fi
+  for folder in "${old[@]:0:1}" $current; do
+    grep -qsF -- "$folder|failed|" "$run/points" || record "$folder" interrupted '' ''
+    rename_in_logs interrupted "$folder" "$own_part"
+  done
   end_with client_stopped
 }
 
@@ -996,67 +1099,94 @@ estimate() {
   REPLY=$((${#busy_of[@]} == 0 ? 0 : 5 + fixed + ${busy_of[$like]:-0} * $2 / ${work_of[$like]:-1} / 1000))
 }
 
-# watched COMMAND...: its status; ends when the server stops answering meanwhile.
-watched() {
-  local watcher status=0
-  "$@" > >(tee "$run/output.$replica") 2>&1 &
-  tool_pid=$!
+# is_over: the tool works, and has all its answers. Who measures together waits for the result.
+is_over() { ((parts == 0)) && [[ -s $gate/over ]] && may_have_completed "$run/$current"; }
+# watch: until the tool has ended, or its requests have; ends this client when the server stops answering meanwhile.
+watch() {
+  local watcher
   # A process group of its own, so that nothing that it started outlives it.
   set -m
   watch_server &
   watcher=$!
   set +m
-  while kill -0 "$tool_pid" 2>/dev/null && kill -0 "$watcher" 2>/dev/null; do
-    wait -n || true
+  while runs "$tool_pid" "$limit" && ! is_over; do
+    if ! runs "$watcher" || ! settle; then
+      # When Slurm ends the step, its signal may come to these two a moment before it comes here.
+      sleep 0.5 || true
+      stop_tool
+      record "$current" failed $((SECONDS - began)) "the server stopped answering"
+      rename_in_logs failed "$current" "$own_part"
+      stopping=yes
+      finish
+      end_with no_answer
+    fi
+    [[ ! -e $gates/known ]] || start_next
+    sleep 0.2 || true
   done
-  # When Slurm ends the step, its signal may come to these two a moment before it comes here.
-  if kill -0 "$tool_pid" 2>/dev/null; then
-    sleep 0.5 || true
-    stop_tool
-    record "$current" failed $((SECONDS - began)) "the server stopped answering"
-    rename_in_logs failed "$current" "$own_part"
-    end_with no_answer
-  fi
   # The wait takes bash's own word about the kill out of the log.
   { kill -KILL -- "-$watcher" && wait "$watcher"; } 2>/dev/null || true
-  wait "$tool_pid" || status=$?
-  ((status == 0)) || sleep 0.5 || true
-  stop_tool
-  return $status
 }
 
-declare -A facts=()
-# measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED WORK: true, or $reason says what
-# went wrong.
+# measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED WORK
 measure() {
-  local folder=$1 part=$run/$1$own_part command before warm_time status=0 said all='' seconds figures detail=''
-  mkdir -p "$part" || stop_if_full
-  began=$SECONDS current=$folder reason='' kind='' busy=0
-  watched warm_up "$3" "$4" "$5" "$8" || true
-  warm_time=$((SECONDS - began)) figures='null null'
+  local folder=$1 before warm_time figures='null null' problem=
+  began=$SECONDS current=$folder gate='' limit=
+  warm_up "$3" "$4" "$5" "$8" &
+  tool_pid=$!
+  watch
+  warm_time=$((SECONDS - began)) tool_pid=
   meet "$folder.begin" ready
-  # shellcheck disable=SC2034 # fill reads it
-  facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5 [requests]=$6 [prompts]=$7 [seed]=$8)
-  fill "${client_command[@]}"
-  command=("${REPLIES[@]}")
   if ((warm_time >= point_timeout)); then
-    reason="the warm-up took $warm_time s, and the point may take $point_timeout"
-  elif [[ $prefix_cache != flush ]] || empty_cache; then
+    problem="the warm-up took $warm_time s, and the point may take $point_timeout"
+  elif [[ $prefix_cache == flush ]] && ! empty_cache; then
+    problem=$reason
+  else
     before=$(ask_counters)
-    watched timeout -k 10 "$point_timeout" "${command[@]}" || status=$?
+    if [[ $next_folder == "$folder" ]] && runs "$next_pid"; then open_gate; else drop_next && start_tool "${@:1:8}"; fi
+    tool_pid=$next_pid gate=$next_gate limit=$((SECONDS + point_timeout)) next_pid='' next_number=$((next_number + 1))
+    watch
     cache_use "$before" "$(ask_counters)"
     figures=$REPLY
+  fi
+  finish
+  old=("$folder" "$2" "$4" "$6" "$9" "$began" "$warm_time" "$(<"$run/warm.$replica") $figures" "$problem" "$gate" "$tool_pid" "$limit")
+  if runs "$tool_pid"; then
+    renice -n 19 -g "$tool_pid" >/dev/null 2>&1 || true
+    learn "$2" "$9" $((SECONDS - began)) $(($(<"$gate/over") + 1000 * warm_time))
+  fi
+  tool_pid='' current=''
+  settle || end_with no_answer
+}
+# finish: the last point is settled.
+finish() {
+  while ((${#old[@]} > 0)); do
+    settle || end_with no_answer
+    sleep 0.2 || true
+  done
+}
+# settle: what the last point is, once its tool has ended. False when the server does not answer any more.
+settle() {
+  ((${#old[@]} > 0)) && ! runs "${old[@]:10}" || return 0
+  set -- "${old[@]}"
+  local folder=$1 part=$run/$1$own_part figures=$8 gate=${10} pid=${11} status=0 said all='' seconds detail=''
+  old=() kind='' busy=0 reason=$9
+  mkdir -p "$part" || stop_if_full
+  if [[ -n $pid ]]; then
+    wait "$pid" || status=$?
+    [[ $late != *" $pid "* ]] || status=124
+    ((status == 0)) || sleep 0.5 || true
+    kill -KILL -- "-$pid" 2>/dev/null || true
     case $status in
-      0) { check_result "$part" "$4" "$6" && check_cache "$figures"; } || kind="no valid result" ;;
+      0) { check_result "$part" "$3" "$4" && check_cache "${figures#* }"; } || kind="no valid result" ;;
       124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;
       *) kind="exit status $status" reason="$tool_name exited with status $status" ;;
     esac
   fi
-  current='' seconds=$((SECONDS - began)) figures="$(<"$run/warm.$replica") $figures"
+  seconds=$((SECONDS - $6))
   # With a request completed, the tool works, whatever went wrong then.
   [[ -z $kind ]] || ! may_have_completed "$part" || kind=
   # Its last words are worth more than an empty folder.
-  [[ -z $reason ]] || mv -- "$run/output.$replica" "$part/$tool.log" || stop_if_full
+  [[ -z $reason || ! -e $gate/log ]] || mv -- "$gate/log" "$part/$tool.log" || stop_if_full
   # The point is what all servers that measure it make of it, and the first one's client its keeper.
   [[ -z $reason || $parts == 0 ]] || reason="on server $replica: $reason"
   meet "$folder.end" "$kind|$figures|$reason"
@@ -1078,16 +1208,28 @@ measure() {
       put_down failed "$folder" || stop_if_full
     }
   fi
-  [[ -z $reason ]] || { say "error: $folder failed: $reason" >&2 && return 1; }
-  learn "$2" "$9" $seconds $((busy > 0 ? busy + 1000 * warm_time : 0))
-  in_flight=$((in_flight + busy)) result_at=$SECONDS
-  ((parts > 0 && replica > 0 || busy == 0 || busy >= 10000)) || too_short=$((too_short + 1))
-  say "finished: $folder, $seconds s"
+  settled=$((settled + 1))
+  if [[ -z $reason ]]; then
+    learn "$2" "$5" $seconds $((busy > 0 ? busy + 1000 * $7 : 0))
+    in_flight=$((in_flight + busy)) result_at=$SECONDS
+    ((parts > 0 && replica > 0 || busy == 0 || busy >= 10000)) || too_short=$((too_short + 1))
+    say "finished: $folder, $seconds s" && return
+  fi
+  say "error: $folder failed: $reason" >&2
+  [[ -n $stopping ]] || completes 30 || { say "error: the server stopped answering: $answer" >&2 && return 1; }
+  failed=$((failed + 1))
+  # A tool that cannot work would fail at each point.
+  if ((settled == 1)); then
+    first_kind=$kind
+  elif ((settled == 2)) && [[ -n $kind && $kind == "$first_kind" ]]; then
+    broken="the first two points failed in the same way ($kind), and no request was completed"
+    say "error: $broken; the others are not measured" >&2
+  fi
 }
 
 main() {
-  local point use_case isl osl concurrency requests prompts seed work folder needed time_left number=0 failed=0 left=0 measured=0
-  local first_kind='' broken='' absent=() command
+  local point use_case isl osl concurrency requests prompts seed work folder needed time_left number=0 left=0
+  local absent=() command
   trap on_signal TERM INT
   trap 'say "error: line $LINENO of the client failed" >&2' ERR
   for command in "$tool" curl timeout awk find df; do
@@ -1099,6 +1241,7 @@ main() {
     say "missing in the client's container: ${command%, } (PATH there is $PATH)" >&2
     end_with client_lacks
   fi
+  start_next
   wait_until_ready
   for point in "${points[@]}"; do
     read -r use_case isl osl concurrency requests prompts seed <<<"$point"
@@ -1131,19 +1274,12 @@ main() {
     fi
     say "point $number of ${#points[@]}: $use_case $isl/$osl, concurrency $concurrency, $requests requests"
     report state=measuring ready_seconds="$ready_seconds" point="$number $point"
-    measured=$((measured + 1))
-    measure "$folder" "$use_case" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" "$work" || failed=$((failed + 1))
+    next_number=$((number - 1))
+    measure "$folder" "$use_case" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" "$work"
     report state=ready ready_seconds="$ready_seconds"
-    [[ -n $reason ]] || continue
-    completes 30 || { say "error: the server stopped answering: $answer" >&2 && end_with no_answer; }
-    # A tool that cannot work would fail at each point.
-    if ((measured == 1)); then
-      first_kind=$kind
-    elif ((measured == 2)) && [[ -n $kind && $kind == "$first_kind" ]]; then
-      broken="the first two points failed in the same way ($kind), and no request was completed"
-      say "error: $broken; the others are not measured" >&2
-    fi
   done
+  finish
+  report state=ready ready_seconds="$ready_seconds"
   say "done with ${#points[@]} points: $failed failed, $left are left for another job"
   ((left == 0)) || [[ -n $broken ]] || end_with no_time_left
   ((failed == 0)) || end_with points_failed
@@ -1210,11 +1346,11 @@ client_end() {
 # Lines as people may read them: without what a progress bar wrote before, colours and control characters.
 plain() { LC_ALL=C sed $'s/\r*$//; s/.*\r//; s/\e\\[[0-9;?]*[A-Za-z]//g; s/\t/ /g; s/[^ -~]//g'; }
 # show_cause LOG: the lines of a log that look like the cause of its end, then the last ones. What a server writes is
-# hostile: it is read in bounded memory, and shown in part.
+# hostile: it is read in bounded memory, and shown in part. A client's image names the logs of its points.
 show_cause() {
-  local shown=8
+  local shown=8 LC_ALL=C
   [[ -f $1 && ! -L $1 ]] || return 0
-  echo "what may be the cause, in $1:"
+  echo "what may be the cause, in ${1//[^ -~]/?}:"
   # Of the first kind that there is: 1 a cause, 2 may be one, 3 follows from one. What differs in numbers only is one.
   LC_ALL=C timeout 60 cut -b -4000 -- "$1" | LC_ALL=C grep -naiE \
     'error|exception|critical|fatal|fault|fail|kill|oom|out of|cuda|nccl|denied|quota|no such|not found|dumped|abort|in use|can.?not|could not|unable|exited|what\(|illegal|terminate|\[E\]' |
@@ -1377,14 +1513,14 @@ case $code in
   4) look_into "$server_log" "$client_log" ;;
 esac
 seconds_to_stop=$((code == 6 ? 3 : stop_timeout))
-stop_steps client 5 "${clients[@]}"
+stop_steps client 10 "${clients[@]}"
 # Now the clients have said how far they are.
 store_points all
 stop_steps server "$seconds_to_stop" "${servers[@]}"
 # The clients' containers are removed meanwhile; who is told to stop has no time for that.
 last_act=()
 # One that says that it has ended may go on.
-((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}" || stop_steps client 5 "${clients[@]}"
+((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}" || stop_steps client 10 "${clients[@]}"
 ! declare -F remove_containers >/dev/null || remove_containers
 states=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done)
 ready_seconds=$(sed -n 's/^ready_seconds=\(0\|[1-9][0-9]\{0,8\}\)$/\1/p' <<<"$states" | sort -n | tail -n 1)

@@ -7,6 +7,7 @@ told LOG JOB SECONDS        when the job's server step got SIGTERM for the first
 manifest FILE EXPRESSION    EXPRESSION of the manifest m
 valid STAGE JOB             a sentence for each point of that job, or of one that it resumes, whose result is not right
 last STAGE JOB              when its last point got its final name
+gap STAGE JOB               the longest time from the last answer of a point to the first request of the next, in seconds
 figures STAGE JOB           how long things took in that job
 absent FILE                 packages that the file names and this Python lacks
 """
@@ -161,6 +162,11 @@ def hits(folder):
             if re.fullmatch(rf"vllm:prefix_cache_{kind}(_total)?", name):
                 totals[kind] = sum(series["stats"].get("total", 0) for series in metric["series"])
     return f"{100 * totals['hits'] / totals['queries']:.1f} %" if totals.get("queries") else "unknown"
+
+
+def gap(stage, job):
+    spans = sorted((min(start for start, _ in rows), max(end for _, end in rows)) for rows in (requests(folder) for _, folder in folders(stage, job)))
+    print(f"{max(after[0] - before[1] for before, after in zip(spans, spans[1:])):.1f}")
 
 
 def figures(stage, job):

@@ -27,16 +27,12 @@ class LawTest(unittest.TestCase):
         self.assertAlmostEqual(statistics.mean(ttfts), 100, delta=0.6)  # 4 standard errors
         self.assertAlmostEqual(statistics.stdev(ttfts), 10, delta=0.6)
 
-    def test_the_first_wave_ends_with_the_first_answer(self):
+    def test_a_wave_is_slow_where_never_so_many_were_in_flight(self):
         known = law.Law("wave=1")
-        self.assertEqual([known.arrive(100.0) for _ in range(3)], [(1, True), (2, True), (3, True)])
-        known.leave(100.1)
-        self.assertEqual(known.arrive(100.2), (3, False))
-        for _ in range(3):
-            known.leave(100.3)
-        self.assertEqual(known.arrive(101.0), (1, False))  # not idle for long enough
-        known.leave(101.1)
-        self.assertEqual(known.arrive(102.2), (1, True))
+        self.assertEqual([known.arrive() for _ in range(2)], [(1, True), (2, True)])
+        for _ in range(2):
+            known.leave()
+        self.assertEqual([known.arrive() for _ in range(3)], [(1, False), (2, False), (3, True)])
 
     def test_what_is_no_law_is_refused(self):
         for text in ("speed=1", "ttft", "ttft=-1", "itl=nan", "itl=inf", "ttft=fast"):
@@ -147,7 +143,7 @@ class ServerTest(unittest.TestCase):
         self.assertTrue(start <= truth[-1]["start_ns"] <= truth[-1]["first_ns"] <= truth[-1]["last_ns"] <= end)
 
     def test_a_prefix_cache_that_is_on_saves_time_and_counts(self):
-        with Server("--law", "prompt=5,itl=1", "--prefix-cache", "on") as server:
+        with Server("--law", "prompt=5,itl=1,wave=7", "--prefix-cache", "on") as server:
             server.complete(WORDS[:100])
             server.complete(WORDS[:100])
             counters = server.counters()
@@ -155,7 +151,8 @@ class ServerTest(unittest.TestCase):
             server.complete(WORDS[:100])
             truth = server.truth(3)
         self.assertEqual([line["cached_tokens"] for line in truth], [0, 96, 0])
-        self.assertEqual([line["law_ttft_ms"] for line in truth], [500, 20, 500])
+        self.assertEqual([line["law_ttft_ms"] for line in truth], [507, 20, 500])
+        self.assertEqual([line["warm_ttft_ms"] for line in truth], [500, 500, 500])
         self.assertEqual(counters["vllm:prefix_cache_queries_total"], 200)
         self.assertEqual(counters["vllm:prefix_cache_hits_total"], 96)
         self.assertEqual(counters["vllm:generation_tokens_total"], 8)
@@ -180,7 +177,7 @@ class ServerTest(unittest.TestCase):
         self.assertEqual(ended.returncode, 1)
         self.assertEqual(
             ended.stderr,
-            "fake_nim: --law: 'speed' is no part of a law: ttft, queue, prompt, itl, load, wave, noise, wave_idle, seed are\n",
+            "fake_nim: --law: 'speed' is no part of a law: ttft, queue, prompt, itl, load, wave, noise, seed are\n",
         )
 
 

@@ -121,7 +121,7 @@ const OTHERS: &[Attack] = &[
     Attack { name: "writes on in a point when it was looked at",
         tries: r#"make_point 5; cp /bin/true "$point/x"; chmod u+s "$point/x"
             (exec 3>>"$point/open"; leave_point; while [[ -e $C/finished/${point##*/} ]]; do sleep 0.05; done; echo hers >&3) >/dev/null 2>&1 & sleep 0.2"#,
-        holds: r#"point=$R/llama-3-70b-instruct_4_5_chat_32_16_$J; [[ -f $point/open && ! -s $point/open && -f $point/x && ! -u $point/x ]]"#, ..ROW },
+        holds: r"point=$R/llama-3-70b-instruct_4_5_chat_32_16_$J; [[ -f $point/open && ! -s $point/open && -f $point/x && ! -u $point/x ]]", ..ROW },
     Attack { name: "a failed point has a link for its log",
         tries: r#"make_point 8; ln -s "$H/canary.$N" "$point/genai-perf.log"; mkdir -p "$C/failed"; mv "$point" "$C/failed/""#,
         holds: r"[[ ! -e $R/failed_$J/llama-3-70b-instruct_4_8_chat_32_16_$J ]]", ..ROW },

@@ -667,12 +667,13 @@ fn run_row(lab: &Lab, row: &Fault) {
     recipe.sweep = whole.sweep;
     // The image without GenAI-Perf is a fault; the tool is not.
     if whole.client.tool != recipe.client.tool {
-        recipe.client = whole.client;
+        recipe.client = whole.client.clone();
     }
     recipe.sweep.point_timeout = 300;
-    // A fault that is a word of the server's is another measurement.
+    // A fault that is a word of the server's or of the client's is another measurement.
     let is_same = whole.server.command == recipe.server.command
-        && whole.server.environment == recipe.server.environment;
+        && whole.server.environment == recipe.server.environment
+        && whole.client.ignore_eos == recipe.client.ignore_eos;
     site.render(recipe.clone(), lab::settings(""));
     let has_results = first.code != 2 && !before.is_empty();
     if row.script == Launch && has_results {

@@ -24,6 +24,7 @@ mod preflight;
 mod replicas;
 mod runtimes;
 mod servers;
+mod share;
 mod site;
 mod status;
 mod submit;

@@ -24,6 +24,7 @@ A known speed, see law.py: --law NAME=VALUE,... in place of --ttft-ms and --itl-
         --prefix-cache on|off (with VLLM_SERVER_DEV_MODE=1, POST /reset_prefix_cache empties it),
         --template-words N (so many words in front of each prompt, as of a chat's template),
         --law-log FILE (true times). With any of them, GET /metrics has vLLM's counters.
+        --nice N (-15 is a server that does not wait for its turn on a busy machine)
 
 The log has the body of the first request, and of each later one that has other fields. It
 says "ready at EPOCH" at the end of the startup delay, and "first load request at EPOCH"
@@ -58,6 +59,7 @@ ap.add_argument("--law")
 ap.add_argument("--prefix-cache", choices=("on", "off"))
 ap.add_argument("--template-words", type=int, default=0)
 ap.add_argument("--law-log")
+ap.add_argument("--nice", type=int, default=0)
 ap.add_argument("--seed", type=int, default=0)
 A = ap.parse_args()
 
@@ -211,18 +213,19 @@ async def generate(w, path, body, came):
     if LAW is None:
         return await answer(w, body, chat, base, words, choice, usage, fin, doomed, me, A.ttft_ms, A.itl_ms, came[1])
     turn = time.time_ns()
-    in_flight, is_wave = LAW.arrive(time.monotonic())
+    in_flight, is_new = LAW.arrive()
     cached = CACHE.take(["template"] * A.template_words + prompt)
-    ttft, itl = LAW.times(me, in_flight, pin - cached, is_wave)
+    ttft, itl = LAW.times(me, in_flight, pin - cached, is_new)
     try:
         first, last = await answer(w, body, chat, base, words, choice, usage, fin, doomed, me, ttft, itl, came[1])
     finally:
-        LAW.leave(time.monotonic())
+        LAW.leave()
     N["prompt"] += pin
     N["generated"] += n
     TRUTH.write(
-        request=me, in_flight=in_flight, wave=is_wave, prompt_tokens=pin, cached_tokens=cached, output_tokens=n,
-        law_ttft_ms=ttft, law_itl_ms=itl, start_ns=came[0], turn_ns=turn, first_ns=first, last_ns=last,
+        request=me, in_flight=in_flight, wave=is_new, prompt_tokens=pin, cached_tokens=cached, output_tokens=n,
+        law_ttft_ms=ttft, law_itl_ms=itl, warm_ttft_ms=LAW.times(me, in_flight, pin)[0],
+        start_ns=came[0], turn_ns=turn, first_ns=first, last_ns=last,
     )
 
 
@@ -380,4 +383,5 @@ if A.exit_at_once:
     sys.exit("fake_nim: exit at once")
 if A.log and A.die_before_ready is None:
     fail()
+os.nice(A.nice)
 asyncio.SelectorEventLoop(Selector()).run_until_complete(main())

@@ -1,30 +1,31 @@
 """How fast the stand-in server is, by a law that is known, and what it truly did.
 
-A law is a list of NAME=VALUE, all in ms but for noise, wave_idle and seed; what is not named is 0:
+A law is a list of NAME=VALUE, all in ms but for noise and seed; what is not named is 0:
 
     ttft=150,queue=2,prompt=0.05,itl=20,load=0.3,wave=400,noise=0.05,seed=7
 
-    time to first token  = (ttft + queue * (n - 1) + prompt * p + wave, if in the first wave) * e
+    time to first token  = (ttft + queue * (n - 1) + prompt * p + wave, if n is new) * e
     inter-token latency  = (itl + load * (n - 1)) * e
 
 n is the number of requests in flight when this one comes, itself included; p the number of its
 prompt's tokens (words) that the prefix cache does not have; e one number for each request,
-lognormal with the standard deviation noise, 1 without. The first wave is what comes before any
-answer has ended, after the server has been idle for wave_idle (1) seconds.
+lognormal with the standard deviation noise, 1 without. n is new where the server never had so many
+in flight before, as of a server that compiles and allocates for each number when it first comes: so
+the first wave of a load is slow.
 
-The log has a line of JSON for each request, when its answer has ended: what the law said, when the
-request had come, when its turn came, and when the first and the last token were truly written, in
-ns since 1970.
+The log has a line of JSON for each request, when its answer has ended: what the law said, what it
+would have said without cache and wave (warm_ttft_ms), when the request had come, when its turn came,
+and when the first and the last token were truly written, in ns since 1970.
 """
 import hashlib, json, math, random
 
 BLOCK = 16  # tokens, as of vLLM
-NAMES = ("ttft", "queue", "prompt", "itl", "load", "wave", "noise", "wave_idle", "seed")
+NAMES = ("ttft", "queue", "prompt", "itl", "load", "wave", "noise", "seed")
 
 
 class Law:
     def __init__(self, text):
-        self.values = {name: 0.0 for name in NAMES} | {"wave_idle": 1.0}
+        self.values = {name: 0.0 for name in NAMES}
         for part in filter(None, text.split(",")):
             name, _, value = part.partition("=")
             if name not in NAMES:
@@ -32,30 +33,26 @@ class Law:
             self.values[name] = float(value)
             if not 0 <= self.values[name] < math.inf:
                 raise ValueError(f"{name} is {value}: a number from 0 on is allowed")
-        self.in_flight = 0
-        self.idle_since = -math.inf
-        self.is_wave = False
+        self.in_flight = self.most = 0
 
-    def arrive(self, now):
-        """How many are in flight now, and whether this one is of a first wave."""
-        if self.in_flight == 0:
-            self.is_wave = now - self.idle_since >= self.values["wave_idle"]
+    def arrive(self):
+        """How many are in flight now, and whether that is new."""
         self.in_flight += 1
-        return self.in_flight, self.is_wave
+        is_new = self.in_flight > self.most
+        self.most = max(self.most, self.in_flight)
+        return self.in_flight, is_new
 
-    def leave(self, now):
+    def leave(self):
         self.in_flight -= 1
-        self.idle_since = now
-        self.is_wave = False
 
-    def times(self, number, in_flight, prompt, is_wave=False):
+    def times(self, number, in_flight, prompt, is_new=False):
         """Time to first token and inter-token latency of the request of this number, in ms."""
         law = self.values
         noise = random.Random(f"{law['seed']:g} {number}").gauss(0, 1) * law["noise"]
         # The mean of a lognormal is above its median.
         factor = math.exp(noise - law["noise"] ** 2 / 2)
         ttft = law["ttft"] + law["queue"] * (in_flight - 1) + law["prompt"] * prompt
-        return (ttft + law["wave"] * is_wave) * factor, (law["itl"] + law["load"] * (in_flight - 1)) * factor
+        return (ttft + law["wave"] * is_new) * factor, (law["itl"] + law["load"] * (in_flight - 1)) * factor
 
 
 class PrefixCache:
