@@ -638,7 +638,7 @@ fn what_says_what_was_measured_may_say_anything() {
         let text = text.to_owned();
         move |file: &Path| fs::write(file, &text).unwrap()
     };
-    let endless = "x".repeat(4_000_000);
+    let endless = "x".repeat(4_000_000) + "\nx\n";
     let cases: [(Put<'_>, bool, &str); 7] = [
         (&text(&endless), false, "there: xxx"),
         (&text(ours), true, "same"),

@@ -272,7 +272,7 @@ fn an_index_of_shards_without_an_end() {
     let said = bash(
         &folder,
         &format!(
-            "mark=.mark weights_bytes=0 weights_files=()\n{own}\ncheck_weights model && echo checked"
+            "mark=.mark engine_folder=e engine_link=l weights_bytes=0 weights_files=()\n{own}\ncheck_weights model && echo checked"
         ),
     );
     assert_eq!(said, "checked\n");
