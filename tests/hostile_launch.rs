@@ -221,8 +221,8 @@ fn a_long_row_of_points_holds_nobody_up() {
     let row = format!("m_7|failed|3||{}\n", "\u{1}".repeat(4_000_000));
     fs::write(folder.path().join("points"), row).unwrap();
     let program = format!(
-        "run=$FOLDER\npoint_folder() {{ REPLY=m_7; return 1; }}\n{}\n\
-         look_up chat 32 16 1 8 8 0\necho \"${{REPLIES[1]}} ${{REPLIES[2]}} ${{#REPLIES[3]}}\"",
+        "run=$FOLDER\ndeclare -A own=([m_7]='')\n{}\n\
+         look_up m_7\necho \"${{REPLIES[0]}} ${{REPLIES[1]}} ${{#REPLIES[2]}}\"",
         functions.join("\n")
     );
     let (code, words) = bash(&folder, &program, &[]);

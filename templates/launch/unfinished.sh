@@ -21,6 +21,7 @@ store() {
   fi
   (($# < 3)) || put "$copy/$name/measurement.txt" "$3" || return 1
   mkdir -p "${2%/*}" && mv -nT -- "$copy/$name" "$2" && [[ ! -e $copy/$name ]] || return 1
+  (($# < 3)) || unset "own[$name]"
   timeout 60 rm -rf -- "$1" || true
 }
 # store_points [all]: what clients have put down gets its final name, and what was measured is written down there. What
@@ -38,8 +39,7 @@ store_points() {
     measurement_of "${own[$name]}"
     own[$name]='' target=$results/${word}_$job_id/$name
     if [[ $left == "$run/finished/$name" ]]; then
-      store "$left" "$results/$name" "$REPLY" && unset "own[$name]" ||
-        say "error: $name could not be stored as $results/$name" >&2
+      store "$left" "$results/$name" "$REPLY" || say "error: $name could not be stored as $results/$name" >&2
     else
       [[ ! -L ${target%/*} ]] || set_aside "${target%/*}" refused
       [[ ! -e $target ]] || set_aside "$target" earlier
