@@ -239,8 +239,8 @@ fn a_long_row_of_points_holds_nobody_up() {
     let row = format!("m_7|failed|3||{}\n", "\u{1}".repeat(4_000_000));
     fs::write(folder.path().join("points"), row).unwrap();
     let program = format!(
-        "run=$FOLDER\ndeclare -A own=([m_7]=yes)\n{}\nlook_up m_7\n\
-         echo \"${{REPLIES[0]}} ${{REPLIES[1]}} ${{#REPLIES[2]}}\"",
+        "run=$FOLDER\ndeclare -A own=([m_7]='')\n{}\n\
+         look_up m_7\necho \"${{REPLIES[0]}} ${{REPLIES[1]}} ${{#REPLIES[2]}}\"",
         functions.join("\n")
     );
     let (code, words) = bash(&folder, &program, &[]);

@@ -23,6 +23,7 @@ store() {
   fi
   (($# < 3)) || put "$copy/$name/measurement.txt" "$3" || return 1
   mkdir -p "${2%/*}" && mv -nT -- "$copy/$name" "$2" && [[ ! -e $copy/$name ]] || return 1
+  (($# < 3)) || unset "own[$name]"
   timeout "$seconds_left" rm -rf -- "$1" || true
 }
 # own_name NAME: frees a name of this job in results from what is no folder of the user's.
@@ -51,11 +52,8 @@ store_points() {
     measurement_of "${own[$name]}"
     own[$name]='' target=$results/${word}_$job_id/$name
     if [[ $left == "$run/finished/$name" ]]; then
-      if store "$left" "$results/$name" "$REPLY"; then
-        unset "own[$name]"
-      else
+      store "$left" "$results/$name" "$REPLY" ||
         say "error: $name could not be stored as $results/$name: it stays in ${run##*/}/finished" >&2
-      fi
     else
       own_name "${word}_$job_id" || continue
       [[ ! -e $target && ! -L $target ]] || set_aside "$target" earlier || continue
@@ -81,5 +79,5 @@ store_points all
 for left in "$run"/{finished,failed}; do
   rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused
 done
-rm -rf -- "$run"/{ended,meet,state,taken}.*
+rm -rf -- "$run"/{ended,meet,next,state,taken}.*
 name_points
