@@ -622,10 +622,10 @@ type Take<'a> = (&'a str, &'a dyn Fn(&Path));
 fn a_name_of_the_job_that_is_taken() {
     let takes: [Take<'_>; 5] = [
         ("a link to nothing", &|path| {
-            symlink("nowhere", path).unwrap()
+            symlink("nowhere", path).unwrap();
         }),
         ("a link to a folder", &|path| {
-            symlink("../home/folder", path).unwrap()
+            symlink("../home/folder", path).unwrap();
         }),
         ("a file", &|path| fs::write(path, "theirs").unwrap()),
         ("a FIFO", &make_fifo),
@@ -1231,6 +1231,33 @@ fn podman_keeps_to_itself() {
         let size: u64 = size.unwrap().strip_suffix('k').unwrap().parse().unwrap();
         assert!(size > 100_000, "{words}");
     }
+}
+
+/// Containers that jobs left are removed by names, which jobs choose: the user's own may be of an image with any label.
+#[test]
+fn the_user_s_own_containers_stay() {
+    let script = launch(Recipe::llama3_70b_h100x4_fp8(), Runtime::Podman);
+    let functions = ["job_has_ended", "check_runtime", "remove_containers"]
+        .map(|name| function(&script, name))
+        .join("\n");
+    let folder = tempfile::tempdir().unwrap();
+    // Each has the label of a job; those of jobs 7 (this one) and 70 (which has ended) are this script's, one runs.
+    let program = format!(
+        "need_commands() {{ :; }}\nSLURM_JOB_ID=7\n{functions}\n\
+         squeue() {{ [[ $* != *=71* ]] || echo 71; }}\n\
+         podman() {{\n  local each last=${{!#}}\n  case $1 in\n    ps)\n      for each in own own-nim-slurm-7-x nim-slurm-7-server-1 nim-slurm-70-client-2 nim-slurm-71-client-3; do\n\
+                 [[ $last != *name=* || $each =~ ${{last##*name=}} ]] && echo $each || true\n      done ;;\n\
+             inspect) printf '[\\n {{\\n  \"Name\": \"%s\",\\n  \"nim-slurm-job\": \"7\"\\n' \"$2\" ;;\n\
+             rm) shift && echo \"$*\" >>removed && cat >>removed ;;\n  esac\n}}\n\
+         xargs() {{ podman rm \"$(cat)\"; }}\n\
+         check_runtime </dev/null\nremove_containers </dev/null\ncat removed"
+    );
+    let (code, words) = bash(&folder, &program, &[]);
+    assert_eq!(code, Some(0), "{words}");
+    assert_eq!(
+        words,
+        "--force --time=0 nim-slurm-7-server-1\n--force --time=0 nim-slurm-70-client-2\nnim-slurm-7-server-1\n"
+    );
 }
 
 /// The names in a model's index are shown, and may be anything.
