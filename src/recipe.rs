@@ -98,7 +98,8 @@ const SAMPLES: &[&str] = &[
 /// [`Settings`](crate::Settings) are for. Some are [built in](Recipe::BUILT_IN), first
 /// of all [`Recipe::llama3_70b_h100x4_fp8`]; others are [built in Rust](Recipe::new), or
 /// read from TOML. The keys are documented in that recipe's own file,
-/// `src/recipe/llama3-70b-h100x4-fp8.toml`.
+/// `src/recipe/llama3-70b-h100x4-fp8.toml`. A file with a number that is 0 is refused; of a
+/// recipe that is built in Rust, [`Plan::new`](crate::Plan::new) names them all.
 ///
 /// ```
 /// use nim_slurm::Recipe;

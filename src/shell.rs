@@ -70,8 +70,8 @@ pub(crate) fn array(rows: &[Quoted]) -> Quoted {
         [] => "()".to_owned(),
         [Safe(row)] if row.len() < 80 => format!("({row})"),
         rows => {
-            let lines: String = rows.iter().map(|Safe(row)| format!("  {row}\n")).collect();
-            format!("(\n{lines})")
+            let rows: Vec<_> = rows.iter().map(|Safe(row)| row.as_str()).collect();
+            format!("(\n  {}\n)", rows.join("\n  "))
         }
     })
 }

@@ -256,7 +256,7 @@ fn plan(recipe: Recipe, settings: Settings) -> Plan {
 /// Runs a launch to the end of its steps. `place` is that of its ports among those of this
 /// process, which launches lock for the whole machine.
 fn launch(node: &Node, script: &str, plan: &Plan, place: u32, more: &[(&str, &str)]) -> Run {
-    let port = 20_000 + std::process::id() % 390 * 32 + place;
+    let port = 20_000 + std::process::id() % 190 * 32 + place;
     let server = &plan.recipe().server;
     let replicas = server.replicas;
     let nodes = server.nodes.to_string();

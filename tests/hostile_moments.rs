@@ -266,12 +266,13 @@ fn an_index_of_shards_without_an_end() {
     ];
     let own = functions(&prepare, &names);
     let folder = tempfile::tempdir().unwrap();
-    let index = fs::File::create(folder.path().join("model.safetensors.index.json")).unwrap();
-    index.set_len(1 << 40).unwrap();
+    fs::create_dir(folder.path().join("model")).unwrap();
+    let index = folder.path().join("model/model.safetensors.index.json");
+    fs::File::create(index).unwrap().set_len(1 << 40).unwrap();
     let said = bash(
         &folder,
         &format!(
-            "mark=.mark weights_bytes=0 weights_files=()\n{own}\ncheck_weights . && echo checked"
+            "mark=.mark engine_folder=e engine_link=l weights_bytes=0 weights_files=()\n{own}\ncheck_weights model && echo checked"
         ),
     );
     assert_eq!(said, "checked\n");

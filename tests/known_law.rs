@@ -442,11 +442,11 @@ fn recipe_of(tool: Tool, order: &[u32]) -> Recipe {
         .with_use_cases([format!("law:{INPUT_TOKENS}/{OUTPUT_TOKENS}")
             .parse()
             .unwrap()])
-        .with_concurrency(order.iter().map(|&number| number.try_into().unwrap()));
-    recipe.sweep.min_requests = LEAST_REQUESTS.try_into().unwrap();
-    recipe.sweep.requests_per_concurrency = ROUNDS.try_into().unwrap();
+        .with_concurrency(order.iter().copied());
+    recipe.sweep.min_requests = LEAST_REQUESTS;
+    recipe.sweep.requests_per_concurrency = ROUNDS;
     // Its signs of life are load.
-    recipe.server.probe_interval = 600.try_into().unwrap();
+    recipe.server.probe_interval = 600;
     recipe.server.environment.insert(
         "LAB_NIM_ARGS".parse().unwrap(),
         format!("--law {LAW} --prefix-cache off --law-log {{cache_path}}/law.jsonl --nice -15")

@@ -35,7 +35,7 @@ fn its_variables_may_have_any_name() {
     let print = format!("echo \"{print}|$1\"");
     let mut line = vec!["1", "1", "0", "4"];
     line.extend(values.iter().map(String::as_str));
-    line.extend(["--", "bash", "-c", &print, "--", "--"]);
+    line.extend(["bash", "-c", &print, "--", "--"]);
     let expected = names.map(|name| format!("it's {{node_rank}} \"{name}\"\n."));
     let expected = format!("{}|--", expected.join("|"));
     assert_eq!(task(&line, &[]), (true, expected));
@@ -45,7 +45,7 @@ fn its_variables_may_have_any_name() {
 fn a_node_knows_its_rank() {
     let line = |nodes| {
         let print = "echo $A $1 $2";
-        let command = ["--", "bash", "-c", print, "x", "{node_rank}", "{is_leader}"];
+        let command = ["bash", "-c", print, "x", "{node_rank}", "{is_leader}"];
         [&[nodes, "1", "0", "8", "A=n{node_rank}"][..], &command].concat()
     };
     for (rank, said) in [("0", "n0 0 1"), ("1", "n1 1 0")] {
@@ -60,7 +60,7 @@ fn a_node_knows_its_rank() {
 fn each_of_several_has_its_own_gpus() {
     let line = |number| {
         let print = "echo ${CUDA_VISIBLE_DEVICES-all}";
-        ["1", "2", number, "2", "--", "bash", "-c", print]
+        ["1", "2", number, "2", "bash", "-c", print]
     };
     let given = [("CUDA_VISIBLE_DEVICES", "2,3,GPU-a,GPU-b")];
     assert_eq!(task(&line("0"), &given), (true, "2,3".to_owned()));
@@ -76,7 +76,6 @@ fn each_of_several_has_its_own_gpus() {
         "1",
         "0",
         "4",
-        "--",
         "bash",
         "-c",
         "echo ${CUDA_VISIBLE_DEVICES-all}",

@@ -43,8 +43,8 @@ fn bash_names_the_same_folders() {
         let values: Vec<_> = launch.text().lines().filter(is_value).collect();
         assert_eq!(values.len(), 6, "{values:?}");
         let program = format!(
-            "{}\njob_id=4711-3 runs=(4711-3) results=/nowhere\ncounts() {{ false; }}\nsource templates/launch/points.sh\n\
-             for row; do point_folder $row || echo \"$REPLY\"; done",
+            "{}\njob_id=4711-3 runs=(4711-3) results=/nowhere\ncounts() {{ false; }}\npoints=(\"$@\")\nsource templates/launch/points.sh\n\
+             name_points; printf '%s\\n' \"${{folders[@]}}\"",
             values.join("\n")
         );
         let output = std::process::Command::new("bash")

@@ -28,11 +28,11 @@ pub(crate) struct Launch {
     server_reference: Quoted,
     model_folder: Quoted,
     weights: Quoted,
-    /// Those that the index does not name.
-    weights_files: Quoted,
     /// Empty: none.
     engine: Quoted,
     engine_link: Quoted,
+    /// Those that the index does not name.
+    model_files: Quoted,
     nodes: u32,
     /// The GPUs of all replicas.
     gpus_of_a_node: u32,
@@ -106,7 +106,6 @@ impl Launch {
             server_reference: quoted(server.image.to_string()),
             model_folder: quoted(model.weights.folder()),
             weights: quoted(model.weights.source.to_string()),
-            weights_files: array(&packed(all_quoted(model.weights.files_beside_shards()))),
             engine: quoted(
                 model
                     .engine
@@ -114,6 +113,7 @@ impl Launch {
                     .map_or("", |engine| engine.ngc.as_str()),
             ),
             engine_link: quoted(ENGINE_LINK),
+            model_files: array(&packed(all_quoted(model_files(recipe)))),
             nodes: server.nodes,
             gpus_of_a_node: server.gpus_per_node(),
             replicas: server.replicas,
@@ -169,6 +169,23 @@ impl Launch {
             extra_mounts: array(&all_quoted(settings.mounts())),
         }
     }
+}
+
+/// The files that are looked for by name in a model's folder.
+fn model_files(Recipe { model, client, .. }: &Recipe) -> impl Iterator<Item = String> {
+    const TOKENIZER: &str = "tokenizer.json";
+    let has_it = model
+        .weights
+        .files
+        .iter()
+        .any(|it| it.as_str() == TOKENIZER);
+    let tokenizer = (client.tokenizer.is_none() && !has_it).then(|| TOKENIZER.to_owned());
+    let weights = model.weights.files_beside_shards().map(ToString::to_string);
+    let engine = model.engine.iter().flat_map(|engine| &engine.files);
+    let parts = engine.filter(|file| file.as_str().ends_with(".engine"));
+    weights
+        .chain(tokenizer)
+        .chain(parts.map(|file| format!("{ENGINE_LINK}/{file}")))
 }
 
 /// `NAME=VALUE` each.

@@ -334,7 +334,8 @@ impl Directives {
 
     /// The head of a script: the `#!` line, and a line for each option, quoted by
     /// sbatch's own rules. sbatch reads no directive behind the first command, so
-    /// nothing but comments may stand before or between them.
+    /// nothing but comments may stand before or between them. What a setter could not take
+    /// stands there as it was given, and sbatch refuses it: [`script`](Self::script) checks first.
     #[must_use]
     pub fn header(&self) -> String {
         let mut head = String::from("#!/usr/bin/env bash\n");

@@ -382,7 +382,7 @@ stop_tool() {
 }
 # launch.sh moves what the point left.
 on_signal() {
-  local tries=8 folder
+  local tries=40 folder
   trap '' TERM INT
   say "stopping: a signal came"
   stopping=yes

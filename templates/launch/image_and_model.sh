@@ -14,9 +14,6 @@ for place in "${HOME:-/}" "$stage_path"; do
   until [[ -z $folder || $folder -ef $place ]]; do folder=${folder%/*}; done
   [[ -z $folder || ${real#"$folder"} != */.* ]] || missing "a folder with the model alone: $model_path is a hidden one of $place"
 done
-engine_parts=()
-[[ -z $engine_target ]] || for ((rank = 0; rank < gpus; rank++)); do engine_parts+=("rank$rank.engine"); done
-model_files=("${weights_files[@]}" "${engine_parts[@]/#/$engine_link/}")
 missing_files "$model_path" "${model_files[@]}"
 mapfile -t -O "${#model_files[@]}" model_files < <(shards_of "$model_path")
 readonly model_files
@@ -31,8 +28,6 @@ done
 [[ $hidden == *"$model_path"* ]] || ((${#REPLIES[@]} == 0)) ||
   missing "the model in $model_path, whole: ${#REPLIES[@]} files are missing, as ${REPLIES[0]}; run prepare_models.sh"
 readonly tokenizer_path=${tokenizer:-$model_path}
-[[ $hidden == *"$model_path"* || -n $tokenizer || -s $model_path/tokenizer.json ]] ||
-  missing "the tokenizer $model_path/tokenizer.json: run prepare_models.sh"
 [[ $tokenizer_path == /* || -n ${HF_TOKEN-} ]] || missing "HF_TOKEN, for the tokenizer $tokenizer: export HF_TOKEN=..."
 [[ $mpi == none || $(srun --mpi=list 2>&1) == *"$mpi"* ]] ||
   missing "srun's MPI plugin $mpi on $HOSTNAME (srun --mpi=list names those that are there): set [srun] mpi"

@@ -25,7 +25,7 @@ readonly started
 # number of the server that it is about.
 code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' in_flight_percent='' cause_lines=() advice=()
 print_manifest() {
-  local point use_case isl osl concurrency requests prompts seed separator='' end=null
+  local number use_case isl osl concurrency requests prompts seed separator='' end=null
   [[ $code == null ]] || printf -v end '"%(%FT%T%z)T"' -1
   printf '{\n  "schema": 1'
   printf ',\n  "%s": %s' recipe "$(json "$recipe")" crate_version "$(json "${made_by#* }")" \
@@ -43,14 +43,13 @@ print_manifest() {
     exit_code "$code" exit_cause "$(json "$cause")" exit_reason "$(json "$reason")" exit_replica "$blamed" \
     cause_lines "$(json_list "${cause_lines[@]}")" advice "$(json_list "${advice[@]}")"
   printf ',\n  "points": ['
-  for point in "${points[@]}"; do
-    read -r use_case isl osl concurrency requests prompts seed <<<"$point"
-    # shellcheck disable=SC2086 # its words
-    look_up $point
+  for number in "${!points[@]}"; do
+    read -r use_case isl osl concurrency requests prompts seed <<<"${points[number]}"
+    look_up "${folders[number]}"
     # shellcheck disable=SC2086 # three numbers
     printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %d, "requests": %d, "prompts": %d, "seed": %d, "status": %s, "seconds": %s, "detail": %s, "warmup_requests": %s, "prefix_cache_queries": %s, "prefix_cache_hits": %s}' \
-      "$separator" "$(json "${REPLIES[0]}")" "$(json "$use_case")" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" \
-      "$(json "${REPLIES[1]}")" "${REPLIES[2]:-null}" "$(json "${REPLIES[3]}")" ${REPLIES[4]}
+      "$separator" "$(json "${folders[number]}")" "$(json "$use_case")" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" \
+      "$(json "${REPLIES[0]}")" "${REPLIES[1]:-null}" "$(json "${REPLIES[2]}")" ${REPLIES[3]}
     separator=,
   done
   printf '\n  ]\n}\n'

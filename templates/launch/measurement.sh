@@ -26,27 +26,30 @@ definition=$(
 )
 fingerprint=$(sha256sum <<<"$definition")
 readonly definition fingerprint=${fingerprint%% *}
-# measurement_of USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED: in REPLY, all that defines it.
+# measurement_of POINT: in REPLY, all that defines it.
 measurement_of() {
-  printf -v REPLY '%s\n' "requests=$5" "prompts=$6" "seed=$7" "$definition"
+  local requests prompts seed
+  read -r _ _ _ _ requests prompts seed <<<"$1"
+  printf -v REPLY '%s\n' "requests=$requests" "prompts=$prompts" "seed=$seed" "$definition"
   REPLY+=fingerprint=$fingerprint
 }
 
 # By a point's folder, in what it is another measurement; "same" where it is not.
 declare -A differs=()
-# counts FOLDER USE_CASE...: true when it is a result of the same measurement. An empty folder is none.
+# counts FOLDER POINT: true when it is a result of the same measurement. An empty folder is none.
 counts() {
   local here there LC_ALL=C
   [[ -d $1 ]] || return 1
   if [[ -z ${differs[$1]-} ]]; then
-    measurement_of "${@:2}"
+    measurement_of "$2"
     # But for the last line, the fingerprint; and GPUs of which nvidia-smi said nothing are not other ones.
-    here=${REPLY%$'\n'*} there=$(text_of "$1/measurement.txt") there=${there%$'\n'*} REPLY=same
+    here=${REPLY%$'\n'*} there=$(text_of "$1/measurement.txt" | sed '$d') REPLY=same
     [[ $here$'\n'$there != *$'\n'gpu_model=$'\n'* ]] ||
       here=$(sed '/^gpu_model=/d' <<<"$here") there=$(sed '/^gpu_model=/d' <<<"$there")
     if [[ -z $there ]]; then
       REPLY="nothing in it says what was measured: it is empty, or of an older version"
     elif [[ $there != "$here" ]]; then
+      there=${there:0:65536}
       REPLY="there: $(grep -avxFe "$here" <<<"$there") here: $(grep -avxFe "$there" <<<"$here")"
     fi
     REPLY=${REPLY:0:2000}

@@ -11,14 +11,14 @@ readonly lines_in_client={{ lines }}
 {%- endif %}
 # Used when STAGE_PATH is not set.
 readonly default_stage_path={{ stage_path }}
-# The server: image; model folder (in STAGE_PATH, or its whole path) and its files; the engine, if any, behind the link.
+# The server: image; model folder (in STAGE_PATH, or its whole path) the engine, if any, behind the link in it; their files but shards.
 readonly server_image={{ server_image }}
 readonly server_reference={{ server_reference }}
 readonly model_folder={{ model_folder }}
 readonly weights_target={{ weights }}
-readonly weights_files={{ weights_files }}
 readonly engine_target={{ engine }}
 readonly engine_link={{ engine_link }}
+model_files={{ model_files }}
 # Nodes of a server, servers side by side (split: a point is for one of them; together: for all, and has a part of each),
 # GPUs of a node for all.
 readonly nodes={{ nodes }}

@@ -37,7 +37,7 @@ server_step() {
     # There is a task on each node; when one ends, so do the others.
     of_nodes=(--label --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 --nodelist="$SLURM_JOB_NODELIST" --wait=5)
   fi
-  fill "${server_environment[@]}" -- "${server_command[@]}"
+  fill "${server_environment[@]}" "${server_command[@]}"
   words=("${REPLIES[@]}")
   keep_secrets "${server_secrets[@]}"
   set_container server "$server_image" "${names[*]}" "$model_path:$model_path:ro" "$cache_path:$cache_path" "${extra_mounts[@]}"
@@ -51,7 +51,7 @@ server_step() {
       declare -f server_task && echo 'server_task "$@"'
     )
 }
-# server_task NODES SERVERS NUMBER COUNT NAME=VALUE... -- COMMAND...: a task of server NUMBER. Slurm gives steps that
+# server_task NODES SERVERS NUMBER COUNT NAME=VALUE... COMMAND...: a task of server NUMBER. Slurm gives steps that
 # overlap the same GPUs, so of several servers each takes COUNT of its own. What only a node knows is put in here.
 server_task() {
   local nodes=$1 servers=$2 first=$(($3 * $4)) count=$4 rank=${SLURM_NODEID:-0} IFS=, gpus
@@ -78,13 +78,7 @@ server_task() {
   }
   set -- "${gpus[@]}"
 {%- endif %}
-  # A variable of the server may have such a name.
-  unset -v gpus
-  until [[ $1 == -- ]]; do
-    export "${1?}"
-    shift
-  done
-  exec "${@:2}" </dev/null
+  exec env "$@" </dev/null
 }
 
 # client_step NUMBER: becomes the step of this server's client, in a process of its own.

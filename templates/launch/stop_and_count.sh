@@ -9,14 +9,14 @@ case $code in
   4) look_into "$server_log" "$client_log" ;;
 esac
 seconds_to_stop=$((code == 6 ? 3 : stop_timeout))
-stop_steps client 5 "${clients[@]}"
+stop_steps client 10 "${clients[@]}"
 # Now the clients have said how far they are.
 store_points all
 stop_steps server "$seconds_to_stop" "${servers[@]}"
 # The clients' containers are removed meanwhile; who is told to stop has no time for that.
 last_act=()
 # One that says that it has ended may go on.
-((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}" || stop_steps client 5 "${clients[@]}"
+((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}" || stop_steps client 10 "${clients[@]}"
 ! declare -F remove_containers >/dev/null || remove_containers
 states=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done)
 ready_seconds=$(sed -n 's/^ready_seconds=\(0\|[1-9][0-9]\{0,8\}\)$/\1/p' <<<"$states" | sort -n | tail -n 1)
@@ -24,18 +24,17 @@ read -r in_flight_percent too_short < <(awk -F '[=/]' '/^in_flight=[0-9]+\/[0-9]
   busy += $2; seconds += $3; short += $4 } END {
   if (seconds > 0) printf "%d %d\n", (busy < 1000 * seconds ? busy / seconds / 10 : 100), short }' <<<"$states")
 finished=0 failed=0 not_run=0 seconds_needed=0 why=''
-for point in "${points[@]}"; do
-  read -r use_case isl osl concurrency _ <<<"$point"
-  # shellcheck disable=SC2086 # its words
-  look_up $point
-  detail=${REPLIES[3]}
-  case ${REPLIES[1]} in
+for number in "${!points[@]}"; do
+  read -r use_case isl osl concurrency _ <<<"${points[number]}"
+  look_up "${folders[number]}"
+  detail=${REPLIES[2]}
+  case ${REPLIES[0]} in
     finished) finished=$((finished + 1)) && continue ;;
     'not run') not_run=$((not_run + 1)) why=$detail && continue ;;
     failed) failed=$((failed + 1)) ;;
-    'left out') seconds_needed=$((seconds_needed + REPLIES[2])) ;;
+    'left out') seconds_needed=$((seconds_needed + REPLIES[1])) ;;
   esac
-  say "${REPLIES[1]}: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
+  say "${REPLIES[0]}: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
 done
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
 if [[ $code == [05] && $failed != 0 ]]; then

@@ -4,26 +4,9 @@ readonly run=$results/.run_$job_id
 own_folder "$run"
 # Steps add to logs of an earlier run of this job, and not to what somebody put in their place.
 for log in "$logs"/{server,benchmarking}_"$job_id".*out; do
-  [[ -f $log && ! -L $log ]] || rm -f -- "$log" || fail "$log is no file: remove it"
+  [[ -f $log && ! -L $log ]] || rm -f -- "$log" || fail "${log//[[:cntrl:]]/?} is no file: remove it"
 done
 
-# The folders that the points get, in their order, and whether those are finished; by its folder, each point that may
-# still be brought out, once.
-folders=() are_finished=()
-declare -A own=()
-name_points() {
-  local point
-  folders=() are_finished=() own=()
-  for point in "${points[@]}"; do
-    # shellcheck disable=SC2086 # its words
-    if point_folder $point; then
-      are_finished+=(yes)
-    else
-      are_finished+=('') own[$REPLY]=$point
-    fi
-    folders+=("$REPLY")
-  done
-}
 # store FOLDER TARGET [MEASUREMENT]: copies what a client left to TARGET, and removes it. Who still has the folder open
 # has nothing of the copy, which is looked at before it gets its name: files and folders alone, and none is setuid.
 store() {
@@ -49,17 +32,15 @@ store_points() {
     [[ -e $left && -n ${own[$name]-} ]] || continue
     if [[ $left == "$run/$name" ]]; then
       ! rmdir "$left" 2>/dev/null || continue
-      # shellcheck disable=SC2086 # its words
-      look_up ${own[$name]}
-      [[ ${REPLIES[1]} == failed ]] || word=interrupted
+      look_up "$name"
+      [[ ${REPLIES[0]} == failed ]] || word=interrupted
     fi
-    # shellcheck disable=SC2086 # its words
-    measurement_of ${own[$name]}
-    own[$name]=''
+    measurement_of "${own[$name]}"
+    own[$name]='' target=$results/${word}_$job_id/$name
     if [[ $left == "$run/finished/$name" ]]; then
-      store "$left" "$results/$name" "$REPLY" || say "error: $name could not be stored as $results/$name" >&2
+      store "$left" "$results/$name" "$REPLY" && unset "own[$name]" ||
+        say "error: $name could not be stored as $results/$name" >&2
     else
-      target=$results/${word}_$job_id/$name
       [[ ! -L ${target%/*} ]] || set_aside "${target%/*}" refused
       [[ ! -e $target ]] || set_aside "$target" earlier
       ! store "$left" "$target" || say "an unfinished point ($word); what it left is in $target"

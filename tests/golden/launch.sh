@@ -19,17 +19,19 @@ readonly made_by='nim-slurm 0.1.0'
 readonly recipe=llama3-70b-h100x4-fp8
 # Used when STAGE_PATH is not set.
 readonly default_stage_path=''
-# The server: image; model folder (in STAGE_PATH, or its whole path) and its files; the engine, if any, behind the link.
+# The server: image; model folder (in STAGE_PATH, or its whole path) the engine, if any, behind the link in it; their files but shards.
 readonly server_image=nim+meta+llama3-70b-instruct+1.0.3.sqsh
 readonly server_reference=nvcr.io/nim/meta/llama3-70b-instruct:1.0.3
 readonly model_folder=llama3-70b-instruct_vhf
 readonly weights_target=nim/meta/llama3-70b-instruct:hf
-readonly weights_files=(
-  config.json generation_config.json LICENSE model.safetensors.index.json README.md
-  special_tokens_map.json tokenizer_config.json tokenizer.json USE_POLICY.md
-)
 readonly engine_target=nim/meta/llama3-70b-instruct:0.10.0+cbc614f5-h100x4-fp8-throughput
 readonly engine_link=trtllm_engine
+model_files=(
+  config.json generation_config.json LICENSE model.safetensors.index.json README.md
+  special_tokens_map.json tokenizer_config.json tokenizer.json USE_POLICY.md
+  trtllm_engine/rank0.engine trtllm_engine/rank1.engine trtllm_engine/rank2.engine
+  trtllm_engine/rank3.engine
+)
 # Nodes of a server, servers side by side (split: a point is for one of them; together: for all, and has a part of each),
 # GPUs of a node for all.
 readonly nodes=1
@@ -246,9 +248,6 @@ for place in "${HOME:-/}" "$stage_path"; do
   until [[ -z $folder || $folder -ef $place ]]; do folder=${folder%/*}; done
   [[ -z $folder || ${real#"$folder"} != */.* ]] || missing "a folder with the model alone: $model_path is a hidden one of $place"
 done
-engine_parts=()
-[[ -z $engine_target ]] || for ((rank = 0; rank < gpus; rank++)); do engine_parts+=("rank$rank.engine"); done
-model_files=("${weights_files[@]}" "${engine_parts[@]/#/$engine_link/}")
 missing_files "$model_path" "${model_files[@]}"
 mapfile -t -O "${#model_files[@]}" model_files < <(shards_of "$model_path")
 readonly model_files
@@ -263,8 +262,6 @@ done
 [[ $hidden == *"$model_path"* ]] || ((${#REPLIES[@]} == 0)) ||
   missing "the model in $model_path, whole: ${#REPLIES[@]} files are missing, as ${REPLIES[0]}; run prepare_models.sh"
 readonly tokenizer_path=${tokenizer:-$model_path}
-[[ $hidden == *"$model_path"* || -n $tokenizer || -s $model_path/tokenizer.json ]] ||
-  missing "the tokenizer $model_path/tokenizer.json: run prepare_models.sh"
 [[ $tokenizer_path == /* || -n ${HF_TOKEN-} ]] || missing "HF_TOKEN, for the tokenizer $tokenizer: export HF_TOKEN=..."
 [[ $mpi == none || $(srun --mpi=list 2>&1) == *"$mpi"* ]] ||
   missing "srun's MPI plugin $mpi on $HOSTNAME (srun --mpi=list names those that are there): set [srun] mpi"
@@ -384,27 +381,30 @@ definition=$(
 )
 fingerprint=$(sha256sum <<<"$definition")
 readonly definition fingerprint=${fingerprint%% *}
-# measurement_of USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED: in REPLY, all that defines it.
+# measurement_of POINT: in REPLY, all that defines it.
 measurement_of() {
-  printf -v REPLY '%s\n' "requests=$5" "prompts=$6" "seed=$7" "$definition"
+  local requests prompts seed
+  read -r _ _ _ _ requests prompts seed <<<"$1"
+  printf -v REPLY '%s\n' "requests=$requests" "prompts=$prompts" "seed=$seed" "$definition"
   REPLY+=fingerprint=$fingerprint
 }
 
 # By a point's folder, in what it is another measurement; "same" where it is not.
 declare -A differs=()
-# counts FOLDER USE_CASE...: true when it is a result of the same measurement. An empty folder is none.
+# counts FOLDER POINT: true when it is a result of the same measurement. An empty folder is none.
 counts() {
   local here there LC_ALL=C
   [[ -d $1 ]] || return 1
   if [[ -z ${differs[$1]-} ]]; then
-    measurement_of "${@:2}"
+    measurement_of "$2"
     # But for the last line, the fingerprint; and GPUs of which nvidia-smi said nothing are not other ones.
-    here=${REPLY%$'\n'*} there=$(text_of "$1/measurement.txt") there=${there%$'\n'*} REPLY=same
+    here=${REPLY%$'\n'*} there=$(text_of "$1/measurement.txt" | sed '$d') REPLY=same
     [[ $here$'\n'$there != *$'\n'gpu_model=$'\n'* ]] ||
       here=$(sed '/^gpu_model=/d' <<<"$here") there=$(sed '/^gpu_model=/d' <<<"$there")
     if [[ -z $there ]]; then
       REPLY="nothing in it says what was measured: it is empty, or of an older version"
     elif [[ $there != "$here" ]]; then
+      there=${there:0:65536}
       REPLY="there: $(grep -avxFe "$here" <<<"$there") here: $(grep -avxFe "$there" <<<"$here")"
     fi
     REPLY=${REPLY:0:2000}
@@ -413,34 +413,38 @@ counts() {
   [[ ${differs[$1]} == same ]]
 }
 
-# point_folder USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY...: true when the point is finished, by this job or by one
-# that it resumes. REPLY is its folder's name, or the one that it will get.
-point_folder() {
-  local stem=${result_name}_${gpus}_$4_$1_$2_$3 id
-  for id in "${runs[@]}" ''; do
-    ! counts "$results/${stem}_$id" "$@" || break
+# The folders that the points have or will get, in their order, and whether those are finished, by this job or by one that
+# it resumes; by its folder, each point that is not yet, once: empty when it was tried to bring it out.
+folders=() are_finished=()
+declare -A own=()
+name_points() {
+  local point use_case isl osl concurrency stem id
+  folders=() are_finished=() own=()
+  for point in "${points[@]}"; do
+    read -r use_case isl osl concurrency _ <<<"$point"
+    stem=${result_name}_${gpus}_${concurrency}_${use_case}_${isl}_$osl
+    for id in "${runs[@]}" ''; do
+      ! counts "$results/${stem}_$id" "$point" || break
+    done
+    folders+=("${stem}_${id:-$job_id}") are_finished+=("${id:+yes}")
+    [[ -n $id ]] || own[${stem}_$job_id]=$point
   done
-  REPLY=${stem}_${id:-$job_id}
-  [[ -n $id ]]
 }
 
-# look_up USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY...: in REPLIES, the point's folder, and what the client last
-# said of it: a state (finished, failed, interrupted, left out, not run), seconds, a detail for people, and how many
-# requests warmed the server up, tokens were looked up in its prefix cache, and found there.
+# look_up FOLDER: in REPLIES, what the client last said of this point: a state (finished, failed, interrupted, left out,
+# not run), seconds, a detail for people, and how many requests warmed the server up, tokens were looked up in its prefix
+# cache, and found there.
 look_up() {
-  local folder state='not run' seconds='' figures='null null null' detail='' said is_there='' number='(null|0|[1-9][0-9]{0,14})'
-  ! point_folder "$@" || state=finished is_there=yes
-  folder=$REPLY
-  said=$(text_of "$run/points" | awk -F '|' -v folder="$folder" '$1 == folder { said = substr($0, 1, 2000) }
-    END { print said }') || true
-  [[ -z $said ]] || IFS='|' read -r _ state seconds figures detail <<<"$said"
+  local state seconds figures detail number='(null|0|[1-9][0-9]{0,14})' LC_ALL=C
+  IFS='|' read -r _ state seconds figures detail < <(text_of "$run/points" |
+    awk -F '|' -v folder="$1" '$1 == folder' | tail -n 1 | cut -b -2000) || true
   # The client's image may have written anything: a point is finished when its folder is there.
-  [[ $state != finished || -n $is_there ]] || state=failed detail="its results are not there"
+  [[ -v own[$1] ]] || state=${state:-finished}
+  [[ ! -v own[$1] || $state != finished ]] || state=failed detail="its results are not there"
   [[ $state =~ ^(finished|failed|interrupted|left\ out|not\ run)$ ]] || state='not run'
   [[ $seconds =~ ^(0|[1-9][0-9]{0,8})$ ]] || seconds=
   [[ $figures =~ ^$number\ $number\ $number$ ]] || figures='null null null'
-  local LC_ALL=C
-  REPLIES=("$folder" "$state" "$seconds" "${detail//[^ -~]/?}" "$figures")
+  REPLIES=("$state" "$seconds" "${detail//[^ -~]/?}" "$figures")
 }
 
 # Points in progress: all of results that the client's container sees. It may put anything there, so only regular files
@@ -449,26 +453,9 @@ readonly run=$results/.run_$job_id
 own_folder "$run"
 # Steps add to logs of an earlier run of this job, and not to what somebody put in their place.
 for log in "$logs"/{server,benchmarking}_"$job_id".*out; do
-  [[ -f $log && ! -L $log ]] || rm -f -- "$log" || fail "$log is no file: remove it"
+  [[ -f $log && ! -L $log ]] || rm -f -- "$log" || fail "${log//[[:cntrl:]]/?} is no file: remove it"
 done
 
-# The folders that the points get, in their order, and whether those are finished; by its folder, each point that may
-# still be brought out, once.
-folders=() are_finished=()
-declare -A own=()
-name_points() {
-  local point
-  folders=() are_finished=() own=()
-  for point in "${points[@]}"; do
-    # shellcheck disable=SC2086 # its words
-    if point_folder $point; then
-      are_finished+=(yes)
-    else
-      are_finished+=('') own[$REPLY]=$point
-    fi
-    folders+=("$REPLY")
-  done
-}
 # store FOLDER TARGET [MEASUREMENT]: copies what a client left to TARGET, and removes it. Who still has the folder open
 # has nothing of the copy, which is looked at before it gets its name: files and folders alone, and none is setuid.
 store() {
@@ -494,17 +481,15 @@ store_points() {
     [[ -e $left && -n ${own[$name]-} ]] || continue
     if [[ $left == "$run/$name" ]]; then
       ! rmdir "$left" 2>/dev/null || continue
-      # shellcheck disable=SC2086 # its words
-      look_up ${own[$name]}
-      [[ ${REPLIES[1]} == failed ]] || word=interrupted
+      look_up "$name"
+      [[ ${REPLIES[0]} == failed ]] || word=interrupted
     fi
-    # shellcheck disable=SC2086 # its words
-    measurement_of ${own[$name]}
-    own[$name]=''
+    measurement_of "${own[$name]}"
+    own[$name]='' target=$results/${word}_$job_id/$name
     if [[ $left == "$run/finished/$name" ]]; then
-      store "$left" "$results/$name" "$REPLY" || say "error: $name could not be stored as $results/$name" >&2
+      store "$left" "$results/$name" "$REPLY" && unset "own[$name]" ||
+        say "error: $name could not be stored as $results/$name" >&2
     else
-      target=$results/${word}_$job_id/$name
       [[ ! -L ${target%/*} ]] || set_aside "${target%/*}" refused
       [[ ! -e $target ]] || set_aside "$target" earlier
       ! store "$left" "$target" || say "an unfinished point ($word); what it left is in $target"
@@ -557,7 +542,7 @@ readonly started
 # number of the server that it is about.
 code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' in_flight_percent='' cause_lines=() advice=()
 print_manifest() {
-  local point use_case isl osl concurrency requests prompts seed separator='' end=null
+  local number use_case isl osl concurrency requests prompts seed separator='' end=null
   [[ $code == null ]] || printf -v end '"%(%FT%T%z)T"' -1
   printf '{\n  "schema": 1'
   printf ',\n  "%s": %s' recipe "$(json "$recipe")" crate_version "$(json "${made_by#* }")" \
@@ -575,14 +560,13 @@ print_manifest() {
     exit_code "$code" exit_cause "$(json "$cause")" exit_reason "$(json "$reason")" exit_replica "$blamed" \
     cause_lines "$(json_list "${cause_lines[@]}")" advice "$(json_list "${advice[@]}")"
   printf ',\n  "points": ['
-  for point in "${points[@]}"; do
-    read -r use_case isl osl concurrency requests prompts seed <<<"$point"
-    # shellcheck disable=SC2086 # its words
-    look_up $point
+  for number in "${!points[@]}"; do
+    read -r use_case isl osl concurrency requests prompts seed <<<"${points[number]}"
+    look_up "${folders[number]}"
     # shellcheck disable=SC2086 # three numbers
     printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %d, "requests": %d, "prompts": %d, "seed": %d, "status": %s, "seconds": %s, "detail": %s, "warmup_requests": %s, "prefix_cache_queries": %s, "prefix_cache_hits": %s}' \
-      "$separator" "$(json "${REPLIES[0]}")" "$(json "$use_case")" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" \
-      "$(json "${REPLIES[1]}")" "${REPLIES[2]:-null}" "$(json "${REPLIES[3]}")" ${REPLIES[4]}
+      "$separator" "$(json "${folders[number]}")" "$(json "$use_case")" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" \
+      "$(json "${REPLIES[0]}")" "${REPLIES[1]:-null}" "$(json "${REPLIES[2]}")" ${REPLIES[3]}
     separator=,
   done
   printf '\n  ]\n}\n'
@@ -632,7 +616,7 @@ server_step() {
     # There is a task on each node; when one ends, so do the others.
     of_nodes=(--label --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 --nodelist="$SLURM_JOB_NODELIST" --wait=5)
   fi
-  fill "${server_environment[@]}" -- "${server_command[@]}"
+  fill "${server_environment[@]}" "${server_command[@]}"
   words=("${REPLIES[@]}")
   keep_secrets "${server_secrets[@]}"
   set_container server "$server_image" "${names[*]}" "$model_path:$model_path:ro" "$cache_path:$cache_path" "${extra_mounts[@]}"
@@ -643,7 +627,7 @@ server_step() {
       declare -f server_task && echo 'server_task "$@"'
     )
 }
-# server_task NODES SERVERS NUMBER COUNT NAME=VALUE... -- COMMAND...: a task of server NUMBER. Slurm gives steps that
+# server_task NODES SERVERS NUMBER COUNT NAME=VALUE... COMMAND...: a task of server NUMBER. Slurm gives steps that
 # overlap the same GPUs, so of several servers each takes COUNT of its own. What only a node knows is put in here.
 server_task() {
   local nodes=$1 servers=$2 first=$(($3 * $4)) count=$4 rank=${SLURM_NODEID:-0} IFS=, gpus
@@ -660,13 +644,7 @@ server_task() {
     set -- "${@//\{node_rank\}/$rank}"
     set -- "${@//\{is_leader\}/$((rank == 0))}"
   fi
-  # A variable of the server may have such a name.
-  unset -v gpus
-  until [[ $1 == -- ]]; do
-    export "${1?}"
-    shift
-  done
-  exec "${@:2}" </dev/null
+  exec env "$@" </dev/null
 }
 
 # client_step NUMBER: becomes the step of this server's client, in a process of its own.
@@ -1084,7 +1062,7 @@ stop_tool() {
 }
 # launch.sh moves what the point left.
 on_signal() {
-  local tries=8 folder
+  local tries=40 folder
   trap '' TERM INT
   say "stopping: a signal came"
   stopping=yes
@@ -1532,14 +1510,14 @@ case $code in
   4) look_into "$server_log" "$client_log" ;;
 esac
 seconds_to_stop=$((code == 6 ? 3 : stop_timeout))
-stop_steps client 5 "${clients[@]}"
+stop_steps client 10 "${clients[@]}"
 # Now the clients have said how far they are.
 store_points all
 stop_steps server "$seconds_to_stop" "${servers[@]}"
 # The clients' containers are removed meanwhile; who is told to stop has no time for that.
 last_act=()
 # One that says that it has ended may go on.
-((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}" || stop_steps client 5 "${clients[@]}"
+((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}" || stop_steps client 10 "${clients[@]}"
 ! declare -F remove_containers >/dev/null || remove_containers
 states=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done)
 ready_seconds=$(sed -n 's/^ready_seconds=\(0\|[1-9][0-9]\{0,8\}\)$/\1/p' <<<"$states" | sort -n | tail -n 1)
@@ -1547,18 +1525,17 @@ read -r in_flight_percent too_short < <(awk -F '[=/]' '/^in_flight=[0-9]+\/[0-9]
   busy += $2; seconds += $3; short += $4 } END {
   if (seconds > 0) printf "%d %d\n", (busy < 1000 * seconds ? busy / seconds / 10 : 100), short }' <<<"$states")
 finished=0 failed=0 not_run=0 seconds_needed=0 why=''
-for point in "${points[@]}"; do
-  read -r use_case isl osl concurrency _ <<<"$point"
-  # shellcheck disable=SC2086 # its words
-  look_up $point
-  detail=${REPLIES[3]}
-  case ${REPLIES[1]} in
+for number in "${!points[@]}"; do
+  read -r use_case isl osl concurrency _ <<<"${points[number]}"
+  look_up "${folders[number]}"
+  detail=${REPLIES[2]}
+  case ${REPLIES[0]} in
     finished) finished=$((finished + 1)) && continue ;;
     'not run') not_run=$((not_run + 1)) why=$detail && continue ;;
     failed) failed=$((failed + 1)) ;;
-    'left out') seconds_needed=$((seconds_needed + REPLIES[2])) ;;
+    'left out') seconds_needed=$((seconds_needed + REPLIES[1])) ;;
   esac
-  say "${REPLIES[1]}: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
+  say "${REPLIES[0]}: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
 done
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
 if [[ $code == [05] && $failed != 0 ]]; then
