@@ -3,8 +3,9 @@
 //! launch.sh measures that server on the lab's Slurm, in three orders, run through and killed in the
 //! middle and resumed; then the tools alone do what the version before had them do. One table comes of it.
 //!
-//! It measures time, so it needs a machine with nothing else to do, and `tests/run` leaves it out. It takes
-//! a quarter of an hour:
+//! It measures time, so it needs a machine with nothing else to do, or a control group that comes before all
+//! others (`cpu.shares` of 262144) and has the lab, too. `tests/run` leaves it out. The names of its tests
+//! choose a part of it:
 //!
 //! ```shell
 //! tests/lab/images   # once: the tools
@@ -461,6 +462,26 @@ fn recipe_of(tool: Tool, order: &[u32]) -> Recipe {
     recipe
 }
 
+/// Renders the scripts of a site. launch.sh measures the highest concurrency first, whatever the recipe says:
+/// the rows of its table get this order.
+fn render(site: &Site, tool: Tool, order: &[u32]) {
+    site.render(recipe_of(tool, order), settings(""));
+    let script = site.folder.join(Launch.file_name());
+    let text = fs::read_to_string(&script).unwrap();
+    let (before, rest) = text.split_once("\npoints=(\n").unwrap();
+    let (rows, after) = rest.split_once("\n)\n").unwrap();
+    let start = |concurrency| format!("  'law {INPUT_TOKENS} {OUTPUT_TOKENS} {concurrency} ");
+    let row_at = |concurrency: &u32| {
+        let mut rows = rows.lines();
+        rows.find(|row| row.starts_with(&start(*concurrency)))
+            .unwrap()
+    };
+    let ordered: Vec<_> = order.iter().map(row_at).collect();
+    assert_eq!(ordered.len(), rows.lines().count());
+    let ordered = ordered.join("\n");
+    fs::write(script, format!("{before}\npoints=(\n{ordered}\n)\n{after}")).unwrap();
+}
+
 /// Where the server's log is, once it has one.
 fn law_log(site: &Site) -> Utf8PathBuf {
     let caches = Utf8PathBuf::from_path_buf(site.stage().join("nim_cache")).unwrap();
@@ -506,7 +527,7 @@ fn sweeps(tool: Tool, is_killed: bool) {
         &["--batch", "--signal=USR1"],
     ];
     for ((name, order), end) in ORDERS.into_iter().zip(ends) {
-        site.render(recipe_of(tool, order), settings(""));
+        render(&site, tool, order);
         let mut jobs = Vec::new();
         if is_killed {
             site.variables.remove("RESUME_JOB_ID");
@@ -534,6 +555,18 @@ fn sweeps(tool: Tool, is_killed: bool) {
         let last_job = jobs.last().unwrap();
         assert!(second.ends_with(&format!("_{last_job}")), "{second}");
         let log = lines_of(&law_log(&site));
+        let begins: Vec<u64> = order
+            .iter()
+            .map(|&concurrency| {
+                point_at(concurrency)
+                    .unwrap()
+                    .requests()
+                    .unwrap()
+                    .as_slice()[0]
+                    .start()
+            })
+            .collect();
+        assert!(begins.is_sorted(), "{name}: {begins:?}");
         let way = if is_killed {
             "killed and resumed"
         } else {

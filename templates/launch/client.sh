@@ -297,30 +297,26 @@ chmod +x "$gates/perf_analyzer"
 cat >"$gates/sitecustomize.py" <<'GATE'
 import asyncio, builtins, functools, os, time
 
-gate, build_class, opened = os.environ["NIM_SLURM_GATE"], builtins.__build_class__, [0]
-
-def held(start):
-    async def wait(self):
-        while not os.path.exists(gate + "/open"):
-            await asyncio.sleep(0.05)
-        opened[0] = time.monotonic()
-        await start(self)
-    return wait
-
-def told(end):
-    @functools.wraps(end)
-    async def tell(*arguments):
-        with open(gate + "/over", "w") as file:
-            file.write(str(int(1000 * (time.monotonic() - opened[0]))))
-        await end(*arguments)
-    return tell
+gate, build_class = os.environ["NIM_SLURM_GATE"], builtins.__build_class__
 
 def build(body, name, *bases, **options):
     made = build_class(body, name, *bases, **options)
-    start, end = "_start_profiling_all_services", "_process_credits_complete_message"
-    if name == "SystemController" and hasattr(made, start) and hasattr(made, end):
-        setattr(made, start, held(getattr(made, start)))
-        setattr(made, end, told(getattr(made, end)))
+    start = getattr(made, "_start_profiling_all_services", None)
+    end = getattr(made, "_process_credits_complete_message", None)
+    if name == "SystemController" and start and end:
+        async def held(self):
+            while not os.path.exists(gate + "/open"):
+                await asyncio.sleep(0.05)
+            self.gate_opened = time.monotonic()
+            await start(self)
+
+        @functools.wraps(end)
+        async def told(self, message):
+            with open(gate + "/over", "w") as file:
+                print(int(1000 * (time.monotonic() - self.gate_opened)), file=file)
+            await end(self, message)
+
+        made._start_profiling_all_services, made._process_credits_complete_message = held, told
         open(gate + "/../known", "w").close()
     return made
 
@@ -386,7 +382,7 @@ stop_tool() {
 }
 # launch.sh moves what the point left.
 on_signal() {
-  local tries=40 folder
+  local tries=8 folder
   trap '' TERM INT
   say "stopping: a signal came"
   stopping=yes

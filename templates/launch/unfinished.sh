@@ -61,5 +61,5 @@ store_points all
 for left in "$run"/{finished,failed}; do
   rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused
 done
-rm -rf -- "$run"/{ended,meet,state,taken}.*
+rm -rf -- "$run"/{ended,meet,next,state,taken}.*
 name_points
