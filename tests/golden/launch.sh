@@ -509,7 +509,7 @@ store_points all
 for left in "$run"/{finished,failed}; do
   rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused
 done
-rm -rf -- "$run"/{ended,meet,state,taken}.*
+rm -rf -- "$run"/{ended,meet,next,state,taken}.*
 name_points
 
 # ---- The manifest: what ran, where, and how it ended ----------------------------
@@ -976,30 +976,26 @@ chmod +x "$gates/perf_analyzer"
 cat >"$gates/sitecustomize.py" <<'GATE'
 import asyncio, builtins, functools, os, time
 
-gate, build_class, opened = os.environ["NIM_SLURM_GATE"], builtins.__build_class__, [0]
-
-def held(start):
-    async def wait(self):
-        while not os.path.exists(gate + "/open"):
-            await asyncio.sleep(0.05)
-        opened[0] = time.monotonic()
-        await start(self)
-    return wait
-
-def told(end):
-    @functools.wraps(end)
-    async def tell(*arguments):
-        with open(gate + "/over", "w") as file:
-            file.write(str(int(1000 * (time.monotonic() - opened[0]))))
-        await end(*arguments)
-    return tell
+gate, build_class = os.environ["NIM_SLURM_GATE"], builtins.__build_class__
 
 def build(body, name, *bases, **options):
     made = build_class(body, name, *bases, **options)
-    start, end = "_start_profiling_all_services", "_process_credits_complete_message"
-    if name == "SystemController" and hasattr(made, start) and hasattr(made, end):
-        setattr(made, start, held(getattr(made, start)))
-        setattr(made, end, told(getattr(made, end)))
+    start = getattr(made, "_start_profiling_all_services", None)
+    end = getattr(made, "_process_credits_complete_message", None)
+    if name == "SystemController" and start and end:
+        async def held(self):
+            while not os.path.exists(gate + "/open"):
+                await asyncio.sleep(0.05)
+            self.gate_opened = time.monotonic()
+            await start(self)
+
+        @functools.wraps(end)
+        async def told(self, message):
+            with open(gate + "/over", "w") as file:
+                print(int(1000 * (time.monotonic() - self.gate_opened)), file=file)
+            await end(self, message)
+
+        made._start_profiling_all_services, made._process_credits_complete_message = held, told
         open(gate + "/../known", "w").close()
     return made
 
@@ -1065,7 +1061,7 @@ stop_tool() {
 }
 # launch.sh moves what the point left.
 on_signal() {
-  local tries=40 folder
+  local tries=8 folder
   trap '' TERM INT
   say "stopping: a signal came"
   stopping=yes
@@ -1513,14 +1509,14 @@ case $code in
   4) look_into "$server_log" "$client_log" ;;
 esac
 seconds_to_stop=$((code == 6 ? 3 : stop_timeout))
-stop_steps client 10 "${clients[@]}"
+stop_steps client 5 "${clients[@]}"
 # Now the clients have said how far they are.
 store_points all
 stop_steps server "$seconds_to_stop" "${servers[@]}"
 # The clients' containers are removed meanwhile; who is told to stop has no time for that.
 last_act=()
 # One that says that it has ended may go on.
-((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}" || stop_steps client 10 "${clients[@]}"
+((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}" || stop_steps client 5 "${clients[@]}"
 ! declare -F remove_containers >/dev/null || remove_containers
 states=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done)
 ready_seconds=$(sed -n 's/^ready_seconds=\(0\|[1-9][0-9]\{0,8\}\)$/\1/p' <<<"$states" | sort -n | tail -n 1)
@@ -1577,7 +1573,7 @@ if ((finished < ${#points[@]})); then
   advice+=("$next: RESUME_JOB_ID=$job_id sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi
 write_manifest
-rm -f -- "$run/points" "$run"/{ended,output,meet,state,warm}.*
+rm -rf -- "$run/points" "$run"/{ended,meet,next,state,warm}.*
 rmdir "$run"/taken.* "$run"/{finished,failed} "$run" "${claims[@]}" 2>/dev/null
 for line in "${advice[@]}"; do say "$line"; done
 say "exit $code: $reason"
