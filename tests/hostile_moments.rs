@@ -144,7 +144,7 @@ fn a_client_that_only_says_that_it_has_ended() {
     );
     let end = lines(
         &launch,
-        "stop_steps client 10",
+        "stop_steps client 5",
         "! declare -F remove_containers",
     );
     let program = format!(
