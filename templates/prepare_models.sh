@@ -106,7 +106,7 @@ list_files() {
 # A link in folder $1 that leads out of it, where the server's container does not follow, or
 # to what is neither file nor folder.
 stray_link() {
-  local folder link
+  local folder link LC_ALL=C
   folder=$(realpath -m -- "$1")
   while IFS= read -r -d '' link; do
     [[ $(realpath -m -- "$1/$link") == "$folder"/* && (-f $1/$link || -d $1/$link || ! -e $1/$link) ]] || {
@@ -199,10 +199,10 @@ check_checksums() {
     say "warning: no b3sum on $HOSTNAME, so checksums.blake3 was not checked" >&2
     return 0
   fi
-  local answer line file
+  local answer line file LC_ALL=C
   # It may name files of this folder only.
   while IFS= read -r line || [[ -n $line ]]; do
-    if [[ ! $line =~ ^[0-9a-f]{64}"  "([[:print:]]+)$ ]]; then
+    if [[ ! $line =~ ^[0-9a-f]{64}"  "([^[:cntrl:]]+)$ ]]; then
       say "warning: checksums.blake3 is not as b3sum writes it, so it was not checked" >&2
       return
     fi
@@ -213,7 +213,7 @@ check_checksums() {
     fi
   done <"$1/checksums.blake3"
   say "comparing checksums.blake3" >&2
-  if answer=$(cd "$1" && b3sum --check --quiet checksums.blake3 2>&1 </dev/null); then
+  if answer=$(cd "$1" && b3sum --check --quiet checksums.blake3 2>&1 </dev/null | tr -c ' -~\n' '?'); then
 {%- if weights_are_staged %}
     # In a folder that is someone else's to write, they are compared each time.
     touch "$1/$mark" 2>/dev/null || true

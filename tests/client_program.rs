@@ -48,6 +48,25 @@ fn a_stream_with_a_chunk_is_good() {
     assert_eq!(completes("200", &stream), "good");
 }
 
+/// A server may answer without an end: a small answer is looked at, and no more is kept.
+#[test]
+fn a_small_answer_has_an_end() {
+    for (length, expected) in [(1000, "lists completes"), (2_000_000, "")] {
+        let lines = format!(
+            "{SERVER}
+            curl() {{
+              [[ ${{*: -1}} == */models ]] || cat >/dev/null
+              head -c {length} /dev/zero | tr '\\0' a
+              [[ ${{*: -1}} == */models ]] && printf %s '{MODEL}' || printf '\\n%s\\n200' '{CHUNK}'
+            }}
+            ! lists_model || printf 'lists '
+            ! completes 5 || echo completes"
+        );
+        let said = run_in_client(&Recipe::llama3_70b_h100x4_fp8(), &lines, &[]);
+        assert_eq!(said, expected, "{length}");
+    }
+}
+
 #[test]
 fn an_error_in_the_stream_is_not() {
     for error in [

@@ -99,7 +99,7 @@ fn a_job_s_name_is_no_count_of_restarts() {
 #[test]
 fn the_share_in_flight_is_a_share() {
     let script = default_launch();
-    let read = lines(&script, "states=$(", "  if (seconds > 0)");
+    let read = lines(&script, "states=$(", "  }' <<<");
     for (states, expected) in [
         (["in_flight=90000/100/1", ""], "90 1"),
         (["in_flight=90000/100/1", "in_flight=20000/100/0"], "55 1"),
@@ -108,7 +108,7 @@ fn the_share_in_flight_is_a_share() {
         (["in_flight=-1/100/0", "in_flight=1/2"], " "),
         (
             ["in_flight=99999999999999/1/99999999", "x\nin_flight=a/1/1"],
-            "100 99999999",
+            "100 2",
         ),
         (
             [
@@ -129,10 +129,28 @@ fn the_share_in_flight_is_a_share() {
         }
         let text_of = function(&script, "text_of");
         let program = format!(
-            "{text_of}\nset +e\nrun=$FOLDER clients=(1 2)\n{read}\necho \"$ready_seconds: $in_flight_percent $too_short\""
+            "{text_of}\nset +e\nrun=$FOLDER clients=(1 2) points=(a b) ready_timeout=9\n{read}\necho \"$ready_seconds: $in_flight_percent $too_short\""
         );
         let (_, words) = bash(&folder, &program, &[]);
         assert_eq!(words, format!("7: {expected}\n"), "{states:?}");
+    }
+}
+
+/// How long the next job needs is a client's claim, too: no more than the recipe allows.
+#[test]
+fn the_time_for_the_next_job_has_a_bound() {
+    let script = default_launch();
+    let read = lines(&script, "ready_seconds=$(sed", "finished=0 failed=0");
+    let count = lines(&script, "finished=0 failed=0", "done");
+    let folder = tempfile::tempdir().unwrap();
+    for (said, expected) in [("90", "90 180"), ("999999999", "1800 3600"), ("", " 0")] {
+        let program = format!(
+            "set +e\nsay() {{ :; }}\npoints=(a b) folders=(a b) not_run=0 why='' ready_timeout=1800 point_timeout=900\n\
+             look_up() {{ REPLIES=('left out' '{said}' ''); }}\nstates=ready_seconds={said}\n\
+             {read}\n{count}\necho \"$ready_seconds $seconds_needed\""
+        );
+        let (_, words) = bash(&folder, &program, &[]);
+        assert_eq!(words, format!("{expected}\n"), "{said}");
     }
 }
 
@@ -520,7 +538,13 @@ impl Left {
 
     /// Runs the part of launch.sh that brings points out, the manifest, and the count.
     fn bring_out(&self) -> String {
+        self.bring_out_with("")
+    }
+
+    /// The same, with lines before points are stored.
+    fn bring_out_with(&self, before: &str) -> String {
         let script = default_launch();
+        let of_failed = lines(&script, "if [[ $code == [05] ", "elif");
         let start = script
             .find("# Points in progress: all of results that")
             .unwrap();
@@ -535,6 +559,8 @@ impl Left {
             "set_aside",
             "own_folder",
             "write_manifest",
+            "running",
+            "last_words",
             "client_end",
         ]
         .map(|name| function(&script, name).to_owned() + "\n")
@@ -544,8 +570,13 @@ impl Left {
              job_id=7 parts=0 runs=(7) points=('chat 32 16 1 8 8 0') manifest=$results/run_7.json clients=()\n(exit 4) & clients=($!)\n\
              definition=gpus=4 fingerprint=f\ndeclare -A differs=() own=()\nprint_manifest() {{ echo text; }}\n\
              {functions}\n{}\nlook_up {POINT}\necho \"status: ${{REPLIES[0]}}\"\necho \"measured: ${{are_finished[*]}}\"\n\
-             client_end 0\necho \"end: ${{REPLIES[*]}}\"\nwrite_manifest",
-            &script[start..start + end]
+             client_end 0\necho \"end: ${{REPLIES[*]}}\"\nwrite_manifest\n\
+             explain() {{ :; }}\nlook_into() {{ for log; do [[ ! -f $log ]] || echo \"log: $log\"; done; }}\n\
+             code=5 failed=1\n{of_failed}\n:\nfi",
+            script[start..start + end].replace(
+                "\nstore_points all",
+                &format!("\n{before}\nstore_points all")
+            )
         );
         let (code, words) = bash(&self.folder, &program, &[]);
         assert_eq!(code, Some(0), "{words}");
@@ -573,12 +604,64 @@ fn a_result_that_is_not_stored_is_not_finished() {
     let left = Left::new();
     fs::write(left.run().join("points"), format!("{POINT}|finished|3||\n")).unwrap();
     // Where mv keeps what is there, and says that all is well.
-    symlink("nowhere", left.at("results").join(POINT)).unwrap();
-    let words = left.bring_out();
+    let words = left.bring_out_with("ln -s nowhere \"$results/m_4_1_chat_32_16_7\"");
     assert!(words.contains("status: failed"), "{words}");
-    assert!(words.contains("could not be stored as"), "{words}");
+    assert!(
+        words.contains("could not be stored as") && words.contains("it stays in .run_7/finished"),
+        "{words}"
+    );
     let kept = left.run().join("finished.refused-1").join(POINT);
     assert!(kept.join("table.csv").is_file(), "{words}");
+}
+
+type Take<'a> = (&'a str, &'a dyn Fn(&Path));
+
+/// Who may write to the results takes a name of the job before it starts: no point is lost by that, and nothing is
+/// followed.
+#[test]
+fn a_name_of_the_job_that_is_taken() {
+    let takes: [Take<'_>; 5] = [
+        ("a link to nothing", &|path| {
+            symlink("nowhere", path).unwrap();
+        }),
+        ("a link to a folder", &|path| {
+            symlink("../home/folder", path).unwrap();
+        }),
+        ("a file", &|path| fs::write(path, "theirs").unwrap()),
+        ("a FIFO", &make_fifo),
+        ("another's link in a folder", &|path| {
+            fs::create_dir(path).unwrap();
+            symlink("../../home", path.join("x")).unwrap();
+        }),
+    ];
+    for (name, take) in takes {
+        let left = Left::new();
+        take(&left.at("results").join(POINT));
+        let words = left.bring_out();
+        assert!(words.contains("status: finished"), "{name}: {words}");
+        assert!(left.at("results").join(POINT).join("table.csv").is_file());
+        left.assert_home(&words);
+
+        let left = Left::new();
+        fs::create_dir(left.run().join("failed")).unwrap();
+        fs::rename(left.point(), left.run().join("failed").join(POINT)).unwrap();
+        fs::write(
+            left.run().join("failed").join(POINT).join("a.log"),
+            "its words",
+        )
+        .unwrap();
+        fs::write(left.at("home/folder/a.log"), "").unwrap();
+        fs::write(left.at("home/a.log"), "").unwrap();
+        take(&left.at("results/failed_7"));
+        let words = left.bring_out();
+        let kept = left.at("results/failed_7").join(POINT).join("a.log");
+        assert!(kept.is_file(), "{name}: {words}");
+        let looked: Vec<_> = words
+            .lines()
+            .filter(|line| line.starts_with("log: "))
+            .collect();
+        assert_eq!(looked, [format!("log: {}", kept.display())], "{name}");
+    }
 }
 
 /// A run that was killed did not bring out what was finished; the next one of the job does, and
@@ -687,6 +770,17 @@ fn what_says_what_was_measured_may_say_anything() {
         );
         assert!(!words.contains(['\u{1b}', '\u{202e}']), "{said}");
     }
+    // The same in a folder that a link leads to is another's.
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("theirs")).unwrap();
+    fs::write(folder.path().join("theirs/measurement.txt"), ours).unwrap();
+    symlink("theirs", folder.path().join("point")).unwrap();
+    let program = format!(
+        "definition=gpus=4 fingerprint=f\ndeclare -A differs=()\n{functions}\n\
+         for each in theirs point; do ! counts $each 'chat 32 16 1 8 8 0' || echo $each; done"
+    );
+    let (_, words) = bash(&folder, &program, &[]);
+    assert_eq!(words, "theirs\n");
 }
 
 type Attack = fn(&Left);
@@ -978,6 +1072,9 @@ fn a_cache_is_for_one_recipe() {
     let second = cache(&format!("{with_code} tokenizer=me/b"));
     assert!(first.1 != own.1 && first.1 != second.1, "{first:?}");
     assert_ne!(own.1, cache("client_reference=evil/c").1);
+    // One character for several would have names of two images for one folder.
+    let of = |image: &str| cache(&format!("client_reference={image}")).1;
+    assert_ne!(of("python:slim"), of("python/slim"));
 }
 
 /// The images of a recipe see the folder that it names as its model.
@@ -992,6 +1089,12 @@ fn a_model_s_folder_is_not_the_user_s_home() {
         "home/me/models/.own/a",
         "stage/a",
         "stage/.run",
+        "stage/results/a",
+        "stage/logs",
+        "stage/nim_cache/1-a",
+        "stage/hf_cache",
+        "stage/model/results",
+        "home/me/results",
         "models/a",
         "x",
     ] {
@@ -1013,6 +1116,13 @@ fn a_model_s_folder_is_not_the_user_s_home() {
         ("x/link/.ssh", false),
         ("stage", false),
         ("stage/.run", false),
+        ("stage/results/a", false),
+        ("stage/logs", false),
+        ("stage/nim_cache/1-a", false),
+        ("stage/hf_cache/", false),
+        ("stage/model/../results", false),
+        ("stage/model/results", true),
+        ("home/me/results", true),
         ("", false),
     ] {
         let program = format!(
@@ -1030,10 +1140,16 @@ fn a_model_s_folder_is_not_the_user_s_home() {
         "/./dev",
         "/lustre/../proc",
         "/run/user",
+        "/tmp",
+        "//tmp/.",
+        "/var",
+        "/var/tmp/",
     ] {
         assert!(ModelPath::parse(path).is_err(), "{path}");
     }
-    assert!(ModelPath::parse("/home/me/models/a").is_ok());
+    for path in ["/home/me/models/a", "/tmp/a", "/var/tmp/a", "/var/lib/a"] {
+        assert!(ModelPath::parse(path).is_ok(), "{path}");
+    }
 }
 
 /// A file system may be mounted in two places: names prove nothing.
@@ -1115,6 +1231,33 @@ fn podman_keeps_to_itself() {
         let size: u64 = size.unwrap().strip_suffix('k').unwrap().parse().unwrap();
         assert!(size > 100_000, "{words}");
     }
+}
+
+/// Containers that jobs left are removed by names, which jobs choose: the user's own may be of an image with any label.
+#[test]
+fn the_user_s_own_containers_stay() {
+    let script = launch(Recipe::llama3_70b_h100x4_fp8(), Runtime::Podman);
+    let functions = ["job_has_ended", "check_runtime", "remove_containers"]
+        .map(|name| function(&script, name))
+        .join("\n");
+    let folder = tempfile::tempdir().unwrap();
+    // Each has the label of a job; those of jobs 7 (this one) and 70 (which has ended) are this script's, one runs.
+    let program = format!(
+        "need_commands() {{ :; }}\nSLURM_JOB_ID=7\n{functions}\n\
+         squeue() {{ [[ $* != *=71* ]] || echo 71; }}\n\
+         podman() {{\n  local each last=${{!#}}\n  case $1 in\n    ps)\n      for each in own own-nim-slurm-7-x nim-slurm-7-server-1 nim-slurm-70-client-2 nim-slurm-71-client-3; do\n\
+                 [[ $last != *name=* || $each =~ ${{last##*name=}} ]] && echo $each || true\n      done ;;\n\
+             inspect) printf '[\\n {{\\n  \"Name\": \"%s\",\\n  \"nim-slurm-job\": \"7\"\\n' \"$2\" ;;\n\
+             rm) shift && echo \"$*\" >>removed && cat >>removed ;;\n  esac\n}}\n\
+         xargs() {{ podman rm \"$(cat)\"; }}\n\
+         check_runtime </dev/null\nremove_containers </dev/null\ncat removed"
+    );
+    let (code, words) = bash(&folder, &program, &[]);
+    assert_eq!(code, Some(0), "{words}");
+    assert_eq!(
+        words,
+        "--force --time=0 nim-slurm-7-server-1\n--force --time=0 nim-slurm-70-client-2\nnim-slurm-7-server-1\n"
+    );
 }
 
 /// The names in a model's index are shown, and may be anything.

@@ -57,7 +57,14 @@ fn store_points(folder: &TempDir, client: &str) -> String {
     let launch = script(ScriptKind::Launch);
     let own = functions(
         &launch,
-        &["say", "put", "set_aside", "store", "store_points"],
+        &[
+            "say",
+            "put",
+            "set_aside",
+            "store",
+            "own_name",
+            "store_points",
+        ],
     );
     let program = format!(
         "set -Eeuo pipefail
@@ -70,7 +77,7 @@ fn store_points(folder: &TempDir, client: &str) -> String {
         echo theirs >results/other_4/measurement.txt
         client() {{ {client}; }}
         timeout() {{ local status=0; command timeout \"$@\" || status=$?; [[ $2 != tar ]] || client; return $status; }}
-        results=$PWD/results run=$PWD/results/.run_7 job_id=7
+        results=$PWD/results run=$PWD/results/.run_7 job_id=7 store_seconds=60
         declare -A own=([p_7]='chat 1 1 1 1 1 1')
         measurement_of() {{ REPLY=measured; }}
         store_points"
@@ -101,6 +108,65 @@ fn a_client_keeps_nothing_of_a_stored_point() {
     assert_eq!(said, "");
     let table = folder.path().join("results/p_7/table");
     assert_eq!(fs::read_to_string(table).unwrap(), "1\n");
+}
+
+/// However much a client leaves, storing it takes neither the disk nor the time of others.
+#[test]
+fn too_much_is_not_stored() {
+    let launch = script(ScriptKind::Launch);
+    let names = [
+        "say",
+        "put",
+        "set_aside",
+        "store",
+        "own_name",
+        "store_points",
+    ];
+    let own = functions(&launch, &names);
+    let run = |own: &str, client: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let program = format!(
+            "set -Eeuo pipefail
+            {own}
+            say() {{ echo \"$*\"; }}
+            results=$PWD/results run=$PWD/results/.run_7 job_id=7 store_seconds=3
+            mkdir -p $run/finished/p{{1,2,3}}_7
+            declare -A own=([p1_7]=1 [p2_7]=1 [p3_7]=1)
+            measurement_of() {{ REPLY=measured; }}
+            {client}
+            store_points 2>&1
+            ls results"
+        );
+        let began = std::time::Instant::now();
+        let said = bash(&folder, &program);
+        let took = began.elapsed().as_secs();
+        let du = Command::new("du").arg("-sk").arg(folder.path()).output();
+        let used = String::from_utf8(du.unwrap().stdout).unwrap();
+        let used: u64 = used.split_whitespace().next().unwrap().parse().unwrap();
+        assert!(took < 20 && used < 10_000, "{took} s, {used} KiB: {said}");
+        said
+    };
+    assert_eq!(run(&own, ""), "p1_7\np2_7\np3_7\n");
+    // Holes are not copied.
+    let said = run(&own, "truncate -s 1T $run/finished/p1_7/hole");
+    assert!(said.contains("p2_7\np3_7\n"), "{said}");
+    // All points have one time together.
+    let slow = "timeout() { [[ $2 != tar ]] || sleep \"$1\"; command timeout \"$@\"; }";
+    let said = run(&own, slow);
+    let others = "error: it takes too long to store points: the others stay in .run_7\n";
+    assert_eq!(said, format!("{others}p1_7\n"));
+    // What is more than the bound stays where it is.
+    assert!(own.contains("head -c 17179869184 |"));
+    let own = own.replace("head -c 17179869184 |", "head -c 100000 |");
+    let said = run(
+        &own,
+        "head -c 1000000 /dev/urandom >$run/finished/p1_7/table",
+    );
+    assert!(
+        said.contains("p1_7 stays in .run_7: it has links or devices, or is too much to copy"),
+        "{said}"
+    );
+    assert!(said.ends_with("\np2_7\np3_7\n"), "{said}");
 }
 
 /// The client's folder becomes a link to another job's result, before and after it has been read.
@@ -134,6 +200,8 @@ fn a_client_that_only_says_that_it_has_ended() {
         &[
             "say",
             "running",
+            "text_of",
+            "last_words",
             "at_work",
             "ends_within",
             "step_ids",
@@ -160,6 +228,47 @@ fn a_client_that_only_says_that_it_has_ended() {
     );
     let said = bash(&folder, &program);
     assert!(said.ends_with("stopped\n"), "{said}");
+}
+
+/// A client that runs on has ended only where it says so in the words for it. launch.sh waits for none that runs.
+#[test]
+fn a_client_that_says_something_else_of_its_end() {
+    let launch = script(ScriptKind::Launch);
+    let names = ["running", "text_of", "last_words", "at_work", "client_end"];
+    let own = functions(&launch, &names);
+    let goes_on = lines(&launch, "goes_on() {", "}");
+    for (put, said) in [
+        ("echo finished 0 >ended.0", "ended finished 0\n"),
+        ("echo not a word >ended.0", "goes on client_failed 0\n"),
+        ("printf finished >ended.0", "goes on client_failed 0\n"),
+        (
+            "yes finished 0 | tr '\\n' ' ' | head -c 9000000 >ended.0",
+            "goes on client_failed 0\n",
+        ),
+        (
+            "echo finished 0 >word; ln -s word ended.0",
+            "goes on client_failed 0\n",
+        ),
+        ("mkfifo ended.0", "goes on client_failed 0\n"),
+        ("mkdir ended.0", "goes on client_failed 0\n"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let program = format!(
+            "set -Eu
+            {own}{goes_on}
+            {put}
+            sleep 20 >/dev/null 2>&1 & servers=($!)
+            sleep 20 >/dev/null 2>&1 & clients=($!) run=.
+            declare -A last_act=([$!]=ended.0)
+            goes_on && printf 'goes on ' || printf 'ended '
+            client_end 0
+            echo \"${{REPLIES[*]}}\"
+            kill $(jobs -p)"
+        );
+        let began = std::time::Instant::now();
+        assert_eq!(bash(&folder, &program), said, "{put}");
+        assert!(began.elapsed().as_secs() < 10, "{put}");
+    }
 }
 
 #[test]
@@ -195,9 +304,10 @@ fn a_number_with_a_zero_in_front() {
         let program = format!("states=ready_seconds={number}\n{line}\necho \"<$ready_seconds>\"");
         assert_eq!(bash(&folder, &program), format!("<{read}>\n"), "{number}");
     }
-    let client_end = functions(&launch, &["client_end"]);
+    let client_end = functions(&launch, &["client_end", "last_words"]);
+    fs::write(folder.path().join("ended.0"), "finished 089").unwrap();
     let program = format!(
-        "clients=(1)\nwait() {{ return 3; }}\nrun=.\ntext_of() {{ echo 'finished 089'; }}\n{client_end}\nclient_end 0\necho \"${{REPLIES[*]}}\""
+        "clients=(1)\nwait() {{ return 3; }}\nrunning() {{ false; }}\nrun=.\ntext_of() {{ echo 'finished 089'; }}\n{client_end}\nclient_end 0\necho \"${{REPLIES[*]}}\""
     );
     assert_eq!(bash(&folder, &program), "client_failed 3\n");
 }
@@ -225,7 +335,7 @@ fn checksums_from_the_root_and_of_standard_input() {
         )
         .unwrap();
         let program = format!(
-            "mark=.mark\n{own}\nb3sum() {{ echo \"FAILED: standard input has $(wc -c) bytes\"; return 1; }}
+            "set -o pipefail\nmark=.mark\n{own}\nb3sum() {{ echo \"FAILED: standard input has $(wc -c) bytes\"; return 1; }}
             echo typed | check_checksums ."
         );
         let said = bash(&folder, &program);
@@ -383,6 +493,9 @@ fn a_link_to_a_folder_of_the_system_is_no_model() {
         ("run", "/run"),
         ("root", "/"),
         ("fd", "/proc/self"),
+        ("tmp", "/tmp"),
+        ("var", "/var"),
+        ("var_tmp", "/var/tmp"),
         ("own", "model"),
     ] {
         symlink(target, folder.path().join(place)).unwrap();
@@ -392,6 +505,9 @@ fn a_link_to_a_folder_of_the_system_is_no_model() {
         ("run", false),
         ("root", false),
         ("fd", false),
+        ("tmp", false),
+        ("var", false),
+        ("var_tmp", false),
         ("own", true),
     ] {
         let program = format!(

@@ -300,6 +300,7 @@ fn unreadable_is_not_absent() {
         }
         site.put(&image, squash());
         put_model(&site.at("stage").join(MODEL));
+        site.put(&format!("stage/{MODEL}/tokenizer.json"), "{}");
         let mode = fs::metadata(site.at(hidden)).unwrap().mode();
         site.mode(hidden, 0);
         let launch = script(ScriptKind::Launch, recipe(), Runtime::Pyxis);
@@ -483,6 +484,49 @@ fn checksums_name_files_of_the_folder() {
         let (ended, words) = site.run(&there(&site), &[]);
         assert_eq!(ended, Some(code), "{list}: {words}");
         assert!(words.contains(said), "{list}: {words}");
+    }
+}
+
+/// Names in a model's folder drive no terminal, also where its letters are more than ASCII.
+#[test]
+fn names_in_a_model_are_shown_clean() {
+    let zeros = "0".repeat(64);
+    let name = "\u{202e}\u{9b}x";
+    type Put<'a> = &'a dyn Fn(&Site);
+    let cases: [(Put<'_>, &str); 4] = [
+        (
+            &|site| {
+                site.put(&format!("there/{name}"), "");
+                site.put("there/checksums.blake3", format!("{zeros}  {name}\n"));
+            },
+            "checksum of ?????x: FAILED",
+        ),
+        (
+            &|site| site.put("there/checksums.blake3", format!("{zeros}  {name}\n")),
+            "checksums.blake3 names $'",
+        ),
+        (
+            &|site| symlink("/", site.at("there").join(name)).unwrap(),
+            "a link that leads out",
+        ),
+        (
+            &|site| {
+                fs::rename(site.at("there"), site.at(name)).unwrap();
+                site.mode(name, 0);
+                symlink(name, site.at("there")).unwrap();
+            },
+            "?????x/: ask nobody",
+        ),
+    ];
+    for (put, said) in cases {
+        let site = Site::new();
+        put_model(&site.at("there"));
+        put(&site);
+        let (_, words) = site.run(&there(&site), &[("LC_ALL", "C.UTF-8")]);
+        assert!(
+            words.contains(said) && words.is_ascii(),
+            "{said}: {words:?}"
+        );
     }
 }
 

@@ -9,6 +9,7 @@ use super::{Finding, Preflight, listed};
 use crate::container::Runtime;
 use crate::file;
 use crate::recipe::{DEFAULT_TOKENIZER, Feature, ModelSource};
+use crate::shell::shell_word;
 
 /// Files of logins are short.
 const MOST_BYTES: u64 = 1 << 20;
@@ -290,13 +291,12 @@ fn default_tokenizer(preflight: &Preflight<'_>) -> Option<Finding> {
     let (release, _) = tool.lacks(Feature::StartWithoutHub)?;
     let first = Feature::StartWithoutHub.since().with_image();
     // As launch.sh names its folder.
-    let image = preflight.plan.recipe().client.image.to_string();
-    let image = image.replace(['/', ':', '@'], "+");
+    let image = shell_word(&preflight.plan.recipe().client.image.to_string());
     Some(Finding::note(
         format!("{release} starts only with {DEFAULT_TOKENIZER}, whatever tokenizer it is given"),
         format!(
-            "see that the compute node reaches the Hugging Face hub, or fetch it before: HF_HOME=$STAGE_PATH/hf_cache/$UID-{image} \
-             huggingface-cli download {DEFAULT_TOKENIZER}; or use {first} or later"
+            "see that the compute node reaches the Hugging Face hub, or fetch it before: HF_HOME=$STAGE_PATH/hf_cache/$UID-$(printf '%s\\0' {image} \
+             | sha256sum | head -c 32) huggingface-cli download {DEFAULT_TOKENIZER}; or use {first} or later"
         ),
     ))
 }

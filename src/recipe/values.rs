@@ -346,7 +346,8 @@ fn hub_name(text: &str, allowed: &'static str) -> Result<(), Fault> {
 ///
 /// An absolute path without white space or any of `` , : $ ` " \ { } ``, since it is
 /// mounted in a container. A slash at the end is dropped. Not in `/boot`, `/dev`, `/etc`,
-/// `/proc`, `/run` or `/sys`, and without `..`: the images of the recipe see what is there.
+/// `/proc`, `/run` or `/sys`, none of `/tmp`, `/var` and `/var/tmp` themselves, and without `..`: the images
+/// of the recipe see what is there.
 ///
 /// ```
 /// use nim_slurm::recipe::ModelPath;
@@ -354,6 +355,7 @@ fn hub_name(text: &str, allowed: &'static str) -> Result<(), Fault> {
 /// assert_eq!(ModelPath::parse("/lustre/models/llama-3.3/")?.as_str(), "/lustre/models/llama-3.3");
 /// assert!(ModelPath::parse("models/llama-3.3").is_err());
 /// assert!(ModelPath::parse("/proc/self/cwd").is_err());
+/// assert!(ModelPath::parse("/tmp").is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -363,13 +365,15 @@ impl ModelPath {
     fn check(text: &str) -> Result<Self, Fault> {
         let allowed = "an absolute path is allowed, as in /lustre/models/llama-3.3";
         let path = mountable_folder(text, allowed, "the root of all files is no model")?;
-        let mut parts = path.split('/').filter(|part| !matches!(*part, "" | "."));
-        let first = parts.clone().next();
+        let parts = path.split('/').filter(|part| !matches!(*part, "" | "."));
+        let parts: Vec<_> = parts.collect();
         let is_system = matches!(
-            first,
-            None | Some("boot" | "dev" | "etc" | "proc" | "run" | "sys")
+            parts[..],
+            [] | ["boot" | "dev" | "etc" | "proc" | "run" | "sys", ..]
+                | ["tmp" | "var"]
+                | ["var", "tmp"]
         );
-        if is_system || parts.any(|part| part == "..") {
+        if is_system || parts.contains(&"..") {
             return Err(Fault::rule(
                 "a folder of the system, or a path with .. in it, is no model",
             ));

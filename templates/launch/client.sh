@@ -102,7 +102,7 @@ is_healthy() {
   [[ $answer == 200 ]] || { answer="$health_path answers $answer" && return 1; }
 }
 lists_model() {
-  answer=$(curl --silent --max-time 5 "http://$url/v1/models") || true
+  answer=$(curl --silent --max-time 5 "http://$url/v1/models" | head -c 1048576) || true
   [[ $answer == *"\"$served_model_name\""* ]] && return
   local LC_ALL=C
   answer=${answer:0:200}
@@ -123,7 +123,7 @@ chat() {
 completes() {
   local status
   refused=0
-  if ! answer=$(chat 4 --max-time "$1" --write-out '\n%{http_code}' <<<'Say hello.'); then
+  if ! answer=$(chat 4 --max-time "$1" --write-out '\n%{http_code}' <<<'Say hello.' | head -c 1048576); then
     answer="a small completion had no whole answer within $1 s"
     return 1
   fi

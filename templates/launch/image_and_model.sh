@@ -2,7 +2,7 @@ check_runtime
 # A recipe may name any folder as its model, and its images see all that is in it. Links lead to those of the system:
 # /var/run is /run, where programs of the user and of Slurm listen.
 real=$(cd -P -- "$model_path" 2>/dev/null && pwd) || real=$model_path
-[[ ! $real/ =~ ^/+(boot|dev|etc|proc|run|sys)?/ ]] ||
+[[ ! $real/ =~ ^/+((boot|dev|etc|proc|run|sys)?/|(tmp|var|var/tmp)/$) ]] ||
   missing "a folder that is a model's: $model_path is $real, a folder of the system"
 ! grep -qF " ${real%/}/" /proc/self/mounts || missing "a folder with the model alone: something is mounted in $model_path"
 for place in "${HOME:-/}" "$stage_path"; do
@@ -12,6 +12,8 @@ for place in "${HOME:-/}" "$stage_path"; do
   until [[ -z $rest || $real$below -ef $place ]]; do below=/${rest##*/}$below rest=${rest%/*}; done
   [[ ! $real$below -ef $place ]] || missing "a folder with the model alone: all of $place lies in $model_path"
   until [[ -z $folder || $folder -ef $place ]]; do folder=${folder%/*}; done
+  [[ ! $folder -ef $stage_path || ! ${real#"$folder"}/ =~ ^/(logs|results|nim_cache|hf_cache)/ ]] ||
+    missing "a folder with the model alone: $model_path is what jobs leave in $place"
   [[ -z $folder || ${real#"$folder"} != */.* ]] || missing "a folder with the model alone: $model_path is a hidden one of $place"
 done
 missing_files "$model_path" "${model_files[@]}"

@@ -39,7 +39,7 @@ declare -A differs=()
 # counts FOLDER POINT: true when it is a result of the same measurement. An empty folder is none.
 counts() {
   local here there LC_ALL=C
-  [[ -d $1 ]] || return 1
+  [[ -d $1 && ! -L $1 ]] || return 1
   if [[ -z ${differs[$1]-} ]]; then
     measurement_of "$2"
     # But for the last line, the fingerprint; and GPUs of which nvidia-smi said nothing are not other ones.
@@ -49,6 +49,7 @@ counts() {
     if [[ -z $there ]]; then
       REPLY="nothing in it says what was measured: it is empty, or of an older version"
     elif [[ $there != "$here" ]]; then
+      there=${there:0:65536}
       REPLY="there: $(grep -avxFe "$here" <<<"$there") here: $(grep -avxFe "$there" <<<"$here")"
     fi
     REPLY=${REPLY:0:2000}

@@ -4,7 +4,7 @@ stop_if_missing
 digest() { printf '%s\0' "$@" | sha256sum | head -c 32; }
 cache_path=$stage_path/nim_cache/$UID-$(digest "$server_image" \
   "$server_reference" "$weights_target" "$engine_target" "${server_environment[@]}" -- "${server_command[@]}")
-hub_cache=$stage_path/hf_cache/$UID-${client_reference//[\/:@]/+}
+hub_cache=$stage_path/hf_cache/$UID-$(digest "$client_reference")
 [[ ${client_command[*]} != *trust-remote-code* ]] || hub_cache+=-$(digest "$tokenizer" "${client_command[@]}")
 readonly cache_path hub_cache
 mkdir -p "$logs" "$results" || fail "cannot make folders in $stage_path"

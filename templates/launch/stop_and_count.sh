@@ -1,5 +1,6 @@
 explain "$cause"
 # First what must not be lost: who is told to stop may have only seconds.
+((code != 6)) || store_seconds=5
 store_points
 write_manifest
 # Now, since what steps say when they are told to stop is no cause.
@@ -20,9 +21,12 @@ last_act=()
 ! declare -F remove_containers >/dev/null || remove_containers
 states=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done)
 ready_seconds=$(sed -n 's/^ready_seconds=\(0\|[1-9][0-9]\{0,8\}\)$/\1/p' <<<"$states" | sort -n | tail -n 1)
-read -r in_flight_percent too_short < <(awk -F '[=/]' '/^in_flight=[0-9]+\/[0-9]+\/[0-9]+$/ && length() < 40 {
-  busy += $2; seconds += $3; short += $4 } END {
-  if (seconds > 0) printf "%d %d\n", (busy < 1000 * seconds ? busy / seconds / 10 : 100), short }' <<<"$states")
+((${ready_seconds:-0} <= ready_timeout)) || ready_seconds=$ready_timeout
+read -r in_flight_percent too_short < <(awk -F '[=/]' -v points="${#points[@]}" '
+  /^in_flight=[0-9]+\/[0-9]+\/[0-9]+$/ && length() < 40 { busy += $2; seconds += $3; short += $4 }
+  END {
+    if (seconds > 0) print int(busy < 1000 * seconds ? busy / seconds / 10 : 100), (short < points ? short : points)
+  }' <<<"$states")
 finished=0 failed=0 not_run=0 seconds_needed=0 why=''
 for number in "${!points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"${points[number]}"
@@ -32,14 +36,14 @@ for number in "${!points[@]}"; do
     finished) finished=$((finished + 1)) && continue ;;
     'not run') not_run=$((not_run + 1)) why=$detail && continue ;;
     failed) failed=$((failed + 1)) ;;
-    'left out') seconds_needed=$((seconds_needed + REPLIES[1])) ;;
+    'left out') seconds_needed=$((seconds_needed + (REPLIES[1] < 2 * point_timeout ? REPLIES[1] : 2 * point_timeout))) ;;
   esac
   say "${REPLIES[0]}: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
 done
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
 if [[ $code == [05] && $failed != 0 ]]; then
   explain points_failed
-  look_into "$results/failed_$job_id"/{*,*/server-*}/*.log
+  look_into "${failures[@]}"
 elif [[ $code == 0 && $finished != "${#points[@]}" ]]; then
   # srun can say 0 of a client that never ran.
   explain points_missing

@@ -2,7 +2,11 @@ running() { kill -0 "$1" 2>/dev/null; }
 # By the process of a client's step, the file in which the client leaves the cause of its end as its last act. Its
 # step ends later: it still removes the container.
 declare -A last_act=()
-at_work() { running "$1" && [[ ! -s ${last_act[$1]-} ]]; }
+at_work() { local REPLIES && running "$1" && ! last_words "${last_act[$1]-}"; }
+# last_words FILE: in REPLIES, the cause of a client's end and its exit code; false unless it left such words there.
+last_words() {
+  [[ -s $1 ]] && read -r -n 40 -a REPLIES < <(text_of "$1") && [[ ${REPLIES[*]} =~ ^[a-z_]+\ (0|[1-9][0-9]{0,2})$ ]]
+}
 # ends_within SECONDS PID...: waits at most so long until none of these is at work.
 ends_within() {
   local tries=$(($1 * 10)) pid
@@ -43,8 +47,8 @@ stop_steps() {
 # client_end NUMBER: in REPLIES, the cause of the end of a client that is no more at work, and its exit code.
 client_end() {
   local status=0
-  read -r -a REPLIES < <(text_of "$run/ended.$1") || true
-  [[ ! "${REPLIES[*]}" =~ ^[a-z_]+\ (0|[1-9][0-9]{0,2})$ ]] || return 0
-  wait "${clients[$1]}" || status=$?
+  ! last_words "$run/ended.$1" || return 0
+  # What it said may be gone, and it may run on.
+  running "${clients[$1]}" || wait "${clients[$1]}" || status=$?
   REPLIES=(client_failed "$status")
 }

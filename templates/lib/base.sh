@@ -28,6 +28,6 @@ need_commands() {
 set_aside() {
   local number=1
   while [[ -e $1.$2-$number || -L $1.$2-$number ]]; do number=$((number + 1)); done
-  mv -nT -- "$1" "$1.$2-$number"
+  mv -nT -- "$1" "$1.$2-$number" || return
   say "kept what was there as $1.$2-$number"
 }

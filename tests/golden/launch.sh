@@ -134,7 +134,7 @@ need_commands() {
 set_aside() {
   local number=1
   while [[ -e $1.$2-$number || -L $1.$2-$number ]]; do number=$((number + 1)); done
-  mv -nT -- "$1" "$1.$2-$number"
+  mv -nT -- "$1" "$1.$2-$number" || return
   say "kept what was there as $1.$2-$number"
 }
 
@@ -236,7 +236,7 @@ check_runtime
 # A recipe may name any folder as its model, and its images see all that is in it. Links lead to those of the system:
 # /var/run is /run, where programs of the user and of Slurm listen.
 real=$(cd -P -- "$model_path" 2>/dev/null && pwd) || real=$model_path
-[[ ! $real/ =~ ^/+(boot|dev|etc|proc|run|sys)?/ ]] ||
+[[ ! $real/ =~ ^/+((boot|dev|etc|proc|run|sys)?/|(tmp|var|var/tmp)/$) ]] ||
   missing "a folder that is a model's: $model_path is $real, a folder of the system"
 ! grep -qF " ${real%/}/" /proc/self/mounts || missing "a folder with the model alone: something is mounted in $model_path"
 for place in "${HOME:-/}" "$stage_path"; do
@@ -246,6 +246,8 @@ for place in "${HOME:-/}" "$stage_path"; do
   until [[ -z $rest || $real$below -ef $place ]]; do below=/${rest##*/}$below rest=${rest%/*}; done
   [[ ! $real$below -ef $place ]] || missing "a folder with the model alone: all of $place lies in $model_path"
   until [[ -z $folder || $folder -ef $place ]]; do folder=${folder%/*}; done
+  [[ ! $folder -ef $stage_path || ! ${real#"$folder"}/ =~ ^/(logs|results|nim_cache|hf_cache)/ ]] ||
+    missing "a folder with the model alone: $model_path is what jobs leave in $place"
   [[ -z $folder || ${real#"$folder"} != */.* ]] || missing "a folder with the model alone: $model_path is a hidden one of $place"
 done
 missing_files "$model_path" "${model_files[@]}"
@@ -335,7 +337,7 @@ stop_if_missing
 digest() { printf '%s\0' "$@" | sha256sum | head -c 32; }
 cache_path=$stage_path/nim_cache/$UID-$(digest "$server_image" \
   "$server_reference" "$weights_target" "$engine_target" "${server_environment[@]}" -- "${server_command[@]}")
-hub_cache=$stage_path/hf_cache/$UID-${client_reference//[\/:@]/+}
+hub_cache=$stage_path/hf_cache/$UID-$(digest "$client_reference")
 [[ ${client_command[*]} != *trust-remote-code* ]] || hub_cache+=-$(digest "$tokenizer" "${client_command[@]}")
 readonly cache_path hub_cache
 mkdir -p "$logs" "$results" || fail "cannot make folders in $stage_path"
@@ -394,7 +396,7 @@ declare -A differs=()
 # counts FOLDER POINT: true when it is a result of the same measurement. An empty folder is none.
 counts() {
   local here there LC_ALL=C
-  [[ -d $1 ]] || return 1
+  [[ -d $1 && ! -L $1 ]] || return 1
   if [[ -z ${differs[$1]-} ]]; then
     measurement_of "$2"
     # But for the last line, the fingerprint; and GPUs of which nvidia-smi said nothing are not other ones.
@@ -404,6 +406,7 @@ counts() {
     if [[ -z $there ]]; then
       REPLY="nothing in it says what was measured: it is empty, or of an older version"
     elif [[ $there != "$here" ]]; then
+      there=${there:0:65536}
       REPLY="there: $(grep -avxFe "$here" <<<"$there") here: $(grep -avxFe "$there" <<<"$here")"
     fi
     REPLY=${REPLY:0:2000}
@@ -456,29 +459,42 @@ for log in "$logs"/{server,benchmarking}_"$job_id".*out; do
 done
 
 # store FOLDER TARGET [MEASUREMENT]: copies what a client left to TARGET, and removes it. Who still has the folder open
-# has nothing of the copy, which is looked at before it gets its name: files and folders alone, and none is setuid.
+# has nothing of the copy, which is looked at before it gets its name: files and folders alone, and none is setuid. It
+# has 16 GiB at most, and $seconds_left.
 store() {
   local name=${1##*/} copy=$results/.stored_$job_id strange=yes
   rm -rf -- "$copy" && mkdir -m 700 -- "$copy" || return 1
   # tar follows no link on its way. Its 1 means that something changed meanwhile.
-  [[ -L ${1%/*} ]] || ! { timeout 60 tar -C "${1%/*}" -cf - --mode=a-s,u+rwX -- "$name" || (($? == 1)); } 2>/dev/null |
-    tar -C "$copy" -xf - 2>/dev/null || strange=$(find "$copy" ! -type d ! -type f -print -quit)
+  [[ -L ${1%/*} ]] ||
+    ! { timeout "$seconds_left" tar -C "${1%/*}" -Scf - --mode=a-s,u+rwX -- "$name" || (($? == 1)); } 2>/dev/null |
+    head -c 17179869184 | tar -C "$copy" -xf - 2>/dev/null || strange=$(find "$copy" ! -type d ! -type f -print -quit)
   if [[ -n $strange ]]; then
-    say "error: what the client left of $name stays in ${run##*/}: it has links or devices, or cannot be copied" >&2
+    say "error: what the client left of $name stays in ${run##*/}: it has links or devices, or is too much to copy" >&2
     return 1
   fi
   (($# < 3)) || put "$copy/$name/measurement.txt" "$3" || return 1
   mkdir -p "${2%/*}" && mv -nT -- "$copy/$name" "$2" && [[ ! -e $copy/$name ]] || return 1
   (($# < 3)) || unset "own[$name]"
-  timeout 60 rm -rf -- "$1" || true
+  timeout "$seconds_left" rm -rf -- "$1" || true
 }
+# own_name NAME: frees a name of this job in results from what is no folder of the user's.
+own_name() {
+  local path=$results/$1
+  [[ ! -e $path && ! -L $path || -d $path && ! -L $path && -O $path ]] || set_aside "$path" refused
+}
+# In failures, the logs of points that failed, as they are stored.
+failures=()
 # store_points [all]: what clients have put down gets its final name, and what was measured is written down there. What
-# an unfinished point left is no result, but it is data; "all" is for when no client is at work any more.
+# an unfinished point left is no result, but it is data; "all" is for when no client is at work any more. All points
+# together have $store_seconds.
+store_seconds=60 seconds_left=60
 store_points() {
-  local left name word target
+  local left name word target end=$((SECONDS + store_seconds))
   for left in "$run"/{finished,failed}/* ${1:+"$run"/*}; do
     name=${left##*/} word=failed
     [[ -e $left && -n ${own[$name]-} ]] || continue
+    seconds_left=$((end - SECONDS))
+    ((seconds_left > 0)) || { say "error: it takes too long to store points: the others stay in ${run##*/}" >&2 && break; }
     if [[ $left == "$run/$name" ]]; then
       ! rmdir "$left" 2>/dev/null || continue
       look_up "$name"
@@ -487,11 +503,15 @@ store_points() {
     measurement_of "${own[$name]}"
     own[$name]='' target=$results/${word}_$job_id/$name
     if [[ $left == "$run/finished/$name" ]]; then
-      store "$left" "$results/$name" "$REPLY" || say "error: $name could not be stored as $results/$name" >&2
+      store "$left" "$results/$name" "$REPLY" ||
+        say "error: $name could not be stored as $results/$name: it stays in ${run##*/}/finished" >&2
     else
-      [[ ! -L ${target%/*} ]] || set_aside "${target%/*}" refused
-      [[ ! -e $target ]] || set_aside "$target" earlier
-      ! store "$left" "$target" || say "an unfinished point ($word); what it left is in $target"
+      own_name "${word}_$job_id" || continue
+      [[ ! -e $target && ! -L $target ]] || set_aside "$target" earlier || continue
+      ! store "$left" "$target" || {
+        say "an unfinished point ($word); what it left is in $target"
+        [[ $word == interrupted ]] || failures+=("$target"{,/server-*}/*.log)
+      }
     fi
     rm -rf -- "$results/.stored_$job_id"
   done
@@ -503,6 +523,7 @@ for left in "${!differs[@]}"; do
   say "does not count: ${left##*/}: ${differs[$left]}"
   [[ -z ${own[${left##*/}]-} ]] || { set_aside "$left" other && differs[$left]=; }
 done
+for name in "${!own[@]}" {failed,interrupted}_"$job_id"; do own_name "$name"; done
 # An earlier run of this job may have been killed, and may have measured on other GPUs.
 [[ ! -e $run/finished || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] || set_aside "$run/finished" other
 store_points all
@@ -781,7 +802,7 @@ is_healthy() {
   [[ $answer == 200 ]] || { answer="$health_path answers $answer" && return 1; }
 }
 lists_model() {
-  answer=$(curl --silent --max-time 5 "http://$url/v1/models") || true
+  answer=$(curl --silent --max-time 5 "http://$url/v1/models" | head -c 1048576) || true
   [[ $answer == *"\"$served_model_name\""* ]] && return
   local LC_ALL=C
   answer=${answer:0:200}
@@ -802,7 +823,7 @@ chat() {
 completes() {
   local status
   refused=0
-  if ! answer=$(chat 4 --max-time "$1" --write-out '\n%{http_code}' <<<'Say hello.'); then
+  if ! answer=$(chat 4 --max-time "$1" --write-out '\n%{http_code}' <<<'Say hello.' | head -c 1048576); then
     answer="a small completion had no whole answer within $1 s"
     return 1
   fi
@@ -1292,7 +1313,11 @@ running() { kill -0 "$1" 2>/dev/null; }
 # By the process of a client's step, the file in which the client leaves the cause of its end as its last act. Its
 # step ends later: it still removes the container.
 declare -A last_act=()
-at_work() { running "$1" && [[ ! -s ${last_act[$1]-} ]]; }
+at_work() { local REPLIES && running "$1" && ! last_words "${last_act[$1]-}"; }
+# last_words FILE: in REPLIES, the cause of a client's end and its exit code; false unless it left such words there.
+last_words() {
+  [[ -s $1 ]] && read -r -n 40 -a REPLIES < <(text_of "$1") && [[ ${REPLIES[*]} =~ ^[a-z_]+\ (0|[1-9][0-9]{0,2})$ ]]
+}
 # ends_within SECONDS PID...: waits at most so long until none of these is at work.
 ends_within() {
   local tries=$(($1 * 10)) pid
@@ -1333,9 +1358,9 @@ stop_steps() {
 # client_end NUMBER: in REPLIES, the cause of the end of a client that is no more at work, and its exit code.
 client_end() {
   local status=0
-  read -r -a REPLIES < <(text_of "$run/ended.$1") || true
-  [[ ! "${REPLIES[*]}" =~ ^[a-z_]+\ (0|[1-9][0-9]{0,2})$ ]] || return 0
-  wait "${clients[$1]}" || status=$?
+  ! last_words "$run/ended.$1" || return 0
+  # What it said may be gone, and it may run on.
+  running "${clients[$1]}" || wait "${clients[$1]}" || status=$?
   REPLIES=(client_failed "$status")
 }
 
@@ -1500,6 +1525,7 @@ explain() {
 
 explain "$cause"
 # First what must not be lost: who is told to stop may have only seconds.
+((code != 6)) || store_seconds=5
 store_points
 write_manifest
 # Now, since what steps say when they are told to stop is no cause.
@@ -1520,9 +1546,12 @@ last_act=()
 ! declare -F remove_containers >/dev/null || remove_containers
 states=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done)
 ready_seconds=$(sed -n 's/^ready_seconds=\(0\|[1-9][0-9]\{0,8\}\)$/\1/p' <<<"$states" | sort -n | tail -n 1)
-read -r in_flight_percent too_short < <(awk -F '[=/]' '/^in_flight=[0-9]+\/[0-9]+\/[0-9]+$/ && length() < 40 {
-  busy += $2; seconds += $3; short += $4 } END {
-  if (seconds > 0) printf "%d %d\n", (busy < 1000 * seconds ? busy / seconds / 10 : 100), short }' <<<"$states")
+((${ready_seconds:-0} <= ready_timeout)) || ready_seconds=$ready_timeout
+read -r in_flight_percent too_short < <(awk -F '[=/]' -v points="${#points[@]}" '
+  /^in_flight=[0-9]+\/[0-9]+\/[0-9]+$/ && length() < 40 { busy += $2; seconds += $3; short += $4 }
+  END {
+    if (seconds > 0) print int(busy < 1000 * seconds ? busy / seconds / 10 : 100), (short < points ? short : points)
+  }' <<<"$states")
 finished=0 failed=0 not_run=0 seconds_needed=0 why=''
 for number in "${!points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"${points[number]}"
@@ -1532,14 +1561,14 @@ for number in "${!points[@]}"; do
     finished) finished=$((finished + 1)) && continue ;;
     'not run') not_run=$((not_run + 1)) why=$detail && continue ;;
     failed) failed=$((failed + 1)) ;;
-    'left out') seconds_needed=$((seconds_needed + REPLIES[1])) ;;
+    'left out') seconds_needed=$((seconds_needed + (REPLIES[1] < 2 * point_timeout ? REPLIES[1] : 2 * point_timeout))) ;;
   esac
   say "${REPLIES[0]}: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
 done
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
 if [[ $code == [05] && $failed != 0 ]]; then
   explain points_failed
-  look_into "$results/failed_$job_id"/{*,*/server-*}/*.log
+  look_into "${failures[@]}"
 elif [[ $code == 0 && $finished != "${#points[@]}" ]]; then
   # srun can say 0 of a client that never ran.
   explain points_missing

@@ -77,7 +77,7 @@ need_commands() {
 set_aside() {
   local number=1
   while [[ -e $1.$2-$number || -L $1.$2-$number ]]; do number=$((number + 1)); done
-  mv -nT -- "$1" "$1.$2-$number"
+  mv -nT -- "$1" "$1.$2-$number" || return
   say "kept what was there as $1.$2-$number"
 }
 
@@ -95,7 +95,7 @@ check_stage_path() {
 # check_readable PATH: what is there and may not be read is neither absent nor damaged: it is
 # named, with the chmod that helps. True when nothing is in the way.
 check_readable() {
-  local path name folder='' hidden=''
+  local path name folder='' hidden='' LC_ALL=C
   path=$(realpath -m -- "$1")
   # A folder that may not be searched hides whether there is anything.
   while IFS= read -r -d / name; do
@@ -104,13 +104,13 @@ check_readable() {
   done <<<"$path/"
   if [[ -n $hidden ]]; then
     # A link may lead to a name with anything in it.
-    name=${hidden//[[:cntrl:]]/?}
+    name=${hidden//[^ -~]/?}
     missing "permission to search $name: ask $(stat -c %U -- "$hidden"), its owner, for chmod a+x $name"
     return 1
   fi
   hidden=$(find "$path" ! -type l \( ! -readable -o -type d ! -executable \) -print -quit 2>/dev/null) || true
   [[ -n $hidden ]] || return 0
-  name=${path//[[:cntrl:]]/?}
+  name=${path//[^ -~]/?}
   missing "permission to read $name: ask $(stat -c %U -- "$hidden"), its owner, for chmod -R a+rX $name"
   return 1
 }
@@ -160,7 +160,7 @@ list_files() {
 # A link in folder $1 that leads out of it, where the server's container does not follow, or
 # to what is neither file nor folder.
 stray_link() {
-  local folder link
+  local folder link LC_ALL=C
   folder=$(realpath -m -- "$1")
   while IFS= read -r -d '' link; do
     [[ $(realpath -m -- "$1/$link") == "$folder"/* && (-f $1/$link || -d $1/$link || ! -e $1/$link) ]] || {
@@ -249,10 +249,10 @@ check_checksums() {
     say "warning: no b3sum on $HOSTNAME, so checksums.blake3 was not checked" >&2
     return 0
   fi
-  local answer line file
+  local answer line file LC_ALL=C
   # It may name files of this folder only.
   while IFS= read -r line || [[ -n $line ]]; do
-    if [[ ! $line =~ ^[0-9a-f]{64}"  "([[:print:]]+)$ ]]; then
+    if [[ ! $line =~ ^[0-9a-f]{64}"  "([^[:cntrl:]]+)$ ]]; then
       say "warning: checksums.blake3 is not as b3sum writes it, so it was not checked" >&2
       return
     fi
@@ -263,7 +263,7 @@ check_checksums() {
     fi
   done <"$1/checksums.blake3"
   say "comparing checksums.blake3" >&2
-  if answer=$(cd "$1" && b3sum --check --quiet checksums.blake3 2>&1 </dev/null); then
+  if answer=$(cd "$1" && b3sum --check --quiet checksums.blake3 2>&1 </dev/null | tr -c ' -~\n' '?'); then
     # In a folder that is someone else's to write, they are compared each time.
     touch "$1/$mark" 2>/dev/null || true
     return

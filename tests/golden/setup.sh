@@ -75,7 +75,7 @@ need_commands() {
 set_aside() {
   local number=1
   while [[ -e $1.$2-$number || -L $1.$2-$number ]]; do number=$((number + 1)); done
-  mv -nT -- "$1" "$1.$2-$number"
+  mv -nT -- "$1" "$1.$2-$number" || return
   say "kept what was there as $1.$2-$number"
 }
 
@@ -102,7 +102,7 @@ done
 # check_readable PATH: what is there and may not be read is neither absent nor damaged: it is
 # named, with the chmod that helps. True when nothing is in the way.
 check_readable() {
-  local path name folder='' hidden=''
+  local path name folder='' hidden='' LC_ALL=C
   path=$(realpath -m -- "$1")
   # A folder that may not be searched hides whether there is anything.
   while IFS= read -r -d / name; do
@@ -111,13 +111,13 @@ check_readable() {
   done <<<"$path/"
   if [[ -n $hidden ]]; then
     # A link may lead to a name with anything in it.
-    name=${hidden//[[:cntrl:]]/?}
+    name=${hidden//[^ -~]/?}
     missing "permission to search $name: ask $(stat -c %U -- "$hidden"), its owner, for chmod a+x $name"
     return 1
   fi
   hidden=$(find "$path" ! -type l \( ! -readable -o -type d ! -executable \) -print -quit 2>/dev/null) || true
   [[ -n $hidden ]] || return 0
-  name=${path//[[:cntrl:]]/?}
+  name=${path//[^ -~]/?}
   missing "permission to read $name: ask $(stat -c %U -- "$hidden"), its owner, for chmod -R a+rX $name"
   return 1
 }

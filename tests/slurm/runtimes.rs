@@ -198,7 +198,7 @@ fn the_real_podman() {
             .display()
     );
     let start = |job: &str| {
-        let label = format!("--label=nim-slurm-job={job}");
+        let name = format!("--name=nim-slurm-{job}-server-1");
         let options = [
             "run",
             "--quiet",
@@ -206,7 +206,7 @@ fn the_real_podman() {
             "--cgroups=disabled",
             "--network=host",
         ];
-        let rest = ["--entrypoint=", &label, &image, "sleep", "60"];
+        let rest = ["--entrypoint=", &name, &image, "sleep", "60"];
         podman(&lab, &[&options[..], &rest[..]].concat());
     };
     start("1");
@@ -219,8 +219,8 @@ fn the_real_podman() {
     site.job(&lab, Launch)
         .assert(2, "(absent or damaged): submit setup.sh");
     let left = |job: &str| {
-        let label = format!("--filter=label=nim-slurm-job={job}");
-        podman(&lab, &["ps", "--all", "--quiet", &label])
+        let name = format!("--filter=name=^nim-slurm-{job}-");
+        podman(&lab, &["ps", "--all", "--quiet", &name])
             .lines()
             .count()
     };

@@ -1,10 +1,10 @@
 # Removes what jobs that were killed left of their containers on this node, and an earlier run of this job. Where
-# Slurm tracks processes by their parents, they may even run.
+# Slurm tracks processes by their parents, they may even run. It goes by their names: an image has labels of its own.
 check_runtime() {
   local container owner
   need_commands podman
-  for container in $(podman ps --all --quiet --filter=label=nim-slurm-job 2>/dev/null); do
-    owner=$(podman inspect "$container" 2>/dev/null | sed -n 's/^ *"nim-slurm-job": "\([0-9]*\)".*/\1/p' | head -n 1) || true
+  for container in $(podman ps --all --quiet --filter='name=^nim-slurm-[0-9]+-' 2>/dev/null); do
+    owner=$(podman inspect "$container" 2>/dev/null | sed -n 's/^ *"Name": "nim-slurm-\([0-9]*\)-.*/\1/p' | head -n 1) || true
     [[ -n $owner ]] || continue
     if [[ $owner == "$SLURM_JOB_ID" ]] || job_has_ended "$owner"; then
       podman rm --force --time=0 "$container" >/dev/null 2>&1 || true
@@ -19,7 +19,7 @@ set_container() {
   read -r -a names <<<"$3"
   shift 3
   REPLIES=(
-    -- podman run --rm --quiet --label="nim-slurm-job=$SLURM_JOB_ID" --entrypoint= --interactive
+    -- podman run --rm --quiet --name="nim-slurm-$SLURM_JOB_ID-$role-$BASHPID" --entrypoint= --interactive
     # As under Slurm without a container: its cgroup (so its GPUs and its memory, and its end), and its network. Who is
     # root in there is the user.
     --cgroups=disabled --network=host --user=0:0 --security-opt=label=disable
@@ -55,6 +55,6 @@ set_container() {
 # A step that was killed leaves its container running where Slurm tracks processes by their parents.
 remove_containers() {
   local ids
-  ids=$(podman ps --all --quiet --filter="label=nim-slurm-job=$SLURM_JOB_ID" 2>/dev/null) || return 0
+  ids=$(podman ps --all --quiet --filter="name=^nim-slurm-$SLURM_JOB_ID-" 2>/dev/null) || return 0
   [[ -z $ids ]] || xargs podman rm --force --time=0 >/dev/null 2>&1 <<<"$ids" || true
 }
