@@ -326,7 +326,7 @@ declare -A facts=()
 # start_tool FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED: the tool of this point, to
 # which the folder belongs once its gate is open.
 start_tool() {
-  local place=$run/next.$replica/$1 gate
+  local place=$run/next.$replica/$1$own_part gate
   { gate=$(mktemp -d "$gates/XXXXXX") && mkdir -p "$place"; } || stop_if_full
   next_folder=$1 next_gate=$gate
   [[ $current != "$1" ]] || open_gate
@@ -340,7 +340,7 @@ start_tool() {
   next_pid=$!
 }
 open_gate() {
-  local place=$run/next.$replica/$next_folder part=$run/$next_folder$own_part
+  local place=$run/next.$replica/$next_folder$own_part part=$run/$next_folder$own_part
   { mkdir -p "${part%/*}" && mv -T -- "$place" "$part" && ln -s -- "$part" "$place" && : >"$next_gate/open"; } || stop_if_full
 }
 # start_next: the tool of the next point that is not finished, where that is this client's for sure.
