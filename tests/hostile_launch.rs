@@ -221,7 +221,7 @@ fn a_row_of_points_is_only_a_claim() {
         };
         let program = format!(
             "results=$FOLDER run=$FOLDER\n{functions}\n\
-             declare -A own=({own})\nlook_up {point}\n\
+             declare -A tried=() own=({own})\nlook_up {point}\n\
              echo \"$(json \"${{REPLIES[0]}}\") ${{REPLIES[1]:-null}} $(json \"${{REPLIES[2]}}\") ${{REPLIES[3]}}\""
         );
         let (code, words) = bash(&folder, &program, &[("LC_ALL", "C.UTF-8")]);
@@ -239,7 +239,7 @@ fn a_long_row_of_points_holds_nobody_up() {
     let row = format!("m_7|failed|3||{}\n", "\u{1}".repeat(4_000_000));
     fs::write(folder.path().join("points"), row).unwrap();
     let program = format!(
-        "run=$FOLDER\ndeclare -A own=([m_7]='')\n{}\n\
+        "run=$FOLDER\ndeclare -A tried=() own=([m_7]='')\n{}\n\
          look_up m_7\necho \"${{REPLIES[0]}} ${{REPLIES[1]}} ${{#REPLIES[2]}}\"",
         functions.join("\n")
     );
@@ -568,7 +568,7 @@ impl Left {
         let program = format!(
             "say() {{ echo \"$*\"; }}\nfail() {{ say \"error: $*\"; exit 1; }}\nresults=$FOLDER/results logs=$FOLDER/logs result_name=m gpus=4\n\
              job_id=7 parts=0 runs=(7) points=('chat 32 16 1 8 8 0') manifest=$results/run_7.json clients=()\n(exit 4) & clients=($!)\n\
-             definition=gpus=4 fingerprint=f\ndeclare -A differs=() own=()\nprint_manifest() {{ echo text; }}\n\
+             definition=gpus=4 fingerprint=f\ndeclare -A differs=() own=() tried=()\nprint_manifest() {{ echo text; }}\n\
              {functions}\n{}\nlook_up {POINT}\necho \"status: ${{REPLIES[0]}}\"\necho \"measured: ${{are_finished[*]}}\"\n\
              client_end 0\necho \"end: ${{REPLIES[*]}}\"\nwrite_manifest\n\
              explain() {{ :; }}\nlook_into() {{ for log; do [[ ! -f $log ]] || echo \"log: $log\"; done; }}\n\

@@ -78,7 +78,7 @@ fn store_points(folder: &TempDir, client: &str) -> String {
         client() {{ {client}; }}
         timeout() {{ local status=0; command timeout \"$@\" || status=$?; [[ $2 != tar ]] || client; return $status; }}
         results=$PWD/results run=$PWD/results/.run_7 job_id=7 store_seconds=60
-        declare -A own=([p_7]='chat 1 1 1 1 1 1')
+        declare -A tried=() own=([p_7]='chat 1 1 1 1 1 1')
         measurement_of() {{ REPLY=measured; }}
         store_points"
     );
@@ -131,7 +131,7 @@ fn too_much_is_not_stored() {
             say() {{ echo \"$*\"; }}
             results=$PWD/results run=$PWD/results/.run_7 job_id=7 store_seconds=3
             mkdir -p $run/finished/p{{1,2,3}}_7
-            declare -A own=([p1_7]=1 [p2_7]=1 [p3_7]=1)
+            declare -A tried=() own=([p1_7]=1 [p2_7]=1 [p3_7]=1)
             measurement_of() {{ REPLY=measured; }}
             {client}
             store_points 2>&1

@@ -18,14 +18,14 @@ keep() { { printf '%s\n' "${@:2}" >"$run/$1.$replica.part" && mv -T -- "$run/$1.
 next_pid='' next_folder='' next_gate='' next_number=0
 drop_next() {
   [[ -n $next_pid ]] || return 0
-  { kill -KILL -- "-$next_pid" && wait "$next_pid"; } 2>/dev/null || true
+  { kill -KILL -- "-$next_pid" "$next_pid" || true; wait "$next_pid"; } 2>/dev/null || true
   rm -rf -- "$next_gate" "$run/next.$replica/$next_folder" || true
   next_pid=
 }
 # The last act is to leave the cause of the end where launch.sh looks for it: the step ends later, when its container
 # is removed.
 cause=client_failed
-trap 'status=$?; drop_next; rm -rf -- "$run/next.$replica" || true; keep ended "$cause $status"; rm -rf -- "$own_home" || true' EXIT
+trap 'status=$?; trap "" TERM INT; drop_next; rm -rf -- "$run/next.$replica" || true; keep ended "$cause $status"; rm -rf -- "$own_home" || true' EXIT
 # end_with CAUSE
 end_with() {
   cause=$1
@@ -43,7 +43,7 @@ stop_if_full() {
 
 # rename_in_logs WORD FOLDER PART: logs of what an unfinished point left name the folder that they get.
 rename_in_logs() {
-  find "$run/$2$3" -name '*.log' -type f -exec sed -i "s|/\.run_$job_id/\(next\.[0-9]*/\)\?$2|/$1_$job_id/$2|g" {} + || true
+  [[ ! -d $run/$2$3 ]] || find "$run/$2$3" -name '*.log' -type f -exec sed -i "s|/\.run_$job_id/\(next\.[0-9]*/\)\?$2|/$1_$job_id/$2|g" {} + || true
 }
 # put_down WORD FOLDER: launch.sh brings out what lies there.
 put_down() { mkdir -p "$run/$1" && mv -nT -- "$run/$2" "$run/$1/$2" && [[ ! -e $run/$2 ]]; }
@@ -287,7 +287,7 @@ mkdir "$gates"
 cat >"$gates/perf_analyzer" <<'GATE'
 #!/usr/bin/env bash
 : >"${NIM_SLURM_GATE%/*}/known"
-until [[ -e $NIM_SLURM_GATE/open ]]; do sleep 0.1; done
+until [[ -e $NIM_SLURM_GATE/open ]]; do [[ -d $NIM_SLURM_GATE ]] && sleep 0.1 || exit; done
 PATH=${PATH/"${NIM_SLURM_GATE%/*}:"/} began=$(date +%s%3N)
 perf_analyzer "$@" || exit
 echo $(($(date +%s%3N) - began)) >"$NIM_SLURM_GATE/over" || true
@@ -312,8 +312,11 @@ def build(body, name, *bases, **options):
 
         @functools.wraps(end)
         async def told(self, message):
-            with open(gate + "/over", "w") as file:
-                print(int(1000 * (time.monotonic() - self.gate_opened)), file=file)
+            try:
+                with open(gate + "/over", "w") as file:
+                    print(int(1000 * (time.monotonic() - self.gate_opened)), file=file)
+            except (OSError, AttributeError):
+                pass  # Then the next point waits for this tool's end.
             await end(self, message)
 
         made._start_profiling_all_services, made._process_credits_complete_message = held, told
@@ -341,14 +344,17 @@ start_tool() {
 }
 open_gate() {
   local place=$run/next.$replica/$next_folder$own_part part=$run/$next_folder$own_part
-  { mkdir -p "${part%/*}" && mv -T -- "$place" "$part" && ln -s -- "$part" "$place" && : >"$next_gate/open"; } || stop_if_full
+  # Of a point that was begun before, what is left is no part of this result.
+  { rm -rf -- "$part" && mkdir -p "${part%/*}" && mv -T -- "$place" "$part" && ln -s -- "$part" "$place" && : >"$next_gate/open"; } ||
+    { stop_if_full && exit 1; }
 }
 # start_next: the tool of the next point that is not finished, where that is this client's for sure.
 start_next() {
   [[ -z $next_pid$broken ]] && ((parts > 0 || replicas == 1)) || return 0
   while [[ -n ${are_finished[next_number]-} ]]; do next_number=$((next_number + 1)); done
+  ((next_number < ${#points[@]})) && [[ ${folders[next_number]} != "$current" ]] || return 0
   # shellcheck disable=SC2086 # its words
-  ((next_number >= ${#points[@]})) || start_tool "${folders[next_number]}" ${points[next_number]}
+  start_tool "${folders[next_number]}" ${points[next_number]}
 }
 
 # ---- One point, from its warm-up to its result ----------------------------------------
@@ -362,13 +368,13 @@ watch_server() {
   ((failures < 2)) || say "error: the server stopped answering: $answer" >&2
 }
 
-tool_pid='' began=0 current='' gate='' limit='' late='' stopping=
+tool_pid='' watcher='' began=0 current='' gate='' limit='' late='' stopping=
 # Of the point whose tool evaluates, what settle needs to know.
 old=()
 failed=0 settled=0 first_kind='' broken=
-# runs PID [LIMIT]: whether it still does; from then on, timeout ends it.
+# runs PID [LIMIT]: true while it does; one that does at LIMIT, in $SECONDS, is told to end.
 runs() {
-  [[ -z ${2-} ]] || ((SECONDS < $2)) || { late+=" $1 " && kill -TERM "$1"; }
+  [[ -z ${2-} ]] || ((SECONDS < $2)) || { kill -TERM "$1" && late+=" $1 "; }
   kill -0 "$1"
 } 2>/dev/null
 # timeout hands a signal on to its group; what is left of that is killed. Requests of the warm-up have no group: they
@@ -385,10 +391,11 @@ on_signal() {
   local tries=8 folder
   trap '' TERM INT
   say "stopping: a signal came"
-  stopping=yes
+  stopping=signal
+  [[ -z $watcher ]] || kill -KILL -- "-$watcher" 2>/dev/null || true
   [[ -z $tool_pid ]] || stop_tool
   # All of it is measured.
-  while ((parts == 0 && ${#old[@]} > 0 && tries-- > 0)); do { settle && sleep 0.2; } || true; done
+  while ((parts == 0 && ${#old[@]} > 1 && tries-- > 0)); do { settle && sleep 0.2; } || true; done
   # On another server it may have failed before.
   for folder in "${old[@]:0:1}" $current; do
     grep -qsF -- "$folder|failed|" "$run/points" || record "$folder" interrupted '' ''
@@ -417,10 +424,9 @@ estimate() {
 }
 
 # is_over: the tool works, and has all its answers. Who measures together waits for the result.
-is_over() { ((parts == 0)) && [[ -s $gate/over ]] && may_have_completed "$run/$current"; }
+is_over() { ((parts == 0)) && [[ -n $gate && -s $gate/over ]] && may_have_completed "$run/$current"; }
 # watch: until the tool has ended, or its requests have; ends this client when the server stops answering meanwhile.
 watch() {
-  local watcher
   # A process group of its own, so that nothing that it started outlives it.
   set -m
   watch_server &
@@ -486,13 +492,15 @@ settle() {
   ((${#old[@]} > 0)) && ! runs "${old[@]:10}" || return 0
   set -- "${old[@]}"
   local folder=$1 part=$run/$1$own_part figures=$8 gate=${10} pid=${11} status=0 said all='' seconds detail=''
-  old=() kind='' busy=0 reason=$9
+  kind='' busy=0 reason=$9
   mkdir -p "$part" || stop_if_full
   if [[ -n $pid ]]; then
     wait "$pid" || status=$?
     [[ $late != *" $pid "* ]] || status=124
     ((status == 0)) || sleep 0.5 || true
     kill -KILL -- "-$pid" 2>/dev/null || true
+    # The signal came to the tool, too: that is no failure.
+    [[ $status == 0 || $stopping != signal ]] || { old=("$folder") && return; }
     case $status in
       0) { check_result "$part" "$3" "$4" && check_cache "${figures#* }"; } || kind="no valid result" ;;
       124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;
@@ -503,7 +511,7 @@ settle() {
   # With a request completed, the tool works, whatever went wrong then.
   [[ -z $kind ]] || ! may_have_completed "$part" || kind=
   # Its last words are worth more than an empty folder.
-  [[ -z $reason || ! -e $gate/log ]] || mv -- "$gate/log" "$part/$tool.log" || stop_if_full
+  [[ -z $reason || -z $gate || ! -e $gate/log ]] || mv -- "$gate/log" "$part/$tool.log" || stop_if_full
   # The point is what all servers that measure it make of it, and the first one's client its keeper.
   [[ -z $reason || $parts == 0 ]] || reason="on server $replica: $reason"
   meet "$folder.end" "$kind|$figures|$reason"
@@ -513,6 +521,7 @@ settle() {
     said=${said#*|}
     all+=${said%%|*}$'\n' reason=${reason:-${said#*|}}
   done
+  old=()
   # Only a valid result gets the final name.
   if ((parts == 0 || replica == 0)); then
     ((parts > 0 || replicas == 1)) || detail="on server $replica"
@@ -533,7 +542,8 @@ settle() {
     say "finished: $folder, $seconds s" && return
   fi
   say "error: $folder failed: $reason" >&2
-  [[ -n $stopping ]] || completes 30 || { say "error: the server stopped answering: $answer" >&2 && return 1; }
+  # While another point is measured, its watcher asks.
+  [[ -n $stopping$current ]] || completes 30 || { say "error: the server stopped answering: $answer" >&2 && return 1; }
   failed=$((failed + 1))
   # A tool that cannot work would fail at each point.
   if ((settled == 1)); then

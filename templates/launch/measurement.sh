@@ -43,7 +43,7 @@ counts() {
   if [[ -z ${differs[$1]-} ]]; then
     measurement_of "$2"
     # But for the last line, the fingerprint; and GPUs of which nvidia-smi said nothing are not other ones.
-    here=${REPLY%$'\n'*} there=$(text_of "$1/measurement.txt" | head -n -1 | head -c 65536) REPLY=same
+    here=${REPLY%$'\n'*} here=${here:0:65536} there=$(text_of "$1/measurement.txt" | head -n -1 | head -c 65536) REPLY=same
     [[ $here$'\n'$there != *$'\n'gpu_model=$'\n'* ]] ||
       here=$(sed '/^gpu_model=/d' <<<"$here") there=$(sed '/^gpu_model=/d' <<<"$there")
     if [[ -z $there ]]; then

@@ -1,10 +1,10 @@
 # The folders that the points have or will get, in their order, and whether those are finished, by this job or by one that
-# it resumes; by its folder, each point that is not yet, once: empty when it was tried to bring it out.
+# it resumes; by its folder, each point that is not finished, and whether it was tried to store it.
 folders=() are_finished=()
-declare -A own=()
+declare -A own=() tried=()
 name_points() {
   local point use_case isl osl concurrency stem id
-  folders=() are_finished=() own=()
+  folders=() are_finished=() own=() tried=()
   for point in "${points[@]}"; do
     read -r use_case isl osl concurrency _ <<<"$point"
     stem=${result_name}_${gpus}_${concurrency}_${use_case}_${isl}_$osl

@@ -4,7 +4,7 @@ IFS=, read -r -a resumed <<<"${RESUME_JOB_ID:-$default_resume_job_id}"
 for id in "${resumed[@]}"; do
   # Slurm's commands write 4711_3.
   id=${id/_/-} found=${#runs[@]}
-  [[ $id != "$job_id" ]] || continue
+  [[ -n $id && $id != "$job_id" ]] || continue
   for left in "$results/run_$id"{,-*}.json; do
     # Others may write here, and a name may have anything in it.
     [[ -f $left && $left =~ /run_([0-9]+(-[0-9]+)?)\.json$ ]] || continue

@@ -11,7 +11,8 @@ readonly lines_in_client={{ lines }}
 {%- endif %}
 # Used when STAGE_PATH is not set.
 readonly default_stage_path={{ stage_path }}
-# The server: image; model folder (in STAGE_PATH, or its whole path) the engine, if any, behind the link in it; their files but shards.
+# The server: image; model folder (in STAGE_PATH, or its whole path), in it the link to the engine, if there is one; their
+# files but for the weights' shards.
 readonly server_image={{ server_image }}
 readonly server_reference={{ server_reference }}
 readonly model_folder={{ model_folder }}

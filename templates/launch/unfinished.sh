@@ -41,7 +41,7 @@ store_points() {
   local left name word target end=$((SECONDS + store_seconds))
   for left in "$run"/{finished,failed}/* ${1:+"$run"/*}; do
     name=${left##*/} word=failed
-    [[ -e $left && -n ${own[$name]-} ]] || continue
+    [[ -e $left && -n ${own[$name]-} && (-n ${1-} || -z ${tried[$name]-}) ]] || continue
     seconds_left=$((end - SECONDS))
     ((seconds_left > 0)) || { say "error: it takes too long to store points: the others stay in ${run##*/}" >&2 && break; }
     if [[ $left == "$run/$name" ]]; then
@@ -50,7 +50,7 @@ store_points() {
       [[ ${REPLIES[0]} == failed ]] || word=interrupted
     fi
     measurement_of "${own[$name]}"
-    own[$name]='' target=$results/${word}_$job_id/$name
+    tried[$name]=yes target=$results/${word}_$job_id/$name
     if [[ $left == "$run/finished/$name" ]]; then
       store "$left" "$results/$name" "$REPLY" ||
         say "error: $name could not be stored as $results/$name: it stays in ${run##*/}/finished" >&2

@@ -323,8 +323,8 @@ open_lock() {
 }
 
 # Two at once share the work: the second one waits, and then finds it done.
-open_lock "$stage_path/.$model_folder.lock" || fail "cannot lock $stage_path/.$model_folder.lock: it must be a regular" \
-  "file of yours; where no prepare_models.sh runs, remove it"
+open_lock "$stage_path/.$model_folder.lock" || fail "cannot lock $stage_path/.$model_folder.lock: another" \
+  "user's prepare_models.sh may be at work; wait for it, or remove the file where none is"
 lock=$REPLY
 if ! flock --nonblock "$lock"; then
   say "waiting for another prepare_models.sh on $stage_path, or for its file system, which may know no locks"
