@@ -1070,8 +1070,7 @@ watch_server() {
 
 tool_pid='' watcher='' began=0 current='' gate='' limit='' late='' stopping=
 # Of the point whose tool evaluates, what settle needs to know.
-old=()
-failed=0 settled=0 first_kind='' broken=
+old=() failed=0 settled=0 first_kind='' broken=
 # runs PID [LIMIT]: true while it does; one that does at LIMIT, in $SECONDS, is told to end.
 runs() {
   [[ -z ${2-} ]] || ((SECONDS < $2)) || { kill -TERM "$1" && late+=" $1 "; }
@@ -1257,6 +1256,8 @@ settle() {
 main() {
   local point use_case isl osl concurrency requests prompts seed work folder needed time_left number=0 left=0
   local absent=() command
+  # Own lines may have used these names.
+  old=() failed=0 settled=0 first_kind='' broken=''
   trap on_signal TERM INT
   trap 'say "error: line $LINENO of the client failed" >&2' ERR
   for command in "$tool" curl timeout awk find df; do
