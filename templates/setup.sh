@@ -266,7 +266,7 @@ import_image() {
 {%- match runtime %}
 {%- when Runtime::Pyxis %}
     --export=ALL --input=none --kill-on-bad-exit=1 \
-    enroot import ${architecture:+--arch "$architecture"} --output "$part" -- "$uri" 2>&1 |
+    bash -c "$(declare -f save_image); save_image \"\$@\"" bash "$part" "$uri" "$architecture" 2>&1 |
 {%- when Runtime::Apptainer %}
     --export=ALL --input=none --kill-on-bad-exit=1 \
     apptainer pull --disable-cache ${architecture:+--arch "$architecture"} "$part" "$uri" 2>&1 |
@@ -302,6 +302,14 @@ import_image() {
   # The name appears only now, when the file is whole. Where another setup was
   # faster, its file stays.
   mv -nT -- "$part" "$file" || sound_image "$file" || fail "cannot rename $part to $file"
+{%- match runtime %}
+{%- when Runtime::Apptainer %}
+{%- else %}
+  # The last such line is the step's own.
+  local digest
+  digest=$(grep -Ex 'digest=sha256:[0-9a-f]{64}' "$private/words-$1" | tail -n 1) || true
+  [[ -z $digest || $reference == *@* ]] || reference+=@${digest#*=}
+{%- endmatch %}
   # What it is stands beside it, with its length: that shows whether it is this very file.
   [[ -e $part ]] || put "$file.reference" "$reference $(stat -c %s "$file")" || fail "cannot write $file.reference"
   rm -f -- "$part" "$stage_path/.$name.lock"
