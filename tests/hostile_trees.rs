@@ -487,13 +487,15 @@ fn checksums_name_files_of_the_folder() {
     }
 }
 
+/// Puts something into a stage path.
+type Plant<'a> = &'a dyn Fn(&Site);
+
 /// Names in a model's folder drive no terminal, also where its letters are more than ASCII.
 #[test]
 fn names_in_a_model_are_shown_clean() {
     let zeros = "0".repeat(64);
     let name = "\u{202e}\u{9b}x";
-    type Put<'a> = &'a dyn Fn(&Site);
-    let cases: [(Put<'_>, &str); 4] = [
+    let cases: [(Plant<'_>, &str); 4] = [
         (
             &|site| {
                 site.put(&format!("there/{name}"), "");

@@ -697,14 +697,12 @@ fn run_row(lab: &Lab, row: &Fault) {
     match row.script {
         Launch => {
             for point in recipe.sweep.points() {
-                let (name, isl, osl) = (
-                    point.use_case.name(),
-                    point.use_case.input_tokens(),
-                    point.use_case.output_tokens(),
-                );
+                let (use_case, concurrency) = (&point.use_case, point.concurrency);
                 let what_it_is = format!(
-                    "llama-3-70b-instruct_4_{}_{name}_{isl}_{osl}",
-                    point.concurrency
+                    "llama-3-70b-instruct_4_{concurrency}_{}_{}_{}",
+                    use_case.name(),
+                    use_case.input_tokens(),
+                    use_case.output_tokens()
                 );
                 assert!(
                     after.keys().any(|found| what(found) == what_it_is),

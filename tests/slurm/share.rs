@@ -64,7 +64,7 @@ fn requests_are_in_flight(name: &str, concurrency: &[u32], rounds: u32, tool: Op
     let shortest = lost.iter().copied().fold(f64::MAX, f64::min);
     assert!(shortest <= 3.0, "{lost:?}\n{client}");
 
-    let last = site.manifest(&ended.id)["points"]
+    let folder = site.manifest(&ended.id)["points"]
         .as_array()
         .unwrap()
         .last()
@@ -72,7 +72,7 @@ fn requests_are_in_flight(name: &str, concurrency: &[u32], rounds: u32, tool: Op
         .as_str()
         .unwrap()
         .to_owned();
-    let stored = fs::metadata(site.results().join(last).join("measurement.txt"))
+    let stored = fs::metadata(site.results().join(folder).join("measurement.txt"))
         .unwrap()
         .modified()
         .unwrap();
