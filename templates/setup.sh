@@ -265,8 +265,8 @@ import_image() {
   if ! srun --job-name="import-$1" --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --mpi=none \
 {%- match runtime %}
 {%- when Runtime::Pyxis %}
-    --export=ALL --input=none --kill-on-bad-exit=1 \
-    bash -c "$(declare -f save_image); save_image \"\$@\"" bash "$part" "$uri" "$architecture" 2>&1 |
+    --export=ALL --kill-on-bad-exit=1 \
+    bash -s -- "$part" "$uri" "$architecture" 2>&1 < <(declare -f save_image && echo 'save_image "$@"') |
 {%- when Runtime::Apptainer %}
     --export=ALL --input=none --kill-on-bad-exit=1 \
     apptainer pull --disable-cache ${architecture:+--arch "$architecture"} "$part" "$uri" 2>&1 |

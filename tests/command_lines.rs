@@ -738,7 +738,7 @@ const WRONG: &[(Of, &str, &str, &str)] = &[
     (Of::Enroot, "enroot import", "enroot import --force", "Usage: enroot import"),
     (Of::Enroot, "enroot digest", "enroot digest --output x", "Usage: enroot digest"),
     (Of::Enroot, "docker://nvcr.io#nim", "docker://nvcr.io#NIM", "[ERROR] Invalid image reference: docker://nvcr.io#NIM"),
-    (Of::Enroot, "--input=none", "--stdin=none", "srun: unrecognized option '--stdin=none'"),
+    (Of::Enroot, "--mem=0", "--memory=0", "srun: unrecognized option '--memory=0'"),
     (Of::Pull, "--disable-cache", "--no-cache", "Error for command \"pull\": unknown flag: --no-cache"),
     (Of::Pull, "\n  amd64\n", "\n  x86_64\n", "arch: x86_64 is not valid, supported archs are"),
     (Of::Pull, "docker://nvcr.io/nim", "docker://nvcr.io#nim", "invalid reference format"),

@@ -246,9 +246,9 @@ use_key_for() {
 save_image() {
   local digest='' options=()
   [[ -z $3 ]] || options=(--arch "$3")
-  [[ $2 == *@* ]] || digest=$(enroot digest "${options[@]}" -- "$2" 2>/dev/null) || true
+  [[ $2 == *@* ]] || digest=$(enroot digest "${options[@]}" -- "$2" 2>/dev/null </dev/null) || true
   [[ $digest =~ ^sha256:[0-9a-f]{64}$ ]] || digest=
-  enroot import "${options[@]}" --output "$1" -- "$2${digest:+@$digest}" || return
+  enroot import "${options[@]}" --output "$1" -- "$2${digest:+@$digest}" </dev/null || return
   [[ -z $digest ]] || echo "digest=$digest"
 }
 
@@ -342,8 +342,8 @@ import_image() {
   use_key_for "$1"
   # enroot's words go to the log, each with its image, and to a file that is asked for the reason.
   if ! srun --job-name="import-$1" --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --mpi=none \
-    --export=ALL --input=none --kill-on-bad-exit=1 \
-    bash -c "$(declare -f save_image); save_image \"\$@\"" bash "$part" "$uri" "$architecture" 2>&1 |
+    --export=ALL --kill-on-bad-exit=1 \
+    bash -s -- "$part" "$uri" "$architecture" 2>&1 < <(declare -f save_image && echo 'save_image "$@"') |
     tee "$private/words-$1" | label "$name"; then
     rm -f -- "$part"
     say "error: $name could not be imported from $uri: $(reason_of_failure "$1")" >&2

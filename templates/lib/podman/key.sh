@@ -26,6 +26,7 @@ save_image() {
   ! podman image exists "${2#docker://}" || was_there=yes
   id=$(podman pull "${options[@]}" "$2" </dev/null) || return
   podman save --quiet --format=docker-archive --output="$1" "$id" </dev/null || return
-  podman image inspect --format='digest={% raw %}{{.Digest}}{% endraw %}' "$id" 2>/dev/null </dev/null || true
+  podman image inspect "$id" 2>/dev/null </dev/null |
+    sed -n '/^ *"Digest": "sha256:/{s/.*"\(sha256:[0-9a-f]*\)".*/digest=\1/p;q;}'
   [[ -n $was_there ]] || podman rmi "$id" >/dev/null 2>&1 </dev/null || true
 }

@@ -28,8 +28,8 @@ use_key_for() {
 save_image() {
   local digest='' options=()
   [[ -z $3 ]] || options=(--arch "$3")
-  [[ $2 == *@* ]] || digest=$(enroot digest "${options[@]}" -- "$2" 2>/dev/null) || true
+  [[ $2 == *@* ]] || digest=$(enroot digest "${options[@]}" -- "$2" 2>/dev/null </dev/null) || true
   [[ $digest =~ ^sha256:[0-9a-f]{64}$ ]] || digest=
-  enroot import "${options[@]}" --output "$1" -- "$2${digest:+@$digest}" || return
+  enroot import "${options[@]}" --output "$1" -- "$2${digest:+@$digest}" </dev/null || return
   [[ -z $digest ]] || echo "digest=$digest"
 }
