@@ -152,7 +152,7 @@ pub struct RunImages {
 /// let run = nim_slurm::results::Run::read(folder)?;
 /// let image = run.manifests()[0].images.client.as_ref().unwrap();
 /// assert_eq!(image.reference.as_deref(), Some("nvcr.io/nvidia/tritonserver:25.01-py3-sdk"));
-/// assert_eq!((&image.file, &image.digest), (&None, &None)); // not said, or not pinned
+/// assert_eq!((&image.file, &image.digest), (&None, &None)); // not said
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -265,8 +265,8 @@ import_image() {
   if ! srun --job-name="import-$1" --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --mpi=none \
 {%- match runtime %}
 {%- when Runtime::Pyxis %}
-    --export=ALL --input=none --kill-on-bad-exit=1 \
-    enroot import ${architecture:+--arch "$architecture"} --output "$part" -- "$uri" 2>&1 |
+    --export=ALL --kill-on-bad-exit=1 \
+    bash -s -- "$part" "$uri" "$architecture" 2>&1 < <(declare -f save_image && echo 'save_image "$@"') |
 {%- when Runtime::Apptainer %}
     --export=ALL --input=none --kill-on-bad-exit=1 \
     apptainer pull --disable-cache ${architecture:+--arch "$architecture"} "$part" "$uri" 2>&1 |
@@ -302,6 +302,14 @@ import_image() {
   # The name appears only now, when the file is whole. Where another setup was
   # faster, its file stays.
   mv -nT -- "$part" "$file" || sound_image "$file" || fail "cannot rename $part to $file"
+{%- match runtime %}
+{%- when Runtime::Apptainer %}
+{%- else %}
+  # The last such line is the step's own.
+  local digest
+  digest=$(grep -Ex 'digest=sha256:[0-9a-f]{64}' "$private/words-$1" | tail -n 1) || true
+  [[ -z $digest || $reference == *@* ]] || reference+=@${digest#*=}
+{%- endmatch %}
   # What it is stands beside it, with its length: that shows whether it is this very file.
   [[ -e $part ]] || put "$file.reference" "$reference $(stat -c %s "$file")" || fail "cannot write $file.reference"
   rm -f -- "$part" "$stage_path/.$name.lock"

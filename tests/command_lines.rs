@@ -146,6 +146,16 @@ impl Node {
         bytes
     }
 
+    /// What is written down beside the images.
+    fn records(&self) -> String {
+        let files = fs::read_dir(self.path("stage")).unwrap();
+        let paths = files.map(|file| file.unwrap().path());
+        let records = paths.filter(|path| path.extension().is_some_and(|end| end == "reference"));
+        records
+            .map(|path| fs::read_to_string(path).unwrap())
+            .collect()
+    }
+
     /// Images and a model that launch.sh takes for whole.
     fn stage(&self, plan: &Plan) {
         let launch = plan.launch().text().to_owned();
@@ -319,6 +329,15 @@ fn launch_is_taken(node: &Node, case: &Case, place: u32) {
     assert_eq!(run.count(&["nvidia-smi", "--list-gpus"]), asks, "{what}");
 }
 
+/// The digest that `command_lines/record` tells of each image.
+const TOLD: &str = "@sha256:0000000000000000000000000000000000000000000000000000000000000007";
+
+fn sorted(text: &str) -> Vec<&str> {
+    let mut lines: Vec<_> = text.lines().collect();
+    lines.sort_unstable();
+    lines
+}
+
 /// Runs a setup on an empty stage path.
 fn setup(node: &Node, plan: &Plan, text: &str, variables: &[(&str, &str)]) -> Run {
     let _ = fs::remove_dir_all(node.path("stage"));
@@ -349,6 +368,25 @@ fn setup_s_commands_are_taken() {
             assert_eq!(run.code, Some(0), "{what}: {}", run.said);
             assert_eq!(run.steps("import-"), 2, "{what}: {}", run.said);
             assert_eq!(run.count(command), 2, "{what}: {}", run.said);
+            // What the runtime tells is written down, and fetched by that name.
+            let tells = runtime != Runtime::Apptainer && *release != "3.0.0";
+            let whole = node.whole_image(runtime).len();
+            let (mut written, mut by_digest) = (String::new(), 0);
+            for of in [image, &plan.recipe().client.image] {
+                let is_told = tells && of.digest().is_none();
+                by_digest += usize::from(is_told && runtime == Runtime::Pyxis);
+                let told = if is_told { TOLD } else { "" };
+                written += &format!("{of}{told} {whole}\n");
+            }
+            assert_eq!(
+                sorted(&node.records()),
+                sorted(&written),
+                "{what}: {}",
+                run.said
+            );
+            let imports = run.calls.iter().filter(|words| words[1] == "import");
+            let imports = imports.filter(|words| words[words.len() - 1].ends_with(TOLD));
+            assert_eq!(imports.count(), by_digest, "{what}");
         }
         // Without a registry, enroot 3 takes the image for a user and the digest for an image.
         if runtime == Runtime::Pyxis && image.digest().is_some() && image.registry().is_some() {
@@ -698,8 +736,9 @@ enum Of {
 const WRONG: &[(Of, &str, &str, &str)] = &[
     (Of::Enroot, "\n  x86_64\n", "\n  amd64\n", "[ERROR] Unsupported architecture: amd64"),
     (Of::Enroot, "enroot import", "enroot import --force", "Usage: enroot import"),
+    (Of::Enroot, "enroot digest", "enroot digest --output x", "Usage: enroot digest"),
     (Of::Enroot, "docker://nvcr.io#nim", "docker://nvcr.io#NIM", "[ERROR] Invalid image reference: docker://nvcr.io#NIM"),
-    (Of::Enroot, "--input=none", "--stdin=none", "srun: unrecognized option '--stdin=none'"),
+    (Of::Enroot, "--mem=0", "--memory=0", "srun: unrecognized option '--memory=0'"),
     (Of::Pull, "--disable-cache", "--no-cache", "Error for command \"pull\": unknown flag: --no-cache"),
     (Of::Pull, "\n  amd64\n", "\n  x86_64\n", "arch: x86_64 is not valid, supported archs are"),
     (Of::Pull, "docker://nvcr.io/nim", "docker://nvcr.io#nim", "invalid reference format"),
@@ -773,6 +812,12 @@ const ANSWERS: &[(&str, &str, i32, &str)] = &[
     ("enroot", "import x", 1, "[ERROR] Invalid argument: x"),
     ("enroot", "import docker://h.x#a/B", 1, "[ERROR] Invalid image reference: docker://h.x#a/B"),
     ("enroot", "import docker://a.b/c@sha256:0123", 0, ""),
+    ("enroot", "import docker://a.b#c:1@sha256:0123", 0, ""),
+    ("enroot", "digest", 1, "Usage: enroot digest [options] [--] URI"),
+    ("enroot", "digest --output x docker://a.b#c", 1, "Usage: enroot digest [options] [--] URI"),
+    ("enroot", "digest --arch aarch64 -- docker://a.b#c:1", 0, ""),
+    ("enroot", "digest -a arm64 docker://a.b#c:1", 1, "[ERROR] Unsupported architecture: arm64"),
+    ("enroot", "digest x", 1, "[ERROR] Invalid argument: x"),
     ("apptainer", "bogus", 1, "Error: unknown command \"bogus\" for \"apptainer\""),
     ("apptainer", "exec --home=/h", 1, "Error for command \"exec\": requires at least 2 arg(s), only received 0"),
     ("apptainer", "exec --home=/h --nv /x.sif true --bogus", 0, ""),

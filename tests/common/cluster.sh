@@ -63,7 +63,7 @@ case $program in
       [[ $step == -* ]] || kill -TERM "$(<"$steps/${step#1.}")"
     done
     ;;
-  enroot) cp /mnt/given/image.sqsh "$(option --output "$@")" ;;
+  enroot) [[ $1 == import ]] && cp /mnt/given/image.sqsh "$(option --output "$@")" ;;
   apptainer)
     if [[ $1 == pull ]]; then
       [[ $* != *nvcr.io* || $APPTAINER_DOCKER_PASSWORD == key ]]

@@ -240,6 +240,18 @@ use_key_for() {
   [[ -z $login ]] || has_login "$login" || export NGC_API_KEY
 }
 
+# save_image FILE URI ARCHITECTURE: runs in a step. enroot 4 tells the digest of what a tag
+# names by now; then that is imported, and printed.
+# shellcheck disable=SC2317 # the step calls it
+save_image() {
+  local digest='' options=()
+  [[ -z $3 ]] || options=(--arch "$3")
+  [[ $2 == *@* ]] || digest=$(enroot digest "${options[@]}" -- "$2" 2>/dev/null </dev/null) || true
+  [[ $digest =~ ^sha256:[0-9a-f]{64}$ ]] || digest=
+  enroot import "${options[@]}" --output "$1" -- "$2${digest:+@$digest}" </dev/null || return
+  [[ -z $digest ]] || echo "digest=$digest"
+}
+
 # is_secret NAME: true for a variable that is called like a secret.
 is_secret() { [[ ${1^^} =~ TOKEN(_|$)|SECRET|PASSW|PASSPHRASE|(^|[^Y])PASS$|_PWD$|CREDENTIAL|(^|[^P])KEY$ ]]; }
 # Steps get no secret of the user's but those that they are given. This shell keeps them.
@@ -330,8 +342,8 @@ import_image() {
   use_key_for "$1"
   # enroot's words go to the log, each with its image, and to a file that is asked for the reason.
   if ! srun --job-name="import-$1" --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --mpi=none \
-    --export=ALL --input=none --kill-on-bad-exit=1 \
-    enroot import ${architecture:+--arch "$architecture"} --output "$part" -- "$uri" 2>&1 |
+    --export=ALL --kill-on-bad-exit=1 \
+    bash -s -- "$part" "$uri" "$architecture" 2>&1 < <(declare -f save_image && echo 'save_image "$@"') |
     tee "$private/words-$1" | label "$name"; then
     rm -f -- "$part"
     say "error: $name could not be imported from $uri: $(reason_of_failure "$1")" >&2
@@ -351,6 +363,10 @@ import_image() {
   # The name appears only now, when the file is whole. Where another setup was
   # faster, its file stays.
   mv -nT -- "$part" "$file" || sound_image "$file" || fail "cannot rename $part to $file"
+  # The last such line is the step's own.
+  local digest
+  digest=$(grep -Ex 'digest=sha256:[0-9a-f]{64}' "$private/words-$1" | tail -n 1) || true
+  [[ -z $digest || $reference == *@* ]] || reference+=@${digest#*=}
   # What it is stands beside it, with its length: that shows whether it is this very file.
   [[ -e $part ]] || put "$file.reference" "$reference $(stat -c %s "$file")" || fail "cannot write $file.reference"
   rm -f -- "$part" "$stage_path/.$name.lock"

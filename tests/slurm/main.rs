@@ -235,6 +235,19 @@ fn setup_again_changes_nothing() {
     let lab = Lab::enter();
     let site = Site::new("setup_again", recipe());
     site.job(&lab, Setup).assert(0, "done: all images are in");
+    // The digest is written down that the registry told.
+    let image = "nim+meta+llama3-70b-instruct+1.0.3.sqsh";
+    let told = lab.folder().join(format!("registry/{image}.inputs"));
+    let told = fs::read_to_string(told).unwrap();
+    let length = fs::metadata(site.stage().join(image)).unwrap().len();
+    assert_eq!(
+        fs::read_to_string(site.stage().join(format!("{image}.reference"))).unwrap(),
+        format!(
+            "{}@sha256:{} {length}\n",
+            recipe().server.image,
+            told.trim()
+        )
+    );
     let snapshot = || {
         let mut files: Vec<_> = fs::read_dir(site.stage())
             .unwrap()

@@ -187,6 +187,17 @@ fn the_real_podman() {
         .assert(1, "does not take the key in NGC_API_KEY");
     site.set("NGC_API_KEY", SECRET);
     let id = runs(&lab, &mut site, "podman", "tar", &attacks);
+    // The digest is written down by which the registry has the image.
+    let manifest = lab.folder().join("oci/nim+meta+llama3-70b-instruct:1.0.3");
+    let sum = run(Command::new("sha256sum").arg(manifest));
+    let told = format!("{}@sha256:{}", recipe.server.image, &sum[..64]);
+    let image = site.stage().join("nim+meta+llama3-70b-instruct+1.0.3.tar");
+    let length = fs::metadata(&image).unwrap().len();
+    let written = fs::read_to_string(image.with_extension("tar.reference")).unwrap();
+    assert_eq!(written, format!("{told} {length}\n"));
+    let server = &site.manifest(&id)["images"]["server"];
+    assert_eq!(server["reference"], told);
+    assert_eq!(server["digest"], format!("sha256:{}", &sum[..64]));
 
     // A container that a killed job left goes with the next launch; a job's that is still
     // there stays.

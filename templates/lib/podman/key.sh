@@ -16,8 +16,8 @@ login_file_for() {
   [[ -z $login ]] || has_login "$login" || printf '%s' "$key_file"
 }
 
-# save_image FILE IMAGE ARCHITECTURE LOGINS: runs in a step. The image stays in podman's
-# storage on the node only if it was there before.
+# save_image FILE IMAGE ARCHITECTURE LOGINS: runs in a step, and prints the digest. The image
+# stays in podman's storage on the node only if it was there before.
 # shellcheck disable=SC2317 # the step calls it
 save_image() {
   local id was_there='' options=(--quiet)
@@ -26,5 +26,7 @@ save_image() {
   ! podman image exists "${2#docker://}" || was_there=yes
   id=$(podman pull "${options[@]}" "$2" </dev/null) || return
   podman save --quiet --format=docker-archive --output="$1" "$id" </dev/null || return
+  podman image inspect "$id" 2>/dev/null </dev/null |
+    sed -n '/^ *"Digest": "sha256:/{s/.*"\(sha256:[0-9a-f]*\)".*/digest=\1/p;q;}'
   [[ -n $was_there ]] || podman rmi "$id" >/dev/null 2>&1 </dev/null || true
 }

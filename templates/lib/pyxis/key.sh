@@ -21,3 +21,15 @@ use_key_for() {
   done < <(grep -Eos '[$][{]?[A-Za-z_][A-Za-z0-9_]*' "$credentials" | tr -d '{$')
   [[ -z $login ]] || has_login "$login" || export NGC_API_KEY
 }
+
+# save_image FILE URI ARCHITECTURE: runs in a step. enroot 4 tells the digest of what a tag
+# names by now; then that is imported, and printed.
+# shellcheck disable=SC2317 # the step calls it
+save_image() {
+  local digest='' options=()
+  [[ -z $3 ]] || options=(--arch "$3")
+  [[ $2 == *@* ]] || digest=$(enroot digest "${options[@]}" -- "$2" 2>/dev/null </dev/null) || true
+  [[ $digest =~ ^sha256:[0-9a-f]{64}$ ]] || digest=
+  enroot import "${options[@]}" --output "$1" -- "$2${digest:+@$digest}" </dev/null || return
+  [[ -z $digest ]] || echo "digest=$digest"
+}
