@@ -542,3 +542,22 @@ fn a_link_to_a_folder_of_the_system_is_no_model() {
         assert_eq!(said.is_empty(), is_model, "{place}: {said}");
     }
 }
+
+/// Another user of the stage path names a file like one that an import left.
+#[test]
+fn the_name_of_what_an_import_left_is_shown_clean() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = functions(&script(ScriptKind::Setup), &["say", "remove_leftovers"]);
+    let program = format!(
+        "job_has_ended() {{ :; }}
+        stage_path=$PWD SLURM_JOB_ID=1
+        touch \".nim.$(printf '\\e[2J\\n\\u202e')x.7.part\"
+        {own}
+        remove_leftovers nim
+        ls -A"
+    );
+    let said = bash(&folder, &program);
+    let name = format!("{}/.nim.?[2J????x.7.part", folder.path().display());
+    assert!(said.contains(&format!("removing {name}, left")), "{said:?}");
+    assert!(said.ends_with("was killed\n"), "{said:?}");
+}

@@ -10,7 +10,8 @@ for name in "${HOME:-/}" "$stage_path"{,/logs,/results,/nim_cache,/hf_cache}; do
   place=$(cd -P -- "$name" 2>/dev/null && pwd) || continue
   rest=$place below='' folder=$real
   until [[ -z $rest || $real$below -ef $place ]]; do below=/${rest##*/}$below rest=${rest%/*}; done
-  [[ ! $real$below -ef $place ]] || { missing "a folder with the model alone: all of $place lies in $model_path" && break; }
+  [[ ! $real$below -ef $place ]] ||
+    { missing "a folder with the model alone: all of $place lies in $model_path" && break; }
   until [[ -z $folder || $folder -ef $place ]]; do folder=${folder%/*}; done
   [[ -z $folder || ! $name =~ ^"$stage_path"/(logs|results|nim_cache|hf_cache)$ ]] ||
     missing "a folder with the model alone: $model_path is what jobs leave in $place"

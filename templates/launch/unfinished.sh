@@ -9,7 +9,8 @@ done
 
 # in_run FOLDER COMMAND...: runs it in this folder below $run, and in none that a client has put a link to there.
 in_run() {
-  (cd -- "$1" && [[ $(env pwd -P) == "$(cd -- "$results" && env pwd -P)${1#"$results"}" ]] || exit 2; "${@:2}") 2>/dev/null
+  (cd -- "$1" && [[ $(env pwd -P) == "$(cd -- "$results" && env pwd -P)${1#"$results"}" ]] || exit 2
+    "${@:2}") 2>/dev/null
 }
 # store FOLDER TARGET [MEASUREMENT]: copies what a client left to TARGET, and removes it. Who still has the folder open
 # has nothing of the copy, which is looked at before it gets its name: files and folders alone, and none is setuid. It

@@ -244,7 +244,8 @@ for name in "${HOME:-/}" "$stage_path"{,/logs,/results,/nim_cache,/hf_cache}; do
   place=$(cd -P -- "$name" 2>/dev/null && pwd) || continue
   rest=$place below='' folder=$real
   until [[ -z $rest || $real$below -ef $place ]]; do below=/${rest##*/}$below rest=${rest%/*}; done
-  [[ ! $real$below -ef $place ]] || { missing "a folder with the model alone: all of $place lies in $model_path" && break; }
+  [[ ! $real$below -ef $place ]] ||
+    { missing "a folder with the model alone: all of $place lies in $model_path" && break; }
   until [[ -z $folder || $folder -ef $place ]]; do folder=${folder%/*}; done
   [[ -z $folder || ! $name =~ ^"$stage_path"/(logs|results|nim_cache|hf_cache)$ ]] ||
     missing "a folder with the model alone: $model_path is what jobs leave in $place"
@@ -459,7 +460,8 @@ done
 
 # in_run FOLDER COMMAND...: runs it in this folder below $run, and in none that a client has put a link to there.
 in_run() {
-  (cd -- "$1" && [[ $(env pwd -P) == "$(cd -- "$results" && env pwd -P)${1#"$results"}" ]] || exit 2; "${@:2}") 2>/dev/null
+  (cd -- "$1" && [[ $(env pwd -P) == "$(cd -- "$results" && env pwd -P)${1#"$results"}" ]] || exit 2
+    "${@:2}") 2>/dev/null
 }
 # store FOLDER TARGET [MEASUREMENT]: copies what a client left to TARGET, and removes it. Who still has the folder open
 # has nothing of the copy, which is looked at before it gets its name: files and folders alone, and none is setuid. It
