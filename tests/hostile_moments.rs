@@ -561,3 +561,25 @@ fn the_name_of_what_an_import_left_is_shown_clean() {
     assert!(said.contains(&format!("removing {name}, left")), "{said:?}");
     assert!(said.ends_with("was killed\n"), "{said:?}");
 }
+
+/// A client of an earlier run of the job leaves so many names that no command line holds them.
+#[test]
+fn many_names_in_the_folder_of_a_job() {
+    let folder = tempfile::tempdir().unwrap();
+    let launch = script(ScriptKind::Launch);
+    let line = lines(&launch, "find \"$run\"", "find \"$run\"");
+    let program = format!(
+        "set -Eeuo pipefail
+        run=$PWD/results/.run_7
+        mkdir -p kept.1 $run/next.0/p/q $run/taken.1 $run/p_7
+        touch kept.1/a $run/ended.0 $run/p_7/state.0 $run/bended.0
+        ln -s ../../kept.1 $run/state.1
+        name=$(printf '%0200d')
+        (cd $run; for ((i = 0; i < 20000; i++)); do echo \"meet.$name.$i\"; done | xargs touch)
+        {line}
+        cd $run; find . ../../kept.1 | sort"
+    );
+    let said = bash(&folder, &program);
+    let left = ".\n../../kept.1\n../../kept.1/a\n./bended.0\n./p_7\n./p_7/state.0\n";
+    assert_eq!(said, left);
+}

@@ -534,7 +534,8 @@ store_points all
 for left in "$run"/{finished,failed}; do
   rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused
 done
-rm -rf -- "$run"/{ended,meet,next,state,taken}.*
+# There may be more of them than a command line holds.
+find "$run" -maxdepth 1 -regex '.*/\(ended\|meet\|next\|state\|taken\)\.[^/]*' -exec rm -rf -- {} +
 name_points
 
 # ---- The manifest: what ran, where, and how it ended ----------------------------
