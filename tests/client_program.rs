@@ -511,3 +511,36 @@ fn a_point_is_warmed_up_by_one_wave_of_other_prompts() {
     assert_eq!(warm_up(1_661_665_437).0, sent);
     assert_ne!(warm_up(2).0, sent);
 }
+
+/// Another user's program that listens once the first look is over makes no server ready, and no result.
+#[test]
+fn who_answered_is_looked_at_after_too() {
+    let lines = r#"
+        job_id=7 server_started=$(printf '%(%s)T' -1) ready_timeout=100 results=/r replicas=1 prefix_cache=on asked=0
+        say() { :; }
+        sleep() { :; }
+        is_healthy() { is_own; }
+        lists_model() { :; }
+        completes() { :; }
+        is_own() {
+          asked=$((asked + 1)) answer=theirs
+          ((asked != 2))
+        }
+        wait_until_ready
+        echo "asked $asked times"
+        check_result() { busy=20000 reason=''; }
+        may_have_completed() { :; }
+        record() { echo "$2: $4"; }
+        put_down() { echo "put down as $1"; }
+        for asked in 1 2; do
+          true &
+          until ! kill -0 $! 2>/dev/null; do command sleep 0.1; done
+          old=(p_7 chat 4 4 16 0 0 '0 null null' '' /nowhere $! 100)
+          settle
+        done
+    "#;
+    assert_eq!(
+        run_in_client(&Recipe::llama3_70b_h100x4_fp8(), lines, &[]),
+        "asked 4 times\nfailed: theirs\nput down as failed\nput down as finished\nfinished:"
+    );
+}

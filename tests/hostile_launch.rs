@@ -1097,10 +1097,19 @@ fn a_model_s_folder_is_not_the_user_s_home() {
         "home/me/results",
         "models/a",
         "x",
+        "scratch/me/logs",
+        "scratch/me/results/a",
+        "scratch/me/models/a",
     ] {
         fs::create_dir_all(folder.path().join(name)).unwrap();
     }
     symlink(folder.path().join("home/me"), folder.path().join("x/link")).unwrap();
+    // A stage path whose logs and results are on another disk.
+    fs::create_dir(folder.path().join("linked")).unwrap();
+    for name in ["logs", "results"] {
+        let target = folder.path().join("scratch/me").join(name);
+        symlink(target, folder.path().join("linked").join(name)).unwrap();
+    }
     for (path, is_taken) in [
         ("home/me/models/a", true),
         ("models/a", true),
@@ -1123,10 +1132,22 @@ fn a_model_s_folder_is_not_the_user_s_home() {
         ("stage/model/../results", false),
         ("stage/model/results", true),
         ("home/me/results", true),
+        ("scratch", false),
+        ("scratch/me", false),
+        ("scratch/me/results", false),
+        ("scratch/me/results/a", false),
+        ("scratch/me/logs", false),
+        ("linked/results/a", false),
+        ("scratch/me/models/a", true),
         ("", false),
     ] {
+        let stage = if path.starts_with(['s', 'l']) && !path.starts_with("stage") {
+            "linked"
+        } else {
+            "stage"
+        };
         let program = format!(
-            "missing() {{ echo \"missing: $*\"; }}\nHOME=$FOLDER/home/me stage_path=$FOLDER/stage model_path=$FOLDER/{path}\n{check}"
+            "missing() {{ echo \"missing: $*\"; }}\nHOME=$FOLDER/home/me stage_path=$FOLDER/{stage} model_path=$FOLDER/{path}\n{check}"
         );
         let (code, words) = bash(&folder, &program, &[]);
         assert_eq!(code, Some(0), "{words}");

@@ -54,6 +54,11 @@ fn bash(folder: &TempDir, program: &str) -> String {
 
 /// The lines that store a point, and what they need. `client` runs as soon as tar has read it.
 fn store_points(folder: &TempDir, client: &str) -> String {
+    store_points_with(folder, "", client)
+}
+
+/// `before` runs when tar is about to read it.
+fn store_points_with(folder: &TempDir, before: &str, client: &str) -> String {
     let launch = script(ScriptKind::Launch);
     let own = functions(
         &launch,
@@ -61,6 +66,7 @@ fn store_points(folder: &TempDir, client: &str) -> String {
             "say",
             "put",
             "set_aside",
+            "in_run",
             "store",
             "own_name",
             "store_points",
@@ -75,8 +81,16 @@ fn store_points(folder: &TempDir, client: &str) -> String {
         exec {{table}}>>table
         cd ../../../..
         echo theirs >results/other_4/measurement.txt
-        client() {{ {client}; }}
-        timeout() {{ local status=0; command timeout \"$@\" || status=$?; [[ $2 != tar ]] || client; return $status; }}
+        before() {{ (cd \"$top\"; {before}:); }}
+        client() {{ (cd \"$top\"; {client}); }}
+        timeout() {{
+          local status=0
+          [[ $2 != tar ]] || before
+          command timeout \"$@\" || status=$?
+          [[ $2 != tar ]] || client
+          return $status
+        }}
+        top=$PWD
         results=$PWD/results run=$PWD/results/.run_7 job_id=7 store_seconds=60
         declare -A tried=() own=([p_7]='chat 1 1 1 1 1 1')
         measurement_of() {{ REPLY=measured; }}
@@ -118,6 +132,7 @@ fn too_much_is_not_stored() {
         "say",
         "put",
         "set_aside",
+        "in_run",
         "store",
         "own_name",
         "store_points",
@@ -169,26 +184,34 @@ fn too_much_is_not_stored() {
     assert!(said.ends_with("\np2_7\np3_7\n"), "{said}");
 }
 
-/// The client's folder becomes a link to another job's result, before and after it has been read.
+/// The client's folder becomes a link to another job's result while the point is read, and after.
 #[test]
 fn a_point_that_is_exchanged_while_it_is_stored() {
-    for (client, is_stored) in [
-        (
-            "rm -r \"$run/finished/p_7\"; ln -s ../../other_4 \"$run/finished/p_7\"",
-            true,
-        ),
-        (
-            "rm -r \"$run/finished\"; ln -s ../other_4 \"$run/finished\"; mkdir -p results/other_4/p_7",
-            true,
-        ),
-    ] {
+    let point = "rm -r \"$run/finished/p_7\"; ln -s ../../other_4 \"$run/finished/p_7\";";
+    let all = "mv \"$run/finished\" \"$run/away\"; ln -s ../other_4 \"$run/finished\";";
+    for (before, client) in [("", point), ("", all), (all, ":")] {
         let folder = tempfile::tempdir().unwrap();
-        let said = store_points(&folder, client);
         let at = |name: &str| folder.path().join("results").join(name);
-        assert_eq!(at("p_7").join("table").exists(), is_stored, "{said}");
+        fs::create_dir_all(at("other_4/p_7")).unwrap();
+        fs::write(at("other_4/p_7/theirs"), "").unwrap();
+        let said = store_points_with(&folder, before, client);
+        assert!(at("p_7/table").exists(), "{said}");
+        assert!(!at("p_7/theirs").exists(), "copied: {before}");
+        assert!(at("other_4/p_7/theirs").exists(), "removed: {client}");
         let theirs = fs::read_to_string(at("other_4/measurement.txt"));
         assert_eq!(theirs.unwrap(), "theirs\n", "{said}");
     }
+    // A link that is there from the start.
+    let folder = tempfile::tempdir().unwrap();
+    let own = functions(&script(ScriptKind::Launch), &["in_run"]);
+    let program = format!(
+        "{own}
+        results=$PWD/results run=$PWD/results/.run_7
+        mkdir -p $run/failed results/other_4/p_7; ln -s ../other_4 $run/finished
+        in_run $run/failed env pwd
+        in_run $run/finished env pwd || echo $?"
+    );
+    assert!(bash(&folder, &program).ends_with("/results/.run_7/failed\n2\n"));
 }
 
 #[test]
@@ -518,4 +541,45 @@ fn a_link_to_a_folder_of_the_system_is_no_model() {
         let said = bash(&folder, &program);
         assert_eq!(said.is_empty(), is_model, "{place}: {said}");
     }
+}
+
+/// Another user of the stage path names a file like one that an import left.
+#[test]
+fn the_name_of_what_an_import_left_is_shown_clean() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = functions(&script(ScriptKind::Setup), &["say", "remove_leftovers"]);
+    let program = format!(
+        "job_has_ended() {{ :; }}
+        stage_path=$PWD SLURM_JOB_ID=1
+        touch \".nim.$(printf '\\e[2J\\n\\u202e')x.7.part\"
+        {own}
+        remove_leftovers nim
+        ls -A"
+    );
+    let said = bash(&folder, &program);
+    let name = format!("{}/.nim.?[2J????x.7.part", folder.path().display());
+    assert!(said.contains(&format!("removing {name}, left")), "{said:?}");
+    assert!(said.ends_with("was killed\n"), "{said:?}");
+}
+
+/// A client of an earlier run of the job leaves so many names that no command line holds them.
+#[test]
+fn many_names_in_the_folder_of_a_job() {
+    let folder = tempfile::tempdir().unwrap();
+    let launch = script(ScriptKind::Launch);
+    let line = lines(&launch, "find \"$run\"", "find \"$run\"");
+    let program = format!(
+        "set -Eeuo pipefail
+        run=$PWD/results/.run_7
+        mkdir -p kept.1 $run/next.0/p/q $run/taken.1 $run/p_7
+        touch kept.1/a $run/ended.0 $run/p_7/state.0 $run/bended.0
+        ln -s ../../kept.1 $run/state.1
+        name=$(printf '%0200d')
+        (cd $run; for ((i = 0; i < 20000; i++)); do echo \"meet.$name.$i\"; done | xargs touch)
+        {line}
+        cd $run; find . ../../kept.1 | sort"
+    );
+    let said = bash(&folder, &program);
+    let left = ".\n../../kept.1\n../../kept.1/a\n./bended.0\n./p_7\n./p_7/state.0\n";
+    assert_eq!(said, left);
 }

@@ -83,8 +83,8 @@ meet() {
 
 answer='' refused=0 ready_seconds=''
 readonly error_event=$'(^|\n)event: *error|"error": *[{"]|"object": *"error"'
-# is_own: false when the program that listens there is another user's, whose answers nobody asked for. Who has no number
-# in the container's namespace of users is 65534.
+# is_own: false when the program that listens there is another user's, whose answers nobody asked for. It may be there
+# only after a first look. Who has no number in the container's namespace of users is 65534.
 is_own() {
   local owner
   while read -r owner; do
@@ -139,7 +139,7 @@ wait_until_ready() {
   # A server that is not quite up may refuse once.
   local waited reported=0 refusals=0 pauses=(0.5 5)
   report state=loading
-  until refused=0 && is_healthy && lists_model && completes 60; do
+  until refused=0 && is_healthy && lists_model && completes 60 && is_own; do
     refusals=$((refused > 0 ? refusals + 1 : 0))
     if ((refusals == 2)); then
       say "error: the server does not take requests as $tool_name sends them, which beside model and messages say" \
@@ -501,7 +501,8 @@ settle() {
     # The signal came to the tool, too: that is no failure.
     [[ $status == 0 || $stopping != signal ]] || { old=("$folder") && return; }
     case $status in
-      0) { check_result "$part" "$3" "$4" && check_cache "${figures#* }"; } || kind="no valid result" ;;
+      0) { { is_own || ! reason=$answer; } && check_result "$part" "$3" "$4" && check_cache "${figures#* }"; } ||
+        kind="no valid result" ;;
       124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;
       *) kind="exit status $status" reason="$tool_name exited with status $status" ;;
     esac

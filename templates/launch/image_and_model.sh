@@ -5,14 +5,15 @@ real=$(cd -P -- "$model_path" 2>/dev/null && pwd) || real=$model_path
 [[ ! $real/ =~ ^/+((boot|dev|etc|proc|run|sys)?/|(tmp|var|var/tmp)/$) ]] ||
   missing "a folder that is a model's: $model_path is $real, a folder of the system"
 ! grep -qF " ${real%/}/" /proc/self/mounts || missing "a folder with the model alone: something is mounted in $model_path"
-for place in "${HOME:-/}" "$stage_path"; do
-  # Names prove nothing: a file system may be mounted in two places.
-  place=$(cd -P -- "$place" 2>/dev/null && pwd) || continue
+for name in "${HOME:-/}" "$stage_path"{,/logs,/results,/nim_cache,/hf_cache}; do
+  # Names prove nothing: a file system may be mounted in two places, and each of these may be a link.
+  place=$(cd -P -- "$name" 2>/dev/null && pwd) || continue
   rest=$place below='' folder=$real
   until [[ -z $rest || $real$below -ef $place ]]; do below=/${rest##*/}$below rest=${rest%/*}; done
-  [[ ! $real$below -ef $place ]] || missing "a folder with the model alone: all of $place lies in $model_path"
+  [[ ! $real$below -ef $place ]] ||
+    { missing "a folder with the model alone: all of $place lies in $model_path" && break; }
   until [[ -z $folder || $folder -ef $place ]]; do folder=${folder%/*}; done
-  [[ ! $folder -ef $stage_path || ! ${real#"$folder"}/ =~ ^/(logs|results|nim_cache|hf_cache)/ ]] ||
+  [[ -z $folder || ! $name =~ ^"$stage_path"/(logs|results|nim_cache|hf_cache)$ ]] ||
     missing "a folder with the model alone: $model_path is what jobs leave in $place"
   [[ -z $folder || ${real#"$folder"} != */.* ]] || missing "a folder with the model alone: $model_path is a hidden one of $place"
 done

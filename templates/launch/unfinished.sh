@@ -7,6 +7,11 @@ for log in "$logs"/{server,benchmarking}_"$job_id".*out; do
   [[ -f $log && ! -L $log ]] || rm -f -- "$log" || fail "${log//[[:cntrl:]]/?} is no file: remove it"
 done
 
+# in_run FOLDER COMMAND...: runs it in this folder below $run, and in none that a client has put a link to there.
+in_run() {
+  (cd -- "$1" && [[ $(env pwd -P) == "$(cd -- "$results" && env pwd -P)${1#"$results"}" ]] || exit 2
+    "${@:2}") 2>/dev/null
+}
 # store FOLDER TARGET [MEASUREMENT]: copies what a client left to TARGET, and removes it. Who still has the folder open
 # has nothing of the copy, which is looked at before it gets its name: files and folders alone, and none is setuid. It
 # has 16 GiB at most, and $seconds_left.
@@ -14,8 +19,7 @@ store() {
   local name=${1##*/} copy=$results/.stored_$job_id strange=yes
   rm -rf -- "$copy" && mkdir -m 700 -- "$copy" || return 1
   # tar follows no link on its way. Its 1 means that something changed meanwhile.
-  [[ -L ${1%/*} ]] ||
-    ! { timeout "$seconds_left" tar -C "${1%/*}" -Scf - --mode=a-s,u+rwX -- "$name" || (($? == 1)); } 2>/dev/null |
+  ! { in_run "${1%/*}" timeout "$seconds_left" tar -Scf - --mode=a-s,u+rwX -- "./$name" || (($? == 1)); } |
     head -c 17179869184 | tar -C "$copy" -xf - 2>/dev/null || strange=$(find "$copy" ! -type d ! -type f -print -quit)
   if [[ -n $strange ]]; then
     say "error: what the client left of $name stays in ${run##*/}: it has links or devices, or is too much to copy" >&2
@@ -24,7 +28,7 @@ store() {
   (($# < 3)) || put "$copy/$name/measurement.txt" "$3" || return 1
   mkdir -p "${2%/*}" && mv -nT -- "$copy/$name" "$2" && [[ ! -e $copy/$name ]] || return 1
   (($# < 3)) || unset "own[$name]"
-  timeout "$seconds_left" rm -rf -- "$1" || true
+  in_run "${1%/*}" timeout "$seconds_left" rm -rf -- "./$name" || true
 }
 # own_name NAME: frees a name of this job in results from what is no folder of the user's.
 own_name() {
@@ -79,5 +83,6 @@ store_points all
 for left in "$run"/{finished,failed}; do
   rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused
 done
-rm -rf -- "$run"/{ended,meet,next,state,taken}.*
+# There may be more of them than a command line holds.
+find "$run" -maxdepth 1 -regex '.*/\(ended\|meet\|next\|state\|taken\)\.[^/]*' -exec rm -rf -- {} +
 name_points

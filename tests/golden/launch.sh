@@ -240,14 +240,15 @@ real=$(cd -P -- "$model_path" 2>/dev/null && pwd) || real=$model_path
 [[ ! $real/ =~ ^/+((boot|dev|etc|proc|run|sys)?/|(tmp|var|var/tmp)/$) ]] ||
   missing "a folder that is a model's: $model_path is $real, a folder of the system"
 ! grep -qF " ${real%/}/" /proc/self/mounts || missing "a folder with the model alone: something is mounted in $model_path"
-for place in "${HOME:-/}" "$stage_path"; do
-  # Names prove nothing: a file system may be mounted in two places.
-  place=$(cd -P -- "$place" 2>/dev/null && pwd) || continue
+for name in "${HOME:-/}" "$stage_path"{,/logs,/results,/nim_cache,/hf_cache}; do
+  # Names prove nothing: a file system may be mounted in two places, and each of these may be a link.
+  place=$(cd -P -- "$name" 2>/dev/null && pwd) || continue
   rest=$place below='' folder=$real
   until [[ -z $rest || $real$below -ef $place ]]; do below=/${rest##*/}$below rest=${rest%/*}; done
-  [[ ! $real$below -ef $place ]] || missing "a folder with the model alone: all of $place lies in $model_path"
+  [[ ! $real$below -ef $place ]] ||
+    { missing "a folder with the model alone: all of $place lies in $model_path" && break; }
   until [[ -z $folder || $folder -ef $place ]]; do folder=${folder%/*}; done
-  [[ ! $folder -ef $stage_path || ! ${real#"$folder"}/ =~ ^/(logs|results|nim_cache|hf_cache)/ ]] ||
+  [[ -z $folder || ! $name =~ ^"$stage_path"/(logs|results|nim_cache|hf_cache)$ ]] ||
     missing "a folder with the model alone: $model_path is what jobs leave in $place"
   [[ -z $folder || ${real#"$folder"} != */.* ]] || missing "a folder with the model alone: $model_path is a hidden one of $place"
 done
@@ -458,6 +459,11 @@ for log in "$logs"/{server,benchmarking}_"$job_id".*out; do
   [[ -f $log && ! -L $log ]] || rm -f -- "$log" || fail "${log//[[:cntrl:]]/?} is no file: remove it"
 done
 
+# in_run FOLDER COMMAND...: runs it in this folder below $run, and in none that a client has put a link to there.
+in_run() {
+  (cd -- "$1" && [[ $(env pwd -P) == "$(cd -- "$results" && env pwd -P)${1#"$results"}" ]] || exit 2
+    "${@:2}") 2>/dev/null
+}
 # store FOLDER TARGET [MEASUREMENT]: copies what a client left to TARGET, and removes it. Who still has the folder open
 # has nothing of the copy, which is looked at before it gets its name: files and folders alone, and none is setuid. It
 # has 16 GiB at most, and $seconds_left.
@@ -465,8 +471,7 @@ store() {
   local name=${1##*/} copy=$results/.stored_$job_id strange=yes
   rm -rf -- "$copy" && mkdir -m 700 -- "$copy" || return 1
   # tar follows no link on its way. Its 1 means that something changed meanwhile.
-  [[ -L ${1%/*} ]] ||
-    ! { timeout "$seconds_left" tar -C "${1%/*}" -Scf - --mode=a-s,u+rwX -- "$name" || (($? == 1)); } 2>/dev/null |
+  ! { in_run "${1%/*}" timeout "$seconds_left" tar -Scf - --mode=a-s,u+rwX -- "./$name" || (($? == 1)); } |
     head -c 17179869184 | tar -C "$copy" -xf - 2>/dev/null || strange=$(find "$copy" ! -type d ! -type f -print -quit)
   if [[ -n $strange ]]; then
     say "error: what the client left of $name stays in ${run##*/}: it has links or devices, or is too much to copy" >&2
@@ -475,7 +480,7 @@ store() {
   (($# < 3)) || put "$copy/$name/measurement.txt" "$3" || return 1
   mkdir -p "${2%/*}" && mv -nT -- "$copy/$name" "$2" && [[ ! -e $copy/$name ]] || return 1
   (($# < 3)) || unset "own[$name]"
-  timeout "$seconds_left" rm -rf -- "$1" || true
+  in_run "${1%/*}" timeout "$seconds_left" rm -rf -- "./$name" || true
 }
 # own_name NAME: frees a name of this job in results from what is no folder of the user's.
 own_name() {
@@ -530,7 +535,8 @@ store_points all
 for left in "$run"/{finished,failed}; do
   rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused
 done
-rm -rf -- "$run"/{ended,meet,next,state,taken}.*
+# There may be more of them than a command line holds.
+find "$run" -maxdepth 1 -regex '.*/\(ended\|meet\|next\|state\|taken\)\.[^/]*' -exec rm -rf -- {} +
 name_points
 
 # ---- The manifest: what ran, where, and how it ended ----------------------------
@@ -783,8 +789,8 @@ meet() {
 
 answer='' refused=0 ready_seconds=''
 readonly error_event=$'(^|\n)event: *error|"error": *[{"]|"object": *"error"'
-# is_own: false when the program that listens there is another user's, whose answers nobody asked for. Who has no number
-# in the container's namespace of users is 65534.
+# is_own: false when the program that listens there is another user's, whose answers nobody asked for. It may be there
+# only after a first look. Who has no number in the container's namespace of users is 65534.
 is_own() {
   local owner
   while read -r owner; do
@@ -839,7 +845,7 @@ wait_until_ready() {
   # A server that is not quite up may refuse once.
   local waited reported=0 refusals=0 pauses=(0.5 5)
   report state=loading
-  until refused=0 && is_healthy && lists_model && completes 60; do
+  until refused=0 && is_healthy && lists_model && completes 60 && is_own; do
     refusals=$((refused > 0 ? refusals + 1 : 0))
     if ((refusals == 2)); then
       say "error: the server does not take requests as $tool_name sends them, which beside model and messages say" \
@@ -1201,7 +1207,8 @@ settle() {
     # The signal came to the tool, too: that is no failure.
     [[ $status == 0 || $stopping != signal ]] || { old=("$folder") && return; }
     case $status in
-      0) { check_result "$part" "$3" "$4" && check_cache "${figures#* }"; } || kind="no valid result" ;;
+      0) { { is_own || ! reason=$answer; } && check_result "$part" "$3" "$4" && check_cache "${figures#* }"; } ||
+        kind="no valid result" ;;
       124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;
       *) kind="exit status $status" reason="$tool_name exited with status $status" ;;
     esac

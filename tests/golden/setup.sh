@@ -261,7 +261,7 @@ done < <(compgen -e)
 
 # Removes what killed imports of file $1 left: a part names its job.
 remove_leftovers() {
-  local part job
+  local part job LC_ALL=C
   for part in "$stage_path/.$1".*.part; do
     [[ -f $part || -L $part ]] || continue
     job=${part%.part}
@@ -270,7 +270,7 @@ remove_leftovers() {
     if [[ $job != "$SLURM_JOB_ID" ]] && ! job_has_ended "$job"; then
       continue
     fi
-    say "removing $part, left by an import that was killed"
+    say "removing ${part//[^ -~]/?}, left by an import that was killed"
     rm -f -- "$part"
   done
 }
