@@ -276,7 +276,8 @@ impl Follower {
                     manifest,
                     &task.files,
                 );
-                Some((task.number, outcome?))
+                let outcome = outcome?.with_what_is_there(manifest, &progress.points, &task.files);
+                Some((task.number, outcome))
             });
         let outcome = outcomes.collect::<Option<Vec<_>>>().map(outcome::of_tasks);
         let manifests = || {

@@ -24,7 +24,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 pub struct WrittenFile {
     /// The file.
     pub path: Utf8PathBuf,
-    /// True when the same bytes were there already.
+    /// True when the same bytes were there already; of a script, in a file of the user's own to
+    /// which nobody else may write.
     pub unchanged: bool,
     /// Where other bytes that were there are kept now.
     pub backup: Option<Utf8PathBuf>,
@@ -113,8 +114,8 @@ pub(crate) enum Mode {
     Plain,
 }
 
-/// Writes a file under its name once it is whole. The same bytes are left alone;
-/// other bytes are first kept as `NAME.bak-1`, `NAME.bak-2`, …, each once.
+/// Writes a file under its name once it is whole. The same bytes are left alone, of a program only where
+/// nobody else can change them; other bytes are first kept as `NAME.bak-1`, `NAME.bak-2`, …, each once.
 pub(crate) fn write_with_backup(
     path: &Utf8Path,
     text: &str,
@@ -137,21 +138,31 @@ pub(crate) fn write_with_backup(
         let reason = io::Error::other("it is a device or a pipe");
         return Err(fail(WriteErrorKind::NotRegular)(reason));
     }
-    let before = match fs::read(path) {
-        Ok(bytes) if bytes == text.as_bytes() => {
-            return Ok(WrittenFile {
-                path: path.to_owned(),
-                unchanged: true,
-                backup: None,
-            });
-        }
-        Ok(_) => true,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => fs::symlink_metadata(path).is_ok(),
+    let unchanged = || WrittenFile {
+        path: path.to_owned(),
+        unchanged: true,
+        backup: None,
+    };
+    let before = fs::symlink_metadata(path).ok();
+    let is_same = match fs::read(path) {
+        Ok(bytes) => bytes == text.as_bytes(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
         Err(error) => return Err(fail(WriteErrorKind::Existing)(error)),
     };
+    if is_same && mode == Mode::Plain {
+        return Ok(unchanged());
+    }
     let name = path.file_name().unwrap_or_default();
     let part = Part::write(folder, name, text, mode).map_err(fail(WriteErrorKind::Write))?;
-    let backup = if before {
+    let file = before.as_ref().filter(|there| is_same && there.is_file());
+    if let Some(there) = file {
+        let new = fs::metadata(&part.path).map_err(fail(WriteErrorKind::Write))?;
+        if only_its_owner_writes(there, &new) {
+            return Ok(unchanged());
+        }
+    }
+    // Of a link, there is more to keep than the bytes.
+    let backup = if before.is_some() && file.is_none() {
         Some(back_up(path).map_err(fail(WriteErrorKind::Backup))?)
     } else {
         None
@@ -262,4 +273,17 @@ fn make_executable(file: &File) -> io::Result<()> {
 #[cfg(not(unix))]
 fn make_executable(_: &File) -> io::Result<()> {
     Ok(())
+}
+
+/// Whether nobody but the user, whose the new file is, can write to the one that is there.
+#[cfg(unix)]
+fn only_its_owner_writes(there: &fs::Metadata, new: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    there.uid() == new.uid() && there.mode() & 0o022 == 0
+}
+
+#[cfg(not(unix))]
+fn only_its_owner_writes(_: &fs::Metadata, _: &fs::Metadata) -> bool {
+    true
 }

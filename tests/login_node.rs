@@ -26,6 +26,9 @@ struct Site {
     folder: tempfile::TempDir,
 }
 
+/// A point of the site's run.
+const POINT: &str = "llama-3-70b-instruct_4_100_chat_128_128_3";
+
 impl Site {
     /// A site whose Slurm knows no job.
     fn new() -> Self {
@@ -33,7 +36,10 @@ impl Site {
             folder: tempfile::tempdir().unwrap(),
         };
         fs::create_dir_all(site.path("bin")).unwrap();
-        fs::create_dir_all(site.path("stage/results")).unwrap();
+        site.write(
+            &format!("stage/results/{POINT}/measurement.txt"),
+            "seed=1\n",
+        );
         for program in ["scontrol", "squeue", "sacct", "sbatch", "scancel", "sinfo"] {
             site.program(program, NO_SUCH_JOB);
         }
@@ -82,10 +88,11 @@ impl Site {
         )
     }
 
-    /// The run's manifest.
+    /// The run's manifest, whose point is there.
     fn manifest(restart: u32, exit_code: &str, reason: &str, resumes: &str) -> String {
         format!(
-            r#"{{"restart": {restart}, "resumes": [{resumes}], "exit_code": {exit_code}, "exit_reason": "{reason}", "points": []}}"#
+            r#"{{"restart": {restart}, "resumes": [{resumes}], "exit_code": {exit_code}, "exit_reason": "{reason}",
+                "points": [{{"folder": "{POINT}", "status": "finished", "detail": ""}}]}}"#
         )
     }
 
@@ -244,16 +251,12 @@ fn the_cause_is_found_behind_the_launch_s_dependency() {
 fn an_end_says_how_to_go_on() {
     let site = Site::new();
     site.scontrol_reads_files();
-    let folder = "llama-3-70b-instruct_4_100_chat_128_128_7";
-    fs::create_dir(site.path("stage/results").join(folder)).unwrap();
     let manifest = Site::manifest(0, "3", "the server exited with status 1", r#""6", "4-1""#);
     let advice =
         r#""advice": ["what to do: find out why", "after that: RESUME_JOB_ID=7 sbatch launch.sh"]"#;
-    let points =
-        format!(r#""points": [{{"folder": "{folder}", "status": "finished", "detail": ""}}]"#);
     site.write(
         "stage/results/run_7.json",
-        &manifest.replace(r#""points": []"#, &format!("{advice}, {points}")),
+        &manifest.replace(r#""points""#, &format!(r#"{advice}, "points""#)),
     );
     site.write("stage/logs/server_7.out", "out of memory\n");
     site.write("slurm-7.out", "07:00:00 exit 3: x\n");
@@ -275,6 +278,49 @@ fn an_end_says_how_to_go_on() {
             "\nerror: launch ended with 3: the server exited with status 1\n",
         ],
     );
+}
+
+#[test]
+fn results_that_are_not_there_are_no_success() {
+    let site = Site::new();
+    let own = Site::manifest(0, "0", "done", "");
+    let (start, _) = own.split_once(r#""points""#).unwrap();
+    let row = |folder: &str, status: &str| {
+        format!(r#"{{"folder": "{folder}", "status": "{status}", "detail": ""}}"#)
+    };
+    let finished = |folder: &str| row(folder, "finished");
+    fs::create_dir(site.path("stage/results/empty_7")).unwrap();
+    std::os::unix::fs::symlink(POINT, site.path("stage/results/link_7")).unwrap();
+    let follow = |rows: &[String]| {
+        let manifest = format!("{start}\"points\": [{}]}}", rows.join(", "));
+        site.write("stage/results/run_7.json", &manifest);
+        site.run(&["--follow=7"])
+    };
+    let ended = |words: &str| format!("error: launch ended with 0, but {words}");
+    let results = format!("{}/results", site.stage());
+    let none = ended(&format!("{results}/run_7.json lists no points\n"));
+    follow(&[]).assert(1, &[], &[&none]);
+    follow(&[finished("../a_7")]).assert(1, &[], &[&none]);
+    for (rows, there) in [
+        (vec![finished("absent_7")], "0 of the 1 points"),
+        (
+            vec![finished("empty_7"), finished("link_7")],
+            "0 of the 2 points",
+        ),
+        (
+            vec![finished(POINT), finished("absent_7")],
+            "1 of the 2 points",
+        ),
+        (
+            vec![finished(POINT), row("failed_7", "failed")],
+            "1 of the 2 points",
+        ),
+    ] {
+        let words =
+            format!("the results of {there} that {results}/run_7.json lists are in {results}\n");
+        follow(&rows).assert(1, &[], &[&ended(&words)]);
+    }
+    follow(&[finished(POINT)]).assert(0, &["launch ended with 0: every point"], &[]);
 }
 
 #[test]
@@ -490,7 +536,10 @@ fn a_setup_that_ended_well_is_told() {
     let ended = site.run(&["--submit", "--follow", "scripts"]);
     ended.assert(
         0,
-        &["\nsetup, job 1, has ended well\nlaunch, job 2: COMPLETED\n"],
+        &[
+            "\nsetup, job 1, has ended well\n",
+            "\nlaunch, job 2: COMPLETED\n",
+        ],
         &[],
     );
 }
@@ -510,13 +559,8 @@ fn a_small_program_submits_and_follows() {
     let completed = |id, script| site.job(id, "COMPLETED Reason=None", "(null)", script, 0);
     site.write("job_1", &completed(1, "setup.sh"));
     site.write("job_2", &completed(2, "prepare_models.sh"));
-    let folder = "llama-3-70b-instruct_4_100_chat_128_128_3";
-    fs::create_dir(site.path("stage/results").join(folder)).unwrap();
-    let point =
-        format!(r#""points": [{{"folder": "{folder}", "status": "finished", "detail": ""}}]"#);
     let manifest = |code, reason| {
         let manifest = Site::manifest(0, code, reason, "");
-        let manifest = manifest.replace(r#""points": []"#, &point);
         site.write("stage/results/run_3.json", &manifest);
     };
     site.write("job_3", &completed(3, "launch.sh"));

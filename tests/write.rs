@@ -1,6 +1,6 @@
 //! A script on disk is whole or not there, and what was there is kept.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::process::Command;
 use std::{env, fs};
 
@@ -90,6 +90,42 @@ fn the_same_bytes_are_left_alone() {
         before
     );
     assert_eq!(names(&folder), ["setup.sh"]);
+}
+
+/// Who else may write to what is there could change it once it is looked at.
+#[test]
+fn the_same_bytes_of_another_are_written_anew() {
+    let (_guard, folder) = folder();
+    let path = folder.join("setup.sh");
+    let is_own_now = || {
+        let there = fs::symlink_metadata(&path).unwrap();
+        there.is_file() && there.permissions().mode() & 0o777 == 0o755
+    };
+    for mode in [0o775, 0o757, 0o777] {
+        script().write_to(&folder).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let written = script().write_to(&folder).unwrap();
+        assert_eq!((written.unchanged, written.backup), (false, None));
+        assert!(is_own_now(), "{mode:o}");
+    }
+    assert_eq!(names(&folder), ["setup.sh"]);
+
+    // A link is kept, and the file that it leads to stays as it is.
+    fs::rename(&path, folder.join("other")).unwrap();
+    std::os::unix::fs::symlink("other", &path).unwrap();
+    let written = script().write_to(&folder).unwrap();
+    let backup = folder.join("setup.sh.bak-1");
+    assert_eq!((written.unchanged, &written.backup), (false, &Some(backup)));
+    assert!(is_own_now());
+    assert_eq!(names(&folder), ["other", "setup.sh", "setup.sh.bak-1"]);
+
+    // Only root can give a file away.
+    fs::remove_file(folder.join("setup.sh.bak-1")).unwrap();
+    if std::os::unix::fs::chown(&path, Some(12345), None).is_ok() {
+        assert!(!script().write_to(&folder).unwrap().unchanged);
+        let owner = |path: &Utf8Path| fs::metadata(path).map(|there| there.uid()).unwrap();
+        assert_eq!(owner(&path), owner(&folder));
+    }
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::fmt;
 
 use camino::Utf8PathBuf;
 
-use super::{RunFiles, files};
+use super::point::is_result;
+use super::{PointProgress, PointState, RunFiles, files};
 use crate::manifest::Manifest;
 use crate::plain::plain;
 use crate::status::{JobRecord, JobState, JobStatus};
@@ -33,7 +34,8 @@ use crate::submit::ChainJob;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LaunchOutcome {
-    /// launch.sh's exit code; none when Slurm ended the job, or it never started.
+    /// launch.sh's exit code; none when Slurm ended the job, it never started, or its results
+    /// are not those of an end with 0.
     pub exit_code: Option<u32>,
     sentence: String,
     /// The logs that tell more, the most telling first.
@@ -52,6 +54,35 @@ impl LaunchOutcome {
     #[must_use]
     pub fn is_success(&self) -> bool {
         self.exit_code == Some(0)
+    }
+
+    /// Takes back that all is well where the manifest says so, and the points say otherwise.
+    pub(super) fn with_what_is_there(
+        mut self,
+        manifest: Option<&Manifest>,
+        points: &[PointProgress],
+        files: &RunFiles,
+    ) -> Self {
+        // One of a moment ago has not yet said how it ended.
+        let is_said = manifest.is_some_and(|manifest| manifest.exit_code == Some(0));
+        if !self.is_success() || !is_said {
+            return self;
+        }
+        let is_there = |point: &&PointProgress| {
+            point.state == PointState::Finished && is_result(&files.results.join(&point.folder))
+        };
+        let (there, all) = (points.iter().filter(is_there).count(), points.len());
+        if there < all || all == 0 {
+            let (path, results) = (&files.manifest, &files.results);
+            self.exit_code = None;
+            self.sentence = match all {
+                0 => format!("launch ended with 0, but {path} lists no points"),
+                _ => format!(
+                    "launch ended with 0, but the results of {there} of the {all} points that {path} lists are in {results}"
+                ),
+            };
+        }
+        self
     }
 }
 

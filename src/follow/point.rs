@@ -144,7 +144,7 @@ fn is_name(folder: &str) -> bool {
 }
 
 /// Whether it is a folder, and no link, in which launch.sh wrote down what was measured.
-fn is_result(path: &Utf8Path) -> bool {
+pub(super) fn is_result(path: &Utf8Path) -> bool {
     path.symlink_metadata().is_ok_and(|data| data.is_dir())
         && path
             .join(MEASUREMENT)

@@ -27,6 +27,7 @@ pub struct RecipeName(String);
 impl RecipeName {
     fn check(text: &str) -> Result<Self, Fault> {
         hyphenated(text)?;
+        not_set_aside(text)?; // it is the result name where no other is given
         Ok(Self(text.to_owned()))
     }
 }
@@ -68,13 +69,14 @@ fn hyphenated(text: &str) -> Result<(), Fault> {
 }
 
 /// The first part of a result folder's name: letters, digits, `.`, `-` and `_`, not
-/// `.` or `-` first.
+/// `.` or `-` first. A folder `failed_…` or `interrupted_…` has what unfinished points left.
 ///
 /// ```
 /// use nim_slurm::recipe::ResultName;
 ///
 /// assert_eq!(ResultName::parse("llama-3-70b-instruct")?.as_str(), "llama-3-70b-instruct");
 /// assert!(ResultName::parse("meta/llama").is_err());
+/// assert!(ResultName::parse("failed_llama").is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -83,11 +85,23 @@ pub struct ResultName(String);
 impl ResultName {
     fn check(text: &str) -> Result<Self, Fault> {
         plain_file_name(text)?;
+        not_set_aside(text)?;
         Ok(Self(text.to_owned()))
     }
 }
 
 text_value!(ResultName, "result name");
+
+/// The reader of results skips folders that have what unfinished points left: no result may be called so.
+fn not_set_aside(text: &str) -> Result<(), Fault> {
+    if matches!(text.split('_').next(), Some("failed" | "interrupted")) {
+        return Err(Fault::rule(
+            "folders failed_... and interrupted_... have what unfinished points left, and no report reads them: \
+             another first word is allowed",
+        ));
+    }
+    Ok(())
+}
 
 fn plain_file_name(text: &str) -> Result<(), Fault> {
     only(
@@ -852,6 +866,26 @@ mod tests {
         for text in ["", ":1/1", "a_b:1/1", "a:1/1/1", "a:1", "-a:1/1", "a:x/1"] {
             assert!(UseCase::parse(text).is_err(), "{text}");
         }
+    }
+
+    /// The reader of results takes folders called so for unfinished points.
+    #[test]
+    fn no_result_has_the_name_of_an_unfinished_point() {
+        for text in ["failed", "failed_llama", "interrupted", "interrupted_a_b"] {
+            let refusal = format!(
+                "cannot take {text:?} as result name: folders failed_... and interrupted_... have what unfinished \
+                 points left, and no report reads them: another first word is allowed"
+            );
+            refuses::<ResultName>(text, &refusal);
+        }
+        // Where no result name is given, the recipe's is taken.
+        for text in ["failed", "interrupted"] {
+            assert!(RecipeName::parse(text).is_err(), "{text}");
+        }
+        for text in ["failed-llama", "failedx_1", "llama_failed_1", "run_1"] {
+            accepts::<ResultName>(text, text);
+        }
+        accepts::<RecipeName>("failed-llama", "failed-llama");
     }
 
     #[test]
