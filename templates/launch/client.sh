@@ -473,6 +473,7 @@ measure() {
   finish
   old=("$folder" "$2" "$4" "$6" "$9" "$began" "$warm_time" "$(<"$run/warm.$replica") $figures" "$problem" "$gate" "$tool_pid" "$limit")
   if runs "$tool_pid"; then
+    keep evaluates "$folder"
     renice -n 19 -g "$tool_pid" >/dev/null 2>&1 || true
     learn "$2" "$9" $((SECONDS - began)) $(($(<"$gate/over") + 1000 * warm_time))
   fi
@@ -522,6 +523,7 @@ settle() {
     all+=${said%%|*}$'\n' reason=${reason:-${said#*|}}
   done
   old=()
+  rm -f -- "$run/evaluates.$replica"
   # Only a valid result gets the final name.
   if ((parts == 0 || replica == 0)); then
     ((parts > 0 || replicas == 1)) || detail="on server $replica"

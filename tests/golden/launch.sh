@@ -536,7 +536,7 @@ for left in "$run"/{finished,failed}; do
   rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused
 done
 # There may be more of them than a command line holds.
-find "$run" -maxdepth 1 -regex '.*/\(ended\|meet\|next\|state\|taken\)\.[^/]*' -exec rm -rf -- {} +
+find "$run" -maxdepth 1 -regex '.*/\(ended\|evaluates\|meet\|next\|state\|taken\)\.[^/]*' -exec rm -rf -- {} +
 name_points
 
 # ---- The manifest: what ran, where, and how it ended ----------------------------
@@ -1179,6 +1179,7 @@ measure() {
   finish
   old=("$folder" "$2" "$4" "$6" "$9" "$began" "$warm_time" "$(<"$run/warm.$replica") $figures" "$problem" "$gate" "$tool_pid" "$limit")
   if runs "$tool_pid"; then
+    keep evaluates "$folder"
     renice -n 19 -g "$tool_pid" >/dev/null 2>&1 || true
     learn "$2" "$9" $((SECONDS - began)) $(($(<"$gate/over") + 1000 * warm_time))
   fi
@@ -1228,6 +1229,7 @@ settle() {
     all+=${said%%|*}$'\n' reason=${reason:-${said#*|}}
   done
   old=()
+  rm -f -- "$run/evaluates.$replica"
   # Only a valid result gets the final name.
   if ((parts == 0 || replica == 0)); then
     ((parts > 0 || replicas == 1)) || detail="on server $replica"
@@ -1553,6 +1555,9 @@ case $code in
   4) look_into "$server_log" "$client_log" ;;
 esac
 seconds_to_stop=$((code == 6 ? 3 : stop_timeout))
+# A point that is measured may still be evaluated, for which a job whose time is up has no time.
+tries=$((code == 6 ? 0 : 200))
+while ((tries-- > 0)) && ! ends_within 0 "${clients[@]}" && compgen -G "$run/evaluates.*" >/dev/null; do sleep 0.1; done
 stop_steps client 5 "${clients[@]}"
 # Now the clients have said how far they are.
 store_points all
@@ -1620,7 +1625,7 @@ if ((finished < ${#points[@]})); then
   advice+=("$next: RESUME_JOB_ID=$job_id sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi
 write_manifest
-rm -rf -- "$run/points" "$run"/{ended,meet,next,state,warm}.*
+rm -rf -- "$run/points" "$run"/{ended,evaluates,meet,next,state,warm}.*
 rmdir "$run"/taken.* "$run"/{finished,failed} "$run" "${claims[@]}" 2>/dev/null
 for line in "${advice[@]}"; do say "$line"; done
 say "exit $code: $reason"
