@@ -337,8 +337,8 @@ start_tool() {
   facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$place [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5
     [requests]=$6 [prompts]=$7 [seed]=$8)
   fill "${client_command[@]}"
-  # timeout leads a process group of its own; its time is kept elsewhere, since it begins at the gate.
-  NIM_SLURM_GATE=$gate PATH=$gates:$PATH PYTHONPATH=$gates${PYTHONPATH:+:$PYTHONPATH} timeout -k 10 0 "${REPLIES[@]}" \
+  # timeout leads a process group of its own; its time is kept elsewhere, since it begins at the gate. Busybox takes 0 for no time at all.
+  NIM_SLURM_GATE=$gate PATH=$gates:$PATH PYTHONPATH=$gates${PYTHONPATH:+:$PYTHONPATH} timeout -k 10 99999999 "${REPLIES[@]}" \
     > >(until [[ -e $gate/open ]]; do [[ -d $gate ]] && sleep 0.1 || exit 0; done && exec tee "$gate/log") 2>&1 &
   next_pid=$!
 }

@@ -18,9 +18,10 @@ in_run() {
 store() {
   local name=${1##*/} copy=$results/.stored_$job_id strange=yes
   rm -rf -- "$copy" && mkdir -m 700 -- "$copy" || return 1
-  # tar follows no link on its way. Its 1 means that something changed meanwhile.
+  # tar follows no link on its way. Its 1 means that something changed meanwhile. A tar that reads leaves the last blocks.
   ! { in_run "${1%/*}" timeout "$seconds_left" tar -Scf - --mode=a-s,u+rwX -- "./$name" || (($? == 1)); } |
-    head -c 17179869184 | tar -C "$copy" -xf - 2>/dev/null || strange=$(find "$copy" ! -type d ! -type f -print -quit)
+    head -c 17179869184 | { tar -C "$copy" -xf - 2>/dev/null && cat >/dev/null; } ||
+    strange=$(find "$copy" ! -type d ! -type f -print -quit)
   if [[ -n $strange ]]; then
     say "error: what the client left of $name stays in ${run##*/}: it has links or devices, or is too much to copy" >&2
     return 1

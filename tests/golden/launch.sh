@@ -470,9 +470,10 @@ in_run() {
 store() {
   local name=${1##*/} copy=$results/.stored_$job_id strange=yes
   rm -rf -- "$copy" && mkdir -m 700 -- "$copy" || return 1
-  # tar follows no link on its way. Its 1 means that something changed meanwhile.
+  # tar follows no link on its way. Its 1 means that something changed meanwhile. A tar that reads leaves the last blocks.
   ! { in_run "${1%/*}" timeout "$seconds_left" tar -Scf - --mode=a-s,u+rwX -- "./$name" || (($? == 1)); } |
-    head -c 17179869184 | tar -C "$copy" -xf - 2>/dev/null || strange=$(find "$copy" ! -type d ! -type f -print -quit)
+    head -c 17179869184 | { tar -C "$copy" -xf - 2>/dev/null && cat >/dev/null; } ||
+    strange=$(find "$copy" ! -type d ! -type f -print -quit)
   if [[ -n $strange ]]; then
     say "error: what the client left of $name stays in ${run##*/}: it has links or devices, or is too much to copy" >&2
     return 1
@@ -1043,8 +1044,8 @@ start_tool() {
   facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$place [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5
     [requests]=$6 [prompts]=$7 [seed]=$8)
   fill "${client_command[@]}"
-  # timeout leads a process group of its own; its time is kept elsewhere, since it begins at the gate.
-  NIM_SLURM_GATE=$gate PATH=$gates:$PATH PYTHONPATH=$gates${PYTHONPATH:+:$PYTHONPATH} timeout -k 10 0 "${REPLIES[@]}" \
+  # timeout leads a process group of its own; its time is kept elsewhere, since it begins at the gate. Busybox takes 0 for no time at all.
+  NIM_SLURM_GATE=$gate PATH=$gates:$PATH PYTHONPATH=$gates${PYTHONPATH:+:$PYTHONPATH} timeout -k 10 99999999 "${REPLIES[@]}" \
     > >(until [[ -e $gate/open ]]; do [[ -d $gate ]] && sleep 0.1 || exit 0; done && exec tee "$gate/log") 2>&1 &
   next_pid=$!
 }
