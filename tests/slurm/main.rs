@@ -131,10 +131,8 @@ fn whole_recipe() {
     println!(
         "from ready to GenAI-Perf's start: {gap:.2} s; from the last result to the job's end: {tail:.2?}"
     );
-    assert!(
-        (0.0..2.0).contains(&gap),
-        "{gap} s from ready to GenAI-Perf's start"
-    );
+    // It starts while the server loads.
+    assert!(gap < 2.0, "{gap} s from ready to GenAI-Perf's start");
     assert!(
         tail < Duration::from_secs(5),
         "{tail:?} from the last result to the job's end"

@@ -40,7 +40,7 @@ fn requests_are_in_flight(name: &str, concurrency: &[u32], rounds: u32, tool: Op
     let mut requests: Vec<(f64, f64)> = log
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|line| line["prompt_tokens"].as_u64() > Some(20))
+        .filter(|line| line["prompt_tokens"].as_u64() > Some(10))
         .map(|line| ["start_ns", "last_ns"].map(|time| line[time].as_f64().unwrap() / 1e9))
         .map(|[start, end]| (start, end))
         .collect();
