@@ -571,7 +571,7 @@ fn many_names_in_the_folder_of_a_job() {
     let program = format!(
         "set -Eeuo pipefail
         run=$PWD/results/.run_7
-        mkdir -p kept.1 $run/next.0/p/q $run/taken.1 $run/p_7
+        mkdir -p kept.1 $run/taken.0/p/q $run/taken.1 $run/p_7
         touch kept.1/a $run/ended.0 $run/p_7/state.0 $run/bended.0
         ln -s ../../kept.1 $run/state.1
         name=$(printf '%0200d')

@@ -85,5 +85,5 @@ for left in "$run"/{finished,failed}; do
   rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused
 done
 # There may be more of them than a command line holds.
-find "$run" -maxdepth 1 -regex '.*/\(ended\|evaluates\|meet\|next\|state\|taken\)\.[^/]*' -exec rm -rf -- {} +
+find "$run" -maxdepth 1 -regex '.*/\(ended\|evaluates\|meet\|state\|taken\)\.[^/]*' -exec rm -rf -- {} +
 name_points

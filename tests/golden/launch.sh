@@ -537,7 +537,7 @@ for left in "$run"/{finished,failed}; do
   rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused
 done
 # There may be more of them than a command line holds.
-find "$run" -maxdepth 1 -regex '.*/\(ended\|evaluates\|meet\|next\|state\|taken\)\.[^/]*' -exec rm -rf -- {} +
+find "$run" -maxdepth 1 -regex '.*/\(ended\|evaluates\|meet\|state\|taken\)\.[^/]*' -exec rm -rf -- {} +
 name_points
 
 # ---- The manifest: what ran, where, and how it ended ----------------------------
@@ -726,13 +726,13 @@ next_pid='' next_folder='' next_gate='' next_number=0
 drop_next() {
   [[ -n $next_pid ]] || return 0
   { kill -KILL -- "-$next_pid" "$next_pid" || true; wait "$next_pid"; } 2>/dev/null || true
-  rm -rf -- "$next_gate" "$run/next.$replica/$next_folder" || true
+  rm -rf -- "$next_gate" "${run:?}/$next_folder$own_part" || true
   next_pid=
 }
 # The last act is to leave the cause of the end where launch.sh looks for it: the step ends later, when its container
 # is removed.
 cause=client_failed
-trap 'status=$?; trap "" TERM INT; drop_next; rm -rf -- "$run/next.$replica" || true; keep ended "$cause $status"; rm -rf -- "$own_home" || true' EXIT
+trap 'status=$?; trap "" TERM INT; drop_next; keep ended "$cause $status"; rm -rf -- "$own_home" || true' EXIT
 # end_with CAUSE
 end_with() {
   cause=$1
@@ -750,7 +750,7 @@ stop_if_full() {
 
 # rename_in_logs WORD FOLDER PART: logs of what an unfinished point left name the folder that they get.
 rename_in_logs() {
-  [[ ! -d $run/$2$3 ]] || find "$run/$2$3" -name '*.log' -type f -exec sed -i "s|/\.run_$job_id/\(next\.[0-9]*/\)\?$2|/$1_$job_id/$2|g" {} + || true
+  [[ ! -d $run/$2$3 ]] || find "$run/$2$3" -name '*.log' -type f -exec sed -i "s|/\.run_$job_id/$2|/$1_$job_id/$2|g" {} + || true
 }
 # put_down WORD FOLDER: launch.sh brings out what lies there.
 put_down() { mkdir -p "$run/$1" && mv -nT -- "$run/$2" "$run/$1/$2" && [[ ! -e $run/$2 ]]; }
@@ -1033,28 +1033,25 @@ def build(body, name, *bases, **options):
 builtins.__build_class__ = build
 GATE
 declare -A facts=()
-# start_tool FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED: the tool of this point, to
-# which the folder belongs once its gate is open.
+# start_tool FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED: the tool of this point, which
+# waits unless it is the present one.
 start_tool() {
-  local place=$run/next.$replica/$1$own_part gate
-  { gate=$(mktemp -d "$gates/XXXXXX") && mkdir -p "$place"; } || stop_if_full
+  local part=$run/$1$own_part gate
+  # Of a point that was begun before, what is left is no part of this result.
+  { gate=$(mktemp -d "$gates/XXXXXX") && rm -rf -- "$part" && mkdir -p "$part"; } || { stop_if_full && exit 1; }
   next_folder=$1 next_gate=$gate
   [[ $current != "$1" ]] || open_gate
   # shellcheck disable=SC2034 # fill reads it
-  facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$place [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5
+  facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5
     [requests]=$6 [prompts]=$7 [seed]=$8)
   fill "${client_command[@]}"
-  # timeout leads a process group of its own; its time is kept elsewhere, since it begins at the gate. Busybox takes 0 for no time at all.
+  # timeout leads a process group of its own; its time is kept elsewhere, since it begins at the gate. Busybox takes 0 for
+  # no time at all.
   NIM_SLURM_GATE=$gate PATH=$gates:$PATH PYTHONPATH=$gates${PYTHONPATH:+:$PYTHONPATH} timeout -k 10 99999999 "${REPLIES[@]}" \
     > >(until [[ -e $gate/open ]]; do [[ -d $gate ]] && sleep 0.1 || exit 0; done && exec tee "$gate/log") 2>&1 &
   next_pid=$!
 }
-open_gate() {
-  local place=$run/next.$replica/$next_folder$own_part part=$run/$next_folder$own_part
-  # Of a point that was begun before, what is left is no part of this result.
-  { rm -rf -- "$part" && mkdir -p "${part%/*}" && mv -T -- "$place" "$part" && ln -s -- "$part" "$place" && : >"$next_gate/open"; } ||
-    { stop_if_full && exit 1; }
-}
+open_gate() { : >"$next_gate/open" || { stop_if_full && exit 1; }; }
 # start_next: the tool of the next point that is not finished, where that is this client's for sure.
 start_next() {
   [[ -z $next_pid$broken ]] && ((parts > 0 || replicas == 1)) || return 0
@@ -1626,7 +1623,7 @@ if ((finished < ${#points[@]})); then
   advice+=("$next: RESUME_JOB_ID=$job_id sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi
 write_manifest
-rm -rf -- "$run/points" "$run"/{ended,evaluates,meet,next,state,warm}.*
+rm -rf -- "$run/points" "$run"/{ended,evaluates,meet,state,warm}.*
 rmdir "$run"/taken.* "$run"/{finished,failed} "$run" "${claims[@]}" 2>/dev/null
 for line in "${advice[@]}"; do say "$line"; done
 say "exit $code: $reason"
