@@ -65,9 +65,9 @@ fn requests_are_in_flight(name: &str, concurrency: &[u32], rounds: u32, tool: Op
     let lost: Vec<f64> = spans.windows(2).map(|two| two[1].0 - two[0].1).collect();
     println!("{name}: between points {lost:.1?} s");
     // Where something else runs on this machine, tools may take longer to start than a point takes: the
-    // shortest counts. A tool that started in its turn would take longer each time.
+    // shortest counts. A tool that started in its turn would take 8 s and more each time.
     let shortest = lost.iter().copied().fold(f64::MAX, f64::min);
-    assert!(shortest <= 3.0, "{lost:?}\n{client}");
+    assert!(shortest <= 5.0, "{lost:?}\n{client}");
 
     let folder = site.manifest(&ended.id)["points"]
         .as_array()
