@@ -144,7 +144,7 @@ wait_until_ready() {
     if ((refusals == 2)); then
       say "error: the server does not take requests as $tool_name sends them, which beside model and messages say" \
         "$request_fields: $answer; to leave out what it does not take, write ignore_eos = false or min_tokens = false" \
-        "under [client] in the recipe, and make launch.sh anew" >&2
+        "under [client] in the recipe, or take it out of its options, and make launch.sh anew" >&2
       end_with refused
     fi
     waited=$(($(printf '%(%s)T' -1) - server_started))
