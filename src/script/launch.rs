@@ -8,7 +8,7 @@ use super::MADE_BY;
 use super::site::{Site, own_lines, stage_path};
 use crate::container::{EnvName, Runtime, SECRETS};
 use crate::job_options::ScriptKind;
-use crate::recipe::{ENGINE_LINK, Recipe, ReplicaUse, Tokenizer, Word};
+use crate::recipe::{ClientTool, ENGINE_LINK, Recipe, ReplicaUse, Tokenizer, Word};
 use crate::settings::{HookPlace, Settings};
 use crate::shell::{Quoted, all_quoted, array, packed, quoted, rows};
 use crate::slurm::{Directives, OptionName};
@@ -70,6 +70,8 @@ pub(crate) struct Launch {
     client_command: Quoted,
     /// What its requests say, as fields of JSON.
     request_fields: Quoted,
+    /// What has AIPerf wait.
+    aiperf_gate: Option<Quoted>,
     /// Own lines in the client's container.
     in_client: Option<Quoted>,
     result_name: Quoted,
@@ -147,6 +149,8 @@ impl Launch {
             tool_name: client.tool.name(),
             client_command: array(&packed(rows(client.command(&server.served_model_name)))),
             request_fields: quoted(client.request_fields()),
+            aiperf_gate: matches!(client.tool, ClientTool::Aiperf(_))
+                .then(|| quoted(include_str!("aiperf_gate.py"))),
             in_client: own_lines(settings, HookPlace::InClient),
             result_name: quoted(recipe.result_name()),
             points: array(&all_quoted(recipe.point_rows())),
