@@ -41,10 +41,6 @@ stop_if_full() {
   end_with no_space
 }
 
-# rename_in_logs WORD FOLDER PART: logs of what an unfinished point left name the folder that they get.
-rename_in_logs() {
-  [[ ! -d $run/$2$3 ]] || find "$run/$2$3" -name '*.log' -type f -exec sed -i "s|/\.run_$job_id/$2|/$1_$job_id/$2|g" {} + || true
-}
 # put_down WORD FOLDER: launch.sh brings out what lies there.
 put_down() { mkdir -p "$run/$1" && mv -nT -- "$run/$2" "$run/$1/$2" && [[ ! -e $run/$2 ]]; }
 
@@ -68,10 +64,8 @@ meet() {
   for ((number = 0; number < parts; number++)); do
     until [[ -e $here.$number ]]; do
       # Who ended comes no more, but may have come before.
-      if [[ -e $run/ended.$number && ! -e $here.$number ]]; then
-        say "error: the client of server $number ended before it came to $1" >&2
-        end_with left_alone
-      fi
+      [[ ! -e $run/ended.$number || -e $here.$number ]] ||
+        { say "error: the client of server $number ended before it came to $1" >&2 && end_with left_alone; }
       sleep 0.1
     done
     REPLIES[number]=$(<"$here.$number")
@@ -246,15 +240,14 @@ warm_up() {
 ask_counters() { curl --silent --max-time 5 "http://$url/metrics" | head -c 16777216 || true; }
 cache_use() {
   REPLY=$(awk '
-    { sub(/[{].*[}]/, ""); count[NR == FNR, $1] += $2 }
+    sub(/_total([{].*[}])? /, " ") { rise[$1] += NR == FNR ? -$2 : $2; if (NR == FNR) before[$1] }
     END {
       # vLLM has had two names for the same, and both at once. A server that began anew counts from 0.
       split("vllm:prefix_cache_queries vllm:prefix_cache_hits vllm:gpu_prefix_cache_queries vllm:gpu_prefix_cache_hits" \
         " sglang:prompt_tokens sglang:cached_tokens", name, " ")
-      for (i = 1; i in name && !((1, name[i] "_total") in count); i += 2);
+      for (i = 1; i in name && !(name[i] in before); i += 2);
       if (!(i in name)) exit
-      asked = count[0, name[i] "_total"] - count[1, name[i] "_total"]
-      found = count[0, name[i + 1] "_total"] - count[1, name[i + 1] "_total"]
+      asked = rise[name[i]]; found = rise[name[i + 1]]
       if (asked >= 0 && asked < 1e15 && found >= 0) printf "%.0f %.0f", asked, found
     }' <(cat <<<"$1") <(cat <<<"$2"))
   REPLY=${REPLY:-null null}
@@ -337,7 +330,7 @@ watch_server() {
 
 tool_pid='' watcher='' began=0 current='' gate='' limit='' late='' stopping=
 # Of the point whose tool evaluates, what settle needs to know.
-old=() failed=0 settled=0 first_kind='' broken=
+old=() failed=0 kinds=() broken=
 # runs PID [LIMIT]: true while it does; one that does at LIMIT, in $SECONDS, is told to end.
 runs() {
   [[ -z ${2-} ]] || ((SECONDS < $2)) || { kill -TERM "$1" && late+=" $1 "; }
@@ -365,7 +358,6 @@ on_signal() {
   # On another server it may have failed before.
   for folder in "${old[@]:0:1}" $current; do
     grep -qsF -- "$folder|failed|" "$run/points" || record "$folder" interrupted '' ''
-    rename_in_logs interrupted "$folder" "$own_part"
   done
   end_with client_stopped
 }
@@ -404,7 +396,6 @@ watch() {
       sleep 0.5 || true
       stop_tool
       record "$current" failed $((SECONDS - began)) "the server stopped answering"
-      rename_in_logs failed "$current" "$own_part"
       stopping=yes
       finish
       end_with no_answer
@@ -458,7 +449,7 @@ finish() {
 settle() {
   ((${#old[@]} > 0)) && ! runs "${old[@]:10}" || return 0
   set -- "${old[@]}"
-  local folder=$1 part=$run/$1$own_part figures=$8 gate=${10} pid=${11} status=0 said all='' seconds detail=''
+  local folder=$1 part=$run/$1$own_part figures=$8 gate=${10} pid=${11} status=0 said all='' seconds state=finished detail=''
   kind='' busy=0 reason=$9
   mkdir -p "$part" || stop_if_full
   if [[ -n $pid ]]; then
@@ -495,15 +486,11 @@ settle() {
   if ((parts == 0 || replica == 0)); then
     ((parts > 0 || replicas == 1)) || detail="on server $replica"
     [[ -n $reason ]] || put_down finished "$folder" || reason="it is valid, and could not be stored as $results/$folder"
-    [[ -n $reason ]] || record "$folder" finished $seconds "$detail" "$all"
-    [[ -z $reason ]] || {
-      record "$folder" failed $seconds "$reason" "$all"
-      stop_if_full
-      rename_in_logs failed "$folder" ''
-      put_down failed "$folder" || stop_if_full
-    }
+    [[ -z $reason ]] || state=failed detail=$reason
+    record "$folder" $state $seconds "$detail" "$all"
+    [[ $state == finished ]] || { stop_if_full && put_down failed "$folder"; } || stop_if_full
   fi
-  settled=$((settled + 1))
+  kinds+=("$kind")
   if [[ -z $reason ]]; then
     learn "$2" "$5" $seconds $((busy > 0 ? busy + 1000 * $7 : 0))
     in_flight=$((in_flight + busy)) result_at=$SECONDS
@@ -515,9 +502,7 @@ settle() {
   [[ -n $stopping$current ]] || completes 30 || { say "error: the server stopped answering: $answer" >&2 && return 1; }
   failed=$((failed + 1))
   # A tool that cannot work would fail at each point.
-  if ((settled == 1)); then
-    first_kind=$kind
-  elif ((settled == 2)) && [[ -n $kind && $kind == "$first_kind" ]]; then
+  if [[ ${#kinds[@]} == 2 && -n $kind && $kind == "${kinds[0]}" ]]; then
     broken="the first two points failed in the same way ($kind), and no request was completed"
     say "error: $broken; the others are not measured" >&2
   fi
@@ -525,18 +510,17 @@ settle() {
 
 main() {
   local point use_case isl osl concurrency requests prompts seed work folder needed time_left number=0 left=0
-  local absent=() command
+  local absent='' command
   # Own lines may have used these names.
-  old=() failed=0 settled=0 first_kind='' broken=''
+  old=() failed=0 kinds=() broken=''
   trap on_signal TERM INT
   trap 'say "error: line $LINENO of the client failed" >&2' ERR
   for command in "$tool" curl timeout awk find df; do
-    command -v "$command" >/dev/null || absent+=("$command")
+    command -v "$command" >/dev/null || absent+=", $command"
   done
-  [[ $tokenizer_path != /* || -e $tokenizer_path ]] || absent+=("the tokenizer $tokenizer_path (in its image, or under a mount)")
-  if ((${#absent[@]} > 0)); then
-    printf -v command '%s, ' "${absent[@]}"
-    say "missing in the client's container: ${command%, } (PATH there is $PATH)" >&2
+  [[ $tokenizer_path != /* || -e $tokenizer_path ]] || absent+=", the tokenizer $tokenizer_path (in its image, or under a mount)"
+  if [[ -n $absent ]]; then
+    say "missing in the client's container: ${absent:2} (PATH there is $PATH)" >&2
     end_with client_lacks
   fi
   start_next
