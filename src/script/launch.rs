@@ -129,7 +129,7 @@ impl Launch {
             },
             mpi: quoted(settings.mpi()),
             server_command: array(&packed(rows(&server.command))),
-            server_environment: array(&all_quoted(assignments(&server.environment))),
+            server_environment: array(&packed(all_quoted(assignments(&server.environment)))),
             server_secrets: array(&packed(all_quoted(&server.secrets))),
             secrets: array(&packed(all_quoted(SECRETS))),
             in_server: own_lines(settings, HookPlace::InServer),

@@ -9,12 +9,9 @@ last_words() {
 }
 # ends_within SECONDS PID...: waits at most so long until none of these is at work.
 ends_within() {
-  local tries=$(($1 * 10)) pid
+  local end=$((SECONDS + $1)) pid
   for pid in "${@:2}"; do
-    while at_work "$pid"; do
-      ((tries-- > 0)) || return 1
-      sleep 0.1
-    done
+    while at_work "$pid"; do ((SECONDS < end)) && sleep 0.1 || return 1; done
   done
 }
 # step_ids PATTERN: the ids of the steps whose names match, as server.0 and client.0.

@@ -48,9 +48,7 @@ server_command=(
   --tensor-parallel-size '{gpus}' --quantization fp8 --served-model-name '{served_model_name}'
 )
 server_environment=(
-  'HF_HOME={cache_path}/huggingface'
-  'NIM_CACHE_PATH={cache_path}'
-  'NIM_MODEL_NAME={model_path}/'
+  'HF_HOME={cache_path}/huggingface' 'NIM_CACHE_PATH={cache_path}' 'NIM_MODEL_NAME={model_path}/'
   'NIM_SERVER_PORT={port}'
 )
 # Secrets that the server gets, and those that are taken from it.
@@ -365,10 +363,7 @@ readonly driver=${driver# } gpu_model
 
 # sum_of FILE...: a checksum of their lengths, beginnings and ends: to read all of a model would take minutes.
 sum_of() {
-  local file
-  for file in "$@"; do
-    stat -L -c %s -- "$file" && head -c 65536 -- "$file" && tail -c 65536 -- "$file"
-  done | sha256sum | cut -c -16
+  { stat -L -c %s -- "$@" && head -qc 65536 -- "$@" && tail -qc 65536 -- "$@"; } | sha256sum | cut -c -16
 }
 # What defines a measurement beside its point, a line each: it stands in each point's folder, in measurement.txt, and a
 # point of an earlier job counts only where it is the same.
@@ -405,11 +400,9 @@ counts() {
     here=${REPLY%$'\n'*} here=${here:0:65536} there=$(text_of "$1/measurement.txt" | head -n -1 | head -c 65536) REPLY=same
     [[ $here$'\n'$there != *$'\n'gpu_model=$'\n'* ]] ||
       here=$(sed '/^gpu_model=/d' <<<"$here") there=$(sed '/^gpu_model=/d' <<<"$there")
-    if [[ -z $there ]]; then
-      REPLY="nothing in it says what was measured: it is empty, or of an older version"
-    elif [[ $there != "$here" ]]; then
+    [[ $there == "$here" ]] ||
       REPLY="there: $(grep -avxFe "$here" <<<"$there") here: $(grep -avxFe "$there" <<<"$here")"
-    fi
+    [[ -n $there ]] || REPLY="nothing in it says what was measured: it is empty, or of an older version"
     REPLY=${REPLY:0:2000}
     differs[$1]=${REPLY//[^ -~]/ }
   fi
@@ -733,9 +726,10 @@ drop_next() {
 # is removed.
 cause=client_failed
 trap 'status=$?; trap "" TERM INT; drop_next; keep ended "$cause $status"; rm -rf -- "$own_home" || true' EXIT
-# end_with CAUSE
+# end_with CAUSE [WORD...]
 end_with() {
   cause=$1
+  (($# == 1)) || say "error: ${*:2}" >&2
   [[ $1 == finished ]] && exit 0 || exit 1
 }
 # report KEY=VALUE...: how far this client is; ms in flight / s from ready to the last result / points that were short.
@@ -743,9 +737,7 @@ in_flight=0 ready_at=0 result_at=0 too_short=0
 report() { keep state "$@" "in_flight=$in_flight/$((result_at - ready_at))/$too_short"; }
 # A few blocks are often left: a file that does not fit is not begun, and df rounds up.
 stop_if_full() {
-  df -P -k "$run" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' || return 0
-  say "error: no space is left in $results" >&2
-  end_with no_space
+  ! df -P -k "$run" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' || end_with no_space "no space is left in $results"
 }
 
 # put_down WORD FOLDER: launch.sh brings out what lies there.
@@ -772,7 +764,7 @@ meet() {
     until [[ -e $here.$number ]]; do
       # Who ended comes no more, but may have come before.
       [[ ! -e $run/ended.$number || -e $here.$number ]] ||
-        { say "error: the client of server $number ended before it came to $1" >&2 && end_with left_alone; }
+        end_with left_alone "the client of server $number ended before it came to $1"
       sleep 0.1
     done
     REPLIES[number]=$(<"$here.$number")
@@ -842,17 +834,12 @@ wait_until_ready() {
   report state=loading
   until refused=0 && is_healthy && lists_model && completes 60 && is_own; do
     refusals=$((refused > 0 ? refusals + 1 : 0))
-    if ((refusals == 2)); then
-      say "error: the server does not take requests as $tool_name sends them, which beside model and messages say" \
+    ((refusals < 2)) ||
+      end_with refused "the server does not take requests as $tool_name sends them, which beside model and messages say" \
         "$request_fields: $answer; to leave out what it does not take, write ignore_eos = false or min_tokens = false" \
-        "under [client] in the recipe, and make launch.sh anew" >&2
-      end_with refused
-    fi
+        "under [client] in the recipe, and make launch.sh anew"
     waited=$(($(printf '%(%s)T' -1) - server_started))
-    if ((waited >= ready_timeout)); then
-      say "error: the server was not ready within $ready_timeout s; $answer" >&2
-      end_with not_ready
-    fi
+    ((waited < ready_timeout)) || end_with not_ready "the server was not ready within $ready_timeout s; $answer"
     if ((waited >= reported + 30)); then
       reported=$waited
       say "waiting for the server since $waited s: $answer"
@@ -1098,7 +1085,8 @@ watch() {
   watcher=$!
   set +m
   while runs "$tool_pid" "$limit" && ! is_over; do
-    if ! runs "$watcher" || ! settle; then
+    settle
+    if ! runs "$watcher"; then
       # When Slurm ends the step, its signal may come to these two a moment before it comes here.
       sleep 0.5 || true
       stop_tool
@@ -1143,20 +1131,21 @@ measure() {
     learn "$2" "$9" $((SECONDS - began)) $(($(<"$gate/over") + 1000 * warm_time))
   fi
   tool_pid='' current=''
-  settle || end_with no_answer
+  settle
 }
 # finish: the last point is settled.
 finish() {
   while ((${#old[@]} > 0)); do
-    settle || end_with no_answer
+    settle
     sleep 0.2 || true
   done
 }
-# settle: what the last point is, once its tool has ended. False when the server does not answer any more.
+# settle: what the last point is, once its tool has ended.
 settle() {
   ((${#old[@]} > 0)) && ! runs "${old[@]:10}" || return 0
   set -- "${old[@]}"
-  local folder=$1 part=$run/$1$own_part figures=$8 gate=${10} pid=${11} status=0 said all='' seconds state=finished detail=''
+  local folder=$1 part=$run/$1$own_part figures=$8 gate=${10} pid=${11}
+  local status=0 said all='' seconds state=finished detail=''
   kind='' busy=0 reason=$9
   mkdir -p "$part" || stop_if_full
   if [[ -n $pid ]]; then
@@ -1206,7 +1195,7 @@ settle() {
   fi
   say "error: $folder failed: $reason" >&2
   # While another point is measured, its watcher asks.
-  [[ -n $stopping$current ]] || completes 30 || { say "error: the server stopped answering: $answer" >&2 && return 1; }
+  [[ -n $stopping$current ]] || completes 30 || end_with no_answer "the server stopped answering: $answer"
   failed=$((failed + 1))
   # A tool that cannot work would fail at each point.
   if [[ ${#kinds[@]} == 2 && -n $kind && $kind == "${kinds[0]}" ]]; then
@@ -1226,10 +1215,7 @@ main() {
     command -v "$command" >/dev/null || absent+=", $command"
   done
   [[ $tokenizer_path != /* || -e $tokenizer_path ]] || absent+=", the tokenizer $tokenizer_path (in its image, or under a mount)"
-  if [[ -n $absent ]]; then
-    say "missing in the client's container: ${absent:2} (PATH there is $PATH)" >&2
-    end_with client_lacks
-  fi
+  [[ -z $absent ]] || end_with client_lacks "missing in the client's container: ${absent:2} (PATH there is $PATH)"
   start_next
   wait_until_ready
   for point in "${points[@]}"; do
@@ -1292,12 +1278,9 @@ last_words() {
 }
 # ends_within SECONDS PID...: waits at most so long until none of these is at work.
 ends_within() {
-  local tries=$(($1 * 10)) pid
+  local end=$((SECONDS + $1)) pid
   for pid in "${@:2}"; do
-    while at_work "$pid"; do
-      ((tries-- > 0)) || return 1
-      sleep 0.1
-    done
+    while at_work "$pid"; do ((SECONDS < end)) && sleep 0.1 || return 1; done
   done
 }
 # step_ids PATTERN: the ids of the steps whose names match, as server.0 and client.0.
