@@ -81,7 +81,7 @@ pub(crate) struct Launch {
     /// What a task adds to the server, behind the task's number and what it is.
     additions: Quoted,
     /// Job ids with commas between them.
-    resume: Quoted,
+    resume: Option<Quoted>,
     requeue_limit: u32,
     /// Seconds before the time limit in which nothing is measured.
     reserve: u32,
@@ -156,14 +156,10 @@ impl Launch {
             points: array(&all_quoted(recipe.point_rows())),
             tasks: recipe.task_count().unwrap_or_default(),
             additions: array(&additions(recipe)),
-            resume: quoted(
-                settings
-                    .resumed_jobs()
-                    .iter()
-                    .map(AsRef::as_ref)
-                    .collect::<Vec<&str>>()
-                    .join(","),
-            ),
+            resume: (!settings.resumed_jobs().is_empty()).then(|| {
+                let jobs = settings.resumed_jobs().iter().map(AsRef::as_ref);
+                quoted(jobs.collect::<Vec<&str>>().join(","))
+            }),
             requeue_limit: if directives.is_set(OptionName::Requeue) {
                 settings.max_requeues()
             } else {

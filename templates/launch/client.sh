@@ -22,8 +22,7 @@ drop_next() {
   rm -rf -- "$next_gate" "${run:?}/$next_folder$own_part" || true
   next_pid=
 }
-# The last act is to leave the cause of the end where launch.sh looks for it: the step ends later, when its container
-# is removed.
+# The last act is to say how it ended: the step ends later, when its container is removed.
 cause=client_failed
 trap 'status=$?; trap "" TERM INT; drop_next; keep ended "$cause $status"; rm -rf -- "$own_home" || true' EXIT
 # end_with CAUSE [WORD...]
@@ -43,8 +42,7 @@ stop_if_full() {
 # put_down WORD FOLDER: launch.sh brings out what lies there.
 put_down() { mkdir -p "$run/$1" && mv -nT -- "$run/$2" "$run/$1/$2" && [[ ! -e $run/$2 ]]; }
 
-# record FOLDER STATE SECONDS DETAIL [FIGURES]: a row for the manifest. The figures are a line of each server: requests of
-# the warm-up, tokens looked up in the prefix cache, and found.
+# record FOLDER STATE SECONDS DETAIL [FIGURES]: a row for the manifest, with the sums of the servers' figures, a line each.
 record() {
   local figures=''
   (($# < 5)) || figures=$(awk '{ warm += $1; asked += $2; found += $3; if ($2 == "null") none = 1 }
@@ -52,8 +50,7 @@ record() {
   printf '%s|%s|%s|%s|%s\n' "$1" "$2" "$3" "$figures" "${4//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
 }
 
-# meet PLACE WORDS: in REPLIES, the words of all clients that measure together, by their number, once all have come to
-# this place.
+# meet PLACE WORDS: waits until all clients that measure together have come to this place; in REPLIES, their words.
 meet() {
   local here=$run/meet.$1 number
   REPLIES=("$2")
@@ -102,8 +99,7 @@ lists_model() {
   answer="/v1/models does not name $served_model_name: ${answer//[^ -~]/?}"
   return 1
 }
-# chat TOKENS OPTION...: asks for so many tokens, with the fields of the tool's own requests and the prompt on standard
-# input.
+# chat TOKENS OPTION...: asks for so many tokens as the tool would, with the prompt on standard input.
 chat() {
   {
     printf '{"model": "%s", "messages": [{"role": "user", "content": "' "$served_model_name"
@@ -111,8 +107,7 @@ chat() {
     printf '"}], %s}' "${request_fields//: 4/: $1}"
   } | curl --silent --header 'Content-Type: application/json' --data @- "${@:2}" "http://$url/v1/chat/completions"
 }
-# completes SECONDS: one small completion, streamed. $refused is the HTTP status when the server does not take such a
-# request, else 0.
+# completes SECONDS: one small completion, streamed. $refused is the HTTP status when it does not take such requests, or 0.
 completes() {
   local status
   refused=0
@@ -166,7 +161,6 @@ may_have_completed() {
   [[ $(find "$1" -name 'profile_export.json*' -exec grep -El '"response_timestamps": *\[ *[0-9]|"request_latency"' {} +) ]]
 }
 # check_result FOLDER OUTPUT_TOKENS REQUESTS: true when it is a valid result, with $busy, else $reason says what is wrong.
-# The tool has claimed success before with less.
 check_result() {
   local folder=$1 table=$1/$result_table found stamps=''
   # Some releases write into a folder of their own inside the one given. Those of phases are not of the whole run.
@@ -330,8 +324,7 @@ runs() {
   [[ -z ${2-} ]] || ((SECONDS < $2)) || { kill -TERM "$1" && late+=" $1 "; }
   kill -0 "$1"
 } 2>/dev/null
-# timeout hands a signal on to its group; what is left of that is killed. Requests of the warm-up have no group: they
-# end with the step.
+# timeout hands a signal on to its group; what is left of that is killed. The warm-up has no group, and ends with the step.
 stop_tool() {
   local tries=20
   kill -TERM "$tool_pid" 2>/dev/null || true

@@ -8,8 +8,7 @@ readonly driver=${driver# } gpu_model
 sum_of() {
   { stat -L -c %s -- "$@" && head -qc 65536 -- "$@" && tail -qc 65536 -- "$@"; } | sha256sum | cut -c -16
 }
-# What defines a measurement beside its point, a line each: it stands in each point's folder, in measurement.txt, and a
-# point of an earlier job counts only where it is the same.
+# What defines a measurement beside its point: a point counts only where its measurement.txt says the same.
 definition=$(
   printf '%s=%s\n' server_image "${fetched[server]:-unknown} $(sum_of "$stage_path/$server_image")" \
     client_image "${fetched[client]:-unknown} $(sum_of "$stage_path/$client_image")" \

@@ -67,8 +67,10 @@ readonly additions={{ additions }}
 # The sweep, in order: use case, input tokens, output tokens, concurrency, requests, number and seed of its prompts.
 result_name={{ result_name }}
 points={{ points }}
+{%- if let Some(jobs) = resume %}
 # Jobs whose finished points count as finished here, with commas between them; RESUME_JOB_ID wins.
-readonly default_resume_job_id={{ resume }}
+readonly default_resume_job_id={{ jobs }}
+{%- endif %}
 {%- if requeue_limit > 0 %}
 # How often the job may requeue itself when its time is up.
 readonly requeue_limit={{ requeue_limit }}

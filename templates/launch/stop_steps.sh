@@ -1,6 +1,5 @@
 running() { kill -0 "$1" 2>/dev/null; }
-# By the process of a client's step, the file in which the client leaves the cause of its end as its last act. Its
-# step ends later: it still removes the container.
+# By the process of a client's step, the file that its last act leaves: the step ends later, without its container.
 declare -A last_act=()
 at_work() { local REPLIES && running "$1" && ! last_words "${last_act[$1]-}"; }
 # last_words FILE: in REPLIES, the cause of a client's end and its exit code; false unless it left such words there.

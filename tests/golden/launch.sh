@@ -94,8 +94,6 @@ points=(
   'chat 128 128 1 20 20 1582286884'
   'summarization 4096 512 1 20 20 169410275'
 )
-# Jobs whose finished points count as finished here, with commas between them; RESUME_JOB_ID wins.
-readonly default_resume_job_id=''
 # For how many seconds before the time is up no point may be measured.
 readonly reserve=40
 # Mounts added to both containers.
@@ -311,7 +309,7 @@ fi
 
 # Points of earlier jobs: of those that are named, of all tasks of an array, and of those that they resumed.
 runs=("$job_id")
-IFS=, read -r -a resumed <<<"${RESUME_JOB_ID:-$default_resume_job_id}"
+IFS=, read -r -a resumed <<<"${RESUME_JOB_ID:-${default_resume_job_id-}}"
 for id in "${resumed[@]}"; do
   # Slurm's commands write 4711_3.
   id=${id/_/-} found=${#runs[@]}
@@ -365,8 +363,7 @@ readonly driver=${driver# } gpu_model
 sum_of() {
   { stat -L -c %s -- "$@" && head -qc 65536 -- "$@" && tail -qc 65536 -- "$@"; } | sha256sum | cut -c -16
 }
-# What defines a measurement beside its point, a line each: it stands in each point's folder, in measurement.txt, and a
-# point of an earlier job counts only where it is the same.
+# What defines a measurement beside its point: a point counts only where its measurement.txt says the same.
 definition=$(
   printf '%s=%s\n' server_image "${fetched[server]:-unknown} $(sum_of "$stage_path/$server_image")" \
     client_image "${fetched[client]:-unknown} $(sum_of "$stage_path/$client_image")" \
@@ -427,9 +424,8 @@ name_points() {
   done
 }
 
-# look_up FOLDER: in REPLIES, what the client last said of this point: a state (finished, failed, interrupted, left out,
-# not run), seconds, a detail for people, and how many requests warmed the server up, tokens were looked up in its prefix
-# cache, and found there.
+# look_up FOLDER: in REPLIES, what the client last said of this point: a state, seconds, a detail for people, and how many
+# requests warmed the server up, tokens were looked up in its prefix cache, and found there.
 look_up() {
   local state seconds figures detail number='(null|0|[1-9][0-9]{0,14})' LC_ALL=C
   IFS='|' read -r _ state seconds figures detail < <(text_of "$run/points" |
@@ -558,8 +554,7 @@ printf -v started '%(%FT%T%z)T' -1
 readonly started
 # Each run of a job has its own: a requeued job keeps what its earlier runs wrote.
 [[ ! -e $manifest ]] || set_aside "$manifest" earlier
-# How the job ends: exit code (null while it runs), cause in a fixed word and in a sentence, what people can do, the
-# number of the server that it is about.
+# How the job ends: exit code (null while it runs), cause in a fixed word and a sentence, what to do, and which server's.
 code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' in_flight_percent='' cause_lines=() advice=()
 print_manifest() {
   local number use_case isl osl concurrency requests prompts seed separator='' end=null
@@ -591,7 +586,6 @@ print_manifest() {
   done
   printf '\n  ]\n}\n'
 }
-# The same to its file.
 write_manifest() { put "$manifest" "$(print_manifest)"; }
 
 # ---- The steps: a server's and its client's ---------------------------------------
@@ -722,8 +716,7 @@ drop_next() {
   rm -rf -- "$next_gate" "${run:?}/$next_folder$own_part" || true
   next_pid=
 }
-# The last act is to leave the cause of the end where launch.sh looks for it: the step ends later, when its container
-# is removed.
+# The last act is to say how it ended: the step ends later, when its container is removed.
 cause=client_failed
 trap 'status=$?; trap "" TERM INT; drop_next; keep ended "$cause $status"; rm -rf -- "$own_home" || true' EXIT
 # end_with CAUSE [WORD...]
@@ -743,8 +736,7 @@ stop_if_full() {
 # put_down WORD FOLDER: launch.sh brings out what lies there.
 put_down() { mkdir -p "$run/$1" && mv -nT -- "$run/$2" "$run/$1/$2" && [[ ! -e $run/$2 ]]; }
 
-# record FOLDER STATE SECONDS DETAIL [FIGURES]: a row for the manifest. The figures are a line of each server: requests of
-# the warm-up, tokens looked up in the prefix cache, and found.
+# record FOLDER STATE SECONDS DETAIL [FIGURES]: a row for the manifest, with the sums of the servers' figures, a line each.
 record() {
   local figures=''
   (($# < 5)) || figures=$(awk '{ warm += $1; asked += $2; found += $3; if ($2 == "null") none = 1 }
@@ -752,8 +744,7 @@ record() {
   printf '%s|%s|%s|%s|%s\n' "$1" "$2" "$3" "$figures" "${4//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
 }
 
-# meet PLACE WORDS: in REPLIES, the words of all clients that measure together, by their number, once all have come to
-# this place.
+# meet PLACE WORDS: waits until all clients that measure together have come to this place; in REPLIES, their words.
 meet() {
   local here=$run/meet.$1 number
   REPLIES=("$2")
@@ -802,8 +793,7 @@ lists_model() {
   answer="/v1/models does not name $served_model_name: ${answer//[^ -~]/?}"
   return 1
 }
-# chat TOKENS OPTION...: asks for so many tokens, with the fields of the tool's own requests and the prompt on standard
-# input.
+# chat TOKENS OPTION...: asks for so many tokens as the tool would, with the prompt on standard input.
 chat() {
   {
     printf '{"model": "%s", "messages": [{"role": "user", "content": "' "$served_model_name"
@@ -811,8 +801,7 @@ chat() {
     printf '"}], %s}' "${request_fields//: 4/: $1}"
   } | curl --silent --header 'Content-Type: application/json' --data @- "${@:2}" "http://$url/v1/chat/completions"
 }
-# completes SECONDS: one small completion, streamed. $refused is the HTTP status when the server does not take such a
-# request, else 0.
+# completes SECONDS: one small completion, streamed. $refused is the HTTP status when it does not take such requests, or 0.
 completes() {
   local status
   refused=0
@@ -866,7 +855,6 @@ may_have_completed() {
   [[ $(find "$1" -name 'profile_export.json*' -exec grep -El '"response_timestamps": *\[ *[0-9]|"request_latency"' {} +) ]]
 }
 # check_result FOLDER OUTPUT_TOKENS REQUESTS: true when it is a valid result, with $busy, else $reason says what is wrong.
-# The tool has claimed success before with less.
 check_result() {
   local folder=$1 table=$1/$result_table found stamps=''
   # Some releases write into a folder of their own inside the one given. Those of phases are not of the whole run.
@@ -1030,8 +1018,7 @@ runs() {
   [[ -z ${2-} ]] || ((SECONDS < $2)) || { kill -TERM "$1" && late+=" $1 "; }
   kill -0 "$1"
 } 2>/dev/null
-# timeout hands a signal on to its group; what is left of that is killed. Requests of the warm-up have no group: they
-# end with the step.
+# timeout hands a signal on to its group; what is left of that is killed. The warm-up has no group, and ends with the step.
 stop_tool() {
   local tries=20
   kill -TERM "$tool_pid" 2>/dev/null || true
@@ -1268,8 +1255,7 @@ CLIENT
 }
 
 running() { kill -0 "$1" 2>/dev/null; }
-# By the process of a client's step, the file in which the client leaves the cause of its end as its last act. Its
-# step ends later: it still removes the container.
+# By the process of a client's step, the file that its last act leaves: the step ends later, without its container.
 declare -A last_act=()
 at_work() { local REPLIES && running "$1" && ! last_words "${last_act[$1]-}"; }
 # last_words FILE: in REPLIES, the cause of a client's end and its exit code; false unless it left such words there.
@@ -1319,8 +1305,7 @@ client_end() {
   REPLIES=(client_failed "$status")
 }
 
-# Lines as people may read them: without what a progress bar wrote before, colours and control characters. A failed point
-# was written elsewhere.
+# Lines as people may read them: without progress bars, colours, control characters, and the old folder of a failed point.
 plain() { LC_ALL=C sed $'s/\r*$//; s/.*\r//; s/\e\\[[0-9;?]*[A-Za-z]//g; s/\t/ /g; s/[^ -~]//g; s|/\\.run_|/failed_|g'; }
 # show_cause LOG: the lines of a log that look like the cause of its end, then the last ones. What a server writes is
 # hostile: it is read in bounded memory, and shown in part. A client's image names the logs of its points.
