@@ -14,6 +14,7 @@ mod client;
 mod client_options;
 mod genai_perf;
 mod model;
+mod own_options;
 mod server;
 mod sweep;
 mod tasks;
@@ -27,6 +28,7 @@ pub use self::genai_perf::GenaiPerfVersion;
 pub(crate) use self::genai_perf::{DEFAULT_TOKENIZER, Feature};
 pub(crate) use self::model::{ENGINE_LINK, INDEX};
 pub use self::model::{Engine, Model, ModelSource, Weights};
+pub use self::own_options::ClientOptions;
 pub use self::server::{Architecture, PrefixCache, Server, Variant};
 pub use self::sweep::{ArrayBy, ReplicaUse, Sweep, SweepPoint};
 pub use self::values::{
