@@ -101,7 +101,8 @@ const CLIENTS: [(&str, &str); 9] = [
     (
         "GenAI-Perf 24.12",
         "tool = { genai_perf = '24.12' }\n\
-         goodput = { time_to_first_token = 500, inter_token_latency = '12.5' }",
+         goodput = { time_to_first_token = 500, inter_token_latency = '12.5' }\n\
+         options = ['--extra-inputs', 'temperature:0', '--verbose']",
     ),
     (
         "GenAI-Perf 25.01",
@@ -119,7 +120,8 @@ const CLIENTS: [(&str, &str); 9] = [
     (
         "AIPerf, all",
         "tool = { aiperf = '0.13.0' }\n\
-         goodput = { time_to_first_token = 500, inter_token_latency = '12.5' }",
+         goodput = { time_to_first_token = 500, inter_token_latency = '12.5' }\n\
+         options = ['--extra-inputs', '{\"stop\": [\"it\\u0027s: 4\"]}', '--header', 'X-Run:nightly']",
     ),
 ];
 

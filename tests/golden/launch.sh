@@ -823,7 +823,7 @@ wait_until_ready() {
     ((refusals < 2)) ||
       end_with refused "the server does not take requests as $tool_name sends them, which beside model and messages say" \
         "$request_fields: $answer; to leave out what it does not take, write ignore_eos = false or min_tokens = false" \
-        "under [client] in the recipe, and make launch.sh anew"
+        "under [client] in the recipe, or take it out of its options, and make launch.sh anew"
     waited=$(($(printf '%(%s)T' -1) - server_started))
     ((waited < ready_timeout)) || end_with not_ready "the server was not ready within $ready_timeout s; $answer"
     if ((waited >= reported + 30)); then
