@@ -189,6 +189,7 @@ check_result() {
       counted = "request count" in of ? of["request count"] : stamps
       counter = "request count" in of ? name " counts" : "profile_export.json has"
       failed = of["error request count"]
+      rate = of["request throughput"] + 0
       output = of["output sequence length"] of["num output token"]
       if (counted + 0 != requests || failed !~ /^[0.]*$/)
         print counter " " counted " requests, " requests " were asked for" (failed ? "; requests that failed: " failed : "")
@@ -196,11 +197,9 @@ check_result() {
         print name " gives " (output == "" ? "no" : output) " tokens as the average output, " osl " were asked for"
       else if (of["output token throughput"] + 0 <= 0)
         print name " says that no tokens were generated"
-      else if ("benchmark duration" in of)
-        printf "%d", 1000 * of["benchmark duration"]
       else
         # A rate has two decimals, and may be 0.00.
-        printf("%d", (of["request throughput"] + 0 > 0 ? 1000 * requests / of["request throughput"] : 0))
+        printf "%d", 1000 * ("benchmark duration" in of ? of["benchmark duration"] : rate > 0 ? requests / rate : 0)
     }' "$table")
   [[ $reason =~ ^[0-9]+$ ]] || return 1
   busy=$reason reason=''

@@ -531,18 +531,15 @@ name_points
 
 # ---- The manifest: what ran, where, and how it ended ----------------------------
 
+# json TEXT...: strings of JSON, with commas between them.
 json() {
-  local text=${1//\\/\\\\}
-  text=${text//\"/\\\"}
-  printf '"%s"' "${text//[[:cntrl:]]/ }"
+  local texts=("${@//\\/\\\\}") list=''
+  texts=("${texts[@]//\"/\\\"}")
+  (($# == 0)) || printf -v list ', "%s"' "${texts[@]//[[:cntrl:]]/ }"
+  printf %s "${list:2}"
 }
 # The same, for what may not be known.
 json_or_null() { if [[ -n $1 ]]; then json "$1"; else printf null; fi; }
-json_list() {
-  local word list=''
-  for word in "$@"; do list+=", $(json "$word")"; done
-  printf '[%s]' "${list#, }"
-}
 # json_image FILE NAME
 json_image() {
   local digest=${2#"${2%%@*}"}
@@ -562,18 +559,18 @@ print_manifest() {
   printf '{\n  "schema": 1'
   printf ',\n  "%s": %s' recipe "$(json "$recipe")" crate_version "$(json "${made_by#* }")" \
     job_id "$(json "$job_id")" restart "$restarts" node "$(json "$SLURM_JOB_NODELIST")" \
-    resumes "$(json_list "${runs[@]:1}")" fingerprint "$(json "$fingerprint")" \
+    resumes "[$(json "${runs[@]:1}")]" fingerprint "$(json "$fingerprint")" \
     gpus "$gpus" gpu_model "$(json_or_null "$gpu_model")" driver "$(json_or_null "$driver")" \
     replicas "$replicas" replica_use "$(json "$replica_use")" prefix_cache "$(json "$prefix_cache")"
   printf ',\n  "images": {\n    "server": %s,\n    "client": %s\n  }' \
     "$(json_image "$server_image" "${fetched[server]}")" "$(json_image "$client_image" "${fetched[client]}")"
   printf ',\n  "%s": %s' weights "$(json_or_null "${fetched[weights]}")" engine "$(json_or_null "${fetched[engine]-}")" \
-    tokenizer "$(json "$tokenizer_path")" server_command "$(json_list "${server_command[@]}")" \
-    server_environment "$(json_list "${server_environment[@]}")" client_command "$(json_list "${client_command[@]}")" \
+    tokenizer "$(json "$tokenizer_path")" server_command "[$(json "${server_command[@]}")]" \
+    server_environment "[$(json "${server_environment[@]}")]" client_command "[$(json "${client_command[@]}")]" \
     start "$(json "$started")" end "$end" ready_seconds "${ready_seconds:-null}" \
     in_flight_percent "${in_flight_percent:-null}" \
     exit_code "$code" exit_cause "$(json "$cause")" exit_reason "$(json "$reason")" exit_replica "$blamed" \
-    cause_lines "$(json_list "${cause_lines[@]}")" advice "$(json_list "${advice[@]}")"
+    cause_lines "[$(json "${cause_lines[@]}")]" advice "[$(json "${advice[@]}")]"
   printf ',\n  "points": ['
   for number in "${!points[@]}"; do
     read -r use_case isl osl concurrency requests prompts seed <<<"${points[number]}"
@@ -883,6 +880,7 @@ check_result() {
       counted = "request count" in of ? of["request count"] : stamps
       counter = "request count" in of ? name " counts" : "profile_export.json has"
       failed = of["error request count"]
+      rate = of["request throughput"] + 0
       output = of["output sequence length"] of["num output token"]
       if (counted + 0 != requests || failed !~ /^[0.]*$/)
         print counter " " counted " requests, " requests " were asked for" (failed ? "; requests that failed: " failed : "")
@@ -890,11 +888,9 @@ check_result() {
         print name " gives " (output == "" ? "no" : output) " tokens as the average output, " osl " were asked for"
       else if (of["output token throughput"] + 0 <= 0)
         print name " says that no tokens were generated"
-      else if ("benchmark duration" in of)
-        printf "%d", 1000 * of["benchmark duration"]
       else
         # A rate has two decimals, and may be 0.00.
-        printf("%d", (of["request throughput"] + 0 > 0 ? 1000 * requests / of["request throughput"] : 0))
+        printf "%d", 1000 * ("benchmark duration" in of ? of["benchmark duration"] : rate > 0 ? requests / rate : 0)
     }' "$table")
   [[ $reason =~ ^[0-9]+$ ]] || return 1
   busy=$reason reason=''
@@ -1332,9 +1328,8 @@ show_cause() {
       level = prefix ~ /ERROR|CRITICAL|FATAL|\[[EF]\]|(^|\[)[EF][0-9]/ ? "E" : prefix ~ /WARN|\[W\]|(^|\[)W[0-9]/ ? "W" : level
       # Neither what is no failure, nor the inside of a traceback.
       if (level == "I" || line ~ /\[dump_input\.py/ || text ~ /^$|^[ ^~]/ && text !~ /^ *(what\(\): |Value error, )/) next
-      if (line ~ /[Ee]ngine ?[Cc]ore.*exited unexpectedly/) keep(1)
-      else if (line ~ /[Ee]ngine core init|[Ee]ngine process failed|EngineDead|initialization failed due to|failed to start|died unexpected|sigquit|[Ww]orker (returned error|died)|MPI_A[Bb]|root cause|Exited with|Terminated|KeyboardInterrupt|SystemExit|Cancelled|CANCELLED|BrokenPipe|ConnectionReset|EOFError|handler failed|leaked |[0-9] validation error/) keep(3)
-      else if (text ~ /^([A-Za-z_][A-Za-z0-9_.]*)?([Ee]rror|Exception|OutOfResources)(:|$)|^ +Value error, /) keep(1)
+      if (line ~ /[Ee]ngine core init|[Ee]ngine process failed|EngineDead|initialization failed due to|failed to start|died unexpected|sigquit|[Ww]orker (returned error|died)|MPI_A[Bb]|root cause|Exited with|Terminated|KeyboardInterrupt|SystemExit|Cancelled|CANCELLED|BrokenPipe|ConnectionReset|EOFError|handler failed|leaked |[0-9] validation error/) keep(3)
+      else if (text ~ /^([A-Za-z_][A-Za-z0-9_.]*)?([Ee]rror|Exception|OutOfResources)(:|$)|^ +Value error, / || line ~ /[Ee]ngine ?[Cc]ore.*exited unexpectedly/) keep(1)
       else if (line ~ /[Oo]ut [Oo]f [Mm]emory|OutOfMemory|oom.kill|OOM.[Kk]ill|CUDA (driver|error|failure)|CUDA_ERROR|[Cc]uda (error|failure)|NCCL (error|WARN)|nccl[A-Z][A-Za-z]*Error|ddress already in use|[Nn]o space left|[Qq]uota exceeded|[Ss]egmentation fault|Bus error|Illegal instruction|core dumped|(^|[ :])Killed|terminate called|[Aa]ssertion.*failed|what\(\): |Error Code [0-9]|nvidia-container-cli|find a profile|match a profile/) keep(level == "W" ? 2 : 1)
       else if (level == "E" || level == "" && (line ~ /(^|[^A-Za-z0-9_"=.-])([Ee]rror|ERROR|FATAL|[Ff]atal): |: (error|failed) |[Pp]ermission denied|No such file|command not found|cannot open shared/ || text ~ /^([Ee]rror|ERROR|[Ff]atal|FATAL|[Ff]ailed|FAILED|[Cc]annot|[Cc]ould not|[Uu]nable|Aborted)([: ]|$)/)) keep(2)
     }
