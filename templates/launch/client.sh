@@ -267,6 +267,17 @@ mkdir "$gates"
 cat >"$gates/perf_analyzer" <<'GATE'
 #!/usr/bin/env bash
 : >"${NIM_SLURM_GATE%/*}/known"
+# Some of its prompts begin alike, so each gets four letters of its own in place of its first three words, which are as
+# many tokens. All releases write a value a line, and JSON has no space within an escape sequence.
+for word; do [[ ${before-} != --input-data ]] || inputs=$word; before=$word; done
+awk -v left="$NIM_SLURM_PROMPTS" -v seed="$NIM_SLURM_SEED" -v letters="$(printf %s {a..z} {A..Z})" '{
+    own = "\"content\": \""
+    for (n = seed + left; length(own) < 20; n = int(n / 52)) own = own substr(letters, n % 52 + 1, 1) " "
+    left -= sub(/^ *"content": "( *[^ ]* [^ ]* [^ ]* )?/, own)
+    print
+  }
+  END { exit left != 0 }' <"${inputs-}" >"$inputs.part" && mv -- "$inputs"{.part,} ||
+  { echo "error: not each of $NIM_SLURM_PROMPTS prompts in ${inputs-no file} got a beginning of its own" >&2 && exit 1; }
 until [[ -e $NIM_SLURM_GATE/open ]]; do [[ -d $NIM_SLURM_GATE ]] && sleep 0.1 || exit; done
 PATH=${PATH/"${NIM_SLURM_GATE%/*}:"/} began=$(date +%s%3N)
 perf_analyzer "$@" || exit
@@ -288,9 +299,9 @@ start_tool() {
   facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5
     [requests]=$6 [prompts]=$7 [seed]=$8)
   fill "${client_command[@]}"
-  # timeout leads a process group of its own; its time is kept elsewhere, since it begins at the gate. Busybox takes 0 for
-  # no time at all.
-  NIM_SLURM_GATE=$gate PATH=$gates:$PATH PYTHONPATH=$gates${PYTHONPATH:+:$PYTHONPATH} timeout -k 10 99999999 "${REPLIES[@]}" \
+  # timeout leads a process group of its own. The point's time begins at the gate; 0 is no time at all to busybox.
+  NIM_SLURM_GATE=$gate NIM_SLURM_PROMPTS=$7 NIM_SLURM_SEED=$8 PATH=$gates:$PATH \
+    PYTHONPATH=$gates${PYTHONPATH:+:$PYTHONPATH} timeout -k 10 99999999 "${REPLIES[@]}" \
     > >(until [[ -e $gate/open ]]; do [[ -d $gate ]] && sleep 0.1 || exit 0; done && exec tee "$gate/log") 2>&1 &
   next_pid=$!
 }
