@@ -295,9 +295,12 @@ GATE
 chmod +x "$gates/perf_analyzer"
 # and AIPerf where it starts its load.
 cat >"$gates/sitecustomize.py" <<'GATE'
-import asyncio, builtins, functools, os, time
+import asyncio, builtins, functools, os, signal, time
 
 gate, build_class = os.environ["NIM_SLURM_GATE"], builtins.__build_class__
+# Slurm's word to stop comes to all processes at once: GenAI-Perf evaluates still what it has measured.
+if b"genai-perf" in open("/proc/self/cmdline", "rb").read():
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 def build(body, name, *bases, **options):
     made = build_class(body, name, *bases, **options)
@@ -368,29 +371,22 @@ watch_server() {
 tool_pid='' watcher='' began=0 current='' gate='' limit='' late='' stopping=
 # Of the point whose tool evaluates, what settle needs to know.
 old=() failed=0 settled=0 first_kind='' broken=
-# runs PID [LIMIT]: true while it does; one that does at LIMIT, in $SECONDS, is told to end.
+# runs PID [LIMIT]: true while it does; one that does at LIMIT, in $SECONDS, is killed with its group.
 runs() {
-  [[ -z ${2-} ]] || ((SECONDS < $2)) || { kill -TERM "$1" && late+=" $1 "; }
+  [[ -z ${2-} ]] || ((SECONDS < $2)) || { late+=" $1 " && kill -KILL -- "-$1" "$1" && wait "$1"; }
   kill -0 "$1"
 } 2>/dev/null
-# timeout hands a signal on to its group; what is left of that is killed. Requests of the warm-up have no group: they
-# end with the step.
-stop_tool() {
-  local tries=20
-  kill -TERM "$tool_pid" 2>/dev/null || true
-  while runs "$tool_pid" && ((tries-- > 0)); do sleep 0.1; done
-  kill -KILL -- "-$tool_pid" 2>/dev/null || true
-  tool_pid=
-}
+# It leaves no results in any case. Requests of the warm-up have no group: they end with the step.
+stop_tool() { { kill -KILL -- "-$tool_pid" "$tool_pid" && wait "$tool_pid"; } 2>/dev/null || true; }
 # launch.sh moves what the point left.
 on_signal() {
-  local tries=8 folder
+  local tries=20 folder
   trap '' TERM INT
   say "stopping: a signal came"
   stopping=signal
   [[ -z $watcher ]] || kill -KILL -- "-$watcher" 2>/dev/null || true
   [[ -z $tool_pid ]] || stop_tool
-  # All of it is measured.
+  # All of it is measured; launch.sh waits for 5 s.
   while ((parts == 0 && ${#old[@]} > 1 && tries-- > 0)); do { settle && sleep 0.2; } || true; done
   # On another server it may have failed before.
   for folder in "${old[@]:0:1}" $current; do
@@ -604,7 +600,6 @@ main() {
     report state=measuring ready_seconds="$ready_seconds" point="$number $point"
     next_number=$((number - 1))
     measure "$folder" "$use_case" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" "$work"
-    report state=ready ready_seconds="$ready_seconds"
   done
   finish
   report state=ready ready_seconds="$ready_seconds"
