@@ -236,6 +236,42 @@ fn a_tool_that_is_started_early_waits_at_its_gate() {
     }
 }
 
+/// Slurm's word to stop a step comes to all of its processes: what GenAI-Perf has measured it evaluates still, and its
+/// client waits for that.
+#[test]
+fn a_measured_point_is_evaluated_after_the_word_to_stop() {
+    let program = r#"#!/usr/bin/env python3
+import os, subprocess, sys, time
+
+def say(word):
+    with open(os.environ["log"], "a") as log:
+        log.write(word + "\n")
+
+say("up")
+subprocess.run(["perf_analyzer"])
+time.sleep(2.5)
+say("evaluated")
+"#;
+    let lines = r#"
+        start_next
+        open_gate
+        until [[ -s $next_gate/over ]]; do sleep 0.1; done
+        old=(one tool) pid=$next_pid next_pid=''
+        say() { :; }
+        settle() { runs "$pid" || { wait "$pid"; old=(); said "settled with $?"; }; }
+        end_with() { said "end with $1"; exit 0; }
+        kill -TERM -- "-$pid"
+        on_signal
+    "#;
+    let said = run_with_tool(&Recipe::llama3_70b_h100x4_fp8(), program, lines);
+    assert!(
+        said.ends_with(
+            "settled with 0: up sent evaluated \nend with client_stopped: up sent evaluated"
+        ),
+        "{said}"
+    );
+}
+
 /// A release whose names are others, and a Python that does not read the client's lines.
 #[test]
 fn a_tool_that_does_not_know_the_gate_is_started_in_its_turn() {
