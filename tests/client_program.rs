@@ -248,7 +248,10 @@ def say(word):
         log.write(word + "\n")
 
 say("up")
-subprocess.run(["perf_analyzer"])
+inputs = os.environ["run"] + "/inputs.json"
+with open(inputs, "w") as file:
+    file.write('"content": "one two three four"\n' * 4)
+subprocess.run(["perf_analyzer", "--input-data", inputs])
 time.sleep(2.5)
 say("evaluated")
 "#;
