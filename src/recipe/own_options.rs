@@ -948,6 +948,18 @@ mod tests {
         }
     }
 
+    /// Those of client.sh, which fills them in.
+    #[test]
+    fn placeholders_are_those_of_the_script() {
+        let client = include_str!("../../templates/launch/client.sh");
+        let (_, facts) = client.split_once("facts=([").unwrap();
+        let (facts, _) = facts.split_once(")\n").unwrap();
+        let names = facts.split(['[', ' ', '\n']);
+        let names = names.filter_map(|part| part.split_once("]=").map(|(name, _)| name));
+        let names: BTreeSet<_> = names.map(|name| format!("{{{name}}}")).collect();
+        assert_eq!(names, PLACEHOLDERS.map(str::to_owned).into());
+    }
+
     #[test]
     fn words_have_their_places() {
         let misplaced = |words: &[&str]| {
