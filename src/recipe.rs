@@ -293,8 +293,25 @@ impl Recipe {
     /// ```
     #[must_use]
     pub fn built_in(name: &str) -> Option<Self> {
-        let (_, text) = BUILT_IN.iter().find(|(own, _)| *own == name)?;
+        let text = Self::built_in_toml(name)?;
         Some(Self::from_toml(text).expect("the built-in recipes are valid"))
+    }
+
+    /// The file of a built-in recipe, with the comments that explain its keys: a beginning
+    /// for one of your own.
+    ///
+    /// ```
+    /// use nim_slurm::Recipe;
+    ///
+    /// let text = Recipe::built_in_toml("llama3-70b-h100x4-fp8").unwrap();
+    /// assert!(text.contains("# GPUs that the server uses on each node.\ngpus = 4\n"));
+    /// assert_eq!(Recipe::from_toml(text)?, Recipe::llama3_70b_h100x4_fp8());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn built_in_toml(name: &str) -> Option<&'static str> {
+        let (_, text) = BUILT_IN.iter().find(|(own, _)| *own == name)?;
+        Some(text)
     }
 
     /// The recipe in a file, or the built-in one of this name. A file wins over a name.

@@ -115,7 +115,7 @@ fn wait_for(refusals: u32, body: &str) -> String {
            fi\n\
            server \"$@\"\n\
          }}\n\
-         end_with() {{ echo \"ends with $1\"; exit 1; }}\n\
+         end_with() {{ echo \"${{*:2}}\"; echo \"ends with $1\"; exit 1; }}\n\
          (wait_until_ready) 2>&1 || true"
     );
     let variables = [

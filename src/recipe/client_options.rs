@@ -82,7 +82,12 @@ impl Client {
                 (&["--service-kind", "openai"], &[])
             }
             ClientTool::GenaiPerf(_) => (&[], &[]),
-            // Its other interfaces are for a terminal.
+            // Its other interfaces are for a terminal. Its collectors of counters end when they find none, as while
+            // the server loads; 0.13 may then call a point with all its answers failed.
+            ClientTool::Aiperf(release) if release >= AiperfVersion::WITH_TELEMETRY => (
+                &[],
+                &["--ui", "none", "--no-server-metrics", "--no-gpu-telemetry"],
+            ),
             ClientTool::Aiperf(_) => (&[], &["--ui", "none"]),
         };
         let fixed = before.iter().chain(&common).chain(after);
@@ -286,7 +291,12 @@ goodput = { request_latency = 5000, time_to_first_token = '12.5' }";
                 "{ aiperf = '0.13.0' }",
                 "goodput = { request_latency = 9, inter_token_latency = 8 }"
             ),
-            "--endpoint-type|chat|--streaming|--ui|none|--goodput|inter_token_latency:8 request_latency:9"
+            "--endpoint-type|chat|--streaming|--ui|none|--no-server-metrics|--no-gpu-telemetry|\
+             --goodput|inter_token_latency:8 request_latency:9"
+        );
+        assert_eq!(
+            words("{ aiperf = '0.3.0' }", ""),
+            "--endpoint-type|chat|--streaming|--ui|none"
         );
     }
 }

@@ -547,6 +547,8 @@ pub struct AiperfVersion(Numbers);
 impl AiperfVersion {
     /// The first release with `--goodput`.
     pub(crate) const WITH_GOODPUT: Self = Self(Numbers([0, 2, 0]));
+    /// The first release with `--no-server-metrics` and `--no-gpu-telemetry`.
+    pub(crate) const WITH_TELEMETRY: Self = Self(Numbers([0, 4, 0]));
     /// The first release that asks each stream for its usage.
     pub(crate) const WITH_USAGE: Self = Self(Numbers([0, 13, 0]));
 

@@ -249,7 +249,9 @@ pub(crate) fn golden() -> Vec<Case> {
     let mut alike_array = Servers::Alike.of(limited.clone());
     alike_array.server.secrets = vec!["NGC_API_KEY".parse().unwrap()];
     let before = HookPlace::Before(ScriptKind::Setup);
-    let before = Settings::new().with_hook(before, "export OWN=1".parse().unwrap());
+    let before = Settings::new()
+        .with_hook(before, "export OWN=1".parse().unwrap())
+        .with_resumed_job("4711".parse().unwrap());
     let tool = |name: &str| plain(name, with_client(first(), client(name)));
     vec![
         plain("default", first()),
