@@ -21,6 +21,8 @@ struct Measured {
     table: String,
     /// The server's log.
     server: String,
+    /// What the tool sent, as it says itself, without blanks.
+    inputs: String,
 }
 
 /// Measures one point with a client. Its files lie in the point's folder, whatever
@@ -69,6 +71,10 @@ fn measure(name: &str, tool: ClientTool, image: &str, keys: impl FnOnce(&mut Cli
         point: point.clone(),
         table: fs::read_to_string(folder.join(table)).unwrap(),
         server,
+        inputs: fs::read_to_string(folder.join("inputs.json"))
+            .unwrap()
+            .split_whitespace()
+            .collect(),
     }
 }
 
@@ -130,20 +136,26 @@ impl Measured {
         );
     }
 
-    /// Own fields were in the first request, which was the launch's own, and no other one was of another shape.
+    /// Own fields were in each of the tool's requests, and in the first one, which was the launch's own. No other
+    /// one was of another shape.
     #[track_caller]
     fn assert_options(&self) {
-        let first = self
-            .server
-            .lines()
-            .find(|line| line.contains("first request body"));
+        let mut lines = self.server.lines();
+        let first = lines.find(|line| line.contains("first request body"));
         let first = first.unwrap_or_else(|| panic!("no request in {}", self.server));
+        let first: String = first.split_whitespace().collect();
         for field in [
-            r#""temperature": 0"#,
-            r#""stop": ["x: 4"]"#,
-            r#""presence_penalty": -0.5"#,
+            r#""temperature":0"#,
+            r#""stop":["x:4"]"#,
+            r#""presence_penalty":-0.5"#,
         ] {
             assert!(first.contains(field), "no {field} in {first}");
+            let count = self.inputs.matches(field).count();
+            let requests = self.inputs.matches("\"messages\":").count();
+            assert!(
+                count == requests && count > 0,
+                "{count} of {requests} have {field}"
+            );
         }
     }
 
