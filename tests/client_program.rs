@@ -828,15 +828,24 @@ fn who_answered_is_looked_at_after_too() {
         may_have_completed() { :; }
         record() { echo "$2: $4"; }
         put_down() { echo "put down as $1"; }
-        for asked in 1 2; do
+        for asked in 1 2 2; do
           true &
           until ! kill -0 $! 2>/dev/null; do command sleep 0.1; done
           old=(p_7 chat 4 4 16 0 0 '0 null null' '' /nowhere $! 100)
           settle
+          : >"$gates/known"
         done
     "#;
+    let theirs = "asked 4 times\nfailed: theirs\nput down as failed\n";
     assert_eq!(
         run_in_client(&Recipe::llama3_70b_h100x4_fp8(), lines, &[]),
-        "asked 4 times\nfailed: theirs\nput down as failed\nput down as finished\nfinished:"
+        format!("{theirs}put down as finished\nfinished: \nput down as finished\nfinished:")
     );
+    // A GenAI-Perf that was never seen at the gate, where its prompts are made to differ.
+    let lines = &lines.replace(": >\"$gates/known\"", "");
+    let said = run_in_client(&Recipe::llama3_70b_h100x4_fp8(), lines, &[]);
+    let reason = "failed: GenAI-Perf did not take perf_analyzer from PATH, so prompts may repeat";
+    assert_eq!(said.matches(reason).count(), 2, "{said}");
+    assert!(!said.contains("finished"), "{said}");
+    assert!(!run_in_client(&aiperf(), lines, &[]).contains("PATH"));
 }
