@@ -11,12 +11,13 @@
 //! | read, judge and compare results | [`results`] |
 //! | test one's own scripts | [`golden_files`] |
 //!
-//! Every block of Rust in them is a test. The commands use this crate's examples:
+//! Every block of Rust in them is a test. The commands are those of the program
+//! `nim-slurm`, which is in this crate behind the feature `cli`: `cargo install nim-slurm --features cli`.
 //!
 //! ```
 //! use nim_slurm::{Plan, Recipe, Settings};
 //!
-//! // cargo run --example llama3_70b_h100x4_fp8 -- --settings FILE --check
+//! // nim-slurm render --settings FILE --check
 //! let settings = Settings::read("examples/settings/exclusive-nodes.toml")?;
 //! let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
 //! assert_eq!(plan.points().len(), 8);

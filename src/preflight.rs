@@ -170,6 +170,25 @@ impl<'a> Preflight<'a> {
         findings
     }
 
+    /// True when all images are in the stage path and whole, and are those of the plan as far
+    /// as setup.sh wrote that down, so that it has nothing to do. False where that cannot be seen.
+    ///
+    /// ```
+    /// use nim_slurm::preflight::Preflight;
+    /// use nim_slurm::{Plan, Recipe, Settings};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let stage = folder.path().to_str().unwrap();
+    ///
+    /// let settings = Settings::new().with_stage_path(stage.parse()?);
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
+    /// assert!(!Preflight::new(&plan, std::env::vars_os()).are_images_there());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn are_images_there(&self) -> bool {
+        stage::stage_path(self, &mut Vec::new()).is_some_and(|path| images::are_there(self, &path))
+    }
+
     /// True when the model is in the stage path and whole, by launch.sh's own rules, so
     /// that it need not be fetched. False where that cannot be seen.
     ///

@@ -14,6 +14,7 @@ mod client;
 mod client_options;
 mod genai_perf;
 mod model;
+mod own_options;
 mod server;
 mod sweep;
 mod tasks;
@@ -27,6 +28,7 @@ pub use self::genai_perf::GenaiPerfVersion;
 pub(crate) use self::genai_perf::{DEFAULT_TOKENIZER, Feature};
 pub(crate) use self::model::{ENGINE_LINK, INDEX};
 pub use self::model::{Engine, Model, ModelSource, Weights};
+pub use self::own_options::ClientOptions;
 pub use self::server::{Architecture, PrefixCache, Server, Variant};
 pub use self::sweep::{ArrayBy, ReplicaUse, Sweep, SweepPoint};
 pub use self::values::{
@@ -291,8 +293,25 @@ impl Recipe {
     /// ```
     #[must_use]
     pub fn built_in(name: &str) -> Option<Self> {
-        let (_, text) = BUILT_IN.iter().find(|(own, _)| *own == name)?;
+        let text = Self::built_in_toml(name)?;
         Some(Self::from_toml(text).expect("the built-in recipes are valid"))
+    }
+
+    /// The file of a built-in recipe, with the comments that explain its keys: a beginning
+    /// for one of your own.
+    ///
+    /// ```
+    /// use nim_slurm::Recipe;
+    ///
+    /// let text = Recipe::built_in_toml("llama3-70b-h100x4-fp8").unwrap();
+    /// assert!(text.contains("# GPUs that the server uses on each node.\ngpus = 4\n"));
+    /// assert_eq!(Recipe::from_toml(text)?, Recipe::llama3_70b_h100x4_fp8());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn built_in_toml(name: &str) -> Option<&'static str> {
+        let (_, text) = BUILT_IN.iter().find(|(own, _)| *own == name)?;
+        Some(text)
     }
 
     /// The recipe in a file, or the built-in one of this name. A file wins over a name.

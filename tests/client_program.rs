@@ -6,7 +6,7 @@ mod client;
 
 use std::fs;
 
-use nim_slurm::recipe::ClientTool;
+use nim_slurm::recipe::{ClientOptions, ClientTool};
 use nim_slurm::{Plan, Recipe, Settings};
 
 use crate::client::run_in_client;
@@ -115,7 +115,7 @@ fn wait_for(refusals: u32, body: &str) -> String {
            fi\n\
            server \"$@\"\n\
          }}\n\
-         end_with() {{ echo \"ends with $1\"; exit 1; }}\n\
+         end_with() {{ echo \"${{*:2}}\"; echo \"ends with $1\"; exit 1; }}\n\
          (wait_until_ready) 2>&1 || true"
     );
     let variables = [
@@ -326,6 +326,98 @@ fn the_tool_is_not_told_what_the_recipe_leaves_out() {
         let said = command(recipe);
         assert!(said.contains(&format!("{max}--conc")), "{said}");
     }
+}
+
+/// What requests say by launch.sh, as bash has it.
+fn request_fields(recipe: Recipe) -> String {
+    let plan = Plan::new(recipe, Settings::new()).unwrap();
+    let launch = plan.launch();
+    let (_, rest) = launch
+        .text()
+        .split_once("\nreadonly request_fields=")
+        .unwrap();
+    rest.lines().next().unwrap().to_owned()
+}
+
+/// Own options come last, but for those of perf_analyzer, and are part of what defines a measurement.
+#[test]
+fn own_options_follow_the_crate_s() {
+    for (tool, end) in [
+        (
+            "genai_perf = '24.05'",
+            " -- --request-count '{requests}' --max-threads '{concurrency}'",
+        ),
+        ("genai_perf = '25.12'", " -- --max-threads '{concurrency}'"),
+        ("aiperf = '0.13.0'", ""),
+    ] {
+        let own = "--verbose --extra-inputs temperature:0";
+        let words = "options = ['--verbose', '--extra-inputs', 'temperature:0']";
+        let text = Recipe::llama3_70b_h100x4_fp8().to_toml();
+        let text = text.replace(
+            "[client.tool]\ngenai_perf = \"0.0.10\"\n",
+            &format!("{words}\ntool.{tool}\n"),
+        );
+        let recipe = Recipe::from_toml(&text).unwrap();
+        assert_eq!(Recipe::from_toml(&recipe.to_toml()).unwrap(), recipe);
+        let said = command(recipe.clone());
+        assert!(said.ends_with(&format!(" {own}{end}")), "{said}");
+        let fields = request_fields(recipe);
+        assert!(
+            fields.ends_with(r#""ignore_eos": true, "temperature":0'"#),
+            "{fields}"
+        );
+    }
+}
+
+/// The small completion and the warm-up ask as the point will; a number of tokens is nothing else.
+#[test]
+fn own_fields_are_in_each_request() {
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+    let json =
+        r#"{"top_k": 40, "stop": ["a: 4"], "chat_template_kwargs": {"enable_thinking": false}}"#;
+    recipe.client.options = ClientOptions::parse_all(["--extra-inputs", json]).unwrap();
+    let fields = request_fields(recipe.clone());
+    let lines = format!(
+        "served_model_name=m request_fields={fields}\ncurl() {{ cat; }}\nchat 128 <<<'Say hello.'"
+    );
+    let body = run_in_client(&recipe, &lines, &[]);
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(
+        (&body["max_tokens"], &body["min_tokens"]),
+        (&128.into(), &128.into())
+    );
+    assert_eq!(body["top_k"], 40);
+    assert_eq!(body["stop"][0], "a: 4");
+    assert_eq!(body["chat_template_kwargs"]["enable_thinking"], false);
+}
+
+#[test]
+fn own_options_that_a_release_does_not_have() {
+    let refused = |release: &str, words: [&str; 2]| {
+        let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+        recipe.client.tool = ClientTool::GenaiPerf(release.parse().unwrap());
+        recipe.client.options = ClientOptions::parse_all(words).unwrap();
+        Plan::new(recipe, Settings::new())
+            .map(drop)
+            .map_err(|error| error.to_string())
+    };
+    let (header, json) = (["--header", "X-Run:a"], ["--extra-inputs", "{\"a\": 1}"]);
+    assert_eq!(
+        refused("24.12", header).unwrap_err(),
+        "the recipe asks for --header in client.options, which GenAI-Perf 0.0.9 (SDK 24.12) does not know: it came with \
+         0.0.10 (SDK 25.01)"
+    );
+    assert_eq!(
+        refused("24.06", json).unwrap_err(),
+        "the recipe asks for JSON behind --extra-inputs in client.options, which GenAI-Perf 0.0.3 (SDK 24.06) does not \
+         know: it came with 0.0.4 (SDK 24.07)"
+    );
+    assert_eq!(refused("25.01", header), Ok(()));
+    assert_eq!(refused("24.07", json), Ok(()));
+    assert_eq!(
+        refused("25.01", ["a", "--verbose"]).unwrap_err(),
+        "the recipe's client.options has \"a\": an option must stand before it"
+    );
 }
 
 /// The estimate for so much work, after points that were learned.

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use nim_slurm::container::Runtime;
-use nim_slurm::recipe::ArrayBy;
+use nim_slurm::recipe::{ArrayBy, ClientTool};
 use nim_slurm::{HookPlace, Plan, Recipe, ScriptKind, Settings};
 
 use crate::client::client_program;
@@ -25,6 +25,7 @@ fn programs() -> Vec<(String, String)> {
         });
         let mut recipe = Recipe::llama3_70b_h100x4_fp8();
         recipe.sweep.array = Some(ArrayBy::UseCase);
+        recipe.client.tool = ClientTool::Aiperf("0.13.0".parse().unwrap());
         let plan = Plan::new(recipe, settings).unwrap();
         for kind in ScriptKind::ALL {
             let text = plan.script(kind).text().to_owned();

@@ -174,7 +174,9 @@ fn a_change_of_a_line_changes_three_files_at_most() {
     let (mut worst, mut counted, mut tried) = (0, 0, 0);
     for (index, line) in lines.iter().enumerate() {
         let place = format!("{}: {:?}", line.file.display(), line.text);
-        let is_alone = lines.iter().filter(|other| other.text == line.text).count() == 1;
+        // Each script begins with a line that no template has.
+        let is_alone = lines.iter().filter(|other| other.text == line.text).count() == 1
+            && !line.text.starts_with("#!");
         let shown = is_alone.then(|| files_with(&line.text, &files));
         if let Some(shown) = shown {
             assert!(shown <= 3, "{place}: {shown} files");

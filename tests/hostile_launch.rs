@@ -293,7 +293,7 @@ fn clients_do_not_wait_for_one_that_ended() {
     let client = client_program(&script);
     let (keep, meet) = (function(client, "keep"), function(client, "meet"));
     let head = format!(
-        "say() {{ echo \"$*\"; }}\nstop_if_full() {{ :; }}\nend_with() {{ echo \"ends as $1\"; exit 1; }}\n\
+        "say() {{ echo \"$*\"; }}\nstop_if_full() {{ :; }}\nend_with() {{ echo \"${{*:2}}\"; echo \"ends as $1\"; exit 1; }}\n\
          run=$FOLDER parts=2 replica=0\n{keep}\n{meet}\n"
     );
     let folder = tempfile::tempdir().unwrap();

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Documentation alone, and the front door.
-const NO_ROOMS: [&str; 2] = ["guide", "lib"];
+/// The program, documentation alone, and the front door.
+const NO_ROOMS: [&str; 3] = ["bin", "guide", "lib"];
 
 /// A module, and whom it uses.
 type Uses = BTreeMap<String, BTreeSet<String>>;

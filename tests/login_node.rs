@@ -1,4 +1,4 @@
-//! The example on a login node where stand-ins answer for Slurm's programs: what
+//! The program on a login node where stand-ins answer for Slurm's programs: what
 //! the real ones say only when something is wrong, and at once.
 
 use std::fs;
@@ -6,17 +6,12 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
+
+use common::PROGRAM;
 
 #[path = "common/clean.rs"]
 mod clean;
 mod common;
-
-/// The binary, built once.
-fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| common::example("llama3_70b_h100x4_fp8"))
-}
 
 /// What scontrol, squeue and sacct say of a job that they do not know.
 const NO_SUCH_JOB: &str = "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1";
@@ -97,7 +92,7 @@ impl Site {
     }
 
     fn command(&self, flags: &[&str]) -> Command {
-        self.command_of(binary(), flags)
+        self.command_of(Path::new(PROGRAM), flags)
     }
 
     fn command_of(&self, program: &Path, flags: &[&str]) -> Command {
@@ -170,20 +165,20 @@ fn the_job_s_own_word_holds_where_slurm_cannot_tell() {
     ] {
         site.program("sacct", sacct);
         site.write("stage/results/run_7.json", &manifest("0"));
-        site.run(&["--follow=7"])
+        site.run(&["follow", "7"])
             .assert(0, &["launch ended with 0: "], &[]);
         site.write("stage/results/run_7.json", &manifest("6"));
-        site.run(&["--follow=7"])
+        site.run(&["follow", "7"])
             .assert(1, &[], &["error: launch ended with 6: because"]);
         // Nobody says how it ended.
         site.write("stage/results/run_7.json", &manifest("null"));
         let asked = "the controller does not know job 7, and Slurm's accounts cannot be asked";
-        site.run(&["--follow=7"]).assert(1, &[], &[asked]);
+        site.run(&["follow", "7"]).assert(1, &[], &[asked]);
     }
     let unreachable = "echo 'slurm_load_jobs error: Unable to contact slurm controller (connect failure)' >&2; exit 1";
     site.program("scontrol", unreachable);
     site.write("stage/results/run_7.json", &manifest("3"));
-    site.run(&["--follow=7"])
+    site.run(&["follow", "7"])
         .assert(1, &[], &["error: launch ended with 3: because"]);
 }
 
@@ -191,7 +186,7 @@ fn the_job_s_own_word_holds_where_slurm_cannot_tell() {
 fn a_job_that_never_was() {
     let site = Site::new();
     site.program("sacct", "true");
-    site.run(&["--follow=7"]).assert(
+    site.run(&["follow", "7"]).assert(
         1,
         &[],
         &[
@@ -221,12 +216,12 @@ fn the_cause_is_found_behind_the_launch_s_dependency() {
         "error: launch did not start, since setup, job 5, did not end well: FAILED, exit code 2",
         "  | 07:00:00 missing: a login for nvcr.io",
     ];
-    site.run(&["--follow=7"]).assert(1, &[], &cause);
+    site.run(&["follow", "7"]).assert(1, &[], &cause);
 
     // Where Slurm leaves launch in the queue, it would wait for ever.
     let pending = "PENDING Reason=DependencyNeverSatisfied";
     site.write("job_7", &site.job(7, pending, models, "launch.sh", 0));
-    let ended = site.run(&["--follow=7"]);
+    let ended = site.run(&["follow", "7"]);
     ended.assert(1, &[], &cause);
     ended.assert(1, &[], &["to end launch, scancel 7"]);
     // And where the other job is none of this chain.
@@ -240,7 +235,7 @@ fn the_cause_is_found_behind_the_launch_s_dependency() {
             1,
         ),
     );
-    site.run(&["--follow=7"]).assert(
+    site.run(&["follow", "7"]).assert(
         1,
         &[],
         &["error: job 7 waits for a job that has not ended as it must"],
@@ -264,9 +259,9 @@ fn an_end_says_how_to_go_on() {
         "job_7",
         &site.job(7, "FAILED Reason=NonZeroExitCode", "(null)", "launch.sh", 3),
     );
-    let ended = site.run(&["--follow=7"]);
+    let ended = site.run(&["follow", "7"]);
     let report = format!(
-        "to report on them: cargo run --example report -- {}/results --job 7,6,4-1\n",
+        "to report on them: {PROGRAM} report {}/results --job 7,6,4-1\n",
         site.stage()
     );
     ended.assert(
@@ -294,7 +289,7 @@ fn results_that_are_not_there_are_no_success() {
     let follow = |rows: &[String]| {
         let manifest = format!("{start}\"points\": [{}]}}", rows.join(", "));
         site.write("stage/results/run_7.json", &manifest);
-        site.run(&["--follow=7"])
+        site.run(&["follow", "7"])
     };
     let ended = |words: &str| format!("error: launch ended with 0, but {words}");
     let results = format!("{}/results", site.stage());
@@ -344,7 +339,7 @@ fn what_keeps_a_job_waiting_and_what_comes_again_are_told() {
         "echo >>looks; look=$(grep -c '' looks); cat look_$look\n\
          [[ ! -e manifest_$look ]] || cp manifest_$look stage/results/run_7.json",
     );
-    let ended = site.run(&["--follow=7"]);
+    let ended = site.run(&["follow", "7"]);
     ended.assert(
         0,
         &["\njob 7 is held: scontrol release 7 lets it start, scancel 7 ends it\n"],
@@ -394,7 +389,7 @@ fn what_others_write_reaches_no_terminal() {
         &format!("a_7|failed|3||{HOSTILE}\n"),
     );
     site.write("stage/logs/server_7.out", &format!("{HOSTILE}\n"));
-    let ended = site.run(&["--follow=7"]);
+    let ended = site.run(&["follow", "7"]);
     clean::assert_clean(&ended.printed);
     clean::assert_clean(&ended.error);
     let escaped =
@@ -409,14 +404,18 @@ fn what_others_write_reaches_no_terminal() {
     let silent = manifest.replace("cause_lines", "others");
     site.write("stage/results/run_7.json", &silent);
     site.write("looks", "\n\n");
-    let ended = site.run(&["--follow=7"]);
+    let ended = site.run(&["follow", "7"]);
     clean::assert_clean(&ended.printed);
     clean::assert_clean(&ended.error);
     ended.assert(1, &[], &[&format!("  | {escaped}\n")]);
 
-    let mut status = Command::new(common::example("job_status"));
+    let mut status = Command::new(PROGRAM);
     let path = format!("{}:/usr/bin:/bin", site.path("bin").display());
-    let output = status.arg("8").env("PATH", path).output().unwrap();
+    let output = status
+        .args(["status", "8"])
+        .env("PATH", path)
+        .output()
+        .unwrap();
     let ended = Ended::from(output);
     clean::assert_clean(&ended.printed);
     ended.assert(0, &[&format!("nodes=gpu{escaped}\n")], &[]);
@@ -435,7 +434,7 @@ fn what_others_write_reaches_no_terminal() {
             std::os::unix::fs::symlink(site.path("secret"), site.path(log)).unwrap();
         }
         site.write("looks", "\n\n");
-        let ended = site.run(&["--follow=7"]);
+        let ended = site.run(&["follow", "7"]);
         ended.assert(1, &[], &[&reason]);
         assert!(!ended.error.contains("PRECIOUS"), "{ended:#?}");
     }
@@ -449,7 +448,7 @@ fn what_others_write_reaches_no_terminal() {
         assert!(made.unwrap().success());
     }
     site.write("looks", "\n");
-    site.run(&["--follow=7"]).assert(1, &[], &[&reason]);
+    site.run(&["follow", "7"]).assert(1, &[], &[&reason]);
 }
 
 /// sbatch answers with the numbers 1, 2, 3.
@@ -494,12 +493,18 @@ fn ctrl_c_names_all_jobs() {
             &site.job(id, "PENDING Reason=Priority", "(null)", script, 0),
         );
     }
-    let flags = ["--submit", "--models-job", "--follow", "scripts"];
+    let flags = [
+        "submit",
+        "--models-job",
+        "--follow",
+        "--account=proj",
+        "scripts",
+    ];
     let said = interrupt_after(site.start(&flags), "launch, job 3: PENDING");
     for words in [
         "still there: setup, job 1; prepare_models, job 2; launch, job 3\n",
         "  to cancel:    scancel 1 2 3\n",
-        " scripts --follow=3\n",
+        &format!("{PROGRAM} follow 3 --account=proj\n"),
     ] {
         assert!(said.contains(words), "no {words:?} in {said}");
     }
@@ -533,7 +538,7 @@ fn a_setup_that_ended_well_is_told() {
         "stage/results/run_2.json",
         &Site::manifest(0, "0", "done", ""),
     );
-    let ended = site.run(&["--submit", "--follow", "scripts"]);
+    let ended = site.run(&["submit", "--follow", "scripts"]);
     ended.assert(
         0,
         &[
@@ -599,7 +604,7 @@ fn a_refusal_says_what_to_change() {
     );
     site.write("my site.toml", "");
     let flags = [
-        "--submit",
+        "submit",
         "--account",
         "proj",
         "--settings",
@@ -611,11 +616,11 @@ fn a_refusal_says_what_to_change() {
         &[],
         &[
             "what to do: name an account of yours, with --account or account in [slurm] of the settings: sacctmgr",
-            "what else stands in the way: cargo run --example preflight -- '--settings=my site.toml' --account=proj\n",
+            &format!("what else stands in the way: {PROGRAM} check '--settings=my site.toml' --account=proj\n"),
             words,
         ],
     );
-    let mut command = site.command(&["--submit", "scripts"]);
+    let mut command = site.command(&["submit", "scripts"]);
     let ended = Ended::from(command.env("SBATCH_ACCOUNT", "proj").output().unwrap());
     ended.assert(
         1,
@@ -637,7 +642,7 @@ fn scripts_that_are_in_the_queue_already_are_noted() {
         ),
     );
     let note = "note: the same scripts are in the queue already: setup, job 8; launch, job 9; to end those: scancel 8 9\n";
-    site.run(&["--submit", "scripts"])
+    site.run(&["submit", "scripts"])
         .assert(0, &["launch is job 2\n"], &[note]);
 }
 
@@ -645,8 +650,8 @@ fn scripts_that_are_in_the_queue_already_are_noted() {
 fn a_submission_has_the_notes_of_rendering() {
     let site = Site::new();
     site.program("sbatch", SBATCH);
-    for flags in [&["scripts"][..], &["--submit", "scripts"]] {
-        let flags = [&["--time", "30"], flags].concat();
+    for flags in [&["render", "scripts"][..], &["submit", "scripts"]] {
+        let flags = [flags, &["--time", "30"]].concat();
         let notes = [
             "note: launch.sh asks for --time=30, but its server may take 1800 s",
             "note: launch.sh asks Slurm for no GPUs; where",
@@ -659,12 +664,26 @@ fn a_submission_has_the_notes_of_rendering() {
 fn a_model_that_is_there_is_not_demanded() {
     let site = Site::new();
     site.program("sbatch", SBATCH);
-    let submit = || site.run(&["--submit", "scripts"]);
+    let submit = || site.run(&["submit", "scripts"]);
     submit().assert(
         0,
         &["it needs the model, which is not there yet:\n  bash scripts/prepare_models.sh\n"],
         &[],
     );
+    put_model(&site);
+    let last = "stage/llama3-70b-instruct_vhf/trtllm_engine/rank3.engine";
+    fs::remove_file(site.path(last)).unwrap();
+    submit().assert(0, &["it needs the model"], &[]);
+    site.write(last, "data");
+    submit().assert(
+        0,
+        &["launch starts when setup has ended well; the model is there\n"],
+        &[],
+    );
+}
+
+/// The whole model, as far as the login node looks at it.
+fn put_model(site: &Site) {
     let model = "stage/llama3-70b-instruct_vhf";
     for file in [
         "config.json",
@@ -683,14 +702,96 @@ fn a_model_that_is_there_is_not_demanded() {
         r#"{"a": "m.safetensors"}"#,
     );
     site.write(&format!("{model}/m.safetensors"), "data");
-    for rank in 0..3 {
+    for rank in 0..4 {
         site.write(&format!("{model}/trtllm_engine/rank{rank}.engine"), "data");
     }
-    submit().assert(0, &["it needs the model"], &[]);
-    site.write(&format!("{model}/trtllm_engine/rank3.engine"), "data");
-    submit().assert(
-        0,
-        &["launch starts when setup has ended well; the model is there\n"],
-        &[],
+}
+
+/// The recipe's two images, as they were imported.
+fn put_images(site: &Site) {
+    for image in [
+        "nvidia+tritonserver+25.01",
+        "nim+meta+llama3-70b-instruct+1.0.3",
+    ] {
+        let mut superblock = [0; 48];
+        superblock[..4].copy_from_slice(b"hsqs");
+        superblock[40] = 48;
+        let image = site.path(&format!("stage/{image}.sqsh"));
+        fs::write(image, superblock).unwrap();
+    }
+}
+
+/// `run` is one command to results: it checks first, submits what is needed, and follows it.
+#[test]
+fn one_command_to_results() {
+    let site = Site::new();
+    let slurm = format!(
+        "case $1 in --version) echo 'slurm 22.05.8' ;; --test-only) ;; *) {SBATCH} ;; esac"
     );
+    site.program("sbatch", &slurm);
+    site.program("unsquashfs", "exit 0");
+    site.scontrol_reads_files();
+    site.program("df", "printf 'x\\nx x x 999999999 x\\n'");
+    let run = |key: Option<&str>| {
+        let mut command = site.command(&["run", "--time=30", "--sbatch=launch.mem=64G", "scripts"]);
+        command.env("HOME", site.path("")).env_remove("NGC_API_KEY");
+        command.envs(key.map(|key| ("NGC_API_KEY", key)));
+        Ended::from(command.output().unwrap())
+    };
+
+    // All that stands in the way, and nothing was done.
+    let ended = run(None);
+    let way_on = format!(
+        "\nnothing was submitted; to submit it as it is: {PROGRAM} submit --follow --models-job --time=30 \
+         --sbatch=launch.mem=64G scripts\n"
+    );
+    ended.assert(
+        1,
+        &[],
+        &[
+            "\nerror    there is no login for nvcr.io",
+            "\nerror    there is no NGC key",
+            "\nwarning  launch.sh asks for --time=30, but",
+            "\nnote: launch.sh asks Slurm for no GPUs",
+            " things stand in the way; ",
+            &way_on,
+        ],
+    );
+    assert_eq!(ended.printed, "");
+    let time = ended.error.matches("launch.sh asks for --time=30");
+    assert_eq!(time.count(), 1, "each problem once: {ended:#?}");
+    assert!(!site.path("submitted").exists() && !site.path("scripts").exists());
+
+    // What is there is not fetched again.
+    put_model(&site);
+    put_images(&site);
+    let launch = |number| {
+        let job = site.job(number, "COMPLETED Reason=None", "(null)", "launch.sh", 0);
+        site.write(&format!("job_{number}"), &job);
+        let manifest = Site::manifest(0, "0", "done", "");
+        site.write(&format!("stage/results/run_{number}.json"), &manifest);
+    };
+    launch(1);
+    let ended = run(None);
+    ended.assert(
+        0,
+        &[
+            "wrote scripts/launch.sh\n",
+            "the images are there: setup.sh is not submitted\n",
+            "the model is there: prepare_models.sh is not submitted\n",
+            "\nlaunch is job 1\n",
+            "\nlaunch ended with 0: ",
+        ],
+        &["note: launch.sh asks Slurm for no GPUs"],
+    );
+    assert!(!ended.printed.contains("setup is job"), "{ended:#?}");
+
+    // An image that another recipe fetched is not the one that is meant.
+    let image = "stage/nim+meta+llama3-70b-instruct+1.0.3.sqsh.reference";
+    site.write(image, "nvcr.io/nim/meta/llama3-70b-instruct:1.0.0 48\n");
+    let setup = site.job(2, "COMPLETED Reason=None", "(null)", "setup.sh", 0);
+    site.write("job_2", &setup);
+    launch(3);
+    let jobs = "\nsetup is job 2\nlaunch is job 3\n";
+    run(Some("any")).assert(0, &[jobs, "\nlaunch ended with 0: "], &[]);
 }

@@ -310,3 +310,36 @@ fn a_fifo_in_a_file_s_place_holds_nobody_up() {
         cat.wait().unwrap();
     }
 }
+
+/// An own option of the client is refused at its own place, also where the word before it decides.
+#[test]
+fn of_own_options() {
+    let head = REFERENCE.find("[sweep]").unwrap();
+    let (before, after) = REFERENCE.split_at(head);
+    let recipe = format!(
+        "{before}options = [\n  \"--extra-inputs\", \"max_tokens:5\",\n  \"--concurrency\", \"8\",\n]\n{after}"
+    );
+    let line = before.matches('\n').count() + 2;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mine.toml");
+    std::fs::write(&path, &recipe).unwrap();
+    let path = path.to_str().unwrap();
+    assert_eq!(
+        Recipe::read(path).unwrap_err().to_string(),
+        format!(
+            "recipe file {path}: 2 mistakes\n\
+             line {line}, column 21: cannot take \"max_tokens:5\" as option of the client: max_tokens: the recipe's \
+             sweep.use_cases decides that; leave it out here\n  \
+             {line} |   \"--extra-inputs\", \"max_tokens:5\",\n\
+             line {}, column 3: cannot take \"--concurrency\" as option of the client: the recipe's sweep.concurrency \
+             decides that; leave it out here\n  \
+             {} |   \"--concurrency\", \"8\",",
+            line + 1,
+            line + 1,
+        )
+    );
+    assert_eq!(
+        of_recipe(&format!("{before}options = '--verbose'\n{after}")).len(),
+        1
+    );
+}

@@ -1,20 +1,15 @@
-//! The example `preflight` on a machine without Slurm.
+//! `nim-slurm check` on a machine without Slurm.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::OnceLock;
+
+use common::PROGRAM;
 
 mod common;
 
 const SECRET: &str = "nvapi-this-must-not-be-seen";
-
-/// The binary, built once.
-fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| common::example("preflight"))
-}
 
 /// A user's folder, and a `PATH` with nothing on it but what a test puts there.
 struct Home {
@@ -56,7 +51,8 @@ impl Home {
     }
 
     fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
-        Command::new(binary())
+        Command::new(PROGRAM)
+            .arg("check")
             .current_dir(self.path())
             .args(arguments)
             .env_clear()
@@ -441,7 +437,8 @@ fn hostile_variables_are_text() {
 
     let home = Home::new();
     let not_text = std::ffi::OsStr::from_bytes(b"\xff\x1b[31m");
-    let output = Command::new(binary())
+    let output = Command::new(PROGRAM)
+        .arg("check")
         .current_dir(home.path())
         .env_clear()
         .env("PATH", home.path().join("bin"))
@@ -495,8 +492,9 @@ fn a_variable_that_is_read_must_be_text() {
     use std::os::unix::ffi::OsStrExt;
 
     let home = Home::new();
-    let mut command = Command::new(binary());
+    let mut command = Command::new(PROGRAM);
     command
+        .arg("check")
         .env_clear()
         .env("STAGE_PATH", std::ffi::OsStr::from_bytes(b"/nim\xff"));
     let output = command.current_dir(home.path()).output().unwrap();
@@ -710,7 +708,7 @@ fn unreadable_is_not_damaged() {
         home.write(config, "{}");
         fs::set_permissions(home.path().join(hidden), fs::Permissions::from_mode(0o000)).unwrap();
         let user = "65534:65534";
-        let mut command = Command::new(binary());
+        let mut command = Command::new(PROGRAM);
         if fs::metadata("/proc/self").unwrap().uid() == 0 {
             let chown = Command::new("chown")
                 .args(["-R", user])
@@ -720,9 +718,10 @@ fn unreadable_is_not_damaged() {
             command = Command::new("/usr/bin/setpriv");
             command
                 .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
-                .arg(binary());
+                .arg(PROGRAM);
         }
         let output = command
+            .arg("check")
             .current_dir("/")
             .env_clear()
             .env("PATH", home.path().join("bin"))

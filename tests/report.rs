@@ -1,4 +1,4 @@
-//! The example `report` as its users and their programs see it.
+//! `nim-slurm report` as its users and their programs see it.
 
 use std::fs;
 use std::process::{Command, Output};
@@ -14,7 +14,8 @@ mod common;
 const REAL: &str = "tests/data/genai-perf";
 
 fn report(arguments: &[&str]) -> Output {
-    Command::new(common::example("report"))
+    Command::new(common::PROGRAM)
+        .arg("report")
         .args(arguments)
         .output()
         .unwrap()

@@ -283,6 +283,15 @@ fn only_what_this_run_wrote_is_the_cause() {
     assert_eq!(nothing.causes, ["  | no line looks like it"]);
 }
 
+/// A tool names the folder of points in progress, which is gone by then.
+#[test]
+fn a_failed_point_is_named_where_it_lies() {
+    let (_folder, log) = written(b"Error: no file /s/results/.run_7-1/p_7/inputs.json\n");
+    let shown = show(&log);
+    assert_first(&shown, 1, "no file /s/results/failed_7-1/p_7/inputs.json");
+    assert!(shown.last[0].contains("/failed_7-1/p_7"), "{shown:#?}");
+}
+
 #[test]
 fn what_follows_a_progress_bar_is_shown() {
     let bar = (0..100).map(|percent| {

@@ -28,18 +28,23 @@ fn succeeds(name: &str, folder: &Path, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn each_is_short() {
-    for name in [
-        "choose_point",
-        "golden_scripts",
-        "own_job",
-        "own_recipe",
-        "submit_and_follow",
-    ] {
-        let text = fs::read_to_string(format!("examples/{name}.rs")).unwrap();
-        let lines = text.lines().count();
+fn each_is_short_and_is_run() {
+    let tests = ["tests/small_examples.rs", "tests/login_node.rs"];
+    let tests = tests.map(|file| fs::read_to_string(file).unwrap()).concat();
+    let mut all_lines = 0;
+    for entry in fs::read_dir("examples").unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            assert!(!path.join("main.rs").exists(), "an example is one file");
+            continue;
+        }
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let lines = fs::read_to_string(&path).unwrap().lines().count();
         assert!(lines <= MOST_LINES, "{name} has {lines} lines");
+        assert!(tests.contains(&format!("(\"{name}\"")), "{name} is not run");
+        all_lines += lines;
     }
+    assert!(all_lines <= 400, "{all_lines} lines");
 }
 
 #[test]
@@ -136,4 +141,30 @@ fn golden_scripts() {
         errors.contains("launch.sh is another script now"),
         "{errors}"
     );
+}
+
+/// The recipe by typed builders, with the same scripts as the program writes without flags.
+#[test]
+fn llama3_70b_h100x4_fp8() {
+    let folder = tempfile::tempdir().unwrap();
+    let printed = succeeds("llama3_70b_h100x4_fp8", folder.path(), &[]);
+    assert!(
+        printed.contains("\n  sbatch llama3-70b-h100x4-fp8/launch.sh\n"),
+        "{printed}"
+    );
+    let mut program = Command::new(common::PROGRAM);
+    let names = std::env::vars_os().map(|(name, _)| name);
+    for name in names.filter(|name| name.to_string_lossy().starts_with("SBATCH_")) {
+        program.env_remove(name);
+    }
+    program.current_dir(folder.path()).env_remove("STAGE_PATH");
+    let output = program.args(["render", "own"]).output().unwrap();
+    assert!(output.status.success());
+    for script in ["setup.sh", "prepare_models.sh", "launch.sh"] {
+        let read = |place: &str| fs::read_to_string(folder.path().join(place).join(script));
+        let (example, program) = (read("llama3-70b-h100x4-fp8"), read("own"));
+        assert!(example.unwrap() == program.unwrap(), "{script}");
+    }
+    succeeds("llama3_70b_h100x4_fp8", folder.path(), &["elsewhere"]);
+    assert!(folder.path().join("elsewhere/launch.sh").exists());
 }

@@ -453,6 +453,7 @@ const FILE_PARTS: &[&str] = &[
     "ArrayBy",
     "Choice",
     "Client",
+    "ClientOptions",
     "ClientTool",
     "Cluster",
     "ContainerTable",

@@ -265,6 +265,12 @@ fn check_client(client: &Client, problems: &mut Vec<Problem>) {
             problems.push(Problem::ClientRelease { key, tool, first });
         }
     }
+    if let Some((word, reason)) = client.options.misplaced() {
+        problems.push(Problem::ClientOption {
+            word: word.to_owned(),
+            reason,
+        });
+    }
     let is_on_hub = client.tokenizer.as_ref().is_some_and(Tokenizer::is_on_hub);
     if let Some(revision) = &client.tokenizer_revision
         && !is_on_hub

@@ -371,6 +371,14 @@ pub enum Problem {
         /// The first release of the tool that knows it.
         first: String,
     },
+    /// A word of the client's own options has no place.
+    #[error("the recipe's client.options has {word:?}: {reason}")]
+    ClientOption {
+        /// The word.
+        word: String,
+        /// What is allowed.
+        reason: &'static str,
+    },
     /// A revision is named of a tokenizer that has none.
     #[error(
         "the recipe's client.tokenizer_revision is {revision}, but its client.tokenizer is {tokenizer}: a revision is \

@@ -65,6 +65,18 @@ pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mu
     }
 }
 
+/// True when setup.sh would find each image as it should be.
+pub(super) fn are_there(preflight: &Preflight<'_>, stage_path: &Utf8Path) -> bool {
+    preflight.plan.images().iter().all(|image| {
+        let path = stage_path.join(image.file.as_str());
+        let runtime = preflight.plan.settings().runtime();
+        readable::hindrance(&path).is_none()
+            && state(&path, runtime) == State::Whole
+            && fetched::other_than(&image.reference, &path).is_none()
+            && unpacks(preflight, &path)
+    })
+}
+
 /// What can be said of an image's file.
 #[derive(Debug, PartialEq)]
 enum State {

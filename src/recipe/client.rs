@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AiperfVersion, Architecture, ByteSize, GenaiPerfVersion, Milliseconds, Tokenizer,
-    TokenizerRevision, setters,
+    AiperfVersion, Architecture, ByteSize, ClientOptions, GenaiPerfVersion, Milliseconds,
+    Tokenizer, TokenizerRevision, setters,
 };
 use crate::container::{Image, SquashFile};
 
@@ -12,7 +12,7 @@ use crate::container::{Image, SquashFile};
 ///
 /// ```
 /// use nim_slurm::Recipe;
-/// use nim_slurm::recipe::{Architecture, Goodput};
+/// use nim_slurm::recipe::{Architecture, ClientOptions, Goodput};
 ///
 /// let mut client = Recipe::llama3_70b_h100x4_fp8().client;
 /// client.image = "nvcr.io/nvidia/tritonserver:24.12-py3-sdk".parse()?;
@@ -29,7 +29,8 @@ use crate::container::{Image, SquashFile};
 ///     .with_ignore_eos(false)
 ///     .with_min_tokens(false)
 ///     .with_random_seed(42)
-///     .with_goodput(Goodput::default().with_request_latency("10000".parse()?));
+///     .with_goodput(Goodput::default().with_request_latency("10000".parse()?))
+///     .with_options(ClientOptions::parse_all(["--extra-inputs", "temperature:0"])?);
 /// assert_eq!((client.random_seed, client.squash_file().as_str()), (42, "client.sqsh"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -77,6 +78,9 @@ pub struct Client {
     /// Which requests count for the goodput. GenAI-Perf since 0.0.6 (24.09).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub goodput: Option<Goodput>,
+    /// More options for the tool, the same at each point. They are part of what is measured.
+    #[serde(default, skip_serializing_if = "ClientOptions::is_empty")]
+    pub options: ClientOptions,
 }
 
 impl Client {
@@ -105,6 +109,7 @@ impl Client {
             min_tokens: true,
             random_seed: 0,
             goodput: None,
+            options: ClientOptions::default(),
         }
     }
 
@@ -129,6 +134,8 @@ impl Client {
         with_random_seed: random_seed = u32;
         /// Counts the requests that keep these limits.
         with_goodput: goodput = Goodput;
+        /// Gives the tool these options, too.
+        with_options: options = ClientOptions;
     }
 
     /// The image's file below the stage path.

@@ -1,6 +1,6 @@
 //! The options with which the client's tool is called, the same at each point.
 
-use super::{AiperfVersion, Client, ClientTool, DEFAULT_TOKENIZER, Feature, Goodput};
+use super::{AiperfVersion, Client, ClientTool, DEFAULT_TOKENIZER, Feature, Goodput, Word};
 
 impl Client {
     /// The command that measures a point, a word each. Words in braces stand for facts of
@@ -52,13 +52,18 @@ impl Client {
             "{prompts}",
         ]);
         let requests = ["--request-count", "{requests}"];
+        let own: Vec<_> = self.options.words().iter().map(Word::as_str).collect();
         match self.tool {
-            ClientTool::Aiperf(_) => add(&requests),
+            ClientTool::Aiperf(_) => {
+                add(&requests);
+                add(&own);
+            }
             ClientTool::GenaiPerf(release) => {
                 add(&["--profile-export-file", "profile_export.json"]);
                 if release.has(Feature::OwnRequestCount) {
                     add(&requests);
                 }
+                add(&own);
                 add(&["--"]);
                 if !release.has(Feature::OwnRequestCount) {
                     add(&requests);
@@ -77,7 +82,12 @@ impl Client {
                 (&["--service-kind", "openai"], &[])
             }
             ClientTool::GenaiPerf(_) => (&[], &[]),
-            // Its other interfaces are for a terminal.
+            // Its other interfaces are for a terminal. Its collectors of counters end when they find none, as while
+            // the server loads; 0.13 may then call a point with all its answers failed.
+            ClientTool::Aiperf(release) if release >= AiperfVersion::WITH_TELEMETRY => (
+                &[],
+                &["--ui", "none", "--no-server-metrics", "--no-gpu-telemetry"],
+            ),
             ClientTool::Aiperf(_) => (&[], &["--ui", "none"]),
         };
         let fixed = before.iter().chain(&common).chain(after);
@@ -107,8 +117,11 @@ impl Client {
     pub(crate) fn request_fields(&self) -> String {
         let mut fields = vec!["\"stream\": true", "\"max_tokens\": 4"];
         if let ClientTool::Aiperf(release) = self.tool {
-            fields.push("\"max_completion_tokens\": 4");
-            if release >= AiperfVersion::WITH_USAGE {
+            if !self.options.has("--use-legacy-max-tokens") {
+                fields.push("\"max_completion_tokens\": 4");
+            }
+            let counts = self.options.has("--use-server-token-count");
+            if release >= AiperfVersion::WITH_USAGE || counts {
                 fields.push("\"stream_options\": {\"include_usage\": true}");
             }
         }
@@ -118,6 +131,8 @@ impl Client {
         if self.ignore_eos {
             fields.push("\"ignore_eos\": true");
         }
+        let own = self.options.fields();
+        fields.extend(own.iter().map(String::as_str));
         fields.join(", ")
     }
 
@@ -135,6 +150,16 @@ impl Client {
                 self.tokenizer_trust_remote_code,
             ),
             ("client.goodput", Feature::Goodput, self.goodput.is_some()),
+            (
+                "--header in client.options",
+                Feature::Header,
+                self.options.has_header(),
+            ),
+            (
+                "JSON behind --extra-inputs in client.options",
+                Feature::JsonInputs,
+                self.options.has_json(),
+            ),
         ]
         .into_iter()
         .filter(|(_, _, is_asked)| *is_asked)
@@ -266,7 +291,12 @@ goodput = { request_latency = 5000, time_to_first_token = '12.5' }";
                 "{ aiperf = '0.13.0' }",
                 "goodput = { request_latency = 9, inter_token_latency = 8 }"
             ),
-            "--endpoint-type|chat|--streaming|--ui|none|--goodput|inter_token_latency:8 request_latency:9"
+            "--endpoint-type|chat|--streaming|--ui|none|--no-server-metrics|--no-gpu-telemetry|\
+             --goodput|inter_token_latency:8 request_latency:9"
+        );
+        assert_eq!(
+            words("{ aiperf = '0.3.0' }", ""),
+            "--endpoint-type|chat|--streaming|--ui|none"
         );
     }
 }

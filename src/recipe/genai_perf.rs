@@ -83,6 +83,10 @@ pub(crate) enum Feature {
     /// A start without [`DEFAULT_TOKENIZER`]; before it, that is fetched from the Hugging
     /// Face hub whichever one is asked for.
     StartWithoutHub,
+    /// JSON behind `--extra-inputs`.
+    JsonInputs,
+    /// `--header`.
+    Header,
     /// `--goodput`.
     Goodput,
     /// `--tokenizer-revision`.
@@ -99,11 +103,13 @@ impl Feature {
     /// loads tokenizers and writes tables, on the branches named above.
     const fn releases(self) -> (u8, u8) {
         match self {
+            Self::JsonInputs => (4, NEWEST),
             Self::Profile => (5, NEWEST),
             Self::ServiceKind => (OLDEST, 12),
             Self::Goodput => (6, NEWEST),
             Self::TokenizerRevision | Self::TokenizerTrust => (7, NEWEST),
             Self::StartWithoutHub => (8, NEWEST),
+            Self::Header => (10, NEWEST),
             Self::OwnRequestCount => (13, NEWEST),
         }
     }
@@ -235,11 +241,13 @@ mod tests {
     fn what_came_and_went() {
         let has = |text: &str, feature| GenaiPerfVersion::parse(text).unwrap().has(feature);
         for (feature, without, with) in [
+            (Feature::JsonInputs, "24.06", "24.07"),
             (Feature::Profile, "24.07", "24.08"),
             (Feature::Goodput, "24.08", "24.09"),
             (Feature::TokenizerRevision, "24.09", "24.10"),
             (Feature::TokenizerTrust, "24.09", "24.10"),
             (Feature::StartWithoutHub, "24.10", "24.11"),
+            (Feature::Header, "24.12", "25.01"),
             (Feature::OwnRequestCount, "25.03", "25.04"),
             (Feature::ServiceKind, "25.04", "25.03"),
         ] {

@@ -547,6 +547,8 @@ pub struct AiperfVersion(Numbers);
 impl AiperfVersion {
     /// The first release with `--goodput`.
     pub(crate) const WITH_GOODPUT: Self = Self(Numbers([0, 2, 0]));
+    /// The first release with `--no-server-metrics` and `--no-gpu-telemetry`.
+    pub(crate) const WITH_TELEMETRY: Self = Self(Numbers([0, 4, 0]));
     /// The first release that asks each stream for its usage.
     pub(crate) const WITH_USAGE: Self = Self(Numbers([0, 13, 0]));
 
@@ -767,12 +769,14 @@ impl fmt::Display for UseCase {
 
 value!(UseCase, "use case");
 
-/// A word of the server's command, or the value of one of its variables: any
+/// A word of the server's command, the value of one of its variables, or an option of the client: any
 /// text whose control characters are line breaks and tabs. Others, and those that turn
 /// text around, would make a script look like another one. No line of it begins with
 /// `#SBATCH`, `#PBS` or `#BSUB`: sbatch would read it as options of the job.
 ///
 /// # Placeholders
+///
+/// Of the server:
 ///
 /// | in the text | in the job |
 /// |---|---|
@@ -804,7 +808,7 @@ value!(UseCase, "use case");
 pub struct Word(String);
 
 impl Word {
-    fn check(text: &str) -> Result<Self, Fault> {
+    pub(super) fn check(text: &str) -> Result<Self, Fault> {
         const ALLOWED: &str =
             "any text is allowed whose control characters are line breaks and tabs";
         let is_refused = |c: &char| is_hidden(*c) && !matches!(c, '\n' | '\t');

@@ -8,7 +8,7 @@ use super::MADE_BY;
 use super::site::{Site, own_lines, stage_path};
 use crate::container::{EnvName, Runtime, SECRETS};
 use crate::job_options::ScriptKind;
-use crate::recipe::{ENGINE_LINK, Recipe, ReplicaUse, Tokenizer, Word};
+use crate::recipe::{ClientTool, ENGINE_LINK, Recipe, ReplicaUse, Tokenizer, Word};
 use crate::settings::{HookPlace, Settings};
 use crate::shell::{Quoted, all_quoted, array, packed, quoted, rows};
 use crate::slurm::{Directives, OptionName};
@@ -70,6 +70,8 @@ pub(crate) struct Launch {
     client_command: Quoted,
     /// What its requests say, as fields of JSON.
     request_fields: Quoted,
+    /// What has AIPerf wait.
+    aiperf_gate: Option<Quoted>,
     /// Own lines in the client's container.
     in_client: Option<Quoted>,
     result_name: Quoted,
@@ -79,7 +81,7 @@ pub(crate) struct Launch {
     /// What a task adds to the server, behind the task's number and what it is.
     additions: Quoted,
     /// Job ids with commas between them.
-    resume: Quoted,
+    resume: Option<Quoted>,
     requeue_limit: u32,
     /// Seconds before the time limit in which nothing is measured.
     reserve: u32,
@@ -127,7 +129,7 @@ impl Launch {
             },
             mpi: quoted(settings.mpi()),
             server_command: array(&packed(rows(&server.command))),
-            server_environment: array(&all_quoted(assignments(&server.environment))),
+            server_environment: array(&packed(all_quoted(assignments(&server.environment)))),
             server_secrets: array(&packed(all_quoted(&server.secrets))),
             secrets: array(&packed(all_quoted(SECRETS))),
             in_server: own_lines(settings, HookPlace::InServer),
@@ -147,19 +149,17 @@ impl Launch {
             tool_name: client.tool.name(),
             client_command: array(&packed(rows(client.command(&server.served_model_name)))),
             request_fields: quoted(client.request_fields()),
+            aiperf_gate: matches!(client.tool, ClientTool::Aiperf(_))
+                .then(|| quoted(include_str!("aiperf_gate.py"))),
             in_client: own_lines(settings, HookPlace::InClient),
             result_name: quoted(recipe.result_name()),
             points: array(&all_quoted(recipe.point_rows())),
             tasks: recipe.task_count().unwrap_or_default(),
             additions: array(&additions(recipe)),
-            resume: quoted(
-                settings
-                    .resumed_jobs()
-                    .iter()
-                    .map(AsRef::as_ref)
-                    .collect::<Vec<&str>>()
-                    .join(","),
-            ),
+            resume: (!settings.resumed_jobs().is_empty()).then(|| {
+                let jobs = settings.resumed_jobs().iter().map(AsRef::as_ref);
+                quoted(jobs.collect::<Vec<&str>>().join(","))
+            }),
             requeue_limit: if directives.is_set(OptionName::Requeue) {
                 settings.max_requeues()
             } else {

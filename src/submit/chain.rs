@@ -39,6 +39,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Chain<'a> {
     plan: &'a Plan,
     sbatch: Sbatch,
+    setup_job: bool,
     models_job: bool,
 }
 
@@ -134,6 +135,7 @@ impl<'a> Chain<'a> {
         Self {
             plan,
             sbatch,
+            setup_job: true,
             models_job: false,
         }
     }
@@ -142,6 +144,25 @@ impl<'a> Chain<'a> {
     #[must_use]
     pub fn with_models_job(mut self) -> Self {
         self.models_job = true;
+        self
+    }
+
+    /// Fetches no images: they [are there](crate::preflight::Preflight::are_images_there).
+    ///
+    /// ```no_run
+    /// use nim_slurm::preflight::Preflight;
+    /// use nim_slurm::{Chain, Plan, Recipe, Sbatch, Settings};
+    ///
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::read("site.toml")?)?;
+    /// let mut chain = Chain::new(&plan, Sbatch::find()?);
+    /// if Preflight::new(&plan, std::env::vars_os()).are_images_there() {
+    ///     chain = chain.without_setup();
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn without_setup(mut self) -> Self {
+        self.setup_job = false;
         self
     }
 
@@ -226,10 +247,12 @@ impl<'a> Chain<'a> {
     }
 
     fn kinds(&self) -> impl Iterator<Item = ScriptKind> {
-        let models_job = self.models_job;
-        ScriptKind::ALL
-            .into_iter()
-            .filter(move |&kind| kind != ScriptKind::PrepareModels || models_job)
+        let (setup_job, models_job) = (self.setup_job, self.models_job);
+        ScriptKind::ALL.into_iter().filter(move |kind| match kind {
+            ScriptKind::Setup => setup_job,
+            ScriptKind::PrepareModels => models_job,
+            ScriptKind::Launch => true,
+        })
     }
 
     /// What is known before the first job exists is said before it exists.

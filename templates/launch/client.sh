@@ -22,13 +22,13 @@ drop_next() {
   rm -rf -- "$next_gate" "${run:?}/$next_folder$own_part" || true
   next_pid=
 }
-# The last act is to leave the cause of the end where launch.sh looks for it: the step ends later, when its container
-# is removed.
+# The last act is to say how it ended: the step ends later, when its container is removed.
 cause=client_failed
 trap 'status=$?; trap "" TERM INT; drop_next; keep ended "$cause $status"; rm -rf -- "$own_home" || true' EXIT
-# end_with CAUSE
+# end_with CAUSE [WORD...]
 end_with() {
   cause=$1
+  (($# == 1)) || say "error: ${*:2}" >&2
   [[ $1 == finished ]] && exit 0 || exit 1
 }
 # report KEY=VALUE...: how far this client is; ms in flight / s from ready to the last result / points that were short.
@@ -36,20 +36,13 @@ in_flight=0 ready_at=0 result_at=0 too_short=0
 report() { keep state "$@" "in_flight=$in_flight/$((result_at - ready_at))/$too_short"; }
 # A few blocks are often left: a file that does not fit is not begun, and df rounds up.
 stop_if_full() {
-  df -P -k "$run" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' || return 0
-  say "error: no space is left in $results" >&2
-  end_with no_space
+  ! df -P -k "$run" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' || end_with no_space "no space is left in $results"
 }
 
-# rename_in_logs WORD FOLDER PART: logs of what an unfinished point left name the folder that they get.
-rename_in_logs() {
-  [[ ! -d $run/$2$3 ]] || find "$run/$2$3" -name '*.log' -type f -exec sed -i "s|/\.run_$job_id/$2|/$1_$job_id/$2|g" {} + || true
-}
 # put_down WORD FOLDER: launch.sh brings out what lies there.
 put_down() { mkdir -p "$run/$1" && mv -nT -- "$run/$2" "$run/$1/$2" && [[ ! -e $run/$2 ]]; }
 
-# record FOLDER STATE SECONDS DETAIL [FIGURES]: a row for the manifest. The figures are a line of each server: requests of
-# the warm-up, tokens looked up in the prefix cache, and found.
+# record FOLDER STATE SECONDS DETAIL [FIGURES]: a row for the manifest, with the sums of the servers' figures, a line each.
 record() {
   local figures=''
   (($# < 5)) || figures=$(awk '{ warm += $1; asked += $2; found += $3; if ($2 == "null") none = 1 }
@@ -57,8 +50,7 @@ record() {
   printf '%s|%s|%s|%s|%s\n' "$1" "$2" "$3" "$figures" "${4//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
 }
 
-# meet PLACE WORDS: in REPLIES, the words of all clients that measure together, by their number, once all have come to
-# this place.
+# meet PLACE WORDS: waits until all clients that measure together have come to this place; in REPLIES, their words.
 meet() {
   local here=$run/meet.$1 number
   REPLIES=("$2")
@@ -68,10 +60,8 @@ meet() {
   for ((number = 0; number < parts; number++)); do
     until [[ -e $here.$number ]]; do
       # Who ended comes no more, but may have come before.
-      if [[ -e $run/ended.$number && ! -e $here.$number ]]; then
-        say "error: the client of server $number ended before it came to $1" >&2
-        end_with left_alone
-      fi
+      [[ ! -e $run/ended.$number || -e $here.$number ]] ||
+        end_with left_alone "the client of server $number ended before it came to $1"
       sleep 0.1
     done
     REPLIES[number]=$(<"$here.$number")
@@ -109,8 +99,7 @@ lists_model() {
   answer="/v1/models does not name $served_model_name: ${answer//[^ -~]/?}"
   return 1
 }
-# chat TOKENS OPTION...: asks for so many tokens, with the fields of the tool's own requests and the prompt on standard
-# input.
+# chat TOKENS OPTION...: asks for so many tokens as the tool would, with the prompt on standard input.
 chat() {
   {
     printf '{"model": "%s", "messages": [{"role": "user", "content": "' "$served_model_name"
@@ -118,8 +107,7 @@ chat() {
     printf '"}], %s}' "${request_fields//: 4/: $1}"
   } | curl --silent --header 'Content-Type: application/json' --data @- "${@:2}" "http://$url/v1/chat/completions"
 }
-# completes SECONDS: one small completion, streamed. $refused is the HTTP status when the server does not take such a
-# request, else 0.
+# completes SECONDS: one small completion, streamed. $refused is the HTTP status when it does not take such requests, or 0.
 completes() {
   local status
   refused=0
@@ -141,17 +129,12 @@ wait_until_ready() {
   report state=loading
   until refused=0 && is_healthy && lists_model && completes 60 && is_own; do
     refusals=$((refused > 0 ? refusals + 1 : 0))
-    if ((refusals == 2)); then
-      say "error: the server does not take requests as $tool_name sends them, which beside model and messages say" \
+    ((refusals < 2)) ||
+      end_with refused "the server does not take requests as $tool_name sends them, which beside model and messages say" \
         "$request_fields: $answer; to leave out what it does not take, write ignore_eos = false or min_tokens = false" \
-        "under [client] in the recipe, and make launch.sh anew" >&2
-      end_with refused
-    fi
+        "under [client] in the recipe, or take it out of its options, and make launch.sh anew"
     waited=$(($(printf '%(%s)T' -1) - server_started))
-    if ((waited >= ready_timeout)); then
-      say "error: the server was not ready within $ready_timeout s; $answer" >&2
-      end_with not_ready
-    fi
+    ((waited < ready_timeout)) || end_with not_ready "the server was not ready within $ready_timeout s; $answer"
     if ((waited >= reported + 30)); then
       reported=$waited
       say "waiting for the server since $waited s: $answer"
@@ -178,7 +161,6 @@ may_have_completed() {
   [[ $(find "$1" -name 'profile_export.json*' -exec grep -El '"response_timestamps": *\[ *[0-9]|"request_latency"' {} +) ]]
 }
 # check_result FOLDER OUTPUT_TOKENS REQUESTS: true when it is a valid result, with $busy, else $reason says what is wrong.
-# The tool has claimed success before with less.
 check_result() {
   local folder=$1 table=$1/$result_table found stamps=''
   # Some releases write into a folder of their own inside the one given. Those of phases are not of the whole run.
@@ -246,15 +228,14 @@ warm_up() {
 ask_counters() { curl --silent --max-time 5 "http://$url/metrics" | head -c 16777216 || true; }
 cache_use() {
   REPLY=$(awk '
-    { sub(/[{].*[}]/, ""); count[NR == FNR, $1] += $2 }
+    sub(/_total([{].*[}])? /, " ") { rise[$1] += NR == FNR ? -$2 : $2; if (NR == FNR) before[$1] }
     END {
       # vLLM has had two names for the same, and both at once. A server that began anew counts from 0.
       split("vllm:prefix_cache_queries vllm:prefix_cache_hits vllm:gpu_prefix_cache_queries vllm:gpu_prefix_cache_hits" \
         " sglang:prompt_tokens sglang:cached_tokens", name, " ")
-      for (i = 1; i in name && !((1, name[i] "_total") in count); i += 2);
+      for (i = 1; i in name && !(name[i] in before); i += 2);
       if (!(i in name)) exit
-      asked = count[0, name[i] "_total"] - count[1, name[i] "_total"]
-      found = count[0, name[i + 1] "_total"] - count[1, name[i + 1] "_total"]
+      asked = rise[name[i]]; found = rise[name[i + 1]]
       if (asked >= 0 && asked < 1e15 && found >= 0) printf "%.0f %.0f", asked, found
     }' <(cat <<<"$1") <(cat <<<"$2"))
   REPLY=${REPLY:-null null}
@@ -293,41 +274,10 @@ perf_analyzer "$@" || exit
 echo $(($(date +%s%3N) - began)) >"$NIM_SLURM_GATE/over" || true
 GATE
 chmod +x "$gates/perf_analyzer"
-# and AIPerf where it starts its load.
-cat >"$gates/sitecustomize.py" <<'GATE'
-import asyncio, builtins, functools, os, signal, time
-
-gate, build_class = os.environ["NIM_SLURM_GATE"], builtins.__build_class__
-# Slurm's word to stop comes to all processes at once: GenAI-Perf evaluates still what it has measured.
-if b"genai-perf" in open("/proc/self/cmdline", "rb").read():
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-
-def build(body, name, *bases, **options):
-    made = build_class(body, name, *bases, **options)
-    start = getattr(made, "_start_profiling_all_services", None)
-    end = getattr(made, "_process_credits_complete_message", None)
-    if name == "SystemController" and start and end:
-        async def held(self):
-            while not os.path.exists(gate + "/open"):
-                await asyncio.sleep(0.05)
-            self.gate_opened = time.monotonic()
-            await start(self)
-
-        @functools.wraps(end)
-        async def told(self, message):
-            try:
-                with open(gate + "/over", "w") as file:
-                    print(int(1000 * (time.monotonic() - self.gate_opened)), file=file)
-            except (OSError, AttributeError):
-                pass  # Then the next point waits for this tool's end.
-            await end(self, message)
-
-        made._start_profiling_all_services, made._process_credits_complete_message = held, told
-        open(gate + "/../known", "w").close()
-    return made
-
-builtins.__build_class__ = build
-GATE
+# and AIPerf where it starts its load. Slurm's word to stop comes to all processes at once: GenAI-Perf does not hear it, and
+# evaluates still what it has measured.
+echo 'import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)' >"$gates/sitecustomize.py"
+[[ -z ${aiperf_gate-} ]] || printf '%s' "$aiperf_gate" >"$gates/sitecustomize.py"
 declare -A facts=()
 # start_tool FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED: the tool of this point, which
 # waits unless it is the present one.
@@ -370,13 +320,13 @@ watch_server() {
 
 tool_pid='' watcher='' began=0 current='' gate='' limit='' late='' stopping=
 # Of the point whose tool evaluates, what settle needs to know.
-old=() failed=0 settled=0 first_kind='' broken=
+old=() failed=0 kinds=() broken=
 # runs PID [LIMIT]: true while it does; one that does at LIMIT, in $SECONDS, is killed with its group.
 runs() {
   [[ -z ${2-} ]] || ((SECONDS < $2)) || { late+=" $1 " && kill -KILL -- "-$1" "$1" && wait "$1"; }
   kill -0 "$1"
 } 2>/dev/null
-# It leaves no results in any case. Requests of the warm-up have no group: they end with the step.
+# It leaves no results in any case. The warm-up has no group, and ends with the step.
 stop_tool() { { kill -KILL -- "-$tool_pid" "$tool_pid" && wait "$tool_pid"; } 2>/dev/null || true; }
 # launch.sh moves what the point left.
 on_signal() {
@@ -391,7 +341,6 @@ on_signal() {
   # On another server it may have failed before.
   for folder in "${old[@]:0:1}" $current; do
     grep -qsF -- "$folder|failed|" "$run/points" || record "$folder" interrupted '' ''
-    rename_in_logs interrupted "$folder" "$own_part"
   done
   end_with client_stopped
 }
@@ -425,12 +374,12 @@ watch() {
   watcher=$!
   set +m
   while runs "$tool_pid" "$limit" && ! is_over; do
-    if ! runs "$watcher" || ! settle; then
+    settle
+    if ! runs "$watcher"; then
       # When Slurm ends the step, its signal may come to these two a moment before it comes here.
       sleep 0.5 || true
       stop_tool
       record "$current" failed $((SECONDS - began)) "the server stopped answering"
-      rename_in_logs failed "$current" "$own_part"
       stopping=yes
       finish
       end_with no_answer
@@ -471,20 +420,21 @@ measure() {
     learn "$2" "$9" $((SECONDS - began)) $(($(<"$gate/over") + 1000 * warm_time))
   fi
   tool_pid='' current=''
-  settle || end_with no_answer
+  settle
 }
 # finish: the last point is settled.
 finish() {
   while ((${#old[@]} > 0)); do
-    settle || end_with no_answer
+    settle
     sleep 0.2 || true
   done
 }
-# settle: what the last point is, once its tool has ended. False when the server does not answer any more.
+# settle: what the last point is, once its tool has ended.
 settle() {
   ((${#old[@]} > 0)) && ! runs "${old[@]:10}" || return 0
   set -- "${old[@]}"
-  local folder=$1 part=$run/$1$own_part figures=$8 gate=${10} pid=${11} status=0 said all='' seconds detail=''
+  local folder=$1 part=$run/$1$own_part figures=$8 gate=${10} pid=${11}
+  local status=0 said all='' seconds state=finished detail=''
   kind='' busy=0 reason=$9
   mkdir -p "$part" || stop_if_full
   if [[ -n $pid ]]; then
@@ -521,15 +471,11 @@ settle() {
   if ((parts == 0 || replica == 0)); then
     ((parts > 0 || replicas == 1)) || detail="on server $replica"
     [[ -n $reason ]] || put_down finished "$folder" || reason="it is valid, and could not be stored as $results/$folder"
-    [[ -n $reason ]] || record "$folder" finished $seconds "$detail" "$all"
-    [[ -z $reason ]] || {
-      record "$folder" failed $seconds "$reason" "$all"
-      stop_if_full
-      rename_in_logs failed "$folder" ''
-      put_down failed "$folder" || stop_if_full
-    }
+    [[ -z $reason ]] || state=failed detail=$reason
+    record "$folder" $state $seconds "$detail" "$all"
+    [[ $state == finished ]] || { stop_if_full && put_down failed "$folder"; } || stop_if_full
   fi
-  settled=$((settled + 1))
+  kinds+=("$kind")
   if [[ -z $reason ]]; then
     learn "$2" "$5" $seconds $((busy > 0 ? busy + 1000 * $7 : 0))
     in_flight=$((in_flight + busy)) result_at=$SECONDS
@@ -538,12 +484,10 @@ settle() {
   fi
   say "error: $folder failed: $reason" >&2
   # While another point is measured, its watcher asks.
-  [[ -n $stopping$current ]] || completes 30 || { say "error: the server stopped answering: $answer" >&2 && return 1; }
+  [[ -n $stopping$current ]] || completes 30 || end_with no_answer "the server stopped answering: $answer"
   failed=$((failed + 1))
   # A tool that cannot work would fail at each point.
-  if ((settled == 1)); then
-    first_kind=$kind
-  elif ((settled == 2)) && [[ -n $kind && $kind == "$first_kind" ]]; then
+  if [[ ${#kinds[@]} == 2 && -n $kind && $kind == "${kinds[0]}" ]]; then
     broken="the first two points failed in the same way ($kind), and no request was completed"
     say "error: $broken; the others are not measured" >&2
   fi
@@ -551,20 +495,16 @@ settle() {
 
 main() {
   local point use_case isl osl concurrency requests prompts seed work folder needed time_left number=0 left=0
-  local absent=() command
+  local absent='' command
   # Own lines may have used these names.
-  old=() failed=0 settled=0 first_kind='' broken=''
+  old=() failed=0 kinds=() broken=''
   trap on_signal TERM INT
   trap 'say "error: line $LINENO of the client failed" >&2' ERR
   for command in "$tool" curl timeout awk find df; do
-    command -v "$command" >/dev/null || absent+=("$command")
+    command -v "$command" >/dev/null || absent+=", $command"
   done
-  [[ $tokenizer_path != /* || -e $tokenizer_path ]] || absent+=("the tokenizer $tokenizer_path (in its image, or under a mount)")
-  if ((${#absent[@]} > 0)); then
-    printf -v command '%s, ' "${absent[@]}"
-    say "missing in the client's container: ${command%, } (PATH there is $PATH)" >&2
-    end_with client_lacks
-  fi
+  [[ $tokenizer_path != /* || -e $tokenizer_path ]] || absent+=", the tokenizer $tokenizer_path (in its image, or under a mount)"
+  [[ -z $absent ]] || end_with client_lacks "missing in the client's container: ${absent:2} (PATH there is $PATH)"
   start_next
   wait_until_ready
   for point in "${points[@]}"; do

@@ -21,8 +21,7 @@ printf -v started '%(%FT%T%z)T' -1
 readonly started
 # Each run of a job has its own: a requeued job keeps what its earlier runs wrote.
 [[ ! -e $manifest ]] || set_aside "$manifest" earlier
-# How the job ends: exit code (null while it runs), cause in a fixed word and in a sentence, what people can do, the
-# number of the server that it is about.
+# How the job ends: exit code (null while it runs), cause in a fixed word and a sentence, what to do, and which server's.
 code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' in_flight_percent='' cause_lines=() advice=()
 print_manifest() {
   local number use_case isl osl concurrency requests prompts seed separator='' end=null
@@ -54,5 +53,4 @@ print_manifest() {
   done
   printf '\n  ]\n}\n'
 }
-# The same to its file.
 write_manifest() { put "$manifest" "$(print_manifest)"; }

@@ -6,13 +6,9 @@ readonly driver=${driver# } gpu_model
 
 # sum_of FILE...: a checksum of their lengths, beginnings and ends: to read all of a model would take minutes.
 sum_of() {
-  local file
-  for file in "$@"; do
-    stat -L -c %s -- "$file" && head -c 65536 -- "$file" && tail -c 65536 -- "$file"
-  done | sha256sum | cut -c -16
+  { stat -L -c %s -- "$@" && head -qc 65536 -- "$@" && tail -qc 65536 -- "$@"; } | sha256sum | cut -c -16
 }
-# What defines a measurement beside its point, a line each: it stands in each point's folder, in measurement.txt, and a
-# point of an earlier job counts only where it is the same.
+# What defines a measurement beside its point: a point counts only where its measurement.txt says the same.
 definition=$(
   printf '%s=%s\n' server_image "${fetched[server]:-unknown} $(sum_of "$stage_path/$server_image")" \
     client_image "${fetched[client]:-unknown} $(sum_of "$stage_path/$client_image")" \
@@ -46,11 +42,9 @@ counts() {
     here=${REPLY%$'\n'*} here=${here:0:65536} there=$(text_of "$1/measurement.txt" | head -n -1 | head -c 65536) REPLY=same
     [[ $here$'\n'$there != *$'\n'gpu_model=$'\n'* ]] ||
       here=$(sed '/^gpu_model=/d' <<<"$here") there=$(sed '/^gpu_model=/d' <<<"$there")
-    if [[ -z $there ]]; then
-      REPLY="nothing in it says what was measured: it is empty, or of an older version"
-    elif [[ $there != "$here" ]]; then
+    [[ $there == "$here" ]] ||
       REPLY="there: $(grep -avxFe "$here" <<<"$there") here: $(grep -avxFe "$there" <<<"$here")"
-    fi
+    [[ -n $there ]] || REPLY="nothing in it says what was measured: it is empty, or of an older version"
     REPLY=${REPLY:0:2000}
     differs[$1]=${REPLY//[^ -~]/ }
   fi

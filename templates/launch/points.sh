@@ -16,9 +16,8 @@ name_points() {
   done
 }
 
-# look_up FOLDER: in REPLIES, what the client last said of this point: a state (finished, failed, interrupted, left out,
-# not run), seconds, a detail for people, and how many requests warmed the server up, tokens were looked up in its prefix
-# cache, and found there.
+# look_up FOLDER: in REPLIES, what the client last said of this point: a state, seconds, a detail for people, and how many
+# requests warmed the server up, tokens were looked up in its prefix cache, and found there.
 look_up() {
   local state seconds figures detail number='(null|0|[1-9][0-9]{0,14})' LC_ALL=C
   IFS='|' read -r _ state seconds figures detail < <(text_of "$run/points" |

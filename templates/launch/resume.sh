@@ -1,6 +1,6 @@
 # Points of earlier jobs: of those that are named, of all tasks of an array, and of those that they resumed.
 runs=("$job_id")
-IFS=, read -r -a resumed <<<"${RESUME_JOB_ID:-$default_resume_job_id}"
+IFS=, read -r -a resumed <<<"${RESUME_JOB_ID:-${default_resume_job_id-}}"
 for id in "${resumed[@]}"; do
   # Slurm's commands write 4711_3.
   id=${id/_/-} found=${#runs[@]}

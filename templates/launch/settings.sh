@@ -55,6 +55,10 @@ readonly tool_name={{ tool_name }}
 readonly client_command={{ client_command }}
 # What each of its requests says beside model and messages, here for four tokens; the server is asked in this way, too.
 readonly request_fields={{ request_fields }}
+{%- if let Some(program) = aiperf_gate %}
+# What Python reads first in the client: it has AIPerf wait before it starts its load (see "The gate").
+readonly aiperf_gate={{ program }}
+{%- endif %}
 {%- if tasks > 0 %}
 # The tasks of the array, and what they add to the server, the task's number first, as below.
 readonly tasks={{ tasks }}
@@ -63,8 +67,10 @@ readonly additions={{ additions }}
 # The sweep, in order: use case, input tokens, output tokens, concurrency, requests, number and seed of its prompts.
 result_name={{ result_name }}
 points={{ points }}
+{%- if let Some(jobs) = resume %}
 # Jobs whose finished points count as finished here, with commas between them; RESUME_JOB_ID wins.
-readonly default_resume_job_id={{ resume }}
+readonly default_resume_job_id={{ jobs }}
+{%- endif %}
 {%- if requeue_limit > 0 %}
 # How often the job may requeue itself when its time is up.
 readonly requeue_limit={{ requeue_limit }}

@@ -1,6 +1,5 @@
 running() { kill -0 "$1" 2>/dev/null; }
-# By the process of a client's step, the file in which the client leaves the cause of its end as its last act. Its
-# step ends later: it still removes the container.
+# By the process of a client's step, the file that its last act leaves: the step ends later, without its container.
 declare -A last_act=()
 at_work() { local REPLIES && running "$1" && ! last_words "${last_act[$1]-}"; }
 # last_words FILE: in REPLIES, the cause of a client's end and its exit code; false unless it left such words there.
@@ -9,12 +8,9 @@ last_words() {
 }
 # ends_within SECONDS PID...: waits at most so long until none of these is at work.
 ends_within() {
-  local tries=$(($1 * 10)) pid
+  local end=$((SECONDS + $1)) pid
   for pid in "${@:2}"; do
-    while at_work "$pid"; do
-      ((tries-- > 0)) || return 1
-      sleep 0.1
-    done
+    while at_work "$pid"; do ((SECONDS < end)) && sleep 0.1 || return 1; done
   done
 }
 # step_ids PATTERN: the ids of the steps whose names match, as server.0 and client.0.

@@ -16,9 +16,10 @@ pub(crate) fn client_program(launch: &str) -> &str {
 #[allow(dead_code, reason = "not all tests run it")]
 #[track_caller]
 pub(crate) fn run_in_client(recipe: &Recipe, lines: &str, variables: &[(&str, &str)]) -> String {
-    let (name, program) = match recipe.client.tool {
-        ClientTool::Aiperf(_) => ("AIPerf", "aiperf"),
-        _ => ("GenAI-Perf", "genai-perf"),
+    let gate = include_str!("../../src/script/aiperf_gate.py");
+    let (name, program, gate) = match recipe.client.tool {
+        ClientTool::Aiperf(_) => ("AIPerf", "aiperf", gate),
+        _ => ("GenAI-Perf", "genai-perf", ""),
     };
     let functions = std::fs::read_to_string("templates/launch/client.sh").unwrap();
     let home = tempfile::tempdir().unwrap();
@@ -30,6 +31,7 @@ pub(crate) fn run_in_client(recipe: &Recipe, lines: &str, variables: &[(&str, &s
         .env("TMPDIR", home.path())
         .env("run", home.path())
         .envs([("port", "8000"), ("replica", "0"), ("parts", "0")])
+        .env("aiperf_gate", gate)
         .envs([("tokenizer_path", "/opt/tokenizer"), ("tool_name", name)])
         .envs(variables.iter().copied())
         .output()

@@ -101,7 +101,8 @@ const CLIENTS: [(&str, &str); 9] = [
     (
         "GenAI-Perf 24.12",
         "tool = { genai_perf = '24.12' }\n\
-         goodput = { time_to_first_token = 500, inter_token_latency = '12.5' }",
+         goodput = { time_to_first_token = 500, inter_token_latency = '12.5' }\n\
+         options = ['--extra-inputs', 'temperature:0', '--verbose']",
     ),
     (
         "GenAI-Perf 25.01",
@@ -119,7 +120,8 @@ const CLIENTS: [(&str, &str); 9] = [
     (
         "AIPerf, all",
         "tool = { aiperf = '0.13.0' }\n\
-         goodput = { time_to_first_token = 500, inter_token_latency = '12.5' }",
+         goodput = { time_to_first_token = 500, inter_token_latency = '12.5' }\n\
+         options = ['--extra-inputs', '{\"stop\": [\"it\\u0027s: 4\"]}', '--header', 'X-Run:nightly']",
     ),
 ];
 
@@ -247,7 +249,9 @@ pub(crate) fn golden() -> Vec<Case> {
     let mut alike_array = Servers::Alike.of(limited.clone());
     alike_array.server.secrets = vec!["NGC_API_KEY".parse().unwrap()];
     let before = HookPlace::Before(ScriptKind::Setup);
-    let before = Settings::new().with_hook(before, "export OWN=1".parse().unwrap());
+    let before = Settings::new()
+        .with_hook(before, "export OWN=1".parse().unwrap())
+        .with_resumed_job("4711".parse().unwrap());
     let tool = |name: &str| plain(name, with_client(first(), client(name)));
     vec![
         plain("default", first()),

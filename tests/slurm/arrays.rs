@@ -7,7 +7,7 @@ use nim_slurm::ScriptKind::Launch;
 use nim_slurm::recipe::{ArrayBy, Variant};
 use nim_slurm::results::Run;
 
-use crate::follow::{example_with, line, write_files};
+use crate::follow::{line, program_with, write_files};
 use crate::lab::{Lab, Site, recipe, run, settings, wait_until, words};
 
 /// The lab's recipe as an array, of which one task runs at a time: the nodes share the
@@ -86,8 +86,9 @@ fn array_by_use_case_is_resumed() {
 
     // Who follows the array sees all of its tasks.
     let follow = |array: &str| {
-        let flag = format!("--follow={array}");
-        example_with(&lab, &site, &[&flag]).output().unwrap()
+        program_with(&lab, &site, &["follow", array])
+            .output()
+            .unwrap()
     };
     let seen = follow(&first);
     assert_eq!(seen.status.code(), Some(1), "{}", words(&seen));
@@ -122,7 +123,7 @@ fn array_by_use_case_is_resumed() {
     expected.sort();
     assert_eq!(site.points(), expected);
     assert_eq!(read_jobs(&site, &[&first, &second]).points().len(), 4);
-    let seen = example_with(&lab, &site, &[&format!("--follow={second}")])
+    let seen = program_with(&lab, &site, &["follow", &second])
         .output()
         .unwrap();
     assert!(seen.status.success(), "{}", words(&seen));

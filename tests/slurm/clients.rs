@@ -5,7 +5,7 @@
 use std::fs;
 
 use nim_slurm::ScriptKind::Launch;
-use nim_slurm::recipe::{Client, ClientTool, Goodput};
+use nim_slurm::recipe::{Client, ClientOptions, ClientTool, Goodput};
 use nim_slurm::results::{Metric, Point, Run, Statistic, Tool};
 
 use crate::lab::{Lab, Site, recipe};
@@ -89,6 +89,14 @@ fn with_goodput(client: &mut Client) {
     client.goodput = Some(goodput);
 }
 
+/// Each of these words, and fields of requests in both forms.
+fn with_options(client: &mut Client, words: &[&str]) {
+    let json = r#"{"stop": ["x: 4"], "presence_penalty": -0.5}"#;
+    let fields = ["--extra-inputs", "temperature:0", "--extra-inputs", json];
+    let words = fields.iter().chain(words).copied();
+    client.options = ClientOptions::parse_all(words).unwrap();
+}
+
 impl Measured {
     #[track_caller]
     fn value(&self, metric: Metric) -> f64 {
@@ -122,6 +130,23 @@ impl Measured {
         );
     }
 
+    /// Own fields were in the first request, which was the launch's own, and no other one was of another shape.
+    #[track_caller]
+    fn assert_options(&self) {
+        let first = self
+            .server
+            .lines()
+            .find(|line| line.contains("first request body"));
+        let first = first.unwrap_or_else(|| panic!("no request in {}", self.server));
+        for field in [
+            r#""temperature": 0"#,
+            r#""stop": ["x: 4"]"#,
+            r#""presence_penalty": -0.5"#,
+        ] {
+            assert!(first.contains(field), "no {field} in {first}");
+        }
+    }
+
     /// The server got the point's requests, those of the warm-up, and the launch's own one.
     #[track_caller]
     fn assert_served(&self) {
@@ -153,10 +178,12 @@ fn genai_perf_24_11_measures() {
     let measured = genai_perf("genai_perf_24_11", "24.11", |client| {
         client.tokenizer_trust_remote_code = true;
         with_goodput(client);
+        with_options(client, &["--verbose"]);
     });
     measured.assert_sound();
     measured.assert_goodput();
     measured.assert_served();
+    measured.assert_options();
     measured.assert_rows(
         &["Output Sequence Length,", "Request Goodput (per sec),"],
         &["Request Count", "Time To Second Token"],
@@ -169,10 +196,12 @@ fn genai_perf_25_01_measures() {
     let measured = genai_perf("genai_perf_25_01", "25.01", |client| {
         client.tokenizer_trust_remote_code = true;
         with_goodput(client);
+        with_options(client, &["--verbose", "--header", "X-Run:nightly"]);
     });
     measured.assert_sound();
     measured.assert_goodput();
     measured.assert_served();
+    measured.assert_options();
     measured.assert_rows(
         &[
             "Output Sequence Length (tokens),",
@@ -189,10 +218,12 @@ fn genai_perf_25_08_measures() {
     let measured = genai_perf("genai_perf_25_08", "25.08", |client| {
         client.tokenizer_trust_remote_code = true;
         with_goodput(client);
+        with_options(client, &["--verbose", "--header", "X-Run:nightly"]);
     });
     measured.assert_sound();
     measured.assert_goodput();
     measured.assert_served();
+    measured.assert_options();
     measured.assert_rows(
         &[
             "Metric,avg,min,max,p99,p95,p90,p75,p50,p25,p10,p5,p1",
@@ -210,10 +241,23 @@ fn aiperf_measures() {
     let measured = measure("aiperf", tool, "aiperf:0.13.0", |client| {
         client.tokenizer_trust_remote_code = true;
         with_goodput(client);
+        with_options(
+            client,
+            &[
+                "--log-level",
+                "INFO",
+                "--header",
+                "X-Run:nightly",
+                "--request-timeout-seconds=300",
+                "--workers-max",
+                "2",
+            ],
+        );
     });
     assert_eq!(measured.point.tool(), Tool::AiPerf);
     measured.assert_sound();
     measured.assert_goodput();
     measured.assert_served();
+    measured.assert_options();
     measured.assert_rows(&["Time to First Token (ms),", "Request Count,8"], &[]);
 }

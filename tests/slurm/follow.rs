@@ -1,4 +1,4 @@
-//! Following a launch to its end, as a user does it: the example with `--follow`.
+//! Following a launch to its end, as a user does it: `nim-slurm follow`, and `submit --follow`.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use nim_slurm::{Recipe, ScriptKind};
 
-use crate::common::example;
+use crate::common::PROGRAM;
 use crate::lab::{Lab, Site, recipe, run, wait_until, words};
 
 /// A site with images and model, and the recipe in a file.
@@ -22,12 +22,12 @@ pub(crate) fn write_files(site: &Site, recipe: &Recipe) {
     fs::write(site.folder.join("settings.toml"), settings).unwrap();
 }
 
-/// The example, with flags for it.
-pub(crate) fn example_with(lab: &Lab, site: &Site, flags: &[&str]) -> Command {
-    let mut command = site.command(lab, example("llama3_70b_h100x4_fp8").to_str().unwrap());
+/// The program, with a command and flags for it.
+pub(crate) fn program_with(lab: &Lab, site: &Site, arguments: &[&str]) -> Command {
+    let mut command = site.command(lab, PROGRAM);
     command
-        .args(["--recipe", "recipe.toml", "--settings", "settings.toml"])
-        .args(flags);
+        .args(arguments)
+        .args(["--recipe", "recipe.toml", "--settings", "settings.toml"]);
     command
 }
 
@@ -56,10 +56,10 @@ fn from_submission_to_results() {
     let mut site = site(&lab, "follow_run");
     // Longer than the interval between two looks.
     site.set("LAB_NIM_ARGS", "--startup-delay 8");
-    let output = example_with(
+    let output = program_with(
         &lab,
         &site,
-        &["--submit", "--models-job", "--follow", "scripts"],
+        &["submit", "--models-job", "--follow", "scripts"],
     )
     .output()
     .unwrap();
@@ -76,10 +76,7 @@ fn from_submission_to_results() {
             "{printed}"
         );
     }
-    let report = line(
-        &printed,
-        "to report on them: cargo run --example report -- ",
-    );
+    let report = line(&printed, &format!("to report on them: {PROGRAM} report "));
     assert!(
         report.ends_with(&format!("/results --job {launch}")),
         "{report}"
@@ -129,7 +126,7 @@ fn a_server_that_dies_shows_its_log() {
         "LAB_NIM_ARGS",
         "--die-before-ready 2 --log vllm-oom-at-load",
     );
-    let output = example_with(&lab, &site, &["--submit", "--follow", "scripts"])
+    let output = program_with(&lab, &site, &["submit", "--follow", "scripts"])
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", words(&output));
@@ -161,7 +158,7 @@ fn points_that_fail_are_told_at_once() {
     let lab = Lab::enter();
     let mut site = site(&lab, "follow_points");
     site.set("LAB_GENAI_FAULT", "zero-tokens:2");
-    let output = example_with(&lab, &site, &["--submit", "--follow", "scripts"])
+    let output = program_with(&lab, &site, &["submit", "--follow", "scripts"])
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", words(&output));
@@ -190,7 +187,7 @@ fn a_setup_that_fails_shows_what_it_printed() {
     let mut site = Site::new("follow_setup", recipe());
     write_files(&site, &recipe());
     site.variables.remove("NGC_API_KEY");
-    let output = example_with(&lab, &site, &["--submit", "--follow", "scripts"])
+    let output = program_with(&lab, &site, &["submit", "--follow", "scripts"])
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", words(&output));
@@ -205,12 +202,13 @@ fn a_setup_that_fails_shows_what_it_printed() {
     // Who comes back knows only the launch job, and Slurm what it has waited for.
     let printed = String::from_utf8(output.stdout).unwrap();
     let launch = line(&printed, "launch is job ").rsplit(' ').next().unwrap();
-    let flag = format!("--follow={launch}");
-    let again = example_with(&lab, &site, &[&flag]).output().unwrap();
+    let again = program_with(&lab, &site, &["follow", launch])
+        .output()
+        .unwrap();
     assert_eq!(again.status.code(), Some(1), "{}", words(&again));
     assert_eq!(line(&words(&again), "error: "), sentence);
     let squeue = lab.path_with(&["squeue"]);
-    let mut again = example_with(&lab, &site, &[&flag]);
+    let mut again = program_with(&lab, &site, &["follow", launch]);
     let again = again.env("PATH", squeue).output().unwrap();
     assert_eq!(line(&words(&again), "error: "), sentence);
 
@@ -221,8 +219,9 @@ fn a_setup_that_fails_shows_what_it_printed() {
         ScriptKind::Launch,
         &[&format!("--dependency=afterok:{setup}")],
     );
-    let flag = format!("--follow={}", job.id);
-    let in_vain = example_with(&lab, &site, &[&flag]).output().unwrap();
+    let in_vain = program_with(&lab, &site, &["follow", &job.id])
+        .output()
+        .unwrap();
     assert_eq!(in_vain.status.code(), Some(1), "{}", words(&in_vain));
     let sentence = format!("{sentence}; to end launch, scancel {}", job.id);
     assert_eq!(line(&words(&in_vain), "error: "), sentence);
@@ -236,7 +235,7 @@ fn a_limit_that_no_launch_can_keep_is_told() {
     let site = site(&lab, "follow_limit");
     let options = ["--partition=gpu", "--time=9:00:00"];
     let job = site.submit_with(&lab, ScriptKind::Launch, &options);
-    let mut command = example_with(&lab, &site, &[&format!("--follow={}", job.id)]);
+    let mut command = program_with(&lab, &site, &["follow", &job.id]);
     let mut follower = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
     let waits = format!("launch, job {}: PENDING, PartitionTimeLimit", job.id);
@@ -258,7 +257,7 @@ fn ctrl_c_leaves_the_job_running() {
     let lab = Lab::enter();
     let mut site = site(&lab, "follow_leave");
     site.set("LAB_NIM_ARGS", "--startup-delay 12");
-    let mut follower = example_with(&lab, &site, &["--submit", "--follow", "scripts"])
+    let mut follower = program_with(&lab, &site, &["submit", "--follow", "scripts"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -279,7 +278,7 @@ fn ctrl_c_leaves_the_job_running() {
 
     // What it says is what to type, and brings the user back.
     let come_back = line(&words_left, "  to come back: ").trim_start_matches("  to come back: ");
-    assert!(!come_back.contains("--submit"), "{come_back}");
+    assert!(!come_back.contains("submit"), "{come_back}");
     let output = site
         .command(&lab, "bash")
         .args(["-c", come_back])
@@ -293,12 +292,11 @@ fn ctrl_c_leaves_the_job_running() {
     wait_until("the job's end", || {
         lab.job_field(launch, "JobState") == "COMPLETED"
     });
-    let flag = format!("--follow={launch}");
-    let again = run(&mut example_with(&lab, &site, &[&flag]));
+    let again = run(&mut program_with(&lab, &site, &["follow", launch]));
     line(&again, "point 1 of 4 is finished: ");
     line(&again, "launch ended with 0: ");
     lab.forget_all_jobs();
-    let mut forgotten = example_with(&lab, &site, &[&flag]);
+    let mut forgotten = program_with(&lab, &site, &["follow", launch]);
     let forgotten = run(forgotten.env("SLURM_CONF", lab.configuration_without_accounts()));
     line(
         &forgotten,
@@ -314,7 +312,7 @@ fn a_job_that_is_requeued_is_followed_on() {
     let lab = Lab::enter();
     let mut site = site(&lab, "follow_requeue");
     site.set("LAB_NIM_ARGS", "--startup-delay 8");
-    let mut follower = example_with(&lab, &site, &["--submit", "--follow", "scripts"])
+    let mut follower = program_with(&lab, &site, &["submit", "--follow", "scripts"])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();

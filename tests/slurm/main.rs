@@ -37,7 +37,7 @@ use nim_slurm::ScriptKind::{Launch, PrepareModels, Setup};
 use nim_slurm::recipe::Word;
 use nim_slurm::results::{Metric, Run, Statistic};
 
-use crate::common::example;
+use crate::common::PROGRAM;
 use crate::lab::{Lab, SECRET, Site, recipe, run, words};
 
 fn words_of(list: &[&str]) -> Vec<Word> {
@@ -68,18 +68,16 @@ fn whole_recipe() {
         "slurm = { gres = 'gpu:8' }\nsrun = { mpi = 'none' }",
     )
     .unwrap();
-    let printed = run(lab
-        .command(example("llama3_70b_h100x4_fp8").to_str().unwrap())
-        .current_dir(&site.folder)
-        .args([
-            "--recipe",
-            "files/recipe.toml",
-            "--settings",
-            "files/settings.toml",
-            "--partition",
-            "batch",
-            ".",
-        ]));
+    let printed = run(lab.command(PROGRAM).current_dir(&site.folder).args([
+        "render",
+        "--recipe",
+        "files/recipe.toml",
+        "--settings",
+        "files/settings.toml",
+        "--partition",
+        "batch",
+        ".",
+    ]));
     assert!(printed.contains("sbatch ./launch.sh"), "{printed}");
 
     let setup = site.job(&lab, Setup);

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::common::example;
+use crate::common::PROGRAM;
 use crate::lab::{Lab, SECRET, Site, recipe, remove, run};
 
 const SETTINGS: &str = "slurm = { partition = 'batch', gres = 'gpu:8' }\nsrun = { mpi = 'none' }";
@@ -64,8 +64,14 @@ fn preflight(lab: &Lab, site: &Site, flags: &[&str], variables: &[(&str, &str)])
         fs::write(&settings, SETTINGS).unwrap();
     }
     let output = site
-        .command(lab, example("preflight").to_str().unwrap())
-        .args(["--recipe", "files/recipe.toml", "--json", "--settings"])
+        .command(lab, PROGRAM)
+        .args([
+            "check",
+            "--recipe",
+            "files/recipe.toml",
+            "--json",
+            "--settings",
+        ])
         .arg(settings)
         .args(flags)
         .envs(variables.iter().copied())
@@ -372,10 +378,7 @@ fn preflight_of_a_stage_path_that_cannot_be_used() {
     );
     report.assert_errors(&[&error]);
     site.set("STAGE_PATH", "/my stage");
-    let output = site
-        .command(&lab, example("preflight").to_str().unwrap())
-        .output()
-        .unwrap();
+    let output = site.command(&lab, PROGRAM).arg("check").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     remove(&site.folder);
 }

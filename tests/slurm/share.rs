@@ -33,8 +33,13 @@ fn requests_are_in_flight(name: &str, concurrency: &[u32], rounds: u32, tool: Op
     );
     let ended = site.job(&lab, Launch);
     let client = site.log("benchmarking", &ended.id);
-    assert_eq!(ended.code, 0, "{}\n{client}", ended.output);
-    assert!(!client.contains("error:"), "{client}");
+    // Last, where a long text is cut: what went wrong.
+    let errors: Vec<_> = client
+        .lines()
+        .filter(|line| line.contains("error:"))
+        .collect();
+    assert_eq!(ended.code, 0, "{}\n{client}\n{errors:#?}", ended.output);
+    assert!(errors.is_empty(), "{client}\n{errors:#?}");
 
     let log = site.log("server", &ended.id);
     let mut requests: Vec<(f64, f64)> = log
@@ -60,9 +65,9 @@ fn requests_are_in_flight(name: &str, concurrency: &[u32], rounds: u32, tool: Op
     let lost: Vec<f64> = spans.windows(2).map(|two| two[1].0 - two[0].1).collect();
     println!("{name}: between points {lost:.1?} s");
     // Where something else runs on this machine, tools may take longer to start than a point takes: the
-    // shortest counts. A tool that started in its turn would take longer each time.
+    // shortest counts. A tool that started in its turn would take 8 s and more each time.
     let shortest = lost.iter().copied().fold(f64::MAX, f64::min);
-    assert!(shortest <= 3.0, "{lost:?}\n{client}");
+    assert!(shortest <= 5.0, "{lost:?}\n{client}");
 
     let folder = site.manifest(&ended.id)["points"]
         .as_array()

@@ -1,16 +1,17 @@
-//! What Slurm says of jobs in each state, read by the library in the example
-//! `job_status`.
+//! What Slurm says of jobs in each state, read by `nim-slurm status`.
 
 use std::collections::BTreeMap;
 use std::process::Output;
 
-use crate::common::example;
+use crate::common::PROGRAM;
 use crate::lab::{Lab, run, wait_until, words};
 
 /// Asks for a job, with more variables.
 fn ask(lab: &Lab, job: &str, variables: &[(&str, &str)]) -> Output {
-    let mut command = lab.command(example("job_status").to_str().unwrap());
-    command.arg(job).envs(variables.iter().copied());
+    let mut command = lab.command(PROGRAM);
+    command
+        .args(["status", job])
+        .envs(variables.iter().copied());
     command.output().unwrap()
 }
 

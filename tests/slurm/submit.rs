@@ -1,11 +1,11 @@
-//! Submission by the example, as a user does it.
+//! Submission by the program, as a user does it.
 
 use std::fs;
 use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use crate::common::example;
+use crate::common::PROGRAM;
 use crate::lab::{Lab, Site, recipe, run, words};
 
 /// A site with the recipe in a file and these settings in another.
@@ -16,12 +16,12 @@ fn site(name: &str, settings: &str) -> Site {
     site
 }
 
-/// The example with `--submit`, and with more flags.
+/// `nim-slurm submit`, with more flags.
 fn submit(lab: &Lab, site: &Site, flags: &[&str]) -> Command {
-    let mut command = site.command(lab, example("llama3_70b_h100x4_fp8").to_str().unwrap());
+    let mut command = site.command(lab, PROGRAM);
     command
-        .args(["--recipe", "recipe.toml", "--settings", "settings.toml"])
-        .args(["--gres", "gpu:h100:4", "--submit"])
+        .args(["submit", "--recipe", "recipe.toml"])
+        .args(["--settings", "settings.toml", "--gres", "gpu:h100:4"])
         .args(flags)
         .arg("scripts");
     command
@@ -114,7 +114,7 @@ fn a_refused_launch_leaves_nothing_behind() {
     );
     for words in [
         "what to do: name a partition that is there, with --partition or partition in [slurm] of the settings: sinfo -s\n",
-        "cargo run --example preflight -- --settings=settings.toml --recipe=recipe.toml --gres=gpu:h100:4\n",
+        "nim-slurm check --settings=settings.toml --recipe=recipe.toml --gres=gpu:h100:4\n",
     ] {
         assert!(error.contains(words), "{error}");
     }
@@ -187,8 +187,10 @@ fn a_site_with_clusters() {
             "{printed}"
         );
         for programs in [&["scontrol"][..], &["squeue"]] {
-            let mut status = lab.command(example("job_status").to_str().unwrap());
-            let known = run(status.arg(&job).env("PATH", lab.path_with(programs)));
+            let mut status = lab.command(PROGRAM);
+            let known = run(status
+                .args(["status", &job])
+                .env("PATH", lab.path_with(programs)));
             assert!(known.contains("state=PENDING\n"), "{known}");
         }
     }

@@ -1,19 +1,19 @@
-//! The example binary, as a user at a login node has it: no Slurm needed.
+//! The program, as a user at a login node has it: no Slurm needed.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::OnceLock;
+
+use common::PROGRAM;
 
 mod common;
 
-/// The binary, built once.
-fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| common::example("llama3_70b_h100x4_fp8"))
+/// `render` with these flags.
+fn run(folder: &Path, flags: &[&str], variables: &[(&str, &str)]) -> Output {
+    run_program(folder, &[&["render"], flags].concat(), variables)
 }
 
-fn run(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
-    let mut command = Command::new(binary());
+fn run_program(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(PROGRAM);
     for (name, _) in std::env::vars_os().filter(|(name, _)| {
         let name = name.to_string_lossy();
         name.starts_with("SBATCH_") || name == "STAGE_PATH"
@@ -29,8 +29,13 @@ fn run(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output 
 }
 
 #[track_caller]
-fn succeeds(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> String {
-    let output = run(folder, arguments, variables);
+fn succeeds(folder: &Path, flags: &[&str], variables: &[(&str, &str)]) -> String {
+    program_succeeds(folder, &[&["render"], flags].concat(), variables)
+}
+
+#[track_caller]
+fn program_succeeds(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let output = run_program(folder, arguments, variables);
     assert!(
         output.status.success(),
         "{}",
@@ -46,8 +51,18 @@ const NO_GPUS: &str = "note: launch.sh asks Slurm for no GPUs; where Slurm manag
                        site calls them\n";
 
 #[track_caller]
-fn fails(folder: &Path, arguments: &[&str], variables: &[(&str, &str)], code: i32) -> String {
-    let output = run(folder, arguments, variables);
+fn fails(folder: &Path, flags: &[&str], variables: &[(&str, &str)], code: i32) -> String {
+    program_fails(folder, &[&["render"], flags].concat(), variables, code)
+}
+
+#[track_caller]
+fn program_fails(
+    folder: &Path,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+    code: i32,
+) -> String {
+    let output = run_program(folder, arguments, variables);
     assert_eq!(
         output.status.code(),
         Some(code),
@@ -165,9 +180,9 @@ fn each_option_s_origin_is_explained() {
     let folder = tempfile::tempdir().unwrap();
     let settings = "[slurm]\npartition = 'batch'\nmem = false\n\n[slurm.launch]\ngres = 'gpu:8'\n";
     std::fs::write(folder.path().join("site.toml"), settings).unwrap();
-    let text = succeeds(
+    let text = program_succeeds(
         folder.path(),
-        &["--settings", "site.toml", "--account=proj", "--explain"],
+        &["explain", "--settings", "site.toml", "--account=proj"],
         &[("SBATCH_QOS", "night")],
     );
     let (_, launch) = text.split_once("launch.sh:\n").unwrap();
@@ -297,9 +312,9 @@ fn what_is_not_input_is_code_one() {
 #[test]
 fn submit_without_slurm() {
     let folder = tempfile::tempdir().unwrap();
-    let output = run(
+    let output = run_program(
         folder.path(),
-        &["--submit", "--stage-path", "/nim"],
+        &["submit", "--stage-path", "/nim"],
         &[("PATH", "")],
     );
     assert_eq!(output.status.code(), Some(1));
@@ -340,8 +355,7 @@ fn a_model_of_the_hub_has_its_token_in_the_next_steps() {
 #[test]
 fn the_help_names_the_recipes() {
     let folder = tempfile::tempdir().unwrap();
-    let help = Command::new(binary()).arg("--help").output().unwrap();
-    let help = String::from_utf8(help.stdout).unwrap();
+    let help = program_succeeds(folder.path(), &["render", "--help"], &[]);
     assert!(nim_slurm::Recipe::BUILT_IN.len() > 1);
     for name in nim_slurm::Recipe::BUILT_IN {
         assert!(help.contains(name), "{name}: {help}");
@@ -353,24 +367,27 @@ fn the_help_names_the_recipes() {
 #[test]
 fn submit_without_a_stage_path() {
     let folder = tempfile::tempdir().unwrap();
-    let error = fails(folder.path(), &["--submit"], &[], 2);
-    assert!(error.contains("the jobs need a stage path"), "{error}");
+    for command in ["submit", "run"] {
+        let error = program_fails(folder.path(), &[command], &[], 2);
+        assert!(error.contains("the jobs need a stage path"), "{error}");
+    }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[test]
 fn no_gpus_are_noted() {
     let folder = tempfile::tempdir().unwrap();
-    let notes = |flags: &[&str]| {
-        let output = run(folder.path(), flags, &[]);
+    let notes = |arguments: &[&str]| {
+        let output = run_program(folder.path(), arguments, &[]);
         assert!(output.status.success());
         String::from_utf8(output.stderr).unwrap()
     };
-    for flags in [&["--check"][..], &[], &["--explain"]] {
-        assert_eq!(notes(flags), NO_GPUS, "{flags:?}");
+    for arguments in [&["render", "--check"][..], &["render"], &["explain"]] {
+        assert_eq!(notes(arguments), NO_GPUS, "{arguments:?}");
     }
-    assert_eq!(notes(&["--check", "--gres", "gpu:8"]), "");
-    assert_eq!(notes(&["--print", "launch"]), "");
+    assert_eq!(notes(&["render", "--check", "--gres", "gpu:8"]), "");
+    assert_eq!(notes(&["render", "--print", "launch"]), "");
+    assert_eq!(notes(&["render", "--check", "--quiet"]), "");
 }
 
 #[test]
@@ -410,31 +427,34 @@ fn use_cases_are_given_one_by_one_or_with_commas() {
     assert!(error.contains("'long'"), "{error}");
 }
 
-#[test]
-fn a_job_that_follows_without_its_sign() {
-    let folder = tempfile::tempdir().unwrap();
-    for flags in [
-        &["--follow", "1027"][..],
-        &["--follow", "1027", "bench"],
-        &["bench", "--submit", "--follow", "1027_3"],
-    ] {
-        let error = fails(folder.path(), flags, &[], 2);
-        let words = "error: --follow takes its job behind '=': write --follow=1027";
-        assert!(error.starts_with(words), "{error}");
-    }
-    let error = fails(folder.path(), &["--models-job"], &[], 2);
-    assert!(error.contains("--submit"), "{error}");
+/// The names of all commands, as `--help` lists them.
+fn commands() -> Vec<String> {
+    let help = Command::new(PROGRAM).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let (_, list) = help.split_once("Commands:\n").unwrap();
+    let (list, _) = list.split_once("\n\n").unwrap();
+    let names = list.lines().filter_map(|line| line.strip_prefix("  "));
+    let names = names.filter(|line| !line.starts_with(' '));
+    names
+        .map(|line| line.split(' ').next().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
-fn help_fits_a_terminal() {
-    for example in ["llama3_70b_h100x4_fp8", "preflight", "report", "job_status"] {
-        let output = Command::new(common::example(example))
-            .arg("--help")
-            .output();
+fn help_fits_a_terminal_and_is_grouped() {
+    let commands = commands();
+    assert_eq!(commands.len(), 12, "{commands:?}");
+    for command in commands.iter().filter(|own| *own != "help") {
+        let output = Command::new(PROGRAM).args([command, "--help"]).output();
         let help = String::from_utf8(output.unwrap().stdout).unwrap();
         for line in help.lines() {
-            assert!(line.chars().count() <= 100, "{example}: {line}");
+            assert!(line.chars().count() <= 100, "{command}: {line}");
+        }
+        assert!(help.contains("\nOutput:\n"), "{command}: {help}");
+        if help.contains("--partition") {
+            let of_place = help.split_once("\nWhere it runs:\n").unwrap().1;
+            let (of_place, of_run) = of_place.split_once("\nWhat is run:\n").unwrap();
+            assert!(of_place.contains("--sbatch") && of_run.contains("--recipe"));
         }
     }
 }
@@ -446,8 +466,11 @@ fn variables_that_are_no_text() {
     let folder = tempfile::tempdir().unwrap();
     let not_text = std::ffi::OsStr::from_bytes(b"a\xffb");
     for variable in ["SBATCH_PARTITION", "STAGE_PATH"] {
-        let mut command = Command::new(binary());
-        command.current_dir(folder.path()).env(variable, not_text);
+        let mut command = Command::new(PROGRAM);
+        command
+            .arg("render")
+            .current_dir(folder.path())
+            .env(variable, not_text);
         let output = command.output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{variable}");
         assert_eq!(
@@ -458,8 +481,11 @@ fn variables_that_are_no_text() {
         );
     }
     // What nobody reads may be anything.
-    let mut command = Command::new(binary());
-    command.current_dir(folder.path()).env("LESSOPEN", not_text);
+    let mut command = Command::new(PROGRAM);
+    command
+        .arg("render")
+        .current_dir(folder.path())
+        .env("LESSOPEN", not_text);
     assert!(command.output().unwrap().status.success());
 }
 
@@ -494,25 +520,21 @@ fn an_earlier_job_is_resumed() {
 #[test]
 fn following_needs_a_job_and_its_stage_path() {
     let folder = tempfile::tempdir().unwrap();
-    let error = fails(folder.path(), &["--follow"], &[], 2);
-    assert!(error.contains("--follow alone needs --submit"), "{error}");
-    let error = fails(folder.path(), &["--follow=job"], &[], 2);
-    assert!(error.contains("--follow"), "{error}");
-    let error = fails(folder.path(), &["--follow=4711"], &[], 2);
+    let error = program_fails(folder.path(), &["follow"], &[], 2);
+    assert!(error.contains("<JOB>"), "{error}");
+    let error = program_fails(folder.path(), &["follow", "job"], &[], 2);
+    assert!(error.contains("invalid value 'job' for '<JOB>'"), "{error}");
+    let error = program_fails(folder.path(), &["follow", "4711"], &[], 2);
     assert!(
         error.contains("the job's stage path is not known"),
         "{error}"
     );
-    let flags = ["--submit", "--follow=4711", "--stage-path", "/nim"];
-    let error = fails(folder.path(), &flags, &[], 2);
-    assert!(error.contains("leave --submit out"), "{error}");
-    let flags = ["--follow=4711", "--stage-path", "/nim"];
-    let error = fails(folder.path(), &flags, &[("PATH", "")], 1);
+    let arguments = ["follow", "4711", "--stage-path", "/nim"];
+    let error = program_fails(folder.path(), &arguments, &[("PATH", "")], 1);
     assert!(
         error.contains("neither scontrol nor squeue is on PATH"),
         "{error}"
     );
-    fails(folder.path(), &["--models-job"], &[], 2);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
@@ -521,16 +543,12 @@ fn an_array_is_followed_task_by_task() {
     let folder = tempfile::tempdir().unwrap();
     let settings = "slurm = { launch = { array = '0-1' } }";
     std::fs::write(folder.path().join("site.toml"), settings).unwrap();
-    let flags = [
-        "--settings",
-        "site.toml",
-        "--stage-path",
-        "/nim",
-        "--submit",
-        "--follow",
-    ];
-    let error = fails(folder.path(), &flags, &[], 2);
-    assert!(error.contains("--follow=JOB_TASK"), "{error}");
+    let flags = ["--settings", "site.toml", "--stage-path", "/nim"];
+    for command in [&["submit", "--follow"][..], &["run"]] {
+        let error = program_fails(folder.path(), &[command, &flags].concat(), &[], 2);
+        let hint = format!("then follow a task: {PROGRAM} follow JOB_TASK\n");
+        assert!(error.ends_with(&hint), "{error}");
+    }
 }
 
 #[test]
@@ -539,4 +557,185 @@ fn empty_variables_are_taken_away_in_the_printed_commands() {
     let printed = succeeds(folder.path(), &[], &[("SBATCH_TIMELIMIT", "")]);
     let command = "env --unset=SBATCH_TIMELIMIT sbatch ./llama3-70b-h100x4-fp8/launch.sh";
     assert!(printed.contains(command), "{printed}");
+}
+
+#[test]
+fn any_option_of_sbatch_has_a_flag() {
+    let folder = tempfile::tempdir().unwrap();
+    let header = |flags: &[&str], script: &str| {
+        let flags = [flags, &["--print", script]].concat();
+        let text = succeeds(folder.path(), &flags, &[("SBATCH_QOS", "day")]);
+        let lines = text.lines().filter(|line| line.starts_with("#SBATCH "));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let flags = [
+        "--sbatch=qos=night",
+        "--sbatch",
+        "launch.gpus-per-node=8",
+        "--sbatch=setup.hold",
+        "--sbatch=mem=false",
+        "--sbatch=passthrough=--brand-new=1",
+        "--sbatch=passthrough=--other",
+    ];
+    let has = |lines: &[String], option: &str| lines.contains(&format!("#SBATCH {option}"));
+    let (setup, launch) = (header(&flags, "setup"), header(&flags, "launch"));
+    for lines in [&setup, &launch] {
+        for option in ["--qos=night", "--brand-new=1", "--other"] {
+            assert!(has(lines, option), "{option}: {lines:?}");
+        }
+        assert!(
+            !lines.iter().any(|line| line.contains("--mem")),
+            "{lines:?}"
+        );
+    }
+    assert!(has(&launch, "--gpus-per-node=8") && !has(&setup, "--gpus-per-node=8"));
+    assert!(has(&setup, "--hold") && !has(&launch, "--hold"));
+
+    for (flag, words) in [
+        (
+            "partiton=x",
+            "unknown key \"partiton\": perhaps partition is meant",
+        ),
+        ("launch.time=1h", "unexpected character 'h'"),
+        ("qos", "--qos needs a value: true is for flags"),
+    ] {
+        let error = fails(folder.path(), &["--sbatch", flag], &[], 2);
+        assert!(error.contains(words), "{flag}: {error}");
+        assert!(error.contains("--sbatch <[SCRIPT.]KEY=VALUE>"), "{error}");
+    }
+    let twice = ["-p", "batch", "--sbatch", "partition=other"];
+    let error = fails(folder.path(), &twice, &[], 2);
+    let words = "error: --partition is given twice, by its own flag and by --sbatch partition=other: leave one out\n";
+    assert_eq!(error, words);
+}
+
+/// What is printed to be typed calls the program as the user did.
+#[test]
+fn hints_name_the_program_as_it_was_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = "slurm = { launch = { array = '0-1' } }\nstage_path = '/nim'";
+    std::fs::write(folder.path().join("site.toml"), settings).unwrap();
+    std::os::unix::fs::symlink(PROGRAM, folder.path().join("my bench")).unwrap();
+    let path = folder.path().display().to_string();
+    for (name, hint) in [("my bench", "'my bench'"), ("./my bench", "'./my bench'")] {
+        let output = Command::new("bash")
+            .args(["-c", "\"$0\" submit --follow --settings site.toml", name])
+            .current_dir(folder.path())
+            .env("PATH", format!("{path}:/usr/bin:/bin"))
+            .output()
+            .unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            error.ends_with(&format!("{hint} follow JOB_TASK\n")),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn built_in_recipes_are_listed_and_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = program_succeeds(folder.path(), &["recipes"], &[]);
+    let json = program_succeeds(folder.path(), &["recipes", "--json"], &[]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["schema"], 1);
+    for (place, name) in nim_slurm::Recipe::BUILT_IN.iter().enumerate() {
+        assert!(list.lines().nth(place).unwrap().starts_with(name), "{list}");
+        assert_eq!(json["recipes"][place]["name"], *name);
+        let shown = program_succeeds(folder.path(), &["recipes", "show", name], &[]);
+        assert!(shown.starts_with("# "), "it has its comments: {shown}");
+        let own = folder.path().join("own.toml");
+        std::fs::write(&own, shown).unwrap();
+        let print =
+            |recipe: &str| succeeds(folder.path(), &["--recipe", recipe, "--print=launch"], &[]);
+        assert_eq!(print("own.toml"), print(name));
+    }
+    let error = program_fails(folder.path(), &["recipes", "show", "llama"], &[], 2);
+    assert!(error.contains("llama3-70b-h100x4-fp8"), "{error}");
+}
+
+#[test]
+fn colors_are_for_terminals() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = |flags: &[&str], variables: &[(&str, &str)]| {
+        let output = run(folder.path(), flags, variables);
+        String::from_utf8(output.stderr).unwrap()
+    };
+    for (flags, variables) in [
+        (&["--check"][..], &[][..]),
+        (&["--check", "--color=never"], &[]),
+        (&["--check"], &[("NO_COLOR", "1")]),
+        (&["--settings=none.toml"], &[]),
+        (&["--no-such-flag"], &[]),
+    ] {
+        let text = said(flags, variables);
+        assert!(!text.is_empty() && !text.contains('\u{1b}'), "{text:?}");
+    }
+    let always = |flag: &str| said(&[flag, "--color=always"], &[("NO_COLOR", "1")]);
+    assert!(always("--check").starts_with("\u{1b}[1;36mnote:\u{1b}[0m launch.sh "));
+    assert!(always("--settings=none.toml").starts_with("\u{1b}[1;31merror:\u{1b}[0m cannot "));
+    assert!(always("--no-such-flag").starts_with('\u{1b}'));
+}
+
+/// Each shell's completions and each page name the commands and their flags.
+#[test]
+fn completions_and_pages() {
+    let folder = tempfile::tempdir().unwrap();
+    let printed = |arguments: &[&str]| program_succeeds(folder.path(), arguments, &[]);
+    for shell in ["bash", "zsh", "fish"] {
+        let text = printed(&["completions", shell]);
+        for word in ["nim-slurm", "render", "stage-path", "completions"] {
+            assert!(text.contains(word), "{shell}: no {word}");
+        }
+    }
+    let script = folder.path().join("completions.bash");
+    std::fs::write(&script, printed(&["completions", "bash"])).unwrap();
+    let program = "source \"$0\"; COMP_WORDS=(nim-slurm re); COMP_CWORD=1; _nim__slurm nim-slurm re nim-slurm; \
+                   echo \"${COMPREPLY[@]}\"";
+    let output = Command::new("bash")
+        .args(["-c", program])
+        .arg(&script)
+        .output();
+    let words = String::from_utf8(output.unwrap().stdout).unwrap();
+    assert_eq!(words, "render report recipes\n");
+
+    let page = printed(&["man"]);
+    for command in commands() {
+        assert!(
+            page.contains(&format!("nim\\-slurm\\-{command}(1)")),
+            "{command}: {page}"
+        );
+        if command != "help" {
+            let page = printed(&["man", &command]);
+            assert!(
+                page.contains(&format!("\\fBnim\\-slurm {command}\\fR")),
+                "{page}"
+            );
+        }
+    }
+}
+
+#[test]
+fn explanations_for_a_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let flags = [
+        "explain",
+        "--json",
+        "--gres=gpu:8",
+        "--sbatch=setup.gres=false",
+    ];
+    let text = program_succeeds(folder.path(), &flags, &[("SBATCH_QOS", "night")]);
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json["schema"], 1);
+    let options = json["options"].as_array().unwrap();
+    let find = |script: &str, option: &str| {
+        let is_it = |own: &&serde_json::Value| own["script"] == script && own["option"] == option;
+        options
+            .iter()
+            .find(is_it)
+            .unwrap_or_else(|| panic!("{text}"))
+    };
+    assert_eq!(find("launch", "--gres=gpu:8")["origin"], "flag or code");
+    assert_eq!(find("setup", "--gres")["is_omitted"], true);
+    assert_eq!(find("setup", "--qos=night")["origin"], "SBATCH_QOS");
 }

@@ -1,28 +1,18 @@
-//! Reads what runs left behind, and says it as a table, as CSV, as JSON or as an
-//! HTML page.
-
-#![expect(
-    clippy::doc_markdown,
-    reason = "the comments on the flags are their help text"
-)]
-
-use std::io::Write;
-use std::process::ExitCode;
+//! `report`: reads what runs left behind, and says it as a table, as CSV, as JSON or as an HTML
+//! page.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use clap::{Parser, ValueEnum};
-use common::{Failure, input, other, print};
+use clap::{Args, ValueEnum};
 use nim_slurm::results::{Limits, Run, RunId, Statistic};
 use nim_slurm::{Report, ValueError};
 
-mod common;
+use crate::output::{Failure, input, note, other, print, tell};
 
-/// Report the results of GenAI-Perf and AIPerf in a results folder.
+/// Report the results of GenAI-Perf and AIPerf in a results folder
 ///
 /// What cannot be read is named on stderr and does not change the exit code.
-#[derive(Parser)]
-#[command(version, max_term_width = 100)]
-struct Arguments {
+#[derive(Args)]
+pub(crate) struct Arguments {
     /// Folder with results, the folder of one point, or the stage path
     results_dir: Utf8PathBuf,
 
@@ -92,14 +82,7 @@ fn milliseconds(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "a number of milliseconds above 0 is allowed".to_owned())
 }
 
-fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
-    }
-}
-
-fn run(arguments: &Arguments) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let folder = &results_of(&arguments.results_dir);
     let (run, before) = match &arguments.against {
         Some(earlier) => {
@@ -131,10 +114,10 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         None => print(&text)?,
     }
     for problem in run.problems() {
-        tell(&format!("note: {problem}"));
+        note(&problem.to_string());
     }
     if run.points().is_empty() {
-        tell(&format!("note: {}", no_points(folder, &arguments.job)));
+        note(&no_points(folder, &arguments.job));
     }
     Ok(())
 }
@@ -153,8 +136,8 @@ fn results_of(folder: &Utf8Path) -> Utf8PathBuf {
         entries.flatten().any(|entry| is_manifest(entry.path()))
     });
     if has_manifest {
-        tell(&format!(
-            "note: {folder} is a stage path: its results are read, {results}"
+        note(&format!(
+            "{folder} is a stage path: its results are read, {results}"
         ));
         return results;
     }
@@ -226,9 +209,4 @@ fn write(path: &Utf8Path, text: &str) -> Result<(), Failure> {
     }
     tell(&format!("wrote {path}"));
     Ok(())
-}
-
-/// Says it on stderr, unless nobody can hear it.
-fn tell(words: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", nim_slurm::plain(words));
 }

@@ -1,248 +1,21 @@
-//! Shows how far a launch job is until it ends.
+//! What a user sees of a job that is followed.
 
 use std::collections::HashSet;
 use std::io::IsTerminal;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 
 use camino::Utf8Path;
 use indicatif::{ProgressBar, ProgressStyle};
 use nim_slurm::results::{Metric, Point, Run, Statistic};
 use nim_slurm::slurm::SubmittedJob;
 use nim_slurm::{
-    ChainJob, Follower, JobRecord, JobStatus, LaunchOutcome, Plan, PointProgress, PointState,
-    Progress, Queue, RunId, ScriptKind, ServerState, StagePath, StatusError, last_lines, plain,
-    shell_word,
+    ChainJob, JobRecord, JobStatus, PointProgress, PointState, Progress, ServerState, plain,
 };
 
-use crate::common::{Failure, input, other, print};
-
-/// How much of a log is shown when a job has failed.
-const SHOWN_LINES: usize = 20;
-
-/// Follows a launch job, and the jobs before it, to its end.
-pub(crate) fn follow(
-    plan: &Plan,
-    launch: &SubmittedJob,
-    chain: Option<&[ChainJob]>,
-    reattach: &Reattach,
-) -> Result<(), Failure> {
-    let stage_path = stage_path(plan)?;
-    let queue = Queue::find().map_err(other)?;
-    let mut follower = Follower::new(plan, &stage_path, queue, launch.clone());
-    if let Some(jobs) = chain {
-        follower = follower.with_chain(jobs.iter().cloned());
-    }
-    let mut view = View::new();
-    let progress = loop {
-        match follower.poll() {
-            Ok(progress) => {
-                view.show(&progress, launch, follower.results_folder())?;
-                if progress.outcome.is_some() {
-                    break progress;
-                }
-                reattach.set(follower.earlier_jobs(), launch);
-            }
-            Err(error @ StatusError::Unreachable { .. }) => {
-                view.print_once(&format!("{error}; it is asked again"))?;
-            }
-            Err(error) => {
-                view.finish();
-                reattach.show();
-                return Err(other(error));
-            }
-        }
-        thread::sleep(Follower::INTERVAL);
-    };
-    view.finish();
-    let results = follower.results_folder();
-    let report = match progress.finished() {
-        0 => String::new(),
-        _ => format!(
-            "to report on them: {}\n",
-            command_to_report(&progress, results)
-        ),
-    };
-    let outcome = progress.outcome.expect("the loop ends with one");
-    if outcome.is_success() {
-        return print(&format!(
-            "{outcome}\nthe results are in {results}\n{report}"
-        ));
-    }
-    print(&report)?;
-    show_logs(&outcome);
-    for line in &outcome.advice {
-        eprintln!("{line}");
-    }
-    Err(Failure::Other(outcome.to_string().into()))
-}
-
-/// What shows the results of all jobs of the run.
-fn command_to_report(progress: &Progress, results: &Utf8Path) -> String {
-    let runs: Vec<_> = progress.runs.iter().map(RunId::as_str).collect();
-    format!(
-        "cargo run --example report -- {} --job {}",
-        shell_word(results.as_str()),
-        runs.join(",")
-    )
-}
-
-/// The folder that the job writes to: `STAGE_PATH` wins when a script runs.
-fn stage_path(plan: &Plan) -> Result<StagePath, Failure> {
-    if let Some(path) = exported_stage_path() {
-        return StagePath::parse(&path).map_err(input);
-    }
-    plan.settings().stage_path().cloned().ok_or_else(|| {
-        Failure::Input(
-            "the job's stage path is not known: give --stage-path, or export STAGE_PATH".into(),
-        )
-    })
-}
-
-fn exported_stage_path() -> Option<String> {
-    let path = std::env::var("STAGE_PATH").ok();
-    path.filter(|path| !path.is_empty())
-}
-
-/// What to type when this program ends before the jobs do.
-#[derive(Clone, Default)]
-pub(crate) struct Reattach(Arc<Mutex<SubmittedJobs>>);
-
-/// The jobs that were submitted, and have not ended well yet.
-#[derive(Default)]
-struct SubmittedJobs {
-    before: Vec<ChainJob>,
-    /// None while jobs are being submitted.
-    launch: Option<SubmittedJob>,
-}
-
-impl Reattach {
-    /// Shows the way back on Ctrl-C, and ends this program. The jobs go on.
-    pub(crate) fn on_ctrl_c() -> Result<Self, Failure> {
-        let reattach = Self::default();
-        let shown = reattach.clone();
-        ctrlc::set_handler(move || {
-            shown.show();
-            // 128 and the number of the signal, as a shell has it.
-            std::process::exit(130);
-        })
-        .map_err(other)?;
-        Ok(reattach)
-    }
-
-    /// Adds a job of a chain.
-    pub(crate) fn add(&self, job: &ChainJob) {
-        let mut jobs = self.jobs();
-        if job.kind == ScriptKind::Launch {
-            jobs.launch = Some(job.job.clone());
-        } else {
-            jobs.before.push(job.clone());
-        }
-    }
-
-    /// Sets it for a launch job, and for those that it waits for.
-    pub(crate) fn set(&self, before: &[ChainJob], launch: &SubmittedJob) {
-        *self.jobs() = SubmittedJobs {
-            before: before.to_vec(),
-            launch: Some(launch.clone()),
-        };
-    }
-
-    fn show(&self) {
-        eprint!("\n{}", self.jobs().words());
-    }
-
-    fn jobs(&self) -> MutexGuard<'_, SubmittedJobs> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl SubmittedJobs {
-    fn words(&self) -> String {
-        let before = self.before.iter();
-        let mut names: Vec<_> = before
-            .map(|job| format!("{}, job {}", job.kind.key(), job.job))
-            .collect();
-        names.extend(self.launch.as_ref().map(|job| format!("launch, job {job}")));
-        let mut text = String::new();
-        if !names.is_empty() {
-            text.push_str(&format!("still there: {}\n", names.join("; ")));
-        }
-        if let Some(launch) = &self.launch {
-            text.push_str(&format!(
-                "  to come back: {}\n",
-                command_to_come_back(launch)
-            ));
-        } else {
-            text.push_str("a job may have been submitted just now: look with squeue --me\n");
-        }
-        if let Some(command) = command_to_cancel(&self.before, self.launch.as_ref()) {
-            text.push_str(&format!("  to cancel:    {command}\n"));
-        }
-        text
-    }
-}
-
-/// This command again, for the job that is there now.
-fn command_to_come_back(launch: &SubmittedJob) -> String {
-    let is_for_submission = |word: &String| {
-        matches!(word.as_str(), "--submit" | "--models-job" | "--follow")
-            || word.starts_with("--follow=")
-    };
-    let words = std::env::args().filter(|word| !is_for_submission(word));
-    let follow = format!("--follow={launch}");
-    let words: Vec<_> = words
-        .chain([follow])
-        .map(|word| shell_word(&word))
-        .collect();
-    let stage_path = match exported_stage_path() {
-        Some(path) => format!("STAGE_PATH={} ", shell_word(&path)),
-        None => String::new(),
-    };
-    stage_path + &words.join(" ")
-}
-
-/// What ends jobs of a chain, if there are any.
-pub(crate) fn command_to_cancel(
-    before: &[ChainJob],
-    launch: Option<&SubmittedJob>,
-) -> Option<String> {
-    let jobs: Vec<_> = before.iter().map(|job| &job.job).chain(launch).collect();
-    let mut words = vec!["scancel".to_owned()];
-    // All jobs of a chain are on one cluster.
-    let cluster = jobs.first()?.cluster();
-    words.extend(cluster.map(|name| format!("--clusters={name}")));
-    words.extend(jobs.iter().map(|job| match job.task() {
-        Some(task) => format!("{}_{task}", job.id()),
-        None => job.id().to_string(),
-    }));
-    Some(words.join(" "))
-}
-
-/// What the job showed of the logs that tell why, else their last lines.
-fn show_logs(outcome: &LaunchOutcome) {
-    for line in &outcome.log_lines {
-        eprintln!("{line}");
-    }
-    if !outcome.log_lines.is_empty() {
-        return;
-    }
-    for log in &outcome.logs {
-        match last_lines(log, SHOWN_LINES) {
-            Ok(lines) => {
-                eprintln!("the last lines of {}:", plain(log.as_str()));
-                for line in lines {
-                    eprintln!("  | {line}");
-                }
-            }
-            Err(error) => eprintln!("cannot read {}: {error}", plain(log.as_str())),
-        }
-    }
-}
+use crate::output::{Failure, is_quiet, print};
 
 /// What the user sees: a line for each thing that happens, and at a terminal a bar
 /// below them for what is going on.
-struct View {
+pub(crate) struct View {
     printed: HashSet<String>,
     /// What was printed of this run of the job: in another one it may happen again.
     printed_in_run: HashSet<String>,
@@ -251,17 +24,18 @@ struct View {
 }
 
 impl View {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let is_terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
+        let has_bar = is_terminal && !is_quiet();
         Self {
             printed: HashSet::new(),
             printed_in_run: HashSet::new(),
             restart: None,
-            bar: is_terminal.then(bar),
+            bar: has_bar.then(bar),
         }
     }
 
-    fn show(
+    pub(crate) fn show(
         &mut self,
         progress: &Progress,
         launch: &SubmittedJob,
@@ -313,7 +87,7 @@ impl View {
     }
 
     /// Says it unless it was said already.
-    fn print_once(&mut self, line: &str) -> Result<(), Failure> {
+    pub(crate) fn print_once(&mut self, line: &str) -> Result<(), Failure> {
         if self.printed.insert(line.to_owned()) {
             self.print(line)
         } else {
@@ -338,7 +112,7 @@ impl View {
         }
     }
 
-    fn finish(&self) {
+    pub(crate) fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

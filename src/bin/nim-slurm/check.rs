@@ -1,62 +1,43 @@
-//! Says, on a login node and before anything queues, what stands in the way of the
-//! three jobs.
+//! `check`: what stands in the way of the three jobs, seen from this login node before anything
+//! queues.
 
-#![expect(
-    clippy::doc_markdown,
-    reason = "the comments on the flags are their help text"
-)]
-
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::Parser;
-use common::{Failure, input, other, print};
-use nim_slurm::Plan;
+use clap::Args;
 use nim_slurm::preflight::{Finding, Preflight, Severity};
-use site::Input;
+use serde_json::json;
 
-mod common;
-#[path = "common/site.rs"]
-mod site;
+use crate::inputs::Inputs;
+use crate::output::{Failure, colored, print, print_json};
 
-/// Say what stands in the way of setup.sh, prepare_models.sh and launch.sh on this login node.
+/// Say what stands in the way of the three jobs on this login node
 ///
 /// Looks at the programs on PATH, asks Slurm about the jobs, and looks at variables, logins, images and model. It
 /// submits and changes nothing. Exit code: 0 when nothing stands in the way, 1 when something does, 2 for bad input.
-#[derive(Parser)]
-#[command(version, max_term_width = 100)]
-struct Arguments {
+#[derive(Args)]
+pub(crate) struct Arguments {
     #[command(flatten)]
-    input: Input,
+    inputs: Inputs,
 
     /// Print {"schema": 1, "findings": [{"severity", "message", "fix"}]}
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     json: bool,
 }
 
-fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(code) => code,
-        Err(failure) => failure.report(),
-    }
-}
-
-fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let recipe = arguments.input.recipe()?;
-    let plan = Plan::new(recipe, arguments.input.settings()?).map_err(input)?;
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let plan = arguments.inputs.plan()?;
     let findings = Preflight::new(&plan, std::env::vars_os()).check();
     if arguments.json {
-        let report = serde_json::json!({ "schema": 1, "findings": findings });
-        let text = serde_json::to_string_pretty(&report).map_err(other)?;
-        print(&format!("{text}\n"))?;
+        print_json(&json!({ "schema": 1, "findings": findings }))?;
     } else {
-        let text: String = findings.iter().map(lines).collect();
+        let stdout = std::io::stdout();
+        let text: String = findings.iter().map(|own| lines(own, &stdout)).collect();
         print(&format!("{text}\n{}\n", verdict(&findings)))?;
     }
-    Ok(if count(&findings, Severity::Error) == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(1)
-    })
+    Ok(ExitCode::from(u8::from(
+        count(&findings, Severity::Error) > 0,
+    )))
 }
 
 /// Where the sentences begin: behind the longest mark word.
@@ -64,8 +45,9 @@ const INDENT: usize = 9;
 const WIDTH: usize = 100;
 
 /// A finding as a person reads it: mark and sentence, and below them how to fix it.
-fn lines(finding: &Finding) -> String {
-    let mut text = format!("{:INDENT$}", finding.severity());
+pub(crate) fn lines(finding: &Finding, stream: &impl IsTerminal) -> String {
+    let mark = format!("{:INDENT$}", finding.severity());
+    let mut text = colored(&mark, stream);
     fold(&mut text, finding.message(), INDENT);
     if let Some(fix) = finding.fix() {
         text.push_str(&" ".repeat(INDENT));
@@ -101,7 +83,7 @@ fn count(findings: &[Finding], severity: Severity) -> usize {
         .count()
 }
 
-fn verdict(findings: &[Finding]) -> String {
+pub(crate) fn verdict(findings: &[Finding]) -> String {
     let (errors, warnings) = (
         count(findings, Severity::Error),
         count(findings, Severity::Warning),

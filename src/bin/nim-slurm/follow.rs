@@ -1,0 +1,142 @@
+//! `follow`: shows how far a launch job is until it ends.
+
+use std::thread;
+
+use camino::Utf8Path;
+use clap::Args;
+use nim_slurm::slurm::SubmittedJob;
+use nim_slurm::{
+    ChainJob, Follower, LaunchOutcome, Plan, Progress, Queue, RunId, StagePath, StatusError,
+    last_lines, shell_word,
+};
+
+use crate::inputs::Inputs;
+use crate::output::{Failure, input, other, print, program, tell};
+use crate::reattach::Reattach;
+use crate::view::View;
+
+/// Show how far a launch job is until it ends; Ctrl-C leaves it alone
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The launch job, as sbatch named it: 4711, or 4711_3 for a task of an array
+    job: SubmittedJob,
+
+    #[command(flatten)]
+    inputs: Inputs,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let plan = arguments.inputs.plan()?;
+    let reattach = Reattach::on_ctrl_c(&arguments.inputs)?;
+    reattach.set(&[], &arguments.job);
+    follow(&plan, &arguments.job, None, &reattach)
+}
+
+/// How much of a log is shown when a job has failed.
+const SHOWN_LINES: usize = 20;
+
+/// Follows a launch job, and the jobs before it, to its end.
+pub(crate) fn follow(
+    plan: &Plan,
+    launch: &SubmittedJob,
+    chain: Option<&[ChainJob]>,
+    reattach: &Reattach,
+) -> Result<(), Failure> {
+    let stage_path = stage_path(plan)?;
+    let queue = Queue::find().map_err(other)?;
+    let mut follower = Follower::new(plan, &stage_path, queue, launch.clone());
+    if let Some(jobs) = chain {
+        follower = follower.with_chain(jobs.iter().cloned());
+    }
+    let mut view = View::new();
+    let progress = loop {
+        match follower.poll() {
+            Ok(progress) => {
+                view.show(&progress, launch, follower.results_folder())?;
+                if progress.outcome.is_some() {
+                    break progress;
+                }
+                reattach.set(follower.earlier_jobs(), launch);
+            }
+            Err(error @ StatusError::Unreachable { .. }) => {
+                view.print_once(&format!("{error}; it is asked again"))?;
+            }
+            Err(error) => {
+                view.finish();
+                reattach.show();
+                return Err(other(error));
+            }
+        }
+        thread::sleep(Follower::INTERVAL);
+    };
+    view.finish();
+    let results = follower.results_folder();
+    let report = match progress.finished() {
+        0 => String::new(),
+        _ => format!(
+            "to report on them: {}\n",
+            command_to_report(&progress, results)
+        ),
+    };
+    let outcome = progress.outcome.expect("the loop ends with one");
+    if outcome.is_success() {
+        return print(&format!(
+            "{outcome}\nthe results are in {results}\n{report}"
+        ));
+    }
+    print(&report)?;
+    show_logs(&outcome);
+    for line in &outcome.advice {
+        tell(line);
+    }
+    Err(Failure::Other(outcome.to_string().into()))
+}
+
+/// What shows the results of all jobs of the run.
+fn command_to_report(progress: &Progress, results: &Utf8Path) -> String {
+    let runs: Vec<_> = progress.runs.iter().map(RunId::as_str).collect();
+    format!(
+        "{} report {} --job {}",
+        program(),
+        shell_word(results.as_str()),
+        runs.join(",")
+    )
+}
+
+/// The folder that the job writes to: `STAGE_PATH` wins when a script runs.
+fn stage_path(plan: &Plan) -> Result<StagePath, Failure> {
+    if let Some(path) = exported_stage_path() {
+        return StagePath::parse(&path).map_err(input);
+    }
+    plan.settings().stage_path().cloned().ok_or_else(|| {
+        Failure::Input(
+            "the job's stage path is not known: give --stage-path, or export STAGE_PATH".into(),
+        )
+    })
+}
+
+pub(crate) fn exported_stage_path() -> Option<String> {
+    let path = std::env::var("STAGE_PATH").ok();
+    path.filter(|path| !path.is_empty())
+}
+
+/// What the job showed of the logs that tell why, else their last lines.
+fn show_logs(outcome: &LaunchOutcome) {
+    for line in &outcome.log_lines {
+        tell(line);
+    }
+    if !outcome.log_lines.is_empty() {
+        return;
+    }
+    for log in &outcome.logs {
+        match last_lines(log, SHOWN_LINES) {
+            Ok(lines) => {
+                tell(&format!("the last lines of {log}:"));
+                for line in lines {
+                    tell(&format!("  | {line}"));
+                }
+            }
+            Err(error) => tell(&format!("cannot read {log}: {error}")),
+        }
+    }
+}

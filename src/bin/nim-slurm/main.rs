@@ -1,0 +1,97 @@
+//! `nim-slurm`: the library as a program.
+
+#![expect(
+    clippy::doc_markdown,
+    reason = "the comments on the flags are their help text"
+)]
+
+mod check;
+mod explain;
+mod follow;
+mod inputs;
+mod output;
+mod pages;
+mod reattach;
+mod recipes;
+mod render;
+mod report;
+mod run;
+mod sbatch_option;
+mod status;
+mod submit;
+mod view;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::output::{Failure, OutputFlags};
+
+/// Benchmark inference servers on a Slurm cluster.
+///
+/// A recipe says what is run, settings say where. Each option of sbatch is taken from the flags, else from sbatch's own
+/// variables (SBATCH_PARTITION, ...), else from the settings file, else from the recipe.
+///
+/// Exit code: 0 on success, 2 on bad input, 1 on anything else. Results go to stdout, all else to stderr.
+#[derive(Parser)]
+#[command(
+    name = "nim-slurm",
+    version,
+    max_term_width = 100,
+    propagate_version = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+
+    #[command(flatten)]
+    output: OutputFlags,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Render(render::Arguments),
+    Explain(explain::Arguments),
+    Check(check::Arguments),
+    Run(run::Arguments),
+    Submit(submit::Arguments),
+    Follow(follow::Arguments),
+    Status(status::Arguments),
+    Report(report::Arguments),
+    Recipes(recipes::Arguments),
+    Completions(pages::Completions),
+    Man(pages::Man),
+}
+
+fn main() -> ExitCode {
+    let words: Vec<_> = std::env::args_os().collect();
+    let texts: Vec<_> = words
+        .iter()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let program = Arguments::command().color(output::color_choice(&texts));
+    let matches = program.get_matches_from(words);
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    output::set(arguments.output);
+    match run(&arguments.command) {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(command: &Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Render(arguments) => render::run(arguments),
+        Command::Explain(arguments) => explain::run(arguments),
+        Command::Check(arguments) => return check::run(arguments),
+        Command::Run(arguments) => run::run(arguments),
+        Command::Submit(arguments) => submit::run(arguments),
+        Command::Follow(arguments) => follow::run(arguments),
+        Command::Status(arguments) => return status::run(arguments),
+        Command::Report(arguments) => report::run(arguments),
+        Command::Recipes(arguments) => recipes::run(arguments),
+        Command::Completions(arguments) => pages::completions(arguments),
+        Command::Man(arguments) => pages::man(arguments),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,216 @@
+//! `render`: writes the three scripts, and says what to type next.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::{Args, ValueEnum};
+use nim_slurm::recipe::ModelSource;
+use nim_slurm::{Plan, Script, ScriptKind, WrittenFile, shell_word};
+
+use crate::inputs::Inputs;
+use crate::output::{Failure, note, other, print};
+
+/// Write setup.sh, prepare_models.sh and launch.sh, and print the commands to type next
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    folder: Folder,
+
+    /// Print one script, or the recipe in use as TOML, and write nothing
+    #[arg(long, value_name = "WHAT", conflicts_with = "check")]
+    print: Option<Print>,
+
+    /// Check everything and write nothing; needs no Slurm and no stage path
+    #[arg(long)]
+    check: bool,
+
+    #[command(flatten)]
+    inputs: Inputs,
+}
+
+/// Where the scripts go.
+#[derive(Args)]
+pub(crate) struct Folder {
+    /// Folder for the three scripts [default: ./ and the recipe's name]
+    out_dir: Option<Utf8PathBuf>,
+}
+
+impl Folder {
+    /// What is printed to be typed must not look like an option.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        match &self.out_dir {
+            Some(folder) if folder.as_str().starts_with('-') => Err(Failure::Input(
+                format!("the folder {folder:?} begins with '-': write ./ in front of it").into(),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// The folder as a word of a command, if it was named.
+    pub(crate) fn word(&self) -> Option<String> {
+        self.out_dir
+            .as_ref()
+            .map(|folder| shell_word(folder.as_str()))
+    }
+
+    /// Those of two recipes do not meet unless that is said.
+    pub(crate) fn path(&self, plan: &Plan) -> Utf8PathBuf {
+        let by_name = || format!("./{}", plan.recipe().name).into();
+        self.out_dir.clone().unwrap_or_else(by_name)
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Print {
+    Setup,
+    PrepareModels,
+    Launch,
+    Recipe,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    arguments.folder.check()?;
+    let plan = arguments.inputs.plan()?;
+    if arguments.print.is_none() {
+        note_all(&plan);
+    }
+    match arguments.print {
+        Some(Print::Setup) => print(plan.setup().text()),
+        Some(Print::PrepareModels) => print(plan.prepare_models().text()),
+        Some(Print::Launch) => print(plan.launch().text()),
+        Some(Print::Recipe) => print(&plan.recipe().to_toml()),
+        None if arguments.check => print(&summary(&plan)),
+        None => {
+            let folder = arguments.folder.path(&plan);
+            write(&plan, &folder, print)?;
+            print(&next_steps(&plan, &folder))
+        }
+    }
+}
+
+/// Writes the scripts, and says what became of each.
+pub(crate) fn write(
+    plan: &Plan,
+    folder: &Utf8Path,
+    say: impl Fn(&str) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    for script in ScriptKind::ALL.map(|kind| plan.script(kind)) {
+        let written = script.write_to(folder).map_err(other)?;
+        say(&describe(&script, &written))?;
+    }
+    Ok(())
+}
+
+fn describe(script: &Script, written: &WrittenFile) -> String {
+    let name = script.kind().file_name();
+    match (&written.backup, written.unchanged) {
+        (_, true) => format!("{} is there already, unchanged\n", written.path),
+        (Some(backup), _) => format!(
+            "wrote {}; the {name} that was there is {backup}\n",
+            written.path
+        ),
+        (None, _) => format!("wrote {}\n", written.path),
+    }
+}
+
+fn summary(plan: &Plan) -> String {
+    let count = plan.points().len();
+    let points = if count == 1 { "point" } else { "points" };
+    let mut text = format!("ok: recipe {}, {count} {points}\n", plan.recipe().name);
+    for kind in ScriptKind::ALL {
+        text.push_str(&format!(
+            "  {}: {}\n",
+            kind.file_name(),
+            plan.directives(kind).arguments().join(" ")
+        ));
+    }
+    text
+}
+
+/// What is no mistake everywhere, but is one on most clusters.
+pub(crate) fn notes(plan: &Plan) -> Vec<String> {
+    let mut notes = Vec::from_iter(plan.time_limit_warning());
+    if !plan.directives(ScriptKind::Launch).asks_for_gpus() {
+        notes.push(
+            "launch.sh asks Slurm for no GPUs; where Slurm manages them, add --gres gpu:8 or what the site calls them"
+                .to_owned(),
+        );
+    }
+    notes
+}
+
+pub(crate) fn note_all(plan: &Plan) {
+    for words in notes(plan) {
+        note(&words);
+    }
+}
+
+/// sbatch's words for a script, as a person types them.
+fn sbatch_line(plan: &Plan, kind: ScriptKind, folder: &Utf8Path) -> String {
+    // No option wins over these variables.
+    let variables_to_remove = plan.variables_to_remove(kind, std::env::vars_os());
+    let mut words: Vec<_> = variables_to_remove
+        .iter()
+        .map(|name| format!("--unset={name}"))
+        .collect();
+    if !words.is_empty() {
+        words.insert(0, "env".to_owned());
+    }
+    words.push("sbatch".to_owned());
+    words.extend(
+        plan.options_to_repeat(kind, std::env::vars_os())
+            .iter()
+            .map(|word| shell_word(word)),
+    );
+    words.push(shell_word(folder.join(kind.file_name()).as_str()));
+    words.join(" ")
+}
+
+fn next_steps(plan: &Plan, folder: &Utf8Path) -> String {
+    let mut text = "\nnext, on the login node:\n".to_owned();
+    let mut step = |line: &str, why: &str| text.push_str(&format!("  {line}\n      {why}\n"));
+    step(
+        "export NGC_API_KEY=...",
+        "for images and model from NGC; not needed once they are there",
+    );
+    let recipe = plan.recipe();
+    if let ModelSource::HuggingFace(model) = &recipe.model.weights.source {
+        step(
+            "export HF_TOKEN=...",
+            &format!("for {model}, if it has a gate; not needed once it is there"),
+        );
+    }
+    let tokenizer = recipe.client.tokenizer.as_ref();
+    if let Some(tokenizer) = tokenizer.filter(|tokenizer| tokenizer.is_on_hub()) {
+        step(
+            "export HF_TOKEN=...",
+            &format!("for the tokenizer {tokenizer}"),
+        );
+    }
+    match plan.settings().stage_path() {
+        None => step(
+            "export STAGE_PATH=/lustre/...",
+            "the folder for images, model and results",
+        ),
+        Some(path) => step(
+            "export STAGE_PATH=/lustre/...",
+            &format!("only to use another folder than {path}, which is in the scripts"),
+        ),
+    }
+    step(
+        &sbatch_line(plan, ScriptKind::Setup, folder),
+        "fetches the two container images",
+    );
+    let models = folder.join(ScriptKind::PrepareModels.file_name());
+    step(
+        &format!("bash {}", shell_word(models.as_str())),
+        &format!(
+            "downloads the model; or as a job: {}",
+            sbatch_line(plan, ScriptKind::PrepareModels, folder)
+        ),
+    );
+    step(
+        &sbatch_line(plan, ScriptKind::Launch, folder),
+        "when both are done: runs the benchmark",
+    );
+    text
+}

@@ -1,0 +1,81 @@
+//! `run`: from a login node to results.
+
+use clap::Args;
+use nim_slurm::Plan;
+use nim_slurm::preflight::{Finding, Preflight, Severity};
+
+use crate::check::{lines, verdict};
+use crate::follow::follow;
+use crate::inputs::Inputs;
+use crate::output::{Failure, note, print, program, tell_lines};
+use crate::reattach::Reattach;
+use crate::render::{Folder, notes, write};
+use crate::submit::{Jobs, launch, submit};
+
+/// Check, write the scripts, submit what is needed, and show how far it is until it ends
+///
+/// Images and model that are there already, and are the right ones, are not fetched again. Ctrl-C leaves the jobs alone
+/// and says how to come back.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    folder: Folder,
+
+    #[command(flatten)]
+    inputs: Inputs,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    arguments.folder.check()?;
+    let inputs = &arguments.inputs;
+    let plan = inputs.plan()?;
+    Jobs::LAUNCH_ALONE.check(&plan, true)?;
+    let preflight = Preflight::new(&plan, std::env::vars_os());
+    check(&plan, &preflight, arguments)?;
+    let jobs = Jobs {
+        setup: !preflight.are_images_there(),
+        models: !preflight.is_model_there(),
+    };
+    jobs.check(&plan, true)?;
+
+    let folder = arguments.folder.path(&plan);
+    write(&plan, &folder, print)?;
+    if !jobs.setup {
+        print("the images are there: setup.sh is not submitted\n")?;
+    }
+    if !jobs.models {
+        print("the model is there: prepare_models.sh is not submitted\n")?;
+    }
+    let reattach = Reattach::on_ctrl_c(inputs)?;
+    let submitted = submit(inputs, &plan, &folder, jobs, &reattach, print)?;
+    follow(&plan, launch(&submitted), Some(&submitted), &reattach)
+}
+
+/// All that stands in the way, in one list; what is good to know is said in any case.
+fn check(plan: &Plan, preflight: &Preflight<'_>, arguments: &Arguments) -> Result<(), Failure> {
+    let findings = preflight.check();
+    let matters = |finding: &&Finding| finding.severity() >= Severity::Warning;
+    for finding in findings.iter().filter(matters) {
+        tell_lines(&lines(finding, &std::io::stderr()));
+    }
+    let is_said = |words: &String| findings.iter().any(|own| own.message() == words);
+    for words in notes(plan).iter().filter(|words| !is_said(words)) {
+        note(words);
+    }
+    let is_error = |finding: &Finding| finding.severity() == Severity::Error;
+    if !findings.iter().any(is_error) {
+        return Ok(());
+    }
+    let mut command = vec![program(), "submit".to_owned(), "--follow".to_owned()];
+    if !preflight.is_model_there() {
+        command.push("--models-job".to_owned());
+    }
+    command.extend(arguments.inputs.words());
+    command.extend(arguments.folder.word());
+    let words = format!(
+        "{}\nnothing was submitted; to submit it as it is: {}",
+        verdict(&findings),
+        command.join(" ")
+    );
+    Err(Failure::Other(words.into()))
+}

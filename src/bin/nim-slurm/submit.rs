@@ -1,0 +1,185 @@
+//! `submit`: writes the scripts and hands them to sbatch.
+
+use camino::Utf8Path;
+use clap::Args;
+use nim_slurm::preflight::Preflight;
+use nim_slurm::slurm::OptionName;
+use nim_slurm::{Chain, ChainError, ChainJob, Plan, Sbatch, ScriptKind, SubmitError, shell_word};
+use serde_json::json;
+
+use crate::follow::follow;
+use crate::inputs::Inputs;
+use crate::output::{Failure, note, other, print, print_json, program, tell};
+use crate::reattach::{Reattach, command_to_cancel};
+use crate::render::{Folder, note_all, write};
+
+/// Write the scripts, then submit setup.sh, and launch.sh to follow when it ends well
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    folder: Folder,
+
+    /// Submit prepare_models.sh, too, between the two: where the model is to be downloaded in a job
+    #[arg(long)]
+    models_job: bool,
+
+    /// Show how far the launch job is until it ends
+    #[arg(long)]
+    follow: bool,
+
+    #[command(flatten)]
+    inputs: Inputs,
+
+    /// Print {"schema": 1, "jobs": [{"script", "job"}]}
+    #[arg(long, help_heading = "Output", conflicts_with = "follow")]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    arguments.folder.check()?;
+    let inputs = &arguments.inputs;
+    let plan = inputs.plan()?;
+    let jobs = Jobs {
+        setup: true,
+        models: arguments.models_job,
+    };
+    jobs.check(&plan, arguments.follow)?;
+    note_all(&plan);
+    let folder = arguments.folder.path(&plan);
+    let say = if arguments.json {
+        |_: &str| Ok(())
+    } else {
+        print
+    };
+    write(&plan, &folder, say)?;
+    let reattach = Reattach::on_ctrl_c(inputs)?;
+    let submitted = submit(inputs, &plan, &folder, jobs, &reattach, say)?;
+    if arguments.json {
+        let as_json = |ChainJob { kind, job, .. }: &ChainJob| json!({ "script": kind.key(), "job": job.to_string() });
+        let jobs: Vec<_> = submitted.iter().map(as_json).collect();
+        return print_json(&json!({ "schema": 1, "jobs": jobs }));
+    }
+    if arguments.models_job {
+        print("launch starts when setup and prepare_models have ended well\n")?;
+    } else if Preflight::new(&plan, std::env::vars_os()).is_model_there() {
+        print("launch starts when setup has ended well; the model is there\n")?;
+    } else {
+        let models = folder.join(ScriptKind::PrepareModels.file_name());
+        print(&format!(
+            "launch starts when setup has ended well, and it needs the model, which is not there yet:\n  bash {}\n",
+            shell_word(models.as_str())
+        ))?;
+    }
+    if arguments.follow {
+        follow(&plan, launch(&submitted), Some(&submitted), &reattach)
+    } else {
+        Ok(())
+    }
+}
+
+/// The jobs that launch waits for.
+#[derive(Clone, Copy)]
+pub(crate) struct Jobs {
+    pub(crate) setup: bool,
+    pub(crate) models: bool,
+}
+
+impl Jobs {
+    pub(crate) const LAUNCH_ALONE: Self = Self {
+        setup: false,
+        models: false,
+    };
+
+    /// What can be said of a submission before anything is written or submitted.
+    pub(crate) fn check(self, plan: &Plan, is_followed: bool) -> Result<(), Failure> {
+        let launch = plan.directives(ScriptKind::Launch);
+        let waits_for_any = |kind| {
+            let own = plan.directives(kind).get(OptionName::Dependency);
+            own.is_some_and(|own| own.contains('?'))
+        };
+        let problem = if (self.setup || self.models) && waits_for_any(ScriptKind::Launch)
+            || self.setup && self.models && waits_for_any(ScriptKind::PrepareModels)
+        {
+            "the jobs wait for each other, which cannot be joined to a dependency with '?'"
+                .to_owned()
+        } else if plan.settings().stage_path().is_none() {
+            "the jobs need a stage path: give --stage-path, or export STAGE_PATH".to_owned()
+        } else if is_followed
+            && launch.is_set(OptionName::Array)
+            && plan.recipe().sweep.array.is_none()
+        {
+            format!(
+                "one job or the recipe's own array can be followed, and the settings make launch.sh an array: submit \
+                 it with {0} submit, then follow a task: {0} follow JOB_TASK",
+                program()
+            )
+        } else {
+            return Ok(());
+        };
+        Err(Failure::Input(problem.into()))
+    }
+}
+
+/// The last job of a chain.
+pub(crate) fn launch(jobs: &[ChainJob]) -> &nim_slurm::slurm::SubmittedJob {
+    &jobs.last().expect("a chain ends with launch").job
+}
+
+/// Submits the scripts that are in the folder, and says the number of each job.
+pub(crate) fn submit(
+    inputs: &Inputs,
+    plan: &Plan,
+    folder: &Utf8Path,
+    jobs: Jobs,
+    reattach: &Reattach,
+    say: impl Fn(&str) -> Result<(), Failure>,
+) -> Result<Vec<ChainJob>, Failure> {
+    let mut chain = Chain::new(plan, Sbatch::find().map_err(other)?);
+    if !jobs.setup {
+        chain = chain.without_setup();
+    }
+    if jobs.models {
+        chain = chain.with_models_job();
+    }
+    note_earlier_jobs(&chain.queued_jobs(folder));
+    let mut said = Ok(());
+    let submitted = chain.submit(folder, |job| {
+        reattach.add(job);
+        let line = say(&format!("{} is job {}\n", job.kind.key(), job.job));
+        said = std::mem::replace(&mut said, Ok(())).and(line);
+    });
+    said?;
+    submitted.map_err(|error| {
+        show_way_on(inputs, plan, &error);
+        other(error)
+    })
+}
+
+/// Two submissions of the same scripts measure the same points twice.
+fn note_earlier_jobs(jobs: &[ChainJob]) {
+    if let Some(command) = command_to_cancel(jobs, None) {
+        let names = jobs
+            .iter()
+            .map(|ChainJob { kind, job, .. }| format!("{}, job {job}", kind.key()));
+        let names: Vec<_> = names.collect();
+        note(&format!(
+            "the same scripts are in the queue already: {}; to end those: {command}",
+            names.join("; ")
+        ));
+    }
+}
+
+/// What to change so that Slurm takes the scripts, and what tells more.
+fn show_way_on(inputs: &Inputs, plan: &Plan, error: &ChainError) {
+    let ChainError::Submit { kind, source, .. } = error else {
+        return;
+    };
+    if let Some(advice) = source.advice(plan, *kind) {
+        tell(&format!("what to do: {advice}"));
+    }
+    if matches!(source, SubmitError::Refused { .. }) {
+        let mut words = vec![program(), "check".to_owned()];
+        words.extend(inputs.words());
+        tell(&format!("what else stands in the way: {}", words.join(" ")));
+    }
+}
