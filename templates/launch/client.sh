@@ -335,7 +335,7 @@ runs() {
   [[ -z ${2-} ]] || ((SECONDS < $2)) || { late+=" $1 " && kill -KILL -- "-$1" "$1" && wait "$1"; }
   kill -0 "$1"
 } 2>/dev/null
-# It leaves no results in any case. Requests of the warm-up have no group: they end with the step.
+# It leaves no results in any case. The warm-up has no group, and ends with the step.
 stop_tool() { { kill -KILL -- "-$tool_pid" "$tool_pid" && wait "$tool_pid"; } 2>/dev/null || true; }
 # launch.sh moves what the point left.
 on_signal() {
