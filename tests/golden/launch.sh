@@ -385,25 +385,23 @@ measurement_of() {
   REPLY+=fingerprint=$fingerprint
 }
 
-# By a point's folder, in what it is another measurement; "same" where it is not.
+# By the folder of a point that does not count, in what it is another measurement.
 declare -A differs=()
 # counts FOLDER POINT: true when it is a result of the same measurement. An empty folder is none.
 counts() {
   local here there LC_ALL=C
   [[ -d $1 && ! -L $1 ]] || return 1
-  if [[ -z ${differs[$1]-} ]]; then
-    measurement_of "$2"
-    # But for the last line, the fingerprint; and GPUs of which nvidia-smi said nothing are not other ones.
-    here=${REPLY%$'\n'*} here=${here:0:65536} there=$(text_of "$1/measurement.txt" | head -n -1 | head -c 65536) REPLY=same
-    [[ $here$'\n'$there != *$'\n'gpu_model=$'\n'* ]] ||
-      here=$(sed '/^gpu_model=/d' <<<"$here") there=$(sed '/^gpu_model=/d' <<<"$there")
-    [[ $there == "$here" ]] ||
-      REPLY="there: $(grep -avxFe "$here" <<<"$there") here: $(grep -avxFe "$there" <<<"$here")"
-    [[ -n $there ]] || REPLY="nothing in it says what was measured: it is empty, or of an older version"
-    REPLY=${REPLY:0:2000}
-    differs[$1]=${REPLY//[^ -~]/ }
-  fi
-  [[ ${differs[$1]} == same ]]
+  measurement_of "$2"
+  # But for the last line, the fingerprint; and GPUs of which nvidia-smi said nothing are not other ones.
+  here=${REPLY%$'\n'*} here=${here:0:65536} there=$(text_of "$1/measurement.txt" | head -n -1 | head -c 65536)
+  [[ $here$'\n'$there != *$'\n'gpu_model=$'\n'* ]] ||
+    here=$(sed '/^gpu_model=/d' <<<"$here") there=$(sed '/^gpu_model=/d' <<<"$there")
+  [[ $there != "$here" ]] || return 0
+  REPLY="there: $(grep -avxFe "$here" <<<"$there") here: $(grep -avxFe "$there" <<<"$here")"
+  [[ -n $there ]] || REPLY="nothing in it says what was measured: it is empty, or of an older version"
+  REPLY=${REPLY:0:2000}
+  differs[$1]=${REPLY//[^ -~]/ }
+  return 1
 }
 
 # The folders that the points have or will get, in their order, and whether those are finished, by this job or by one that
@@ -522,9 +520,8 @@ store_points() {
 # What was measured otherwise does not count, and leaves its name to this job where it has that.
 name_points
 for left in "${!differs[@]}"; do
-  [[ ${differs[$left]} != same ]] || continue
   say "does not count: ${left##*/}: ${differs[$left]}"
-  [[ -z ${own[${left##*/}]-} ]] || { set_aside "$left" other && differs[$left]=; }
+  [[ -z ${own[${left##*/}]-} ]] || set_aside "$left" other || true
 done
 # An earlier run of this job may have been killed, and may have measured on other GPUs.
 [[ ! -e $run/finished || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] || set_aside "$run/finished" other
@@ -538,18 +535,15 @@ name_points
 
 # ---- The manifest: what ran, where, and how it ended ----------------------------
 
+# json TEXT...: strings of JSON, with commas between them.
 json() {
-  local text=${1//\\/\\\\}
-  text=${text//\"/\\\"}
-  printf '"%s"' "${text//[[:cntrl:]]/ }"
+  local texts=("${@//\\/\\\\}") list=''
+  texts=("${texts[@]//\"/\\\"}")
+  (($# == 0)) || printf -v list ', "%s"' "${texts[@]//[[:cntrl:]]/ }"
+  printf %s "${list:2}"
 }
 # The same, for what may not be known.
 json_or_null() { if [[ -n $1 ]]; then json "$1"; else printf null; fi; }
-json_list() {
-  local word list=''
-  for word in "$@"; do list+=", $(json "$word")"; done
-  printf '[%s]' "${list#, }"
-}
 # json_image FILE NAME
 json_image() {
   local digest=${2#"${2%%@*}"}
@@ -569,18 +563,18 @@ print_manifest() {
   printf '{\n  "schema": 1'
   printf ',\n  "%s": %s' recipe "$(json "$recipe")" crate_version "$(json "${made_by#* }")" \
     job_id "$(json "$job_id")" restart "$restarts" node "$(json "$SLURM_JOB_NODELIST")" \
-    resumes "$(json_list "${runs[@]:1}")" fingerprint "$(json "$fingerprint")" \
+    resumes "[$(json "${runs[@]:1}")]" fingerprint "$(json "$fingerprint")" \
     gpus "$gpus" gpu_model "$(json_or_null "$gpu_model")" driver "$(json_or_null "$driver")" \
     replicas "$replicas" replica_use "$(json "$replica_use")" prefix_cache "$(json "$prefix_cache")"
   printf ',\n  "images": {\n    "server": %s,\n    "client": %s\n  }' \
     "$(json_image "$server_image" "${fetched[server]}")" "$(json_image "$client_image" "${fetched[client]}")"
   printf ',\n  "%s": %s' weights "$(json_or_null "${fetched[weights]}")" engine "$(json_or_null "${fetched[engine]-}")" \
-    tokenizer "$(json "$tokenizer_path")" server_command "$(json_list "${server_command[@]}")" \
-    server_environment "$(json_list "${server_environment[@]}")" client_command "$(json_list "${client_command[@]}")" \
+    tokenizer "$(json "$tokenizer_path")" server_command "[$(json "${server_command[@]}")]" \
+    server_environment "[$(json "${server_environment[@]}")]" client_command "[$(json "${client_command[@]}")]" \
     start "$(json "$started")" end "$end" ready_seconds "${ready_seconds:-null}" \
     in_flight_percent "${in_flight_percent:-null}" \
     exit_code "$code" exit_cause "$(json "$cause")" exit_reason "$(json "$reason")" exit_replica "$blamed" \
-    cause_lines "$(json_list "${cause_lines[@]}")" advice "$(json_list "${advice[@]}")"
+    cause_lines "[$(json "${cause_lines[@]}")]" advice "[$(json "${advice[@]}")]"
   printf ',\n  "points": ['
   for number in "${!points[@]}"; do
     read -r use_case isl osl concurrency requests prompts seed <<<"${points[number]}"
@@ -890,6 +884,7 @@ check_result() {
       counted = "request count" in of ? of["request count"] : stamps
       counter = "request count" in of ? name " counts" : "profile_export.json has"
       failed = of["error request count"]
+      rate = of["request throughput"] + 0
       output = of["output sequence length"] of["num output token"]
       if (counted + 0 != requests || failed !~ /^[0.]*$/)
         print counter " " counted " requests, " requests " were asked for" (failed ? "; requests that failed: " failed : "")
@@ -897,11 +892,9 @@ check_result() {
         print name " gives " (output == "" ? "no" : output) " tokens as the average output, " osl " were asked for"
       else if (of["output token throughput"] + 0 <= 0)
         print name " says that no tokens were generated"
-      else if ("benchmark duration" in of)
-        printf "%d", 1000 * of["benchmark duration"]
       else
         # A rate has two decimals, and may be 0.00.
-        printf("%d", (of["request throughput"] + 0 > 0 ? 1000 * requests / of["request throughput"] : 0))
+        printf "%d", 1000 * ("benchmark duration" in of ? of["benchmark duration"] : rate > 0 ? requests / rate : 0)
     }' "$table")
   [[ $reason =~ ^[0-9]+$ ]] || return 1
   busy=$reason reason=''
@@ -969,15 +962,24 @@ mkdir "$gates"
 cat >"$gates/perf_analyzer" <<'GATE'
 #!/usr/bin/env bash
 : >"${NIM_SLURM_GATE%/*}/known"
+# Some of its prompts begin alike, so each gets four letters of its own in place of its first three words, which are as
+# many tokens. All releases write a value a line, and JSON has no space within an escape sequence.
+for word; do [[ ${before-} != --input-data ]] || inputs=$word; before=$word; done
+awk -v left="$NIM_SLURM_PROMPTS" -v seed="$NIM_SLURM_SEED" -v letters="$(printf %s {a..z} {A..Z})" '{
+    own = "\"content\": \""
+    for (n = seed + left; length(own) < 20; n = int(n / 52)) own = own substr(letters, n % 52 + 1, 1) " "
+    left -= sub(/^ *"content": "( *[^ ]* [^ ]* [^ ]* )?/, own)
+    print
+  }
+  END { exit left != 0 }' <"${inputs-}" >"$inputs.part" && mv -- "$inputs"{.part,} ||
+  { echo "error: not each of $NIM_SLURM_PROMPTS prompts in ${inputs-no file} got a beginning of its own" >&2 && exit 1; }
 until [[ -e $NIM_SLURM_GATE/open ]]; do [[ -d $NIM_SLURM_GATE ]] && sleep 0.1 || exit; done
 PATH=${PATH/"${NIM_SLURM_GATE%/*}:"/} began=$(date +%s%3N)
 perf_analyzer "$@" || exit
 echo $(($(date +%s%3N) - began)) >"$NIM_SLURM_GATE/over" || true
 GATE
 chmod +x "$gates/perf_analyzer"
-# and AIPerf where it starts its load. Slurm's word to stop comes to all processes at once: GenAI-Perf does not hear it, and
-# evaluates still what it has measured.
-echo 'import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)' >"$gates/sitecustomize.py"
+# and AIPerf where it starts its load.
 [[ -z ${aiperf_gate-} ]] || printf '%s' "$aiperf_gate" >"$gates/sitecustomize.py"
 declare -A facts=()
 # start_tool FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED: the tool of this point, which
@@ -992,9 +994,10 @@ start_tool() {
   facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5
     [requests]=$6 [prompts]=$7 [seed]=$8)
   fill "${client_command[@]}"
-  # timeout leads a process group of its own; its time is kept elsewhere, since it begins at the gate. Busybox takes 0 for
-  # no time at all.
-  NIM_SLURM_GATE=$gate PATH=$gates:$PATH PYTHONPATH=$gates${PYTHONPATH:+:$PYTHONPATH} timeout -k 10 99999999 "${REPLIES[@]}" \
+  # timeout leads a process group of its own. The point's time begins at the gate; 0 is no time at all to busybox. Slurm's
+  # word to stop comes to all processes at once: a tool that has measured still evaluates.
+  NIM_SLURM_GATE=$gate NIM_SLURM_PROMPTS=$7 NIM_SLURM_SEED=$8 PATH=$gates:$PATH \
+    PYTHONPATH=$gates${PYTHONPATH:+:$PYTHONPATH} timeout -k 10 99999999 bash -c 'trap "" TERM; exec "$0" "$@"' "${REPLIES[@]}" \
     > >(until [[ -e $gate/open ]]; do [[ -d $gate ]] && sleep 0.1 || exit 0; done && exec tee "$gate/log") 2>&1 &
   next_pid=$!
 }
@@ -1146,8 +1149,9 @@ settle() {
     # The signal came to the tool, too: that is no failure.
     [[ $status == 0 || $stopping != signal ]] || { old=("$folder") && return; }
     case $status in
-      0) { { is_own || ! reason=$answer; } && check_result "$part" "$3" "$4" && check_cache "${figures#* }"; } ||
-        kind="no valid result" ;;
+      0) { { is_own || ! reason=$answer; } && { [[ $tool == aiperf || -e $gates/known ]] ||
+        ! reason="$tool_name did not take perf_analyzer from PATH, so prompts may repeat"; } &&
+        check_result "$part" "$3" "$4" && check_cache "${figures#* }"; } || kind="no valid result" ;;
       124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;
       *) kind="exit status $status" reason="$tool_name exited with status $status" ;;
     esac
@@ -1264,9 +1268,9 @@ at_work() { local REPLIES && running "$1" && ! last_words "${last_act[$1]-}"; }
 last_words() {
   [[ -s $1 ]] && read -r -n 40 -a REPLIES < <(text_of "$1") && [[ ${REPLIES[*]} =~ ^[a-z_]+\ (0|[1-9][0-9]{0,2})$ ]]
 }
-# ends_within SECONDS PID...: waits at most so long until none of these is at work.
+# ends_within SECONDS PID...: waits until none of these is at work; for so long, in bash's whole seconds.
 ends_within() {
-  local end=$((SECONDS + $1)) pid
+  local end=$((SECONDS + $1 + ($1 > 0))) pid
   for pid in "${@:2}"; do
     while at_work "$pid"; do ((SECONDS < end)) && sleep 0.1 || return 1; done
   done
@@ -1334,9 +1338,8 @@ show_cause() {
       level = prefix ~ /ERROR|CRITICAL|FATAL|\[[EF]\]|(^|\[)[EF][0-9]/ ? "E" : prefix ~ /WARN|\[W\]|(^|\[)W[0-9]/ ? "W" : level
       # Neither what is no failure, nor the inside of a traceback.
       if (level == "I" || line ~ /\[dump_input\.py/ || text ~ /^$|^[ ^~]/ && text !~ /^ *(what\(\): |Value error, )/) next
-      if (line ~ /[Ee]ngine ?[Cc]ore.*exited unexpectedly/) keep(1)
-      else if (line ~ /[Ee]ngine core init|[Ee]ngine process failed|EngineDead|initialization failed due to|failed to start|died unexpected|sigquit|[Ww]orker (returned error|died)|MPI_A[Bb]|root cause|Exited with|Terminated|KeyboardInterrupt|SystemExit|Cancelled|CANCELLED|BrokenPipe|ConnectionReset|EOFError|handler failed|leaked |[0-9] validation error/) keep(3)
-      else if (text ~ /^([A-Za-z_][A-Za-z0-9_.]*)?([Ee]rror|Exception|OutOfResources)(:|$)|^ +Value error, /) keep(1)
+      if (line ~ /[Ee]ngine core init|[Ee]ngine process failed|EngineDead|initialization failed due to|failed to start|died unexpected|sigquit|[Ww]orker (returned error|died)|MPI_A[Bb]|root cause|Exited with|Terminated|KeyboardInterrupt|SystemExit|Cancelled|CANCELLED|BrokenPipe|ConnectionReset|EOFError|handler failed|leaked |[0-9] validation error/) keep(3)
+      else if (text ~ /^([A-Za-z_][A-Za-z0-9_.]*)?([Ee]rror|Exception|OutOfResources)(:|$)|^ +Value error, / || line ~ /[Ee]ngine ?[Cc]ore.*exited unexpectedly/) keep(1)
       else if (line ~ /[Oo]ut [Oo]f [Mm]emory|OutOfMemory|oom.kill|OOM.[Kk]ill|CUDA (driver|error|failure)|CUDA_ERROR|[Cc]uda (error|failure)|NCCL (error|WARN)|nccl[A-Z][A-Za-z]*Error|ddress already in use|[Nn]o space left|[Qq]uota exceeded|[Ss]egmentation fault|Bus error|Illegal instruction|core dumped|(^|[ :])Killed|terminate called|[Aa]ssertion.*failed|what\(\): |Error Code [0-9]|nvidia-container-cli|find a profile|match a profile/) keep(level == "W" ? 2 : 1)
       else if (level == "E" || level == "" && (line ~ /(^|[^A-Za-z0-9_"=.-])([Ee]rror|ERROR|FATAL|[Ff]atal): |: (error|failed) |[Pp]ermission denied|No such file|command not found|cannot open shared/ || text ~ /^([Ee]rror|ERROR|[Ff]atal|FATAL|[Ff]ailed|FAILED|[Cc]annot|[Cc]ould not|[Uu]nable|Aborted)([: ]|$)/)) keep(2)
     }
