@@ -212,7 +212,9 @@ fn a_tool_that_is_started_early_waits_at_its_gate() {
         open_gate
         until [[ -s $next_gate/over ]]; do sleep 0.1; done
         said "open, and evaluates: $(runs "$next_pid" && echo yes)"
-        (($(<"$next_gate/over") >= 300 && $(<"$next_gate/over") < 1000))
+        # GenAI-Perf's gate has whole seconds.
+        if [[ $tool == aiperf ]]; then (($(<"$next_gate/over") >= 300)); fi
+        (($(<"$next_gate/over") <= 1000))
         test -d "$run/three"
         wait "$next_pid"
         next_pid='' next_number=0
