@@ -212,7 +212,9 @@ fn a_tool_that_is_started_early_waits_at_its_gate() {
         open_gate
         until [[ -s $next_gate/over ]]; do sleep 0.1; done
         said "open, and evaluates: $(runs "$next_pid" && echo yes)"
-        (($(<"$next_gate/over") >= 300 && $(<"$next_gate/over") < 1000))
+        # GenAI-Perf's gate has whole seconds.
+        if [[ $tool == aiperf ]]; then (($(<"$next_gate/over") >= 300)); fi
+        (($(<"$next_gate/over") <= 1000))
         test -d "$run/three"
         wait "$next_pid"
         next_pid='' next_number=0
@@ -361,16 +363,17 @@ fn inputs(prompts: &[String]) -> String {
         }]}));
     }
     let text = serde_json::to_string_pretty(&serde_json::json!({ "data": data })).unwrap();
-    let escape = |letter: char| {
-        let mut units = [0; 2];
-        let units = letter.encode_utf16(&mut units).iter();
-        units.map(|unit| format!("\\u{unit:04x}")).collect()
-    };
-    let ascii = text.chars().map(|letter| match letter.is_ascii() {
-        true => letter.to_string(),
-        false => escape(letter),
-    });
-    ascii.collect()
+    let mut ascii = String::new();
+    for letter in text.chars() {
+        if letter.is_ascii() {
+            ascii.push(letter);
+            continue;
+        }
+        for unit in letter.encode_utf16(&mut [0; 2]) {
+            ascii.push_str(&format!("\\u{unit:04x}"));
+        }
+    }
+    ascii
 }
 
 /// Prompts that begin alike, of hostile text, of no word, and long ones.
@@ -446,7 +449,7 @@ fn each_prompt_of_genai_perf_gets_a_beginning_of_its_own() {
 fn prompts_that_may_repeat_are_not_measured() {
     let prompts = ["one two three four".to_owned(), "five".to_owned()];
     let text = inputs(&prompts);
-    let one_line = text.replace("\n", "");
+    let one_line = text.replace('\n', "");
     let list = text.replace("\"five\"", "[\n\"five\"\n]");
     for (text, prompts) in [
         (&text, 1),

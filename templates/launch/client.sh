@@ -279,9 +279,9 @@ awk -v left="$NIM_SLURM_PROMPTS" -v seed="$NIM_SLURM_SEED" -v letters="$(printf 
   END { exit left != 0 }' <"${inputs-}" >"$inputs.part" && mv -- "$inputs"{.part,} ||
   { echo "error: not each of $NIM_SLURM_PROMPTS prompts in ${inputs-no file} got a beginning of its own" >&2 && exit 1; }
 until [[ -e $NIM_SLURM_GATE/open ]]; do [[ -d $NIM_SLURM_GATE ]] && sleep 0.1 || exit; done
-PATH=${PATH/"${NIM_SLURM_GATE%/*}:"/} began=$(date +%s%3N)
+PATH=${PATH/"${NIM_SLURM_GATE%/*}:"/} began=$SECONDS
 perf_analyzer "$@" || exit
-echo $(($(date +%s%3N) - began)) >"$NIM_SLURM_GATE/over" || true
+echo $((1000 * (SECONDS - began))) >"$NIM_SLURM_GATE/over" || true
 GATE
 chmod +x "$gates/perf_analyzer"
 # and AIPerf where it starts its load.
