@@ -319,6 +319,25 @@ fn a_silent_client_does_not_hold_the_gpus() {
     assert_eq!(bash(&folder, &program), "850\n850\n");
 }
 
+/// A client's folder may have so many names that each look at it takes long: launch.sh waits by the clock.
+#[test]
+fn a_point_is_evaluated_by_the_clock() {
+    let program = format!(
+        "code=5 run=. clients=() looks=0
+        ends_within() {{ return 1; }}
+        compgen() {{ SECONDS=$((SECONDS + 6)) looks=$((looks + 1)); }}
+        sleep() {{ :; }}
+        {}
+        echo \"$looks\"",
+        lines(
+            &script(ScriptKind::Launch),
+            "evaluated_by=",
+            "while ((SECONDS < evaluated_by))"
+        )
+    );
+    assert_eq!(bash(&tempfile::tempdir().unwrap(), &program), "4\n");
+}
+
 /// What is written whole needs no name that somebody else can take: here, a folder, a link and a FIFO are there first.
 #[test]
 fn a_name_for_a_part_is_nobody_s_to_take() {

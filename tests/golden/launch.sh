@@ -1483,8 +1483,8 @@ write_manifest
 [[ $code != 4 ]] || look_into "$server_log" "$client_log"
 seconds_to_stop=$((code == 6 ? 3 : stop_timeout))
 # A point that is measured may still be evaluated, for which a job whose time is up has no time.
-tries=$((code == 6 ? 0 : 200))
-while ((tries-- > 0)) && ! ends_within 0 "${clients[@]}" && compgen -G "$run/evaluates.*" >/dev/null; do sleep 0.1; done
+evaluated_by=$((SECONDS + (code == 6 ? 0 : 20)))
+while ((SECONDS < evaluated_by)) && ! ends_within 0 "${clients[@]}" && compgen -G "$run/evaluates.*" >/dev/null; do sleep 0.1; done
 stop_steps client 5 "${clients[@]}"
 # Now the clients have said how far they are.
 store_points all
