@@ -267,10 +267,21 @@ mkdir "$gates"
 cat >"$gates/perf_analyzer" <<'GATE'
 #!/usr/bin/env bash
 : >"${NIM_SLURM_GATE%/*}/known"
+# Some of its prompts begin alike, so each gets four letters of its own in place of its first three words, which are as
+# many tokens. All releases write a value a line, and JSON has no space within an escape sequence.
+for word; do [[ ${before-} != --input-data ]] || inputs=$word; before=$word; done
+awk -v left="$NIM_SLURM_PROMPTS" -v seed="$NIM_SLURM_SEED" -v letters="$(printf %s {a..z} {A..Z})" '{
+    own = "\"content\": \""
+    for (n = seed + left; length(own) < 20; n = int(n / 52)) own = own substr(letters, n % 52 + 1, 1) " "
+    left -= sub(/^ *"content": "( *[^ ]* [^ ]* [^ ]* )?/, own)
+    print
+  }
+  END { exit left != 0 }' <"${inputs-}" >"$inputs.part" && mv -- "$inputs"{.part,} ||
+  { echo "error: not each of $NIM_SLURM_PROMPTS prompts in ${inputs-no file} got a beginning of its own" >&2 && exit 1; }
 until [[ -e $NIM_SLURM_GATE/open ]]; do [[ -d $NIM_SLURM_GATE ]] && sleep 0.1 || exit; done
-PATH=${PATH/"${NIM_SLURM_GATE%/*}:"/} began=$(date +%s%3N)
+PATH=${PATH/"${NIM_SLURM_GATE%/*}:"/} began=$SECONDS
 perf_analyzer "$@" || exit
-echo $(($(date +%s%3N) - began)) >"$NIM_SLURM_GATE/over" || true
+echo $((1000 * (SECONDS - began))) >"$NIM_SLURM_GATE/over" || true
 GATE
 chmod +x "$gates/perf_analyzer"
 # and AIPerf where it starts its load.
@@ -288,9 +299,10 @@ start_tool() {
   facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5
     [requests]=$6 [prompts]=$7 [seed]=$8)
   fill "${client_command[@]}"
-  # timeout leads a process group of its own; its time is kept elsewhere, since it begins at the gate. Busybox takes 0 for
-  # no time at all.
-  NIM_SLURM_GATE=$gate PATH=$gates:$PATH PYTHONPATH=$gates${PYTHONPATH:+:$PYTHONPATH} timeout -k 10 99999999 "${REPLIES[@]}" \
+  # timeout leads a process group of its own. The point's time begins at the gate; 0 is no time at all to busybox. Slurm's
+  # word to stop comes to all processes at once: a tool that has measured still evaluates.
+  NIM_SLURM_GATE=$gate NIM_SLURM_PROMPTS=$7 NIM_SLURM_SEED=$8 PATH=$gates:$PATH \
+    PYTHONPATH=$gates${PYTHONPATH:+:$PYTHONPATH} timeout -k 10 99999999 bash -c 'trap "" TERM; exec "$0" "$@"' "${REPLIES[@]}" \
     > >(until [[ -e $gate/open ]]; do [[ -d $gate ]] && sleep 0.1 || exit 0; done && exec tee "$gate/log") 2>&1 &
   next_pid=$!
 }
@@ -318,28 +330,22 @@ watch_server() {
 tool_pid='' watcher='' began=0 current='' gate='' limit='' late='' stopping=
 # Of the point whose tool evaluates, what settle needs to know.
 old=() failed=0 kinds=() broken=
-# runs PID [LIMIT]: true while it does; one that does at LIMIT, in $SECONDS, is told to end.
+# runs PID [LIMIT]: true while it does; one that does at LIMIT, in $SECONDS, is killed with its group.
 runs() {
-  [[ -z ${2-} ]] || ((SECONDS < $2)) || { kill -TERM "$1" && late+=" $1 "; }
+  [[ -z ${2-} ]] || ((SECONDS < $2)) || { late+=" $1 " && kill -KILL -- "-$1" "$1" && wait "$1"; }
   kill -0 "$1"
 } 2>/dev/null
-# timeout hands a signal on to its group; what is left of that is killed. The warm-up has no group, and ends with the step.
-stop_tool() {
-  local tries=20
-  kill -TERM "$tool_pid" 2>/dev/null || true
-  while runs "$tool_pid" && ((tries-- > 0)); do sleep 0.1; done
-  kill -KILL -- "-$tool_pid" 2>/dev/null || true
-  tool_pid=
-}
+# It leaves no results in any case. The warm-up has no group, and ends with the step.
+stop_tool() { { kill -KILL -- "-$tool_pid" "$tool_pid" && wait "$tool_pid"; } 2>/dev/null || true; }
 # launch.sh moves what the point left.
 on_signal() {
-  local tries=8 folder
+  local tries=20 folder
   trap '' TERM INT
   say "stopping: a signal came"
   stopping=signal
   [[ -z $watcher ]] || kill -KILL -- "-$watcher" 2>/dev/null || true
   [[ -z $tool_pid ]] || stop_tool
-  # All of it is measured.
+  # All of it is measured; launch.sh waits for 5 s.
   while ((parts == 0 && ${#old[@]} > 1 && tries-- > 0)); do { settle && sleep 0.2; } || true; done
   # On another server it may have failed before.
   for folder in "${old[@]:0:1}" $current; do
@@ -448,8 +454,9 @@ settle() {
     # The signal came to the tool, too: that is no failure.
     [[ $status == 0 || $stopping != signal ]] || { old=("$folder") && return; }
     case $status in
-      0) { { is_own || ! reason=$answer; } && check_result "$part" "$3" "$4" && check_cache "${figures#* }"; } ||
-        kind="no valid result" ;;
+      0) { { is_own || ! reason=$answer; } && { [[ $tool == aiperf || -e $gates/known ]] ||
+        ! reason="$tool_name did not take perf_analyzer from PATH, so prompts may repeat"; } &&
+        check_result "$part" "$3" "$4" && check_cache "${figures#* }"; } || kind="no valid result" ;;
       124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;
       *) kind="exit status $status" reason="$tool_name exited with status $status" ;;
     esac
@@ -543,7 +550,6 @@ main() {
     report state=measuring ready_seconds="$ready_seconds" point="$number $point"
     next_number=$((number - 1))
     measure "$folder" "$use_case" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" "$work"
-    report state=ready ready_seconds="$ready_seconds"
   done
   finish
   report state=ready ready_seconds="$ready_seconds"
