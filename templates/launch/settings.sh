@@ -57,6 +57,7 @@ readonly client_command={{ client_command }}
 readonly request_fields={{ request_fields }}
 {%- if let Some(program) = aiperf_gate %}
 # What Python reads first in the client: it has AIPerf wait before it starts its load (see "The gate").
+# shellcheck disable=SC2034 # client_program hands it on
 readonly aiperf_gate={{ program }}
 {%- endif %}
 {%- if tasks > 0 %}
