@@ -70,6 +70,8 @@
 //! * [`Percentile`], [`Judgement`]: what a number of requests can say of a limit.
 //! * [`Report`] says it as a table, CSV, JSON or a page.
 //!
+//! `cli` is for the program `nim-slurm`, which uses what these offer; it adds nothing here.
+//!
 //! ```toml
 //! [dependencies]
 //! nim-slurm = { version = "0.1", features = ["cluster", "results"] }

@@ -4,6 +4,7 @@
 #[path = "common/client.rs"]
 mod client;
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use nim_slurm::recipe::{ClientOptions, ClientTool};
@@ -148,7 +149,12 @@ fn a_server_that_refuses_once_is_waited_for() {
 
 /// Says in a log when it is up and when it sends something, as the tools do: with the program that GenAI-Perf runs, and
 /// in the class of AIPerf.
-const GENAI_PERF: &str = "#!/usr/bin/env bash\necho \"up $2\" >>\"$log\"\nperf_analyzer\nsleep 1";
+const GENAI_PERF: &str = r#"#!/usr/bin/env bash
+echo "up $2" >>"$log"
+printf '"content": "one\n%.0s' 1 2 3 4 >"$run/inputs.json"
+perf_analyzer -m model --input-data "$run/inputs.json"
+sleep 1
+"#;
 const AIPERF: &str = r#"#!/usr/bin/env python3
 import asyncio, os, sys, time
 
@@ -230,6 +236,42 @@ fn a_tool_that_is_started_early_waits_at_its_gate() {
     }
 }
 
+/// Slurm's word to stop a step comes to all of its processes: what GenAI-Perf has measured it evaluates still, and its
+/// client waits for that.
+#[test]
+fn a_measured_point_is_evaluated_after_the_word_to_stop() {
+    let program = r#"#!/usr/bin/env python3
+import os, subprocess, sys, time
+
+def say(word):
+    with open(os.environ["log"], "a") as log:
+        log.write(word + "\n")
+
+say("up")
+subprocess.run(["perf_analyzer"])
+time.sleep(2.5)
+say("evaluated")
+"#;
+    let lines = r#"
+        start_next
+        open_gate
+        until [[ -s $next_gate/over ]]; do sleep 0.1; done
+        old=(one tool) pid=$next_pid next_pid=''
+        say() { :; }
+        settle() { runs "$pid" || { wait "$pid"; old=(); said "settled with $?"; }; }
+        end_with() { said "end with $1"; exit 0; }
+        kill -TERM -- "-$pid"
+        on_signal
+    "#;
+    let said = run_with_tool(&Recipe::llama3_70b_h100x4_fp8(), program, lines);
+    assert!(
+        said.ends_with(
+            "settled with 0: up sent evaluated \nend with client_stopped: up sent evaluated"
+        ),
+        "{said}"
+    );
+}
+
 /// A release whose names are others, and a Python that does not read the client's lines.
 #[test]
 fn a_tool_that_does_not_know_the_gate_is_started_in_its_turn() {
@@ -256,6 +298,165 @@ fn a_tool_that_does_not_know_the_gate_is_started_in_its_turn() {
         let said = run_with_tool(&aiperf(), &program, lines);
         assert!(
             said.starts_with("dropped: : up one") && said.ends_with("in its turn: up one sent"),
+            "{said}"
+        );
+    }
+}
+
+/// A file as GenAI-Perf gives it to perf_analyzer, and what becomes of it: the contents of its prompts, or what was said
+/// of it.
+#[track_caller]
+fn own_beginnings(awk: &str, text: &str, prompts: usize, seed: u32) -> Result<Vec<String>, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let inputs = folder.path().join("llm inputs.json");
+    fs::write(&inputs, text).unwrap();
+    let lines = r#"
+        mkdir "$gates/one" "$run/bin"
+        : >"$gates/one/open"
+        printf '#!/usr/bin/env bash\necho started\n' >"$run/bin/perf_analyzer"
+        printf '#!/usr/bin/env bash\nexec %s "$@"\n' "$awk" >"$run/bin/awk"
+        chmod +x "$run"/bin/*
+        export NIM_SLURM_GATE=$gates/one PATH=$gates:$run/bin:$PATH
+        perf_analyzer -m model --async --input-data "$inputs" --service-kind openai 2>&1 || echo "ended with $?"
+        find "$gates/one" -name over -printf 'over\n'
+    "#;
+    let variables = [
+        ("awk", awk),
+        ("inputs", inputs.to_str().unwrap()),
+        ("NIM_SLURM_PROMPTS", &prompts.to_string()),
+        ("NIM_SLURM_SEED", &seed.to_string()),
+    ];
+    let said = run_in_client(&Recipe::llama3_70b_h100x4_fp8(), lines, &variables);
+    let text_now = fs::read_to_string(&inputs).unwrap();
+    if said != "started\nover" {
+        assert_eq!(text_now, text);
+        return Err(said);
+    }
+    let before: serde_json::Value = serde_json::from_str(text).unwrap();
+    let mut now: serde_json::Value = serde_json::from_str(&text_now).unwrap();
+    let place = |number: usize| format!("/data/{number}/payload/0/messages/0/content");
+    let mut contents = Vec::new();
+    for number in 0..prompts {
+        let content = now.pointer_mut(&place(number)).unwrap();
+        contents.push(content.as_str().unwrap().to_owned());
+        *content = before.pointer(&place(number)).unwrap().clone();
+    }
+    assert_eq!(now, before, "nothing else was changed");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    Ok(contents)
+}
+
+/// As all releases write it: Python's `json.dumps` with an indent of 2.
+fn inputs(prompts: &[String]) -> String {
+    let mut data = Vec::new();
+    for prompt in prompts {
+        data.push(serde_json::json!({"payload": [{
+            "model": "the model of \"content\": \"x y z",
+            "messages": [{"role": "user", "content": prompt}],
+            "stream": true,
+            "content": 4,
+        }]}));
+    }
+    let text = serde_json::to_string_pretty(&serde_json::json!({ "data": data })).unwrap();
+    let escape = |letter: char| {
+        let mut units = [0; 2];
+        let units = letter.encode_utf16(&mut units).iter();
+        units.map(|unit| format!("\\u{unit:04x}")).collect()
+    };
+    let ascii = text.chars().map(|letter| match letter.is_ascii() {
+        true => letter.to_string(),
+        false => escape(letter),
+    });
+    ascii.collect()
+}
+
+/// Prompts that begin alike, of hostile text, of no word, and long ones.
+#[test]
+fn each_prompt_of_genai_perf_gets_a_beginning_of_its_own() {
+    let long = "\u{1f600}the \\ same\nlong text\" ".repeat(2_000);
+    let mut prompts: Vec<String> = [
+        "hi hi hi hi To the same",
+        " hi hi  hi hi To the same",
+        "one",
+        "one two",
+        "one two three",
+        "one two three ",
+        "",
+        " ",
+        "   ",
+        "\"",
+        "\\",
+        "\\\\\" \\\" \" \\",
+        "\"content\": \"a b c d\"",
+        "x\"content\": \"a b c d",
+        "\n  \"content\": \"a b c d e\",\n",
+        "it\u{2019}s \u{1f600} & \\1 & four",
+        "\u{1f600}",
+        "$(x) `y` %s %n '{}' {}",
+        &long,
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    prompts.extend(vec!["Look in thy glass and tell the face".to_owned(); 800]);
+    let mut tried = 0;
+    for awk in ["mawk", "gawk", "busybox awk", "original-awk"] {
+        let is_there = std::process::Command::new("which")
+            .arg(awk.split(' ').next().unwrap())
+            .output()
+            .unwrap();
+        if !is_there.status.success() {
+            println!("{awk} is not on this machine");
+            continue;
+        }
+        tried += 1;
+        let mut all = BTreeSet::new();
+        for seed in [1_582_286_884, 2_147_483_647] {
+            let contents = own_beginnings(awk, &inputs(&prompts), prompts.len(), seed).unwrap();
+            for (content, prompt) in contents.iter().zip(&prompts) {
+                let (own, rest) = content.split_at(8);
+                let own = own.as_bytes();
+                assert!(
+                    own.iter().step_by(2).all(u8::is_ascii_alphabetic),
+                    "{content:?}"
+                );
+                assert!(
+                    own.iter().skip(1).step_by(2).all(|space| *space == b' '),
+                    "{content:?}"
+                );
+                let words: Vec<_> = prompt.trim_start_matches(' ').splitn(4, ' ').collect();
+                let expected = if words.len() == 4 { words[3] } else { prompt };
+                assert!(
+                    rest == expected || prompt.contains("  "),
+                    "{rest:?} of {prompt:?}"
+                );
+                assert!(prompt.ends_with(rest), "{rest:?} of {prompt:?}");
+                // None is a beginning of another, of this point or of another one.
+                assert!(all.insert(own.to_vec()), "{content:?}");
+            }
+        }
+        assert_eq!(all.len(), 2 * prompts.len());
+    }
+    assert!(tried > 0);
+}
+
+#[test]
+fn prompts_that_may_repeat_are_not_measured() {
+    let prompts = ["one two three four".to_owned(), "five".to_owned()];
+    let text = inputs(&prompts);
+    let one_line = text.replace("\n", "");
+    let list = text.replace("\"five\"", "[\n\"five\"\n]");
+    for (text, prompts) in [
+        (&text, 1),
+        (&text, 3),
+        (&one_line, 2),
+        (&list, 2),
+        (&String::new(), 2),
+    ] {
+        let said = own_beginnings("env PATH=/usr/bin:/bin awk", text, prompts, 7).unwrap_err();
+        let error = format!("error: not each of {prompts} prompts in ");
+        assert!(
+            said.contains(&error)
+                && said.ends_with("/llm inputs.json got a beginning of its own\nended with 1"),
             "{said}"
         );
     }

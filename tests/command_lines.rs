@@ -752,6 +752,7 @@ const WRONG: &[(Of, &str, &str, &str)] = &[
     (Of::Exec, "--no-mount=cwd", "--no-mount=foo", "Ignoring unknown mount type 'foo'"),
     (Of::Exec, "flags=:ro ", "flags=:readonly ", "readonly is not a valid bind option"),
     (Of::Exec, "--writable-tmpfs", "--writable-tmpfs=no", "strconv.ParseBool: parsing \"no\": invalid syntax"),
+    (Of::Exec, "--pid --ipc", "--pids --ipc", "unknown flag: --pids"),
     (Of::Exec, "--home=\"$home\" ", "", "the user's home"),
     (Of::Ngc, "--dest ", "--destination ", "ngc: error: unrecognized arguments: --destination "),
     (Of::Ngc, "nim/meta/llama3-70b-instruct:hf", "llama3-70b-instruct:hf", "no `org` specified"),

@@ -364,7 +364,7 @@ fn ports_are_claimed_and_nothing_is_opened() {
         let folder = tempfile::tempdir().unwrap();
         let program = format!(
             "problems=0\nmissing() {{ echo \"$*\"; problems=1; }}\nsqueue() {{ printf '%s\\n' {jobs}; }}\n\
-             logs=$FOLDER slurm_id=77000001 SLURMD_NODENAME=node1 port=49151 replicas=1 claims=()\n{prepare}\n{claim}\n\
+             logs=$FOLDER slurm_id=77000001 SLURMD_NODENAME=node1 port=49151 replicas=1\nstop_if_missing() {{ :; }}\n{prepare}\n{claim}\n\
              for claim in \"${{claims[@]}}\"; do [[ ! -d $claim ]] || echo \"has ${{claim##*/}}\"; done\n\
              echo\nrmdir {place}.* 2>/dev/null || true; rm -f {place}.*"
         );
@@ -567,7 +567,7 @@ impl Left {
         .concat();
         let program = format!(
             "say() {{ echo \"$*\"; }}\nfail() {{ say \"error: $*\"; exit 1; }}\nresults=$FOLDER/results logs=$FOLDER/logs result_name=m gpus=4\n\
-             job_id=7 parts=0 runs=(7) points=('chat 32 16 1 8 8 0') manifest=$results/run_7.json clients=()\n(exit 4) & clients=($!)\n\
+             job_id=7 parts=0 point_timeout=9 runs=(7) points=('chat 32 16 1 8 8 0') manifest=$results/run_7.json clients=()\n(exit 4) & clients=($!)\n\
              definition=gpus=4 fingerprint=f\ndeclare -A differs=() own=() tried=()\nprint_manifest() {{ echo text; }}\n\
              {functions}\n{}\nlook_up {POINT}\necho \"status: ${{REPLIES[0]}}\"\necho \"measured: ${{are_finished[*]}}\"\n\
              client_end 0\necho \"end: ${{REPLIES[*]}}\"\nwrite_manifest\n\
@@ -603,8 +603,8 @@ fn a_result_that_is_not_stored_is_not_finished() {
 
     let left = Left::new();
     fs::write(left.run().join("points"), format!("{POINT}|finished|3||\n")).unwrap();
-    // Where mv keeps what is there, and says that all is well.
-    let words = left.bring_out_with("ln -s nowhere \"$results/m_4_1_chat_32_16_7\"");
+    symlink("/", left.point().join("root")).unwrap();
+    let words = left.bring_out();
     assert!(words.contains("status: failed"), "{words}");
     assert!(
         words.contains("could not be stored as") && words.contains("it stays in .run_7/finished"),
@@ -612,6 +612,12 @@ fn a_result_that_is_not_stored_is_not_finished() {
     );
     let kept = left.run().join("finished.refused-1").join(POINT);
     assert!(kept.join("table.csv").is_file(), "{words}");
+
+    // A name that is taken at the last moment.
+    let left = Left::new();
+    let words = left.bring_out_with("ln -s nowhere \"$results/m_4_1_chat_32_16_7\"");
+    assert!(words.contains("status: finished"), "{words}");
+    assert!(left.at("results").join(POINT).join("table.csv").is_file());
 }
 
 type Take<'a> = (&'a str, &'a dyn Fn(&Path));
@@ -973,8 +979,9 @@ fn what_a_client_leaves_leads_nowhere() {
         for name in fs::read_dir(left.at("results")).unwrap() {
             let path = name.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
-            if name == "interrupted_7.refused-1" {
-                assert!(path.is_symlink());
+            // Theirs stays theirs.
+            if ["interrupted_7.refused-1", "run_7.json.part"].contains(&name) {
+                assert!(!path.is_file() || path.is_symlink());
                 continue;
             }
             assert!(
@@ -1220,7 +1227,7 @@ fn a_port_s_full_queue_holds_nobody_up() {
     };
     assert_eq!(full.kind(), ErrorKind::TimedOut, "{}", waiting.len());
     let script = default_launch();
-    let claim = lines(&script, "claims=()", "done");
+    let claim = lines(&script, "for ((number = port;", "done");
     let folder = tempfile::tempdir().unwrap();
     let program = format!(
         "problems=0\nmissing() {{ echo \"$*\"; problems=1; }}\nsqueue() {{ :; }}\n\
@@ -1251,6 +1258,22 @@ fn podman_keeps_to_itself() {
             .find_map(|line| line.strip_prefix("--shm-size="));
         let size: u64 = size.unwrap().strip_suffix('k').unwrap().parse().unwrap();
         assert!(size > 100_000, "{words}");
+    }
+}
+
+/// Where apptainer is installed setuid, /proc would show the job's other processes, and lead to their files and variables.
+#[test]
+fn apptainer_keeps_other_processes_out_of_sight() {
+    let script = launch(Recipe::llama3_70b_h100x4_fp8(), Runtime::Apptainer);
+    let folder = tempfile::tempdir().unwrap();
+    for role in ["server", "client"] {
+        let program = format!(
+            "stage_path=/s run=/r cache_path=/c\n{}\nset_container {role} image '' /a:/a\nprintf '%s\\n' \"${{REPLIES[@]}}\"",
+            function(&script, "set_container")
+        );
+        let (_, words) = bash(&folder, &program, &[]);
+        let has = |word: &str| words.lines().any(|line| line == word);
+        assert!(has("--pid") && has("--ipc"), "{words}");
     }
 }
 

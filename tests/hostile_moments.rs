@@ -67,8 +67,9 @@ fn store_points_with(folder: &TempDir, before: &str, client: &str) -> String {
             "put",
             "set_aside",
             "in_run",
+            "in_time",
+            "copy_point",
             "store",
-            "own_name",
             "store_points",
         ],
     );
@@ -83,15 +84,15 @@ fn store_points_with(folder: &TempDir, before: &str, client: &str) -> String {
         echo theirs >results/other_4/measurement.txt
         before() {{ (cd \"$top\"; {before}:); }}
         client() {{ (cd \"$top\"; {client}); }}
-        timeout() {{
+        tar() {{
           local status=0
-          [[ $2 != tar ]] || before
-          command timeout \"$@\" || status=$?
-          [[ $2 != tar ]] || client
+          [[ $1 == -C ]] || before
+          command tar \"$@\" || status=$?
+          [[ $1 == -C ]] || client
           return $status
         }}
         top=$PWD
-        results=$PWD/results run=$PWD/results/.run_7 job_id=7 store_seconds=60
+        results=$PWD/results run=$PWD/results/.run_7 job_id=7 store_seconds=60 point_timeout=9
         declare -A tried=() own=([p_7]='chat 1 1 1 1 1 1')
         measurement_of() {{ REPLY=measured; }}
         store_points"
@@ -133,8 +134,9 @@ fn too_much_is_not_stored() {
         "put",
         "set_aside",
         "in_run",
+        "in_time",
+        "copy_point",
         "store",
-        "own_name",
         "store_points",
     ];
     let own = functions(&launch, &names);
@@ -144,7 +146,7 @@ fn too_much_is_not_stored() {
             "set -Eeuo pipefail
             {own}
             say() {{ echo \"$*\"; }}
-            results=$PWD/results run=$PWD/results/.run_7 job_id=7 store_seconds=3
+            results=$PWD/results run=$PWD/results/.run_7 job_id=7 store_seconds=3 point_timeout=9
             mkdir -p $run/finished/p{{1,2,3}}_7
             declare -A tried=() own=([p1_7]=1 [p2_7]=1 [p3_7]=1)
             measurement_of() {{ REPLY=measured; }}
@@ -165,11 +167,16 @@ fn too_much_is_not_stored() {
     // Holes are not copied.
     let said = run(&own, "truncate -s 1T $run/finished/p1_7/hole");
     assert!(said.contains("p2_7\np3_7\n"), "{said}");
-    // All points have one time together.
-    let slow = "timeout() { [[ $2 != tar ]] || sleep \"$1\"; command timeout \"$@\"; }";
-    let said = run(&own, slow);
-    let others = "error: it takes too long to store points: the others stay in .run_7\n";
-    assert_eq!(said, format!("{others}p1_7\n"));
+    // All points have one time together, and what reads one ends with it.
+    let said = run(
+        &own,
+        "tar() { [[ $1 == -C ]] || sleep 60; command tar \"$@\"; }",
+    );
+    assert!(
+        said.contains("p1_7: storing it takes too long; it stays in .run_7/finished/p1_7\n")
+            && said.ends_with("to store points: the others stay in .run_7\n"),
+        "{said}"
+    );
     // What is more than the bound stays where it is.
     assert!(own.contains("head -c 17179869184 |"));
     let own = own.replace("head -c 17179869184 |", "head -c 100000 |");
@@ -178,10 +185,162 @@ fn too_much_is_not_stored() {
         "head -c 1000000 /dev/urandom >$run/finished/p1_7/table",
     );
     assert!(
-        said.contains("p1_7 stays in .run_7: it has links or devices, or is too much to copy"),
+        said.contains("p1_7: it has more than 16 GiB, or cannot be read or written; it stays in "),
         "{said}"
     );
     assert!(said.ends_with("\np2_7\np3_7\n"), "{said}");
+    // What has links or devices, and what has its name.
+    let said = run(&own, "ln -s / $run/finished/p1_7/root; mkdir $results/p2_7");
+    assert!(
+        said.contains("p1_7: it has links or devices; it stays in "),
+        "{said}"
+    );
+    assert!(said.ends_with("\np2_7\np2_7.earlier-1\np3_7\n"), "{said}");
+    // A full disk.
+    let full = "tar() { [[ $1 != -C ]] && command tar \"$@\" || return 2; }
+        df() { printf 'a b c d e f\n/dev/x 9000 8900 100 99%% /x\n'; }";
+    let said = run(&own, full);
+    assert!(
+        said.contains("p1_7: no space is left, or nothing may be written there; it stays in "),
+        "{said}"
+    );
+}
+
+/// Slurm gives a job whose end it has said few seconds: they are not spent on a point that is being copied.
+#[test]
+fn a_signal_does_not_wait_for_a_copy() {
+    let launch = script(ScriptKind::Launch);
+    let names = [
+        "say",
+        "put",
+        "set_aside",
+        "in_run",
+        "in_time",
+        "copy_point",
+        "store",
+        "store_points",
+    ];
+    let program = format!(
+        "set -Eeuo pipefail
+        {}{}
+        say() {{ echo \"${{*##*: }}\"; }}
+        stopped_by='' server_started=1 point_timeout=9
+        signal_steps() {{ echo \"signal to the $1 after $SECONDS s\"; }}
+        trap 'on_signal TERM' TERM
+        results=$PWD/results run=$PWD/results/.run_7 job_id=7 store_seconds=60
+        mkdir -p $run/finished/p_7
+        declare -A tried=() own=([p_7]=1)
+        measurement_of() {{ REPLY=measured; }}
+        tar() {{ [[ $1 == -C ]] || sleep 60; }}
+        (sleep 0.5 && kill -TERM $$) &
+        SECONDS=0
+        store_points 2>&1
+        echo \"$((SECONDS < 10))\"
+        ls results",
+        functions(&launch, &names),
+        lines(&launch, "# A signal that comes just before a wait", "}"),
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let said = bash(&folder, &program);
+    let (first, rest) = said.split_once("after ").unwrap_or((&said, ""));
+    assert_eq!(first, "signal TERM\nsignal to the client ", "{said}");
+    assert!(rest.starts_with(['0', '1', '2']), "{said}");
+    let end = "storing it takes too long; it stays in .run_7/finished/p_7\n1\n";
+    assert!(said.ends_with(end), "{said}");
+}
+
+/// A client that does nothing, as a hostile image or a tool that hangs, holds the GPUs for no longer than points may take.
+#[test]
+fn a_silent_client_does_not_hold_the_gpus() {
+    let launch = script(ScriptKind::Launch);
+    let names = [
+        "running",
+        "text_of",
+        "last_words",
+        "at_work",
+        "client_end",
+        "ends_within",
+        "how_it_ended",
+        "explain",
+    ];
+    let program = format!(
+        "set -Eu
+        {}{}
+        run=. ready_timeout=1000 point_timeout=100 replicas=1 points=(a b) stopped_by='' port=8000 all_logs=logs/x.out
+        results=. job_id=7
+        declare -A last_act=()
+        log_of() {{ echo \"$1.out\"; }}
+        sleep 25 >/dev/null 2>&1 & servers=($!)
+        sleep 25 >/dev/null 2>&1 & clients=($!)
+        # Each round takes 90 s, and in the fifth one a point is put down.
+        rounds=0
+        store_points() {{
+          SECONDS=$((SECONDS + 90)) rounds=$((rounds + 1))
+          ((rounds != 5)) || silent_at=$((SECONDS + 2 * point_timeout + 600))
+        }}
+        PUT
+        SECONDS=0
+        {}{}
+        explain \"$cause\"
+        echo \"$cause $code after $rounds rounds\"
+        kill $(jobs -p)",
+        functions(&launch, &names),
+        lines(&launch, "goes_on() {", "}"),
+        lines(&launch, "silent_at=$((", "done"),
+        lines(&launch, "server=${servers[blamed]}", "[[ -z $stopped_by ]] || cause=signal"),
+    );
+    // 1000 + 2 * 100 + 600 s until the first point, 800 s for each other.
+    let folder = tempfile::tempdir().unwrap();
+    for (put, ended) in [
+        ("rounds=10", "client_silent 1 after 30 rounds\n"),
+        ("", "client_silent 1 after 14 rounds\n"),
+    ] {
+        assert_eq!(bash(&folder, &program.replace("PUT", put)), ended);
+    }
+    // One that is over has its own cause.
+    let over = "echo finished 0 >ended.0; last_act[${clients[0]}]=ended.0";
+    let said = bash(&folder, &program.replace("PUT", over));
+    assert_eq!(said, "finished 0 after 0 rounds\n");
+
+    // What is put down counts once.
+    let names = ["say", "put", "set_aside", "store_points"];
+    let program = format!(
+        "set -Eeuo pipefail
+        {}
+        results=$PWD run=$PWD/.run_7 job_id=7 store_seconds=60 point_timeout=100
+        mkdir -p $run/finished/p_7
+        declare -A tried=() own=([p_7]=1)
+        measurement_of() {{ REPLY=measured; }}
+        store() {{ REPLY=links; return 1; }}
+        SECONDS=50 silent_at=0; store_points 2>/dev/null; echo \"$silent_at\"
+        SECONDS=90; store_points; echo \"$silent_at\"",
+        functions(&launch, &names),
+    );
+    assert_eq!(bash(&folder, &program), "850\n850\n");
+}
+
+/// What is written whole needs no name that somebody else can take: here, a folder, a link and a FIFO are there first.
+#[test]
+fn a_name_for_a_part_is_nobody_s_to_take() {
+    let own = functions(&script(ScriptKind::Launch), &["put"]);
+    for take in [
+        "mkdir -p run_7.json.part/x",
+        "ln -s away run_7.json.part",
+        "mkfifo run_7.json.part",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let program = format!(
+            "{own}{take}
+            umask 027
+            put run_7.json text && put run_7.json 'text 2' && cat run_7.json; stat -c %a run_7.json
+            put nowhere/run_7.json text || echo failed; ls"
+        );
+        assert_eq!(
+            bash(&folder, &program),
+            "text 2\n640\nfailed\nrun_7.json\nrun_7.json.part\n",
+            "{take}"
+        );
+    }
 }
 
 /// The client's folder becomes a link to another job's result while the point is read, and after.
@@ -281,7 +440,7 @@ fn a_client_that_says_something_else_of_its_end() {
             {own}{goes_on}
             {put}
             sleep 20 >/dev/null 2>&1 & servers=($!)
-            sleep 20 >/dev/null 2>&1 & clients=($!) run=.
+            sleep 20 >/dev/null 2>&1 & clients=($!) run=. silent_at=9
             declare -A last_act=([$!]=ended.0)
             goes_on && printf 'goes on ' || printf 'ended '
             client_end 0

@@ -564,6 +564,18 @@ fn links_stay_in_the_model() {
     }
 }
 
+/// Who comes second while another user's prepare_models.sh is at work learns what to do.
+#[test]
+fn another_user_s_lock_is_named_with_what_to_do() {
+    let site = Site::new();
+    fs::create_dir_all(site.at("stage")).unwrap();
+    make_fifo(&site.at("stage").join(format!(".{MODEL}.lock")));
+    let (code, words) = site.run(&prepare_models(), &[]);
+    assert_eq!(code, Some(1), "{words}");
+    let to_do = "Run this again when it has ended; where none runs, remove that file first\n";
+    assert!(words.ends_with(to_do), "{words}");
+}
+
 /// prepare_models.sh for a model that is there already.
 fn there(site: &Site) -> String {
     let mut recipe = recipe();

@@ -795,3 +795,42 @@ fn one_command_to_results() {
     let jobs = "\nsetup is job 2\nlaunch is job 3\n";
     run(Some("any")).assert(0, &[jobs, "\nlaunch ended with 0: "], &[]);
 }
+
+/// On stdout is JSON, and nothing else.
+#[test]
+fn other_programs_read_json() {
+    let site = Site::new();
+    site.program("sbatch", SBATCH);
+    site.scontrol_reads_files();
+    let json = |arguments: &[&str]| -> serde_json::Value {
+        let ended = site.run(arguments);
+        ended.assert(0, &[], &[]);
+        serde_json::from_str(&ended.printed).unwrap()
+    };
+    let jobs = serde_json::json!([
+        { "script": "setup", "job": "1" },
+        { "script": "launch", "job": "2" },
+    ]);
+    assert_eq!(
+        json(&["submit", "--json", "scripts"]),
+        serde_json::json!({ "schema": 1, "jobs": jobs })
+    );
+    assert!(site.path("scripts/launch.sh").exists());
+
+    let job = site.job(2, "PENDING Reason=Priority", "afterok:1", "launch.sh", 0);
+    site.write("job_2", &job);
+    let status = json(&["status", "2", "--json"]);
+    assert_eq!(status["schema"], 1);
+    let record = &status["records"][0];
+    for (name, value) in [
+        ("state", serde_json::json!("PENDING")),
+        ("job", 2.into()),
+        ("reason", "Priority".into()),
+        ("restarts", 0.into()),
+    ] {
+        assert_eq!(record[name], value, "{name}: {status}");
+    }
+    // As text, the same.
+    site.run(&["status", "2"])
+        .assert(0, &["job=2\nstate=PENDING\nreason=Priority\n"], &[]);
+}

@@ -117,6 +117,25 @@ mod tests {
 
     use super::*;
 
+    /// The letters that the client puts in front of GenAI-Perf's prompts count from the point's seed.
+    #[test]
+    fn points_of_the_built_in_recipes_have_no_letters_in_common() {
+        for name in Recipe::BUILT_IN {
+            let recipe = Recipe::built_in(name).unwrap();
+            let mut numbers = BTreeSet::new();
+            for row in recipe.point_rows() {
+                let words: Vec<&str> = row.rsplitn(3, ' ').collect();
+                let [seed, prompts]: [u32; 2] =
+                    [words[0], words[1]].map(|word| word.parse().unwrap());
+                for number in 1..=prompts {
+                    let is_new = numbers.insert((seed + number) % 52_u32.pow(4));
+                    assert!(is_new, "{name}: {row}");
+                }
+            }
+            assert!(numbers.len() >= 100, "{name}");
+        }
+    }
+
     /// It is part of what a rendered script says, and of what a measurement is.
     #[test]
     fn a_point_has_the_same_seed_for_ever() {

@@ -1,6 +1,7 @@
 # A server that loads does not listen yet, and jobs that share a node would measure the one that is ready first. So a
 # job claims its ports by folders with its id, of which only the times count: all may write to /tmp, and nothing is
 # opened there; in the stage path, too, should jobs have a /tmp of their own.
+claims=()
 # claim_port PORT: false when another job on this node, in REPLY, was first: at the same moment, that with the lower id.
 claim_port() {
   local place
@@ -18,3 +19,4 @@ for ((number = port; number < port + replicas; number++)); do
     missing "port $number on $HOSTNAME: another job there has it, $REPLY, whose server may still be loading"
 done
 ((problems == 0)) || rmdir "${claims[@]}" 2>/dev/null || true
+stop_if_missing

@@ -189,6 +189,7 @@ check_result() {
       counted = "request count" in of ? of["request count"] : stamps
       counter = "request count" in of ? name " counts" : "profile_export.json has"
       failed = of["error request count"]
+      rate = of["request throughput"] + 0
       output = of["output sequence length"] of["num output token"]
       if (counted + 0 != requests || failed !~ /^[0.]*$/)
         print counter " " counted " requests, " requests " were asked for" (failed ? "; requests that failed: " failed : "")
@@ -196,11 +197,9 @@ check_result() {
         print name " gives " (output == "" ? "no" : output) " tokens as the average output, " osl " were asked for"
       else if (of["output token throughput"] + 0 <= 0)
         print name " says that no tokens were generated"
-      else if ("benchmark duration" in of)
-        printf "%d", 1000 * of["benchmark duration"]
       else
         # A rate has two decimals, and may be 0.00.
-        printf("%d", (of["request throughput"] + 0 > 0 ? 1000 * requests / of["request throughput"] : 0))
+        printf "%d", 1000 * ("benchmark duration" in of ? of["benchmark duration"] : rate > 0 ? requests / rate : 0)
     }' "$table")
   [[ $reason =~ ^[0-9]+$ ]] || return 1
   busy=$reason reason=''
@@ -268,6 +267,17 @@ mkdir "$gates"
 cat >"$gates/perf_analyzer" <<'GATE'
 #!/usr/bin/env bash
 : >"${NIM_SLURM_GATE%/*}/known"
+# Some of its prompts begin alike, so each gets four letters of its own in place of its first three words, which are as
+# many tokens. All releases write a value a line, and JSON has no space within an escape sequence.
+for word; do [[ ${before-} != --input-data ]] || inputs=$word; before=$word; done
+awk -v left="$NIM_SLURM_PROMPTS" -v seed="$NIM_SLURM_SEED" -v letters="$(printf %s {a..z} {A..Z})" '{
+    own = "\"content\": \""
+    for (n = seed + left; length(own) < 20; n = int(n / 52)) own = own substr(letters, n % 52 + 1, 1) " "
+    left -= sub(/^ *"content": "( *[^ ]* [^ ]* [^ ]* )?/, own)
+    print
+  }
+  END { exit left != 0 }' <"${inputs-}" >"$inputs.part" && mv -- "$inputs"{.part,} ||
+  { echo "error: not each of $NIM_SLURM_PROMPTS prompts in ${inputs-no file} got a beginning of its own" >&2 && exit 1; }
 until [[ -e $NIM_SLURM_GATE/open ]]; do [[ -d $NIM_SLURM_GATE ]] && sleep 0.1 || exit; done
 PATH=${PATH/"${NIM_SLURM_GATE%/*}:"/} began=$(date +%s%3N)
 perf_analyzer "$@" || exit
@@ -289,9 +299,10 @@ start_tool() {
   facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5
     [requests]=$6 [prompts]=$7 [seed]=$8)
   fill "${client_command[@]}"
-  # timeout leads a process group of its own; its time is kept elsewhere, since it begins at the gate. Busybox takes 0 for
-  # no time at all.
-  NIM_SLURM_GATE=$gate PATH=$gates:$PATH PYTHONPATH=$gates${PYTHONPATH:+:$PYTHONPATH} timeout -k 10 99999999 "${REPLIES[@]}" \
+  # timeout leads a process group of its own. The point's time begins at the gate; 0 is no time at all to busybox. Slurm's
+  # word to stop comes to all processes at once: a tool that has measured still evaluates.
+  NIM_SLURM_GATE=$gate NIM_SLURM_PROMPTS=$7 NIM_SLURM_SEED=$8 PATH=$gates:$PATH \
+    PYTHONPATH=$gates${PYTHONPATH:+:$PYTHONPATH} timeout -k 10 99999999 bash -c 'trap "" TERM; exec "$0" "$@"' "${REPLIES[@]}" \
     > >(until [[ -e $gate/open ]]; do [[ -d $gate ]] && sleep 0.1 || exit 0; done && exec tee "$gate/log") 2>&1 &
   next_pid=$!
 }
@@ -319,28 +330,22 @@ watch_server() {
 tool_pid='' watcher='' began=0 current='' gate='' limit='' late='' stopping=
 # Of the point whose tool evaluates, what settle needs to know.
 old=() failed=0 kinds=() broken=
-# runs PID [LIMIT]: true while it does; one that does at LIMIT, in $SECONDS, is told to end.
+# runs PID [LIMIT]: true while it does; one that does at LIMIT, in $SECONDS, is killed with its group.
 runs() {
-  [[ -z ${2-} ]] || ((SECONDS < $2)) || { kill -TERM "$1" && late+=" $1 "; }
+  [[ -z ${2-} ]] || ((SECONDS < $2)) || { late+=" $1 " && kill -KILL -- "-$1" "$1" && wait "$1"; }
   kill -0 "$1"
 } 2>/dev/null
-# timeout hands a signal on to its group; what is left of that is killed. The warm-up has no group, and ends with the step.
-stop_tool() {
-  local tries=20
-  kill -TERM "$tool_pid" 2>/dev/null || true
-  while runs "$tool_pid" && ((tries-- > 0)); do sleep 0.1; done
-  kill -KILL -- "-$tool_pid" 2>/dev/null || true
-  tool_pid=
-}
+# It leaves no results in any case. Requests of the warm-up have no group: they end with the step.
+stop_tool() { { kill -KILL -- "-$tool_pid" "$tool_pid" && wait "$tool_pid"; } 2>/dev/null || true; }
 # launch.sh moves what the point left.
 on_signal() {
-  local tries=8 folder
+  local tries=20 folder
   trap '' TERM INT
   say "stopping: a signal came"
   stopping=signal
   [[ -z $watcher ]] || kill -KILL -- "-$watcher" 2>/dev/null || true
   [[ -z $tool_pid ]] || stop_tool
-  # All of it is measured.
+  # All of it is measured; launch.sh waits for 5 s.
   while ((parts == 0 && ${#old[@]} > 1 && tries-- > 0)); do { settle && sleep 0.2; } || true; done
   # On another server it may have failed before.
   for folder in "${old[@]:0:1}" $current; do
@@ -544,7 +549,6 @@ main() {
     report state=measuring ready_seconds="$ready_seconds" point="$number $point"
     next_number=$((number - 1))
     measure "$folder" "$use_case" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" "$work"
-    report state=ready ready_seconds="$ready_seconds"
   done
   finish
   report state=ready ready_seconds="$ready_seconds"

@@ -23,8 +23,8 @@ fi
 {% include "launch/requeue.sh" %}
 {%- endif %}
 write_manifest
-rm -rf -- "$run/points" "$run"/{ended,evaluates,meet,state,warm}.*
-rmdir "$run"/taken.* "$run"/{finished,failed} "$run" "${claims[@]}" 2>/dev/null
+rm -rf -- "$results/.stored_$job_id" "$run/points" "$run"/{ended,evaluates,meet,state,warm}.*
+rmdir "$run"/taken.* "$run"/{finished,failed} "$run" "${claims[@]-}" 2>/dev/null
 for line in "${advice[@]}"; do say "$line"; done
 say "exit $code: $reason"
 exit "$code"

@@ -1,15 +1,12 @@
+# json TEXT...: strings of JSON, with commas between them.
 json() {
-  local text=${1//\\/\\\\}
-  text=${text//\"/\\\"}
-  printf '"%s"' "${text//[[:cntrl:]]/ }"
+  local texts=("${@//\\/\\\\}") list=''
+  texts=("${texts[@]//\"/\\\"}")
+  (($# == 0)) || printf -v list ', "%s"' "${texts[@]//[[:cntrl:]]/ }"
+  printf %s "${list:2}"
 }
 # The same, for what may not be known.
 json_or_null() { if [[ -n $1 ]]; then json "$1"; else printf null; fi; }
-json_list() {
-  local word list=''
-  for word in "$@"; do list+=", $(json "$word")"; done
-  printf '[%s]' "${list#, }"
-}
 # json_image FILE NAME
 json_image() {
   local digest=${2#"${2%%@*}"}
@@ -29,18 +26,18 @@ print_manifest() {
   printf '{\n  "schema": 1'
   printf ',\n  "%s": %s' recipe "$(json "$recipe")" crate_version "$(json "${made_by#* }")" \
     job_id "$(json "$job_id")" restart "$restarts" node "$(json "$SLURM_JOB_NODELIST")" \
-    resumes "$(json_list "${runs[@]:1}")" fingerprint "$(json "$fingerprint")" \
+    resumes "[$(json "${runs[@]:1}")]" fingerprint "$(json "$fingerprint")" \
     gpus "$gpus" gpu_model "$(json_or_null "$gpu_model")" driver "$(json_or_null "$driver")" \
     replicas "$replicas" replica_use "$(json "$replica_use")" prefix_cache "$(json "$prefix_cache")"
   printf ',\n  "images": {\n    "server": %s,\n    "client": %s\n  }' \
     "$(json_image "$server_image" "${fetched[server]}")" "$(json_image "$client_image" "${fetched[client]}")"
   printf ',\n  "%s": %s' weights "$(json_or_null "${fetched[weights]}")" engine "$(json_or_null "${fetched[engine]-}")" \
-    tokenizer "$(json "$tokenizer_path")" server_command "$(json_list "${server_command[@]}")" \
-    server_environment "$(json_list "${server_environment[@]}")" client_command "$(json_list "${client_command[@]}")" \
+    tokenizer "$(json "$tokenizer_path")" server_command "[$(json "${server_command[@]}")]" \
+    server_environment "[$(json "${server_environment[@]}")]" client_command "[$(json "${client_command[@]}")]" \
     start "$(json "$started")" end "$end" ready_seconds "${ready_seconds:-null}" \
     in_flight_percent "${in_flight_percent:-null}" \
     exit_code "$code" exit_cause "$(json "$cause")" exit_reason "$(json "$reason")" exit_replica "$blamed" \
-    cause_lines "$(json_list "${cause_lines[@]}")" advice "$(json_list "${advice[@]}")"
+    cause_lines "[$(json "${cause_lines[@]}")]" advice "[$(json "${advice[@]}")]"
   printf ',\n  "points": ['
   for number in "${!points[@]}"; do
     read -r use_case isl osl concurrency requests prompts seed <<<"${points[number]}"

@@ -1,7 +1,7 @@
 # From here on all is done that can be: when Slurm ends the job, it also ends whatever this script is just running.
 set +e
 server=${servers[blamed]} server_log=$(log_of server "$blamed") client_log=$(log_of benchmarking "$blamed")
-REPLIES=(server_ended 0)
+REPLIES=(client_silent 0)
 at_work "${clients[blamed]}" || client_end "$blamed"
 cause=${REPLIES[0]} client_status=${REPLIES[1]}
 # Without its server the client fails in many ways; the cause is the server, whose step may still remove its container.
@@ -41,6 +41,7 @@ explain() {
     signal | client_stopped) code=6 reason="stopped by ${stopped_by:+signal }${stopped_by:-a signal to the client}" to_do='' ;;
     no_time_left) code=6 reason="the time that is left is too short for the points that are left" to_do='' ;;
     no_space) reason="no space is left in $results" to_do="make room in $results (df -h, df -i and the quota tell)" ;;
+    client_silent) reason="the client made no progress for longer than a point may take$which: see $client_log" ;;
     points_missing) reason="the client step ended well, but points are missing: see $all_logs" ;;
     *) reason="the client step $(how_it_ended "$client_status")" ;;
   esac

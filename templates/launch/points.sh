@@ -1,5 +1,5 @@
 # The folders that the points have or will get, in their order, and whether those are finished, by this job or by one that
-# it resumes; by its folder, each point that is not finished, and whether it was tried to store it.
+# it resumes; by its folder, each point that is not finished, and why not once it was tried to store it.
 folders=() are_finished=()
 declare -A own=() tried=()
 name_points() {
@@ -24,7 +24,7 @@ look_up() {
     awk -F '|' -v folder="$1" '$1 == folder' | tail -n 1 | cut -b -2000) || true
   # The client's image may have written anything: a point is finished when its folder is there.
   [[ -v own[$1] ]] || state=${state:-finished}
-  [[ ! -v own[$1] || $state != finished ]] || state=failed detail="its results are not there"
+  [[ ! -v own[$1] || $state != finished ]] || state=failed detail=${tried[$1]-its results are not there}
   [[ $state =~ ^(finished|failed|interrupted|left\ out|not\ run)$ ]] || state='not run'
   [[ $seconds =~ ^(0|[1-9][0-9]{0,8})$ ]] || seconds=
   [[ $figures =~ ^$number\ $number\ $number$ ]] || figures='null null null'

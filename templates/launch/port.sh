@@ -1,3 +1,7 @@
+for ((number = port; number < port + replicas; number++)); do
+  ! grep -q ":$(printf %04X "$number") [0-9A-F:]* 0A " /proc/net/tcp{,6} 2>/dev/null ||
+    missing "port $number on $HOSTNAME: another program listens there"
+done
 stop_if_missing
 # Caches may have code: what another user's server left is not loaded, nor that of another image, model or command.
 # Clients of one image run the same code, but for that of a tokenizer.
@@ -14,14 +18,7 @@ own_folder() {
   [[ ! -L $1 && -O $1 ]] || fail "$1 is a link, or another user's: remove it"
 }
 own_folder "$cache_path"
-
-claims=()
-for ((number = port; number < port + replicas; number++)); do
-  ! grep -q ":$(printf %04X "$number") [0-9A-F:]* 0A " /proc/net/tcp{,6} 2>/dev/null ||
-    missing "port $number on $HOSTNAME: another program listens there"
-done
 {%- if has_neighbours %}
 
 {% include "launch/claims.sh" %}
 {%- endif %}
-stop_if_missing

@@ -4,6 +4,7 @@ on_signal() {
   [[ -z $stopped_by ]] || return 0
   stopped_by=$1
   say "stopping: signal $1"
+  store_until=$((SECONDS + 3))
   [[ -z ${server_started-} ]] || signal_steps client || true
 }
 for name in TERM INT USR1 USR2; do trap "on_signal $name" "$name"; done
@@ -34,7 +35,7 @@ say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $rep
 say "follow them: tail -f $all_logs | cat -v"
 
 # True while clients have something to do, and their servers run. Else $blamed is the number of the pair that says how
-# the job ends: a server that ended, a client that could not go on, or of those that are done one with points left.
+# the job ends: a server that ended, a client that is silent or could not go on, or of those that are done one with points.
 goes_on() {
   local number open=0
   local -A last_with=()
@@ -42,7 +43,7 @@ goes_on() {
     blamed=$number
     if at_work "${clients[number]}"; then
       open=1
-      at_work "${servers[number]}" && continue || return 1
+      ((SECONDS < silent_at)) && at_work "${servers[number]}" && continue || return 1
     fi
     client_end "$number"
     [[ ${REPLIES[0]} =~ ^(finished|points_failed|no_time_left|left_alone)$ ]] || return 1
@@ -51,6 +52,7 @@ goes_on() {
   blamed=${last_with[left_alone]:-${last_with[no_time_left]:-${last_with[points_failed]:-0}}}
   ((open > 0))
 }
+silent_at=$((SECONDS + ready_timeout + 2 * point_timeout + 600))
 while goes_on && [[ -z $stopped_by ]]; do
   store_points
   sleep 0.3 &

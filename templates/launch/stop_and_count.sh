@@ -4,11 +4,9 @@ explain "$cause"
 store_points
 write_manifest
 # Now, since what steps say when they are told to stop is no cause.
-case $code in
-  1 | 2) look_into "$client_log" ;;
-  3) look_into "$server_log" ;;
-  4) look_into "$server_log" "$client_log" ;;
-esac
+[[ $code != [12] ]] || look_into "$client_log"
+[[ $code != 3 ]] || look_into "$server_log"
+[[ $code != 4 ]] || look_into "$server_log" "$client_log"
 seconds_to_stop=$((code == 6 ? 3 : stop_timeout))
 # A point that is measured may still be evaluated, for which a job whose time is up has no time.
 tries=$((code == 6 ? 0 : 200))
@@ -52,8 +50,5 @@ elif [[ $code == 0 && $finished != "${#points[@]}" ]]; then
   explain points_missing
   look_into "$client_log"
 fi
-if ! write_manifest && [[ $cause != no_space ]]; then
-  before=$reason
-  explain no_space
-  reason+=", or it cannot be written to; before that: $before"
-fi
+write_manifest || [[ $cause == no_space ]] ||
+  { before=$reason && explain no_space && reason+=", or it cannot be written to; before that: $before"; }

@@ -1,8 +1,8 @@
 {% include "lib/lock.sh" %}
 
 # Two at once share the work: the second one waits, and then finds it done.
-open_lock "$stage_path/.$model_folder.lock" || fail "cannot lock $stage_path/.$model_folder.lock: another" \
-  "user's prepare_models.sh may be at work; wait for it, or remove the file where none is"
+open_lock "$stage_path/.$model_folder.lock" || fail "cannot lock $stage_path/.$model_folder.lock: another user's" \
+  "prepare_models.sh may be at work. Run this again when it has ended; where none runs, remove that file first"
 lock=$REPLY
 if ! flock --nonblock "$lock"; then
   say "waiting for another prepare_models.sh on $stage_path, or for its file system, which may know no locks"

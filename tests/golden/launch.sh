@@ -194,8 +194,11 @@ missing_files() {
 
 # text_of FILE: the text of a file that others may have made, within a bound. A link and a FIFO have none.
 text_of() { [[ ! -f $1 || -L $1 ]] || timeout 5 head -c 4194304 -- "$1" 2>/dev/null || true; }
-# put FILE TEXT: whole or not at all, as a new file: not through a link, nor with bash's own words about a full disk.
-put() { rm -f -- "$1.part" && (set -C && printf '%s\n' "$2" >"$1.part") 2>/dev/null && mv -T -- "$1.part" "$1"; }
+# put FILE TEXT: whole or not at all, by a new file whose name nobody can foresee; bash says nothing of a full disk.
+put() {
+  local part=$1.part-$RANDOM$RANDOM
+  { (set -C && printf '%s\n' "$2" >"$part") 2>/dev/null && mv -T -- "$part" "$1"; } || { rm -f -- "$part"; return 1; }
+}
 # holds PATH REFERENCE: false when something else was fetched to it. In REPLY, what that was, by the file beside an image
 # or in a model's folder; empty where nobody wrote it down, or where the image has another length by now.
 holds() {
@@ -329,6 +332,10 @@ for id in "${resumed[@]}"; do
 done
 readonly runs
 
+for ((number = port; number < port + replicas; number++)); do
+  ! grep -q ":$(printf %04X "$number") [0-9A-F:]* 0A " /proc/net/tcp{,6} 2>/dev/null ||
+    missing "port $number on $HOSTNAME: another program listens there"
+done
 stop_if_missing
 # Caches may have code: what another user's server left is not loaded, nor that of another image, model or command.
 # Clients of one image run the same code, but for that of a tokenizer.
@@ -345,13 +352,6 @@ own_folder() {
   [[ ! -L $1 && -O $1 ]] || fail "$1 is a link, or another user's: remove it"
 }
 own_folder "$cache_path"
-
-claims=()
-for ((number = port; number < port + replicas; number++)); do
-  ! grep -q ":$(printf %04X "$number") [0-9A-F:]* 0A " /proc/net/tcp{,6} 2>/dev/null ||
-    missing "port $number on $HOSTNAME: another program listens there"
-done
-stop_if_missing
 
 readonly manifest=$results/run_$job_id.json
 # Without a driver, it says so where its answer would be.
@@ -407,7 +407,7 @@ counts() {
 }
 
 # The folders that the points have or will get, in their order, and whether those are finished, by this job or by one that
-# it resumes; by its folder, each point that is not finished, and whether it was tried to store it.
+# it resumes; by its folder, each point that is not finished, and why not once it was tried to store it.
 folders=() are_finished=()
 declare -A own=() tried=()
 name_points() {
@@ -432,7 +432,7 @@ look_up() {
     awk -F '|' -v folder="$1" '$1 == folder' | tail -n 1 | cut -b -2000) || true
   # The client's image may have written anything: a point is finished when its folder is there.
   [[ -v own[$1] ]] || state=${state:-finished}
-  [[ ! -v own[$1] || $state != finished ]] || state=failed detail="its results are not there"
+  [[ ! -v own[$1] || $state != finished ]] || state=failed detail=${tried[$1]-its results are not there}
   [[ $state =~ ^(finished|failed|interrupted|left\ out|not\ run)$ ]] || state='not run'
   [[ $seconds =~ ^(0|[1-9][0-9]{0,8})$ ]] || seconds=
   [[ $figures =~ ^$number\ $number\ $number$ ]] || figures='null null null'
@@ -453,62 +453,70 @@ in_run() {
   (cd -- "$1" && [[ $(env pwd -P) == "$(cd -- "$results" && env pwd -P)${1#"$results"}" ]] || exit 2
     "${@:2}") 2>/dev/null
 }
-# store FOLDER TARGET [MEASUREMENT]: copies what a client left to TARGET, and removes it. Who still has the folder open
-# has nothing of the copy, which is looked at before it gets its name: files and folders alone, and none is setuid. It
-# has 16 GiB at most, and $seconds_left.
+# in_time COMMAND...: ends it, and all that it started, at $store_until. A signal's handler does not wait for it.
+in_time() {
+  set -m
+  "$@" &
+  set +m
+  while kill -0 $!; do
+    ((SECONDS < store_until)) || kill -KILL -- "-$!"
+    sleep 0.1 || true
+  done
+  wait $!
+} 2>/dev/null
+# copy_point FOLDER TO: tar follows no link on its way. Its 1 means that something changed meanwhile. A tar that reads
+# leaves the last blocks.
+copy_point() {
+  { in_run "${1%/*}" tar -Scf - --mode=a-s,u+rwX -- "./${1##*/}" || (($? == 1)); } |
+    head -c 17179869184 | { tar -C "$2" -xf - && cat >/dev/null; }
+}
+# store FOLDER TARGET MEASUREMENT: copies what a client left to TARGET, and removes it, or says in $REPLY why not. Who
+# still has the folder open has nothing of the copy: files and folders alone, and none is setuid.
 store() {
-  local name=${1##*/} copy=$results/.stored_$job_id strange=yes
-  rm -rf -- "$copy" && mkdir -m 700 -- "$copy" || return 1
-  # tar follows no link on its way. Its 1 means that something changed meanwhile. A tar that reads leaves the last blocks.
-  ! { in_run "${1%/*}" timeout "$seconds_left" tar -Scf - --mode=a-s,u+rwX -- "./$name" || (($? == 1)); } |
-    head -c 17179869184 | { tar -C "$copy" -xf - 2>/dev/null && cat >/dev/null; } ||
-    strange=$(find "$copy" ! -type d ! -type f -print -quit)
-  if [[ -n $strange ]]; then
-    say "error: what the client left of $name stays in ${run##*/}: it has links or devices, or is too much to copy" >&2
-    return 1
-  fi
-  (($# < 3)) || put "$copy/$name/measurement.txt" "$3" || return 1
-  mkdir -p "${2%/*}" && mv -nT -- "$copy/$name" "$2" && [[ ! -e $copy/$name ]] || return 1
-  (($# < 3)) || unset "own[$name]"
-  in_run "${1%/*}" timeout "$seconds_left" rm -rf -- "./$name" || true
+  local name=${1##*/} copy=$results/.stored_$job_id status=0
+  REPLY="no space is left, or nothing may be written there"
+  in_time rm -rf -- "$copy" && mkdir -m 700 -- "$copy" || return
+  in_time copy_point "$1" "$copy" || status=$?
+  ((status == 0)) || df -P -k "$copy" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' ||
+    REPLY="it has more than 16 GiB, or cannot be read or written"
+  ((status < 128)) || REPLY="storing it takes too long"
+  [[ -z $(find "$copy" ! -type d ! -type f -print -quit) ]] || REPLY="it has links or devices" status=1
+  ((status == 0)) && { [[ -z $3 ]] || put "$copy/$name/measurement.txt" "$3"; } && mkdir -p "${2%/*}" || return
+  mv -nT -- "$copy/$name" "$2" && [[ ! -e $copy/$name ]] || return
+  [[ -z $3 ]] || unset "own[$name]"
+  in_time in_run "${1%/*}" rm -rf -- "./$name" "$copy" || true
 }
-# own_name NAME: frees a name of this job in results from what is no folder of the user's.
-own_name() {
-  local path=$results/$1
-  [[ ! -e $path && ! -L $path || -d $path && ! -L $path && -O $path ]] || set_aside "$path" refused
-}
-# In failures, the logs of points that failed, as they are stored.
-failures=()
 # store_points [all]: what clients have put down gets its final name, and what was measured is written down there. What
 # an unfinished point left is no result, but it is data; "all" is for when no client is at work any more. All points
-# together have $store_seconds.
-store_seconds=60 seconds_left=60
+# together have $store_seconds. From one to the next, a client has the time of two. In failures, the logs of failed ones.
+store_seconds=60 store_until=0 silent_at=0 failures=()
 store_points() {
-  local left name word target end=$((SECONDS + store_seconds))
+  local left name word place target
+  store_until=$((SECONDS + store_seconds))
   for left in "$run"/{finished,failed}/* ${1:+"$run"/*}; do
     name=${left##*/} word=failed
     [[ -e $left && -n ${own[$name]-} && (-n ${1-} || -z ${tried[$name]-}) ]] || continue
-    seconds_left=$((end - SECONDS))
-    ((seconds_left > 0)) || { say "error: it takes too long to store points: the others stay in ${run##*/}" >&2 && break; }
+    ((SECONDS < store_until)) || { say "error: it takes too long to store points: the others stay in ${run##*/}" >&2 && break; }
     if [[ $left == "$run/$name" ]]; then
       ! rmdir "$left" 2>/dev/null || continue
       look_up "$name"
       [[ ${REPLIES[0]} == failed ]] || word=interrupted
     fi
     measurement_of "${own[$name]}"
-    tried[$name]=yes target=$results/${word}_$job_id/$name
-    if [[ $left == "$run/finished/$name" ]]; then
-      store "$left" "$results/$name" "$REPLY" ||
-        say "error: $name could not be stored as $results/$name: it stays in ${run##*/}/finished" >&2
-    else
-      own_name "${word}_$job_id" || continue
-      [[ ! -e $target && ! -L $target ]] || set_aside "$target" earlier || continue
-      ! store "$left" "$target" || {
-        say "an unfinished point ($word); what it left is in $target"
-        [[ $word == interrupted ]] || failures+=("$target"{,/server-*}/*.log)
-      }
+    tried[$name]="its results are not there" target=$results/$name silent_at=$((SECONDS + 2 * point_timeout + 600))
+    if [[ $left != "$run/finished/$name" ]]; then
+      REPLY='' place=$results/${word}_$job_id target=$results/${word}_$job_id/$name
+      [[ ! -e $place && ! -L $place || -d $place && ! -L $place && -O $place ]] || set_aside "$place" refused || continue
     fi
-    rm -rf -- "$results/.stored_$job_id"
+    [[ ! -e $target && ! -L $target ]] || set_aside "$target" earlier || continue
+    if ! store "$left" "$target" "$REPLY"; then
+      say "error: $name could not be stored as $target: $REPLY; it stays in ${left#"$results/"}" >&2
+      tried[$name]=$REPLY
+      in_time rm -rf -- "$results/.stored_$job_id" || true
+    elif [[ $target != "$results/$name" ]]; then
+      say "an unfinished point ($word); what it left is in $target"
+      [[ $word == interrupted ]] || failures+=("$target"{,/server-*}/*.log)
+    fi
   done
 }
 # What was measured otherwise does not count, and leaves its name to this job where it has that.
@@ -518,7 +526,6 @@ for left in "${!differs[@]}"; do
   say "does not count: ${left##*/}: ${differs[$left]}"
   [[ -z ${own[${left##*/}]-} ]] || { set_aside "$left" other && differs[$left]=; }
 done
-for name in "${!own[@]}" {failed,interrupted}_"$job_id"; do own_name "$name"; done
 # An earlier run of this job may have been killed, and may have measured on other GPUs.
 [[ ! -e $run/finished || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] || set_aside "$run/finished" other
 store_points all
@@ -531,18 +538,15 @@ name_points
 
 # ---- The manifest: what ran, where, and how it ended ----------------------------
 
+# json TEXT...: strings of JSON, with commas between them.
 json() {
-  local text=${1//\\/\\\\}
-  text=${text//\"/\\\"}
-  printf '"%s"' "${text//[[:cntrl:]]/ }"
+  local texts=("${@//\\/\\\\}") list=''
+  texts=("${texts[@]//\"/\\\"}")
+  (($# == 0)) || printf -v list ', "%s"' "${texts[@]//[[:cntrl:]]/ }"
+  printf %s "${list:2}"
 }
 # The same, for what may not be known.
 json_or_null() { if [[ -n $1 ]]; then json "$1"; else printf null; fi; }
-json_list() {
-  local word list=''
-  for word in "$@"; do list+=", $(json "$word")"; done
-  printf '[%s]' "${list#, }"
-}
 # json_image FILE NAME
 json_image() {
   local digest=${2#"${2%%@*}"}
@@ -562,18 +566,18 @@ print_manifest() {
   printf '{\n  "schema": 1'
   printf ',\n  "%s": %s' recipe "$(json "$recipe")" crate_version "$(json "${made_by#* }")" \
     job_id "$(json "$job_id")" restart "$restarts" node "$(json "$SLURM_JOB_NODELIST")" \
-    resumes "$(json_list "${runs[@]:1}")" fingerprint "$(json "$fingerprint")" \
+    resumes "[$(json "${runs[@]:1}")]" fingerprint "$(json "$fingerprint")" \
     gpus "$gpus" gpu_model "$(json_or_null "$gpu_model")" driver "$(json_or_null "$driver")" \
     replicas "$replicas" replica_use "$(json "$replica_use")" prefix_cache "$(json "$prefix_cache")"
   printf ',\n  "images": {\n    "server": %s,\n    "client": %s\n  }' \
     "$(json_image "$server_image" "${fetched[server]}")" "$(json_image "$client_image" "${fetched[client]}")"
   printf ',\n  "%s": %s' weights "$(json_or_null "${fetched[weights]}")" engine "$(json_or_null "${fetched[engine]-}")" \
-    tokenizer "$(json "$tokenizer_path")" server_command "$(json_list "${server_command[@]}")" \
-    server_environment "$(json_list "${server_environment[@]}")" client_command "$(json_list "${client_command[@]}")" \
+    tokenizer "$(json "$tokenizer_path")" server_command "[$(json "${server_command[@]}")]" \
+    server_environment "[$(json "${server_environment[@]}")]" client_command "[$(json "${client_command[@]}")]" \
     start "$(json "$started")" end "$end" ready_seconds "${ready_seconds:-null}" \
     in_flight_percent "${in_flight_percent:-null}" \
     exit_code "$code" exit_cause "$(json "$cause")" exit_reason "$(json "$reason")" exit_replica "$blamed" \
-    cause_lines "$(json_list "${cause_lines[@]}")" advice "$(json_list "${advice[@]}")"
+    cause_lines "[$(json "${cause_lines[@]}")]" advice "[$(json "${advice[@]}")]"
   printf ',\n  "points": ['
   for number in "${!points[@]}"; do
     read -r use_case isl osl concurrency requests prompts seed <<<"${points[number]}"
@@ -883,6 +887,7 @@ check_result() {
       counted = "request count" in of ? of["request count"] : stamps
       counter = "request count" in of ? name " counts" : "profile_export.json has"
       failed = of["error request count"]
+      rate = of["request throughput"] + 0
       output = of["output sequence length"] of["num output token"]
       if (counted + 0 != requests || failed !~ /^[0.]*$/)
         print counter " " counted " requests, " requests " were asked for" (failed ? "; requests that failed: " failed : "")
@@ -890,11 +895,9 @@ check_result() {
         print name " gives " (output == "" ? "no" : output) " tokens as the average output, " osl " were asked for"
       else if (of["output token throughput"] + 0 <= 0)
         print name " says that no tokens were generated"
-      else if ("benchmark duration" in of)
-        printf "%d", 1000 * of["benchmark duration"]
       else
         # A rate has two decimals, and may be 0.00.
-        printf("%d", (of["request throughput"] + 0 > 0 ? 1000 * requests / of["request throughput"] : 0))
+        printf "%d", 1000 * ("benchmark duration" in of ? of["benchmark duration"] : rate > 0 ? requests / rate : 0)
     }' "$table")
   [[ $reason =~ ^[0-9]+$ ]] || return 1
   busy=$reason reason=''
@@ -962,6 +965,17 @@ mkdir "$gates"
 cat >"$gates/perf_analyzer" <<'GATE'
 #!/usr/bin/env bash
 : >"${NIM_SLURM_GATE%/*}/known"
+# Some of its prompts begin alike, so each gets four letters of its own in place of its first three words, which are as
+# many tokens. All releases write a value a line, and JSON has no space within an escape sequence.
+for word; do [[ ${before-} != --input-data ]] || inputs=$word; before=$word; done
+awk -v left="$NIM_SLURM_PROMPTS" -v seed="$NIM_SLURM_SEED" -v letters="$(printf %s {a..z} {A..Z})" '{
+    own = "\"content\": \""
+    for (n = seed + left; length(own) < 20; n = int(n / 52)) own = own substr(letters, n % 52 + 1, 1) " "
+    left -= sub(/^ *"content": "( *[^ ]* [^ ]* [^ ]* )?/, own)
+    print
+  }
+  END { exit left != 0 }' <"${inputs-}" >"$inputs.part" && mv -- "$inputs"{.part,} ||
+  { echo "error: not each of $NIM_SLURM_PROMPTS prompts in ${inputs-no file} got a beginning of its own" >&2 && exit 1; }
 until [[ -e $NIM_SLURM_GATE/open ]]; do [[ -d $NIM_SLURM_GATE ]] && sleep 0.1 || exit; done
 PATH=${PATH/"${NIM_SLURM_GATE%/*}:"/} began=$(date +%s%3N)
 perf_analyzer "$@" || exit
@@ -983,9 +997,10 @@ start_tool() {
   facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5
     [requests]=$6 [prompts]=$7 [seed]=$8)
   fill "${client_command[@]}"
-  # timeout leads a process group of its own; its time is kept elsewhere, since it begins at the gate. Busybox takes 0 for
-  # no time at all.
-  NIM_SLURM_GATE=$gate PATH=$gates:$PATH PYTHONPATH=$gates${PYTHONPATH:+:$PYTHONPATH} timeout -k 10 99999999 "${REPLIES[@]}" \
+  # timeout leads a process group of its own. The point's time begins at the gate; 0 is no time at all to busybox. Slurm's
+  # word to stop comes to all processes at once: a tool that has measured still evaluates.
+  NIM_SLURM_GATE=$gate NIM_SLURM_PROMPTS=$7 NIM_SLURM_SEED=$8 PATH=$gates:$PATH \
+    PYTHONPATH=$gates${PYTHONPATH:+:$PYTHONPATH} timeout -k 10 99999999 bash -c 'trap "" TERM; exec "$0" "$@"' "${REPLIES[@]}" \
     > >(until [[ -e $gate/open ]]; do [[ -d $gate ]] && sleep 0.1 || exit 0; done && exec tee "$gate/log") 2>&1 &
   next_pid=$!
 }
@@ -1013,28 +1028,22 @@ watch_server() {
 tool_pid='' watcher='' began=0 current='' gate='' limit='' late='' stopping=
 # Of the point whose tool evaluates, what settle needs to know.
 old=() failed=0 kinds=() broken=
-# runs PID [LIMIT]: true while it does; one that does at LIMIT, in $SECONDS, is told to end.
+# runs PID [LIMIT]: true while it does; one that does at LIMIT, in $SECONDS, is killed with its group.
 runs() {
-  [[ -z ${2-} ]] || ((SECONDS < $2)) || { kill -TERM "$1" && late+=" $1 "; }
+  [[ -z ${2-} ]] || ((SECONDS < $2)) || { late+=" $1 " && kill -KILL -- "-$1" "$1" && wait "$1"; }
   kill -0 "$1"
 } 2>/dev/null
-# timeout hands a signal on to its group; what is left of that is killed. The warm-up has no group, and ends with the step.
-stop_tool() {
-  local tries=20
-  kill -TERM "$tool_pid" 2>/dev/null || true
-  while runs "$tool_pid" && ((tries-- > 0)); do sleep 0.1; done
-  kill -KILL -- "-$tool_pid" 2>/dev/null || true
-  tool_pid=
-}
+# It leaves no results in any case. Requests of the warm-up have no group: they end with the step.
+stop_tool() { { kill -KILL -- "-$tool_pid" "$tool_pid" && wait "$tool_pid"; } 2>/dev/null || true; }
 # launch.sh moves what the point left.
 on_signal() {
-  local tries=8 folder
+  local tries=20 folder
   trap '' TERM INT
   say "stopping: a signal came"
   stopping=signal
   [[ -z $watcher ]] || kill -KILL -- "-$watcher" 2>/dev/null || true
   [[ -z $tool_pid ]] || stop_tool
-  # All of it is measured.
+  # All of it is measured; launch.sh waits for 5 s.
   while ((parts == 0 && ${#old[@]} > 1 && tries-- > 0)); do { settle && sleep 0.2; } || true; done
   # On another server it may have failed before.
   for folder in "${old[@]:0:1}" $current; do
@@ -1238,7 +1247,6 @@ main() {
     report state=measuring ready_seconds="$ready_seconds" point="$number $point"
     next_number=$((number - 1))
     measure "$folder" "$use_case" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" "$work"
-    report state=ready ready_seconds="$ready_seconds"
   done
   finish
   report state=ready ready_seconds="$ready_seconds"
@@ -1332,9 +1340,8 @@ show_cause() {
       level = prefix ~ /ERROR|CRITICAL|FATAL|\[[EF]\]|(^|\[)[EF][0-9]/ ? "E" : prefix ~ /WARN|\[W\]|(^|\[)W[0-9]/ ? "W" : level
       # Neither what is no failure, nor the inside of a traceback.
       if (level == "I" || line ~ /\[dump_input\.py/ || text ~ /^$|^[ ^~]/ && text !~ /^ *(what\(\): |Value error, )/) next
-      if (line ~ /[Ee]ngine ?[Cc]ore.*exited unexpectedly/) keep(1)
-      else if (line ~ /[Ee]ngine core init|[Ee]ngine process failed|EngineDead|initialization failed due to|failed to start|died unexpected|sigquit|[Ww]orker (returned error|died)|MPI_A[Bb]|root cause|Exited with|Terminated|KeyboardInterrupt|SystemExit|Cancelled|CANCELLED|BrokenPipe|ConnectionReset|EOFError|handler failed|leaked |[0-9] validation error/) keep(3)
-      else if (text ~ /^([A-Za-z_][A-Za-z0-9_.]*)?([Ee]rror|Exception|OutOfResources)(:|$)|^ +Value error, /) keep(1)
+      if (line ~ /[Ee]ngine core init|[Ee]ngine process failed|EngineDead|initialization failed due to|failed to start|died unexpected|sigquit|[Ww]orker (returned error|died)|MPI_A[Bb]|root cause|Exited with|Terminated|KeyboardInterrupt|SystemExit|Cancelled|CANCELLED|BrokenPipe|ConnectionReset|EOFError|handler failed|leaked |[0-9] validation error/) keep(3)
+      else if (text ~ /^([A-Za-z_][A-Za-z0-9_.]*)?([Ee]rror|Exception|OutOfResources)(:|$)|^ +Value error, / || line ~ /[Ee]ngine ?[Cc]ore.*exited unexpectedly/) keep(1)
       else if (line ~ /[Oo]ut [Oo]f [Mm]emory|OutOfMemory|oom.kill|OOM.[Kk]ill|CUDA (driver|error|failure)|CUDA_ERROR|[Cc]uda (error|failure)|NCCL (error|WARN)|nccl[A-Z][A-Za-z]*Error|ddress already in use|[Nn]o space left|[Qq]uota exceeded|[Ss]egmentation fault|Bus error|Illegal instruction|core dumped|(^|[ :])Killed|terminate called|[Aa]ssertion.*failed|what\(\): |Error Code [0-9]|nvidia-container-cli|find a profile|match a profile/) keep(level == "W" ? 2 : 1)
       else if (level == "E" || level == "" && (line ~ /(^|[^A-Za-z0-9_"=.-])([Ee]rror|ERROR|FATAL|[Ff]atal): |: (error|failed) |[Pp]ermission denied|No such file|command not found|cannot open shared/ || text ~ /^([Ee]rror|ERROR|[Ff]atal|FATAL|[Ff]ailed|FAILED|[Cc]annot|[Cc]ould not|[Uu]nable|Aborted)([: ]|$)/)) keep(2)
     }
@@ -1365,6 +1372,7 @@ on_signal() {
   [[ -z $stopped_by ]] || return 0
   stopped_by=$1
   say "stopping: signal $1"
+  store_until=$((SECONDS + 3))
   [[ -z ${server_started-} ]] || signal_steps client || true
 }
 for name in TERM INT USR1 USR2; do trap "on_signal $name" "$name"; done
@@ -1391,7 +1399,7 @@ say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $rep
 say "follow them: tail -f $all_logs | cat -v"
 
 # True while clients have something to do, and their servers run. Else $blamed is the number of the pair that says how
-# the job ends: a server that ended, a client that could not go on, or of those that are done one with points left.
+# the job ends: a server that ended, a client that is silent or could not go on, or of those that are done one with points.
 goes_on() {
   local number open=0
   local -A last_with=()
@@ -1399,7 +1407,7 @@ goes_on() {
     blamed=$number
     if at_work "${clients[number]}"; then
       open=1
-      at_work "${servers[number]}" && continue || return 1
+      ((SECONDS < silent_at)) && at_work "${servers[number]}" && continue || return 1
     fi
     client_end "$number"
     [[ ${REPLIES[0]} =~ ^(finished|points_failed|no_time_left|left_alone)$ ]] || return 1
@@ -1408,6 +1416,7 @@ goes_on() {
   blamed=${last_with[left_alone]:-${last_with[no_time_left]:-${last_with[points_failed]:-0}}}
   ((open > 0))
 }
+silent_at=$((SECONDS + ready_timeout + 2 * point_timeout + 600))
 while goes_on && [[ -z $stopped_by ]]; do
   store_points
   sleep 0.3 &
@@ -1419,7 +1428,7 @@ done
 # From here on all is done that can be: when Slurm ends the job, it also ends whatever this script is just running.
 set +e
 server=${servers[blamed]} server_log=$(log_of server "$blamed") client_log=$(log_of benchmarking "$blamed")
-REPLIES=(server_ended 0)
+REPLIES=(client_silent 0)
 at_work "${clients[blamed]}" || client_end "$blamed"
 cause=${REPLIES[0]} client_status=${REPLIES[1]}
 # Without its server the client fails in many ways; the cause is the server, whose step may still remove its container.
@@ -1459,6 +1468,7 @@ explain() {
     signal | client_stopped) code=6 reason="stopped by ${stopped_by:+signal }${stopped_by:-a signal to the client}" to_do='' ;;
     no_time_left) code=6 reason="the time that is left is too short for the points that are left" to_do='' ;;
     no_space) reason="no space is left in $results" to_do="make room in $results (df -h, df -i and the quota tell)" ;;
+    client_silent) reason="the client made no progress for longer than a point may take$which: see $client_log" ;;
     points_missing) reason="the client step ended well, but points are missing: see $all_logs" ;;
     *) reason="the client step $(how_it_ended "$client_status")" ;;
   esac
@@ -1470,11 +1480,9 @@ explain "$cause"
 store_points
 write_manifest
 # Now, since what steps say when they are told to stop is no cause.
-case $code in
-  1 | 2) look_into "$client_log" ;;
-  3) look_into "$server_log" ;;
-  4) look_into "$server_log" "$client_log" ;;
-esac
+[[ $code != [12] ]] || look_into "$client_log"
+[[ $code != 3 ]] || look_into "$server_log"
+[[ $code != 4 ]] || look_into "$server_log" "$client_log"
 seconds_to_stop=$((code == 6 ? 3 : stop_timeout))
 # A point that is measured may still be evaluated, for which a job whose time is up has no time.
 tries=$((code == 6 ? 0 : 200))
@@ -1518,11 +1526,8 @@ elif [[ $code == 0 && $finished != "${#points[@]}" ]]; then
   explain points_missing
   look_into "$client_log"
 fi
-if ! write_manifest && [[ $cause != no_space ]]; then
-  before=$reason
-  explain no_space
-  reason+=", or it cannot be written to; before that: $before"
-fi
+write_manifest || [[ $cause == no_space ]] ||
+  { before=$reason && explain no_space && reason+=", or it cannot be written to; before that: $before"; }
 
 ((${#cause_lines[@]} == 0)) || printf '%s\n' "${cause_lines[@]}"
 say "$finished of ${#points[@]} points are in $results"
@@ -1546,8 +1551,8 @@ if ((finished < ${#points[@]})); then
   advice+=("$next: RESUME_JOB_ID=$job_id sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi
 write_manifest
-rm -rf -- "$run/points" "$run"/{ended,evaluates,meet,state,warm}.*
-rmdir "$run"/taken.* "$run"/{finished,failed} "$run" "${claims[@]}" 2>/dev/null
+rm -rf -- "$results/.stored_$job_id" "$run/points" "$run"/{ended,evaluates,meet,state,warm}.*
+rmdir "$run"/taken.* "$run"/{finished,failed} "$run" "${claims[@]-}" 2>/dev/null
 for line in "${advice[@]}"; do say "$line"; done
 say "exit $code: $reason"
 exit "$code"

@@ -131,8 +131,11 @@ missing_files() {
 
 # text_of FILE: the text of a file that others may have made, within a bound. A link and a FIFO have none.
 text_of() { [[ ! -f $1 || -L $1 ]] || timeout 5 head -c 4194304 -- "$1" 2>/dev/null || true; }
-# put FILE TEXT: whole or not at all, as a new file: not through a link, nor with bash's own words about a full disk.
-put() { rm -f -- "$1.part" && (set -C && printf '%s\n' "$2" >"$1.part") 2>/dev/null && mv -T -- "$1.part" "$1"; }
+# put FILE TEXT: whole or not at all, by a new file whose name nobody can foresee; bash says nothing of a full disk.
+put() {
+  local part=$1.part-$RANDOM$RANDOM
+  { (set -C && printf '%s\n' "$2" >"$part") 2>/dev/null && mv -T -- "$part" "$1"; } || { rm -f -- "$part"; return 1; }
+}
 # holds PATH REFERENCE: false when something else was fetched to it. In REPLY, what that was, by the file beside an image
 # or in a model's folder; empty where nobody wrote it down, or where the image has another length by now.
 holds() {
@@ -323,8 +326,8 @@ open_lock() {
 }
 
 # Two at once share the work: the second one waits, and then finds it done.
-open_lock "$stage_path/.$model_folder.lock" || fail "cannot lock $stage_path/.$model_folder.lock: another" \
-  "user's prepare_models.sh may be at work; wait for it, or remove the file where none is"
+open_lock "$stage_path/.$model_folder.lock" || fail "cannot lock $stage_path/.$model_folder.lock: another user's" \
+  "prepare_models.sh may be at work. Run this again when it has ended; where none runs, remove that file first"
 lock=$REPLY
 if ! flock --nonblock "$lock"; then
   say "waiting for another prepare_models.sh on $stage_path, or for its file system, which may know no locks"

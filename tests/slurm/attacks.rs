@@ -101,9 +101,21 @@ const IMAGE: &[Attack] = &[
     Attack { name: "looks for a proxy's password", variable: "https_proxy", tries: "env | grep -a canary-", ..ROW },
     Attack { name: "looks for a word in an address", variable: "DATABASE_URL", tries: "env | grep -a canary-", ..ROW },
     Attack { name: SHARED_MEMORY, tries: r#"cat "$X"; echo hers >"$X""#, holds: r#"grep -qx "canary-$N-sings" "$X""#, ..ROW },
+    Attack { name: OTHER_PROCESSES, tries: r#"cat /proc/[0-9]*/root"$H/canary.$N""#, ..ROW },
 ];
 /// pyxis and apptainer share the node's.
 const SHARED_MEMORY: &str = "reads the node's shared memory, and writes to it";
+/// With pyxis, they are in sight, and the kernel keeps its container, which the lab's is not, from their files.
+const OTHER_PROCESSES: &str = "reads the user's home by way of the job's other processes";
+
+/// What is no attack on this runtime.
+fn left_out(runtime: Runtime) -> &'static [&'static str] {
+    match runtime {
+        Runtime::Podman => &[],
+        Runtime::Apptainer => &[SHARED_MEMORY],
+        _ => &[SHARED_MEMORY, OTHER_PROCESSES],
+    }
+}
 
 #[rustfmt::skip]
 const OTHERS: &[Attack] = &[
@@ -165,7 +177,7 @@ const OTHERS: &[Attack] = &[
     Attack { who: Stage, name: "the manifest is a link", tries: r#"ln -s "$H/canary.$N" "$R/run_$J.json""#,
         holds: r"[[ -f $R/run_$J.json && ! -L $R/run_$J.json ]]", ..ROW },
     Attack { who: Stage, name: "the manifest's part is a FIFO", tries: r#"mkfifo "$R/run_$J.json.part""#,
-        holds: r"[[ -f $R/run_$J.json && ! -e $R/run_$J.json.part ]]", ..ROW },
+        holds: r"[[ -f $R/run_$J.json && ! -L $R/run_$J.json ]]", ..ROW },
     Attack { who: Stage, name: "the port's claim is a FIFO", tries: r#"mkfifo "$L/.port_node1_$P.$J" "$L/.port_node2_$P.$J""#,
         holds: r#"grep -q "points are in" "$O""#, ..ROW },
     Attack { who: Stage, name: "the sign of the end is a link to a home", tries: r#"mkdir "$H/kept.$N"; touch "$H/kept.$N/file"; ln -s "$H/kept.$N" "$L/.stopping_$J""#,
@@ -205,14 +217,14 @@ pub(crate) struct Attacks {
 impl Attacks {
     /// All rows, or those of images alone against which a container stands; podman's stands
     /// against all.
-    fn new(folder: &Path, only_contained: bool, shares_memory: bool) -> Self {
+    fn new(folder: &Path, only_contained: bool, runtime: Runtime) -> Self {
         let mut rows = Vec::new();
         for who in [Client, Server] {
             rows.extend(IMAGE.iter().map(|row| Attack { who, ..*row }));
         }
         for row in rows
             .iter_mut()
-            .filter(|row| shares_memory && row.name == SHARED_MEMORY)
+            .filter(|row| left_out(runtime).contains(&row.name))
         {
             row.tries = NOTHING;
         }
@@ -229,8 +241,7 @@ impl Attacks {
 
     /// Those that a site's runtime must keep in their containers, in its settings.
     pub(crate) fn contained(site: &Site, settings: Settings) -> (Self, Settings) {
-        let shares_memory = settings.runtime() != Runtime::Podman;
-        let attacks = Self::new(&site.folder, true, shares_memory);
+        let attacks = Self::new(&site.folder, true, settings.runtime());
         let settings = attacks.arm(settings);
         (attacks, settings)
     }
@@ -448,7 +459,7 @@ fn attack_table() {
     // launch.sh sees no difference, and the points are many.
     assert!(matches!(recipe.client.tool, ClientTool::GenaiPerf(_)));
     let mut site = Site::ready(&lab, "attacks", recipe.clone());
-    let attacks = Attacks::new(&site.folder, false, true);
+    let attacks = Attacks::new(&site.folder, false, Runtime::Pyxis);
     assert!(attacks.rows.len() >= 40);
     let mount = format!("{}:/loot", attacks.home.display());
     for name in ["APPTAINER_BIND", "SINGULARITY_BIND", "CONTAINERS_CONF"] {
@@ -494,10 +505,12 @@ fn attack_table() {
 #[test]
 fn without_a_container_each_gets_out() {
     let folder = tempfile::tempdir().unwrap();
-    let count = Attacks::new(folder.path(), true, false).rows.len();
+    let count = Attacks::new(folder.path(), true, Runtime::Podman)
+        .rows
+        .len();
     for row in 0..count {
         let folder = tempfile::tempdir().unwrap();
-        let mut attacks = Attacks::new(folder.path(), true, false);
+        let mut attacks = Attacks::new(folder.path(), true, Runtime::Podman);
         let variables = attacks.variables();
         for (other, attack) in attacks.rows.iter_mut().enumerate() {
             if other != row {

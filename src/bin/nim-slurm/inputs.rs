@@ -45,8 +45,8 @@ struct Place {
     #[arg(short, long)]
     time: Option<TimeLimit>,
 
-    /// Any other option of sbatch, for all scripts or for one, such as qos=night or
-    /// launch.mem=64G; VALUE false leaves it out. May be given again
+    /// Any other option of sbatch, such as qos=night, or for one script (setup, prepare_models,
+    /// launch) such as launch.mem=64G; false as VALUE leaves it out. May be given again
     #[arg(long, value_name = "[SCRIPT.]KEY=VALUE")]
     sbatch: Vec<SbatchOption>,
 

@@ -7,7 +7,7 @@ use nim_slurm::results::{Limits, Run, RunId, Statistic};
 use nim_slurm::{Report, ValueError};
 
 use crate::demo;
-use crate::output::{Failure, input, note, other, print, tell};
+use crate::output::{Failure, input, is_quiet, note, other, print, tell};
 
 /// Report the results of GenAI-Perf and AIPerf in a results folder
 ///
@@ -224,6 +224,9 @@ fn no_points(folder: &Utf8Path, jobs: &[RunId]) -> String {
 
 fn write(path: &Utf8Path, text: &str) -> Result<(), Failure> {
     let written = Report::write(path, text).map_err(other)?;
+    if is_quiet() {
+        return Ok(());
+    }
     if let Some(backup) = &written.backup {
         tell(&format!("the {path} that was there is {backup}"));
     }

@@ -14,7 +14,8 @@ set_container() {
   local role=$1 image=$stage_path/$2 mount source target flags home=$run
   shift 3
   [[ $role != server ]] || home=$cache_path
-  REPLIES=(-- apptainer exec --home="$home" --no-mount=cwd --pwd=/ --writable-tmpfs)
+  # Other processes of the job are not in sight: /proc would lead to their files and variables.
+  REPLIES=(-- apptainer exec --home="$home" --no-mount=cwd --pwd=/ --writable-tmpfs --pid --ipc)
   [[ $role != server ]] || REPLIES+=(--nv)
   for mount in "$@"; do
     IFS=: read -r source target flags <<<"$mount"
