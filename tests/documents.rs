@@ -58,7 +58,9 @@ fn guides() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guide");
     let files = fs::read_dir(folder).unwrap();
     let names = files.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let guides = names.filter(|name| name.ends_with(".md") && name != "links.md");
+    let guides = names.filter(|name| {
+        Path::new(name).extension().is_some_and(|end| end == "md") && name != "links.md"
+    });
     guides
         .map(|name| format!("src/guide/{name}"))
         .map(|path| (path.clone(), document(&path)))
