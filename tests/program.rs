@@ -103,6 +103,9 @@ fn no_flags_and_no_slurm() {
         "{printed}"
     );
     let placed = succeeds(folder.path(), &["--stage-path", "/nim", "there"], &[]);
+    let at_once =
+        format!("  {PROGRAM} run --stage-path=/nim there\n      or, in place of these three: ");
+    assert!(placed.contains(&at_once), "{placed}");
     assert!(
         placed.contains(
             "  export STAGE_PATH=/lustre/...\n      only to use another folder than /nim, which is in the scripts\n"

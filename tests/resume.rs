@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nim_slurm::recipe::ClientOptions;
 use nim_slurm::{Plan, Recipe};
 use tempfile::TempDir;
 
@@ -187,9 +188,13 @@ const CHANGES: &[(&str, Change, &[&str])] = &[
         &["here: server_environment=VLLM_USE_V1=0"],
     ),
     (
-        "the seed",
-        |_, recipe| recipe.client.random_seed = 5,
-        &["there: seed="],
+        "the seed, and an own option of the client",
+        |_, recipe| {
+            recipe.client.random_seed = 5;
+            let words = ["--extra-inputs", "temperature:0"];
+            recipe.client.options = ClientOptions::parse_all(words).unwrap();
+        },
+        &["there: seed=", " client_command=temperature:0"],
     ),
     (
         "the number of requests",

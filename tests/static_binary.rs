@@ -36,7 +36,9 @@ fn in_root(root: &Path, words: &[&str]) -> Output {
         command.args(["--map-root-user", "chroot"]);
     }
     command.arg(root).args(words).env_clear();
-    command.output().unwrap()
+    // For chroot itself: there is none of these folders inside.
+    let path = "/usr/sbin:/usr/bin:/sbin:/bin";
+    command.env("PATH", path).output().unwrap()
 }
 
 #[test]

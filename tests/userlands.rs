@@ -12,6 +12,7 @@ mod cluster;
 mod plans;
 
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -338,6 +339,29 @@ impl Node {
         );
     }
 
+    /// A client that does nothing, and does not hear that it is to end.
+    fn is_silent(&self) {
+        let mut recipe = self.plan(Runtime::Pyxis).recipe().clone();
+        recipe.server.ready_timeout = 1;
+        recipe.sweep.point_timeout = 1;
+        self.put(&Plan::new(recipe, settings()).unwrap());
+        let _ = fs::remove_dir_all(self.at("stage/results"));
+        let _ = fs::remove_dir_all(self.at("stage/logs"));
+        let curl = self.at("bin/curl");
+        fs::write(&curl, "#!/bin/bash\ntrap '' TERM\nsleep 600\n").unwrap();
+        fs::set_permissions(curl, fs::Permissions::from_mode(0o755)).unwrap();
+        let launch = self.at("launch.sh");
+        let text = fs::read_to_string(&launch).unwrap();
+        let longer = "2 * point_timeout + 600";
+        assert_eq!(text.matches(longer).count(), 2);
+        fs::write(launch, text.replace(longer, "2 * point_timeout + 2")).unwrap();
+        let said = "exit 1: the client made no progress for longer than a point may take: see ";
+        with_server(self.folder.path(), self.port, || {
+            self.assert_run("launch.sh", 1, said);
+        });
+        self.assert_manifest(1, &["not run", "not run"]);
+    }
+
     /// A client's container that has bash, curl and busybox. Its timeout leads no process
     /// group, so that what a tool started is left for Slurm to end with the step.
     fn runs_busybox_as_container(mut self) {
@@ -400,7 +424,9 @@ fn whole_runs(userland: Userland) -> Node {
 #[test]
 #[ignore = "needs root and packages of Debian: run tests/run"]
 fn this_machine() {
-    whole_runs(Userland::own()).stops("early");
+    let node = whole_runs(Userland::own());
+    node.stops("early");
+    node.is_silent();
 }
 
 #[test]

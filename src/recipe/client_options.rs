@@ -120,8 +120,13 @@ impl Client {
             if !self.options.has("--use-legacy-max-tokens") {
                 fields.push("\"max_completion_tokens\": 4");
             }
-            let counts = self.options.has("--use-server-token-count");
-            if release >= AiperfVersion::WITH_USAGE || counts {
+            if self.options.has("--per-chunk-usage") {
+                fields.push(
+                    "\"stream_options\": {\"include_usage\": true, \"continuous_usage_stats\": true}",
+                );
+            } else if release >= AiperfVersion::WITH_USAGE
+                || self.options.has("--use-server-token-count")
+            {
                 fields.push("\"stream_options\": {\"include_usage\": true}");
             }
         }
@@ -272,6 +277,23 @@ goodput = { request_latency = 5000, time_to_first_token = '12.5' }";
             fields("{ aiperf = '0.13.0' }", "ignore_eos = false"),
             r#""stream": true, "max_tokens": 4, "max_completion_tokens": 4, "stream_options": {"include_usage": true}, "min_tokens": 4"#
         );
+        let bare = "ignore_eos = false\nmin_tokens = false\n";
+        for (release, options, expected) in [
+            (
+                "0.12.0",
+                "'--use_legacy_max_tokens', '--use-server-token-count'",
+                r#""stream": true, "max_tokens": 4, "stream_options": {"include_usage": true}"#,
+            ),
+            (
+                "0.13.0",
+                "'--use-legacy-max-tokens', '--per-chunk-usage'",
+                r#""stream": true, "max_tokens": 4, "stream_options": {"include_usage": true, "continuous_usage_stats": true}"#,
+            ),
+        ] {
+            let keys = format!("{bare}options = [{options}]");
+            let tool = format!("{{ aiperf = '{release}' }}");
+            assert_eq!(client(&tool, &keys).request_fields(), expected);
+        }
     }
 
     #[test]

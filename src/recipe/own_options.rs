@@ -101,9 +101,10 @@ impl ClientOptions {
         None
     }
 
-    /// Whether one of the words is this one.
-    pub(super) fn has(&self, word: &str) -> bool {
-        self.0.iter().any(|own| own.as_str() == word)
+    /// Whether one of the words is this option, of those without a value.
+    pub(super) fn has(&self, option: &str) -> bool {
+        let mut words = self.0.iter().map(Word::as_str);
+        words.any(|word| is_option(word) && word.replace('_', "-") == option)
     }
 
     /// Whether requests get headers.
@@ -350,6 +351,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("accuracy-* server-profiler*", OTHER),
     ("wait-for-model-*", "launch.sh waits for the server, and the tool sends nothing before its turn"),
     ("network-latency-*", "it would take something off the latencies"),
+    ("server-metrics server-metrics-formats gpu-telemetry", "AIPerf's own collectors are off, since they may fail a point"),
     ("mlflow-* wandb-* otel-*", ELSEWHERE),
     ("api-host api-port zmq-*", PORTS),
     ("reset-kv-cache*", CACHE),
@@ -704,10 +706,10 @@ mod tests {
         assert_eq!(
             taken(include_str!("../../tests/data/client_options/aiperf.txt")),
             "--apply-chat-template --auto-plot --connection-reuse-strategy --export-http-trace --export-outputs-json \
-             --extra-inputs --extra-verbose --failed-request-threshold --gen-ai-provider --gpu-telemetry --header \
-             --log-level --max-workers --no-auto-plot --no-gpu-telemetry --no-server-metrics --per-chunk-usage \
+             --extra-inputs --extra-verbose --failed-request-threshold --gen-ai-provider --header \
+             --log-level --max-workers --no-auto-plot --per-chunk-usage \
              --plot-required --record-processor-service-count --record-processors --request-timeout-seconds \
-             --server-metrics --server-metrics-formats --session-header --show-trace-timing --slice-duration \
+             --session-header --show-trace-timing --slice-duration \
              --stats-interval --transport --transport-type --use-legacy-max-tokens --use-server-token-count --verbose \
              --workers-max"
         );
@@ -946,6 +948,18 @@ mod tests {
             assert_eq!(read(&ours), read(text));
             assert!(!ours.contains(": 4"), "{ours}");
         }
+    }
+
+    /// Those of client.sh, which fills them in.
+    #[test]
+    fn placeholders_are_those_of_the_script() {
+        let client = include_str!("../../templates/launch/client.sh");
+        let (_, facts) = client.split_once("facts=([").unwrap();
+        let (facts, _) = facts.split_once(")\n").unwrap();
+        let names = facts.split(['[', ' ', '\n']);
+        let names = names.filter_map(|part| part.split_once("]=").map(|(name, _)| name));
+        let names: BTreeSet<_> = names.map(|name| format!("{{{name}}}")).collect();
+        assert_eq!(names, PLACEHOLDERS.map(str::to_owned).into());
     }
 
     #[test]

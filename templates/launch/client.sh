@@ -279,9 +279,9 @@ awk -v left="$NIM_SLURM_PROMPTS" -v seed="$NIM_SLURM_SEED" -v letters="$(printf 
   END { exit left != 0 }' <"${inputs-}" >"$inputs.part" && mv -- "$inputs"{.part,} ||
   { echo "error: not each of $NIM_SLURM_PROMPTS prompts in ${inputs-no file} got a beginning of its own" >&2 && exit 1; }
 until [[ -e $NIM_SLURM_GATE/open ]]; do [[ -d $NIM_SLURM_GATE ]] && sleep 0.1 || exit; done
-PATH=${PATH/"${NIM_SLURM_GATE%/*}:"/} began=$(date +%s%3N)
+PATH=${PATH/"${NIM_SLURM_GATE%/*}:"/} began=$SECONDS
 perf_analyzer "$@" || exit
-echo $(($(date +%s%3N) - began)) >"$NIM_SLURM_GATE/over" || true
+echo $((1000 * (SECONDS - began))) >"$NIM_SLURM_GATE/over" || true
 GATE
 chmod +x "$gates/perf_analyzer"
 # and AIPerf where it starts its load.
@@ -335,7 +335,7 @@ runs() {
   [[ -z ${2-} ]] || ((SECONDS < $2)) || { late+=" $1 " && kill -KILL -- "-$1" "$1" && wait "$1"; }
   kill -0 "$1"
 } 2>/dev/null
-# It leaves no results in any case. Requests of the warm-up have no group: they end with the step.
+# It leaves no results in any case. The warm-up has no group, and ends with the step.
 stop_tool() { { kill -KILL -- "-$tool_pid" "$tool_pid" && wait "$tool_pid"; } 2>/dev/null || true; }
 # launch.sh moves what the point left.
 on_signal() {
@@ -454,8 +454,9 @@ settle() {
     # The signal came to the tool, too: that is no failure.
     [[ $status == 0 || $stopping != signal ]] || { old=("$folder") && return; }
     case $status in
-      0) { { is_own || ! reason=$answer; } && check_result "$part" "$3" "$4" && check_cache "${figures#* }"; } ||
-        kind="no valid result" ;;
+      0) { { is_own || ! reason=$answer; } && { [[ $tool == aiperf || -e $gates/known ]] ||
+        ! reason="$tool_name did not take perf_analyzer from PATH, so prompts may repeat"; } &&
+        check_result "$part" "$3" "$4" && check_cache "${figures#* }"; } || kind="no valid result" ;;
       124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;
       *) kind="exit status $status" reason="$tool_name exited with status $status" ;;
     esac

@@ -30,23 +30,21 @@ measurement_of() {
   REPLY+=fingerprint=$fingerprint
 }
 
-# By a point's folder, in what it is another measurement; "same" where it is not.
+# By the folder of a point that does not count, in what it is another measurement.
 declare -A differs=()
 # counts FOLDER POINT: true when it is a result of the same measurement. An empty folder is none.
 counts() {
   local here there LC_ALL=C
   [[ -d $1 && ! -L $1 ]] || return 1
-  if [[ -z ${differs[$1]-} ]]; then
-    measurement_of "$2"
-    # But for the last line, the fingerprint; and GPUs of which nvidia-smi said nothing are not other ones.
-    here=${REPLY%$'\n'*} here=${here:0:65536} there=$(text_of "$1/measurement.txt" | head -n -1 | head -c 65536) REPLY=same
-    [[ $here$'\n'$there != *$'\n'gpu_model=$'\n'* ]] ||
-      here=$(sed '/^gpu_model=/d' <<<"$here") there=$(sed '/^gpu_model=/d' <<<"$there")
-    [[ $there == "$here" ]] ||
-      REPLY="there: $(grep -avxFe "$here" <<<"$there") here: $(grep -avxFe "$there" <<<"$here")"
-    [[ -n $there ]] || REPLY="nothing in it says what was measured: it is empty, or of an older version"
-    REPLY=${REPLY:0:2000}
-    differs[$1]=${REPLY//[^ -~]/ }
-  fi
-  [[ ${differs[$1]} == same ]]
+  measurement_of "$2"
+  # But for the last line, the fingerprint; and GPUs of which nvidia-smi said nothing are not other ones.
+  here=${REPLY%$'\n'*} here=${here:0:65536} there=$(text_of "$1/measurement.txt" | head -n -1 | head -c 65536)
+  [[ $here$'\n'$there != *$'\n'gpu_model=$'\n'* ]] ||
+    here=$(sed '/^gpu_model=/d' <<<"$here") there=$(sed '/^gpu_model=/d' <<<"$there")
+  [[ $there != "$here" ]] || return 0
+  REPLY="there: $(grep -avxFe "$here" <<<"$there") here: $(grep -avxFe "$there" <<<"$here")"
+  [[ -n $there ]] || REPLY="nothing in it says what was measured: it is empty, or of an older version"
+  REPLY=${REPLY:0:2000}
+  differs[$1]=${REPLY//[^ -~]/ }
+  return 1
 }

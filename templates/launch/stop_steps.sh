@@ -6,9 +6,9 @@ at_work() { local REPLIES && running "$1" && ! last_words "${last_act[$1]-}"; }
 last_words() {
   [[ -s $1 ]] && read -r -n 40 -a REPLIES < <(text_of "$1") && [[ ${REPLIES[*]} =~ ^[a-z_]+\ (0|[1-9][0-9]{0,2})$ ]]
 }
-# ends_within SECONDS PID...: waits at most so long until none of these is at work.
+# ends_within SECONDS PID...: waits until none of these is at work; for so long, in bash's whole seconds.
 ends_within() {
-  local end=$((SECONDS + $1)) pid
+  local end=$((SECONDS + $1 + ($1 > 0))) pid
   for pid in "${@:2}"; do
     while at_work "$pid"; do ((SECONDS < end)) && sleep 0.1 || return 1; done
   done

@@ -81,9 +81,8 @@ store_points() {
 # What was measured otherwise does not count, and leaves its name to this job where it has that.
 name_points
 for left in "${!differs[@]}"; do
-  [[ ${differs[$left]} != same ]] || continue
   say "does not count: ${left##*/}: ${differs[$left]}"
-  [[ -z ${own[${left##*/}]-} ]] || { set_aside "$left" other && differs[$left]=; }
+  [[ -z ${own[${left##*/}]-} ]] || set_aside "$left" other || true
 done
 # An earlier run of this job may have been killed, and may have measured on other GPUs.
 [[ ! -e $run/finished || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] || set_aside "$run/finished" other

@@ -20,7 +20,7 @@ pub(crate) fn furnish(folder: &Path, programs: &[&str]) {
     let cluster = folder.join("bin/cluster.sh");
     fs::copy("tests/common/cluster.sh", &cluster).unwrap();
     fs::set_permissions(&cluster, fs::Permissions::from_mode(0o755)).unwrap();
-    for program in programs {
+    for program in programs.iter().chain(&["perf_analyzer"]) {
         symlink("cluster.sh", folder.join("bin").join(program)).unwrap();
     }
     put_images(&folder.join("given"));

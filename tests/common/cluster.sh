@@ -108,6 +108,8 @@ case $program in
       [[ $(</mnt/given/hangs) != early ]] || exit 143
       wait
     fi
+    printf '  "content": "one two three four"\n%.0s' $(seq "$(option --num-prompts "$@")") >"$folder/inputs.json"
+    perf_analyzer --input-data "$folder/inputs.json" || exit
     cp /mnt/given/profile_export_genai_perf.csv "$folder/"
     # So as not to be valid.
     if [[ -e /mnt/given/fails && $(option --concurrency "$@") == 1 ]]; then
@@ -115,6 +117,8 @@ case $program in
       echo "ValueError: nothing was measured"
     fi
     ;;
+  # No prompt is there twice.
+  perf_analyzer) [[ -z $(sort "$(option --input-data "$@")" | uniq -d) ]] ;;
   vllm)
     echo "CUDA_VISIBLE_DEVICES is $CUDA_VISIBLE_DEVICES"
     : >/mnt/serving

@@ -385,25 +385,23 @@ measurement_of() {
   REPLY+=fingerprint=$fingerprint
 }
 
-# By a point's folder, in what it is another measurement; "same" where it is not.
+# By the folder of a point that does not count, in what it is another measurement.
 declare -A differs=()
 # counts FOLDER POINT: true when it is a result of the same measurement. An empty folder is none.
 counts() {
   local here there LC_ALL=C
   [[ -d $1 && ! -L $1 ]] || return 1
-  if [[ -z ${differs[$1]-} ]]; then
-    measurement_of "$2"
-    # But for the last line, the fingerprint; and GPUs of which nvidia-smi said nothing are not other ones.
-    here=${REPLY%$'\n'*} here=${here:0:65536} there=$(text_of "$1/measurement.txt" | head -n -1 | head -c 65536) REPLY=same
-    [[ $here$'\n'$there != *$'\n'gpu_model=$'\n'* ]] ||
-      here=$(sed '/^gpu_model=/d' <<<"$here") there=$(sed '/^gpu_model=/d' <<<"$there")
-    [[ $there == "$here" ]] ||
-      REPLY="there: $(grep -avxFe "$here" <<<"$there") here: $(grep -avxFe "$there" <<<"$here")"
-    [[ -n $there ]] || REPLY="nothing in it says what was measured: it is empty, or of an older version"
-    REPLY=${REPLY:0:2000}
-    differs[$1]=${REPLY//[^ -~]/ }
-  fi
-  [[ ${differs[$1]} == same ]]
+  measurement_of "$2"
+  # But for the last line, the fingerprint; and GPUs of which nvidia-smi said nothing are not other ones.
+  here=${REPLY%$'\n'*} here=${here:0:65536} there=$(text_of "$1/measurement.txt" | head -n -1 | head -c 65536)
+  [[ $here$'\n'$there != *$'\n'gpu_model=$'\n'* ]] ||
+    here=$(sed '/^gpu_model=/d' <<<"$here") there=$(sed '/^gpu_model=/d' <<<"$there")
+  [[ $there != "$here" ]] || return 0
+  REPLY="there: $(grep -avxFe "$here" <<<"$there") here: $(grep -avxFe "$there" <<<"$here")"
+  [[ -n $there ]] || REPLY="nothing in it says what was measured: it is empty, or of an older version"
+  REPLY=${REPLY:0:2000}
+  differs[$1]=${REPLY//[^ -~]/ }
+  return 1
 }
 
 # The folders that the points have or will get, in their order, and whether those are finished, by this job or by one that
@@ -522,9 +520,8 @@ store_points() {
 # What was measured otherwise does not count, and leaves its name to this job where it has that.
 name_points
 for left in "${!differs[@]}"; do
-  [[ ${differs[$left]} != same ]] || continue
   say "does not count: ${left##*/}: ${differs[$left]}"
-  [[ -z ${own[${left##*/}]-} ]] || { set_aside "$left" other && differs[$left]=; }
+  [[ -z ${own[${left##*/}]-} ]] || set_aside "$left" other || true
 done
 # An earlier run of this job may have been killed, and may have measured on other GPUs.
 [[ ! -e $run/finished || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] || set_aside "$run/finished" other
@@ -977,9 +974,9 @@ awk -v left="$NIM_SLURM_PROMPTS" -v seed="$NIM_SLURM_SEED" -v letters="$(printf 
   END { exit left != 0 }' <"${inputs-}" >"$inputs.part" && mv -- "$inputs"{.part,} ||
   { echo "error: not each of $NIM_SLURM_PROMPTS prompts in ${inputs-no file} got a beginning of its own" >&2 && exit 1; }
 until [[ -e $NIM_SLURM_GATE/open ]]; do [[ -d $NIM_SLURM_GATE ]] && sleep 0.1 || exit; done
-PATH=${PATH/"${NIM_SLURM_GATE%/*}:"/} began=$(date +%s%3N)
+PATH=${PATH/"${NIM_SLURM_GATE%/*}:"/} began=$SECONDS
 perf_analyzer "$@" || exit
-echo $(($(date +%s%3N) - began)) >"$NIM_SLURM_GATE/over" || true
+echo $((1000 * (SECONDS - began))) >"$NIM_SLURM_GATE/over" || true
 GATE
 chmod +x "$gates/perf_analyzer"
 # and AIPerf where it starts its load.
@@ -1033,7 +1030,7 @@ runs() {
   [[ -z ${2-} ]] || ((SECONDS < $2)) || { late+=" $1 " && kill -KILL -- "-$1" "$1" && wait "$1"; }
   kill -0 "$1"
 } 2>/dev/null
-# It leaves no results in any case. Requests of the warm-up have no group: they end with the step.
+# It leaves no results in any case. The warm-up has no group, and ends with the step.
 stop_tool() { { kill -KILL -- "-$tool_pid" "$tool_pid" && wait "$tool_pid"; } 2>/dev/null || true; }
 # launch.sh moves what the point left.
 on_signal() {
@@ -1152,8 +1149,9 @@ settle() {
     # The signal came to the tool, too: that is no failure.
     [[ $status == 0 || $stopping != signal ]] || { old=("$folder") && return; }
     case $status in
-      0) { { is_own || ! reason=$answer; } && check_result "$part" "$3" "$4" && check_cache "${figures#* }"; } ||
-        kind="no valid result" ;;
+      0) { { is_own || ! reason=$answer; } && { [[ $tool == aiperf || -e $gates/known ]] ||
+        ! reason="$tool_name did not take perf_analyzer from PATH, so prompts may repeat"; } &&
+        check_result "$part" "$3" "$4" && check_cache "${figures#* }"; } || kind="no valid result" ;;
       124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;
       *) kind="exit status $status" reason="$tool_name exited with status $status" ;;
     esac
@@ -1270,9 +1268,9 @@ at_work() { local REPLIES && running "$1" && ! last_words "${last_act[$1]-}"; }
 last_words() {
   [[ -s $1 ]] && read -r -n 40 -a REPLIES < <(text_of "$1") && [[ ${REPLIES[*]} =~ ^[a-z_]+\ (0|[1-9][0-9]{0,2})$ ]]
 }
-# ends_within SECONDS PID...: waits at most so long until none of these is at work.
+# ends_within SECONDS PID...: waits until none of these is at work; for so long, in bash's whole seconds.
 ends_within() {
-  local end=$((SECONDS + $1)) pid
+  local end=$((SECONDS + $1 + ($1 > 0))) pid
   for pid in "${@:2}"; do
     while at_work "$pid"; do ((SECONDS < end)) && sleep 0.1 || return 1; done
   done

@@ -3,16 +3,20 @@
 //! are the real ones.
 
 use std::fs;
+use std::path::Path;
 
 use nim_slurm::ScriptKind::Launch;
 use nim_slurm::recipe::{Client, ClientOptions, ClientTool, Goodput};
 use nim_slurm::results::{Metric, Point, Run, Statistic, Tool};
+use serde_json::Value;
 
 use crate::lab::{Lab, Site, recipe};
 
-/// A point's requests, and those of its warm-up, one for each in flight.
-const REQUESTS: u32 = 8;
-const WARM_UP: u32 = 2;
+/// A point's requests, and those of its warm-up, one for each in flight. Of so many prompts, GenAI-Perf 25.01 alone makes
+/// some twice.
+const REQUESTS: u32 = 500;
+const WARM_UP: u32 = 8;
+const INPUT_TOKENS: u32 = 128;
 
 /// What a client measured.
 struct Measured {
@@ -21,6 +25,8 @@ struct Measured {
     table: String,
     /// The server's log.
     server: String,
+    /// What the tool sent, as it says itself, without blanks.
+    inputs: String,
 }
 
 /// Measures one point with a client. Its files lie in the point's folder, whatever
@@ -29,8 +35,8 @@ struct Measured {
 fn measure(name: &str, tool: ClientTool, image: &str, keys: impl FnOnce(&mut Client)) -> Measured {
     let lab = Lab::enter();
     let mut recipe = recipe()
-        .with_use_cases(["chat:32/16".parse().unwrap()])
-        .with_concurrency([2]);
+        .with_use_cases([format!("chat:{INPUT_TOKENS}/16").parse().unwrap()])
+        .with_concurrency([WARM_UP]);
     recipe.sweep.min_requests = REQUESTS;
     // Its signs of life are requests, too.
     recipe.server.probe_interval = 600;
@@ -61,6 +67,7 @@ fn measure(name: &str, tool: ClientTool, image: &str, keys: impl FnOnce(&mut Cli
         .filter(|name| name.contains("concurrency"))
         .collect();
     assert!(folders.is_empty(), "{folders:?}");
+    assert_own_prompts(&folder, point.tool());
     let table = match point.tool() {
         Tool::GenAiPerf => "profile_export_genai_perf.csv",
         _ => "profile_export_aiperf.csv",
@@ -69,6 +76,41 @@ fn measure(name: &str, tool: ClientTool, image: &str, keys: impl FnOnce(&mut Cli
         point: point.clone(),
         table: fs::read_to_string(folder.join(table)).unwrap(),
         server,
+        inputs: fs::read_to_string(folder.join("inputs.json"))
+            .unwrap()
+            .split_whitespace()
+            .collect(),
+    }
+}
+
+/// No prompt that was sent is another one or its beginning.
+#[track_caller]
+fn assert_own_prompts(folder: &Path, tool: Tool) {
+    let read = |name: &str| -> Value {
+        serde_json::from_str(&fs::read_to_string(folder.join(name)).unwrap()).unwrap()
+    };
+    let content = |payload: &Value| -> String {
+        let content = &payload["messages"][0]["content"];
+        content.as_str().unwrap().to_owned()
+    };
+    let mut prompts: Vec<String> = if tool == Tool::GenAiPerf {
+        let export = read("profile_export.json");
+        let requests = export["experiments"][0]["requests"].as_array().unwrap();
+        let payload = |request: &Value| {
+            let text = request["request_inputs"]["payload"].as_str().unwrap();
+            content(&serde_json::from_str(text).unwrap())
+        };
+        requests.iter().map(payload).collect()
+    } else {
+        let inputs = read("inputs.json");
+        let sessions = inputs["data"].as_array().unwrap();
+        let payload = |session: &Value| content(&session["payloads"][0]);
+        sessions.iter().map(payload).collect()
+    };
+    assert_eq!(prompts.len(), REQUESTS as usize);
+    prompts.sort_unstable();
+    for pair in prompts.windows(2) {
+        assert!(!pair[1].starts_with(&pair[0]), "{pair:?}");
     }
 }
 
@@ -107,6 +149,10 @@ impl Measured {
     /// The values that each release gives, in the units of the crate.
     #[track_caller]
     fn assert_sound(&self) {
+        // The lab's tokenizer knows the sonnets alone, and newer releases take other plays.
+        let tokens = self.value(Metric::InputSequenceLength);
+        let asked = f64::from(INPUT_TOKENS);
+        assert!((tokens - asked).abs() <= 0.02 * asked, "{tokens} tokens");
         let tokens = self.value(Metric::OutputSequenceLength);
         assert!((12.8..=19.2).contains(&tokens), "{tokens} tokens, not 16");
         // The server takes 20 ms to the first token and 2 ms to each other one.
@@ -130,20 +176,26 @@ impl Measured {
         );
     }
 
-    /// Own fields were in the first request, which was the launch's own, and no other one was of another shape.
+    /// Own fields were in each of the tool's requests, and in the first one, which was the launch's own. No other
+    /// one was of another shape.
     #[track_caller]
     fn assert_options(&self) {
-        let first = self
-            .server
-            .lines()
-            .find(|line| line.contains("first request body"));
+        let mut lines = self.server.lines();
+        let first = lines.find(|line| line.contains("first request body"));
         let first = first.unwrap_or_else(|| panic!("no request in {}", self.server));
+        let first: String = first.split_whitespace().collect();
         for field in [
-            r#""temperature": 0"#,
-            r#""stop": ["x: 4"]"#,
-            r#""presence_penalty": -0.5"#,
+            r#""temperature":0"#,
+            r#""stop":["x:4"]"#,
+            r#""presence_penalty":-0.5"#,
         ] {
             assert!(first.contains(field), "no {field} in {first}");
+            let count = self.inputs.matches(field).count();
+            let requests = self.inputs.matches("\"messages\":").count();
+            assert!(
+                count == requests && count > 0,
+                "{count} of {requests} have {field}"
+            );
         }
     }
 
@@ -205,7 +257,7 @@ fn genai_perf_25_01_measures() {
     measured.assert_rows(
         &[
             "Output Sequence Length (tokens),",
-            "Request Count (count),8.00",
+            "Request Count (count),500.00",
         ],
         &["Output Token Throughput Per User"],
     );
@@ -228,7 +280,7 @@ fn genai_perf_25_08_measures() {
         &[
             "Metric,avg,min,max,p99,p95,p90,p75,p50,p25,p10,p5,p1",
             "Output Token Throughput Per User (tokens/sec/user),",
-            "Request Count (count),8.00",
+            "Request Count (count),500.00",
         ],
         &["Output Token Throughput (per sec)"],
     );
@@ -259,5 +311,5 @@ fn aiperf_measures() {
     measured.assert_goodput();
     measured.assert_served();
     measured.assert_options();
-    measured.assert_rows(&["Time to First Token (ms),", "Request Count,8"], &[]);
+    measured.assert_rows(&["Time to First Token (ms),", "Request Count,500"], &[]);
 }

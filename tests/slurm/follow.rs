@@ -257,12 +257,21 @@ fn ctrl_c_leaves_the_job_running() {
     let lab = Lab::enter();
     let mut site = site(&lab, "follow_leave");
     site.set("LAB_NIM_ARGS", "--startup-delay 12");
-    let mut follower = program_with(&lab, &site, &["submit", "--follow", "scripts"])
+    let mut follower = program_with(&lab, &site, &["run", "scripts"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    // Nothing is fetched again.
+    next(
+        &mut lines,
+        "the images are there: setup.sh is not submitted",
+    );
+    next(
+        &mut lines,
+        "the model is there: prepare_models.sh is not submitted",
+    );
     let launch = next(&mut lines, "launch is job ");
     let launch = launch.rsplit(' ').next().unwrap();
     next(&mut lines, "the server is ");

@@ -6,7 +6,7 @@ use nim_slurm::recipe::ModelSource;
 use nim_slurm::{Plan, Script, ScriptKind, WrittenFile, shell_word};
 
 use crate::inputs::Inputs;
-use crate::output::{Failure, note, other, print};
+use crate::output::{Failure, note, other, print, program};
 
 /// Write setup.sh, prepare_models.sh and launch.sh, and print the commands to type next
 #[derive(Args)]
@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         None => {
             let folder = arguments.folder.path(&plan);
             write(&plan, &folder, print)?;
-            print(&next_steps(&plan, &folder))
+            print(&next_steps(&plan, &folder, &arguments.inputs))
         }
     }
 }
@@ -165,7 +165,7 @@ fn sbatch_line(plan: &Plan, kind: ScriptKind, folder: &Utf8Path) -> String {
     words.join(" ")
 }
 
-fn next_steps(plan: &Plan, folder: &Utf8Path) -> String {
+fn next_steps(plan: &Plan, folder: &Utf8Path, inputs: &Inputs) -> String {
     let mut text = "\nnext, on the login node:\n".to_owned();
     let mut step = |line: &str, why: &str| text.push_str(&format!("  {line}\n      {why}\n"));
     step(
@@ -211,6 +211,13 @@ fn next_steps(plan: &Plan, folder: &Utf8Path) -> String {
     step(
         &sbatch_line(plan, ScriptKind::Launch, folder),
         "when both are done: runs the benchmark",
+    );
+    let mut words = vec![program(), "run".to_owned()];
+    words.extend(inputs.words());
+    words.push(shell_word(folder.as_str()));
+    step(
+        &words.join(" "),
+        "or, in place of these three: checks, submits what is missing, and shows how far it is",
     );
     text
 }
