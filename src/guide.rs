@@ -1,15 +1,15 @@
-//! A guide for each task. There is no code here.
+//! A guide for each task, in the order in which a new user reads them. There is no code here.
 //!
-//! | to | read |
-//! |---|---|
-//! | render scripts from a program, and submit them | [`render`] |
-//! | write down what a site needs | [`settings`] |
-//! | benchmark another model, server or sweep | [`recipe`] |
-//! | run it: images, model, launch, following, resuming | [`cluster`] |
-//! | know how a point is measured, and what each figure means | [`measuring`] |
-//! | know what a resume counts, and what ran under which name | [`resume`] |
-//! | read, judge and compare results | [`results`] |
-//! | test one's own scripts | [`golden_files`] |
+//! 1. [`quick_start`]: from a clone to scripts and a report
+//! 2. [`cluster`]: check, run, follow, resume
+//! 3. [`settings`]: what a site needs, in one file
+//! 4. [`recipe`]: other models, servers and sweeps
+//! 5. [`measuring`]: how a point is measured, and what each figure means; [`resume`]: what a resume counts
+//! 6. [`results`]: read, judge and compare results
+//! 7. [`render`]: render and submit scripts from Rust
+//! 8. [`golden_files`]: tests of your own scripts
+//! 9. [`troubleshooting`]: symptom, cause, and what to type
+//! 10. [`figures`]: how fast the crate is, and how true its figures are
 //!
 //! Every block of Rust in them is a test. The commands are those of the program
 //! `nim-slurm`, which is in this crate behind the feature `cli`: `cargo install nim-slurm --features cli`.
@@ -24,42 +24,59 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-#[doc = include_str!("guide/cluster.md")]
-#[doc = ""]
+// Each page is also plain Markdown, with links between files at its end. Of two definitions of a link the first counts: here, that of
+// links.md.
 #[doc = include_str!("guide/links.md")]
+#[doc = ""]
+#[doc = include_str!("guide/quick_start.md")]
+pub mod quick_start {}
+
+#[doc = include_str!("guide/links.md")]
+#[doc = ""]
+#[doc = include_str!("guide/cluster.md")]
 pub mod cluster {}
 
-#[doc = include_str!("guide/golden_files.md")]
-#[doc = ""]
 #[doc = include_str!("guide/links.md")]
-pub mod golden_files {}
-
-#[doc = include_str!("guide/measuring.md")]
 #[doc = ""]
-#[doc = include_str!("guide/links.md")]
-pub mod measuring {}
+#[doc = include_str!("guide/settings.md")]
+pub mod settings {}
 
+#[doc = include_str!("guide/links.md")]
+#[doc = ""]
 #[doc = include_str!("guide/recipe.md")]
-#[doc = ""]
-#[doc = include_str!("guide/links.md")]
 pub mod recipe {}
 
-#[doc = include_str!("guide/render.md")]
-#[doc = ""]
 #[doc = include_str!("guide/links.md")]
-pub mod render {}
-
-#[doc = include_str!("guide/results.md")]
 #[doc = ""]
-#[doc = include_str!("guide/links.md")]
-pub mod results {}
+#[doc = include_str!("guide/measuring.md")]
+pub mod measuring {}
 
+#[doc = include_str!("guide/links.md")]
+#[doc = ""]
 #[doc = include_str!("guide/resume.md")]
-#[doc = ""]
-#[doc = include_str!("guide/links.md")]
 pub mod resume {}
 
-#[doc = include_str!("guide/settings.md")]
-#[doc = ""]
 #[doc = include_str!("guide/links.md")]
-pub mod settings {}
+#[doc = ""]
+#[doc = include_str!("guide/results.md")]
+pub mod results {}
+
+#[doc = include_str!("guide/links.md")]
+#[doc = ""]
+#[doc = include_str!("guide/render.md")]
+pub mod render {}
+
+#[doc = include_str!("guide/links.md")]
+#[doc = ""]
+#[doc = include_str!("guide/golden_files.md")]
+pub mod golden_files {}
+
+#[doc = include_str!("guide/links.md")]
+#[doc = ""]
+#[doc = include_str!("guide/troubleshooting.md")]
+pub mod troubleshooting {}
+
+#[doc = include_str!("guide/links.md")]
+#[doc = ""]
+#[doc = include_str!("guide/figures.md")]
+pub mod figures {}

@@ -24,9 +24,8 @@
 //!
 //! # Where to go on
 //!
-//! The [guides](guide), one for each task: [rendering from Rust](guide::render),
-//! [a settings file](guide::settings), [a recipe of one's own](guide::recipe),
-//! [on the cluster](guide::cluster), [the results](guide::results), and
+//! The [guides](guide), one for each task, from the [quick start](guide::quick_start) to
+//! [troubleshooting](guide::troubleshooting); for programs, [rendering from Rust](guide::render) and
 //! [tests of one's own scripts](guide::golden_files). Every public item has an example.
 //!
 //! # The way of the data

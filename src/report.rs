@@ -1,4 +1,4 @@
-//! Results for people and for machines: a table, CSV, JSON and an HTML page.
+//! Results for people and for machines: a table, CSV, JSON, an HTML page and a picture.
 
 mod chart;
 mod csv;
@@ -152,6 +152,22 @@ impl<'a> Report<'a> {
     #[must_use]
     pub fn to_html(&self) -> String {
         plain_lines(&page::render(self))
+    }
+
+    /// The page's charts as one SVG picture, on white.
+    ///
+    /// ```
+    /// use nim_slurm::Report;
+    /// use nim_slurm::results::Run;
+    ///
+    /// let run = Run::read("tests/data/genai-perf")?;
+    /// let picture = Report::new(&run).to_svg();
+    /// assert!(picture.starts_with("<svg ") && !picture.contains("<script"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn to_svg(&self) -> String {
+        plain_lines(&page::picture(self))
     }
 
     /// Writes a rendering of a report to a file. Other bytes that were there are

@@ -1,4 +1,4 @@
-//! The documents in step with the code: README's commands are taken by the program, its
+//! The documents in step with the code: the program takes the commands of README and guides, their
 //! TOML is read, ARCHITECTURE.md names every crate that the library needs, and all of them
 //! are under licences that go with its own.
 
@@ -53,22 +53,24 @@ fn recipe_with(part: &str) -> Recipe {
     Recipe::from_toml(&text).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The guides of the crate's documentation.
-fn guides() -> Vec<String> {
+/// The guides of the crate's documentation, by their paths.
+fn guides() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guide");
     let files = fs::read_dir(folder).unwrap();
-    let files = files.map(|entry| entry.unwrap().path());
-    let guides = files.filter(|path| !path.ends_with("links.md"));
+    let names = files.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let guides = names.filter(|name| {
+        Path::new(name).extension().is_some_and(|end| end == "md") && name != "links.md"
+    });
     guides
-        .map(|path| fs::read_to_string(path).unwrap())
+        .map(|name| format!("src/guide/{name}"))
+        .map(|path| (path.clone(), document(&path)))
         .collect()
 }
 
 /// The README and the guides.
-fn for_users() -> Vec<String> {
-    std::iter::once(document("README.md"))
-        .chain(guides())
-        .collect()
+fn for_users() -> Vec<(String, String)> {
+    let readme = ("README.md".to_owned(), document("README.md"));
+    std::iter::once(readme).chain(guides()).collect()
 }
 
 #[test]
@@ -79,9 +81,9 @@ fn settings_and_parts_of_recipes_in_the_documents_are_read() {
     fs::create_dir(folder.join("hooks")).unwrap();
     let blocks: Vec<_> = documents
         .iter()
-        .flat_map(|text| blocks(text, "toml"))
+        .flat_map(|(_, text)| blocks(text, "toml"))
         .collect();
-    assert!(blocks.len() >= 5, "{blocks:?}");
+    assert!(blocks.len() >= 4, "{blocks:?}");
     for block in blocks {
         if block.starts_with("[server]") || block.starts_with("[sweep]") {
             let plan = Plan::new(recipe_with(block), Settings::new());
@@ -99,12 +101,11 @@ fn settings_and_parts_of_recipes_in_the_documents_are_read() {
     }
 }
 
-/// The README's table of recipes has each that is built in, in their order.
+/// The guide's table of recipes has each that is built in, in their order.
 #[test]
-fn each_built_in_recipe_is_in_the_readme() {
-    let text = document("README.md");
-    let (_, section) = text.split_once("\n## Recipes\n").unwrap();
-    let (_, table) = section.split_once("\n| recipe |").unwrap();
+fn each_built_in_recipe_is_in_the_guide() {
+    let text = document("src/guide/recipe.md");
+    let (_, table) = text.split_once("\n| recipe |").unwrap();
     let (table, _) = table.split_once("\n\n").unwrap();
     let named: Vec<_> = table
         .lines()
@@ -114,7 +115,7 @@ fn each_built_in_recipe_is_in_the_readme() {
     assert_eq!(
         named,
         Recipe::BUILT_IN,
-        "the recipes of README.md, under \"Recipes\", and those of src/recipe.rs"
+        "the recipes of src/guide/recipe.md and those of src/recipe.rs"
     );
 }
 
@@ -156,7 +157,7 @@ fn commands_in_the_documents_are_taken() {
     )
     .unwrap();
     let documents = for_users();
-    let commands = documents.iter().flat_map(|text| {
+    let commands = documents.iter().flat_map(|(_, text)| {
         let blocks = blocks(text, "shell").into_iter();
         let lines = blocks.map(|block| block.replace("\\\n", " ").replace("\n   ", "\n"));
         lines.flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>())
@@ -251,28 +252,72 @@ fn every_crate_has_its_reason() {
     assert!(security.contains(&sentence), "SECURITY.md: {sentence}");
 }
 
-/// What the guides name in brackets leads somewhere, and nothing else is kept for them.
+/// The label and target of a line that defines a link.
+fn definition(line: &str) -> Option<(&str, &str)> {
+    line.strip_prefix('[')?.split_once("]: ")
+}
+
+/// The links that a guide names by a label in brackets.
+fn labels(text: &str) -> BTreeSet<String> {
+    let outside: Vec<_> = text.split("\n```").step_by(2).collect();
+    let outside: Vec<_> = outside
+        .iter()
+        .flat_map(|part| part.lines())
+        .filter(|line| definition(line).is_none())
+        .collect();
+    let outside = outside.join(" ");
+    let mut labels = BTreeSet::new();
+    for (place, _) in outside.match_indices('[') {
+        let is_code = outside[..place].matches('`').count() % 2 == 1;
+        let (label, after) = outside[place + 1..].split_once(']').unwrap();
+        if !is_code && !after.starts_with('(') {
+            labels.insert(label.to_owned());
+        }
+    }
+    labels
+}
+
+/// What the guides name in brackets leads somewhere: in the crate's documentation by links.md, and as plain
+/// Markdown by definitions at the end of each page. Nothing else is kept for them.
 #[test]
 fn links_of_the_guides_are_defined_and_used() {
     let definitions = document("src/guide/links.md");
-    let label = |line: &str| Some(line.strip_prefix('[')?.split_once("]: ")?.0.to_owned());
-    let known: BTreeSet<_> = definitions
-        .lines()
-        .map(|line| label(line).unwrap())
-        .collect();
+    let known = definitions.lines().map(|line| definition(line).unwrap().0);
+    let known: BTreeSet<_> = known.map(str::to_owned).collect();
     let mut used = BTreeSet::new();
-    for text in guides() {
-        let outside: Vec<_> = text.split("\n```").step_by(2).collect();
-        let outside = outside.join("\n").replace('\n', " ");
-        for (place, _) in outside.match_indices('[') {
-            let is_code = outside[..place].matches('`').count() % 2 == 1;
-            let (label, _) = outside[place + 1..].split_once(']').unwrap();
-            if !is_code {
-                used.insert(label.to_owned());
-            }
-        }
+    for (path, text) in guides() {
+        let own = labels(&text);
+        let defined = text.lines().filter_map(definition);
+        let defined: BTreeSet<_> = defined.map(|(label, _)| label.to_owned()).collect();
+        assert_same(&path, &defined, &own);
+        used.extend(own);
     }
     assert_same("src/guide/links.md", known, used);
+}
+
+/// Each guide is a page of the crate's documentation, which names it, and in the README's list, in the same order.
+#[test]
+fn each_guide_is_in_both_lists() {
+    let source = document("src/guide.rs");
+    let included: Vec<_> = source
+        .split("include_str!(\"")
+        .skip(1)
+        .map(|rest| rest.split_once('"').unwrap().0)
+        .filter(|path| *path != "guide/links.md")
+        .collect();
+    let readme = document("README.md");
+    let (_, list) = readme.split_once("\n## Guides\n").unwrap();
+    let listed: Vec<_> = list
+        .split("](src/")
+        .skip(1)
+        .map(|rest| rest.split_once(')').unwrap().0)
+        .collect();
+    assert_eq!(included, listed);
+    assert_eq!(included.len(), guides().len());
+    for path in included {
+        let module = path.trim_start_matches("guide/").trim_end_matches(".md");
+        assert!(source.contains(&format!("[`{module}`]")), "{module}");
+    }
 }
 
 /// Each of them is under a licence that tests/deny.toml allows.
@@ -312,17 +357,28 @@ fn no_crate_is_there_twice() {
 /// Files that the documents point to are there.
 #[test]
 fn links_lead_somewhere() {
+    let mut documents = for_users();
     for name in [
-        "README.md",
         "ARCHITECTURE.md",
         "CONTRIBUTING.md",
         "SECURITY.md",
         "tests/lab/README.md",
     ] {
-        let text = document(name);
+        documents.push((name.to_owned(), document(name)));
+    }
+    for (name, text) in &documents {
         let folder = Path::new(name).parent().unwrap();
-        for link in text.split("](").skip(1) {
-            let (target, _) = link.split_once(')').unwrap();
+        let in_text = text.split("](").skip(1);
+        let in_text = in_text.map(|link| link.split_once(')').unwrap().0);
+        let at_the_end = text
+            .lines()
+            .filter_map(definition)
+            .map(|(_, target)| target);
+        // Rust has `[…](…)`, too.
+        for target in in_text
+            .chain(at_the_end)
+            .filter(|target| target.contains(['.', '#']))
+        {
             if target.starts_with("http") {
                 continue;
             }
@@ -341,6 +397,219 @@ fn links_lead_somewhere() {
                 });
                 assert!(anchors.any(|anchor| anchor == heading), "{name}: {target}");
             }
+        }
+    }
+}
+
+/// The README is short, shows Rust soon, lines that launch.sh has, and tests that are there.
+#[test]
+fn the_readme_is_short_and_true() {
+    let text = document("README.md");
+    let words = text.split_whitespace().count();
+    assert!(words <= 900, "{words} words");
+    let line = text.lines().position(|line| line.starts_with("```rust"));
+    assert!(line.is_some_and(|line| line < 60), "Rust at {line:?}");
+
+    let script = document("tests/golden/launch.sh");
+    let shown = blocks(&text, "bash").concat();
+    assert!(shown.lines().count() >= 10, "{shown}");
+    for line in shown.lines() {
+        assert!(
+            script.lines().any(|own| own == line),
+            "not in launch.sh: {line}"
+        );
+    }
+
+    let (_, table) = text.split_once("| test |\n").unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    assert!(table.lines().count() > 8, "{table}");
+    for row in table.lines().skip(1) {
+        let (_, cell) = row.trim_end_matches(" |").rsplit_once(" | ").unwrap();
+        let name = cell.split('`').nth(1).unwrap();
+        let (_, file) = cell.rsplit_once('(').unwrap();
+        let source = document(file.trim_end_matches(')'));
+        let is_there = [format!("fn {name}("), format!("name: \"{name}\"")];
+        assert!(is_there.iter().any(|text| source.contains(text)), "{row}");
+    }
+}
+
+/// All templates of scripts, one after the other.
+fn templates() -> String {
+    fn read(folder: &Path, text: &mut String) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                read(&path, text);
+            } else if path.extension().is_some_and(|end| end == "sh") {
+                text.push_str(&fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    let mut text = String::new();
+    read(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("templates"),
+        &mut text,
+    );
+    text
+}
+
+/// A message as the guide has it: `…` for what bash puts in; to the first colon or bracket, if that says enough.
+fn message(quoted: &str) -> String {
+    let mut message = String::new();
+    let mut letters = quoted.chars().peekable();
+    let mut depth = 0;
+    while let Some(letter) = letters.next() {
+        match letter {
+            '{' | '(' if depth > 0 => depth += 1,
+            '}' | ')' if depth > 0 => depth -= 1,
+            _ if depth > 0 => {}
+            '"' => break,
+            '$' => {
+                message.push('…');
+                while letters
+                    .next_if(|next| next.is_alphanumeric() || *next == '_')
+                    .is_some()
+                {}
+                if letters.next_if(|next| ['{', '('].contains(next)).is_some() {
+                    depth = 1;
+                }
+            }
+            _ => message.push(letter),
+        }
+    }
+    let ends = [": ", " ("].into_iter().filter_map(|end| message.find(end));
+    match ends.filter(|end| *end >= 16).min() {
+        Some(end) => message[..end].to_owned(),
+        None => message,
+    }
+}
+
+/// Whatever a script says to be missing, and each code that it ends with, is in the guide.
+#[test]
+fn every_message_and_every_code_is_in_the_guide() {
+    assert_eq!(
+        message(r#"the $a on ${b[0]//"x"/y}, as $(c "$d"): do it"#),
+        "the … on …, as …"
+    );
+    let guide = document("src/guide/troubleshooting.md");
+    let templates = templates();
+    let messages: BTreeSet<_> = templates.split("missing \"").skip(1).map(message).collect();
+    assert!(messages.len() > 25, "{messages:?}");
+    for message in messages {
+        assert!(
+            guide.contains(&format!("| `{message}")),
+            "no row for: {message}"
+        );
+    }
+    let codes = ["exit ", "code="]
+        .iter()
+        .flat_map(|word| templates.split(word).skip(1));
+    let codes: BTreeSet<u32> = codes
+        .filter_map(|rest| {
+            rest.split(|letter: char| !letter.is_ascii_digit())
+                .next()?
+                .parse()
+                .ok()
+        })
+        // flock's, when another one has the lock; the script ends with 1.
+        .filter(|code| *code != 75)
+        .collect();
+    assert!(codes.len() > 8, "{codes:?}");
+    let rows = guide
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split_once(" |"));
+    let named: BTreeSet<u32> = rows
+        .flat_map(|(cell, _)| cell.split(", "))
+        .filter_map(|code| code.parse().ok())
+        .collect();
+    assert_same("the codes of src/guide/troubleshooting.md", &named, &codes);
+}
+
+/// The sentences of a document: without code, tables, headings and definitions of links.
+fn sentences(text: &str) -> Vec<String> {
+    let mut sentences = vec![String::new()];
+    for part in text.split("\n```").step_by(2) {
+        // The first line is what is left of the fence above.
+        for line in part.lines() {
+            let line = line.trim_start();
+            let is_item = line.starts_with("* ")
+                || line
+                    .split_once(". ")
+                    .is_some_and(|(number, _)| number.parse::<u8>().is_ok());
+            if line.is_empty() || is_item || line.starts_with(['|', '#', '[', '!']) {
+                sentences.push(String::new());
+            }
+            if line.starts_with(['|', '#', '!']) || definition(line).is_some() {
+                continue;
+            }
+            for word in line.split_whitespace() {
+                let last = sentences.last_mut().unwrap();
+                last.push_str(word);
+                last.push(' ');
+                if word.trim_end_matches([')', '*']).ends_with(['.', '?', '!']) {
+                    sentences.push(String::new());
+                }
+            }
+        }
+        sentences.push(String::new());
+    }
+    sentences.retain(|sentence| sentence.contains(char::is_alphabetic));
+    sentences
+}
+
+/// README and guides are in short sentences, and in words of today.
+#[test]
+fn documents_for_users_are_in_plain_english() {
+    const MOST_WORDS: usize = 18;
+    const BANNED: [&str; 14] = [
+        "mend",
+        "mended",
+        "amiss",
+        "hitherto",
+        "thereof",
+        "therein",
+        "whilst",
+        "hence",
+        "thus",
+        "shall",
+        "nobody",
+        "own lines",
+        "stands behind",
+        "there and whole",
+    ];
+    assert_eq!(
+        sentences(
+            "# A\n\nOne two. Three\nfour? five\n* six\n\n```\nno. no.\n```\nSeven\n| a | b |\n"
+        )
+        .len(),
+        5
+    );
+    for (path, text) in for_users() {
+        let sentences = sentences(&text);
+        let words: usize = sentences
+            .iter()
+            .map(|sentence| sentence.split_whitespace().count())
+            .sum();
+        let count = sentences.len();
+        assert!(
+            words <= MOST_WORDS * count,
+            "{path}: {words} words in {count} sentences"
+        );
+        for sentence in sentences {
+            let lower = format!(
+                " {} ",
+                sentence
+                    .to_lowercase()
+                    .replace(|letter: char| !letter.is_alphanumeric(), " ")
+            );
+            let banned = BANNED
+                .iter()
+                .find(|word| lower.contains(&format!(" {word} ")));
+            assert!(
+                banned.is_none(),
+                "{path}: \"{}\" in: {sentence}",
+                banned.unwrap()
+            );
         }
     }
 }

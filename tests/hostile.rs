@@ -242,12 +242,13 @@ fn results_are_shown_clean() {
                 .map(|point| point.path().as_str())
                 .collect();
             prop_assert_eq!(paths, expected);
-            let page = report.to_html();
-            assert_clean(&page);
-            assert!(
-                !page.contains("<hostile>") && !page.contains("</script>"),
-                "{page}"
-            );
+            for page in [report.to_html(), report.to_svg()] {
+                assert_clean(&page);
+                assert!(
+                    !page.contains("<hostile>") && !page.contains("</script>"),
+                    "{page}"
+                );
+            }
         }
         Ok(())
     });

@@ -775,7 +775,7 @@ fn a_device_is_never_replaced() {
 fn nothing_there_is_no_failure() {
     let empty = tempfile::tempdir().unwrap();
     let folder = empty.path().to_str().unwrap();
-    for format in ["table", "csv", "json", "html"] {
+    for format in ["table", "csv", "json", "html", "svg"] {
         let output = report(&[folder, "--format", format]);
         assert_eq!(output.status.code(), Some(0));
         let said = String::from_utf8_lossy(&output.stderr);
@@ -825,4 +825,40 @@ fn a_library_can_do_the_same() {
     let limits = results::Limits::new(results::Statistic::Avg);
     let report = Report::new(&run).with_limits(limits);
     assert_eq!(report.to_json(), stdout(&[REAL, "--format", "json"]));
+}
+
+/// The page says in its title that nothing was measured; the README's picture is made by the command of the guide.
+#[test]
+fn sample_results_are_called_so() {
+    let sample = "sample results (from a formula, not measured)";
+    let folder = tempfile::tempdir().unwrap();
+    let in_folder = |arguments: &[&str]| {
+        let output = Command::new(common::PROGRAM)
+            .args(["report", "--demo"])
+            .args(arguments)
+            .current_dir(folder.path())
+            .env("TMPDIR", folder.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            said.contains(&format!("note: these are {sample}")),
+            "{said}"
+        );
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(in_folder(&[]), "");
+    let page = fs::read_to_string(folder.path().join("sample-report.html")).unwrap();
+    assert!(page.contains(&format!("<title>Inference benchmark: {sample}</title>")));
+    assert!(page.contains("18 points in sample results"), "{page}");
+    let table = in_folder(&["--format", "table", "--ttft", "500"]);
+    assert!(table.contains("\nrag 4096/256\n"), "{table}");
+    // Nothing else is left, here or in the temporary folder.
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+
+    let picture = in_folder(&["--format", "svg"]);
+    assert!(picture.len() < 100_000 && picture.contains(sample));
+    assert_data_eq!(picture, snapbox::file!["../src/guide/report.svg"].raw());
+    refused(&["--demo", REAL], "cannot be used with");
 }

@@ -1056,6 +1056,7 @@ proptest! {
         let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
         prop_assert_eq!(json["points"].as_array().unwrap().len(), run.points().len());
         let _ = report.to_html();
+        let _ = report.to_svg();
         let _ = report.to_table();
         let _ = report.to_csv();
     }

@@ -1,4 +1,4 @@
-//! The report as an HTML page.
+//! The report as an HTML page, and its charts as a picture.
 
 use std::collections::BTreeSet;
 
@@ -33,6 +33,20 @@ struct Page<'a> {
     jobs: Vec<String>,
     derived: Option<String>,
     problems: &'a [ReadProblem],
+}
+
+#[derive(Template)]
+#[template(path = "report.svg")]
+struct Picture {
+    title: String,
+    whole_width: f64,
+    whole_height: f64,
+    width: f64,
+    height: f64,
+    colours: [&'static str; COLOURS],
+    legend: Vec<LegendRow>,
+    /// Each with the place of its upper left corner.
+    charts: Vec<(f64, f64, Chart)>,
 }
 
 struct LegendRow {
@@ -89,6 +103,40 @@ pub(super) fn render(report: &Report<'_>) -> String {
     };
     // The template has no filter that fails, and writing to a String cannot.
     page.render().expect("a page renders")
+}
+
+/// The colours of the page on white.
+const ON_WHITE: [&str; COLOURS] = [
+    "#0067b8", "#c8501e", "#1e8449", "#8e3fa8", "#9a6a00", "#007c89", "#c2185b", "#59646f",
+];
+
+/// The charts alone, two in a row below the legend.
+pub(super) fn picture(report: &Report<'_>) -> String {
+    const ABOVE: f64 = 28.0;
+    let sweeps = sweeps(report.run, &report.run.groups());
+    let legend: Vec<_> = sweeps.iter().map(Sweep::legend).collect();
+    let top = legend.iter().fold(52.0, |top, _| top + 22.0);
+    let (mut x, mut y) = (0.0, top);
+    let mut placed = Vec::new();
+    for chart in charts(report, &sweeps) {
+        placed.push((x, y, chart));
+        (x, y) = if x > 0.0 {
+            (0.0, y + ABOVE + HEIGHT)
+        } else {
+            (WIDTH, y)
+        };
+    }
+    let picture = Picture {
+        title: format!("Inference benchmark: {}", plain(report.run.path().as_str())),
+        whole_width: 2.0 * WIDTH,
+        whole_height: if x > 0.0 { y + ABOVE + HEIGHT } else { y },
+        width: WIDTH,
+        height: HEIGHT,
+        colours: ON_WHITE,
+        legend,
+        charts: placed,
+    };
+    picture.render().expect("a picture renders")
 }
 
 // ---- Charts ---------------------------------------------------------------------

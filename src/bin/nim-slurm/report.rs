@@ -1,11 +1,12 @@
-//! `report`: reads what runs left behind, and says it as a table, as CSV, as JSON or as an HTML
-//! page.
+//! `report`: reads what runs left behind, and says it as a table, as CSV, as JSON, as an HTML page or
+//! as a picture.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum};
 use nim_slurm::results::{Limits, Run, RunId, Statistic};
 use nim_slurm::{Report, ValueError};
 
+use crate::demo;
 use crate::output::{Failure, input, is_quiet, note, other, print, tell};
 
 /// Report the results of GenAI-Perf and AIPerf in a results folder
@@ -14,14 +15,25 @@ use crate::output::{Failure, input, is_quiet, note, other, print, tell};
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Folder with results, the folder of one point, or the stage path
-    results_dir: Utf8PathBuf,
+    #[arg(required_unless_present = "demo")]
+    results_dir: Option<Utf8PathBuf>,
+
+    /// Report sample results, which a formula makes; writes sample-report.html unless --format or --out
+    /// says something else
+    #[arg(long, conflicts_with_all = ["results_dir", "job", "against"])]
+    demo: bool,
 
     /// Only points that these jobs finished; an array's number stands for all its tasks
     #[arg(long, value_name = "ID[,ID]", value_delimiter = ',')]
     job: Vec<RunId>,
 
     /// What to write
-    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "table",
+        default_value_if("demo", "true", "html")
+    )]
     format: Format,
 
     /// Write to FILE; what is there is kept as FILE.bak-N
@@ -52,6 +64,7 @@ enum Format {
     Csv,
     Json,
     Html,
+    Svg,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -83,13 +96,14 @@ fn milliseconds(text: &str) -> Result<f64, String> {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let folder = &results_of(&arguments.results_dir);
-    let (run, before) = match &arguments.against {
-        Some(earlier) => {
+    let folder = arguments.results_dir.as_deref().map(results_of);
+    let (run, before) = match (&folder, &arguments.against) {
+        (None, _) => (demo::read()?, None),
+        (Some(folder), Some(earlier)) => {
             let (run, before) = read_both(folder, &arguments.job, earlier)?;
             (run, Some(before))
         }
-        None => (read(folder, &arguments.job)?, None),
+        (Some(folder), None) => (read(folder, &arguments.job)?, None),
     };
     let mut limits = Limits::new(arguments.at.into());
     if let Some(limit) = arguments.ttft {
@@ -108,16 +122,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Format::Csv => report.to_csv(),
         Format::Json => report.to_json(),
         Format::Html => report.to_html(),
+        Format::Svg => report.to_svg(),
     };
-    match &arguments.out {
+    let is_sample_page = arguments.demo && matches!(arguments.format, Format::Html);
+    let sample_page = is_sample_page.then(|| Utf8Path::new(demo::PAGE));
+    match arguments.out.as_deref().or(sample_page) {
         Some(path) => write(path, &text)?,
         None => print(&text)?,
+    }
+    if arguments.demo {
+        note(&format!("these are {}", demo::NAME));
     }
     for problem in run.problems() {
         note(&problem.to_string());
     }
     if run.points().is_empty() {
-        note(&no_points(folder, &arguments.job));
+        note(&no_points(run.path(), &arguments.job));
     }
     Ok(())
 }
