@@ -286,6 +286,8 @@ GATE
 chmod +x "$gates/perf_analyzer"
 # and AIPerf where it starts its load.
 [[ -z ${aiperf_gate-} ]] || printf '%s' "$aiperf_gate" >"$gates/sitecustomize.py"
+# Slurm's word to stop comes to all processes at once: a tool that has measured still evaluates.
+printf '%s\n' 'trap "" TERM' 'exec "$@"' >"$gates/go_on"
 declare -A facts=()
 # start_tool FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED: the tool of this point, which
 # waits unless it is the present one.
@@ -299,10 +301,9 @@ start_tool() {
   facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5
     [requests]=$6 [prompts]=$7 [seed]=$8)
   fill "${client_command[@]}"
-  # timeout leads a process group of its own. The point's time begins at the gate; 0 is no time at all to busybox. Slurm's
-  # word to stop comes to all processes at once: a tool that has measured still evaluates.
+  # timeout leads a process group of its own. The point's time begins at the gate; 0 is no time at all to busybox.
   NIM_SLURM_GATE=$gate NIM_SLURM_PROMPTS=$7 NIM_SLURM_SEED=$8 PATH=$gates:$PATH \
-    PYTHONPATH=$gates${PYTHONPATH:+:$PYTHONPATH} timeout -k 10 99999999 bash -c 'trap "" TERM; exec "$0" "$@"' "${REPLIES[@]}" \
+    PYTHONPATH=$gates${PYTHONPATH:+:$PYTHONPATH} timeout -k 10 99999999 bash "$gates/go_on" "${REPLIES[@]}" \
     > >(until [[ -e $gate/open ]]; do [[ -d $gate ]] && sleep 0.1 || exit 0; done && exec tee "$gate/log") 2>&1 &
   next_pid=$!
 }
