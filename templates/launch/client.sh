@@ -299,8 +299,8 @@ start_tool() {
   facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5
     [requests]=$6 [prompts]=$7 [seed]=$8)
   fill "${client_command[@]}"
-  # timeout leads a process group of its own. The point's time begins at the gate; 0 is no time at all to busybox. Slurm's
-  # word to stop comes to all processes at once: a tool that has measured still evaluates.
+  # timeout leads a process group of its own. The point's time begins at the gate; 0 is no time at all to busybox.
+  # shellcheck disable=SC2016 # Slurm's word to stop comes to all processes: what has measured still evaluates
   NIM_SLURM_GATE=$gate NIM_SLURM_PROMPTS=$7 NIM_SLURM_SEED=$8 PATH=$gates:$PATH \
     PYTHONPATH=$gates${PYTHONPATH:+:$PYTHONPATH} timeout -k 10 99999999 bash -c 'trap "" TERM; exec "$0" "$@"' "${REPLIES[@]}" \
     > >(until [[ -e $gate/open ]]; do [[ -d $gate ]] && sleep 0.1 || exit 0; done && exec tee "$gate/log") 2>&1 &
