@@ -26,8 +26,7 @@ fn fault(line: &str) -> Option<&'static str> {
     if !is_comment && line.split_whitespace().any(|word| word == "eval") {
         return Some("eval");
     }
-    // Between single quotes it is a constant: nothing is put into it.
-    if !is_comment && line.contains("bash -c") && !line.contains("bash -c '") {
+    if !is_comment && line.contains("bash -c") {
         return Some("a command in a string");
     }
     let start = line.find("{{")?;
