@@ -557,6 +557,7 @@ impl Left {
             "name_points",
             "look_up",
             "set_aside",
+            "stop_if_missing",
             "own_folder",
             "write_manifest",
             "running",
@@ -566,7 +567,7 @@ impl Left {
         .map(|name| function(&script, name).to_owned() + "\n")
         .concat();
         let program = format!(
-            "say() {{ echo \"$*\"; }}\nfail() {{ say \"error: $*\"; exit 1; }}\nresults=$FOLDER/results logs=$FOLDER/logs result_name=m gpus=4\n\
+            "say() {{ echo \"$*\"; }}\nfail() {{ say \"error: $*\"; exit 1; }}\nproblems=0\nresults=$FOLDER/results logs=$FOLDER/logs result_name=m gpus=4\n\
              job_id=7 parts=0 point_timeout=9 runs=(7) points=('chat 32 16 1 8 8 0') manifest=$results/run_7.json clients=()\n(exit 4) & clients=($!)\n\
              definition=gpus=4 fingerprint=f\ndeclare -A differs=() own=() tried=()\nprint_manifest() {{ echo text; }}\n\
              {functions}\n{}\nlook_up {POINT}\necho \"status: ${{REPLIES[0]}}\"\necho \"measured: ${{are_finished[*]}}\"\n\
@@ -670,6 +671,44 @@ fn a_name_of_the_job_that_is_taken() {
     }
 }
 
+/// In a folder with the sticky bit, another user's folder keeps its name: that is said before any GPU is used.
+#[test]
+fn a_name_that_cannot_be_had() {
+    let script = default_launch();
+    let functions = ["set_aside", "make_room", "missing", "stop_if_missing"]
+        .map(|name| function(&script, name))
+        .join("\n");
+    let check = lines(&script, "for left in \"${!own[@]}\"", "stop_if_missing");
+    for name in ["p_7", "failed_7", "interrupted_7"] {
+        let folder = tempfile::tempdir().unwrap();
+        let program = format!(
+            "say() {{ echo \"$*\"; }}\nmv() {{ return 1; }}\nproblems=0 results=$FOLDER job_id=7\ndeclare -A own=([p_7]=1 [q_7]=1)\n\
+             {functions}\n>{name}\n{check}"
+        );
+        let (code, words) = bash(&folder, &program, &[]);
+        assert_eq!(code, Some(2), "{words}");
+        let path = folder.path().join(name);
+        let said = format!("missing: leave to replace {}, which", path.display());
+        assert!(words.starts_with(&said), "{words}");
+    }
+}
+
+/// Another user may have made the file to which a step would write.
+#[test]
+#[ignore = "needs root: run tests/run"]
+fn a_log_is_the_user_s_own() {
+    let script = default_launch();
+    let check = lines(&script, "for log in \"$logs\"/{server", "done");
+    let folder = tempfile::tempdir().unwrap();
+    for (name, owner) in [("server_7.out", 65534), ("server_7.1.out", 0)] {
+        fs::write(folder.path().join(name), "").unwrap();
+        std::os::unix::fs::chown(folder.path().join(name), Some(owner), None).unwrap();
+    }
+    let program = format!("logs=$FOLDER job_id=7\n{check}\nls $FOLDER");
+    let (_, words) = bash(&folder, &program, &[]);
+    assert_eq!(words, "lines.sh\nserver_7.1.out\n");
+}
+
 /// A run that was killed did not bring out what was finished; the next one of the job does, and
 /// does not measure it again.
 #[test]
@@ -682,24 +721,33 @@ fn what_a_killed_run_finished_is_finished() {
 
     // Killed before all of the point was copied.
     let left = Left::new();
-    fs::create_dir_all(left.at("results/.stored_7").join(POINT)).unwrap();
-    fs::write(
-        left.at("results/.stored_7").join(POINT).join("table.csv"),
-        "te",
-    )
-    .unwrap();
+    let copy = left.at("results/.stored_7.a1B2c3").join(POINT);
+    fs::create_dir_all(&copy).unwrap();
+    fs::write(copy.join("table.csv"), "te").unwrap();
     let words = left.bring_out();
     assert!(words.contains("measured: yes"), "{words}");
     let point = left.at("results").join(POINT);
     assert_eq!(fs::read_to_string(point.join("table.csv")).unwrap(), "text");
     assert!(point.join("measurement.txt").is_file());
-    assert!(!left.at("results/.stored_7").exists());
+    assert!(!left.at("results/.stored_7.a1B2c3").exists());
 
-    // Somebody knew the job's id beforehand.
+    // Somebody knew the job's id beforehand: what is there is left alone.
     let left = Left::new();
-    symlink("nowhere", left.at("results/.stored_7")).unwrap();
+    fs::create_dir(left.at("results/.stored_7")).unwrap();
+    fs::write(left.at("results/.stored_7/theirs"), "").unwrap();
     let words = left.bring_out();
     assert!(words.contains("measured: yes"), "{words}");
+    assert!(left.at("results/.stored_7/theirs").exists());
+
+    // Killed when the point was stored, and before its folder was removed.
+    fs::create_dir_all(left.point()).unwrap();
+    fs::write(left.at("results/run_7.json"), "  \"fingerprint\": \"f\",\n").unwrap();
+    let words = left.bring_out();
+    assert!(
+        words.contains("measured: yes") && !words.contains("kept what was there"),
+        "{words}"
+    );
+    assert!(!left.run().join("finished").exists(), "{words}");
 
     let left = Left::new();
     fs::rename(left.point(), left.run().join(POINT)).unwrap();
@@ -984,8 +1032,9 @@ fn what_a_client_leaves_leads_nowhere() {
                 assert!(!path.is_file() || path.is_symlink());
                 continue;
             }
+            let is_of_the_job = [".run_7", "run_7.json", POINT, "interrupted_7"].contains(&name);
             assert!(
-                [".run_7", "run_7.json", POINT, "interrupted_7"].contains(&name),
+                is_of_the_job || name.starts_with(".stored_7."),
                 "{attack}: {name}"
             );
             if name != ".run_7" {

@@ -66,6 +66,7 @@ fn store_points_with(folder: &TempDir, before: &str, client: &str) -> String {
             "say",
             "put",
             "set_aside",
+            "make_room",
             "in_run",
             "in_time",
             "copy_point",
@@ -93,6 +94,7 @@ fn store_points_with(folder: &TempDir, before: &str, client: &str) -> String {
         }}
         top=$PWD
         results=$PWD/results run=$PWD/results/.run_7 job_id=7 store_seconds=60 point_timeout=9
+        copies=$(mktemp -d $results/.stored_7.XXXXXX) folders=(p_7)
         declare -A tried=() own=([p_7]='chat 1 1 1 1 1 1')
         measurement_of() {{ REPLY=measured; }}
         store_points"
@@ -115,7 +117,8 @@ fn a_client_keeps_nothing_of_a_stored_point() {
         "measured\n"
     );
     assert_eq!(fs::read_dir(point).unwrap().count(), 2);
-    assert!(!folder.path().join("results/.stored_7").exists());
+    let copies = bash(&folder, "find results/.stored_7.* -mindepth 1");
+    assert_eq!(copies, "");
 
     // A file that it has open.
     let folder = tempfile::tempdir().unwrap();
@@ -133,6 +136,7 @@ fn too_much_is_not_stored() {
         "say",
         "put",
         "set_aside",
+        "make_room",
         "in_run",
         "in_time",
         "copy_point",
@@ -148,10 +152,13 @@ fn too_much_is_not_stored() {
             say() {{ echo \"$*\"; }}
             results=$PWD/results run=$PWD/results/.run_7 job_id=7 store_seconds=3 point_timeout=9
             mkdir -p $run/finished/p{{1,2,3}}_7
+            copies=$(mktemp -d $results/.stored_7.XXXXXX) folders=(p{{1,2,3}}_7)
             declare -A tried=() own=([p1_7]=1 [p2_7]=1 [p3_7]=1)
             measurement_of() {{ REPLY=measured; }}
             {client}
             store_points 2>&1
+            echo all
+            store_points all 2>&1
             ls results"
         );
         let began = std::time::Instant::now();
@@ -163,7 +170,7 @@ fn too_much_is_not_stored() {
         assert!(took < 20 && used < 10_000, "{took} s, {used} KiB: {said}");
         said
     };
-    assert_eq!(run(&own, ""), "p1_7\np2_7\np3_7\n");
+    assert_eq!(run(&own, ""), "all\np1_7\np2_7\np3_7\n");
     // Holes are not copied.
     let said = run(&own, "truncate -s 1T $run/finished/p1_7/hole");
     assert!(said.contains("p2_7\np3_7\n"), "{said}");
@@ -173,7 +180,9 @@ fn too_much_is_not_stored() {
         "tar() { [[ $1 == -C ]] || sleep 60; command tar \"$@\"; }",
     );
     assert!(
-        said.contains("p1_7: storing it takes too long; it stays in .run_7/finished/p1_7\n")
+        // What may still be stored is no error yet.
+        said.starts_with("all\nerror: p1_7 ")
+            && said.contains("p1_7: storing it takes too long; it stays in .run_7/finished/p1_7\n")
             && said.ends_with("to store points: the others stay in .run_7\n"),
         "{said}"
     );
@@ -214,6 +223,7 @@ fn a_signal_does_not_wait_for_a_copy() {
         "say",
         "put",
         "set_aside",
+        "make_room",
         "in_run",
         "in_time",
         "copy_point",
@@ -229,12 +239,13 @@ fn a_signal_does_not_wait_for_a_copy() {
         trap 'on_signal TERM' TERM
         results=$PWD/results run=$PWD/results/.run_7 job_id=7 store_seconds=60
         mkdir -p $run/finished/p_7
+        copies=$(mktemp -d $results/.stored_7.XXXXXX) folders=(p_7)
         declare -A tried=() own=([p_7]=1)
         measurement_of() {{ REPLY=measured; }}
         tar() {{ [[ $1 == -C ]] || sleep 60; }}
         (sleep 0.5 && kill -TERM $$) &
         SECONDS=0
-        store_points 2>&1
+        store_points all 2>&1
         echo \"$((SECONDS < 10))\"
         ls results",
         functions(&launch, &names),
@@ -297,6 +308,10 @@ fn a_silent_client_does_not_hold_the_gpus() {
     ] {
         assert_eq!(bash(&folder, &program.replace("PUT", put)), ended);
     }
+    // While Slurm suspends a job, nobody can put anything down.
+    let suspended = "rounds=10; store_points() { SECONDS=$((SECONDS + (rounds == 12 ? 9090 : 90))) rounds=$((rounds + 1)); }";
+    let said = bash(&folder, &program.replace("PUT", suspended));
+    assert_eq!(said, "client_silent 1 after 31 rounds\n");
     // One that is over has its own cause.
     let over = "echo finished 0 >ended.0; last_act[${clients[0]}]=ended.0";
     let said = bash(&folder, &program.replace("PUT", over));
@@ -309,6 +324,7 @@ fn a_silent_client_does_not_hold_the_gpus() {
         {}
         results=$PWD run=$PWD/.run_7 job_id=7 store_seconds=60 point_timeout=100
         mkdir -p $run/finished/p_7
+        folders=(p_7) copies=.
         declare -A tried=() own=([p_7]=1)
         measurement_of() {{ REPLY=measured; }}
         store() {{ REPLY=links; return 1; }}
@@ -319,20 +335,94 @@ fn a_silent_client_does_not_hold_the_gpus() {
     assert_eq!(bash(&folder, &program), "850\n850\n");
 }
 
+/// What to do names the log, since no line above does.
+#[test]
+fn a_silent_client_has_a_log() {
+    let program = format!(
+        "replicas=1 client_log=logs/benchmarking_7.out\n{}explain client_silent\necho \"$to_do\"",
+        functions(&script(ScriptKind::Launch), &["explain"])
+    );
+    let said = bash(&tempfile::tempdir().unwrap(), &program);
+    assert!(
+        said.starts_with(
+            "read logs/benchmarking_7.out; if nothing is wrong there, raise point_timeout"
+        ),
+        "{said}"
+    );
+}
+
+/// Names that no point has are not looked at, however many there are: here, no pattern finds any.
+#[test]
+fn points_are_stored_by_their_names() {
+    let launch = script(ScriptKind::Launch);
+    let names = [
+        "say",
+        "put",
+        "set_aside",
+        "make_room",
+        "in_run",
+        "in_time",
+        "copy_point",
+        "store",
+        "store_points",
+    ];
+    let program = format!(
+        "set -Eeufo pipefail
+        {}
+        results=$PWD/results run=$PWD/results/.run_7 job_id=7 store_seconds=60 point_timeout=9
+        mkdir -p $run/finished/p_7 $run/failed/q_7 $run/r_7/x
+        copies=$(mktemp -d $results/.stored_7.XXXXXX) folders=(p_7 q_7 r_7)
+        declare -A tried=() own=([p_7]=1 [q_7]=1 [r_7]=1)
+        measurement_of() {{ REPLY=measured; }}
+        look_up() {{ REPLIES=(interrupted); }}
+        store_points >/dev/null; store_points all >/dev/null
+        ls -d results/p_7 results/failed_7/q_7 results/interrupted_7/r_7",
+        functions(&launch, &names)
+    );
+    let said = bash(&tempfile::tempdir().unwrap(), &program);
+    assert_eq!(
+        said,
+        "results/failed_7/q_7\nresults/interrupted_7/r_7\nresults/p_7\n"
+    );
+}
+
+/// How the job ended is said before anything is removed, which takes no longer than it may.
+#[test]
+fn what_takes_long_to_remove_hides_no_last_words() {
+    let launch = script(ScriptKind::Launch);
+    let last = lines(&launch, "for line in \"${advice", "exit \"$code\"");
+    let program = format!(
+        "set -Eu
+        {}
+        say() {{ echo \"$*\"; }}
+        rm() {{ sleep 20; }}
+        mkdir .run_7 copies; echo x >.run_7/points
+        code=6 reason=stopped advice=('to go on: sbatch') copies=copies run=.run_7 claims=()
+        {}",
+        functions(&launch, &["in_time", "clear_run"]),
+        last.replace("SECONDS + 10", "SECONDS + 1")
+    );
+    let began = std::time::Instant::now();
+    let said = bash(&tempfile::tempdir().unwrap(), &program);
+    assert_eq!(said, "to go on: sbatch\nexit 6: stopped\n");
+    assert!(began.elapsed().as_secs() < 15);
+}
+
 /// A client's folder may have so many names that each look at it takes long: launch.sh waits by the clock.
 #[test]
 fn a_point_is_evaluated_by_the_clock() {
     let program = format!(
-        "code=5 run=. clients=() looks=0
+        "code=5 run=. clients=(4 5) looks=0
         ends_within() {{ return 1; }}
-        compgen() {{ SECONDS=$((SECONDS + 6)) looks=$((looks + 1)); }}
-        sleep() {{ :; }}
+        text_of() {{ [[ $1 != ./evaluates.1 ]] || echo p_7; }}
+        compgen() {{ exit 1; }}
+        sleep() {{ SECONDS=$((SECONDS + 6)) looks=$((looks + 1)); }}
         {}
         echo \"$looks\"",
         lines(
             &script(ScriptKind::Launch),
             "evaluated_by=",
-            "while ((SECONDS < evaluated_by))"
+            "  [[ -n $(for number in"
         )
     );
     assert_eq!(bash(&tempfile::tempdir().unwrap(), &program), "4\n");
@@ -721,6 +811,96 @@ fn a_link_to_a_folder_of_the_system_is_no_model() {
     }
 }
 
+/// Where a link leads, others may have chosen, and it is shown.
+#[test]
+fn the_target_of_a_link_is_shown_clean() {
+    let launch = script(ScriptKind::Launch);
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("a\u{1b}]0;x\u{7}\u{9b}2J");
+    fs::create_dir_all(target.join("home")).unwrap();
+    symlink(&target, folder.path().join("model")).unwrap();
+    symlink(target.join("home"), folder.path().join("home")).unwrap();
+    let program = format!(
+        "export LC_ALL=C.UTF-8
+        problems=0
+        {}
+        HOME=$PWD/home stage_path=/nowhere-at-all model_path=$PWD/model
+        {}",
+        functions(&launch, &["say", "missing"]),
+        lines(&launch, "real=$(cd -P", "done")
+    );
+    let said = bash(&folder, &program);
+    assert!(
+        said.contains("a folder with the model alone: all of "),
+        "{said}"
+    );
+    assert!(said.is_ascii() && !said.contains('\u{1b}'), "{said:?}");
+    // The name of a log, too.
+    let log = folder.path().join("server_7.\u{9b}2J.out");
+    fs::create_dir(log).unwrap();
+    let program = format!(
+        "export LC_ALL=C.UTF-8
+        logs=$PWD job_id=7
+        {}
+        {}",
+        functions(&launch, &["say", "fail"]),
+        lines(&launch, "for log in \"$logs\"/{server", "done")
+    );
+    let said = bash(&folder, &program);
+    assert!(said.contains("/server_7.??2J.out is no file"), "{said:?}");
+    assert!(said.lines().last().unwrap().is_ascii(), "{said:?}");
+}
+
+/// More names than a command line holds are no model: what cannot be read has no checksum.
+#[test]
+fn an_index_with_more_names_than_a_command_line_holds() {
+    let launch = script(ScriptKind::Launch);
+    let check = lines(
+        &launch,
+        "missing_files \"$model_path\"",
+        "[[ $hidden == *\"$model_path\"*",
+    );
+    for (shards, length, said_of_it) in [
+        (11_000, 200, "whole: its index names 2,000 shards or more"),
+        (1, 200_000, "whole: 1 files are missing"),
+        (1_999, 10, "complete"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let program = format!(
+            "set -Eeuo pipefail
+            problems=0 stage_path=$PWD model_path=$PWD/model server_image=s client_image=c model_files=()
+            {}
+            sound_image() {{ :; }}
+            mkdir model; touch s c
+            shards={shards} name=$(printf '%0{length}d')
+            for ((i = 0; i < shards; i++)); do echo \"\\\"$i-$name.safetensors\\\"\"; done >model/model.safetensors.index.json
+            ((${{#name}} > 255)) || (cd model; shards_of . | while read -r file; do echo x >\"$file\"; done)
+            {check}  missing \"the model whole: ${{#REPLIES[@]}} files are missing\"
+            ((problems > 0)) || echo complete",
+            functions(&launch, &["say", "missing", "stop_if_missing", "shards_of", "missing_files"])
+        );
+        let said = bash(&folder, &program);
+        assert!(said.contains(said_of_it), "{shards}: {said}");
+        assert!(!said.contains("too long"), "{shards}: {said}");
+    }
+    let program = format!(
+        "set -Eeuo pipefail
+        {}
+        stage_path=$PWD model_path=$PWD server_image=s client_image=c model_files=(absent)
+        touch s c
+        {}
+        echo went on",
+        functions(&launch, &["say", "fail", "sum_of"]),
+        lines(&launch, "sums=$(", "read -r server_sum")
+    );
+    let said = bash(&tempfile::tempdir().unwrap(), &program);
+    assert!(
+        said.contains("error: cannot read the images, or the model in /")
+            && !said.contains("went on"),
+        "{said}"
+    );
+}
+
 /// Another user of the stage path names a file like one that an import left.
 #[test]
 fn the_name_of_what_an_import_left_is_shown_clean() {
@@ -745,7 +925,7 @@ fn the_name_of_what_an_import_left_is_shown_clean() {
 fn many_names_in_the_folder_of_a_job() {
     let folder = tempfile::tempdir().unwrap();
     let launch = script(ScriptKind::Launch);
-    let line = lines(&launch, "find \"$run\"", "find \"$run\"");
+    let line = functions(&launch, &["clear_run"]);
     let program = format!(
         "set -Eeuo pipefail
         run=$PWD/results/.run_7
@@ -755,6 +935,7 @@ fn many_names_in_the_folder_of_a_job() {
         name=$(printf '%0200d')
         (cd $run; for ((i = 0; i < 20000; i++)); do echo \"meet.$name.$i\"; done | xargs touch)
         {line}
+        clear_run
         cd $run; find . ../../kept.1 | sort"
     );
     let said = bash(&folder, &program);

@@ -18,7 +18,10 @@ for name in "${HOME:-/}" "$stage_path"{,/logs,/results,/nim_cache,/hf_cache}; do
   [[ -z $folder || ${real#"$folder"} != */.* ]] || missing "a folder with the model alone: $model_path is a hidden one of $place"
 done
 missing_files "$model_path" "${model_files[@]}"
-mapfile -t -O "${#model_files[@]}" model_files < <(shards_of "$model_path")
+# What a command line does not hold is no model's: a longer name is missing anyway.
+mapfile -t -O "${#model_files[@]}" model_files < <(shards_of "$model_path" | grep -v '.\{256\}')
+((${#model_files[@]} < 2000)) ||
+  { missing "the model in $model_path, whole: its index names 2,000 shards or more" && stop_if_missing; }
 readonly model_files
 # What may not be read is neither absent nor damaged.
 hidden=$(LC_ALL=C find -H "$stage_path"/{"$server_image","$client_image"} "$model_path" "${model_files[@]/#/"$model_path"/}" \

@@ -23,8 +23,10 @@ fi
 {% include "launch/requeue.sh" %}
 {%- endif %}
 write_manifest
-rm -rf -- "$results/.stored_$job_id" "$run/points" "$run"/{ended,evaluates,meet,state,warm}.*
-rmdir "$run"/taken.* "$run"/{finished,failed} "$run" "${claims[@]-}" 2>/dev/null
 for line in "${advice[@]}"; do say "$line"; done
 say "exit $code: $reason"
+store_until=$((SECONDS + 10))
+in_time rm -rf -- "$copies" "$run/points"
+in_time clear_run
+rmdir "$run"/{finished,failed} "$run" "${claims[@]-}" 2>/dev/null
 exit "$code"

@@ -17,7 +17,7 @@ json_image() {
 printf -v started '%(%FT%T%z)T' -1
 readonly started
 # Each run of a job has its own: a requeued job keeps what its earlier runs wrote.
-[[ ! -e $manifest ]] || set_aside "$manifest" earlier
+[[ ! -e $manifest ]] || set_aside "$manifest" earlier || fail "$manifest is another user's: remove it"
 # How the job ends: exit code (null while it runs), cause in a fixed word and a sentence, what to do, and which server's.
 code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' in_flight_percent='' cause_lines=() advice=()
 print_manifest() {

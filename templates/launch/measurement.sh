@@ -8,11 +8,14 @@ readonly driver=${driver# } gpu_model
 sum_of() {
   { stat -L -c %s -- "$@" && head -qc 65536 -- "$@" && tail -qc 65536 -- "$@"; } | sha256sum | cut -c -16
 }
+sums=$(cd "$stage_path" && sum_of "$server_image" && sum_of "$client_image" && cd "$model_path" && sum_of "${model_files[@]}") ||
+  fail "cannot read the images, or the model in $model_path"
+read -r server_sum client_sum model_sum <<<"${sums//$'\n'/ }"
 # What defines a measurement beside its point: a point counts only where its measurement.txt says the same.
 definition=$(
-  printf '%s=%s\n' server_image "${fetched[server]:-unknown} $(sum_of "$stage_path/$server_image")" \
-    client_image "${fetched[client]:-unknown} $(sum_of "$stage_path/$client_image")" \
-    model "${fetched[weights]:-unknown} ${fetched[engine]-} $(cd "$model_path" && sum_of "${model_files[@]}")" \
+  printf '%s=%s\n' server_image "${fetched[server]:-unknown} $server_sum" \
+    client_image "${fetched[client]:-unknown} $client_sum" \
+    model "${fetched[weights]:-unknown} ${fetched[engine]-} $model_sum" \
     tokenizer "$tokenizer" gpu_model "$gpu_model" gpus "$gpus" nodes "$nodes" replicas "$replicas $replica_use" \
     prefix_cache "$prefix_cache"
   printf 'server_command=%q\n' "${server_command[@]}"

@@ -41,7 +41,9 @@ explain() {
     signal | client_stopped) code=6 reason="stopped by ${stopped_by:+signal }${stopped_by:-a signal to the client}" to_do='' ;;
     no_time_left) code=6 reason="the time that is left is too short for the points that are left" to_do='' ;;
     no_space) reason="no space is left in $results" to_do="make room in $results (df -h, df -i and the quota tell)" ;;
-    client_silent) reason="the client made no progress for longer than a point may take$which: see $client_log" ;;
+    client_silent)
+      reason="the client made no progress for longer than a point may take$which"
+      to_do="read $client_log; if nothing is wrong there, raise point_timeout in the recipe and make launch.sh anew" ;;
     points_missing) reason="the client step ended well, but points are missing: see $all_logs" ;;
     *) reason="the client step $(how_it_ended "$client_status")" ;;
   esac

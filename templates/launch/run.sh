@@ -53,8 +53,10 @@ goes_on() {
   ((open > 0))
 }
 silent_at=$((SECONDS + ready_timeout + 2 * point_timeout + 600))
-while goes_on && [[ -z $stopped_by ]]; do
+while round=$SECONDS && goes_on && [[ -z $stopped_by ]]; do
   store_points
   sleep 0.3 &
   wait -n || true
+  # A round takes no minutes, but Slurm may suspend the job.
+  ((SECONDS - round < 150)) || silent_at=$((silent_at + SECONDS - round))
 done

@@ -10,7 +10,8 @@ write_manifest
 seconds_to_stop=$((code == 6 ? 3 : stop_timeout))
 # A point that is measured may still be evaluated, for which a job whose time is up has no time.
 evaluated_by=$((SECONDS + (code == 6 ? 0 : 20)))
-while ((SECONDS < evaluated_by)) && ! ends_within 0 "${clients[@]}" && compgen -G "$run/evaluates.*" >/dev/null; do sleep 0.1; done
+while ((SECONDS < evaluated_by)) && ! ends_within 0 "${clients[@]}" &&
+  [[ -n $(for number in "${!clients[@]}"; do text_of "$run/evaluates.$number"; done) ]]; do sleep 0.1; done
 stop_steps client 5 "${clients[@]}"
 # Now the clients have said how far they are.
 store_points all

@@ -4,7 +4,7 @@ readonly run=$results/.run_$job_id
 own_folder "$run"
 # Steps add to logs of an earlier run of this job, and not to what somebody put in their place.
 for log in "$logs"/{server,benchmarking}_"$job_id".*out; do
-  [[ -f $log && ! -L $log ]] || rm -f -- "$log" || fail "${log//[[:cntrl:]]/?} is no file: remove it"
+  [[ -f $log && ! -L $log && -O $log ]] || rm -f -- "$log" || fail "$log is no file, or another user's: remove it"
 done
 
 # in_run FOLDER COMMAND...: runs it in this folder below $run, and in none that a client has put a link to there.
@@ -29,33 +29,42 @@ copy_point() {
   { in_run "${1%/*}" tar -Scf - --mode=a-s,u+rwX -- "./${1##*/}" || (($? == 1)); } |
     head -c 17179869184 | { tar -C "$2" -xf - && cat >/dev/null; }
 }
+# make_room PATH WORD: sets aside what has this name. "refused" lets the user's own folder stay.
+make_room() {
+  [[ ! -e $1 && ! -L $1 || $2 == refused && -d $1 && ! -L $1 && -O $1 ]] || set_aside "$1" "$2" 2>/dev/null
+}
 # store FOLDER TARGET MEASUREMENT: copies what a client left to TARGET, and removes it, or says in $REPLY why not. Who
 # still has the folder open has nothing of the copy: files and folders alone, and none is setuid.
 store() {
-  local name=${1##*/} copy=$results/.stored_$job_id status=0
+  local name=${1##*/} copy=$copies/${1##*/} status=0
+  REPLY="another user has that name"
+  { [[ -n $3 ]] || make_room "${2%/*}" refused; } && make_room "$2" earlier || return
   REPLY="no space is left, or nothing may be written there"
-  in_time rm -rf -- "$copy" && mkdir -m 700 -- "$copy" || return
-  in_time copy_point "$1" "$copy" || status=$?
-  ((status == 0)) || df -P -k "$copy" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' ||
+  in_time rm -rf -- "$copy" && in_time copy_point "$1" "$copies" || status=$?
+  ((status == 0)) || df -P -k "$copies" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' ||
     REPLY="it has more than 16 GiB, or cannot be read or written"
   ((status < 128)) || REPLY="storing it takes too long"
-  [[ -z $(find "$copy" ! -type d ! -type f -print -quit) ]] || REPLY="it has links or devices" status=1
-  ((status == 0)) && { [[ -z $3 ]] || put "$copy/$name/measurement.txt" "$3"; } && mkdir -p "${2%/*}" || return
-  mv -nT -- "$copy/$name" "$2" && [[ ! -e $copy/$name ]] || return
+  [[ -z $(find "$copy" ! -type d ! -type f -print -quit 2>/dev/null) ]] || REPLY="it has links or devices" status=1
+  ((status == 0)) && { [[ -z $3 ]] || put "$copy/measurement.txt" "$3"; } && mkdir -p "${2%/*}" || return
+  mv -nT -- "$copy" "$2" && [[ ! -e $copy ]] || return
   [[ -z $3 ]] || unset "own[$name]"
-  in_time in_run "${1%/*}" rm -rf -- "./$name" "$copy" || true
+  in_time in_run "${1%/*}" rm -rf -- "./$name" || true
 }
 # store_points [all]: what clients have put down gets its final name, and what was measured is written down there. What
 # an unfinished point left is no result, but it is data; "all" is for when no client is at work any more. All points
 # together have $store_seconds. From one to the next, a client has the time of two. In failures, the logs of failed ones.
 store_seconds=60 store_until=0 silent_at=0 failures=()
 store_points() {
-  local left name word place target
+  local left name word target
   store_until=$((SECONDS + store_seconds))
-  for left in "$run"/{finished,failed}/* ${1:+"$run"/*}; do
+  # A client may make any number of names: only those of points are looked at.
+  for left in "${folders[@]/#/"$run/finished/"}" "${folders[@]/#/"$run/failed/"}" ${1:+"${folders[@]/#/"$run/"}"}; do
     name=${left##*/} word=failed
-    [[ -e $left && -n ${own[$name]-} && (-n ${1-} || -z ${tried[$name]-}) ]] || continue
-    ((SECONDS < store_until)) || { say "error: it takes too long to store points: the others stay in ${run##*/}" >&2 && break; }
+    [[ -e $left && (-n ${1-} || -n ${own[$name]-} && -z ${tried[$name]-}) ]] || continue
+    ((SECONDS < store_until)) ||
+      { [[ -z ${1-} ]] || say "error: it takes too long to store points: the others stay in ${run##*/}" >&2; break; }
+    # It is stored, and there was no time to remove it.
+    [[ -n ${own[$name]-} ]] || { in_time in_run "${left%/*}" rm -rf -- "./$name" || true; continue; }
     if [[ $left == "$run/$name" ]]; then
       ! rmdir "$left" 2>/dev/null || continue
       look_up "$name"
@@ -64,14 +73,13 @@ store_points() {
     measurement_of "${own[$name]}"
     tried[$name]="its results are not there" target=$results/$name silent_at=$((SECONDS + 2 * point_timeout + 600))
     if [[ $left != "$run/finished/$name" ]]; then
-      REPLY='' place=$results/${word}_$job_id target=$results/${word}_$job_id/$name
-      [[ ! -e $place && ! -L $place || -d $place && ! -L $place && -O $place ]] || set_aside "$place" refused || continue
+      REPLY='' target=$results/${word}_$job_id/$name
     fi
-    [[ ! -e $target && ! -L $target ]] || set_aside "$target" earlier || continue
     if ! store "$left" "$target" "$REPLY"; then
-      say "error: $name could not be stored as $target: $REPLY; it stays in ${left#"$results/"}" >&2
+      # At the end it is tried once more.
+      [[ -z ${1-} ]] || say "error: $name could not be stored as $target: $REPLY; it stays in ${left#"$results/"}" >&2
       tried[$name]=$REPLY
-      in_time rm -rf -- "$results/.stored_$job_id" || true
+      in_time rm -rf -- "$copies/$name" || true
     elif [[ $target != "$results/$name" ]]; then
       say "an unfinished point ($word); what it left is in $target"
       [[ $word == interrupted ]] || failures+=("$target"{,/server-*}/*.log)
@@ -82,8 +90,18 @@ store_points() {
 name_points
 for left in "${!differs[@]}"; do
   say "does not count: ${left##*/}: ${differs[$left]}"
-  [[ -z ${own[${left##*/}]-} ]] || set_aside "$left" other || true
 done
+for left in "${!own[@]}" {failed,interrupted}_"$job_id"; do
+  word=refused
+  [[ -z ${own[$left]-} ]] || word=other
+  make_room "$results/$left" "$word" ||
+    missing "leave to replace $results/$left, which another user made: ask them to remove it"
+done
+stop_if_missing
+# Points are copied here. Nobody foresees the name, and one that is left is of a run of this job that was killed.
+find "$results" -maxdepth 1 -name ".stored_$job_id.*" -user "$EUID" -exec rm -rf -- {} + || true
+copies=$(mktemp -d "$results/.stored_$job_id.XXXXXX") || fail "cannot write in $results"
+readonly copies
 # An earlier run of this job may have been killed, and may have measured on other GPUs.
 [[ ! -e $run/finished || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] || set_aside "$run/finished" other
 store_points all
@@ -91,5 +109,8 @@ for left in "$run"/{finished,failed}; do
   rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused
 done
 # There may be more of them than a command line holds.
-find "$run" -maxdepth 1 -regex '.*/\(ended\|evaluates\|meet\|state\|taken\)\.[^/]*' -exec rm -rf -- {} +
+clear_run() {
+  find "$run" -maxdepth 1 -regex '.*/\(ended\|evaluates\|meet\|state\|taken\|warm\)\.[^/]*' -exec rm -rf -- {} +
+}
+clear_run
 name_points

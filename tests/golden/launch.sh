@@ -108,14 +108,17 @@ export -n SHELLOPTS BASHOPTS
 set -Eeuo pipefail
 
 say() { printf '%(%H:%M:%S)T %s\n' -1 "$*"; }
+# What others named may be in these: none of it drives a terminal.
 fail() {
-  say "error: $*" >&2
+  local LC_ALL=C
+  say "error: ${*//[^ -~]/?}" >&2
   exit 1
 }
 # Everything that is missing is named before the script stops: nobody should queue twice to learn of a second problem.
 problems=0
 missing() {
-  say "missing: $*" >&2
+  local LC_ALL=C
+  say "missing: ${*//[^ -~]/?}" >&2
   problems=$((problems + 1))
 }
 stop_if_missing() {
@@ -252,7 +255,10 @@ for name in "${HOME:-/}" "$stage_path"{,/logs,/results,/nim_cache,/hf_cache}; do
   [[ -z $folder || ${real#"$folder"} != */.* ]] || missing "a folder with the model alone: $model_path is a hidden one of $place"
 done
 missing_files "$model_path" "${model_files[@]}"
-mapfile -t -O "${#model_files[@]}" model_files < <(shards_of "$model_path")
+# What a command line does not hold is no model's: a longer name is missing anyway.
+mapfile -t -O "${#model_files[@]}" model_files < <(shards_of "$model_path" | grep -v '.\{256\}')
+((${#model_files[@]} < 2000)) ||
+  { missing "the model in $model_path, whole: its index names 2,000 shards or more" && stop_if_missing; }
 readonly model_files
 # What may not be read is neither absent nor damaged.
 hidden=$(LC_ALL=C find -H "$stage_path"/{"$server_image","$client_image"} "$model_path" "${model_files[@]/#/"$model_path"/}" \
@@ -363,11 +369,14 @@ readonly driver=${driver# } gpu_model
 sum_of() {
   { stat -L -c %s -- "$@" && head -qc 65536 -- "$@" && tail -qc 65536 -- "$@"; } | sha256sum | cut -c -16
 }
+sums=$(cd "$stage_path" && sum_of "$server_image" && sum_of "$client_image" && cd "$model_path" && sum_of "${model_files[@]}") ||
+  fail "cannot read the images, or the model in $model_path"
+read -r server_sum client_sum model_sum <<<"${sums//$'\n'/ }"
 # What defines a measurement beside its point: a point counts only where its measurement.txt says the same.
 definition=$(
-  printf '%s=%s\n' server_image "${fetched[server]:-unknown} $(sum_of "$stage_path/$server_image")" \
-    client_image "${fetched[client]:-unknown} $(sum_of "$stage_path/$client_image")" \
-    model "${fetched[weights]:-unknown} ${fetched[engine]-} $(cd "$model_path" && sum_of "${model_files[@]}")" \
+  printf '%s=%s\n' server_image "${fetched[server]:-unknown} $server_sum" \
+    client_image "${fetched[client]:-unknown} $client_sum" \
+    model "${fetched[weights]:-unknown} ${fetched[engine]-} $model_sum" \
     tokenizer "$tokenizer" gpu_model "$gpu_model" gpus "$gpus" nodes "$nodes" replicas "$replicas $replica_use" \
     prefix_cache "$prefix_cache"
   printf 'server_command=%q\n' "${server_command[@]}"
@@ -443,7 +452,7 @@ readonly run=$results/.run_$job_id
 own_folder "$run"
 # Steps add to logs of an earlier run of this job, and not to what somebody put in their place.
 for log in "$logs"/{server,benchmarking}_"$job_id".*out; do
-  [[ -f $log && ! -L $log ]] || rm -f -- "$log" || fail "${log//[[:cntrl:]]/?} is no file: remove it"
+  [[ -f $log && ! -L $log && -O $log ]] || rm -f -- "$log" || fail "$log is no file, or another user's: remove it"
 done
 
 # in_run FOLDER COMMAND...: runs it in this folder below $run, and in none that a client has put a link to there.
@@ -468,33 +477,42 @@ copy_point() {
   { in_run "${1%/*}" tar -Scf - --mode=a-s,u+rwX -- "./${1##*/}" || (($? == 1)); } |
     head -c 17179869184 | { tar -C "$2" -xf - && cat >/dev/null; }
 }
+# make_room PATH WORD: sets aside what has this name. "refused" lets the user's own folder stay.
+make_room() {
+  [[ ! -e $1 && ! -L $1 || $2 == refused && -d $1 && ! -L $1 && -O $1 ]] || set_aside "$1" "$2" 2>/dev/null
+}
 # store FOLDER TARGET MEASUREMENT: copies what a client left to TARGET, and removes it, or says in $REPLY why not. Who
 # still has the folder open has nothing of the copy: files and folders alone, and none is setuid.
 store() {
-  local name=${1##*/} copy=$results/.stored_$job_id status=0
+  local name=${1##*/} copy=$copies/${1##*/} status=0
+  REPLY="another user has that name"
+  { [[ -n $3 ]] || make_room "${2%/*}" refused; } && make_room "$2" earlier || return
   REPLY="no space is left, or nothing may be written there"
-  in_time rm -rf -- "$copy" && mkdir -m 700 -- "$copy" || return
-  in_time copy_point "$1" "$copy" || status=$?
-  ((status == 0)) || df -P -k "$copy" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' ||
+  in_time rm -rf -- "$copy" && in_time copy_point "$1" "$copies" || status=$?
+  ((status == 0)) || df -P -k "$copies" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' ||
     REPLY="it has more than 16 GiB, or cannot be read or written"
   ((status < 128)) || REPLY="storing it takes too long"
-  [[ -z $(find "$copy" ! -type d ! -type f -print -quit) ]] || REPLY="it has links or devices" status=1
-  ((status == 0)) && { [[ -z $3 ]] || put "$copy/$name/measurement.txt" "$3"; } && mkdir -p "${2%/*}" || return
-  mv -nT -- "$copy/$name" "$2" && [[ ! -e $copy/$name ]] || return
+  [[ -z $(find "$copy" ! -type d ! -type f -print -quit 2>/dev/null) ]] || REPLY="it has links or devices" status=1
+  ((status == 0)) && { [[ -z $3 ]] || put "$copy/measurement.txt" "$3"; } && mkdir -p "${2%/*}" || return
+  mv -nT -- "$copy" "$2" && [[ ! -e $copy ]] || return
   [[ -z $3 ]] || unset "own[$name]"
-  in_time in_run "${1%/*}" rm -rf -- "./$name" "$copy" || true
+  in_time in_run "${1%/*}" rm -rf -- "./$name" || true
 }
 # store_points [all]: what clients have put down gets its final name, and what was measured is written down there. What
 # an unfinished point left is no result, but it is data; "all" is for when no client is at work any more. All points
 # together have $store_seconds. From one to the next, a client has the time of two. In failures, the logs of failed ones.
 store_seconds=60 store_until=0 silent_at=0 failures=()
 store_points() {
-  local left name word place target
+  local left name word target
   store_until=$((SECONDS + store_seconds))
-  for left in "$run"/{finished,failed}/* ${1:+"$run"/*}; do
+  # A client may make any number of names: only those of points are looked at.
+  for left in "${folders[@]/#/"$run/finished/"}" "${folders[@]/#/"$run/failed/"}" ${1:+"${folders[@]/#/"$run/"}"}; do
     name=${left##*/} word=failed
-    [[ -e $left && -n ${own[$name]-} && (-n ${1-} || -z ${tried[$name]-}) ]] || continue
-    ((SECONDS < store_until)) || { say "error: it takes too long to store points: the others stay in ${run##*/}" >&2 && break; }
+    [[ -e $left && (-n ${1-} || -n ${own[$name]-} && -z ${tried[$name]-}) ]] || continue
+    ((SECONDS < store_until)) ||
+      { [[ -z ${1-} ]] || say "error: it takes too long to store points: the others stay in ${run##*/}" >&2; break; }
+    # It is stored, and there was no time to remove it.
+    [[ -n ${own[$name]-} ]] || { in_time in_run "${left%/*}" rm -rf -- "./$name" || true; continue; }
     if [[ $left == "$run/$name" ]]; then
       ! rmdir "$left" 2>/dev/null || continue
       look_up "$name"
@@ -503,14 +521,13 @@ store_points() {
     measurement_of "${own[$name]}"
     tried[$name]="its results are not there" target=$results/$name silent_at=$((SECONDS + 2 * point_timeout + 600))
     if [[ $left != "$run/finished/$name" ]]; then
-      REPLY='' place=$results/${word}_$job_id target=$results/${word}_$job_id/$name
-      [[ ! -e $place && ! -L $place || -d $place && ! -L $place && -O $place ]] || set_aside "$place" refused || continue
+      REPLY='' target=$results/${word}_$job_id/$name
     fi
-    [[ ! -e $target && ! -L $target ]] || set_aside "$target" earlier || continue
     if ! store "$left" "$target" "$REPLY"; then
-      say "error: $name could not be stored as $target: $REPLY; it stays in ${left#"$results/"}" >&2
+      # At the end it is tried once more.
+      [[ -z ${1-} ]] || say "error: $name could not be stored as $target: $REPLY; it stays in ${left#"$results/"}" >&2
       tried[$name]=$REPLY
-      in_time rm -rf -- "$results/.stored_$job_id" || true
+      in_time rm -rf -- "$copies/$name" || true
     elif [[ $target != "$results/$name" ]]; then
       say "an unfinished point ($word); what it left is in $target"
       [[ $word == interrupted ]] || failures+=("$target"{,/server-*}/*.log)
@@ -521,8 +538,18 @@ store_points() {
 name_points
 for left in "${!differs[@]}"; do
   say "does not count: ${left##*/}: ${differs[$left]}"
-  [[ -z ${own[${left##*/}]-} ]] || set_aside "$left" other || true
 done
+for left in "${!own[@]}" {failed,interrupted}_"$job_id"; do
+  word=refused
+  [[ -z ${own[$left]-} ]] || word=other
+  make_room "$results/$left" "$word" ||
+    missing "leave to replace $results/$left, which another user made: ask them to remove it"
+done
+stop_if_missing
+# Points are copied here. Nobody foresees the name, and one that is left is of a run of this job that was killed.
+find "$results" -maxdepth 1 -name ".stored_$job_id.*" -user "$EUID" -exec rm -rf -- {} + || true
+copies=$(mktemp -d "$results/.stored_$job_id.XXXXXX") || fail "cannot write in $results"
+readonly copies
 # An earlier run of this job may have been killed, and may have measured on other GPUs.
 [[ ! -e $run/finished || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] || set_aside "$run/finished" other
 store_points all
@@ -530,7 +557,10 @@ for left in "$run"/{finished,failed}; do
   rmdir "$left" 2>/dev/null || [[ ! -e $left && ! -L $left ]] || set_aside "$left" refused
 done
 # There may be more of them than a command line holds.
-find "$run" -maxdepth 1 -regex '.*/\(ended\|evaluates\|meet\|state\|taken\)\.[^/]*' -exec rm -rf -- {} +
+clear_run() {
+  find "$run" -maxdepth 1 -regex '.*/\(ended\|evaluates\|meet\|state\|taken\|warm\)\.[^/]*' -exec rm -rf -- {} +
+}
+clear_run
 name_points
 
 # ---- The manifest: what ran, where, and how it ended ----------------------------
@@ -554,7 +584,7 @@ json_image() {
 printf -v started '%(%FT%T%z)T' -1
 readonly started
 # Each run of a job has its own: a requeued job keeps what its earlier runs wrote.
-[[ ! -e $manifest ]] || set_aside "$manifest" earlier
+[[ ! -e $manifest ]] || set_aside "$manifest" earlier || fail "$manifest is another user's: remove it"
 # How the job ends: exit code (null while it runs), cause in a fixed word and a sentence, what to do, and which server's.
 code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' in_flight_percent='' cause_lines=() advice=()
 print_manifest() {
@@ -1416,10 +1446,12 @@ goes_on() {
   ((open > 0))
 }
 silent_at=$((SECONDS + ready_timeout + 2 * point_timeout + 600))
-while goes_on && [[ -z $stopped_by ]]; do
+while round=$SECONDS && goes_on && [[ -z $stopped_by ]]; do
   store_points
   sleep 0.3 &
   wait -n || true
+  # A round takes no minutes, but Slurm may suspend the job.
+  ((SECONDS - round < 150)) || silent_at=$((silent_at + SECONDS - round))
 done
 
 # ---- The end ------------------------------------------------------------------------
@@ -1467,7 +1499,9 @@ explain() {
     signal | client_stopped) code=6 reason="stopped by ${stopped_by:+signal }${stopped_by:-a signal to the client}" to_do='' ;;
     no_time_left) code=6 reason="the time that is left is too short for the points that are left" to_do='' ;;
     no_space) reason="no space is left in $results" to_do="make room in $results (df -h, df -i and the quota tell)" ;;
-    client_silent) reason="the client made no progress for longer than a point may take$which: see $client_log" ;;
+    client_silent)
+      reason="the client made no progress for longer than a point may take$which"
+      to_do="read $client_log; if nothing is wrong there, raise point_timeout in the recipe and make launch.sh anew" ;;
     points_missing) reason="the client step ended well, but points are missing: see $all_logs" ;;
     *) reason="the client step $(how_it_ended "$client_status")" ;;
   esac
@@ -1485,7 +1519,8 @@ write_manifest
 seconds_to_stop=$((code == 6 ? 3 : stop_timeout))
 # A point that is measured may still be evaluated, for which a job whose time is up has no time.
 evaluated_by=$((SECONDS + (code == 6 ? 0 : 20)))
-while ((SECONDS < evaluated_by)) && ! ends_within 0 "${clients[@]}" && compgen -G "$run/evaluates.*" >/dev/null; do sleep 0.1; done
+while ((SECONDS < evaluated_by)) && ! ends_within 0 "${clients[@]}" &&
+  [[ -n $(for number in "${!clients[@]}"; do text_of "$run/evaluates.$number"; done) ]]; do sleep 0.1; done
 stop_steps client 5 "${clients[@]}"
 # Now the clients have said how far they are.
 store_points all
@@ -1550,8 +1585,10 @@ if ((finished < ${#points[@]})); then
   advice+=("$next: RESUME_JOB_ID=$job_id sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi
 write_manifest
-rm -rf -- "$results/.stored_$job_id" "$run/points" "$run"/{ended,evaluates,meet,state,warm}.*
-rmdir "$run"/taken.* "$run"/{finished,failed} "$run" "${claims[@]-}" 2>/dev/null
 for line in "${advice[@]}"; do say "$line"; done
 say "exit $code: $reason"
+store_until=$((SECONDS + 10))
+in_time rm -rf -- "$copies" "$run/points"
+in_time clear_run
+rmdir "$run"/{finished,failed} "$run" "${claims[@]-}" 2>/dev/null
 exit "$code"

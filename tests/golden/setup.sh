@@ -52,14 +52,17 @@ export -n SHELLOPTS BASHOPTS
 set -Eeuo pipefail
 
 say() { printf '%(%H:%M:%S)T %s\n' -1 "$*"; }
+# What others named may be in these: none of it drives a terminal.
 fail() {
-  say "error: $*" >&2
+  local LC_ALL=C
+  say "error: ${*//[^ -~]/?}" >&2
   exit 1
 }
 # Everything that is missing is named before the script stops: nobody should queue twice to learn of a second problem.
 problems=0
 missing() {
-  say "missing: $*" >&2
+  local LC_ALL=C
+  say "missing: ${*//[^ -~]/?}" >&2
   problems=$((problems + 1))
 }
 stop_if_missing() {
