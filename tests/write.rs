@@ -97,7 +97,10 @@ fn nobody_else_may_write_meanwhile() {
     let [part] = &names(&folder)[..] else {
         panic!("{ended:?}: {:?}", names(&folder))
     };
-    let mode = fs::metadata(folder.join(part)).unwrap().permissions().mode();
+    let mode = fs::metadata(folder.join(part))
+        .unwrap()
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o7022, 0, "{part}: {mode:o}");
 }
 

@@ -75,6 +75,8 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     output::set(arguments.output);
     match run(&arguments.command) {
+        // As a program that SIGPIPE ended: not 0, which would say that a job that was followed ended well.
+        Ok(_) if output::is_reader_gone() => ExitCode::from(141),
         Ok(code) => code,
         Err(failure) => failure.report(),
     }
