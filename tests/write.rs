@@ -108,12 +108,12 @@ fn nobody_else_may_write_meanwhile() {
 #[test]
 #[ignore = "needs root: run tests/run"]
 fn a_link_of_another_is_not_copied() {
+    const USER: u32 = 12345;
     if let Some(folder) = env::var_os("NIM_SLURM_WRITE_TO") {
         let folder = Utf8PathBuf::from_path_buf(folder.into()).unwrap();
         script().write_to(folder).unwrap();
         return;
     }
-    const USER: u32 = 12345;
     let protected = fs::read_to_string("/proc/sys/fs/protected_hardlinks").unwrap();
     assert_eq!(protected.trim(), "1", "this system allows such links");
     let (_guard, folder) = folder();

@@ -33,7 +33,8 @@ use crate::output::{Failure, OutputFlags};
 /// A recipe says what is run, settings say where. Each option of sbatch is taken from the flags, else from sbatch's own
 /// variables (SBATCH_PARTITION, ...), else from the settings file, else from the recipe.
 ///
-/// Exit code: 0 on success, 2 on bad input, 1 on anything else. Results go to stdout, all else to stderr.
+/// Exit code: 0 on success, 2 on bad input, 141 when nobody reads on, 1 on anything else. Results go to stdout, all
+/// else to stderr.
 #[derive(Parser)]
 #[command(
     name = "nim-slurm",
