@@ -1,8 +1,5 @@
 //! `render`: writes the three scripts, and says what to type next.
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
-
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum};
 use nim_slurm::recipe::ModelSource;
@@ -106,7 +103,11 @@ pub(crate) fn write(
 }
 
 /// Who can change the folder can exchange the scripts before they run.
+#[cfg(unix)]
 fn refuse_what_others_change(folder: &Utf8Path) -> Result<(), Failure> {
+    use std::fs::Metadata;
+    use std::os::unix::fs::MetadataExt;
+
     let user = std::fs::metadata("/proc/self").map(|own| own.uid());
     let is_of_another = |there: &Metadata| {
         let owner = there.uid();
@@ -128,6 +129,11 @@ fn refuse_what_others_change(folder: &Utf8Path) -> Result<(), Failure> {
         return Ok(());
     };
     Err(Failure::Input(problem.into()))
+}
+
+#[cfg(not(unix))]
+fn refuse_what_others_change(_: &Utf8Path) -> Result<(), Failure> {
+    Ok(())
 }
 
 fn describe(script: &Script, written: &WrittenFile) -> String {
