@@ -314,7 +314,7 @@ impl Recipe {
         Some(text)
     }
 
-    /// The recipe in a file, or the built-in one of this name. A file wins over a name.
+    /// The recipe in a file, or the built-in one of this name. A file wins over a name, a folder does not.
     ///
     /// # Errors
     ///
@@ -331,10 +331,13 @@ impl Recipe {
     /// ```
     pub fn find(name: impl AsRef<Utf8Path>) -> Result<Self, FileError> {
         let path = name.as_ref();
-        if path.exists() || path.parent().is_some_and(|folder| folder != "") {
-            return Self::read(path);
+        let is_named = path.parent().is_none_or(|folder| folder == "");
+        match Self::built_in(path.as_str()) {
+            // Its scripts may be in a folder of its name.
+            Some(recipe) if !path.exists() || path.is_dir() => Ok(recipe),
+            None if is_named && !path.exists() => Err(FileError::no_recipe(path, Self::BUILT_IN)),
+            _ => Self::read(path),
         }
-        Self::built_in(path.as_str()).ok_or_else(|| FileError::no_recipe(path, Self::BUILT_IN))
     }
 
     /// Reads a recipe from TOML text.

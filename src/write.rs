@@ -114,6 +114,19 @@ pub(crate) enum Mode {
     Plain,
 }
 
+impl Mode {
+    /// Whatever the umask, nobody else may write to a program, not even while it is made: who has it open keeps it open, and
+    /// who could write would run what they like as the user.
+    fn options(self) -> OpenOptions {
+        let mut options = OpenOptions::new();
+        #[cfg(unix)]
+        if self == Self::Executable {
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o755);
+        }
+        options
+    }
+}
+
 /// Writes a file under its name once it is whole. The same bytes are left alone, of a program only where
 /// nobody else can change them; other bytes are first kept as `NAME.bak-1`, `NAME.bak-2`, …, each once.
 pub(crate) fn write_with_backup(
@@ -187,23 +200,53 @@ fn back_up(path: &Utf8Path) -> io::Result<Utf8PathBuf> {
         match fs::hard_link(path, &backup) {
             Ok(()) => return Ok(backup),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            // Some file systems have no links.
-            Err(_) => {
-                let mut copy = match OpenOptions::new()
-                    .write(true)
-                    .create_new(true)
-                    .open(&backup)
-                {
-                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
-                    copy => copy?,
-                };
-                io::copy(&mut File::open(path)?, &mut copy)?;
-                copy.sync_all()?;
-                return Ok(backup);
-            }
+            // Some file systems have no links, and a system may allow none to files of others.
+            Err(_) => match copy(path, &backup) {
+                Ok(()) => return Ok(backup),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            },
         }
     }
     Err(io::Error::other("all names are taken"))
+}
+
+/// Makes a new file or link like the one at `path`. Where a link leads is not read: the user may
+/// read what those who read the copy may not.
+#[cfg(unix)]
+fn copy(path: &Utf8Path, backup: &Utf8Path) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
+
+    if fs::symlink_metadata(path)?.is_symlink() {
+        return symlink(fs::read_link(path)?, backup);
+    }
+    let mut from = File::open(path)?;
+    // The file may have been exchanged for a link before it was opened.
+    let (named, opened) = (fs::symlink_metadata(path)?, from.metadata()?);
+    if !opened.is_file() || (named.dev(), named.ino()) != (opened.dev(), opened.ino()) {
+        return Err(io::Error::other("it is exchanged meanwhile"));
+    }
+    let mut to = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(backup)?;
+    io::copy(&mut from, &mut to)?;
+    // Another group may have other members.
+    let is_same_group = opened.gid() == to.metadata()?.gid();
+    let leave = if is_same_group { 0o755 } else { 0o700 };
+    to.set_permissions(fs::Permissions::from_mode(opened.mode() & leave))?;
+    to.sync_all()
+}
+
+#[cfg(not(unix))]
+fn copy(path: &Utf8Path, backup: &Utf8Path) -> io::Result<()> {
+    let mut to = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(backup)?;
+    io::copy(&mut File::open(path)?, &mut to)?;
+    to.sync_all()
 }
 
 /// True for a plain file with the bytes of another. A link to that other one would
@@ -223,15 +266,12 @@ impl Part {
         for number in 0_u32.. {
             let path = folder.join(format!(".{name}.{}-{number}.part", std::process::id()));
             // A name that is taken is someone else's, and is not followed.
-            let mut file = match OpenOptions::new().write(true).create_new(true).open(&path) {
+            let mut file = match mode.options().write(true).create_new(true).open(&path) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 file => file?,
             };
             let part = Self { path };
             file.write_all(text.as_bytes())?;
-            if mode == Mode::Executable {
-                make_executable(&file)?;
-            }
             file.sync_all()?;
             return Ok(part);
         }
@@ -258,23 +298,6 @@ fn make_folder(folder: &Utf8Path) -> io::Result<()> {
     builder.recursive(true).create(folder)
 }
 
-/// Adds leave to execute for everyone who has leave to read. Whatever the umask, nobody else may
-/// write: who could would run what they like as the user.
-#[cfg(unix)]
-fn make_executable(file: &File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-
-    let mut permissions = file.metadata()?.permissions();
-    let mode = permissions.mode();
-    permissions.set_mode((mode | ((mode & 0o444) >> 2)) & 0o755);
-    file.set_permissions(permissions)
-}
-
-#[cfg(not(unix))]
-fn make_executable(_: &File) -> io::Result<()> {
-    Ok(())
-}
-
 /// Whether nobody but the user, whose the new file is, can write to the one that is there.
 #[cfg(unix)]
 fn only_its_owner_writes(there: &fs::Metadata, new: &fs::Metadata) -> bool {
@@ -286,4 +309,36 @@ fn only_its_owner_writes(there: &fs::Metadata, new: &fs::Metadata) -> bool {
 #[cfg(not(unix))]
 fn only_its_owner_writes(_: &fs::Metadata, _: &fs::Metadata) -> bool {
     true
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    /// As where a link to a file of another is refused, and on file systems without links.
+    #[test]
+    fn a_copy_follows_no_link_and_opens_nothing_to_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = Utf8Path::from_path(folder.path()).unwrap();
+        let (secret, link) = (folder.join("secret"), folder.join("link"));
+        fs::write(&secret, "key").unwrap();
+        symlink("secret", &link).unwrap();
+        copy(&link, &folder.join("link.bak-1")).unwrap();
+        let kept = fs::read_link(folder.join("link.bak-1")).unwrap();
+        assert_eq!(kept.to_str(), Some("secret"));
+
+        for (mode, kept) in [(0o600, 0o600), (0o640, 0o640), (0o4777, 0o755)] {
+            fs::set_permissions(&secret, fs::Permissions::from_mode(mode)).unwrap();
+            let backup = folder.join(format!("secret.{mode:o}"));
+            copy(&secret, &backup).unwrap();
+            assert_eq!(fs::read_to_string(&backup).unwrap(), "key");
+            let mode = fs::metadata(&backup).unwrap().permissions().mode();
+            assert_eq!(mode & 0o7777, kept, "{mode:o}");
+        }
+        let error = copy(&secret, &folder.join("link")).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(&secret).unwrap(), "key");
+    }
 }

@@ -277,6 +277,48 @@ say("evaluated")
     );
 }
 
+/// Two points are measured: one whose tool evaluates, and one that waits for that.
+#[test]
+fn no_point_is_lost_that_waits_for_the_one_before() {
+    let program = "#!/usr/bin/env bash\necho up >>\"$log\"\nsleep 1\necho evaluated >>\"$log\"\n";
+    let lines = r#"
+        say() { :; }
+        start_next
+        open_gate
+        until_said up
+        sleep 0.5 &
+        old=(before tool $!) measured=(one tool "$next_pid") current=one tool_pid=$next_pid next_pid=''
+        settle() { runs "${old[2]}" || { wait "${old[2]}"; said "${old[0]} settled with $?"; old=(); }; }
+        record() { said "$1 $2"; }
+        end_with() { said "end with $1"; exit 0; }
+        kill -TERM -- "-$tool_pid"
+        on_signal
+    "#;
+    let said = run_with_tool(&Recipe::llama3_70b_h100x4_fp8(), program, lines);
+    assert_eq!(
+        said,
+        "before settled with 0: up \none settled with 0: up evaluated \nend with client_stopped: up evaluated"
+    );
+}
+
+/// What a tool started would load the server during the next points.
+#[test]
+fn nothing_outlives_a_tool_that_is_too_late() {
+    let program = "#!/usr/bin/env bash\nsleep 300 &\necho \"up $!\" >>\"$log\"\nwait\n";
+    let lines = r#"
+        start_next
+        open_gate
+        until_said up
+        read -r _ child <"$log"
+        ! runs "$next_pid" 0
+        [[ $late == *" $next_pid "* ]] && echo late
+        for ((tries = 0; tries < 50; tries++)); do kill -0 "$child" 2>/dev/null && sleep 0.1 || break; done
+        kill -0 "$child" 2>/dev/null || echo gone
+    "#;
+    let said = run_with_tool(&Recipe::llama3_70b_h100x4_fp8(), program, lines);
+    assert_eq!(said, "late\ngone");
+}
+
 /// A release whose names are others, and a Python that does not read the client's lines.
 #[test]
 fn a_tool_that_does_not_know_the_gate_is_started_in_its_turn() {
@@ -324,6 +366,7 @@ fn own_beginnings(awk: &str, text: &str, prompts: usize, seed: u32) -> Result<Ve
         export NIM_SLURM_GATE=$gates/one PATH=$gates:$run/bin:$PATH
         perf_analyzer -m model --async --input-data "$inputs" --service-kind openai 2>&1 || echo "ended with $?"
         find "$gates/one" -name over -printf 'over\n'
+        find "${inputs%/*}" -mindepth 1 | grep -q . || echo "no inputs"
     "#;
     let variables = [
         ("awk", awk),
@@ -332,11 +375,10 @@ fn own_beginnings(awk: &str, text: &str, prompts: usize, seed: u32) -> Result<Ve
         ("NIM_SLURM_SEED", &seed.to_string()),
     ];
     let said = run_in_client(&Recipe::llama3_70b_h100x4_fp8(), lines, &variables);
-    let text_now = fs::read_to_string(&inputs).unwrap();
     if said != "started\nover" {
-        assert_eq!(text_now, text);
         return Err(said);
     }
+    let text_now = fs::read_to_string(&inputs).unwrap();
     let before: serde_json::Value = serde_json::from_str(text).unwrap();
     let mut now: serde_json::Value = serde_json::from_str(&text_now).unwrap();
     let place = |number: usize| format!("/data/{number}/payload/0/messages/0/content");
@@ -462,7 +504,7 @@ fn prompts_that_may_repeat_are_not_measured() {
         let error = format!("error: not each of {prompts} prompts in ");
         assert!(
             said.contains(&error)
-                && said.ends_with("/llm inputs.json got a beginning of its own\nended with 1"),
+                && said.ends_with("/llm inputs.json got a beginning of its own; is space left?\nended with 1\nno inputs"),
             "{said}"
         );
     }

@@ -642,8 +642,12 @@ fn scripts_that_are_in_the_queue_already_are_noted() {
         ),
     );
     let note = "note: the same scripts are in the queue already: setup, job 8; launch, job 9; to end those: scancel 8 9\n";
+    let way_on = format!(
+        "to follow it:\n  STAGE_PATH={} {PROGRAM} follow 2\n",
+        site.stage()
+    );
     site.run(&["submit", "scripts"])
-        .assert(0, &["launch is job 2\n"], &[note]);
+        .assert(0, &["launch is job 2\n", &way_on], &[note]);
 }
 
 #[test]
@@ -796,6 +800,58 @@ fn one_command_to_results() {
     run(Some("any")).assert(0, &[jobs, "\nlaunch ended with 0: "], &[]);
 }
 
+/// Behind `| head -1`, say: no command waits for what nobody reads.
+#[test]
+fn a_reader_that_has_gone_ends_it_quietly() {
+    let site = Site::new();
+    site.program("sbatch", SBATCH);
+    site.scontrol_reads_files();
+    site.write(
+        "job_102",
+        &site.job(102, "RUNNING", "(null)", "launch.sh", 0),
+    );
+    let unread = |flags: &[&str]| {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut child = site
+            .command(flags)
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let start = std::time::Instant::now();
+        while child.try_wait().unwrap().is_none() {
+            if start.elapsed().as_secs() > 60 {
+                child.kill().unwrap();
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        Ended::from(child.wait_with_output().unwrap())
+    };
+    for flags in [
+        &["follow", "102"][..],
+        &["--quiet", "submit", "scripts"],
+        &["--quiet", "render", "other"],
+        &["--quiet", "explain"],
+        &["status", "102"],
+        &["recipes"],
+        &["completions", "zsh"],
+        &["man"],
+        &["--quiet", "report", "--demo", "--format", "csv"],
+    ] {
+        let ended = unread(flags);
+        assert_eq!(ended.error, "", "{flags:?}");
+        assert_eq!(ended.code, Some(141), "{flags:?}");
+    }
+    // What was begun is done.
+    for name in ["scripts/launch.sh", "other/launch.sh"] {
+        assert!(site.path(name).exists(), "{name}");
+    }
+    let submitted = fs::read_to_string(site.path("submitted")).unwrap();
+    assert_eq!(submitted.lines().count(), 2);
+    assert_eq!(unread(&["--help"]).error, "");
+}
+
 /// On stdout is JSON, and nothing else.
 #[test]
 fn other_programs_read_json() {
@@ -824,7 +880,7 @@ fn other_programs_read_json() {
     let record = &status["records"][0];
     for (name, value) in [
         ("state", serde_json::json!("PENDING")),
-        ("job", 2.into()),
+        ("job", "2".into()),
         ("reason", "Priority".into()),
         ("restarts", 0.into()),
     ] {

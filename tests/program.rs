@@ -680,6 +680,70 @@ fn colors_are_for_terminals() {
     assert!(always("--no-such-flag").starts_with('\u{1b}'));
 }
 
+/// The scripts are in a folder of the recipe's name, unless another is named.
+#[test]
+fn a_folder_of_the_recipe_s_name_is_no_recipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let flags = ["--stage-path=/nim", "--recipe", "llama3-3-70b-h100x4-vllm"];
+    let first = succeeds(folder.path(), &flags, &[]);
+    let line = format!("  {PROGRAM} run --recipe=llama3-3-70b-h100x4-vllm --stage-path=/nim ");
+    let line = first.lines().find_map(|own| own.strip_prefix(&line));
+    assert_eq!(line, Some("./llama3-3-70b-h100x4-vllm"), "{first}");
+    let again = succeeds(folder.path(), &flags, &[]);
+    assert!(again.contains("launch.sh is there already, unchanged"));
+    // What is printed goes on as far as sbatch, which is not there.
+    for command in ["run", "submit"] {
+        let flags = [&[command], &flags[..], &["./llama3-3-70b-h100x4-vllm"]].concat();
+        let output = run_program(folder.path(), &flags, &[("PATH", "")]);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("sbatch"));
+    }
+    std::fs::create_dir(folder.path().join("other")).unwrap();
+    let error = fails(folder.path(), &["--recipe", "other"], &[], 2);
+    assert!(
+        error.contains("cannot read recipe file other: Is a directory"),
+        "{error}"
+    );
+}
+
+/// Who can change the folder can exchange the scripts before they run.
+#[test]
+fn a_folder_that_others_can_change_is_refused() {
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
+
+    let folder = tempfile::tempdir().unwrap();
+    let there = folder.path().join("there");
+    std::fs::create_dir(&there).unwrap();
+    let set_mode =
+        |mode| std::fs::set_permissions(&there, std::fs::Permissions::from_mode(mode)).unwrap();
+    for mode in [0o1777, 0o777, 0o757] {
+        set_mode(mode);
+        for command in ["render", "submit"] {
+            let flags = [command, "--stage-path=/nim", "there"];
+            let error = program_fails(folder.path(), &flags, &[], 2);
+            let words = "error: every user may write to there, and so change the scripts there: name another \
+                         folder, or type chmod go-w there\n";
+            assert!(error.ends_with(words), "{error}");
+        }
+    }
+    assert_eq!(std::fs::read_dir(&there).unwrap().count(), 0);
+    // A group of the user's own is common.
+    set_mode(0o775);
+    succeeds(folder.path(), &["there"], &[]);
+    // Only root can give a folder away.
+    if chown(&there, Some(12345), None).is_ok() {
+        symlink("there", folder.path().join("link")).unwrap();
+        for name in ["there", "link"] {
+            let error = fails(folder.path(), &[name], &[], 2);
+            let words = format!(
+                "error: {name} belongs to another user (uid 12345), who could change the scripts there: name another \
+                 folder\n"
+            );
+            assert!(error.ends_with(&words), "{error}");
+        }
+    }
+}
+
 /// Each shell's completions and each page name the commands and their flags.
 #[test]
 fn completions_and_pages() {
@@ -693,14 +757,24 @@ fn completions_and_pages() {
     }
     let script = folder.path().join("completions.bash");
     std::fs::write(&script, printed(&["completions", "bash"])).unwrap();
-    let program = "source \"$0\"; COMP_WORDS=(nim-slurm re); COMP_CWORD=1; _nim__slurm nim-slurm re nim-slurm; \
-                   echo \"${COMPREPLY[@]}\"";
-    let output = Command::new("bash")
-        .args(["-c", program])
-        .arg(&script)
-        .output();
-    let words = String::from_utf8(output.unwrap().stdout).unwrap();
-    assert_eq!(words, "render report recipes\n");
+    let program = "source \"$0\"; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); \
+                   _nim__slurm nim-slurm \"${COMP_WORDS[-1]}\" \"${COMP_WORDS[-2]}\"; echo \"${COMPREPLY[@]}\"";
+    for (typed, offered) in [
+        (&["re"][..], "render report recipes\n"),
+        (&["render", "--rec"], "--recipe\n"),
+        (&["recipes", "sh"], "show\n"),
+        (&["help", "recipes", "sh"], "show\n"),
+        (&["render", "--color", "al"], "always\n"),
+    ] {
+        let mut bash = Command::new("bash");
+        bash.args(["-c", program]).arg(&script).arg("nim-slurm");
+        let output = bash.args(typed).output().unwrap();
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout),
+            offered,
+            "{typed:?}"
+        );
+    }
 
     let page = printed(&["man"]);
     for command in commands() {

@@ -1,6 +1,7 @@
 //! A script on disk is whole or not there, and what was there is kept.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::{env, fs};
 
@@ -70,6 +71,73 @@ fn nobody_else_may_write() {
             assert_eq!(mode, expected, "{path} with umask {umask}: {mode:o}");
         }
     }
+}
+
+/// Who has a file open for writing keeps it open, whatever becomes of its mode.
+#[test]
+fn nobody_else_may_write_meanwhile() {
+    if let Some(folder) = env::var_os("NIM_SLURM_WRITE_TO") {
+        let folder = Utf8PathBuf::from_path_buf(folder.into()).unwrap();
+        script().write_to(folder).unwrap();
+        return;
+    }
+    let (_guard, folder) = folder();
+    // A file of any size ends the process, which leaves the part as it was made.
+    let ended = Command::new("sh")
+        .args([
+            "-c",
+            "umask 000 && ulimit -c 0 && ulimit -f 0 && exec \"$0\" \"$@\"",
+        ])
+        .arg(env::current_exe().unwrap())
+        .args(["--exact", "nobody_else_may_write_meanwhile"])
+        .env("NIM_SLURM_WRITE_TO", &folder)
+        .output()
+        .unwrap();
+    assert!(!ended.status.success());
+    let [part] = &names(&folder)[..] else {
+        panic!("{ended:?}: {:?}", names(&folder))
+    };
+    let mode = fs::metadata(folder.join(part))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o7022, 0, "{part}: {mode:o}");
+}
+
+/// A system may allow no second name of another's link; its copy would be read by others.
+#[test]
+#[ignore = "needs root: run tests/run"]
+fn a_link_of_another_is_not_copied() {
+    const USER: u32 = 12345;
+    if let Some(folder) = env::var_os("NIM_SLURM_WRITE_TO") {
+        let folder = Utf8PathBuf::from_path_buf(folder.into()).unwrap();
+        script().write_to(folder).unwrap();
+        return;
+    }
+    let protected = fs::read_to_string("/proc/sys/fs/protected_hardlinks").unwrap();
+    assert_eq!(protected.trim(), "1", "this system allows such links");
+    let (_guard, folder) = folder();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+    let (own, test) = (folder.join("own"), folder.join("test"));
+    fs::create_dir(&own).unwrap();
+    fs::copy(env::current_exe().unwrap(), &test).unwrap();
+    fs::write(own.join("secret"), "key").unwrap();
+    fs::set_permissions(own.join("secret"), fs::Permissions::from_mode(0o600)).unwrap();
+    // The link is root's, all else the user's.
+    for path in [&own, &own.join("secret")] {
+        std::os::unix::fs::chown(path, Some(USER), Some(USER)).unwrap();
+    }
+    std::os::unix::fs::symlink("secret", own.join("setup.sh")).unwrap();
+    let status = Command::new(&test)
+        .args(["--exact", "a_link_of_another_is_not_copied", "--ignored"])
+        .env("NIM_SLURM_WRITE_TO", &own)
+        .uid(USER)
+        .gid(USER)
+        .status()
+        .unwrap();
+    assert!(status.success());
+    assert!(own.join("setup.sh.bak-1").is_symlink());
+    assert_eq!(names(&own), ["secret", "setup.sh", "setup.sh.bak-1"]);
 }
 
 #[test]

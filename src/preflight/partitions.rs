@@ -66,7 +66,7 @@ pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
         if names.is_empty() {
             own.push(Problem::new(
                 "no partition is named, and Slurm has no default one".to_owned(),
-                known(&partitions, &place),
+                known("one", &partitions, &place),
             ));
         }
         for name in &names {
@@ -79,7 +79,7 @@ pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
                 }
                 None => own.push(Problem::new(
                     format!("Slurm has no partition {name}"),
-                    known(&partitions, &place),
+                    known("another", &partitions, &place),
                 )),
             }
         }
@@ -140,17 +140,21 @@ fn names(directives: &Directives, partitions: &[Partition]) -> Vec<String> {
     }
 }
 
-fn known(partitions: &[Partition], place: &str) -> String {
+/// What to do: name `one` or `another` of those that there are.
+fn known(what: &str, partitions: &[Partition], place: &str) -> String {
     /// More are for sinfo itself to show.
     const SHOWN: usize = 20;
     let names: Vec<_> = partitions.iter().map(|partition| &partition.name).collect();
+    if names.is_empty() {
+        return "sinfo lists none to you: ask the site which one is yours".to_owned();
+    }
     let shown = listed(&names[..names.len().min(SHOWN)]);
     let more = if names.len() > SHOWN {
         ", ... (sinfo -s)"
     } else {
         ""
     };
-    format!("name another, with {place}: {shown}{more}")
+    format!("name {what}, with {place}: {shown}{more}")
 }
 
 /// Reads sinfo's answer; lines that are not of this form are left out.
@@ -445,6 +449,18 @@ mod tests {
         assert_eq!(
             drained[0].state().unwrap().message,
             "no node of the partition batch works now: they are down* and drained"
+        );
+    }
+
+    #[test]
+    fn what_to_name_is_told() {
+        let partitions = read(SINFO);
+        let told = |what, count| known(what, &partitions[..count], "--partition");
+        assert_eq!(told("one", 2), "name one, with --partition: batch and cpu");
+        assert_eq!(told("another", 1), "name another, with --partition: batch");
+        assert_eq!(
+            told("another", 0),
+            "sinfo lists none to you: ask the site which one is yours"
         );
     }
 

@@ -1,6 +1,6 @@
 //! The report as CSV.
 
-use std::fmt::{Display, Write};
+use std::fmt::{self, Display, Write};
 
 use super::{Report, table};
 use crate::percentile::Percentile;
@@ -43,20 +43,10 @@ impl Rows {
             .expect("memory takes all");
     }
 
-    /// A text of others, in which no tab or line break is left. One that a spreadsheet would take for a formula gets the mark of
-    /// a text in front.
+    /// A text of others, in which no tab or line break is left.
     fn text_cell(&mut self, text: Option<&str>) {
         let text = text.map(plain).unwrap_or_default();
-        // Programs leave out blanks in front, and take letters of full width for the usual ones.
-        let mark = if text
-            .trim_start()
-            .starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
-        {
-            "'"
-        } else {
-            ""
-        };
-        self.cell(Some(format_args!("{mark}{text}")));
+        self.cell(Some(NoFormula(&text)));
     }
 
     fn cells(&mut self, values: impl IntoIterator<Item: Display>) {
@@ -98,6 +88,27 @@ impl Rows {
     fn job_cells(&mut self, point: Option<&Point>) {
         self.text_cell(point.and_then(Point::run).map(RunId::as_str));
         self.text_cell(point.map(|point| point.path().as_str()));
+    }
+}
+
+/// A text that a spreadsheet takes for no formula: what it could take for one gets the mark of a text in front.
+struct NoFormula<'a>(&'a str);
+
+impl Display for NoFormula<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Where a comma stands in numbers, a cell ends at a semicolon.
+        for (index, part) in self.0.split(';').enumerate() {
+            if index > 0 {
+                f.write_char(';')?;
+            }
+            // Programs leave out blanks and quotes in front, and take letters of full width for the usual ones.
+            let start = part.trim_start_matches(|c: char| c.is_whitespace() || c == '"');
+            if start.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']) {
+                f.write_char('\'')?;
+            }
+            f.write_str(part)?;
+        }
+        Ok(())
     }
 }
 
@@ -235,4 +246,22 @@ fn changes(comparison: &Comparison<'_>, statistic: Statistic) -> String {
         rows.end_row();
     }
     rows.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NoFormula;
+
+    #[test]
+    fn a_formula_behind_a_semicolon_is_marked() {
+        for (text, expected) in [
+            ("chat;x=1", "chat;x=1"),
+            ("=1+1", "'=1+1"),
+            ("c;=1+1", "c;'=1+1"),
+            ("c; +1;@A;", "c;' +1;'@A;"),
+            ("c;\"\"=1+1", "c;'\"\"=1+1"),
+        ] {
+            assert_eq!(NoFormula(text).to_string(), expected);
+        }
+    }
 }

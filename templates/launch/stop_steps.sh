@@ -27,18 +27,22 @@ only_removes() {
 }
 # stop_steps KIND SECONDS PID...: gently, and then not.
 stop_steps() {
-  local pids=("${@:3}") number killed=()
+  local pids=("${@:3}") number killed end=$((SECONDS + $2))
   ! ends_within 0 "${pids[@]}" || return 0
   signal_steps "$1"
-  ! ends_within "$2" "${pids[@]}" || return 0
-  for number in "${!pids[@]}"; do
-    ! at_work "${pids[number]}" || only_removes "$1" "$number" || killed+=("${pids[number]}")
+  until ends_within 1 "${pids[@]}"; do
+    killed=()
+    for number in "${!pids[@]}"; do
+      ! at_work "${pids[number]}" || only_removes "$1" "$number" || killed+=("${pids[number]}")
+    done
+    ((${#killed[@]} > 0)) || return 0
+    ((SECONDS >= end)) || continue
+    say "the $1 step did not end by itself within $2 s"
+    kill -TERM "${killed[@]}" 2>/dev/null
+    # The wait takes bash's own word about the kill out of the log.
+    ends_within 5 "${killed[@]}" || { kill -KILL "${killed[@]}" && wait "${killed[@]}"; } 2>/dev/null
+    return
   done
-  ((${#killed[@]} > 0)) || return 0
-  say "the $1 step did not end by itself within $2 s"
-  kill -TERM "${killed[@]}" 2>/dev/null
-  # The wait takes bash's own word about the kill out of the log.
-  ends_within 5 "${killed[@]}" || { kill -KILL "${killed[@]}" && wait "${killed[@]}"; } 2>/dev/null
 }
 # client_end NUMBER: in REPLIES, the cause of the end of a client that is no more at work, and its exit code.
 client_end() {

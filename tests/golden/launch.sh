@@ -736,7 +736,7 @@ own_part=
 export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
 # The user's home is not in the container, and tools want to write to theirs. It may be another by the end.
 own_home=$(mktemp -d)
-export HOME=$own_home
+export HOME=$own_home TMPDIR=$own_home
 # keep NAME LINE...: this client's file of that name has these lines, whole or not at all.
 keep() { { printf '%s\n' "${@:2}" >"$run/$1.$replica.part" && mv -T -- "$run/$1.$replica"{.part,}; } 2>/dev/null || true; }
 # The tool of the next point may be there already: see "The gate".
@@ -1001,8 +1001,11 @@ awk -v left="$NIM_SLURM_PROMPTS" -v seed="$NIM_SLURM_SEED" -v letters="$(printf 
     left -= sub(/^ *"content": "( *[^ ]* [^ ]* [^ ]* )?/, own)
     print
   }
-  END { exit left != 0 }' <"${inputs-}" >"$inputs.part" && mv -- "$inputs"{.part,} ||
-  { echo "error: not each of $NIM_SLURM_PROMPTS prompts in ${inputs-no file} got a beginning of its own" >&2 && exit 1; }
+  END { exit left != 0 }' <"${inputs-}" >"$inputs.part" && mv -- "$inputs"{.part,} || {
+  echo "error: not each of $NIM_SLURM_PROMPTS prompts in ${inputs-no file} got a beginning of its own; is space left?" >&2
+  rm -f -- "${inputs-}"{,.part}
+  exit 1
+}
 until [[ -e $NIM_SLURM_GATE/open ]]; do [[ -d $NIM_SLURM_GATE ]] && sleep 0.1 || exit; done
 PATH=${PATH/"${NIM_SLURM_GATE%/*}:"/} began=$SECONDS
 perf_analyzer "$@" || exit
@@ -1011,13 +1014,11 @@ GATE
 chmod +x "$gates/perf_analyzer"
 # and AIPerf where it starts its load.
 [[ -z ${aiperf_gate-} ]] || printf '%s' "$aiperf_gate" >"$gates/sitecustomize.py"
-# Slurm's word to stop comes to all processes at once: a tool that has measured still evaluates.
-printf '%s\n' 'trap "" TERM' 'exec "$@"' >"$gates/go_on"
 declare -A facts=()
 # start_tool FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED: the tool of this point, which
 # waits unless it is the present one.
 start_tool() {
-  local part=$run/$1$own_part gate
+  local part=$run/$1$own_part gate output
   # Of a point that was begun before, what is left is no part of this result.
   { gate=$(mktemp -d "$gates/XXXXXX") && rm -rf -- "$part" && mkdir -p "$part"; } || { stop_if_full && exit 1; }
   next_folder=$1 next_gate=$gate
@@ -1026,11 +1027,19 @@ start_tool() {
   facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5
     [requests]=$6 [prompts]=$7 [seed]=$8)
   fill "${client_command[@]}"
-  # timeout leads a process group of its own. The point's time begins at the gate; 0 is no time at all to busybox.
-  NIM_SLURM_GATE=$gate NIM_SLURM_PROMPTS=$7 NIM_SLURM_SEED=$8 PATH=$gates:$PATH \
-    PYTHONPATH=$gates${PYTHONPATH:+:$PYTHONPATH} timeout -k 10 99999999 bash "$gates/go_on" "${REPLIES[@]}" \
-    > >(until [[ -e $gate/open ]]; do [[ -d $gate ]] && sleep 0.1 || exit 0; done && exec tee "$gate/log") 2>&1 &
+  exec {output}> >(until [[ -e $gate/open ]]; do [[ -d $gate ]] && sleep 0.1 || exit 0; done && exec tee "$gate/log")
+  # A process group of its own, so that nothing that it started outlives it.
+  set -m
+  {
+    # Slurm's word to stop comes to all processes at once: a tool that has measured still evaluates.
+    trap '' TERM
+    export NIM_SLURM_GATE=$gate NIM_SLURM_PROMPTS=$7 NIM_SLURM_SEED=$8
+    export PATH=$gates:$PATH PYTHONPATH=$gates${PYTHONPATH:+:$PYTHONPATH}
+    exec "${REPLIES[@]}"
+  } </dev/null >&"$output" 2>&1 {output}>&- &
   next_pid=$!
+  set +m
+  exec {output}>&-
 }
 open_gate() { : >"$next_gate/open" || { stop_if_full && exit 1; }; }
 # start_next: the tool of the next point that is not finished, where that is this client's for sure.
@@ -1054,8 +1063,8 @@ watch_server() {
 }
 
 tool_pid='' watcher='' began=0 current='' gate='' limit='' late='' stopping=
-# Of the point whose tool evaluates, what settle needs to know.
-old=() failed=0 kinds=() broken=
+# Of the point whose tool evaluates, and of the one whose requests have just ended, what settle needs to know.
+old=() measured=() failed=0 kinds=() broken=
 # runs PID [LIMIT]: true while it does; one that does at LIMIT, in $SECONDS, is killed with its group.
 runs() {
   [[ -z ${2-} ]] || ((SECONDS < $2)) || { late+=" $1 " && kill -KILL -- "-$1" "$1" && wait "$1"; }
@@ -1063,20 +1072,22 @@ runs() {
 } 2>/dev/null
 # It leaves no results in any case. The warm-up has no group, and ends with the step.
 stop_tool() { { kill -KILL -- "-$tool_pid" "$tool_pid" && wait "$tool_pid"; } 2>/dev/null || true; }
-# launch.sh moves what the point left.
+# interrupted FOLDER: launch.sh moves what the point left. On another server it may have failed before.
+interrupted() { grep -qsF -- "$1|failed|" "$run/points" || record "$1" interrupted '' ''; }
 on_signal() {
-  local tries=20 folder
+  local tries=20
   trap '' TERM INT
   say "stopping: a signal came"
   stopping=signal
   [[ -z $watcher ]] || kill -KILL -- "-$watcher" 2>/dev/null || true
-  [[ -z $tool_pid ]] || stop_tool
-  # All of it is measured; launch.sh waits for 5 s.
-  while ((parts == 0 && ${#old[@]} > 1 && tries-- > 0)); do { settle && sleep 0.2; } || true; done
-  # On another server it may have failed before.
-  for folder in "${old[@]:0:1}" $current; do
-    grep -qsF -- "$folder|failed|" "$run/points" || record "$folder" interrupted '' ''
+  [[ -z $tool_pid || ${#measured[@]} -gt 0 ]] || stop_tool
+  # All requests of these have their answers; launch.sh waits for 5 s.
+  while ((parts == 0 && ${#old[@]} + ${#measured[@]} > 0 && tries-- > 0)); do
+    ((${#old[@]} > 0)) || { old=("${measured[@]}") measured=() current='' && continue; }
+    { settle && sleep 0.2; } || true
   done
+  ((${#old[@]} == 0)) || interrupted "${old[0]}"
+  [[ -z $current ]] || interrupted "$current"
   end_with client_stopped
 }
 
@@ -1128,7 +1139,7 @@ watch() {
 
 # measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED WORK
 measure() {
-  local folder=$1 before warm_time figures='null null' problem=
+  local folder=$1 before warm warm_time problem=
   began=$SECONDS current=$folder gate='' limit=
   warm_up "$3" "$4" "$5" "$8" &
   tool_pid=$!
@@ -1144,11 +1155,12 @@ measure() {
     if [[ $next_folder == "$folder" ]] && runs "$next_pid"; then open_gate; else drop_next && start_tool "${@:1:8}"; fi
     tool_pid=$next_pid gate=$next_gate limit=$((SECONDS + point_timeout)) next_pid='' next_number=$((next_number + 1))
     watch
-    cache_use "$before" "$(ask_counters)"
-    figures=$REPLY
   fi
+  warm=$(<"$run/warm.$replica") || stop_if_full
+  measured=("$folder" "$2" "$4" "$6" "$9" "$began" "$warm_time" "${warm:-0} null null" "$problem" "$gate" "$tool_pid" "$limit")
+  [[ -n $problem ]] || { cache_use "$before" "$(ask_counters)" && measured[7]="${warm:-0} $REPLY"; }
   finish
-  old=("$folder" "$2" "$4" "$6" "$9" "$began" "$warm_time" "$(<"$run/warm.$replica") $figures" "$problem" "$gate" "$tool_pid" "$limit")
+  old=("${measured[@]}") measured=()
   if runs "$tool_pid"; then
     keep evaluates "$folder"
     renice -n 19 -g "$tool_pid" >/dev/null 2>&1 || true
@@ -1178,7 +1190,7 @@ settle() {
     ((status == 0)) || sleep 0.5 || true
     kill -KILL -- "-$pid" 2>/dev/null || true
     # The signal came to the tool, too: that is no failure.
-    [[ $status == 0 || $stopping != signal ]] || { old=("$folder") && return; }
+    [[ $status == 0 || $stopping != signal ]] || { old=() && interrupted "$folder" && return; }
     case $status in
       0) { { is_own || ! reason=$answer; } && { [[ $tool == aiperf || -e $gates/known ]] ||
         ! reason="$tool_name did not take perf_analyzer from PATH, so prompts may repeat"; } &&
@@ -1201,6 +1213,8 @@ settle() {
     said=${said#*|}
     all+=${said%%|*}$'\n' reason=${reason:-${said#*|}}
   done
+  # A signal here would lose the point. launch.sh ends what does not hear it.
+  trap '' TERM INT
   old=()
   rm -f -- "$run/evaluates.$replica"
   # Only a valid result gets the final name.
@@ -1211,6 +1225,7 @@ settle() {
     record "$folder" $state $seconds "$detail" "$all"
     [[ $state == finished ]] || { stop_if_full && put_down failed "$folder"; } || stop_if_full
   fi
+  [[ $stopping == signal ]] || trap on_signal TERM INT
   kinds+=("$kind")
   if [[ -z $reason ]]; then
     learn "$2" "$5" $seconds $((busy > 0 ? busy + 1000 * $7 : 0))
@@ -1233,10 +1248,10 @@ main() {
   local point use_case isl osl concurrency requests prompts seed work folder needed time_left number=0 left=0
   local absent='' command
   # Own lines may have used these names.
-  old=() failed=0 kinds=() broken=''
+  old=() measured=() failed=0 kinds=() broken=''
   trap on_signal TERM INT
   trap 'say "error: line $LINENO of the client failed" >&2' ERR
-  for command in "$tool" curl timeout awk find df; do
+  for command in "$tool" curl awk find df; do
     command -v "$command" >/dev/null || absent+=", $command"
   done
   [[ $tokenizer_path != /* || -e $tokenizer_path ]] || absent+=", the tokenizer $tokenizer_path (in its image, or under a mount)"
@@ -1320,18 +1335,22 @@ only_removes() {
 }
 # stop_steps KIND SECONDS PID...: gently, and then not.
 stop_steps() {
-  local pids=("${@:3}") number killed=()
+  local pids=("${@:3}") number killed end=$((SECONDS + $2))
   ! ends_within 0 "${pids[@]}" || return 0
   signal_steps "$1"
-  ! ends_within "$2" "${pids[@]}" || return 0
-  for number in "${!pids[@]}"; do
-    ! at_work "${pids[number]}" || only_removes "$1" "$number" || killed+=("${pids[number]}")
+  until ends_within 1 "${pids[@]}"; do
+    killed=()
+    for number in "${!pids[@]}"; do
+      ! at_work "${pids[number]}" || only_removes "$1" "$number" || killed+=("${pids[number]}")
+    done
+    ((${#killed[@]} > 0)) || return 0
+    ((SECONDS >= end)) || continue
+    say "the $1 step did not end by itself within $2 s"
+    kill -TERM "${killed[@]}" 2>/dev/null
+    # The wait takes bash's own word about the kill out of the log.
+    ends_within 5 "${killed[@]}" || { kill -KILL "${killed[@]}" && wait "${killed[@]}"; } 2>/dev/null
+    return
   done
-  ((${#killed[@]} > 0)) || return 0
-  say "the $1 step did not end by itself within $2 s"
-  kill -TERM "${killed[@]}" 2>/dev/null
-  # The wait takes bash's own word about the kill out of the log.
-  ends_within 5 "${killed[@]}" || { kill -KILL "${killed[@]}" && wait "${killed[@]}"; } 2>/dev/null
 }
 # client_end NUMBER: in REPLIES, the cause of the end of a client that is no more at work, and its exit code.
 client_end() {

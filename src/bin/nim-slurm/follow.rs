@@ -11,11 +11,14 @@ use nim_slurm::{
 };
 
 use crate::inputs::Inputs;
-use crate::output::{Failure, input, other, print, program, tell};
+use crate::output::{Failure, input, is_reader_gone, other, print, program, tell};
 use crate::reattach::Reattach;
 use crate::view::View;
 
 /// Show how far a launch job is until it ends; Ctrl-C leaves it alone
+///
+/// What matters is the stage path, where the job's results are: give it as it was given when the job was submitted, by
+/// --settings, --stage-path or STAGE_PATH, and the same recipe.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// The launch job, as sbatch named it: 4711, or 4711_3 for a task of an array
@@ -57,6 +60,9 @@ pub(crate) fn follow(
                     break progress;
                 }
                 reattach.set(follower.earlier_jobs(), launch);
+                if is_reader_gone() {
+                    return Ok(());
+                }
             }
             Err(error @ StatusError::Unreachable { .. }) => {
                 view.print_once(&format!("{error}; it is asked again"))?;

@@ -33,7 +33,8 @@ use crate::output::{Failure, OutputFlags};
 /// A recipe says what is run, settings say where. Each option of sbatch is taken from the flags, else from sbatch's own
 /// variables (SBATCH_PARTITION, ...), else from the settings file, else from the recipe.
 ///
-/// Exit code: 0 on success, 2 on bad input, 1 on anything else. Results go to stdout, all else to stderr.
+/// Exit code: 0 on success, 2 on bad input, 141 when nobody reads on, 1 on anything else. Results go to stdout, all
+/// else to stderr.
 #[derive(Parser)]
 #[command(
     name = "nim-slurm",
@@ -75,6 +76,8 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     output::set(arguments.output);
     match run(&arguments.command) {
+        // As a program that SIGPIPE ended: not 0, which would say that a job that was followed ended well.
+        Ok(_) if output::is_reader_gone() => ExitCode::from(141),
         Ok(code) => code,
         Err(failure) => failure.report(),
     }

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, ColorChoice};
 use nim_slurm::{plain, shell_word};
@@ -118,6 +119,14 @@ impl Failure {
     }
 }
 
+/// Whether nobody reads stdout any more.
+static IS_READER_GONE: AtomicBool = AtomicBool::new(false);
+
+/// Whether nobody reads stdout any more, as behind `| head -1`: what is begun is ended, and nothing is waited for.
+pub(crate) fn is_reader_gone() -> bool {
+    IS_READER_GONE.load(Ordering::Relaxed)
+}
+
 /// Prints to stdout; a reader that has gone away is no failure of ours to shout about.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
@@ -125,8 +134,11 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush())
     {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(other(error)),
-        _ => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            IS_READER_GONE.store(true, Ordering::Relaxed);
+            Ok(())
+        }
+        printed => printed.map_err(other),
     }
 }
 

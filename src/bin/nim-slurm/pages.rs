@@ -45,7 +45,9 @@ pub(crate) fn completions(arguments: &Completions) -> Result<(), Failure> {
     let mut text = Vec::new();
     let mut program = crate::Arguments::command();
     clap_complete::generate(arguments.shell, &mut program, NAME, &mut text);
-    print(&String::from_utf8_lossy(&text))
+    let text = String::from_utf8_lossy(&text);
+    // clap_complete takes the hyphen for one before a command in half of what it writes for bash.
+    print(&text.replace("nim__subcmd__slurm", "nim__slurm"))
 }
 
 pub(crate) fn man(arguments: &Man) -> Result<(), Failure> {

@@ -96,7 +96,7 @@ impl SubmittedJobs {
 }
 
 /// What comes back to a launch job.
-fn command_to_come_back(launch: &SubmittedJob, inputs: &str) -> String {
+pub(crate) fn command_to_come_back(launch: &SubmittedJob, inputs: &str) -> String {
     let stage_path = match exported_stage_path() {
         Some(path) => format!("STAGE_PATH={} ", shell_word(&path)),
         None => String::new(),

@@ -93,10 +93,46 @@ pub(crate) fn write(
     folder: &Utf8Path,
     say: impl Fn(&str) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    refuse_what_others_change(folder)?;
     for script in ScriptKind::ALL.map(|kind| plan.script(kind)) {
         let written = script.write_to(folder).map_err(other)?;
         say(&describe(&script, &written))?;
     }
+    // It may have been made by another meanwhile.
+    refuse_what_others_change(folder)
+}
+
+/// Who can change the folder can exchange the scripts before they run.
+#[cfg(unix)]
+fn refuse_what_others_change(folder: &Utf8Path) -> Result<(), Failure> {
+    use std::fs::Metadata;
+    use std::os::unix::fs::MetadataExt;
+
+    let user = std::fs::metadata("/proc/self").map(|own| own.uid());
+    let is_of_another = |there: &Metadata| {
+        let owner = there.uid();
+        owner != 0 && user.as_ref().is_ok_and(|user| *user != owner)
+    };
+    let link = std::fs::symlink_metadata(folder);
+    let there = std::fs::metadata(folder);
+    let problem = if let Some(other) = link.iter().chain(&there).find(|own| is_of_another(own)) {
+        format!(
+            "{folder} belongs to another user (uid {}), who could change the scripts there: name another folder",
+            other.uid()
+        )
+    } else if there.is_ok_and(|there| there.is_dir() && there.mode() & 0o002 != 0) {
+        format!(
+            "every user may write to {folder}, and so change the scripts there: name another folder, or type chmod go-w {}",
+            shell_word(folder.as_str())
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Failure::Input(problem.into()))
+}
+
+#[cfg(not(unix))]
+fn refuse_what_others_change(_: &Utf8Path) -> Result<(), Failure> {
     Ok(())
 }
 

@@ -58,11 +58,9 @@ fn fields(record: &JobRecord) -> Vec<(String, Value)> {
         fields.extend(value.map(|value| (name.to_owned(), value)));
     };
     let jobs: Vec<_> = record.waits_for.iter().map(ToString::to_string).collect();
-    add("job", Some(number(&record.id)));
-    add(
-        "array",
-        record.array.as_ref().map(|(array, _)| number(array)),
-    );
+    // As text, like each task of an array: 4711_3.
+    add("job", text(Some(&record.id)));
+    add("array", text(record.array.as_ref().map(|(array, _)| array)));
     add("task", text(record.array.as_ref().map(|(_, task)| task)));
     add("state", text(Some(record.state.as_str())));
     add("reason", text(record.reason.as_ref()));
@@ -85,12 +83,6 @@ fn fields(record: &JobRecord) -> Vec<(String, Value)> {
 
 fn text(value: Option<impl ToString>) -> Option<Value> {
     value.map(|value| plain(&value.to_string()).into_owned().into())
-}
-
-/// A job's number, which JSON has as one.
-fn number(id: &impl ToString) -> Value {
-    let text = id.to_string();
-    text.parse::<u64>().map_or(Value::String(text), Value::from)
 }
 
 fn seconds(time: SystemTime) -> Value {

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::follow::follow;
 use crate::inputs::Inputs;
 use crate::output::{Failure, note, other, print, print_json, program, tell};
-use crate::reattach::{Reattach, command_to_cancel};
+use crate::reattach::{Reattach, command_to_cancel, command_to_come_back};
 use crate::render::{Folder, note_all, write};
 
 /// Write the scripts, then submit setup.sh, and launch.sh to follow when it ends well
@@ -70,11 +70,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             shell_word(models.as_str())
         ))?;
     }
+    let launch = launch(&submitted);
     if arguments.follow {
-        follow(&plan, launch(&submitted), Some(&submitted), &reattach)
-    } else {
-        Ok(())
+        return follow(&plan, launch, Some(&submitted), &reattach);
     }
+    let command = command_to_come_back(launch, &inputs.words().join(" "));
+    print(&format!("to follow it:\n  {command}\n"))
 }
 
 /// The jobs that launch waits for.
