@@ -308,9 +308,8 @@ start_tool() {
   {
     # Slurm's word to stop comes to all processes at once: a tool that has measured still evaluates.
     trap '' TERM
-    export NIM_SLURM_GATE=$gate NIM_SLURM_PROMPTS=$7 NIM_SLURM_SEED=$8
-    export PATH=$gates:$PATH PYTHONPATH=$gates${PYTHONPATH:+:$PYTHONPATH}
-    exec "${REPLIES[@]}"
+    NIM_SLURM_GATE=$gate NIM_SLURM_PROMPTS=$7 NIM_SLURM_SEED=$8 PATH=$gates:$PATH \
+      PYTHONPATH=$gates${PYTHONPATH:+:$PYTHONPATH} exec "${REPLIES[@]}"
   } </dev/null >&"$output" 2>&1 {output}>&- &
   next_pid=$!
   set +m
