@@ -182,6 +182,27 @@ fn the_job_s_own_word_holds_where_slurm_cannot_tell() {
         .assert(1, &[], &["error: launch ended with 3: because"]);
 }
 
+/// Others may write to the folder of results.
+#[test]
+fn a_manifest_makes_no_failed_job_succeed() {
+    let site = Site::new();
+    site.scontrol_reads_files();
+    site.write("stage/results/run_7.json", &Site::manifest(0, "0", "", ""));
+    for (state, code, told) in [
+        ("FAILED", 3, "error: launch ended with 3: "),
+        ("CANCELLED", 0, "error: Slurm ended launch: "),
+        ("TIMEOUT", 0, "error: Slurm ended launch: "),
+    ] {
+        let job = site.job(7, state, "(null)", "launch.sh", code);
+        site.write("job_7", &job);
+        site.run(&["follow", "7"]).assert(1, &[], &[told]);
+    }
+    let job = site.job(7, "COMPLETED", "(null)", "launch.sh", 0);
+    site.write("job_7", &job);
+    site.run(&["follow", "7"])
+        .assert(0, &["launch ended with 0: "], &[]);
+}
+
 #[test]
 fn a_job_that_never_was() {
     let site = Site::new();

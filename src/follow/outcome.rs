@@ -129,7 +129,10 @@ pub(super) fn of(
             advice: Vec::new(),
         });
     }
+    // Others may write to the folder of results: they make no job succeed that Slurm saw fail.
+    let may_succeed = record.is_none_or(|record| record.state == JobState::Completed);
     let exit_code = manifest.and_then(|manifest| manifest.exit_code);
+    let exit_code = exit_code.filter(|code| *code != 0 || may_succeed);
     let code = exit_code.or_else(|| exit_code_of_script(record?));
     Some(match (code, manifest) {
         (Some(0), None) => not_a_launch_job(files),

@@ -10,7 +10,7 @@ show_cause() {
   LC_ALL=C timeout 60 cut -b -4000 -- "$1" | LC_ALL=C grep -naiE \
     'error|exception|critical|fatal|fault|fail|kill|oom|out of|cuda|nccl|denied|quota|no such|not found|dumped|abort|in use|can.?not|could not|unable|exited|what\(|illegal|terminate|\[E\]' |
     LC_ALL=C grep -av '^[0-9]*:.\{0,40\}\(INFO\|DEBUG\)[ :]' | head -n 50000 | plain |
-    LC_ALL=C awk -F : -v earlier="${earlier_lines[$1]:-0}" '
+    LC_ALL=C timeout 60 awk -F : -v earlier="${earlier_lines[$1]:-0}" '
     function keep(kind,   key) {
       key = kind substr(text, 1, 200)
       gsub(/[0-9]+/, "0", key)

@@ -321,11 +321,12 @@ runs=("$job_id")
 IFS=, read -r -a resumed <<<"${RESUME_JOB_ID:-${default_resume_job_id-}}"
 for id in "${resumed[@]}"; do
   # Slurm's commands write 4711_3.
-  id=${id/_/-} found=${#runs[@]}
+  id=${id/_/-} found=${#runs[@]} manifests=0
   [[ -n $id && $id != "$job_id" ]] || continue
   for left in "$results/run_$id"{,-*}.json; do
     # Others may write here, and a name may have anything in it.
     [[ -f $left && $left =~ /run_([0-9]+(-[0-9]+)?)\.json$ ]] || continue
+    ((manifests++ < 1000)) || { say "of job $id, only the first 1,000 manifests count" && break; }
     runs+=("${BASH_REMATCH[1]}")
     IFS=, read -r -a earlier < <(text_of "$left" | sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' | tr -cd '0-9,-' | head -c 4000) || true
     runs+=("${earlier[@]}")
@@ -336,6 +337,8 @@ for id in "${resumed[@]}"; do
     missing "results of job $id, which RESUME_JOB_ID names: $results/run_$id.json"
   fi
 done
+# Each of them once: points are looked for in all.
+mapfile -t runs < <(printf '%s\n' "${runs[@]}" | awk '!seen[$0]++' | head -n 2000)
 readonly runs
 
 for ((number = port; number < port + replicas; number++)); do
@@ -1372,7 +1375,7 @@ show_cause() {
   LC_ALL=C timeout 60 cut -b -4000 -- "$1" | LC_ALL=C grep -naiE \
     'error|exception|critical|fatal|fault|fail|kill|oom|out of|cuda|nccl|denied|quota|no such|not found|dumped|abort|in use|can.?not|could not|unable|exited|what\(|illegal|terminate|\[E\]' |
     LC_ALL=C grep -av '^[0-9]*:.\{0,40\}\(INFO\|DEBUG\)[ :]' | head -n 50000 | plain |
-    LC_ALL=C awk -F : -v earlier="${earlier_lines[$1]:-0}" '
+    LC_ALL=C timeout 60 awk -F : -v earlier="${earlier_lines[$1]:-0}" '
     function keep(kind,   key) {
       key = kind substr(text, 1, 200)
       gsub(/[0-9]+/, "0", key)
