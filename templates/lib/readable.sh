@@ -9,14 +9,11 @@ check_readable() {
     [[ -x $folder || ! -d $folder ]] || hidden=${hidden:-$folder}
   done <<<"$path/"
   if [[ -n $hidden ]]; then
-    # A link may lead to a name with anything in it.
-    name=${hidden//[^ -~]/?}
-    missing "permission to search $name: ask $(stat -c %U -- "$hidden"), its owner, for chmod a+x $name"
+    missing "permission to search $hidden: ask $(stat -c %U -- "$hidden"), its owner, for chmod a+x $hidden"
     return 1
   fi
   hidden=$(find "$path" ! -type l \( ! -readable -o -type d ! -executable \) -print -quit 2>/dev/null) || true
   [[ -n $hidden ]] || return 0
-  name=${path//[^ -~]/?}
-  missing "permission to read $name: ask $(stat -c %U -- "$hidden"), its owner, for chmod -R a+rX $name"
+  missing "permission to read $path: ask $(stat -c %U -- "$hidden"), its owner, for chmod -R a+rX $path"
   return 1
 }
