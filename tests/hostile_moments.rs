@@ -102,6 +102,19 @@ fn store_points_with(folder: &TempDir, before: &str, client: &str) -> String {
     bash(folder, &program)
 }
 
+/// What stores a point.
+const STORING: [&str; 9] = [
+    "say",
+    "put",
+    "set_aside",
+    "make_room",
+    "in_run",
+    "in_time",
+    "copy_point",
+    "store",
+    "store_points",
+];
+
 /// What a client does to its folder once it has been read is in no result: it has other files.
 #[test]
 fn a_client_keeps_nothing_of_a_stored_point() {
@@ -132,18 +145,7 @@ fn a_client_keeps_nothing_of_a_stored_point() {
 #[test]
 fn too_much_is_not_stored() {
     let launch = script(ScriptKind::Launch);
-    let names = [
-        "say",
-        "put",
-        "set_aside",
-        "make_room",
-        "in_run",
-        "in_time",
-        "copy_point",
-        "store",
-        "store_points",
-    ];
-    let own = functions(&launch, &names);
+    let own = functions(&launch, &STORING);
     let run = |own: &str, client: &str| {
         let folder = tempfile::tempdir().unwrap();
         let program = format!(
@@ -219,17 +221,6 @@ fn too_much_is_not_stored() {
 #[test]
 fn a_signal_does_not_wait_for_a_copy() {
     let launch = script(ScriptKind::Launch);
-    let names = [
-        "say",
-        "put",
-        "set_aside",
-        "make_room",
-        "in_run",
-        "in_time",
-        "copy_point",
-        "store",
-        "store_points",
-    ];
     let program = format!(
         "set -Eeuo pipefail
         {}{}
@@ -248,7 +239,7 @@ fn a_signal_does_not_wait_for_a_copy() {
         store_points all 2>&1
         echo \"$((SECONDS < 10))\"
         ls results",
-        functions(&launch, &names),
+        functions(&launch, &STORING),
         lines(&launch, "# A signal that comes just before a wait", "}"),
     );
     let folder = tempfile::tempdir().unwrap();
@@ -355,17 +346,6 @@ fn a_silent_client_has_a_log() {
 #[test]
 fn points_are_stored_by_their_names() {
     let launch = script(ScriptKind::Launch);
-    let names = [
-        "say",
-        "put",
-        "set_aside",
-        "make_room",
-        "in_run",
-        "in_time",
-        "copy_point",
-        "store",
-        "store_points",
-    ];
     let program = format!(
         "set -Eeufo pipefail
         {}
@@ -377,7 +357,7 @@ fn points_are_stored_by_their_names() {
         look_up() {{ REPLIES=(interrupted); }}
         store_points >/dev/null; store_points all >/dev/null
         ls -d results/p_7 results/failed_7/q_7 results/interrupted_7/r_7",
-        functions(&launch, &names)
+        functions(&launch, &STORING)
     );
     let said = bash(&tempfile::tempdir().unwrap(), &program);
     assert_eq!(
