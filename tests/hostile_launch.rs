@@ -465,7 +465,7 @@ fn steps_get_the_secrets_that_they_need() {
     let script = default_launch();
     let keep = ["is_secret", "keep_secrets"].map(|name| function(&script, name));
     let keep = keep.join("\n");
-    let variables = [
+    let mut variables = vec![
         ("HF_TOKEN", "canary"),
         ("NGC_API_KEY", "kept"),
         ("GITHUB_TOKEN", "canary"),
@@ -489,16 +489,23 @@ fn steps_get_the_secrets_that_they_need() {
         "readonly secrets=(NGC_API_KEY HF_TOKEN OWN) server_secrets=(OF_A_RECIPE)\n{keep}\n\
          keep_secrets NGC_API_KEY\nenv"
     );
-    let (_, words) = bash(&folder, &program, &variables);
-    assert!(!words.contains("canary"), "{words}");
-    for kept in [
-        "NGC_API_KEY=kept",
-        "HTTP_PROXY=http://proxy:1",
-        "TOKENIZERS_PARALLELISM=true",
-        "NCCL_IB_PKEY=0x1",
-        "LOGIN_BYPASS=1",
-    ] {
-        assert!(words.contains(kept), "{kept}: {words}");
+    // A Turkish i becomes a capital letter of its own.
+    let turkish = "localedef -i tr_TR -f UTF-8 \"$FOLDER/tr\" && export LC_ALL=tr && \
+                   declare -u word=i && [[ $word != I ]] || exit 9\n";
+    variables.push(("LOCPATH", folder.path().to_str().unwrap()));
+    for before in ["", turkish] {
+        let (code, words) = bash(&folder, &format!("{before}{program}"), &variables);
+        assert_eq!(code, Some(0), "{words}");
+        assert!(!words.contains("canary"), "{words}");
+        for kept in [
+            "NGC_API_KEY=kept",
+            "HTTP_PROXY=http://proxy:1",
+            "TOKENIZERS_PARALLELISM=true",
+            "NCCL_IB_PKEY=0x1",
+            "LOGIN_BYPASS=1",
+        ] {
+            assert!(words.contains(kept), "{kept}: {words}");
+        }
     }
 }
 
@@ -1221,6 +1228,8 @@ fn a_model_s_folder_is_not_the_user_s_home() {
         "//tmp/.",
         "/var",
         "/var/tmp/",
+        "/var/mail",
+        "/var/spool/cron",
     ] {
         assert!(ModelPath::parse(path).is_err(), "{path}");
     }

@@ -360,8 +360,8 @@ fn hub_name(text: &str, allowed: &'static str) -> Result<(), Fault> {
 ///
 /// An absolute path without white space or any of `` , : $ ` " \ { } ``, since it is
 /// mounted in a container. A slash at the end is dropped. Not in `/boot`, `/dev`, `/etc`,
-/// `/proc`, `/run` or `/sys`, none of `/tmp`, `/var` and `/var/tmp` themselves, and without `..`: the images
-/// of the recipe see what is there.
+/// `/proc`, `/run`, `/sys`, `/var/mail` or `/var/spool`, none of `/tmp`, `/var` and `/var/tmp` themselves, and without
+/// `..`: the images of the recipe see what is there.
 ///
 /// ```
 /// use nim_slurm::recipe::ModelPath;
@@ -386,6 +386,7 @@ impl ModelPath {
             [] | ["boot" | "dev" | "etc" | "proc" | "run" | "sys", ..]
                 | ["tmp" | "var"]
                 | ["var", "tmp"]
+                | ["var", "mail" | "spool", ..]
         );
         if is_system || parts.contains(&"..") {
             return Err(Fault::rule(

@@ -44,7 +44,7 @@ store() {
   ((status == 0)) || df -P -k "$copies" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' ||
     REPLY="it has more than 16 GiB, or cannot be read or written"
   ((status < 128)) || REPLY="storing it takes too long"
-  [[ -z $(find "$copy" ! -type d ! -type f -print -quit 2>/dev/null) ]] || REPLY="it has links or devices" status=1
+  [[ -z $(in_time find "$copy" ! -type d ! -type f -print -quit) ]] || REPLY="it has links or devices" status=1
   ((status == 0)) && { [[ -z $3 ]] || put "$copy/measurement.txt" "$3"; } && mkdir -p "${2%/*}" || return
   mv -nT -- "$copy" "$2" && [[ ! -e $copy ]] || return
   [[ -z $3 ]] || unset "own[$name]"
