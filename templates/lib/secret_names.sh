@@ -1,5 +1,2 @@
-# is_secret NAME: true for a variable that is called like a secret, whatever a locale's capital letters are.
-is_secret() {
-  local LC_ALL=C
-  [[ ${1^^} =~ TOKEN(_|$)|SECRET|PASSW|PASSPHRASE|(^|[^Y])PASS$|_PWD$|CREDENTIAL|(^|[^P])KEY$ ]]
-}
+# is_secret NAME: true for a variable that is called like a secret. (A locale may have capital letters of its own.)
+is_secret() { local LC_ALL=C && [[ .${1^^} =~ TOKEN(_|$)|SECRET|PASS(W|PHRASE)|[^Y]PASS$|_PWD$|CREDENTIAL|[^P]KEY$ ]]; }

@@ -239,7 +239,7 @@ check_runtime
 # A recipe may name any folder as its model, and its images see all that is in it. Links lead to those of the system:
 # /var/run is /run, where programs of the user and of Slurm listen.
 real=$(cd -P -- "$model_path" 2>/dev/null && pwd) || real=$model_path
-[[ ! $real/ =~ ^/+((boot|dev|etc|proc|run|sys)?/|(tmp|var|var/tmp)/$) ]] ||
+[[ ! $real/ =~ ^/+((boot|dev|etc|proc|run|sys|var/(mail|spool))?/|(tmp|var|var/tmp)/$) ]] ||
   missing "a folder that is a model's: $model_path is $real, a folder of the system"
 ! grep -qF " ${real%/}/" /proc/self/mounts || missing "a folder with the model alone: something is mounted in $model_path"
 for name in "${HOME:-/}" "$stage_path"{,/logs,/results,/nim_cache,/hf_cache}; do
@@ -495,7 +495,7 @@ store() {
   ((status == 0)) || df -P -k "$copies" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' ||
     REPLY="it has more than 16 GiB, or cannot be read or written"
   ((status < 128)) || REPLY="storing it takes too long"
-  [[ -z $(find "$copy" ! -type d ! -type f -print -quit 2>/dev/null) ]] || REPLY="it has links or devices" status=1
+  [[ -z $(in_time find "$copy" ! -type d ! -type f -print -quit) ]] || REPLY="it has links or devices" status=1
   ((status == 0)) && { [[ -z $3 ]] || put "$copy/measurement.txt" "$3"; } && mkdir -p "${2%/*}" || return
   mv -nT -- "$copy" "$2" && [[ ! -e $copy ]] || return
   [[ -z $3 ]] || unset "own[$name]"
@@ -628,8 +628,8 @@ write_manifest() { put "$manifest" "$(print_manifest)"; }
 # container could submit jobs of the user.
 readonly step=(srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export="ALL${SLURM_JWT:+,SLURM_JWT=}"
   --kill-on-bad-exit=1 --wait=0 --open-mode=append)
-# is_secret NAME: true for a variable that is called like a secret.
-is_secret() { [[ ${1^^} =~ TOKEN(_|$)|SECRET|PASSW|PASSPHRASE|(^|[^Y])PASS$|_PWD$|CREDENTIAL|(^|[^P])KEY$ ]]; }
+# is_secret NAME: true for a variable that is called like a secret. (A locale may have capital letters of its own.)
+is_secret() { local LC_ALL=C && [[ .${1^^} =~ TOKEN(_|$)|SECRET|PASS(W|PHRASE)|[^Y]PASS$|_PWD$|CREDENTIAL|[^P]KEY$ ]]; }
 # keep_secrets NAME...: takes all secrets from the environment but these; an address with a password is one, too.
 keep_secrets() {
   local name

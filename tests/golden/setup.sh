@@ -255,8 +255,8 @@ save_image() {
   [[ -z $digest ]] || echo "digest=$digest"
 }
 
-# is_secret NAME: true for a variable that is called like a secret.
-is_secret() { [[ ${1^^} =~ TOKEN(_|$)|SECRET|PASSW|PASSPHRASE|(^|[^Y])PASS$|_PWD$|CREDENTIAL|(^|[^P])KEY$ ]]; }
+# is_secret NAME: true for a variable that is called like a secret. (A locale may have capital letters of its own.)
+is_secret() { local LC_ALL=C && [[ .${1^^} =~ TOKEN(_|$)|SECRET|PASS(W|PHRASE)|[^Y]PASS$|_PWD$|CREDENTIAL|[^P]KEY$ ]]; }
 # Steps get no secret of the user's but those that they are given. This shell keeps them.
 while read -r name; do
   ! is_secret "$name" || export -n "${name?}"
