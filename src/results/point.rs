@@ -9,7 +9,8 @@ use super::requests::Requests;
 use crate::slurm::RunId;
 
 /// What a folder's name says of the point in it:
-/// `MODEL_{GPUs}_{concurrency}_{use case}_{ISL}_{OSL}_{job}`.
+/// `MODEL_{GPUs}_{concurrency}_{use case}_{ISL}_{OSL}_{job}`, or, when it was measured again,
+/// `MODEL_{GPUs}_{concurrency}_{use case}_{ISL}_{OSL}_r{repeat}_{job}`.
 ///
 /// ```
 /// use nim_slurm::results::PointName;
@@ -19,6 +20,10 @@ use crate::slurm::RunId;
 /// assert!(PointName::parse("logs").is_none());
 /// assert_eq!((name.model(), name.run().as_str()), ("llama-3-70b-instruct", "4711"));
 /// assert_eq!((name.input_tokens(), name.output_tokens()), (128, 128));
+/// assert_eq!(name.repeat(), 1);
+///
+/// let again = PointName::parse("llama-3-70b-instruct_4_25_chat_128_128_r2_4711").unwrap();
+/// assert_eq!((again.model(), again.repeat()), ("llama-3-70b-instruct", 2));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PointName {
@@ -28,6 +33,7 @@ pub struct PointName {
     use_case: String,
     input_tokens: u32,
     output_tokens: u32,
+    repeat: u32,
     run: RunId,
 }
 
@@ -38,8 +44,10 @@ impl PointName {
     /// that are a date and a time are no point's: `results_2025_01_15_12_30_45`.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        let mut words = name.rsplitn(7, '_');
-        let run = RunId::parse(words.next()?).ok()?;
+        let (before, run) = name.rsplit_once('_')?;
+        let run = RunId::parse(run).ok()?;
+        let (before, repeat) = without_repeat(before);
+        let mut words = before.rsplitn(6, '_');
         let output_tokens = number(words.next()?)?;
         let input_tokens = number(words.next()?)?;
         let use_case = words.next()?;
@@ -53,6 +61,7 @@ impl PointName {
                 && time[0] < 24
                 && time[1] < 60
                 && run.numbers().0 < 60
+                && repeat == 1
         });
         (!use_case.is_empty() && !model.is_empty() && !is_date).then(|| Self {
             model: model.to_owned(),
@@ -61,6 +70,7 @@ impl PointName {
             use_case: use_case.to_owned(),
             input_tokens,
             output_tokens,
+            repeat,
             run,
         })
     }
@@ -101,11 +111,26 @@ impl PointName {
         self.output_tokens
     }
 
+    /// Which of the point's measurements it is, from 1.
+    #[must_use]
+    pub const fn repeat(&self) -> u32 {
+        self.repeat
+    }
+
     /// The job that finished the point.
     #[must_use]
     pub const fn run(&self) -> &RunId {
         &self.run
     }
+}
+
+/// Takes `_r2`, `_r3`, … from the end of a name; the first measurement has no such word.
+fn without_repeat(name: &str) -> (&str, u32) {
+    name.rsplit_once("_r")
+        .filter(|(_, digits)| !digits.starts_with('0'))
+        .and_then(|(before, digits)| Some((before, number(digits)?)))
+        .filter(|(_, repeat)| *repeat >= 2)
+        .unwrap_or((name, 1))
 }
 
 /// Digits alone: a sign or a blank makes it another name.
@@ -135,6 +160,7 @@ fn number(word: &str) -> Option<u32> {
 /// assert_eq!((point.input_tokens(), point.output_tokens()), (Some(128), Some(128)));
 /// assert_eq!((point.concurrency(), point.gpus()), (Some(25), Some(4)));
 /// assert_eq!((point.run().unwrap().as_str(), point.replica()), ("4711", None));
+/// assert_eq!(point.repeat(), 1);
 /// assert_eq!((point.tool(), point.caveat()), (Tool::GenAiPerf, None));
 /// // What was measured.
 /// assert_eq!(point.throughput().map(f64::round), Some(7142.0)); // tokens/s
@@ -162,6 +188,8 @@ pub(super) struct Asked {
     pub(super) output_tokens: Option<u32>,
     pub(super) concurrency: Option<u32>,
     pub(super) gpus: Option<u32>,
+    /// Which measurement of the point it is; 1 where nothing tells.
+    pub(super) repeat: Option<u32>,
     pub(super) run: Option<RunId>,
 }
 
@@ -174,6 +202,7 @@ impl From<&PointName> for Asked {
             output_tokens: Some(name.output_tokens),
             concurrency: Some(name.concurrency),
             gpus: Some(name.gpus),
+            repeat: Some(name.repeat),
             run: Some(name.run.clone()),
         }
     }
@@ -345,6 +374,13 @@ impl Point {
     #[must_use]
     pub const fn gpus(&self) -> Option<u32> {
         self.asked.gpus
+    }
+
+    /// Which of the point's measurements it is, from 1: what
+    /// [`Sweep::repeat`](crate::recipe::Sweep::repeat) asks for.
+    #[must_use]
+    pub fn repeat(&self) -> u32 {
+        self.asked.repeat.unwrap_or(1)
     }
 
     /// The number of the server that this is of, from 0, where several on one node
