@@ -1,6 +1,7 @@
 //! How far a launch is: from what Slurm says of it and from what it leaves on disk.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
@@ -59,11 +60,29 @@ pub struct Follower {
     tasks: Vec<FollowedTask>,
 }
 
-/// The launch job, or a task of its array.
+/// A part of a launch, with a manifest of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// A task of an array.
+    Task(usize),
+    /// A turn of a server's variant, of those that one job takes.
+    Turn(usize),
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Task(number) => write!(f, "task {number}"),
+            Self::Turn(number) => write!(f, "turn {number}"),
+        }
+    }
+}
+
+/// The launch job, or a part of it.
 #[derive(Debug, Clone)]
 struct FollowedTask {
-    /// The task's number, where the whole array is followed.
-    number: Option<u32>,
+    /// Which one, where several are followed.
+    part: Option<Part>,
     /// The folders of the points, for as long as the job has not said itself.
     planned: Vec<String>,
     files: RunFiles,
@@ -157,22 +176,13 @@ impl Follower {
     /// tasks, unless the job names one.
     #[must_use]
     pub fn new(plan: &Plan, stage_path: &StagePath, queue: Queue, launch: SubmittedJob) -> Self {
-        let tasks = match (plan.tasks(), launch.task()) {
-            (Some(tasks), None) => (0..tasks)
-                .map(|task| FollowedTask::of_task(plan, stage_path, &launch, task))
-                .collect(),
-            (Some(_), Some(task)) => vec![FollowedTask::new(
-                plan,
-                stage_path,
-                Some(task as usize),
-                &launch.in_file_names(),
-            )],
-            (None, _) => vec![FollowedTask::new(
-                plan,
-                stage_path,
-                None,
-                &launch.in_file_names(),
-            )],
+        let part = |part| FollowedTask::of_part(plan, stage_path, &launch, part);
+        let alone = |task| FollowedTask::new(plan, stage_path, task, &launch.in_file_names());
+        let tasks = match (plan.tasks(), plan.turns(), launch.task()) {
+            (Some(tasks), _, None) => (0..tasks).map(Part::Task).map(part).collect(),
+            (Some(_), _, Some(task)) => vec![alone(Some(task as usize))],
+            (None, Some(turns), _) => (0..turns).map(Part::Turn).map(part).collect(),
+            (None, None, _) => vec![alone(None)],
         };
         Self {
             queue,
@@ -277,7 +287,7 @@ impl Follower {
                     &task.files,
                 );
                 let outcome = outcome?.with_what_is_there(manifest, &progress.points, &task.files);
-                Some((task.number, outcome))
+                Some((task.part, outcome))
             });
         let outcome = outcomes.collect::<Option<Vec<_>>>().map(outcome::of_tasks);
         let manifests = || {
@@ -383,7 +393,7 @@ impl FollowedTask {
         let replicas = plan.recipe().server.replicas;
         let results = Utf8PathBuf::from(format!("{stage_path}/results"));
         Self {
-            number: None,
+            part: None,
             planned: plan.point_folders(task, job),
             files: RunFiles {
                 manifest: results.join(format!("run_{job}.json")),
@@ -397,12 +407,13 @@ impl FollowedTask {
         }
     }
 
-    /// A task of an array that is followed as a whole.
-    fn of_task(plan: &Plan, stage_path: &StagePath, array: &SubmittedJob, task: usize) -> Self {
-        let job = format!("{}-{task}", array.in_file_names());
+    /// A part of a launch that is followed as a whole.
+    fn of_part(plan: &Plan, stage_path: &StagePath, launch: &SubmittedJob, part: Part) -> Self {
+        let (Part::Task(number) | Part::Turn(number)) = part;
+        let job = format!("{}-{number}", launch.in_file_names());
         Self {
-            number: u32::try_from(task).ok(),
-            ..Self::new(plan, stage_path, Some(task), &job)
+            part: Some(part),
+            ..Self::new(plan, stage_path, Some(number), &job)
         }
     }
 
@@ -412,10 +423,13 @@ impl FollowedTask {
 
     /// What Slurm says of this task.
     fn status(&self, launch: &JobStatus) -> JobStatus {
-        let (Some(task), JobStatus::Known(records)) = (self.number, launch) else {
+        let (Some(Part::Task(task)), JobStatus::Known(records)) = (self.part, launch) else {
             return launch.clone();
         };
-        let own = records.iter().find(|record| record.is_of_task(task));
+        let task = u32::try_from(task).ok();
+        let own = records
+            .iter()
+            .find(|record| task.is_some_and(|task| record.is_of_task(task)));
         own.map_or(JobStatus::Unknown, |record| {
             JobStatus::Known(vec![record.clone()])
         })
@@ -424,8 +438,13 @@ impl FollowedTask {
     fn poll(&self, launch: &JobStatus, manifest: Option<Manifest>) -> TaskProgress {
         let status = self.status(launch);
         let record = status.record();
-        let is_running =
-            record.is_some_and(|record| !record.state.is_waiting() && !record.state.has_ended());
+        let is_turn_s = match (self.part, &manifest) {
+            (Some(Part::Turn(_)), Some(manifest)) => manifest.exit_code.is_none(),
+            (Some(Part::Turn(turn)), None) => turn == 0,
+            _ => true,
+        };
+        let is_running = is_turn_s
+            && record.is_some_and(|record| !record.state.is_waiting() && !record.state.has_ended());
         let points = point::read(&self.files, &self.planned, manifest.as_ref());
         let (server, measuring) = if is_running {
             let started = record.and_then(|record| record.started);

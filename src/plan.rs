@@ -115,8 +115,13 @@ impl Plan {
         self.recipe.task_count()
     }
 
+    /// How many turns the server's variants take in the launch job, if they do.
+    pub(crate) fn turns(&self) -> Option<usize> {
+        self.recipe.turn_count()
+    }
+
     /// The folders of the points' results, in their order, when this job measures all of
-    /// its own: those of a task, or without an array all. templates/launch/points.sh makes the
+    /// its own: those of a task or turn, or without these all. templates/launch/points.sh makes the
     /// same names.
     pub(crate) fn point_folders(&self, task: Option<usize>, job: &str) -> Vec<String> {
         let tasks = self.recipe.tasks();

@@ -38,6 +38,10 @@
 {% include "lib/model_files.sh" %}
 
 {% include "lib/fetched.sh" %}
+{%- if tasks > 0 %}
+
+{% include "launch/turns.sh" %}
+{%- endif %}
 
 say "$made_by, recipe $recipe"
 {%- include "lib/site.sh" %}

@@ -5,7 +5,7 @@ use std::fmt;
 use camino::Utf8PathBuf;
 
 use super::point::is_result;
-use super::{PointProgress, PointState, RunFiles, files};
+use super::{Part, PointProgress, PointState, RunFiles, files};
 use crate::manifest::Manifest;
 use crate::plain::plain;
 use crate::status::{JobRecord, JobState, JobStatus};
@@ -160,9 +160,9 @@ pub(super) fn of(
     })
 }
 
-/// The end of all tasks of an array, from those that each came to; of a job alone, its
+/// The end of all parts of a launch, from those that each came to; of a job alone, its
 /// own.
-pub(super) fn of_tasks(mut outcomes: Vec<(Option<u32>, LaunchOutcome)>) -> LaunchOutcome {
+pub(super) fn of_tasks(mut outcomes: Vec<(Option<Part>, LaunchOutcome)>) -> LaunchOutcome {
     if outcomes.iter().any(|(_, outcome)| !outcome.is_success()) {
         outcomes.retain(|(_, outcome)| !outcome.is_success());
     }
@@ -175,8 +175,8 @@ pub(super) fn of_tasks(mut outcomes: Vec<(Option<u32>, LaunchOutcome)>) -> Launc
     if merged.is_success() || is_of_all {
         return merged;
     }
-    let named = |task: Option<u32>, sentence: &str| match task {
-        Some(task) => format!("task {task}: {sentence}"),
+    let named = |part: Option<Part>, sentence: &str| match part {
+        Some(part) => format!("{part}: {sentence}"),
         None => sentence.to_owned(),
     };
     merged.sentence = named(task, &merged.sentence);
@@ -431,7 +431,7 @@ mod tests {
             let outcomes = outcomes.into_iter().zip(0..);
             of_tasks(
                 outcomes
-                    .map(|(outcome, task)| (Some(task), outcome))
+                    .map(|(outcome, task)| (Some(Part::Task(task)), outcome))
                     .collect(),
             )
         };

@@ -291,23 +291,22 @@ fn check_client(client: &Client, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Variants are for an array by server, and the limit is for an array.
+/// An array by server needs variants, another one cannot have them, and the limit is for an array.
 fn check_array(recipe: &Recipe, problems: &mut Vec<Problem>) {
     let (sweep, variants) = (&recipe.sweep, &recipe.server.variants);
     if let (None, Some(limit)) = (sweep.array, sweep.array_limit) {
         problems.push(Problem::LimitWithoutArray { limit });
     }
-    if (sweep.array == Some(ArrayBy::Server)) == variants.is_empty() {
-        problems.push(Problem::Variants {
-            variants: variants.len(),
-            array: match sweep.array {
-                None => "absent",
-                Some(ArrayBy::UseCase) => "\"use_case\"",
-                Some(ArrayBy::Point) => "\"point\"",
-                Some(ArrayBy::Server) => "\"server\"",
-            },
-        });
-    }
+    let array = match sweep.array {
+        Some(ArrayBy::Server) if variants.is_empty() => Some("server"),
+        Some(ArrayBy::UseCase) if !variants.is_empty() => Some("use_case"),
+        Some(ArrayBy::Point) if !variants.is_empty() => Some("point"),
+        _ => None,
+    };
+    problems.extend(array.map(|array| Problem::Variants {
+        variants: variants.len(),
+        array,
+    }));
     let names: Vec<_> = variants.iter().map(|variant| &variant.name).collect();
     if let Some(entry) = first_repeated(&names) {
         problems.push(Problem::Repeated {

@@ -296,10 +296,10 @@ pub enum Problem {
         /// The limit.
         limit: u32,
     },
-    /// Variants of the server and an array by server need each other.
+    /// An array by server without variants of the server, or another one with them.
     #[error(
-        "the recipe has {variants} server.variants, and its sweep.array is {array}: variants are for the tasks of \
-         sweep.array = \"server\", which needs at least one"
+        "the recipe has {variants} server.variants, and its sweep.array is \"{array}\": with \"server\" there must be at \
+         least one, with \"use_case\" and \"point\" none; without sweep.array, variants take turns in one job"
     )]
     Variants {
         /// Variants of the server.

@@ -130,6 +130,33 @@ fn a_task_has_all_repeats_of_its_point() {
     );
 }
 
+/// One job, so no array; a round of each variant, then the next one.
+#[test]
+fn variants_take_turns() {
+    let mut recipe = array_by(ArrayBy::Server);
+    recipe.sweep.array = None;
+    recipe.sweep.repeat = 2;
+    recipe.sweep.concurrency = vec![1];
+    let plan = Plan::new(recipe, Settings::new()).unwrap();
+    assert_eq!((plan.tasks(), plan.turns()), (None, Some(6)));
+    let launch = plan.directives(ScriptKind::Launch);
+    assert_eq!(launch.get(OptionName::Array), None);
+    let first: Vec<_> = (0..6)
+        .map(|turn| plan.point_folders(Some(turn), &format!("9-{turn}"))[0].clone())
+        .collect();
+    let expected =
+        ["a", "b-2", "c"].map(|name| format!("llama-3-70b-instruct-{name}_4_1_chat_128_128"));
+    let expected: Vec<_> = ["", "_r2"]
+        .iter()
+        .flat_map(|again| expected.iter().map(move |name| format!("{name}{again}")))
+        .enumerate()
+        .map(|(turn, name)| format!("{name}_9-{turn}"))
+        .collect();
+    assert_eq!(first, expected);
+    let summarization = plan.point_folders(Some(0), "9-0").len();
+    assert_eq!(summarization, 2, "both use cases in each turn");
+}
+
 #[test]
 fn a_recipe_keeps_all_that_it_says() {
     for by in [ArrayBy::UseCase, ArrayBy::Point, ArrayBy::Server] {
@@ -174,16 +201,18 @@ fn arrays_that_are_refused() {
     let without_variants = |recipe: &mut Recipe| recipe.sweep.array = Some(ArrayBy::Server);
     assert_eq!(
         refusal(without_variants, ""),
-        "the recipe has 0 server.variants, and its sweep.array is \"server\": variants are for the tasks of \
-         sweep.array = \"server\", which needs at least one"
+        "the recipe has 0 server.variants, and its sweep.array is \"server\": with \"server\" there must be at least one, \
+         with \"use_case\" and \"point\" none; without sweep.array, variants take turns in one job"
     );
-    let variants_alone = |recipe: &mut Recipe| {
+    let variants_by_point = |recipe: &mut Recipe| {
         by(ArrayBy::Server)(recipe);
-        recipe.sweep.array = None;
+        recipe.sweep.array = Some(ArrayBy::Point);
     };
-    assert!(refusal(variants_alone, "").starts_with(
-        "the recipe has 3 server.variants, and its sweep.array is absent: variants are for"
-    ));
+    assert!(
+        refusal(variants_by_point, "").starts_with(
+            "the recipe has 3 server.variants, and its sweep.array is \"point\": with"
+        )
+    );
     let twice = |recipe: &mut Recipe| {
         by(ArrayBy::Server)(recipe);
         recipe.server.variants[2].name = "a".parse().unwrap();

@@ -104,8 +104,10 @@ pub struct Server {
     /// win over those of the image.
     #[serde(default)]
     pub environment: BTreeMap<EnvName, Word>,
-    /// Variants of the server, each measured by a task of its own of a job array:
-    /// [`ArrayBy::Server`](super::ArrayBy::Server).
+    /// Variants of the server, each of which is measured. They take turns in one job, on the same
+    /// GPUs: all points of one, then of the next, and again for each further
+    /// [repeat](super::Sweep::repeat). With [`ArrayBy::Server`](super::ArrayBy::Server), each has a task
+    /// of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub variants: Vec<Variant>,
 }

@@ -1,22 +1,37 @@
 //! What each task of a job array has of a recipe's work.
 
-use super::{ArrayBy, Client, Recipe, SweepPoint, UseCase};
+use super::{ArrayBy, Client, Recipe, SweepPoint, UseCase, Variant};
 
-/// What one job measures: the launch job, or a task of it.
+/// What one job measures: the launch job, a task of it, or a turn in it.
 pub(crate) struct Task {
     result_name: String,
     points: Vec<SweepPoint>,
 }
 
 impl Recipe {
-    /// The work of each task; without an array, there is one.
+    /// The work of each task or turn, in their order; without an array and variants, there is one.
     pub(crate) fn tasks(&self) -> Vec<Task> {
         let (sweep, name) = (&self.sweep, self.result_name());
         let task = |points| Task {
             result_name: name.to_string(),
             points,
         };
+        let of_variant = |variant: &Variant, points| Task {
+            result_name: format!("{name}-{}", variant.name),
+            points,
+        };
+        let variants = &self.server.variants;
         match sweep.array {
+            // A round of each variant, then the next round of each.
+            None if !variants.is_empty() => (1..=sweep.repeat)
+                .flat_map(|round| {
+                    let mut points = sweep.points();
+                    points.retain(|point| point.repeat == round);
+                    variants
+                        .iter()
+                        .map(move |variant| of_variant(variant, points.clone()))
+                })
+                .collect(),
             None => vec![task(sweep.points())],
             Some(ArrayBy::Point) => {
                 let points = sweep.points();
@@ -37,15 +52,10 @@ impl Recipe {
                 };
                 sweep.use_cases.iter().map(of).collect()
             }
-            Some(ArrayBy::Server) => {
-                let variants = self.server.variants.iter();
-                variants
-                    .map(|variant| Task {
-                        result_name: format!("{name}-{}", variant.name),
-                        points: sweep.points(),
-                    })
-                    .collect()
-            }
+            Some(ArrayBy::Server) => variants
+                .iter()
+                .map(|variant| of_variant(variant, sweep.points()))
+                .collect(),
         }
     }
 
@@ -59,17 +69,24 @@ impl Recipe {
         })
     }
 
+    /// How many turns the server's variants take in the launch job, if they do.
+    pub(crate) fn turn_count(&self) -> Option<usize> {
+        let variants = self.server.variants.len();
+        let takes_turns = self.sweep.array.is_none() && variants > 0;
+        takes_turns.then(|| variants * self.sweep.repeat as usize)
+    }
+
     /// The sweep's rows in launch.sh: use case, input and output tokens, concurrency,
-    /// requests, number and seed of the prompts, and the repeat each; in an array, behind the number
-    /// of the task.
+    /// requests, number and seed of the prompts, and the repeat each; in an array and in turns,
+    /// behind the number of the task or turn.
     pub(crate) fn point_rows(&self) -> Vec<String> {
         let row = |point: &SweepPoint| row(point, &self.client);
         let tasks = self.tasks();
         let rows = tasks.iter().enumerate().flat_map(|(number, task)| {
             let rows = task.points.iter().map(row);
             rows.map(move |row| match self.sweep.array {
-                None => row,
-                Some(_) => format!("{number} {row}"),
+                None if self.server.variants.is_empty() => row,
+                _ => format!("{number} {row}"),
             })
         });
         rows.collect()

@@ -76,9 +76,12 @@ pub(crate) struct Launch {
     in_client: Option<Quoted>,
     result_name: Quoted,
     points: Quoted,
-    /// The tasks of an array; 0 without one.
+    /// The tasks of an array, or the turns of one job; 0 where there is one part of the work.
     tasks: usize,
-    /// What a task adds to the server, behind the task's number and what it is.
+    /// The turns alone; 0 in an array.
+    turns: usize,
+    /// How many servers there are to measure, and what each variant adds, behind its number and what it is.
+    variants: usize,
     additions: Quoted,
     /// Job ids with commas between them.
     resume: Option<Quoted>,
@@ -154,7 +157,12 @@ impl Launch {
             in_client: own_lines(settings, HookPlace::InClient),
             result_name: quoted(recipe.result_name()),
             points: array(&all_quoted(recipe.point_rows())),
-            tasks: recipe.task_count().unwrap_or_default(),
+            tasks: recipe
+                .task_count()
+                .or(recipe.turn_count())
+                .unwrap_or_default(),
+            turns: recipe.turn_count().unwrap_or_default(),
+            variants: server.variants.len().max(1),
             additions: array(&additions(recipe)),
             resume: (!settings.resumed_jobs().is_empty()).then(|| {
                 let jobs = settings.resumed_jobs().iter().map(AsRef::as_ref);
@@ -193,15 +201,15 @@ fn assignments(variables: &BTreeMap<EnvName, Word>) -> impl Iterator<Item = Stri
     variables.iter().map(|(name, value)| value.assignment(name))
 }
 
-/// What the variants of a server add, one a task of the array.
+/// What the variants of a server add.
 fn additions(recipe: &Recipe) -> Vec<Quoted> {
     let variants = recipe.server.variants.iter().enumerate();
-    let rows = variants.flat_map(|(task, variant)| {
-        let name = format!("{task} result_name {}", variant.name);
+    let rows = variants.flat_map(|(number, variant)| {
+        let name = format!("{number} result_name {}", variant.name);
         let command = variant.command.iter();
-        let command = command.map(move |word| format!("{task} command {}", word.as_str()));
+        let command = command.map(move |word| format!("{number} command {}", word.as_str()));
         let environment = assignments(&variant.environment);
-        let environment = environment.map(move |it| format!("{task} environment {it}"));
+        let environment = environment.map(move |it| format!("{number} environment {it}"));
         std::iter::once(name).chain(command).chain(environment)
     });
     all_quoted(rows)

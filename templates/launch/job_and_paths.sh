@@ -10,8 +10,8 @@ readonly model_path logs=$stage_path/logs results=$stage_path/results
 # named by both numbers: its own id may be the array's number (of the last task), which means all tasks to Slurm.
 job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/null |
   awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }') || true
-readonly job_id=${job_id:-$SLURM_JOB_ID}
-readonly slurm_id=${job_id/-/_} all_logs="$logs/*_$job_id.*out"
+job_id=${job_id:-$SLURM_JOB_ID}
+readonly slurm_id=${job_id/-/_}
 # How often it was requeued.
 restarts=$(squeue --noheader --jobs="$slurm_id" --Format=restartcnt 2>/dev/null | tr -d ' ') || true
 [[ $restarts =~ ^[0-9]+$ ]] || restarts=${SLURM_RESTART_COUNT:-0}

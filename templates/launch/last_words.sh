@@ -17,7 +17,7 @@ fi
 [[ -z $to_do ]] || advice=("what to do: $to_do")
 if ((finished < ${#points[@]})); then
   script=$(squeue --noheader --jobs="$slurm_id" --format=%o 2>/dev/null)
-  advice+=("$next: RESUME_JOB_ID=$job_id sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
+  advice+=("$next: RESUME_JOB_ID=${slurm_id/_/-} sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi
 {%- if requeue_limit > 0 %}
 {% include "launch/requeue.sh" %}

@@ -61,8 +61,11 @@ readonly request_fields={{ request_fields }}
 readonly aiperf_gate={{ program }}
 {%- endif %}
 {%- if tasks > 0 %}
-# The tasks of the array, and what they add to the server, the task's number first, as below.
+# The tasks of the array, or the turns of one job, and what they measure: variants of the server, or the one. What
+# each adds to the server has its number in front, as what a task or turn measures has that of the task or turn.
 readonly tasks={{ tasks }}
+readonly turns={{ turns }}
+readonly variants={{ variants }}
 readonly additions={{ additions }}
 {%- endif %}
 # The sweep, in order: use case, input tokens, output tokens, concurrency, requests, number and seed of prompts, repeat.

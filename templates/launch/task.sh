@@ -1,19 +1,23 @@
-# Each task of the array has its part of the work.
-readonly task=${job_id##*-} sweep=("${points[@]}")
-if [[ $job_id != *-* ]]; then
+# Each task of the array, or turn of this job, has its part of the work.
+array_option=''
+if ((turns > 0)); then
+  job_id+=-$2
+elif [[ $job_id != *-* ]]; then
   missing "the number of this job's task, which squeue does not tell: submit this script with sbatch, as the array that it is"
-elif ((task >= tasks)); then
-  missing "work for task $task: the tasks from 0 to $((tasks - 1)) have some"
+elif ((${job_id##*-} >= tasks)); then
+  missing "work for task ${job_id##*-}: the tasks from 0 to $((tasks - 1)) have some"
+else
+  array_option="--array=${job_id##*-} "
 fi
+readonly task=${job_id##*-} sweep=("${points[@]}") array_option
 points=()
 for row in "${sweep[@]}"; do
   [[ $row != "$task "* ]] || points+=("${row#* }")
 done
 for row in "${additions[@]}"; do
   case $row in
-    "$task result_name "*) result_name+=-${row#* * } ;;
-    "$task command "*) server_command+=("${row#* * }") ;;
-    "$task environment "*) server_environment+=("${row#* * }") ;;
+    "$((task % variants)) result_name "*) result_name+=-${row#* * } ;;
+    "$((task % variants)) command "*) server_command+=("${row#* * }") ;;
+    "$((task % variants)) environment "*) server_environment+=("${row#* * }") ;;
   esac
 done
-readonly array_option="--array=$task "

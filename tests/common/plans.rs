@@ -83,13 +83,25 @@ pub(crate) const ARRAYS: [Option<ArrayBy>; 4] = [
 fn in_array(mut recipe: Recipe, array: Option<ArrayBy>) -> Recipe {
     recipe.sweep.array = array;
     if array == Some(ArrayBy::Server) {
-        let mut variant = Variant::new("batch-64".parse().unwrap());
-        variant.command = ["--max-num-seqs", "64"].map(|w| w.parse().unwrap()).into();
-        let mut quoted = Variant::new("quoted".parse().unwrap());
-        let (name, value) = ("NOTE".parse().unwrap(), "it's $HOME".parse().unwrap());
-        quoted.environment.insert(name, value);
-        recipe.server.variants = vec![variant, quoted];
+        recipe.server.variants = variants();
     }
+    recipe
+}
+
+fn variants() -> Vec<Variant> {
+    let mut variant = Variant::new("batch-64".parse().unwrap());
+    variant.command = ["--max-num-seqs", "64"].map(|w| w.parse().unwrap()).into();
+    let mut quoted = Variant::new("quoted".parse().unwrap());
+    let (name, value) = ("NOTE".parse().unwrap(), "it's $HOME".parse().unwrap());
+    quoted.environment.insert(name, value);
+    vec![variant, quoted]
+}
+
+/// Variants that take turns in one job.
+fn in_turns() -> Recipe {
+    let mut recipe = first();
+    recipe.server.variants = variants();
+    recipe.sweep.repeat = 2;
     recipe
 }
 
@@ -274,6 +286,7 @@ pub(crate) fn golden() -> Vec<Case> {
         plain("array", limited),
         plain("array of alike", alike_array),
         plain("variants", in_array(first(), Some(ArrayBy::Server))),
+        plain("turns", in_turns()),
         tool("GenAI-Perf 24.05"),
         tool("GenAI-Perf 24.12"),
         tool("GenAI-Perf 25.12"),
@@ -456,6 +469,7 @@ fn starts() -> Vec<(&'static str, Recipe)> {
     starts.push(("alike", Servers::Alike.of(first())));
     starts.push(("array", in_array(first(), Some(ArrayBy::Point))));
     starts.push(("variants", in_array(first(), Some(ArrayBy::Server))));
+    starts.push(("turns", in_turns()));
     starts
 }
 

@@ -228,8 +228,8 @@ readonly model_path logs=$stage_path/logs results=$stage_path/results
 # named by both numbers: its own id may be the array's number (of the last task), which means all tasks to Slurm.
 job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/null |
   awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }') || true
-readonly job_id=${job_id:-$SLURM_JOB_ID}
-readonly slurm_id=${job_id/-/_} all_logs="$logs/*_$job_id.*out"
+job_id=${job_id:-$SLURM_JOB_ID}
+readonly slurm_id=${job_id/-/_}
 # How often it was requeued.
 restarts=$(squeue --noheader --jobs="$slurm_id" --Format=restartcnt 2>/dev/null | tr -d ' ') || true
 [[ $restarts =~ ^[0-9]+$ ]] || restarts=${SLURM_RESTART_COUNT:-0}
@@ -339,7 +339,7 @@ for id in "${resumed[@]}"; do
 done
 # Each of them once: points are looked for in all.
 mapfile -t runs < <(printf '%s\n' "${runs[@]}" | awk '!seen[$0]++' | head -n 2000)
-readonly runs
+readonly runs job_id all_logs="$logs/*_$job_id.*out"
 
 for ((number = port; number < port + replicas; number++)); do
   ! grep -q ":$(printf %04X "$number") [0-9A-F:]* 0A " /proc/net/tcp{,6} 2>/dev/null ||
@@ -1603,7 +1603,7 @@ fi
 [[ -z $to_do ]] || advice=("what to do: $to_do")
 if ((finished < ${#points[@]})); then
   script=$(squeue --noheader --jobs="$slurm_id" --format=%o 2>/dev/null)
-  advice+=("$next: RESUME_JOB_ID=$job_id sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
+  advice+=("$next: RESUME_JOB_ID=${slurm_id/_/-} sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi
 write_manifest
 for line in "${advice[@]}"; do say "$line"; done
