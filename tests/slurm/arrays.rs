@@ -252,6 +252,100 @@ fn array_by_server_variant() {
     assert!(speeds[0].1 > speeds[1].1, "{speeds:?}");
 }
 
+/// Two variants alternate in one job. When it is cancelled in the third turn, a job that resumes it measures what is left.
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn variants_take_turns_in_one_job() {
+    let lab = Lab::enter();
+    let mut recipe = recipe()
+        .with_use_cases(["chat:32/16".parse().unwrap()])
+        .with_concurrency([1]);
+    recipe.sweep.repeat = 2;
+    let variant = |text: &str| -> Variant { toml::from_str(text).unwrap() };
+    recipe.server.variants = vec![
+        variant("name = 'local'\ncommand = ['--host', '127.0.0.1']"),
+        variant("name = 'slow'\nenvironment = { LAB_NIM_ARGS = '--itl-ms 12' }"),
+    ];
+    let mut site = Site::ready(&lab, "turns", recipe.clone());
+    write_files(&site, &recipe);
+    let first = site.submit(&lab, Launch).id;
+    let points = |jobs: [&str; 4]| -> Vec<String> {
+        let turns = [
+            ("local", ""),
+            ("slow", ""),
+            ("local", "_r2"),
+            ("slow", "_r2"),
+        ];
+        let turns = turns.iter().zip(jobs).enumerate();
+        turns
+            .map(|(turn, ((name, again), job))| {
+                format!("llama-3-70b-instruct-{name}_4_1_chat_32_16{again}_{job}-{turn}")
+            })
+            .collect()
+    };
+    let of_first = points([&first; 4]);
+    let has = |site: &Site, point: &str| site.results().join(point).exists();
+    wait_until("the second turn's point", || has(&site, &of_first[1]));
+    wait_until("the third turn's server", || {
+        let log = site.log("benchmarking", &format!("{first}-2"));
+        log.contains("the server is ready")
+    });
+    run(lab.command("scancel").arg(&first));
+    wait_for_end(&lab, &first);
+    let codes = [0, 1, 2, 3].map(|turn| site.exit_code(&format!("{first}-{turn}")));
+    assert_eq!(codes, [Some(0), Some(0), Some(6), None]);
+    let said = fs::read_to_string(site.folder.join(format!("slurm-{first}.out"))).unwrap();
+    let script = site.folder.join("launch.sh");
+    let again = format!("RESUME_JOB_ID={first} sbatch {}\n", script.display());
+    assert!(
+        said.contains(&again) && said.ends_with("exit 6, after all turns\n"),
+        "{said}"
+    );
+    let [local, slow] = [0, 1].map(|turn| site.log("server", &format!("{first}-{turn}")));
+    assert!(
+        local.contains("'--host', '127.0.0.1']") && !slow.contains("--host"),
+        "{local}{slow}"
+    );
+
+    site.set("RESUME_JOB_ID", &first);
+    let second = site.submit(&lab, Launch).id;
+    let seen = program_with(&lab, &site, &["follow", &second])
+        .output()
+        .unwrap();
+    assert!(seen.status.success(), "{}", words(&seen));
+    assert!(
+        words(&seen).contains("point 4 of 4 is finished: "),
+        "{}",
+        words(&seen)
+    );
+    let third = if has(&site, &of_first[2]) {
+        &first
+    } else {
+        &second
+    };
+    let mut expected = points([&first, &first, third, &second]);
+    expected.sort();
+    let mut all = [
+        site.points_of("llama-3-70b-instruct-local"),
+        site.points_of("llama-3-70b-instruct-slow"),
+    ]
+    .concat();
+    all.sort();
+    assert_eq!(all, expected);
+    let said = fs::read_to_string(site.folder.join(format!("slurm-{second}.out"))).unwrap();
+    assert!(
+        said.contains("exit 0: nothing to do: all 1 points of task 0 are finished"),
+        "{said}"
+    );
+    assert_eq!(
+        site.log("server", &format!("{second}-0")),
+        "",
+        "no server ran"
+    );
+    let of_both = read_jobs(&site, &[&first, &second]);
+    assert_eq!(of_both.points().len(), 4);
+}
+
 /// A task that the sweep has no part for says so, and so does a job that is no task.
 #[test]
 #[ignore = "needs the Slurm lab: run tests/run"]
