@@ -1,7 +1,7 @@
 # The server's variants take turns: each turn is this script once more, for a round of one variant's points, with a server,
 # a manifest and logs of its own.
 if ((turns > 0)) && [[ ${1-} != turn ]]; then
-  code=0 child='' stopped_by='' broken=' '
+  code=0 ran=0 child='' stopped_by='' broken=' '
   pass_on() {
     stopped_by=$1
     [[ -z $child ]] || kill -s "$1" "$child" 2>/dev/null || true
@@ -19,13 +19,13 @@ if ((turns > 0)) && [[ ${1-} != turn ]]; then
     wait "$child" && status=0 || status=$?
     # A signal ends the wait; the turn itself first puts all in order.
     while kill -0 "$child" 2>/dev/null; do wait "$child" && status=0 || status=$?; done
-    child=''
+    child='' ran=$((ran + 1))
     [[ -z $stopped_by ]] || status=6
     [[ $status != [34] ]] || broken+="$((turn % variants)) "
     ((code > 0 && status != 6)) || code=$status
     # What is missing for one is missing for all.
     [[ $status == [03456] ]] || break
   done
-  say "exit $code, after all turns"
+  say "exit $code: $ran of $turns turns ran"
   exit "$code"
 fi

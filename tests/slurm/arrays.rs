@@ -298,7 +298,7 @@ fn variants_take_turns_in_one_job() {
     let script = site.folder.join("launch.sh");
     let again = format!("RESUME_JOB_ID={first} sbatch {}\n", script.display());
     assert!(
-        said.contains(&again) && said.ends_with("exit 6, after all turns\n"),
+        said.contains(&again) && said.ends_with("exit 6: 3 of 4 turns ran\n"),
         "{said}"
     );
     let [local, slow] = [0, 1].map(|turn| site.log("server", &format!("{first}-{turn}")));
