@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 
 use camino::Utf8Path;
 
+use crate::load::Load;
 use crate::percentile::Percentile;
 use crate::plain::{plain, plain_json, plain_lines};
 use crate::results::{
@@ -115,7 +116,7 @@ impl<'a> Report<'a> {
     /// JSON: `{"schema": 1, "points": […], "problems": […], "runs": […], …}`.
     ///
     /// A point has `use_case`, `input_sequence_length`, `output_sequence_length`,
-    /// `concurrency`, `gpus`, `job_id`, `request_count` (each `null` when nothing tells), `path`,
+    /// `concurrency` (or, of a rate, `request_rate`), `gpus`, `job_id`, `request_count` (each `null` when nothing tells), `path`,
     /// `tool`, its `repeat`, of several servers that measured it together the number of its own as
     /// `replica`, and `metrics`, by the tools' own names, each with its `unit` and its
     /// statistics. `output_token_throughput_per_gpu` and `…_per_user` beside them are
@@ -512,8 +513,24 @@ fn limits(report: &Report<'_>) -> Vec<String> {
         .collect()
 }
 
-fn number_or_dash(number: Option<u32>) -> String {
+fn number_or_dash(number: Option<impl ToString>) -> String {
     number.map_or_else(|| "-".to_owned(), |number| number.to_string())
+}
+
+/// A concurrency, or a rate such as `2.5/s`.
+fn load_of(point: &Point) -> String {
+    match point.load() {
+        Some(Load::RequestRate(rate)) => format!("{rate}/s"),
+        load => number_or_dash(load),
+    }
+}
+
+/// `concurrency 8`, or `2.5 requests/s`.
+fn load_in_words(point: &Point) -> String {
+    match point.load() {
+        Some(Load::RequestRate(rate)) => format!("{rate} requests/s"),
+        _ => format!("concurrency {}", load_of(point)),
+    }
 }
 
 /// `NAME ISL/OSL` of one point.
@@ -521,8 +538,8 @@ fn use_case_of(point: &Point) -> String {
     format!(
         "{} {}/{}",
         point.use_case().unwrap_or("?"),
-        number_or_dash(point.input_tokens()),
-        number_or_dash(point.output_tokens())
+        number_or_dash(point.input()),
+        number_or_dash(point.output())
     )
 }
 
@@ -536,10 +553,10 @@ fn part_of(comparison: &Comparison<'_>, point: &Point) -> String {
 /// A point of a comparison.
 fn title_of(comparison: &Comparison<'_>, point: &Point) -> String {
     let text = format!(
-        "{}, {} GPUs, concurrency {}{}",
+        "{}, {} GPUs, {}{}",
         part_of(comparison, point),
         number_or_dash(point.gpus()),
-        number_or_dash(point.concurrency()),
+        load_in_words(point),
         server_of(point)
     );
     plain(&text).into_owned()

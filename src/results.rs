@@ -42,6 +42,8 @@ use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::load::{Length, Load};
+
 pub use self::comparison::{Change, Comparison};
 pub use self::group::{Group, Limits, Verdict};
 pub use self::metric::{Metric, Statistic, Statistics, Unit};
@@ -237,7 +239,9 @@ fn is_of(jobs: &[RunId], run: Option<&RunId>) -> bool {
 type Order<'a> = (
     bool,
     [Option<&'a str>; 2],
-    [Option<u32>; 4],
+    [Option<Length>; 2],
+    Option<u32>,
+    Option<Load>,
     Option<(u64, u64)>,
     (u32, Option<u32>),
     &'a Utf8Path,
@@ -248,12 +252,9 @@ fn order(point: &Point) -> Order<'_> {
     (
         point.use_case().is_none(),
         [point.model(), point.use_case()],
-        [
-            asked.input_tokens,
-            asked.output_tokens,
-            asked.gpus,
-            asked.concurrency,
-        ],
+        [asked.input, asked.output],
+        asked.gpus,
+        asked.load,
         point.run().map(RunId::numbers),
         (point.repeat(), point.replica()),
         point.path(),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Report, SHORT, STEADY, table};
+use crate::load::Length;
 use crate::percentile::Percentile;
 use crate::results::{
     Change, GpuMetric, Group, Manifest, Metric, OtherMetric, Point, ReadProblem, Requests, Run,
@@ -32,6 +33,12 @@ struct PointRow<'a> {
     input_sequence_length: Option<u32>,
     output_sequence_length: Option<u32>,
     concurrency: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_rate: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input_sequence_stddev: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_sequence_stddev: Option<u32>,
     gpus: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     replica: Option<u32>,
@@ -214,6 +221,9 @@ fn point_row<'a>(report: &Report<'_>, point: &'a Point) -> PointRow<'a> {
         input_sequence_length: point.input_tokens(),
         output_sequence_length: point.output_tokens(),
         concurrency: point.concurrency(),
+        request_rate: point.request_rate(),
+        input_sequence_stddev: point.input().and_then(stddev),
+        output_sequence_stddev: point.output().and_then(stddev),
         gpus: point.gpus(),
         replica: point.replica(),
         job_id: point.run(),
@@ -268,6 +278,10 @@ fn mean_row<'a>(report: &Report<'_>, point: &'a Point) -> MeanRow<'a> {
         metrics,
         verdict: verdict(report, point),
     }
+}
+
+fn stddev(length: Length) -> Option<u32> {
+    Some(length.spread()).filter(|spread| *spread > 0)
 }
 
 fn requests_row(requests: &Requests) -> RequestsRow {

@@ -7,9 +7,9 @@ use askama::Template;
 use super::chart::{COLOURS, Chart, Data, HEIGHT, Mark, SHAPES, Series, Style, WIDTH};
 use super::table::{compared, short};
 use super::{
-    Column, Report, brief, cached, derived, figure_or_dash, job_of, jobs, limits, milliseconds,
-    missing, number_or_dash, out_of_cache, percent, place_of, server_of, several_runs, spread,
-    supported, title_of, unsteady, weak,
+    Column, Report, brief, cached, derived, figure_or_dash, job_of, jobs, limits, load_in_words,
+    load_of, milliseconds, missing, number_or_dash, out_of_cache, percent, place_of, server_of,
+    several_runs, spread, supported, title_of, unsteady, weak,
 };
 use crate::plain::plain;
 use crate::results::{Group, Metric, Point, ReadProblem, Run, Statistic, Summary, Verdict};
@@ -195,7 +195,7 @@ fn parts_of<'a>(run: &Run, group: &Group<'a>) -> Vec<(String, Group<'a>)> {
     let points = || group.points().iter();
     let gpus: BTreeSet<_> = points().map(|point| point.gpus()).collect();
     let measured: BTreeSet<_> = points()
-        .map(|point| (point.gpus(), point.concurrency(), point.replica()))
+        .map(|point| (point.gpus(), point.load(), point.replica()))
         .collect();
     let has_several_jobs = measured.len() < group.points().len();
     group.split(|point| {
@@ -248,23 +248,27 @@ fn charts(report: &Report<'_>, sweeps: &[Sweep<'_>]) -> Vec<Chart> {
             .iter()
             .find(|(limited, _)| *limited == metric)
             .map(|(_, limit)| (limit, format!("limit {}", milliseconds(limit))));
-        charts.push(by_concurrency(
+        for by in Axis::BOTH {
+            charts.push(by_load(
+                report,
+                sweeps,
+                (by, title),
+                format!("{}, {statistic} (ms)", short(metric)),
+                limit.clone(),
+                Column::Latency(metric, statistic),
+            ));
+        }
+    }
+    for by in Axis::BOTH {
+        charts.push(by_load(
             report,
             sweeps,
-            title,
-            format!("{}, {statistic} (ms)", short(metric)),
-            limit,
-            Column::Latency(metric, statistic),
+            (by, "Throughput"),
+            "output tokens/s".to_owned(),
+            None,
+            Column::Throughput,
         ));
     }
-    charts.push(by_concurrency(
-        report,
-        sweeps,
-        "Throughput",
-        "output tokens/s".to_owned(),
-        None,
-        Column::Throughput,
-    ));
     charts
         .into_iter()
         .filter(|data| data.series.iter().any(|series| !series.marks.is_empty()))
@@ -295,20 +299,42 @@ fn pareto(report: &Report<'_>, sweeps: &[Sweep<'_>]) -> Data {
     }
 }
 
-fn by_concurrency(
+/// What the load of a chart's points is.
+#[derive(Clone, Copy, PartialEq)]
+enum Axis {
+    Concurrency,
+    RequestRate,
+}
+
+impl Axis {
+    const BOTH: [Self; 2] = [Self::Concurrency, Self::RequestRate];
+
+    fn place(self, point: &Point) -> Option<f64> {
+        match self {
+            Self::Concurrency => point.concurrency().map(f64::from),
+            Self::RequestRate => point.request_rate(),
+        }
+    }
+}
+
+fn by_load(
     report: &Report<'_>,
     sweeps: &[Sweep<'_>],
-    title: &'static str,
+    (by, title): (Axis, &'static str),
     y_label: String,
     limit: Option<(f64, String)>,
     up: Column,
 ) -> Data {
-    let across = |point: &Point| point.concurrency().map(f64::from);
+    let across = |point: &Point| by.place(point);
+    let x_label = match by {
+        Axis::Concurrency => "concurrency (requests in flight)",
+        Axis::RequestRate => "request rate (requests/s)",
+    };
     Data {
         title,
-        x_label: "concurrency (requests in flight)".to_owned(),
+        x_label: x_label.to_owned(),
         y_label,
-        x_is_whole: true,
+        x_is_whole: by == Axis::Concurrency,
         limit,
         series: sweeps
             .iter()
@@ -347,8 +373,8 @@ fn series(
 
 fn hover(report: &Report<'_>, name: &str, point: &Point) -> String {
     let mut text = name.to_owned();
-    if let Some(concurrency) = point.concurrency() {
-        text.push_str(&format!(", concurrency {concurrency}"));
+    if point.load().is_some() {
+        text.push_str(&format!(", {}", load_in_words(point)));
     }
     for (column, words) in Column::all(report.statistic()).into_iter().zip([
         "TTFT, ms",
@@ -430,17 +456,14 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> GroupPart {
 
 fn at(point: &Point) -> String {
     format!(
-        "{} tokens/s at concurrency {}",
+        "{} tokens/s at {}",
         figure_or_dash(point.throughput()),
-        number_or_dash(point.concurrency())
+        load_in_words(point)
     )
 }
 
 fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
-    let mut cells = vec![
-        number_or_dash(point.gpus()),
-        number_or_dash(point.concurrency()),
-    ];
+    let mut cells = vec![number_or_dash(point.gpus()), load_of(point)];
     cells.extend(Column::all(report.statistic()).map(|column| with_interval(column, point)));
     let is_best = best.is_some_and(|best| std::ptr::eq(best, point));
     let (class, verdict) = match report.limits.verdict(point) {

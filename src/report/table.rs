@@ -1,9 +1,9 @@
 //! The report as a table of at most 100 columns.
 
 use super::{
-    Column, Report, SHORT, brief, cached, derived, job_of, jobs, limits, missing, number_or_dash,
-    out_of_cache, part_of, percent, place_of, server_of, several_runs, spread, supported, unsteady,
-    weak,
+    Column, Report, SHORT, brief, cached, derived, job_of, jobs, limits, load_of, missing,
+    number_or_dash, out_of_cache, part_of, percent, place_of, server_of, several_runs, spread,
+    supported, unsteady, weak,
 };
 use crate::plain::plain;
 use crate::results::{Change, Group, Metric, Point, Statistic, Summary, Verdict};
@@ -113,7 +113,7 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
         below.push(rows_of_runs(report, point));
         let mut row = vec![
             number_or_dash(point.gpus()),
-            number_or_dash(point.concurrency()),
+            load_of(point),
             point
                 .request_count()
                 .map_or("-".to_owned(), |count| count.to_string()),
@@ -150,10 +150,7 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
     let too_short: Vec<_> = group
         .points()
         .iter()
-        .filter_map(|point| {
-            let concurrency = number_or_dash(point.concurrency());
-            Some(format!("{concurrency} ({:.1} s)", brief(point)?))
-        })
+        .filter_map(|point| Some(format!("{} ({:.1} s)", load_of(point), brief(point)?)))
         .collect();
     if !too_short.is_empty() {
         let words = format!("measured for less than {SHORT} s, too short, at concurrency");
@@ -307,10 +304,7 @@ fn changes(report: &Report<'_>) -> String {
 
 fn change_row(report: &Report<'_>, change: &Change<'_>) -> Vec<String> {
     let (before, after) = (change.before(), change.after());
-    let mut row = vec![
-        number_or_dash(after.gpus()),
-        number_or_dash(after.concurrency()),
-    ];
+    let mut row = vec![number_or_dash(after.gpus()), load_of(after)];
     row.extend(
         compared(report.statistic())
             .map(|(metric, statistic)| percent(change.relative(metric, statistic))),
