@@ -25,6 +25,7 @@
 
 mod cell;
 mod comparison;
+mod energy;
 mod folder;
 mod group;
 mod json;
@@ -34,6 +35,7 @@ mod problem;
 mod requests;
 mod sink;
 mod table;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -41,11 +43,13 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 
 pub use self::comparison::{Change, Comparison};
+pub use self::energy::{Energy, EnergySource, NoEnergy, Throttle};
 pub use self::group::{Group, Limits, Verdict};
 pub use self::metric::{Metric, Statistic, Statistics, Unit};
 pub use self::point::{GpuMetric, OtherMetric, Point, PointName, Tool};
 pub use self::problem::ReadProblem;
 pub use self::requests::{Figures, Request, Requests};
+pub use self::tokens::Tokens;
 pub use crate::manifest::{Manifest, RunImage, RunImages};
 pub use crate::slurm::RunId;
 
@@ -191,6 +195,9 @@ impl Run {
                 .filter_map(Utf8Path::file_name);
             point.cached_share = own.find_map(|name| shares.get(name).copied());
         }
+        let rows = found.manifests.iter().flat_map(|manifest| &manifest.points);
+        let servers = rows.filter_map(|row| Some((row.folder.as_str(), row.server?)));
+        energy::attach(&mut found.points, &found.telemetry, &servers.collect());
         Ok(Self {
             path: path.to_owned(),
             points: found.points,

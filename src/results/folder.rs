@@ -9,6 +9,7 @@ use std::thread;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::RunId;
+use super::energy::{NoEnergy, TelemetryFile};
 use super::json;
 use super::metric::{Metric, Statistics};
 use super::point::{Asked, Content, Point, PointName, Tool};
@@ -27,6 +28,7 @@ const MAX_DEPTH: usize = 6;
 pub(super) struct Found {
     pub(super) points: Vec<Point>,
     pub(super) manifests: Vec<Manifest>,
+    pub(super) telemetry: Vec<TelemetryFile>,
     pub(super) problems: Vec<ReadProblem>,
 }
 
@@ -58,6 +60,7 @@ impl Found {
     fn add(&mut self, other: Self) {
         self.points.extend(other.points);
         self.manifests.extend(other.manifests);
+        self.telemetry.extend(other.telemetry);
         self.problems.extend(other.problems);
     }
 }
@@ -143,6 +146,9 @@ impl<W: Fn(Option<&RunId>) -> bool> Search<'_, W> {
         }
         if named.is_none() {
             self.read_manifests(&files);
+            let telemetry = files.iter().filter_map(|file| TelemetryFile::named(file));
+            let is_wanted = |file: &TelemetryFile| (self.wanted)(Some(&file.run));
+            self.found.telemetry.extend(telemetry.filter(is_wanted));
         }
         // AIPerf with a warm-up writes each phase's results beside those of the run.
         let has = |name| move |file: &Utf8PathBuf| file.file_name() == Some(name);
@@ -427,6 +433,7 @@ fn read_place(
         content,
         requests,
         cached_share: None,
+        energy: Err(NoEnergy::NoTelemetry),
     })
 }
 

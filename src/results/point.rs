@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::energy::{Energy, NoEnergy};
 use super::metric::{Metric, Metrics, Statistic, Statistics};
 use super::requests::Requests;
 use crate::slurm::RunId;
@@ -151,6 +152,7 @@ pub struct Point {
     pub(super) content: Content,
     pub(super) requests: Option<Requests>,
     pub(super) cached_share: Option<f64>,
+    pub(super) energy: Result<Energy, NoEnergy>,
 }
 
 /// What was asked of the tool, as far as anything tells.
