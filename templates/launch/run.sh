@@ -1,8 +1,7 @@
 stopped_by=
 # A signal that comes just before a wait does not end it: so the handler itself sees to it that the client ends.
 on_signal() {
-  [[ -z $stopped_by ]] || return 0
-  stopped_by=$1
+  [[ -z $stopped_by ]] && stopped_by=$1 || return 0
   say "stopping: signal $1"
   store_until=$((SECONDS + 3))
   [[ -z ${server_started-} ]] || signal_steps client || true
@@ -23,13 +22,14 @@ readonly server_started
 # Of a step's log, how many lines an earlier run of this job left there.
 declare -A earlier_lines=()
 for log in $all_logs; do [[ ! -f $log || ! -O $log ]] || earlier_lines[$log]=$(timeout 10 wc -l <"$log") || true; done
-servers=() clients=()
+servers=() clients=() samplers=()
 for ((number = 0; number < replicas; number++)); do
   server_step "$number" 2>>"$(log_of server "$number")" &
   servers+=($!)
   client_step "$number" 2>>"$(log_of benchmarking "$number")" &
   clients+=($!)
   last_act[$!]=$run/ended.$number
+  [[ -z $gpu_model ]] || { gpu_samples "$number" & samplers+=($!) && disown; }
 done
 say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $replicas; points: ${#points[@]}"
 say "follow them: tail -f $all_logs | cat -v"
@@ -37,8 +37,7 @@ say "follow them: tail -f $all_logs | cat -v"
 # True while clients have something to do, and their servers run. Else $blamed is the number of the pair that says how
 # the job ends: a server that ended, a client that is silent or could not go on, or of those that are done one with points.
 goes_on() {
-  local number open=0
-  local -A last_with=()
+  local number open=0 && local -A last_with=()
   for number in "${!servers[@]}"; do
     blamed=$number
     if at_work "${clients[number]}"; then
