@@ -33,6 +33,7 @@ mod metric;
 mod point;
 mod problem;
 mod requests;
+mod samples;
 mod sink;
 mod table;
 mod tokens;
@@ -197,7 +198,7 @@ impl Run {
         }
         let rows = found.manifests.iter().flat_map(|manifest| &manifest.points);
         let servers = rows.filter_map(|row| Some((row.folder.as_str(), row.server?)));
-        energy::attach(&mut found.points, &found.telemetry, &servers.collect());
+        samples::attach(&mut found.points, &found.telemetry, &servers.collect());
         Ok(Self {
             path: path.to_owned(),
             points: found.points,
@@ -224,6 +225,23 @@ impl Run {
     #[must_use]
     pub fn manifests(&self) -> &[Manifest] {
         &self.manifests
+    }
+
+    /// What the job that finished a point says of itself.
+    ///
+    /// ```
+    /// use nim_slurm::results::Run;
+    ///
+    /// let run = Run::read("tests/data/telemetry")?;
+    /// let manifest = run.manifest_of(&run.points()[0]).unwrap();
+    /// assert_eq!(manifest.gpu_model.as_deref(), Some("NVIDIA H100 80GB HBM3"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn manifest_of(&self, point: &Point) -> Option<&Manifest> {
+        let job = point.run()?;
+        let is_own = |manifest: &&Manifest| manifest.job_id.as_ref() == Some(job);
+        self.manifests.iter().find(is_own)
     }
 
     /// What could not be read.

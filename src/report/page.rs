@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use askama::Template;
 
 use super::chart::{COLOURS, Chart, Data, HEIGHT, Mark, SHAPES, Series, Style, WIDTH};
+use super::energy::{self, EnergyTable};
 use super::table::{compared, short};
 use super::{
     Column, Report, brief, cached, derived, figure_or_dash, job_of, jobs, limits, milliseconds,
@@ -12,7 +13,7 @@ use super::{
     unsteady, weak,
 };
 use crate::plain::plain;
-use crate::results::{Group, Metric, Point, ReadProblem, Run, RunId, Statistic, Verdict};
+use crate::results::{Group, Metric, Point, ReadProblem, Run, RunId, Statistic, Tokens, Verdict};
 
 #[derive(Template)]
 #[template(path = "report.html")]
@@ -60,6 +61,7 @@ struct GroupPart {
     title: String,
     answers: Vec<String>,
     rows: Vec<Row>,
+    energy: Option<EnergyTable>,
 }
 
 struct Row {
@@ -265,6 +267,7 @@ fn charts(report: &Report<'_>, sweeps: &[Sweep<'_>]) -> Vec<Chart> {
         None,
         Point::throughput,
     ));
+    charts.extend(report.price.map(|price| cost(report, sweeps, price)));
     charts
         .into_iter()
         .filter(|data| data.series.iter().any(|series| !series.marks.is_empty()))
@@ -278,6 +281,25 @@ fn pareto(report: &Report<'_>, sweeps: &[Sweep<'_>]) -> Data {
         title: "Throughput against speed for each user",
         x_label: "output tokens/s/user".to_owned(),
         y_label: "output tokens/s/GPU".to_owned(),
+        x_is_whole: false,
+        limit: None,
+        series: sweeps
+            .iter()
+            .map(|sweep| series(report, sweep, sweep.group.pareto_front(), place))
+            .collect(),
+    }
+}
+
+/// What the output costs, against the speed that each user has for it.
+fn cost(report: &Report<'_>, sweeps: &[Sweep<'_>], price: f64) -> Data {
+    let place = |point: &Point| {
+        let cost = point.cost_per_million(Tokens::Output, price)?;
+        Some((point.throughput_per_user()?, cost))
+    };
+    Data {
+        title: "Cost against speed for each user",
+        x_label: "output tokens/s/user".to_owned(),
+        y_label: "cost of a million output tokens".to_owned(),
         x_is_whole: false,
         limit: None,
         series: sweeps
@@ -355,6 +377,12 @@ fn hover(report: &Report<'_>, name: &str, point: &Point) -> String {
     if let Some(count) = point.request_count() {
         text.push_str(&format!("\nrequests: {count}"));
     }
+    if let Some(count) = point.tokens_per_joule() {
+        text.push_str(&format!(
+            "\noutput tokens/J: {}",
+            figure_or_dash(Some(count))
+        ));
+    }
     text
 }
 
@@ -366,6 +394,7 @@ fn marks(report: &Report<'_>) -> Option<String> {
         .chain(weak(report))
         .chain(supported(report.run))
         .chain([cached(report.run)])
+        .chain(energy::notes(report))
         .collect();
     (!marks.is_empty()).then(|| marks.join("; "))
 }
@@ -393,6 +422,7 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> GroupPart {
             .iter()
             .map(|point| row(report, best, point))
             .collect(),
+        energy: energy::table(report, group),
     }
 }
 

@@ -2,16 +2,9 @@
 
 mod telemetry;
 
-use std::collections::BTreeMap;
 use std::fmt;
 
-use camino::Utf8Path;
-
-use self::telemetry::Telemetry;
-pub(super) use self::telemetry::TelemetryFile;
-use super::point::{GpuMetric, Point};
-use super::tokens::Tokens;
-use crate::slurm::RunId;
+pub(super) use self::telemetry::{Telemetry, TelemetryFile, energy};
 
 /// Two samples that are farther apart leave a gap, in seconds.
 const LONGEST_GAP: f64 = 3.0;
@@ -32,7 +25,7 @@ const LONGEST_GAP: f64 = 3.0;
 /// assert_eq!(energy.watts().round(), 500.0); // of all GPUs together
 /// assert!((energy.joules() - energy.watts() * energy.seconds()).abs() < 1e-6);
 /// assert_eq!(energy.utilization().map(f64::round), Some(97.0)); // %
-/// assert_eq!(energy.throttling(), Some(vec![]));
+/// assert_eq!((energy.memory(), energy.throttling()), (Some(71240), Some(vec![]))); // MiB
 /// let per_token = point.joules_per_token(Tokens::Output).unwrap();
 /// assert!((per_token * point.tokens_per_joule().unwrap() - 1.0).abs() < 1e-9);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -86,6 +79,12 @@ impl Energy {
     }
 
     /// The most memory that one of them had in use, in MiB.
+    ///
+    /// ```
+    /// let run = nim_slurm::results::Run::read("tests/data/telemetry")?;
+    /// assert_eq!(run.points()[0].energy().unwrap().memory(), Some(71240));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn memory(&self) -> Option<u32> {
         self.memory
@@ -99,24 +98,9 @@ impl Energy {
         Some(Throttle::ALL.iter().copied().filter(seen).collect())
     }
 
-    /// By the tool's own telemetry: the mean power of each GPU that it asked.
-    fn of_tool(point: &Point) -> Option<Self> {
-        let gpus = point.gpus()?;
-        let (from, to) = point.requests()?.span()?;
-        let seconds = seconds_between(from, to);
-        let is_power = |metric: &&GpuMetric| metric.name == "gpu_power_usage" && metric.unit == "W";
-        let powers: BTreeMap<_, _> = point
-            .gpu_metrics()
-            .iter()
-            .filter(is_power)
-            .filter_map(|metric| {
-                let watts = metric.statistics.avg()?;
-                Some(((&metric.endpoint, &metric.gpu), watts))
-            })
-            .collect();
-        let watts: f64 = powers.values().sum();
-        let is_known = powers.len() == gpus as usize && watts > 0.0 && seconds > 0.0;
-        is_known.then_some(Self {
+    /// What the tool's own telemetry says: the mean power of all of them together.
+    pub(super) fn of_mean(gpus: u32, seconds: f64, watts: f64) -> Option<Self> {
+        (watts > 0.0 && seconds > 0.0).then_some(Self {
             gpus,
             seconds,
             joules: watts * seconds,
@@ -178,6 +162,13 @@ pub enum Throttle {
 
 impl Throttle {
     /// All of them.
+    ///
+    /// ```
+    /// use nim_slurm::results::Throttle;
+    ///
+    /// let words: Vec<_> = Throttle::ALL.iter().map(ToString::to_string).collect();
+    /// assert_eq!(words, ["power_cap", "heat", "power_brake", "hardware", "sync_boost"]);
+    /// ```
     pub const ALL: &'static [Self] = &[
         Self::PowerCap,
         Self::Heat,
@@ -317,105 +308,6 @@ impl NoEnergy {
     clippy::cast_precision_loss,
     reason = "an hour has 42 bits of nanoseconds"
 )]
-const fn seconds_between(from: u64, to: u64) -> f64 {
+pub(super) const fn seconds_between(from: u64, to: u64) -> f64 {
     to.saturating_sub(from) as f64 / 1e9
-}
-
-/// Gives each point what the files say of it. `servers` has the number of the server that measured the
-/// points in a folder, by the folder's name.
-pub(super) fn attach(points: &mut [Point], files: &[TelemetryFile], servers: &BTreeMap<&str, u32>) {
-    // Those of a server lie together, and are read together: a file may be large.
-    let mut read: Option<(Vec<&TelemetryFile>, Result<Vec<Telemetry>, NoEnergy>)> = None;
-    let mut order: Vec<_> = (0..points.len())
-        .map(|number| (files_of(&points[number], files, servers), number))
-        .collect();
-    order.sort_by(|a, b| key(&a.0).cmp(&key(&b.0)));
-    for (own, number) in order {
-        let point = &mut points[number];
-        let energy = own.and_then(|own| {
-            let window = point.requests().and_then(super::Requests::span);
-            let (window, gpus) = window.zip(point.gpus()).ok_or(NoEnergy::NoWindow)?;
-            let is_read = read
-                .as_ref()
-                .is_some_and(|(of, _)| key_of(of) == key_of(&own));
-            if !is_read {
-                let all = own.iter().map(|file| Telemetry::read(&file.path)).collect();
-                read = Some((own, all));
-            }
-            let (_, all) = read.as_ref().ok_or(NoEnergy::NoTelemetry)?;
-            let all = all.as_ref().map_err(Clone::clone)?;
-            telemetry::energy(all, window, gpus)
-        });
-        point.energy = energy.or_else(|why| Energy::of_tool(point).ok_or(why));
-    }
-}
-
-fn key<'a>(files: &'a Result<Vec<&TelemetryFile>, NoEnergy>) -> Vec<&'a Utf8Path> {
-    files.as_deref().map(key_of).unwrap_or_default()
-}
-
-fn key_of<'a>(files: &[&'a TelemetryFile]) -> Vec<&'a Utf8Path> {
-    files.iter().map(|file| file.path.as_path()).collect()
-}
-
-/// The files of the server that measured the point, one for each of its nodes.
-fn files_of<'f>(
-    point: &Point,
-    files: &'f [TelemetryFile],
-    servers: &BTreeMap<&str, u32>,
-) -> Result<Vec<&'f TelemetryFile>, NoEnergy> {
-    let is_own = |file: &&TelemetryFile| {
-        let folder = file.path.parent();
-        point.run().map(RunId::as_str) == Some(file.run.as_str())
-            && folder.is_some_and(|folder| point.path().starts_with(folder))
-    };
-    let mut own: Vec<_> = files.iter().filter(is_own).collect();
-    if own.is_empty() {
-        return Err(NoEnergy::NoTelemetry);
-    }
-    let said = || servers.get(point.path().file_name()?).copied();
-    let only = || own.iter().all(|file| file.server == 0).then_some(0);
-    let server = point.replica().or_else(said).or_else(only);
-    let server = server.ok_or(NoEnergy::UnknownServer)?;
-    own.retain(|file| file.server == server);
-    if own.is_empty() {
-        return Err(NoEnergy::NoTelemetry);
-    }
-    Ok(own)
-}
-
-impl Point {
-    /// What the server's GPUs drew while the point was measured.
-    ///
-    /// # Errors
-    ///
-    /// Why nobody knows.
-    ///
-    /// ```
-    /// use nim_slurm::results::Run;
-    ///
-    /// let run = Run::read("tests/data/telemetry")?;
-    /// match run.points()[0].energy() {
-    ///     Ok(energy) => println!("{:.0} J at {:.0} W", energy.joules(), energy.watts()),
-    ///     Err(why) => println!("{why}"),
-    /// }
-    /// # assert!(run.points()[0].energy().is_ok());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub const fn energy(&self) -> Result<&Energy, &NoEnergy> {
-        self.energy.as_ref()
-    }
-
-    /// Output tokens for each joule.
-    #[must_use]
-    pub fn tokens_per_joule(&self) -> Option<f64> {
-        Some(1.0 / self.joules_per_token(Tokens::Output)?)
-    }
-
-    /// Joules for each token of a kind: those of all GPUs over the tokens of all answered requests.
-    #[must_use]
-    pub fn joules_per_token(&self, tokens: Tokens) -> Option<f64> {
-        let energy = self.energy().ok()?;
-        Some(energy.joules() / self.token_count(tokens)?)
-    }
 }

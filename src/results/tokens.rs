@@ -31,9 +31,19 @@ pub enum Tokens {
 
 impl Tokens {
     /// All kinds.
+    ///
+    /// ```
+    /// use nim_slurm::results::Tokens;
+    ///
+    /// assert_eq!(Tokens::ALL.len(), 3);
+    /// ```
     pub const ALL: &'static [Self] = &[Self::Output, Self::Input, Self::Total];
 
     /// As reports name it.
+    ///
+    /// ```
+    /// assert_eq!(nim_slurm::results::Tokens::Output.name(), "output");
+    /// ```
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -52,6 +62,14 @@ impl fmt::Display for Tokens {
 
 impl Point {
     /// How many tokens of a kind all answered requests have: the tool's mean times their number.
+    ///
+    /// ```
+    /// use nim_slurm::results::{Run, Tokens};
+    ///
+    /// let run = Run::read("tests/data/telemetry")?; // 4 requests of 128 tokens each way
+    /// assert_eq!(run.points()[0].token_count(Tokens::Total), Some(1024.0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "no point has 2^52 requests")]
     pub fn token_count(&self, tokens: Tokens) -> Option<f64> {
@@ -65,6 +83,15 @@ impl Point {
     /// Tokens of a kind in a second, of the whole server.
     ///
     /// The tools measure the output's. The input's stand to them as the lengths do.
+    ///
+    /// ```
+    /// use nim_slurm::results::{Run, Tokens};
+    ///
+    /// let run = Run::read("tests/data/telemetry")?;
+    /// let rate = run.points()[0].token_throughput(Tokens::Total).unwrap();
+    /// assert_eq!(rate.round(), 204.0); // 1024 tokens in 5.024 s
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn token_throughput(&self, tokens: Tokens) -> Option<f64> {
         let mean = |metric| self.value(metric, Statistic::Avg);
@@ -95,6 +122,37 @@ impl Point {
         let an_hour = gpu_hour * f64::from(self.gpus()?);
         let millions = self.token_throughput(tokens)? * 3600.0 / 1e6;
         Some(an_hour / millions).filter(|cost| cost.is_finite())
+    }
+
+    /// Output tokens for each joule.
+    ///
+    /// ```
+    /// use nim_slurm::results::{Run, Tokens};
+    ///
+    /// let run = Run::read("tests/data/telemetry")?; // 512 tokens each way, 2512 J
+    /// let point = &run.points()[0];
+    /// assert_eq!(point.tokens_per_joule().map(|count| (count * 1000.0).round()), Some(204.0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn tokens_per_joule(&self) -> Option<f64> {
+        Some(1.0 / self.joules_per_token(Tokens::Output)?)
+    }
+
+    /// Joules for each token of a kind: those of all GPUs over the tokens of all answered requests.
+    ///
+    /// ```
+    /// use nim_slurm::results::{Run, Tokens};
+    ///
+    /// let run = Run::read("tests/data/telemetry")?; // 512 tokens each way, 2512 J
+    /// let point = &run.points()[0];
+    /// assert_eq!(point.joules_per_token(Tokens::Total).map(|joules| (joules * 1000.0).round()), Some(2453.0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn joules_per_token(&self, tokens: Tokens) -> Option<f64> {
+        let energy = self.energy().ok()?;
+        Some(energy.joules() / self.token_count(tokens)?)
     }
 }
 

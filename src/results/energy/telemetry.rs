@@ -73,14 +73,14 @@ struct Sample {
 
 /// What a file says of a node's GPUs.
 #[derive(Debug, Default)]
-pub(super) struct Telemetry {
+pub(in super::super) struct Telemetry {
     gpus: BTreeMap<Box<str>, Vec<Sample>>,
     /// From when to when its samples tell nothing for sure, and why.
     faults: Vec<(u64, u64, NoEnergy)>,
 }
 
 impl Telemetry {
-    pub(super) fn read(path: &Utf8Path) -> Result<Self, NoEnergy> {
+    pub(in super::super) fn read(path: &Utf8Path) -> Result<Self, NoEnergy> {
         let unread = |failure: ReadFailure| NoEnergy::Unreadable(failure.to_string());
         let (file, metadata) = file::open(path.as_std_path(), Links::Refuse).map_err(unread)?;
         if metadata.len() > MAX_BYTES {
@@ -382,7 +382,7 @@ struct Integral {
 }
 
 /// What the GPUs of all nodes of a server drew from one time to another, both in ns since 1970.
-pub(super) fn energy(
+pub(in super::super) fn energy(
     nodes: &[Telemetry],
     (from, to): (u64, u64),
     gpus: u32,
@@ -447,7 +447,7 @@ fn integral(samples: &[Sample], from: u64, to: u64) -> Result<Integral, NoEnergy
         let [begin, end] = [left.at.max(from), right.at.min(to)];
         let slope = f64::from(right.watts - left.watts) / length;
         let watts = |at| f64::from(left.watts) + slope * seconds_between(left.at, at);
-        joules += (watts(begin) + watts(end)) / 2.0 * seconds_between(begin, end);
+        joules += f64::midpoint(watts(begin), watts(end)) * seconds_between(begin, end);
     }
     if longest > LONGEST_GAP {
         return Err(NoEnergy::Gap { seconds: longest });
