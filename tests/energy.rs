@@ -25,21 +25,8 @@ impl Results {
             _folder: folder,
             path,
         };
-        results.copy(Utf8Path::new("tests/data/telemetry"), &results.path);
+        copy(Utf8Path::new("tests/data/telemetry"), &results.path);
         results
-    }
-
-    fn copy(&self, from: &Utf8Path, to: &Utf8Path) {
-        fs::create_dir_all(to).unwrap();
-        for entry in from.read_dir_utf8().unwrap() {
-            let entry = entry.unwrap();
-            let to = to.join(entry.file_name());
-            if entry.path().is_dir() {
-                self.copy(entry.path(), &to);
-            } else {
-                fs::copy(entry.path(), to).unwrap();
-            }
-        }
     }
 
     fn text(&self, name: &str) -> String {
@@ -65,6 +52,19 @@ impl Results {
         energy
             .map(|energy| energy.watts().round())
             .map_err(NoEnergy::word)
+    }
+}
+
+fn copy(from: &Utf8Path, to: &Utf8Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in from.read_dir_utf8().unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
     }
 }
 
@@ -107,7 +107,7 @@ fn each_server_has_its_own_gpus() {
     results.rename(POINT, "whole");
     let point = results.path.join(POINT);
     for server in ["server-0", "server-1"] {
-        results.copy(&results.path.join("whole"), &point.join(server));
+        copy(&results.path.join("whole"), &point.join(server));
     }
     fs::remove_dir_all(results.path.join("whole")).unwrap();
     let run = results.read();
