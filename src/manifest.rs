@@ -183,6 +183,9 @@ pub(crate) struct PointRow {
     pub(crate) prefix_cache_queries: Option<u64>,
     #[serde(default, deserialize_with = "lenient")]
     pub(crate) prefix_cache_hits: Option<u64>,
+    /// The number of the server that measured it, of several that shared the points.
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) server: Option<u32>,
 }
 
 impl PointRow {

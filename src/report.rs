@@ -2,7 +2,10 @@
 
 mod chart;
 mod csv;
+mod energy;
+mod inferencex;
 mod json;
+mod llm_d;
 mod page;
 mod table;
 
@@ -16,7 +19,7 @@ use crate::percentile::Percentile;
 use crate::plain::{plain, plain_json, plain_lines};
 use crate::results::{
     Comparison, Group, Limits, Manifest, Metric, Point, Run, RunId, RunImage, Statistic,
-    Statistics, Summary,
+    Statistics, Summary, Tokens,
 };
 use crate::write::{Mode, WriteError, WrittenFile, write_with_backup};
 
@@ -37,6 +40,7 @@ pub struct Report<'a> {
     run: &'a Run,
     limits: Limits,
     before: Option<&'a Run>,
+    price: Option<f64>,
 }
 
 impl<'a> Report<'a> {
@@ -47,6 +51,7 @@ impl<'a> Report<'a> {
             run,
             limits: Limits::new(Statistic::Avg),
             before: None,
+            price: None,
         }
     }
 
@@ -54,6 +59,28 @@ impl<'a> Report<'a> {
     #[must_use]
     pub const fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Says what a million tokens cost, for what a GPU costs in an hour, in any currency
+    /// ([`Point::cost_per_million`]). A price that is not a number above 0 is none.
+    ///
+    /// ```
+    /// use nim_slurm::Report;
+    /// use nim_slurm::results::Run;
+    ///
+    /// let run = Run::read("tests/data/telemetry")?;
+    /// let csv = Report::new(&run).with_price(2.5).to_csv();
+    /// assert!(csv.lines().next().unwrap().contains("cost_per_million_output_tokens"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn with_price(mut self, gpu_hour: f64) -> Self {
+        self.price = if gpu_hour > 0.0 && gpu_hour.is_finite() {
+            Some(gpu_hour)
+        } else {
+            None
+        };
         self
     }
 
@@ -119,7 +146,8 @@ impl<'a> Report<'a> {
     /// `concurrency` (or, of a rate, `request_rate`), `gpus`, `job_id`, `request_count` (each `null` when nothing tells), `path`,
     /// `tool`, its `repeat`, of several servers that measured it together the number of its own as
     /// `replica`, and `metrics`, by the tools' own names, each with its `unit` and its
-    /// statistics. `output_token_throughput_per_gpu` and `…_per_user` beside them are
+    /// statistics. `energy` has what the server's GPUs drew, or is `null` with the reason in `energy_missing`; `cost_per_million`
+    /// has the cost of a million tokens of each kind, where there is a price. `output_token_throughput_per_gpu` and `…_per_user` beside them are
     /// [`Point::throughput_per_gpu`] and [`Point::throughput_per_user`]: the latter is
     /// derived where `metrics` does not have it. `highest_percentile` is the one that so many
     /// requests can support at most ([`Percentile::highest`](crate::Percentile::highest)).
@@ -145,6 +173,43 @@ impl<'a> Report<'a> {
     #[must_use]
     pub fn to_json(&self) -> String {
         plain_json(&json::render(self, &self.means().report()))
+    }
+
+    /// Rows as InferenceX's result files (`agg_….json`) have them, as a list in JSON.
+    ///
+    /// Latencies are in seconds, throughputs per GPU. `hw` is the GPUs' model as nvidia-smi names it; what nobody wrote down,
+    /// such as `tp` and `precision`, is `null`. Points that are not to be trusted are left out, as there.
+    ///
+    /// ```
+    /// use nim_slurm::Report;
+    /// use nim_slurm::results::Run;
+    ///
+    /// let run = Run::read("tests/data/telemetry")?;
+    /// let rows = Report::new(&run).to_inferencex();
+    /// assert!(rows.contains("\"conc\": 1,") && rows.contains("\"joules_per_output_token\": "));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn to_inferencex(&self) -> String {
+        plain_json(&inferencex::render(self))
+    }
+
+    /// Benchmark reports of llm-d, version 0.2: one for each point, as JSON in a line of its own. A report on one point
+    /// is a file that llm-d's programs read.
+    ///
+    /// ```
+    /// use nim_slurm::Report;
+    /// use nim_slurm::results::Run;
+    ///
+    /// let run = Run::read("tests/data/telemetry")?;
+    /// let reports = Report::new(&run).to_llm_d();
+    /// assert_eq!(reports.lines().count(), run.points().len());
+    /// assert!(reports.contains(r#""version":"0.2""#));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn to_llm_d(&self) -> String {
+        plain_json(&llm_d::render(self))
     }
 
     /// One HTML page that needs nothing else: no network and no script.
@@ -213,6 +278,7 @@ impl<'a> Report<'a> {
             run: means_of(self.run),
             before: self.before.map(means_of),
             limits: self.limits,
+            price: self.price,
         }
     }
 
@@ -239,6 +305,7 @@ struct Means<'a> {
     run: Cow<'a, Run>,
     before: Option<Cow<'a, Run>>,
     limits: Limits,
+    price: Option<f64>,
 }
 
 impl Means<'_> {
@@ -247,18 +314,21 @@ impl Means<'_> {
             run: &self.run,
             limits: self.limits,
             before: self.before.as_deref(),
+            price: self.price,
         }
     }
 }
 
 /// A number of a point that reports show beside the metrics themselves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Column {
     Latency(Metric, Statistic),
     Throughput,
     ThroughputPerGpu,
     ThroughputPerUser,
     Requests,
+    /// Of a million output tokens, at this price of a GPU for an hour.
+    Cost(f64),
 }
 
 impl Column {
@@ -281,6 +351,7 @@ impl Column {
             Self::ThroughputPerGpu => point.throughput_per_gpu(),
             Self::ThroughputPerUser => point.throughput_per_user(),
             Self::Requests => point.value(Metric::RequestThroughput, Statistic::Avg),
+            Self::Cost(price) => point.cost_per_million(Tokens::Output, price),
         }
     }
 

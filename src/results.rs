@@ -25,6 +25,7 @@
 
 mod cell;
 mod comparison;
+mod energy;
 mod folder;
 mod group;
 mod json;
@@ -33,9 +34,11 @@ mod point;
 mod problem;
 mod repeats;
 mod requests;
+mod samples;
 mod sink;
 mod student;
 mod table;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -45,12 +48,14 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::load::{Length, Load};
 
 pub use self::comparison::{Change, Comparison};
+pub use self::energy::{Energy, EnergySource, NoEnergy, Throttle};
 pub use self::group::{Group, Limits, Verdict};
 pub use self::metric::{Metric, Statistic, Statistics, Unit};
 pub use self::point::{GpuMetric, OtherMetric, Point, PointName, Tool};
 pub use self::problem::ReadProblem;
 pub use self::repeats::Summary;
 pub use self::requests::{Figures, Request, Requests};
+pub use self::tokens::Tokens;
 pub use crate::manifest::{Manifest, RunImage, RunImages};
 pub use crate::slurm::RunId;
 
@@ -196,6 +201,9 @@ impl Run {
                 .filter_map(Utf8Path::file_name);
             point.cached_share = own.find_map(|name| shares.get(name).copied());
         }
+        let rows = found.manifests.iter().flat_map(|manifest| &manifest.points);
+        let servers = rows.filter_map(|row| Some((row.folder.as_str(), row.server?)));
+        samples::attach(&mut found.points, &found.telemetry, &servers.collect());
         Ok(Self {
             path: path.to_owned(),
             points: found.points,
@@ -222,6 +230,23 @@ impl Run {
     #[must_use]
     pub fn manifests(&self) -> &[Manifest] {
         &self.manifests
+    }
+
+    /// What the job that finished a point says of itself.
+    ///
+    /// ```
+    /// use nim_slurm::results::Run;
+    ///
+    /// let run = Run::read("tests/data/telemetry")?;
+    /// let manifest = run.manifest_of(&run.points()[0]).unwrap();
+    /// assert_eq!(manifest.gpu_model.as_deref(), Some("NVIDIA H100 80GB HBM3"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn manifest_of(&self, point: &Point) -> Option<&Manifest> {
+        let job = point.run()?;
+        let is_own = |manifest: &&Manifest| manifest.job_id.as_ref() == Some(job);
+        self.manifests.iter().find(is_own)
     }
 
     /// What could not be read.

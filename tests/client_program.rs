@@ -796,11 +796,11 @@ fn figures_of_all_servers_are_added_up() {
     assert_eq!(row("a_7 'left out' 9 'no time'"), "a_7|left out|9||no time");
     assert_eq!(row("a_7 interrupted '' ''"), "a_7|interrupted|||");
     let one = "a_7 finished 9 '' $'5 4000000000 7\\n'";
-    assert_eq!(row(one), "a_7|finished|9|5 4000000000 7|");
+    assert_eq!(row(one), "a_7|finished|9|5 4000000000 7 0|");
     let two = "a_7 failed 9 'no | more' $'5 4000000000 7\\n4 1 2\\n'";
-    assert_eq!(row(two), "a_7|failed|9|9 4000000001 9|no | more");
+    assert_eq!(row(two), "a_7|failed|9|9 4000000001 9 0|no | more");
     let uncounted = "a_7 finished 9 '' $'5 100 7\\n4 null null\\n'";
-    assert_eq!(row(uncounted), "a_7|finished|9|9 null null|");
+    assert_eq!(row(uncounted), "a_7|finished|9|9 null null 0|");
 }
 
 /// What the warm-up sends, sorted, and what it says.

@@ -298,7 +298,15 @@ fn launch_s_commands_are_taken() {
             });
         }
     });
+    let sampled = SAMPLED.load(Ordering::Relaxed);
+    assert!(
+        sampled > cases.len(),
+        "GPUs were sampled by {sampled} commands"
+    );
 }
+
+/// The commands that sample GPUs, of all cases.
+static SAMPLED: AtomicUsize = AtomicUsize::new(0);
 
 fn launch_is_taken(node: &Node, case: &Case, place: u32) {
     let Case { what, plan } = case;
@@ -324,7 +332,16 @@ fn launch_is_taken(node: &Node, case: &Case, place: u32) {
         "{what}: {}",
         run.said
     );
-    assert_eq!(run.count(&["nvidia-smi", "--query-gpu"]), 1, "{what}");
+    // Of the model, and each sampler asks whether a field has its new name, and then for all; of several nodes, a step
+    // does. It is ended as soon as the steps have ended, which they do at once here.
+    let most = if server.nodes == 1 { 2 * replicas } else { 0 };
+    let asked = run.count(&["nvidia-smi", "--query-gpu"]);
+    assert!((1..=1 + most).contains(&asked), "{what}: {asked}");
+    assert!(
+        run.steps("samples") <= usize::from(server.nodes > 1),
+        "{what}"
+    );
+    SAMPLED.fetch_add(asked - 1 + run.steps("samples"), Ordering::Relaxed);
     let asks = usize::from(!is_told);
     assert_eq!(run.count(&["nvidia-smi", "--list-gpus"]), asks, "{what}");
 }
@@ -840,6 +857,8 @@ const ANSWERS: &[(&str, &str, i32, &str)] = &[
     ("nvidia-smi", "--bogus", 255, "ERROR: Option --bogus is not recognized. Please run 'nvidia-smi -h'."),
     ("nvidia-smi", "--query-gpu=name --format=csv,bogus", 2, "Format modifier is not recognized."),
     ("nvidia-smi", "--query-gpu=name,driver_version --format=csv,noheader", 0, ""),
+    ("nvidia-smi", "--id=0,1 --query-gpu=timestamp,uuid,power.draw --format=csv,nounits --loop=1", 0, ""),
+    ("nvidia-smi", "--query-gpu=power --format=csv", 2, "Field \"power\" is not a valid field to query."),
 ];
 
 #[test]

@@ -163,52 +163,60 @@ fn a_row_of_points_is_only_a_claim() {
         .map(|name| function(&script, name).to_owned() + "\n")
         .concat();
     for (row, has_folder, expected) in [
-        ("finished|12||", true, r#""finished" 12 "" null null null"#),
         (
-            "finished|12|5 4096 0|",
+            "finished|12||",
             true,
-            r#""finished" 12 "" 5 4096 0"#,
+            r#""finished" 12 "" null null null null"#,
         ),
         (
-            "finished|12|5 null 0x1|",
+            "finished|12|5 4096 0 1|",
             true,
-            r#""finished" 12 "" null null null"#,
+            r#""finished" 12 "" 5 4096 0 1"#,
         ),
         (
-            "finished|12|5 1, \"a\": 2 0|",
+            "finished|12|5 null 0x1 0|",
             true,
-            r#""finished" 12 "" null null null"#,
+            r#""finished" 12 "" null null null null"#,
+        ),
+        (
+            "finished|12|5 1, \"a\": 2 0 0|",
+            true,
+            r#""finished" 12 "" null null null null"#,
         ),
         (
             "finished|12||",
             false,
-            r#""failed" 12 "its results are not there" null null null"#,
+            r#""failed" 12 "its results are not there" null null null null"#,
         ),
         (
             "left out|90||x",
             false,
-            r#""left out" 90 "x" null null null"#,
+            r#""left out" 90 "x" null null null null"#,
         ),
-        ("failed|1e||x", false, r#""failed" null "x" null null null"#),
+        (
+            "failed|1e||x",
+            false,
+            r#""failed" null "x" null null null null"#,
+        ),
         (
             "failed|007||x",
             false,
-            r#""failed" null "x" null null null"#,
+            r#""failed" null "x" null null null null"#,
         ),
         (
             "failed|9, \"status\": \"finished\"||",
             false,
-            r#""failed" null "" null null null"#,
+            r#""failed" null "" null null null null"#,
         ),
         (
             "\u{1b}]0;x|1||y",
             false,
-            r#""not run" 1 "y" null null null"#,
+            r#""not run" 1 "y" null null null null"#,
         ),
         (
             "failed|1||a\"b\\c\u{1b}[31m\u{202e}",
             false,
-            r#""failed" 1 "a\"b\\c?[31m???" null null null"#,
+            r#""failed" 1 "a\"b\\c?[31m???" null null null null"#,
         ),
     ] {
         let folder = tempfile::tempdir().unwrap();
@@ -707,13 +715,19 @@ fn a_log_is_the_user_s_own() {
     let script = default_launch();
     let check = lines(&script, "for log in \"$logs\"/{server", "done");
     let folder = tempfile::tempdir().unwrap();
-    for (name, owner) in [("server_7.out", 65534), ("server_7.1.out", 0)] {
+    for (name, owner) in [
+        ("server_7.out", 65534),
+        ("server_7.1.out", 0),
+        ("telemetry_7.0.0.csv", 65534),
+        ("telemetry_7.1.0.csv", 0),
+    ] {
         fs::write(folder.path().join(name), "").unwrap();
         std::os::unix::fs::chown(folder.path().join(name), Some(owner), None).unwrap();
     }
-    let program = format!("logs=$FOLDER job_id=7\n{check}\nls $FOLDER");
+    std::os::unix::fs::symlink("/etc/passwd", folder.path().join("telemetry_7.2.0.csv")).unwrap();
+    let program = format!("logs=$FOLDER results=$FOLDER job_id=7\n{check}\nls $FOLDER");
     let (_, words) = bash(&folder, &program, &[]);
-    assert_eq!(words, "lines.sh\nserver_7.1.out\n");
+    assert_eq!(words, "lines.sh\nserver_7.1.out\ntelemetry_7.1.0.csv\n");
 }
 
 /// A run that was killed did not bring out what was finished; the next one of the job does, and

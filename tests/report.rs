@@ -106,6 +106,7 @@ TTFT, ITL and latency: p95; limits: TTFT at most 25 ms
 p63 of 10 requests, p98 of 250: the most that can be claimed, with a confidence of 0.99
 prefix cache: not checked
 ~ not the tool's own: 1000 over the mean ITL or, without one, tokens/s over the concurrency
+energy: no telemetry
 
 "]]
     );
@@ -149,6 +150,7 @@ TTFT, ITL and latency: avg
 * highest throughput
 p63 of 10 requests: the most that can be claimed, with a confidence of 0.99
 prefix cache: not checked
+energy: no telemetry
 
 changes against the earlier run
   GPUs  concurrency   TTFT    ITL  latency  tokens/s  requests/s          jobs
@@ -582,6 +584,7 @@ TTFT, ITL and latency: p99; limits: TTFT at most 70 ms, ITL at most 3 ms
 p79 of 20 requests, p94 of 80: the most that can be claimed, with a confidence of 0.99
 steady: means of the longest part with the load at its level, where one is more than 5 % off
 prefix cache: not checked
+energy: no telemetry
 
 "]]
     );

@@ -2,16 +2,20 @@
 
 use std::fmt::{self, Display, Write};
 
+use super::energy::throttling;
 use super::{Report, table};
 use crate::load::Length;
 use crate::percentile::Percentile;
 use crate::plain::plain;
-use crate::results::{Change, Comparison, Figures, Metric, Point, Requests, RunId, Statistic};
+use crate::results::{
+    Change, Comparison, Energy, Figures, Metric, NoEnergy, Point, Requests, RunId, Statistic,
+    Tokens,
+};
 
 pub(super) fn render(report: &Report<'_>, means: &Report<'_>) -> String {
     match means.comparison() {
         Some(comparison) => changes(&comparison, report.statistic()),
-        None => points(report.run.points()),
+        None => points(report),
     }
 }
 
@@ -112,6 +116,55 @@ impl Rows {
     }
 }
 
+/// What ran where, and what follows from the metrics.
+const CONTEXT_COLUMNS: [&str; 6] = [
+    "model",
+    "node",
+    "gpu_model",
+    "statistic",
+    "output_token_throughput_per_gpu",
+    "output_token_throughput_per_user",
+];
+
+const ENERGY_COLUMNS: [&str; 10] = [
+    "energy_joules",
+    "power_watts",
+    "output_tokens_per_joule",
+    "joules_per_output_token",
+    "joules_per_input_token",
+    "joules_per_total_token",
+    "gpu_utilization_percent",
+    "gpu_memory_mib",
+    "throttling",
+    "energy_missing",
+];
+
+impl Rows {
+    fn context_cells(&mut self, report: &Report<'_>, point: &Point) {
+        let manifest = report.run.manifest_of(point);
+        self.text_cell(point.model());
+        self.text_cell(manifest.and_then(|manifest| manifest.node.as_deref()));
+        self.text_cell(manifest.and_then(|manifest| manifest.gpu_model.as_deref()));
+        self.cell(Some(report.statistic()));
+        self.cell(point.throughput_per_gpu());
+        self.cell(point.throughput_per_user());
+    }
+
+    fn energy_cells(&mut self, point: &Point) {
+        let energy = point.energy();
+        self.cell(energy.ok().map(Energy::joules));
+        self.cell(energy.ok().map(Energy::watts));
+        self.cell(point.tokens_per_joule());
+        for tokens in Tokens::ALL {
+            self.cell(point.joules_per_token(*tokens));
+        }
+        self.cell(energy.ok().and_then(Energy::utilization));
+        self.cell(energy.ok().and_then(Energy::memory));
+        self.cell(throttling(point));
+        self.cell(energy.err().map(NoEnergy::word));
+    }
+}
+
 /// A text that a spreadsheet takes for no formula: what it could take for one gets the mark of a text in front.
 struct NoFormula<'a>(&'a str);
 
@@ -155,7 +208,8 @@ fn column(metric: Metric, statistic: Statistic) -> String {
     format!("{metric}_{statistic}_{unit}")
 }
 
-fn points(points: &[Point]) -> String {
+fn points(report: &Report<'_>) -> String {
+    let points = report.run.points();
     let columns = columns(points);
     let mut rows = Rows::of(&points.iter());
     rows.point_header();
@@ -167,6 +221,15 @@ fn points(points: &[Point]) -> String {
         "highest_percentile",
         "prefix_cache_share",
     ]);
+    rows.cells(CONTEXT_COLUMNS);
+    rows.cells(ENERGY_COLUMNS);
+    if report.price.is_some() {
+        rows.cells(
+            Tokens::ALL
+                .iter()
+                .map(|tokens| format!("cost_per_million_{tokens}_tokens")),
+        );
+    }
     let names_steady = points.iter().any(|point| point.requests().is_some());
     if names_steady {
         rows.cells(["steady_seconds", "steady_in_flight"]);
@@ -187,6 +250,13 @@ fn points(points: &[Point]) -> String {
         rows.cell(point.request_count());
         rows.cell(point.request_count().and_then(Percentile::highest));
         rows.cell(point.cached_share());
+        rows.context_cells(report, point);
+        rows.energy_cells(point);
+        if let Some(price) = report.price {
+            for tokens in Tokens::ALL {
+                rows.cell(point.cost_per_million(*tokens, price));
+            }
+        }
         if names_steady {
             let steady = point.requests().and_then(Requests::steady);
             rows.cell(steady.as_ref().map(Figures::seconds));

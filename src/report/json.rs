@@ -8,8 +8,8 @@ use super::{Report, SHORT, STEADY, table};
 use crate::load::Length;
 use crate::percentile::Percentile;
 use crate::results::{
-    Change, GpuMetric, Group, Manifest, Metric, OtherMetric, Point, ReadProblem, Requests, Run,
-    RunId, Statistics, Tool, Verdict,
+    Change, Energy, GpuMetric, Group, Manifest, Metric, OtherMetric, Point, ReadProblem, Requests,
+    Run, RunId, Statistics, Throttle, Tokens, Tool, Verdict,
 };
 
 #[derive(Serialize)]
@@ -55,6 +55,11 @@ struct PointRow<'a> {
     metrics: BTreeMap<&'a str, MetricRow<'a>>,
     output_token_throughput_per_gpu: Option<f64>,
     output_token_throughput_per_user: Option<f64>,
+    energy: Option<EnergyRow>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    energy_missing: Option<MissingRow>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost_per_million: Option<BTreeMap<&'static str, Option<f64>>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     gpu_metrics: &'a [GpuMetric],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,6 +89,28 @@ struct SummaryRow {
     /// The standard deviation over the mean: 0.05 is 5 %.
     spread: Option<f64>,
     is_unstable: bool,
+}
+
+/// What the server's GPUs drew.
+#[derive(Serialize)]
+struct EnergyRow {
+    source: String,
+    gpus: u32,
+    seconds: f64,
+    joules: f64,
+    watts: f64,
+    output_tokens_per_joule: Option<f64>,
+    joules_per_token: BTreeMap<&'static str, Option<f64>>,
+    utilization_percent: Option<f64>,
+    memory_mib: Option<u32>,
+    throttling: Option<Vec<String>>,
+}
+
+/// Why that is not known.
+#[derive(Serialize)]
+struct MissingRow {
+    reason: &'static str,
+    message: String,
 }
 
 /// What each request tells.
@@ -240,6 +267,14 @@ fn point_row<'a>(report: &Report<'_>, point: &'a Point) -> PointRow<'a> {
         metrics: others.chain(known).collect(),
         output_token_throughput_per_gpu: point.throughput_per_gpu(),
         output_token_throughput_per_user: point.throughput_per_user(),
+        energy: point.energy().ok().map(|energy| energy_row(point, energy)),
+        energy_missing: point.energy().err().map(|why| MissingRow {
+            reason: why.word(),
+            message: why.to_string(),
+        }),
+        cost_per_million: report
+            .price
+            .map(|price| by_kind(|tokens| point.cost_per_million(tokens, price))),
         gpu_metrics: point.gpu_metrics(),
         verdict: verdict(report, point),
         caveat: point.caveat(),
@@ -282,6 +317,27 @@ fn mean_row<'a>(report: &Report<'_>, point: &'a Point) -> MeanRow<'a> {
 
 fn stddev(length: Length) -> Option<u32> {
     Some(length.spread()).filter(|spread| *spread > 0)
+}
+
+fn by_kind(value: impl Fn(Tokens) -> Option<f64>) -> BTreeMap<&'static str, Option<f64>> {
+    let kinds = Tokens::ALL.iter().copied();
+    kinds.map(|tokens| (tokens.name(), value(tokens))).collect()
+}
+
+fn energy_row(point: &Point, energy: &Energy) -> EnergyRow {
+    let words = |seen: Vec<Throttle>| seen.iter().map(Throttle::to_string).collect();
+    EnergyRow {
+        source: energy.source().to_string(),
+        gpus: energy.gpus(),
+        seconds: energy.seconds(),
+        joules: energy.joules(),
+        watts: energy.watts(),
+        output_tokens_per_joule: point.tokens_per_joule(),
+        joules_per_token: by_kind(|tokens| point.joules_per_token(tokens)),
+        utilization_percent: energy.utilization(),
+        memory_mib: energy.memory(),
+        throttling: energy.throttling().map(words),
+    }
 }
 
 fn requests_row(requests: &Requests) -> RequestsRow {

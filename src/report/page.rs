@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use askama::Template;
 
 use super::chart::{COLOURS, Chart, Data, HEIGHT, Mark, SHAPES, Series, Style, WIDTH};
+use super::energy::{self, EnergyTable};
 use super::table::{compared, short};
 use super::{
     Column, Report, brief, cached, derived, figure_or_dash, job_of, jobs, limits, load_in_words,
@@ -60,6 +61,7 @@ struct GroupPart {
     title: String,
     answers: Vec<String>,
     rows: Vec<Row>,
+    energy: Option<EnergyTable>,
 }
 
 struct Row {
@@ -269,6 +271,7 @@ fn charts(report: &Report<'_>, sweeps: &[Sweep<'_>]) -> Vec<Chart> {
             Column::Throughput,
         ));
     }
+    charts.extend(report.price.map(|price| cost(report, sweeps, price)));
     charts
         .into_iter()
         .filter(|data| data.series.iter().any(|series| !series.marks.is_empty()))
@@ -293,6 +296,30 @@ fn pareto(report: &Report<'_>, sweeps: &[Sweep<'_>]) -> Data {
                     sweep.group.pareto_front(),
                     across,
                     Column::ThroughputPerGpu,
+                )
+            })
+            .collect(),
+    }
+}
+
+/// What the output costs, against the speed that each user has for it.
+fn cost(report: &Report<'_>, sweeps: &[Sweep<'_>], price: f64) -> Data {
+    let across = Point::throughput_per_user;
+    Data {
+        title: "Cost against speed for each user",
+        x_label: "output tokens/s/user".to_owned(),
+        y_label: "cost of a million output tokens".to_owned(),
+        x_is_whole: false,
+        limit: None,
+        series: sweeps
+            .iter()
+            .map(|sweep| {
+                series(
+                    report,
+                    sweep,
+                    sweep.group.pareto_front(),
+                    across,
+                    Column::Cost(price),
                 )
             })
             .collect(),
@@ -395,6 +422,12 @@ fn hover(report: &Report<'_>, name: &str, point: &Point) -> String {
     if let Some(words) = runs(report, point) {
         text.push_str(&format!("\n{words}"));
     }
+    if let Some(count) = point.tokens_per_joule() {
+        text.push_str(&format!(
+            "\noutput tokens/J: {}",
+            figure_or_dash(Some(count))
+        ));
+    }
     text
 }
 
@@ -424,6 +457,7 @@ fn marks(report: &Report<'_>) -> Option<String> {
         .chain(supported(report.run))
         .chain(several_runs(report).map(str::to_owned))
         .chain([cached(report.run)])
+        .chain(energy::notes(report))
         .collect();
     (!marks.is_empty()).then(|| marks.join("; "))
 }
@@ -451,6 +485,7 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> GroupPart {
             .iter()
             .map(|point| row(report, best, point))
             .collect(),
+        energy: energy::table(report, group),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The report as a table of at most 100 columns.
 
 use super::{
-    Column, Report, SHORT, brief, cached, derived, job_of, jobs, limits, load_of, missing,
+    Column, Report, SHORT, brief, cached, derived, energy, job_of, jobs, limits, load_of, missing,
     number_or_dash, out_of_cache, part_of, percent, place_of, server_of, several_runs, spread,
     supported, unsteady, weak,
 };
@@ -158,6 +158,25 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
             &[&[format!("  {words} {}", too_short[0])], &too_short[1..]].concat(),
         ));
     }
+    if let Some(table) = energy::table(report, group) {
+        text.push_str(&energy_part(table));
+    }
+    text
+}
+
+/// The table of energy and cost below that of the points.
+fn energy_part(table: energy::EnergyTable) -> String {
+    let head = [0, 1].map(|number| table.head.iter().map(|head| head[number].clone()).collect());
+    let mut rows: Vec<Vec<String>> = head.into();
+    rows.extend(table.rows);
+    let widths = widths(&rows);
+    let mut text = "\n".to_owned();
+    for row in &rows {
+        text.push_str(&line(' ', row, &widths));
+    }
+    for words in &table.unknown {
+        text.push_str(&title(&format!("  {words}")));
+    }
     text
 }
 
@@ -230,6 +249,9 @@ fn legend(report: &Report<'_>) -> String {
     text.push_str(&format!("{}\n", cached(report.run)));
     if let Some(derived) = derived(report.run) {
         text.push_str(&format!("{derived}\n"));
+    }
+    for note in energy::notes(report) {
+        text.push_str(&title(&note));
     }
     if report
         .run

@@ -10,6 +10,7 @@ use std::thread;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::RunId;
+use super::energy::{NoEnergy, TelemetryFile};
 use super::json;
 use super::metric::{Metric, Statistics};
 use super::point::{Asked, Content, Point, PointName, Tool};
@@ -29,6 +30,7 @@ const MAX_DEPTH: usize = 6;
 pub(super) struct Found {
     pub(super) points: Vec<Point>,
     pub(super) manifests: Vec<Manifest>,
+    pub(super) telemetry: Vec<TelemetryFile>,
     pub(super) problems: Vec<ReadProblem>,
 }
 
@@ -60,6 +62,7 @@ impl Found {
     fn add(&mut self, other: Self) {
         self.points.extend(other.points);
         self.manifests.extend(other.manifests);
+        self.telemetry.extend(other.telemetry);
         self.problems.extend(other.problems);
     }
 }
@@ -145,6 +148,9 @@ impl<W: Fn(Option<&RunId>) -> bool> Search<'_, W> {
         }
         if named.is_none() {
             self.read_manifests(&files);
+            let telemetry = files.iter().filter_map(|file| TelemetryFile::named(file));
+            let is_wanted = |file: &TelemetryFile| (self.wanted)(Some(&file.run));
+            self.found.telemetry.extend(telemetry.filter(is_wanted));
         }
         // AIPerf with a warm-up writes each phase's results beside those of the run.
         let has = |name| move |file: &Utf8PathBuf| file.file_name() == Some(name);
@@ -430,6 +436,7 @@ fn read_place(
         requests: requests.map(Arc::new),
         cached_share: None,
         runs: Vec::new(),
+        energy: Err(NoEnergy::NoTelemetry),
     })
 }
 

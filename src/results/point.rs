@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::energy::{Energy, NoEnergy};
 use super::metric::{Metric, Metrics, Statistic, Statistics};
 use super::requests::Requests;
 use crate::load::{Decimal, Length, Load};
@@ -202,6 +203,7 @@ pub struct Point {
     pub(super) cached_share: Option<f64>,
     /// Of a mean, what it is the mean of.
     pub(super) runs: Vec<Point>,
+    pub(super) energy: Result<Energy, NoEnergy>,
 }
 
 /// What was asked of the tool, as far as anything tells.

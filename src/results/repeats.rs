@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Run;
 use super::comparison::measurement;
+use super::energy::{Energy, NoEnergy};
 use super::metric::{Metric, Metrics, Statistic, Statistics};
 use super::point::Point;
 use super::student::upper_quantile;
@@ -205,6 +206,10 @@ fn mean_of(runs: &[&Point]) -> Point {
         (Some(most), Some(share)) => Some(f64::max(most, share)),
         (most, share) => most.or(share),
     });
+    let energy: Result<Vec<_>, _> = runs.iter().map(|run| run.energy()).collect();
+    mean.energy = energy
+        .map_err(Clone::clone)
+        .and_then(|all| Energy::mean_of(&all).ok_or(NoEnergy::NoTelemetry));
     mean.runs = runs.iter().map(|run| (*run).clone()).collect();
     mean
 }

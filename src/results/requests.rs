@@ -232,7 +232,7 @@ impl Requests {
     }
 
     /// From the first request's start to the last one's end.
-    fn span(&self) -> Option<(u64, u64)> {
+    pub(crate) fn span(&self) -> Option<(u64, u64)> {
         let end = self.0.iter().map(|request| request.end).max()?;
         Some((self.0.first()?.start, end))
     }

@@ -42,12 +42,12 @@ stop_if_full() {
 # put_down WORD FOLDER: launch.sh brings out what lies there.
 put_down() { mkdir -p "$run/$1" && mv -nT -- "$run/$2" "$run/$1/$2" && [[ ! -e $run/$2 ]]; }
 
-# record FOLDER STATE SECONDS DETAIL [FIGURES]: a row for the manifest, with the sums of the servers' figures, a line each.
+# record FOLDER STATE SECONDS DETAIL [FIGURES]: a row for the manifest, of this server, with the sums of all servers' FIGURES.
 record() {
   local figures=''
   (($# < 5)) || figures=$(awk '{ warm += $1; asked += $2; found += $3; if ($2 == "null") none = 1 }
     END { print warm, none ? "null null" : sprintf("%.0f %.0f", asked, found) }' <<<"${5%$'\n'}")
-  printf '%s|%s|%s|%s|%s\n' "$1" "$2" "$3" "$figures" "${4//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
+  printf '%s|%s|%s|%s|%s\n' "$1" "$2" "$3" "${figures:+$figures $replica}" "${4//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
 }
 
 # meet PLACE WORDS: waits until all clients that measure together have come to this place; in REPLIES, their words.

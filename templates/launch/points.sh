@@ -17,7 +17,7 @@ name_points() {
 }
 
 # look_up FOLDER: in REPLIES, what the client last said of this point: a state, seconds, a detail for people, and how many
-# requests warmed the server up, tokens were looked up in its prefix cache, and found there.
+# requests warmed the server up, tokens were looked up in its prefix cache, and found there; and the server's number.
 look_up() {
   local state seconds figures detail number='(null|0|[1-9][0-9]{0,14})' LC_ALL=C
   IFS='|' read -r _ state seconds figures detail < <(text_of "$run/points" |
@@ -27,6 +27,6 @@ look_up() {
   [[ ! -v own[$1] || $state != finished ]] || state=failed detail=${tried[$1]-its results are not there}
   [[ $state =~ ^(finished|failed|interrupted|left\ out|not\ run)$ ]] || state='not run'
   [[ $seconds =~ ^(0|[1-9][0-9]{0,8})$ ]] || seconds=
-  [[ $figures =~ ^$number\ $number\ $number$ ]] || figures='null null null'
+  [[ $figures =~ ^$number\ $number\ $number\ $number$ ]] || figures='null null null null'
   REPLIES=("$state" "$seconds" "${detail//[^ -~]/?}" "$figures")
 }

@@ -23,13 +23,14 @@ readonly server_started
 # Of a step's log, how many lines an earlier run of this job left there.
 declare -A earlier_lines=()
 for log in $all_logs; do [[ ! -f $log || ! -O $log ]] || earlier_lines[$log]=$(timeout 10 wc -l <"$log") || true; done
-servers=() clients=()
+servers=() clients=() samplers=()
 for ((number = 0; number < replicas; number++)); do
   server_step "$number" 2>>"$(log_of server "$number")" &
   servers+=($!)
   client_step "$number" 2>>"$(log_of benchmarking "$number")" &
   clients+=($!)
   last_act[$!]=$run/ended.$number
+  [[ -z $gpu_model ]] || { gpu_samples "$number" & samplers+=($!) && disown; }
 done
 say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $replicas; points: ${#points[@]}"
 say "follow them: tail -f $all_logs | cat -v"

@@ -25,18 +25,11 @@ log_of() { (($2 == 0)) && echo "$logs/$1_$job_id.out" || echo "$logs/$1_$job_id.
 
 # server_step NUMBER: becomes this server's step, in a process of its own.
 server_step() {
-  local replica=$1 own_gpus=$((gpus_of_a_node / replicas)) of_nodes=() words
-  local names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
-  facts=(
-    [model_path]=$model_path [cache_path]=$cache_path [stage_path]=$stage_path [served_model_name]=$served_model_name
-    [gpus]=$own_gpus [total_gpus]=$gpus [nodes]=$nodes [port]=$((port + replica))
-  )
+  local replica=$1 own_gpus=$((gpus_of_a_node / replicas)) words names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
+  facts=([model_path]=$model_path [cache_path]=$cache_path [stage_path]=$stage_path [served_model_name]=$served_model_name
+    [gpus]=$own_gpus [total_gpus]=$gpus [nodes]=$nodes [port]=$((port + replica)))
   ((replicas == 1)) || facts[replica]=$replica
-  if ((nodes > 1)); then
-    facts[leader_address]=$leader
-    # There is a task on each node; when one ends, so do the others.
-    of_nodes=(--label --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 --nodelist="$SLURM_JOB_NODELIST" --wait=5)
-  fi
+  ((nodes == 1)) || facts[leader_address]=$leader
   fill "${server_environment[@]}" "${server_command[@]}"
   words=("${REPLIES[@]}")
   keep_secrets "${server_secrets[@]}"
@@ -58,16 +51,12 @@ server_task() {
   shift 4
   if ((servers > 1)); then
     read -r -a gpus <<<"${CUDA_VISIBLE_DEVICES-}"
-    ((${#gpus[@]} >= first + count)) || {
-      echo "the step has the GPUs ${gpus[*]} (CUDA_VISIBLE_DEVICES), too few for $count from place $first on" >&2
-      exit 1
-    }
+    ((${#gpus[@]} >= first + count)) ||
+      { echo "the step has the GPUs ${gpus[*]} (CUDA_VISIBLE_DEVICES), too few for $count from place $first on" >&2 && exit 1; }
     export CUDA_VISIBLE_DEVICES="${gpus[*]:first:count}"
   fi
-  if ((nodes > 1)); then
-    set -- "${@//\{node_rank\}/$rank}"
-    set -- "${@//\{is_leader\}/$((rank == 0))}"
-  fi
+  ((nodes == 1)) || set -- "${@//\{node_rank\}/$rank}"
+  ((nodes == 1)) || set -- "${@//\{is_leader\}/$((rank == 0))}"
 {%- if in_server.is_some() %}
   gpus=("$@") IFS=$' \t\n'
   set -uo pipefail
@@ -81,6 +70,26 @@ server_task() {
   exec env "$@" </dev/null
 }
 
+# gpu_samples NUMBER: becomes what writes down the power of this server's GPUs; of several nodes a step, outside of containers.
+gpu_samples() {
+  local words=("$results/telemetry_$job_id.$1" "$replicas" "$1" "$((gpus_of_a_node / replicas))")
+  keep_secrets
+  ((nodes > 1)) || sample_gpus "${words[@]}"
+  exec "${step[@]}" --job-name="samples.$1" "${of_nodes[@]}" --mpi=none "${gpu_options[@]}" \
+    bash -s -- "${words[@]}" 2>/dev/null < <(declare -f sample_gpus && echo 'sample_gpus "$@"')
+}
+# sample_gpus FILE SERVERS NUMBER COUNT: each second a row for each GPU of server NUMBER, in UTC; of 256 MiB at most.
+sample_gpus() {
+  local ids query=timestamp,uuid,power.draw,utilization.gpu,memory.used,clocks.sm,clocks_event_reasons.active IFS=,
+  read -r -a ids <<<"${CUDA_VISIBLE_DEVICES-}"
+  ((${#ids[@]} != $2 * $4)) || ids=("${ids[@]:$3*$4:$4}")
+  exec >>"$1.${SLURM_NODEID:-0}.csv" 2>/dev/null
+  ulimit -f 262144 || true
+  nvidia-smi --query-gpu="$query" --format=csv >/dev/null || query=${query/event/throttle}
+  printf '\n#%s,%(%s)T\n' "$SLURMD_NODENAME" -1
+  TZ=UTC0 exec nvidia-smi --query-gpu="$query" ${ids[0]+--id="${ids[*]}"} --format=csv,nounits --loop=1
+}
+
 # client_step NUMBER: becomes the step of this server's client, in a process of its own.
 client_step() {
   local replica=$1 mounts=("$run:$run") names=(PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
@@ -90,8 +99,7 @@ client_step() {
   [[ -n $tokenizer ]] || mounts+=("$model_path:$model_path:ro")
   [[ $tokenizer_path == /* ]] || of_hub=(HF_TOKEN)
   if [[ -n ${of_hub[*]}$default_tokenizer ]]; then
-    export HF_HOME=$hub_cache
-    own_folder "$hub_cache"
+    own_folder "$hub_cache" && export HF_HOME=$hub_cache
     mounts+=("$hub_cache:$hub_cache") names+=("${of_hub[@]}" HF_HOME)
     # The hub is asked until the default tokenizer is there, to the last of its files that are loaded.
     [[ $tokenizer_path == /* ]] &&

@@ -16,6 +16,7 @@ stop_steps client 5 "${clients[@]}"
 # Now the clients have said how far they are.
 store_points all
 stop_steps server "$seconds_to_stop" "${servers[@]}"
+kill "${samplers[@]}" 2>/dev/null
 # The clients' containers are removed meanwhile; who is told to stop has no time for that.
 last_act=()
 # One that says that it has ended may go on.

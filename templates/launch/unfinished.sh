@@ -3,7 +3,7 @@
 readonly run=$results/.run_$job_id
 own_folder "$run"
 # Steps add to logs of an earlier run of this job, and not to what somebody put in their place.
-for log in "$logs"/{server,benchmarking}_"$job_id".*out; do
+for log in "$logs"/{server,benchmarking}_"$job_id".*out "$results/telemetry_$job_id".*.csv; do
   [[ -f $log && ! -L $log && -O $log ]] || rm -f -- "$log" || fail "$log is no file, or another user's: remove it"
 done
 
@@ -72,9 +72,7 @@ store_points() {
     fi
     measurement_of "${own[$name]}"
     tried[$name]="its results are not there" target=$results/$name silent_at=$((SECONDS + 2 * point_timeout + 600))
-    if [[ $left != "$run/finished/$name" ]]; then
-      REPLY='' target=$results/${word}_$job_id/$name
-    fi
+    [[ $left == "$run/finished/$name" ]] || REPLY='' target=$results/${word}_$job_id/$name
     if ! store "$left" "$target" "$REPLY"; then
       # At the end it is tried once more.
       [[ -z ${1-} ]] || say "error: $name could not be stored as $target: $REPLY; it stays in ${left#"$results/"}" >&2
@@ -88,9 +86,7 @@ store_points() {
 }
 # What was measured otherwise does not count, and leaves its name to this job where it has that.
 name_points
-for left in "${!differs[@]}"; do
-  say "does not count: ${left##*/}: ${differs[$left]}"
-done
+for left in "${!differs[@]}"; do say "does not count: ${left##*/}: ${differs[$left]}"; done
 for left in "${!own[@]}" {failed,interrupted}_"$job_id"; do
   word=refused
   [[ -z ${own[$left]-} ]] || word=other

@@ -4,11 +4,10 @@
 # call is a line of /mnt/calls. The programs of a container come from $CONTAINER_PATH.
 set -euo pipefail
 program=${0##*/} steps=/mnt/steps
-{
-  printf '%s' "$program"
-  printf ' %q' "$@"
-  echo
-} >>/mnt/calls
+call=$program
+(($# == 0)) || call+=$(printf ' %q' "$@")
+# At once: others write there meanwhile.
+printf '%s\n' "$call" >>/mnt/calls
 
 # The value of option $1 in the arguments that follow.
 option() {

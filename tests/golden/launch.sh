@@ -308,8 +308,10 @@ fi
     "--gres=gpu:$gpus_of_a_node or --gpus-per-node=$gpus_of_a_node"
 
 # The batch script runs on the first node, and so does the server's first task, its leader.
-leader=
+leader='' of_nodes=()
 if ((nodes > 1)); then
+  # A step has a task on each; when one ends, so do the others.
+  of_nodes=(--label --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 --nodelist="$SLURM_JOB_NODELIST" --wait=5)
   ((SLURM_JOB_NUM_NODES == nodes)) || missing "nodes: the server uses $nodes, Slurm gave this job $SLURM_JOB_NUM_NODES"
   leader=$(scontrol show node "$SLURMD_NODENAME" 2>/dev/null | sed -n 's/.*NodeAddr=\([^ ]*\).*/\1/p') || true
   leader=$(getent ahostsv4 "${leader:-$SLURMD_NODENAME}" | awk 'NR == 1 { print $1 }') || true
@@ -369,9 +371,7 @@ IFS=, read -r gpu_model driver <<<"$answer"
 readonly driver=${driver# } gpu_model
 
 # sum_of FILE...: a checksum of their lengths, beginnings and ends: to read all of a model would take minutes.
-sum_of() {
-  { stat -L -c %s -- "$@" && head -qc 65536 -- "$@" && tail -qc 65536 -- "$@"; } | sha256sum | cut -c -16
-}
+sum_of() { { stat -L -c %s -- "$@" && head -qc 65536 -- "$@" && tail -qc 65536 -- "$@"; } | sha256sum | cut -c -16; }
 sums=$(cd "$stage_path" && sum_of "$server_image" && sum_of "$client_image" && cd "$model_path" && sum_of "${model_files[@]}") ||
   fail "cannot read the images, or the model in $model_path"
 read -r server_sum client_sum model_sum <<<"${sums//$'\n'/ }"
@@ -436,7 +436,7 @@ name_points() {
 }
 
 # look_up FOLDER: in REPLIES, what the client last said of this point: a state, seconds, a detail for people, and how many
-# requests warmed the server up, tokens were looked up in its prefix cache, and found there.
+# requests warmed the server up, tokens were looked up in its prefix cache, and found there; and the server's number.
 look_up() {
   local state seconds figures detail number='(null|0|[1-9][0-9]{0,14})' LC_ALL=C
   IFS='|' read -r _ state seconds figures detail < <(text_of "$run/points" |
@@ -446,7 +446,7 @@ look_up() {
   [[ ! -v own[$1] || $state != finished ]] || state=failed detail=${tried[$1]-its results are not there}
   [[ $state =~ ^(finished|failed|interrupted|left\ out|not\ run)$ ]] || state='not run'
   [[ $seconds =~ ^(0|[1-9][0-9]{0,8})$ ]] || seconds=
-  [[ $figures =~ ^$number\ $number\ $number$ ]] || figures='null null null'
+  [[ $figures =~ ^$number\ $number\ $number\ $number$ ]] || figures='null null null null'
   REPLIES=("$state" "$seconds" "${detail//[^ -~]/?}" "$figures")
 }
 
@@ -455,7 +455,7 @@ look_up() {
 readonly run=$results/.run_$job_id
 own_folder "$run"
 # Steps add to logs of an earlier run of this job, and not to what somebody put in their place.
-for log in "$logs"/{server,benchmarking}_"$job_id".*out; do
+for log in "$logs"/{server,benchmarking}_"$job_id".*out "$results/telemetry_$job_id".*.csv; do
   [[ -f $log && ! -L $log && -O $log ]] || rm -f -- "$log" || fail "$log is no file, or another user's: remove it"
 done
 
@@ -524,9 +524,7 @@ store_points() {
     fi
     measurement_of "${own[$name]}"
     tried[$name]="its results are not there" target=$results/$name silent_at=$((SECONDS + 2 * point_timeout + 600))
-    if [[ $left != "$run/finished/$name" ]]; then
-      REPLY='' target=$results/${word}_$job_id/$name
-    fi
+    [[ $left == "$run/finished/$name" ]] || REPLY='' target=$results/${word}_$job_id/$name
     if ! store "$left" "$target" "$REPLY"; then
       # At the end it is tried once more.
       [[ -z ${1-} ]] || say "error: $name could not be stored as $target: $REPLY; it stays in ${left#"$results/"}" >&2
@@ -540,9 +538,7 @@ store_points() {
 }
 # What was measured otherwise does not count, and leaves its name to this job where it has that.
 name_points
-for left in "${!differs[@]}"; do
-  say "does not count: ${left##*/}: ${differs[$left]}"
-done
+for left in "${!differs[@]}"; do say "does not count: ${left##*/}: ${differs[$left]}"; done
 for left in "${!own[@]}" {failed,interrupted}_"$job_id"; do
   word=refused
   [[ -z ${own[$left]-} ]] || word=other
@@ -613,8 +609,8 @@ print_manifest() {
   for number in "${!points[@]}"; do
     read -r use_case isl osl concurrency requests prompts seed repeat _ <<<"${points[number]}"
     look_up "${folders[number]}"
-    # shellcheck disable=SC2086 # three numbers
-    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %s, "requests": %s, "prompts": %d, "seed": %d, "repeat": %d, "status": %s, "seconds": %s, "detail": %s, "warmup_requests": %s, "prefix_cache_queries": %s, "prefix_cache_hits": %s}' \
+    # shellcheck disable=SC2086 # four numbers
+    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %s, "requests": %s, "prompts": %d, "seed": %d, "repeat": %d, "status": %s, "seconds": %s, "detail": %s, "warmup_requests": %s, "prefix_cache_queries": %s, "prefix_cache_hits": %s, "server": %s}' \
       "$separator" "$(json "${folders[number]}")" "$(json "$use_case")" "${isl%s*}" "${osl%s*}" "${concurrency/#rate/"$rate"}" "${requests/*-*/null}" "$prompts" "$seed" "$repeat" \
       "$(json "${REPLIES[0]}")" "${REPLIES[1]:-null}" "$(json "${REPLIES[2]}")" ${REPLIES[3]}
     separator=,
@@ -653,18 +649,11 @@ log_of() { (($2 == 0)) && echo "$logs/$1_$job_id.out" || echo "$logs/$1_$job_id.
 
 # server_step NUMBER: becomes this server's step, in a process of its own.
 server_step() {
-  local replica=$1 own_gpus=$((gpus_of_a_node / replicas)) of_nodes=() words
-  local names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
-  facts=(
-    [model_path]=$model_path [cache_path]=$cache_path [stage_path]=$stage_path [served_model_name]=$served_model_name
-    [gpus]=$own_gpus [total_gpus]=$gpus [nodes]=$nodes [port]=$((port + replica))
-  )
+  local replica=$1 own_gpus=$((gpus_of_a_node / replicas)) words names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
+  facts=([model_path]=$model_path [cache_path]=$cache_path [stage_path]=$stage_path [served_model_name]=$served_model_name
+    [gpus]=$own_gpus [total_gpus]=$gpus [nodes]=$nodes [port]=$((port + replica)))
   ((replicas == 1)) || facts[replica]=$replica
-  if ((nodes > 1)); then
-    facts[leader_address]=$leader
-    # There is a task on each node; when one ends, so do the others.
-    of_nodes=(--label --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 --nodelist="$SLURM_JOB_NODELIST" --wait=5)
-  fi
+  ((nodes == 1)) || facts[leader_address]=$leader
   fill "${server_environment[@]}" "${server_command[@]}"
   words=("${REPLIES[@]}")
   keep_secrets "${server_secrets[@]}"
@@ -683,17 +672,33 @@ server_task() {
   shift 4
   if ((servers > 1)); then
     read -r -a gpus <<<"${CUDA_VISIBLE_DEVICES-}"
-    ((${#gpus[@]} >= first + count)) || {
-      echo "the step has the GPUs ${gpus[*]} (CUDA_VISIBLE_DEVICES), too few for $count from place $first on" >&2
-      exit 1
-    }
+    ((${#gpus[@]} >= first + count)) ||
+      { echo "the step has the GPUs ${gpus[*]} (CUDA_VISIBLE_DEVICES), too few for $count from place $first on" >&2 && exit 1; }
     export CUDA_VISIBLE_DEVICES="${gpus[*]:first:count}"
   fi
-  if ((nodes > 1)); then
-    set -- "${@//\{node_rank\}/$rank}"
-    set -- "${@//\{is_leader\}/$((rank == 0))}"
-  fi
+  ((nodes == 1)) || set -- "${@//\{node_rank\}/$rank}"
+  ((nodes == 1)) || set -- "${@//\{is_leader\}/$((rank == 0))}"
   exec env "$@" </dev/null
+}
+
+# gpu_samples NUMBER: becomes what writes down the power of this server's GPUs; of several nodes a step, outside of containers.
+gpu_samples() {
+  local words=("$results/telemetry_$job_id.$1" "$replicas" "$1" "$((gpus_of_a_node / replicas))")
+  keep_secrets
+  ((nodes > 1)) || sample_gpus "${words[@]}"
+  exec "${step[@]}" --job-name="samples.$1" "${of_nodes[@]}" --mpi=none "${gpu_options[@]}" \
+    bash -s -- "${words[@]}" 2>/dev/null < <(declare -f sample_gpus && echo 'sample_gpus "$@"')
+}
+# sample_gpus FILE SERVERS NUMBER COUNT: each second a row for each GPU of server NUMBER, in UTC; of 256 MiB at most.
+sample_gpus() {
+  local ids query=timestamp,uuid,power.draw,utilization.gpu,memory.used,clocks.sm,clocks_event_reasons.active IFS=,
+  read -r -a ids <<<"${CUDA_VISIBLE_DEVICES-}"
+  ((${#ids[@]} != $2 * $4)) || ids=("${ids[@]:$3*$4:$4}")
+  exec >>"$1.${SLURM_NODEID:-0}.csv" 2>/dev/null
+  ulimit -f 262144 || true
+  nvidia-smi --query-gpu="$query" --format=csv >/dev/null || query=${query/event/throttle}
+  printf '\n#%s,%(%s)T\n' "$SLURMD_NODENAME" -1
+  TZ=UTC0 exec nvidia-smi --query-gpu="$query" ${ids[0]+--id="${ids[*]}"} --format=csv,nounits --loop=1
 }
 
 # client_step NUMBER: becomes the step of this server's client, in a process of its own.
@@ -705,8 +710,7 @@ client_step() {
   [[ -n $tokenizer ]] || mounts+=("$model_path:$model_path:ro")
   [[ $tokenizer_path == /* ]] || of_hub=(HF_TOKEN)
   if [[ -n ${of_hub[*]}$default_tokenizer ]]; then
-    export HF_HOME=$hub_cache
-    own_folder "$hub_cache"
+    own_folder "$hub_cache" && export HF_HOME=$hub_cache
     mounts+=("$hub_cache:$hub_cache") names+=("${of_hub[@]}" HF_HOME)
     # The hub is asked until the default tokenizer is there, to the last of its files that are loaded.
     [[ $tokenizer_path == /* ]] &&
@@ -771,12 +775,12 @@ stop_if_full() {
 # put_down WORD FOLDER: launch.sh brings out what lies there.
 put_down() { mkdir -p "$run/$1" && mv -nT -- "$run/$2" "$run/$1/$2" && [[ ! -e $run/$2 ]]; }
 
-# record FOLDER STATE SECONDS DETAIL [FIGURES]: a row for the manifest, with the sums of the servers' figures, a line each.
+# record FOLDER STATE SECONDS DETAIL [FIGURES]: a row for the manifest, of this server, with the sums of all servers' FIGURES.
 record() {
   local figures=''
   (($# < 5)) || figures=$(awk '{ warm += $1; asked += $2; found += $3; if ($2 == "null") none = 1 }
     END { print warm, none ? "null null" : sprintf("%.0f %.0f", asked, found) }' <<<"${5%$'\n'}")
-  printf '%s|%s|%s|%s|%s\n' "$1" "$2" "$3" "$figures" "${4//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
+  printf '%s|%s|%s|%s|%s\n' "$1" "$2" "$3" "${figures:+$figures $replica}" "${4//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
 }
 
 # meet PLACE WORDS: waits until all clients that measure together have come to this place; in REPLIES, their words.
@@ -1319,9 +1323,7 @@ last_words() {
 # ends_within SECONDS PID...: waits until none of these is at work; for so long, in bash's whole seconds.
 ends_within() {
   local end=$((SECONDS + $1 + ($1 > 0))) pid
-  for pid in "${@:2}"; do
-    while at_work "$pid"; do ((SECONDS < end)) && sleep 0.1 || return 1; done
-  done
+  for pid in "${@:2}"; do while at_work "$pid"; do ((SECONDS < end)) && sleep 0.1 || return 1; done; done
 }
 # step_ids PATTERN: the ids of the steps whose names match, as server.0 and client.0.
 step_ids() { squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p"; }
@@ -1437,13 +1439,14 @@ readonly server_started
 # Of a step's log, how many lines an earlier run of this job left there.
 declare -A earlier_lines=()
 for log in $all_logs; do [[ ! -f $log || ! -O $log ]] || earlier_lines[$log]=$(timeout 10 wc -l <"$log") || true; done
-servers=() clients=()
+servers=() clients=() samplers=()
 for ((number = 0; number < replicas; number++)); do
   server_step "$number" 2>>"$(log_of server "$number")" &
   servers+=($!)
   client_step "$number" 2>>"$(log_of benchmarking "$number")" &
   clients+=($!)
   last_act[$!]=$run/ended.$number
+  [[ -z $gpu_model ]] || { gpu_samples "$number" & samplers+=($!) && disown; }
 done
 say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $replicas; points: ${#points[@]}"
 say "follow them: tail -f $all_logs | cat -v"
@@ -1546,6 +1549,7 @@ stop_steps client 5 "${clients[@]}"
 # Now the clients have said how far they are.
 store_points all
 stop_steps server "$seconds_to_stop" "${servers[@]}"
+kill "${samplers[@]}" 2>/dev/null
 # The clients' containers are removed meanwhile; who is told to stop has no time for that.
 last_act=()
 # One that says that it has ended may go on.

@@ -52,7 +52,9 @@ fn read(site: &Site) -> Run {
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn two_servers_share_the_points() {
     let lab = Lab::enter();
-    let site = Site::ready(&lab, "replicas_share", two_servers(ReplicaUse::Split));
+    let mut site = Site::ready(&lab, "replicas_share", two_servers(ReplicaUse::Split));
+    // Telemetry has its times in UTC all the same.
+    site.set("TZ", "EST5");
     let ended = site.job(&lab, Launch);
     ended.assert(0, "exit 0: all points are finished");
     assert_apart(&site, &ended);
@@ -94,6 +96,41 @@ fn two_servers_share_the_points() {
     for log in [site.log("server", id), second_log(&site, "server", id)] {
         assert!(log.contains("SIGTERM"), "it was stopped gently: {log}");
     }
+    assert_energy(&site, id, &run);
+}
+
+/// Each server's GPUs were sampled, its own alone, and no longer than the job: GPU N of the lab draws 300 + 10 N watts.
+#[track_caller]
+fn assert_energy(site: &Site, job: &str, run: &Run) {
+    let file = |server: u32| {
+        site.results()
+            .join(format!("telemetry_{job}.{server}.0.csv"))
+    };
+    let text = |server| fs::read_to_string(file(server)).unwrap();
+    let before = [0, 1].map(text);
+    let manifest = site.manifest(job);
+    let measured_by: Vec<_> = manifest["points"].as_array().unwrap().iter().collect();
+    let mut seen = BTreeSet::new();
+    for point in run.points() {
+        let name = point.path().file_name().unwrap();
+        let row = measured_by
+            .iter()
+            .find(|row| row["folder"] == name)
+            .unwrap();
+        let server = row["server"].as_u64().unwrap();
+        assert_eq!(row["detail"], format!("on server {server}"));
+        let energy = point
+            .energy()
+            .unwrap_or_else(|why| panic!("{name}: {why}: {before:#?}"));
+        let watts = [1260.0, 1420.0][usize::try_from(server).unwrap()];
+        assert!((energy.watts() - watts).abs() < 0.1, "{name}: {energy:?}");
+        assert_eq!((energy.gpus(), energy.utilization()), (4, Some(97.0)));
+        assert!(point.tokens_per_joule().unwrap() > 0.0);
+        seen.insert(server);
+    }
+    assert_eq!(seen.len(), 2);
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    assert_eq!([0, 1].map(text), before, "it goes on");
 }
 
 /// A point is finished when both servers have it: when one dies, what both have is kept,

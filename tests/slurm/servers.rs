@@ -340,6 +340,21 @@ fn one_server_on_two_nodes() {
     assert_eq!(lab.job_field(id, "NumNodes"), "2");
     assert_eq!(site.manifest(id)["node"], "node[1-2]");
     assert_eq!(site.manifest(id)["gpus"], 16);
+    // Both nodes' GPUs were sampled: GPU N of the lab draws 300 + 10 N watts.
+    let results = site.results();
+    let run = Run::read(Utf8Path::from_path(&results).unwrap()).unwrap();
+    for (rank, node) in ["node1", "node2"].into_iter().enumerate() {
+        let file = results.join(format!("telemetry_{id}.0.{rank}.csv"));
+        let text = fs::read_to_string(file).unwrap();
+        assert!(text.starts_with(&format!("\n#{node},")), "{text}");
+    }
+    for point in run.points() {
+        let energy = point
+            .energy()
+            .unwrap_or_else(|why| panic!("{}: {why}", point.path()));
+        assert_eq!(energy.gpus(), 16);
+        assert!((energy.watts() - 2.0 * 2680.0).abs() < 0.1, "{energy:?}");
+    }
 }
 
 /// The death of either task is the server's, whatever status it ends with.

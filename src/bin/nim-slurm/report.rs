@@ -48,6 +48,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "MS", value_parser = milliseconds, allow_negative_numbers = true)]
     itl: Option<f64>,
 
+    /// What a GPU costs in an hour, in any currency: the report says what a million tokens cost
+    #[arg(long, value_name = "PRICE", value_parser = price, allow_negative_numbers = true)]
+    price: Option<f64>,
+
     /// Statistic that is shown of latencies, and that the limits are on
     #[arg(long, value_name = "STATISTIC", default_value = "avg")]
     at: At,
@@ -65,6 +69,10 @@ enum Format {
     Json,
     Html,
     Svg,
+    /// Rows as InferenceX's result files have them
+    Inferencex,
+    /// llm-d's benchmark report 0.2, one in a line for each point
+    LlmD,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -95,6 +103,13 @@ fn milliseconds(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "a number of milliseconds above 0 is allowed".to_owned())
 }
 
+fn price(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|price: &f64| price.is_finite() && *price > 0.0)
+        .ok_or_else(|| "a price above 0 is allowed, such as 2.5, without a currency".to_owned())
+}
+
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let folder = arguments.results_dir.as_deref().map(results_of);
     let (run, before) = match (&folder, &arguments.against) {
@@ -117,12 +132,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         report = report.against(before);
     }
 
+    if let Some(price) = arguments.price {
+        report = report.with_price(price);
+    }
+
     let text = match arguments.format {
         Format::Table => report.to_table(),
         Format::Csv => report.to_csv(),
         Format::Json => report.to_json(),
         Format::Html => report.to_html(),
         Format::Svg => report.to_svg(),
+        Format::Inferencex => report.to_inferencex(),
+        Format::LlmD => report.to_llm_d(),
     };
     let is_sample_page = arguments.demo && matches!(arguments.format, Format::Html);
     let sample_page = is_sample_page.then(|| Utf8Path::new(demo::PAGE));

@@ -1,0 +1,151 @@
+//! Energy and cost: a table of their own, below that of the points.
+
+use super::{Report, figure_or_dash, job_of, number_or_dash, server_of};
+use crate::results::{Energy, EnergySource, Group, NoEnergy, Point, Throttle, Tokens};
+
+/// The table of a use case, its head in two lines.
+pub(super) struct EnergyTable {
+    pub(super) head: Vec<[String; 2]>,
+    pub(super) rows: Vec<Vec<String>>,
+    /// Of the points without energy, why.
+    pub(super) unknown: Vec<String>,
+}
+
+/// Whether anything is known of the energy, or should be.
+fn has_telemetry(point: &Point) -> bool {
+    point.energy() != Err(&NoEnergy::NoTelemetry)
+}
+
+/// None where there is neither telemetry nor a price.
+pub(super) fn table(report: &Report<'_>, group: &Group<'_>) -> Option<EnergyTable> {
+    let has_energy = report.run.points().iter().any(has_telemetry);
+    if !has_energy && report.price.is_none() {
+        return None;
+    }
+    let column = |first: &str, second: &str| [first.to_owned(), second.to_owned()];
+    let mut head = vec![column("", "GPUs"), column("concur-", "rency")];
+    if has_energy {
+        head.extend([
+            column("energy", "J"),
+            column("power", "W"),
+            column("output", "tokens/J"),
+            column("output", "J/token"),
+            column("busy", "%"),
+            column("held down", "by"),
+        ]);
+    }
+    if report.price.is_some() {
+        let cost = |tokens: &Tokens| column("cost/M", tokens.name());
+        head.extend(Tokens::ALL.iter().map(cost));
+    }
+    head.push(column("", "job"));
+    let rows = group.points().iter().map(|point| {
+        let mut row = vec![
+            number_or_dash(point.gpus()),
+            number_or_dash(point.concurrency()),
+        ];
+        if has_energy {
+            row.extend(energy_cells(point));
+        }
+        if let Some(price) = report.price {
+            row.extend(Tokens::ALL.iter().map(|tokens| {
+                let cost = point.cost_per_million(*tokens, price);
+                figure_or_dash(cost)
+            }));
+        }
+        row.push(job_of(point) + &server_of(point));
+        row
+    });
+    Some(EnergyTable {
+        head,
+        rows: rows.collect(),
+        unknown: unknown(group),
+    })
+}
+
+fn energy_cells(point: &Point) -> [String; 6] {
+    let energy = point.energy().ok();
+    [
+        figure_or_dash(energy.map(Energy::joules)),
+        figure_or_dash(energy.map(Energy::watts)),
+        figure_or_dash(point.tokens_per_joule()),
+        figure_or_dash(point.joules_per_token(Tokens::Output)),
+        energy
+            .and_then(Energy::utilization)
+            .map_or("-".to_owned(), |percent| format!("{percent:.0}")),
+        held_down(point).unwrap_or_else(|| "-".to_owned()),
+    ]
+}
+
+/// The first thing that held the clocks down, and how many more did.
+fn held_down(point: &Point) -> Option<String> {
+    let seen = point.energy().ok()?.throttling()?;
+    Some(match seen.as_slice() {
+        [] => "none".to_owned(),
+        [one] => one.to_string(),
+        [first, more @ ..] => format!("{first}+{}", more.len()),
+    })
+}
+
+/// What held the clocks down, with plus signs between the words.
+pub(super) fn throttling(point: &Point) -> Option<String> {
+    let seen = point.energy().ok()?.throttling()?;
+    let words: Vec<_> = seen.iter().map(Throttle::to_string).collect();
+    Some(match words.as_slice() {
+        [] => "none".to_owned(),
+        words => words.join("+"),
+    })
+}
+
+/// Points of one reason in one line.
+fn unknown(group: &Group<'_>) -> Vec<String> {
+    let mut lines: Vec<(String, Vec<String>)> = Vec::new();
+    for point in group.points() {
+        let Err(why) = point.energy() else { continue };
+        if *why == NoEnergy::NoTelemetry {
+            continue;
+        }
+        let place = number_or_dash(point.concurrency()) + &server_of(point);
+        let why = why.to_string();
+        match lines.iter_mut().find(|(own, _)| *own == why) {
+            Some((_, places)) => places.push(place),
+            None => lines.push((why, vec![place])),
+        }
+    }
+    lines
+        .into_iter()
+        .map(|(why, places)| {
+            let places = places.join(", ");
+            format!("energy is not known at concurrency {places}: {why}")
+        })
+        .collect()
+}
+
+/// What the figures of the table are.
+pub(super) fn notes(report: &Report<'_>) -> Vec<String> {
+    let points = || report.run.points().iter();
+    let mut notes = Vec::new();
+    if !points().any(has_telemetry) {
+        if !report.run.points().is_empty() {
+            notes.push("energy: no telemetry".to_owned());
+        }
+    } else if points().any(|point| point.energy().is_ok()) {
+        notes.push(
+            "energy and power: of all GPUs of the server, from its first request to its last answer"
+                .to_owned(),
+        );
+    }
+    let is_of_tool = |point: &Point| {
+        let energy = point.energy().ok();
+        energy.is_some_and(|energy| energy.source() == EnergySource::Tool)
+    };
+    if points().any(is_of_tool) {
+        notes.push("energy: by the tool's own telemetry where launch.sh has none".to_owned());
+    }
+    if let Some(price) = report.price {
+        notes.push(format!(
+            "cost/M: of a million tokens, for {price} per GPU and hour and all GPUs of the server"
+        ));
+    }
+    notes
+}
