@@ -389,11 +389,17 @@ fn links_lead_somewhere() {
                 "{name}: {target}"
             );
             if !heading.is_empty() {
-                let headings = text.lines().filter(|line| line.starts_with('#'));
+                let there = match path.extension() {
+                    None => text.clone(),
+                    Some(_) => fs::read_to_string(&path).unwrap(),
+                };
+                let headings = there.lines().filter(|line| line.starts_with('#'));
+                // As GitHub makes them: no punctuation, and hyphens for blanks.
                 let mut anchors = headings.map(|line| {
-                    line.trim_start_matches(['#', ' '])
-                        .to_lowercase()
-                        .replace(' ', "-")
+                    let heading = line.trim_start_matches(['#', ' ']).to_lowercase();
+                    let kept = |c: &char| c.is_alphanumeric() || [' ', '-', '_'].contains(c);
+                    let heading: String = heading.chars().filter(kept).collect();
+                    heading.replace(' ', "-")
                 });
                 assert!(anchors.any(|anchor| anchor == heading), "{name}: {target}");
             }
@@ -431,6 +437,26 @@ fn the_readme_is_short_and_true() {
         let is_there = [format!("fn {name}("), format!("name: \"{name}\"")];
         assert!(is_there.iter().any(|text| source.contains(text)), "{row}");
     }
+}
+
+/// Hosted checks and the justfile start scripts that are there, and can be started.
+#[test]
+fn hosted_checks_run_our_scripts() {
+    let workflow = document(".github/workflows/checks.yml");
+    let run = workflow.split("- run: ").skip(1);
+    let run = run.map(|rest| rest.lines().next().unwrap());
+    let justfile = document("justfile");
+    let recipes = justfile
+        .lines()
+        .filter_map(|line| line.strip_prefix("    "));
+    let words = run.chain(recipes).filter_map(|line| line.split(' ').next());
+    let scripts: BTreeSet<_> = words.filter(|word| word.starts_with("tests/")).collect();
+    assert!(scripts.len() >= 6, "{scripts:?}");
+    for script in scripts {
+        let text = document(script);
+        assert!(text.starts_with("#!/usr/bin/env bash\n"), "{script}");
+    }
+    assert!(document("tests/run").contains("\ntests/quick --include-ignored "));
 }
 
 /// All templates of scripts, one after the other.

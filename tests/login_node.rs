@@ -203,11 +203,33 @@ fn a_manifest_makes_no_failed_job_succeed() {
         .assert(0, &["launch ended with 0: "], &[]);
 }
 
+/// With a wrong stage path, the job seems to start for ever.
+#[test]
+fn a_job_that_writes_elsewhere() {
+    let site = Site::new();
+    site.scontrol_reads_files();
+    let job = site.job(7, "RUNNING", "(null)", "launch.sh", 0);
+    let job = job.replace("StartTime=Unknown", "StartTime=1700000000");
+    site.write("job_7", &job);
+    let hint = "the job runs, but has written nothing to ";
+    let said = interrupt_after(site.start(&["follow", "7"]), hint);
+    assert!(said.contains("still there: launch, job 7\n"), "{said}");
+
+    site.write("stage/results/.run_7/points/note", "");
+    let mut child = site.start(&["follow", "7"]);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    next(&mut lines, "the server is starting");
+    site.write("job_7", &site.job(7, "COMPLETED", "(null)", "launch.sh", 0));
+    assert!(!lines.any(|line| line.unwrap().starts_with(hint)));
+    child.wait().unwrap();
+}
+
 #[test]
 fn a_job_that_never_was() {
     let site = Site::new();
     site.program("sacct", "true");
-    site.run(&["follow", "7"]).assert(
+    let ended = site.run(&["follow", "7"]);
+    ended.assert(
         1,
         &[],
         &[
@@ -215,6 +237,7 @@ fn a_job_that_never_was() {
             "is the number right, and this the job's stage path?",
         ],
     );
+    assert!(!ended.error.contains("still there"), "{ended:#?}");
 }
 
 #[test]
@@ -692,13 +715,13 @@ fn a_model_that_is_there_is_not_demanded() {
     let submit = || site.run(&["submit", "scripts"]);
     submit().assert(
         0,
-        &["it needs the model, which is not there yet:\n  bash scripts/prepare_models.sh\n"],
+        &["fails without the model, which is not there yet; to fetch it now, type:\n  bash scripts/prepare_models.sh\n"],
         &[],
     );
     put_model(&site);
     let last = "stage/llama3-70b-instruct_vhf/trtllm_engine/rank3.engine";
     fs::remove_file(site.path(last)).unwrap();
-    submit().assert(0, &["it needs the model"], &[]);
+    submit().assert(0, &["fails without the model"], &[]);
     site.write(last, "data");
     submit().assert(
         0,

@@ -19,7 +19,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     folder: Folder,
 
-    /// Submit prepare_models.sh, too, between the two: where the model is to be downloaded in a job
+    /// Submit prepare_models.sh as well, between the two. Without it, fetch the model yourself before
+    /// launch.sh starts
     #[arg(long)]
     models_job: bool,
 
@@ -66,7 +67,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     } else {
         let models = folder.join(ScriptKind::PrepareModels.file_name());
         print(&format!(
-            "launch starts when setup has ended well, and it needs the model, which is not there yet:\n  bash {}\n",
+            "launch starts when setup has ended well, and fails without the model, which is not there yet; to fetch it now, \
+             type:\n  bash {}\nnext time, --models-job submits that as a job, too\n",
             shell_word(models.as_str())
         ))?;
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use camino::Utf8Path;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -64,6 +65,9 @@ impl View {
             }
         }
         if let Some(text) = server(&progress.server) {
+            self.print_once_in_run(&text)?;
+        }
+        if let Some(text) = silence(progress, launch, results) {
             self.print_once_in_run(&text)?;
         }
         let count = progress.points.len();
@@ -184,6 +188,29 @@ fn in_words(record: &JobRecord) -> String {
     words.extend(record.reason.clone());
     words.extend(record.nodes.as_ref().map(|nodes| format!("on {nodes}")));
     words.join(", ")
+}
+
+/// How long a job may run before it has written something to its results' folder.
+const LONGEST_SILENCE: Duration = Duration::from_secs(60);
+
+/// A job that runs and has written nothing where its results are looked for: most likely it writes elsewhere.
+fn silence(progress: &Progress, launch: &SubmittedJob, results: &Utf8Path) -> Option<String> {
+    let is_starting = progress.server == ServerState::Loading { waited: None };
+    let started = progress.launch.record()?.started.filter(|_| is_starting)?;
+    if started.elapsed().ok()? < LONGEST_SILENCE {
+        return None;
+    }
+    // Of an array any task will do: .run_4711-3.
+    let own = format!(".run_{}", launch.id());
+    let mut entries = results.read_dir_utf8().into_iter().flatten().flatten();
+    let is_there = entries.any(|entry| entry.file_name().starts_with(&own));
+    let stage_path = results.parent()?;
+    (!is_there).then(|| {
+        format!(
+            "the job runs, but has written nothing to {results}. Is {stage_path} its stage path? If not, press Ctrl-C and \
+             give --stage-path, or export STAGE_PATH, as it was when the job was submitted"
+        )
+    })
 }
 
 fn server(server: &ServerState) -> Option<String> {
