@@ -275,7 +275,7 @@ impl Finding {
         self.severity
     }
 
-    /// What is the matter, in a sentence.
+    /// What is wrong, in a sentence.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
@@ -375,7 +375,7 @@ fn time(preflight: &Preflight<'_>) -> Vec<Finding> {
     finding.into_iter().collect()
 }
 
-/// What is the matter with several scripts is one thing to fix.
+/// What is wrong with several scripts is one thing to fix.
 fn by_scripts<T: PartialEq>(
     of_scripts: impl IntoIterator<Item = (ScriptKind, T)>,
 ) -> Vec<(Scripts, T)> {

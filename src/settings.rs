@@ -458,7 +458,7 @@ impl Settings {
         &self.cluster
     }
 
-    /// Own lines of bash at this place.
+    /// The hook at this place.
     ///
     /// ```
     /// use nim_slurm::{HookPlace, ScriptKind, Settings};
@@ -473,7 +473,7 @@ impl Settings {
         self.hooks.get(&place)
     }
 
-    /// Runs own lines of bash at this place.
+    /// Runs a hook at this place.
     ///
     /// ```
     /// use nim_slurm::{HookPlace, Plan, Recipe, ScriptKind, Settings};

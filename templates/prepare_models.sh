@@ -2,11 +2,11 @@
 {%- when ModelSource::Ngc(_) %}
 # Downloads the model from NGC into $STAGE_PATH and proves that it arrived. Runs
 # on a login node (bash prepare_models.sh) or as a job (sbatch). Run it again
-# after any end: what is there and whole is left alone.
+# after any end: what is complete is left alone.
 {%- when ModelSource::HuggingFace(_) %}
 # Downloads the model from the Hugging Face hub into $STAGE_PATH and proves that it
 # arrived. Runs on a login node (bash prepare_models.sh) or as a job (sbatch). Run it
-# again after any end: what is there and whole is left alone.
+# again after any end: what is complete is left alone.
 {%- when ModelSource::Path(_) %}
 # Proves that the model, which is there already, is whole. Changes nothing. Runs on a
 # login node (bash prepare_models.sh) or as a job (sbatch).

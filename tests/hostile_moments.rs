@@ -1,5 +1,5 @@
 //! What others do between two looks of a script, or with a name, a number or a link that nobody
-//! expects: the scripts' own lines, run by bash.
+//! expects: the scripts' own text, run by bash.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};

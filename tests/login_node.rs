@@ -203,7 +203,7 @@ fn a_manifest_makes_no_failed_job_succeed() {
         .assert(0, &["launch ended with 0: "], &[]);
 }
 
-/// With a wrong stage path, the job seems to start for ever.
+/// With a wrong stage path, the job seems to start forever.
 #[test]
 fn a_job_that_writes_elsewhere() {
     let site = Site::new();
@@ -262,7 +262,7 @@ fn the_cause_is_found_behind_the_launch_s_dependency() {
     ];
     site.run(&["follow", "7"]).assert(1, &[], &cause);
 
-    // Where Slurm leaves launch in the queue, it would wait for ever.
+    // Where Slurm leaves launch in the queue, it would wait forever.
     let pending = "PENDING Reason=DependencyNeverSatisfied";
     site.write("job_7", &site.job(7, pending, models, "launch.sh", 0));
     let ended = site.run(&["follow", "7"]);
@@ -586,7 +586,7 @@ fn a_setup_that_ended_well_is_told() {
     ended.assert(
         0,
         &[
-            "\nsetup, job 1, has ended well\n",
+            "\nsetup, job 1, has succeeded\n",
             "\nlaunch, job 2: COMPLETED\n",
         ],
         &[],
@@ -725,7 +725,7 @@ fn a_model_that_is_there_is_not_demanded() {
     site.write(last, "data");
     submit().assert(
         0,
-        &["launch starts when setup has ended well; the model is there\n"],
+        &["launch starts when setup has succeeded; the model is there\n"],
         &[],
     );
 }

@@ -693,7 +693,7 @@ fn another_image_and_another_model() {
     home.write(&format!("{model}/config.json"), "{}");
     let stage = home.path().join("stage").to_str().unwrap().to_owned();
     let find = || home.findings(&["--stage-path", &stage], &[]).0;
-    let whole = "ok: the image nim+meta+llama3-70b-instruct+1.0.3.sqsh is there and whole";
+    let whole = "ok: the image nim+meta+llama3-70b-instruct+1.0.3.sqsh is complete";
     assert_found(&find(), whole);
     let reference = format!("{image}.reference");
     home.write(

@@ -1,4 +1,4 @@
-//! Whether the images are there and whole.
+//! Whether the images are complete.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -39,10 +39,9 @@ pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mu
                 format!("{setup}; it keeps the other one aside"),
             ),
             (State::Whole, _) if unpacks(preflight, &path) => {
-                stage.findings.push(Finding::ok(format!(
-                    "the image {} is there and whole",
-                    image.file
-                )));
+                stage
+                    .findings
+                    .push(Finding::ok(format!("the image {} is complete", image.file)));
                 continue;
             }
             (State::Absent, _) => {
@@ -121,7 +120,7 @@ fn state(path: &Utf8Path, runtime: Runtime) -> State {
             Err(_) => State::Absent,
         };
     };
-    // Reading anything else could wait for ever.
+    // Reading anything else could wait forever.
     if !metadata.is_file() {
         return State::Damaged("it is no plain file".to_owned());
     }

@@ -1,4 +1,4 @@
-//! Whether the model is there and whole, by launch.sh's own rules.
+//! Whether the model is complete, by launch.sh's own rules.
 
 use std::fs;
 

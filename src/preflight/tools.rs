@@ -277,7 +277,7 @@ fn release(preflight: &Preflight<'_>) -> Vec<Finding> {
                 "the release of Slurm is unknown: sbatch --version says {:?}",
                 preflight.words(reply.first_line())
             ),
-            "see to it that the sbatch on PATH is Slurm's: type -a sbatch",
+            "make sure that the sbatch on PATH is Slurm's: type -a sbatch",
         )];
     };
     let mut findings = Vec::new();
@@ -440,7 +440,7 @@ fn digests(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Option<Finding> {
         Finding::warning(
             format!("enroot {version} here pulls no image by digest from {registry}, and the recipe names one by its digest"),
             format!(
-                "name the image by its tag alone, or see to it that the compute node has enroot 4: {}",
+                "name the image by its tag alone, or make sure that the compute node has enroot 4: {}",
                 preflight.on_compute_node(ScriptKind::Setup, "enroot version")
             ),
         )
@@ -472,7 +472,7 @@ fn architectures(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Option<Findin
                 image.architecture
             ),
             format!(
-                "see to it that the compute node has apptainer 1.2 or later: {}",
+                "make sure that the compute node has apptainer 1.2 or later: {}",
                 preflight.on_compute_node(ScriptKind::Setup, "apptainer --version")
             ),
         )

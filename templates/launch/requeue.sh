@@ -3,7 +3,7 @@ requeue() {
 {%- if site.has_hooks() %}
   # Slurm ends this script as soon as the job is in the queue, and the time is nearly up.
   at_the_end "$code" &
-  ends_within 10 $! || say "warning: the own lines at the end take too long, the job goes into the queue without them"
+  ends_within 10 $! || say "warning: the hook at the end takes too long, the job goes into the queue without it"
 {%- endif %}
   scontrol requeue "$slurm_id" || say "error: Slurm does not requeue the job" >&2
 }

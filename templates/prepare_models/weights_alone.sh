@@ -64,7 +64,7 @@ else
 fi
 if [[ -e $model || -L $model ]]; then
   set_aside "$model" incomplete
-  say "remove that folder once nobody needs it: it takes as much space as the model"
+  say "remove that folder once it is not needed: it takes as much space as the model"
 fi
 put "$weights_part/$model_folder/.reference" "$weights_target" || fail "cannot write in $weights_part"
 mv -nT -- "$weights_part/$model_folder" "$model"

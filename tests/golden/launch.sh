@@ -546,7 +546,7 @@ for left in "${!own[@]}" {failed,interrupted}_"$job_id"; do
   word=refused
   [[ -z ${own[$left]-} ]] || word=other
   make_room "$results/$left" "$word" ||
-    missing "leave to replace $results/$left, which another user made: ask them to remove it"
+    missing "permission to replace $results/$left, which another user made: ask them to remove it"
 done
 stop_if_missing
 # Points are copied here. Nobody foresees the name, and one that is left is of a run of this job that was killed.
@@ -860,7 +860,7 @@ wait_until_ready() {
     ((refusals < 2)) ||
       end_with refused "the server does not take requests as $tool_name sends them, which beside model and messages say" \
         "$request_fields: $answer; to leave out what it does not take, write ignore_eos = false or min_tokens = false" \
-        "under [client] in the recipe, or take it out of its options, and make launch.sh anew"
+        "under [client] in the recipe, or take it out of its options, and render launch.sh again"
     waited=$(($(printf '%(%s)T' -1) - server_started))
     ((waited < ready_timeout)) || end_with not_ready "the server was not ready within $ready_timeout s; $answer"
     if ((waited >= reported + 30)); then
@@ -957,7 +957,7 @@ cache_use() {
   REPLY=$(awk '
     sub(/_total([{].*[}])? /, " ") { rise[$1] += NR == FNR ? -$2 : $2; if (NR == FNR) before[$1] }
     END {
-      # vLLM has had two names for the same, and both at once. A server that began anew counts from 0.
+      # vLLM has had two names for the same, and both at once. A server that restarted counts from 0.
       split("vllm:prefix_cache_queries vllm:prefix_cache_hits vllm:gpu_prefix_cache_queries vllm:gpu_prefix_cache_hits" \
         " sglang:prompt_tokens sglang:cached_tokens", name, " ")
       for (i = 1; i in name && !(name[i] in before); i += 2);
@@ -1249,7 +1249,7 @@ settle() {
 main() {
   local point use_case isl osl concurrency requests prompts seed work folder needed time_left number=0 left=0
   local absent='' command
-  # Own lines may have used these names.
+  # A hook may have used these names.
   old=() measured=() failed=0 kinds=() broken=''
   trap on_signal TERM INT
   trap 'say "error: line $LINENO of the client failed" >&2' ERR
@@ -1502,7 +1502,7 @@ explain() {
     finished) code=0 reason="all points are finished" to_do='' ;;
     client_lacks)
       code=2 reason="something is missing in the container of $client_image"
-      to_do="use an image that has it (client in the recipe), or mount it (mounts in the settings); then make the scripts anew and submit setup.sh" ;;
+      to_do="use an image that has it (client in the recipe), or mount it (mounts in the settings); then render the scripts again and submit setup.sh" ;;
     refused) code=2 reason="the server does not take the client's requests" ;;
     server_ended)
       code=3 reason=ended to_do="find out why the server ended; its whole log is $server_log"
@@ -1513,7 +1513,7 @@ explain() {
       to_do="the server ran on without an answer, and this job ended it. Look for errors of the GPUs on $SLURMD_NODENAME (dmesg, nvidia-smi -q) and read $server_log; if it happens again, exclude that node" ;;
     not_ready)
       code=4 reason="the server was not ready within $ready_timeout s$which"
-      to_do="if the server only needs longer, raise ready_timeout in the recipe (it is $ready_timeout) and make launch.sh anew; else its whole log says more: $server_log" ;;
+      to_do="if the server only needs longer, raise ready_timeout in the recipe (it is $ready_timeout) and render launch.sh again; else its whole log says more: $server_log" ;;
     points_failed)
       code=5 reason="${failed:-some} of ${#points[@]} points failed"
       to_do="see why the points failed; all that they left is in $results/failed_$job_id, and the steps' logs are $all_logs" ;;
@@ -1522,8 +1522,8 @@ explain() {
     no_space) reason="no space is left in $results" to_do="make room in $results (df -h, df -i and the quota tell)" ;;
     client_silent)
       reason="the client made no progress for longer than a point may take$which"
-      to_do="read $client_log; if nothing is wrong there, raise point_timeout in the recipe and make launch.sh anew" ;;
-    points_missing) reason="the client step ended well, but points are missing: see $all_logs" ;;
+      to_do="read $client_log; if nothing is wrong there, raise point_timeout in the recipe and render launch.sh again" ;;
+    points_missing) reason="the client step succeeded, but points are missing: see $all_logs" ;;
     *) reason="the client step $(how_it_ended "$client_status")" ;;
   esac
 }

@@ -8,7 +8,7 @@
 
 # Downloads the model from NGC into $STAGE_PATH and proves that it arrived. Runs
 # on a login node (bash prepare_models.sh) or as a job (sbatch). Run it again
-# after any end: what is there and whole is left alone.
+# after any end: what is complete is left alone.
 
 # ---- Settings ---------------------------------------------------------------
 
@@ -352,14 +352,14 @@ adopt_engine
 
 space_needed=0 to_do=()
 if is_whole weights "$model"; then
-  say "the weights are there and whole"
+  say "the weights are complete"
 else
   [[ -z $reasons ]] || say "the weights in $model are not whole:"$'\n'"$reasons"
   to_do+=(weights)
   is_whole weights "$weights_part/$model_folder" || space_needed=$((space_needed + weights_bytes))
 fi
 if is_whole engine "$model/$engine_folder"; then
-  say "the engine is there and whole"
+  say "the engine is complete"
 else
   [[ -z $reasons ]] || say "the engine in $model/$engine_folder is not whole:"$'\n'"$reasons"
   to_do+=(engine)
@@ -430,7 +430,7 @@ for kind in "${to_do[@]}"; do
       # The engine in the old folder is kept with the new weights.
       [[ ! -d $model/$engine_folder ]] || mv -nT -- "$model/$engine_folder" "$weights_part/$model_folder/$engine_folder"
       set_aside "$model" incomplete
-      say "remove that folder once nobody needs it: it takes as much space as the model"
+      say "remove that folder once it is not needed: it takes as much space as the model"
     fi
     put "$weights_part/$model_folder/.reference" "$weights_target" || fail "cannot write in $weights_part"
     mv -nT -- "$weights_part/$model_folder" "$model"

@@ -72,7 +72,7 @@ fn from_submission_to_results() {
     );
     for job in ["setup, job ", "prepare_models, job "] {
         assert!(
-            line(&printed, job).ends_with(", has ended well"),
+            line(&printed, job).ends_with(", has succeeded"),
             "{printed}"
         );
     }

@@ -77,11 +77,11 @@ fn main() -> ExitCode {
     let program = Arguments::command().color(output::color_choice(&texts));
     let matches = program
         .try_get_matches_from(words)
-        .unwrap_or_else(|error| exit(error));
+        .unwrap_or_else(|error| exit(&error));
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     output::set(arguments.output);
     match run(&arguments.command) {
-        // As a program that SIGPIPE ended: not 0, which would say that a job that was followed ended well.
+        // As a program that SIGPIPE ended: not 0, which would say that a job that was followed succeeded.
         Ok(_) if output::is_reader_gone() => ExitCode::from(141),
         Ok(code) => code,
         Err(failure) => failure.report(),
@@ -89,7 +89,7 @@ fn main() -> ExitCode {
 }
 
 /// Shows what clap found, and ends the program. It knows no flags of sbatch, and would tell of another one.
-fn exit(error: clap::Error) -> ! {
+fn exit(error: &clap::Error) -> ! {
     let given = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(given)) if error.kind() == ErrorKind::UnknownArgument => given,
         _ => error.exit(),

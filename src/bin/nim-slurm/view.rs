@@ -55,7 +55,7 @@ impl View {
             bar.set_message(plain(&now).into_owned());
         }
         for ChainJob { kind, job, .. } in &progress.completed_jobs {
-            self.print_once(&format!("{}, job {job}, has ended well", kind.key()))?;
+            self.print_once(&format!("{}, job {job}, has succeeded", kind.key()))?;
         }
         let has_ended = progress.outcome.is_some();
         if !has_ended {
@@ -75,7 +75,11 @@ impl View {
             let number = format!("point {} of {count}", index + 1);
             match point.state {
                 PointState::Finished => {
-                    self.print_once(&finished(&number, &point.folder, results))?;
+                    // Its files may follow a moment later.
+                    let result = last_result(&results.join(&point.folder));
+                    if result.is_some() || has_ended {
+                        self.print_once(&finished(&number, &point.folder, result))?;
+                    }
                 }
                 PointState::Failed => self.print_once_in_run(&failed(&number, point))?,
                 _ => {}
@@ -230,8 +234,8 @@ fn server(server: &ServerState) -> Option<String> {
     }
 }
 
-fn finished(number: &str, folder: &str, results: &Utf8Path) -> String {
-    let result = last_result(&results.join(folder)).map(|result| format!(": {result}"));
+fn finished(number: &str, folder: &str, result: Option<String>) -> String {
+    let result = result.map(|result| format!(": {result}"));
     format!(
         "{number} is finished: {folder}{}",
         result.unwrap_or_default()
