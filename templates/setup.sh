@@ -299,7 +299,7 @@ import_image() {
 {%- endmatch %}
     return 1
   fi
-  # The name appears only now, when the file is whole. Where another setup was
+  # The name appears only now, when the file is complete. Where another setup was
   # faster, its file stays.
   mv -nT -- "$part" "$file" || sound_image "$file" || fail "cannot rename $part to $file"
 {%- match runtime %}

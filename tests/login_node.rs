@@ -257,7 +257,7 @@ fn the_cause_is_found_behind_the_launch_s_dependency() {
     );
     site.write("slurm-5.out", "07:00:00 missing: a login for nvcr.io\n");
     let cause = [
-        "error: launch did not start, since setup, job 5, did not end well: FAILED, exit code 2",
+        "error: launch did not start, since setup, job 5, did not succeed: FAILED, exit code 2",
         "  | 07:00:00 missing: a login for nvcr.io",
     ];
     site.run(&["follow", "7"]).assert(1, &[], &cause);
@@ -438,7 +438,7 @@ fn what_others_write_reaches_no_terminal() {
     clean::assert_clean(&ended.error);
     let escaped =
         r"\u{1b}[2Jall is well\u{9b}1m\u{7}\u{8}\u{202e}neht\u{2066}\u{200f}\u{61c}\u{85}\u{7f}";
-    let loading = format!("the server is loading since 30 s: {escaped}\n");
+    let loading = format!("the server has been loading for 30 s: {escaped}\n");
     let failed = format!("point 1 of 1 failed: a_7: {escaped}\n");
     let cause = format!("{escaped}\n{escaped}\n");
     let reason = format!("launch ended with 3: {escaped}\n");

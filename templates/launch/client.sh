@@ -137,7 +137,7 @@ wait_until_ready() {
     ((waited < ready_timeout)) || end_with not_ready "the server was not ready within $ready_timeout s; $answer"
     if ((waited >= reported + 30)); then
       reported=$waited
-      say "waiting for the server since $waited s: $answer"
+      say "the server has been loading for $waited s: $answer"
       report state=loading waited_seconds="$waited" answer="${answer//[[:cntrl:]]/ }"
     fi
     sleep "${pauses[refusals]}" &

@@ -40,7 +40,7 @@ explain() {
       to_do="see why the points failed; all that they left is in $results/failed_$job_id, and the steps' logs are $all_logs" ;;
     signal | client_stopped) code=6 reason="stopped by ${stopped_by:+signal }${stopped_by:-a signal to the client}" to_do='' ;;
     no_time_left) code=6 reason="the time that is left is too short for the points that are left" to_do='' ;;
-    no_space) reason="no space is left in $results" to_do="make room in $results (df -h, df -i and the quota tell)" ;;
+    no_space) reason="no space is left in $results" to_do="make room in $results: look at df -h, df -i and the quota" ;;
     client_silent)
       reason="the client made no progress for longer than a point may take$which"
       to_do="read $client_log; if nothing is wrong there, raise point_timeout in the recipe and render launch.sh again" ;;

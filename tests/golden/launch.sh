@@ -258,7 +258,7 @@ missing_files "$model_path" "${model_files[@]}"
 # What a command line does not hold is no model's: a longer name is missing anyway.
 mapfile -t -O "${#model_files[@]}" model_files < <(shards_of "$model_path" | grep -v '.\{256\}')
 ((${#model_files[@]} < 2000)) ||
-  { missing "the model in $model_path, whole: its index names 2,000 shards or more" && stop_if_missing; }
+  { missing "the complete model in $model_path: its index names 2,000 shards or more" && stop_if_missing; }
 readonly model_files
 # What may not be read is neither absent nor damaged.
 hidden=$(LC_ALL=C find -H "$stage_path"/{"$server_image","$client_image"} "$model_path" "${model_files[@]/#/"$model_path"/}" \
@@ -269,7 +269,7 @@ for image in "$server_image" "$client_image"; do
   [[ $hidden == *"$image"* ]] || sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
 done
 [[ $hidden == *"$model_path"* ]] || ((${#REPLIES[@]} == 0)) ||
-  missing "the model in $model_path, whole: ${#REPLIES[@]} files are missing, as ${REPLIES[0]}; run prepare_models.sh"
+  missing "the complete model in $model_path: ${#REPLIES[@]} files are missing, as ${REPLIES[0]}; run prepare_models.sh"
 readonly tokenizer_path=${tokenizer:-$model_path}
 [[ $tokenizer_path == /* || -n ${HF_TOKEN-} ]] || missing "HF_TOKEN, for the tokenizer $tokenizer: export HF_TOKEN=..."
 [[ $mpi == none || $(srun --mpi=list 2>&1) == *"$mpi"* ]] ||
@@ -865,7 +865,7 @@ wait_until_ready() {
     ((waited < ready_timeout)) || end_with not_ready "the server was not ready within $ready_timeout s; $answer"
     if ((waited >= reported + 30)); then
       reported=$waited
-      say "waiting for the server since $waited s: $answer"
+      say "the server has been loading for $waited s: $answer"
       report state=loading waited_seconds="$waited" answer="${answer//[[:cntrl:]]/ }"
     fi
     sleep "${pauses[refusals]}" &
@@ -1519,7 +1519,7 @@ explain() {
       to_do="see why the points failed; all that they left is in $results/failed_$job_id, and the steps' logs are $all_logs" ;;
     signal | client_stopped) code=6 reason="stopped by ${stopped_by:+signal }${stopped_by:-a signal to the client}" to_do='' ;;
     no_time_left) code=6 reason="the time that is left is too short for the points that are left" to_do='' ;;
-    no_space) reason="no space is left in $results" to_do="make room in $results (df -h, df -i and the quota tell)" ;;
+    no_space) reason="no space is left in $results" to_do="make room in $results: look at df -h, df -i and the quota" ;;
     client_silent)
       reason="the client made no progress for longer than a point may take$which"
       to_do="read $client_log; if nothing is wrong there, raise point_timeout in the recipe and render launch.sh again" ;;

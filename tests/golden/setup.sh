@@ -363,7 +363,7 @@ import_image() {
     say "error: enroot reported success, but what it wrote for $name is not a whole squashfs file: is the disk full?" >&2
     return 1
   fi
-  # The name appears only now, when the file is whole. Where another setup was
+  # The name appears only now, when the file is complete. Where another setup was
   # faster, its file stays.
   mv -nT -- "$part" "$file" || sound_image "$file" || fail "cannot rename $part to $file"
   # The last such line is the step's own.

@@ -42,9 +42,12 @@ impl View {
         launch: &SubmittedJob,
         results: &Utf8Path,
     ) -> Result<(), Failure> {
-        if self.restart != progress.restart {
-            self.restart = progress.restart;
-            self.printed_in_run.clear();
+        if let Some(restart) = progress.restart {
+            let known = self.restart.replace(restart);
+            // The first run has no manifest at first, and is the same run all the same.
+            if known.is_some_and(|known| known != restart) {
+                self.printed_in_run.clear();
+            }
         }
         if let Some(bar) = &self.bar {
             bar.set_length(progress.points.len() as u64);
@@ -223,7 +226,7 @@ fn server(server: &ServerState) -> Option<String> {
         ServerState::Loading {
             waited: Some((waited, answer)),
         } => Some(format!(
-            "the server is loading since {} s: {answer}",
+            "the server has been loading for {} s: {answer}",
             waited.as_secs()
         )),
         ServerState::Ready { after: Some(after) } => {
