@@ -9,7 +9,7 @@ use nim_slurm::recipe::{
     Client, ClientTool, Model, ModelSource, PrefixCache, Server, Sweep, Weights, Word,
 };
 use nim_slurm::slurm::Directives;
-use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
+use nim_slurm::{JobOptions, Plan, Recipe, ScriptKind, Settings};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let command = "vllm serve {model_path} --served-model-name {served_model_name} --port {port} \
@@ -43,7 +43,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         Model::new(weights),
         client,
         sweep,
-    );
+    )
+    .with_slurm(JobOptions::all(Directives::new().time("00:45:00".parse()?))); // settings win
 
     let launch = Directives::new().gpus_per_node(1).time("00:30:00".parse()?);
     let settings = Settings::new().with_script_slurm(ScriptKind::Launch, launch);

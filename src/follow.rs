@@ -52,7 +52,7 @@ mod server;
 pub struct Follower {
     queue: Queue,
     launch: SubmittedJob,
-    /// What launch waits for, once that is known; jobs that have ended well are
+    /// What launch waits for, once that is known; jobs that have succeeded are
     /// taken from it.
     earlier_jobs: Option<Vec<ChainJob>>,
     completed_jobs: Vec<ChainJob>,
@@ -129,7 +129,7 @@ pub struct Progress {
     pub launch: JobStatus,
     /// The job that launch waits for, or that failed before it could start.
     pub earlier_job: Option<(ChainJob, JobRecord)>,
-    /// The jobs before launch that have ended well.
+    /// The jobs before launch that have succeeded.
     pub completed_jobs: Vec<ChainJob>,
     /// How often the job had been put into the queue again when its last run began,
     /// as far as the run has said it.
@@ -326,7 +326,7 @@ impl Follower {
         })
     }
 
-    /// The first of the earlier jobs that has not ended well. Once launch has started
+    /// The first of the earlier jobs that has not succeeded. Once launch has started
     /// there is none to wait for.
     fn poll_earlier_jobs(
         &mut self,

@@ -10,6 +10,7 @@
 //! 8. [`golden_files`]: tests of your own scripts
 //! 9. [`troubleshooting`]: symptom, cause, and what to type
 //! 10. [`figures`]: how fast the crate is, and how true its figures are
+//! 11. [`glossary`]: the words of guides, messages and reports
 //!
 //! Every block of Rust in them is a test. The commands are those of the program
 //! `nim-slurm`, which is in this crate behind the feature `cli`: `cargo install nim-slurm --features cli`.
@@ -80,3 +81,8 @@ pub mod troubleshooting {}
 #[doc = ""]
 #[doc = include_str!("guide/figures.md")]
 pub mod figures {}
+
+#[doc = include_str!("guide/links.md")]
+#[doc = ""]
+#[doc = include_str!("guide/glossary.md")]
+pub mod glossary {}

@@ -231,7 +231,7 @@ impl Manifest {
         serde_json::from_str(text)
     }
 
-    /// How the run ended, unless it ended well; a run that goes on is not told from
+    /// How the run ended, unless it succeeded; a run that goes on is not told from
     /// one that was killed.
     #[must_use]
     pub fn failure(&self) -> Option<String> {

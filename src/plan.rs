@@ -225,7 +225,7 @@ impl Plan {
             .collect()
     }
 
-    /// What is the matter with the launch job's time limit when it is shorter than the
+    /// What is wrong with the launch job's time limit when it is shorter than the
     /// server may take to be ready: Slurm may stop the job before the job gives the
     /// server up. That is no mistake where only the scripts are tried.
     ///

@@ -157,15 +157,30 @@ impl<'a> Preflight<'a> {
     pub fn check(&self) -> Vec<Finding> {
         // What is there already decides what else is needed.
         let stage = stage::check(self);
+        let slurm_is_away = tools::slurm_is_away(self);
+        let is_away = slurm_is_away.is_some();
         let sections: [&(dyn Fn() -> Vec<Finding> + Sync); 6] = [
-            &|| tools::check(self, &stage.to_fetch),
-            &|| jobs::check(self),
-            &|| partitions::check(self),
+            &|| tools::check(self, &stage.to_fetch, is_away),
+            &|| {
+                if is_away {
+                    Vec::new()
+                } else {
+                    jobs::check(self)
+                }
+            },
+            &|| {
+                if is_away {
+                    Vec::new()
+                } else {
+                    partitions::check(self)
+                }
+            },
             &|| time(self),
             &|| overrides::check(self),
             &|| logins::check(self, &stage.to_fetch),
         ];
-        let mut findings = in_parallel(&sections, |section| section()).concat();
+        let mut findings = Vec::from_iter(slurm_is_away);
+        findings.extend(in_parallel(&sections, |section| section()).concat());
         findings.extend(stage.findings);
         findings
     }
@@ -260,7 +275,7 @@ impl Finding {
         self.severity
     }
 
-    /// What is the matter, in a sentence.
+    /// What is wrong, in a sentence.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
@@ -360,7 +375,7 @@ fn time(preflight: &Preflight<'_>) -> Vec<Finding> {
     finding.into_iter().collect()
 }
 
-/// What is the matter with several scripts is one thing to fix.
+/// What is wrong with several scripts is one thing to fix.
 fn by_scripts<T: PartialEq>(
     of_scripts: impl IntoIterator<Item = (ScriptKind, T)>,
 ) -> Vec<(Scripts, T)> {

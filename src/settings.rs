@@ -357,8 +357,7 @@ impl Settings {
 
     /// Pulls images of one registry from a mirror instead. A mirrored registry
     /// needs no NGC key. Docker Hub is `docker.io`, also for images that name no
-    /// registry. A [`Plan`](crate::Plan) refuses a registry that none of its images
-    /// comes from.
+    /// registry. One file may name mirrors for the images of all recipes.
     ///
     /// ```
     /// use nim_slurm::{Plan, Recipe, Settings};
@@ -459,7 +458,7 @@ impl Settings {
         &self.cluster
     }
 
-    /// Own lines of bash at this place.
+    /// The hook at this place.
     ///
     /// ```
     /// use nim_slurm::{HookPlace, ScriptKind, Settings};
@@ -474,7 +473,7 @@ impl Settings {
         self.hooks.get(&place)
     }
 
-    /// Runs own lines of bash at this place.
+    /// Runs a hook at this place.
     ///
     /// ```
     /// use nim_slurm::{HookPlace, Plan, Recipe, ScriptKind, Settings};

@@ -18,18 +18,7 @@
 //!
 //! # What is easily misread
 //!
-//! | text | a person reads | Slurm reads |
-//! |---|---|---|
-//! | `--time=20:00` | twenty hours | twenty **minutes** |
-//! | `--mem=0` | none | all memory of the node |
-//! | `--mem=16` | 16 GB | 16 MiB |
-//! | `--signal=USR1@60` | a signal to the script | a signal to the steps; `B:` is for the script |
-//! | `--delay-boot=10` | ten seconds | ten **minutes** |
-//! | `--switches=1@10:00` | ten hours | ten minutes, and no more than the site allows |
-//! | `--begin=16:00` | today | today or, when that is past, tomorrow |
-//! | `--nice` | nothing much | 100 |
-//! | `--export=HOME` | that one as well | that one and Slurm's own, for the steps too |
-//! | `--exclusive user` | `--exclusive=user` | `--exclusive`, and an error for `user` |
+#![doc = include_str!("slurm/misread.md")]
 //!
 //! What is refused although Slurm takes it is listed at the end of this page.
 //!

@@ -61,9 +61,9 @@ enum Source {
 ///
 /// let describe = |status: &JobStatus| match status.record() {
 ///     Some(record) => format!("job {} is {}", record.id, record.state),
-///     None => "nobody knows the job any more".to_owned(),
+///     None => "the job is not known any more".to_owned(),
 /// };
-/// assert_eq!(describe(&JobStatus::Unknown), "nobody knows the job any more");
+/// assert_eq!(describe(&JobStatus::Unknown), "the job is not known any more");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobStatus {

@@ -2,13 +2,13 @@
 {%- when ModelSource::Ngc(_) %}
 # Downloads the model from NGC into $STAGE_PATH and proves that it arrived. Runs
 # on a login node (bash prepare_models.sh) or as a job (sbatch). Run it again
-# after any end: what is there and whole is left alone.
+# after any end: what is complete is left alone.
 {%- when ModelSource::HuggingFace(_) %}
 # Downloads the model from the Hugging Face hub into $STAGE_PATH and proves that it
 # arrived. Runs on a login node (bash prepare_models.sh) or as a job (sbatch). Run it
-# again after any end: what is there and whole is left alone.
+# again after any end: what is complete is left alone.
 {%- when ModelSource::Path(_) %}
-# Proves that the model, which is there already, is whole. Changes nothing. Runs on a
+# Proves that the model, which is there already, is complete. Changes nothing. Runs on a
 # login node (bash prepare_models.sh) or as a job (sbatch).
 {%- endmatch %}
 
@@ -85,7 +85,7 @@ readonly mark=.nim-slurm-verified
 
 readable() { numfmt --to=iec-i --suffix=B --format=%.2f "$1"; }
 
-# ---- Proof that a folder is whole ---------------------------------------------
+# ---- Proof that a folder is complete ---------------------------------------------
 # Each check prints what is wrong, a line each; no line means all is well.
 {%- if engine.is_some() %}
 
@@ -260,8 +260,8 @@ say "$made_by, recipe $recipe"
 # A cache of the hub has links to files beside the folder, which the container would not see.
 check_by_hand "$model"
 stop_if_missing
-is_whole weights "$model" || fail "the model in $model is not whole: ${reasons:-there is no such folder}"
-say "nothing to do: the model in $model is whole"
+is_whole weights "$model" || fail "the model in $model is incomplete: ${reasons:-there is no such folder}"
+say "nothing to do: the model in $model is complete"
 {%- else %}
 {%- if engine.is_some() %}
 

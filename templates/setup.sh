@@ -1,6 +1,6 @@
 
 # Fetches the container images of the benchmark into $STAGE_PATH. An image that
-# is there and whole is left alone, so it can be run again at any time.
+# is complete is left alone, so it can be run again at any time.
 
 # ---- Settings ---------------------------------------------------------------
 
@@ -118,17 +118,17 @@ esac
 
 need_commands srun podman flock tar base64
 {%- endmatch %}
-[[ -w $stage_path ]] || missing "leave to write in $stage_path"
+[[ -w $stage_path ]] || missing "permission to write in $stage_path"
 available=$(free_space "$stage_path")
 ((available >= space_needed)) ||
   missing "free space in $stage_path: $available MiB are free, the images need about $space_needed MiB"
 {%- if site.enroot_cache.is_some() %}
 export ENROOT_CACHE_PATH=${ENROOT_CACHE_PATH:-$enroot_cache}
-mkdir -p "$ENROOT_CACHE_PATH" || missing "leave to make the folder $ENROOT_CACHE_PATH for enroot's cache"
+mkdir -p "$ENROOT_CACHE_PATH" || missing "permission to make the folder $ENROOT_CACHE_PATH for enroot's cache"
 {%- endif %}
 {%- if site.enroot_temp.is_some() %}
 export ENROOT_TEMP_PATH=${ENROOT_TEMP_PATH:-$enroot_temp}
-mkdir -p "$ENROOT_TEMP_PATH" || missing "leave to make the folder $ENROOT_TEMP_PATH for enroot's temporary files"
+mkdir -p "$ENROOT_TEMP_PATH" || missing "permission to make the folder $ENROOT_TEMP_PATH for enroot's temporary files"
 {%- endif %}
 {%- match runtime %}
 {%- when Runtime::Pyxis %}
@@ -283,7 +283,7 @@ import_image() {
   # enroot calls it a warning.
   if grep -Fq "architecture doesn't match" "$private/words-$1"; then
     rm -f -- "$part"
-    say "error: $uri is for another processor: correct architecture or image in the recipe and make this script anew" >&2
+    say "error: $uri is for another processor: correct architecture or image in the recipe and render this script again" >&2
     return 1
   fi
 {%- endif %}
@@ -299,7 +299,7 @@ import_image() {
 {%- endmatch %}
     return 1
   fi
-  # The name appears only now, when the file is whole. Where another setup was
+  # The name appears only now, when the file is complete. Where another setup was
   # faster, its file stays.
   mv -nT -- "$part" "$file" || sound_image "$file" || fail "cannot rename $part to $file"
 {%- match runtime %}

@@ -752,7 +752,7 @@ fn counters_of_each_server_are_read() {
     assert_eq!(cache_use("", &format!("{sglang}{hits}")), "null null");
     let before = sglang.replace("64", "4");
     assert_eq!(cache_use(&before, &format!("{sglang}{hits}")), "60 18");
-    // It does not count, began anew, or says something else.
+    // It does not count, restarted, or says something else.
     for (before, after) in [("", ""), ("Not Found", "Not Found"), (VLLM, sglang)] {
         assert_eq!(cache_use(before, after), "null null");
     }

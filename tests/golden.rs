@@ -165,7 +165,7 @@ fn each_line_of_a_template_is_in_a_golden_file() {
 }
 
 /// A line that stands nowhere else changes where it is shown, since scripts stay as alike as
-/// they were. That this is so is tried with some: they are changed, and the files made anew.
+/// they were. That this is so is tried with some: they are changed, and the files made again.
 #[test]
 fn a_change_of_a_line_changes_three_files_at_most() {
     let scripts = golden_scripts();
@@ -187,8 +187,8 @@ fn a_change_of_a_line_changes_three_files_at_most() {
             continue;
         }
         if let Some(scripts) = line.changed_in_all(&scripts) {
-            let anew = golden_files(&scripts);
-            let changed = files.iter().filter(|(name, text)| anew[**name] != **text);
+            let again = golden_files(&scripts);
+            let changed = files.iter().filter(|(name, text)| again[**name] != **text);
             let changed = changed.count();
             assert!((1..=3).contains(&changed), "{place}: {changed} files");
             assert!(shown.is_none_or(|shown| shown == changed), "{place}");

@@ -703,7 +703,7 @@ fn a_name_that_cannot_be_had() {
         let (code, words) = bash(&folder, &program, &[]);
         assert_eq!(code, Some(2), "{words}");
         let path = folder.path().join(name);
-        let said = format!("missing: leave to replace {}, which", path.display());
+        let said = format!("missing: permission to replace {}, which", path.display());
         assert!(words.starts_with(&said), "{words}");
     }
 }

@@ -1,5 +1,5 @@
 //! What others do between two looks of a script, or with a name, a number or a link that nobody
-//! expects: the scripts' own lines, run by bash.
+//! expects: the scripts' own text, run by bash.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -857,8 +857,8 @@ fn an_index_with_more_names_than_a_command_line_holds() {
         "[[ $hidden == *\"$model_path\"*",
     );
     for (shards, length, said_of_it) in [
-        (11_000, 200, "whole: its index names 2,000 shards or more"),
-        (1, 200_000, "whole: 1 files are missing"),
+        (11_000, 200, ": its index names 2,000 shards or more"),
+        (1, 200_000, ": 1 files are missing"),
         (1_999, 10, "complete"),
     ] {
         let folder = tempfile::tempdir().unwrap();

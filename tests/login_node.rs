@@ -203,11 +203,33 @@ fn a_manifest_makes_no_failed_job_succeed() {
         .assert(0, &["launch ended with 0: "], &[]);
 }
 
+/// With a wrong stage path, the job seems to start forever.
+#[test]
+fn a_job_that_writes_elsewhere() {
+    let site = Site::new();
+    site.scontrol_reads_files();
+    let job = site.job(7, "RUNNING", "(null)", "launch.sh", 0);
+    let job = job.replace("StartTime=Unknown", "StartTime=1700000000");
+    site.write("job_7", &job);
+    let hint = "the job runs, but has written nothing to ";
+    let said = interrupt_after(site.start(&["follow", "7"]), hint);
+    assert!(said.contains("still there: launch, job 7\n"), "{said}");
+
+    site.write("stage/results/.run_7/points/note", "");
+    let mut child = site.start(&["follow", "7"]);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    next(&mut lines, "the server is starting");
+    site.write("job_7", &site.job(7, "COMPLETED", "(null)", "launch.sh", 0));
+    assert!(!lines.any(|line| line.unwrap().starts_with(hint)));
+    child.wait().unwrap();
+}
+
 #[test]
 fn a_job_that_never_was() {
     let site = Site::new();
     site.program("sacct", "true");
-    site.run(&["follow", "7"]).assert(
+    let ended = site.run(&["follow", "7"]);
+    ended.assert(
         1,
         &[],
         &[
@@ -215,6 +237,7 @@ fn a_job_that_never_was() {
             "is the number right, and this the job's stage path?",
         ],
     );
+    assert!(!ended.error.contains("still there"), "{ended:#?}");
 }
 
 #[test]
@@ -234,12 +257,12 @@ fn the_cause_is_found_behind_the_launch_s_dependency() {
     );
     site.write("slurm-5.out", "07:00:00 missing: a login for nvcr.io\n");
     let cause = [
-        "error: launch did not start, since setup, job 5, did not end well: FAILED, exit code 2",
+        "error: launch did not start, since setup, job 5, did not succeed: FAILED, exit code 2",
         "  | 07:00:00 missing: a login for nvcr.io",
     ];
     site.run(&["follow", "7"]).assert(1, &[], &cause);
 
-    // Where Slurm leaves launch in the queue, it would wait for ever.
+    // Where Slurm leaves launch in the queue, it would wait forever.
     let pending = "PENDING Reason=DependencyNeverSatisfied";
     site.write("job_7", &site.job(7, pending, models, "launch.sh", 0));
     let ended = site.run(&["follow", "7"]);
@@ -415,7 +438,7 @@ fn what_others_write_reaches_no_terminal() {
     clean::assert_clean(&ended.error);
     let escaped =
         r"\u{1b}[2Jall is well\u{9b}1m\u{7}\u{8}\u{202e}neht\u{2066}\u{200f}\u{61c}\u{85}\u{7f}";
-    let loading = format!("the server is loading since 30 s: {escaped}\n");
+    let loading = format!("the server has been loading for 30 s: {escaped}\n");
     let failed = format!("point 1 of 1 failed: a_7: {escaped}\n");
     let cause = format!("{escaped}\n{escaped}\n");
     let reason = format!("launch ended with 3: {escaped}\n");
@@ -563,7 +586,7 @@ fn a_setup_that_ended_well_is_told() {
     ended.assert(
         0,
         &[
-            "\nsetup, job 1, has ended well\n",
+            "\nsetup, job 1, has succeeded\n",
             "\nlaunch, job 2: COMPLETED\n",
         ],
         &[],
@@ -692,17 +715,17 @@ fn a_model_that_is_there_is_not_demanded() {
     let submit = || site.run(&["submit", "scripts"]);
     submit().assert(
         0,
-        &["it needs the model, which is not there yet:\n  bash scripts/prepare_models.sh\n"],
+        &["fails without the model, which is not there yet; to fetch it now, type:\n  bash scripts/prepare_models.sh\n"],
         &[],
     );
     put_model(&site);
     let last = "stage/llama3-70b-instruct_vhf/trtllm_engine/rank3.engine";
     fs::remove_file(site.path(last)).unwrap();
-    submit().assert(0, &["it needs the model"], &[]);
+    submit().assert(0, &["fails without the model"], &[]);
     site.write(last, "data");
     submit().assert(
         0,
-        &["launch starts when setup has ended well; the model is there\n"],
+        &["launch starts when setup has succeeded; the model is there\n"],
         &[],
     );
 }

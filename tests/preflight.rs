@@ -108,7 +108,13 @@ fn no_slurm() {
     let home = Home::new();
     let (findings, code) = home.findings(&[], &[]);
     assert_eq!(code, 1);
-    assert_found(&findings, "error: no sbatch on PATH here");
+    assert_found(
+        &findings,
+        "error: no sbatch on PATH here, nor any other program of Slurm",
+    );
+    for program in ["squeue", "no srun", "scontrol"] {
+        assert_not_found(&findings, program);
+    }
     assert_found(&findings, "error: there is no stage path");
     assert_found(&findings, "error: no ngc on PATH here");
     assert_found(&findings, "warning: no awk, find, flock");
@@ -124,10 +130,49 @@ fn no_slurm() {
         .count();
     assert!(
         text.ends_with(&format!(
-            "\n{errors} things stand in the way; {} warnings\n",
+            "\n{errors} things stand in the way; {} warning\n",
             warnings(&findings)
         )),
         "{text}"
+    );
+}
+
+/// Without its configuration each of Slurm's programs fails, which is one thing to fix.
+#[test]
+fn slurm_without_its_configuration() {
+    let home = Home::new();
+    for name in [
+        "sbatch", "srun", "squeue", "scancel", "scontrol", "sinfo", "sacct",
+    ] {
+        let words =
+            format!("echo '{name}: fatal: Could not establish a configuration source' >&2; exit 1");
+        home.script(name, &words);
+    }
+    let (findings, code) = home.findings(&["--stage-path", "/tmp"], &[]);
+    assert_eq!(code, 1);
+    assert_found(
+        &findings,
+        "error: Slurm's programs do not work here, so the jobs could not be checked: sbatch: fatal: Could not",
+    );
+    let of_slurm = findings
+        .iter()
+        .filter(|finding| finding.contains("configuration source"));
+    assert_eq!(of_slurm.count(), 1, "{findings:#?}");
+}
+
+/// A settings file may name mirrors for the images of other recipes.
+#[test]
+fn a_mirror_that_no_image_comes_from() {
+    let home = Home::new();
+    home.write(
+        "site.toml",
+        "container.registries = { 'ghcr.io' = 'mirror:5000' }\n",
+    );
+    let flags = ["--settings", "site.toml", "--stage-path", "/tmp"];
+    let (findings, _) = home.findings(&flags, &[]);
+    assert_found(
+        &findings,
+        "note: no image of this recipe comes from ghcr.io, for which [container] registries",
     );
 }
 
@@ -393,7 +438,7 @@ fn stage_paths() {
 
     let (findings, _) = home.findings(&["--settings", "site.toml"], &[("STAGE_PATH", stage)]);
     let note = format!(
-        "note: STAGE_PATH says {stage} and wins over the stage path /elsewhere of the settings"
+        "note: STAGE_PATH says {stage}, and wins over the stage path /elsewhere when a script runs"
     );
     assert_found(&findings, &note);
     assert_found(
@@ -648,7 +693,7 @@ fn another_image_and_another_model() {
     home.write(&format!("{model}/config.json"), "{}");
     let stage = home.path().join("stage").to_str().unwrap().to_owned();
     let find = || home.findings(&["--stage-path", &stage], &[]).0;
-    let whole = "ok: the image nim+meta+llama3-70b-instruct+1.0.3.sqsh is there and whole";
+    let whole = "ok: the image nim+meta+llama3-70b-instruct+1.0.3.sqsh is complete";
     assert_found(&find(), whole);
     let reference = format!("{image}.reference");
     home.write(

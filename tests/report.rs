@@ -101,7 +101,7 @@ no point keeps the limits
 x    4        1       -  26.06  11.50   5902.0     86.75     21.69    ~86.95      0.17  4711
 
 TTFT, ITL and latency: p95; limits: TTFT at most 25 ms
-* highest throughput within the limits   x above a limit   ? not measured
+* highest throughput within the limits   x above a limit   ? the latency is not in the results
 ^ of too few requests: to claim a p95 takes 90, with a confidence of 0.99
 p63 of 10 requests, p98 of 250: the most that can be claimed, with a confidence of 0.99
 prefix cache: not checked
@@ -578,7 +578,7 @@ x    1       16      80  ^76.54  ^2.91   ^460.1    5472.6    5472.6     405.5   
   measured for less than 10 s, too short, at concurrency 1 (5.2 s), 16 (2.0 s)
 
 TTFT, ITL and latency: p99; limits: TTFT at most 70 ms, ITL at most 3 ms
-* highest throughput within the limits   x above a limit   ? not measured
+* highest throughput within the limits   x above a limit   ? the latency is not in the results
 = cannot tell: too few requests, or too near to a limit
 ^ of too few requests: to claim a p99 takes 459, with a confidence of 0.99
 p79 of 20 requests, p94 of 80: the most that can be claimed, with a confidence of 0.99
@@ -761,6 +761,66 @@ fn files_are_kept() {
     assert_eq!(text, stdout(&arguments[..3]));
     report(&arguments);
     assert!(!Utf8PathBuf::from(format!("{out}.bak-2")).exists());
+}
+
+/// A comparison marks a point whose numbers are of a part of its requests.
+#[test]
+fn a_change_of_a_point_with_errors_is_marked() {
+    let results = tempfile::tempdir().unwrap();
+    let results = Utf8Path::from_path(results.path()).unwrap();
+    for (job, version) in [("1", "0.0.10"), ("2", "aiperf-0.13.0-server-died")] {
+        let name = format!("llama-3-70b-instruct_4_25_chat_128_128_{job}");
+        copy(&Utf8Path::new(REAL).join(version), &results.join(name));
+    }
+    let changes = |job: &str, earlier: &str| {
+        let text = stdout(&[results.as_str(), "--job", job, "--against", earlier]);
+        let (_, changes) = text.split_once("changes against the earlier run").unwrap();
+        changes.to_owned()
+    };
+    for text in [changes("2", "1"), changes("1", "2")] {
+        assert!(text.contains("\n!    4 "), "{text}");
+        assert!(
+            text.contains("\n! one of the two is not to be trusted"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_file_s_name_says_its_format() {
+    let results = Results::new();
+    let folder = results.path().as_str();
+    let written = |name: &str, flags: &[&str]| {
+        let out = results.path().join(name);
+        let output = report(&[&[folder, "--out", out.as_str()], flags].concat());
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        fs::read_to_string(out).unwrap()
+    };
+    for (name, format) in [
+        ("r.csv", "csv"),
+        ("r.JSON", "json"),
+        ("r.html", "html"),
+        ("r.svg", "svg"),
+        ("r.txt", "table"),
+        ("r", "table"),
+    ] {
+        let expected = stdout(&[folder, "--format", format]);
+        assert_eq!(written(name, &[]), expected, "{name}");
+    }
+    written("r.txt", &["--format", "csv"]);
+    refused(
+        &[folder, "--format", "csv", "--out", "r.html"],
+        "--format csv does not go together with --out r.html: write --format html, or name the file .csv",
+    );
+}
+
+#[test]
+fn a_job_without_results_is_a_failure() {
+    let results = Results::new();
+    let output = report(&[results.path().as_str(), "--job", "9"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.ends_with(" has no results of job 9\n"), "{said}");
 }
 
 #[test]

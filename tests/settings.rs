@@ -122,7 +122,7 @@ fn toml_errors_teach() {
         (
             "[slurm]\nzebra = 'x'",
             2,
-            "unknown key \"zebra\": allowed are setup, prepare_models, launch, job_name",
+            "unknown key \"zebra\": setup, prepare_models, launch and sbatch's long options are allowed, with '_' for '-'",
         ),
         (
             "[container]\nmounts = '/data:/data'",

@@ -1,4 +1,4 @@
-//! The scripts, run by bash without a Slurm: what own lines can and cannot change, and what
+//! The scripts, run by bash without a Slurm: what a hook can and cannot change, and what
 //! is said when a program that is asked gives no answer.
 
 #[path = "common/client.rs"]
@@ -120,7 +120,7 @@ fn lines_before_the_work_that_exit_are_no_success() {
     for (code, words) in with_lines("exit 0", "echo told $code") {
         assert_eq!(code, Some(1), "{words}");
         assert!(
-            words.contains("error: the script ended in the own lines before the work, with 0"),
+            words.contains("error: the script ended in the hook before the work, with 0"),
             "{words}"
         );
         assert!(words.contains("told 1\n"), "{words}");
@@ -214,7 +214,7 @@ fn the_caller_s_proxy_and_the_site_s() {
     }
 }
 
-/// The client's own lines stand outside of its program.
+/// The client's hook is outside of its program.
 #[test]
 fn lines_in_the_client_change_none_of_its_variables() {
     let lines = "number=5 failed=7 left=3 IFS=,\nexport HOME=$PRECIOUS no_proxy=.site\ncat\ntrue";

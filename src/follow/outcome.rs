@@ -247,7 +247,7 @@ fn failed_before_launch(
     LaunchOutcome {
         exit_code: None,
         sentence: format!(
-            "launch did not start, since {kind}, job {job}, did not end well: {words}{}",
+            "launch did not start, since {kind}, job {job}, did not succeed: {words}{}",
             to_end.unwrap_or_default()
         ),
         logs: output(record),
@@ -515,7 +515,7 @@ mod tests {
         let outcome = of_record(&pending, Some(&(setup, failed))).unwrap();
         assert_eq!(
             outcome.to_string(),
-            "launch did not start, since setup, job 6, did not end well: FAILED, exit code 2, Why; to end launch, \
+            "launch did not start, since setup, job 6, did not succeed: FAILED, exit code 2, Why; to end launch, \
              scancel 7"
         );
         assert_eq!(outcome.logs, [files.results.join("output")]);

@@ -31,6 +31,9 @@ const LONGEST_LINE: usize = 100;
 /// How serde begins to say that a key is missing.
 const MISSING: &str = "missing field `";
 
+/// How serde begins to say that a word is none of those that are allowed.
+const UNKNOWN_WORD: &str = "unknown variant `";
+
 /// A mistake in a recipe or settings file.
 ///
 /// ```
@@ -208,7 +211,9 @@ impl<'a> Search<'a> {
             return false;
         };
         let known = self.mistakes.len();
-        if let Some(key) = key.filter(|key| error.span().as_ref() == Some(key)) {
+        // What is wrong inside a table may be told of its name.
+        let is_of_key = error.message().starts_with("unknown ") || !value.get_ref().is_table();
+        if let Some(key) = key.filter(|key| is_of_key && error.span().as_ref() == Some(key)) {
             self.add(key, &error);
             return true;
         }
@@ -225,9 +230,22 @@ impl<'a> Search<'a> {
             _ => {}
         }
         if self.mistakes.len() == known {
+            let error = self.error_for_a_word(path, value).unwrap_or(error);
             self.add(value.span(), &error);
         }
         true
+    }
+
+    /// Where a word out of a few is wanted and `false` is given, toml says neither what was given nor what is
+    /// allowed; it does of a wrong word.
+    fn error_for_a_word(&mut self, path: &[Step<'a>], value: &Value<'a>) -> Option<Error> {
+        if value.get_ref().is_str() || value.get_ref().is_table() || value.get_ref().is_array() {
+            return None;
+        }
+        let given = self.text.get(value.span()).unwrap_or_default();
+        let word = Spanned::new(value.span(), DeValue::String(given.into()));
+        let error = self.objection(path, &|_| Some(word.clone()))?;
+        error.message().starts_with(UNKNOWN_WORD).then_some(error)
     }
 
     /// Looks at each entry of a table, at what it lacks, and at what its entries are together.
@@ -386,7 +404,7 @@ fn in_words(message: &str) -> String {
     }
     let unknown = [
         ("unknown field `", "unknown key"),
-        ("unknown variant `", "unknown word"),
+        (UNKNOWN_WORD, "unknown word"),
     ];
     if let Some((_, what)) = unknown
         .iter()
@@ -398,6 +416,12 @@ fn in_words(message: &str) -> String {
             Some(meant) => format!("{what} {given:?}: perhaps {meant} is meant"),
             None => format!("{what} {given:?}: allowed are {}", allowed.join(", ")),
         };
+    }
+    // A recipe's client.tool is the only one of this kind.
+    if message.ends_with("unit variant, expected newtype variant") {
+        return "the tool's release is missing: expected { genai_perf = \"RELEASE\" } or { aiperf = \"RELEASE\" }, as in \
+                { genai_perf = \"25.01\" }"
+            .to_owned();
     }
     if let Some((given, expected)) = message.split_once(", expected ")
         && given.starts_with("invalid ")

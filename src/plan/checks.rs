@@ -4,7 +4,7 @@ use camino::Utf8Path;
 
 use super::problem::Problem;
 use crate::container::release::USED_OPTIONS;
-use crate::container::{EnvName, Registry, Runtime, SECRETS};
+use crate::container::{EnvName, Runtime, SECRETS};
 use crate::job_options::ScriptKind;
 use crate::load::Load;
 use crate::recipe::{
@@ -23,7 +23,6 @@ pub(super) fn check_all(recipe: &Recipe, settings: &Settings, problems: &mut Vec
     check_client(&recipe.client, problems);
     check_mounts(recipe, settings, problems);
     check_runtime(recipe, settings, problems);
-    check_mirrors(recipe, settings, problems);
     for option in recipe.slurm.not_for_recipes() {
         problems.push(Problem::NotForRecipes { option });
     }
@@ -174,6 +173,7 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
     for command in commands.filter(|_| is_sized) {
         check_command(command, server, problems);
     }
+    check_placeholders(server, problems);
     let variants = server.variants.iter();
     let names = variants.flat_map(|variant| variant.environment.keys());
     for name in server.environment.keys().chain(names) {
@@ -274,6 +274,24 @@ fn check_command(command: &[Word], server: &Server, problems: &mut Vec<Problem>)
                 given: given.to_owned(),
                 used,
             });
+        }
+    }
+}
+
+/// Words in braces that are no placeholder, but nearly one: a slip, and not a text of its own.
+fn check_placeholders(server: &Server, problems: &mut Vec<Problem>) {
+    let variants = server.variants.iter();
+    let of_variants = variants.flat_map(|own| own.command.iter().chain(own.environment.values()));
+    let words = server.command.iter().chain(server.environment.values());
+    for word in words.chain(of_variants) {
+        for (given, meant) in word.mistyped_placeholders() {
+            let problem = Problem::Placeholder {
+                given: given.to_owned(),
+                meant,
+            };
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
         }
     }
 }
@@ -433,30 +451,6 @@ fn check_runtime(recipe: &Recipe, settings: &Settings, problems: &mut Vec<Proble
                 registry: registry.to_string(),
             });
         }
-    }
-}
-
-/// A mirror that no image comes from is a mistyped name, and the image would come from elsewhere.
-fn check_mirrors(recipe: &Recipe, settings: &Settings, problems: &mut Vec<Problem>) {
-    let images = [&recipe.server.image, &recipe.client.image];
-    for registry in settings.mirrored() {
-        if images.iter().any(|image| image.is_from(registry)) {
-            continue;
-        }
-        let mut allowed = images.map(|image| {
-            let name = image.registry().filter(|_| !image.is_on_docker_hub());
-            name.map_or("docker.io", Registry::as_str)
-        });
-        allowed.sort_unstable();
-        let [first, second] = allowed;
-        problems.push(Problem::UnusedMirror {
-            registry: registry.to_string(),
-            allowed: if first == second {
-                format!("{first:?}")
-            } else {
-                format!("{first:?} or {second:?}")
-            },
-        });
     }
 }
 

@@ -347,16 +347,15 @@ pub enum Problem {
         /// The key.
         key: &'static str,
     },
-    /// A registry has a mirror, and no image of the recipe comes from it.
+    /// A word in braces is nearly a placeholder.
     #[error(
-        "[container] registries names a mirror for {registry:?}, and no image of this recipe comes from there: allowed \
-         is {allowed}"
+        "the recipe's server has {given} in its command or environment, which is no placeholder: perhaps {meant} is meant"
     )]
-    UnusedMirror {
-        /// The registry.
-        registry: String,
-        /// The registries of the recipe's images.
-        allowed: String,
+    Placeholder {
+        /// The word with its braces.
+        given: String,
+        /// The placeholder that it looks like.
+        meant: &'static str,
     },
     /// The launch job is warned by a signal that it does not know.
     #[error(

@@ -1,4 +1,4 @@
-//! Whether the images are there and whole.
+//! Whether the images are complete.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -7,7 +7,7 @@ use camino::Utf8Path;
 
 use super::to_fetch::Stage;
 use super::{Finding, Preflight, fetched, readable};
-use crate::container::Runtime;
+use crate::container::{Registry, Runtime};
 use crate::file::{self, Links};
 
 /// Bytes of a squashfs superblock that are read: up to the file's length.
@@ -21,7 +21,7 @@ const TAR_END: usize = 1024;
 
 /// The images that are whole, or that setup.sh leaves alone, are taken off what is to be fetched.
 pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mut Stage) {
-    let setup = "setup.sh fetches it: sbatch setup.sh";
+    let setup = "setup.sh fetches it: render the scripts, then type sbatch setup.sh";
     let runtime = preflight.plan.settings().runtime();
     for image in std::mem::take(&mut stage.to_fetch.images) {
         let path = stage_path.join(image.file.as_str());
@@ -39,10 +39,9 @@ pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mu
                 format!("{setup}; it keeps the other one aside"),
             ),
             (State::Whole, _) if unpacks(preflight, &path) => {
-                stage.findings.push(Finding::ok(format!(
-                    "the image {} is there and whole",
-                    image.file
-                )));
+                stage
+                    .findings
+                    .push(Finding::ok(format!("the image {} is complete", image.file)));
                 continue;
             }
             (State::Absent, _) => {
@@ -63,6 +62,24 @@ pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mu
         stage.findings.push(finding);
         stage.to_fetch.images.push(image);
     }
+    stage.findings.extend(unused_mirrors(preflight));
+}
+
+/// A mirror that no image comes from: it serves another recipe, or its name is mistyped.
+fn unused_mirrors(preflight: &Preflight<'_>) -> Vec<Finding> {
+    let recipe = preflight.plan.recipe();
+    let images = [&recipe.server.image, &recipe.client.image];
+    let mirrored = preflight.plan.settings().mirrored();
+    let unused = mirrored.filter(|registry| !images.iter().any(|image| image.is_from(registry)));
+    let finding = |registry: &Registry| {
+        Finding::note(
+            format!(
+                "no image of this recipe comes from {registry}, for which [container] registries names a mirror"
+            ),
+            "nothing, or correct the name if it is a mistake",
+        )
+    };
+    unused.map(finding).collect()
 }
 
 /// True when setup.sh would find each image as it should be.
@@ -103,7 +120,7 @@ fn state(path: &Utf8Path, runtime: Runtime) -> State {
             Err(_) => State::Absent,
         };
     };
-    // Reading anything else could wait for ever.
+    // Reading anything else could wait forever.
     if !metadata.is_file() {
         return State::Damaged("it is no plain file".to_owned());
     }

@@ -1,4 +1,4 @@
-//! Whether the model is there and whole, by launch.sh's own rules.
+//! Whether the model is complete, by launch.sh's own rules.
 
 use std::fs;
 
@@ -20,7 +20,7 @@ pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mu
     let folder = stage_path.join(recipe.model.weights.folder());
     let is_staged = recipe.model.weights.are_staged();
     let prepare = if is_staged {
-        "prepare_models.sh fetches what is missing: bash prepare_models.sh"
+        "prepare_models.sh fetches what is missing: render the scripts, then type bash prepare_models.sh"
     } else {
         "correct the recipe's model.weights.path, or put the model there"
     };
@@ -69,7 +69,7 @@ pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mu
             let message = format!(
                 "the model's {part} in {folder}: {other} was fetched there, and the recipe names another"
             );
-            let help = "prepare_models.sh keeps that aside and fetches the recipe's: bash prepare_models.sh";
+            let help = "prepare_models.sh keeps that aside and fetches the recipe's: render the scripts, then type bash prepare_models.sh";
             stage.findings.push(Finding::warning(message, help));
             continue;
         }

@@ -1,6 +1,6 @@
 //! The partitions of the jobs, as `sinfo` describes them. It explains what
 //! `sbatch --test-only` says in few words, and what it does not say: a job above the
-//! partition's time limit may be accepted, and then wait for ever. Whether it does is
+//! partition's time limit may be accepted, and then wait forever. Whether it does is
 //! for its quality of service to say, so that is no error.
 
 use super::ask::Answer;
@@ -101,7 +101,7 @@ pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
     findings
 }
 
-/// What is the matter with a job and a partition.
+/// What is wrong with a job and a partition.
 #[derive(Debug, PartialEq)]
 struct Problem {
     /// How much it can matter at most.
@@ -267,7 +267,7 @@ impl Partition {
         exceeds(&asked, limit).then(|| {
             Problem::new(
                 format!(
-                    "the partition {name} allows {limit}, so with {option}={asked} the job would wait for ever, unless \
+                    "the partition {name} allows {limit}, so with {option}={asked} the job would wait forever, unless \
                      its quality of service allows more"
                 ),
                 format!("ask for at most {limit} with --time or time in the settings, or name another partition"),
@@ -516,7 +516,7 @@ mod tests {
         assert_eq!(
             against("cpu", "time = '5:00:00'"),
             [
-                "the partition cpu allows 4:00:00, so with --time=5:00:00 the job would wait for ever, unless its \
+                "the partition cpu allows 4:00:00, so with --time=5:00:00 the job would wait forever, unless its \
                  quality of service allows more"
             ]
         );

@@ -55,7 +55,7 @@ fn unreadable(path: &Utf8Path) -> Option<Utf8PathBuf> {
     }
 }
 
-/// True for a regular file that may not be read. To open anything else could take for ever.
+/// True for a regular file that may not be read. To open anything else could take forever.
 fn is_kept(path: &Utf8Path) -> bool {
     fs::metadata(path).is_ok_and(|there| there.is_file()) && is_denied(File::open(path))
 }

@@ -72,7 +72,7 @@ pub(super) fn stage_path(
     if let Some(overridden) = overridden {
         findings.push(Finding::note(
             format!(
-                "STAGE_PATH says {used} and wins over the stage path {overridden} of the settings"
+                "STAGE_PATH says {used}, and wins over the stage path {overridden} when a script runs"
             ),
             format!("to use {overridden}: unset STAGE_PATH"),
         ));

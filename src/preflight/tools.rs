@@ -23,12 +23,57 @@ struct Tool {
     fix: String,
 }
 
-pub(super) fn check(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Finding> {
-    let mut findings = in_parallel(&tools(preflight, to_fetch), |tool| tool.check(preflight));
+/// The programs of Slurm that are looked for.
+const OF_SLURM: [&str; 7] = [
+    "sbatch", "srun", "squeue", "scancel", "scontrol", "sinfo", "sacct",
+];
+
+/// What stands in the way where nothing of Slurm is here, or nothing of it works: one thing to fix.
+pub(super) fn slurm_is_away(preflight: &Preflight<'_>) -> Option<Finding> {
+    let mut here = OF_SLURM
+        .iter()
+        .filter(|name| preflight.find(name).is_some());
+    if here.next().is_none() {
+        return Some(Finding::error(
+            "no sbatch on PATH here, nor any other program of Slurm, so the jobs could not be checked",
+            "use a login node of the cluster, or load its Slurm module",
+        ));
+    }
+    // Without a configuration each of them fails, whatever it is asked.
+    let mut reason = None;
+    for name in ["sbatch", "squeue"] {
+        match preflight.ask(name, &["--version"]) {
+            Answer::Said(reply) if !reply.is_success && !reply.stderr.trim().is_empty() => {
+                let last = reply.stderr.trim_end().lines().next_back();
+                reason.get_or_insert_with(|| preflight.words(last.unwrap_or_default()));
+            }
+            _ => return None,
+        }
+    }
+    Some(Finding::error(
+        format!(
+            "Slurm's programs do not work here, so the jobs could not be checked: {}",
+            reason?
+        ),
+        "set SLURM_CONF as the site says, or load its Slurm module; then try: sbatch --version",
+    ))
+}
+
+/// Asks nothing of Slurm where `is_slurm_away`.
+pub(super) fn check(
+    preflight: &Preflight<'_>,
+    to_fetch: &ToFetch,
+    is_slurm_away: bool,
+) -> Vec<Finding> {
+    let mut tools = tools(preflight, to_fetch);
+    tools.retain(|tool| !(is_slurm_away && OF_SLURM.contains(&tool.name)));
+    let mut findings = in_parallel(&tools, |tool| tool.check(preflight));
     findings.push(plain_tools(preflight));
-    findings.extend(release(preflight));
-    findings.extend(container_options(preflight));
-    findings.extend(mpi(preflight));
+    if !is_slurm_away {
+        findings.extend(release(preflight));
+        findings.extend(container_options(preflight));
+        findings.extend(mpi(preflight));
+    }
     findings.extend(digests(preflight, to_fetch));
     findings.extend(architectures(preflight, to_fetch));
     findings
@@ -232,7 +277,7 @@ fn release(preflight: &Preflight<'_>) -> Vec<Finding> {
                 "the release of Slurm is unknown: sbatch --version says {:?}",
                 preflight.words(reply.first_line())
             ),
-            "see to it that the sbatch on PATH is Slurm's: type -a sbatch",
+            "make sure that the sbatch on PATH is Slurm's: type -a sbatch",
         )];
     };
     let mut findings = Vec::new();
@@ -395,7 +440,7 @@ fn digests(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Option<Finding> {
         Finding::warning(
             format!("enroot {version} here pulls no image by digest from {registry}, and the recipe names one by its digest"),
             format!(
-                "name the image by its tag alone, or see to it that the compute node has enroot 4: {}",
+                "name the image by its tag alone, or make sure that the compute node has enroot 4: {}",
                 preflight.on_compute_node(ScriptKind::Setup, "enroot version")
             ),
         )
@@ -427,7 +472,7 @@ fn architectures(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Option<Findin
                 image.architecture
             ),
             format!(
-                "see to it that the compute node has apptainer 1.2 or later: {}",
+                "make sure that the compute node has apptainer 1.2 or later: {}",
                 preflight.on_compute_node(ScriptKind::Setup, "apptainer --version")
             ),
         )

@@ -377,7 +377,7 @@ fn check_name(option: &str) -> Result<(), Fault> {
     };
     if name.is_empty() {
         return Err(Fault::rule(
-            "options of perf_analyzer, which stand behind it, are not allowed; leave both out",
+            "options of perf_analyzer, which follow it, are not allowed; leave both out",
         ));
     }
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
@@ -784,7 +784,7 @@ mod tests {
         ),
         (
             &["--", "--max-threads", "9"],
-            "options of perf_analyzer, which stand behind it, are not allowed; leave both out",
+            "options of perf_analyzer, which follow it, are not allowed; leave both out",
         ),
         (
             &["--warmup-request-count", "1"],

@@ -246,7 +246,7 @@ impl Server {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Variant {
-    /// Stands behind the result name in the names of its results, with `-` between.
+    /// Follows the result name in the names of its results, with `-` between.
     pub name: VariantName,
     /// Words that follow those of [`Server::command`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

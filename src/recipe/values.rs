@@ -6,7 +6,7 @@ use crate::container::EnvName;
 use crate::container::mount::mountable_folder;
 use crate::plain::is_hidden;
 use crate::slurm::without_options;
-use crate::value::{Fault, ValueError, at_most, only, text_value, value};
+use crate::value::{Fault, ValueError, at_most, nearest, only, text_value, value};
 
 /// A recipe's name: small letters, digits and `-`, not `-` first or last.
 ///
@@ -713,24 +713,9 @@ text_value!(Milliseconds, "number of milliseconds");
 ///
 /// # Placeholders
 ///
-/// Of the server:
-///
-/// | in the text | in the job |
-/// |---|---|
-/// | `{stage_path}` | the stage path |
-/// | `{model_path}` | the model's folder |
-/// | `{cache_path}` | a folder that the server may write to |
-/// | `{gpus}` | how many GPUs the server uses on each node |
-/// | `{total_gpus}` | how many GPUs it uses on all nodes |
-/// | `{nodes}` | on how many nodes it runs |
-/// | `{leader_address}` | the address of its first node; only with several nodes |
-/// | `{node_rank}` | the number of the node, from 0; only with several nodes |
-/// | `{is_leader}` | 1 on the first node, else 0; only with several nodes |
-/// | `{port}` | the port on which it listens |
-/// | `{replica}` | the number of the server, from 0; only with several of them |
-/// | `{served_model_name}` | the name under which it serves the model |
-///
-/// Braces around anything else are text. The shell gives no meaning to any of it.
+/// Words such as `{port}` stand for facts of the run: [the guide](crate::guide::recipe#placeholders) has
+/// all of them. Braces around anything else are text, and the shell gives no meaning to any of it. A
+/// [`Plan`](crate::Plan) refuses a word that is nearly a placeholder, such as `{prot}`.
 ///
 /// ```
 /// use nim_slurm::recipe::Word;
@@ -743,6 +728,22 @@ text_value!(Milliseconds, "number of milliseconds");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Word(String);
+
+/// All placeholders, in the order of the guide's table.
+const PLACEHOLDERS: [&str; 12] = [
+    "{stage_path}",
+    "{model_path}",
+    "{cache_path}",
+    "{gpus}",
+    "{total_gpus}",
+    "{nodes}",
+    "{leader_address}",
+    "{node_rank}",
+    "{is_leader}",
+    "{port}",
+    "{replica}",
+    "{served_model_name}",
+];
 
 impl Word {
     pub(super) fn check(text: &str) -> Result<Self, Fault> {
@@ -776,6 +777,18 @@ impl Word {
         words.into_iter().map(Self::parse).collect()
     }
 
+    /// Words in braces that are nearly a placeholder, and the one that each looks like.
+    pub(crate) fn mistyped_placeholders(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        let parts = self.0.split_inclusive('}').filter_map(|part| {
+            let given = &part[part.rfind('{')?..];
+            let name = given.strip_prefix('{')?.strip_suffix('}')?;
+            let is_name =
+                !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+            (is_name && !PLACEHOLDERS.contains(&given)).then_some(given)
+        });
+        parts.filter_map(|given| Some((given, nearest(given, &PLACEHOLDERS)?)))
+    }
+
     /// A variable and its value, as the script lists them.
     pub(crate) fn assignment(&self, name: &EnvName) -> String {
         format!("{name}={}", self.0)
@@ -788,6 +801,43 @@ text_value!(Word, "word");
 mod tests {
     use super::*;
     use crate::value::tests::{accepts, refuses};
+
+    #[test]
+    fn placeholders_are_those_of_the_guide() {
+        let (_, table) = include_str!("../guide/recipe.md")
+            .split_once("| in the text | in the job |\n|---|---|\n")
+            .unwrap();
+        let rows = table.lines().map_while(|line| line.strip_prefix("| `"));
+        let names = rows.map(|row| row.split_once('`').unwrap().0);
+        assert!(names.eq(PLACEHOLDERS));
+    }
+
+    #[test]
+    fn slips_in_placeholders() {
+        let found = |text: &str| {
+            let word = Word::parse(text).unwrap();
+            let found = word.mistyped_placeholders();
+            found
+                .map(|(given, meant)| format!("{given} {meant}"))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(found("{prot}"), ["{prot} {port}"]);
+        assert_eq!(
+            found("--a={model_paht}/x{gpu}"),
+            ["{model_paht} {model_path}", "{gpu} {gpus}"]
+        );
+        for text in [
+            "{port}",
+            "{}",
+            "{name}",
+            "{\"prot\": {port}}",
+            "{prot",
+            "prot}",
+            "{Port}",
+        ] {
+            assert!(found(text).is_empty(), "{text}");
+        }
+    }
 
     /// The reader of results takes folders called so for unfinished points.
     #[test]

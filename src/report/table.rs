@@ -225,7 +225,7 @@ fn legend(report: &Report<'_>) -> String {
         format!("{latencies}\n* highest throughput\n")
     } else {
         format!(
-            "{latencies}; limits: {}\n* highest throughput within the limits   x above a limit   ? not measured\n",
+            "{latencies}; limits: {}\n* highest throughput within the limits   x above a limit   ? the latency is not in the results\n",
             limits.join(", ")
         )
     };
@@ -316,12 +316,28 @@ fn changes(report: &Report<'_>) -> String {
             text.push_str(&title(&own));
             use_case = own;
         }
-        text.push_str(&line(' ', row, &widths));
+        text.push_str(&line(mark_of_change(change), row, &widths));
+    }
+    if comparison
+        .changes()
+        .iter()
+        .any(|change| mark_of_change(change) == '!')
+    {
+        text.push_str("! one of the two is not to be trusted: see the problems\n");
     }
     for words in missing(&comparison) {
         text.push_str(&title(&words));
     }
     text
+}
+
+fn mark_of_change(change: &Change<'_>) -> char {
+    let points = [change.before(), change.after()];
+    if points.iter().any(|point| point.caveat().is_some()) {
+        '!'
+    } else {
+        ' '
+    }
 }
 
 fn change_row(report: &Report<'_>, change: &Change<'_>) -> Vec<String> {

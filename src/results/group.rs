@@ -298,7 +298,7 @@ impl Limits {
     /// Where the limits are on a percentile and the point has its [requests](Point::requests), each
     /// metric is judged by them, as [`Percentile::judge`](crate::Percentile::judge) does, a failed request as one over the
     /// limit. The point is within them all, or above one of them, with a confidence of 0.99 each.
-    /// Otherwise the tool's own figure is compared with the limit, whatever stands behind it.
+    /// Otherwise the tool's own figure is compared with the limit, however few requests it has.
     ///
     /// A point with several [runs](Point::runs) is within the limits when all its runs are, and above them when
     /// all are; else it cannot be told. Their requests are not thrown together: those of one run are more alike than

@@ -609,7 +609,7 @@ impl Point {
         self.cached_share
     }
 
-    /// How many requests stand behind the point's figures: those that were answered. `None` when
+    /// How many requests the point's figures come from: those that were answered. `None` when
     /// nothing tells; GenAI-Perf says it since 25.01. Of several [runs](Self::runs), the fewest.
     ///
     /// ```

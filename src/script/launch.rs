@@ -48,7 +48,7 @@ pub(crate) struct Launch {
     server_environment: Quoted,
     server_secrets: Quoted,
     secrets: Quoted,
-    /// Own lines in the server's container.
+    /// The hook in the server's container.
     in_server: Option<Quoted>,
     port: u16,
     /// Whether other jobs may use the node, and its ports.
@@ -72,7 +72,7 @@ pub(crate) struct Launch {
     request_fields: Quoted,
     /// What has AIPerf wait.
     aiperf_gate: Option<Quoted>,
-    /// Own lines in the client's container.
+    /// The hook in the client's container.
     in_client: Option<Quoted>,
     result_name: Quoted,
     points: Quoted,

@@ -11,7 +11,7 @@ pub(super) struct Site {
     pub(super) proxy: Vec<Quoted>,
     pub(super) enroot_cache: Option<Quoted>,
     pub(super) enroot_temp: Option<Quoted>,
-    /// Own lines before the work and after it; empty: none.
+    /// Hooks before the work and after it; empty: none.
     pub(super) before: Quoted,
     pub(super) after: Quoted,
     has_hooks: bool,
@@ -34,13 +34,13 @@ impl Site {
         }
     }
 
-    /// Whether there are own lines of either kind.
+    /// Whether there is a hook of either kind.
     pub(super) const fn has_hooks(&self) -> bool {
         self.has_hooks
     }
 }
 
-/// Own lines in a container.
+/// A hook in a container.
 pub(super) fn own_lines(settings: &Settings, place: HookPlace) -> Option<Quoted> {
     settings.hook(place).map(Hook::as_str).map(quoted)
 }

@@ -1,4 +1,4 @@
-//! Own lines of bash, at places that the scripts keep for them.
+//! Hooks: lines of bash of your own, at places that the scripts keep for them.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::job_options::ScriptKind;
 use crate::slurm::without_options;
 use crate::value::{Fault, only, text_value};
 
-/// Where own lines run.
+/// Where a hook runs.
 ///
 /// In TOML this is the table `[hooks]`, whose values are files, named from the folder
 /// of the settings file:

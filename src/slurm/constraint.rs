@@ -100,7 +100,7 @@ fn check_groups(text: &str) -> Result<(), Fault> {
         let (inside, behind) = group.split_once(')').unwrap_or((group, ""));
         if inside.contains(['(', '[', '*']) {
             return Err(Fault::rule(
-                "a group in ( ) has no group and no count in it: a count stands behind it",
+                "a group in ( ) has no group and no count in it: a count follows it",
             ));
         }
         outside.push_str(before);
@@ -124,7 +124,7 @@ fn check_groups(text: &str) -> Result<(), Fault> {
         }
         if !in_brackets && counts > 0 && outside.contains(['&', ',', '|', '(', '[']) {
             return Err(Fault::rule(
-                "a count stands behind one name alone, or in [ ], as in [a*2&b*4]",
+                "a count follows one name alone, or in [ ], as in [a*2&b*4]",
             ));
         }
         let mut numbers = parts.iter().filter_map(|part| part.split_once('*'));
@@ -132,7 +132,7 @@ fn check_groups(text: &str) -> Result<(), Fault> {
         in_brackets = !in_brackets;
     }
     if outside.contains("]*") {
-        return Err(Fault::rule("no count stands behind a group in [ ]"));
+        return Err(Fault::rule("no count follows a group in [ ]"));
     }
     if outside.matches('[').count() > 1 {
         return Err(Fault::rule("one group in [ ] is allowed"));
@@ -183,7 +183,7 @@ mod tests {
             refuses::<Constraint>(
                 text,
                 &format!(
-                    "cannot take {text:?} as constraint: a count stands behind one name alone, or in [ ], as in [a*2&b*4]"
+                    "cannot take {text:?} as constraint: a count follows one name alone, or in [ ], as in [a*2&b*4]"
                 ),
             );
         }

@@ -428,12 +428,17 @@ mod tests {
                 .contains("perhaps ntasks_per_node is meant"),
             "{error}"
         );
-        for no_slip in ["zebra", "x", &"partition".repeat(9)] {
+        let error = toml::from_str::<Directives>("x = 'node1'").unwrap_err();
+        assert!(
+            error.to_string().contains("perhaps exclude is meant"),
+            "{error}"
+        );
+        for no_slip in ["zebra", &"partition".repeat(9)] {
             let error = toml::from_str::<Directives>(&format!("{no_slip} = 1")).unwrap_err();
             assert!(
-                error
-                    .to_string()
-                    .contains("allowed are job_name, account, partition"),
+                error.to_string().contains(
+                    "sbatch's long options are allowed, with '_' for '-' (man sbatch lists them)"
+                ),
                 "{error}"
             );
         }

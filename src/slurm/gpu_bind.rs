@@ -7,7 +7,7 @@ use crate::value::{Fault, at_most, only, positive_number, text_value, whole_numb
 ///
 /// # Syntax
 ///
-/// One of these, with `verbose,` in front where Slurm shall report it:
+/// One of these, with `verbose,` in front where Slurm is to report it:
 ///
 /// * `none`, or `closest`: the GPUs beside the task's cores
 /// * `single:TASKS`: one GPU for so many tasks

@@ -15,7 +15,7 @@ use crate::value::{Fault, value};
 pub struct Flag;
 
 /// Makes an enum of the words that an option takes. The word of a variant is how it
-/// is written; others that mean the same may stand behind it.
+/// is written; others that mean the same may follow it.
 macro_rules! words {
     ($(
         $(#[$doc:meta])*
@@ -108,7 +108,7 @@ words! {
     OpenMode, "open mode", "append and truncate are allowed" {
         /// Keep it, and write behind it: a requeued job keeps its earlier output.
         Append = "append",
-        /// Begin it anew.
+        /// Start it again.
         Truncate = "truncate",
     }
 

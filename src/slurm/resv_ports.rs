@@ -38,7 +38,7 @@ impl ResvPorts {
         SmallCount::check(text).map(|count| Self(Some(count)))
     }
 
-    /// How many, unless Slurm shall say it.
+    /// How many, unless Slurm is to say it.
     #[must_use]
     pub fn count(self) -> Option<u16> {
         self.0.map(SmallCount::get)

@@ -5,7 +5,7 @@ use super::JobRecord;
 /// Slurm's word for a dependency that cannot come true any more.
 const NEVER: &str = "DependencyNeverSatisfied";
 
-/// Reasons that do not pass by themselves: what is the matter, and what shows what
+/// Reasons that do not pass by themselves: what is wrong, and what shows what
 /// is allowed. Source: squeue(1), "Job reason codes", and `job_reason_string` in
 /// Slurm's `slurm_protocol_defs.c`.
 const ROWS: &[(&[&str], &str, &str)] = &[

@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The scripts of a plan as jobs that wait for each other: setup, the model where
 /// the site wants it fetched in a job, launch. Each starts when the one before has
-/// ended well, and is ended by Slurm when that one has not.
+/// succeeded, and is ended by Slurm when that one has not.
 ///
 /// What the settings say of dependencies holds as well.
 ///
@@ -274,7 +274,7 @@ impl<'a> Chain<'a> {
             return Ok(sbatch);
         };
         let dependency = self.dependency(kind, &Dependency::after_ok([before.id()]))?;
-        // A job that waits for one that failed would wait for ever, and jobs wait
+        // A job that waits for one that failed would wait forever, and jobs wait
         // only for jobs of their own cluster.
         let options = ["--kill-on-invalid-dep=yes".to_owned()].into_iter();
         Ok(sbatch

@@ -8,7 +8,7 @@ use super::advice;
 use crate::job_options::ScriptKind;
 use crate::plan::Plan;
 
-/// A submission that came to nothing, or of which nobody knows what came of it.
+/// A submission that failed, or of which nothing is known.
 ///
 /// ```
 /// use nim_slurm::{RetryPolicy, Sbatch, SubmitError};

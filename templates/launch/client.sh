@@ -132,12 +132,12 @@ wait_until_ready() {
     ((refusals < 2)) ||
       end_with refused "the server does not take requests as $tool_name sends them, which beside model and messages say" \
         "$request_fields: $answer; to leave out what it does not take, write ignore_eos = false or min_tokens = false" \
-        "under [client] in the recipe, or take it out of its options, and make launch.sh anew"
+        "under [client] in the recipe, or take it out of its options, and render launch.sh again"
     waited=$(($(printf '%(%s)T' -1) - server_started))
     ((waited < ready_timeout)) || end_with not_ready "the server was not ready within $ready_timeout s; $answer"
     if ((waited >= reported + 30)); then
       reported=$waited
-      say "waiting for the server since $waited s: $answer"
+      say "the server has been loading for $waited s: $answer"
       report state=loading waited_seconds="$waited" answer="${answer//[[:cntrl:]]/ }"
     fi
     sleep "${pauses[refusals]}" &
@@ -231,7 +231,7 @@ cache_use() {
   REPLY=$(awk '
     sub(/_total([{].*[}])? /, " ") { rise[$1] += NR == FNR ? -$2 : $2; if (NR == FNR) before[$1] }
     END {
-      # vLLM has had two names for the same, and both at once. A server that began anew counts from 0.
+      # vLLM has had two names for the same, and both at once. A server that restarted counts from 0.
       split("vllm:prefix_cache_queries vllm:prefix_cache_hits vllm:gpu_prefix_cache_queries vllm:gpu_prefix_cache_hits" \
         " sglang:prompt_tokens sglang:cached_tokens", name, " ")
       for (i = 1; i in name && !(name[i] in before); i += 2);
@@ -521,7 +521,7 @@ settle() {
 
 main() {
   local point row use_case load wave work folder needed time_left number=0 left=0 absent='' command
-  # Own lines may have used these names.
+  # A hook may have used these names.
   old=() measured=() failed=0 kinds=() broken=''
   trap on_signal TERM INT
   trap 'say "error: line $LINENO of the client failed" >&2' ERR

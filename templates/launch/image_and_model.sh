@@ -21,7 +21,7 @@ missing_files "$model_path" "${model_files[@]}"
 # What a command line does not hold is no model's: a longer name is missing anyway.
 mapfile -t -O "${#model_files[@]}" model_files < <(shards_of "$model_path" | grep -v '.\{256\}')
 ((${#model_files[@]} < 2000)) ||
-  { missing "the model in $model_path, whole: its index names 2,000 shards or more" && stop_if_missing; }
+  { missing "the complete model in $model_path: its index names 2,000 shards or more" && stop_if_missing; }
 readonly model_files
 # What may not be read is neither absent nor damaged.
 hidden=$(LC_ALL=C find -H "$stage_path"/{"$server_image","$client_image"} "$model_path" "${model_files[@]/#/"$model_path"/}" \
@@ -32,7 +32,7 @@ for image in "$server_image" "$client_image"; do
   [[ $hidden == *"$image"* ]] || sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
 done
 [[ $hidden == *"$model_path"* ]] || ((${#REPLIES[@]} == 0)) ||
-  missing "the model in $model_path, whole: ${#REPLIES[@]} files are missing, as ${REPLIES[0]}; run prepare_models.sh"
+  missing "the complete model in $model_path: ${#REPLIES[@]} files are missing, as ${REPLIES[0]}; run prepare_models.sh"
 readonly tokenizer_path=${tokenizer:-$model_path}
 [[ $tokenizer_path == /* || -n ${HF_TOKEN-} ]] || missing "HF_TOKEN, for the tokenizer $tokenizer: export HF_TOKEN=..."
 [[ $mpi == none || $(srun --mpi=list 2>&1) == *"$mpi"* ]] ||

@@ -1,8 +1,8 @@
 # Not in a function, so that they change none of its variables.
 mask=$(umask)
-# shellcheck disable=SC1090 # the settings' own lines
+# shellcheck disable=SC1090 # the settings' hook
 source <(printf '%s\n' "$lines_in_client") </dev/null || {
-  say "error: the own lines in the client's container failed with $?" >&2
+  say "error: the hook in the client's container failed with $?" >&2
   exit 1
 }
 set +axvfCkm -B +o posix

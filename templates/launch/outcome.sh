@@ -23,7 +23,7 @@ explain() {
     finished) code=0 reason="all points are finished" to_do='' ;;
     client_lacks)
       code=2 reason="something is missing in the container of $client_image"
-      to_do="use an image that has it (client in the recipe), or mount it (mounts in the settings); then make the scripts anew and submit setup.sh" ;;
+      to_do="use an image that has it (client in the recipe), or mount it (mounts in the settings); then render the scripts again and submit setup.sh" ;;
     refused) code=2 reason="the server does not take the client's requests" ;;
     server_ended)
       code=3 reason=ended to_do="find out why the server ended; its whole log is $server_log"
@@ -34,17 +34,17 @@ explain() {
       to_do="the server ran on without an answer, and this job ended it. Look for errors of the GPUs on $SLURMD_NODENAME (dmesg, nvidia-smi -q) and read $server_log; if it happens again, exclude that node" ;;
     not_ready)
       code=4 reason="the server was not ready within $ready_timeout s$which"
-      to_do="if the server only needs longer, raise ready_timeout in the recipe (it is $ready_timeout) and make launch.sh anew; else its whole log says more: $server_log" ;;
+      to_do="if the server only needs longer, raise ready_timeout in the recipe (it is $ready_timeout) and render launch.sh again; else its whole log says more: $server_log" ;;
     points_failed)
       code=5 reason="${failed:-some} of ${#points[@]} points failed"
       to_do="see why the points failed; all that they left is in $results/failed_$job_id, and the steps' logs are $all_logs" ;;
     signal | client_stopped) code=6 reason="stopped by ${stopped_by:+signal }${stopped_by:-a signal to the client}" to_do='' ;;
     no_time_left) code=6 reason="the time that is left is too short for the points that are left" to_do='' ;;
-    no_space) reason="no space is left in $results" to_do="make room in $results (df -h, df -i and the quota tell)" ;;
+    no_space) reason="no space is left in $results" to_do="make room in $results: look at df -h, df -i and the quota" ;;
     client_silent)
       reason="the client made no progress for longer than a point may take$which"
-      to_do="read $client_log; if nothing is wrong there, raise point_timeout in the recipe and make launch.sh anew" ;;
-    points_missing) reason="the client step ended well, but points are missing: see $all_logs" ;;
+      to_do="read $client_log; if nothing is wrong there, raise point_timeout in the recipe and render launch.sh again" ;;
+    points_missing) reason="the client step succeeded, but points are missing: see $all_logs" ;;
     *) reason="the client step $(how_it_ended "$client_status")" ;;
   esac
 }

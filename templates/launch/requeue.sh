@@ -3,7 +3,7 @@ requeue() {
   # Slurm ends this script as soon as the job is in the queue, and the time is nearly up.
   if declare -F at_the_end >/dev/null; then
     at_the_end "$code" &
-    ends_within 10 $! || say "warning: the own lines at the end take too long, the job goes into the queue without them"
+    ends_within 10 $! || say "warning: the hook at the end takes too long, the job goes into the queue without it"
   fi
   scontrol requeue "$slurm_id" || say "error: Slurm does not requeue the job" >&2
 }

@@ -2,11 +2,11 @@
 {% include "lib/made_by.sh" %}
 {%- include "lib/site_settings.sh" %}
 {%- if let Some(lines) = in_server %}
-# Own lines in the server's container, before the server.
+# The hook in the server's container, before the server.
 readonly lines_in_server={{ lines }}
 {%- endif %}
 {%- if let Some(lines) = in_client %}
-# Own lines in the client's container, before the server is waited for.
+# The hook in the client's container, before the server is waited for.
 readonly lines_in_client={{ lines }}
 {%- endif %}
 # Used when STAGE_PATH is not set.

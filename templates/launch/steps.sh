@@ -60,9 +60,9 @@ server_task() {
 {%- if in_server.is_some() %}
   gpus=("$@") IFS=$' \t\n'
   set -uo pipefail
-  # shellcheck disable=SC1090 # the settings' own lines
+  # shellcheck disable=SC1090 # the settings' hook
   source <(printf '%s\n' "$lines_in_server") || {
-    echo "error: the own lines in the server's container failed with $?" >&2
+    echo "error: the hook in the server's container failed with $?" >&2
     exit 1
   }
   set -- "${gpus[@]}"

@@ -91,7 +91,7 @@ for left in "${!own[@]}" {failed,interrupted}_"$job_id"; do
   word=refused
   [[ -z ${own[$left]-} ]] || word=other
   make_room "$results/$left" "$word" ||
-    missing "leave to replace $results/$left, which another user made: ask them to remove it"
+    missing "permission to replace $results/$left, which another user made: ask them to remove it"
 done
 stop_if_missing
 # Points are copied here. Nobody foresees the name, and one that is left is of a run of this job that was killed.

@@ -5,7 +5,7 @@ reason_of_failure() {
     printf 'there is no space left: %s MiB are free in %s, %s MiB in %s, where it is unpacked' \
       "$(free_space "$stage_path")" "$stage_path" "$(free_space "$temporary")" "$temporary"
   elif grep -Eqi 'manifest unknown|name unknown|404 \(?not found' "$words"; then
-    printf 'the registry has no such image: correct it in the recipe and make this script anew'
+    printf 'the registry has no such image: correct it in the recipe and render this script again'
   elif grep -Eqi 'unauthorized|authentication required|access.*denied|forbidden' "$words"; then
     if [[ -z $login ]] || has_login "$login"; then
       printf 'the registry does not take the login that is there, or there is none for it'

@@ -6,8 +6,8 @@ at_the_end() {
   set +e
   # shellcheck disable=SC2034 # the lines use it
   local code=$1
-  # shellcheck disable=SC1090 # the settings' own lines
-  (source <(printf '%s\n' "$lines_after")) || say "warning: the own lines at the end failed with $?" >&2
+  # shellcheck disable=SC1090 # the settings' hook
+  (source <(printf '%s\n' "$lines_after")) || say "warning: the hook at the end failed with $?" >&2
 }
 trap 'at_the_end $?' EXIT
 # Without these, a signal before the work would have them run with a code of 0.
@@ -45,11 +45,11 @@ done
 {%- endif %}
 {%- if site.has_hooks() %}
 
-[[ -z $lines_before ]] || say "own lines before the work"
+[[ -z $lines_before ]] || say "hook before the work"
 # An exit in them would end this script, perhaps with 0 and nothing done.
-trap 'say "error: the script ended in the own lines before the work, with $?" >&2; at_the_end 1; exit 1' EXIT
+trap 'say "error: the script ended in the hook before the work, with $?" >&2; at_the_end 1; exit 1' EXIT
 mask=$(umask)
-# shellcheck disable=SC1090 # the settings' own lines
+# shellcheck disable=SC1090 # the settings' hook
 if source <(printf '%s\n' "$lines_before"); then status=0; else status=$?; fi
 # What they set for themselves ends with them; a trace would print every value.
 set +axvfCkm -B +o posix
@@ -59,5 +59,5 @@ shopt -u failglob nullglob nocasematch nocaseglob dotglob
 IFS=$' \t\n'
 trap 'at_the_end $?' EXIT
 trap - ERR DEBUG RETURN
-((status == 0)) || fail "the own lines before the work failed with $status"
+((status == 0)) || fail "the hook before the work failed with $status"
 {%- endif %}

@@ -15,7 +15,7 @@ readonly proxy=(
 )
 {%- endif %}
 {%- if site.has_hooks() %}
-# Own lines, which run before the work and at the end, where $code is the exit code.
+# Hooks, which run before the work and at the end, where $code is the exit code.
 # shellcheck disable=SC2016,SC2089 # they are expanded when they run
 readonly lines_before={{ site.before }}
 # shellcheck disable=SC2016,SC2089

@@ -2,7 +2,7 @@
 download() {
   local kind=$1 target=$2 part=$3 folder=$4 status=0 expected=${1}_bytes
   if is_whole "$kind" "$part/$folder"; then
-    say "the $kind of an earlier download are whole"
+    say "the $kind of an earlier download are complete"
     return
   fi
   mkdir -p "$part"
@@ -18,7 +18,7 @@ download() {
   ((status == 0)) || fail "ngc ended with $status while it fetched $target: its own words are above; run this again"
   [[ -d $part/$folder ]] || fail "ngc reported success, but there is no folder $part/$folder"
   is_whole "$kind" "$part/$folder" && return
-  say "error: ngc reported success, but what arrived in $part/$folder is not whole:"$'\n'"$reasons" >&2
+  say "error: ngc reported success, but what arrived in $part/$folder is incomplete:"$'\n'"$reasons" >&2
   arrived "$part/$folder"
   ((REPLY * 100 >= ${!expected} * 99)) ||
     say "an old NGC CLI claims success after a few KB; this one says \"$(ngc --version 2>&1 </dev/null | head -n 1)\":" \

@@ -6,12 +6,12 @@ mkdir -p "$stage_path" || fail "cannot make the folder $stage_path"
 readonly model=$stage_path/$model_folder
 readonly weights_part=$stage_path/.$model_folder.part
 
-# A model that is whole needs no lock, and may be someone else's to write.
+# A model that is complete needs no lock, and may be someone else's to write.
 stop_if_whole() {
   check_by_hand "$model"
   stop_if_missing
   if is_whole weights "$model"; then
-    say "nothing to do: the model in $model is whole"
+    say "nothing to do: the model in $model is complete"
     exit 0
   fi
 }
@@ -21,7 +21,7 @@ stop_if_whole
 stop_if_whole
 check_part "$weights_part"
 stop_if_missing
-[[ -z $reasons ]] || say "the model in $model is not whole:"$'\n'"$reasons"
+[[ -z $reasons ]] || say "the model in $model is incomplete:"$'\n'"$reasons"
 
 if ! is_whole weights "$weights_part/$model_folder"; then
 {%- match source %}
@@ -58,15 +58,15 @@ stop_if_missing
 {%- endmatch %}
 
 if is_whole weights "$weights_part/$model_folder"; then
-  say "the weights of an earlier download are whole"
+  say "the weights of an earlier download are complete"
 else
   download weights "$weights_target" "$weights_part" "$model_folder"
 fi
 if [[ -e $model || -L $model ]]; then
   set_aside "$model" incomplete
-  say "remove that folder once nobody needs it: it takes as much space as the model"
+  say "remove that folder once it is not needed: it takes as much space as the model"
 fi
 put "$weights_part/$model_folder/.reference" "$weights_target" || fail "cannot write in $weights_part"
 mv -nT -- "$weights_part/$model_folder" "$model"
 rmdir "$weights_part"
-say "done: the model in $model is whole"
+say "done: the model in $model is complete"

@@ -11,9 +11,9 @@ is_linked() { [[ -L $model/$engine_link && $(readlink "$model/$engine_link") == 
 
 check_by_hand "$model"
 stop_if_missing
-# A model that is whole needs no lock, and may be someone else's to write.
+# A model that is complete needs no lock, and may be someone else's to write.
 if is_whole weights "$model" && is_whole engine "$model/$engine_folder" && is_linked; then
-  say "nothing to do: the model in $model is whole"
+  say "nothing to do: the model in $model is complete"
   exit 0
 fi
 
@@ -34,16 +34,16 @@ adopt_engine
 
 space_needed=0 to_do=()
 if is_whole weights "$model"; then
-  say "the weights are there and whole"
+  say "the weights are complete"
 else
-  [[ -z $reasons ]] || say "the weights in $model are not whole:"$'\n'"$reasons"
+  [[ -z $reasons ]] || say "the weights in $model are incomplete:"$'\n'"$reasons"
   to_do+=(weights)
   is_whole weights "$weights_part/$model_folder" || space_needed=$((space_needed + weights_bytes))
 fi
 if is_whole engine "$model/$engine_folder"; then
-  say "the engine is there and whole"
+  say "the engine is complete"
 else
-  [[ -z $reasons ]] || say "the engine in $model/$engine_folder is not whole:"$'\n'"$reasons"
+  [[ -z $reasons ]] || say "the engine in $model/$engine_folder is incomplete:"$'\n'"$reasons"
   to_do+=(engine)
   is_whole engine "$engine_part/$engine_folder" || space_needed=$((space_needed + engine_bytes))
 fi
@@ -76,7 +76,7 @@ for kind in "${to_do[@]}"; do
       # The engine in the old folder is kept with the new weights.
       [[ ! -d $model/$engine_folder ]] || mv -nT -- "$model/$engine_folder" "$weights_part/$model_folder/$engine_folder"
       set_aside "$model" incomplete
-      say "remove that folder once nobody needs it: it takes as much space as the model"
+      say "remove that folder once it is not needed: it takes as much space as the model"
     fi
     put "$weights_part/$model_folder/.reference" "$weights_target" || fail "cannot write in $weights_part"
     mv -nT -- "$weights_part/$model_folder" "$model"
@@ -94,4 +94,4 @@ if ! is_linked; then
   [[ ! -e $model/$engine_link && ! -L $model/$engine_link ]] || set_aside "$model/$engine_link" other
   ln -s -- "$engine_folder" "$model/$engine_link"
 fi
-say "done: the model in $model is whole"
+say "done: the model in $model is complete"

@@ -12,7 +12,7 @@ pub(crate) fn client_program(launch: &str) -> &str {
     rest.split_once("\nCLIENT\n").unwrap().0
 }
 
-/// What own lines print that bash runs behind the client's program for a recipe's tool.
+/// What lines print that bash runs behind the client's program for a recipe's tool.
 #[allow(dead_code, reason = "not all tests run it")]
 #[track_caller]
 pub(crate) fn run_in_client(recipe: &Recipe, lines: &str, variables: &[(&str, &str)]) -> String {

@@ -60,7 +60,7 @@ impl Docs {
     pub(crate) fn of_crate() -> Self {
         let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let target = scratch.parent().unwrap();
-        // For rustdoc alone: with the variable, cargo would build dependencies anew.
+        // For rustdoc alone: with the variable, cargo would build dependencies again.
         let program = scratch.join("rustdoc-json");
         let lines = "#!/bin/sh\nRUSTC_BOOTSTRAP=1 exec \"$OWN_RUSTDOC\" \"$@\"\n";
         if !fs::read_to_string(&program).is_ok_and(|text| text == lines) {

@@ -296,7 +296,7 @@ pub(crate) fn golden() -> Vec<Case> {
         plain("default", first()),
         full_case(),
         Case::new("site", first(), full_site(Runtime::Pyxis)),
-        Case::new("own lines before", first(), before),
+        Case::new("hook before", first(), before),
         runtime_case(
             Runtime::Apptainer,
             "'/lustre/data:/data:ro+rbind', '/scratch'",

@@ -8,7 +8,7 @@
 
 # Downloads the model from NGC into $STAGE_PATH and proves that it arrived. Runs
 # on a login node (bash prepare_models.sh) or as a job (sbatch). Run it again
-# after any end: what is there and whole is left alone.
+# after any end: what is complete is left alone.
 
 # ---- Settings ---------------------------------------------------------------
 
@@ -151,7 +151,7 @@ readonly mark=.nim-slurm-verified
 
 readable() { numfmt --to=iec-i --suffix=B --format=%.2f "$1"; }
 
-# ---- Proof that a folder is whole ---------------------------------------------
+# ---- Proof that a folder is complete ---------------------------------------------
 # Each check prints what is wrong, a line each; no line means all is well.
 
 # Files of folder $1 itself, with their sizes. The engine's folder is inside the
@@ -312,9 +312,9 @@ is_linked() { [[ -L $model/$engine_link && $(readlink "$model/$engine_link") == 
 
 check_by_hand "$model"
 stop_if_missing
-# A model that is whole needs no lock, and may be someone else's to write.
+# A model that is complete needs no lock, and may be someone else's to write.
 if is_whole weights "$model" && is_whole engine "$model/$engine_folder" && is_linked; then
-  say "nothing to do: the model in $model is whole"
+  say "nothing to do: the model in $model is complete"
   exit 0
 fi
 
@@ -352,16 +352,16 @@ adopt_engine
 
 space_needed=0 to_do=()
 if is_whole weights "$model"; then
-  say "the weights are there and whole"
+  say "the weights are complete"
 else
-  [[ -z $reasons ]] || say "the weights in $model are not whole:"$'\n'"$reasons"
+  [[ -z $reasons ]] || say "the weights in $model are incomplete:"$'\n'"$reasons"
   to_do+=(weights)
   is_whole weights "$weights_part/$model_folder" || space_needed=$((space_needed + weights_bytes))
 fi
 if is_whole engine "$model/$engine_folder"; then
-  say "the engine is there and whole"
+  say "the engine is complete"
 else
-  [[ -z $reasons ]] || say "the engine in $model/$engine_folder is not whole:"$'\n'"$reasons"
+  [[ -z $reasons ]] || say "the engine in $model/$engine_folder is incomplete:"$'\n'"$reasons"
   to_do+=(engine)
   is_whole engine "$engine_part/$engine_folder" || space_needed=$((space_needed + engine_bytes))
 fi
@@ -391,7 +391,7 @@ download_pid=
 stop() {
   trap - TERM INT HUP
   [[ -z $download_pid ]] || kill -TERM "$download_pid" 2>/dev/null || true
-  fail "stopped by a signal: run this again, what is whole is kept"
+  fail "stopped by a signal: run this again, what is complete is kept"
 }
 trap stop TERM INT HUP
 
@@ -399,7 +399,7 @@ trap stop TERM INT HUP
 download() {
   local kind=$1 target=$2 part=$3 folder=$4 status=0 expected=${1}_bytes
   if is_whole "$kind" "$part/$folder"; then
-    say "the $kind of an earlier download are whole"
+    say "the $kind of an earlier download are complete"
     return
   fi
   mkdir -p "$part"
@@ -415,7 +415,7 @@ download() {
   ((status == 0)) || fail "ngc ended with $status while it fetched $target: its own words are above; run this again"
   [[ -d $part/$folder ]] || fail "ngc reported success, but there is no folder $part/$folder"
   is_whole "$kind" "$part/$folder" && return
-  say "error: ngc reported success, but what arrived in $part/$folder is not whole:"$'\n'"$reasons" >&2
+  say "error: ngc reported success, but what arrived in $part/$folder is incomplete:"$'\n'"$reasons" >&2
   arrived "$part/$folder"
   ((REPLY * 100 >= ${!expected} * 99)) ||
     say "an old NGC CLI claims success after a few KB; this one says \"$(ngc --version 2>&1 </dev/null | head -n 1)\":" \
@@ -430,7 +430,7 @@ for kind in "${to_do[@]}"; do
       # The engine in the old folder is kept with the new weights.
       [[ ! -d $model/$engine_folder ]] || mv -nT -- "$model/$engine_folder" "$weights_part/$model_folder/$engine_folder"
       set_aside "$model" incomplete
-      say "remove that folder once nobody needs it: it takes as much space as the model"
+      say "remove that folder once it is not needed: it takes as much space as the model"
     fi
     put "$weights_part/$model_folder/.reference" "$weights_target" || fail "cannot write in $weights_part"
     mv -nT -- "$weights_part/$model_folder" "$model"
@@ -448,4 +448,4 @@ if ! is_linked; then
   [[ ! -e $model/$engine_link && ! -L $model/$engine_link ]] || set_aside "$model/$engine_link" other
   ln -s -- "$engine_folder" "$model/$engine_link"
 fi
-say "done: the model in $model is whole"
+say "done: the model in $model is complete"

@@ -7,7 +7,7 @@
 #SBATCH --time=00:45:00
 
 # Fetches the container images of the benchmark into $STAGE_PATH. An image that
-# is there and whole is left alone, so it can be run again at any time.
+# is complete is left alone, so it can be run again at any time.
 
 # ---- Settings ---------------------------------------------------------------
 
@@ -184,7 +184,7 @@ fi
 free_space() { df --output=avail --block-size=1M "$1" | tail -n 1 | tr -d ' '; }
 
 need_commands srun enroot flock od
-[[ -w $stage_path ]] || missing "leave to write in $stage_path"
+[[ -w $stage_path ]] || missing "permission to write in $stage_path"
 available=$(free_space "$stage_path")
 ((available >= space_needed)) ||
   missing "free space in $stage_path: $available MiB are free, the images need about $space_needed MiB"
@@ -310,7 +310,7 @@ reason_of_failure() {
       printf '%s does not take the key in NGC_API_KEY: it is wrong, has ended, or may not pull this image' "$login"
     fi
   elif grep -Eq '404 ?Not Found|error code: 404' "$words"; then
-    printf 'the registry has no such image%s: correct it in the recipe and make this script anew' \
+    printf 'the registry has no such image%s: correct it in the recipe and render this script again' \
       "${image_architectures[$1]:+ for ${image_architectures[$1]}}"
   else
     printf "enroot's own words are above"
@@ -355,7 +355,7 @@ import_image() {
   # enroot calls it a warning.
   if grep -Fq "architecture doesn't match" "$private/words-$1"; then
     rm -f -- "$part"
-    say "error: $uri is for another processor: correct architecture or image in the recipe and make this script anew" >&2
+    say "error: $uri is for another processor: correct architecture or image in the recipe and render this script again" >&2
     return 1
   fi
   if ! sound_image "$part"; then
@@ -363,7 +363,7 @@ import_image() {
     say "error: enroot reported success, but what it wrote for $name is not a whole squashfs file: is the disk full?" >&2
     return 1
   fi
-  # The name appears only now, when the file is whole. Where another setup was
+  # The name appears only now, when the file is complete. Where another setup was
   # faster, its file stays.
   mv -nT -- "$part" "$file" || sound_image "$file" || fail "cannot rename $part to $file"
   # The last such line is the step's own.

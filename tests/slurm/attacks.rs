@@ -316,7 +316,7 @@ impl Attacks {
         )
     }
 
-    /// The lines of an image, as own lines in its container.
+    /// The lines of an image, as a hook in its container.
     fn lines(&self, who: Who) -> String {
         let own = match who {
             Client => "C=$S/results/.run_$J",

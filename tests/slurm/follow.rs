@@ -72,7 +72,7 @@ fn from_submission_to_results() {
     );
     for job in ["setup, job ", "prepare_models, job "] {
         assert!(
-            line(&printed, job).ends_with(", has ended well"),
+            line(&printed, job).ends_with(", has succeeded"),
             "{printed}"
         );
     }
@@ -194,7 +194,7 @@ fn a_setup_that_fails_shows_what_it_printed() {
     let error = String::from_utf8(output.stderr).unwrap();
     let sentence = line(&error, "error: launch did not start, since setup, job ");
     assert!(
-        sentence.contains("did not end well: FAILED, exit code 2"),
+        sentence.contains("did not succeed: FAILED, exit code 2"),
         "{sentence}"
     );
     assert!(error.contains("missing: a login for nvcr.io"), "{error}");

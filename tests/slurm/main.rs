@@ -442,7 +442,7 @@ fn models_that_did_not_arrive() {
     let output = site.bash(&lab, PrepareModels);
     assert!(output.status.success(), "{}", words(&output));
     assert!(
-        words(&output).contains("the weights are there and whole"),
+        words(&output).contains("the weights are complete"),
         "{}",
         words(&output)
     );

@@ -171,7 +171,7 @@ fn preflight_all_is_well() {
         "ok: srun knows --container-env",
         "ok: Slurm would take launch.sh: it could start at ",
         "ok: the partition batch is up: 2 of 2 nodes work, with gpu:h100:8, time limit infinite",
-        "ok: the image nvidia+tritonserver+25.01.sqsh is there and whole",
+        "ok: the image nvidia+tritonserver+25.01.sqsh is complete",
         "ok: the model has its engine",
         "ok: no registry's login is needed",
         "ok: no NGC key is needed",
@@ -229,7 +229,7 @@ fn preflight_of_jobs_that_slurm_does_not_take() {
     too_long.assert_found("ok: Slurm would take launch.sh");
     too_long.assert_errors(&[]);
     too_long.assert_found(
-        "warning: setup.sh, prepare_models.sh and launch.sh: the partition gpu allows 4:00:00, so with --time=5:00:00 the job would wait for ever, unless",
+        "warning: setup.sh, prepare_models.sh and launch.sh: the partition gpu allows 4:00:00, so with --time=5:00:00 the job would wait forever, unless",
     );
 
     let account = of(&["--account", "proj"]);

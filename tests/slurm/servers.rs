@@ -262,7 +262,7 @@ fn model_that_is_there() {
         assert_eq!(output.status.code(), Some(code), "{}", words(&output));
         assert!(words(&output).contains(sentence), "{}", words(&output));
     };
-    said(1, "is not whole: there is no such folder");
+    said(1, "is incomplete: there is no such folder");
     make_model(&folder);
     said(0, "nothing to do: the model in");
     let names = |folder: &Path| fs::read_dir(folder).unwrap().count();

@@ -7,7 +7,7 @@ use nim_slurm::{HookPlace, ScriptKind, Settings};
 
 use crate::lab::{Lab, SECRET, Site, recipe, run, words};
 
-/// A site that shares its nodes, with modules, a proxy and own lines everywhere.
+/// A site that shares its nodes, with modules, a proxy and hooks everywhere.
 fn settings(folder: &str, lines: impl Fn(HookPlace) -> String) -> Settings {
     let text = format!(
         "slurm.partition = 'batch'
@@ -36,7 +36,7 @@ fn told(place: HookPlace) -> String {
         HookPlace::InClient => "in the client, $MARK, $(ls -d /opt/genai)",
         _ => unreachable!("no other place is known"),
     };
-    format!("echo \"own lines {said}\"\nexport MARK='it'\\''s ours'\n")
+    format!("echo \"hook {said}\"\nexport MARK='it'\\''s ours'\n")
 }
 
 /// As a site's login shell has it: `module` is an exported function.
@@ -59,9 +59,8 @@ fn modules_proxy_scratch_and_own_lines() {
     let site = site("site", told);
     let around = |output: &str, code: i32| {
         for words in [
-            "own lines before, enroot/3.5.0, http://proxy.site:3128, http://proxy.site:3128"
-                .to_owned(),
-            format!("own lines after, code {code}"),
+            "hook before, enroot/3.5.0, http://proxy.site:3128, http://proxy.site:3128".to_owned(),
+            format!("hook after, code {code}"),
         ] {
             assert!(output.contains(&words), "no {words:?} in {output}");
         }
@@ -90,11 +89,11 @@ fn modules_proxy_scratch_and_own_lines() {
         site.log("benchmarking", &ended.id),
     );
     assert!(
-        server.contains("own lines in the server, it's ours, /lab"),
+        server.contains("hook in the server, it's ours, /lab"),
         "{server}"
     );
     assert!(
-        client.contains("own lines in the client, it's ours, /opt/genai"),
+        client.contains("hook in the client, it's ours, /opt/genai"),
         "{client}"
     );
     assert_eq!(site.points().len(), 4);
@@ -109,22 +108,22 @@ fn own_lines_that_fail() {
         (
             HookPlace::Before(Launch),
             1,
-            "error: the own lines before the work failed with 7",
+            "error: the hook before the work failed with 7",
         ),
         (
             HookPlace::After(Launch),
             0,
-            "warning: the own lines at the end failed with 7",
+            "warning: the hook at the end failed with 7",
         ),
         (
             HookPlace::InServer,
             3,
-            "error: the own lines in the server's container failed with 7",
+            "error: the hook in the server's container failed with 7",
         ),
         (
             HookPlace::InClient,
             1,
-            "error: the own lines in the client's container failed with 7",
+            "error: the hook in the client's container failed with 7",
         ),
     ] {
         let lines = |other: HookPlace| if other == place { "(exit 7)" } else { "true" }.to_owned();
@@ -153,7 +152,7 @@ fn own_lines_after_what_is_missing() {
             .unwrap();
         assert_eq!(output.status.code(), Some(2), "{}", words(&output));
         assert!(
-            words(&output).contains("own lines after, code 2"),
+            words(&output).contains("hook after, code 2"),
             "{}",
             words(&output)
         );

@@ -11,7 +11,7 @@ use nim_slurm::{
 };
 
 use crate::inputs::Inputs;
-use crate::output::{Failure, input, is_reader_gone, other, print, program, tell};
+use crate::output::{Failure, input, is_reader_gone, note, other, print, program, tell};
 use crate::reattach::Reattach;
 use crate::view::View;
 
@@ -30,6 +30,9 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let plan = arguments.inputs.plan()?;
+    if let Some(words) = overridden_stage_path(&plan) {
+        note(&words);
+    }
     let reattach = Reattach::on_ctrl_c(&arguments.inputs)?;
     reattach.set(&[], &arguments.job);
     follow(&plan, &arguments.job, None, &reattach)
@@ -52,9 +55,11 @@ pub(crate) fn follow(
         follower = follower.with_chain(jobs.iter().cloned());
     }
     let mut view = View::new();
+    let mut is_known = chain.is_some();
     let progress = loop {
         match follower.poll() {
             Ok(progress) => {
+                is_known = true;
                 view.show(&progress, launch, follower.results_folder())?;
                 if progress.outcome.is_some() {
                     break progress;
@@ -69,7 +74,9 @@ pub(crate) fn follow(
             }
             Err(error) => {
                 view.finish();
-                reattach.show();
+                if is_known {
+                    reattach.show();
+                }
                 return Err(other(error));
             }
         }
@@ -118,6 +125,14 @@ fn stage_path(plan: &Plan) -> Result<StagePath, Failure> {
         Failure::Input(
             "the job's stage path is not known: give --stage-path, or export STAGE_PATH".into(),
         )
+    })
+}
+
+/// What to say of a stage path from a flag, where the jobs take another one.
+pub(crate) fn overridden_stage_path(plan: &Plan) -> Option<String> {
+    let (used, own) = (exported_stage_path()?, plan.settings().stage_path()?);
+    (used != own.as_str()).then(|| {
+        format!("STAGE_PATH is exported as {used}, and wins over {own} when a script runs: unset STAGE_PATH to use {own}")
     })
 }
 

@@ -24,7 +24,10 @@ mod view;
 
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use nim_slurm::slurm::OptionName;
 
 use crate::output::{Failure, OutputFlags};
 
@@ -33,8 +36,8 @@ use crate::output::{Failure, OutputFlags};
 /// A recipe says what is run, settings say where. Each option of sbatch is taken from the flags, else from sbatch's own
 /// variables (SBATCH_PARTITION, ...), else from the settings file, else from the recipe.
 ///
-/// Exit code: 0 on success, 2 on bad input, 141 when nobody reads on, 1 on anything else. Results go to stdout, all
-/// else to stderr.
+/// Exit code: 0 on success, 2 on bad input, 130 after Ctrl-C (the jobs go on), 141 when nobody reads on, 1 on anything
+/// else. Results go to stdout, all else to stderr.
 #[derive(Parser)]
 #[command(
     name = "nim-slurm",
@@ -72,15 +75,36 @@ fn main() -> ExitCode {
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
     let program = Arguments::command().color(output::color_choice(&texts));
-    let matches = program.get_matches_from(words);
+    let matches = program
+        .try_get_matches_from(words)
+        .unwrap_or_else(|error| exit(&error));
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     output::set(arguments.output);
     match run(&arguments.command) {
-        // As a program that SIGPIPE ended: not 0, which would say that a job that was followed ended well.
+        // As a program that SIGPIPE ended: not 0, which would say that a job that was followed succeeded.
         Ok(_) if output::is_reader_gone() => ExitCode::from(141),
         Ok(code) => code,
         Err(failure) => failure.report(),
     }
+}
+
+/// Shows what clap found, and ends the program. It knows no flags of sbatch, and would tell of another one.
+fn exit(error: &clap::Error) -> ! {
+    let given = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(given)) if error.kind() == ErrorKind::UnknownArgument => given,
+        _ => error.exit(),
+    };
+    let name = given.trim_start_matches('-');
+    let is_of_sbatch = |option: &OptionName| option.to_string().trim_start_matches('-') == name;
+    let Some(option) = OptionName::ALL.iter().find(|option| is_of_sbatch(option)) else {
+        error.exit()
+    };
+    let words = format!(
+        "unexpected argument {given}: render, explain, check, run, submit and follow take sbatch's {option} as --sbatch {name}=VALUE, \
+         or as --sbatch launch.{name}=VALUE for one script"
+    );
+    Failure::Input(words.into()).report();
+    std::process::exit(2)
 }
 
 fn run(command: &Command) -> Result<ExitCode, Failure> {

@@ -17,7 +17,7 @@ pub(crate) struct Reattach {
     inputs: String,
 }
 
-/// The jobs that were submitted, and have not ended well yet.
+/// The jobs that were submitted, and have not succeeded yet.
 #[derive(Default)]
 struct SubmittedJobs {
     before: Vec<ChainJob>,

@@ -3,8 +3,10 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum};
 use nim_slurm::recipe::ModelSource;
+use nim_slurm::slurm::OptionName;
 use nim_slurm::{Plan, Script, ScriptKind, WrittenFile, shell_word};
 
+use crate::follow::overridden_stage_path;
 use crate::inputs::Inputs;
 use crate::output::{Failure, note, other, print, program};
 
@@ -165,11 +167,27 @@ fn summary(plan: &Plan) -> String {
 /// What is no mistake everywhere, but is one on most clusters.
 pub(crate) fn notes(plan: &Plan) -> Vec<String> {
     let mut notes = Vec::from_iter(plan.time_limit_warning());
+    notes.extend(overridden_stage_path(plan));
     if !plan.directives(ScriptKind::Launch).asks_for_gpus() {
-        notes.push(
-            "launch.sh asks Slurm for no GPUs; where Slurm manages them, add --gres gpu:8 or what the site calls them"
-                .to_owned(),
-        );
+        let server = &plan.recipe().server;
+        notes.push(format!(
+            "launch.sh asks Slurm for no GPUs; where Slurm manages them, add --sbatch launch.gres=gpu:{}, or what the \
+             site calls them",
+            u64::from(server.gpus) * u64::from(server.replicas)
+        ));
+    }
+    let is_array = |kind: &ScriptKind| {
+        let is_of_sweep = *kind == ScriptKind::Launch && plan.recipe().sweep.array.is_some();
+        plan.directives(*kind).is_set(OptionName::Array) && !is_of_sweep
+    };
+    let arrays = ScriptKind::ALL.into_iter().filter(is_array);
+    let arrays: Vec<_> = arrays.map(ScriptKind::file_name).collect();
+    if !arrays.is_empty() {
+        notes.push(format!(
+            "--array is set for {}: each task does the whole work again; to share a sweep among tasks, leave --array \
+             out and set sweep.array in the recipe",
+            arrays.join(", ")
+        ));
     }
     notes
 }

@@ -11,7 +11,8 @@ use crate::output::{Failure, input, is_quiet, note, other, print, tell};
 
 /// Report the results of GenAI-Perf and AIPerf in a results folder
 ///
-/// What cannot be read is named on stderr and does not change the exit code.
+/// What cannot be read is named on stderr and does not change the exit code. Exit code: 1 when --job names
+/// a job without results.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Folder with results, the folder of one point, or the stage path
@@ -27,14 +28,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ID[,ID]", value_delimiter = ',')]
     job: Vec<RunId>,
 
-    /// What to write
-    #[arg(
-        long,
-        value_name = "FORMAT",
-        default_value = "table",
-        default_value_if("demo", "true", "html")
-    )]
-    format: Format,
+    /// What to write [default: what the end of --out's name says, else table; html with --demo]
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
 
     /// Write to FILE; what is there is kept as FILE.bak-N
     #[arg(long, value_name = "FILE")]
@@ -96,6 +92,33 @@ impl From<At> for Statistic {
     }
 }
 
+impl Arguments {
+    /// What is written: as `--format` says, else as the file is called.
+    fn format(&self) -> Result<Format, Failure> {
+        let end = self.out.as_deref().and_then(Utf8Path::extension);
+        let by_name = end.and_then(|end| Format::from_str(end, true).ok());
+        match (self.format, by_name, &self.out) {
+            (Some(given), Some(by_name), Some(out)) if given.name() != by_name.name() => {
+                let (given, by_name) = (given.name(), by_name.name());
+                Err(Failure::Input(
+                    format!("--format {given} does not go together with --out {out}: write --format {by_name}, or name the file .{given}")
+                        .into(),
+                ))
+            }
+            (Some(format), ..) | (None, Some(format), _) => Ok(format),
+            (None, None, _) if self.demo => Ok(Format::Html),
+            (None, None, _) => Ok(Format::Table),
+        }
+    }
+}
+
+impl Format {
+    fn name(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
 fn milliseconds(text: &str) -> Result<f64, String> {
     text.parse()
         .ok()
@@ -111,6 +134,7 @@ fn price(text: &str) -> Result<f64, String> {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let format = arguments.format()?;
     let folder = arguments.results_dir.as_deref().map(results_of);
     let (run, before) = match (&folder, &arguments.against) {
         (None, _) => (demo::read()?, None),
@@ -120,6 +144,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         (Some(folder), None) => (read(folder, &arguments.job)?, None),
     };
+    if run.points().is_empty() && !arguments.job.is_empty() {
+        for problem in run.problems() {
+            note(&problem.to_string());
+        }
+        return Err(Failure::Other(no_points(run.path(), &arguments.job).into()));
+    }
     let mut limits = Limits::new(arguments.at.into());
     if let Some(limit) = arguments.ttft {
         limits = limits.time_to_first_token(limit);
@@ -136,7 +166,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         report = report.with_price(price);
     }
 
-    let text = match arguments.format {
+    let text = match format {
         Format::Table => report.to_table(),
         Format::Csv => report.to_csv(),
         Format::Json => report.to_json(),
@@ -145,7 +175,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Format::Inferencex => report.to_inferencex(),
         Format::LlmD => report.to_llm_d(),
     };
-    let is_sample_page = arguments.demo && matches!(arguments.format, Format::Html);
+    let is_sample_page = arguments.demo && matches!(format, Format::Html);
     let sample_page = is_sample_page.then(|| Utf8Path::new(demo::PAGE));
     match arguments.out.as_deref().or(sample_page) {
         Some(path) => write(path, &text)?,

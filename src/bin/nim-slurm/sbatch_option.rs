@@ -30,6 +30,12 @@ impl FromStr for SbatchOption {
             Some((script, key)) => (Some(script), key),
             None => (None, key.as_str()),
         };
+        if key.is_empty() {
+            return Err(format!(
+                "the option's name is missing: [SCRIPT.]KEY=VALUE is allowed, as in {}mem=64G",
+                script.map_or_else(String::new, |script| format!("{script}."))
+            ));
+        }
         let value = match value {
             "true" => Value::Boolean(true),
             "false" => Value::Boolean(false),
@@ -80,11 +86,21 @@ mod tests {
         assert_eq!(own.arguments(), ["--brand-new=1"]);
     }
 
+    #[test]
+    fn an_option_without_a_name() {
+        for text in ["=1", "launch.=1", "launch.", ""] {
+            let said = parse(text).unwrap_err();
+            assert!(said.starts_with("the option's name is missing"), "{said}");
+        }
+    }
+
     /// A settings file is refused with the same words.
     #[test]
     fn refusals_are_those_of_a_settings_file() {
         for (text, toml) in [
             ("partiton=x", "partiton = 'x'"),
+            ("zebra=x", "zebra = 'x'"),
+            ("p=x", "p = 'x'"),
             ("lunch.mem=1G", "[slurm.lunch]\nmem = '1G'"),
             ("launch.partiton=x", "[slurm.launch]\npartiton = 'x'"),
             ("partition=a b", "partition = 'a b'"),

@@ -13,13 +13,14 @@ use crate::output::{Failure, note, other, print, print_json, program, tell};
 use crate::reattach::{Reattach, command_to_cancel, command_to_come_back};
 use crate::render::{Folder, note_all, write};
 
-/// Write the scripts, then submit setup.sh, and launch.sh to follow when it ends well
+/// Write the scripts, then submit setup.sh, and launch.sh to follow when it succeeds
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     folder: Folder,
 
-    /// Submit prepare_models.sh, too, between the two: where the model is to be downloaded in a job
+    /// Submit prepare_models.sh as well, between the two. Without it, fetch the model yourself before
+    /// launch.sh starts
     #[arg(long)]
     models_job: bool,
 
@@ -60,13 +61,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return print_json(&json!({ "schema": 1, "jobs": jobs }));
     }
     if arguments.models_job {
-        print("launch starts when setup and prepare_models have ended well\n")?;
+        print("launch starts when setup and prepare_models have succeeded\n")?;
     } else if Preflight::new(&plan, std::env::vars_os()).is_model_there() {
-        print("launch starts when setup has ended well; the model is there\n")?;
+        print("launch starts when setup has succeeded; the model is there\n")?;
     } else {
         let models = folder.join(ScriptKind::PrepareModels.file_name());
         print(&format!(
-            "launch starts when setup has ended well, and it needs the model, which is not there yet:\n  bash {}\n",
+            "launch starts when setup has succeeded, and fails without the model, which is not there yet; to fetch it now, \
+             type:\n  bash {}\nnext time, --models-job submits that as a job, too\n",
             shell_word(models.as_str())
         ))?;
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use camino::Utf8Path;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -41,9 +42,12 @@ impl View {
         launch: &SubmittedJob,
         results: &Utf8Path,
     ) -> Result<(), Failure> {
-        if self.restart != progress.restart {
-            self.restart = progress.restart;
-            self.printed_in_run.clear();
+        if let Some(restart) = progress.restart {
+            let known = self.restart.replace(restart);
+            // The first run has no manifest at first, and is the same run all the same.
+            if known.is_some_and(|known| known != restart) {
+                self.printed_in_run.clear();
+            }
         }
         if let Some(bar) = &self.bar {
             bar.set_length(progress.points.len() as u64);
@@ -54,7 +58,7 @@ impl View {
             bar.set_message(plain(&now).into_owned());
         }
         for ChainJob { kind, job, .. } in &progress.completed_jobs {
-            self.print_once(&format!("{}, job {job}, has ended well", kind.key()))?;
+            self.print_once(&format!("{}, job {job}, has succeeded", kind.key()))?;
         }
         let has_ended = progress.outcome.is_some();
         if !has_ended {
@@ -66,12 +70,19 @@ impl View {
         if let Some(text) = server(&progress.server) {
             self.print_once_in_run(&text)?;
         }
+        if let Some(text) = silence(progress, launch, results) {
+            self.print_once_in_run(&text)?;
+        }
         let count = progress.points.len();
         for (index, point) in progress.points.iter().enumerate() {
             let number = format!("point {} of {count}", index + 1);
             match point.state {
                 PointState::Finished => {
-                    self.print_once(&finished(&number, &point.folder, results))?;
+                    // Its files may follow a moment later.
+                    let result = last_result(&results.join(&point.folder));
+                    if result.is_some() || has_ended {
+                        self.print_once(&finished(&number, &point.folder, result))?;
+                    }
                 }
                 PointState::Failed => self.print_once_in_run(&failed(&number, point))?,
                 _ => {}
@@ -186,13 +197,36 @@ fn in_words(record: &JobRecord) -> String {
     words.join(", ")
 }
 
+/// How long a job may run before it has written something to its results' folder.
+const LONGEST_SILENCE: Duration = Duration::from_secs(60);
+
+/// A job that runs and has written nothing where its results are looked for: most likely it writes elsewhere.
+fn silence(progress: &Progress, launch: &SubmittedJob, results: &Utf8Path) -> Option<String> {
+    let is_starting = progress.server == ServerState::Loading { waited: None };
+    let started = progress.launch.record()?.started.filter(|_| is_starting)?;
+    if started.elapsed().ok()? < LONGEST_SILENCE {
+        return None;
+    }
+    // Of an array any task will do: .run_4711-3.
+    let own = format!(".run_{}", launch.id());
+    let mut entries = results.read_dir_utf8().into_iter().flatten().flatten();
+    let is_there = entries.any(|entry| entry.file_name().starts_with(&own));
+    let stage_path = results.parent()?;
+    (!is_there).then(|| {
+        format!(
+            "the job runs, but has written nothing to {results}. Is {stage_path} its stage path? If not, press Ctrl-C and \
+             give --stage-path, or export STAGE_PATH, as it was when the job was submitted"
+        )
+    })
+}
+
 fn server(server: &ServerState) -> Option<String> {
     match server {
         ServerState::Loading { waited: None } => Some("the server is starting".to_owned()),
         ServerState::Loading {
             waited: Some((waited, answer)),
         } => Some(format!(
-            "the server is loading since {} s: {answer}",
+            "the server has been loading for {} s: {answer}",
             waited.as_secs()
         )),
         ServerState::Ready { after: Some(after) } => {
@@ -203,8 +237,8 @@ fn server(server: &ServerState) -> Option<String> {
     }
 }
 
-fn finished(number: &str, folder: &str, results: &Utf8Path) -> String {
-    let result = last_result(&results.join(folder)).map(|result| format!(": {result}"));
+fn finished(number: &str, folder: &str, result: Option<String>) -> String {
+    let result = result.map(|result| format!(": {result}"));
     format!(
         "{number} is finished: {folder}{}",
         result.unwrap_or_default()

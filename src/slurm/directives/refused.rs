@@ -106,7 +106,7 @@ mod tests {
         assert_eq!(
             longs.len(),
             121 + 2,
-            "count anew what `sbatch --help` and its man page have, and change the number here"
+            "count again what `sbatch --help` and its man page have, and change the number here"
         );
     }
 }

@@ -6,7 +6,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::options::{KEYS, PASSTHROUGH};
-use super::refused::refused;
+use super::refused::{long_of, refused};
 use super::value::Argument;
 use super::{Directives, OptionName};
 use crate::slurm::Passthrough;
@@ -58,13 +58,20 @@ pub(crate) fn unknown_key<E: de::Error>(key: &str, others: &[&str]) -> E {
         return E::custom(format_args!("no key {key:?}: {reason}"));
     }
     let all = [others, KEYS].concat();
-    match nearest(&spelled, &all) {
+    let mut letters = key.chars();
+    let long = letters.next().filter(|_| letters.next().is_none());
+    let long = long.and_then(long_of).map(|long| long.replace('-', "_"));
+    let meant = long.as_deref().or_else(|| nearest(&spelled, &all));
+    match meant {
         Some(meant) => E::custom(format_args!(
             "unknown key {key:?}: perhaps {meant} is meant; sbatch's long options are allowed, with '_' for '-'"
         )),
+        None if others.is_empty() => E::custom(format_args!(
+            "unknown key {key:?}: sbatch's long options are allowed, with '_' for '-' (man sbatch lists them)"
+        )),
         None => E::custom(format_args!(
-            "unknown key {key:?}: allowed are {}",
-            all.join(", ")
+            "unknown key {key:?}: {} and sbatch's long options are allowed, with '_' for '-' (man sbatch lists them)",
+            others.join(", ")
         )),
     }
 }

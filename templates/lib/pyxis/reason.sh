@@ -14,7 +14,7 @@ reason_of_failure() {
       printf '%s does not take the key in NGC_API_KEY: it is wrong, has ended, or may not pull this image' "$login"
     fi
   elif grep -Eq '404 ?Not Found|error code: 404' "$words"; then
-    printf 'the registry has no such image%s: correct it in the recipe and make this script anew' \
+    printf 'the registry has no such image%s: correct it in the recipe and render this script again' \
       "${image_architectures[$1]:+ for ${image_architectures[$1]}}"
   else
     printf "enroot's own words are above"

@@ -12,7 +12,7 @@ use super::slurms::Slurm;
 use super::taken;
 use super::values::ROWS;
 
-/// Options that the controller reckons anew when another one is set, so that its word
+/// Options that the controller computes again when another one is set, so that its word
 /// is not the user's; sbatch's still is.
 const RECKONED: &[(OptionName, &[OptionName])] = {
     use OptionName as O;
