@@ -9,12 +9,16 @@ mod llm_d;
 mod page;
 mod table;
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
 use camino::Utf8Path;
 
 use crate::percentile::Percentile;
 use crate::plain::{plain, plain_json, plain_lines};
 use crate::results::{
-    Comparison, Group, Limits, Manifest, Metric, Point, Run, RunId, RunImage, Statistic, Statistics,
+    Comparison, Group, Limits, Manifest, Metric, Point, Run, RunId, RunImage, Statistic,
+    Statistics, Summary, Tokens,
 };
 use crate::write::{Mode, WriteError, WrittenFile, write_with_backup};
 
@@ -106,10 +110,11 @@ impl<'a> Report<'a> {
         self
     }
 
-    /// A table for a terminal of 100 columns, a part for each use case.
+    /// A table for a terminal of 100 columns, a part for each use case. A point with several
+    /// [runs](Point::runs) has their means, and below them the half of their intervals and their spread.
     #[must_use]
     pub fn to_table(&self) -> String {
-        plain_lines(&table::render(self))
+        plain_lines(&table::render(&self.means().report()))
     }
 
     /// CSV: a head, and a row for each point with a column for each statistic, named
@@ -131,14 +136,14 @@ impl<'a> Report<'a> {
     /// ```
     #[must_use]
     pub fn to_csv(&self) -> String {
-        csv::render(self)
+        csv::render(self, &self.means().report())
     }
 
     /// JSON: `{"schema": 1, "points": […], "problems": […], "runs": […], …}`.
     ///
     /// A point has `use_case`, `input_sequence_length`, `output_sequence_length`,
     /// `concurrency`, `gpus`, `job_id`, `request_count` (each `null` when nothing tells), `path`,
-    /// `tool`, of several servers that measured it together the number of its own as
+    /// `tool`, its `repeat`, of several servers that measured it together the number of its own as
     /// `replica`, and `metrics`, by the tools' own names, each with its `unit` and its
     /// statistics. `energy` has what the server's GPUs drew, or is `null` with the reason in `energy_missing`; `cost_per_million`
     /// has the cost of a million tokens of each kind, where there is a price. `output_token_throughput_per_gpu` and `…_per_user` beside them are
@@ -149,8 +154,11 @@ impl<'a> Report<'a> {
     /// `seconds` they ran, whether that `is_too_short` (less than 10), which `share_in_flight` of these had one in
     /// flight (that of a whole job is in `runs`), the `steady` part's figures, and the `largest_difference` between
     /// these and the whole point's; above 0.05, `is_steady` is false. A `verdict` is `within`,
-    /// `exceeded`, `cannot_tell` or `unknown`. `use_cases` names the paths of each
-    /// one's best points. `runs` has what [`Run::manifests`] has. A problem has `file`, `message` and, where one is to blame,
+    /// `exceeded`, `cannot_tell` or `unknown`. `means` has a row for
+    /// each point that was measured several times: the `paths` of its runs, and of each metric that is compared `mean`,
+    /// `interval` with a confidence of 0.95, `standard_deviation`, `spread` (that over the mean) and whether it
+    /// `is_unstable` (a spread above 0.05). `use_cases` names the paths of each
+    /// one's best points; of several runs, that of the first. `runs` has what [`Run::manifests`] has. A problem has `file`, `message` and, where one is to blame,
     /// `line`.
     ///
     /// ```
@@ -163,7 +171,7 @@ impl<'a> Report<'a> {
     /// ```
     #[must_use]
     pub fn to_json(&self) -> String {
-        plain_json(&json::render(self))
+        plain_json(&json::render(self, &self.means().report()))
     }
 
     /// Rows as InferenceX's result files (`agg_….json`) have them, as a list in JSON.
@@ -216,7 +224,7 @@ impl<'a> Report<'a> {
     /// ```
     #[must_use]
     pub fn to_html(&self) -> String {
-        plain_lines(&page::render(self))
+        plain_lines(&page::render(&self.means().report()))
     }
 
     /// The page's charts as one SVG picture, on white.
@@ -232,7 +240,7 @@ impl<'a> Report<'a> {
     /// ```
     #[must_use]
     pub fn to_svg(&self) -> String {
-        plain_lines(&page::picture(self))
+        plain_lines(&page::picture(&self.means().report()))
     }
 
     /// Writes a rendering of a report to a file. Other bytes that were there are
@@ -257,6 +265,22 @@ impl<'a> Report<'a> {
         write_with_backup(path.as_ref(), text, Mode::Plain)
     }
 
+    fn means(&self) -> Means<'a> {
+        let means_of = |run: &'a Run| {
+            if run.has_repeats() {
+                Cow::Owned(run.means())
+            } else {
+                Cow::Borrowed(run)
+            }
+        };
+        Means {
+            run: means_of(self.run),
+            before: self.before.map(means_of),
+            limits: self.limits,
+            price: self.price,
+        }
+    }
+
     fn statistic(&self) -> Statistic {
         self.limits.statistic()
     }
@@ -275,14 +299,35 @@ impl<'a> Report<'a> {
     }
 }
 
+/// What a report tells, with the mean of what was measured several times.
+struct Means<'a> {
+    run: Cow<'a, Run>,
+    before: Option<Cow<'a, Run>>,
+    limits: Limits,
+    price: Option<f64>,
+}
+
+impl Means<'_> {
+    fn report(&self) -> Report<'_> {
+        Report {
+            run: &self.run,
+            limits: self.limits,
+            before: self.before.as_deref(),
+            price: self.price,
+        }
+    }
+}
+
 /// A number of a point that reports show beside the metrics themselves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Column {
     Latency(Metric, Statistic),
     Throughput,
     ThroughputPerGpu,
     ThroughputPerUser,
     Requests,
+    /// Of a million output tokens, for what a GPU costs in an hour.
+    OutputCost(f64),
 }
 
 impl Column {
@@ -305,7 +350,17 @@ impl Column {
             Self::ThroughputPerGpu => point.throughput_per_gpu(),
             Self::ThroughputPerUser => point.throughput_per_user(),
             Self::Requests => point.value(Metric::RequestThroughput, Statistic::Avg),
+            Self::OutputCost(price) => point.cost_per_million(Tokens::Output, price),
         }
+    }
+
+    fn summary(self, point: &Point) -> Option<Summary> {
+        point.summary_of(|run| self.of(run))
+    }
+
+    /// The half of the interval of several runs.
+    fn half_width(self, point: &Point) -> Option<String> {
+        Some(format!("±{}", figure(self.summary(point)?.half_width()?)))
     }
 }
 
@@ -394,9 +449,10 @@ fn cached(run: &Run) -> String {
 /// Points that measured for less are too short, in seconds.
 const SHORT: f64 = 10.0;
 
-/// For how many seconds requests ran, where each has a record.
+/// For how many seconds requests ran, where each has a record; of several runs, in the shortest.
 fn seconds_of(point: &Point) -> Option<f64> {
-    Some(point.requests()?.figures()?.seconds())
+    let seconds = |run: &Point| Some(run.requests()?.figures()?.seconds());
+    point.runs().iter().filter_map(seconds).reduce(f64::min)
 }
 
 /// The same, where that is too short.
@@ -407,8 +463,19 @@ fn brief(point: &Point) -> Option<f64> {
 /// How far apart the figures of a point and of its steady part may be, as a share.
 const STEADY: f64 = 0.05;
 
-/// What the steady part says where it is another thing than the point.
+/// What the steady part says where it is another thing than the point; of several runs, of the first
+/// that has such a one.
 fn unsteady(point: &Point) -> Option<String> {
+    match point.runs() {
+        [run] => unsteady_run(run),
+        runs => runs
+            .iter()
+            .enumerate()
+            .find_map(|(number, run)| Some(format!("run {}: {}", number + 1, unsteady_run(run)?))),
+    }
+}
+
+fn unsteady_run(point: &Point) -> Option<String> {
     let requests = point.requests()?;
     let (metric, difference) = requests.largest_difference()?;
     if difference.abs() <= STEADY {
@@ -427,6 +494,25 @@ fn unsteady(point: &Point) -> Option<String> {
         mean(Metric::RequestLatency),
         mean(Metric::OutputTokenThroughput)
     ))
+}
+
+/// What the runs of a point say of how much they differ, where there are several: their number, the largest
+/// spread of the numbers that reports show, and whether that is unstable.
+fn spread(report: &Report<'_>, point: &Point) -> Option<(usize, f64, bool)> {
+    let runs = point.runs().len();
+    let summaries = Column::all(report.statistic()).map(|column| column.summary(point));
+    let spreads = summaries.iter().flatten().filter_map(Summary::spread);
+    let is_unstable = summaries.iter().flatten().any(Summary::is_unstable);
+    (runs > 1).then(|| (runs, spreads.fold(0.0, f64::max), is_unstable))
+}
+
+/// What the rows of several runs stand for, where there are some.
+fn several_runs(report: &Report<'_>) -> Option<&'static str> {
+    let mut points = report.run.points().iter();
+    points.any(|point| point.runs().len() > 1).then_some(
+        "several runs: means, the interval of each with a confidence of 0.95 (Student's t), and the spread (standard \
+         deviation over mean), which is unstable above 5 %",
+    )
 }
 
 /// What `~` stands for.
@@ -616,8 +702,17 @@ fn place_of(run: &Run, point: &Point) -> String {
     plain(place).into_owned()
 }
 
+/// The job that measured a point, or how many did.
 fn job_of(point: &Point) -> String {
-    point.run().map(RunId::to_string).unwrap_or_default()
+    let jobs: BTreeSet<_> = point
+        .runs()
+        .iter()
+        .map(|run| run.run().map(RunId::as_str))
+        .collect();
+    match jobs.len() {
+        0 | 1 => point.run().map(RunId::to_string).unwrap_or_default(),
+        several => format!("{several} jobs"),
+    }
 }
 
 /// Which server it is of, where several measured a point together: `, server 1`.

@@ -32,9 +32,11 @@ mod json;
 mod metric;
 mod point;
 mod problem;
+mod repeats;
 mod requests;
 mod samples;
 mod sink;
+mod student;
 mod table;
 mod tokens;
 
@@ -49,6 +51,7 @@ pub use self::group::{Group, Limits, Verdict};
 pub use self::metric::{Metric, Statistic, Statistics, Unit};
 pub use self::point::{GpuMetric, OtherMetric, Point, PointName, Tool};
 pub use self::problem::ReadProblem;
+pub use self::repeats::Summary;
 pub use self::requests::{Figures, Request, Requests};
 pub use self::tokens::Tokens;
 pub use crate::manifest::{Manifest, RunImage, RunImages};
@@ -213,7 +216,7 @@ impl Run {
         &self.path
     }
 
-    /// The points, by model, use case, GPUs, concurrency, job and server; those that nothing is
+    /// The points, by model, use case, GPUs, concurrency, job, repeat and server; those that nothing is
     /// known of come last.
     #[must_use]
     pub fn points(&self) -> &[Point] {
@@ -261,7 +264,7 @@ type Order<'a> = (
     [Option<&'a str>; 2],
     [Option<u32>; 4],
     Option<(u64, u64)>,
-    Option<u32>,
+    (u32, Option<u32>),
     &'a Utf8Path,
 );
 
@@ -277,7 +280,7 @@ fn order(point: &Point) -> Order<'_> {
             asked.concurrency,
         ],
         point.run().map(RunId::numbers),
-        point.replica(),
+        (point.repeat(), point.replica()),
         point.path(),
     )
 }

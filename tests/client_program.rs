@@ -189,7 +189,7 @@ fn run_with_tool(recipe: &Recipe, program: &str, lines: &str) -> String {
         chmod +x "$run"/bin/*
         PATH=$run/bin:$PATH
         fill() {{ REPLIES=("$tool" profile "${{facts[folder]##*/}}"); }}
-        points=('a 32 16 1 4 4 7' 'b 32 16 2 4 4 8' 'c 32 16 4 4 4 9') folders=(one two three) are_finished=('' yes '')
+        points=('a 32 16 1 4 4 7 1' 'b 32 16 2 4 4 8 1' 'c 32 16 4 4 4 9 1') folders=(one two three) are_finished=('' yes '')
         replicas=1
         said() {{ echo "$1: $(tr '\n' ' ' <"$log")"; }}
         until_said() {{ until grep -qs "$1" "$log"; do sleep 0.1; done; }}
@@ -336,7 +336,7 @@ fn a_tool_that_does_not_know_the_gate_is_started_in_its_turn() {
         test ! -e "$gates/known" && test ! -e "$run/one"
         rm "$log"
         current=one
-        start_tool one a 32 16 1 4 4 7
+        start_tool one a 32 16 1 4 4 7 1
         wait "$next_pid"
         said "in its turn"
         test -d "$run/one"

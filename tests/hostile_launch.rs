@@ -576,7 +576,7 @@ impl Left {
         .concat();
         let program = format!(
             "say() {{ echo \"$*\"; }}\nfail() {{ say \"error: $*\"; exit 1; }}\nproblems=0\nresults=$FOLDER/results logs=$FOLDER/logs result_name=m gpus=4\n\
-             job_id=7 parts=0 point_timeout=9 runs=(7) points=('chat 32 16 1 8 8 0') manifest=$results/run_7.json clients=()\n(exit 4) & clients=($!)\n\
+             job_id=7 parts=0 point_timeout=9 runs=(7) points=('chat 32 16 1 8 8 0 1') manifest=$results/run_7.json clients=()\n(exit 4) & clients=($!)\n\
              definition=gpus=4 fingerprint=f\ndeclare -A differs=() own=() tried=()\nprint_manifest() {{ echo text; }}\n\
              {functions}\n{}\nlook_up {POINT}\necho \"status: ${{REPLIES[0]}}\"\necho \"measured: ${{are_finished[*]}}\"\n\
              client_end 0\necho \"end: ${{REPLIES[*]}}\"\nwrite_manifest\n\
@@ -827,7 +827,7 @@ fn what_says_what_was_measured_may_say_anything() {
         put(&point.join("measurement.txt"));
         let program = format!(
             "definition=gpus=4 fingerprint=f\ndeclare -A differs=()\n{functions}\n\
-             ! counts point 'chat 32 16 1 8 8 0' || echo counts\necho \"${{differs[point]-}}\""
+             ! counts point 'chat 32 16 1 8 8 0 1' || echo counts\necho \"${{differs[point]-}}\""
         );
         let (code, words) = bash(&folder, &program, &[]);
         assert_eq!(code, Some(0), "{said}: {words}");
@@ -845,7 +845,7 @@ fn what_says_what_was_measured_may_say_anything() {
     symlink("theirs", folder.path().join("point")).unwrap();
     let program = format!(
         "definition=gpus=4 fingerprint=f\ndeclare -A differs=()\n{functions}\n\
-         for each in theirs point; do ! counts $each 'chat 32 16 1 8 8 0' || echo $each; done"
+         for each in theirs point; do ! counts $each 'chat 32 16 1 8 8 0 1' || echo $each; done"
     );
     let (_, words) = bash(&folder, &program, &[]);
     assert_eq!(words, "theirs\n");

@@ -95,7 +95,7 @@ fn store_points_with(folder: &TempDir, before: &str, client: &str) -> String {
         top=$PWD
         results=$PWD/results run=$PWD/results/.run_7 job_id=7 store_seconds=60 point_timeout=9
         copies=$(mktemp -d $results/.stored_7.XXXXXX) folders=(p_7)
-        declare -A tried=() own=([p_7]='chat 1 1 1 1 1 1')
+        declare -A tried=() own=([p_7]='chat 1 1 1 1 1 1 1')
         measurement_of() {{ REPLY=measured; }}
         store_points"
     );

@@ -103,9 +103,23 @@ fn parse(state: &str, points: usize) -> (ServerState, Option<String>) {
     };
     let row = field("point").map(|row| row.split(' ').collect::<Vec<_>>());
     let measuring = match row.as_deref() {
-        Some([number, use_case, input, output, concurrency, requests, ..]) => {
+        Some(
+            [
+                number,
+                use_case,
+                input,
+                output,
+                concurrency,
+                requests,
+                rest @ ..,
+            ],
+        ) => {
+            let again = match rest {
+                [_, _, repeat, ..] if *repeat != "1" => format!(", repeat {repeat}"),
+                _ => String::new(),
+            };
             Some(files::plain_log(&format!(
-                "point {number} of {points}: {use_case} {input}/{output}, concurrency {concurrency}, {requests} requests"
+                "point {number} of {points}: {use_case} {input}/{output}, concurrency {concurrency}, {requests} requests{again}"
             )))
         }
         _ => None,
@@ -140,6 +154,11 @@ mod tests {
             Some("point 2 of 8: chat 32/16, concurrency 2, 8 requests")
         );
         assert_eq!(parse("state=ready\nready_seconds=72\n", 8), (ready, None));
+        let told = |row: &str| parse(&format!("state=measuring\npoint={row}\n"), 9).1;
+        let first = "point 2 of 9: chat 32/16, concurrency 2, 8 requests";
+        assert_eq!(told("2 chat 32 16 2 8 8 77 1").as_deref(), Some(first));
+        let again = "point 5 of 9: chat 32/16, concurrency 2, 8 requests, repeat 2";
+        assert_eq!(told("5 chat 32 16 2 8 8 78 2").as_deref(), Some(again));
     }
 
     #[test]

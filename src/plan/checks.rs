@@ -122,6 +122,7 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
         ),
         ("sweep.min_requests", sweep.min_requests),
         ("sweep.point_timeout", sweep.point_timeout),
+        ("sweep.repeat", sweep.repeat),
         ("sweep.array_limit", sweep.array_limit.unwrap_or(1)),
         (
             "sweep.concurrency",
@@ -147,10 +148,12 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
     let points = sweep
         .use_cases
         .len()
-        .saturating_mul(sweep.concurrency.len());
+        .saturating_mul(sweep.concurrency.len())
+        .saturating_mul(sweep.repeat as usize);
     if points > MOST_POINTS {
         problems.push(Problem::TooManyPoints {
             points,
+            repeat: sweep.repeat,
             most: MOST_POINTS,
         });
     }

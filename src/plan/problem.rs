@@ -50,6 +50,14 @@ impl Problem {
     }
 }
 
+/// ", 3 times", if it is more than once.
+fn times(repeat: u32) -> String {
+    match repeat {
+        0 | 1 => String::new(),
+        _ => format!(", {repeat} times"),
+    }
+}
+
 /// `1 node`, `2 nodes`.
 fn counted(count: impl fmt::Display, what: &str) -> String {
     let count = count.to_string();
@@ -461,11 +469,14 @@ pub enum Problem {
     },
     /// The sweep would never end.
     #[error(
-        "the recipe's sweep has {points} points, each use case at each concurrency: at most {most} are allowed"
+        "the recipe's sweep has {points} points, each use case at each concurrency{}: at most {most} are allowed",
+        times(*repeat)
     )]
     TooManyPoints {
-        /// Use cases times concurrencies.
+        /// Use cases times concurrencies times repeats.
         points: usize,
+        /// How often each is measured.
+        repeat: u32,
         /// How many there may be.
         most: usize,
     },

@@ -22,6 +22,9 @@ fn bash_names_the_same_folders() {
         .map(|name| Recipe::built_in(name).unwrap())
         .collect();
     recipes.push(shared);
+    let mut repeated = Recipe::llama3_70b_h100x4_fp8();
+    repeated.sweep.repeat = 12;
+    recipes.push(repeated);
     for recipe in recipes {
         let plan = Plan::new(recipe, Settings::new()).unwrap();
         let launch = plan.launch();
@@ -115,10 +118,24 @@ fn each_task_has_its_part() {
 }
 
 #[test]
+fn a_task_has_all_repeats_of_its_point() {
+    let mut recipe = array_by(ArrayBy::Point);
+    recipe.sweep.repeat = 3;
+    let plan = Plan::new(recipe, Settings::new()).unwrap();
+    assert_eq!(plan.tasks(), Some(8));
+    assert_eq!(
+        plan.point_folders(Some(2), "9-2"),
+        ["", "_r2", "_r3"]
+            .map(|again| format!("llama-3-70b-instruct_4_50_chat_128_128{again}_9-2"))
+    );
+}
+
+#[test]
 fn a_recipe_keeps_all_that_it_says() {
     for by in [ArrayBy::UseCase, ArrayBy::Point, ArrayBy::Server] {
         let mut recipe = array_by(by);
         recipe.sweep.array_limit = Some(3);
+        recipe.sweep.repeat = 4;
         recipe.server.replicas = 2;
         recipe.sweep.replicas = ReplicaUse::Together;
         if let Some(variant) = recipe.server.variants.first_mut() {
@@ -539,6 +556,12 @@ fn a_sweep_has_an_end() {
     assert_eq!(
         sweep(501).unwrap_err(),
         "the recipe's sweep has 1002 points, each use case at each concurrency: at most 1000 are allowed"
+    );
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+    recipe.sweep.repeat = 126;
+    assert_eq!(
+        Plan::new(recipe, Settings::new()).unwrap_err().to_string(),
+        "the recipe's sweep has 1008 points, each use case at each concurrency, 126 times: at most 1000 are allowed"
     );
 }
 

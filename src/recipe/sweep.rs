@@ -35,6 +35,7 @@ const TOKENS_OF_A_STREAM: u64 = 2048;
 ///     .with_requests_per_concurrency(10)
 ///     .with_min_requests(1)
 ///     .with_point_timeout(600) // seconds
+///     .with_repeat(1)
 ///     .with_replicas(ReplicaUse::Split)
 ///     .with_array(ArrayBy::Point)
 ///     .with_array_limit(1);
@@ -64,6 +65,14 @@ pub struct Sweep {
     /// Seconds after which a point is given up; 900 by default. Its warm-up may take as long.
     #[serde(default = "number::<900>", deserialize_with = "at_least_one")]
     pub point_timeout: u32,
+    /// How often each point is measured; once by default. All points come first, then all of them
+    /// again, each time with prompts of their own.
+    #[serde(
+        default = "number::<1>",
+        deserialize_with = "at_least_one",
+        skip_serializing_if = "is_one"
+    )]
+    pub repeat: u32,
     /// What several servers on one node do with the points.
     #[serde(default, skip_serializing_if = "ReplicaUse::is_default")]
     pub replicas: ReplicaUse,
@@ -101,6 +110,7 @@ impl Sweep {
             min_requests: number::<20>(),
             percentile: None,
             point_timeout: number::<900>(),
+            repeat: number::<1>(),
             replicas: ReplicaUse::default(),
             array: None,
             array_limit: None,
@@ -116,6 +126,8 @@ impl Sweep {
         with_percentile: percentile = Percentile;
         /// Gives a point up after so many seconds.
         with_point_timeout: point_timeout = u32;
+        /// Measures each point so often.
+        with_repeat: repeat = u32;
         /// Says what several servers on a node do with the points.
         with_replicas: replicas = ReplicaUse;
         /// Makes the launch job an array.
@@ -125,17 +137,35 @@ impl Sweep {
     }
 
     /// All points, in the order in which they are measured: the highest
-    /// concurrency first, and at each the use cases as given.
+    /// concurrency first, and at each the use cases as given; then all of them again
+    /// for each further [repeat](Self::repeat).
+    ///
+    /// ```
+    /// use nim_slurm::recipe::Sweep;
+    ///
+    /// let sweep = Sweep::new(["chat:128/128".parse()?], [1, 50]).with_repeat(2);
+    /// let order: Vec<_> = sweep.points().iter().map(|point| (point.concurrency, point.repeat)).collect();
+    /// assert_eq!(order, [(50, 1), (1, 1), (50, 2), (1, 2)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn points(&self) -> Vec<SweepPoint> {
         let mut concurrencies = self.concurrency.clone();
         concurrencies.sort_unstable_by(|a, b| b.cmp(a));
-        concurrencies
+        let round: Vec<_> = concurrencies
             .into_iter()
             .flat_map(|concurrency| {
                 self.use_cases
                     .iter()
                     .map(move |use_case| self.point(use_case, concurrency))
+            })
+            .collect();
+        (1..=self.repeat)
+            .flat_map(|repeat| {
+                round.iter().map(move |point| SweepPoint {
+                    repeat,
+                    ..point.clone()
+                })
             })
             .collect()
     }
@@ -154,6 +184,7 @@ impl Sweep {
             use_case: use_case.clone(),
             concurrency,
             requests: least.max(u64::from(concurrency) * rounds),
+            repeat: 1,
         }
     }
 }
@@ -177,6 +208,8 @@ pub struct SweepPoint {
     pub concurrency: u32,
     /// Requests in all.
     pub requests: u64,
+    /// Which of the point's measurements it is, from 1.
+    pub repeat: u32,
 }
 
 /// What a task of a job array measures. Each task starts a server of its own.
@@ -200,7 +233,7 @@ pub struct SweepPoint {
 pub enum ArrayBy {
     /// One use case at all concurrencies, in the order of [`Sweep::use_cases`].
     UseCase,
-    /// One point, in the order of [`Sweep::points`].
+    /// One point with all its repeats, in the order of [`Sweep::points`].
     Point,
     /// All points on one of [`Server::variants`](super::Server::variants).
     Server,
@@ -234,6 +267,11 @@ impl ReplicaUse {
     fn is_default(&self) -> bool {
         *self == Self::default()
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's own form")]
+fn is_one(number: &u32) -> bool {
+    *number == 1
 }
 
 fn at_least_one_if_any<'de, D: Deserializer<'de>>(

@@ -19,8 +19,15 @@ impl Recipe {
         match sweep.array {
             None => vec![task(sweep.points())],
             Some(ArrayBy::Point) => {
-                let points = sweep.points().into_iter();
-                points.map(|point| task(vec![point])).collect()
+                let points = sweep.points();
+                let round = points.iter().filter(|point| point.repeat == 1);
+                let repeats = round.map(|first| {
+                    let is_same = |point: &&SweepPoint| {
+                        point.use_case == first.use_case && point.concurrency == first.concurrency
+                    };
+                    points.iter().filter(is_same).cloned().collect()
+                });
+                repeats.map(task).collect()
             }
             Some(ArrayBy::UseCase) => {
                 let of = |use_case: &UseCase| {
@@ -53,7 +60,8 @@ impl Recipe {
     }
 
     /// The sweep's rows in launch.sh: use case, input and output tokens, concurrency,
-    /// requests, and number and seed of the prompts each; in an array, behind the number of the task.
+    /// requests, number and seed of the prompts, and the repeat each; in an array, behind the number
+    /// of the task.
     pub(crate) fn point_rows(&self) -> Vec<String> {
         let row = |point: &SweepPoint| row(point, &self.client);
         let tasks = self.tasks();
@@ -76,7 +84,11 @@ impl Task {
             let (use_case, concurrency) = (&point.use_case, point.concurrency);
             let (input, output) = (use_case.input_tokens(), use_case.output_tokens());
             let use_case = use_case.name();
-            format!("{name}_{gpus}_{concurrency}_{use_case}_{input}_{output}_{job}")
+            let repeat = match point.repeat {
+                1 => String::new(),
+                repeat => format!("_r{repeat}"),
+            };
+            format!("{name}_{gpus}_{concurrency}_{use_case}_{input}_{output}{repeat}_{job}")
         };
         self.points.iter().map(folder).collect()
     }
@@ -87,6 +99,7 @@ fn row(point: &SweepPoint, client: &Client) -> String {
         use_case,
         concurrency,
         requests,
+        repeat,
     } = point;
     let (name, input, output) = (
         use_case.name(),
@@ -94,13 +107,17 @@ fn row(point: &SweepPoint, client: &Client) -> String {
         use_case.output_tokens(),
     );
     let point = format!("{name} {input} {output} {concurrency}");
-    let seed = point_seed(client.random_seed, &point);
+    // In front, since seeds of texts that end in another way are too close together.
+    let seed = match repeat {
+        1 => point_seed(client.random_seed, &point),
+        _ => point_seed(client.random_seed, &format!("{repeat} {point}")),
+    };
     // As many prompts as requests: none is sent twice.
-    format!("{point} {requests} {requests} {seed}")
+    format!("{point} {requests} {requests} {seed} {repeat}")
 }
 
-/// The seed of a point's prompts. It depends on the recipe's seed and the point alone, so
-/// that each point has prompts of its own, and the same ones whenever it is measured.
+/// The seed of a point's prompts. It depends on the recipe's seed, the point and its repeat alone,
+/// so that each has prompts of its own, and the same ones whenever it is measured.
 ///
 /// FNV-1a, folded to the 31 bits that both tools and what they call take.
 fn point_seed(random_seed: u32, point: &str) -> u32 {
@@ -121,12 +138,13 @@ mod tests {
     #[test]
     fn points_of_the_built_in_recipes_have_no_letters_in_common() {
         for name in Recipe::BUILT_IN {
-            let recipe = Recipe::built_in(name).unwrap();
+            let mut recipe = Recipe::built_in(name).unwrap();
+            recipe.sweep.repeat = 5;
             let mut numbers = BTreeSet::new();
             for row in recipe.point_rows() {
-                let words: Vec<&str> = row.rsplitn(3, ' ').collect();
+                let words: Vec<&str> = row.rsplitn(4, ' ').collect();
                 let [seed, prompts]: [u32; 2] =
-                    [words[0], words[1]].map(|word| word.parse().unwrap());
+                    [words[1], words[2]].map(|word| word.parse().unwrap());
                 for number in 1..=prompts {
                     let is_new = numbers.insert((seed + number) % 52_u32.pow(4));
                     assert!(is_new, "{name}: {row}");

@@ -11,8 +11,8 @@ use crate::results::{
     Tokens,
 };
 
-pub(super) fn render(report: &Report<'_>) -> String {
-    match report.comparison() {
+pub(super) fn render(report: &Report<'_>, means: &Report<'_>) -> String {
+    match means.comparison() {
         Some(comparison) => changes(&comparison, report.statistic()),
         None => points(report),
     }
@@ -195,6 +195,7 @@ fn points(report: &Report<'_>) -> String {
     rows.cells([
         "job_id",
         "path",
+        "repeat",
         "requests",
         "highest_percentile",
         "prefix_cache_share",
@@ -224,6 +225,7 @@ fn points(report: &Report<'_>) -> String {
     for point in points {
         rows.point_cells(point);
         rows.job_cells(Some(point));
+        rows.cell(Some(point.repeat()));
         rows.cell(point.request_count());
         rows.cell(point.request_count().and_then(Percentile::highest));
         rows.cell(point.cached_share());

@@ -16,6 +16,8 @@ struct Document<'a> {
     schema: u32,
     points: Vec<PointRow<'a>>,
     problems: &'a [ReadProblem],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    means: Vec<MeanRow<'a>>,
     use_cases: Vec<UseCaseRow<'a>>,
     runs: &'a [Manifest],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,6 +36,7 @@ struct PointRow<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     replica: Option<u32>,
     job_id: Option<&'a RunId>,
+    repeat: u32,
     path: &'a str,
     tool: &'static str,
     request_count: Option<u64>,
@@ -78,6 +81,29 @@ struct EnergyRow {
 struct MissingRow {
     reason: &'static str,
     message: String,
+}
+
+/// What several runs of a point say.
+#[derive(Serialize)]
+struct MeanRow<'a> {
+    paths: Vec<&'a str>,
+    metrics: BTreeMap<&'static str, SummaryRow>,
+    is_unstable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct SummaryRow {
+    unit: &'static str,
+    statistic: &'static str,
+    mean: f64,
+    /// With a confidence of 0.95.
+    interval: Option<[f64; 2]>,
+    standard_deviation: Option<f64>,
+    /// The standard deviation over the mean: 0.05 is 5 %.
+    spread: Option<f64>,
+    is_unstable: bool,
 }
 
 /// What each request tells.
@@ -152,14 +178,23 @@ struct ChangeRow<'a> {
     relative: BTreeMap<&'static str, Option<f64>>,
 }
 
-pub(super) fn render(report: &Report<'_>) -> String {
+pub(super) fn render(report: &Report<'_>, means: &Report<'_>) -> String {
     let run = report.run;
-    let comparison = report.comparison();
+    let comparison = means.comparison();
+    let several = |point: &&Point| point.runs().len() > 1;
     let document = Document {
         schema: 1,
         points: run.points().iter().map(|p| point_row(report, p)).collect(),
         problems: run.problems(),
-        use_cases: run
+        means: means
+            .run
+            .points()
+            .iter()
+            .filter(several)
+            .map(|point| mean_row(report, point))
+            .collect(),
+        use_cases: means
+            .run
             .groups()
             .iter()
             .map(|g| use_case_row(report, g))
@@ -209,6 +244,7 @@ fn point_row<'a>(report: &Report<'_>, point: &'a Point) -> PointRow<'a> {
         gpus: point.gpus(),
         replica: point.replica(),
         job_id: point.run(),
+        repeat: point.repeat(),
         path: point.path().as_str(),
         tool: match point.tool() {
             Tool::GenAiPerf => "genai-perf",
@@ -230,12 +266,7 @@ fn point_row<'a>(report: &Report<'_>, point: &'a Point) -> PointRow<'a> {
             .price
             .map(|price| by_kind(|tokens| point.cost_per_million(tokens, price))),
         gpu_metrics: point.gpu_metrics(),
-        verdict: (!report.limits.is_empty()).then(|| match report.limits.verdict(point) {
-            Verdict::Within => "within",
-            Verdict::Exceeded { .. } => "exceeded",
-            Verdict::CannotTell { .. } => "cannot_tell",
-            Verdict::Unknown { .. } => "unknown",
-        }),
+        verdict: verdict(report, point),
         caveat: point.caveat(),
     }
 }
@@ -258,6 +289,40 @@ fn energy_row(point: &Point, energy: &Energy) -> EnergyRow {
         utilization_percent: energy.utilization(),
         memory_mib: energy.memory(),
         throttling: energy.throttling().map(words),
+    }
+}
+
+fn verdict(report: &Report<'_>, point: &Point) -> Option<&'static str> {
+    (!report.limits.is_empty()).then(|| match report.limits.verdict(point) {
+        Verdict::Within => "within",
+        Verdict::Exceeded { .. } => "exceeded",
+        Verdict::CannotTell { .. } => "cannot_tell",
+        Verdict::Unknown { .. } => "unknown",
+    })
+}
+
+fn mean_row<'a>(report: &Report<'_>, point: &'a Point) -> MeanRow<'a> {
+    let metrics: BTreeMap<_, _> = table::compared(report.statistic())
+        .into_iter()
+        .filter_map(|(metric, statistic)| {
+            let summary = point.summary(metric, statistic)?;
+            let row = SummaryRow {
+                unit: metric.unit().as_str(),
+                statistic: statistic.name(),
+                mean: summary.mean(),
+                interval: summary.interval().map(<[f64; 2]>::from),
+                standard_deviation: summary.standard_deviation(),
+                spread: summary.spread(),
+                is_unstable: summary.is_unstable(),
+            };
+            Some((metric.name(), row))
+        })
+        .collect();
+    MeanRow {
+        paths: point.runs().iter().map(|run| run.path().as_str()).collect(),
+        is_unstable: metrics.values().any(|row| row.is_unstable),
+        metrics,
+        verdict: verdict(report, point),
     }
 }
 

@@ -9,11 +9,11 @@ use super::energy::{self, EnergyTable};
 use super::table::{compared, short};
 use super::{
     Column, Report, brief, cached, derived, figure_or_dash, job_of, jobs, limits, milliseconds,
-    missing, number_or_dash, out_of_cache, percent, place_of, server_of, supported, title_of,
-    unsteady, weak,
+    missing, number_or_dash, out_of_cache, percent, place_of, server_of, several_runs, spread,
+    supported, title_of, unsteady, weak,
 };
 use crate::plain::plain;
-use crate::results::{Group, Metric, Point, ReadProblem, Run, RunId, Statistic, Tokens, Verdict};
+use crate::results::{Group, Metric, Point, ReadProblem, Run, Statistic, Summary, Verdict};
 
 #[derive(Template)]
 #[template(path = "report.html")]
@@ -199,14 +199,14 @@ fn parts_of<'a>(run: &Run, group: &Group<'a>) -> Vec<(String, Group<'a>)> {
     let measured: BTreeSet<_> = points()
         .map(|point| (point.gpus(), point.concurrency(), point.replica()))
         .collect();
-    let has_repeats = measured.len() < group.points().len();
+    let has_several_jobs = measured.len() < group.points().len();
     group.split(|point| {
         let mut name = group.to_string();
         if let (true, Some(gpus)) = (gpus.len() > 1, point.gpus()) {
             name.push_str(&format!(", {gpus} GPUs"));
         }
-        if let (true, Some(run)) = (has_repeats, point.run()) {
-            name.push_str(&format!(", job {run}"));
+        if let (true, Some(_)) = (has_several_jobs, point.run()) {
+            name.push_str(&format!(", job {}", job_of(point)));
         }
         name.push_str(&server_of(point));
         if point.use_case().is_none() {
@@ -256,7 +256,7 @@ fn charts(report: &Report<'_>, sweeps: &[Sweep<'_>]) -> Vec<Chart> {
             title,
             format!("{}, {statistic} (ms)", short(metric)),
             limit,
-            |point| point.value(metric, statistic),
+            Column::Latency(metric, statistic),
         ));
     }
     charts.push(by_concurrency(
@@ -265,7 +265,7 @@ fn charts(report: &Report<'_>, sweeps: &[Sweep<'_>]) -> Vec<Chart> {
         "Throughput",
         "output tokens/s".to_owned(),
         None,
-        Point::throughput,
+        Column::Throughput,
     ));
     charts.extend(report.price.map(|price| cost(report, sweeps, price)));
     charts
@@ -276,7 +276,7 @@ fn charts(report: &Report<'_>, sweeps: &[Sweep<'_>]) -> Vec<Chart> {
 }
 
 fn pareto(report: &Report<'_>, sweeps: &[Sweep<'_>]) -> Data {
-    let place = |point: &Point| Some((point.throughput_per_user()?, point.throughput_per_gpu()?));
+    let across = Point::throughput_per_user;
     Data {
         title: "Throughput against speed for each user",
         x_label: "output tokens/s/user".to_owned(),
@@ -285,17 +285,22 @@ fn pareto(report: &Report<'_>, sweeps: &[Sweep<'_>]) -> Data {
         limit: None,
         series: sweeps
             .iter()
-            .map(|sweep| series(report, sweep, sweep.group.pareto_front(), place))
+            .map(|sweep| {
+                series(
+                    report,
+                    sweep,
+                    sweep.group.pareto_front(),
+                    across,
+                    Column::ThroughputPerGpu,
+                )
+            })
             .collect(),
     }
 }
 
 /// What the output costs, against the speed that each user has for it.
 fn cost(report: &Report<'_>, sweeps: &[Sweep<'_>], price: f64) -> Data {
-    let place = |point: &Point| {
-        let cost = point.cost_per_million(Tokens::Output, price)?;
-        Some((point.throughput_per_user()?, cost))
-    };
+    let across = Point::throughput_per_user;
     Data {
         title: "Cost against speed for each user",
         x_label: "output tokens/s/user".to_owned(),
@@ -304,7 +309,10 @@ fn cost(report: &Report<'_>, sweeps: &[Sweep<'_>], price: f64) -> Data {
         limit: None,
         series: sweeps
             .iter()
-            .map(|sweep| series(report, sweep, sweep.group.pareto_front(), place))
+            .map(|sweep| {
+                let front = sweep.group.pareto_front();
+                series(report, sweep, front, across, Column::OutputCost(price))
+            })
             .collect(),
     }
 }
@@ -315,9 +323,9 @@ fn by_concurrency(
     title: &'static str,
     y_label: String,
     limit: Option<(f64, String)>,
-    value: impl Fn(&Point) -> Option<f64>,
+    up: Column,
 ) -> Data {
-    let place = |point: &Point| Some((f64::from(point.concurrency()?), value(point)?));
+    let across = |point: &Point| point.concurrency().map(f64::from);
     Data {
         title,
         x_label: "concurrency (requests in flight)".to_owned(),
@@ -326,7 +334,7 @@ fn by_concurrency(
         limit,
         series: sweeps
             .iter()
-            .map(|sweep| series(report, sweep, sweep.group.points().to_vec(), place))
+            .map(|sweep| series(report, sweep, sweep.group.points().to_vec(), across, up))
             .collect(),
     }
 }
@@ -335,8 +343,10 @@ fn series(
     report: &Report<'_>,
     sweep: &Sweep<'_>,
     joined: Vec<&Point>,
-    place: impl Fn(&Point) -> Option<(f64, f64)>,
+    across: impl Fn(&Point) -> Option<f64>,
+    up: Column,
 ) -> Series {
+    let place = |point: &Point| Some((across(point)?, up.of(point)?));
     Series {
         style: sweep.style,
         marks: sweep
@@ -348,6 +358,7 @@ fn series(
                 Some(Mark {
                     x,
                     y,
+                    interval: up.summary(point).as_ref().and_then(Summary::interval),
                     text: hover(report, &sweep.name, point),
                 })
             })
@@ -371,7 +382,7 @@ fn hover(report: &Report<'_>, name: &str, point: &Point) -> String {
         "requests/s",
     ]) {
         if column.of(point).is_some() {
-            text.push_str(&format!("\n{words}: {}", column.text(point)));
+            text.push_str(&format!("\n{words}: {}", with_interval(column, point)));
         }
     }
     if let Some(count) = point.request_count() {
@@ -383,7 +394,27 @@ fn hover(report: &Report<'_>, name: &str, point: &Point) -> String {
             figure_or_dash(Some(count))
         ));
     }
+    if let Some(words) = runs(report, point) {
+        text.push_str(&format!("\n{words}"));
+    }
     text
+}
+
+/// A number, and the half of its interval where there are several runs.
+fn with_interval(column: Column, point: &Point) -> String {
+    let half = column.half_width(point);
+    let half = half.map(|half| format!(" {half}"));
+    column.text(point) + &half.unwrap_or_default()
+}
+
+/// How many runs there are, where it is several, and how far they are apart.
+fn runs(report: &Report<'_>, point: &Point) -> Option<String> {
+    let (runs, spread, is_unstable) = spread(report, point)?;
+    let unstable = if is_unstable { "unstable: " } else { "" };
+    Some(format!(
+        "{unstable}{runs} runs, spread up to {:.1} %",
+        100.0 * spread
+    ))
 }
 
 /// What the marks of the tables stand for, those that are used, and what was checked.
@@ -393,6 +424,7 @@ fn marks(report: &Report<'_>) -> Option<String> {
         .into_iter()
         .chain(weak(report))
         .chain(supported(report.run))
+        .chain(several_runs(report).map(str::to_owned))
         .chain([cached(report.run)])
         .chain(energy::notes(report))
         .collect();
@@ -439,7 +471,7 @@ fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
         number_or_dash(point.gpus()),
         number_or_dash(point.concurrency()),
     ];
-    cells.extend(Column::all(report.statistic()).map(|column| column.text(point)));
+    cells.extend(Column::all(report.statistic()).map(|column| with_interval(column, point)));
     let is_best = best.is_some_and(|best| std::ptr::eq(best, point));
     let (class, verdict) = match report.limits.verdict(point) {
         _ if point.caveat().is_some() => ("above", "not to be trusted".to_owned()),
@@ -452,19 +484,24 @@ fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
     let too_short = brief(point).map(|seconds| format!("too short: measured for {seconds:.1} s"));
     let mut words = vec![verdict];
     words.extend(
-        [unsteady(point), out_of_cache(point), too_short]
-            .into_iter()
-            .flatten(),
+        [
+            runs(report, point),
+            unsteady(point),
+            out_of_cache(point),
+            too_short,
+        ]
+        .into_iter()
+        .flatten(),
     );
     words.retain(|words| !words.is_empty());
     Row {
         class,
         path: plain(point.path().as_str()).into_owned(),
         cells,
-        job: point
-            .run()
-            .map_or_else(|| place_of(report.run, point), RunId::to_string)
-            + &server_of(point),
+        job: match point.run() {
+            Some(_) => job_of(point),
+            None => place_of(report.run, point),
+        } + &server_of(point),
         verdict: words.join("; "),
     }
 }

@@ -2,10 +2,11 @@
 
 use super::{
     Column, Report, SHORT, brief, cached, derived, energy, job_of, jobs, limits, missing,
-    number_or_dash, out_of_cache, part_of, percent, place_of, server_of, supported, unsteady, weak,
+    number_or_dash, out_of_cache, part_of, percent, place_of, server_of, several_runs, spread,
+    supported, unsteady, weak,
 };
 use crate::plain::plain;
-use crate::results::{Change, Group, Metric, Point, RunId, Statistic, Verdict};
+use crate::results::{Change, Group, Metric, Point, Statistic, Summary, Verdict};
 
 const WIDTH: usize = 100;
 
@@ -107,7 +108,9 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
         .iter()
         .map(|head| head.map(str::to_owned).to_vec())
         .collect();
+    let mut below = Vec::new();
     rows.extend(group.points().iter().map(|point| {
+        below.push(rows_of_runs(report, point));
         let mut row = vec![
             number_or_dash(point.gpus()),
             number_or_dash(point.concurrency()),
@@ -116,11 +119,12 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
                 .map_or("-".to_owned(), |count| count.to_string()),
         ];
         row.extend(Column::all(statistic).map(|column| column.text(point)));
-        let job = point.run().map_or("-".to_owned(), RunId::to_string);
-        row.push(job + &server_of(point));
+        let job = Some(job_of(point)).filter(|job| !job.is_empty());
+        row.push(job.unwrap_or_else(|| "-".to_owned()) + &server_of(point));
         row
     }));
-    let widths = widths(&rows);
+    let below_all: Vec<_> = below.iter().flatten().cloned().collect();
+    let widths = widths(&[&rows[..], &below_all].concat());
     let best = report.best_of(group);
 
     let mut text = title(&group.to_string());
@@ -130,8 +134,11 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
     for row in &rows[..HEAD.len()] {
         text.push_str(&line(' ', row, &widths));
     }
-    for (point, row) in group.points().iter().zip(&rows[HEAD.len()..]) {
+    for ((point, row), below) in group.points().iter().zip(&rows[HEAD.len()..]).zip(&below) {
         text.push_str(&line(mark(report, best, point), row, &widths));
+        for row in below {
+            text.push_str(&line(' ', row, &widths));
+        }
         // A row of dashes would not say which folder it is.
         if point.use_case().is_none() {
             text.push_str(&path(&place_of(report.run, point)));
@@ -176,6 +183,29 @@ fn energy_part(table: energy::EnergyTable) -> String {
     text
 }
 
+/// What several runs add to the row of their means: the half of each interval, and each spread.
+fn rows_of_runs(report: &Report<'_>, point: &Point) -> Vec<Vec<String>> {
+    let Some((runs, _, is_unstable)) = spread(report, point) else {
+        return Vec::new();
+    };
+    let columns = Column::all(report.statistic());
+    let row = |first: [String; 3], cells: [String; 7], last: &str| {
+        let cells = first.into_iter().chain(cells);
+        cells.chain([last.to_owned()]).collect()
+    };
+    let empty = String::new;
+    let halves = columns.map(|column| column.half_width(point).unwrap_or_else(|| "-".to_owned()));
+    let spreads = columns.map(|column| {
+        let spread = column.summary(point).as_ref().and_then(Summary::spread);
+        spread.map_or("-".to_owned(), |spread| format!("{:.1}%", 100.0 * spread))
+    });
+    let word = if is_unstable { "unstable" } else { "spread" };
+    vec![
+        row([empty(), empty(), format!("{runs} runs")], halves, "± 95%"),
+        row([empty(), empty(), empty()], spreads, word),
+    ]
+}
+
 fn mark(report: &Report<'_>, best: Option<&Point>, point: &Point) -> char {
     if best.is_some_and(|best| std::ptr::eq(best, point)) {
         return '*';
@@ -210,6 +240,11 @@ fn legend(report: &Report<'_>) -> String {
     }
     if let Some(supported) = supported(report.run) {
         text.push_str(&format!("{supported}\n"));
+    }
+    if let Some(several) = several_runs(report) {
+        text.push_str(&wrapped(
+            &several.split(", ").map(str::to_owned).collect::<Vec<_>>(),
+        ));
     }
     if points().any(|point| unsteady(point).is_some()) {
         text.push_str("steady: means of the longest part with the load at its level, where one is more than 5 % off\n");

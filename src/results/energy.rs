@@ -98,6 +98,30 @@ impl Energy {
         Some(Throttle::ALL.iter().copied().filter(seen).collect())
     }
 
+    /// The mean of several runs: of all GPUs that a run used.
+    pub(super) fn mean_of(runs: &[&Self]) -> Option<Self> {
+        let first = *runs.first()?;
+        let count = f64::from(u32::try_from(runs.len()).ok()?);
+        let mean = |of: fn(&Self) -> f64| runs.iter().map(|run| of(run)).sum::<f64>() / count;
+        let utilization: Option<Vec<f64>> = runs.iter().map(|run| run.utilization).collect();
+        let is_of_tool = runs.iter().any(|run| run.source == EnergySource::Tool);
+        Some(Self {
+            gpus: first.gpus,
+            seconds: mean(Self::seconds),
+            joules: mean(Self::joules),
+            source: if is_of_tool {
+                EnergySource::Tool
+            } else {
+                first.source
+            },
+            utilization: utilization.map(|all| all.iter().sum::<f64>() / count),
+            memory: runs.iter().filter_map(|run| run.memory).max(),
+            throttling: runs
+                .iter()
+                .try_fold(0, |all, run| Some(all | run.throttling?)),
+        })
+    }
+
     /// What the tool's own telemetry says: the mean power of all of them together.
     pub(super) fn of_mean(gpus: u32, seconds: f64, watts: f64) -> Option<Self> {
         (watts > 0.0 && seconds > 0.0).then_some(Self {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -431,9 +432,10 @@ fn read_place(
         tool: place.tool,
         asked,
         content,
-        requests,
+        requests: requests.map(Arc::new),
         cached_share: None,
         energy: Err(NoEnergy::NoTelemetry),
+        runs: Vec::new(),
     })
 }
 

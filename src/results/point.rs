@@ -1,6 +1,7 @@
 //! One point of a sweep, as its folder tells it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -10,7 +11,8 @@ use super::requests::Requests;
 use crate::slurm::RunId;
 
 /// What a folder's name says of the point in it:
-/// `MODEL_{GPUs}_{concurrency}_{use case}_{ISL}_{OSL}_{job}`.
+/// `MODEL_{GPUs}_{concurrency}_{use case}_{ISL}_{OSL}_{job}`, or, when it was measured again,
+/// `MODEL_{GPUs}_{concurrency}_{use case}_{ISL}_{OSL}_r{repeat}_{job}`.
 ///
 /// ```
 /// use nim_slurm::results::PointName;
@@ -20,6 +22,10 @@ use crate::slurm::RunId;
 /// assert!(PointName::parse("logs").is_none());
 /// assert_eq!((name.model(), name.run().as_str()), ("llama-3-70b-instruct", "4711"));
 /// assert_eq!((name.input_tokens(), name.output_tokens()), (128, 128));
+/// assert_eq!(name.repeat(), 1);
+///
+/// let again = PointName::parse("llama-3-70b-instruct_4_25_chat_128_128_r2_4711").unwrap();
+/// assert_eq!((again.model(), again.repeat()), ("llama-3-70b-instruct", 2));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PointName {
@@ -29,6 +35,7 @@ pub struct PointName {
     use_case: String,
     input_tokens: u32,
     output_tokens: u32,
+    repeat: u32,
     run: RunId,
 }
 
@@ -39,8 +46,10 @@ impl PointName {
     /// that are a date and a time are no point's: `results_2025_01_15_12_30_45`.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        let mut words = name.rsplitn(7, '_');
-        let run = RunId::parse(words.next()?).ok()?;
+        let (before, run) = name.rsplit_once('_')?;
+        let run = RunId::parse(run).ok()?;
+        let (before, repeat) = without_repeat(before);
+        let mut words = before.rsplitn(6, '_');
         let output_tokens = number(words.next()?)?;
         let input_tokens = number(words.next()?)?;
         let use_case = words.next()?;
@@ -54,6 +63,7 @@ impl PointName {
                 && time[0] < 24
                 && time[1] < 60
                 && run.numbers().0 < 60
+                && repeat == 1
         });
         (!use_case.is_empty() && !model.is_empty() && !is_date).then(|| Self {
             model: model.to_owned(),
@@ -62,6 +72,7 @@ impl PointName {
             use_case: use_case.to_owned(),
             input_tokens,
             output_tokens,
+            repeat,
             run,
         })
     }
@@ -102,11 +113,26 @@ impl PointName {
         self.output_tokens
     }
 
+    /// Which of the point's measurements it is, from 1.
+    #[must_use]
+    pub const fn repeat(&self) -> u32 {
+        self.repeat
+    }
+
     /// The job that finished the point.
     #[must_use]
     pub const fn run(&self) -> &RunId {
         &self.run
     }
+}
+
+/// Takes `_r2`, `_r3`, … from the end of a name; the first measurement has no such word.
+fn without_repeat(name: &str) -> (&str, u32) {
+    name.rsplit_once("_r")
+        .filter(|(_, digits)| !digits.starts_with('0'))
+        .and_then(|(before, digits)| Some((before, number(digits)?)))
+        .filter(|(_, repeat)| *repeat >= 2)
+        .unwrap_or((name, 1))
 }
 
 /// Digits alone: a sign or a blank makes it another name.
@@ -136,6 +162,7 @@ fn number(word: &str) -> Option<u32> {
 /// assert_eq!((point.input_tokens(), point.output_tokens()), (Some(128), Some(128)));
 /// assert_eq!((point.concurrency(), point.gpus()), (Some(25), Some(4)));
 /// assert_eq!((point.run().unwrap().as_str(), point.replica()), ("4711", None));
+/// assert_eq!(point.repeat(), 1);
 /// assert_eq!((point.tool(), point.caveat()), (Tool::GenAiPerf, None));
 /// // What was measured.
 /// assert_eq!(point.throughput().map(f64::round), Some(7142.0)); // tokens/s
@@ -150,9 +177,11 @@ pub struct Point {
     pub(super) tool: Tool,
     pub(super) asked: Asked,
     pub(super) content: Content,
-    pub(super) requests: Option<Requests>,
+    pub(super) requests: Option<Arc<Requests>>,
     pub(super) cached_share: Option<f64>,
     pub(super) energy: Result<Energy, NoEnergy>,
+    /// Of a mean, what it is the mean of.
+    pub(super) runs: Vec<Point>,
 }
 
 /// What was asked of the tool, as far as anything tells.
@@ -164,6 +193,8 @@ pub(super) struct Asked {
     pub(super) output_tokens: Option<u32>,
     pub(super) concurrency: Option<u32>,
     pub(super) gpus: Option<u32>,
+    /// Which measurement of the point it is; 1 where nothing tells.
+    pub(super) repeat: Option<u32>,
     pub(super) run: Option<RunId>,
 }
 
@@ -176,6 +207,7 @@ impl From<&PointName> for Asked {
             output_tokens: Some(name.output_tokens),
             concurrency: Some(name.concurrency),
             gpus: Some(name.gpus),
+            repeat: Some(name.repeat),
             run: Some(name.run.clone()),
         }
     }
@@ -349,6 +381,13 @@ impl Point {
         self.asked.gpus
     }
 
+    /// Which of the point's measurements it is, from 1: what
+    /// [`Sweep::repeat`](crate::recipe::Sweep::repeat) asks for.
+    #[must_use]
+    pub fn repeat(&self) -> u32 {
+        self.asked.repeat.unwrap_or(1)
+    }
+
     /// The number of the server that this is of, from 0, where several on one node
     /// measured the point at the same time. What the node does is the sum of them all.
     #[must_use]
@@ -431,7 +470,7 @@ impl Point {
     /// Why the numbers do not mean what they seem to, where that is so: AIPerf writes
     /// them, and ends with 0, when its server died or when it was stopped.
     ///
-    /// Such a point is never a best one.
+    /// Such a point is never a best one. Of several [runs](Self::runs), the first that has one.
     ///
     /// ```
     /// use nim_slurm::results::Run;
@@ -443,7 +482,7 @@ impl Point {
     /// ```
     #[must_use]
     pub fn caveat(&self) -> Option<String> {
-        self.content.caveat()
+        self.runs().iter().find_map(|run| run.content.caveat())
     }
 
     /// Each request, where the tool's file of them is there and can be read.
@@ -458,8 +497,8 @@ impl Point {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub const fn requests(&self) -> Option<&Requests> {
-        self.requests.as_ref()
+    pub fn requests(&self) -> Option<&Requests> {
+        self.requests.as_deref()
     }
 
     /// The share of the tokens of its prompts that came out of the server's prefix cache, by
@@ -486,7 +525,7 @@ impl Point {
     }
 
     /// How many requests stand behind the point's figures: those that were answered. `None` when
-    /// nothing tells; GenAI-Perf says it since 25.01.
+    /// nothing tells; GenAI-Perf says it since 25.01. Of several [runs](Self::runs), the fewest.
     ///
     /// ```
     /// use nim_slurm::results::Run;
@@ -498,6 +537,9 @@ impl Point {
     /// ```
     #[must_use]
     pub fn request_count(&self) -> Option<u64> {
+        if let [_, _, ..] = self.runs() {
+            return self.runs().iter().filter_map(Self::request_count).min();
+        }
         let counted = self
             .requests()
             .map(|all| all.as_slice().len() - all.failed());

@@ -533,7 +533,7 @@ main() {
   start_next
   wait_until_ready
   for point in "${points[@]}"; do
-    read -r use_case isl osl concurrency requests prompts seed <<<"$point"
+    read -r use_case isl osl concurrency requests prompts seed _ <<<"$point"
     folder=${folders[number]}
     number=$((number + 1))
     [[ -z ${are_finished[number - 1]} ]] || { say "point $number of ${#points[@]} is finished already: $folder" && continue; }

@@ -26,7 +26,7 @@ readonly definition fingerprint=${fingerprint%% *}
 # measurement_of POINT: in REPLY, all that defines it.
 measurement_of() {
   local requests prompts seed
-  read -r _ _ _ _ requests prompts seed <<<"$1"
+  read -r _ _ _ _ requests prompts seed _ <<<"$1"
   printf -v REPLY '%s\n' "requests=$requests" "prompts=$prompts" "seed=$seed" "$definition"
   REPLY+=fingerprint=$fingerprint
 }

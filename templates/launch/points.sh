@@ -3,11 +3,11 @@
 folders=() are_finished=()
 declare -A own=() tried=()
 name_points() {
-  local point use_case isl osl concurrency stem id
+  local point use_case isl osl concurrency repeat stem id
   folders=() are_finished=() own=() tried=()
   for point in "${points[@]}"; do
-    read -r use_case isl osl concurrency _ <<<"$point"
-    stem=${result_name}_${gpus}_${concurrency}_${use_case}_${isl}_$osl
+    read -r use_case isl osl concurrency _ _ _ repeat <<<"$point"
+    stem=${result_name}_${gpus}_${concurrency}_${use_case}_${isl}_${osl}_r$repeat stem=${stem%_r1}
     for id in "${runs[@]}" ''; do
       ! counts "$results/${stem}_$id" "$point" || break
     done

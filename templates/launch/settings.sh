@@ -65,7 +65,7 @@ readonly aiperf_gate={{ program }}
 readonly tasks={{ tasks }}
 readonly additions={{ additions }}
 {%- endif %}
-# The sweep, in order: use case, input tokens, output tokens, concurrency, requests, number and seed of its prompts.
+# The sweep, in order: use case, input tokens, output tokens, concurrency, requests, number and seed of prompts, repeat.
 result_name={{ result_name }}
 points={{ points }}
 {%- if let Some(jobs) = resume %}

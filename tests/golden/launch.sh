@@ -82,17 +82,17 @@ readonly client_command=(
 )
 # What each of its requests says beside model and messages, here for four tokens; the server is asked in this way, too.
 readonly request_fields='"stream": true, "max_tokens": 4, "min_tokens": 4, "ignore_eos": true'
-# The sweep, in order: use case, input tokens, output tokens, concurrency, requests, number and seed of its prompts.
+# The sweep, in order: use case, input tokens, output tokens, concurrency, requests, number and seed of prompts, repeat.
 result_name=llama-3-70b-instruct
 points=(
-  'chat 128 128 100 500 500 1661665437'
-  'summarization 4096 512 100 500 500 1848282548'
-  'chat 128 128 50 250 250 1514973609'
-  'summarization 4096 512 50 250 250 2014488356'
-  'chat 128 128 25 125 125 1524103049'
-  'summarization 4096 512 25 125 125 2146419780'
-  'chat 128 128 1 20 20 1582286884'
-  'summarization 4096 512 1 20 20 169410275'
+  'chat 128 128 100 500 500 1661665437 1'
+  'summarization 4096 512 100 500 500 1848282548 1'
+  'chat 128 128 50 250 250 1514973609 1'
+  'summarization 4096 512 50 250 250 2014488356 1'
+  'chat 128 128 25 125 125 1524103049 1'
+  'summarization 4096 512 25 125 125 2146419780 1'
+  'chat 128 128 1 20 20 1582286884 1'
+  'summarization 4096 512 1 20 20 169410275 1'
 )
 # For how many seconds before the time is up no point may be measured.
 readonly reserve=40
@@ -392,7 +392,7 @@ readonly definition fingerprint=${fingerprint%% *}
 # measurement_of POINT: in REPLY, all that defines it.
 measurement_of() {
   local requests prompts seed
-  read -r _ _ _ _ requests prompts seed <<<"$1"
+  read -r _ _ _ _ requests prompts seed _ <<<"$1"
   printf -v REPLY '%s\n' "requests=$requests" "prompts=$prompts" "seed=$seed" "$definition"
   REPLY+=fingerprint=$fingerprint
 }
@@ -420,11 +420,11 @@ counts() {
 folders=() are_finished=()
 declare -A own=() tried=()
 name_points() {
-  local point use_case isl osl concurrency stem id
+  local point use_case isl osl concurrency repeat stem id
   folders=() are_finished=() own=() tried=()
   for point in "${points[@]}"; do
-    read -r use_case isl osl concurrency _ <<<"$point"
-    stem=${result_name}_${gpus}_${concurrency}_${use_case}_${isl}_$osl
+    read -r use_case isl osl concurrency _ _ _ repeat <<<"$point"
+    stem=${result_name}_${gpus}_${concurrency}_${use_case}_${isl}_${osl}_r$repeat stem=${stem%_r1}
     for id in "${runs[@]}" ''; do
       ! counts "$results/${stem}_$id" "$point" || break
     done
@@ -586,7 +586,7 @@ readonly started
 # How the job ends: exit code (null while it runs), cause in a fixed word and a sentence, what to do, and which server's.
 code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' in_flight_percent='' cause_lines=() advice=()
 print_manifest() {
-  local number use_case isl osl concurrency requests prompts seed separator='' end=null
+  local number use_case isl osl concurrency requests prompts seed repeat separator='' end=null
   [[ $code == null ]] || printf -v end '"%(%FT%T%z)T"' -1
   printf '{\n  "schema": 1'
   printf ',\n  "%s": %s' recipe "$(json "$recipe")" crate_version "$(json "${made_by#* }")" \
@@ -605,11 +605,11 @@ print_manifest() {
     cause_lines "[$(json "${cause_lines[@]}")]" advice "[$(json "${advice[@]}")]"
   printf ',\n  "points": ['
   for number in "${!points[@]}"; do
-    read -r use_case isl osl concurrency requests prompts seed <<<"${points[number]}"
+    read -r use_case isl osl concurrency requests prompts seed repeat <<<"${points[number]}"
     look_up "${folders[number]}"
     # shellcheck disable=SC2086 # four numbers
-    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %d, "requests": %d, "prompts": %d, "seed": %d, "status": %s, "seconds": %s, "detail": %s, "warmup_requests": %s, "prefix_cache_queries": %s, "prefix_cache_hits": %s, "server": %s}' \
-      "$separator" "$(json "${folders[number]}")" "$(json "$use_case")" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" \
+    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %d, "requests": %d, "prompts": %d, "seed": %d, "repeat": %d, "status": %s, "seconds": %s, "detail": %s, "warmup_requests": %s, "prefix_cache_queries": %s, "prefix_cache_hits": %s, "server": %s}' \
+      "$separator" "$(json "${folders[number]}")" "$(json "$use_case")" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" "$repeat" \
       "$(json "${REPLIES[0]}")" "${REPLIES[1]:-null}" "$(json "${REPLIES[2]}")" ${REPLIES[3]}
     separator=,
   done
@@ -1263,7 +1263,7 @@ main() {
   start_next
   wait_until_ready
   for point in "${points[@]}"; do
-    read -r use_case isl osl concurrency requests prompts seed <<<"$point"
+    read -r use_case isl osl concurrency requests prompts seed _ <<<"$point"
     folder=${folders[number]}
     number=$((number + 1))
     [[ -z ${are_finished[number - 1]} ]] || { say "point $number of ${#points[@]} is finished already: $folder" && continue; }
