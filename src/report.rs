@@ -327,8 +327,8 @@ enum Column {
     ThroughputPerGpu,
     ThroughputPerUser,
     Requests,
-    /// Of a million output tokens, at this price of a GPU for an hour.
-    Cost(f64),
+    /// Of a million output tokens, for what a GPU costs in an hour.
+    OutputCost(f64),
 }
 
 impl Column {
@@ -351,7 +351,7 @@ impl Column {
             Self::ThroughputPerGpu => point.throughput_per_gpu(),
             Self::ThroughputPerUser => point.throughput_per_user(),
             Self::Requests => point.value(Metric::RequestThroughput, Statistic::Avg),
-            Self::Cost(price) => point.cost_per_million(Tokens::Output, price),
+            Self::OutputCost(price) => point.cost_per_million(Tokens::Output, price),
         }
     }
 

@@ -214,6 +214,53 @@ fn the_tool_s_own_telemetry_serves_where_there_is_no_other() {
     );
 }
 
+/// A point that was measured twice has the mean of both, and none where one of them has none.
+#[test]
+fn several_runs_have_their_mean() {
+    let results = Results::new();
+    let second = "llama_1_1_chat_128_128_r2_4711";
+    copy(&results.path.join(POINT), &results.path.join(second));
+    // Ten seconds later, with 300 W.
+    let file = format!("{second}/profile_export.jsonl");
+    let later = results.text(&file);
+    let later = [0_u64, 1, 2, 3].iter().fold(later, |text, number| {
+        let start = 1_795_578_200_490_284_199 + number * 1_256_000_000;
+        text.replace(&start.to_string(), &(start + 10_000_000_000).to_string())
+    });
+    results.write(&file, &later);
+    let mut telemetry = results.text(TELEMETRY);
+    for second in 30..40 {
+        telemetry.push_str(&format!(
+            "2026/11/25 03:43:{second}.156, GPU-9b1d33c2-7a52-4f1e-9a53-0c7d2f6b8e10, 300.00, 87, 71240, 1980, 0x0000000000000004\n"
+        ));
+    }
+    results.write(TELEMETRY, &telemetry);
+    let run = results.read();
+    assert_eq!(run.points().len(), 2, "{:?}", run.problems());
+    let mean = run.means();
+    let energy = mean.points()[0].energy().unwrap();
+    assert_eq!(
+        (energy.watts().round(), energy.utilization()),
+        (400.0, Some(92.0))
+    );
+    assert_eq!(
+        energy.throttling().unwrap(),
+        [nim_slurm::results::Throttle::PowerCap]
+    );
+    results.write(
+        TELEMETRY,
+        &telemetry.replace("03:43:33.156, GPU", "03:43:33.156, "),
+    );
+    assert!(results.energy().is_ok(), "the first run has its own");
+    assert_eq!(
+        results.read().means().points()[0]
+            .energy()
+            .unwrap_err()
+            .word(),
+        "bad_line"
+    );
+}
+
 #[test]
 fn reports_say_energy_and_cost() {
     let results = Results::new();

@@ -314,13 +314,8 @@ fn cost(report: &Report<'_>, sweeps: &[Sweep<'_>], price: f64) -> Data {
         series: sweeps
             .iter()
             .map(|sweep| {
-                series(
-                    report,
-                    sweep,
-                    sweep.group.pareto_front(),
-                    across,
-                    Column::Cost(price),
-                )
+                let front = sweep.group.pareto_front();
+                series(report, sweep, front, across, Column::OutputCost(price))
             })
             .collect(),
     }

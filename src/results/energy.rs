@@ -98,27 +98,27 @@ impl Energy {
         Some(Throttle::ALL.iter().copied().filter(seen).collect())
     }
 
-    /// Of several runs of a point: the means, the most memory, and whatever held clocks down in any.
+    /// The mean of several runs: of all GPUs that a run used.
     pub(super) fn mean_of(runs: &[&Self]) -> Option<Self> {
+        let first = *runs.first()?;
         let count = f64::from(u32::try_from(runs.len()).ok()?);
-        let mean = |of: fn(&Self) -> Option<f64>| -> Option<f64> {
-            let sum: Option<f64> = runs.iter().map(|run| of(run)).sum();
-            Some(sum? / count)
-        };
-        let from_tool = runs.iter().any(|run| run.source == EnergySource::Tool);
-        let throttling = runs.iter().map(|run| run.throttling);
+        let mean = |of: fn(&Self) -> f64| runs.iter().map(|run| of(run)).sum::<f64>() / count;
+        let utilization: Option<Vec<f64>> = runs.iter().map(|run| run.utilization).collect();
+        let is_of_tool = runs.iter().any(|run| run.source == EnergySource::Tool);
         Some(Self {
-            gpus: runs.first()?.gpus,
-            seconds: mean(|run| Some(run.seconds))?,
-            joules: mean(|run| Some(run.joules))?,
-            source: if from_tool {
+            gpus: first.gpus,
+            seconds: mean(Self::seconds),
+            joules: mean(Self::joules),
+            source: if is_of_tool {
                 EnergySource::Tool
             } else {
-                EnergySource::NvidiaSmi
+                first.source
             },
-            utilization: mean(|run| run.utilization),
-            memory: runs.iter().map(|run| run.memory).max()?,
-            throttling: throttling.reduce(|one, other| Some(one? | other?))?,
+            utilization: utilization.map(|all| all.iter().sum::<f64>() / count),
+            memory: runs.iter().filter_map(|run| run.memory).max(),
+            throttling: runs
+                .iter()
+                .try_fold(0, |all, run| Some(all | run.throttling?)),
         })
     }
 

@@ -435,8 +435,8 @@ fn read_place(
         content,
         requests: requests.map(Arc::new),
         cached_share: None,
-        runs: Vec::new(),
         energy: Err(NoEnergy::NoTelemetry),
+        runs: Vec::new(),
     })
 }
 

@@ -201,9 +201,9 @@ pub struct Point {
     pub(super) content: Content,
     pub(super) requests: Option<Arc<Requests>>,
     pub(super) cached_share: Option<f64>,
+    pub(super) energy: Result<Energy, NoEnergy>,
     /// Of a mean, what it is the mean of.
     pub(super) runs: Vec<Point>,
-    pub(super) energy: Result<Energy, NoEnergy>,
 }
 
 /// What was asked of the tool, as far as anything tells.

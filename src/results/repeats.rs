@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::Run;
 use super::comparison::measurement;
-use super::energy::{Energy, NoEnergy};
 use super::metric::{Metric, Metrics, Statistic, Statistics};
 use super::point::Point;
 use super::student::upper_quantile;
@@ -201,15 +200,12 @@ fn mean_of(runs: &[&Point]) -> Point {
     mean.content.others.clear();
     mean.content.gpu_metrics.clear();
     mean.requests = None;
+    mean.energy = super::samples::mean_of(runs);
     let shares = runs.iter().map(|run| run.cached_share());
     mean.cached_share = shares.fold(None, |most, share| match (most, share) {
         (Some(most), Some(share)) => Some(f64::max(most, share)),
         (most, share) => most.or(share),
     });
-    let energy: Result<Vec<_>, _> = runs.iter().map(|run| run.energy()).collect();
-    mean.energy = energy
-        .map_err(Clone::clone)
-        .and_then(|all| Energy::mean_of(&all).ok_or(NoEnergy::NoTelemetry));
     mean.runs = runs.iter().map(|run| (*run).clone()).collect();
     mean
 }

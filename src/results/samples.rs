@@ -61,6 +61,13 @@ fn of_tool(point: &Point) -> Option<Energy> {
     Energy::of_mean(gpus, seconds_between(from, to), powers.values().sum())
 }
 
+/// The mean of several runs of a point. What one of them lacks has no mean.
+pub(super) fn mean_of(runs: &[&Point]) -> Result<Energy, NoEnergy> {
+    let energies: Result<Vec<&Energy>, &NoEnergy> = runs.iter().map(|run| run.energy()).collect();
+    let mean = energies.map_err(Clone::clone)?;
+    Energy::mean_of(&mean).ok_or(NoEnergy::NoTelemetry)
+}
+
 fn key<'a>(files: &'a Result<Vec<&TelemetryFile>, NoEnergy>) -> Vec<&'a Utf8Path> {
     files.as_deref().map(key_of).unwrap_or_default()
 }
