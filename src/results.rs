@@ -25,7 +25,9 @@
 
 mod cell;
 mod comparison;
+mod differences;
 mod folder;
+mod gate;
 mod group;
 mod json;
 mod metric;
@@ -43,6 +45,8 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 
 pub use self::comparison::{Change, Comparison};
+pub use self::differences::Difference;
+pub use self::gate::{Gate, GateOutcome, Gated, GatedChange};
 pub use self::group::{Group, Limits, Verdict};
 pub use self::metric::{Metric, Statistic, Statistics, Unit};
 pub use self::point::{GpuMetric, OtherMetric, Point, PointName, Tool};
