@@ -40,6 +40,7 @@ const SECONDS_OF_A_RATE: u64 = 60;
 ///     .with_requests_per_concurrency(10)
 ///     .with_min_requests(1)
 ///     .with_point_timeout(600) // seconds
+///     .with_repeat(1)
 ///     .with_replicas(ReplicaUse::Split)
 ///     .with_array(ArrayBy::Point)
 ///     .with_array_limit(1);

@@ -146,7 +146,7 @@ impl<'a> Change<'a> {
     }
 }
 
-type Measurement<'a> = (
+pub(super) type Measurement<'a> = (
     Option<&'a str>,
     &'a str,
     [Length; 2],
@@ -156,7 +156,7 @@ type Measurement<'a> = (
 );
 
 /// What a point measures. One that nothing is known of is compared with none.
-fn measurement(point: &Point, by_model: bool) -> Option<Measurement<'_>> {
+pub(super) fn measurement(point: &Point, by_model: bool) -> Option<Measurement<'_>> {
     Some((
         point.model().filter(|_| by_model),
         point.use_case()?,

@@ -1,6 +1,7 @@
 //! One point of a sweep, as its folder tells it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -197,8 +198,10 @@ pub struct Point {
     pub(super) tool: Tool,
     pub(super) asked: Asked,
     pub(super) content: Content,
-    pub(super) requests: Option<Requests>,
+    pub(super) requests: Option<Arc<Requests>>,
     pub(super) cached_share: Option<f64>,
+    /// Of a mean, what it is the mean of.
+    pub(super) runs: Vec<Point>,
 }
 
 /// What was asked of the tool, as far as anything tells.
@@ -550,7 +553,7 @@ impl Point {
     /// Why the numbers do not mean what they seem to, where that is so: AIPerf writes
     /// them, and ends with 0, when its server died or when it was stopped.
     ///
-    /// Such a point is never a best one.
+    /// Such a point is never a best one. Of several [runs](Self::runs), the first that has one.
     ///
     /// ```
     /// use nim_slurm::results::Run;
@@ -562,7 +565,7 @@ impl Point {
     /// ```
     #[must_use]
     pub fn caveat(&self) -> Option<String> {
-        self.content.caveat()
+        self.runs().iter().find_map(|run| run.content.caveat())
     }
 
     /// Each request, where the tool's file of them is there and can be read.
@@ -577,8 +580,8 @@ impl Point {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub const fn requests(&self) -> Option<&Requests> {
-        self.requests.as_ref()
+    pub fn requests(&self) -> Option<&Requests> {
+        self.requests.as_deref()
     }
 
     /// The share of the tokens of its prompts that came out of the server's prefix cache, by
@@ -605,7 +608,7 @@ impl Point {
     }
 
     /// How many requests stand behind the point's figures: those that were answered. `None` when
-    /// nothing tells; GenAI-Perf says it since 25.01.
+    /// nothing tells; GenAI-Perf says it since 25.01. Of several [runs](Self::runs), the fewest.
     ///
     /// ```
     /// use nim_slurm::results::Run;
@@ -617,6 +620,9 @@ impl Point {
     /// ```
     #[must_use]
     pub fn request_count(&self) -> Option<u64> {
+        if let [_, _, ..] = self.runs() {
+            return self.runs().iter().filter_map(Self::request_count).min();
+        }
         let counted = self
             .requests()
             .map(|all| all.as_slice().len() - all.failed());
