@@ -25,8 +25,10 @@
 
 mod cell;
 mod comparison;
+mod differences;
 mod energy;
 mod folder;
+mod gate;
 mod group;
 mod json;
 mod metric;
@@ -48,7 +50,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::load::{Length, Load};
 
 pub use self::comparison::{Change, Comparison};
+pub use self::differences::Difference;
 pub use self::energy::{Energy, EnergySource, NoEnergy, Throttle};
+pub use self::gate::{Gate, GateOutcome, Gated, GatedChange};
 pub use self::group::{Group, Limits, Verdict};
 pub use self::metric::{Metric, Statistic, Statistics, Unit};
 pub use self::point::{GpuMetric, OtherMetric, Point, PointName, Tool};

@@ -8,12 +8,14 @@ use super::chart::{COLOURS, Chart, Data, HEIGHT, Mark, SHAPES, Series, Style, WI
 use super::energy::{self, EnergyTable};
 use super::table::{compared, short};
 use super::{
-    Column, Report, brief, cached, derived, figure_or_dash, job_of, jobs, limits, load_in_words,
-    load_of, milliseconds, missing, number_or_dash, out_of_cache, percent, place_of, server_of,
-    several_runs, spread, supported, title_of, unsteady, weak,
+    Column, Report, another_measurement, brief, cached, derived, figure_or_dash, gate, job_of,
+    jobs, limits, load_in_words, load_of, milliseconds, missing, number_or_dash, out_of_cache,
+    percent, place_of, server_of, several_runs, spread, supported, title_of, unsteady, weak,
 };
 use crate::plain::plain;
-use crate::results::{Group, Metric, Point, ReadProblem, Run, Statistic, Summary, Verdict};
+use crate::results::{
+    GateOutcome, Group, Metric, Point, ReadProblem, Run, Statistic, Summary, Verdict,
+};
 
 #[derive(Template)]
 #[template(path = "report.html")]
@@ -31,6 +33,8 @@ struct Page<'a> {
     charts: Vec<Chart>,
     groups: Vec<GroupPart>,
     changes: Option<Changes>,
+    /// Why what is compared is not alike: said first.
+    another: Option<String>,
     jobs: Vec<String>,
     derived: Option<String>,
     problems: &'a [ReadProblem],
@@ -73,8 +77,16 @@ struct Row {
 }
 
 struct Changes {
+    differences: Vec<String>,
+    gate: Vec<String>,
+    verdicts: Vec<GateRow>,
     rows: Vec<ChangeRow>,
     missing: Vec<String>,
+}
+
+struct GateRow {
+    class: &'static str,
+    verdict: gate::Verdict,
 }
 
 struct ChangeRow {
@@ -98,6 +110,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
         legend_is_long: sweeps.len() > COLOURS,
         charts: charts(report, &sweeps),
         groups: groups.iter().map(|group| part(report, group)).collect(),
+        another: another_measurement(&report.differences()),
         changes: changes(report),
         jobs: jobs(report).iter().map(|job| job.join(", ")).collect(),
         derived: marks(report),
@@ -531,7 +544,29 @@ fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
 
 fn changes(report: &Report<'_>) -> Option<Changes> {
     let comparison = report.comparison()?;
+    let differences = report.differences();
+    let gated = report.gated(&comparison);
+    let verdicts = gated
+        .as_ref()
+        .map(|gated| gate::verdicts(&comparison, gated));
+    let verdicts = verdicts.into_iter().flatten().map(|verdict| GateRow {
+        class: match verdict.outcome {
+            GateOutcome::Better => "better",
+            GateOutcome::Worse => "worse",
+            _ => "",
+        },
+        verdict,
+    });
+    let said = gated.as_ref().map(|gated| {
+        let summary = gate::summary(report, gated);
+        std::iter::once(summary)
+            .chain(gate::legend(gated))
+            .collect()
+    });
     Some(Changes {
+        differences: differences.iter().map(ToString::to_string).collect(),
+        gate: said.unwrap_or_default(),
+        verdicts: verdicts.collect(),
         missing: missing(&comparison),
         rows: comparison
             .changes()
@@ -545,7 +580,8 @@ fn changes(report: &Report<'_>) -> Option<Changes> {
                         let value = |point: &Point| figure_or_dash(point.value(metric, statistic));
                         let values =
                             format!("{} → {}", value(change.before()), value(change.after()));
-                        (percent(relative), values, direction(metric, relative))
+                        let interval = change.interval(metric, statistic);
+                        (percent(relative), values, direction(metric, interval))
                     })
                     .into(),
             })
@@ -553,12 +589,12 @@ fn changes(report: &Report<'_>) -> Option<Changes> {
     })
 }
 
-/// Whether a change is for the better. Less than two percent is noise to most.
-fn direction(metric: Metric, relative: Option<f64>) -> &'static str {
+/// Whether a change is for the better, where the runs on both sides tell it from noise.
+fn direction(metric: Metric, interval: Option<(f64, f64)>) -> &'static str {
     let is_latency = metric.unit() == crate::results::Unit::Milliseconds;
-    match relative {
-        Some(change) if change.abs() >= 0.02 => {
-            if (change < 0.0) == is_latency {
+    match interval {
+        Some((low, high)) if low > 0.0 || high < 0.0 => {
+            if (high < 0.0) == is_latency {
                 "better"
             } else {
                 "worse"

@@ -533,7 +533,7 @@ main() {
   for point in "${points[@]}"; do
     read -r -a row <<<"$point"
     use_case=${row[0]} load="concurrency ${row[3]}" wave=${row[3]}
-    [[ $wave != rate* ]] || { wave=${wave#rate} && load="$wave requests/s" wave=$((${wave%.*} + 1)); }
+    [[ $wave != rate* ]] || { wave=${wave#rate} && load="$wave requests/s" wave=$((${wave/.*/+1})); }
     folder=${folders[number]} number=$((number + 1))
     [[ -z ${are_finished[number - 1]} ]] || { say "point $number of ${#points[@]} is finished already: $folder" && continue; }
     # One round more is the warm-up.
