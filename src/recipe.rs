@@ -15,6 +15,7 @@ mod client_options;
 mod genai_perf;
 mod model;
 mod own_options;
+mod search;
 mod server;
 mod sweep;
 mod tasks;
@@ -29,6 +30,7 @@ pub(crate) use self::genai_perf::{DEFAULT_TOKENIZER, Feature};
 pub(crate) use self::model::{ENGINE_LINK, INDEX};
 pub use self::model::{Engine, Model, ModelSource, Weights};
 pub use self::own_options::ClientOptions;
+pub use self::search::{Precision, Search};
 pub use self::server::{Architecture, PrefixCache, Server, Variant};
 pub use self::sweep::{ArrayBy, ReplicaUse, Sweep, SweepPoint};
 pub use self::values::{
@@ -37,6 +39,7 @@ pub use self::values::{
     UseCase, VariantName, Word,
 };
 use crate::input::FileError;
+pub use crate::ladder::{Climb, Ladder};
 
 use crate::job_options::{JobOptions, not_for_recipes};
 
@@ -81,7 +84,7 @@ macro_rules! sample {
             "model.weights = { size = '1 B', files = ['a'], ", $source, " }\n",
             "model.engine = { ngc = 'a/b:c', size = '1 B', files = ['a'] }\n",
             "client = { image = 'a:b', tool = { genai_perf = '25.01' } }\n",
-            "sweep = { use_cases = ['a:1/1'], concurrency = [1] }\n",
+            "sweep = { use_cases = ['a:1/1'], concurrency = [1], search = { to = 1 } }\n",
         )
     };
 }
@@ -386,10 +389,11 @@ impl Recipe {
         toml::to_string(self).expect("a recipe has a form in TOML")
     }
 
-    /// Measures at these numbers of requests in flight instead.
+    /// Measures at these numbers of requests in flight instead, and searches for none.
     #[must_use]
     pub fn with_concurrency(mut self, concurrency: impl IntoIterator<Item = u32>) -> Self {
         self.sweep.concurrency = concurrency.into_iter().collect();
+        self.sweep.search = None;
         self
     }
 

@@ -23,6 +23,7 @@
 //! what the JSON lacks. Where names of folders and the tool's own configuration
 //! disagree on what was asked for, the configuration counts, and a problem says so.
 
+mod capacity;
 mod cell;
 mod comparison;
 mod folder;
@@ -40,12 +41,15 @@ use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+pub(crate) use self::capacity::limits as capacity_limits;
+pub use self::capacity::{Capacity, Probe, ProbeVerdict};
 pub use self::comparison::{Change, Comparison};
 pub use self::group::{Group, Limits, Verdict};
 pub use self::metric::{Metric, Statistic, Statistics, Unit};
 pub use self::point::{GpuMetric, OtherMetric, Point, PointName, Tool};
 pub use self::problem::ReadProblem;
 pub use self::requests::{Figures, Request, Requests};
+pub use crate::ladder::SearchGoal;
 pub use crate::manifest::{Manifest, RunImage, RunImages};
 pub use crate::slurm::RunId;
 

@@ -108,6 +108,7 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
         sweep,
         ..
     } = recipe;
+    let search = sweep.search.as_ref();
     let numbers = [
         ("server.nodes", server.nodes),
         ("server.gpus", server.gpus),
@@ -128,6 +129,8 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
             "sweep.concurrency",
             sweep.concurrency.iter().copied().min().unwrap_or(1),
         ),
+        ("sweep.search.from", search.map_or(1, |search| search.from)),
+        ("sweep.search.to", search.map_or(1, |search| search.to)),
     ];
     let zeros = numbers.into_iter().filter(|(_, number)| *number == 0);
     problems.extend(zeros.map(|(key, given)| Problem::Number {
@@ -139,12 +142,12 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
         ("server.command", server.command.is_empty()),
         ("model.weights.files", model.weights.files.is_empty()),
         ("sweep.use_cases", sweep.use_cases.is_empty()),
-        ("sweep.concurrency", sweep.concurrency.is_empty()),
     ] {
         if is_empty {
             problems.push(Problem::Empty { list });
         }
     }
+    check_search(recipe, problems);
     let points = sweep
         .use_cases
         .len()
@@ -196,6 +199,48 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
             server: server.image.to_string(),
             client: client.image.to_string(),
             file: file.to_string(),
+        });
+    }
+}
+
+/// There is a list or a search, and the search can be made.
+fn check_search(recipe: &Recipe, problems: &mut Vec<Problem>) {
+    let sweep = &recipe.sweep;
+    let Some(search) = &sweep.search else {
+        if sweep.concurrency.is_empty() {
+            problems.push(Problem::NoLoad);
+        }
+        return;
+    };
+    let others = [
+        ("sweep.concurrency", !sweep.concurrency.is_empty()),
+        ("sweep.repeat", sweep.repeat > 1),
+        (
+            "sweep.array = \"point\"",
+            sweep.array == Some(ArrayBy::Point),
+        ),
+        ("server.replicas", recipe.server.replicas > 1),
+    ];
+    let others = others.into_iter().filter(|(_, is_there)| *is_there);
+    problems.extend(others.map(|(key, _)| Problem::SearchBeside { key }));
+    if search.limits().is_empty() {
+        problems.push(Problem::SearchLimits);
+    }
+    let (from, to) = (search.from, search.to);
+    if from == 0 || to == 0 {
+        return; // which is told
+    }
+    if from > to {
+        problems.push(Problem::SearchRange { from, to });
+        return;
+    }
+    let levels = search.ladder().levels().len();
+    let use_cases = sweep.use_cases.len();
+    if levels.saturating_mul(use_cases) > MOST_POINTS {
+        problems.push(Problem::TooManyLevels {
+            levels,
+            use_cases,
+            most: MOST_POINTS,
         });
     }
 }

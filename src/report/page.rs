@@ -8,8 +8,8 @@ use super::chart::{COLOURS, Chart, Data, HEIGHT, Mark, SHAPES, Series, Style, WI
 use super::table::{compared, short};
 use super::{
     Column, Report, brief, cached, derived, figure_or_dash, job_of, jobs, limits, milliseconds,
-    missing, number_or_dash, out_of_cache, percent, place_of, server_of, supported, title_of,
-    unsteady, weak,
+    missing, number_or_dash, out_of_cache, percent, place_of, search, server_of, supported,
+    title_of, unsteady, weak,
 };
 use crate::plain::plain;
 use crate::results::{Group, Metric, Point, ReadProblem, Run, RunId, Statistic, Verdict};
@@ -59,6 +59,8 @@ struct LegendRow {
 struct GroupPart {
     title: String,
     answers: Vec<String>,
+    /// The probes of a search.
+    probes: Vec<String>,
     rows: Vec<Row>,
 }
 
@@ -265,6 +267,12 @@ fn charts(report: &Report<'_>, sweeps: &[Sweep<'_>]) -> Vec<Chart> {
         None,
         Point::throughput,
     ));
+    for (number, group) in report.run.groups().iter().enumerate() {
+        if let Some(capacity) = group.capacity(report.run) {
+            let name = plain(&group.to_string()).into_owned();
+            charts.push(search::chart(&name, &capacity, number % COLOURS));
+        }
+    }
     charts
         .into_iter()
         .filter(|data| data.series.iter().any(|series| !series.marks.is_empty()))
@@ -376,6 +384,15 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> GroupPart {
     let within = group.best_within(&report.limits);
     let best = report.best_of(group);
     let mut answers = Vec::new();
+    let mut probes = Vec::new();
+    if let Some(capacity) = group.capacity(report.run) {
+        let name = plain(&group.to_string()).into_owned();
+        answers.push(format!("{}.", search::answer(&name, &capacity)));
+        let notes = search::notes(&capacity).into_iter();
+        answers.extend(notes.map(|note| format!("{note}.")));
+        let lines = capacity.probes().iter();
+        probes.extend(lines.map(|probe| search::probe_line(&capacity, probe)));
+    }
     if !report.limits.is_empty() {
         answers.push(within.map_or_else(
             || "No point keeps the limits.".to_owned(),
@@ -388,6 +405,7 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> GroupPart {
     GroupPart {
         title: plain(&group.to_string()).into_owned(),
         answers,
+        probes,
         rows: group
             .points()
             .iter()

@@ -7,7 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use nim_slurm::container::Runtime;
-use nim_slurm::recipe::{Architecture, ArrayBy, ClientTool, ModelSource, ReplicaUse, Variant};
+use nim_slurm::recipe::{
+    Architecture, ArrayBy, ClientTool, ModelSource, ReplicaUse, Search, Variant,
+};
 use nim_slurm::slurm::OptionName;
 use nim_slurm::{HookPlace, Plan, Recipe, ScriptKind, Settings};
 
@@ -240,6 +242,17 @@ fn runtime_case(runtime: Runtime, mounts: &str) -> Case {
     Case::new(runtime.to_string(), recipe, settings(runtime, &more))
 }
 
+/// A recipe that searches, on three levels.
+pub(crate) fn searching(mut recipe: Recipe) -> Recipe {
+    let search = Search::new(1, 4)
+        .with_ttft("500".parse().unwrap())
+        .with_itl("12.5".parse().unwrap())
+        .with_within("100%".parse().unwrap());
+    recipe.sweep.concurrency.clear();
+    recipe.sweep.search = Some(search);
+    recipe
+}
+
 /// The plans of the golden files. The first is what a new user gets: no settings at all.
 pub(crate) fn golden() -> Vec<Case> {
     let plain = |what: &str, recipe| Case::new(what, recipe, Settings::new());
@@ -279,6 +292,7 @@ pub(crate) fn golden() -> Vec<Case> {
         tool("GenAI-Perf 25.12"),
         tool("AIPerf"),
         tool("AIPerf, all"),
+        plain("search", searching(first())),
     ]
 }
 

@@ -1246,9 +1246,10 @@ settle() {
   fi
 }
 
+# choose COUNT: in REPLY, the place of the point that follows so many; false at the end.
+choose() { REPLY=$1 && (($1 < ${#points[@]})); }
 main() {
-  local point use_case isl osl concurrency requests prompts seed work folder needed time_left number=0 left=0
-  local absent='' command
+  local point use_case isl osl concurrency requests prompts seed work folder needed time_left number=0 left=0 absent='' command
   # Own lines may have used these names.
   old=() measured=() failed=0 kinds=() broken=''
   trap on_signal TERM INT
@@ -1260,10 +1261,9 @@ main() {
   [[ -z $absent ]] || end_with client_lacks "missing in the client's container: ${absent:2} (PATH there is $PATH)"
   start_next
   wait_until_ready
-  for point in "${points[@]}"; do
+  while choose "$number"; do
+    point=${points[REPLY]} folder=${folders[REPLY]} number=$((REPLY + 1))
     read -r use_case isl osl concurrency requests prompts seed _ <<<"$point"
-    folder=${folders[number]}
-    number=$((number + 1))
     [[ -z ${are_finished[number - 1]} ]] || { say "point $number of ${#points[@]} is finished already: $folder" && continue; }
     # One round more is the warm-up.
     work=$((((requests + concurrency - 1) / concurrency + 1) * osl))
