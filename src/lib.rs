@@ -107,6 +107,7 @@
 mod environment;
 mod input;
 mod job_options;
+mod ladder;
 mod load;
 mod percentile;
 mod plain;

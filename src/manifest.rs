@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::file;
+use crate::ladder::SearchGoal;
 use crate::plain::plain;
 use crate::slurm::RunId;
 
@@ -132,6 +133,9 @@ pub struct Manifest {
     /// The exit code's reason, in the script's words.
     #[serde(deserialize_with = "lenient")]
     pub exit_reason: Option<String>,
+    /// What was searched for, where a search chose the points.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchGoal>,
     /// The points as they were when the manifest was written: at the run's begin,
     /// and at its end.
     #[serde(skip_serializing)]
@@ -198,6 +202,8 @@ pub(crate) struct PointRow {
     pub(crate) folder: String,
     pub(crate) status: String,
     pub(crate) detail: String,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) seconds: Option<u32>,
     /// Tokens of its prompts that the server looked up in its prefix cache, and found there, where
     /// it counts them.
     #[serde(default, deserialize_with = "lenient")]

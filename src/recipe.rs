@@ -15,6 +15,7 @@ mod client_options;
 mod genai_perf;
 mod model;
 mod own_options;
+mod search;
 mod server;
 mod sweep;
 mod tasks;
@@ -30,6 +31,7 @@ pub(crate) use self::genai_perf::{DEFAULT_TOKENIZER, Feature};
 pub(crate) use self::model::{ENGINE_LINK, INDEX};
 pub use self::model::{Engine, Model, ModelSource, Weights};
 pub use self::own_options::ClientOptions;
+pub use self::search::{Precision, Search};
 pub use self::server::{Architecture, PrefixCache, Server, Variant};
 pub use self::sweep::{ArrayBy, ReplicaUse, Sweep, SweepPoint};
 pub use self::use_case::{Arrival, Seconds, UseCase};
@@ -39,6 +41,7 @@ pub use self::values::{
     VariantName, Word,
 };
 use crate::input::FileError;
+pub use crate::ladder::{Climb, Ladder};
 
 use crate::job_options::{JobOptions, not_for_recipes};
 
@@ -88,7 +91,7 @@ macro_rules! sample {
             "client = { image = 'a:b', tool = { genai_perf = '25.01' } }\n",
             "sweep = { use_cases = [",
             $use_case,
-            "], concurrency = [1] }\n",
+            "], concurrency = [1], search = { to = 1 } }\n",
         )
     };
 }
@@ -397,10 +400,11 @@ impl Recipe {
         toml::to_string(self).expect("a recipe has a form in TOML")
     }
 
-    /// Measures at these numbers of requests in flight instead.
+    /// Measures at these numbers of requests in flight instead, and searches for none.
     #[must_use]
     pub fn with_concurrency(mut self, concurrency: impl IntoIterator<Item = u32>) -> Self {
         self.sweep.concurrency = concurrency.into_iter().collect();
+        self.sweep.search = None;
         self
     }
 

@@ -9,6 +9,7 @@ mod json;
 mod llm_d;
 mod markdown;
 mod page;
+mod search;
 mod table;
 
 use std::borrow::Cow;
@@ -47,12 +48,17 @@ pub struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    /// A report on a run, with the means of all latencies.
+    /// A report on a run, with the means of all latencies; or with the limits of the last search that its
+    /// manifests tell of.
     #[must_use]
-    pub const fn new(run: &'a Run) -> Self {
+    pub fn new(run: &'a Run) -> Self {
+        let mut searches = run.manifests().iter().rev();
+        let goal = searches.find_map(|manifest| manifest.search.as_ref());
         Self {
             run,
-            limits: Limits::new(Statistic::Avg),
+            limits: goal
+                .and_then(search::limits)
+                .unwrap_or(Limits::new(Statistic::Avg)),
             before: None,
             price: None,
             gate: None,

@@ -23,6 +23,7 @@
 //! what the JSON lacks. Where names of folders and the tool's own configuration
 //! disagree on what was asked for, the configuration counts, and a problem says so.
 
+mod capacity;
 mod cell;
 mod comparison;
 mod differences;
@@ -49,6 +50,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::load::{Length, Load};
 
+pub(crate) use self::capacity::limits as capacity_limits;
+pub use self::capacity::{Capacity, Probe, ProbeVerdict};
 pub use self::comparison::{Change, Comparison};
 pub use self::differences::Difference;
 pub use self::energy::{Energy, EnergySource, NoEnergy, Throttle};
@@ -60,6 +63,7 @@ pub use self::problem::ReadProblem;
 pub use self::repeats::Summary;
 pub use self::requests::{Figures, Request, Requests};
 pub use self::tokens::Tokens;
+pub use crate::ladder::SearchGoal;
 pub use crate::manifest::{Manifest, RunImage, RunImages};
 pub use crate::slurm::RunId;
 

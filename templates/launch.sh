@@ -69,6 +69,10 @@ say "$made_by, recipe $recipe"
 {% include "launch/points.sh" %}
 
 {% include "launch/unfinished.sh" %}
+{%- if search.is_some() %}
+
+{% include "launch/search.sh" %}
+{%- endif %}
 
 # ---- The manifest: what ran, where, and how it ended ----------------------------
 

@@ -108,6 +108,7 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
         sweep,
         ..
     } = recipe;
+    let search = sweep.search.as_ref();
     let numbers = [
         ("server.nodes", server.nodes),
         ("server.gpus", server.gpus),
@@ -128,6 +129,8 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
             "sweep.concurrency",
             sweep.concurrency.iter().copied().min().unwrap_or(1),
         ),
+        ("sweep.search.from", search.map_or(1, |search| search.from)),
+        ("sweep.search.to", search.map_or(1, |search| search.to)),
     ];
     let zeros = numbers.into_iter().filter(|(_, number)| *number == 0);
     problems.extend(zeros.map(|(key, given)| Problem::Number {
@@ -139,17 +142,16 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
         ("server.command", server.command.is_empty()),
         ("model.weights.files", model.weights.files.is_empty()),
         ("sweep.use_cases", sweep.use_cases.is_empty()),
-        (
-            "sweep.concurrency",
-            sweep.concurrency.is_empty()
-                && (sweep.use_cases.iter()).any(|use_case| use_case.request_rate().is_empty()),
-        ),
     ] {
         if is_empty {
             problems.push(Problem::Empty { list });
         }
     }
-    let points = sweep.point_count();
+    check_search(recipe, problems);
+    let points = match sweep.search {
+        None => sweep.point_count(),
+        Some(_) => 0, // which has a bound of its own
+    };
     if points > MOST_POINTS {
         problems.push(Problem::TooManyPoints {
             points,
@@ -249,6 +251,57 @@ fn check_use_cases(Recipe { client, sweep, .. }: &Recipe, problems: &mut Vec<Pro
                 ),
             });
         }
+    }
+}
+
+/// There is a list or a search, and the search can be made.
+fn check_search(recipe: &Recipe, problems: &mut Vec<Problem>) {
+    let sweep = &recipe.sweep;
+    let has_rates = |use_case: &UseCase| !use_case.request_rate().is_empty();
+    let Some(search) = &sweep.search else {
+        if sweep.concurrency.is_empty() && !sweep.use_cases.iter().all(has_rates) {
+            problems.push(Problem::NoLoad);
+        }
+        return;
+    };
+    let others = [
+        ("sweep.concurrency", !sweep.concurrency.is_empty()),
+        ("sweep.repeat", sweep.repeat > 1),
+        (
+            "sweep.array = \"point\"",
+            sweep.array == Some(ArrayBy::Point),
+        ),
+        ("server.replicas", recipe.server.replicas > 1),
+        (
+            "a request_rate of sweep.use_cases",
+            sweep.use_cases.iter().any(has_rates),
+        ),
+        (
+            "a duration of sweep.use_cases",
+            (sweep.use_cases.iter()).any(|use_case| use_case.duration().is_some()),
+        ),
+    ];
+    let others = others.into_iter().filter(|(_, is_there)| *is_there);
+    problems.extend(others.map(|(key, _)| Problem::SearchBeside { key }));
+    if search.limits().is_empty() {
+        problems.push(Problem::SearchLimits);
+    }
+    let (from, to) = (search.from, search.to);
+    if from == 0 || to == 0 {
+        return; // which is told
+    }
+    if from > to {
+        problems.push(Problem::SearchRange { from, to });
+        return;
+    }
+    let levels = search.ladder().levels().len();
+    let use_cases = sweep.use_cases.len();
+    if levels.saturating_mul(use_cases) > MOST_POINTS {
+        problems.push(Problem::TooManyLevels {
+            levels,
+            use_cases,
+            most: MOST_POINTS,
+        });
     }
 }
 

@@ -487,6 +487,44 @@ pub enum Problem {
         /// How many there may be.
         most: usize,
     },
+    /// Nothing says how much load there is.
+    #[error(
+        "the recipe's sweep says neither concurrency nor search: one of them is needed, as in concurrency = [1, 8] or \
+         search = {{ itl = 25, to = 64 }}"
+    )]
+    NoLoad,
+    /// A search has levels of its own, and takes one after the other.
+    #[error("the recipe's sweep.search does not go with {key}: leave one of them out")]
+    SearchBeside {
+        /// What stands beside it.
+        key: &'static str,
+    },
+    /// A search without limits has no end.
+    #[error(
+        "the recipe's sweep.search has no limit: say ttft or itl in ms, or both, as in itl = 25"
+    )]
+    SearchLimits,
+    /// There is no level between two.
+    #[error("the recipe's sweep.search goes from {from} to {to}: from must be at most to")]
+    SearchRange {
+        /// The lowest level.
+        from: u32,
+        /// The highest level.
+        to: u32,
+    },
+    /// A script has all levels.
+    #[error(
+        "the recipe's sweep.search has {levels} levels for each of {use_cases} use cases: at most {most} in all are allowed, \
+         so raise within, or bring from and to nearer"
+    )]
+    TooManyLevels {
+        /// The levels.
+        levels: usize,
+        /// How many use cases there are.
+        use_cases: usize,
+        /// How many levels there may be in all.
+        most: usize,
+    },
     /// A number of the recipe is too small or too large.
     #[error("the recipe's {key} is {given}: {allowed}")]
     Number {

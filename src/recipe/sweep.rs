@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::server::{at_least_one, number};
-use super::{UseCase, setters};
+use super::{Search, UseCase, setters};
 use crate::load::{Decimal, Load};
 use crate::percentile::Percentile;
 
@@ -60,6 +60,9 @@ pub struct Sweep {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub concurrency: Vec<u32>,
+    /// In place of the list: limits within which the highest number is searched for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<Search>,
     /// A point sends this many requests for each one in flight, 5 by default …
     #[serde(default = "number::<5>", deserialize_with = "at_least_one")]
     pub requests_per_concurrency: u32,
@@ -116,6 +119,7 @@ impl Sweep {
         Self {
             use_cases: use_cases.into_iter().collect(),
             concurrency: concurrency.into_iter().collect(),
+            search: None,
             requests_per_concurrency: number::<5>(),
             min_requests: number::<20>(),
             percentile: None,
@@ -124,6 +128,24 @@ impl Sweep {
             replicas: ReplicaUse::default(),
             array: None,
             array_limit: None,
+        }
+    }
+
+    /// Of each of these use cases, how many requests in flight keep the limits.
+    ///
+    /// ```
+    /// use nim_slurm::recipe::{Search, Sweep};
+    ///
+    /// let search = Search::new(1, 64).with_itl("25".parse()?);
+    /// let sweep = Sweep::searching(["chat:128/128".parse()?], search);
+    /// assert!(sweep.concurrency.is_empty() && sweep.search.is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn searching(use_cases: impl IntoIterator<Item = UseCase>, search: Search) -> Self {
+        Self {
+            search: Some(search),
+            ..Self::new(use_cases, [])
         }
     }
 
@@ -147,9 +169,10 @@ impl Sweep {
     }
 
     /// All points, in the order in which they are measured: the highest
+    /// All points, in the order in which they are measured: the highest
     /// concurrency first, and at each the use cases as given, then those with
     /// request rates, in the same way; then all of them again for each further
-    /// [repeat](Self::repeat).
+    /// [repeat](Self::repeat). Of a [search](Self::search), all that it may probe.
     ///
     /// ```
     /// use nim_slurm::recipe::Sweep;
@@ -161,6 +184,9 @@ impl Sweep {
     /// ```
     #[must_use]
     pub fn points(&self) -> Vec<SweepPoint> {
+        if let Some(search) = &self.search {
+            return self.probes(search);
+        }
         let in_flight = self.concurrency.iter().copied().map(Load::Concurrency);
         let rates = self.use_cases.iter().flat_map(UseCase::request_rate);
         let rates: BTreeSet<_> = rates.copied().collect();
@@ -196,12 +222,30 @@ impl Sweep {
         round.saturating_mul(self.repeat as usize)
     }
 
+    /// Each level for each use case, and once more with more requests.
+    fn probes(&self, search: &Search) -> Vec<SweepPoint> {
+        let mut probes = Vec::new();
+        for use_case in &self.use_cases {
+            for level in search.ladder().levels() {
+                let first = self.point(use_case, Load::Concurrency(*level));
+                let again = SweepPoint {
+                    requests: first.requests.saturating_mul(Search::MORE_REQUESTS),
+                    repeat: 2,
+                    ..first.clone()
+                };
+                probes.extend([first, again]);
+            }
+        }
+        probes
+    }
+
     fn point(&self, use_case: &UseCase, load: Load) -> SweepPoint {
         let (mut rounds, mut least) = (
             u64::from(self.requests_per_concurrency),
             u64::from(self.min_requests),
         );
-        if let Some(percentile) = self.percentile {
+        let of_the_search = self.search.as_ref().map(|search| search.at);
+        if let Some(percentile) = self.percentile.max(of_the_search) {
             let tokens = u64::from(use_case.output_tokens());
             rounds = rounds.max(TOKENS_OF_A_STREAM.div_ceil(tokens));
             least = least.max(percentile.requests_needed(0));

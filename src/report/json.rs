@@ -8,9 +8,9 @@ use super::{Report, SHORT, STEADY, table};
 use crate::load::Length;
 use crate::percentile::Percentile;
 use crate::results::{
-    Change, Difference, Energy, Gate, GateOutcome, Gated, GatedChange, GpuMetric, Group, Manifest,
-    Metric, OtherMetric, Point, ReadProblem, Requests, Run, RunId, Statistics, Throttle, Tokens,
-    Tool, Verdict,
+    Capacity, Change, Difference, Energy, Gate, GateOutcome, Gated, GatedChange, GpuMetric, Group,
+    Manifest, Metric, OtherMetric, Point, Probe, ProbeVerdict, ReadProblem, Requests, Run, RunId,
+    Statistics, Throttle, Tokens, Tool, Verdict,
 };
 
 #[derive(Serialize)]
@@ -161,6 +161,31 @@ struct UseCaseRow<'a> {
     /// `null` without limits, too.
     highest_throughput_within_limits: Option<&'a str>,
     pareto_front: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    capacity: Option<CapacityRow<'a>>,
+}
+
+/// What a search found.
+#[derive(Serialize)]
+struct CapacityRow<'a> {
+    held: Option<u32>,
+    exceeded: Option<u32>,
+    exceeded_by: Option<&'static str>,
+    /// `null` once the search has ended.
+    next: Option<u32>,
+    is_monotone: bool,
+    probes: Vec<ProbeRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct ProbeRow<'a> {
+    concurrency: u32,
+    attempt: u32,
+    requests: Option<usize>,
+    seconds: Option<u32>,
+    /// `within`, `exceeded`, `cannot_tell` or `failed`.
+    verdict: &'static str,
+    path: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -426,7 +451,7 @@ fn requests_row(requests: &Requests) -> RequestsRow {
     }
 }
 
-fn use_case_row<'a>(report: &Report<'_>, group: &Group<'a>) -> UseCaseRow<'a> {
+fn use_case_row<'a>(report: &Report<'a>, group: &Group<'a>) -> UseCaseRow<'a> {
     let path = |point: Option<&'a Point>| point.map(|point| point.path().as_str());
     let first = group.points()[0];
     UseCaseRow {
@@ -440,6 +465,34 @@ fn use_case_row<'a>(report: &Report<'_>, group: &Group<'a>) -> UseCaseRow<'a> {
                 .filter(|_| !report.limits.is_empty()),
         ),
         pareto_front: paths(&group.pareto_front()),
+        capacity: group.capacity(report.run).as_ref().map(capacity_row),
+    }
+}
+
+fn capacity_row<'a>(capacity: &Capacity<'a>) -> CapacityRow<'a> {
+    CapacityRow {
+        held: capacity.held().map(Probe::level),
+        exceeded: capacity.exceeded().map(Probe::level),
+        exceeded_by: capacity.exceeded_by().map(Metric::name),
+        next: capacity.next(),
+        is_monotone: capacity.not_monotone().is_none(),
+        probes: capacity.probes().iter().map(probe_row).collect(),
+    }
+}
+
+fn probe_row<'a>(probe: &Probe<'a>) -> ProbeRow<'a> {
+    ProbeRow {
+        concurrency: probe.level(),
+        attempt: probe.attempt(),
+        requests: probe.requests(),
+        seconds: probe.seconds(),
+        verdict: match probe.verdict() {
+            ProbeVerdict::Held => "within",
+            ProbeVerdict::Above(_) => "exceeded",
+            ProbeVerdict::CannotTell(_) => "cannot_tell",
+            ProbeVerdict::Failed(_) => "failed",
+        },
+        path: probe.point().map(|point| point.path().as_str()),
     }
 }
 

@@ -10,7 +10,8 @@ use super::table::{compared, short};
 use super::{
     Column, Report, another_measurement, brief, cached, derived, figure_or_dash, gate, job_of,
     jobs, limits, load_in_words, load_of, milliseconds, missing, number_or_dash, out_of_cache,
-    percent, place_of, server_of, several_runs, spread, supported, title_of, unsteady, weak,
+    percent, place_of, search, server_of, several_runs, spread, supported, title_of, unsteady,
+    weak,
 };
 use crate::plain::plain;
 use crate::results::{
@@ -64,6 +65,8 @@ struct LegendRow {
 struct GroupPart {
     title: String,
     answers: Vec<String>,
+    /// The probes of a search.
+    probes: Vec<String>,
     rows: Vec<Row>,
     energy: Option<EnergyTable>,
 }
@@ -285,6 +288,12 @@ fn charts(report: &Report<'_>, sweeps: &[Sweep<'_>]) -> Vec<Chart> {
         ));
     }
     charts.extend(report.price.map(|price| cost(report, sweeps, price)));
+    for (number, group) in report.run.groups().iter().enumerate() {
+        if let Some(capacity) = group.capacity(report.run) {
+            let name = plain(&group.to_string()).into_owned();
+            charts.push(search::chart(&name, &capacity, number % COLOURS));
+        }
+    }
     charts
         .into_iter()
         .filter(|data| data.series.iter().any(|series| !series.marks.is_empty()))
@@ -476,6 +485,15 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> GroupPart {
     let within = group.best_within(&report.limits);
     let best = report.best_of(group);
     let mut answers = Vec::new();
+    let mut probes = Vec::new();
+    if let Some(capacity) = group.capacity(report.run) {
+        let name = plain(&group.to_string()).into_owned();
+        answers.push(format!("{}.", search::answer(&name, &capacity)));
+        let notes = search::notes(&capacity).into_iter();
+        answers.extend(notes.map(|note| format!("{note}.")));
+        let lines = capacity.probes().iter();
+        probes.extend(lines.map(|probe| search::probe_line(&capacity, probe)));
+    }
     if !report.limits.is_empty() {
         answers.push(within.map_or_else(
             || "No point keeps the limits.".to_owned(),
@@ -488,6 +506,7 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> GroupPart {
     GroupPart {
         title: plain(&group.to_string()).into_owned(),
         answers,
+        probes,
         rows: group
             .points()
             .iter()

@@ -2,8 +2,8 @@
 
 use super::{
     Column, Report, SHORT, another_measurement, brief, cached, derived, energy, gate, job_of, jobs,
-    limits, load_of, missing, number_or_dash, out_of_cache, part_of, percent, place_of, server_of,
-    several_runs, spread, supported, unsteady, weak,
+    limits, load_of, missing, number_or_dash, out_of_cache, part_of, percent, place_of, search,
+    server_of, several_runs, spread, supported, unsteady, weak,
 };
 use crate::plain::plain;
 use crate::results::{
@@ -93,6 +93,23 @@ fn widths(rows: &[Vec<String>]) -> Vec<usize> {
         .collect()
 }
 
+/// A sentence in as many lines as it takes.
+fn sentence(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in plain(text).split(' ') {
+        let line = lines.last_mut().expect("there is one");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.chars().count() + word.chars().count() < WIDTH {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(format!("  {word}"));
+        }
+    }
+    lines.iter().map(|line| title(line)).collect()
+}
+
 fn title(text: &str) -> String {
     let mut title: String = plain(text).chars().take(WIDTH).collect();
     title.push('\n');
@@ -135,7 +152,14 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
     let widths = widths(&[&rows[..], &below_all].concat());
     let best = report.best_of(group);
 
-    let mut text = title(&group.to_string());
+    let capacity = group.capacity(report.run);
+    let mut text = match &capacity {
+        Some(capacity) => sentence(&search::answer(&group.to_string(), capacity)),
+        None => title(&group.to_string()),
+    };
+    for note in capacity.iter().flat_map(search::notes) {
+        text.push_str(&sentence(&note));
+    }
     if best.is_none() && !report.limits.is_empty() {
         text.push_str("no point keeps the limits\n");
     }

@@ -1,6 +1,6 @@
 //! A point that was measured several times: its runs, their mean, and how far they are apart.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Run;
 use super::comparison::measurement;
@@ -161,10 +161,21 @@ impl Run {
                 Some((job.as_str(), manifest.fingerprint.as_deref()?))
             })
             .collect();
+        // The second measurement of a level has other requests, and a verdict of its own.
+        let searches = self.manifests.iter().filter(|run| run.search.is_some());
+        let searches: BTreeSet<&str> = searches
+            .filter_map(|run| Some(run.job_id.as_ref()?.as_str()))
+            .collect();
+        let is_probe = |point: &Point| {
+            point
+                .run()
+                .is_some_and(|run| searches.contains(run.as_str()))
+        };
         let mut places: BTreeMap<Lot<'_>, usize> = BTreeMap::new();
         let mut lots: Vec<Vec<&Point>> = Vec::new();
         for point in &self.points {
-            match lot_of(point, &fingerprints).map(|lot| *places.entry(lot).or_insert(lots.len())) {
+            let lot = lot_of(point, &fingerprints).filter(|_| !is_probe(point));
+            match lot.map(|lot| *places.entry(lot).or_insert(lots.len())) {
                 Some(place) if place < lots.len() => lots[place].push(point),
                 _ => lots.push(vec![point]),
             }

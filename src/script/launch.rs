@@ -8,7 +8,7 @@ use super::MADE_BY;
 use super::site::{Site, own_lines, stage_path};
 use crate::container::{EnvName, Runtime, SECRETS};
 use crate::job_options::ScriptKind;
-use crate::recipe::{ClientTool, ENGINE_LINK, Recipe, ReplicaUse, Tokenizer, Word};
+use crate::recipe::{ClientTool, ENGINE_LINK, Recipe, ReplicaUse, Search, Tokenizer, Word};
 use crate::settings::{HookPlace, Settings};
 use crate::shell::{Quoted, all_quoted, array, packed, quoted, rows};
 use crate::slurm::{Directives, OptionName};
@@ -78,6 +78,7 @@ pub(crate) struct Launch {
     points: Quoted,
     /// Commands of use cases that have their own, a word each behind the command's number.
     own_commands: Option<Quoted>,
+    search: Option<SearchValues>,
     /// The tasks of an array, or the turns of one job; 0 where there is one part of the work.
     tasks: usize,
     /// The turns alone; 0 in an array.
@@ -91,6 +92,33 @@ pub(crate) struct Launch {
     /// Seconds before the time limit in which nothing is measured.
     reserve: u32,
     extra_mounts: Quoted,
+}
+
+/// The values of a search.
+struct SearchValues {
+    /// `NAME=MILLISECONDS` each.
+    limits: Quoted,
+    percentile: u8,
+    levels: Quoted,
+    /// As the manifest has it.
+    goal: Quoted,
+    program: Quoted,
+}
+
+impl SearchValues {
+    fn new(search: &Search) -> Self {
+        let limits = search.limits().into_iter();
+        let limits = limits.map(|(name, limit)| format!("{name}={limit}"));
+        let ladder = search.ladder();
+        let levels = ladder.levels().iter().map(ToString::to_string);
+        Self {
+            limits: array(&all_quoted(limits)),
+            percentile: search.at.get(),
+            levels: array(&packed(all_quoted(levels))),
+            goal: quoted(search.to_json()),
+            program: quoted(include_str!("search.py")),
+        }
+    }
 }
 
 impl Launch {
@@ -158,7 +186,11 @@ impl Launch {
                 .then(|| quoted(include_str!("aiperf_gate.py"))),
             in_client: own_lines(settings, HookPlace::InClient),
             result_name: quoted(recipe.result_name()),
-            points: array(&all_quoted(recipe.point_rows())),
+            points: array(&match sweep.search {
+                None => all_quoted(recipe.point_rows()),
+                Some(_) => packed(all_quoted(recipe.point_rows())),
+            }),
+            search: sweep.search.as_ref().map(SearchValues::new),
             own_commands: own_commands(recipe),
             tasks: recipe
                 .task_count()

@@ -519,6 +519,8 @@ settle() {
   fi
 }
 
+# choose COUNT: in REPLY, the place of the point that follows so many; false at the end.
+choose() { REPLY=$1 && (($1 < ${#points[@]})); }
 main() {
   local point row use_case load wave work folder needed time_left number=0 left=0 absent='' command
   # A hook may have used these names.
@@ -530,11 +532,11 @@ main() {
   [[ -z $absent ]] || end_with client_lacks "missing in the client's container: ${absent:2} (PATH there is $PATH)"
   start_next
   wait_until_ready
-  for point in "${points[@]}"; do
+  while choose "$number"; do
+    point=${points[REPLY]} folder=${folders[REPLY]} number=$((REPLY + 1))
     read -r -a row <<<"$point"
     use_case=${row[0]} load="concurrency ${row[3]}" wave=${row[3]}
     [[ $wave != rate* ]] || { wave=${wave#rate} && load="$wave requests/s" wave=$((${wave/.*/+1})); }
-    folder=${folders[number]} number=$((number + 1))
     [[ -z ${are_finished[number - 1]} ]] || { say "point $number of ${#points[@]} is finished already: $folder" && continue; }
     # One round more is the warm-up.
     work=$((${row[9]-0} > 0 ? -1000 * row[9] : ((${row[4]#*-} + wave - 1) / wave + 1) * ${row[2]%s*}))

@@ -38,6 +38,10 @@ print_manifest() {
     in_flight_percent "${in_flight_percent:-null}" \
     exit_code "$code" exit_cause "$(json "$cause")" exit_reason "$(json "$reason")" exit_replica "$blamed" \
     cause_lines "[$(json "${cause_lines[@]}")]" advice "[$(json "${advice[@]}")]"
+{%- if search.is_some() %}
+  printf ',\n  "search": %s' "$search_goal"
+  only_probes
+{%- endif %}
   printf ',\n  "points": ['
   for number in "${!points[@]}"; do
     read -r use_case isl osl concurrency requests prompts seed repeat _ <<<"${points[number]}"

@@ -84,6 +84,15 @@ own_command() {
   done
 }
 {%- endif %}
+{%- if let Some(search) = search %}
+# These are all that may be measured: a search takes what it needs of them, the last of each level with more requests where
+# the first cannot tell. Its limits in ms and their percentile; its levels; all that the recipe says of it; what decides.
+readonly search_limits={{ search.limits }}
+readonly search_percentile={{ search.percentile }}
+readonly search_levels={{ search.levels }}
+readonly search_goal={{ search.goal }}
+readonly search_program={{ search.program }}
+{%- endif %}
 {%- if let Some(jobs) = resume %}
 # Jobs whose finished points count as finished here, with commas between them; RESUME_JOB_ID wins.
 readonly default_resume_job_id={{ jobs }}

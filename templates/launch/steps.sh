@@ -105,6 +105,13 @@ client_step() {
     [[ $tokenizer_path == /* ]] &&
       compgen -G "$hub_cache/hub/models--${default_tokenizer/\//--}/snapshots/*/special_tokens_map.json" >/dev/null || offline=0
   fi
+{%- if search.is_some() %}
+  # By these a search decides, too.
+  local before
+  for before in "${!folders[@]}"; do
+    [[ -z ${are_finished[before]} ]] || mounts+=("$results/${folders[before]}:$results/${folders[before]}:ro")
+  done
+{%- endif %}
   export HF_HUB_OFFLINE=$offline TRANSFORMERS_OFFLINE=$offline
   keep_secrets "${of_hub[@]}"
   set_container client "$client_image" "${names[*]}" "${mounts[@]}" "${extra_mounts[@]}"
@@ -118,9 +125,16 @@ client_program() {
   declare -p results run job_id folders are_finished replica replicas parts port health_path served_model_name \
     ready_timeout server_started probe_interval tokenizer_path point_timeout tool_name client_command request_fields points \
     measure_until prefix_cache "${!lines_in_client@}" "${!aiperf_gate@}" "${!own_commands@}"
+{%- if search.is_some() %}
+  declare -p search_limits search_percentile search_levels search_program
+{%- endif %}
   declare -f say fill $(compgen -A function own_command)
   cat <<'CLIENT'
 {% include "launch/client.sh" %}
+{%- if search.is_some() %}
+
+{% include "launch/search_in_client.sh" %}
+{%- endif %}
 {%- if in_client.is_some() %}
 
 {% include "launch/lines_in_client.sh" %}

@@ -30,6 +30,11 @@ read -r in_flight_percent too_short < <(awk -F '[=/]' -v points="${#points[@]}" 
   END {
     if (seconds > 0) print int(busy < 1000 * seconds ? busy / seconds / 10 : 100), (short < points ? short : points)
   }' <<<"$states")
+{%- if search.is_some() %}
+only_probes
+# What it would have probed next has no name yet.
+[[ $code == 0 || -n $(for name in "${folders[@]}"; do printf %s "${own[$name]-}"; done) ]] || points+=('') folders+=(none)
+{%- endif %}
 finished=0 failed=0 not_run=0 seconds_needed=0 most=$((2 * point_timeout)) why=''
 for number in "${!points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"${points[number]}"

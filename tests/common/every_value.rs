@@ -7,8 +7,8 @@ use std::str::FromStr;
 use nim_slurm::container::{EnvName, Image, Mount, PyxisRelease, Registry, SquashFile};
 use nim_slurm::recipe::{
     AiperfVersion, ByteSize, FileName, FilePattern, GenaiPerfVersion, HuggingFaceModel,
-    Milliseconds, ModelPath, NgcModel, RecipeName, ResultName, ServedModelName, Tokenizer,
-    TokenizerRevision, UrlPath, UseCase, VariantName, Word,
+    Milliseconds, ModelPath, NgcModel, Precision, RecipeName, ResultName, ServedModelName,
+    Tokenizer, TokenizerRevision, UrlPath, UseCase, VariantName, Word,
 };
 use nim_slurm::results::Gate;
 use nim_slurm::slurm::{
@@ -115,6 +115,7 @@ pub(crate) fn every_value(visitor: &mut impl Visitor) {
         Passthrough,
         Percentile,
         Power,
+        Precision,
         Priority,
         Profile,
         Propagate,

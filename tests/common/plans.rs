@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use nim_slurm::container::Runtime;
 use nim_slurm::recipe::{
-    Architecture, ArrayBy, Arrival, ClientTool, ModelSource, ReplicaUse, UseCase, Variant,
+    Architecture, ArrayBy, Arrival, ClientTool, ModelSource, ReplicaUse, Search, UseCase, Variant,
 };
 use nim_slurm::slurm::OptionName;
 use nim_slurm::{HookPlace, Plan, Recipe, ScriptKind, Settings};
@@ -279,6 +279,17 @@ fn runtime_case(runtime: Runtime, mounts: &str) -> Case {
     Case::new(runtime.to_string(), recipe, settings(runtime, &more))
 }
 
+/// A recipe that searches, on three levels.
+pub(crate) fn searching(mut recipe: Recipe) -> Recipe {
+    let search = Search::new(1, 4)
+        .with_ttft("500".parse().unwrap())
+        .with_itl("12.5".parse().unwrap())
+        .with_within("100%".parse().unwrap());
+    recipe.sweep.concurrency.clear();
+    recipe.sweep.search = Some(search);
+    recipe
+}
+
 /// The plans of the golden files. The first is what a new user gets: no settings at all.
 pub(crate) fn golden() -> Vec<Case> {
     let plain = |what: &str, recipe| Case::new(what, recipe, Settings::new());
@@ -324,6 +335,7 @@ pub(crate) fn golden() -> Vec<Case> {
             "loads of AIPerf",
             with_loads(with_client(first(), client("AIPerf"))),
         ),
+        plain("search", searching(first())),
     ]
 }
 

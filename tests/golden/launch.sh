@@ -258,7 +258,7 @@ missing_files "$model_path" "${model_files[@]}"
 # What a command line does not hold is no model's: a longer name is missing anyway.
 mapfile -t -O "${#model_files[@]}" model_files < <(shards_of "$model_path" | grep -v '.\{256\}')
 ((${#model_files[@]} < 2000)) ||
-  { missing "the model in $model_path, whole: its index names 2,000 shards or more" && stop_if_missing; }
+  { missing "the complete model in $model_path: its index names 2,000 shards or more" && stop_if_missing; }
 readonly model_files
 # What may not be read is neither absent nor damaged.
 hidden=$(LC_ALL=C find -H "$stage_path"/{"$server_image","$client_image"} "$model_path" "${model_files[@]/#/"$model_path"/}" \
@@ -269,7 +269,7 @@ for image in "$server_image" "$client_image"; do
   [[ $hidden == *"$image"* ]] || sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
 done
 [[ $hidden == *"$model_path"* ]] || ((${#REPLIES[@]} == 0)) ||
-  missing "the model in $model_path, whole: ${#REPLIES[@]} files are missing, as ${REPLIES[0]}; run prepare_models.sh"
+  missing "the complete model in $model_path: ${#REPLIES[@]} files are missing, as ${REPLIES[0]}; run prepare_models.sh"
 readonly tokenizer_path=${tokenizer:-$model_path}
 [[ $tokenizer_path == /* || -n ${HF_TOKEN-} ]] || missing "HF_TOKEN, for the tokenizer $tokenizer: export HF_TOKEN=..."
 [[ $mpi == none || $(srun --mpi=list 2>&1) == *"$mpi"* ]] ||
@@ -543,7 +543,7 @@ for left in "${!own[@]}" {failed,interrupted}_"$job_id"; do
   word=refused
   [[ -z ${own[$left]-} ]] || word=other
   make_room "$results/$left" "$word" ||
-    missing "leave to replace $results/$left, which another user made: ask them to remove it"
+    missing "permission to replace $results/$left, which another user made: ask them to remove it"
 done
 stop_if_missing
 # Points are copied here. Nobody foresees the name, and one that is left is of a run of this job that was killed.
@@ -865,12 +865,12 @@ wait_until_ready() {
     ((refusals < 2)) ||
       end_with refused "the server does not take requests as $tool_name sends them, which beside model and messages say" \
         "$request_fields: $answer; to leave out what it does not take, write ignore_eos = false or min_tokens = false" \
-        "under [client] in the recipe, or take it out of its options, and make launch.sh anew"
+        "under [client] in the recipe, or take it out of its options, and render launch.sh again"
     waited=$(($(printf '%(%s)T' -1) - server_started))
     ((waited < ready_timeout)) || end_with not_ready "the server was not ready within $ready_timeout s; $answer"
     if ((waited >= reported + 30)); then
       reported=$waited
-      say "waiting for the server since $waited s: $answer"
+      say "the server has been loading for $waited s: $answer"
       report state=loading waited_seconds="$waited" answer="${answer//[[:cntrl:]]/ }"
     fi
     sleep "${pauses[refusals]}" &
@@ -964,7 +964,7 @@ cache_use() {
   REPLY=$(awk '
     sub(/_total([{].*[}])? /, " ") { rise[$1] += NR == FNR ? -$2 : $2; if (NR == FNR) before[$1] }
     END {
-      # vLLM has had two names for the same, and both at once. A server that began anew counts from 0.
+      # vLLM has had two names for the same, and both at once. A server that restarted counts from 0.
       split("vllm:prefix_cache_queries vllm:prefix_cache_hits vllm:gpu_prefix_cache_queries vllm:gpu_prefix_cache_hits" \
         " sglang:prompt_tokens sglang:cached_tokens", name, " ")
       for (i = 1; i in name && !(name[i] in before); i += 2);
@@ -1252,9 +1252,11 @@ settle() {
   fi
 }
 
+# choose COUNT: in REPLY, the place of the point that follows so many; false at the end.
+choose() { REPLY=$1 && (($1 < ${#points[@]})); }
 main() {
   local point row use_case load wave work folder needed time_left number=0 left=0 absent='' command
-  # Own lines may have used these names.
+  # A hook may have used these names.
   old=() measured=() failed=0 kinds=() broken=''
   trap on_signal TERM INT
   trap 'say "error: line $LINENO of the client failed" >&2' ERR
@@ -1263,11 +1265,11 @@ main() {
   [[ -z $absent ]] || end_with client_lacks "missing in the client's container: ${absent:2} (PATH there is $PATH)"
   start_next
   wait_until_ready
-  for point in "${points[@]}"; do
+  while choose "$number"; do
+    point=${points[REPLY]} folder=${folders[REPLY]} number=$((REPLY + 1))
     read -r -a row <<<"$point"
     use_case=${row[0]} load="concurrency ${row[3]}" wave=${row[3]}
-    [[ $wave != rate* ]] || { wave=${wave#rate} && load="$wave requests/s" wave=$((${wave%.*} + 1)); }
-    folder=${folders[number]} number=$((number + 1))
+    [[ $wave != rate* ]] || { wave=${wave#rate} && load="$wave requests/s" wave=$((${wave/.*/+1})); }
     [[ -z ${are_finished[number - 1]} ]] || { say "point $number of ${#points[@]} is finished already: $folder" && continue; }
     # One round more is the warm-up.
     work=$((${row[9]-0} > 0 ? -1000 * row[9] : ((${row[4]#*-} + wave - 1) / wave + 1) * ${row[2]%s*}))
@@ -1505,7 +1507,7 @@ explain() {
     finished) code=0 reason="all points are finished" to_do='' ;;
     client_lacks)
       code=2 reason="something is missing in the container of $client_image"
-      to_do="use an image that has it (client in the recipe), or mount it (mounts in the settings); then make the scripts anew and submit setup.sh" ;;
+      to_do="use an image that has it (client in the recipe), or mount it (mounts in the settings); then render the scripts again and submit setup.sh" ;;
     refused) code=2 reason="the server does not take the client's requests" ;;
     server_ended)
       code=3 reason=ended to_do="find out why the server ended; its whole log is $server_log"
@@ -1516,17 +1518,17 @@ explain() {
       to_do="the server ran on without an answer, and this job ended it. Look for errors of the GPUs on $SLURMD_NODENAME (dmesg, nvidia-smi -q) and read $server_log; if it happens again, exclude that node" ;;
     not_ready)
       code=4 reason="the server was not ready within $ready_timeout s$which"
-      to_do="if the server only needs longer, raise ready_timeout in the recipe (it is $ready_timeout) and make launch.sh anew; else its whole log says more: $server_log" ;;
+      to_do="if the server only needs longer, raise ready_timeout in the recipe (it is $ready_timeout) and render launch.sh again; else its whole log says more: $server_log" ;;
     points_failed)
       code=5 reason="${failed:-some} of ${#points[@]} points failed"
       to_do="see why the points failed; all that they left is in $results/failed_$job_id, and the steps' logs are $all_logs" ;;
     signal | client_stopped) code=6 reason="stopped by ${stopped_by:+signal }${stopped_by:-a signal to the client}" to_do='' ;;
     no_time_left) code=6 reason="the time that is left is too short for the points that are left" to_do='' ;;
-    no_space) reason="no space is left in $results" to_do="make room in $results (df -h, df -i and the quota tell)" ;;
+    no_space) reason="no space is left in $results" to_do="make room in $results: look at df -h, df -i and the quota" ;;
     client_silent)
       reason="the client made no progress for longer than a point may take$which"
-      to_do="read $client_log; if nothing is wrong there, raise point_timeout in the recipe and make launch.sh anew" ;;
-    points_missing) reason="the client step ended well, but points are missing: see $all_logs" ;;
+      to_do="read $client_log; if nothing is wrong there, raise point_timeout in the recipe and render launch.sh again" ;;
+    points_missing) reason="the client step succeeded, but points are missing: see $all_logs" ;;
     *) reason="the client step $(how_it_ended "$client_status")" ;;
   esac
 }
@@ -1567,14 +1569,14 @@ finished=0 failed=0 not_run=0 seconds_needed=0 most=$((2 * point_timeout)) why='
 for number in "${!points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"${points[number]}"
   look_up "${folders[number]}"
-  detail=${REPLIES[2]}
+  detail=${REPLIES[2]} load="concurrency $concurrency" load=${load/concurrency rate/request rate }
   case ${REPLIES[0]} in
     finished) finished=$((finished + 1)) && continue ;;
     'not run') not_run=$((not_run + 1)) why=$detail && continue ;;
     failed) failed=$((failed + 1)) ;;
     'left out') seconds_needed=$((seconds_needed + (REPLIES[1] < most ? REPLIES[1] : most))) ;;
   esac
-  say "${REPLIES[0]}: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
+  say "${REPLIES[0]}: $use_case $isl/$osl, $load${detail:+: $detail}"
 done
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
 if [[ $code == [05] && $failed != 0 ]]; then

@@ -50,9 +50,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PRICE", value_parser = price, allow_negative_numbers = true)]
     price: Option<f64>,
 
-    /// Statistic that is shown of latencies, and that the limits are on
-    #[arg(long, value_name = "STATISTIC", default_value = "avg")]
-    at: At,
+    /// Statistic that is shown of latencies, and that the limits are on; avg by default. Without it and
+    /// without a limit, a search's own limits and percentile are used
+    #[arg(long, value_name = "STATISTIC")]
+    at: Option<At>,
 
     /// Earlier results to compare with: another folder, or a job in the same one. Without --job,
     /// all other points are compared with that job's
@@ -165,14 +166,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         }
         return Err(Failure::Other(no_points(run.path(), &arguments.job).into()));
     }
-    let mut limits = Limits::new(arguments.at.into());
+    let mut limits = Limits::new(arguments.at.map_or(Statistic::Avg, Statistic::from));
     if let Some(limit) = arguments.ttft {
         limits = limits.time_to_first_token(limit);
     }
     if let Some(limit) = arguments.itl {
         limits = limits.inter_token_latency(limit);
     }
-    let mut report = Report::new(&run).with_limits(limits);
+    let mut report = Report::new(&run);
+    if arguments.at.is_some() || !limits.is_empty() {
+        report = report.with_limits(limits);
+    }
     if let Some(before) = &before {
         report = report.against(before);
     }

@@ -1,0 +1,189 @@
+//! What a search found, in words and as a chart.
+
+use super::chart::{Data, Mark, Series, Style};
+use super::{figure, milliseconds};
+use crate::plain::plain;
+use crate::results::{
+    Capacity, Limits, Metric, Probe, ProbeVerdict, SearchGoal, Statistic, capacity_limits,
+};
+
+/// The limits of a search, where reports know a statistic of that percentile.
+pub(super) fn limits(goal: &SearchGoal) -> Option<Limits> {
+    let mut statistics = Statistic::ALL.iter();
+    let statistic = statistics.find(|statistic| statistic.percentile() == Some(goal.at()))?;
+    let mut limits = Limits::new(*statistic);
+    if let Some(limit) = goal.ttft() {
+        limits = limits.time_to_first_token(limit);
+    }
+    if let Some(limit) = goal.itl() {
+        limits = limits.inter_token_latency(limit);
+    }
+    Some(limits)
+}
+
+/// The answer of a use case, as one sentence.
+pub(super) fn answer(name: &str, capacity: &Capacity<'_>) -> String {
+    let mut text = match capacity.held() {
+        Some(probe) => {
+            let mut text = format!("{name}: {} requests in flight", probe.level());
+            if let Some(throughput) = probe.point().and_then(|point| point.throughput()) {
+                text.push_str(&format!(", {} tokens/s", with_commas(throughput)));
+            }
+            text
+        }
+        None => format!("{name}: not one level is known to hold"),
+    };
+    match capacity.exceeded() {
+        Some(probe) => text.push_str(&format!(
+            "; at {} {}",
+            probe.level(),
+            words(capacity, probe)
+        )),
+        None if capacity.next().is_none() => text.push_str("; no more were asked for"),
+        None => {}
+    }
+    if let Some(next) = capacity.next() {
+        text.push_str(&format!(
+            "; the search has not ended, and probes {next} next"
+        ));
+    }
+    text
+}
+
+/// What else is to be said of it.
+pub(super) fn notes(capacity: &Capacity<'_>) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some((metric, low, high)) = capacity.not_monotone() {
+        let at = capacity.goal().at();
+        notes.push(format!(
+            "not monotone: the {at} of {} is higher at {low} than at {high}; more than the answer may hold as well",
+            short(metric)
+        ));
+    }
+    let seconds: u32 = capacity.probes().iter().filter_map(Probe::seconds).sum();
+    let limits: Vec<_> = capacity_limits(capacity.goal())
+        .into_iter()
+        .map(|(metric, limit)| format!("{} {}", short(metric), milliseconds(limit)))
+        .collect();
+    notes.push(format!(
+        "search: {} at {}, {} probes in {seconds} s",
+        limits.join(" and "),
+        capacity.goal().at(),
+        capacity.probes().len()
+    ));
+    notes
+}
+
+/// Why a level does not hold.
+fn words(capacity: &Capacity<'_>, probe: &Probe<'_>) -> String {
+    let at = capacity.goal().at();
+    let limit = |metric: Metric| {
+        let limits = capacity_limits(capacity.goal());
+        let limit = limits.into_iter().find(|(limited, _)| *limited == metric);
+        limit.map_or_else(String::new, |(_, limit)| milliseconds(limit))
+    };
+    match probe.verdict() {
+        ProbeVerdict::Held => "the limits hold".to_owned(),
+        ProbeVerdict::Above(metric) => {
+            format!("the {at} of {} is above {}", short(*metric), limit(*metric))
+        }
+        ProbeVerdict::CannotTell(metric) => format!(
+            "the {at} of {} is too near to {} to tell",
+            short(*metric),
+            limit(*metric)
+        ),
+        ProbeVerdict::Failed(why) => format!("the point failed: {}", plain(why)),
+    }
+}
+
+/// A probe in a line of its own.
+pub(super) fn probe_line(capacity: &Capacity<'_>, probe: &Probe<'_>) -> String {
+    let mut text = format!("{} in flight", probe.level());
+    if let Some(requests) = probe.requests() {
+        text.push_str(&format!(", {requests} requests"));
+    }
+    if let Some(seconds) = probe.seconds() {
+        text.push_str(&format!(", {seconds} s"));
+    }
+    for (metric, _) in capacity_limits(capacity.goal()) {
+        if let Some(value) = capacity.value(probe, metric) {
+            text.push_str(&format!(", {} {} ms", short(metric), figure(value)));
+        }
+    }
+    format!("{text}: {}", words(capacity, probe))
+}
+
+/// The probes, one after the other.
+pub(super) fn chart(name: &str, capacity: &Capacity<'_>, colour: usize) -> Data {
+    let place = |number: usize, probe: &Probe<'_>| {
+        let number = u32::try_from(number + 1).unwrap_or(u32::MAX);
+        (f64::from(number), f64::from(probe.level()))
+    };
+    let probes = || capacity.probes().iter().enumerate();
+    // A circle holds, a triangle does not, and a diamond cannot tell.
+    let shape_of = |verdict: &ProbeVerdict| match verdict {
+        ProbeVerdict::Held => 0,
+        ProbeVerdict::CannotTell(_) => 2,
+        ProbeVerdict::Above(_) | ProbeVerdict::Failed(_) => 3,
+    };
+    let series = [0, 2, 3].map(|shape| Series {
+        style: Style { colour, shape },
+        marks: probes()
+            .filter(|(_, probe)| shape_of(probe.verdict()) == shape)
+            .map(|(number, probe)| {
+                let (x, y) = place(number, probe);
+                Mark {
+                    x,
+                    y,
+                    interval: None,
+                    text: probe_line(capacity, probe),
+                }
+            })
+            .collect(),
+        line: probes()
+            .filter(|_| shape == 0)
+            .map(|(number, probe)| place(number, probe))
+            .collect(),
+    });
+    let held = capacity.held().map(Probe::level);
+    Data {
+        title: "The search: circles hold, triangles do not, diamonds cannot tell",
+        x_label: "probe".to_owned(),
+        y_label: format!("{name}: requests in flight"),
+        x_is_whole: true,
+        series: series.into(),
+        limit: held.map(|level| (f64::from(level), format!("{level} in flight hold"))),
+    }
+}
+
+/// One of the metrics that a search limits.
+const fn short(metric: Metric) -> &'static str {
+    match metric {
+        Metric::TimeToFirstToken => "TTFT",
+        _ => "ITL",
+    }
+}
+
+/// A whole number as people write it: 3,912.
+fn with_commas(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 && digit.is_ascii_digit() {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_commas;
+
+    #[test]
+    fn numbers_have_commas() {
+        let texts = [0.4, 999.6, 3912.0, 1_234_567.0].map(with_commas);
+        assert_eq!(texts, ["0", "1,000", "3,912", "1,234,567"]);
+    }
+}

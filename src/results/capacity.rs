@@ -1,0 +1,370 @@
+//! How much load within limits: what a search found.
+
+use std::cmp::Reverse;
+
+use super::metric::Metric;
+use super::point::{Point, PointName};
+use super::requests::Requests;
+use super::{Group, Manifest, Run};
+use crate::ladder::{Climb, SearchGoal};
+use crate::percentile::{Judgement, Percentile, count};
+
+/// What a search found of a use case: a bracket of two levels.
+///
+/// It is computed from the points, and from what the manifest says of those that failed. The client decided
+/// by the same rules which level to probe next; its answer is not needed.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let results = camino::Utf8Path::from_path(folder.path()).unwrap();
+/// # let name = "llama_4_1_chat_128_128_4711";
+/// # std::fs::create_dir(results.join(name))?;
+/// # for file in ["profile_export.jsonl", "profile_export_aiperf.json"] {
+/// #     std::fs::copy(format!("tests/data/requests/aiperf-1/{file}"), results.join(name).join(file))?;
+/// # }
+/// # let goal = r#"{"itl": 3, "at": "p50", "from": 1, "to": 64, "within": "5%"}"#;
+/// # let failed = "llama_4_2_chat_128_128_4711";
+/// # let text = format!(r#"{{"search": {goal}, "points": [
+/// #     {{"folder": "{name}", "status": "finished", "seconds": 31, "detail": ""}},
+/// #     {{"folder": "{failed}", "status": "failed", "seconds": 9, "detail": "no"}}]}}"#);
+/// # std::fs::write(results.join("run_4711.json"), text)?;
+/// use nim_slurm::results::{Metric, ProbeVerdict, Run};
+///
+/// let run = Run::read(results)?; // a search from 1 to 64; with 2 in flight, the point failed
+/// let capacity = run.groups()[0].capacity(&run).unwrap();
+/// assert_eq!((capacity.held().unwrap().level(), capacity.exceeded().unwrap().level()), (1, 2));
+/// assert_eq!(*capacity.exceeded().unwrap().verdict(), ProbeVerdict::Failed("no".to_owned()));
+/// assert_eq!((capacity.next(), capacity.not_monotone()), (None, None)); // it has ended
+/// let first = &capacity.probes()[0];
+/// let p50 = capacity.value(first, Metric::InterTokenLatency).unwrap();
+/// assert!((1.7..1.9).contains(&p50)); // ms
+/// assert_eq!((first.seconds(), first.requests(), first.point().is_some()), (Some(31), Some(20), true));
+/// assert_eq!((capacity.goal().at().get(), capacity.exceeded_by()), (50, None));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Capacity<'a> {
+    goal: &'a SearchGoal,
+    climb: Climb,
+    probes: Vec<Probe<'a>>,
+    not_monotone: Option<(Metric, u32, u32)>,
+}
+
+/// A level that was measured.
+///
+/// ```
+/// use nim_slurm::results::{Capacity, Metric, ProbeVerdict};
+///
+/// fn print(capacity: &Capacity<'_>) {
+///     for probe in capacity.probes() {
+///         let verdict = match probe.verdict() {
+///             ProbeVerdict::Held => "held".to_owned(),
+///             ProbeVerdict::Above(metric) => format!("{metric} above its limit"),
+///             other => format!("{other:?}"),
+///         };
+///         println!("{}: {verdict}, {:?} s", probe.level(), probe.seconds());
+///         println!("measurement {}, {:?} requests", probe.attempt(), probe.requests());
+///         if let Some(point) = probe.point() {
+///             println!("{:?} ms, in {}", capacity.value(probe, Metric::InterTokenLatency), point.path());
+///         }
+///     }
+/// }
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Probe<'a> {
+    level: u32,
+    attempt: u32,
+    point: Option<&'a Point>,
+    verdict: ProbeVerdict,
+    seconds: Option<u32>,
+}
+
+/// What a probe says of its level.
+///
+/// ```
+/// use nim_slurm::results::{Metric, ProbeVerdict};
+///
+/// assert!(ProbeVerdict::Held.holds());
+/// assert!(!ProbeVerdict::CannotTell(Metric::TimeToFirstToken).holds());
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum ProbeVerdict {
+    /// All limits hold, with a confidence of 0.99.
+    Held,
+    /// This metric is above its limit, with a confidence of 0.99: the first that is.
+    Above(Metric),
+    /// The requests cannot tell of this metric. After a second measurement with more requests, the level
+    /// counts as one that does not hold.
+    CannotTell(Metric),
+    /// It has no valid result, and why.
+    Failed(String),
+}
+
+impl ProbeVerdict {
+    /// Whether the level holds.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        *self == Self::Held
+    }
+}
+
+impl<'a> Probe<'a> {
+    /// Requests in flight.
+    #[must_use]
+    pub const fn level(&self) -> u32 {
+        self.level
+    }
+
+    /// 1, or 2 for the measurement with more requests.
+    #[must_use]
+    pub const fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// The point, unless it failed.
+    #[must_use]
+    pub const fn point(&self) -> Option<&'a Point> {
+        self.point
+    }
+
+    /// What it says.
+    #[must_use]
+    pub const fn verdict(&self) -> &ProbeVerdict {
+        &self.verdict
+    }
+
+    /// How long it took, where a manifest tells.
+    #[must_use]
+    pub const fn seconds(&self) -> Option<u32> {
+        self.seconds
+    }
+
+    /// How many requests it had, where its file of them is there.
+    #[must_use]
+    pub fn requests(&self) -> Option<usize> {
+        Some(self.point?.requests()?.as_slice().len())
+    }
+
+    /// When its first request was sent, in ns since 1970.
+    fn start(&self) -> Option<u64> {
+        let requests = self.point?.requests()?;
+        requests.as_slice().first().map(|request| request.start())
+    }
+
+    /// Whether it says of its level what it will ever say.
+    fn decides(&self) -> bool {
+        self.attempt > 1 || !matches!(self.verdict, ProbeVerdict::CannotTell(_))
+    }
+}
+
+impl<'a> Capacity<'a> {
+    /// What was searched for.
+    #[must_use]
+    pub const fn goal(&self) -> &'a SearchGoal {
+        self.goal
+    }
+
+    /// The probes, in the order in which they were measured; those that failed come last.
+    #[must_use]
+    pub fn probes(&self) -> &[Probe<'a>] {
+        &self.probes
+    }
+
+    /// The highest level that was seen to hold: its last probe.
+    #[must_use]
+    pub fn held(&self) -> Option<&Probe<'a>> {
+        self.of(self.climb.held()?)
+    }
+
+    /// The lowest level that was seen not to hold.
+    #[must_use]
+    pub fn exceeded(&self) -> Option<&Probe<'a>> {
+        self.of(self.climb.exceeded()?)
+    }
+
+    /// The metric whose limit broke first; none where no level broke one, or the point failed.
+    #[must_use]
+    pub fn exceeded_by(&self) -> Option<Metric> {
+        match self.exceeded()?.verdict {
+            ProbeVerdict::Above(metric) | ProbeVerdict::CannotTell(metric) => Some(metric),
+            _ => None,
+        }
+    }
+
+    /// The level that would be probed next; none once the search has ended.
+    #[must_use]
+    pub const fn next(&self) -> Option<u32> {
+        self.climb.next()
+    }
+
+    /// A metric that a higher level has lower than a lower level, both with a confidence of 0.99, and these two
+    /// levels: there may be other levels above the answer that hold, too.
+    #[must_use]
+    pub const fn not_monotone(&self) -> Option<(Metric, u32, u32)> {
+        self.not_monotone
+    }
+
+    /// The value of the limited percentile at a probe, in ms.
+    #[must_use]
+    pub fn value(&self, probe: &Probe<'_>, metric: Metric) -> Option<f64> {
+        percentile_of(self.goal.at(), probe.point?.requests()?, metric)
+    }
+
+    fn of(&self, level: u32) -> Option<&Probe<'a>> {
+        self.probes
+            .iter()
+            .filter(|probe| probe.level == level)
+            .max_by_key(|probe| probe.attempt)
+    }
+}
+
+/// The limits of a search.
+pub(crate) fn limits(goal: &SearchGoal) -> Vec<(Metric, f64)> {
+    [
+        (Metric::TimeToFirstToken, goal.ttft()),
+        (Metric::InterTokenLatency, goal.itl()),
+    ]
+    .into_iter()
+    .filter_map(|(metric, limit)| Some((metric, limit?)))
+    .collect()
+}
+
+/// The smallest value that so many of a hundred do not exceed.
+fn percentile_of(percentile: Percentile, requests: &Requests, metric: Metric) -> Option<f64> {
+    let mut values: Vec<_> = requests.values(metric).collect();
+    values.sort_unstable_by(f64::total_cmp);
+    let place = (values.len() * usize::from(percentile.get())).div_ceil(100);
+    values.get(place.checked_sub(1)?).copied()
+}
+
+fn judge(goal: &SearchGoal, requests: Option<&Requests>) -> ProbeVerdict {
+    let limits = limits(goal);
+    let mut unknown = None;
+    for (metric, limit) in &limits {
+        let judgement = requests.map_or(Judgement::CannotTell, |requests| {
+            let (over, of) = count(*limit, requests.values(*metric));
+            let failed = requests.failed() as u64;
+            let limits = u32::try_from(limits.len()).unwrap_or(u32::MAX);
+            let at = goal.at();
+            at.judge_one_of(limits, over + failed, of + failed)
+        });
+        match judgement {
+            Judgement::Within => {}
+            Judgement::Above => return ProbeVerdict::Above(*metric),
+            Judgement::CannotTell => unknown = unknown.or(Some(*metric)),
+        }
+    }
+    unknown.map_or(ProbeVerdict::Held, ProbeVerdict::CannotTell)
+}
+
+/// A pair of levels of which the lower one is slower, for sure.
+fn not_monotone<'a>(goal: &SearchGoal, probes: &[Probe<'a>]) -> Option<(Metric, u32, u32)> {
+    let requests = |probe: &Probe<'a>| probe.point.and_then(Point::requests);
+    for (metric, _) in limits(goal) {
+        for low in probes {
+            for high in probes.iter().filter(|high| high.level > low.level) {
+                let (Some(at_low), Some(at_high)) = (requests(low), requests(high)) else {
+                    continue;
+                };
+                let of = |requests| percentile_of(goal.at(), requests, metric);
+                let (Some(slow), Some(fast)) = (of(at_low), of(at_high)) else {
+                    continue;
+                };
+                // Halfway between both: one is above it, and the other within.
+                let between = f64::midpoint(slow, fast);
+                let judge = |requests: &Requests| {
+                    let (over, of) = count(between, requests.values(metric));
+                    goal.at().judge(over, of)
+                };
+                if slow > fast
+                    && judge(at_low) == Judgement::Above
+                    && judge(at_high) == Judgement::Within
+                {
+                    return Some((metric, low.level, high.level));
+                }
+            }
+        }
+    }
+    None
+}
+
+impl<'a> Group<'a> {
+    /// What the last search of this use case found, where a manifest tells of one.
+    ///
+    /// ```
+    /// let run = nim_slurm::results::Run::read("tests/data/requests/aiperf-1")?; // no search
+    /// assert!(run.groups().iter().all(|group| group.capacity(&run).is_none()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn capacity(&self, run: &'a Run) -> Option<Capacity<'a>> {
+        let manifest = run.manifests().iter().rev().find(|manifest| {
+            manifest.search.is_some() && self.points().iter().any(|point| is_of(manifest, point))
+        })?;
+        let goal = manifest.search.as_ref()?;
+        let of_search = || {
+            let points = self.points().iter().copied();
+            points.filter(|point| is_of(manifest, point) && point.replica().is_none())
+        };
+        // A resumed job's points have the time that the earlier one's manifest says.
+        let rows = || run.manifests().iter().flat_map(|manifest| &manifest.points);
+        let mut probes: Vec<_> = of_search()
+            .filter_map(|point| {
+                let name = point.path().file_name();
+                let row = rows().filter(|row| Some(row.folder.as_str()) == name);
+                Some(Probe {
+                    level: point.concurrency()?,
+                    attempt: point.repeat(),
+                    point: Some(point),
+                    verdict: judge(goal, point.requests()),
+                    seconds: row.filter_map(|row| row.seconds).next(),
+                })
+            })
+            .collect();
+        let first = of_search().next()?;
+        for row in manifest.points.iter().filter(|row| row.status == "failed") {
+            let name = PointName::parse(&row.folder).filter(|name| {
+                Some(name.use_case()) == first.use_case()
+                    && Some(name.input()) == first.input()
+                    && Some(name.output()) == first.output()
+            });
+            let name = name.and_then(|name| Some((name.load().concurrency()?, name.repeat())));
+            let Some((level, attempt)) = name else {
+                continue;
+            };
+            let is_known = |probe: &Probe<'_>| (probe.level, probe.attempt) == (level, attempt);
+            if !probes.iter().any(is_known) {
+                probes.push(Probe {
+                    level,
+                    attempt,
+                    point: None,
+                    verdict: ProbeVerdict::Failed(row.detail.clone()),
+                    seconds: row.seconds,
+                });
+            }
+        }
+        let climb = goal.ladder().climb(|level| {
+            let of_level = probes.iter().filter(|probe| probe.level == level);
+            let decides = of_level.filter(|probe| probe.decides());
+            let last = decides.max_by_key(|probe| Reverse(probe.attempt))?;
+            Some(last.verdict.holds())
+        });
+        probes.sort_by_key(|probe| (probe.start().is_none(), probe.start()));
+        let not_monotone = not_monotone(goal, &probes);
+        Some(Capacity {
+            goal,
+            climb,
+            probes,
+            not_monotone,
+        })
+    }
+}
+
+/// Whether a run has this point, as one that it measured or that counts as finished there.
+fn is_of(manifest: &Manifest, point: &Point) -> bool {
+    let name = point.path().file_name();
+    let mut rows = manifest.points.iter();
+    let is_own = point.run().is_some() && point.run() == manifest.job_id.as_ref();
+    is_own || rows.any(|row| Some(row.folder.as_str()) == name)
+}

@@ -1,0 +1,196 @@
+# What a search knows, and what it probes next. The library has the same in Rust (src/ladder.rs, src/percentile.rs,
+# src/results/requests), and its tests compare the two case by case.
+#   count FOLDER METRIC=LIMIT...   of a point's requests, how many are over each limit, of how many: ttft:3/90 itl:0/90
+#   next PERCENTILE LEVEL...       by such lines on standard input, behind level and attempt, or "failed" in their place:
+#                                  "probe LEVEL ATTEMPT", or at the end "end HELD EXCEEDED WHY", "-" for none
+import json, math, os, sys
+
+UNITS = {"ns": 1e-6, "us": 1e-3, "\u00b5s": 1e-3, "ms": 1.0, "s": 1e3, "sec": 1e3}
+
+def of_aiperf(file):
+    for line in file:
+        if not line.strip():
+            continue
+        record = json.loads(line)
+        metadata, metrics = record["metadata"], record.get("metrics") or {}
+        if metadata.get("benchmark_phase") == "warmup":
+            continue
+
+        def time(name):
+            it = metrics.get(name)
+            return None if it is None else math.floor(it["value"] * UNITS[it["unit"]] * 1e6 + 0.5)
+
+        first, latency, tokens = time("time_to_first_token"), time("request_latency"), metrics.get("output_sequence_length")
+        if record.get("error") is not None or metadata.get("was_cancelled") or latency is None:
+            yield None
+        else:
+            yield first, latency, None if tokens is None else math.floor(tokens["value"] + 0.5)
+
+def exchanges(file):
+    """The requests of GenAI-Perf's file, one after the other: all of it may not fit into memory."""
+    decoder, text, at, size = json.JSONDecoder(), "", 0, 1 << 20
+    for key in '"experiments"', '"requests"', "[":
+        while text.find(key, at) < 0:
+            more = file.read(size)
+            if not more:
+                raise ValueError("no requests")
+            text += more
+        at = text.find(key, at) + len(key)
+    while True:
+        while at < len(text) and text[at] in " \t\r\n,":
+            at += 1
+        if at < len(text) and text[at] == "]":
+            return
+        try:
+            exchange, at = decoder.raw_decode(text, at)
+        except ValueError:
+            more = file.read(size)
+            if not more:
+                raise
+            text, at, size = text[at:] + more, 0, size * 2
+            continue
+        size = 1 << 20
+        yield exchange
+
+def events(text):
+    """Each event of a response, and what it counts as when it is no JSON."""
+    if text.startswith("{"):
+        return [(text, 0)]
+    lines = [line[6:] for line in text.splitlines() if line.startswith("data: ")]
+    return [(line, int(line.strip() != "[DONE]")) for line in lines]
+
+def texts_of(text):
+    count = 0
+    for event, otherwise in events(text):
+        try:
+            choices = json.loads(event).get("choices", [])
+            contents = [(choice.get(key) or {}).get("content") for choice in choices for key in ("delta", "message")]
+            count += int(any(contents + [choice.get("text") for choice in choices]))
+        except (ValueError, AttributeError, TypeError):
+            count += otherwise
+    return count
+
+def tokens_of(text):
+    said = None
+    if '"completion_tokens"' in text:
+        for event, _ in events(text):
+            try:
+                said = (json.loads(event).get("usage") or {}).get("completion_tokens", said)
+            except (ValueError, AttributeError, TypeError):
+                pass
+    return said
+
+def of_genai_perf(file):
+    for exchange in exchanges(file):
+        times = exchange.get("response_timestamps", [])
+        texts = [output.get("response", "") for output in exchange.get("response_outputs", [])]
+        if len(times) != len(texts):
+            raise ValueError("not each response has a time")
+        first = next((place for place, text in enumerate(texts) if texts_of(text)), None)
+        if first is None:
+            yield None
+            continue
+        last = next(place for place in reversed(range(len(texts))) if texts_of(texts[place]))
+        is_streamed = any(not text.startswith("{") for text in texts)
+        tokens = next((said for said in map(tokens_of, reversed(texts)) if said is not None), None)
+        if tokens is None and is_streamed:
+            tokens = sum(map(texts_of, texts))
+        start = exchange["timestamp"]
+        yield times[first] - start if is_streamed else None, times[last] - start, tokens
+
+def count(folder, limits):
+    path = os.path.join(folder, "profile_export.jsonl")
+    read = of_aiperf
+    if not os.path.exists(path):
+        path, read = path[:-1], of_genai_perf
+    over, of = [0] * len(limits), [0] * len(limits)
+    with open(path, encoding="utf-8", errors="replace") as file:
+        for request in read(file):
+            for place, (metric, limit) in enumerate(limits):
+                if request is None:
+                    value = math.inf
+                else:
+                    first, end, tokens = request
+                    if first is None:
+                        continue
+                    value = first / 1e6
+                    if metric == "itl":
+                        if tokens is None or tokens < 2:
+                            continue
+                        value = (end - first) / 1e6 / (tokens - 1)
+                of[place] += 1
+                over[place] += value > limit
+    return " ".join(f"{metric}:{o}/{n}" for (metric, _), o, n in zip(limits, over, of))
+
+def at_most(over, requests, share):
+    """The probability that at most so many are over a limit, when each is with this probability."""
+    if over >= requests:
+        return 1.0
+    odds, logarithm, term, total = share / (1.0 - share), requests * math.log1p(-share), 1.0, 1.0
+    for k in range(over):
+        term *= (requests - k) / (k + 1) * odds
+        total += term
+        if total > 1e200:
+            term, total, logarithm = term / 1e200, total / 1e200, logarithm + math.log(1e200)
+    return min(math.exp(min(logarithm + math.log(total), 0.0)), 1.0)
+
+def judge(percentile, limits, over, requests):
+    """True within, False above, None when so many requests cannot tell: as Percentile::judge has it."""
+    def is_rare(probability):
+        return probability <= 0.01 * (1.0 + 1e-9)
+
+    if requests == 0:
+        return None
+    share = (100 - percentile) / 100
+    if is_rare(at_most(over, requests, share)):
+        return True
+    return False if is_rare(at_most(requests - over, requests, 1.0 - share) * limits) else None
+
+def verdict(percentile, words):
+    """Whether a point holds, and by what it does not."""
+    if words == ["failed"]:
+        return False, "failed"
+    judged = []
+    for word in words:
+        metric, numbers = word.split(":")
+        over, requests = map(int, numbers.split("/"))
+        judged.append((judge(percentile, len(words), over, requests), metric))
+    above = [metric for within, metric in judged if within is False]
+    if above:
+        return False, above[0]
+    return (True, "") if judged and all(within for within, _ in judged) else (None, "doubt")
+
+def probe(levels, low, high, left):
+    if high < len(levels):
+        return (low + high - 1) // 2
+    most, double = 1 << (left - 1), low
+    while low and double < len(levels) and levels[double] < 2 * levels[low - 1]:
+        double += 1
+    return min(max(double, high - most), low + most - 1, high - 1)
+
+def search(percentile, levels, known):
+    low, high, left, why = 0, len(levels), len(levels).bit_length() + 2, "-"
+    while low < high:
+        place = probe(levels, low, high, left)
+        level, holds, by = levels[place], None, ""
+        # "Cannot tell" is answered by more requests, once.
+        for attempt in 1, 2:
+            if (level, attempt) not in known:
+                return f"probe {level} {attempt}"
+            holds, by = verdict(percentile, known[level, attempt])
+            if holds is not None:
+                break
+        if holds:
+            low = place + 1
+        else:
+            high, why = place, by
+        left -= 1
+    return f"end {levels[low - 1] if low else '-'} {levels[high] if high < len(levels) else '-'} {why}"
+
+if __name__ == "__main__":
+    if sys.argv[1] == "count":
+        print(count(sys.argv[2], [(metric, float(limit)) for metric, limit in (word.split("=") for word in sys.argv[3:])]))
+    else:
+        rows = [line.split() for line in sys.stdin]
+        known = {(int(row[0]), int(row[1])): row[2:] for row in rows if row}
+        print(search(int(sys.argv[2]), [int(level) for level in sys.argv[3:]], known))

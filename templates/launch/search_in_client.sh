@@ -1,0 +1,116 @@
+# ---- The search ---------------------------------------------------------------------------
+# What is measured next follows from what was measured: $search_program says it. The use cases take turns, a probe each,
+# so that when the time is up no search is without any answer.
+
+command -v python3 >/dev/null ||
+  end_with client_lacks "missing in the client's container: python3, with which a search decides (PATH there is $PATH)"
+# All that may be probed; by use case, level and attempt, and by folder, its place there. $points has those that are taken.
+readonly all_points=("${points[@]}") all_folders=("${folders[@]}") before=("${are_finished[@]}")
+points=() folders=() are_finished=()
+use_cases=()
+declare -A place_of=()
+for number in "${!all_points[@]}"; do
+  read -r name isl osl level _ _ _ attempt <<<"${all_points[number]}"
+  place_of["$name $isl $osl $level $attempt"]=$number place_of[${all_folders[number]}]=$number
+  [[ ${#use_cases[@]} != 0 && ${use_cases[-1]} == "$name $isl $osl" ]] || use_cases+=("$name $isl $osl")
+done
+# By use case: what is known of its levels, and for how long each was measured; the place of its next probe, or "none";
+# whether that is taken, and not judged yet. Then the use case whose turn it is, and the place of the present probe.
+declare -A known=() measured_at=() next_of=() is_taken=()
+turn=0 present=0
+
+# judge PLACE FOLDER: notes how many requests of a probe are over the limits; none without a folder, for one that failed.
+judge() {
+  local name isl osl level attempt words=failed requests
+  read -r name isl osl level requests _ _ attempt <<<"${all_points[$1]}"
+  name="$name $isl $osl"
+  # What cannot be read cannot tell.
+  [[ -z $2 ]] || words=$(python3 -I -c "$search_program" count "$2" "${search_limits[@]}") ||
+    words="${search_limits[*]/%=*/:0/0}"
+  say "$name, concurrency $level: $words over the limits"
+  known[$name]+="$level $attempt $words"$'\n' next_of[$name]='' is_taken[$name]=''
+  [[ -z $2 || $busy == 0 ]] || measured_at[$name]+=" $level,$requests,$busy"
+}
+# Of all places where clients that measure together meet, the end of a point is one for a single client, too.
+meet() {
+  REPLIES=("$2")
+  [[ $1 == *.end ]] || return 0
+  local folder=${1%.end} judged=''
+  [[ $2 != *'|' ]] || judged=$run/$folder
+  judge "${place_of[$folder]}" "$judged"
+  # judge may not leave it otherwise.
+  REPLIES=("$2")
+}
+# look_ahead USE_CASE: in REPLY, the place of its next probe, or "none". What an earlier job measured is judged by its files.
+look_ahead() {
+  local word level attempt why place
+  while [[ -z ${next_of[$1]-} ]]; do
+    read -r word level attempt why < <(python3 -I -c "$search_program" next "$search_percentile" "${search_levels[@]}" <<<"${known[$1]-}") ||
+      end_with client_failed "the search of $1 cannot go on"
+    if [[ $word != probe ]]; then
+      next_of[$1]=none
+      [[ $level != - ]] || level="not one number of"
+      [[ $attempt == - ]] || why="$attempt do not ($why)"
+      say "the search of $1 has ended: $level requests in flight keep the limits, ${why/#-/and no more were asked for}"
+      break
+    fi
+    place=${place_of["$1 $level $attempt"]}
+    next_of[$1]=$place
+    [[ -z ${before[place]} ]] || judge "$place" "$results/${all_folders[place]}"
+  done
+  REPLY=${next_of[$1]}
+}
+# start_next: the tool of the next use case's probe, unless that follows from what is measured now.
+start_next() {
+  local number name
+  [[ -z $next_pid$broken ]] || return 0
+  for ((number = 0; number < ${#use_cases[@]}; number++)); do
+    name=${use_cases[(turn + number) % ${#use_cases[@]}]}
+    [[ -z ${is_taken[$name]-} ]] || return 0
+    look_ahead "$name"
+    [[ $REPLY == none ]] || break
+  done
+  # shellcheck disable=SC2086 # its words
+  [[ $REPLY == none ]] || start_tool "${all_folders[REPLY]}" ${all_points[REPLY]}
+}
+# choose: takes the next probe; in REPLY, its place in $points. False at the end.
+choose() {
+  local tries=${#use_cases[@]} name
+  while [[ -z $broken ]] && ((tries-- > 0)); do
+    name=${use_cases[turn]} turn=$(((turn + 1) % ${#use_cases[@]}))
+    [[ -z ${is_taken[$name]-} ]] || finish
+    # It was left out.
+    [[ -z ${is_taken[$name]-} ]] || next_of[$name]=none
+    look_ahead "$name"
+    [[ $REPLY != none ]] || continue
+    present=$REPLY is_taken[$name]=yes
+    points+=("${all_points[present]}") folders+=("${all_folders[present]}") are_finished+=('')
+    # Should this job end before it is measured.
+    record "${folders[-1]}" interrupted '' ''
+    REPLY=$((${#points[@]} - 1))
+    return 0
+  done
+  return 1
+}
+# estimate: in REPLY, for how many seconds the present probe will run; 0 when nothing is known. With more in flight, a server
+# generates no fewer tokens per second, and a round takes no less time.
+estimate() {
+  local name isl osl level requests probe least=0 most=0 by_rate=0 by_rounds=0
+  read -r name isl osl level requests _ <<<"${all_points[present]}"
+  REPLY=0
+  [[ -n ${busy_of[_]-} ]] || return 0
+  for probe in ${measured_at["$name $isl $osl"]-}; do
+    IFS=, read -r -a REPLIES <<<"$probe"
+    if ((REPLIES[0] <= level && REPLIES[0] > least)); then
+      # One wave more is the warm-up.
+      least=${REPLIES[0]} by_rate=$((REPLIES[2] * (requests + level) / REPLIES[1]))
+    fi
+    if ((REPLIES[0] >= level && (most == 0 || REPLIES[0] < most))); then
+      most=${REPLIES[0]} by_rounds=$((REPLIES[2] * (requests / level + 2) / (REPLIES[1] / most)))
+    fi
+  done
+  # Of another use case, its work tells.
+  ((least + most > 0)) || by_rate=$((busy_of[_] * ((requests + level - 1) / level + 1) * ${osl%s*} / work_of[_]))
+  ((most == 0 || least > 0 && by_rate < by_rounds)) || by_rate=$by_rounds
+  REPLY=$((5 + fixed + by_rate / 1000))
+}

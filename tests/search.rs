@@ -1,0 +1,445 @@
+//! Searches for the highest load within limits: of a thousand simulated servers, and how the client's program goes
+//! about one.
+
+#[path = "common/client.rs"]
+mod client;
+
+use std::process::Command;
+
+use nim_slurm::recipe::{Search, Sweep};
+use nim_slurm::results::{Metric, Requests};
+use nim_slurm::{Judgement, Percentile, Plan, Recipe, Settings};
+
+/// A sequence of numbers that is the same on every machine (splitmix64).
+struct Random(u64);
+
+impl Random {
+    fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// From 0 to 1, neither of which comes.
+    fn share(&mut self) -> f64 {
+        let bits = u32::try_from(self.bits() >> 32).expect("32 bits");
+        (f64::from(bits) + 0.5) / 2.0_f64.powi(32)
+    }
+
+    /// Of the standard normal distribution, by Box and Muller's method.
+    fn normal(&mut self) -> f64 {
+        let distance = (-2.0 * self.share().ln()).sqrt();
+        distance * (std::f64::consts::TAU * self.share()).cos()
+    }
+}
+
+/// In ms.
+const LIMIT: f64 = 25.0;
+/// Standard deviations above the median in which 95 of 100 values of a normal distribution are.
+const QUANTILE: f64 = 1.644_853_626_951_472_2;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    Monotone,
+    Noisy,
+    Plateau,
+    NotMonotone,
+    AllWithin,
+    NoneWithin,
+}
+
+const KINDS: [Kind; 6] = [
+    Kind::Monotone,
+    Kind::Noisy,
+    Kind::Plateau,
+    Kind::NotMonotone,
+    Kind::AllWithin,
+    Kind::NoneWithin,
+];
+
+/// A server whose true p95 at each level is known.
+struct Server {
+    kind: Kind,
+    /// Where it begins to break the limit.
+    knee: f64,
+    slope: f64,
+    spread: f64,
+}
+
+impl Server {
+    fn new(kind: Kind, random: &mut Random) -> Self {
+        Self {
+            kind,
+            knee: (1024.0_f64.ln() * random.share()).exp(),
+            slope: 0.3 + 2.0 * random.share(),
+            spread: if kind == Kind::Noisy { 0.5 } else { 0.1 },
+        }
+    }
+
+    /// The true p95, in ms.
+    fn p95(&self, level: u32) -> f64 {
+        let load = f64::from(level) / self.knee;
+        let rising = LIMIT * load.powf(self.slope);
+        match self.kind {
+            Kind::Monotone | Kind::Noisy => rising,
+            // As fast at all levels between a third of the knee and the knee, just below the limit.
+            Kind::Plateau if (1.0 / 3.0..1.0).contains(&load) => 0.9 * LIMIT,
+            Kind::Plateau => rising,
+            // Batches of another size are slower at some lower levels.
+            Kind::NotMonotone if (0.3..0.4).contains(&load) => 1.3 * LIMIT,
+            Kind::NotMonotone => rising,
+            Kind::AllWithin => LIMIT * (0.2 + 0.5 * f64::from(level) / 1024.0),
+            Kind::NoneWithin => LIMIT * (1.3 + f64::from(level) / 1024.0),
+        }
+    }
+
+    /// How many of so many requests are over the limit.
+    fn over(&self, level: u32, requests: u64, random: &mut Random) -> u64 {
+        let median = self.p95(level) * (-QUANTILE * self.spread).exp();
+        let is_over = |random: &mut Random| median * (self.spread * random.normal()).exp() > LIMIT;
+        (0..requests).map(|_| u64::from(is_over(random))).sum()
+    }
+}
+
+/// Servers of each kind, from the first probe to the answer. An answer is right when the level that it says holds does, and
+/// the next one does not; or when the level that was too near to tell is near to the limit in truth, by less than what requests
+/// differ in.
+#[test]
+fn a_thousand_servers_have_the_right_answer() {
+    const SERVERS: u32 = 1000;
+    let search = Search::new(1, 1024).with_itl("25".parse().unwrap());
+    let ladder = search.ladder();
+    let random = &mut Random(19);
+    let (mut right, mut in_doubt, mut wrong, mut most) = (0, 0, Vec::new(), 0);
+    for number in 0..SERVERS {
+        let kind = KINDS[number as usize % KINDS.len()];
+        let server = Server::new(kind, random);
+        let (mut probes, mut doubts) = (0, Vec::new());
+        let climb = ladder.climb(|level| {
+            probes += 1;
+            // As the sweep has it for answers of 128 tokens.
+            let requests = (16 * u64::from(level)).max(90);
+            for requests in [requests, Search::MORE_REQUESTS * requests] {
+                let over = server.over(level, requests, random);
+                match Percentile::P95.judge(over, requests) {
+                    Judgement::Within => return Some(true),
+                    Judgement::Above => return Some(false),
+                    _ => {}
+                }
+            }
+            doubts.push(level);
+            Some(false)
+        });
+        most = most.max(probes);
+        let holds = |level: u32| server.p95(level) <= LIMIT;
+        let held_holds = climb.held().is_none_or(holds);
+        let is_doubtful = |level: u32| doubts.contains(&level);
+        let is_near = |level: u32| (server.p95(level) / LIMIT - 1.0).abs() < server.spread;
+        match climb.exceeded() {
+            _ if !held_holds => wrong.push(format!("{kind:?}: {climb:?}")),
+            Some(level) if is_doubtful(level) && is_near(level) => in_doubt += 1,
+            Some(level) if holds(level) => wrong.push(format!("{kind:?}: {climb:?}")),
+            _ => right += 1,
+        }
+    }
+    println!("right: {right}, in doubt: {in_doubt}, wrong: {wrong:#?}, probes: {most} at most");
+    assert!(most <= 9, "{most}");
+    assert!(wrong.len() <= SERVERS as usize / 100, "{wrong:#?}");
+    // It is no search that never commits itself.
+    assert!(right > SERVERS / 2, "{right}");
+}
+
+/// What the client's Python counts in real files, the library counts, too: at limits between all values.
+#[test]
+fn the_client_counts_as_the_library_does() {
+    for (folder, file) in [
+        ("aiperf-1", "profile_export.jsonl"),
+        ("aiperf-16", "profile_export.jsonl"),
+        ("genai-perf-2", "profile_export.json"),
+    ] {
+        let folder = format!("tests/data/requests/{folder}");
+        let requests = Requests::read(format!("{folder}/{file}")).unwrap();
+        for (name, metric) in [
+            ("ttft", Metric::TimeToFirstToken),
+            ("itl", Metric::InterTokenLatency),
+        ] {
+            let mut values: Vec<f64> = requests.values(metric).collect();
+            values.sort_unstable_by(f64::total_cmp);
+            let limits: Vec<_> = values
+                .windows(2)
+                .map(|pair| f64::midpoint(pair[0], pair[1]))
+                .collect();
+            let words = limits.iter().map(|limit| format!("{name}={limit}"));
+            let output = Command::new("python3")
+                .args(["-I", "src/script/search.py", "count", &folder])
+                .args(words)
+                .output()
+                .unwrap();
+            let said = String::from_utf8(output.stdout).unwrap();
+            let failed = requests.failed();
+            let expected: Vec<_> = limits
+                .iter()
+                .map(|limit| {
+                    let over = values.iter().filter(|value| *value > limit).count();
+                    format!("{name}:{}/{}", over + failed, values.len() + failed)
+                })
+                .collect();
+            assert_eq!(said.trim_end(), expected.join(" "), "{folder}");
+            assert!(expected.len() >= 5, "{expected:?}");
+        }
+    }
+}
+
+/// Files of both tools, with all that a request may lack.
+#[test]
+fn requests_without_an_answer_are_over_each_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| {
+        camino::Utf8Path::from_path(folder.path())
+            .unwrap()
+            .join(name)
+    };
+    let count = || {
+        let output = Command::new("python3")
+            .args(["-I", "src/script/search.py", "count", path("").as_str()])
+            .args(["ttft=5", "itl=1"])
+            .output()
+            .unwrap();
+        (
+            output.status.success(),
+            String::from_utf8(output.stdout)
+                .unwrap()
+                .trim_end()
+                .to_owned(),
+        )
+    };
+    let chunk = |text: &str| {
+        format!(
+            r#"{{"response": "data: {{\"choices\": [{{\"delta\": {{\"content\": \"{text}\"}}}}]}}\n\n"}}"#
+        )
+    };
+    let (some, none) = (chunk("a"), chunk(""));
+    let done = r#"{"response": "data: [DONE]\n\n"}"#;
+    let usage =
+        r#"{"response": "data: {\"choices\": [], \"usage\": {\"completion_tokens\": 9}}\n\n"}"#;
+    let request = |times: &str, outputs: &[&str]| {
+        format!(
+            r#"{{"timestamp": 1000000, "response_timestamps": [{times}], "response_outputs": [{}]}}"#,
+            outputs.join(", ")
+        )
+    };
+    let requests = [
+        request("2000000, 4000000, 9000000", &[&some, &some, done]),
+        request("2000000, 4000000, 9000000", &[&none, &some, usage]),
+        request("9000000", &[&some]),
+        request("9000000", &[done]),
+        request("", &[]),
+        request(
+            "2000000",
+            &[r#"{"response": "{\"choices\": [{\"message\": {\"content\": \"whole\"}}]}"}"#],
+        ),
+        request(
+            "2000000, 9000000",
+            &[&some, r#"{"response": "data: no JSON\n\n"}"#],
+        ),
+    ];
+    let text = format!(
+        r#"{{"service_kind": "openai", "experiments": [{{"experiment": {{}}, "requests": [{}]}}]}}"#,
+        requests.join(", ")
+    );
+    std::fs::write(path("profile_export.json"), &text).unwrap();
+    let read = Requests::read(path("profile_export.json")).unwrap();
+    let over = |metric, limit: f64| {
+        read.values(metric).filter(|value| *value > limit).count() + read.failed()
+    };
+    let of = |metric| read.values(metric).count() + read.failed();
+    let expected = format!(
+        "ttft:{}/{} itl:{}/{}",
+        over(Metric::TimeToFirstToken, 5.0),
+        of(Metric::TimeToFirstToken),
+        over(Metric::InterTokenLatency, 1.0),
+        of(Metric::InterTokenLatency)
+    );
+    assert_eq!(count(), (true, expected.clone()));
+    assert_eq!(expected, "ttft:3/6 itl:4/5");
+    // A file that is cut off tells nothing.
+    std::fs::write(path("profile_export.json"), &text[..text.len() - 60]).unwrap();
+    assert_eq!(count(), (false, String::new()));
+
+    let line = |more: &str| {
+        format!(r#"{{"metadata": {{"request_start_ns": 10, "request_end_ns": 90{more}}}"#)
+    };
+    let metrics = r#""metrics": {"time_to_first_token": {"value": 6, "unit": "ms"}, "request_latency": {"value": 8, "unit": "ms"}, "output_sequence_length": {"value": 3, "unit": "tokens"}}"#;
+    let lines = [
+        line("") + ", " + metrics + "}",
+        line(r#", "benchmark_phase": "warmup""#) + ", " + metrics + "}",
+        line(r#", "was_cancelled": true"#) + ", " + metrics + "}",
+        line("") + ", " + metrics + r#", "error": {"code": 500}}"#,
+        line("") + r#", "metrics": {}}"#,
+        String::new(),
+    ];
+    std::fs::write(path("profile_export.jsonl"), lines.join("\n")).unwrap();
+    assert_eq!(count(), (true, "ttft:4/4 itl:3/4".to_owned()));
+}
+
+/// In place of a server and of the tools: a point takes no time, and its requests are over the limit where the law says so.
+const MEASURED: &str = r#"
+say() { printf '%s\n' "$*"; }
+record() { printf '%s|%s\n' "$1" "$2" >>"$run/points"; }
+start_tool() { :; }
+genai-perf() { :; }
+wait_until_ready() { ready_seconds=1; }
+stop_if_full() { :; }
+finish() { :; }
+report() { :; }
+measure() {
+  local level=$5
+  mkdir -p "$run/$1"
+  busy=1000
+  awk -v level="$5" -v requests="$6" -v over_of="$over_of" 'BEGIN {
+    for (number = 0; number < requests; number++)
+      printf "{\"metadata\": {\"request_start_ns\": 0, \"request_end_ns\": 1}, \"metrics\": {\"time_to_first_token\": {\"value\": %d, \"unit\": \"ms\"}, \"request_latency\": {\"value\": 900, \"unit\": \"ms\"}}}\n", number % 100 < over_of ? level * 1000 : level
+  }' >"$run/$1/profile_export.jsonl"
+  echo "measured $2 $5 $6 $8"
+  if ((level == fails_at)); then meet "$1.end" "exit status 1||it failed"; else meet "$1.end" "|1 null null|"; fi
+}
+"#;
+
+/// What the client's program measures of two use cases, and says in the end. The time to first token of level N is N ms, but
+/// of `over_of` in a hundred requests.
+fn searched(before: &str, fails_at: u32, over_of: u32) -> (Vec<String>, String) {
+    let search = Search::new(1, 64)
+        .with_ttft("20".parse().unwrap())
+        .with_within("10%".parse().unwrap());
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+    recipe.sweep = Sweep::searching(
+        [
+            "chat:32/512".parse().unwrap(),
+            "long:64/2048".parse().unwrap(),
+        ],
+        search,
+    );
+    let plan = Plan::new(recipe.clone(), Settings::new()).unwrap();
+    let launch = plan.launch();
+    let value = |name: &str| {
+        let (_, rest) = launch.text().split_once(&format!("\n{name}=")).unwrap();
+        let end = if rest.starts_with("(\n") {
+            "\n)\n"
+        } else {
+            "\n"
+        };
+        format!("{name}={}{end}", rest.split_once(end).unwrap().0)
+    };
+    let values = [
+        "points",
+        "readonly search_limits",
+        "readonly search_percentile",
+        "readonly search_levels",
+    ]
+    .map(value);
+    let own = std::fs::read_to_string("templates/launch/search_in_client.sh").unwrap();
+    let lines = format!(
+        "{}\nsearch_program=$(<src/script/search.py)\nfolders=() are_finished=()\n\
+         for point in \"${{points[@]}}\"; do\n\
+           read -r use_case isl osl level _ _ _ again <<<\"$point\"\n\
+           folders+=(\"${{use_case}}_${{level}}_r$again\")\n\
+           [[ -d $results/${{folders[-1]}} ]] && are_finished+=(yes) || are_finished+=('')\n\
+         done\n{own}{MEASURED}\nmain 2>&1 || true",
+        values.concat()
+    );
+    let home = tempfile::tempdir().unwrap();
+    let results = home.path().join("results");
+    std::fs::create_dir_all(&results).unwrap();
+    for row in before.lines() {
+        let (folder, milliseconds) = row.split_once(' ').unwrap();
+        std::fs::create_dir(results.join(folder)).unwrap();
+        let line = format!(
+            r#"{{"metadata": {{"request_start_ns": 0, "request_end_ns": 1}}, "metrics": {{"time_to_first_token": {{"value": {milliseconds}, "unit": "ms"}}, "request_latency": {{"value": 900, "unit": "ms"}}}}}}"#
+        );
+        std::fs::write(
+            results.join(folder).join("profile_export.jsonl"),
+            vec![line; 90].join("\n"),
+        )
+        .unwrap();
+    }
+    let said = client::run_in_client(
+        &recipe,
+        &lines,
+        &[
+            ("results", results.to_str().unwrap()),
+            ("measure_until", ""),
+            ("tokenizer_path", "of/the-hub"),
+            ("fails_at", &fails_at.to_string()),
+            ("over_of", &over_of.to_string()),
+        ],
+    );
+    let measured = said
+        .lines()
+        .filter_map(|line| line.strip_prefix("measured "));
+    (measured.map(str::to_owned).collect(), said)
+}
+
+#[test]
+fn use_cases_take_turns_until_each_has_its_answer() {
+    let (measured, said) = searched("", 0, 0);
+    let levels = |use_case: &str| -> Vec<u32> {
+        let own = measured.iter().filter(|row| row.starts_with(use_case));
+        own.map(|row| row.split(' ').nth(1).unwrap().parse().unwrap())
+            .collect()
+    };
+    assert_eq!(levels("chat")[..3], [1, 2, 4]);
+    assert_eq!(levels("chat"), levels("long"));
+    for pair in measured.chunks(2) {
+        assert!(
+            pair[0].starts_with("chat") && pair[1].starts_with("long"),
+            "{measured:#?}"
+        );
+    }
+    for use_case in ["chat 32 512", "long 64 2048"] {
+        let answer = format!(
+            "the search of {use_case} has ended: 20 requests in flight keep the limits, 22 do not (ttft)"
+        );
+        assert!(said.contains(&answer), "{said}");
+    }
+}
+
+/// What an earlier job has measured is not measured again, and says what its files say, whatever they were judged to be then.
+#[test]
+fn what_was_measured_before_is_judged_again() {
+    let (all, _) = searched("", 0, 0);
+    let (measured, said) = searched("chat_1_r1 1\nchat_2_r1 2\nchat_4_r1 30", 0, 0);
+    let chat: Vec<_> = measured
+        .iter()
+        .filter(|row| row.starts_with("chat"))
+        .collect();
+    // Between 2 and 4, which does not hold now.
+    assert_eq!(chat.len(), 1, "{chat:?}");
+    assert!(chat[0].starts_with("chat 3 "), "{chat:?}");
+    assert!(said.contains("the search of chat 32 512 has ended: 3 requests in flight keep the limits, 4 do not (ttft)"), "{said}");
+    let long = |rows: &[String]| rows.iter().filter(|row| row.starts_with("long")).count();
+    assert_eq!(long(&all), long(&measured));
+}
+
+#[test]
+fn a_level_in_doubt_is_measured_once_more_with_more_requests() {
+    // Five in a hundred, as many as the percentile allows: nobody can tell.
+    let (measured, said) = searched("", 0, 5);
+    assert_eq!(measured[0].split(' ').nth(2), Some("90"), "{measured:#?}");
+    let chat: Vec<_> = measured
+        .iter()
+        .filter(|row| row.starts_with("chat 1 "))
+        .collect();
+    let requests: Vec<_> = chat
+        .iter()
+        .map(|row| row.split(' ').nth(2).unwrap())
+        .collect();
+    assert_eq!(requests, ["90", "360"]);
+    assert!(said.contains("the search of chat 32 512 has ended: not one number of requests in flight keep the limits, 1 do not (doubt)"), "{said}");
+}
+
+#[test]
+fn a_point_that_fails_does_not_hold() {
+    let (_, said) = searched("", 4, 0);
+    assert!(said.contains("the search of chat 32 512 has ended: 3 requests in flight keep the limits, 4 do not (failed)"), "{said}");
+}
