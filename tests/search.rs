@@ -294,14 +294,14 @@ stop_if_full() { :; }
 finish() { :; }
 report() { :; }
 measure() {
-  local level=$5
+  local level=$7
   mkdir -p "$run/$1"
   busy=1000
-  awk -v level="$5" -v requests="$6" -v over_of="$over_of" 'BEGIN {
+  awk -v level="$7" -v requests="$8" -v over_of="$over_of" 'BEGIN {
     for (number = 0; number < requests; number++)
       printf "{\"metadata\": {\"request_start_ns\": 0, \"request_end_ns\": 1}, \"metrics\": {\"time_to_first_token\": {\"value\": %d, \"unit\": \"ms\"}, \"request_latency\": {\"value\": 900, \"unit\": \"ms\"}}}\n", number % 100 < over_of ? level * 1000 : level
   }' >"$run/$1/profile_export.jsonl"
-  echo "measured $2 $5 $6 $8"
+  echo "measured $4 $7 $8 ${10}"
   if ((level == fails_at)); then meet "$1.end" "exit status 1||it failed"; else meet "$1.end" "|1 null null|"; fi
 }
 "#;

@@ -759,5 +759,5 @@ fn what_a_load_contradicts() {
     assert_eq!(Recipe::from_toml(&rates.to_toml()).unwrap(), rates);
     let none = Recipe::llama3_70b_h100x4_fp8().with_concurrency([]);
     let said = Plan::new(none, Settings::new()).unwrap_err().to_string();
-    assert!(said.contains("sweep.concurrency is empty"), "{said}");
+    assert!(said.contains("neither concurrency nor search"), "{said}");
 }

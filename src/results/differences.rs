@@ -74,7 +74,7 @@ const WHAT: [&str; 21] = [
     "server's command",
     "server's environment",
     "client's command",
-    "the site's own lines and mounts",
+    "the site's hooks and mounts",
     "GPU model",
     "driver",
     "GPUs",
@@ -90,7 +90,7 @@ const LISTS: [&str; 4] = [
     "server's command",
     "server's environment",
     "client's command",
-    "the site's own lines and mounts",
+    "the site's hooks and mounts",
 ];
 
 /// The keys of a point's `measurement.txt`, and what they are.

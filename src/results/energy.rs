@@ -283,7 +283,7 @@ pub enum NoEnergy {
         line: u64,
     },
     /// The sampling began anew meanwhile.
-    #[error("the sampling began anew while it was measured")]
+    #[error("the sampling began again while it was measured")]
     Restarted,
     /// Not as many GPUs as the server has.
     #[error("telemetry of {seen} GPUs, the server has {expected}")]

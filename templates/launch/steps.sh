@@ -128,7 +128,7 @@ client_program() {
 {%- if search.is_some() %}
   declare -p search_limits search_percentile search_levels search_program
 {%- endif %}
-  declare -f say fill $(compgen -A function own_command)
+  declare -f say fill own_command || true
   cat <<'CLIENT'
 {% include "launch/client.sh" %}
 {%- if search.is_some() %}

@@ -514,6 +514,8 @@ fn starts() -> Vec<(&'static str, Recipe)> {
     starts.push(("array", in_array(first(), Some(ArrayBy::Point))));
     starts.push(("variants", in_array(first(), Some(ArrayBy::Server))));
     starts.push(("turns", in_turns()));
+    let aiperf = with_client(first(), client("AIPerf"));
+    starts.push(("loads", in_array(with_loads(aiperf), Some(ArrayBy::Point))));
     starts
 }
 

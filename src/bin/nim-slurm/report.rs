@@ -108,12 +108,13 @@ impl Arguments {
     /// What is written: as `--format` says, else as the file is called.
     fn format(&self) -> Result<Format, Failure> {
         let end = self.out.as_deref().and_then(Utf8Path::extension);
-        let by_name = end.and_then(|end| Format::from_str(end, true).ok());
+        let mut formats = Format::value_variants().iter().copied();
+        let by_name = formats.find(|format| Some(format.extension()) == end);
         match (self.format, by_name, &self.out) {
-            (Some(given), Some(by_name), Some(out)) if given.name() != by_name.name() => {
-                let (given, by_name) = (given.name(), by_name.name());
+            (Some(given), Some(by_name), Some(out)) if given.extension() != by_name.extension() => {
+                let (end, given, by_name) = (given.extension(), given.name(), by_name.name());
                 Err(Failure::Input(
-                    format!("--format {given} does not go together with --out {out}: write --format {by_name}, or name the file .{given}")
+                    format!("--format {given} does not go together with --out {out}: write --format {by_name}, or name the file .{end}")
                         .into(),
                 ))
             }
@@ -128,6 +129,19 @@ impl Format {
     fn name(self) -> String {
         let value = self.to_possible_value();
         value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// How a file of it is called.
+    const fn extension(self) -> &'static str {
+        match self {
+            Self::Table => "txt",
+            Self::Csv => "csv",
+            Self::Json | Self::Inferencex | Self::LlmD => "json",
+            Self::Html => "html",
+            Self::Svg => "svg",
+            Self::Markdown => "md",
+            Self::Junit => "xml",
+        }
     }
 }
 

@@ -315,7 +315,7 @@ fn faults_of_telemetry_are_flagged() {
             "time_runs_back",
         ),
         (
-            "the sampling began anew",
+            "the sampling began again",
             until(41, &good) + &again + &from(41, &good),
             "restarted",
         ),
