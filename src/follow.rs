@@ -66,6 +66,8 @@ struct FollowedTask {
     number: Option<u32>,
     /// The folders of the points, for as long as the job has not said itself.
     planned: Vec<String>,
+    /// Whether a search takes some of them, one after the other.
+    is_search: bool,
     files: RunFiles,
 }
 
@@ -385,6 +387,7 @@ impl FollowedTask {
         Self {
             number: None,
             planned: plan.point_folders(task, job),
+            is_search: plan.recipe().sweep.search.is_some(),
             files: RunFiles {
                 manifest: results.join(format!("run_{job}.json")),
                 points: results.join(format!(".run_{job}/points")),
@@ -426,7 +429,11 @@ impl FollowedTask {
         let record = status.record();
         let is_running =
             record.is_some_and(|record| !record.state.is_waiting() && !record.state.has_ended());
-        let points = point::read(&self.files, &self.planned, manifest.as_ref());
+        let points = if self.is_search {
+            point::read_search(&self.files, &self.planned, manifest.as_ref())
+        } else {
+            point::read(&self.files, &self.planned, manifest.as_ref())
+        };
         let (server, measuring) = if is_running {
             let started = record.and_then(|record| record.started);
             server::read_all(&self.files.states, points.len(), started)

@@ -23,6 +23,7 @@ mod prefix_cache;
 mod preflight;
 mod replicas;
 mod runtimes;
+mod search;
 mod servers;
 mod share;
 mod site;
