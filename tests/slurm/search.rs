@@ -52,7 +52,10 @@ fn found(site: &Site) -> (Vec<u32>, (u32, u32)) {
     };
     let capacity = group.capacity(&run).unwrap();
     assert_eq!(capacity.next(), None, "it has not ended");
-    let levels = capacity.probes().iter().map(|probe| probe.level());
+    let levels = capacity
+        .probes()
+        .iter()
+        .map(nim_slurm::results::Probe::level);
     let [held, exceeded] =
         [capacity.held(), capacity.exceeded()].map(|probe| probe.unwrap().level());
     (levels.collect(), (held, exceeded))
