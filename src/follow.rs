@@ -85,6 +85,8 @@ struct FollowedTask {
     part: Option<Part>,
     /// The folders of the points, for as long as the job has not said itself.
     planned: Vec<String>,
+    /// Whether a search takes some of them, one after the other.
+    is_search: bool,
     files: RunFiles,
 }
 
@@ -395,6 +397,7 @@ impl FollowedTask {
         Self {
             part: None,
             planned: plan.point_folders(task, job),
+            is_search: plan.recipe().sweep.search.is_some(),
             files: RunFiles {
                 manifest: results.join(format!("run_{job}.json")),
                 points: results.join(format!(".run_{job}/points")),
@@ -445,7 +448,11 @@ impl FollowedTask {
         };
         let is_running = is_turn_s
             && record.is_some_and(|record| !record.state.is_waiting() && !record.state.has_ended());
-        let points = point::read(&self.files, &self.planned, manifest.as_ref());
+        let points = if self.is_search {
+            point::read_search(&self.files, &self.planned, manifest.as_ref())
+        } else {
+            point::read(&self.files, &self.planned, manifest.as_ref())
+        };
         let (server, measuring) = if is_running {
             let started = record.and_then(|record| record.started);
             server::read_all(&self.files.states, points.len(), started)

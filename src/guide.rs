@@ -4,7 +4,8 @@
 //! 2. [`cluster`]: check, run, follow, resume
 //! 3. [`settings`]: what a site needs, in one file
 //! 4. [`recipe`]: other models, servers and sweeps
-//! 5. [`measuring`]: how a point is measured, and what each figure means; [`resume`]: what a resume counts
+//! 5. [`measuring`]: how a point is measured, and what each figure means; [`resume`]: what a resume counts;
+//!    [`search`]: how much load within limits
 //! 6. [`results`]: read, judge and compare results
 //! 7. [`render`]: render and submit scripts from Rust
 //! 8. [`golden_files`]: tests of your own scripts
@@ -56,6 +57,11 @@ pub mod measuring {}
 #[doc = ""]
 #[doc = include_str!("guide/resume.md")]
 pub mod resume {}
+
+#[doc = include_str!("guide/links.md")]
+#[doc = ""]
+#[doc = include_str!("guide/search.md")]
+pub mod search {}
 
 #[doc = include_str!("guide/links.md")]
 #[doc = ""]

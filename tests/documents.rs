@@ -90,7 +90,11 @@ fn settings_and_parts_of_recipes_in_the_documents_are_read() {
     assert!(blocks.len() >= 4, "{blocks:?}");
     for block in blocks {
         if block.starts_with("[server]") || block.starts_with("[sweep]") {
-            let plan = Plan::new(recipe_with(block), Settings::new());
+            let mut recipe = recipe_with(block);
+            if block.contains("\nsearch = ") {
+                recipe.sweep.concurrency.clear();
+            }
+            let plan = Plan::new(recipe, Settings::new());
             plan.unwrap_or_else(|error| panic!("{error}\n{block}"));
             continue;
         }

@@ -443,3 +443,197 @@ fn a_point_that_fails_does_not_hold() {
     let (_, said) = searched("", 4, 0);
     assert!(said.contains("the search of chat 32 512 has ended: 3 requests in flight keep the limits, 4 do not (failed)"), "{said}");
 }
+
+/// A point of AIPerf's: each request of level N has its first token after 10 N ms, and its tokens every N / 4 ms.
+fn put_point(results: &camino::Utf8Path, name: &str, level: u32, begin: u64) {
+    let folder = results.join(name);
+    std::fs::create_dir(&folder).unwrap();
+    let lines: Vec<_> = (0..200_u64)
+        .map(|number| {
+            let start = 1_000_000_000 * begin + 1_000_000 * number;
+            let first = f64::from(level) * 10.0 + f64::from(u32::try_from(number).unwrap()) / 100.0;
+            let latency = first + 8.0 * f64::from(level) / 4.0;
+            format!(
+                r#"{{"metadata": {{"request_start_ns": {start}, "request_end_ns": {start}}}, "metrics": {{"time_to_first_token": {{"value": {first}, "unit": "ms"}}, "request_latency": {{"value": {latency}, "unit": "ms"}}, "output_sequence_length": {{"value": 9, "unit": "tokens"}}}}}}"#
+            )
+        })
+        .collect();
+    std::fs::write(folder.join("profile_export.jsonl"), lines.join("\n")).unwrap();
+    let throughput = 50.0 * f64::from(level).sqrt();
+    let table = format!(
+        r#"{{"output_token_throughput": {{"unit": "tokens/sec", "avg": {throughput}}}, "request_count": {{"unit": "requests", "avg": 200}},
+            "time_to_first_token": {{"unit": "ms", "avg": {0}, "p95": {0}}}, "inter_token_latency": {{"unit": "ms", "avg": {1}, "p95": {1}}}}}"#,
+        f64::from(level) * 10.0,
+        f64::from(level) / 4.0
+    );
+    std::fs::write(folder.join("profile_export_aiperf.json"), table).unwrap();
+}
+
+/// Results of a search to 64 that ended, or of its first probes: the limit on the time between tokens is at 42 in flight.
+fn search_results(probes: usize) -> (tempfile::TempDir, nim_slurm::results::Run) {
+    let folder = tempfile::tempdir().unwrap();
+    let results = camino::Utf8Path::from_path(folder.path()).unwrap();
+    let search = Search::new(1, 64).with_ttft("500".parse().unwrap());
+    let ladder = search.ladder();
+    let mut levels = Vec::new();
+    let _ = ladder.climb(|level| {
+        levels.push(level);
+        (levels.len() <= probes).then_some(level <= 42)
+    });
+    levels.truncate(probes);
+    let mut rows = Vec::new();
+    for (number, level) in levels.iter().enumerate() {
+        let name = format!("llama_4_{level}_chat_128_128_7");
+        let number = u64::try_from(number).unwrap();
+        put_point(results, &name, *level, 100 + 60 * number);
+        rows.push(format!(
+            r#"{{"folder": "{name}", "status": "finished", "seconds": {}, "detail": ""}}"#,
+            30 + number
+        ));
+    }
+    let goal = r#"{"ttft": 500, "itl": 10.5, "at": "p95", "from": 1, "to": 64, "within": "5%"}"#;
+    let manifest = format!(
+        r#"{{"search": {goal}, "exit_code": 0, "points": [{}]}}"#,
+        rows.join(", ")
+    );
+    std::fs::write(results.join("run_7.json"), manifest).unwrap();
+    let run = nim_slurm::results::Run::read(results).unwrap();
+    (folder, run)
+}
+
+#[test]
+fn the_report_answers_in_its_first_line() {
+    let (_folder, run) = search_results(9);
+    let report = nim_slurm::Report::new(&run);
+    let table = report.to_table();
+    let lines: Vec<_> = table.lines().collect();
+    assert_eq!(
+        lines[..2],
+        [
+            "chat 128/128: 42 requests in flight, 324 tokens/s; at 44 the p95 of ITL is above 10.5 ms",
+            "search: TTFT 500 ms and ITL 10.5 ms at p95, 8 probes in 268 s",
+        ],
+        "{table}"
+    );
+    // The limits are those of the search.
+    assert!(
+        table.contains("limits: TTFT p95 <= 500 ms") || table.contains("x above a limit"),
+        "{table}"
+    );
+    let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
+    let capacity = &json["use_cases"][0]["capacity"];
+    assert_eq!(capacity["held"], 42);
+    assert_eq!(capacity["exceeded"], 44);
+    assert_eq!(capacity["exceeded_by"], "inter_token_latency");
+    assert_eq!(capacity["is_monotone"], true);
+    assert_eq!(capacity["next"], serde_json::Value::Null);
+    assert_eq!(capacity["probes"][0]["verdict"], "within");
+    let page = report.to_html();
+    assert!(
+        page.contains("42 in flight hold")
+            && page.contains("<li class=\"long\">44 in flight, 200 requests, "),
+        "{page}"
+    );
+    // The guide's picture.
+    let picture = report.to_svg();
+    let folder = run.path().as_str();
+    let picture = picture.replace(folder, "results");
+    snapbox::assert_data_eq!(picture, snapbox::file!["../src/guide/search.svg"].raw());
+}
+
+#[test]
+fn a_search_that_goes_on_says_so() {
+    let (_folder, run) = search_results(3);
+    let table = nim_slurm::Report::new(&run).to_table();
+    assert!(
+        table.contains("; the search has not ended, and probes "),
+        "{table}"
+    );
+}
+
+#[test]
+fn what_is_not_monotone_is_said() {
+    let (folder, run) = search_results(9);
+    let results = camino::Utf8Path::from_path(folder.path()).unwrap();
+    assert!(
+        !nim_slurm::Report::new(&run)
+            .to_table()
+            .contains("not monotone")
+    );
+    // One level is as slow as one that is far above it.
+    let name = "llama_4_2_chat_128_128_7";
+    std::fs::remove_dir_all(results.join(name)).unwrap();
+    put_point(results, "llama_4_30_chat_128_128_8", 30, 1);
+    std::fs::rename(
+        results.join("llama_4_30_chat_128_128_8"),
+        results.join(name),
+    )
+    .unwrap();
+    let run = nim_slurm::results::Run::read(results).unwrap();
+    let table = nim_slurm::Report::new(&run).to_table();
+    assert!(
+        table.contains("not monotone: the p95 of TTFT is higher at 2 than at "),
+        "{table}"
+    );
+}
+
+#[test]
+fn mistakes_in_a_search_are_told() {
+    let plan = |change: fn(&mut Recipe)| {
+        let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+        recipe.sweep.concurrency.clear();
+        recipe.sweep.search = Some(Search::new(1, 64).with_itl("25".parse().unwrap()));
+        change(&mut recipe);
+        Plan::new(recipe, Settings::new())
+            .map(drop)
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(plan(|_| {}), Ok(()));
+    let refused =
+        |change: fn(&mut Recipe), words: &str| assert_eq!(plan(change), Err(words.to_owned()));
+    refused(
+        |recipe| recipe.sweep.search = None,
+        "the recipe's sweep says neither concurrency nor search: one of them is needed, as in concurrency = [1, 8] or \
+         search = { itl = 25, to = 64 }",
+    );
+    refused(
+        |recipe| recipe.sweep.concurrency.push(8),
+        "the recipe's sweep.search does not go with sweep.concurrency: leave one of them out",
+    );
+    refused(
+        |recipe| recipe.server.replicas = 2,
+        "the recipe's sweep.search does not go with server.replicas: leave one of them out",
+    );
+    refused(
+        |recipe| recipe.sweep.array = Some(nim_slurm::recipe::ArrayBy::Point),
+        "the recipe's sweep.search does not go with sweep.array = \"point\": leave one of them out",
+    );
+    refused(
+        |recipe| recipe.sweep.search.as_mut().unwrap().itl = None,
+        "the recipe's sweep.search has no limit: say ttft or itl in ms, or both, as in itl = 25",
+    );
+    refused(
+        |recipe| recipe.sweep.search.as_mut().unwrap().from = 65,
+        "the recipe's sweep.search goes from 65 to 64: from must be at most to",
+    );
+    refused(
+        |recipe| recipe.sweep.search.as_mut().unwrap().to = 0,
+        "the recipe's sweep.search.to is 0: it must be at least 1",
+    );
+    refused(
+        |recipe| {
+            *recipe.sweep.search.as_mut().unwrap() = Search::new(1, 100_000)
+                .with_within("1%".parse().unwrap())
+                .with_itl("25".parse().unwrap())
+        },
+        "the recipe's sweep.search has 852 levels for each of 2 use cases: at most 1000 in all are allowed, so raise within, or \
+         bring from and to nearer",
+    );
+    let error = Recipe::from_toml(&Recipe::llama3_70b_h100x4_fp8().to_toml().replace(
+        "concurrency = [1, 25, 50, 100]",
+        "search = { ttft = 0, to = 64 }",
+    ))
+    .unwrap_err()
+    .to_string();
+    assert!(error.contains("it must be more than nothing"), "{error}");
+}

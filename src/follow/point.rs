@@ -1,6 +1,6 @@
 //! The points of a sweep, and how far each is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use camino::{Utf8Component, Utf8Path};
 
@@ -131,6 +131,39 @@ pub(super) fn read(
     points
 }
 
+/// The points that a search has taken so far: of those that it may take, those in its list, behind those of the manifest.
+pub(super) fn read_search(
+    files: &RunFiles,
+    planned: &[String],
+    manifest: Option<&Manifest>,
+) -> Vec<PointProgress> {
+    let planned: HashSet<&str> = planned.iter().map(String::as_str).collect();
+    let rows = manifest.iter().flat_map(|manifest| &manifest.points);
+    let mut taken: Vec<String> = rows.map(|row| row.folder.clone()).collect();
+    let mut seen: HashSet<String> = taken.iter().cloned().collect();
+    for row in files::small(&files.points).unwrap_or_default().lines() {
+        let folder = row.split('|').next().unwrap_or_default();
+        if planned.contains(folder) && seen.insert(folder.to_owned()) {
+            taken.push(folder.to_owned());
+        }
+    }
+    let all = Manifest {
+        points: taken
+            .into_iter()
+            .map(|folder| {
+                let mut rows = manifest.iter().flat_map(|manifest| &manifest.points);
+                let known = rows.find(|row| row.folder == folder).cloned();
+                known.unwrap_or_else(|| PointRow {
+                    folder,
+                    ..PointRow::default()
+                })
+            })
+            .collect(),
+        ..Manifest::default()
+    };
+    read(files, &[], Some(&all))
+}
+
 /// Why a point failed, if that is said.
 fn detail(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| plain(text).into_owned())
@@ -168,6 +201,34 @@ mod tests {
             logs: Vec::new(),
             results,
         }
+    }
+
+    #[test]
+    fn a_search_has_the_points_that_it_took() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = files_in(folder.path());
+        let planned = ["a_7", "b_7", "c_7"].map(str::to_owned);
+        assert_eq!(read_search(&files, &planned, None), []);
+        std::fs::write(
+            &files.points,
+            "b_7|interrupted|||\nx|failed|1||\nb_7|failed|9||no\nc_7|interrupted|||\n",
+        )
+        .unwrap();
+        let row = PointRow {
+            folder: "a_6".to_owned(),
+            status: "finished".to_owned(),
+            ..PointRow::default()
+        };
+        let manifest = Manifest {
+            points: vec![row],
+            ..Manifest::default()
+        };
+        let points = read_search(&files, &planned, Some(&manifest));
+        let states: Vec<_> = points
+            .iter()
+            .map(|point| (point.folder.as_str(), point.state))
+            .collect();
+        assert_eq!(states, [("a_6", Finished), ("b_7", Failed), ("c_7", Open)]);
     }
 
     #[test]

@@ -122,11 +122,11 @@ impl Search {
             within,
             ..
         } = self;
-        let limits: String = self
-            .limits()
-            .iter()
+        let limits = self.limits().into_iter();
+        let limits: Vec<_> = limits
             .map(|(name, limit)| format!("\"{name}\": {}, ", plain_number(limit)))
             .collect();
+        let limits = limits.concat();
         format!(
             "{{{limits}\"at\": \"{at}\", \"from\": {from}, \"to\": {to}, \"within\": \"{within}\"}}"
         )

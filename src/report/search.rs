@@ -4,7 +4,7 @@ use super::chart::{Data, Mark, Series, Style};
 use super::{figure, milliseconds};
 use crate::plain::plain;
 use crate::results::{
-    Capacity, Limits, Metric, Probe, ProbeVerdict, SearchGoal, Statistic, capacity_limits,
+    Capacity, Limits, Metric, Point, Probe, ProbeVerdict, SearchGoal, Statistic, capacity_limits,
 };
 
 /// The limits of a search, where reports know a statistic of that percentile.
@@ -26,7 +26,7 @@ pub(super) fn answer(name: &str, capacity: &Capacity<'_>) -> String {
     let mut text = match capacity.held() {
         Some(probe) => {
             let mut text = format!("{name}: {} requests in flight", probe.level());
-            if let Some(throughput) = probe.point().and_then(|point| point.throughput()) {
+            if let Some(throughput) = probe.point().and_then(Point::throughput) {
                 text.push_str(&format!(", {} tokens/s", with_commas(throughput)));
             }
             text

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::metric::Metric;
 use super::point::{Point, PointName};
-use super::requests::Requests;
+use super::requests::{Request, Requests};
 use super::{Group, Manifest, Run};
 use crate::ladder::{Climb, SearchGoal};
 use crate::percentile::{Judgement, Percentile, count};
@@ -149,7 +149,7 @@ impl<'a> Probe<'a> {
     /// When its first request was sent, in ns since 1970.
     fn start(&self) -> Option<u64> {
         let requests = self.point?.requests()?;
-        requests.as_slice().first().map(|request| request.start())
+        requests.as_slice().first().map(Request::start)
     }
 
     /// Whether it says of its level what it will ever say.
@@ -312,13 +312,13 @@ impl<'a> Group<'a> {
         let mut probes: Vec<_> = of_search()
             .filter_map(|point| {
                 let name = point.path().file_name();
-                let row = rows().filter(|row| Some(row.folder.as_str()) == name);
+                let mut row = rows().filter(|row| Some(row.folder.as_str()) == name);
                 Some(Probe {
                     level: point.concurrency()?,
                     attempt: point.repeat(),
                     point: Some(point),
                     verdict: judge(goal, point.requests()),
-                    seconds: row.filter_map(|row| row.seconds).next(),
+                    seconds: row.find_map(|row| row.seconds),
                 })
             })
             .collect();

@@ -5,7 +5,7 @@
 command -v python3 >/dev/null ||
   end_with client_lacks "missing in the client's container: python3, with which a search decides (PATH there is $PATH)"
 # All that may be probed; by use case, level and attempt, and by folder, its place there. $points has those that are taken.
-readonly all_points=("${points[@]}") all_folders=("${folders[@]}") before=("${are_finished[@]}")
+readonly all_points=("${points[@]}") all_folders=("${folders[@]}") measured_before=("${are_finished[@]}")
 points=() folders=() are_finished=()
 use_cases=()
 declare -A place_of=()
@@ -56,7 +56,7 @@ look_ahead() {
     fi
     place=${place_of["$1 $level $attempt"]}
     next_of[$1]=$place
-    [[ -z ${before[place]} ]] || judge "$place" "$results/${all_folders[place]}"
+    [[ -z ${measured_before[place]} ]] || judge "$place" "$results/${all_folders[place]}"
   done
   REPLY=${next_of[$1]}
 }

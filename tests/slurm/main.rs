@@ -25,6 +25,7 @@ mod preflight;
 mod repeats;
 mod replicas;
 mod runtimes;
+mod search;
 mod servers;
 mod share;
 mod site;

@@ -153,7 +153,11 @@ fn describe(script: &Script, written: &WrittenFile) -> String {
 fn summary(plan: &Plan) -> String {
     let count = plan.points().len();
     let points = if count == 1 { "point" } else { "points" };
-    let mut text = format!("ok: recipe {}, {count} {points}\n", plan.recipe().name);
+    let work = match &plan.recipe().sweep.search {
+        Some(search) => format!("a search on {} levels", search.ladder().levels().len()),
+        None => format!("{count} {points}"),
+    };
+    let mut text = format!("ok: recipe {}, {work}\n", plan.recipe().name);
     for kind in ScriptKind::ALL {
         text.push_str(&format!(
             "  {}: {}\n",
