@@ -107,6 +107,7 @@
 mod environment;
 mod input;
 mod job_options;
+mod load;
 mod percentile;
 mod plain;
 mod plan;
@@ -148,6 +149,7 @@ pub use self::follow::{
 };
 pub use self::input::{FileError, FileErrorKind, FileMistake};
 pub use self::job_options::{JobOptions, ScriptKind};
+pub use self::load::{Decimal, Length, Load};
 pub use self::percentile::{Judgement, Percentile};
 pub use self::plain::plain;
 pub use self::plan::{Explanation, Plan, PlanError, Problem};

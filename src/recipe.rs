@@ -18,6 +18,7 @@ mod own_options;
 mod server;
 mod sweep;
 mod tasks;
+mod use_case;
 mod values;
 
 use camino::Utf8Path;
@@ -31,10 +32,11 @@ pub use self::model::{Engine, Model, ModelSource, Weights};
 pub use self::own_options::ClientOptions;
 pub use self::server::{Architecture, PrefixCache, Server, Variant};
 pub use self::sweep::{ArrayBy, ReplicaUse, Sweep, SweepPoint};
+pub use self::use_case::{Arrival, Seconds, UseCase};
 pub use self::values::{
     AiperfVersion, ByteSize, FileName, FilePattern, HuggingFaceModel, Milliseconds, ModelPath,
     NgcModel, RecipeName, ResultName, ServedModelName, Tokenizer, TokenizerRevision, UrlPath,
-    UseCase, VariantName, Word,
+    VariantName, Word,
 };
 use crate::input::FileError;
 
@@ -75,13 +77,18 @@ const BUILT_IN: &[(&str, &str)] = &built_in![
 
 macro_rules! sample {
     ($source:literal) => {
+        sample!($source, "'a:1/1'")
+    };
+    ($source:literal, $use_case:literal) => {
         concat!(
             "name = 'a'\nserver = { image = 'a:b', gpus = 1, served_model_name = 'a', command = ['a'], ",
             "environment = {}, variants = [{ name = 'a' }] }\n",
             "model.weights = { size = '1 B', files = ['a'], ", $source, " }\n",
             "model.engine = { ngc = 'a/b:c', size = '1 B', files = ['a'] }\n",
             "client = { image = 'a:b', tool = { genai_perf = '25.01' } }\n",
-            "sweep = { use_cases = ['a:1/1'], concurrency = [1] }\n",
+            "sweep = { use_cases = [",
+            $use_case,
+            "], concurrency = [1] }\n",
         )
     };
 }
@@ -92,6 +99,10 @@ const SAMPLES: &[&str] = &[
     sample!("ngc = 'a/b:c'"),
     sample!("hugging_face = 'a/b@0000000000000000000000000000000000000000'"),
     sample!("path = '/a'"),
+    sample!(
+        "path = '/a'",
+        "{ name = 'a', input = 1, output = 1, request_rate = [1] }"
+    ),
 ];
 
 /// A benchmark: a server that serves a model, and a client that measures it.

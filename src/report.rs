@@ -3,9 +3,11 @@
 mod chart;
 mod csv;
 mod energy;
+mod gate;
 mod inferencex;
 mod json;
 mod llm_d;
+mod markdown;
 mod page;
 mod table;
 
@@ -14,11 +16,12 @@ use std::collections::BTreeSet;
 
 use camino::Utf8Path;
 
+use crate::load::Load;
 use crate::percentile::Percentile;
 use crate::plain::{plain, plain_json, plain_lines};
 use crate::results::{
-    Comparison, Group, Limits, Manifest, Metric, Point, Run, RunId, RunImage, Statistic,
-    Statistics, Summary, Tokens,
+    Comparison, Difference, Gate, GateOutcome, Gated, Group, Limits, Manifest, Metric, Point, Run,
+    RunId, RunImage, Statistic, Statistics, Summary, Tokens,
 };
 use crate::write::{Mode, WriteError, WrittenFile, write_with_backup};
 
@@ -40,6 +43,7 @@ pub struct Report<'a> {
     limits: Limits,
     before: Option<&'a Run>,
     price: Option<f64>,
+    gate: Option<&'a Gate>,
 }
 
 impl<'a> Report<'a> {
@@ -51,6 +55,7 @@ impl<'a> Report<'a> {
             limits: Limits::new(Statistic::Avg),
             before: None,
             price: None,
+            gate: None,
         }
     }
 
@@ -110,6 +115,90 @@ impl<'a> Report<'a> {
         self
     }
 
+    /// Judges by this gate whether something is worse than it was in the run that it is compared
+    /// [against](Self::against).
+    ///
+    /// ```
+    /// use nim_slurm::Report;
+    /// use nim_slurm::results::{Gate, GateOutcome, Run};
+    ///
+    /// let run = Run::read("tests/data/genai-perf")?;
+    /// let gate = Gate::parse("throughput 5%, ttft 10%")?;
+    /// let report = Report::new(&run).against(&run).with_gate(&gate);
+    /// assert_eq!(report.gate_outcome(), Some(GateOutcome::CannotTell)); // one run on each side
+    /// assert!(report.to_table().contains("gate: cannot tell"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn with_gate(mut self, gate: &'a Gate) -> Self {
+        self.gate = Some(gate);
+        self
+    }
+
+    /// What the gate says; `None` without a gate, or without a run to compare with.
+    #[must_use]
+    pub fn gate_outcome(&self) -> Option<GateOutcome> {
+        self.with_gated(|gated| gated.outcome())
+    }
+
+    /// The program's exit code for it: 0 when nothing is worse, 3 when something is, 4 when it cannot be told.
+    ///
+    /// ```
+    /// use nim_slurm::Report;
+    /// use nim_slurm::results::{Gate, Run};
+    ///
+    /// let run = Run::read("tests/data/genai-perf")?;
+    /// let gate = Gate::parse("throughput 5%")?;
+    /// assert_eq!(Report::new(&run).against(&run).with_gate(&gate).exit_code(), 4);
+    /// assert_eq!(Report::new(&run).exit_code(), 0); // no gate
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        self.with_gated(|gated| gated.exit_code()).unwrap_or(0)
+    }
+
+    fn with_gated<T>(&self, tell: impl FnOnce(&Gated<'_>) -> T) -> Option<T> {
+        let means = self.means();
+        let report = means.report();
+        let comparison = report.comparison()?;
+        Some(tell(&report.gated(&comparison)?))
+    }
+
+    /// What the gate says, as JUnit's XML: a test for each metric of each point. What is worse failed, and what cannot be
+    /// told was skipped. Without a gate, it has no test.
+    ///
+    /// ```
+    /// use nim_slurm::Report;
+    /// use nim_slurm::results::{Gate, Run};
+    ///
+    /// let run = Run::read("tests/data/genai-perf")?;
+    /// let gate = Gate::parse("throughput 5%")?;
+    /// let xml = Report::new(&run).against(&run).with_gate(&gate).to_junit();
+    /// assert!(xml.contains("<testsuite name=\"nim-slurm gate: throughput 5%\""), "{xml}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn to_junit(&self) -> String {
+        plain_lines(&gate::junit(&self.means().report()))
+    }
+
+    /// GitHub's Markdown, as for a job's summary: what differs, what the gate says, and the points. Texts of others are code
+    /// in it: they mention nobody, and are no links.
+    ///
+    /// ```
+    /// use nim_slurm::Report;
+    /// use nim_slurm::results::Run;
+    ///
+    /// let run = Run::read("tests/data/genai-perf")?;
+    /// assert!(Report::new(&run).to_markdown().contains("| concurrency |"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn to_markdown(&self) -> String {
+        plain_lines(&markdown::render(&self.means().report()))
+    }
+
     /// A table for a terminal of 100 columns, a part for each use case. A point with several
     /// [runs](Point::runs) has their means, and below them the half of their intervals and their spread.
     #[must_use]
@@ -142,7 +231,7 @@ impl<'a> Report<'a> {
     /// JSON: `{"schema": 1, "points": […], "problems": […], "runs": […], …}`.
     ///
     /// A point has `use_case`, `input_sequence_length`, `output_sequence_length`,
-    /// `concurrency`, `gpus`, `job_id`, `request_count` (each `null` when nothing tells), `path`,
+    /// `concurrency` (or, of a rate, `request_rate`), `gpus`, `job_id`, `request_count` (each `null` when nothing tells), `path`,
     /// `tool`, its `repeat`, of several servers that measured it together the number of its own as
     /// `replica`, and `metrics`, by the tools' own names, each with its `unit` and its
     /// statistics. `energy` has what the server's GPUs drew, or is `null` with the reason in `energy_missing`; `cost_per_million`
@@ -160,6 +249,10 @@ impl<'a> Report<'a> {
     /// `is_unstable` (a spread above 0.05). `use_cases` names the paths of each
     /// one's best points; of several runs, that of the first. `runs` has what [`Run::manifests`] has. A problem has `file`, `message` and, where one is to blame,
     /// `line`.
+    ///
+    /// Against an earlier run, `against` has the relative `changes` of each point, the points that are `only_before` and
+    /// `only_after`, the `differences` of both (`what`, `before`, `after`), and with a gate what it says, as [`Gated`]
+    /// has it: `gate`.
     ///
     /// ```
     /// use nim_slurm::Report;
@@ -278,7 +371,20 @@ impl<'a> Report<'a> {
             before: self.before.map(means_of),
             limits: self.limits,
             price: self.price,
+            gate: self.gate,
         }
+    }
+
+    fn gated<'c>(&self, comparison: &Comparison<'c>) -> Option<Gated<'c>> {
+        Some(self.gate?.judge(comparison, self.statistic()))
+    }
+
+    /// What differs from the run that this one is compared with.
+    fn differences(&self) -> Vec<Difference> {
+        let before = self
+            .before
+            .map(|before| Difference::between(before, self.run));
+        before.unwrap_or_default()
     }
 
     fn statistic(&self) -> Statistic {
@@ -305,6 +411,7 @@ struct Means<'a> {
     before: Option<Cow<'a, Run>>,
     limits: Limits,
     price: Option<f64>,
+    gate: Option<&'a Gate>,
 }
 
 impl Means<'_> {
@@ -314,6 +421,7 @@ impl Means<'_> {
             limits: self.limits,
             before: self.before.as_deref(),
             price: self.price,
+            gate: self.gate,
         }
     }
 }
@@ -583,8 +691,24 @@ fn limits(report: &Report<'_>) -> Vec<String> {
         .collect()
 }
 
-fn number_or_dash(number: Option<u32>) -> String {
+fn number_or_dash(number: Option<impl ToString>) -> String {
     number.map_or_else(|| "-".to_owned(), |number| number.to_string())
+}
+
+/// A concurrency, or a rate such as `2.5/s`.
+fn load_of(point: &Point) -> String {
+    match point.load() {
+        Some(Load::RequestRate(rate)) => format!("{rate}/s"),
+        load => number_or_dash(load),
+    }
+}
+
+/// `concurrency 8`, or `2.5 requests/s`.
+fn load_in_words(point: &Point) -> String {
+    match point.load() {
+        Some(Load::RequestRate(rate)) => format!("{rate} requests/s"),
+        _ => format!("concurrency {}", load_of(point)),
+    }
 }
 
 /// `NAME ISL/OSL` of one point.
@@ -592,8 +716,8 @@ fn use_case_of(point: &Point) -> String {
     format!(
         "{} {}/{}",
         point.use_case().unwrap_or("?"),
-        number_or_dash(point.input_tokens()),
-        number_or_dash(point.output_tokens())
+        number_or_dash(point.input()),
+        number_or_dash(point.output())
     )
 }
 
@@ -607,10 +731,10 @@ fn part_of(comparison: &Comparison<'_>, point: &Point) -> String {
 /// A point of a comparison.
 fn title_of(comparison: &Comparison<'_>, point: &Point) -> String {
     let text = format!(
-        "{}, {} GPUs, concurrency {}{}",
+        "{}, {} GPUs, {}{}",
         part_of(comparison, point),
         number_or_dash(point.gpus()),
-        number_or_dash(point.concurrency()),
+        load_in_words(point),
         server_of(point)
     );
     plain(&text).into_owned()
@@ -676,6 +800,15 @@ fn job(manifest: &Manifest) -> Vec<String> {
         .chain(parts.into_iter().flatten())
         .map(|part| plain(&part).into_owned())
         .collect()
+}
+
+/// What makes a comparison say little: another tool, or another model. It is said first.
+fn another_measurement(differences: &[Difference]) -> Option<String> {
+    let others = differences
+        .iter()
+        .filter(|other| other.is_another_measurement());
+    let words: Vec<_> = others.map(|other| format!("another {other}")).collect();
+    (!words.is_empty()).then(|| format!("compared with {}", words.join(", and with ")))
 }
 
 /// The points that one run lacks.

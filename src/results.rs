@@ -25,8 +25,10 @@
 
 mod cell;
 mod comparison;
+mod differences;
 mod energy;
 mod folder;
+mod gate;
 mod group;
 mod json;
 mod metric;
@@ -45,8 +47,12 @@ use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::load::{Length, Load};
+
 pub use self::comparison::{Change, Comparison};
+pub use self::differences::Difference;
 pub use self::energy::{Energy, EnergySource, NoEnergy, Throttle};
+pub use self::gate::{Gate, GateOutcome, Gated, GatedChange};
 pub use self::group::{Group, Limits, Verdict};
 pub use self::metric::{Metric, Statistic, Statistics, Unit};
 pub use self::point::{GpuMetric, OtherMetric, Point, PointName, Tool};
@@ -262,7 +268,9 @@ fn is_of(jobs: &[RunId], run: Option<&RunId>) -> bool {
 type Order<'a> = (
     bool,
     [Option<&'a str>; 2],
-    [Option<u32>; 4],
+    [Option<Length>; 2],
+    Option<u32>,
+    Option<Load>,
     Option<(u64, u64)>,
     (u32, Option<u32>),
     &'a Utf8Path,
@@ -273,12 +281,9 @@ fn order(point: &Point) -> Order<'_> {
     (
         point.use_case().is_none(),
         [point.model(), point.use_case()],
-        [
-            asked.input_tokens,
-            asked.output_tokens,
-            asked.gpus,
-            asked.concurrency,
-        ],
+        [asked.input, asked.output],
+        asked.gpus,
+        asked.load,
         point.run().map(RunId::numbers),
         (point.repeat(), point.replica()),
         point.path(),

@@ -234,6 +234,18 @@ pub(crate) fn positive_number(text: &str) -> Result<u32, Fault> {
 /// `Display` its public ways in and out, all of which are the same check.
 macro_rules! value {
     ($type:ty, $name:literal) => {
+        $crate::value::value!(@ways $type, $name);
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = $crate::value::text(deserializer, $name)?;
+                Self::parse(&text).map_err(serde::de::Error::custom)
+            }
+        }
+
+        $crate::value::value!(@serialize $type);
+    };
+    (@ways $type:ty, $name:literal) => {
         impl $type {
             #[doc = concat!("Takes a text as ", $name, ", if it is one.")]
             ///
@@ -261,15 +273,6 @@ macro_rules! value {
                 Self::parse(text)
             }
         }
-
-        impl<'de> serde::Deserialize<'de> for $type {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = $crate::value::text(deserializer, $name)?;
-                Self::parse(&text).map_err(serde::de::Error::custom)
-            }
-        }
-
-        $crate::value::value!(@serialize $type);
     };
     (@serialize $type:ty) => {
         impl serde::Serialize for $type {

@@ -48,6 +48,10 @@ fn recipe_with(part: &str) -> Recipe {
     }
     let mut whole: toml::Table =
         toml::from_str(&Recipe::llama3_70b_h100x4_fp8().to_toml()).unwrap();
+    // One tool takes the other's place.
+    if part.contains("\n[client.tool]\n") {
+        whole["client"].as_table_mut().unwrap().remove("tool");
+    }
     put(&mut whole, toml::from_str(part).unwrap());
     let text = toml::to_string(&whole).unwrap();
     Recipe::from_toml(&text).unwrap_or_else(|error| panic!("{error}"))

@@ -25,6 +25,7 @@ fn programs() -> Vec<(String, String)> {
         });
         let mut recipe = Recipe::llama3_70b_h100x4_fp8();
         recipe.sweep.array = Some(ArrayBy::UseCase);
+        recipe.sweep.use_cases = vec!["chat:128s20/128".parse().unwrap()];
         recipe.client.tool = ClientTool::Aiperf("0.13.0".parse().unwrap());
         let plan = Plan::new(recipe, settings).unwrap();
         for kind in ScriptKind::ALL {

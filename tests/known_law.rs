@@ -15,6 +15,8 @@
 //!
 //! `KNOWN_LAW_BOUND=0.05` allows five percent in place of two; `NIM_SERVER_PORT` is the server's port.
 
+#[path = "common/client.rs"]
+mod client;
 #[expect(dead_code, reason = "the tests on Slurm use all of it")]
 #[path = "slurm/lab.rs"]
 mod lab;
@@ -28,12 +30,13 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use nim_slurm::Recipe;
 use nim_slurm::ScriptKind::Launch;
-use nim_slurm::recipe::ClientTool;
+use nim_slurm::recipe::{Arrival, ClientTool, UseCase};
 use nim_slurm::results::{Metric, Point, Request, Requests, Run, Statistic};
+use nim_slurm::{Plan, Recipe, Settings};
 use serde_json::Value;
 
+use crate::client::{own_commands, run_in_client};
 use crate::lab::{Job, Lab, Site, recipe, run as run_command, settings};
 
 const MODEL: &str = "meta/llama3-70b-instruct";
@@ -675,4 +678,133 @@ fn each_point_has_its_own_prompts() {
         assert!(hits("another seed", 2, 24) <= 0.01);
         assert!(hits("the first seed again", 1, 24) > 0.5);
     }
+}
+
+/// The largest distance between the share of the gaps below a time and what a distribution says (Kolmogorov, Smirnov).
+fn distance(gaps: &[f64], share_below: impl Fn(f64) -> f64) -> f64 {
+    let mut gaps = gaps.to_vec();
+    gaps.sort_unstable_by(f64::total_cmp);
+    let count = f64::from(u32::try_from(gaps.len()).unwrap());
+    let steps = gaps.iter().zip(0_u32..).map(|(gap, below)| {
+        let (below, share) = (f64::from(below), share_below(*gap));
+        (share - below / count)
+            .abs()
+            .max((share - (below + 1.0) / count).abs())
+    });
+    steps.fold(0.0, f64::max)
+}
+
+/// The error function, to 1e-7 (Abramowitz and Stegun, 7.1.26).
+fn erf(x: f64) -> f64 {
+    let t = 1.0 / (1.0 + 0.327_591_1 * x);
+    let terms = [
+        1.061_405_429,
+        -1.453_152_027,
+        1.421_413_741,
+        -0.284_496_736,
+        0.254_829_592,
+    ];
+    1.0 - terms.into_iter().fold(0.0, |sum, term| (sum + term) * t) * (-x * x).exp()
+}
+
+/// Of 10 requests a second, the gaps that the server saw are those that the recipe asked for; and what the tool leaves is a
+/// valid result, by number and by time.
+#[test]
+#[ignore = "measures time: needs a quiet machine, root and the lab's images"]
+fn arrivals_are_as_asked_for() {
+    const RATE: f64 = 10.0;
+    const REQUESTS: usize = 120;
+    /// With one in a hundred, chance alone is further off.
+    const BOUND: f64 = 1.628;
+    let _quiet = QUIET.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = tempfile::tempdir().unwrap();
+    let folder = Utf8Path::from_path(folder.path()).unwrap();
+    let server = Server::start(folder, "ttft=20,itl=2,seed=7", "off");
+    let url = format!("127.0.0.1:{}", server.port);
+    let exponential = |gap: f64| 1.0 - (-RATE * gap).exp();
+    // Of shape 0.5: a mean of 0.1 s is a scale of 0.2.
+    let gamma = |gap: f64| erf((gap * RATE * 0.5).sqrt());
+    let mut seen = 0;
+    let mut wrong = Vec::new();
+    for (tool, arrival, duration) in [
+        (Tool::AiPerf, Arrival::Constant, None),
+        (Tool::AiPerf, Arrival::Poisson, Some("10s")),
+        (Tool::AiPerf, Arrival::Gamma, None),
+        (Tool::GenAiPerf, Arrival::Constant, None),
+        (Tool::GenAiPerf, Arrival::Poisson, None),
+    ] {
+        let mut use_case: UseCase = format!("rate:{INPUT_TOKENS}/{OUTPUT_TOKENS}")
+            .parse()
+            .unwrap();
+        use_case = use_case
+            .with_request_rate([10.try_into().unwrap()])
+            .with_arrival(arrival);
+        if arrival == Arrival::Gamma {
+            use_case = use_case.with_smoothness("0.5".parse().unwrap());
+        }
+        if let Some(duration) = duration {
+            use_case = use_case.with_duration(duration.parse().unwrap());
+        }
+        let mut recipe = recipe_of(tool, &[1]).with_use_cases([use_case]);
+        recipe.client.random_seed = 11;
+        let plan = Plan::new(recipe, Settings::new()).unwrap();
+        let prompts = plan.recipe().sweep.points()[0].requests.to_string();
+        let requests = REQUESTS.to_string();
+        let facts = [
+            ("{url}", url.as_str()),
+            ("{folder}", "/mnt"),
+            ("{rate}", "10"),
+            ("{requests}", &requests),
+            ("{prompts}", &prompts),
+            ("{seed}", "11"),
+        ];
+        let command = own_commands(plan.launch().text(), &facts).remove(0);
+        let name = format!("{tool:?} {arrival:?}");
+        let results = folder.join(&name);
+        run(tool, &results, &command);
+        let sent = match duration {
+            None => server.truth(seen + REQUESTS),
+            Some(_) => {
+                sleep(Duration::from_secs(1));
+                lines_of(&server.log)
+            }
+        };
+        let mut starts: Vec<_> = sent[seen..]
+            .iter()
+            .map(|line| time(line, "start_ns"))
+            .collect();
+        seen = sent.len();
+        starts.sort_unstable();
+        let gaps = starts
+            .windows(2)
+            .map(|pair| Duration::from_nanos(pair[1] - pair[0]));
+        let gaps: Vec<f64> = gaps.map(|gap| gap.as_secs_f64()).collect();
+        let count = f64::from(u32::try_from(gaps.len()).unwrap());
+        let (distance, bound) = match arrival {
+            Arrival::Constant => {
+                let off = gaps.iter().filter(|gap| (**gap - 1.0 / RATE).abs() > 0.02);
+                (f64::from(u32::try_from(off.count()).unwrap()) / count, 0.05)
+            }
+            Arrival::Gamma => (distance(&gaps, gamma), BOUND / count.sqrt()),
+            _ => (distance(&gaps, exponential), BOUND / count.sqrt()),
+        };
+        let asked = duration.map_or(requests.clone(), |_| format!("1-{prompts}"));
+        let check = format!(
+            "check_result {results:?} {OUTPUT_TOKENS} {asked} && echo \"valid, $busy ms\" || echo \"$reason\""
+        );
+        let valid = run_in_client(plan.recipe(), &check, &[]);
+        println!(
+            "{name} | {} requests | mean gap {:.4} s | distance {distance:.3}, bound {bound:.3} | {valid}",
+            gaps.len() + 1,
+            mean(&gaps)
+        );
+        // A distribution that was not asked for is told from it.
+        if arrival == Arrival::Gamma {
+            assert!(self::distance(&gaps, exponential) > bound, "{name}");
+        }
+        if distance > bound || !valid.starts_with("valid") {
+            wrong.push(name);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:?}");
 }

@@ -1,12 +1,15 @@
 //! Points that were measured several times, as the report tells them, and as two results are compared.
 
 use std::fs;
+use std::process::{Command, Output};
 
 use camino::Utf8Path;
 use nim_slurm::Report;
 use nim_slurm::results::{Limits, Metric, PointName, Run, Statistic, Verdict};
 use serde_json::Value;
 use snapbox::{assert_data_eq, str};
+
+mod common;
 
 /// A results folder.
 struct Results(tempfile::TempDir);
@@ -84,7 +87,7 @@ fn a_table_has_a_row_of_means() {
     );
     assert_data_eq!(
         table,
-        str![[r"
+        str![[r#"
 chat 128/128
         concur-     re-    TTFT    ITL  latency  tokens/s  tokens/s  tokens/s  requests
   GPUs    rency  quests      ms     ms       ms                /GPU     /user        /s       job
@@ -96,12 +99,12 @@ chat 128/128
 TTFT, ITL and latency: avg
 * highest throughput
 p98 of 250 requests: the most that can be claimed, with a confidence of 0.99
-several runs: means, the interval of each with a confidence of 0.95 (Student's t),
-  and the spread (standard deviation over mean), which is unstable above 5 %
+several runs: means, the interval of each with a confidence of 0.95 (Student's t), and the spread
+    (standard deviation over mean), which is unstable above 5 %
 prefix cache: not checked
 ~ not the tool's own: 1000 over the mean ITL or, without one, tokens/s over the concurrency
 
-"]]
+"#]]
     );
 }
 
@@ -202,4 +205,227 @@ fn jobs_with_one_fingerprint_are_runs() {
     assert_eq!(runs(), [3, 1]);
     let table = Report::new(&results.read()).to_table();
     assert!(table.contains("2 jobs\n"), "{table}");
+}
+
+fn report(arguments: &[&str]) -> Output {
+    let mut program = Command::new(common::PROGRAM);
+    program.arg("report").args(arguments).output().unwrap()
+}
+
+#[track_caller]
+fn said(arguments: &[&str], code: i32) -> String {
+    let output = report(arguments);
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{words}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Three runs of two points, the second one at this share of its speed, with 1 % between the runs.
+fn side(share: f64) -> Results {
+    let results = Results::new();
+    for (again, noise) in [("", 0.99), ("_r2", 1.0), ("_r3", 1.01)] {
+        results.point(&format!("m_4_1_chat_128_128{again}_7"), 120.0 * noise, 40.0);
+        results.point(
+            &format!("m_4_8_chat_128_128{again}_7"),
+            1000.0 * share * noise,
+            100.0 / noise,
+        );
+    }
+    results
+}
+
+#[test]
+fn a_gate_says_what_got_worse() {
+    let (before, same, slower, faster) = (side(1.0), side(1.0), side(0.8), side(1.3));
+    let gate = |after: &Results, gate: &str, code, more: &[&str]| {
+        let arguments = [after.path().as_str(), "--against", before.path().as_str()];
+        said(&[&arguments[..], &["--gate", gate], more].concat(), code)
+    };
+    let text = gate(&slower, "throughput 5%, ttft 10%", 3, &[]);
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 100),
+        "{text}"
+    );
+    let start = text.find("gate: ").unwrap();
+    assert_data_eq!(
+        &text[start..],
+        str![[r#"
+gate: worse (throughput 5%, ttft 10%; 1 worse, 0 better, 3 equal, 0 cannot tell)
+x worse: chat 128/128, 4 GPUs, concurrency 8, tokens/s -20.0 % (-22.3 % to -17.7 %), runs 3, 3
+equal: chat 128/128, 4 GPUs, concurrency 1, tokens/s 0.0 % (-2.8 % to +2.9 %), runs 3, 3
+equal: chat 128/128, 4 GPUs, concurrency 1, TTFT avg 0.0 % (0.0 % to 0.0 %), runs 3, 3
+equal: chat 128/128, 4 GPUs, concurrency 8, TTFT avg 0.0 % (-2.8 % to +2.9 %), runs 3, 3
+intervals of the change by Welch's t-test on the runs, with a confidence of 0.95 in all 4 together
+
+"#]]
+    );
+    assert!(gate(&same, "throughput 5%", 0, &[]).contains("gate: equal"));
+    assert!(gate(&faster, "throughput 5%", 0, &[]).contains("gate: better"));
+    // Of two runs with a spread of 1 % each, an interval is wider than the margin.
+    let unsure = gate(&same, "throughput 1%", 4, &[]);
+    assert!(
+        unsure.contains("? cannot tell: chat 128/128, 4 GPUs, concurrency 8, tokens/s"),
+        "{unsure}"
+    );
+    assert!(
+        unsure.contains("runs on each side would be enough"),
+        "{unsure}"
+    );
+
+    let json: Value =
+        serde_json::from_str(&gate(&slower, "throughput 5%", 3, &["--format", "json"])).unwrap();
+    let said = &json["against"]["gate"];
+    assert_eq!(
+        (&said["outcome"], &said["exit_code"]),
+        (&"worse".into(), &3.into())
+    );
+    let rows = said["changes"].as_array().unwrap();
+    assert_eq!(rows[0]["outcome"], "equal");
+    assert_eq!(
+        (&rows[1]["outcome"], &rows[1]["runs"][0]),
+        (&"worse".into(), &3.into())
+    );
+    assert!(rows[1]["interval"][1].as_f64().unwrap() < -0.15, "{rows:?}");
+
+    let page = gate(&slower, "throughput 5%", 3, &["--format", "html"]);
+    assert!(
+        page.contains("<td class=\"word worse\">worse</td>"),
+        "{page}"
+    );
+
+    let xml = gate(&slower, "throughput 5%", 3, &["--format", "junit"]);
+    for words in [
+        "<testsuite name=\"nim-slurm gate: throughput 5%\" tests=\"2\" failures=\"1\" errors=\"0\" skipped=\"0\">",
+        "<testcase classname=\"chat 128/128, 4 GPUs, concurrency 8\" name=\"tokens/s\"><failure message=\"worse: -20.0 %",
+    ] {
+        assert!(xml.contains(words), "no {words:?} in {xml}");
+    }
+    let text = gate(&slower, "throughput 5%", 3, &["--format", "markdown"]);
+    for words in [
+        "## 🔴 gate: worse (throughput 5%; 1 worse, 0 better, 1 equal, 0 cannot tell)",
+        "| `chat 128/128, 4 GPUs, concurrency 8` | tokens/s | -20.0 % |",
+        "| 4 | 8 | 3 |",
+    ] {
+        assert!(text.contains(words), "no {words:?} in {text}");
+    }
+}
+
+#[test]
+fn one_run_can_only_say_that_it_cannot_tell() {
+    let (before, after) = (side(1.0), Results::new());
+    after.point("m_4_8_chat_128_128_7", 100.0, 100.0);
+    let arguments = [after.path().as_str(), "--against", before.path().as_str()];
+    let text = said(&[&arguments[..], &["--gate", "throughput 5%"]].concat(), 4);
+    for words in [
+        "it takes two runs or more on each side",
+        "and 1 points are missing",
+        "only in the earlier run: chat 128/128, 4 GPUs, concurrency 1",
+    ] {
+        assert!(
+            text.replace("\n    ", " ").contains(words),
+            "no {words:?} in {text}"
+        );
+    }
+}
+
+#[test]
+fn a_gate_that_cannot_be_asked_is_refused() {
+    let results = side(1.0);
+    let folder = results.path().as_str();
+    for (arguments, words) in [
+        (
+            &["--gate", "throughput 5%"][..],
+            "--against <RESULTS_DIR_OR_JOB>",
+        ),
+        (
+            &["--against", folder, "--gate", "speed 5%"],
+            "\"speed\" is no metric",
+        ),
+        (
+            &["--format", "junit"],
+            "--format junit is what a gate says: add --against",
+        ),
+    ] {
+        let output = report(&[&[folder], arguments].concat());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(words), "no {words:?} in {said}");
+    }
+}
+
+/// Another tool and another model come first; then the rest, of commands the words that differ.
+#[test]
+fn what_differs_is_said_first() {
+    let (before, after) = (side(1.0), side(1.0));
+    let manifest = |driver: &str, seqs: &str| {
+        format!(
+            r#""node": "gpu05", "driver": "{driver}", "gpu_model": "H100", "gpus": 4, "crate_version": "0.1.0",
+               "images": {{"server": {{"file": "a.sqsh", "reference": "vllm:1"}}}},
+               "server_command": ["vllm", "serve", "--max-num-seqs", "{seqs}"]"#
+        )
+    };
+    before.job(7, &manifest("550.54", "64"));
+    after.job(7, &manifest("570.86\\u001b[2J", "128"));
+    let sums = |of: &Results, sum: &str| {
+        let text = format!("requests=1\nserver_image=vllm:1 {sum}\nserver_command=vllm\n");
+        fs::write(of.path().join("m_4_1_chat_128_128_7/measurement.txt"), text).unwrap();
+    };
+    sums(&before, "aaaa");
+    sums(&after, "bbbb");
+    let arguments = [after.path().as_str(), "--against", before.path().as_str()];
+    let text = said(&arguments, 0);
+    let start = text.find("changes against").unwrap();
+    let expected = "changes against the earlier run\n\
+        differs: server's image: vllm:1 aaaa -> vllm:1 bbbb\n\
+        differs: server's command: 64 -> 128\n\
+        differs: driver: 550.54 -> 570.86\\u{1b}[2J\n";
+    assert!(text[start..].starts_with(expected), "{text}");
+
+    // Another model, by AIPerf.
+    let other = Results::new();
+    let folder = other.path().join("other_4_8_chat_128_128_7");
+    fs::create_dir(&folder).unwrap();
+    fs::write(
+        folder.join("profile_export_aiperf.json"),
+        r#"{"output_token_throughput": {"unit": "tokens/sec", "avg": 1000}}"#,
+    )
+    .unwrap();
+    let arguments = [other.path().as_str(), "--against", before.path().as_str()];
+    let first =
+        "compared with another tool: GenAI-Perf -> AIPerf, and with another model: m -> other";
+    for (format, start) in [
+        ("table", first.to_owned()),
+        ("markdown", format!("**`{first}`**")),
+    ] {
+        let text = said(&[&arguments[..], &["--format", format]].concat(), 0);
+        assert_eq!(text.lines().next(), Some(&*start), "{text}");
+    }
+    let page = said(&[&arguments[..], &["--format", "html"]].concat(), 0);
+    assert!(page.contains("<p class=\"worse\">compared with another tool"));
+}
+
+/// What others call their things is code in Markdown, and text in XML.
+#[test]
+fn names_of_others_are_shown_and_not_obeyed() {
+    let (before, after) = (Results::new(), Results::new());
+    for results in [&before, &after] {
+        results.point("m_4_8_<b>@all`|&_128_128_7", 1000.0, 100.0);
+    }
+    let arguments = [after.path().as_str(), "--against", before.path().as_str()];
+    let with = |format| {
+        said(
+            &[&arguments[..], &["--gate", "ttft 5%", "--format", format]].concat(),
+            4,
+        )
+    };
+    let text = with("markdown");
+    assert!(
+        text.contains("`<b>@all'\\|& 128/128, 4 GPUs, concurrency 8`"),
+        "{text}"
+    );
+    let xml = with("junit");
+    assert!(
+        xml.contains("classname=\"&lt;b&gt;@all`|&amp; 128/128, 4 GPUs"),
+        "{xml}"
+    );
 }

@@ -449,6 +449,7 @@ fn first_word(text: &str) -> &str {
 /// What is read as a part of settings, of a recipe, of a manifest, or of a tool's results.
 const FILE_PARTS: &[&str] = &[
     "Architecture",
+    "Arrival",
     "AroundTable",
     "ArrayBy",
     "Choice",
@@ -458,6 +459,7 @@ const FILE_PARTS: &[&str] = &[
     "Cluster",
     "ContainerTable",
     "Content",
+    "Decimal",
     "Directives",
     "Engine",
     "Event",
@@ -492,6 +494,8 @@ const FILE_PARTS: &[&str] = &[
     "SrunTable",
     "Sweep",
     "Usage",
+    "UseCase",
+    "UseCaseTable",
     "Variant",
     "Weights",
     "WeightsTable",

@@ -103,23 +103,17 @@ fn parse(state: &str, points: usize) -> (ServerState, Option<String>) {
     };
     let row = field("point").map(|row| row.split(' ').collect::<Vec<_>>());
     let measuring = match row.as_deref() {
-        Some(
-            [
-                number,
-                use_case,
-                input,
-                output,
-                concurrency,
-                requests,
-                rest @ ..,
-            ],
-        ) => {
+        Some([number, use_case, input, output, load, requests, rest @ ..]) => {
             let again = match rest {
                 [_, _, repeat, ..] if *repeat != "1" => format!(", repeat {repeat}"),
                 _ => String::new(),
             };
+            let load = match load.strip_prefix("rate") {
+                Some(rate) => format!("{rate} requests/s"),
+                None => format!("concurrency {load}"),
+            };
             Some(files::plain_log(&format!(
-                "point {number} of {points}: {use_case} {input}/{output}, concurrency {concurrency}, {requests} requests{again}"
+                "point {number} of {points}: {use_case} {input}/{output}, {load}, {requests} requests{again}"
             )))
         }
         _ => None,
@@ -157,6 +151,11 @@ mod tests {
         let told = |row: &str| parse(&format!("state=measuring\npoint={row}\n"), 9).1;
         let first = "point 2 of 9: chat 32/16, concurrency 2, 8 requests";
         assert_eq!(told("2 chat 32 16 2 8 8 77 1").as_deref(), Some(first));
+        let rate = "point 2 of 9: chat 32s5/16, 2.5 requests/s, 1-150 requests";
+        assert_eq!(
+            told("2 chat 32s5 16 rate2.5 1-150 150 77 1 1 60").as_deref(),
+            Some(rate)
+        );
         let again = "point 5 of 9: chat 32/16, concurrency 2, 8 requests, repeat 2";
         assert_eq!(told("5 chat 32 16 2 8 8 78 2").as_deref(), Some(again));
     }

@@ -6,9 +6,10 @@ use super::problem::Problem;
 use crate::container::release::USED_OPTIONS;
 use crate::container::{EnvName, Registry, Runtime, SECRETS};
 use crate::job_options::ScriptKind;
+use crate::load::Load;
 use crate::recipe::{
     ArrayBy, Client, Engine, Goodput, ModelSource, Recipe, ReplicaUse, ResultName, Server,
-    Tokenizer, Word,
+    Tokenizer, UseCase, Word,
 };
 use crate::script::images::image_sources;
 use crate::settings::Settings;
@@ -139,17 +140,17 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
         ("server.command", server.command.is_empty()),
         ("model.weights.files", model.weights.files.is_empty()),
         ("sweep.use_cases", sweep.use_cases.is_empty()),
-        ("sweep.concurrency", sweep.concurrency.is_empty()),
+        (
+            "sweep.concurrency",
+            sweep.concurrency.is_empty()
+                && (sweep.use_cases.iter()).any(|use_case| use_case.request_rate().is_empty()),
+        ),
     ] {
         if is_empty {
             problems.push(Problem::Empty { list });
         }
     }
-    let points = sweep
-        .use_cases
-        .len()
-        .saturating_mul(sweep.concurrency.len())
-        .saturating_mul(sweep.repeat as usize);
+    let points = sweep.point_count();
     if points > MOST_POINTS {
         problems.push(Problem::TooManyPoints {
             points,
@@ -157,11 +158,8 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
             most: MOST_POINTS,
         });
     }
-    if let Some(entry) = first_repeated(&sweep.use_cases) {
-        problems.push(Problem::Repeated {
-            list: "sweep.use_cases",
-            entry: entry.to_string(),
-        });
+    if points <= MOST_POINTS {
+        check_use_cases(recipe, problems);
     }
     if let Some(entry) = first_repeated(&sweep.concurrency) {
         problems.push(Problem::Repeated {
@@ -197,6 +195,60 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
             client: client.image.to_string(),
             file: file.to_string(),
         });
+    }
+}
+
+/// Use cases must go together with one another, with the client and with the time of a point.
+fn check_use_cases(Recipe { client, sweep, .. }: &Recipe, problems: &mut Vec<Problem>) {
+    let names = |use_case: &UseCase| use_case.to_string();
+    let repeated = |use_cases: &[UseCase], entry: &UseCase| {
+        let is_same = |other: &&UseCase| {
+            // Their points would have the same names.
+            names(other) == names(entry)
+                && (other.request_rate().is_empty() && entry.request_rate().is_empty()
+                    || (other.request_rate().iter())
+                        .any(|rate| entry.request_rate().contains(rate)))
+        };
+        use_cases.iter().any(|other| is_same(&other))
+    };
+    for (place, use_case) in sweep.use_cases.iter().enumerate() {
+        let entry = names(use_case);
+        let mut refuse = |reason: String| {
+            let use_case = entry.clone();
+            problems.push(Problem::UseCase { use_case, reason });
+        };
+        if let Some(reason) = use_case.contradiction() {
+            refuse(reason.to_owned());
+        }
+        if let Some((key, first)) = client.lacks_for(use_case) {
+            let tool = client.tool.with_release();
+            refuse(format!(
+                "{tool} cannot do {key}: AIPerf {first} is the first that can"
+            ));
+        }
+        if let Some(rate) = first_repeated(use_case.request_rate()) {
+            refuse(format!("request_rate has {rate} twice: once is enough"));
+        }
+        if repeated(&sweep.use_cases[..place], use_case) {
+            let list = "sweep.use_cases";
+            problems.push(Problem::Repeated { list, entry });
+        }
+    }
+    let timeout = sweep.point_timeout;
+    for point in sweep.points() {
+        if let Some(seconds) = point.seconds().filter(|seconds| *seconds >= timeout.into()) {
+            problems.push(Problem::UseCase {
+                use_case: point.use_case.to_string(),
+                reason: format!(
+                    "its requests are sent for {seconds} s at {}, and sweep.point_timeout gives a point up after \
+                     {timeout} s: raise that, or measure for a shorter time",
+                    match point.load {
+                        Load::Concurrency(number) => format!("concurrency {number}"),
+                        load => load.to_string().replace("rate", "request_rate "),
+                    }
+                ),
+            });
+        }
     }
 }
 

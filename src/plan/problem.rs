@@ -467,13 +467,21 @@ pub enum Problem {
         /// The place in the container.
         destination: String,
     },
+    /// A use case cannot be measured as it is written.
+    #[error("the recipe's use case {use_case}: {reason}")]
+    UseCase {
+        /// The use case.
+        use_case: String,
+        /// Why, and what is allowed.
+        reason: String,
+    },
     /// The sweep would never end.
     #[error(
         "the recipe's sweep has {points} points, each use case at each concurrency{}: at most {most} are allowed",
         times(*repeat)
     )]
     TooManyPoints {
-        /// Use cases times concurrencies times repeats.
+        /// All points, with their repeats.
         points: usize,
         /// How often each is measured.
         repeat: u32,

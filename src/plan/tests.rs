@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use super::problem::Problem;
 use super::*;
-use crate::recipe::{ArrayBy, ModelSource, ReplicaUse};
+use crate::recipe::{ArrayBy, ClientTool, ModelSource, ReplicaUse};
 
 #[test]
 fn folders_of_points() {
@@ -25,6 +25,10 @@ fn bash_names_the_same_folders() {
     let mut repeated = Recipe::llama3_70b_h100x4_fp8();
     repeated.sweep.repeat = 12;
     recipes.push(repeated);
+    let length = "{ name = 'chat', input = '128s20', output = 128, request_rate = [0.25, 4] }";
+    let mut loaded = loaded("25.01", &format!("'chat:128/128', {length}"));
+    loaded.sweep.repeat = 2;
+    recipes.push(loaded);
     for recipe in recipes {
         let plan = Plan::new(recipe, Settings::new()).unwrap();
         let launch = plan.launch();
@@ -613,4 +617,131 @@ fn launch_gets_what_it_needs_from_no_recipe() {
     let plan = Plan::new(recipe, settings.unwrap()).unwrap();
     let launch = plan.directives(ScriptKind::Launch);
     assert_eq!(launch.arguments(), ["--nodes=2", "--open-mode=truncate"]);
+}
+
+/// The recipe with this client and these use cases.
+fn loaded(tool: &str, use_cases: &str) -> Recipe {
+    let text = Recipe::llama3_70b_h100x4_fp8().to_toml();
+    let own = "use_cases = [\"chat:128/128\", \"summarization:4096/512\"]";
+    let text = text.replace(own, &format!("use_cases = [{use_cases}]"));
+    let mut recipe = Recipe::from_toml(&text).unwrap_or_else(|error| panic!("{error}"));
+    recipe.client.tool = match tool.split_once(' ') {
+        Some((_, release)) => ClientTool::Aiperf(release.parse().unwrap()),
+        None => ClientTool::GenaiPerf(tool.parse().unwrap()),
+    };
+    recipe
+}
+
+#[test]
+fn what_a_tool_cannot_send_is_refused() {
+    let chat = "name = 'chat', input = 128, output = 128";
+    let rate = format!("{chat}, request_rate = [1, 2.5]");
+    for (tool, more, expected) in [
+        ("25.01", format!("{rate}, arrival = 'poisson'"), ""),
+        ("24.05", format!("{rate}, arrival = 'constant'"), ""),
+        (
+            "25.01",
+            format!("{rate}, arrival = 'gamma', smoothness = 2"),
+            "the recipe's use case chat:128/128: GenAI-Perf 0.0.10 (SDK 25.01) cannot do arrival = \"gamma\": AIPerf 0.5.0 is \
+             the first that can",
+        ),
+        (
+            "25.12",
+            format!("{chat}, duration = 60"),
+            "the recipe's use case chat:128/128: GenAI-Perf 0.0.16 (SDK 25.08) cannot do duration: AIPerf 0.2.0 is the \
+             first that can",
+        ),
+        ("AIPerf 0.2.0", format!("{chat}, duration = 60"), ""),
+        ("AIPerf 0.4.0", format!("{rate}, arrival = 'poisson'"), ""),
+        (
+            "AIPerf 0.4.0",
+            format!("{rate}, ramp = '10s'"),
+            "the recipe's use case chat:128/128: AIPerf 0.4.0 cannot do ramp: AIPerf 0.5.0 is the first that can",
+        ),
+        (
+            "AIPerf 0.4.0",
+            format!("{rate}, arrival = 'gamma', smoothness = 2"),
+            "AIPerf 0.4.0 cannot do arrival = \"gamma\": AIPerf 0.5.0 is the first that can",
+        ),
+        (
+            "AIPerf 0.5.0",
+            format!("{rate}, arrival = 'gamma', smoothness = 2, ramp = 5"),
+            "",
+        ),
+    ] {
+        let recipe = loaded(tool, &format!("{{ {more} }}"));
+        let said = Plan::new(recipe, Settings::new())
+            .map_or_else(|error| error.to_string(), |_| String::new());
+        assert!(
+            said.contains(expected) && said.is_empty() == expected.is_empty(),
+            "{tool}, {more}: {said}"
+        );
+    }
+}
+
+#[test]
+fn what_a_load_contradicts() {
+    let chat = "name = 'chat', input = 128, output = 128";
+    for (use_cases, expected) in [
+        (
+            format!("{{ {chat}, arrival = 'poisson' }}"),
+            "the recipe's use case chat:128/128: arrival is for request_rate, which it has not: write request_rate = [1], \
+             or leave arrival out",
+        ),
+        (
+            format!("{{ {chat}, request_rate = [1], arrival = 'gamma' }}"),
+            "arrival = \"gamma\" and smoothness go together",
+        ),
+        (
+            format!("{{ {chat}, request_rate = [1], smoothness = 2 }}"),
+            "arrival = \"gamma\" and smoothness go together",
+        ),
+        (
+            format!("{{ {chat}, prompts = 5 }}"),
+            "prompts is for duration",
+        ),
+        (
+            format!("{{ {chat}, request_rate = [1, 1.0] }}"),
+            "request_rate has 1 twice: once is enough",
+        ),
+        (
+            format!("{{ {chat}, request_rate = [1, 2] }}, {{ {chat}, request_rate = [2] }}"),
+            "sweep.use_cases has chat:128/128 twice",
+        ),
+        (
+            format!("'chat:128/128', {{ {chat}, duration = 9 }}"),
+            "sweep.use_cases has chat:128/128 twice",
+        ),
+        (
+            format!("{{ {chat}, duration = 900 }}"),
+            "requests are sent for 900 s at concurrency 100, and sweep.point_timeout gives a point up after 900 s: raise \
+             that, or measure for a shorter time",
+        ),
+        (
+            format!("{{ {chat}, request_rate = [0.01] }}"),
+            "requests are sent for 2000 s at request_rate 0.01, and",
+        ),
+    ] {
+        let recipe = loaded("AIPerf 0.13.0", &use_cases);
+        let said = Plan::new(recipe, Settings::new()).unwrap_err().to_string();
+        assert!(said.contains(expected), "{use_cases}: {said}");
+    }
+    // One name may have concurrencies and rates.
+    let both = loaded(
+        "25.01",
+        &format!("'chat:128/128', {{ {chat}, request_rate = [2] }}"),
+    );
+    assert!(Plan::new(both, Settings::new()).is_ok());
+    // Nothing else is left for a concurrency.
+    let mut rates = loaded("25.01", &format!("{{ {chat}, request_rate = [2] }}"));
+    rates.sweep.concurrency.clear();
+    let plan = Plan::new(rates.clone(), Settings::new()).unwrap();
+    assert_eq!(
+        plan.point_folders(None, "7"),
+        ["llama-3-70b-instruct_4_rate2_chat_128_128_7"]
+    );
+    assert_eq!(Recipe::from_toml(&rates.to_toml()).unwrap(), rates);
+    let none = Recipe::llama3_70b_h100x4_fp8().with_concurrency([]);
+    let said = Plan::new(none, Settings::new()).unwrap_err().to_string();
+    assert!(said.contains("sweep.concurrency is empty"), "{said}");
 }

@@ -1,11 +1,44 @@
 //! The options with which the client's tool is called, the same at each point.
 
-use super::{AiperfVersion, Client, ClientTool, DEFAULT_TOKENIZER, Feature, Goodput, Word};
+use super::{
+    AiperfVersion, Arrival, Client, ClientTool, DEFAULT_TOKENIZER, Feature, Goodput, UseCase, Word,
+};
+use crate::load::Length;
 
 impl Client {
     /// The command that measures a point, a word each. Words in braces stand for facts of
     /// the run and of the point.
     pub(crate) fn command(&self, served_model_name: impl AsRef<str>) -> Vec<String> {
+        let plain = "plain:1/1".parse().expect("it is one");
+        self.command_of(served_model_name, &plain, 0)
+    }
+
+    /// The command for a use case that does not only say lengths. After a duration, answers have so many seconds.
+    pub(crate) fn command_for(
+        &self,
+        served_model_name: impl AsRef<str>,
+        use_case: &UseCase,
+        grace: u32,
+    ) -> Vec<String> {
+        let lengths = [
+            ("{input_tokens}", use_case.input_tokens()),
+            ("{output_tokens}", use_case.output_tokens()),
+        ];
+        let mut command = self.command_of(served_model_name, use_case, grace);
+        for (placeholder, length) in lengths {
+            for word in &mut command {
+                *word = word.replace(placeholder, &length.to_string());
+            }
+        }
+        command
+    }
+
+    fn command_of(
+        &self,
+        served_model_name: impl AsRef<str>,
+        use_case: &UseCase,
+        grace: u32,
+    ) -> Vec<String> {
         let mut command: Vec<String> = Vec::new();
         let mut add = |words: &[&str]| command.extend(words.iter().map(ToString::to_string));
         match self.tool {
@@ -21,25 +54,38 @@ impl Client {
         let is_aiperf = matches!(self.tool, ClientTool::Aiperf(_));
         let url = if is_aiperf { "http://{url}" } else { "{url}" };
         add(&["--url", url, "--tokenizer", "{tokenizer}"]);
+        let spreads = [use_case.input(), use_case.output()].map(Length::spread);
+        let [input_spread, output_spread] = spreads.map(|spread| spread.to_string());
         add(&["--synthetic-input-tokens-mean", "{input_tokens}"]);
-        add(&["--synthetic-input-tokens-stddev", "0"]);
+        add(&["--synthetic-input-tokens-stddev", &input_spread]);
         add(&["--output-tokens-mean", "{output_tokens}"]);
-        if is_aiperf {
-            add(&["--output-tokens-stddev", "0"]);
+        if is_aiperf || spreads[1] > 0 {
+            add(&["--output-tokens-stddev", &output_spread]);
         }
-        add(&["--extra-inputs", "max_tokens:{output_tokens}"]);
-        if self.min_tokens {
-            add(&["--extra-inputs", "min_tokens:{output_tokens}"]);
+        // With a spread, the tool itself tells each request its length.
+        if spreads[1] > 0 {
+            const LEGACY: &str = "--use-legacy-max-tokens";
+            let can =
+                matches!(self.tool, ClientTool::Aiperf(it) if it >= AiperfVersion::WITH_TELEMETRY);
+            if can && !self.options.has(LEGACY) {
+                add(&[LEGACY]); // in the field that all servers read
+            }
+        } else {
+            add(&["--extra-inputs", "max_tokens:{output_tokens}"]);
+            if self.min_tokens {
+                add(&["--extra-inputs", "min_tokens:{output_tokens}"]);
+            }
         }
         if self.ignore_eos {
             add(&["--extra-inputs", "ignore_eos:true"]);
         }
-        add(&[
-            "--concurrency",
-            "{concurrency}",
-            "--artifact-dir",
-            "{folder}",
-        ]);
+        let has_rate = !use_case.request_rate().is_empty();
+        if has_rate {
+            add(&["--request-rate", "{rate}"]);
+        } else {
+            add(&["--concurrency", "{concurrency}"]);
+        }
+        add(&["--artifact-dir", "{folder}"]);
         // Prompts of its own for each point, and one for each request: a prompt that the server
         // has seen may come out of its cache.
         add(&["--random-seed", "{seed}"]);
@@ -54,8 +100,12 @@ impl Client {
         let requests = ["--request-count", "{requests}"];
         let own: Vec<_> = self.options.words().iter().map(Word::as_str).collect();
         match self.tool {
-            ClientTool::Aiperf(_) => {
-                add(&requests);
+            ClientTool::Aiperf(release) => {
+                let load = aiperf_load(use_case, release, grace);
+                add(&load.iter().map(String::as_str).collect::<Vec<_>>());
+                if use_case.duration().is_none() {
+                    add(&requests);
+                }
                 add(&own);
             }
             ClientTool::GenaiPerf(release) => {
@@ -68,7 +118,11 @@ impl Client {
                 if !release.has(Feature::OwnRequestCount) {
                     add(&requests);
                 }
-                add(&["--max-threads", "{concurrency}"]);
+                if has_rate {
+                    add(&["--request-distribution", use_case.arrival().word()]);
+                } else {
+                    add(&["--max-threads", "{concurrency}"]);
+                }
             }
         }
         command
@@ -141,6 +195,30 @@ impl Client {
         fields.join(", ")
     }
 
+    /// What a use case asks for that this tool cannot do in this release, and the first that can.
+    pub(crate) fn lacks_for(&self, use_case: &UseCase) -> Option<(&'static str, AiperfVersion)> {
+        let is_gamma = use_case.arrival() == Arrival::Gamma;
+        [
+            ("arrival = \"gamma\"", is_gamma, AiperfVersion::WITH_ARRIVAL),
+            (
+                "duration",
+                use_case.duration().is_some(),
+                AiperfVersion::WITH_DURATION,
+            ),
+            (
+                "ramp",
+                use_case.ramp().is_some(),
+                AiperfVersion::WITH_ARRIVAL,
+            ),
+        ]
+        .into_iter()
+        .find(|(_, is_asked, first)| {
+            let has_it = matches!(self.tool, ClientTool::Aiperf(release) if release >= *first);
+            *is_asked && !has_it
+        })
+        .map(|(key, _, first)| (key, first))
+    }
+
     /// The recipe's keys that ask for what not every release of GenAI-Perf knows.
     pub(crate) fn asked(&self) -> impl Iterator<Item = (&'static str, Feature)> {
         [
@@ -172,6 +250,37 @@ impl Client {
     }
 }
 
+/// How AIPerf is told when to send what.
+fn aiperf_load(use_case: &UseCase, release: AiperfVersion, grace: u32) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut add = |option: &str, value: String| words.extend([option.to_owned(), value]);
+    let has_rate = !use_case.request_rate().is_empty();
+    if has_rate {
+        let option = if release >= AiperfVersion::WITH_ARRIVAL {
+            "--arrival-pattern"
+        } else {
+            "--request-rate-mode"
+        };
+        add(option, use_case.arrival().word().to_owned());
+    }
+    if let Some(smoothness) = use_case.smoothness() {
+        add("--arrival-smoothness", smoothness.to_string());
+    }
+    if let Some(ramp) = use_case.ramp() {
+        let option = if has_rate {
+            "--request-rate-ramp-duration"
+        } else {
+            "--concurrency-ramp-duration"
+        };
+        add(option, ramp.seconds().to_string());
+    }
+    if let Some(duration) = use_case.duration() {
+        add("--benchmark-duration", duration.seconds().to_string());
+        add("--benchmark-grace-period", grace.to_string());
+    }
+    words
+}
+
 impl ClientTool {
     /// The tool with its release, and the release that brought a feature, when this
     /// one does not have it.
@@ -189,6 +298,14 @@ impl ClientTool {
                 let lacks = feature == Feature::Goodput && release < first;
                 lacks.then(|| (format!("AIPerf {release}"), first.to_string()))
             }
+        }
+    }
+
+    /// The tool with its release, for a message.
+    pub(crate) fn with_release(self) -> String {
+        match self {
+            Self::GenaiPerf(release) => format!("GenAI-Perf {}", release.with_image()),
+            Self::Aiperf(release) => format!("AIPerf {release}"),
         }
     }
 

@@ -271,13 +271,14 @@ impl Reader {
 }
 
 /// What `fill` of launch.sh replaces.
-const PLACEHOLDERS: [&str; 9] = [
+const PLACEHOLDERS: [&str; 10] = [
     "{url}",
     "{tokenizer}",
     "{folder}",
     "{input_tokens}",
     "{output_tokens}",
     "{concurrency}",
+    "{rate}",
     "{requests}",
     "{prompts}",
     "{seed}",

@@ -1,18 +1,23 @@
 //! What is measured, and in what order.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::server::{at_least_one, number};
 use super::{UseCase, setters};
+use crate::load::{Decimal, Load};
 use crate::percentile::Percentile;
 
 /// Output tokens that each stream of a point generates at least where a percentile is to hold:
 /// 30 seconds of measuring at 15 ms a token.
 const TOKENS_OF_A_STREAM: u64 = 2048;
 
-/// Which points are measured: each use case at each concurrency.
+/// Seconds for which requests of a rate are sent at least, where no duration is given.
+const SECONDS_OF_A_RATE: u64 = 60;
+
+/// Which points are measured: each use case at each concurrency, or at each of its own request rates.
 ///
 /// ```
 /// use nim_slurm::Recipe;
@@ -23,7 +28,7 @@ const TOKENS_OF_A_STREAM: u64 = 2048;
 ///     .with_concurrency([1, 50])
 ///     .sweep;
 /// let points = sweep.points(); // the highest concurrency first
-/// assert_eq!((points.len(), points[0].concurrency), (4, 50));
+/// assert_eq!((points.len(), points[0].load.concurrency()), (4, Some(50)));
 ///
 /// // Enough of them for a p95: 90, of which none is over the limit, and each stream has 2,048 tokens.
 /// let sweep = sweep.with_percentile("p95".parse::<nim_slurm::Percentile>()?);
@@ -48,13 +53,18 @@ const TOKENS_OF_A_STREAM: u64 = 2048;
 pub struct Sweep {
     /// Use cases: what goes in and comes out.
     pub use_cases: Vec<UseCase>,
-    /// Requests in flight.
-    #[serde(deserialize_with = "all_at_least_one")]
+    /// Requests in flight. Only use cases that all have request rates of their own do without.
+    #[serde(
+        default,
+        deserialize_with = "all_at_least_one",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub concurrency: Vec<u32>,
     /// A point sends this many requests for each one in flight, 5 by default …
     #[serde(default = "number::<5>", deserialize_with = "at_least_one")]
     pub requests_per_concurrency: u32,
-    /// … but at least so many; 20 by default.
+    /// … but at least so many; 20 by default. At a request rate, it sends as many as come in a minute, but
+    /// also at least so many.
     #[serde(default = "number::<20>", deserialize_with = "at_least_one")]
     pub min_requests: u32,
     /// The percentile that the results must be able to support; by default none. Each point then
@@ -137,29 +147,35 @@ impl Sweep {
     }
 
     /// All points, in the order in which they are measured: the highest
-    /// concurrency first, and at each the use cases as given; then all of them again
-    /// for each further [repeat](Self::repeat).
+    /// concurrency first, and at each the use cases as given, then those with
+    /// request rates, in the same way; then all of them again for each further
+    /// [repeat](Self::repeat).
     ///
     /// ```
     /// use nim_slurm::recipe::Sweep;
     ///
     /// let sweep = Sweep::new(["chat:128/128".parse()?], [1, 50]).with_repeat(2);
-    /// let order: Vec<_> = sweep.points().iter().map(|point| (point.concurrency, point.repeat)).collect();
+    /// let order: Vec<_> = sweep.points().iter().map(|point| (point.load.concurrency().unwrap(), point.repeat)).collect();
     /// assert_eq!(order, [(50, 1), (1, 1), (50, 2), (1, 2)]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn points(&self) -> Vec<SweepPoint> {
-        let mut concurrencies = self.concurrency.clone();
-        concurrencies.sort_unstable_by(|a, b| b.cmp(a));
-        let round: Vec<_> = concurrencies
-            .into_iter()
-            .flat_map(|concurrency| {
-                self.use_cases
-                    .iter()
-                    .map(move |use_case| self.point(use_case, concurrency))
-            })
-            .collect();
+        let in_flight = self.concurrency.iter().copied().map(Load::Concurrency);
+        let rates = self.use_cases.iter().flat_map(UseCase::request_rate);
+        let rates: BTreeSet<_> = rates.copied().collect();
+        let mut loads: Vec<_> = in_flight.collect();
+        loads.sort_unstable_by(|a, b| b.cmp(a));
+        loads.extend(rates.into_iter().rev().map(Load::RequestRate));
+        let of = |load: Load| {
+            let has_it = move |use_case: &&UseCase| match load.request_rate() {
+                Some(rate) => use_case.request_rate().contains(&rate),
+                None => use_case.request_rate().is_empty(),
+            };
+            let own = self.use_cases.iter().filter(has_it);
+            own.map(move |use_case| self.point(use_case, load))
+        };
+        let round: Vec<_> = loads.into_iter().flat_map(of).collect();
         (1..=self.repeat)
             .flat_map(|repeat| {
                 round.iter().map(move |point| SweepPoint {
@@ -170,7 +186,17 @@ impl Sweep {
             .collect()
     }
 
-    fn point(&self, use_case: &UseCase, concurrency: u32) -> SweepPoint {
+    /// How many points there are, with their repeats and without making them.
+    pub(crate) fn point_count(&self) -> usize {
+        let of = |use_case: &UseCase| match use_case.request_rate().len() {
+            0 => self.concurrency.len(),
+            rates => rates,
+        };
+        let round = self.use_cases.iter().map(of).fold(0, usize::saturating_add);
+        round.saturating_mul(self.repeat as usize)
+    }
+
+    fn point(&self, use_case: &UseCase, load: Load) -> SweepPoint {
         let (mut rounds, mut least) = (
             u64::from(self.requests_per_concurrency),
             u64::from(self.min_requests),
@@ -180,16 +206,24 @@ impl Sweep {
             rounds = rounds.max(TOKENS_OF_A_STREAM.div_ceil(tokens));
             least = least.max(percentile.requests_needed(0));
         }
+        let requests = match (use_case.duration(), load) {
+            (Some(duration), _) => use_case.prompts_of(load, duration),
+            (None, Load::RequestRate(rate)) => {
+                let sent = u64::from(rate.thousandths()) * SECONDS_OF_A_RATE;
+                least.max(sent.div_ceil(1000))
+            }
+            (None, _) => least.max(u64::from(load.concurrency().unwrap_or(1)) * rounds),
+        };
         SweepPoint {
             use_case: use_case.clone(),
-            concurrency,
-            requests: least.max(u64::from(concurrency) * rounds),
+            load,
+            requests,
             repeat: 1,
         }
     }
 }
 
-/// One measurement: a use case at a concurrency.
+/// One measurement: a use case under a load.
 ///
 /// ```
 /// use nim_slurm::Recipe;
@@ -204,12 +238,22 @@ impl Sweep {
 pub struct SweepPoint {
     /// What goes in and comes out.
     pub use_case: UseCase,
-    /// Requests in flight.
-    pub concurrency: u32,
-    /// Requests in all.
+    /// Requests in flight, or in a second.
+    pub load: Load,
+    /// Requests in all; where a [duration](UseCase::duration) ends the point, at most.
     pub requests: u64,
     /// Which of the point's measurements it is, from 1.
     pub repeat: u32,
+}
+
+impl SweepPoint {
+    /// For how many seconds requests are sent, where the load decides that, and not the answers.
+    pub(crate) fn seconds(&self) -> Option<u64> {
+        let sent = |rate: Decimal| (self.requests * 1000).div_ceil(u64::from(rate.thousandths()));
+        let duration = self.use_case.duration();
+        let duration = duration.map(|duration| u64::from(duration.seconds()));
+        duration.or_else(|| self.load.request_rate().map(sent))
+    }
 }
 
 /// What a task of a job array measures. Each task starts a server of its own.
@@ -289,6 +333,50 @@ fn all_at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u3
 mod tests {
     use crate::recipe::Recipe;
 
+    #[test]
+    fn rates_come_after_concurrencies() {
+        let text = "name = 'chat', input = 128, output = 128";
+        let recipe = Recipe::llama3_70b_h100x4_fp8().to_toml().replace(
+            "use_cases = [\"chat:128/128\"",
+            &format!(
+                "use_cases = [{{ {text}, request_rate = [1, 0.1] }}, {{ {text}, request_rate = [2.5, 1], duration = 30 }}, \
+                 {{ {text}, duration = 30, ramp = 5 }}"
+            ),
+        );
+        let sweep = Recipe::from_toml(&recipe)
+            .unwrap()
+            .with_concurrency([1, 8])
+            .sweep;
+        let points = sweep.points();
+        assert_eq!(points.len(), sweep.point_count());
+        let said: Vec<_> = points
+            .iter()
+            .map(|point| {
+                let (load, seconds) = (point.load, point.seconds());
+                format!(
+                    "{load} {} {} {seconds:?}",
+                    point.use_case.input(),
+                    point.requests
+                )
+            })
+            .collect();
+        assert_eq!(
+            said,
+            [
+                // 8 streams of 200 tokens a second, which 128 make a request.
+                "8 128 384 Some(30)",
+                "8 4096 40 None",
+                "1 128 48 Some(30)",
+                "1 4096 20 None",
+                // The mean is 75, the standard deviation 8.
+                "rate2.5 128 133 Some(30)",
+                "rate1 128 60 Some(60)",
+                "rate1 128 70 Some(30)",
+                "rate0.1 128 20 Some(200)",
+            ]
+        );
+    }
+
     /// The first one has the numbers that were published with it; all others can support a p95.
     #[test]
     fn requests_of_the_built_in_recipes() {
@@ -307,7 +395,7 @@ mod tests {
             let recipe = Recipe::built_in(name).unwrap();
             for point in recipe.sweep.points() {
                 let tokens = point.requests * u64::from(point.use_case.output_tokens());
-                let of_a_stream = tokens / u64::from(point.concurrency);
+                let of_a_stream = tokens / u64::from(point.load.concurrency().unwrap());
                 assert!(
                     point.requests >= 90 && of_a_stream >= 2048,
                     "{name}: {point:?}"

@@ -1,6 +1,6 @@
 //! What each task of a job array has of a recipe's work.
 
-use super::{ArrayBy, Client, Recipe, SweepPoint, UseCase};
+use super::{ArrayBy, Recipe, SweepPoint, UseCase};
 
 /// What one job measures: the launch job, or a task of it.
 pub(crate) struct Task {
@@ -23,7 +23,7 @@ impl Recipe {
                 let round = points.iter().filter(|point| point.repeat == 1);
                 let repeats = round.map(|first| {
                     let is_same = |point: &&SweepPoint| {
-                        point.use_case == first.use_case && point.concurrency == first.concurrency
+                        point.use_case == first.use_case && point.load == first.load
                     };
                     points.iter().filter(is_same).cloned().collect()
                 });
@@ -53,17 +53,27 @@ impl Recipe {
     pub(crate) fn task_count(&self) -> Option<usize> {
         let sweep = &self.sweep;
         Some(match sweep.array? {
-            ArrayBy::Point => sweep.use_cases.len() * sweep.concurrency.len(),
+            ArrayBy::Point => sweep.point_count() / sweep.repeat.max(1) as usize,
             ArrayBy::UseCase => sweep.use_cases.len(),
             ArrayBy::Server => self.server.variants.len(),
         })
     }
 
-    /// The sweep's rows in launch.sh: use case, input and output tokens, concurrency,
-    /// requests, number and seed of the prompts, and the repeat each; in an array, behind the number
-    /// of the task.
+    /// The sweep's rows in launch.sh: use case, input and output tokens, load,
+    /// requests, number and seed of the prompts, and the repeat each; then, where the use case has a command of its
+    /// own, the number of that, and of seconds for which requests are sent (0: until all are answered); in an array,
+    /// behind the number of the task.
     pub(crate) fn point_rows(&self) -> Vec<String> {
-        let row = |point: &SweepPoint| row(point, &self.client);
+        let commands = self.own_commands();
+        let row = |point: &SweepPoint| {
+            let mut row = row(point, self.client.random_seed);
+            if let Some(own) = self.own_command(&point.use_case) {
+                let number = commands.iter().position(|command| *command == own);
+                let number = number.expect("it is one of them") + 1;
+                row.push_str(&format!(" {number} {}", point.seconds().unwrap_or(0)));
+            }
+            row
+        };
         let tasks = self.tasks();
         let rows = tasks.iter().enumerate().flat_map(|(number, task)| {
             let rows = task.points.iter().map(row);
@@ -74,6 +84,30 @@ impl Recipe {
         });
         rows.collect()
     }
+
+    /// The command that measures the points of a use case, where it is not the client's.
+    fn own_command(&self, use_case: &UseCase) -> Option<Vec<String>> {
+        let name = &self.server.served_model_name;
+        // A point is given up before this grace ends.
+        let grace = self.sweep.point_timeout;
+        (!use_case.is_plain()).then(|| self.client.command_for(name, use_case, grace))
+    }
+
+    /// Each of these commands once.
+    pub(crate) fn own_commands(&self) -> Vec<Vec<String>> {
+        let mut commands = Vec::new();
+        for command in self
+            .sweep
+            .use_cases
+            .iter()
+            .filter_map(|it| self.own_command(it))
+        {
+            if !commands.contains(&command) {
+                commands.push(command);
+            }
+        }
+        commands
+    }
 }
 
 impl Task {
@@ -81,39 +115,37 @@ impl Task {
     pub(crate) fn folders(&self, gpus: u32, job: &str) -> Vec<String> {
         let name = &self.result_name;
         let folder = |point: &SweepPoint| {
-            let (use_case, concurrency) = (&point.use_case, point.concurrency);
-            let (input, output) = (use_case.input_tokens(), use_case.output_tokens());
+            let (use_case, load) = (&point.use_case, point.load);
+            let (input, output) = (use_case.input(), use_case.output());
             let use_case = use_case.name();
             let repeat = match point.repeat {
                 1 => String::new(),
                 repeat => format!("_r{repeat}"),
             };
-            format!("{name}_{gpus}_{concurrency}_{use_case}_{input}_{output}{repeat}_{job}")
+            format!("{name}_{gpus}_{load}_{use_case}_{input}_{output}{repeat}_{job}")
         };
         self.points.iter().map(folder).collect()
     }
 }
 
-fn row(point: &SweepPoint, client: &Client) -> String {
+fn row(point: &SweepPoint, random_seed: u32) -> String {
     let SweepPoint {
         use_case,
-        concurrency,
+        load,
         requests,
         repeat,
     } = point;
-    let (name, input, output) = (
-        use_case.name(),
-        use_case.input_tokens(),
-        use_case.output_tokens(),
-    );
-    let point = format!("{name} {input} {output} {concurrency}");
+    let (input, output) = (use_case.input(), use_case.output());
+    let point = format!("{} {input} {output} {load}", use_case.name());
     // In front, since seeds of texts that end in another way are too close together.
     let seed = match repeat {
-        1 => point_seed(client.random_seed, &point),
-        _ => point_seed(client.random_seed, &format!("{repeat} {point}")),
+        1 => point_seed(random_seed, &point),
+        _ => point_seed(random_seed, &format!("{repeat} {point}")),
     };
+    // A time ends the point: at least one, and as many as have a prompt.
+    let from = use_case.duration().map_or("", |_| "1-");
     // As many prompts as requests: none is sent twice.
-    format!("{point} {requests} {requests} {seed} {repeat}")
+    format!("{point} {from}{requests} {requests} {seed} {repeat}")
 }
 
 /// The seed of a point's prompts. It depends on the recipe's seed, the point and its repeat alone,

@@ -1,13 +1,12 @@
 //! The values of a recipe that have a form of their own.
 
 use std::fmt;
-use std::num::NonZeroU32;
 
 use crate::container::EnvName;
 use crate::container::mount::mountable_folder;
 use crate::plain::is_hidden;
 use crate::slurm::without_options;
-use crate::value::{Fault, ValueError, at_most, only, positive_number, text_value, value};
+use crate::value::{Fault, ValueError, at_most, only, text_value, value};
 
 /// A recipe's name: small letters, digits and `-`, not `-` first or last.
 ///
@@ -56,7 +55,7 @@ impl VariantName {
 text_value!(VariantName, "variant name");
 
 /// `[a-z0-9-]+`, hyphens inside only.
-fn hyphenated(text: &str) -> Result<(), Fault> {
+pub(super) fn hyphenated(text: &str) -> Result<(), Fault> {
     only(
         text,
         |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-',
@@ -547,6 +546,10 @@ pub struct AiperfVersion(Numbers);
 impl AiperfVersion {
     /// The first release with `--goodput`.
     pub(crate) const WITH_GOODPUT: Self = Self(Numbers([0, 2, 0]));
+    /// The first release with `--benchmark-duration`.
+    pub(crate) const WITH_DURATION: Self = Self(Numbers([0, 2, 0]));
+    /// The first release with `--arrival-pattern`, `--arrival-smoothness` and ramps.
+    pub(crate) const WITH_ARRIVAL: Self = Self(Numbers([0, 5, 0]));
     /// The first release with `--no-server-metrics` and `--no-gpu-telemetry`.
     pub(crate) const WITH_TELEMETRY: Self = Self(Numbers([0, 4, 0]));
     /// The first release that asks each stream for its usage.
@@ -702,73 +705,6 @@ impl Milliseconds {
 
 text_value!(Milliseconds, "number of milliseconds");
 
-/// What goes in and comes out: a name, and the lengths of input and output.
-///
-/// # Syntax
-///
-/// `NAME:ISL/OSL`: a name of small letters, digits and `-`, the input sequence
-/// length and the output sequence length in tokens.
-///
-/// # Errors
-///
-/// * `chat`, `chat:128`, `chat:128/0`, `Chat:128/128`
-///
-/// ```
-/// use nim_slurm::recipe::UseCase;
-///
-/// let chat = UseCase::parse("chat:128/256")?;
-/// assert_eq!((chat.name(), chat.input_tokens(), chat.output_tokens()), ("chat", 128, 256));
-/// assert!(UseCase::parse("chat:128").is_err());
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct UseCase {
-    name: String,
-    input: NonZeroU32,
-    output: NonZeroU32,
-}
-
-impl UseCase {
-    fn check(text: &str) -> Result<Self, Fault> {
-        let form = || Fault::rule("NAME:ISL/OSL is allowed, as in chat:128/128");
-        let (name, lengths) = text.split_once(':').ok_or_else(form)?;
-        let (input, output) = lengths.split_once('/').ok_or_else(form)?;
-        hyphenated(name)?;
-        let tokens = |text| positive_number(text).and_then(|n| NonZeroU32::new(n).ok_or_else(form));
-        Ok(Self {
-            name: name.to_owned(),
-            input: tokens(input)?,
-            output: tokens(output)?,
-        })
-    }
-
-    /// The name, as it stands in a result's folder name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The input sequence length in tokens.
-    #[must_use]
-    pub const fn input_tokens(&self) -> u32 {
-        self.input.get()
-    }
-
-    /// The output sequence length in tokens.
-    #[must_use]
-    pub const fn output_tokens(&self) -> u32 {
-        self.output.get()
-    }
-}
-
-impl fmt::Display for UseCase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}/{}", self.name, self.input, self.output)
-    }
-}
-
-value!(UseCase, "use case");
-
 /// A word of the server's command, the value of one of its variables, or an option of the client: any
 /// text whose control characters are line breaks and tabs. Others, and those that turn
 /// text around, would make a script look like another one. No line of it begins with
@@ -851,26 +787,6 @@ text_value!(Word, "word");
 mod tests {
     use super::*;
     use crate::value::tests::{accepts, refuses};
-
-    #[test]
-    fn use_cases() {
-        accepts::<UseCase>("long-2:4096/0512", "long-2:4096/512");
-        refuses::<UseCase>(
-            "chat",
-            "cannot take \"chat\" as use case: NAME:ISL/OSL is allowed, as in chat:128/128",
-        );
-        refuses::<UseCase>(
-            "chat:128/0",
-            "cannot take \"chat:128/0\" as use case: it must be at least 1",
-        );
-        refuses::<UseCase>(
-            "Chat:1/1",
-            "unexpected character 'C' in use case \"Chat:1/1\": small letters, digits and '-' are allowed",
-        );
-        for text in ["", ":1/1", "a_b:1/1", "a:1/1/1", "a:1", "-a:1/1", "a:x/1"] {
-            assert!(UseCase::parse(text).is_err(), "{text}");
-        }
-    }
 
     /// The reader of results takes folders called so for unfinished points.
     #[test]

@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Write};
 
 use super::energy::throttling;
 use super::{Report, table};
+use crate::load::Length;
 use crate::percentile::Percentile;
 use crate::plain::plain;
 use crate::results::{
@@ -26,14 +27,23 @@ struct Rows {
     /// Whether there is a column for the server, of several that measured a point
     /// together.
     names_replicas: bool,
+    /// Whether there are columns for request rates, and for the spread of lengths.
+    names_rates: bool,
+    names_spreads: bool,
 }
 
 impl Rows {
-    fn of<'a>(mut points: impl Iterator<Item = &'a Point>) -> Self {
+    fn of<'a>(points: &(impl Iterator<Item = &'a Point> + Clone)) -> Self {
+        let has = |is_so: fn(&Point) -> bool| points.clone().any(is_so);
         Self {
             writer: csv::Writer::from_writer(Vec::new()),
             cell: String::new(),
-            names_replicas: points.any(|point| point.replica().is_some()),
+            names_replicas: has(|point| point.replica().is_some()),
+            names_rates: has(|point| point.request_rate().is_some()),
+            names_spreads: has(|point| {
+                let lengths = [point.input(), point.output()].into_iter().flatten();
+                lengths.map(Length::spread).sum::<u32>() > 0
+            }),
         }
     }
 
@@ -74,6 +84,10 @@ impl Rows {
     fn point_header(&mut self) {
         self.cells(POINT_COLUMNS);
         self.cells(self.names_replicas.then_some("replica"));
+        self.cells(self.names_rates.then_some("request_rate"));
+        if self.names_spreads {
+            self.cells(["input_sequence_stddev", "output_sequence_stddev"]);
+        }
     }
 
     /// What a point is.
@@ -85,6 +99,13 @@ impl Rows {
         self.cell(point.gpus());
         if self.names_replicas {
             self.cell(point.replica());
+        }
+        if self.names_rates {
+            self.cell(point.request_rate());
+        }
+        if self.names_spreads {
+            self.cell(point.input().map(Length::spread));
+            self.cell(point.output().map(Length::spread));
         }
     }
 
@@ -190,7 +211,7 @@ fn column(metric: Metric, statistic: Statistic) -> String {
 fn points(report: &Report<'_>) -> String {
     let points = report.run.points();
     let columns = columns(points);
-    let mut rows = Rows::of(points.iter());
+    let mut rows = Rows::of(&points.iter());
     rows.point_header();
     rows.cells([
         "job_id",
@@ -288,7 +309,7 @@ fn changes(comparison: &Comparison<'_>, statistic: Statistic) -> String {
     let only_before = comparison.only_before().iter().copied();
     let new = comparison.only_after().iter().copied();
     let both = comparison.changes().iter().map(Change::after);
-    let mut rows = Rows::of(both.chain(only_before.clone()).chain(new.clone()));
+    let mut rows = Rows::of(&both.chain(only_before.clone()).chain(new.clone()));
     rows.point_header();
     rows.cells(["job_id_before", "path_before", "job_id_after", "path_after"]);
     for (metric, statistic) in columns {

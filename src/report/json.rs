@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Report, SHORT, STEADY, table};
+use crate::load::Length;
 use crate::percentile::Percentile;
 use crate::results::{
-    Change, Energy, GpuMetric, Group, Manifest, Metric, OtherMetric, Point, ReadProblem, Requests,
-    Run, RunId, Statistics, Throttle, Tokens, Tool, Verdict,
+    Change, Difference, Energy, Gate, GateOutcome, Gated, GatedChange, GpuMetric, Group, Manifest,
+    Metric, OtherMetric, Point, ReadProblem, Requests, Run, RunId, Statistics, Throttle, Tokens,
+    Tool, Verdict,
 };
 
 #[derive(Serialize)]
@@ -32,6 +34,12 @@ struct PointRow<'a> {
     input_sequence_length: Option<u32>,
     output_sequence_length: Option<u32>,
     concurrency: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_rate: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input_sequence_stddev: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_sequence_stddev: Option<u32>,
     gpus: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     replica: Option<u32>,
@@ -167,7 +175,35 @@ struct AgainstRow<'a> {
     changes: Vec<ChangeRow<'a>>,
     only_before: Vec<&'a str>,
     only_after: Vec<&'a str>,
+    differences: Vec<Difference>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gate: Option<GateRow>,
     runs: &'a [Manifest],
+}
+
+#[derive(Serialize)]
+struct GateRow {
+    gate: String,
+    outcome: &'static str,
+    exit_code: u8,
+    confidence: f64,
+    changes: Vec<GatedRow>,
+}
+
+#[derive(Serialize)]
+struct GatedRow {
+    before: String,
+    after: String,
+    metric: &'static str,
+    statistic: &'static str,
+    margin: f64,
+    outcome: &'static str,
+    /// 0.1 is ten percent more.
+    relative: Option<f64>,
+    interval: Option<[f64; 2]>,
+    runs: [usize; 2],
+    enough_runs: Option<u32>,
+    reason: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -216,6 +252,11 @@ pub(super) fn render(report: &Report<'_>, means: &Report<'_>) -> String {
                 .collect(),
             only_before: paths(comparison.only_before()),
             only_after: paths(comparison.only_after()),
+            differences: means.differences(),
+            gate: report
+                .gate
+                .zip(means.gated(comparison))
+                .map(|(gate, gated)| gate_row(gate, &gated)),
             runs: report.before.map(Run::manifests).unwrap_or_default(),
         }),
     };
@@ -241,6 +282,9 @@ fn point_row<'a>(report: &Report<'_>, point: &'a Point) -> PointRow<'a> {
         input_sequence_length: point.input_tokens(),
         output_sequence_length: point.output_tokens(),
         concurrency: point.concurrency(),
+        request_rate: point.request_rate(),
+        input_sequence_stddev: point.input().and_then(stddev),
+        output_sequence_stddev: point.output().and_then(stddev),
         gpus: point.gpus(),
         replica: point.replica(),
         job_id: point.run(),
@@ -292,6 +336,10 @@ fn energy_row(point: &Point, energy: &Energy) -> EnergyRow {
     }
 }
 
+fn stddev(length: Length) -> Option<u32> {
+    Some(length.spread()).filter(|spread| *spread > 0)
+}
+
 fn verdict(report: &Report<'_>, point: &Point) -> Option<&'static str> {
     (!report.limits.is_empty()).then(|| match report.limits.verdict(point) {
         Verdict::Within => "within",
@@ -323,6 +371,34 @@ fn mean_row<'a>(report: &Report<'_>, point: &'a Point) -> MeanRow<'a> {
         is_unstable: metrics.values().any(|row| row.is_unstable),
         metrics,
         verdict: verdict(report, point),
+    }
+}
+
+fn gate_row(gate: &Gate, gated: &Gated<'_>) -> GateRow {
+    let word = |outcome| match outcome {
+        GateOutcome::CannotTell => "cannot_tell",
+        other => GateOutcome::as_str(other),
+    };
+    let path = |point: &Point| point.path().to_string();
+    let row = |it: &GatedChange<'_>| GatedRow {
+        before: path(it.change().before()),
+        after: path(it.change().after()),
+        metric: it.metric().name(),
+        statistic: it.statistic().name(),
+        margin: it.margin(),
+        outcome: word(it.outcome()),
+        relative: it.relative(),
+        interval: it.interval().map(<[f64; 2]>::from),
+        runs: it.runs().into(),
+        enough_runs: it.enough(),
+        reason: it.reason(),
+    };
+    GateRow {
+        gate: gate.to_string(),
+        outcome: word(gated.outcome()),
+        exit_code: gated.exit_code(),
+        confidence: gated.confidence(),
+        changes: gated.changes().iter().map(row).collect(),
     }
 }
 

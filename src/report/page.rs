@@ -8,12 +8,14 @@ use super::chart::{COLOURS, Chart, Data, HEIGHT, Mark, SHAPES, Series, Style, WI
 use super::energy::{self, EnergyTable};
 use super::table::{compared, short};
 use super::{
-    Column, Report, brief, cached, derived, figure_or_dash, job_of, jobs, limits, milliseconds,
-    missing, number_or_dash, out_of_cache, percent, place_of, server_of, several_runs, spread,
-    supported, title_of, unsteady, weak,
+    Column, Report, another_measurement, brief, cached, derived, figure_or_dash, gate, job_of,
+    jobs, limits, load_in_words, load_of, milliseconds, missing, number_or_dash, out_of_cache,
+    percent, place_of, server_of, several_runs, spread, supported, title_of, unsteady, weak,
 };
 use crate::plain::plain;
-use crate::results::{Group, Metric, Point, ReadProblem, Run, Statistic, Summary, Verdict};
+use crate::results::{
+    GateOutcome, Group, Metric, Point, ReadProblem, Run, Statistic, Summary, Verdict,
+};
 
 #[derive(Template)]
 #[template(path = "report.html")]
@@ -31,6 +33,8 @@ struct Page<'a> {
     charts: Vec<Chart>,
     groups: Vec<GroupPart>,
     changes: Option<Changes>,
+    /// Why what is compared is not alike: said first.
+    another: Option<String>,
     jobs: Vec<String>,
     derived: Option<String>,
     problems: &'a [ReadProblem],
@@ -73,8 +77,16 @@ struct Row {
 }
 
 struct Changes {
+    differences: Vec<String>,
+    gate: Vec<String>,
+    verdicts: Vec<GateRow>,
     rows: Vec<ChangeRow>,
     missing: Vec<String>,
+}
+
+struct GateRow {
+    class: &'static str,
+    verdict: gate::Verdict,
 }
 
 struct ChangeRow {
@@ -98,6 +110,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
         legend_is_long: sweeps.len() > COLOURS,
         charts: charts(report, &sweeps),
         groups: groups.iter().map(|group| part(report, group)).collect(),
+        another: another_measurement(&report.differences()),
         changes: changes(report),
         jobs: jobs(report).iter().map(|job| job.join(", ")).collect(),
         derived: marks(report),
@@ -197,7 +210,7 @@ fn parts_of<'a>(run: &Run, group: &Group<'a>) -> Vec<(String, Group<'a>)> {
     let points = || group.points().iter();
     let gpus: BTreeSet<_> = points().map(|point| point.gpus()).collect();
     let measured: BTreeSet<_> = points()
-        .map(|point| (point.gpus(), point.concurrency(), point.replica()))
+        .map(|point| (point.gpus(), point.load(), point.replica()))
         .collect();
     let has_several_jobs = measured.len() < group.points().len();
     group.split(|point| {
@@ -250,23 +263,27 @@ fn charts(report: &Report<'_>, sweeps: &[Sweep<'_>]) -> Vec<Chart> {
             .iter()
             .find(|(limited, _)| *limited == metric)
             .map(|(_, limit)| (limit, format!("limit {}", milliseconds(limit))));
-        charts.push(by_concurrency(
+        for by in Axis::BOTH {
+            charts.push(by_load(
+                report,
+                sweeps,
+                (by, title),
+                format!("{}, {statistic} (ms)", short(metric)),
+                limit.clone(),
+                Column::Latency(metric, statistic),
+            ));
+        }
+    }
+    for by in Axis::BOTH {
+        charts.push(by_load(
             report,
             sweeps,
-            title,
-            format!("{}, {statistic} (ms)", short(metric)),
-            limit,
-            Column::Latency(metric, statistic),
+            (by, "Throughput"),
+            "output tokens/s".to_owned(),
+            None,
+            Column::Throughput,
         ));
     }
-    charts.push(by_concurrency(
-        report,
-        sweeps,
-        "Throughput",
-        "output tokens/s".to_owned(),
-        None,
-        Column::Throughput,
-    ));
     charts.extend(report.price.map(|price| cost(report, sweeps, price)));
     charts
         .into_iter()
@@ -317,20 +334,42 @@ fn cost(report: &Report<'_>, sweeps: &[Sweep<'_>], price: f64) -> Data {
     }
 }
 
-fn by_concurrency(
+/// What the load of a chart's points is.
+#[derive(Clone, Copy, PartialEq)]
+enum Axis {
+    Concurrency,
+    RequestRate,
+}
+
+impl Axis {
+    const BOTH: [Self; 2] = [Self::Concurrency, Self::RequestRate];
+
+    fn place(self, point: &Point) -> Option<f64> {
+        match self {
+            Self::Concurrency => point.concurrency().map(f64::from),
+            Self::RequestRate => point.request_rate(),
+        }
+    }
+}
+
+fn by_load(
     report: &Report<'_>,
     sweeps: &[Sweep<'_>],
-    title: &'static str,
+    (by, title): (Axis, &'static str),
     y_label: String,
     limit: Option<(f64, String)>,
     up: Column,
 ) -> Data {
-    let across = |point: &Point| point.concurrency().map(f64::from);
+    let across = |point: &Point| by.place(point);
+    let x_label = match by {
+        Axis::Concurrency => "concurrency (requests in flight)",
+        Axis::RequestRate => "request rate (requests/s)",
+    };
     Data {
         title,
-        x_label: "concurrency (requests in flight)".to_owned(),
+        x_label: x_label.to_owned(),
         y_label,
-        x_is_whole: true,
+        x_is_whole: by == Axis::Concurrency,
         limit,
         series: sweeps
             .iter()
@@ -369,8 +408,8 @@ fn series(
 
 fn hover(report: &Report<'_>, name: &str, point: &Point) -> String {
     let mut text = name.to_owned();
-    if let Some(concurrency) = point.concurrency() {
-        text.push_str(&format!(", concurrency {concurrency}"));
+    if point.load().is_some() {
+        text.push_str(&format!(", {}", load_in_words(point)));
     }
     for (column, words) in Column::all(report.statistic()).into_iter().zip([
         "TTFT, ms",
@@ -460,17 +499,14 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> GroupPart {
 
 fn at(point: &Point) -> String {
     format!(
-        "{} tokens/s at concurrency {}",
+        "{} tokens/s at {}",
         figure_or_dash(point.throughput()),
-        number_or_dash(point.concurrency())
+        load_in_words(point)
     )
 }
 
 fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
-    let mut cells = vec![
-        number_or_dash(point.gpus()),
-        number_or_dash(point.concurrency()),
-    ];
+    let mut cells = vec![number_or_dash(point.gpus()), load_of(point)];
     cells.extend(Column::all(report.statistic()).map(|column| with_interval(column, point)));
     let is_best = best.is_some_and(|best| std::ptr::eq(best, point));
     let (class, verdict) = match report.limits.verdict(point) {
@@ -508,7 +544,29 @@ fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
 
 fn changes(report: &Report<'_>) -> Option<Changes> {
     let comparison = report.comparison()?;
+    let differences = report.differences();
+    let gated = report.gated(&comparison);
+    let verdicts = gated
+        .as_ref()
+        .map(|gated| gate::verdicts(&comparison, gated));
+    let verdicts = verdicts.into_iter().flatten().map(|verdict| GateRow {
+        class: match verdict.outcome {
+            GateOutcome::Better => "better",
+            GateOutcome::Worse => "worse",
+            _ => "",
+        },
+        verdict,
+    });
+    let said = gated.as_ref().map(|gated| {
+        let summary = gate::summary(report, gated);
+        std::iter::once(summary)
+            .chain(gate::legend(gated))
+            .collect()
+    });
     Some(Changes {
+        differences: differences.iter().map(ToString::to_string).collect(),
+        gate: said.unwrap_or_default(),
+        verdicts: verdicts.collect(),
         missing: missing(&comparison),
         rows: comparison
             .changes()
@@ -522,7 +580,8 @@ fn changes(report: &Report<'_>) -> Option<Changes> {
                         let value = |point: &Point| figure_or_dash(point.value(metric, statistic));
                         let values =
                             format!("{} → {}", value(change.before()), value(change.after()));
-                        (percent(relative), values, direction(metric, relative))
+                        let interval = change.interval(metric, statistic);
+                        (percent(relative), values, direction(metric, interval))
                     })
                     .into(),
             })
@@ -530,12 +589,12 @@ fn changes(report: &Report<'_>) -> Option<Changes> {
     })
 }
 
-/// Whether a change is for the better. Less than two percent is noise to most.
-fn direction(metric: Metric, relative: Option<f64>) -> &'static str {
+/// Whether a change is for the better, where the runs on both sides tell it from noise.
+fn direction(metric: Metric, interval: Option<(f64, f64)>) -> &'static str {
     let is_latency = metric.unit() == crate::results::Unit::Milliseconds;
-    match relative {
-        Some(change) if change.abs() >= 0.02 => {
-            if (change < 0.0) == is_latency {
+    match interval {
+        Some((low, high)) if low > 0.0 || high < 0.0 => {
+            if (high < 0.0) == is_latency {
                 "better"
             } else {
                 "worse"

@@ -1,12 +1,15 @@
 //! The report as a table of at most 100 columns.
 
 use super::{
-    Column, Report, SHORT, brief, cached, derived, energy, job_of, jobs, limits, missing,
-    number_or_dash, out_of_cache, part_of, percent, place_of, server_of, several_runs, spread,
-    supported, unsteady, weak,
+    Column, Report, SHORT, another_measurement, brief, cached, derived, energy, gate, job_of, jobs,
+    limits, load_of, missing, number_or_dash, out_of_cache, part_of, percent, place_of, server_of,
+    several_runs, spread, supported, unsteady, weak,
 };
 use crate::plain::plain;
-use crate::results::{Change, Group, Metric, Point, Statistic, Summary, Verdict};
+use crate::results::{
+    Change, Comparison, Difference, GateOutcome, Gated, Group, Metric, Point, Statistic, Summary,
+    Verdict,
+};
 
 const WIDTH: usize = 100;
 
@@ -21,7 +24,12 @@ const HEAD: [[&str; 11]; 2] = [
 ];
 
 pub(super) fn render(report: &Report<'_>) -> String {
+    let differences = report.differences();
     let mut text = String::new();
+    if let Some(words) = another_measurement(&differences) {
+        text.push_str(&filled(&words));
+        text.push('\n');
+    }
     for group in report.run.groups() {
         text.push_str(&part(report, &group));
         text.push('\n');
@@ -31,7 +39,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
     } else {
         text.push_str(&legend(report));
     }
-    text.push_str(&changes(report));
+    text.push_str(&changes(report, &differences));
     let jobs = jobs(report);
     if !jobs.is_empty() {
         text.push('\n');
@@ -113,7 +121,7 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
         below.push(rows_of_runs(report, point));
         let mut row = vec![
             number_or_dash(point.gpus()),
-            number_or_dash(point.concurrency()),
+            load_of(point),
             point
                 .request_count()
                 .map_or("-".to_owned(), |count| count.to_string()),
@@ -150,10 +158,7 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
     let too_short: Vec<_> = group
         .points()
         .iter()
-        .filter_map(|point| {
-            let concurrency = number_or_dash(point.concurrency());
-            Some(format!("{concurrency} ({:.1} s)", brief(point)?))
-        })
+        .filter_map(|point| Some(format!("{} ({:.1} s)", load_of(point), brief(point)?)))
         .collect();
     if !too_short.is_empty() {
         let words = format!("measured for less than {SHORT} s, too short, at concurrency");
@@ -242,9 +247,7 @@ fn legend(report: &Report<'_>) -> String {
         text.push_str(&format!("{supported}\n"));
     }
     if let Some(several) = several_runs(report) {
-        text.push_str(&wrapped(
-            &several.split(", ").map(str::to_owned).collect::<Vec<_>>(),
-        ));
+        text.push_str(&filled(several));
     }
     if points().any(|point| unsteady(point).is_some()) {
         text.push_str("steady: means of the longest part with the load at its level, where one is more than 5 % off\n");
@@ -298,7 +301,7 @@ const CHANGES_HEAD: [&str; 8] = [
     "jobs",
 ];
 
-fn changes(report: &Report<'_>) -> String {
+fn changes(report: &Report<'_>, differences: &[Difference]) -> String {
     let Some(comparison) = report.comparison() else {
         return String::new();
     };
@@ -311,6 +314,9 @@ fn changes(report: &Report<'_>) -> String {
     );
     let widths = widths(&rows);
     let mut text = "\nchanges against the earlier run\n".to_owned();
+    for other in differences {
+        text.push_str(&filled(&format!("differs: {other}")));
+    }
     text.push_str(&line(' ', &rows[0], &widths));
     let mut use_case = String::new();
     for (change, row) in comparison.changes().iter().zip(&rows[1..]) {
@@ -324,15 +330,75 @@ fn changes(report: &Report<'_>) -> String {
     for words in missing(&comparison) {
         text.push_str(&title(&words));
     }
+    if let Some(gated) = report.gated(&comparison) {
+        text.push_str(&gate_part(report, &comparison, &gated));
+    }
     text
+}
+
+/// What the gate says, worst first.
+fn gate_part(report: &Report<'_>, comparison: &Comparison<'_>, gated: &Gated<'_>) -> String {
+    let mut text = format!("\n{}", filled(&gate::summary(report, gated)));
+    let mut verdicts = gate::verdicts(comparison, gated);
+    verdicts.sort_by_key(|verdict| match verdict.outcome {
+        GateOutcome::Worse => 0,
+        GateOutcome::CannotTell => 1,
+        _ => 2,
+    });
+    for verdict in verdicts {
+        let mark = match verdict.outcome {
+            GateOutcome::Worse => 'x',
+            GateOutcome::CannotTell => '?',
+            _ => ' ',
+        };
+        let mut said = format!(
+            "{mark} {}: {}, {} {}",
+            verdict.outcome, verdict.point, verdict.metric, verdict.change
+        );
+        if verdict.interval != "-" {
+            said.push_str(&format!(" ({})", verdict.interval));
+        }
+        said.push_str(&format!(", runs {}", verdict.runs));
+        if !verdict.note.is_empty() {
+            said.push_str(&format!(": {}", verdict.note));
+        }
+        text.push_str(&filled(&said));
+    }
+    for line in gate::legend(gated) {
+        text.push_str(&filled(&line));
+    }
+    text
+}
+
+/// A text in lines that are not too long; words that are go on in the next one.
+fn filled(text: &str) -> String {
+    let mut lines = String::new();
+    let mut width = 0;
+    for word in plain(text).split(' ') {
+        if word.is_empty() {
+            lines.push(' ');
+            width += 1;
+        }
+        let letters: Vec<char> = word.chars().collect();
+        for (number, part) in letters.chunks(WIDTH - 4).enumerate() {
+            if width > 0 && (number > 0 || width + 1 + part.len() > WIDTH) {
+                lines.push_str("\n    ");
+                width = 4;
+            } else if width > 0 {
+                lines.push(' ');
+                width += 1;
+            }
+            lines.extend(part);
+            width += part.len();
+        }
+    }
+    lines.push('\n');
+    lines
 }
 
 fn change_row(report: &Report<'_>, change: &Change<'_>) -> Vec<String> {
     let (before, after) = (change.before(), change.after());
-    let mut row = vec![
-        number_or_dash(after.gpus()),
-        number_or_dash(after.concurrency()),
-    ];
+    let mut row = vec![number_or_dash(after.gpus()), load_of(after)];
     row.extend(
         compared(report.statistic())
             .map(|(metric, statistic)| percent(change.relative(metric, statistic))),

@@ -3,6 +3,7 @@
 use super::Run;
 use super::metric::{Metric, Statistic};
 use super::point::Point;
+use crate::load::{Length, Load};
 
 /// The points of two runs that measured the same: same use case, input and output
 /// sequence length, concurrency and GPUs, of servers that measured it together the same
@@ -145,19 +146,23 @@ impl<'a> Change<'a> {
     }
 }
 
-pub(super) type Measurement<'a> = (Option<&'a str>, &'a str, [u32; 4], Option<u32>);
+pub(super) type Measurement<'a> = (
+    Option<&'a str>,
+    &'a str,
+    [Length; 2],
+    u32,
+    Load,
+    Option<u32>,
+);
 
 /// What a point measures. One that nothing is known of is compared with none.
 pub(super) fn measurement(point: &Point, by_model: bool) -> Option<Measurement<'_>> {
     Some((
         point.model().filter(|_| by_model),
         point.use_case()?,
-        [
-            point.input_tokens()?,
-            point.output_tokens()?,
-            point.gpus()?,
-            point.concurrency()?,
-        ],
+        [point.input()?, point.output()?],
+        point.gpus()?,
+        point.load()?,
         point.replica(),
     ))
 }

@@ -18,6 +18,7 @@ use super::problem::{ReadProblem, quoted};
 use super::requests::Requests;
 use super::sink::{self, Sink};
 use super::table::TableReader;
+use crate::load::Load;
 use crate::manifest::Manifest;
 
 /// How far below the results folder a point's files may be. GenAI-Perf and a folder
@@ -401,7 +402,7 @@ fn read_place(
     }
     let mut asked = place.name.as_ref().map(Asked::from).unwrap_or_default();
     let folder_s = Asked {
-        concurrency: concurrency_in(&place.inner),
+        load: concurrency_in(&place.inner).map(Load::Concurrency),
         ..Asked::default()
     };
     let others = [("the tool's folder", folder_s), ("its configuration", said)];

@@ -5,6 +5,7 @@ use std::fmt;
 use super::Run;
 use super::metric::{Metric, Statistic};
 use super::point::Point;
+use crate::load::Length;
 use crate::percentile::{Judgement, count};
 
 /// The points of one model and use case: same names, same input and output sequence
@@ -57,14 +58,10 @@ impl Run {
     }
 }
 
-type UseCase<'a> = (Option<&'a str>, Option<u32>, Option<u32>);
+type UseCase<'a> = (Option<&'a str>, Option<Length>, Option<Length>);
 
 fn use_case(point: &Point) -> UseCase<'_> {
-    (
-        point.use_case(),
-        point.input_tokens(),
-        point.output_tokens(),
-    )
+    (point.use_case(), point.input(), point.output())
 }
 
 /// `NAME ISL/OSL`, with `?` for what nothing tells, and the model in front where the
@@ -72,7 +69,7 @@ fn use_case(point: &Point) -> UseCase<'_> {
 impl fmt::Display for Group<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, input, output) = use_case(self.points[0]);
-        let number = |number: Option<u32>| number.map_or("?".to_owned(), |n| n.to_string());
+        let number = |number: Option<Length>| number.map_or("?".to_owned(), |n| n.to_string());
         let model = self.points[0].model().filter(|_| self.names_model);
         let text = format!(
             "{}{} {}/{}",

@@ -15,6 +15,7 @@ use super::metric::{Statistic, Statistics};
 use super::point::{Asked, GpuMetric};
 use super::problem::quoted;
 use super::sink::Sink;
+use crate::load::{Decimal, Length, Load};
 
 /// Reads the metrics in `bytes`, and what the tool was asked for.
 pub(super) fn read(bytes: &[u8], sink: &mut Sink<'_>) {
@@ -266,26 +267,39 @@ fn asked(config: &Value) -> Asked {
         .iter()
         .filter_map(|place| config.pointer(place))
         .all(|source| source == "synthetic");
+    let concurrency = first(&[
+        "/concurrency",
+        "/perf_analyzer/stimulus/concurrency",
+        "/loadgen/concurrency",
+    ])
+    .or_else(|| whole(phase?["concurrency"].as_f64()?));
+    let rate = [
+        "/request_rate",
+        "/perf_analyzer/stimulus/request_rate",
+        "/loadgen/request_rate",
+    ]
+    .iter()
+    .find_map(|place| config.pointer(place)?.as_f64())
+    .or_else(|| phase?["rate"].as_f64())
+    .and_then(Decimal::nearest);
     Asked {
-        concurrency: first(&[
-            "/concurrency",
-            "/perf_analyzer/stimulus/concurrency",
-            "/loadgen/concurrency",
-        ])
-        .or_else(|| whole(phase?["concurrency"].as_f64()?)),
-        input_tokens: first(&[
+        // With a rate, a concurrency is what it may not go above.
+        load: (rate.map(Load::RequestRate)).or(concurrency.map(Load::Concurrency)),
+        input: first(&[
             "/synthetic_input_tokens_mean",
             "/input/synthetic_tokens/mean",
             "/input/prompt/input_tokens/mean",
             "/datasets/0/prompts/isl/mean",
         ])
-        .filter(|_| is_synthetic),
-        output_tokens: first(&[
+        .filter(|_| is_synthetic)
+        .and_then(Length::of),
+        output: first(&[
             "/output_tokens_mean",
             "/input/output_tokens/mean",
             "/input/prompt/output_tokens/mean",
             "/datasets/0/prompts/osl/mean",
-        ]),
+        ])
+        .and_then(Length::of),
         ..Asked::default()
     }
 }
@@ -327,16 +341,24 @@ mod tests {
                 "datasets": [{"prompts": {"isl": {"mean": 128.0}, "osl": {"mean": 64.0}}}]}"#,
         ] {
             let asked = asked(&serde_json::from_str(config).unwrap());
-            let [concurrency, input, output] =
-                [asked.concurrency, asked.input_tokens, asked.output_tokens];
+            let lengths = [asked.input, asked.output].map(|length| length.unwrap().mean());
             assert_eq!(
-                (concurrency, input, output),
-                (Some(4), Some(128), Some(64)),
+                (asked.load, lengths),
+                (Some(Load::Concurrency(4)), [128, 64]),
                 "{config}"
             );
         }
+        for config in [
+            r#"{"request_rate": 2.5, "concurrency": null}"#,
+            r#"{"perf_analyzer": {"stimulus": {"request_rate": 2.5}}}"#,
+            r#"{"loadgen": {"request_rate": 2.5}}"#,
+            r#"{"phases": [{"kind": "profiling", "rate": 2.5}]}"#,
+        ] {
+            let asked = asked(&serde_json::from_str(config).unwrap());
+            assert_eq!(asked.load.unwrap().to_string(), "rate2.5", "{config}");
+        }
         let config = r#"{"synthetic_input_tokens_mean": 550, "output_tokens_mean": -1, "prompt_source": "file"}"#;
         let asked = asked(&serde_json::from_str(config).unwrap());
-        assert_eq!((asked.input_tokens, asked.output_tokens), (None, None));
+        assert_eq!((asked.input, asked.output), (None, None));
     }
 }

@@ -8,33 +8,41 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::energy::{Energy, NoEnergy};
 use super::metric::{Metric, Metrics, Statistic, Statistics};
 use super::requests::Requests;
+use crate::load::{Decimal, Length, Load};
 use crate::slurm::RunId;
 
 /// What a folder's name says of the point in it:
-/// `MODEL_{GPUs}_{concurrency}_{use case}_{ISL}_{OSL}_{job}`, or, when it was measured again,
-/// `MODEL_{GPUs}_{concurrency}_{use case}_{ISL}_{OSL}_r{repeat}_{job}`.
+/// `MODEL_{GPUs}_{load}_{use case}_{ISL}_{OSL}_{job}`, or, when it was measured again,
+/// `MODEL_{GPUs}_{load}_{use case}_{ISL}_{OSL}_r{repeat}_{job}`.
+///
+/// The load is a number of requests in flight, or `rate2.5` where so many are sent a second. A length is a
+/// number, or `128s20` with a standard deviation.
 ///
 /// ```
 /// use nim_slurm::results::PointName;
 ///
 /// let name = PointName::parse("llama-3-70b-instruct_4_25_chat_128_128_4711").unwrap();
-/// assert_eq!((name.gpus(), name.concurrency(), name.use_case()), (4, 25, "chat"));
+/// assert_eq!((name.gpus(), name.load().concurrency(), name.use_case()), (4, Some(25), "chat"));
 /// assert!(PointName::parse("logs").is_none());
 /// assert_eq!((name.model(), name.run().as_str()), ("llama-3-70b-instruct", "4711"));
-/// assert_eq!((name.input_tokens(), name.output_tokens()), (128, 128));
+/// assert_eq!((name.input().mean(), name.output().mean()), (128, 128));
 /// assert_eq!(name.repeat(), 1);
 ///
 /// let again = PointName::parse("llama-3-70b-instruct_4_25_chat_128_128_r2_4711").unwrap();
 /// assert_eq!((again.model(), again.repeat()), ("llama-3-70b-instruct", 2));
+///
+/// let rate = PointName::parse("llama-3-70b-instruct_4_rate2.5_chat_128s20_128_4711").unwrap();
+/// assert_eq!(rate.load().request_rate().unwrap().to_f64(), 2.5);
+/// assert_eq!(rate.input().spread(), 20);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PointName {
     model: String,
     gpus: u32,
-    concurrency: u32,
+    load: Load,
     use_case: String,
-    input_tokens: u32,
-    output_tokens: u32,
+    input: Length,
+    output: Length,
     repeat: u32,
     run: RunId,
 }
@@ -50,15 +58,15 @@ impl PointName {
         let run = RunId::parse(run).ok()?;
         let (before, repeat) = without_repeat(before);
         let mut words = before.rsplitn(6, '_');
-        let output_tokens = number(words.next()?)?;
-        let input_tokens = number(words.next()?)?;
+        let output = length(words.next()?)?;
+        let input = length(words.next()?)?;
         let use_case = words.next()?;
-        let concurrency = number(words.next()?)?;
+        let load = load(words.next()?)?;
         let gpus = number(words.next()?)?;
         let model = words.next()?;
-        let time = [input_tokens, output_tokens].map(u64::from);
+        let time = [input, output].map(Length::mean);
         let is_date = number(use_case).is_some_and(|day| {
-            (1..=12).contains(&concurrency)
+            (load.concurrency()).is_some_and(|month| (1..=12).contains(&month))
                 && (1..=31).contains(&day)
                 && time[0] < 24
                 && time[1] < 60
@@ -68,10 +76,10 @@ impl PointName {
         (!use_case.is_empty() && !model.is_empty() && !is_date).then(|| Self {
             model: model.to_owned(),
             gpus,
-            concurrency,
+            load,
             use_case: use_case.to_owned(),
-            input_tokens,
-            output_tokens,
+            input,
+            output,
             repeat,
             run,
         })
@@ -89,10 +97,10 @@ impl PointName {
         self.gpus
     }
 
-    /// Requests in flight.
+    /// Requests in flight, or in a second.
     #[must_use]
-    pub const fn concurrency(&self) -> u32 {
-        self.concurrency
+    pub const fn load(&self) -> Load {
+        self.load
     }
 
     /// The use case's name.
@@ -103,14 +111,14 @@ impl PointName {
 
     /// Input sequence length that was asked for.
     #[must_use]
-    pub const fn input_tokens(&self) -> u32 {
-        self.input_tokens
+    pub const fn input(&self) -> Length {
+        self.input
     }
 
     /// Output sequence length that was asked for.
     #[must_use]
-    pub const fn output_tokens(&self) -> u32 {
-        self.output_tokens
+    pub const fn output(&self) -> Length {
+        self.output
     }
 
     /// Which of the point's measurements it is, from 1.
@@ -133,6 +141,20 @@ fn without_repeat(name: &str) -> (&str, u32) {
         .and_then(|(before, digits)| Some((before, number(digits)?)))
         .filter(|(_, repeat)| *repeat >= 2)
         .unwrap_or((name, 1))
+}
+
+/// As launch.sh writes it, in its shortest form. Of earlier names, a 0 in front and 0 itself stay no mistake.
+fn load(word: &str) -> Option<Load> {
+    if let Some(concurrency) = number(word) {
+        return Some(Load::Concurrency(concurrency));
+    }
+    Load::parse(word)
+        .ok()
+        .filter(|load| load.to_string() == word)
+}
+
+fn length(word: &str) -> Option<Length> {
+    Length::parse(word).ok()
 }
 
 /// Digits alone: a sign or a blank makes it another name.
@@ -189,9 +211,9 @@ pub struct Point {
 pub(super) struct Asked {
     pub(super) model: Option<String>,
     pub(super) use_case: Option<String>,
-    pub(super) input_tokens: Option<u32>,
-    pub(super) output_tokens: Option<u32>,
-    pub(super) concurrency: Option<u32>,
+    pub(super) input: Option<Length>,
+    pub(super) output: Option<Length>,
+    pub(super) load: Option<Load>,
     pub(super) gpus: Option<u32>,
     /// Which measurement of the point it is; 1 where nothing tells.
     pub(super) repeat: Option<u32>,
@@ -203,9 +225,9 @@ impl From<&PointName> for Asked {
         Self {
             model: Some(name.model.clone()),
             use_case: Some(name.use_case.clone()),
-            input_tokens: Some(name.input_tokens),
-            output_tokens: Some(name.output_tokens),
-            concurrency: Some(name.concurrency),
+            input: Some(name.input),
+            output: Some(name.output),
+            load: Some(name.load),
             gpus: Some(name.gpus),
             repeat: Some(name.repeat),
             run: Some(name.run.clone()),
@@ -216,17 +238,37 @@ impl From<&PointName> for Asked {
 impl Asked {
     /// Takes what a more certain source says, and calls `disagree` with what it is,
     /// what was known, and what is taken.
-    pub(super) fn correct(&mut self, by: &Self, mut disagree: impl FnMut(&str, u32, u32)) {
+    pub(super) fn correct(&mut self, by: &Self, mut disagree: impl FnMut(&str, &str, &str)) {
+        let mut take = |what, known: Option<String>, certain: String| match known {
+            Some(known) if known != certain => disagree(what, &known, &certain),
+            _ => {}
+        };
+        if let Some(certain) = by.load {
+            let what = match certain {
+                Load::Concurrency(_) => "concurrency",
+                _ => "load",
+            };
+            take(
+                what,
+                self.load.map(|load| load.to_string()),
+                certain.to_string(),
+            );
+            self.load = Some(certain);
+        }
         for (what, known, certain) in [
-            ("concurrency", &mut self.concurrency, by.concurrency),
-            ("input length", &mut self.input_tokens, by.input_tokens),
-            ("output length", &mut self.output_tokens, by.output_tokens),
+            ("input length", &mut self.input, by.input),
+            ("output length", &mut self.output, by.output),
         ] {
             let Some(certain) = certain else { continue };
-            if let Some(known) = known.filter(|known| *known != certain) {
-                disagree(what, known, certain);
+            // It says the mean alone.
+            if known.is_none_or(|known| known.mean() != certain.mean()) {
+                take(
+                    what,
+                    known.map(|known| known.to_string()),
+                    certain.to_string(),
+                );
+                *known = Some(certain);
             }
-            *known = Some(certain);
         }
     }
 }
@@ -357,22 +399,65 @@ impl Point {
         self.asked.use_case.as_deref()
     }
 
-    /// Input sequence length that was asked for, in tokens.
+    /// Input sequence length that was asked for, in tokens; where it has a spread, the mean.
     #[must_use]
-    pub const fn input_tokens(&self) -> Option<u32> {
-        self.asked.input_tokens
+    pub fn input_tokens(&self) -> Option<u32> {
+        self.input().map(Length::mean)
     }
 
-    /// Output sequence length that was asked for, in tokens.
+    /// Output sequence length that was asked for, in tokens; where it has a spread, the mean.
     #[must_use]
-    pub const fn output_tokens(&self) -> Option<u32> {
-        self.asked.output_tokens
+    pub fn output_tokens(&self) -> Option<u32> {
+        self.output().map(Length::mean)
     }
 
-    /// Requests in flight.
+    /// Input sequence length that was asked for, with its spread.
     #[must_use]
-    pub const fn concurrency(&self) -> Option<u32> {
-        self.asked.concurrency
+    pub const fn input(&self) -> Option<Length> {
+        self.asked.input
+    }
+
+    /// Output sequence length that was asked for, with its spread.
+    #[must_use]
+    pub const fn output(&self) -> Option<Length> {
+        self.asked.output
+    }
+
+    /// What drove the measurement.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let results = camino::Utf8Path::from_path(folder.path()).unwrap();
+    /// # let point = results.join("llama-3-70b-instruct_4_rate2.5_chat_128s20_128_4711");
+    /// # std::fs::create_dir(&point)?;
+    /// # let file = "profile_export_genai_perf.json";
+    /// # std::fs::copy(format!("tests/data/genai-perf/0.0.10/{file}"), point.join(file))?;
+    /// use nim_slurm::Load;
+    ///
+    /// // llama-3-70b-instruct_4_rate2.5_chat_128s20_128_4711
+    /// let run = nim_slurm::results::Run::read(results)?;
+    /// let point = &run.points()[0];
+    /// assert_eq!(point.load(), Some(Load::RequestRate("2.5".parse()?)));
+    /// assert_eq!((point.request_rate(), point.concurrency()), (Some(2.5), None));
+    /// assert_eq!(point.input().unwrap().spread(), 20);
+    /// assert_eq!(point.output().unwrap().to_string(), "128");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn load(&self) -> Option<Load> {
+        self.asked.load
+    }
+
+    /// Requests in flight, where they drove the measurement.
+    #[must_use]
+    pub fn concurrency(&self) -> Option<u32> {
+        self.load()?.concurrency()
+    }
+
+    /// Requests that were sent in a second, where that drove the measurement.
+    #[must_use]
+    pub fn request_rate(&self) -> Option<f64> {
+        self.load()?.request_rate().map(Decimal::to_f64)
     }
 
     /// GPUs that the server used.
@@ -618,6 +703,10 @@ mod tests {
         assert_eq!(name.gpus(), 16);
         assert_eq!(name.run().as_str(), "12-3");
         assert!(PointName::parse("m_4_10_1024_1024_128_4711").is_some());
+        let name = PointName::parse("m_v2_4_rate0.25_chat_4096s500_128s20_r3_4711").unwrap();
+        assert_eq!((name.model(), name.repeat()), ("m_v2", 3));
+        assert_eq!(name.load().to_string(), "rate0.25");
+        assert_eq!((name.input().spread(), name.output().spread()), (500, 20));
         for none in [
             "",
             "_",
@@ -629,6 +718,10 @@ mod tests {
             "m_4_25_chat_128_128_0",
             "m_4_25_chat_128_128_1.earlier-1",
             "m_4_99999999999_chat_128_128_1",
+            "m_4_rate_chat_128_128_1",
+            "m_4_rate2.50_chat_128_128_1",
+            "m_4_rate2_chat_128s_128_1",
+            "m_4_2.5_chat_128_128_1",
             "results_2025_01_15_12_30_45",
             "results_25_12_31_23_59_59",
         ] {

@@ -115,7 +115,7 @@ impl Run {
     /// ```
     /// # let folder = tempfile::tempdir()?;
     /// # let results = camino::Utf8Path::from_path(folder.path()).unwrap();
-    /// # for (name, release) in [("m_4_25_chat_128_128_7", "0.0.10"), ("m_4_25_chat_128_128_r2_7", "0.0.16")] {
+    /// # for (name, release) in [("m_4_25_chat_128_128_7", "0.0.10"), ("m_4_25_chat_128_128_r2_7", "0.0.10")] {
     /// #     std::fs::create_dir(results.join(name))?;
     /// #     let file = "profile_export_genai_perf.json";
     /// #     std::fs::copy(format!("tests/data/genai-perf/{release}/{file}"), results.join(name).join(file))?;

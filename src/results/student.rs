@@ -13,7 +13,7 @@ pub(super) fn upper_quantile(degrees: f64, probability: f64) -> f64 {
     while upper_tail(degrees, high) > probability && high < 1e12 {
         (low, high) = (high, 2.0 * high);
     }
-    for _ in 0..60 {
+    while high - low > 1e-12 * high {
         let middle = low.midpoint(high);
         if upper_tail(degrees, middle) > probability {
             low = middle;

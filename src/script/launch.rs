@@ -76,6 +76,8 @@ pub(crate) struct Launch {
     in_client: Option<Quoted>,
     result_name: Quoted,
     points: Quoted,
+    /// Commands of use cases that have their own, a word each behind the command's number.
+    own_commands: Option<Quoted>,
     /// The tasks of an array; 0 without one.
     tasks: usize,
     /// What a task adds to the server, behind the task's number and what it is.
@@ -154,6 +156,7 @@ impl Launch {
             in_client: own_lines(settings, HookPlace::InClient),
             result_name: quoted(recipe.result_name()),
             points: array(&all_quoted(recipe.point_rows())),
+            own_commands: own_commands(recipe),
             tasks: recipe.task_count().unwrap_or_default(),
             additions: array(&additions(recipe)),
             resume: (!settings.resumed_jobs().is_empty()).then(|| {
@@ -191,6 +194,16 @@ fn model_files(Recipe { model, client, .. }: &Recipe) -> impl Iterator<Item = St
 /// `NAME=VALUE` each.
 fn assignments(variables: &BTreeMap<EnvName, Word>) -> impl Iterator<Item = String> {
     variables.iter().map(|(name, value)| value.assignment(name))
+}
+
+fn own_commands(recipe: &Recipe) -> Option<Quoted> {
+    let commands = (1..).zip(recipe.own_commands());
+    let words = commands.flat_map(|(number, command)| {
+        let words = command.into_iter();
+        words.map(move |word| format!("{number} {word}"))
+    });
+    let words = packed(all_quoted(words));
+    (!words.is_empty()).then(|| array(&words))
 }
 
 /// What the variants of a server add, one a task of the array.

@@ -21,7 +21,7 @@ readonly started
 # How the job ends: exit code (null while it runs), cause in a fixed word and a sentence, what to do, and which server's.
 code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' in_flight_percent='' cause_lines=() advice=()
 print_manifest() {
-  local number use_case isl osl concurrency requests prompts seed repeat separator='' end=null
+  local number use_case isl osl concurrency requests prompts seed repeat separator='' end=null rate='null, "request_rate": '
   [[ $code == null ]] || printf -v end '"%(%FT%T%z)T"' -1
   printf '{\n  "schema": 1'
   printf ',\n  "%s": %s' recipe "$(json "$recipe")" crate_version "$(json "${made_by#* }")" \
@@ -40,11 +40,11 @@ print_manifest() {
     cause_lines "[$(json "${cause_lines[@]}")]" advice "[$(json "${advice[@]}")]"
   printf ',\n  "points": ['
   for number in "${!points[@]}"; do
-    read -r use_case isl osl concurrency requests prompts seed repeat <<<"${points[number]}"
+    read -r use_case isl osl concurrency requests prompts seed repeat _ <<<"${points[number]}"
     look_up "${folders[number]}"
     # shellcheck disable=SC2086 # four numbers
-    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %d, "requests": %d, "prompts": %d, "seed": %d, "repeat": %d, "status": %s, "seconds": %s, "detail": %s, "warmup_requests": %s, "prefix_cache_queries": %s, "prefix_cache_hits": %s, "server": %s}' \
-      "$separator" "$(json "${folders[number]}")" "$(json "$use_case")" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" "$repeat" \
+    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %s, "requests": %s, "prompts": %d, "seed": %d, "repeat": %d, "status": %s, "seconds": %s, "detail": %s, "warmup_requests": %s, "prefix_cache_queries": %s, "prefix_cache_hits": %s, "server": %s}' \
+      "$separator" "$(json "${folders[number]}")" "$(json "$use_case")" "${isl%s*}" "${osl%s*}" "${concurrency/#rate/"$rate"}" "${requests/*-*/null}" "$prompts" "$seed" "$repeat" \
       "$(json "${REPLIES[0]}")" "${REPLIES[1]:-null}" "$(json "${REPLIES[2]}")" ${REPLIES[3]}
     separator=,
   done

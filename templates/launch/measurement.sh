@@ -25,10 +25,11 @@ fingerprint=$(sha256sum <<<"$definition")
 readonly definition fingerprint=${fingerprint%% *}
 # measurement_of POINT: in REPLY, all that defines it.
 measurement_of() {
-  local requests prompts seed
-  read -r _ _ _ _ requests prompts seed _ <<<"$1"
+  local requests prompts seed number words=''
+  read -r _ _ _ _ requests prompts seed _ number _ <<<"$1"
+  [[ -z $number ]] || { own_command "$number" && printf -v words 'own_command=%q\n' "${REPLIES[@]}"; }
   printf -v REPLY '%s\n' "requests=$requests" "prompts=$prompts" "seed=$seed" "$definition"
-  REPLY+=fingerprint=$fingerprint
+  REPLY+=${words}fingerprint=$fingerprint
 }
 
 # By the folder of a point that does not count, in what it is another measurement.

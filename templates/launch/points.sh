@@ -6,7 +6,7 @@ name_points() {
   local point use_case isl osl concurrency repeat stem id
   folders=() are_finished=() own=() tried=()
   for point in "${points[@]}"; do
-    read -r use_case isl osl concurrency _ _ _ repeat <<<"$point"
+    read -r use_case isl osl concurrency _ _ _ repeat _ <<<"$point"
     stem=${result_name}_${gpus}_${concurrency}_${use_case}_${isl}_${osl}_r$repeat stem=${stem%_r1}
     for id in "${runs[@]}" ''; do
       ! counts "$results/${stem}_$id" "$point" || break

@@ -65,9 +65,22 @@ readonly aiperf_gate={{ program }}
 readonly tasks={{ tasks }}
 readonly additions={{ additions }}
 {%- endif %}
-# The sweep, in order: use case, input tokens, output tokens, concurrency, requests, number and seed of prompts, repeat.
+# The sweep, in order: use case, input tokens, output tokens, load, requests, number and seed of prompts, repeat.
 result_name={{ result_name }}
 points={{ points }}
+{%- if let Some(commands) = own_commands %}
+# Commands in place of client_command, a word each behind the command's number. The rows of their points have two words
+# more: the command, and for how many seconds requests are sent (0: until all are answered).
+readonly own_commands={{ commands }}
+# own_command NUMBER: in REPLIES, the words of this command.
+own_command() {
+  local row
+  REPLIES=()
+  for row in "${own_commands[@]}"; do
+    [[ $row != "$1 "* ]] || REPLIES+=("${row#* }")
+  done
+}
+{%- endif %}
 {%- if let Some(jobs) = resume %}
 # Jobs whose finished points count as finished here, with commas between them; RESUME_JOB_ID wins.
 readonly default_resume_job_id={{ jobs }}

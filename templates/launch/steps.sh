@@ -116,8 +116,8 @@ client_program() {
   local replica=$1
   declare -p results run job_id folders are_finished replica replicas parts port health_path served_model_name \
     ready_timeout server_started probe_interval tokenizer_path point_timeout tool_name client_command request_fields points \
-    measure_until prefix_cache "${!lines_in_client@}" "${!aiperf_gate@}"
-  declare -f say fill
+    measure_until prefix_cache "${!lines_in_client@}" "${!aiperf_gate@}" "${!own_commands@}"
+  declare -f say fill $(compgen -A function own_command)
   cat <<'CLIENT'
 {% include "launch/client.sh" %}
 {%- if in_client.is_some() %}

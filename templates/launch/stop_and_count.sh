@@ -34,14 +34,14 @@ finished=0 failed=0 not_run=0 seconds_needed=0 most=$((2 * point_timeout)) why='
 for number in "${!points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"${points[number]}"
   look_up "${folders[number]}"
-  detail=${REPLIES[2]}
+  detail=${REPLIES[2]} load="concurrency $concurrency" load=${load/concurrency rate/request rate }
   case ${REPLIES[0]} in
     finished) finished=$((finished + 1)) && continue ;;
     'not run') not_run=$((not_run + 1)) why=$detail && continue ;;
     failed) failed=$((failed + 1)) ;;
     'left out') seconds_needed=$((seconds_needed + (REPLIES[1] < most ? REPLIES[1] : most))) ;;
   esac
-  say "${REPLIES[0]}: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
+  say "${REPLIES[0]}: $use_case $isl/$osl, $load${detail:+: $detail}"
 done
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
 if [[ $code == [05] && $failed != 0 ]]; then

@@ -41,3 +41,44 @@ pub(crate) fn run_in_client(recipe: &Recipe, lines: &str, variables: &[(&str, &s
     assert!(output.status.success(), "{words}{errors}");
     words.trim_end().to_owned()
 }
+
+/// The commands of use cases with a load of their own, with these facts of a point and others.
+#[allow(dead_code, reason = "not all tests look at them")]
+#[track_caller]
+pub(crate) fn own_commands(launch: &str, own_facts: &[(&str, &str)]) -> Vec<Vec<String>> {
+    let (_, lines) = launch.split_once("\nreadonly own_commands=").unwrap();
+    let (lines, _) = lines.split_once("\n}\n").unwrap();
+    let script = format!(
+        "own_commands={lines}\n}}\n\
+         for ((number = 1; ; number++)); do\n\
+           own_command \"$number\"\n\
+           ((${{#REPLIES[@]}} > 0)) || exit 0\n\
+           printf '%s\\0' \"${{REPLIES[@]}}\"\n\
+           printf '\\0'\n\
+         done"
+    );
+    let output = Command::new("bash").args(["-c", &script]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let words = String::from_utf8(output.stdout).unwrap();
+    let facts = [
+        ("{url}", "127.0.0.1:8000"),
+        ("{tokenizer}", "/opt/tokenizer"),
+        ("{folder}", "/tmp/results"),
+        ("{concurrency}", "8"),
+        ("{rate}", "2.5"),
+        ("{requests}", "150"),
+        ("{prompts}", "150"),
+        ("{seed}", "7"),
+    ];
+    let fill = |word: &str| {
+        let mut word = word.to_owned();
+        for (name, value) in own_facts.iter().chain(&facts) {
+            word = word.replace(name, value);
+        }
+        word
+    };
+    let commands = words.split_terminator("\0\0");
+    commands
+        .map(|command| command.split('\0').map(fill).collect())
+        .collect()
+}

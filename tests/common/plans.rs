@@ -7,7 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use nim_slurm::container::Runtime;
-use nim_slurm::recipe::{Architecture, ArrayBy, ClientTool, ModelSource, ReplicaUse, Variant};
+use nim_slurm::recipe::{
+    Architecture, ArrayBy, Arrival, ClientTool, ModelSource, ReplicaUse, UseCase, Variant,
+};
 use nim_slurm::slurm::OptionName;
 use nim_slurm::{HookPlace, Plan, Recipe, ScriptKind, Settings};
 
@@ -142,6 +144,31 @@ fn with_client(mut recipe: Recipe, (name, keys): (&str, &str)) -> Recipe {
 
 fn client(name: &str) -> (&'static str, &'static str) {
     *CLIENTS.iter().find(|(own, _)| *own == name).unwrap()
+}
+
+/// Use cases with loads of their own, as far as the tool can measure them, beside one without.
+fn with_loads(mut recipe: Recipe) -> Recipe {
+    let tool = recipe.client.tool;
+    let length = "chat:128s20/128s10".parse::<UseCase>().unwrap();
+    let rates = ["2.5", "10"].map(|rate| rate.parse().unwrap());
+    let rate = "chat:128/128".parse::<UseCase>().unwrap();
+    let rate = rate.with_request_rate(rates);
+    recipe.sweep.use_cases.truncate(1);
+    (recipe.sweep.use_cases).extend([length, rate.with_arrival(Arrival::Constant)]);
+    if let ClientTool::Aiperf(_) = tool {
+        let second = "bursts:128/128".parse::<UseCase>().unwrap();
+        let gamma = second
+            .with_request_rate(rates)
+            .with_arrival(Arrival::Gamma)
+            .with_smoothness("0.5".parse().unwrap())
+            .with_ramp("20s".parse().unwrap());
+        let ramp = "rising:128/128".parse::<UseCase>().unwrap();
+        let ramp = ramp
+            .with_duration("120s".parse().unwrap())
+            .with_ramp("20s".parse().unwrap());
+        recipe.sweep.use_cases.extend([gamma, ramp]);
+    }
+    recipe
 }
 
 /// Where models come from, each by a recipe that has such a one.
@@ -279,6 +306,11 @@ pub(crate) fn golden() -> Vec<Case> {
         tool("GenAI-Perf 25.12"),
         tool("AIPerf"),
         tool("AIPerf, all"),
+        plain("loads", with_loads(first())),
+        plain(
+            "loads of AIPerf",
+            with_loads(with_client(first(), client("AIPerf"))),
+        ),
     ]
 }
 

@@ -82,7 +82,7 @@ readonly client_command=(
 )
 # What each of its requests says beside model and messages, here for four tokens; the server is asked in this way, too.
 readonly request_fields='"stream": true, "max_tokens": 4, "min_tokens": 4, "ignore_eos": true'
-# The sweep, in order: use case, input tokens, output tokens, concurrency, requests, number and seed of prompts, repeat.
+# The sweep, in order: use case, input tokens, output tokens, load, requests, number and seed of prompts, repeat.
 result_name=llama-3-70b-instruct
 points=(
   'chat 128 128 100 500 500 1661665437 1'
@@ -391,10 +391,11 @@ fingerprint=$(sha256sum <<<"$definition")
 readonly definition fingerprint=${fingerprint%% *}
 # measurement_of POINT: in REPLY, all that defines it.
 measurement_of() {
-  local requests prompts seed
-  read -r _ _ _ _ requests prompts seed _ <<<"$1"
+  local requests prompts seed number words=''
+  read -r _ _ _ _ requests prompts seed _ number _ <<<"$1"
+  [[ -z $number ]] || { own_command "$number" && printf -v words 'own_command=%q\n' "${REPLIES[@]}"; }
   printf -v REPLY '%s\n' "requests=$requests" "prompts=$prompts" "seed=$seed" "$definition"
-  REPLY+=fingerprint=$fingerprint
+  REPLY+=${words}fingerprint=$fingerprint
 }
 
 # By the folder of a point that does not count, in what it is another measurement.
@@ -423,7 +424,7 @@ name_points() {
   local point use_case isl osl concurrency repeat stem id
   folders=() are_finished=() own=() tried=()
   for point in "${points[@]}"; do
-    read -r use_case isl osl concurrency _ _ _ repeat <<<"$point"
+    read -r use_case isl osl concurrency _ _ _ repeat _ <<<"$point"
     stem=${result_name}_${gpus}_${concurrency}_${use_case}_${isl}_${osl}_r$repeat stem=${stem%_r1}
     for id in "${runs[@]}" ''; do
       ! counts "$results/${stem}_$id" "$point" || break
@@ -586,7 +587,7 @@ readonly started
 # How the job ends: exit code (null while it runs), cause in a fixed word and a sentence, what to do, and which server's.
 code=null cause=running reason=running to_do='' blamed=0 ready_seconds='' in_flight_percent='' cause_lines=() advice=()
 print_manifest() {
-  local number use_case isl osl concurrency requests prompts seed repeat separator='' end=null
+  local number use_case isl osl concurrency requests prompts seed repeat separator='' end=null rate='null, "request_rate": '
   [[ $code == null ]] || printf -v end '"%(%FT%T%z)T"' -1
   printf '{\n  "schema": 1'
   printf ',\n  "%s": %s' recipe "$(json "$recipe")" crate_version "$(json "${made_by#* }")" \
@@ -605,11 +606,11 @@ print_manifest() {
     cause_lines "[$(json "${cause_lines[@]}")]" advice "[$(json "${advice[@]}")]"
   printf ',\n  "points": ['
   for number in "${!points[@]}"; do
-    read -r use_case isl osl concurrency requests prompts seed repeat <<<"${points[number]}"
+    read -r use_case isl osl concurrency requests prompts seed repeat _ <<<"${points[number]}"
     look_up "${folders[number]}"
     # shellcheck disable=SC2086 # four numbers
-    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %d, "requests": %d, "prompts": %d, "seed": %d, "repeat": %d, "status": %s, "seconds": %s, "detail": %s, "warmup_requests": %s, "prefix_cache_queries": %s, "prefix_cache_hits": %s, "server": %s}' \
-      "$separator" "$(json "${folders[number]}")" "$(json "$use_case")" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" "$repeat" \
+    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %s, "requests": %s, "prompts": %d, "seed": %d, "repeat": %d, "status": %s, "seconds": %s, "detail": %s, "warmup_requests": %s, "prefix_cache_queries": %s, "prefix_cache_hits": %s, "server": %s}' \
+      "$separator" "$(json "${folders[number]}")" "$(json "$use_case")" "${isl%s*}" "${osl%s*}" "${concurrency/#rate/"$rate"}" "${requests/*-*/null}" "$prompts" "$seed" "$repeat" \
       "$(json "${REPLIES[0]}")" "${REPLIES[1]:-null}" "$(json "${REPLIES[2]}")" ${REPLIES[3]}
     separator=,
   done
@@ -725,8 +726,8 @@ client_program() {
   local replica=$1
   declare -p results run job_id folders are_finished replica replicas parts port health_path served_model_name \
     ready_timeout server_started probe_interval tokenizer_path point_timeout tool_name client_command request_fields points \
-    measure_until prefix_cache "${!lines_in_client@}" "${!aiperf_gate@}"
-  declare -f say fill
+    measure_until prefix_cache "${!lines_in_client@}" "${!aiperf_gate@}" "${!own_commands@}"
+  declare -f say fill $(compgen -A function own_command)
   cat <<'CLIENT'
 set -Eeuo pipefail
 
@@ -890,7 +891,8 @@ may_have_completed() {
   [[ $tool == aiperf || $(find "$1" -name profile_export.json) ]] || { [[ $(find "$1" -name '*inputs.json') ]] && return; }
   [[ $(find "$1" -name 'profile_export.json*' -exec grep -El '"response_timestamps": *\[ *[0-9]|"request_latency"' {} +) ]]
 }
-# check_result FOLDER OUTPUT_TOKENS REQUESTS: true when it is a valid result, with $busy, else $reason says what is wrong.
+# check_result FOLDER OUTPUT_TOKENS (128s20: with a spread) REQUESTS (1-500: so many are right): true when the result is valid,
+# with $busy, else $reason says what is wrong.
 check_result() {
   local folder=$1 table=$1/$result_table found stamps=''
   # Some releases write into a folder of their own inside the one given. Those of phases are not of the whole run.
@@ -905,7 +907,7 @@ check_result() {
   reason="${result_table%.csv}.json does not say that the run was not cancelled"
   [[ $tool != aiperf ]] || grep -Eq '"was_cancelled": *false' "${table%.csv}.json" || return 1
   stamps=$(grep -so '"timestamp":' "$folder/profile_export.json" | wc -l) || true
-  reason=$(awk -v name="$result_table" -v osl="$2" -v requests="$3" -v stamps="$stamps" '
+  reason=$(awk -v name="$result_table" -v osl="$2" -v requests="$3" -v most="${3#*-}" -v stamps="$stamps" '
     {
       label = tolower($0)
       sub(/ *[(,].*/, "", label)
@@ -921,15 +923,16 @@ check_result() {
       failed = of["error request count"]
       rate = of["request throughput"] + 0
       output = of["output sequence length"] of["num output token"]
-      if (counted + 0 != requests || failed !~ /^[0.]*$/)
-        print counter " " counted " requests, " requests " were asked for" (failed ? "; requests that failed: " failed : "")
-      else if (output + 0 < 0.8 * osl || output + 0 > 1.2 * osl)
+      if (counted + 0 < requests + 0 || counted + 0 > most || failed !~ /^[0.]*$/)
+        print counter " " counted " requests, " requests " were asked for" (failed ? "; requests that failed: " failed : "") \
+          (requests != most && counted + 0 > most ? ", so prompts came again: write prompts = " 2 * counted " there" : "")
+      else if ((output - osl) ^ 2 > (0.2 * osl + (split(osl, part, "s") > 1 ? 3 * part[2] / sqrt(counted) : 0)) ^ 2)
         print name " gives " (output == "" ? "no" : output) " tokens as the average output, " osl " were asked for"
       else if (of["output token throughput"] + 0 <= 0)
         print name " says that no tokens were generated"
       else
         # A rate has two decimals, and may be 0.00.
-        printf "%d", 1000 * ("benchmark duration" in of ? of["benchmark duration"] : rate > 0 ? requests / rate : 0)
+        printf "%d", 1000 * ("benchmark duration" in of ? of["benchmark duration"] : rate > 0 ? counted / rate : 0)
     }' "$table")
   [[ $reason =~ ^[0-9]+$ ]] || return 1
   busy=$reason reason=''
@@ -937,7 +940,7 @@ check_result() {
 
 # ---- The warm-up, and the server's prefix cache -------------------------------------
 
-# warm_up INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY SEED: one wave of requests like those of the point, with prompts of
+# warm_up INPUT_TOKENS OUTPUT_TOKENS REQUESTS SEED: one wave of requests like those of the point, with prompts of
 # common words in their place, the same in each run. It says how many were answered.
 warm_up() {
   local number requests=() answered=0
@@ -945,7 +948,7 @@ warm_up() {
     awk -v tokens="$1" -v state=$(($4 + number)) 'BEGIN {
       count = split("time year people way day man thing woman life child world school state family group hand part", word, " ")
       while (tokens-- > 0) printf "%s ", word[(state = state * 16807 % 2147483647) % count + 1]
-    }' | chat "$2" --fail --max-time "$point_timeout" --output /dev/null &
+    }' | chat "${2%s*}" --fail --max-time "$point_timeout" --output /dev/null &
     requests+=($!)
   done
   for number in "${requests[@]}"; do ! wait "$number" || answered=$((answered + 1)); done
@@ -1020,8 +1023,8 @@ chmod +x "$gates/perf_analyzer"
 # and AIPerf where it starts its load.
 [[ -z ${aiperf_gate-} ]] || printf '%s' "$aiperf_gate" >"$gates/sitecustomize.py"
 declare -A facts=()
-# start_tool FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED: the tool of this point, which
-# waits unless it is the present one.
+# start_tool FOLDER POINT...: the tool of this point, which waits unless it is the present one. The words of the point are
+# those of its row.
 start_tool() {
   local part=$run/$1$own_part gate output
   # Of a point that was begun before, what is left is no part of this result.
@@ -1030,8 +1033,10 @@ start_tool() {
   [[ $current != "$1" ]] || open_gate
   # shellcheck disable=SC2034 # fill reads it
   facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5
-    [requests]=$6 [prompts]=$7 [seed]=$8)
-  fill "${client_command[@]}"
+    [rate]=${5#rate} [requests]=$6 [prompts]=$7 [seed]=$8)
+  REPLIES=("${client_command[@]}")
+  [[ -z ${10-} ]] || own_command "${10}"
+  fill "${REPLIES[@]}"
   exec {output}> >(until [[ -e $gate/open ]]; do [[ -d $gate ]] && sleep 0.1 || exit 0; done && exec tee "$gate/log")
   # A process group of its own, so that nothing that it started outlives it.
   set -m
@@ -1097,21 +1102,22 @@ on_signal() {
 
 # How long a point will take: the tool's start and end as the longest so far, the requests by their work (tokens that one
 # stream generates), as in the last point of the use case, else of any. The sweep goes down, and rounds get no longer.
+# Where the load says for how long requests are sent, WORK is that time, as ms below 0.
 fixed=0
 declare -A busy_of=() work_of=()
 # learn USE_CASE WORK SECONDS BUSY: what a point took.
 learn() {
-  local use_case busy=$4
-  # Rates have two decimals, so those of long requests are rough.
+  local use_case busy=$(($2 < 0 ? -$2 : $4)) # a rate has two decimals, so that of long requests is rough
   ((busy > 0 && busy <= 1000 * $3)) || busy=$((1000 * $3))
   fixed=$((fixed > $3 - busy / 1000 ? fixed : $3 - busy / 1000))
-  for use_case in "$1" _; do busy_of[$use_case]=$busy work_of[$use_case]=$2; done
+  (($2 < 0)) || for use_case in "$1" _; do busy_of[$use_case]=$busy work_of[$use_case]=$2; done
 }
 # estimate USE_CASE WORK: in REPLY, the seconds; 0 when nothing is known.
 estimate() {
   local like=$1
   [[ -n ${busy_of[$like]-} ]] || like=_
   REPLY=$((${#busy_of[@]} == 0 ? 0 : 5 + fixed + ${busy_of[$like]:-0} * $2 / ${work_of[$like]:-1} / 1000))
+  (($2 >= 0)) || REPLY=$((5 + fixed - $2 / 1000))
 }
 
 # is_over: the tool works, and has all its answers. Who measures together waits for the result.
@@ -1141,11 +1147,11 @@ watch() {
   { kill -KILL -- "-$watcher" && wait "$watcher"; } 2>/dev/null || true
 }
 
-# measure FOLDER USE_CASE INPUT_TOKENS OUTPUT_TOKENS CONCURRENCY REQUESTS PROMPTS SEED WORK
+# measure FOLDER WAVE WORK POINT...: WAVE requests warm the server up; of a rate, so many as come in a second.
 measure() {
   local folder=$1 before warm warm_time problem=
   began=$SECONDS current=$folder gate='' limit=
-  warm_up "$3" "$4" "$5" "$8" &
+  warm_up "$5" "$6" "$2" "${10}" &
   tool_pid=$!
   watch
   warm_time=$((SECONDS - began)) tool_pid=
@@ -1156,29 +1162,26 @@ measure() {
     problem=$reason
   else
     before=$(ask_counters)
-    if [[ $next_folder == "$folder" ]] && runs "$next_pid"; then open_gate; else drop_next && start_tool "${@:1:8}"; fi
+    if [[ $next_folder == "$folder" ]] && runs "$next_pid"; then open_gate; else drop_next && start_tool "$1" "${@:4}"; fi
     tool_pid=$next_pid gate=$next_gate limit=$((SECONDS + point_timeout)) next_pid='' next_number=$((next_number + 1))
     watch
   fi
   warm=$(<"$run/warm.$replica") || stop_if_full
-  measured=("$folder" "$2" "$4" "$6" "$9" "$began" "$warm_time" "${warm:-0} null null" "$problem" "$gate" "$tool_pid" "$limit")
+  measured=("$folder" "$4" "$6" "$8" "$3" "$began" "$warm_time" "${warm:-0} null null" "$problem" "$gate" "$tool_pid" "$limit")
   [[ -n $problem ]] || { cache_use "$before" "$(ask_counters)" && measured[7]="${warm:-0} $REPLY"; }
   finish
   old=("${measured[@]}") measured=()
   if runs "$tool_pid"; then
     keep evaluates "$folder"
     renice -n 19 -g "$tool_pid" >/dev/null 2>&1 || true
-    learn "$2" "$9" $((SECONDS - began)) $(($(<"$gate/over") + 1000 * warm_time))
+    learn "$4" "$3" $((SECONDS - began)) $(($(<"$gate/over") + 1000 * warm_time))
   fi
   tool_pid='' current=''
   settle
 }
 # finish: the last point is settled.
 finish() {
-  while ((${#old[@]} > 0)); do
-    settle
-    sleep 0.2 || true
-  done
+  while ((${#old[@]} > 0)); do settle; sleep 0.2 || true; done
 }
 # settle: what the last point is, once its tool has ended.
 settle() {
@@ -1214,8 +1217,7 @@ settle() {
   kind=${REPLIES[0]%%|*} reason=''
   for said in "${REPLIES[@]}"; do
     [[ $kind == "${said%%|*}" ]] || kind=
-    said=${said#*|}
-    all+=${said%%|*}$'\n' reason=${reason:-${said#*|}}
+    said=${said#*|} all+=${said%%|*}$'\n' reason=${reason:-${said#*|}}
   done
   # A signal here would lose the point. launch.sh ends what does not hear it.
   trap '' TERM INT
@@ -1249,26 +1251,24 @@ settle() {
 }
 
 main() {
-  local point use_case isl osl concurrency requests prompts seed work folder needed time_left number=0 left=0
-  local absent='' command
+  local point row use_case load wave work folder needed time_left number=0 left=0 absent='' command
   # Own lines may have used these names.
   old=() measured=() failed=0 kinds=() broken=''
   trap on_signal TERM INT
   trap 'say "error: line $LINENO of the client failed" >&2' ERR
-  for command in "$tool" curl awk find df; do
-    command -v "$command" >/dev/null || absent+=", $command"
-  done
+  for command in "$tool" curl awk find df; do command -v "$command" >/dev/null || absent+=", $command"; done
   [[ $tokenizer_path != /* || -e $tokenizer_path ]] || absent+=", the tokenizer $tokenizer_path (in its image, or under a mount)"
   [[ -z $absent ]] || end_with client_lacks "missing in the client's container: ${absent:2} (PATH there is $PATH)"
   start_next
   wait_until_ready
   for point in "${points[@]}"; do
-    read -r use_case isl osl concurrency requests prompts seed _ <<<"$point"
-    folder=${folders[number]}
-    number=$((number + 1))
+    read -r -a row <<<"$point"
+    use_case=${row[0]} load="concurrency ${row[3]}" wave=${row[3]}
+    [[ $wave != rate* ]] || { wave=${wave#rate} && load="$wave requests/s" wave=$((${wave/.*/+1})); }
+    folder=${folders[number]} number=$((number + 1))
     [[ -z ${are_finished[number - 1]} ]] || { say "point $number of ${#points[@]} is finished already: $folder" && continue; }
     # One round more is the warm-up.
-    work=$((((requests + concurrency - 1) / concurrency + 1) * osl))
+    work=$((${row[9]-0} > 0 ? -1000 * row[9] : ((${row[4]#*-} + wave - 1) / wave + 1) * ${row[2]%s*}))
     if [[ -n $broken ]]; then
       # Another client may have it, or may still take it.
       [[ -d $run/taken.$number ]] || record "$folder" 'not run' '' "$broken"
@@ -1291,10 +1291,10 @@ main() {
         continue
       fi
     fi
-    say "point $number of ${#points[@]}: $use_case $isl/$osl, concurrency $concurrency, $requests requests"
+    say "point $number of ${#points[@]}: $use_case ${row[1]}/${row[2]}, $load, ${row[4]} requests"
     report state=measuring ready_seconds="$ready_seconds" point="$number $point"
     next_number=$((number - 1))
-    measure "$folder" "$use_case" "$isl" "$osl" "$concurrency" "$requests" "$prompts" "$seed" "$work"
+    measure "$folder" "$wave" "$work" "${row[@]}"
   done
   finish
   report state=ready ready_seconds="$ready_seconds"
@@ -1563,14 +1563,14 @@ finished=0 failed=0 not_run=0 seconds_needed=0 most=$((2 * point_timeout)) why='
 for number in "${!points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"${points[number]}"
   look_up "${folders[number]}"
-  detail=${REPLIES[2]}
+  detail=${REPLIES[2]} load="concurrency $concurrency" load=${load/concurrency rate/request rate }
   case ${REPLIES[0]} in
     finished) finished=$((finished + 1)) && continue ;;
     'not run') not_run=$((not_run + 1)) why=$detail && continue ;;
     failed) failed=$((failed + 1)) ;;
     'left out') seconds_needed=$((seconds_needed + (REPLIES[1] < most ? REPLIES[1] : most))) ;;
   esac
-  say "${REPLIES[0]}: $use_case $isl/$osl, concurrency $concurrency${detail:+: $detail}"
+  say "${REPLIES[0]}: $use_case $isl/$osl, $load${detail:+: $detail}"
 done
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
 if [[ $code == [05] && $failed != 0 ]]; then

@@ -697,7 +697,7 @@ fn run_row(lab: &Lab, row: &Fault) {
     match row.script {
         Launch => {
             for point in recipe.sweep.points() {
-                let (use_case, concurrency) = (&point.use_case, point.concurrency);
+                let (use_case, concurrency) = (&point.use_case, point.load);
                 let what_it_is = format!(
                     "llama-3-70b-instruct_4_{concurrency}_{}_{}_{}",
                     use_case.name(),

@@ -18,6 +18,7 @@ mod follow;
 mod grammar;
 
 mod lab;
+mod loads;
 mod newer;
 mod prefix_cache;
 mod preflight;

@@ -54,7 +54,7 @@ fn requests_are_in_flight(name: &str, concurrency: &[u32], rounds: u32, tool: Op
     // From the first to the last answer of each point, without its warm-up.
     let mut spans: Vec<(f64, f64)> = Vec::new();
     for point in recipe.sweep.points() {
-        requests.drain(..point.concurrency as usize);
+        requests.drain(..point.load.concurrency().unwrap() as usize);
         let own: Vec<_> = requests
             .drain(..usize::try_from(point.requests).unwrap())
             .collect();

@@ -1,0 +1,508 @@
+//! What goes in and comes out, and how it is asked.
+
+use std::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::setters;
+use super::values::hyphenated;
+use crate::load::{Decimal, Length, Load};
+use crate::value::{Fault, ValueError, from_number, positive_number, value};
+
+/// What goes in and comes out: a name, and the lengths of input and output. Beside these, how
+/// requests are sent, where that is another way than a number of them in flight.
+///
+/// # Syntax
+///
+/// `NAME:ISL/OSL`: a name of small letters, digits and `-`, the input sequence length and the
+/// output sequence length in tokens, each with a spread where it has one: `chat:128s20/128`.
+///
+/// In a recipe, a table says the same and more:
+///
+/// ```toml
+/// use_cases = [
+///   "chat:128/128",
+///   { name = "chat", input = 128, output = 128, request_rate = [1, 2.5], arrival = "poisson" },
+///   { name = "code", input = "1024s200", output = "256s50", duration = "120s", ramp = "30s" },
+/// ]
+/// ```
+///
+/// | key | |
+/// |---|---|
+/// | `name`, `input`, `output` | as above |
+/// | `request_rate` | requests a second, a point each, in place of `sweep.concurrency` |
+/// | `arrival` | the gaps between requests of a rate: `"poisson"` (the default), `"constant"` or `"gamma"` |
+/// | `smoothness` | of `"gamma"`: 1 is Poisson, less comes in bursts, more is more even |
+/// | `duration` | requests are sent for so long, in place of a number of them |
+/// | `ramp` | the load rises for so long until it is there |
+/// | `prompts` | how many prompts there are for a `duration`; by default, as many as a fast server answers |
+///
+/// [`Plan::new`](crate::Plan::new) refuses what does not go together: `arrival` without `request_rate`, `"gamma"` without
+/// `smoothness`, `prompts` without `duration`, and what the release of the client's tool cannot do.
+///
+/// # Errors
+///
+/// * `chat`, `chat:128`, `chat:128/0`, `Chat:128/128`, `chat:128s65/128`
+///
+/// ```
+/// use nim_slurm::Recipe;
+/// use nim_slurm::recipe::{Arrival, UseCase};
+///
+/// let chat = UseCase::parse("chat:128s20/256")?;
+/// assert_eq!((chat.name(), chat.input_tokens(), chat.output_tokens()), ("chat", 128, 256));
+/// assert_eq!((chat.input().spread(), chat.output().spread()), (20, 0));
+/// assert!(UseCase::parse("chat:128").is_err());
+///
+/// let bursts = chat
+///     .with_request_rate(["0.5".parse()?, 2.try_into()?])
+///     .with_arrival(Arrival::Gamma)
+///     .with_smoothness("0.25".parse()?)
+///     .with_duration("120s".parse()?)
+///     .with_ramp("30s".parse()?)
+///     .with_prompts(1000);
+/// assert_eq!((bursts.request_rate().len(), bursts.duration().unwrap().seconds()), (2, 120));
+/// assert_eq!((bursts.arrival(), bursts.ramp().unwrap().seconds()), (Arrival::Gamma, 30));
+/// assert_eq!((bursts.smoothness().unwrap().to_f64(), bursts.prompts()), (0.25, Some(1000)));
+///
+/// let recipe = Recipe::llama3_70b_h100x4_fp8().with_use_cases([bursts]);
+/// assert_eq!(Recipe::from_toml(&recipe.to_toml())?, recipe);
+/// assert_eq!(recipe.sweep.points()[0].load.to_string(), "rate2");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct UseCase {
+    name: String,
+    input: Length,
+    output: Length,
+    request_rate: Vec<Decimal>,
+    arrival: Option<Arrival>,
+    smoothness: Option<Decimal>,
+    duration: Option<Seconds>,
+    ramp: Option<Seconds>,
+    prompts: Option<u32>,
+}
+
+/// Its keys in a recipe.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UseCaseTable {
+    #[serde(deserialize_with = "name")]
+    name: String,
+    input: Length,
+    output: Length,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    request_rate: Option<Vec<Decimal>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    arrival: Option<Arrival>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    smoothness: Option<Decimal>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    duration: Option<Seconds>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ramp: Option<Seconds>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    prompts: Option<u32>,
+}
+
+/// A mistake in it is one of its own line.
+fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = crate::value::text(deserializer, "name of a use case")?;
+    match hyphenated(&text) {
+        Ok(()) => Ok(text),
+        Err(fault) => {
+            let error = ValueError::new("name of a use case", &text, fault);
+            Err(D::Error::custom(error))
+        }
+    }
+}
+
+impl UseCase {
+    fn check(text: &str) -> Result<Self, Fault> {
+        let form = || Fault::rule("NAME:ISL/OSL is allowed, as in chat:128/128");
+        let (name, lengths) = text.split_once(':').ok_or_else(form)?;
+        let (input, output) = lengths.split_once('/').ok_or_else(form)?;
+        hyphenated(name)?;
+        Ok(Self {
+            name: name.to_owned(),
+            input: Length::check(input)?,
+            output: Length::check(output)?,
+            request_rate: Vec::new(),
+            arrival: None,
+            smoothness: None,
+            duration: None,
+            ramp: None,
+            prompts: None,
+        })
+    }
+
+    /// Sends so many requests a second, a point for each rate, in place of a number of them in flight.
+    #[must_use]
+    pub fn with_request_rate(mut self, rates: impl IntoIterator<Item = Decimal>) -> Self {
+        self.request_rate = rates.into_iter().collect();
+        self
+    }
+
+    setters! {
+        /// Spreads the requests of a rate in this way.
+        with_arrival: arrival = Arrival;
+        /// Sets the shape of [`Arrival::Gamma`].
+        with_smoothness: smoothness = Decimal;
+        /// Sends requests for so long, in place of a number of them.
+        with_duration: duration = Seconds;
+        /// Lets the load rise for so long.
+        with_ramp: ramp = Seconds;
+        /// Has so many prompts for a duration.
+        with_prompts: prompts = u32;
+    }
+
+    /// The name, as it stands in a result's folder name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The input sequence length in tokens; where it has a spread, the mean.
+    #[must_use]
+    pub const fn input_tokens(&self) -> u32 {
+        self.input.mean()
+    }
+
+    /// The output sequence length in tokens; where it has a spread, the mean.
+    #[must_use]
+    pub const fn output_tokens(&self) -> u32 {
+        self.output.mean()
+    }
+
+    /// The input sequence length with its spread.
+    #[must_use]
+    pub const fn input(&self) -> Length {
+        self.input
+    }
+
+    /// The output sequence length with its spread.
+    #[must_use]
+    pub const fn output(&self) -> Length {
+        self.output
+    }
+
+    /// The rates at which requests are sent; empty where a number of them is in flight.
+    #[must_use]
+    pub fn request_rate(&self) -> &[Decimal] {
+        &self.request_rate
+    }
+
+    /// The gaps between the requests of a rate.
+    #[must_use]
+    pub fn arrival(&self) -> Arrival {
+        self.arrival.unwrap_or_default()
+    }
+
+    /// The shape of [`Arrival::Gamma`].
+    #[must_use]
+    pub const fn smoothness(&self) -> Option<Decimal> {
+        self.smoothness
+    }
+
+    /// For how long requests are sent, if that ends a point.
+    #[must_use]
+    pub const fn duration(&self) -> Option<Seconds> {
+        self.duration
+    }
+
+    /// For how long the load rises.
+    #[must_use]
+    pub const fn ramp(&self) -> Option<Seconds> {
+        self.ramp
+    }
+
+    /// How many prompts there are for a duration, if that is said.
+    #[must_use]
+    pub const fn prompts(&self) -> Option<u32> {
+        self.prompts
+    }
+
+    /// Whether name and lengths without a spread are all that there is to say.
+    pub(crate) fn is_plain(&self) -> bool {
+        Self::check(&self.to_string()).as_ref() == Ok(self)
+            && self.input.spread() + self.output.spread() == 0
+    }
+
+    /// What its keys ask for that does not go together.
+    pub(crate) fn contradiction(&self) -> Option<&'static str> {
+        let is_driven = !self.request_rate.is_empty();
+        let is_gamma = self.arrival == Some(Arrival::Gamma);
+        [
+            (
+                self.arrival.is_some() && !is_driven,
+                "arrival is for request_rate, which it has not: write request_rate = [1], or leave arrival out",
+            ),
+            (
+                self.smoothness.is_some() != is_gamma,
+                "arrival = \"gamma\" and smoothness go together, as in smoothness = 0.5",
+            ),
+            (
+                self.prompts.is_some() && self.duration.is_none(),
+                "prompts is for duration, which it has not: leave prompts out, and each request has one",
+            ),
+            (self.prompts == Some(0), "prompts must be at least 1"),
+        ]
+        .into_iter()
+        .find_map(|(is_so, what)| is_so.then_some(what))
+    }
+
+    /// How many prompts of its own a point with a duration may need.
+    pub(super) fn prompts_of(&self, load: Load, duration: Seconds) -> u64 {
+        /// Tokens a second of one stream: faster than all but small models.
+        const FAST: u64 = 200;
+        if let Some(prompts) = self.prompts {
+            return prompts.into();
+        }
+        let seconds = u64::from(duration.seconds());
+        if let Some(rate) = load.request_rate() {
+            // Six standard deviations more than the mean.
+            let mean = (u64::from(rate.thousandths()) * seconds).div_ceil(1000);
+            let smoothness = self.smoothness.map_or(1000, Decimal::thousandths);
+            let variance = mean * 1000 / u64::from(smoothness.clamp(1, 1000));
+            return mean + 6 * variance.isqrt() + 10;
+        }
+        let rounds = (seconds * FAST).div_ceil(u64::from(self.output_tokens())) + 1;
+        u64::from(load.concurrency().unwrap_or(1)) * rounds
+    }
+}
+
+/// The name and the lengths.
+impl fmt::Display for UseCase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}/{}", self.name, self.input, self.output)
+    }
+}
+
+value!(@ways UseCase, "use case");
+
+/// A text, or a table.
+impl<'de> Deserialize<'de> for UseCase {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Form;
+
+        impl<'de> Visitor<'de> for Form {
+            type Value = UseCase;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("\"NAME:ISL/OSL\" or { name = ..., input = ..., output = ... }")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<UseCase, E> {
+                UseCase::parse(text).map_err(E::custom)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<UseCase, A::Error> {
+                let table = UseCaseTable::deserialize(MapAccessDeserializer::new(map))?;
+                let text = format!("{}:{}/{}", table.name, table.input, table.output);
+                Ok(UseCase {
+                    request_rate: table.request_rate.unwrap_or_default(),
+                    arrival: table.arrival,
+                    smoothness: table.smoothness,
+                    duration: table.duration,
+                    ramp: table.ramp,
+                    prompts: table.prompts,
+                    ..UseCase::parse(&text).map_err(A::Error::custom)?
+                })
+            }
+        }
+
+        deserializer.deserialize_any(Form)
+    }
+}
+
+impl Serialize for UseCase {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if Self::check(&self.to_string()).as_ref() == Ok(self) {
+            return serializer.serialize_str(&self.to_string());
+        }
+        let table = UseCaseTable {
+            name: self.name.clone(),
+            input: self.input,
+            output: self.output,
+            request_rate: Some(self.request_rate.clone()).filter(|rates| !rates.is_empty()),
+            arrival: self.arrival,
+            smoothness: self.smoothness,
+            duration: self.duration,
+            ramp: self.ramp,
+            prompts: self.prompts,
+        };
+        table.serialize(serializer)
+    }
+}
+
+/// How the requests of a rate are spread over time.
+///
+/// ```
+/// use nim_slurm::recipe::{Arrival, UseCase};
+///
+/// let chat = UseCase::parse("chat:128/128")?.with_request_rate([2.try_into()?]);
+/// assert_eq!(chat.arrival(), Arrival::Poisson);
+/// assert_eq!(chat.with_arrival(Arrival::Constant).arrival(), Arrival::Constant);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Arrival {
+    /// All gaps are the same.
+    Constant,
+    /// The gaps have an exponential distribution: users come without knowing of each other.
+    #[default]
+    Poisson,
+    /// The gaps have a gamma distribution, whose shape is the smoothness: below 1, requests
+    /// come in bursts.
+    Gamma,
+}
+
+impl Arrival {
+    /// As both tools call it.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Constant => "constant",
+            Self::Poisson => "poisson",
+            Self::Gamma => "gamma",
+        }
+    }
+}
+
+/// A time in whole seconds, at least one: `120s`, or `120`.
+///
+/// ```
+/// use nim_slurm::recipe::Seconds;
+///
+/// assert_eq!(Seconds::parse("120s")?.seconds(), 120);
+/// assert_eq!(Seconds::try_from(120)?.to_string(), "120s");
+/// assert!(Seconds::parse("2m").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Seconds(u32);
+
+impl Seconds {
+    fn check(text: &str) -> Result<Self, Fault> {
+        positive_number(text.strip_suffix('s').unwrap_or(text))
+            .map(Self)
+            .map_err(|_| Fault::rule("whole seconds are allowed, at least one, as in 120s"))
+    }
+
+    /// How many.
+    #[must_use]
+    pub const fn seconds(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}s", self.0))
+    }
+}
+
+value!(Seconds, "number of seconds");
+from_number!(Seconds);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::Recipe;
+    use crate::value::tests::{accepts, refuses};
+
+    #[test]
+    fn use_cases() {
+        accepts::<UseCase>("long-2:4096/0512", "long-2:4096/512");
+        accepts::<UseCase>("chat:128s20/64s5", "chat:128s20/64s5");
+        refuses::<UseCase>(
+            "chat",
+            "cannot take \"chat\" as use case: NAME:ISL/OSL is allowed, as in chat:128/128",
+        );
+        refuses::<UseCase>(
+            "chat:128/0",
+            "cannot take \"chat:128/0\" as use case: it must be at least 1",
+        );
+        refuses::<UseCase>(
+            "Chat:1/1",
+            "unexpected character 'C' in use case \"Chat:1/1\": small letters, digits and '-' are allowed",
+        );
+        for text in ["", ":1/1", "a_b:1/1", "a:1/1/1", "a:1", "-a:1/1", "a:x/1"] {
+            assert!(UseCase::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn seconds() {
+        accepts::<Seconds>("120", "120s");
+        for text in ["", "s", "0s", "1.5s", "2m", "-1s", "1ss", "1 s"] {
+            assert!(Seconds::parse(text).is_err(), "{text}");
+        }
+    }
+
+    /// The recipe with these use cases, or what is said against them.
+    fn with(use_cases: &str) -> Result<Recipe, String> {
+        let text = Recipe::llama3_70b_h100x4_fp8().to_toml();
+        let own = "use_cases = [\"chat:128/128\", \"summarization:4096/512\"]";
+        assert!(text.contains(own), "{text}");
+        let text = text.replace(own, &format!("use_cases = [{use_cases}]"));
+        Recipe::from_toml(&text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn tables_and_texts_stand_side_by_side() {
+        let recipe = with(
+            "'chat:128/128', { name = 'chat', input = 128, output = '64s5', request_rate = [1, 2.50, '0.125'] },\
+             { name = 'chat', input = 128, output = 128 }, { name = 'a', input = 1, output = 1, duration = 60 }",
+        )
+        .unwrap();
+        let use_cases = recipe.sweep.use_cases.clone();
+        assert_eq!(use_cases[0], use_cases[2]); // the plan says that once is enough
+        let rates: Vec<_> = use_cases[1]
+            .request_rate()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(rates, ["1", "2.5", "0.125"]);
+        let text = recipe.to_toml();
+        assert_eq!(Recipe::from_toml(&text).unwrap(), recipe, "{text}");
+        // Tables alone are written in another form of TOML.
+        let tables = recipe.with_use_cases([use_cases[1].clone(), use_cases[3].clone()]);
+        assert_eq!(
+            Recipe::from_toml(&tables.to_toml()).unwrap(),
+            tables,
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn refusals() {
+        let start = "name = 'chat', input = 128, output = 128";
+        for (more, expected) in [
+            (
+                "arrival = 'uniform'",
+                "unknown word \"uniform\": allowed are constant, poisson, gamma",
+            ),
+            ("duration = '1m'", "whole seconds are allowed"),
+            ("request_rate = [0]", "a number such as 2 or 2.5 is allowed"),
+            (
+                "request_rate = [-1.5]",
+                "a number such as 2 or 2.5 is allowed",
+            ),
+            ("request_rates = [1]", "perhaps request_rate is meant"),
+        ] {
+            let error = with(&format!("{{ {start}, {more} }}")).unwrap_err();
+            assert!(error.contains(expected), "{more}: {error}");
+            // And nothing else.
+            assert!(!error.contains("mistakes"), "{more}: {error}");
+        }
+        let error = with("{ name = 'chat', input = '128s100', output = 1 }").unwrap_err();
+        assert!(error.contains("at most half the mean"), "{error}");
+        let error = with("{ name = 'Chat', input = 1, output = 1 }").unwrap_err();
+        assert!(error.contains("unexpected character 'C'"), "{error}");
+        let error = with("7").unwrap_err();
+        assert!(error.contains("NAME:ISL/OSL"), "{error}");
+    }
+}

@@ -1,0 +1,140 @@
+//! Other loads than requests in flight, measured by the real tools.
+
+use nim_slurm::ScriptKind::Launch;
+use nim_slurm::recipe::{Arrival, ClientTool, UseCase};
+use nim_slurm::results::{Metric, Run, Statistic};
+use serde_json::Value;
+
+use crate::lab::{Lab, Site, recipe};
+
+fn use_case(text: &str) -> UseCase {
+    text.parse().unwrap()
+}
+
+/// A rate of 4 requests a second.
+fn at_a_rate(text: &str) -> UseCase {
+    use_case(text).with_request_rate(["4".parse().unwrap()])
+}
+
+/// Measures the use cases in one job, and what it measured is whole: a second job finds nothing to do. In each point's
+/// words: its name without the job, and how many requests were answered.
+#[track_caller]
+fn measure(
+    name: &str,
+    tool: ClientTool,
+    image: &str,
+    use_cases: Vec<UseCase>,
+) -> (Vec<(String, u64)>, Run, Value) {
+    let lab = Lab::enter();
+    let mut recipe = recipe().with_use_cases(use_cases).with_concurrency([4]);
+    recipe.sweep.min_requests = 24;
+    recipe.sweep.point_timeout = 120;
+    recipe.client.tool = tool;
+    recipe.client.image = format!("nvcr.io/nvidia/{image}").parse().unwrap();
+    recipe.client.file = None;
+    let mut site = Site::ready(&lab, name, recipe);
+    let ended = site.job(&lab, Launch);
+    let client = site.log("benchmarking", &ended.id);
+    assert_eq!(ended.code, 0, "{}\n{client}", ended.output);
+    for words in ["concurrency 4, ", ", 4 requests/s, "] {
+        assert!(client.contains(words), "{client}");
+    }
+    let run = Run::read(camino::Utf8Path::from_path(&site.results()).unwrap()).unwrap();
+    assert!(run.problems().is_empty(), "{:?}", run.problems());
+    let points = run.points().iter().map(|point| {
+        let name = point.path().file_name().unwrap();
+        let (name, _) = name.rsplit_once('_').unwrap();
+        (name.to_owned(), point.request_count().unwrap())
+    });
+    let points = points.collect();
+    let manifest = site.manifest(&ended.id);
+    let folders = site.points();
+    site.set("RESUME_JOB_ID", &ended.id);
+    let again = site.job(&lab, Launch);
+    assert_eq!(again.code, 0, "{}", again.output);
+    let client = site.log("benchmarking", &again.id);
+    assert_eq!(client.matches("is finished already").count(), 3, "{client}");
+    assert_eq!(site.points(), folders);
+    (points, run, manifest)
+}
+
+fn row<'a>(manifest: &'a Value, folder: &str) -> &'a Value {
+    let mut rows = manifest["points"].as_array().unwrap().iter();
+    rows.find(|row| row["folder"].as_str().unwrap().starts_with(folder))
+        .unwrap()
+}
+
+#[test]
+#[ignore = "needs the lab: run tests/run"]
+fn loads_of_genai_perf() {
+    let tool = ClientTool::GenaiPerf("25.01".parse().unwrap());
+    let (points, run, manifest) = measure(
+        "loads_of_genai_perf",
+        tool,
+        "tritonserver:25.01-py3-sdk",
+        vec![
+            use_case("chat:32/16"),
+            use_case("mix:64s10/24s4"),
+            at_a_rate("chat:32/16").with_arrival(Arrival::Constant),
+        ],
+    );
+    // At 4 a second, a minute's.
+    let stem = "llama-3-70b-instruct_4";
+    let expected = [
+        ("4_chat_32_16", 24),
+        ("rate4_chat_32_16", 240),
+        ("4_mix_64s10_24s4", 24),
+    ];
+    let expected = expected.map(|(name, count)| (format!("{stem}_{name}"), count));
+    assert_eq!(points, expected);
+    let rate = &run.points()[1];
+    let throughput = rate
+        .value(Metric::RequestThroughput, Statistic::Avg)
+        .unwrap();
+    assert!((3.8..4.2).contains(&throughput), "{throughput}");
+    let row = row(&manifest, &format!("{stem}_rate4"));
+    assert_eq!(
+        (&row["request_rate"], &row["concurrency"]),
+        (&Value::from(4), &Value::Null)
+    );
+    assert_eq!(
+        (&row["requests"], &row["warmup_requests"]),
+        (&Value::from(240), &Value::from(4))
+    );
+}
+
+#[test]
+#[ignore = "needs the lab: run tests/run"]
+fn loads_of_aiperf() {
+    let tool = ClientTool::Aiperf("0.13.0".parse().unwrap());
+    let time = |use_case: UseCase| use_case.with_duration("8s".parse().unwrap());
+    let (points, run, manifest) = measure(
+        "loads_of_aiperf",
+        tool,
+        "aiperf:0.13.0",
+        vec![
+            use_case("mix:64s10/24s4"),
+            time(use_case("chat:32/16")).with_ramp("2s".parse().unwrap()),
+            time(at_a_rate("chat:32/16"))
+                .with_arrival(Arrival::Gamma)
+                .with_smoothness("2".parse().unwrap()),
+        ],
+    );
+    let stem = "llama-3-70b-instruct_4";
+    let names: Vec<_> = points.iter().map(|(name, _)| name.as_str()).collect();
+    let expected = ["4_chat_32_16", "rate4_chat_32_16", "4_mix_64s10_24s4"];
+    assert_eq!(names, expected.map(|name| format!("{stem}_{name}")));
+    assert_eq!(points[2].1, 24);
+    // Of 8 seconds at 4 a second, about 32; and the client had no number to compare with.
+    assert!((20..=48).contains(&points[1].1), "{points:?}");
+    assert!(points[0].1 >= 8, "{points:?}");
+    let lengths = run.points()[2]
+        .metric(Metric::OutputSequenceLength)
+        .unwrap();
+    assert!(lengths.get(Statistic::Std).unwrap() > 1.0, "{lengths:?}");
+    let row = row(&manifest, &format!("{stem}_rate4"));
+    assert_eq!(
+        (&row["request_rate"], &row["requests"]),
+        (&Value::from(4), &Value::Null)
+    );
+}
