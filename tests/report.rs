@@ -865,3 +865,76 @@ fn sample_results_are_called_so() {
     assert_data_eq!(picture, snapbox::file!["../src/guide/report.svg"].raw());
     refused(&["--demo", REAL], "cannot be used with");
 }
+
+/// What drove a point stands where a concurrency stood, and what has another length or load is another measurement.
+#[test]
+fn rates_and_spreads() {
+    let results = Results::new();
+    for name in [
+        "4_rate2.5_chat_128_128_4711",
+        "4_rate10_chat_128_128_4711",
+        "4_25_chat_128s20_128_4711",
+    ] {
+        let point = results.path().join(format!("llama-3-70b-instruct_{name}"));
+        copy(&Utf8Path::new(REAL).join("0.0.10"), &point);
+    }
+    let path = results.path().as_str();
+    let table = stdout(&[path]);
+    let (_, chat) = table.split_once("chat 128/128\n").unwrap();
+    let (chat, spread) = chat.split_once("\nchat 128s20/128\n").unwrap();
+    let loads = |text: &str| -> Vec<String> {
+        let rows = text.lines().filter(|line| line.contains(" 4711"));
+        let word = |line: &str| {
+            line.trim_start_matches(['*', ' '])
+                .split_whitespace()
+                .nth(1)
+                .unwrap()
+                .to_owned()
+        };
+        rows.map(word).collect()
+    };
+    assert_eq!(loads(chat), ["1", "25", "2.5/s", "10/s"], "{table}");
+    assert_eq!(loads(spread)[0], "25", "{table}");
+
+    let csv = stdout(&[path, "--format", "csv"]);
+    let mut lines = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let head = lines.next().unwrap();
+    let place = |name: &str| head.iter().position(|cell| *cell == name).unwrap();
+    let names = [
+        "concurrency",
+        "request_rate",
+        "input_sequence_length",
+        "input_sequence_stddev",
+    ];
+    let rows: Vec<_> = lines
+        .map(|row| names.map(|name| row[place(name)].to_owned()).join("|"))
+        .collect();
+    for row in ["|2.5|128|0", "|10|128|0", "25||128|0", "25||128|20"] {
+        assert!(rows.iter().any(|own| own == row), "{row}: {rows:#?}");
+    }
+
+    let json: Value = serde_json::from_str(&stdout(&[path, "--format", "json"])).unwrap();
+    let points = json["points"].as_array().unwrap();
+    let with = |key: &str| points.iter().filter(|point| !point[key].is_null()).count();
+    assert_eq!(
+        (
+            with("request_rate"),
+            with("concurrency"),
+            with("input_sequence_stddev")
+        ),
+        (2, 5, 1)
+    );
+
+    let page = stdout(&[path, "--format", "html"]);
+    for words in [
+        "request rate (requests/s)",
+        "concurrency (requests in flight)",
+        "2.5 requests/s",
+        "<td>2.5/s</td>",
+    ] {
+        assert!(page.contains(words), "no {words}");
+    }
+    // Without them, nothing stands there.
+    let plain = stdout(&[Results::new().path().as_str(), "--format", "csv"]);
+    assert!(!plain.contains("request_rate") && !plain.contains("stddev"));
+}

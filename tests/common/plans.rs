@@ -488,6 +488,8 @@ fn starts() -> Vec<(&'static str, Recipe)> {
     starts.push(("alike", Servers::Alike.of(first())));
     starts.push(("array", in_array(first(), Some(ArrayBy::Point))));
     starts.push(("variants", in_array(first(), Some(ArrayBy::Server))));
+    let aiperf = with_client(first(), client("AIPerf"));
+    starts.push(("loads", in_array(with_loads(aiperf), Some(ArrayBy::Point))));
     starts
 }
 
