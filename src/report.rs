@@ -136,9 +136,18 @@ impl<'a> Report<'a> {
     }
 
     /// What the gate says; `None` without a gate, or without a run to compare with.
+    ///
+    /// ```
+    /// use nim_slurm::Report;
+    /// use nim_slurm::results::Run;
+    ///
+    /// let run = Run::read("tests/data/genai-perf")?;
+    /// assert_eq!(Report::new(&run).against(&run).gate_outcome(), None); // no gate
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn gate_outcome(&self) -> Option<GateOutcome> {
-        self.with_gated(|gated| gated.outcome())
+        self.judged().map(|(outcome, _)| outcome)
     }
 
     /// The program's exit code for it: 0 when nothing is worse, 3 when something is, 4 when it cannot be told.
@@ -155,14 +164,16 @@ impl<'a> Report<'a> {
     /// ```
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        self.with_gated(|gated| gated.exit_code()).unwrap_or(0)
+        self.judged().map_or(0, |(_, code)| code)
     }
 
-    fn with_gated<T>(&self, tell: impl FnOnce(&Gated<'_>) -> T) -> Option<T> {
+    /// What the gate says, and the exit code for it.
+    fn judged(&self) -> Option<(GateOutcome, u8)> {
         let means = self.means();
         let report = means.report();
         let comparison = report.comparison()?;
-        Some(tell(&report.gated(&comparison)?))
+        let gated = report.gated(&comparison)?;
+        Some((gated.outcome(), gated.exit_code()))
     }
 
     /// What the gate says, as JUnit's XML: a test for each metric of each point. What is worse failed, and what cannot be

@@ -87,7 +87,7 @@ fn a_table_has_a_row_of_means() {
     );
     assert_data_eq!(
         table,
-        str![[r#"
+        str![[r"
 chat 128/128
         concur-     re-    TTFT    ITL  latency  tokens/s  tokens/s  tokens/s  requests
   GPUs    rency  quests      ms     ms       ms                /GPU     /user        /s       job
@@ -104,7 +104,7 @@ several runs: means, the interval of each with a confidence of 0.95 (Student's t
 prefix cache: not checked
 ~ not the tool's own: 1000 over the mean ITL or, without one, tokens/s over the concurrency
 
-"#]]
+"]]
     );
 }
 
@@ -249,15 +249,15 @@ fn a_gate_says_what_got_worse() {
     let start = text.find("gate: ").unwrap();
     assert_data_eq!(
         &text[start..],
-        str![[r#"
+        str![[r"
 gate: worse (throughput 5%, ttft 10%; 1 worse, 0 better, 3 equal, 0 cannot tell)
 x worse: chat 128/128, 4 GPUs, concurrency 8, tokens/s -20.0 % (-22.3 % to -17.7 %), runs 3, 3
-equal: chat 128/128, 4 GPUs, concurrency 1, tokens/s 0.0 % (-2.8 % to +2.9 %), runs 3, 3
-equal: chat 128/128, 4 GPUs, concurrency 1, TTFT avg 0.0 % (0.0 % to 0.0 %), runs 3, 3
-equal: chat 128/128, 4 GPUs, concurrency 8, TTFT avg 0.0 % (-2.8 % to +2.9 %), runs 3, 3
+  equal: chat 128/128, 4 GPUs, concurrency 1, tokens/s 0.0 % (-2.8 % to +2.9 %), runs 3, 3
+  equal: chat 128/128, 4 GPUs, concurrency 1, TTFT avg 0.0 % (0.0 % to 0.0 %), runs 3, 3
+  equal: chat 128/128, 4 GPUs, concurrency 8, TTFT avg 0.0 % (-2.8 % to +2.9 %), runs 3, 3
 intervals of the change by Welch's t-test on the runs, with a confidence of 0.95 in all 4 together
 
-"#]]
+"]]
     );
     assert!(gate(&same, "throughput 5%", 0, &[]).contains("gate: equal"));
     assert!(gate(&faster, "throughput 5%", 0, &[]).contains("gate: better"));

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Report, another_measurement, missing, percent, table, title_of};
+use super::{Report, another_measurement, missing, percent, title_of};
 use crate::results::{Comparison, GateOutcome, Gated, GatedChange, Metric};
 
 /// One metric of one point: what it is of, and what is said of it.
@@ -54,7 +54,9 @@ fn name(change: &GatedChange<'_>) -> String {
         Metric::OutputTokenThroughput => "tokens/s".to_owned(),
         Metric::RequestThroughput => "requests/s".to_owned(),
         Metric::RequestLatency => format!("latency {}", change.statistic()),
-        metric => format!("{} {}", table::short(metric), change.statistic()),
+        Metric::TimeToFirstToken => format!("TTFT {}", change.statistic()),
+        Metric::InterTokenLatency => format!("ITL {}", change.statistic()),
+        metric => format!("{metric} {}", change.statistic()),
     }
 }
 

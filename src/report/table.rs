@@ -372,21 +372,20 @@ fn gate_part(report: &Report<'_>, comparison: &Comparison<'_>, gated: &Gated<'_>
 
 /// A text in lines that are not too long; words that are go on in the next one.
 fn filled(text: &str) -> String {
+    const INDENT: &str = "\n    ";
     let mut lines = String::new();
     let mut width = 0;
-    for word in plain(text).split(' ') {
-        if word.is_empty() {
-            lines.push(' ');
-            width += 1;
-        }
+    for (number, word) in plain(text).split(' ').enumerate() {
         let letters: Vec<char> = word.chars().collect();
+        let fits = width + 1 + letters.len().min(WIDTH - 4) <= WIDTH;
+        if number > 0 {
+            lines.push_str(if fits { " " } else { INDENT });
+            width = if fits { width + 1 } else { 4 };
+        }
         for (number, part) in letters.chunks(WIDTH - 4).enumerate() {
-            if width > 0 && (number > 0 || width + 1 + part.len() > WIDTH) {
-                lines.push_str("\n    ");
+            if number > 0 {
+                lines.push_str(INDENT);
                 width = 4;
-            } else if width > 0 {
-                lines.push(' ');
-                width += 1;
             }
             lines.extend(part);
             width += part.len();

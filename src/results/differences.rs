@@ -249,7 +249,7 @@ fn written(run: &Run) -> Facts {
             continue;
         };
         jobs.insert(job);
-        let Ok(bytes) = file::read(&point.path().join("measurement.txt"), MOST_BYTES) else {
+        let Ok(bytes) = file::read(point.path().join("measurement.txt"), MOST_BYTES) else {
             continue;
         };
         for line in String::from_utf8_lossy(&bytes).lines() {

@@ -127,35 +127,15 @@ impl Gate {
     ///
     /// The comparison is one of [means](super::Run::means), which know their runs.
     ///
+    /// [`GatedChange`] has an example with runs.
+    ///
     /// ```
-    /// # let folder = tempfile::tempdir()?;
-    /// # let folder = camino::Utf8Path::from_path(folder.path()).unwrap();
-    /// # for (side, speeds) in [("before", [1000.0, 1010.0, 990.0]), ("after", [800.0, 805.0, 795.0])] {
-    /// #     for (name, speed) in ["m_4_8_chat_128_128_7", "m_4_8_chat_128_128_r2_7", "m_4_8_chat_128_128_r3_7"].iter().zip(speeds) {
-    /// #         let point = folder.join(side).join(name);
-    /// #         std::fs::create_dir_all(&point)?;
-    /// #         let text = format!(r#"{{"output_token_throughput": {{"unit": "tokens/sec", "avg": {speed}}}}}"#);
-    /// #         std::fs::write(point.join("profile_export_genai_perf.json"), text)?;
-    /// #     }
-    /// # }
-    /// use nim_slurm::results::{Comparison, Gate, GateOutcome, Metric, Run, Statistic};
+    /// use nim_slurm::results::{Comparison, Gate, Run, Statistic};
     ///
-    /// let before = Run::read(folder.join("before"))?.means();
-    /// let after = Run::read(folder.join("after"))?.means();
-    /// let comparison = Comparison::new(&before, &after);
-    /// let gated = Gate::parse("throughput 5%")?.judge(&comparison, Statistic::Avg);
-    /// assert_eq!((gated.outcome(), gated.exit_code()), (GateOutcome::Worse, 3));
-    ///
-    /// let change = &gated.changes()[0];
-    /// assert_eq!((change.outcome(), change.runs()), (GateOutcome::Worse, (3, 3)));
-    /// assert_eq!(change.relative().map(|it| (100.0 * it).round()), Some(-20.0));
-    /// let (low, high) = change.interval().unwrap();
-    /// assert!(low > -0.25 && high < -0.15);
-    /// assert_eq!((change.metric(), change.statistic()), (Metric::OutputTokenThroughput, Statistic::Avg));
-    /// assert_eq!((change.margin(), change.enough(), change.reason()), (0.05, None, None));
-    /// assert_eq!(change.change().after().runs().len(), 3);
-    /// assert!(gated.missing().is_empty());
-    /// assert_eq!(gated.confidence(), 0.95);
+    /// let run = Run::read("tests/data/genai-perf")?.means();
+    /// let comparison = Comparison::new(&run, &run);
+    /// let gated = Gate::parse("ttft 5%")?.judge(&comparison, Statistic::P95);
+    /// assert_eq!(gated.changes().len(), comparison.changes().len());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -225,7 +205,7 @@ impl fmt::Display for GateOutcome {
 
 /// What a gate says of two results.
 ///
-/// [`Gate::judge`] makes one, and has an example.
+/// [`Gate::judge`] makes one.
 ///
 /// ```
 /// use nim_slurm::results::{Comparison, Gate, GateOutcome, Run, Statistic};
@@ -234,6 +214,8 @@ impl fmt::Display for GateOutcome {
 /// let gated = Gate::parse("ttft 5%")?.judge(&Comparison::new(&run, &run), Statistic::Avg);
 /// // Where nothing was compared, nothing can be told.
 /// assert_eq!((gated.outcome(), gated.exit_code()), (GateOutcome::CannotTell, 4));
+/// assert!(gated.missing().is_empty() && gated.changes().iter().all(|it| it.reason().is_some()));
+/// assert_eq!(gated.confidence(), 0.95);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -297,6 +279,38 @@ impl<'a> Gated<'a> {
 }
 
 /// What a gate says of one metric of one point.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = camino::Utf8Path::from_path(folder.path()).unwrap();
+/// # for (side, speeds) in [("before", [1000.0, 1010.0, 990.0]), ("after", [800.0, 805.0, 795.0])] {
+/// #     for (name, speed) in ["m_4_8_chat_128_128_7", "m_4_8_chat_128_128_r2_7", "m_4_8_chat_128_128_r3_7"].iter().zip(speeds) {
+/// #         let point = folder.join(side).join(name);
+/// #         std::fs::create_dir_all(&point)?;
+/// #         let text = format!(r#"{{"output_token_throughput": {{"unit": "tokens/sec", "avg": {speed}}}}}"#);
+/// #         std::fs::write(point.join("profile_export_genai_perf.json"), text)?;
+/// #     }
+/// # }
+/// use nim_slurm::results::{Comparison, Gate, GateOutcome, Metric, Run, Statistic};
+///
+/// let before = Run::read(folder.join("before"))?.means();
+/// let after = Run::read(folder.join("after"))?.means();
+/// let comparison = Comparison::new(&before, &after);
+/// let gated = Gate::parse("throughput 5%")?.judge(&comparison, Statistic::Avg);
+/// assert_eq!((gated.outcome(), gated.exit_code()), (GateOutcome::Worse, 3));
+///
+/// let change = &gated.changes()[0];
+/// assert_eq!((change.outcome(), change.runs()), (GateOutcome::Worse, (3, 3)));
+/// assert_eq!(change.relative().map(|it| (100.0 * it).round()), Some(-20.0));
+/// let (low, high) = change.interval().unwrap();
+/// assert!(low > -0.25 && high < -0.15);
+/// assert_eq!((change.metric(), change.statistic()), (Metric::OutputTokenThroughput, Statistic::Avg));
+/// assert_eq!((change.margin(), change.enough(), change.reason()), (0.05, None, None));
+/// assert_eq!(change.change().after().runs().len(), 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// One run on a side is not enough:
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -695,7 +709,7 @@ mod tests {
                 }
             }
             let run = Run::read(results).unwrap();
-            assert_eq!(run.means().points().len() as u32, POINTS);
+            assert_eq!(run.means().points().len(), POINTS as usize);
             Self { run }
         }
 

@@ -22,6 +22,7 @@ mod loads;
 mod newer;
 mod prefix_cache;
 mod preflight;
+mod repeats;
 mod replicas;
 mod runtimes;
 mod servers;
