@@ -251,6 +251,7 @@ fn check_document(document: &Value) {
             ("input_seq_len", "object", true),
             ("output_seq_len", "object", false),
             ("concurrency", "whole", false),
+            ("rate_qps", "number", false),
         ],
     );
     assert!(["random", "sampled", "unknown"].contains(&of["source"].as_str().unwrap()));

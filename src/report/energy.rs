@@ -1,6 +1,6 @@
 //! Energy and cost: a table of their own, below that of the points.
 
-use super::{Report, figure_or_dash, job_of, number_or_dash, server_of};
+use super::{Report, figure_or_dash, job_of, load_in_words, load_of, number_or_dash, server_of};
 use crate::results::{Energy, EnergySource, Group, NoEnergy, Point, Throttle, Tokens};
 
 /// The table of a use case, its head in two lines.
@@ -40,10 +40,7 @@ pub(super) fn table(report: &Report<'_>, group: &Group<'_>) -> Option<EnergyTabl
     }
     head.push(column("", "job"));
     let rows = group.points().iter().map(|point| {
-        let mut row = vec![
-            number_or_dash(point.gpus()),
-            number_or_dash(point.concurrency()),
-        ];
+        let mut row = vec![number_or_dash(point.gpus()), load_of(point)];
         if has_energy {
             row.extend(energy_cells(point));
         }
@@ -105,7 +102,7 @@ fn unknown(group: &Group<'_>) -> Vec<String> {
         if *why == NoEnergy::NoTelemetry {
             continue;
         }
-        let place = number_or_dash(point.concurrency()) + &server_of(point);
+        let place = load_in_words(point) + &server_of(point);
         let why = why.to_string();
         match lines.iter_mut().find(|(own, _)| *own == why) {
             Some((_, places)) => places.push(place),
@@ -116,7 +113,7 @@ fn unknown(group: &Group<'_>) -> Vec<String> {
         .into_iter()
         .map(|(why, places)| {
             let places = places.join(", ");
-            format!("energy is not known at concurrency {places}: {why}")
+            format!("energy is not known at {places}: {why}")
         })
         .collect()
 }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::Report;
+use crate::load::Length;
 use crate::results::{Manifest, Metric, Point, Statistic, Statistics, Tokens, Tool};
 
 const VERSION: &str = "0.2";
@@ -120,15 +121,20 @@ fn load(point: &Point, manifest: Option<&Manifest>) -> Value {
         Tool::GenAiPerf => "genai-perf",
         Tool::AiPerf => "aiperf",
     };
-    let length = |asked: Option<u32>, metric| {
-        if let Some(tokens) = asked {
-            return Some(json!({"distribution": "fixed", "value": tokens}));
+    let length = |asked: Option<Length>, metric| {
+        if let Some(length) = asked {
+            return Some(match length.spread() {
+                0 => json!({"distribution": "fixed", "value": length.mean()}),
+                spread => {
+                    json!({"distribution": "gaussian", "value": length.mean(), "std_dev": spread})
+                }
+            });
         }
         let mean = point.value(metric, Statistic::Avg)?;
         Some(json!({"distribution": "other", "value": mean}))
     };
     let unknown = || json!({"distribution": "other", "value": 0});
-    let input = length(point.input_tokens(), Metric::InputSequenceLength).unwrap_or_else(unknown);
+    let input = length(point.input(), Metric::InputSequenceLength).unwrap_or_else(unknown);
     let standardized = object([
         ("tool", Some(json!(tool))),
         ("tool_version", Some(json!(version))),
@@ -136,9 +142,10 @@ fn load(point: &Point, manifest: Option<&Manifest>) -> Value {
         ("input_seq_len", Some(input)),
         (
             "output_seq_len",
-            length(point.output_tokens(), Metric::OutputSequenceLength),
+            length(point.output(), Metric::OutputSequenceLength),
         ),
         ("concurrency", point.concurrency().map(Value::from)),
+        ("rate_qps", point.request_rate().map(Value::from)),
     ]);
     let use_case = point
         .use_case()
