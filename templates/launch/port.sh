@@ -17,7 +17,7 @@ mkdir -p "$logs" "$results" || fail "cannot make folders in $stage_path"
 own_folder() {
   for REPLY in "${1%/*}" "$1"; do
     mkdir -p -m 700 "$REPLY" || fail "cannot write in ${REPLY%/*}"
-    [[ ! -L $REPLY && -O $REPLY ]] && chmod 700 "$REPLY" || fail "$REPLY is a link, or another user's: remove it"
+    { [[ ! -L $REPLY && -O $REPLY ]] && chmod 700 "$REPLY"; } || fail "$REPLY is a link, or another user's: remove it"
   done
 }
 own_folder "$cache_path"

@@ -98,7 +98,7 @@ for left in "${!own[@]}" {failed,interrupted}_"$job_id"; do
 done
 stop_if_missing
 # What is left there is of a run of this job that was killed.
-rm -rf -- "$copies" && mkdir "$copies" || fail "cannot write in $results"
+{ rm -rf -- "$copies" && mkdir "$copies"; } || fail "cannot write in $results"
 # An earlier run of this job may have been killed, and may have measured on other GPUs.
 [[ ! -e $run/finished || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] || set_aside "$run/finished" other
 store_points all

@@ -360,7 +360,7 @@ mkdir -p "$logs" "$results" || fail "cannot make folders in $stage_path"
 own_folder() {
   for REPLY in "${1%/*}" "$1"; do
     mkdir -p -m 700 "$REPLY" || fail "cannot write in ${REPLY%/*}"
-    [[ ! -L $REPLY && -O $REPLY ]] && chmod 700 "$REPLY" || fail "$REPLY is a link, or another user's: remove it"
+    { [[ ! -L $REPLY && -O $REPLY ]] && chmod 700 "$REPLY"; } || fail "$REPLY is a link, or another user's: remove it"
   done
 }
 own_folder "$cache_path"
@@ -552,7 +552,7 @@ for left in "${!own[@]}" {failed,interrupted}_"$job_id"; do
 done
 stop_if_missing
 # What is left there is of a run of this job that was killed.
-rm -rf -- "$copies" && mkdir "$copies" || fail "cannot write in $results"
+{ rm -rf -- "$copies" && mkdir "$copies"; } || fail "cannot write in $results"
 # An earlier run of this job may have been killed, and may have measured on other GPUs.
 [[ ! -e $run/finished || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] || set_aside "$run/finished" other
 store_points all
