@@ -400,9 +400,9 @@ impl FollowedTask {
             is_search: plan.recipe().sweep.search.is_some(),
             files: RunFiles {
                 manifest: results.join(format!("run_{job}.json")),
-                points: results.join(format!(".run_{job}/points")),
+                points: results.join(format!(".run_{job}/client/points")),
                 states: (0..replicas)
-                    .map(|number| results.join(format!(".run_{job}/state.{number}")))
+                    .map(|number| results.join(format!(".run_{job}/client/state.{number}")))
                     .collect(),
                 logs: (0..replicas).map(logs).collect(),
                 results,

@@ -28,7 +28,7 @@ mod same;
 /// What the scripts find on a node, besides what is noted.
 #[rustfmt::skip]
 const PLAIN: &[&str] = &[
-    "awk", "base64", "basename", "bash", "cat", "cp", "cut", "date", "du", "env", "find", "flock",
+    "awk", "base64", "basename", "bash", "cat", "chmod", "cp", "cut", "date", "dd", "du", "env", "find", "flock",
     "grep", "head", "install", "ls", "mkdir", "mktemp", "mv", "numfmt", "od", "readlink",
     "realpath", "rm", "rmdir", "sed", "seq", "sha256sum", "sleep", "sort", "stat", "tail", "tar", "tee",
     "timeout", "touch", "tr", "uname", "wc", "xargs", "ln",

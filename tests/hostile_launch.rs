@@ -529,7 +529,7 @@ impl Left {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let left = Self { folder };
-        fs::create_dir_all(left.at("results/.run_7/finished").join(POINT)).unwrap();
+        fs::create_dir_all(left.run().join("finished").join(POINT)).unwrap();
         fs::create_dir_all(left.at("home/folder")).unwrap();
         fs::create_dir_all(left.at("logs")).unwrap();
         fs::write(left.point().join("table.csv"), "text").unwrap();
@@ -544,7 +544,7 @@ impl Left {
     }
 
     fn run(&self) -> PathBuf {
-        self.at("results/.run_7")
+        self.at("results/.run_7/client")
     }
 
     fn point(&self) -> PathBuf {
@@ -623,7 +623,8 @@ fn a_result_that_is_not_stored_is_not_finished() {
     let words = left.bring_out();
     assert!(words.contains("status: failed"), "{words}");
     assert!(
-        words.contains("could not be stored as") && words.contains("it stays in .run_7/finished"),
+        words.contains("could not be stored as")
+            && words.contains("it stays in .run_7/client/finished"),
         "{words}"
     );
     let kept = left.run().join("finished.refused-1").join(POINT);
@@ -708,6 +709,22 @@ fn a_name_that_cannot_be_had() {
     }
 }
 
+/// Where Linux lets them, others can give a file of the user's a further name.
+#[test]
+fn a_log_is_no_other_file_of_the_user() {
+    let script = default_launch();
+    let check = lines(&script, "for log in \"$logs\"/{server", "done");
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at(".bashrc"), "mine").unwrap();
+    fs::hard_link(at(".bashrc"), at("server_7.out")).unwrap();
+    fs::write(at("benchmarking_7.out"), "of an earlier run").unwrap();
+    let program = format!("logs=$FOLDER job_id=7\n{check}\nls $FOLDER");
+    let (_, words) = bash(&folder, &program, &[]);
+    assert_eq!(words, "benchmarking_7.out\nlines.sh\n");
+    assert_eq!(fs::read_to_string(at(".bashrc")).unwrap(), "mine");
+}
+
 /// Another user may have made the file to which a step would write.
 #[test]
 #[ignore = "needs root: run tests/run"]
@@ -742,7 +759,7 @@ fn what_a_killed_run_finished_is_finished() {
 
     // Killed before all of the point was copied.
     let left = Left::new();
-    let copy = left.at("results/.stored_7.a1B2c3").join(POINT);
+    let copy = left.at("results/.run_7/copies").join(POINT);
     fs::create_dir_all(&copy).unwrap();
     fs::write(copy.join("table.csv"), "te").unwrap();
     let words = left.bring_out();
@@ -750,15 +767,7 @@ fn what_a_killed_run_finished_is_finished() {
     let point = left.at("results").join(POINT);
     assert_eq!(fs::read_to_string(point.join("table.csv")).unwrap(), "text");
     assert!(point.join("measurement.txt").is_file());
-    assert!(!left.at("results/.stored_7.a1B2c3").exists());
-
-    // Somebody knew the job's id beforehand: what is there is left alone.
-    let left = Left::new();
-    fs::create_dir(left.at("results/.stored_7")).unwrap();
-    fs::write(left.at("results/.stored_7/theirs"), "").unwrap();
-    let words = left.bring_out();
-    assert!(words.contains("measured: yes"), "{words}");
-    assert!(left.at("results/.stored_7/theirs").exists());
+    assert!(!copy.exists());
 
     // Killed when the point was stored, and before its folder was removed.
     fs::create_dir_all(left.point()).unwrap();
@@ -1054,10 +1063,7 @@ fn what_a_client_leaves_leads_nowhere() {
                 continue;
             }
             let is_of_the_job = [".run_7", "run_7.json", POINT, "interrupted_7"].contains(&name);
-            assert!(
-                is_of_the_job || name.starts_with(".stored_7."),
-                "{attack}: {name}"
-            );
+            assert!(is_of_the_job, "{attack}: {name}");
             if name != ".run_7" {
                 let stray = Command::new("find")
                     .arg(&path)
@@ -1095,7 +1101,7 @@ fn nobody_leads_a_cache_elsewhere() {
     let (code, words) = run("");
     assert_eq!(code, Some(0), "{words}");
     let cache = words.trim_end().to_owned();
-    let (code, words) = run("rmdir \"$hub_cache\"; ln -s \"$FOLDER/home\" \"$hub_cache\"");
+    let (code, words) = run("rm -r \"$hub_cache\"; ln -s \"$FOLDER/home\" \"$hub_cache\"");
     assert_eq!(code, Some(1), "{words}");
     assert!(
         words.contains("is a link, or another user's: remove it"),
@@ -1372,7 +1378,7 @@ fn the_user_s_own_containers_stay() {
     assert_eq!(code, Some(0), "{words}");
     assert_eq!(
         words,
-        "--force --time=0 nim-slurm-7-server-1\n--force --time=0 nim-slurm-70-client-2\nnim-slurm-7-server-1\n"
+        "--force --volumes --time=0 nim-slurm-7-server-1\n--force --volumes --time=0 nim-slurm-70-client-2\nnim-slurm-7-server-1\n"
     );
 }
 
@@ -1397,21 +1403,78 @@ fn an_index_names_shards_and_nothing_else() {
 /// The folder for the client's container is the user's own.
 #[test]
 fn nobody_leads_the_folder_of_a_job_elsewhere() {
-    let left = Left::new();
-    fs::remove_dir_all(left.run()).unwrap();
-    symlink(left.at("home"), left.run()).unwrap();
     let script = default_launch();
     let check = lines(&script, "readonly run=", "own_folder");
     let program = format!(
-        "fail() {{ echo \"$*\"; exit 1; }}\nresults=$FOLDER/results logs=$FOLDER/logs job_id=7\n{}\n{check}",
+        "fail() {{ echo \"$*\"; exit 1; }}\nresults=$FOLDER/results logs=$FOLDER/logs job_id=7\n{}\n{check}\nls -A \"$run\"",
         function(&script, "own_folder")
     );
+    for name in ["results/.run_7", "results/.run_7/client"] {
+        let left = Left::new();
+        fs::remove_dir_all(left.at(name)).unwrap();
+        symlink(left.at("home"), left.at(name)).unwrap();
+        let (code, words) = bash(&left.folder, &program, &[]);
+        assert_eq!(code, Some(1), "{words}");
+        let said = format!("{} is a link, or another user's", left.at(name).display());
+        assert!(words.contains(&said), "{words}");
+    }
+    // A point of the user's that others gave that name.
+    let left = Left::new();
+    fs::remove_dir_all(left.at("results/.run_7")).unwrap();
+    fs::create_dir(left.at("results/.run_7")).unwrap();
+    fs::write(left.at("results/.run_7/table.csv"), "mine").unwrap();
     let (code, words) = bash(&left.folder, &program, &[]);
-    assert_eq!(code, Some(1), "{words}");
-    assert!(
-        words.contains("is a link, or another user's: remove it"),
-        "{words}"
+    assert_eq!((code, words.as_str()), (Some(0), ""));
+}
+
+/// What a container leaves setuid in a folder that it has, and opens to all, is the user's program: others find it only
+/// where the folder around it lets them.
+#[test]
+fn what_a_container_opens_to_all_is_closed_around() {
+    let script = default_launch();
+    let caches = lines(&script, "digest() {", "own_folder \"$cache_path");
+    let run = lines(&script, "readonly run=", "own_folder");
+    let steps = ["fill", "server_step", "client_step"].map(|name| function(&script, name));
+    let folder = tempfile::tempdir().unwrap();
+    // Caches and a folder of the job that were open before.
+    for name in ["results/.run_7", &format!("nim_cache/{}", uid())] {
+        let path = folder.path().join("stage").join(name);
+        fs::create_dir_all(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
+    }
+    let program = format!(
+        "umask 000; fail() {{ echo \"error: $*\"; exit 1; }}; keep_secrets() {{ :; }}; log_of() {{ echo log; }}; client_program() {{ :; }}
+        set_container() {{ printf '%s\\n' \"${{@:4}}\" | grep -v :ro$ >&3; REPLIES=(); }}
+        step=(true) stage_path=$FOLDER/stage server_image=a+b.sqsh server_reference=r/a/b weights_target=w engine_target=e
+        tokenizer=a/b tokenizer_path=a/b default_tokenizer='' extra_mounts=() server_environment=() server_command=(serve) mpi=none
+        client_image=c.sqsh client_reference=r/c:1 client_command=(tool profile) logs=$stage_path/logs results=$stage_path/results
+        job_id=7 model_path=/m served_model_name=m gpus=1 gpus_of_a_node=1 nodes=1 replicas=1 port=1 server_secrets=() gpu_options=()
+        declare -A facts=()
+        {}
+        {caches}
+        {run}
+        exec 3>mounts; (server_step 0); (client_step 0)
+        while IFS=: read -r mount _; do
+          chmod 777 \"$mount\"
+          echo \"$(stat -c %a \"${{mount%/*}}\") ${{mount#\"$stage_path/\"}}\"
+        done <mounts",
+        steps.join("\n")
     );
+    let (code, words) = bash(&folder, &program, &[]);
+    assert_eq!(code, Some(0), "{words}");
+    let mounts: Vec<_> = words.lines().collect();
+    assert_eq!(mounts.len(), 3, "{words}");
+    for (mount, place) in mounts
+        .iter()
+        .zip(["nim_cache/", "results/.run_7/", "hf_cache/"])
+    {
+        assert!(mount.starts_with(&format!("700 {place}")), "{words}");
+    }
+}
+
+fn uid() -> u32 {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata("/proc/self").unwrap().uid()
 }
 
 fn make_fifo(path: &Path) {

@@ -185,7 +185,7 @@ fn too_much_is_not_stored() {
         // What may still be stored is no error yet.
         said.starts_with("all\nerror: p1_7 ")
             && said.contains("p1_7: storing it takes too long; it stays in .run_7/finished/p1_7\n")
-            && said.ends_with("to store points: the others stay in .run_7\n"),
+            && said.ends_with("storing points takes too long: others stay in .run_7\n"),
         "{said}"
     );
     // What is more than the bound stays where it is.
@@ -748,27 +748,91 @@ fn a_server_of_another_user_is_not_measured() {
     let folder = tempfile::tempdir().unwrap();
     let own = functions(&launch, &["is_own", "is_healthy"]);
     // What stands in /proc/net/tcp of the port's owner, and whether numbers there are those of the node.
-    for (owner, map, is_healthy) in [
-        ("$EUID", "0 0 4294967295", true),
-        ("", "0 0 4294967295", true),
-        ("4321", "0 0 4294967295", false),
-        ("65534", "0 1000 1", false),
-        ("4321", "0 1000 1", true),
+    let theirs = "another user's program listens on port 8000\n";
+    let nobody = "no program listens on port 8000\n";
+    for (owner, map, said) in [
+        ("$EUID", "0 0 4294967295", "healthy\n"),
+        // Who listens only while a request comes is in no look.
+        ("", "0 0 4294967295", nobody),
+        ("4321", "0 0 4294967295", theirs),
+        ("65534", "0 1000 1", theirs),
+        ("4321", "0 1000 1", "healthy\n"),
+        ("$EUID; echo 4321", "0 0 4294967295", theirs),
+        ("4321; echo $EUID", "0 0 4294967295", theirs),
     ] {
         let program = format!(
             "port=8000 replica=0 url=x health_path=/x answer=
-            awk() {{ echo {owner} | grep .; }}; cat() {{ echo '{map}'; }}; curl() {{ echo 200; }}
+            awk() {{ (echo {owner}) | grep .; }}; cat() {{ echo '{map}'; }}; curl() {{ echo 200; }}
             {own}
             is_healthy && echo healthy || echo \"$answer\""
         );
-        let said = bash(&folder, &program);
-        let expected = if is_healthy {
-            "healthy\n"
-        } else {
-            "another user's program listens on port 8000\n"
-        };
-        assert_eq!(said, expected, "{owner} {map}");
+        assert_eq!(bash(&folder, &program), said, "{owner} {map}");
     }
+    // The places where an answer to 127.0.0.1:8000 may come from, as the kernel writes them.
+    let zeros = "0".repeat(16);
+    for (place, is_there) in [
+        ("00000000:1F40", true),
+        ("0100007F:1F40", true),
+        (&format!("{zeros}{zeros}:1F40"), true),
+        (&format!("{zeros}FFFF000000000000:1F40"), true),
+        (&format!("{zeros}FFFF00000100007F:1F40"), true),
+        ("0100007F:1F41", false),
+        ("0A00000A:1F40", false),
+        (&format!("{zeros}0000000001000000:1F40"), false),
+    ] {
+        for (state, owner) in [("0A", 4321), ("01", 4321)] {
+            let program = format!(
+                "port=8000 replica=0 url=x health_path=/x answer=
+                echo '   0: {place} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000  {owner}        0 7 1' >table
+                awk() {{ command awk \"${{@:1:3}}\" table; }}; cat() {{ echo '0 0 4294967295'; }}; curl() {{ echo 200; }}
+                {own}
+                is_healthy && echo healthy || echo \"$answer\""
+            );
+            let said = if is_there && state == "0A" {
+                theirs
+            } else {
+                nobody
+            };
+            assert_eq!(bash(&folder, &program), said, "{place} {state}");
+        }
+    }
+}
+
+/// A file of others may become something else between the look at it and its opening.
+#[test]
+fn a_file_that_is_exchanged_before_it_is_read() {
+    let launch = script(ScriptKind::Launch);
+    let folder = tempfile::tempdir().unwrap();
+    let text_of = functions(&launch, &["text_of"]);
+    for (exchange, said) in [
+        (":", "words\n"),
+        ("ln -sf secret file", ""),
+        ("rm file; mkfifo file", ""),
+        ("rm file", ""),
+        ("truncate -s 1T file", "words\n4194304 bytes\n"),
+    ] {
+        let program = format!(
+            "rm -f file; echo words >file; echo secret >secret
+            timeout() {{ {exchange}; command timeout \"$@\"; }}
+            {text_of}
+            SECONDS=0
+            text_of file >read
+            [[ $(stat -c %s read) -lt 99 ]] && cat read || {{ head -n 1 read; stat -c '%s bytes' read; }}
+            ((SECONDS < 4)) || echo \"held up for $SECONDS s\""
+        );
+        assert_eq!(bash(&folder, &program), said, "{exchange}");
+    }
+}
+
+/// A file with many names is one in a client's folder, and each name of it a file in the copy, which counts.
+#[test]
+fn the_names_of_one_file_are_files_in_a_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = "cd results/.run_7/finished/p_7; ln table again; cd ../../../..";
+    let said = store_points_with(&folder, link, "");
+    assert_eq!(said, "");
+    let names = bash(&folder, "stat -c '%h %n' results/p_7/{table,again}");
+    assert_eq!(names, "1 results/p_7/table\n1 results/p_7/again\n");
 }
 
 #[test]

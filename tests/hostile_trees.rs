@@ -16,8 +16,8 @@ use tempfile::TempDir;
 
 /// What the scripts find, without a cluster's programs.
 const PROGRAMS: &[&str] = &[
-    "awk", "b3sum", "base64", "basename", "bash", "cat", "cp", "cut", "date", "df", "du", "env",
-    "find", "flock", "grep", "head", "install", "mkdir", "mktemp", "mv", "numfmt", "od",
+    "awk", "b3sum", "base64", "basename", "bash", "cat", "cp", "cut", "date", "dd", "df", "du",
+    "env", "find", "flock", "grep", "head", "install", "mkdir", "mktemp", "mv", "numfmt", "od",
     "realpath", "rm", "rmdir", "sed", "setpriv", "sleep", "sort", "stat", "tail", "tar", "tee",
     "timeout", "touch", "tr", "uname", "wc",
 ];
@@ -367,6 +367,33 @@ fn an_import_s_words_are_shown_clean() {
     assert_eq!(code, Some(1), "{words}");
     assert!(words.contains(" | a?]0;title?b ??2J"), "{words}");
     assert!(!words.contains(['\u{1b}', '\u{9b}']), "{words}");
+}
+
+/// So are those of a download, which run on a login node: names of files are its publisher's.
+#[test]
+fn a_download_s_words_are_shown_clean() {
+    let mut of_hub = recipe();
+    of_hub.model.weights.source =
+        ModelSource::HuggingFace(format!("a/b@{}", "0".repeat(40)).parse().unwrap());
+    for (recipe, program) in [(Recipe::llama3_70b_h100x4_fp8(), "ngc"), (of_hub, "hf")] {
+        let site = Site::new();
+        site.program(
+            program,
+            "[[ $1 != *version ]] || exit 0; printf 'a\\033]0;title\\007b \\302\\2332J\\n'; echo last >&2; exit 1",
+        );
+        fs::remove_file(site.at("bin/df")).unwrap();
+        site.program("df", "echo 999999999999999");
+        let script = script(ScriptKind::PrepareModels, recipe, Runtime::Pyxis);
+        let (code, words) = site.run(&script, &[("NGC_API_KEY", "key")]);
+        assert_eq!(code, Some(1), "{words}");
+        assert!(words.contains("a?]0;title?b ??2J\nlast\n"), "{words}");
+        let (first, said) = words.split_once("last\n").unwrap();
+        assert!(
+            !first.contains("ended with 1") && said.contains("ended with 1"),
+            "{words}"
+        );
+        assert!(!words.contains(['\u{1b}', '\u{9b}']), "{words}");
+    }
 }
 
 /// The same for an engine, and for a model that is there already.

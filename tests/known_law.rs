@@ -488,9 +488,10 @@ fn render(site: &Site, tool: Tool, order: &[u32]) {
 /// Where the server's log is, once it has one.
 fn law_log(site: &Site) -> Utf8PathBuf {
     let caches = Utf8PathBuf::from_path_buf(site.stage().join("nim_cache")).unwrap();
-    let mut logs = caches.read_dir_utf8().into_iter().flatten().flatten();
-    logs.next()
-        .map_or(caches, |cache| cache.path().join("law.jsonl"))
+    // A folder of the user's, with one for each server.
+    let first = |folder: &Utf8Path| folder.read_dir_utf8().ok()?.next()?.ok();
+    let cache = first(&caches).and_then(|own| first(own.path()));
+    cache.map_or(caches, |cache| cache.path().join("law.jsonl"))
 }
 
 fn requests_at(concurrency: u32) -> u32 {

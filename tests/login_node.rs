@@ -375,7 +375,7 @@ fn what_keeps_a_job_waiting_and_what_comes_again_are_told() {
     site.write("manifest_3", &Site::manifest(1, "null", "running", ""));
     site.write("manifest_4", &Site::manifest(1, "0", "done", ""));
     site.write(
-        "stage/results/.run_7/state.0",
+        "stage/results/.run_7/client/state.0",
         "state=ready\nready_seconds=72\n",
     );
     site.program(
@@ -418,7 +418,7 @@ fn what_others_write_reaches_no_terminal() {
         "[[ $3 == 7 ]] || { cat look_3; exit; }\necho >>looks; cat look_$(grep -c '' looks)",
     );
     let loading = format!("state=loading\nwaited_seconds=30\nanswer={HOSTILE}\n");
-    site.write("stage/results/.run_7/state.0", &loading);
+    site.write("stage/results/.run_7/client/state.0", &loading);
     let text = serde_json::Value::String(HOSTILE.to_owned());
     let manifest = format!(
         r#"{{"exit_code": 3, "exit_reason": {text}, "recipe": {text}, "node": {text}, "resumes": [{text}],
@@ -429,7 +429,7 @@ fn what_others_write_reaches_no_terminal() {
     );
     site.write("stage/results/run_7.json", &manifest);
     site.write(
-        "stage/results/.run_7/points",
+        "stage/results/.run_7/client/points",
         &format!("a_7|failed|3||{HOSTILE}\n"),
     );
     site.write("stage/logs/server_7.out", &format!("{HOSTILE}\n"));
@@ -483,9 +483,9 @@ fn what_others_write_reaches_no_terminal() {
         assert!(!ended.error.contains("PRECIOUS"), "{ended:#?}");
     }
     for log in [
-        "stage/results/.run_7/state.0",
+        "stage/results/.run_7/client/state.0",
         "slurm-7.out",
-        "stage/results/.run_7/points",
+        "stage/results/.run_7/client/points",
     ] {
         let _ = fs::remove_file(site.path(log));
         let made = Command::new("mkfifo").arg(site.path(log)).status();

@@ -423,7 +423,7 @@ fn releases_that_start_with_a_tokenizer_of_their_own() {
     assert_found(
         &findings,
         "note: GenAI-Perf 0.0.7 (SDK 24.10) starts only with hf-internal-testing/llama-tokenizer, whatever tokenizer it is \
-         given; see that the compute node reaches the Hugging Face hub, or fetch it before: HF_HOME=$STAGE_PATH/hf_cache/$UID-$(printf '%s\\0' \
+         given; see that the compute node reaches the Hugging Face hub, or fetch it before: HF_HOME=$STAGE_PATH/hf_cache/$UID/$(printf '%s\\0' \
          nvcr.io/nvidia/tritonserver:25.01-py3-sdk | sha256sum | head -c 32) huggingface-cli download hf-internal-testing/llama-tokenizer; or use 0.0.8 (SDK 24.11) or later",
     );
 }

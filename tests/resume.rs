@@ -275,7 +275,7 @@ fn a_requeued_job_counts_its_own_points() {
         .assert("unchanged", 0, &[]);
     // One lies where its client put it, since the run was killed.
     let put_down = || {
-        let finished = node.at("stage/results/.run_1/finished");
+        let finished = node.at("stage/results/.run_1/client/finished");
         fs::create_dir_all(&finished).unwrap();
         let point = node.point(2, 1);
         fs::remove_file(point.join("measurement.txt")).unwrap();

@@ -286,7 +286,7 @@ fn only_what_this_run_wrote_is_the_cause() {
 /// A tool names the folder of points in progress, which is gone by then.
 #[test]
 fn a_failed_point_is_named_where_it_lies() {
-    let (_folder, log) = written(b"Error: no file /s/results/.run_7-1/p_7/inputs.json\n");
+    let (_folder, log) = written(b"Error: no file /s/results/.run_7-1/client/p_7/inputs.json\n");
     let shown = show(&log);
     assert_first(&shown, 1, "no file /s/results/failed_7-1/p_7/inputs.json");
     assert!(shown.last[0].contains("/failed_7-1/p_7"), "{shown:#?}");

@@ -19,7 +19,7 @@ const SECRET: &str = "nvapi-this-must-not-be-seen";
 /// The programs that the scripts find, and none of a cluster.
 #[rustfmt::skip]
 const PROGRAMS: &[&str] = &[
-    "awk", "base64", "basename", "bash", "cat", "chmod", "cut", "date", "df", "env", "find", "flock",
+    "awk", "base64", "basename", "bash", "cat", "chmod", "cut", "date", "dd", "df", "env", "find", "flock",
     "grep", "head", "ls", "mkdir", "mktemp", "mv", "numfmt", "od", "realpath", "rm", "rmdir",
     "sed", "seq", "sha256sum", "sleep", "sort", "stat", "tail", "tar", "timeout", "tr",
 ];
@@ -224,10 +224,12 @@ fn lines_in_the_client_change_none_of_its_variables() {
         Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap()
     };
     let text = plan(lines).launch().text().to_owned();
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = server.local_addr().unwrap().port();
     // One point, which is measured already.
     let head = format!(
         "say() {{ echo \"$*\"; echo \"no_proxy $no_proxy\"; }}\nfill() {{ :; }}\nfolders=(of_before of_before) are_finished=(yes yes)\n\
-         port=1 replica=0 replicas=1 parts=0 measure_until= client_command=(genai-perf) tool_name=x results=/ run=/nowhere points=('a 1 1 1 1 1 0' 'b 1 1 1 1 1 0') tokenizer_path=/ served_model_name=x request_fields=x\n\
+         port={port} replica=0 replicas=1 parts=0 measure_until= client_command=(genai-perf) tool_name=x results=/ run=/nowhere points=('a 1 1 1 1 1 0' 'b 1 1 1 1 1 0') tokenizer_path=/ served_model_name=x request_fields=x\n\
          health_path=/ ready_timeout=1 server_started=0 lines_in_client={}\n",
         nim_slurm::shell_word(lines)
     );

@@ -295,7 +295,7 @@ fn default_tokenizer(preflight: &Preflight<'_>) -> Option<Finding> {
     Some(Finding::note(
         format!("{release} starts only with {DEFAULT_TOKENIZER}, whatever tokenizer it is given"),
         format!(
-            "see that the compute node reaches the Hugging Face hub, or fetch it before: HF_HOME=$STAGE_PATH/hf_cache/$UID-$(printf '%s\\0' {image} \
+            "see that the compute node reaches the Hugging Face hub, or fetch it before: HF_HOME=$STAGE_PATH/hf_cache/$UID/$(printf '%s\\0' {image} \
              | sha256sum | head -c 32) huggingface-cli download {DEFAULT_TOKENIZER}; or use {first} or later"
         ),
     ))

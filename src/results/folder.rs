@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -24,6 +25,10 @@ use crate::manifest::Manifest;
 /// How far below the results folder a point's files may be. GenAI-Perf and a folder
 /// for each job make three.
 const MAX_DEPTH: usize = 6;
+
+/// How many requests all points keep, which take about a GB: an image can leave any number of
+/// results in a point.
+const MAX_REQUESTS: usize = 16_000_000;
 
 /// What is in a folder.
 #[derive(Default)]
@@ -51,7 +56,7 @@ pub(super) fn read(root: &Utf8Path, wanted: &impl Fn(Option<&RunId>) -> bool) ->
     let Search {
         places, mut found, ..
     } = search;
-    found.add(read_all(&places));
+    found.add(read_all(&places, MAX_REQUESTS));
     found
         .problems
         .sort_by(|a, b| (a.file(), a.line()).cmp(&(b.file(), b.line())));
@@ -342,18 +347,19 @@ fn server_in(folder: &Utf8Path, point: &Utf8Path) -> Option<(Utf8PathBuf, u32)> 
     Some((point.join(name.as_str()), number))
 }
 
-/// Reads all places, on as many cores as there are.
-fn read_all(places: &[Place]) -> Found {
+/// Reads all places, on as many cores as there are, with so many requests at most.
+fn read_all(places: &[Place], most: usize) -> Found {
+    let left = &AtomicUsize::new(most);
     let workers = thread::available_parallelism().map_or(1, usize::from);
     let share = places.len().div_ceil(workers).max(1);
     let (own, others) = places.split_at(share.min(places.len()));
     thread::scope(|scope| {
         let workers: Vec<_> = others
             .chunks(share)
-            .map(|places| scope.spawn(|| read_some(places)))
+            .map(|places| scope.spawn(|| read_some(places, left)))
             .collect();
         // This thread's memory grows in larger steps than that of the others.
-        let mut all = read_some(own);
+        let mut all = read_some(own, left);
         for worker in workers {
             all.add(worker.join().expect("a reader does not panic"));
         }
@@ -361,14 +367,40 @@ fn read_all(places: &[Place]) -> Found {
     })
 }
 
-fn read_some(places: &[Place]) -> Found {
+fn read_some(places: &[Place], left: &AtomicUsize) -> Found {
     let mut found = Found::default();
     let mut tables = TableReader::new();
     for place in places {
-        let point = read_place(place, &mut tables, &mut found.problems);
+        let mut point = read_place(place, &mut tables, &mut found.problems);
+        if let Some(point) = &mut point {
+            keep_requests(point, place, left, &mut found.problems);
+        }
         found.points.extend(point);
     }
     found
+}
+
+/// Drops the requests of a point where too many are kept already.
+fn keep_requests(
+    point: &mut Point,
+    place: &Place,
+    left: &AtomicUsize,
+    problems: &mut Vec<ReadProblem>,
+) {
+    let (Some(requests), Some(file)) = (&point.requests, &place.requests) else {
+        return;
+    };
+    let count = requests.as_slice().len();
+    let take = |left: usize| left.checked_sub(count);
+    if left
+        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
+        .is_err()
+    {
+        let message =
+            "is left out: too many requests are in these results: read fewer jobs at once";
+        problems.push(ReadProblem::new(file, None, message));
+        point.requests = None;
+    }
 }
 
 /// Reads a point; none, and a problem, when nothing was measured.
@@ -472,5 +504,41 @@ impl Content {
         if self.gpu_metrics.is_empty() {
             self.gpu_metrics = other.gpu_metrics;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_have_a_bound_in_all() {
+        let search = |root: &str| {
+            let mut search = Search {
+                wanted: &|_: Option<&RunId>| true,
+                places: Vec::new(),
+                found: Found::default(),
+            };
+            search.visit(Utf8Path::new(root), None, 0).unwrap();
+            search.places
+        };
+        // 20, 80 and a few requests.
+        let places = search("tests/data/requests");
+        let kept = |most| {
+            let found = read_all(&places, most);
+            assert_eq!(found.points.len(), places.len());
+            let kept = found.points.iter().filter(|point| point.requests.is_some());
+            let left_out =
+                |problem: &&ReadProblem| problem.to_string().contains("is left out: too many");
+            (kept.count(), found.problems.iter().filter(left_out).count())
+        };
+        let (all, none) = kept(MAX_REQUESTS);
+        assert!(all > 2 && none == 0, "{all} {none}");
+        let (some, left_out) = kept(50);
+        assert!(
+            some > 0 && left_out > 0 && some + left_out == all,
+            "{some} {left_out}"
+        );
+        assert_eq!(kept(1), (0, all));
     }
 }

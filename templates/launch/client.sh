@@ -73,18 +73,18 @@ meet() {
 
 answer='' refused=0 ready_seconds=''
 readonly error_event=$'(^|\n)event: *error|"error": *[{"]|"object": *"error"'
-# is_own: false when the program that listens there is another user's, whose answers nobody asked for. It may be there
-# only after a first look. Who has no number in the container's namespace of users is 65534.
+# is_own: true when what listens there is the user's: nobody asked for another's answers. Another may come later, and be
+# gone again, but not meanwhile. Who has no number in the container's namespace of users is 65534.
 is_own() {
   local owner
+  answer="no program listens on port $((port + replica))"
   while read -r owner; do
-    [[ $owner != "$EUID" ]] || continue
-    if [[ $owner == 65534 || $(cat /proc/self/uid_map 2>/dev/null) == *4294967295* ]]; then
-      answer="another user's program listens on port $((port + replica))"
-      return 1
-    fi
-  done < <(awk -v port="$(printf '%04X' "$((port + replica))")" '{ split($2, place, ":") }
-    $4 == "0A" && place[2] == port && place[1] ~ /^0+$|0100007F$/ { print $8 }' /proc/net/tcp{,6} 2>/dev/null)
+    [[ $owner == "$EUID" || $owner != 65534 && $(cat /proc/self/uid_map) != *4294967295* ]] && answer='' && continue
+    answer="another user's program listens on port $((port + replica))"
+    return 1
+  done < <(awk -v port="$(printf '%04X' "$((port + replica))")" '{ split($2, at, ":") }
+    $4 == "0A" && at[2] == port && at[1] ~ /^0+(FFFF0+)?$|0100007F$/ { print $8 }' /proc/net/tcp{,6} 2>/dev/null)
+  [[ -z $answer ]]
 }
 is_healthy() {
   is_own || return 1
@@ -94,9 +94,8 @@ is_healthy() {
 lists_model() {
   answer=$(curl --silent --max-time 5 "http://$url/v1/models" | head -c 1048576) || true
   [[ $answer == *"\"$served_model_name\""* ]] && return
-  local LC_ALL=C
-  answer=${answer:0:200}
-  answer="/v1/models does not name $served_model_name: ${answer//[^ -~]/?}"
+  local LC_ALL=C said=${answer:0:200}
+  answer="/v1/models does not name $served_model_name: ${said//[^ -~]/?}"
   return 1
 }
 # chat TOKENS OPTION...: asks for so many tokens as the tool would, with the prompt on standard input.
@@ -237,7 +236,7 @@ cache_use() {
       for (i = 1; i in name && !(name[i] in before); i += 2);
       if (!(i in name)) exit
       asked = rise[name[i]]; found = rise[name[i + 1]]
-      if (asked >= 0 && asked < 1e15 && found >= 0) printf "%.0f %.0f", asked, found
+      if (asked >= 0 && asked < 1e15 && found >= 0 && found < 1e15) printf "%.0f %.0f", asked, found
     }' <(cat <<<"$1") <(cat <<<"$2"))
   REPLY=${REPLY:-null null}
 }
@@ -436,6 +435,7 @@ measure() {
     watch
   fi
   warm=$(<"$run/warm.$replica") || stop_if_full
+  [[ -n $problem ]] || is_own || problem=$answer
   measured=("$folder" "$4" "$6" "$8" "$3" "$began" "$warm_time" "${warm:-0} null null" "$problem" "$gate" "$tool_pid" "$limit")
   [[ -n $problem ]] || { cache_use "$before" "$(ask_counters)" && measured[7]="${warm:-0} $REPLY"; }
   finish
@@ -468,7 +468,7 @@ settle() {
     # The signal came to the tool, too: that is no failure.
     [[ $status == 0 || $stopping != signal ]] || { old=() && interrupted "$folder" && return; }
     case $status in
-      0) { { is_own || ! reason=$answer; } && { [[ $tool == aiperf || -e $gates/known ]] ||
+      0) { [[ -z $reason ]] && { [[ $tool == aiperf || -e $gates/known ]] ||
         ! reason="$tool_name did not take perf_analyzer from PATH, so prompts may repeat"; } &&
         check_result "$part" "$3" "$4" && check_cache "${figures#* }"; } || kind="no valid result" ;;
       124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;

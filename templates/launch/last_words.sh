@@ -28,5 +28,5 @@ say "exit $code: $reason"
 store_until=$((SECONDS + 10))
 in_time rm -rf -- "$copies" "$run/points"
 in_time clear_run
-rmdir "$run"/{finished,failed} "$run" "${claims[@]-}" 2>/dev/null
+rmdir "$run"/{finished,failed} "$run" "${run%/*}" "${claims[@]-}" 2>/dev/null
 exit "$code"

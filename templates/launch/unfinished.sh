@@ -1,10 +1,11 @@
 # Points in progress: all of results that the client's container sees. It may put anything there, so only regular files
-# are opened, and what launch.sh needs for itself lies elsewhere.
-readonly run=$results/.run_$job_id
+# are opened, and what launch.sh needs for itself, as the copies of points, lies elsewhere.
+readonly run=$results/.run_$job_id/client copies=$results/.run_$job_id/copies
 own_folder "$run"
 # Steps add to logs of an earlier run of this job, and not to what somebody put in their place.
 for log in "$logs"/{server,benchmarking}_"$job_id".*out "$results/telemetry_$job_id".*.csv; do
-  [[ -f $log && ! -L $log && -O $log ]] || rm -f -- "$log" || fail "$log is no file, or another user's: remove it"
+  [[ -f $log && ! -L $log && -O $log && $(stat -c %h -- "$log") == 1 ]] || rm -f -- "$log" ||
+    fail "$log is no file, has other names, or is another user's: remove it"
 done
 
 # in_run FOLDER COMMAND...: runs it in this folder below $run, and in none that a client has put a link to there.
@@ -26,7 +27,7 @@ in_time() {
 # copy_point FOLDER TO: tar follows no link on its way. Its 1 means that something changed meanwhile. A tar that reads
 # leaves the last blocks.
 copy_point() {
-  { in_run "${1%/*}" tar -Scf - --mode=a-s,u+rwX -- "./${1##*/}" || (($? == 1)); } |
+  { in_run "${1%/*}" tar -Scf - --hard-dereference --mode=a-s,u+rwX -- "./${1##*/}" || (($? == 1)); } |
     head -c 17179869184 | { tar -C "$2" -xf - && cat >/dev/null; }
 }
 # make_room PATH WORD: sets aside what has this name. "refused" lets the user's own folder stay.
@@ -62,7 +63,7 @@ store_points() {
     name=${left##*/} word=failed
     [[ -e $left && (-n ${1-} || -n ${own[$name]-} && -z ${tried[$name]-}) ]] || continue
     ((SECONDS < store_until)) ||
-      { [[ -z ${1-} ]] || say "error: it takes too long to store points: the others stay in ${run##*/}" >&2; break; }
+      { [[ -z ${1-} ]] || say "error: storing points takes too long: others stay in ${run#"$results/"}" >&2; break; }
     # It is stored, and there was no time to remove it.
     [[ -n ${own[$name]-} ]] || { in_time in_run "${left%/*}" rm -rf -- "./$name" || true; continue; }
     if [[ $left == "$run/$name" ]]; then
@@ -94,10 +95,8 @@ for left in "${!own[@]}" {failed,interrupted}_"$job_id"; do
     missing "permission to replace $results/$left, which another user made: ask them to remove it"
 done
 stop_if_missing
-# Points are copied here. Nobody foresees the name, and one that is left is of a run of this job that was killed.
-find "$results" -maxdepth 1 -name ".stored_$job_id.*" -user "$EUID" -exec rm -rf -- {} + || true
-copies=$(mktemp -d "$results/.stored_$job_id.XXXXXX") || fail "cannot write in $results"
-readonly copies
+# What is left there is of a run of this job that was killed.
+{ rm -rf -- "$copies" && mkdir "$copies"; } || fail "cannot write in $results"
 # An earlier run of this job may have been killed, and may have measured on other GPUs.
 [[ ! -e $run/finished || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] || set_aside "$run/finished" other
 store_points all

@@ -10,10 +10,8 @@ download() {
   mkdir -p "$part"
   say "downloading the $kind, $target"
   # A shell that is told to stay off the hub would have it look at local copies only.
-  HF_HUB_OFFLINE=0 hf download "$repository" --revision "$revision" --local-dir "$part/$folder" "${options[@]}" </dev/null &
-  download_pid=$!
-  wait "$download_pid" || status=$?
-  download_pid=
+  HF_HUB_OFFLINE=0 fetch hf download "$repository" --revision "$revision" --local-dir "$part/$folder" "${options[@]}" ||
+    status=$?
   ((status == 0)) || fail "hf ended with $status while it fetched $target: its own words are above. A model with a gate" \
     "needs HF_TOKEN, of someone whom its owner lets in; after anything else, run this again: it goes on where it stopped"
   is_whole "$kind" "$part/$folder" ||

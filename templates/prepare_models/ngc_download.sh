@@ -1,3 +1,8 @@
+# Older releases of the CLI read the key from this variable only.
+ngc_with_key() {
+  [[ -z $key ]] || export NGC_CLI_API_KEY=$key
+  exec ngc "$@"
+}
 # download KIND TARGET PART FOLDER: brings TARGET to PART/FOLDER and proves it.
 download() {
   local kind=$1 target=$2 part=$3 folder=$4 status=0 expected=${1}_bytes
@@ -7,14 +12,7 @@ download() {
   fi
   mkdir -p "$part"
   say "downloading the $kind, $target"
-  (
-    # Older releases of the CLI read the key from this variable only.
-    [[ -z $key ]] || export NGC_CLI_API_KEY=$key
-    exec ngc registry model download-version "$target" --dest "$part" </dev/null
-  ) &
-  download_pid=$!
-  wait "$download_pid" || status=$?
-  download_pid=
+  fetch ngc_with_key registry model download-version "$target" --dest "$part" || status=$?
   ((status == 0)) || fail "ngc ended with $status while it fetched $target: its own words are above; run this again"
   [[ -d $part/$folder ]] || fail "ngc reported success, but there is no folder $part/$folder"
   is_whole "$kind" "$part/$folder" && return

@@ -5,3 +5,16 @@ stop() {
   fail "stopped by a signal: run this again, what is complete is kept"
 }
 trap stop TERM INT HUP
+# fetch COMMAND...: in what it says are names that others chose: none drives the terminal.
+fetch() {
+  local status=0 words cleaner
+  exec {words}> >(LC_ALL=C exec tr -c ' -~\t\r\n' '?')
+  cleaner=$!
+  "$@" </dev/null >&"$words" 2>&1 {words}>&- &
+  download_pid=$!
+  exec {words}>&-
+  wait "$download_pid" || status=$?
+  download_pid=
+  wait "$cleaner" || true
+  return "$status"
+}

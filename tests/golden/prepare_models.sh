@@ -130,7 +130,7 @@ missing_files() {
 }
 
 # text_of FILE: the text of a file that others may have made, within a bound. A link and a FIFO have none.
-text_of() { [[ ! -f $1 || -L $1 ]] || timeout 5 head -c 4194304 -- "$1" 2>/dev/null || true; }
+text_of() { [[ ! -f $1 || -L $1 ]] || timeout 5 dd if="$1" iflag=nofollow,nonblock bs=1M count=4 2>/dev/null || true; }
 # put FILE TEXT: whole or not at all, by a new file whose name nobody can foresee; bash says nothing of a full disk.
 put() {
   local part=$1.part-$RANDOM$RANDOM
@@ -394,7 +394,25 @@ stop() {
   fail "stopped by a signal: run this again, what is complete is kept"
 }
 trap stop TERM INT HUP
+# fetch COMMAND...: in what it says are names that others chose: none drives the terminal.
+fetch() {
+  local status=0 words cleaner
+  exec {words}> >(LC_ALL=C exec tr -c ' -~\t\r\n' '?')
+  cleaner=$!
+  "$@" </dev/null >&"$words" 2>&1 {words}>&- &
+  download_pid=$!
+  exec {words}>&-
+  wait "$download_pid" || status=$?
+  download_pid=
+  wait "$cleaner" || true
+  return "$status"
+}
 
+# Older releases of the CLI read the key from this variable only.
+ngc_with_key() {
+  [[ -z $key ]] || export NGC_CLI_API_KEY=$key
+  exec ngc "$@"
+}
 # download KIND TARGET PART FOLDER: brings TARGET to PART/FOLDER and proves it.
 download() {
   local kind=$1 target=$2 part=$3 folder=$4 status=0 expected=${1}_bytes
@@ -404,14 +422,7 @@ download() {
   fi
   mkdir -p "$part"
   say "downloading the $kind, $target"
-  (
-    # Older releases of the CLI read the key from this variable only.
-    [[ -z $key ]] || export NGC_CLI_API_KEY=$key
-    exec ngc registry model download-version "$target" --dest "$part" </dev/null
-  ) &
-  download_pid=$!
-  wait "$download_pid" || status=$?
-  download_pid=
+  fetch ngc_with_key registry model download-version "$target" --dest "$part" || status=$?
   ((status == 0)) || fail "ngc ended with $status while it fetched $target: its own words are above; run this again"
   [[ -d $part/$folder ]] || fail "ngc reported success, but there is no folder $part/$folder"
   is_whole "$kind" "$part/$folder" && return

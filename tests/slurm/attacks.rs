@@ -74,7 +74,11 @@ const IMAGE: &[Attack] = &[
         tries: r#"echo true >"$H/.profile.$N""#, holds: r"[[ ! -e $H/.profile.$N ]]", ..ROW },
     Attack { name: "reads through a link of its own", tries: r#"ln -s "$H/canary.$N" "$C/link.$N"; cat "$C/link.$N""#, ..ROW },
     Attack { name: "writes through one", tries: r#"ln -s "$H/canary.$N" "$C/link.$N"; echo hers >"$C/link.$N""#, ..ROW },
-    Attack { name: "walks up from its folder", tries: r#"cd "$C"; cat ../canary.$N ../../canary.$N ../../../home/canary.$N"#, ..ROW },
+    Attack { name: "walks up from its folder", tries: r#"cd "$C"; cat ../../canary.$N ../../../canary.$N ../../../../home/canary.$N"#, ..ROW },
+    Attack { name: "leaves a program that runs as the user, for all",
+        tries: r#"cp /bin/cat "$C/x.$N" && chmod 4755 "$C/x.$N" && chmod 777 "$C""#,
+        holds: r#"[[ -z $(find "$R" "$S/nim_cache" -name "x.$N" -perm -4000 -printf '%h\n' |
+            while read -r at; do stat -c %a "${at%/*}"; done | grep -vx 700) ]]"#, ..ROW },
     Attack { name: "reads another job's results", tries: r#"cat "$R"/canary.$N"#, ..ROW },
     Attack { name: "changes them", tries: r#"echo hers >"$R/canary.$N""#, ..ROW },
     Attack { name: "removes them", tries: r#"rm -rf "$R"/canary.$N"#, ..ROW },
@@ -153,7 +157,7 @@ const OTHERS: &[Attack] = &[
 
     // -- who made the model's folder
     Attack { who: Model, name: "a link to a file of the user's, which the server reads", tries: r#"ln -s "$H/canary.$N" "$M/link""#,
-        holds: r#"grep -q 'No such file' "$S"/nim_cache/*/read.link"#, ..ROW },
+        holds: r#"grep -q 'No such file' "$S"/nim_cache/*/*/read.link"#, ..ROW },
     Attack { who: Server, name: "reads that link", tries: r#"cat "$M/link" >"$C/read.link" 2>&1"#, ..ROW },
     Attack { who: Model, name: "a FIFO", tries: r#"mkfifo "$M/pipe""#, holds: r#"grep -q "points are in" "$O""#, ..ROW },
     Attack { who: Model, name: "a link to all of the disk, and one to itself", tries: r#"ln -s / "$M/all"; ln -s . "$M/loop""#,
@@ -191,7 +195,7 @@ const OTHERS: &[Attack] = &[
     Attack { who: Recipe, name: "a job's name that counts restarts", tries: "true",
         holds: r#"grep -q '"restart": 0' "$R/run_$J.json""#, ..ROW },
     Attack { who: Recipe, name: "a variable that mounts the home, for the runtime", tries: "true",
-        holds: r#"grep -q 'No such file' "$S"/nim_cache/*/read.mount"#, ..ROW },
+        holds: r#"grep -q 'No such file' "$S"/nim_cache/*/*/read.mount"#, ..ROW },
     Attack { who: Server, name: "reads that mount", tries: r#"cat "/loot/canary.$N" >"$C/read.mount" 2>&1"#, ..ROW },
 ];
 
@@ -319,8 +323,8 @@ impl Attacks {
     /// The lines of an image, as a hook in its container.
     fn lines(&self, who: Who) -> String {
         let own = match who {
-            Client => "C=$S/results/.run_$J",
-            _ => "C=$(echo \"$S\"/nim_cache/0-*)",
+            Client => "C=$S/results/.run_$J/client",
+            _ => "C=$(echo \"$S\"/nim_cache/0/*)",
         };
         let mut lines = COMMON.to_owned();
         for (row, attack) in self.tried() {
@@ -419,8 +423,8 @@ impl Attacks {
             faults.join("\n"),
             fs::read_to_string(&output).unwrap()
         );
-        let run_folder = site.results().join(format!(".run_{job}"));
-        let cache = fs::read_dir(self.stage.join("nim_cache")).unwrap();
+        let run_folder = site.results().join(format!(".run_{job}/client"));
+        let cache = fs::read_dir(self.stage.join("nim_cache/0")).unwrap();
         let cache = cache.map(|entry| entry.unwrap().path());
         let cache = cache.filter(|path| path.is_dir()).collect::<Vec<_>>();
         assert_eq!(cache.len(), 1, "{cache:?}");
@@ -519,7 +523,7 @@ fn without_a_container_each_gets_out() {
         }
         attacks.plant();
         let output = folder.path().join("slurm-1.out");
-        for own in ["results/.run_1", "nim_cache/0-own"] {
+        for own in ["results/.run_1/client", "nim_cache/0/own"] {
             fs::create_dir_all(attacks.stage.join(own)).unwrap();
         }
         assert_eq!(attacks.got_out(folder.path(), "1", &output), [""; 0]);

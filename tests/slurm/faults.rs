@@ -277,7 +277,7 @@ fn table() -> Vec<Fault> {
             during: |site, job| {
                 // What a killed run of the same job would leave.
                 let folder = format!("llama-3-70b-instruct_4_2_chat_32_16_{}", job.id);
-                let left = site.results().join(format!(".run_{}", job.id)).join(&folder);
+                let left = site.results().join(format!(".run_{}/client", job.id)).join(&folder);
                 fs::create_dir_all(&left).unwrap();
                 fs::write(left.join("profile_export_genai_perf.csv"), "Metric,avg\nold\n").unwrap();
                 run(job.lab.command("scontrol").args(["release", &job.id]));

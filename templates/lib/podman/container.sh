@@ -7,7 +7,7 @@ check_runtime() {
     owner=$(podman inspect "$container" 2>/dev/null | sed -n 's/^ *"Name": "nim-slurm-\([0-9]*\)-.*/\1/p' | head -n 1) || true
     [[ -n $owner ]] || continue
     if [[ $owner == "$SLURM_JOB_ID" ]] || job_has_ended "$owner"; then
-      podman rm --force --time=0 "$container" >/dev/null 2>&1 || true
+      podman rm --force --volumes --time=0 "$container" >/dev/null 2>&1 || true
     fi
   done
 }
@@ -56,5 +56,5 @@ set_container() {
 remove_containers() {
   local ids
   ids=$(podman ps --all --quiet --filter="name=^nim-slurm-$SLURM_JOB_ID-" 2>/dev/null) || return 0
-  [[ -z $ids ]] || xargs podman rm --force --time=0 >/dev/null 2>&1 <<<"$ids" || true
+  [[ -z $ids ]] || xargs podman rm --force --volumes --time=0 >/dev/null 2>&1 <<<"$ids" || true
 }
