@@ -196,7 +196,7 @@ missing_files() {
 }
 
 # text_of FILE: the text of a file that others may have made, within a bound. A link and a FIFO have none.
-text_of() { [[ ! -f $1 || -L $1 ]] || timeout 5 head -c 4194304 -- "$1" 2>/dev/null || true; }
+text_of() { [[ ! -f $1 || -L $1 ]] || timeout 5 dd if="$1" iflag=nofollow,nonblock bs=1M count=4 2>/dev/null || true; }
 # put FILE TEXT: whole or not at all, by a new file whose name nobody can foresee; bash says nothing of a full disk.
 put() {
   local part=$1.part-$RANDOM$RANDOM
@@ -351,16 +351,19 @@ stop_if_missing
 # Caches may have code: what another user's server left is not loaded, nor that of another image, model or command.
 # Clients of one image run the same code, but for that of a tokenizer.
 digest() { printf '%s\0' "$@" | sha256sum | head -c 32; }
-cache_path=$stage_path/nim_cache/$UID-$(digest "$server_image" \
+cache_path=$stage_path/nim_cache/$UID/$(digest "$server_image" \
   "$server_reference" "$weights_target" "$engine_target" "${server_environment[@]}" -- "${server_command[@]}")
-hub_cache=$stage_path/hf_cache/$UID-$(digest "$client_reference")
+hub_cache=$stage_path/hf_cache/$UID/$(digest "$client_reference")
 [[ ${client_command[*]} != *trust-remote-code* ]] || hub_cache+=-$(digest "$tokenizer" "${client_command[@]}")
 readonly cache_path hub_cache
 mkdir -p "$logs" "$results" || fail "cannot make folders in $stage_path"
-# own_folder PATH: makes it, for the user alone, where nobody leads it elsewhere.
+# own_folder FOLDER/NAME: makes both, for the user alone, where nobody leads them elsewhere. A container that has NAME
+# may open it to all, with a setuid program in it by which others would be the user: FOLDER stays closed.
 own_folder() {
-  mkdir -p -m 700 "$1" || fail "cannot write in ${1%/*}"
-  [[ ! -L $1 && -O $1 ]] || fail "$1 is a link, or another user's: remove it"
+  for REPLY in "${1%/*}" "$1"; do
+    mkdir -p -m 700 "$REPLY" || fail "cannot write in ${REPLY%/*}"
+    { [[ ! -L $REPLY && -O $REPLY ]] && chmod 700 "$REPLY"; } || fail "$REPLY is a link, or another user's: remove it"
+  done
 }
 own_folder "$cache_path"
 
@@ -451,12 +454,13 @@ look_up() {
 }
 
 # Points in progress: all of results that the client's container sees. It may put anything there, so only regular files
-# are opened, and what launch.sh needs for itself lies elsewhere.
-readonly run=$results/.run_$job_id
+# are opened, and what launch.sh needs for itself, as the copies of points, lies elsewhere.
+readonly run=$results/.run_$job_id/client copies=$results/.run_$job_id/copies
 own_folder "$run"
 # Steps add to logs of an earlier run of this job, and not to what somebody put in their place.
 for log in "$logs"/{server,benchmarking}_"$job_id".*out "$results/telemetry_$job_id".*.csv; do
-  [[ -f $log && ! -L $log && -O $log ]] || rm -f -- "$log" || fail "$log is no file, or another user's: remove it"
+  [[ -f $log && ! -L $log && -O $log && $(stat -c %h -- "$log") == 1 ]] || rm -f -- "$log" ||
+    fail "$log is no file, has other names, or is another user's: remove it"
 done
 
 # in_run FOLDER COMMAND...: runs it in this folder below $run, and in none that a client has put a link to there.
@@ -478,7 +482,7 @@ in_time() {
 # copy_point FOLDER TO: tar follows no link on its way. Its 1 means that something changed meanwhile. A tar that reads
 # leaves the last blocks.
 copy_point() {
-  { in_run "${1%/*}" tar -Scf - --mode=a-s,u+rwX -- "./${1##*/}" || (($? == 1)); } |
+  { in_run "${1%/*}" tar -Scf - --hard-dereference --mode=a-s,u+rwX -- "./${1##*/}" || (($? == 1)); } |
     head -c 17179869184 | { tar -C "$2" -xf - && cat >/dev/null; }
 }
 # make_room PATH WORD: sets aside what has this name. "refused" lets the user's own folder stay.
@@ -514,7 +518,7 @@ store_points() {
     name=${left##*/} word=failed
     [[ -e $left && (-n ${1-} || -n ${own[$name]-} && -z ${tried[$name]-}) ]] || continue
     ((SECONDS < store_until)) ||
-      { [[ -z ${1-} ]] || say "error: it takes too long to store points: the others stay in ${run##*/}" >&2; break; }
+      { [[ -z ${1-} ]] || say "error: storing points takes too long: others stay in ${run#"$results/"}" >&2; break; }
     # It is stored, and there was no time to remove it.
     [[ -n ${own[$name]-} ]] || { in_time in_run "${left%/*}" rm -rf -- "./$name" || true; continue; }
     if [[ $left == "$run/$name" ]]; then
@@ -546,10 +550,8 @@ for left in "${!own[@]}" {failed,interrupted}_"$job_id"; do
     missing "permission to replace $results/$left, which another user made: ask them to remove it"
 done
 stop_if_missing
-# Points are copied here. Nobody foresees the name, and one that is left is of a run of this job that was killed.
-find "$results" -maxdepth 1 -name ".stored_$job_id.*" -user "$EUID" -exec rm -rf -- {} + || true
-copies=$(mktemp -d "$results/.stored_$job_id.XXXXXX") || fail "cannot write in $results"
-readonly copies
+# What is left there is of a run of this job that was killed.
+{ rm -rf -- "$copies" && mkdir "$copies"; } || fail "cannot write in $results"
 # An earlier run of this job may have been killed, and may have measured on other GPUs.
 [[ ! -e $run/finished || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] || set_aside "$run/finished" other
 store_points all
@@ -729,7 +731,7 @@ client_program() {
   declare -p results run job_id folders are_finished replica replicas parts port health_path served_model_name \
     ready_timeout server_started probe_interval tokenizer_path point_timeout tool_name client_command request_fields points \
     measure_until prefix_cache "${!lines_in_client@}" "${!aiperf_gate@}" "${!own_commands@}"
-  declare -f say fill $(compgen -A function own_command)
+  declare -f say fill own_command || true
   cat <<'CLIENT'
 set -Eeuo pipefail
 
@@ -806,18 +808,18 @@ meet() {
 
 answer='' refused=0 ready_seconds=''
 readonly error_event=$'(^|\n)event: *error|"error": *[{"]|"object": *"error"'
-# is_own: false when the program that listens there is another user's, whose answers nobody asked for. It may be there
-# only after a first look. Who has no number in the container's namespace of users is 65534.
+# is_own: true when what listens there is the user's: nobody asked for another's answers. Another may come later, and be
+# gone again, but not meanwhile. Who has no number in the container's namespace of users is 65534.
 is_own() {
   local owner
+  answer="no program listens on port $((port + replica))"
   while read -r owner; do
-    [[ $owner != "$EUID" ]] || continue
-    if [[ $owner == 65534 || $(cat /proc/self/uid_map 2>/dev/null) == *4294967295* ]]; then
-      answer="another user's program listens on port $((port + replica))"
-      return 1
-    fi
-  done < <(awk -v port="$(printf '%04X' "$((port + replica))")" '{ split($2, place, ":") }
-    $4 == "0A" && place[2] == port && place[1] ~ /^0+$|0100007F$/ { print $8 }' /proc/net/tcp{,6} 2>/dev/null)
+    [[ $owner == "$EUID" || $owner != 65534 && $(cat /proc/self/uid_map) != *4294967295* ]] && answer='' && continue
+    answer="another user's program listens on port $((port + replica))"
+    return 1
+  done < <(awk -v port="$(printf '%04X' "$((port + replica))")" '{ split($2, at, ":") }
+    $4 == "0A" && at[2] == port && at[1] ~ /^0+(FFFF0+)?$|0100007F$/ { print $8 }' /proc/net/tcp{,6} 2>/dev/null)
+  [[ -z $answer ]]
 }
 is_healthy() {
   is_own || return 1
@@ -827,9 +829,8 @@ is_healthy() {
 lists_model() {
   answer=$(curl --silent --max-time 5 "http://$url/v1/models" | head -c 1048576) || true
   [[ $answer == *"\"$served_model_name\""* ]] && return
-  local LC_ALL=C
-  answer=${answer:0:200}
-  answer="/v1/models does not name $served_model_name: ${answer//[^ -~]/?}"
+  local LC_ALL=C said=${answer:0:200}
+  answer="/v1/models does not name $served_model_name: ${said//[^ -~]/?}"
   return 1
 }
 # chat TOKENS OPTION...: asks for so many tokens as the tool would, with the prompt on standard input.
@@ -970,7 +971,7 @@ cache_use() {
       for (i = 1; i in name && !(name[i] in before); i += 2);
       if (!(i in name)) exit
       asked = rise[name[i]]; found = rise[name[i + 1]]
-      if (asked >= 0 && asked < 1e15 && found >= 0) printf "%.0f %.0f", asked, found
+      if (asked >= 0 && asked < 1e15 && found >= 0 && found < 1e15) printf "%.0f %.0f", asked, found
     }' <(cat <<<"$1") <(cat <<<"$2"))
   REPLY=${REPLY:-null null}
 }
@@ -1169,6 +1170,7 @@ measure() {
     watch
   fi
   warm=$(<"$run/warm.$replica") || stop_if_full
+  [[ -n $problem ]] || is_own || problem=$answer
   measured=("$folder" "$4" "$6" "$8" "$3" "$began" "$warm_time" "${warm:-0} null null" "$problem" "$gate" "$tool_pid" "$limit")
   [[ -n $problem ]] || { cache_use "$before" "$(ask_counters)" && measured[7]="${warm:-0} $REPLY"; }
   finish
@@ -1201,7 +1203,7 @@ settle() {
     # The signal came to the tool, too: that is no failure.
     [[ $status == 0 || $stopping != signal ]] || { old=() && interrupted "$folder" && return; }
     case $status in
-      0) { { is_own || ! reason=$answer; } && { [[ $tool == aiperf || -e $gates/known ]] ||
+      0) { [[ -z $reason ]] && { [[ $tool == aiperf || -e $gates/known ]] ||
         ! reason="$tool_name did not take perf_analyzer from PATH, so prompts may repeat"; } &&
         check_result "$part" "$3" "$4" && check_cache "${figures#* }"; } || kind="no valid result" ;;
       124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;
@@ -1368,7 +1370,7 @@ client_end() {
 }
 
 # Lines as people may read them: without progress bars, colours, control characters, and the old folder of a failed point.
-plain() { LC_ALL=C sed $'s/\r*$//; s/.*\r//; s/\e\\[[0-9;?]*[A-Za-z]//g; s/\t/ /g; s/[^ -~]//g; s|/\\.run_|/failed_|g'; }
+plain() { LC_ALL=C sed $'s/\r*$//; s/.*\r//; s/\e\\[[0-9;?]*[A-Za-z]//g; s/\t/ /g; s/[^ -~]//g; s|/\\.run_\\([0-9-]*\\)/client/|/failed_\\1/|g'; }
 # show_cause LOG: the lines of a log that look like the cause of its end, then the last ones. What a server writes is
 # hostile: it is read in bounded memory, and shown in part. A client's image names the logs of its points.
 show_cause() {
@@ -1617,5 +1619,5 @@ say "exit $code: $reason"
 store_until=$((SECONDS + 10))
 in_time rm -rf -- "$copies" "$run/points"
 in_time clear_run
-rmdir "$run"/{finished,failed} "$run" "${claims[@]-}" 2>/dev/null
+rmdir "$run"/{finished,failed} "$run" "${run%/*}" "${claims[@]-}" 2>/dev/null
 exit "$code"
