@@ -103,6 +103,7 @@ several runs: means, the interval of each with a confidence of 0.95 (Student's t
     (standard deviation over mean), which is unstable above 5 %
 prefix cache: not checked
 ~ not the tool's own: 1000 over the mean ITL or, without one, tokens/s over the concurrency
+energy: no telemetry
 
 "]]
     );
