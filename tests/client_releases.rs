@@ -87,8 +87,12 @@ fn tree(name: &str) -> PathBuf {
             let file = path.file_name().unwrap().to_string_lossy();
             file.starts_with(&format!("{name}-")) && file.ends_with(".sqsh")
         });
-        let packed =
-            packed.unwrap_or_else(|| panic!("no {name} in {cache:?}: tests/lab/images builds it"));
+        let packed = packed.unwrap_or_else(|| {
+            panic!(
+                "no {name} in {}: tests/lab/images builds it",
+                cache.display()
+            )
+        });
         fs::create_dir_all(here("target/law")).unwrap();
         let part = folder.with_extension("part");
         let unpacked = Command::new("unsquashfs")

@@ -763,12 +763,11 @@ fn arrivals_are_as_asked_for() {
         let name = format!("{tool:?} {arrival:?}");
         let results = folder.join(&name);
         run(tool, &results, &command);
-        let sent = match duration {
-            None => server.truth(seen + REQUESTS),
-            Some(_) => {
-                sleep(Duration::from_secs(1));
-                lines_of(&server.log)
-            }
+        let sent = if duration.is_none() {
+            server.truth(seen + REQUESTS)
+        } else {
+            sleep(Duration::from_secs(1));
+            lines_of(&server.log)
         };
         let mut starts: Vec<_> = sent[seen..]
             .iter()
