@@ -77,6 +77,27 @@ pub struct Manifest {
     /// The container images.
     #[serde(deserialize_with = "lenient")]
     pub images: RunImages,
+    /// The weights, by their name where they come from; none where nobody wrote it down.
+    #[serde(deserialize_with = "lenient", skip_serializing)]
+    pub weights: Option<String>,
+    /// The engine, where the server has one.
+    #[serde(deserialize_with = "lenient", skip_serializing)]
+    pub engine: Option<String>,
+    /// The tokenizer of the client.
+    #[serde(deserialize_with = "lenient", skip_serializing)]
+    pub tokenizer: Option<String>,
+    /// The server's command, word by word.
+    #[serde(deserialize_with = "lenient", skip_serializing)]
+    pub server_command: Vec<String>,
+    /// The server's variables, `NAME=VALUE` each.
+    #[serde(deserialize_with = "lenient", skip_serializing)]
+    pub server_environment: Vec<String>,
+    /// The client's command, word by word, with placeholders for what each point has of its own.
+    #[serde(deserialize_with = "lenient", skip_serializing)]
+    pub client_command: Vec<String>,
+    /// The release of this crate that rendered the script.
+    #[serde(deserialize_with = "lenient", skip_serializing)]
+    pub crate_version: Option<String>,
     /// When it started, by the node's clock: `2026-11-24T07:33:58+0000`.
     #[serde(deserialize_with = "lenient")]
     pub start: Option<String>,

@@ -2,17 +2,23 @@
 
 mod chart;
 mod csv;
+mod gate;
 mod json;
+mod markdown;
 mod page;
 mod search;
 mod table;
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use camino::Utf8Path;
 
 use crate::percentile::Percentile;
 use crate::plain::{plain, plain_json, plain_lines};
 use crate::results::{
-    Comparison, Group, Limits, Manifest, Metric, Point, Run, RunId, RunImage, Statistic, Statistics,
+    Comparison, Difference, Gate, GateOutcome, Gated, Group, Limits, Manifest, Metric, Point, Run,
+    RunId, RunImage, Statistic, Statistics, Summary,
 };
 use crate::write::{Mode, WriteError, WrittenFile, write_with_backup};
 
@@ -33,6 +39,7 @@ pub struct Report<'a> {
     run: &'a Run,
     limits: Limits,
     before: Option<&'a Run>,
+    gate: Option<&'a Gate>,
 }
 
 impl<'a> Report<'a> {
@@ -48,6 +55,7 @@ impl<'a> Report<'a> {
                 .and_then(search::limits)
                 .unwrap_or(Limits::new(Statistic::Avg)),
             before: None,
+            gate: None,
         }
     }
 
@@ -85,10 +93,106 @@ impl<'a> Report<'a> {
         self
     }
 
-    /// A table for a terminal of 100 columns, a part for each use case.
+    /// Judges by this gate whether something is worse than it was in the run that it is compared
+    /// [against](Self::against).
+    ///
+    /// ```
+    /// use nim_slurm::Report;
+    /// use nim_slurm::results::{Gate, GateOutcome, Run};
+    ///
+    /// let run = Run::read("tests/data/genai-perf")?;
+    /// let gate = Gate::parse("throughput 5%, ttft 10%")?;
+    /// let report = Report::new(&run).against(&run).with_gate(&gate);
+    /// assert_eq!(report.gate_outcome(), Some(GateOutcome::CannotTell)); // one run on each side
+    /// assert!(report.to_table().contains("gate: cannot tell"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn with_gate(mut self, gate: &'a Gate) -> Self {
+        self.gate = Some(gate);
+        self
+    }
+
+    /// What the gate says; `None` without a gate, or without a run to compare with.
+    ///
+    /// ```
+    /// use nim_slurm::Report;
+    /// use nim_slurm::results::Run;
+    ///
+    /// let run = Run::read("tests/data/genai-perf")?;
+    /// assert_eq!(Report::new(&run).against(&run).gate_outcome(), None); // no gate
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn gate_outcome(&self) -> Option<GateOutcome> {
+        self.judged().map(|(outcome, _)| outcome)
+    }
+
+    /// The program's exit code for it: 0 when nothing is worse, 3 when something is, 4 when it cannot be told.
+    ///
+    /// ```
+    /// use nim_slurm::Report;
+    /// use nim_slurm::results::{Gate, Run};
+    ///
+    /// let run = Run::read("tests/data/genai-perf")?;
+    /// let gate = Gate::parse("throughput 5%")?;
+    /// assert_eq!(Report::new(&run).against(&run).with_gate(&gate).exit_code(), 4);
+    /// assert_eq!(Report::new(&run).exit_code(), 0); // no gate
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        self.judged().map_or(0, |(_, code)| code)
+    }
+
+    /// What the gate says, and the exit code for it.
+    fn judged(&self) -> Option<(GateOutcome, u8)> {
+        let means = self.means();
+        let report = means.report();
+        let comparison = report.comparison()?;
+        let gated = report.gated(&comparison)?;
+        Some((gated.outcome(), gated.exit_code()))
+    }
+
+    /// What the gate says, as JUnit's XML: a test for each metric of each point. What is worse failed, and what cannot be
+    /// told was skipped. Without a gate, it has no test.
+    ///
+    /// ```
+    /// use nim_slurm::Report;
+    /// use nim_slurm::results::{Gate, Run};
+    ///
+    /// let run = Run::read("tests/data/genai-perf")?;
+    /// let gate = Gate::parse("throughput 5%")?;
+    /// let xml = Report::new(&run).against(&run).with_gate(&gate).to_junit();
+    /// assert!(xml.contains("<testsuite name=\"nim-slurm gate: throughput 5%\""), "{xml}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn to_junit(&self) -> String {
+        plain_lines(&gate::junit(&self.means().report()))
+    }
+
+    /// GitHub's Markdown, as for a job's summary: what differs, what the gate says, and the points. Texts of others are code
+    /// in it: they mention nobody, and are no links.
+    ///
+    /// ```
+    /// use nim_slurm::Report;
+    /// use nim_slurm::results::Run;
+    ///
+    /// let run = Run::read("tests/data/genai-perf")?;
+    /// assert!(Report::new(&run).to_markdown().contains("| concurrency |"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn to_markdown(&self) -> String {
+        plain_lines(&markdown::render(&self.means().report()))
+    }
+
+    /// A table for a terminal of 100 columns, a part for each use case. A point with several
+    /// [runs](Point::runs) has their means, and below them the half of their intervals and their spread.
     #[must_use]
     pub fn to_table(&self) -> String {
-        plain_lines(&table::render(self))
+        plain_lines(&table::render(&self.means().report()))
     }
 
     /// CSV: a head, and a row for each point with a column for each statistic, named
@@ -110,14 +214,14 @@ impl<'a> Report<'a> {
     /// ```
     #[must_use]
     pub fn to_csv(&self) -> String {
-        csv::render(self)
+        csv::render(self, &self.means().report())
     }
 
     /// JSON: `{"schema": 1, "points": […], "problems": […], "runs": […], …}`.
     ///
     /// A point has `use_case`, `input_sequence_length`, `output_sequence_length`,
     /// `concurrency`, `gpus`, `job_id`, `request_count` (each `null` when nothing tells), `path`,
-    /// `tool`, of several servers that measured it together the number of its own as
+    /// `tool`, its `repeat`, of several servers that measured it together the number of its own as
     /// `replica`, and `metrics`, by the tools' own names, each with its `unit` and its
     /// statistics. `output_token_throughput_per_gpu` and `…_per_user` beside them are
     /// [`Point::throughput_per_gpu`] and [`Point::throughput_per_user`]: the latter is
@@ -127,9 +231,16 @@ impl<'a> Report<'a> {
     /// `seconds` they ran, whether that `is_too_short` (less than 10), which `share_in_flight` of these had one in
     /// flight (that of a whole job is in `runs`), the `steady` part's figures, and the `largest_difference` between
     /// these and the whole point's; above 0.05, `is_steady` is false. A `verdict` is `within`,
-    /// `exceeded`, `cannot_tell` or `unknown`. `use_cases` names the paths of each
-    /// one's best points. `runs` has what [`Run::manifests`] has. A problem has `file`, `message` and, where one is to blame,
+    /// `exceeded`, `cannot_tell` or `unknown`. `means` has a row for
+    /// each point that was measured several times: the `paths` of its runs, and of each metric that is compared `mean`,
+    /// `interval` with a confidence of 0.95, `standard_deviation`, `spread` (that over the mean) and whether it
+    /// `is_unstable` (a spread above 0.05). `use_cases` names the paths of each
+    /// one's best points; of several runs, that of the first. `runs` has what [`Run::manifests`] has. A problem has `file`, `message` and, where one is to blame,
     /// `line`.
+    ///
+    /// Against an earlier run, `against` has the relative `changes` of each point, the points that are `only_before` and
+    /// `only_after`, the `differences` of both (`what`, `before`, `after`), and with a gate what it says, as [`Gated`]
+    /// has it: `gate`.
     ///
     /// ```
     /// use nim_slurm::Report;
@@ -141,7 +252,7 @@ impl<'a> Report<'a> {
     /// ```
     #[must_use]
     pub fn to_json(&self) -> String {
-        plain_json(&json::render(self))
+        plain_json(&json::render(self, &self.means().report()))
     }
 
     /// One HTML page that needs nothing else: no network and no script.
@@ -157,7 +268,7 @@ impl<'a> Report<'a> {
     /// ```
     #[must_use]
     pub fn to_html(&self) -> String {
-        plain_lines(&page::render(self))
+        plain_lines(&page::render(&self.means().report()))
     }
 
     /// The page's charts as one SVG picture, on white.
@@ -173,7 +284,7 @@ impl<'a> Report<'a> {
     /// ```
     #[must_use]
     pub fn to_svg(&self) -> String {
-        plain_lines(&page::picture(self))
+        plain_lines(&page::picture(&self.means().report()))
     }
 
     /// Writes a rendering of a report to a file. Other bytes that were there are
@@ -198,6 +309,34 @@ impl<'a> Report<'a> {
         write_with_backup(path.as_ref(), text, Mode::Plain)
     }
 
+    fn means(&self) -> Means<'a> {
+        let means_of = |run: &'a Run| {
+            if run.has_repeats() {
+                Cow::Owned(run.means())
+            } else {
+                Cow::Borrowed(run)
+            }
+        };
+        Means {
+            run: means_of(self.run),
+            before: self.before.map(means_of),
+            limits: self.limits,
+            gate: self.gate,
+        }
+    }
+
+    fn gated<'c>(&self, comparison: &Comparison<'c>) -> Option<Gated<'c>> {
+        Some(self.gate?.judge(comparison, self.statistic()))
+    }
+
+    /// What differs from the run that this one is compared with.
+    fn differences(&self) -> Vec<Difference> {
+        let before = self
+            .before
+            .map(|before| Difference::between(before, self.run));
+        before.unwrap_or_default()
+    }
+
     fn statistic(&self) -> Statistic {
         self.limits.statistic()
     }
@@ -213,6 +352,25 @@ impl<'a> Report<'a> {
 
     fn comparison(&self) -> Option<Comparison<'a>> {
         Some(Comparison::new(self.before?, self.run))
+    }
+}
+
+/// What a report tells, with the mean of what was measured several times.
+struct Means<'a> {
+    run: Cow<'a, Run>,
+    before: Option<Cow<'a, Run>>,
+    limits: Limits,
+    gate: Option<&'a Gate>,
+}
+
+impl Means<'_> {
+    fn report(&self) -> Report<'_> {
+        Report {
+            run: &self.run,
+            limits: self.limits,
+            before: self.before.as_deref(),
+            gate: self.gate,
+        }
     }
 }
 
@@ -247,6 +405,15 @@ impl Column {
             Self::ThroughputPerUser => point.throughput_per_user(),
             Self::Requests => point.value(Metric::RequestThroughput, Statistic::Avg),
         }
+    }
+
+    fn summary(self, point: &Point) -> Option<Summary> {
+        point.summary_of(|run| self.of(run))
+    }
+
+    /// The half of the interval of several runs.
+    fn half_width(self, point: &Point) -> Option<String> {
+        Some(format!("±{}", figure(self.summary(point)?.half_width()?)))
     }
 }
 
@@ -335,9 +502,10 @@ fn cached(run: &Run) -> String {
 /// Points that measured for less are too short, in seconds.
 const SHORT: f64 = 10.0;
 
-/// For how many seconds requests ran, where each has a record.
+/// For how many seconds requests ran, where each has a record; of several runs, in the shortest.
 fn seconds_of(point: &Point) -> Option<f64> {
-    Some(point.requests()?.figures()?.seconds())
+    let seconds = |run: &Point| Some(run.requests()?.figures()?.seconds());
+    point.runs().iter().filter_map(seconds).reduce(f64::min)
 }
 
 /// The same, where that is too short.
@@ -348,8 +516,19 @@ fn brief(point: &Point) -> Option<f64> {
 /// How far apart the figures of a point and of its steady part may be, as a share.
 const STEADY: f64 = 0.05;
 
-/// What the steady part says where it is another thing than the point.
+/// What the steady part says where it is another thing than the point; of several runs, of the first
+/// that has such a one.
 fn unsteady(point: &Point) -> Option<String> {
+    match point.runs() {
+        [run] => unsteady_run(run),
+        runs => runs
+            .iter()
+            .enumerate()
+            .find_map(|(number, run)| Some(format!("run {}: {}", number + 1, unsteady_run(run)?))),
+    }
+}
+
+fn unsteady_run(point: &Point) -> Option<String> {
     let requests = point.requests()?;
     let (metric, difference) = requests.largest_difference()?;
     if difference.abs() <= STEADY {
@@ -368,6 +547,25 @@ fn unsteady(point: &Point) -> Option<String> {
         mean(Metric::RequestLatency),
         mean(Metric::OutputTokenThroughput)
     ))
+}
+
+/// What the runs of a point say of how much they differ, where there are several: their number, the largest
+/// spread of the numbers that reports show, and whether that is unstable.
+fn spread(report: &Report<'_>, point: &Point) -> Option<(usize, f64, bool)> {
+    let runs = point.runs().len();
+    let summaries = Column::all(report.statistic()).map(|column| column.summary(point));
+    let spreads = summaries.iter().flatten().filter_map(Summary::spread);
+    let is_unstable = summaries.iter().flatten().any(Summary::is_unstable);
+    (runs > 1).then(|| (runs, spreads.fold(0.0, f64::max), is_unstable))
+}
+
+/// What the rows of several runs stand for, where there are some.
+fn several_runs(report: &Report<'_>) -> Option<&'static str> {
+    let mut points = report.run.points().iter();
+    points.any(|point| point.runs().len() > 1).then_some(
+        "several runs: means, the interval of each with a confidence of 0.95 (Student's t), and the spread (standard \
+         deviation over mean), which is unstable above 5 %",
+    )
 }
 
 /// What `~` stands for.
@@ -533,6 +731,15 @@ fn job(manifest: &Manifest) -> Vec<String> {
         .collect()
 }
 
+/// What makes a comparison say little: another tool, or another model. It is said first.
+fn another_measurement(differences: &[Difference]) -> Option<String> {
+    let others = differences
+        .iter()
+        .filter(|other| other.is_another_measurement());
+    let words: Vec<_> = others.map(|other| format!("another {other}")).collect();
+    (!words.is_empty()).then(|| format!("compared with {}", words.join(", and with ")))
+}
+
 /// The points that one run lacks.
 fn missing(comparison: &Comparison<'_>) -> Vec<String> {
     [
@@ -557,8 +764,17 @@ fn place_of(run: &Run, point: &Point) -> String {
     plain(place).into_owned()
 }
 
+/// The job that measured a point, or how many did.
 fn job_of(point: &Point) -> String {
-    point.run().map(RunId::to_string).unwrap_or_default()
+    let jobs: BTreeSet<_> = point
+        .runs()
+        .iter()
+        .map(|run| run.run().map(RunId::as_str))
+        .collect();
+    match jobs.len() {
+        0 | 1 => point.run().map(RunId::to_string).unwrap_or_default(),
+        several => format!("{several} jobs"),
+    }
 }
 
 /// Which server it is of, where several measured a point together: `, server 1`.

@@ -26,14 +26,18 @@
 mod capacity;
 mod cell;
 mod comparison;
+mod differences;
 mod folder;
+mod gate;
 mod group;
 mod json;
 mod metric;
 mod point;
 mod problem;
+mod repeats;
 mod requests;
 mod sink;
+mod student;
 mod table;
 
 use std::collections::BTreeMap;
@@ -44,10 +48,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 pub(crate) use self::capacity::limits as capacity_limits;
 pub use self::capacity::{Capacity, Probe, ProbeVerdict};
 pub use self::comparison::{Change, Comparison};
+pub use self::differences::Difference;
+pub use self::gate::{Gate, GateOutcome, Gated, GatedChange};
 pub use self::group::{Group, Limits, Verdict};
 pub use self::metric::{Metric, Statistic, Statistics, Unit};
 pub use self::point::{GpuMetric, OtherMetric, Point, PointName, Tool};
 pub use self::problem::ReadProblem;
+pub use self::repeats::Summary;
 pub use self::requests::{Figures, Request, Requests};
 pub use crate::ladder::SearchGoal;
 pub use crate::manifest::{Manifest, RunImage, RunImages};
@@ -209,7 +216,7 @@ impl Run {
         &self.path
     }
 
-    /// The points, by model, use case, GPUs, concurrency, job and server; those that nothing is
+    /// The points, by model, use case, GPUs, concurrency, job, repeat and server; those that nothing is
     /// known of come last.
     #[must_use]
     pub fn points(&self) -> &[Point] {
@@ -240,7 +247,7 @@ type Order<'a> = (
     [Option<&'a str>; 2],
     [Option<u32>; 4],
     Option<(u64, u64)>,
-    Option<u32>,
+    (u32, Option<u32>),
     &'a Utf8Path,
 );
 
@@ -256,7 +263,7 @@ fn order(point: &Point) -> Order<'_> {
             asked.concurrency,
         ],
         point.run().map(RunId::numbers),
-        point.replica(),
+        (point.repeat(), point.replica()),
         point.path(),
     )
 }

@@ -125,10 +125,17 @@ fn each_built_in_recipe_is_in_the_guide() {
 
 /// The words of a command, as a shell would split those in the README.
 fn words(command: &str, stage: &str) -> Vec<String> {
-    command
-        .split_whitespace()
-        .map(|word| word.replace("$STAGE_PATH", stage).replace('"', ""))
-        .collect()
+    let mut words = vec![String::new()];
+    let mut is_quoted = false;
+    for character in command.replace("$STAGE_PATH", stage).chars() {
+        match character {
+            '"' => is_quoted = !is_quoted,
+            ' ' if !is_quoted => words.push(String::new()),
+            other => words.last_mut().unwrap().push(other),
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 /// The program takes the flags that the documents give it. There is no Slurm here, so it may
@@ -184,7 +191,8 @@ fn commands_in_the_documents_are_taken() {
             .output()
             .unwrap();
         assert!(
-            matches!(output.status.code(), Some(0 | 1)),
+            // 4 is what a gate says of one run on each side.
+            matches!(output.status.code(), Some(0 | 1 | 4)),
             "{line}: {}",
             String::from_utf8_lossy(&output.stderr)
         );

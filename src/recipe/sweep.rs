@@ -35,6 +35,7 @@ const TOKENS_OF_A_STREAM: u64 = 2048;
 ///     .with_requests_per_concurrency(10)
 ///     .with_min_requests(1)
 ///     .with_point_timeout(600) // seconds
+///     .with_repeat(1)
 ///     .with_replicas(ReplicaUse::Split)
 ///     .with_array(ArrayBy::Point)
 ///     .with_array_limit(1);

@@ -51,6 +51,8 @@ pub(super) struct Series {
 pub(super) struct Mark {
     pub(super) x: f64,
     pub(super) y: f64,
+    /// The interval of several runs.
+    pub(super) interval: Option<(f64, f64)>,
     pub(super) text: String,
 }
 
@@ -92,6 +94,8 @@ pub(super) struct Drawn {
 }
 
 pub(super) struct DrawnMark {
+    /// The interval's bar, as far as it is in the frame; empty: none.
+    pub(super) bar: String,
     pub(super) path: String,
     pub(super) text: String,
 }
@@ -146,11 +150,27 @@ fn draw_series(series: Series, x: &Axis, y: &Axis) -> Drawn {
             .marks
             .into_iter()
             .map(|mark| DrawnMark {
+                bar: mark
+                    .interval
+                    .map_or_else(String::new, |interval| bar(x.at(mark.x), y, interval)),
                 path: shape.path(x.at(mark.x), y.at(mark.y)),
                 text: mark.text,
             })
             .collect(),
     }
+}
+
+/// A bar from the lower to the upper end of an interval, with a short stroke at an end that is in the frame.
+fn bar(x: f64, y: &Axis, (low, high): (f64, f64)) -> String {
+    let ends = [low, high].map(|end| (end.clamp(y.low, y.high), (y.low..=y.high).contains(&end)));
+    let [low, high] = ends.map(|(end, _)| place(y.at(end)));
+    let mut path = format!("M{} {low}V{high}", place(x));
+    for (end, is_inside) in ends {
+        if is_inside {
+            let _ = write!(path, "M{} {}h8", place(x - 4.0), place(y.at(end)));
+        }
+    }
+    path
 }
 
 impl Style {

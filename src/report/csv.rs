@@ -7,8 +7,8 @@ use crate::percentile::Percentile;
 use crate::plain::plain;
 use crate::results::{Change, Comparison, Figures, Metric, Point, Requests, RunId, Statistic};
 
-pub(super) fn render(report: &Report<'_>) -> String {
-    match report.comparison() {
+pub(super) fn render(report: &Report<'_>, means: &Report<'_>) -> String {
+    match means.comparison() {
         Some(comparison) => changes(&comparison, report.statistic()),
         None => points(report.run.points()),
     }
@@ -141,6 +141,7 @@ fn points(points: &[Point]) -> String {
     rows.cells([
         "job_id",
         "path",
+        "repeat",
         "requests",
         "highest_percentile",
         "prefix_cache_share",
@@ -161,6 +162,7 @@ fn points(points: &[Point]) -> String {
     for point in points {
         rows.point_cells(point);
         rows.job_cells(Some(point));
+        rows.cell(Some(point.repeat()));
         rows.cell(point.request_count());
         rows.cell(point.request_count().and_then(Percentile::highest));
         rows.cell(point.cached_share());

@@ -7,8 +7,9 @@ use serde::Serialize;
 use super::{Report, SHORT, STEADY, table};
 use crate::percentile::Percentile;
 use crate::results::{
-    Capacity, Change, GpuMetric, Group, Manifest, Metric, OtherMetric, Point, Probe, ProbeVerdict,
-    ReadProblem, Requests, Run, RunId, Statistics, Tool, Verdict,
+    Capacity, Change, Difference, Gate, GateOutcome, Gated, GatedChange, GpuMetric, Group,
+    Manifest, Metric, OtherMetric, Point, Probe, ProbeVerdict, ReadProblem, Requests, Run, RunId,
+    Statistics, Tool, Verdict,
 };
 
 #[derive(Serialize)]
@@ -16,6 +17,8 @@ struct Document<'a> {
     schema: u32,
     points: Vec<PointRow<'a>>,
     problems: &'a [ReadProblem],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    means: Vec<MeanRow<'a>>,
     use_cases: Vec<UseCaseRow<'a>>,
     runs: &'a [Manifest],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,6 +37,7 @@ struct PointRow<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     replica: Option<u32>,
     job_id: Option<&'a RunId>,
+    repeat: u32,
     path: &'a str,
     tool: &'static str,
     request_count: Option<u64>,
@@ -51,6 +55,29 @@ struct PointRow<'a> {
     verdict: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     caveat: Option<String>,
+}
+
+/// What several runs of a point say.
+#[derive(Serialize)]
+struct MeanRow<'a> {
+    paths: Vec<&'a str>,
+    metrics: BTreeMap<&'static str, SummaryRow>,
+    is_unstable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct SummaryRow {
+    unit: &'static str,
+    statistic: &'static str,
+    mean: f64,
+    /// With a confidence of 0.95.
+    interval: Option<[f64; 2]>,
+    standard_deviation: Option<f64>,
+    /// The standard deviation over the mean: 0.05 is 5 %.
+    spread: Option<f64>,
+    is_unstable: bool,
 }
 
 /// What each request tells.
@@ -139,7 +166,35 @@ struct AgainstRow<'a> {
     changes: Vec<ChangeRow<'a>>,
     only_before: Vec<&'a str>,
     only_after: Vec<&'a str>,
+    differences: Vec<Difference>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gate: Option<GateRow>,
     runs: &'a [Manifest],
+}
+
+#[derive(Serialize)]
+struct GateRow {
+    gate: String,
+    outcome: &'static str,
+    exit_code: u8,
+    confidence: f64,
+    changes: Vec<GatedRow>,
+}
+
+#[derive(Serialize)]
+struct GatedRow {
+    before: String,
+    after: String,
+    metric: &'static str,
+    statistic: &'static str,
+    margin: f64,
+    outcome: &'static str,
+    /// 0.1 is ten percent more.
+    relative: Option<f64>,
+    interval: Option<[f64; 2]>,
+    runs: [usize; 2],
+    enough_runs: Option<u32>,
+    reason: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -150,14 +205,23 @@ struct ChangeRow<'a> {
     relative: BTreeMap<&'static str, Option<f64>>,
 }
 
-pub(super) fn render(report: &Report<'_>) -> String {
+pub(super) fn render(report: &Report<'_>, means: &Report<'_>) -> String {
     let run = report.run;
-    let comparison = report.comparison();
+    let comparison = means.comparison();
+    let several = |point: &&Point| point.runs().len() > 1;
     let document = Document {
         schema: 1,
         points: run.points().iter().map(|p| point_row(report, p)).collect(),
         problems: run.problems(),
-        use_cases: run
+        means: means
+            .run
+            .points()
+            .iter()
+            .filter(several)
+            .map(|point| mean_row(report, point))
+            .collect(),
+        use_cases: means
+            .run
             .groups()
             .iter()
             .map(|g| use_case_row(report, g))
@@ -179,6 +243,11 @@ pub(super) fn render(report: &Report<'_>) -> String {
                 .collect(),
             only_before: paths(comparison.only_before()),
             only_after: paths(comparison.only_after()),
+            differences: means.differences(),
+            gate: report
+                .gate
+                .zip(means.gated(comparison))
+                .map(|(gate, gated)| gate_row(gate, &gated)),
             runs: report.before.map(Run::manifests).unwrap_or_default(),
         }),
     };
@@ -207,6 +276,7 @@ fn point_row<'a>(report: &Report<'_>, point: &'a Point) -> PointRow<'a> {
         gpus: point.gpus(),
         replica: point.replica(),
         job_id: point.run(),
+        repeat: point.repeat(),
         path: point.path().as_str(),
         tool: match point.tool() {
             Tool::GenAiPerf => "genai-perf",
@@ -220,13 +290,70 @@ fn point_row<'a>(report: &Report<'_>, point: &'a Point) -> PointRow<'a> {
         output_token_throughput_per_gpu: point.throughput_per_gpu(),
         output_token_throughput_per_user: point.throughput_per_user(),
         gpu_metrics: point.gpu_metrics(),
-        verdict: (!report.limits.is_empty()).then(|| match report.limits.verdict(point) {
-            Verdict::Within => "within",
-            Verdict::Exceeded { .. } => "exceeded",
-            Verdict::CannotTell { .. } => "cannot_tell",
-            Verdict::Unknown { .. } => "unknown",
-        }),
+        verdict: verdict(report, point),
         caveat: point.caveat(),
+    }
+}
+
+fn verdict(report: &Report<'_>, point: &Point) -> Option<&'static str> {
+    (!report.limits.is_empty()).then(|| match report.limits.verdict(point) {
+        Verdict::Within => "within",
+        Verdict::Exceeded { .. } => "exceeded",
+        Verdict::CannotTell { .. } => "cannot_tell",
+        Verdict::Unknown { .. } => "unknown",
+    })
+}
+
+fn mean_row<'a>(report: &Report<'_>, point: &'a Point) -> MeanRow<'a> {
+    let metrics: BTreeMap<_, _> = table::compared(report.statistic())
+        .into_iter()
+        .filter_map(|(metric, statistic)| {
+            let summary = point.summary(metric, statistic)?;
+            let row = SummaryRow {
+                unit: metric.unit().as_str(),
+                statistic: statistic.name(),
+                mean: summary.mean(),
+                interval: summary.interval().map(<[f64; 2]>::from),
+                standard_deviation: summary.standard_deviation(),
+                spread: summary.spread(),
+                is_unstable: summary.is_unstable(),
+            };
+            Some((metric.name(), row))
+        })
+        .collect();
+    MeanRow {
+        paths: point.runs().iter().map(|run| run.path().as_str()).collect(),
+        is_unstable: metrics.values().any(|row| row.is_unstable),
+        metrics,
+        verdict: verdict(report, point),
+    }
+}
+
+fn gate_row(gate: &Gate, gated: &Gated<'_>) -> GateRow {
+    let word = |outcome| match outcome {
+        GateOutcome::CannotTell => "cannot_tell",
+        other => GateOutcome::as_str(other),
+    };
+    let path = |point: &Point| point.path().to_string();
+    let row = |it: &GatedChange<'_>| GatedRow {
+        before: path(it.change().before()),
+        after: path(it.change().after()),
+        metric: it.metric().name(),
+        statistic: it.statistic().name(),
+        margin: it.margin(),
+        outcome: word(it.outcome()),
+        relative: it.relative(),
+        interval: it.interval().map(<[f64; 2]>::from),
+        runs: it.runs().into(),
+        enough_runs: it.enough(),
+        reason: it.reason(),
+    };
+    GateRow {
+        gate: gate.to_string(),
+        outcome: word(gated.outcome()),
+        exit_code: gated.exit_code(),
+        confidence: gated.confidence(),
+        changes: gated.changes().iter().map(row).collect(),
     }
 }
 

@@ -7,12 +7,14 @@ use askama::Template;
 use super::chart::{COLOURS, Chart, Data, HEIGHT, Mark, SHAPES, Series, Style, WIDTH};
 use super::table::{compared, short};
 use super::{
-    Column, Report, brief, cached, derived, figure_or_dash, job_of, jobs, limits, milliseconds,
-    missing, number_or_dash, out_of_cache, percent, place_of, search, server_of, supported,
-    title_of, unsteady, weak,
+    Column, Report, another_measurement, brief, cached, derived, figure_or_dash, gate, job_of,
+    jobs, limits, milliseconds, missing, number_or_dash, out_of_cache, percent, place_of, search,
+    server_of, several_runs, spread, supported, title_of, unsteady, weak,
 };
 use crate::plain::plain;
-use crate::results::{Group, Metric, Point, ReadProblem, Run, RunId, Statistic, Verdict};
+use crate::results::{
+    GateOutcome, Group, Metric, Point, ReadProblem, Run, Statistic, Summary, Verdict,
+};
 
 #[derive(Template)]
 #[template(path = "report.html")]
@@ -30,6 +32,8 @@ struct Page<'a> {
     charts: Vec<Chart>,
     groups: Vec<GroupPart>,
     changes: Option<Changes>,
+    /// Why what is compared is not alike: said first.
+    another: Option<String>,
     jobs: Vec<String>,
     derived: Option<String>,
     problems: &'a [ReadProblem],
@@ -73,8 +77,16 @@ struct Row {
 }
 
 struct Changes {
+    differences: Vec<String>,
+    gate: Vec<String>,
+    verdicts: Vec<GateRow>,
     rows: Vec<ChangeRow>,
     missing: Vec<String>,
+}
+
+struct GateRow {
+    class: &'static str,
+    verdict: gate::Verdict,
 }
 
 struct ChangeRow {
@@ -98,6 +110,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
         legend_is_long: sweeps.len() > COLOURS,
         charts: charts(report, &sweeps),
         groups: groups.iter().map(|group| part(report, group)).collect(),
+        another: another_measurement(&report.differences()),
         changes: changes(report),
         jobs: jobs(report).iter().map(|job| job.join(", ")).collect(),
         derived: marks(report),
@@ -199,14 +212,14 @@ fn parts_of<'a>(run: &Run, group: &Group<'a>) -> Vec<(String, Group<'a>)> {
     let measured: BTreeSet<_> = points()
         .map(|point| (point.gpus(), point.concurrency(), point.replica()))
         .collect();
-    let has_repeats = measured.len() < group.points().len();
+    let has_several_jobs = measured.len() < group.points().len();
     group.split(|point| {
         let mut name = group.to_string();
         if let (true, Some(gpus)) = (gpus.len() > 1, point.gpus()) {
             name.push_str(&format!(", {gpus} GPUs"));
         }
-        if let (true, Some(run)) = (has_repeats, point.run()) {
-            name.push_str(&format!(", job {run}"));
+        if let (true, Some(_)) = (has_several_jobs, point.run()) {
+            name.push_str(&format!(", job {}", job_of(point)));
         }
         name.push_str(&server_of(point));
         if point.use_case().is_none() {
@@ -256,7 +269,7 @@ fn charts(report: &Report<'_>, sweeps: &[Sweep<'_>]) -> Vec<Chart> {
             title,
             format!("{}, {statistic} (ms)", short(metric)),
             limit,
-            |point| point.value(metric, statistic),
+            Column::Latency(metric, statistic),
         ));
     }
     charts.push(by_concurrency(
@@ -265,7 +278,7 @@ fn charts(report: &Report<'_>, sweeps: &[Sweep<'_>]) -> Vec<Chart> {
         "Throughput",
         "output tokens/s".to_owned(),
         None,
-        Point::throughput,
+        Column::Throughput,
     ));
     for (number, group) in report.run.groups().iter().enumerate() {
         if let Some(capacity) = group.capacity(report.run) {
@@ -281,7 +294,7 @@ fn charts(report: &Report<'_>, sweeps: &[Sweep<'_>]) -> Vec<Chart> {
 }
 
 fn pareto(report: &Report<'_>, sweeps: &[Sweep<'_>]) -> Data {
-    let place = |point: &Point| Some((point.throughput_per_user()?, point.throughput_per_gpu()?));
+    let across = Point::throughput_per_user;
     Data {
         title: "Throughput against speed for each user",
         x_label: "output tokens/s/user".to_owned(),
@@ -290,7 +303,15 @@ fn pareto(report: &Report<'_>, sweeps: &[Sweep<'_>]) -> Data {
         limit: None,
         series: sweeps
             .iter()
-            .map(|sweep| series(report, sweep, sweep.group.pareto_front(), place))
+            .map(|sweep| {
+                series(
+                    report,
+                    sweep,
+                    sweep.group.pareto_front(),
+                    across,
+                    Column::ThroughputPerGpu,
+                )
+            })
             .collect(),
     }
 }
@@ -301,9 +322,9 @@ fn by_concurrency(
     title: &'static str,
     y_label: String,
     limit: Option<(f64, String)>,
-    value: impl Fn(&Point) -> Option<f64>,
+    up: Column,
 ) -> Data {
-    let place = |point: &Point| Some((f64::from(point.concurrency()?), value(point)?));
+    let across = |point: &Point| point.concurrency().map(f64::from);
     Data {
         title,
         x_label: "concurrency (requests in flight)".to_owned(),
@@ -312,7 +333,7 @@ fn by_concurrency(
         limit,
         series: sweeps
             .iter()
-            .map(|sweep| series(report, sweep, sweep.group.points().to_vec(), place))
+            .map(|sweep| series(report, sweep, sweep.group.points().to_vec(), across, up))
             .collect(),
     }
 }
@@ -321,8 +342,10 @@ fn series(
     report: &Report<'_>,
     sweep: &Sweep<'_>,
     joined: Vec<&Point>,
-    place: impl Fn(&Point) -> Option<(f64, f64)>,
+    across: impl Fn(&Point) -> Option<f64>,
+    up: Column,
 ) -> Series {
+    let place = |point: &Point| Some((across(point)?, up.of(point)?));
     Series {
         style: sweep.style,
         marks: sweep
@@ -334,6 +357,7 @@ fn series(
                 Some(Mark {
                     x,
                     y,
+                    interval: up.summary(point).as_ref().and_then(Summary::interval),
                     text: hover(report, &sweep.name, point),
                 })
             })
@@ -357,13 +381,33 @@ fn hover(report: &Report<'_>, name: &str, point: &Point) -> String {
         "requests/s",
     ]) {
         if column.of(point).is_some() {
-            text.push_str(&format!("\n{words}: {}", column.text(point)));
+            text.push_str(&format!("\n{words}: {}", with_interval(column, point)));
         }
     }
     if let Some(count) = point.request_count() {
         text.push_str(&format!("\nrequests: {count}"));
     }
+    if let Some(words) = runs(report, point) {
+        text.push_str(&format!("\n{words}"));
+    }
     text
+}
+
+/// A number, and the half of its interval where there are several runs.
+fn with_interval(column: Column, point: &Point) -> String {
+    let half = column.half_width(point);
+    let half = half.map(|half| format!(" {half}"));
+    column.text(point) + &half.unwrap_or_default()
+}
+
+/// How many runs there are, where it is several, and how far they are apart.
+fn runs(report: &Report<'_>, point: &Point) -> Option<String> {
+    let (runs, spread, is_unstable) = spread(report, point)?;
+    let unstable = if is_unstable { "unstable: " } else { "" };
+    Some(format!(
+        "{unstable}{runs} runs, spread up to {:.1} %",
+        100.0 * spread
+    ))
 }
 
 /// What the marks of the tables stand for, those that are used, and what was checked.
@@ -373,6 +417,7 @@ fn marks(report: &Report<'_>) -> Option<String> {
         .into_iter()
         .chain(weak(report))
         .chain(supported(report.run))
+        .chain(several_runs(report).map(str::to_owned))
         .chain([cached(report.run)])
         .collect();
     (!marks.is_empty()).then(|| marks.join("; "))
@@ -427,7 +472,7 @@ fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
         number_or_dash(point.gpus()),
         number_or_dash(point.concurrency()),
     ];
-    cells.extend(Column::all(report.statistic()).map(|column| column.text(point)));
+    cells.extend(Column::all(report.statistic()).map(|column| with_interval(column, point)));
     let is_best = best.is_some_and(|best| std::ptr::eq(best, point));
     let (class, verdict) = match report.limits.verdict(point) {
         _ if point.caveat().is_some() => ("above", "not to be trusted".to_owned()),
@@ -440,26 +485,53 @@ fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
     let too_short = brief(point).map(|seconds| format!("too short: measured for {seconds:.1} s"));
     let mut words = vec![verdict];
     words.extend(
-        [unsteady(point), out_of_cache(point), too_short]
-            .into_iter()
-            .flatten(),
+        [
+            runs(report, point),
+            unsteady(point),
+            out_of_cache(point),
+            too_short,
+        ]
+        .into_iter()
+        .flatten(),
     );
     words.retain(|words| !words.is_empty());
     Row {
         class,
         path: plain(point.path().as_str()).into_owned(),
         cells,
-        job: point
-            .run()
-            .map_or_else(|| place_of(report.run, point), RunId::to_string)
-            + &server_of(point),
+        job: match point.run() {
+            Some(_) => job_of(point),
+            None => place_of(report.run, point),
+        } + &server_of(point),
         verdict: words.join("; "),
     }
 }
 
 fn changes(report: &Report<'_>) -> Option<Changes> {
     let comparison = report.comparison()?;
+    let differences = report.differences();
+    let gated = report.gated(&comparison);
+    let verdicts = gated
+        .as_ref()
+        .map(|gated| gate::verdicts(&comparison, gated));
+    let verdicts = verdicts.into_iter().flatten().map(|verdict| GateRow {
+        class: match verdict.outcome {
+            GateOutcome::Better => "better",
+            GateOutcome::Worse => "worse",
+            _ => "",
+        },
+        verdict,
+    });
+    let said = gated.as_ref().map(|gated| {
+        let summary = gate::summary(report, gated);
+        std::iter::once(summary)
+            .chain(gate::legend(gated))
+            .collect()
+    });
     Some(Changes {
+        differences: differences.iter().map(ToString::to_string).collect(),
+        gate: said.unwrap_or_default(),
+        verdicts: verdicts.collect(),
         missing: missing(&comparison),
         rows: comparison
             .changes()
@@ -473,7 +545,8 @@ fn changes(report: &Report<'_>) -> Option<Changes> {
                         let value = |point: &Point| figure_or_dash(point.value(metric, statistic));
                         let values =
                             format!("{} → {}", value(change.before()), value(change.after()));
-                        (percent(relative), values, direction(metric, relative))
+                        let interval = change.interval(metric, statistic);
+                        (percent(relative), values, direction(metric, interval))
                     })
                     .into(),
             })
@@ -481,12 +554,12 @@ fn changes(report: &Report<'_>) -> Option<Changes> {
     })
 }
 
-/// Whether a change is for the better. Less than two percent is noise to most.
-fn direction(metric: Metric, relative: Option<f64>) -> &'static str {
+/// Whether a change is for the better, where the runs on both sides tell it from noise.
+fn direction(metric: Metric, interval: Option<(f64, f64)>) -> &'static str {
     let is_latency = metric.unit() == crate::results::Unit::Milliseconds;
-    match relative {
-        Some(change) if change.abs() >= 0.02 => {
-            if (change < 0.0) == is_latency {
+    match interval {
+        Some((low, high)) if low > 0.0 || high < 0.0 => {
+            if (high < 0.0) == is_latency {
                 "better"
             } else {
                 "worse"

@@ -136,6 +136,7 @@ pub(super) fn chart(name: &str, capacity: &Capacity<'_>, colour: usize) -> Data 
                     x,
                     y,
                     text: probe_line(capacity, probe),
+                    interval: None,
                 }
             })
             .collect(),

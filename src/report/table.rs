@@ -1,11 +1,15 @@
 //! The report as a table of at most 100 columns.
 
 use super::{
-    Column, Report, SHORT, brief, cached, derived, job_of, jobs, limits, missing, number_or_dash,
-    out_of_cache, part_of, percent, place_of, search, server_of, supported, unsteady, weak,
+    Column, Report, SHORT, another_measurement, brief, cached, derived, gate, job_of, jobs, limits,
+    missing, number_or_dash, out_of_cache, part_of, percent, place_of, search, server_of,
+    several_runs, spread, supported, unsteady, weak,
 };
 use crate::plain::plain;
-use crate::results::{Change, Group, Metric, Point, RunId, Statistic, Verdict};
+use crate::results::{
+    Change, Comparison, Difference, GateOutcome, Gated, Group, Metric, Point, Statistic, Summary,
+    Verdict,
+};
 
 const WIDTH: usize = 100;
 
@@ -20,7 +24,12 @@ const HEAD: [[&str; 11]; 2] = [
 ];
 
 pub(super) fn render(report: &Report<'_>) -> String {
+    let differences = report.differences();
     let mut text = String::new();
+    if let Some(words) = another_measurement(&differences) {
+        text.push_str(&filled(&words));
+        text.push('\n');
+    }
     for group in report.run.groups() {
         text.push_str(&part(report, &group));
         text.push('\n');
@@ -30,7 +39,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
     } else {
         text.push_str(&legend(report));
     }
-    text.push_str(&changes(report));
+    text.push_str(&changes(report, &differences));
     let jobs = jobs(report);
     if !jobs.is_empty() {
         text.push('\n');
@@ -124,7 +133,9 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
         .iter()
         .map(|head| head.map(str::to_owned).to_vec())
         .collect();
+    let mut below = Vec::new();
     rows.extend(group.points().iter().map(|point| {
+        below.push(rows_of_runs(report, point));
         let mut row = vec![
             number_or_dash(point.gpus()),
             number_or_dash(point.concurrency()),
@@ -133,11 +144,12 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
                 .map_or("-".to_owned(), |count| count.to_string()),
         ];
         row.extend(Column::all(statistic).map(|column| column.text(point)));
-        let job = point.run().map_or("-".to_owned(), RunId::to_string);
-        row.push(job + &server_of(point));
+        let job = Some(job_of(point)).filter(|job| !job.is_empty());
+        row.push(job.unwrap_or_else(|| "-".to_owned()) + &server_of(point));
         row
     }));
-    let widths = widths(&rows);
+    let below_all: Vec<_> = below.iter().flatten().cloned().collect();
+    let widths = widths(&[&rows[..], &below_all].concat());
     let best = report.best_of(group);
 
     let capacity = group.capacity(report.run);
@@ -154,8 +166,11 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
     for row in &rows[..HEAD.len()] {
         text.push_str(&line(' ', row, &widths));
     }
-    for (point, row) in group.points().iter().zip(&rows[HEAD.len()..]) {
+    for ((point, row), below) in group.points().iter().zip(&rows[HEAD.len()..]).zip(&below) {
         text.push_str(&line(mark(report, best, point), row, &widths));
+        for row in below {
+            text.push_str(&line(' ', row, &widths));
+        }
         // A row of dashes would not say which folder it is.
         if point.use_case().is_none() {
             text.push_str(&path(&place_of(report.run, point)));
@@ -179,6 +194,29 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
         ));
     }
     text
+}
+
+/// What several runs add to the row of their means: the half of each interval, and each spread.
+fn rows_of_runs(report: &Report<'_>, point: &Point) -> Vec<Vec<String>> {
+    let Some((runs, _, is_unstable)) = spread(report, point) else {
+        return Vec::new();
+    };
+    let columns = Column::all(report.statistic());
+    let row = |first: [String; 3], cells: [String; 7], last: &str| {
+        let cells = first.into_iter().chain(cells);
+        cells.chain([last.to_owned()]).collect()
+    };
+    let empty = String::new;
+    let halves = columns.map(|column| column.half_width(point).unwrap_or_else(|| "-".to_owned()));
+    let spreads = columns.map(|column| {
+        let spread = column.summary(point).as_ref().and_then(Summary::spread);
+        spread.map_or("-".to_owned(), |spread| format!("{:.1}%", 100.0 * spread))
+    });
+    let word = if is_unstable { "unstable" } else { "spread" };
+    vec![
+        row([empty(), empty(), format!("{runs} runs")], halves, "± 95%"),
+        row([empty(), empty(), empty()], spreads, word),
+    ]
 }
 
 fn mark(report: &Report<'_>, best: Option<&Point>, point: &Point) -> char {
@@ -215,6 +253,9 @@ fn legend(report: &Report<'_>) -> String {
     }
     if let Some(supported) = supported(report.run) {
         text.push_str(&format!("{supported}\n"));
+    }
+    if let Some(several) = several_runs(report) {
+        text.push_str(&filled(several));
     }
     if points().any(|point| unsteady(point).is_some()) {
         text.push_str("steady: means of the longest part with the load at its level, where one is more than 5 % off\n");
@@ -265,7 +306,7 @@ const CHANGES_HEAD: [&str; 8] = [
     "jobs",
 ];
 
-fn changes(report: &Report<'_>) -> String {
+fn changes(report: &Report<'_>, differences: &[Difference]) -> String {
     let Some(comparison) = report.comparison() else {
         return String::new();
     };
@@ -278,6 +319,9 @@ fn changes(report: &Report<'_>) -> String {
     );
     let widths = widths(&rows);
     let mut text = "\nchanges against the earlier run\n".to_owned();
+    for other in differences {
+        text.push_str(&filled(&format!("differs: {other}")));
+    }
     text.push_str(&line(' ', &rows[0], &widths));
     let mut use_case = String::new();
     for (change, row) in comparison.changes().iter().zip(&rows[1..]) {
@@ -291,7 +335,69 @@ fn changes(report: &Report<'_>) -> String {
     for words in missing(&comparison) {
         text.push_str(&title(&words));
     }
+    if let Some(gated) = report.gated(&comparison) {
+        text.push_str(&gate_part(report, &comparison, &gated));
+    }
     text
+}
+
+/// What the gate says, worst first.
+fn gate_part(report: &Report<'_>, comparison: &Comparison<'_>, gated: &Gated<'_>) -> String {
+    let mut text = format!("\n{}", filled(&gate::summary(report, gated)));
+    let mut verdicts = gate::verdicts(comparison, gated);
+    verdicts.sort_by_key(|verdict| match verdict.outcome {
+        GateOutcome::Worse => 0,
+        GateOutcome::CannotTell => 1,
+        _ => 2,
+    });
+    for verdict in verdicts {
+        let mark = match verdict.outcome {
+            GateOutcome::Worse => 'x',
+            GateOutcome::CannotTell => '?',
+            _ => ' ',
+        };
+        let mut said = format!(
+            "{mark} {}: {}, {} {}",
+            verdict.outcome, verdict.point, verdict.metric, verdict.change
+        );
+        if verdict.interval != "-" {
+            said.push_str(&format!(" ({})", verdict.interval));
+        }
+        said.push_str(&format!(", runs {}", verdict.runs));
+        if !verdict.note.is_empty() {
+            said.push_str(&format!(": {}", verdict.note));
+        }
+        text.push_str(&filled(&said));
+    }
+    for line in gate::legend(gated) {
+        text.push_str(&filled(&line));
+    }
+    text
+}
+
+/// A text in lines that are not too long; words that are go on in the next one.
+fn filled(text: &str) -> String {
+    const INDENT: &str = "\n    ";
+    let mut lines = String::new();
+    let mut width = 0;
+    for (number, word) in plain(text).split(' ').enumerate() {
+        let letters: Vec<char> = word.chars().collect();
+        let fits = width + 1 + letters.len().min(WIDTH - 4) <= WIDTH;
+        if number > 0 {
+            lines.push_str(if fits { " " } else { INDENT });
+            width = if fits { width + 1 } else { 4 };
+        }
+        for (number, part) in letters.chunks(WIDTH - 4).enumerate() {
+            if number > 0 {
+                lines.push_str(INDENT);
+                width = 4;
+            }
+            lines.extend(part);
+            width += part.len();
+        }
+    }
+    lines.push('\n');
+    lines
 }
 
 fn change_row(report: &Report<'_>, change: &Change<'_>) -> Vec<String> {

@@ -145,10 +145,10 @@ impl<'a> Change<'a> {
     }
 }
 
-type Measurement<'a> = (Option<&'a str>, &'a str, [u32; 4], Option<u32>);
+pub(super) type Measurement<'a> = (Option<&'a str>, &'a str, [u32; 4], Option<u32>);
 
 /// What a point measures. One that nothing is known of is compared with none.
-fn measurement(point: &Point, by_model: bool) -> Option<Measurement<'_>> {
+pub(super) fn measurement(point: &Point, by_model: bool) -> Option<Measurement<'_>> {
     Some((
         point.model().filter(|_| by_model),
         point.use_case()?,

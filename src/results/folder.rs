@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -425,8 +426,9 @@ fn read_place(
         tool: place.tool,
         asked,
         content,
-        requests,
+        requests: requests.map(Arc::new),
         cached_share: None,
+        runs: Vec::new(),
     })
 }
 

@@ -303,6 +303,10 @@ impl Limits {
     /// limit. The point is within them all, or above one of them, with a confidence of 0.99 each.
     /// Otherwise the tool's own figure is compared with the limit, whatever stands behind it.
     ///
+    /// A point with several [runs](Point::runs) is within the limits when all its runs are, and above them when
+    /// all are; else it cannot be told. Their requests are not thrown together: those of one run are more alike than
+    /// those of two.
+    ///
     /// ```
     /// use nim_slurm::results::{Limits, Metric, Run, Statistic, Verdict};
     ///
@@ -315,6 +319,13 @@ impl Limits {
     /// ```
     #[must_use]
     pub fn verdict(&self, point: &Point) -> Verdict {
+        match point.runs() {
+            [run] => self.verdict_of_one(run),
+            runs => of_all(runs.iter().map(|run| self.verdict_of_one(run))),
+        }
+    }
+
+    fn verdict_of_one(&self, point: &Point) -> Verdict {
         let mut verdict = Verdict::Within;
         for (metric, limit) in self.iter() {
             let value = point.value(metric, self.statistic);
@@ -356,4 +367,23 @@ impl Limits {
             Judgement::Within
         })
     }
+}
+
+/// What all runs of a point have in common.
+fn of_all(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
+    let mut of_all = None;
+    for verdict in verdicts {
+        of_all = Some(match (of_all, verdict) {
+            (None, verdict) => verdict,
+            (Some(unknown @ Verdict::Unknown { .. }), _)
+            | (_, unknown @ Verdict::Unknown { .. }) => unknown,
+            (Some(Verdict::Within), Verdict::Within) => Verdict::Within,
+            (Some(exceeded @ Verdict::Exceeded { .. }), Verdict::Exceeded { .. }) => exceeded,
+            (Some(Verdict::CannotTell { metric } | Verdict::Exceeded { metric, .. }), _)
+            | (_, Verdict::CannotTell { metric } | Verdict::Exceeded { metric, .. }) => {
+                Verdict::CannotTell { metric }
+            }
+        });
+    }
+    of_all.unwrap_or(Verdict::Within)
 }

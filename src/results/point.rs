@@ -1,6 +1,7 @@
 //! One point of a sweep, as its folder tells it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -175,8 +176,10 @@ pub struct Point {
     pub(super) tool: Tool,
     pub(super) asked: Asked,
     pub(super) content: Content,
-    pub(super) requests: Option<Requests>,
+    pub(super) requests: Option<Arc<Requests>>,
     pub(super) cached_share: Option<f64>,
+    /// Of a mean, what it is the mean of.
+    pub(super) runs: Vec<Point>,
 }
 
 /// What was asked of the tool, as far as anything tells.
@@ -465,7 +468,7 @@ impl Point {
     /// Why the numbers do not mean what they seem to, where that is so: AIPerf writes
     /// them, and ends with 0, when its server died or when it was stopped.
     ///
-    /// Such a point is never a best one.
+    /// Such a point is never a best one. Of several [runs](Self::runs), the first that has one.
     ///
     /// ```
     /// use nim_slurm::results::Run;
@@ -477,7 +480,7 @@ impl Point {
     /// ```
     #[must_use]
     pub fn caveat(&self) -> Option<String> {
-        self.content.caveat()
+        self.runs().iter().find_map(|run| run.content.caveat())
     }
 
     /// Each request, where the tool's file of them is there and can be read.
@@ -492,8 +495,8 @@ impl Point {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub const fn requests(&self) -> Option<&Requests> {
-        self.requests.as_ref()
+    pub fn requests(&self) -> Option<&Requests> {
+        self.requests.as_deref()
     }
 
     /// The share of the tokens of its prompts that came out of the server's prefix cache, by
@@ -520,7 +523,7 @@ impl Point {
     }
 
     /// How many requests stand behind the point's figures: those that were answered. `None` when
-    /// nothing tells; GenAI-Perf says it since 25.01.
+    /// nothing tells; GenAI-Perf says it since 25.01. Of several [runs](Self::runs), the fewest.
     ///
     /// ```
     /// use nim_slurm::results::Run;
@@ -532,6 +535,9 @@ impl Point {
     /// ```
     #[must_use]
     pub fn request_count(&self) -> Option<u64> {
+        if let [_, _, ..] = self.runs() {
+            return self.runs().iter().filter_map(Self::request_count).min();
+        }
         let counted = self
             .requests()
             .map(|all| all.as_slice().len() - all.failed());

@@ -10,6 +10,7 @@ use nim_slurm::recipe::{
     Milliseconds, ModelPath, NgcModel, Precision, RecipeName, ResultName, ServedModelName,
     Tokenizer, TokenizerRevision, UrlPath, UseCase, VariantName, Word,
 };
+use nim_slurm::results::Gate;
 use nim_slurm::slurm::{
     Account, AcctgFreq, Array, BootDelay, ClusterConstraint, Clusters, Comment, Constraint,
     CoreSpec, Count, CpuFreq, Deadline, Dependency, Distribution, Exclusive, Export, FilePath,
@@ -73,6 +74,7 @@ pub(crate) fn every_value(visitor: &mut impl Visitor) {
         FilePattern,
         FolderPath,
         FreeText,
+        Gate,
         GenaiPerfVersion,
         GpuBind,
         GpuCount,

@@ -21,6 +21,7 @@ mod lab;
 mod newer;
 mod prefix_cache;
 mod preflight;
+mod repeats;
 mod replicas;
 mod runtimes;
 mod search;

@@ -92,7 +92,7 @@ fn run(command: &Command) -> Result<ExitCode, Failure> {
         Command::Submit(arguments) => submit::run(arguments),
         Command::Follow(arguments) => follow::run(arguments),
         Command::Status(arguments) => return status::run(arguments),
-        Command::Report(arguments) => report::run(arguments),
+        Command::Report(arguments) => return report::run(arguments),
         Command::Recipes(arguments) => recipes::run(arguments),
         Command::Completions(arguments) => pages::completions(arguments),
         Command::Man(arguments) => pages::man(arguments),

@@ -1,9 +1,11 @@
-//! `report`: reads what runs left behind, and says it as a table, as CSV, as JSON, as an HTML page or
-//! as a picture.
+//! `report`: reads what runs left behind, and says it as a table, as CSV, as JSON, as an HTML page, as
+//! a picture, as Markdown or, of a gate, as JUnit's XML.
+
+use std::process::ExitCode;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum};
-use nim_slurm::results::{Limits, Run, RunId, Statistic};
+use nim_slurm::results::{Gate, Limits, Run, RunId, Statistic};
 use nim_slurm::{Report, ValueError};
 
 use crate::demo;
@@ -11,7 +13,8 @@ use crate::output::{Failure, input, is_quiet, note, other, print, tell};
 
 /// Report the results of GenAI-Perf and AIPerf in a results folder
 ///
-/// What cannot be read is named on stderr and does not change the exit code.
+/// What cannot be read is named on stderr and does not change the exit code; with --gate, it is 3 when something got
+/// worse and 4 when that cannot be told.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Folder with results, the folder of one point, or the stage path
@@ -57,6 +60,11 @@ pub(crate) struct Arguments {
     /// all other points are compared with that job's
     #[arg(long, value_name = "RESULTS_DIR_OR_JOB")]
     against: Option<Utf8PathBuf>,
+
+    /// Judge by this what got worse, as in "throughput 5%, ttft 10%": exit code 0 when nothing did, 3 when something
+    /// did, 4 when it cannot be told; it takes repeats on both sides (sweep.repeat)
+    #[arg(long, value_name = "GATE", requires = "against")]
+    gate: Option<Gate>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -66,6 +74,10 @@ enum Format {
     Json,
     Html,
     Svg,
+    /// GitHub's Markdown, as for a job's summary
+    Markdown,
+    /// What --gate says, for a CI
+    Junit,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -96,7 +108,11 @@ fn milliseconds(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "a number of milliseconds above 0 is allowed".to_owned())
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    if matches!(arguments.format, Format::Junit) && arguments.gate.is_none() {
+        let words = "--format junit is what a gate says: add --against RESULTS_DIR_OR_JOB and --gate \"throughput 5%\"";
+        return Err(Failure::Input(words.into()));
+    }
     let folder = arguments.results_dir.as_deref().map(results_of);
     let (run, before) = match (&folder, &arguments.against) {
         (None, _) => (demo::read()?, None),
@@ -120,6 +136,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(before) = &before {
         report = report.against(before);
     }
+    if let Some(gate) = &arguments.gate {
+        report = report.with_gate(gate);
+    }
 
     let text = match arguments.format {
         Format::Table => report.to_table(),
@@ -127,6 +146,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Format::Json => report.to_json(),
         Format::Html => report.to_html(),
         Format::Svg => report.to_svg(),
+        Format::Markdown => report.to_markdown(),
+        Format::Junit => report.to_junit(),
     };
     let is_sample_page = arguments.demo && matches!(arguments.format, Format::Html);
     let sample_page = is_sample_page.then(|| Utf8Path::new(demo::PAGE));
@@ -143,7 +164,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if run.points().is_empty() {
         note(&no_points(run.path(), &arguments.job));
     }
-    Ok(())
+    if let Some(outcome) = report.gate_outcome() {
+        note(&format!("the gate says: {outcome}"));
+    }
+    Ok(ExitCode::from(report.exit_code()))
 }
 
 /// The folder itself, or the results in it when it is a stage path: its other folders

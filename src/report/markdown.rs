@@ -1,0 +1,193 @@
+//! The report as GitHub's Markdown.
+
+use std::fmt::Write;
+
+use super::{
+    Column, Report, another_measurement, gate, jobs, limits, missing, number_or_dash, percent,
+    several_runs, spread, table, title_of,
+};
+use crate::plain::plain;
+use crate::results::{Comparison, GateOutcome, Group, Point, Verdict};
+
+pub(super) fn render(report: &Report<'_>) -> String {
+    let mut text = String::new();
+    let differences = report.differences();
+    if let Some(words) = another_measurement(&differences) {
+        let _ = writeln!(text, "**{}**\n", code(&words));
+    }
+    if let Some(comparison) = report.comparison() {
+        if let Some(gated) = report.gated(&comparison) {
+            let _ = writeln!(
+                text,
+                "## {} {}\n",
+                sign(gated.outcome()),
+                gate::summary(report, &gated)
+            );
+            let head = ["point", "metric", "change", "interval", "runs", "", ""];
+            let rows = gate::verdicts(&comparison, &gated).into_iter().map(|it| {
+                let outcome = format!("{} {}", sign(it.outcome), it.outcome);
+                let point = code(&it.point);
+                [
+                    point,
+                    it.metric,
+                    it.change,
+                    it.interval,
+                    it.runs,
+                    outcome,
+                    it.note,
+                ]
+            });
+            text.push_str(&rows_of(head, rows));
+            for line in gate::legend(&gated) {
+                let _ = writeln!(text, "{line}  ");
+            }
+            text.push('\n');
+        } else {
+            text.push_str(&changes(report, &comparison));
+        }
+        if !differences.is_empty() {
+            text.push_str("### What differs\n\n");
+            let rows = differences.iter();
+            let rows = rows.map(|it| [it.what.to_owned(), code(&it.before), code(&it.after)]);
+            text.push_str(&rows_of(["", "before", "after"], rows));
+        }
+        let missing = missing(&comparison);
+        for words in &missing {
+            let _ = writeln!(text, "* {}", code(words));
+        }
+        text.push_str(if missing.is_empty() { "" } else { "\n" });
+    }
+    for group in report.run.groups() {
+        text.push_str(&part(report, &group));
+    }
+    if report.run.points().is_empty() {
+        text.push_str("no results\n");
+    }
+    let limits = limits(report);
+    if !limits.is_empty() {
+        let _ = writeln!(text, "limits: {}  ", limits.join(", "));
+    }
+    if let Some(words) = several_runs(report) {
+        let _ = writeln!(text, "{words}  ");
+    }
+    for job in jobs(report) {
+        let _ = writeln!(text, "\n* {}", code(&job.join(", ")));
+    }
+    text
+}
+
+fn sign(outcome: GateOutcome) -> &'static str {
+    match outcome {
+        GateOutcome::Better => "🟢",
+        GateOutcome::Worse => "🔴",
+        GateOutcome::Equal => "⚪",
+        GateOutcome::CannotTell => "🟡",
+    }
+}
+
+/// The relative changes, without a gate.
+fn changes(report: &Report<'_>, comparison: &Comparison<'_>) -> String {
+    let head = ["point", "TTFT", "ITL", "latency", "tokens/s", "requests/s"];
+    let rows = comparison.changes().iter().map(|change| {
+        let cells = table::compared(report.statistic())
+            .map(|(metric, statistic)| percent(change.relative(metric, statistic)));
+        let [ttft, itl, latency, tokens, requests] = cells;
+        let point = code(&title_of(comparison, change.after()));
+        [point, ttft, itl, latency, tokens, requests]
+    });
+    format!(
+        "## Changes against the earlier run\n\n{}",
+        rows_of(head, rows)
+    )
+}
+
+fn part(report: &Report<'_>, group: &Group<'_>) -> String {
+    let statistic = report.statistic();
+    let head = [
+        "GPUs".to_owned(),
+        "concurrency".to_owned(),
+        "runs".to_owned(),
+        format!("TTFT {statistic}, ms"),
+        format!("ITL {statistic}, ms"),
+        format!("latency {statistic}, ms"),
+        "tokens/s".to_owned(),
+        "tokens/s/GPU".to_owned(),
+        "tokens/s/user".to_owned(),
+        "requests/s".to_owned(),
+        String::new(),
+    ];
+    let best = report.best_of(group);
+    let rows = group.points().iter().map(|point| {
+        let first = [
+            number_or_dash(point.gpus()),
+            number_or_dash(point.concurrency()),
+            point.runs().len().to_string(),
+        ];
+        let cells = Column::all(statistic).map(|column| {
+            let half = column.half_width(point).map(|half| format!(" {half}"));
+            column.text(point) + &half.unwrap_or_default()
+        });
+        let is_best = best.is_some_and(|best| std::ptr::eq(best, *point));
+        let words = words_of(report, point, is_best);
+        first
+            .into_iter()
+            .chain(cells)
+            .chain([words])
+            .collect::<Vec<_>>()
+    });
+    format!(
+        "### {}\n\n{}",
+        code(&group.to_string()),
+        rows_of(head, rows)
+    )
+}
+
+fn words_of(report: &Report<'_>, point: &Point, is_best: bool) -> String {
+    let verdict = match report.limits.verdict(point) {
+        _ if point.caveat().is_some() => "not to be trusted",
+        _ if is_best => "best",
+        Verdict::Exceeded { .. } => "above a limit",
+        Verdict::CannotTell { .. } => "cannot tell",
+        Verdict::Unknown { .. } => "not measured",
+        Verdict::Within => "",
+    };
+    let unstable = spread(report, point).is_some_and(|(_, _, is_unstable)| is_unstable);
+    let words = [verdict, if unstable { "unstable" } else { "" }];
+    words
+        .into_iter()
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// A table, whose cells have no bar and no line break of their own.
+fn rows_of(
+    head: impl IntoIterator<Item = impl AsRef<str>>,
+    rows: impl Iterator<Item = impl IntoIterator<Item = String>>,
+) -> String {
+    let mut text = String::from("|");
+    let mut line = String::from("|");
+    for cell in head {
+        let _ = write!(text, " {} |", cell.as_ref());
+        line.push_str(" --- |");
+    }
+    let _ = writeln!(text, "\n{line}");
+    for row in rows {
+        text.push('|');
+        for cell in row {
+            let _ = write!(text, " {cell} |");
+        }
+        text.push('\n');
+    }
+    text.push('\n');
+    text
+}
+
+/// A text of others: code, in which nothing is a mention, a link or HTML. It has no line break.
+fn code(text: &str) -> String {
+    let text = plain(text).replace('`', "'").replace('|', "\\|");
+    match text.trim() {
+        "" => String::new(),
+        text => format!("`{text}`"),
+    }
+}

@@ -1,0 +1,251 @@
+//! A point that was measured several times: its runs, their mean, and how far they are apart.
+
+use std::collections::BTreeMap;
+
+use super::Run;
+use super::comparison::measurement;
+use super::metric::{Metric, Metrics, Statistic, Statistics};
+use super::point::Point;
+use super::student::upper_quantile;
+use crate::slurm::RunId;
+
+/// Runs further apart are unstable: their standard deviation over their mean.
+const STABLE: f64 = 0.05;
+
+/// What several runs say of one number.
+///
+/// ```
+/// use nim_slurm::results::Summary;
+///
+/// let summary = Summary::of([98.0, 100.0, 102.0]).unwrap();
+/// assert_eq!((summary.runs(), summary.mean(), summary.standard_deviation()), (3, 100.0, Some(2.0)));
+/// // 95 of 100 such intervals have the true mean in them, by Student's t.
+/// let (low, high) = summary.interval().unwrap();
+/// assert_eq!((low.round(), high.round()), (95.0, 105.0));
+/// assert_eq!((summary.spread(), summary.is_unstable()), (Some(0.02), false));
+///
+/// // One run says nothing of how far others would be from it.
+/// assert_eq!(Summary::of([100.0]).unwrap().interval(), None);
+/// assert_eq!(Summary::of([]), None);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Summary {
+    runs: u32,
+    mean: f64,
+    /// Of one run, none.
+    deviation: Option<f64>,
+}
+
+impl Summary {
+    /// Of these values, one a run; `None` of none, and where they are more than a number holds.
+    #[must_use]
+    pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let values: Vec<f64> = values.into_iter().collect();
+        let runs = u32::try_from(values.len()).ok().filter(|runs| *runs > 0)?;
+        let count = f64::from(runs);
+        let mean: f64 = values.iter().map(|value| value / count).sum();
+        let deviation = (runs > 1).then(|| {
+            let squares = values.iter().map(|value| (value - mean).powi(2));
+            (squares.sum::<f64>() / (count - 1.0)).sqrt()
+        });
+        (mean.is_finite() && deviation.is_none_or(f64::is_finite)).then_some(Self {
+            runs,
+            mean,
+            deviation,
+        })
+    }
+
+    /// How many runs there are.
+    #[must_use]
+    pub const fn runs(&self) -> u32 {
+        self.runs
+    }
+
+    /// Their mean.
+    #[must_use]
+    pub const fn mean(&self) -> f64 {
+        self.mean
+    }
+
+    /// The runs' standard deviation, *n* − 1 in its denominator. `None` of one run.
+    #[must_use]
+    pub const fn standard_deviation(&self) -> Option<f64> {
+        self.deviation
+    }
+
+    /// The interval of the mean with a confidence of 0.95, by Student's t. `None` of one run.
+    #[must_use]
+    pub fn interval(&self) -> Option<(f64, f64)> {
+        let half = self.half_width()?;
+        Some((self.mean - half, self.mean + half))
+    }
+
+    /// What stands behind the ± of a mean.
+    pub(crate) fn half_width(&self) -> Option<f64> {
+        let runs = f64::from(self.runs);
+        Some(upper_quantile(runs - 1.0, 0.025) * self.deviation? / runs.sqrt())
+    }
+
+    /// The standard deviation over the mean (coefficient of variation): 0.05 is 5 %. `None` of one
+    /// run, and of a mean of 0.
+    #[must_use]
+    pub fn spread(&self) -> Option<f64> {
+        Some(self.deviation? / self.mean.abs()).filter(|spread| spread.is_finite())
+    }
+
+    /// Whether the [spread](Self::spread) is above 5 %.
+    #[must_use]
+    pub fn is_unstable(&self) -> bool {
+        self.spread().is_some_and(|spread| spread > STABLE)
+    }
+}
+
+/// What runs of one point have in common: the point, and the fingerprint of their jobs' measurement or,
+/// where nothing tells it, their job.
+type Lot<'a> = (super::comparison::Measurement<'a>, Result<&'a str, &'a str>);
+
+impl Run {
+    /// The points, each once: of one that was measured several times, each figure is the mean of its
+    /// [runs](Point::runs).
+    ///
+    /// Runs of a point are its repeats in a job, and what other jobs with the same
+    /// [fingerprint](super::Manifest::fingerprint) measured of it: a job that resumed another, or a
+    /// later one of the same recipe with the same images, model and GPUs.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let results = camino::Utf8Path::from_path(folder.path()).unwrap();
+    /// # for (name, release) in [("m_4_25_chat_128_128_7", "0.0.10"), ("m_4_25_chat_128_128_r2_7", "0.0.10")] {
+    /// #     std::fs::create_dir(results.join(name))?;
+    /// #     let file = "profile_export_genai_perf.json";
+    /// #     std::fs::copy(format!("tests/data/genai-perf/{release}/{file}"), results.join(name).join(file))?;
+    /// # }
+    /// use nim_slurm::results::{Metric, Run, Statistic};
+    ///
+    /// let run = Run::read(results)?;
+    /// let means = run.means();
+    /// assert_eq!((run.points().len(), means.points().len()), (2, 1));
+    /// let point = &means.points()[0];
+    /// assert_eq!(point.runs(), run.points());
+    /// let summary = point.summary(Metric::OutputTokenThroughput, Statistic::Avg).unwrap();
+    /// assert_eq!((summary.runs(), Some(summary.mean())), (2, point.throughput()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn means(&self) -> Self {
+        let lots = self.lots();
+        let points = lots.iter().map(|lot| match lot.as_slice() {
+            [point] => (*point).clone(),
+            several => mean_of(several),
+        });
+        Self {
+            path: self.path.clone(),
+            points: points.collect(),
+            manifests: self.manifests.clone(),
+            problems: self.problems.clone(),
+        }
+    }
+
+    /// Whether a point was measured several times.
+    pub(crate) fn has_repeats(&self) -> bool {
+        self.lots().len() < self.points.len()
+    }
+
+    /// The runs of each point, in the order of the points.
+    fn lots(&self) -> Vec<Vec<&Point>> {
+        let fingerprints: BTreeMap<&str, &str> = self
+            .manifests
+            .iter()
+            .filter_map(|manifest| {
+                let job = manifest.job_id.as_ref()?;
+                Some((job.as_str(), manifest.fingerprint.as_deref()?))
+            })
+            .collect();
+        let mut places: BTreeMap<Lot<'_>, usize> = BTreeMap::new();
+        let mut lots: Vec<Vec<&Point>> = Vec::new();
+        for point in &self.points {
+            match lot_of(point, &fingerprints).map(|lot| *places.entry(lot).or_insert(lots.len())) {
+                Some(place) if place < lots.len() => lots[place].push(point),
+                _ => lots.push(vec![point]),
+            }
+        }
+        lots
+    }
+}
+
+fn lot_of<'a>(point: &'a Point, fingerprints: &BTreeMap<&str, &'a str>) -> Option<Lot<'a>> {
+    let job = point.run().map(RunId::as_str)?;
+    let lot = fingerprints.get(job).copied().ok_or(job);
+    Some((measurement(point, true)?, lot))
+}
+
+fn mean_of(runs: &[&Point]) -> Point {
+    let mut mean = runs[0].clone();
+    let mut metrics = Metrics::default();
+    for (metric, first) in runs[0].metrics() {
+        // A figure that a run lacks has no mean.
+        let figures = first.iter().filter_map(|(statistic, _)| {
+            let values: Option<Vec<f64>> = runs
+                .iter()
+                .map(|run| run.value(metric, statistic))
+                .collect();
+            Some((statistic, Summary::of(values?)?.mean()))
+        });
+        let figures: Statistics = figures.collect();
+        if figures != Statistics::default() {
+            metrics.set(metric, figures);
+        }
+    }
+    mean.content.metrics = metrics;
+    mean.content.others.clear();
+    mean.content.gpu_metrics.clear();
+    mean.requests = None;
+    let shares = runs.iter().map(|run| run.cached_share());
+    mean.cached_share = shares.fold(None, |most, share| match (most, share) {
+        (Some(most), Some(share)) => Some(f64::max(most, share)),
+        (most, share) => most.or(share),
+    });
+    mean.runs = runs.iter().map(|run| (*run).clone()).collect();
+    mean
+}
+
+impl Point {
+    /// The runs behind a point of [`Run::means`], in the order in which they were asked for; any other
+    /// point is its own.
+    ///
+    /// ```
+    /// use nim_slurm::results::Run;
+    ///
+    /// let run = Run::read("tests/data/genai-perf/0.0.8")?;
+    /// assert_eq!(run.points()[0].runs(), run.points());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn runs(&self) -> &[Self] {
+        if self.runs.is_empty() {
+            std::slice::from_ref(self)
+        } else {
+            &self.runs
+        }
+    }
+
+    /// What the [runs](Self::runs) say of one number. `None` when one of them does not tell.
+    ///
+    /// ```
+    /// use nim_slurm::results::{Metric, Run, Statistic};
+    ///
+    /// let run = Run::read("tests/data/genai-perf/0.0.8")?;
+    /// let summary = run.points()[0].summary(Metric::TimeToFirstToken, Statistic::Avg).unwrap();
+    /// assert_eq!((summary.runs(), summary.interval()), (1, None));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn summary(&self, metric: Metric, statistic: Statistic) -> Option<Summary> {
+        self.summary_of(|run| run.value(metric, statistic))
+    }
+
+    pub(crate) fn summary_of(&self, value: impl Fn(&Self) -> Option<f64>) -> Option<Summary> {
+        let values: Option<Vec<f64>> = self.runs().iter().map(value).collect();
+        Summary::of(values?)
+    }
+}

@@ -1,0 +1,431 @@
+//! Points that were measured several times, as the report tells them, and as two results are compared.
+
+use std::fs;
+use std::process::{Command, Output};
+
+use camino::Utf8Path;
+use nim_slurm::Report;
+use nim_slurm::results::{Limits, Metric, PointName, Run, Statistic, Verdict};
+use serde_json::Value;
+use snapbox::{assert_data_eq, str};
+
+mod common;
+
+/// A results folder.
+struct Results(tempfile::TempDir);
+
+impl Results {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> &Utf8Path {
+        Utf8Path::from_path(self.0.path()).unwrap()
+    }
+
+    /// A point with this throughput and time to first token.
+    fn point(&self, name: &str, tokens: f64, first: f64) {
+        let folder = self.path().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        let text = format!(
+            r#"{{"request_throughput": {{"unit": "requests/sec", "avg": {}}},
+                "request_count": {{"unit": "requests", "avg": 250}},
+                "output_token_throughput": {{"unit": "tokens/sec", "avg": {tokens}}},
+                "inter_token_latency": {{"unit": "ms", "avg": 20, "p95": 25}},
+                "request_latency": {{"unit": "ms", "avg": 2600, "p95": 2900}},
+                "time_to_first_token": {{"unit": "ms", "avg": {first}, "p95": {}}}}}"#,
+            tokens / 128.0,
+            2.0 * first
+        );
+        fs::write(folder.join("profile_export_genai_perf.json"), text).unwrap();
+    }
+
+    /// The manifest of a job.
+    fn job(&self, id: u32, fields: &str) {
+        let text = format!(r#"{{"job_id": "{id}", {fields}}}"#);
+        fs::write(self.path().join(format!("run_{id}.json")), text).unwrap();
+    }
+
+    fn read(&self) -> Run {
+        Run::read(self.path()).unwrap()
+    }
+}
+
+/// Three runs of one point, whose time to first token varies, and one of another.
+fn three_runs() -> Results {
+    let results = Results::new();
+    results.point("m_4_8_chat_128_128_7", 990.0, 90.0);
+    results.point("m_4_8_chat_128_128_r2_7", 1000.0, 100.0);
+    results.point("m_4_8_chat_128_128_r3_7", 1010.0, 110.0);
+    results.point("m_4_1_chat_128_128_7", 120.0, 40.0);
+    results
+}
+
+#[test]
+fn names_with_a_repeat() {
+    let repeat = |name: &str| PointName::parse(name).map(|name| name.repeat());
+    assert_eq!(repeat("m_4_8_chat_128_128_7"), Some(1));
+    assert_eq!(repeat("m_4_8_chat_128_128_r2_7-3"), Some(2));
+    assert_eq!(repeat("m_4_8_chat_128_128_r17_7"), Some(17));
+    // What launch.sh never writes.
+    for none in ["_r1", "_r0", "_r02", "_r", "_rx", "_r2_r2", "_r99999999999"] {
+        assert_eq!(
+            repeat(&format!("m_4_8_chat_128_128{none}_7")),
+            None,
+            "{none}"
+        );
+    }
+}
+
+#[test]
+fn a_table_has_a_row_of_means() {
+    let results = three_runs();
+    let table = Report::new(&results.read()).to_table();
+    assert!(
+        table.lines().all(|line| line.chars().count() <= 100),
+        "{table}"
+    );
+    assert_data_eq!(
+        table,
+        str![[r"
+chat 128/128
+        concur-     re-    TTFT    ITL  latency  tokens/s  tokens/s  tokens/s  requests
+  GPUs    rency  quests      ms     ms       ms                /GPU     /user        /s       job
+     4        1     250   40.00  20.00   2600.0     120.0     30.00    ~50.00      0.94         7
+*    4        8     250   100.0  20.00   2600.0    1000.0     250.0    ~50.00      7.81         7
+                 3 runs  ±24.84  ±0.00    ±0.00    ±24.84     ±6.21     ±0.00     ±0.19     ± 95%
+                          10.0%   0.0%     0.0%      1.0%      1.0%      0.0%      1.0%  unstable
+
+TTFT, ITL and latency: avg
+* highest throughput
+p98 of 250 requests: the most that can be claimed, with a confidence of 0.99
+several runs: means, the interval of each with a confidence of 0.95 (Student's t), and the spread
+    (standard deviation over mean), which is unstable above 5 %
+prefix cache: not checked
+~ not the tool's own: 1000 over the mean ITL or, without one, tokens/s over the concurrency
+
+"]]
+    );
+}
+
+/// The figures by hand: means 1000 and 100, standard deviations 10 and 10, and t = 4.303 over √3.
+#[test]
+fn the_same_for_programs() {
+    let results = three_runs();
+    let run = results.read();
+    let json: Value = serde_json::from_str(&Report::new(&run).to_json()).unwrap();
+    assert_eq!(json["points"].as_array().unwrap().len(), 4);
+    assert_eq!(json["points"][3]["repeat"], 3);
+    let means = json["means"].as_array().unwrap();
+    assert_eq!(means.len(), 1);
+    assert_eq!(means[0]["paths"].as_array().unwrap().len(), 3);
+    assert_eq!(means[0]["is_unstable"], true);
+    let tokens = &means[0]["metrics"]["output_token_throughput"];
+    assert_eq!(tokens["mean"], 1000.0);
+    assert_eq!(tokens["standard_deviation"], 10.0);
+    assert_eq!(tokens["spread"], 0.01);
+    assert_eq!(tokens["is_unstable"], false);
+    let low = tokens["interval"][0].as_f64().unwrap();
+    assert!(
+        (low - (1000.0 - 4.3027 * 10.0 / 3.0_f64.sqrt())).abs() < 0.01,
+        "{low}"
+    );
+    let first = &means[0]["metrics"]["time_to_first_token"];
+    assert_eq!(
+        (&first["spread"], &first["is_unstable"]),
+        (&0.1.into(), &true.into())
+    );
+
+    let csv = Report::new(&run).to_csv();
+    let repeats: Vec<_> = csv
+        .lines()
+        .map(|line| line.split(',').nth(7).unwrap())
+        .collect();
+    assert_eq!(repeats, ["repeat", "1", "1", "2", "3"]);
+
+    let page = Report::new(&run).to_html();
+    for words in [
+        "<td>1000.0 ±24.84</td>",
+        "unstable: 3 runs, spread up to 10.0 %",
+        "tokens/s: 1000.0 ±24.84",
+    ] {
+        assert!(page.contains(words), "no {words:?} in {page}");
+    }
+    // One line a sweep in each of four charts; one of its two points has a bar.
+    assert_eq!(page.matches("<polyline").count(), 4);
+    assert_eq!(page.matches("<path class=\"line\"").count(), 4);
+}
+
+#[test]
+fn a_point_keeps_a_limit_when_all_its_runs_do() {
+    let results = three_runs();
+    let means = results.read().means();
+    let point = means
+        .points()
+        .iter()
+        .find(|point| point.runs().len() == 3)
+        .unwrap();
+    let verdict = |limit| {
+        Limits::new(Statistic::Avg)
+            .time_to_first_token(limit)
+            .verdict(point)
+    };
+    assert_eq!(verdict(110.0), Verdict::Within);
+    assert_eq!(
+        verdict(100.0),
+        Verdict::CannotTell {
+            metric: Metric::TimeToFirstToken
+        }
+    );
+    assert!(matches!(verdict(89.0), Verdict::Exceeded { .. }));
+    assert_eq!(point.request_count(), Some(250));
+}
+
+/// Jobs of one measurement are runs of the same points; other jobs are not.
+#[test]
+fn jobs_with_one_fingerprint_are_runs() {
+    let results = Results::new();
+    for job in [7, 8, 9] {
+        results.point(&format!("m_4_8_chat_128_128_{job}"), 1000.0, 100.0);
+    }
+    results.point("m_4_8_chat_128_128_r2_8", 1000.0, 100.0);
+    let runs = || {
+        let means = results.read().means();
+        means
+            .points()
+            .iter()
+            .map(|point| point.runs().len())
+            .collect::<Vec<_>>()
+    };
+    // Without manifests, only the job tells.
+    assert_eq!(runs(), [1, 2, 1]);
+    results.job(7, r#""fingerprint": "aa""#);
+    results.job(8, r#""fingerprint": "aa""#);
+    results.job(9, r#""fingerprint": "bb""#);
+    assert_eq!(runs(), [3, 1]);
+    let table = Report::new(&results.read()).to_table();
+    assert!(table.contains("2 jobs\n"), "{table}");
+}
+
+fn report(arguments: &[&str]) -> Output {
+    let mut program = Command::new(common::PROGRAM);
+    program.arg("report").args(arguments).output().unwrap()
+}
+
+#[track_caller]
+fn said(arguments: &[&str], code: i32) -> String {
+    let output = report(arguments);
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{words}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Three runs of two points, the second one at this share of its speed, with 1 % between the runs.
+fn side(share: f64) -> Results {
+    let results = Results::new();
+    for (again, noise) in [("", 0.99), ("_r2", 1.0), ("_r3", 1.01)] {
+        results.point(&format!("m_4_1_chat_128_128{again}_7"), 120.0 * noise, 40.0);
+        results.point(
+            &format!("m_4_8_chat_128_128{again}_7"),
+            1000.0 * share * noise,
+            100.0 / noise,
+        );
+    }
+    results
+}
+
+#[test]
+fn a_gate_says_what_got_worse() {
+    let (before, same, slower, faster) = (side(1.0), side(1.0), side(0.8), side(1.3));
+    let gate = |after: &Results, gate: &str, code, more: &[&str]| {
+        let arguments = [after.path().as_str(), "--against", before.path().as_str()];
+        said(&[&arguments[..], &["--gate", gate], more].concat(), code)
+    };
+    let text = gate(&slower, "throughput 5%, ttft 10%", 3, &[]);
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 100),
+        "{text}"
+    );
+    let start = text.find("gate: ").unwrap();
+    assert_data_eq!(
+        &text[start..],
+        str![[r"
+gate: worse (throughput 5%, ttft 10%; 1 worse, 0 better, 3 equal, 0 cannot tell)
+x worse: chat 128/128, 4 GPUs, concurrency 8, tokens/s -20.0 % (-22.3 % to -17.7 %), runs 3, 3
+  equal: chat 128/128, 4 GPUs, concurrency 1, tokens/s 0.0 % (-2.8 % to +2.9 %), runs 3, 3
+  equal: chat 128/128, 4 GPUs, concurrency 1, TTFT avg 0.0 % (0.0 % to 0.0 %), runs 3, 3
+  equal: chat 128/128, 4 GPUs, concurrency 8, TTFT avg 0.0 % (-2.8 % to +2.9 %), runs 3, 3
+intervals of the change by Welch's t-test on the runs, with a confidence of 0.95 in all 4 together
+
+"]]
+    );
+    assert!(gate(&same, "throughput 5%", 0, &[]).contains("gate: equal"));
+    assert!(gate(&faster, "throughput 5%", 0, &[]).contains("gate: better"));
+    // Of two runs with a spread of 1 % each, an interval is wider than the margin.
+    let unsure = gate(&same, "throughput 1%", 4, &[]);
+    assert!(
+        unsure.contains("? cannot tell: chat 128/128, 4 GPUs, concurrency 8, tokens/s"),
+        "{unsure}"
+    );
+    assert!(
+        unsure.contains("runs on each side would be enough"),
+        "{unsure}"
+    );
+
+    let json: Value =
+        serde_json::from_str(&gate(&slower, "throughput 5%", 3, &["--format", "json"])).unwrap();
+    let said = &json["against"]["gate"];
+    assert_eq!(
+        (&said["outcome"], &said["exit_code"]),
+        (&"worse".into(), &3.into())
+    );
+    let rows = said["changes"].as_array().unwrap();
+    assert_eq!(rows[0]["outcome"], "equal");
+    assert_eq!(
+        (&rows[1]["outcome"], &rows[1]["runs"][0]),
+        (&"worse".into(), &3.into())
+    );
+    assert!(rows[1]["interval"][1].as_f64().unwrap() < -0.15, "{rows:?}");
+
+    let page = gate(&slower, "throughput 5%", 3, &["--format", "html"]);
+    assert!(
+        page.contains("<td class=\"word worse\">worse</td>"),
+        "{page}"
+    );
+
+    let xml = gate(&slower, "throughput 5%", 3, &["--format", "junit"]);
+    for words in [
+        "<testsuite name=\"nim-slurm gate: throughput 5%\" tests=\"2\" failures=\"1\" errors=\"0\" skipped=\"0\">",
+        "<testcase classname=\"chat 128/128, 4 GPUs, concurrency 8\" name=\"tokens/s\"><failure message=\"worse: -20.0 %",
+    ] {
+        assert!(xml.contains(words), "no {words:?} in {xml}");
+    }
+    let text = gate(&slower, "throughput 5%", 3, &["--format", "markdown"]);
+    for words in [
+        "## 🔴 gate: worse (throughput 5%; 1 worse, 0 better, 1 equal, 0 cannot tell)",
+        "| `chat 128/128, 4 GPUs, concurrency 8` | tokens/s | -20.0 % |",
+        "| 4 | 8 | 3 |",
+    ] {
+        assert!(text.contains(words), "no {words:?} in {text}");
+    }
+}
+
+#[test]
+fn one_run_can_only_say_that_it_cannot_tell() {
+    let (before, after) = (side(1.0), Results::new());
+    after.point("m_4_8_chat_128_128_7", 100.0, 100.0);
+    let arguments = [after.path().as_str(), "--against", before.path().as_str()];
+    let text = said(&[&arguments[..], &["--gate", "throughput 5%"]].concat(), 4);
+    for words in [
+        "it takes two runs or more on each side",
+        "and 1 points are missing",
+        "only in the earlier run: chat 128/128, 4 GPUs, concurrency 1",
+    ] {
+        assert!(
+            text.replace("\n    ", " ").contains(words),
+            "no {words:?} in {text}"
+        );
+    }
+}
+
+#[test]
+fn a_gate_that_cannot_be_asked_is_refused() {
+    let results = side(1.0);
+    let folder = results.path().as_str();
+    for (arguments, words) in [
+        (
+            &["--gate", "throughput 5%"][..],
+            "--against <RESULTS_DIR_OR_JOB>",
+        ),
+        (
+            &["--against", folder, "--gate", "speed 5%"],
+            "\"speed\" is no metric",
+        ),
+        (
+            &["--format", "junit"],
+            "--format junit is what a gate says: add --against",
+        ),
+    ] {
+        let output = report(&[&[folder], arguments].concat());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(words), "no {words:?} in {said}");
+    }
+}
+
+/// Another tool and another model come first; then the rest, of commands the words that differ.
+#[test]
+fn what_differs_is_said_first() {
+    let (before, after) = (side(1.0), side(1.0));
+    let manifest = |driver: &str, seqs: &str| {
+        format!(
+            r#""node": "gpu05", "driver": "{driver}", "gpu_model": "H100", "gpus": 4, "crate_version": "0.1.0",
+               "images": {{"server": {{"file": "a.sqsh", "reference": "vllm:1"}}}},
+               "server_command": ["vllm", "serve", "--max-num-seqs", "{seqs}"]"#
+        )
+    };
+    before.job(7, &manifest("550.54", "64"));
+    after.job(7, &manifest("570.86\\u001b[2J", "128"));
+    let sums = |of: &Results, sum: &str| {
+        let text = format!("requests=1\nserver_image=vllm:1 {sum}\nserver_command=vllm\n");
+        fs::write(of.path().join("m_4_1_chat_128_128_7/measurement.txt"), text).unwrap();
+    };
+    sums(&before, "aaaa");
+    sums(&after, "bbbb");
+    let arguments = [after.path().as_str(), "--against", before.path().as_str()];
+    let text = said(&arguments, 0);
+    let start = text.find("changes against").unwrap();
+    let expected = "changes against the earlier run\n\
+        differs: server's image: vllm:1 aaaa -> vllm:1 bbbb\n\
+        differs: server's command: 64 -> 128\n\
+        differs: driver: 550.54 -> 570.86\\u{1b}[2J\n";
+    assert!(text[start..].starts_with(expected), "{text}");
+
+    // Another model, by AIPerf.
+    let other = Results::new();
+    let folder = other.path().join("other_4_8_chat_128_128_7");
+    fs::create_dir(&folder).unwrap();
+    fs::write(
+        folder.join("profile_export_aiperf.json"),
+        r#"{"output_token_throughput": {"unit": "tokens/sec", "avg": 1000}}"#,
+    )
+    .unwrap();
+    let arguments = [other.path().as_str(), "--against", before.path().as_str()];
+    let first =
+        "compared with another tool: GenAI-Perf -> AIPerf, and with another model: m -> other";
+    for (format, start) in [
+        ("table", first.to_owned()),
+        ("markdown", format!("**`{first}`**")),
+    ] {
+        let text = said(&[&arguments[..], &["--format", format]].concat(), 0);
+        assert_eq!(text.lines().next(), Some(&*start), "{text}");
+    }
+    let page = said(&[&arguments[..], &["--format", "html"]].concat(), 0);
+    assert!(page.contains("<p class=\"worse\">compared with another tool"));
+}
+
+/// What others call their things is code in Markdown, and text in XML.
+#[test]
+fn names_of_others_are_shown_and_not_obeyed() {
+    let (before, after) = (Results::new(), Results::new());
+    for results in [&before, &after] {
+        results.point("m_4_8_<b>@all`|&_128_128_7", 1000.0, 100.0);
+    }
+    let arguments = [after.path().as_str(), "--against", before.path().as_str()];
+    let with = |format| {
+        said(
+            &[&arguments[..], &["--gate", "ttft 5%", "--format", format]].concat(),
+            4,
+        )
+    };
+    let text = with("markdown");
+    assert!(
+        text.contains("`<b>@all'\\|& 128/128, 4 GPUs, concurrency 8`"),
+        "{text}"
+    );
+    let xml = with("junit");
+    assert!(
+        xml.contains("classname=\"&lt;b&gt;@all`|&amp; 128/128, 4 GPUs"),
+        "{xml}"
+    );
+}
