@@ -82,13 +82,11 @@ impl Server {
         let load = f64::from(level) / self.knee;
         let rising = LIMIT * load.powf(self.slope);
         match self.kind {
-            Kind::Monotone | Kind::Noisy => rising,
             // As fast at all levels between a third of the knee and the knee, just below the limit.
             Kind::Plateau if (1.0 / 3.0..1.0).contains(&load) => 0.9 * LIMIT,
-            Kind::Plateau => rising,
             // Batches of another size are slower at some lower levels.
             Kind::NotMonotone if (0.3..0.4).contains(&load) => 1.3 * LIMIT,
-            Kind::NotMonotone => rising,
+            Kind::Monotone | Kind::Noisy | Kind::Plateau | Kind::NotMonotone => rising,
             Kind::AllWithin => LIMIT * (0.2 + 0.5 * f64::from(level) / 1024.0),
             Kind::NoneWithin => LIMIT * (1.3 + f64::from(level) / 1024.0),
         }
@@ -624,7 +622,7 @@ fn mistakes_in_a_search_are_told() {
         |recipe| {
             *recipe.sweep.search.as_mut().unwrap() = Search::new(1, 100_000)
                 .with_within("1%".parse().unwrap())
-                .with_itl("25".parse().unwrap())
+                .with_itl("25".parse().unwrap());
         },
         "the recipe's sweep.search has 852 levels for each of 2 use cases: at most 1000 in all are allowed, so raise within, or \
          bring from and to nearer",

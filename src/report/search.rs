@@ -135,8 +135,8 @@ pub(super) fn chart(name: &str, capacity: &Capacity<'_>, colour: usize) -> Data 
                 Mark {
                     x,
                     y,
-                    interval: None,
                     text: probe_line(capacity, probe),
+                    interval: None,
                 }
             })
             .collect(),

@@ -61,15 +61,10 @@ fn found(site: &Site) -> (Vec<u32>, (u32, u32)) {
     (levels.collect(), (held, exceeded))
 }
 
-fn search(tool: Option<&str>) {
-    let lab = Lab::enter();
-    let name = if tool.is_some() {
-        "aiperf"
-    } else {
-        "genai_perf"
-    };
-    let site = Site::ready(&lab, &format!("search_{name}"), searching(tool));
-    let ended = site.job(&lab, Launch);
+/// Runs through; the levels in their order.
+fn run_through(lab: &Lab, name: &str, tool: Option<&str>) -> Vec<u32> {
+    let site = Site::ready(lab, name, searching(tool));
+    let ended = site.job(lab, Launch);
     let client = site.log("benchmarking", &ended.id);
     assert_eq!(ended.code, 0, "{}\n{client}", ended.output);
     let (through, answer) = found(&site);
@@ -96,9 +91,16 @@ fn search(tool: Option<&str>) {
         "{table}"
     );
     println!("run through: {through:?}\n{table}");
+    through
+}
 
-    // The node dies after each probe.
-    let mut site = Site::ready(&lab, &format!("search_{name}_killed"), searching(tool));
+/// And the same when the node dies after each probe.
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn search_ends_where_the_law_says_with_genai_perf() {
+    let lab = Lab::enter();
+    let through = run_through(&lab, "search_genai_perf", None);
+    let mut site = Site::ready(&lab, "search_killed", searching(None));
     let mut jobs = 0;
     let last = loop {
         let before = site.points().len();
@@ -131,12 +133,6 @@ fn search(tool: Option<&str>) {
 
 #[test]
 #[ignore = "needs the Slurm lab: run tests/run"]
-fn search_ends_where_the_law_says_with_genai_perf() {
-    search(None);
-}
-
-#[test]
-#[ignore = "needs the Slurm lab: run tests/run"]
 fn search_ends_where_the_law_says_with_aiperf() {
-    search(Some("0.13.0"));
+    run_through(&Lab::enter(), "search_aiperf", Some("0.13.0"));
 }
