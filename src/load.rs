@@ -81,6 +81,7 @@ value!(Load, "load");
 /// assert_eq!(Decimal::parse("2.50")?.to_string(), "2.5");
 /// assert!(Decimal::parse("0.1")? < Decimal::try_from(10)?);
 /// assert!(Decimal::parse("0").is_err() && Decimal::parse("1e3").is_err());
+/// assert!(Decimal::parse("1000000").is_ok() && Decimal::parse("9999999.9").is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -106,7 +107,8 @@ impl Decimal {
             return Err(form());
         }
         let number = |text: &str| text.parse::<u32>().map_err(|_| form());
-        let thousandths = number(whole)? * 1000 + number(&format!("{decimals:0<3}"))?;
+        let whole = number(whole)?.saturating_mul(1000);
+        let thousandths = whole.saturating_add(number(&format!("{decimals:0<3}"))?);
         if thousandths == 0 || thousandths > Self::MOST * 1000 {
             return Err(form());
         }
@@ -119,6 +121,11 @@ impl Decimal {
     }
 
     /// The number.
+    ///
+    /// ```
+    /// assert_eq!("2.5".parse::<nim_slurm::Decimal>()?.to_f64(), 2.5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn to_f64(self) -> f64 {
         f64::from(self.thousandths) / 1000.0

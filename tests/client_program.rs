@@ -891,7 +891,7 @@ fn who_answered_is_looked_at_after_too() {
         record() { echo "$2: $4"; }
         put_down() { echo "put down as $1"; }
         for asked in 1 2 2; do
-          measure p_7 chat 4 4 1 4 4 5 16
+          measure p_7 1 16 chat 4 4 1 4 4 5 1
           : >"$gates/known"
         done
     "#;

@@ -719,7 +719,7 @@ fn a_log_is_no_other_file_of_the_user() {
     fs::write(at(".bashrc"), "mine").unwrap();
     fs::hard_link(at(".bashrc"), at("server_7.out")).unwrap();
     fs::write(at("benchmarking_7.out"), "of an earlier run").unwrap();
-    let program = format!("logs=$FOLDER job_id=7\n{check}\nls $FOLDER");
+    let program = format!("logs=$FOLDER results=$FOLDER job_id=7\n{check}\nls $FOLDER");
     let (_, words) = bash(&folder, &program, &[]);
     assert_eq!(words, "benchmarking_7.out\nlines.sh\n");
     assert_eq!(fs::read_to_string(at(".bashrc")).unwrap(), "mine");

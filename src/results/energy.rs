@@ -282,7 +282,7 @@ pub enum NoEnergy {
         /// The line, from 1.
         line: u64,
     },
-    /// The sampling began anew meanwhile.
+    /// The sampling began again meanwhile.
     #[error("the sampling began again while it was measured")]
     Restarted,
     /// Not as many GPUs as the server has.

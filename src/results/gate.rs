@@ -33,7 +33,7 @@ const WORDS: [(&str, Metric); 5] = [
 /// # The test
 ///
 /// For each metric of each point, Welch's t-test compares the runs of both sides, on the logarithms
-/// of their values: one value a run, whatever number of requests stands behind it. It gives an
+/// of their values: one value a run, whatever number of requests it had. It gives an
 /// interval for the relative change of the mean. The metric is
 ///
 /// * [worse](GateOutcome::Worse) when the whole interval lies beyond the margin,

@@ -412,12 +412,24 @@ impl Point {
     }
 
     /// Input sequence length that was asked for, with its spread.
+    ///
+    /// ```
+    /// let run = nim_slurm::results::Run::read("tests/data/telemetry")?;
+    /// assert_eq!(run.points()[0].input().unwrap().to_string(), "128");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn input(&self) -> Option<Length> {
         self.asked.input
     }
 
     /// Output sequence length that was asked for, with its spread.
+    ///
+    /// ```
+    /// let run = nim_slurm::results::Run::read("tests/data/telemetry")?;
+    /// assert_eq!(run.points()[0].output().unwrap().mean(), 128);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn output(&self) -> Option<Length> {
         self.asked.output
@@ -455,6 +467,12 @@ impl Point {
     }
 
     /// Requests that were sent in a second, where that drove the measurement.
+    ///
+    /// ```
+    /// let run = nim_slurm::results::Run::read("tests/data/telemetry")?;
+    /// assert_eq!(run.points()[0].request_rate(), None); // a number in flight drove it
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn request_rate(&self) -> Option<f64> {
         self.load()?.request_rate().map(Decimal::to_f64)

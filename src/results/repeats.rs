@@ -80,7 +80,7 @@ impl Summary {
         Some((self.mean - half, self.mean + half))
     }
 
-    /// What stands behind the ± of a mean.
+    /// The number after the ± of a mean.
     pub(crate) fn half_width(&self) -> Option<f64> {
         let runs = f64::from(self.runs);
         Some(upper_quantile(runs - 1.0, 0.025) * self.deviation? / runs.sqrt())

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use nim_slurm::container::{EnvName, Image, Mount, PyxisRelease, Registry, SquashFile};
 use nim_slurm::recipe::{
     AiperfVersion, ByteSize, FileName, FilePattern, GenaiPerfVersion, HuggingFaceModel,
-    Milliseconds, ModelPath, NgcModel, Precision, RecipeName, ResultName, ServedModelName,
+    Milliseconds, ModelPath, NgcModel, Precision, RecipeName, ResultName, Seconds, ServedModelName,
     Tokenizer, TokenizerRevision, UrlPath, UseCase, VariantName, Word,
 };
 use nim_slurm::results::Gate;
@@ -22,7 +22,8 @@ use nim_slurm::slurm::{
     WaitAllNodes, Wckey,
 };
 use nim_slurm::{
-    FolderPath, Hook, ModuleName, Mpi, NoProxy, Percentile, ProxyUrl, RunId, StagePath, ValueError,
+    Decimal, FolderPath, Hook, Length, Load, ModuleName, Mpi, NoProxy, Percentile, ProxyUrl, RunId,
+    StagePath, ValueError,
 };
 use serde::de::DeserializeOwned;
 
@@ -64,6 +65,7 @@ pub(crate) fn every_value(visitor: &mut impl Visitor) {
         Count,
         CpuFreq,
         Deadline,
+        Decimal,
         Dependency,
         Distribution,
         EnvName,
@@ -90,7 +92,9 @@ pub(crate) fn every_value(visitor: &mut impl Visitor) {
         JobName,
         JobTime,
         KillOnInvalidDep,
+        Length,
         Licenses,
+        Load,
         MailType,
         MailUser,
         MemBind,
@@ -129,8 +133,9 @@ pub(crate) fn every_value(visitor: &mut impl Visitor) {
         Reservation,
         ResultName,
         ResvPorts,
-        ScriptBody,
         RunId,
+        ScriptBody,
+        Seconds,
         ServedModelName,
         Signal,
         SmallCount,

@@ -108,8 +108,11 @@ impl Arguments {
     /// What is written: as `--format` says, else as the file is called.
     fn format(&self) -> Result<Format, Failure> {
         let end = self.out.as_deref().and_then(Utf8Path::extension);
-        let mut formats = Format::value_variants().iter().copied();
-        let by_name = formats.find(|format| Some(format.extension()) == end);
+        let formats = Format::value_variants().iter().copied();
+        // Anything may be in a .txt.
+        let mut formats = formats.filter(|format| !matches!(format, Format::Table));
+        let by_name = formats
+            .find(|format| end.is_some_and(|end| end.eq_ignore_ascii_case(format.extension())));
         match (self.format, by_name, &self.out) {
             (Some(given), Some(by_name), Some(out)) if given.extension() != by_name.extension() => {
                 let (end, given, by_name) = (given.extension(), given.name(), by_name.name());

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! launch.sh writes the first line, with the node and its clock, nvidia-smi the others, in UTC. A run of
-//! the same job that begins anew adds to the file.
+//! the same job that begins again adds to the file.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
@@ -146,7 +146,7 @@ enum Next {
     /// The names of the columns, and after the first sample what the node's clock said before.
     Header(u64),
     Rows(Columns, Option<u64>),
-    /// Rows of which nothing can be read, until the sampling begins anew.
+    /// Rows of which nothing can be read, until the sampling begins again.
     Nothing,
 }
 
@@ -248,7 +248,7 @@ impl Reader {
         Ok(())
     }
 
-    /// The same, until the sampling begins anew.
+    /// The same, until the sampling begins again.
     fn give_up(&mut self, why: NoEnergy) -> Result<(), NoEnergy> {
         self.next = Next::Nothing;
         self.open = None;
