@@ -68,6 +68,7 @@ mod values;
 ///
 ///     [launch]
 ///     max_requeues = 3                     # with slurm.launch.requeue: when the time is up
+///     gpu_samples = true                   # the power of the GPUs, once a second
 /// "#)?;
 /// assert_eq!(settings.stage_path().unwrap().as_str(), "/lustre/project/nim");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -103,6 +104,7 @@ pub struct Settings {
     cluster: Cluster,
     hooks: BTreeMap<HookPlace, Hook>,
     max_requeues: Option<u32>,
+    gpu_samples: Option<bool>,
     resumed: Vec<RunId>,
 }
 
@@ -129,6 +131,7 @@ struct SettingsFile {
 #[serde(deny_unknown_fields)]
 struct LaunchTable {
     max_requeues: Option<u32>,
+    gpu_samples: Option<bool>,
 }
 
 #[derive(Default, Deserialize)]
@@ -207,6 +210,7 @@ impl Settings {
             cluster: file.cluster,
             hooks: file.hooks.read(path)?,
             max_requeues: file.launch.max_requeues,
+            gpu_samples: file.launch.gpu_samples,
             ..Self::default()
         })
     }
@@ -421,6 +425,35 @@ impl Settings {
     #[must_use]
     pub fn max_requeues(&self) -> u32 {
         self.max_requeues.unwrap_or(3)
+    }
+
+    /// Says whether launch.sh has `nvidia-smi` write down the power of the GPUs once a second, for what the
+    /// report says of energy. It does by default. Samples may cost a few percent of the speed of a small model.
+    ///
+    /// ```
+    /// use nim_slurm::{Plan, Recipe, Settings};
+    ///
+    /// let settings = Settings::new().with_gpu_samples(false);
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
+    /// assert!(!plan.launch().text().contains("gpu_samples"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn with_gpu_samples(mut self, are_taken: bool) -> Self {
+        self.gpu_samples = Some(are_taken);
+        self
+    }
+
+    /// Whether the power of the GPUs is sampled.
+    ///
+    /// ```
+    /// let settings = nim_slurm::Settings::from_toml("launch.gpu_samples = false")?;
+    /// assert!(!settings.gpu_samples() && nim_slurm::Settings::new().gpu_samples());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn gpu_samples(&self) -> bool {
+        self.gpu_samples.unwrap_or(true)
     }
 
     /// The earlier jobs whose points count as finished.

@@ -364,6 +364,7 @@ container.mounts = ["/lustre/data:/data:ro"]
 container.registries = { "nvcr.io" = "mirror.site:5000" }
 cluster.slurm = "23.11"
 launch.max_requeues = 3
+launch.gpu_samples = false
 "#;
 
 /// `count` different items with commas between them.

@@ -71,6 +71,7 @@ proxy = { http = "http://proxy.site:3128", https = "https://proxy.site", no_prox
 
 [launch]
 max_requeues = 3
+gpu_samples = false
 "#;
 
 /// Longer than any of it takes; a reader that hangs is killed by no one else. In

@@ -89,6 +89,7 @@ pub(crate) struct Launch {
     /// Job ids with commas between them.
     resume: Option<Quoted>,
     requeue_limit: u32,
+    gpu_samples: bool,
     /// Seconds before the time limit in which nothing is measured.
     reserve: u32,
     extra_mounts: Quoted,
@@ -208,6 +209,7 @@ impl Launch {
             } else {
                 0
             },
+            gpu_samples: settings.gpu_samples(),
             reserve: directives.seconds_of_warning() + SECONDS_TO_STOP,
             extra_mounts: array(&all_quoted(settings.mounts())),
         }

@@ -30,7 +30,9 @@ for ((number = 0; number < replicas; number++)); do
   client_step "$number" 2>>"$(log_of benchmarking "$number")" &
   clients+=($!)
   last_act[$!]=$run/ended.$number
+{%- if gpu_samples %}
   [[ -z $gpu_model ]] || { gpu_samples "$number" & samplers+=($!) && disown; }
+{%- endif %}
 done
 say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $replicas; points: ${#points[@]}"
 say "follow them: tail -f $all_logs | cat -v"

@@ -69,6 +69,7 @@ server_task() {
 {%- endif %}
   exec env "$@" </dev/null
 }
+{%- if gpu_samples %}
 
 # gpu_samples NUMBER: becomes what writes down the power of this server's GPUs; of several nodes a step, outside of containers.
 gpu_samples() {
@@ -89,6 +90,7 @@ sample_gpus() {
   printf '\n#%s,%(%s)T\n' "$SLURMD_NODENAME" -1
   TZ=UTC0 exec nvidia-smi --query-gpu="$query" ${ids[0]+--id="${ids[*]}"} --format=csv,nounits --loop=1
 }
+{%- endif %}
 
 # client_step NUMBER: becomes the step of this server's client, in a process of its own.
 client_step() {
