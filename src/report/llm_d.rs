@@ -13,7 +13,9 @@ const SERVER: &str = "server";
 
 pub(super) fn render(report: &Report<'_>) -> String {
     let points = report.run.points().iter();
+    // One whose numbers are of a part of its requests is none.
     points
+        .filter(|point| point.caveat().is_none())
         .map(|point| document(report, point).to_string() + "\n")
         .collect()
 }

@@ -60,7 +60,8 @@ pub(super) fn notes(capacity: &Capacity<'_>) -> Vec<String> {
             short(metric)
         ));
     }
-    let seconds: u32 = capacity.probes().iter().filter_map(Probe::seconds).sum();
+    let seconds = capacity.probes().iter().filter_map(Probe::seconds);
+    let seconds: u64 = seconds.map(u64::from).sum();
     let limits: Vec<_> = capacity_limits(capacity.goal())
         .into_iter()
         .map(|(metric, limit)| format!("{} {}", short(metric), milliseconds(limit)))

@@ -1,5 +1,5 @@
 ((${#cause_lines[@]} == 0)) || printf '%s\n' "${cause_lines[@]}"
-say "$finished of ${#points[@]} points are in $results"
+say "$finished of $((${#points[@]} + unnamed)) points are in $results"
 [[ -z $in_flight_percent ]] || say "requests in flight: $in_flight_percent % of the time from ready to the last result"
 ((too_short == 0)) || say "$too_short points measured for less than 10 s, which is too short"
 next="after that" options=''
@@ -15,7 +15,7 @@ if ((code == 6)); then
   fi
 fi
 [[ -z $to_do ]] || advice=("what to do: $to_do")
-if ((finished < ${#points[@]})); then
+if ((finished < ${#points[@]} + unnamed)); then
   script=$(squeue --noheader --jobs="$slurm_id" --format=%o 2>/dev/null)
   advice+=("$next: RESUME_JOB_ID=${slurm_id/_/-} sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi

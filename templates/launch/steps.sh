@@ -108,10 +108,12 @@ client_step() {
       compgen -G "$hub_cache/hub/models--${default_tokenizer/\//--}/snapshots/*/special_tokens_map.json" >/dev/null || offline=0
   fi
 {%- if search.is_some() %}
-  # By these a search decides, too.
-  local before
+  # By these a search decides, too. What else is in a point's folder is not for the client.
+  local before file
   for before in "${!folders[@]}"; do
-    [[ -z ${are_finished[before]} ]] || mounts+=("$results/${folders[before]}:$results/${folders[before]}:ro")
+    for file in "$results/${folders[before]}"/profile_export.json{,l}; do
+      [[ -z ${are_finished[before]} || ! -f $file || -L $file ]] || mounts+=("$file:$file:ro")
+    done
   done
 {%- endif %}
   export HF_HUB_OFFLINE=$offline TRANSFORMERS_OFFLINE=$offline

@@ -33,7 +33,7 @@ read -r in_flight_percent too_short < <(awk -F '[=/]' -v points="${#points[@]}" 
 {%- if search.is_some() %}
 only_probes
 # What it would have probed next has no name yet.
-[[ $code == 0 || -n $(for name in "${folders[@]}"; do printf %s "${own[$name]-}"; done) ]] || points+=('') folders+=(none)
+[[ $code == 0 || -n $(for name in "${folders[@]}"; do printf %s "${own[$name]-}"; done) ]] || unnamed=1
 {%- endif %}
 finished=0 failed=0 not_run=0 seconds_needed=0 most=$((2 * point_timeout)) why=''
 for number in "${!points[@]}"; do
@@ -52,7 +52,7 @@ done
 if [[ $code == [05] && $failed != 0 ]]; then
   explain points_failed
   look_into "${failures[@]}"
-elif [[ $code == 0 && $finished != "${#points[@]}" ]]; then
+elif [[ $code == 0 && ($finished == 0 || $finished != "${#points[@]}") ]]; then
   # srun can say 0 of a client that never ran.
   explain points_missing
   look_into "$client_log"

@@ -13,8 +13,11 @@ if ((turns > 0)) && [[ ${1-} != turn ]]; then
       say "it is left out, since its server did not work before"
       continue
     fi
+    # Else it could not hear INT.
+    set -m
     bash "$0" turn "$turn" &
     child=$!
+    set +m
     [[ -z $stopped_by ]] || pass_on "$stopped_by"
     wait "$child" && status=0 || status=$?
     # A signal ends the wait; the turn itself first puts all in order.

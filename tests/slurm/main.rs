@@ -499,7 +499,7 @@ fn all_that_is_missing_is_named_at_once() {
     for missing in [
         "nvidia+tritonserver+25.01.sqsh",
         "nim+meta+llama3-70b-instruct+1.0.3.sqsh",
-        "missing: the model in",
+        "missing: the complete model in",
     ] {
         ended.assert(2, missing);
     }
