@@ -1446,7 +1446,7 @@ readonly server_started
 # Of a step's log, how many lines an earlier run of this job left there.
 declare -A earlier_lines=()
 for log in $all_logs; do [[ ! -f $log || ! -O $log ]] || earlier_lines[$log]=$(timeout 10 wc -l <"$log") || true; done
-servers=() clients=() samplers=()
+servers=() clients=() samplers=() unnamed=0
 for ((number = 0; number < replicas; number++)); do
   server_step "$number" 2>>"$(log_of server "$number")" &
   servers+=($!)
@@ -1587,7 +1587,7 @@ done
 if [[ $code == [05] && $failed != 0 ]]; then
   explain points_failed
   look_into "${failures[@]}"
-elif [[ $code == 0 && $finished != "${#points[@]}" ]]; then
+elif [[ $code == 0 && ($finished == 0 || $finished != "${#points[@]}") ]]; then
   # srun can say 0 of a client that never ran.
   explain points_missing
   look_into "$client_log"
@@ -1596,7 +1596,7 @@ write_manifest || [[ $cause == no_space ]] ||
   { before=$reason && explain no_space && reason+=", or it cannot be written to; before that: $before"; }
 
 ((${#cause_lines[@]} == 0)) || printf '%s\n' "${cause_lines[@]}"
-say "$finished of ${#points[@]} points are in $results"
+say "$finished of $((${#points[@]} + unnamed)) points are in $results"
 [[ -z $in_flight_percent ]] || say "requests in flight: $in_flight_percent % of the time from ready to the last result"
 ((too_short == 0)) || say "$too_short points measured for less than 10 s, which is too short"
 next="after that" options=''
@@ -1612,7 +1612,7 @@ if ((code == 6)); then
   fi
 fi
 [[ -z $to_do ]] || advice=("what to do: $to_do")
-if ((finished < ${#points[@]})); then
+if ((finished < ${#points[@]} + unnamed)); then
   script=$(squeue --noheader --jobs="$slurm_id" --format=%o 2>/dev/null)
   advice+=("$next: RESUME_JOB_ID=${slurm_id/_/-} sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi
