@@ -148,14 +148,15 @@ fn documents_are_llm_d_s() {
     for folder in RESULTS {
         let run = Run::read(folder).unwrap();
         let text = Report::new(&run).to_llm_d();
-        assert_eq!(text.lines().count(), run.points().len(), "{folder}");
+        let whole = run.points().iter().filter(|it| it.caveat().is_none());
+        assert_eq!(text.lines().count(), whole.count(), "{folder}");
         for line in text.lines() {
             let document: Value = serde_json::from_str(line).unwrap();
             check_document(&document);
             documents += 1;
         }
     }
-    assert!(documents >= 9, "{documents}");
+    assert!(documents >= 8, "{documents}");
 }
 
 #[expect(clippy::too_many_lines, reason = "it is a schema")]

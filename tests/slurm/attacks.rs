@@ -146,7 +146,7 @@ const OTHERS: &[Attack] = &[
         holds: r#"grep -q ']0;attack' "$O" && ! LC_ALL=C grep -q $'[\e\x9b]' "$O" "$R/run_$J.json""#, ..ROW },
     Attack { name: "names that mean something to bash",
         tries: r#"cd "$C"; mkdir -p finished failed; mkdir "finished/x]\$(touch $H)" 'failed/*' failed/@ 'finished/a[$(id)]'"#,
-        holds: r#"ls "$R" | grep -vE '^(canary\.[0-9]+|(run|failed|interrupted)_[0-9]+.*|llama-3-70b-instruct_4_[157]_chat_32_16_[0-9]+)$' | wc -l | grep -qx 0"#, ..ROW },
+        holds: r#"ls "$R" | grep -vE '^(canary\.[0-9]+|(run|failed|interrupted)_[0-9]+.*|telemetry_[0-9.]+csv|llama-3-70b-instruct_4_[157]_chat_32_16_[0-9]+)$' | wc -l | grep -qx 0"#, ..ROW },
     Attack { name: "rows of points that are no rows",
         tries: r#"printf '%s\n' 'llama-3-70b-instruct_4_2_chat_32_16_'"$J"'|finished|9", "x": "|' 'a|b' >>"$C/points""#,
         holds: r#"! grep -q '"x"' "$R/run_$J.json" && [[ ! $(<"$R/run_$J.json") =~ _4_2_chat[^}]*\"finished\" ]]"#, ..ROW },
