@@ -175,7 +175,11 @@ fn check_results(site: &Site, id: &str) {
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
         .collect();
-    assert_eq!(left.len(), 5, "four points and the manifest: {left:?}");
+    assert_eq!(
+        left.len(),
+        6,
+        "four points, the manifest and the samples: {left:?}"
+    );
     check_report(site, id);
 }
 
