@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Command;
 
-use nim_slurm::recipe::ClientTool;
+use nim_slurm::recipe::{ClientTool, Search};
 use nim_slurm::{Plan, Recipe, Settings};
 use tempfile::TempDir;
 
@@ -144,4 +144,51 @@ fn a_tokenizer_of_the_hub_gets_the_token() {
             .find(|line| line.starts_with("--container-env="));
         assert!(names.unwrap().contains(",HF_TOKEN,"), "{names:?}");
     }
+}
+
+/// Of points that an earlier job finished, a searching client sees the requests alone: `measurement.txt` beside them has the
+/// server's variables and the site's hooks.
+#[test]
+fn a_search_shows_requests_and_nothing_else_of_a_point() {
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+    recipe.sweep.concurrency.clear();
+    recipe.sweep.search = Some(Search::new(1, 4).with_itl("25".parse().unwrap()));
+    let launch = Plan::new(recipe, Settings::new()).unwrap().launch();
+    let functions =
+        ["own_folder", "set_container", "client_step"].map(|name| function(launch.text(), name));
+    let stage = tempfile::tempdir().unwrap();
+    for (point, file) in [
+        ("a", "profile_export.json"),
+        ("b", "profile_export.jsonl"),
+        ("c", "profile_export.json"),
+    ] {
+        fs::create_dir(stage.path().join(point)).unwrap();
+        for file in [file, "measurement.txt"] {
+            fs::write(stage.path().join(point).join(file), "").unwrap();
+        }
+    }
+    let of_points =
+        "results=$stage_path folders=(a b c d) are_finished=(yes yes '' yes) tokenizer=/x DEFAULT=";
+    let program = format!(
+        "{of_points}\n{BEFORE}\nresults=$stage_path\n{}client_step 0",
+        functions.concat()
+    );
+    let output = Command::new("bash")
+        .args(["-c", &program])
+        .env("stage_path", stage.path())
+        .output()
+        .unwrap();
+    let words = String::from_utf8(output.stdout).unwrap();
+    let words = words.replace(stage.path().to_str().unwrap(), "STAGE");
+    let (a, b) = (
+        "STAGE/a/profile_export.json",
+        "STAGE/b/profile_export.jsonl",
+    );
+    let mounts =
+        format!("--container-mounts=/results/.run_1:/results/.run_1,{a}:{a}:ro,{b}:{b}:ro");
+    assert!(
+        words.lines().any(|line| line == mounts),
+        "{words}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
