@@ -1,6 +1,7 @@
 //! A point that was measured several times: its runs, their mean, and how far they are apart.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use super::Run;
 use super::comparison::measurement;
@@ -82,8 +83,14 @@ impl Summary {
 
     /// The number after the ± of a mean.
     pub(crate) fn half_width(&self) -> Option<f64> {
-        let runs = f64::from(self.runs);
-        Some(upper_quantile(runs - 1.0, 0.025) * self.deviation? / runs.sqrt())
+        // A report asks for the same few again and again.
+        static KNOWN: [OnceLock<f64>; 64] = [const { OnceLock::new() }; 64];
+        let deviation = self.deviation?;
+        let degrees = self.runs - 1;
+        let quantile = || upper_quantile(f64::from(degrees), 0.025);
+        let known = KNOWN.get(degrees as usize);
+        let quantile = known.map_or_else(quantile, |known| *known.get_or_init(quantile));
+        Some(quantile * deviation / f64::from(self.runs).sqrt())
     }
 
     /// The standard deviation over the mean (coefficient of variation): 0.05 is 5 %. `None` of one
