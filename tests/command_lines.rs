@@ -274,6 +274,8 @@ fn launch(node: &Node, script: &str, plan: &Plan, place: u32, more: &[(&str, &st
         &format!("\nreadonly port={}\n", server.port),
         &format!("\nreadonly port={port}\n"),
     );
+    // One turn tells as much as all of them.
+    let script = script.replace("\nreadonly turns=4\n", "\nreadonly turns=1\n");
     let mut variables = vec![("SLURM_JOB_NUM_NODES", nodes.as_str())];
     variables.extend(more);
     if plan.recipe().sweep.array.is_some() {
