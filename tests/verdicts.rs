@@ -3,29 +3,11 @@
 
 use nim_slurm::{Judgement, Percentile};
 
-/// A sequence of numbers that is the same on every machine (splitmix64).
-struct Random(u64);
+#[path = "common/random.rs"]
+mod random;
+use random::Random;
 
 impl Random {
-    fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// From 0 to 1, neither of which comes.
-    fn share(&mut self) -> f64 {
-        let bits = u32::try_from(self.bits() >> 32).expect("32 bits");
-        (f64::from(bits) + 0.5) / 2.0_f64.powi(32)
-    }
-
-    /// Of the standard normal distribution, by Box and Muller's method.
-    fn normal(&mut self) -> f64 {
-        let distance = (-2.0 * self.share().ln()).sqrt();
-        distance * (std::f64::consts::TAU * self.share()).cos()
-    }
-
     fn pick<T: Copy>(&mut self, items: &[T]) -> T {
         let place = usize::try_from(self.bits() % items.len() as u64).expect("below the length");
         items[place]
