@@ -42,6 +42,7 @@ mod sink;
 mod student;
 mod table;
 mod tokens;
+mod written;
 
 use std::collections::BTreeMap;
 use std::io;

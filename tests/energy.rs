@@ -379,3 +379,38 @@ fn no_price_that_is_none_has_a_cost() {
         "the same hour pays for both"
     );
 }
+
+/// Runs that a time ends have other numbers of requests.
+#[test]
+fn the_energy_of_a_token_is_the_mean_of_the_runs() {
+    let results = Results::new();
+    let folder = results.path.join(POINT);
+    let again = results.path.join(POINT.replace("_4711", "_r2_4711"));
+    copy(&folder, &again);
+    let requests = fs::read_to_string(folder.join("profile_export.jsonl")).unwrap();
+    let half: Vec<_> = requests.lines().take(2).collect();
+    fs::write(again.join("profile_export.jsonl"), half.join("\n")).unwrap();
+    let summary = again.join("profile_export_aiperf.json");
+    let text = fs::read_to_string(&summary).unwrap();
+    fs::write(summary, text.replacen("\"avg\": 4", "\"avg\": 2", 1)).unwrap();
+
+    let run = results.read();
+    let each: Vec<_> = run
+        .points()
+        .iter()
+        .map(|point| point.joules_per_token(Tokens::Output).unwrap())
+        .collect();
+    let counts: Vec<_> = run
+        .points()
+        .iter()
+        .map(|point| point.token_count(Tokens::Output).unwrap())
+        .collect();
+    let means = run.means();
+    let mean = &means.points()[0];
+    assert_eq!((each.len(), counts.as_slice()), (2, &[512.0, 256.0][..]));
+    assert_eq!(
+        mean.joules_per_token(Tokens::Output),
+        Some(f64::midpoint(each[0], each[1]))
+    );
+    assert_eq!(mean.token_count(Tokens::Output), Some(384.0));
+}

@@ -5,7 +5,9 @@ use std::process::{Command, Output};
 
 use camino::Utf8Path;
 use nim_slurm::Report;
-use nim_slurm::results::{Limits, Metric, PointName, Run, Statistic, Verdict};
+use nim_slurm::results::{
+    Comparison, Difference, Limits, Metric, PointName, Run, Statistic, Verdict,
+};
 use serde_json::Value;
 use snapbox::{assert_data_eq, str};
 
@@ -206,6 +208,92 @@ fn jobs_with_one_fingerprint_are_runs() {
     assert_eq!(runs(), [3, 1]);
     let table = Report::new(&results.read()).to_table();
     assert!(table.contains("2 jobs\n"), "{table}");
+}
+
+/// The fingerprint is the job's. What loads the server, and how long, is each point's own.
+#[test]
+fn another_load_is_no_other_run() {
+    for (what, old, new) in [
+        ("requests of a point", "requests=20", "requests=2000"),
+        (
+            "load of a point",
+            "own_command=--arrival\nown_command=poisson",
+            "own_command=--arrival\nown_command=constant",
+        ),
+    ] {
+        let (before, after, both) = (Results::new(), Results::new(), Results::new());
+        for (job, own, results) in [(7, old, &before), (8, new, &after)] {
+            for results in [results, &both] {
+                // Two runs of a job, with other prompts.
+                for (again, seed) in [("", 1), ("_r2", 2)] {
+                    let name = format!("m_4_8_chat_128_128{again}_{job}");
+                    results.point(&name, 1000.0, 100.0);
+                    let text = format!("{own}\nprompts=9\nseed={seed}\nserver_image=x\n");
+                    fs::write(results.path().join(name).join("measurement.txt"), text).unwrap();
+                }
+                results.job(job, r#""fingerprint": "aa""#);
+            }
+        }
+        let means = both.read().means();
+        let runs: Vec<_> = means.points().iter().map(|it| it.runs().len()).collect();
+        assert_eq!(runs, [2, 2], "{what}");
+        let differences = Difference::between(&before.read(), &after.read());
+        let [difference] = &differences[..] else {
+            panic!("{differences:?}");
+        };
+        let last = |text: &str| text.rsplit(['=', ' ']).next().unwrap().to_owned();
+        assert_eq!(
+            (
+                difference.what,
+                last(&difference.before),
+                last(&difference.after)
+            ),
+            (what, last(old), last(new))
+        );
+    }
+}
+
+/// Jobs of two measurements took turns: the last of them is what is compared.
+#[test]
+fn the_means_of_the_latest_job_are_compared() {
+    let (before, after) = (Results::new(), Results::new());
+    before.point("m_4_8_chat_128_128_6", 1000.0, 100.0);
+    for (job, tokens, fingerprint) in [(7, 1000.0, "aa"), (8, 500.0, "bb"), (10, 1000.0, "aa")] {
+        after.point(&format!("m_4_8_chat_128_128_{job}"), tokens, 100.0);
+        after.job(job, &format!(r#""fingerprint": "{fingerprint}""#));
+    }
+    let (before, means) = (before.read(), after.read().means());
+    let comparison = Comparison::new(&before, &means);
+    assert_eq!(comparison.changes()[0].after().throughput(), Some(1000.0));
+}
+
+/// Both tools have a figure of this name, and mean something else by it.
+#[test]
+fn a_gate_between_two_tools_cannot_tell() {
+    let (before, after) = (side(1.0), side(0.5));
+    for entry in after.path().read_dir_utf8().unwrap() {
+        let file = |tool: &str| {
+            entry
+                .as_ref()
+                .unwrap()
+                .path()
+                .join(format!("profile_export_{tool}.json"))
+        };
+        fs::rename(file("genai_perf"), file("aiperf")).unwrap();
+    }
+    let arguments = [
+        after.path().as_str(),
+        "--against",
+        before.path().as_str(),
+        "--gate",
+        "throughput 5%",
+    ];
+    let words: Vec<_> = said(&arguments, 4)
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect();
+    let reason = "runs 3, 3: another tool measured it, and means something else";
+    assert_eq!(words.join(" ").matches(reason).count(), 2);
 }
 
 fn report(arguments: &[&str]) -> Output {

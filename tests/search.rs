@@ -591,6 +591,10 @@ fn mistakes_in_a_search_are_told() {
         "the recipe's sweep.search has no limit: say ttft or itl in ms, or both, as in itl = 25",
     );
     refused(
+        |recipe| recipe.sweep.search.as_mut().unwrap().at = "p80".parse().unwrap(),
+        "the recipe's sweep.search is on p80: expected p50, p75, p90, p95 or p99",
+    );
+    refused(
         |recipe| recipe.sweep.search.as_mut().unwrap().from = 65,
         "the recipe's sweep.search goes from 65 to 64: from must be at most to",
     );

@@ -100,6 +100,9 @@ const TENSOR_PARALLEL_FLAGS: [&str; 5] = [
 /// measured at each concurrency.
 const MOST_POINTS: usize = 1000;
 
+/// Percentiles that limits can be on, and that both tools tell.
+const SEARCHED: [u8; 5] = [50, 75, 90, 95, 99];
+
 fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
     let Recipe {
         server,
@@ -281,6 +284,9 @@ fn check_search(recipe: &Recipe, problems: &mut Vec<Problem>) {
     problems.extend(others.map(|(key, _)| Problem::SearchBeside { key }));
     if search.limits().is_empty() {
         problems.push(Problem::SearchLimits);
+    }
+    if !SEARCHED.contains(&search.at.get()) {
+        problems.push(Problem::SearchPercentile { at: search.at });
     }
     let (from, to) = (search.from, search.to);
     if from == 0 || to == 0 {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::container::Runtime;
 use crate::job_options::not_for_recipes;
+use crate::percentile::Percentile;
 use crate::plain::plain;
 use crate::slurm::{OptionName, Release};
 
@@ -504,6 +505,12 @@ pub enum Problem {
         "the recipe's sweep.search has no limit: say ttft or itl in ms, or both, as in itl = 25"
     )]
     SearchLimits,
+    /// Tools' tables do not have it, so a report could not mark the answer.
+    #[error("the recipe's sweep.search is on {at}: expected p50, p75, p90, p95 or p99")]
+    SearchPercentile {
+        /// The percentile.
+        at: Percentile,
+    },
     /// There is no level between two.
     #[error("the recipe's sweep.search goes from {from} to {to}: from must be at most to")]
     SearchRange {

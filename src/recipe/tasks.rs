@@ -2,6 +2,10 @@
 
 use super::{ArrayBy, Recipe, SweepPoint, UseCase, Variant};
 
+/// Seconds for which a client waits for the last answers of a point that a time ends. The point's time-out, which comes
+/// first, is not named here: a point counts for a job with another time-out, too.
+const GRACE: u32 = 24 * 60 * 60;
+
 /// What one job measures: the launch job, a task of it, or a turn in it.
 pub(crate) struct Task {
     result_name: String,
@@ -26,7 +30,8 @@ impl Recipe {
             None if !variants.is_empty() => (1..=sweep.repeat)
                 .flat_map(|round| {
                     let mut points = sweep.points();
-                    points.retain(|point| point.repeat == round);
+                    // A search has one round; it measures a level again when it must.
+                    points.retain(|point| sweep.search.is_some() || point.repeat == round);
                     variants
                         .iter()
                         .map(move |variant| of_variant(variant, points.clone()))
@@ -105,9 +110,7 @@ impl Recipe {
     /// The command that measures the points of a use case, where it is not the client's.
     fn own_command(&self, use_case: &UseCase) -> Option<Vec<String>> {
         let name = &self.server.served_model_name;
-        // A point is given up before this grace ends.
-        let grace = self.sweep.point_timeout;
-        (!use_case.is_plain()).then(|| self.client.command_for(name, use_case, grace))
+        (!use_case.is_plain()).then(|| self.client.command_for(name, use_case, GRACE))
     }
 
     /// Each of these commands once.
@@ -201,6 +204,33 @@ mod tests {
             }
             assert!(numbers.len() >= 100, "{name}");
         }
+    }
+
+    /// A search decides by itself whether a level is measured once more.
+    #[test]
+    fn each_turn_of_a_search_has_all_its_points() {
+        let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+        let search = crate::recipe::Search::new(1, 4).with_itl("25".parse().unwrap());
+        recipe.sweep = crate::recipe::Sweep::searching(["chat:128/128".parse().unwrap()], search);
+        let variant = |name: &str| toml::from_str(&format!("name = '{name}'")).unwrap();
+        recipe.server.variants = vec![variant("a"), variant("b")];
+        let tasks = recipe.tasks();
+        let points: Vec<_> = tasks.iter().map(|task| task.points.len()).collect();
+        assert_eq!(points, [8, 8]);
+        assert_eq!(recipe.turn_count(), Some(2));
+    }
+
+    /// What was measured before another time-out was set is the same measurement.
+    #[test]
+    fn the_time_out_of_a_point_is_in_no_command() {
+        let mut recipe = Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap();
+        let use_case: UseCase = "chat:128/128".parse().unwrap();
+        recipe.sweep.use_cases = vec![use_case.with_duration(60.try_into().unwrap())];
+        let mut commands = || {
+            recipe.sweep.point_timeout += 300;
+            recipe.own_commands()
+        };
+        assert_eq!(commands(), commands());
     }
 
     /// It is part of what a rendered script says, and of what a measurement is.

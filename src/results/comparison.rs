@@ -4,6 +4,7 @@ use super::Run;
 use super::metric::{Metric, Statistic};
 use super::point::Point;
 use crate::load::{Length, Load};
+use crate::slurm::RunId;
 
 /// The points of two runs that measured the same: same use case, input and output
 /// sequence length, concurrency and GPUs, of servers that measured it together the same
@@ -175,8 +176,12 @@ fn latest(run: &Run, by_model: bool) -> Vec<&Point> {
         .iter()
         .filter(|point| measurement(point).is_some())
         .collect();
-    // The points of a run are in the order of their jobs; a stable sort keeps it.
-    points.sort_by_key(|point| measurement(point));
+    // Of means, the last of their runs counts.
+    let job = |point: &Point| point.runs().last()?.run().map(RunId::numbers);
+    points.sort_by(|a, b| {
+        let by_measurement = measurement(a).cmp(&measurement(b));
+        by_measurement.then_with(|| job(a).cmp(&job(b)))
+    });
     points.reverse();
     points.dedup_by(|a, b| measurement(a) == measurement(b));
     points.reverse();

@@ -2,17 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Run;
+use super::comparison::Comparison;
 use super::point::{Point, Tool};
-use crate::file;
+use super::{Run, written};
 use crate::manifest::{Manifest, RunImage};
 use crate::plain::plain;
 
-/// More than a point's `measurement.txt` has.
-const MOST_BYTES: u64 = 1 << 20;
-
-/// Points whose `measurement.txt` is read, one a job.
-const MOST_JOBS: usize = 100;
+/// Points whose `measurement.txt` is read: one a job, and as many that both sides have.
+const MOST_READ: usize = 100;
 
 /// Something that two results differ in, other than their figures.
 ///
@@ -61,10 +58,12 @@ impl std::fmt::Display for Difference {
 type Facts = BTreeMap<usize, BTreeSet<String>>;
 
 /// What is compared: what decides whether two results can be compared at all comes first.
-const WHAT: [&str; 21] = [
+const WHAT: [&str; 23] = [
     "tool",
     "model",
     "tool's release",
+    "requests of a point",
+    "load of a point",
     "recipe",
     "server's image",
     "client's image",
@@ -86,11 +85,12 @@ const WHAT: [&str; 21] = [
 ];
 
 /// Places in [`WHAT`] that have many values, of which those that both sides have are not told.
-const LISTS: [&str; 4] = [
+const LISTS: [&str; 5] = [
     "server's command",
     "server's environment",
     "client's command",
     "the site's hooks and mounts",
+    "load of a point",
 ];
 
 /// The keys of a point's `measurement.txt`, and what they are.
@@ -111,11 +111,16 @@ const KEYS: [(&str, &str); 12] = [
 
 impl Difference {
     /// What two results differ in: what their points, the manifests of their jobs, and the
-    /// `measurement.txt` of a point of each job say, where both sides say something.
+    /// `measurement.txt` of points say, where both sides say something.
     #[must_use]
     pub fn between(before: &Run, after: &Run) -> Vec<Self> {
-        let [(old, old_files), (new, new_files)] =
+        let [(old, mut old_files), (new, mut new_files)] =
             [before, after].map(|run| (said(run), written(run)));
+        let comparison = Comparison::new(before, after);
+        for change in comparison.changes().iter().take(MOST_READ) {
+            let (old, new) = (change.before(), change.after());
+            add_own([(&mut old_files, old), (&mut new_files, new)]);
+        }
         let facts = |what: usize| {
             let both =
                 |old: &Facts, new: &Facts| Some((old.get(&what)?.clone(), new.get(&what)?.clone()));
@@ -241,7 +246,7 @@ fn written(run: &Run) -> Facts {
     let mut facts = Facts::new();
     let mut jobs = BTreeSet::new();
     for point in run.points().iter().flat_map(Point::runs) {
-        if jobs.len() >= MOST_JOBS {
+        if jobs.len() >= MOST_READ {
             break;
         }
         let job = point.run().map(crate::slurm::RunId::as_str);
@@ -249,19 +254,33 @@ fn written(run: &Run) -> Facts {
             continue;
         };
         jobs.insert(job);
-        let Ok(bytes) = file::read(point.path().join("measurement.txt"), MOST_BYTES) else {
-            continue;
-        };
-        for line in String::from_utf8_lossy(&bytes).lines() {
-            let Some((key, value)) = line.split_once('=') else {
-                continue;
-            };
+        for (key, value) in written::lines(point) {
             if key == "of_the_site" {
-                add(&mut facts, LISTS[3], [value.to_owned()]);
+                add(&mut facts, LISTS[3], [value]);
             } else if let Some((_, what)) = KEYS.iter().find(|(own, _)| *own == key) {
-                add(&mut facts, what, [value.to_owned()]);
+                add(&mut facts, what, [value]);
             }
         }
     }
     facts
+}
+
+/// What is a point's own, where the two sides' runs of it differ in that.
+fn add_own(sides: [(&mut Facts, &Point); 2]) {
+    let own = sides
+        .each_ref()
+        .map(|(_, point)| written::own(&point.runs()[0]));
+    if own[0] == own[1] || own.iter().any(Vec::is_empty) {
+        return;
+    }
+    for ((facts, _), own) in sides.into_iter().zip(own) {
+        for (key, value) in own {
+            let what = if key == "requests" {
+                "requests of a point"
+            } else {
+                LISTS[4]
+            };
+            add(facts, what, [value]);
+        }
+    }
 }

@@ -351,7 +351,9 @@ impl<'a> GatedChange<'a> {
         };
         let both = [change.before(), change.after()];
         let welch = Welch::of_change(&change, metric, statistic);
+        let another_tool = "another tool measured it, and means something else";
         let reason = match both.map(|point| point.runs().len()) {
+            _ if change.before().tool() != change.after().tool() => Some(another_tool),
             _ if welch.is_ok() && both.iter().any(|point| point.caveat().is_some()) => {
                 Some("a run is not to be trusted: see the problems")
             }

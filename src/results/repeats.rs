@@ -8,6 +8,7 @@ use super::comparison::measurement;
 use super::metric::{Metric, Metrics, Statistic, Statistics};
 use super::point::Point;
 use super::student::upper_quantile;
+use super::written;
 use crate::slurm::RunId;
 
 /// Runs further apart are unstable: their standard deviation over their mean.
@@ -108,7 +109,8 @@ impl Summary {
 }
 
 /// What runs of one point have in common: the point, and the fingerprint of their jobs' measurement or,
-/// where nothing tells it, their job.
+/// where nothing tells it, their job. Of different jobs, their number of requests and the command that loads the
+/// server are the same, too.
 type Lot<'a> = (super::comparison::Measurement<'a>, Result<&'a str, &'a str>);
 
 impl Run {
@@ -187,8 +189,24 @@ impl Run {
                 _ => lots.push(vec![point]),
             }
         }
-        lots
+        lots.into_iter().flat_map(alike).collect()
     }
+}
+
+/// The same points, in a list for each number of requests and command. In one job they are the same.
+fn alike(points: Vec<&Point>) -> Vec<Vec<&Point>> {
+    if points.iter().all(|point| point.run() == points[0].run()) {
+        return vec![points];
+    }
+    let mut lots: Vec<(_, Vec<&Point>)> = Vec::new();
+    for point in points {
+        let own = written::own(point);
+        match lots.iter_mut().find(|(key, _)| *key == own) {
+            Some((_, lot)) => lot.push(point),
+            None => lots.push((own, vec![point])),
+        }
+    }
+    lots.into_iter().map(|(_, lot)| lot).collect()
 }
 
 fn lot_of<'a>(point: &'a Point, fingerprints: &BTreeMap<&str, &'a str>) -> Option<Lot<'a>> {

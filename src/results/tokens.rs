@@ -61,7 +61,8 @@ impl fmt::Display for Tokens {
 }
 
 impl Point {
-    /// How many tokens of a kind all answered requests have: the tool's mean times their number.
+    /// How many tokens of a kind all answered requests have: the tool's mean times their number. Of several
+    /// [runs](Self::runs), their mean.
     ///
     /// ```
     /// use nim_slurm::results::{Run, Tokens};
@@ -73,6 +74,9 @@ impl Point {
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "no point has 2^52 requests")]
     pub fn token_count(&self, tokens: Tokens) -> Option<f64> {
+        if let [_, _, ..] = self.runs() {
+            return Some(self.summary_of(|run| run.token_count(tokens))?.mean());
+        }
         let requests = self.request_count().filter(|count| *count > 0)? as f64;
         let mean = |metric| self.value(metric, Statistic::Avg);
         let [output, input] = [Metric::OutputSequenceLength, Metric::InputSequenceLength].map(mean);
@@ -139,7 +143,8 @@ impl Point {
         Some(1.0 / self.joules_per_token(Tokens::Output)?)
     }
 
-    /// Joules for each token of a kind: those of all GPUs over the tokens of all answered requests.
+    /// Joules for each token of a kind: those of all GPUs over the tokens of all answered requests. Of several
+    /// [runs](Self::runs), their mean.
     ///
     /// ```
     /// use nim_slurm::results::{Run, Tokens};
@@ -151,6 +156,9 @@ impl Point {
     /// ```
     #[must_use]
     pub fn joules_per_token(&self, tokens: Tokens) -> Option<f64> {
+        if let [_, _, ..] = self.runs() {
+            return Some(self.summary_of(|run| run.joules_per_token(tokens))?.mean());
+        }
         let energy = self.energy().ok()?;
         Some(energy.joules() / self.token_count(tokens)?)
     }
