@@ -236,6 +236,7 @@ impl SearchGoal {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
     use std::io::Write;
     use std::process::{Command, Stdio};
 
@@ -383,12 +384,30 @@ mod tests {
         );
         assert_eq!(said.len(), expected.len());
         assert!(said.len() > 5_000, "{}", said.len());
+        // The last word: why a level did not hold; or how many levels are left at most, which each verdict makes fewer.
+        let mut left_at = HashMap::new();
         for ((said, expected), line) in said.iter().zip(&expected).zip(&lines) {
-            let said = match said.strip_prefix("end ") {
-                Some(_) => said.rsplit_once(' ').unwrap().0,
-                None => said,
-            };
+            let (said, last) = said.rsplit_once(' ').unwrap();
             assert_eq!(said, expected, "{line}");
+            let left: usize = if said.starts_with("probe ") {
+                last.parse().unwrap()
+            } else {
+                0
+            };
+            left_at.insert(line.as_str(), left);
+            let probed = line.strip_suffix(';').unwrap_or(line);
+            let before = probed.rfind(['|', ';']).map(|end| &line[..=end]);
+            let before =
+                before.and_then(|before| Some((left_at.get(before)?, line.len() > before.len())));
+            if let Some((before, true)) = before {
+                let is_verdict = !probed.ends_with(" 1 itl:5/90");
+                assert!(
+                    left + usize::from(is_verdict) <= *before,
+                    "{line}: {left}, {before} before"
+                );
+            } else {
+                assert!(line.ends_with('|'), "{line}");
+            }
         }
     }
 

@@ -51,14 +51,19 @@ fn bash(folder: &TempDir, lines: &str, variables: &[(&str, &str)]) -> (Option<i3
     )
     .unwrap();
     let output = Command::new("timeout")
-        .args(["-k", "1", "20", "bash", "-c", "exec bash \"$0\" 2>&1"])
+        .args(["-k", "1", "120", "bash", "-c", "exec bash \"$0\" 2>&1"])
         .arg(program)
         .env("FOLDER", folder.path())
         .envs(variables.iter().copied())
         .output()
         .unwrap();
     let words = String::from_utf8_lossy(&output.stdout).into_owned();
-    (output.status.code(), words)
+    let code = output.status.code();
+    assert!(
+        !matches!(code, Some(124 | 137)),
+        "it ran out of time (120 s): {words}"
+    );
+    (code, words)
 }
 
 /// The lines of a script from one that begins so to one that begins so.

@@ -44,12 +44,18 @@ fn functions(text: &str, names: &[&str]) -> String {
 /// What bash prints of this program, in a folder.
 fn bash(folder: &TempDir, program: &str) -> String {
     let output = Command::new("timeout")
-        .args(["30", "bash", "-c", program])
+        .args(["120", "bash", "-c", program])
         .current_dir(folder.path())
         .output()
         .unwrap();
     let words = [output.stdout, output.stderr].concat();
-    String::from_utf8_lossy(&words).into_owned()
+    let words = String::from_utf8_lossy(&words).into_owned();
+    assert_ne!(
+        output.status.code(),
+        Some(124),
+        "it ran out of time (120 s): {words}"
+    );
+    words
 }
 
 /// The lines that store a point, and what they need. `client` runs as soon as tar has read it.

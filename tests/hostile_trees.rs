@@ -115,7 +115,7 @@ impl Site {
             words.push("setpriv".into());
             words.extend(user.split(' ').map(Into::into));
         }
-        words.extend(["timeout", "-k", "1", "60", "bash"].map(Into::into));
+        words.extend(["timeout", "-k", "1", "120", "bash"].map(Into::into));
         words.push(self.at("script.sh").into());
         let output = Command::new(which::which("env").unwrap())
             .args(["-C", self.at("home").to_str().unwrap()])
@@ -131,10 +131,13 @@ impl Site {
             .output()
             .unwrap();
         let words = [output.stdout, output.stderr].concat();
-        (
-            output.status.code(),
-            String::from_utf8_lossy(&words).into_owned(),
-        )
+        let words = String::from_utf8_lossy(&words).into_owned();
+        let code = output.status.code();
+        assert!(
+            !matches!(code, Some(124 | 137)),
+            "it ran out of time (120 s): {words}"
+        );
+        (code, words)
     }
 
     /// What each step found in its environment.

@@ -2,6 +2,7 @@
 //!
 //! launch.sh measures that server on the lab's Slurm, in three orders, run through and killed in the
 //! middle and resumed; then the tools alone do what the version before had them do. One table comes of it.
+//! `search` has launch.sh find the highest load within a limit, from 1 to 1024 requests in flight.
 //!
 //! It measures time, so it needs a machine with nothing else to do, or a control group that comes before all
 //! others (`cpu.shares` of 262144) and has the lab, too. `tests/run` leaves it out. The names of its tests
@@ -21,6 +22,7 @@ mod client;
 #[path = "slurm/lab.rs"]
 mod lab;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
@@ -31,8 +33,8 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use nim_slurm::ScriptKind::Launch;
-use nim_slurm::recipe::{Arrival, ClientTool, UseCase};
-use nim_slurm::results::{Metric, Point, Request, Requests, Run, Statistic};
+use nim_slurm::recipe::{Arrival, ClientTool, Search, UseCase};
+use nim_slurm::results::{Metric, Point, Probe, Request, Requests, Run, Statistic};
 use nim_slurm::{Plan, Recipe, Settings};
 use serde_json::Value;
 
@@ -606,6 +608,65 @@ fn aiperf_run_through() {
 #[ignore = "measures time: needs a quiet machine, root and the lab"]
 fn aiperf_killed_and_resumed() {
     sweeps(Tool::AiPerf, true);
+}
+
+/// For each use case, the search ends with the two levels side by side between which the law crosses the limit: with n in flight,
+/// a token takes 1 + 0.1 (n - 1) ms, so 4.9 ms at 40, and 5.1 ms at 42.
+fn searches(tool: Tool) {
+    const LIMIT: &str = "5.05";
+    const ANSWER: [u32; 2] = [40, 42];
+    let _quiet = QUIET.lock().unwrap_or_else(PoisonError::into_inner);
+    let lab = Lab::enter();
+    let use_cases = ["chat:32/256", "short:64/128"].map(|text| text.parse().unwrap());
+    let mut recipe = recipe_of(tool, &[]).with_use_cases(use_cases);
+    let search = Search::new(1, 1024).with_itl(LIMIT.parse().unwrap());
+    let most = usize::try_from(search.ladder().most_probes()).unwrap();
+    assert_eq!(most, 9);
+    recipe.sweep.search = Some(search);
+    let law = "--law ttft=20,itl=1,load=0.1 --prefix-cache off --nice -15";
+    let name = "LAB_NIM_ARGS".parse().unwrap();
+    recipe.server.environment.insert(name, law.parse().unwrap());
+    let mut site = Site::ready(&lab, &format!("known_law_search_{tool:?}"), recipe);
+    site.set("LAB_AIPERF_WORKERS", AIPERF_WORKERS);
+    let ended = site.job(&lab, Launch);
+    let client = site.log("benchmarking", &ended.id);
+    assert_eq!(ended.code, 0, "{}\n{client}", ended.output);
+    let run = Run::read(Utf8PathBuf::from_path_buf(site.results()).unwrap()).unwrap();
+    assert_eq!(run.problems(), []);
+    println!("{}", nim_slurm::Report::new(&run).to_table());
+    let groups = run.groups();
+    assert_eq!(groups.len(), 2);
+    for group in &groups {
+        let capacity = group.capacity(&run).unwrap();
+        for probe in capacity.probes() {
+            let itl = capacity.value(probe, Metric::InterTokenLatency);
+            println!(
+                "{tool:?} {:?} | {} | attempt {} | {:?} requests | p95 {itl:.3?} ms | {:?} | {:?} s",
+                group.points()[0].use_case(),
+                probe.level(),
+                probe.attempt(),
+                probe.requests(),
+                probe.verdict(),
+                probe.seconds(),
+            );
+        }
+        let bracket = [capacity.held(), capacity.exceeded()].map(|probe| probe.unwrap().level());
+        assert_eq!((bracket, capacity.next()), (ANSWER, None), "{client}");
+        let levels: BTreeSet<_> = capacity.probes().iter().map(Probe::level).collect();
+        assert!(levels.len() <= most, "{levels:?}");
+    }
+}
+
+#[test]
+#[ignore = "measures time: needs a quiet machine, root and the lab"]
+fn search_from_1_to_1024_with_genai_perf() {
+    searches(Tool::GenAiPerf);
+}
+
+#[test]
+#[ignore = "measures time: needs a quiet machine, root and the lab"]
+fn search_from_1_to_1024_with_aiperf() {
+    searches(Tool::AiPerf);
 }
 
 /// The same sweeps as the version before measured them: the same seed and 100 prompts at each point, no

@@ -5,6 +5,7 @@
 mod client;
 
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use nim_slurm::recipe::{Search, Sweep};
 use nim_slurm::results::{Metric, Requests};
@@ -264,7 +265,10 @@ fn requests_without_an_answer_are_over_each_limit() {
 /// In place of a server and of the tools: a point takes no time, and its requests are over the limit where the law says so.
 const MEASURED: &str = r#"
 say() { printf '%s\n' "$*"; }
-record() { printf '%s|%s\n' "$1" "$2" >>"$run/points"; }
+record() {
+  printf '%s|%s\n' "$1" "$2" >>"$run/points"
+  [[ $2 != 'left out' ]] || echo "row $1: $3 s, $4"
+}
 start_tool() { :; }
 genai-perf() { :; }
 wait_until_ready() { ready_seconds=1; }
@@ -275,11 +279,13 @@ measure() {
   local level=$7
   mkdir -p "$run/$1"
   busy=1000
+  [[ $4 != "${slow-}" ]] || busy=100000
   awk -v level="$7" -v requests="$8" -v over_of="$over_of" 'BEGIN {
     for (number = 0; number < requests; number++)
       printf "{\"metadata\": {\"request_start_ns\": 0, \"request_end_ns\": 1}, \"metrics\": {\"time_to_first_token\": {\"value\": %d, \"unit\": \"ms\"}, \"request_latency\": {\"value\": 900, \"unit\": \"ms\"}}}\n", number % 100 < over_of ? level * 1000 : level
   }' >"$run/$1/profile_export.jsonl"
   echo "measured $4 $7 $8 ${10}"
+  learn "$4" "$3" 1 "$busy"
   if ((level == fails_at)); then meet "$1.end" "exit status 1||it failed"; else meet "$1.end" "|1 null null|"; fi
 }
 "#;
@@ -287,6 +293,16 @@ measure() {
 /// What the client's program measures of two use cases, and says in the end. The time to first token of level N is N ms, but
 /// of `over_of` in a hundred requests.
 fn searched(before: &str, fails_at: u32, over_of: u32) -> (Vec<String>, String) {
+    let (fails_at, over_of) = (fails_at.to_string(), over_of.to_string());
+    let variables = [
+        ("fails_at", &*fails_at),
+        ("over_of", &over_of),
+        ("measure_until", ""),
+    ];
+    searched_with(before, &variables)
+}
+
+fn searched_with(before: &str, variables: &[(&str, &str)]) -> (Vec<String>, String) {
     let search = Search::new(1, 64)
         .with_ttft("20".parse().unwrap())
         .with_within("10%".parse().unwrap());
@@ -323,7 +339,7 @@ fn searched(before: &str, fails_at: u32, over_of: u32) -> (Vec<String>, String) 
            read -r use_case isl osl level _ _ _ again <<<\"$point\"\n\
            folders+=(\"${{use_case}}_${{level}}_r$again\")\n\
            [[ -d $results/${{folders[-1]}} ]] && are_finished+=(yes) || are_finished+=('')\n\
-         done\n{own}{MEASURED}\nmain 2>&1 || true",
+         done\n{own}{MEASURED}\n(main 2>&1) || true",
         values.concat()
     );
     let home = tempfile::tempdir().unwrap();
@@ -345,12 +361,13 @@ fn searched(before: &str, fails_at: u32, over_of: u32) -> (Vec<String>, String) 
         &recipe,
         &lines,
         &[
-            ("results", results.to_str().unwrap()),
-            ("measure_until", ""),
-            ("tokenizer_path", "of/the-hub"),
-            ("fails_at", &fails_at.to_string()),
-            ("over_of", &over_of.to_string()),
-        ],
+            &[
+                ("results", results.to_str().unwrap()),
+                ("tokenizer_path", "of/the-hub"),
+            ],
+            variables,
+        ]
+        .concat(),
     );
     let measured = said
         .lines()
@@ -380,6 +397,47 @@ fn use_cases_take_turns_until_each_has_its_answer() {
         );
         assert!(said.contains(&answer), "{said}");
     }
+}
+
+/// One minute is left, and a probe of the second use case takes longer: it is left out, and the first one's search goes on.
+#[test]
+fn a_use_case_without_time_does_not_stop_the_others() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let until = (now.as_secs() + 60).to_string();
+    let variables = [
+        ("fails_at", "0"),
+        ("over_of", "0"),
+        ("slow", "long"),
+        ("measure_until", &until),
+    ];
+    let (measured, said) = searched_with("", &variables);
+    let long: Vec<_> = measured
+        .iter()
+        .filter(|row| row.starts_with("long"))
+        .collect();
+    assert_eq!(long.len(), 1, "{measured:#?}");
+    assert!(long[0].starts_with("long 1 "), "{long:?}");
+    let answer = "the search of chat 32 512 has ended: 20 requests in flight keep the limits, 22 do not (ttft)";
+    assert!(said.contains(answer), "{said}");
+    assert!(
+        !said.contains("the search of long 64 2048 has ended"),
+        "{said}"
+    );
+    assert_eq!(said.matches(" is left out: ").count(), 1, "{said}");
+    assert!(said.contains(" 1 are left for another job"), "{said}");
+    // What the manifest has in the end, for the command that goes on: not this probe alone.
+    let rows = said
+        .lines()
+        .filter_map(|line| line.strip_prefix("row long_2_r1: "));
+    let search = Search::new(1, 64).with_within("10%".parse().unwrap());
+    let left = search.ladder().most_probes() - 1;
+    assert_eq!(
+        rows.last().unwrap(),
+        format!(
+            "{} s, it would take about 107 s, more than were left, and the search needs {left} levels at most from there on",
+            107 * left
+        )
+    );
 }
 
 /// What an earlier job has measured is not measured again, and says what its files say, whatever they were judged to be then.

@@ -168,6 +168,10 @@ def probe(levels, low, high, left):
         double += 1
     return min(max(double, high - most), low + most - 1, high - 1)
 
+def most_left(levels, low, high, left):
+    """So many levels will be probed at most."""
+    return left if high == len(levels) else (high - low).bit_length()
+
 def search(percentile, levels, known):
     low, high, left, why = 0, len(levels), len(levels).bit_length() + 2, "-"
     while low < high:
@@ -176,7 +180,7 @@ def search(percentile, levels, known):
         # "Cannot tell" is answered by more requests, once.
         for attempt in 1, 2:
             if (level, attempt) not in known:
-                return f"probe {level} {attempt}"
+                return f"probe {level} {attempt} {most_left(levels, low, high, left)}"
             holds, by = verdict(percentile, known[level, attempt])
             if holds is not None:
                 break

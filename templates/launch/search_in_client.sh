@@ -14,9 +14,10 @@ for number in "${!all_points[@]}"; do
   place_of["$name $isl $osl $level $attempt"]=$number place_of[${all_folders[number]}]=$number
   [[ ${#use_cases[@]} != 0 && ${use_cases[-1]} == "$name $isl $osl" ]] || use_cases+=("$name $isl $osl")
 done
-# By use case: what is known of its levels, and for how long each was measured; the place of its next probe, or "none";
-# whether that is taken, and not judged yet. Then the use case whose turn it is, and the place of the present probe.
-declare -A known=() measured_at=() next_of=() is_taken=()
+# By use case: what is known of its levels, and for how long each was measured; the place of its next probe, or "none", and
+# how many levels are probed from there on, at most; whether that probe is taken, and not judged yet. Then the use case whose
+# turn it is, and the place of the present probe.
+declare -A known=() measured_at=() next_of=() levels_left=() is_taken=()
 turn=0 present=0
 
 # judge PLACE FOLDER: notes how many requests of a probe are over the limits; none without a folder, for one that failed.
@@ -55,7 +56,7 @@ look_ahead() {
       break
     fi
     place=${place_of["$1 $level $attempt"]}
-    next_of[$1]=$place
+    next_of[$1]=$place levels_left[$1]=$why
     [[ -z ${measured_before[place]} ]] || judge "$place" "$results/${all_folders[place]}"
   done
   REPLY=${next_of[$1]}
@@ -79,8 +80,13 @@ choose() {
   while [[ -z $broken ]] && ((tries-- > 0)); do
     name=${use_cases[turn]} turn=$(((turn + 1) % ${#use_cases[@]}))
     [[ -z ${is_taken[$name]-} ]] || finish
-    # It was left out.
-    [[ -z ${is_taken[$name]-} ]] || next_of[$name]=none
+    if [[ -n ${is_taken[$name]-} ]]; then
+      # It was left out, and so is what would follow it.
+      present=${next_of[$name]} next_of[$name]=none is_taken[$name]=''
+      estimate
+      record "${all_folders[present]}" 'left out' $((REPLY * levels_left[$name])) \
+        "it would take about $REPLY s, more than were left, and the search needs ${levels_left[$name]} levels at most from there on"
+    fi
     look_ahead "$name"
     [[ $REPLY != none ]] || continue
     present=$REPLY is_taken[$name]=yes

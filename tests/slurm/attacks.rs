@@ -404,9 +404,11 @@ impl Attacks {
         for (row, attack) in self.tried().filter(|(_, attack)| !attack.holds.is_empty()) {
             let program = format!("{COMMON}{}J={job}\n{}", self.names(row), attack.holds);
             let mut bash = Command::new("timeout");
-            bash.args(["20", "bash", "-c", &program]).env("O", output);
-            if !bash.status().unwrap().success() {
-                fault(row, format!("does not hold: {}", attack.holds));
+            bash.args(["120", "bash", "-c", &program]).env("O", output);
+            match bash.status().unwrap().code() {
+                Some(0) => {}
+                Some(124) => fault(row, format!("ran out of time (120 s): {}", attack.holds)),
+                _ => fault(row, format!("does not hold: {}", attack.holds)),
             }
         }
         faults
@@ -529,7 +531,7 @@ fn without_a_container_each_gets_out() {
         assert_eq!(attacks.got_out(folder.path(), "1", &output), [""; 0]);
         let attack = &attacks.rows[row];
         let mut bash = Command::new("timeout");
-        bash.args(["20", "bash", "-c", &attacks.lines(attack.who)])
+        bash.args(["120", "bash", "-c", &attacks.lines(attack.who)])
             .env("SLURM_JOB_ID", "1")
             .envs(variables);
         run(&mut bash);

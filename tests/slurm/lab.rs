@@ -111,11 +111,24 @@ impl Lab {
         command
     }
 
-    /// A field of `scontrol show job`.
+    /// A field of `scontrol show job`. A controller that is busy is asked again.
     pub(crate) fn job_field(&self, job: &str, field: &str) -> String {
-        let text = run(self
-            .command("scontrol")
-            .args(["show", "job", "--oneliner", job]));
+        let begin = Instant::now();
+        let text = loop {
+            let mut scontrol = self.command("scontrol");
+            let output = scontrol.args(["show", "job", "--oneliner", job]).output();
+            let output = output.unwrap();
+            let text = words(&output);
+            if output.status.success() {
+                break text;
+            }
+            let is_known = !text.contains("Invalid job id");
+            assert!(
+                is_known && begin.elapsed() < Duration::from_secs(120),
+                "{text}"
+            );
+            thread::sleep(Duration::from_millis(500));
+        };
         let start = text
             .find(&format!(" {field}="))
             .unwrap_or_else(|| panic!("no {field} in {text}"))
@@ -153,7 +166,8 @@ impl Lab {
             // It may take a while to answer at all.
             let output = sinfo.args(["--noheader", "--format=%T"]).output().unwrap();
             let states = words(&output);
-            output.status.success() && !states.contains("unk") && !states.contains("down")
+            let is_up = |state: &str| !state.contains("unk") && !state.contains("down");
+            output.status.success() && !states.is_empty() && is_up(&states)
         });
     }
 

@@ -285,7 +285,7 @@ fn setup_again_changes_nothing() {
 
     let again = site.job(&lab, Setup);
     again.assert(0, "nothing to do: all images are in");
-    assert!(again.took < Duration::from_secs(2), "{:?}", again.took);
+    assert!(again.took < Duration::from_secs(10), "{:?}", again.took);
     assert_eq!(snapshot(), before);
 }
 
@@ -527,7 +527,7 @@ fn image_missing() {
 fn server_dies_while_loading() {
     let lab = Lab::enter();
     let mut site = Site::ready(&lab, "dies_loading", recipe());
-    site.set("LAB_NIM_ARGS", "--startup-delay 60 --die-before-ready 2");
+    site.set("LAB_NIM_ARGS", "--startup-delay 300 --die-before-ready 2");
     let ended = site.job(&lab, Launch);
     ended.assert(
         3,
@@ -536,7 +536,8 @@ fn server_dies_while_loading() {
     ended.assert(3, "the last lines of");
     assert_eq!(ended.state, "FAILED");
     assert_eq!(site.manifest(&ended.id)["exit_code"], 3);
-    assert!(ended.took < Duration::from_secs(15), "{:?}", ended.took);
+    // Its model would load for much longer.
+    assert!(ended.took < Duration::from_secs(60), "{:?}", ended.took);
 }
 
 #[test]
@@ -825,7 +826,7 @@ const OPTIONS: &[(&str, &str, &str)] = &[
 #[test]
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn sbatch_reads_what_the_types_read() {
-    let lab = Lab::enter();
+    let lab = Lab::without_images();
     lab.add_account("proj-7.x_y");
     let folder = tempfile::tempdir().unwrap();
     for &(option, field, expected) in OPTIONS {

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::common::PROGRAM;
-use crate::lab::{Lab, SECRET, Site, recipe, remove, run};
+use crate::lab::{Lab, SECRET, Site, recipe, remove, run, words};
 
 const SETTINGS: &str = "slurm = { partition = 'batch', gres = 'gpu:8' }\nsrun = { mpi = 'none' }";
 const MODEL: &str = "llama3-70b-instruct_vhf";
@@ -113,14 +113,15 @@ impl Drop for Changed<'_> {
         run(self.lab.command("scontrol").arg("update").args(self.back));
         // A node that is resumed works only when it has answered.
         let states = || {
-            run(self
-                .lab
-                .command("sinfo")
-                .args(["--noheader", "--Node", "--format=%a %T"]))
+            let mut sinfo = self.lab.command("sinfo");
+            let asked = sinfo.args(["--noheader", "--Node", "--format=%a %T"]);
+            words(&asked.output().unwrap())
         };
         let start = Instant::now();
-        while states().lines().any(|state| state != "up idle") {
-            assert!(start.elapsed() < Duration::from_secs(60), "{}", states());
+        let is_up =
+            |states: &str| !states.is_empty() && states.lines().all(|state| state == "up idle");
+        while !is_up(&states()) {
+            assert!(start.elapsed() < Duration::from_secs(120), "{}", states());
             thread::sleep(Duration::from_millis(50));
         }
     }

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use camino::Utf8PathBuf;
 use nim_slurm::Recipe;
 use nim_slurm::ScriptKind::Launch;
-use nim_slurm::recipe::{ClientTool, Search};
-use nim_slurm::results::Run;
+use nim_slurm::recipe::{ArrayBy, ClientTool, Search};
+use nim_slurm::results::{Probe, Run};
 
-use crate::lab::{Lab, Site, recipe, run as run_command};
+use crate::arrays::{submit, wait_for_end};
+use crate::lab::{Ended, Lab, Site, recipe, run as run_command};
 
 /// With n in flight, a request waits for 50 + 40 (n - 1) ms: 490 ms at 12, 650 ms at 16.
 const LAW: &str = "ttft=50,queue=40,itl=0.5";
@@ -52,35 +53,31 @@ fn found(site: &Site) -> (Vec<u32>, (u32, u32)) {
     };
     let capacity = group.capacity(&run).unwrap();
     assert_eq!(capacity.next(), None, "it has not ended");
-    let levels = capacity
-        .probes()
-        .iter()
-        .map(nim_slurm::results::Probe::level);
+    let levels = capacity.probes().iter().map(Probe::level);
     let [held, exceeded] =
         [capacity.held(), capacity.exceeded()].map(|probe| probe.unwrap().level());
     (levels.collect(), (held, exceeded))
 }
 
-/// Runs through; the levels in their order.
-fn run_through(lab: &Lab, name: &str, tool: Option<&str>) -> Vec<u32> {
-    let site = Site::ready(lab, name, searching(tool));
-    let ended = site.job(lab, Launch);
+/// The job that ended the search has the right answer, and says it; the levels in their order.
+#[track_caller]
+fn assert_answer(site: &Site, ended: &Ended) -> Vec<u32> {
     let client = site.log("benchmarking", &ended.id);
     assert_eq!(ended.code, 0, "{}\n{client}", ended.output);
-    let (through, answer) = found(&site);
+    let (levels, answer) = found(site);
     assert_eq!(answer, ANSWER, "{client}");
-    let levels: BTreeSet<_> = through.iter().copied().collect();
+    let different: BTreeSet<_> = levels.iter().copied().collect();
     assert!(
-        levels.len() <= 6 && through.starts_with(&[1, 2]),
-        "{through:?}"
+        different.len() <= 6 && levels.starts_with(&[1, 2]),
+        "{levels:?}"
     );
     let said = "12 requests in flight keep the limits, 16 do not (ttft)";
     assert!(client.contains(said), "{client}");
     // The manifest has the probes, and nothing else of all levels.
     let manifest = site.manifest(&ended.id);
-    assert_eq!(manifest["points"].as_array().unwrap().len(), through.len());
+    assert_eq!(manifest["points"].as_array().unwrap().len(), levels.len());
     assert_eq!(manifest["search"]["ttft"], 560);
-    let table = nim_slurm::Report::new(&results(&site)).to_table();
+    let table = nim_slurm::Report::new(&results(site)).to_table();
     let first = table.lines().next().unwrap();
     assert!(
         first.starts_with("chat 32/256: 12 requests in flight, "),
@@ -90,16 +87,17 @@ fn run_through(lab: &Lab, name: &str, tool: Option<&str>) -> Vec<u32> {
         table.contains("at 16 the p50 of TTFT is above 560 ms"),
         "{table}"
     );
-    println!("run through: {through:?}\n{table}");
-    through
+    println!("probes: {levels:?}\n{table}");
+    levels
 }
 
-/// And the same when the node dies after each probe.
+/// Run through, and the same when the node dies after each probe.
 #[test]
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn search_ends_where_the_law_says_with_genai_perf() {
     let lab = Lab::enter();
-    let through = run_through(&lab, "search_genai_perf", None);
+    let site = Site::ready(&lab, "search_genai_perf", searching(None));
+    let through = assert_answer(&site, &site.job(&lab, Launch));
     let mut site = Site::ready(&lab, "search_killed", searching(None));
     let mut jobs = 0;
     let last = loop {
@@ -131,8 +129,104 @@ fn search_ends_where_the_law_says_with_genai_perf() {
     assert!(jobs >= through.len(), "{jobs} jobs for {through:?}");
 }
 
+/// A job whose time is nearly up begins no probe that it cannot end, says how to go on, and the next job ends where a job with
+/// more time would have.
 #[test]
 #[ignore = "needs the Slurm lab: run tests/run"]
-fn search_ends_where_the_law_says_with_aiperf() {
-    run_through(&Lab::enter(), "search_aiperf", Some("0.13.0"));
+fn search_that_runs_out_of_time_goes_on_with_aiperf() {
+    let lab = Lab::enter();
+    let mut recipe = searching(Some("0.13.0"));
+    let law = format!("--law {LAW} --startup-delay 15");
+    let name = "LAB_NIM_ARGS".parse().unwrap();
+    recipe.server.environment.insert(name, law.parse().unwrap());
+    let mut site = Site::ready(&lab, "search_aiperf", recipe);
+    let first = site.submit_with(&lab, Launch, &["--time=1"]).wait();
+    let client = site.log("benchmarking", &first.id);
+    assert_eq!(first.state, "FAILED", "{}\n{client}", first.output);
+    first.assert(
+        6,
+        "nothing failed: the points that were left out need about ",
+    );
+    let again = format!("to go on: RESUME_JOB_ID={} sbatch --time=", first.id);
+    first.assert(6, &again);
+    let begun = site.points();
+    let manifest = site.manifest(&first.id);
+    let rows = manifest["points"].as_array().unwrap();
+    let (left_out, finished): (Vec<_>, Vec<_>) =
+        rows.iter().partition(|row| row["status"] == "left out");
+    assert_eq!(
+        (left_out.len(), finished.len()),
+        (1, begun.len()),
+        "{manifest}"
+    );
+    let next = results(&site).groups()[0]
+        .capacity(&results(&site))
+        .unwrap()
+        .next();
+    assert_eq!(left_out[0]["concurrency"], next.unwrap(), "{manifest}");
+
+    site.set("RESUME_JOB_ID", &first.id);
+    let second = site.job(&lab, Launch);
+    assert_answer(&site, &second);
+    let points = site.points();
+    assert!(
+        begun.iter().all(|point| points.contains(point)),
+        "{points:?}"
+    );
+    assert_eq!(points.len(), found(&site).0.len(), "{points:?}");
+    println!(
+        "before its time was up: {}, then: {}",
+        begun.len(),
+        points.len()
+    );
+}
+
+/// Each task of an array searches for its own use case. The first one's limit is far away; the second one's is the median of what
+/// the server does, so that no number of requests can tell.
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn search_by_an_array_of_use_cases() {
+    let lab = Lab::enter();
+    let mut recipe = searching(None);
+    recipe.sweep.use_cases = ["chat:8/256", "doubt:80/256"]
+        .map(|text| text.parse().unwrap())
+        .into();
+    recipe.sweep.array = Some(ArrayBy::UseCase);
+    recipe.sweep.array_limit = Some(1);
+    let search = recipe.sweep.search.as_mut().unwrap();
+    search.to = 1;
+    search.ttft = Some("320".parse().unwrap());
+    let law = "--law prompt=4,noise=0.6,itl=0.5,seed=1";
+    let name = "LAB_NIM_ARGS".parse().unwrap();
+    recipe.server.environment.insert(name, law.parse().unwrap());
+    let site = Site::ready(&lab, "search_array", recipe);
+    let array = submit(&lab, &site);
+    wait_for_end(&lab, &array);
+    for (task, says) in [
+        "the search of chat 8 256 has ended: 1 requests in flight keep the limits, and no more were asked for",
+        "the search of doubt 80 256 has ended: not one number of requests in flight keep the limits, 1 do not (doubt)",
+    ].into_iter().enumerate() {
+        let job = format!("{array}-{task}");
+        let client = site.log("benchmarking", &job);
+        assert_eq!(site.exit_code(&job), Some(0), "{client}");
+        assert!(client.contains(says), "{client}");
+    }
+    let run = results(&site);
+    let groups = run.groups();
+    let found = groups.iter().map(|group| {
+        let capacity = group.capacity(&run).unwrap();
+        assert_eq!(capacity.next(), None);
+        let probes = capacity.probes().iter();
+        let probes: Vec<_> = probes
+            .map(|probe| (probe.level(), probe.attempt(), probe.requests()))
+            .collect();
+        let level = |probe: Option<&Probe<'_>>| probe.map(Probe::level);
+        (level(capacity.held()), level(capacity.exceeded()), probes)
+    });
+    let once = (1, 1, Some(8));
+    let expected = [
+        (Some(1), None, vec![once]),
+        (None, Some(1), vec![once, (1, 2, Some(32))]),
+    ];
+    assert_eq!(found.collect::<Vec<_>>(), expected);
 }

@@ -53,7 +53,7 @@ fn forgotten(output: &Output) {
 #[test]
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn each_state_by_scontrol_and_by_squeue() {
-    let lab = Lab::enter();
+    let lab = Lab::without_images();
     let (short, long) = ("exit 3", "exec sleep 600");
     // Slurm counts in minutes, so this one comes last.
     let timeout = lab.wrap(&["--time=1"], long);
@@ -135,7 +135,7 @@ fn each_state_by_scontrol_and_by_squeue() {
 #[test]
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn tasks_of_an_array() {
-    let lab = Lab::enter();
+    let lab = Lab::without_images();
     let array = lab.wrap(&["--array=1-3%1"], "exec sleep 600");
     wait_until("the first task's start", || {
         let task = format!("{array}_1");
@@ -162,7 +162,7 @@ fn tasks_of_an_array() {
 #[test]
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn a_user_s_own_formats_change_nothing() {
-    let lab = Lab::enter();
+    let lab = Lab::without_images();
     let job = lab.wrap(&["--hold"], "exit 0");
     let variables = [
         ("SLURM_TIME_FORMAT", "relative"),
@@ -186,7 +186,7 @@ fn a_user_s_own_formats_change_nothing() {
 #[test]
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn a_job_that_the_controller_has_forgotten() {
-    let lab = Lab::enter();
+    let lab = Lab::without_images();
     let job = lab.wrap(&["--time=10"], "exit 3");
     let array = lab.wrap(&["--array=3-4"], "exit 0");
     let cancelled = lab.wrap(&[], "exec sleep 600");
@@ -249,7 +249,7 @@ fn a_job_that_the_controller_has_forgotten() {
 #[test]
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn nobody_answers() {
-    let lab = Lab::enter();
+    let lab = Lab::without_images();
     let configuration = lab.impatient_configuration();
     lab.stop_controller();
     let output = ask(

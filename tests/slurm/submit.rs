@@ -55,7 +55,7 @@ fn queued(lab: &Lab, name: &str) -> Vec<String> {
 #[test]
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn two_jobs_and_three() {
-    let lab = Lab::enter();
+    let lab = Lab::without_images();
     let settings = "srun = { mpi = 'none' }\n[slurm]\npartition = 'batch'\nhold = true\n\
                     [slurm.launch]\ndependency = 'singleton'";
     let site = site("submit_chain", settings);
@@ -100,7 +100,7 @@ fn two_jobs_and_three() {
 #[test]
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn a_refused_launch_leaves_nothing_behind() {
-    let lab = Lab::enter();
+    let lab = Lab::without_images();
     let settings =
         "[slurm]\npartition = 'batch'\nhold = true\n[slurm.launch]\npartition = 'no-such'";
     let site = site("submit_refused", settings);
@@ -146,7 +146,7 @@ fn a_refused_launch_leaves_nothing_behind() {
 #[test]
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn variables_of_sbatch_change_nothing() {
-    let lab = Lab::enter();
+    let lab = Lab::without_images();
     let settings = "srun = { mpi = 'none' }\n[slurm]\nrequeue = true\ntime = 7\n\
                     hold = true\ngpu_bind = 'none'";
     let site = site("submit_variables", settings);
@@ -176,7 +176,7 @@ fn variables_of_sbatch_change_nothing() {
 #[test]
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn a_site_with_clusters() {
-    let lab = Lab::enter();
+    let lab = Lab::without_images();
     let site = site("submit_cluster", &held("cluster"));
     let mut command = submit(&lab, &site, &["--models-job"]);
     let printed = run(command.env("SBATCH_CLUSTERS", "lab"));
@@ -200,7 +200,7 @@ fn a_site_with_clusters() {
 #[test]
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn a_controller_that_is_away_for_a_moment() {
-    let lab = Lab::enter();
+    let lab = Lab::without_images();
     let site = site("submit_away", &held("away"));
     let configuration = lab.impatient_configuration();
     let mut command = submit(&lab, &site, &[]);
@@ -223,7 +223,7 @@ fn a_controller_that_is_away_for_a_moment() {
 #[test]
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn a_controller_that_stays_away() {
-    let lab = Lab::enter();
+    let lab = Lab::without_images();
     let site = site("submit_gone", &held("gone"));
     let configuration = lab.impatient_configuration();
     lab.stop_controller();
