@@ -143,7 +143,7 @@ fn the_client_counts_as_the_library_does() {
             ("ttft", Metric::TimeToFirstToken),
             ("itl", Metric::InterTokenLatency),
         ] {
-            let mut values: Vec<f64> = requests.values(metric).collect();
+            let mut values: Vec<f64> = requests.after_the_first_wave().values(metric).collect();
             values.sort_unstable_by(f64::total_cmp);
             let limits: Vec<_> = values
                 .windows(2)
@@ -208,7 +208,10 @@ fn requests_without_an_answer_are_over_each_limit() {
             outputs.join(", ")
         )
     };
+    // The first wave is not judged: the others are sent when it has its answer.
+    let first = request("400000, 800000", &[&some, &some]).replace(": 1000000", ": 0");
     let requests = [
+        first,
         request("2000000, 4000000, 9000000", &[&some, &some, done]),
         request("2000000, 4000000, 9000000", &[&none, &some, usage]),
         request("9000000", &[&some]),
@@ -229,10 +232,11 @@ fn requests_without_an_answer_are_over_each_limit() {
     );
     std::fs::write(path("profile_export.json"), &text).unwrap();
     let read = Requests::read(path("profile_export.json")).unwrap();
+    let judged = read.after_the_first_wave();
     let over = |metric, limit: f64| {
-        read.values(metric).filter(|value| *value > limit).count() + read.failed()
+        judged.values(metric).filter(|value| *value > limit).count() + read.failed()
     };
-    let of = |metric| read.values(metric).count() + read.failed();
+    let of = |metric| judged.values(metric).count() + read.failed();
     let expected = format!(
         "ttft:{}/{} itl:{}/{}",
         over(Metric::TimeToFirstToken, 5.0),
@@ -247,10 +251,12 @@ fn requests_without_an_answer_are_over_each_limit() {
     assert_eq!(count(), (false, String::new()));
 
     let line = |more: &str| {
-        format!(r#"{{"metadata": {{"request_start_ns": 10, "request_end_ns": 90{more}}}"#)
+        format!(r#"{{"metadata": {{"request_start_ns": 8000010, "request_end_ns": 90{more}}}"#)
     };
     let metrics = r#""metrics": {"time_to_first_token": {"value": 6, "unit": "ms"}, "request_latency": {"value": 8, "unit": "ms"}, "output_sequence_length": {"value": 3, "unit": "tokens"}}"#;
+    let first = line("").replace("8000010", "10");
     let lines = [
+        first + ", " + metrics + "}",
         line("") + ", " + metrics + "}",
         line(r#", "benchmark_phase": "warmup""#) + ", " + metrics + "}",
         line(r#", "was_cancelled": true"#) + ", " + metrics + "}",
@@ -260,6 +266,13 @@ fn requests_without_an_answer_are_over_each_limit() {
     ];
     std::fs::write(path("profile_export.jsonl"), lines.join("\n")).unwrap();
     assert_eq!(count(), (true, "ttft:4/4 itl:3/4".to_owned()));
+    // Times that run backwards are none, for the library, too.
+    let backwards = lines
+        .join("\n")
+        .replacen("\"value\": 8,", "\"value\": 5,", 1);
+    std::fs::write(path("profile_export.jsonl"), backwards).unwrap();
+    assert_eq!(count(), (false, String::new()));
+    assert!(Requests::read(path("profile_export.jsonl")).is_err());
 }
 
 /// In place of a server and of the tools: a point takes no time, and its requests are over the limit where the law says so.
@@ -281,8 +294,9 @@ measure() {
   busy=1000
   [[ $4 != "${slow-}" ]] || busy=100000
   awk -v level="$7" -v requests="$8" -v over_of="$over_of" 'BEGIN {
-    for (number = 0; number < requests; number++)
-      printf "{\"metadata\": {\"request_start_ns\": 0, \"request_end_ns\": 1}, \"metrics\": {\"time_to_first_token\": {\"value\": %d, \"unit\": \"ms\"}, \"request_latency\": {\"value\": 900, \"unit\": \"ms\"}}}\n", number % 100 < over_of ? level * 1000 : level
+    # The first wave is over all limits.
+    for (number = -level; number < requests - level; number++)
+      printf "{\"metadata\": {\"request_start_ns\": %d, \"request_end_ns\": 1}, \"metrics\": {\"time_to_first_token\": {\"value\": %d, \"unit\": \"ms\"}, \"request_latency\": {\"value\": 9000000, \"unit\": \"ms\"}}}\n", number < 0 ? 0 : 9000000000001, number < 0 || number % 100 < over_of ? level * 1000 : level
   }' >"$run/$1/profile_export.jsonl"
   echo "measured $4 $7 $8 ${10}"
   learn "$4" "$3" 1 "$busy"
@@ -348,12 +362,15 @@ fn searched_with(before: &str, variables: &[(&str, &str)]) -> (Vec<String>, Stri
     for row in before.lines() {
         let (folder, milliseconds) = row.split_once(' ').unwrap();
         std::fs::create_dir(results.join(folder)).unwrap();
-        let line = format!(
-            r#"{{"metadata": {{"request_start_ns": 0, "request_end_ns": 1}}, "metrics": {{"time_to_first_token": {{"value": {milliseconds}, "unit": "ms"}}, "request_latency": {{"value": 900, "unit": "ms"}}}}}}"#
-        );
+        let line = |start: u64| {
+            format!(
+                r#"{{"metadata": {{"request_start_ns": {start}, "request_end_ns": 1}}, "metrics": {{"time_to_first_token": {{"value": {milliseconds}, "unit": "ms"}}, "request_latency": {{"value": 900, "unit": "ms"}}}}}}"#
+            )
+        };
+        let lines: Vec<_> = (0..91).map(|number| line(number * 1_000_000_000)).collect();
         std::fs::write(
             results.join(folder).join("profile_export.jsonl"),
-            vec![line; 90].join("\n"),
+            lines.join("\n"),
         )
         .unwrap();
     }
@@ -434,8 +451,8 @@ fn a_use_case_without_time_does_not_stop_the_others() {
     assert_eq!(
         rows.last().unwrap(),
         format!(
-            "{} s, it would take about 107 s, more than were left, and the search needs {left} levels at most from there on",
-            107 * left
+            "{} s, it would take about 108 s, more than were left, and the search needs {left} levels at most from there on",
+            108 * left
         )
     );
 }
@@ -461,7 +478,7 @@ fn what_was_measured_before_is_judged_again() {
 fn a_level_in_doubt_is_measured_once_more_with_more_requests() {
     // Five in a hundred, as many as the percentile allows: nobody can tell.
     let (measured, said) = searched("", 0, 5);
-    assert_eq!(measured[0].split(' ').nth(2), Some("90"), "{measured:#?}");
+    assert_eq!(measured[0].split(' ').nth(2), Some("91"), "{measured:#?}");
     let chat: Vec<_> = measured
         .iter()
         .filter(|row| row.starts_with("chat 1 "))
@@ -470,7 +487,7 @@ fn a_level_in_doubt_is_measured_once_more_with_more_requests() {
         .iter()
         .map(|row| row.split(' ').nth(2).unwrap())
         .collect();
-    assert_eq!(requests, ["90", "360"]);
+    assert_eq!(requests, ["91", "364"]);
     assert!(said.contains("the search of chat 32 512 has ended: not one number of requests in flight keep the limits, 1 do not (doubt)"), "{said}");
 }
 
@@ -486,7 +503,8 @@ fn put_point(results: &camino::Utf8Path, name: &str, level: u32, begin: u64) {
     std::fs::create_dir(&folder).unwrap();
     let lines: Vec<_> = (0..200_u64)
         .map(|number| {
-            let start = 1_000_000_000 * begin + 1_000_000 * number;
+            let wave = number / u64::from(level);
+            let start = 1_000_000_000 * begin + 1_000_000 * wave * (12 * u64::from(level) + 4);
             let first = f64::from(level) * 10.0 + f64::from(u32::try_from(number).unwrap()) / 100.0;
             let latency = first + 8.0 * f64::from(level) / 4.0;
             format!(
@@ -547,7 +565,7 @@ fn the_report_answers_in_its_first_line() {
         lines[..2],
         [
             "chat 128/128: 42 requests in flight, 324 tokens/s; at 44 the p95 of ITL is above 10.5 ms",
-            "search: TTFT 500 ms and ITL 10.5 ms at p95, 8 probes in 268 s",
+            "search: TTFT 500 ms and ITL 10.5 ms at p95 without the first wave, 8 probes in 268 s",
         ],
         "{table}"
     );

@@ -31,8 +31,8 @@ use crate::value::{Fault, text_value};
 /// // All points that may be probed: each level, and each once more.
 /// assert_eq!(Search::MORE_REQUESTS, 4);
 /// let points = recipe.sweep.points();
-/// assert_eq!((points[0].load.concurrency(), points[0].requests, points[0].repeat), (Some(1), 90, 1));
-/// assert_eq!((points[1].load.concurrency(), points[1].requests, points[1].repeat), (Some(1), 360, 2));
+/// assert_eq!((points[0].load.concurrency(), points[0].requests, points[0].repeat), (Some(1), 91, 1));
+/// assert_eq!((points[1].load.concurrency(), points[1].requests, points[1].repeat), (Some(1), 364, 2));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -169,7 +169,6 @@ impl Sweep {
     }
 
     /// All points, in the order in which they are measured: the highest
-    /// All points, in the order in which they are measured: the highest
     /// concurrency first, and at each the use cases as given, then those with
     /// request rates, in the same way; then all of them again for each further
     /// [repeat](Self::repeat). Of a [search](Self::search), all that it may probe.
@@ -256,7 +255,12 @@ impl Sweep {
                 let sent = u64::from(rate.thousandths()) * SECONDS_OF_A_RATE;
                 least.max(sent.div_ceil(1000))
             }
-            (None, _) => least.max(u64::from(load.concurrency().unwrap_or(1)) * rounds),
+            (None, _) => {
+                let wave = u64::from(load.concurrency().unwrap_or(1));
+                // A search does not judge the first wave.
+                let not_judged = of_the_search.map_or(0, |_| wave);
+                least.max(wave * rounds) + not_judged
+            }
         };
         SweepPoint {
             use_case: use_case.clone(),

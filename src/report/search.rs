@@ -11,7 +11,7 @@ use crate::results::{
 pub(super) fn limits(goal: &SearchGoal) -> Option<Limits> {
     let mut statistics = Statistic::ALL.iter();
     let statistic = statistics.find(|statistic| statistic.percentile() == Some(goal.at()))?;
-    let mut limits = Limits::new(*statistic);
+    let mut limits = Limits::new(*statistic).after_the_first_wave();
     if let Some(limit) = goal.ttft() {
         limits = limits.time_to_first_token(limit);
     }
@@ -67,7 +67,7 @@ pub(super) fn notes(capacity: &Capacity<'_>) -> Vec<String> {
         .map(|(metric, limit)| format!("{} {}", short(metric), milliseconds(limit)))
         .collect();
     notes.push(format!(
-        "search: {} at {}, {} probes in {seconds} s",
+        "search: {} at {} without the first wave, {} probes in {seconds} s",
         limits.join(" and "),
         capacity.goal().at(),
         capacity.probes().len()

@@ -75,6 +75,8 @@ pub struct Probe<'a> {
     level: u32,
     attempt: u32,
     point: Option<&'a Point>,
+    /// Those of its requests that are judged.
+    judged: Option<Requests>,
     verdict: ProbeVerdict,
     seconds: Option<u32>,
 }
@@ -205,10 +207,10 @@ impl<'a> Capacity<'a> {
         self.not_monotone
     }
 
-    /// The value of the limited percentile at a probe, in ms.
+    /// The value of the limited percentile at a probe, in ms: of the requests that are judged.
     #[must_use]
     pub fn value(&self, probe: &Probe<'_>, metric: Metric) -> Option<f64> {
-        percentile_of(self.goal.at(), probe.point?.requests()?, metric)
+        percentile_of(self.goal.at(), probe.judged.as_ref()?, metric)
     }
 
     fn of(&self, level: u32) -> Option<&Probe<'a>> {
@@ -238,13 +240,13 @@ fn percentile_of(percentile: Percentile, requests: &Requests, metric: Metric) ->
     values.get(place.checked_sub(1)?).copied()
 }
 
-fn judge(goal: &SearchGoal, requests: Option<&Requests>) -> ProbeVerdict {
+fn judge(goal: &SearchGoal, judged: Option<&Requests>, failed: usize) -> ProbeVerdict {
     let limits = limits(goal);
     let mut unknown = None;
     for (metric, limit) in &limits {
-        let judgement = requests.map_or(Judgement::CannotTell, |requests| {
+        let judgement = judged.map_or(Judgement::CannotTell, |requests| {
             let (over, of) = count(*limit, requests.values(*metric));
-            let failed = requests.failed() as u64;
+            let failed = failed as u64;
             let limits = u32::try_from(limits.len()).unwrap_or(u32::MAX);
             let at = goal.at();
             at.judge_one_of(limits, over + failed, of + failed)
@@ -259,12 +261,11 @@ fn judge(goal: &SearchGoal, requests: Option<&Requests>) -> ProbeVerdict {
 }
 
 /// A pair of levels of which the lower one is slower, for sure.
-fn not_monotone<'a>(goal: &SearchGoal, probes: &[Probe<'a>]) -> Option<(Metric, u32, u32)> {
-    let requests = |probe: &Probe<'a>| probe.point.and_then(Point::requests);
+fn not_monotone(goal: &SearchGoal, probes: &[Probe<'_>]) -> Option<(Metric, u32, u32)> {
     for (metric, _) in limits(goal) {
         for low in probes {
             for high in probes.iter().filter(|high| high.level > low.level) {
-                let (Some(at_low), Some(at_high)) = (requests(low), requests(high)) else {
+                let (Some(at_low), Some(at_high)) = (&low.judged, &high.judged) else {
                     continue;
                 };
                 let of = |requests| percentile_of(goal.at(), requests, metric);
@@ -313,11 +314,16 @@ impl<'a> Group<'a> {
             .filter_map(|point| {
                 let name = point.path().file_name();
                 let mut row = rows().filter(|row| Some(row.folder.as_str()) == name);
+                let requests = point.requests();
+                let judged = requests.map(Requests::after_the_first_wave);
+                let failed = requests.map_or(0, Requests::failed);
+                let verdict = judge(goal, judged.as_ref(), failed);
                 Some(Probe {
                     level: point.concurrency()?,
                     attempt: point.repeat(),
                     point: Some(point),
-                    verdict: judge(goal, point.requests()),
+                    judged,
+                    verdict,
                     seconds: row.find_map(|row| row.seconds),
                 })
             })
@@ -339,6 +345,7 @@ impl<'a> Group<'a> {
                     level,
                     attempt,
                     point: None,
+                    judged: None,
                     verdict: ProbeVerdict::Failed(row.detail.clone()),
                     seconds: row.seconds,
                 });

@@ -1,5 +1,6 @@
 //! Points that answer one question together, and which of them is best.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::Run;
@@ -200,6 +201,8 @@ pub struct Limits {
     statistic: Statistic,
     time_to_first_token: Option<f64>,
     inter_token_latency: Option<f64>,
+    /// As a search judges.
+    after_the_first_wave: bool,
 }
 
 /// Whether a point keeps [`Limits`].
@@ -254,7 +257,15 @@ impl Limits {
             statistic,
             time_to_first_token: None,
             inter_token_latency: None,
+            after_the_first_wave: false,
         }
+    }
+
+    /// Judges as a search does, without the first wave of requests.
+    #[must_use]
+    pub(crate) const fn after_the_first_wave(mut self) -> Self {
+        self.after_the_first_wave = true;
+        self
     }
 
     /// Limits the time to first token, in ms.
@@ -353,8 +364,13 @@ impl Limits {
             .requests()
             .filter(|all| all.values(metric).next().is_some());
         if let (Some(percentile), Some(requests)) = (self.statistic.percentile(), requests) {
-            let (over, count) = count(limit, requests.values(metric));
             let failed = requests.failed() as u64;
+            let judged = if self.after_the_first_wave {
+                Cow::Owned(requests.after_the_first_wave())
+            } else {
+                Cow::Borrowed(requests)
+            };
+            let (over, count) = count(limit, judged.values(metric));
             let limits = u32::try_from(self.iter().count()).unwrap_or(u32::MAX);
             return Some(percentile.judge_one_of(limits, over + failed, count + failed));
         }

@@ -231,6 +231,24 @@ impl Requests {
         self.0.iter().filter_map(move |request| request.of(metric))
     }
 
+    /// Those that were sent when an answer had come: not the first wave, which starts at once, as users never do, and not
+    /// requests without an answer. A [search](crate::recipe::Search) judges by these.
+    ///
+    /// ```
+    /// use nim_slurm::results::Requests;
+    ///
+    /// let requests = Requests::read("tests/data/requests/aiperf-16/profile_export.jsonl")?; // 16 in flight
+    /// assert_eq!((requests.as_slice().len(), requests.after_the_first_wave().as_slice().len()), (80, 64));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn after_the_first_wave(&self) -> Self {
+        let answered = || self.0.iter().filter(|request| !request.has_failed);
+        let first = answered().map(|request| request.end).min();
+        let later = answered().filter(|request| first.is_some_and(|first| request.start >= first));
+        Self(later.copied().collect())
+    }
+
     /// From the first request's start to the last one's end.
     pub(crate) fn span(&self) -> Option<(u64, u64)> {
         let end = self.0.iter().map(|request| request.end).max()?;

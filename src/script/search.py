@@ -1,6 +1,7 @@
 # What a search knows, and what it probes next. The library has the same in Rust (src/ladder.rs, src/percentile.rs,
 # src/results/requests), and its tests compare the two case by case.
-#   count FOLDER METRIC=LIMIT...   of a point's requests, how many are over each limit, of how many: ttft:3/90 itl:0/90
+#   count FOLDER METRIC=LIMIT...   of a point's requests but for the first wave, how many are over each limit, of how many:
+#                                  ttft:3/90 itl:0/90
 #   next PERCENTILE LEVEL...       by such lines on standard input, behind level and attempt, or "failed" in their place:
 #                                  "probe LEVEL ATTEMPT", or at the end "end HELD EXCEEDED WHY", "-" for none
 import json, math, os, sys
@@ -24,7 +25,7 @@ def of_aiperf(file):
         if record.get("error") is not None or metadata.get("was_cancelled") or latency is None:
             yield None
         else:
-            yield first, latency, None if tokens is None else math.floor(tokens["value"] + 0.5)
+            yield metadata["request_start_ns"], first, latency, None if tokens is None else math.floor(tokens["value"] + 0.5)
 
 def exchanges(file):
     """The requests of GenAI-Perf's file, one after the other: all of it may not fit into memory."""
@@ -96,7 +97,7 @@ def of_genai_perf(file):
         if tokens is None and is_streamed:
             tokens = sum(map(texts_of, texts))
         start = exchange["timestamp"]
-        yield times[first] - start if is_streamed else None, times[last] - start, tokens
+        yield start, times[first] - start if is_streamed else None, times[last] - start, tokens
 
 def count(folder, limits):
     path = os.path.join(folder, "profile_export.jsonl")
@@ -105,21 +106,25 @@ def count(folder, limits):
         path, read = path[:-1], of_genai_perf
     over, of = [0] * len(limits), [0] * len(limits)
     with open(path, encoding="utf-8", errors="replace") as file:
-        for request in read(file):
-            for place, (metric, limit) in enumerate(limits):
-                if request is None:
-                    value = math.inf
-                else:
-                    first, end, tokens = request
-                    if first is None:
-                        continue
-                    value = first / 1e6
-                    if metric == "itl":
-                        if tokens is None or tokens < 2:
-                            continue
-                        value = (end - first) / 1e6 / (tokens - 1)
-                of[place] += 1
-                over[place] += value > limit
+        requests = list(read(file))
+    # The first wave starts at once, as users never do: what is judged was sent when an answer had come.
+    answered = min((start + latency for start, _, latency, _ in filter(None, requests)), default=0)
+    for request in requests:
+        if request is not None:
+            start, first, latency, tokens = request
+            if not 0 <= (latency if first is None else first) <= latency:
+                raise ValueError("times run backwards")
+            if start < answered:
+                continue
+        for place, (metric, limit) in enumerate(limits):
+            if request is None:
+                value = math.inf
+            elif first is None or metric == "itl" and (tokens is None or tokens < 2):
+                continue
+            else:
+                value = (latency - first) / 1e6 / (tokens - 1) if metric == "itl" else first / 1e6
+            of[place] += 1
+            over[place] += value > limit
     return " ".join(f"{metric}:{o}/{n}" for (metric, _), o, n in zip(limits, over, of))
 
 def at_most(over, requests, share):

@@ -20,7 +20,8 @@ done
 declare -A known=() measured_at=() next_of=() levels_left=() is_taken=()
 turn=0 present=0
 
-# judge PLACE FOLDER: notes how many requests of a probe are over the limits; none without a folder, for one that failed.
+# judge PLACE FOLDER [MILLISECONDS]: notes how many requests of a probe are over the limits, and for how long they were in
+# flight; none without a folder, for one that failed.
 judge() {
   local name isl osl level attempt words=failed requests
   read -r name isl osl level requests _ _ attempt <<<"${all_points[$1]}"
@@ -30,7 +31,7 @@ judge() {
     words="${search_limits[*]/%=*/:0/0}"
   say "$name, concurrency $level: $words over the limits"
   known[$name]+="$level $attempt $words"$'\n' next_of[$name]='' is_taken[$name]=''
-  [[ -z $2 || $busy == 0 ]] || measured_at[$name]+=" $level,$requests,$busy"
+  [[ -z $2 || ${3:-0} == 0 ]] || measured_at[$name]+=" $level,$requests,$3"
 }
 # Of all places where clients that measure together meet, the end of a point is one for a single client, too.
 meet() {
@@ -38,7 +39,7 @@ meet() {
   [[ $1 == *.end ]] || return 0
   local folder=${1%.end} judged=''
   [[ $2 != *'|' ]] || judged=$run/$folder
-  judge "${place_of[$folder]}" "$judged"
+  judge "${place_of[$folder]}" "$judged" "$busy"
   # judge may not leave it otherwise.
   REPLIES=("$2")
 }
