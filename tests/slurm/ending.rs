@@ -176,7 +176,8 @@ fn a_server_that_died_does_not_hang_while_its_container_is_removed() {
 fn a_cancelled_job_does_not_wait_for_its_containers() {
     let lab = Lab::enter();
     let mut site = Site::ready(&lab, "ending_cancel", short());
-    site.set("LAB_REMOVE_DELAY", "60");
+    // Longer than Slurm leaves a cancelled job.
+    site.set("LAB_REMOVE_DELAY", "20");
     site.set("LAB_GENAI_FAULT", "hang:1");
     let job = site.submit(&lab, Launch);
     // Beside it, the first one's tool evaluates.
