@@ -36,8 +36,8 @@ fn last_result(site: &Site) -> f64 {
 /// How long the removal of a container takes, in seconds.
 const REMOVAL: &str = "6";
 
-/// The server was told to stop within a second, while the client's container was removed;
-/// then its own was, and not the one after the other. The job has just ended.
+/// The server was told to stop while the client's container was removed; then its own was, and not the
+/// one after the other. The job has just ended.
 #[track_caller]
 fn assert_stopped_at_once(site: &Site, log: &str) {
     let stopped = time_after(log, "SIGTERM at ");
@@ -49,7 +49,7 @@ fn assert_stopped_at_once(site: &Site, log: &str) {
     println!(
         "from the last result to the server's SIGTERM: {waited:.2} s, to the job's end {rest:.1} s more"
     );
-    assert!((0.0..1.0).contains(&waited), "{waited} s: {log}");
+    assert!((0.0..4.0).contains(&waited), "{waited} s: {log}");
     assert!((6.0..11.0).contains(&rest), "{rest} s: {log}");
 }
 
