@@ -775,23 +775,25 @@ mod tests {
         assert!(worse <= 70, "{worse} of 1000");
     }
 
+    /// The guide's table is that of a thousand comparisons, which take minutes: `NIM_SLURM_CASES=1000`.
     #[test]
     #[ignore = "prints the table of the guide"]
     fn table_of_the_guide() {
+        let cases = std::env::var("NIM_SLURM_CASES").map_or(10, |cases| cases.parse().unwrap());
         for gate in [1, 2, 3, 5] {
             for repeats in [3, 5, 8, 10] {
                 let text = format!("throughput {gate}%");
-                let none = compare(&text, repeats, 1000, |_| 0.0);
-                let all = compare(&text, repeats, 1000, |_| 0.1);
-                let one = compare(&text, repeats, 1000, |c| if c == 1 { 0.1 } else { 0.0 });
+                let none = compare(&text, repeats, cases, |_| 0.0);
+                let all = compare(&text, repeats, cases, |_| 0.1);
+                let one = compare(&text, repeats, cases, |c| if c == 1 { 0.1 } else { 0.0 });
                 println!("{text} {repeats}: none {none:?} all {all:?} one {one:?}");
             }
         }
         let both = "throughput 5%, ttft 10%";
         for repeats in [5, 10] {
-            let none = compare(both, repeats, 1000, |_| 0.0);
-            let all = compare(both, repeats, 1000, |_| 0.1);
-            let one = compare(both, repeats, 1000, |c| if c == 1 { 0.1 } else { 0.0 });
+            let none = compare(both, repeats, cases, |_| 0.0);
+            let all = compare(both, repeats, cases, |_| 0.1);
+            let one = compare(both, repeats, cases, |c| if c == 1 { 0.1 } else { 0.0 });
             println!("{both} {repeats}: none {none:?} all {all:?} one {one:?}");
         }
     }

@@ -188,7 +188,9 @@ fn the_last_task_goes_into_the_queue_alone() {
     });
     let said = printed(&site, &array, last);
     assert!(!said.contains("did not end by itself"), "{said}");
-    assert_eq!(lab.job_field(&task, "JobState"), "PENDING");
+    wait_until("the task's return into the queue", || {
+        lab.job_field(&task, "JobState") == "PENDING"
+    });
     let other = format!("{array}_{other}");
     assert_eq!(lab.job_field(&other, "Restarts"), "0");
     run(lab.command("scancel").arg(&array));

@@ -4,6 +4,7 @@
 //! `tests/faults` runs all rows, `tests/faults NAME` some; the test command of the
 //! README runs those that are marked, at least one of each group.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
@@ -16,7 +17,7 @@ use nim_slurm::Recipe;
 use nim_slurm::ScriptKind::{self, Launch, PrepareModels, Setup};
 use nim_slurm::recipe::ClientTool;
 
-use crate::lab::{self, Ended, Job, Lab, Site, run};
+use crate::lab::{self, Ended, Job, Lab, Site, run, words};
 
 /// A row of the table.
 struct Fault {
@@ -163,6 +164,27 @@ fn sbin() -> String {
     format!("{}:/usr/sbin:/sbin", env::var("PATH").unwrap())
 }
 
+/// The number of the first server's step.
+fn server_step(job: &Job<'_>) -> String {
+    let lines = || {
+        let mut squeue = job.lab.command("squeue");
+        let job = format!("--job={}", job.id);
+        let asked = squeue.args(["--noheader", "--steps", &job, "--format=%i %j"]);
+        words(&asked.output().unwrap())
+    };
+    let found = RefCell::new(None);
+    // A busy controller answers nothing.
+    job.wait_until("the server's step", || {
+        let lines = lines();
+        let mut numbers = lines
+            .lines()
+            .filter_map(|line| line.strip_suffix(" server.0"));
+        found.replace(numbers.next().map(ToOwned::to_owned));
+        found.borrow().is_some()
+    });
+    found.into_inner().unwrap()
+}
+
 /// Ends one of the lab's daemons and starts it again.
 fn restart(lab: &Lab, daemon: &str, start: &[&str]) {
     let file = lab.folder().join("run").join(format!("{daemon}.pid"));
@@ -202,9 +224,7 @@ fn table() -> Vec<Fault> {
         Fault { name: "server: dies between points", kept: 1, end: End::Code(3), says: "before the sweep was over",
             during: |site, job| {
                 until_points(site, job, 1);
-                let step = run(job.lab.command("bash").args(["-c",
-                    "squeue --noheader --steps --job=\"$0\" --format='%i %j' | sed -n 's/ server\\.0$//p'", &job.id]));
-                run(job.lab.command("scancel").args(["--signal=KILL", step.trim()]));
+                run(job.lab.command("scancel").args(["--signal=KILL", &server_step(job)]));
             }, ..ROW },
         Fault { name: "server: dies inside a point", marked: true, kept: 1,
             variables: &[("LAB_NIM_ARGS", "--die-mid-stream --die-after-requests 15")],

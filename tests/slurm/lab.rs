@@ -61,14 +61,26 @@ impl Drop for Turn {
 }
 
 impl Lab {
-    /// Starts a lab unless it runs, and waits for this test's turn.
+    /// Starts a lab unless it runs, and waits for this test's turn. While images are made, those have their turn that need none.
     #[track_caller]
     pub(crate) fn enter() -> Self {
-        static IMAGES: OnceLock<String> = OnceLock::new();
-        let lab = Self::without_images();
-        // All labs have those of the first.
-        IMAGES.get_or_init(|| run(&mut Command::new("tests/lab/images")));
-        lab
+        static IMAGES: OnceLock<Output> = OnceLock::new();
+        // All labs have those of the first, which installs what it takes to make them.
+        let images = IMAGES.get_or_init(|| {
+            drop(Self::exports_of(1));
+            Command::new("tests/lab/images").output().unwrap()
+        });
+        assert!(images.status.success(), "no images: {}", words(images));
+        Self::without_images()
+    }
+
+    /// Starts a lab; lines for a shell, which knows best how to read them.
+    #[track_caller]
+    fn exports_of(number: usize) -> String {
+        // One after the other: each may install packages.
+        static ONE_BY_ONE: Mutex<()> = Mutex::new(());
+        let _turn = ONE_BY_ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        run(Command::new("tests/lab/up").env("LAB_NUMBER", number.to_string()))
     }
 
     /// The same for a test that runs nothing in a container.
@@ -77,13 +89,9 @@ impl Lab {
         static VARIABLES: Mutex<BTreeMap<usize, BTreeMap<String, String>>> =
             Mutex::new(BTreeMap::new());
         let turn = Turn::wait();
-        // One after the other: each may install packages.
         let mut all = VARIABLES.lock().unwrap_or_else(PoisonError::into_inner);
         let variables = all.entry(turn.0).or_insert_with(|| {
-            let number = (turn.0 + 1).to_string();
-            let exports = run(Command::new("tests/lab/up").env("LAB_NUMBER", number));
-            // The lines are for a shell, which knows best how to read them.
-            let program = format!("{exports}\nenv -0");
+            let program = format!("{}\nenv -0", Self::exports_of(turn.0 + 1));
             let variables = run(Command::new("bash").args(["-c", &program]));
             variables
                 .split('\0')
