@@ -2,7 +2,71 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Levels of load, each a step above the one before.
+use crate::load::{Decimal, Load};
+
+/// What a search raises.
+///
+/// ```
+/// use nim_slurm::Load;
+/// use nim_slurm::recipe::SearchedLoad;
+///
+/// assert_eq!(SearchedLoad::Concurrency.load(25), Load::parse("25")?);
+/// assert_eq!(SearchedLoad::RequestRate.load(25), Load::parse("rate0.25")?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum SearchedLoad {
+    /// Requests in flight.
+    #[default]
+    Concurrency,
+    /// Requests in a second. A level is one in a hundred seconds.
+    RequestRate,
+}
+
+impl SearchedLoad {
+    /// The load at a level of the [`Ladder`].
+    #[must_use]
+    pub fn load(self, level: u32) -> Load {
+        let rate = || Decimal::of_thousandths(u64::from(level) * 10);
+        match self {
+            Self::RequestRate => rate().map_or(Load::Concurrency(level), Load::RequestRate),
+            Self::Concurrency => Load::Concurrency(level),
+        }
+    }
+
+    /// The level of a load; none of a load of another kind, or between two levels.
+    pub(crate) fn level(self, load: Load) -> Option<u32> {
+        match self {
+            Self::RequestRate => self.level_of(load.request_rate()?),
+            Self::Concurrency => load.concurrency(),
+        }
+    }
+
+    /// The level of a number in a recipe; none of one that is between two levels.
+    pub(crate) fn level_of(self, number: Decimal) -> Option<u32> {
+        let unit = match self {
+            Self::RequestRate => 10,
+            Self::Concurrency => 1000,
+        };
+        let thousandths = number.thousandths();
+        thousandths
+            .is_multiple_of(unit)
+            .then_some(thousandths / unit)
+    }
+
+    /// Whether it is what a search raises where nothing is said.
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Levels of load, each a step above the one before: requests in flight, or requests in a hundred seconds.
 ///
 /// A search looks on them for the highest at which its limits hold. It doubles the load until a
 /// level does not hold, and then takes the middle of what is left; since the levels are about as far
@@ -79,6 +143,12 @@ impl Ladder {
         }
         levels.push(to);
         Self(levels)
+    }
+
+    /// The same between two numbers of a recipe.
+    pub(crate) fn between(of: SearchedLoad, from: Decimal, to: Decimal, percent: u32) -> Self {
+        let [from, to] = [from, to].map(|end| of.level_of(end).unwrap_or(1));
+        Self::new(from, to, percent)
     }
 
     /// The levels, the lowest first.
@@ -164,8 +234,10 @@ pub(crate) struct Goal {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) itl: Option<f64>,
     pub(crate) at: crate::percentile::Percentile,
-    pub(crate) from: u32,
-    pub(crate) to: u32,
+    #[serde(default, skip_serializing_if = "SearchedLoad::is_default")]
+    pub(crate) of: SearchedLoad,
+    pub(crate) from: Decimal,
+    pub(crate) to: Decimal,
     pub(crate) within: String,
 }
 
@@ -184,7 +256,8 @@ impl TryFrom<Goal> for SearchGoal {
         }
         let percent = percent.ok_or("its steps are none")?;
         // There are at most 2,200 of them, whatever a manifest says: 1.01^2200 is more than a number holds.
-        if goal.from == 0 || goal.from > goal.to || percent == 0 {
+        let [from, to] = [goal.from, goal.to].map(|end| goal.of.level_of(end));
+        if from.is_none() || to.is_none() || goal.from > goal.to || percent == 0 {
             return Err("it has no levels");
         }
         Ok(Self(goal))
@@ -226,11 +299,18 @@ impl SearchGoal {
         self.0.at
     }
 
+    /// What it raises.
+    #[must_use]
+    pub const fn of(&self) -> SearchedLoad {
+        self.0.of
+    }
+
     /// The levels.
     #[must_use]
     pub fn ladder(&self) -> Ladder {
-        let Goal { from, to, .. } = self.0;
-        Ladder::new(from, to, percent(&self.0.within).unwrap_or(100))
+        let Goal { of, from, to, .. } = self.0;
+        let percent = percent(&self.0.within).unwrap_or(100);
+        Ladder::between(of, from, to, percent)
     }
 }
 

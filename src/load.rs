@@ -131,6 +131,14 @@ impl Decimal {
         f64::from(self.thousandths) / 1000.0
     }
 
+    /// So many thousandths, if there is such a number.
+    pub(crate) fn of_thousandths(thousandths: u64) -> Option<Self> {
+        let thousandths = u32::try_from(thousandths).ok()?;
+        (1..=Self::MOST * 1000)
+            .contains(&thousandths)
+            .then_some(Self { thousandths })
+    }
+
     /// So many thousandths it has.
     pub(crate) const fn thousandths(self) -> u32 {
         self.thousandths

@@ -41,6 +41,7 @@ pub use self::values::{
     VariantName, Word,
 };
 use crate::input::FileError;
+pub use crate::ladder::SearchedLoad;
 pub use crate::ladder::{Climb, Ladder};
 
 use crate::job_options::{JobOptions, not_for_recipes};

@@ -151,7 +151,7 @@ fn the_client_counts_as_the_library_does() {
                 .collect();
             let words = limits.iter().map(|limit| format!("{name}={limit}"));
             let output = Command::new("python3")
-                .args(["-I", "src/script/search.py", "count", &folder])
+                .args(["-I", "src/script/search.py", "count", &folder, "later"])
                 .args(words)
                 .output()
                 .unwrap();
@@ -181,7 +181,13 @@ fn requests_without_an_answer_are_over_each_limit() {
     };
     let count = || {
         let output = Command::new("python3")
-            .args(["-I", "src/script/search.py", "count", path("").as_str()])
+            .args([
+                "-I",
+                "src/script/search.py",
+                "count",
+                path("").as_str(),
+                "later",
+            ])
             .args(["ttft=5", "itl=1"])
             .output()
             .unwrap();
@@ -289,18 +295,19 @@ stop_if_full() { :; }
 finish() { :; }
 report() { :; }
 measure() {
-  local level=$7
+  local level=${7#rate} wave=0
+  [[ $7 == rate* ]] || wave=$7
   mkdir -p "$run/$1"
   busy=1000
   [[ $4 != "${slow-}" ]] || busy=100000
-  awk -v level="$7" -v requests="$8" -v over_of="$over_of" 'BEGIN {
+  awk -v level="$level" -v wave="$wave" -v requests="$8" -v over_of="$over_of" 'BEGIN {
     # The first wave is over all limits.
-    for (number = -level; number < requests - level; number++)
-      printf "{\"metadata\": {\"request_start_ns\": %d, \"request_end_ns\": 1}, \"metrics\": {\"time_to_first_token\": {\"value\": %d, \"unit\": \"ms\"}, \"request_latency\": {\"value\": 9000000, \"unit\": \"ms\"}}}\n", number < 0 ? 0 : 9000000000001, number < 0 || number % 100 < over_of ? level * 1000 : level
+    for (number = -wave; number < requests - wave; number++)
+      printf "{\"metadata\": {\"request_start_ns\": %d, \"request_end_ns\": 1}, \"metrics\": {\"time_to_first_token\": {\"value\": %s, \"unit\": \"ms\"}, \"request_latency\": {\"value\": 9000000, \"unit\": \"ms\"}}}\n", number < 0 ? 0 : 9000000000001, number < 0 || number % 100 < over_of ? level * 1000 : level
   }' >"$run/$1/profile_export.jsonl"
   echo "measured $4 $7 $8 ${10}"
   learn "$4" "$3" 1 "$busy"
-  if ((level == fails_at)); then meet "$1.end" "exit status 1||it failed"; else meet "$1.end" "|1 null null|"; fi
+  if [[ $level == "$fails_at" ]]; then meet "$1.end" "exit status 1||it failed"; else meet "$1.end" "|1 null null|"; fi
 }
 "#;
 
@@ -313,11 +320,15 @@ fn searched(before: &str, fails_at: u32, over_of: u32) -> (Vec<String>, String) 
         ("over_of", &over_of),
         ("measure_until", ""),
     ];
-    searched_with(before, &variables)
+    searched_with(Search::new(1, 64), before, &variables)
 }
 
-fn searched_with(before: &str, variables: &[(&str, &str)]) -> (Vec<String>, String) {
-    let search = Search::new(1, 64)
+fn searched_with(
+    search: Search,
+    before: &str,
+    variables: &[(&str, &str)],
+) -> (Vec<String>, String) {
+    let search = search
         .with_ttft("20".parse().unwrap())
         .with_within("10%".parse().unwrap());
     let mut recipe = Recipe::llama3_70b_h100x4_fp8();
@@ -410,10 +421,71 @@ fn use_cases_take_turns_until_each_has_its_answer() {
     }
     for use_case in ["chat 32 512", "long 64 2048"] {
         let answer = format!(
-            "the search of {use_case} has ended: 20 requests in flight keep the limits, 22 do not (ttft)"
+            "the search of {use_case} has ended; within the limits: 20 requests in flight; not within them: 22 requests in flight (ttft)"
         );
         assert!(said.contains(&answer), "{said}");
     }
+}
+
+/// A rate has levels between whole numbers, and all of its requests are judged.
+#[test]
+fn rates_are_searched_as_well() {
+    let search = Search::of_rate("0.5".parse().unwrap(), 64.try_into().unwrap());
+    let variables = [("fails_at", "0"), ("over_of", "0"), ("measure_until", "")];
+    let (measured, said) = searched_with(search.clone(), "", &variables);
+    let of_chat = measured.iter().filter(|row| row.starts_with("chat "));
+    let mut probes = Vec::new();
+    let _ = search
+        .with_within("10%".parse().unwrap())
+        .ladder()
+        .climb(|level| {
+            probes.push(level);
+            Some(level <= 2000)
+        });
+    let expected: Vec<_> = probes
+        .iter()
+        .map(|level| f64::from(*level) / 100.0)
+        .collect();
+    let loads: Vec<f64> = of_chat
+        .map(|row| {
+            row.split(' ')
+                .nth(1)
+                .unwrap()
+                .strip_prefix("rate")
+                .unwrap()
+                .parse()
+                .unwrap()
+        })
+        .collect();
+    assert_eq!(loads, expected);
+    assert!(loads.starts_with(&[0.5, 1.03]), "{loads:?}");
+    let (held, above) = (18.9, 20.79);
+    assert!(loads.contains(&held) && loads.contains(&above), "{loads:?}");
+    let answer = format!(
+        "the search of chat 32 512 has ended; within the limits: {held:.2} requests a second; not within them: {above:.2} requests a second (ttft)"
+    );
+    assert!(said.contains(&answer), "{said}");
+    assert!(
+        said.contains("chat 32 512, 0.50 requests a second: ttft:0/"),
+        "{said}"
+    );
+}
+
+/// How long a probe of a rate takes is known before the first one.
+#[test]
+fn a_probe_of_a_rate_that_does_not_fit_is_left_out() {
+    let search = Search::of_rate("0.5".parse().unwrap(), 64.try_into().unwrap());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let until = (now.as_secs() + 100).to_string();
+    let variables = [
+        ("fails_at", "0"),
+        ("over_of", "0"),
+        ("measure_until", &until),
+    ];
+    let (measured, said) = searched_with(search, "", &variables);
+    assert_eq!(measured.len(), 0, "{measured:?}");
+    // 90 requests at 0.5 a second.
+    assert!(said.contains("it would take about 185 s"), "{said}");
 }
 
 /// One minute is left, and a probe of the second use case takes longer: it is left out, and the first one's search goes on.
@@ -427,14 +499,14 @@ fn a_use_case_without_time_does_not_stop_the_others() {
         ("slow", "long"),
         ("measure_until", &until),
     ];
-    let (measured, said) = searched_with("", &variables);
+    let (measured, said) = searched_with(Search::new(1, 64), "", &variables);
     let long: Vec<_> = measured
         .iter()
         .filter(|row| row.starts_with("long"))
         .collect();
     assert_eq!(long.len(), 1, "{measured:#?}");
     assert!(long[0].starts_with("long 1 "), "{long:?}");
-    let answer = "the search of chat 32 512 has ended: 20 requests in flight keep the limits, 22 do not (ttft)";
+    let answer = "the search of chat 32 512 has ended; within the limits: 20 requests in flight; not within them: 22 requests in flight (ttft)";
     assert!(said.contains(answer), "{said}");
     assert!(
         !said.contains("the search of long 64 2048 has ended"),
@@ -469,7 +541,7 @@ fn what_was_measured_before_is_judged_again() {
     // Between 2 and 4, which does not hold now.
     assert_eq!(chat.len(), 1, "{chat:?}");
     assert!(chat[0].starts_with("chat 3 "), "{chat:?}");
-    assert!(said.contains("the search of chat 32 512 has ended: 3 requests in flight keep the limits, 4 do not (ttft)"), "{said}");
+    assert!(said.contains("the search of chat 32 512 has ended; within the limits: 3 requests in flight; not within them: 4 requests in flight (ttft)"), "{said}");
     let long = |rows: &[String]| rows.iter().filter(|row| row.starts_with("long")).count();
     assert_eq!(long(&all), long(&measured));
 }
@@ -488,13 +560,13 @@ fn a_level_in_doubt_is_measured_once_more_with_more_requests() {
         .map(|row| row.split(' ').nth(2).unwrap())
         .collect();
     assert_eq!(requests, ["91", "364"]);
-    assert!(said.contains("the search of chat 32 512 has ended: not one number of requests in flight keep the limits, 1 do not (doubt)"), "{said}");
+    assert!(said.contains("the search of chat 32 512 has ended; within the limits: none; not within them: 1 requests in flight (doubt)"), "{said}");
 }
 
 #[test]
 fn a_point_that_fails_does_not_hold() {
     let (_, said) = searched("", 4, 0);
-    assert!(said.contains("the search of chat 32 512 has ended: 3 requests in flight keep the limits, 4 do not (failed)"), "{said}");
+    assert!(said.contains("the search of chat 32 512 has ended; within the limits: 3 requests in flight; not within them: 4 requests in flight (failed)"), "{said}");
 }
 
 /// A point of AIPerf's: each request of level N has its first token after 10 N ms, and its tokens every N / 4 ms.
@@ -570,10 +642,8 @@ fn the_report_answers_in_its_first_line() {
         "{table}"
     );
     // The limits are those of the search.
-    assert!(
-        table.contains("limits: TTFT p95 <= 500 ms") || table.contains("x above a limit"),
-        "{table}"
-    );
+    let limits = "TTFT, ITL and latency: p95; limits: TTFT at most 500 ms, ITL at most 10.5 ms\n";
+    assert!(table.contains(limits), "{table}");
     let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
     let capacity = &json["use_cases"][0]["capacity"];
     assert_eq!(capacity["held"], 42);
@@ -671,12 +741,31 @@ fn mistakes_in_a_search_are_told() {
         "the recipe's sweep.search is on p80: expected p50, p75, p90, p95 or p99",
     );
     refused(
-        |recipe| recipe.sweep.search.as_mut().unwrap().from = 65,
-        "the recipe's sweep.search goes from 65 to 64: from must be at most to",
+        |recipe| recipe.sweep.search.as_mut().unwrap().from = "0.5".parse().unwrap(),
+        "the recipe's sweep.search has 0.5 requests in flight: expected a whole number, or of = \"request_rate\" for requests \
+         in a second",
     );
     refused(
-        |recipe| recipe.sweep.search.as_mut().unwrap().to = 0,
-        "the recipe's sweep.search.to is 0: it must be at least 1",
+        |recipe| {
+            let rates = ["0.125".parse().unwrap(), 8.try_into().unwrap()];
+            let search = Search::of_rate(rates[0], rates[1]).with_itl("25".parse().unwrap());
+            recipe.sweep.search = Some(search);
+        },
+        "the recipe's sweep.search has 0.125 requests in a second: expected at most two decimals",
+    );
+    refused(
+        |recipe| {
+            let [from, to] = [1, 8].map(|rate| rate.try_into().unwrap());
+            let search = Search::of_rate(from, to).with_itl("25".parse().unwrap());
+            recipe.sweep.search = Some(search);
+            let use_case = &mut recipe.sweep.use_cases[0];
+            *use_case = use_case.clone().with_request_rate([from]);
+        },
+        "the recipe's sweep.search does not go with a use case with request_rate or duration: leave one of them out",
+    );
+    refused(
+        |recipe| recipe.sweep.search.as_mut().unwrap().from = 65.try_into().unwrap(),
+        "the recipe's sweep.search goes from 65 to 64: from must be at most to",
     );
     refused(
         |recipe| {

@@ -8,8 +8,8 @@ use crate::container::{EnvName, Runtime, SECRETS};
 use crate::job_options::ScriptKind;
 use crate::load::Load;
 use crate::recipe::{
-    ArrayBy, Client, Engine, Goodput, ModelSource, Recipe, ReplicaUse, ResultName, Server,
-    Tokenizer, UseCase, Word,
+    ArrayBy, Client, Engine, Goodput, ModelSource, Recipe, ReplicaUse, ResultName, Search,
+    SearchedLoad, Server, SweepPoint, Tokenizer, UseCase, Word,
 };
 use crate::script::images::image_sources;
 use crate::settings::Settings;
@@ -111,7 +111,6 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
         sweep,
         ..
     } = recipe;
-    let search = sweep.search.as_ref();
     let numbers = [
         ("server.nodes", server.nodes),
         ("server.gpus", server.gpus),
@@ -132,8 +131,6 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
             "sweep.concurrency",
             sweep.concurrency.iter().copied().min().unwrap_or(1),
         ),
-        ("sweep.search.from", search.map_or(1, |search| search.from)),
-        ("sweep.search.to", search.map_or(1, |search| search.to)),
     ];
     let zeros = numbers.into_iter().filter(|(_, number)| *number == 0);
     problems.extend(zeros.map(|(key, given)| Problem::Number {
@@ -216,7 +213,8 @@ fn check_use_cases(Recipe { client, sweep, .. }: &Recipe, problems: &mut Vec<Pro
         };
         use_cases.iter().any(|other| is_same(&other))
     };
-    for (place, use_case) in sweep.use_cases.iter().enumerate() {
+    let use_cases = sweep.asked_use_cases();
+    for (place, use_case) in use_cases.iter().enumerate() {
         let entry = names(use_case);
         let mut refuse = |reason: String| {
             let use_case = entry.clone();
@@ -234,23 +232,42 @@ fn check_use_cases(Recipe { client, sweep, .. }: &Recipe, problems: &mut Vec<Pro
         if let Some(rate) = first_repeated(use_case.request_rate()) {
             refuse(format!("request_rate has {rate} twice: once is enough"));
         }
-        if repeated(&sweep.use_cases[..place], use_case) {
+        if repeated(&use_cases[..place], use_case) {
             let list = "sweep.use_cases";
             problems.push(Problem::Repeated { list, entry });
         }
     }
-    let timeout = sweep.point_timeout;
-    for point in sweep.points() {
-        if let Some(seconds) = point.seconds().filter(|seconds| *seconds >= timeout.into()) {
+    if sweep
+        .search
+        .as_ref()
+        .and_then(Search::between_levels)
+        .is_some()
+    {
+        return; // which is told
+    }
+    // Of each use case, the point that takes longest.
+    let points = sweep.points();
+    let timed = |point: &SweepPoint| {
+        point
+            .seconds()
+            .filter(|seconds| *seconds >= sweep.point_timeout.into())
+    };
+    for use_case in &use_cases {
+        let own = points.iter().filter(|point| point.use_case == *use_case);
+        let longest = own
+            .filter_map(|point| Some((timed(point)?, point.load)))
+            .max();
+        if let Some((seconds, load)) = longest {
             problems.push(Problem::UseCase {
-                use_case: point.use_case.to_string(),
+                use_case: use_case.to_string(),
                 reason: format!(
                     "its requests are sent for {seconds} s at {}, and sweep.point_timeout gives a point up after \
-                     {timeout} s: raise that, or measure for a shorter time",
-                    match point.load {
+                     {} s: raise that, or measure for a shorter time",
+                    match load {
                         Load::Concurrency(number) => format!("concurrency {number}"),
                         load => load.to_string().replace("rate", "request_rate "),
-                    }
+                    },
+                    sweep.point_timeout,
                 ),
             });
         }
@@ -261,6 +278,7 @@ fn check_use_cases(Recipe { client, sweep, .. }: &Recipe, problems: &mut Vec<Pro
 fn check_search(recipe: &Recipe, problems: &mut Vec<Problem>) {
     let sweep = &recipe.sweep;
     let has_rates = |use_case: &UseCase| !use_case.request_rate().is_empty();
+    let is_timed = |use_case: &UseCase| has_rates(use_case) || use_case.duration().is_some();
     let Some(search) = &sweep.search else {
         if sweep.concurrency.is_empty() && !sweep.use_cases.iter().all(has_rates) {
             problems.push(Problem::NoLoad);
@@ -277,7 +295,12 @@ fn check_search(recipe: &Recipe, problems: &mut Vec<Problem>) {
         ("server.replicas", recipe.server.replicas > 1),
         (
             "a use case that is more than NAME:INPUT/OUTPUT",
-            !sweep.use_cases.iter().all(UseCase::is_plain),
+            search.of == SearchedLoad::Concurrency
+                && !sweep.use_cases.iter().all(UseCase::is_plain),
+        ),
+        (
+            "a use case with request_rate or duration",
+            search.of == SearchedLoad::RequestRate && sweep.use_cases.iter().any(is_timed),
         ),
     ];
     let others = others.into_iter().filter(|(_, is_there)| *is_there);
@@ -289,8 +312,12 @@ fn check_search(recipe: &Recipe, problems: &mut Vec<Problem>) {
         problems.push(Problem::SearchPercentile { at: search.at });
     }
     let (from, to) = (search.from, search.to);
-    if from == 0 || to == 0 {
-        return; // which is told
+    if let Some(number) = search.between_levels() {
+        problems.push(match search.of {
+            SearchedLoad::RequestRate => Problem::SearchRate { number },
+            _ => Problem::SearchConcurrency { number },
+        });
+        return;
     }
     if from > to {
         problems.push(Problem::SearchRange { from, to });

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::container::Runtime;
 use crate::job_options::not_for_recipes;
+use crate::load::Decimal;
 use crate::percentile::Percentile;
 use crate::plain::plain;
 use crate::slurm::{OptionName, Release};
@@ -511,13 +512,30 @@ pub enum Problem {
         /// The percentile.
         at: Percentile,
     },
+    /// There is no half request.
+    #[error(
+        "the recipe's sweep.search has {number} requests in flight: expected a whole number, or of = \"request_rate\" for \
+         requests in a second"
+    )]
+    SearchConcurrency {
+        /// The lowest or the highest level.
+        number: Decimal,
+    },
+    /// Levels of a rate have two decimals.
+    #[error(
+        "the recipe's sweep.search has {number} requests in a second: expected at most two decimals"
+    )]
+    SearchRate {
+        /// The lowest or the highest level.
+        number: Decimal,
+    },
     /// There is no level between two.
     #[error("the recipe's sweep.search goes from {from} to {to}: from must be at most to")]
     SearchRange {
         /// The lowest level.
-        from: u32,
+        from: Decimal,
         /// The highest level.
-        to: u32,
+        to: Decimal,
     },
     /// A script has all levels.
     #[error(

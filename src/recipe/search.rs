@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::server::{at_least_one, number};
 use super::{Milliseconds, setters};
-use crate::ladder::{Ladder, percent};
+use crate::ladder::{Ladder, SearchedLoad, percent};
+use crate::load::Decimal;
 use crate::percentile::Percentile;
 use crate::value::{Fault, text_value};
 
 /// The limits of a search, and where it looks: in place of a list of concurrencies, launch.sh finds for each
-/// use case the highest one at which the limits hold.
+/// use case the highest one at which the limits hold; or the highest rate of requests.
 ///
 /// Each probe is a point like any other. It has at least as many requests as it [takes](Percentile::requests_needed)
 /// to claim the percentile. One that cannot tell is measured once more with [four times](Self::MORE_REQUESTS)
@@ -48,13 +48,16 @@ pub struct Search {
     /// The percentile that the limits are on; `p95` by default.
     #[serde(default = "p95")]
     pub at: Percentile,
+    /// What is raised; requests in flight by default.
+    #[serde(default, skip_serializing_if = "SearchedLoad::is_default")]
+    pub of: SearchedLoad,
     /// The lowest level; 1 by default.
-    #[serde(default = "number::<1>", deserialize_with = "at_least_one")]
-    pub from: u32,
+    #[serde(default = "one")]
+    pub from: Decimal,
     /// The highest level.
-    #[serde(deserialize_with = "at_least_one")]
-    pub to: u32,
-    /// How near the answer must be: levels are so far apart at most, or one request; 5 % by default.
+    pub to: Decimal,
+    /// How near the answer must be: levels are so far apart at most, or one request in flight, or 0.01 requests in a second;
+    /// 5 % by default.
     #[serde(default)]
     pub within: Precision,
 }
@@ -63,20 +66,55 @@ const fn p95() -> Percentile {
     Percentile::P95
 }
 
+fn one() -> Decimal {
+    whole(1)
+}
+
+/// The nearest number that there is.
+fn whole(number: u32) -> Decimal {
+    let number = number.clamp(1, 1_000_000);
+    Decimal::of_thousandths(u64::from(number) * 1000).expect("it is in the range")
+}
+
 impl Search {
     /// A level that cannot tell is measured once more, with so many times the requests.
     pub const MORE_REQUESTS: u64 = 4;
 
-    /// A search between two levels, without limits yet.
+    /// A search between two numbers of requests in flight, 1 to 1000000, without limits yet.
     #[must_use]
     pub fn new(from: u32, to: u32) -> Self {
         Self {
             ttft: None,
             itl: None,
             at: Percentile::P95,
+            of: SearchedLoad::Concurrency,
+            from: whole(from),
+            to: whole(to),
+            within: Precision::default(),
+        }
+    }
+
+    /// A search between two rates in requests per second, with at most two decimals, without limits yet.
+    ///
+    /// ```
+    /// use nim_slurm::Recipe;
+    /// use nim_slurm::recipe::{Search, Sweep};
+    ///
+    /// let search = Search::of_rate("0.5".parse()?, 8.try_into()?).with_ttft("500".parse()?);
+    /// assert_eq!(search.ladder().levels()[..3], [50, 52, 54]); // in a hundred seconds
+    /// let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+    /// recipe.sweep = Sweep::searching(["chat:128/128".parse()?], search);
+    /// assert_eq!(recipe.sweep.points()[0].load.to_string(), "rate0.5");
+    /// assert_eq!(Recipe::from_toml(&recipe.to_toml())?, recipe);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn of_rate(from: Decimal, to: Decimal) -> Self {
+        Self {
+            of: SearchedLoad::RequestRate,
             from,
             to,
-            within: Precision::default(),
+            ..Self::new(1, 1)
         }
     }
 
@@ -102,7 +140,13 @@ impl Search {
     /// ```
     #[must_use]
     pub fn ladder(&self) -> Ladder {
-        Ladder::new(self.from, self.to, self.within.percent())
+        Ladder::between(self.of, self.from, self.to, self.within.percent())
+    }
+
+    /// The lowest or highest level, if it is between two of them.
+    pub(crate) fn between_levels(&self) -> Option<Decimal> {
+        let mut ends = [self.from, self.to].into_iter();
+        ends.find(|end| self.of.level_of(*end).is_none())
     }
 
     /// Those limits that there are, by the name that launch.sh has for them.
@@ -117,18 +161,23 @@ impl Search {
     pub(crate) fn to_json(&self) -> String {
         let Self {
             at,
+            of,
             from,
             to,
             within,
             ..
         } = self;
+        let of = match of {
+            SearchedLoad::RequestRate => "\"of\": \"request_rate\", ",
+            SearchedLoad::Concurrency => "",
+        };
         let limits = self.limits().into_iter();
         let limits: Vec<_> = limits
             .map(|(name, limit)| format!("\"{name}\": {}, ", plain_number(limit)))
             .collect();
         let limits = limits.concat();
         format!(
-            "{{{limits}\"at\": \"{at}\", \"from\": {from}, \"to\": {to}, \"within\": \"{within}\"}}"
+            "{{{limits}\"at\": \"{at}\", {of}\"from\": {from}, \"to\": {to}, \"within\": \"{within}\"}}"
         )
     }
 }

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::server::{at_least_one, number};
-use super::{Search, UseCase, setters};
+use super::{Search, SearchedLoad, UseCase, setters};
 use crate::load::{Decimal, Load};
 use crate::percentile::Percentile;
 
@@ -224,9 +224,10 @@ impl Sweep {
     /// Each level for each use case, and once more with more requests.
     fn probes(&self, search: &Search) -> Vec<SweepPoint> {
         let mut probes = Vec::new();
-        for use_case in &self.use_cases {
-            for level in search.ladder().levels() {
-                let first = self.point(use_case, Load::Concurrency(*level));
+        let ladder = search.ladder();
+        for use_case in &self.asked_use_cases() {
+            for level in ladder.levels() {
+                let first = self.point(use_case, search.of.load(*level));
                 let again = SweepPoint {
                     requests: first.requests.saturating_mul(Search::MORE_REQUESTS),
                     repeat: 2,
@@ -236,6 +237,21 @@ impl Sweep {
             }
         }
         probes
+    }
+
+    /// The use cases with the rates at which requests are sent, those of a search too.
+    pub(crate) fn asked_use_cases(&self) -> Vec<UseCase> {
+        let mut use_cases = self.use_cases.clone();
+        let search = self.search.as_ref();
+        if let Some(search) = search.filter(|search| search.of == SearchedLoad::RequestRate) {
+            let ladder = search.ladder();
+            let loads = ladder.levels().iter().map(|level| search.of.load(*level));
+            let rates: Vec<_> = loads.filter_map(Load::request_rate).collect();
+            for use_case in &mut use_cases {
+                *use_case = use_case.clone().with_request_rate(rates.clone());
+            }
+        }
+        use_cases
     }
 
     fn point(&self, use_case: &UseCase, load: Load) -> SweepPoint {

@@ -55,7 +55,7 @@ impl Recipe {
                     points.retain(|point| point.use_case == *use_case);
                     task(points)
                 };
-                sweep.use_cases.iter().map(of).collect()
+                sweep.asked_use_cases().iter().map(of).collect()
             }
             Some(ArrayBy::Server) => variants
                 .iter()
@@ -118,7 +118,7 @@ impl Recipe {
         let mut commands = Vec::new();
         for command in self
             .sweep
-            .use_cases
+            .asked_use_cases()
             .iter()
             .filter_map(|it| self.own_command(it))
         {

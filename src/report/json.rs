@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use super::{Report, SHORT, STEADY, table};
 use crate::load::Length;
+use crate::load::{Decimal, Load};
 use crate::percentile::Percentile;
+use crate::recipe::SearchedLoad;
 use crate::results::{
     Capacity, Change, Difference, Energy, Gate, GateOutcome, Gated, GatedChange, GpuMetric, Group,
     Manifest, Metric, OtherMetric, Point, Probe, ProbeVerdict, ReadProblem, Requests, Run, RunId,
@@ -165,21 +167,32 @@ struct UseCaseRow<'a> {
     capacity: Option<CapacityRow<'a>>,
 }
 
-/// What a search found.
+/// What a search found, in requests in flight or in a second.
 #[derive(Serialize)]
 struct CapacityRow<'a> {
-    held: Option<u32>,
-    exceeded: Option<u32>,
+    of: SearchedLoad,
+    held: Option<Number>,
+    exceeded: Option<Number>,
     exceeded_by: Option<&'static str>,
     /// `null` once the search has ended.
-    next: Option<u32>,
+    next: Option<Number>,
     is_monotone: bool,
     probes: Vec<ProbeRow<'a>>,
 }
 
 #[derive(Serialize)]
+#[serde(untagged)]
+enum Number {
+    Whole(u32),
+    Rate(Decimal),
+}
+
+#[derive(Serialize)]
 struct ProbeRow<'a> {
-    concurrency: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    concurrency: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_rate: Option<Decimal>,
     attempt: u32,
     requests: Option<usize>,
     seconds: Option<u32>,
@@ -470,19 +483,29 @@ fn use_case_row<'a>(report: &Report<'a>, group: &Group<'a>) -> UseCaseRow<'a> {
 }
 
 fn capacity_row<'a>(capacity: &Capacity<'a>) -> CapacityRow<'a> {
+    let of = capacity.goal().of();
+    let number = |level| match of.load(level) {
+        Load::RequestRate(rate) => Number::Rate(rate),
+        _ => Number::Whole(level),
+    };
+    let probes = capacity.probes().iter();
     CapacityRow {
-        held: capacity.held().map(Probe::level),
-        exceeded: capacity.exceeded().map(Probe::level),
+        of,
+        held: capacity.held().map(|probe| number(probe.level())),
+        exceeded: capacity.exceeded().map(|probe| number(probe.level())),
         exceeded_by: capacity.exceeded_by().map(Metric::name),
-        next: capacity.next(),
+        next: capacity.next().map(number),
         is_monotone: capacity.not_monotone().is_none(),
-        probes: capacity.probes().iter().map(probe_row).collect(),
+        probes: probes
+            .map(|probe| probe_row(of.load(probe.level()), probe))
+            .collect(),
     }
 }
 
-fn probe_row<'a>(probe: &Probe<'a>) -> ProbeRow<'a> {
+fn probe_row<'a>(load: Load, probe: &Probe<'a>) -> ProbeRow<'a> {
     ProbeRow {
-        concurrency: probe.level(),
+        concurrency: load.concurrency(),
+        request_rate: load.request_rate(),
         attempt: probe.attempt(),
         requests: probe.requests(),
         seconds: probe.seconds(),

@@ -2,7 +2,9 @@
 
 use super::chart::{Data, Mark, Series, Style};
 use super::{figure, milliseconds};
+use crate::load::Load;
 use crate::plain::plain;
+use crate::recipe::SearchedLoad;
 use crate::results::{
     Capacity, Limits, Metric, Point, Probe, ProbeVerdict, SearchGoal, Statistic, capacity_limits,
 };
@@ -25,7 +27,7 @@ pub(super) fn limits(goal: &SearchGoal) -> Option<Limits> {
 pub(super) fn answer(name: &str, capacity: &Capacity<'_>) -> String {
     let mut text = match capacity.held() {
         Some(probe) => {
-            let mut text = format!("{name}: {} requests in flight", probe.level());
+            let mut text = format!("{name}: {}", load(capacity, probe.level(), "requests"));
             if let Some(throughput) = probe.point().and_then(Point::throughput) {
                 text.push_str(&format!(", {} tokens/s", with_commas(throughput)));
             }
@@ -36,7 +38,7 @@ pub(super) fn answer(name: &str, capacity: &Capacity<'_>) -> String {
     match capacity.exceeded() {
         Some(probe) => text.push_str(&format!(
             "; at {} {}",
-            probe.level(),
+            number(capacity, probe.level()),
             words(capacity, probe)
         )),
         None if capacity.next().is_none() => text.push_str("; no more were asked for"),
@@ -44,7 +46,8 @@ pub(super) fn answer(name: &str, capacity: &Capacity<'_>) -> String {
     }
     if let Some(next) = capacity.next() {
         text.push_str(&format!(
-            "; the search has not ended, and probes {next} next"
+            "; the search has not ended, and probes {} next",
+            number(capacity, next)
         ));
     }
     text
@@ -56,8 +59,10 @@ pub(super) fn notes(capacity: &Capacity<'_>) -> Vec<String> {
     if let Some((metric, low, high)) = capacity.not_monotone() {
         let at = capacity.goal().at();
         notes.push(format!(
-            "not monotone: the {at} of {} is higher at {low} than at {high}; more than the answer may hold as well",
-            short(metric)
+            "not monotone: the {at} of {} is higher at {} than at {}; more than the answer may hold as well",
+            short(metric),
+            number(capacity, low),
+            number(capacity, high)
         ));
     }
     let seconds = capacity.probes().iter().filter_map(Probe::seconds);
@@ -67,12 +72,34 @@ pub(super) fn notes(capacity: &Capacity<'_>) -> Vec<String> {
         .map(|(metric, limit)| format!("{} {}", short(metric), milliseconds(limit)))
         .collect();
     notes.push(format!(
-        "search: {} at {} without the first wave, {} probes in {seconds} s",
+        "search: {} at {}{}, {} probes in {seconds} s",
         limits.join(" and "),
         capacity.goal().at(),
+        match capacity.goal().of() {
+            SearchedLoad::RequestRate => "",
+            _ => " without the first wave",
+        },
         capacity.probes().len()
     ));
     notes
+}
+
+/// `84 requests in flight`, `84 in flight` or `2.5 requests/s`.
+fn load(capacity: &Capacity<'_>, level: u32, what: &str) -> String {
+    let number = number(capacity, level);
+    match capacity.goal().of() {
+        SearchedLoad::RequestRate => format!("{number} requests/s"),
+        _ if what.is_empty() => format!("{number} in flight"),
+        _ => format!("{number} {what} in flight"),
+    }
+}
+
+/// `84`, or `2.5`.
+fn number(capacity: &Capacity<'_>, level: u32) -> String {
+    match capacity.goal().of().load(level) {
+        Load::RequestRate(rate) => rate.to_string(),
+        _ => level.to_string(),
+    }
 }
 
 /// Why a level does not hold.
@@ -99,7 +126,7 @@ fn words(capacity: &Capacity<'_>, probe: &Probe<'_>) -> String {
 
 /// A probe in a line of its own.
 pub(super) fn probe_line(capacity: &Capacity<'_>, probe: &Probe<'_>) -> String {
-    let mut text = format!("{} in flight", probe.level());
+    let mut text = load(capacity, probe.level(), "");
     if let Some(requests) = probe.requests() {
         text.push_str(&format!(", {requests} requests"));
     }
@@ -116,9 +143,18 @@ pub(super) fn probe_line(capacity: &Capacity<'_>, probe: &Probe<'_>) -> String {
 
 /// The probes, one after the other.
 pub(super) fn chart(name: &str, capacity: &Capacity<'_>, colour: usize) -> Data {
+    let of = capacity.goal().of();
+    let height = |level: u32| match of.load(level) {
+        Load::RequestRate(rate) => rate.to_f64(),
+        _ => f64::from(level),
+    };
+    let unit = match of {
+        SearchedLoad::RequestRate => "requests a second",
+        _ => "requests in flight",
+    };
     let place = |number: usize, probe: &Probe<'_>| {
         let number = u32::try_from(number + 1).unwrap_or(u32::MAX);
-        (f64::from(number), f64::from(probe.level()))
+        (f64::from(number), height(probe.level()))
     };
     let probes = || capacity.probes().iter().enumerate();
     // A circle holds, a triangle does not, and a diamond cannot tell.
@@ -150,10 +186,10 @@ pub(super) fn chart(name: &str, capacity: &Capacity<'_>, colour: usize) -> Data 
     Data {
         title: "The search: circles hold, triangles do not, diamonds cannot tell",
         x_label: "probe".to_owned(),
-        y_label: format!("{name}: requests in flight"),
+        y_label: format!("{name}: {unit}"),
         x_is_whole: true,
         series: series.into(),
-        limit: held.map(|level| (f64::from(level), format!("{level} in flight hold"))),
+        limit: held.map(|level| (height(level), format!("{} hold", load(capacity, level, "")))),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use super::group::judged;
 use super::metric::Metric;
 use super::point::{Point, PointName};
 use super::requests::{Request, Requests};
@@ -112,7 +113,8 @@ impl ProbeVerdict {
 }
 
 impl<'a> Probe<'a> {
-    /// Requests in flight.
+    /// Its level on the [`Ladder`](crate::recipe::Ladder): requests in flight, or [in a hundred
+    /// seconds](crate::recipe::SearchedLoad::RequestRate).
     #[must_use]
     pub const fn level(&self) -> u32 {
         self.level
@@ -315,11 +317,11 @@ impl<'a> Group<'a> {
                 let name = point.path().file_name();
                 let mut row = rows().filter(|row| Some(row.folder.as_str()) == name);
                 let requests = point.requests();
-                let judged = requests.map(Requests::after_the_first_wave);
+                let judged = requests.map(|requests| judged(point, requests).into_owned());
                 let failed = requests.map_or(0, Requests::failed);
                 let verdict = judge(goal, judged.as_ref(), failed);
                 Some(Probe {
-                    level: point.concurrency()?,
+                    level: goal.of().level(point.load()?)?,
                     attempt: point.repeat(),
                     point: Some(point),
                     judged,
@@ -335,7 +337,7 @@ impl<'a> Group<'a> {
                     && Some(name.input()) == first.input()
                     && Some(name.output()) == first.output()
             });
-            let name = name.and_then(|name| Some((name.load().concurrency()?, name.repeat())));
+            let name = name.and_then(|name| Some((goal.of().level(name.load())?, name.repeat())));
             let Some((level, attempt)) = name else {
                 continue;
             };

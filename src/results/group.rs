@@ -6,6 +6,7 @@ use std::fmt;
 use super::Run;
 use super::metric::{Metric, Statistic};
 use super::point::Point;
+use super::requests::Requests;
 use crate::load::Length;
 use crate::percentile::{Judgement, count};
 
@@ -366,7 +367,7 @@ impl Limits {
         if let (Some(percentile), Some(requests)) = (self.statistic.percentile(), requests) {
             let failed = requests.failed() as u64;
             let judged = if self.after_the_first_wave {
-                Cow::Owned(requests.after_the_first_wave())
+                judged(point, requests)
             } else {
                 Cow::Borrowed(requests)
             };
@@ -379,6 +380,14 @@ impl Limits {
         } else {
             Judgement::Within
         })
+    }
+}
+
+/// The requests of a point by which a search judges: of a number in flight, the first wave starts at once.
+pub(super) fn judged<'a>(point: &Point, requests: &'a Requests) -> Cow<'a, Requests> {
+    match point.concurrency() {
+        Some(_) => Cow::Owned(requests.after_the_first_wave()),
+        None => Cow::Borrowed(requests),
     }
 }
 

@@ -1,7 +1,7 @@
 # What a search knows, and what it probes next. The library has the same in Rust (src/ladder.rs, src/percentile.rs,
 # src/results/requests), and its tests compare the two case by case.
-#   count FOLDER METRIC=LIMIT...   of a point's requests but for the first wave, how many are over each limit, of how many:
-#                                  ttft:3/90 itl:0/90
+#   count FOLDER all METRIC=LIMIT...      of a point's requests, how many are over each limit, of how many: ttft:3/90 itl:0/90
+#   count FOLDER later METRIC=LIMIT...    the same without the first wave
 #   next PERCENTILE LEVEL...       by such lines on standard input, behind level and attempt, or "failed" in their place:
 #                                  "probe LEVEL ATTEMPT", or at the end "end HELD EXCEEDED WHY", "-" for none
 import json, math, os, sys
@@ -99,7 +99,7 @@ def of_genai_perf(file):
         start = exchange["timestamp"]
         yield start, times[first] - start if is_streamed else None, times[last] - start, tokens
 
-def count(folder, limits):
+def count(folder, which, limits):
     path = os.path.join(folder, "profile_export.jsonl")
     read = of_aiperf
     if not os.path.exists(path):
@@ -107,14 +107,14 @@ def count(folder, limits):
     over, of = [0] * len(limits), [0] * len(limits)
     with open(path, encoding="utf-8", errors="replace") as file:
         requests = list(read(file))
-    # The first wave starts at once, as users never do: what is judged was sent when an answer had come.
+    # A wave starts at once, as users never do: what is judged was sent when an answer had come.
     answered = min((start + latency for start, _, latency, _ in filter(None, requests)), default=0)
     for request in requests:
         if request is not None:
             start, first, latency, tokens = request
             if not 0 <= (latency if first is None else first) <= latency:
                 raise ValueError("times run backwards")
-            if start < answered:
+            if start < answered and which == "later":
                 continue
         for place, (metric, limit) in enumerate(limits):
             if request is None:
@@ -198,7 +198,8 @@ def search(percentile, levels, known):
 
 if __name__ == "__main__":
     if sys.argv[1] == "count":
-        print(count(sys.argv[2], [(metric, float(limit)) for metric, limit in (word.split("=") for word in sys.argv[3:])]))
+        limits = [(metric, float(limit)) for metric, limit in (word.split("=") for word in sys.argv[4:])]
+        print(count(sys.argv[2], sys.argv[3], limits))
     else:
         rows = [line.split() for line in sys.stdin]
         known = {(int(row[0]), int(row[1])): row[2:] for row in rows if row}

@@ -8,9 +8,25 @@ command -v python3 >/dev/null ||
 readonly all_points=("${points[@]}") all_folders=("${folders[@]}") measured_before=("${are_finished[@]}")
 points=() folders=() are_finished=()
 use_cases=()
+# level_of LOAD: in REPLY, its level: requests in flight, or in a hundred seconds.
+level_of() {
+  local whole=${1#rate} decimals=00
+  [[ $whole != *.* ]] || decimals=${whole#*.}0 whole=${whole%.*}
+  [[ $1 != rate* ]] && REPLY=$1 || REPLY=$((10#$whole${decimals:0:2}))
+}
+# words_of LEVEL: in REPLY, for people; of "-", that there is none.
+words_of() {
+  local hundredths
+  REPLY="$1 requests in flight"
+  [[ $1 != - ]] || { REPLY=none && return; }
+  [[ ${all_points[0]} == *\ rate* ]] || return 0
+  printf -v hundredths %03d "$1"
+  REPLY="${hundredths%??}.${hundredths: -2} requests a second"
+}
 declare -A place_of=()
 for number in "${!all_points[@]}"; do
-  read -r name isl osl level _ _ _ attempt <<<"${all_points[number]}"
+  read -r name isl osl level _ _ _ attempt _ <<<"${all_points[number]}"
+  level_of "$level" && level=$REPLY
   place_of["$name $isl $osl $level $attempt"]=$number place_of[${all_folders[number]}]=$number
   [[ ${#use_cases[@]} != 0 && ${use_cases[-1]} == "$name $isl $osl" ]] || use_cases+=("$name $isl $osl")
 done
@@ -23,13 +39,15 @@ turn=0 present=0
 # judge PLACE FOLDER [MILLISECONDS]: notes how many requests of a probe are over the limits, and for how long they were in
 # flight; none without a folder, for one that failed.
 judge() {
-  local name isl osl level attempt words=failed requests
-  read -r name isl osl level requests _ _ attempt <<<"${all_points[$1]}"
+  local name isl osl level attempt words=failed requests load which=later
+  read -r name isl osl load requests _ _ attempt _ <<<"${all_points[$1]}"
+  level_of "$load" && level=$REPLY
+  [[ $load != rate* ]] || which=all
   name="$name $isl $osl"
   # What cannot be read cannot tell.
-  [[ -z $2 ]] || words=$(python3 -I -c "$search_program" count "$2" "${search_limits[@]}") ||
+  [[ -z $2 ]] || words=$(python3 -I -c "$search_program" count "$2" $which "${search_limits[@]}") ||
     words="${search_limits[*]/%=*/:0/0}"
-  say "$name, concurrency $level: $words over the limits"
+  words_of "$level" && say "$name, $REPLY: $words over the limits"
   known[$name]+="$level $attempt $words"$'\n' next_of[$name]='' is_taken[$name]=''
   [[ -z $2 || ${3:-0} == 0 ]] || measured_at[$name]+=" $level,$requests,$3"
 }
@@ -51,9 +69,8 @@ look_ahead() {
       end_with client_failed "the search of $1 cannot go on"
     if [[ $word != probe ]]; then
       next_of[$1]=none
-      [[ $level != - ]] || level="not one number of"
-      [[ $attempt == - ]] || why="$attempt do not ($why)"
-      say "the search of $1 has ended: $level requests in flight keep the limits, ${why/#-/and no more were asked for}"
+      words_of "$attempt" && why="$REPLY ($why)" && words_of "$level"
+      say "the search of $1 has ended; within the limits: $REPLY; not within them: ${why/#none*/none}"
       break
     fi
     place=${place_of["$1 $level $attempt"]}
@@ -102,8 +119,10 @@ choose() {
 # estimate: in REPLY, for how many seconds the present probe will run; 0 when nothing is known. With more in flight, a server
 # generates no fewer tokens per second, and a round takes no less time.
 estimate() {
-  local name isl osl level requests probe least=0 most=0 by_rate=0 by_rounds=0
-  read -r name isl osl level requests _ <<<"${all_points[present]}"
+  local name isl osl level requests seconds probe least=0 most=0 by_rate=0 by_rounds=0
+  read -r name isl osl level requests _ _ _ _ seconds <<<"${all_points[present]}"
+  # A rate says for how long requests are sent.
+  REPLY=$((5 + fixed + seconds)) && [[ -z $seconds ]] || return 0
   REPLY=0
   [[ -n ${busy_of[_]-} ]] || return 0
   for probe in ${measured_at["$name $isl $osl"]-}; do

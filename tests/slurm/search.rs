@@ -71,7 +71,8 @@ fn assert_answer(site: &Site, ended: &Ended) -> Vec<u32> {
         different.len() <= 6 && levels.starts_with(&[1, 2]),
         "{levels:?}"
     );
-    let said = "12 requests in flight keep the limits, 16 do not (ttft)";
+    let said =
+        "within the limits: 12 requests in flight; not within them: 16 requests in flight (ttft)";
     assert!(client.contains(said), "{client}");
     // The manifest has the probes, and nothing else of all levels.
     let manifest = site.manifest(&ended.id);
@@ -205,7 +206,7 @@ fn search_by_an_array_of_use_cases() {
     recipe.sweep.array = Some(ArrayBy::UseCase);
     recipe.sweep.array_limit = Some(1);
     let search = recipe.sweep.search.as_mut().unwrap();
-    search.to = 1;
+    search.to = search.from;
     search.ttft = Some("320".parse().unwrap());
     let law = "--law prompt=4,noise=0.6,itl=0.5,seed=1";
     let name = "LAB_NIM_ARGS".parse().unwrap();
@@ -214,8 +215,8 @@ fn search_by_an_array_of_use_cases() {
     let array = submit(&lab, &site);
     wait_for_end(&lab, &array);
     for (task, says) in [
-        "the search of chat 8 256 has ended: 1 requests in flight keep the limits, and no more were asked for",
-        "the search of doubt 80 256 has ended: not one number of requests in flight keep the limits, 1 do not (doubt)",
+        "the search of chat 8 256 has ended; within the limits: 1 requests in flight; not within them: none",
+        "the search of doubt 80 256 has ended; within the limits: none; not within them: 1 requests in flight (doubt)",
     ].into_iter().enumerate() {
         let job = format!("{array}-{task}");
         let client = site.log("benchmarking", &job);
