@@ -21,8 +21,8 @@ pub(crate) struct Lab {
     _turn: Turn,
 }
 
-/// The right to use one of the labs.
-struct Turn(usize);
+/// The right to use one of the labs, and since when.
+struct Turn(usize, Instant);
 
 /// There are as many labs as `NIM_SLURM_LABS` says, one without; this is a number for each
 /// that nobody uses.
@@ -46,7 +46,7 @@ impl Turn {
         loop {
             if let Some(number) = free.pop() {
                 MINE.set(number);
-                return Self(number);
+                return Self(number, Instant::now());
             }
             free = RETURNED.wait(free).unwrap_or_else(PoisonError::into_inner);
         }
@@ -55,6 +55,12 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
+        // The time of a test itself has its waiting, too.
+        println!(
+            "{:.1} s in lab {}",
+            self.1.elapsed().as_secs_f64(),
+            self.0 + 1
+        );
         Self::free().push(self.0);
         RETURNED.notify_one();
     }
