@@ -598,7 +598,7 @@ impl Job<'_> {
         let start = Instant::now();
         while !fact() {
             assert!(
-                start.elapsed() < Duration::from_secs(300),
+                start.elapsed() < Duration::from_secs(600),
                 "{what} did not happen: {}",
                 self.printed()
             );
