@@ -515,13 +515,13 @@ fn a_use_case_without_time_does_not_stop_the_others() {
     assert_eq!(said.matches(" is left out: ").count(), 1, "{said}");
     assert!(said.contains(" 1 are left for another job"), "{said}");
     // What the manifest has in the end, for the command that goes on: not this probe alone.
-    let rows = said
+    let mut rows = said
         .lines()
         .filter_map(|line| line.strip_prefix("row long_2_r1: "));
     let search = Search::new(1, 64).with_within("10%".parse().unwrap());
     let left = search.ladder().most_probes() - 1;
     assert_eq!(
-        rows.last().unwrap(),
+        rows.next_back().unwrap(),
         format!(
             "{} s, it would take about 108 s, more than were left, and the search needs {left} levels at most from there on",
             108 * left

@@ -458,7 +458,7 @@ impl Drop for Attacks {
 #[test]
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn attack_table() {
-    let lab = Lab::enter();
+    let lab = Lab::enter_first();
     let mut recipe = recipe()
         .with_use_cases(["chat:32/16".parse().unwrap()])
         .with_concurrency(1..10);

@@ -746,7 +746,7 @@ fn run_row(lab: &Lab, row: &Fault) {
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn fault_table() {
     let chosen = env::var("NIM_SLURM_FAULTS").unwrap_or_else(|_| "marked".to_owned());
-    let lab = Lab::enter();
+    let lab = Lab::enter_first();
     let rows: Vec<_> = table()
         .into_iter()
         .filter(|row| match chosen.as_str() {

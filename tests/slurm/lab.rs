@@ -21,13 +21,19 @@ pub(crate) struct Lab {
     _turn: Turn,
 }
 
-/// The right to use one of the labs.
-struct Turn(usize);
+/// The right to use one of the labs, and since when.
+struct Turn(usize, Instant);
 
-/// There are as many labs as `NIM_SLURM_LABS` says, one without; this is a number for each
-/// that nobody uses.
-static FREE: OnceLock<Mutex<Vec<usize>>> = OnceLock::new();
-static RETURNED: Condvar = Condvar::new();
+/// Who uses which lab. There are as many as `NIM_SLURM_LABS` says, one without.
+struct Turns {
+    /// The numbers of those that nobody uses.
+    free: Vec<usize>,
+    /// How many tests wait that come before the others.
+    first: usize,
+}
+
+static TURNS: OnceLock<Mutex<Turns>> = OnceLock::new();
+static CHANGED: Condvar = Condvar::new();
 
 thread_local! {
     /// The lab of the test that runs in this thread.
@@ -35,28 +41,38 @@ thread_local! {
 }
 
 impl Turn {
-    fn free() -> MutexGuard<'static, Vec<usize>> {
+    fn all() -> MutexGuard<'static, Turns> {
         let labs = || env::var("NIM_SLURM_LABS").map_or(1, |labs| labs.parse().unwrap());
-        let free = FREE.get_or_init(|| Mutex::new((0..labs()).rev().collect()));
-        free.lock().unwrap_or_else(PoisonError::into_inner)
+        let turns = TURNS.get_or_init(|| {
+            let free = (0..labs()).rev().collect();
+            Mutex::new(Turns { free, first: 0 })
+        });
+        turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait() -> Self {
-        let mut free = Self::free();
+    fn wait(comes_first: bool) -> Self {
+        let mut turns = Self::all();
+        turns.first += usize::from(comes_first);
         loop {
-            if let Some(number) = free.pop() {
+            let may = comes_first || turns.first == 0;
+            if let Some(number) = turns.free.pop_if(|_| may) {
+                turns.first -= usize::from(comes_first);
+                CHANGED.notify_all();
                 MINE.set(number);
-                return Self(number);
+                return Self(number, Instant::now());
             }
-            free = RETURNED.wait(free).unwrap_or_else(PoisonError::into_inner);
+            turns = CHANGED.wait(turns).unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        Self::free().push(self.0);
-        RETURNED.notify_one();
+        // The time of a test itself has its waiting, too.
+        let seconds = self.1.elapsed().as_secs_f64();
+        println!("{seconds:.1} s in lab {}", self.0 + 1);
+        Self::all().free.push(self.0);
+        CHANGED.notify_all();
     }
 }
 
@@ -64,6 +80,19 @@ impl Lab {
     /// Starts a lab unless it runs, and waits for this test's turn. While images are made, those have their turn that need none.
     #[track_caller]
     pub(crate) fn enter() -> Self {
+        Self::with_images();
+        Self::at_turn(false)
+    }
+
+    /// The same for a test that takes more than a minute: as the last one, it would have all labs wait for it.
+    #[track_caller]
+    pub(crate) fn enter_first() -> Self {
+        Self::with_images();
+        Self::at_turn(true)
+    }
+
+    #[track_caller]
+    fn with_images() {
         static IMAGES: OnceLock<Output> = OnceLock::new();
         // All labs have those of the first, which installs what it takes to make them.
         let images = IMAGES.get_or_init(|| {
@@ -71,7 +100,6 @@ impl Lab {
             Command::new("tests/lab/images").output().unwrap()
         });
         assert!(images.status.success(), "no images: {}", words(images));
-        Self::without_images()
     }
 
     /// Starts a lab; lines for a shell, which knows best how to read them.
@@ -86,9 +114,14 @@ impl Lab {
     /// The same for a test that runs nothing in a container.
     #[track_caller]
     pub(crate) fn without_images() -> Self {
+        Self::at_turn(false)
+    }
+
+    #[track_caller]
+    fn at_turn(comes_first: bool) -> Self {
         static VARIABLES: Mutex<BTreeMap<usize, BTreeMap<String, String>>> =
             Mutex::new(BTreeMap::new());
-        let turn = Turn::wait();
+        let turn = Turn::wait(comes_first);
         let mut all = VARIABLES.lock().unwrap_or_else(PoisonError::into_inner);
         let variables = all.entry(turn.0).or_insert_with(|| {
             let program = format!("{}\nenv -0", Self::exports_of(turn.0 + 1));
@@ -592,7 +625,7 @@ impl Job<'_> {
         let start = Instant::now();
         while !fact() {
             assert!(
-                start.elapsed() < Duration::from_secs(300),
+                start.elapsed() < Duration::from_secs(600),
                 "{what} did not happen: {}",
                 self.printed()
             );

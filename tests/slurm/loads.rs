@@ -25,7 +25,7 @@ fn measure(
     image: &str,
     use_cases: Vec<UseCase>,
 ) -> (Vec<(String, u64)>, Run, Value) {
-    let lab = Lab::enter();
+    let lab = Lab::enter_first();
     let mut recipe = recipe().with_use_cases(use_cases).with_concurrency([4]);
     recipe.sweep.min_requests = 24;
     recipe.sweep.point_timeout = 120;

@@ -168,7 +168,7 @@ fn podman(lab: &Lab, arguments: &[&str]) -> String {
 #[test]
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn the_real_podman() {
-    let lab = Lab::enter();
+    let lab = Lab::enter_first();
     let registry = registry_with_images(&lab);
     let mut recipe = small_recipe();
     let port = registry.port;

@@ -96,7 +96,7 @@ fn assert_answer(site: &Site, ended: &Ended) -> Vec<u32> {
 #[test]
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn search_ends_where_the_law_says_with_genai_perf() {
-    let lab = Lab::enter();
+    let lab = Lab::enter_first();
     let site = Site::ready(&lab, "search_genai_perf", searching(None));
     let through = assert_answer(&site, &site.job(&lab, Launch));
     let mut site = Site::ready(&lab, "search_killed", searching(None));
@@ -135,7 +135,7 @@ fn search_ends_where_the_law_says_with_genai_perf() {
 #[test]
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn search_that_runs_out_of_time_goes_on_with_aiperf() {
-    let lab = Lab::enter();
+    let lab = Lab::enter_first();
     let mut recipe = searching(Some("0.13.0"));
     // Of the one minute that the first job has, this leaves less than a search takes.
     let law = format!("--law {LAW} --startup-delay 20");

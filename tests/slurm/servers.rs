@@ -147,7 +147,7 @@ fn launch(lab: &Lab, site: &Site, recipe: &Recipe) -> String {
 #[test]
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn servers_of_a_model_from_the_hub() {
-    let lab = Lab::enter();
+    let lab = Lab::enter_first();
     let first = fitted("llama3-3-70b-h100x4-vllm");
     let (site, _hub) = site_with_hub(&lab, "servers", &first);
     let output = site.bash(&lab, PrepareModels);

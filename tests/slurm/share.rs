@@ -13,7 +13,7 @@ use crate::lab::{Lab, Site, recipe};
 /// of a point has started before its turn, and evaluates behind it.
 #[track_caller]
 fn requests_are_in_flight(name: &str, concurrency: &[u32], rounds: u32, tool: Option<ClientTool>) {
-    let lab = Lab::enter();
+    let lab = Lab::enter_first();
     let mut recipe = recipe()
         .with_use_cases(["chat:64/48".parse().unwrap()])
         .with_concurrency(concurrency.iter().copied());
