@@ -665,6 +665,39 @@ fn the_report_answers_in_its_first_line() {
     snapbox::assert_data_eq!(picture, snapbox::file!["../src/guide/search.svg"].raw());
 }
 
+/// A job that went on from another one's probes does not have them.
+#[test]
+fn probes_of_a_job_that_is_not_read_are_missed() {
+    let (_folder, run) = search_results(9);
+    let manifest = std::fs::read_to_string(run.path().join("run_7.json")).unwrap();
+    let old = |level: u32| format!("llama_4_{level}_chat_128_128_7");
+    let manifest = manifest.replace(&old(42), &old(42).replace("_7", "_8"));
+    std::fs::write(run.path().join("run_8.json"), manifest).unwrap();
+    std::fs::rename(
+        run.path().join(old(42)),
+        run.path().join(old(42).replace("_7", "_8")),
+    )
+    .unwrap();
+    let first = |jobs: &[&str]| {
+        let jobs: Vec<_> = jobs.iter().map(|job| job.parse().unwrap()).collect();
+        let run = nim_slurm::results::Run::read_jobs(run.path(), &jobs).unwrap();
+        nim_slurm::Report::new(&run)
+            .to_table()
+            .lines()
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    assert!(
+        first(&["8"]).contains("; probes of job 7 are not among these points"),
+        "{}",
+        first(&["8"])
+    );
+    assert!(
+        first(&["7", "8"]).starts_with("chat 128/128: 42 requests in flight, 324 tokens/s; at 44 ")
+    );
+}
+
 #[test]
 fn a_search_that_goes_on_says_so() {
     let (_folder, run) = search_results(3);

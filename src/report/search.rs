@@ -44,7 +44,13 @@ pub(super) fn answer(name: &str, capacity: &Capacity<'_>) -> String {
         None if capacity.next().is_none() => text.push_str("; no more were asked for"),
         None => {}
     }
-    if let Some(next) = capacity.next() {
+    let unread: Vec<_> = capacity.unread_jobs().map(plain).collect();
+    if !unread.is_empty() {
+        text.push_str(&format!(
+            "; probes of job {} are not among these points, so the answer may be another: read that job as well",
+            unread.join(", ")
+        ));
+    } else if let Some(next) = capacity.next() {
         text.push_str(&format!(
             "; the search has not ended, and probes {} next",
             number(capacity, next)

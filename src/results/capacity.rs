@@ -1,6 +1,7 @@
 //! How much load within limits: what a search found.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use super::group::judged;
 use super::metric::Metric;
@@ -49,6 +50,7 @@ pub struct Capacity<'a> {
     climb: Climb,
     probes: Vec<Probe<'a>>,
     not_monotone: Option<(Metric, u32, u32)>,
+    unread: BTreeSet<String>,
 }
 
 /// A level that was measured.
@@ -196,6 +198,32 @@ impl<'a> Capacity<'a> {
         }
     }
 
+    /// The jobs whose probes the last job went on from, and that are not among the run's.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let results = camino::Utf8Path::from_path(folder.path()).unwrap();
+    /// # let name = "llama_4_2_chat_128_128_4712";
+    /// # std::fs::create_dir(results.join(name))?;
+    /// # for file in ["profile_export.jsonl", "profile_export_aiperf.json"] {
+    /// #     std::fs::copy(format!("tests/data/requests/aiperf-1/{file}"), results.join(name).join(file))?;
+    /// # }
+    /// # let goal = r#"{"itl": 3, "at": "p50", "from": 1, "to": 64, "within": "5%"}"#;
+    /// # let text = format!(r#"{{"search": {goal}, "points": [
+    /// #     {{"folder": "llama_4_1_chat_128_128_4711", "status": "finished", "seconds": 31, "detail": ""}},
+    /// #     {{"folder": "{name}", "status": "finished", "seconds": 31, "detail": ""}}]}}"#);
+    /// # std::fs::write(results.join("run_4712.json"), text)?;
+    /// use nim_slurm::results::Run;
+    ///
+    /// let run = Run::read_jobs(results, &["4712".parse()?])?; // which resumed 4711
+    /// let capacity = run.groups()[0].capacity(&run).unwrap();
+    /// assert_eq!(capacity.unread_jobs().collect::<Vec<_>>(), ["4711"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn unread_jobs(&self) -> impl Iterator<Item = &str> {
+        self.unread.iter().map(String::as_str)
+    }
+
     /// The level that would be probed next; none once the search has ended.
     #[must_use]
     pub const fn next(&self) -> Option<u32> {
@@ -331,12 +359,13 @@ impl<'a> Group<'a> {
             })
             .collect();
         let first = of_search().next()?;
+        let of_use_case = |name: &PointName| {
+            Some(name.use_case()) == first.use_case()
+                && Some(name.input()) == first.input()
+                && Some(name.output()) == first.output()
+        };
         for row in manifest.points.iter().filter(|row| row.status == "failed") {
-            let name = PointName::parse(&row.folder).filter(|name| {
-                Some(name.use_case()) == first.use_case()
-                    && Some(name.input()) == first.input()
-                    && Some(name.output()) == first.output()
-            });
+            let name = PointName::parse(&row.folder).filter(of_use_case);
             let name = name.and_then(|name| Some((goal.of().level(name.load())?, name.repeat())));
             let Some((level, attempt)) = name else {
                 continue;
@@ -353,6 +382,17 @@ impl<'a> Group<'a> {
                 });
             }
         }
+        let mut unread = BTreeSet::new();
+        for row in manifest
+            .points
+            .iter()
+            .filter(|row| row.status == "finished")
+        {
+            let is_read = |point: &Point| point.path().file_name() == Some(row.folder.as_str());
+            let name = PointName::parse(&row.folder).filter(of_use_case);
+            let job = name.map(|name| name.run().as_str().to_owned());
+            unread.extend(job.filter(|_| !of_search().any(is_read)));
+        }
         let climb = goal.ladder().climb(|level| {
             let of_level = probes.iter().filter(|probe| probe.level == level);
             let decides = of_level.filter(|probe| probe.decides());
@@ -366,6 +406,7 @@ impl<'a> Group<'a> {
             climb,
             probes,
             not_monotone,
+            unread,
         })
     }
 }
