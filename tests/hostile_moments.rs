@@ -971,7 +971,7 @@ fn the_name_of_what_an_import_left_is_shown_clean() {
     let program = format!(
         "job_has_ended() {{ :; }}
         stage_path=$PWD SLURM_JOB_ID=1
-        touch \".nim.$(printf '\\e[2J\\n\\u202e')x.7.part\"
+        touch \".nim.$(printf '\\e[2J\\n\\xe2\\x80\\xae')x.7.part\"
         {own}
         remove_leftovers nim
         ls -A"

@@ -216,7 +216,7 @@ fn energy_part(table: energy::EnergyTable) -> String {
         text.push_str(&line(' ', row, &widths));
     }
     for words in &table.unknown {
-        text.push_str(&title(&format!("  {words}")));
+        text.push_str(&indented("  ", words));
     }
     text
 }
