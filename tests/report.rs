@@ -928,6 +928,15 @@ fn sample_results_are_called_so() {
     assert!(picture.len() < 100_000 && picture.contains(sample));
     assert_data_eq!(picture, snapbox::file!["../src/guide/report.svg"].raw());
     refused(&["--demo", REAL], "cannot be used with");
+
+    let output = Command::new(common::PROGRAM)
+        .args(["report", "--demo"])
+        .env("TMPDIR", folder.path().join("none"))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("/none/nim-slurm-demo-"), "{said}");
 }
 
 /// What drove a point stands where a concurrency stood, and what has another length or load is another measurement.
