@@ -851,6 +851,23 @@ fn slips_are_answered() {
     );
     let words = "the tool's release is missing: expected { genai_perf = \"RELEASE\" }";
     assert!(error.contains(words), "{error}");
+    for (tool, words) in [
+        (
+            "aiperf = \"0.13\"",
+            "cannot take \"0.13\" as AIPerf release: a release such as",
+        ),
+        ("aiperf = 1", "cannot take \"1\" as AIPerf release: "),
+        ("", "one tool is expected: { genai_perf = \"RELEASE\" } or "),
+        (
+            "aiperf = \"0.13.0\", genai_perf = \"25.01\"",
+            "one tool is expected: { genai_perf = \"RELEASE\" } or ",
+        ),
+    ] {
+        let tool = format!("tool = {{ {tool} }}");
+        let error = with("tool = { genai_perf = \"0.0.10\" }", &tool);
+        assert!(error.contains(words), "{error}");
+        assert!(error.ends_with(&format!(" | {tool}\n")), "{error}");
+    }
     let error = with("prefix_cache = \"off\"", "prefix_cache = false");
     let words = "unknown word \"false\": allowed are off, flush, on\n";
     assert!(error.contains(words), "{error}");
