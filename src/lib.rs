@@ -1,4 +1,4 @@
-//! Typed Slurm jobs that benchmark NVIDIA NIM inference servers.
+//! Typed Slurm jobs that benchmark inference servers: NVIDIA NIM, vLLM, SGLang, TensorRT-LLM, or yours.
 //!
 //! A [`Recipe`] says what is run, [`Settings`] say where. Together they become a [`Plan`],
 //! which is the one place that checks what only both together show; its three
@@ -64,7 +64,7 @@
 //! * [`Queue`], [`Follower`]: from a job to its [`JobStatus`], and to a launch's
 //!   [`Progress`].
 //!
-//! `results` adds what reads GenAI-Perf's files:
+//! `results` adds what reads GenAI-Perf's and AIPerf's files:
 //!
 //! * [`results`]: what a run left behind, as typed points.
 //! * [`Percentile`], [`Judgement`]: what a number of requests can say of a limit.
@@ -74,7 +74,7 @@
 //!
 //! ```toml
 //! [dependencies]
-//! nim-slurm = { version = "0.1", features = ["cluster", "results"] }
+//! nim-slurm = { path = "../nim-slurm", features = ["cluster", "results"] } # a clone of it
 //! ```
 //!
 //! # What holds for every script
@@ -94,7 +94,7 @@
 //!
 //! It installs nothing on the cluster, needs no service and no Python there, and
 //! does not choose a partition, an account or a model for you. Results are
-//! GenAI-Perf's own files; it reads them, and writes none.
+//! GenAI-Perf's or AIPerf's own files; it reads them, and writes none.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -253,8 +253,8 @@ impl Plan {
         let warning = launch.seconds_of_warning();
         (limit < u64::from(ready) + u64::from(warning)).then(|| {
             format!(
-                "launch.sh asks for {option}={asked}, but its server may take {ready} s to be ready, and the job is \
-                 warned {warning} s before its end: its time may be up before it gives the server up"
+                "launch.sh asks for {option}={asked}, which may end before the server is ready: ready_timeout is \
+                 {ready} s, and the job stops {warning} s before its end"
             )
         })
     }

@@ -530,15 +530,15 @@ fn supported(run: &Run) -> Option<String> {
     let counts = || run.points().iter().filter_map(Point::request_count);
     let (fewest, most) = (counts().min()?, counts().max()?);
     let highest = |count| {
-        Percentile::highest(count).map_or("nothing".to_owned(), |highest| highest.to_string())
+        Percentile::highest(count).map_or("no percentile".to_owned(), |highest| {
+            format!("percentiles up to {highest}")
+        })
     };
-    let mut text = format!("{} of {fewest} requests", highest(fewest));
+    let mut text = format!("{fewest} requests support {}", highest(fewest));
     if fewest != most {
-        text.push_str(&format!(", {} of {most}", highest(most)));
+        text.push_str(&format!(", {most} {}", highest(most)));
     }
-    Some(format!(
-        "{text}: the most that can be claimed, with a confidence of 0.99"
-    ))
+    Some(format!("{text}, with a confidence of 0.99"))
 }
 
 /// What the server's prefix cache had of a point's prompts, where that is more than a hundredth.
@@ -782,12 +782,11 @@ fn job(manifest: &Manifest) -> Vec<String> {
         (Some(gpus), None) => Some(format!("{gpus} GPUs")),
         (None, model) => model.clone(),
     };
-    let servers = manifest
-        .replicas
-        .map(|replicas| match manifest.replica_use.as_deref() {
-            Some(word) => format!("{replicas} servers ({word})"),
-            None => format!("{replicas} servers"),
-        });
+    let several = manifest.replicas.filter(|&replicas| replicas > 1);
+    let servers = several.map(|replicas| match manifest.replica_use.as_deref() {
+        Some(word) => format!("{replicas} servers ({word})"),
+        None => format!("{replicas} servers"),
+    });
     let [server, client] = images.map(|image| image.as_ref().and_then(reference));
     // Jobs with the same one measured the same.
     let measurement = manifest.fingerprint.as_ref().map(|fingerprint| {

@@ -336,6 +336,25 @@ fn reports_say_energy_and_cost() {
     assert!(!report.to_html().contains("cost of a million"));
 }
 
+/// However many points lack it, the reason is there to the end.
+#[test]
+fn the_reason_of_many_points_is_not_cut() {
+    let results = Results::new();
+    results.write("telemetry_4711.0.0.csv", "");
+    for concurrency in 2..=12 {
+        let name = POINT.replacen("_1_chat", &format!("_{concurrency}_chat"), 1);
+        copy(&results.path.join(POINT), &results.path.join(name));
+    }
+    let run = results.read();
+    let table = Report::new(&run).to_table();
+    let words = table.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        words.contains("energy is not known at concurrency 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12: the telemetry has no column"),
+        "{table}"
+    );
+    assert!(table.lines().all(|line| !line.ends_with('…')), "{table}");
+}
+
 #[test]
 fn a_missing_figure_has_its_reason_in_each_report() {
     let results = Results::new();

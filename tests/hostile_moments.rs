@@ -977,7 +977,7 @@ fn the_name_of_what_an_import_left_is_shown_clean() {
     let program = format!(
         "job_has_ended() {{ :; }}
         stage_path=$PWD SLURM_JOB_ID=1
-        touch \".nim.$(printf '\\e[2J\\n\\u202e')x.7.part\"
+        touch \".nim.$(printf '\\e[2J\\n\\xe2\\x80\\xae')x.7.part\"
         {own}
         remove_leftovers nim
         ls -A"
@@ -1009,4 +1009,21 @@ fn many_names_in_the_folder_of_a_job() {
     let said = bash(&folder, &program);
     let left = ".\n../../kept.1\n../../kept.1/a\n./bended.0\n./p_7\n./p_7/state.0\n";
     assert_eq!(said, left);
+}
+
+/// Slurm kills what is left of a cancelled job process by process, so that the one that makes a text may end before the one
+/// that writes it.
+#[test]
+fn a_manifest_that_was_cut_replaces_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = functions(&script(ScriptKind::Launch), &["put", "write_manifest"]);
+    let program = format!(
+        "{own}
+        manifest=run_7.json
+        print_manifest() {{ echo whole; }}
+        write_manifest && cat run_7.json
+        print_manifest() {{ echo half; kill -KILL \"$BASHPID\"; }}
+        write_manifest || cat run_7.json"
+    );
+    assert_eq!(bash(&folder, &program), "whole\nwhole\n");
 }

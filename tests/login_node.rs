@@ -319,6 +319,60 @@ fn an_end_says_how_to_go_on() {
     );
 }
 
+/// What is said of several tasks is said once, and each is named once.
+#[test]
+fn tasks_of_an_array_are_told_together() {
+    let site = Site::new();
+    site.scontrol_reads_files();
+    let task = |id: u32, tasks: &str, state: &str| {
+        let job = site.job(id, state, "(null)", "launch.sh", 0);
+        let array = format!("JobId={id} ArrayJobId=7 ArrayTaskId={tasks} JobName=x");
+        job.replace(&format!("JobId={id} JobName=x"), &array)
+    };
+    let waiting = task(7, "2-3%1", "PENDING");
+    let running = task(8, "0", "RUNNING") + &task(9, "1", "RUNNING");
+    site.write("job_7", &(waiting + &running));
+    let said = interrupt_after(
+        site.start(&["follow", "7"]),
+        "launch, job 7: task 2-3 PENDING; task 0,1 RUNNING",
+    );
+    assert!(said.contains("still there: launch, job 7\n"), "{said}");
+}
+
+/// A search finds more points on its way, and says of each once that it is finished.
+#[test]
+fn points_that_a_search_adds_leave_the_others_alone() {
+    let site = Site::new();
+    site.scontrol_reads_files();
+    let manifest = Site::manifest(0, "null", "running", "");
+    site.write("stage/results/run_7.json", &manifest);
+    let table =
+        std::fs::read("tests/data/genai-perf/0.0.10/profile_export_genai_perf.csv").unwrap();
+    let file = "profile_export_genai_perf.csv";
+    std::fs::write(site.path(&format!("stage/results/{POINT}/{file}")), &table).unwrap();
+    site.write("job_7", &site.job(7, "RUNNING", "(null)", "launch.sh", 0));
+    let mut child = site.start(&["follow", "7"]);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    next(&mut lines, &format!("point 1 of 1 is finished: {POINT}"));
+
+    let (begin, end) = manifest.split_once(r#"[{"folder""#).unwrap();
+    let another = r#"{"folder": "another_point", "status": "failed", "detail": "why"}"#;
+    let manifest = format!(r#"{begin}[{another}, {{"folder"{end}"#);
+    site.write("stage/results/run_7.json", &manifest.replace("null", "5"));
+    site.write("job_7", &site.job(7, "FAILED", "(null)", "launch.sh", 5));
+    let rest: Vec<_> = lines.map(|line| line.unwrap()).collect();
+    assert!(
+        rest.iter()
+            .any(|line| line.starts_with("point 1 of 2 failed: ")),
+        "{rest:?}"
+    );
+    assert!(
+        !rest.iter().any(|line| line.contains("is finished")),
+        "{rest:?}"
+    );
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
 #[test]
 fn results_that_are_not_there_are_no_success() {
     let site = Site::new();
@@ -701,7 +755,7 @@ fn a_submission_has_the_notes_of_rendering() {
     for flags in [&["render", "scripts"][..], &["submit", "scripts"]] {
         let flags = [flags, &["--time", "30"]].concat();
         let notes = [
-            "note: launch.sh asks for --time=30, but its server may take 1800 s",
+            "note: launch.sh asks for --time=30, which may end before the server is ready",
             "note: launch.sh asks Slurm for no GPUs; where",
         ];
         site.run(&flags).assert(0, &[], &notes);
@@ -799,7 +853,7 @@ fn one_command_to_results() {
         &[
             "\nerror    there is no login for nvcr.io",
             "\nerror    there is no NGC key",
-            "\nwarning  launch.sh asks for --time=30, but",
+            "\nwarning  launch.sh asks for --time=30, which",
             "\nnote: launch.sh asks Slurm for no GPUs",
             " things stand in the way; ",
             &way_on,

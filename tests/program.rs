@@ -373,10 +373,13 @@ fn the_help_names_the_recipes() {
 #[test]
 fn submit_without_a_stage_path() {
     let folder = tempfile::tempdir().unwrap();
-    for command in ["submit", "run"] {
-        let error = program_fails(folder.path(), &[command], &[], 2);
-        assert!(error.contains("the jobs need a stage path"), "{error}");
-    }
+    let error = program_fails(folder.path(), &["submit"], &[], 2);
+    assert!(error.contains("the jobs need a stage path"), "{error}");
+    // It is one of all the things that `run` names at once.
+    let error = program_fails(folder.path(), &["run"], &[], 1);
+    assert!(error.contains("error    there is no stage path"), "{error}");
+    assert!(error.matches("error    ").count() > 1, "{error}");
+    assert!(error.ends_with("\nnothing was submitted\n"), "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
@@ -407,8 +410,8 @@ fn a_time_limit_shorter_than_the_server_s_start_is_noted() {
         assert!(output.status.success(), "it is no error");
         assert_eq!(
             String::from_utf8_lossy(&output.stderr),
-            "note: launch.sh asks for --time=30, but its server may take 1800 s to be ready, and the job is warned 30 s \
-             before its end: its time may be up before it gives the server up\n"
+            "note: launch.sh asks for --time=30, which may end before the server is ready: ready_timeout is 1800 s, and \
+             the job stops 30 s before its end\n"
         );
     }
     let time = succeeds(folder.path(), &["--time", "31", "--check"], &[]);
@@ -603,7 +606,10 @@ fn any_option_of_sbatch_has_a_flag() {
             "unknown key \"partiton\": perhaps partition is meant",
         ),
         ("launch.time=1h", "unexpected character 'h'"),
-        ("qos", "--qos needs a value: true is for flags"),
+        (
+            "qos",
+            "--qos needs a value: only a flag may have none, or true",
+        ),
     ] {
         let error = fails(folder.path(), &["--sbatch", flag], &[], 2);
         assert!(error.contains(words), "{flag}: {error}");
@@ -643,6 +649,8 @@ fn built_in_recipes_are_listed_and_shown() {
     let folder = tempfile::tempdir().unwrap();
     let list = program_succeeds(folder.path(), &["recipes"], &[]);
     let json = program_succeeds(folder.path(), &["recipes", "--json"], &[]);
+    let same = program_succeeds(folder.path(), &["recipes", "list", "--json"], &[]);
+    assert_eq!(same, json);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["schema"], 1);
     for (place, name) in nim_slurm::Recipe::BUILT_IN.iter().enumerate() {
@@ -843,6 +851,23 @@ fn slips_are_answered() {
     );
     let words = "the tool's release is missing: expected { genai_perf = \"RELEASE\" }";
     assert!(error.contains(words), "{error}");
+    for (tool, words) in [
+        (
+            "aiperf = \"0.13\"",
+            "cannot take \"0.13\" as AIPerf release: a release such as",
+        ),
+        ("aiperf = 1", "cannot take \"1\" as AIPerf release: "),
+        ("", "one tool is expected: { genai_perf = \"RELEASE\" } or "),
+        (
+            "aiperf = \"0.13.0\", genai_perf = \"25.01\"",
+            "one tool is expected: { genai_perf = \"RELEASE\" } or ",
+        ),
+    ] {
+        let tool = format!("tool = {{ {tool} }}");
+        let error = with("tool = { genai_perf = \"0.0.10\" }", &tool);
+        assert!(error.contains(words), "{error}");
+        assert!(error.ends_with(&format!(" | {tool}\n")), "{error}");
+    }
     let error = with("prefix_cache = \"off\"", "prefix_cache = false");
     let words = "unknown word \"false\": allowed are off, flush, on\n";
     assert!(error.contains(words), "{error}");

@@ -100,7 +100,7 @@ chat 128/128
 
 TTFT, ITL and latency: avg
 * highest throughput
-p98 of 250 requests: the most that can be claimed, with a confidence of 0.99
+250 requests support percentiles up to p98, with a confidence of 0.99
 several runs: means, the interval of each with a confidence of 0.95 (Student's t), and the spread
     (standard deviation over mean), which is unstable above 5 %
 prefix cache: not checked

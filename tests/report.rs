@@ -103,7 +103,7 @@ x    4        1       -  26.06  11.50   5902.0     86.75     21.69    ~86.95    
 TTFT, ITL and latency: p95; limits: TTFT at most 25 ms
 * highest throughput within the limits   x above a limit   ? the latency is not in the results
 ^ of too few requests: to claim a p95 takes 90, with a confidence of 0.99
-p63 of 10 requests, p98 of 250: the most that can be claimed, with a confidence of 0.99
+10 requests support percentiles up to p63, 250 percentiles up to p98, with a confidence of 0.99
 prefix cache: not checked
 ~ not the tool's own: 1000 over the mean ITL or, without one, tokens/s over the concurrency
 energy: no telemetry
@@ -148,7 +148,7 @@ chat 128/128
 
 TTFT, ITL and latency: avg
 * highest throughput
-p63 of 10 requests: the most that can be claimed, with a confidence of 0.99
+10 requests support percentiles up to p63, with a confidence of 0.99
 prefix cache: not checked
 energy: no telemetry
 
@@ -581,7 +581,7 @@ TTFT, ITL and latency: p99; limits: TTFT at most 70 ms, ITL at most 3 ms
 * highest throughput within the limits   x above a limit   ? the latency is not in the results
 = cannot tell: too few requests, or too near to a limit
 ^ of too few requests: to claim a p99 takes 459, with a confidence of 0.99
-p79 of 20 requests, p94 of 80: the most that can be claimed, with a confidence of 0.99
+20 requests support percentiles up to p79, 80 percentiles up to p94, with a confidence of 0.99
 steady: means of the longest part with the load at its level, where one is more than 5 % off
 prefix cache: not checked
 energy: no telemetry
@@ -812,6 +812,10 @@ fn a_file_s_name_says_its_format() {
         &[folder, "--format", "csv", "--out", "r.html"],
         "--format csv does not go together with --out r.html: write --format html, or name the file .csv",
     );
+    refused(
+        &[folder, "--out", "r.pdf"],
+        "the name r.pdf says no format: .txt, .csv, .json, .html, .svg, .md or .xml is allowed at its end",
+    );
 }
 
 #[test]
@@ -924,6 +928,15 @@ fn sample_results_are_called_so() {
     assert!(picture.len() < 100_000 && picture.contains(sample));
     assert_data_eq!(picture, snapbox::file!["../src/guide/report.svg"].raw());
     refused(&["--demo", REAL], "cannot be used with");
+
+    let output = Command::new(common::PROGRAM)
+        .args(["report", "--demo"])
+        .env("TMPDIR", folder.path().join("none"))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("/none/nim-slurm-demo-"), "{said}");
 }
 
 /// What drove a point stands where a concurrency stood, and what has another length or load is another measurement.

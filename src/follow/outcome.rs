@@ -8,6 +8,7 @@ use super::point::is_result;
 use super::{Part, PointProgress, PointState, RunFiles, files};
 use crate::manifest::Manifest;
 use crate::plain::plain;
+use crate::shell::shell_word;
 use crate::status::{JobRecord, JobState, JobStatus};
 use crate::submit::ChainJob;
 
@@ -152,7 +153,10 @@ pub(super) fn of(
                 exit_code: Some(code),
                 sentence: format!("launch ended with {code}: {reason}"),
                 log_lines: said.map_or_else(Vec::new, |manifest| lines(&manifest.cause_lines)),
-                advice: said.map_or_else(Vec::new, |manifest| lines(&manifest.advice)),
+                advice: match manifest {
+                    Some(manifest) if code == 6 && manifest.advice.is_empty() => way_on(record),
+                    _ => said.map_or_else(Vec::new, |manifest| lines(&manifest.advice)),
+                },
                 logs,
             }
         }
@@ -186,7 +190,11 @@ pub(super) fn of_tasks(mut outcomes: Vec<(Option<Part>, LaunchOutcome)>) -> Laun
         merged.exit_code = merged.exit_code.or(other.exit_code);
         merged.logs.extend(other.logs);
         merged.log_lines.extend(other.log_lines);
-        merged.advice.extend(other.advice);
+        for line in other.advice {
+            if !merged.advice.contains(&line) {
+                merged.advice.push(line);
+            }
+        }
     }
     merged
 }
@@ -232,8 +240,22 @@ fn ended_by_slurm(
         sentence,
         logs: record.map(output).unwrap_or_default(),
         log_lines: Vec::new(),
-        advice: Vec::new(),
+        // A job without a manifest has measured nothing.
+        advice: manifest.map_or_else(Vec::new, |_| way_on(record)),
     }
+}
+
+/// What a job would have said last, if Slurm had given it the time.
+fn way_on(record: Option<&JobRecord>) -> Vec<String> {
+    let command = |record: &JobRecord| {
+        let id = record.array.as_ref().map_or(&record.id, |(id, _)| id);
+        let script = record
+            .script
+            .as_ref()
+            .map_or("launch.sh", |script| script.as_str());
+        format!("to go on: RESUME_JOB_ID={id} sbatch {}", shell_word(script))
+    };
+    record.map(command).into_iter().collect()
 }
 
 /// An earlier job failed; launch may still be in the queue, and wait in vain.
@@ -582,5 +604,30 @@ mod tests {
         let outcome = of(&ended, None, Some(&saying(None)), &files).unwrap();
         assert_eq!(outcome.to_string(), "Slurm ended launch: NODE_FAIL, Why");
         assert_eq!(outcome.exit_code, None);
+        assert_eq!(
+            outcome.advice,
+            ["to go on: RESUME_JOB_ID=7 sbatch launch.sh"]
+        );
+        // Without a manifest it has measured nothing.
+        let outcome = of(&ended, None, None, &files).unwrap();
+        assert_eq!(outcome.advice, [""; 0]);
+    }
+
+    /// Slurm killed the job before its last words.
+    #[test]
+    fn a_stopped_job_without_last_words() {
+        let (_folder, files) = files();
+        let mut cancelled = launch(&files, JobState::Cancelled, 0)
+            .record()
+            .unwrap()
+            .clone();
+        cancelled.array = Some(("5".parse().unwrap(), "2".to_owned()));
+        cancelled.script = Some("./my bench/launch.sh".into());
+        let launch = JobStatus::Known(vec![cancelled]);
+        let outcome = of(&launch, None, Some(&saying(Some(6))), &files).unwrap();
+        assert_eq!(
+            outcome.advice,
+            ["to go on: RESUME_JOB_ID=5 sbatch './my bench/launch.sh'"]
+        );
     }
 }

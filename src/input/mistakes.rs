@@ -34,6 +34,9 @@ const MISSING: &str = "missing field `";
 /// How serde begins to say that a word is none of those that are allowed.
 const UNKNOWN_WORD: &str = "unknown variant `";
 
+/// How toml begins to say that a table wants one key alone.
+const ONE_KEY: &str = "wanted exactly 1 element";
+
 /// A mistake in a recipe or settings file.
 ///
 /// ```
@@ -210,6 +213,10 @@ impl<'a> Search<'a> {
         let Some(error) = error else {
             return false;
         };
+        // It was put beside the sample's own key. What is wrong with it is said of its table.
+        if !value.get_ref().is_table() && error.message().starts_with(ONE_KEY) {
+            return false;
+        }
         let known = self.mistakes.len();
         // What is wrong inside a table may be told of its name.
         let is_of_key = error.message().starts_with("unknown ") || !value.get_ref().is_table();
@@ -418,6 +425,10 @@ fn in_words(message: &str) -> String {
         };
     }
     // A recipe's client.tool is the only one of this kind.
+    if message.starts_with(ONE_KEY) {
+        return "one tool is expected: { genai_perf = \"RELEASE\" } or { aiperf = \"RELEASE\" }"
+            .to_owned();
+    }
     if message.ends_with("unit variant, expected newtype variant") {
         return "the tool's release is missing: expected { genai_perf = \"RELEASE\" } or { aiperf = \"RELEASE\" }, as in \
                 { genai_perf = \"25.01\" }"

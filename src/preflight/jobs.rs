@@ -144,7 +144,7 @@ fn accounts(preflight: &Preflight<'_>) -> Option<Finding> {
                         "Slurm enforces no accounts here, so {} could not be checked",
                         listed(&named)
                     ),
-                    "leave them out of the settings where they mean nothing",
+                    "leave out what means nothing here",
                 )
             })
         }

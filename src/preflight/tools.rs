@@ -259,10 +259,11 @@ fn plain_tools(preflight: &Preflight<'_>) -> Finding {
     }
     Finding::warning(
         format!(
-            "no {} on PATH here; prepare_models.sh needs them where it runs, the others on the compute node",
-            listed(&absent)
+            "no {} on PATH here; the scripts need {} where they run",
+            listed(&absent),
+            if absent.len() == 1 { "it" } else { "them" }
         ),
-        "install coreutils, findutils, grep, sed, gawk and util-linux, or run the scripts where these are",
+        "install coreutils, findutils, grep, sed, gawk and util-linux, or run prepare_models.sh as a job",
     )
 }
 

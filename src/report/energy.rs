@@ -112,7 +112,14 @@ fn unknown(group: &Group<'_>) -> Vec<String> {
     lines
         .into_iter()
         .map(|(why, places)| {
-            let places = places.join(", ");
+            // The word once, before all numbers.
+            let numbers = places
+                .iter()
+                .map(|place| place.strip_prefix("concurrency "));
+            let places = match numbers.collect::<Option<Vec<_>>>() {
+                Some(numbers) => format!("concurrency {}", numbers.join(", ")),
+                None => places.join(", "),
+            };
             format!("energy is not known at {places}: {why}")
         })
         .collect()

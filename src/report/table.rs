@@ -95,25 +95,34 @@ fn widths(rows: &[Vec<String>]) -> Vec<usize> {
 
 /// A sentence in as many lines as it takes.
 fn sentence(text: &str) -> String {
-    let mut lines = vec![String::new()];
+    indented("", text)
+}
+
+/// The same below a row.
+fn indented(indent: &str, text: &str) -> String {
+    let mut lines = vec![indent.to_owned()];
     for word in plain(text).split(' ') {
         let line = lines.last_mut().expect("there is one");
-        if line.is_empty() {
+        if line == indent {
             line.push_str(word);
         } else if line.chars().count() + word.chars().count() < WIDTH {
             line.push(' ');
             line.push_str(word);
         } else {
-            lines.push(format!("  {word}"));
+            lines.push(format!("{indent}  {word}"));
         }
     }
     lines.iter().map(|line| title(line)).collect()
 }
 
+/// A line. What is longer has a mark at its end that says so.
 fn title(text: &str) -> String {
-    let mut title: String = plain(text).chars().take(WIDTH).collect();
-    title.push('\n');
-    title
+    let text = plain(text);
+    if text.chars().count() <= WIDTH {
+        return format!("{text}\n");
+    }
+    let begin: String = text.chars().take(WIDTH - 1).collect();
+    format!("{begin}…\n")
 }
 
 /// A path in a line of its own. What tells it from others is at its end.
@@ -176,7 +185,7 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
             text.push_str(&path(&place_of(report.run, point)));
         }
         for words in unsteady(point).into_iter().chain(out_of_cache(point)) {
-            text.push_str(&title(&format!("    {words}")));
+            text.push_str(&indented("    ", &words));
         }
     }
     let too_short: Vec<_> = group
@@ -207,7 +216,7 @@ fn energy_part(table: energy::EnergyTable) -> String {
         text.push_str(&line(' ', row, &widths));
     }
     for words in &table.unknown {
-        text.push_str(&title(&format!("  {words}")));
+        text.push_str(&indented("  ", words));
     }
     text
 }
@@ -445,4 +454,26 @@ fn change_row(report: &Report<'_>, change: &Change<'_>) -> Vec<String> {
     let jobs = format!("{} -> {}", job_of(before), job_of(after));
     row.push(jobs + &server_of(after));
     row
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_line_is_folded_or_marked() {
+        let text = indented("    ", &"a word ".repeat(40));
+        assert_eq!(text.matches("word").count(), 40);
+        assert!(text.lines().count() > 2, "{text}");
+        for line in text.lines() {
+            assert!(
+                line.starts_with("    ") && line.chars().count() <= WIDTH,
+                "{line}"
+            );
+        }
+        let whole = "x".repeat(WIDTH);
+        assert_eq!(title(&whole), format!("{whole}\n"));
+        let cut = title(&format!("{whole}y"));
+        assert_eq!(cut, format!("{}…\n", &whole[1..]));
+    }
 }

@@ -89,7 +89,7 @@ impl Gate {
         for part in text.split(',').map(str::trim) {
             let (word, margin) = part
                 .split_once(char::is_whitespace)
-                .ok_or_else(|| Fault::rule(format!("{part:?} lacks one of two: {ALLOWED}")))?;
+                .ok_or_else(|| Fault::rule(format!("{part:?} is not both: {ALLOWED}")))?;
             let place = WORDS.iter().position(|(own, _)| *own == word);
             let place = place.ok_or_else(|| {
                 Fault::rule(format!(
@@ -607,11 +607,11 @@ mod tests {
         for (text, why) in [
             (
                 "throughput",
-                "\"throughput\" lacks one of two: a metric and a margin are allowed, as in \"throughput 5%\"",
+                "\"throughput\" is not both: a metric and a margin are allowed, as in \"throughput 5%\"",
             ),
             (
                 "ttft 5%,",
-                "\"\" lacks one of two: a metric and a margin are allowed, as in \"throughput 5%\"",
+                "\"\" is not both: a metric and a margin are allowed, as in \"throughput 5%\"",
             ),
             (
                 "TTFT 5%",

@@ -453,7 +453,7 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(
-            error.contains("--partition needs a value: true is for flags"),
+            error.contains("--partition needs a value: only a flag may have none, or true"),
             "{error}"
         );
     }

@@ -619,7 +619,7 @@ print_manifest() {
   done
   printf '\n  ]\n}\n'
 }
-write_manifest() { put "$manifest" "$(print_manifest)"; }
+write_manifest() { local text; text=$(print_manifest) && put "$manifest" "$text"; }
 
 # ---- The steps: a server's and its client's ---------------------------------------
 

@@ -9,7 +9,7 @@ use nim_slurm::preflight::{Finding, Preflight, Severity};
 use serde_json::json;
 
 use crate::inputs::Inputs;
-use crate::output::{Failure, colored, print, print_json};
+use crate::output::{Failure, colored, columns, print, print_json};
 
 /// Say what stands in the way of the three jobs on this login node
 ///
@@ -42,7 +42,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 
 /// Where the sentences begin: behind the longest mark word.
 const INDENT: usize = 9;
-const WIDTH: usize = 100;
 
 /// A finding as a person reads it: mark and sentence, and below them how to fix it.
 pub(crate) fn lines(finding: &Finding, stream: &impl IsTerminal) -> String {
@@ -59,10 +58,11 @@ pub(crate) fn lines(finding: &Finding, stream: &impl IsTerminal) -> String {
 /// Appends words, with a new line where one would not fit, and a line break at the
 /// end. A word is never broken: it may be a path to copy.
 fn fold(text: &mut String, words: &str, indent: usize) {
+    let width = columns();
     let mut column = INDENT;
     for (index, word) in words.split(' ').enumerate() {
         let length = word.chars().count();
-        if index > 0 && column + 1 + length > WIDTH {
+        if index > 0 && column + 1 + length > width {
             text.push('\n');
             text.push_str(&" ".repeat(indent));
             column = indent;

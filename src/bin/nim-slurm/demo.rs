@@ -23,7 +23,13 @@ const USE_CASES: [(&str, u32, u32, f64, f64); 2] = [
 pub(crate) fn read() -> Result<Run, Failure> {
     let here = env::current_dir().map_err(other)?;
     let folder = env::temp_dir().join(format!("nim-slurm-demo-{}", std::process::id()));
-    fs::create_dir(&folder).map_err(other)?;
+    fs::create_dir(&folder).map_err(|error| {
+        let words = format!(
+            "cannot make {} for the sample results: {error}; export TMPDIR=...",
+            folder.display()
+        );
+        Failure::Other(words.into())
+    })?;
     // A report names the folder as it was given.
     let run = env::set_current_dir(&folder)
         .and_then(|()| write_points())

@@ -77,6 +77,15 @@ pub(crate) fn colored(word: &str, stream: &impl IsTerminal) -> String {
     }
 }
 
+/// How many columns a line of sentences has: as many as the terminal, and 100 at most.
+pub(crate) fn columns() -> usize {
+    const MOST: usize = 100;
+    const FEWEST: usize = 40;
+    // Where stdout goes elsewhere, stderr or stdin is still the terminal.
+    terminal_size::terminal_size()
+        .map_or(MOST, |(width, _)| usize::from(width.0).clamp(FEWEST, MOST))
+}
+
 /// The program as it was started, as a word of a command.
 pub(crate) fn program() -> String {
     let name = std::env::args().next().filter(|name| !name.is_empty());
@@ -138,7 +147,8 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
             IS_READER_GONE.store(true, Ordering::Relaxed);
             Ok(())
         }
-        printed => printed.map_err(other),
+        printed => printed
+            .map_err(|error| Failure::Other(format!("cannot write to stdout: {error}").into())),
     }
 }
 

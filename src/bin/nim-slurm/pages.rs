@@ -8,7 +8,7 @@ use crate::output::{Failure, other, print};
 
 /// Print completions for a shell
 ///
-/// For bash: source <(nim-slurm completions bash)
+/// For bash and zsh: source <(nim-slurm completions bash), or zsh; for fish: nim-slurm completions fish | source
 #[derive(Args)]
 pub(crate) struct Completions {
     shell: Shell,

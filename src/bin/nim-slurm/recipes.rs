@@ -22,7 +22,11 @@ pub(crate) struct Arguments {
 #[derive(Subcommand)]
 enum What {
     /// List the built-in recipes
-    List,
+    List {
+        /// Print {"schema": 1, "recipes": [{"name", "gpus", "nodes", "image", "model"}]}
+        #[arg(long, help_heading = "Output")]
+        json: bool,
+    },
     /// Print a recipe's TOML: change it, and hand it over with --recipe FILE
     Show {
         #[arg(value_parser = PossibleValuesParser::new(Recipe::BUILT_IN))]
@@ -33,6 +37,7 @@ enum What {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.what {
         Some(What::Show { name }) => print(Recipe::built_in_toml(name).expect("clap checked it")),
+        Some(What::List { json: true }) => print_json(&as_json()),
         _ if arguments.json => print_json(&as_json()),
         _ => print(&as_table()),
     }

@@ -122,6 +122,15 @@ impl Arguments {
                 ))
             }
             (Some(format), ..) | (None, Some(format), _) => Ok(format),
+            (None, None, Some(out)) if end.is_some_and(|end| !end.eq_ignore_ascii_case("txt")) => {
+                Err(Failure::Input(
+                    format!(
+                        "the name {out} says no format: .txt, .csv, .json, .html, .svg, .md or .xml is allowed at its end; \
+                         or add --format"
+                    )
+                    .into(),
+                ))
+            }
             (None, None, _) if self.demo => Ok(Format::Html),
             (None, None, _) => Ok(Format::Table),
         }

@@ -29,7 +29,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     arguments.folder.check()?;
     let inputs = &arguments.inputs;
     let plan = inputs.plan()?;
-    Jobs::LAUNCH_ALONE.check(&plan, true)?;
+    // The check names a missing stage path among all else.
+    if plan.settings().stage_path().is_some() {
+        Jobs::LAUNCH_ALONE.check(&plan, true)?;
+    }
     let preflight = Preflight::new(&plan, std::env::vars_os());
     check(&plan, &preflight, arguments)?;
     let jobs = Jobs {
@@ -65,6 +68,10 @@ fn check(plan: &Plan, preflight: &Preflight<'_>, arguments: &Arguments) -> Resul
     let is_error = |finding: &Finding| finding.severity() == Severity::Error;
     if !findings.iter().any(is_error) {
         return Ok(());
+    }
+    if plan.settings().stage_path().is_none() {
+        let words = format!("{}\nnothing was submitted", verdict(&findings));
+        return Err(Failure::Other(words.into()));
     }
     let mut command = vec![program(), "submit".to_owned(), "--follow".to_owned()];
     if !preflight.is_model_there() {

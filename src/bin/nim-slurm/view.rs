@@ -18,6 +18,8 @@ use crate::output::{Failure, is_quiet, print};
 /// below them for what is going on.
 pub(crate) struct View {
     printed: HashSet<String>,
+    /// Folders of points that are known to be finished: a search finds more points on its way.
+    finished: HashSet<String>,
     /// What was printed of this run of the job: in another one it may happen again.
     printed_in_run: HashSet<String>,
     restart: Option<u32>,
@@ -30,6 +32,7 @@ impl View {
         let has_bar = is_terminal && !is_quiet();
         Self {
             printed: HashSet::new(),
+            finished: HashSet::new(),
             printed_in_run: HashSet::new(),
             restart: None,
             bar: has_bar.then(bar),
@@ -77,11 +80,13 @@ impl View {
         for (index, point) in progress.points.iter().enumerate() {
             let number = format!("point {} of {count}", index + 1);
             match point.state {
+                PointState::Finished if self.finished.contains(&point.folder) => {}
                 PointState::Finished => {
                     // Its files may follow a moment later.
                     let result = last_result(&results.join(&point.folder));
                     if result.is_some() || has_ended {
-                        self.print_once(&finished(&number, &point.folder, result))?;
+                        self.print(&finished(&number, &point.folder, result))?;
+                        self.finished.insert(point.folder.clone());
                     }
                 }
                 PointState::Failed => self.print_once_in_run(&failed(&number, point))?,
@@ -131,7 +136,7 @@ impl View {
 }
 
 fn bar() -> ProgressBar {
-    const TEMPLATE: &str = "[{bar:24}] {pos}/{len} points, {elapsed} {wide_msg}";
+    const TEMPLATE: &str = "[{bar:24}] {pos}/{len} points, {elapsed}: {wide_msg}";
     let style = ProgressStyle::with_template(TEMPLATE).expect("the template is right");
     let bar = ProgressBar::new(0).with_style(style.progress_chars("=> "));
     bar.enable_steady_tick(std::time::Duration::from_secs(1));
@@ -146,7 +151,8 @@ fn state(progress: &Progress, launch: &SubmittedJob) -> String {
     };
     let before = progress.earlier_job.as_ref().map(|(job, record)| {
         let (kind, job) = (job.kind.key(), &job.job);
-        format!("; {kind}, job {job}: {}", in_words(record))
+        let record = all_in_words(std::slice::from_ref(record));
+        format!("; {kind}, job {job}: {record}")
     });
     format!(
         "launch, job {launch}: {state}{}",
@@ -170,7 +176,12 @@ fn all_in_words(records: &[JobRecord]) -> String {
             tasks_by_words.push((words, Vec::new()));
             tasks_by_words.len() - 1
         });
-        let tasks = record.array.iter().map(|(_, tasks)| tasks.as_str());
+        // As in 0-3%1, where one may run at a time.
+        let tasks = record
+            .array
+            .iter()
+            .map(|(_, tasks)| tasks.split('%').next());
+        let tasks = tasks.flatten();
         tasks_by_words[place].1.extend(tasks);
     }
     let parts = tasks_by_words.into_iter().map(|(words, mut tasks)| {
@@ -185,11 +196,7 @@ fn all_in_words(records: &[JobRecord]) -> String {
 }
 
 fn in_words(record: &JobRecord) -> String {
-    let task = record
-        .array
-        .as_ref()
-        .map(|(_, tasks)| format!("task {tasks} "));
-    let mut words = vec![format!("{}{}", task.unwrap_or_default(), record.state)];
+    let mut words = vec![record.state.to_string()];
     let restarts = record.restarts.filter(|&count| count > 0);
     words.extend(restarts.map(|count| format!("restart {count}")));
     words.extend(record.reason.clone());

@@ -111,7 +111,7 @@ impl Visitor<'_> for Entry<'_> {
             directives.omitted.push(name);
         } else if !directives.set_alone(name) {
             return Err(E::custom(format_args!(
-                "{name} needs a value: true is for flags"
+                "{name} needs a value: only a flag may have none, or true"
             )));
         }
         Ok(())
