@@ -56,6 +56,7 @@ pub use self::comparison::{Change, Comparison};
 pub use self::differences::Difference;
 pub use self::energy::{Energy, EnergySource, NoEnergy, Throttle};
 pub use self::gate::{Gate, GateOutcome, Gated, GatedChange};
+pub(crate) use self::group::pareto_front;
 pub use self::group::{Group, Limits, Verdict};
 pub use self::metric::{Metric, Statistic, Statistics, Unit};
 pub use self::point::{GpuMetric, OtherMetric, Point, PointName, Tool};
