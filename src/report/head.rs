@@ -18,7 +18,7 @@ pub(super) fn facts(report: &Report<'_>) -> Vec<(&'static str, String)> {
     if run.points().is_empty() {
         return Vec::new();
     }
-    let models = points(run).filter_map(|point| point.model().map(str::to_owned));
+    let models = run.models().into_iter().map(str::to_owned);
     let mut facts = vec![
         ("Model", listed(models)),
         ("GPUs", gpus(run)),
@@ -116,8 +116,16 @@ fn minute(time: &str) -> String {
     format!("{} {}", &time[..10], &time[11..16])
 }
 
-/// The earlier run: its folder where that is another one, its jobs and its date.
+/// The earlier run: its model where that is another one, its jobs, its folder where that is another one, and its date.
 fn earlier(run: &Run, before: &Run) -> String {
+    let models = if before.models() == run.models() {
+        String::new()
+    } else {
+        format!(
+            "{}, ",
+            listed(before.models().into_iter().map(str::to_owned))
+        )
+    };
     let jobs = points(before).filter_map(|point| point.run().map(RunId::to_string));
     let mut text = match listed(jobs).as_str() {
         NOT_KNOWN => String::new(),
@@ -128,8 +136,8 @@ fn earlier(run: &Run, before: &Run) -> String {
         text = format!("{text}{separator}{}", shown(before.path().as_str()));
     }
     match date(before).as_str() {
-        NOT_KNOWN => text,
-        date => format!("{text}, {date}"),
+        NOT_KNOWN => format!("{models}{text}"),
+        date => format!("{models}{text}, {date}"),
     }
 }
 
