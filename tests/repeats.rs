@@ -519,6 +519,16 @@ fn two_variants_of_one_job_are_compared() {
         page.contains("<dt>Compared with</dt><dd>llama-local, job 42-0, 42-2, 42-4</dd>"),
         "{page}"
     );
+    for series in [
+        "llama-slow, chat 128/128",
+        "earlier: llama-local, chat 128/128",
+    ] {
+        assert_eq!(
+            page.matches(&format!("</svg>{series}</li>")).count(),
+            4,
+            "{page}"
+        );
+    }
     assert!(page.contains("<g class=\"c0 earlier\">"), "{page}");
 }
 

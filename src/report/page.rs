@@ -286,9 +286,24 @@ fn all_sweeps<'a>(
         let same = [sweep.model(), None].map(|model| styles.get(&sweep.measured(model)));
         let style = same.into_iter().flatten().next().copied();
         sweep.style = style.unwrap_or_else(|| numbered(all.len()));
-        sweep.name = format!("earlier: {}", sweep.name);
         sweep.is_earlier = true;
         all.push(sweep);
+    }
+    let sides = report
+        .before
+        .map(|before| [report.run.models(), before.models()]);
+    for sweep in &mut all {
+        // A use case has its model's name where its run has several.
+        let has_other_model = sides.as_ref().is_some_and(|[now, before]| {
+            let own = if sweep.is_earlier { before } else { now };
+            own.len() == 1 && now != before
+        });
+        if let (true, Some(model)) = (has_other_model, sweep.model()) {
+            sweep.name = format!("{}, {}", plain(model), sweep.name);
+        }
+        if sweep.is_earlier {
+            sweep.name = format!("earlier: {}", sweep.name);
+        }
     }
     all
 }
