@@ -4,8 +4,10 @@ mod chart;
 mod csv;
 mod energy;
 mod gate;
+mod head;
 mod inferencex;
 mod json;
+mod legend;
 mod llm_d;
 mod markdown;
 mod page;
@@ -763,20 +765,22 @@ fn jobs(report: &Report<'_>) -> Vec<Vec<String>> {
     earlier.chain(report.run.manifests()).map(job).collect()
 }
 
+/// An image's name in its registry, or the file where nobody wrote that down.
+fn image_name(image: &RunImage) -> Option<String> {
+    let unknown = || {
+        Some(format!(
+            "{} (nobody wrote down which image it is)",
+            image.file.as_ref()?
+        ))
+    };
+    image.reference.clone().or_else(unknown)
+}
+
 fn job(manifest: &Manifest) -> Vec<String> {
     let job = manifest.job_id.as_ref().map(RunId::to_string);
     let named =
         |name: &str, value: &Option<String>| value.as_ref().map(|value| format!("{name} {value}"));
     let images = [&manifest.images.server, &manifest.images.client];
-    let reference = |image: &RunImage| {
-        let unknown = || {
-            Some(format!(
-                "{} (nobody wrote down which image it is)",
-                image.file.as_ref()?
-            ))
-        };
-        image.reference.clone().or_else(unknown)
-    };
     let gpus = match (manifest.gpus, &manifest.gpu_model) {
         (Some(gpus), Some(model)) => Some(format!("{gpus} × {model}")),
         (Some(gpus), None) => Some(format!("{gpus} GPUs")),
@@ -787,7 +791,7 @@ fn job(manifest: &Manifest) -> Vec<String> {
         Some(word) => format!("{replicas} servers ({word})"),
         None => format!("{replicas} servers"),
     });
-    let [server, client] = images.map(|image| image.as_ref().and_then(reference));
+    let [server, client] = images.map(|image| image.as_ref().and_then(image_name));
     // Jobs with the same one measured the same.
     let measurement = manifest.fingerprint.as_ref().map(|fingerprint| {
         let start: String = fingerprint.chars().take(8).collect();

@@ -44,7 +44,7 @@ mod table;
 mod tokens;
 mod written;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -57,6 +57,7 @@ pub use self::comparison::{Change, Comparison};
 pub use self::differences::Difference;
 pub use self::energy::{Energy, EnergySource, NoEnergy, Throttle};
 pub use self::gate::{Gate, GateOutcome, Gated, GatedChange};
+pub(crate) use self::group::pareto_front;
 pub use self::group::{Group, Limits, Verdict};
 pub use self::metric::{Metric, Statistic, Statistics, Unit};
 pub use self::point::{GpuMetric, OtherMetric, Point, PointName, Tool};
@@ -232,6 +233,78 @@ impl Run {
     #[must_use]
     pub fn points(&self) -> &[Point] {
         &self.points
+    }
+
+    /// The models of the points, as result folders name them: each once, by name. A variant of a server is a model of
+    /// its own, `MODEL-VARIANT`.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let results = camino::Utf8Path::from_path(folder.path()).unwrap();
+    /// # for name in ["llama-fp8_4_25_chat_128_128_7-1", "llama-bf16_4_25_chat_128_128_7-0"] {
+    /// #     std::fs::create_dir(results.join(name))?;
+    /// #     let file = "profile_export_genai_perf.json";
+    /// #     std::fs::copy(format!("tests/data/genai-perf/0.0.10/{file}"), results.join(name).join(file))?;
+    /// # }
+    /// use nim_slurm::results::Run;
+    ///
+    /// let run = Run::read(results)?; // two variants that took turns in job 7
+    /// assert_eq!(run.models(), ["llama-bf16", "llama-fp8"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn models(&self) -> Vec<&str> {
+        let models: BTreeSet<&str> = self.points.iter().filter_map(Point::model).collect();
+        models.into_iter().collect()
+    }
+
+    /// The points of one of the [models](Self::models), and the manifests of jobs that measured it. So two models, or two
+    /// variants of a server, can be compared with each other.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let results = camino::Utf8Path::from_path(folder.path()).unwrap();
+    /// # for name in ["llama-fp8_4_25_chat_128_128_7-1", "llama-bf16_4_25_chat_128_128_7-0"] {
+    /// #     std::fs::create_dir(results.join(name))?;
+    /// #     let file = "profile_export_genai_perf.json";
+    /// #     std::fs::copy(format!("tests/data/genai-perf/0.0.10/{file}"), results.join(name).join(file))?;
+    /// # }
+    /// use nim_slurm::results::{Comparison, Run};
+    ///
+    /// let run = Run::read(results)?;
+    /// let [before, after] = ["llama-bf16", "llama-fp8"].map(|model| run.of_model(model));
+    /// assert_eq!(Comparison::new(&before, &after).changes().len(), 1);
+    /// assert!(run.of_model("llama").points().is_empty()); // the whole name
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn of_model(&self, model: &str) -> Self {
+        let points: Vec<_> = self
+            .points
+            .iter()
+            .filter(|point| point.model() == Some(model))
+            .cloned()
+            .collect();
+        let jobs: BTreeSet<&str> = points
+            .iter()
+            .filter_map(|point| Some(point.run()?.as_str()))
+            .collect();
+        let measured = |manifest: &&Manifest| {
+            let job = manifest.job_id.as_ref();
+            // One that finished no point still says of which model they were.
+            let mut names = manifest
+                .points
+                .iter()
+                .map(|row| PointName::parse(&row.folder));
+            job.is_some_and(|job| jobs.contains(job.as_str()))
+                || names.any(|name| name.is_some_and(|name| name.model() == model))
+        };
+        Self {
+            path: self.path.clone(),
+            manifests: self.manifests.iter().filter(measured).cloned().collect(),
+            problems: self.problems.clone(),
+            points,
+        }
     }
 
     /// What the jobs' own manifests, `run_<job id>.json`, say of them, by job. Results

@@ -155,9 +155,15 @@ fn commands_in_the_documents_are_taken() {
     for (real, name) in [("tests/data", "tests-data"), ("examples", "examples")] {
         std::os::unix::fs::symlink(root.join(real), folder.path().join(name)).unwrap();
     }
-    // Two jobs finished a point each.
-    for job in ["4711", "4712"] {
-        let point = results.join(format!("llama-3-70b-instruct_4_25_chat_128_128_{job}"));
+    // Two jobs finished a point each, and two variants of a third one.
+    for (variant, job) in [
+        ("", "4711"),
+        ("", "4712"),
+        ("-plain", "4713-0"),
+        ("-batch-64", "4713-1"),
+    ] {
+        let name = format!("llama-3-70b-instruct{variant}_4_25_chat_128_128_{job}");
+        let point = results.join(name);
         let file = "profile_export_genai_perf.json";
         fs::create_dir(&point).unwrap();
         fs::copy(

@@ -148,7 +148,7 @@ fn the_same_for_programs() {
 
     let page = Report::new(&run).to_html();
     for words in [
-        "<td>1000.0 ±24.84</td>",
+        "<td>1000.0 <small>±24.84</small></td>",
         "unstable: 3 runs, spread up to 10.0 %",
         "tokens/s: 1000.0 ±24.84",
     ] {
@@ -156,7 +156,7 @@ fn the_same_for_programs() {
     }
     // One line a sweep in each of four charts; one of its two points has a bar.
     assert_eq!(page.matches("<polyline").count(), 4);
-    assert_eq!(page.matches("<path class=\"line\"").count(), 4);
+    assert_eq!(page.matches("\n<path class=\"line\"").count(), 4);
 }
 
 #[test]
@@ -516,5 +516,166 @@ fn names_of_others_are_shown_and_not_obeyed() {
     assert!(
         xml.contains("classname=\"&lt;b&gt;@all`|&amp; 128/128, 4 GPUs"),
         "{xml}"
+    );
+}
+
+/// Two variants of a server, of which the second one has this share of the first one's speed, took three turns each in job 42.
+fn variants(share: f64) -> Results {
+    let results = Results::new();
+    for (turn, (name, share, again, noise)) in [
+        ("local", 1.0, "", 0.99),
+        ("slow", share, "", 0.99),
+        ("local", 1.0, "_r2", 1.0),
+        ("slow", share, "_r2", 1.0),
+        ("local", 1.0, "_r3", 1.01),
+        ("slow", share, "_r3", 1.01),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for (concurrency, tokens) in [(1, 120.0), (8, 1000.0)] {
+            let point = format!("llama-{name}_4_{concurrency}_chat_128_128{again}_42-{turn}");
+            results.point(&point, tokens * share * noise, 40.0);
+        }
+        let row = format!("llama-{name}_4_1_chat_128_128{again}_42-{turn}");
+        let manifest = format!(
+            r#"{{"fingerprint": "{name}", "server_command": ["serve", "--{name}"],
+            "points": [{{"folder": "{row}", "status": "finished", "detail": ""}}]}}"#
+        );
+        fs::write(results.path().join(format!("run_42-{turn}.json")), manifest).unwrap();
+    }
+    results
+}
+
+#[test]
+fn two_variants_of_one_job_are_compared() {
+    let results = variants(0.8);
+    let folder = results.path().as_str();
+    let models = ["--model", "llama-slow", "--against-model", "llama-local"];
+    let gate = ["--gate", "throughput 5%"];
+    let with = |arguments: &[&str], code| said(&[&[folder], arguments, &gate].concat(), code);
+    let text = with(&models, 3);
+    assert!(
+        text.starts_with("compared with another model: llama-local -> llama-slow\n"),
+        "{text}"
+    );
+    for words in [
+        "differs: server's command: --local -> --slow\n",
+        "gate: worse (throughput 5%; 2 worse, 0 better, 0 equal, 0 cannot tell)",
+        "x worse: chat 128/128, 4 GPUs, concurrency 8, tokens/s -20.0 %",
+        "runs 3, 3",
+        "3 jobs -> 3 jobs",
+    ] {
+        assert!(text.contains(words), "no {words:?} in {text}");
+    }
+    assert!(!text.contains("only in the "), "{text}");
+    // The other way round; with the job; as two jobs that are the same; and the only other model need not be named.
+    let turned = ["--model", "llama-local", "--against-model", "llama-slow"];
+    assert!(with(&turned, 0).contains("gate: better"));
+    for more in [
+        &["--job", "42"][..],
+        &["--job", "42", "--against", "42"],
+        &["--against", folder],
+    ] {
+        assert_eq!(with(&[&models[..], more].concat(), 3), text, "{more:?}");
+    }
+    assert_eq!(with(&["--against-model", "llama-local"], 3), text);
+    let same = variants(1.0);
+    let equal = said(&[&[same.path().as_str()], &models[..], &gate].concat(), 0);
+    assert!(equal.contains("gate: equal"), "{equal}");
+    // The model of one of several results, compared with another folder's.
+    let other = [
+        folder,
+        "--model",
+        "llama-slow",
+        "--against",
+        same.path().as_str(),
+        "--against-model",
+        "llama-slow",
+    ];
+    let text = said(&[&other[..], &gate].concat(), 3);
+    assert!(
+        !text.contains("another model") && text.contains("2 worse"),
+        "{text}"
+    );
+    // Of one model, nothing of the others is told.
+    let table = said(&[folder, "--model", "llama-slow", "--format", "csv"], 0);
+    assert_eq!(table.lines().count(), 1 + 6, "{table}");
+    assert!(!table.contains("llama-local"), "{table}");
+    let page = with(&[&models[..], &["--format", "html"]].concat(), 3);
+    assert!(
+        page.contains("<dt>Compared with</dt><dd>llama-local, job 42-0, 42-2, 42-4</dd>"),
+        "{page}"
+    );
+    for series in [
+        "llama-slow, chat 128/128",
+        "earlier: llama-local, chat 128/128",
+    ] {
+        assert_eq!(
+            page.matches(&format!("</svg>{series}</li>")).count(),
+            4,
+            "{page}"
+        );
+    }
+    assert!(page.contains("<g class=\"c0 earlier\">"), "{page}");
+}
+
+#[test]
+fn models_that_are_not_there_are_refused() {
+    let results = variants(1.0);
+    let folder = results.path().as_str();
+    let refused = |arguments: &[&str], words: &str| {
+        let output = report(&[&[folder], arguments].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(words), "no {words:?} in {said}");
+    };
+    let there = format!(
+        "{folder} has no results of that model; the models there are llama-local, llama-slow"
+    );
+    refused(&["--model", "slow"], &format!("--model slow: {there}"));
+    refused(
+        &["--against-model", "fast\u{1b}"],
+        &format!("--against-model fast\\u{{1b}}: {there}"),
+    );
+    refused(
+        &["--model", "llama-slow", "--against-model", "llama-slow"],
+        "--against-model llama-slow: --model names the same model, and it would be compared with itself",
+    );
+    refused(
+        &[
+            "--model",
+            "llama-slow",
+            "--against-model",
+            "llama-slow",
+            "--job",
+            "42",
+            "--against",
+            "42",
+        ],
+        "--against 42: --job names the same job",
+    );
+    results.point("qwen_4_1_chat_128_128_42-6", 100.0, 40.0);
+    refused(
+        &["--against-model", "llama-local"],
+        "say with --model which one is compared with it: llama-slow, qwen",
+    );
+    let alone = side(1.0);
+    refused(
+        &[
+            "--against-model",
+            "m",
+            "--against",
+            alone.path().as_str(),
+            "--model",
+            "x",
+        ],
+        "--model x: ",
+    );
+    let output = report(&[alone.path().as_str(), "--against-model", "m"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("has results of that model alone, and nothing to compare with them"),
+        "{said}"
     );
 }

@@ -388,7 +388,7 @@ fn points_without_a_name_are_told_apart() {
         assert!(page.contains(name), "no {name:?}");
     }
     assert_eq!(page.matches("<polyline").count(), 3 * 2);
-    assert!(page.contains("<td class=\"word\">sweep/m-concurrency8</td>"));
+    assert!(page.contains("<td class=\"word job\">sweep/m-concurrency8</td>"));
 }
 
 #[test]
@@ -716,11 +716,11 @@ fn page_needs_nothing_else_and_trusts_nobody() {
         assert!(!text.contains(foreign), "{foreign}");
     }
     assert!(text.contains("&#60;script&#62;alert(1)"));
-    assert!(text.contains("prefers-color-scheme: dark"));
+    assert!(text.contains("@media screen and (prefers-color-scheme: dark)"));
     assert!(text.contains(">5 points in "));
     // Four charts; two use cases, one of them with a job for each shape.
     assert_eq!(text.matches("<figure>").count(), 4);
-    assert_eq!(text.matches("<polyline").count(), 16);
+    assert_eq!(text.matches("<polyline class=\"line\"").count(), 16);
     assert!(text.contains("chat 128/128, job 4711, concurrency 25\nTTFT, ms: 25.13\n"));
     assert!(text.contains("limit 25 ms"));
     balanced(&text);

@@ -170,6 +170,17 @@ fn the_client_counts_as_the_library_does() {
     }
 }
 
+/// Whether the client's program takes a point, and what it says of limits of 5 and 1 ms.
+fn counted(folder: &str) -> (bool, String) {
+    let output = Command::new("python3")
+        .args(["-I", "src/script/search.py", "count", folder, "later"])
+        .args(["ttft=5", "itl=1"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    (output.status.success(), said.trim_end().to_owned())
+}
+
 /// Files of both tools, with all that a request may lack.
 #[test]
 fn requests_without_an_answer_are_over_each_limit() {
@@ -179,26 +190,7 @@ fn requests_without_an_answer_are_over_each_limit() {
             .unwrap()
             .join(name)
     };
-    let count = || {
-        let output = Command::new("python3")
-            .args([
-                "-I",
-                "src/script/search.py",
-                "count",
-                path("").as_str(),
-                "later",
-            ])
-            .args(["ttft=5", "itl=1"])
-            .output()
-            .unwrap();
-        (
-            output.status.success(),
-            String::from_utf8(output.stdout)
-                .unwrap()
-                .trim_end()
-                .to_owned(),
-        )
-    };
+    let count = || counted(path("").as_str());
     let chunk = |text: &str| {
         format!(
             r#"{{"response": "data: {{\"choices\": [{{\"delta\": {{\"content\": \"{text}\"}}}}]}}\n\n"}}"#
@@ -732,6 +724,52 @@ fn what_is_not_monotone_is_said() {
         table.contains("not monotone: the p95 of TTFT is higher at 2 than at "),
         "{table}"
     );
+}
+
+/// A thousand probes, and a thousand that failed: to judge them takes a part of the time that reading them does. Where each
+/// was compared with each, it took several times as long.
+#[test]
+fn many_probes_are_judged_faster_than_read() {
+    const PROBES: u32 = 1000;
+    let folder = tempfile::tempdir().unwrap();
+    let results = camino::Utf8Path::from_path(folder.path()).unwrap();
+    let mut rows = Vec::new();
+    for level in 1..=PROBES {
+        let name = format!("llama_4_{level}_chat_128_128_7");
+        let point = results.join(&name);
+        std::fs::create_dir(&point).unwrap();
+        let requests: Vec<_> = (1..=20)
+            .map(|number| {
+                let start = 1_000_000_000_u64 * u64::from(level) + number;
+                let first = u64::from(level) + number;
+                format!(
+                    r#"{{"metadata": {{"request_start_ns": {start}, "request_end_ns": {start}}}, "metrics": {{"time_to_first_token": {{"value": {first}, "unit": "ms"}}, "request_latency": {{"value": {first}, "unit": "ms"}}, "output_sequence_length": {{"value": 9, "unit": "tokens"}}}}}}"#
+                )
+            })
+            .collect();
+        std::fs::write(point.join("profile_export.jsonl"), requests.join("\n")).unwrap();
+        let table = r#"{"request_count": {"unit": "requests", "avg": 20}, "time_to_first_token": {"unit": "ms", "avg": 1}}"#;
+        std::fs::write(point.join("profile_export_aiperf.json"), table).unwrap();
+        let failed = format!("llama_4_{}_chat_128_128_7", PROBES + level);
+        for (name, status) in [(name, "finished"), (failed, "failed")] {
+            rows.push(format!(
+                r#"{{"folder": "{name}", "status": "{status}", "seconds": 30, "detail": ""}}"#
+            ));
+        }
+    }
+    let goal = r#"{"ttft": 500, "at": "p50", "from": 1, "to": 4000, "within": "5%"}"#;
+    let manifest = format!(r#"{{"search": {goal}, "points": [{}]}}"#, rows.join(", "));
+    std::fs::write(results.join("run_7.json"), manifest).unwrap();
+    let start = std::time::Instant::now();
+    let run = nim_slurm::results::Run::read(results).unwrap();
+    let read = start.elapsed();
+    let groups = run.groups();
+    let start = std::time::Instant::now();
+    let capacity = groups[0].capacity(&run).unwrap();
+    let judged = start.elapsed();
+    assert_eq!(capacity.probes().len(), 2000);
+    assert_eq!(capacity.not_monotone(), None);
+    assert!(2 * judged < read, "{judged:?} after {read:?}");
 }
 
 #[test]

@@ -6,10 +6,18 @@ use std::fmt::Write;
 /// The drawing in its own units; a page scales it.
 pub(super) const WIDTH: f64 = 640.0;
 pub(super) const HEIGHT: f64 = 400.0;
-const LEFT: f64 = 72.0;
-const RIGHT: f64 = 16.0;
+/// The margins have room for the letters of a narrow screen.
+const LEFT: f64 = 92.0;
+const RIGHT: f64 = 26.0;
 const TOP: f64 = 16.0;
-const BOTTOM: f64 = 52.0;
+const BOTTOM: f64 = 64.0;
+
+/// The height of letters on a narrow screen, where the drawing is scaled down: what fits then fits on every screen.
+pub(super) const LETTERS: f64 = 20.0;
+/// On average, and of digits.
+const LETTER_WIDTH: f64 = 0.58 * LETTERS;
+/// From the line that letters stand on to the top of a digit.
+const DIGIT_HEIGHT: f64 = 0.75 * LETTERS;
 
 /// What tells a series apart, the same in every chart of a page.
 #[derive(Clone, Copy)]
@@ -29,12 +37,21 @@ const SHAPE: [Shape; 4] = [
 
 /// What a chart shows.
 pub(super) struct Data {
-    pub(super) title: &'static str,
+    pub(super) title: String,
     pub(super) x_label: String,
     pub(super) y_label: String,
     /// Whether there is nothing between two whole numbers across.
     pub(super) x_is_whole: bool,
+    /// Whether the intervals along a line are one band.
+    pub(super) has_bands: bool,
+    /// What a ring around a mark says.
+    pub(super) best: &'static str,
+    /// What the shapes of the marks stand for, where that is the same in all series.
+    pub(super) shapes: &'static [(usize, &'static str)],
+    /// Those that are drawn first, below the others, come first.
     pub(super) series: Vec<Series>,
+    /// Lines below all series, such as the best of several.
+    pub(super) frontiers: Vec<Vec<(f64, f64)>>,
     /// A line across, and what it says.
     pub(super) limit: Option<(f64, String)>,
 }
@@ -42,28 +59,40 @@ pub(super) struct Data {
 /// Marks that belong together.
 pub(super) struct Series {
     pub(super) style: Style,
+    /// Whether it is what was there before: dashed, with hollow marks.
+    pub(super) is_earlier: bool,
     pub(super) marks: Vec<Mark>,
     /// Places of those marks that a line joins.
     pub(super) line: Vec<(f64, f64)>,
 }
 
 /// A value, and what it says on hover.
+#[derive(Default)]
 pub(super) struct Mark {
     pub(super) x: f64,
     pub(super) y: f64,
     /// The interval of several runs.
     pub(super) interval: Option<(f64, f64)>,
     pub(super) text: String,
+    /// What stands beside it, where there is room.
+    pub(super) label: Option<String>,
+    pub(super) is_best: bool,
+    /// Whether it is no candidate for the best.
+    pub(super) is_dim: bool,
 }
 
 /// A chart with everything in its place.
 pub(super) struct Chart {
-    pub(super) title: &'static str,
+    pub(super) title: String,
     pub(super) x_label: String,
     pub(super) y_label: String,
     pub(super) x_ticks: Vec<Tick>,
     pub(super) y_ticks: Vec<Tick>,
+    pub(super) best: &'static str,
+    pub(super) shapes: &'static [(usize, &'static str)],
+    pub(super) frontiers: Vec<String>,
     pub(super) series: Vec<Drawn>,
+    pub(super) labels: Vec<Label>,
     pub(super) limit: Option<Limit>,
     pub(super) frame: Frame,
 }
@@ -77,18 +106,40 @@ pub(super) struct Frame {
 }
 
 pub(super) struct Tick {
-    pub(super) at: String,
+    at: f64,
+    /// Empty where there is no room.
     pub(super) label: String,
+    /// Whether it is more than those around it: a power of ten.
+    is_major: bool,
+}
+
+impl Tick {
+    pub(super) fn place(&self) -> String {
+        place(self.at)
+    }
 }
 
 pub(super) struct Limit {
     pub(super) at: String,
+    /// The line that its letters stand on.
+    pub(super) text_at: String,
+    pub(super) text: String,
+}
+
+/// What stands beside a mark.
+pub(super) struct Label {
+    pub(super) colour: usize,
+    pub(super) x: String,
+    pub(super) y: String,
+    pub(super) anchor: &'static str,
     pub(super) text: String,
 }
 
 /// A series with SVG's own words.
 pub(super) struct Drawn {
     pub(super) colour: usize,
+    pub(super) is_earlier: bool,
+    pub(super) bands: Vec<String>,
     pub(super) line: String,
     pub(super) marks: Vec<DrawnMark>,
 }
@@ -97,6 +148,9 @@ pub(super) struct DrawnMark {
     /// The interval's bar, as far as it is in the frame; empty: none.
     pub(super) bar: String,
     pub(super) path: String,
+    /// Around the best one; empty: it is not.
+    pub(super) ring: String,
+    pub(super) is_dim: bool,
     pub(super) text: String,
 }
 
@@ -112,19 +166,24 @@ impl Chart {
             TOP,
         );
         Self {
+            labels: labels(&data.series, &x, &y),
             title: data.title,
+            best: data.best,
+            shapes: data.shapes,
             x_label: data.x_label,
             y_label: data.y_label,
-            x_ticks: x.ticks(),
+            x_ticks: with_room(x.ticks()),
             y_ticks: y.ticks(),
-            limit: data.limit.map(|(value, text)| Limit {
-                at: place(y.at(value)),
-                text,
-            }),
+            limit: data.limit.map(|(value, text)| limit_at(y.at(value), text)),
+            frontiers: data
+                .frontiers
+                .iter()
+                .map(|line| points(line, &x, &y))
+                .collect(),
             series: data
                 .series
-                .into_iter()
-                .map(|series| draw_series(series, &x, &y))
+                .iter()
+                .map(|series| draw_series(series, data.has_bands, &x, &y))
                 .collect(),
             frame: Frame {
                 left: LEFT,
@@ -136,28 +195,85 @@ impl Chart {
     }
 }
 
-fn draw_series(series: Series, x: &Axis, y: &Axis) -> Drawn {
-    let shape = SHAPE[series.style.shape];
-    let mut line = String::new();
-    for (across, up) in &series.line {
-        let _ = write!(line, "{},{} ", place(x.at(*across)), place(y.at(*up)));
+/// A limit's text is above its line, or below where that is at the top.
+fn limit_at(at: f64, text: String) -> Limit {
+    let above = at - 5.0;
+    let is_inside = above - DIGIT_HEIGHT >= TOP;
+    Limit {
+        at: place(at),
+        text_at: place(if is_inside { above } else { at + LETTERS }),
+        text,
     }
-    line.truncate(line.trim_end().len());
+}
+
+/// The places of a polyline.
+fn points(line: &[(f64, f64)], x: &Axis, y: &Axis) -> String {
+    let places: Vec<_> = line
+        .iter()
+        .map(|(across, up)| format!("{},{}", place(x.at(*across)), place(y.at(*up))))
+        .collect();
+    places.join(" ")
+}
+
+fn draw_series(series: &Series, has_bands: bool, x: &Axis, y: &Axis) -> Drawn {
+    let shape = SHAPE[series.style.shape];
+    let has_interval = |number: usize| {
+        let mark = series.marks.get(number);
+        mark.is_some_and(|mark| mark.interval.is_some())
+    };
+    let in_band = |number: usize| {
+        let before = number.checked_sub(1).is_some_and(has_interval);
+        has_bands && (before || has_interval(number + 1))
+    };
+    let marks = series.marks.iter().enumerate().map(|(number, mark)| {
+        let (across, up) = (x.at(mark.x), y.at(mark.y));
+        let interval = mark.interval.filter(|_| !in_band(number));
+        DrawnMark {
+            bar: interval.map_or_else(String::new, |interval| bar(across, y, interval)),
+            path: shape.path(across, up),
+            ring: if mark.is_best {
+                ring(across, up)
+            } else {
+                String::new()
+            },
+            is_dim: mark.is_dim,
+            text: mark.text.clone(),
+        }
+    });
     Drawn {
         colour: series.style.colour,
-        line,
-        marks: series
-            .marks
-            .into_iter()
-            .map(|mark| DrawnMark {
-                bar: mark
-                    .interval
-                    .map_or_else(String::new, |interval| bar(x.at(mark.x), y, interval)),
-                path: shape.path(x.at(mark.x), y.at(mark.y)),
-                text: mark.text,
-            })
-            .collect(),
+        is_earlier: series.is_earlier,
+        line: points(&series.line, x, y),
+        marks: marks.collect(),
+        bands: if has_bands {
+            bands(&series.marks, x, y)
+        } else {
+            Vec::new()
+        },
     }
+}
+
+/// Where several marks side by side have an interval: along the upper ends, and back along the lower ones, within the frame.
+fn bands(marks: &[Mark], x: &Axis, y: &Axis) -> Vec<String> {
+    let at = |mark: &Mark, end: f64| {
+        let end = end.clamp(y.low, y.high);
+        format!("{} {}", place(x.at(mark.x)), place(y.at(end)))
+    };
+    let stretches = marks.split(|mark| mark.interval.is_none());
+    stretches
+        .filter(|stretch| stretch.len() > 1)
+        .map(|stretch| {
+            let ends = || {
+                stretch
+                    .iter()
+                    .filter_map(|mark| Some((mark, mark.interval?)))
+            };
+            let there = ends().map(|(mark, (_, high))| at(mark, high));
+            let back = ends().rev().map(|(mark, (low, _))| at(mark, low));
+            let places: Vec<_> = there.chain(back).collect();
+            format!("M{}z", places.join("L"))
+        })
+        .collect()
 }
 
 /// A bar from the lower to the upper end of an interval, with a short stroke at an end that is in the frame.
@@ -173,10 +289,197 @@ fn bar(x: f64, y: &Axis, (low, high): (f64, f64)) -> String {
     path
 }
 
+/// What is around the best mark.
+pub(super) fn ring(x: f64, y: f64) -> String {
+    let (x, y) = (place(x), place(y));
+    format!("M{x} {y}m-8 0a8 8 0 1 0 16 0a8 8 0 1 0 -16 0z")
+}
+
+// ---- Letters --------------------------------------------------------------------
+
+/// Where letters are.
+#[derive(Clone, Copy)]
+struct Area {
+    left: f64,
+    right: f64,
+    top: f64,
+    bottom: f64,
+}
+
+impl Area {
+    fn around(x: f64, y: f64, distance: f64) -> Self {
+        Self {
+            left: x - distance,
+            right: x + distance,
+            top: y - distance,
+            bottom: y + distance,
+        }
+    }
+
+    fn is_in_frame(&self) -> bool {
+        self.left >= LEFT
+            && self.right <= WIDTH - RIGHT
+            && self.top >= TOP
+            && self.bottom <= HEIGHT - BOTTOM
+    }
+}
+
+/// What of a drawing is taken, in cells that are smaller than a letter: so it takes no longer with many marks.
+struct Taken {
+    cells: Vec<bool>,
+}
+
+impl Taken {
+    const CELL: f64 = 4.0;
+    const COLUMNS: usize = 160;
+    const ROWS: usize = 100;
+
+    fn new() -> Self {
+        Self {
+            cells: vec![false; Self::COLUMNS * Self::ROWS],
+        }
+    }
+
+    fn cells_of(area: Area) -> impl Iterator<Item = usize> {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is between 0 and the number of cells"
+        )]
+        let cell =
+            |place: f64, cells: usize| ((place / Self::CELL).max(0.0) as usize).min(cells - 1);
+        let columns = cell(area.left, Self::COLUMNS)..=cell(area.right, Self::COLUMNS);
+        let rows = cell(area.top, Self::ROWS)..=cell(area.bottom, Self::ROWS);
+        rows.flat_map(move |row| {
+            columns
+                .clone()
+                .map(move |column| row * Self::COLUMNS + column)
+        })
+    }
+
+    fn take(&mut self, area: Area) {
+        for cell in Self::cells_of(area) {
+            self.cells[cell] = true;
+        }
+    }
+
+    fn is_free(&self, area: Area) -> bool {
+        Self::cells_of(area).all(|cell| !self.cells[cell])
+    }
+}
+
+/// What stands beside the marks: the best one's first, then those at the ends of a series, then others, as far as there is
+/// room between marks and other labels.
+fn labels(series: &[Series], x: &Axis, y: &Axis) -> Vec<Label> {
+    let [mut below, mut taken] = [Taken::new(), Taken::new()];
+    let mut wanted = Vec::new();
+    for series in series {
+        let colour = series.style.colour;
+        let last = series.marks.len().saturating_sub(1);
+        for (number, mark) in series.marks.iter().enumerate() {
+            let (across, up) = (x.at(mark.x), y.at(mark.y));
+            below.take(Area::around(
+                across,
+                up,
+                if mark.is_best { 8.0 } else { 5.0 },
+            ));
+            if let Some(text) = &mark.label {
+                let is_end = number == 0 || number == last;
+                wanted.push((mark.is_best, is_end, (across, up), text, colour));
+            }
+        }
+    }
+    wanted.sort_by_key(|(is_best, is_end, ..)| (!is_best, !is_end));
+    let mut labels = Vec::new();
+    for (is_best, _, (across, up), text, colour) in wanted {
+        let sides: Vec<_> = sides(across, up, text, colour)
+            .into_iter()
+            .filter(|(_, area)| area.is_in_frame() && taken.is_free(*area))
+            .collect();
+        let free = sides.iter().position(|(_, area)| below.is_free(*area));
+        // The best one's is worth more than the marks below it.
+        let side = free.or(is_best.then_some(0));
+        if let Some((label, area)) = side.and_then(|side| sides.into_iter().nth(side)) {
+            taken.take(area);
+            labels.push(label);
+        }
+    }
+    labels
+}
+
+/// Where a label may be: where a curve that falls to the right leaves room comes first.
+fn sides(x: f64, y: f64, text: &str, colour: usize) -> [(Label, Area); 6] {
+    let width = width(text);
+    [
+        (9.0, -6.0, "start"),
+        (-9.0, 6.0 + DIGIT_HEIGHT, "end"),
+        (11.0, DIGIT_HEIGHT / 2.0, "start"),
+        (-11.0, DIGIT_HEIGHT / 2.0, "end"),
+        (0.0, -11.0, "middle"),
+        (0.0, 11.0 + DIGIT_HEIGHT, "middle"),
+    ]
+    .map(|(right, down, anchor)| {
+        let (x, y) = (x + right, y + down);
+        let left = match anchor {
+            "start" => x,
+            "end" => x - width,
+            _ => x - width / 2.0,
+        };
+        let area = Area {
+            left,
+            right: left + width,
+            top: y - DIGIT_HEIGHT,
+            bottom: y,
+        };
+        let label = Label {
+            colour,
+            x: place(x),
+            y: place(y),
+            anchor,
+            text: text.to_owned(),
+        };
+        (label, area)
+    })
+}
+
+/// How wide letters are, about.
+#[expect(clippy::cast_precision_loss, reason = "labels are short")]
+fn width(text: &str) -> f64 {
+    text.chars().count() as f64 * LETTER_WIDTH
+}
+
+/// Ticks across without the labels that would run into others; powers of ten come first.
+fn with_room(mut ticks: Vec<Tick>) -> Vec<Tick> {
+    const GAP: f64 = 4.0;
+    let mut taken: Vec<(f64, f64)> = Vec::new();
+    let mut in_order: Vec<&mut Tick> = ticks.iter_mut().collect();
+    in_order.sort_by_key(|tick| !tick.is_major);
+    for tick in in_order {
+        let half = width(&tick.label) / 2.0 + GAP;
+        let (left, right) = (tick.at - half, tick.at + half);
+        if taken
+            .iter()
+            .all(|other| right <= other.0 || left >= other.1)
+        {
+            taken.push((left, right));
+        } else {
+            tick.label.clear();
+        }
+    }
+    ticks
+}
+
+// ---- Marks ----------------------------------------------------------------------
+
 impl Style {
-    /// The mark of a legend, around (8, 8).
+    /// A shape where the colour does not matter.
+    pub(super) const fn of_shape(shape: usize) -> Self {
+        Self { colour: 0, shape }
+    }
+
+    /// The mark of a legend, around (14, 8).
     pub(super) fn sample(self) -> String {
-        SHAPE[self.shape].path(8.0, 8.0)
+        SHAPE[self.shape].path(14.0, 8.0)
     }
 }
 
@@ -267,9 +570,13 @@ impl Axis {
         };
         values
             .into_iter()
-            .map(|value| Tick {
-                at: place(self.at(value)),
-                label: label(value),
+            .map(|value| {
+                let label = label(value);
+                Tick {
+                    at: self.at(value),
+                    is_major: self.is_log && label.starts_with('1'),
+                    label,
+                }
             })
             .collect()
     }

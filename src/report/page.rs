@@ -1,6 +1,6 @@
 //! The report as an HTML page, and its charts as a picture.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use askama::Template;
 
@@ -13,9 +13,11 @@ use super::{
     percent, place_of, search, server_of, several_runs, spread, supported, title_of, unsteady,
     weak,
 };
+use super::{head, legend};
+use crate::load::Length;
 use crate::plain::plain;
 use crate::results::{
-    GateOutcome, Group, Metric, Point, ReadProblem, Run, Statistic, Summary, Verdict,
+    GateOutcome, Group, Metric, Point, ReadProblem, Run, Statistic, Summary, Verdict, pareto_front,
 };
 
 #[derive(Template)]
@@ -23,15 +25,18 @@ use crate::results::{
 struct Page<'a> {
     made_by: &'static str,
     folder: String,
+    /// What was measured, with what and when.
+    facts: Vec<(&'static str, String)>,
     points: usize,
     limits: Vec<String>,
     statistic: Statistic,
     width: f64,
     height: f64,
-    legend: Vec<LegendRow>,
+    palette: Palette,
+    legend: Vec<legend::Row>,
     /// A short legend is below every chart, a long one above them all.
     legend_is_long: bool,
-    charts: Vec<Chart>,
+    charts: Vec<ChartPart>,
     groups: Vec<GroupPart>,
     changes: Option<Changes>,
     /// Why what is compared is not alike: said first.
@@ -49,17 +54,61 @@ struct Picture {
     whole_height: f64,
     width: f64,
     height: f64,
-    colours: [&'static str; COLOURS],
-    legend: Vec<LegendRow>,
+    palette: Palette,
+    legend: Vec<legend::Row>,
     /// Each with the place of its upper left corner.
     charts: Vec<(f64, f64, Chart)>,
 }
 
-struct LegendRow {
-    name: String,
-    colour: usize,
-    sample: String,
+/// A chart, and what its lines and marks stand for beside its series.
+struct ChartPart {
+    chart: Chart,
+    legend: Vec<legend::Row>,
 }
+
+/// The colours of the charts, as CSS has them.
+struct Palette {
+    paper: &'static str,
+    ink: &'static str,
+    faint: &'static str,
+    grid: &'static str,
+    edge: &'static str,
+    bad: &'static str,
+    series: [&'static str; COLOURS],
+}
+
+/// The page's own, which has a dark side.
+const OF_PAGE: Palette = Palette {
+    paper: "var(--paper)",
+    ink: "var(--ink)",
+    faint: "var(--faint)",
+    grid: "var(--grid)",
+    edge: "var(--edge)",
+    bad: "var(--bad)",
+    series: [
+        "var(--c0)",
+        "var(--c1)",
+        "var(--c2)",
+        "var(--c3)",
+        "var(--c4)",
+        "var(--c5)",
+        "var(--c6)",
+        "var(--c7)",
+    ],
+};
+
+/// Those of the page's light side.
+const ON_WHITE: Palette = Palette {
+    paper: "#ffffff",
+    ink: "#1b1f24",
+    faint: "#5b6570",
+    grid: "#e3e7eb",
+    edge: "#b8c0c8",
+    bad: "#b3261e",
+    series: [
+        "#0067b8", "#c8501e", "#1e8449", "#8e3fa8", "#9a6a00", "#007c89", "#c2185b", "#59646f",
+    ],
+};
 
 /// A use case's table.
 struct GroupPart {
@@ -74,7 +123,8 @@ struct GroupPart {
 struct Row {
     class: &'static str,
     path: String,
-    cells: Vec<String>,
+    /// Each with the half of its interval, where there are several runs.
+    cells: Vec<(String, Option<String>)>,
     job: String,
     verdict: String,
 }
@@ -100,18 +150,27 @@ struct ChangeRow {
 
 pub(super) fn render(report: &Report<'_>) -> String {
     let groups = report.run.groups();
-    let sweeps = sweeps(report.run, &groups);
+    let earlier_groups = report.before.map(Run::groups).unwrap_or_default();
+    let sweeps = all_sweeps(report, &groups, &earlier_groups);
     let page = Page {
         made_by: concat!("nim-slurm ", env!("CARGO_PKG_VERSION")),
         folder: plain(report.run.path().as_str()).into_owned(),
+        facts: head::facts(report),
         points: report.run.points().len(),
         limits: limits(report),
         statistic: report.statistic(),
         width: WIDTH,
         height: HEIGHT,
-        legend: sweeps.iter().map(Sweep::legend).collect(),
+        palette: OF_PAGE,
+        legend: legend_of(&sweeps),
         legend_is_long: sweeps.len() > COLOURS,
-        charts: charts(report, &sweeps),
+        charts: charts(report, &sweeps)
+            .into_iter()
+            .map(|chart| ChartPart {
+                legend: legend::of_chart(&chart),
+                chart,
+            })
+            .collect(),
         groups: groups.iter().map(|group| part(report, group)).collect(),
         another: another_measurement(&report.differences()),
         changes: changes(report),
@@ -123,20 +182,23 @@ pub(super) fn render(report: &Report<'_>) -> String {
     page.render().expect("a page renders")
 }
 
-/// The colours of the page on white.
-const ON_WHITE: [&str; COLOURS] = [
-    "#0067b8", "#c8501e", "#1e8449", "#8e3fa8", "#9a6a00", "#007c89", "#c2185b", "#59646f",
-];
-
 /// The charts alone, two in a row below the legend.
 pub(super) fn picture(report: &Report<'_>) -> String {
     const ABOVE: f64 = 28.0;
-    let sweeps = sweeps(report.run, &report.run.groups());
-    let legend: Vec<_> = sweeps.iter().map(Sweep::legend).collect();
+    let groups = report.run.groups();
+    let earlier_groups = report.before.map(Run::groups).unwrap_or_default();
+    let sweeps = all_sweeps(report, &groups, &earlier_groups);
+    let charts = charts(report, &sweeps);
+    let mut legend = legend_of(&sweeps);
+    for row in charts.iter().flat_map(legend::of_chart) {
+        if !legend.contains(&row) {
+            legend.push(row);
+        }
+    }
     let top = legend.iter().fold(52.0, |top, _| top + 22.0);
     let (mut x, mut y) = (0.0, top);
     let mut placed = Vec::new();
-    for chart in charts(report, &sweeps) {
+    for chart in charts {
         placed.push((x, y, chart));
         (x, y) = if x > 0.0 {
             (0.0, y + ABOVE + HEIGHT)
@@ -150,7 +212,7 @@ pub(super) fn picture(report: &Report<'_>) -> String {
         whole_height: if x > 0.0 { y + ABOVE + HEIGHT } else { y },
         width: WIDTH,
         height: HEIGHT,
-        colours: ON_WHITE,
+        palette: ON_WHITE,
         legend,
         charts: placed,
     };
@@ -164,19 +226,102 @@ struct Sweep<'a> {
     name: String,
     style: Style,
     group: Group<'a>,
+    /// The use case's best point, which may be in another sweep.
+    best: Option<&'a Point>,
+    is_earlier: bool,
 }
 
-impl Sweep<'_> {
-    fn legend(&self) -> LegendRow {
-        LegendRow {
-            name: self.name.clone(),
-            colour: self.style.colour,
-            sample: self.style.sample(),
-        }
+/// What sweeps have in common that are drawn alike, one as the other's earlier one: the model (`None`: any), the use case with
+/// its lengths, GPUs, and of several servers which one.
+type Measured<'a> = (
+    Option<&'a str>,
+    Option<&'a str>,
+    [Option<Length>; 2],
+    Option<u32>,
+    Option<u32>,
+);
+
+impl<'a> Sweep<'a> {
+    fn measured(&self, model: Option<&'a str>) -> Measured<'a> {
+        let point = self.group.points()[0];
+        let lengths = [point.input(), point.output()];
+        (
+            model,
+            point.use_case(),
+            lengths,
+            point.gpus(),
+            point.replica(),
+        )
+    }
+
+    fn model(&self) -> Option<&'a str> {
+        self.group.points()[0].model()
     }
 }
 
-fn sweeps<'a>(run: &Run, groups: &[Group<'a>]) -> Vec<Sweep<'a>> {
+fn legend_of(sweeps: &[Sweep<'_>]) -> Vec<legend::Row> {
+    let rows = sweeps
+        .iter()
+        .map(|sweep| legend::series(sweep.name.clone(), sweep.style, sweep.is_earlier));
+    rows.collect()
+}
+
+/// The sweeps of a report, and those of the run that it is compared with.
+fn all_sweeps<'a>(
+    report: &Report<'_>,
+    groups: &[Group<'a>],
+    earlier_groups: &[Group<'a>],
+) -> Vec<Sweep<'a>> {
+    let mut all = sweeps(report.run, groups, |group| report.best_of(group));
+    let mut styles: BTreeMap<Measured<'a>, Style> = BTreeMap::new();
+    for sweep in &all {
+        for model in [sweep.model(), None] {
+            styles.entry(sweep.measured(model)).or_insert(sweep.style);
+        }
+    }
+    let earlier = report
+        .before
+        .map(|run| sweeps(run, earlier_groups, |_| None));
+    for mut sweep in earlier.unwrap_or_default() {
+        let same = [sweep.model(), None].map(|model| styles.get(&sweep.measured(model)));
+        let style = same.into_iter().flatten().next().copied();
+        sweep.style = style.unwrap_or_else(|| numbered(all.len()));
+        sweep.is_earlier = true;
+        all.push(sweep);
+    }
+    let sides = report
+        .before
+        .map(|before| [report.run.models(), before.models()]);
+    for sweep in &mut all {
+        // A use case has its model's name where its run has several.
+        let has_other_model = sides.as_ref().is_some_and(|[now, before]| {
+            let own = if sweep.is_earlier { before } else { now };
+            own.len() == 1 && now != before
+        });
+        if let (true, Some(model)) = (has_other_model, sweep.model()) {
+            sweep.name = format!("{}, {}", plain(model), sweep.name);
+        }
+        if sweep.is_earlier {
+            sweep.name = format!("earlier: {}", sweep.name);
+        }
+    }
+    all
+}
+
+/// The style of a sweep where a use case has no colour of its own.
+const fn numbered(number: usize) -> Style {
+    Style {
+        colour: number % COLOURS,
+        shape: (number + number / COLOURS) % SHAPES,
+    }
+}
+
+fn sweeps<'a>(
+    run: &Run,
+    groups: &[Group<'a>],
+    best_of: impl Fn(&Group<'a>) -> Option<&'a Point>,
+) -> Vec<Sweep<'a>> {
+    let bests = groups.iter().map(best_of);
     let parts: Vec<_> = groups.iter().map(|group| parts_of(run, group)).collect();
     // A colour for each use case and a shape for each of its sweeps says most, while
     // there are enough of both.
@@ -186,7 +331,7 @@ fn sweeps<'a>(run: &Run, groups: &[Group<'a>]) -> Vec<Sweep<'a>> {
             .all(|parts| (2..=SHAPES).contains(&parts.len()));
     let mut number = 0;
     let mut sweeps = Vec::new();
-    for (use_case, parts) in parts.into_iter().enumerate() {
+    for (use_case, (parts, best)) in parts.into_iter().zip(bests).enumerate() {
         for (place, (name, group)) in parts.into_iter().enumerate() {
             let style = if can_say_use_case {
                 Style {
@@ -194,13 +339,16 @@ fn sweeps<'a>(run: &Run, groups: &[Group<'a>]) -> Vec<Sweep<'a>> {
                     shape: place,
                 }
             } else {
-                Style {
-                    colour: number % COLOURS,
-                    shape: (number + number / COLOURS) % SHAPES,
-                }
+                numbered(number)
             };
             number += 1;
-            sweeps.push(Sweep { name, style, group });
+            sweeps.push(Sweep {
+                name,
+                style,
+                group,
+                best,
+                is_earlier: false,
+            });
         }
     }
     sweeps
@@ -271,7 +419,7 @@ fn charts(report: &Report<'_>, sweeps: &[Sweep<'_>]) -> Vec<Chart> {
                 report,
                 sweeps,
                 (by, title),
-                format!("{}, {statistic} (ms)", short(metric)),
+                &format!("{}, {statistic} (ms)", short(metric)),
                 limit.clone(),
                 Column::Latency(metric, statistic),
             ));
@@ -282,7 +430,7 @@ fn charts(report: &Report<'_>, sweeps: &[Sweep<'_>]) -> Vec<Chart> {
             report,
             sweeps,
             (by, "Throughput"),
-            "output tokens/s".to_owned(),
+            "output tokens/s",
             None,
             Column::Throughput,
         ));
@@ -303,43 +451,94 @@ fn charts(report: &Report<'_>, sweeps: &[Sweep<'_>]) -> Vec<Chart> {
 
 fn pareto(report: &Report<'_>, sweeps: &[Sweep<'_>]) -> Data {
     let across = Point::throughput_per_user;
+    let up = Column::ThroughputPerGpu;
+    let series_of = |sweep: &Sweep<'_>| {
+        let mut series = series(report, sweep, sweep.group.pareto_front(), across, up);
+        let points = sweep.group.points().iter();
+        let known = points.filter(|point| across(point).is_some() && up.of(point).is_some());
+        if !sweep.is_earlier {
+            for (mark, point) in series.marks.iter_mut().zip(known) {
+                mark.label = point.load().map(|_| load_of(point));
+            }
+        }
+        series
+    };
     Data {
-        title: "Throughput against speed for each user",
-        x_label: "output tokens/s/user".to_owned(),
-        y_label: "output tokens/s/GPU".to_owned(),
-        x_is_whole: false,
-        limit: None,
-        series: sweeps
-            .iter()
-            .map(|sweep| {
-                series(
-                    report,
-                    sweep,
-                    sweep.group.pareto_front(),
-                    across,
-                    Column::ThroughputPerGpu,
-                )
-            })
-            .collect(),
+        series: drawn(sweeps).map(series_of).collect(),
+        frontiers: frontiers(sweeps),
+        ..chart_of(
+            report,
+            "Throughput against speed for each user",
+            "output tokens/s/user",
+            "output tokens/s/GPU",
+        )
     }
+}
+
+/// The best of all sweeps that measured the same, where there are several: on other GPUs, in another job, of another model.
+fn frontiers(sweeps: &[Sweep<'_>]) -> Vec<Vec<(f64, f64)>> {
+    let mut lengths: BTreeMap<_, Vec<&Sweep<'_>>> = BTreeMap::new();
+    for sweep in sweeps.iter().filter(|sweep| !sweep.is_earlier) {
+        let point = sweep.group.points()[0];
+        let measured = (point.use_case(), [point.input(), point.output()]);
+        lengths.entry(measured).or_default().push(sweep);
+    }
+    let several = lengths.into_values().filter(|sweeps| sweeps.len() > 1);
+    let front = |sweeps: Vec<&Sweep<'_>>| -> Vec<(f64, f64)> {
+        let points: Vec<_> = sweeps
+            .iter()
+            .flat_map(|sweep| sweep.group.points())
+            .collect();
+        pareto_front(points.into_iter().copied())
+            .into_iter()
+            .filter_map(|point| Some((point.throughput_per_user()?, point.throughput_per_gpu()?)))
+            .collect()
+    };
+    several.map(front).filter(|line| line.len() > 1).collect()
 }
 
 /// What the output costs, against the speed that each user has for it.
 fn cost(report: &Report<'_>, sweeps: &[Sweep<'_>], price: f64) -> Data {
     let across = Point::throughput_per_user;
     Data {
-        title: "Cost against speed for each user",
-        x_label: "output tokens/s/user".to_owned(),
-        y_label: "cost of a million output tokens".to_owned(),
-        x_is_whole: false,
-        limit: None,
-        series: sweeps
-            .iter()
+        series: drawn(sweeps)
             .map(|sweep| {
                 let front = sweep.group.pareto_front();
                 series(report, sweep, front, across, Column::OutputCost(price))
             })
             .collect(),
+        ..chart_of(
+            report,
+            "Cost against speed for each user",
+            "output tokens/s/user",
+            "cost of a million output tokens",
+        )
+    }
+}
+
+/// What was there before is drawn first, and so below.
+fn drawn<'s, 'a>(sweeps: &'s [Sweep<'a>]) -> impl Iterator<Item = &'s Sweep<'a>> {
+    let earlier = sweeps.iter().filter(|sweep| sweep.is_earlier);
+    earlier.chain(sweeps.iter().filter(|sweep| !sweep.is_earlier))
+}
+
+/// A chart without series.
+fn chart_of(report: &Report<'_>, title: &str, x_label: &str, y_label: &str) -> Data {
+    Data {
+        title: title.to_owned(),
+        x_label: x_label.to_owned(),
+        y_label: y_label.to_owned(),
+        x_is_whole: false,
+        has_bands: false,
+        best: if report.limits.is_empty() {
+            "best: the highest throughput"
+        } else {
+            "best: the highest throughput within the limits"
+        },
+        shapes: &[],
+        series: Vec::new(),
+        frontiers: Vec::new(),
+        limit: None,
     }
 }
 
@@ -365,7 +564,7 @@ fn by_load(
     report: &Report<'_>,
     sweeps: &[Sweep<'_>],
     (by, title): (Axis, &'static str),
-    y_label: String,
+    y_label: &str,
     limit: Option<(f64, String)>,
     up: Column,
 ) -> Data {
@@ -375,15 +574,13 @@ fn by_load(
         Axis::RequestRate => "request rate (requests/s)",
     };
     Data {
-        title,
-        x_label: x_label.to_owned(),
-        y_label,
         x_is_whole: by == Axis::Concurrency,
+        has_bands: true,
         limit,
-        series: sweeps
-            .iter()
+        series: drawn(sweeps)
             .map(|sweep| series(report, sweep, sweep.group.points().to_vec(), across, up))
             .collect(),
+        ..chart_of(report, title, x_label, y_label)
     }
 }
 
@@ -397,6 +594,7 @@ fn series(
     let place = |point: &Point| Some((across(point)?, up.of(point)?));
     Series {
         style: sweep.style,
+        is_earlier: sweep.is_earlier,
         marks: sweep
             .group
             .points()
@@ -408,11 +606,20 @@ fn series(
                     y,
                     interval: up.summary(point).as_ref().and_then(Summary::interval),
                     text: hover(report, &sweep.name, point),
+                    label: None,
+                    is_best: sweep.best.is_some_and(|best| std::ptr::eq(best, *point)),
+                    is_dim: is_dim(report, point),
                 })
             })
             .collect(),
         line: joined.into_iter().filter_map(place).collect(),
     }
+}
+
+/// Whether a point is no candidate for the best: it is above a limit, or not to be trusted.
+fn is_dim(report: &Report<'_>, point: &Point) -> bool {
+    let verdict = report.limits.verdict(point);
+    point.caveat().is_some() || matches!(verdict, Verdict::Exceeded { .. })
 }
 
 fn hover(report: &Report<'_>, name: &str, point: &Point) -> String {
@@ -525,8 +732,9 @@ fn at(point: &Point) -> String {
 }
 
 fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
-    let mut cells = vec![number_or_dash(point.gpus()), load_of(point)];
-    cells.extend(Column::all(report.statistic()).map(|column| with_interval(column, point)));
+    let mut cells = vec![(number_or_dash(point.gpus()), None), (load_of(point), None)];
+    let figures = Column::all(report.statistic());
+    cells.extend(figures.map(|column| (column.text(point), column.half_width(point))));
     let is_best = best.is_some_and(|best| std::ptr::eq(best, point));
     let (class, verdict) = match report.limits.verdict(point) {
         _ if point.caveat().is_some() => ("above", "not to be trusted".to_owned()),

@@ -147,6 +147,18 @@ pub(super) fn probe_line(capacity: &Capacity<'_>, probe: &Probe<'_>) -> String {
     format!("{text}: {}", words(capacity, probe))
 }
 
+/// A mark's shape says what became of the probe: a circle, a diamond and a triangle.
+const HELD: usize = 0;
+const CANNOT_TELL: usize = 2;
+const NOT_HELD: usize = 3;
+
+/// What the shapes of a search's chart stand for.
+const SHAPES: [(usize, &str); 3] = [
+    (HELD, "probe: the limits hold"),
+    (CANNOT_TELL, "probe: cannot tell"),
+    (NOT_HELD, "probe: they do not hold"),
+];
+
 /// The probes, one after the other.
 pub(super) fn chart(name: &str, capacity: &Capacity<'_>, colour: usize) -> Data {
     let of = capacity.goal().of();
@@ -163,14 +175,15 @@ pub(super) fn chart(name: &str, capacity: &Capacity<'_>, colour: usize) -> Data 
         (f64::from(number), height(probe.level()))
     };
     let probes = || capacity.probes().iter().enumerate();
-    // A circle holds, a triangle does not, and a diamond cannot tell.
     let shape_of = |verdict: &ProbeVerdict| match verdict {
-        ProbeVerdict::Held => 0,
-        ProbeVerdict::CannotTell(_) => 2,
-        ProbeVerdict::Above(_) | ProbeVerdict::Failed(_) => 3,
+        ProbeVerdict::Held => HELD,
+        ProbeVerdict::CannotTell(_) => CANNOT_TELL,
+        ProbeVerdict::Above(_) | ProbeVerdict::Failed(_) => NOT_HELD,
     };
-    let series = [0, 2, 3].map(|shape| Series {
+    let held = capacity.held().map(Probe::level);
+    let series = [HELD, CANNOT_TELL, NOT_HELD].map(|shape| Series {
         style: Style { colour, shape },
+        is_earlier: false,
         marks: probes()
             .filter(|(_, probe)| shape_of(probe.verdict()) == shape)
             .map(|(number, probe)| {
@@ -179,21 +192,26 @@ pub(super) fn chart(name: &str, capacity: &Capacity<'_>, colour: usize) -> Data 
                     x,
                     y,
                     text: probe_line(capacity, probe),
-                    interval: None,
+                    is_best: shape == HELD && Some(probe.level()) == held,
+                    is_dim: shape == NOT_HELD,
+                    ..Mark::default()
                 }
             })
             .collect(),
         line: probes()
-            .filter(|_| shape == 0)
+            .filter(|_| shape == HELD)
             .map(|(number, probe)| place(number, probe))
             .collect(),
     });
-    let held = capacity.held().map(Probe::level);
     Data {
-        title: "The search: circles hold, triangles do not, diamonds cannot tell",
+        title: format!("The search of {name}"),
         x_label: "probe".to_owned(),
-        y_label: format!("{name}: {unit}"),
+        y_label: unit.to_owned(),
         x_is_whole: true,
+        has_bands: false,
+        best: "the answer: the highest level that holds",
+        shapes: &SHAPES,
+        frontiers: Vec::new(),
         series: series.into(),
         limit: held.map(|level| (height(level), format!("{} hold", load(capacity, level, "")))),
     }

@@ -1,7 +1,7 @@
 //! How much load within limits: what a search found.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::group::judged;
 use super::metric::Metric;
@@ -290,34 +290,52 @@ fn judge(goal: &SearchGoal, judged: Option<&Requests>, failed: usize) -> ProbeVe
     unknown.map_or(ProbeVerdict::Held, ProbeVerdict::CannotTell)
 }
 
-/// A pair of levels of which the lower one is slower, for sure.
+/// A pair of levels of which the lower one is slower, for sure: its percentile is above a value that the higher one's is
+/// within.
 fn not_monotone(goal: &SearchGoal, probes: &[Probe<'_>]) -> Option<(Metric, u32, u32)> {
     for (metric, _) in limits(goal) {
-        for low in probes {
-            for high in probes.iter().filter(|high| high.level > low.level) {
-                let (Some(at_low), Some(at_high)) = (&low.judged, &high.judged) else {
-                    continue;
-                };
-                let of = |requests| percentile_of(goal.at(), requests, metric);
-                let (Some(slow), Some(fast)) = (of(at_low), of(at_high)) else {
-                    continue;
-                };
-                // Halfway between both: one is above it, and the other within.
-                let between = f64::midpoint(slow, fast);
-                let judge = |requests: &Requests| {
-                    let (over, of) = count(between, requests.values(metric));
-                    goal.at().judge(over, of)
-                };
-                if slow > fast
-                    && judge(at_low) == Judgement::Above
-                    && judge(at_high) == Judgement::Within
+        let mut bounds: Vec<_> = probes
+            .iter()
+            .filter_map(|probe| {
+                let requests = probe.judged.as_ref()?;
+                let (above, within) = bounds(goal.at(), requests.values(metric).collect());
+                Some((probe.level, above, within))
+            })
+            .collect();
+        bounds.sort_by_key(|(level, ..)| *level);
+        // Of the levels so far, the one that is above most.
+        let mut slowest: Option<(u32, f64)> = None;
+        for same_level in bounds.chunk_by(|a, b| a.0 == b.0) {
+            for (level, _, within) in same_level {
+                if let (Some((low, above)), Some(within)) = (slowest, within)
+                    && *within < above
                 {
-                    return Some((metric, low.level, high.level));
+                    return Some((metric, low, *level));
+                }
+            }
+            for (level, above, _) in same_level {
+                if let Some(above) = above
+                    && slowest.is_none_or(|(_, most)| *above > most)
+                {
+                    slowest = Some((*level, *above));
                 }
             }
         }
     }
     None
+}
+
+/// What is known of a percentile for sure: it is above each limit below the first value, and within each limit from the
+/// second one on. None where the requests are too few.
+fn bounds(percentile: Percentile, mut values: Vec<f64>) -> (Option<f64>, Option<f64>) {
+    values.sort_unstable_by(|a, b| b.total_cmp(a));
+    let judge = |over: usize| percentile.judge(over as u64, values.len() as u64);
+    // The more are over a value, the less is a percentile within it.
+    let over: Vec<usize> = (0..=values.len()).collect();
+    let within = over.partition_point(|over| judge(*over) == Judgement::Within);
+    let not_above = over.partition_point(|over| judge(*over) != Judgement::Above);
+    let at = |place: Option<usize>| values.get(place?).copied();
+    (at(not_above.checked_sub(1)), at(within.checked_sub(1)))
 }
 
 impl<'a> Group<'a> {
@@ -330,20 +348,26 @@ impl<'a> Group<'a> {
     /// ```
     #[must_use]
     pub fn capacity(&self, run: &'a Run) -> Option<Capacity<'a>> {
-        let manifest = run.manifests().iter().rev().find(|manifest| {
-            manifest.search.is_some() && self.points().iter().any(|point| is_of(manifest, point))
-        })?;
+        let searches = run.manifests().iter().rev();
+        let mut own_points = searches
+            .filter(|manifest| manifest.search.is_some())
+            .map(|manifest| (manifest, points_of(manifest, self.points())));
+        let (manifest, points) = own_points.find(|(_, points)| !points.is_empty())?;
         let goal = manifest.search.as_ref()?;
         let of_search = || {
-            let points = self.points().iter().copied();
-            points.filter(|point| is_of(manifest, point) && point.replica().is_none())
+            let points = points.iter().copied();
+            points.filter(|point| point.replica().is_none())
         };
         // A resumed job's points have the time that the earlier one's manifest says.
-        let rows = || run.manifests().iter().flat_map(|manifest| &manifest.points);
+        let mut seconds: BTreeMap<&str, u32> = BTreeMap::new();
+        for row in run.manifests().iter().flat_map(|manifest| &manifest.points) {
+            if let Some(own) = row.seconds {
+                seconds.entry(&row.folder).or_insert(own);
+            }
+        }
         let mut probes: Vec<_> = of_search()
             .filter_map(|point| {
                 let name = point.path().file_name();
-                let mut row = rows().filter(|row| Some(row.folder.as_str()) == name);
                 let requests = point.requests();
                 let judged = requests.map(|requests| judged(point, requests).into_owned());
                 let failed = requests.map_or(0, Requests::failed);
@@ -354,9 +378,13 @@ impl<'a> Group<'a> {
                     point: Some(point),
                     judged,
                     verdict,
-                    seconds: row.find_map(|row| row.seconds),
+                    seconds: name.and_then(|name| seconds.get(name).copied()),
                 })
             })
+            .collect();
+        let mut known: BTreeSet<_> = probes
+            .iter()
+            .map(|probe| (probe.level, probe.attempt))
             .collect();
         let first = of_search().next()?;
         let of_use_case = |name: &PointName| {
@@ -370,8 +398,7 @@ impl<'a> Group<'a> {
             let Some((level, attempt)) = name else {
                 continue;
             };
-            let is_known = |probe: &Probe<'_>| (probe.level, probe.attempt) == (level, attempt);
-            if !probes.iter().any(is_known) {
+            if known.insert((level, attempt)) {
                 probes.push(Probe {
                     level,
                     attempt,
@@ -382,17 +409,16 @@ impl<'a> Group<'a> {
                 });
             }
         }
-        let mut unread = BTreeSet::new();
-        for row in manifest
-            .points
-            .iter()
-            .filter(|row| row.status == "finished")
-        {
-            let is_read = |point: &Point| point.path().file_name() == Some(row.folder.as_str());
-            let name = PointName::parse(&row.folder).filter(of_use_case);
-            let job = name.map(|name| name.run().as_str().to_owned());
-            unread.extend(job.filter(|_| !of_search().any(is_read)));
-        }
+        let read: BTreeSet<_> = of_search()
+            .filter_map(|point| point.path().file_name())
+            .collect();
+        let finished = manifest.points.iter();
+        let finished = finished
+            .filter(|row| row.status == "finished" && !read.contains(row.folder.as_str()))
+            .filter_map(|row| PointName::parse(&row.folder).filter(of_use_case));
+        let unread = finished
+            .map(|name| name.run().as_str().to_owned())
+            .collect();
         let climb = goal.ladder().climb(|level| {
             let of_level = probes.iter().filter(|probe| probe.level == level);
             let decides = of_level.filter(|probe| probe.decides());
@@ -411,10 +437,44 @@ impl<'a> Group<'a> {
     }
 }
 
-/// Whether a run has this point, as one that it measured or that counts as finished there.
-fn is_of(manifest: &Manifest, point: &Point) -> bool {
-    let name = point.path().file_name();
-    let mut rows = manifest.points.iter();
-    let is_own = point.run().is_some() && point.run() == manifest.job_id.as_ref();
-    is_own || rows.any(|row| Some(row.folder.as_str()) == name)
+/// The points that a run measured, or that count as finished there.
+fn points_of<'a>(manifest: &Manifest, points: &[&'a Point]) -> Vec<&'a Point> {
+    let rows = manifest.points.iter();
+    let folders: BTreeSet<&str> = rows.map(|row| row.folder.as_str()).collect();
+    let is_own = |point: &&Point| {
+        let is_of_job = point.run().is_some() && point.run() == manifest.job_id.as_ref();
+        let name = point.path().file_name();
+        is_of_job || name.is_some_and(|name| folders.contains(name))
+    };
+    points.iter().copied().filter(is_own).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_are_those_of_the_judgement() {
+        for (percentile, requests) in [(50, 20), (95, 90), (95, 400), (99, 700), (90, 3)] {
+            let percentile = Percentile::new(percentile).unwrap();
+            let values = || (1..=requests).map(f64::from);
+            let (above, within) = bounds(percentile, values().collect());
+            for limit in values().chain([0.0, 0.5, f64::from(requests) + 1.0]) {
+                let (over, of) = count(limit, values());
+                let judgement = percentile.judge(over, of);
+                let is_above = above.is_some_and(|above| limit < above);
+                let is_within = within.is_some_and(|within| limit >= within);
+                assert_eq!(
+                    judgement == Judgement::Above,
+                    is_above,
+                    "{percentile} {limit}"
+                );
+                assert_eq!(
+                    judgement == Judgement::Within,
+                    is_within,
+                    "{percentile} {limit}"
+                );
+            }
+        }
+    }
 }

@@ -134,26 +134,7 @@ impl<'a> Group<'a> {
     /// ```
     #[must_use]
     pub fn pareto_front(&self) -> Vec<&'a Point> {
-        let mut known: Vec<_> = self
-            .points
-            .iter()
-            .filter(|point| point.caveat().is_none())
-            .filter_map(|point| {
-                Some((
-                    point.throughput_per_user()?,
-                    point.throughput_per_gpu()?,
-                    *point,
-                ))
-            })
-            .collect();
-        known.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1)));
-        let mut best = f64::NEG_INFINITY;
-        known.retain(|(_, per_gpu, _)| {
-            let rises = *per_gpu > best;
-            best = best.max(*per_gpu);
-            rises
-        });
-        known.into_iter().map(|(_, _, point)| point).collect()
+        pareto_front(self.points.iter().copied())
     }
 
     /// The point with the highest throughput: the best for offline work.
@@ -178,6 +159,28 @@ impl<'a> Group<'a> {
             .max_by(|a, b| a.0.total_cmp(&b.0))
             .map(|(_, point)| point)
     }
+}
+
+/// The points that no other of these beats, as [`Group::pareto_front`] has them.
+pub(crate) fn pareto_front<'a>(points: impl Iterator<Item = &'a Point>) -> Vec<&'a Point> {
+    let mut known: Vec<_> = points
+        .filter(|point| point.caveat().is_none())
+        .filter_map(|point| {
+            Some((
+                point.throughput_per_user()?,
+                point.throughput_per_gpu()?,
+                point,
+            ))
+        })
+        .collect();
+    known.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1)));
+    let mut best = f64::NEG_INFINITY;
+    known.retain(|(_, per_gpu, _)| {
+        let rises = *per_gpu > best;
+        best = best.max(*per_gpu);
+        rises
+    });
+    known.into_iter().map(|(_, _, point)| point).collect()
 }
 
 /// How long a user may wait, in ms.

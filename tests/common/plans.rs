@@ -438,10 +438,11 @@ impl Forms {
 }
 
 /// The templates that are no scripts.
-pub(crate) const PAGES: [&str; 3] = [
+pub(crate) const PAGES: [&str; 4] = [
     "templates/report.html",
     "templates/report.svg",
     "templates/report/chart.svg",
+    "templates/report/chart.css",
 ];
 
 /// The templates of the scripts, each with its lines.

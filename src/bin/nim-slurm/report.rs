@@ -4,9 +4,9 @@
 use std::process::ExitCode;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use nim_slurm::results::{Gate, Limits, Run, RunId, Statistic};
-use nim_slurm::{Report, ValueError};
+use nim_slurm::{Report, ValueError, plain};
 
 use crate::demo;
 use crate::output::{Failure, input, is_quiet, note, other, print, tell};
@@ -16,6 +16,7 @@ use crate::output::{Failure, input, is_quiet, note, other, print, tell};
 /// What cannot be read is named on stderr and does not change the exit code. Exit code: 1 when --job names
 /// a job without results; with --gate, 3 when something got worse and 4 when that cannot be told.
 #[derive(Args)]
+#[command(group = ArgGroup::new("before").args(["against", "against_model"]).multiple(true))]
 pub(crate) struct Arguments {
     /// Folder with results, the folder of one point, or the stage path
     #[arg(required_unless_present = "demo")]
@@ -29,6 +30,10 @@ pub(crate) struct Arguments {
     /// Only points that these jobs finished; an array's number stands for all its tasks
     #[arg(long, value_name = "ID[,ID]", value_delimiter = ',')]
     job: Vec<RunId>,
+
+    /// Only points of this model, as result folders name it; a variant of the server is MODEL-VARIANT
+    #[arg(long, value_name = "MODEL", conflicts_with = "demo")]
+    model: Option<String>,
 
     /// What to write [default: what the end of --out's name says, else table; html with --demo]
     #[arg(long, value_name = "FORMAT")]
@@ -60,9 +65,14 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "RESULTS_DIR_OR_JOB")]
     against: Option<Utf8PathBuf>,
 
+    /// Compare with this model: with a variant of the server that was measured in the same jobs or, with --against, in
+    /// those results
+    #[arg(long, value_name = "MODEL", conflicts_with = "demo")]
+    against_model: Option<String>,
+
     /// Judge by this what got worse, as in "throughput 5%, ttft 10%": exit code 0 when nothing did, 3 when something
     /// did, 4 when it cannot be told; it takes repeats on both sides (sweep.repeat)
-    #[arg(long, value_name = "GATE", requires = "against")]
+    #[arg(long, value_name = "GATE", requires = "before")]
     gate: Option<Gate>,
 }
 
@@ -174,17 +184,13 @@ fn price(text: &str) -> Result<f64, String> {
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let format = arguments.format()?;
     if matches!(format, Format::Junit) && arguments.gate.is_none() {
-        let words = "--format junit is what a gate says: add --against RESULTS_DIR_OR_JOB and --gate \"throughput 5%\"";
+        let words = "--format junit is what a gate says: add --against RESULTS_DIR_OR_JOB, or --against-model MODEL, and --gate \"throughput 5%\"";
         return Err(Failure::Input(words.into()));
     }
     let folder = arguments.results_dir.as_deref().map(results_of);
-    let (run, before) = match (&folder, &arguments.against) {
-        (None, _) => (demo::read()?, None),
-        (Some(folder), Some(earlier)) => {
-            let (run, before) = read_both(folder, &arguments.job, earlier)?;
-            (run, Some(before))
-        }
-        (Some(folder), None) => (read(folder, &arguments.job)?, None),
+    let (run, before) = match &folder {
+        None => (demo::read()?, None),
+        Some(folder) => sides(folder, arguments)?,
     };
     if run.points().is_empty() && !arguments.job.is_empty() {
         for problem in run.problems() {
@@ -277,13 +283,93 @@ fn read(path: &Utf8Path, jobs: &[RunId]) -> Result<Run, Failure> {
     run.map_err(input)
 }
 
+/// The run to report, and the one to compare it with.
+fn sides(folder: &Utf8Path, arguments: &Arguments) -> Result<(Run, Option<Run>), Failure> {
+    let (run, before) = match &arguments.against {
+        Some(earlier) => {
+            let (run, before) = read_both(folder, arguments, earlier)?;
+            (run, Some(before))
+        }
+        None => (read(folder, &arguments.job)?, None),
+    };
+    let own = || match &arguments.model {
+        Some(model) => of_model(&run, "--model", model),
+        None => Ok(run.clone()),
+    };
+    let Some(other) = &arguments.against_model else {
+        return Ok((own()?, before));
+    };
+    let Some(before) = before else {
+        let before = of_model(&run, "--against-model", other)?;
+        return Ok((
+            own_or_other(&run, arguments.model.as_deref(), other)?,
+            Some(before),
+        ));
+    };
+    Ok((own()?, Some(of_model(&before, "--against-model", other)?)))
+}
+
+/// The points of a model; without its name, those of the only one beside the other.
+fn own_or_other(run: &Run, model: Option<&str>, other: &str) -> Result<Run, Failure> {
+    let mut models = run.models();
+    models.retain(|own| *own != other);
+    let refused = |why: String| {
+        Err(Failure::Input(
+            format!("--against-model {}: {why}", plain(other)).into(),
+        ))
+    };
+    match (model, models.as_slice()) {
+        (Some(model), _) if model == other => {
+            refused("--model names the same model, and it would be compared with itself".to_owned())
+        }
+        (Some(model), _) => of_model(run, "--model", model),
+        (None, [own]) => Ok(run.of_model(own)),
+        (None, []) => refused(format!(
+            "{} has results of that model alone, and nothing to compare with them",
+            run.path()
+        )),
+        (None, several) => refused(format!(
+            "say with --model which one is compared with it: {}",
+            listed(several)
+        )),
+    }
+}
+
+fn of_model(run: &Run, flag: &str, model: &str) -> Result<Run, Failure> {
+    let of_model = run.of_model(model);
+    if of_model.points().is_empty() {
+        let there = match run.models().as_slice() {
+            [] => "no result there names its model".to_owned(),
+            models => format!("the models there are {}", listed(models)),
+        };
+        let words = format!(
+            "{flag} {}: {} has no results of that model; {there}",
+            plain(model),
+            run.path()
+        );
+        return Err(Failure::Input(words.into()));
+    }
+    Ok(of_model)
+}
+
+/// Names of models, the first few.
+fn listed(models: &[&str]) -> String {
+    const MOST: usize = 10;
+    let mut names: Vec<_> = models.iter().take(MOST).map(|model| plain(model)).collect();
+    if models.len() > MOST {
+        names.push(format!("and {} more", models.len() - MOST).into());
+    }
+    names.join(", ")
+}
+
 /// The run to report, and the earlier one. A job's number is a folder's name only
 /// where there is such a folder.
 fn read_both(
     results: &Utf8Path,
-    jobs: &[RunId],
+    arguments: &Arguments,
     earlier: &Utf8Path,
 ) -> Result<(Run, Run), Failure> {
+    let jobs = arguments.job.as_slice();
     let job: Result<RunId, ValueError> = earlier.as_str().parse();
     let job = match job {
         Ok(job) if !earlier.is_dir() => [job],
@@ -293,7 +379,10 @@ fn read_both(
         let words = format!("--against {}: {why}", job[0]);
         Err(Failure::Input(words.into()))
     };
-    if jobs.contains(&job[0]) {
+    // Another model of the same job is something else.
+    let is_other_model =
+        arguments.against_model.is_some() && arguments.against_model != arguments.model;
+    if jobs.contains(&job[0]) && !is_other_model {
         return refused(
             "--job names the same job, and it would be compared with itself".to_owned(),
         );
