@@ -31,7 +31,7 @@ for ((number = 0; number < replicas; number++)); do
   clients+=($!)
   last_act[$!]=$run/ended.$number
 {%- if gpu_samples %}
-  [[ -z $gpu_model ]] || { gpu_samples "$number" & samplers+=($!) && disown; }
+  [[ -z $gpu_model ]] || { gpu_samples "$number" & samplers+=($!); }
 {%- endif %}
 done
 say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $replicas; points: ${#points[@]}"

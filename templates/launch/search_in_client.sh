@@ -85,8 +85,6 @@ choose() {
     [[ $REPLY != none ]] || continue
     present=$REPLY is_taken[$name]=yes
     points+=("${all_points[present]}") folders+=("${all_folders[present]}") are_finished+=('')
-    # Should this job end before it is measured.
-    record "${folders[-1]}" interrupted '' ''
     REPLY=$((${#points[@]} - 1))
     return 0
   done

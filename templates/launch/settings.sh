@@ -9,7 +9,6 @@ readonly lines_in_server={{ lines }}
 # The hook in the client's container, before the server is waited for.
 readonly lines_in_client={{ lines }}
 {%- endif %}
-# Used when STAGE_PATH is not set.
 readonly default_stage_path={{ stage_path }}
 # The server: image; model folder (in STAGE_PATH, or its whole path), in it the link to the engine, if there is one; their
 # files but for the weights' shards.
@@ -101,7 +100,6 @@ readonly default_resume_job_id={{ jobs }}
 # How often the job may requeue itself when its time is up.
 readonly requeue_limit={{ requeue_limit }}
 {%- endif %}
-# For how many seconds before the time is up no point may be measured.
+# For how many seconds before the time is up no point may be measured; mounts added to both containers.
 readonly reserve={{ reserve }}
-# Mounts added to both containers.
 readonly extra_mounts={{ extra_mounts }}

@@ -128,10 +128,8 @@ client_program() {
   local replica=$1
   declare -p results run job_id folders are_finished replica replicas parts port health_path served_model_name \
     ready_timeout server_started probe_interval tokenizer_path point_timeout tool_name client_command request_fields points \
-    measure_until prefix_cache "${!lines_in_client@}" "${!aiperf_gate@}" "${!own_commands@}"
-{%- if search.is_some() %}
-  declare -p search_limits search_percentile search_levels search_program
-{%- endif %}
+    measure_until prefix_cache "${!lines_in_client@}" "${!aiperf_gate@}" "${!own_commands@}" \
+    "${!search_@}"
   declare -f say fill own_command || true
   cat <<'CLIENT'
 {% include "launch/client.sh" %}
