@@ -12,7 +12,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use nim_slurm::container::Runtime;
-use nim_slurm::recipe::ModelPath;
+use nim_slurm::recipe::{ModelPath, ReplicaUse};
 use nim_slurm::{Plan, Recipe, Settings};
 use tempfile::TempDir;
 
@@ -317,9 +317,13 @@ fn words_are_no_numbers() {
 /// One that ended before it came is not waited for.
 #[test]
 fn clients_do_not_wait_for_one_that_ended() {
-    let script = default_launch();
+    let mut together = Recipe::llama3_70b_h100x4_fp8();
+    together.server.replicas = 2;
+    together.sweep.replicas = ReplicaUse::Together;
+    let script = launch(together, Runtime::Pyxis);
     let client = client_program(&script);
-    let (keep, meet) = (function(client, "keep"), function(client, "meet"));
+    let (_, several) = client.split_once("# ---- Several servers").unwrap();
+    let (keep, meet) = (function(client, "keep"), function(several, "meet"));
     let head = format!(
         "say() {{ echo \"$*\"; }}\nstop_if_full() {{ :; }}\nend_with() {{ echo \"${{*:2}}\"; echo \"ends as $1\"; exit 1; }}\n\
          run=$FOLDER parts=2 replica=0\n{keep}\n{meet}\n"
@@ -334,10 +338,10 @@ fn clients_do_not_wait_for_one_that_ended() {
         "{words}"
     );
     // Its word came before its end.
-    fs::write(folder.path().join("meet.b.begin.1"), "late\n").unwrap();
-    let call = format!("{head}meet b.begin ready\necho \"${{REPLIES[1]}}\"");
+    fs::write(folder.path().join("meet.b.end.1"), "|1 2 3|late\n").unwrap();
+    let call = format!("{head}meet b.end '|1 2 3|'\necho \"$REPLY\"");
     let (code, words) = bash(&folder, &call, &[]);
-    assert_eq!((code, &*words), (Some(0), "late\n"));
+    assert_eq!((code, &*words), (Some(0), "|2 4 6|on server 1: late\n"));
 }
 
 /// The pair that says how the job ends is the one that ended first, not one that was left.

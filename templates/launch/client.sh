@@ -4,7 +4,6 @@ readonly url=127.0.0.1:$((port + replica)) tool=${client_command[0]}
 readonly result_table=profile_export_${tool//-/_}.csv
 # In a point's folder, what this server's client leaves of it.
 own_part=
-((parts == 0)) || own_part=/server-$replica
 # With the hub said to be offline, AIPerf takes no folder for a tokenizer.
 [[ $tool != aiperf || $tokenizer_path != /* ]] || unset HF_HUB_OFFLINE TRANSFORMERS_OFFLINE
 # What asks the server must not be sent through the site's proxy.
@@ -44,31 +43,15 @@ stop_if_full() {
 # put_down WORD FOLDER: launch.sh brings out what lies there.
 put_down() { mkdir -p "$run/$1" && mv -nT -- "$run/$2" "$run/$1/$2" && [[ ! -e $run/$2 ]]; }
 
-# record FOLDER STATE SECONDS DETAIL [FIGURES]: a row for the manifest, of this server, with the sums of all servers' FIGURES.
+# record FOLDER STATE SECONDS DETAIL [FIGURES]: a row for the manifest, of this server.
 record() {
-  local figures=''
-  (($# < 5)) || figures=$(awk '{ warm += $1; asked += $2; found += $3; if ($2 == "null") none = 1 }
-    END { print warm, none ? "null null" : sprintf("%.0f %.0f", asked, found) }' <<<"${5%$'\n'}")
-  printf '%s|%s|%s|%s|%s\n' "$1" "$2" "$3" "${figures:+$figures $replica}" "${4//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
+  printf '%s|%s|%s|%s|%s\n' "$1" "$2" "$3" "${5:+$5 $replica}" "${4//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
 }
 
-# meet PLACE WORDS: waits until all clients that measure together have come to this place; in REPLIES, their words.
-meet() {
-  local here=$run/meet.$1 number
-  REPLIES=("$2")
-  ((parts > 0)) || return 0
-  keep "meet.$1" "$2"
-  [[ -e $here.$replica ]] || stop_if_full
-  for ((number = 0; number < parts; number++)); do
-    until [[ -e $here.$number ]]; do
-      # Who ended comes no more, but may have come before.
-      [[ ! -e $run/ended.$number || -e $here.$number ]] ||
-        end_with left_alone "the client of server $number ended before it came to $1"
-      sleep 0.1
-    done
-    REPLIES[number]=$(<"$here.$number")
-  done
-}
+# meet PLACE WORDS: in REPLY, the word of all clients that measure together, once they have come to this place.
+meet() { REPLY=$2; }
+# take NUMBER: true when no other client measures this point.
+take() { :; }
 
 # ---- Is the server there? -------------------------------------------------------
 # Three questions, each a stricter one. What the last one that failed said is in $answer.
@@ -453,7 +436,7 @@ settle() {
   ((${#measured[@]} > 0)) && ! runs "${measured[@]:10:2}" || return 0
   set -- "${measured[@]}"
   local folder=$1 part=$run/$1$own_part figures=$8 gate=${10} pid=${11}
-  local status=0 said all='' seconds state=finished detail=''
+  local status=0 seconds state=finished detail=''
   kind='' busy=0 reason=$9
   mkdir -p "$part" || stop_if_full
   if [[ -n $pid ]]; then
@@ -477,13 +460,9 @@ settle() {
   # Its last words are worth more than an empty folder.
   [[ -z $reason || -z $gate || ! -e $gate/log ]] || mv -- "$gate/log" "$part/$tool.log" || stop_if_full
   # The point is what all servers that measure it make of it, and the first one's client its keeper.
-  [[ -z $reason || $parts == 0 ]] || reason="on server $replica: $reason"
   meet "$folder.end" "$kind|$figures|$reason"
-  kind=${REPLIES[0]%%|*} reason=''
-  for said in "${REPLIES[@]}"; do
-    [[ $kind == "${said%%|*}" ]] || kind=
-    said=${said#*|} all+=${said%%|*}$'\n' reason=${reason:-${said#*|}}
-  done
+  kind=${REPLY%%|*} REPLY=${REPLY#*|}
+  figures=${REPLY%%|*} reason=${REPLY#*|}
   # A signal here would lose the point. launch.sh ends what does not hear it.
   trap '' TERM INT
   measured=("${measured[@]:12}")
@@ -492,7 +471,7 @@ settle() {
     ((parts > 0 || replicas == 1)) || detail="on server $replica"
     [[ -n $reason ]] || put_down finished "$folder" || reason="it is valid, and could not be stored as $results/$folder"
     [[ -z $reason ]] || state=failed detail=$reason
-    record "$folder" $state $seconds "$detail" "$all"
+    record "$folder" $state $seconds "$detail" "$figures"
     [[ $state == finished ]] || { stop_if_full && put_down failed "$folder"; } || stop_if_full
   fi
   [[ $stopping == signal ]] || trap on_signal TERM INT
@@ -540,16 +519,12 @@ main() {
       [[ -d $run/taken.$number ]] || record "$folder" 'not run' '' "$broken"
       continue
     fi
-    # A point that is not for all is for the client that comes to it first.
-    if ((parts == 0)) && ! mkdir "$run/taken.$number" 2>/dev/null; then
-      [[ -d $run/taken.$number ]] || stop_if_full
-      continue
-    fi
+    take "$number" || continue
     if [[ -n $measure_until ]]; then
       estimate "$use_case" "$work"
       # One judges for all; else some might wait for one that leaves the point out.
       meet "$folder.time" "$REPLY $((measure_until - $(printf '%(%s)T' -1)))"
-      read -r needed time_left <<<"${REPLIES[0]}"
+      read -r needed time_left <<<"$REPLY"
       if ((time_left <= 0 || needed > time_left)); then
         say "point $number of ${#points[@]} is left out: it would take about $needed s, and $time_left s are left"
         record "$folder" 'left out' "$needed" "it would take about $needed s, and $time_left s were left"

@@ -39,9 +39,7 @@ print_manifest() {
     cause_lines "[$(json "${cause_lines[@]}")]" advice "[$(json "${advice[@]}")]" \
     ${search_goal+search "$search_goal"}
   hear
-{%- if search.is_some() %}
-  only_probes
-{%- endif %}
+  ! declare -F only_probes >/dev/null || only_probes
   printf ',\n  "points": ['
   for number in "${!points[@]}"; do
     read -r use_case isl osl concurrency requests prompts seed repeat _ <<<"${points[number]}"

@@ -33,13 +33,13 @@ judge() {
 }
 # Of all places where clients that measure together meet, the end of a point is one for a single client, too.
 meet() {
-  REPLIES=("$2")
+  REPLY=$2
   [[ $1 == *.end ]] || return 0
   local folder=${1%.end} judged=''
   [[ $2 != *'|' ]] || judged=$run/$folder
   judge "${place_of[$folder]}" "$judged"
   # judge may not leave it otherwise.
-  REPLIES=("$2")
+  REPLY=$2
 }
 # look_ahead USE_CASE: in REPLY, the place of its next probe, or "none". What an earlier job measured is judged by its files.
 look_ahead() {

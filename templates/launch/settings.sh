@@ -59,8 +59,8 @@ readonly request_fields={{ request_fields }}
 # shellcheck disable=SC2034 # client_program hands it on
 readonly aiperf_gate={{ program }}
 {%- endif %}
-{%- if tasks > 0 %}
-# The tasks of the array, or the turns of one job, and what they measure: variants of the server, or the one. What
+{%- if has_several %}
+# The tasks of an array, or the turns of one job (0: none), and what they measure: variants of the server, or the one. What
 # each adds to the server has its number in front, as what a task or turn measures has that of the task or turn.
 readonly tasks={{ tasks }}
 readonly turns={{ turns }}

@@ -28,11 +28,7 @@ read -r in_flight_percent too_short < <(awk -F '[=/]' -v points="${#points[@]}" 
     if (seconds > 0) print int(busy < 1000 * seconds ? busy / seconds / 10 : 100), (short < points ? short : points)
   }' <<<"$states")
 hear
-{%- if search.is_some() %}
-only_probes
-# What it would have probed next has no name yet.
-[[ $code == 0 || -n $(for name in "${folders[@]}"; do printf %s "${own[$name]-}"; done) ]] || unnamed=1
-{%- endif %}
+! declare -F only_probes >/dev/null || only_probes
 finished=0 failed=0 not_run=0 seconds_needed=0 most=$((2 * point_timeout)) why=''
 for number in "${!points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"${points[number]}"

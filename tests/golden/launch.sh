@@ -297,17 +297,7 @@ fi
 ((gpus_here >= gpus_of_a_node)) ||
   missing "GPUs on $HOSTNAME: $gpus_of_a_node are used, this job has $gpus_here: ask for them with" \
     "--gres=gpu:$gpus_of_a_node or --gpus-per-node=$gpus_of_a_node"
-
-# The batch script runs on the first node, and so does the server's first task, its leader.
-leader='' of_nodes=()
-if ((nodes > 1)); then
-  # A step has a task on each; when one ends, so do the others.
-  of_nodes=(--label --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 --nodelist="${SLURM_JOB_NODELIST-}" --wait=5)
-  ((SLURM_JOB_NUM_NODES == nodes)) || missing "nodes: the server uses $nodes, Slurm gave this job $SLURM_JOB_NUM_NODES"
-  leader=$(scontrol show node "$SLURMD_NODENAME" 2>/dev/null | sed -n 's/.*NodeAddr=\([^ ]*\).*/\1/p') || true
-  leader=$(getent ahostsv4 "${leader:-$SLURMD_NODENAME}" | awk 'NR == 1 { print $1 }') || true
-  [[ -n $leader ]] || missing "an address of $SLURMD_NODENAME, where the server's other nodes reach its leader"
-fi
+of_nodes=()
 
 # Points of earlier jobs: of those that are named, of all tasks of an array, and of those that they resumed.
 runs=("$job_id")
@@ -608,6 +598,7 @@ print_manifest() {
     cause_lines "[$(json "${cause_lines[@]}")]" advice "[$(json "${advice[@]}")]" \
     ${search_goal+search "$search_goal"}
   hear
+  ! declare -F only_probes >/dev/null || only_probes
   printf ',\n  "points": ['
   for number in "${!points[@]}"; do
     read -r use_case isl osl concurrency requests prompts seed repeat _ <<<"${points[number]}"
@@ -655,8 +646,6 @@ server_step() {
   local replica=$1 own_gpus=$((gpus_of_a_node / replicas)) words names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
   facts=([model_path]=$model_path [cache_path]=$cache_path [stage_path]=$stage_path [served_model_name]=$served_model_name
     [gpus]=$own_gpus [total_gpus]=$gpus [nodes]=$nodes [port]=$((port + replica)))
-  ((replicas == 1)) || facts[replica]=$replica
-  ((nodes == 1)) || facts[leader_address]=$leader
   fill "${server_environment[@]}" "${server_command[@]}"
   words=("${REPLIES[@]}")
   keep_secrets "${server_secrets[@]}"
@@ -668,29 +657,16 @@ server_step() {
       declare -f server_task && echo 'server_task "$@"'
     )
 }
-# server_task NODES SERVERS NUMBER COUNT NAME=VALUE... COMMAND...: a task of server NUMBER. Slurm gives steps that
-# overlap the same GPUs, so of several servers each takes COUNT of its own. What only a node knows is put in here.
+# server_task NODES SERVERS NUMBER COUNT NAME=VALUE... COMMAND...: a task of server NUMBER, each of whose nodes has COUNT GPUs.
 server_task() {
-  local nodes=$1 servers=$2 first=$(($3 * $4)) count=$4 rank=${SLURM_NODEID:-0} IFS=, gpus
-  shift 4
-  if ((servers > 1)); then
-    read -r -a gpus <<<"${CUDA_VISIBLE_DEVICES-}"
-    ((${#gpus[@]} >= first + count)) ||
-      { echo "the step has the GPUs ${gpus[*]} (CUDA_VISIBLE_DEVICES), too few for $count from place $first on" >&2 && exit 1; }
-    export CUDA_VISIBLE_DEVICES="${gpus[*]:first:count}"
-  fi
-  ((nodes == 1)) || set -- "${@//\{node_rank\}/$rank}"
-  ((nodes == 1)) || set -- "${@//\{is_leader\}/$((rank == 0))}"
-  exec env "$@" </dev/null
+  exec env "${@:5}" </dev/null
 }
 
-# gpu_samples NUMBER: becomes what writes down the power of this server's GPUs; of several nodes a step, outside of containers.
+# gpu_samples NUMBER: becomes what writes down the power of this server's GPUs.
 gpu_samples() {
   local words=("$results/telemetry_$job_id.$1" "$replicas" "$1" "$((gpus_of_a_node / replicas))")
   keep_secrets
-  ((nodes > 1)) || sample_gpus "${words[@]}"
-  exec "${step[@]}" --job-name="samples.$1" "${of_nodes[@]}" --mpi=none "${gpu_options[@]}" \
-    bash -s -- "${words[@]}" 2>/dev/null < <(declare -f sample_gpus && echo 'sample_gpus "$@"')
+  sample_gpus "${words[@]}"
 }
 # sample_gpus FILE SERVERS NUMBER COUNT: each second a row for each GPU of server NUMBER, in UTC; of 256 MiB at most.
 sample_gpus() {
@@ -741,7 +717,6 @@ readonly url=127.0.0.1:$((port + replica)) tool=${client_command[0]}
 readonly result_table=profile_export_${tool//-/_}.csv
 # In a point's folder, what this server's client leaves of it.
 own_part=
-((parts == 0)) || own_part=/server-$replica
 # With the hub said to be offline, AIPerf takes no folder for a tokenizer.
 [[ $tool != aiperf || $tokenizer_path != /* ]] || unset HF_HUB_OFFLINE TRANSFORMERS_OFFLINE
 # What asks the server must not be sent through the site's proxy.
@@ -781,31 +756,15 @@ stop_if_full() {
 # put_down WORD FOLDER: launch.sh brings out what lies there.
 put_down() { mkdir -p "$run/$1" && mv -nT -- "$run/$2" "$run/$1/$2" && [[ ! -e $run/$2 ]]; }
 
-# record FOLDER STATE SECONDS DETAIL [FIGURES]: a row for the manifest, of this server, with the sums of all servers' FIGURES.
+# record FOLDER STATE SECONDS DETAIL [FIGURES]: a row for the manifest, of this server.
 record() {
-  local figures=''
-  (($# < 5)) || figures=$(awk '{ warm += $1; asked += $2; found += $3; if ($2 == "null") none = 1 }
-    END { print warm, none ? "null null" : sprintf("%.0f %.0f", asked, found) }' <<<"${5%$'\n'}")
-  printf '%s|%s|%s|%s|%s\n' "$1" "$2" "$3" "${figures:+$figures $replica}" "${4//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
+  printf '%s|%s|%s|%s|%s\n' "$1" "$2" "$3" "${5:+$5 $replica}" "${4//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
 }
 
-# meet PLACE WORDS: waits until all clients that measure together have come to this place; in REPLIES, their words.
-meet() {
-  local here=$run/meet.$1 number
-  REPLIES=("$2")
-  ((parts > 0)) || return 0
-  keep "meet.$1" "$2"
-  [[ -e $here.$replica ]] || stop_if_full
-  for ((number = 0; number < parts; number++)); do
-    until [[ -e $here.$number ]]; do
-      # Who ended comes no more, but may have come before.
-      [[ ! -e $run/ended.$number || -e $here.$number ]] ||
-        end_with left_alone "the client of server $number ended before it came to $1"
-      sleep 0.1
-    done
-    REPLIES[number]=$(<"$here.$number")
-  done
-}
+# meet PLACE WORDS: in REPLY, the word of all clients that measure together, once they have come to this place.
+meet() { REPLY=$2; }
+# take NUMBER: true when no other client measures this point.
+take() { :; }
 
 # ---- Is the server there? -------------------------------------------------------
 # Three questions, each a stricter one. What the last one that failed said is in $answer.
@@ -1190,7 +1149,7 @@ settle() {
   ((${#measured[@]} > 0)) && ! runs "${measured[@]:10:2}" || return 0
   set -- "${measured[@]}"
   local folder=$1 part=$run/$1$own_part figures=$8 gate=${10} pid=${11}
-  local status=0 said all='' seconds state=finished detail=''
+  local status=0 seconds state=finished detail=''
   kind='' busy=0 reason=$9
   mkdir -p "$part" || stop_if_full
   if [[ -n $pid ]]; then
@@ -1214,13 +1173,9 @@ settle() {
   # Its last words are worth more than an empty folder.
   [[ -z $reason || -z $gate || ! -e $gate/log ]] || mv -- "$gate/log" "$part/$tool.log" || stop_if_full
   # The point is what all servers that measure it make of it, and the first one's client its keeper.
-  [[ -z $reason || $parts == 0 ]] || reason="on server $replica: $reason"
   meet "$folder.end" "$kind|$figures|$reason"
-  kind=${REPLIES[0]%%|*} reason=''
-  for said in "${REPLIES[@]}"; do
-    [[ $kind == "${said%%|*}" ]] || kind=
-    said=${said#*|} all+=${said%%|*}$'\n' reason=${reason:-${said#*|}}
-  done
+  kind=${REPLY%%|*} REPLY=${REPLY#*|}
+  figures=${REPLY%%|*} reason=${REPLY#*|}
   # A signal here would lose the point. launch.sh ends what does not hear it.
   trap '' TERM INT
   measured=("${measured[@]:12}")
@@ -1229,7 +1184,7 @@ settle() {
     ((parts > 0 || replicas == 1)) || detail="on server $replica"
     [[ -n $reason ]] || put_down finished "$folder" || reason="it is valid, and could not be stored as $results/$folder"
     [[ -z $reason ]] || state=failed detail=$reason
-    record "$folder" $state $seconds "$detail" "$all"
+    record "$folder" $state $seconds "$detail" "$figures"
     [[ $state == finished ]] || { stop_if_full && put_down failed "$folder"; } || stop_if_full
   fi
   [[ $stopping == signal ]] || trap on_signal TERM INT
@@ -1277,16 +1232,12 @@ main() {
       [[ -d $run/taken.$number ]] || record "$folder" 'not run' '' "$broken"
       continue
     fi
-    # A point that is not for all is for the client that comes to it first.
-    if ((parts == 0)) && ! mkdir "$run/taken.$number" 2>/dev/null; then
-      [[ -d $run/taken.$number ]] || stop_if_full
-      continue
-    fi
+    take "$number" || continue
     if [[ -n $measure_until ]]; then
       estimate "$use_case" "$work"
       # One judges for all; else some might wait for one that leaves the point out.
       meet "$folder.time" "$REPLY $((measure_until - $(printf '%(%s)T' -1)))"
-      read -r needed time_left <<<"${REPLIES[0]}"
+      read -r needed time_left <<<"$REPLY"
       if ((time_left <= 0 || needed > time_left)); then
         say "point $number of ${#points[@]} is left out: it would take about $needed s, and $time_left s are left"
         record "$folder" 'left out' "$needed" "it would take about $needed s, and $time_left s were left"
@@ -1447,7 +1398,7 @@ for ((number = 0; number < replicas; number++)); do
   client_step "$number" 2>>"$(log_of benchmarking "$number")" &
   clients+=($!)
   last_act[$!]=$run/ended.$number
-  [[ -z $gpu_model ]] || { gpu_samples "$number" & samplers+=($!); }
+  [[ -z $gpu_model ]] || ! declare -F gpu_samples >/dev/null || { gpu_samples "$number" & samplers+=($!); }
 done
 say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $replicas; points: ${#points[@]}"
 say "follow them: tail -f $all_logs | cat -v"
@@ -1562,6 +1513,7 @@ read -r in_flight_percent too_short < <(awk -F '[=/]' -v points="${#points[@]}" 
     if (seconds > 0) print int(busy < 1000 * seconds ? busy / seconds / 10 : 100), (short < points ? short : points)
   }' <<<"$states")
 hear
+! declare -F only_probes >/dev/null || only_probes
 finished=0 failed=0 not_run=0 seconds_needed=0 most=$((2 * point_timeout)) why=''
 for number in "${!points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"${points[number]}"
