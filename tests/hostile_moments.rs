@@ -434,7 +434,7 @@ fn no_other_process_is_ended_with_the_samples() {
         sleep 0.2
         kill -0 \"$sampler\" 2>/dev/null || echo ended
         kill \"$other\" && echo goes on",
-        lines(&launch, "for pid in $(jobs -rp)", "for pid in $(jobs -rp)")
+        lines(&launch, "for pid in $(jobs -rp)", "done")
     );
     let said = bash(&tempfile::tempdir().unwrap(), &program);
     assert_eq!(said, "ended\ngoes on\n");

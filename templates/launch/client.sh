@@ -293,7 +293,12 @@ start_tool() {
   REPLIES=("${client_command[@]}")
   [[ -z ${10-} ]] || own_command "${10}"
   fill "${REPLIES[@]}"
-  exec {output}> >(trap '' TERM; until [[ -e $gate/open ]]; do [[ -d $gate ]] && sleep 0.1 || exit 0; done && exec tee "$gate/log")
+  # What it prints waits with it, and outlives Slurm's word to stop as it does.
+  exec {output}> >(
+    trap '' TERM
+    until [[ -e $gate/open ]]; do [[ -d $gate ]] && sleep 0.1 || exit 0; done
+    exec tee "$gate/log"
+  )
   # A process group of its own, so that nothing that it started outlives it.
   set -m
   {
@@ -447,9 +452,11 @@ settle() {
     # The signal came to the tool, too: that is no failure.
     [[ $status == 0 || $stopping != signal ]] || { measured=("${measured[@]:12}") && return; }
     case $status in
-      0) { [[ -z $reason ]] && { [[ $tool == aiperf || -e $gates/known ]] ||
-        ! reason="$tool_name did not take perf_analyzer from PATH, so prompts may repeat"; } &&
-        check_result "$part" "$3" "$4" && check_cache "${figures#* }"; } || kind="no valid result" ;;
+      0)
+        [[ -n $reason || $tool == aiperf || -e $gates/known ]] ||
+          reason="$tool_name did not take perf_analyzer from PATH, so prompts may repeat"
+        [[ -z $reason ]] && check_result "$part" "$3" "$4" && check_cache "${figures#* }" || kind="no valid result"
+        ;;
       124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;
       *) kind="exit status $status" reason="$tool_name exited with status $status" ;;
     esac
@@ -510,7 +517,10 @@ main() {
     point=${points[REPLY]} folder=${folders[REPLY]} number=$((REPLY + 1))
     read -r -a row <<<"$point"
     use_case=${row[0]} load="concurrency ${row[3]}" wave=${row[3]}
-    [[ $wave != rate* ]] || { wave=${wave#rate} && load="$wave requests/s" wave=$((${wave/.*/+1})); }
+    if [[ $wave == rate* ]]; then
+      load="${wave#rate} requests/s" wave=${wave#rate}
+      wave=$((${wave/.*/+1}))
+    fi
     [[ -z ${are_finished[number - 1]} ]] || { say "point $number of ${#points[@]} is finished already: $folder" && continue; }
     # One round more is the warm-up.
     work=$((${row[9]-0} > 0 ? -1000 * row[9] : ((${row[4]#*-} + wave - 1) / wave + 1) * ${row[2]%s*}))

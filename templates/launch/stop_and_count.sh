@@ -13,7 +13,10 @@ stop_steps client $((code == 6 ? 4 : 20)) "${clients[@]}"
 # Now the clients have said how far they are.
 store_points all
 stop_steps server "$seconds_to_stop" "${servers[@]}"
-for pid in $(jobs -rp); do [[ " ${samplers[*]} " != *" $pid "* ]] || { disown "$pid" && kill "$pid"; }; done
+for pid in $(jobs -rp); do
+  # By now its number may be another process's, and bash says nothing of one that it disowned.
+  [[ " ${samplers[*]} " != *" $pid "* ]] || { disown "$pid" && kill "$pid"; }
+done
 # The clients' containers are removed meanwhile; who is told to stop has no time for that.
 last_act=()
 # One that says that it has ended may go on.

@@ -1006,7 +1006,12 @@ start_tool() {
   REPLIES=("${client_command[@]}")
   [[ -z ${10-} ]] || own_command "${10}"
   fill "${REPLIES[@]}"
-  exec {output}> >(trap '' TERM; until [[ -e $gate/open ]]; do [[ -d $gate ]] && sleep 0.1 || exit 0; done && exec tee "$gate/log")
+  # What it prints waits with it, and outlives Slurm's word to stop as it does.
+  exec {output}> >(
+    trap '' TERM
+    until [[ -e $gate/open ]]; do [[ -d $gate ]] && sleep 0.1 || exit 0; done
+    exec tee "$gate/log"
+  )
   # A process group of its own, so that nothing that it started outlives it.
   set -m
   {
@@ -1160,9 +1165,11 @@ settle() {
     # The signal came to the tool, too: that is no failure.
     [[ $status == 0 || $stopping != signal ]] || { measured=("${measured[@]:12}") && return; }
     case $status in
-      0) { [[ -z $reason ]] && { [[ $tool == aiperf || -e $gates/known ]] ||
-        ! reason="$tool_name did not take perf_analyzer from PATH, so prompts may repeat"; } &&
-        check_result "$part" "$3" "$4" && check_cache "${figures#* }"; } || kind="no valid result" ;;
+      0)
+        [[ -n $reason || $tool == aiperf || -e $gates/known ]] ||
+          reason="$tool_name did not take perf_analyzer from PATH, so prompts may repeat"
+        [[ -z $reason ]] && check_result "$part" "$3" "$4" && check_cache "${figures#* }" || kind="no valid result"
+        ;;
       124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;
       *) kind="exit status $status" reason="$tool_name exited with status $status" ;;
     esac
@@ -1223,7 +1230,10 @@ main() {
     point=${points[REPLY]} folder=${folders[REPLY]} number=$((REPLY + 1))
     read -r -a row <<<"$point"
     use_case=${row[0]} load="concurrency ${row[3]}" wave=${row[3]}
-    [[ $wave != rate* ]] || { wave=${wave#rate} && load="$wave requests/s" wave=$((${wave/.*/+1})); }
+    if [[ $wave == rate* ]]; then
+      load="${wave#rate} requests/s" wave=${wave#rate}
+      wave=$((${wave/.*/+1}))
+    fi
     [[ -z ${are_finished[number - 1]} ]] || { say "point $number of ${#points[@]} is finished already: $folder" && continue; }
     # One round more is the warm-up.
     work=$((${row[9]-0} > 0 ? -1000 * row[9] : ((${row[4]#*-} + wave - 1) / wave + 1) * ${row[2]%s*}))
@@ -1275,7 +1285,9 @@ last_words() {
 # ends_within SECONDS PID...: waits until none of these is at work; for so long, in bash's whole seconds.
 ends_within() {
   local end=$((SECONDS + $1 + ($1 > 0))) pid
-  for pid in "${@:2}"; do while at_work "$pid"; do ((SECONDS < end)) && sleep 0.1 || return 1; done; done
+  for pid in "${@:2}"; do
+    while at_work "$pid"; do ((SECONDS < end)) && sleep 0.1 || return 1; done
+  done
 }
 # step_ids PATTERN: the ids of the steps whose names match, as server.0 and client.0.
 step_ids() { squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p"; }
@@ -1498,7 +1510,10 @@ stop_steps client $((code == 6 ? 4 : 20)) "${clients[@]}"
 # Now the clients have said how far they are.
 store_points all
 stop_steps server "$seconds_to_stop" "${servers[@]}"
-for pid in $(jobs -rp); do [[ " ${samplers[*]} " != *" $pid "* ]] || { disown "$pid" && kill "$pid"; }; done
+for pid in $(jobs -rp); do
+  # By now its number may be another process's, and bash says nothing of one that it disowned.
+  [[ " ${samplers[*]} " != *" $pid "* ]] || { disown "$pid" && kill "$pid"; }
+done
 # The clients' containers are removed meanwhile; who is told to stop has no time for that.
 last_act=()
 # One that says that it has ended may go on.
