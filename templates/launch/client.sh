@@ -50,8 +50,6 @@ record() {
 
 # meet PLACE WORDS: in REPLY, the word of all clients that measure together, once they have come to this place.
 meet() { REPLY=$2; }
-# take NUMBER: true when no other client measures this point.
-take() { :; }
 
 # ---- Is the server there? -------------------------------------------------------
 # Three questions, each a stricter one. What the last one that failed said is in $answer.
@@ -529,7 +527,11 @@ main() {
       [[ -d $run/taken.$number ]] || record "$folder" 'not run' '' "$broken"
       continue
     fi
-    take "$number" || continue
+    # A point that is not for all is for the client that comes to it first.
+    if ((parts == 0)) && ! mkdir "$run/taken.$number" 2>/dev/null; then
+      [[ -d $run/taken.$number ]] || stop_if_full
+      continue
+    fi
     if [[ -n $measure_until ]]; then
       estimate "$use_case" "$work"
       # One judges for all; else some might wait for one that leaves the point out.

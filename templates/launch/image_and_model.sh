@@ -40,3 +40,6 @@ readonly tokenizer_path=${tokenizer:-$model_path}
 for name in "${server_secrets[@]}"; do
   [[ -n ${!name-} ]] || missing "the variable $name, which the server needs: export $name=..."
 done
+for mount in "${extra_mounts[@]}"; do
+  [[ $mount != /* || -e ${mount%%:*} ]] || missing "${mount%%:*} on $HOSTNAME, which is to be mounted in the containers"
+done

@@ -30,9 +30,3 @@ meet() {
     END { print warm, none ? "null null" : sprintf("%.0f %.0f", asked, found) }' <<<"${figures%$'\n'}")
   REPLY="$kind|$figures|$reason"
 }
-# A point that is not for all is for the client that comes to it first.
-take() {
-  ((parts == 0)) && ! mkdir "$run/taken.$1" 2>/dev/null || return 0
-  [[ -d $run/taken.$1 ]] || stop_if_full
-  return 1
-}
