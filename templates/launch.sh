@@ -38,7 +38,7 @@
 {% include "lib/model_files.sh" %}
 
 {% include "lib/fetched.sh" %}
-{%- if tasks > 0 %}
+{%- if has_several %}
 
 {% include "launch/turns.sh" %}
 {%- endif %}
@@ -49,7 +49,7 @@ say "$made_by, recipe $recipe"
 # ---- Checks: before any GPU is used -------------------------------------------
 
 {% include "launch/job_and_paths.sh" %}
-{%- if tasks > 0 %}
+{%- if has_several %}
 
 {% include "launch/task.sh" %}
 {%- endif %}

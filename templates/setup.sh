@@ -78,7 +78,6 @@ say "$made_by, recipe $recipe"
 # ---- Checks: before anything is fetched ---------------------------------------
 
 [[ -n ${SLURM_JOB_ID-} ]] || missing "a Slurm job: submit this script with sbatch"
-check_stage_path
 stop_if_missing
 mkdir -p "$stage_path" || fail "cannot make the folder $stage_path"
 

@@ -262,9 +262,9 @@ say("evaluated")
         start_next
         open_gate
         until [[ -s $next_gate/over ]]; do sleep 0.1; done
-        old=(one tool) pid=$next_pid next_pid=''
+        measured=(one tool) pid=$next_pid next_pid=''
         say() { :; }
-        settle() { runs "$pid" || { wait "$pid"; old=(); said "settled with $?"; }; }
+        settle() { runs "$pid" || { wait "$pid"; measured=(); said "settled with $?"; }; }
         end_with() { said "end with $1"; exit 0; }
         kill -TERM -- "-$pid"
         on_signal
@@ -288,11 +288,11 @@ fn no_point_is_lost_that_waits_for_the_one_before() {
         open_gate
         until_said up
         sleep 0.5 &
-        old=(before tool $!) measured=(one tool "$next_pid") current=one tool_pid=$next_pid next_pid=''
-        settle() { runs "${old[2]}" || { wait "${old[2]}"; said "${old[0]} settled with $?"; old=(); }; }
+        measured=(before tool $! one tool "$next_pid") pid=$next_pid next_pid=''
+        settle() { runs "${measured[2]}" || { wait "${measured[2]}"; said "${measured[0]} settled with $?"; measured=("${measured[@]:3}"); }; }
         record() { said "$1 $2"; }
         end_with() { said "end with $1"; exit 0; }
-        kill -TERM -- "-$tool_pid"
+        kill -TERM -- "-$pid"
         on_signal
     "#;
     let said = run_with_tool(&Recipe::llama3_70b_h100x4_fp8(), program, lines);
@@ -797,18 +797,42 @@ fn hits_above_a_hundredth_are_against_off_and_flush() {
 /// A row for the manifest, with the sums of all servers that measured the point.
 #[test]
 fn figures_of_all_servers_are_added_up() {
+    let recipe = Recipe::llama3_70b_h100x4_fp8();
     let row = |arguments: &str| {
         let lines = format!("run=$(mktemp -d)\nrecord {arguments}\ncat \"$run/points\"");
-        run_in_client(&Recipe::llama3_70b_h100x4_fp8(), &lines, &[])
+        run_in_client(&recipe, &lines, &[])
+    };
+    let several = fs::read_to_string("templates/launch/several_in_client.sh").unwrap();
+    let meet = |one: &str, two: &str| {
+        let lines = format!(
+            "run=$(mktemp -d) parts=2\n{several}\n\
+             echo '{two}' >\"$run/meet.a_7.end.1\"\n\
+             meet a_7.end '{one}'\necho \"$own_part $REPLY\""
+        );
+        run_in_client(&recipe, &lines, &[])
     };
     assert_eq!(row("a_7 'left out' 9 'no time'"), "a_7|left out|9||no time");
     assert_eq!(row("a_7 interrupted '' ''"), "a_7|interrupted|||");
-    let one = "a_7 finished 9 '' $'5 4000000000 7\\n'";
+    let one = "a_7 finished 9 '' '5 4000000000 7'";
     assert_eq!(row(one), "a_7|finished|9|5 4000000000 7 0|");
-    let two = "a_7 failed 9 'no | more' $'5 4000000000 7\\n4 1 2\\n'";
-    assert_eq!(row(two), "a_7|failed|9|9 4000000001 9 0|no | more");
-    let uncounted = "a_7 finished 9 '' $'5 100 7\\n4 null null\\n'";
-    assert_eq!(row(uncounted), "a_7|finished|9|9 null null 0|");
+    let said = "a_7 failed 9 'no | more' '9 null null'";
+    assert_eq!(row(said), "a_7|failed|9|9 null null 0|no | more");
+    for (one, two, both) in [
+        ("|5 4000000000 7|", "|4 1 2|", "|9 4000000001 9|"),
+        ("|5 100 7|", "|4 null null|", "|9 null null|"),
+        (
+            "|5 100 7|",
+            "timeout|4 1 2|no | more",
+            "|9 101 9|on server 1: no | more",
+        ),
+        (
+            "timeout|5 100 7|late",
+            "timeout|4 1 2|later",
+            "timeout|9 101 9|on server 0: late",
+        ),
+    ] {
+        assert_eq!(meet(one, two), format!("/server-0 {both}"));
+    }
 }
 
 /// What the warm-up sends, sorted, and what it says.
@@ -878,7 +902,7 @@ fn who_answered_is_looked_at_after_too() {
         wait_until_ready
         echo "asked $asked times"
         warm_up() { keep warm 1; }
-        watch() { :; }
+        watch() { until [[ -e $run/warm.0 ]]; do command sleep 0.1; done; }
         ask_counters() { :; }
         start_tool() {
           true &
@@ -888,7 +912,7 @@ fn who_answered_is_looked_at_after_too() {
         point_timeout=100 points=()
         check_result() { busy=20000 reason=''; }
         may_have_completed() { :; }
-        record() { echo "$2: $4"; }
+        record() { [[ $2 == interrupted ]] || echo "$2: $4"; }
         put_down() { echo "put down as $1"; }
         for asked in 1 2 2; do
           measure p_7 1 16 chat 4 4 1 4 4 5 1

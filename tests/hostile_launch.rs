@@ -12,7 +12,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use nim_slurm::container::Runtime;
-use nim_slurm::recipe::ModelPath;
+use nim_slurm::recipe::{ModelPath, ReplicaUse};
 use nim_slurm::{Plan, Recipe, Settings};
 use tempfile::TempDir;
 
@@ -151,7 +151,7 @@ fn the_time_for_the_next_job_has_a_bound() {
     for (said, expected) in [("90", "90 180"), ("999999999", "1800 3600"), ("", " 0")] {
         let program = format!(
             "set +e\nsay() {{ :; }}\npoints=(a b) folders=(a b) not_run=0 why='' ready_timeout=1800 point_timeout=900\n\
-             look_up() {{ REPLIES=('left out' '{said}' ''); }}\nstates=ready_seconds={said}\n\
+             hear() {{ :; }}\nlook_up() {{ REPLIES=('left out' '{said}' ''); }}\nstates=ready_seconds={said}\n\
              {read}\n{count}\necho \"$ready_seconds $seconds_needed\""
         );
         let (_, words) = bash(&folder, &program, &[]);
@@ -164,7 +164,7 @@ fn the_time_for_the_next_job_has_a_bound() {
 #[test]
 fn a_row_of_points_is_only_a_claim() {
     let script = default_launch();
-    let functions: String = ["text_of", "look_up", "json"]
+    let functions: String = ["text_of", "hear", "look_up", "json"]
         .map(|name| function(&script, name).to_owned() + "\n")
         .concat();
     for (row, has_folder, expected) in [
@@ -233,8 +233,8 @@ fn a_row_of_points_is_only_a_claim() {
             "[m_4_1_chat_32_16_7]=''"
         };
         let program = format!(
-            "results=$FOLDER run=$FOLDER\n{functions}\n\
-             declare -A tried=() own=({own})\nlook_up {point}\n\
+            "results=$FOLDER run=$FOLDER folders=({point})\n{functions}\n\
+             declare -A tried=() said=() own=({own})\nhear\nlook_up {point}\n\
              echo \"$(json \"${{REPLIES[0]}}\") ${{REPLIES[1]:-null}} $(json \"${{REPLIES[2]}}\") ${{REPLIES[3]}}\""
         );
         let (code, words) = bash(&folder, &program, &[("LC_ALL", "C.UTF-8")]);
@@ -247,13 +247,13 @@ fn a_row_of_points_is_only_a_claim() {
 #[test]
 fn a_long_row_of_points_holds_nobody_up() {
     let script = default_launch();
-    let functions = ["text_of", "look_up"].map(|name| function(&script, name));
+    let functions = ["text_of", "hear", "look_up"].map(|name| function(&script, name));
     let folder = tempfile::tempdir().unwrap();
     let row = format!("m_7|failed|3||{}\n", "\u{1}".repeat(4_000_000));
     fs::write(folder.path().join("points"), row).unwrap();
     let program = format!(
-        "run=$FOLDER\ndeclare -A tried=() own=([m_7]='')\n{}\n\
-         look_up m_7\necho \"${{REPLIES[0]}} ${{REPLIES[1]}} ${{#REPLIES[2]}}\"",
+        "run=$FOLDER folders=(m_7)\ndeclare -A tried=() said=() own=([m_7]='')\n{}\n\
+         hear\nlook_up m_7\necho \"${{REPLIES[0]}} ${{REPLIES[1]}} ${{#REPLIES[2]}}\"",
         functions.join("\n")
     );
     let (code, words) = bash(&folder, &program, &[]);
@@ -262,6 +262,26 @@ fn a_long_row_of_points_holds_nobody_up() {
         words,
         format!("failed 3 {}\n", 2000 - "m_7|failed|3||".len())
     );
+}
+
+/// What the client says of points is read once for all of them, and the last word of each counts.
+#[test]
+fn rows_of_points_are_read_once() {
+    let script = default_launch();
+    let functions = ["text_of", "hear", "look_up"].map(|name| function(&script, name));
+    let folder = tempfile::tempdir().unwrap();
+    let rows = "a_7|interrupted|||\nb_7|failed|3||no\nx_7|failed|1||\na_7|left out|9||late\n";
+    fs::write(folder.path().join("points"), rows).unwrap();
+    let program = format!(
+        "run=$FOLDER folders=(a_7 b_7 c_7)\ndeclare -A tried=() said=() own=([a_7]=1 [b_7]=1 [c_7]=1)\n{}\n\
+         hear\nrm \"$run/points\"\n\
+         for name in \"${{folders[@]}}\"; do look_up \"$name\"; echo \"${{REPLIES[*]:0:3}}\"; done\n\
+         echo \"${{#said[@]}}\"",
+        functions.join("\n")
+    );
+    let (code, words) = bash(&folder, &program, &[]);
+    assert_eq!(code, Some(0), "{words}");
+    assert_eq!(words, "left out 9 late\nfailed 3 no\nnot run  \n3\n");
 }
 
 /// What is no number in a table is no result.
@@ -302,9 +322,13 @@ fn words_are_no_numbers() {
 /// One that ended before it came is not waited for.
 #[test]
 fn clients_do_not_wait_for_one_that_ended() {
-    let script = default_launch();
+    let mut together = Recipe::llama3_70b_h100x4_fp8();
+    together.server.replicas = 2;
+    together.sweep.replicas = ReplicaUse::Together;
+    let script = launch(together, Runtime::Pyxis);
     let client = client_program(&script);
-    let (keep, meet) = (function(client, "keep"), function(client, "meet"));
+    let (_, several) = client.split_once("# ---- Several servers").unwrap();
+    let (keep, meet) = (function(client, "keep"), function(several, "meet"));
     let head = format!(
         "say() {{ echo \"$*\"; }}\nstop_if_full() {{ :; }}\nend_with() {{ echo \"${{*:2}}\"; echo \"ends as $1\"; exit 1; }}\n\
          run=$FOLDER parts=2 replica=0\n{keep}\n{meet}\n"
@@ -319,10 +343,10 @@ fn clients_do_not_wait_for_one_that_ended() {
         "{words}"
     );
     // Its word came before its end.
-    fs::write(folder.path().join("meet.b.begin.1"), "late\n").unwrap();
-    let call = format!("{head}meet b.begin ready\necho \"${{REPLIES[1]}}\"");
+    fs::write(folder.path().join("meet.b.end.1"), "|1 2 3|late\n").unwrap();
+    let call = format!("{head}meet b.end '|1 2 3|'\necho \"$REPLY\"");
     let (code, words) = bash(&folder, &call, &[]);
-    assert_eq!((code, &*words), (Some(0), "late\n"));
+    assert_eq!((code, &*words), (Some(0), "|2 4 6|on server 1: late\n"));
 }
 
 /// The pair that says how the job ends is the one that ended first, not one that was left.
@@ -575,6 +599,7 @@ impl Left {
             "measurement_of",
             "counts",
             "name_points",
+            "hear",
             "look_up",
             "set_aside",
             "stop_if_missing",
@@ -589,7 +614,7 @@ impl Left {
         let program = format!(
             "say() {{ echo \"$*\"; }}\nfail() {{ say \"error: $*\"; exit 1; }}\nproblems=0\nresults=$FOLDER/results logs=$FOLDER/logs result_name=m gpus=4\n\
              job_id=7 parts=0 point_timeout=9 runs=(7) points=('chat 32 16 1 8 8 0 1') manifest=$results/run_7.json clients=()\n(exit 4) & clients=($!)\n\
-             definition=gpus=4 fingerprint=f\ndeclare -A differs=() own=() tried=()\nprint_manifest() {{ echo text; }}\n\
+             definition=gpus=4 fingerprint=f\ndeclare -A differs=() own=() tried=() said=()\nprint_manifest() {{ echo text; }}\n\
              {functions}\n{}\nlook_up {POINT}\necho \"status: ${{REPLIES[0]}}\"\necho \"measured: ${{are_finished[*]}}\"\n\
              client_end 0\necho \"end: ${{REPLIES[*]}}\"\nwrite_manifest\n\
              explain() {{ :; }}\nlook_into() {{ for log; do [[ ! -f $log ]] || echo \"log: $log\"; done; }}\n\

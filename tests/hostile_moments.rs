@@ -70,7 +70,9 @@ fn store_points_with(folder: &TempDir, before: &str, client: &str) -> String {
         &launch,
         &[
             "say",
+            "text_of",
             "put",
+            "hear",
             "set_aside",
             "make_room",
             "in_run",
@@ -101,7 +103,7 @@ fn store_points_with(folder: &TempDir, before: &str, client: &str) -> String {
         top=$PWD
         results=$PWD/results run=$PWD/results/.run_7 job_id=7 store_seconds=60 point_timeout=9
         copies=$(mktemp -d $results/.stored_7.XXXXXX) folders=(p_7)
-        declare -A tried=() own=([p_7]='chat 1 1 1 1 1 1 1')
+        declare -A tried=() said=() own=([p_7]='chat 1 1 1 1 1 1 1')
         measurement_of() {{ REPLY=measured; }}
         store_points"
     );
@@ -109,9 +111,11 @@ fn store_points_with(folder: &TempDir, before: &str, client: &str) -> String {
 }
 
 /// What stores a point.
-const STORING: [&str; 9] = [
+const STORING: [&str; 11] = [
     "say",
+    "text_of",
     "put",
+    "hear",
     "set_aside",
     "make_room",
     "in_run",
@@ -161,7 +165,7 @@ fn too_much_is_not_stored() {
             results=$PWD/results run=$PWD/results/.run_7 job_id=7 store_seconds=3 point_timeout=9
             mkdir -p $run/finished/p{{1,2,3}}_7
             copies=$(mktemp -d $results/.stored_7.XXXXXX) folders=(p{{1,2,3}}_7)
-            declare -A tried=() own=([p1_7]=1 [p2_7]=1 [p3_7]=1)
+            declare -A tried=() said=() own=([p1_7]=1 [p2_7]=1 [p3_7]=1)
             measurement_of() {{ REPLY=measured; }}
             {client}
             store_points 2>&1
@@ -237,7 +241,7 @@ fn a_signal_does_not_wait_for_a_copy() {
         results=$PWD/results run=$PWD/results/.run_7 job_id=7 store_seconds=60
         mkdir -p $run/finished/p_7
         copies=$(mktemp -d $results/.stored_7.XXXXXX) folders=(p_7)
-        declare -A tried=() own=([p_7]=1)
+        declare -A tried=() said=() own=([p_7]=1)
         measurement_of() {{ REPLY=measured; }}
         tar() {{ [[ $1 == -C ]] || sleep 60; }}
         (sleep 0.5 && kill -TERM $$) &
@@ -322,7 +326,7 @@ fn a_silent_client_does_not_hold_the_gpus() {
         results=$PWD run=$PWD/.run_7 job_id=7 store_seconds=60 point_timeout=100
         mkdir -p $run/finished/p_7
         folders=(p_7) copies=.
-        declare -A tried=() own=([p_7]=1)
+        declare -A tried=() said=() own=([p_7]=1)
         measurement_of() {{ REPLY=measured; }}
         store() {{ REPLY=links; return 1; }}
         SECONDS=50 silent_at=0; store_points 2>/dev/null; echo \"$silent_at\"
@@ -358,7 +362,7 @@ fn points_are_stored_by_their_names() {
         results=$PWD/results run=$PWD/results/.run_7 job_id=7 store_seconds=60 point_timeout=9
         mkdir -p $run/finished/p_7 $run/failed/q_7 $run/r_7/x
         copies=$(mktemp -d $results/.stored_7.XXXXXX) folders=(p_7 q_7 r_7)
-        declare -A tried=() own=([p_7]=1 [q_7]=1 [r_7]=1)
+        declare -A tried=() said=() own=([p_7]=1 [q_7]=1 [r_7]=1)
         measurement_of() {{ REPLY=measured; }}
         look_up() {{ REPLIES=(interrupted); }}
         store_points >/dev/null; store_points all >/dev/null
@@ -397,21 +401,49 @@ fn what_takes_long_to_remove_hides_no_last_words() {
 /// A client's folder may have so many names that each look at it takes long: launch.sh waits by the clock.
 #[test]
 fn a_point_is_evaluated_by_the_clock() {
+    let launch = script(ScriptKind::Launch);
     let program = format!(
-        "code=5 run=. clients=(4 5) looks=0
-        ends_within() {{ return 1; }}
-        text_of() {{ [[ $1 != ./evaluates.1 ]] || echo p_7; }}
-        compgen() {{ exit 1; }}
-        sleep() {{ SECONDS=$((SECONDS + 6)) looks=$((looks + 1)); }}
+        "clients=(4 5)
+        say() {{ echo \"$*, at $SECONDS s\"; }}
+        ends_within() {{ SECONDS=$((SECONDS + 2)); return 1; }}
+        signal_steps() {{ :; }}
+        at_work() {{ :; }}
+        only_removes() {{ return 1; }}
+        kill() {{ echo \"kill $*\"; }}
+        wait() {{ :; }}
         {}
-        echo \"$looks\"",
-        lines(
-            &script(ScriptKind::Launch),
-            "evaluated_by=",
-            "  [[ -n $(for number in"
+        for code in 5 6; do SECONDS=0; {}done",
+        functions(&launch, &["stop_steps"]),
+        lines(&launch, "stop_steps client $((", "stop_steps client $((")
+    );
+    let killed = "kill -TERM 4 5\nkill -KILL 4 5\n";
+    assert_eq!(
+        bash(&tempfile::tempdir().unwrap(), &program),
+        format!(
+            "the client step did not end by itself within 20 s, at 20 s\n{killed}\
+             the client step did not end by itself within 4 s, at 4 s\n{killed}"
         )
     );
-    assert_eq!(bash(&tempfile::tempdir().unwrap(), &program), "4\n");
+}
+
+/// What writes down power is ended by the number of a process only while that is its own: a number may be another's by then.
+#[test]
+fn no_other_process_is_ended_with_the_samples() {
+    let launch = script(ScriptKind::Launch);
+    let program = format!(
+        "set -u
+        sleep 20 >/dev/null 2>&1 & sampler=$!
+        sleep 20 >/dev/null 2>&1 & other=$!
+        disown \"$other\"
+        samplers=(\"$sampler\" \"$other\")
+        {}
+        sleep 0.2
+        kill -0 \"$sampler\" 2>/dev/null || echo ended
+        kill \"$other\" && echo goes on",
+        lines(&launch, "for pid in $(jobs -rp)", "done")
+    );
+    let said = bash(&tempfile::tempdir().unwrap(), &program);
+    assert_eq!(said, "ended\ngoes on\n");
 }
 
 /// What is written whole needs no name that somebody else can take: here, a folder, a link and a FIFO are there first.
@@ -489,7 +521,7 @@ fn a_client_that_only_says_that_it_has_ended() {
     );
     let end = lines(
         &launch,
-        "stop_steps client 5",
+        "stop_steps client $((",
         "! declare -F remove_containers",
     );
     let program = format!(

@@ -8,7 +8,14 @@ use nim_slurm::{Plan, Recipe, Settings};
 /// function's name.
 #[track_caller]
 fn task(words: &[&str], variables: &[(&str, &str)]) -> (bool, String) {
-    let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new()).unwrap();
+    let mut several = Recipe::llama3_70b_h100x4_fp8();
+    several.server.replicas = 2;
+    task_of(several, words, variables)
+}
+
+#[track_caller]
+fn task_of(recipe: Recipe, words: &[&str], variables: &[(&str, &str)]) -> (bool, String) {
+    let plan = Plan::new(recipe, Settings::new()).unwrap();
     let launch = plan.launch();
     let (_, rest) = launch.text().split_once("\nserver_task() {\n").unwrap();
     let (body, _) = rest.split_once("\n}\n").unwrap();
@@ -38,7 +45,9 @@ fn its_variables_may_have_any_name() {
     line.extend(["bash", "-c", &print, "--", "--"]);
     let expected = names.map(|name| format!("it's {{node_rank}} \"{name}\"\n."));
     let expected = format!("{}|--", expected.join("|"));
-    assert_eq!(task(&line, &[]), (true, expected));
+    assert_eq!(task(&line, &[]), (true, expected.clone()));
+    let alone = Recipe::llama3_70b_h100x4_fp8();
+    assert_eq!(task_of(alone, &line, &[]), (true, expected));
 }
 
 #[test]

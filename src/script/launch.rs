@@ -79,6 +79,8 @@ pub(crate) struct Launch {
     /// Commands of use cases that have their own, a word each behind the command's number.
     own_commands: Option<Quoted>,
     search: Option<SearchValues>,
+    /// Whether there are several servers, nodes, tasks or turns, for which launch.sh then has blocks.
+    has_several: bool,
     /// The tasks of an array, or the turns of one job; 0 where there is one part of the work.
     tasks: usize,
     /// The turns alone; 0 in an array.
@@ -132,6 +134,10 @@ impl Launch {
             ..
         } = recipe;
         let runtime = settings.runtime();
+        let tasks = recipe
+            .task_count()
+            .or(recipe.turn_count())
+            .unwrap_or_default();
         Self {
             made_by: quoted(MADE_BY),
             recipe: quoted(&recipe.name),
@@ -193,10 +199,8 @@ impl Launch {
             }),
             search: sweep.search.as_ref().map(SearchValues::new),
             own_commands: own_commands(recipe),
-            tasks: recipe
-                .task_count()
-                .or(recipe.turn_count())
-                .unwrap_or_default(),
+            has_several: tasks > 0 || server.nodes > 1 || server.replicas > 1,
+            tasks,
             turns: recipe.turn_count().unwrap_or_default(),
             variants: server.variants.len().max(1),
             additions: array(&additions(recipe)),

@@ -4,7 +4,6 @@ readonly url=127.0.0.1:$((port + replica)) tool=${client_command[0]}
 readonly result_table=profile_export_${tool//-/_}.csv
 # In a point's folder, what this server's client leaves of it.
 own_part=
-((parts == 0)) || own_part=/server-$replica
 # With the hub said to be offline, AIPerf takes no folder for a tokenizer.
 [[ $tool != aiperf || $tokenizer_path != /* ]] || unset HF_HUB_OFFLINE TRANSFORMERS_OFFLINE
 # What asks the server must not be sent through the site's proxy.
@@ -14,11 +13,13 @@ own_home=$(mktemp -d)
 export HOME=$own_home TMPDIR=$own_home
 # keep NAME LINE...: this client's file of that name has these lines, whole or not at all.
 keep() { { printf '%s\n' "${@:2}" >"$run/$1.$replica.part" && mv -T -- "$run/$1.$replica"{.part,}; } 2>/dev/null || true; }
+# end_group PID: kills it with all of its group. The wait takes bash's own word about that out of the log.
+end_group() { { kill -KILL -- "-$1" "$1" && wait "$1"; } 2>/dev/null || true; }
 # The tool of the next point may be there already: see "The gate".
 next_pid='' next_folder='' next_gate='' next_number=0
 drop_next() {
   [[ -n $next_pid ]] || return 0
-  { kill -KILL -- "-$next_pid" "$next_pid" || true; wait "$next_pid"; } 2>/dev/null || true
+  end_group "$next_pid"
   rm -rf -- "$next_gate" "${run:?}/$next_folder$own_part" || true
   next_pid=
 }
@@ -42,31 +43,13 @@ stop_if_full() {
 # put_down WORD FOLDER: launch.sh brings out what lies there.
 put_down() { mkdir -p "$run/$1" && mv -nT -- "$run/$2" "$run/$1/$2" && [[ ! -e $run/$2 ]]; }
 
-# record FOLDER STATE SECONDS DETAIL [FIGURES]: a row for the manifest, of this server, with the sums of all servers' FIGURES.
+# record FOLDER STATE SECONDS DETAIL [FIGURES]: a row for the manifest, of this server.
 record() {
-  local figures=''
-  (($# < 5)) || figures=$(awk '{ warm += $1; asked += $2; found += $3; if ($2 == "null") none = 1 }
-    END { print warm, none ? "null null" : sprintf("%.0f %.0f", asked, found) }' <<<"${5%$'\n'}")
-  printf '%s|%s|%s|%s|%s\n' "$1" "$2" "$3" "${figures:+$figures $replica}" "${4//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
+  printf '%s|%s|%s|%s|%s\n' "$1" "$2" "$3" "${5:+$5 $replica}" "${4//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
 }
 
-# meet PLACE WORDS: waits until all clients that measure together have come to this place; in REPLIES, their words.
-meet() {
-  local here=$run/meet.$1 number
-  REPLIES=("$2")
-  ((parts > 0)) || return 0
-  keep "meet.$1" "$2"
-  [[ -e $here.$replica ]] || stop_if_full
-  for ((number = 0; number < parts; number++)); do
-    until [[ -e $here.$number ]]; do
-      # Who ended comes no more, but may have come before.
-      [[ ! -e $run/ended.$number || -e $here.$number ]] ||
-        end_with left_alone "the client of server $number ended before it came to $1"
-      sleep 0.1
-    done
-    REPLIES[number]=$(<"$here.$number")
-  done
-}
+# meet PLACE WORDS: in REPLY, the word of all clients that measure together, once they have come to this place.
+meet() { REPLY=$2; }
 
 # ---- Is the server there? -------------------------------------------------------
 # Three questions, each a stricter one. What the last one that failed said is in $answer.
@@ -308,7 +291,12 @@ start_tool() {
   REPLIES=("${client_command[@]}")
   [[ -z ${10-} ]] || own_command "${10}"
   fill "${REPLIES[@]}"
-  exec {output}> >(until [[ -e $gate/open ]]; do [[ -d $gate ]] && sleep 0.1 || exit 0; done && exec tee "$gate/log")
+  # What it prints waits with it, and outlives Slurm's word to stop as it does.
+  exec {output}> >(
+    trap '' TERM
+    until [[ -e $gate/open ]]; do [[ -d $gate ]] && sleep 0.1 || exit 0; done
+    exec tee "$gate/log"
+  )
   # A process group of its own, so that nothing that it started outlives it.
   set -m
   {
@@ -343,31 +331,22 @@ watch_server() {
 }
 
 tool_pid='' watcher='' began=0 current='' gate='' limit='' late='' stopping=
-# Of the point whose tool evaluates, and of the one whose requests have just ended, what settle needs to know.
-old=() measured=() failed=0 kinds=() broken=
+# Of points whose tools evaluate, the oldest first, the 12 words each that settle needs.
+measured=() failed=0 kinds=() broken=
 # runs PID [LIMIT]: true while it does; one that does at LIMIT, in $SECONDS, is killed with its group.
 runs() {
-  [[ -z ${2-} ]] || ((SECONDS < $2)) || { late+=" $1 " && kill -KILL -- "-$1" "$1" && wait "$1"; }
+  [[ -z ${2-} ]] || ((SECONDS < $2)) || { late+=" $1 " && end_group "$1"; }
   kill -0 "$1"
 } 2>/dev/null
-# It leaves no results in any case. The warm-up has no group, and ends with the step.
-stop_tool() { { kill -KILL -- "-$tool_pid" "$tool_pid" && wait "$tool_pid"; } 2>/dev/null || true; }
-# interrupted FOLDER: launch.sh moves what the point left. On another server it may have failed before.
-interrupted() { grep -qsF -- "$1|failed|" "$run/points" || record "$1" interrupted '' ''; }
 on_signal() {
-  local tries=20
   trap '' TERM INT
   say "stopping: a signal came"
   stopping=signal
   [[ -z $watcher ]] || kill -KILL -- "-$watcher" 2>/dev/null || true
-  [[ -z $tool_pid || ${#measured[@]} -gt 0 ]] || stop_tool
-  # All requests of these have their answers; launch.sh waits for 5 s.
-  while ((parts == 0 && ${#old[@]} + ${#measured[@]} > 0 && tries-- > 0)); do
-    ((${#old[@]} > 0)) || { old=("${measured[@]}") measured=() current='' && continue; }
-    { settle && sleep 0.2; } || true
-  done
-  ((${#old[@]} == 0)) || interrupted "${old[0]}"
-  [[ -z $current ]] || interrupted "$current"
+  # It leaves no results in any case. The warm-up has no group, and ends with the step.
+  [[ -z $tool_pid ]] || end_group "$tool_pid"
+  # All requests of these have their answers; launch.sh waits for them for so long as there is time.
+  ((parts > 0)) || finish
   end_with client_stopped
 }
 
@@ -395,7 +374,6 @@ estimate() {
 is_over() { ((parts == 0)) && [[ -n $gate && -s $gate/over ]] && may_have_completed "$run/$current"; }
 # watch: until the tool has ended, or its requests have; ends this client when the server stops answering meanwhile.
 watch() {
-  # A process group of its own, so that nothing that it started outlives it.
   set -m
   watch_server &
   watcher=$!
@@ -405,7 +383,7 @@ watch() {
     if ! runs "$watcher"; then
       # When Slurm ends the step, its signal may come to these two a moment before it comes here.
       sleep 0.5 || true
-      stop_tool
+      end_group "$tool_pid"
       record "$current" failed $((SECONDS - began)) "the server stopped answering"
       stopping=yes
       finish
@@ -414,14 +392,15 @@ watch() {
     [[ ! -e $gates/known ]] || start_next
     sleep 0.2 || true
   done
-  # The wait takes bash's own word about the kill out of the log.
-  { kill -KILL -- "-$watcher" && wait "$watcher"; } 2>/dev/null || true
+  end_group "$watcher"
 }
 
 # measure FOLDER WAVE WORK POINT...: WAVE requests warm the server up; of a rate, so many as come in a second.
 measure() {
-  local folder=$1 before warm warm_time problem=
+  local folder=$1 before warm warm_time problem='' pid
   began=$SECONDS current=$folder gate='' limit=
+  # Should this job end before it is measured.
+  record "$folder" interrupted '' ''
   warm_up "$5" "$6" "$2" "${10}" &
   tool_pid=$!
   watch
@@ -439,28 +418,28 @@ measure() {
   fi
   warm=$(<"$run/warm.$replica") || stop_if_full
   [[ -n $problem ]] || is_own || problem=$answer
-  measured=("$folder" "$4" "$6" "$8" "$3" "$began" "$warm_time" "${warm:-0} null null" "$problem" "$gate" "$tool_pid" "$limit")
-  [[ -n $problem ]] || { cache_use "$before" "$(ask_counters)" && measured[7]="${warm:-0} $REPLY"; }
-  finish
-  old=("${measured[@]}") measured=()
-  if runs "$tool_pid"; then
-    keep evaluates "$folder"
-    renice -n 19 -g "$tool_pid" >/dev/null 2>&1 || true
+  REPLY='null null' pid=$tool_pid
+  [[ -n $problem ]] || cache_use "$before" "$(ask_counters)"
+  # Both at once, also for a signal.
+  measured+=("$folder" "$4" "$6" "$8" "$3" "$began" "$warm_time" "${warm:-0} $REPLY" "$problem" "$gate" "$pid" "$limit") \
+    tool_pid='' current=''
+  finish 12
+  if runs "$pid"; then
+    renice -n 19 -g "$pid" >/dev/null 2>&1 || true
     learn "$4" "$3" $((SECONDS - began)) $(($(<"$gate/over") + 1000 * warm_time))
   fi
-  tool_pid='' current=''
   settle
 }
-# finish: the last point is settled.
+# finish [WORDS]: until all points are settled, or no more are left than have so many words in $measured.
 finish() {
-  while ((${#old[@]} > 0)); do settle; sleep 0.2 || true; done
+  while ((${#measured[@]} > ${1-0})); do settle; sleep 0.2 || true; done
 }
-# settle: what the last point is, once its tool has ended.
+# settle: what the oldest point is, once its tool has ended.
 settle() {
-  ((${#old[@]} > 0)) && ! runs "${old[@]:10}" || return 0
-  set -- "${old[@]}"
+  ((${#measured[@]} > 0)) && ! runs "${measured[@]:10:2}" || return 0
+  set -- "${measured[@]}"
   local folder=$1 part=$run/$1$own_part figures=$8 gate=${10} pid=${11}
-  local status=0 said all='' seconds state=finished detail=''
+  local status=0 seconds state=finished detail=''
   kind='' busy=0 reason=$9
   mkdir -p "$part" || stop_if_full
   if [[ -n $pid ]]; then
@@ -469,11 +448,13 @@ settle() {
     ((status == 0)) || sleep 0.5 || true
     kill -KILL -- "-$pid" 2>/dev/null || true
     # The signal came to the tool, too: that is no failure.
-    [[ $status == 0 || $stopping != signal ]] || { old=() && interrupted "$folder" && return; }
+    [[ $status == 0 || $stopping != signal ]] || { measured=("${measured[@]:12}") && return; }
     case $status in
-      0) { [[ -z $reason ]] && { [[ $tool == aiperf || -e $gates/known ]] ||
-        ! reason="$tool_name did not take perf_analyzer from PATH, so prompts may repeat"; } &&
-        check_result "$part" "$3" "$4" && check_cache "${figures#* }"; } || kind="no valid result" ;;
+      0)
+        [[ -n $reason || $tool == aiperf || -e $gates/known ]] ||
+          reason="$tool_name did not take perf_analyzer from PATH, so prompts may repeat"
+        [[ -z $reason ]] && check_result "$part" "$3" "$4" && check_cache "${figures#* }" || kind="no valid result"
+        ;;
       124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;
       *) kind="exit status $status" reason="$tool_name exited with status $status" ;;
     esac
@@ -484,23 +465,18 @@ settle() {
   # Its last words are worth more than an empty folder.
   [[ -z $reason || -z $gate || ! -e $gate/log ]] || mv -- "$gate/log" "$part/$tool.log" || stop_if_full
   # The point is what all servers that measure it make of it, and the first one's client its keeper.
-  [[ -z $reason || $parts == 0 ]] || reason="on server $replica: $reason"
   meet "$folder.end" "$kind|$figures|$reason"
-  kind=${REPLIES[0]%%|*} reason=''
-  for said in "${REPLIES[@]}"; do
-    [[ $kind == "${said%%|*}" ]] || kind=
-    said=${said#*|} all+=${said%%|*}$'\n' reason=${reason:-${said#*|}}
-  done
+  kind=${REPLY%%|*} REPLY=${REPLY#*|}
+  figures=${REPLY%%|*} reason=${REPLY#*|}
   # A signal here would lose the point. launch.sh ends what does not hear it.
   trap '' TERM INT
-  old=()
-  rm -f -- "$run/evaluates.$replica"
+  measured=("${measured[@]:12}")
   # Only a valid result gets the final name.
   if ((parts == 0 || replica == 0)); then
     ((parts > 0 || replicas == 1)) || detail="on server $replica"
     [[ -n $reason ]] || put_down finished "$folder" || reason="it is valid, and could not be stored as $results/$folder"
     [[ -z $reason ]] || state=failed detail=$reason
-    record "$folder" $state $seconds "$detail" "$all"
+    record "$folder" $state $seconds "$detail" "$figures"
     [[ $state == finished ]] || { stop_if_full && put_down failed "$folder"; } || stop_if_full
   fi
   [[ $stopping == signal ]] || trap on_signal TERM INT
@@ -513,7 +489,7 @@ settle() {
   fi
   say "error: $folder failed: $reason" >&2
   # While another point is measured, its watcher asks.
-  [[ -n $stopping$current ]] || completes 30 || end_with no_answer "the server stopped answering: $answer"
+  [[ -n $stopping$current${measured[*]} ]] || completes 30 || end_with no_answer "the server stopped answering: $answer"
   failed=$((failed + 1))
   # A tool that cannot work would fail at each point.
   if [[ ${#kinds[@]} == 2 && -n $kind && $kind == "${kinds[0]}" ]]; then
@@ -527,7 +503,7 @@ choose() { REPLY=$1 && (($1 < ${#points[@]})); }
 main() {
   local point row use_case load wave work folder needed time_left number=0 left=0 absent='' command
   # A hook may have used these names.
-  old=() measured=() failed=0 kinds=() broken=''
+  measured=() failed=0 kinds=() broken=''
   trap on_signal TERM INT
   trap 'say "error: line $LINENO of the client failed" >&2' ERR
   for command in "$tool" curl awk find df; do command -v "$command" >/dev/null || absent+=", $command"; done
@@ -539,7 +515,10 @@ main() {
     point=${points[REPLY]} folder=${folders[REPLY]} number=$((REPLY + 1))
     read -r -a row <<<"$point"
     use_case=${row[0]} load="concurrency ${row[3]}" wave=${row[3]}
-    [[ $wave != rate* ]] || { wave=${wave#rate} && load="$wave requests/s" wave=$((${wave/.*/+1})); }
+    if [[ $wave == rate* ]]; then
+      load="${wave#rate} requests/s" wave=${wave#rate}
+      wave=$((${wave/.*/+1}))
+    fi
     [[ -z ${are_finished[number - 1]} ]] || { say "point $number of ${#points[@]} is finished already: $folder" && continue; }
     # One round more is the warm-up.
     work=$((${row[9]-0} > 0 ? -1000 * row[9] : ((${row[4]#*-} + wave - 1) / wave + 1) * ${row[2]%s*}))
@@ -557,7 +536,7 @@ main() {
       estimate "$use_case" "$work"
       # One judges for all; else some might wait for one that leaves the point out.
       meet "$folder.time" "$REPLY $((measure_until - $(printf '%(%s)T' -1)))"
-      read -r needed time_left <<<"${REPLIES[0]}"
+      read -r needed time_left <<<"$REPLY"
       if ((time_left <= 0 || needed > time_left)); then
         say "point $number of ${#points[@]} is left out: it would take about $needed s, and $time_left s are left"
         record "$folder" 'left out' "$needed" "it would take about $needed s, and $time_left s were left"

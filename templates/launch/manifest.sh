@@ -1,17 +1,17 @@
-# json TEXT...: strings of JSON, with commas between them.
+# json TEXT...: strings of JSON, with commas between them. json_or_null TEXT: of what may not be known.
 json() {
   local texts=("${@//\\/\\\\}") list=''
   texts=("${texts[@]//\"/\\\"}")
   (($# == 0)) || printf -v list ', "%s"' "${texts[@]//[[:cntrl:]]/ }"
   printf %s "${list:2}"
 }
-# The same, for what may not be known.
 json_or_null() { if [[ -n $1 ]]; then json "$1"; else printf null; fi; }
-# json_image FILE NAME
+# json_image ROLE FILE
 json_image() {
-  local digest=${2#"${2%%@*}"}
-  printf '{"file": %s, "reference": %s, "bytes": %d, "digest": %s}' "$(json "$1")" "$(json_or_null "$2")" \
-    "$(stat -L -c %s "$stage_path/$1")" "$(json_or_null "${digest#@}")"
+  local name=${fetched[$1]} digest
+  digest=${name#"${name%%@*}"}
+  printf '{"file": %s, "reference": %s, "bytes": %d, "digest": %s}' "$(json "$2")" "$(json_or_null "$name")" \
+    "$(stat -L -c %s "$stage_path/$2")" "$(json_or_null "${digest#@}")"
 }
 
 printf -v started '%(%FT%T%z)T' -1
@@ -28,20 +28,18 @@ print_manifest() {
     job_id "$(json "$job_id")" restart "$restarts" node "$(json "$SLURM_JOB_NODELIST")" \
     resumes "[$(json "${runs[@]:1}")]" fingerprint "$(json "$fingerprint")" \
     gpus "$gpus" gpu_model "$(json_or_null "$gpu_model")" driver "$(json_or_null "$driver")" \
-    replicas "$replicas" replica_use "$(json "$replica_use")" prefix_cache "$(json "$prefix_cache")"
-  printf ',\n  "images": {\n    "server": %s,\n    "client": %s\n  }' \
-    "$(json_image "$server_image" "${fetched[server]}")" "$(json_image "$client_image" "${fetched[client]}")"
-  printf ',\n  "%s": %s' weights "$(json_or_null "${fetched[weights]}")" engine "$(json_or_null "${fetched[engine]-}")" \
+    replicas "$replicas" replica_use "$(json "$replica_use")" prefix_cache "$(json "$prefix_cache")" \
+    images "{\"server\": $(json_image server "$server_image"), \"client\": $(json_image client "$client_image")}" \
+    weights "$(json_or_null "${fetched[weights]}")" engine "$(json_or_null "${fetched[engine]-}")" \
     tokenizer "$(json "$tokenizer_path")" server_command "[$(json "${server_command[@]}")]" \
     server_environment "[$(json "${server_environment[@]}")]" client_command "[$(json "${client_command[@]}")]" \
     start "$(json "$started")" end "$end" ready_seconds "${ready_seconds:-null}" \
     in_flight_percent "${in_flight_percent:-null}" \
     exit_code "$code" exit_cause "$(json "$cause")" exit_reason "$(json "$reason")" exit_replica "$blamed" \
-    cause_lines "[$(json "${cause_lines[@]}")]" advice "[$(json "${advice[@]}")]"
-{%- if search.is_some() %}
-  printf ',\n  "search": %s' "$search_goal"
-  only_probes
-{%- endif %}
+    cause_lines "[$(json "${cause_lines[@]}")]" advice "[$(json "${advice[@]}")]" \
+    ${search_goal+search "$search_goal"}
+  hear
+  ! declare -F only_probes >/dev/null || only_probes
   printf ',\n  "points": ['
   for number in "${!points[@]}"; do
     read -r use_case isl osl concurrency requests prompts seed repeat _ <<<"${points[number]}"

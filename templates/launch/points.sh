@@ -16,12 +16,20 @@ name_points() {
   done
 }
 
+# hear: in $said, by its folder, the last row of each point that clients wrote.
+declare -A said=()
+hear() {
+  local folder row
+  while IFS='|' read -r folder row; do said[$folder]=$row; done < <(text_of "$run/points" | LC_ALL=C awk -F '|' '
+    NR == FNR { last[$1] = $1 "|"; next }
+    $1 in last { last[$1] = substr($0, 1, 2000) }
+    END { for (folder in last) print last[folder] }' <(printf '%s\n' "${folders[@]}") -)
+}
 # look_up FOLDER: in REPLIES, what the client last said of this point: a state, seconds, a detail for people, and how many
 # requests warmed the server up, tokens were looked up in its prefix cache, and found there; and the server's number.
 look_up() {
   local state seconds figures detail number='(null|0|[1-9][0-9]{0,14})' LC_ALL=C
-  IFS='|' read -r _ state seconds figures detail < <(text_of "$run/points" |
-    awk -F '|' -v folder="$1" '$1 == folder' | tail -n 1 | cut -b -2000) || true
+  IFS='|' read -r state seconds figures detail <<<"${said[$1]-}"
   # The client's image may have written anything: a point is finished when its folder is there.
   [[ -v own[$1] ]] || state=${state:-finished}
   [[ ! -v own[$1] || $state != finished ]] || state=failed detail=${tried[$1]-its results are not there}

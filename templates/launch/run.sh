@@ -12,7 +12,7 @@ for name in TERM INT USR1 USR2; do trap "on_signal $name" "$name"; done
 # When the last point must have ended, in seconds since 1970; empty without limit.
 measure_until=$(squeue --noheader --job="$slurm_id" --format=%e 2>/dev/null | date -f - +%s 2>/dev/null) || measure_until=
 readonly measure_until=${measure_until:+$((measure_until - reserve))}
-{%- if tasks > 0 %}
+{%- if has_several %}
 
 {% include "launch/nothing_to_do.sh" %}
 {%- endif %}
@@ -30,9 +30,7 @@ for ((number = 0; number < replicas; number++)); do
   client_step "$number" 2>>"$(log_of benchmarking "$number")" &
   clients+=($!)
   last_act[$!]=$run/ended.$number
-{%- if gpu_samples %}
-  [[ -z $gpu_model ]] || { gpu_samples "$number" & samplers+=($!) && disown; }
-{%- endif %}
+  [[ -z $gpu_model ]] || ! declare -F gpu_samples >/dev/null || { gpu_samples "$number" & samplers+=($!); }
 done
 say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $replicas; points: ${#points[@]}"
 say "follow them: tail -f $all_logs | cat -v"

@@ -53,13 +53,13 @@ judge() {
 }
 # Of all places where clients that measure together meet, the end of a point is one for a single client, too.
 meet() {
-  REPLIES=("$2")
+  REPLY=$2
   [[ $1 == *.end ]] || return 0
   local folder=${1%.end} judged=''
   [[ $2 != *'|' ]] || judged=$run/$folder
   judge "${place_of[$folder]}" "$judged" "$busy"
   # judge may not leave it otherwise.
-  REPLIES=("$2")
+  REPLY=$2
 }
 # look_ahead USE_CASE: in REPLY, the place of its next probe, or "none". What an earlier job measured is judged by its files.
 look_ahead() {
@@ -109,8 +109,6 @@ choose() {
     [[ $REPLY != none ]] || continue
     present=$REPLY is_taken[$name]=yes
     points+=("${all_points[present]}") folders+=("${all_folders[present]}") are_finished+=('')
-    # Should this job end before it is measured.
-    record "${folders[-1]}" interrupted '' ''
     REPLY=$((${#points[@]} - 1))
     return 0
   done

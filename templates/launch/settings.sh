@@ -9,7 +9,6 @@ readonly lines_in_server={{ lines }}
 # The hook in the client's container, before the server is waited for.
 readonly lines_in_client={{ lines }}
 {%- endif %}
-# Used when STAGE_PATH is not set.
 readonly default_stage_path={{ stage_path }}
 # The server: image; model folder (in STAGE_PATH, or its whole path), in it the link to the engine, if there is one; their
 # files but for the weights' shards.
@@ -60,8 +59,8 @@ readonly request_fields={{ request_fields }}
 # shellcheck disable=SC2034 # client_program hands it on
 readonly aiperf_gate={{ program }}
 {%- endif %}
-{%- if tasks > 0 %}
-# The tasks of the array, or the turns of one job, and what they measure: variants of the server, or the one. What
+{%- if has_several %}
+# The tasks of an array, or the turns of one job (0: none), and what they measure: variants of the server, or the one. What
 # each adds to the server has its number in front, as what a task or turn measures has that of the task or turn.
 readonly tasks={{ tasks }}
 readonly turns={{ turns }}
@@ -101,7 +100,6 @@ readonly default_resume_job_id={{ jobs }}
 # How often the job may requeue itself when its time is up.
 readonly requeue_limit={{ requeue_limit }}
 {%- endif %}
-# For how many seconds before the time is up no point may be measured.
+# For how many seconds before the time is up no point may be measured; mounts added to both containers.
 readonly reserve={{ reserve }}
-# Mounts added to both containers.
 readonly extra_mounts={{ extra_mounts }}

@@ -28,8 +28,10 @@ server_step() {
   local replica=$1 own_gpus=$((gpus_of_a_node / replicas)) words names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
   facts=([model_path]=$model_path [cache_path]=$cache_path [stage_path]=$stage_path [served_model_name]=$served_model_name
     [gpus]=$own_gpus [total_gpus]=$gpus [nodes]=$nodes [port]=$((port + replica)))
+{%- if has_several %}
   ((replicas == 1)) || facts[replica]=$replica
   ((nodes == 1)) || facts[leader_address]=$leader
+{%- endif %}
   fill "${server_environment[@]}" "${server_command[@]}"
   words=("${REPLIES[@]}")
   keep_secrets "${server_secrets[@]}"
@@ -44,11 +46,12 @@ server_step() {
       declare -f server_task && echo 'server_task "$@"'
     )
 }
-# server_task NODES SERVERS NUMBER COUNT NAME=VALUE... COMMAND...: a task of server NUMBER. Slurm gives steps that
-# overlap the same GPUs, so of several servers each takes COUNT of its own. What only a node knows is put in here.
+# server_task NODES SERVERS NUMBER COUNT NAME=VALUE... COMMAND...: a task of server NUMBER, each of whose nodes has COUNT GPUs.
 server_task() {
+{%- if has_several %}
+  # Slurm gives steps that overlap the same GPUs, so of several servers each takes its own. What only a node knows is put
+  # in here.
   local nodes=$1 servers=$2 first=$(($3 * $4)) count=$4 rank=${SLURM_NODEID:-0} IFS=, gpus
-  shift 4
   if ((servers > 1)); then
     read -r -a gpus <<<"${CUDA_VISIBLE_DEVICES-}"
     ((${#gpus[@]} >= first + count)) ||
@@ -57,27 +60,31 @@ server_task() {
   fi
   ((nodes == 1)) || set -- "${@//\{node_rank\}/$rank}"
   ((nodes == 1)) || set -- "${@//\{is_leader\}/$((rank == 0))}"
+{%- endif %}
 {%- if in_server.is_some() %}
-  gpus=("$@") IFS=$' \t\n'
+  local words=("$@") IFS=$' \t\n'
   set -uo pipefail
   # shellcheck disable=SC1090 # the settings' hook
   source <(printf '%s\n' "$lines_in_server") || {
     echo "error: the hook in the server's container failed with $?" >&2
     exit 1
   }
-  set -- "${gpus[@]}"
+  set -- "${words[@]}"
 {%- endif %}
-  exec env "$@" </dev/null
+  exec env "${@:5}" </dev/null
 }
 {%- if gpu_samples %}
 
-# gpu_samples NUMBER: becomes what writes down the power of this server's GPUs; of several nodes a step, outside of containers.
+# gpu_samples NUMBER: becomes what writes down the power of this server's GPUs.
 gpu_samples() {
   local words=("$results/telemetry_$job_id.$1" "$replicas" "$1" "$((gpus_of_a_node / replicas))")
   keep_secrets
-  ((nodes > 1)) || sample_gpus "${words[@]}"
-  exec "${step[@]}" --job-name="samples.$1" "${of_nodes[@]}" --mpi=none "${gpu_options[@]}" \
+{%- if has_several %}
+  # Of several nodes a step, outside of containers.
+  ((nodes == 1)) || exec "${step[@]}" --job-name="samples.$1" "${of_nodes[@]}" --mpi=none "${gpu_options[@]}" \
     bash -s -- "${words[@]}" 2>/dev/null < <(declare -f sample_gpus && echo 'sample_gpus "$@"')
+{%- endif %}
+  sample_gpus "${words[@]}"
 }
 # sample_gpus FILE SERVERS NUMBER COUNT: each second a row for each GPU of server NUMBER, in UTC; of 256 MiB at most.
 sample_gpus() {
@@ -128,13 +135,15 @@ client_program() {
   local replica=$1
   declare -p results run job_id folders are_finished replica replicas parts port health_path served_model_name \
     ready_timeout server_started probe_interval tokenizer_path point_timeout tool_name client_command request_fields points \
-    measure_until prefix_cache "${!lines_in_client@}" "${!aiperf_gate@}" "${!own_commands@}"
-{%- if search.is_some() %}
-  declare -p search_limits search_percentile search_levels search_program
-{%- endif %}
+    measure_until prefix_cache "${!lines_in_client@}" "${!aiperf_gate@}" "${!own_commands@}" \
+    "${!search_@}"
   declare -f say fill own_command || true
   cat <<'CLIENT'
 {% include "launch/client.sh" %}
+{%- if has_several %}
+
+{% include "launch/several_in_client.sh" %}
+{%- endif %}
 {%- if search.is_some() %}
 
 {% include "launch/search_in_client.sh" %}

@@ -9,14 +9,14 @@ write_manifest
 [[ $code != 4 ]] || look_into "$server_log" "$client_log"
 seconds_to_stop=$((code == 6 ? 3 : stop_timeout))
 # A point that is measured may still be evaluated, for which a job whose time is up has no time.
-evaluated_by=$((SECONDS + (code == 6 ? 0 : 20)))
-while ((SECONDS < evaluated_by)) && ! ends_within 0 "${clients[@]}" &&
-  [[ -n $(for number in "${!clients[@]}"; do text_of "$run/evaluates.$number"; done) ]]; do sleep 0.1; done
-stop_steps client 5 "${clients[@]}"
+stop_steps client $((code == 6 ? 4 : 20)) "${clients[@]}"
 # Now the clients have said how far they are.
 store_points all
 stop_steps server "$seconds_to_stop" "${servers[@]}"
-kill "${samplers[@]}" 2>/dev/null
+for pid in $(jobs -rp); do
+  # By now its number may be another process's, and bash says nothing of one that it disowned.
+  [[ " ${samplers[*]} " != *" $pid "* ]] || { disown "$pid" && kill "$pid"; }
+done
 # The clients' containers are removed meanwhile; who is told to stop has no time for that.
 last_act=()
 # One that says that it has ended may go on.
@@ -30,11 +30,8 @@ read -r in_flight_percent too_short < <(awk -F '[=/]' -v points="${#points[@]}" 
   END {
     if (seconds > 0) print int(busy < 1000 * seconds ? busy / seconds / 10 : 100), (short < points ? short : points)
   }' <<<"$states")
-{%- if search.is_some() %}
-only_probes
-# What it would have probed next has no name yet.
-[[ $code == 0 || -n $(for name in "${folders[@]}"; do printf %s "${own[$name]-}"; done) ]] || unnamed=1
-{%- endif %}
+hear
+! declare -F only_probes >/dev/null || only_probes
 finished=0 failed=0 not_run=0 seconds_needed=0 most=$((2 * point_timeout)) why=''
 for number in "${!points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"${points[number]}"

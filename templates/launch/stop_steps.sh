@@ -9,7 +9,9 @@ last_words() {
 # ends_within SECONDS PID...: waits until none of these is at work; for so long, in bash's whole seconds.
 ends_within() {
   local end=$((SECONDS + $1 + ($1 > 0))) pid
-  for pid in "${@:2}"; do while at_work "$pid"; do ((SECONDS < end)) && sleep 0.1 || return 1; done; done
+  for pid in "${@:2}"; do
+    while at_work "$pid"; do ((SECONDS < end)) && sleep 0.1 || return 1; done
+  done
 }
 # step_ids PATTERN: the ids of the steps whose names match, as server.0 and client.0.
 step_ids() { squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p"; }

@@ -2,17 +2,17 @@
 array_option=''
 if ((turns > 0)); then
   job_id+=-$2
-elif [[ $job_id != *-* ]]; then
+elif ((tasks > 0)) && [[ $job_id != *-* ]]; then
   missing "the number of this job's task, which squeue does not tell: submit this script with sbatch, as the array that it is"
-elif ((${job_id##*-} >= tasks)); then
+elif ((tasks > 0 && ${job_id##*-} >= tasks)); then
   missing "work for task ${job_id##*-}: the tasks from 0 to $((tasks - 1)) have some"
-else
+elif ((tasks > 0)); then
   array_option="--array=${job_id##*-} "
 fi
 readonly task=${job_id##*-} sweep=("${points[@]}") array_option
-points=()
+((tasks == 0)) || points=()
 for row in "${sweep[@]}"; do
-  [[ $row != "$task "* ]] || points+=("${row#* }")
+  ((tasks == 0)) || [[ $row != "$task "* ]] || points+=("${row#* }")
 done
 for row in "${additions[@]}"; do
   case $row in

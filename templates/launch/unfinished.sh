@@ -58,6 +58,7 @@ store_seconds=60 store_until=0 silent_at=0 failures=()
 store_points() {
   local left name word target
   store_until=$((SECONDS + store_seconds))
+  [[ -z ${1-} ]] || hear
   # A client may make any number of names: only those of points are looked at.
   for left in "${folders[@]/#/"$run/finished/"}" "${folders[@]/#/"$run/failed/"}" ${1:+"${folders[@]/#/"$run/"}"}; do
     name=${left##*/} word=failed
@@ -105,7 +106,7 @@ for left in "$run"/{finished,failed}; do
 done
 # There may be more of them than a command line holds.
 clear_run() {
-  find "$run" -maxdepth 1 -regex '.*/\(ended\|evaluates\|meet\|state\|taken\|warm\)\.[^/]*' -exec rm -rf -- {} +
+  find "$run" -maxdepth 1 -regex '.*/\(ended\|meet\|state\|taken\|warm\)\.[^/]*' -exec rm -rf -- {} +
 }
 clear_run
 name_points

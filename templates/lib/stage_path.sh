@@ -1,10 +1,8 @@
 # STAGE_PATH at run time wins over the folder that was rendered in.
 stage_path=${STAGE_PATH:-$default_stage_path}
 readonly stage_path=${stage_path%"${stage_path##*[!/]}"}
-check_stage_path() {
-  # A container mount, srun's name of a log file or find's pattern would misread other characters.
-  local usable='^/[^][:space:][:cntrl:],:$`"\{}%*?[]+$'
-  [[ $stage_path =~ $usable ]] ||
-    missing "STAGE_PATH, the folder for images, models and results (export STAGE_PATH=/lustre/project/...): an absolute" \
-      "path without white space or one of , : \$ \` \" \\ { } % * ? [ ]; it is \"$stage_path\""
-}
+# A container mount, srun's name of a log file or find's pattern would misread other characters.
+usable='^/[^][:space:][:cntrl:],:$`"\{}%*?[]+$'
+[[ $stage_path =~ $usable ]] ||
+  missing "STAGE_PATH, the folder for images, models and results (export STAGE_PATH=/lustre/project/...): an absolute" \
+    "path without white space or one of , : \$ \` \" \\ { } % * ? [ ]; it is \"$stage_path\""

@@ -1,6 +1,5 @@
 # ---- Checks: before anything is fetched ---------------------------------------
 
-check_stage_path
 stop_if_missing
 mkdir -p "$stage_path" || fail "cannot make the folder $stage_path"
 readonly model=$stage_path/$model_folder

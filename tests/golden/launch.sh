@@ -17,7 +17,6 @@
 # shellcheck disable=SC2016,SC2064,SC2089,SC2090,SC2174,SC2317 # quotes are meant as they are; traps and steps call functions
 readonly made_by='nim-slurm 0.1.0'
 readonly recipe=llama3-70b-h100x4-fp8
-# Used when STAGE_PATH is not set.
 readonly default_stage_path=''
 # The server: image; model folder (in STAGE_PATH, or its whole path), in it the link to the engine, if there is one; their
 # files but for the weights' shards.
@@ -94,9 +93,8 @@ points=(
   'chat 128 128 1 20 20 1582286884 1'
   'summarization 4096 512 1 20 20 169410275 1'
 )
-# For how many seconds before the time is up no point may be measured.
+# For how many seconds before the time is up no point may be measured; mounts added to both containers.
 readonly reserve=40
-# Mounts added to both containers.
 readonly extra_mounts=()
 
 # ---- Common ground ----------------------------------------------------------
@@ -141,13 +139,11 @@ set_aside() {
 # STAGE_PATH at run time wins over the folder that was rendered in.
 stage_path=${STAGE_PATH:-$default_stage_path}
 readonly stage_path=${stage_path%"${stage_path##*[!/]}"}
-check_stage_path() {
-  # A container mount, srun's name of a log file or find's pattern would misread other characters.
-  local usable='^/[^][:space:][:cntrl:],:$`"\{}%*?[]+$'
-  [[ $stage_path =~ $usable ]] ||
-    missing "STAGE_PATH, the folder for images, models and results (export STAGE_PATH=/lustre/project/...): an absolute" \
-      "path without white space or one of , : \$ \` \" \\ { } % * ? [ ]; it is \"$stage_path\""
-}
+# A container mount, srun's name of a log file or find's pattern would misread other characters.
+usable='^/[^][:space:][:cntrl:],:$`"\{}%*?[]+$'
+[[ $stage_path =~ $usable ]] ||
+  missing "STAGE_PATH, the folder for images, models and results (export STAGE_PATH=/lustre/project/...): an absolute" \
+    "path without white space or one of , : \$ \` \" \\ { } % * ? [ ]; it is \"$stage_path\""
 
 # Slurm's commands take options from their environment. What a login shell or an outer job left there must not change
 # the steps below, which say what they need; what tells of this job and its cluster stays, and so do the site's ENROOT_*.
@@ -217,7 +213,6 @@ say "$made_by, recipe $recipe"
 # ---- Checks: before any GPU is used -------------------------------------------
 
 [[ -n ${SLURM_JOB_ID-} && -n ${SLURMD_NODENAME-} ]] || missing "a Slurm job: submit this script with sbatch"
-check_stage_path
 need_commands srun scancel squeue scontrol od find tar sha256sum
 stop_if_missing
 
@@ -230,7 +225,6 @@ job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/nul
   awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }') || true
 job_id=${job_id:-$SLURM_JOB_ID}
 readonly slurm_id=${job_id/-/_}
-# How often it was requeued.
 restarts=$(squeue --noheader --jobs="$slurm_id" --Format=restartcnt 2>/dev/null | tr -d ' ') || true
 [[ $restarts =~ ^[0-9]+$ ]] || restarts=${SLURM_RESTART_COUNT:-0}
 readonly restarts
@@ -306,17 +300,7 @@ fi
 ((gpus_here >= gpus_of_a_node)) ||
   missing "GPUs on $HOSTNAME: $gpus_of_a_node are used, this job has $gpus_here: ask for them with" \
     "--gres=gpu:$gpus_of_a_node or --gpus-per-node=$gpus_of_a_node"
-
-# The batch script runs on the first node, and so does the server's first task, its leader.
-leader='' of_nodes=()
-if ((nodes > 1)); then
-  # A step has a task on each; when one ends, so do the others.
-  of_nodes=(--label --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 --nodelist="${SLURM_JOB_NODELIST-}" --wait=5)
-  ((SLURM_JOB_NUM_NODES == nodes)) || missing "nodes: the server uses $nodes, Slurm gave this job $SLURM_JOB_NUM_NODES"
-  leader=$(scontrol show node "$SLURMD_NODENAME" 2>/dev/null | sed -n 's/.*NodeAddr=\([^ ]*\).*/\1/p') || true
-  leader=$(getent ahostsv4 "${leader:-$SLURMD_NODENAME}" | awk 'NR == 1 { print $1 }') || true
-  [[ -n $leader ]] || missing "an address of $SLURMD_NODENAME, where the server's other nodes reach its leader"
-fi
+of_nodes=()
 
 # Points of earlier jobs: of those that are named, of all tasks of an array, and of those that they resumed.
 runs=("$job_id")
@@ -438,12 +422,20 @@ name_points() {
   done
 }
 
+# hear: in $said, by its folder, the last row of each point that clients wrote.
+declare -A said=()
+hear() {
+  local folder row
+  while IFS='|' read -r folder row; do said[$folder]=$row; done < <(text_of "$run/points" | LC_ALL=C awk -F '|' '
+    NR == FNR { last[$1] = $1 "|"; next }
+    $1 in last { last[$1] = substr($0, 1, 2000) }
+    END { for (folder in last) print last[folder] }' <(printf '%s\n' "${folders[@]}") -)
+}
 # look_up FOLDER: in REPLIES, what the client last said of this point: a state, seconds, a detail for people, and how many
 # requests warmed the server up, tokens were looked up in its prefix cache, and found there; and the server's number.
 look_up() {
   local state seconds figures detail number='(null|0|[1-9][0-9]{0,14})' LC_ALL=C
-  IFS='|' read -r _ state seconds figures detail < <(text_of "$run/points" |
-    awk -F '|' -v folder="$1" '$1 == folder' | tail -n 1 | cut -b -2000) || true
+  IFS='|' read -r state seconds figures detail <<<"${said[$1]-}"
   # The client's image may have written anything: a point is finished when its folder is there.
   [[ -v own[$1] ]] || state=${state:-finished}
   [[ ! -v own[$1] || $state != finished ]] || state=failed detail=${tried[$1]-its results are not there}
@@ -513,6 +505,7 @@ store_seconds=60 store_until=0 silent_at=0 failures=()
 store_points() {
   local left name word target
   store_until=$((SECONDS + store_seconds))
+  [[ -z ${1-} ]] || hear
   # A client may make any number of names: only those of points are looked at.
   for left in "${folders[@]/#/"$run/finished/"}" "${folders[@]/#/"$run/failed/"}" ${1:+"${folders[@]/#/"$run/"}"}; do
     name=${left##*/} word=failed
@@ -560,27 +553,27 @@ for left in "$run"/{finished,failed}; do
 done
 # There may be more of them than a command line holds.
 clear_run() {
-  find "$run" -maxdepth 1 -regex '.*/\(ended\|evaluates\|meet\|state\|taken\|warm\)\.[^/]*' -exec rm -rf -- {} +
+  find "$run" -maxdepth 1 -regex '.*/\(ended\|meet\|state\|taken\|warm\)\.[^/]*' -exec rm -rf -- {} +
 }
 clear_run
 name_points
 
 # ---- The manifest: what ran, where, and how it ended ----------------------------
 
-# json TEXT...: strings of JSON, with commas between them.
+# json TEXT...: strings of JSON, with commas between them. json_or_null TEXT: of what may not be known.
 json() {
   local texts=("${@//\\/\\\\}") list=''
   texts=("${texts[@]//\"/\\\"}")
   (($# == 0)) || printf -v list ', "%s"' "${texts[@]//[[:cntrl:]]/ }"
   printf %s "${list:2}"
 }
-# The same, for what may not be known.
 json_or_null() { if [[ -n $1 ]]; then json "$1"; else printf null; fi; }
-# json_image FILE NAME
+# json_image ROLE FILE
 json_image() {
-  local digest=${2#"${2%%@*}"}
-  printf '{"file": %s, "reference": %s, "bytes": %d, "digest": %s}' "$(json "$1")" "$(json_or_null "$2")" \
-    "$(stat -L -c %s "$stage_path/$1")" "$(json_or_null "${digest#@}")"
+  local name=${fetched[$1]} digest
+  digest=${name#"${name%%@*}"}
+  printf '{"file": %s, "reference": %s, "bytes": %d, "digest": %s}' "$(json "$2")" "$(json_or_null "$name")" \
+    "$(stat -L -c %s "$stage_path/$2")" "$(json_or_null "${digest#@}")"
 }
 
 printf -v started '%(%FT%T%z)T' -1
@@ -597,16 +590,18 @@ print_manifest() {
     job_id "$(json "$job_id")" restart "$restarts" node "$(json "$SLURM_JOB_NODELIST")" \
     resumes "[$(json "${runs[@]:1}")]" fingerprint "$(json "$fingerprint")" \
     gpus "$gpus" gpu_model "$(json_or_null "$gpu_model")" driver "$(json_or_null "$driver")" \
-    replicas "$replicas" replica_use "$(json "$replica_use")" prefix_cache "$(json "$prefix_cache")"
-  printf ',\n  "images": {\n    "server": %s,\n    "client": %s\n  }' \
-    "$(json_image "$server_image" "${fetched[server]}")" "$(json_image "$client_image" "${fetched[client]}")"
-  printf ',\n  "%s": %s' weights "$(json_or_null "${fetched[weights]}")" engine "$(json_or_null "${fetched[engine]-}")" \
+    replicas "$replicas" replica_use "$(json "$replica_use")" prefix_cache "$(json "$prefix_cache")" \
+    images "{\"server\": $(json_image server "$server_image"), \"client\": $(json_image client "$client_image")}" \
+    weights "$(json_or_null "${fetched[weights]}")" engine "$(json_or_null "${fetched[engine]-}")" \
     tokenizer "$(json "$tokenizer_path")" server_command "[$(json "${server_command[@]}")]" \
     server_environment "[$(json "${server_environment[@]}")]" client_command "[$(json "${client_command[@]}")]" \
     start "$(json "$started")" end "$end" ready_seconds "${ready_seconds:-null}" \
     in_flight_percent "${in_flight_percent:-null}" \
     exit_code "$code" exit_cause "$(json "$cause")" exit_reason "$(json "$reason")" exit_replica "$blamed" \
-    cause_lines "[$(json "${cause_lines[@]}")]" advice "[$(json "${advice[@]}")]"
+    cause_lines "[$(json "${cause_lines[@]}")]" advice "[$(json "${advice[@]}")]" \
+    ${search_goal+search "$search_goal"}
+  hear
+  ! declare -F only_probes >/dev/null || only_probes
   printf ',\n  "points": ['
   for number in "${!points[@]}"; do
     read -r use_case isl osl concurrency requests prompts seed repeat _ <<<"${points[number]}"
@@ -654,8 +649,6 @@ server_step() {
   local replica=$1 own_gpus=$((gpus_of_a_node / replicas)) words names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
   facts=([model_path]=$model_path [cache_path]=$cache_path [stage_path]=$stage_path [served_model_name]=$served_model_name
     [gpus]=$own_gpus [total_gpus]=$gpus [nodes]=$nodes [port]=$((port + replica)))
-  ((replicas == 1)) || facts[replica]=$replica
-  ((nodes == 1)) || facts[leader_address]=$leader
   fill "${server_environment[@]}" "${server_command[@]}"
   words=("${REPLIES[@]}")
   keep_secrets "${server_secrets[@]}"
@@ -667,29 +660,16 @@ server_step() {
       declare -f server_task && echo 'server_task "$@"'
     )
 }
-# server_task NODES SERVERS NUMBER COUNT NAME=VALUE... COMMAND...: a task of server NUMBER. Slurm gives steps that
-# overlap the same GPUs, so of several servers each takes COUNT of its own. What only a node knows is put in here.
+# server_task NODES SERVERS NUMBER COUNT NAME=VALUE... COMMAND...: a task of server NUMBER, each of whose nodes has COUNT GPUs.
 server_task() {
-  local nodes=$1 servers=$2 first=$(($3 * $4)) count=$4 rank=${SLURM_NODEID:-0} IFS=, gpus
-  shift 4
-  if ((servers > 1)); then
-    read -r -a gpus <<<"${CUDA_VISIBLE_DEVICES-}"
-    ((${#gpus[@]} >= first + count)) ||
-      { echo "the step has the GPUs ${gpus[*]} (CUDA_VISIBLE_DEVICES), too few for $count from place $first on" >&2 && exit 1; }
-    export CUDA_VISIBLE_DEVICES="${gpus[*]:first:count}"
-  fi
-  ((nodes == 1)) || set -- "${@//\{node_rank\}/$rank}"
-  ((nodes == 1)) || set -- "${@//\{is_leader\}/$((rank == 0))}"
-  exec env "$@" </dev/null
+  exec env "${@:5}" </dev/null
 }
 
-# gpu_samples NUMBER: becomes what writes down the power of this server's GPUs; of several nodes a step, outside of containers.
+# gpu_samples NUMBER: becomes what writes down the power of this server's GPUs.
 gpu_samples() {
   local words=("$results/telemetry_$job_id.$1" "$replicas" "$1" "$((gpus_of_a_node / replicas))")
   keep_secrets
-  ((nodes > 1)) || sample_gpus "${words[@]}"
-  exec "${step[@]}" --job-name="samples.$1" "${of_nodes[@]}" --mpi=none "${gpu_options[@]}" \
-    bash -s -- "${words[@]}" 2>/dev/null < <(declare -f sample_gpus && echo 'sample_gpus "$@"')
+  sample_gpus "${words[@]}"
 }
 # sample_gpus FILE SERVERS NUMBER COUNT: each second a row for each GPU of server NUMBER, in UTC; of 256 MiB at most.
 sample_gpus() {
@@ -730,7 +710,8 @@ client_program() {
   local replica=$1
   declare -p results run job_id folders are_finished replica replicas parts port health_path served_model_name \
     ready_timeout server_started probe_interval tokenizer_path point_timeout tool_name client_command request_fields points \
-    measure_until prefix_cache "${!lines_in_client@}" "${!aiperf_gate@}" "${!own_commands@}"
+    measure_until prefix_cache "${!lines_in_client@}" "${!aiperf_gate@}" "${!own_commands@}" \
+    "${!search_@}"
   declare -f say fill own_command || true
   cat <<'CLIENT'
 set -Eeuo pipefail
@@ -739,7 +720,6 @@ readonly url=127.0.0.1:$((port + replica)) tool=${client_command[0]}
 readonly result_table=profile_export_${tool//-/_}.csv
 # In a point's folder, what this server's client leaves of it.
 own_part=
-((parts == 0)) || own_part=/server-$replica
 # With the hub said to be offline, AIPerf takes no folder for a tokenizer.
 [[ $tool != aiperf || $tokenizer_path != /* ]] || unset HF_HUB_OFFLINE TRANSFORMERS_OFFLINE
 # What asks the server must not be sent through the site's proxy.
@@ -749,11 +729,13 @@ own_home=$(mktemp -d)
 export HOME=$own_home TMPDIR=$own_home
 # keep NAME LINE...: this client's file of that name has these lines, whole or not at all.
 keep() { { printf '%s\n' "${@:2}" >"$run/$1.$replica.part" && mv -T -- "$run/$1.$replica"{.part,}; } 2>/dev/null || true; }
+# end_group PID: kills it with all of its group. The wait takes bash's own word about that out of the log.
+end_group() { { kill -KILL -- "-$1" "$1" && wait "$1"; } 2>/dev/null || true; }
 # The tool of the next point may be there already: see "The gate".
 next_pid='' next_folder='' next_gate='' next_number=0
 drop_next() {
   [[ -n $next_pid ]] || return 0
-  { kill -KILL -- "-$next_pid" "$next_pid" || true; wait "$next_pid"; } 2>/dev/null || true
+  end_group "$next_pid"
   rm -rf -- "$next_gate" "${run:?}/$next_folder$own_part" || true
   next_pid=
 }
@@ -777,31 +759,13 @@ stop_if_full() {
 # put_down WORD FOLDER: launch.sh brings out what lies there.
 put_down() { mkdir -p "$run/$1" && mv -nT -- "$run/$2" "$run/$1/$2" && [[ ! -e $run/$2 ]]; }
 
-# record FOLDER STATE SECONDS DETAIL [FIGURES]: a row for the manifest, of this server, with the sums of all servers' FIGURES.
+# record FOLDER STATE SECONDS DETAIL [FIGURES]: a row for the manifest, of this server.
 record() {
-  local figures=''
-  (($# < 5)) || figures=$(awk '{ warm += $1; asked += $2; found += $3; if ($2 == "null") none = 1 }
-    END { print warm, none ? "null null" : sprintf("%.0f %.0f", asked, found) }' <<<"${5%$'\n'}")
-  printf '%s|%s|%s|%s|%s\n' "$1" "$2" "$3" "${figures:+$figures $replica}" "${4//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
+  printf '%s|%s|%s|%s|%s\n' "$1" "$2" "$3" "${5:+$5 $replica}" "${4//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
 }
 
-# meet PLACE WORDS: waits until all clients that measure together have come to this place; in REPLIES, their words.
-meet() {
-  local here=$run/meet.$1 number
-  REPLIES=("$2")
-  ((parts > 0)) || return 0
-  keep "meet.$1" "$2"
-  [[ -e $here.$replica ]] || stop_if_full
-  for ((number = 0; number < parts; number++)); do
-    until [[ -e $here.$number ]]; do
-      # Who ended comes no more, but may have come before.
-      [[ ! -e $run/ended.$number || -e $here.$number ]] ||
-        end_with left_alone "the client of server $number ended before it came to $1"
-      sleep 0.1
-    done
-    REPLIES[number]=$(<"$here.$number")
-  done
-}
+# meet PLACE WORDS: in REPLY, the word of all clients that measure together, once they have come to this place.
+meet() { REPLY=$2; }
 
 # ---- Is the server there? -------------------------------------------------------
 # Three questions, each a stricter one. What the last one that failed said is in $answer.
@@ -1043,7 +1007,12 @@ start_tool() {
   REPLIES=("${client_command[@]}")
   [[ -z ${10-} ]] || own_command "${10}"
   fill "${REPLIES[@]}"
-  exec {output}> >(until [[ -e $gate/open ]]; do [[ -d $gate ]] && sleep 0.1 || exit 0; done && exec tee "$gate/log")
+  # What it prints waits with it, and outlives Slurm's word to stop as it does.
+  exec {output}> >(
+    trap '' TERM
+    until [[ -e $gate/open ]]; do [[ -d $gate ]] && sleep 0.1 || exit 0; done
+    exec tee "$gate/log"
+  )
   # A process group of its own, so that nothing that it started outlives it.
   set -m
   {
@@ -1078,31 +1047,22 @@ watch_server() {
 }
 
 tool_pid='' watcher='' began=0 current='' gate='' limit='' late='' stopping=
-# Of the point whose tool evaluates, and of the one whose requests have just ended, what settle needs to know.
-old=() measured=() failed=0 kinds=() broken=
+# Of points whose tools evaluate, the oldest first, the 12 words each that settle needs.
+measured=() failed=0 kinds=() broken=
 # runs PID [LIMIT]: true while it does; one that does at LIMIT, in $SECONDS, is killed with its group.
 runs() {
-  [[ -z ${2-} ]] || ((SECONDS < $2)) || { late+=" $1 " && kill -KILL -- "-$1" "$1" && wait "$1"; }
+  [[ -z ${2-} ]] || ((SECONDS < $2)) || { late+=" $1 " && end_group "$1"; }
   kill -0 "$1"
 } 2>/dev/null
-# It leaves no results in any case. The warm-up has no group, and ends with the step.
-stop_tool() { { kill -KILL -- "-$tool_pid" "$tool_pid" && wait "$tool_pid"; } 2>/dev/null || true; }
-# interrupted FOLDER: launch.sh moves what the point left. On another server it may have failed before.
-interrupted() { grep -qsF -- "$1|failed|" "$run/points" || record "$1" interrupted '' ''; }
 on_signal() {
-  local tries=20
   trap '' TERM INT
   say "stopping: a signal came"
   stopping=signal
   [[ -z $watcher ]] || kill -KILL -- "-$watcher" 2>/dev/null || true
-  [[ -z $tool_pid || ${#measured[@]} -gt 0 ]] || stop_tool
-  # All requests of these have their answers; launch.sh waits for 5 s.
-  while ((parts == 0 && ${#old[@]} + ${#measured[@]} > 0 && tries-- > 0)); do
-    ((${#old[@]} > 0)) || { old=("${measured[@]}") measured=() current='' && continue; }
-    { settle && sleep 0.2; } || true
-  done
-  ((${#old[@]} == 0)) || interrupted "${old[0]}"
-  [[ -z $current ]] || interrupted "$current"
+  # It leaves no results in any case. The warm-up has no group, and ends with the step.
+  [[ -z $tool_pid ]] || end_group "$tool_pid"
+  # All requests of these have their answers; launch.sh waits for them for so long as there is time.
+  ((parts > 0)) || finish
   end_with client_stopped
 }
 
@@ -1130,7 +1090,6 @@ estimate() {
 is_over() { ((parts == 0)) && [[ -n $gate && -s $gate/over ]] && may_have_completed "$run/$current"; }
 # watch: until the tool has ended, or its requests have; ends this client when the server stops answering meanwhile.
 watch() {
-  # A process group of its own, so that nothing that it started outlives it.
   set -m
   watch_server &
   watcher=$!
@@ -1140,7 +1099,7 @@ watch() {
     if ! runs "$watcher"; then
       # When Slurm ends the step, its signal may come to these two a moment before it comes here.
       sleep 0.5 || true
-      stop_tool
+      end_group "$tool_pid"
       record "$current" failed $((SECONDS - began)) "the server stopped answering"
       stopping=yes
       finish
@@ -1149,14 +1108,15 @@ watch() {
     [[ ! -e $gates/known ]] || start_next
     sleep 0.2 || true
   done
-  # The wait takes bash's own word about the kill out of the log.
-  { kill -KILL -- "-$watcher" && wait "$watcher"; } 2>/dev/null || true
+  end_group "$watcher"
 }
 
 # measure FOLDER WAVE WORK POINT...: WAVE requests warm the server up; of a rate, so many as come in a second.
 measure() {
-  local folder=$1 before warm warm_time problem=
+  local folder=$1 before warm warm_time problem='' pid
   began=$SECONDS current=$folder gate='' limit=
+  # Should this job end before it is measured.
+  record "$folder" interrupted '' ''
   warm_up "$5" "$6" "$2" "${10}" &
   tool_pid=$!
   watch
@@ -1174,28 +1134,28 @@ measure() {
   fi
   warm=$(<"$run/warm.$replica") || stop_if_full
   [[ -n $problem ]] || is_own || problem=$answer
-  measured=("$folder" "$4" "$6" "$8" "$3" "$began" "$warm_time" "${warm:-0} null null" "$problem" "$gate" "$tool_pid" "$limit")
-  [[ -n $problem ]] || { cache_use "$before" "$(ask_counters)" && measured[7]="${warm:-0} $REPLY"; }
-  finish
-  old=("${measured[@]}") measured=()
-  if runs "$tool_pid"; then
-    keep evaluates "$folder"
-    renice -n 19 -g "$tool_pid" >/dev/null 2>&1 || true
+  REPLY='null null' pid=$tool_pid
+  [[ -n $problem ]] || cache_use "$before" "$(ask_counters)"
+  # Both at once, also for a signal.
+  measured+=("$folder" "$4" "$6" "$8" "$3" "$began" "$warm_time" "${warm:-0} $REPLY" "$problem" "$gate" "$pid" "$limit") \
+    tool_pid='' current=''
+  finish 12
+  if runs "$pid"; then
+    renice -n 19 -g "$pid" >/dev/null 2>&1 || true
     learn "$4" "$3" $((SECONDS - began)) $(($(<"$gate/over") + 1000 * warm_time))
   fi
-  tool_pid='' current=''
   settle
 }
-# finish: the last point is settled.
+# finish [WORDS]: until all points are settled, or no more are left than have so many words in $measured.
 finish() {
-  while ((${#old[@]} > 0)); do settle; sleep 0.2 || true; done
+  while ((${#measured[@]} > ${1-0})); do settle; sleep 0.2 || true; done
 }
-# settle: what the last point is, once its tool has ended.
+# settle: what the oldest point is, once its tool has ended.
 settle() {
-  ((${#old[@]} > 0)) && ! runs "${old[@]:10}" || return 0
-  set -- "${old[@]}"
+  ((${#measured[@]} > 0)) && ! runs "${measured[@]:10:2}" || return 0
+  set -- "${measured[@]}"
   local folder=$1 part=$run/$1$own_part figures=$8 gate=${10} pid=${11}
-  local status=0 said all='' seconds state=finished detail=''
+  local status=0 seconds state=finished detail=''
   kind='' busy=0 reason=$9
   mkdir -p "$part" || stop_if_full
   if [[ -n $pid ]]; then
@@ -1204,11 +1164,13 @@ settle() {
     ((status == 0)) || sleep 0.5 || true
     kill -KILL -- "-$pid" 2>/dev/null || true
     # The signal came to the tool, too: that is no failure.
-    [[ $status == 0 || $stopping != signal ]] || { old=() && interrupted "$folder" && return; }
+    [[ $status == 0 || $stopping != signal ]] || { measured=("${measured[@]:12}") && return; }
     case $status in
-      0) { [[ -z $reason ]] && { [[ $tool == aiperf || -e $gates/known ]] ||
-        ! reason="$tool_name did not take perf_analyzer from PATH, so prompts may repeat"; } &&
-        check_result "$part" "$3" "$4" && check_cache "${figures#* }"; } || kind="no valid result" ;;
+      0)
+        [[ -n $reason || $tool == aiperf || -e $gates/known ]] ||
+          reason="$tool_name did not take perf_analyzer from PATH, so prompts may repeat"
+        [[ -z $reason ]] && check_result "$part" "$3" "$4" && check_cache "${figures#* }" || kind="no valid result"
+        ;;
       124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;
       *) kind="exit status $status" reason="$tool_name exited with status $status" ;;
     esac
@@ -1219,23 +1181,18 @@ settle() {
   # Its last words are worth more than an empty folder.
   [[ -z $reason || -z $gate || ! -e $gate/log ]] || mv -- "$gate/log" "$part/$tool.log" || stop_if_full
   # The point is what all servers that measure it make of it, and the first one's client its keeper.
-  [[ -z $reason || $parts == 0 ]] || reason="on server $replica: $reason"
   meet "$folder.end" "$kind|$figures|$reason"
-  kind=${REPLIES[0]%%|*} reason=''
-  for said in "${REPLIES[@]}"; do
-    [[ $kind == "${said%%|*}" ]] || kind=
-    said=${said#*|} all+=${said%%|*}$'\n' reason=${reason:-${said#*|}}
-  done
+  kind=${REPLY%%|*} REPLY=${REPLY#*|}
+  figures=${REPLY%%|*} reason=${REPLY#*|}
   # A signal here would lose the point. launch.sh ends what does not hear it.
   trap '' TERM INT
-  old=()
-  rm -f -- "$run/evaluates.$replica"
+  measured=("${measured[@]:12}")
   # Only a valid result gets the final name.
   if ((parts == 0 || replica == 0)); then
     ((parts > 0 || replicas == 1)) || detail="on server $replica"
     [[ -n $reason ]] || put_down finished "$folder" || reason="it is valid, and could not be stored as $results/$folder"
     [[ -z $reason ]] || state=failed detail=$reason
-    record "$folder" $state $seconds "$detail" "$all"
+    record "$folder" $state $seconds "$detail" "$figures"
     [[ $state == finished ]] || { stop_if_full && put_down failed "$folder"; } || stop_if_full
   fi
   [[ $stopping == signal ]] || trap on_signal TERM INT
@@ -1248,7 +1205,7 @@ settle() {
   fi
   say "error: $folder failed: $reason" >&2
   # While another point is measured, its watcher asks.
-  [[ -n $stopping$current ]] || completes 30 || end_with no_answer "the server stopped answering: $answer"
+  [[ -n $stopping$current${measured[*]} ]] || completes 30 || end_with no_answer "the server stopped answering: $answer"
   failed=$((failed + 1))
   # A tool that cannot work would fail at each point.
   if [[ ${#kinds[@]} == 2 && -n $kind && $kind == "${kinds[0]}" ]]; then
@@ -1262,7 +1219,7 @@ choose() { REPLY=$1 && (($1 < ${#points[@]})); }
 main() {
   local point row use_case load wave work folder needed time_left number=0 left=0 absent='' command
   # A hook may have used these names.
-  old=() measured=() failed=0 kinds=() broken=''
+  measured=() failed=0 kinds=() broken=''
   trap on_signal TERM INT
   trap 'say "error: line $LINENO of the client failed" >&2' ERR
   for command in "$tool" curl awk find df; do command -v "$command" >/dev/null || absent+=", $command"; done
@@ -1274,7 +1231,10 @@ main() {
     point=${points[REPLY]} folder=${folders[REPLY]} number=$((REPLY + 1))
     read -r -a row <<<"$point"
     use_case=${row[0]} load="concurrency ${row[3]}" wave=${row[3]}
-    [[ $wave != rate* ]] || { wave=${wave#rate} && load="$wave requests/s" wave=$((${wave/.*/+1})); }
+    if [[ $wave == rate* ]]; then
+      load="${wave#rate} requests/s" wave=${wave#rate}
+      wave=$((${wave/.*/+1}))
+    fi
     [[ -z ${are_finished[number - 1]} ]] || { say "point $number of ${#points[@]} is finished already: $folder" && continue; }
     # One round more is the warm-up.
     work=$((${row[9]-0} > 0 ? -1000 * row[9] : ((${row[4]#*-} + wave - 1) / wave + 1) * ${row[2]%s*}))
@@ -1292,7 +1252,7 @@ main() {
       estimate "$use_case" "$work"
       # One judges for all; else some might wait for one that leaves the point out.
       meet "$folder.time" "$REPLY $((measure_until - $(printf '%(%s)T' -1)))"
-      read -r needed time_left <<<"${REPLIES[0]}"
+      read -r needed time_left <<<"$REPLY"
       if ((time_left <= 0 || needed > time_left)); then
         say "point $number of ${#points[@]} is left out: it would take about $needed s, and $time_left s are left"
         record "$folder" 'left out' "$needed" "it would take about $needed s, and $time_left s were left"
@@ -1330,7 +1290,9 @@ last_words() {
 # ends_within SECONDS PID...: waits until none of these is at work; for so long, in bash's whole seconds.
 ends_within() {
   local end=$((SECONDS + $1 + ($1 > 0))) pid
-  for pid in "${@:2}"; do while at_work "$pid"; do ((SECONDS < end)) && sleep 0.1 || return 1; done; done
+  for pid in "${@:2}"; do
+    while at_work "$pid"; do ((SECONDS < end)) && sleep 0.1 || return 1; done
+  done
 }
 # step_ids PATTERN: the ids of the steps whose names match, as server.0 and client.0.
 step_ids() { squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p"; }
@@ -1453,7 +1415,7 @@ for ((number = 0; number < replicas; number++)); do
   client_step "$number" 2>>"$(log_of benchmarking "$number")" &
   clients+=($!)
   last_act[$!]=$run/ended.$number
-  [[ -z $gpu_model ]] || { gpu_samples "$number" & samplers+=($!) && disown; }
+  [[ -z $gpu_model ]] || ! declare -F gpu_samples >/dev/null || { gpu_samples "$number" & samplers+=($!); }
 done
 say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $replicas; points: ${#points[@]}"
 say "follow them: tail -f $all_logs | cat -v"
@@ -1549,14 +1511,14 @@ write_manifest
 [[ $code != 4 ]] || look_into "$server_log" "$client_log"
 seconds_to_stop=$((code == 6 ? 3 : stop_timeout))
 # A point that is measured may still be evaluated, for which a job whose time is up has no time.
-evaluated_by=$((SECONDS + (code == 6 ? 0 : 20)))
-while ((SECONDS < evaluated_by)) && ! ends_within 0 "${clients[@]}" &&
-  [[ -n $(for number in "${!clients[@]}"; do text_of "$run/evaluates.$number"; done) ]]; do sleep 0.1; done
-stop_steps client 5 "${clients[@]}"
+stop_steps client $((code == 6 ? 4 : 20)) "${clients[@]}"
 # Now the clients have said how far they are.
 store_points all
 stop_steps server "$seconds_to_stop" "${servers[@]}"
-kill "${samplers[@]}" 2>/dev/null
+for pid in $(jobs -rp); do
+  # By now its number may be another process's, and bash says nothing of one that it disowned.
+  [[ " ${samplers[*]} " != *" $pid "* ]] || { disown "$pid" && kill "$pid"; }
+done
 # The clients' containers are removed meanwhile; who is told to stop has no time for that.
 last_act=()
 # One that says that it has ended may go on.
@@ -1570,6 +1532,8 @@ read -r in_flight_percent too_short < <(awk -F '[=/]' -v points="${#points[@]}" 
   END {
     if (seconds > 0) print int(busy < 1000 * seconds ? busy / seconds / 10 : 100), (short < points ? short : points)
   }' <<<"$states")
+hear
+! declare -F only_probes >/dev/null || only_probes
 finished=0 failed=0 not_run=0 seconds_needed=0 most=$((2 * point_timeout)) why=''
 for number in "${!points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"${points[number]}"

@@ -87,13 +87,11 @@ set_aside() {
 # STAGE_PATH at run time wins over the folder that was rendered in.
 stage_path=${STAGE_PATH:-$default_stage_path}
 readonly stage_path=${stage_path%"${stage_path##*[!/]}"}
-check_stage_path() {
-  # A container mount, srun's name of a log file or find's pattern would misread other characters.
-  local usable='^/[^][:space:][:cntrl:],:$`"\{}%*?[]+$'
-  [[ $stage_path =~ $usable ]] ||
-    missing "STAGE_PATH, the folder for images, models and results (export STAGE_PATH=/lustre/project/...): an absolute" \
-      "path without white space or one of , : \$ \` \" \\ { } % * ? [ ]; it is \"$stage_path\""
-}
+# A container mount, srun's name of a log file or find's pattern would misread other characters.
+usable='^/[^][:space:][:cntrl:],:$`"\{}%*?[]+$'
+[[ $stage_path =~ $usable ]] ||
+  missing "STAGE_PATH, the folder for images, models and results (export STAGE_PATH=/lustre/project/...): an absolute" \
+    "path without white space or one of , : \$ \` \" \\ { } % * ? [ ]; it is \"$stage_path\""
 
 # check_readable PATH: what is there and may not be read is neither absent nor damaged: it is
 # named, with the chmod that helps. True when nothing is in the way.
@@ -301,7 +299,6 @@ say "$made_by, recipe $recipe"
 
 # ---- Checks: before anything is fetched ---------------------------------------
 
-check_stage_path
 stop_if_missing
 mkdir -p "$stage_path" || fail "cannot make the folder $stage_path"
 readonly model=$stage_path/$model_folder

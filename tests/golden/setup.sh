@@ -85,13 +85,11 @@ set_aside() {
 # STAGE_PATH at run time wins over the folder that was rendered in.
 stage_path=${STAGE_PATH:-$default_stage_path}
 readonly stage_path=${stage_path%"${stage_path##*[!/]}"}
-check_stage_path() {
-  # A container mount, srun's name of a log file or find's pattern would misread other characters.
-  local usable='^/[^][:space:][:cntrl:],:$`"\{}%*?[]+$'
-  [[ $stage_path =~ $usable ]] ||
-    missing "STAGE_PATH, the folder for images, models and results (export STAGE_PATH=/lustre/project/...): an absolute" \
-      "path without white space or one of , : \$ \` \" \\ { } % * ? [ ]; it is \"$stage_path\""
-}
+# A container mount, srun's name of a log file or find's pattern would misread other characters.
+usable='^/[^][:space:][:cntrl:],:$`"\{}%*?[]+$'
+[[ $stage_path =~ $usable ]] ||
+  missing "STAGE_PATH, the folder for images, models and results (export STAGE_PATH=/lustre/project/...): an absolute" \
+    "path without white space or one of , : \$ \` \" \\ { } % * ? [ ]; it is \"$stage_path\""
 
 # Slurm's commands take options from their environment. What a login shell or an outer job left there must not change
 # the steps below, which say what they need; what tells of this job and its cluster stays, and so do the site's ENROOT_*.
@@ -160,7 +158,6 @@ say "$made_by, recipe $recipe"
 # ---- Checks: before anything is fetched ---------------------------------------
 
 [[ -n ${SLURM_JOB_ID-} ]] || missing "a Slurm job: submit this script with sbatch"
-check_stage_path
 stop_if_missing
 mkdir -p "$stage_path" || fail "cannot make the folder $stage_path"
 
