@@ -272,15 +272,15 @@ cat >"$gates/perf_analyzer" <<'GATE'
 #!/usr/bin/env bash
 : >"${NIM_SLURM_GATE%/*}/known"
 # Some of its prompts begin alike, so each gets four letters of its own in place of its first three words, which are as
-# many tokens. All releases write a value a line, and JSON has no space within an escape sequence.
+# many tokens; those of a data set stay. All releases write a value a line, and JSON has no space within an escape sequence.
 for word; do [[ ${before-} != --input-data ]] || inputs=$word; before=$word; done
 awk -v left="$NIM_SLURM_PROMPTS" -v seed="$NIM_SLURM_SEED" -v letters="$(printf %s {a..z} {A..Z})" '{
     own = "\"content\": \""
     for (n = seed + left; length(own) < 20; n = int(n / 52)) own = own substr(letters, n % 52 + 1, 1) " "
-    left -= sub(/^ *"content": "( *[^ ]* [^ ]* [^ ]* )?/, own)
+    if (left != "") left -= sub(/^ *"content": "( *[^ ]* [^ ]* [^ ]* )?/, own)
     print
   }
-  END { exit left != 0 }' <"${inputs-}" >"$inputs.part" && mv -- "$inputs"{.part,} || {
+  END { exit left != "" && left != 0 }' <"${inputs-}" >"$inputs.part" && mv -- "$inputs"{.part,} || {
   echo "error: not each of $NIM_SLURM_PROMPTS prompts in ${inputs-no file} got a beginning of its own; is space left?" >&2
   rm -f -- "${inputs-}"{,.part}
   exit 1
@@ -304,9 +304,9 @@ start_tool() {
   [[ $current != "$1" ]] || open_gate
   # shellcheck disable=SC2034 # fill reads it
   facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5
-    [rate]=${5#rate} [requests]=$6 [prompts]=$7 [seed]=$8)
+    [rate]=${5#rate} [requests]=$6 [prompts]=$7 [seed]=$8 [data]=$part/data)
   REPLIES=("${client_command[@]}")
-  [[ -z ${10-} ]] || own_command "${10}"
+  [[ -z ${10-} ]] || own_command "${10}" "$7" "$8"
   fill "${REPLIES[@]}"
   exec {output}> >(until [[ -e $gate/open ]]; do [[ -d $gate ]] && sleep 0.1 || exit 0; done && exec tee "$gate/log")
   # A process group of its own, so that nothing that it started outlives it.
@@ -314,7 +314,7 @@ start_tool() {
   {
     # Slurm's word to stop comes to all processes at once: a tool that has measured still evaluates.
     trap '' TERM
-    NIM_SLURM_GATE=$gate NIM_SLURM_PROMPTS=$7 NIM_SLURM_SEED=$8 PATH=$gates:$PATH \
+    NIM_SLURM_GATE=$gate NIM_SLURM_PROMPTS=${facts[prompts]} NIM_SLURM_SEED=$8 PATH=$gates:$PATH \
       PYTHONPATH=$gates${PYTHONPATH:+:$PYTHONPATH} exec "${REPLIES[@]}"
   } </dev/null >&"$output" 2>&1 {output}>&- &
   next_pid=$!
@@ -422,7 +422,7 @@ watch() {
 measure() {
   local folder=$1 before warm warm_time problem=
   began=$SECONDS current=$folder gate='' limit=
-  warm_up "$5" "$6" "$2" "${10}" &
+  warm_up "${5/data/512}" "$6" "$2" "${10}" &
   tool_pid=$!
   watch
   warm_time=$((SECONDS - began)) tool_pid=

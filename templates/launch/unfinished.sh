@@ -105,7 +105,7 @@ for left in "$run"/{finished,failed}; do
 done
 # There may be more of them than a command line holds.
 clear_run() {
-  find "$run" -maxdepth 1 -regex '.*/\(ended\|evaluates\|meet\|state\|taken\|warm\)\.[^/]*' -exec rm -rf -- {} +
+  find "$run" -maxdepth 1 -regex '.*/\(data\|ended\|evaluates\|meet\|state\|taken\|warm\)\.[^/]*' -exec rm -rf -- {} +
 }
 clear_run
 name_points
