@@ -6,11 +6,12 @@ mod client;
 use std::ffi::CString;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
 use nim_slurm::recipe::{ClientTool, DataFormat, DataSet, PrefixCache, UseCase};
+use nim_slurm::results::{Difference, Run};
 use nim_slurm::{Length, Load, Plan, Recipe, Settings};
 
 use crate::client::{own_commands, run_in_client};
@@ -237,12 +238,23 @@ fn two_files_with_one_name_would_share_folders() {
 /// What launch.sh says of these data sets, and of those that it copied form and checksum.
 #[track_caller]
 fn take(folder: &Path, files: &[&str], most: u64) -> Vec<String> {
+    let (is_well, said) = take_all(folder, files, most);
+    assert!(is_well, "{said:?}");
+    said
+}
+
+/// The same, and whether it went well.
+fn take_all(folder: &Path, files: &[&str], most: u64) -> (bool, Vec<String>) {
+    let port = include_str!("../templates/launch/port.sh");
+    let start = port.find("own_folder() {").unwrap();
+    let end = start + port[start..].find("\n}\n").unwrap() + 3;
+    let own_folder = &port[start..end];
     let script = format!(
         "set -Eeuo pipefail\n\
          problems=0 HOSTNAME=node1 job_id=7 results=$PWD\n\
          missing() {{ echo \"missing: $*\"; problems=$((problems + 1)); }}\n\
          fail() {{ echo \"error: $*\"; exit 1; }}\n\
-         own_folder() {{ mkdir -p \"$1\"; }}\n\
+         {own_folder}\n\
          stop_if_missing() {{ ((problems == 0)) || exit 0; }}\n\
          data_sets=(\"$@\")\n{}\n\
          printf '%s\\n' \"${{data_taken[@]%% /*}}\"; ls \"$data_sets_folder\"",
@@ -258,9 +270,9 @@ fn take(folder: &Path, files: &[&str], most: u64) -> Vec<String> {
         .output()
         .unwrap();
     let words = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{words}");
     let words = words.replace(folder.to_str().unwrap(), "FOLDER");
-    words.lines().map(str::to_owned).collect()
+    let said = words.lines().map(str::to_owned).collect();
+    (output.status.success(), said)
 }
 
 #[test]
@@ -268,6 +280,7 @@ fn launch_copies_a_regular_file_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let name = "it's \"mine\" $(touch ran).jsonl";
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
     fs::write(folder.join(name), "{\"text\": \"a\"}\n").unwrap();
     fs::write(folder.join("-"), "{\"text\": \"b\"}\n").unwrap();
     let before = take(folder, &[name, "-"], 1000);
@@ -276,6 +289,9 @@ fn launch_copies_a_regular_file_and_nothing_else() {
     assert_ne!(before[0], before[1]);
     assert_eq!(before[2..], ["0", "1"]);
     assert!(!folder.join("ran").exists());
+    // The copies are the user's alone, and the results stay as open as they were.
+    let mode = |name: &str| fs::metadata(folder.join(name)).unwrap().mode() & 0o777;
+    assert_eq!((mode("."), mode(".run_7/data")), (0o755, 0o700));
     // One that changes has another sum, by which a resume tells the two.
     fs::write(folder.join(name), "{\"text\": \"c\"}\n").unwrap();
     let after = take(folder, &[name, "-"], 1000);
@@ -312,8 +328,19 @@ fn launch_copies_a_regular_file_and_nothing_else() {
     );
     // What nobody will read is not kept.
     assert!(!folder.join(".run_7").exists());
+    // Nobody leads the copies elsewhere.
+    fs::create_dir_all(folder.join("home/data")).unwrap();
+    fs::write(folder.join("home/data/own"), "x").unwrap();
+    symlink("home", folder.join(".run_7")).unwrap();
+    let said = take_all(folder, &["just"], 1000);
+    assert_eq!(
+        said.1,
+        ["error: FOLDER/.run_7 is a link, or another user's: remove it"]
+    );
+    assert!(!said.0 && folder.join("home/data/own").exists());
+    fs::remove_file(folder.join(".run_7")).unwrap();
     // root may read all.
-    fs::set_permissions(folder.join("just"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(folder.join("just"), fs::Permissions::from_mode(0o0)).unwrap();
     if fs::read(folder.join("just")).is_err() {
         assert!(take(folder, &["just"], 1000)[0].starts_with("missing: permission to read"));
     }
@@ -471,4 +498,41 @@ done
         second.ends_with(" four\"") && !second.contains("one"),
         "{said}"
     );
+}
+
+/// Two results of one name whose files had another content are told apart before their figures are compared.
+#[test]
+fn a_comparison_names_another_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let runs = ["1", "2"].map(|sum| {
+        let results = folder.path().join(sum);
+        let point = results.join("llama_4_25_support_data_128_4711");
+        fs::create_dir_all(&point).unwrap();
+        let name = "profile_export_genai_perf.json";
+        let result = format!("tests/data/genai-perf/0.0.10/{name}");
+        fs::copy(result, point.join(name)).unwrap();
+        fs::write(
+            point.join("measurement.txt"),
+            format!("seed=0\ndata=prompts {sum}\n"),
+        )
+        .unwrap();
+        Run::read(camino::Utf8Path::from_path(&results).unwrap()).unwrap()
+    });
+    let differences = Difference::between(&runs[0], &runs[1]);
+    let said: Vec<_> = differences.iter().map(ToString::to_string).collect();
+    assert_eq!(said, ["data sets: prompts 1 -> prompts 2"]);
+    // The file decided the length, whatever the tool's own options say.
+    let point = &runs[0].points()[0];
+    assert_eq!(
+        (point.input(), point.input_tokens()),
+        (Some(Length::DATA), None)
+    );
+    assert!(runs[0].problems().is_empty(), "{:?}", runs[0].problems());
+    let report = nim_slurm::Report::new(&runs[0]);
+    let (table, csv) = (report.to_table(), report.to_csv());
+    assert!(
+        table.contains("support") && table.contains("data"),
+        "{table}"
+    );
+    assert!(csv.contains("support,,128,25,"), "{csv}");
 }

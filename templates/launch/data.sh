@@ -1,9 +1,8 @@
 # Each data set as it is now, for this job alone: its client reads the copy, so that a file that changes meanwhile changes no
 # point, and none of another content counts.
 readonly data_sets_folder=$results/.run_$job_id/data
-rm -rf -- "$data_sets_folder" || fail "cannot write in $results"
-own_folder "${data_sets_folder%/*}"
 own_folder "$data_sets_folder"
+rm -rf -- "$data_sets_folder"/* || fail "cannot write in $results"
 readonly most_data=$((1 << 30))
 # Of each: its form, its checksum and the file.
 data_taken=()
