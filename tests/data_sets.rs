@@ -300,8 +300,8 @@ fn launch_copies_a_regular_file_and_nothing_else() {
 
     symlink("-", folder.join("link")).unwrap();
     let fifo = CString::new(folder.join("fifo").as_os_str().as_bytes()).unwrap();
-    let made = Command::new("mkfifo").arg(fifo.to_str().unwrap()).status();
-    assert!(made.unwrap().success());
+    let piped = Command::new("mkfifo").arg(fifo.to_str().unwrap()).status();
+    assert!(piped.unwrap().success());
     fs::create_dir(folder.join("folder")).unwrap();
     fs::write(folder.join("empty"), "").unwrap();
     fs::write(folder.join("large"), "x".repeat(1001)).unwrap();
@@ -535,4 +535,21 @@ fn a_comparison_names_another_file() {
         "{table}"
     );
     assert!(csv.contains("support,,128,25,"), "{csv}");
+}
+
+/// A data set that a client cannot take ends the job with 2, which is not the server's fault.
+#[test]
+fn the_job_says_that_it_was_the_data() {
+    let outcome = include_str!("../templates/launch/outcome.sh");
+    let start = outcome.find("explain() {").unwrap();
+    let end = start + outcome[start..].find("\n}\n").unwrap() + 3;
+    let script = format!(
+        "set -Eeuo pipefail; replicas=1\n{}\nexplain data_lacks; echo \"$code: $reason; $to_do\"",
+        &outcome[start..end]
+    );
+    let output = Command::new("bash").args(["-c", &script]).output().unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "2: a data set cannot be measured; fix what the lines above name\n"
+    );
 }
