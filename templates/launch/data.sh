@@ -2,7 +2,7 @@
 # point, and none of another content counts.
 readonly data_sets_folder=$results/.run_$job_id/data
 own_folder "$data_sets_folder"
-rm -rf -- "$data_sets_folder"/* || fail "cannot write in $results"
+rm -rf -- "${data_sets_folder:?}"/* || fail "cannot write in $results"
 readonly most_data=$((1 << 30))
 # Of each: its form, its checksum and the file.
 data_taken=()
