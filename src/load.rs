@@ -206,6 +206,7 @@ impl Serialize for Decimal {
 
 /// A length in tokens: a number, or `MEANsSPREAD` where lengths have a normal distribution with
 /// this mean and this standard deviation, as in `128s20`. A spread is at most half the mean.
+/// `data` where a file of prompts decides it: then mean and spread are 0.
 ///
 /// ```
 /// use nim_slurm::Length;
@@ -214,6 +215,7 @@ impl Serialize for Decimal {
 /// assert_eq!((length.mean(), length.spread()), (128, 20));
 /// assert_eq!(Length::parse("128")?, Length::try_from(128)?);
 /// assert!(Length::parse("128s65").is_err());
+/// assert_eq!((Length::parse("data")?, Length::DATA.mean()), (Length::DATA, 0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -223,7 +225,13 @@ pub struct Length {
 }
 
 impl Length {
+    /// A file decides it, for each request.
+    pub const DATA: Self = Self { mean: 0, spread: 0 };
+
     pub(crate) fn check(text: &str) -> Result<Self, Fault> {
+        if text == "data" {
+            return Ok(Self::DATA);
+        }
         let Some((mean, spread)) = text.split_once('s') else {
             let mean = positive_number(text)?;
             return Ok(Self { mean, spread: 0 });
@@ -244,7 +252,12 @@ impl Length {
         (mean > 0).then_some(Self { mean, spread })
     }
 
-    /// The mean.
+    /// Whether a file decides it.
+    pub(crate) const fn is_data(self) -> bool {
+        self.mean == 0
+    }
+
+    /// The mean; 0 where a file decides it.
     #[must_use]
     pub const fn mean(self) -> u32 {
         self.mean
@@ -260,6 +273,7 @@ impl Length {
 impl fmt::Display for Length {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.spread {
+            _ if self.is_data() => f.pad("data"),
             0 => f.pad(&self.mean.to_string()),
             spread => f.pad(&format!("{}s{spread}", self.mean)),
         }
@@ -329,11 +343,14 @@ mod tests {
     fn lengths() {
         accepts::<Length>("0128", "128");
         accepts::<Length>("128s20", "128s20");
+        accepts::<Length>("data", "data");
         refuses::<Length>(
             "128s65",
             "cannot take \"128s65\" as length in tokens: a spread of at most half the mean is allowed, here 64",
         );
-        for text in ["", "0", "s20", "128s", "128s0", "128s1s1", "128±20", "-1"] {
+        for text in [
+            "", "0", "s20", "128s", "128s0", "128s1s1", "128±20", "-1", "Data",
+        ] {
             assert!(Length::parse(text).is_err(), "{text}");
         }
     }

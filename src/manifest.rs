@@ -115,7 +115,7 @@ pub struct Manifest {
     #[serde(deserialize_with = "lenient")]
     pub exit_code: Option<u32>,
     /// The exit code's cause, a fixed word: `finished`, `server_ended`, `no_answer`,
-    /// `not_ready`, `refused`, `client_lacks`, `client_failed`, `client_silent`, `client_stopped`,
+    /// `not_ready`, `refused`, `client_lacks`, `data_lacks`, `client_failed`, `client_silent`, `client_stopped`,
     /// `points_failed`, `points_missing`, `left_alone`, `no_time_left`, `no_space`, `signal`; `running`
     /// while it runs.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]

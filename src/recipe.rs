@@ -12,6 +12,7 @@
 
 mod client;
 mod client_options;
+mod data_set;
 mod genai_perf;
 mod model;
 mod own_options;
@@ -26,6 +27,7 @@ use camino::Utf8Path;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use self::client::{Client, ClientTool, Goodput};
+pub use self::data_set::{DataFile, DataFormat, DataSet};
 pub use self::genai_perf::GenaiPerfVersion;
 pub(crate) use self::genai_perf::{DEFAULT_TOKENIZER, Feature};
 pub(crate) use self::model::{ENGINE_LINK, INDEX};
@@ -106,6 +108,10 @@ const SAMPLES: &[&str] = &[
     sample!(
         "path = '/a'",
         "{ name = 'a', input = 1, output = 1, request_rate = [1] }"
+    ),
+    sample!(
+        "path = '/a'",
+        "{ name = 'a', output = 1, data = { file = '/a', format = 'prompts' } }"
     ),
 ];
 

@@ -63,6 +63,10 @@ say "$made_by, recipe $recipe"
 {% include "launch/resume.sh" %}
 
 {% include "launch/port.sh" %}
+{%- if data.is_some() %}
+
+{% include "launch/data.sh" %}
+{%- endif %}
 
 {% include "launch/measurement.sh" %}
 

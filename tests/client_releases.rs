@@ -47,7 +47,13 @@ const LOADS: &[&str] = &[
     "duration = 60",
     "ramp = 10",
     "duration = 60, ramp = 10, prompts = 5000",
+    "data = { file = '/prompts.jsonl', format = 'prompts' }",
+    "data = { file = '/prompts.jsonl', format = 'sharegpt' }, request_rate = [2], arrival = 'constant'",
+    "data = { file = '/prompts.jsonl', format = 'prompts' }, duration = 60",
 ];
+
+/// What GenAI-Perf's parser looks for.
+const PROMPTS: &str = "tmp/prompts.0.jsonl";
 
 /// Both tests fetch the same.
 static FETCHING: Mutex<()> = Mutex::new(());
@@ -135,7 +141,12 @@ exec env -i HOME=/tmp PYTHONPATH="$paths" PYTHONDONTWRITEBYTECODE=1 $(cat "$root
 fn plan(tool: ClientTool, load: &str) -> Option<Plan> {
     let mut recipe = Recipe::llama3_70b_h100x4_fp8();
     recipe.client.tool = tool;
-    let table = format!("{{ name = 'chat', input = '128s20', output = '64s5', {load} }}");
+    let input = if load.starts_with("data") {
+        ""
+    } else {
+        "input = '128s20', "
+    };
+    let table = format!("{{ name = 'chat', {input}output = '64s5', {load} }}");
     let text = recipe.to_toml();
     let own = "use_cases = [\"chat:128/128\", \"summarization:4096/512\"]";
     let text = text.replace(
@@ -157,6 +168,7 @@ fn all_are_taken(tool: fn(&str) -> ClientTool, name: &str, tree_s: &str, release
         package("beside", &beside);
     }
     let tree = tree(tree_s);
+    fs::write(tree.join(PROMPTS), "{\"text_input\": \"a\"}\n").unwrap();
     let (mut taken, mut wrong) = (0, Vec::new());
     for release in releases {
         let folder = format!("{name}-{release}");
@@ -169,7 +181,7 @@ fn all_are_taken(tool: fn(&str) -> ClientTool, name: &str, tree_s: &str, release
             let Some(plan) = plan(tool(release), load) else {
                 continue;
             };
-            for mut command in own_commands(plan.launch().text(), &[]) {
+            for mut command in own_commands(plan.launch().text(), &[("{data}", "/tmp/prompts")]) {
                 if seen.contains(&command) {
                     continue;
                 }

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use nim_slurm::container::Runtime;
-use nim_slurm::recipe::{ArrayBy, ClientTool};
+use nim_slurm::recipe::{ArrayBy, ClientTool, DataFormat, DataSet, UseCase};
 use nim_slurm::{HookPlace, Plan, Recipe, ScriptKind, Settings};
 
 use crate::client::client_program;
@@ -25,7 +25,9 @@ fn programs() -> Vec<(String, String)> {
         });
         let mut recipe = Recipe::llama3_70b_h100x4_fp8();
         recipe.sweep.array = Some(ArrayBy::UseCase);
-        recipe.sweep.use_cases = vec!["chat:128s20/128".parse().unwrap()];
+        let data = DataSet::new("/data.jsonl".parse().unwrap(), DataFormat::Prompts);
+        let own: UseCase = "own:1/128".parse().unwrap();
+        recipe.sweep.use_cases = vec!["chat:128s20/128".parse().unwrap(), own.with_data(data)];
         recipe.client.tool = ClientTool::Aiperf("0.13.0".parse().unwrap());
         let plan = Plan::new(recipe, settings).unwrap();
         for kind in ScriptKind::ALL {

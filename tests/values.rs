@@ -459,6 +459,8 @@ const FILE_PARTS: &[&str] = &[
     "Cluster",
     "ContainerTable",
     "Content",
+    "DataFormat",
+    "DataSet",
     "Decimal",
     "Directives",
     "Engine",

@@ -226,7 +226,7 @@ fn check_use_cases(Recipe { client, sweep, .. }: &Recipe, problems: &mut Vec<Pro
         if let Some((key, first)) = client.lacks_for(use_case) {
             let tool = client.tool.with_release();
             refuse(format!(
-                "{tool} cannot do {key}: AIPerf {first} is the first that can"
+                "{tool} cannot do {key}: {first} is the first that can"
             ));
         }
         if let Some(rate) = first_repeated(use_case.request_rate()) {

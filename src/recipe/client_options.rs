@@ -56,8 +56,16 @@ impl Client {
         add(&["--url", url, "--tokenizer", "{tokenizer}"]);
         let spreads = [use_case.input(), use_case.output()].map(Length::spread);
         let [input_spread, output_spread] = spreads.map(|spread| spread.to_string());
-        add(&["--synthetic-input-tokens-mean", "{input_tokens}"]);
-        add(&["--synthetic-input-tokens-stddev", &input_spread]);
+        if use_case.data().is_some() {
+            // A file with the prompts of the point alone.
+            add(&["--input-file", "{data}.jsonl"]);
+            if is_aiperf {
+                add(&["--custom-dataset-type", "single_turn"]);
+            }
+        } else {
+            add(&["--synthetic-input-tokens-mean", "{input_tokens}"]);
+            add(&["--synthetic-input-tokens-stddev", &input_spread]);
+        }
         add(&["--output-tokens-mean", "{output_tokens}"]);
         if is_aiperf || spreads[1] > 0 {
             add(&["--output-tokens-stddev", &output_spread]);
@@ -89,14 +97,14 @@ impl Client {
         // Prompts of its own for each point, and one for each request: a prompt that the server
         // has seen may come out of its cache.
         add(&["--random-seed", "{seed}"]);
-        add(&[
-            if is_aiperf {
+        if use_case.data().is_none() {
+            let option = if is_aiperf {
                 "--num-dataset-entries"
             } else {
                 "--num-prompts"
-            },
-            "{prompts}",
-        ]);
+            };
+            add(&[option, "{prompts}"]);
+        }
         let requests = ["--request-count", "{requests}"];
         let own: Vec<_> = self.options.words().iter().map(Word::as_str).collect();
         match self.tool {
@@ -196,7 +204,20 @@ impl Client {
     }
 
     /// What a use case asks for that this tool cannot do in this release, and the first that can.
-    pub(crate) fn lacks_for(&self, use_case: &UseCase) -> Option<(&'static str, AiperfVersion)> {
+    pub(crate) fn lacks_for(&self, use_case: &UseCase) -> Option<(&'static str, String)> {
+        let of_file = match self.tool {
+            ClientTool::GenaiPerf(release) if !release.has(Feature::PromptFile) => Some(format!(
+                "GenAI-Perf {}",
+                Feature::PromptFile.since().with_image()
+            )),
+            ClientTool::Aiperf(release) if release < AiperfVersion::WITH_PROMPT_FILE => {
+                Some(format!("AIPerf {}", AiperfVersion::WITH_PROMPT_FILE))
+            }
+            _ => None,
+        };
+        if let Some(first) = of_file.filter(|_| use_case.data().is_some()) {
+            return Some(("data", first));
+        }
         let is_gamma = use_case.arrival() == Arrival::Gamma;
         [
             ("arrival = \"gamma\"", is_gamma, AiperfVersion::WITH_ARRIVAL),
@@ -216,7 +237,7 @@ impl Client {
             let has_it = matches!(self.tool, ClientTool::Aiperf(release) if release >= *first);
             *is_asked && !has_it
         })
-        .map(|(key, _, first)| (key, first))
+        .map(|(key, _, first)| (key, format!("AIPerf {first}")))
     }
 
     /// The recipe's keys that ask for what not every release of GenAI-Perf knows.
@@ -314,6 +335,15 @@ impl ClientTool {
         match self {
             Self::GenaiPerf(_) => "GenAI-Perf",
             Self::Aiperf(_) => "AIPerf",
+        }
+    }
+
+    /// What it calls a prompt in the lines of a file.
+    pub(crate) const fn prompt_key(self) -> &'static str {
+        match self {
+            // Its releases before 24.11 know no other name.
+            Self::GenaiPerf(_) => "text_input",
+            Self::Aiperf(_) => "text",
         }
     }
 

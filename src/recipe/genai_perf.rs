@@ -83,6 +83,8 @@ pub(crate) enum Feature {
     /// A start without [`DEFAULT_TOKENIZER`]; before it, that is fetched from the Hugging
     /// Face hub whichever one is asked for.
     StartWithoutHub,
+    /// Several prompts in the file of `--input-file`, under `text_input`.
+    PromptFile,
     /// JSON behind `--extra-inputs`.
     JsonInputs,
     /// `--header`.
@@ -103,7 +105,7 @@ impl Feature {
     /// loads tokenizers and writes tables, on the branches named above.
     const fn releases(self) -> (u8, u8) {
         match self {
-            Self::JsonInputs => (4, NEWEST),
+            Self::JsonInputs | Self::PromptFile => (4, NEWEST),
             Self::Profile => (5, NEWEST),
             Self::ServiceKind => (OLDEST, 12),
             Self::Goodput => (6, NEWEST),

@@ -271,7 +271,8 @@ impl Reader {
 }
 
 /// What `fill` of launch.sh replaces.
-const PLACEHOLDERS: [&str; 10] = [
+const PLACEHOLDERS: [&str; 11] = [
+    "{data}",
     "{url}",
     "{tokenizer}",
     "{folder}",

@@ -1,6 +1,6 @@
 //! What each task of a job array has of a recipe's work.
 
-use super::{ArrayBy, Recipe, SweepPoint, UseCase, Variant};
+use super::{ArrayBy, DataSet, PrefixCache, Recipe, SweepPoint, UseCase, Variant};
 
 /// Seconds for which a client waits for the last answers of a point that a time ends. The point's time-out, which comes
 /// first, is not named here: a point counts for a job with another time-out, too.
@@ -84,11 +84,18 @@ impl Recipe {
     /// The sweep's rows in launch.sh: use case, input and output tokens, load,
     /// requests, number and seed of the prompts, and the repeat each; then, where the use case has a command of its
     /// own, the number of that, and of seconds for which requests are sent (0: until all are answered); in an array
-    /// and in turns, behind the number of the task or turn.
+    /// and in turns, behind the number of the task or turn. The prompts of a data set have no seed: in its place is how
+    /// many of them the points before have.
     pub(crate) fn point_rows(&self) -> Vec<String> {
         let commands = self.own_commands();
+        let first = self.first_prompts();
         let row = |point: &SweepPoint| {
-            let mut row = row(point, self.client.random_seed);
+            let first = first.iter().find(|(own, _)| own == point);
+            let seed = first.map_or_else(
+                || point_seed(self.client.random_seed, point).into(),
+                |(_, first)| *first,
+            );
+            let mut row = row(point, seed);
             if let Some(own) = self.own_command(&point.use_case) {
                 let number = commands.iter().position(|command| *command == own);
                 let number = number.expect("it is one of them") + 1;
@@ -110,7 +117,61 @@ impl Recipe {
     /// The command that measures the points of a use case, where it is not the client's.
     fn own_command(&self, use_case: &UseCase) -> Option<Vec<String>> {
         let name = &self.server.served_model_name;
-        (!use_case.is_plain()).then(|| self.client.command_for(name, use_case, GRACE))
+        let mut command =
+            (!use_case.is_plain()).then(|| self.client.command_for(name, use_case, GRACE))?;
+        if let Some(data) = use_case.data() {
+            let number = self.data_sets().iter().position(|own| *own == data);
+            let file = format!("{{data}}.{}.jsonl", number.unwrap_or_default());
+            for word in command.iter_mut().filter(|word| *word == "{data}.jsonl") {
+                word.clone_from(&file);
+            }
+        }
+        Some(command)
+    }
+
+    /// Each data set once, in the order of the use cases.
+    pub(crate) fn data_sets(&self) -> Vec<&DataSet> {
+        let mut sets = Vec::new();
+        for data in self.sweep.use_cases.iter().filter_map(UseCase::data) {
+            if !sets.contains(&data) {
+                sets.push(data);
+            }
+        }
+        sets
+    }
+
+    /// How many prompts a data set must have: those of its largest point, and where the server keeps
+    /// what it has seen, those of all of them.
+    pub(crate) fn prompts_needed(&self, data: &DataSet) -> u64 {
+        let points = self.sweep.points().into_iter();
+        let requests = points
+            .filter(|point| point.use_case.data() == Some(data))
+            .map(|point| point.requests);
+        match self.server.prefix_cache {
+            PrefixCache::On => requests.fold(0, u64::saturating_add),
+            PrefixCache::Off | PrefixCache::Flush => requests.max().unwrap_or_default(),
+        }
+    }
+
+    /// Each point with a data set, and how many of its prompts the points before it have.
+    fn first_prompts(&self) -> Vec<(SweepPoint, u64)> {
+        let sets = self.data_sets();
+        if sets.is_empty() {
+            return Vec::new();
+        }
+        let mut taken = vec![0_u64; sets.len()];
+        let mut points = Vec::new();
+        for point in self.sweep.points() {
+            let place = sets
+                .iter()
+                .position(|own| point.use_case.data() == Some(own));
+            if let Some(taken) = place.map(|place| &mut taken[place]) {
+                let first = *taken;
+                *taken = first.saturating_add(point.requests);
+                points.push((point, first));
+            }
+        }
+        points
     }
 
     /// Each of these commands once.
@@ -148,31 +209,40 @@ impl Task {
     }
 }
 
-fn row(point: &SweepPoint, random_seed: u32) -> String {
+/// What is said of a point in its row, before its requests.
+fn words_of(SweepPoint { use_case, load, .. }: &SweepPoint) -> String {
+    let (input, output) = (use_case.input(), use_case.output());
+    format!("{} {input} {output} {load}", use_case.name())
+}
+
+fn row(point: &SweepPoint, seed: u64) -> String {
     let SweepPoint {
         use_case,
-        load,
         requests,
         repeat,
+        ..
     } = point;
-    let (input, output) = (use_case.input(), use_case.output());
-    let point = format!("{} {input} {output} {load}", use_case.name());
-    // In front, since seeds of texts that end in another way are too close together.
-    let seed = match repeat {
-        1 => point_seed(random_seed, &point),
-        _ => point_seed(random_seed, &format!("{repeat} {point}")),
-    };
     // A time ends the point: at least one, and as many as have a prompt.
     let from = use_case.duration().map_or("", |_| "1-");
     // As many prompts as requests: none is sent twice.
-    format!("{point} {from}{requests} {requests} {seed} {repeat}")
+    let words = words_of(point);
+    format!("{words} {from}{requests} {requests} {seed} {repeat}")
+}
+
+fn point_seed(random_seed: u32, point: &SweepPoint) -> u32 {
+    let words = words_of(point);
+    match point.repeat {
+        1 => seed_of(random_seed, &words),
+        // In front, since seeds of texts that end in another way are too close together.
+        repeat => seed_of(random_seed, &format!("{repeat} {words}")),
+    }
 }
 
 /// The seed of a point's prompts. It depends on the recipe's seed, the point and its repeat alone,
 /// so that each has prompts of its own, and the same ones whenever it is measured.
 ///
 /// FNV-1a, folded to the 31 bits that both tools and what they call take.
-fn point_seed(random_seed: u32, point: &str) -> u32 {
+fn seed_of(random_seed: u32, point: &str) -> u32 {
     let bytes = random_seed.to_le_bytes().into_iter().chain(point.bytes());
     let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
@@ -236,7 +306,7 @@ mod tests {
     /// It is part of what a rendered script says, and of what a measurement is.
     #[test]
     fn a_point_has_the_same_seed_for_ever() {
-        assert_eq!(point_seed(0, "chat 128 128 1"), 1_582_286_884);
+        assert_eq!(seed_of(0, "chat 128 128 1"), 1_582_286_884);
         let mut recipe = Recipe::llama3_70b_h100x4_fp8();
         let rows = recipe.point_rows();
         recipe.sweep.concurrency.reverse();
@@ -253,10 +323,7 @@ mod tests {
         for random_seed in 0..20 {
             for use_case in ["chat 128 128", "chat 128 129", "summarization 4096 512"] {
                 for concurrency in 1..=300 {
-                    seeds.insert(point_seed(
-                        random_seed,
-                        &format!("{use_case} {concurrency}"),
-                    ));
+                    seeds.insert(seed_of(random_seed, &format!("{use_case} {concurrency}")));
                 }
             }
         }

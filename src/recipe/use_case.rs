@@ -6,8 +6,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::setters;
 use super::values::hyphenated;
+use super::{DataSet, setters};
 use crate::load::{Decimal, Length, Load};
 use crate::value::{Fault, ValueError, from_number, positive_number, value};
 
@@ -26,12 +26,14 @@ use crate::value::{Fault, ValueError, from_number, positive_number, value};
 ///   "chat:128/128",
 ///   { name = "chat", input = 128, output = 128, request_rate = [1, 2.5], arrival = "poisson" },
 ///   { name = "code", input = "1024s200", output = "256s50", duration = "120s", ramp = "30s" },
+///   { name = "support", data = { file = "/lustre/data/prompts.jsonl", format = "prompts" }, output = 256 },
 /// ]
 /// ```
 ///
 /// | key | |
 /// |---|---|
 /// | `name`, `input`, `output` | as above |
+/// | `data` | in place of `input`: a [file](DataSet) that has the prompts |
 /// | `request_rate` | requests a second, a point each, in place of `sweep.concurrency` |
 /// | `arrival` | the gaps between requests of a rate: `"poisson"` (the default), `"constant"` or `"gamma"` |
 /// | `smoothness` | of `"gamma"`: 1 is Poisson, less comes in bursts, more is more even |
@@ -76,6 +78,7 @@ pub struct UseCase {
     name: String,
     input: Length,
     output: Length,
+    data: Option<DataSet>,
     request_rate: Vec<Decimal>,
     arrival: Option<Arrival>,
     smoothness: Option<Decimal>,
@@ -84,13 +87,26 @@ pub struct UseCase {
     prompts: Option<u32>,
 }
 
+/// What is said of a length that is none.
+const NO_DATA: &str = "data is no length: write a table, as in { name = \"chat\", data = { file = \"/lustre/data/prompts.jsonl\", \
+                       format = \"prompts\" }, output = 128 }";
+
+/// What a table must have.
+const ONE: &str = "write input = 128 for synthetic prompts, or data = { file = \"/lustre/data/prompts.jsonl\", format = \"prompts\" }";
+
 /// Its keys in a recipe.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct UseCaseTable {
     #[serde(deserialize_with = "name")]
     name: String,
-    input: Length,
+    #[serde(
+        default,
+        deserialize_with = "length_if_any",
+        skip_serializing_if = "Option::is_none"
+    )]
+    input: Option<Length>,
+    #[serde(deserialize_with = "length")]
     output: Length,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     request_rate: Option<Vec<Decimal>>,
@@ -104,6 +120,21 @@ struct UseCaseTable {
     ramp: Option<Seconds>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     prompts: Option<u32>,
+    // Behind what is no table of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    data: Option<DataSet>,
+}
+
+fn length<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Length, D::Error> {
+    let length = Length::deserialize(deserializer)?;
+    if length.is_data() {
+        return Err(D::Error::custom(NO_DATA));
+    }
+    Ok(length)
+}
+
+fn length_if_any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Length>, D::Error> {
+    length(deserializer).map(Some)
 }
 
 /// A mistake in it is one of its own line.
@@ -124,10 +155,15 @@ impl UseCase {
         let (name, lengths) = text.split_once(':').ok_or_else(form)?;
         let (input, output) = lengths.split_once('/').ok_or_else(form)?;
         hyphenated(name)?;
+        let [input, output] = [Length::check(input)?, Length::check(output)?];
+        if input.is_data() || output.is_data() {
+            return Err(Fault::rule(NO_DATA));
+        }
         Ok(Self {
             name: name.to_owned(),
-            input: Length::check(input)?,
-            output: Length::check(output)?,
+            input,
+            output,
+            data: None,
             request_rate: Vec::new(),
             arrival: None,
             smoothness: None,
@@ -142,6 +178,27 @@ impl UseCase {
     pub fn with_request_rate(mut self, rates: impl IntoIterator<Item = Decimal>) -> Self {
         self.request_rate = rates.into_iter().collect();
         self
+    }
+
+    /// Takes the prompts from a file, in place of synthetic ones: its input length is then
+    /// [`Length::DATA`].
+    ///
+    /// ```
+    /// use nim_slurm::recipe::{DataFormat, DataSet, UseCase};
+    ///
+    /// let data = DataSet::new("/lustre/data/prompts.jsonl".parse()?, DataFormat::Prompts);
+    /// let support = UseCase::parse("support:1/256")?.with_data(data.clone());
+    /// assert_eq!((support.data(), support.input_tokens()), (Some(&data), 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_data(self, data: DataSet) -> Self {
+        let (input, data) = (Length::DATA, Some(data));
+        Self {
+            input,
+            data,
+            ..self
+        }
     }
 
     setters! {
@@ -163,7 +220,21 @@ impl UseCase {
         &self.name
     }
 
-    /// The input sequence length in tokens; where it has a spread, the mean.
+    /// The file that the prompts come from, if they are not synthetic.
+    ///
+    /// ```
+    /// use nim_slurm::recipe::UseCase;
+    ///
+    /// assert_eq!(UseCase::parse("chat:128/128")?.data(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn data(&self) -> Option<&DataSet> {
+        self.data.as_ref()
+    }
+
+    /// The input sequence length in tokens; where it has a spread, the mean; 0 where a file has the
+    /// prompts.
     #[must_use]
     pub const fn input_tokens(&self) -> u32 {
         self.input.mean()
@@ -299,15 +370,34 @@ impl<'de> Deserialize<'de> for UseCase {
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<UseCase, A::Error> {
                 let table = UseCaseTable::deserialize(MapAccessDeserializer::new(map))?;
-                let text = format!("{}:{}/{}", table.name, table.input, table.output);
+                let input = match (table.input, &table.data) {
+                    (Some(input), None) => input,
+                    // Any length will do: the file has them.
+                    (None, Some(_)) => table.output,
+                    (input, _) => {
+                        let what = input.map_or("neither", |_| "both");
+                        return Err(A::Error::custom(format!(
+                            "it has {what} of input and data: {ONE}"
+                        )));
+                    }
+                };
+                let text = format!("{}:{input}/{}", table.name, table.output);
+                let plain = UseCase::parse(&text).map_err(A::Error::custom)?;
+                let input = if table.data.is_some() {
+                    Length::DATA
+                } else {
+                    plain.input
+                };
                 Ok(UseCase {
+                    input,
+                    data: table.data,
                     request_rate: table.request_rate.unwrap_or_default(),
                     arrival: table.arrival,
                     smoothness: table.smoothness,
                     duration: table.duration,
                     ramp: table.ramp,
                     prompts: table.prompts,
-                    ..UseCase::parse(&text).map_err(A::Error::custom)?
+                    ..plain
                 })
             }
         }
@@ -323,7 +413,7 @@ impl Serialize for UseCase {
         }
         let table = UseCaseTable {
             name: self.name.clone(),
-            input: self.input,
+            input: Some(self.input).filter(|input| !input.is_data()),
             output: self.output,
             request_rate: Some(self.request_rate.clone()).filter(|rates| !rates.is_empty()),
             arrival: self.arrival,
@@ -331,6 +421,7 @@ impl Serialize for UseCase {
             duration: self.duration,
             ramp: self.ramp,
             prompts: self.prompts,
+            data: self.data.clone(),
         };
         table.serialize(serializer)
     }

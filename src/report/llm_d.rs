@@ -124,7 +124,7 @@ fn load(point: &Point, manifest: Option<&Manifest>) -> Value {
         Tool::AiPerf => "aiperf",
     };
     let length = |asked: Option<Length>, metric| {
-        if let Some(length) = asked {
+        if let Some(length) = asked.filter(|it| !it.is_data()) {
             return Some(match length.spread() {
                 0 => json!({"distribution": "fixed", "value": length.mean()}),
                 spread => {

@@ -58,7 +58,7 @@ impl std::fmt::Display for Difference {
 type Facts = BTreeMap<usize, BTreeSet<String>>;
 
 /// What is compared: what decides whether two results can be compared at all comes first.
-const WHAT: [&str; 23] = [
+const WHAT: [&str; 24] = [
     "tool",
     "model",
     "tool's release",
@@ -73,6 +73,7 @@ const WHAT: [&str; 23] = [
     "server's command",
     "server's environment",
     "client's command",
+    "data sets",
     "the site's hooks and mounts",
     "GPU model",
     "driver",
@@ -94,7 +95,7 @@ const LISTS: [&str; 5] = [
 ];
 
 /// The keys of a point's `measurement.txt`, and what they are.
-const KEYS: [(&str, &str); 12] = [
+const KEYS: [(&str, &str); 13] = [
     ("server_image", "server's image"),
     ("client_image", "client's image"),
     ("model", "weights"),
@@ -107,6 +108,7 @@ const KEYS: [(&str, &str); 12] = [
     ("server_command", "server's command"),
     ("server_environment", "server's environment"),
     ("client_command", "client's command"),
+    ("data", "data sets"),
 ];
 
 impl Difference {

@@ -68,6 +68,7 @@ impl PointName {
         let is_date = number(use_case).is_some_and(|day| {
             (load.concurrency()).is_some_and(|month| (1..=12).contains(&month))
                 && (1..=31).contains(&day)
+                && !input.is_data()
                 && time[0] < 24
                 && time[1] < 60
                 && run.numbers().0 < 60
@@ -259,7 +260,9 @@ impl Asked {
             ("input length", &mut self.input, by.input),
             ("output length", &mut self.output, by.output),
         ] {
-            let Some(certain) = certain else { continue };
+            let Some(certain) = certain.filter(|_| known.is_none_or(|it| !it.is_data())) else {
+                continue;
+            };
             // It says the mean alone.
             if known.is_none_or(|known| known.mean() != certain.mean()) {
                 take(
@@ -399,16 +402,18 @@ impl Point {
         self.asked.use_case.as_deref()
     }
 
-    /// Input sequence length that was asked for, in tokens; where it has a spread, the mean.
+    /// Input sequence length that was asked for, in tokens; where it has a spread, the mean; none
+    /// where a file decided it.
     #[must_use]
     pub fn input_tokens(&self) -> Option<u32> {
-        self.input().map(Length::mean)
+        self.input().filter(|it| !it.is_data()).map(Length::mean)
     }
 
-    /// Output sequence length that was asked for, in tokens; where it has a spread, the mean.
+    /// Output sequence length that was asked for, in tokens; where it has a spread, the mean; none
+    /// where a file decided it.
     #[must_use]
     pub fn output_tokens(&self) -> Option<u32> {
-        self.output().map(Length::mean)
+        self.output().filter(|it| !it.is_data()).map(Length::mean)
     }
 
     /// Input sequence length that was asked for, with its spread.

@@ -8,7 +8,9 @@ use super::MADE_BY;
 use super::site::{Site, own_lines, stage_path};
 use crate::container::{EnvName, Runtime, SECRETS};
 use crate::job_options::ScriptKind;
-use crate::recipe::{ClientTool, ENGINE_LINK, Recipe, ReplicaUse, Search, Tokenizer, Word};
+use crate::recipe::{
+    ClientTool, DataSet, ENGINE_LINK, Recipe, ReplicaUse, Search, Tokenizer, Word,
+};
 use crate::settings::{HookPlace, Settings};
 use crate::shell::{Quoted, all_quoted, array, packed, quoted, rows};
 use crate::slurm::{Directives, OptionName};
@@ -81,6 +83,7 @@ pub(crate) struct Launch {
     search: Option<SearchValues>,
     /// Whether there are several servers, nodes, tasks or turns, for which launch.sh then has blocks.
     has_several: bool,
+    data: Option<DataValues>,
     /// The tasks of an array, or the turns of one job; 0 where there is one part of the work.
     tasks: usize,
     /// The turns alone; 0 in an array.
@@ -95,6 +98,30 @@ pub(crate) struct Launch {
     /// Seconds before the time limit in which nothing is measured.
     reserve: u32,
     extra_mounts: Quoted,
+}
+
+/// The values of data sets.
+struct DataValues {
+    /// `FORMAT PROMPTS FILE` each: how many prompts are needed at least.
+    sets: Quoted,
+    /// What the tool calls a prompt.
+    key: &'static str,
+    program: Quoted,
+}
+
+impl DataValues {
+    fn new(recipe: &Recipe) -> Option<Self> {
+        let sets = recipe.data_sets();
+        let row = |data: &&DataSet| {
+            let needed = recipe.prompts_needed(data);
+            format!("{} {needed} {}", data.format.as_str(), data.file)
+        };
+        (!sets.is_empty()).then(|| Self {
+            sets: array(&all_quoted(sets.iter().map(row))),
+            key: recipe.client.tool.prompt_key(),
+            program: quoted(include_str!("data.py")),
+        })
+    }
 }
 
 /// The values of a search.
@@ -198,6 +225,7 @@ impl Launch {
                 Some(_) => packed(all_quoted(recipe.point_rows())),
             }),
             search: sweep.search.as_ref().map(SearchValues::new),
+            data: DataValues::new(recipe),
             own_commands: own_commands(recipe),
             has_several: tasks > 0 || server.nodes > 1 || server.replicas > 1,
             tasks,

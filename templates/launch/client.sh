@@ -255,15 +255,15 @@ cat >"$gates/perf_analyzer" <<'GATE'
 #!/usr/bin/env bash
 : >"${NIM_SLURM_GATE%/*}/known"
 # Some of its prompts begin alike, so each gets four letters of its own in place of its first three words, which are as
-# many tokens. All releases write a value a line, and JSON has no space within an escape sequence.
+# many tokens; those of a data set stay. All releases write a value a line, and JSON has no space within an escape sequence.
 for word; do [[ ${before-} != --input-data ]] || inputs=$word; before=$word; done
 awk -v left="$NIM_SLURM_PROMPTS" -v seed="$NIM_SLURM_SEED" -v letters="$(printf %s {a..z} {A..Z})" '{
     own = "\"content\": \""
     for (n = seed + left; length(own) < 20; n = int(n / 52)) own = own substr(letters, n % 52 + 1, 1) " "
-    left -= sub(/^ *"content": "( *[^ ]* [^ ]* [^ ]* )?/, own)
+    if (left != "") left -= sub(/^ *"content": "( *[^ ]* [^ ]* [^ ]* )?/, own)
     print
   }
-  END { exit left != 0 }' <"${inputs-}" >"$inputs.part" && mv -- "$inputs"{.part,} || {
+  END { exit left != "" && left != 0 }' <"${inputs-}" >"$inputs.part" && mv -- "$inputs"{.part,} || {
   echo "error: not each of $NIM_SLURM_PROMPTS prompts in ${inputs-no file} got a beginning of its own; is space left?" >&2
   rm -f -- "${inputs-}"{,.part}
   exit 1
@@ -287,9 +287,9 @@ start_tool() {
   [[ $current != "$1" ]] || open_gate
   # shellcheck disable=SC2034 # fill reads it
   facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5
-    [rate]=${5#rate} [requests]=$6 [prompts]=$7 [seed]=$8)
+    [rate]=${5#rate} [requests]=$6 [prompts]=$7 [seed]=$8 [data]=$part/data)
   REPLIES=("${client_command[@]}")
-  [[ -z ${10-} ]] || own_command "${10}"
+  [[ -z ${10-} ]] || own_command "${10}" "$7" "$8"
   fill "${REPLIES[@]}"
   # What it prints waits with it, and outlives Slurm's word to stop as it does.
   exec {output}> >(
@@ -302,7 +302,7 @@ start_tool() {
   {
     # Slurm's word to stop comes to all processes at once: a tool that has measured still evaluates.
     trap '' TERM
-    NIM_SLURM_GATE=$gate NIM_SLURM_PROMPTS=$7 NIM_SLURM_SEED=$8 PATH=$gates:$PATH \
+    NIM_SLURM_GATE=$gate NIM_SLURM_PROMPTS=${facts[prompts]} NIM_SLURM_SEED=$8 PATH=$gates:$PATH \
       PYTHONPATH=$gates${PYTHONPATH:+:$PYTHONPATH} exec "${REPLIES[@]}"
   } </dev/null >&"$output" 2>&1 {output}>&- &
   next_pid=$!
@@ -401,7 +401,7 @@ measure() {
   began=$SECONDS current=$folder gate='' limit=
   # Should this job end before it is measured.
   record "$folder" interrupted '' ''
-  warm_up "$5" "$6" "$2" "${10}" &
+  warm_up "${5/data/512}" "$6" "$2" "${10}" &
   tool_pid=$!
   watch
   warm_time=$((SECONDS - began)) tool_pid=

@@ -26,7 +26,7 @@ write_manifest
 for line in "${advice[@]}"; do say "$line"; done
 say "exit $code: $reason"
 store_until=$((SECONDS + 10))
-in_time rm -rf -- "$copies" "$run/points"
+in_time rm -rf -- "$copies" "$run/points" ${data_sets_folder:+"$data_sets_folder"}
 in_time clear_run
 rmdir "$run"/{finished,failed} "$run" "${run%/*}" "${claims[@]-}" 2>/dev/null
 exit "$code"

@@ -34,7 +34,7 @@ print_manifest() {
     tokenizer "$(json "$tokenizer_path")" server_command "[$(json "${server_command[@]}")]" \
     server_environment "[$(json "${server_environment[@]}")]" client_command "[$(json "${client_command[@]}")]" \
     start "$(json "$started")" end "$end" ready_seconds "${ready_seconds:-null}" \
-    in_flight_percent "${in_flight_percent:-null}" \
+    in_flight_percent "${in_flight_percent:-null}" ${data_forms:+data_sets "[$(list_data)]"} \
     exit_code "$code" exit_cause "$(json "$cause")" exit_reason "$(json "$reason")" exit_replica "$blamed" \
     cause_lines "[$(json "${cause_lines[@]}")]" advice "[$(json "${advice[@]}")]" \
     ${search_goal+search "$search_goal"}
@@ -42,10 +42,10 @@ print_manifest() {
   ! declare -F only_probes >/dev/null || only_probes
   printf ',\n  "points": ['
   for number in "${!points[@]}"; do
-    read -r use_case isl osl concurrency requests prompts seed repeat _ <<<"${points[number]}"
+    read -r use_case isl osl concurrency requests prompts seed repeat _ <<<"${points[number]/ data / null }"
     look_up "${folders[number]}"
     # shellcheck disable=SC2086 # four numbers
-    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %s, "requests": %s, "prompts": %d, "seed": %d, "repeat": %d, "status": %s, "seconds": %s, "detail": %s, "warmup_requests": %s, "prefix_cache_queries": %s, "prefix_cache_hits": %s, "server": %s}' \
+    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %s, "output_sequence_length": %d, "concurrency": %s, "requests": %s, "prompts": %d, "seed": %d, "repeat": %d, "status": %s, "seconds": %s, "detail": %s, "warmup_requests": %s, "prefix_cache_queries": %s, "prefix_cache_hits": %s, "server": %s}' \
       "$separator" "$(json "${folders[number]}")" "$(json "$use_case")" "${isl%s*}" "${osl%s*}" "${concurrency/#rate/"$rate"}" "${requests/*-*/null}" "$prompts" "$seed" "$repeat" \
       "$(json "${REPLIES[0]}")" "${REPLIES[1]:-null}" "$(json "${REPLIES[2]}")" ${REPLIES[3]}
     separator=,

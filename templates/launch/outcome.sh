@@ -24,7 +24,7 @@ explain() {
     client_lacks)
       code=2 reason="something is missing in the container of $client_image"
       to_do="use an image that has it (client in the recipe), or mount it (mounts in the settings); then render the scripts again and submit setup.sh" ;;
-    refused) code=2 reason="the server does not take the client's requests" ;;
+    refused) code=2 reason="the server does not take the client's requests" ;; data_lacks) code=2 reason="a data set cannot be measured" ;;
     server_ended)
       code=3 reason=ended to_do="find out why the server ended; its whole log is $server_log"
       running "$server" || { wait "$server"; reason=$(how_it_ended $?); }

@@ -81,7 +81,20 @@ own_command() {
   for row in "${own_commands[@]}"; do
     [[ $row != "$1 "* ]] || REPLIES+=("${row#* }")
   done
+{%- if data.is_some() %}
+  # The client also says how many prompts of a data set the point has, and how many the points before it have.
+  (($# == 1)) || take_prompts "$2" "$3"
+{%- endif %}
 }
+{%- endif %}
+{%- if let Some(data) = data %}
+# Data sets: form, how many prompts are needed, file. What brings them into the form that the tool reads, a prompt a line under
+# this key. Points take their prompts in turn: in place of a seed, their rows have how many the points before them have.
+readonly data_sets={{ data.sets }}
+# shellcheck disable=SC2034 # client_program hands it on
+readonly data_sets_key={{ data.key }}
+# shellcheck disable=SC2034 # client_program hands it on
+readonly data_sets_program={{ data.program }}
 {%- endif %}
 {%- if let Some(search) = search %}
 # These are all that may be measured: a search takes what it needs of them, the last of each level with more requests where

@@ -101,7 +101,7 @@ sample_gpus() {
 
 # client_step NUMBER: becomes the step of this server's client, in a process of its own.
 client_step() {
-  local replica=$1 mounts=("$run:$run") names=(PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
+  local replica=$1 mounts=("$run:$run" ${data_sets_folder:+"$data_sets_folder:$data_sets_folder:ro"}) names=(PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
   local offline=1 of_hub=()
   # The tool's tables are for a terminal: at once, and wide enough for numbers.
   export PYTHONUNBUFFERED=1 COLUMNS=120
@@ -136,13 +136,17 @@ client_program() {
   declare -p results run job_id folders are_finished replica replicas parts port health_path served_model_name \
     ready_timeout server_started probe_interval tokenizer_path point_timeout tool_name client_command request_fields points \
     measure_until prefix_cache "${!lines_in_client@}" "${!aiperf_gate@}" "${!own_commands@}" \
-    "${!search_@}"
+    "${!search_@}" "${!data_sets@}"
   declare -f say fill own_command || true
   cat <<'CLIENT'
 {% include "launch/client.sh" %}
 {%- if has_several %}
 
 {% include "launch/several_in_client.sh" %}
+{%- endif %}
+{%- if data.is_some() %}
+
+{% include "launch/data_in_client.sh" %}
 {%- endif %}
 {%- if search.is_some() %}
 

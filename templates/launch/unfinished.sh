@@ -106,7 +106,7 @@ for left in "$run"/{finished,failed}; do
 done
 # There may be more of them than a command line holds.
 clear_run() {
-  find "$run" -maxdepth 1 -regex '.*/\(ended\|meet\|state\|taken\|warm\)\.[^/]*' -exec rm -rf -- {} +
+  find "$run" -maxdepth 1 -regex '.*/\(data\|ended\|meet\|state\|taken\|warm\)\.[^/]*' -exec rm -rf -- {} +
 }
 clear_run
 name_points

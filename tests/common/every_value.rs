@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use nim_slurm::container::{EnvName, Image, Mount, PyxisRelease, Registry, SquashFile};
 use nim_slurm::recipe::{
-    AiperfVersion, ByteSize, FileName, FilePattern, GenaiPerfVersion, HuggingFaceModel,
+    AiperfVersion, ByteSize, DataFile, FileName, FilePattern, GenaiPerfVersion, HuggingFaceModel,
     Milliseconds, ModelPath, NgcModel, Precision, RecipeName, ResultName, Seconds, ServedModelName,
     Tokenizer, TokenizerRevision, UrlPath, UseCase, VariantName, Word,
 };
@@ -64,6 +64,7 @@ pub(crate) fn every_value(visitor: &mut impl Visitor) {
         CoreSpec,
         Count,
         CpuFreq,
+        DataFile,
         Deadline,
         Decimal,
         Dependency,

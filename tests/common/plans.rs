@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use nim_slurm::container::Runtime;
 use nim_slurm::recipe::{
-    Architecture, ArrayBy, Arrival, ClientTool, ModelSource, ReplicaUse, Search, UseCase, Variant,
+    Architecture, ArrayBy, Arrival, ClientTool, DataFormat, DataSet, ModelSource, ReplicaUse,
+    Search, UseCase, Variant,
 };
 use nim_slurm::slurm::OptionName;
 use nim_slurm::{HookPlace, Plan, Recipe, ScriptKind, Settings};
@@ -183,6 +184,22 @@ fn with_loads(mut recipe: Recipe) -> Recipe {
     recipe
 }
 
+/// Use cases whose prompts are in files, beside one without.
+fn with_data(mut recipe: Recipe) -> Recipe {
+    let file = "/lustre/data/it's \"mine\".jsonl".parse().unwrap();
+    let prompts = DataSet::new(file, DataFormat::Prompts);
+    let sharegpt = DataSet::new("/sharegpt.json".parse().unwrap(), DataFormat::Sharegpt);
+    let [support, chats, rated] = ["support:1/256", "chats:1/128s10", "rated:1/128"]
+        .map(|text| text.parse::<UseCase>().unwrap());
+    recipe.sweep.use_cases.truncate(1);
+    recipe.sweep.use_cases.extend([
+        support.with_data(prompts.clone()),
+        chats.with_data(sharegpt),
+        (rated.with_data(prompts)).with_request_rate(["2.5".parse().unwrap()]),
+    ]);
+    recipe
+}
+
 /// Where models come from, each by a recipe that has such a one.
 const SOURCES: [&str; 4] = ["engine", "ngc", "hub", "path"];
 
@@ -336,6 +353,7 @@ pub(crate) fn golden() -> Vec<Case> {
             with_loads(with_client(first(), client("AIPerf"))),
         ),
         plain("search", searching(first())),
+        plain("data sets", with_data(first())),
     ]
 }
 

@@ -368,7 +368,7 @@ definition=$(
     client_image "${fetched[client]:-unknown} $client_sum" \
     model "${fetched[weights]:-unknown} ${fetched[engine]-} $model_sum" \
     tokenizer "$tokenizer" gpu_model "$gpu_model" gpus "$gpus" nodes "$nodes" replicas "$replicas $replica_use" \
-    prefix_cache "$prefix_cache"
+    prefix_cache "$prefix_cache" ${data_forms:+data "$data_forms"}
   printf 'server_command=%q\n' "${server_command[@]}"
   printf 'server_environment=%q\n' "${server_environment[@]}"
   printf 'client_command=%q\n' "${client_command[@]}"
@@ -553,7 +553,7 @@ for left in "$run"/{finished,failed}; do
 done
 # There may be more of them than a command line holds.
 clear_run() {
-  find "$run" -maxdepth 1 -regex '.*/\(ended\|meet\|state\|taken\|warm\)\.[^/]*' -exec rm -rf -- {} +
+  find "$run" -maxdepth 1 -regex '.*/\(data\|ended\|meet\|state\|taken\|warm\)\.[^/]*' -exec rm -rf -- {} +
 }
 clear_run
 name_points
@@ -596,7 +596,7 @@ print_manifest() {
     tokenizer "$(json "$tokenizer_path")" server_command "[$(json "${server_command[@]}")]" \
     server_environment "[$(json "${server_environment[@]}")]" client_command "[$(json "${client_command[@]}")]" \
     start "$(json "$started")" end "$end" ready_seconds "${ready_seconds:-null}" \
-    in_flight_percent "${in_flight_percent:-null}" \
+    in_flight_percent "${in_flight_percent:-null}" ${data_forms:+data_sets "[$(list_data)]"} \
     exit_code "$code" exit_cause "$(json "$cause")" exit_reason "$(json "$reason")" exit_replica "$blamed" \
     cause_lines "[$(json "${cause_lines[@]}")]" advice "[$(json "${advice[@]}")]" \
     ${search_goal+search "$search_goal"}
@@ -604,10 +604,10 @@ print_manifest() {
   ! declare -F only_probes >/dev/null || only_probes
   printf ',\n  "points": ['
   for number in "${!points[@]}"; do
-    read -r use_case isl osl concurrency requests prompts seed repeat _ <<<"${points[number]}"
+    read -r use_case isl osl concurrency requests prompts seed repeat _ <<<"${points[number]/ data / null }"
     look_up "${folders[number]}"
     # shellcheck disable=SC2086 # four numbers
-    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %d, "output_sequence_length": %d, "concurrency": %s, "requests": %s, "prompts": %d, "seed": %d, "repeat": %d, "status": %s, "seconds": %s, "detail": %s, "warmup_requests": %s, "prefix_cache_queries": %s, "prefix_cache_hits": %s, "server": %s}' \
+    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %s, "output_sequence_length": %d, "concurrency": %s, "requests": %s, "prompts": %d, "seed": %d, "repeat": %d, "status": %s, "seconds": %s, "detail": %s, "warmup_requests": %s, "prefix_cache_queries": %s, "prefix_cache_hits": %s, "server": %s}' \
       "$separator" "$(json "${folders[number]}")" "$(json "$use_case")" "${isl%s*}" "${osl%s*}" "${concurrency/#rate/"$rate"}" "${requests/*-*/null}" "$prompts" "$seed" "$repeat" \
       "$(json "${REPLIES[0]}")" "${REPLIES[1]:-null}" "$(json "${REPLIES[2]}")" ${REPLIES[3]}
     separator=,
@@ -685,7 +685,7 @@ sample_gpus() {
 
 # client_step NUMBER: becomes the step of this server's client, in a process of its own.
 client_step() {
-  local replica=$1 mounts=("$run:$run") names=(PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
+  local replica=$1 mounts=("$run:$run" ${data_sets_folder:+"$data_sets_folder:$data_sets_folder:ro"}) names=(PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
   local offline=1 of_hub=()
   # The tool's tables are for a terminal: at once, and wide enough for numbers.
   export PYTHONUNBUFFERED=1 COLUMNS=120
@@ -711,7 +711,7 @@ client_program() {
   declare -p results run job_id folders are_finished replica replicas parts port health_path served_model_name \
     ready_timeout server_started probe_interval tokenizer_path point_timeout tool_name client_command request_fields points \
     measure_until prefix_cache "${!lines_in_client@}" "${!aiperf_gate@}" "${!own_commands@}" \
-    "${!search_@}"
+    "${!search_@}" "${!data_sets@}"
   declare -f say fill own_command || true
   cat <<'CLIENT'
 set -Eeuo pipefail
@@ -971,15 +971,15 @@ cat >"$gates/perf_analyzer" <<'GATE'
 #!/usr/bin/env bash
 : >"${NIM_SLURM_GATE%/*}/known"
 # Some of its prompts begin alike, so each gets four letters of its own in place of its first three words, which are as
-# many tokens. All releases write a value a line, and JSON has no space within an escape sequence.
+# many tokens; those of a data set stay. All releases write a value a line, and JSON has no space within an escape sequence.
 for word; do [[ ${before-} != --input-data ]] || inputs=$word; before=$word; done
 awk -v left="$NIM_SLURM_PROMPTS" -v seed="$NIM_SLURM_SEED" -v letters="$(printf %s {a..z} {A..Z})" '{
     own = "\"content\": \""
     for (n = seed + left; length(own) < 20; n = int(n / 52)) own = own substr(letters, n % 52 + 1, 1) " "
-    left -= sub(/^ *"content": "( *[^ ]* [^ ]* [^ ]* )?/, own)
+    if (left != "") left -= sub(/^ *"content": "( *[^ ]* [^ ]* [^ ]* )?/, own)
     print
   }
-  END { exit left != 0 }' <"${inputs-}" >"$inputs.part" && mv -- "$inputs"{.part,} || {
+  END { exit left != "" && left != 0 }' <"${inputs-}" >"$inputs.part" && mv -- "$inputs"{.part,} || {
   echo "error: not each of $NIM_SLURM_PROMPTS prompts in ${inputs-no file} got a beginning of its own; is space left?" >&2
   rm -f -- "${inputs-}"{,.part}
   exit 1
@@ -1003,9 +1003,9 @@ start_tool() {
   [[ $current != "$1" ]] || open_gate
   # shellcheck disable=SC2034 # fill reads it
   facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5
-    [rate]=${5#rate} [requests]=$6 [prompts]=$7 [seed]=$8)
+    [rate]=${5#rate} [requests]=$6 [prompts]=$7 [seed]=$8 [data]=$part/data)
   REPLIES=("${client_command[@]}")
-  [[ -z ${10-} ]] || own_command "${10}"
+  [[ -z ${10-} ]] || own_command "${10}" "$7" "$8"
   fill "${REPLIES[@]}"
   # What it prints waits with it, and outlives Slurm's word to stop as it does.
   exec {output}> >(
@@ -1018,7 +1018,7 @@ start_tool() {
   {
     # Slurm's word to stop comes to all processes at once: a tool that has measured still evaluates.
     trap '' TERM
-    NIM_SLURM_GATE=$gate NIM_SLURM_PROMPTS=$7 NIM_SLURM_SEED=$8 PATH=$gates:$PATH \
+    NIM_SLURM_GATE=$gate NIM_SLURM_PROMPTS=${facts[prompts]} NIM_SLURM_SEED=$8 PATH=$gates:$PATH \
       PYTHONPATH=$gates${PYTHONPATH:+:$PYTHONPATH} exec "${REPLIES[@]}"
   } </dev/null >&"$output" 2>&1 {output}>&- &
   next_pid=$!
@@ -1117,7 +1117,7 @@ measure() {
   began=$SECONDS current=$folder gate='' limit=
   # Should this job end before it is measured.
   record "$folder" interrupted '' ''
-  warm_up "$5" "$6" "$2" "${10}" &
+  warm_up "${5/data/512}" "$6" "$2" "${10}" &
   tool_pid=$!
   watch
   warm_time=$((SECONDS - began)) tool_pid=
@@ -1475,7 +1475,7 @@ explain() {
     client_lacks)
       code=2 reason="something is missing in the container of $client_image"
       to_do="use an image that has it (client in the recipe), or mount it (mounts in the settings); then render the scripts again and submit setup.sh" ;;
-    refused) code=2 reason="the server does not take the client's requests" ;;
+    refused) code=2 reason="the server does not take the client's requests" ;; data_lacks) code=2 reason="a data set cannot be measured" ;;
     server_ended)
       code=3 reason=ended to_do="find out why the server ended; its whole log is $server_log"
       running "$server" || { wait "$server"; reason=$(how_it_ended $?); }
@@ -1584,7 +1584,7 @@ write_manifest
 for line in "${advice[@]}"; do say "$line"; done
 say "exit $code: $reason"
 store_until=$((SECONDS + 10))
-in_time rm -rf -- "$copies" "$run/points"
+in_time rm -rf -- "$copies" "$run/points" ${data_sets_folder:+"$data_sets_folder"}
 in_time clear_run
 rmdir "$run"/{finished,failed} "$run" "${run%/*}" "${claims[@]-}" 2>/dev/null
 exit "$code"

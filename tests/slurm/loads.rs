@@ -1,7 +1,7 @@
 //! Other loads than requests in flight, measured by the real tools.
 
 use nim_slurm::ScriptKind::Launch;
-use nim_slurm::recipe::{Arrival, ClientTool, UseCase};
+use nim_slurm::recipe::{Arrival, ClientTool, DataFormat, DataSet, UseCase};
 use nim_slurm::results::{Metric, Run, Statistic};
 use serde_json::Value;
 
@@ -14,6 +14,44 @@ fn use_case(text: &str) -> UseCase {
 /// A rate of 4 requests a second.
 fn at_a_rate(text: &str) -> UseCase {
     use_case(text).with_request_rate(["4".parse().unwrap()])
+}
+
+/// Prompts of a file, more than a point needs.
+fn from_file(name: &str) -> UseCase {
+    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}'s.jsonl"));
+    let prompt = |number| format!("{{\"text\": \"number {number} is \\u00fcber {number}\"}}\n");
+    std::fs::write(&file, (0..30).map(prompt).collect::<String>()).unwrap();
+    let file = file.to_str().unwrap().parse().unwrap();
+    use_case("file:1/16").with_data(DataSet::new(file, DataFormat::Prompts))
+}
+
+/// The point with them: its prompts are those of the file, and each was sent.
+#[track_caller]
+fn check_file(run: &Run, manifest: &Value) {
+    let mut points = run.points().iter();
+    let point = points
+        .find(|point| point.use_case() == Some("file"))
+        .unwrap();
+    assert_eq!(
+        (point.request_count(), point.input_tokens()),
+        (Some(24), None)
+    );
+    let [sent, own] = ["inputs.json", "data.0.jsonl"].map(|name| {
+        let found = std::fs::read_to_string(point.path().join(name));
+        found.unwrap_or_else(|error| panic!("{name}: {error}"))
+    });
+    assert_eq!(own.lines().count(), 24);
+    for number in 0..24 {
+        let text = format!("number {number} is ");
+        assert_eq!(sent.matches(&text).count(), 1, "{text}");
+    }
+    let row = row(manifest, point.path().file_name().unwrap());
+    assert_eq!(row["input_sequence_length"], Value::Null);
+    let sets = manifest["data_sets"].as_array().unwrap();
+    assert_eq!(sets.len(), 1, "{sets:?}");
+    let words: Vec<_> = sets[0].as_str().unwrap().splitn(3, ' ').collect();
+    assert_eq!((words[0], words[1].len()), ("prompts", 64));
+    assert!(words[2].starts_with('/') && words[2].ends_with("'s.jsonl"));
 }
 
 /// Measures the use cases in one job, and what it measured is whole: a second job finds nothing to do. In each point's
@@ -48,12 +86,13 @@ fn measure(
     });
     let points = points.collect();
     let manifest = site.manifest(&ended.id);
+    check_file(&run, &manifest);
     let folders = site.points();
     site.set("RESUME_JOB_ID", &ended.id);
     let again = site.job(&lab, Launch);
     assert_eq!(again.code, 0, "{}", again.output);
     let client = site.log("benchmarking", &again.id);
-    assert_eq!(client.matches("is finished already").count(), 3, "{client}");
+    assert_eq!(client.matches("is finished already").count(), 4, "{client}");
     assert_eq!(site.points(), folders);
     (points, run, manifest)
 }
@@ -76,6 +115,7 @@ fn loads_of_genai_perf() {
             use_case("chat:32/16"),
             use_case("mix:64s10/24s4"),
             at_a_rate("chat:32/16").with_arrival(Arrival::Constant),
+            from_file("loads_of_genai_perf"),
         ],
     );
     // At 4 a second, a minute's.
@@ -83,6 +123,7 @@ fn loads_of_genai_perf() {
     let expected = [
         ("4_chat_32_16", 24),
         ("rate4_chat_32_16", 240),
+        ("4_file_data_16", 24),
         ("4_mix_64s10_24s4", 24),
     ];
     let expected = expected.map(|(name, count)| (format!("{stem}_{name}"), count));
@@ -118,17 +159,23 @@ fn loads_of_aiperf() {
             time(at_a_rate("chat:32/16"))
                 .with_arrival(Arrival::Gamma)
                 .with_smoothness("2".parse().unwrap()),
+            from_file("loads_of_aiperf"),
         ],
     );
     let stem = "llama-3-70b-instruct_4";
     let names: Vec<_> = points.iter().map(|(name, _)| name.as_str()).collect();
-    let expected = ["4_chat_32_16", "rate4_chat_32_16", "4_mix_64s10_24s4"];
+    let expected = [
+        "4_chat_32_16",
+        "rate4_chat_32_16",
+        "4_file_data_16",
+        "4_mix_64s10_24s4",
+    ];
     assert_eq!(names, expected.map(|name| format!("{stem}_{name}")));
-    assert_eq!(points[2].1, 24);
+    assert_eq!(points[3].1, 24);
     // Of 8 seconds at 4 a second, about 32; and the client had no number to compare with.
     assert!((20..=48).contains(&points[1].1), "{points:?}");
     assert!(points[0].1 >= 8, "{points:?}");
-    let lengths = run.points()[2]
+    let lengths = run.points()[3]
         .metric(Metric::OutputSequenceLength)
         .unwrap();
     assert!(lengths.get(Statistic::Std).unwrap() > 1.0, "{lengths:?}");

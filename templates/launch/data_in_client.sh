@@ -1,0 +1,29 @@
+# ---- Data sets ----------------------------------------------------------------------------
+# $data_sets_program brings each once into the form that the tool reads, a prompt a line, and says how many it has. A point takes
+# those behind the ones of the points before it, from the beginning again after the last one.
+
+command -v python3 >/dev/null ||
+  end_with client_lacks "missing in the client's container: python3, with which data sets are read (PATH there is $PATH)"
+data_counts=()
+for number in "${!data_sets[@]}"; do
+  read -r format needed file <<<"${data_sets[number]}"
+  said=$(python3 -I -c "$data_sets_program" "$format" "$data_sets_key" "$data_sets_folder/$number" "$run/data.$replica.$number" 2>&1) ||
+    { stop_if_full && LC_ALL=C && end_with data_lacks "missing: a data set of the form \"$format\" in $file: ${said//[^ -~]/?}"; }
+  whose='a point'
+  [[ $prefix_cache != on ]] || whose='all its points, since the server may keep what it has seen'
+  ((said >= needed)) ||
+    end_with data_lacks "missing: prompts in the data set $file: it has $said that differ, and $needed are needed, one for" \
+      "each request of $whose; take a larger file, or send fewer requests"
+  data_counts+=("$said")
+done
+# take_prompts COUNT BEFORE: in $facts[data].N.jsonl, the prompts of a point whose command, in $REPLIES, reads the data set N.
+take_prompts() {
+  local number
+  for number in "${!data_counts[@]}"; do
+    [[ " ${REPLIES[*]} " == *" {data}.$number.jsonl "* ]] || continue
+    awk -v count="$1" -v before="$2" -v all="${data_counts[number]}" '(NR - 1 - before % all + all) % all < count' \
+      "$run/data.$replica.$number" >"${facts[data]}.$number.jsonl" || { stop_if_full && exit 1; }
+    # They stay as they are: see "The gate".
+    facts[prompts]=
+  done
+}

@@ -1,0 +1,555 @@
+//! Requests that come out of a file: what a recipe says of it, what launch.sh takes, and what a point gets of it.
+
+#[path = "common/client.rs"]
+mod client;
+
+use std::ffi::CString;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+use std::process::Command;
+
+use nim_slurm::recipe::{ClientTool, DataFormat, DataSet, PrefixCache, UseCase};
+use nim_slurm::results::{Difference, Run};
+use nim_slurm::{Length, Load, Plan, Recipe, Settings};
+
+use crate::client::{own_commands, run_in_client};
+
+const PROGRAM: &str = include_str!("../src/script/data.py");
+
+fn genai_perf(release: &str) -> ClientTool {
+    ClientTool::GenaiPerf(release.parse().unwrap())
+}
+
+fn aiperf(release: &str) -> ClientTool {
+    ClientTool::Aiperf(release.parse().unwrap())
+}
+
+/// The built-in recipe with these use cases, or what is said against it.
+fn with(use_cases: &str) -> Result<Recipe, String> {
+    let text = Recipe::llama3_70b_h100x4_fp8().to_toml();
+    let own = "use_cases = [\"chat:128/128\", \"summarization:4096/512\"]";
+    let text = text.replace(own, &format!("use_cases = [{use_cases}]"));
+    Recipe::from_toml(&text).map_err(|error| error.to_string())
+}
+
+fn plan(recipe: Recipe) -> Result<String, String> {
+    let plan = Plan::new(recipe, Settings::new()).map_err(|error| error.to_string())?;
+    Ok(plan.launch().text().to_owned())
+}
+
+const DATA: &str = "data = { file = '/data/prompts.jsonl', format = 'prompts' }";
+
+#[test]
+fn toml_and_rust_say_the_same() {
+    let recipe = with(&format!(
+        "'chat:128/128', {{ name = 'support', {DATA}, output = '256s10', request_rate = [2], arrival = 'constant' }}"
+    ))
+    .unwrap();
+    let data = DataSet::new("/data/prompts.jsonl".parse().unwrap(), DataFormat::Prompts);
+    let support: UseCase = "support:1/256s10".parse().unwrap();
+    let support = support
+        .with_data(data)
+        .with_request_rate(["2".parse().unwrap()])
+        .with_arrival(nim_slurm::recipe::Arrival::Constant);
+    assert_eq!(recipe.sweep.use_cases[1], support);
+    assert_eq!((support.input(), support.input_tokens()), (Length::DATA, 0));
+    let text = recipe.to_toml();
+    assert_eq!(Recipe::from_toml(&text).unwrap(), recipe, "{text}");
+    // Tables alone have another form in TOML.
+    let alone = recipe.with_use_cases([support]);
+    let text = alone.to_toml();
+    assert_eq!(Recipe::from_toml(&text).unwrap(), alone, "{text}");
+}
+
+#[test]
+fn mistakes_in_a_recipe() {
+    for (table, expected) in [
+        (
+            "{ name = 'a', output = 1 }".to_owned(),
+            "it has neither of input and data: write input = 128 for synthetic prompts, or data = {",
+        ),
+        (
+            format!("{{ name = 'a', input = 1, output = 1, {DATA} }}"),
+            "it has both of input and data",
+        ),
+        (
+            "{ name = 'a', input = 'data', output = 1 }".to_owned(),
+            "data is no length: write a table",
+        ),
+        (
+            "'a:data/128'".to_owned(),
+            "data is no length: write a table",
+        ),
+        (
+            "'a:128/data'".to_owned(),
+            "data is no length: write a table",
+        ),
+        (
+            format!("{{ name = 'a', output = 'data', {DATA} }}"),
+            "data is no length",
+        ),
+        (
+            "{ name = 'a', output = 1, data = { file = 'a.jsonl', format = 'prompts' } }"
+                .to_owned(),
+            "cannot take \"a.jsonl\" as data file: an absolute path of a file is allowed",
+        ),
+        (
+            "{ name = 'a', output = 1, data = { file = '/a', format = 'csv' } }".to_owned(),
+            "unknown word \"csv\": allowed are prompts, sharegpt",
+        ),
+        (
+            "{ name = 'a', output = 1, data = { file = '/a' } }".to_owned(),
+            "format",
+        ),
+    ] {
+        let error = with(&table).unwrap_err();
+        assert!(error.contains(expected), "{table}: {error}");
+    }
+}
+
+#[test]
+fn releases_that_cannot_are_refused_with_the_first_that_can() {
+    let recipe = with(&format!("{{ name = 'a', {DATA}, output = 128 }}")).unwrap();
+    for (tool, first) in [
+        (genai_perf("24.06"), "GenAI-Perf 0.0.4 (SDK 24.07)"),
+        (aiperf("0.2.0"), "AIPerf 0.3.0"),
+    ] {
+        let mut recipe = recipe.clone();
+        recipe.client.tool = tool;
+        let error = plan(recipe).unwrap_err();
+        let expected = format!("cannot do data: {first} is the first that can");
+        assert!(error.contains(&expected), "{error}");
+    }
+    for tool in [genai_perf("24.07"), genai_perf("25.12"), aiperf("0.3.0")] {
+        let mut recipe = recipe.clone();
+        recipe.client.tool = tool;
+        plan(recipe).unwrap();
+    }
+    // A search needs lengths that a level can be compared by.
+    let mut recipe = recipe;
+    recipe.sweep.concurrency.clear();
+    recipe.sweep.search =
+        Some(nim_slurm::recipe::Search::new(1, 8).with_itl("25".parse().unwrap()));
+    let error = plan(recipe).unwrap_err();
+    assert!(error.contains("more than NAME:INPUT/OUTPUT"), "{error}");
+}
+
+/// Points take the prompts in turn, each set its own, and the command names the set.
+#[test]
+fn each_point_has_prompts_of_its_own() {
+    let other = "data = { file = '/data/b.json', format = 'sharegpt' }";
+    let recipe = with(&format!(
+        "'chat:128/128', {{ name = 'a', {DATA}, output = 128 }}, {{ name = 'b', {other}, output = 128 }}, \
+         {{ name = 'c', {DATA}, output = 128, request_rate = [1] }}"
+    ))
+    .unwrap()
+    .with_concurrency([1, 8]);
+    let rows = |launch: &str| -> Vec<String> {
+        let (_, rows) = launch.split_once("\npoints=(\n").unwrap();
+        let (rows, _) = rows.split_once("\n)\n").unwrap();
+        let rows = rows.lines().map(|row| row.trim().trim_matches('\''));
+        rows.filter(|row| row.contains(" data "))
+            .map(str::to_owned)
+            .collect()
+    };
+    let sets = |launch: &str| -> Vec<String> {
+        let (_, sets) = launch.split_once("\nreadonly data_sets=(\n").unwrap();
+        let (sets, _) = sets.split_once("\n)\n").unwrap();
+        sets.lines().map(|set| set.trim().to_owned()).collect()
+    };
+    let launch = plan(recipe.clone()).unwrap();
+    let expected = [
+        "a data 128 8 40 40 0 1 1 0",
+        "b data 128 8 40 40 0 1 2 0",
+        "a data 128 1 20 20 40 1 1 0",
+        "b data 128 1 20 20 40 1 2 0",
+        "c data 128 rate1 60 60 60 1 3 60",
+    ];
+    assert_eq!(rows(&launch), expected);
+    // Without a cache, each point alone must find its prompts.
+    assert_eq!(
+        sets(&launch),
+        [
+            "'prompts 60 /data/prompts.jsonl'",
+            "'sharegpt 40 /data/b.json'"
+        ]
+    );
+    let commands = own_commands(&launch, &[]);
+    let files = commands.iter().map(|command| {
+        let place = command.iter().position(|word| word == "--input-file");
+        command[place.unwrap() + 1].as_str()
+    });
+    let files: Vec<_> = files.collect();
+    assert_eq!(
+        files,
+        ["{data}.0.jsonl", "{data}.1.jsonl", "{data}.0.jsonl"]
+    );
+    for command in &commands {
+        let synthetic = ["--synthetic-input-tokens-mean", "--num-prompts"];
+        assert!(
+            !command
+                .iter()
+                .any(|word| synthetic.contains(&word.as_str()))
+        );
+    }
+    // A server that keeps prompts must see none twice.
+    let mut cached = recipe.clone();
+    cached.server.prefix_cache = PrefixCache::On;
+    assert_eq!(
+        sets(&plan(cached).unwrap()),
+        [
+            "'prompts 120 /data/prompts.jsonl'",
+            "'sharegpt 60 /data/b.json'"
+        ]
+    );
+    // Repeats go on; another tool has another name for a prompt.
+    let mut again = recipe;
+    again.sweep.repeat = 2;
+    again.client.tool = aiperf("0.13.0");
+    let launch = plan(again).unwrap();
+    assert_eq!(rows(&launch)[5], "a data 128 8 40 40 120 2 1 0");
+    assert!(launch.contains("\nreadonly data_sets_key=text\n"));
+    let command = &own_commands(&launch, &[])[0];
+    assert!(
+        command
+            .windows(2)
+            .any(|words| words == ["--custom-dataset-type", "single_turn"])
+    );
+}
+
+#[test]
+fn two_files_with_one_name_would_share_folders() {
+    let other = "data = { file = '/data/b.json', format = 'sharegpt' }";
+    let recipe = with(&format!(
+        "{{ name = 'a', {DATA}, output = 128 }}, {{ name = 'a', {other}, output = 128 }}"
+    ));
+    let error = plan(recipe.unwrap()).unwrap_err();
+    assert!(error.contains("a:data/128"), "{error}");
+    let name = "llama_4_8_a_data_128_4711";
+    let name = nim_slurm::results::PointName::parse(name).unwrap();
+    assert_eq!(
+        (name.input(), name.load()),
+        (Length::DATA, Load::Concurrency(8))
+    );
+}
+
+/// What launch.sh says of these data sets, and of those that it copied form and checksum.
+#[track_caller]
+fn take(folder: &Path, files: &[&str], most: u64) -> Vec<String> {
+    let (is_well, said) = take_all(folder, files, most);
+    assert!(is_well, "{said:?}");
+    said
+}
+
+/// The same, and whether it went well.
+fn take_all(folder: &Path, files: &[&str], most: u64) -> (bool, Vec<String>) {
+    let port = include_str!("../templates/launch/port.sh");
+    let start = port.find("own_folder() {").unwrap();
+    let end = start + port[start..].find("\n}\n").unwrap() + 3;
+    let own_folder = &port[start..end];
+    let script = format!(
+        "set -Eeuo pipefail\n\
+         problems=0 HOSTNAME=node1 job_id=7 results=$PWD\n\
+         missing() {{ echo \"missing: $*\"; problems=$((problems + 1)); }}\n\
+         fail() {{ echo \"error: $*\"; exit 1; }}\n\
+         {own_folder}\n\
+         stop_if_missing() {{ ((problems == 0)) || exit 0; }}\n\
+         data_sets=(\"$@\")\n{}\n\
+         printf '%s\\n' \"${{data_taken[@]%% /*}}\"; ls \"$data_sets_folder\"",
+        include_str!("../templates/launch/data.sh").replace("1 << 30", &most.to_string())
+    );
+    let sets = files
+        .iter()
+        .map(|file| format!("prompts 1 {}/{file}", folder.display()));
+    let output = Command::new("timeout")
+        .args(["20", "bash", "-c", &script, "launch"])
+        .args(sets)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let words = String::from_utf8(output.stdout).unwrap();
+    let words = words.replace(folder.to_str().unwrap(), "FOLDER");
+    let said = words.lines().map(str::to_owned).collect();
+    (output.status.success(), said)
+}
+
+#[test]
+fn launch_copies_a_regular_file_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let name = "it's \"mine\" $(touch ran).jsonl";
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(folder.join(name), "{\"text\": \"a\"}\n").unwrap();
+    fs::write(folder.join("-"), "{\"text\": \"b\"}\n").unwrap();
+    let before = take(folder, &[name, "-"], 1000);
+    assert_eq!(before.len(), 4, "{before:?}");
+    assert!(before[0].len() == "prompts ".len() + 64, "{before:?}");
+    assert_ne!(before[0], before[1]);
+    assert_eq!(before[2..], ["0", "1"]);
+    assert!(!folder.join("ran").exists());
+    // The copies are the user's alone, and the results stay as open as they were.
+    let mode = |name: &str| fs::metadata(folder.join(name)).unwrap().mode() & 0o777;
+    assert_eq!((mode("."), mode(".run_7/data")), (0o755, 0o700));
+    // One that changes has another sum, by which a resume tells the two.
+    fs::write(folder.join(name), "{\"text\": \"c\"}\n").unwrap();
+    let after = take(folder, &[name, "-"], 1000);
+    assert_ne!(after[0], before[0]);
+    assert_eq!(after[1..], before[1..]);
+
+    symlink("-", folder.join("link")).unwrap();
+    let fifo = CString::new(folder.join("fifo").as_os_str().as_bytes()).unwrap();
+    let piped = Command::new("mkfifo").arg(fifo.to_str().unwrap()).status();
+    assert!(piped.unwrap().success());
+    fs::create_dir(folder.join("folder")).unwrap();
+    fs::write(folder.join("empty"), "").unwrap();
+    fs::write(folder.join("large"), "x".repeat(1001)).unwrap();
+    fs::write(folder.join("just"), "x".repeat(1000)).unwrap();
+    let said = take(
+        folder,
+        &["link", "fifo", "folder", "none", "empty", "large", "just"],
+        1000,
+    );
+    let on = "on node1";
+    assert_eq!(
+        said,
+        [
+            format!(
+                "missing: the data set FOLDER/link {on} as a file: it is a link; write the path that it leads to in the recipe"
+            ),
+            format!("missing: the data set FOLDER/fifo {on}: there is no such file"),
+            format!("missing: the data set FOLDER/folder {on}: there is no such file"),
+            format!("missing: the data set FOLDER/none {on}: there is no such file"),
+            "missing: prompts in the data set FOLDER/empty: it is empty".to_owned(),
+            "missing: a data set of at most 1 GiB: FOLDER/large has more; write a part of it into a file of its own"
+                .to_owned(),
+        ]
+    );
+    // What nobody will read is not kept.
+    assert!(!folder.join(".run_7").exists());
+    // Nobody leads the copies elsewhere.
+    fs::create_dir_all(folder.join("home/data")).unwrap();
+    fs::write(folder.join("home/data/own"), "x").unwrap();
+    symlink("home", folder.join(".run_7")).unwrap();
+    let said = take_all(folder, &["just"], 1000);
+    assert_eq!(
+        said.1,
+        ["error: FOLDER/.run_7 is a link, or another user's: remove it"]
+    );
+    assert!(!said.0 && folder.join("home/data/own").exists());
+    fs::remove_file(folder.join(".run_7")).unwrap();
+    // root may read all.
+    fs::set_permissions(folder.join("just"), fs::Permissions::from_mode(0o0)).unwrap();
+    if fs::read(folder.join("just")).is_err() {
+        assert!(take(folder, &["just"], 1000)[0].starts_with("missing: permission to read"));
+    }
+}
+
+/// What the client makes of a file: the prompts of points of so many, behind so many before them.
+#[track_caller]
+fn prompts(format: &str, text: &[u8], needed: u64, points: &[(u64, u64)]) -> String {
+    let data = tempfile::tempdir().unwrap();
+    fs::write(data.path().join("0"), text).unwrap();
+    let recipe = Recipe::llama3_70b_h100x4_fp8();
+    let points = points.iter().map(|(count, before)| {
+        format!(
+            "facts=([data]=$run/out [prompts]=9) REPLIES=(tool --input-file {{data}}.0.jsonl)\n\
+             take_prompts {count} {before}; echo \"of ${{facts[prompts]:-no number}}\"; cat \"$run/out.0.jsonl\"\n"
+        )
+    });
+    let lines = format!(
+        "stop_if_full() {{ :; }}\n\
+         say() {{ echo \"$*\"; }}\n\
+         data_sets=('{format} {needed} /data/it s.jsonl') prefix_cache=off data_sets_key=text\n\
+         said=$( (source templates/launch/data_in_client.sh\n{}) 2>&1) || true\n\
+         echo \"$said\"",
+        points.collect::<String>()
+    );
+    let folder = data.path().to_str().unwrap();
+    let variables = [("data_sets_program", PROGRAM), ("data_sets_folder", folder)];
+    run_in_client(&recipe, &lines, &variables)
+}
+
+#[test]
+fn a_point_goes_on_where_the_one_before_ended() {
+    let text = "\u{feff}{\"text\": \"a b\"}\n\n{\"prompt\": \"\u{fc}\", \"id\": 7}\r\n{\"text_input\": \" a b \"}\n\
+                {\"text\": \"c\"}";
+    let [a, b, c] = ["a b", "\\u00fc", "c"].map(|prompt| format!("{{\"text\": \"{prompt}\"}}"));
+    let said = prompts("prompts", text.as_bytes(), 3, &[(2, 0), (2, 2), (3, 7)]);
+    let own = "of no number";
+    assert_eq!(
+        said,
+        format!("{own}\n{a}\n{b}\n{own}\n{a}\n{c}\n{own}\n{a}\n{b}\n{c}")
+    );
+    let said = prompts("prompts", text.as_bytes(), 4, &[]);
+    assert_eq!(
+        said,
+        "error: missing: prompts in the data set /data/it s.jsonl: it has 3 that differ, and 4 are needed, one for each \
+         request of a point; take a larger file, or send fewer requests"
+    );
+}
+
+#[test]
+fn conversations() {
+    let turn =
+        |from: &str, value: &str| format!("{{\"from\": \"{from}\", \"value\": \"{value}\"}}");
+    let talk = |turns: &[String]| format!("{{\"conversations\": [{}]}}", turns.join(", "));
+    let one = talk(&[
+        turn("system", "s"),
+        turn("human", "q1"),
+        turn("gpt", "a"),
+        turn("human", "q9"),
+    ]);
+    let none = talk(&[turn("human", "no answer")]);
+    let late = talk(&[turn("gpt", "x"), turn("human", "q2"), turn("gpt", "a")]);
+    let expected = "of no number\n{\"text\": \"q1\"}\n{\"text\": \"q2\"}";
+    let list = format!("[\n{one},{none} ,\n{late}]\n");
+    assert_eq!(prompts("sharegpt", list.as_bytes(), 2, &[(2, 0)]), expected);
+    let lines = format!("{one}\n{none}\n{late}\n");
+    assert_eq!(
+        prompts("sharegpt", lines.as_bytes(), 2, &[(2, 0)]),
+        expected
+    );
+}
+
+#[test]
+fn what_is_no_data_set_is_named() {
+    let deep = "[".repeat(200_000);
+    for (format, text, expected) in [
+        (
+            "prompts",
+            &b"{\"text\": \"a\"}\n[1]\n"[..],
+            "line 2 is no object of JSON",
+        ),
+        (
+            "prompts",
+            b"{\"text\": \"a\", \"image\": \"/etc/passwd\"}",
+            "line 1 has image, which is not sent; take it out",
+        ),
+        (
+            "prompts",
+            b"{\"text\": 7}",
+            "line 1 must have a text under text, text_input or prompt",
+        ),
+        ("prompts", b"{\"text\": \" \"}", "line 1 must have a text"),
+        (
+            "prompts",
+            b"{\"text\": \"a\", \"prompt\": \"b\"}",
+            "under one of them",
+        ),
+        (
+            "prompts",
+            b"text\n",
+            "at the beginning or behind it: this is no JSON",
+        ),
+        ("prompts", b"\xff\xfe\0", "this is no text in UTF-8"),
+        (
+            "prompts",
+            b"{\"text\": \"\\ud800\"}",
+            "this is no text in UTF-8",
+        ),
+        ("prompts", b"\0", "this is no JSON"),
+        ("sharegpt", b"[[1]]", "entry 1 is no object of JSON"),
+        (
+            "sharegpt",
+            b"[{\"conversations\": 1}]",
+            "entry 1 has no list under conversations",
+        ),
+        (
+            "sharegpt",
+            b"[{\"conversations\": []}",
+            "at entry 1 or behind it: this is no JSON",
+        ),
+        ("sharegpt", deep.as_bytes(), "too deep"),
+        (
+            "sharegpt",
+            b"[{\"conversations\": []}]",
+            "it has 0 that differ, and 1 are needed",
+        ),
+    ] {
+        let said = prompts(format, text, 1, &[]);
+        let place = "the data set /data/it s.jsonl";
+        let form =
+            format!("error: missing: a data set of the form \"{format}\" in /data/it s.jsonl: ");
+        assert!(said.contains(expected), "{said}");
+        assert!(said.starts_with(&form) || said.contains(place), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
+
+/// GenAI-Perf's own prompts get letters in front; those of a user stay.
+#[test]
+fn the_gate_leaves_prompts_of_a_file() {
+    let recipe = Recipe::llama3_70b_h100x4_fp8();
+    let lines = r#"
+mkdir "$gates/point" && : >"$gates/point/open"
+printf '  "content": "one two three four"\n' >"$run/inputs.json"
+mkdir "$run/bin" && printf '#!/bin/sh\ncat "$2"\n' >"$run/bin/perf_analyzer" && chmod +x "$run/bin/perf_analyzer"
+for NIM_SLURM_PROMPTS in '' 1; do
+  export NIM_SLURM_PROMPTS NIM_SLURM_SEED=7 NIM_SLURM_GATE=$gates/point
+  PATH=$gates:$run/bin:$PATH perf_analyzer --input-data "$run/inputs.json"
+done
+"#;
+    let said = run_in_client(&recipe, lines, &[]);
+    let (first, second) = said.split_once('\n').unwrap();
+    assert_eq!(first, "  \"content\": \"one two three four\"");
+    assert!(
+        second.ends_with(" four\"") && !second.contains("one"),
+        "{said}"
+    );
+}
+
+/// Two results of one name whose files had another content are told apart before their figures are compared.
+#[test]
+fn a_comparison_names_another_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let runs = ["1", "2"].map(|sum| {
+        let results = folder.path().join(sum);
+        let point = results.join("llama_4_25_support_data_128_4711");
+        fs::create_dir_all(&point).unwrap();
+        let name = "profile_export_genai_perf.json";
+        let result = format!("tests/data/genai-perf/0.0.10/{name}");
+        fs::copy(result, point.join(name)).unwrap();
+        fs::write(
+            point.join("measurement.txt"),
+            format!("seed=0\ndata=prompts {sum}\n"),
+        )
+        .unwrap();
+        Run::read(camino::Utf8Path::from_path(&results).unwrap()).unwrap()
+    });
+    let differences = Difference::between(&runs[0], &runs[1]);
+    let said: Vec<_> = differences.iter().map(ToString::to_string).collect();
+    assert_eq!(said, ["data sets: prompts 1 -> prompts 2"]);
+    // The file decided the length, whatever the tool's own options say.
+    let point = &runs[0].points()[0];
+    assert_eq!(
+        (point.input(), point.input_tokens()),
+        (Some(Length::DATA), None)
+    );
+    assert!(runs[0].problems().is_empty(), "{:?}", runs[0].problems());
+    let report = nim_slurm::Report::new(&runs[0]);
+    let (table, csv) = (report.to_table(), report.to_csv());
+    assert!(
+        table.contains("support") && table.contains("data"),
+        "{table}"
+    );
+    assert!(csv.contains("support,,128,25,"), "{csv}");
+}
+
+/// A data set that a client cannot take ends the job with 2, which is not the server's fault.
+#[test]
+fn the_job_says_that_it_was_the_data() {
+    let outcome = include_str!("../templates/launch/outcome.sh");
+    let start = outcome.find("explain() {").unwrap();
+    let end = start + outcome[start..].find("\n}\n").unwrap() + 3;
+    let script = format!(
+        "set -Eeuo pipefail; replicas=1\n{}\nexplain data_lacks; echo \"$code: $reason; $to_do\"",
+        &outcome[start..end]
+    );
+    let output = Command::new("bash").args(["-c", &script]).output().unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "2: a data set cannot be measured; fix what the lines above name\n"
+    );
+}
