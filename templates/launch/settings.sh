@@ -99,10 +99,14 @@ readonly data_sets_program={{ data.program }}
 {%- if let Some(search) = search %}
 # These are all that may be measured: a search takes what it needs of them, the last of each level with more requests where
 # the first cannot tell. Its limits in ms and their percentile; its levels; all that the recipe says of it; what decides.
+# shellcheck disable=SC2034 # client_program hands it on
 readonly search_limits={{ search.limits }}
+# shellcheck disable=SC2034 # client_program hands it on
 readonly search_percentile={{ search.percentile }}
+# shellcheck disable=SC2034 # client_program hands it on
 readonly search_levels={{ search.levels }}
 readonly search_goal={{ search.goal }}
+# shellcheck disable=SC2034 # client_program hands it on
 readonly search_program={{ search.program }}
 {%- endif %}
 {%- if let Some(jobs) = resume %}
