@@ -221,6 +221,7 @@ impl Ladder {
 /// let goal = run.manifests()[0].search.as_ref().unwrap();
 /// assert_eq!((goal.ttft(), goal.itl(), goal.at().get()), (None, Some(25.0), 95));
 /// assert_eq!(goal.ladder().levels().last(), Some(&64));
+/// assert_eq!(goal.of(), nim_slurm::recipe::SearchedLoad::Concurrency);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
