@@ -435,7 +435,7 @@ impl Settings {
     ///
     /// let settings = Settings::new().with_gpu_samples(false);
     /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
-    /// assert!(!plan.launch().text().contains("gpu_samples"));
+    /// assert!(!plan.launch().text().contains("gpu_samples() {"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]

@@ -494,6 +494,7 @@ const FILE_PARTS: &[&str] = &[
     "Runtime",
     "Search",
     "SearchGoal",
+    "SearchedLoad",
     "Server",
     "SettingsFile",
     "SrunTable",
