@@ -93,14 +93,14 @@ fn mistakes_in_a_recipe() {
         (
             "{ name = 'a', output = 1, data = { file = 'a.jsonl', format = 'prompts' } }"
                 .to_owned(),
-            "cannot take \"a.jsonl\" as data file: an absolute path of a file is allowed",
+            "cannot take \"a.jsonl\" as data file: an absolute path of a visible .json or .jsonl file is allowed",
         ),
         (
-            "{ name = 'a', output = 1, data = { file = '/a', format = 'csv' } }".to_owned(),
+            "{ name = 'a', output = 1, data = { file = '/a/b.json', format = 'csv' } }".to_owned(),
             "unknown word \"csv\": allowed are prompts, sharegpt",
         ),
         (
-            "{ name = 'a', output = 1, data = { file = '/a' } }".to_owned(),
+            "{ name = 'a', output = 1, data = { file = '/a/b.json' } }".to_owned(),
             "format",
         ),
     ] {
@@ -251,7 +251,7 @@ fn take_all(folder: &Path, files: &[&str], most: u64) -> (bool, Vec<String>) {
     let own_folder = &port[start..end];
     let script = format!(
         "set -Eeuo pipefail\n\
-         problems=0 HOSTNAME=node1 job_id=7 results=$PWD\n\
+         problems=0 HOSTNAME=node1 job_id=7 results=$PWD stage_path=$PWD/stage HOME=$PWD/home\n\
          missing() {{ echo \"missing: $*\"; problems=$((problems + 1)); }}\n\
          fail() {{ echo \"error: $*\"; exit 1; }}\n\
          {own_folder}\n\
@@ -273,6 +273,40 @@ fn take_all(folder: &Path, files: &[&str], most: u64) -> (bool, Vec<String>) {
     let words = words.replace(folder.to_str().unwrap(), "FOLDER");
     let said = words.lines().map(str::to_owned).collect();
     (output.status.success(), said)
+}
+
+/// The client's image sees a data set whole, and a recipe may come from elsewhere.
+#[test]
+fn a_data_set_is_no_file_of_the_system_or_of_jobs() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for place in [
+        "home/.config",
+        "home/data",
+        "stage/results/p_4",
+        "stage/.tmp",
+        "stage/data",
+    ] {
+        fs::create_dir_all(folder.join(place)).unwrap();
+        fs::write(folder.join(place).join("a.json"), "{}").unwrap();
+    }
+    symlink(folder.join("home/.config"), folder.join("home/data/link")).unwrap();
+    symlink("/proc/self", folder.join("self")).unwrap();
+    let refused = [
+        "home/.config/a.json",
+        "home/data/link/a.json",
+        "stage/results/p_4/a.json",
+        "stage/.tmp/a.json",
+        "self/environ",
+    ];
+    for file in refused {
+        let said = take(folder, &[file], 1000);
+        let start = format!("missing: a folder of data for the data set FOLDER/{file}: ");
+        assert!(said.len() == 1 && said[0].starts_with(&start), "{said:?}");
+        assert!(!folder.join(".run_7").exists(), "{file}");
+    }
+    let taken = take(folder, &["home/data/a.json", "stage/data/a.json"], 1000);
+    assert_eq!(taken[2..], ["0", "1"]);
 }
 
 #[test]

@@ -500,6 +500,42 @@ fn a_point_that_is_exchanged_while_it_is_stored() {
     assert!(bash(&folder, &program).ends_with("/results/.run_7/failed\n2\n"));
 }
 
+/// The look for links has no time left: what was not looked at is not stored.
+#[test]
+fn a_look_without_time_has_seen_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = functions(
+        &script(ScriptKind::Launch),
+        &[
+            "put",
+            "set_aside",
+            "make_room",
+            "in_run",
+            "in_time",
+            "copy_point",
+            "store",
+        ],
+    );
+    for measurement in ["of job 7", ""] {
+        let program = format!(
+            "{own}
+            results=$PWD/results run=$PWD/results/.run_7/client copies=$PWD/results/.run_7/copies
+            mkdir -p $run/finished $copies results/p_4; echo theirs >results/p_4/measurement.txt
+            ln -sfn $results/p_4 $run/finished/p_7
+            declare -A own=([p_7]=point)
+            find() {{ command sleep 20; }}
+            store_until=$((SECONDS + 2))
+            store $run/finished/p_7 $results/p_7 '{measurement}' && echo stored || echo \"$REPLY\"
+            ls results; cat results/p_4/measurement.txt"
+        );
+        let said = bash(&folder, &program);
+        assert_eq!(
+            said, "it has links or devices\np_4\ntheirs\n",
+            "{measurement}"
+        );
+    }
+}
+
 #[test]
 fn a_client_that_only_says_that_it_has_ended() {
     let launch = script(ScriptKind::Launch);

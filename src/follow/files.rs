@@ -60,7 +60,15 @@ pub fn last_lines(path: impl AsRef<Utf8Path>, count: usize) -> io::Result<Vec<St
 
 /// A line of a log, where a tab is a blank like any other.
 pub(super) fn plain_log(line: &str) -> String {
-    plain(&line.replace('\t', " ")).into_owned()
+    plain(&cut(line).replace('\t', " ")).into_owned()
+}
+
+/// What an image writes may be of any length.
+pub(super) fn cut(text: &str) -> &str {
+    const MOST: usize = 2000;
+    text.char_indices()
+        .nth(MOST)
+        .map_or(text, |(end, _)| &text[..end])
 }
 
 #[cfg(test)]

@@ -139,26 +139,19 @@ pub(super) fn read_search(
 ) -> Vec<PointProgress> {
     let planned: HashSet<&str> = planned.iter().map(String::as_str).collect();
     let rows = manifest.iter().flat_map(|manifest| &manifest.points);
-    let mut taken: Vec<String> = rows.map(|row| row.folder.clone()).collect();
-    let mut seen: HashSet<String> = taken.iter().cloned().collect();
+    let mut points: Vec<PointRow> = rows.cloned().collect();
+    let mut seen: HashSet<String> = points.iter().map(|row| row.folder.clone()).collect();
     for row in files::small(&files.points).unwrap_or_default().lines() {
         let folder = row.split('|').next().unwrap_or_default();
         if planned.contains(folder) && seen.insert(folder.to_owned()) {
-            taken.push(folder.to_owned());
+            points.push(PointRow {
+                folder: folder.to_owned(),
+                ..PointRow::default()
+            });
         }
     }
     let all = Manifest {
-        points: taken
-            .into_iter()
-            .map(|folder| {
-                let mut rows = manifest.iter().flat_map(|manifest| &manifest.points);
-                let known = rows.find(|row| row.folder == folder).cloned();
-                known.unwrap_or_else(|| PointRow {
-                    folder,
-                    ..PointRow::default()
-                })
-            })
-            .collect(),
+        points,
         ..Manifest::default()
     };
     read(files, &[], Some(&all))
@@ -166,7 +159,7 @@ pub(super) fn read_search(
 
 /// Why a point failed, if that is said.
 fn detail(text: &str) -> Option<String> {
-    (!text.is_empty()).then(|| plain(text).into_owned())
+    (!text.is_empty()).then(|| plain(files::cut(text)).into_owned())
 }
 
 /// Whether a manifest's folder is one of the results: another path would lead out of them.

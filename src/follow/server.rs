@@ -88,7 +88,7 @@ fn read(
 fn parse(state: &str, points: usize) -> (ServerState, Option<String>) {
     let field = |name: &str| {
         let mut fields = state.lines().filter_map(|line| line.split_once('='));
-        fields.find_map(|(key, value)| (key == name).then_some(value))
+        fields.find_map(|(key, value)| (key == name).then_some(files::cut(value)))
     };
     let seconds = |name| field(name)?.parse().ok().map(Duration::from_secs);
     let server = match field("state") {
@@ -135,6 +135,17 @@ mod tests {
         assert_eq!(parse("", 8), nothing);
         assert_eq!(parse("state=loading\n", 8), nothing);
         assert_eq!(parse("state=\nanswer\n=\npoint=1 2", 8), nothing);
+        let long = format!("waited_seconds=1\nanswer={}", "a".repeat(1 << 20));
+        let (
+            ServerState::Loading {
+                waited: Some((_, answer)),
+            },
+            None,
+        ) = parse(&long, 8)
+        else {
+            panic!("it is loading");
+        };
+        assert_eq!(answer.len(), 2000);
         let answer = "/v1/health/ready answers 503: a=b".to_owned();
         let waited = Some((Duration::from_secs(60), answer));
         assert_eq!(parse(LOADING, 8), (ServerState::Loading { waited }, None));

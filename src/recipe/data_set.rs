@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::values::is_of_the_system;
 use crate::plain::is_hidden;
 use crate::value::{Fault, text_value};
 
@@ -81,19 +82,24 @@ impl DataFormat {
 ///
 /// # Syntax
 ///
-/// An absolute path of up to 4095 bytes, without `..`, characters that control a terminal, and
-/// blanks at its end.
+/// An absolute path of a visible file whose name ends with `.json` or `.jsonl`, of up to 4095 bytes, without `..` and
+/// characters that control a terminal. None in `/boot`, `/dev`, `/etc`, `/proc`, `/run`, `/sys`, `/var/mail` or `/var/spool`,
+/// and none directly in `/`, `/tmp`, `/var` or `/var/tmp`: the client's image sees the whole file, and a recipe may come from
+/// elsewhere.
 ///
 /// # Errors
 ///
 /// * `prompts.jsonl`: a relative path
-/// * `/data/`, `/data/../prompts.jsonl`
+/// * `/data/`, `/data/../prompts.jsonl`, `/data/.token.json`
+/// * `/home/me/id_rsa`: the name has another ending
+/// * `/proc/self/environ.json`, `/tmp/prompts.jsonl`
 ///
 /// ```
 /// use nim_slurm::recipe::DataFile;
 ///
 /// assert_eq!(DataFile::parse("/data/it's mine.jsonl")?.as_str(), "/data/it's mine.jsonl");
 /// assert!(DataFile::parse("prompts.jsonl").is_err());
+/// assert!(DataFile::parse("/home/me/.netrc").is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -103,19 +109,28 @@ impl DataFile {
     fn check(text: &str) -> Result<Self, Fault> {
         let form = || {
             Fault::rule(
-                "an absolute path of a file is allowed, without .. and of up to 4095 bytes, as in /lustre/data/prompts.jsonl",
+                "an absolute path of a visible .json or .jsonl file is allowed, without .. and of up to 4095 bytes, as in \
+                 /lustre/data/prompts.jsonl",
             )
         };
         if let Some(c) = text.chars().find(|c| is_hidden(*c)) {
             return Err(Fault::Character(c, "only what can be shown is allowed"));
         }
         let name = text.rsplit('/').next().unwrap_or_default();
-        let is_file = !matches!(name, "" | ".") && text.trim_end() == text;
+        let is_file =
+            !name.starts_with('.') && (name.ends_with(".json") || name.ends_with(".jsonl"));
         if !text.starts_with('/') || !is_file || text.len() > 4095 {
             return Err(form());
         }
-        if text.split('/').any(|part| part == "..") {
+        let parts = text.split('/').filter(|part| !matches!(*part, "" | "."));
+        let parts: Vec<_> = parts.collect();
+        if parts.contains(&"..") {
             return Err(form());
+        }
+        if is_of_the_system(&parts[..parts.len() - 1]) {
+            return Err(Fault::rule(
+                "a folder of the system holds no data set: the client's image sees the whole file",
+            ));
         }
         Ok(Self(text.to_owned()))
     }
@@ -130,18 +145,36 @@ mod tests {
 
     #[test]
     fn files() {
-        accepts::<DataFile>("/a", "/a");
+        accepts::<DataFile>("/a/b.jsonl", "/a/b.jsonl");
         accepts::<DataFile>("/a b/it's \"$HOME\".json", "/a b/it's \"$HOME\".json");
         refuses::<DataFile>(
             "a.jsonl",
-            "cannot take \"a.jsonl\" as data file: an absolute path of a file is allowed, without .. and of up to 4095 \
-             bytes, as in /lustre/data/prompts.jsonl",
+            "cannot take \"a.jsonl\" as data file: an absolute path of a visible .json or .jsonl file is allowed, without .. \
+             and of up to 4095 bytes, as in /lustre/data/prompts.jsonl",
+        );
+        refuses::<DataFile>(
+            "/proc/self/environ.json",
+            "cannot take \"/proc/self/environ.json\" as data file: a folder of the system holds no data set: the client's \
+             image sees the whole file",
         );
         for text in [
-            "", "/", "/a/", "/a/.", "/a/../b", "/..", "/a ", "/a\nb", "~/a",
+            "",
+            "/",
+            "/a/",
+            "/a/.",
+            "/a/../b.json",
+            "/..",
+            "/a/b.json ",
+            "/a/b\n.json",
+            "~/a.json",
+            "/home/me/.ssh/id_rsa",
+            "/home/me/.netrc.json",
+            "/a.json",
+            "/tmp//./a.json",
+            "/etc/a.json",
         ] {
             assert!(DataFile::parse(text).is_err(), "{text}");
         }
-        assert!(DataFile::parse(&format!("/{}", "a".repeat(4095))).is_err());
+        assert!(DataFile::parse(&format!("/a/{}.json", "a".repeat(4095))).is_err());
     }
 }

@@ -380,14 +380,7 @@ impl ModelPath {
         let path = mountable_folder(text, allowed, "the root of all files is no model")?;
         let parts = path.split('/').filter(|part| !matches!(*part, "" | "."));
         let parts: Vec<_> = parts.collect();
-        let is_system = matches!(
-            parts[..],
-            [] | ["boot" | "dev" | "etc" | "proc" | "run" | "sys", ..]
-                | ["tmp" | "var"]
-                | ["var", "tmp"]
-                | ["var", "mail" | "spool", ..]
-        );
-        if is_system || parts.contains(&"..") {
+        if is_of_the_system(&parts) || parts.contains(&"..") {
             return Err(Fault::rule(
                 "a folder of the system, or a path with .. in it, is no model",
             ));
@@ -397,6 +390,17 @@ impl ModelPath {
 }
 
 text_value!(ModelPath, "model path");
+
+/// Whether a folder, by the parts of its path, is the system's: what a recipe names in it is not for its images.
+pub(super) fn is_of_the_system(folder: &[&str]) -> bool {
+    matches!(
+        folder,
+        [] | ["boot" | "dev" | "etc" | "proc" | "run" | "sys", ..]
+            | ["tmp" | "var"]
+            | ["var", "tmp"]
+            | ["var", "mail" | "spool", ..]
+    )
+}
 
 /// Files of a repository on the Hugging Face hub: what `hf download --exclude` takes.
 ///
