@@ -47,9 +47,9 @@ const LOADS: &[&str] = &[
     "duration = 60",
     "ramp = 10",
     "duration = 60, ramp = 10, prompts = 5000",
-    "data = { file = '/prompts.jsonl', format = 'prompts' }",
-    "data = { file = '/prompts.jsonl', format = 'sharegpt' }, request_rate = [2], arrival = 'constant'",
-    "data = { file = '/prompts.jsonl', format = 'prompts' }, duration = 60",
+    "data = { file = '/data/prompts.jsonl', format = 'prompts' }",
+    "data = { file = '/data/prompts.jsonl', format = 'sharegpt' }, request_rate = [2], arrival = 'constant'",
+    "data = { file = '/data/prompts.jsonl', format = 'prompts' }, duration = 60",
 ];
 
 /// What GenAI-Perf's parser looks for.

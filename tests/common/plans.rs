@@ -188,7 +188,7 @@ fn with_loads(mut recipe: Recipe) -> Recipe {
 fn with_data(mut recipe: Recipe) -> Recipe {
     let file = "/lustre/data/it's \"mine\".jsonl".parse().unwrap();
     let prompts = DataSet::new(file, DataFormat::Prompts);
-    let sharegpt = DataSet::new("/sharegpt.json".parse().unwrap(), DataFormat::Sharegpt);
+    let sharegpt = DataSet::new("/data/sharegpt.json".parse().unwrap(), DataFormat::Sharegpt);
     let [support, chats, rated] = ["support:1/256", "chats:1/128s10", "rated:1/128"]
         .map(|text| text.parse::<UseCase>().unwrap());
     recipe.sweep.use_cases.truncate(1);

@@ -484,7 +484,7 @@ make_room() {
 # store FOLDER TARGET MEASUREMENT: copies what a client left to TARGET, and removes it, or says in $REPLY why not. Who
 # still has the folder open has nothing of the copy: files and folders alone, and none is setuid.
 store() {
-  local name=${1##*/} copy=$copies/${1##*/} status=0
+  local name=${1##*/} copy=$copies/${1##*/} status=0 other
   REPLY="another user has that name"
   { [[ -n $3 ]] || make_room "${2%/*}" refused; } && make_room "$2" earlier || return
   REPLY="no space is left, or nothing may be written there"
@@ -492,8 +492,9 @@ store() {
   ((status == 0)) || df -P -k "$copies" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' ||
     REPLY="it has more than 16 GiB, or cannot be read or written"
   ((status < 128)) || REPLY="storing it takes too long"
-  [[ -z $(in_time find "$copy" ! -type d ! -type f -print -quit) ]] || REPLY="it has links or devices" status=1
-  ((status == 0)) && { [[ -z $3 ]] || put "$copy/measurement.txt" "$3"; } && mkdir -p "${2%/*}" || return
+  # A look that time has ended has seen nothing.
+  other=$(in_time find "$copy" ! -type d ! -type f -print -quit) && [[ -z $other ]] || REPLY="it has links or devices" status=1
+  ((status == 0)) && [[ -d $copy && ! -L $copy ]] && { [[ -z $3 ]] || put "$copy/measurement.txt" "$3"; } && mkdir -p "${2%/*}" || return
   mv -nT -- "$copy" "$2" && [[ ! -e $copy ]] || return
   [[ -z $3 ]] || unset "own[$name]"
   in_time in_run "${1%/*}" rm -rf -- "./$name" || true
