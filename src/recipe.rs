@@ -111,7 +111,7 @@ const SAMPLES: &[&str] = &[
     ),
     sample!(
         "path = '/a'",
-        "{ name = 'a', output = 1, data = { file = '/a', format = 'prompts' } }"
+        "{ name = 'a', output = 1, data = { file = '/a/b.json', format = 'prompts' } }"
     ),
 ];
 

@@ -722,10 +722,11 @@ fn load_of(point: &Point) -> String {
     }
 }
 
-/// `concurrency 8`, or `2.5 requests/s`.
+/// `concurrency 8`, `2.5 requests/s`, or `as its trace says`.
 fn load_in_words(point: &Point) -> String {
     match point.load() {
         Some(Load::RequestRate(rate)) => format!("{rate} requests/s"),
+        Some(Load::Schedule) => "as its trace says".to_owned(),
         _ => format!("concurrency {}", load_of(point)),
     }
 }

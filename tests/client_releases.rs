@@ -50,9 +50,10 @@ const LOADS: &[&str] = &[
     "data = { file = '/data/prompts.jsonl', format = 'prompts' }",
     "data = { file = '/data/prompts.jsonl', format = 'sharegpt' }, request_rate = [2], arrival = 'constant'",
     "data = { file = '/data/prompts.jsonl', format = 'prompts' }, duration = 60",
+    "data = { file = '/data/trace.jsonl', format = 'mooncake' }",
 ];
 
-/// What GenAI-Perf's parser looks for.
+/// What the parsers look for.
 const PROMPTS: &str = "tmp/prompts.0.jsonl";
 
 /// Both tests fetch the same.
@@ -146,7 +147,12 @@ fn plan(tool: ClientTool, load: &str) -> Option<Plan> {
     } else {
         "input = '128s20', "
     };
-    let table = format!("{{ name = 'chat', {input}output = '64s5', {load} }}");
+    let output = if load.contains("mooncake") {
+        ""
+    } else {
+        "output = '64s5', "
+    };
+    let table = format!("{{ name = 'chat', {input}{output}{load} }}");
     let text = recipe.to_toml();
     let own = "use_cases = [\"chat:128/128\", \"summarization:4096/512\"]";
     let text = text.replace(
@@ -168,7 +174,8 @@ fn all_are_taken(tool: fn(&str) -> ClientTool, name: &str, tree_s: &str, release
         package("beside", &beside);
     }
     let tree = tree(tree_s);
-    fs::write(tree.join(PROMPTS), "{\"text_input\": \"a\"}\n").unwrap();
+    let line = "{\"text_input\": \"a\", \"timestamp\": 0}\n";
+    fs::write(tree.join(PROMPTS), line).unwrap();
     let (mut taken, mut wrong) = (0, Vec::new());
     for release in releases {
         let folder = format!("{name}-{release}");

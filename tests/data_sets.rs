@@ -10,7 +10,9 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
-use nim_slurm::recipe::{ClientTool, DataFormat, DataSet, PrefixCache, UseCase};
+use nim_slurm::recipe::{
+    ClientTool, DataFormat, DataSet, PrefixCache, Search, SearchedLoad, UseCase,
+};
 use nim_slurm::results::{Difference, Run};
 use nim_slurm::{Length, Load, Plan, Recipe, Settings};
 
@@ -97,7 +99,7 @@ fn mistakes_in_a_recipe() {
         ),
         (
             "{ name = 'a', output = 1, data = { file = '/a/b.json', format = 'csv' } }".to_owned(),
-            "unknown word \"csv\": allowed are prompts, sharegpt",
+            "unknown word \"csv\": allowed are prompts, sharegpt, mooncake",
         ),
         (
             "{ name = 'a', output = 1, data = { file = '/a/b.json' } }".to_owned(),
@@ -383,6 +385,18 @@ fn launch_copies_a_regular_file_and_nothing_else() {
 /// What the client makes of a file: the prompts of points of so many, behind so many before them.
 #[track_caller]
 fn prompts(format: &str, text: &[u8], needed: u64, points: &[(u64, u64)]) -> String {
+    prompts_with(format, text, needed, points, "")
+}
+
+/// The same, after lines of bash.
+#[track_caller]
+fn prompts_with(
+    format: &str,
+    text: &[u8],
+    needed: u64,
+    points: &[(u64, u64)],
+    before: &str,
+) -> String {
     let data = tempfile::tempdir().unwrap();
     fs::write(data.path().join("0"), text).unwrap();
     let recipe = Recipe::llama3_70b_h100x4_fp8();
@@ -396,7 +410,8 @@ fn prompts(format: &str, text: &[u8], needed: u64, points: &[(u64, u64)]) -> Str
         "stop_if_full() {{ :; }}\n\
          say() {{ echo \"$*\"; }}\n\
          data_sets=('{format} {needed} /data/it s.jsonl') prefix_cache=off data_sets_key=text\n\
-         said=$( (source templates/launch/data_in_client.sh\n{}) 2>&1) || true\n\
+         points=('a data 8 4 2 2 0 1 1 0' 'replay data data schedule 3 3 7 1 2 @0') point_timeout=60\n\
+         said=$( (source templates/launch/data_in_client.sh\n{before}{}) 2>&1) || true\n\
          echo \"$said\"",
         points.collect::<String>()
     );
@@ -586,4 +601,272 @@ fn the_job_says_that_it_was_the_data() {
         String::from_utf8_lossy(&output.stdout),
         "2: a data set cannot be measured; fix what the lines above name\n"
     );
+}
+
+const TRACE: &str = "data = { file = '/data/trace.jsonl', format = 'mooncake' }";
+
+#[test]
+fn a_trace_is_its_own_load() {
+    let recipe = with(&format!(
+        "'chat:128/128', {{ name = 'replay', {TRACE} }}, {{ name = 'file', {DATA}, output = 8 }}"
+    ))
+    .unwrap();
+    let trace = DataSet::new("/data/trace.jsonl".parse().unwrap(), DataFormat::Mooncake);
+    let replay: UseCase = "replay:1/1".parse().unwrap();
+    let replay = replay.with_data(trace);
+    assert_eq!(recipe.sweep.use_cases[1], replay);
+    assert_eq!(
+        (replay.input(), replay.output()),
+        (Length::DATA, Length::DATA)
+    );
+    let text = recipe.to_toml();
+    assert_eq!(Recipe::from_toml(&text).unwrap(), recipe, "{text}");
+    // Alone, it needs no concurrency, and has one point for each repeat, with prompts of its own.
+    let mut alone = recipe
+        .clone()
+        .with_use_cases([replay.clone()])
+        .with_concurrency([]);
+    alone.client.tool = aiperf("0.13.0");
+    alone.sweep.repeat = 2;
+    alone.sweep.percentile = Some("p95".parse().unwrap());
+    let text = alone.to_toml();
+    assert_eq!(Recipe::from_toml(&text).unwrap(), alone, "{text}");
+    let points = alone.sweep.points();
+    let loads: Vec<_> = points
+        .iter()
+        .map(|point| (point.load, point.requests))
+        .collect();
+    assert_eq!(loads, [(Load::Schedule, 0); 2]);
+    let launch = plan(alone).unwrap();
+    let (_, rows) = launch.split_once("\npoints=(\n").unwrap();
+    let (rows, _) = rows.split_once("\n)\n").unwrap();
+    let rows: Vec<Vec<&str>> = (rows.lines())
+        .map(|row| row.trim().trim_matches('\'').split(' ').collect())
+        .collect();
+    for (row, repeat) in rows.iter().zip(["1", "2"]) {
+        assert_eq!(row[..6], ["replay", "data", "data", "schedule", "@0", "@0"]);
+        assert_eq!(row[7..], [repeat, "1", "@0"]);
+    }
+    assert_ne!(rows[0][6], rows[1][6], "seeds");
+    let command = own_commands(&launch, &[]).remove(0);
+    let text = command.join(" ");
+    assert!(
+        text.contains(
+            " --input-file {data}.0.jsonl --custom-dataset-type mooncake_trace --fixed-schedule "
+        ),
+        "{text}"
+    );
+    // Load and lengths come from the trace alone.
+    for option in [
+        "--concurrency",
+        "--request-rate",
+        "--request-count",
+        "--output-tokens-mean",
+        "max_tokens:",
+        "min_tokens:",
+        "{",
+    ] {
+        let text = text.replace("{data}", "");
+        assert!(!text.contains(option), "{option}: {text}");
+    }
+    // Beside others, it comes last.
+    let mut beside = recipe.with_concurrency([1, 8]);
+    beside.client.tool = aiperf("0.2.0");
+    beside.sweep.use_cases.truncate(2);
+    let loads: Vec<_> = (beside.sweep.points().iter())
+        .map(|point| format!("{} {}", point.use_case.name(), point.load))
+        .collect();
+    assert_eq!(loads, ["chat 8", "chat 1", "replay schedule"]);
+    plan(beside).unwrap();
+}
+
+#[test]
+fn what_does_not_go_with_a_trace() {
+    let said = |table: &str, tool: ClientTool| {
+        with(table).and_then(|mut recipe| {
+            recipe.client.tool = tool;
+            plan(recipe)
+        })
+    };
+    for (key, expected) in [
+        (
+            "output = 8",
+            "its trace says how long each answer is: leave output out",
+        ),
+        ("input = 8", "it has both of input and data"),
+        (
+            "request_rate = [1]",
+            "its trace says when requests are sent: leave request_rate out",
+        ),
+        (
+            "duration = 60",
+            "its trace says for how long requests are sent: leave duration out",
+        ),
+        (
+            "ramp = 60",
+            "its trace says when requests are sent: leave ramp out",
+        ),
+        (
+            "arrival = 'constant'",
+            "arrival is for request_rate, which it has not",
+        ),
+        ("prompts = 8", "prompts is for duration, which it has not"),
+    ] {
+        let table = format!("{{ name = 'replay', {TRACE}, {key} }}");
+        let error = said(&table, aiperf("0.13.0")).unwrap_err();
+        assert!(error.contains(expected), "{key}: {error}");
+    }
+    let table = format!("{{ name = 'replay', {TRACE} }}");
+    for tool in [genai_perf("24.05"), genai_perf("25.12"), aiperf("0.1.1")] {
+        let error = said(&table, tool).unwrap_err();
+        let expected = "cannot do format = \"mooncake\": AIPerf 0.2.0 is the first that can";
+        assert!(error.contains(expected), "{error}");
+    }
+    let error = with(&format!("{{ name = 'a', {DATA} }}")).unwrap_err();
+    assert!(error.contains("the key output is missing"), "{error}");
+    // A search looks for a load, which a trace has.
+    let mut recipe = with(&table).unwrap().with_concurrency([]);
+    recipe.client.tool = aiperf("0.13.0");
+    for of in [SearchedLoad::Concurrency, SearchedLoad::RequestRate] {
+        let mut search = Search::new(1, 8).with_itl("25".parse().unwrap());
+        search.of = of;
+        recipe.sweep.search = Some(search);
+        let error = plan(recipe.clone()).unwrap_err();
+        assert!(
+            error.contains("sweep.search does not go with a use case"),
+            "{error}"
+        );
+    }
+    // Another format once more has no length of the answers.
+    let replay: UseCase = "replay:1/8".parse().unwrap();
+    let [trace, prompts] = [DataFormat::Mooncake, DataFormat::Prompts]
+        .map(|format| DataSet::new("/data/a.json".parse().unwrap(), format));
+    let recipe = Recipe::llama3_70b_h100x4_fp8();
+    let error = plan(recipe.with_use_cases([replay.with_data(trace).with_data(prompts)]));
+    assert!(error.unwrap_err().contains("it has no output"));
+}
+
+/// The lines of a trace are its requests: launch.sh counts them before it looks for what is finished.
+#[test]
+fn launch_counts_the_lines_of_a_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("a"), b"{}\n\n \r\n{}\n\xa0\n{}").unwrap();
+    let data = include_str!("../templates/launch/data.sh");
+    let script = format!(
+        "set -Eeuo pipefail; results=$PWD stage_path=$PWD/stage HOME=$PWD/home job_id=7 problems=0\n\
+         own_folder() {{ mkdir -p \"$1\"; }}; stop_if_missing() {{ :; }}\n\
+         data_sets=('prompts 1 '\"$PWD/a\" 'mooncake 0 '\"$PWD/a\")\n\
+         points=('0 replay data data schedule @1 @1 5 1 2 @1' 'chat 1 1 4 20 20 7 1')\n\
+         {data}\nprintf '%s\\n' \"${{points[@]}}\""
+    );
+    let output = Command::new("bash")
+        .args(["-c", &script])
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "0 replay data data schedule 4 4 5 1 2 @1\nchat 1 1 4 20 20 7 1\n",
+        "{output:?}"
+    );
+}
+
+#[test]
+fn a_trace_begins_at_its_first_request() {
+    let text = "\u{feff}{\"timestamp\": 27000.4, \"input_length\": 1100, \"output_length\": 30, \"hash_ids\": [4, 0, 9]}\n\n\
+                {\"timestamp\": 27000, \"input_length\": 7, \"output_length\": 20, \"kind\": \"chat\"}\r\n\
+                {\"timestamp\": 29001, \"input_length\": 512, \"output_length\": 41, \"hash_ids\": []}";
+    let lines = "echo \"${points[*]}\"; ";
+    let said = prompts_with("mooncake", text.as_bytes(), 0, &[(3, 4711)], lines);
+    assert_eq!(
+        said,
+        "a data 8 4 2 2 0 1 1 0 replay data 30 schedule 3 3 7 1 2 3\nof no number\n\
+         {\"timestamp\": 0, \"input_length\": 1100, \"output_length\": 30, \"hash_ids\": [4, 0, 9]}\n\
+         {\"timestamp\": 0, \"input_length\": 7, \"output_length\": 20}\n\
+         {\"timestamp\": 2001, \"input_length\": 512, \"output_length\": 41}"
+    );
+}
+
+#[test]
+fn what_is_no_trace_is_named() {
+    let row = |more: &str| {
+        format!("{{\"timestamp\": 0, \"input_length\": 600, \"output_length\": 8{more}}}\n")
+    };
+    let late = |at: &str| row("") + &row("").replace("\": 0,", &format!("\": {at},"));
+    for (text, expected) in [
+        (" \n".to_owned(), "it has no requests"),
+        ("[1]".to_owned(), "line 1 is no object of JSON"),
+        (
+            row("") + "{\"text\": \"a\"}",
+            "line 2 has text, which is not sent; take it out",
+        ),
+        (
+            row(", \"session_id\": \"a\""),
+            "line 1 has session_id, which is not sent",
+        ),
+        (
+            row(", \"text_input\": \"a\""),
+            "line 1 has text_input, which is not sent",
+        ),
+        (
+            row("").replace("stamp", ""),
+            "line 1 must have its time in milliseconds under timestamp",
+        ),
+        (
+            late("true"),
+            "line 2 must have its time in milliseconds under timestamp",
+        ),
+        (
+            late("NaN"),
+            "line 2 must have its time in milliseconds under timestamp",
+        ),
+        (
+            late("1e999"),
+            "line 2 must have its time in milliseconds under timestamp",
+        ),
+        (
+            late("-1"),
+            "line 2 must have its time in milliseconds under timestamp",
+        ),
+        (
+            row("").replace("600", "0"),
+            "line 1 must have a number of tokens under input_length, at least 1",
+        ),
+        (
+            row("").replace("8}", "\"8\"}"),
+            "line 1 must have a number of tokens under output_length, at least 1",
+        ),
+        (
+            row(", \"hash_ids\": [1]"),
+            "line 1 has 1 hash_ids, and its input_length is 2 blocks of 512 tokens",
+        ),
+        (
+            row(", \"hash_ids\": {\"a\": 1}"),
+            "line 1 must have a list of whole numbers under hash_ids",
+        ),
+        (
+            row(", \"hash_ids\": [1, \"2\"]"),
+            "line 1 must have a list of whole numbers under hash_ids",
+        ),
+        (
+            late("5") + &row(""),
+            "line 3 is sent before the one above it: sort the lines by timestamp",
+        ),
+        (
+            late("60000"),
+            "line 2 is sent after 60 s, and sweep.point_timeout gives a point up after 60 s: raise that, or take the lines \
+             above it alone, as with head -n 1",
+        ),
+        (
+            row("").replace('}', ""),
+            "at the beginning or behind it: this is no JSON",
+        ),
+    ] {
+        let said = prompts("mooncake", text.as_bytes(), 0, &[]);
+        let form = "error: missing: a data set of the form \"mooncake\" in /data/it s.jsonl: ";
+        assert!(said.starts_with(form) && said.contains(expected), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+    assert_eq!(prompts("mooncake", late("59999").as_bytes(), 0, &[]), "");
 }

@@ -110,6 +110,7 @@ fn parse(state: &str, points: usize) -> (ServerState, Option<String>) {
             };
             let load = match load.strip_prefix("rate") {
                 Some(rate) => format!("{rate} requests/s"),
+                None if *load == "schedule" => "as its trace says".to_owned(),
                 None => format!("concurrency {load}"),
             };
             Some(files::plain_log(&format!(

@@ -277,7 +277,8 @@ fn check_use_cases(Recipe { client, sweep, .. }: &Recipe, problems: &mut Vec<Pro
 /// There is a list or a search, and the search can be made.
 fn check_search(recipe: &Recipe, problems: &mut Vec<Problem>) {
     let sweep = &recipe.sweep;
-    let has_rates = |use_case: &UseCase| !use_case.request_rate().is_empty();
+    let has_rates =
+        |use_case: &UseCase| !use_case.request_rate().is_empty() || use_case.is_scheduled();
     let is_timed = |use_case: &UseCase| has_rates(use_case) || use_case.duration().is_some();
     let Some(search) = &sweep.search else {
         if sweep.concurrency.is_empty() && !sweep.use_cases.iter().all(has_rates) {
@@ -299,7 +300,7 @@ fn check_search(recipe: &Recipe, problems: &mut Vec<Problem>) {
                 && !sweep.use_cases.iter().all(UseCase::is_plain),
         ),
         (
-            "a use case with request_rate or duration",
+            "a use case with request_rate, duration or a trace",
             search.of == SearchedLoad::RequestRate && sweep.use_cases.iter().any(is_timed),
         ),
     ];

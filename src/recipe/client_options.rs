@@ -59,19 +59,27 @@ impl Client {
         if use_case.data().is_some() {
             // A file with the prompts of the point alone.
             add(&["--input-file", "{data}.jsonl"]);
-            if is_aiperf {
+            if use_case.is_scheduled() {
+                add(&[
+                    "--custom-dataset-type",
+                    "mooncake_trace",
+                    "--fixed-schedule",
+                ]);
+            } else if is_aiperf {
                 add(&["--custom-dataset-type", "single_turn"]);
             }
         } else {
             add(&["--synthetic-input-tokens-mean", "{input_tokens}"]);
             add(&["--synthetic-input-tokens-stddev", &input_spread]);
         }
-        add(&["--output-tokens-mean", "{output_tokens}"]);
-        if is_aiperf || spreads[1] > 0 {
-            add(&["--output-tokens-stddev", &output_spread]);
+        if !use_case.is_scheduled() {
+            add(&["--output-tokens-mean", "{output_tokens}"]);
+            if is_aiperf || spreads[1] > 0 {
+                add(&["--output-tokens-stddev", &output_spread]);
+            }
         }
-        // With a spread, the tool itself tells each request its length.
-        if spreads[1] > 0 {
+        // With lengths of their own, the tool itself tells each request its length.
+        if spreads[1] > 0 || use_case.is_scheduled() {
             const LEGACY: &str = "--use-legacy-max-tokens";
             let can =
                 matches!(self.tool, ClientTool::Aiperf(it) if it >= AiperfVersion::WITH_TELEMETRY);
@@ -90,7 +98,7 @@ impl Client {
         let has_rate = !use_case.request_rate().is_empty();
         if has_rate {
             add(&["--request-rate", "{rate}"]);
-        } else {
+        } else if !use_case.is_scheduled() {
             add(&["--concurrency", "{concurrency}"]);
         }
         add(&["--artifact-dir", "{folder}"]);
@@ -111,7 +119,7 @@ impl Client {
             ClientTool::Aiperf(release) => {
                 let load = aiperf_load(use_case, release, grace);
                 add(&load.iter().map(String::as_str).collect::<Vec<_>>());
-                if use_case.duration().is_none() {
+                if use_case.duration().is_none() && !use_case.is_scheduled() {
                     add(&requests);
                 }
                 add(&own);
@@ -205,6 +213,11 @@ impl Client {
 
     /// What a use case asks for that this tool cannot do in this release, and the first that can.
     pub(crate) fn lacks_for(&self, use_case: &UseCase) -> Option<(&'static str, String)> {
+        if use_case.is_scheduled() {
+            let first = AiperfVersion::WITH_TRACE;
+            let has_it = matches!(self.tool, ClientTool::Aiperf(release) if release >= first);
+            return (!has_it).then(|| ("format = \"mooncake\"", format!("AIPerf {first}")));
+        }
         let of_file = match self.tool {
             ClientTool::GenaiPerf(release) if !release.has(Feature::PromptFile) => Some(format!(
                 "GenAI-Perf {}",

@@ -10,7 +10,8 @@ use crate::value::{Fault, text_value};
 ///
 /// launch.sh copies the file before a GPU is used, and notes its SHA-256: points that were measured with another content do
 /// not count for a resume. A point has as many prompts as requests. They are taken in the order of the file, and each
-/// point goes on where the one before ended; a prompt that the file has twice counts once.
+/// point goes on where the one before ended; a prompt that the file has twice counts once. Of a [trace](DataFormat::Mooncake),
+/// a point has all.
 ///
 /// ```
 /// use nim_slurm::recipe::{DataFormat, DataSet, UseCase};
@@ -65,6 +66,11 @@ pub enum DataFormat {
     /// `{"conversations": [{"from": "human", "value": "..."}, {"from": "gpt", "value": "..."}]}`. The
     /// first question that has an answer is the prompt; a conversation without one is left out.
     Sharegpt,
+    /// A trace, in the form of Mooncake's: in each line when a request is sent, in milliseconds, and its lengths in tokens;
+    /// with `hash_ids`, which blocks of 512 tokens it shares with others:
+    /// `{"timestamp": 27482, "input_length": 1100, "output_length": 52, "hash_ids": [46, 47, 48]}`. Each request is sent
+    /// at its time, which is the load: such a use case has one point. The tool makes the prompts.
+    Mooncake,
 }
 
 impl DataFormat {
@@ -74,7 +80,13 @@ impl DataFormat {
         match self {
             Self::Prompts => "prompts",
             Self::Sharegpt => "sharegpt",
+            Self::Mooncake => "mooncake",
         }
+    }
+
+    /// Whether the file says when requests are sent, and how long their answers are.
+    pub(crate) const fn is_trace(self) -> bool {
+        matches!(self, Self::Mooncake)
     }
 }
 

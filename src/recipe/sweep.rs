@@ -170,7 +170,7 @@ impl Sweep {
 
     /// All points, in the order in which they are measured: the highest
     /// concurrency first, and at each the use cases as given, then those with
-    /// request rates, in the same way; then all of them again for each further
+    /// request rates, in the same way, and those with a trace, once; then all of them again for each further
     /// [repeat](Self::repeat). Of a [search](Self::search), all that it may probe.
     ///
     /// ```
@@ -192,10 +192,13 @@ impl Sweep {
         let mut loads: Vec<_> = in_flight.collect();
         loads.sort_unstable_by(|a, b| b.cmp(a));
         loads.extend(rates.into_iter().rev().map(Load::RequestRate));
+        loads.push(Load::Schedule);
         let of = |load: Load| {
-            let has_it = move |use_case: &&UseCase| match load.request_rate() {
-                Some(rate) => use_case.request_rate().contains(&rate),
-                None => use_case.request_rate().is_empty(),
+            let has_it = move |use_case: &&UseCase| match load {
+                Load::Schedule => use_case.is_scheduled(),
+                _ if use_case.is_scheduled() => false,
+                Load::RequestRate(rate) => use_case.request_rate().contains(&rate),
+                Load::Concurrency(_) => use_case.request_rate().is_empty(),
             };
             let own = self.use_cases.iter().filter(has_it);
             own.map(move |use_case| self.point(use_case, load))
@@ -214,6 +217,7 @@ impl Sweep {
     /// How many points there are, with their repeats and without making them.
     pub(crate) fn point_count(&self) -> usize {
         let of = |use_case: &UseCase| match use_case.request_rate().len() {
+            _ if use_case.is_scheduled() => 1,
             0 => self.concurrency.len(),
             rates => rates,
         };
@@ -261,11 +265,12 @@ impl Sweep {
         );
         let of_the_search = self.search.as_ref().map(|search| search.at);
         if let Some(percentile) = self.percentile.max(of_the_search) {
-            let tokens = u64::from(use_case.output_tokens());
+            let tokens = u64::from(use_case.output_tokens()).max(1);
             rounds = rounds.max(TOKENS_OF_A_STREAM.div_ceil(tokens));
             least = least.max(percentile.requests_needed(0));
         }
         let requests = match (use_case.duration(), load) {
+            _ if use_case.is_scheduled() => 0,
             (Some(duration), _) => use_case.prompts_of(load, duration),
             (None, Load::RequestRate(rate)) => {
                 let sent = u64::from(rate.thousandths()) * SECONDS_OF_A_RATE;
@@ -302,9 +307,10 @@ impl Sweep {
 pub struct SweepPoint {
     /// What goes in and comes out.
     pub use_case: UseCase,
-    /// Requests in flight, or in a second.
+    /// Requests in flight, or in a second, or a trace's times.
     pub load: Load,
-    /// Requests in all; where a [duration](UseCase::duration) ends the point, at most.
+    /// Requests in all; where a [duration](UseCase::duration) ends the point, at most; 0 where a
+    /// [trace](super::DataFormat::Mooncake) has them.
     pub requests: u64,
     /// Which of the point's measurements it is, from 1.
     pub repeat: u32,

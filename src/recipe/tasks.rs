@@ -1,6 +1,7 @@
 //! What each task of a job array has of a recipe's work.
 
 use super::{ArrayBy, DataSet, PrefixCache, Recipe, SweepPoint, UseCase, Variant};
+use crate::load::Load;
 
 /// Seconds for which a client waits for the last answers of a point that a time ends. The point's time-out, which comes
 /// first, is not named here: a point counts for a job with another time-out, too.
@@ -85,7 +86,8 @@ impl Recipe {
     /// requests, number and seed of the prompts, and the repeat each; then, where the use case has a command of its
     /// own, the number of that, and of seconds for which requests are sent (0: until all are answered); in an array
     /// and in turns, behind the number of the task or turn. The prompts of a data set have no seed: in its place is how
-    /// many of them the points before have.
+    /// many of them the points before have. Of a trace, requests and seconds are `@` and its number among the data sets:
+    /// launch.sh counts them.
     pub(crate) fn point_rows(&self) -> Vec<String> {
         let commands = self.own_commands();
         let first = self.first_prompts();
@@ -95,11 +97,18 @@ impl Recipe {
                 || point_seed(self.client.random_seed, point).into(),
                 |(_, first)| *first,
             );
-            let mut row = row(point, seed);
+            let place =
+                (self.data_sets().into_iter()).position(|own| point.use_case.data() == Some(own));
+            let data_set = place.unwrap_or_default();
+            let mut row = row(point, seed, data_set);
             if let Some(own) = self.own_command(&point.use_case) {
                 let number = commands.iter().position(|command| *command == own);
                 let number = number.expect("it is one of them") + 1;
-                row.push_str(&format!(" {number} {}", point.seconds().unwrap_or(0)));
+                let seconds = match point.load {
+                    Load::Schedule => format!("@{data_set}"),
+                    _ => point.seconds().unwrap_or(0).to_string(),
+                };
+                row.push_str(&format!(" {number} {seconds}"));
             }
             row
         };
@@ -161,7 +170,8 @@ impl Recipe {
         }
         let mut taken = vec![0_u64; sets.len()];
         let mut points = Vec::new();
-        for point in self.sweep.points() {
+        let points_of_prompts = self.sweep.points().into_iter();
+        for point in points_of_prompts.filter(|point| !point.use_case.is_scheduled()) {
             let place = sets
                 .iter()
                 .position(|own| point.use_case.data() == Some(own));
@@ -215,7 +225,7 @@ fn words_of(SweepPoint { use_case, load, .. }: &SweepPoint) -> String {
     format!("{} {input} {output} {load}", use_case.name())
 }
 
-fn row(point: &SweepPoint, seed: u64) -> String {
+fn row(point: &SweepPoint, seed: u64, data_set: usize) -> String {
     let SweepPoint {
         use_case,
         requests,
@@ -226,6 +236,9 @@ fn row(point: &SweepPoint, seed: u64) -> String {
     let from = use_case.duration().map_or("", |_| "1-");
     // As many prompts as requests: none is sent twice.
     let words = words_of(point);
+    if use_case.is_scheduled() {
+        return format!("{words} @{data_set} @{data_set} {seed} {repeat}");
+    }
     format!("{words} {from}{requests} {requests} {seed} {repeat}")
 }
 

@@ -27,13 +27,14 @@ use crate::value::{Fault, ValueError, from_number, positive_number, value};
 ///   { name = "chat", input = 128, output = 128, request_rate = [1, 2.5], arrival = "poisson" },
 ///   { name = "code", input = "1024s200", output = "256s50", duration = "120s", ramp = "30s" },
 ///   { name = "support", data = { file = "/lustre/data/prompts.jsonl", format = "prompts" }, output = 256 },
+///   { name = "replay", data = { file = "/lustre/data/trace.jsonl", format = "mooncake" } },
 /// ]
 /// ```
 ///
 /// | key | |
 /// |---|---|
 /// | `name`, `input`, `output` | as above |
-/// | `data` | in place of `input`: a [file](DataSet) that has the prompts |
+/// | `data` | in place of `input`: a [file](DataSet) that has the prompts; of a trace, in place of `output` and `request_rate`, too |
 /// | `request_rate` | requests a second, a point each, in place of `sweep.concurrency` |
 /// | `arrival` | the gaps between requests of a rate: `"poisson"` (the default), `"constant"` or `"gamma"` |
 /// | `smoothness` | of `"gamma"`: 1 is Poisson, less comes in bursts, more is more even |
@@ -106,8 +107,12 @@ struct UseCaseTable {
         skip_serializing_if = "Option::is_none"
     )]
     input: Option<Length>,
-    #[serde(deserialize_with = "length")]
-    output: Length,
+    #[serde(
+        default,
+        deserialize_with = "length_if_any",
+        skip_serializing_if = "Option::is_none"
+    )]
+    output: Option<Length>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     request_rate: Option<Vec<Decimal>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -181,7 +186,7 @@ impl UseCase {
     }
 
     /// Takes the prompts from a file, in place of synthetic ones: its input length is then
-    /// [`Length::DATA`].
+    /// [`Length::DATA`]. With a [trace](super::DataFormat::Mooncake), so is its output length.
     ///
     /// ```
     /// use nim_slurm::recipe::{DataFormat, DataSet, UseCase};
@@ -193,10 +198,15 @@ impl UseCase {
     /// ```
     #[must_use]
     pub fn with_data(self, data: DataSet) -> Self {
-        let (input, data) = (Length::DATA, Some(data));
+        let output = if data.format.is_trace() {
+            Length::DATA
+        } else {
+            self.output
+        };
         Self {
-            input,
-            data,
+            input: Length::DATA,
+            output,
+            data: Some(data),
             ..self
         }
     }
@@ -240,7 +250,8 @@ impl UseCase {
         self.input.mean()
     }
 
-    /// The output sequence length in tokens; where it has a spread, the mean.
+    /// The output sequence length in tokens; where it has a spread, the mean; 0 where a trace has
+    /// the lengths.
     #[must_use]
     pub const fn output_tokens(&self) -> u32 {
         self.output.mean()
@@ -294,6 +305,13 @@ impl UseCase {
         self.prompts
     }
 
+    /// Whether a trace says when requests are sent.
+    pub(crate) fn is_scheduled(&self) -> bool {
+        self.data
+            .as_ref()
+            .is_some_and(|data| data.format.is_trace())
+    }
+
     /// Whether name and lengths without a spread are all that there is to say.
     pub(crate) fn is_plain(&self) -> bool {
         Self::check(&self.to_string()).as_ref() == Ok(self)
@@ -318,6 +336,26 @@ impl UseCase {
                 "prompts is for duration, which it has not: leave prompts out, and each request has one",
             ),
             (self.prompts == Some(0), "prompts must be at least 1"),
+            (
+                self.is_scheduled() && is_driven,
+                "its trace says when requests are sent: leave request_rate out",
+            ),
+            (
+                self.is_scheduled() && self.duration.is_some(),
+                "its trace says for how long requests are sent: leave duration out",
+            ),
+            (
+                self.is_scheduled() && self.ramp.is_some(),
+                "its trace says when requests are sent: leave ramp out",
+            ),
+            (
+                self.is_scheduled() && !self.output.is_data(),
+                "its trace says how long each answer is: leave output out",
+            ),
+            (
+                self.output.is_data() && !self.is_scheduled(),
+                "it has no output: take a length, as in \"chat:128/128\", before another format of data",
+            ),
         ]
         .into_iter()
         .find_map(|(is_so, what)| is_so.then_some(what))
@@ -338,7 +376,7 @@ impl UseCase {
             let variance = mean * 1000 / u64::from(smoothness.clamp(1, 1000));
             return mean + 6 * variance.isqrt() + 10;
         }
-        let rounds = (seconds * FAST).div_ceil(u64::from(self.output_tokens())) + 1;
+        let rounds = (seconds * FAST).div_ceil(u64::from(self.output_tokens()).max(1)) + 1;
         u64::from(load.concurrency().unwrap_or(1)) * rounds
     }
 }
@@ -370,10 +408,17 @@ impl<'de> Deserialize<'de> for UseCase {
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<UseCase, A::Error> {
                 let table = UseCaseTable::deserialize(MapAccessDeserializer::new(map))?;
+                let is_trace = (table.data.as_ref()).is_some_and(|data| data.format.is_trace());
+                // Any length will do where the file has them.
+                let any = Length::of(1).expect("it is at least 1");
+                let output = match table.output {
+                    Some(output) => output,
+                    None if is_trace => any,
+                    None => return Err(A::Error::missing_field("output")),
+                };
                 let input = match (table.input, &table.data) {
                     (Some(input), None) => input,
-                    // Any length will do: the file has them.
-                    (None, Some(_)) => table.output,
+                    (None, Some(_)) => any,
                     (input, _) => {
                         let what = input.map_or("neither", |_| "both");
                         return Err(A::Error::custom(format!(
@@ -381,23 +426,23 @@ impl<'de> Deserialize<'de> for UseCase {
                         )));
                     }
                 };
-                let text = format!("{}:{input}/{}", table.name, table.output);
+                let text = format!("{}:{input}/{output}", table.name);
                 let plain = UseCase::parse(&text).map_err(A::Error::custom)?;
-                let input = if table.data.is_some() {
-                    Length::DATA
-                } else {
-                    plain.input
+                let use_case = match table.data {
+                    Some(data) => plain.with_data(data),
+                    None => plain,
                 };
+                // The plan says that a trace has it.
+                let output = table.output.unwrap_or(use_case.output);
                 Ok(UseCase {
-                    input,
-                    data: table.data,
+                    output,
                     request_rate: table.request_rate.unwrap_or_default(),
                     arrival: table.arrival,
                     smoothness: table.smoothness,
                     duration: table.duration,
                     ramp: table.ramp,
                     prompts: table.prompts,
-                    ..plain
+                    ..use_case
                 })
             }
         }
@@ -414,7 +459,7 @@ impl Serialize for UseCase {
         let table = UseCaseTable {
             name: self.name.clone(),
             input: Some(self.input).filter(|input| !input.is_data()),
-            output: self.output,
+            output: Some(self.output).filter(|output| !output.is_data()),
             request_rate: Some(self.request_rate.clone()).filter(|rates| !rates.is_empty()),
             arrival: self.arrival,
             smoothness: self.smoothness,

@@ -558,6 +558,8 @@ impl AiperfVersion {
     /// The first release that takes the prompts of a file in their order; before, it draws them, some
     /// more than once.
     pub(crate) const WITH_PROMPT_FILE: Self = Self(Numbers([0, 3, 0]));
+    /// The first release whose traces need no `hash_ids`.
+    pub(crate) const WITH_TRACE: Self = Self(Numbers([0, 2, 0]));
     /// The first release with `--no-server-metrics` and `--no-gpu-telemetry`.
     pub(crate) const WITH_TELEMETRY: Self = Self(Numbers([0, 4, 0]));
     /// The first release that asks each stream for its usage.

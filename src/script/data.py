@@ -1,15 +1,17 @@
 # Brings a data set into the form that the client's tool reads: a prompt a line, each once, in the file's order.
-#   FORMAT KEY FILE TO: writes {KEY: prompt} for each prompt of FILE into TO, and says how many there are
+#   FORMAT KEY FILE TO SECONDS: writes {KEY: prompt} for each prompt of FILE into TO, and says how many there are; of a trace,
+#   its requests, which are to be sent within so many seconds, and says how many, in how many seconds, and for how many tokens
 import hashlib, json, sys
 
 # What would change the requests, and is not sent.
 UNKNOWN = ("texts", "image", "images", "audio", "audios", "video", "videos", "role", "timestamp", "delay", "session_id",
            "output_length", "extra")
+UNKNOWN_IN_TRACE = ("session_id", "delay", "text", "text_input", "prompt", "messages", "payload", "tools", "extra")
 MOST = 1 << 26
 
 def of_lines(file):
     for number, line in enumerate(iter(lambda: file.readline(MOST), ""), 1):
-        if line.strip():
+        if line.strip(" \t\r\n\v\f"):
             yield f"line {number}", json.loads(line)
 
 def of_list(file):
@@ -57,14 +59,53 @@ def question_of(place, entry):
             return said[0]
     return None
 
-def main(form, key, source, target):
-    entries, prompt = (of_lines, prompt_of) if form == "prompts" else (of_list, question_of)
-    seen, place = set(), "the beginning"
-    with open(source, encoding="utf-8-sig") as file, open(target, "w", encoding="ascii") as out:
+class Trace:
+    """The requests of a trace: the first is sent at 0, and each at its time behind it."""
+    BLOCK = 512
+
+    def __init__(self, most):
+        self.most, self.first, self.last, self.tokens, self.count = most, None, 0, 0, 0
+
+    def request_of(self, place, entry):
+        at, lengths, blocks = entry.get("timestamp"), [], entry.get("hash_ids", [])
+        unknown = [key for key in UNKNOWN_IN_TRACE if key in entry]
+        if unknown:
+            raise ValueError(f"{place} has {unknown[0]}, which is not sent; take it out")
+        if type(at) not in (int, float) or not 0 <= at < 1e15:
+            raise ValueError(f"{place} must have its time in milliseconds under timestamp")
+        for key in "input_length", "output_length":
+            lengths.append(entry.get(key))
+            if type(lengths[-1]) is not int or not 0 < lengths[-1] < 1e8:
+                raise ValueError(f"{place} must have a number of tokens under {key}, at least 1")
+        if type(blocks) is not list or not all(type(block) is int and 0 <= block < 1 << 63 for block in blocks):
+            raise ValueError(f"{place} must have a list of whole numbers under hash_ids, or none")
+        needed = -(-lengths[0] // self.BLOCK)
+        if blocks and len(blocks) != needed:
+            raise ValueError(f"{place} has {len(blocks)} hash_ids, and its input_length is {needed} blocks of {self.BLOCK} tokens")
+        at = round(at)
+        if self.first is None:
+            self.first = at
+        if at - self.first < self.last:
+            raise ValueError(f"{place} is sent before the one above it: sort the lines by timestamp")
+        self.last, self.tokens, self.count = at - self.first, self.tokens + lengths[1], self.count + 1
+        if self.last >= 1000 * self.most:
+            raise ValueError(f"{place} is sent after {self.last // 1000} s, and sweep.point_timeout gives a point up after "
+                             f"{self.most} s: raise that, or take the lines above it alone, as with head -n {self.count - 1}")
+        request = {"timestamp": self.last, "input_length": lengths[0], "output_length": lengths[1]}
+        return {**request, "hash_ids": blocks} if blocks else request
+
+def main(form, key, source, target, seconds):
+    entries, prompt = (of_list, question_of) if form == "sharegpt" else (of_lines, prompt_of)
+    seen, place, trace = set(), "the beginning", Trace(int(seconds))
+    # Lines end as for grep, which counts them.
+    with open(source, encoding="utf-8-sig", newline="\n") as file, open(target, "w", encoding="ascii") as out:
         try:
             for place, entry in entries(file):
                 if not isinstance(entry, dict):
                     raise ValueError(f"{place} is no object of JSON")
+                if form == "mooncake":
+                    print(json.dumps(trace.request_of(place, entry)), file=out)
+                    continue
                 text = prompt(place, entry)
                 if text is None:
                     continue
@@ -73,6 +114,8 @@ def main(form, key, source, target):
                 if digest not in seen:
                     seen.add(digest)
                     print(json.dumps({key: text}), file=out)
+            if form == "mooncake" and trace.count == 0:
+                raise ValueError("it has no requests")
         except UnicodeError:
             sys.exit(f"at {place} or behind it: this is no text in UTF-8")
         except json.JSONDecodeError as error:
@@ -81,6 +124,9 @@ def main(form, key, source, target):
             sys.exit(f"at {place} or behind it: lists within lists, too deep")
         except ValueError as error:
             sys.exit(str(error))
-    print(len(seen))
+    if form == "mooncake":
+        print(trace.count, max(1, -(-trace.last // 1000)), max(1, round(trace.tokens / trace.count)))
+    else:
+        print(len(seen))
 
 main(*sys.argv[1:])

@@ -515,10 +515,10 @@ main() {
     point=${points[REPLY]} folder=${folders[REPLY]} number=$((REPLY + 1))
     read -r -a row <<<"$point"
     use_case=${row[0]} load="concurrency ${row[3]}" wave=${row[3]}
-    if [[ $wave == rate* ]]; then
-      load="${wave#rate} requests/s" wave=${wave#rate}
-      wave=$((${wave/.*/+1}))
-    fi
+    case $wave in
+      rate*) load="${wave#rate} requests/s" wave=${wave#rate} wave=$((${wave/.*/+1})) ;;
+      schedule) load='as its trace says' wave=1 ;;
+    esac
     [[ -z ${are_finished[number - 1]} ]] || { say "point $number of ${#points[@]} is finished already: $folder" && continue; }
     # One round more is the warm-up.
     work=$((${row[9]-0} > 0 ? -1000 * row[9] : ((${row[4]#*-} + wave - 1) / wave + 1) * ${row[2]%s*}))

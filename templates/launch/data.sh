@@ -38,6 +38,11 @@ for number in "${!data_sets[@]}"; do
     (($(stat -c %s "$data_sets_folder/$number") <= most_data)) ||
       missing "a data set of at most 1 GiB: $file has more; write a part of it into a file of its own"
     sum=$(sha256sum <"$data_sets_folder/$number")
+    if [[ ${data_sets[number]} == mooncake* ]]; then
+      # Each line of a trace is a request.
+      count=$(LC_ALL=C grep -ac '[^[:space:]]' "$data_sets_folder/$number") || true
+      points=("${points[@]//@$number /$count }")
+    fi
   fi
   data_taken+=("${data_sets[number]%% *} ${sum%% *} $file")
 done

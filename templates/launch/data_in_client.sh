@@ -7,14 +7,22 @@ command -v python3 >/dev/null ||
 data_counts=()
 for number in "${!data_sets[@]}"; do
   read -r format needed file <<<"${data_sets[number]}"
-  said=$(python3 -I -c "$data_sets_program" "$format" "$data_sets_key" "$data_sets_folder/$number" "$run/data.$replica.$number" 2>&1) ||
-    { stop_if_full && LC_ALL=C && end_with data_lacks "missing: a data set of the form \"$format\" in $file: ${said//[^ -~]/?}"; }
+  said=$(python3 -I -c "$data_sets_program" "$format" "$data_sets_key" "$data_sets_folder/$number" \
+    "$run/data.$replica.$number" "$point_timeout" 2>&1) || {
+    stop_if_full && LC_ALL=C && end_with data_lacks "missing: a data set of the form \"$format\" in $file: ${said//[^ -~]/?}"
+  }
+  read -r said seconds tokens <<<"$said"
   whose='a point'
   [[ $prefix_cache != on ]] || whose='all its points, since the server may keep what it has seen'
   ((said >= needed)) ||
     end_with data_lacks "missing: prompts in the data set $file: it has $said that differ, and $needed are needed, one for" \
       "each request of $whose; take a larger file, or send fewer requests"
   data_counts+=("$said")
+  # Of a trace it also says for how many seconds requests are sent, and how long the answers are on average.
+  for place in "${!points[@]}"; do
+    [[ ${points[place]} != *" @$number" ]] || points[place]=${points[place]/ data data / data $tokens }
+    points[place]=${points[place]/% @$number/ $seconds}
+  done
 done
 # take_prompts COUNT BEFORE: in $facts[data].N.jsonl, the prompts of a point whose command, in $REPLIES, reads the data set N.
 take_prompts() {

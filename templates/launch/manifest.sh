@@ -43,9 +43,9 @@ print_manifest() {
   printf ',\n  "points": ['
   for number in "${!points[@]}"; do
     read -r use_case isl osl concurrency requests prompts seed repeat _ <<<"${points[number]/ data / null }"
-    look_up "${folders[number]}"
+    look_up "${folders[number]}" && concurrency=${concurrency/schedule/null} osl=${osl/data/null}
     # shellcheck disable=SC2086 # four numbers
-    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %s, "output_sequence_length": %d, "concurrency": %s, "requests": %s, "prompts": %d, "seed": %d, "repeat": %d, "status": %s, "seconds": %s, "detail": %s, "warmup_requests": %s, "prefix_cache_queries": %s, "prefix_cache_hits": %s, "server": %s}' \
+    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %s, "output_sequence_length": %s, "concurrency": %s, "requests": %s, "prompts": %d, "seed": %d, "repeat": %d, "status": %s, "seconds": %s, "detail": %s, "warmup_requests": %s, "prefix_cache_queries": %s, "prefix_cache_hits": %s, "server": %s}' \
       "$separator" "$(json "${folders[number]}")" "$(json "$use_case")" "${isl%s*}" "${osl%s*}" "${concurrency/#rate/"$rate"}" "${requests/*-*/null}" "$prompts" "$seed" "$repeat" \
       "$(json "${REPLIES[0]}")" "${REPLIES[1]:-null}" "$(json "${REPLIES[2]}")" ${REPLIES[3]}
     separator=,

@@ -89,7 +89,8 @@ own_command() {
 {%- endif %}
 {%- if let Some(data) = data %}
 # Data sets: form, how many prompts are needed, file. What brings them into the form that the tool reads, a prompt a line under
-# this key. Points take their prompts in turn: in place of a seed, their rows have how many the points before them have.
+# this key. Points take their prompts in turn: in place of a seed, their rows have how many the points before them have. Where
+# a trace says when requests are sent, the load is "schedule", and @ with its number is what the trace has: requests, seconds.
 readonly data_sets={{ data.sets }}
 # shellcheck disable=SC2034 # client_program hands it on
 readonly data_sets_key={{ data.key }}

@@ -36,7 +36,7 @@ finished=0 failed=0 not_run=0 seconds_needed=0 most=$((2 * point_timeout)) why='
 for number in "${!points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"${points[number]}"
   look_up "${folders[number]}"
-  detail=${REPLIES[2]} load="concurrency $concurrency" load=${load/concurrency rate/request rate }
+  detail=${REPLIES[2]} load="concurrency $concurrency" load=${load/concurrency rate/request rate } load=${load/concurrency schedule/as its trace says}
   case ${REPLIES[0]} in
     finished) finished=$((finished + 1)) && continue ;;
     'not run') not_run=$((not_run + 1)) why=$detail && continue ;;

@@ -166,7 +166,6 @@ fn with_loads(mut recipe: Recipe) -> Recipe {
     let rates = ["2.5", "10"].map(|rate| rate.parse().unwrap());
     let rate = "chat:128/128".parse::<UseCase>().unwrap();
     let rate = rate.with_request_rate(rates);
-    recipe.sweep.use_cases.truncate(1);
     (recipe.sweep.use_cases).extend([length, rate.with_arrival(Arrival::Constant)]);
     if let ClientTool::Aiperf(_) = tool {
         let second = "bursts:128/128".parse::<UseCase>().unwrap();
@@ -184,18 +183,25 @@ fn with_loads(mut recipe: Recipe) -> Recipe {
     recipe
 }
 
-/// Use cases whose prompts are in files, beside one without.
+/// Use cases whose prompts are in files, beside one without; one is a trace.
 fn with_data(mut recipe: Recipe) -> Recipe {
     let file = "/lustre/data/it's \"mine\".jsonl".parse().unwrap();
     let prompts = DataSet::new(file, DataFormat::Prompts);
     let sharegpt = DataSet::new("/data/sharegpt.json".parse().unwrap(), DataFormat::Sharegpt);
-    let [support, chats, rated] = ["support:1/256", "chats:1/128s10", "rated:1/128"]
-        .map(|text| text.parse::<UseCase>().unwrap());
+    let trace = DataSet::new("/data/trace.jsonl".parse().unwrap(), DataFormat::Mooncake);
+    let texts = [
+        "support:1/256",
+        "chats:1/128s10",
+        "rated:1/128",
+        "replay:1/1",
+    ];
+    let [support, chats, rated, replay] = texts.map(|text| text.parse::<UseCase>().unwrap());
     recipe.sweep.use_cases.truncate(1);
     recipe.sweep.use_cases.extend([
         support.with_data(prompts.clone()),
         chats.with_data(sharegpt),
         (rated.with_data(prompts)).with_request_rate(["2.5".parse().unwrap()]),
+        replay.with_data(trace),
     ]);
     recipe
 }
@@ -347,13 +353,15 @@ pub(crate) fn golden() -> Vec<Case> {
         tool("GenAI-Perf 25.12"),
         tool("AIPerf"),
         tool("AIPerf, all"),
-        plain("loads", with_loads(first())),
         plain(
-            "loads of AIPerf",
-            with_loads(with_client(first(), client("AIPerf"))),
+            "loads",
+            with_loads(first().with_use_cases(["chat:128/128".parse().unwrap()])),
+        ),
+        plain(
+            "loads and data sets of AIPerf",
+            with_loads(with_data(with_client(first(), client("AIPerf")))),
         ),
         plain("search", searching(first())),
-        plain("data sets", with_data(first())),
     ]
 }
 

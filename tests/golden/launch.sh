@@ -606,9 +606,9 @@ print_manifest() {
   printf ',\n  "points": ['
   for number in "${!points[@]}"; do
     read -r use_case isl osl concurrency requests prompts seed repeat _ <<<"${points[number]/ data / null }"
-    look_up "${folders[number]}"
+    look_up "${folders[number]}" && concurrency=${concurrency/schedule/null} osl=${osl/data/null}
     # shellcheck disable=SC2086 # four numbers
-    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %s, "output_sequence_length": %d, "concurrency": %s, "requests": %s, "prompts": %d, "seed": %d, "repeat": %d, "status": %s, "seconds": %s, "detail": %s, "warmup_requests": %s, "prefix_cache_queries": %s, "prefix_cache_hits": %s, "server": %s}' \
+    printf '%s\n    {"folder": %s, "use_case": %s, "input_sequence_length": %s, "output_sequence_length": %s, "concurrency": %s, "requests": %s, "prompts": %d, "seed": %d, "repeat": %d, "status": %s, "seconds": %s, "detail": %s, "warmup_requests": %s, "prefix_cache_queries": %s, "prefix_cache_hits": %s, "server": %s}' \
       "$separator" "$(json "${folders[number]}")" "$(json "$use_case")" "${isl%s*}" "${osl%s*}" "${concurrency/#rate/"$rate"}" "${requests/*-*/null}" "$prompts" "$seed" "$repeat" \
       "$(json "${REPLIES[0]}")" "${REPLIES[1]:-null}" "$(json "${REPLIES[2]}")" ${REPLIES[3]}
     separator=,
@@ -1232,10 +1232,10 @@ main() {
     point=${points[REPLY]} folder=${folders[REPLY]} number=$((REPLY + 1))
     read -r -a row <<<"$point"
     use_case=${row[0]} load="concurrency ${row[3]}" wave=${row[3]}
-    if [[ $wave == rate* ]]; then
-      load="${wave#rate} requests/s" wave=${wave#rate}
-      wave=$((${wave/.*/+1}))
-    fi
+    case $wave in
+      rate*) load="${wave#rate} requests/s" wave=${wave#rate} wave=$((${wave/.*/+1})) ;;
+      schedule) load='as its trace says' wave=1 ;;
+    esac
     [[ -z ${are_finished[number - 1]} ]] || { say "point $number of ${#points[@]} is finished already: $folder" && continue; }
     # One round more is the warm-up.
     work=$((${row[9]-0} > 0 ? -1000 * row[9] : ((${row[4]#*-} + wave - 1) / wave + 1) * ${row[2]%s*}))
@@ -1539,7 +1539,7 @@ finished=0 failed=0 not_run=0 seconds_needed=0 most=$((2 * point_timeout)) why='
 for number in "${!points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"${points[number]}"
   look_up "${folders[number]}"
-  detail=${REPLIES[2]} load="concurrency $concurrency" load=${load/concurrency rate/request rate }
+  detail=${REPLIES[2]} load="concurrency $concurrency" load=${load/concurrency rate/request rate } load=${load/concurrency schedule/as its trace says}
   case ${REPLIES[0]} in
     finished) finished=$((finished + 1)) && continue ;;
     'not run') not_run=$((not_run + 1)) why=$detail && continue ;;

@@ -3,6 +3,7 @@
 use nim_slurm::ScriptKind::Launch;
 use nim_slurm::recipe::{Arrival, ClientTool, DataFormat, DataSet, UseCase};
 use nim_slurm::results::{Metric, Run, Statistic};
+use nim_slurm::{Length, Load, Report};
 use serde_json::Value;
 
 use crate::lab::{Lab, Site, recipe};
@@ -14,6 +15,69 @@ fn use_case(text: &str) -> UseCase {
 /// A rate of 4 requests a second.
 fn at_a_rate(text: &str) -> UseCase {
     use_case(text).with_request_rate(["4".parse().unwrap()])
+}
+
+/// Six requests within two seconds, from a trace.
+fn from_trace(name: &str) -> UseCase {
+    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.trace"));
+    let request = |number: u64| {
+        let (at, output) = (5000 + 400 * number, 8 + number);
+        format!(
+            "{{\"timestamp\": {at}, \"input_length\": 600, \"output_length\": {output}, \"hash_ids\": [7, {number}]}}\n"
+        )
+    };
+    std::fs::write(&file, (0..6).map(request).collect::<String>()).unwrap();
+    let file = file.to_str().unwrap().parse().unwrap();
+    use_case("replay:1/1").with_data(DataSet::new(file, DataFormat::Mooncake))
+}
+
+/// The point with it: each request was sent at its time, and asked for its length.
+#[track_caller]
+fn check_trace(run: &Run, manifest: &Value) {
+    let mut points = run.points().iter();
+    let point = points
+        .find(|point| point.use_case() == Some("replay"))
+        .unwrap();
+    assert_eq!(
+        (point.load(), point.input(), point.output()),
+        (Some(Load::Schedule), Some(Length::DATA), Some(Length::DATA))
+    );
+    let lines = std::fs::read_to_string(point.path().join("profile_export.jsonl")).unwrap();
+    let requests = lines
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let mut sent: Vec<_> = requests
+        .map(|request| {
+            let length = &request["metrics"]["output_sequence_length"]["value"];
+            (
+                request["metadata"]["request_start_ns"].as_u64().unwrap(),
+                length.as_f64().unwrap().to_string(),
+            )
+        })
+        .collect();
+    sent.sort_unstable();
+    let first = sent[0].0;
+    assert_eq!(sent.len(), 6);
+    for (number, (at, length)) in (0..).zip(sent) {
+        let (after, wanted) = ((at - first) / 1_000_000, 400 * number);
+        assert!(after.abs_diff(wanted) < 200, "{after} ms, not {wanted}");
+        assert_eq!(length, (8 + number).to_string());
+    }
+    let row = row(manifest, point.path().file_name().unwrap());
+    for key in [
+        "concurrency",
+        "input_sequence_length",
+        "output_sequence_length",
+    ] {
+        assert_eq!(row[key], Value::Null, "{row}");
+    }
+    assert_eq!(
+        (&row["requests"], &row["status"]),
+        (&6.into(), &"finished".into())
+    );
+    let report = Report::new(run);
+    assert!(report.to_table().contains("schedule"));
+    assert!(report.to_html().contains("replay"));
 }
 
 /// Prompts of a file, more than a point needs.
@@ -48,7 +112,6 @@ fn check_file(run: &Run, manifest: &Value) {
     let row = row(manifest, point.path().file_name().unwrap());
     assert_eq!(row["input_sequence_length"], Value::Null);
     let sets = manifest["data_sets"].as_array().unwrap();
-    assert_eq!(sets.len(), 1, "{sets:?}");
     let words: Vec<_> = sets[0].as_str().unwrap().splitn(3, ' ').collect();
     assert_eq!((words[0], words[1].len()), ("prompts", 64));
     assert!(words[2].starts_with('/') && words[2].ends_with("'s.jsonl"));
@@ -64,6 +127,7 @@ fn measure(
     use_cases: Vec<UseCase>,
 ) -> (Vec<(String, u64)>, Run, Value) {
     let lab = Lab::enter_first();
+    let count = use_cases.len();
     let mut recipe = recipe().with_use_cases(use_cases).with_concurrency([4]);
     recipe.sweep.min_requests = 24;
     recipe.sweep.point_timeout = 120;
@@ -87,12 +151,16 @@ fn measure(
     let points = points.collect();
     let manifest = site.manifest(&ended.id);
     check_file(&run, &manifest);
+    if let ClientTool::Aiperf(_) = tool {
+        check_trace(&run, &manifest);
+    }
     let folders = site.points();
     site.set("RESUME_JOB_ID", &ended.id);
     let again = site.job(&lab, Launch);
     assert_eq!(again.code, 0, "{}", again.output);
     let client = site.log("benchmarking", &again.id);
-    assert_eq!(client.matches("is finished already").count(), 4, "{client}");
+    let finished = client.matches("is finished already").count();
+    assert_eq!(finished, count, "{client}");
     assert_eq!(site.points(), folders);
     (points, run, manifest)
 }
@@ -155,11 +223,15 @@ fn loads_of_aiperf() {
         "aiperf:0.13.0",
         vec![
             use_case("mix:64s10/24s4"),
-            time(use_case("chat:32/16")).with_ramp("2s".parse().unwrap()),
+            // The stand-in answers faster than models do.
+            time(use_case("chat:32/16"))
+                .with_ramp("2s".parse().unwrap())
+                .with_prompts(2000),
             time(at_a_rate("chat:32/16"))
                 .with_arrival(Arrival::Gamma)
                 .with_smoothness("2".parse().unwrap()),
             from_file("loads_of_aiperf"),
+            from_trace("loads_of_aiperf"),
         ],
     );
     let stem = "llama-3-70b-instruct_4";
@@ -169,6 +241,7 @@ fn loads_of_aiperf() {
         "rate4_chat_32_16",
         "4_file_data_16",
         "4_mix_64s10_24s4",
+        "schedule_replay_data_data",
     ];
     assert_eq!(names, expected.map(|name| format!("{stem}_{name}")));
     assert_eq!(points[3].1, 24);
