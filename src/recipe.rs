@@ -36,7 +36,7 @@ pub use self::own_options::ClientOptions;
 pub use self::search::{Precision, Search};
 pub use self::server::{Architecture, PrefixCache, Server, Variant};
 pub use self::sweep::{ArrayBy, ReplicaUse, Sweep, SweepPoint};
-pub use self::use_case::{Arrival, Seconds, UseCase};
+pub use self::use_case::{Arrival, Prefix, Seconds, UseCase};
 pub use self::values::{
     AiperfVersion, ByteSize, FileName, FilePattern, HuggingFaceModel, Milliseconds, ModelPath,
     NgcModel, RecipeName, ResultName, ServedModelName, Tokenizer, TokenizerRevision, UrlPath,

@@ -50,6 +50,7 @@ const LOADS: &[&str] = &[
     "data = { file = '/data/prompts.jsonl', format = 'prompts' }",
     "data = { file = '/data/prompts.jsonl', format = 'sharegpt' }, request_rate = [2], arrival = 'constant'",
     "data = { file = '/data/prompts.jsonl', format = 'prompts' }, duration = 60",
+    "prefix = { length = 64, count = 2 }",
     "data = { file = '/data/trace.jsonl', format = 'mooncake' }",
 ];
 

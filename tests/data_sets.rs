@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 use nim_slurm::recipe::{
-    ClientTool, DataFormat, DataSet, PrefixCache, Search, SearchedLoad, UseCase,
+    ClientTool, DataFormat, DataSet, Prefix, PrefixCache, Search, SearchedLoad, UseCase,
 };
 use nim_slurm::results::{Difference, Run};
 use nim_slurm::{Length, Load, Plan, Recipe, Settings};
@@ -600,6 +600,75 @@ fn the_job_says_that_it_was_the_data() {
     assert_eq!(
         String::from_utf8_lossy(&output.stdout),
         "2: a data set cannot be measured; fix what the lines above name\n"
+    );
+}
+
+/// Prompts that begin alike, in folders of their own.
+#[test]
+fn a_prefix_is_a_part_of_the_name() {
+    let table =
+        "{ name = 'agent', input = 128, output = 64, prefix = { length = 1024, count = 4 } }";
+    let mut recipe = with(&format!("'agent:128/64', {table}"))
+        .unwrap()
+        .with_concurrency([8]);
+    let agent: UseCase = "agent:128/64".parse().unwrap();
+    let agent = agent.with_prefix(Prefix::new(1024, 4));
+    assert_eq!(recipe.sweep.use_cases[1], agent);
+    let text = recipe.to_toml();
+    assert_eq!(Recipe::from_toml(&text).unwrap(), recipe, "{text}");
+    recipe.client.tool = aiperf("0.13.0");
+    let mut seeds = Vec::new();
+    for cache in [PrefixCache::Off, PrefixCache::On] {
+        recipe.server.prefix_cache = cache;
+        let launch = plan(recipe.clone()).unwrap();
+        assert!(launch.contains("'agent 128 64 8 "), "{launch}");
+        let (_, row) = launch.split_once("'agent-p1024x4 128 64 8 40 40 ").unwrap();
+        seeds.push(row.split(' ').next().unwrap().to_owned());
+        let command = own_commands(&launch, &[]).remove(0).join(" ");
+        let options = "--synthetic-input-tokens-mean 128 --synthetic-input-tokens-stddev 0 --num-prefix-prompts 4 \
+                       --prefix-prompt-length 1024 ";
+        assert!(command.contains(options), "{command}");
+    }
+    // With and without the cache, the same prompts are sent.
+    assert_eq!(seeds[0], seeds[1]);
+    let name = "llama_4_8_agent-p1024x4_128_64_4711";
+    let name = nim_slurm::results::PointName::parse(name).unwrap();
+    assert_eq!(
+        (name.use_case(), name.input().mean()),
+        ("agent-p1024x4", 128)
+    );
+    // Each point has beginnings that no other has, but within it they repeat.
+    recipe.server.prefix_cache = PrefixCache::Flush;
+    let error = plan(recipe.clone()).unwrap_err();
+    let expected = "its prefix comes out of the cache within a point, which server.prefix_cache = \"flush\" does not allow";
+    assert!(error.contains(expected), "{error}");
+    recipe.server.prefix_cache = PrefixCache::On;
+    recipe.client.tool = genai_perf("25.12");
+    let error = plan(recipe.clone()).unwrap_err();
+    let expected = "cannot do prefix: AIPerf 0.1.1 is the first that can";
+    assert!(error.contains(expected), "{error}");
+    for (prefix, expected) in [
+        ("{ length = 0, count = 1 }", "0"),
+        ("{ length = 8 }", "the key count is missing"),
+        (
+            "{ length = 8, count = 1, pool = 1 }",
+            "unknown key \"pool\"",
+        ),
+    ] {
+        let error = with(&table.replace("{ length = 1024, count = 4 }", prefix)).unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
+    let table = table.replace("input = 128", DATA);
+    let mut recipe = with(&table).unwrap();
+    recipe.client.tool = aiperf("0.13.0");
+    let error = plan(recipe.clone()).unwrap_err();
+    assert!(error.contains("prefix is for synthetic prompts"), "{error}");
+    let agent: UseCase = "agent:128/64".parse().unwrap();
+    recipe.sweep.use_cases = vec![agent.with_prefix(Prefix::new(0, 4))];
+    let error = plan(recipe).unwrap_err();
+    assert!(
+        error.contains("length and count of its prefix must be at least 1"),
+        "{error}"
     );
 }
 

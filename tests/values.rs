@@ -484,6 +484,7 @@ const FILE_PARTS: &[&str] = &[
     "Output",
     "Piece",
     "PointRow",
+    "Prefix",
     "PrefixCache",
     "Proxy",
     "Recipe",

@@ -8,8 +8,8 @@ use crate::container::{EnvName, Runtime, SECRETS};
 use crate::job_options::ScriptKind;
 use crate::load::Load;
 use crate::recipe::{
-    ArrayBy, Client, Engine, Goodput, ModelSource, Recipe, ReplicaUse, ResultName, Search,
-    SearchedLoad, Server, SweepPoint, Tokenizer, UseCase, Word,
+    ArrayBy, Client, Engine, Goodput, ModelSource, PrefixCache, Recipe, ReplicaUse, ResultName,
+    Search, SearchedLoad, Server, SweepPoint, Tokenizer, UseCase, Word,
 };
 use crate::script::images::image_sources;
 use crate::settings::Settings;
@@ -201,7 +201,15 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
 }
 
 /// Use cases must go together with one another, with the client and with the time of a point.
-fn check_use_cases(Recipe { client, sweep, .. }: &Recipe, problems: &mut Vec<Problem>) {
+fn check_use_cases(
+    Recipe {
+        server,
+        client,
+        sweep,
+        ..
+    }: &Recipe,
+    problems: &mut Vec<Problem>,
+) {
     let names = |use_case: &UseCase| use_case.to_string();
     let repeated = |use_cases: &[UseCase], entry: &UseCase| {
         let is_same = |other: &&UseCase| {
@@ -222,6 +230,13 @@ fn check_use_cases(Recipe { client, sweep, .. }: &Recipe, problems: &mut Vec<Pro
         };
         if let Some(reason) = use_case.contradiction() {
             refuse(reason.to_owned());
+        }
+        if use_case.prefix().is_some() && server.prefix_cache == PrefixCache::Flush {
+            refuse(
+                "its prefix comes out of the cache within a point, which server.prefix_cache = \"flush\" does not allow: \
+                 write \"on\" there, or \"off\" to measure without the cache, or leave prefix out"
+                    .to_owned(),
+            );
         }
         if let Some((key, first)) = client.lacks_for(use_case) {
             let tool = client.tool.with_release();

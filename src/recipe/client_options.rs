@@ -3,7 +3,6 @@
 use super::{
     AiperfVersion, Arrival, Client, ClientTool, DEFAULT_TOKENIZER, Feature, Goodput, UseCase, Word,
 };
-use crate::load::Length;
 
 impl Client {
     /// The command that measures a point, a word each. Words in braces stand for facts of
@@ -54,32 +53,17 @@ impl Client {
         let is_aiperf = matches!(self.tool, ClientTool::Aiperf(_));
         let url = if is_aiperf { "http://{url}" } else { "{url}" };
         add(&["--url", url, "--tokenizer", "{tokenizer}"]);
-        let spreads = [use_case.input(), use_case.output()].map(Length::spread);
-        let [input_spread, output_spread] = spreads.map(|spread| spread.to_string());
-        if use_case.data().is_some() {
-            // A file with the prompts of the point alone.
-            add(&["--input-file", "{data}.jsonl"]);
-            if use_case.is_scheduled() {
-                add(&[
-                    "--custom-dataset-type",
-                    "mooncake_trace",
-                    "--fixed-schedule",
-                ]);
-            } else if is_aiperf {
-                add(&["--custom-dataset-type", "single_turn"]);
-            }
-        } else {
-            add(&["--synthetic-input-tokens-mean", "{input_tokens}"]);
-            add(&["--synthetic-input-tokens-stddev", &input_spread]);
-        }
+        let output_spread = use_case.output().spread();
+        let prompts = prompt_options(use_case, is_aiperf);
+        add(&prompts.iter().map(String::as_str).collect::<Vec<_>>());
         if !use_case.is_scheduled() {
             add(&["--output-tokens-mean", "{output_tokens}"]);
-            if is_aiperf || spreads[1] > 0 {
-                add(&["--output-tokens-stddev", &output_spread]);
+            if is_aiperf || output_spread > 0 {
+                add(&["--output-tokens-stddev", &output_spread.to_string()]);
             }
         }
         // With lengths of their own, the tool itself tells each request its length.
-        if spreads[1] > 0 || use_case.is_scheduled() {
+        if output_spread > 0 || use_case.is_scheduled() {
             const LEGACY: &str = "--use-legacy-max-tokens";
             let can =
                 matches!(self.tool, ClientTool::Aiperf(it) if it >= AiperfVersion::WITH_TELEMETRY);
@@ -218,6 +202,10 @@ impl Client {
             let has_it = matches!(self.tool, ClientTool::Aiperf(release) if release >= first);
             return (!has_it).then(|| ("format = \"mooncake\"", format!("AIPerf {first}")));
         }
+        let is_aiperf = matches!(self.tool, ClientTool::Aiperf(_));
+        if use_case.prefix().is_some() && !is_aiperf {
+            return Some(("prefix", format!("AIPerf {}", AiperfVersion::FIRST)));
+        }
         let of_file = match self.tool {
             ClientTool::GenaiPerf(release) if !release.has(Feature::PromptFile) => Some(format!(
                 "GenAI-Perf {}",
@@ -282,6 +270,31 @@ impl Client {
         .filter(|(_, _, is_asked)| *is_asked)
         .map(|(key, feature, _)| (key, feature))
     }
+}
+
+/// Where the prompts come from, and how long they are.
+fn prompt_options(use_case: &UseCase, is_aiperf: bool) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut add = |option: &str, value: &str| words.extend([option.to_owned(), value.to_owned()]);
+    if use_case.data().is_some() {
+        // A file with the prompts of the point alone.
+        add("--input-file", "{data}.jsonl");
+        if use_case.is_scheduled() {
+            add("--custom-dataset-type", "mooncake_trace");
+            words.push("--fixed-schedule".to_owned());
+        } else if is_aiperf {
+            add("--custom-dataset-type", "single_turn");
+        }
+        return words;
+    }
+    let spread = use_case.input().spread().to_string();
+    add("--synthetic-input-tokens-mean", "{input_tokens}");
+    add("--synthetic-input-tokens-stddev", &spread);
+    if let Some(prefix) = use_case.prefix() {
+        add("--num-prefix-prompts", &prefix.count.to_string());
+        add("--prefix-prompt-length", &prefix.length.to_string());
+    }
+    words
 }
 
 /// How AIPerf is told when to send what.

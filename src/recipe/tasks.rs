@@ -208,7 +208,7 @@ impl Task {
         let folder = |point: &SweepPoint| {
             let (use_case, load) = (&point.use_case, point.load);
             let (input, output) = (use_case.input(), use_case.output());
-            let use_case = use_case.name();
+            let use_case = use_case.folder_word();
             let repeat = match point.repeat {
                 1 => String::new(),
                 repeat => format!("_r{repeat}"),
@@ -222,7 +222,7 @@ impl Task {
 /// What is said of a point in its row, before its requests.
 fn words_of(SweepPoint { use_case, load, .. }: &SweepPoint) -> String {
     let (input, output) = (use_case.input(), use_case.output());
-    format!("{} {input} {output} {load}", use_case.name())
+    format!("{} {input} {output} {load}", use_case.folder_word())
 }
 
 fn row(point: &SweepPoint, seed: u64, data_set: usize) -> String {

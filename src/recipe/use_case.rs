@@ -6,6 +6,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::server::at_least_one;
 use super::values::hyphenated;
 use super::{DataSet, setters};
 use crate::load::{Decimal, Length, Load};
@@ -35,6 +36,7 @@ use crate::value::{Fault, ValueError, from_number, positive_number, value};
 /// |---|---|
 /// | `name`, `input`, `output` | as above |
 /// | `data` | in place of `input`: a [file](DataSet) that has the prompts; of a trace, in place of `output` and `request_rate`, too |
+/// | `prefix` | in front of each prompt, one of a few [beginnings](Prefix), which a prefix cache finds |
 /// | `request_rate` | requests a second, a point each, in place of `sweep.concurrency` |
 /// | `arrival` | the gaps between requests of a rate: `"poisson"` (the default), `"constant"` or `"gamma"` |
 /// | `smoothness` | of `"gamma"`: 1 is Poisson, less comes in bursts, more is more even |
@@ -80,6 +82,7 @@ pub struct UseCase {
     input: Length,
     output: Length,
     data: Option<DataSet>,
+    prefix: Option<Prefix>,
     request_rate: Vec<Decimal>,
     arrival: Option<Arrival>,
     smoothness: Option<Decimal>,
@@ -127,6 +130,8 @@ struct UseCaseTable {
     prompts: Option<u32>,
     // Behind what is no table of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    prefix: Option<Prefix>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     data: Option<DataSet>,
 }
 
@@ -169,6 +174,7 @@ impl UseCase {
             input,
             output,
             data: None,
+            prefix: None,
             request_rate: Vec::new(),
             arrival: None,
             smoothness: None,
@@ -212,6 +218,8 @@ impl UseCase {
     }
 
     setters! {
+        /// Puts one of a few beginnings in front of each prompt.
+        with_prefix: prefix = Prefix;
         /// Spreads the requests of a rate in this way.
         with_arrival: arrival = Arrival;
         /// Sets the shape of [`Arrival::Gamma`].
@@ -224,7 +232,7 @@ impl UseCase {
         with_prompts: prompts = u32;
     }
 
-    /// The name, as it stands in a result's folder name.
+    /// The name. In a result's folder name, it stands with the [prefix](Self::prefix) behind it.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -243,8 +251,30 @@ impl UseCase {
         self.data.as_ref()
     }
 
+    /// What stands in front of its prompts, if anything does.
+    ///
+    /// ```
+    /// use nim_slurm::recipe::{Prefix, UseCase};
+    ///
+    /// let chat = UseCase::parse("chat:128/128")?.with_prefix(Prefix::new(1024, 4));
+    /// assert_eq!((chat.prefix(), chat.input_tokens()), (Some(Prefix::new(1024, 4)), 128));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn prefix(&self) -> Option<Prefix> {
+        self.prefix
+    }
+
+    /// The name as a folder of results has it: `chat-p1024x4` with a prefix.
+    pub(crate) fn folder_word(&self) -> String {
+        match self.prefix {
+            None => self.name.clone(),
+            Some(Prefix { length, count }) => format!("{}-p{length}x{count}", self.name),
+        }
+    }
+
     /// The input sequence length in tokens; where it has a spread, the mean; 0 where a file has the
-    /// prompts.
+    /// prompts. A [prefix](Self::prefix) is not a part of it.
     #[must_use]
     pub const fn input_tokens(&self) -> u32 {
         self.input.mean()
@@ -337,6 +367,15 @@ impl UseCase {
             ),
             (self.prompts == Some(0), "prompts must be at least 1"),
             (
+                self.prefix.is_some() && self.data.is_some(),
+                "prefix is for synthetic prompts, and its data has the prompts: leave one of them out",
+            ),
+            (
+                self.prefix
+                    .is_some_and(|prefix| prefix.length == 0 || prefix.count == 0),
+                "length and count of its prefix must be at least 1",
+            ),
+            (
                 self.is_scheduled() && is_driven,
                 "its trace says when requests are sent: leave request_rate out",
             ),
@@ -384,7 +423,8 @@ impl UseCase {
 /// The name and the lengths.
 impl fmt::Display for UseCase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}/{}", self.name, self.input, self.output)
+        let name = self.folder_word();
+        write!(f, "{name}:{}/{}", self.input, self.output)
     }
 }
 
@@ -436,6 +476,7 @@ impl<'de> Deserialize<'de> for UseCase {
                 let output = table.output.unwrap_or(use_case.output);
                 Ok(UseCase {
                     output,
+                    prefix: table.prefix,
                     request_rate: table.request_rate.unwrap_or_default(),
                     arrival: table.arrival,
                     smoothness: table.smoothness,
@@ -466,9 +507,49 @@ impl Serialize for UseCase {
             duration: self.duration,
             ramp: self.ramp,
             prompts: self.prompts,
+            prefix: self.prefix,
             data: self.data.clone(),
         };
         table.serialize(serializer)
+    }
+}
+
+/// What the synthetic prompts of a [use case](UseCase) begin with: each with one of so many beginnings of so many tokens, which are
+/// drawn by lot, in front of its own input.
+///
+/// It measures what a prefix cache saves: with `server.prefix_cache = "on"`, or `"off"` to compare with. AIPerf alone can do it here,
+/// since the client gives each prompt of GenAI-Perf a beginning of its own.
+///
+/// ```
+/// use nim_slurm::recipe::{Prefix, UseCase};
+///
+/// let agent = UseCase::parse("agent:128/128")?.with_prefix(Prefix::new(1024, 4));
+/// assert_eq!(agent.to_string(), "agent-p1024x4:128/128");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Prefix {
+    /// Tokens of each beginning.
+    #[serde(deserialize_with = "at_least_one")]
+    pub length: u32,
+    /// How many beginnings there are.
+    #[serde(deserialize_with = "at_least_one")]
+    pub count: u32,
+}
+
+impl Prefix {
+    /// So many tokens, in so many forms.
+    ///
+    /// ```
+    /// use nim_slurm::recipe::Prefix;
+    ///
+    /// assert_eq!(Prefix::new(1024, 4).count, 4);
+    /// ```
+    #[must_use]
+    pub const fn new(length: u32, count: u32) -> Self {
+        Self { length, count }
     }
 }
 

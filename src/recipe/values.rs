@@ -549,6 +549,8 @@ value!(ByteSize, "size");
 pub struct AiperfVersion(Numbers);
 
 impl AiperfVersion {
+    /// The first release.
+    pub(crate) const FIRST: Self = Self(Numbers([0, 1, 1]));
     /// The first release with `--goodput`.
     pub(crate) const WITH_GOODPUT: Self = Self(Numbers([0, 2, 0]));
     /// The first release with `--benchmark-duration`.

@@ -1,7 +1,9 @@
 //! Other loads than requests in flight, measured by the real tools.
 
+use std::collections::BTreeSet;
+
 use nim_slurm::ScriptKind::Launch;
-use nim_slurm::recipe::{Arrival, ClientTool, DataFormat, DataSet, UseCase};
+use nim_slurm::recipe::{Arrival, ClientTool, DataFormat, DataSet, Prefix, UseCase};
 use nim_slurm::results::{Metric, Run, Statistic};
 use nim_slurm::{Length, Load, Report};
 use serde_json::Value;
@@ -80,6 +82,25 @@ fn check_trace(run: &Run, manifest: &Value) {
     assert!(report.to_html().contains("replay"));
 }
 
+/// The point of prompts with two beginnings of 48 tokens: there are two, and the prompts differ.
+#[track_caller]
+fn check_prefix(run: &Run) {
+    let mut points = run.points().iter();
+    let point = points
+        .find(|point| point.use_case() == Some("mix-p48x2"))
+        .unwrap();
+    let inputs = std::fs::read_to_string(point.path().join("inputs.json")).unwrap();
+    let prompts = inputs.lines().filter(|line| {
+        let line = line.trim_start();
+        line.starts_with("\"content\": ") || line.starts_with("\"text\": ")
+    });
+    let prompts: BTreeSet<_> = prompts.map(str::to_owned).collect();
+    let begin: BTreeSet<String> = (prompts.iter())
+        .map(|prompt| prompt.chars().take(100).collect())
+        .collect();
+    assert_eq!((prompts.len(), begin.len()), (24, 2), "{begin:#?}");
+}
+
 /// Prompts of a file, more than a point needs.
 fn from_file(name: &str) -> UseCase {
     let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}'s.jsonl"));
@@ -153,6 +174,7 @@ fn measure(
     check_file(&run, &manifest);
     if let ClientTool::Aiperf(_) = tool {
         check_trace(&run, &manifest);
+        check_prefix(&run);
     }
     let folders = site.points();
     site.set("RESUME_JOB_ID", &ended.id);
@@ -222,7 +244,7 @@ fn loads_of_aiperf() {
         tool,
         "aiperf:0.13.0",
         vec![
-            use_case("mix:64s10/24s4"),
+            use_case("mix:64s10/24s4").with_prefix(Prefix::new(48, 2)),
             // The stand-in answers faster than models do.
             time(use_case("chat:32/16"))
                 .with_ramp("2s".parse().unwrap())
@@ -240,7 +262,7 @@ fn loads_of_aiperf() {
         "4_chat_32_16",
         "rate4_chat_32_16",
         "4_file_data_16",
-        "4_mix_64s10_24s4",
+        "4_mix-p48x2_64s10_24s4",
         "schedule_replay_data_data",
     ];
     assert_eq!(names, expected.map(|name| format!("{stem}_{name}")));

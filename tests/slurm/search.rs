@@ -208,7 +208,7 @@ fn search_by_an_array_of_use_cases() {
     let search = recipe.sweep.search.as_mut().unwrap();
     search.to = search.from;
     search.ttft = Some("320".parse().unwrap());
-    let law = "--law prompt=4,noise=0.6,itl=0.5,seed=1";
+    let law = "--law prompt=4,noise=0.6,itl=0.5,seed=2";
     let name = "LAB_NIM_ARGS".parse().unwrap();
     recipe.server.environment.insert(name, law.parse().unwrap());
     let site = Site::ready(&lab, "search_array", recipe);
