@@ -130,7 +130,7 @@ impl DataFile {
         }
         let name = text.rsplit('/').next().unwrap_or_default();
         let is_file =
-            !name.starts_with('.') && (name.ends_with(".json") || name.ends_with(".jsonl"));
+            !name.starts_with('.') && matches!(name.rsplit_once('.'), Some((_, "json" | "jsonl")));
         if !text.starts_with('/') || !is_file || text.len() > 4095 {
             return Err(form());
         }

@@ -1441,7 +1441,8 @@ goes_on() {
 }
 silent_at=$((SECONDS + ready_timeout + 2 * point_timeout + 600))
 while round=$SECONDS && goes_on && [[ -z $stopped_by ]]; do
-  store_points
+  # bash can lose a command's end to a signal's handler: that is no reason to end.
+  store_points || true
   sleep 0.3 &
   wait -n || true
   # A round takes no minutes, but Slurm may suspend the job.
