@@ -25,7 +25,7 @@ fn programs() -> Vec<(String, String)> {
         });
         let mut recipe = Recipe::llama3_70b_h100x4_fp8();
         recipe.sweep.array = Some(ArrayBy::UseCase);
-        let data = DataSet::new("/data.jsonl".parse().unwrap(), DataFormat::Prompts);
+        let data = DataSet::new("/data/a.jsonl".parse().unwrap(), DataFormat::Prompts);
         let own: UseCase = "own:1/128".parse().unwrap();
         recipe.sweep.use_cases = vec!["chat:128s20/128".parse().unwrap(), own.with_data(data)];
         recipe.client.tool = ClientTool::Aiperf("0.13.0".parse().unwrap());

@@ -530,7 +530,7 @@ fn a_look_without_time_has_seen_nothing() {
         );
         let said = bash(&folder, &program);
         assert_eq!(
-            said, "it has links or devices\np_4\ntheirs\n",
+            said, "storing it takes too long\np_4\ntheirs\n",
             "{measurement}"
         );
     }

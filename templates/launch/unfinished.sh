@@ -44,9 +44,10 @@ store() {
   in_time rm -rf -- "$copy" && in_time copy_point "$1" "$copies" || status=$?
   ((status == 0)) || df -P -k "$copies" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' ||
     REPLY="it has more than 16 GiB, or cannot be read or written"
-  ((status < 128)) || REPLY="storing it takes too long"
   # A look that time has ended has seen nothing.
-  other=$(in_time find "$copy" ! -type d ! -type f -print -quit) && [[ -z $other ]] || REPLY="it has links or devices" status=1
+  other=$(in_time find "$copy" ! -type d ! -type f -print -quit) || status=$((status > 0 ? status : $?))
+  ((status < 128)) || REPLY="storing it takes too long"
+  [[ -z $other ]] || REPLY="it has links or devices" status=1
   ((status == 0)) && [[ -d $copy && ! -L $copy ]] && { [[ -z $3 ]] || put "$copy/measurement.txt" "$3"; } && mkdir -p "${2%/*}" || return
   mv -nT -- "$copy" "$2" && [[ ! -e $copy ]] || return
   [[ -z $3 ]] || unset "own[$name]"

@@ -21,7 +21,8 @@ fn at_a_rate(text: &str) -> UseCase {
 
 /// Six requests within ten seconds, from a trace.
 fn from_trace(name: &str) -> UseCase {
-    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-trace.jsonl"));
+    let file =
+        std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-trace.jsonl"));
     let request = |number: u64| {
         let (at, output) = (5000 + 2000 * number, 8 + number);
         format!(
