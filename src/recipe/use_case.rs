@@ -53,7 +53,7 @@ use crate::value::{Fault, ValueError, from_number, positive_number, value};
 ///
 /// ```
 /// use nim_slurm::Recipe;
-/// use nim_slurm::recipe::{Arrival, UseCase};
+/// use nim_slurm::recipe::{Arrival, Prefix, UseCase};
 ///
 /// let chat = UseCase::parse("chat:128s20/256")?;
 /// assert_eq!((chat.name(), chat.input_tokens(), chat.output_tokens()), ("chat", 128, 256));
@@ -74,6 +74,9 @@ use crate::value::{Fault, ValueError, from_number, positive_number, value};
 /// let recipe = Recipe::llama3_70b_h100x4_fp8().with_use_cases([bursts]);
 /// assert_eq!(Recipe::from_toml(&recipe.to_toml())?, recipe);
 /// assert_eq!(recipe.sweep.points()[0].load.to_string(), "rate2");
+///
+/// let alike = UseCase::parse("mix:128/128")?.with_prefix(Prefix::new(1024, 4));
+/// assert_eq!(alike.prefix(), Some(Prefix::new(1024, 4)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
