@@ -2,22 +2,14 @@
 
 use std::fs;
 
-use camino::Utf8Path;
 use nim_slurm::Report;
 use nim_slurm::results::{Limits, Run, Statistic};
 
-/// A results folder.
-struct Results(tempfile::TempDir);
+#[path = "common/results.rs"]
+mod results;
+use results::Results;
 
 impl Results {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self) -> &Utf8Path {
-        Utf8Path::from_path(self.0.path()).unwrap()
-    }
-
     /// A point of a server that is so much slower than the fastest one.
     fn point(&self, name: &str, concurrency: u32, slower: f64) {
         let folder = self.path().join(name);

@@ -3,7 +3,6 @@
 use std::fs;
 use std::process::{Command, Output};
 
-use camino::Utf8Path;
 use nim_slurm::Report;
 use nim_slurm::results::{
     Comparison, Difference, Limits, Metric, PointName, Run, Statistic, Verdict,
@@ -13,18 +12,11 @@ use snapbox::{assert_data_eq, str};
 
 mod common;
 
-/// A results folder.
-struct Results(tempfile::TempDir);
+#[path = "common/results.rs"]
+mod results;
+use results::Results;
 
 impl Results {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self) -> &Utf8Path {
-        Utf8Path::from_path(self.0.path()).unwrap()
-    }
-
     /// A point with this throughput and time to first token.
     fn point(&self, name: &str, tokens: f64, first: f64) {
         let folder = self.path().join(name);
