@@ -8,15 +8,20 @@ manifest FILE EXPRESSION    EXPRESSION of the manifest m
 valid STAGE JOB             a sentence for each point of that job, or of one that it resumes, whose result is not right
 last STAGE JOB              when its last point got its final name
 gap STAGE JOB               the longest time from the last answer of a point to the first request of the next, in seconds
+cost STAGE JOB              what samples of the GPU cost, against what its runs of one point differ by
 figures STAGE JOB           how long things took in that job
 absent FILE                 packages that the file names and this Python lacks
 """
+import bisect
 import datetime
 import importlib.metadata
+import itertools
 import json
+import math
 import os
 import pathlib
 import re
+import statistics
 import sys
 import time
 
@@ -167,6 +172,36 @@ def hits(folder):
 def gap(stage, job):
     spans = sorted((min(start for start, _ in rows), max(end for _, end in rows)) for rows in (requests(folder) for _, folder in folders(stage, job)))
     print(f"{max(after[0] - before[1] for before, after in zip(spans, spans[1:])):.1f}")
+
+
+def cost(stage, job):
+    """Succeeds when it is surely less, by two standard errors, than the mean difference of two runs."""
+    lines = pathlib.Path(stage, "results", f"telemetry_{job}.0.0.csv").read_text().splitlines()
+    samples = [datetime.datetime.strptime(line.split(",")[0] + "+0000", "%Y/%m/%d %H:%M:%S.%f%z").timestamp() for line in lines if "GPU-" in line]
+    runs, beside = [], {}
+    for _, folder in folders(stage, job):
+        runs.append([])
+        for line in (folder / "profile_export.jsonl").read_text().splitlines():
+            row = json.loads(line)
+            if row["metadata"]["benchmark_phase"] != "profiling":
+                continue
+            now = row["metadata"]["request_start_ns"] / 1e9 + row["metrics"]["time_to_first_token"]["value"] / 1e3
+            for latency in row["metrics"]["inter_chunk_latency"]["value"]:
+                now += latency / 1e3
+                runs[-1].append(latency)
+                # The sample before and the one after.
+                number = bisect.bisect(samples, now + 0.05) - 1
+                if number >= 0 and now - samples[number] < 0.95:
+                    beside.setdefault(number, ([], []))[now - samples[number] > 0.15].append(latency)
+    means = [statistics.fmean(run) for run in runs]
+    mean = statistics.fmean(means)
+    # A sample delays the tokens of a fifth of its second.
+    delays = [20 * (statistics.fmean(near) - statistics.fmean(far)) / mean for near, far in beside.values() if min(len(near), len(far)) > 50]
+    delay, error = statistics.fmean(delays), statistics.stdev(delays) / math.sqrt(len(delays))
+    pairs = [100 * abs(a - b) / mean for a, b in itertools.combinations(means, 2)]
+    print(f"           | runs: {' '.join(f'{each:.3f}' for each in means)} ms between tokens; two differ by {statistics.fmean(pairs):.2f} % on average")
+    print(f"           | {len(delays)} samples: they cost {delay:.2f} % of the time between tokens, with a standard error of {error:.2f}")
+    sys.exit(len(delays) < 100 or abs(delay) + 2 * error >= statistics.fmean(pairs))
 
 
 def figures(stage, job):
