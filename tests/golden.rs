@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use nim_slurm::{Plan, ScriptKind};
 use snapbox::{assert_data_eq, file};
 
-use crate::client::client_program;
+use crate::client::{client_program, without_client};
 use crate::differences::{Scripts, differences};
 
 const OTHERS: &str = "others.diff";
@@ -304,7 +304,7 @@ fn client_programs(scripts: &[plans::Script]) -> Vec<(String, String)> {
     let forms = plans::Forms::new();
     let programs: BTreeMap<_, _> = launches
         .map(|script| (client_program(&script.text), &script.what))
-        .map(|(program, what)| (forms.of(program), (what.clone(), program.to_owned())))
+        .map(|(program, what)| (forms.of(&program), (what.clone(), program)))
         .collect();
     programs.into_values().collect()
 }
@@ -340,7 +340,7 @@ fn shellcheck_finds_nothing() {
     let mut texts = BTreeMap::new();
     for script in scripts {
         let text = match script.kind {
-            ScriptKind::Launch => script.text.replace(client_program(&script.text), ":"),
+            ScriptKind::Launch => without_client(&script.text),
             _ => script.text,
         };
         let form = plans::Forms::new().of(&text);

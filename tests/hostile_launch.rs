@@ -288,7 +288,7 @@ fn rows_of_points_are_read_once() {
 #[test]
 fn words_are_no_numbers() {
     let script = default_launch();
-    let check = function(client_program(&script), "check_result");
+    let check = function(&client_program(&script), "check_result").to_owned();
     for (cell, is_valid) in [
         ("12.50", true),
         ("\"1,234.5\"", true),
@@ -328,7 +328,7 @@ fn clients_do_not_wait_for_one_that_ended() {
     let script = launch(together, Runtime::Pyxis);
     let client = client_program(&script);
     let (_, several) = client.split_once("# ---- Several servers").unwrap();
-    let (keep, meet) = (function(client, "keep"), function(several, "meet"));
+    let (keep, meet) = (function(&client, "keep"), function(several, "meet"));
     let head = format!(
         "say() {{ echo \"$*\"; }}\nstop_if_full() {{ :; }}\nend_with() {{ echo \"${{*:2}}\"; echo \"ends as $1\"; exit 1; }}\n\
          run=$FOLDER parts=2 replica=0\n{keep}\n{meet}\n"

@@ -12,10 +12,6 @@ for name in TERM INT USR1 USR2; do trap "on_signal $name" "$name"; done
 # When the last point must have ended, in seconds since 1970; empty without limit.
 measure_until=$(squeue --noheader --job="$slurm_id" --format=%e 2>/dev/null | date -f - +%s 2>/dev/null) || measure_until=
 readonly measure_until=${measure_until:+$((measure_until - reserve))}
-{%- if has_several %}
-
-{% include "launch/nothing_to_do.sh" %}
-{%- endif %}
 
 write_manifest || fail "cannot write $manifest"
 printf -v server_started '%(%s)T' -1

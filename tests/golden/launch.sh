@@ -228,6 +228,10 @@ readonly slurm_id=${job_id/-/_}
 restarts=$(squeue --noheader --jobs="$slurm_id" --Format=restartcnt 2>/dev/null | tr -d ' ') || true
 [[ $restarts =~ ^[0-9]+$ ]] || restarts=${SLURM_RESTART_COUNT:-0}
 readonly restarts
+# What blocks below add: srun's options for the step of a server, facts for its words, mounts for clients, and functions that
+# print parts of their program.
+declare -A facts=()
+of_nodes=() client_mounts=() client_parts=()
 
 check_runtime
 # A recipe may name any folder as its model, and its images see all that is in it. Links lead to those of the system:
@@ -300,7 +304,6 @@ fi
 ((gpus_here >= gpus_of_a_node)) ||
   missing "GPUs on $HOSTNAME: $gpus_of_a_node are used, this job has $gpus_here: ask for them with" \
     "--gres=gpu:$gpus_of_a_node or --gpus-per-node=$gpus_of_a_node"
-of_nodes=()
 
 # Points of earlier jobs: of those that are named, of all tasks of an array, and of those that they resumed.
 runs=("$job_id")
@@ -635,7 +638,6 @@ keep_secrets() {
   done
 }
 # fill WORD...: in REPLIES, the words with $facts in place of their names in braces. The client uses it, too.
-declare -A facts=()
 fill() {
   local name
   REPLIES=("$@")
@@ -649,8 +651,8 @@ log_of() { (($2 == 0)) && echo "$logs/$1_$job_id.out" || echo "$logs/$1_$job_id.
 # server_step NUMBER: becomes this server's step, in a process of its own.
 server_step() {
   local replica=$1 own_gpus=$((gpus_of_a_node / replicas)) words names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
-  facts=([model_path]=$model_path [cache_path]=$cache_path [stage_path]=$stage_path [served_model_name]=$served_model_name
-    [gpus]=$own_gpus [total_gpus]=$gpus [nodes]=$nodes [port]=$((port + replica)))
+  facts+=([model_path]=$model_path [cache_path]=$cache_path [stage_path]=$stage_path [served_model_name]=$served_model_name
+    [gpus]=$own_gpus [total_gpus]=$gpus [nodes]=$nodes [replica]=$replica [port]=$((port + replica)))
   fill "${server_environment[@]}" "${server_command[@]}"
   words=("${REPLIES[@]}")
   keep_secrets "${server_secrets[@]}"
@@ -658,19 +660,17 @@ server_step() {
   # The server's variables are set in its container: out here, srun and the container's runtime would read them, too.
   exec "${step[@]}" --job-name="server.$replica" --output="$(log_of server "$replica")" --input=all --mpi="$mpi" \
     "${gpu_options[@]}" "${of_nodes[@]}" "${REPLIES[@]}" \
-    bash -s -- "$nodes" "$replicas" "$replica" "$own_gpus" "${words[@]}" < <(
-      declare -f server_task && echo 'server_task "$@"'
-    )
+    bash -s -- "$nodes" "$replicas" "$replica" "$own_gpus" "${words[@]}" < <(printf '%s\n' '{' "${server_lines[@]}" '}')
 }
-# server_task NODES SERVERS NUMBER COUNT NAME=VALUE... COMMAND...: a task of server NUMBER, each of whose nodes has COUNT GPUs.
-server_task() {
-  exec env "${@:5}" </dev/null
-}
+# The lines of a server's task; their words are NODES SERVERS NUMBER COUNT NAME=VALUE... COMMAND..., where COUNT is how many GPUs
+# each node of server NUMBER has.
+server_lines=('exec env "${@:5}" </dev/null')
 
 # gpu_samples NUMBER: becomes what writes down the power of this server's GPUs.
 gpu_samples() {
   local words=("$results/telemetry_$job_id.$1" "$replicas" "$1" "$((gpus_of_a_node / replicas))")
   keep_secrets
+  ((nodes == 1)) || samples_of_nodes "${words[@]}"
   sample_gpus "${words[@]}"
 }
 # sample_gpus FILE SERVERS NUMBER COUNT: each second a row for each GPU of server NUMBER, in UTC; of 256 MiB at most.
@@ -687,7 +687,7 @@ sample_gpus() {
 
 # client_step NUMBER: becomes the step of this server's client, in a process of its own.
 client_step() {
-  local replica=$1 mounts=("$run:$run" ${data_sets_folder:+"$data_sets_folder:$data_sets_folder:ro"}) names=(PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
+  local replica=$1 mounts=("$run:$run" "${client_mounts[@]}") names=(PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
   local offline=1 of_hub=()
   # The tool's tables are for a terminal: at once, and wide enough for numbers.
   export PYTHONUNBUFFERED=1 COLUMNS=120
@@ -709,7 +709,7 @@ client_step() {
 }
 # client_program NUMBER: the client's program, which its step reads on standard input: first the values that it needs.
 client_program() {
-  local replica=$1
+  local replica=$1 part
   declare -p results run job_id folders are_finished replica replicas parts port health_path served_model_name \
     ready_timeout server_started probe_interval tokenizer_path point_timeout tool_name client_command request_fields points \
     measure_until prefix_cache "${!lines_in_client@}" "${!aiperf_gate@}" "${!own_commands@}" \
@@ -1274,11 +1274,10 @@ main() {
   ((failed == 0)) || end_with points_failed
   end_with finished
 }
-
-# Bash reads this program from its standard input, and nothing that it starts may read on.
-main </dev/null
-exit
 CLIENT
+  for part in "${client_parts[@]}"; do "$part"; done
+  # Bash reads this program from its standard input, and nothing that it starts may read on.
+  printf '%s\n' 'main </dev/null' exit
 }
 
 running() { kill -0 "$1" 2>/dev/null; }
