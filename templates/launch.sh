@@ -88,12 +88,12 @@ say "$made_by, recipe $recipe"
 # ---- The steps: a server's and its client's ---------------------------------------
 
 {% include "launch/steps.sh" %}
+
+{% include "launch/stop_steps.sh" %}
 {%- if has_several %}
 
 {% include "launch/several_steps.sh" %}
 {%- endif %}
-
-{% include "launch/stop_steps.sh" %}
 
 {% include "launch/show_cause.sh" %}
 

@@ -352,7 +352,11 @@ fn clients_do_not_wait_for_one_that_ended() {
 /// The pair that says how the job ends is the one that ended first, not one that was left.
 #[test]
 fn who_is_left_alone_is_not_to_blame() {
-    let goes_on = function(&default_launch(), "goes_on").to_owned();
+    let mut several = Recipe::llama3_70b_h100x4_fp8();
+    several.server.replicas = 2;
+    let script = launch(several, Runtime::Pyxis);
+    let (_, of_several) = script.split_once("\n# goes_on: true while").unwrap();
+    let goes_on = function(of_several, "goes_on");
     for (ends, expected) in [
         ("left_alone no_answer", "blamed 1"),
         ("no_answer left_alone", "blamed 0"),

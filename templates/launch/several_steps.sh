@@ -19,6 +19,25 @@ samples_of_nodes() {
     bash -s -- "$@" 2>/dev/null < <(declare -f sample_gpus && echo 'sample_gpus "$@"')
 }
 
+# goes_on: true while clients have something to do, and their servers run. Else $blamed is the number of the pair that says how
+# the job ends: a server that ended, a client that is silent or could not go on, or of those that are done one with points.
+goes_on() {
+  local number open=0
+  local -A last_with=()
+  for number in "${!servers[@]}"; do
+    blamed=$number
+    if at_work "${clients[number]}"; then
+      open=1
+      ((SECONDS < silent_at)) && at_work "${servers[number]}" && continue || return 1
+    fi
+    client_end "$number"
+    [[ ${REPLIES[0]} =~ ^(finished|points_failed|no_time_left|left_alone)$ ]] || return 1
+    last_with[${REPLIES[0]}]=$number
+  done
+  blamed=${last_with[left_alone]:-${last_with[no_time_left]:-${last_with[points_failed]:-0}}}
+  ((open > 0))
+}
+
 # Where an array is resumed, most tasks have nothing to do, and need no server.
 if ((tasks > 0 && ${#own[@]} == 0)); then
   code=0 cause=finished reason="all points are finished"

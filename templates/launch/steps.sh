@@ -110,6 +110,15 @@ CLIENT
   # Bash reads this program from its standard input, and nothing that it starts may read on.
   printf '%s\n' 'main </dev/null' exit
 }
+{%- if prefix_cache == "flush" %}
+flush_in_client() {
+  cat <<'CLIENT'
+
+{% include "launch/flush_in_client.sh" %}
+CLIENT
+}
+client_parts+=(flush_in_client)
+{%- endif %}
 {%- if in_client.is_some() %}
 hook_in_client() {
   cat <<'CLIENT'
