@@ -52,6 +52,8 @@ say "$made_by, recipe $recipe"
 {%- if has_several %}
 
 {% include "launch/task.sh" %}
+
+{% include "launch/several.sh" %}
 {%- endif %}
 
 {% include "launch/image_and_model.sh" %}
@@ -76,6 +78,7 @@ say "$made_by, recipe $recipe"
 {%- if search.is_some() %}
 
 {% include "launch/search.sh" %}
+{% include "launch/search_parts.sh" %}
 {%- endif %}
 
 # ---- The manifest: what ran, where, and how it ended ----------------------------
@@ -87,6 +90,10 @@ say "$made_by, recipe $recipe"
 {% include "launch/steps.sh" %}
 
 {% include "launch/stop_steps.sh" %}
+{%- if has_several %}
+
+{% include "launch/several_steps.sh" %}
+{%- endif %}
 
 {% include "launch/show_cause.sh" %}
 

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 /// Around the functions: what launch.sh has before it.
 const BEFORE: &str = r#"
 set -Eeuo pipefail
-model_path=/model hub_cache=$stage_path/hf_cache results=/results run=/results/.run_1 logs=/logs job_id=1 default_tokenizer=$DEFAULT client_image=client.sqsh extra_mounts=()
+model_path=/model hub_cache=$stage_path/hf_cache results=/results run=/results/.run_1 logs=/logs job_id=1 default_tokenizer=$DEFAULT client_image=client.sqsh extra_mounts=() client_mounts=()
 tokenizer_path=${tokenizer:-$model_path}
 step=(bash -c 'printf "%s\n" "$@"; env' srun)
 keep_secrets() { echo "secrets: $*"; }
@@ -169,8 +169,11 @@ fn a_search_shows_requests_and_nothing_else_of_a_point() {
     }
     let of_points =
         "results=$stage_path folders=(a b c d) are_finished=(yes yes '' yes) tokenizer=/x DEFAULT=";
+    let mounts = launch.text();
+    let mounts = &mounts[mounts.find("# By these a search decides, too.").unwrap()..];
+    let (mounts, _) = mounts.split_once("\nsearch_in_client() {").unwrap();
     let program = format!(
-        "{of_points}\n{BEFORE}\nresults=$stage_path\n{}client_step 0",
+        "{of_points}\n{BEFORE}\nresults=$stage_path\n{}{mounts}\nclient_step 0",
         functions.concat()
     );
     let output = Command::new("bash")

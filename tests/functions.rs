@@ -13,7 +13,7 @@ use nim_slurm::container::Runtime;
 use nim_slurm::recipe::{ArrayBy, ClientTool, DataFormat, DataSet, UseCase};
 use nim_slurm::{HookPlace, Plan, Recipe, ScriptKind, Settings};
 
-use crate::client::client_program;
+use crate::client::{client_program, without_client};
 
 /// Programs with all blocks that templates have.
 fn programs() -> Vec<(String, String)> {
@@ -34,9 +34,8 @@ fn programs() -> Vec<(String, String)> {
             let text = plan.script(kind).text().to_owned();
             let name = format!("{} for {runtime:?}", kind.file_name());
             if kind == ScriptKind::Launch {
-                let client = client_program(&text);
-                programs.push((format!("client of {name}"), client.to_owned()));
-                programs.push((name, text.replace(client, "")));
+                programs.push((format!("client of {name}"), client_program(&text)));
+                programs.push((name, without_client(&text)));
             } else {
                 programs.push((name, text));
             }

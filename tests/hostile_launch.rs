@@ -288,7 +288,7 @@ fn rows_of_points_are_read_once() {
 #[test]
 fn words_are_no_numbers() {
     let script = default_launch();
-    let check = function(client_program(&script), "check_result");
+    let check = function(&client_program(&script), "check_result").to_owned();
     for (cell, is_valid) in [
         ("12.50", true),
         ("\"1,234.5\"", true),
@@ -328,7 +328,7 @@ fn clients_do_not_wait_for_one_that_ended() {
     let script = launch(together, Runtime::Pyxis);
     let client = client_program(&script);
     let (_, several) = client.split_once("# ---- Several servers").unwrap();
-    let (keep, meet) = (function(client, "keep"), function(several, "meet"));
+    let (keep, meet) = (function(&client, "keep"), function(several, "meet"));
     let head = format!(
         "say() {{ echo \"$*\"; }}\nstop_if_full() {{ :; }}\nend_with() {{ echo \"${{*:2}}\"; echo \"ends as $1\"; exit 1; }}\n\
          run=$FOLDER parts=2 replica=0\n{keep}\n{meet}\n"
@@ -352,7 +352,11 @@ fn clients_do_not_wait_for_one_that_ended() {
 /// The pair that says how the job ends is the one that ended first, not one that was left.
 #[test]
 fn who_is_left_alone_is_not_to_blame() {
-    let goes_on = function(&default_launch(), "goes_on").to_owned();
+    let mut several = Recipe::llama3_70b_h100x4_fp8();
+    several.server.replicas = 2;
+    let script = launch(several, Runtime::Pyxis);
+    let (_, of_several) = script.split_once("\n# goes_on: true while").unwrap();
+    let goes_on = function(of_several, "goes_on");
     for (ends, expected) in [
         ("left_alone no_answer", "blamed 1"),
         ("no_answer left_alone", "blamed 0"),

@@ -278,7 +278,7 @@ fn a_silent_client_does_not_hold_the_gpus() {
     let program = format!(
         "set -Eu
         {}{}
-        run=. ready_timeout=1000 point_timeout=100 replicas=1 points=(a b) stopped_by='' port=8000 all_logs=logs/x.out
+        run=. ready_timeout=1000 point_timeout=100 replicas=1 blamed=0 points=(a b) stopped_by='' port=8000 all_logs=logs/x.out
         results=. job_id=7
         declare -A last_act=()
         log_of() {{ echo \"$1.out\"; }}
@@ -297,7 +297,7 @@ fn a_silent_client_does_not_hold_the_gpus() {
         echo \"$cause $code after $rounds rounds\"
         kill $(jobs -p)",
         functions(&launch, &names),
-        lines(&launch, "goes_on() {", "}"),
+        functions(&launch, &["goes_on"]),
         lines(&launch, "silent_at=$((", "done"),
         lines(&launch, "server=${servers[blamed]}", "[[ -z $stopped_by ]] || cause=signal"),
     );
@@ -581,7 +581,7 @@ fn a_client_that_says_something_else_of_its_end() {
     let launch = script(ScriptKind::Launch);
     let names = ["running", "text_of", "last_words", "at_work", "client_end"];
     let own = functions(&launch, &names);
-    let goes_on = lines(&launch, "goes_on() {", "}");
+    let goes_on = functions(&launch, &["goes_on"]);
     for (put, said) in [
         ("echo finished 0 >ended.0", "ended finished 0\n"),
         ("echo not a word >ended.0", "goes on client_failed 0\n"),

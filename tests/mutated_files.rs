@@ -156,7 +156,7 @@ fn mutated_recipes_and_settings() {
                 prop_assert!(bash_reads(script.text()), "{}", script.text());
             }
             let launch = plan.launch();
-            prop_assert!(bash_reads(client_program(launch.text())));
+            prop_assert!(bash_reads(&client_program(launch.text())));
             rendered.set(rendered.get() + 1);
         }
         prop_assert!(spent() - start < AT_ONCE);

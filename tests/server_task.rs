@@ -17,9 +17,22 @@ fn task(words: &[&str], variables: &[(&str, &str)]) -> (bool, String) {
 fn task_of(recipe: Recipe, words: &[&str], variables: &[(&str, &str)]) -> (bool, String) {
     let plan = Plan::new(recipe, Settings::new()).unwrap();
     let launch = plan.launch();
-    let (_, rest) = launch.text().split_once("\nserver_task() {\n").unwrap();
-    let (body, _) = rest.split_once("\n}\n").unwrap();
-    let program = format!("server_task() {{\n{body}\n}}\nserver_task \"$@\"");
+    let text = launch.text();
+    let first = |begin: &str| {
+        text.find(&format!("\n{begin}"))
+            .map(|place| &text[place + 1..])
+    };
+    // The function of several servers or nodes, and the lines of their task.
+    let several = first("take_gpus() {").map_or("", |rest| rest.split_once("\n}\n").unwrap().0);
+    let end = if several.is_empty() { "" } else { "\n}\n" };
+    let lines = text
+        .lines()
+        .filter(|line| line.starts_with("server_lines=("));
+    let lines = lines.collect::<Vec<_>>().join("\n");
+    let begin = first("server_step() {").unwrap();
+    let (_, step) = begin.split_once("\"${words[@]}\" < <(").unwrap();
+    let (step, _) = step.split_once(")\n}\n").unwrap();
+    let program = format!("{several}{end}{lines}\nexec bash -s -- \"$@\" < <({step})");
     let output = Command::new("bash")
         .args(["-c", &program, "bash"])
         .args(words)

@@ -305,9 +305,8 @@ fn launch_says_what_it_cannot_find_out() {
 #[test]
 fn a_few_blocks_are_no_space() {
     let text = script(ScriptKind::Launch, Settings::new());
-    let (_, rest) = client_program(&text)
-        .split_once("\nstop_if_full() {\n")
-        .unwrap();
+    let client = client_program(&text);
+    let (_, rest) = client.split_once("\nstop_if_full() {\n").unwrap();
     let (body, _) = rest.split_once("\n}\n").unwrap();
     let program = format!(
         "say() {{ echo \"$*\"; }}\nresults=/ run=/\nend_with() {{ [[ $1 == no_space ]] && exit 7; }}\nf() {{\n{body}\n}}\nf\necho goes on"

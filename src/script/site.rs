@@ -2,13 +2,15 @@
 
 use crate::job_options::ScriptKind;
 use crate::settings::{FolderPath, Hook, HookPlace, Settings};
-use crate::shell::{Quoted, all_quoted, quoted};
+use crate::shell::{Quoted, all_quoted, array, quoted};
 
 /// The values of `lib/site_settings.sh` and `lib/site.sh`.
 pub(super) struct Site {
-    pub(super) modules: Vec<Quoted>,
+    /// Whether there are modules, ways to the network, or hooks.
+    pub(super) is_set: bool,
+    pub(super) modules: Quoted,
     /// `NAME=VALUE` each.
-    pub(super) proxy: Vec<Quoted>,
+    pub(super) proxy: Quoted,
     pub(super) enroot_cache: Option<Quoted>,
     pub(super) enroot_temp: Option<Quoted>,
     /// Hooks before the work and after it; empty: none.
@@ -23,12 +25,16 @@ impl Site {
         let folder = |path: &Option<FolderPath>| path.as_ref().map(quoted);
         let hook = |place| settings.hook(place).map(Hook::as_str);
         let (before, after) = (hook(HookPlace::Before(kind)), hook(HookPlace::After(kind)));
+        let modules = all_quoted(&cluster.modules);
+        let proxy = all_quoted(cluster.proxy.assignments());
+        let has_hooks = before.or(after).is_some();
         Self {
-            modules: all_quoted(&cluster.modules),
-            proxy: all_quoted(cluster.proxy.assignments()),
+            is_set: has_hooks || !modules.is_empty() || !proxy.is_empty(),
+            modules: array(&modules),
+            proxy: array(&proxy),
             enroot_cache: folder(&cluster.enroot_cache_path),
             enroot_temp: folder(&cluster.enroot_temp_path),
-            has_hooks: before.or(after).is_some(),
+            has_hooks,
             before: quoted(before.unwrap_or_default()),
             after: quoted(after.unwrap_or_default()),
         }

@@ -226,15 +226,6 @@ cache_use() {
     }' <(cat <<<"$1") <(cat <<<"$2"))
   REPLY=${REPLY:-null null}
 }
-# empty_cache: true once the server has emptied its prefix cache.
-empty_cache() {
-  local path
-  for path in /reset_prefix_cache /flush_cache; do
-    ! curl --silent --fail --max-time 30 --request POST --output /dev/null "http://$url$path" || return 0
-  done
-  reason="the server empties its prefix cache neither at /reset_prefix_cache nor at /flush_cache"
-  return 1
-}
 # check_cache "LOOKED_UP FOUND": true unless more came out of the cache than the recipe allows, else with a $reason.
 check_cache() {
   [[ $prefix_cache != on && $1 != null* ]] && ((100 * ${1#* } > ${1% *})) || return 0

@@ -51,3 +51,11 @@ readonly data_taken data_forms="${data_taken[*]%% /*}"
 list_data() { json "${data_taken[@]}"; }
 ((problems == 0)) || { rm -rf -- "$data_sets_folder" && rmdir "${data_sets_folder%/*}" 2>/dev/null; } || true
 stop_if_missing
+client_mounts+=("$data_sets_folder:$data_sets_folder:ro")
+data_in_client() {
+  cat <<'CLIENT'
+
+{% include "launch/data_in_client.sh" %}
+CLIENT
+}
+client_parts+=(data_in_client)

@@ -16,35 +16,36 @@ esac
 how_it_ended() { (($1 > 128 && $1 < 193)) && echo "was killed by signal $(($1 - 128))" || echo "exited with status $1"; }
 # explain CAUSE: sets $cause, and what goes with it: $code, $reason and $to_do.
 explain() {
-  local which=''
+  local which='' how=ended
   ((replicas == 1)) || which=", server $blamed on port $((port + blamed))"
-  cause=$1 code=1 to_do="fix what the lines above name"
+  cause=$1
   case $cause in
-    finished) code=0 reason="all points are finished" to_do='' ;;
+    finished) set -- 0 "all points are finished" '' ;;
     client_lacks)
-      code=2 reason="something is missing in the container of $client_image"
-      to_do="use an image that has it (client in the recipe), or mount it (mounts in the settings); then render the scripts again and submit setup.sh" ;;
-    refused) code=2 reason="the server does not take the client's requests" ;; data_lacks) code=2 reason="a data set cannot be measured" ;;
+      set -- 2 "something is missing in the container of $client_image" \
+        "use an image that has it (client in the recipe), or mount it (mounts in the settings); then render the scripts again and submit setup.sh" ;;
+    refused) set -- 2 "the server does not take the client's requests" ;;
+    data_lacks) set -- 2 "a data set cannot be measured" ;;
     server_ended)
-      code=3 reason=ended to_do="find out why the server ended; its whole log is $server_log"
-      running "$server" || { wait "$server"; reason=$(how_it_ended $?); }
-      reason="the server $reason before the sweep was over$which" ;;
+      running "$server" || { wait "$server"; how=$(how_it_ended $?); }
+      set -- 3 "the server $how before the sweep was over$which" "find out why the server ended; its whole log is $server_log" ;;
     no_answer)
-      code=3 reason="the server stopped answering$which"
-      to_do="the server ran on without an answer, and this job ended it. Look for errors of the GPUs on $SLURMD_NODENAME (dmesg, nvidia-smi -q) and read $server_log; if it happens again, exclude that node" ;;
+      set -- 3 "the server stopped answering$which" \
+        "the server ran on without an answer, and this job ended it. Look for errors of the GPUs on $SLURMD_NODENAME (dmesg, nvidia-smi -q) and read $server_log; if it happens again, exclude that node" ;;
     not_ready)
-      code=4 reason="the server was not ready within $ready_timeout s$which"
-      to_do="if the server only needs longer, raise ready_timeout in the recipe (it is $ready_timeout) and render launch.sh again; else its whole log says more: $server_log" ;;
+      set -- 4 "the server was not ready within $ready_timeout s$which" \
+        "if the server only needs longer, raise ready_timeout in the recipe (it is $ready_timeout) and render launch.sh again; else its whole log says more: $server_log" ;;
     points_failed)
-      code=5 reason="${failed:-some} of ${#points[@]} points failed"
-      to_do="see why the points failed; all that they left is in $results/failed_$job_id, and the steps' logs are $all_logs" ;;
-    signal | client_stopped) code=6 reason="stopped by ${stopped_by:+signal }${stopped_by:-a signal to the client}" to_do='' ;;
-    no_time_left) code=6 reason="the time that is left is too short for the points that are left" to_do='' ;;
-    no_space) reason="no space is left in $results" to_do="make room in $results: look at df -h, df -i and the quota" ;;
+      set -- 5 "${failed:-some} of ${#points[@]} points failed" \
+        "see why the points failed; all that they left is in $results/failed_$job_id, and the steps' logs are $all_logs" ;;
+    signal | client_stopped) set -- 6 "stopped by ${stopped_by:+signal }${stopped_by:-a signal to the client}" '' ;;
+    no_time_left) set -- 6 "the time that is left is too short for the points that are left" '' ;;
+    no_space) set -- 1 "no space is left in $results" "make room in $results: look at df -h, df -i and the quota" ;;
     client_silent)
-      reason="the client made no progress for longer than a point may take$which"
-      to_do="read $client_log; if nothing is wrong there, raise point_timeout in the recipe and render launch.sh again" ;;
-    points_missing) reason="the client step succeeded, but points are missing: see $all_logs" ;;
-    *) reason="the client step $(how_it_ended "$client_status")" ;;
+      set -- 1 "the client made no progress for longer than a point may take$which" \
+        "read $client_log; if nothing is wrong there, raise point_timeout in the recipe and render launch.sh again" ;;
+    points_missing) set -- 1 "the client step succeeded, but points are missing: see $all_logs" ;;
+    *) set -- 1 "the client step $(how_it_ended "$client_status")" ;;
   esac
+  code=$1 reason=$2 to_do=${3-fix what the lines above name}
 }

@@ -12,10 +12,6 @@ for name in TERM INT USR1 USR2; do trap "on_signal $name" "$name"; done
 # When the last point must have ended, in seconds since 1970; empty without limit.
 measure_until=$(squeue --noheader --job="$slurm_id" --format=%e 2>/dev/null | date -f - +%s 2>/dev/null) || measure_until=
 readonly measure_until=${measure_until:+$((measure_until - reserve))}
-{%- if has_several %}
-
-{% include "launch/nothing_to_do.sh" %}
-{%- endif %}
 
 write_manifest || fail "cannot write $manifest"
 printf -v server_started '%(%s)T' -1
@@ -35,24 +31,6 @@ done
 say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $replicas; points: ${#points[@]}"
 say "follow them: tail -f $all_logs | cat -v"
 
-# True while clients have something to do, and their servers run. Else $blamed is the number of the pair that says how
-# the job ends: a server that ended, a client that is silent or could not go on, or of those that are done one with points.
-goes_on() {
-  local number open=0
-  local -A last_with=()
-  for number in "${!servers[@]}"; do
-    blamed=$number
-    if at_work "${clients[number]}"; then
-      open=1
-      ((SECONDS < silent_at)) && at_work "${servers[number]}" && continue || return 1
-    fi
-    client_end "$number"
-    [[ ${REPLIES[0]} =~ ^(finished|points_failed|no_time_left|left_alone)$ ]] || return 1
-    last_with[${REPLIES[0]}]=$number
-  done
-  blamed=${last_with[left_alone]:-${last_with[no_time_left]:-${last_with[points_failed]:-0}}}
-  ((open > 0))
-}
 silent_at=$((SECONDS + ready_timeout + 2 * point_timeout + 600))
 while round=$SECONDS && goes_on && [[ -z $stopped_by ]]; do
   # bash can lose a command's end to a signal's handler: that is no reason to end.

@@ -12,7 +12,6 @@ keep_secrets() {
   done
 }
 # fill WORD...: in REPLIES, the words with $facts in place of their names in braces. The client uses it, too.
-declare -A facts=()
 fill() {
   local name
   REPLIES=("$@")
@@ -26,12 +25,8 @@ log_of() { (($2 == 0)) && echo "$logs/$1_$job_id.out" || echo "$logs/$1_$job_id.
 # server_step NUMBER: becomes this server's step, in a process of its own.
 server_step() {
   local replica=$1 own_gpus=$((gpus_of_a_node / replicas)) words names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
-  facts=([model_path]=$model_path [cache_path]=$cache_path [stage_path]=$stage_path [served_model_name]=$served_model_name
-    [gpus]=$own_gpus [total_gpus]=$gpus [nodes]=$nodes [port]=$((port + replica)))
-{%- if has_several %}
-  ((replicas == 1)) || facts[replica]=$replica
-  ((nodes == 1)) || facts[leader_address]=$leader
-{%- endif %}
+  facts+=([model_path]=$model_path [cache_path]=$cache_path [stage_path]=$stage_path [served_model_name]=$served_model_name
+    [gpus]=$own_gpus [total_gpus]=$gpus [nodes]=$nodes [replica]=$replica [port]=$((port + replica)))
   fill "${server_environment[@]}" "${server_command[@]}"
   words=("${REPLIES[@]}")
   keep_secrets "${server_secrets[@]}"
@@ -39,51 +34,30 @@ server_step() {
   # The server's variables are set in its container: out here, srun and the container's runtime would read them, too.
   exec "${step[@]}" --job-name="server.$replica" --output="$(log_of server "$replica")" --input=all --mpi="$mpi" \
     "${gpu_options[@]}" "${of_nodes[@]}" "${REPLIES[@]}" \
-    bash -s -- "$nodes" "$replicas" "$replica" "$own_gpus" "${words[@]}" < <(
-{%- if in_server.is_some() %}
-      declare -p lines_in_server
-{%- endif %}
-      declare -f server_task && echo 'server_task "$@"'
-    )
+    bash -s -- "$nodes" "$replicas" "$replica" "$own_gpus" "${words[@]}" < <(printf '%s\n' '{' "${server_lines[@]}" '}')
 }
-# server_task NODES SERVERS NUMBER COUNT NAME=VALUE... COMMAND...: a task of server NUMBER, each of whose nodes has COUNT GPUs.
-server_task() {
-{%- if has_several %}
-  # Slurm gives steps that overlap the same GPUs, so of several servers each takes its own. What only a node knows is put
-  # in here.
-  local nodes=$1 servers=$2 first=$(($3 * $4)) count=$4 rank=${SLURM_NODEID:-0} IFS=, gpus
-  if ((servers > 1)); then
-    read -r -a gpus <<<"${CUDA_VISIBLE_DEVICES-}"
-    ((${#gpus[@]} >= first + count)) ||
-      { echo "the step has the GPUs ${gpus[*]} (CUDA_VISIBLE_DEVICES), too few for $count from place $first on" >&2 && exit 1; }
-    export CUDA_VISIBLE_DEVICES="${gpus[*]:first:count}"
-  fi
-  ((nodes == 1)) || set -- "${@//\{node_rank\}/$rank}"
-  ((nodes == 1)) || set -- "${@//\{is_leader\}/$((rank == 0))}"
-{%- endif %}
+# The lines of a server's task; their words are NODES SERVERS NUMBER COUNT NAME=VALUE... COMMAND..., where COUNT is how many GPUs
+# each node of server NUMBER has.
+server_lines=('exec env "${@:5}" </dev/null')
 {%- if in_server.is_some() %}
-  local words=("$@") IFS=$' \t\n'
+server_hook() {
+  local IFS=$' \t\n'
   set -uo pipefail
   # shellcheck disable=SC1090 # the settings' hook
   source <(printf '%s\n' "$lines_in_server") || {
     echo "error: the hook in the server's container failed with $?" >&2
     exit 1
   }
-  set -- "${words[@]}"
-{%- endif %}
-  exec env "${@:5}" </dev/null
 }
+server_lines=("$(declare -p lines_in_server && declare -f server_hook)" 'server_hook "$@"' "${server_lines[@]}")
+{%- endif %}
 {%- if gpu_samples %}
 
 # gpu_samples NUMBER: becomes what writes down the power of this server's GPUs.
 gpu_samples() {
   local words=("$results/telemetry_$job_id.$1" "$replicas" "$1" "$((gpus_of_a_node / replicas))")
   keep_secrets
-{%- if has_several %}
-  # Of several nodes a step, outside of containers.
-  ((nodes == 1)) || exec "${step[@]}" --job-name="samples.$1" "${of_nodes[@]}" --mpi=none "${gpu_options[@]}" \
-    bash -s -- "${words[@]}" 2>/dev/null < <(declare -f sample_gpus && echo 'sample_gpus "$@"')
-{%- endif %}
+  ((nodes == 1)) || samples_of_nodes "${words[@]}"
   sample_gpus "${words[@]}"
 }
 # sample_gpus FILE SERVERS NUMBER COUNT: each second a row for each GPU of server NUMBER, in UTC; of 256 MiB at most.
@@ -101,7 +75,7 @@ sample_gpus() {
 
 # client_step NUMBER: becomes the step of this server's client, in a process of its own.
 client_step() {
-  local replica=$1 mounts=("$run:$run" ${data_sets_folder:+"$data_sets_folder:$data_sets_folder:ro"}) names=(PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
+  local replica=$1 mounts=("$run:$run" "${client_mounts[@]}") names=(PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
   local offline=1 of_hub=()
   # The tool's tables are for a terminal: at once, and wide enough for numbers.
   export PYTHONUNBUFFERED=1 COLUMNS=120
@@ -114,15 +88,6 @@ client_step() {
     [[ $tokenizer_path == /* ]] &&
       compgen -G "$hub_cache/hub/models--${default_tokenizer/\//--}/snapshots/*/special_tokens_map.json" >/dev/null || offline=0
   fi
-{%- if search.is_some() %}
-  # By these a search decides, too. What else is in a point's folder is not for the client.
-  local before file
-  for before in "${!folders[@]}"; do
-    for file in "$results/${folders[before]}"/profile_export.json{,l}; do
-      [[ -z ${are_finished[before]} || ! -f $file || -L $file ]] || mounts+=("$file:$file:ro")
-    done
-  done
-{%- endif %}
   export HF_HUB_OFFLINE=$offline TRANSFORMERS_OFFLINE=$offline
   keep_secrets "${of_hub[@]}"
   set_container client "$client_image" "${names[*]}" "${mounts[@]}" "${extra_mounts[@]}"
@@ -132,7 +97,7 @@ client_step() {
 }
 # client_program NUMBER: the client's program, which its step reads on standard input: first the values that it needs.
 client_program() {
-  local replica=$1
+  local replica=$1 part
   declare -p results run job_id folders are_finished replica replicas parts port health_path served_model_name \
     ready_timeout server_started probe_interval tokenizer_path point_timeout tool_name client_command request_fields points \
     measure_until prefix_cache "${!lines_in_client@}" "${!aiperf_gate@}" "${!own_commands@}" \
@@ -140,25 +105,26 @@ client_program() {
   declare -f say fill own_command || true
   cat <<'CLIENT'
 {% include "launch/client.sh" %}
-{%- if has_several %}
+CLIENT
+  for part in "${client_parts[@]}"; do "$part"; done
+  # Bash reads this program from its standard input, and nothing that it starts may read on.
+  printf '%s\n' 'main </dev/null' exit
+}
+{%- if prefix_cache == "flush" %}
+flush_in_client() {
+  cat <<'CLIENT'
 
-{% include "launch/several_in_client.sh" %}
-{%- endif %}
-{%- if data.is_some() %}
-
-{% include "launch/data_in_client.sh" %}
-{%- endif %}
-{%- if search.is_some() %}
-
-{% include "launch/search_in_client.sh" %}
-{%- endif %}
-{%- if in_client.is_some() %}
-
-{% include "launch/lines_in_client.sh" %}
-{%- endif %}
-
-# Bash reads this program from its standard input, and nothing that it starts may read on.
-main </dev/null
-exit
+{% include "launch/flush_in_client.sh" %}
 CLIENT
 }
+client_parts+=(flush_in_client)
+{%- endif %}
+{%- if in_client.is_some() %}
+hook_in_client() {
+  cat <<'CLIENT'
+
+{% include "launch/lines_in_client.sh" %}
+CLIENT
+}
+client_parts+=(hook_in_client)
+{%- endif %}

@@ -27,20 +27,18 @@ only_removes() {
 }
 # stop_steps KIND SECONDS PID...: gently, and then not.
 stop_steps() {
-  local pids=("${@:3}") number killed end=$((SECONDS + $2))
+  local pids=("${@:3}") number end=$((SECONDS + $2))
   ! ends_within 0 "${pids[@]}" || return 0
   signal_steps "$1"
   until ends_within 1 "${pids[@]}"; do
-    killed=()
     for number in "${!pids[@]}"; do
-      ! at_work "${pids[number]}" || only_removes "$1" "$number" || killed+=("${pids[number]}")
+      { at_work "${pids[number]}" && ! only_removes "$1" "$number"; } || unset "pids[number]"
     done
-    ((${#killed[@]} > 0)) || return 0
-    ((SECONDS >= end)) || continue
+    ((SECONDS >= end && ${#pids[@]} > 0)) || continue
     say "the $1 step did not end by itself within $2 s"
-    kill -TERM "${killed[@]}" 2>/dev/null
+    kill -TERM "${pids[@]}" 2>/dev/null
     # The wait takes bash's own word about the kill out of the log.
-    ends_within 5 "${killed[@]}" || { kill -KILL "${killed[@]}" && wait "${killed[@]}"; } 2>/dev/null
+    ends_within 5 "${pids[@]}" || { kill -KILL "${pids[@]}" && wait "${pids[@]}"; } 2>/dev/null
     return
   done
 }
@@ -52,3 +50,5 @@ client_end() {
   running "${clients[$1]}" || wait "${clients[$1]}" || status=$?
   REPLIES=(client_failed "$status")
 }
+# True while the client has something to do, and its server runs.
+goes_on() { ((SECONDS < silent_at)) && at_work "${clients[0]}" && at_work "${servers[0]}"; }

@@ -1,4 +1,4 @@
-{%- if site.has_hooks() %}
+{%- if site.is_set %}
 
 # A shell of their own, since they must change neither the code nor what is still to be done.
 # shellcheck disable=SC2317 # the trap calls it
@@ -14,22 +14,20 @@ trap 'at_the_end $?' EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
-{%- endif %}
-{%- if !site.modules.is_empty() %}
 
-# A batch shell may not know the command yet, and its own functions use names that
-# are not set.
-set +eu
-if ! command -v module >/dev/null; then
-  for file in /etc/profile.d/{modules,z00_lmod,lmod}.sh; do
-    # shellcheck disable=SC1090 # the site's
-    [[ ! -r $file ]] || source "$file"
-  done
+if ((${#modules[@]} > 0)); then
+  # A batch shell may not know the command yet, and its own functions use names that
+  # are not set.
+  set +eu
+  if ! command -v module >/dev/null; then
+    for file in /etc/profile.d/{modules,z00_lmod,lmod}.sh; do
+      # shellcheck disable=SC1090 # the site's
+      [[ ! -r $file ]] || source "$file"
+    done
+  fi
+  module load "${modules[@]}" || fail "module load ${modules[*]} failed on $HOSTNAME"
+  set -eu
 fi
-module load "${modules[@]}" || fail "module load ${modules[*]} failed on $HOSTNAME"
-set -eu
-{%- endif %}
-{%- if !site.proxy.is_empty() %}
 
 for assignment in "${proxy[@]}"; do
   small=${assignment%%=*}
@@ -42,8 +40,6 @@ for assignment in "${proxy[@]}"; do
 done
 # Servers ask themselves whether they are ready.
 {% include "lib/no_proxy.sh" %}
-{%- endif %}
-{%- if site.has_hooks() %}
 
 [[ -z $lines_before ]] || say "hook before the work"
 # An exit in them would end this script, perhaps with 0 and nothing done.

@@ -5,11 +5,28 @@ use std::process::Command;
 use nim_slurm::Recipe;
 use nim_slurm::recipe::ClientTool;
 
-/// It travels inside launch.sh, as a text.
+const BEGIN: &str = "cat <<'CLIENT'\n";
+const END: &str = "\nCLIENT\n";
+
+/// It travels inside launch.sh, as texts: first what each has, then what some plans add.
 #[allow(dead_code, reason = "not all tests look at it")]
-pub(crate) fn client_program(launch: &str) -> &str {
-    let (_, rest) = launch.split_once("cat <<'CLIENT'\n").unwrap();
-    rest.split_once("\nCLIENT\n").unwrap().0
+pub(crate) fn client_program(launch: &str) -> String {
+    let parts = launch.split(BEGIN).skip(1);
+    let mut parts: Vec<_> = parts.map(|rest| rest.split_once(END).unwrap().0).collect();
+    parts.sort_by_key(|part| !part.starts_with("set -Eeuo pipefail\n"));
+    let main = "\nmain </dev/null\nexit";
+    assert!(launch.contains("'main </dev/null' exit\n"));
+    parts.join("\n") + main
+}
+
+/// The script without the program of its client.
+#[allow(dead_code, reason = "not all tests look at it")]
+pub(crate) fn without_client(launch: &str) -> String {
+    let mut parts = launch.split(BEGIN);
+    let first = parts.next().unwrap().to_owned();
+    parts.fold(first, |text, part| {
+        text + ":\n" + part.split_once(END).unwrap().1
+    })
 }
 
 /// What lines print that bash runs behind the client's program for a recipe's tool.

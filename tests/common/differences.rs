@@ -3,13 +3,29 @@
 
 use std::collections::BTreeSet;
 
-use nim_slurm::ScriptKind;
+use nim_slurm::{ScriptKind, shell_word};
 use similar::{Algorithm, DiffOp, DiffTag, capture_diff_slices, group_diff_ops};
 
 use crate::plans::Case;
 
 /// Removed lines that stand in a row are named by the first and the last, from so many on.
-const LONG: usize = 6;
+const LONG: usize = 4;
+
+/// Programs in Python that are values of launch.sh: they stand in the repository as they are, and so are only named.
+pub(crate) const PROGRAMS: [(&str, &str); 3] = [
+    (
+        "src/script/aiperf_gate.py",
+        include_str!("../../src/script/aiperf_gate.py"),
+    ),
+    (
+        "src/script/data.py",
+        include_str!("../../src/script/data.py"),
+    ),
+    (
+        "src/script/search.py",
+        include_str!("../../src/script/search.py"),
+    ),
+];
 
 /// The scripts of a plan, in the order of [`ScriptKind::ALL`].
 pub(crate) struct Scripts {
@@ -23,7 +39,12 @@ impl Scripts {
         Self {
             what: case.what.clone(),
             texts: texts
-                .map(|&kind| case.plan.script(kind).text().to_owned())
+                .map(|&kind| {
+                    let text = case.plan.script(kind).text().to_owned();
+                    PROGRAMS.iter().fold(text, |text, (file, program)| {
+                        text.replace(&shell_word(program), &format!("… {file}"))
+                    })
+                })
                 .collect(),
         }
     }
@@ -124,7 +145,7 @@ mod tests {
         let of = [
             "@@ setup.sh: one; two\n a\n-b\n+X\n c\n@@ setup.sh: three\n c\n-…\n d\n",
             "@@ prepare_models.sh: two\n e\n+all\n f\n",
-            "@@ launch.sh: three\n-…\n 1\n@@ launch.sh: one\n 1\n-2\n-3\n-4\n-5\n-6\n 7\n\
+            "@@ launch.sh: three\n-…\n 1\n@@ launch.sh: one\n 1\n-2\n-… 3 lines\n-6\n 7\n\
              @@ launch.sh: three\n 6\n-7\n",
         ];
         assert_eq!(differences(&base, &[one, two, three]), of.concat());

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use nim_slurm::container::Runtime;
 use nim_slurm::recipe::{
-    Architecture, ArrayBy, Arrival, ClientTool, DataFormat, DataSet, ModelSource, ReplicaUse,
-    Search, UseCase, Variant,
+    Architecture, ArrayBy, Arrival, ClientTool, DataFormat, DataSet, ModelSource, PrefixCache,
+    ReplicaUse, Search, UseCase, Variant,
 };
 use nim_slurm::slurm::OptionName;
 use nim_slurm::{HookPlace, Plan, Recipe, ScriptKind, Settings};
@@ -326,6 +326,8 @@ pub(crate) fn golden() -> Vec<Case> {
         .with_hook(before, "export OWN=1".parse().unwrap())
         .with_resumed_job("4711".parse().unwrap());
     let tool = |name: &str| plain(name, with_client(first(), client(name)));
+    let mut loads = with_loads(first().with_use_cases(["chat:128/128".parse().unwrap()]));
+    loads.server.prefix_cache = PrefixCache::Flush;
     vec![
         plain("default", first()),
         full_case(),
@@ -353,10 +355,7 @@ pub(crate) fn golden() -> Vec<Case> {
         tool("GenAI-Perf 25.12"),
         tool("AIPerf"),
         tool("AIPerf, all"),
-        plain(
-            "loads",
-            with_loads(first().with_use_cases(["chat:128/128".parse().unwrap()])),
-        ),
+        plain("loads", loads),
         plain(
             "loads and data sets of AIPerf",
             with_loads(with_data(with_client(first(), client("AIPerf")))),

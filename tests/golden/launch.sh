@@ -228,6 +228,10 @@ readonly slurm_id=${job_id/-/_}
 restarts=$(squeue --noheader --jobs="$slurm_id" --Format=restartcnt 2>/dev/null | tr -d ' ') || true
 [[ $restarts =~ ^[0-9]+$ ]] || restarts=${SLURM_RESTART_COUNT:-0}
 readonly restarts
+# What blocks below add: srun's options for the step of a server, facts for its words, mounts for clients, and functions that
+# print parts of their program.
+declare -A facts=()
+of_nodes=() client_mounts=() client_parts=()
 
 check_runtime
 # A recipe may name any folder as its model, and its images see all that is in it. Links lead to those of the system:
@@ -300,7 +304,6 @@ fi
 ((gpus_here >= gpus_of_a_node)) ||
   missing "GPUs on $HOSTNAME: $gpus_of_a_node are used, this job has $gpus_here: ask for them with" \
     "--gres=gpu:$gpus_of_a_node or --gpus-per-node=$gpus_of_a_node"
-of_nodes=()
 
 # Points of earlier jobs: of those that are named, of all tasks of an array, and of those that they resumed.
 runs=("$job_id")
@@ -635,7 +638,6 @@ keep_secrets() {
   done
 }
 # fill WORD...: in REPLIES, the words with $facts in place of their names in braces. The client uses it, too.
-declare -A facts=()
 fill() {
   local name
   REPLIES=("$@")
@@ -649,8 +651,8 @@ log_of() { (($2 == 0)) && echo "$logs/$1_$job_id.out" || echo "$logs/$1_$job_id.
 # server_step NUMBER: becomes this server's step, in a process of its own.
 server_step() {
   local replica=$1 own_gpus=$((gpus_of_a_node / replicas)) words names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
-  facts=([model_path]=$model_path [cache_path]=$cache_path [stage_path]=$stage_path [served_model_name]=$served_model_name
-    [gpus]=$own_gpus [total_gpus]=$gpus [nodes]=$nodes [port]=$((port + replica)))
+  facts+=([model_path]=$model_path [cache_path]=$cache_path [stage_path]=$stage_path [served_model_name]=$served_model_name
+    [gpus]=$own_gpus [total_gpus]=$gpus [nodes]=$nodes [replica]=$replica [port]=$((port + replica)))
   fill "${server_environment[@]}" "${server_command[@]}"
   words=("${REPLIES[@]}")
   keep_secrets "${server_secrets[@]}"
@@ -658,19 +660,17 @@ server_step() {
   # The server's variables are set in its container: out here, srun and the container's runtime would read them, too.
   exec "${step[@]}" --job-name="server.$replica" --output="$(log_of server "$replica")" --input=all --mpi="$mpi" \
     "${gpu_options[@]}" "${of_nodes[@]}" "${REPLIES[@]}" \
-    bash -s -- "$nodes" "$replicas" "$replica" "$own_gpus" "${words[@]}" < <(
-      declare -f server_task && echo 'server_task "$@"'
-    )
+    bash -s -- "$nodes" "$replicas" "$replica" "$own_gpus" "${words[@]}" < <(printf '%s\n' '{' "${server_lines[@]}" '}')
 }
-# server_task NODES SERVERS NUMBER COUNT NAME=VALUE... COMMAND...: a task of server NUMBER, each of whose nodes has COUNT GPUs.
-server_task() {
-  exec env "${@:5}" </dev/null
-}
+# The lines of a server's task; their words are NODES SERVERS NUMBER COUNT NAME=VALUE... COMMAND..., where COUNT is how many GPUs
+# each node of server NUMBER has.
+server_lines=('exec env "${@:5}" </dev/null')
 
 # gpu_samples NUMBER: becomes what writes down the power of this server's GPUs.
 gpu_samples() {
   local words=("$results/telemetry_$job_id.$1" "$replicas" "$1" "$((gpus_of_a_node / replicas))")
   keep_secrets
+  ((nodes == 1)) || samples_of_nodes "${words[@]}"
   sample_gpus "${words[@]}"
 }
 # sample_gpus FILE SERVERS NUMBER COUNT: each second a row for each GPU of server NUMBER, in UTC; of 256 MiB at most.
@@ -687,7 +687,7 @@ sample_gpus() {
 
 # client_step NUMBER: becomes the step of this server's client, in a process of its own.
 client_step() {
-  local replica=$1 mounts=("$run:$run" ${data_sets_folder:+"$data_sets_folder:$data_sets_folder:ro"}) names=(PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
+  local replica=$1 mounts=("$run:$run" "${client_mounts[@]}") names=(PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
   local offline=1 of_hub=()
   # The tool's tables are for a terminal: at once, and wide enough for numbers.
   export PYTHONUNBUFFERED=1 COLUMNS=120
@@ -709,7 +709,7 @@ client_step() {
 }
 # client_program NUMBER: the client's program, which its step reads on standard input: first the values that it needs.
 client_program() {
-  local replica=$1
+  local replica=$1 part
   declare -p results run job_id folders are_finished replica replicas parts port health_path served_model_name \
     ready_timeout server_started probe_interval tokenizer_path point_timeout tool_name client_command request_fields points \
     measure_until prefix_cache "${!lines_in_client@}" "${!aiperf_gate@}" "${!own_commands@}" \
@@ -943,15 +943,6 @@ cache_use() {
       if (asked >= 0 && asked < 1e15 && found >= 0 && found < 1e15) printf "%.0f %.0f", asked, found
     }' <(cat <<<"$1") <(cat <<<"$2"))
   REPLY=${REPLY:-null null}
-}
-# empty_cache: true once the server has emptied its prefix cache.
-empty_cache() {
-  local path
-  for path in /reset_prefix_cache /flush_cache; do
-    ! curl --silent --fail --max-time 30 --request POST --output /dev/null "http://$url$path" || return 0
-  done
-  reason="the server empties its prefix cache neither at /reset_prefix_cache nor at /flush_cache"
-  return 1
 }
 # check_cache "LOOKED_UP FOUND": true unless more came out of the cache than the recipe allows, else with a $reason.
 check_cache() {
@@ -1274,11 +1265,10 @@ main() {
   ((failed == 0)) || end_with points_failed
   end_with finished
 }
-
-# Bash reads this program from its standard input, and nothing that it starts may read on.
-main </dev/null
-exit
 CLIENT
+  for part in "${client_parts[@]}"; do "$part"; done
+  # Bash reads this program from its standard input, and nothing that it starts may read on.
+  printf '%s\n' 'main </dev/null' exit
 }
 
 running() { kill -0 "$1" 2>/dev/null; }
@@ -1310,20 +1300,18 @@ only_removes() {
 }
 # stop_steps KIND SECONDS PID...: gently, and then not.
 stop_steps() {
-  local pids=("${@:3}") number killed end=$((SECONDS + $2))
+  local pids=("${@:3}") number end=$((SECONDS + $2))
   ! ends_within 0 "${pids[@]}" || return 0
   signal_steps "$1"
   until ends_within 1 "${pids[@]}"; do
-    killed=()
     for number in "${!pids[@]}"; do
-      ! at_work "${pids[number]}" || only_removes "$1" "$number" || killed+=("${pids[number]}")
+      { at_work "${pids[number]}" && ! only_removes "$1" "$number"; } || unset "pids[number]"
     done
-    ((${#killed[@]} > 0)) || return 0
-    ((SECONDS >= end)) || continue
+    ((SECONDS >= end && ${#pids[@]} > 0)) || continue
     say "the $1 step did not end by itself within $2 s"
-    kill -TERM "${killed[@]}" 2>/dev/null
+    kill -TERM "${pids[@]}" 2>/dev/null
     # The wait takes bash's own word about the kill out of the log.
-    ends_within 5 "${killed[@]}" || { kill -KILL "${killed[@]}" && wait "${killed[@]}"; } 2>/dev/null
+    ends_within 5 "${pids[@]}" || { kill -KILL "${pids[@]}" && wait "${pids[@]}"; } 2>/dev/null
     return
   done
 }
@@ -1335,6 +1323,8 @@ client_end() {
   running "${clients[$1]}" || wait "${clients[$1]}" || status=$?
   REPLIES=(client_failed "$status")
 }
+# True while the client has something to do, and its server runs.
+goes_on() { ((SECONDS < silent_at)) && at_work "${clients[0]}" && at_work "${servers[0]}"; }
 
 # Lines as people may read them: without progress bars, colours, control characters, and the old folder of a failed point.
 plain() { LC_ALL=C sed $'s/\r*$//; s/.*\r//; s/\e\\[[0-9;?]*[A-Za-z]//g; s/\t/ /g; s/[^ -~]//g; s|/\\.run_\\([0-9-]*\\)/client/|/failed_\\1/|g'; }
@@ -1422,24 +1412,6 @@ done
 say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $replicas; points: ${#points[@]}"
 say "follow them: tail -f $all_logs | cat -v"
 
-# True while clients have something to do, and their servers run. Else $blamed is the number of the pair that says how
-# the job ends: a server that ended, a client that is silent or could not go on, or of those that are done one with points.
-goes_on() {
-  local number open=0
-  local -A last_with=()
-  for number in "${!servers[@]}"; do
-    blamed=$number
-    if at_work "${clients[number]}"; then
-      open=1
-      ((SECONDS < silent_at)) && at_work "${servers[number]}" && continue || return 1
-    fi
-    client_end "$number"
-    [[ ${REPLIES[0]} =~ ^(finished|points_failed|no_time_left|left_alone)$ ]] || return 1
-    last_with[${REPLIES[0]}]=$number
-  done
-  blamed=${last_with[left_alone]:-${last_with[no_time_left]:-${last_with[points_failed]:-0}}}
-  ((open > 0))
-}
 silent_at=$((SECONDS + ready_timeout + 2 * point_timeout + 600))
 while round=$SECONDS && goes_on && [[ -z $stopped_by ]]; do
   # bash can lose a command's end to a signal's handler: that is no reason to end.
@@ -1470,37 +1442,38 @@ esac
 how_it_ended() { (($1 > 128 && $1 < 193)) && echo "was killed by signal $(($1 - 128))" || echo "exited with status $1"; }
 # explain CAUSE: sets $cause, and what goes with it: $code, $reason and $to_do.
 explain() {
-  local which=''
+  local which='' how=ended
   ((replicas == 1)) || which=", server $blamed on port $((port + blamed))"
-  cause=$1 code=1 to_do="fix what the lines above name"
+  cause=$1
   case $cause in
-    finished) code=0 reason="all points are finished" to_do='' ;;
+    finished) set -- 0 "all points are finished" '' ;;
     client_lacks)
-      code=2 reason="something is missing in the container of $client_image"
-      to_do="use an image that has it (client in the recipe), or mount it (mounts in the settings); then render the scripts again and submit setup.sh" ;;
-    refused) code=2 reason="the server does not take the client's requests" ;; data_lacks) code=2 reason="a data set cannot be measured" ;;
+      set -- 2 "something is missing in the container of $client_image" \
+        "use an image that has it (client in the recipe), or mount it (mounts in the settings); then render the scripts again and submit setup.sh" ;;
+    refused) set -- 2 "the server does not take the client's requests" ;;
+    data_lacks) set -- 2 "a data set cannot be measured" ;;
     server_ended)
-      code=3 reason=ended to_do="find out why the server ended; its whole log is $server_log"
-      running "$server" || { wait "$server"; reason=$(how_it_ended $?); }
-      reason="the server $reason before the sweep was over$which" ;;
+      running "$server" || { wait "$server"; how=$(how_it_ended $?); }
+      set -- 3 "the server $how before the sweep was over$which" "find out why the server ended; its whole log is $server_log" ;;
     no_answer)
-      code=3 reason="the server stopped answering$which"
-      to_do="the server ran on without an answer, and this job ended it. Look for errors of the GPUs on $SLURMD_NODENAME (dmesg, nvidia-smi -q) and read $server_log; if it happens again, exclude that node" ;;
+      set -- 3 "the server stopped answering$which" \
+        "the server ran on without an answer, and this job ended it. Look for errors of the GPUs on $SLURMD_NODENAME (dmesg, nvidia-smi -q) and read $server_log; if it happens again, exclude that node" ;;
     not_ready)
-      code=4 reason="the server was not ready within $ready_timeout s$which"
-      to_do="if the server only needs longer, raise ready_timeout in the recipe (it is $ready_timeout) and render launch.sh again; else its whole log says more: $server_log" ;;
+      set -- 4 "the server was not ready within $ready_timeout s$which" \
+        "if the server only needs longer, raise ready_timeout in the recipe (it is $ready_timeout) and render launch.sh again; else its whole log says more: $server_log" ;;
     points_failed)
-      code=5 reason="${failed:-some} of ${#points[@]} points failed"
-      to_do="see why the points failed; all that they left is in $results/failed_$job_id, and the steps' logs are $all_logs" ;;
-    signal | client_stopped) code=6 reason="stopped by ${stopped_by:+signal }${stopped_by:-a signal to the client}" to_do='' ;;
-    no_time_left) code=6 reason="the time that is left is too short for the points that are left" to_do='' ;;
-    no_space) reason="no space is left in $results" to_do="make room in $results: look at df -h, df -i and the quota" ;;
+      set -- 5 "${failed:-some} of ${#points[@]} points failed" \
+        "see why the points failed; all that they left is in $results/failed_$job_id, and the steps' logs are $all_logs" ;;
+    signal | client_stopped) set -- 6 "stopped by ${stopped_by:+signal }${stopped_by:-a signal to the client}" '' ;;
+    no_time_left) set -- 6 "the time that is left is too short for the points that are left" '' ;;
+    no_space) set -- 1 "no space is left in $results" "make room in $results: look at df -h, df -i and the quota" ;;
     client_silent)
-      reason="the client made no progress for longer than a point may take$which"
-      to_do="read $client_log; if nothing is wrong there, raise point_timeout in the recipe and render launch.sh again" ;;
-    points_missing) reason="the client step succeeded, but points are missing: see $all_logs" ;;
-    *) reason="the client step $(how_it_ended "$client_status")" ;;
+      set -- 1 "the client made no progress for longer than a point may take$which" \
+        "read $client_log; if nothing is wrong there, raise point_timeout in the recipe and render launch.sh again" ;;
+    points_missing) set -- 1 "the client step succeeded, but points are missing: see $all_logs" ;;
+    *) set -- 1 "the client step $(how_it_ended "$client_status")" ;;
   esac
+  code=$1 reason=$2 to_do=${3-fix what the lines above name}
 }
 
 explain "$cause"
