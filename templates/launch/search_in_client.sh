@@ -33,7 +33,8 @@ done
 # By use case: what is known of its levels, and for how long each was measured; the place of its next probe, or "none", and
 # how many levels are probed from there on, at most; whether that probe is taken, and not judged yet. Then the use case whose
 # turn it is, and the place of the present probe.
-declare -A known=() measured_at=() next_of=() levels_left=() is_taken=()
+# By folder, why its probe failed for the first time.
+declare -A known=() measured_at=() next_of=() levels_left=() is_taken=() failed_before=()
 turn=0 present=0
 
 # judge PLACE FOLDER [MILLISECONDS]: notes how many requests of a probe are over the limits, and for how long they were in
@@ -55,11 +56,25 @@ judge() {
 meet() {
   REPLY=$2
   [[ $1 == *.end ]] || return 0
-  local folder=${1%.end} judged=''
+  local folder=${1%.end} judged='' name isl osl
   [[ $2 != *'|' ]] || judged=$run/$folder
+  # One failure does not tell that a level is too high, unless it took as long as a point may. A prefix cache that is on
+  # knows the prompts by then.
+  if [[ -z $judged${failed_before[$folder]-} && $prefix_cache != on ]] && ((SECONDS - ${measured[5]-0} < point_timeout)); then
+    read -r name isl osl _ <<<"${all_points[${place_of[$folder]}]}"
+    say "$folder failed, and is measured once more"
+    failed_before[$folder]="it was measured twice, since it failed at first: ${2#*|*|}" failed=$((failed - 1))
+    is_taken["$name $isl $osl"]=''
+    return 0
+  fi
   judge "${place_of[$folder]}" "$judged" "$busy"
   # judge may not leave it otherwise.
   REPLY=$2
+}
+# record: as for any point; what failed at first is said in the end, too.
+record() {
+  local detail=${4:-${failed_before[$1]-}}
+  printf '%s|%s|%s|%s|%s\n' "$1" "$2" "$3" "${5:+$5 $replica}" "${detail//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
 }
 # look_ahead USE_CASE: in REPLY, the place of its next probe, or "none". What an earlier job measured is judged by its files.
 look_ahead() {
