@@ -73,14 +73,14 @@ say "$made_by, recipe $recipe"
 {% include "launch/points.sh" %}
 
 {% include "launch/unfinished.sh" %}
-{%- if search.is_some() %}
-
-{% include "launch/search.sh" %}
-{%- endif %}
 
 # ---- The manifest: what ran, where, and how it ended ----------------------------
 
 {% include "launch/manifest.sh" %}
+{%- if search.is_some() %}
+
+{% include "launch/search.sh" %}
+{%- endif %}
 
 # ---- The steps: a server's and its client's ---------------------------------------
 

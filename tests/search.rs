@@ -320,9 +320,19 @@ fn searched_with(
     before: &str,
     variables: &[(&str, &str)],
 ) -> (Vec<String>, String) {
-    let search = search
-        .with_ttft("20".parse().unwrap())
-        .with_within("10%".parse().unwrap());
+    let main = "(main 2>&1) || true
+        while read -r row; do echo \"row $row\"; done <\"$run/points\"";
+    let search = search.with_within("10%".parse().unwrap());
+    let said = in_search(search, before, variables, main);
+    let measured = said
+        .lines()
+        .filter_map(|line| line.strip_prefix("measured "));
+    (measured.map(str::to_owned).collect(), said)
+}
+
+/// What lines print behind the program of such a search.
+fn in_search(search: Search, before: &str, variables: &[(&str, &str)], program: &str) -> String {
+    let search = search.with_ttft("20".parse().unwrap());
     let mut recipe = Recipe::llama3_70b_h100x4_fp8();
     recipe.sweep = Sweep::searching(
         [
@@ -356,8 +366,7 @@ fn searched_with(
            read -r use_case isl osl level _ _ _ again <<<\"$point\"\n\
            folders+=(\"${{use_case}}_${{level}}_r$again\")\n\
            [[ -d $results/${{folders[-1]}} ]] && are_finished+=(yes) || are_finished+=('')\n\
-         done\n{own}{MEASURED}\n(main 2>&1) || true\n\
-         while read -r row; do echo \"row $row\"; done <\"$run/points\"",
+         done\n{own}{MEASURED}\n{program}",
         values.concat()
     );
     let home = tempfile::tempdir().unwrap();
@@ -378,7 +387,7 @@ fn searched_with(
         )
         .unwrap();
     }
-    let said = client::run_in_client(
+    client::run_in_client(
         &recipe,
         &lines,
         &[
@@ -395,11 +404,7 @@ fn searched_with(
             variables,
         ]
         .concat(),
-    );
-    let measured = said
-        .lines()
-        .filter_map(|line| line.strip_prefix("measured "));
-    (measured.map(str::to_owned).collect(), said)
+    )
 }
 
 #[test]
@@ -482,6 +487,40 @@ fn a_probe_of_a_rate_that_does_not_fit_is_left_out() {
     assert!(said.contains("it would take about 185 s"), "{said}");
 }
 
+/// How long a probe takes by what is known of others: level, requests and milliseconds each.
+#[test]
+fn the_time_of_a_probe_is_told_by_those_near_it() {
+    // On such a ladder, the third probe is far above the second. A server as fast at each level takes 7 s for it.
+    let search = Search::new(1, 1024);
+    let cases = [
+        // Nothing is known of the use case: by the work of another, 2 of 10 rounds in 10 s.
+        ("", "2 1", 52),
+        // The double takes twice the time at most, and half of it at least.
+        ("1,91,91000", "2 1", 99),
+        // A jump: twice as long as at a server that is as fast, or follows the same line.
+        ("1,91,91000 2,92,46000", "58 1", 19),
+        ("1,91,91000 2,92,50600", "58 1", 98),
+        // In any order, and whatever else is known.
+        ("2,92,46000 1,91,91000", "58 1", 19),
+        ("1,91,91000 2,92,46000 242,1210,60000", "58 1", 19),
+        // The next one below half of it: as fast as a server that generates no more tokens.
+        ("2,92,46000 58,290,6000", "81 1", 16),
+        // One that was too high takes at least as long for a round.
+        ("58,290,6000 242,1210,60000", "116 1", 21),
+        // A point and its warm-up have their time-out.
+        ("1,91,910000", "1024 1", 1805),
+    ];
+    for (known, probe, seconds) in cases {
+        let program = format!(
+            "busy_of[_]=10000 work_of[_]=5120 fixed=0
+             measured_at['chat 32 512']='{known}' present=${{place_of['chat 32 512 {probe}']}}
+             estimate; echo $REPLY"
+        );
+        let said = in_search(search.clone(), "", &[], &program);
+        assert_eq!(said, seconds.to_string(), "{known}, then {probe}");
+    }
+}
+
 /// One minute is left, and a probe of the second use case takes longer: it is left out, and the first one's search goes on.
 #[test]
 fn a_use_case_without_time_does_not_stop_the_others() {
@@ -533,6 +572,62 @@ fn what_was_measured_before_is_judged_again() {
     assert!(said.contains("the search of chat 32 512 has ended; within the limits: 3 requests in flight; not within them: 4 requests in flight (ttft)"), "{said}");
     let long = |rows: &[String]| rows.iter().filter(|row| row.starts_with("long")).count();
     assert_eq!(long(&all), long(&measured));
+}
+
+/// A job whose search an earlier one has ended needs no server: only where that searched for the same, ended well, and all that
+/// it went by is there.
+#[test]
+fn a_search_that_has_ended_is_told_from_others() {
+    const GOAL: &str = r#"{"itl": 25, "at": "p95", "from": 1, "to": 64, "within": "5%"}"#;
+    let manifest = format!(
+        "{{\n  \"schema\": 1,\n  \"exit_code\": 0,\n  \"exit_cause\": \"finished\",\n  \"search\": {GOAL},\n  \"points\": [\n    \
+         {{\"folder\": \"m_1_chat_128_128_7\", \"use_case\": \"chat\"}},\n    \
+         {{\"folder\": \"m_2_chat_128_128_7\", \"use_case\": \"chat\"}}\n  ]\n}}"
+    );
+    let text = std::fs::read_to_string("templates/launch/search.sh").unwrap();
+    let begin = text.find("is_answered() {").unwrap();
+    let end = begin + text[begin..].find("\n}\n").unwrap() + 3;
+    let says = |change: &str, manifest: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("run_7.json"), manifest).unwrap();
+        let program = format!(
+            "set -Eeuo pipefail
+            text_of() {{ [[ ! -f $1 ]] || cat \"$1\"; }}
+            results=. runs=(9 8 7) search_goal='{GOAL}'
+            points=('chat 128 128 1' 'chat 128 128 2' 'chat 128 128 4')
+            folders=(m_1_chat_128_128_7 m_2_chat_128_128_7 m_4_chat_128_128_9) are_finished=(yes yes '')
+            {change}
+            {}
+            ! is_answered || echo \"$REPLY\"",
+            &text[begin..end]
+        );
+        let mut bash = Command::new("bash");
+        bash.args(["-c", &program]).current_dir(folder.path());
+        let output = bash.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(says("", &manifest), "7\n");
+    for (change, from, to) in [
+        ("", "\"exit_code\": 0", "\"exit_code\": 5"),
+        ("", "\"exit_code\": 0", "\"exit_code\": null"),
+        ("", "\"to\": 64", "\"to\": 128"),
+        ("", "m_2_chat", "m_3_chat"),
+        ("", "\"search\"", "\"listed\""),
+        ("are_finished=(yes '' '')", "", ""),
+        ("runs=(9)", "", ""),
+        (
+            "points+=('long 1 1 1') folders+=(m_1_long_1_1_7) are_finished+=(yes)",
+            "",
+            "",
+        ),
+    ] {
+        assert_eq!(
+            says(change, &manifest.replace(from, to)),
+            "",
+            "{change} {from} {to}"
+        );
+    }
 }
 
 #[test]

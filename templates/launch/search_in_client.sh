@@ -130,26 +130,37 @@ choose() {
   return 1
 }
 # estimate: in REPLY, for how many seconds the present probe will run; 0 when nothing is known. With more in flight, a server
-# generates no fewer tokens per second, and a round takes no less time.
+# generates no fewer tokens per second, and a round takes no less time. How much more time it takes is told by the two nearest
+# levels below; twice as much is expected. No probe takes longer than the tool and its warm-up may.
 estimate() {
-  local name isl osl level requests seconds probe least=0 most=0 by_rate=0 by_rounds=0
+  local name isl osl level requests seconds probe round rounds least=0 most=0 below=0 by_rate=0 by_rounds=0 at_least=0 at_below=0
   read -r name isl osl level requests _ _ _ _ seconds <<<"${all_points[present]}"
   # A rate says for how long requests are sent.
   REPLY=$((5 + fixed + seconds)) && [[ -z $seconds ]] || return 0
   REPLY=0
   [[ -n ${busy_of[_]-} ]] || return 0
+  # One wave more is the warm-up.
+  rounds=$(((requests + level - 1) / level + 1))
   for probe in ${measured_at["$name $isl $osl"]-}; do
     IFS=, read -r -a REPLIES <<<"$probe"
+    round=$((REPLIES[2] * REPLIES[0] / REPLIES[1]))
     if ((REPLIES[0] <= level && REPLIES[0] > least)); then
-      # One wave more is the warm-up.
-      least=${REPLIES[0]} by_rate=$((REPLIES[2] * (requests + level) / REPLIES[1]))
+      below=$least at_below=$at_least least=${REPLIES[0]} at_least=$round
+      by_rate=$((REPLIES[2] * (requests + level) / REPLIES[1]))
+    elif ((REPLIES[0] < least && REPLIES[0] > below)); then
+      below=${REPLIES[0]} at_below=$round
     fi
     if ((REPLIES[0] >= level && (most == 0 || REPLIES[0] < most))); then
       most=${REPLIES[0]} by_rounds=$((REPLIES[2] * (requests / level + 2) / (REPLIES[1] / most)))
     fi
   done
+  if ((below > 0)); then
+    round=$((at_least + (at_least > at_below ? (at_least - at_below) * (level - least) / (least - below) : 0)))
+    ((2 * round * rounds >= by_rate)) || by_rate=$((2 * round * rounds))
+  fi
   # Of another use case, its work tells.
-  ((least + most > 0)) || by_rate=$((busy_of[_] * ((requests + level - 1) / level + 1) * ${osl%s*} / work_of[_]))
+  ((least + most > 0)) || by_rate=$((busy_of[_] * rounds * ${osl%s*} / work_of[_]))
   ((most == 0 || least > 0 && by_rate < by_rounds)) || by_rate=$by_rounds
-  REPLY=$((5 + fixed + by_rate / 1000))
+  REPLY=$((by_rate < 2000 * point_timeout ? by_rate : 2000 * point_timeout))
+  REPLY=$((5 + fixed + REPLY / 1000))
 }
