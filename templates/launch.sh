@@ -75,15 +75,15 @@ say "$made_by, recipe $recipe"
 {% include "launch/points.sh" %}
 
 {% include "launch/unfinished.sh" %}
+
+# ---- The manifest: what ran, where, and how it ended ----------------------------
+
+{% include "launch/manifest.sh" %}
 {%- if search.is_some() %}
 
 {% include "launch/search.sh" %}
 {% include "launch/search_parts.sh" %}
 {%- endif %}
-
-# ---- The manifest: what ran, where, and how it ended ----------------------------
-
-{% include "launch/manifest.sh" %}
 
 # ---- The steps: a server's and its client's ---------------------------------------
 

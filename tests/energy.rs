@@ -284,6 +284,15 @@ fn reports_say_energy_and_cost() {
         assert!(table.contains(words), "{words}: {table}");
     }
     assert!(!report.to_table().contains("cost"));
+    let markdown = report.clone().with_price(2.5).to_markdown();
+    for words in [
+        "| requests/s | cost/M output | cost/M input | cost/M total |  |\n",
+        " | 6.81 | 6.81 | 3.41 | best |\n",
+        "cost/M: of a million tokens, for 2.5 per GPU and hour",
+    ] {
+        assert!(markdown.contains(words), "{words}: {markdown}");
+    }
+    assert!(!report.to_markdown().contains("cost"));
     let json: Value = serde_json::from_str(&report.clone().with_price(2.5).to_json()).unwrap();
     let point = &json["points"][0];
     let is_about = |value: &Value, expected: f64| {

@@ -376,6 +376,27 @@ fn points_are_stored_by_their_names() {
     );
 }
 
+/// A search measures a point that failed once more: its result is stored at once, and not only when the job ends.
+#[test]
+fn a_point_that_succeeds_after_it_failed_is_stored() {
+    let launch = script(ScriptKind::Launch);
+    let program = format!(
+        "set -Eeuo pipefail
+        {}
+        results=$PWD/results run=$PWD/results/.run_7 job_id=7 store_seconds=60 point_timeout=9
+        copies=$PWD/copies folders=(p_7)
+        mkdir -p $copies $run/failed/p_7
+        declare -A tried=() said=() own=([p_7]=1)
+        measurement_of() {{ REPLY=measured; }}
+        store_points >/dev/null
+        mkdir -p $run/finished/p_7; store_points >/dev/null
+        ls -d results/failed_7/p_7 results/p_7",
+        functions(&launch, &STORING)
+    );
+    let said = bash(&tempfile::tempdir().unwrap(), &program);
+    assert_eq!(said, "results/failed_7/p_7\nresults/p_7\n");
+}
+
 /// How the job ended is said before anything is removed, which takes no longer than it may.
 #[test]
 fn what_takes_long_to_remove_hides_no_last_words() {

@@ -276,10 +276,6 @@ fn requests_without_an_answer_are_over_each_limit() {
 /// In place of a server and of the tools: a point takes no time, and its requests are over the limit where the law says so.
 const MEASURED: &str = r#"
 say() { printf '%s\n' "$*"; }
-record() {
-  printf '%s|%s\n' "$1" "$2" >>"$run/points"
-  [[ $2 != 'left out' ]] || echo "row $1: $3 s, $4"
-}
 start_tool() { :; }
 genai-perf() { :; }
 wait_until_ready() { ready_seconds=1; }
@@ -299,7 +295,15 @@ measure() {
   }' >"$run/$1/profile_export.jsonl"
   echo "measured $4 $7 $8 ${10}"
   learn "$4" "$3" 1 "$busy"
-  if [[ $level == "$fails_at" ]]; then meet "$1.end" "exit status 1||it failed"; else meet "$1.end" "|1 null null|"; fi
+  if [[ $4 == chat && $level == "$fails_at" ]] && ((fails-- > 0)); then
+    measured=('' '' '' '' '' $((SECONDS - ${took-1})))
+    meet "$1.end" "exit status 1||it failed"
+    failed=$((failed + 1))
+    record "$1" failed 1 'it failed'
+  else
+    meet "$1.end" "|1 null null|"
+    record "$1" finished 1 '' '1 null null'
+  fi
 }
 "#;
 
@@ -307,11 +311,7 @@ measure() {
 /// of `over_of` in a hundred requests.
 fn searched(before: &str, fails_at: u32, over_of: u32) -> (Vec<String>, String) {
     let (fails_at, over_of) = (fails_at.to_string(), over_of.to_string());
-    let variables = [
-        ("fails_at", &*fails_at),
-        ("over_of", &over_of),
-        ("measure_until", ""),
-    ];
+    let variables = [("fails_at", &*fails_at), ("over_of", &over_of)];
     searched_with(Search::new(1, 64), before, &variables)
 }
 
@@ -320,9 +320,19 @@ fn searched_with(
     before: &str,
     variables: &[(&str, &str)],
 ) -> (Vec<String>, String) {
-    let search = search
-        .with_ttft("20".parse().unwrap())
-        .with_within("10%".parse().unwrap());
+    let main = "(main 2>&1) || true
+        while read -r row; do echo \"row $row\"; done <\"$run/points\"";
+    let search = search.with_within("10%".parse().unwrap());
+    let said = in_search(search, before, variables, main);
+    let measured = said
+        .lines()
+        .filter_map(|line| line.strip_prefix("measured "));
+    (measured.map(str::to_owned).collect(), said)
+}
+
+/// What lines print behind the program of such a search.
+fn in_search(search: Search, before: &str, variables: &[(&str, &str)], program: &str) -> String {
+    let search = search.with_ttft("20".parse().unwrap());
     let mut recipe = Recipe::llama3_70b_h100x4_fp8();
     recipe.sweep = Sweep::searching(
         [
@@ -356,7 +366,7 @@ fn searched_with(
            read -r use_case isl osl level _ _ _ again <<<\"$point\"\n\
            folders+=(\"${{use_case}}_${{level}}_r$again\")\n\
            [[ -d $results/${{folders[-1]}} ]] && are_finished+=(yes) || are_finished+=('')\n\
-         done\n{own}{MEASURED}\n(main 2>&1) || true",
+         done\n{own}{MEASURED}\n{program}",
         values.concat()
     );
     let home = tempfile::tempdir().unwrap();
@@ -377,22 +387,24 @@ fn searched_with(
         )
         .unwrap();
     }
-    let said = client::run_in_client(
+    client::run_in_client(
         &recipe,
         &lines,
         &[
             &[
                 ("results", results.to_str().unwrap()),
                 ("tokenizer_path", "of/the-hub"),
+                ("prefix_cache", "off"),
+                ("point_timeout", "900"),
+                ("measure_until", ""),
+                ("over_of", "0"),
+                ("fails_at", "0"),
+                ("fails", "9"),
             ],
             variables,
         ]
         .concat(),
-    );
-    let measured = said
-        .lines()
-        .filter_map(|line| line.strip_prefix("measured "));
-    (measured.map(str::to_owned).collect(), said)
+    )
 }
 
 #[test]
@@ -423,8 +435,7 @@ fn use_cases_take_turns_until_each_has_its_answer() {
 #[test]
 fn rates_are_searched_as_well() {
     let search = Search::of_rate("0.5".parse().unwrap(), 64.try_into().unwrap());
-    let variables = [("fails_at", "0"), ("over_of", "0"), ("measure_until", "")];
-    let (measured, said) = searched_with(search.clone(), "", &variables);
+    let (measured, said) = searched_with(search.clone(), "", &[]);
     let of_chat = measured.iter().filter(|row| row.starts_with("chat "));
     let mut probes = Vec::new();
     let _ = search
@@ -469,15 +480,45 @@ fn a_probe_of_a_rate_that_does_not_fit_is_left_out() {
     let search = Search::of_rate("0.5".parse().unwrap(), 64.try_into().unwrap());
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let until = (now.as_secs() + 100).to_string();
-    let variables = [
-        ("fails_at", "0"),
-        ("over_of", "0"),
-        ("measure_until", &until),
-    ];
+    let variables = [("measure_until", until.as_str())];
     let (measured, said) = searched_with(search, "", &variables);
     assert_eq!(measured.len(), 0, "{measured:?}");
     // 90 requests at 0.5 a second.
     assert!(said.contains("it would take about 185 s"), "{said}");
+}
+
+/// How long a probe takes by what is known of others: level, requests and milliseconds each.
+#[test]
+fn the_time_of_a_probe_is_told_by_those_near_it() {
+    // On such a ladder, the third probe is far above the second. A server as fast at each level takes 7 s for it.
+    let search = Search::new(1, 1024);
+    let cases = [
+        // Nothing is known of the use case: by the work of another, 2 of 10 rounds in 10 s.
+        ("", "2 1", 52),
+        // The double takes twice the time at most, and half of it at least.
+        ("1,91,91000", "2 1", 99),
+        // A jump: twice as long as at a server that is as fast, or follows the same line.
+        ("1,91,91000 2,92,46000", "58 1", 19),
+        ("1,91,91000 2,92,50600", "58 1", 98),
+        // In any order, and whatever else is known.
+        ("2,92,46000 1,91,91000", "58 1", 19),
+        ("1,91,91000 2,92,46000 242,1210,60000", "58 1", 19),
+        // The next one below half of it: as fast as a server that generates no more tokens.
+        ("2,92,46000 58,290,6000", "81 1", 16),
+        // One that was too high takes at least as long for a round.
+        ("58,290,6000 242,1210,60000", "116 1", 21),
+        // A point and its warm-up have their time-out.
+        ("1,91,910000", "1024 1", 1805),
+    ];
+    for (known, probe, seconds) in cases {
+        let program = format!(
+            "busy_of[_]=10000 work_of[_]=5120 fixed=0
+             measured_at['chat 32 512']='{known}' present=${{place_of['chat 32 512 {probe}']}}
+             estimate; echo $REPLY"
+        );
+        let said = in_search(search.clone(), "", &[], &program);
+        assert_eq!(said, seconds.to_string(), "{known}, then {probe}");
+    }
 }
 
 /// One minute is left, and a probe of the second use case takes longer: it is left out, and the first one's search goes on.
@@ -485,12 +526,7 @@ fn a_probe_of_a_rate_that_does_not_fit_is_left_out() {
 fn a_use_case_without_time_does_not_stop_the_others() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let until = (now.as_secs() + 60).to_string();
-    let variables = [
-        ("fails_at", "0"),
-        ("over_of", "0"),
-        ("slow", "long"),
-        ("measure_until", &until),
-    ];
+    let variables = [("slow", "long"), ("measure_until", until.as_str())];
     let (measured, said) = searched_with(Search::new(1, 64), "", &variables);
     let long: Vec<_> = measured
         .iter()
@@ -509,13 +545,13 @@ fn a_use_case_without_time_does_not_stop_the_others() {
     // What the manifest has in the end, for the command that goes on: not this probe alone.
     let mut rows = said
         .lines()
-        .filter_map(|line| line.strip_prefix("row long_2_r1: "));
+        .filter_map(|line| line.strip_prefix("row long_2_r1|left out|"));
     let search = Search::new(1, 64).with_within("10%".parse().unwrap());
     let left = search.ladder().most_probes() - 1;
     assert_eq!(
         rows.next_back().unwrap(),
         format!(
-            "{} s, it would take about 108 s, more than were left, and the search needs {left} levels at most from there on",
+            "{}||it would take about 108 s, more than were left, and the search needs {left} levels at most from there on",
             108 * left
         )
     );
@@ -538,6 +574,62 @@ fn what_was_measured_before_is_judged_again() {
     assert_eq!(long(&all), long(&measured));
 }
 
+/// A job whose search an earlier one has ended needs no server: only where that searched for the same, ended well, and all that
+/// it went by is there.
+#[test]
+fn a_search_that_has_ended_is_told_from_others() {
+    const GOAL: &str = r#"{"itl": 25, "at": "p95", "from": 1, "to": 64, "within": "5%"}"#;
+    let manifest = format!(
+        "{{\n  \"schema\": 1,\n  \"exit_code\": 0,\n  \"exit_cause\": \"finished\",\n  \"search\": {GOAL},\n  \"points\": [\n    \
+         {{\"folder\": \"m_1_chat_128_128_7\", \"use_case\": \"chat\"}},\n    \
+         {{\"folder\": \"m_2_chat_128_128_7\", \"use_case\": \"chat\"}}\n  ]\n}}"
+    );
+    let text = std::fs::read_to_string("templates/launch/search.sh").unwrap();
+    let begin = text.find("is_answered() {").unwrap();
+    let end = begin + text[begin..].find("\n}\n").unwrap() + 3;
+    let says = |change: &str, manifest: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("run_7.json"), manifest).unwrap();
+        let program = format!(
+            "set -Eeuo pipefail
+            text_of() {{ [[ ! -f $1 ]] || cat \"$1\"; }}
+            results=. runs=(9 8 7) search_goal='{GOAL}'
+            points=('chat 128 128 1' 'chat 128 128 2' 'chat 128 128 4')
+            folders=(m_1_chat_128_128_7 m_2_chat_128_128_7 m_4_chat_128_128_9) are_finished=(yes yes '')
+            {change}
+            {}
+            ! is_answered || echo \"$REPLY\"",
+            &text[begin..end]
+        );
+        let mut bash = Command::new("bash");
+        bash.args(["-c", &program]).current_dir(folder.path());
+        let output = bash.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(says("", &manifest), "7\n");
+    for (change, from, to) in [
+        ("", "\"exit_code\": 0", "\"exit_code\": 5"),
+        ("", "\"exit_code\": 0", "\"exit_code\": null"),
+        ("", "\"to\": 64", "\"to\": 128"),
+        ("", "m_2_chat", "m_3_chat"),
+        ("", "\"search\"", "\"listed\""),
+        ("are_finished=(yes '' '')", "", ""),
+        ("runs=(9)", "", ""),
+        (
+            "points+=('long 1 1 1') folders+=(m_1_long_1_1_7) are_finished+=(yes)",
+            "",
+            "",
+        ),
+    ] {
+        assert_eq!(
+            says(change, &manifest.replace(from, to)),
+            "",
+            "{change} {from} {to}"
+        );
+    }
+}
+
 #[test]
 fn a_level_in_doubt_is_measured_once_more_with_more_requests() {
     // Five in a hundred, as many as the percentile allows: nobody can tell.
@@ -555,10 +647,38 @@ fn a_level_in_doubt_is_measured_once_more_with_more_requests() {
     assert!(said.contains("the search of chat 32 512 has ended; within the limits: none; not within them: 1 requests in flight (doubt)"), "{said}");
 }
 
+/// One failure is no proof, two are. What took as long as a point may is not tried again, nor what a prefix cache knows by then.
 #[test]
-fn a_point_that_fails_does_not_hold() {
-    let (_, said) = searched("", 4, 0);
-    assert!(said.contains("the search of chat 32 512 has ended; within the limits: 3 requests in flight; not within them: 4 requests in flight (failed)"), "{said}");
+fn a_point_that_fails_is_measured_once_more() {
+    const FAILED: &str = "the search of chat 32 512 has ended; within the limits: 3 requests in flight; not within them: 4 requests in flight (failed)";
+    const HELD: &str = "the search of chat 32 512 has ended; within the limits: 4 requests in flight; not within them: none";
+    for (variables, times, answer) in [
+        (vec![("fails", "1")], 2, HELD),
+        (vec![("fails", "2")], 2, FAILED),
+        (vec![("fails", "1"), ("took", "900")], 1, FAILED),
+        (vec![("fails", "1"), ("prefix_cache", "on")], 1, FAILED),
+    ] {
+        let variables = [vec![("fails_at", "4")], variables].concat();
+        let (measured, said) = searched_with(Search::new(1, 4), "", &variables);
+        let at_4 = measured.iter().filter(|row| row.starts_with("chat 4 "));
+        assert_eq!(at_4.count(), times, "{variables:?}: {measured:#?}");
+        assert!(said.contains(answer), "{variables:?}: {said}");
+        // What launch.sh writes down of it.
+        let mut rows = said
+            .lines()
+            .filter(|line| line.starts_with("row chat_4_r1|"));
+        let last = if answer == HELD {
+            "row chat_4_r1|finished|1|1 null null 0|it was measured twice, since it failed at first: it failed"
+        } else {
+            "row chat_4_r1|failed|1||it failed"
+        };
+        assert_eq!(rows.next_back(), Some(last), "{variables:?}: {said}");
+        let failed = usize::from(answer == FAILED);
+        assert!(
+            said.contains(&format!(" points: {failed} failed, ")),
+            "{variables:?}: {said}"
+        );
+    }
 }
 
 /// A point of AIPerf's: each request of level N has its first token after 10 N ms, and its tokens every N / 4 ms.
@@ -655,6 +775,87 @@ fn the_report_answers_in_its_first_line() {
     let folder = run.path().as_str();
     let picture = picture.replace(folder, "results");
     snapbox::assert_data_eq!(picture, snapbox::file!["../src/guide/search.svg"].raw());
+}
+
+/// The manifest of a search's results, changed; and the results read again.
+fn with_manifest(
+    folder: &tempfile::TempDir,
+    change: impl Fn(String) -> String,
+) -> nim_slurm::results::Run {
+    let results = camino::Utf8Path::from_path(folder.path()).unwrap();
+    let path = results.join("run_7.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let changed = change(text.clone());
+    assert_ne!(changed, text);
+    std::fs::write(&path, changed).unwrap();
+    nim_slurm::results::Run::read(results).unwrap()
+}
+
+#[test]
+fn a_probe_that_failed_at_first_is_said() {
+    let (folder, _) = search_results(9);
+    let remark = "it was measured twice, since it failed at first: a <b> failed";
+    let run = with_manifest(&folder, |text| {
+        text.replacen(r#""detail": """#, &format!(r#""detail": "{remark}""#), 1)
+    });
+    let report = nim_slurm::Report::new(&run);
+    let table = report.to_table();
+    assert!(table.contains(&format!("\nat 1: {remark}\n")), "{table}");
+    assert!(
+        report
+            .to_html()
+            .contains("since it failed at first: a &#60;b&#62; failed.")
+    );
+    let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
+    let probes = &json["use_cases"][0]["capacity"]["probes"];
+    assert_eq!(probes[0]["remark"], remark);
+    assert_eq!(probes[1].get("remark"), None);
+}
+
+/// Where no probe has a result, no group of points tells of the search.
+#[test]
+fn a_search_of_which_all_failed_says_why() {
+    let (folder, _) = search_results(1);
+    let point = folder.path().join("llama_4_1_chat_128_128_7");
+    std::fs::remove_dir_all(point).unwrap();
+    let run = with_manifest(&folder, |text| {
+        text.replace("finished", "failed")
+            .replace(r#""detail": """#, r#""detail": "no <disk>""#)
+    });
+    let sentence = "chat 128/128: not one level is known to hold; at 1 the point failed: no ";
+    let report = nim_slurm::Report::new(&run);
+    let table = report.to_table();
+    assert!(table.starts_with(&format!("{sentence}<disk>\n")), "{table}");
+    assert!(!table.contains("no results"), "{table}");
+    let markdown = report.to_markdown();
+    assert!(
+        markdown.contains(&format!("`{sentence}<disk>`")),
+        "{markdown}"
+    );
+    let page = report.to_html();
+    assert!(
+        page.contains(&format!("{sentence}&#60;disk&#62;.")),
+        "{page}"
+    );
+
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nim-slurm"));
+    command.args(["report", folder.path().to_str().unwrap(), "--job", "7"]);
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.success() && said.starts_with(sentence),
+        "{said}"
+    );
+    // Once a later job has measured a level, that search is the one that is told of.
+    let later = std::fs::read_to_string(run.path().join("run_7.json")).unwrap();
+    let later = later
+        .replace("_128_7", "_128_8")
+        .replace("failed", "finished");
+    std::fs::write(run.path().join("run_8.json"), later).unwrap();
+    put_point(run.path(), "llama_4_1_chat_128_128_8", 1, 100);
+    let run = nim_slurm::results::Run::read(run.path()).unwrap();
+    assert!(run.failed_searches().is_empty());
+    assert_eq!(run.points().len(), 1);
 }
 
 /// A job that went on from another one's probes does not have them.

@@ -147,9 +147,12 @@ pub(super) fn notes(report: &Report<'_>) -> Vec<String> {
         notes.push("energy: by the tool's own telemetry where launch.sh has none".to_owned());
     }
     if let Some(price) = report.price {
-        notes.push(format!(
-            "cost/M: of a million tokens, for {price} per GPU and hour and all GPUs of the server"
-        ));
+        notes.push(price_in_words(price));
     }
     notes
+}
+
+/// What columns of cost are.
+pub(super) fn price_in_words(price: f64) -> String {
+    format!("cost/M: of a million tokens, for {price} per GPU and hour and all GPUs of the server")
 }

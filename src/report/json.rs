@@ -198,6 +198,8 @@ struct ProbeRow<'a> {
     seconds: Option<u32>,
     /// `within`, `exceeded`, `cannot_tell` or `failed`.
     verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remark: Option<&'a str>,
     path: Option<&'a str>,
 }
 
@@ -515,6 +517,7 @@ fn probe_row<'a>(load: Load, probe: &Probe<'a>) -> ProbeRow<'a> {
             ProbeVerdict::CannotTell(_) => "cannot_tell",
             ProbeVerdict::Failed(_) => "failed",
         },
+        remark: probe.remark(),
         path: probe.point().map(|point| point.path().as_str()),
     }
 }

@@ -3,11 +3,11 @@
 use std::fmt::Write;
 
 use super::{
-    Column, Report, another_measurement, gate, jobs, limits, load_of, missing, number_or_dash,
-    percent, several_runs, spread, table, title_of,
+    Column, Report, another_measurement, energy, figure_or_dash, gate, jobs, limits, load_of,
+    missing, number_or_dash, percent, several_runs, spread, table, title_of,
 };
 use crate::plain::plain;
-use crate::results::{Comparison, GateOutcome, Group, Point, Verdict};
+use crate::results::{Comparison, GateOutcome, Group, Point, Tokens, Verdict};
 
 pub(super) fn render(report: &Report<'_>) -> String {
     let mut text = String::new();
@@ -60,12 +60,19 @@ pub(super) fn render(report: &Report<'_>) -> String {
     for group in report.run.groups() {
         text.push_str(&part(report, &group));
     }
-    if report.run.points().is_empty() {
+    let failed = report.run.failed_searches();
+    for search in &failed {
+        let _ = writeln!(text, "{}\n", code(&search.to_string()));
+    }
+    if report.run.points().is_empty() && failed.is_empty() {
         text.push_str("no results\n");
     }
     let limits = limits(report);
     if !limits.is_empty() {
         let _ = writeln!(text, "limits: {}  ", limits.join(", "));
+    }
+    if let Some(price) = report.price {
+        let _ = writeln!(text, "{}  ", energy::price_in_words(price));
     }
     if let Some(words) = several_runs(report) {
         let _ = writeln!(text, "{words}  ");
@@ -103,7 +110,7 @@ fn changes(report: &Report<'_>, comparison: &Comparison<'_>) -> String {
 
 fn part(report: &Report<'_>, group: &Group<'_>) -> String {
     let statistic = report.statistic();
-    let head = [
+    let mut head = vec![
         "GPUs".to_owned(),
         "concurrency".to_owned(),
         "runs".to_owned(),
@@ -114,8 +121,12 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
         "tokens/s/GPU".to_owned(),
         "tokens/s/user".to_owned(),
         "requests/s".to_owned(),
-        String::new(),
     ];
+    if report.price.is_some() {
+        let cost = |tokens: &Tokens| format!("cost/M {}", tokens.name());
+        head.extend(Tokens::ALL.iter().map(cost));
+    }
+    head.push(String::new());
     let best = report.best_of(group);
     let rows = group.points().iter().map(|point| {
         let first = [
@@ -127,11 +138,16 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
             let half = column.half_width(point).map(|half| format!(" {half}"));
             column.text(point) + &half.unwrap_or_default()
         });
+        let costs = report.price.into_iter().flat_map(|price| {
+            let costs = Tokens::ALL.iter();
+            costs.map(move |tokens| figure_or_dash(point.cost_per_million(*tokens, price)))
+        });
         let is_best = best.is_some_and(|best| std::ptr::eq(best, *point));
         let words = words_of(report, point, is_best);
         first
             .into_iter()
             .chain(cells)
+            .chain(costs)
             .chain([words])
             .collect::<Vec<_>>()
     });

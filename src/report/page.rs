@@ -38,6 +38,7 @@ struct Page<'a> {
     legend_is_long: bool,
     charts: Vec<ChartPart>,
     groups: Vec<GroupPart>,
+    failed_searches: Vec<String>,
     changes: Option<Changes>,
     /// Why what is compared is not alike: said first.
     another: Option<String>,
@@ -172,6 +173,12 @@ pub(super) fn render(report: &Report<'_>) -> String {
             })
             .collect(),
         groups: groups.iter().map(|group| part(report, group)).collect(),
+        failed_searches: report
+            .run
+            .failed_searches()
+            .iter()
+            .map(|search| format!("{search}."))
+            .collect(),
         another: another_measurement(&report.differences()),
         changes: changes(report),
         jobs: jobs(report).iter().map(|job| job.join(", ")).collect(),

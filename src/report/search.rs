@@ -71,6 +71,15 @@ pub(super) fn notes(capacity: &Capacity<'_>) -> Vec<String> {
             number(capacity, high)
         ));
     }
+    for probe in capacity.probes() {
+        if let Some(remark) = probe.remark() {
+            notes.push(format!(
+                "at {}: {}",
+                number(capacity, probe.level()),
+                plain(remark)
+            ));
+        }
+    }
     let seconds = capacity.probes().iter().filter_map(Probe::seconds);
     let seconds: u64 = seconds.map(u64::from).sum();
     let limits: Vec<_> = capacity_limits(capacity.goal())

@@ -34,8 +34,16 @@ pub(super) fn render(report: &Report<'_>) -> String {
         text.push_str(&part(report, &group));
         text.push('\n');
     }
+    let failed = report.run.failed_searches();
+    for search in &failed {
+        text.push_str(&sentence(&search.to_string()));
+    }
     if report.run.points().is_empty() {
-        text.push_str("no results\n");
+        text.push_str(if failed.is_empty() {
+            "no results\n"
+        } else {
+            ""
+        });
     } else {
         text.push_str(&legend(report));
     }

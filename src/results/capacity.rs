@@ -9,6 +9,7 @@ use super::point::{Point, PointName};
 use super::requests::{Request, Requests};
 use super::{Group, Manifest, Run};
 use crate::ladder::{Climb, SearchGoal};
+use crate::manifest::PointRow;
 use crate::percentile::{Judgement, Percentile, count};
 
 /// What a search found of a use case: a bracket of two levels.
@@ -67,6 +68,9 @@ pub struct Capacity<'a> {
 ///         };
 ///         println!("{}: {verdict}, {:?} s", probe.level(), probe.seconds());
 ///         println!("measurement {}, {:?} requests", probe.attempt(), probe.requests());
+///         if let Some(remark) = probe.remark() {
+///             println!("{remark}");
+///         }
 ///         if let Some(point) = probe.point() {
 ///             println!("{:?} ms, in {}", capacity.value(probe, Metric::InterTokenLatency), point.path());
 ///         }
@@ -82,6 +86,7 @@ pub struct Probe<'a> {
     judged: Option<Requests>,
     verdict: ProbeVerdict,
     seconds: Option<u32>,
+    remark: Option<&'a str>,
 }
 
 /// What a probe says of its level.
@@ -102,7 +107,7 @@ pub enum ProbeVerdict {
     /// The requests cannot tell of this metric. After a second measurement with more requests, the level
     /// counts as one that does not hold.
     CannotTell(Metric),
-    /// It has no valid result, and why.
+    /// It has no valid result, and why. launch.sh measures such a level once more before it goes by it.
     Failed(String),
 }
 
@@ -144,6 +149,12 @@ impl<'a> Probe<'a> {
     #[must_use]
     pub const fn seconds(&self) -> Option<u32> {
         self.seconds
+    }
+
+    /// What the manifest says of one that is finished: that it failed at first, and why.
+    #[must_use]
+    pub const fn remark(&self) -> Option<&'a str> {
+        self.remark
     }
 
     /// How many requests it had, where its file of them is there.
@@ -359,15 +370,18 @@ impl<'a> Group<'a> {
             points.filter(|point| point.replica().is_none())
         };
         // A resumed job's points have the time that the earlier one's manifest says.
-        let mut seconds: BTreeMap<&str, u32> = BTreeMap::new();
+        let mut measured: BTreeMap<&str, &PointRow> = BTreeMap::new();
         for row in run.manifests().iter().flat_map(|manifest| &manifest.points) {
-            if let Some(own) = row.seconds {
-                seconds.entry(&row.folder).or_insert(own);
+            if row.seconds.is_some() {
+                measured.entry(&row.folder).or_insert(row);
             }
         }
         let mut probes: Vec<_> = of_search()
             .filter_map(|point| {
-                let name = point.path().file_name();
+                let row = point.path().file_name();
+                let row = row.and_then(|name| measured.get(name));
+                let remark = row.filter(|row| row.status == "finished");
+                let remark = remark.map(|row| row.detail.as_str());
                 let requests = point.requests();
                 let judged = requests.map(|requests| judged(point, requests).into_owned());
                 let failed = requests.map_or(0, Requests::failed);
@@ -378,7 +392,8 @@ impl<'a> Group<'a> {
                     point: Some(point),
                     judged,
                     verdict,
-                    seconds: name.and_then(|name| seconds.get(name).copied()),
+                    seconds: row.and_then(|row| row.seconds),
+                    remark: remark.filter(|remark| !remark.is_empty()),
                 })
             })
             .collect();
@@ -406,6 +421,7 @@ impl<'a> Group<'a> {
                     judged: None,
                     verdict: ProbeVerdict::Failed(row.detail.clone()),
                     seconds: row.seconds,
+                    remark: None,
                 });
             }
         }

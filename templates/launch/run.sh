@@ -28,7 +28,7 @@ for ((number = 0; number < replicas; number++)); do
   last_act[$!]=$run/ended.$number
   [[ -z $gpu_model ]] || ! declare -F gpu_samples >/dev/null || { gpu_samples "$number" & samplers+=($!); }
 done
-say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $replicas; points: ${#points[@]}"
+say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $replicas; ${searches-points: ${#points[@]}}"
 say "follow them: tail -f $all_logs | cat -v"
 
 silent_at=$((SECONDS + ready_timeout + 2 * point_timeout + 600))

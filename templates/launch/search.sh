@@ -10,3 +10,36 @@ only_probes() {
     points+=("${rows[number]}") folders+=("${names[number]}") are_finished+=("${before[number]-}")
   done
 }
+# is_answered: true when a job that this one resumes, in REPLY, ended the search of each use case for the same limits on the
+# same levels, and all probes that it went by count here.
+is_answered() {
+  local text folder number name isl osl
+  local -A probes=() open=()
+  for number in "${!points[@]}"; do
+    read -r name isl osl _ <<<"${points[number]}"
+    open["$name $isl $osl"]=yes
+    [[ -z ${are_finished[number]} ]] || probes[${folders[number]}]="$name $isl $osl"
+  done
+  local use_cases=("${!open[@]}")
+  for REPLY in "${runs[@]:1}"; do
+    text=$(text_of "$results/run_$REPLY.json")
+    [[ $text == *$'\n  "exit_code": 0,\n'* && $text == *$'\n  "search": '"$search_goal"$',\n'* ]] || continue
+    for name in "${use_cases[@]}"; do open[$name]=yes; done
+    while read -r folder; do
+      [[ -n ${probes[$folder]-} ]] || continue 2
+      unset "open[${probes[$folder]}]"
+    done < <(sed -n 's/^    {"folder": "\([^"]*\)".*/\1/p' <<<"$text")
+    ((${#open[@]} > 0)) || return 0
+  done
+  return 1
+}
+# Then no server is needed.
+if is_answered; then
+  code=0 cause=finished reason="all points are finished"
+  write_manifest || fail "cannot write $manifest"
+  rm -rf -- "$copies" ${data_sets_folder:+"$data_sets_folder"}
+  rmdir "$run" "${run%/*}" "${claims[@]-}" 2>/dev/null || true
+  say "exit 0: nothing to do: job $REPLY has ended the search, and nim-slurm report has its answer"
+  exit 0
+fi
+searches="searches: $((${#points[@]} / 2 / ${#search_levels[@]})), each on ${#search_levels[@]} levels of load, few of which it measures"

@@ -33,7 +33,8 @@ done
 # By use case: what is known of its levels, and for how long each was measured; the place of its next probe, or "none", and
 # how many levels are probed from there on, at most; whether that probe is taken, and not judged yet. Then the use case whose
 # turn it is, and the place of the present probe.
-declare -A known=() measured_at=() next_of=() levels_left=() is_taken=()
+# By folder, why its probe failed for the first time.
+declare -A known=() measured_at=() next_of=() levels_left=() is_taken=() failed_before=()
 turn=0 present=0
 
 # judge PLACE FOLDER [MILLISECONDS]: notes how many requests of a probe are over the limits, and for how long they were in
@@ -55,11 +56,25 @@ judge() {
 meet() {
   REPLY=$2
   [[ $1 == *.end ]] || return 0
-  local folder=${1%.end} judged=''
+  local folder=${1%.end} judged='' name isl osl
   [[ $2 != *'|' ]] || judged=$run/$folder
+  # One failure does not tell that a level is too high, unless it took as long as a point may. A prefix cache that is on
+  # knows the prompts by then.
+  if [[ -z $judged${failed_before[$folder]-} && $prefix_cache != on ]] && ((SECONDS - ${measured[5]-0} < point_timeout)); then
+    read -r name isl osl _ <<<"${all_points[${place_of[$folder]}]}"
+    say "$folder failed, and is measured once more"
+    failed_before[$folder]="it was measured twice, since it failed at first: ${2#*|*|}" failed=$((failed - 1))
+    is_taken["$name $isl $osl"]=''
+    return 0
+  fi
   judge "${place_of[$folder]}" "$judged" "$busy"
   # judge may not leave it otherwise.
   REPLY=$2
+}
+# record: as for any point; what failed at first is said in the end, too.
+record() {
+  local detail=${4:-${failed_before[$1]-}}
+  printf '%s|%s|%s|%s|%s\n' "$1" "$2" "$3" "${5:+$5 $replica}" "${detail//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
 }
 # look_ahead USE_CASE: in REPLY, the place of its next probe, or "none". What an earlier job measured is judged by its files.
 look_ahead() {
@@ -115,26 +130,37 @@ choose() {
   return 1
 }
 # estimate: in REPLY, for how many seconds the present probe will run; 0 when nothing is known. With more in flight, a server
-# generates no fewer tokens per second, and a round takes no less time.
+# generates no fewer tokens per second, and a round takes no less time. How much more time it takes is told by the two nearest
+# levels below; twice as much is expected. No probe takes longer than the tool and its warm-up may.
 estimate() {
-  local name isl osl level requests seconds probe least=0 most=0 by_rate=0 by_rounds=0
+  local name isl osl level requests seconds probe round rounds least=0 most=0 below=0 by_rate=0 by_rounds=0 at_least=0 at_below=0
   read -r name isl osl level requests _ _ _ _ seconds <<<"${all_points[present]}"
   # A rate says for how long requests are sent.
   REPLY=$((5 + fixed + seconds)) && [[ -z $seconds ]] || return 0
   REPLY=0
   [[ -n ${busy_of[_]-} ]] || return 0
+  # One wave more is the warm-up.
+  rounds=$(((requests + level - 1) / level + 1))
   for probe in ${measured_at["$name $isl $osl"]-}; do
     IFS=, read -r -a REPLIES <<<"$probe"
+    round=$((REPLIES[2] * REPLIES[0] / REPLIES[1]))
     if ((REPLIES[0] <= level && REPLIES[0] > least)); then
-      # One wave more is the warm-up.
-      least=${REPLIES[0]} by_rate=$((REPLIES[2] * (requests + level) / REPLIES[1]))
+      below=$least at_below=$at_least least=${REPLIES[0]} at_least=$round
+      by_rate=$((REPLIES[2] * (requests + level) / REPLIES[1]))
+    elif ((REPLIES[0] < least && REPLIES[0] > below)); then
+      below=${REPLIES[0]} at_below=$round
     fi
     if ((REPLIES[0] >= level && (most == 0 || REPLIES[0] < most))); then
       most=${REPLIES[0]} by_rounds=$((REPLIES[2] * (requests / level + 2) / (REPLIES[1] / most)))
     fi
   done
+  if ((below > 0)); then
+    round=$((at_least + (at_least > at_below ? (at_least - at_below) * (level - least) / (least - below) : 0)))
+    ((2 * round * rounds >= by_rate)) || by_rate=$((2 * round * rounds))
+  fi
   # Of another use case, its work tells.
-  ((least + most > 0)) || by_rate=$((busy_of[_] * ((requests + level - 1) / level + 1) * ${osl%s*} / work_of[_]))
+  ((least + most > 0)) || by_rate=$((busy_of[_] * rounds * ${osl%s*} / work_of[_]))
   ((most == 0 || least > 0 && by_rate < by_rounds)) || by_rate=$by_rounds
-  REPLY=$((5 + fixed + by_rate / 1000))
+  REPLY=$((by_rate < 2000 * point_timeout ? by_rate : 2000 * point_timeout))
+  REPLY=$((5 + fixed + REPLY / 1000))
 }

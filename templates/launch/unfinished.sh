@@ -64,7 +64,7 @@ store_points() {
   # A client may make any number of names: only those of points are looked at.
   for left in "${folders[@]/#/"$run/finished/"}" "${folders[@]/#/"$run/failed/"}" ${1:+"${folders[@]/#/"$run/"}"}; do
     name=${left##*/} word=failed
-    [[ -e $left && (-n ${1-} || -n ${own[$name]-} && -z ${tried[$name]-}) ]] || continue
+    [[ -e $left && (-n ${1-} || -n ${own[$name]-} && -z ${tried[$left]-}) ]] || continue
     ((SECONDS < store_until)) ||
       { [[ -z ${1-} ]] || say "error: storing points takes too long: others stay in ${run#"$results/"}" >&2; break; }
     # It is stored, and there was no time to remove it.
@@ -75,7 +75,7 @@ store_points() {
       [[ ${REPLIES[0]} == failed ]] || word=interrupted
     fi
     measurement_of "${own[$name]}"
-    tried[$name]="its results are not there" target=$results/$name silent_at=$((SECONDS + 2 * point_timeout + 600))
+    tried[$name]="its results are not there" tried[$left]=yes target=$results/$name silent_at=$((SECONDS + 2 * point_timeout + 600))
     [[ $left == "$run/finished/$name" ]] || REPLY='' target=$results/${word}_$job_id/$name
     if ! store "$left" "$target" "$REPLY"; then
       # At the end it is tried once more.

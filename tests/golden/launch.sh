@@ -514,7 +514,7 @@ store_points() {
   # A client may make any number of names: only those of points are looked at.
   for left in "${folders[@]/#/"$run/finished/"}" "${folders[@]/#/"$run/failed/"}" ${1:+"${folders[@]/#/"$run/"}"}; do
     name=${left##*/} word=failed
-    [[ -e $left && (-n ${1-} || -n ${own[$name]-} && -z ${tried[$name]-}) ]] || continue
+    [[ -e $left && (-n ${1-} || -n ${own[$name]-} && -z ${tried[$left]-}) ]] || continue
     ((SECONDS < store_until)) ||
       { [[ -z ${1-} ]] || say "error: storing points takes too long: others stay in ${run#"$results/"}" >&2; break; }
     # It is stored, and there was no time to remove it.
@@ -525,7 +525,7 @@ store_points() {
       [[ ${REPLIES[0]} == failed ]] || word=interrupted
     fi
     measurement_of "${own[$name]}"
-    tried[$name]="its results are not there" target=$results/$name silent_at=$((SECONDS + 2 * point_timeout + 600))
+    tried[$name]="its results are not there" tried[$left]=yes target=$results/$name silent_at=$((SECONDS + 2 * point_timeout + 600))
     [[ $left == "$run/finished/$name" ]] || REPLY='' target=$results/${word}_$job_id/$name
     if ! store "$left" "$target" "$REPLY"; then
       # At the end it is tried once more.
@@ -1409,7 +1409,7 @@ for ((number = 0; number < replicas; number++)); do
   last_act[$!]=$run/ended.$number
   [[ -z $gpu_model ]] || ! declare -F gpu_samples >/dev/null || { gpu_samples "$number" & samplers+=($!); }
 done
-say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $replicas; points: ${#points[@]}"
+say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $replicas; ${searches-points: ${#points[@]}}"
 say "follow them: tail -f $all_logs | cat -v"
 
 silent_at=$((SECONDS + ready_timeout + 2 * point_timeout + 600))

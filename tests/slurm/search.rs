@@ -128,6 +128,14 @@ fn search_ends_where_the_law_says_with_genai_perf() {
     // None was measured twice.
     assert_eq!(site.points().len(), through.len(), "{:?}", site.points());
     assert!(jobs >= through.len(), "{jobs} jobs for {through:?}");
+    // To resume it once more takes no server.
+    site.set("RESUME_JOB_ID", &last.id);
+    let again = site.job(&lab, Launch);
+    again.assert(0, "nothing to do: job ");
+    assert_eq!(site.log("server", &again.id), "", "{}", again.output);
+    assert_eq!(found(&site), (killed, ANSWER));
+    let manifest = site.manifest(&again.id);
+    assert_eq!(manifest["points"].as_array().unwrap().len(), through.len());
 }
 
 /// A job whose time is nearly up begins no probe that it cannot end, and says how to go on: that command ends the search where a

@@ -192,7 +192,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         None => (demo::read()?, None),
         Some(folder) => sides(folder, arguments)?,
     };
-    if run.points().is_empty() && !arguments.job.is_empty() {
+    let has_nothing = run.points().is_empty() && run.failed_searches().is_empty();
+    if has_nothing && !arguments.job.is_empty() {
         for problem in run.problems() {
             note(&problem.to_string());
         }
@@ -243,7 +244,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     for problem in run.problems() {
         note(&problem.to_string());
     }
-    if run.points().is_empty() {
+    if has_nothing {
         note(&no_points(run.path(), &arguments.job));
     }
     if let Some(outcome) = report.gate_outcome() {
