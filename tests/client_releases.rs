@@ -51,6 +51,9 @@ const LOADS: &[&str] = &[
     "data = { file = '/data/prompts.jsonl', format = 'sharegpt' }, request_rate = [2], arrival = 'constant'",
     "data = { file = '/data/prompts.jsonl', format = 'prompts' }, duration = 60",
     "prefix = { length = 64, count = 2 }",
+    "turns = 4, delay = '2s'",
+    "turns = 4, request_rate = [2], prefix = { length = 64, count = 2 }",
+    "turns = 4, duration = 60, ramp = 10",
     "data = { file = '/data/trace.jsonl', format = 'mooncake' }",
 ];
 

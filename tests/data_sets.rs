@@ -672,6 +672,163 @@ fn a_prefix_is_a_part_of_the_name() {
     );
 }
 
+/// Several requests of a conversation: what the plan makes of them.
+#[test]
+fn turns_are_whole_conversations() {
+    let table =
+        |more: &str| format!("{{ name = 'talk', input = 128, output = 64, turns = 3{more} }}");
+    let mut recipe = with(&format!(
+        "'talk:128/64', {}, {}",
+        table(", delay = '2s'"),
+        table(", request_rate = [2]")
+    ))
+    .unwrap()
+    .with_concurrency([1, 8]);
+    let talk: UseCase = "talk:128/64".parse().unwrap();
+    let talk = talk.with_turns(3).with_delay("2s".parse().unwrap());
+    assert_eq!(recipe.sweep.use_cases[1], talk);
+    assert_eq!((talk.turns(), talk.input_tokens()), (3, 128));
+    let text = recipe.to_toml();
+    assert_eq!(Recipe::from_toml(&text).unwrap(), recipe, "{text}");
+    recipe.client.tool = aiperf("0.13.0");
+    recipe.sweep.min_requests = 20;
+    let launch = plan(recipe.clone()).unwrap();
+    // For each one in flight five conversations, of which none is cut short; and so at a rate, and of a minimum.
+    for row in [
+        "'talk-t3 128 64 8 120 40 ",
+        "'talk-t3 128 64 1 21 7 ",
+        "'talk-t3 128 64 rate2 120 40 ",
+        "'talk 128 64 8 40 40 ",
+    ] {
+        assert!(launch.contains(row), "{row}: {launch}");
+    }
+    let commands = own_commands(&launch, &[]);
+    let commands: Vec<_> = commands.iter().map(|words| words.join(" ")).collect();
+    let delayed = " --conversation-turn-mean 3 --conversation-turn-stddev 0 --conversation-turn-delay-mean 2000 \
+                   --conversation-turn-delay-stddev 0 --output-tokens-mean 64 ";
+    assert!(commands[0].contains(delayed), "{}", commands[0]);
+    let plain = " --conversation-turn-mean 3 --conversation-turn-stddev 0 --output-tokens-mean 64 ";
+    assert!(commands[1].contains(plain), "{}", commands[1]);
+    for command in &commands {
+        let counts = " --num-dataset-entries 150 ";
+        assert!(command.contains(counts) && command.contains(" --num-conversations 150"));
+        assert!(!command.contains("--request-count"), "{command}");
+    }
+    // Each of its streams has 2,048 tokens, which is 11 conversations; and a p95 needs 90 requests.
+    recipe.sweep.percentile = Some("p95".parse().unwrap());
+    let launch = plan(recipe.clone()).unwrap();
+    for row in ["'talk-t3 128 64 8 264 88 ", "'talk-t3 128 64 1 90 30 "] {
+        assert!(launch.contains(row), "{row}: {launch}");
+    }
+    // When a time ends it, each one in flight has begun a conversation more; at a rate, all may have.
+    let timed = [
+        ", duration = 60, prompts = 100",
+        ", duration = 30, request_rate = [2]",
+    ];
+    let mut timed = with(&timed.map(table).join(", "))
+        .unwrap()
+        .with_concurrency([8]);
+    timed.client.tool = aiperf("0.5.0");
+    let launch = plan(timed).unwrap();
+    for row in [
+        "'talk-t3 128 64 8 1-100 42 ",
+        "'talk-t3 128 64 rate2 1-112 112 ",
+    ] {
+        assert!(launch.contains(row), "{row}: {launch}");
+    }
+    assert!(!launch.contains("--num-conversations"), "{launch}");
+    let name = "llama_4_8_talk-p64x2-t3_128_64_4711";
+    let name = nim_slurm::results::PointName::parse(name).unwrap();
+    assert_eq!(name.use_case(), "talk-p64x2-t3");
+    let both = talk.with_prefix(Prefix::new(64, 2));
+    assert_eq!(both.to_string(), "talk-p64x2-t3:128/64");
+}
+
+/// The last requests of a rate wait as long as their conversation does.
+#[test]
+fn delays_count_for_the_time_of_a_point() {
+    let table =
+        "{ name = 'talk', input = 128, output = 64, turns = 4, delay = 290, request_rate = [2] }";
+    let mut recipe = with(table).unwrap().with_concurrency([]);
+    recipe.client.tool = aiperf("0.13.0");
+    let error = plan(recipe.clone()).unwrap_err();
+    let expected = "its requests are sent for 930 s at request_rate 2, and sweep.point_timeout gives a point up after 900 s";
+    assert!(error.contains(expected), "{error}");
+    recipe.sweep.point_timeout = 1000;
+    assert!(
+        plan(recipe)
+            .unwrap()
+            .contains("'talk-t4 128 64 rate2 120 30 ")
+    );
+}
+
+#[test]
+fn what_does_not_go_with_turns() {
+    let said = |table: &str, tool: ClientTool, cache: PrefixCache| {
+        let mut recipe = with(table)?;
+        recipe.client.tool = tool;
+        recipe.server.prefix_cache = cache;
+        plan(recipe)
+    };
+    let start = "name = 'talk', input = 128, output = 64";
+    for (keys, expected) in [
+        (
+            "delay = 2",
+            "delay is for turns, which it has not: write turns = 4, or leave delay out",
+        ),
+        ("turns = 1", "turns must be at least 2: leave turns out"),
+        ("turns = 0", "turns must be at least 2: leave turns out"),
+        ("turns = '4s1'", "expected a whole number"),
+        (
+            "turns = 4, delay = '500ms'",
+            "whole seconds are allowed, at least one, as in 120s",
+        ),
+    ] {
+        let table = format!("{{ {start}, {keys} }}");
+        let error = said(&table, aiperf("0.13.0"), PrefixCache::On).unwrap_err();
+        assert!(error.contains(expected), "{keys}: {error}");
+    }
+    let table = format!("{{ name = 'talk', {DATA}, output = 64, turns = 4 }}");
+    let error = said(&table, aiperf("0.13.0"), PrefixCache::On).unwrap_err();
+    assert!(error.contains("turns is for synthetic prompts"), "{error}");
+    // A server that must not find what was said before cannot be measured in this way.
+    let table = format!("{{ {start}, turns = 4 }}");
+    for cache in [PrefixCache::On, PrefixCache::Off] {
+        said(&table, aiperf("0.3.0"), cache).unwrap();
+    }
+    let error = said(&table, aiperf("0.13.0"), PrefixCache::Flush).unwrap_err();
+    let expected = "what was said before comes out of the cache within a point, which server.prefix_cache = \"flush\" does \
+                    not allow: write \"on\" there, or \"off\" to measure without the cache, or leave turns out";
+    assert!(error.contains(expected), "{error}");
+    // Releases before sent each turn alone.
+    for tool in [genai_perf("25.12"), aiperf("0.2.0")] {
+        let error = said(&table, tool, PrefixCache::On).unwrap_err();
+        let expected = "cannot do turns: AIPerf 0.3.0 is the first that can";
+        assert!(error.contains(expected), "{error}");
+    }
+    for key in ["request_rate", "duration"] {
+        let value = if key == "duration" { "60" } else { "[2]" };
+        let table = format!("{{ {start}, turns = 4, {key} = {value} }}");
+        let error = said(&table, aiperf("0.4.0"), PrefixCache::On).unwrap_err();
+        let expected = format!("cannot do turns with {key}: AIPerf 0.5.0 is the first that can");
+        assert!(error.contains(&expected), "{error}");
+        said(&table, aiperf("0.5.0"), PrefixCache::On).unwrap();
+    }
+    // A search compares levels by what one request costs.
+    let mut recipe = with(&table).unwrap().with_concurrency([]);
+    recipe.client.tool = aiperf("0.13.0");
+    for of in [SearchedLoad::Concurrency, SearchedLoad::RequestRate] {
+        let mut search = Search::new(1, 8).with_itl("25".parse().unwrap());
+        search.of = of;
+        recipe.sweep.search = Some(search);
+        let error = plan(recipe.clone()).unwrap_err();
+        assert!(
+            error.contains("sweep.search does not go with a use case"),
+            "{error}"
+        );
+    }
+}
+
 const TRACE: &str = "data = { file = '/data/trace.jsonl', format = 'mooncake' }";
 
 #[test]

@@ -1033,7 +1033,7 @@ fn mistakes_in_a_search_are_told() {
             let use_case = &mut recipe.sweep.use_cases[0];
             *use_case = use_case.clone().with_request_rate([from]);
         },
-        "the recipe's sweep.search does not go with a use case with request_rate, duration or a trace: leave one of them out",
+        "the recipe's sweep.search does not go with a use case with request_rate, duration, turns or a trace: leave one of them out",
     );
     refused(
         |recipe| recipe.sweep.search.as_mut().unwrap().from = 65.try_into().unwrap(),

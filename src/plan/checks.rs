@@ -238,6 +238,13 @@ fn check_use_cases(
                     .to_owned(),
             );
         }
+        if use_case.is_conversation() && server.prefix_cache == PrefixCache::Flush {
+            refuse(
+                "what was said before comes out of the cache within a point, which server.prefix_cache = \"flush\" does not \
+                 allow: write \"on\" there, or \"off\" to measure without the cache, or leave turns out"
+                    .to_owned(),
+            );
+        }
         if let Some((key, first)) = client.lacks_for(use_case) {
             let tool = client.tool.with_release();
             refuse(format!(
@@ -294,7 +301,9 @@ fn check_search(recipe: &Recipe, problems: &mut Vec<Problem>) {
     let sweep = &recipe.sweep;
     let has_rates =
         |use_case: &UseCase| !use_case.request_rate().is_empty() || use_case.is_scheduled();
-    let is_timed = |use_case: &UseCase| has_rates(use_case) || use_case.duration().is_some();
+    let is_other = |use_case: &UseCase| {
+        has_rates(use_case) || use_case.duration().is_some() || use_case.is_conversation()
+    };
     let Some(search) = &sweep.search else {
         if sweep.concurrency.is_empty() && !sweep.use_cases.iter().all(has_rates) {
             problems.push(Problem::NoLoad);
@@ -315,8 +324,8 @@ fn check_search(recipe: &Recipe, problems: &mut Vec<Problem>) {
                 && !sweep.use_cases.iter().all(UseCase::is_plain),
         ),
         (
-            "a use case with request_rate, duration or a trace",
-            search.of == SearchedLoad::RequestRate && sweep.use_cases.iter().any(is_timed),
+            "a use case with request_rate, duration, turns or a trace",
+            search.of == SearchedLoad::RequestRate && sweep.use_cases.iter().any(is_other),
         ),
     ];
     let others = others.into_iter().filter(|(_, is_there)| *is_there);

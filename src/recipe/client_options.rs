@@ -97,7 +97,12 @@ impl Client {
             };
             add(&[option, "{prompts}"]);
         }
-        let requests = ["--request-count", "{requests}"];
+        // Of conversations, each is sent to its end.
+        let requests = if use_case.is_conversation() {
+            ["--num-conversations", "{prompts}"]
+        } else {
+            ["--request-count", "{requests}"]
+        };
         let own: Vec<_> = self.options.words().iter().map(Word::as_str).collect();
         match self.tool {
             ClientTool::Aiperf(release) => {
@@ -206,6 +211,10 @@ impl Client {
         if use_case.prefix().is_some() && !is_aiperf {
             return Some(("prefix", format!("AIPerf {}", AiperfVersion::FIRST)));
         }
+        let has_turns = matches!(self.tool, ClientTool::Aiperf(release) if release >= AiperfVersion::WITH_TURNS);
+        if use_case.is_conversation() && !has_turns {
+            return Some(("turns", format!("AIPerf {}", AiperfVersion::WITH_TURNS)));
+        }
         let of_file = match self.tool {
             ClientTool::GenaiPerf(release) if !release.has(Feature::PromptFile) => Some(format!(
                 "GenAI-Perf {}",
@@ -221,6 +230,17 @@ impl Client {
         }
         let is_gamma = use_case.arrival() == Arrival::Gamma;
         [
+            // Before, a rate is one of conversations, and they go on after the time.
+            (
+                "turns with request_rate",
+                use_case.is_conversation() && !use_case.request_rate().is_empty(),
+                AiperfVersion::WITH_ARRIVAL,
+            ),
+            (
+                "turns with duration",
+                use_case.is_conversation() && use_case.duration().is_some(),
+                AiperfVersion::WITH_ARRIVAL,
+            ),
             ("arrival = \"gamma\"", is_gamma, AiperfVersion::WITH_ARRIVAL),
             (
                 "duration",
@@ -293,6 +313,15 @@ fn prompt_options(use_case: &UseCase, is_aiperf: bool) -> Vec<String> {
     if let Some(prefix) = use_case.prefix() {
         add("--num-prefix-prompts", &prefix.count.to_string());
         add("--prefix-prompt-length", &prefix.length.to_string());
+    }
+    if use_case.is_conversation() {
+        add("--conversation-turn-mean", &use_case.turns().to_string());
+        add("--conversation-turn-stddev", "0");
+    }
+    if let Some(delay) = use_case.delay() {
+        let milliseconds = u64::from(delay.seconds()) * 1000;
+        add("--conversation-turn-delay-mean", &milliseconds.to_string());
+        add("--conversation-turn-delay-stddev", "0");
     }
     words
 }

@@ -63,7 +63,8 @@ pub struct Sweep {
     /// In place of the list: limits within which the highest number is searched for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<Search>,
-    /// A point sends this many requests for each one in flight, 5 by default …
+    /// A point sends this many requests for each one in flight, 5 by default; of [several turns](UseCase::turns), so many
+    /// conversations …
     #[serde(default = "number::<5>", deserialize_with = "at_least_one")]
     pub requests_per_concurrency: u32,
     /// … but at least so many; 20 by default. At a request rate, it sends as many as come in a minute, but
@@ -259,13 +260,15 @@ impl Sweep {
     }
 
     fn point(&self, use_case: &UseCase, load: Load) -> SweepPoint {
+        let turns = u64::from(use_case.turns());
+        let whole = |requests: u64| requests.div_ceil(turns).saturating_mul(turns);
         let (mut rounds, mut least) = (
             u64::from(self.requests_per_concurrency),
             u64::from(self.min_requests),
         );
         let of_the_search = self.search.as_ref().map(|search| search.at);
         if let Some(percentile) = self.percentile.max(of_the_search) {
-            let tokens = u64::from(use_case.output_tokens()).max(1);
+            let tokens = (u64::from(use_case.output_tokens()) * turns).max(1);
             rounds = rounds.max(TOKENS_OF_A_STREAM.div_ceil(tokens));
             least = least.max(percentile.requests_needed(0));
         }
@@ -274,13 +277,14 @@ impl Sweep {
             (Some(duration), _) => use_case.prompts_of(load, duration),
             (None, Load::RequestRate(rate)) => {
                 let sent = u64::from(rate.thousandths()) * SECONDS_OF_A_RATE;
-                least.max(sent.div_ceil(1000))
+                whole(least.max(sent.div_ceil(1000)))
             }
             (None, _) => {
                 let wave = u64::from(load.concurrency().unwrap_or(1));
                 // A search does not judge the first wave.
                 let not_judged = of_the_search.map_or(0, |_| wave);
-                least.max(wave * rounds) + not_judged
+                let asked = (wave * rounds).saturating_mul(turns);
+                whole(least.max(asked)).saturating_add(not_judged)
             }
         };
         SweepPoint {
@@ -319,10 +323,30 @@ pub struct SweepPoint {
 impl SweepPoint {
     /// For how many seconds requests are sent, where the load decides that, and not the answers.
     pub(crate) fn seconds(&self) -> Option<u64> {
-        let sent = |rate: Decimal| (self.requests * 1000).div_ceil(u64::from(rate.thousandths()));
+        let delay = self.use_case.delay();
+        let delay = delay.map_or(0, |delay| u64::from(delay.seconds()));
+        // The last conversations wait, too.
+        let waited = delay * u64::from(self.use_case.turns() - 1);
+        let sent = |rate: Decimal| {
+            let sent = (self.requests * 1000).div_ceil(u64::from(rate.thousandths()));
+            sent.saturating_add(waited)
+        };
         let duration = self.use_case.duration();
         let duration = duration.map(|duration| u64::from(duration.seconds()));
         duration.or_else(|| self.load.request_rate().map(sent))
+    }
+
+    /// How many prompts the tool makes, so that none is sent twice: one for each request, or one conversation.
+    pub(crate) fn prompts(&self) -> u64 {
+        let conversations = self.requests.div_ceil(self.use_case.turns().into());
+        match (self.use_case.duration(), self.load) {
+            (None, _) => conversations,
+            // When the time is over, those in flight are not at their end; at a rate, that may be all.
+            (Some(_), Load::Concurrency(in_flight)) if self.use_case.is_conversation() => {
+                conversations + u64::from(in_flight)
+            }
+            (Some(_), _) => self.requests,
+        }
     }
 }
 

@@ -234,12 +234,12 @@ fn row(point: &SweepPoint, seed: u64, data_set: usize) -> String {
     } = point;
     // A time ends the point: at least one, and as many as have a prompt.
     let from = use_case.duration().map_or("", |_| "1-");
-    // As many prompts as requests: none is sent twice.
     let words = words_of(point);
+    let prompts = point.prompts();
     if use_case.is_scheduled() {
         return format!("{words} @{data_set} @{data_set} {seed} {repeat}");
     }
-    format!("{words} {from}{requests} {requests} {seed} {repeat}")
+    format!("{words} {from}{requests} {prompts} {seed} {repeat}")
 }
 
 fn point_seed(random_seed: u32, point: &SweepPoint) -> u32 {

@@ -28,6 +28,7 @@ use crate::value::{Fault, ValueError, from_number, positive_number, value};
 ///   { name = "chat", input = 128, output = 128, request_rate = [1, 2.5], arrival = "poisson" },
 ///   { name = "code", input = "1024s200", output = "256s50", duration = "120s", ramp = "30s" },
 ///   { name = "support", data = { file = "/lustre/data/prompts.jsonl", format = "prompts" }, output = 256 },
+///   { name = "talk", input = 128, output = 128, turns = 4, delay = "2s" },
 ///   { name = "replay", data = { file = "/lustre/data/trace.jsonl", format = "mooncake" } },
 /// ]
 /// ```
@@ -37,6 +38,8 @@ use crate::value::{Fault, ValueError, from_number, positive_number, value};
 /// | `name`, `input`, `output` | as above |
 /// | `data` | in place of `input`: a [file](DataSet) that has the prompts; of a trace, in place of `output` and `request_rate`, too |
 /// | `prefix` | in front of each prompt, one of a few [beginnings](Prefix), which a prefix cache finds |
+/// | `turns` | conversations of so many requests, each of which has in front what was said before |
+/// | `delay` | in a conversation, between an answer and the next request |
 /// | `request_rate` | requests a second, a point each, in place of `sweep.concurrency` |
 /// | `arrival` | the gaps between requests of a rate: `"poisson"` (the default), `"constant"` or `"gamma"` |
 /// | `smoothness` | of `"gamma"`: 1 is Poisson, less comes in bursts, more is more even |
@@ -45,7 +48,7 @@ use crate::value::{Fault, ValueError, from_number, positive_number, value};
 /// | `prompts` | how many prompts there are for a `duration`; by default, as many as a fast server answers |
 ///
 /// [`Plan::new`](crate::Plan::new) refuses what does not go together: `arrival` without `request_rate`, `"gamma"` without
-/// `smoothness`, `prompts` without `duration`, and what the release of the client's tool cannot do.
+/// `smoothness`, `prompts` without `duration`, `delay` without `turns`, and what the release of the client's tool cannot do.
 ///
 /// # Errors
 ///
@@ -77,6 +80,9 @@ use crate::value::{Fault, ValueError, from_number, positive_number, value};
 ///
 /// let alike = UseCase::parse("mix:128/128")?.with_prefix(Prefix::new(1024, 4));
 /// assert_eq!(alike.prefix(), Some(Prefix::new(1024, 4)));
+///
+/// let talk = UseCase::parse("talk:128/128")?.with_turns(4).with_delay("2s".parse()?);
+/// assert_eq!((talk.turns(), talk.delay().unwrap().seconds()), (4, 2));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -86,6 +92,8 @@ pub struct UseCase {
     output: Length,
     data: Option<DataSet>,
     prefix: Option<Prefix>,
+    turns: Option<u32>,
+    delay: Option<Seconds>,
     request_rate: Vec<Decimal>,
     arrival: Option<Arrival>,
     smoothness: Option<Decimal>,
@@ -119,6 +127,10 @@ struct UseCaseTable {
         skip_serializing_if = "Option::is_none"
     )]
     output: Option<Length>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    turns: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    delay: Option<Seconds>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     request_rate: Option<Vec<Decimal>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -178,6 +190,8 @@ impl UseCase {
             output,
             data: None,
             prefix: None,
+            turns: None,
+            delay: None,
             request_rate: Vec::new(),
             arrival: None,
             smoothness: None,
@@ -223,6 +237,10 @@ impl UseCase {
     setters! {
         /// Puts one of a few beginnings in front of each prompt.
         with_prefix: prefix = Prefix;
+        /// Sends conversations of so many requests, at least two, each with what was said before.
+        with_turns: turns = u32;
+        /// Waits for so long between an answer and the next request of its conversation.
+        with_delay: delay = Seconds;
         /// Spreads the requests of a rate in this way.
         with_arrival: arrival = Arrival;
         /// Sets the shape of [`Arrival::Gamma`].
@@ -235,7 +253,7 @@ impl UseCase {
         with_prompts: prompts = u32;
     }
 
-    /// The name. In a result's folder name, it stands with the [prefix](Self::prefix) behind it.
+    /// The name. In a result's folder name, it stands with [prefix](Self::prefix) and [turns](Self::turns) behind it.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -268,16 +286,46 @@ impl UseCase {
         self.prefix
     }
 
-    /// The name as a folder of results has it: `chat-p1024x4` with a prefix.
+    /// How many requests a conversation has; 1 where each request is one of its own.
+    ///
+    /// ```
+    /// use nim_slurm::recipe::UseCase;
+    ///
+    /// let chat = UseCase::parse("chat:128/128")?;
+    /// assert_eq!((chat.turns(), chat.clone().with_turns(4).turns()), (1, 4));
+    /// assert_eq!(chat.with_turns(4).to_string(), "chat-t4:128/128");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn turns(&self) -> u32 {
+        self.turns.unwrap_or(1).max(1)
+    }
+
+    /// For how long a conversation waits between an answer and its next request, if it does.
+    #[must_use]
+    pub const fn delay(&self) -> Option<Seconds> {
+        self.delay
+    }
+
+    /// Whether requests have in front what was said before them.
+    pub(crate) const fn is_conversation(&self) -> bool {
+        self.turns.is_some()
+    }
+
+    /// The name as a folder of results has it: `chat-p1024x4` with a prefix, `chat-t4` with turns.
     pub(crate) fn folder_word(&self) -> String {
-        match self.prefix {
-            None => self.name.clone(),
-            Some(Prefix { length, count }) => format!("{}-p{length}x{count}", self.name),
+        let mut word = self.name.clone();
+        if let Some(Prefix { length, count }) = self.prefix {
+            word.push_str(&format!("-p{length}x{count}"));
         }
+        if let Some(turns) = self.turns {
+            word.push_str(&format!("-t{turns}"));
+        }
+        word
     }
 
     /// The input sequence length in tokens; where it has a spread, the mean; 0 where a file has the
-    /// prompts. A [prefix](Self::prefix) is not a part of it.
+    /// prompts. A [prefix](Self::prefix) is not a part of it, nor is what was said before.
     #[must_use]
     pub const fn input_tokens(&self) -> u32 {
         self.input.mean()
@@ -377,6 +425,18 @@ impl UseCase {
                 self.prefix
                     .is_some_and(|prefix| prefix.length == 0 || prefix.count == 0),
                 "length and count of its prefix must be at least 1",
+            ),
+            (
+                self.turns.is_some_and(|turns| turns < 2),
+                "turns must be at least 2: leave turns out, and each request is a conversation of its own",
+            ),
+            (
+                self.turns.is_some() && self.data.is_some(),
+                "turns is for synthetic prompts, and its data has the prompts: leave one of them out",
+            ),
+            (
+                self.delay.is_some() && self.turns.is_none(),
+                "delay is for turns, which it has not: write turns = 4, or leave delay out",
             ),
             (
                 self.is_scheduled() && is_driven,
@@ -480,6 +540,8 @@ impl<'de> Deserialize<'de> for UseCase {
                 Ok(UseCase {
                     output,
                     prefix: table.prefix,
+                    turns: table.turns,
+                    delay: table.delay,
                     request_rate: table.request_rate.unwrap_or_default(),
                     arrival: table.arrival,
                     smoothness: table.smoothness,
@@ -504,6 +566,8 @@ impl Serialize for UseCase {
             name: self.name.clone(),
             input: Some(self.input).filter(|input| !input.is_data()),
             output: Some(self.output).filter(|output| !output.is_data()),
+            turns: self.turns,
+            delay: self.delay,
             request_rate: Some(self.request_rate.clone()).filter(|rates| !rates.is_empty()),
             arrival: self.arrival,
             smoothness: self.smoothness,

@@ -551,6 +551,8 @@ pub struct AiperfVersion(Numbers);
 impl AiperfVersion {
     /// The first release.
     pub(crate) const FIRST: Self = Self(Numbers([0, 1, 1]));
+    /// The first release that sends what was said before with each turn of a conversation.
+    pub(crate) const WITH_TURNS: Self = Self(Numbers([0, 3, 0]));
     /// The first release with `--goodput`.
     pub(crate) const WITH_GOODPUT: Self = Self(Numbers([0, 2, 0]));
     /// The first release with `--benchmark-duration`.

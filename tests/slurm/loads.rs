@@ -1,9 +1,9 @@
 //! Other loads than requests in flight, measured by the real tools.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nim_slurm::ScriptKind::Launch;
-use nim_slurm::recipe::{Arrival, ClientTool, DataFormat, DataSet, Prefix, UseCase};
+use nim_slurm::recipe::{Arrival, ClientTool, DataFormat, DataSet, Prefix, PrefixCache, UseCase};
 use nim_slurm::results::{Metric, Run, Statistic};
 use nim_slurm::{Length, Load, Report};
 use serde_json::Value;
@@ -102,6 +102,57 @@ fn check_prefix(run: &Run) {
     assert_eq!((prompts.len(), begin.len()), (24, 2), "{begin:#?}");
 }
 
+/// The point of conversations of three turns: each turn has in front what was said before, by the server's own count, and comes a
+/// second after the answer to the last one; and what was said before came out of the server's cache.
+#[track_caller]
+fn check_turns(run: &Run, manifest: &Value) {
+    let mut points = run.points().iter();
+    let point = points
+        .find(|point| point.use_case() == Some("talk-t3"))
+        .unwrap();
+    let lines = std::fs::read_to_string(point.path().join("profile_export.jsonl")).unwrap();
+    let mut conversations = BTreeMap::<String, Vec<[u64; 4]>>::new();
+    for line in lines.lines() {
+        let request: Value = serde_json::from_str(line).unwrap();
+        let (metadata, metrics) = (&request["metadata"], &request["metrics"]);
+        let number = |value: &Value| value.as_u64().unwrap_or_else(|| panic!("{line}"));
+        let conversation = metadata["x_correlation_id"].as_str().unwrap().to_owned();
+        let turns = conversations.entry(conversation).or_default();
+        turns.push([
+            number(&metadata["request_start_ns"]),
+            number(&metadata["request_end_ns"]),
+            number(&metrics["usage_prompt_tokens"]["value"]),
+            number(&metrics["input_sequence_length"]["value"]),
+        ]);
+    }
+    assert_eq!(conversations.len(), 16);
+    for turns in conversations.values_mut() {
+        turns.sort_unstable();
+        assert_eq!(turns.len(), 3, "{turns:?}");
+        for ([_, end, words, _], [start, _, more_words, _]) in turns.iter().zip(&turns[1..]) {
+            // An answer has 16 words, and 32 tokens are some more.
+            assert!(*more_words >= words + 16 + 8, "{turns:?}");
+            assert!(start - end >= 1_000_000_000, "{turns:?}");
+        }
+        // By the tool's own count, an input of 32 and an answer of 16 more each time, and a blank or two between them.
+        for ([.., tokens], expected) in turns.iter().zip([32, 80, 128]) {
+            assert!(tokens.abs_diff(expected) <= 4, "{turns:?}");
+        }
+    }
+    let row = row(manifest, point.path().file_name().unwrap());
+    assert_eq!(
+        (&row["requests"], &row["prompts"], &row["status"]),
+        (&48.into(), &16.into(), &"finished".into())
+    );
+    // The stand-in's cache has blocks of 16 words, so some of it is not found.
+    let [looked_up, found] =
+        ["prefix_cache_queries", "prefix_cache_hits"].map(|key| row[key].as_u64().unwrap());
+    let share = found * 100 / looked_up;
+    assert!((20..=60).contains(&share), "{found} of {looked_up}");
+    assert_eq!(point.input_tokens(), Some(32));
+    assert!(Report::new(run).to_table().contains("talk-t3"));
+}
+
 /// Prompts of a file, more than a point needs.
 fn from_file(name: &str) -> UseCase {
     let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}'s.jsonl"));
@@ -156,6 +207,13 @@ fn measure(
     recipe.client.tool = tool;
     recipe.client.image = format!("nvcr.io/nvidia/{image}").parse().unwrap();
     recipe.client.file = None;
+    recipe.server.prefix_cache = PrefixCache::On;
+    let name_of_arguments = "LAB_NIM_ARGS".parse().unwrap();
+    let arguments = "--prefix-cache on".parse().unwrap();
+    recipe
+        .server
+        .environment
+        .insert(name_of_arguments, arguments);
     let mut site = Site::ready(&lab, name, recipe);
     let ended = site.job(&lab, Launch);
     let client = site.log("benchmarking", &ended.id);
@@ -176,6 +234,7 @@ fn measure(
     if let ClientTool::Aiperf(_) = tool {
         check_trace(&run, &manifest);
         check_prefix(&run);
+        check_turns(&run, &manifest);
     }
     let folders = site.points();
     site.set("RESUME_JOB_ID", &ended.id);
@@ -255,6 +314,9 @@ fn loads_of_aiperf() {
                 .with_smoothness("2".parse().unwrap()),
             from_file("loads_of_aiperf"),
             from_trace("loads_of_aiperf"),
+            use_case("talk:32/16")
+                .with_turns(3)
+                .with_delay("1s".parse().unwrap()),
         ],
     );
     let stem = "llama-3-70b-instruct_4";
@@ -265,6 +327,7 @@ fn loads_of_aiperf() {
         "4_file_data_16",
         "4_mix-p48x2_64s10_24s4",
         "schedule_replay_data_data",
+        "4_talk-t3_32_16",
     ];
     assert_eq!(names, expected.map(|name| format!("{stem}_{name}")));
     assert_eq!(points[3].1, 24);
