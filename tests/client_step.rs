@@ -11,7 +11,7 @@ use tempfile::TempDir;
 /// Around the functions: what launch.sh has before it.
 const BEFORE: &str = r#"
 set -Eeuo pipefail
-model_path=/model hub_cache=$stage_path/hf_cache results=/results run=/results/.run_1 logs=/logs job_id=1 default_tokenizer=$DEFAULT client_image=client.sqsh extra_mounts=() client_mounts=()
+model_path=/model hub_cache=$stage_path/hf_cache results=/results run=/results/.run_1 logs=/logs job_id=1 client_image=client.sqsh extra_mounts=() client_mounts=()
 tokenizer_path=${tokenizer:-$model_path}
 step=(bash -c 'printf "%s\n" "$@"; env' srun)
 keep_secrets() { echo "secrets: $*"; }
@@ -45,25 +45,26 @@ fn stage(is_cached: bool) -> TempDir {
 fn step(release: &str, tokenizer: &str, is_cached: bool) -> Vec<String> {
     let mut recipe = Recipe::llama3_70b_h100x4_fp8();
     recipe.client.tool = ClientTool::GenaiPerf(release.parse().unwrap());
+    recipe.client.tokenizer = Some(tokenizer.parse().unwrap());
     let launch = Plan::new(recipe, Settings::new()).unwrap().launch();
-    let functions =
-        ["own_folder", "set_container", "client_step"].map(|name| function(launch.text(), name));
-    let (_, setting) = launch
-        .text()
-        .split_once("\nreadonly default_tokenizer=")
-        .unwrap();
-    let default_tokenizer = setting.lines().next().unwrap().trim_matches('\'');
+    let text = launch.text();
+    let functions = ["own_folder", "set_container", "client_step"].map(|name| function(text, name));
+    let of_hub = text
+        .find("\nreadonly default_tokenizer=")
+        .map_or("", |start| {
+            let length = text[start..].find("\n}\n").unwrap();
+            &text[start..start + length + 3]
+        });
     let stage = stage(is_cached);
     let output = Command::new("bash")
         .args([
             "-c",
-            &format!("{BEFORE}{}client_step 0", functions.concat()),
+            &format!("{BEFORE}{}{of_hub}client_step 0", functions.concat()),
         ])
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap())
         .env("stage_path", stage.path())
         .env("tokenizer", tokenizer)
-        .env("DEFAULT", default_tokenizer)
         .output()
         .unwrap();
     let words = String::from_utf8(output.stdout).unwrap();
@@ -92,7 +93,7 @@ fn the_hub_is_asked_for_the_default_tokenizer_until_it_is_there() {
     assert_lines(
         &step("24.10", LOCAL, false),
         &[
-            "secrets: ",
+            "secrets: HF_HOME",
             "--container-mounts=/results/.run_1:/results/.run_1,STAGE/hf_cache:STAGE/hf_cache",
             "--container-env=PYTHONUNBUFFERED,COLUMNS,HF_HUB_OFFLINE,TRANSFORMERS_OFFLINE,HF_HOME",
             "HF_HOME=STAGE/hf_cache",
@@ -134,7 +135,7 @@ fn a_tokenizer_of_the_hub_gets_the_token() {
         assert_lines(
             &lines,
             &[
-                "secrets: HF_TOKEN",
+                "secrets: HF_TOKEN HF_HOME",
                 "HF_HOME=STAGE/hf_cache",
                 "HF_HUB_OFFLINE=0",
             ],
@@ -168,7 +169,7 @@ fn a_search_shows_requests_and_nothing_else_of_a_point() {
         }
     }
     let of_points =
-        "results=$stage_path folders=(a b c d) are_finished=(yes yes '' yes) tokenizer=/x DEFAULT=";
+        "results=$stage_path folders=(a b c d) are_finished=(yes yes '' yes) tokenizer=/x";
     let mounts = launch.text();
     let mounts = &mounts[mounts.find("# By these a search decides, too.").unwrap()..];
     let (mounts, _) = mounts.split_once("\nsearch_in_client() {").unwrap();

@@ -84,7 +84,7 @@ fn lines<'a>(script: &'a str, from: &str, to: &str) -> &'a str {
 #[test]
 fn a_job_s_name_is_no_count_of_restarts() {
     let script = default_launch();
-    let read = lines(&script, "restarts=$(", "readonly restarts");
+    let read = lines(&script, "restarts=$(", "[[ $restarts =~");
     let stand_ins = "scontrol() { echo \"JobId=1 JobName=x Restarts=9 Requeue=1 Restarts=0\"; }\n\
                      squeue() { [[ $* == *restartcnt* ]] || exit 1; echo '2                  '; }\nslurm_id=1";
     let folder = tempfile::tempdir().unwrap();
@@ -1114,18 +1114,29 @@ fn what_a_client_leaves_leads_nowhere() {
     }
 }
 
+fn launch_with_hub() -> String {
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+    recipe.client.tokenizer = Some("a/b".parse().unwrap());
+    launch(recipe, Runtime::Pyxis)
+}
+
+/// What a script has where the client's tokenizer is one of the hub.
+fn of_hub(script: &str) -> &str {
+    lines(script, "readonly default_tokenizer=", "}")
+}
+
 /// A container writes to its caches: nobody leads those elsewhere.
 #[test]
 fn nobody_leads_a_cache_elsewhere() {
-    let script = default_launch();
+    let script = launch_with_hub();
     let paths = lines(&script, "digest() {", "own_folder \"$cache_path");
-    let step = function(&script, "client_step");
+    let step = [function(&script, "client_step"), of_hub(&script)].join("\n");
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("home")).unwrap();
     let head = "fail() { echo \"error: $*\"; exit 1; }\nkeep_secrets() { :; }\nset_container() { REPLIES=(); }\n\
          log_of() { :; }\nclient_program() { :; }\nstep=(true)\n\
          stage_path=$FOLDER/stage server_image=a+b.sqsh server_reference=r/a/b weights_target=w engine_target=e tokenizer=a/b\n\
-         tokenizer_path=a/b default_tokenizer='' run=r extra_mounts=() server_environment=() server_command=(serve)\n\
+         tokenizer_path=a/b run=r extra_mounts=() client_mounts=() server_environment=() server_command=(serve)\n\
          client_image=c.sqsh client_reference=r/c:1 client_command=(tool profile) logs=$stage_path/logs results=$stage_path/results";
     let run = |lead: &str| {
         let program =
@@ -1465,10 +1476,13 @@ fn nobody_leads_the_folder_of_a_job_elsewhere() {
 /// where the folder around it lets them.
 #[test]
 fn what_a_container_opens_to_all_is_closed_around() {
-    let script = default_launch();
+    let script = launch_with_hub();
     let caches = lines(&script, "digest() {", "own_folder \"$cache_path");
     let run = lines(&script, "readonly run=", "own_folder");
-    let steps = ["fill", "server_step", "client_step"].map(|name| function(&script, name));
+    let mut steps = ["fill", "server_step", "client_step"]
+        .map(|name| function(&script, name))
+        .to_vec();
+    steps.push(of_hub(&script));
     let folder = tempfile::tempdir().unwrap();
     // Caches and a folder of the job that were open before.
     for name in ["results/.run_7", &format!("nim_cache/{}", uid())] {
@@ -1480,7 +1494,7 @@ fn what_a_container_opens_to_all_is_closed_around() {
         "umask 000; fail() {{ echo \"error: $*\"; exit 1; }}; keep_secrets() {{ :; }}; log_of() {{ echo log; }}; client_program() {{ :; }}
         set_container() {{ printf '%s\\n' \"${{@:4}}\" | grep -v :ro$ >&3; REPLIES=(); }}
         step=(true) stage_path=$FOLDER/stage server_image=a+b.sqsh server_reference=r/a/b weights_target=w engine_target=e
-        tokenizer=a/b tokenizer_path=a/b default_tokenizer='' extra_mounts=() server_environment=() server_command=(serve) mpi=none
+        tokenizer=a/b tokenizer_path=a/b extra_mounts=() client_mounts=() server_environment=() server_command=(serve) mpi=none
         client_image=c.sqsh client_reference=r/c:1 client_command=(tool profile) logs=$stage_path/logs results=$stage_path/results
         job_id=7 model_path=/m served_model_name=m gpus=1 gpus_of_a_node=1 nodes=1 replicas=1 port=1 server_secrets=() gpu_options=()
         declare -A facts=()

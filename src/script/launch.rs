@@ -66,6 +66,8 @@ pub(crate) struct Launch {
     /// Empty: the model's own.
     tokenizer: Quoted,
     point_timeout: u32,
+    /// Whether the client has a tokenizer of the hub.
+    uses_hub: bool,
     /// Fetched from the hub whichever is asked for; empty: none.
     default_tokenizer: Quoted,
     tool_name: &'static str,
@@ -212,6 +214,8 @@ impl Launch {
             client_reference: quoted(client.image.to_string()),
             tokenizer: quoted(client.tokenizer.as_ref().map_or("", Tokenizer::as_str)),
             point_timeout: sweep.point_timeout,
+            uses_hub: client.tool.default_tokenizer().is_some()
+                || client.tokenizer.as_ref().is_some_and(Tokenizer::is_on_hub),
             default_tokenizer: quoted(client.tool.default_tokenizer().unwrap_or_default()),
             tool_name: client.tool.name(),
             client_command: array(&packed(rows(client.command(&server.served_model_name)))),

@@ -22,7 +22,6 @@ missing_files "$model_path" "${model_files[@]}"
 mapfile -t -O "${#model_files[@]}" model_files < <(shards_of "$model_path" | grep -v '.\{256\}')
 ((${#model_files[@]} < 2000)) ||
   { missing "the complete model in $model_path: its index names 2,000 shards or more" && stop_if_missing; }
-readonly model_files
 # What may not be read is neither absent nor damaged.
 hidden=$(LC_ALL=C find -H "$stage_path"/{"$server_image","$client_image"} "$model_path" "${model_files[@]/#/"$model_path"/}" \
   -maxdepth 0 \( ! -readable -o -type d ! -executable \) 2>&1 | tr -c ' -~\n' '?' |

@@ -13,7 +13,6 @@ job_id=${job_id:-$SLURM_JOB_ID}
 readonly slurm_id=${job_id/-/_}
 restarts=$(squeue --noheader --jobs="$slurm_id" --Format=restartcnt 2>/dev/null | tr -d ' ') || true
 [[ $restarts =~ ^[0-9]+$ ]] || restarts=${SLURM_RESTART_COUNT:-0}
-readonly restarts
 # What blocks below add: srun's options for the step of a server, facts for its words, mounts for clients, and functions that
 # print parts of their program.
 declare -A facts=()

@@ -21,4 +21,4 @@ for id in "${resumed[@]}"; do
 done
 # Each of them once: points are looked for in all.
 mapfile -t runs < <(printf '%s\n' "${runs[@]}" | awk '!seen[$0]++' | head -n 2000)
-readonly runs job_id all_logs="$logs/*_$job_id.*out"
+readonly runs job_id restarts model_files all_logs="$logs/*_$job_id.*out"

@@ -43,13 +43,11 @@ readonly probe_interval={{ probe_interval }}
 readonly stop_timeout={{ stop_timeout }}
 # What its prefix cache may do: off and flush (emptied before each point) allow hits for 1 % of the prompts' tokens.
 readonly prefix_cache={{ prefix_cache }}
-# The client: image, tokenizer (a folder in the container, or a Hugging Face name; empty: the model's own), one that
-# it fetches in any case (empty: none), seconds for one point, the command that measures a point.
+# The client: image, tokenizer (a folder in the container, or a Hugging Face name; empty: the model's own), the
+# command that measures a point.
 readonly client_image={{ client_image }}
 readonly client_reference={{ client_reference }}
 readonly tokenizer={{ tokenizer }}
-readonly default_tokenizer={{ default_tokenizer }}
-readonly point_timeout={{ point_timeout }}
 readonly tool_name={{ tool_name }}
 readonly client_command={{ client_command }}
 # What each of its requests says beside model and messages, here for four tokens; the server is asked in this way, too.
@@ -66,6 +64,20 @@ readonly tasks={{ tasks }}
 readonly turns={{ turns }}
 readonly variants={{ variants }}
 readonly additions={{ additions }}
+{%- endif %}
+{%- if uses_hub %}
+# The tokenizer that the client's tool fetches from the Hugging Face hub in any case (empty: none).
+readonly default_tokenizer={{ default_tokenizer }}
+# use_hub: gives a client the hub's cache; in REPLIES, the variables that its step gets for it.
+use_hub() {
+  own_folder "$hub_cache" && export HF_HOME=$hub_cache
+  client_mounts+=("$hub_cache:$hub_cache")
+  REPLIES=(HF_HOME)
+  [[ $tokenizer_path == /* ]] || REPLIES=(HF_TOKEN HF_HOME)
+  # The hub is asked until the default tokenizer is there, to the last of its files that are loaded.
+  [[ $tokenizer_path == /* && $(compgen -G "$hub_cache/hub/models--${default_tokenizer/\//--}/snapshots/*/special_tokens_map.json") ]] ||
+    export HF_HUB_OFFLINE=0 TRANSFORMERS_OFFLINE=0
+}
 {%- endif %}
 # The sweep, in order: use case, input tokens, output tokens, load, requests, number and seed of prompts, repeat.
 result_name={{ result_name }}
@@ -118,6 +130,7 @@ readonly default_resume_job_id={{ jobs }}
 # How often the job may requeue itself when its time is up.
 readonly requeue_limit={{ requeue_limit }}
 {%- endif %}
-# For how many seconds before the time is up no point may be measured; mounts added to both containers.
+# For how many seconds before the time is up no point may be measured, and how many one may take; mounts of both containers.
 readonly reserve={{ reserve }}
+readonly point_timeout={{ point_timeout }}
 readonly extra_mounts={{ extra_mounts }}

@@ -75,22 +75,15 @@ sample_gpus() {
 
 # client_step NUMBER: becomes the step of this server's client, in a process of its own.
 client_step() {
-  local replica=$1 mounts=("$run:$run" "${client_mounts[@]}") names=(PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
-  local offline=1 of_hub=()
+  local replica=$1 names=(PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
   # The tool's tables are for a terminal: at once, and wide enough for numbers.
-  export PYTHONUNBUFFERED=1 COLUMNS=120
-  [[ -n $tokenizer ]] || mounts+=("$model_path:$model_path:ro")
-  [[ $tokenizer_path == /* ]] || of_hub=(HF_TOKEN)
-  if [[ -n ${of_hub[*]}$default_tokenizer ]]; then
-    own_folder "$hub_cache" && export HF_HOME=$hub_cache
-    mounts+=("$hub_cache:$hub_cache") names+=("${of_hub[@]}" HF_HOME)
-    # The hub is asked until the default tokenizer is there, to the last of its files that are loaded.
-    [[ $tokenizer_path == /* ]] &&
-      compgen -G "$hub_cache/hub/models--${default_tokenizer/\//--}/snapshots/*/special_tokens_map.json" >/dev/null || offline=0
-  fi
-  export HF_HUB_OFFLINE=$offline TRANSFORMERS_OFFLINE=$offline
-  keep_secrets "${of_hub[@]}"
-  set_container client "$client_image" "${names[*]}" "${mounts[@]}" "${extra_mounts[@]}"
+  export PYTHONUNBUFFERED=1 COLUMNS=120 HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1
+  [[ -n $tokenizer ]] || client_mounts+=("$model_path:$model_path:ro")
+  REPLIES=()
+  ! declare -F use_hub >/dev/null || use_hub
+  names+=("${REPLIES[@]}")
+  keep_secrets "${REPLIES[@]}"
+  set_container client "$client_image" "${names[*]}" "$run:$run" "${client_mounts[@]}" "${extra_mounts[@]}"
   # --gres=none: the GPUs are the server's.
   exec "${step[@]}" --job-name="client.$replica" --output="$(log_of benchmarking "$replica")" --mpi=none --gres=none \
     "${REPLIES[@]}" bash -s < <(client_program "$replica")

@@ -52,7 +52,7 @@ impl Scripts {
 
 /// What the others have instead of the lines of `base`. Each hunk has a line in front and
 /// one behind, and says which plans have it. Lines that all scripts of `base` have are only
-/// counted: `…` is one, `… 3 lines` are more.
+/// counted: `…` is one, `… 3 lines` are more; in front of a hunk and behind it they are left out.
 pub(crate) fn differences(base: &Scripts, others: &[Scripts]) -> String {
     let of_all = lines_of_all(&base.texts);
     let mut text = String::new();
@@ -93,8 +93,14 @@ fn lines_of_all(texts: &[String]) -> BTreeSet<&str> {
 
 fn hunk(group: &[DiffOp], old: &[&str], new: &[&str], of_all: &BTreeSet<&str>) -> String {
     let mut text = String::new();
-    for operation in group {
+    let last = group.len() - 1;
+    for (index, operation) in group.iter().enumerate() {
         let (tag, was, is) = operation.as_tag_tuple();
+        let is_edge = index == 0 || index == last;
+        let tells_nothing = || old[was.clone()].iter().all(|line| of_all.contains(line));
+        if tag == DiffTag::Equal && is_edge && tells_nothing() {
+            continue;
+        }
         if tag == DiffTag::Equal {
             push(&mut text, ' ', &old[was], of_all);
         } else {
@@ -152,7 +158,7 @@ mod tests {
         let long = scripts("long", ["all a b c all d", same[0], "all 7"]);
         assert_eq!(
             differences(&base, &[long]),
-            "@@ launch.sh: long\n …\n-1\n-… 4 lines\n-6\n 7\n"
+            "@@ launch.sh: long\n-1\n-… 4 lines\n-6\n 7\n"
         );
     }
 }

@@ -62,13 +62,11 @@ readonly probe_interval=60
 readonly stop_timeout=30
 # What its prefix cache may do: off and flush (emptied before each point) allow hits for 1 % of the prompts' tokens.
 readonly prefix_cache=off
-# The client: image, tokenizer (a folder in the container, or a Hugging Face name; empty: the model's own), one that
-# it fetches in any case (empty: none), seconds for one point, the command that measures a point.
+# The client: image, tokenizer (a folder in the container, or a Hugging Face name; empty: the model's own), the
+# command that measures a point.
 readonly client_image=nvidia+tritonserver+25.01.sqsh
 readonly client_reference=nvcr.io/nvidia/tritonserver:25.01-py3-sdk
 readonly tokenizer=''
-readonly default_tokenizer=''
-readonly point_timeout=900
 readonly tool_name=GenAI-Perf
 readonly client_command=(
   genai-perf profile --model meta/llama3-70b-instruct --service-kind openai --endpoint-type chat
@@ -93,8 +91,9 @@ points=(
   'chat 128 128 1 20 20 1582286884 1'
   'summarization 4096 512 1 20 20 169410275 1'
 )
-# For how many seconds before the time is up no point may be measured; mounts added to both containers.
+# For how many seconds before the time is up no point may be measured, and how many one may take; mounts of both containers.
 readonly reserve=40
+readonly point_timeout=900
 readonly extra_mounts=()
 
 # ---- Common ground ----------------------------------------------------------
@@ -227,7 +226,6 @@ job_id=${job_id:-$SLURM_JOB_ID}
 readonly slurm_id=${job_id/-/_}
 restarts=$(squeue --noheader --jobs="$slurm_id" --Format=restartcnt 2>/dev/null | tr -d ' ') || true
 [[ $restarts =~ ^[0-9]+$ ]] || restarts=${SLURM_RESTART_COUNT:-0}
-readonly restarts
 # What blocks below add: srun's options for the step of a server, facts for its words, mounts for clients, and functions that
 # print parts of their program.
 declare -A facts=()
@@ -257,7 +255,6 @@ missing_files "$model_path" "${model_files[@]}"
 mapfile -t -O "${#model_files[@]}" model_files < <(shards_of "$model_path" | grep -v '.\{256\}')
 ((${#model_files[@]} < 2000)) ||
   { missing "the complete model in $model_path: its index names 2,000 shards or more" && stop_if_missing; }
-readonly model_files
 # What may not be read is neither absent nor damaged.
 hidden=$(LC_ALL=C find -H "$stage_path"/{"$server_image","$client_image"} "$model_path" "${model_files[@]/#/"$model_path"/}" \
   -maxdepth 0 \( ! -readable -o -type d ! -executable \) 2>&1 | tr -c ' -~\n' '?' |
@@ -328,7 +325,7 @@ for id in "${resumed[@]}"; do
 done
 # Each of them once: points are looked for in all.
 mapfile -t runs < <(printf '%s\n' "${runs[@]}" | awk '!seen[$0]++' | head -n 2000)
-readonly runs job_id all_logs="$logs/*_$job_id.*out"
+readonly runs job_id restarts model_files all_logs="$logs/*_$job_id.*out"
 
 for ((number = port; number < port + replicas; number++)); do
   ! grep -q ":$(printf %04X "$number") [0-9A-F:]* 0A " /proc/net/tcp{,6} 2>/dev/null ||
@@ -687,22 +684,15 @@ sample_gpus() {
 
 # client_step NUMBER: becomes the step of this server's client, in a process of its own.
 client_step() {
-  local replica=$1 mounts=("$run:$run" "${client_mounts[@]}") names=(PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
-  local offline=1 of_hub=()
+  local replica=$1 names=(PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
   # The tool's tables are for a terminal: at once, and wide enough for numbers.
-  export PYTHONUNBUFFERED=1 COLUMNS=120
-  [[ -n $tokenizer ]] || mounts+=("$model_path:$model_path:ro")
-  [[ $tokenizer_path == /* ]] || of_hub=(HF_TOKEN)
-  if [[ -n ${of_hub[*]}$default_tokenizer ]]; then
-    own_folder "$hub_cache" && export HF_HOME=$hub_cache
-    mounts+=("$hub_cache:$hub_cache") names+=("${of_hub[@]}" HF_HOME)
-    # The hub is asked until the default tokenizer is there, to the last of its files that are loaded.
-    [[ $tokenizer_path == /* ]] &&
-      compgen -G "$hub_cache/hub/models--${default_tokenizer/\//--}/snapshots/*/special_tokens_map.json" >/dev/null || offline=0
-  fi
-  export HF_HUB_OFFLINE=$offline TRANSFORMERS_OFFLINE=$offline
-  keep_secrets "${of_hub[@]}"
-  set_container client "$client_image" "${names[*]}" "${mounts[@]}" "${extra_mounts[@]}"
+  export PYTHONUNBUFFERED=1 COLUMNS=120 HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1
+  [[ -n $tokenizer ]] || client_mounts+=("$model_path:$model_path:ro")
+  REPLIES=()
+  ! declare -F use_hub >/dev/null || use_hub
+  names+=("${REPLIES[@]}")
+  keep_secrets "${REPLIES[@]}"
+  set_container client "$client_image" "${names[*]}" "$run:$run" "${client_mounts[@]}" "${extra_mounts[@]}"
   # --gres=none: the GPUs are the server's.
   exec "${step[@]}" --job-name="client.$replica" --output="$(log_of benchmarking "$replica")" --mpi=none --gres=none \
     "${REPLIES[@]}" bash -s < <(client_program "$replica")
@@ -1349,8 +1339,7 @@ show_cause() {
       # What loggers put before a message.
       for (i = 0; i < 12 && sub(/^(\[[^][]*\](<[a-z]+>)?:? ?|\([^()]*pid=[0-9]+[^()]*\) ?|(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)(: *| |$)|[EWIF][0-9]+ [0-9:.]+ +[0-9]+ [^ ]+\] |[0-9][0-9.,:TZ+\/-]*:? |[A-Za-z0-9_.\/-]+:[0-9]+\] ?|[A-Za-z0-9_.-]+:[0-9]+:[0-9]+ |([A-Za-z_.]+ )?- |\{"timestamp": "[^"]*", "level": "[A-Z]+", ("message": ")?)/, "", text); i++) ;
       prefix = substr(line, 1, length(line) - length(text))
-      level = prefix ~ /INFO|DEBUG|TRACE|NOTICE|\[[IVD]\]|(^|\[)I[0-9]/ ? "I" : ""
-      level = prefix ~ /ERROR|CRITICAL|FATAL|\[[EF]\]|(^|\[)[EF][0-9]/ ? "E" : prefix ~ /WARN|\[W\]|(^|\[)W[0-9]/ ? "W" : level
+      level = prefix ~ /ERROR|CRITICAL|FATAL|\[[EF]\]|(^|\[)[EF][0-9]/ ? "E" : prefix ~ /WARN|\[W\]|(^|\[)W[0-9]/ ? "W" : prefix ~ /INFO|DEBUG|TRACE|NOTICE|\[[IVD]\]|(^|\[)I[0-9]/ ? "I" : ""
       # Neither what is no failure, nor the inside of a traceback.
       if (level == "I" || line ~ /\[dump_input\.py/ || text ~ /^$|^[ ^~]/ && text !~ /^ *(what\(\): |Value error, )/) next
       if (line ~ /[Ee]ngine core init|[Ee]ngine process failed|EngineDead|initialization failed due to|failed to start|died unexpected|sigquit|[Ww]orker (returned error|died)|MPI_A[Bb]|root cause|Exited with|Terminated|KeyboardInterrupt|SystemExit|Cancelled|CANCELLED|BrokenPipe|ConnectionReset|EOFError|handler failed|leaked |[0-9] validation error/) keep(3)
