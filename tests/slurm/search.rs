@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use camino::Utf8PathBuf;
-use nim_slurm::Recipe;
 use nim_slurm::ScriptKind::Launch;
 use nim_slurm::recipe::{ArrayBy, ClientTool, Search};
 use nim_slurm::results::{Probe, Run};
+use nim_slurm::{HookPlace, Recipe};
 
 use crate::arrays::{submit, wait_for_end};
 use crate::lab::{Ended, Lab, Site, recipe, run as run_command, settings};
@@ -92,13 +92,30 @@ fn assert_answer(site: &Site, ended: &Ended) -> Vec<u32> {
     levels
 }
 
-/// Run through, and the same when the node dies after each probe.
+/// A point that is not valid when it is checked for the first time, as when one request failed.
+const FAILS_ONCE: &str = r#"
+original=$(declare -f check_result)
+source <(echo "valid_${original}")
+check_result() {
+  [[ $1 != *_4_chat_* || -e $run/failed_once ]] || { : >"$run/failed_once" && reason="one request failed" && return 1; }
+  valid_check_result "$@"
+}"#;
+
+/// Run through, where a point fails for once, and the same when the node dies after each probe.
 #[test]
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn search_ends_where_the_law_says_with_genai_perf() {
     let lab = Lab::enter_first();
     let site = Site::ready(&lab, "search_genai_perf", searching(None));
-    let through = assert_answer(&site, &site.job(&lab, Launch));
+    let fails_once = settings("").with_hook(HookPlace::InClient, FAILS_ONCE.parse().unwrap());
+    site.render(searching(None), fails_once);
+    let ended = site.job(&lab, Launch);
+    let through = assert_answer(&site, &ended);
+    let remark = "it was measured twice, since it failed at first: one request failed";
+    let table = nim_slurm::Report::new(&results(&site)).to_table();
+    assert!(table.contains(&format!("\nat 4: {remark}\n")), "{table}");
+    let failed = site.results().join(format!("failed_{}", ended.id));
+    assert_eq!(failed.read_dir().unwrap().count(), 1, "{}", ended.output);
     let mut site = Site::ready(&lab, "search_killed", searching(None));
     let mut jobs = 0;
     let last = loop {
