@@ -441,12 +441,13 @@ impl FollowedTask {
     fn poll(&self, launch: &JobStatus, manifest: Option<Manifest>) -> TaskProgress {
         let status = self.status(launch);
         let record = status.record();
-        let is_turn_s = match (self.part, &manifest) {
+        // Turns of one job follow one another: the manifest of the one that runs has no exit code yet.
+        let is_its_turn = match (self.part, &manifest) {
             (Some(Part::Turn(_)), Some(manifest)) => manifest.exit_code.is_none(),
             (Some(Part::Turn(turn)), None) => turn == 0,
             _ => true,
         };
-        let is_running = is_turn_s
+        let is_running = is_its_turn
             && record.is_some_and(|record| !record.state.is_waiting() && !record.state.has_ended());
         let points = if self.is_search {
             point::read_search(&self.files, &self.planned, manifest.as_ref())

@@ -760,6 +760,16 @@ fn delays_count_for_the_time_of_a_point() {
             .unwrap()
             .contains("'talk-t4 128 64 rate2 120 30 ")
     );
+    // In flight, each has five conversations, one after the other.
+    let table = table.replace(", request_rate = [2]", "");
+    let recipe = with(&table.replace("290", "60"));
+    let mut recipe = recipe.unwrap().with_concurrency([8]);
+    recipe.client.tool = aiperf("0.13.0");
+    let error = plan(recipe.clone()).unwrap_err();
+    let expected = "its requests are sent for 900 s at concurrency 8, and sweep.point_timeout gives a point up after 900 s";
+    assert!(error.contains(expected), "{error}");
+    recipe.sweep.point_timeout = 901;
+    plan(recipe).unwrap();
 }
 
 #[test]

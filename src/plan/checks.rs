@@ -271,7 +271,7 @@ fn check_use_cases(
     let points = sweep.points();
     let timed = |point: &SweepPoint| {
         point
-            .seconds()
+            .least_seconds()
             .filter(|seconds| *seconds >= sweep.point_timeout.into())
     };
     for use_case in &use_cases {

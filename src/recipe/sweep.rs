@@ -323,10 +323,8 @@ pub struct SweepPoint {
 impl SweepPoint {
     /// For how many seconds requests are sent, where the load decides that, and not the answers.
     pub(crate) fn seconds(&self) -> Option<u64> {
-        let delay = self.use_case.delay();
-        let delay = delay.map_or(0, |delay| u64::from(delay.seconds()));
         // The last conversations wait, too.
-        let waited = delay * u64::from(self.use_case.turns() - 1);
+        let waited = self.delays();
         let sent = |rate: Decimal| {
             let sent = (self.requests * 1000).div_ceil(u64::from(rate.thousandths()));
             sent.saturating_add(waited)
@@ -334,6 +332,23 @@ impl SweepPoint {
         let duration = self.use_case.duration();
         let duration = duration.map(|duration| u64::from(duration.seconds()));
         duration.or_else(|| self.load.request_rate().map(sent))
+    }
+
+    /// For how many seconds at least, as far as that is known before: conversations also wait.
+    pub(crate) fn least_seconds(&self) -> Option<u64> {
+        let waits = |in_flight: u32| {
+            let rounds = self.prompts().div_ceil(in_flight.max(1).into());
+            rounds.saturating_mul(self.delays())
+        };
+        let in_flight = self.load.concurrency();
+        self.seconds().or_else(|| in_flight.map(waits))
+    }
+
+    /// For how many seconds each conversation waits between its requests.
+    fn delays(&self) -> u64 {
+        let delay = self.use_case.delay();
+        let delay = delay.map_or(0, |delay| u64::from(delay.seconds()));
+        delay * u64::from(self.use_case.turns() - 1)
     }
 
     /// How many prompts the tool makes, so that none is sent twice: one for each request, or one conversation.
