@@ -270,8 +270,17 @@ impl Follower {
             }
             status => status?,
         };
-        let polled: Vec<_> = (self.tasks.iter().zip(manifests))
-            .map(|(task, manifest)| task.poll(&launch, manifest))
+        let points: Vec<_> = (self.tasks.iter().zip(&manifests))
+            .map(|(task, manifest)| task.points(manifest.as_ref()))
+            .collect();
+        let total = points.iter().map(Vec::len).sum();
+        let mut before = 0;
+        let polled: Vec<_> = (self.tasks.iter().zip(manifests).zip(points))
+            .map(|((task, manifest), points)| {
+                let numbers = server::Numbers { before, total };
+                before += points.len();
+                task.poll(&launch, manifest, points, numbers)
+            })
             .collect();
         if let (None, Some(record)) = (&self.earlier_jobs, launch.record()) {
             self.earlier_jobs = Some(self.find_earlier_jobs(record)?);
@@ -438,7 +447,21 @@ impl FollowedTask {
         })
     }
 
-    fn poll(&self, launch: &JobStatus, manifest: Option<Manifest>) -> TaskProgress {
+    fn points(&self, manifest: Option<&Manifest>) -> Vec<PointProgress> {
+        if self.is_search {
+            point::read_search(&self.files, &self.planned, manifest)
+        } else {
+            point::read(&self.files, &self.planned, manifest)
+        }
+    }
+
+    fn poll(
+        &self,
+        launch: &JobStatus,
+        manifest: Option<Manifest>,
+        points: Vec<PointProgress>,
+        numbers: server::Numbers,
+    ) -> TaskProgress {
         let status = self.status(launch);
         let record = status.record();
         // Turns of one job follow one another: the manifest of the one that runs has no exit code yet.
@@ -449,16 +472,22 @@ impl FollowedTask {
         };
         let is_running = is_its_turn
             && record.is_some_and(|record| !record.state.is_waiting() && !record.state.has_ended());
-        let points = if self.is_search {
-            point::read_search(&self.files, &self.planned, manifest.as_ref())
-        } else {
-            point::read(&self.files, &self.planned, manifest.as_ref())
-        };
         let (server, measuring) = if is_running {
             let started = record.and_then(|record| record.started);
-            server::read_all(&self.files.states, points.len(), started)
+            server::read_all(&self.files.states, numbers, started)
         } else {
             (ServerState::Absent, Vec::new())
+        };
+        // A job that has said its end tidies up, and Slurm learns of it a moment later.
+        let has_said_its_end = manifest.as_ref().is_some_and(|manifest| {
+            let restart = record
+                .and_then(|record| record.restarts)
+                .unwrap_or_default();
+            manifest.exit_code.is_some() && manifest.restart.unwrap_or_default() == restart
+        });
+        let server = match server {
+            ServerState::Loading { waited: None } if has_said_its_end => ServerState::Absent,
+            server => server,
         };
         TaskProgress {
             status,

@@ -5,12 +5,13 @@
 //! [`Script`]s, for images, model and benchmark, are then plain functions of it:
 //!
 //! ```
-//! use nim_slurm::{Plan, Recipe, Settings};
+//! use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
 //! use nim_slurm::slurm::Directives;
 //!
 //! let settings = Settings::new()
 //!     .with_stage_path("/lustre/project/nim".parse()?)
-//!     .with_slurm(Directives::new().partition("batch".parse()?).gpus_per_node(8));
+//!     .with_slurm(Directives::new().partition("batch".parse()?)) // of all three scripts
+//!     .with_script_slurm(ScriptKind::Launch, Directives::new().gpus_per_node(4));
 //! let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?; // all problems at once
 //!
 //! # let folder = tempfile::tempdir()?;
@@ -18,7 +19,7 @@
 //! for script in [plan.setup(), plan.prepare_models(), plan.launch()] {
 //!     script.write_to(folder)?; // atomic; what was there is kept
 //! }
-//! assert!(std::fs::read_to_string(folder.join("launch.sh"))?.contains("#SBATCH --gpus-per-node=8\n"));
+//! assert!(std::fs::read_to_string(folder.join("launch.sh"))?.contains("#SBATCH --gpus-per-node=4\n"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

@@ -43,7 +43,8 @@ pub struct WrittenFile {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write {path}: {kind}")]
+// Of a text that cannot be written, the source says it all.
+#[error("cannot write {path}{}", match .kind { WriteErrorKind::Write => String::new(), kind => format!(": {kind}") })]
 pub struct WriteError {
     path: Utf8PathBuf,
     kind: WriteErrorKind,
@@ -316,6 +317,23 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
+
+    #[test]
+    fn an_error_says_what_happened_once() {
+        let error = |kind| WriteError {
+            path: "out/setup.sh".into(),
+            kind,
+            source: io::Error::other("No space left on device"),
+        };
+        assert_eq!(
+            error(WriteErrorKind::Write).to_string(),
+            "cannot write out/setup.sh"
+        );
+        assert_eq!(
+            error(WriteErrorKind::Rename).to_string(),
+            "cannot write out/setup.sh: cannot rename the new file"
+        );
+    }
 
     /// As where a link to a file of another is refused, and on file systems without links.
     #[test]

@@ -378,6 +378,9 @@ fn a_missing_figure_has_its_reason_in_each_report() {
     let words = "energy is not known at concurrency 1: the samples do not reach";
     assert!(report.to_table().contains(words), "{}", report.to_table());
     assert!(report.to_html().contains(words));
+    // A table of dashes would say nothing more.
+    assert!(!report.to_table().contains("tokens/J"));
+    assert!(!report.to_html().contains("tokens/J"));
     let json: Value = serde_json::from_str(&report.to_json()).unwrap();
     assert!(json["points"][0]["energy"].is_null());
     assert_eq!(json["points"][0]["energy_missing"]["reason"], "not_covered");

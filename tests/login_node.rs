@@ -203,6 +203,26 @@ fn a_manifest_makes_no_failed_job_succeed() {
         .assert(0, &["launch ended with 0: "], &[]);
 }
 
+/// The job has said how it ended and tidied up, and Slurm does not know it yet.
+#[test]
+fn a_job_that_has_ended_does_not_start() {
+    let site = Site::new();
+    site.scontrol_reads_files();
+    site.write("job_7", &site.job(7, "RUNNING", "(null)", "launch.sh", 0));
+    let manifest = Site::manifest(0, "0", "done", "");
+    site.write("stage/results/run_7.json", &manifest);
+    let mut child = site.start(&["follow", "7"]);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    next(&mut lines, "launch, job 7: RUNNING");
+    site.write("job_7", &site.job(7, "COMPLETED", "(null)", "launch.sh", 0));
+    let lines: Vec<_> = lines.map(Result::unwrap).collect();
+    assert!(
+        !lines.iter().any(|line| line == "the server is starting"),
+        "{lines:#?}"
+    );
+    assert!(child.wait().unwrap().success());
+}
+
 /// With a wrong stage path, the job seems to start forever.
 #[test]
 fn a_job_that_writes_elsewhere() {

@@ -117,6 +117,14 @@ fn no_slurm() {
     }
     assert_found(&findings, "error: there is no stage path");
     assert_found(&findings, "error: no ngc on PATH here");
+    // The compute nodes may have what this node lacks.
+    let asks_the_node = "; if only this node lacks it, this shows it: srun ngc --version";
+    assert!(
+        findings
+            .iter()
+            .any(|finding| finding.ends_with(asks_the_node)),
+        "{findings:#?}"
+    );
     assert_found(&findings, "warning: no awk, find, flock");
     assert_found(&findings, "note: no enroot on PATH here");
 

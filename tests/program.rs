@@ -608,7 +608,7 @@ fn any_option_of_sbatch_has_a_flag() {
         ("launch.time=1h", "unexpected character 'h'"),
         (
             "qos",
-            "--qos needs a value: only a flag may have none, or true",
+            "--qos needs a value: only an option without one, such as exclusive",
         ),
     ] {
         let error = fails(folder.path(), &["--sbatch", flag], &[], 2);

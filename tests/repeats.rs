@@ -336,7 +336,7 @@ x worse: chat 128/128, 4 GPUs, concurrency 8, tokens/s -20.0 % (-22.3 % to -17.7
   equal: chat 128/128, 4 GPUs, concurrency 1, tokens/s 0.0 % (-2.8 % to +2.9 %), runs 3, 3
   equal: chat 128/128, 4 GPUs, concurrency 1, TTFT avg 0.0 % (0.0 % to 0.0 %), runs 3, 3
   equal: chat 128/128, 4 GPUs, concurrency 8, TTFT avg 0.0 % (-2.8 % to +2.9 %), runs 3, 3
-intervals of the change by Welch's t-test on the runs, with a confidence of 0.95 in all 4 together
+changes of geometric means, intervals by Welch's t-test on the runs, confidence 0.95 over all 4
 
 "]]
     );
@@ -398,8 +398,8 @@ fn one_run_can_only_say_that_it_cannot_tell() {
     let arguments = [after.path().as_str(), "--against", before.path().as_str()];
     let text = said(&[&arguments[..], &["--gate", "throughput 5%"]].concat(), 4);
     for words in [
-        "it takes two runs or more on each side",
-        "and 1 points are missing",
+        "it takes two runs or more on each side (sweep.repeat)",
+        "and 1 point is missing",
         "only in the earlier run: chat 128/128, 4 GPUs, concurrency 1",
     ] {
         assert!(

@@ -39,15 +39,24 @@ pub enum ServerState {
     },
 }
 
-/// The servers, and which of so many points are measured now.
+/// How the points of a task are numbered among those of all.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Numbers {
+    /// Points of the tasks before it.
+    pub(super) before: usize,
+    /// Points of all tasks.
+    pub(super) total: usize,
+}
+
+/// The servers, and which points are measured now.
 pub(super) fn read_all(
     states: &[Utf8PathBuf],
-    points: usize,
+    numbers: Numbers,
     started: Option<SystemTime>,
 ) -> (ServerState, Vec<String>) {
     let (mut server, mut measuring) = (None, Vec::new());
     for state in states {
-        let (own, point) = read(state, points, started);
+        let (own, point) = read(state, numbers, started);
         if server.as_ref().is_none_or(|known| own.is_behind(known)) {
             server = Some(own);
         }
@@ -74,18 +83,18 @@ impl ServerState {
 /// One server, and what is measured on it.
 fn read(
     state: &Utf8Path,
-    points: usize,
+    numbers: Numbers,
     started: Option<SystemTime>,
 ) -> (ServerState, Option<String>) {
     let modified = state.symlink_metadata().and_then(|data| data.modified());
     // A job that was requeued may have left the state of its earlier run.
     let is_old = started.is_some_and(|started| modified.is_ok_and(|modified| modified < started));
     let text = files::small(state).filter(|_| !is_old);
-    parse(&text.unwrap_or_default(), points)
+    parse(&text.unwrap_or_default(), numbers)
 }
 
 /// Reads what `report` of templates/launch/client.sh writes.
-fn parse(state: &str, points: usize) -> (ServerState, Option<String>) {
+fn parse(state: &str, numbers: Numbers) -> (ServerState, Option<String>) {
     let field = |name: &str| {
         let mut fields = state.lines().filter_map(|line| line.split_once('='));
         fields.find_map(|(key, value)| (key == name).then_some(files::cut(value)))
@@ -113,8 +122,13 @@ fn parse(state: &str, points: usize) -> (ServerState, Option<String>) {
                 None if *load == "schedule" => "as its trace says".to_owned(),
                 None => format!("concurrency {load}"),
             };
+            let number = match number.parse::<usize>() {
+                Ok(own) => own.saturating_add(numbers.before).to_string(),
+                Err(_) => (*number).to_owned(),
+            };
+            let total = numbers.total;
             Some(files::plain_log(&format!(
-                "point {number} of {points}: {use_case} {input}/{output}, {load}, {requests} requests{again}"
+                "point {number} of {total}: {use_case} {input}/{output}, {load}, {requests} requests{again}"
             )))
         }
         _ => None,
@@ -126,6 +140,10 @@ fn parse(state: &str, points: usize) -> (ServerState, Option<String>) {
 mod tests {
     use super::*;
 
+    const fn of(total: usize) -> Numbers {
+        Numbers { before: 0, total }
+    }
+
     const LOADING: &str =
         "state=loading\nwaited_seconds=60\nanswer=/v1/health/ready answers 503: a=b\n";
     const MEASURING: &str = "state=measuring\nready_seconds=72\npoint=2 chat 32 16 2 8\n";
@@ -133,34 +151,40 @@ mod tests {
     #[test]
     fn from_loading_to_a_finished_point() {
         let nothing = (ServerState::Loading { waited: None }, None);
-        assert_eq!(parse("", 8), nothing);
-        assert_eq!(parse("state=loading\n", 8), nothing);
-        assert_eq!(parse("state=\nanswer\n=\npoint=1 2", 8), nothing);
+        assert_eq!(parse("", of(8)), nothing);
+        assert_eq!(parse("state=loading\n", of(8)), nothing);
+        assert_eq!(parse("state=\nanswer\n=\npoint=1 2", of(8)), nothing);
         let long = format!("waited_seconds=1\nanswer={}", "a".repeat(1 << 20));
         let (
             ServerState::Loading {
                 waited: Some((_, answer)),
             },
             None,
-        ) = parse(&long, 8)
+        ) = parse(&long, of(8))
         else {
             panic!("it is loading");
         };
         assert_eq!(answer.len(), 2000);
         let answer = "/v1/health/ready answers 503: a=b".to_owned();
         let waited = Some((Duration::from_secs(60), answer));
-        assert_eq!(parse(LOADING, 8), (ServerState::Loading { waited }, None));
+        assert_eq!(
+            parse(LOADING, of(8)),
+            (ServerState::Loading { waited }, None)
+        );
         let ready = ServerState::Ready {
             after: Some(Duration::from_secs(72)),
         };
-        let (server, measuring) = parse(MEASURING, 8);
+        let (server, measuring) = parse(MEASURING, of(8));
         assert_eq!(server, ready);
         assert_eq!(
             measuring.as_deref(),
             Some("point 2 of 8: chat 32/16, concurrency 2, 8 requests")
         );
-        assert_eq!(parse("state=ready\nready_seconds=72\n", 8), (ready, None));
-        let told = |row: &str| parse(&format!("state=measuring\npoint={row}\n"), 9).1;
+        assert_eq!(
+            parse("state=ready\nready_seconds=72\n", of(8)),
+            (ready, None)
+        );
+        let told = |row: &str| parse(&format!("state=measuring\npoint={row}\n"), of(9)).1;
         let first = "point 2 of 9: chat 32/16, concurrency 2, 8 requests";
         assert_eq!(told("2 chat 32 16 2 8 8 77 1").as_deref(), Some(first));
         let rate = "point 2 of 9: chat 32s5/16, 2.5 requests/s, 1-150 requests";
@@ -170,6 +194,15 @@ mod tests {
         );
         let again = "point 5 of 9: chat 32/16, concurrency 2, 8 requests, repeat 2";
         assert_eq!(told("5 chat 32 16 2 8 8 78 2").as_deref(), Some(again));
+        // The second point of a task, behind the four of the task before it.
+        let numbers = Numbers {
+            before: 4,
+            total: 8,
+        };
+        assert_eq!(
+            parse(MEASURING, numbers).1.as_deref(),
+            Some("point 6 of 8: chat 32/16, concurrency 2, 8 requests")
+        );
     }
 
     #[test]
@@ -186,7 +219,7 @@ mod tests {
             state("1", &other),
             state("2", MEASURING),
         ];
-        let (server, measuring) = read_all(&states, 8, None);
+        let (server, measuring) = read_all(&states, of(8), None);
         assert!(matches!(server, ServerState::Ready { .. }));
         assert_eq!(
             measuring,
@@ -196,7 +229,7 @@ mod tests {
             ]
         );
         let states = [state("0", MEASURING), state("1", LOADING)];
-        let (server, measuring) = read_all(&states, 8, None);
+        let (server, measuring) = read_all(&states, of(8), None);
         assert!(matches!(server, ServerState::Loading { waited: Some(_) }));
         assert_eq!(measuring.len(), 1);
     }
@@ -210,10 +243,10 @@ mod tests {
         let before = now.checked_sub(Duration::from_secs(60));
         let after = now.checked_add(Duration::from_secs(60));
         assert!(matches!(
-            read(path, 8, before),
+            read(path, of(8), before),
             (ServerState::Ready { .. }, Some(_))
         ));
         let nothing = (ServerState::Loading { waited: None }, None);
-        assert_eq!(read(path, 8, after), nothing);
+        assert_eq!(read(path, of(8), after), nothing);
     }
 }

@@ -224,14 +224,14 @@ fn model(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Finding {
     )
 }
 
-/// A token for the hub, which a model without a gate does not need.
+/// A token for the hub, which a model that is not gated does not need.
 fn hub_token(preflight: &Preflight<'_>) -> Finding {
     if preflight.variables.is_set("HF_TOKEN") {
         return Finding::ok("HF_TOKEN is set, for the model");
     }
     Finding::note(
         "HF_TOKEN is not set, and the model is still to be fetched from the Hugging Face hub",
-        "if the model has a gate: export HF_TOKEN=..., or run: hf auth login",
+        "if the model is gated: export HF_TOKEN=..., or run: hf auth login",
     )
 }
 

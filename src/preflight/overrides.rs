@@ -116,7 +116,7 @@ fn unopposed(preflight: &Preflight<'_>, option: OptionName, name: &str, text: &s
     if added.is_empty() {
         Finding::note(
             format!("{name} is set, and the scripts say the same"),
-            format!("nothing, or: unset {name}, and render the scripts again"),
+            format!("leave it; or unset {name}, and render the scripts again"),
         )
     } else {
         Finding::warning(

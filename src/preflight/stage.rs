@@ -99,7 +99,7 @@ fn usable_folder(preflight: &Preflight<'_>, path: &Utf8Path) -> Result<Utf8PathB
         return Err(Finding::error(
             format!("{folder} cannot be written to, so the stage path {path} cannot be used"),
             format!(
-                "name a folder of your own with export STAGE_PATH=/lustre/..., or ask for leave: ls -ld {}",
+                "name a folder of your own with export STAGE_PATH=/lustre/..., or ask its owner: ls -ld {}",
                 shell_word(folder.as_str())
             ),
         ));
@@ -168,7 +168,7 @@ fn space(preflight: &Preflight<'_>, folder: &Utf8Path, needed: u64) -> Finding {
     free.map_or_else(
         || {
             let command = format!("df -Pk -- {}", shell_word(folder.as_str()));
-            let question = format!("whether {} are free", gibibytes(needed));
+            let question = format!("whether {} are free", in_words(needed));
             preflight.unanswered(&command, &answer, &question)
         },
         |free| check_space(folder, free, needed),
@@ -178,8 +178,8 @@ fn space(preflight: &Preflight<'_>, folder: &Utf8Path, needed: u64) -> Finding {
 fn check_space(folder: &Utf8Path, free: u64, needed: u64) -> Finding {
     let message = format!(
         "what is to be fetched takes about {}, and {} are free in {folder}",
-        gibibytes(needed),
-        gibibytes(free)
+        in_words(needed),
+        in_words(free)
     );
     if free < needed {
         Finding::error(
@@ -191,10 +191,15 @@ fn check_space(folder: &Utf8Path, free: u64, needed: u64) -> Finding {
     }
 }
 
-/// Rounded to tenths.
-fn gibibytes(bytes: u64) -> String {
-    let tenths = (u128::from(bytes) * 10 + (1 << 29)) >> 30;
-    format!("{}.{} GiB", tenths / 10, tenths % 10)
+/// In GiB or, of less than one, in MiB; rounded to tenths.
+fn in_words(bytes: u64) -> String {
+    let (shift, unit) = if bytes < 1 << 30 {
+        (20, "MiB")
+    } else {
+        (30, "GiB")
+    };
+    let tenths = (u128::from(bytes) * 10 + (1 << (shift - 1))) >> shift;
+    format!("{}.{} {unit}", tenths / 10, tenths % 10)
 }
 
 /// What the settings mount into the containers.
@@ -239,9 +244,10 @@ mod tests {
 
     #[test]
     fn amounts() {
-        assert_eq!(gibibytes(1 << 30), "1.0 GiB");
-        assert_eq!(gibibytes(131 << 20), "0.1 GiB");
-        assert_eq!(gibibytes(u64::MAX), "17179869184.0 GiB");
+        assert_eq!(in_words(1 << 30), "1.0 GiB");
+        assert_eq!(in_words(131 << 20), "131.0 MiB");
+        assert_eq!(in_words(0), "0.0 MiB");
+        assert_eq!(in_words(u64::MAX), "17179869184.0 GiB");
     }
 
     #[test]

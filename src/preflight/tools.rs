@@ -138,28 +138,31 @@ fn tools(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Tool> {
             fix: "install squashfs-tools, or do without".to_owned(),
         });
     }
-    let (name, fix) = match preflight.plan.recipe().model.weights.source {
+    // hf has no --version before 2.
+    let (name, version, install) = match preflight.plan.recipe().model.weights.source {
         ModelSource::Ngc(_) => (
             "ngc",
-            "install the NGC CLI from https://org.ngc.nvidia.com/setup/installers/cli, or run prepare_models.sh where it is",
+            "--version",
+            "install the NGC CLI from https://org.ngc.nvidia.com/setup/installers/cli",
         ),
         ModelSource::HuggingFace(_) => (
             "hf",
-            "install it with pip install huggingface_hub, or run prepare_models.sh where it is",
+            "version",
+            "install it with pip install huggingface_hub",
         ),
         ModelSource::Path(_) => return tools,
     };
+    let there = preflight.on_compute_node(ScriptKind::PrepareModels, &format!("{name} {version}"));
     tools.push(Tool {
         name,
-        // hf has no --version before 2.
-        version: if name == "hf" { "version" } else { "--version" },
-        use_of_it: "downloads the model, where prepare_models.sh runs",
+        version,
+        use_of_it: "downloads the model, in prepare_models.sh",
         absence: if to_fetch.is_model_needed() {
             Severity::Error
         } else {
             Severity::Ok
         },
-        fix: fix.to_owned(),
+        fix: format!("{install}; if only this node lacks it, this shows it: {there}"),
     });
     tools
 }
@@ -359,7 +362,7 @@ fn mpi(preflight: &Preflight<'_>) -> Option<Finding> {
                         "srun has no MPI plugin {mpi}, which launch.sh asks for; it has {}",
                         listed(&known)
                     ),
-                    "set mpi in [srun] of the settings to one of these, or to \"none\"",
+                    "set mpi under [srun] in the settings (--settings FILE) to one of these, or to \"none\"",
                 )
             })
         }
@@ -383,8 +386,8 @@ fn loaded_mpi(preflight: &Preflight<'_>, mpi: &Mpi) -> Finding {
                     preflight.words(reply.stderr.lines().next().unwrap_or_default())
                 ),
                 format!(
-                    "set mpi in [srun] of the settings to another of srun --mpi=list, or to \"none\"; if only this \
-                     node lacks its library, this shows it: {}",
+                    "set mpi = \"none\" under [srun] in the settings (--settings FILE), or another of srun --mpi=list; if \
+                     only this node lacks its library, this shows it: {}",
                     preflight.on_compute_node(ScriptKind::Launch, &format!("{option} true"))
                 ),
             )

@@ -141,7 +141,7 @@ impl DataFile {
         }
         if is_of_the_system(&parts[..parts.len() - 1]) {
             return Err(Fault::rule(
-                "a folder of the system holds no data set: the client's image sees the whole file",
+                "a folder of data is allowed, as in /lustre/data/prompts.jsonl; /, /tmp and folders of the system are not",
             ));
         }
         Ok(Self(text.to_owned()))
@@ -166,8 +166,8 @@ mod tests {
         );
         refuses::<DataFile>(
             "/proc/self/environ.json",
-            "cannot take \"/proc/self/environ.json\" as data file: a folder of the system holds no data set: the client's \
-             image sees the whole file",
+            "cannot take \"/proc/self/environ.json\" as data file: a folder of data is allowed, as in \
+             /lustre/data/prompts.jsonl; /, /tmp and folders of the system are not",
         );
         for text in [
             "",

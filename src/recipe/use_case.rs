@@ -582,7 +582,7 @@ impl Serialize for UseCase {
 }
 
 /// What the synthetic prompts of a [use case](UseCase) begin with: each with one of so many beginnings of so many tokens, which are
-/// drawn by lot, in front of its own input.
+/// drawn at random, in front of its own input.
 ///
 /// It measures what a prefix cache saves: with `server.prefix_cache = "on"`, or `"off"` to compare with. AIPerf alone can do it here,
 /// since the client gives each prompt of GenAI-Perf a beginning of its own.

@@ -7,7 +7,7 @@ use crate::results::{Energy, EnergySource, Group, NoEnergy, Point, Throttle, Tok
 pub(super) struct EnergyTable {
     pub(super) head: Vec<[String; 2]>,
     pub(super) rows: Vec<Vec<String>>,
-    /// Of the points without energy, why.
+    /// Of the points without energy, why. Alone where no point has any.
     pub(super) unknown: Vec<String>,
 }
 
@@ -18,9 +18,15 @@ fn has_telemetry(point: &Point) -> bool {
 
 /// None where there is neither telemetry nor a price.
 pub(super) fn table(report: &Report<'_>, group: &Group<'_>) -> Option<EnergyTable> {
-    let has_energy = report.run.points().iter().any(has_telemetry);
+    let unknown = unknown(group);
+    let has_energy = group.points().iter().any(|point| point.energy().is_ok());
     if !has_energy && report.price.is_none() {
-        return None;
+        // A table of dashes says nothing; why does.
+        return (!unknown.is_empty()).then_some(EnergyTable {
+            head: Vec::new(),
+            rows: Vec::new(),
+            unknown,
+        });
     }
     let column = |first: &str, second: &str| [first.to_owned(), second.to_owned()];
     let mut head = vec![column("", "GPUs"), column("concur-", "rency")];
@@ -31,7 +37,7 @@ pub(super) fn table(report: &Report<'_>, group: &Group<'_>) -> Option<EnergyTabl
             column("output", "tokens/J"),
             column("output", "J/token"),
             column("busy", "%"),
-            column("held down", "by"),
+            column("throttled", "by"),
         ]);
     }
     if report.price.is_some() {
@@ -56,7 +62,7 @@ pub(super) fn table(report: &Report<'_>, group: &Group<'_>) -> Option<EnergyTabl
     Some(EnergyTable {
         head,
         rows: rows.collect(),
-        unknown: unknown(group),
+        unknown,
     })
 }
 
@@ -70,12 +76,12 @@ fn energy_cells(point: &Point) -> [String; 6] {
         energy
             .and_then(Energy::utilization)
             .map_or("-".to_owned(), |percent| format!("{percent:.0}")),
-        held_down(point).unwrap_or_else(|| "-".to_owned()),
+        throttled(point).unwrap_or_else(|| "-".to_owned()),
     ]
 }
 
-/// The first thing that held the clocks down, and how many more did.
-fn held_down(point: &Point) -> Option<String> {
+/// The first thing that throttled the clocks, and how many more did.
+fn throttled(point: &Point) -> Option<String> {
     let seen = point.energy().ok()?.throttling()?;
     Some(match seen.as_slice() {
         [] => "none".to_owned(),
@@ -84,7 +90,7 @@ fn held_down(point: &Point) -> Option<String> {
     })
 }
 
-/// What held the clocks down, with plus signs between the words.
+/// What throttled the clocks, with plus signs between the words.
 pub(super) fn throttling(point: &Point) -> Option<String> {
     let seen = point.energy().ok()?.throttling()?;
     let words: Vec<_> = seen.iter().map(Throttle::to_string).collect();

@@ -75,8 +75,12 @@ pub(super) fn summary(report: &Report<'_>, gated: &Gated<'_>) -> String {
         count(GateOutcome::Equal),
         count(GateOutcome::CannotTell)
     );
-    if !gated.missing().is_empty() {
-        let _ = write!(text, ", and {} points are missing", gated.missing().len());
+    match gated.missing().len() {
+        0 => {}
+        1 => text.push_str(", and 1 point is missing"),
+        count => {
+            let _ = write!(text, ", and {count} points are missing");
+        }
     }
     text
 }
@@ -84,13 +88,22 @@ pub(super) fn summary(report: &Report<'_>, gated: &Gated<'_>) -> String {
 /// What the intervals are, and how many runs would be enough for all.
 pub(super) fn legend(gated: &Gated<'_>) -> Vec<String> {
     let mut lines = vec![format!(
-        "intervals of the change by Welch's t-test on the runs, with a confidence of {} in all {} together",
+        "changes of geometric means, intervals by Welch's t-test on the runs, confidence {} over all {}",
         gated.confidence(),
         gated.changes().len()
     )];
     if let Some(enough) = gated.enough() {
+        let is_for_all = gated
+            .changes()
+            .iter()
+            .all(|change| change.outcome() != GateOutcome::CannotTell || change.enough().is_some());
+        let whom = if is_for_all {
+            "for all"
+        } else {
+            "where a number is named above"
+        };
         lines.push(format!(
-            "{enough} runs on each side (sweep.repeat) would be enough for those of which it can be said"
+            "{enough} runs on each side (sweep.repeat) would be enough {whom}"
         ));
     }
     lines

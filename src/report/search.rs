@@ -87,14 +87,17 @@ pub(super) fn notes(capacity: &Capacity<'_>) -> Vec<String> {
         .map(|(metric, limit)| format!("{} {}", short(metric), milliseconds(limit)))
         .collect();
     notes.push(format!(
-        "search: {} at {}{}, {} probes in {seconds} s",
+        "search: {} at {}{}, {} in {seconds} s",
         limits.join(" and "),
         capacity.goal().at(),
         match capacity.goal().of() {
             SearchedLoad::RequestRate => "",
             _ => " without the first wave",
         },
-        capacity.probes().len()
+        match capacity.probes().len() {
+            1 => "1 probe".to_owned(),
+            count => format!("{count} probes"),
+        }
     ));
     notes
 }

@@ -215,13 +215,17 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
 
 /// The table of energy and cost below that of the points.
 fn energy_part(table: energy::EnergyTable) -> String {
-    let head = [0, 1].map(|number| table.head.iter().map(|head| head[number].clone()).collect());
-    let mut rows: Vec<Vec<String>> = head.into();
-    rows.extend(table.rows);
-    let widths = widths(&rows);
-    let mut text = "\n".to_owned();
-    for row in &rows {
-        text.push_str(&line(' ', row, &widths));
+    let mut text = String::new();
+    if !table.rows.is_empty() {
+        let head =
+            [0, 1].map(|number| table.head.iter().map(|head| head[number].clone()).collect());
+        let mut rows: Vec<Vec<String>> = head.into();
+        rows.extend(table.rows);
+        let widths = widths(&rows);
+        text.push('\n');
+        for row in &rows {
+            text.push_str(&line(' ', row, &widths));
+        }
     }
     for words in &table.unknown {
         text.push_str(&indented("  ", words));

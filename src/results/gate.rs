@@ -325,7 +325,7 @@ impl<'a> Gated<'a> {
 /// let gated = Gate::parse("throughput 5%")?.judge(&Comparison::new(&run, &run), Statistic::Avg);
 /// let change = &gated.changes()[0];
 /// assert_eq!((change.outcome(), change.interval()), (GateOutcome::CannotTell, None));
-/// assert_eq!(change.reason(), Some("it takes two runs or more on each side"));
+/// assert_eq!(change.reason(), Some("it takes two runs or more on each side (sweep.repeat)"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -509,7 +509,7 @@ impl Welch {
         let logarithms = |point: &Point| {
             let runs = point.runs();
             if runs.len() < 2 {
-                return Err("it takes two runs or more on each side");
+                return Err("it takes two runs or more on each side (sweep.repeat)");
             }
             let values = runs.iter().map(|run| run.value(metric, statistic));
             let values: Option<Vec<f64>> = values

@@ -316,7 +316,7 @@ impl Limits {
     /// Otherwise the tool's own figure is compared with the limit, however few requests it has.
     ///
     /// A point with several [runs](Point::runs) is within the limits when all its runs are, and above them when
-    /// all are; else it cannot be told. Their requests are not thrown together: those of one run are more alike than
+    /// all are; else it cannot be told. Their requests are not pooled: those of one run are more alike than
     /// those of two.
     ///
     /// ```

@@ -453,7 +453,7 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(
-            error.contains("--partition needs a value: only a flag may have none, or true"),
+            error.contains("--partition needs a value: only an option without one"),
             "{error}"
         );
     }

@@ -234,7 +234,7 @@ fn next_steps(plan: &Plan, folder: &Utf8Path, inputs: &Inputs) -> String {
     if let ModelSource::HuggingFace(model) = &recipe.model.weights.source {
         step(
             "export HF_TOKEN=...",
-            &format!("for {model}, if it has a gate; not needed once it is there"),
+            &format!("for {model}, if it is gated; not needed once it is there"),
         );
     }
     let tokenizer = recipe.client.tokenizer.as_ref();

@@ -111,7 +111,7 @@ impl Visitor<'_> for Entry<'_> {
             directives.omitted.push(name);
         } else if !directives.set_alone(name) {
             return Err(E::custom(format_args!(
-                "{name} needs a value: only a flag may have none, or true"
+                "{name} needs a value: only an option without one, such as exclusive, may stand alone or be true"
             )));
         }
         Ok(())
