@@ -58,7 +58,18 @@ impl fmt::Display for FailedSearch<'_> {
 }
 
 impl Run {
-    /// Of each use case whose last search has no result at all, why. [`FailedSearch`] has an example.
+    /// Of each use case whose last search has no result at all, why. [`FailedSearch`] has an example of one.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = camino::Utf8Path::from_path(folder.path()).unwrap();
+    /// let run = nim_slurm::results::Run::read(folder)?;
+    /// for search in run.failed_searches() {
+    ///     eprintln!("{search}");
+    /// }
+    /// # assert!(run.failed_searches().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn failed_searches(&self) -> Vec<FailedSearch<'_>> {
         let mut failed = Vec::new();
