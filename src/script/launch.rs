@@ -18,6 +18,10 @@ use crate::slurm::{Directives, OptionName};
 /// What a launch job needs to end in order when its time is up.
 const SECONDS_TO_STOP: u32 = 10;
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is for one block of the template"
+)]
 #[derive(Template)]
 #[template(path = "launch.sh")]
 pub(crate) struct Launch {
