@@ -52,6 +52,7 @@ const LOADS: &[&str] = &[
     "data = { file = '/data/prompts.jsonl', format = 'prompts' }, duration = 60",
     "prefix = { length = 64, count = 2 }",
     "turns = 4, delay = '2s'",
+    "data = { file = '/data/prompts.jsonl', format = 'sharegpt' }, turns = 4, delay = '2s'",
     "turns = 4, request_rate = [2], prefix = { length = 64, count = 2 }",
     "turns = 4, duration = 60, ramp = 10",
     "data = { file = '/data/trace.jsonl', format = 'mooncake' }",

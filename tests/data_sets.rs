@@ -462,6 +462,78 @@ fn conversations() {
     );
 }
 
+/// With turns, the questions that have answers are a conversation; one with fewer is left out, and one more is not sent.
+#[test]
+fn conversations_of_several_turns() {
+    let turn =
+        |from: &str, value: &str| format!("{{\"from\": \"{from}\", \"value\": \"{value}\"}}");
+    let talk = |questions: &[&str]| {
+        let asked = |question: &&str| turn("human", question) + ", " + &turn("gpt", "a");
+        let turns: Vec<_> = questions.iter().map(asked).collect();
+        format!("{{\"conversations\": [{}]}}", turns.join(", "))
+    };
+    let open = talk(&["q4"]).replace("]}", &format!(", {}]}}", turn("human", "no answer")));
+    let lines = [
+        talk(&["q1", " q2 ", "q3"]),
+        talk(&["q0"]),
+        open,
+        talk(&["q1", "again"]),
+        talk(&["q5", "q6"]),
+    ]
+    .join("\n");
+    let before = "own=\"$(declare -f take_prompts)\"; eval \"${own/#take_prompts/own_prompts}\"\n\
+                  take_prompts() { REPLIES+=(--num-conversations '{prompts}'); own_prompts \"$@\"; echo \"${REPLIES[*]:3}\"; }\n";
+    let said = |needed, points: &[(u64, u64)]| {
+        prompts_with("sharegpt-t2d1500", lines.as_bytes(), needed, points, before)
+    };
+    // The tool learns how many there are, and the gate nothing: they stay as they are.
+    assert_eq!(
+        said(2, &[(2, 0)]),
+        "--num-conversations 2\nof no number\n\
+         {\"turns\": [{\"text\": \"q1\"}, {\"text\": \"q2\", \"delay\": 1500}]}\n\
+         {\"turns\": [{\"text\": \"q5\"}, {\"text\": \"q6\", \"delay\": 1500}]}"
+    );
+    assert_eq!(
+        said(3, &[]),
+        "error: missing: conversations of enough turns in the data set /data/it s.jsonl: it has 2 that differ, and 3 are \
+         needed, one for each conversation of a point; take a larger file, or send fewer requests"
+    );
+    let said = prompts("sharegpt-t2d0", b"[{\"conversations\": 1}]", 1, &[]);
+    let expected = "a data set of the form \"sharegpt\" in /data/it s.jsonl: entry 1 has no list under conversations";
+    assert!(said.contains(expected), "{said}");
+}
+
+/// A file is another data set for each number of turns and delay, and points take conversations in turn.
+#[test]
+fn a_file_has_conversations_for_its_turns() {
+    let data = "data = { file = '/data/b.json', format = 'sharegpt' }";
+    let table = |more: &str| format!("{{ name = 'a', {data}, output = 64{more} }}");
+    let tables = ["", ", turns = 3, delay = 2", ", turns = 4"].map(table);
+    let mut recipe = with(&tables.join(", ")).unwrap().with_concurrency([1, 8]);
+    recipe.client.tool = aiperf("0.13.0");
+    let launch = plan(recipe).unwrap();
+    for words in [
+        "\nreadonly data_sets=(\n  'sharegpt 40 /data/b.json'\n  'sharegpt-t3d2000 40 /data/b.json'\n  \
+         'sharegpt-t4d0 40 /data/b.json'\n)\n",
+        "'a data 64 8 40 40 0 1 1 0'",
+        "'a-t3 data 64 8 120 40 0 1 2 0'",
+        "'a-t3 data 64 1 21 7 40 1 2 0'",
+        "'a-t4 data 64 1 20 5 40 1 3 0'",
+    ] {
+        assert!(launch.contains(words), "{words}: {launch}");
+    }
+    let command = own_commands(&launch, &[]).remove(1).join(" ");
+    for words in [
+        " --input-file {data}.1.jsonl --custom-dataset-type multi_turn ",
+        " --num-conversations ",
+    ] {
+        assert!(command.contains(words), "{command}");
+    }
+    for word in ["--conversation-turn", "--request-count", "--num-dataset"] {
+        assert!(!command.contains(word), "{command}");
+    }
+}
+
 #[test]
 fn what_is_no_data_set_is_named() {
     let deep = "[".repeat(200_000);
@@ -800,7 +872,8 @@ fn what_does_not_go_with_turns() {
     }
     let table = format!("{{ name = 'talk', {DATA}, output = 64, turns = 4 }}");
     let error = said(&table, aiperf("0.13.0"), PrefixCache::On).unwrap_err();
-    assert!(error.contains("turns is for synthetic prompts"), "{error}");
+    let expected = "turns is for synthetic prompts and for format = \"sharegpt\", and its data has no conversations";
+    assert!(error.contains(expected), "{error}");
     // A server that must not find what was said before cannot be measured in this way.
     let table = format!("{{ {start}, turns = 4 }}");
     for cache in [PrefixCache::On, PrefixCache::Off] {

@@ -302,6 +302,8 @@ fn prompt_options(use_case: &UseCase, is_aiperf: bool) -> Vec<String> {
         if use_case.is_scheduled() {
             add("--custom-dataset-type", "mooncake_trace");
             words.push("--fixed-schedule".to_owned());
+        } else if use_case.is_conversation() {
+            add("--custom-dataset-type", "multi_turn");
         } else if is_aiperf {
             add("--custom-dataset-type", "single_turn");
         }
@@ -318,9 +320,9 @@ fn prompt_options(use_case: &UseCase, is_aiperf: bool) -> Vec<String> {
         add("--conversation-turn-mean", &use_case.turns().to_string());
         add("--conversation-turn-stddev", "0");
     }
-    if let Some(delay) = use_case.delay() {
-        let milliseconds = u64::from(delay.seconds()) * 1000;
-        add("--conversation-turn-delay-mean", &milliseconds.to_string());
+    if use_case.delay().is_some() {
+        let milliseconds = use_case.delay_milliseconds().to_string();
+        add("--conversation-turn-delay-mean", &milliseconds);
         add("--conversation-turn-delay-stddev", "0");
     }
     words

@@ -64,7 +64,8 @@ pub enum DataFormat {
     Prompts,
     /// A list of conversations, as those of ShareGPT, or one in each line:
     /// `{"conversations": [{"from": "human", "value": "..."}, {"from": "gpt", "value": "..."}]}`. The
-    /// first question that has an answer is the prompt; a conversation without one is left out.
+    /// first question that has an answer is the prompt; a conversation without one is left out. With
+    /// [turns](super::UseCase::turns), the first so many questions are sent, and the server answers.
     Sharegpt,
     /// A trace, in the form of Mooncake's: in each line when a request is sent, in milliseconds, and its lengths in tokens;
     /// with `hash_ids`, which blocks of 512 tokens it shares with others:

@@ -341,6 +341,7 @@ impl SweepPoint {
             rounds.saturating_mul(self.delays())
         };
         let in_flight = self.load.concurrency();
+        let in_flight = in_flight.filter(|_| self.delays() > 0);
         self.seconds().or_else(|| in_flight.map(waits))
     }
 

@@ -1,6 +1,6 @@
 //! What each task of a job array has of a recipe's work.
 
-use super::{ArrayBy, DataSet, PrefixCache, Recipe, SweepPoint, UseCase, Variant};
+use super::{ArrayBy, DataFile, PrefixCache, Recipe, SweepPoint, UseCase, Variant};
 use crate::load::Load;
 
 /// Seconds for which a client waits for the last answers of a point that a time ends. The point's time-out, which comes
@@ -97,8 +97,8 @@ impl Recipe {
                 || point_seed(self.client.random_seed, point).into(),
                 |(_, first)| *first,
             );
-            let place =
-                (self.data_sets().into_iter()).position(|own| point.use_case.data() == Some(own));
+            let place = (self.data_sets().into_iter())
+                .position(|own| point.use_case.data_set() == Some(own));
             let data_set = place.unwrap_or_default();
             let mut row = row(point, seed, data_set);
             if let Some(own) = self.own_command(&point.use_case) {
@@ -128,7 +128,7 @@ impl Recipe {
         let name = &self.server.served_model_name;
         let mut command =
             (!use_case.is_plain()).then(|| self.client.command_for(name, use_case, GRACE))?;
-        if let Some(data) = use_case.data() {
+        if let Some(data) = use_case.data_set() {
             let number = self.data_sets().iter().position(|own| *own == data);
             let file = format!("{{data}}.{}.jsonl", number.unwrap_or_default());
             for word in command.iter_mut().filter(|word| *word == "{data}.jsonl") {
@@ -138,10 +138,10 @@ impl Recipe {
         Some(command)
     }
 
-    /// Each data set once, in the order of the use cases.
-    pub(crate) fn data_sets(&self) -> Vec<&DataSet> {
+    /// Form and file of each data set once, in the order of the use cases.
+    pub(crate) fn data_sets(&self) -> Vec<(String, &DataFile)> {
         let mut sets = Vec::new();
-        for data in self.sweep.use_cases.iter().filter_map(UseCase::data) {
+        for data in self.sweep.use_cases.iter().filter_map(UseCase::data_set) {
             if !sets.contains(&data) {
                 sets.push(data);
             }
@@ -149,16 +149,16 @@ impl Recipe {
         sets
     }
 
-    /// How many prompts a data set must have: those of its largest point, and where the server keeps
-    /// what it has seen, those of all of them.
-    pub(crate) fn prompts_needed(&self, data: &DataSet) -> u64 {
-        let points = self.sweep.points().into_iter();
-        let requests = points
-            .filter(|point| point.use_case.data() == Some(data))
-            .map(|point| point.requests);
+    /// How many prompts, or conversations, a data set must have: those of its largest point, and where the server
+    /// keeps what it has seen, those of all of them.
+    pub(crate) fn prompts_needed(&self, data: &(String, &DataFile)) -> u64 {
+        let points = self.sweep.points();
+        let prompts = (points.iter())
+            .filter(|point| point.use_case.data_set().as_ref() == Some(data))
+            .map(SweepPoint::prompts);
         match self.server.prefix_cache {
-            PrefixCache::On => requests.fold(0, u64::saturating_add),
-            PrefixCache::Off | PrefixCache::Flush => requests.max().unwrap_or_default(),
+            PrefixCache::On => prompts.fold(0, u64::saturating_add),
+            PrefixCache::Off | PrefixCache::Flush => prompts.max().unwrap_or_default(),
         }
     }
 
@@ -174,10 +174,10 @@ impl Recipe {
         for point in points_of_prompts.filter(|point| !point.use_case.is_scheduled()) {
             let place = sets
                 .iter()
-                .position(|own| point.use_case.data() == Some(own));
+                .position(|own| point.use_case.data_set().as_ref() == Some(own));
             if let Some(taken) = place.map(|place| &mut taken[place]) {
                 let first = *taken;
-                *taken = first.saturating_add(point.requests);
+                *taken = first.saturating_add(point.prompts());
                 points.push((point, first));
             }
         }

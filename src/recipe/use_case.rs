@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::server::at_least_one;
 use super::values::hyphenated;
-use super::{DataSet, setters};
+use super::{DataFile, DataFormat, DataSet, setters};
 use crate::load::{Decimal, Length, Load};
 use crate::value::{Fault, ValueError, from_number, positive_number, value};
 
@@ -38,7 +38,7 @@ use crate::value::{Fault, ValueError, from_number, positive_number, value};
 /// | `name`, `input`, `output` | as above |
 /// | `data` | in place of `input`: a [file](DataSet) that has the prompts; of a trace, in place of `output` and `request_rate`, too |
 /// | `prefix` | in front of each prompt, one of a few [beginnings](Prefix), which a prefix cache finds |
-/// | `turns` | conversations of so many requests, each of which has in front what was said before |
+/// | `turns` | conversations of so many requests, each of which has in front what was said before; also those of a ShareGPT file |
 /// | `delay` | in a conversation, between an answer and the next request |
 /// | `request_rate` | requests a second, a point each, in place of `sweep.concurrency` |
 /// | `arrival` | the gaps between requests of a rate: `"poisson"` (the default), `"constant"` or `"gamma"` |
@@ -272,6 +272,17 @@ impl UseCase {
         self.data.as_ref()
     }
 
+    /// Its data as launch.sh knows it: form and file. With turns, the form says how many, and for how many
+    /// milliseconds a conversation waits between them.
+    pub(crate) fn data_set(&self) -> Option<(String, &DataFile)> {
+        let DataSet { file, format } = self.data.as_ref()?;
+        let mut form = format.as_str().to_owned();
+        if self.is_conversation() {
+            form.push_str(&format!("-t{}d{}", self.turns(), self.delay_milliseconds()));
+        }
+        Some((form, file))
+    }
+
     /// What stands in front of its prompts, if anything does.
     ///
     /// ```
@@ -305,6 +316,11 @@ impl UseCase {
     #[must_use]
     pub const fn delay(&self) -> Option<Seconds> {
         self.delay
+    }
+
+    pub(crate) fn delay_milliseconds(&self) -> u64 {
+        self.delay
+            .map_or(0, |delay| u64::from(delay.seconds()) * 1000)
     }
 
     /// Whether requests have in front what was said before them.
@@ -431,8 +447,9 @@ impl UseCase {
                 "turns must be at least 2: leave turns out, and each request is a conversation of its own",
             ),
             (
-                self.turns.is_some() && self.data.is_some(),
-                "turns is for synthetic prompts, and its data has the prompts: leave one of them out",
+                self.turns.is_some()
+                    && (self.data.as_ref()).is_some_and(|data| data.format != DataFormat::Sharegpt),
+                "turns is for synthetic prompts and for format = \"sharegpt\", and its data has no conversations: leave turns out",
             ),
             (
                 self.delay.is_some() && self.turns.is_none(),

@@ -1,7 +1,8 @@
 # Brings a data set into the form that the client's tool reads: a prompt a line, each once, in the file's order.
 #   FORMAT KEY FILE TO SECONDS: writes {KEY: prompt} for each prompt of FILE into TO, and says how many there are; of a trace,
-#   its requests, which are to be sent within so many seconds, and says how many, in how many seconds, and for how many tokens
-import hashlib, json, sys
+#   its requests, which are to be sent within so many seconds, and says how many, in how many seconds, and for how many tokens.
+#   FORMAT-tTURNSdMILLISECONDS has conversations in place of prompts: of so many questions, each so long after the answer before it
+import hashlib, itertools, json, sys
 
 # What would change the requests, and is not sent.
 UNKNOWN = ("texts", "image", "images", "audio", "audios", "video", "videos", "role", "timestamp", "delay", "session_id",
@@ -45,9 +46,9 @@ def prompt_of(place, entry):
     prompts = [entry[key] for key in ("text", "text_input", "prompt") if key in entry]
     if len(prompts) != 1 or not isinstance(prompts[0], str) or not prompts[0].strip():
         raise ValueError(f"{place} must have a text under text, text_input or prompt, under one of them")
-    return prompts[0]
+    return prompts
 
-def question_of(place, entry):
+def questions_of(place, entry):
     turns = entry.get("conversations")
     if not isinstance(turns, list):
         raise ValueError(f"{place} has no list under conversations")
@@ -56,8 +57,7 @@ def question_of(place, entry):
         said = [turn.get("value"), answer.get("value")]
         roles = turn["from"] in ("human", "user"), answer["from"] in ("gpt", "assistant")
         if all(roles) and all(isinstance(text, str) and text.strip() for text in said):
-            return said[0]
-    return None
+            yield said[0]
 
 class Trace:
     """The requests of a trace: the first is sent at 0, and each at its time behind it."""
@@ -95,7 +95,9 @@ class Trace:
         return {**request, "hash_ids": blocks} if blocks else request
 
 def main(form, key, source, target, seconds):
-    entries, prompt = (of_list, question_of) if form == "sharegpt" else (of_lines, prompt_of)
+    form, _, talk = form.partition("-t")
+    turns, delay = [int(number) for number in talk.split("d")] if talk else (1, 0)
+    entries, texts_of = (of_list, questions_of) if form == "sharegpt" else (of_lines, prompt_of)
     seen, place, trace = set(), "the beginning", Trace(int(seconds))
     # Lines end as for grep, which counts them.
     with open(source, encoding="utf-8-sig", newline="\n") as file, open(target, "w", encoding="ascii") as out:
@@ -106,14 +108,14 @@ def main(form, key, source, target, seconds):
                 if form == "mooncake":
                     print(json.dumps(trace.request_of(place, entry)), file=out)
                     continue
-                text = prompt(place, entry)
-                if text is None:
+                texts = [text.strip() for text in itertools.islice(texts_of(place, entry), turns)]
+                if len(texts) < turns:
                     continue
-                text = text.strip()
-                digest = hashlib.sha256(text.encode()).digest()[:16]
+                digest = hashlib.sha256(texts[0].encode()).digest()[:16]
                 if digest not in seen:
                     seen.add(digest)
-                    print(json.dumps({key: text}), file=out)
+                    later = [{key: text, "delay": delay} for text in texts[1:]]
+                    print(json.dumps({"turns": [{key: texts[0]}, *later]} if talk else {key: texts[0]}), file=out)
             if form == "mooncake" and trace.count == 0:
                 raise ValueError("it has no requests")
         except UnicodeError:

@@ -9,7 +9,7 @@ use super::site::{Site, own_lines, stage_path};
 use crate::container::{EnvName, Runtime, SECRETS};
 use crate::job_options::ScriptKind;
 use crate::recipe::{
-    ClientTool, DataSet, ENGINE_LINK, Recipe, ReplicaUse, Search, Tokenizer, Word,
+    ClientTool, DataFile, ENGINE_LINK, Recipe, ReplicaUse, Search, Tokenizer, Word,
 };
 use crate::settings::{HookPlace, Settings};
 use crate::shell::{Quoted, all_quoted, array, packed, quoted, rows};
@@ -118,9 +118,9 @@ struct DataValues {
 impl DataValues {
     fn new(recipe: &Recipe) -> Option<Self> {
         let sets = recipe.data_sets();
-        let row = |data: &&DataSet| {
+        let row = |data: &(String, &DataFile)| {
             let needed = recipe.prompts_needed(data);
-            format!("{} {needed} {}", data.format.as_str(), data.file)
+            format!("{} {needed} {}", data.0, data.1)
         };
         (!sets.is_empty()).then(|| Self {
             sets: array(&all_quoted(sets.iter().map(row))),

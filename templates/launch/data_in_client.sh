@@ -9,14 +9,15 @@ for number in "${!data_sets[@]}"; do
   read -r format needed file <<<"${data_sets[number]}"
   said=$(python3 -I -c "$data_sets_program" "$format" "$data_sets_key" "$data_sets_folder/$number" \
     "$run/data.$replica.$number" "$point_timeout" 2>&1) || {
-    stop_if_full && LC_ALL=C && end_with data_lacks "missing: a data set of the form \"$format\" in $file: ${said//[^ -~]/?}"
+    stop_if_full && LC_ALL=C && end_with data_lacks "missing: a data set of the form \"${format%-t*}\" in $file: ${said//[^ -~]/?}"
   }
   read -r said seconds tokens <<<"$said"
-  whose='a point'
+  whose='a point' what=prompts each=request
+  [[ $format != *-t* ]] || what='conversations of enough turns' each=conversation
   [[ $prefix_cache != on ]] || whose='all its points, since the server may keep what it has seen'
   ((said >= needed)) ||
-    end_with data_lacks "missing: prompts in the data set $file: it has $said that differ, and $needed are needed, one for" \
-      "each request of $whose; take a larger file, or send fewer requests"
+    end_with data_lacks "missing: $what in the data set $file: it has $said that differ, and $needed are needed, one for" \
+      "each $each of $whose; take a larger file, or send fewer requests"
   data_counts+=("$said")
   # Of a trace it also says for how many seconds requests are sent, and how long the answers are on average.
   for place in "${!points[@]}"; do
@@ -24,7 +25,7 @@ for number in "${!data_sets[@]}"; do
     points[place]=${points[place]/% @$number/ $seconds}
   done
 done
-# take_prompts COUNT BEFORE: in $facts[data].N.jsonl, the prompts of a point whose command, in $REPLIES, reads the data set N.
+# take_prompts COUNT BEFORE: in $facts[data].N.jsonl, what a point has of the data set N that its command, in $REPLIES, reads.
 take_prompts() {
   local number
   for number in "${!data_counts[@]}"; do
@@ -32,6 +33,6 @@ take_prompts() {
     awk -v count="$1" -v before="$2" -v all="${data_counts[number]}" '(NR - 1 - before % all + all) % all < count' \
       "$run/data.$replica.$number" >"${facts[data]}.$number.jsonl" || { stop_if_full && exit 1; }
     # They stay as they are: see "The gate".
-    facts[prompts]=
+    REPLIES=("${REPLIES[@]//\{prompts\}/$1}") facts[prompts]=
   done
 }
