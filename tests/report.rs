@@ -892,6 +892,25 @@ fn a_library_can_do_the_same() {
     let limits = results::Limits::new(results::Statistic::Avg);
     let report = Report::new(&run).with_limits(limits);
     assert_eq!(report.to_json(), stdout(&[REAL, "--format", "json"]));
+    assert_eq!(report.to_json(), stdout(&[REAL, "--json"]));
+}
+
+/// As where somebody names a folder that is no folder of results.
+#[test]
+fn what_is_the_same_for_many_files_is_named_ten_times() {
+    let results = Results::new();
+    for number in 0..12 {
+        let folder = results.path().join(format!("{number}/a/b/c/d/e/f"));
+        fs::create_dir_all(folder).unwrap();
+    }
+    let path = results.path().as_str();
+    let output = report(&[path]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    let deep = "lies more than 6 folders deep, and is not looked into";
+    assert_eq!(said.matches(deep).count(), 11, "{said}");
+    let rest = format!("note: 2 more, which --json names: {deep}\n");
+    assert!(said.contains(&rest), "{said}");
+    assert_eq!(stdout(&[path, "--json"]).matches(deep).count(), 12);
 }
 
 /// The page says in its title that nothing was measured; the README's picture is made by the command of the guide.

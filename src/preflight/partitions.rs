@@ -283,7 +283,7 @@ impl Partition {
             return (wants_gpus && self.gres().contains("gpu")).then(|| {
                 Problem::new(
                     format!("Slurm is asked for no GPUs, and the nodes of {name} have {}", self.gres()),
-                    "ask for them with gres in [slurm.launch] of the settings, or --sbatch launch.gres=gpu:N".to_owned(),
+                    "ask for the N GPUs of the recipe's server: --sbatch launch.gres=gpu:N, or gres in [slurm.launch] of the settings".to_owned(),
                 )
                 .at_most(true)
             });

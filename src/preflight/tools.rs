@@ -266,7 +266,8 @@ fn plain_tools(preflight: &Preflight<'_>) -> Finding {
             listed(&absent),
             if absent.len() == 1 { "it" } else { "them" }
         ),
-        "install coreutils, findutils, grep, sed, gawk and util-linux, or run prepare_models.sh as a job",
+        "jobs need nothing here if the compute nodes have them; else install coreutils, findutils, grep, sed, gawk and \
+         util-linux",
     )
 }
 

@@ -111,6 +111,8 @@ fn unknown(group: &Group<'_>) -> Vec<String> {
         let place = load_in_words(point) + &server_of(point);
         let why = why.to_string();
         match lines.iter_mut().find(|(own, _)| *own == why) {
+            // A search may measure a level twice.
+            Some((_, places)) if places.contains(&place) => {}
             Some((_, places)) => places.push(place),
             None => lines.push((why, vec![place])),
         }

@@ -87,10 +87,13 @@ pub(super) fn summary(report: &Report<'_>, gated: &Gated<'_>) -> String {
 
 /// What the intervals are, and how many runs would be enough for all.
 pub(super) fn legend(gated: &Gated<'_>) -> Vec<String> {
+    let all = match gated.changes().len() {
+        1 => String::new(),
+        count => format!(" over all {count}"),
+    };
     let mut lines = vec![format!(
-        "changes of geometric means, intervals by Welch's t-test on the runs, confidence {} over all {}",
+        "changes of geometric means, intervals by Welch's t-test on the runs, confidence {}{all}",
         gated.confidence(),
-        gated.changes().len()
     )];
     if let Some(enough) = gated.enough() {
         let is_for_all = gated

@@ -190,11 +190,11 @@ fn preflight_before_anything_is_fetched() {
     let report = preflight(&lab, &site, &[], &[]);
     report.assert_errors(&[]);
     report.assert_found(
-        "note: the image nvidia+tritonserver+25.01.sqsh is not there yet; setup.sh fetches it",
+        "note: the image nvidia+tritonserver+25.01.sqsh is not there yet; the command run fetches it, with setup.sh",
     );
     report.assert_found("note: the model is not there yet");
     report.assert_found("ok: NGC_API_KEY is set, and serves as the login for nvcr.io");
-    report.assert_found("ok: what is to be fetched takes about 0.9 GiB, and ");
+    report.assert_found("ok: what is to be fetched takes about 896.0 MiB, and ");
 
     site.variables.remove("NGC_API_KEY");
     preflight(&lab, &site, &[], &[])
@@ -347,7 +347,7 @@ fn preflight_of_damaged_files() {
         let found = report.findings.iter().any(|finding| {
             finding.starts_with(&format!("warning: the model's {part} in "))
                 && finding.contains(&format!(
-                    ": {missing} is missing; prepare_models.sh fetches"
+                    ": {missing} is missing; the command run fetches what is missing, with prepare_models.sh"
                 ))
         });
         assert!(found, "no {missing} in {:#?}", report.findings);
@@ -370,7 +370,7 @@ fn preflight_of_a_stage_path_that_cannot_be_used() {
     };
     mount("size=1M");
     preflight(&lab, &site, &[], &[])
-        .assert_errors(&["what is to be fetched takes about 0.9 GiB, and 0.0 GiB are free in "]);
+        .assert_errors(&["what is to be fetched takes about 896.0 MiB, and 1.0 MiB are free in "]);
     mount("ro");
     let report = preflight(&lab, &site, &[], &[]);
     let error = format!(

@@ -8,7 +8,11 @@ use crate::output::{Failure, other, print};
 
 /// Print completions for a shell
 ///
-/// For bash and zsh: source <(nim-slurm completions bash), or zsh; for fish: nim-slurm completions fish | source
+/// In bash: source <(nim-slurm completions bash)
+///
+/// In zsh: source <(nim-slurm completions zsh)
+///
+/// In fish: nim-slurm completions fish | source
 #[derive(Args)]
 pub(crate) struct Completions {
     shell: Shell,

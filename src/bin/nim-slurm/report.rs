@@ -1,6 +1,7 @@
 //! `report`: reads what runs left behind, and says it as a table, as CSV, as JSON, as an HTML page, as
 //! a picture, as Markdown or, of a gate, as JUnit's XML.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -38,6 +39,10 @@ pub(crate) struct Arguments {
     /// What to write [default: what the end of --out's name says, else table; html with --demo]
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
+
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
 
     /// Write to FILE; what is there is kept as FILE.bak-N
     #[arg(long, value_name = "FILE")]
@@ -123,7 +128,12 @@ impl Arguments {
         let mut formats = formats.filter(|format| !matches!(format, Format::Table));
         let by_name = formats
             .find(|format| end.is_some_and(|end| end.eq_ignore_ascii_case(format.extension())));
-        match (self.format, by_name, &self.out) {
+        let given = if self.json {
+            Some(Format::Json)
+        } else {
+            self.format
+        };
+        match (given, by_name, &self.out) {
             (Some(given), Some(by_name), Some(out)) if given.extension() != by_name.extension() => {
                 let (end, given, by_name) = (given.extension(), given.name(), by_name.name());
                 Err(Failure::Input(
@@ -194,9 +204,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     };
     let has_nothing = run.points().is_empty() && run.failed_searches().is_empty();
     if has_nothing && !arguments.job.is_empty() {
-        for problem in run.problems() {
-            note(&problem.to_string());
-        }
+        name_problems(&run);
         return Err(Failure::Other(no_points(run.path(), &arguments.job).into()));
     }
     let mut limits = Limits::new(arguments.at.map_or(Statistic::Avg, Statistic::from));
@@ -241,9 +249,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if arguments.demo {
         note(&format!("these are {}", demo::NAME));
     }
-    for problem in run.problems() {
-        note(&problem.to_string());
-    }
+    name_problems(&run);
     if has_nothing {
         note(&no_points(run.path(), &arguments.job));
     }
@@ -251,6 +257,27 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         note(&format!("the gate says: {outcome}"));
     }
     Ok(ExitCode::from(report.exit_code()))
+}
+
+/// What could not be read. Of what is the same for many files, the first few.
+fn name_problems(run: &Run) {
+    const MOST: usize = 10;
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for problem in run.problems() {
+        let count = counts.entry(problem.message()).or_default();
+        *count += 1;
+        if *count <= MOST {
+            note(&problem.to_string());
+        }
+    }
+    for (message, count) in counts {
+        if count > MOST {
+            note(&format!(
+                "{} more, which --json names: {message}",
+                count - MOST
+            ));
+        }
+    }
 }
 
 /// The folder itself, or the results in it when it is a stage path: its other folders
