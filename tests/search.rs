@@ -912,6 +912,15 @@ fn what_is_not_monotone_is_said() {
             .to_table()
             .contains("not monotone")
     );
+    // One level is a little slower than the next.
+    for (folder, level) in [(42, 44), (44, 42)] {
+        let name = format!("llama_4_{folder}_chat_128_128_7");
+        std::fs::remove_dir_all(results.join(&name)).unwrap();
+        put_point(results, &name, level, 100);
+    }
+    let run = nim_slurm::results::Run::read(results).unwrap();
+    let table = nim_slurm::Report::new(&run).to_table();
+    assert!(!table.contains("not monotone"), "{table}");
     // One level is as slow as one that is far above it.
     let name = "llama_4_2_chat_128_128_7";
     std::fs::remove_dir_all(results.join(name)).unwrap();
