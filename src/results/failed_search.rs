@@ -58,7 +58,13 @@ impl fmt::Display for FailedSearch<'_> {
 }
 
 impl Run {
-    /// Of each use case whose last search has no result at all, why. [`FailedSearch`] has an example.
+    /// Of each use case whose last search has no result at all, why.
+    ///
+    /// ```
+    /// let run = nim_slurm::results::Run::read("tests/data/requests/aiperf-1")?; // no search
+    /// assert!(run.failed_searches().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn failed_searches(&self) -> Vec<FailedSearch<'_>> {
         let mut failed = Vec::new();
