@@ -33,9 +33,9 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use nim_slurm::ScriptKind::Launch;
-use nim_slurm::recipe::{Arrival, ClientTool, Search, UseCase};
+use nim_slurm::recipe::{Arrival, ClientTool, Search, SearchedLoad, UseCase};
 use nim_slurm::results::{Metric, Point, Probe, Request, Requests, Run, Statistic};
-use nim_slurm::{Plan, Recipe, Settings};
+use nim_slurm::{Percentile, Plan, Recipe, Settings};
 use serde_json::Value;
 
 use crate::client::{own_commands, run_in_client};
@@ -667,6 +667,113 @@ fn search_from_1_to_1024_with_genai_perf() {
 #[ignore = "measures time: needs a quiet machine, root and the lab"]
 fn search_from_1_to_1024_with_aiperf() {
     searches(Tool::AiPerf);
+}
+
+/// A search of this law, within one limit, with requests of 16 tokens.
+fn searching(tool: Tool, search: Search, law: &str) -> Recipe {
+    let use_case: UseCase = "chat:32/16".parse().unwrap();
+    let use_case = match search.of {
+        SearchedLoad::RequestRate => use_case.with_arrival(Arrival::Constant),
+        _ => use_case,
+    };
+    let mut recipe = recipe_of(tool, &[]).with_use_cases([use_case]);
+    recipe.sweep.search = Some(search);
+    let law = format!("--law {law} --prefix-cache off --nice -15");
+    let name = "LAB_NIM_ARGS".parse().unwrap();
+    recipe.server.environment.insert(name, law.parse().unwrap());
+    recipe
+}
+
+/// What a search found: its probes and the two levels.
+fn found(site: &Site) -> (Vec<u32>, [Option<u32>; 2]) {
+    let run = Run::read(Utf8PathBuf::from_path_buf(site.results()).unwrap()).unwrap();
+    assert_eq!(run.problems(), []);
+    println!("{}", nim_slurm::Report::new(&run).to_table());
+    let capacity = run.groups()[0].capacity(&run).unwrap();
+    assert_eq!(capacity.next(), None, "it has not ended");
+    let bracket = [capacity.held(), capacity.exceeded()].map(|probe| probe.map(Probe::level));
+    let levels = capacity.probes().iter().map(Probe::level);
+    (levels.collect(), bracket)
+}
+
+/// With n in flight when it comes, a request waits for 200 + 100 (n - 1) ms, and takes 300 ms more. At a constant rate r, 2 are in
+/// flight before it as long as it takes less than 3 / r with them: 700 ms, so up to 4.28 a second; from there on, 3. So the time to
+/// first token is 400 ms at 3.9 a second, and 500 ms at 4.87.
+fn searches_rates(tool: Tool) {
+    let _quiet = QUIET.lock().unwrap_or_else(PoisonError::into_inner);
+    let lab = Lab::enter();
+    let search = Search::of_rate(2.try_into().unwrap(), 8.try_into().unwrap())
+        .with_ttft("450".parse().unwrap())
+        .with_within("25%".parse().unwrap());
+    let recipe = searching(tool, search, "ttft=200,queue=100,itl=20");
+    let site = Site::ready(&lab, &format!("known_law_rates_{tool:?}"), recipe);
+    let ended = site.job(&lab, Launch);
+    let client = site.log("benchmarking", &ended.id);
+    assert_eq!(ended.code, 0, "{}\n{client}", ended.output);
+    let (levels, bracket) = found(&site);
+    assert_eq!(bracket, [Some(390), Some(487)], "{client}");
+    assert_eq!(levels, [200, 487, 312, 390], "{client}");
+    let said =
+        "within the limits: 3.90 requests a second; not within them: 4.87 requests a second (ttft)";
+    assert!(client.contains(said), "{client}");
+}
+
+#[test]
+#[ignore = "takes minutes: needs root and the lab"]
+fn search_of_rates_with_genai_perf() {
+    searches_rates(Tool::GenAiPerf);
+}
+
+#[test]
+#[ignore = "takes minutes: needs root and the lab"]
+fn search_of_rates_with_aiperf() {
+    searches_rates(Tool::AiPerf);
+}
+
+/// The node dies after each probe of AIPerf's, and each job resumes the one before: the answer is the law's, and no probe is
+/// measured twice. The tests on Slurm have the same with GenAI-Perf.
+#[test]
+#[ignore = "takes minutes: needs root and the lab"]
+fn search_killed_after_each_probe_with_aiperf() {
+    let _quiet = QUIET.lock().unwrap_or_else(PoisonError::into_inner);
+    let lab = Lab::enter();
+    let search = Search::new(1, 16)
+        .with_ttft("560".parse().unwrap())
+        .with_at(Percentile::new(50).unwrap())
+        .with_within("40%".parse().unwrap());
+    // 490 ms at 12, 650 ms at 16.
+    let mut recipe = searching(Tool::AiPerf, search, "ttft=50,queue=40,itl=0.5");
+    recipe.sweep.use_cases = vec!["chat:32/256".parse().unwrap()];
+    let mut site = Site::ready(&lab, "known_law_search_killed", recipe);
+    let mut jobs = 0;
+    loop {
+        let before = site.points();
+        let job = site.submit(&lab, Launch);
+        job.wait_until("a probe, or the end", || {
+            site.points().len() > before.len() || site.exit_code(&job.id).is_some()
+        });
+        jobs += 1;
+        if site.exit_code(&job.id) == Some(0) {
+            break;
+        }
+        run_command(
+            job.lab
+                .command("scancel")
+                .args(["--full", "--signal=KILL", &job.id]),
+        );
+        let killed = job.wait();
+        site.set("RESUME_JOB_ID", &killed.id);
+        assert!(jobs < 12, "{before:?}");
+    }
+    let (levels, bracket) = found(&site);
+    println!("{jobs} jobs: {levels:?}");
+    assert_eq!(bracket, [Some(12), Some(16)]);
+    let different: BTreeSet<_> = levels.iter().collect();
+    assert_eq!(
+        (different.len(), site.points().len()),
+        (levels.len(), levels.len())
+    );
+    assert!(jobs >= levels.len(), "{jobs} jobs for {levels:?}");
 }
 
 /// The same sweeps as the version before measured them: the same seed and 100 prompts at each point, no

@@ -650,7 +650,7 @@ fn a_level_in_doubt_is_measured_once_more_with_more_requests() {
 /// One failure is no proof, two are. What took as long as a point may is not tried again, nor what a prefix cache knows by then.
 #[test]
 fn a_point_that_fails_is_measured_once_more() {
-    const FAILED: &str = "the search of chat 32 512 has ended; within the limits: 3 requests in flight; not within them: 4 requests in flight (failed)";
+    const FAILED: &str = "the search of chat 32 512 has ended; within the limits: none; not within them: 4 requests in flight (failed)";
     const HELD: &str = "the search of chat 32 512 has ended; within the limits: 4 requests in flight; not within them: none";
     for (variables, times, answer) in [
         (vec![("fails", "1")], 2, HELD),
@@ -659,10 +659,12 @@ fn a_point_that_fails_is_measured_once_more() {
         (vec![("fails", "1"), ("prefix_cache", "on")], 1, FAILED),
     ] {
         let variables = [vec![("fails_at", "4")], variables].concat();
-        let (measured, said) = searched_with(Search::new(1, 4), "", &variables);
+        let (measured, said) = searched_with(Search::new(4, 4), "", &variables);
         let at_4 = measured.iter().filter(|row| row.starts_with("chat 4 "));
         assert_eq!(at_4.count(), times, "{variables:?}: {measured:#?}");
         assert!(said.contains(answer), "{variables:?}: {said}");
+        let has_failed = said.contains("chat 32 512, 4 requests in flight: failed\n");
+        assert_eq!(has_failed, answer == FAILED, "{variables:?}: {said}");
         // What launch.sh writes down of it.
         let mut rows = said
             .lines()
@@ -910,6 +912,15 @@ fn what_is_not_monotone_is_said() {
             .to_table()
             .contains("not monotone")
     );
+    // One level is a little slower than the next.
+    for (folder, level) in [(42, 44), (44, 42)] {
+        let name = format!("llama_4_{folder}_chat_128_128_7");
+        std::fs::remove_dir_all(results.join(&name)).unwrap();
+        put_point(results, &name, level, 100);
+    }
+    let run = nim_slurm::results::Run::read(results).unwrap();
+    let table = nim_slurm::Report::new(&run).to_table();
+    assert!(!table.contains("not monotone"), "{table}");
     // One level is as slow as one that is far above it.
     let name = "llama_4_2_chat_128_128_7";
     std::fs::remove_dir_all(results.join(name)).unwrap();

@@ -241,7 +241,7 @@ impl<'a> Capacity<'a> {
         self.climb.next()
     }
 
-    /// A metric that a higher level has lower than a lower level, both with a confidence of 0.99, and these two
+    /// A metric that a higher level has lower than a lower level by more than 5 %, both with a confidence of 0.99, and these two
     /// levels: there may be other levels above the answer that hold, too.
     #[must_use]
     pub const fn not_monotone(&self) -> Option<(Metric, u32, u32)> {
@@ -301,8 +301,11 @@ fn judge(goal: &SearchGoal, judged: Option<&Requests>, failed: usize) -> ProbeVe
     unknown.map_or(ProbeVerdict::Held, ProbeVerdict::CannotTell)
 }
 
-/// A pair of levels of which the lower one is slower, for sure: its percentile is above a value that the higher one's is
-/// within.
+/// Many requests tell levels apart that are as fast for any use of them.
+const ONE_AND_A_LITTLE: f64 = 1.05;
+
+/// A pair of levels of which the lower one is slower, for sure and by more than a little: its percentile is above a value that
+/// the higher one's is within.
 fn not_monotone(goal: &SearchGoal, probes: &[Probe<'_>]) -> Option<(Metric, u32, u32)> {
     for (metric, _) in limits(goal) {
         let mut bounds: Vec<_> = probes
@@ -319,7 +322,7 @@ fn not_monotone(goal: &SearchGoal, probes: &[Probe<'_>]) -> Option<(Metric, u32,
         for same_level in bounds.chunk_by(|a, b| a.0 == b.0) {
             for (level, _, within) in same_level {
                 if let (Some((low, above)), Some(within)) = (slowest, within)
-                    && *within < above
+                    && *within * ONE_AND_A_LITTLE < above
                 {
                     return Some((metric, low, *level));
                 }

@@ -48,7 +48,7 @@ judge() {
   # What cannot be read cannot tell.
   [[ -z $2 ]] || words=$(python3 -I -c "$search_program" count "$2" $which "${search_limits[@]}") ||
     words="${search_limits[*]/%=*/:0/0}"
-  words_of "$level" && say "$name, $REPLY: $words over the limits"
+  words_of "$level" && say "$name, $REPLY: $words${2:+ over the limits}"
   known[$name]+="$level $attempt $words"$'\n' next_of[$name]='' is_taken[$name]=''
   [[ -z $2 || ${3:-0} == 0 ]] || measured_at[$name]+=" $level,$requests,$3"
 }
