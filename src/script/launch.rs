@@ -66,6 +66,8 @@ pub(crate) struct Launch {
     /// Empty: the model's own.
     tokenizer: Quoted,
     point_timeout: u32,
+    /// Whether there are secrets of the server, or mounts.
+    has_needs: bool,
     /// Whether the client has a tokenizer of the hub.
     uses_hub: bool,
     /// Fetched from the hub whichever is asked for; empty: none.
@@ -214,6 +216,7 @@ impl Launch {
             client_reference: quoted(client.image.to_string()),
             tokenizer: quoted(client.tokenizer.as_ref().map_or("", Tokenizer::as_str)),
             point_timeout: sweep.point_timeout,
+            has_needs: !server.secrets.is_empty() || !settings.mounts().is_empty(),
             uses_hub: client.tool.default_tokenizer().is_some()
                 || client.tokenizer.as_ref().is_some_and(Tokenizer::is_on_hub),
             default_tokenizer: quoted(client.tool.default_tokenizer().unwrap_or_default()),
