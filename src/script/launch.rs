@@ -9,7 +9,7 @@ use super::site::{Site, own_lines, stage_path};
 use crate::container::{EnvName, Runtime, SECRETS};
 use crate::job_options::ScriptKind;
 use crate::recipe::{
-    ClientTool, DataSet, ENGINE_LINK, Recipe, ReplicaUse, Search, Tokenizer, Word,
+    Client, ClientTool, DataSet, ENGINE_LINK, Recipe, ReplicaUse, Search, Tokenizer, Word,
 };
 use crate::settings::{HookPlace, Settings};
 use crate::shell::{Quoted, all_quoted, array, packed, quoted, rows};
@@ -20,6 +20,10 @@ const SECONDS_TO_STOP: u32 = 10;
 
 #[derive(Template)]
 #[template(path = "launch.sh")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a block that the script has or has not"
+)]
 pub(crate) struct Launch {
     made_by: Quoted,
     recipe: Quoted,
@@ -68,10 +72,8 @@ pub(crate) struct Launch {
     point_timeout: u32,
     /// Whether there are secrets of the server, or mounts.
     has_needs: bool,
-    /// Whether the client has a tokenizer of the hub.
-    uses_hub: bool,
-    /// Fetched from the hub whichever is asked for; empty: none.
-    default_tokenizer: Quoted,
+    /// Where the client asks the hub, the tokenizer that it fetches whichever is asked for; empty: none.
+    hub_tokenizer: Option<Quoted>,
     tool_name: &'static str,
     client_command: Quoted,
     /// What its requests say, as fields of JSON.
@@ -217,9 +219,7 @@ impl Launch {
             tokenizer: quoted(client.tokenizer.as_ref().map_or("", Tokenizer::as_str)),
             point_timeout: sweep.point_timeout,
             has_needs: !server.secrets.is_empty() || !settings.mounts().is_empty(),
-            uses_hub: client.tool.default_tokenizer().is_some()
-                || client.tokenizer.as_ref().is_some_and(Tokenizer::is_on_hub),
-            default_tokenizer: quoted(client.tool.default_tokenizer().unwrap_or_default()),
+            hub_tokenizer: hub_tokenizer(client),
             tool_name: client.tool.name(),
             client_command: array(&packed(rows(client.command(&server.served_model_name)))),
             request_fields: quoted(client.request_fields()),
@@ -275,6 +275,12 @@ fn model_files(Recipe { model, client, .. }: &Recipe) -> impl Iterator<Item = St
 /// `NAME=VALUE` each.
 fn assignments(variables: &BTreeMap<EnvName, Word>) -> impl Iterator<Item = String> {
     variables.iter().map(|(name, value)| value.assignment(name))
+}
+
+fn hub_tokenizer(client: &Client) -> Option<Quoted> {
+    let default = client.tool.default_tokenizer();
+    let asked_for = client.tokenizer.as_ref().filter(|it| it.is_on_hub());
+    (default.is_some() || asked_for.is_some()).then(|| quoted(default.unwrap_or_default()))
 }
 
 fn own_commands(recipe: &Recipe) -> Option<Quoted> {

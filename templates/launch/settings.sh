@@ -77,7 +77,7 @@ readonly turns={{ turns }}
 readonly variants={{ variants }}
 readonly additions={{ additions }}
 {%- endif %}
-{%- if uses_hub %}
+{%- if let Some(default_tokenizer) = hub_tokenizer %}
 # The tokenizer that the client's tool fetches from the Hugging Face hub in any case (empty: none).
 readonly default_tokenizer={{ default_tokenizer }}
 # use_hub: gives a client the hub's cache; in REPLIES, the variables that its step gets for it.
