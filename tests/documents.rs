@@ -549,7 +549,7 @@ fn every_message_and_every_code_is_in_the_guide() {
             "no row for: {message}"
         );
     }
-    let codes = ["exit ", "code="]
+    let codes = ["exit ", "code=", "set -- "]
         .iter()
         .flat_map(|word| templates.split(word).skip(1));
     let codes: BTreeSet<u32> = codes
