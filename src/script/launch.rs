@@ -9,7 +9,7 @@ use super::site::{Site, own_lines, stage_path};
 use crate::container::{EnvName, Runtime, SECRETS};
 use crate::job_options::ScriptKind;
 use crate::recipe::{
-    ClientTool, DataFile, ENGINE_LINK, Recipe, ReplicaUse, Search, Tokenizer, Word,
+    Client, ClientTool, DataFile, ENGINE_LINK, Recipe, ReplicaUse, Search, Tokenizer, Word,
 };
 use crate::settings::{HookPlace, Settings};
 use crate::shell::{Quoted, all_quoted, array, packed, quoted, rows};
@@ -18,12 +18,12 @@ use crate::slurm::{Directives, OptionName};
 /// What a launch job needs to end in order when its time is up.
 const SECONDS_TO_STOP: u32 = 10;
 
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is for one block of the template"
-)]
 #[derive(Template)]
 #[template(path = "launch.sh")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a block that the script has or has not"
+)]
 pub(crate) struct Launch {
     made_by: Quoted,
     recipe: Quoted,
@@ -70,10 +70,10 @@ pub(crate) struct Launch {
     /// Empty: the model's own.
     tokenizer: Quoted,
     point_timeout: u32,
-    /// Whether the client has a tokenizer of the hub.
-    uses_hub: bool,
-    /// Fetched from the hub whichever is asked for; empty: none.
-    default_tokenizer: Quoted,
+    /// Whether there are secrets of the server, or mounts.
+    has_needs: bool,
+    /// Where the client asks the hub, the tokenizer that it fetches whichever is asked for; empty: none.
+    hub_tokenizer: Option<Quoted>,
     tool_name: &'static str,
     client_command: Quoted,
     /// What its requests say, as fields of JSON.
@@ -218,9 +218,8 @@ impl Launch {
             client_reference: quoted(client.image.to_string()),
             tokenizer: quoted(client.tokenizer.as_ref().map_or("", Tokenizer::as_str)),
             point_timeout: sweep.point_timeout,
-            uses_hub: client.tool.default_tokenizer().is_some()
-                || client.tokenizer.as_ref().is_some_and(Tokenizer::is_on_hub),
-            default_tokenizer: quoted(client.tool.default_tokenizer().unwrap_or_default()),
+            has_needs: !server.secrets.is_empty() || !settings.mounts().is_empty(),
+            hub_tokenizer: hub_tokenizer(client),
             tool_name: client.tool.name(),
             client_command: array(&packed(rows(client.command(&server.served_model_name)))),
             request_fields: quoted(client.request_fields()),
@@ -276,6 +275,12 @@ fn model_files(Recipe { model, client, .. }: &Recipe) -> impl Iterator<Item = St
 /// `NAME=VALUE` each.
 fn assignments(variables: &BTreeMap<EnvName, Word>) -> impl Iterator<Item = String> {
     variables.iter().map(|(name, value)| value.assignment(name))
+}
+
+fn hub_tokenizer(client: &Client) -> Option<Quoted> {
+    let default = client.tool.default_tokenizer();
+    let asked_for = client.tokenizer.as_ref().filter(|it| it.is_on_hub());
+    (default.is_some() || asked_for.is_some()).then(|| quoted(default.unwrap_or_default()))
 }
 
 fn own_commands(recipe: &Recipe) -> Option<Quoted> {

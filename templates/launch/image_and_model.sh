@@ -36,9 +36,4 @@ readonly tokenizer_path=${tokenizer:-$model_path}
 [[ $tokenizer_path == /* || -n ${HF_TOKEN-} ]] || missing "HF_TOKEN, for the tokenizer $tokenizer: export HF_TOKEN=..."
 [[ $mpi == none || $(srun --mpi=list 2>&1) == *"$mpi"* ]] ||
   missing "srun's MPI plugin $mpi on $HOSTNAME (srun --mpi=list names those that are there): set [srun] mpi"
-for name in "${server_secrets[@]}"; do
-  [[ -n ${!name-} ]] || missing "the variable $name, which the server needs: export $name=..."
-done
-for mount in "${extra_mounts[@]}"; do
-  [[ $mount != /* || -e ${mount%%:*} ]] || missing "${mount%%:*} on $HOSTNAME, which is to be mounted in the containers"
-done
+! declare -F check_needs >/dev/null || check_needs

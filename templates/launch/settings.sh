@@ -41,6 +41,18 @@ readonly served_model_name={{ served_model_name }}
 readonly ready_timeout={{ ready_timeout }}
 readonly probe_interval={{ probe_interval }}
 readonly stop_timeout={{ stop_timeout }}
+{%- if has_needs %}
+# check_needs: whether there is what the server and the containers need beside images and model.
+check_needs() {
+  local name mount
+  for name in "${server_secrets[@]}"; do
+    [[ -n ${!name-} ]] || missing "the variable $name, which the server needs: export $name=..."
+  done
+  for mount in "${extra_mounts[@]}"; do
+    [[ $mount != /* || -e ${mount%%:*} ]] || missing "${mount%%:*} on $HOSTNAME, which is to be mounted in the containers"
+  done
+}
+{%- endif %}
 # What its prefix cache may do: off and flush (emptied before each point) allow hits for 1 % of the prompts' tokens.
 readonly prefix_cache={{ prefix_cache }}
 # The client: image, tokenizer (a folder in the container, or a Hugging Face name; empty: the model's own), the
@@ -65,7 +77,7 @@ readonly turns={{ turns }}
 readonly variants={{ variants }}
 readonly additions={{ additions }}
 {%- endif %}
-{%- if uses_hub %}
+{%- if let Some(default_tokenizer) = hub_tokenizer %}
 # The tokenizer that the client's tool fetches from the Hugging Face hub in any case (empty: none).
 readonly default_tokenizer={{ default_tokenizer }}
 # use_hub: gives a client the hub's cache; in REPLIES, the variables that its step gets for it.
