@@ -304,7 +304,7 @@ impl Node {
             recipe.sweep.point_timeout = 1;
             (5, "GenAI-Perf did not end within 1 s, or was killed")
         } else {
-            (6, "exit 6: stopped by signal USR1")
+            (6, "exit 6: stopped by signal USR1, the time is nearly up")
         };
         self.put(&Plan::new(recipe, settings()).unwrap());
         let _ = fs::remove_dir_all(self.at("stage/results"));

@@ -527,8 +527,8 @@ main() {
       estimate "$use_case" "$work"
       # One judges for all; else some might wait for one that leaves the point out.
       meet "$folder.time" "$REPLY $((measure_until - $(printf '%(%s)T' -1)))"
-      read -r needed time_left <<<"$REPLY"
-      if ((time_left <= 0 || needed > time_left)); then
+      needed=${REPLY% *} time_left=$((${REPLY#* } > 0 ? ${REPLY#* } : 0))
+      if ((time_left == 0 || needed > time_left)); then
         say "point $number of ${#points[@]} is left out: it would take about $needed s, and $time_left s are left"
         record "$folder" 'left out' "$needed" "it would take about $needed s, and $time_left s were left"
         left=$((left + 1))

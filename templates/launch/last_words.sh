@@ -1,7 +1,7 @@
 ((${#cause_lines[@]} == 0)) || printf '%s\n' "${cause_lines[@]}"
 say "$finished of $((${#points[@]} + unnamed)) points are in $results"
 [[ -z $in_flight_percent ]] || say "requests in flight: $in_flight_percent % of the time from ready to the last result"
-((too_short == 0)) || say "$too_short points measured for less than 10 s, which is too short"
+((too_short == 0)) || say "measured for less than 10 s, which is too short: $too_short of ${#points[@]} points"
 next="after that" options=''
 if ((code == 6)); then
   next="to go on"

@@ -38,7 +38,9 @@ explain() {
     points_failed)
       set -- 5 "${failed:-some} of ${#points[@]} points failed" \
         "see why the points failed; all that they left is in $results/failed_$job_id, and the steps' logs are $all_logs" ;;
-    signal | client_stopped) set -- 6 "stopped by ${stopped_by:+signal }${stopped_by:-a signal to the client}" '' ;;
+    signal | client_stopped)
+      [[ $stopped_by == USR* ]] && how=', the time is nearly up' || how=''
+      set -- 6 "stopped by ${stopped_by:+signal }${stopped_by:-a signal to the client}$how" '' ;;
     no_time_left) set -- 6 "the time that is left is too short for the points that are left" '' ;;
     no_space) set -- 1 "no space is left in $results" "make room in $results: look at df -h, df -i and the quota" ;;
     client_silent)

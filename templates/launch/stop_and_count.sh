@@ -15,7 +15,7 @@ store_points all
 stop_steps server "$seconds_to_stop" "${servers[@]}"
 for pid in $(jobs -rp); do
   # By now its number may be another process's, and bash says nothing of one that it disowned.
-  [[ " ${samplers[*]} " != *" $pid "* ]] || { disown "$pid" && kill "$pid"; }
+  [[ " ${samplers[*]} " != *" $pid "* ]] || { disown "$pid" && kill "$pid"; } 2>/dev/null
 done
 # The clients' containers are removed meanwhile; who is told to stop has no time for that.
 last_act=()

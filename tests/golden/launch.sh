@@ -1230,8 +1230,8 @@ main() {
       estimate "$use_case" "$work"
       # One judges for all; else some might wait for one that leaves the point out.
       meet "$folder.time" "$REPLY $((measure_until - $(printf '%(%s)T' -1)))"
-      read -r needed time_left <<<"$REPLY"
-      if ((time_left <= 0 || needed > time_left)); then
+      needed=${REPLY% *} time_left=$((${REPLY#* } > 0 ? ${REPLY#* } : 0))
+      if ((time_left == 0 || needed > time_left)); then
         say "point $number of ${#points[@]} is left out: it would take about $needed s, and $time_left s are left"
         record "$folder" 'left out' "$needed" "it would take about $needed s, and $time_left s were left"
         left=$((left + 1))
@@ -1448,7 +1448,9 @@ explain() {
     points_failed)
       set -- 5 "${failed:-some} of ${#points[@]} points failed" \
         "see why the points failed; all that they left is in $results/failed_$job_id, and the steps' logs are $all_logs" ;;
-    signal | client_stopped) set -- 6 "stopped by ${stopped_by:+signal }${stopped_by:-a signal to the client}" '' ;;
+    signal | client_stopped)
+      [[ $stopped_by == USR* ]] && how=', the time is nearly up' || how=''
+      set -- 6 "stopped by ${stopped_by:+signal }${stopped_by:-a signal to the client}$how" '' ;;
     no_time_left) set -- 6 "the time that is left is too short for the points that are left" '' ;;
     no_space) set -- 1 "no space is left in $results" "make room in $results: look at df -h, df -i and the quota" ;;
     client_silent)
@@ -1477,7 +1479,7 @@ store_points all
 stop_steps server "$seconds_to_stop" "${servers[@]}"
 for pid in $(jobs -rp); do
   # By now its number may be another process's, and bash says nothing of one that it disowned.
-  [[ " ${samplers[*]} " != *" $pid "* ]] || { disown "$pid" && kill "$pid"; }
+  [[ " ${samplers[*]} " != *" $pid "* ]] || { disown "$pid" && kill "$pid"; } 2>/dev/null
 done
 # The clients' containers are removed meanwhile; who is told to stop has no time for that.
 last_act=()
@@ -1522,7 +1524,7 @@ write_manifest || [[ $cause == no_space ]] ||
 ((${#cause_lines[@]} == 0)) || printf '%s\n' "${cause_lines[@]}"
 say "$finished of $((${#points[@]} + unnamed)) points are in $results"
 [[ -z $in_flight_percent ]] || say "requests in flight: $in_flight_percent % of the time from ready to the last result"
-((too_short == 0)) || say "$too_short points measured for less than 10 s, which is too short"
+((too_short == 0)) || say "measured for less than 10 s, which is too short: $too_short of ${#points[@]} points"
 next="after that" options=''
 if ((code == 6)); then
   next="to go on"
