@@ -14,22 +14,22 @@ only_probes() {
 # same levels, and all probes that it went by count here.
 is_answered() {
   local text folder number name isl osl
-  local -A probes=() open=()
+  local -A probes=() unanswered=()
   for number in "${!points[@]}"; do
     read -r name isl osl _ <<<"${points[number]}"
-    open["$name $isl $osl"]=yes
+    unanswered["$name $isl $osl"]=yes
     [[ -z ${are_finished[number]} ]] || probes[${folders[number]}]="$name $isl $osl"
   done
-  local use_cases=("${!open[@]}")
+  local use_cases=("${!unanswered[@]}")
   for REPLY in "${runs[@]:1}"; do
     text=$(text_of "$results/run_$REPLY.json")
     [[ $text == *$'\n  "exit_code": 0,\n'* && $text == *$'\n  "search": '"$search_goal"$',\n'* ]] || continue
-    for name in "${use_cases[@]}"; do open[$name]=yes; done
+    for name in "${use_cases[@]}"; do unanswered[$name]=yes; done
     while read -r folder; do
       [[ -n ${probes[$folder]-} ]] || continue 2
-      unset "open[${probes[$folder]}]"
+      unset "unanswered[${probes[$folder]}]"
     done < <(sed -n 's/^    {"folder": "\([^"]*\)".*/\1/p' <<<"$text")
-    ((${#open[@]} > 0)) || return 0
+    ((${#unanswered[@]} > 0)) || return 0
   done
   return 1
 }
