@@ -626,9 +626,17 @@ fn a_wrong_partition_is_told_once_and_where_it_was_given() {
             ),
         );
         assert_not_found(&findings, "Slurm does not take");
+        // What asks a node must work.
+        assert_not_found(&findings, "srun --partition");
     }
     // Where sinfo does not know better, sbatch's word stands.
     let (findings, _) = home.findings(&["--partition", "gpu"], &[]);
+    assert!(
+        findings
+            .iter()
+            .any(|finding| finding.ends_with(" srun --partition=gpu ngc --version")),
+        "{findings:#?}"
+    );
     assert_found(
         &findings,
         "error: Slurm does not take setup.sh, prepare_models.sh and launch.sh: Invalid partition",
