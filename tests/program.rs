@@ -861,6 +861,9 @@ fn slips_are_answered() {
         (
             "aiperf = \"0.13.0\", genai_perf = \"25.01\"",
             "one tool is expected: { genai_perf = \"RELEASE\" } or ",
+    let error = with("\"{served_model_name}\"", "\"{model_name}\"");
+    let words = "no placeholder: perhaps {served_model_name} or {model_path} is meant";
+    assert!(error.contains(words), "{error}");
         ),
     ] {
         let tool = format!("tool = {{ {tool} }}");
