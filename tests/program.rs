@@ -345,7 +345,12 @@ fn overriding_variables_are_pinned_in_the_printed_commands() {
 #[test]
 fn a_model_of_the_hub_has_its_token_in_the_next_steps() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(!succeeds(folder.path(), &[], &[]).contains("HF_TOKEN"));
+    let printed = succeeds(folder.path(), &[], &[]);
+    let key = "export NGC_API_KEY=...\n      for images and model from NGC; ";
+    assert!(
+        printed.contains(key) && !printed.contains("HF_TOKEN"),
+        "{printed}"
+    );
     let printed = succeeds(
         folder.path(),
         &["--recipe", "llama3-3-70b-h100x4-vllm"],
@@ -353,6 +358,8 @@ fn a_model_of_the_hub_has_its_token_in_the_next_steps() {
     );
     assert!(printed.contains("wrote ./llama3-3-70b-h100x4-vllm/launch.sh\n"));
     assert!(
+    let key = "export NGC_API_KEY=...\n      for images from NGC; ";
+    assert!(printed.contains(key), "{printed}");
         printed.contains("export HF_TOKEN=...\n      for meta-llama/Llama-3.3-70B-Instruct@"),
         "{printed}"
     );
