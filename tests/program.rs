@@ -671,8 +671,12 @@ fn built_in_recipes_are_listed_and_shown() {
             |recipe: &str| succeeds(folder.path(), &["--recipe", recipe, "--print=launch"], &[]);
         assert_eq!(print("own.toml"), print(name));
     }
-    let error = program_fails(folder.path(), &["recipes", "show", "llama"], &[], 2);
-    assert!(error.contains("llama3-70b-h100x4-fp8"), "{error}");
+    for arguments in [&["recipes", "show", "llama"][..], &["recipes", "show"]] {
+        let error = program_fails(folder.path(), arguments, &[], 2);
+        for name in nim_slurm::Recipe::BUILT_IN {
+            assert!(error.contains(name), "{error}");
+        }
+    }
 }
 
 #[test]
