@@ -861,6 +861,15 @@ fn slips_are_answered() {
         "tool = \"genai_perf\"",
     );
     let words = "the tool's release is missing: expected { genai_perf = \"RELEASE\" }";
+    let error = with("\"{served_model_name}\"", "\"{model_name}\"");
+    let words = "no placeholder: perhaps {served_model_name} or {model_path} is meant";
+    assert!(error.contains(words), "{error}");
+    for text in ["", "\n# name = \"later\"\n"] {
+        std::fs::write(path.join("own.toml"), text).unwrap();
+        let error = fails(path, &["--recipe", "own.toml", "--check"], &[], 2);
+        assert!(error.contains("own.toml: it is empty"), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
     assert!(error.contains(words), "{error}");
     for (tool, words) in [
         (
