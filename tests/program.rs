@@ -193,7 +193,7 @@ fn each_option_s_origin_is_explained() {
     );
     let (_, launch) = text.split_once("launch.sh:\n").unwrap();
     for line in [
-        "  --account=proj (flag or code)",
+        "  --account=proj (command line or Rust code)",
         "  --qos=night (SBATCH_QOS)",
         "  --partition=batch (line 2 of site.toml, [slurm])",
         "  --gres=gpu:8 (line 6 of site.toml, [slurm.launch])",
@@ -283,7 +283,9 @@ fn bad_input_is_named() {
         2,
     );
     assert!(
-        error.contains("--gres (flag or code) and --gpus-per-node (SBATCH_GPUS_PER_NODE)"),
+        error.contains(
+            "--gres (command line or Rust code) and --gpus-per-node (SBATCH_GPUS_PER_NODE)"
+        ),
         "{error}"
     );
     let error = fails(folder.path(), &[], &[("SBATCH_TIMELIMIT", "1h")], 2);
@@ -356,10 +358,10 @@ fn a_model_of_the_hub_has_its_token_in_the_next_steps() {
         &["--recipe", "llama3-3-70b-h100x4-vllm"],
         &[],
     );
-    assert!(printed.contains("wrote ./llama3-3-70b-h100x4-vllm/launch.sh\n"));
-    assert!(
     let key = "export NGC_API_KEY=...\n      for images from NGC; ";
     assert!(printed.contains(key), "{printed}");
+    assert!(printed.contains("wrote ./llama3-3-70b-h100x4-vllm/launch.sh\n"));
+    assert!(
         printed.contains("export HF_TOKEN=...\n      for meta-llama/Llama-3.3-70B-Instruct@"),
         "{printed}"
     );
@@ -834,7 +836,10 @@ fn explanations_for_a_program() {
             .find(is_it)
             .unwrap_or_else(|| panic!("{text}"))
     };
-    assert_eq!(find("launch", "--gres=gpu:8")["origin"], "flag or code");
+    assert_eq!(
+        find("launch", "--gres=gpu:8")["origin"],
+        "command line or Rust code"
+    );
     assert_eq!(find("setup", "--gres")["is_omitted"], true);
     assert_eq!(find("setup", "--qos=night")["origin"], "SBATCH_QOS");
 }
@@ -856,11 +861,6 @@ fn slips_are_answered() {
     );
     let words = "has {prot} in its command or environment, which is no placeholder: perhaps {port} is meant";
     assert!(error.contains(words), "{error}");
-    let error = with(
-        "tool = { genai_perf = \"0.0.10\" }",
-        "tool = \"genai_perf\"",
-    );
-    let words = "the tool's release is missing: expected { genai_perf = \"RELEASE\" }";
     let error = with("\"{served_model_name}\"", "\"{model_name}\"");
     let words = "no placeholder: perhaps {served_model_name} or {model_path} is meant";
     assert!(error.contains(words), "{error}");
@@ -870,6 +870,11 @@ fn slips_are_answered() {
         assert!(error.contains("own.toml: it is empty"), "{error}");
         assert_eq!(error.lines().count(), 1, "{error}");
     }
+    let error = with(
+        "tool = { genai_perf = \"0.0.10\" }",
+        "tool = \"genai_perf\"",
+    );
+    let words = "the tool's release is missing: expected { genai_perf = \"RELEASE\" }";
     assert!(error.contains(words), "{error}");
     for (tool, words) in [
         (
@@ -881,9 +886,6 @@ fn slips_are_answered() {
         (
             "aiperf = \"0.13.0\", genai_perf = \"25.01\"",
             "one tool is expected: { genai_perf = \"RELEASE\" } or ",
-    let error = with("\"{served_model_name}\"", "\"{model_name}\"");
-    let words = "no placeholder: perhaps {served_model_name} or {model_path} is meant";
-    assert!(error.contains(words), "{error}");
         ),
     ] {
         let tool = format!("tool = {{ {tool} }}");
