@@ -9,7 +9,7 @@ use super::{Part, PointProgress, PointState, RunFiles, files};
 use crate::manifest::Manifest;
 use crate::plain::plain;
 use crate::shell::shell_word;
-use crate::status::{JobExit, JobRecord, JobState, JobStatus};
+use crate::status::{JobRecord, JobState, JobStatus};
 use crate::submit::ChainJob;
 
 /// How a launch ended. Its text is a sentence: the exit code and the job's own
@@ -285,9 +285,9 @@ fn failed_before_launch(
 /// What to do where a job ended before its script began, since its output could not be
 /// opened: Slurm says 0:53 then, which is no signal.
 fn unwritable_output(record: &JobRecord) -> Option<String> {
-    const SIGNAL: u32 = 53;
-    let exit = record.exit.filter(|_| record.state == JobState::Failed)?;
-    (exit == JobExit { code: 0, signal: SIGNAL }).then(|| {
+    // squeue's words before 23.02 have a code, too.
+    let is_so = record.exit.is_some_and(|exit| exit.signal == 53);
+    (record.state == JobState::Failed && is_so).then(|| {
         let output = record.output.as_ref().map_or("its output", |path| path.as_str());
         let node = record.nodes.as_deref().unwrap_or("its node");
         let words = format!(
@@ -355,6 +355,7 @@ mod tests {
     use super::*;
     use crate::follow::StepLogs;
     use crate::job_options::ScriptKind;
+    use crate::status::JobExit;
 
     /// A folder of a job that has printed something, and its files.
     fn files() -> (tempfile::TempDir, RunFiles) {
@@ -663,7 +664,11 @@ mod tests {
         let waits = JobStatus::Known(vec![waits]);
         let of_setup = of(&waits, Some(&(setup, record.clone())), None, &files);
         assert_eq!(of_setup.unwrap().advice, [advice]);
-        // sacct does not know the file.
+        // Other programs than scontrol do not know the file.
+        record.exit = Some(JobExit {
+            code: 15,
+            signal: 53,
+        });
         record.output = None;
         record.nodes = None;
         let of_launch = of(&JobStatus::Known(vec![record]), None, None, &files).unwrap();
