@@ -14,7 +14,7 @@
 //! 11. [`glossary`]: the words of guides, messages and reports
 //!
 //! Every block of Rust in them is a test. The commands are those of the program
-//! `nim-slurm`, which is in this crate behind the feature `cli`: `cargo install --path . --features cli`.
+//! `nim-slurm`, which is in this crate behind the feature `cli`: `cargo install --locked --path . --features cli`.
 //!
 //! ```
 //! use nim_slurm::{Plan, Recipe, Settings};

@@ -229,13 +229,19 @@ impl<'a> Preflight<'a> {
         SECRETS.into_iter().chain(of_server)
     }
 
-    /// A command that runs `command` where a script's job would run.
+    /// A command that runs `command` where a script's job would run. A partition that Slurm
+    /// does not know is left out: it is told elsewhere, and srun would refuse it.
     fn on_compute_node(&self, kind: ScriptKind, command: &str) -> String {
         let directives = self.plan.directives(kind);
+        let is_known = |name: &OptionName| {
+            *name != OptionName::Partition
+                || directives.is_set(*name) && !partitions::is_unknown(self, kind)
+        };
         let mut words = vec!["srun".to_owned()];
         words.extend(
             [OptionName::Partition, OptionName::Account, OptionName::Qos]
                 .into_iter()
+                .filter(is_known)
                 .filter_map(|name| directives.option(name))
                 .map(|option| shell_word(&option)),
         );

@@ -665,7 +665,7 @@ impl Origin<'_> {
     /// For a message: where `name` was given.
     pub(crate) fn describe(self, name: OptionName) -> String {
         match self {
-            Self::Program => "flag or code".to_owned(),
+            Self::Program => "command line or Rust code".to_owned(),
             Self::Environment => name.environment().unwrap_or("environment").to_owned(),
             Self::File { file, script } => {
                 format!("{} of {}", table(script), file.unwrap_or("the settings"))

@@ -916,6 +916,17 @@ fn one_command_to_results() {
     launch(3);
     let jobs = "\nsetup is job 2\nlaunch is job 3\n";
     run(Some("any")).assert(0, &[jobs, "\nlaunch ended with 0: "], &[]);
+
+    // A job fetches the model: its node needs ngc, and this one does not.
+    fs::remove_file(site.path("stage/llama3-70b-instruct_vhf/config.json")).unwrap();
+    for (number, script) in [(4, "setup.sh"), (5, "prepare_models.sh")] {
+        let job = site.job(number, "COMPLETED Reason=None", "(null)", script, 0);
+        site.write(&format!("job_{number}"), &job);
+    }
+    launch(6);
+    let jobs = "\nsetup is job 4\nprepare_models is job 5\nlaunch is job 6\n";
+    let warning = "warning  no ngc on PATH here; ";
+    run(Some("any")).assert(0, &[jobs, "\nlaunch ended with 0: "], &[warning]);
 }
 
 /// Behind `| head -1`, say: no command waits for what nobody reads.

@@ -193,7 +193,7 @@ fn each_option_s_origin_is_explained() {
     );
     let (_, launch) = text.split_once("launch.sh:\n").unwrap();
     for line in [
-        "  --account=proj (flag or code)",
+        "  --account=proj (command line or Rust code)",
         "  --qos=night (SBATCH_QOS)",
         "  --partition=batch (line 2 of site.toml, [slurm])",
         "  --gres=gpu:8 (line 6 of site.toml, [slurm.launch])",
@@ -283,7 +283,9 @@ fn bad_input_is_named() {
         2,
     );
     assert!(
-        error.contains("--gres (flag or code) and --gpus-per-node (SBATCH_GPUS_PER_NODE)"),
+        error.contains(
+            "--gres (command line or Rust code) and --gpus-per-node (SBATCH_GPUS_PER_NODE)"
+        ),
         "{error}"
     );
     let error = fails(folder.path(), &[], &[("SBATCH_TIMELIMIT", "1h")], 2);
@@ -345,12 +347,19 @@ fn overriding_variables_are_pinned_in_the_printed_commands() {
 #[test]
 fn a_model_of_the_hub_has_its_token_in_the_next_steps() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(!succeeds(folder.path(), &[], &[]).contains("HF_TOKEN"));
+    let printed = succeeds(folder.path(), &[], &[]);
+    let key = "export NGC_API_KEY=...\n      for images and model from NGC; ";
+    assert!(
+        printed.contains(key) && !printed.contains("HF_TOKEN"),
+        "{printed}"
+    );
     let printed = succeeds(
         folder.path(),
         &["--recipe", "llama3-3-70b-h100x4-vllm"],
         &[],
     );
+    let key = "export NGC_API_KEY=...\n      for images from NGC; ";
+    assert!(printed.contains(key), "{printed}");
     assert!(printed.contains("wrote ./llama3-3-70b-h100x4-vllm/launch.sh\n"));
     assert!(
         printed.contains("export HF_TOKEN=...\n      for meta-llama/Llama-3.3-70B-Instruct@"),
@@ -664,8 +673,12 @@ fn built_in_recipes_are_listed_and_shown() {
             |recipe: &str| succeeds(folder.path(), &["--recipe", recipe, "--print=launch"], &[]);
         assert_eq!(print("own.toml"), print(name));
     }
-    let error = program_fails(folder.path(), &["recipes", "show", "llama"], &[], 2);
-    assert!(error.contains("llama3-70b-h100x4-fp8"), "{error}");
+    for arguments in [&["recipes", "show", "llama"][..], &["recipes", "show"]] {
+        let error = program_fails(folder.path(), arguments, &[], 2);
+        for name in nim_slurm::Recipe::BUILT_IN {
+            assert!(error.contains(name), "{error}");
+        }
+    }
 }
 
 #[test]
@@ -823,7 +836,10 @@ fn explanations_for_a_program() {
             .find(is_it)
             .unwrap_or_else(|| panic!("{text}"))
     };
-    assert_eq!(find("launch", "--gres=gpu:8")["origin"], "flag or code");
+    assert_eq!(
+        find("launch", "--gres=gpu:8")["origin"],
+        "command line or Rust code"
+    );
     assert_eq!(find("setup", "--gres")["is_omitted"], true);
     assert_eq!(find("setup", "--qos=night")["origin"], "SBATCH_QOS");
 }
@@ -845,6 +861,15 @@ fn slips_are_answered() {
     );
     let words = "has {prot} in its command or environment, which is no placeholder: perhaps {port} is meant";
     assert!(error.contains(words), "{error}");
+    let error = with("\"{served_model_name}\"", "\"{model_name}\"");
+    let words = "no placeholder: perhaps {served_model_name} or {model_path} is meant";
+    assert!(error.contains(words), "{error}");
+    for text in ["", "\n# name = \"later\"\n"] {
+        std::fs::write(path.join("own.toml"), text).unwrap();
+        let error = fails(path, &["--recipe", "own.toml", "--check"], &[], 2);
+        assert!(error.contains("own.toml: it is empty"), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
     let error = with(
         "tool = { genai_perf = \"0.0.10\" }",
         "tool = \"genai_perf\"",

@@ -241,7 +241,11 @@ fn ended_by_slurm(
         logs: record.map(output).unwrap_or_default(),
         log_lines: Vec::new(),
         // A job without a manifest has measured nothing.
-        advice: manifest.map_or_else(Vec::new, |_| way_on(record)),
+        advice: match (record.and_then(unwritable_output), manifest) {
+            (Some(words), _) => vec![words],
+            (None, Some(_)) => way_on(record),
+            (None, None) => Vec::new(),
+        },
     }
 }
 
@@ -274,8 +278,24 @@ fn failed_before_launch(
         ),
         logs: output(record),
         log_lines: Vec::new(),
-        advice: Vec::new(),
+        advice: unwritable_output(record).into_iter().collect(),
     }
+}
+
+/// What to do where a job ended before its script began, since its output could not be
+/// opened: Slurm says 0:53 then, which is no signal.
+fn unwritable_output(record: &JobRecord) -> Option<String> {
+    // squeue's words before 23.02 have a code, too.
+    let is_so = record.exit.is_some_and(|exit| exit.signal == 53);
+    (record.state == JobState::Failed && is_so).then(|| {
+        let output = record.output.as_ref().map_or("its output", |path| path.as_str());
+        let node = record.nodes.as_deref().unwrap_or("its node");
+        let words = format!(
+            "Slurm could not write {output} on {node}: submit from a folder that login and compute nodes share, or name \
+             a file in one: --sbatch output=/lustre/.../%x-%j.out"
+        );
+        plain(&words).into_owned()
+    })
 }
 
 fn slurm_words(record: &JobRecord) -> String {
@@ -611,6 +631,48 @@ mod tests {
         // Without a manifest it has measured nothing.
         let outcome = of(&ended, None, None, &files).unwrap();
         assert_eq!(outcome.advice, [""; 0]);
+    }
+
+    /// It was submitted from a folder that its node does not have.
+    #[test]
+    fn a_job_whose_output_slurm_cannot_write() {
+        let (_folder, files) = files();
+        let ended = launch(&files, JobState::Failed, 0);
+        let mut record = ended.record().unwrap().clone();
+        record.exit = Some(JobExit {
+            code: 0,
+            signal: 53,
+        });
+        record.reason = Some("JobLaunchFailure".to_owned());
+        record.nodes = Some("n1".to_owned());
+        record.output = Some("/home/me/slurm-7.out".into());
+        let advice = "Slurm could not write /home/me/slurm-7.out on n1: submit from a folder that login and compute nodes \
+                      share, or name a file in one: --sbatch output=/lustre/.../%x-%j.out";
+        let of_launch = of(&JobStatus::Known(vec![record.clone()]), None, None, &files).unwrap();
+        assert_eq!(
+            of_launch.to_string(),
+            "Slurm ended launch: FAILED, signal 53, JobLaunchFailure"
+        );
+        assert_eq!(of_launch.advice, [advice]);
+        let setup = ChainJob {
+            kind: ScriptKind::Setup,
+            job: "6".parse().unwrap(),
+        };
+        let mut waits = record.clone();
+        waits.state = JobState::Pending;
+        waits.reason = Some("DependencyNeverSatisfied".to_owned());
+        let waits = JobStatus::Known(vec![waits]);
+        let of_setup = of(&waits, Some(&(setup, record.clone())), None, &files);
+        assert_eq!(of_setup.unwrap().advice, [advice]);
+        // Other programs than scontrol do not know the file.
+        record.exit = Some(JobExit {
+            code: 15,
+            signal: 53,
+        });
+        record.output = None;
+        record.nodes = None;
+        let of_launch = of(&JobStatus::Known(vec![record]), None, None, &files).unwrap();
+        assert!(of_launch.advice[0].starts_with("Slurm could not write its output on its node: "));
     }
 
     /// Slurm killed the job before its last words.

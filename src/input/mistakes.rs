@@ -158,6 +158,13 @@ pub(crate) fn read<T: DeserializeOwned>(
             .map(|error| FileMistake::new(text, error.span(), error.message()))
             .collect());
     }
+    if file.get_ref().is_empty() {
+        return Err(vec![FileMistake::new(
+            text,
+            None,
+            "it is empty: no key is set",
+        )]);
+    }
     // The samples begin where the file ends, so that a place is in one of them alone.
     let blanks = " ".repeat(text.len());
     let samples: Vec<_> = samples.iter().map(|own| format!("{blanks}{own}")).collect();

@@ -394,7 +394,7 @@ fn check_placeholders(server: &Server, problems: &mut Vec<Problem>) {
         for (given, meant) in word.mistyped_placeholders() {
             let problem = Problem::Placeholder {
                 given: given.to_owned(),
-                meant,
+                meant: meant.join(" or "),
             };
             if !problems.contains(&problem) {
                 problems.push(problem);

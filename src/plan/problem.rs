@@ -356,8 +356,8 @@ pub enum Problem {
     Placeholder {
         /// The word with its braces.
         given: String,
-        /// The placeholder that it looks like.
-        meant: &'static str,
+        /// The placeholder that it looks like, or two.
+        meant: String,
     },
     /// The launch job is warned by a signal that it does not know.
     #[error(

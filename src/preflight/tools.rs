@@ -21,6 +21,8 @@ struct Tool {
     absence: Severity,
     /// What to do about that.
     fix: String,
+    /// The script on whose node it is needed: behind `fix` follows what asks that node.
+    node: Option<ScriptKind>,
 }
 
 /// The programs of Slurm that are looked for.
@@ -87,6 +89,7 @@ fn tools(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Tool> {
         use_of_it,
         absence,
         fix: module(),
+        node: None,
     };
     let mut tools = vec![
         slurm("sbatch", "submits the jobs, from here", Severity::Error),
@@ -127,6 +130,7 @@ fn tools(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Tool> {
             use_of_it: "compares the engine's checksums, where prepare_models.sh runs",
             absence: Severity::Note,
             fix: "install b3sum, or do without: sizes are compared all the same".to_owned(),
+            node: None,
         },
     ];
     if preflight.plan.settings().runtime() == Runtime::Pyxis {
@@ -136,6 +140,7 @@ fn tools(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Tool> {
             use_of_it: "looks into images once more, where it is there",
             absence: Severity::Note,
             fix: "install squashfs-tools, or do without".to_owned(),
+            node: None,
         });
     }
     // hf has no --version before 2.
@@ -145,24 +150,23 @@ fn tools(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Tool> {
             "--version",
             "install the NGC CLI from https://org.ngc.nvidia.com/setup/installers/cli",
         ),
-        ModelSource::HuggingFace(_) => (
-            "hf",
-            "version",
-            "install it with pip install huggingface_hub",
-        ),
+        ModelSource::HuggingFace(_) => ("hf", "version", "install hf: pip install huggingface_hub"),
         ModelSource::Path(_) => return tools,
     };
-    let there = preflight.on_compute_node(ScriptKind::PrepareModels, &format!("{name} {version}"));
     tools.push(Tool {
         name,
         version,
-        use_of_it: "downloads the model, in prepare_models.sh",
+        use_of_it: "downloads the model, where prepare_models.sh runs",
+        // As a job, which it is by default, it runs on another node.
         absence: if to_fetch.is_model_needed() {
-            Severity::Error
+            Severity::Warning
         } else {
             Severity::Ok
         },
-        fix: format!("{install}; if only this node lacks it, this shows it: {there}"),
+        fix: format!(
+            "to download it here, {install}; run leaves that to a job, and this shows whether its node has {name}: "
+        ),
+        node: Some(ScriptKind::PrepareModels),
     });
     tools
 }
@@ -179,10 +183,8 @@ fn runtime(preflight: &Preflight<'_>) -> Tool {
         version,
         use_of_it: "imports the images and starts containers, on the compute node",
         absence: Severity::Note,
-        fix: format!(
-            "ask the node itself: {}",
-            preflight.on_compute_node(ScriptKind::Setup, &format!("{name} {version}"))
-        ),
+        fix: "ask the node itself: ".to_owned(),
+        node: Some(ScriptKind::Setup),
     }
 }
 
@@ -194,7 +196,12 @@ impl Tool {
         let Some(path) = preflight.find(name) else {
             let message = format!("no {name} on PATH here; it {use_of_it}");
             // What nothing needs now is no finding to fix.
-            let fix = (self.absence > Severity::Ok).then(|| self.fix.clone());
+            let fix = (self.absence > Severity::Ok).then(|| {
+                let asking = self.node.map(|kind| {
+                    preflight.on_compute_node(kind, &format!("{name} {}", self.version))
+                });
+                self.fix.clone() + &asking.unwrap_or_default()
+            });
             return Finding::new(self.absence, message, fix);
         };
         let place = path.display();

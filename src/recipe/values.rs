@@ -790,8 +790,8 @@ impl Word {
         words.into_iter().map(Self::parse).collect()
     }
 
-    /// Words in braces that are nearly a placeholder, and the one that each looks like.
-    pub(crate) fn mistyped_placeholders(&self) -> impl Iterator<Item = (&str, &'static str)> {
+    /// Words in braces that are nearly a placeholder, and those that each looks like.
+    pub(crate) fn mistyped_placeholders(&self) -> impl Iterator<Item = (&str, Vec<&'static str>)> {
         let parts = self.0.split_inclusive('}').filter_map(|part| {
             let given = &part[part.rfind('{')?..];
             let name = given.strip_prefix('{')?.strip_suffix('}')?;
@@ -799,7 +799,19 @@ impl Word {
                 !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
             (is_name && !PLACEHOLDERS.contains(&given)).then_some(given)
         });
-        parts.filter_map(|given| Some((given, nearest(given, &PLACEHOLDERS)?)))
+        // {model_name} is the end of a longer one, and one like it.
+        let is_end_of = |given: &str, known: &str| {
+            let head = known.strip_suffix(&given[1..]);
+            given.contains('_') && head.is_some_and(|head| head.ends_with('_'))
+        };
+        let meant = move |given| {
+            let longer = PLACEHOLDERS.into_iter().find(|own| is_end_of(given, own));
+            let both = longer.into_iter().chain(nearest(given, &PLACEHOLDERS));
+            both.collect::<Vec<_>>()
+        };
+        parts
+            .map(move |given| (given, meant(given)))
+            .filter(|(_, meant)| !meant.is_empty())
     }
 
     /// A variable and its value, as the script lists them.
@@ -831,13 +843,17 @@ mod tests {
             let word = Word::parse(text).unwrap();
             let found = word.mistyped_placeholders();
             found
-                .map(|(given, meant)| format!("{given} {meant}"))
+                .map(|(given, meant)| format!("{given} {}", meant.join(" ")))
                 .collect::<Vec<_>>()
         };
         assert_eq!(found("{prot}"), ["{prot} {port}"]);
         assert_eq!(
             found("--a={model_paht}/x{gpu}"),
             ["{model_paht} {model_path}", "{gpu} {gpus}"]
+        );
+        assert_eq!(
+            found("{model_name}"),
+            ["{model_name} {served_model_name} {model_path}"]
         );
         for text in [
             "{port}",

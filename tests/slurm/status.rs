@@ -63,6 +63,7 @@ fn each_state_by_scontrol_and_by_squeue() {
     let completed = lab.wrap(&[], "exit 0");
     let failed = lab.wrap(&[], short);
     let killed = lab.wrap(&[], "kill -KILL $$");
+    let unwritable = lab.wrap(&["--output=/absent/%j.out"], short);
     let cancelled = lab.wrap(&["--hold"], short);
     let requeued = lab.wrap(&[], long);
     run(lab.command("scancel").arg(&cancelled));
@@ -75,6 +76,7 @@ fn each_state_by_scontrol_and_by_squeue() {
         (&completed, "COMPLETED"),
         (&failed, "FAILED"),
         (&killed, "FAILED"),
+        (&unwritable, "FAILED"),
     ] {
         wait_until("the job's end", || state(&lab, job) == end);
     }
@@ -116,6 +118,14 @@ fn each_state_by_scontrol_and_by_squeue() {
             &known(&killed),
             &[("state", "FAILED"), ("exit", "signal 9")],
         );
+        assert_fields(
+            &known(&unwritable),
+            &[("exit", "signal 53"), ("reason", "JobLaunchFailure")],
+        );
+        let mut follow = lab.command(PROGRAM);
+        follow.args(["follow", &unwritable, "--stage-path=/absent"]);
+        let said = words(&follow.envs(variables.iter().copied()).output().unwrap());
+        assert!(said.contains("Slurm could not write "), "{said}");
         assert_fields(&known(&cancelled), &[("state", "CANCELLED")]);
         assert_fields(
             &known(&requeued),

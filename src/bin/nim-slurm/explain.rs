@@ -9,6 +9,9 @@ use crate::output::{Failure, print, print_json};
 use crate::render::note_all;
 
 /// Print each option of each script, where it was given, and which variable would override it
+///
+/// Given on the command line, in a variable (SBATCH_...), in a line of the settings, or by the recipe; "by default" is what
+/// the scripts always say. What is further left here wins.
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]

@@ -30,13 +30,18 @@ enum What {
     /// Print a recipe's TOML: change it, and hand it over with --recipe FILE
     Show {
         #[arg(value_parser = PossibleValuesParser::new(Recipe::BUILT_IN))]
-        name: String,
+        name: Option<String>,
     },
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.what {
-        Some(What::Show { name }) => print(Recipe::built_in_toml(name).expect("clap checked it")),
+        Some(What::Show { name: None }) => Err(Failure::Input(
+            format!("name one of them: {}", Recipe::BUILT_IN.join(", ")).into(),
+        )),
+        Some(What::Show { name: Some(name) }) => {
+            print(Recipe::built_in_toml(name).expect("clap checked it"))
+        }
         Some(What::List { json: true }) => print_json(&as_json()),
         _ if arguments.json => print_json(&as_json()),
         _ => print(&as_table()),

@@ -2,6 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum};
+use nim_slurm::container::{Image, Registry};
 use nim_slurm::recipe::ModelSource;
 use nim_slurm::slurm::OptionName;
 use nim_slurm::{Plan, Script, ScriptKind, WrittenFile, shell_word};
@@ -226,11 +227,19 @@ fn sbatch_line(plan: &Plan, kind: ScriptKind, folder: &Utf8Path) -> String {
 fn next_steps(plan: &Plan, folder: &Utf8Path, inputs: &Inputs) -> String {
     let mut text = "\nnext, on the login node:\n".to_owned();
     let mut step = |line: &str, why: &str| text.push_str(&format!("  {line}\n      {why}\n"));
-    step(
-        "export NGC_API_KEY=...",
-        "for images and model from NGC; not needed once they are there",
-    );
     let recipe = plan.recipe();
+    let needs_key = |image: &Image| image.registry().is_some_and(Registry::needs_ngc_key);
+    let needs_image = needs_key(&recipe.server.image) || needs_key(&recipe.client.image);
+    let is_model_s = matches!(recipe.model.weights.source, ModelSource::Ngc(_));
+    let why = match (needs_image, is_model_s) {
+        (true, true) => Some("for images and model from NGC; not needed once they are there"),
+        (true, false) => Some("for images from NGC; not needed once they are there"),
+        (false, true) => Some("for the model from NGC; not needed once it is there"),
+        (false, false) => None,
+    };
+    if let Some(why) = why {
+        step("export NGC_API_KEY=...", why);
+    }
     if let ModelSource::HuggingFace(model) = &recipe.model.weights.source {
         step(
             "export HF_TOKEN=...",

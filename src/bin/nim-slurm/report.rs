@@ -75,8 +75,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "MODEL", conflicts_with = "demo")]
     against_model: Option<String>,
 
-    /// Judge by this what got worse, as in "throughput 5%, ttft 10%": exit code 0 when nothing did, 3 when something
-    /// did, 4 when it cannot be told; it takes repeats on both sides (sweep.repeat)
+    /// Judge by this what got worse, as in "throughput 5%, ttft 10%", of throughput, requests (per second), ttft, itl and
+    /// latency: exit code 0 when nothing did, 3 when something did, 4 when it cannot be told; it takes repeats on both
+    /// sides (sweep.repeat)
     #[arg(long, value_name = "GATE", requires = "before")]
     gate: Option<Gate>,
 }
