@@ -43,3 +43,5 @@ if is_answered; then
   exit 0
 fi
 searches="searches: $((${#points[@]} / 2 / ${#search_levels[@]})), each on ${#search_levels[@]} levels of load, few of which it measures"
+# What is left out may stand for all that follows it.
+readonly levels_left_out=${#search_levels[@]}

@@ -1496,7 +1496,7 @@ read -r in_flight_percent too_short < <(awk -F '[=/]' -v points="${#points[@]}" 
   }' <<<"$states")
 hear
 ! declare -F only_probes >/dev/null || only_probes
-finished=0 failed=0 not_run=0 seconds_needed=0 most=$((2 * point_timeout)) why=''
+finished=0 failed=0 not_run=0 seconds_needed=0 most=$((2 * point_timeout * ${levels_left_out-1})) why=''
 for number in "${!points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"${points[number]}"
   look_up "${folders[number]}"
