@@ -285,7 +285,7 @@ pub enum NoEnergy {
     /// The sampling began again meanwhile.
     #[error("the sampling began again while it was measured")]
     Restarted,
-    /// Not as many GPUs as the server has.
+    /// Not as many GPUs as the server has, those at rest left out.
     #[error("telemetry of {seen} GPUs, the server has {expected}")]
     Gpus {
         /// The server's.
