@@ -320,6 +320,9 @@ pub(super) fn short(metric: Metric) -> &'static str {
     match metric {
         Metric::TimeToFirstToken => "TTFT",
         Metric::InterTokenLatency => "ITL",
+        Metric::RequestLatency => "latency",
+        Metric::OutputTokenThroughput => "tokens/s",
+        Metric::RequestThroughput => "requests/s",
         metric => metric.name(),
     }
 }
