@@ -21,7 +21,7 @@ use camino::Utf8Path;
 
 use crate::load::{Length, Load};
 use crate::percentile::Percentile;
-use crate::plain::{plain, plain_json, plain_lines};
+use crate::plain::{counted, plain, plain_json, plain_lines};
 use crate::results::{
     Comparison, Difference, Gate, GateOutcome, Gated, Group, Limits, Manifest, Metric, Point, Run,
     RunId, RunImage, Statistic, Statistics, Summary, Tokens,
@@ -585,7 +585,8 @@ fn supported(run: &Run) -> Option<String> {
             format!("percentiles up to {highest}")
         })
     };
-    let mut text = format!("{fewest} requests support {}", highest(fewest));
+    let verb = if fewest == 1 { "supports" } else { "support" };
+    let mut text = format!("{} {verb} {}", counted(fewest, "request"), highest(fewest));
     if fewest != most {
         text.push_str(&format!(", {most} {}", highest(most)));
     }
@@ -618,7 +619,7 @@ fn cached(run: &Run) -> String {
     );
     match unchecked {
         0 => at_most,
-        _ => format!("{at_most}; not checked for {unchecked} points"),
+        _ => format!("{at_most}; not checked for {}", counted(unchecked, "point")),
     }
 }
 
@@ -799,9 +800,9 @@ fn part_of(comparison: &Comparison<'_>, point: &Point) -> String {
 /// A point of a comparison.
 fn title_of(comparison: &Comparison<'_>, point: &Point) -> String {
     let text = format!(
-        "{}, {} GPUs, {}{}",
+        "{}, {}, {}{}",
         part_of(comparison, point),
-        number_or_dash(point.gpus()),
+        counted(number_or_dash(point.gpus()), "GPU"),
         load_in_words(point),
         server_of(point)
     );
@@ -832,7 +833,7 @@ fn job(manifest: &Manifest) -> Vec<String> {
     let images = [&manifest.images.server, &manifest.images.client];
     let gpus = match (manifest.gpus, &manifest.gpu_model) {
         (Some(gpus), Some(model)) => Some(format!("{gpus} × {model}")),
-        (Some(gpus), None) => Some(format!("{gpus} GPUs")),
+        (Some(gpus), None) => Some(counted(gpus, "GPU")),
         (None, model) => model.clone(),
     };
     let several = manifest.replicas.filter(|&replicas| replicas > 1);

@@ -10,6 +10,7 @@ use super::server::{at_least_one, number};
 use super::{Search, SearchedLoad, UseCase, setters};
 use crate::load::{Decimal, Load};
 use crate::percentile::Percentile;
+use crate::plain::counted;
 
 /// Output tokens that each stream of a point generates at least where a percentile is to hold:
 /// 30 seconds of measuring at 15 ms a token.
@@ -341,8 +342,7 @@ impl fmt::Display for SweepPoint {
         match (use_case.duration(), self.requests) {
             (Some(duration), _) => write!(f, ", for {} s", duration.seconds())?,
             (None, 0) => {}
-            (None, 1) => f.write_str(", 1 request")?,
-            (None, requests) => write!(f, ", {requests} requests")?,
+            (None, requests) => write!(f, ", {}", counted(requests, "request"))?,
         }
         match self.repeat {
             0 | 1 => Ok(()),

@@ -15,7 +15,7 @@ use super::{
 };
 use super::{head, legend};
 use crate::load::Length;
-use crate::plain::plain;
+use crate::plain::{counted, plain};
 use crate::results::{
     GateOutcome, Group, Limits, Metric, Point, ReadProblem, Run, Statistic, Summary, Verdict,
     pareto_front,
@@ -377,7 +377,7 @@ fn parts_of<'a>(run: &Run, group: &Group<'a>) -> Vec<(String, Group<'a>)> {
     group.split(|point| {
         let mut name = group.to_string();
         if let (true, Some(gpus)) = (gpus.len() > 1, point.gpus()) {
-            name.push_str(&format!(", {gpus} GPUs"));
+            name.push_str(&format!(", {}", counted(gpus, "GPU")));
         }
         if let (true, Some(_)) = (has_several_jobs, point.run()) {
             name.push_str(&format!(", job {}", job_of(point)));
