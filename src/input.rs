@@ -26,12 +26,13 @@ mod mistakes;
 /// assert_eq!((error.line(), error.value()), (Some(2), Some("'gpu h100'")));
 /// assert_eq!(error.mistakes().len(), 1); // all that there are
 /// ```
-#[derive(Debug)]
 pub struct FileError {
     what: &'static str,
     path: Option<Utf8PathBuf>,
     reason: FileReason,
 }
+
+crate::plain::debug_in_words!(FileError);
 
 /// What is wrong with a file, for a program.
 ///

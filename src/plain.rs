@@ -62,6 +62,40 @@ pub(crate) fn is_hidden(character: char) -> bool {
         )
 }
 
+/// `1 node`, `2 nodes`.
+pub(crate) fn counted(count: impl std::fmt::Display, what: &str) -> String {
+    let count = count.to_string();
+    let plural = if count == "1" { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
+/// An error and its sources, as one text.
+pub(crate) fn with_sources(
+    error: &dyn std::error::Error,
+    f: &mut std::fmt::Formatter<'_>,
+) -> std::fmt::Result {
+    f.write_str(&plain_lines(&error.to_string()))?;
+    let mut source = error.source();
+    while let Some(cause) = source {
+        write!(f, ": {}", plain_lines(&cause.to_string()))?;
+        source = cause.source();
+    }
+    Ok(())
+}
+
+/// The `Debug` of an error is what a program says whose `main` returns it.
+macro_rules! debug_in_words {
+    ($error:ty) => {
+        impl std::fmt::Debug for $error {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                $crate::plain::with_sources(self, f)
+            }
+        }
+    };
+}
+
+pub(crate) use debug_in_words;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,13 +15,13 @@ mod search;
 mod table;
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
 
-use crate::load::Load;
+use crate::load::{Length, Load};
 use crate::percentile::Percentile;
-use crate::plain::{plain, plain_json, plain_lines};
+use crate::plain::{counted, plain, plain_json, plain_lines};
 use crate::results::{
     Comparison, Difference, Gate, GateOutcome, Gated, Group, Limits, Manifest, Metric, Point, Run,
     RunId, RunImage, Statistic, Statistics, Summary, Tokens,
@@ -43,24 +43,46 @@ use crate::write::{Mode, WriteError, WrittenFile, write_with_backup};
 #[derive(Debug, Clone)]
 pub struct Report<'a> {
     run: &'a Run,
-    limits: Limits,
+    /// Those that somebody asked for.
+    limits: Option<Limits>,
+    /// Those of searches, each for the use case that it was for.
+    searched: BTreeMap<Measured<'a>, Limits>,
+    /// Those that all use cases have unless somebody asks for others; `None` where they differ.
+    common: Option<Limits>,
     before: Option<&'a Run>,
     price: Option<f64>,
     gate: Option<&'a Gate>,
 }
 
+/// What points of a use case have in common: model, use case, and lengths.
+type Measured<'a> = (Option<&'a str>, Option<&'a str>, [Option<Length>; 2]);
+
+fn measured(point: &Point) -> Measured<'_> {
+    let lengths = [point.input(), point.output()];
+    (point.model(), point.use_case(), lengths)
+}
+
 impl<'a> Report<'a> {
-    /// A report on a run, with the means of all latencies; or with the limits of the last search that its
-    /// manifests tell of.
+    /// A report on a run, with the means of all latencies; use cases that a search measured are judged by its limits, and shown
+    /// with its percentile.
     #[must_use]
     pub fn new(run: &'a Run) -> Self {
-        let mut searches = run.manifests().iter().rev();
-        let goal = searches.find_map(|manifest| manifest.search.as_ref());
+        let groups = run.groups();
+        let own = groups.iter().map(|group| {
+            let limits = group.search_goal(run).and_then(search::limits);
+            (measured(group.points()[0]), limits)
+        });
+        let own: Vec<(Measured<'a>, Option<Limits>)> = own.collect();
+        let first = own.first().and_then(|(_, limits)| *limits);
+        let is_common = own.iter().all(|(_, limits)| *limits == first);
         Self {
             run,
-            limits: goal
-                .and_then(search::limits)
-                .unwrap_or(Limits::new(Statistic::Avg)),
+            limits: None,
+            searched: own
+                .into_iter()
+                .filter_map(|(measured, limits)| Some((measured, limits?)))
+                .collect(),
+            common: is_common.then_some(first.unwrap_or(NO_LIMITS)),
             before: None,
             price: None,
             gate: None,
@@ -70,7 +92,7 @@ impl<'a> Report<'a> {
     /// Judges each point by these limits, and shows latencies by their statistic.
     #[must_use]
     pub const fn with_limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.limits = Some(limits);
         self
     }
 
@@ -394,6 +416,17 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// The limits that all use cases have, if they have the same.
+    fn common(&self) -> Option<Limits> {
+        self.limits.or(self.common)
+    }
+
+    /// The limits of a point's use case.
+    fn limits_of(&self, point: &Point) -> Limits {
+        let searched = || self.searched.get(&measured(point)).copied();
+        self.limits.or_else(searched).unwrap_or(NO_LIMITS)
+    }
+
     fn gated<'c>(&self, comparison: &Comparison<'c>) -> Option<Gated<'c>> {
         Some(self.gate?.judge(comparison, self.statistic()))
     }
@@ -406,16 +439,22 @@ impl<'a> Report<'a> {
         before.unwrap_or_default()
     }
 
+    /// The statistic for what use cases have in common, as a comparison and the axis of a chart.
     fn statistic(&self) -> Statistic {
-        self.limits.statistic()
+        self.common().unwrap_or(NO_LIMITS).statistic()
+    }
+
+    fn statistic_of(&self, point: &Point) -> Statistic {
+        self.limits_of(point).statistic()
     }
 
     /// The point that a use case's reader looks for.
     fn best_of<'g>(&self, group: &Group<'g>) -> Option<&'g Point> {
-        if self.limits.is_empty() {
+        let limits = self.limits_of(group.points()[0]);
+        if limits.is_empty() {
             group.best_throughput()
         } else {
-            group.best_within(&self.limits)
+            group.best_within(&limits)
         }
     }
 
@@ -428,7 +467,7 @@ impl<'a> Report<'a> {
 struct Means<'a> {
     run: Cow<'a, Run>,
     before: Option<Cow<'a, Run>>,
-    limits: Limits,
+    limits: Option<Limits>,
     price: Option<f64>,
     gate: Option<&'a Gate>,
 }
@@ -436,14 +475,16 @@ struct Means<'a> {
 impl Means<'_> {
     fn report(&self) -> Report<'_> {
         Report {
-            run: &self.run,
             limits: self.limits,
             before: self.before.as_deref(),
             price: self.price,
             gate: self.gate,
+            ..Report::new(&self.run)
         }
     }
 }
+
+const NO_LIMITS: Limits = Limits::new(Statistic::Avg);
 
 /// A number of a point that reports show beside the metrics themselves.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -519,12 +560,20 @@ fn is_weak(point: &Point, statistic: Statistic) -> bool {
 
 /// What `^` stands for, where it is used.
 fn weak(report: &Report<'_>) -> Option<String> {
-    let statistic = report.statistic();
-    let needed = statistic.percentile()?.requests_needed(0);
-    let mut points = report.run.points().iter();
-    points.any(|point| is_weak(point, statistic)).then(|| {
-        format!("^ of too few requests: to claim a {statistic} takes {needed}, with a confidence of 0.99")
-    })
+    let mut needed: Vec<String> = Vec::new();
+    for point in report.run.points() {
+        let statistic = report.statistic_of(point);
+        let Some(percentile) = statistic.percentile().filter(|_| is_weak(point, statistic)) else {
+            continue;
+        };
+        let words = format!("a {statistic} takes {}", percentile.requests_needed(0));
+        if !needed.contains(&words) {
+            needed.push(words);
+        }
+    }
+    let words = needed.join(", ");
+    (!words.is_empty())
+        .then(|| format!("^ of too few requests: to claim {words}, with a confidence of 0.99"))
 }
 
 /// What the points with the fewest and with the most requests can say.
@@ -536,7 +585,8 @@ fn supported(run: &Run) -> Option<String> {
             format!("percentiles up to {highest}")
         })
     };
-    let mut text = format!("{fewest} requests support {}", highest(fewest));
+    let verb = if fewest == 1 { "supports" } else { "support" };
+    let mut text = format!("{} {verb} {}", counted(fewest, "request"), highest(fewest));
     if fewest != most {
         text.push_str(&format!(", {most} {}", highest(most)));
     }
@@ -569,7 +619,7 @@ fn cached(run: &Run) -> String {
     );
     match unchecked {
         0 => at_most,
-        _ => format!("{at_most}; not checked for {unchecked} points"),
+        _ => format!("{at_most}; not checked for {}", counted(unchecked, "point")),
     }
 }
 
@@ -627,7 +677,7 @@ fn unsteady_run(point: &Point) -> Option<String> {
 /// spread of the numbers that reports show, and whether that is unstable.
 fn spread(report: &Report<'_>, point: &Point) -> Option<(usize, f64, bool)> {
     let runs = point.runs().len();
-    let summaries = Column::all(report.statistic()).map(|column| column.summary(point));
+    let summaries = Column::all(report.statistic_of(point)).map(|column| column.summary(point));
     let spreads = summaries.iter().flatten().filter_map(Summary::spread);
     let is_unstable = summaries.iter().flatten().any(Summary::is_unstable);
     (runs > 1).then(|| (runs, spreads.fold(0.0, f64::max), is_unstable))
@@ -702,9 +752,8 @@ fn milliseconds(limit: f64) -> String {
 }
 
 /// Each limit as a sentence's part.
-fn limits(report: &Report<'_>) -> Vec<String> {
-    report
-        .limits
+fn in_words(limits: &Limits) -> Vec<String> {
+    limits
         .iter()
         .map(|(metric, limit)| format!("{} at most {}", table::short(metric), milliseconds(limit)))
         .collect()
@@ -751,9 +800,9 @@ fn part_of(comparison: &Comparison<'_>, point: &Point) -> String {
 /// A point of a comparison.
 fn title_of(comparison: &Comparison<'_>, point: &Point) -> String {
     let text = format!(
-        "{}, {} GPUs, {}{}",
+        "{}, {}, {}{}",
         part_of(comparison, point),
-        number_or_dash(point.gpus()),
+        counted(number_or_dash(point.gpus()), "GPU"),
         load_in_words(point),
         server_of(point)
     );
@@ -784,7 +833,7 @@ fn job(manifest: &Manifest) -> Vec<String> {
     let images = [&manifest.images.server, &manifest.images.client];
     let gpus = match (manifest.gpus, &manifest.gpu_model) {
         (Some(gpus), Some(model)) => Some(format!("{gpus} × {model}")),
-        (Some(gpus), None) => Some(format!("{gpus} GPUs")),
+        (Some(gpus), None) => Some(counted(gpus, "GPU")),
         (None, model) => model.clone(),
     };
     let several = manifest.replicas.filter(|&replicas| replicas > 1);

@@ -100,13 +100,15 @@ pub struct Run {
 /// assert_eq!(error.to_string(), "cannot read the results folder /no/such/results");
 /// assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
 /// ```
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error("cannot read the results folder {path}")]
 pub struct ReadError {
     path: Utf8PathBuf,
     #[source]
     source: io::Error,
 }
+
+crate::plain::debug_in_words!(ReadError);
 
 impl ReadError {
     /// The folder.

@@ -99,7 +99,7 @@ impl JobStatus {
 /// };
 /// assert!(may_pass(&error) && !may_pass(&StatusError::NotFound));
 /// ```
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum StatusError {
     /// There are no Slurm programs on this machine.
@@ -154,6 +154,8 @@ pub enum StatusError {
         answer: String,
     },
 }
+
+crate::plain::debug_in_words!(StatusError);
 
 impl Queue {
     /// Finds the programs on `PATH`.

@@ -23,12 +23,14 @@ use crate::plain::is_hidden;
 /// assert_eq!(error.given(), "gpu h100");
 /// assert_eq!(error.kind(), nim_slurm::ValueErrorKind::Character(' '));
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ValueError {
     value_name: &'static str,
     given: String,
     fault: Fault,
 }
+
+crate::plain::debug_in_words!(ValueError);
 
 /// What is wrong with a text, for a program.
 ///
@@ -142,13 +144,15 @@ impl From<Infallible> for ValueError {
 /// assert_eq!(error.value_error().given(), "1h");
 /// assert_eq!(error.value_error().kind(), nim_slurm::ValueErrorKind::Character('h'));
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot use the variable {name}")]
 pub struct VariableError {
     pub(crate) name: String,
     #[source]
     pub(crate) source: ValueError,
 }
+
+crate::plain::debug_in_words!(VariableError);
 
 impl VariableError {
     /// The text of a variable's value, if it is one.

@@ -42,7 +42,7 @@ pub struct WrittenFile {
 /// assert_eq!(error.kind(), nim_slurm::WriteErrorKind::Folder);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 // Of a text that cannot be written, the source says it all.
 #[error("cannot write {path}{}", match .kind { WriteErrorKind::Write => String::new(), kind => format!(": {kind}") })]
 pub struct WriteError {
@@ -50,6 +50,13 @@ pub struct WriteError {
     kind: WriteErrorKind,
     #[source]
     source: io::Error,
+}
+
+/// What a program says whose `main` returns it.
+impl std::fmt::Debug for WriteError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}: {}", self.source)
+    }
 }
 
 /// What went wrong when a file was written, for a program.

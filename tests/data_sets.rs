@@ -813,7 +813,13 @@ fn turns_are_whole_conversations() {
     let name = nim_slurm::results::PointName::parse(name).unwrap();
     assert_eq!(name.use_case(), "talk-p64x2-t3");
     let both = talk.with_prefix(Prefix::new(64, 2));
-    assert_eq!(both.to_string(), "talk-p64x2-t3:128/64");
+    assert_eq!(
+        both.to_string(),
+        "talk:128/64, prefix = { length = 64, count = 2 }, turns = 3, delay = 2s"
+    );
+    recipe.sweep.use_cases = vec![both];
+    let launch = plan(recipe).unwrap();
+    assert!(launch.contains("'talk-p64x2-t3 128 64 8 "), "{launch}");
 }
 
 /// The last requests of a rate wait as long as their conversation does.

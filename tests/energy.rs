@@ -449,3 +449,23 @@ fn the_energy_of_a_token_is_the_mean_of_the_runs() {
     );
     assert_eq!(mean.token_count(Tokens::Output), Some(384.0));
 }
+
+#[test]
+fn one_of_a_kind_is_no_plural() {
+    let results = Results::new();
+    let run = results.read();
+    let gate = nim_slurm::results::Gate::parse("throughput 5%").unwrap();
+    let report = Report::new(&run).against(&run).with_gate(&gate);
+    for text in [report.to_table(), report.to_markdown(), report.to_junit()] {
+        assert!(text.contains(", 1 GPU, concurrency 1"), "{text}");
+    }
+    let manifest = results
+        .text("run_4711.json")
+        .replace("NVIDIA H100 80GB HBM3", "");
+    results.write(
+        "run_4711.json",
+        &manifest.replace("\"gpu_model\": \"\"", "\"gpu_model\": null"),
+    );
+    let table = Report::new(&results.read()).to_table();
+    assert!(table.contains(", 1 GPU,"), "{table}");
+}

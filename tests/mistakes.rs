@@ -343,3 +343,39 @@ fn of_own_options() {
         1
     );
 }
+
+/// What a program says whose `main` returns `Result<(), Box<dyn Error>>`.
+#[test]
+fn main_prints_sentences() {
+    let said = |error: Box<dyn std::error::Error>| format!("{error:?}");
+    let settings = nim_slurm::Settings::from_toml("slurm.launch.gres = 'gpu:2'").unwrap();
+    let error =
+        nim_slurm::Plan::new(nim_slurm::Recipe::llama3_70b_h100x4_fp8(), settings).unwrap_err();
+    let text = error.to_string();
+    assert_eq!(said(error.into()), text);
+
+    let error = nim_slurm::Settings::from_toml("slurm.partition = 'a b'").unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("unexpected character ' ' in partition"),
+        "{text}"
+    );
+    assert_eq!(said(error.into()), text);
+
+    let error = nim_slurm::Load::parse("x").unwrap_err();
+    let text = error.to_string();
+    assert_eq!(said(error.into()), text);
+
+    let error = nim_slurm::Recipe::read("/no/such/recipe.toml").unwrap_err();
+    let text = said(error.into());
+    let reason = "cannot read recipe file /no/such/recipe.toml: No such file";
+    assert!(text.starts_with(reason), "{text}");
+
+    // A text of others moves no cursor.
+    let error = nim_slurm::SubmitError::Unanswered {
+        script: "launch.sh".into(),
+        message: "\u{1b}[2Jwell".to_owned(),
+    };
+    let text = said(error.into());
+    assert!(text.contains("\\u{1b}[2Jwell"), "{text}");
+}

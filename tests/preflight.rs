@@ -644,6 +644,29 @@ fn a_wrong_partition_is_told_once_and_where_it_was_given() {
 }
 
 #[test]
+fn a_wrong_gres_is_told_once() {
+    let home = Home::new();
+    slurm_that_says(&home, "Requested node configuration is not available");
+    let errors = |gres: &str| {
+        let flags = ["--partition", "batch", "--gres", gres];
+        let (findings, code) = home.findings(&flags, &[]);
+        assert_eq!(code, 1);
+        let of_gres = |finding: &&String| {
+            finding.contains("no node of batch has") || finding.contains("Slurm does not take")
+        };
+        findings.iter().filter(of_gres).cloned().collect::<Vec<_>>()
+    };
+    let lacking = errors("gpu:9");
+    assert_eq!(lacking.len(), 1, "{lacking:#?}");
+    let own = "error: setup.sh, prepare_models.sh and launch.sh: no node of batch has the gpu:9 that is asked for";
+    assert!(lacking[0].starts_with(own), "{lacking:#?}");
+    // It is something else that they lack.
+    let other = errors("gpu:8");
+    assert_eq!(other.len(), 1, "{other:#?}");
+    assert!(other[0].contains("Slurm does not take"), "{other:#?}");
+}
+
+#[test]
 fn a_time_limit_above_the_partition_s_is_for_slurm_to_judge() {
     let home = Home::new();
     slurm_that_says(

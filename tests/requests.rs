@@ -373,3 +373,24 @@ fn no_file_makes_its_reader_wait_or_run_out_of_memory() {
         );
     }
 }
+
+/// What a client leaves out of a load is none of it; what conversations wait is.
+#[test]
+fn conversations_that_wait_have_no_steady_part() {
+    let folder = Folder::new();
+    let file = |last_turn: u64| -> String {
+        let line = |number: u64| {
+            let start = 500 * number + if number < 6 { 0 } else { 2000 };
+            let turn = format!(r#""turn_index":{},"was_cancelled""#, number.min(last_turn));
+            let text = aiperf(1_000_000 * start, 50.0, 400.0, 36);
+            text.replace(r#""was_cancelled""#, &turn) + "\n"
+        };
+        (0..20).map(line).collect()
+    };
+    let steady = |last_turn| {
+        let path = folder.write("profile_export.jsonl", file(last_turn));
+        Requests::read(path).unwrap().steady()
+    };
+    assert_eq!(steady(0).unwrap().seconds().round(), 7.0);
+    assert_eq!(steady(3), None);
+}

@@ -779,6 +779,75 @@ fn the_report_answers_in_its_first_line() {
     snapbox::assert_data_eq!(picture, snapbox::file!["../src/guide/search.svg"].raw());
 }
 
+/// Another job's use case, in the same folder.
+#[test]
+fn the_limits_of_a_search_are_for_its_own_use_case() {
+    let (folder, _) = search_results(9);
+    let results = camino::Utf8Path::from_path(folder.path()).unwrap();
+    put_point(results, "llama_4_50_code_128_128_8", 50, 5000);
+    std::fs::write(results.join("run_8.json"), r#"{"job_id": "8"}"#).unwrap();
+    let run = nim_slurm::results::Run::read(results).unwrap();
+    let report = nim_slurm::Report::new(&run);
+
+    let table = report.to_table();
+    let (searched, other) = table.split_once("\ncode 128/128\n").unwrap();
+    let of_search =
+        "TTFT, ITL and latency: p95; limits: TTFT at most 500 ms, ITL at most 10.5 ms\n";
+    assert!(
+        searched.contains(of_search) && searched.contains("\nx "),
+        "{table}"
+    );
+    let own = "TTFT, ITL and latency: avg\n";
+    assert!(other.starts_with(own) && other.contains("\n* "), "{table}");
+    assert!(
+        !other.contains("no point keeps the limits") && !other.contains("p95"),
+        "{table}"
+    );
+
+    let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
+    let row = |name: &str| {
+        let rows = json["use_cases"].as_array().unwrap().iter();
+        rows.clone()
+            .find(|row| row["use_case"] == name)
+            .unwrap()
+            .clone()
+    };
+    assert_eq!(json.get("limits"), None);
+    assert_eq!(row("chat")["limits"]["statistic"], "p95");
+    assert_eq!(row("code").get("limits"), None);
+    let points = json["points"].as_array().unwrap();
+    for point in points {
+        let is_of_search = point["use_case"] == "chat";
+        assert_eq!(point["verdict"].is_string(), is_of_search, "{point}");
+    }
+    let csv = report.to_csv();
+    let row = csv
+        .lines()
+        .find(|row| row.contains(",code,") || row.starts_with("code,"))
+        .unwrap();
+    assert!(row.contains(",avg,") && !row.contains(",p95,"), "{row}");
+    let markdown = report.to_markdown();
+    assert!(
+        markdown.contains("TTFT p95, ms") && markdown.contains("TTFT avg, ms"),
+        "{markdown}"
+    );
+    let page = report.to_html();
+    assert!(
+        page.contains("<th>TTFT p95<br>") && page.contains("<th>TTFT avg<br>"),
+        "{page}"
+    );
+
+    // Whoever asks for limits has them everywhere.
+    let limits = nim_slurm::results::Limits::new(nim_slurm::results::Statistic::P95)
+        .inter_token_latency(0.01);
+    let table = report.with_limits(limits).to_table();
+    assert_eq!(
+        table.matches("no point keeps the limits").count(),
+        2,
+        "{table}"
+    );
+}
+
 /// The manifest of a search's results, changed; and the results read again.
 fn with_manifest(
     folder: &tempfile::TempDir,

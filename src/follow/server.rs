@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::files;
+use crate::plain::counted;
 
 /// The inference server of a launch job.
 ///
@@ -128,7 +129,8 @@ fn parse(state: &str, numbers: Numbers) -> (ServerState, Option<String>) {
             };
             let total = numbers.total;
             Some(files::plain_log(&format!(
-                "point {number} of {total}: {use_case} {input}/{output}, {load}, {requests} requests{again}"
+                "point {number} of {total}: {use_case} {input}/{output}, {load}, {}{again}",
+                counted(requests, "request")
             )))
         }
         _ => None,

@@ -210,20 +210,15 @@ fn check_use_cases(
     }: &Recipe,
     problems: &mut Vec<Problem>,
 ) {
-    let names = |use_case: &UseCase| use_case.to_string();
-    let repeated = |use_cases: &[UseCase], entry: &UseCase| {
-        let is_same = |other: &&UseCase| {
-            // Their points would have the same names.
-            names(other) == names(entry)
-                && (other.request_rate().is_empty() && entry.request_rate().is_empty()
-                    || (other.request_rate().iter())
-                        .any(|rate| entry.request_rate().contains(rate)))
-        };
-        use_cases.iter().any(|other| is_same(&other))
+    // Their points would have the same names.
+    let is_same = |other: &UseCase, entry: &UseCase| {
+        other.has_same_folders(entry)
+            && (other.request_rate().is_empty() && entry.request_rate().is_empty()
+                || (other.request_rate().iter()).any(|rate| entry.request_rate().contains(rate)))
     };
     let use_cases = sweep.asked_use_cases();
     for (place, use_case) in use_cases.iter().enumerate() {
-        let entry = names(use_case);
+        let entry = use_case.to_string();
         let mut refuse = |reason: String| {
             let use_case = entry.clone();
             problems.push(Problem::UseCase { use_case, reason });
@@ -254,9 +249,18 @@ fn check_use_cases(
         if let Some(rate) = first_repeated(use_case.request_rate()) {
             refuse(format!("request_rate has {rate} twice: once is enough"));
         }
-        if repeated(&use_cases[..place], use_case) {
-            let list = "sweep.use_cases";
-            problems.push(Problem::Repeated { list, entry });
+        let earlier = use_cases[..place].iter();
+        if let Some(earlier) = earlier.rev().find(|earlier| is_same(earlier, use_case)) {
+            match use_case.differs_in(earlier) {
+                Some(key) => refuse(format!(
+                    "an earlier one differs in {key}, which the names of result folders do not have: give one of them \
+                     another name"
+                )),
+                None => problems.push(Problem::Repeated {
+                    list: "sweep.use_cases",
+                    entry,
+                }),
+            }
         }
     }
     if sweep

@@ -6,10 +6,10 @@ use crate::container::Runtime;
 use crate::job_options::not_for_recipes;
 use crate::load::Decimal;
 use crate::percentile::Percentile;
-use crate::plain::plain;
+use crate::plain::{counted, plain};
 use crate::slurm::{OptionName, Release};
 
-/// Everything that keeps a recipe and settings from becoming a plan.
+/// Everything that keeps a recipe and settings from becoming a plan. `main` may return it: its `Debug` is the sentences, too.
 ///
 /// ```
 /// use nim_slurm::{Plan, Problem, Recipe, Settings};
@@ -20,10 +20,12 @@ use crate::slurm::{OptionName, Release};
 /// assert!(error.problems().iter().any(|problem| matches!(problem, Problem::TooFewGpus { .. })));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PlanError {
     problems: Vec<Problem>,
 }
+
+crate::plain::debug_in_words!(PlanError);
 
 impl Problem {
     fn script(&mut self) -> Option<&mut String> {
@@ -58,13 +60,6 @@ fn times(repeat: u32) -> String {
         0 | 1 => String::new(),
         _ => format!(", {repeat} times"),
     }
-}
-
-/// `1 node`, `2 nodes`.
-fn counted(count: impl fmt::Display, what: &str) -> String {
-    let count = count.to_string();
-    let plural = if count == "1" { "" } else { "s" };
-    format!("{count} {what}{plural}")
 }
 
 impl PlanError {

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use super::problem::Problem;
 use super::*;
-use crate::recipe::{ArrayBy, ClientTool, ModelSource, ReplicaUse};
+use crate::recipe::{ArrayBy, ClientTool, ModelSource, ReplicaUse, UseCase};
 
 #[test]
 fn folders_of_points() {
@@ -726,7 +726,12 @@ fn what_a_load_contradicts() {
         ),
         (
             format!("'chat:128/128', {{ {chat}, duration = 9 }}"),
-            "sweep.use_cases has chat:128/128 twice",
+            "the recipe's use case chat:128/128: an earlier one differs in duration, which the names of result folders do \
+             not have: give one of them another name",
+        ),
+        (
+            "'chat:128/128', 'chat:128/128'".to_owned(),
+            "sweep.use_cases has chat:128/128 twice: once is enough",
         ),
         (
             format!("{{ {chat}, duration = 900 }}"),
@@ -760,4 +765,69 @@ fn what_a_load_contradicts() {
     let none = Recipe::llama3_70b_h100x4_fp8().with_concurrency([]);
     let said = Plan::new(none, Settings::new()).unwrap_err().to_string();
     assert!(said.contains("neither concurrency nor search"), "{said}");
+}
+
+/// A name is not that of another use case's folder, and a key that no folder has is named.
+#[test]
+fn names_of_folders_are_told_apart() {
+    for (name, meant) in [
+        (
+            "talk-t4",
+            "write in a recipe { name = \"talk\", turns = 4, input = 128, output = 128 }",
+        ),
+        (
+            "a-b-p64x2",
+            "{ name = \"a-b\", prefix = { length = 64, count = 2 }, ",
+        ),
+    ] {
+        let text = UseCase::parse(&format!("{name}:128/128"))
+            .unwrap_err()
+            .to_string();
+        assert!(text.contains(meant), "{text}");
+        let table = format!("{{ name = '{name}', input = 128, output = 128 }}");
+        let recipe = Recipe::llama3_70b_h100x4_fp8().to_toml();
+        let recipe = recipe.replace("\"chat:128/128\"", &table);
+        let text = Recipe::from_toml(&recipe).unwrap_err().to_string();
+        assert!(text.contains(meant), "{text}");
+    }
+    for name in [
+        "talk-t",
+        "t4",
+        "talk-t4x",
+        "a-p4",
+        "a-px2",
+        "a-p2x",
+        "p2x2",
+        "code-t4-b",
+    ] {
+        assert!(UseCase::parse(&format!("{name}:128/128")).is_ok(), "{name}");
+    }
+
+    let mut recipe = Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap();
+    let talk = UseCase::parse("talk:128/128").unwrap().with_turns(4);
+    let waits = talk.clone().with_delay("2s".parse().unwrap());
+    recipe.sweep.use_cases = vec![talk.clone(), waits.clone()];
+    let error = Plan::new(recipe.clone(), Settings::new()).unwrap_err();
+    let text = "the recipe's use case talk:128/128, turns = 4, delay = 2s: an earlier one differs in delay, which the names \
+                of result folders do not have: give one of them another name";
+    assert!(error.to_string().contains(text), "{error}");
+    assert!(!error.to_string().contains("twice"), "{error}");
+    recipe.sweep.use_cases = vec![talk.clone(), talk];
+    let error = Plan::new(recipe.clone(), Settings::new()).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("has talk:128/128, turns = 4 twice: once is enough"),
+        "{error}"
+    );
+
+    recipe.sweep.use_cases = vec![waits];
+    recipe.sweep.repeat = 2;
+    let points = recipe.sweep.points();
+    let shown = points.last().unwrap().to_string();
+    assert!(
+        shown.starts_with("talk, turns = 4, delay = 2s, 128/128, concurrency 1, "),
+        "{shown}"
+    );
+    assert!(shown.ends_with(" requests, repeat 2"), "{shown}");
 }

@@ -5,7 +5,7 @@ use super::{Finding, Preflight, Scripts, by_scripts, in_parallel, listed, partit
 use crate::job_options::ScriptKind;
 use crate::plan::Plan;
 use crate::slurm::OptionName;
-use crate::submit::advice::{advice, is_unknown_partition};
+use crate::submit::advice::{advice, is_lack_of_resources, is_unknown_partition};
 
 /// What sbatch says of one script.
 enum Verdict {
@@ -36,7 +36,8 @@ pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
     }
     // Where sinfo answers, it says so with the names of those that are there.
     refused.retain(|(kind, words)| {
-        !(is_unknown_partition(words) && partitions::is_unknown(preflight, *kind))
+        !(is_unknown_partition(words) && partitions::is_unknown(preflight, *kind)
+            || is_lack_of_resources(words) && partitions::lacks_gres(preflight, *kind))
     });
     let refused = by_scripts(refused);
     findings.extend(

@@ -49,6 +49,18 @@ pub(super) fn is_unknown(preflight: &Preflight<'_>, kind: ScriptKind) -> bool {
     names.is_empty() || !names.iter().all(is_there)
 }
 
+/// True when sinfo says that no node of this script's only partition has the GRES.
+pub(super) fn lacks_gres(preflight: &Preflight<'_>, kind: ScriptKind) -> bool {
+    let Ok(Some(partitions)) = ask(preflight) else {
+        return false;
+    };
+    let directives = preflight.plan.directives(kind);
+    let names = names(directives, &partitions);
+    let own = partitions.iter().find(|own| names == [own.name.as_str()]);
+    let lacks = own.zip(directives.gres_of_a_node());
+    lacks.is_some_and(|(own, asked)| !own.nodes.iter().any(|nodes| nodes.have(&asked)))
+}
+
 pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
     let partitions = match ask(preflight) {
         Ok(Some(partitions)) => partitions,

@@ -1,6 +1,7 @@
 //! What is measured, and in what order.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::num::NonZeroU32;
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -9,6 +10,7 @@ use super::server::{at_least_one, number};
 use super::{Search, SearchedLoad, UseCase, setters};
 use crate::load::{Decimal, Load};
 use crate::percentile::Percentile;
+use crate::plain::counted;
 
 /// Output tokens that each stream of a point generates at least where a percentile is to hold:
 /// 30 seconds of measuring at 15 ms a token.
@@ -305,6 +307,7 @@ impl Sweep {
 /// let point = &recipe.sweep.points()[0];
 /// let per_request = recipe.sweep.requests_per_concurrency;
 /// assert_eq!(point.requests, u64::from(50 * per_request));
+/// assert_eq!(point.to_string(), "summarization, 5000/500, concurrency 50, 250 requests");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -318,6 +321,34 @@ pub struct SweepPoint {
     pub requests: u64,
     /// Which of the point's measurements it is, from 1.
     pub repeat: u32,
+}
+
+/// As in `talk, turns = 4, 128/128, concurrency 8, 160 requests`.
+impl fmt::Display for SweepPoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let use_case = &self.use_case;
+        let (input, output) = (use_case.input(), use_case.output());
+        write!(
+            f,
+            "{}{}, {input}/{output}",
+            use_case.name(),
+            use_case.keys()
+        )?;
+        match self.load {
+            Load::RequestRate(rate) => write!(f, ", {rate} requests/s")?,
+            Load::Schedule => f.write_str(", as its trace says")?,
+            Load::Concurrency(number) => write!(f, ", concurrency {number}")?,
+        }
+        match (use_case.duration(), self.requests) {
+            (Some(duration), _) => write!(f, ", for {} s", duration.seconds())?,
+            (None, 0) => {}
+            (None, requests) => write!(f, ", {}", counted(requests, "request"))?,
+        }
+        match self.repeat {
+            0 | 1 => Ok(()),
+            repeat => write!(f, ", repeat {repeat}"),
+        }
+    }
 }
 
 impl SweepPoint {

@@ -18,7 +18,8 @@ use crate::value::{Fault, ValueError, from_number, positive_number, value};
 /// # Syntax
 ///
 /// `NAME:ISL/OSL`: a name of small letters, digits and `-`, the input sequence length and the
-/// output sequence length in tokens, each with a spread where it has one: `chat:128s20/128`.
+/// output sequence length in tokens, each with a spread where it has one: `chat:128s20/128`. A name does not end as the result
+/// folders of [turns](Self::with_turns) and of a [prefix](Self::with_prefix) do: `-t4`, `-p1024x4`.
 ///
 /// In a recipe, a table says the same and more:
 ///
@@ -52,7 +53,7 @@ use crate::value::{Fault, ValueError, from_number, positive_number, value};
 ///
 /// # Errors
 ///
-/// * `chat`, `chat:128`, `chat:128/0`, `Chat:128/128`, `chat:128s65/128`
+/// * `chat`, `chat:128`, `chat:128/0`, `Chat:128/128`, `chat:128s65/128`, `talk-t4:128/128`
 ///
 /// ```
 /// use nim_slurm::Recipe;
@@ -165,7 +166,7 @@ fn length_if_any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Le
 /// A mistake in it is one of its own line.
 fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = crate::value::text(deserializer, "name of a use case")?;
-    match hyphenated(&text) {
+    match own_name(&text) {
         Ok(()) => Ok(text),
         Err(fault) => {
             let error = ValueError::new("name of a use case", &text, fault);
@@ -174,12 +175,36 @@ fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> 
     }
 }
 
+/// A name that is not the folder of another use case.
+fn own_name(name: &str) -> Result<(), Fault> {
+    hyphenated(name)?;
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let Some((own, end)) = name.rsplit_once('-') else {
+        return Ok(());
+    };
+    let meant = if let Some(turns) = end.strip_prefix('t').filter(|turns| is_number(turns)) {
+        format!("turns = {turns}")
+    } else if let Some((length, count)) =
+        end.strip_prefix('p').and_then(|rest| rest.split_once('x'))
+        && is_number(length)
+        && is_number(count)
+    {
+        format!("prefix = {{ length = {length}, count = {count} }}")
+    } else {
+        return Ok(());
+    };
+    Err(Fault::rule(format!(
+        "-{end} at a name's end is what result folders have for {meant}: take another name, or write in a recipe \
+         {{ name = \"{own}\", {meant}, input = 128, output = 128 }}"
+    )))
+}
+
 impl UseCase {
     fn check(text: &str) -> Result<Self, Fault> {
         let form = || Fault::rule("NAME:ISL/OSL is allowed, as in chat:128/128");
         let (name, lengths) = text.split_once(':').ok_or_else(form)?;
         let (input, output) = lengths.split_once('/').ok_or_else(form)?;
-        hyphenated(name)?;
+        own_name(name)?;
         let [input, output] = [Length::check(input)?, Length::check(output)?];
         if input.is_data() || output.is_data() {
             return Err(Fault::rule(NO_DATA));
@@ -304,7 +329,7 @@ impl UseCase {
     ///
     /// let chat = UseCase::parse("chat:128/128")?;
     /// assert_eq!((chat.turns(), chat.clone().with_turns(4).turns()), (1, 4));
-    /// assert_eq!(chat.with_turns(4).to_string(), "chat-t4:128/128");
+    /// assert_eq!(chat.with_turns(4).to_string(), "chat:128/128, turns = 4");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -338,6 +363,37 @@ impl UseCase {
             word.push_str(&format!("-t{turns}"));
         }
         word
+    }
+
+    /// What else is sent, each key with a comma before it.
+    pub(super) fn keys(&self) -> String {
+        let prefix = self.prefix.map(|Prefix { length, count }| {
+            format!(", prefix = {{ length = {length}, count = {count} }}")
+        });
+        let turns = self.turns.map(|turns| format!(", turns = {turns}"));
+        let delay = self.delay.map(|delay| format!(", delay = {delay}"));
+        [prefix, turns, delay].into_iter().flatten().collect()
+    }
+
+    /// Whether points of both have folders of the same names, but for their loads.
+    pub(crate) fn has_same_folders(&self, other: &Self) -> bool {
+        let words = |use_case: &Self| (use_case.folder_word(), use_case.input, use_case.output);
+        words(self) == words(other)
+    }
+
+    /// The first key that is another one, of those that the names of folders do not have.
+    pub(crate) fn differs_in(&self, other: &Self) -> Option<&'static str> {
+        [
+            ("data", self.data != other.data),
+            ("delay", self.delay != other.delay),
+            ("duration", self.duration != other.duration),
+            ("arrival", self.arrival() != other.arrival()),
+            ("smoothness", self.smoothness != other.smoothness),
+            ("ramp", self.ramp != other.ramp),
+            ("prompts", self.prompts != other.prompts),
+        ]
+        .into_iter()
+        .find_map(|(key, differs)| differs.then_some(key))
     }
 
     /// The input sequence length in tokens; where it has a spread, the mean; 0 where a file has the
@@ -500,11 +556,17 @@ impl UseCase {
     }
 }
 
-/// The name and the lengths.
+/// The name and the lengths, and what else is sent.
 impl fmt::Display for UseCase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.folder_word();
-        write!(f, "{name}:{}/{}", self.input, self.output)
+        write!(
+            f,
+            "{}:{}/{}{}",
+            self.name,
+            self.input,
+            self.output,
+            self.keys()
+        )
     }
 }
 
@@ -608,7 +670,7 @@ impl Serialize for UseCase {
 /// use nim_slurm::recipe::{Prefix, UseCase};
 ///
 /// let agent = UseCase::parse("agent:128/128")?.with_prefix(Prefix::new(1024, 4));
-/// assert_eq!(agent.to_string(), "agent-p1024x4:128/128");
+/// assert_eq!(agent.to_string(), "agent:128/128, prefix = { length = 1024, count = 4 }");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

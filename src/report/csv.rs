@@ -145,7 +145,7 @@ impl Rows {
         self.text_cell(point.model());
         self.text_cell(manifest.and_then(|manifest| manifest.node.as_deref()));
         self.text_cell(manifest.and_then(|manifest| manifest.gpu_model.as_deref()));
-        self.cell(Some(report.statistic()));
+        self.cell(Some(report.statistic_of(point)));
         self.cell(point.throughput_per_gpu());
         self.cell(point.throughput_per_user());
     }

@@ -11,8 +11,8 @@ use crate::percentile::Percentile;
 use crate::recipe::SearchedLoad;
 use crate::results::{
     Capacity, Change, Difference, Energy, Gate, GateOutcome, Gated, GatedChange, GpuMetric, Group,
-    Manifest, Metric, OtherMetric, Point, Probe, ProbeVerdict, ReadProblem, Requests, Run, RunId,
-    Statistics, Throttle, Tokens, Tool, Verdict,
+    Limits, Manifest, Metric, OtherMetric, Point, Probe, ProbeVerdict, ReadProblem, Requests, Run,
+    RunId, Statistics, Throttle, Tokens, Tool, Verdict,
 };
 
 #[derive(Serialize)]
@@ -163,6 +163,9 @@ struct UseCaseRow<'a> {
     /// `null` without limits, too.
     highest_throughput_within_limits: Option<&'a str>,
     pareto_front: Vec<&'a str>,
+    /// Where use cases have other limits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limits: Option<LimitsRow>,
     #[serde(skip_serializing_if = "Option::is_none")]
     capacity: Option<CapacityRow<'a>>,
 }
@@ -276,14 +279,7 @@ pub(super) fn render(report: &Report<'_>, means: &Report<'_>) -> String {
             .map(|g| use_case_row(report, g))
             .collect(),
         runs: run.manifests(),
-        limits: (!report.limits.is_empty()).then(|| LimitsRow {
-            statistic: report.statistic().name(),
-            milliseconds: report
-                .limits
-                .iter()
-                .map(|(metric, limit)| (metric.name(), limit))
-                .collect(),
-        }),
+        limits: report.common().and_then(limits_row),
         against: comparison.as_ref().map(|comparison| AgainstRow {
             changes: comparison
                 .changes()
@@ -355,8 +351,17 @@ fn point_row<'a>(report: &Report<'_>, point: &'a Point) -> PointRow<'a> {
     }
 }
 
+fn limits_row(limits: Limits) -> Option<LimitsRow> {
+    let milliseconds = limits.iter().map(|(metric, limit)| (metric.name(), limit));
+    (!limits.is_empty()).then(|| LimitsRow {
+        statistic: limits.statistic().name(),
+        milliseconds: milliseconds.collect(),
+    })
+}
+
 fn verdict(report: &Report<'_>, point: &Point) -> Option<&'static str> {
-    (!report.limits.is_empty()).then(|| match report.limits.verdict(point) {
+    let limits = report.limits_of(point);
+    (!limits.is_empty()).then(|| match limits.verdict(point) {
         Verdict::Within => "within",
         Verdict::Exceeded { .. } => "exceeded",
         Verdict::CannotTell { .. } => "cannot_tell",
@@ -365,7 +370,7 @@ fn verdict(report: &Report<'_>, point: &Point) -> Option<&'static str> {
 }
 
 fn mean_row<'a>(report: &Report<'_>, point: &'a Point) -> MeanRow<'a> {
-    let metrics: BTreeMap<_, _> = table::compared(report.statistic())
+    let metrics: BTreeMap<_, _> = table::compared(report.statistic_of(point))
         .into_iter()
         .filter_map(|(metric, statistic)| {
             let summary = point.summary(metric, statistic)?;
@@ -469,17 +474,20 @@ fn requests_row(requests: &Requests) -> RequestsRow {
 fn use_case_row<'a>(report: &Report<'a>, group: &Group<'a>) -> UseCaseRow<'a> {
     let path = |point: Option<&'a Point>| point.map(|point| point.path().as_str());
     let first = group.points()[0];
+    let limits = report.limits_of(first);
     UseCaseRow {
         use_case: first.use_case(),
         input_sequence_length: first.input_tokens(),
         output_sequence_length: first.output_tokens(),
         highest_throughput: path(group.best_throughput()),
         highest_throughput_within_limits: path(
-            group
-                .best_within(&report.limits)
-                .filter(|_| !report.limits.is_empty()),
+            group.best_within(&limits).filter(|_| !limits.is_empty()),
         ),
         pareto_front: paths(&group.pareto_front()),
+        limits: match report.common() {
+            Some(_) => None,
+            None => limits_row(limits),
+        },
         capacity: group.capacity(report.run).as_ref().map(capacity_row),
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{
-    Column, Report, another_measurement, energy, figure_or_dash, gate, jobs, limits, load_of,
+    Column, Report, another_measurement, energy, figure_or_dash, gate, in_words, jobs, load_of,
     missing, number_or_dash, percent, several_runs, spread, table, title_of,
 };
 use crate::plain::plain;
@@ -67,8 +67,8 @@ pub(super) fn render(report: &Report<'_>) -> String {
     if report.run.points().is_empty() && failed.is_empty() {
         text.push_str("no results\n");
     }
-    let limits = limits(report);
-    if !limits.is_empty() {
+    let limits = report.common().map(|limits| in_words(&limits));
+    if let Some(limits) = limits.filter(|limits| !limits.is_empty()) {
         let _ = writeln!(text, "limits: {}  ", limits.join(", "));
     }
     if let Some(price) = report.price {
@@ -109,7 +109,8 @@ fn changes(report: &Report<'_>, comparison: &Comparison<'_>) -> String {
 }
 
 fn part(report: &Report<'_>, group: &Group<'_>) -> String {
-    let statistic = report.statistic();
+    let limits = report.limits_of(group.points()[0]);
+    let statistic = limits.statistic();
     let mut head = vec![
         "GPUs".to_owned(),
         "concurrency".to_owned(),
@@ -151,15 +152,19 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
             .chain([words])
             .collect::<Vec<_>>()
     });
+    let own = match report.common() {
+        None if !limits.is_empty() => format!("limits: {}\n\n", in_words(&limits).join(", ")),
+        _ => String::new(),
+    };
     format!(
-        "### {}\n\n{}",
+        "### {}\n\n{own}{}",
         code(&group.to_string()),
         rows_of(head, rows)
     )
 }
 
 fn words_of(report: &Report<'_>, point: &Point, is_best: bool) -> String {
-    let verdict = match report.limits.verdict(point) {
+    let verdict = match report.limits_of(point).verdict(point) {
         _ if point.caveat().is_some() => "not to be trusted",
         _ if is_best => "best",
         Verdict::Exceeded { .. } => "above a limit",

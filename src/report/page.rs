@@ -8,16 +8,17 @@ use super::chart::{COLOURS, Chart, Data, HEIGHT, Mark, SHAPES, Series, Style, WI
 use super::energy::{self, EnergyTable};
 use super::table::{compared, short};
 use super::{
-    Column, Report, another_measurement, brief, cached, derived, figure_or_dash, gate, job_of,
-    jobs, limits, load_in_words, load_of, milliseconds, missing, number_or_dash, out_of_cache,
+    Column, Report, another_measurement, brief, cached, derived, figure_or_dash, gate, in_words,
+    job_of, jobs, load_in_words, load_of, milliseconds, missing, number_or_dash, out_of_cache,
     percent, place_of, search, server_of, several_runs, spread, supported, title_of, unsteady,
     weak,
 };
 use super::{head, legend};
 use crate::load::Length;
-use crate::plain::plain;
+use crate::plain::{counted, plain};
 use crate::results::{
-    GateOutcome, Group, Metric, Point, ReadProblem, Run, Statistic, Summary, Verdict, pareto_front,
+    GateOutcome, Group, Limits, Metric, Point, ReadProblem, Run, Statistic, Summary, Verdict,
+    pareto_front,
 };
 
 #[derive(Template)]
@@ -28,7 +29,8 @@ struct Page<'a> {
     /// What was measured, with what and when.
     facts: Vec<(&'static str, String)>,
     points: usize,
-    limits: Vec<String>,
+    /// None where use cases have others.
+    limits: Option<Vec<String>>,
     statistic: Statistic,
     width: f64,
     height: f64,
@@ -114,6 +116,7 @@ const ON_WHITE: Palette = Palette {
 /// A use case's table.
 struct GroupPart {
     title: String,
+    statistic: Statistic,
     answers: Vec<String>,
     /// The probes of a search.
     probes: Vec<String>,
@@ -158,7 +161,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
         folder: plain(report.run.path().as_str()).into_owned(),
         facts: head::facts(report),
         points: report.run.points().len(),
-        limits: limits(report),
+        limits: report.common().map(|limits| in_words(&limits)),
         statistic: report.statistic(),
         width: WIDTH,
         height: HEIGHT,
@@ -374,7 +377,7 @@ fn parts_of<'a>(run: &Run, group: &Group<'a>) -> Vec<(String, Group<'a>)> {
     group.split(|point| {
         let mut name = group.to_string();
         if let (true, Some(gpus)) = (gpus.len() > 1, point.gpus()) {
-            name.push_str(&format!(", {gpus} GPUs"));
+            name.push_str(&format!(", {}", counted(gpus, "GPU")));
         }
         if let (true, Some(_)) = (has_several_jobs, point.run()) {
             name.push_str(&format!(", job {}", job_of(point)));
@@ -417,8 +420,9 @@ fn charts(report: &Report<'_>, sweeps: &[Sweep<'_>]) -> Vec<Chart> {
         (Metric::InterTokenLatency, "Inter-token latency"),
     ] {
         let limit = report
-            .limits
+            .common()
             .iter()
+            .flat_map(Limits::iter)
             .find(|(limited, _)| *limited == metric)
             .map(|(_, limit)| (limit, format!("limit {}", milliseconds(limit))));
         for by in Axis::BOTH {
@@ -537,10 +541,10 @@ fn chart_of(report: &Report<'_>, title: &str, x_label: &str, y_label: &str) -> D
         y_label: y_label.to_owned(),
         x_is_whole: false,
         has_bands: false,
-        best: if report.limits.is_empty() {
-            "best: the highest throughput"
-        } else {
-            "best: the highest throughput within the limits"
+        best: match report.common() {
+            Some(limits) if limits.is_empty() => "best: the highest throughput",
+            Some(_) => "best: the highest throughput within the limits",
+            None => "best: the highest throughput, within limits if there are any",
         },
         shapes: &[],
         series: Vec::new(),
@@ -625,7 +629,7 @@ fn series(
 
 /// Whether a point is no candidate for the best: it is above a limit, or not to be trusted.
 fn is_dim(report: &Report<'_>, point: &Point) -> bool {
-    let verdict = report.limits.verdict(point);
+    let verdict = report.limits_of(point).verdict(point);
     point.caveat().is_some() || matches!(verdict, Verdict::Exceeded { .. })
 }
 
@@ -634,7 +638,7 @@ fn hover(report: &Report<'_>, name: &str, point: &Point) -> String {
     if point.load().is_some() {
         text.push_str(&format!(", {}", load_in_words(point)));
     }
-    for (column, words) in Column::all(report.statistic()).into_iter().zip([
+    for (column, words) in Column::all(report.statistic_of(point)).into_iter().zip([
         "TTFT, ms",
         "ITL, ms",
         "request latency, ms",
@@ -696,7 +700,8 @@ fn marks(report: &Report<'_>) -> Option<String> {
 // ---- Tables ---------------------------------------------------------------------
 
 fn part(report: &Report<'_>, group: &Group<'_>) -> GroupPart {
-    let within = group.best_within(&report.limits);
+    let limits = report.limits_of(group.points()[0]);
+    let within = group.best_within(&limits);
     let best = report.best_of(group);
     let mut answers = Vec::new();
     let mut probes = Vec::new();
@@ -708,7 +713,7 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> GroupPart {
         let lines = capacity.probes().iter();
         probes.extend(lines.map(|probe| search::probe_line(&capacity, probe)));
     }
-    if !report.limits.is_empty() {
+    if !limits.is_empty() {
         answers.push(within.map_or_else(
             || "No point keeps the limits.".to_owned(),
             |point| format!("Highest throughput within the limits: {}.", at(point)),
@@ -719,6 +724,7 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> GroupPart {
     }
     GroupPart {
         title: plain(&group.to_string()).into_owned(),
+        statistic: limits.statistic(),
         answers,
         probes,
         rows: group
@@ -740,10 +746,10 @@ fn at(point: &Point) -> String {
 
 fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
     let mut cells = vec![(number_or_dash(point.gpus()), None), (load_of(point), None)];
-    let figures = Column::all(report.statistic());
+    let figures = Column::all(report.statistic_of(point));
     cells.extend(figures.map(|column| (column.text(point), column.half_width(point))));
     let is_best = best.is_some_and(|best| std::ptr::eq(best, point));
-    let (class, verdict) = match report.limits.verdict(point) {
+    let (class, verdict) = match report.limits_of(point).verdict(point) {
         _ if point.caveat().is_some() => ("above", "not to be trusted".to_owned()),
         _ if is_best => ("best", "best".to_owned()),
         Verdict::Within => ("", String::new()),

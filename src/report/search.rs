@@ -3,7 +3,7 @@
 use super::chart::{Data, Mark, Series, Style};
 use super::{figure, milliseconds};
 use crate::load::Load;
-use crate::plain::plain;
+use crate::plain::{counted, plain};
 use crate::recipe::SearchedLoad;
 use crate::results::{
     Capacity, Limits, Metric, Point, Probe, ProbeVerdict, SearchGoal, Statistic, capacity_limits,
@@ -27,7 +27,7 @@ pub(super) fn limits(goal: &SearchGoal) -> Option<Limits> {
 pub(super) fn answer(name: &str, capacity: &Capacity<'_>) -> String {
     let mut text = match capacity.held() {
         Some(probe) => {
-            let mut text = format!("{name}: {}", load(capacity, probe.level(), "requests"));
+            let mut text = format!("{name}: {}", load(capacity, probe.level(), "request"));
             if let Some(throughput) = probe.point().and_then(Point::throughput) {
                 text.push_str(&format!(", {} tokens/s", with_commas(throughput)));
             }
@@ -94,10 +94,7 @@ pub(super) fn notes(capacity: &Capacity<'_>) -> Vec<String> {
             SearchedLoad::RequestRate => "",
             _ => " without the first wave",
         },
-        match capacity.probes().len() {
-            1 => "1 probe".to_owned(),
-            count => format!("{count} probes"),
-        }
+        counted(capacity.probes().len(), "probe")
     ));
     notes
 }
@@ -108,7 +105,7 @@ fn load(capacity: &Capacity<'_>, level: u32, what: &str) -> String {
     match capacity.goal().of() {
         SearchedLoad::RequestRate => format!("{number} requests/s"),
         _ if what.is_empty() => format!("{number} in flight"),
-        _ => format!("{number} {what} in flight"),
+        _ => format!("{} in flight", counted(number, what)),
     }
 }
 
@@ -146,7 +143,7 @@ fn words(capacity: &Capacity<'_>, probe: &Probe<'_>) -> String {
 pub(super) fn probe_line(capacity: &Capacity<'_>, probe: &Probe<'_>) -> String {
     let mut text = load(capacity, probe.level(), "");
     if let Some(requests) = probe.requests() {
-        text.push_str(&format!(", {requests} requests"));
+        text.push_str(&format!(", {}", counted(requests, "request")));
     }
     if let Some(seconds) = probe.seconds() {
         text.push_str(&format!(", {seconds} s"));

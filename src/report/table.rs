@@ -1,14 +1,14 @@
 //! The report as a table of at most 100 columns.
 
 use super::{
-    Column, Report, SHORT, another_measurement, brief, cached, derived, energy, gate, job_of, jobs,
-    limits, load_of, missing, number_or_dash, out_of_cache, part_of, percent, place_of, search,
-    server_of, several_runs, spread, supported, unsteady, weak,
+    Column, Report, SHORT, another_measurement, brief, cached, derived, energy, gate, in_words,
+    job_of, jobs, load_of, missing, number_or_dash, out_of_cache, part_of, percent, place_of,
+    search, server_of, several_runs, spread, supported, unsteady, weak,
 };
 use crate::plain::plain;
 use crate::results::{
-    Change, Comparison, Difference, GateOutcome, Gated, Group, Metric, Point, Statistic, Summary,
-    Verdict,
+    Change, Comparison, Difference, GateOutcome, Gated, Group, Limits, Metric, Point, Statistic,
+    Summary, Verdict,
 };
 
 const WIDTH: usize = 100;
@@ -145,7 +145,7 @@ fn path(place: &str) -> String {
 }
 
 fn part(report: &Report<'_>, group: &Group<'_>) -> String {
-    let statistic = report.statistic();
+    let limits = report.limits_of(group.points()[0]);
     let mut rows: Vec<_> = HEAD
         .iter()
         .map(|head| head.map(str::to_owned).to_vec())
@@ -160,7 +160,7 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
                 .request_count()
                 .map_or("-".to_owned(), |count| count.to_string()),
         ];
-        row.extend(Column::all(statistic).map(|column| column.text(point)));
+        row.extend(Column::all(limits.statistic()).map(|column| column.text(point)));
         let job = Some(job_of(point)).filter(|job| !job.is_empty());
         row.push(job.unwrap_or_else(|| "-".to_owned()) + &server_of(point));
         row
@@ -177,7 +177,10 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
     for note in capacity.iter().flat_map(search::notes) {
         text.push_str(&sentence(&note));
     }
-    if best.is_none() && !report.limits.is_empty() {
+    if report.common().is_none() {
+        text.push_str(&format!("{}\n", shown(&limits)));
+    }
+    if best.is_none() && !limits.is_empty() {
         text.push_str("no point keeps the limits\n");
     }
     for row in &rows[..HEAD.len()] {
@@ -238,7 +241,7 @@ fn rows_of_runs(report: &Report<'_>, point: &Point) -> Vec<Vec<String>> {
     let Some((runs, _, is_unstable)) = spread(report, point) else {
         return Vec::new();
     };
-    let columns = Column::all(report.statistic());
+    let columns = Column::all(report.statistic_of(point));
     let row = |first: [String; 3], cells: [String; 7], last: &str| {
         let cells = first.into_iter().chain(cells);
         cells.chain([last.to_owned()]).collect()
@@ -260,7 +263,7 @@ fn mark(report: &Report<'_>, best: Option<&Point>, point: &Point) -> char {
     if best.is_some_and(|best| std::ptr::eq(best, point)) {
         return '*';
     }
-    match report.limits.verdict(point) {
+    match report.limits_of(point).verdict(point) {
         _ if point.caveat().is_some() => '!',
         Verdict::Within => ' ',
         Verdict::Exceeded { .. } => 'x',
@@ -269,18 +272,27 @@ fn mark(report: &Report<'_>, best: Option<&Point>, point: &Point) -> char {
     }
 }
 
+/// Which statistic is shown, and the limits on it.
+fn shown(limits: &Limits) -> String {
+    let latencies = format!("TTFT, ITL and latency: {}", limits.statistic());
+    if limits.is_empty() {
+        return latencies;
+    }
+    format!("{latencies}; limits: {}", in_words(limits).join(", "))
+}
+
 fn legend(report: &Report<'_>) -> String {
-    let limits = limits(report);
-    let statistic = report.statistic();
     let points = || report.run.points().iter();
-    let latencies = format!("TTFT, ITL and latency: {statistic}");
-    let mut text = if limits.is_empty() {
-        format!("{latencies}\n* highest throughput\n")
-    } else {
-        format!(
-            "{latencies}; limits: {}\n* highest throughput within the limits   x above a limit   ? the latency is not in the results\n",
-            limits.join(", ")
-        )
+    let others = "x above a limit   ? the latency is not in the results";
+    let mut text = match report.common() {
+        Some(limits) if limits.is_empty() => {
+            format!("{}\n* highest throughput\n", shown(&limits))
+        }
+        Some(limits) => format!(
+            "{}\n* highest throughput within the limits   {others}\n",
+            shown(&limits)
+        ),
+        None => format!("* highest throughput, within limits if there are any\n{others}\n"),
     };
     if points().any(|point| mark(report, None, point) == '=') {
         text.push_str("= cannot tell: too few requests, or too near to a limit\n");
@@ -320,6 +332,9 @@ pub(super) fn short(metric: Metric) -> &'static str {
     match metric {
         Metric::TimeToFirstToken => "TTFT",
         Metric::InterTokenLatency => "ITL",
+        Metric::RequestLatency => "latency",
+        Metric::OutputTokenThroughput => "tokens/s",
+        Metric::RequestThroughput => "requests/s",
         metric => metric.name(),
     }
 }

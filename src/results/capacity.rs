@@ -353,6 +353,21 @@ fn bounds(percentile: Percentile, mut values: Vec<f64>) -> (Option<f64>, Option<
 }
 
 impl<'a> Group<'a> {
+    /// The run whose search measured points of this use case last, and these.
+    fn last_search(&self, run: &'a Run) -> Option<(&'a Manifest, Vec<&'a Point>)> {
+        let searches = run.manifests().iter().rev();
+        let mut own_points = searches
+            .filter(|manifest| manifest.search.is_some())
+            .map(|manifest| (manifest, points_of(manifest, self.points())));
+        own_points.find(|(_, points)| !points.is_empty())
+    }
+
+    /// What the last search of this use case was for.
+    pub(crate) fn search_goal(&self, run: &'a Run) -> Option<&'a SearchGoal> {
+        let (manifest, _) = self.last_search(run)?;
+        manifest.search.as_ref()
+    }
+
     /// What the last search of this use case found, where a manifest tells of one.
     ///
     /// ```
@@ -362,11 +377,7 @@ impl<'a> Group<'a> {
     /// ```
     #[must_use]
     pub fn capacity(&self, run: &'a Run) -> Option<Capacity<'a>> {
-        let searches = run.manifests().iter().rev();
-        let mut own_points = searches
-            .filter(|manifest| manifest.search.is_some())
-            .map(|manifest| (manifest, points_of(manifest, self.points())));
-        let (manifest, points) = own_points.find(|(_, points)| !points.is_empty())?;
+        let (manifest, points) = self.last_search(run)?;
         let goal = manifest.search.as_ref()?;
         let of_search = || {
             let points = points.iter().copied();

@@ -4,6 +4,8 @@ mod telemetry;
 
 use std::fmt;
 
+use crate::plain::counted;
+
 pub(super) use self::telemetry::{Telemetry, TelemetryFile, energy};
 
 /// Two samples that are farther apart leave a gap, in seconds.
@@ -285,8 +287,8 @@ pub enum NoEnergy {
     /// The sampling began again meanwhile.
     #[error("the sampling began again while it was measured")]
     Restarted,
-    /// Not as many GPUs as the server has.
-    #[error("telemetry of {seen} GPUs, the server has {expected}")]
+    /// Not as many GPUs as the server has, those at rest left out.
+    #[error("telemetry of {}, the server has {expected}", counted(seen, "GPU"))]
     Gpus {
         /// The server's.
         expected: u32,

@@ -9,6 +9,7 @@ use super::energy::{Energy, NoEnergy};
 use super::metric::{Metric, Metrics, Statistic, Statistics};
 use super::requests::Requests;
 use crate::load::{Decimal, Length, Load};
+use crate::plain::counted;
 use crate::slurm::RunId;
 
 /// What a folder's name says of the point in it:
@@ -298,7 +299,8 @@ impl Content {
         let errors = self.others.get("error_request_count")?.statistics.avg()?;
         (errors > 0.0).then(|| {
             format!(
-                "counts {errors} requests that ended in an error: its numbers are of the others"
+                "counts {} that ended in an error: its numbers are of the others",
+                counted(errors, "request")
             )
         })
     }

@@ -34,6 +34,8 @@ pub struct Request {
     input_tokens: Option<u32>,
     output_tokens: Option<u32>,
     has_failed: bool,
+    /// Whether it is not the first one of its conversation.
+    is_later_turn: bool,
 }
 
 impl Request {
@@ -293,6 +295,10 @@ impl Requests {
     /// The level is the number of requests in flight that at least a quarter of the time has, so
     /// that a short peak is none; the load is at it with 90 % of them or more. It may fall below for
     /// as long as the median request takes: a client that sends the next request needs a moment.
+    ///
+    /// There is none where the load does not stay at its level: where the interval is shorter than a second, or than half of
+    /// the time between that rise and that fall. Conversations may wait between their requests, which is a part of the load;
+    /// of these, it must be nine tenths.
     #[must_use]
     pub fn steady(&self) -> Option<Figures> {
         let parts = self.in_flight();
@@ -308,6 +314,13 @@ impl Requests {
         }
         let longest = intervals.iter().rev().max_by_key(|(from, to)| to - from);
         let &(from, to) = longest?;
+        let between = nanoseconds(intervals.first()?.0, intervals.last()?.1);
+        let has_turns = self.0.iter().any(|request| request.is_later_turn);
+        let least = if has_turns { 0.9 } else { 0.5 } * between;
+        let length = nanoseconds(from, to);
+        if length < least.max(SHORTEST_STEADY) {
+            return None;
+        }
         Figures::new(&self.0, from, to, level)
     }
 
@@ -373,6 +386,9 @@ impl Requests {
         parts
     }
 }
+
+/// In ns: what is shorter is no load that stays.
+const SHORTEST_STEADY: f64 = 1e9;
 
 /// The means that tell whether a point was steady.
 const COMPARED: [Metric; 5] = [
@@ -552,6 +568,7 @@ mod tests {
             input_tokens: None,
             output_tokens: Some(u32::try_from((end - first) / 10).unwrap() + 1),
             has_failed: false,
+            is_later_turn: false,
         }
     }
 
@@ -636,6 +653,47 @@ mod tests {
         is_about(steady.seconds(), 1.2);
     }
 
+    /// Two conversations of three turns at a time, which wait for a second after each answer.
+    #[test]
+    fn waiting_is_a_part_of_the_load() {
+        let talk = |from: u64| {
+            (0..3).map(move |turn| {
+                let start = from + 1200 * turn;
+                Request {
+                    is_later_turn: turn > 0,
+                    ..request(start, start + 50, start + 200)
+                }
+            })
+        };
+        let waits = || (0..4).flat_map(move |n| talk(2600 * n).chain(talk(2600 * n + 100)));
+        let all = requests(waits().collect());
+        assert_eq!((all.steady(), all.largest_difference()), (None, None));
+        assert!(all.figures().is_some());
+        // A load that comes and goes is none that stays, and so is a short one.
+        let single = waits().map(|request| Request {
+            is_later_turn: false,
+            ..request
+        });
+        assert_eq!(requests(single.collect()).steady(), None);
+        let brief = (0..9).map(|n| request(100 * n, 100 * n + 10, 100 * n + 100));
+        assert_eq!(requests(brief.collect()).steady(), None);
+        // Without a pause, turns are requests as others are.
+        let turns = (0..20).map(|n| Request {
+            is_later_turn: n % 4 > 0,
+            ..request(500 * n, 500 * n + 50, 500 * n + 450)
+        });
+        assert!(requests(turns.collect()).steady().is_some());
+        // Pauses between turns are never left out.
+        let paused = (0..20).map(|n| {
+            let start = 500 * n + if n < 6 { 0 } else { 2000 };
+            Request {
+                is_later_turn: n % 4 > 0,
+                ..request(start, start + 50, start + 450)
+            }
+        });
+        assert_eq!(requests(paused.collect()).steady(), None);
+    }
+
     #[test]
     fn a_slow_first_wave_is_seen() {
         let wave = |start: u64, first: u64| {
@@ -653,7 +711,7 @@ mod tests {
 
     #[test]
     fn failed_requests_load_the_server_and_have_no_value() {
-        let mut all = vec![request(0, 100, 1000), request(1, 100, 1000)];
+        let mut all = vec![request(0, 100, 2000), request(1, 100, 2000)];
         all[1].has_failed = true;
         let all = requests(all);
         assert_eq!(
@@ -661,7 +719,7 @@ mod tests {
             (1, 1)
         );
         assert_eq!(all.steady().unwrap().level(), 2);
-        is_about(avg(&all.figures().unwrap(), Metric::RequestThroughput), 1.0);
+        is_about(avg(&all.figures().unwrap(), Metric::RequestThroughput), 0.5);
         assert_eq!(all.values(Metric::OutputTokenThroughput).count(), 0);
     }
 

@@ -89,6 +89,13 @@ const ROWS: &[(&[&str], Option<OptionName>, &str, &str)] = &[
     ),
 ];
 
+const TOO_FEW_RESOURCES: &[&str] = &[
+    "generic resource",
+    "gres",
+    "tres",
+    "node configuration is not available",
+];
+
 const UNKNOWN_PARTITION: &[&str] = &["invalid partition", "no partition", "partition name"];
 
 fn is_among(words: &str, signs: &[&str]) -> bool {
@@ -106,6 +113,11 @@ pub(crate) fn advice(plan: &Plan, kind: ScriptKind, words: &str) -> Option<Strin
 /// True when Slurm's words are that a partition is not there.
 pub(crate) fn is_unknown_partition(words: &str) -> bool {
     is_among(words, UNKNOWN_PARTITION)
+}
+
+/// True when Slurm's words may be that no node has what is asked for.
+pub(crate) fn is_lack_of_resources(words: &str) -> bool {
+    is_among(words, TOO_FEW_RESOURCES)
 }
 
 #[cfg(test)]

@@ -100,7 +100,7 @@ pub struct Cancellation {
 /// assert!(matches!(error, ChainError::Dependency { .. })); // before the first submission
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ChainError {
     /// A dependency of the settings cannot hold beside the chain's own. Nothing was
@@ -127,6 +127,8 @@ pub enum ChainError {
         source: SubmitError,
     },
 }
+
+crate::plain::debug_in_words!(ChainError);
 
 impl<'a> Chain<'a> {
     /// Setup and launch of a plan.

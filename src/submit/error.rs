@@ -19,7 +19,7 @@ use crate::plan::Plan;
 ///     error => assert_eq!(error.to_string(), "cannot start /no/such/sbatch"),
 /// }
 /// ```
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum SubmitError {
     /// There is no `sbatch` on this machine.
@@ -78,6 +78,8 @@ pub enum SubmitError {
         answer: String,
     },
 }
+
+crate::plain::debug_in_words!(SubmitError);
 
 impl SubmitError {
     /// What to change so that Slurm takes a script of a plan, where its refusal is a

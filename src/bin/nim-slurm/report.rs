@@ -61,7 +61,7 @@ pub(crate) struct Arguments {
     price: Option<f64>,
 
     /// Statistic that is shown of latencies, and that the limits are on; avg by default. Without it and
-    /// without a limit, a search's own limits and percentile are used
+    /// without a limit, a use case that was searched has its search's limits and percentile
     #[arg(long, value_name = "STATISTIC")]
     at: Option<At>,
 

@@ -30,6 +30,9 @@ const MAX_GPUS: usize = 64;
 
 const MAX_FAULTS: usize = 1000;
 
+/// In MiB: an idle GPU has less in use, and one that serves a model has more.
+const IDLE_MEMORY: u32 = 1024;
+
 /// More than any GPU draws.
 const MOST_WATTS: f32 = 100_000.0;
 
@@ -394,25 +397,29 @@ pub(in super::super) fn energy(
     if let Some((_, _, why)) = faults.find(|(begin, end, _)| *begin <= to && *end >= from) {
         return Err(why.clone());
     }
-    let all = || nodes.iter().flat_map(|node| node.gpus.values());
     // A GPU that was there before or is there later is none of these.
-    let near = |samples: &&Vec<Sample>| {
-        let first = samples.partition_point(|sample| sample.at < from.saturating_sub(NEAR));
-        samples
-            .get(first)
-            .is_some_and(|sample| sample.at <= to.saturating_add(NEAR))
-    };
-    let seen = u32::try_from(all().filter(near).count()).unwrap_or(u32::MAX);
-    if seen == 0 {
+    let mut own: Vec<&[Sample]> = nodes
+        .iter()
+        .flat_map(|node| node.gpus.values())
+        .filter(|samples| !near(samples, from, to).is_empty())
+        .map(Vec::as_slice)
+        .collect();
+    if own.is_empty() {
         return Err(NoEnergy::NotCovered);
     }
-    if seen != gpus {
-        let expected = gpus;
-        return Err(NoEnergy::Gpus { expected, seen });
+    let expected = usize::try_from(gpus).unwrap_or(usize::MAX);
+    let seen = u32::try_from(own.len()).unwrap_or(u32::MAX);
+    if own.len() > expected {
+        // A whole node may be the job's: those at rest are not the server's.
+        own.retain(|samples| !is_idle(near(samples, from, to)));
     }
-    let parts = all()
-        .filter(near)
-        .map(|samples| integral(samples, from, to));
+    if own.len() != expected {
+        return Err(NoEnergy::Gpus {
+            expected: gpus,
+            seen,
+        });
+    }
+    let parts = own.into_iter().map(|samples| integral(samples, from, to));
     let parts: Vec<Integral> = parts.collect::<Result<_, _>>()?;
     let utilizations: u32 = parts.iter().map(|part| part.utilizations).sum();
     let utilization: f64 = parts.iter().map(|part| part.utilization).sum();
@@ -431,6 +438,20 @@ pub(in super::super) fn energy(
 
 /// How far from a point a sample may be that says that a GPU is there.
 const NEAR: u64 = 3_000_000_000;
+
+/// A GPU's samples in a point and near it.
+fn near(samples: &[Sample], from: u64, to: u64) -> &[Sample] {
+    let first = samples.partition_point(|sample| sample.at < from.saturating_sub(NEAR));
+    let end = samples.partition_point(|sample| sample.at <= to.saturating_add(NEAR));
+    samples.get(first..end).unwrap_or_default()
+}
+
+/// Whether a GPU does nothing, and holds no model.
+fn is_idle(samples: &[Sample]) -> bool {
+    samples
+        .iter()
+        .all(|sample| sample.utilization == 0 && sample.memory < IDLE_MEMORY)
+}
 
 /// One GPU's.
 fn integral(samples: &[Sample], from: u64, to: u64) -> Result<Integral, NoEnergy> {

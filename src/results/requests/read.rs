@@ -133,6 +133,9 @@ struct Metadata<'a> {
     benchmark_phase: Option<Cow<'a, str>>,
     #[serde(default)]
     was_cancelled: bool,
+    /// From 0; `null` in some releases.
+    #[serde(default)]
+    turn_index: Option<u64>,
 }
 
 #[derive(Deserialize, Default)]
@@ -215,6 +218,7 @@ impl Record<'_> {
             input_tokens: tokens("input_sequence_length", &metrics.input_sequence_length)?,
             output_tokens: tokens("output_sequence_length", &metrics.output_sequence_length)?,
             has_failed: self.error.is_some() || self.metadata.was_cancelled || latency.is_none(),
+            is_later_turn: self.metadata.turn_index.is_some_and(|turn| turn > 0),
         };
         checked(request).map(Some)
     }
@@ -527,6 +531,7 @@ impl Exchange {
                 .or(is_streamed.then_some(texts))
                 .filter(|_| first.is_some()),
             has_failed: first.is_none(),
+            is_later_turn: false,
         })
     }
 }

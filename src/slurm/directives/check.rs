@@ -23,10 +23,12 @@ use crate::value::ValueError;
 /// assert!(matches!(error.problems()[1], OptionProblem::Conflict(_)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct DirectivesError {
     problems: Vec<OptionProblem>,
 }
+
+crate::plain::debug_in_words!(DirectivesError);
 
 impl DirectivesError {
     /// All problems, at least one.

@@ -430,3 +430,46 @@ fn times() {
         assert_eq!(nanoseconds(text), None, "{text}");
     }
 }
+
+/// A whole node is the job's, and its server has some of the GPUs.
+#[test]
+fn gpus_at_rest_are_not_the_server_s() {
+    let node = file(8, |gpu, _| 100.0 + f64::from(gpu));
+    // GPU 2 and 5 serve.
+    let with = |others: &str| -> String {
+        let row = |line: &str| {
+            let is_own = ["GPU-2,", "GPU-5,"].iter().any(|gpu| line.contains(gpu));
+            if is_own {
+                line.to_owned()
+            } else {
+                line.replace(" 97, 71240,", others)
+            }
+        };
+        node.lines().map(|line| row(line) + "\n").collect()
+    };
+    let energy = of(&with(" 0, 4,"), 2);
+    is_about(&energy, 207.0);
+    let energy = energy.unwrap();
+    assert_eq!((energy.gpus(), energy.utilization()), (2, Some(97.0)));
+    // Whose these are, nobody knows.
+    let too_many = |seen| NoEnergy::Gpus { expected: 2, seen };
+    for others in [" 1, 4,", " 0, 71240,", " [N/A], 4,", " 0, [N/A],"] {
+        assert_eq!(of(&with(others), 2), Err(too_many(8)), "{others}");
+    }
+    assert_eq!(
+        of(&with(" 0, 4,"), 1),
+        Err(NoEnergy::Gpus {
+            expected: 1,
+            seen: 8
+        })
+    );
+    assert_eq!(
+        of(&with(" 0, 4,"), 4),
+        Err(NoEnergy::Gpus {
+            expected: 4,
+            seen: 8
+        })
+    );
+    // One that is at rest in the job's server counts.
+    is_about(&of(&with(" 0, 4,"), 8), 828.0);
+}
