@@ -307,7 +307,7 @@ impl Sweep {
 /// let point = &recipe.sweep.points()[0];
 /// let per_request = recipe.sweep.requests_per_concurrency;
 /// assert_eq!(point.requests, u64::from(50 * per_request));
-/// assert_eq!(point.to_string(), "summarization, 5000/500, concurrency 50, 250 requests");
+/// assert_eq!(point.to_string(), "chat, 128/128, concurrency 50, 250 requests");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

@@ -117,7 +117,7 @@ pub enum NodeUse {
 ///
 /// let settings = Settings::from_toml("cluster.proxy.https = 'http://proxy.site:3128'")?;
 /// let setup = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?.setup();
-/// assert!(setup.text().contains("\n  'https_proxy=http://proxy.site:3128'\n"));
+/// assert!(setup.text().contains("'https_proxy=http://proxy.site:3128'"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
