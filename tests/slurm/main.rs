@@ -116,7 +116,7 @@ fn whole_recipe() {
     check_manifest(&site, id);
     for words in [
         " % of the time from ready",
-        "points measured for less than 10 s",
+        "measured for less than 10 s, which is too short: 4 of 4 points",
     ] {
         assert!(ended.output.contains(words), "{}", ended.output);
     }
