@@ -252,6 +252,7 @@ is_whole() {
 
 say "$made_by, recipe $recipe"
 {%- include "lib/site.sh" %}
+need_commands awk find flock grep od sed tail
 {%- match source %}
 {%- when ModelSource::Path(_) %}
 

@@ -103,10 +103,10 @@ free_space() { df --output=avail --block-size=1M "$1" | tail -n 1 | tr -d ' '; }
 {%- match runtime %}
 {%- when Runtime::Pyxis %}
 
-need_commands srun enroot flock od
+need_commands srun enroot find flock grep od
 {%- when Runtime::Apptainer %}
 
-need_commands srun apptainer flock od
+need_commands srun apptainer find flock grep od
 # Before 1.2, apptainer pulls for the node's own processor, whatever it is asked for.
 architectures=$(for index in "${to_import[@]}"; do echo "${image_architectures[index]}"; done)
 case "$(apptainer --version 2>/dev/null) $(uname -m) $architectures" in
@@ -115,7 +115,7 @@ case "$(apptainer --version 2>/dev/null) $(uname -m) $architectures" in
 esac
 {%- when Runtime::Podman %}
 
-need_commands srun podman flock tar base64
+need_commands srun podman base64 find flock grep tar
 {%- endmatch %}
 [[ -w $stage_path ]] || missing "permission to write in $stage_path"
 available=$(free_space "$stage_path")

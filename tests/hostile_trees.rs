@@ -256,6 +256,23 @@ fn on_a_clean_stage_path_they_do_their_work() {
     );
 }
 
+/// What looks into a model needs them: without one, a model that is cut would seem to be whole.
+#[test]
+fn a_node_that_lacks_a_command_says_so() {
+    let site = Site::new();
+    for name in ["awk", "find", "flock", "grep", "od", "sed", "tail"] {
+        let (command, aside) = (site.at(&format!("bin/{name}")), site.at("bin/aside"));
+        fs::rename(&command, &aside).unwrap();
+        let (code, words) = site.run(&prepare_models(), &[("HF_TOKEN", "token")]);
+        assert_eq!(code, Some(2), "{name}: {words}");
+        assert!(
+            words.contains(&format!("missing: the command {name} on ")),
+            "{words}"
+        );
+        fs::rename(aside, command).unwrap();
+    }
+}
+
 /// A file that another user keeps for himself is not damaged, and nobody fetches it again.
 #[test]
 fn unreadable_is_not_damaged() {

@@ -212,7 +212,7 @@ say "$made_by, recipe $recipe"
 # ---- Checks: before any GPU is used -------------------------------------------
 
 [[ -n ${SLURM_JOB_ID-} && -n ${SLURMD_NODENAME-} ]] || missing "a Slurm job: submit this script with sbatch"
-need_commands srun scancel squeue scontrol od find tar sha256sum
+need_commands srun scancel squeue scontrol awk find grep od sed sha256sum tar
 stop_if_missing
 
 model_path=$model_folder

@@ -296,6 +296,7 @@ is_whole() {
 }
 
 say "$made_by, recipe $recipe"
+need_commands awk find flock grep od sed tail
 
 # ---- Checks: before anything is fetched ---------------------------------------
 

@@ -180,7 +180,7 @@ fi
 # MiB free in the file system of folder $1.
 free_space() { df --output=avail --block-size=1M "$1" | tail -n 1 | tr -d ' '; }
 
-need_commands srun enroot flock od
+need_commands srun enroot find flock grep od
 [[ -w $stage_path ]] || missing "permission to write in $stage_path"
 available=$(free_space "$stage_path")
 ((available >= space_needed)) ||
