@@ -314,7 +314,7 @@ impl fmt::Display for Severity {
 }
 
 /// The environment of a submission. An empty variable counts as not set, as it
-/// does for the scripts.
+/// does for the scripts; and so does `...`, which documents have in place of a key.
 #[derive(Default)]
 struct Variables(BTreeMap<OsString, OsString>);
 
@@ -328,7 +328,7 @@ impl Variables {
 
     fn get(&self, name: &str) -> Option<&OsStr> {
         let value = self.0.get(OsStr::new(name))?;
-        (!value.is_empty()).then_some(value.as_os_str())
+        (!value.is_empty() && value != "...").then_some(value.as_os_str())
     }
 
     fn is_set(&self, name: &str) -> bool {
@@ -441,6 +441,15 @@ fn listed(names: &[impl AsRef<str>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_that_documents_print_is_none() {
+        let variables = Variables::new([("A", "nvapi-key"), ("B", "..."), ("C", "")]);
+        assert_eq!(
+            ["A", "B", "C", "D"].map(|name| variables.is_set(name)),
+            [true, false, false, false]
+        );
+    }
 
     #[test]
     fn lists() {

@@ -145,7 +145,7 @@ fn accounts(preflight: &Preflight<'_>) -> Option<Finding> {
                         "Slurm enforces no accounts here, so {} could not be checked",
                         listed(&named)
                     ),
-                    "leave out what means nothing here",
+                    "Slurm does not use them here, so they may be left out",
                 )
             })
         }

@@ -79,8 +79,9 @@ pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mu
         } else {
             Finding::warning(
                 format!(
-                    "the model's {part} in {folder}: {} is missing",
-                    some(&missing)
+                    "the model's {part} in {folder}: {} {} missing",
+                    some(&missing),
+                    if missing.len() == 1 { "is" } else { "are" }
                 ),
                 prepare,
             )

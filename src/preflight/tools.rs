@@ -394,7 +394,7 @@ fn loaded_mpi(preflight: &Preflight<'_>, mpi: &Mpi) -> Finding {
                     preflight.words(reply.stderr.lines().next().unwrap_or_default())
                 ),
                 format!(
-                    "set mpi = \"none\" under [srun] in the settings (--settings FILE), or another of srun --mpi=list; if \
+                    "type printf '[srun]\\nmpi = \"none\"\\n' >site.toml, and add --settings site.toml; or take another of srun --mpi=list; if \
                      only this node lacks its library, this shows it: {}",
                     preflight.on_compute_node(ScriptKind::Launch, &format!("{option} true"))
                 ),
