@@ -1,5 +1,6 @@
 //! The program, as a user at a login node has it: no Slurm needed.
 
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -945,6 +946,25 @@ fn what_the_jobs_would_do_otherwise_is_noted() {
     );
     assert_eq!(notes(&stage, &[("STAGE_PATH", "/flag")]), "");
     assert_eq!(notes(&[], &[("STAGE_PATH", "/variable")]), "");
+    let recipe = nim_slurm::Recipe::built_in_toml("llama3-70b-h100x4-fp8").unwrap();
+    let recipe = recipe.replace(r#"genai_perf = "0.0.10""#, r#"aiperf = "0.13.0""#);
+    for (image, lacks) in [
+        (
+            "nvcr.io/nvidia/tritonserver:25.01-py3-sdk",
+            "has GenAI-Perf, and perhaps no AIPerf",
+        ),
+        (
+            "nvcr.io/nvidia/ai-dynamo/aiperf:0.12.0",
+            "has none of curl, awk, find and sed",
+        ),
+        ("mirror.site:5000/aiperf:0.13.0", ""),
+    ] {
+        let own = recipe.replace("nvcr.io/nvidia/tritonserver:25.01-py3-sdk", image);
+        fs::write(folder.path().join("own.toml"), own).unwrap();
+        let said = notes(&["--recipe", "own.toml"], &[]);
+        assert_eq!(said.is_empty(), lacks.is_empty(), "{said}");
+        assert!(said.contains(lacks), "{said}");
+    }
     let said = notes(&["--sbatch", "array=0-3"], &[]);
     assert!(
         said.starts_with("note: --array is set for setup.sh, prepare_models.sh, launch.sh: each task does the whole work again"),

@@ -3,7 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum};
 use nim_slurm::container::{Image, Registry};
-use nim_slurm::recipe::ModelSource;
+use nim_slurm::recipe::{ClientTool, ModelSource};
 use nim_slurm::slurm::OptionName;
 use nim_slurm::{Plan, Script, ScriptKind, WrittenFile, shell_word};
 
@@ -155,7 +155,11 @@ fn summary(plan: &Plan) -> String {
     let count = plan.points().len();
     let points = if count == 1 { "point" } else { "points" };
     let work = match &plan.recipe().sweep.search {
-        Some(search) => format!("a search on {} levels", search.ladder().levels().len()),
+        Some(search) => {
+            let ladder = search.ladder();
+            let (most, levels) = (ladder.most_probes(), ladder.levels().len());
+            format!("a search that measures at most {most} of {levels} levels for each use case")
+        }
         None => format!("{count} {points}"),
     };
     let mut text = format!("ok: recipe {}, {work}\n", plan.recipe().name);
@@ -169,10 +173,30 @@ fn summary(plan: &Plan) -> String {
     text
 }
 
+/// What an image of NVIDIA's lacks that AIPerf as the client needs.
+fn image_without_aiperf(plan: &Plan) -> Option<String> {
+    let client = &plan.recipe().client;
+    let image = client.image.to_string();
+    let lacks = if image.starts_with("nvcr.io/nvidia/tritonserver:") {
+        "has GenAI-Perf, and perhaps no AIPerf"
+    } else if image.starts_with("nvcr.io/nvidia/ai-dynamo/aiperf") {
+        "has none of curl, awk, find and sed, which the client needs"
+    } else {
+        return None;
+    };
+    matches!(client.tool, ClientTool::Aiperf(_)).then(|| {
+        format!(
+            "the client's image {image} {lacks}; two lines of a Dockerfile make one that has all: see the guide \
+             of recipes, \"Choose the client's tool and release\""
+        )
+    })
+}
+
 /// What is no mistake everywhere, but is one on most clusters.
 pub(crate) fn notes(plan: &Plan) -> Vec<String> {
     let mut notes = Vec::from_iter(plan.time_limit_warning());
     notes.extend(overridden_stage_path(plan));
+    notes.extend(image_without_aiperf(plan));
     if !plan.directives(ScriptKind::Launch).asks_for_gpus() {
         let server = &plan.recipe().server;
         notes.push(format!(
