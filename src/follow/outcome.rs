@@ -211,7 +211,7 @@ fn not_a_launch_job(files: &RunFiles) -> LaunchOutcome {
     LaunchOutcome {
         exit_code: None,
         sentence: format!(
-            "the job ended with 0, but {} is not there: is it a launch job, and this its stage path?",
+            "the job ended with 0, but {} is not there: is it a launch job, is this its stage path, and do nodes share this folder?",
             files.manifest
         ),
         logs: Vec::new(),
