@@ -43,6 +43,22 @@ fn plan(recipe: Recipe) -> Result<String, String> {
 
 const DATA: &str = "data = { file = '/data/prompts.jsonl', format = 'prompts' }";
 
+/// Neither kind of search takes this use case.
+fn no_search_has(table: &str) {
+    let mut recipe = with(table).unwrap().with_concurrency([]);
+    recipe.client.tool = aiperf("0.13.0");
+    for of in [SearchedLoad::Concurrency, SearchedLoad::RequestRate] {
+        let mut search = Search::new(1, 8).with_itl("25".parse().unwrap());
+        search.of = of;
+        recipe.sweep.search = Some(search);
+        let error = plan(recipe.clone()).unwrap_err();
+        assert!(
+            error.contains("sweep.search does not go with a use case"),
+            "{error}"
+        );
+    }
+}
+
 #[test]
 fn toml_and_rust_say_the_same() {
     let recipe = with(&format!(
@@ -904,18 +920,7 @@ fn what_does_not_go_with_turns() {
         said(&table, aiperf("0.5.0"), PrefixCache::On).unwrap();
     }
     // A search compares levels by what one request costs.
-    let mut recipe = with(&table).unwrap().with_concurrency([]);
-    recipe.client.tool = aiperf("0.13.0");
-    for of in [SearchedLoad::Concurrency, SearchedLoad::RequestRate] {
-        let mut search = Search::new(1, 8).with_itl("25".parse().unwrap());
-        search.of = of;
-        recipe.sweep.search = Some(search);
-        let error = plan(recipe.clone()).unwrap_err();
-        assert!(
-            error.contains("sweep.search does not go with a use case"),
-            "{error}"
-        );
-    }
+    no_search_has(&table);
 }
 
 const TRACE: &str = "data = { file = '/data/trace.jsonl', format = 'mooncake' }";
@@ -1040,18 +1045,7 @@ fn what_does_not_go_with_a_trace() {
     let error = with(&format!("{{ name = 'a', {DATA} }}")).unwrap_err();
     assert!(error.contains("the key output is missing"), "{error}");
     // A search looks for a load, which a trace has.
-    let mut recipe = with(&table).unwrap().with_concurrency([]);
-    recipe.client.tool = aiperf("0.13.0");
-    for of in [SearchedLoad::Concurrency, SearchedLoad::RequestRate] {
-        let mut search = Search::new(1, 8).with_itl("25".parse().unwrap());
-        search.of = of;
-        recipe.sweep.search = Some(search);
-        let error = plan(recipe.clone()).unwrap_err();
-        assert!(
-            error.contains("sweep.search does not go with a use case"),
-            "{error}"
-        );
-    }
+    no_search_has(&table);
     // Another format once more has no length of the answers.
     let replay: UseCase = "replay:1/8".parse().unwrap();
     let [trace, prompts] = [DataFormat::Mooncake, DataFormat::Prompts]

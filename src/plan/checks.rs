@@ -226,19 +226,17 @@ fn check_use_cases(
         if let Some(reason) = use_case.contradiction() {
             refuse(reason.to_owned());
         }
-        if use_case.prefix().is_some() && server.prefix_cache == PrefixCache::Flush {
-            refuse(
-                "its prefix comes out of the cache within a point, which server.prefix_cache = \"flush\" does not allow: \
-                 write \"on\" there, or \"off\" to measure without the cache, or leave prefix out"
-                    .to_owned(),
-            );
-        }
-        if use_case.is_conversation() && server.prefix_cache == PrefixCache::Flush {
-            refuse(
-                "what was said before comes out of the cache within a point, which server.prefix_cache = \"flush\" does not \
-                 allow: write \"on\" there, or \"off\" to measure without the cache, or leave turns out"
-                    .to_owned(),
-            );
+        let cached = [
+            (use_case.prefix().is_some(), "its prefix", "prefix"),
+            (use_case.is_conversation(), "what was said before", "turns"),
+        ];
+        for (is_there, what, key) in cached {
+            if is_there && server.prefix_cache == PrefixCache::Flush {
+                refuse(format!(
+                    "{what} comes out of the cache within a point, which server.prefix_cache = \"flush\" does not allow: \
+                     write \"on\" there, or \"off\" to measure without the cache, or leave {key} out"
+                ));
+            }
         }
         if let Some((key, first)) = client.lacks_for(use_case) {
             let tool = client.tool.with_release();

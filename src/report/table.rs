@@ -38,14 +38,10 @@ pub(super) fn render(report: &Report<'_>) -> String {
     for search in &failed {
         text.push_str(&sentence(&search.to_string()));
     }
-    if report.run.points().is_empty() {
-        text.push_str(if failed.is_empty() {
-            "no results\n"
-        } else {
-            ""
-        });
-    } else {
+    if !report.run.points().is_empty() {
         text.push_str(&legend(report));
+    } else if failed.is_empty() {
+        text.push_str("no results\n");
     }
     text.push_str(&changes(report, &differences));
     let jobs = jobs(report);

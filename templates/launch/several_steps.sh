@@ -42,7 +42,8 @@ goes_on() {
 if ((tasks > 0 && ${#own[@]} == 0)); then
   code=0 cause=finished reason="all points are finished"
   write_manifest || fail "cannot write $manifest"
-  rmdir "$copies" "$run" "${run%/*}" "${claims[@]-}" 2>/dev/null || true
+  rm -rf -- "$copies" ${data_sets_folder:+"$data_sets_folder"}
+  rmdir "$run" "${run%/*}" "${claims[@]-}" 2>/dev/null || true
   say "exit 0: nothing to do: all ${#points[@]} points of task $task are finished"
   exit 0
 fi
