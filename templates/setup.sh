@@ -261,7 +261,7 @@ import_image() {
 {%- when Runtime::Podman %}
   # podman's words go to the log, each with its image, and to a file that is asked for the reason.
 {%- endmatch %}
-  if ! srun --job-name="import-$1" --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --mpi=none \
+  if ! srun --job-name="import-$1" --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --cpu-bind=none --mpi=none \
 {%- match runtime %}
 {%- when Runtime::Pyxis %}
     --export=ALL --kill-on-bad-exit=1 \

@@ -769,6 +769,27 @@ fn counters_of_each_server_are_read() {
     }
 }
 
+/// NIM has its counters at `/v1/metrics`; a server that has both pages is asked once.
+#[test]
+fn counters_are_where_the_server_has_them() {
+    for (pages, counters) in [
+        ("/metrics", "of /metrics"),
+        ("/v1/metrics", "of /v1/metrics"),
+        ("/metrics /v1/metrics", "of /metrics"),
+        ("", ""),
+    ] {
+        let lines = r#"curl() {
+            local page=${!#}
+            page=${page#*://*[0-9]}
+            page=/${page#*/}
+            [[ " $pages " == *" $page "* ]] && echo "of $page" || return 22
+        }
+        ask_counters"#;
+        let said = run_in_client(&Recipe::llama3_70b_h100x4_fp8(), lines, &[("pages", pages)]);
+        assert_eq!(said, counters, "{pages}");
+    }
+}
+
 #[test]
 fn hits_above_a_hundredth_are_against_off_and_flush() {
     let verdict = |mode: &str, figures: &str| {

@@ -95,7 +95,7 @@ fn the_hub_is_asked_for_the_default_tokenizer_until_it_is_there() {
         &[
             "secrets: HF_HOME",
             "--container-mounts=/results/.run_1:/results/.run_1,STAGE/hf_cache:STAGE/hf_cache",
-            "--container-env=PYTHONUNBUFFERED,COLUMNS,HF_HUB_OFFLINE,TRANSFORMERS_OFFLINE,HF_HOME",
+            "--container-env=PYTHONUNBUFFERED,COLUMNS,HF_HUB_OFFLINE,TRANSFORMERS_OFFLINE,HF_HOME,NVIDIA_VISIBLE_DEVICES,NVIDIA_DRIVER_CAPABILITIES",
             "HF_HOME=STAGE/hf_cache",
             "HF_HUB_OFFLINE=0",
             "TRANSFORMERS_OFFLINE=0",

@@ -762,6 +762,7 @@ const WRONG: &[(Of, &str, &str, &str)] = &[
     (Of::Pyxis, "$model_path:ro\"", "$model_path:readonly\"", "enroot-mount knows no flag \"readonly\""),
     (Of::Pyxis, "$model_path:ro\"", "\"", "--container-mounts: invalid format: "),
     (Of::Pyxis, "-image=\"$stage_path/$2\"", "-image=\"$2\"", "--container-image: an image of a registry, not a path"),
+    (Of::Pyxis, "--cpu-bind=none", "--cpu-bind=all", "Invalid --cpu-bind argument: all"),
     (Of::Pyxis, "--kill-on-bad-exit=1", "--kill-on-bad-exit=yes", "Invalid --kill-on-bad-exit argument: yes"),
     (Of::Pyxis, "name,driver_version", "name,driver", "Field \"driver\" is not a valid field to query."),
     (Of::Exec, "--no-mount=cwd", "--no-mount=foo", "Ignoring unknown mount type 'foo'"),

@@ -520,6 +520,9 @@ fn steps_get_the_secrets_that_they_need() {
         ("DATABASE_URL", "postgres://me:canary@db/x"),
         ("https_proxy", "http://me:canary@proxy:1"),
         ("REPOSITORY", "https://canary@host/x"),
+        // No secrets: a container would load them.
+        ("PYTHONHOME", "/canary"),
+        ("PYTHONPATH", "/canary"),
         ("HTTP_PROXY", "http://proxy:1"),
         ("TOKENIZERS_PARALLELISM", "true"),
         ("NCCL_IB_PKEY", "0x1"),

@@ -637,22 +637,88 @@ fn a_client_that_says_something_else_of_its_end() {
     }
 }
 
+/// What srun finds in its environment wins over `NAME=` of its `--export`, so the token ends where the container begins.
 #[test]
 fn the_token_of_slurm_is_srun_s() {
     let launch = script(ScriptKind::Launch);
-    let folder = tempfile::tempdir().unwrap();
     let step = lines(&launch, "readonly step=(", "  --kill-on-bad-exit");
-    for (token, export) in [
-        ("", "--export=ALL"),
-        ("SLURM_JWT=canary", "--export=ALL,SLURM_JWT="),
+    assert!(step.contains(" --export=ALL\n"), "{step}");
+    for runtime in ["pyxis", "podman", "apptainer"] {
+        let settings = format!("container.runtime = '{runtime}'");
+        let settings = Settings::from_toml(&settings).unwrap();
+        let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap();
+        let own = functions(plan.launch().text(), &["set_container"]);
+        for role in ["server", "client"] {
+            let folder = tempfile::tempdir().unwrap();
+            // All that srun runs, which has srun's environment, and what the container gets of it.
+            let program = format!(
+                r#"export SLURM_JWT=canary SLURM_JOB_ID=7 NVIDIA_VISIBLE_DEVICES=void
+                stage_path=/s run=/r cache_path=/c
+                for name in podman apptainer; do printf '#!/bin/sh\nenv\n' >$name; chmod +x $name; done
+                PATH=$PWD:$PATH
+                {own}
+                set_container {role} image '' /a:/a
+                while [[ ${{REPLIES[0]}} != -- ]]; do REPLIES=("${{REPLIES[@]:1}}"); done
+                "${{REPLIES[@]:1}}" env"#
+            );
+            let said = bash(&folder, &program);
+            assert!(said.contains("SLURM_JOB_ID=7\n"), "{runtime}: {said}");
+            assert!(!said.contains("canary"), "{runtime}: {said}");
+        }
+    }
+}
+
+/// enroot takes these from the job before it takes them from the image; a login shell in a container may have `void`.
+#[test]
+fn the_server_has_the_driver_and_the_client_has_none() {
+    let own = functions(&script(ScriptKind::Launch), &["set_container"]);
+    for (role, before, devices, capabilities) in [
+        ("server", "void", "all", "compute,utility"),
+        ("client", "0,1", "void", "compute,utility"),
+        (
+            "server",
+            "void NVIDIA_DRIVER_CAPABILITIES=all",
+            "all",
+            "all",
+        ),
     ] {
         let program = format!(
-            "unset SLURM_JWT; {token}\nSLURMD_NODENAME=n\n{step}\nprintf '%s\\n' \"${{step[@]}}\""
+            r#"unset NVIDIA_DRIVER_CAPABILITIES
+            export NVIDIA_VISIBLE_DEVICES={before}
+            stage_path=/s
+            {own}
+            set_container {role} image 'A B' /a:/a
+            printf '%s\n' "${{REPLIES[@]}}"
+            env"#
         );
-        let said = bash(&folder, &program);
-        assert!(said.lines().any(|line| line == export), "{said}");
-        assert!(!said.contains("canary"), "{said}");
+        let said = bash(&tempfile::tempdir().unwrap(), &program);
+        for line in [
+            "--container-env=A,B,NVIDIA_VISIBLE_DEVICES,NVIDIA_DRIVER_CAPABILITIES".to_owned(),
+            format!("NVIDIA_VISIBLE_DEVICES={devices}"),
+            format!("NVIDIA_DRIVER_CAPABILITIES={capabilities}"),
+        ] {
+            assert!(said.lines().any(|of| of == line), "{line}: {said}");
+        }
     }
+}
+
+/// squeue lists no steps of a hidden partition. The columns are those of Slurm 20.11 to 25.11.
+#[test]
+fn steps_are_found_by_their_names() {
+    let own = functions(&script(ScriptKind::Launch), &["step_ids"]);
+    let program = format!(
+        r#"slurm_id=4711_3
+        scontrol() {{
+          [[ $* == '--all --oneliner show step 4711_3' ]] || exit 9
+          for step in 'batch Name=batch' 'extern Name=extern' '0 Name=server.0' '1 Name=client.0' '2 Name=client.10' '3 Name=client.1.server.0'; do
+            echo "StepId=4711_3.${{step%% *}} UserId=7 StartTime=2026-11-29T14:00:00 TimeLimit=UNLIMITED State=RUNNING Partition=batch NodeList=node1 Gres=(null) Nodes=1 CPUs=1 Tasks=1 ${{step#* }} Network=(null) TRES=(null)"
+          done
+        }}
+        {own}
+        step_ids 'server\.0'; step_ids 'client\.[0-9]*'"#
+    );
+    let said = bash(&tempfile::tempdir().unwrap(), &program);
+    assert_eq!(said, "4711_3.0\n4711_3.1\n4711_3.2\n");
 }
 
 #[test]

@@ -303,7 +303,8 @@ impl Variant {
 #[non_exhaustive]
 pub enum PrefixCache {
     /// It is off: vLLM's `--no-enable-prefix-caching`, SGLang's `--disable-radix-cache`,
-    /// TensorRT-LLM's `enable_block_reuse: false`, NIM's `NIM_ENABLE_KV_CACHE_REUSE=0`.
+    /// TensorRT-LLM's `enable_block_reuse: false`, NIM 1's `NIM_ENABLE_KV_CACHE_REUSE=0`, NIM 2's
+    /// `NIM_PASSTHROUGH_ARGS=--no-enable-prefix-caching`.
     Off,
     /// It is emptied before each point, by POST `/reset_prefix_cache` (vLLM, with
     /// `VLLM_SERVER_DEV_MODE=1`) or `/flush_cache` (SGLang). A point whose server takes

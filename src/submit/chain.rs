@@ -221,7 +221,7 @@ impl<'a> Chain<'a> {
     #[must_use]
     pub fn queued_jobs(&self, folder: impl AsRef<Utf8Path>) -> Vec<ChainJob> {
         let mut squeue = Command::new("squeue");
-        squeue.args(["--me", "--noheader", "--format=%F|%o"]);
+        squeue.args(["--all", "--me", "--noheader", "--format=%F|%o"]);
         command::ignore_filters(&mut squeue, command::variable_names());
         let Ok(answer) = command::run(&mut squeue, TIMEOUT) else {
             return Vec::new();

@@ -8,7 +8,7 @@ claim_port() {
   for place in "/tmp/nim-slurm-port-$1" "$logs/.port_${SLURMD_NODENAME}_$1"; do
     rmdir "$place.$slurm_id" 2>/dev/null || true
     ! mkdir "$place.$slurm_id" 2>/dev/null || claims+=("$place.$slurm_id")
-    for REPLY in $(squeue --noheader --nodelist="$SLURMD_NODENAME" --format=%i 2>/dev/null); do
+    for REPLY in $(squeue --all --noheader --nodelist="$SLURMD_NODENAME" --format=%i 2>/dev/null); do
       [[ ! -d $place.$REPLY || $place.$REPLY -nt $place.$slurm_id ]] ||
         [[ ! $REPLY < $slurm_id && ! $place.$slurm_id -nt $place.$REPLY ]] || return 1
     done

@@ -211,7 +211,9 @@ warm_up() {
 }
 # ask_counters: what the server counts. cache_use BEFORE AFTER: by that, in REPLY, how many tokens of prompts it looked up
 # in its prefix cache, and how many it found there; "null null" where it does not count them.
-ask_counters() { curl --silent --max-time 5 "http://$url/metrics" | head -c 16777216 || true; }
+ask_counters() {
+  { curl --silent --fail --max-time 5 "http://$url/metrics" || curl --silent --max-time 5 "http://$url/v1/metrics"; } | head -c 16777216 || true
+}
 cache_use() {
   REPLY=$(awk '
     sub(/_total([{].*[}])? /, " ") { rise[$1] += NR == FNR ? -$2 : $2; if (NR == FNR) before[$1] }

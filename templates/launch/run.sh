@@ -10,7 +10,7 @@ on_signal() {
 for name in TERM INT USR1 USR2; do trap "on_signal $name" "$name"; done
 
 # When the last point must have ended, in seconds since 1970; empty without limit.
-measure_until=$(squeue --noheader --job="$slurm_id" --format=%e 2>/dev/null | date -f - +%s 2>/dev/null) || measure_until=
+measure_until=$(squeue --noheader --jobs="$slurm_id" --format=%e 2>/dev/null | date -f - +%s 2>/dev/null) || measure_until=
 readonly measure_until=${measure_until:+$((measure_until - reserve))}
 
 write_manifest || fail "cannot write $manifest"

@@ -8,6 +8,9 @@ if ((nodes > 1)); then
   [[ -n $leader ]] || missing "an address of $SLURMD_NODENAME, where the server's other nodes reach its leader"
   facts[leader_address]=$leader
 fi
+((replicas == 1)) || case "$(srun --version 2>/dev/null)" in
+  *' 2'[01].*) missing "Slurm 22.05 or later on $HOSTNAME: earlier ones give the GPUs of several servers to one step at a time" ;;
+esac
 several_in_client() {
   cat <<'CLIENT'
 

@@ -1,11 +1,12 @@
-# They share a node and its memory; nothing is left to the site's defaults. Slurm's own token is srun's: with it, a
-# container could submit jobs of the user.
-readonly step=(srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export="ALL${SLURM_JWT:+,SLURM_JWT=}"
+# They share a node, its processors and its memory; nothing is left to the site's defaults.
+readonly step=(srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --cpu-bind=none --export=ALL
   --kill-on-bad-exit=1 --wait=0 --open-mode=append)
 {% include "lib/secret_names.sh" %}
-# keep_secrets NAME...: takes all secrets from the environment but these; an address with a password is one, too.
+# keep_secrets NAME...: takes all secrets from the environment but these; an address with a password is one, too. Nor
+# does a container load what modules of this node load.
 keep_secrets() {
   local name
+  unset LD_PRELOAD PYTHONHOME PYTHONPATH
   for name in $(compgen -e); do
     [[ " $* " == *" $name "* ]] || ! { is_secret "$name" || [[ " ${secrets[*]} ${server_secrets[*]} " == *" $name "* ||
       ${!name} == *://*@* || ${name^^} == *_PROXY && ${!name} == *@* ]]; } || unset "$name"

@@ -13,8 +13,9 @@ ends_within() {
     while at_work "$pid"; do ((SECONDS < end)) && sleep 0.1 || return 1; done
   done
 }
-# step_ids PATTERN: the ids of the steps whose names match, as server.0 and client.0.
-step_ids() { squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p"; }
+# step_ids PATTERN: the ids of the steps whose names match, as server.0 and client.0. (squeue shows no steps of a hidden
+# partition, nor those of a job that manages its own.)
+step_ids() { scontrol --all --oneliner show step "$slurm_id" 2>/dev/null | sed -n "s/^StepId=\([^ ]*\) .* Name=$1 Network=.*/\1/p"; }
 # signal_steps KIND: TERM to srun itself would be a KILL for the step.
 signal_steps() { step_ids "$1\.[0-9]*" | xargs -r scancel --signal=TERM 2>/dev/null; }
 # only_removes KIND NUMBER: the program of this step has ended, and its container is being removed. Slurm then lists no

@@ -167,12 +167,17 @@ check_runtime() {
     missing "srun's option --container-env on $HOSTNAME: is the pyxis plugin there, release 0.15 or later?"
 }
 # set_container ROLE IMAGE NAMES MOUNT...: in REPLIES, srun's options for this image; what it runs comes behind. NAMES
-# are the variables of the step, with blanks between them, that win over the image's own.
+# are the variables of the step, with blanks between them, that win over the image's own. Slurm's token is srun's: with
+# it, a container could submit jobs of the user.
 set_container() {
   local IFS=,
+  # By these, enroot mounts the driver, or none. An image may not say it, and a login shell may say something else.
+  [[ $1 == server ]] && NVIDIA_VISIBLE_DEVICES=all || NVIDIA_VISIBLE_DEVICES=void
+  export NVIDIA_VISIBLE_DEVICES NVIDIA_DRIVER_CAPABILITIES=${NVIDIA_DRIVER_CAPABILITIES:-compute,utility}
   REPLIES=(
     --no-container-entrypoint --no-container-mount-home --container-writable --container-image="$stage_path/$2"
-    --container-env="${3// /,}" --container-mounts="${*:4}" --
+    --container-env="${3// /,},NVIDIA_VISIBLE_DEVICES,NVIDIA_DRIVER_CAPABILITIES" --container-mounts="${*:4}" --
+    env -u SLURM_JWT
   )
 }
 
@@ -615,15 +620,16 @@ write_manifest() { local text; text=$(print_manifest) && put "$manifest" "$text"
 
 # ---- The steps: a server's and its client's ---------------------------------------
 
-# They share a node and its memory; nothing is left to the site's defaults. Slurm's own token is srun's: with it, a
-# container could submit jobs of the user.
-readonly step=(srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --export="ALL${SLURM_JWT:+,SLURM_JWT=}"
+# They share a node, its processors and its memory; nothing is left to the site's defaults.
+readonly step=(srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --cpu-bind=none --export=ALL
   --kill-on-bad-exit=1 --wait=0 --open-mode=append)
 # is_secret NAME: true for a variable that is called like a secret. (A locale may have capital letters of its own.)
 is_secret() { local LC_ALL=C && [[ .${1^^} =~ TOKEN(_|$)|SECRET|PASS(W|PHRASE)|[^Y]PASS$|_PWD$|CREDENTIAL|[^P]KEY$ ]]; }
-# keep_secrets NAME...: takes all secrets from the environment but these; an address with a password is one, too.
+# keep_secrets NAME...: takes all secrets from the environment but these; an address with a password is one, too. Nor
+# does a container load what modules of this node load.
 keep_secrets() {
   local name
+  unset LD_PRELOAD PYTHONHOME PYTHONPATH
   for name in $(compgen -e); do
     [[ " $* " == *" $name "* ]] || ! { is_secret "$name" || [[ " ${secrets[*]} ${server_secrets[*]} " == *" $name "* ||
       ${!name} == *://*@* || ${name^^} == *_PROXY && ${!name} == *@* ]]; } || unset "$name"
@@ -914,7 +920,9 @@ warm_up() {
 }
 # ask_counters: what the server counts. cache_use BEFORE AFTER: by that, in REPLY, how many tokens of prompts it looked up
 # in its prefix cache, and how many it found there; "null null" where it does not count them.
-ask_counters() { curl --silent --max-time 5 "http://$url/metrics" | head -c 16777216 || true; }
+ask_counters() {
+  { curl --silent --fail --max-time 5 "http://$url/metrics" || curl --silent --max-time 5 "http://$url/v1/metrics"; } | head -c 16777216 || true
+}
 cache_use() {
   REPLY=$(awk '
     sub(/_total([{].*[}])? /, " ") { rise[$1] += NR == FNR ? -$2 : $2; if (NR == FNR) before[$1] }
@@ -1271,8 +1279,9 @@ ends_within() {
     while at_work "$pid"; do ((SECONDS < end)) && sleep 0.1 || return 1; done
   done
 }
-# step_ids PATTERN: the ids of the steps whose names match, as server.0 and client.0.
-step_ids() { squeue --noheader --steps --job="$slurm_id" --format='%i %j' 2>/dev/null | sed -n "s/ $1\$//p"; }
+# step_ids PATTERN: the ids of the steps whose names match, as server.0 and client.0. (squeue shows no steps of a hidden
+# partition, nor those of a job that manages its own.)
+step_ids() { scontrol --all --oneliner show step "$slurm_id" 2>/dev/null | sed -n "s/^StepId=\([^ ]*\) .* Name=$1 Network=.*/\1/p"; }
 # signal_steps KIND: TERM to srun itself would be a KILL for the step.
 signal_steps() { step_ids "$1\.[0-9]*" | xargs -r scancel --signal=TERM 2>/dev/null; }
 # only_removes KIND NUMBER: the program of this step has ended, and its container is being removed. Slurm then lists no
@@ -1375,7 +1384,7 @@ on_signal() {
 for name in TERM INT USR1 USR2; do trap "on_signal $name" "$name"; done
 
 # When the last point must have ended, in seconds since 1970; empty without limit.
-measure_until=$(squeue --noheader --job="$slurm_id" --format=%e 2>/dev/null | date -f - +%s 2>/dev/null) || measure_until=
+measure_until=$(squeue --noheader --jobs="$slurm_id" --format=%e 2>/dev/null | date -f - +%s 2>/dev/null) || measure_until=
 readonly measure_until=${measure_until:+$((measure_until - reserve))}
 
 write_manifest || fail "cannot write $manifest"
@@ -1539,7 +1548,7 @@ if ((code == 6)); then
 fi
 [[ -z $to_do ]] || advice=("what to do: $to_do")
 if ((finished < ${#points[@]} + unnamed)); then
-  script=$(squeue --noheader --jobs="$slurm_id" --format=%o 2>/dev/null)
+  script=$(squeue --noheader --jobs="$slurm_id" --format=%o 2>/dev/null | grep '^/')
   advice+=("$next: RESUME_JOB_ID=${slurm_id/_/-} sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi
 write_manifest

@@ -341,7 +341,7 @@ import_image() {
   say "importing $name from $uri"
   use_key_for "$1"
   # enroot's words go to the log, each with its image, and to a file that is asked for the reason.
-  if ! srun --job-name="import-$1" --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --mpi=none \
+  if ! srun --job-name="import-$1" --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --cpu-bind=none --mpi=none \
     --export=ALL --kill-on-bad-exit=1 \
     bash -s -- "$part" "$uri" "$architecture" 2>&1 < <(declare -f save_image && echo 'save_image "$@"') |
     tee "$private/words-$1" | label "$name"; then

@@ -15,12 +15,14 @@
 /* Words that begin so. Slurm's src/common/slurm_opt.c. */
 static const char *const yes_no[] = { "0", "1", NULL };
 static const char *const modes[] = { "append", "truncate", NULL };
+static const char *const binds[] = { "none", "no", "sockets", "cores", "threads", "ldoms", "quiet", "verbose", NULL };
 
 static const struct own {
 	const char *name;
 	int has_value;
 	const char *const *words;
 } own[] = {
+	{ "cpu-bind", required_argument, binds },
 	{ "export", required_argument, NULL },
 	{ "gres", required_argument, NULL },
 	{ "input", required_argument, NULL },

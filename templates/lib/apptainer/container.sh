@@ -15,7 +15,8 @@ set_container() {
   shift 3
   [[ $role != server ]] || home=$cache_path
   # Other processes of the job are not in sight: /proc would lead to their files and variables.
-  REPLIES=(-- apptainer exec --home="$home" --no-mount=cwd --pwd=/ --writable-tmpfs --pid --ipc)
+  # Slurm's token is srun's: with it, a container could submit jobs of the user.
+  REPLIES=(-- env -u SLURM_JWT apptainer exec --home="$home" --no-mount=cwd --pwd=/ --writable-tmpfs --pid --ipc)
   [[ $role != server ]] || REPLIES+=(--nv)
   for mount in "$@"; do
     IFS=: read -r source target flags <<<"$mount"

@@ -3,6 +3,9 @@
 check_runtime() {
   local container owner
   need_commands podman
+  case "$(podman --version 2>/dev/null)" in
+    *' '[123].* | *' 4.0.'*) missing "podman 4.1 or later on $HOSTNAME: earlier ones have no GPUs of nvidia.com/gpu" ;;
+  esac
   for container in $(podman ps --all --quiet --filter='name=^nim-slurm-[0-9]+-' 2>/dev/null); do
     owner=$(podman inspect "$container" 2>/dev/null | sed -n 's/^ *"Name": "nim-slurm-\([0-9]*\)-.*/\1/p' | head -n 1) || true
     [[ -n $owner ]] || continue
@@ -19,7 +22,8 @@ set_container() {
   read -r -a names <<<"$3"
   shift 3
   REPLIES=(
-    -- podman run --rm --quiet --name="nim-slurm-$SLURM_JOB_ID-$role-$BASHPID" --entrypoint= --interactive
+    # Slurm's token is srun's: with it, a container could submit jobs of the user.
+    -- env -u SLURM_JWT podman run --rm --quiet --name="nim-slurm-$SLURM_JOB_ID-$role-$BASHPID" --entrypoint= --interactive
     # As under Slurm without a container: its cgroup (so its GPUs and its memory, and its end), and its network. Who is
     # root in there is the user.
     --cgroups=disabled --network=host --user=0:0 --security-opt=label=disable
