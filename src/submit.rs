@@ -45,6 +45,8 @@ const TIMEOUT: Duration = Duration::from_secs(300);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sbatch {
     program: Utf8PathBuf,
+    /// Whether Slurm's other programs are those of `PATH`, and not those beside `program`.
+    is_on_path: bool,
     arguments: Vec<String>,
     removed_variables: Vec<String>,
     retry_policy: RetryPolicy,
@@ -58,12 +60,19 @@ impl Sbatch {
     /// [`SubmitError::NotFound`] when it is not there.
     pub fn find() -> Result<Self, SubmitError> {
         let path = which::which("sbatch").map_err(|_| SubmitError::NotFound)?;
-        Utf8PathBuf::from_path_buf(path)
-            .map(Self::at)
-            .map_err(|_| SubmitError::NotFound)
+        let path = Utf8PathBuf::from_path_buf(path).map_err(|_| SubmitError::NotFound)?;
+        Ok(Self {
+            is_on_path: true,
+            ..Self::at(path)
+        })
     }
 
-    /// Uses the `sbatch` at this path.
+    /// Uses the `sbatch` at this path, and of Slurm's other programs those beside it:
+    /// the `scancel` with which a [`Chain`] takes jobs back, and the `squeue` with which it
+    /// finds those that are there. Never is one of `PATH` used in their place, which may be
+    /// another Slurm's. A job that cannot be cancelled stays, and the error names it.
+    ///
+    /// In [a test](crate::guide::render#test-it-without-slurm), it may be a script of a few lines.
     ///
     /// ```
     /// use nim_slurm::Sbatch;
@@ -75,6 +84,7 @@ impl Sbatch {
     pub fn at(program: impl Into<Utf8PathBuf>) -> Self {
         Self {
             program: program.into(),
+            is_on_path: false,
             arguments: Vec::new(),
             removed_variables: Vec::new(),
             retry_policy: RetryPolicy::default(),
@@ -156,6 +166,15 @@ impl Sbatch {
         Self {
             retry_policy,
             ..self.clone()
+        }
+    }
+
+    /// Another program of the same Slurm.
+    fn sibling(&self, name: &str) -> Utf8PathBuf {
+        if self.is_on_path {
+            name.into()
+        } else {
+            self.program.with_file_name(name)
         }
     }
 

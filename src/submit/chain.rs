@@ -10,6 +10,7 @@ use super::{Sbatch, SubmitError};
 use crate::command::{self, NoAnswer};
 use crate::job_options::ScriptKind;
 use crate::plan::Plan;
+use crate::shell::shell_word;
 use crate::slurm::{Dependency, OptionName, SubmittedJob};
 use crate::value::ValueError;
 
@@ -84,6 +85,8 @@ pub struct Cancellation {
     pub job: ChainJob,
     /// Why it could not be cancelled; none when it was.
     pub error: Option<String>,
+    /// What to type where it could not be.
+    way_out: String,
 }
 
 /// A chain that was not submitted. Nothing of it is left in the queue, unless the
@@ -196,7 +199,9 @@ impl<'a> Chain<'a> {
                     return Err(ChainError::Submit {
                         kind,
                         // The last first, so that none starts meanwhile.
-                        cancellations: jobs.into_iter().rev().map(cancel).collect(),
+                        cancellations: (jobs.into_iter().rev())
+                            .map(|job| self.cancel(job))
+                            .collect(),
                         source,
                     });
                 }
@@ -220,7 +225,7 @@ impl<'a> Chain<'a> {
     /// ```
     #[must_use]
     pub fn queued_jobs(&self, folder: impl AsRef<Utf8Path>) -> Vec<ChainJob> {
-        let mut squeue = Command::new("squeue");
+        let mut squeue = Command::new(self.sbatch.sibling("squeue"));
         squeue.args(["--me", "--noheader", "--format=%F|%o"]);
         command::ignore_filters(&mut squeue, command::variable_names());
         let Ok(answer) = command::run(&mut squeue, TIMEOUT) else {
@@ -293,20 +298,40 @@ impl<'a> Chain<'a> {
         )
         .map_err(|source| ChainError::Dependency { kind, source })
     }
+
+    fn cancel(&self, job: ChainJob) -> Cancellation {
+        let program = self.sbatch.sibling("scancel");
+        let mut scancel = Command::new(&program);
+        scancel.args(job.job.cluster_option()).arg(job.job.number());
+        // With a filter it could leave the job where it is.
+        command::ignore_filters(&mut scancel, command::variable_names());
+        let error = match command::run(&mut scancel, TIMEOUT) {
+            Ok(answer) if answer.status.success() => None,
+            Ok(answer) => Some(answer.message()),
+            Err(NoAnswer::Start(error)) => Some(format!("cannot start {program}: {error}")),
+            Err(NoAnswer::TimedOut) => Some(format!("{program} did not end")),
+        };
+        let way_out = if program.parent() == Some("".into()) {
+            command_to_cancel("scancel", &job.job)
+        } else if program.exists() {
+            command_to_cancel(program.as_str(), &job.job)
+        } else {
+            let command = command_to_cancel("scancel", &job.job);
+            format!("{command} in the Slurm of {}", self.sbatch.program)
+        };
+        Cancellation {
+            job,
+            error,
+            way_out,
+        }
+    }
 }
 
-fn cancel(job: ChainJob) -> Cancellation {
-    let mut scancel = Command::new("scancel");
-    scancel.args(job.job.cluster_option()).arg(job.job.number());
-    // With a filter it could leave the job where it is.
-    command::ignore_filters(&mut scancel, command::variable_names());
-    let error = match command::run(&mut scancel, TIMEOUT) {
-        Ok(answer) if answer.status.success() => None,
-        Ok(answer) => Some(answer.message()),
-        Err(NoAnswer::Start(error)) => Some(format!("cannot start scancel: {error}")),
-        Err(NoAnswer::TimedOut) => Some("scancel did not end".to_owned()),
-    };
-    Cancellation { job, error }
+fn command_to_cancel(program: &str, job: &SubmittedJob) -> String {
+    let mut words = vec![shell_word(program)];
+    words.extend(job.cluster_option());
+    words.push(job.number());
+    words.join(" ")
 }
 
 /// What became of the jobs before the one that failed, for a message.
@@ -314,18 +339,19 @@ struct CancellationList<'a>(&'a [Cancellation]);
 
 impl fmt::Display for CancellationList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Cancellation { job, error } in self.0 {
-            let ChainJob { kind, job } = job;
+        for cancellation in self.0 {
+            let Cancellation {
+                job: ChainJob { kind, job },
+                error,
+                way_out,
+            } = cancellation;
             let kind = kind.key();
             match error {
                 None => write!(f, "; {kind}, job {job}, is cancelled")?,
                 Some(message) => {
-                    let cluster = job.cluster().map(|name| format!("--clusters={name} "));
                     write!(
                         f,
-                        "; {kind}, job {job}, is still there ({message}): to end it, scancel {}{}",
-                        cluster.unwrap_or_default(),
-                        job.number()
+                        "; {kind}, job {job}, is still there ({message}): to end it, {way_out}"
                     )?;
                 }
             }
@@ -337,6 +363,8 @@ impl fmt::Display for CancellationList<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::tests::program;
+    use crate::{Recipe, Settings};
 
     #[test]
     fn what_is_left_behind_is_named() {
@@ -350,10 +378,12 @@ mod tests {
                 Cancellation {
                     job: job(ScriptKind::PrepareModels, "8;west"),
                     error: None,
+                    way_out: "scancel 7".to_owned(),
                 },
                 Cancellation {
                     job: job(ScriptKind::Setup, "7"),
                     error: Some("scancel: error: no".to_owned()),
+                    way_out: "scancel 7".to_owned(),
                 },
             ],
             source: SubmitError::NotFound,
@@ -363,5 +393,55 @@ mod tests {
             "launch.sh was not submitted; prepare_models, job 8;west, is cancelled; setup, job 7, is still there \
              (scancel: error: no): to end it, scancel 7"
         );
+    }
+
+    /// Submits to a Slurm of stand-ins that refuses launch.sh; how it failed, and the folder.
+    fn refused(scancel: Option<&str>) -> (ChainError, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let sbatch = "[[ $* != *launch.sh ]] || { echo 'Invalid qos' >&2; exit 1; }\n\
+                      echo >>submitted; wc -l <submitted";
+        let sbatch = program(folder.path(), "sbatch", sbatch);
+        if let Some(scancel) = scancel {
+            program(folder.path(), "scancel", scancel);
+        }
+        let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new()).unwrap();
+        let chain = Chain::new(&plan, Sbatch::at(sbatch)).with_models_job();
+        (chain.submit("bench", |_| ()).unwrap_err(), folder)
+    }
+
+    /// The jobs of one Slurm are not those of another that `PATH` leads to.
+    #[test]
+    fn jobs_are_cancelled_by_the_slurm_that_has_them() {
+        let (error, folder) = refused(Some("echo \"$*\" >>cancelled"));
+        let words = "launch.sh was not submitted; prepare_models, job 2, is cancelled; setup, job 1, is cancelled";
+        assert_eq!(error.to_string(), words);
+        let cancelled = std::fs::read_to_string(folder.path().join("cancelled")).unwrap();
+        assert_eq!(cancelled, "2\n1\n", "the last first");
+
+        let (error, folder) = refused(Some("echo away >&2; exit 1"));
+        let words = format!(
+            "setup, job 1, is still there (away): to end it, {}/scancel 1",
+            folder.path().display()
+        );
+        assert!(error.to_string().ends_with(&words), "{error}");
+    }
+
+    #[test]
+    fn no_other_scancel_takes_the_place_of_one_that_is_not_there() {
+        let (error, folder) = refused(None);
+        let ChainError::Submit { cancellations, .. } = &error else {
+            panic!("{error}");
+        };
+        assert_eq!(cancellations.len(), 2);
+        for cancellation in cancellations {
+            let error = cancellation.error.as_deref().unwrap_or_default();
+            assert!(error.contains("No such file"), "{error}");
+        }
+        let folder = folder.path().display();
+        let words = format!(
+            "setup, job 1, is still there (cannot start {folder}/scancel: No such file or directory (os error 2)): to \
+             end it, scancel 1 in the Slurm of {folder}/sbatch"
+        );
+        assert!(error.to_string().ends_with(&words), "{error}");
     }
 }
