@@ -37,6 +37,22 @@ impl Answer {
             .find(|text| !text.is_empty());
         message.map_or_else(|| self.status.to_string(), plain_lines)
     }
+
+    /// True where a program of Slurm failed since it has no configuration, so that it has
+    /// asked nobody. One that fetches its configuration says the same of a controller that is
+    /// away for a moment, but for the lines before its last. The words are those of Slurm's
+    /// `src/common/read_config.c`, the same from 20.11 to 26.05.
+    pub(crate) fn lacks_configuration(&self) -> bool {
+        const WORDS: [&str; 2] = [
+            "Could not establish a configuration source",
+            "Unable to process configuration file",
+        ];
+        let message = self.message();
+        let reason = message.lines().last().unwrap_or_default();
+        !self.status.success()
+            && WORDS.iter().any(|words| reason.contains(words))
+            && !message.contains("Unable to contact slurm controller")
+    }
 }
 
 /// Why there is no answer.

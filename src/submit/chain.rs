@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use camino::Utf8Path;
+use serde::{Serialize, Serializer};
 
 use super::{Sbatch, SubmitError};
 use crate::command::{self, NoAnswer};
@@ -32,7 +33,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 ///     plan.script(kind).write_to("scripts")?;
 /// }
 /// let chain = Chain::new(&plan, Sbatch::find()?).with_models_job();
-/// let jobs = chain.submit("scripts", |job| println!("{} is job {}", job.kind.key(), job.job))?;
+/// let jobs = chain.submit("scripts", |job| println!("{} is job {}", job.kind.key(), job.id))?;
 /// assert_eq!(jobs.len(), 3);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -51,17 +52,39 @@ pub struct Chain<'a> {
 ///
 /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::read("site.toml")?)?;
 /// for job in Chain::new(&plan, Sbatch::find()?).submit("bench", |_| ())? {
-///     println!("{} is job {}", job.kind.file_name(), job.job);
+///     println!("{} is job {}", job.kind.file_name(), job.id);
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ChainJob {
     /// The script that it runs.
+    #[serde(serialize_with = "as_key")]
     pub kind: ScriptKind,
-    /// The job.
-    pub job: SubmittedJob,
+    /// The job, by its number.
+    pub id: SubmittedJob,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn as_key<S: Serializer>(kind: &ScriptKind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(kind.key())
+}
+
+impl ChainJob {
+    /// A job that runs a script.
+    ///
+    /// ```
+    /// use nim_slurm::{ChainJob, ScriptKind};
+    ///
+    /// let job = ChainJob::new(ScriptKind::Setup, "4711".parse()?);
+    /// assert_eq!(format!("{} is job {}", job.kind.file_name(), job.id), "setup.sh is job 4711");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn new(kind: ScriptKind, id: SubmittedJob) -> Self {
+        Self { kind, id }
+    }
 }
 
 /// A job that was submitted in vain, and what became of it.
@@ -73,7 +96,7 @@ pub struct ChainJob {
 /// let submitted = Chain::new(&plan, Sbatch::find()?).submit("bench", |_| ());
 /// if let Err(ChainError::Submit { cancellations, .. }) = submitted {
 ///     for kept in cancellations.iter().filter(|one| one.error.is_some()) {
-///         println!("scancel {}", kept.job.job);
+///         println!("scancel {}", kept.job.id);
 ///     }
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -87,6 +110,32 @@ pub struct Cancellation {
     pub error: Option<String>,
     /// What to type where it could not be.
     way_out: String,
+}
+
+impl Cancellation {
+    /// What became of a job.
+    ///
+    /// ```
+    /// use nim_slurm::{Cancellation, ChainError, ChainJob, ScriptKind, SubmitError};
+    ///
+    /// let setup = ChainJob::new(ScriptKind::Setup, "4711".parse()?);
+    /// let error = ChainError::Submit {
+    ///     kind: ScriptKind::Launch,
+    ///     cancellations: vec![Cancellation::new(setup, None)],
+    ///     source: SubmitError::NotFound,
+    /// };
+    /// assert_eq!(error.to_string(), "launch.sh was not submitted; setup, job 4711, is cancelled");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn new(job: ChainJob, error: Option<String>) -> Self {
+        let way_out = command_to_cancel("scancel", &job.id);
+        Self {
+            job,
+            error,
+            way_out,
+        }
+    }
 }
 
 /// A chain that was not submitted. Nothing of it is left in the queue, unless the
@@ -190,8 +239,8 @@ impl<'a> Chain<'a> {
             // Checked above: it does not fail behind the first job.
             let sbatch = self.sbatch_for(kind, jobs.last())?;
             match sbatch.submit(folder.as_ref().join(kind.file_name())) {
-                Ok(job) => {
-                    let job = ChainJob { kind, job };
+                Ok(id) => {
+                    let job = ChainJob { kind, id };
                     submitted(&job);
                     jobs.push(job);
                 }
@@ -219,7 +268,7 @@ impl<'a> Chain<'a> {
     /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::read("site.toml")?)?;
     /// let chain = Chain::new(&plan, Sbatch::find()?);
     /// for job in chain.queued_jobs("bench") {
-    ///     println!("{} is in the queue already, as job {}", job.kind.file_name(), job.job);
+    ///     println!("{} is in the queue already, as job {}", job.kind.file_name(), job.id);
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -243,12 +292,12 @@ impl<'a> Chain<'a> {
                 let (job, script) = line.trim().split_once('|')?;
                 let script = real(Utf8Path::new(script))?;
                 let (kind, _) = scripts.iter().find(|(_, own)| *own == script)?;
-                let job = SubmittedJob::parse(job).ok()?;
-                Some(ChainJob { kind: *kind, job })
+                let id = SubmittedJob::parse(job).ok()?;
+                Some(ChainJob { kind: *kind, id })
             })
             .collect();
         // Tasks of an array have one number.
-        jobs.sort_by_key(|job| job.job.id());
+        jobs.sort_by_key(|job| job.id.id());
         jobs.dedup();
         jobs
     }
@@ -264,7 +313,7 @@ impl<'a> Chain<'a> {
 
     /// What is known before the first job exists is said before it exists.
     fn check_dependencies(&self) -> Result<(), ChainError> {
-        let no_job_yet = Dependency::after_ok([]);
+        let no_job_yet = Dependency::after_ok([] as [SubmittedJob; 0]);
         for kind in self.kinds().skip(1) {
             self.dependency(kind, &no_job_yet)?;
         }
@@ -276,11 +325,11 @@ impl<'a> Chain<'a> {
         kind: ScriptKind,
         before: Option<&ChainJob>,
     ) -> Result<Sbatch, ChainError> {
-        let sbatch = self.sbatch.for_script(self.plan, kind);
-        let Some(ChainJob { job: before, .. }) = before else {
+        let sbatch = self.sbatch.clone().for_script(self.plan, kind);
+        let Some(ChainJob { id: before, .. }) = before else {
             return Ok(sbatch);
         };
-        let dependency = self.dependency(kind, &Dependency::after_ok([before.id()]))?;
+        let dependency = self.dependency(kind, &Dependency::after_ok([before]))?;
         // A job that waits for one that failed would wait forever, and jobs wait
         // only for jobs of their own cluster.
         let options = ["--kill-on-invalid-dep=yes".to_owned()].into_iter();
@@ -302,7 +351,7 @@ impl<'a> Chain<'a> {
     fn cancel(&self, job: ChainJob) -> Cancellation {
         let program = self.sbatch.sibling("scancel");
         let mut scancel = Command::new(&program);
-        scancel.args(job.job.cluster_option()).arg(job.job.number());
+        scancel.args(job.id.cluster_option()).arg(job.id.number());
         // With a filter it could leave the job where it is.
         command::ignore_filters(&mut scancel, command::variable_names());
         let error = match command::run(&mut scancel, TIMEOUT) {
@@ -312,11 +361,11 @@ impl<'a> Chain<'a> {
             Err(NoAnswer::TimedOut) => Some(format!("{program} did not end")),
         };
         let way_out = if program.parent() == Some("".into()) {
-            command_to_cancel("scancel", &job.job)
+            command_to_cancel("scancel", &job.id)
         } else if program.exists() {
-            command_to_cancel(program.as_str(), &job.job)
+            command_to_cancel(program.as_str(), &job.id)
         } else {
-            let command = command_to_cancel("scancel", &job.job);
+            let command = command_to_cancel("scancel", &job.id);
             format!("{command} in the Slurm of {}", self.sbatch.program)
         };
         Cancellation {
@@ -341,17 +390,17 @@ impl fmt::Display for CancellationList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for cancellation in self.0 {
             let Cancellation {
-                job: ChainJob { kind, job },
+                job: ChainJob { kind, id },
                 error,
                 way_out,
             } = cancellation;
             let kind = kind.key();
             match error {
-                None => write!(f, "; {kind}, job {job}, is cancelled")?,
+                None => write!(f, "; {kind}, job {id}, is cancelled")?,
                 Some(message) => {
                     write!(
                         f,
-                        "; {kind}, job {job}, is still there ({message}): to end it, {way_out}"
+                        "; {kind}, job {id}, is still there ({message}): to end it, {way_out}"
                     )?;
                 }
             }
@@ -368,23 +417,15 @@ mod tests {
 
     #[test]
     fn what_is_left_behind_is_named() {
-        let job = |kind, job: &str| ChainJob {
-            kind,
-            job: job.parse().unwrap(),
-        };
+        let job = |kind, id: &str| ChainJob::new(kind, id.parse().unwrap());
         let error = ChainError::Submit {
             kind: ScriptKind::Launch,
             cancellations: vec![
-                Cancellation {
-                    job: job(ScriptKind::PrepareModels, "8;west"),
-                    error: None,
-                    way_out: "scancel 7".to_owned(),
-                },
-                Cancellation {
-                    job: job(ScriptKind::Setup, "7"),
-                    error: Some("scancel: error: no".to_owned()),
-                    way_out: "scancel 7".to_owned(),
-                },
+                Cancellation::new(job(ScriptKind::PrepareModels, "8;west"), None),
+                Cancellation::new(
+                    job(ScriptKind::Setup, "7"),
+                    Some("scancel: error: no".to_owned()),
+                ),
             ],
             source: SubmitError::NotFound,
         };
