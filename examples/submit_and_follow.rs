@@ -20,13 +20,9 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     // Images, model, benchmark: each job waits for the one before it.
     let chain = Chain::new(&plan, Sbatch::find()?).with_models_job();
     let jobs = chain.submit("bench", |job| {
-        println!("{} is job {}", job.kind.file_name(), job.job);
+        println!("{} is job {}", job.kind.file_name(), job.id);
     })?;
-    let launch = jobs
-        .last()
-        .ok_or("a chain ends with launch.sh")?
-        .job
-        .clone();
+    let launch = jobs.last().ok_or("a chain ends with launch.sh")?.id.clone();
 
     let mut follower = Follower::new(&plan, stage, Queue::find()?, launch).with_chain(jobs);
     let outcome = loop {

@@ -37,6 +37,22 @@ impl Answer {
             .find(|text| !text.is_empty());
         message.map_or_else(|| self.status.to_string(), plain_lines)
     }
+
+    /// True where a program of Slurm failed since it has no configuration, so that it has
+    /// asked nobody. One that fetches its configuration says the same of a controller that is
+    /// away for a moment, but for the lines before its last. The words are those of Slurm's
+    /// `src/common/read_config.c`, the same from 20.11 to 26.05.
+    pub(crate) fn lacks_configuration(&self) -> bool {
+        const WORDS: [&str; 2] = [
+            "Could not establish a configuration source",
+            "Unable to process configuration file",
+        ];
+        let message = self.message();
+        let reason = message.lines().last().unwrap_or_default();
+        !self.status.success()
+            && WORDS.iter().any(|words| reason.contains(words))
+            && !message.contains("Unable to contact slurm controller")
+    }
 }
 
 /// Why there is no answer.
@@ -212,6 +228,10 @@ fn kill(child: &mut Child) {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::path::Path;
+
+    use camino::Utf8PathBuf;
+
     use super::*;
 
     /// What a bash program with one argument answers.
@@ -226,6 +246,18 @@ pub(crate) mod tests {
             Err(NoAnswer::Start(error)) => panic!("bash does not start: {error}"),
             Err(NoAnswer::TimedOut) => panic!("bash does not end"),
         }
+    }
+
+    /// A bash program, which runs in its own folder. Another process writes it: a file that this
+    /// one has open for writing cannot be started, nor while a child of another test still has it.
+    pub(crate) fn program(folder: &Path, name: &str, body: &str) -> Utf8PathBuf {
+        let path = Utf8PathBuf::from_path_buf(folder.join(name)).unwrap();
+        let mut bash = Command::new("bash");
+        bash.args(["-c", "cat >\"$0\" && chmod 755 \"$0\"", path.as_str()]);
+        let text = format!("#!/usr/bin/env bash\ncd \"${{0%/*}}\" || exit\n{body}\n");
+        let written = run_with_input(&mut bash, &text, Duration::from_secs(30));
+        assert!(written.is_ok_and(|answer| answer.status.success()));
+        path
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
+use serde::Serialize;
 
 use crate::job_options::ScriptKind;
 use crate::manifest::Manifest;
@@ -124,7 +125,10 @@ struct StepLogs {
 /// println!("now: {}", progress.measuring.join(", "));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// [`Progress::new`] makes one to show or to test with. Serialized, it has its fields by their
+/// names, and times in seconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Progress {
     /// What Slurm says of the launch job.
@@ -151,6 +155,40 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// A launch of which Slurm says this, and no more is known. Its fields can be set.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::JobId;
+    /// use nim_slurm::{JobRecord, JobState, JobStatus, PointProgress, PointState, Progress};
+    ///
+    /// let record = JobRecord::new(JobId::try_from(4711)?, JobState::Running);
+    /// let mut progress = Progress::new(JobStatus::Known(vec![record]));
+    /// progress.points = ["a_4711", "b_4711"]
+    ///     .map(|folder| PointProgress::new(folder, PointState::Finished))
+    ///     .to_vec();
+    /// assert_eq!((progress.finished(), progress.failed()), (2, 0));
+    ///
+    /// let json = serde_json::to_value(&progress)?;
+    /// assert_eq!(json["launch"]["known"][0]["state"], "RUNNING");
+    /// assert_eq!(json["points"][1]["state"], "finished");
+    /// assert_eq!(json["server"]["state"], "absent");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn new(launch: JobStatus) -> Self {
+        Self {
+            launch,
+            earlier_job: None,
+            completed_jobs: Vec::new(),
+            restart: None,
+            runs: Vec::new(),
+            server: ServerState::Absent,
+            points: Vec::new(),
+            measuring: Vec::new(),
+            outcome: None,
+        }
+    }
+
     /// How many points are finished.
     #[must_use]
     pub fn finished(&self) -> usize {
@@ -204,7 +242,7 @@ impl Follower {
     ///
     /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::read("site.toml")?)?;
     /// let jobs = Chain::new(&plan, Sbatch::find()?).submit("bench", |_| ())?;
-    /// let launch = jobs.last().unwrap().job.clone();
+    /// let launch = jobs.last().unwrap().id.clone();
     /// let stage = plan.settings().stage_path().expect("site.toml names it");
     /// let follower = Follower::new(&plan, stage, Queue::find()?, launch).with_chain(jobs);
     /// assert_eq!(follower.earlier_jobs().len(), 1); // setup
@@ -213,7 +251,7 @@ impl Follower {
     #[must_use]
     pub fn with_chain(mut self, jobs: impl IntoIterator<Item = ChainJob>) -> Self {
         let launch = &self.launch;
-        let before = jobs.into_iter().filter(|job| job.job != *launch);
+        let before = jobs.into_iter().filter(|job| job.id != *launch);
         self.earlier_jobs = Some(before.collect());
         self
     }
@@ -244,7 +282,7 @@ impl Follower {
     /// let mut follower = Follower::new(&plan, &stage, Queue::find()?, "4711".parse()?);
     /// follower.poll()?;
     /// for job in follower.earlier_jobs() {
-    ///     println!("waits for {}, job {}", job.kind.file_name(), job.job);
+    ///     println!("waits for {}, job {}", job.kind.file_name(), job.id);
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -345,7 +383,7 @@ impl Follower {
     ) -> Result<Option<(ChainJob, JobRecord)>, StatusError> {
         let waiting = self.earlier_jobs.get_or_insert_default();
         while let Some(job) = waiting.first() {
-            match status(&self.queue, &job.job)?.record() {
+            match status(&self.queue, &job.id)?.record() {
                 Some(record) if record.state == JobState::Completed => {
                     self.completed_jobs.push(waiting.remove(0));
                 }
@@ -366,8 +404,8 @@ impl Follower {
         let mut unseen = launch.waits_for.clone();
         for _ in 0..MOST_JOBS {
             let Some(id) = unseen.pop() else { break };
-            let job = self.launch.in_same_cluster(id);
-            let status = status(&self.queue, &job)?;
+            let id = self.launch.in_same_cluster(id);
+            let status = status(&self.queue, &id)?;
             let script = status.record().and_then(|record| record.script.as_ref());
             let kind = ScriptKind::ALL.into_iter().find(|kind| {
                 script.is_some_and(|script| script.file_name() == Some(kind.file_name()))
@@ -378,7 +416,7 @@ impl Follower {
                 && !is_known(kind)
             {
                 unseen.extend(&record.waits_for);
-                found.push(ChainJob { kind, job });
+                found.push(ChainJob { kind, id });
             }
         }
         let order = |job: &ChainJob| ScriptKind::ALL.iter().position(|kind| *kind == job.kind);

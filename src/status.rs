@@ -4,7 +4,8 @@ use std::io;
 use std::process::Command;
 use std::time::Duration;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::Serialize;
 
 use crate::command::{self, Answer, NoAnswer};
 use crate::slurm::SubmittedJob;
@@ -37,6 +38,36 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 ///
 /// Each question is one request to Slurm for one job. Do not ask more often than
 /// every few seconds: all users of the cluster share its controller.
+///
+/// # What the programs answer
+///
+/// Slurm's programs of all releases from 20.11 on answer like this, and so does one that
+/// [stands in](crate::guide::render#test-it-without-slurm) for them. All get
+/// `SLURM_TIME_FORMAT=%s`, for times in seconds since 1970, and `--clusters=NAME` in front where
+/// the job's cluster is known.
+///
+/// `scontrol show job NUMBER` is asked first. It prints a block for each job or task of an
+/// array, with an empty line between two. `JobId` and `JobState` must each begin a line; what is left
+/// out, or is `(null)`, `N/A`, `None` or `Unknown`, is none:
+///
+/// ```text
+/// JobId=4712 ArrayJobId=4711 ArrayTaskId=3 JobName=launch
+///    JobState=FAILED Reason=NonZeroExitCode Dependency=afterok:4709
+///    Requeue=1 Restarts=0 ExitCode=3:0
+///    RunTime=00:01:00 TimeLimit=01:30:00
+///    SubmitTime=1795506684
+///    StartTime=1795506685 EndTime=1795506745
+///    NodeList=node[1-2]
+///    Command=/home/me/bench/launch.sh
+///    StdOut=/home/me/slurm-4711_3.out
+/// ```
+///
+/// Where a job is not known, it prints `Invalid job id specified` as an error, and ends with 1.
+///
+/// `squeue` is asked where scontrol refuses, and `sacct` where the controller does not know the
+/// job. Their rows have as many fields as they are asked for, with `|` between them:
+/// `JobIDRaw|JobID|State|ExitCode|Submit|Start|End|Timelimit|NodeList` for sacct, and those of
+/// `--Format` for squeue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queue {
     /// The first is asked first.
@@ -65,7 +96,8 @@ enum Source {
 /// };
 /// assert_eq!(describe(&JobStatus::Unknown), "the job is not known any more");
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum JobStatus {
     /// A record for the job; for an array one for each task, those that are still
     /// to be split off in one. There is at least one.
@@ -123,6 +155,17 @@ pub enum StatusError {
         /// Slurm's own message.
         message: String,
     },
+    /// Slurm is not set up on this machine, or for this user: its programs have no
+    /// configuration, or one that they cannot use.
+    #[error(
+        "{program} has no Slurm configuration that it can use; set SLURM_CONF as the site says, or load its Slurm module: {message}"
+    )]
+    NotConfigured {
+        /// The program that asked.
+        program: Utf8PathBuf,
+        /// Slurm's own message.
+        message: String,
+    },
     /// Slurm does not answer this question to this user.
     #[error("{program} refused to tell of job {job}: {message}")]
     Refused {
@@ -143,13 +186,15 @@ pub enum StatusError {
         #[source]
         source: Box<StatusError>,
     },
-    /// The answer is not in the form that Slurm's manual describes.
-    #[error("cannot read what {program} says of job {job}: {answer:?}")]
+    /// The answer is not in [the form](Queue#what-the-programs-answer) that Slurm's programs have.
+    #[error("cannot read what {program} says of job {job}, since {reason}: {answer:?}")]
     Unreadable {
         /// The program.
         program: Utf8PathBuf,
         /// The job.
         job: SubmittedJob,
+        /// What is not as it should be.
+        reason: String,
         /// The answer's beginning.
         answer: String,
     },
@@ -176,6 +221,32 @@ impl Queue {
             controller,
             accounting: find("sacct"),
         })
+    }
+
+    /// Uses the programs in this folder, and none of `PATH`: `scontrol`, `squeue` where scontrol
+    /// refuses or is not there, and `sacct` if it is there now.
+    ///
+    /// In [a test](crate::guide::render#test-it-without-slurm), one may be a script of a few
+    /// lines.
+    ///
+    /// ```
+    /// use nim_slurm::{Queue, StatusError};
+    ///
+    /// let error = Queue::at("/no/such/folder").status(&"4711".parse()?).unwrap_err();
+    /// assert!(matches!(error, StatusError::Start { .. }));
+    /// assert_eq!(error.to_string(), "cannot start /no/such/folder/scontrol");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn at(folder: impl AsRef<Utf8Path>) -> Self {
+        let path = |name| folder.as_ref().join(name);
+        Self {
+            controller: vec![
+                (Source::Scontrol, path("scontrol")),
+                (Source::Squeue, path("squeue")),
+            ],
+            accounting: Some(path("sacct")).filter(|sacct| sacct.is_file()),
+        }
     }
 
     /// Asks for a job: the controller, and if it does not know the job, the
@@ -236,13 +307,18 @@ fn ask(
     match meaning(&answer) {
         Meaning::Answer => source
             .read(&answer.stdout)
-            .ok_or_else(|| StatusError::Unreadable {
+            .map_err(|reason| StatusError::Unreadable {
                 program: program.clone(),
                 job: job.clone(),
+                reason,
                 answer: answer.stdout.chars().take(500).collect(),
             }),
         Meaning::NoSuchJob => Ok(Vec::new()),
         Meaning::NobodyThere => Err(unreachable(answer.message())),
+        Meaning::NoConfiguration => Err(StatusError::NotConfigured {
+            program: program.clone(),
+            message: answer.message(),
+        }),
         Meaning::Refusal => Err(StatusError::Refused {
             program: program.clone(),
             job: job.clone(),
@@ -279,7 +355,7 @@ fn question(source: Source, program: &Utf8PathBuf, job: &SubmittedJob) -> Comman
 }
 
 impl Source {
-    fn read(self, answer: &str) -> Option<Vec<JobRecord>> {
+    fn read(self, answer: &str) -> Result<Vec<JobRecord>, String> {
         match self {
             Self::Scontrol => record::of_scontrol(answer),
             Self::Squeue => record::of_squeue(answer),
@@ -293,6 +369,7 @@ enum Meaning {
     Answer,
     NoSuchJob,
     NobodyThere,
+    NoConfiguration,
     Refusal,
 }
 
@@ -324,6 +401,8 @@ fn meaning(answer: &Answer) -> Meaning {
         Meaning::NoSuchJob
     } else if is_one_of(&NOBODY_THERE) {
         Meaning::NobodyThere
+    } else if answer.lacks_configuration() {
+        Meaning::NoConfiguration
     } else {
         Meaning::Refusal
     }
@@ -332,7 +411,42 @@ fn meaning(answer: &Answer) -> Meaning {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::tests::bash_answers;
+    use crate::command::tests::{bash_answers, program};
+
+    #[test]
+    fn the_programs_of_one_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = || Queue::at(Utf8Path::from_path(folder.path()).unwrap());
+        let status = || queue().status(&"4711".parse().unwrap());
+        let unknown = "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1";
+        let scontrol = program(folder.path(), "scontrol", unknown);
+        assert_eq!(status().unwrap(), JobStatus::Unknown);
+        // One of PATH is not asked for old jobs, nor where scontrol refuses.
+        program(
+            folder.path(),
+            "scontrol",
+            "echo 'Access denied' >&2; exit 1",
+        );
+        let error = status().unwrap_err();
+        assert!(matches!(error, StatusError::Refused { .. }), "{error}");
+        program(folder.path(), "scontrol", unknown);
+        let row = "echo '4711|4711|FAILED|3:0|1|2|3|01:00:00|node1'";
+        program(folder.path(), "sacct", row);
+        let known = status().unwrap();
+        assert_eq!(known.record().unwrap().exit.unwrap().code, 3);
+        program(
+            folder.path(),
+            "scontrol",
+            "echo 'JobId=4711 JobState=RUNNING'",
+        );
+        assert_eq!(
+            status().unwrap_err().to_string(),
+            format!(
+                "cannot read what {scontrol} says of job 4711, since no line begins with JobState=: \"JobId=4711 \
+                 JobState=RUNNING\\n\""
+            )
+        );
+    }
 
     #[test]
     fn a_user_s_formats_are_not_for_these_questions() {
@@ -369,5 +483,13 @@ mod tests {
             meaning_of("scontrol: Permission denied"),
             Meaning::Refusal
         ));
+        let end = "scontrol: fatal: Could not establish a configuration source";
+        assert!(matches!(meaning_of(end), Meaning::NoConfiguration));
+        // It fetches its configuration from a controller that is away.
+        let away = format!(
+            "scontrol: error: _fetch_child: failed to fetch remote configs: Unable to contact slurm controller (connect \
+             failure)\n{end}"
+        );
+        assert!(matches!(meaning_of(&away), Meaning::NobodyThere));
     }
 }

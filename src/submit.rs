@@ -31,7 +31,7 @@ const TIMEOUT: Duration = Duration::from_secs(300);
 ///
 /// let sbatch = Sbatch::find()?;
 /// let setup = sbatch.submit("setup.sh")?;
-/// let launch = sbatch.after(&Dependency::after_ok([setup.id()])).submit("launch.sh")?;
+/// let launch = sbatch.after(&Dependency::after_ok([&setup])).submit("launch.sh")?;
 /// println!("job {launch} follows job {setup}");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -39,31 +39,40 @@ const TIMEOUT: Duration = Duration::from_secs(300);
 /// # When Slurm is not there for a moment
 ///
 /// A controller that cannot be reached, or takes no job for now, is tried again
-/// within the bounds of a [`RetryPolicy`]. A refusal is final. So is an answer that
-/// was lost on its way: the job may be in the queue, and trying again could put it
-/// there twice. [`SubmitError`] keeps the three apart.
+/// within the bounds of a [`RetryPolicy`]. A refusal is final, and so is a Slurm that is not set
+/// up on this machine. So is an answer that was lost on its way: the job may be in the queue,
+/// and trying again could put it there twice. [`SubmitError`] keeps them apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sbatch {
     program: Utf8PathBuf,
+    /// Whether Slurm's other programs are those of `PATH`, and not those beside `program`.
+    is_on_path: bool,
     arguments: Vec<String>,
     removed_variables: Vec<String>,
     retry_policy: RetryPolicy,
 }
 
 impl Sbatch {
-    /// Finds `sbatch` on `PATH`.
+    /// Finds `sbatch` on `PATH`, where Slurm's other programs are then sought, too.
     ///
     /// # Errors
     ///
     /// [`SubmitError::NotFound`] when it is not there.
     pub fn find() -> Result<Self, SubmitError> {
         let path = which::which("sbatch").map_err(|_| SubmitError::NotFound)?;
-        Utf8PathBuf::from_path_buf(path)
-            .map(Self::at)
-            .map_err(|_| SubmitError::NotFound)
+        let path = Utf8PathBuf::from_path_buf(path).map_err(|_| SubmitError::NotFound)?;
+        Ok(Self {
+            is_on_path: true,
+            ..Self::at(path)
+        })
     }
 
-    /// Uses the `sbatch` at this path.
+    /// Uses the `sbatch` at this path, and of Slurm's other programs those beside it:
+    /// the `scancel` with which a [`Chain`] takes jobs back, and the `squeue` with which it
+    /// finds those that are there. Never is one of `PATH` used in their place, which may be
+    /// another Slurm's. A job that cannot be cancelled stays, and the error names it.
+    ///
+    /// In [a test](crate::guide::render#test-it-without-slurm), it may be a script of a few lines.
     ///
     /// ```
     /// use nim_slurm::Sbatch;
@@ -75,6 +84,7 @@ impl Sbatch {
     pub fn at(program: impl Into<Utf8PathBuf>) -> Self {
         Self {
             program: program.into(),
+            is_on_path: false,
             arguments: Vec::new(),
             removed_variables: Vec::new(),
             retry_policy: RetryPolicy::default(),
@@ -86,15 +96,17 @@ impl Sbatch {
     /// ```
     /// use nim_slurm::Sbatch;
     ///
-    /// let sbatch = Sbatch::at("/usr/bin/sbatch").with_arguments(["--hold".to_owned()]);
+    /// let sbatch = Sbatch::at("/usr/bin/sbatch").with_arguments(["--hold"]);
     /// let command = sbatch.command("launch.sh");
     /// assert!(command.get_args().any(|word| word == "--hold"));
     /// ```
     #[must_use]
-    pub fn with_arguments(&self, arguments: impl IntoIterator<Item = String>) -> Self {
-        let mut sbatch = self.clone();
-        sbatch.arguments.extend(arguments);
-        sbatch
+    pub fn with_arguments(
+        mut self,
+        arguments: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
     }
 
     /// Takes variables from sbatch's environment, such as [`Plan::variables_to_remove`].
@@ -102,16 +114,16 @@ impl Sbatch {
     /// ```
     /// use nim_slurm::Sbatch;
     ///
-    /// let sbatch = Sbatch::at("/usr/bin/sbatch").without_variables(["SBATCH_WAIT_ALL_NODES".to_owned()]);
+    /// let sbatch = Sbatch::at("/usr/bin/sbatch").without_variables(["SBATCH_WAIT_ALL_NODES"]);
     /// let command = sbatch.command("launch.sh");
     /// let mut removed = command.get_envs().filter(|(_, text)| text.is_none());
     /// assert!(removed.any(|(name, _)| name == "SBATCH_WAIT_ALL_NODES"));
     /// ```
     #[must_use]
-    pub fn without_variables(&self, names: impl IntoIterator<Item = String>) -> Self {
-        let mut sbatch = self.clone();
-        sbatch.removed_variables.extend(names);
-        sbatch
+    pub fn without_variables(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let names = names.into_iter().map(Into::into);
+        self.removed_variables.extend(names);
+        self
     }
 
     /// Sees to it that one script of a plan becomes the job that the script says,
@@ -129,14 +141,14 @@ impl Sbatch {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn for_script(&self, plan: &Plan, kind: ScriptKind) -> Self {
+    pub fn for_script(self, plan: &Plan, kind: ScriptKind) -> Self {
         self.with_arguments(plan.options_to_repeat(kind, std::env::vars_os()))
             .without_variables(plan.variables_to_remove(kind, std::env::vars_os()))
     }
 
     /// Makes the job wait for others.
     #[must_use]
-    pub fn after(&self, dependency: &Dependency) -> Self {
+    pub fn after(self, dependency: &Dependency) -> Self {
         self.with_arguments([format!("--dependency={dependency}")])
     }
 
@@ -152,10 +164,17 @@ impl Sbatch {
     /// assert_ne!(sbatch, Sbatch::at("/usr/bin/sbatch"));
     /// ```
     #[must_use]
-    pub fn with_retry_policy(&self, retry_policy: RetryPolicy) -> Self {
-        Self {
-            retry_policy,
-            ..self.clone()
+    pub const fn with_retry_policy(mut self, retry_policy: RetryPolicy) -> Self {
+        self.retry_policy = retry_policy;
+        self
+    }
+
+    /// Another program of the same Slurm.
+    fn sibling(&self, name: &str) -> Utf8PathBuf {
+        if self.is_on_path {
+            name.into()
+        } else {
+            self.program.with_file_name(name)
         }
     }
 
@@ -224,7 +243,7 @@ impl Sbatch {
             },
         })?;
         if !answer.status.success() {
-            return Err(failure(script, attempt, &answer));
+            return Err(failure(&self.program, script, attempt, &answer));
         }
         // Sites put words of their own in front.
         let last_line = answer.stdout.trim().lines().last().unwrap_or_default();
@@ -238,8 +257,10 @@ impl Sbatch {
 /// What it means that sbatch failed. Its last line is the reason; lines before it
 /// may tell of tries that sbatch itself made. The words are those of Slurm's
 /// `src/common/slurm_errno.c`, and the same from 20.11 to 26.05.
-fn failure(script: &Utf8Path, attempt: u32, answer: &Answer) -> SubmitError {
-    const NOTHING_WAS_TAKEN: [&str; 4] = [
+fn failure(program: &Utf8Path, script: &Utf8Path, attempt: u32, answer: &Answer) -> SubmitError {
+    const NOTHING_WAS_TAKEN: [&str; 5] = [
+        // Of an sbatch that fetches its configuration from the controller.
+        "Could not establish a configuration source",
         "Unable to contact slurm controller (connect failure)",
         "Resource temporarily unavailable",
         "Unable to create job record, try again",
@@ -255,6 +276,12 @@ fn failure(script: &Utf8Path, attempt: u32, answer: &Answer) -> SubmitError {
     let (script, message) = (script.to_owned(), answer.message());
     let reason = message.lines().last().unwrap_or_default();
     let is_one_of = |list: &[&str]| list.iter().any(|text| reason.contains(text));
+    if answer.lacks_configuration() {
+        return SubmitError::NotConfigured {
+            program: program.to_owned(),
+            message,
+        };
+    }
     if is_one_of(&NOTHING_WAS_TAKEN) {
         return SubmitError::Unavailable {
             script,
@@ -290,7 +317,7 @@ mod tests {
     /// What sbatch's failure with this message means.
     fn meaning(message: &str) -> SubmitError {
         let answer = bash_answers("printf %s \"$0\" >&2; exit 1", message);
-        failure("launch.sh".into(), 3, &answer)
+        failure("/usr/bin/sbatch".into(), "launch.sh".into(), 3, &answer)
     }
 
     #[test]
@@ -324,10 +351,40 @@ mod tests {
         );
     }
 
+    /// sbatch's own words of both kinds.
+    #[test]
+    fn a_slurm_that_is_not_set_up_has_refused_nothing() {
+        const END: &str = "sbatch: error: _establish_config_source: failed to fetch config\n\
+                           sbatch: fatal: Could not establish a configuration source";
+        let nothing_there = format!("sbatch: error: fetch_config: DNS SRV lookup failed\n{END}");
+        let unusable = "sbatch: error: ClusterName needs to be specified\n\
+                        sbatch: fatal: Unable to process configuration file";
+        for message in [&*nothing_there, unusable] {
+            let error = meaning(message);
+            assert!(
+                matches!(error, SubmitError::NotConfigured { .. }),
+                "{error}"
+            );
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "/usr/bin/sbatch has no Slurm configuration that it can use, so no job was submitted; set SLURM_CONF as the site \
+                     says, or load its Slurm module: {message}"
+                )
+            );
+        }
+        let away = format!(
+            "sbatch: error: _fetch_child: failed to fetch remote configs: Unable to contact slurm controller (connect \
+             failure)\n{END}"
+        );
+        let error = meaning(&away);
+        assert!(matches!(error, SubmitError::Unavailable { .. }), "{error}");
+    }
+
     #[test]
     fn a_signal_says_nothing_of_the_job() {
         let answer = bash_answers("kill -TERM $$", "");
-        let error = failure("launch.sh".into(), 1, &answer);
+        let error = failure("/usr/bin/sbatch".into(), "launch.sh".into(), 1, &answer);
         assert!(matches!(error, SubmitError::Unanswered { .. }), "{error}");
     }
 }

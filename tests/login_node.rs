@@ -747,6 +747,24 @@ fn a_refusal_says_what_to_change() {
     );
 }
 
+/// No refusal: nobody was asked.
+#[test]
+fn a_slurm_that_is_not_set_up_says_what_to_do() {
+    let site = Site::new();
+    for name in ["sbatch", "scontrol", "squeue"] {
+        let words =
+            format!("echo '{name}: fatal: Could not establish a configuration source' >&2; exit 1");
+        site.program(name, &words);
+    }
+    let words = "has no Slurm configuration that it can use";
+    let to_do = "set SLURM_CONF as the site says, or load its Slurm module: ";
+    for flags in [&["submit", "scripts"][..], &["status", "7"]] {
+        let ended = site.run(flags);
+        ended.assert(1, &[], &[words, to_do]);
+        assert!(!ended.error.contains("refused"), "{ended:#?}");
+    }
+}
+
 #[test]
 fn scripts_that_are_in_the_queue_already_are_noted() {
     let site = Site::new();

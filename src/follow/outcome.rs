@@ -3,6 +3,7 @@
 use std::fmt;
 
 use camino::Utf8PathBuf;
+use serde::Serialize;
 
 use super::point::is_result;
 use super::{Part, PointProgress, PointState, RunFiles, files};
@@ -32,13 +33,18 @@ use crate::submit::ChainJob;
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct LaunchOutcome {
     /// launch.sh's exit code; none when Slurm ended the job, it never started, or its results
     /// are not those of an end with 0.
     pub exit_code: Option<u32>,
-    sentence: String,
+    /// Why: the job's own reason or what the code means; of several tasks or turns, a sentence for
+    /// each that failed.
+    pub reason: String,
+    /// Whether the reason is a whole sentence, and not what follows the exit code in one.
+    #[serde(skip)]
+    is_sentence: bool,
     /// The logs that tell more, the most telling first.
     pub logs: Vec<Utf8PathBuf>,
     /// What the job itself showed of those logs: the lines that look like the cause,
@@ -51,6 +57,28 @@ pub struct LaunchOutcome {
 }
 
 impl LaunchOutcome {
+    /// An end with this exit code, if launch.sh ended by itself, for this reason. The other fields
+    /// are empty, and can be set.
+    ///
+    /// ```
+    /// use nim_slurm::LaunchOutcome;
+    ///
+    /// let outcome = LaunchOutcome::new(Some(3), "the server exited with 137");
+    /// assert_eq!(outcome.to_string(), "launch ended with 3: the server exited with 137");
+    /// assert_eq!(outcome.reason, "the server exited with 137");
+    /// ```
+    #[must_use]
+    pub fn new(exit_code: Option<u32>, reason: impl Into<String>) -> Self {
+        Self {
+            exit_code,
+            reason: reason.into(),
+            is_sentence: false,
+            logs: Vec::new(),
+            log_lines: Vec::new(),
+            advice: Vec::new(),
+        }
+    }
+
     /// True when every point of the sweep is finished and valid.
     #[must_use]
     pub fn is_success(&self) -> bool {
@@ -76,7 +104,7 @@ impl LaunchOutcome {
         if there < all || all == 0 {
             let (path, results) = (&files.manifest, &files.results);
             self.exit_code = None;
-            self.sentence = match all {
+            self.reason = match all {
                 0 => format!("launch ended with 0, but {path} lists no points"),
                 _ => format!(
                     "launch ended with 0, but the results of {there} of the {all} points that {path} lists are in {results}"
@@ -89,7 +117,10 @@ impl LaunchOutcome {
 
 impl fmt::Display for LaunchOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.sentence)
+        match self.exit_code.filter(|_| !self.is_sentence) {
+            Some(code) => write!(f, "launch ended with {code}: {}", self.reason),
+            None => f.write_str(&self.reason),
+        }
     }
 }
 
@@ -122,13 +153,7 @@ pub(super) fn of(
         return Some(failed_before_launch(job, failed, never_starts));
     }
     if let Some(record) = never_starts {
-        return Some(LaunchOutcome {
-            exit_code: None,
-            sentence: record.blocking_reason()?,
-            logs: Vec::new(),
-            log_lines: Vec::new(),
-            advice: Vec::new(),
-        });
+        return Some(LaunchOutcome::new(None, record.blocking_reason()?));
     }
     // Others may write to the folder of results: they make no job succeed that Slurm saw fail.
     let may_succeed = record.is_none_or(|record| record.state == JobState::Completed);
@@ -150,14 +175,13 @@ pub(super) fn of(
                 lines.iter().map(|line| files::plain_log(line)).collect()
             };
             LaunchOutcome {
-                exit_code: Some(code),
-                sentence: format!("launch ended with {code}: {reason}"),
                 log_lines: said.map_or_else(Vec::new, |manifest| lines(&manifest.cause_lines)),
                 advice: match manifest {
                     Some(manifest) if code == 6 && manifest.advice.is_empty() => way_on(record),
                     _ => said.map_or_else(Vec::new, |manifest| lines(&manifest.advice)),
                 },
                 logs,
+                ..LaunchOutcome::new(Some(code), reason)
             }
         }
         (None, manifest) => ended_by_slurm(record, manifest, files),
@@ -173,20 +197,19 @@ pub(super) fn of_tasks(mut outcomes: Vec<(Option<Part>, LaunchOutcome)>) -> Laun
     let (task, mut merged) = outcomes.remove(0);
     let all_say_it = outcomes
         .iter()
-        .all(|(_, other)| other.sentence == merged.sentence);
+        .all(|(_, other)| other.reason == merged.reason);
     // As of a job before launch, without which none of them could start.
     let is_of_all = all_say_it && !outcomes.is_empty();
-    if merged.is_success() || is_of_all {
+    let Some(task) = task.filter(|_| !merged.is_success() && !is_of_all) else {
         return merged;
-    }
-    let named = |part: Option<Part>, sentence: &str| match part {
-        Some(part) => format!("{part}: {sentence}"),
-        None => sentence.to_owned(),
     };
-    merged.sentence = named(task, &merged.sentence);
+    let named = |part: Part, outcome: &LaunchOutcome| format!("{part}: {outcome}");
+    merged.reason = named(task, &merged);
+    merged.is_sentence = true;
     for (task, other) in outcomes {
-        merged.sentence.push_str("; ");
-        merged.sentence.push_str(&named(task, &other.sentence));
+        let other_reason = task.map(|task| named(task, &other));
+        merged.reason.push_str("; ");
+        merged.reason.push_str(&other_reason.unwrap_or_default());
         merged.exit_code = merged.exit_code.or(other.exit_code);
         merged.logs.extend(other.logs);
         merged.log_lines.extend(other.log_lines);
@@ -208,16 +231,11 @@ fn exit_code_of_script(record: &JobRecord) -> Option<u32> {
 
 /// A launch that measures something has a manifest first.
 fn not_a_launch_job(files: &RunFiles) -> LaunchOutcome {
-    LaunchOutcome {
-        exit_code: None,
-        sentence: format!(
-            "the job ended with 0, but {} is not there: is it a launch job, is this its stage path, and do nodes share this folder?",
-            files.manifest
-        ),
-        logs: Vec::new(),
-        log_lines: Vec::new(),
-        advice: Vec::new(),
-    }
+    let reason = format!(
+        "the job ended with 0, but {} is not there: is it a launch job, is this its stage path, and do nodes share this folder?",
+        files.manifest
+    );
+    LaunchOutcome::new(None, reason)
 }
 
 fn ended_by_slurm(
@@ -236,16 +254,14 @@ fn ended_by_slurm(
         ),
     };
     LaunchOutcome {
-        exit_code: None,
-        sentence,
         logs: record.map(output).unwrap_or_default(),
-        log_lines: Vec::new(),
         // A job without a manifest has measured nothing.
         advice: match (record.and_then(unwritable_output), manifest) {
             (Some(words), _) => vec![words],
             (None, Some(_)) => way_on(record),
             (None, None) => Vec::new(),
         },
+        ..LaunchOutcome::new(None, sentence)
     }
 }
 
@@ -268,17 +284,16 @@ fn failed_before_launch(
     record: &JobRecord,
     never_starts: Option<&JobRecord>,
 ) -> LaunchOutcome {
-    let (kind, job, words) = (job.kind.key(), &job.job, slurm_words(record));
+    let (kind, job, words) = (job.kind.key(), &job.id, slurm_words(record));
     let to_end = never_starts.map(|launch| format!("; to end launch, scancel {}", launch.id));
+    let reason = format!(
+        "launch did not start, since {kind}, job {job}, did not succeed: {words}{}",
+        to_end.unwrap_or_default()
+    );
     LaunchOutcome {
-        exit_code: None,
-        sentence: format!(
-            "launch did not start, since {kind}, job {job}, did not succeed: {words}{}",
-            to_end.unwrap_or_default()
-        ),
         logs: output(record),
-        log_lines: Vec::new(),
         advice: unwritable_output(record).into_iter().collect(),
+        ..LaunchOutcome::new(None, reason)
     }
 }
 
@@ -379,20 +394,10 @@ mod tests {
 
     fn launch(files: &RunFiles, state: JobState, code: u32) -> JobStatus {
         JobStatus::Known(vec![JobRecord {
-            id: "7".parse().unwrap(),
-            array: None,
-            state,
             reason: Some("Why".to_owned()),
             exit: Some(JobExit { code, signal: 0 }),
-            nodes: None,
-            submitted: None,
-            started: None,
-            ended: None,
-            time_limit: None,
-            restarts: None,
             output: Some(files.results.join("output")),
-            waits_for: Vec::new(),
-            script: None,
+            ..JobRecord::new("7".parse().unwrap(), state)
         }])
     }
 
@@ -425,6 +430,7 @@ mod tests {
             assert_eq!(names, logs, "{code}");
             let sentence = format!("launch ended with {code}: because");
             assert_eq!(outcome.to_string(), sentence, "the reason, and once");
+            assert_eq!(outcome.reason, "because");
         }
         // Before there are steps, the job itself says what is missing.
         std::fs::remove_file(&files.logs[0].client).unwrap();
@@ -463,7 +469,8 @@ mod tests {
     fn the_tasks_of_an_array_end_together() {
         let outcome = |exit_code, sentence: &str| LaunchOutcome {
             exit_code,
-            sentence: sentence.to_owned(),
+            reason: sentence.to_owned(),
+            is_sentence: true,
             logs: vec![sentence.into()],
             log_lines: vec![sentence.to_owned()],
             advice: vec![sentence.to_owned()],
@@ -496,8 +503,11 @@ mod tests {
         assert_eq!(alone.to_string(), "task 1: died");
         let never = || outcome(None, "launch did not start");
         assert_eq!(tasks(vec![never(), never()]), never());
-        let own = of_tasks(vec![(None, outcome(Some(3), "died"))]);
-        assert_eq!(own.to_string(), "died");
+        let own = LaunchOutcome::new(Some(3), "died");
+        let tasks = of_tasks(vec![(None, own.clone())]);
+        assert_eq!(tasks, own);
+        let task = of_tasks(vec![(Some(Part::Task(1)), own)]);
+        assert_eq!(task.to_string(), "task 1: launch ended with 3: died");
     }
 
     #[test]
@@ -546,10 +556,7 @@ mod tests {
         assert!(!outcome.is_success());
         assert!(outcome.to_string().ends_with("scancel 7"), "{outcome}");
 
-        let setup = ChainJob {
-            kind: ScriptKind::Setup,
-            job: "6".parse().unwrap(),
-        };
+        let setup = ChainJob::new(ScriptKind::Setup, "6".parse().unwrap());
         let failed = launch(&files, JobState::Failed, 2)
             .record()
             .unwrap()
@@ -654,10 +661,7 @@ mod tests {
             "Slurm ended launch: FAILED, signal 53, JobLaunchFailure"
         );
         assert_eq!(of_launch.advice, [advice]);
-        let setup = ChainJob {
-            kind: ScriptKind::Setup,
-            job: "6".parse().unwrap(),
-        };
+        let setup = ChainJob::new(ScriptKind::Setup, "6".parse().unwrap());
         let mut waits = record.clone();
         waits.state = JobState::Pending;
         waits.reason = Some("DependencyNeverSatisfied".to_owned());

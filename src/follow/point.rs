@@ -1,8 +1,10 @@
 //! The points of a sweep, and how far each is.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 
 use camino::{Utf8Component, Utf8Path};
+use serde::Serialize;
 
 use super::{RunFiles, files};
 use crate::manifest::{Manifest, PointRow};
@@ -21,7 +23,7 @@ use crate::plain::{is_hidden, plain};
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct PointProgress {
     /// The name of its folder of results: the one that it has or will get.
@@ -30,6 +32,26 @@ pub struct PointProgress {
     pub state: PointState,
     /// Why it failed, or was not run.
     pub detail: Option<String>,
+}
+
+impl PointProgress {
+    /// A point with this folder, in this state, without a detail.
+    ///
+    /// ```
+    /// use nim_slurm::{PointProgress, PointState};
+    ///
+    /// let mut point = PointProgress::new("llama_4_1_chat_128_128_4711", PointState::Failed);
+    /// point.detail = Some("3 of 10 requests failed".to_owned());
+    /// assert_eq!(format!("{}: {}", point.folder, point.state), "llama_4_1_chat_128_128_4711: failed");
+    /// ```
+    #[must_use]
+    pub fn new(folder: impl Into<String>, state: PointState) -> Self {
+        Self {
+            folder: folder.into(),
+            state,
+            detail: None,
+        }
+    }
 }
 
 impl From<&PointRow> for PointProgress {
@@ -42,7 +64,7 @@ impl From<&PointRow> for PointProgress {
     }
 }
 
-/// How far a point is.
+/// How far a point is. Its text is one word: `open`, `finished` or `failed`.
 ///
 /// ```no_run
 /// use nim_slurm::{Follower, Plan, PointState, Queue, Recipe, Settings};
@@ -51,16 +73,12 @@ impl From<&PointRow> for PointProgress {
 /// let stage = "/lustre/project/nim".parse()?;
 /// let progress = Follower::new(&plan, &stage, Queue::find()?, "4711".parse()?).poll()?;
 /// for point in &progress.points {
-///     let mark = match point.state {
-///         PointState::Finished => "done",
-///         PointState::Failed => "failed",
-///         _ => "open",
-///     };
-///     println!("{mark:<6} {}", point.folder);
+///     println!("{:<8} {}", point.state, point.folder); // "finished llama_4_1_chat_128_128_4711"
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum PointState {
     /// It is not finished: its turn has not come, it is measured now, or it was
@@ -83,6 +101,16 @@ impl PointState {
     }
 }
 
+impl fmt::Display for PointState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Open => "open",
+            Self::Finished => "finished",
+            Self::Failed => "failed",
+        })
+    }
+}
+
 /// In a finished point's folder, what defines its measurement: written last.
 const MEASUREMENT: &str = "measurement.txt";
 
@@ -94,11 +122,7 @@ pub(super) fn read(
     planned: &[String],
     manifest: Option<&Manifest>,
 ) -> Vec<PointProgress> {
-    let open = |folder: &String| PointProgress {
-        folder: folder.clone(),
-        state: PointState::Open,
-        detail: None,
-    };
+    let open = |folder: &String| PointProgress::new(folder, PointState::Open);
     let mut points: Vec<PointProgress> = match manifest {
         Some(manifest) => {
             let rows = manifest.points.iter();

@@ -1,13 +1,24 @@
 //! Whether the server is there, and what is measured: the state that each client keeps.
 
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Serialize, Serializer};
 
 use super::files;
 use crate::plain::counted;
 
-/// The inference server of a launch job.
+/// The inference server of a launch job. Its text is what may follow "the server is".
+///
+/// ```
+/// use std::time::Duration;
+/// use nim_slurm::ServerState;
+///
+/// let state = ServerState::Ready { after: Some(Duration::from_secs(72)) };
+/// assert_eq!(format!("the server is {state}"), "the server is ready after 72 s");
+/// assert_eq!(ServerState::Loading { waited: None }.to_string(), "starting");
+/// ```
 ///
 /// ```no_run
 /// use nim_slurm::{Follower, Plan, Queue, Recipe, ServerState, Settings};
@@ -17,12 +28,13 @@ use crate::plain::counted;
 /// let progress = Follower::new(&plan, &stage, Queue::find()?, "4711".parse()?).poll()?;
 /// match progress.server {
 ///     ServerState::Loading { waited: Some((time, answer)) } => println!("{} s: {answer}", time.as_secs()),
-///     ServerState::Ready { after: Some(time) } => println!("ready after {} s", time.as_secs()),
+///     state @ ServerState::Ready { .. } => println!("{state}"),
 ///     _ => {}
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ServerState {
     /// The job does not run.
@@ -31,13 +43,45 @@ pub enum ServerState {
     Loading {
         /// Since when, and what it last answered; the job says so every half
         /// minute.
+        #[serde(serialize_with = "with_seconds")]
         waited: Option<(Duration, String)>,
     },
     /// It answers.
     Ready {
         /// How long it took.
+        #[serde(serialize_with = "as_seconds")]
         after: Option<Duration>,
     },
+}
+
+#[expect(clippy::ref_option, reason = "serde calls it so")]
+fn as_seconds<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    time.map(|time| time.as_secs()).serialize(serializer)
+}
+
+#[expect(clippy::ref_option, reason = "serde calls it so")]
+fn with_seconds<S: Serializer>(
+    waited: &Option<(Duration, String)>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let waited = waited.as_ref();
+    waited
+        .map(|(time, answer)| (time.as_secs(), answer))
+        .serialize(serializer)
+}
+
+impl fmt::Display for ServerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => f.write_str("absent"),
+            Self::Loading { waited: None } => f.write_str("starting"),
+            Self::Loading {
+                waited: Some((time, answer)),
+            } => write!(f, "loading for {} s: {answer}", time.as_secs()),
+            Self::Ready { after: None } => f.write_str("ready"),
+            Self::Ready { after: Some(time) } => write!(f, "ready after {} s", time.as_secs()),
+        }
+    }
 }
 
 /// How the points of a task are numbered among those of all.

@@ -1,6 +1,6 @@
 //! How a job waits for others.
 
-use super::JobId;
+use super::SubmittedJob;
 use crate::value::{Fault, ValueError, at_most, only, positive_number, text_value, whole_number};
 
 /// What must happen before a job may start.
@@ -21,10 +21,12 @@ use crate::value::{Fault, ValueError, at_most, only, positive_number, text_value
 /// * `afterok:1,afterok:2?afterok:3`: `,` and `?` cannot be mixed
 ///
 /// ```
-/// use nim_slurm::slurm::{Dependency, JobId};
+/// use nim_slurm::slurm::{Dependency, JobId, SubmittedJob};
 ///
-/// let dependency = Dependency::after_ok([JobId::parse("7")?, JobId::parse("8")?]);
+/// let dependency = Dependency::after_ok([JobId::try_from(7)?, JobId::try_from(8)?]);
 /// assert_eq!(dependency.as_str(), "afterok:7:8");
+/// let task = SubmittedJob::parse("9_3")?; // of an array, as sbatch answered
+/// assert_eq!(Dependency::after_ok([&task]).as_str(), "afterok:9_3");
 /// assert!(Dependency::parse("afterok:").is_err());
 /// let any = Dependency::parse("afternotok:7?afterok:8")?;
 /// assert!(any.needs_only_one() && !Dependency::after_any([JobId::parse("7")?]).needs_only_one());
@@ -34,23 +36,24 @@ use crate::value::{Fault, ValueError, at_most, only, positive_number, text_value
 pub struct Dependency(String);
 
 impl Dependency {
-    /// Waits until all these jobs have ended with exit code 0. One that ends
-    /// otherwise keeps this one waiting for good, or ends it, as the site has it.
+    /// Waits until all these jobs, or tasks of arrays, have ended with exit code 0. One that ends
+    /// otherwise keeps this one waiting for good, or ends it, as the site has it. They are
+    /// of the job's own cluster, since Slurm looks for them nowhere else.
     #[must_use]
-    pub fn after_ok(jobs: impl IntoIterator<Item = JobId>) -> Self {
+    pub fn after_ok(jobs: impl IntoIterator<Item = impl Into<SubmittedJob>>) -> Self {
         Self::after("afterok", jobs)
     }
 
-    /// Waits until all these jobs have ended, in whatever way.
+    /// Waits until all these jobs, or tasks of arrays, have ended, in whatever way.
     #[must_use]
-    pub fn after_any(jobs: impl IntoIterator<Item = JobId>) -> Self {
+    pub fn after_any(jobs: impl IntoIterator<Item = impl Into<SubmittedJob>>) -> Self {
         Self::after("afterany", jobs)
     }
 
-    fn after(kind: &str, jobs: impl IntoIterator<Item = JobId>) -> Self {
-        let jobs = jobs
-            .into_iter()
-            .fold(String::new(), |text, job| format!("{text}:{job}"));
+    fn after(kind: &str, jobs: impl IntoIterator<Item = impl Into<SubmittedJob>>) -> Self {
+        let jobs = jobs.into_iter().fold(String::new(), |text, job| {
+            format!("{text}:{}", job.into().number())
+        });
         // Without a job there is nothing to wait for but the job's own kind.
         Self(if jobs.is_empty() {
             "singleton".to_owned()
@@ -211,6 +214,14 @@ text_value!(Dependency, "dependency");
 mod tests {
     use super::*;
     use crate::value::tests::{accepts, refuses};
+
+    #[test]
+    fn jobs_of_a_dependency() {
+        let jobs = ["7_3;west", "8"].map(|job| SubmittedJob::parse(job).unwrap());
+        assert_eq!(Dependency::after_any(&jobs).as_str(), "afterany:7_3:8");
+        let nobody: [SubmittedJob; 0] = [];
+        assert_eq!(Dependency::after_ok(nobody).as_str(), "singleton");
+    }
 
     #[test]
     fn dependencies() {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Count;
-use crate::value::{Fault, value, whole_number};
+use crate::value::{Fault, from_number, value, whole_number};
 
 /// A job's number.
 ///
@@ -20,7 +20,7 @@ use crate::value::{Fault, value, whole_number};
 ///
 /// assert_eq!(JobId::parse("4711")?.to_string(), "4711");
 /// assert!(JobId::parse("0").is_err());
-/// assert_eq!(JobId::parse("4711")?.get(), 4711);
+/// assert_eq!(JobId::try_from(4711)?.get(), 4711);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,6 +45,7 @@ impl fmt::Display for JobId {
 }
 
 value!(JobId, "job id");
+from_number!(JobId);
 
 /// A job as `sbatch --parsable` answers: its number, and its cluster where the
 /// site has several. One task of an array has the task's index behind the number.
@@ -67,6 +68,7 @@ value!(JobId, "job id");
 /// assert_eq!((job.id().get(), job.task(), job.cluster()), (4711, None, Some("west")));
 /// assert_eq!(SubmittedJob::parse("4711_3")?.task(), Some(3));
 /// assert!(SubmittedJob::parse("4711;").is_err());
+/// assert_eq!(SubmittedJob::from(job.id()).cluster(), None);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -160,6 +162,12 @@ impl From<JobId> for SubmittedJob {
             task: None,
             cluster: None,
         }
+    }
+}
+
+impl From<&Self> for SubmittedJob {
+    fn from(job: &Self) -> Self {
+        job.clone()
     }
 }
 

@@ -4,12 +4,16 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use camino::Utf8PathBuf;
+use serde::{Serialize, Serializer};
 
 use super::JobState;
 use crate::slurm::{Array, JobId, TimeLimit};
 
 /// What Slurm knows of one job, or of one task of an array. What it does not say,
 /// or not yet, is none.
+///
+/// [`JobRecord::new`] makes one to show or to test with. Serialized, it has its fields by their
+/// names, and times as seconds since 1970.
 ///
 /// ```no_run
 /// use nim_slurm::Queue;
@@ -23,7 +27,7 @@ use crate::slurm::{Array, JobId, TimeLimit};
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct JobRecord {
     /// The number. A task of an array has one of its own.
@@ -40,10 +44,13 @@ pub struct JobRecord {
     /// Its nodes, as Slurm writes them: `node[1-2]`.
     pub nodes: Option<String>,
     /// When it was submitted.
+    #[serde(serialize_with = "as_seconds")]
     pub submitted: Option<SystemTime>,
     /// When it started; while it waits, when Slurm expects that.
+    #[serde(serialize_with = "as_seconds")]
     pub started: Option<SystemTime>,
     /// When it ended; while it runs, when its time is up.
+    #[serde(serialize_with = "as_seconds")]
     pub ended: Option<SystemTime>,
     /// How long it may run.
     pub time_limit: Option<TimeLimit>,
@@ -59,6 +66,37 @@ pub struct JobRecord {
 }
 
 impl JobRecord {
+    /// A job in this state, of which no more is known. Its fields can be set.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::JobId;
+    /// use nim_slurm::{JobRecord, JobState};
+    ///
+    /// let mut record = JobRecord::new(JobId::try_from(4711)?, JobState::Pending);
+    /// record.reason = Some("JobHeldUser".to_owned());
+    /// assert!(record.blocking_reason().unwrap().starts_with("job 4711 is held: "));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn new(id: JobId, state: JobState) -> Self {
+        Self {
+            id,
+            array: None,
+            state,
+            reason: None,
+            exit: None,
+            nodes: None,
+            submitted: None,
+            started: None,
+            ended: None,
+            time_limit: None,
+            restarts: None,
+            output: None,
+            waits_for: Vec::new(),
+            script: None,
+        }
+    }
+
     /// Whether it is of this task of an array, alone or with others that are still to be
     /// split off.
     pub(crate) fn is_of_task(&self, task: u32) -> bool {
@@ -76,7 +114,7 @@ impl JobRecord {
 /// assert!(!exit.is_success());
 /// assert_eq!(exit.to_string(), "signal 9");
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct JobExit {
     /// The exit code.
     pub code: u32,
@@ -123,6 +161,12 @@ impl fmt::Display for JobExit {
     }
 }
 
+#[expect(clippy::ref_option, reason = "serde calls it so")]
+fn as_seconds<S: Serializer>(time: &Option<SystemTime>, serializer: S) -> Result<S::Ok, S::Error> {
+    let since = time.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+    since.map(|since| since.as_secs()).serialize(serializer)
+}
+
 /// The exit of a job in this state: until it has ended, Slurm says 0.
 fn exit_in(state: &JobState, exit: Option<JobExit>) -> Option<JobExit> {
     exit.filter(|_| state.has_ended())
@@ -167,8 +211,9 @@ fn jobs_of_dependency(text: &str) -> Vec<JobId> {
 ///
 /// The fields stand in lines that are the same in all releases. Values that a user
 /// chose, such as the job's name, may look like fields; but a line's first field
-/// is Slurm's own, and it is sought at the beginning of a line only.
-pub(super) fn of_scontrol(answer: &str) -> Option<Vec<JobRecord>> {
+/// is Slurm's own, and it is sought at the beginning of a line only. What cannot be read
+/// is a reason, as in all functions here.
+pub(super) fn of_scontrol(answer: &str) -> Result<Vec<JobRecord>, String> {
     let blocks = answer.split("\n\n").map(str::trim);
     blocks
         .filter(|block| !block.is_empty())
@@ -176,7 +221,7 @@ pub(super) fn of_scontrol(answer: &str) -> Option<Vec<JobRecord>> {
         .collect()
 }
 
-fn of_scontrol_block(block: &str) -> Option<JobRecord> {
+fn of_scontrol_block(block: &str) -> Result<JobRecord, String> {
     // The line that begins with this field, and in it the text behind `field=`.
     let line = |first: &str| {
         let mut lines = block.lines().map(str::trim);
@@ -190,15 +235,18 @@ fn of_scontrol_block(block: &str) -> Option<JobRecord> {
         let mut words = rest.split(' ');
         words.find_map(|word| word.strip_prefix(field)?.strip_prefix('='))
     };
+    let missing = |field: &str| format!("no line begins with {field}=");
+    let own = line("JobId").ok_or_else(|| missing("JobId"))?;
     // What stands in front of the name, which a user chose.
-    let head = line("JobId")?.split(" JobName=").next()?;
+    let head = own.split(" JobName=").next().unwrap_or_default();
     let in_head = |field: &str| {
         let mut words = head.split(' ');
         words.find_map(|word| word.strip_prefix(field)?.strip_prefix('='))
     };
-    let state = JobState::from_word(word("JobState", "JobState")?);
-    Some(JobRecord {
-        id: JobId::parse(head.split(' ').next()?).ok()?,
+    let state = word("JobState", "JobState").ok_or_else(|| missing("JobState"))?;
+    let state = JobState::from_word(state);
+    Ok(JobRecord {
+        id: job_id(head.split(' ').next().unwrap_or_default())?,
         array: in_head("ArrayJobId").and_then(|id| array(id, in_head("ArrayTaskId")?)),
         reason: word("JobState", "Reason").and_then(some),
         exit: exit_in(
@@ -216,6 +264,10 @@ fn of_scontrol_block(block: &str) -> Option<JobRecord> {
         waits_for: word("JobState", "Dependency").map_or_else(Vec::new, jobs_of_dependency),
         script: line("Command").and_then(some).map(Utf8PathBuf::from),
     })
+}
+
+fn job_id(text: &str) -> Result<JobId, String> {
+    JobId::parse(text).map_err(|error| error.to_string())
 }
 
 /// The fields that squeue is asked for. It cuts a value at the field's width.
@@ -243,11 +295,11 @@ pub(super) fn squeue_format() -> String {
         .join(",")
 }
 
-pub(super) fn of_squeue(answer: &str) -> Option<Vec<JobRecord>> {
+pub(super) fn of_squeue(answer: &str) -> Result<Vec<JobRecord>, String> {
     rows(answer).map(|row| of_squeue_row(&row)).collect()
 }
 
-fn of_squeue_row(row: &[&str]) -> Option<JobRecord> {
+fn of_squeue_row(row: &[&str]) -> Result<JobRecord, String> {
     let [
         id,
         array_id,
@@ -266,11 +318,11 @@ fn of_squeue_row(row: &[&str]) -> Option<JobRecord> {
         ..,
     ] = row
     else {
-        return None;
+        return Err(fields_of_row(row, SQUEUE_FIELDS.len()));
     };
     let state = JobState::from_word(state);
-    Some(JobRecord {
-        id: JobId::parse(id).ok()?,
+    Ok(JobRecord {
+        id: job_id(id)?,
         array: array(array_id, tasks),
         exit: exit_in(&state, JobExit::from_squeue(exit)),
         state,
@@ -291,11 +343,11 @@ fn of_squeue_row(row: &[&str]) -> Option<JobRecord> {
 pub(super) const SACCT_FORMAT: &str =
     "JobIDRaw,JobID,State,ExitCode,Submit,Start,End,Timelimit,NodeList";
 
-pub(super) fn of_sacct(answer: &str) -> Option<Vec<JobRecord>> {
+pub(super) fn of_sacct(answer: &str) -> Result<Vec<JobRecord>, String> {
     rows(answer).map(|row| of_sacct_row(&row)).collect()
 }
 
-fn of_sacct_row(row: &[&str]) -> Option<JobRecord> {
+fn of_sacct_row(row: &[&str]) -> Result<JobRecord, String> {
     let [
         raw_id,
         id,
@@ -308,12 +360,12 @@ fn of_sacct_row(row: &[&str]) -> Option<JobRecord> {
         nodes,
     ] = row
     else {
-        return None;
+        return Err(fields_of_row(row, SACCT_FORMAT.split(',').count()));
     };
     // "CANCELLED by 1000"
-    let state = JobState::from_word(state.split(' ').next()?);
-    Some(JobRecord {
-        id: JobId::parse(raw_id).ok()?,
+    let state = JobState::from_word(state.split(' ').next().unwrap_or_default());
+    Ok(JobRecord {
+        id: job_id(raw_id)?,
         array: id
             .split_once('_')
             .and_then(|(id, task)| array(id, task.trim_start_matches('[').trim_end_matches(']'))),
@@ -330,6 +382,10 @@ fn of_sacct_row(row: &[&str]) -> Option<JobRecord> {
         waits_for: Vec::new(),
         script: None,
     })
+}
+
+fn fields_of_row(row: &[&str], expected: usize) -> String {
+    format!("a row has {} fields in place of {expected}", row.len())
 }
 
 /// The rows of a table with `|` between its fields. Other lines, such as the
@@ -494,11 +550,29 @@ CLUSTER: lab
 
     #[test]
     fn what_is_no_answer_is_not_read_as_one() {
-        assert_eq!(of_scontrol("JobId=7 JobName=x\n"), None);
-        assert_eq!(of_scontrol("slurm is upgraded today"), None);
-        assert_eq!(of_squeue("7|7|N/A|RUNNING\n"), None);
+        let reason = |answer: Result<_, String>| answer.unwrap_err();
+        // As of `scontrol --oneliner`.
+        assert_eq!(
+            reason(of_scontrol("JobId=7 JobName=x JobState=RUNNING\n")),
+            "no line begins with JobState="
+        );
+        assert_eq!(
+            reason(of_scontrol("slurm is upgraded today")),
+            "no line begins with JobId="
+        );
+        assert_eq!(
+            reason(of_scontrol("JobId=x JobName=x\nJobState=RUNNING")),
+            "unexpected character 'x' in job id \"x\": a whole number is allowed"
+        );
+        assert_eq!(
+            reason(of_squeue("7|7|N/A|RUNNING\n")),
+            "a row has 4 fields in place of 14"
+        );
+        assert_eq!(
+            reason(of_sacct("7|7|RUNNING\n")),
+            "a row has 3 fields in place of 9"
+        );
         assert_eq!(jobs_of_dependency("singleton"), []);
-        assert_eq!(of_sacct("7|7|RUNNING\n"), None);
-        assert_eq!(of_sacct(""), Some(Vec::new()));
+        assert_eq!(of_sacct(""), Ok(Vec::new()));
     }
 }

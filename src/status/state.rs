@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 /// Makes [`JobState`] and its words from one table.
 macro_rules! states {
     ($($(#[$doc:meta])* $variant:ident: $word:literal;)*) => {
@@ -133,6 +135,12 @@ impl JobState {
                 | Self::SpecialExit
                 | Self::ReservationDeleted
         )
+    }
+}
+
+impl Serialize for JobState {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 

@@ -5,11 +5,13 @@ use std::process::Command;
 use std::time::Duration;
 
 use camino::Utf8Path;
+use serde::{Serialize, Serializer};
 
 use super::{Sbatch, SubmitError};
 use crate::command::{self, NoAnswer};
 use crate::job_options::ScriptKind;
 use crate::plan::Plan;
+use crate::shell::shell_word;
 use crate::slurm::{Dependency, OptionName, SubmittedJob};
 use crate::value::ValueError;
 
@@ -31,7 +33,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 ///     plan.script(kind).write_to("scripts")?;
 /// }
 /// let chain = Chain::new(&plan, Sbatch::find()?).with_models_job();
-/// let jobs = chain.submit("scripts", |job| println!("{} is job {}", job.kind.key(), job.job))?;
+/// let jobs = chain.submit("scripts", |job| println!("{} is job {}", job.kind.key(), job.id))?;
 /// assert_eq!(jobs.len(), 3);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -50,17 +52,39 @@ pub struct Chain<'a> {
 ///
 /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::read("site.toml")?)?;
 /// for job in Chain::new(&plan, Sbatch::find()?).submit("bench", |_| ())? {
-///     println!("{} is job {}", job.kind.file_name(), job.job);
+///     println!("{} is job {}", job.kind.file_name(), job.id);
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ChainJob {
     /// The script that it runs.
+    #[serde(serialize_with = "as_key")]
     pub kind: ScriptKind,
-    /// The job.
-    pub job: SubmittedJob,
+    /// The job, by its number.
+    pub id: SubmittedJob,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn as_key<S: Serializer>(kind: &ScriptKind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(kind.key())
+}
+
+impl ChainJob {
+    /// A job that runs a script.
+    ///
+    /// ```
+    /// use nim_slurm::{ChainJob, ScriptKind};
+    ///
+    /// let job = ChainJob::new(ScriptKind::Setup, "4711".parse()?);
+    /// assert_eq!(format!("{} is job {}", job.kind.file_name(), job.id), "setup.sh is job 4711");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn new(kind: ScriptKind, id: SubmittedJob) -> Self {
+        Self { kind, id }
+    }
 }
 
 /// A job that was submitted in vain, and what became of it.
@@ -72,7 +96,7 @@ pub struct ChainJob {
 /// let submitted = Chain::new(&plan, Sbatch::find()?).submit("bench", |_| ());
 /// if let Err(ChainError::Submit { cancellations, .. }) = submitted {
 ///     for kept in cancellations.iter().filter(|one| one.error.is_some()) {
-///         println!("scancel {}", kept.job.job);
+///         println!("scancel {}", kept.job.id);
 ///     }
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -84,6 +108,34 @@ pub struct Cancellation {
     pub job: ChainJob,
     /// Why it could not be cancelled; none when it was.
     pub error: Option<String>,
+    /// What to type where it could not be.
+    way_out: String,
+}
+
+impl Cancellation {
+    /// What became of a job.
+    ///
+    /// ```
+    /// use nim_slurm::{Cancellation, ChainError, ChainJob, ScriptKind, SubmitError};
+    ///
+    /// let setup = ChainJob::new(ScriptKind::Setup, "4711".parse()?);
+    /// let error = ChainError::Submit {
+    ///     kind: ScriptKind::Launch,
+    ///     cancellations: vec![Cancellation::new(setup, None)],
+    ///     source: SubmitError::NotFound,
+    /// };
+    /// assert_eq!(error.to_string(), "launch.sh was not submitted; setup, job 4711, is cancelled");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn new(job: ChainJob, error: Option<String>) -> Self {
+        let way_out = command_to_cancel("scancel", &job.id);
+        Self {
+            job,
+            error,
+            way_out,
+        }
+    }
 }
 
 /// A chain that was not submitted. Nothing of it is left in the queue, unless the
@@ -187,8 +239,8 @@ impl<'a> Chain<'a> {
             // Checked above: it does not fail behind the first job.
             let sbatch = self.sbatch_for(kind, jobs.last())?;
             match sbatch.submit(folder.as_ref().join(kind.file_name())) {
-                Ok(job) => {
-                    let job = ChainJob { kind, job };
+                Ok(id) => {
+                    let job = ChainJob { kind, id };
                     submitted(&job);
                     jobs.push(job);
                 }
@@ -196,7 +248,9 @@ impl<'a> Chain<'a> {
                     return Err(ChainError::Submit {
                         kind,
                         // The last first, so that none starts meanwhile.
-                        cancellations: jobs.into_iter().rev().map(cancel).collect(),
+                        cancellations: (jobs.into_iter().rev())
+                            .map(|job| self.cancel(job))
+                            .collect(),
                         source,
                     });
                 }
@@ -214,13 +268,13 @@ impl<'a> Chain<'a> {
     /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::read("site.toml")?)?;
     /// let chain = Chain::new(&plan, Sbatch::find()?);
     /// for job in chain.queued_jobs("bench") {
-    ///     println!("{} is in the queue already, as job {}", job.kind.file_name(), job.job);
+    ///     println!("{} is in the queue already, as job {}", job.kind.file_name(), job.id);
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn queued_jobs(&self, folder: impl AsRef<Utf8Path>) -> Vec<ChainJob> {
-        let mut squeue = Command::new("squeue");
+        let mut squeue = Command::new(self.sbatch.sibling("squeue"));
         squeue.args(["--all", "--me", "--noheader", "--format=%F|%o"]);
         command::ignore_filters(&mut squeue, command::variable_names());
         let Ok(answer) = command::run(&mut squeue, TIMEOUT) else {
@@ -238,12 +292,12 @@ impl<'a> Chain<'a> {
                 let (job, script) = line.trim().split_once('|')?;
                 let script = real(Utf8Path::new(script))?;
                 let (kind, _) = scripts.iter().find(|(_, own)| *own == script)?;
-                let job = SubmittedJob::parse(job).ok()?;
-                Some(ChainJob { kind: *kind, job })
+                let id = SubmittedJob::parse(job).ok()?;
+                Some(ChainJob { kind: *kind, id })
             })
             .collect();
         // Tasks of an array have one number.
-        jobs.sort_by_key(|job| job.job.id());
+        jobs.sort_by_key(|job| job.id.id());
         jobs.dedup();
         jobs
     }
@@ -259,7 +313,7 @@ impl<'a> Chain<'a> {
 
     /// What is known before the first job exists is said before it exists.
     fn check_dependencies(&self) -> Result<(), ChainError> {
-        let no_job_yet = Dependency::after_ok([]);
+        let no_job_yet = Dependency::after_ok([] as [SubmittedJob; 0]);
         for kind in self.kinds().skip(1) {
             self.dependency(kind, &no_job_yet)?;
         }
@@ -271,11 +325,11 @@ impl<'a> Chain<'a> {
         kind: ScriptKind,
         before: Option<&ChainJob>,
     ) -> Result<Sbatch, ChainError> {
-        let sbatch = self.sbatch.for_script(self.plan, kind);
-        let Some(ChainJob { job: before, .. }) = before else {
+        let sbatch = self.sbatch.clone().for_script(self.plan, kind);
+        let Some(ChainJob { id: before, .. }) = before else {
             return Ok(sbatch);
         };
-        let dependency = self.dependency(kind, &Dependency::after_ok([before.id()]))?;
+        let dependency = self.dependency(kind, &Dependency::after_ok([before]))?;
         // A job that waits for one that failed would wait forever, and jobs wait
         // only for jobs of their own cluster.
         let options = ["--kill-on-invalid-dep=yes".to_owned()].into_iter();
@@ -293,20 +347,40 @@ impl<'a> Chain<'a> {
         )
         .map_err(|source| ChainError::Dependency { kind, source })
     }
+
+    fn cancel(&self, job: ChainJob) -> Cancellation {
+        let program = self.sbatch.sibling("scancel");
+        let mut scancel = Command::new(&program);
+        scancel.args(job.id.cluster_option()).arg(job.id.number());
+        // With a filter it could leave the job where it is.
+        command::ignore_filters(&mut scancel, command::variable_names());
+        let error = match command::run(&mut scancel, TIMEOUT) {
+            Ok(answer) if answer.status.success() => None,
+            Ok(answer) => Some(answer.message()),
+            Err(NoAnswer::Start(error)) => Some(format!("cannot start {program}: {error}")),
+            Err(NoAnswer::TimedOut) => Some(format!("{program} did not end")),
+        };
+        let way_out = if program.parent() == Some("".into()) {
+            command_to_cancel("scancel", &job.id)
+        } else if program.exists() {
+            command_to_cancel(program.as_str(), &job.id)
+        } else {
+            let command = command_to_cancel("scancel", &job.id);
+            format!("{command} in the Slurm of {}", self.sbatch.program)
+        };
+        Cancellation {
+            job,
+            error,
+            way_out,
+        }
+    }
 }
 
-fn cancel(job: ChainJob) -> Cancellation {
-    let mut scancel = Command::new("scancel");
-    scancel.args(job.job.cluster_option()).arg(job.job.number());
-    // With a filter it could leave the job where it is.
-    command::ignore_filters(&mut scancel, command::variable_names());
-    let error = match command::run(&mut scancel, TIMEOUT) {
-        Ok(answer) if answer.status.success() => None,
-        Ok(answer) => Some(answer.message()),
-        Err(NoAnswer::Start(error)) => Some(format!("cannot start scancel: {error}")),
-        Err(NoAnswer::TimedOut) => Some("scancel did not end".to_owned()),
-    };
-    Cancellation { job, error }
+fn command_to_cancel(program: &str, job: &SubmittedJob) -> String {
+    let mut words = vec![shell_word(program)];
+    words.extend(job.cluster_option());
+    words.push(job.number());
+    words.join(" ")
 }
 
 /// What became of the jobs before the one that failed, for a message.
@@ -314,18 +388,19 @@ struct CancellationList<'a>(&'a [Cancellation]);
 
 impl fmt::Display for CancellationList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Cancellation { job, error } in self.0 {
-            let ChainJob { kind, job } = job;
+        for cancellation in self.0 {
+            let Cancellation {
+                job: ChainJob { kind, id },
+                error,
+                way_out,
+            } = cancellation;
             let kind = kind.key();
             match error {
-                None => write!(f, "; {kind}, job {job}, is cancelled")?,
+                None => write!(f, "; {kind}, job {id}, is cancelled")?,
                 Some(message) => {
-                    let cluster = job.cluster().map(|name| format!("--clusters={name} "));
                     write!(
                         f,
-                        "; {kind}, job {job}, is still there ({message}): to end it, scancel {}{}",
-                        cluster.unwrap_or_default(),
-                        job.number()
+                        "; {kind}, job {id}, is still there ({message}): to end it, {way_out}"
                     )?;
                 }
             }
@@ -337,24 +412,20 @@ impl fmt::Display for CancellationList<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::tests::program;
+    use crate::{Recipe, Settings};
 
     #[test]
     fn what_is_left_behind_is_named() {
-        let job = |kind, job: &str| ChainJob {
-            kind,
-            job: job.parse().unwrap(),
-        };
+        let job = |kind, id: &str| ChainJob::new(kind, id.parse().unwrap());
         let error = ChainError::Submit {
             kind: ScriptKind::Launch,
             cancellations: vec![
-                Cancellation {
-                    job: job(ScriptKind::PrepareModels, "8;west"),
-                    error: None,
-                },
-                Cancellation {
-                    job: job(ScriptKind::Setup, "7"),
-                    error: Some("scancel: error: no".to_owned()),
-                },
+                Cancellation::new(job(ScriptKind::PrepareModels, "8;west"), None),
+                Cancellation::new(
+                    job(ScriptKind::Setup, "7"),
+                    Some("scancel: error: no".to_owned()),
+                ),
             ],
             source: SubmitError::NotFound,
         };
@@ -363,5 +434,55 @@ mod tests {
             "launch.sh was not submitted; prepare_models, job 8;west, is cancelled; setup, job 7, is still there \
              (scancel: error: no): to end it, scancel 7"
         );
+    }
+
+    /// Submits to a Slurm of stand-ins that refuses launch.sh; how it failed, and the folder.
+    fn refused(scancel: Option<&str>) -> (ChainError, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let sbatch = "[[ $* != *launch.sh ]] || { echo 'Invalid qos' >&2; exit 1; }\n\
+                      echo >>submitted; wc -l <submitted";
+        let sbatch = program(folder.path(), "sbatch", sbatch);
+        if let Some(scancel) = scancel {
+            program(folder.path(), "scancel", scancel);
+        }
+        let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new()).unwrap();
+        let chain = Chain::new(&plan, Sbatch::at(sbatch)).with_models_job();
+        (chain.submit("bench", |_| ()).unwrap_err(), folder)
+    }
+
+    /// The jobs of one Slurm are not those of another that `PATH` leads to.
+    #[test]
+    fn jobs_are_cancelled_by_the_slurm_that_has_them() {
+        let (error, folder) = refused(Some("echo \"$*\" >>cancelled"));
+        let words = "launch.sh was not submitted; prepare_models, job 2, is cancelled; setup, job 1, is cancelled";
+        assert_eq!(error.to_string(), words);
+        let cancelled = std::fs::read_to_string(folder.path().join("cancelled")).unwrap();
+        assert_eq!(cancelled, "2\n1\n", "the last first");
+
+        let (error, folder) = refused(Some("echo away >&2; exit 1"));
+        let words = format!(
+            "setup, job 1, is still there (away): to end it, {}/scancel 1",
+            folder.path().display()
+        );
+        assert!(error.to_string().ends_with(&words), "{error}");
+    }
+
+    #[test]
+    fn no_other_scancel_takes_the_place_of_one_that_is_not_there() {
+        let (error, folder) = refused(None);
+        let ChainError::Submit { cancellations, .. } = &error else {
+            panic!("{error}");
+        };
+        assert_eq!(cancellations.len(), 2);
+        for cancellation in cancellations {
+            let error = cancellation.error.as_deref().unwrap_or_default();
+            assert!(error.contains("No such file"), "{error}");
+        }
+        let folder = folder.path().display();
+        let words = format!(
+            "setup, job 1, is still there (cannot start {folder}/scancel: No such file or directory (os error 2)): to \
+             end it, scancel 1 in the Slurm of {folder}/sbatch"
+        );
+        assert!(error.to_string().ends_with(&words), "{error}");
     }
 }

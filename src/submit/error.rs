@@ -34,6 +34,18 @@ pub enum SubmitError {
         #[source]
         source: io::Error,
     },
+    /// Slurm is not set up on this machine, or for this user: `sbatch` has no configuration, or
+    /// one that it cannot use. No job was submitted.
+    #[error(
+        "{program} has no Slurm configuration that it can use, so no job was submitted; set SLURM_CONF as the site says, or load its \
+         Slurm module: {message}"
+    )]
+    NotConfigured {
+        /// The program.
+        program: Utf8PathBuf,
+        /// Slurm's own message.
+        message: String,
+    },
     /// Slurm refused the job. It would refuse it again.
     #[error("sbatch refused {script}: {message}")]
     Refused {

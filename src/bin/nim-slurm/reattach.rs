@@ -46,7 +46,7 @@ impl Reattach {
     pub(crate) fn add(&self, job: &ChainJob) {
         let mut jobs = self.jobs();
         if job.kind == ScriptKind::Launch {
-            jobs.launch = Some(job.job.clone());
+            jobs.launch = Some(job.id.clone());
         } else {
             jobs.before.push(job.clone());
         }
@@ -73,7 +73,7 @@ impl SubmittedJobs {
     fn words(&self, inputs: &str) -> String {
         let before = self.before.iter();
         let mut names: Vec<_> = before
-            .map(|job| format!("{}, job {}", job.kind.key(), job.job))
+            .map(|job| format!("{}, job {}", job.kind.key(), job.id))
             .collect();
         names.extend(self.launch.as_ref().map(|job| format!("launch, job {job}")));
         let mut text = String::new();
@@ -111,7 +111,7 @@ pub(crate) fn command_to_cancel(
     before: &[ChainJob],
     launch: Option<&SubmittedJob>,
 ) -> Option<String> {
-    let jobs: Vec<_> = before.iter().map(|job| &job.job).chain(launch).collect();
+    let jobs: Vec<_> = before.iter().map(|job| &job.id).chain(launch).collect();
     let mut words = vec!["scancel".to_owned()];
     // All jobs of a chain are on one cluster.
     let cluster = jobs.first()?.cluster();

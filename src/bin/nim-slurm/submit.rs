@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let reattach = Reattach::on_ctrl_c(inputs)?;
     let submitted = submit(inputs, &plan, &folder, jobs, &reattach, say)?;
     if arguments.json {
-        let as_json = |ChainJob { kind, job, .. }: &ChainJob| json!({ "script": kind.key(), "job": job.to_string() });
+        let as_json = |ChainJob { kind, id: job, .. }: &ChainJob| json!({ "script": kind.key(), "job": job.to_string() });
         let jobs: Vec<_> = submitted.iter().map(as_json).collect();
         return print_json(&json!({ "schema": 1, "jobs": jobs }));
     }
@@ -125,7 +125,7 @@ impl Jobs {
 
 /// The last job of a chain.
 pub(crate) fn launch(jobs: &[ChainJob]) -> &nim_slurm::slurm::SubmittedJob {
-    &jobs.last().expect("a chain ends with launch").job
+    &jobs.last().expect("a chain ends with launch").id
 }
 
 /// Submits the scripts that are in the folder, and says the number of each job.
@@ -148,7 +148,7 @@ pub(crate) fn submit(
     let mut said = Ok(());
     let submitted = chain.submit(folder, |job| {
         reattach.add(job);
-        let line = say(&format!("{} is job {}\n", job.kind.key(), job.job));
+        let line = say(&format!("{} is job {}\n", job.kind.key(), job.id));
         said = std::mem::replace(&mut said, Ok(())).and(line);
     });
     said?;
@@ -163,7 +163,7 @@ fn note_earlier_jobs(jobs: &[ChainJob]) {
     if let Some(command) = command_to_cancel(jobs, None) {
         let names = jobs
             .iter()
-            .map(|ChainJob { kind, job, .. }| format!("{}, job {job}", kind.key()));
+            .map(|ChainJob { kind, id: job, .. }| format!("{}, job {job}", kind.key()));
         let names: Vec<_> = names.collect();
         note(&format!(
             "the same scripts are in the queue already: {}; to end those: {command}",

@@ -60,7 +60,7 @@ impl View {
             let now = now.unwrap_or_else(|| state(progress, launch));
             bar.set_message(plain(&now).into_owned());
         }
-        for ChainJob { kind, job, .. } in &progress.completed_jobs {
+        for ChainJob { kind, id: job, .. } in &progress.completed_jobs {
             self.print_once(&format!("{}, job {job}, has succeeded", kind.key()))?;
         }
         let has_ended = progress.outcome.is_some();
@@ -150,7 +150,7 @@ fn state(progress: &Progress, launch: &SubmittedJob) -> String {
         JobStatus::Unknown => "Slurm tells nothing of it".to_owned(),
     };
     let before = progress.earlier_job.as_ref().map(|(job, record)| {
-        let (kind, job) = (job.kind.key(), &job.job);
+        let (kind, job) = (job.kind.key(), &job.id);
         let record = all_in_words(std::slice::from_ref(record));
         format!("; {kind}, job {job}: {record}")
     });
