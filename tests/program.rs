@@ -296,7 +296,7 @@ fn bad_input_is_named() {
     );
     let error = fails(folder.path(), &["--concurrency", "1,x"], &[], 2);
     assert!(
-        error.contains("invalid value 'x' for '--concurrency <N,N,...>': a whole number of requests is allowed, 1 at least"),
+        error.contains("invalid value 'x' for '--concurrency <N,N,...>': a whole number from 1 to 4294967295 is allowed"),
         "{error}"
     );
     fails(folder.path(), &["--no-such-flag"], &[], 2);
@@ -629,6 +629,21 @@ fn any_option_of_sbatch_has_a_flag() {
     let error = fails(folder.path(), &twice, &[], 2);
     let words = "error: --partition is given twice, by its own flag and by --sbatch partition=other: leave one out\n";
     assert_eq!(error, words);
+    // The recipe has none of these.
+    for (flags, words) in [
+        (&["--concurrency", "1,8,8"][..], "--concurrency has 8 twice"),
+        (
+            &["--concurrency=1", "--concurrency=1"],
+            "--concurrency has 1 twice",
+        ),
+        (
+            &["--use-case", "a:1/2,b:1/2,a:1/2"],
+            "--use-case has a:1/2 twice",
+        ),
+    ] {
+        let error = fails(folder.path(), flags, &[], 2);
+        assert_eq!(error, format!("error: {words}: once is enough\n"));
+    }
 }
 
 /// What is printed to be typed calls the program as the user did.

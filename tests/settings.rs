@@ -127,12 +127,12 @@ fn toml_errors_teach() {
         (
             "[container]\nmounts = '/data:/data'",
             2,
-            "invalid type: string \"/data:/data\", expected a list in brackets, also of one, as in [\"...\"]",
+            "invalid type: string \"/data:/data\", expected a list in brackets: write [\"/data:/data\"]",
         ),
         (
             "[slurm]\npassthrough = '--new=1'",
             2,
-            "expected a list in brackets, also of one",
+            "expected a list in brackets: write [\"--new=1\"]",
         ),
         (
             "stage = '/x'",

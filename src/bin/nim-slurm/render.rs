@@ -198,11 +198,9 @@ pub(crate) fn notes(plan: &Plan) -> Vec<String> {
     notes.extend(overridden_stage_path(plan));
     notes.extend(image_without_aiperf(plan));
     if !plan.directives(ScriptKind::Launch).asks_for_gpus() {
-        let server = &plan.recipe().server;
         notes.push(format!(
-            "launch.sh asks Slurm for no GPUs; where Slurm manages them, add --sbatch launch.gres=gpu:{}, or what the \
-             site calls them",
-            u64::from(server.gpus) * u64::from(server.replicas)
+            "launch.sh asks Slurm for no GPUs; where Slurm manages them, add --sbatch launch.gres=gpu:{}, or what the site calls them",
+            plan.recipe().server.gpus_per_node()
         ));
     }
     let is_array = |kind: &ScriptKind| {
