@@ -1012,6 +1012,7 @@ fn other_programs_read_json() {
     assert!(site.path("scripts/launch.sh").exists());
 
     let job = site.job(2, "PENDING Reason=Priority", "afterok:1", "launch.sh", 0);
+    let job = job.replace("StartTime=Unknown", "StartTime=1795578198");
     site.write("job_2", &job);
     let status = json(&["status", "2", "--json"]);
     assert_eq!(status["schema"], 1);
@@ -1021,10 +1022,14 @@ fn other_programs_read_json() {
         ("job", "2".into()),
         ("reason", "Priority".into()),
         ("restarts", 0.into()),
+        ("started", 1_795_578_198.into()),
     ] {
         assert_eq!(record[name], value, "{name}: {status}");
     }
-    // As text, the same.
-    site.run(&["status", "2"])
-        .assert(0, &["job=2\nstate=PENDING\nreason=Priority\n"], &[]);
+    // As text, the same; times as people read them.
+    let lines = [
+        "job=2\nstate=PENDING\nreason=Priority\n",
+        "\nstarted=2026-11-25T03:43:18Z\n",
+    ];
+    site.run(&["status", "2"]).assert(0, &lines, &[]);
 }
