@@ -172,7 +172,7 @@ fn one_value_where_a_list_is_expected() {
         (
             "use_cases = [",
             "use_cases = [{ name = 'a', input = 1, output = 1, request_rate = 2.5 }]",
-            "invalid type: floating point `2.5`, expected a list in brackets: write [2.5]",
+            "invalid type: number `2.5`, expected a list in brackets: write [2.5]",
         ),
         (
             "use_cases = [",
@@ -271,7 +271,7 @@ bfore = "x"
             "13: --gres needs a value",
             "14: cannot take \"--x y\" as passed-through option",
             "14: cannot take \"-3\" as passed-through option",
-            "16: invalid type: floating point `1.5`",
+            "16: invalid type: number `1.5`",
             "18: invalid type: integer `3`, expected a path",
             "19: unknown key \"lanch\": perhaps launch is meant",
             "21: unknown key \"bfore\": perhaps before is meant",
@@ -328,6 +328,39 @@ fn of_what_is_no_toml() {
         lines.len(),
         error.mistakes().len(),
         "one for each line: {error}"
+    );
+    for (text, told) in [
+        (
+            "[srun]\nmpi = 'a'\nmpi = 'b'\n",
+            "3: the key mpi is there twice: leave one out",
+        ),
+        (
+            "[srun]\nmpi = 'a',\n",
+            "2: the line should end here: only a comment, # ..., may follow",
+        ),
+        (
+            "[srun]\nmpi 'a'\n",
+            "2: the key has no value: write KEY = VALUE",
+        ),
+        (
+            "[srun]\nmpi = pmix\n",
+            "2: a text needs quotes: write \"pmix\"",
+        ),
+        ("[srun]\nmpi = \"pmix\n", "2: the text has no closing quote"),
+    ] {
+        assert_eq!(of_settings(text), [told]);
+    }
+}
+
+/// What is wrong in `[slurm.launch]` is not said of `[slurm.setup]`, the first header with `slurm`.
+#[test]
+fn of_a_table_beside_another() {
+    let text = REFERENCE.replacen("[slurm.launch]", "[slurm.launch]\npartition = 'a'", 1);
+    let (before, _) = text.split_once("\npartition").unwrap();
+    let line = before.matches('\n').count() + 2;
+    begin_with(
+        &of_recipe(&text),
+        &[&format!("{line}: the recipe sets --partition")],
     );
 }
 

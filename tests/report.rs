@@ -852,7 +852,7 @@ fn nothing_there_is_no_failure() {
         assert_eq!(output.status.code(), Some(0));
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.contains(&format!(
-            "no results of GenAI-Perf or AIPerf are in {folder}: finished points are looked for, with files such as \
+            "{folder} has no results: neither it nor a folder below it has a file of GenAI-Perf or AIPerf, such as \
              profile_export_genai_perf.csv"
         )));
     }
@@ -867,7 +867,7 @@ fn bad_input_is_refused() {
     );
     refused(
         &[folder, "--job", "x"],
-        "unexpected character 'x' in job id \"x\": a whole number is allowed",
+        "cannot take \"x\" as job id: a job's number is allowed, such as 4711, or 4711_3 for a task of an array",
     );
     refused(
         &[folder, "--ttft", "-1"],

@@ -288,9 +288,9 @@ impl<'a> Search<'a> {
         for (key, value) in table {
             path.push(Step::Key(key.clone()));
             let is_own = error.span() == Some(key.span()) || is_of(error, value);
-            // What a table lacks may be told of its first header, which is that of a table in it.
-            let own =
-                Some(error.clone()).filter(|error| is_own && !error.message().starts_with(MISSING));
+            // What is said of a table without a header of its own is told of that of a table in it.
+            let is_own = is_own && error.span().as_ref() != Some(&span);
+            let own = Some(error.clone()).filter(|_| is_own);
             if self.look(path, Some(key.span()), value, own) {
                 bad.push(key);
             }
@@ -489,8 +489,27 @@ fn as_list(value: &str) -> Option<String> {
     }
 }
 
+/// What toml says of a text that is no TOML, and what to type.
+fn of_syntax(message: &str, value: Option<&str>) -> Option<String> {
+    Some(match message {
+        "duplicate key" => format!("the key {} is there twice: leave one out", value?),
+        "unexpected key or value, expected newline, `#`" => {
+            "the line should end here: only a comment, # ..., may follow".to_owned()
+        }
+        "key with no value, expected `=`" => "the key has no value: write KEY = VALUE".to_owned(),
+        "invalid basic string, expected `\"`" => "the text has no closing quote".to_owned(),
+        "string values must be quoted, expected literal string" => {
+            format!("a text needs quotes: write \"{}\"", value?)
+        }
+        _ => return None,
+    })
+}
+
 /// What serde says in terms of Rust, in those of a file. `value` is what the file has there.
 fn in_words(message: &str, value: Option<&str>) -> String {
+    if let Some(words) = of_syntax(message, value) {
+        return words;
+    }
     if message.starts_with(MISSING) {
         let key = message.split('`').nth(1).unwrap_or_default();
         return format!("the key {key} is missing");
@@ -520,7 +539,10 @@ fn in_words(message: &str, value: Option<&str>) -> String {
     if let Some((given, expected)) = message.split_once(", expected ")
         && given.starts_with("invalid ")
     {
-        let given = given.replace("invalid type: map", "invalid type: table");
+        let given = given
+            .replace("invalid type: map", "invalid type: table")
+            .replace("invalid type: sequence", "invalid type: list")
+            .replace("invalid type: floating point", "invalid type: number");
         if expected == "a sequence" {
             let list = value.and_then(as_list);
             let list = list.map_or_else(String::new, |list| format!(": write {list}"));

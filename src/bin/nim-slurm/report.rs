@@ -436,8 +436,8 @@ fn no_points(folder: &Utf8Path, jobs: &[RunId]) -> String {
     let jobs: Vec<_> = jobs.iter().map(RunId::as_str).collect();
     if jobs.is_empty() {
         format!(
-            "no results of GenAI-Perf or AIPerf are in {folder}: finished points are looked for, with files such as \
-             profile_export_genai_perf.csv and profile_export_aiperf.json, in it and in the folders below"
+            "{folder} has no results: neither it nor a folder below it has a file of GenAI-Perf or AIPerf, such as \
+             profile_export_genai_perf.csv or profile_export_aiperf.json"
         )
     } else {
         format!("{folder} has no results of job {}", jobs.join(" or "))
@@ -449,9 +449,9 @@ fn write(path: &Utf8Path, text: &str) -> Result<(), Failure> {
     if is_quiet() {
         return Ok(());
     }
-    if let Some(backup) = &written.backup {
-        tell(&format!("the {path} that was there is {backup}"));
-    }
-    tell(&format!("wrote {path}"));
+    tell(&match &written.backup {
+        Some(backup) => format!("wrote {path}; what was there is kept as {backup}"),
+        None => format!("wrote {path}"),
+    });
     Ok(())
 }
