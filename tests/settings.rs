@@ -477,8 +477,8 @@ fn the_warning_must_reach_the_script() {
         assert_eq!(
             problems,
             [format!(
-                "launch.sh asks for the signal {signal} ([slurm.launch] of the settings), on which it would not stop in \
-                 order: B:USR1, B:USR2, B:TERM and B:INT are allowed"
+                "launch.sh asks for the signal {signal} ([slurm.launch] of the settings), which would not let it stop in \
+                 order: B:USR1, B:USR2, B:TERM and B:INT are allowed, as in B:USR1@30"
             )]
         );
     }

@@ -356,8 +356,8 @@ pub enum Problem {
     },
     /// The launch job is warned by a signal that it does not know.
     #[error(
-        "launch.sh asks for the signal {requested} ({origin}), on which it would not stop in order: B:USR1, B:USR2, B:TERM \
-         and B:INT are allowed"
+        "launch.sh asks for the signal {requested} ({origin}), which would not let it stop in order: B:USR1, B:USR2, B:TERM \
+         and B:INT are allowed, as in B:USR1@30"
     )]
     Signal {
         /// What was asked for.

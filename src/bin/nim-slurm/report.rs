@@ -195,7 +195,7 @@ fn price(text: &str) -> Result<f64, String> {
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let format = arguments.format()?;
     if matches!(format, Format::Junit) && arguments.gate.is_none() {
-        let words = "--format junit is what a gate says: add --against RESULTS_DIR_OR_JOB, or --against-model MODEL, and --gate \"throughput 5%\"";
+        let words = "--format junit needs a gate: add --against RESULTS_DIR_OR_JOB or --against-model MODEL, and --gate \"throughput 5%\"";
         return Err(Failure::Input(words.into()));
     }
     let folder = arguments.results_dir.as_deref().map(results_of);
@@ -368,7 +368,7 @@ fn of_model(run: &Run, flag: &str, model: &str) -> Result<Run, Failure> {
     let of_model = run.of_model(model);
     if of_model.points().is_empty() {
         let there = match run.models().as_slice() {
-            [] => "no result there names its model".to_owned(),
+            [] => "the results there name no model".to_owned(),
             models => format!("the models there are {}", listed(models)),
         };
         let words = format!(
