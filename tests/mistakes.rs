@@ -120,13 +120,13 @@ fn a_mistyped_key_is_one_mistake() {
         ),
         (
             "[server]",
-            "[srver]",
-            "unknown key \"srver\": perhaps server is meant",
+            "[servers]",
+            "unknown key \"servers\": perhaps server is meant",
         ),
         (
             "\nconcurrency =",
-            "\nconcurency =",
-            "unknown key \"concurency\": perhaps concurrency is meant",
+            "\nconcurrencies =",
+            "unknown key \"concurrencies\": perhaps concurrency is meant",
         ),
         (
             "\nsize = \"131",
