@@ -125,7 +125,7 @@ impl FileError {
     pub(crate) fn no_recipe(path: &Utf8Path, built_in: &[&str]) -> Self {
         let words = match nearest(path.as_str(), built_in) {
             Some(meant) => format!("perhaps {meant} is meant"),
-            None => format!("built in are {}", built_in.join(", ")),
+            None => format!("allowed are {}", built_in.join(", ")),
         };
         Self {
             what: "recipe",
@@ -133,7 +133,7 @@ impl FileError {
             reason: FileReason::Mistakes(
                 FileErrorKind::Read,
                 vec![FileMistake::of_text(format!(
-                    "there is no such file, and none of this name is built in: {words}"
+                    "there is no such file, and no built-in recipe of this name: {words}"
                 ))],
             ),
         }

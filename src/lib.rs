@@ -116,6 +116,7 @@ mod plan;
 mod script;
 mod settings;
 mod shell;
+mod utc;
 mod value;
 mod write;
 
@@ -171,6 +172,7 @@ pub use self::status::{JobExit, JobRecord, JobState, JobStatus, Queue, StatusErr
 pub use self::submit::{
     Cancellation, Chain, ChainError, ChainJob, RetryPolicy, Sbatch, SubmitError,
 };
+pub use self::utc::utc;
 pub use self::value::{ValueError, ValueErrorKind, VariableError};
 pub use self::write::{WriteError, WriteErrorKind, WrittenFile};
 

@@ -48,7 +48,7 @@ const ROUNDING: f64 = 1e-9;
 /// let error = Percentile::parse("95").unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "cannot take \"95\" as percentile: it is \"p\" and a whole number from 1 to 99, as in p95"
+///     "cannot take \"95\" as percentile: \"p\" and a whole number from 1 to 99 is allowed, as in p95"
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -72,7 +72,9 @@ impl Percentile {
             .filter(|digits| !digits.starts_with('0'))
             .and_then(|digits| u8::try_from(whole_number(digits).ok()?).ok())
             .and_then(Self::new)
-            .ok_or_else(|| Fault::rule("it is \"p\" and a whole number from 1 to 99, as in p95"))
+            .ok_or_else(|| {
+                Fault::rule("\"p\" and a whole number from 1 to 99 is allowed, as in p95")
+            })
     }
 
     /// The percentile of this number, if it is from 1 to 99.
@@ -307,7 +309,7 @@ mod tests {
             "", "p", "p0", "p05", "p100", "p300", "P95", "p95 ", "p-5", "p99.9", "95",
         ] {
             let words = format!(
-                "cannot take {text:?} as percentile: it is \"p\" and a whole number from 1 to 99, as in p95"
+                "cannot take {text:?} as percentile: \"p\" and a whole number from 1 to 99 is allowed, as in p95"
             );
             refuses::<Percentile>(text, &words);
         }

@@ -24,7 +24,7 @@ use crate::percentile::Percentile;
 use crate::plain::{counted, plain, plain_json, plain_lines};
 use crate::results::{
     Comparison, Difference, Gate, GateOutcome, Gated, Group, Limits, Manifest, Metric, Point, Run,
-    RunId, RunImage, Statistic, Statistics, Summary, Tokens,
+    RunId, RunImage, Statistic, Statistics, Summary, Tokens, use_case_in_words,
 };
 use crate::write::{Mode, WriteError, WrittenFile, write_with_backup};
 
@@ -586,10 +586,18 @@ fn supported(run: &Run) -> Option<String> {
         })
     };
     let verb = if fewest == 1 { "supports" } else { "support" };
-    let mut text = format!("{} {verb} {}", counted(fewest, "request"), highest(fewest));
-    if fewest != most {
-        text.push_str(&format!(", {most} {}", highest(most)));
-    }
+    let text = if fewest == most {
+        format!("{} {verb} {}", counted(most, "request"), highest(most))
+    } else if highest(fewest) == highest(most) {
+        format!("{fewest} to {most} requests support {}", highest(most))
+    } else {
+        format!(
+            "{} {verb} {}, {most} {}",
+            counted(fewest, "request"),
+            highest(fewest),
+            highest(most)
+        )
+    };
     Some(format!("{text}, with a confidence of 0.99"))
 }
 
@@ -780,21 +788,11 @@ fn load_in_words(point: &Point) -> String {
     }
 }
 
-/// `NAME ISL/OSL` of one point.
-fn use_case_of(point: &Point) -> String {
-    format!(
-        "{} {}/{}",
-        point.use_case().unwrap_or("?"),
-        number_or_dash(point.input()),
-        number_or_dash(point.output())
-    )
-}
-
 /// The use case, and the model where there are several.
 fn part_of(comparison: &Comparison<'_>, point: &Point) -> String {
     let model = point.model().filter(|_| comparison.names_models());
     let model = model.map(|model| format!("{model}, "));
-    format!("{}{}", model.unwrap_or_default(), use_case_of(point))
+    format!("{}{}", model.unwrap_or_default(), use_case_in_words(point))
 }
 
 /// A point of a comparison.

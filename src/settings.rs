@@ -145,7 +145,7 @@ struct SrunTable {
 struct ContainerTable {
     #[serde(default)]
     runtime: Runtime,
-    #[serde(default, deserialize_with = "crate::value::list")]
+    #[serde(default)]
     mounts: Vec<Mount>,
     #[serde(default)]
     registries: BTreeMap<Registry, Registry>,

@@ -373,46 +373,6 @@ impl serde::de::Visitor<'_> for TextVisitor {
     }
 }
 
-/// A list of values. One that is written without brackets is told how to be written,
-/// in place of serde's "expected a sequence".
-pub(crate) struct List<T>(pub(crate) Vec<T>);
-
-impl<'de, T: serde::Deserialize<'de>> serde::Deserialize<'de> for List<T> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ListVisitor<T>(std::marker::PhantomData<T>);
-
-        impl<'de, T: serde::Deserialize<'de>> serde::de::Visitor<'de> for ListVisitor<T> {
-            type Value = List<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list in brackets, also of one, as in [\"...\"]")
-            }
-
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(
-                self,
-                mut items: A,
-            ) -> Result<List<T>, A::Error> {
-                let mut list = Vec::new();
-                while let Some(item) = items.next_element()? {
-                    list.push(item);
-                }
-                Ok(List(list))
-            }
-        }
-
-        deserializer.deserialize_seq(ListVisitor(std::marker::PhantomData))
-    }
-}
-
-/// [`List`], for a field that keeps the values themselves.
-pub(crate) fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
-where
-    D: serde::Deserializer<'de>,
-    T: serde::Deserialize<'de>,
-{
-    <List<T> as serde::Deserialize>::deserialize(deserializer).map(|list| list.0)
-}
-
 /// The known name that `given` was most likely to be: a third of its letters may be wrong.
 pub(crate) fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
     /// No option has a longer name, and a long text is not compared with each.

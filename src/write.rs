@@ -76,7 +76,7 @@ impl std::fmt::Debug for WriteError {
 pub enum WriteErrorKind {
     /// Its folder cannot be made.
     Folder,
-    /// What has its name is a device or a pipe.
+    /// What has its name is a folder, a device or a pipe.
     NotRegular,
     /// What has its name cannot be read.
     Existing,
@@ -155,9 +155,15 @@ pub(crate) fn write_with_backup(
     };
     make_folder(folder).map_err(fail(WriteErrorKind::Folder))?;
     // A device or a pipe is no file to keep a copy of, and may have no end.
-    if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
-        let reason = io::Error::other("it is a device or a pipe");
-        return Err(fail(WriteErrorKind::NotRegular)(reason));
+    if let Ok(there) = fs::metadata(path)
+        && !there.is_file()
+    {
+        let reason = if there.is_dir() {
+            "it is a folder"
+        } else {
+            "it is a device or a pipe"
+        };
+        return Err(fail(WriteErrorKind::NotRegular)(io::Error::other(reason)));
     }
     let unchanged = || WrittenFile {
         path: path.to_owned(),
@@ -300,6 +306,11 @@ impl Drop for Part {
 
 /// A folder and those above it. As with files, nobody else may write there.
 fn make_folder(folder: &Utf8Path) -> io::Result<()> {
+    if fs::metadata(folder).is_ok_and(|there| !there.is_dir()) {
+        return Err(io::Error::other(format!(
+            "{folder} is there and is no folder: name another one"
+        )));
+    }
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);

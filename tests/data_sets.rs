@@ -1026,10 +1026,7 @@ fn what_does_not_go_with_a_trace() {
             "ramp = 60",
             "its trace says when requests are sent: leave ramp out",
         ),
-        (
-            "arrival = 'constant'",
-            "arrival is for request_rate, which it has not",
-        ),
+        ("arrival = 'constant'", "arrival needs request_rate"),
         ("prompts = 8", "prompts is for duration, which it has not"),
     ] {
         let table = format!("{{ name = 'replay', {TRACE}, {key} }}");

@@ -925,24 +925,33 @@ fn one_command_to_results() {
         &["note: launch.sh asks Slurm for no GPUs"],
     );
     assert!(!ended.printed.contains("setup is job"), "{ended:#?}");
+    // Where Slurm says what its nodes have, that is all that is said of GPUs.
+    site.program("sinfo", "echo 'batch*|up|infinite|idle|2|gpu:h100:8'");
+    launch(2);
+    let ended = run(None);
+    let warning =
+        "warning  launch.sh asks Slurm for no GPUs, and the nodes of batch have gpu:h100:8\n";
+    ended.assert(0, &[], &[warning, "-> add --sbatch launch.gres=gpu:4, "]);
+    assert_eq!(ended.error.matches("no GPUs").count(), 1, "{ended:#?}");
+    fs::remove_file(site.path("bin/sinfo")).unwrap();
 
     // An image that another recipe fetched is not the one that is meant.
     let image = "stage/nim+meta+llama3-70b-instruct+1.0.3.sqsh.reference";
     site.write(image, "nvcr.io/nim/meta/llama3-70b-instruct:1.0.0 48\n");
-    let setup = site.job(2, "COMPLETED Reason=None", "(null)", "setup.sh", 0);
-    site.write("job_2", &setup);
-    launch(3);
-    let jobs = "\nsetup is job 2\nlaunch is job 3\n";
+    let setup = site.job(3, "COMPLETED Reason=None", "(null)", "setup.sh", 0);
+    site.write("job_3", &setup);
+    launch(4);
+    let jobs = "\nsetup is job 3\nlaunch is job 4\n";
     run(Some("any")).assert(0, &[jobs, "\nlaunch ended with 0: "], &[]);
 
     // A job fetches the model: its node needs ngc, and this one does not.
     fs::remove_file(site.path("stage/llama3-70b-instruct_vhf/config.json")).unwrap();
-    for (number, script) in [(4, "setup.sh"), (5, "prepare_models.sh")] {
+    for (number, script) in [(5, "setup.sh"), (6, "prepare_models.sh")] {
         let job = site.job(number, "COMPLETED Reason=None", "(null)", script, 0);
         site.write(&format!("job_{number}"), &job);
     }
-    launch(6);
-    let jobs = "\nsetup is job 4\nprepare_models is job 5\nlaunch is job 6\n";
+    launch(7);
+    let jobs = "\nsetup is job 5\nprepare_models is job 6\nlaunch is job 7\n";
     let warning = "warning  no ngc on PATH here; ";
     run(Some("any")).assert(0, &[jobs, "\nlaunch ended with 0: "], &[warning]);
 }
@@ -1021,6 +1030,7 @@ fn other_programs_read_json() {
     assert!(site.path("scripts/launch.sh").exists());
 
     let job = site.job(2, "PENDING Reason=Priority", "afterok:1", "launch.sh", 0);
+    let job = job.replace("StartTime=Unknown", "StartTime=1795578198");
     site.write("job_2", &job);
     let status = json(&["status", "2", "--json"]);
     assert_eq!(status["schema"], 1);
@@ -1030,10 +1040,14 @@ fn other_programs_read_json() {
         ("job", "2".into()),
         ("reason", "Priority".into()),
         ("restarts", 0.into()),
+        ("started", 1_795_578_198.into()),
     ] {
         assert_eq!(record[name], value, "{name}: {status}");
     }
-    // As text, the same.
-    site.run(&["status", "2"])
-        .assert(0, &["job=2\nstate=PENDING\nreason=Priority\n"], &[]);
+    // As text, the same; times as people read them.
+    let lines = [
+        "job=2\nstate=PENDING\nreason=Priority\n",
+        "\nstarted=2026-11-25T03:43:18Z\n",
+    ];
+    site.run(&["status", "2"]).assert(0, &lines, &[]);
 }

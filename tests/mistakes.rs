@@ -69,15 +69,13 @@ mem_ = 1
         &of_recipe(text),
         &[
             "1: unknown key \"nam\": perhaps name is meant",
-            "1: the key name is missing",
             "2: unexpected character ' ' in result name \"a b\"",
             "3: the key served_model_name is missing",
             "4: cannot take \"vllm/vllm-openai:\" as image",
             "5: unknown key \"gpu\": perhaps gpus is meant",
             "6: invalid value: integer `0`, expected a whole number from 1",
-            "7: invalid type: string \"vllm serve\", expected a list in brackets",
+            "7: invalid type: string \"vllm serve\", expected a list in brackets: write [\"vllm\", \"serve\"]",
             "8: unknown key \"sever\": perhaps server is meant",
-            "10: the key name is missing",
             "11: unknown key \"nme\": perhaps name is meant",
             "12: the key files is missing",
             "13: cannot take \"Qwen/Qwen3@main\" as Hugging Face model",
@@ -99,16 +97,100 @@ mem_ = 1
     );
     let error = Recipe::from_toml(text).unwrap_err();
     assert_eq!(error.kind(), FileErrorKind::Content);
-    assert_eq!(error.mistakes()[4].value(), Some("\"vllm/vllm-openai:\""));
+    assert_eq!(error.mistakes()[3].value(), Some("\"vllm/vllm-openai:\""));
     let shown = error.to_string();
     assert!(
-        shown.starts_with("recipe: 27 mistakes\nline 1, column 1: unknown key"),
+        shown.starts_with("recipe: 25 mistakes\nline 1, column 1: unknown key"),
         "{shown}"
     );
     assert!(
         shown.contains("\n  22 | use_cases = [\"chat:128/128\", \"x\", \"y\"]\n"),
         "{shown}"
     );
+}
+
+/// A mistyped key is not missing, too, at no level.
+#[test]
+fn a_mistyped_key_is_one_mistake() {
+    for (right, mistyped, told) in [
+        (
+            "[sweep]",
+            "[sweeps]",
+            "unknown key \"sweeps\": perhaps sweep is meant",
+        ),
+        (
+            "[server]",
+            "[servers]",
+            "unknown key \"servers\": perhaps server is meant",
+        ),
+        (
+            "\nconcurrency =",
+            "\nconcurrencies =",
+            "unknown key \"concurrencies\": perhaps concurrency is meant",
+        ),
+        (
+            "\nsize = \"131",
+            "\nsizes = \"131",
+            "unknown key \"sizes\": perhaps size is meant",
+        ),
+        (
+            "\ngpus = 4",
+            "\ngpu = 4",
+            "unknown key \"gpu\": perhaps gpus is meant",
+        ),
+    ] {
+        let (before, _) = REFERENCE.split_once(right).unwrap();
+        let line = 1 + before.matches('\n').count() + usize::from(right.starts_with('\n'));
+        let text = REFERENCE.replacen(right, mistyped, 1);
+        assert_eq!(of_recipe(&text), [format!("{line}: {told}")]);
+    }
+    // What else is missing is told.
+    let text = REFERENCE.replacen("[sweep]", "[sweeps]", 1);
+    let text = text.replacen("\ngpus = 4", "", 1);
+    begin_with(
+        &of_recipe(&text)
+            .iter()
+            .map(|own| own.split_once(": ").unwrap().1.to_owned())
+            .collect::<Vec<_>>(),
+        &["the key gpus is missing", "unknown key \"sweeps\""],
+    );
+}
+
+#[test]
+fn one_value_where_a_list_is_expected() {
+    for (list, given, told) in [
+        (
+            "concurrency = [",
+            "concurrency = 8",
+            "invalid type: integer `8`, expected a list in brackets: write [8]",
+        ),
+        (
+            "use_cases = [",
+            "use_cases = 'chat:128/128'",
+            "invalid type: string \"chat:128/128\", expected a list in brackets: write [\"chat:128/128\"]",
+        ),
+        (
+            "use_cases = [",
+            "use_cases = [{ name = 'a', input = 1, output = 1, request_rate = 2.5 }]",
+            "invalid type: number `2.5`, expected a list in brackets: write [2.5]",
+        ),
+        (
+            "use_cases = [",
+            "use_cases = { name = 'a' }",
+            "invalid type: table, expected a list in brackets: write [{ name = 'a' }]",
+        ),
+        (
+            "command = [",
+            "command = 'vllm serve --port 8000'",
+            "invalid type: string \"vllm serve --port 8000\", expected a list in brackets: write [\"vllm\", \"serve\", ...]",
+        ),
+    ] {
+        let start = REFERENCE.find(&format!("\n{list}")).unwrap() + 1;
+        let end = start + REFERENCE[start..].find("]\n").unwrap() + 1;
+        let text = format!("{}{given}{}", &REFERENCE[..start], &REFERENCE[end..]);
+        let line = 1 + REFERENCE[..start].matches('\n').count();
+        assert_eq!(of_recipe(&text), [format!("{line}: {told}")]);
+    }
 }
 
 /// What only several keys together show is told beside what is wrong with each.
@@ -189,7 +271,7 @@ bfore = "x"
             "13: --gres needs a value",
             "14: cannot take \"--x y\" as passed-through option",
             "14: cannot take \"-3\" as passed-through option",
-            "16: invalid type: floating point `1.5`",
+            "16: invalid type: number `1.5`",
             "18: invalid type: integer `3`, expected a path",
             "19: unknown key \"lanch\": perhaps launch is meant",
             "21: unknown key \"bfore\": perhaps before is meant",
@@ -246,6 +328,39 @@ fn of_what_is_no_toml() {
         lines.len(),
         error.mistakes().len(),
         "one for each line: {error}"
+    );
+    for (text, told) in [
+        (
+            "[srun]\nmpi = 'a'\nmpi = 'b'\n",
+            "3: the key mpi is there twice: leave one out",
+        ),
+        (
+            "[srun]\nmpi = 'a',\n",
+            "2: the line should end here: only a comment, # ..., may follow",
+        ),
+        (
+            "[srun]\nmpi 'a'\n",
+            "2: the key has no value: write KEY = VALUE",
+        ),
+        (
+            "[srun]\nmpi = pmix\n",
+            "2: a text needs quotes: write \"pmix\"",
+        ),
+        ("[srun]\nmpi = \"pmix\n", "2: the text has no closing quote"),
+    ] {
+        assert_eq!(of_settings(text), [told]);
+    }
+}
+
+/// What is wrong in `[slurm.launch]` is not said of `[slurm.setup]`, the first header with `slurm`.
+#[test]
+fn of_a_table_beside_another() {
+    let text = REFERENCE.replacen("[slurm.launch]", "[slurm.launch]\npartition = 'a'", 1);
+    let (before, _) = text.split_once("\npartition").unwrap();
+    let line = before.matches('\n').count() + 2;
+    begin_with(
+        &of_recipe(&text),
+        &[&format!("{line}: the recipe sets --partition")],
     );
 }
 

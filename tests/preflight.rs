@@ -118,8 +118,7 @@ fn no_slurm() {
     assert_found(&findings, "error: there is no stage path");
     assert_found(&findings, "warning: no ngc on PATH here");
     // The compute nodes may have what this node lacks.
-    let asks_the_node =
-        "; run leaves that to a job, and this shows whether its node has ngc: srun ngc --version";
+    let asks_the_node = "; nim-slurm run has a job download it: whether its node has ngc is shown by srun ngc --version";
     assert!(
         findings
             .iter()

@@ -122,10 +122,16 @@ fn no_flags_and_no_slurm() {
         "{again}"
     );
     let other = succeeds(folder.path(), &["--time", "40"], &[]);
-    assert!(
-        other.contains("the launch.sh that was there is ./llama3-70b-h100x4-fp8/launch.sh.bak-1"),
-        "{other}"
-    );
+    let kept = |number: u8| {
+        let path = "./llama3-70b-h100x4-fp8/launch.sh";
+        format!("wrote {path}; what was there is kept as {path}.bak-{number}\n")
+    };
+    assert!(other.contains(&kept(1)), "{other}");
+    // The same bytes are kept once.
+    let first = succeeds(folder.path(), &[], &[]);
+    assert!(first.contains(&kept(2)), "{first}");
+    let other = succeeds(folder.path(), &["--time", "40"], &[]);
+    assert!(other.contains(&kept(1)), "{other}");
 }
 
 #[test]
@@ -296,7 +302,7 @@ fn bad_input_is_named() {
     );
     let error = fails(folder.path(), &["--concurrency", "1,x"], &[], 2);
     assert!(
-        error.contains("invalid value 'x' for '--concurrency <N,N,...>': a whole number of requests is allowed, 1 at least"),
+        error.contains("invalid value 'x' for '--concurrency <N,N,...>': a whole number from 1 to 4294967295 is allowed"),
         "{error}"
     );
     fails(folder.path(), &["--no-such-flag"], &[], 2);
@@ -629,6 +635,27 @@ fn any_option_of_sbatch_has_a_flag() {
     let error = fails(folder.path(), &twice, &[], 2);
     let words = "error: --partition is given twice, by its own flag and by --sbatch partition=other: leave one out\n";
     assert_eq!(error, words);
+    let error = fails(folder.path(), &["--recipe", "none"], &[], 2);
+    let words = "recipe file none: there is no such file, and no built-in recipe of this name: allowed are llama3-70b";
+    assert!(error.contains(words), "{error}");
+    let error = program_fails(folder.path(), &["status", "launch"], &[], 2);
+    let words = "cannot take \"launch\" as job: a job's number is allowed, such as 4711, or 4711_3 for a task of an array";
+    assert!(error.contains(words), "{error}");
+    // The recipe has none of these.
+    for (flags, words) in [
+        (&["--concurrency", "1,8,8"][..], "--concurrency has 8 twice"),
+        (
+            &["--concurrency=1", "--concurrency=1"],
+            "--concurrency has 1 twice",
+        ),
+        (
+            &["--use-case", "a:1/2,b:1/2,a:1/2"],
+            "--use-case has a:1/2 twice",
+        ),
+    ] {
+        let error = fails(folder.path(), flags, &[], 2);
+        assert_eq!(error, format!("error: {words}: once is enough\n"));
+    }
 }
 
 /// What is printed to be typed calls the program as the user did.
@@ -865,6 +892,10 @@ fn slips_are_answered() {
     let error = with("\"{served_model_name}\"", "\"{model_name}\"");
     let words = "no placeholder: perhaps {served_model_name} or {model_path} is meant";
     assert!(error.contains(words), "{error}");
+    // It is one mistake, and not a wrong number of GPUs as well.
+    let error = with("\"{gpus}\"", "\"{gpu}\"");
+    assert!(error.contains("perhaps {gpus} is meant"), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
     for text in ["", "\n# name = \"later\"\n"] {
         std::fs::write(path.join("own.toml"), text).unwrap();
         let error = fails(path, &["--recipe", "own.toml", "--check"], &[], 2);

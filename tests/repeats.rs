@@ -424,7 +424,7 @@ fn a_gate_that_cannot_be_asked_is_refused() {
         ),
         (
             &["--format", "junit"],
-            "--format junit is what a gate says: add --against",
+            "--format junit needs a gate: add --against",
         ),
     ] {
         let output = report(&[&[folder], arguments].concat());

@@ -379,12 +379,17 @@ fn points_without_a_name_are_told_apart() {
         point_of(results, name, &text);
     }
     let table = stdout(&[results.as_str()]);
+    assert!(table.starts_with("unknown use case\n"), "{table}");
     for line in ["    c1\n", "    sweep/m-concurrency8\n", "xxx/last\n"] {
         assert!(table.contains(line), "no {line:?} in {table}");
     }
     assert!(table.lines().all(|line| line.chars().count() <= 100));
     let page = stdout(&[results.as_str(), "--format", "html"]);
-    for name in ["? ?/?, cN<", "? ?/?, sweep/m-concurrencyN<", "x/last<"] {
+    for name in [
+        "unknown use case, cN<",
+        "unknown use case, sweep/m-concurrencyN<",
+        "x/last<",
+    ] {
         assert!(page.contains(name), "no {name:?}");
     }
     assert_eq!(page.matches("<polyline").count(), 3 * 2);
@@ -847,7 +852,7 @@ fn nothing_there_is_no_failure() {
         assert_eq!(output.status.code(), Some(0));
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.contains(&format!(
-            "no results of GenAI-Perf or AIPerf are in {folder}: finished points are looked for, with files such as \
+            "{folder} has no results: neither it nor a folder below it has a file of GenAI-Perf or AIPerf, such as \
              profile_export_genai_perf.csv"
         )));
     }
@@ -862,7 +867,7 @@ fn bad_input_is_refused() {
     );
     refused(
         &[folder, "--job", "x"],
-        "unexpected character 'x' in job id \"x\": a whole number is allowed",
+        "cannot take \"x\" as job id: a job's number is allowed, such as 4711, or 4711_3 for a task of an array",
     );
     refused(
         &[folder, "--ttft", "-1"],
@@ -940,6 +945,8 @@ fn sample_results_are_called_so() {
     assert!(page.contains("18 points in sample results"), "{page}");
     let table = in_folder(&["--format", "table", "--ttft", "500"]);
     assert!(table.contains("\nrag 4096/256\n"), "{table}");
+    let requests = "\n1000 to 2560 requests support percentiles up to p99, with a confidence";
+    assert!(table.contains(requests), "{table}");
     // Nothing else is left, here or in the temporary folder.
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 

@@ -1090,7 +1090,7 @@ fn mistakes_in_a_search_are_told() {
     );
     refused(
         |recipe| recipe.sweep.search.as_mut().unwrap().at = "p80".parse().unwrap(),
-        "the recipe's sweep.search is on p80: expected p50, p75, p90, p95 or p99",
+        "the recipe's sweep.search has at = \"p80\": p50, p75, p90, p95 or p99 is allowed",
     );
     refused(
         |recipe| recipe.sweep.search.as_mut().unwrap().from = "0.5".parse().unwrap(),

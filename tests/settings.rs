@@ -97,7 +97,7 @@ fn a_bad_variable_is_named() {
     assert_eq!(error.to_string(), "cannot use the variable STAGE_PATH");
     assert_eq!(
         std::error::Error::source(&error).unwrap().to_string(),
-        "cannot take \"nim\" as stage path: \"nim\" is not an absolute path"
+        "cannot take \"nim\" as stage path: \"nim\" is no absolute path, which begins with '/'"
     );
 }
 
@@ -127,12 +127,12 @@ fn toml_errors_teach() {
         (
             "[container]\nmounts = '/data:/data'",
             2,
-            "invalid type: string \"/data:/data\", expected a list in brackets, also of one, as in [\"...\"]",
+            "invalid type: string \"/data:/data\", expected a list in brackets: write [\"/data:/data\"]",
         ),
         (
             "[slurm]\npassthrough = '--new=1'",
             2,
-            "expected a list in brackets, also of one",
+            "expected a list in brackets: write [\"--new=1\"]",
         ),
         (
             "stage = '/x'",
@@ -147,7 +147,7 @@ fn toml_errors_teach() {
         (
             "[container]\nmounts = ['data:/data']",
             2,
-            "\"data\" is not an absolute path",
+            "\"data\" is no absolute path, which begins with '/'",
         ),
         (
             "[container]\nruntime = 'docker'",
@@ -162,7 +162,7 @@ fn toml_errors_teach() {
         (
             "[slurm]\npartition = 'a'\npartition = 'b'",
             3,
-            "duplicate key",
+            "the key partition is there twice: leave one out",
         ),
     ] {
         let error = Settings::from_toml(text).unwrap_err().to_string();
@@ -202,7 +202,7 @@ fn all_problems_at_once() {
             "/a:/x and /b:/x/ are both mounted at /x: each destination can be used once",
             "launch.sh: --gres ([slurm.launch] of the settings) and --gpus-per-node (SBATCH_GPUS_PER_NODE) exclude each \
              other: GPUs are asked for in one way",
-            "launch.sh asks for 2 GPUs with --gres ([slurm.launch] of the settings), the recipe's server uses 4",
+            "launch.sh asks for 2 GPUs with --gres ([slurm.launch] of the settings), but the recipe's server uses 4: ask for 4 at least",
             "launch.sh asks for 2 nodes ([slurm.launch] of the settings), but the recipe's server runs on 1: nodes = 1 is \
              allowed",
         ]
@@ -351,12 +351,12 @@ fn a_recipe_must_agree_with_itself() {
     );
     assert_eq!(
         expected(2),
-        "the recipe's server command says --tensor-parallel-size 4, but its gpus are 2: write --tensor-parallel-size \
+        "the recipe's server command says --tensor-parallel-size 4, but server.gpus is 2: write --tensor-parallel-size \
          {gpus}"
     );
     assert_eq!(
         expected(3),
-        "the recipe's engine has 4 files rank*.engine, but its server uses 2 GPUs: one each is needed"
+        "the recipe's engine has 4 rank*.engine files, but its server uses 2 GPUs: one file for each GPU is needed"
     );
     assert!(
         expected(4).contains("have the same squash file nim+meta+llama3-70b-instruct+1.0.3.sqsh")
@@ -460,7 +460,7 @@ fn secrets_and_srun_keep_out_of_the_environment() {
     let expected = |index: usize| error.problems()[index].to_string();
     assert_eq!(
         expected(0),
-        "the recipe's server.environment has a value for HF_TOKEN: secrets are only named, in server.secrets"
+        "the recipe's server.environment has a value for HF_TOKEN: leave it out, and write secrets = [\"HF_TOKEN\"] under [server]"
     );
     assert!(expected(1).starts_with(
         "the recipe's server.environment has LD_LIBRARY_PATH, which would change srun"
@@ -477,8 +477,8 @@ fn the_warning_must_reach_the_script() {
         assert_eq!(
             problems,
             [format!(
-                "launch.sh asks for the signal {signal} ([slurm.launch] of the settings), on which it would not stop in \
-                 order: B:USR1, B:USR2, B:TERM and B:INT are allowed"
+                "launch.sh asks for the signal {signal} ([slurm.launch] of the settings), which would not let it stop in \
+                 order: B:USR1, B:USR2, B:TERM and B:INT are allowed, as in B:USR1@30"
             )]
         );
     }

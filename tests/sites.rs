@@ -123,7 +123,7 @@ fn what_the_cluster_cannot_mean() {
         ),
         (
             "cluster = { gpus = 'gres', gpus_on_node = 2 }",
-            "launch.sh asks for 2 GPUs with --gres ([cluster] of the settings), the recipe's server uses 4",
+            "launch.sh asks for 2 GPUs with --gres ([cluster] of the settings), but the recipe's server uses 4: ask for 4 at least",
         ),
         (
             "cluster = { gpus = 'gres', gpu_type = 'gpu' }",

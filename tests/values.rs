@@ -474,7 +474,6 @@ const FILE_PARTS: &[&str] = &[
     "JobOptions",
     "Key",
     "LaunchTable",
-    "List",
     "Manifest",
     "Measured",
     "Metadata",

@@ -274,8 +274,11 @@ fn a_failure_keeps_what_is_there() {
     let error = script().write_to(&folder).unwrap_err();
     assert_eq!(
         error.to_string(),
-        format!("cannot write {folder}/setup.sh: cannot read what is there")
+        format!("cannot write {folder}/setup.sh: what is there is no regular file")
     );
+    let reason =
+        |error: &nim_slurm::WriteError| std::error::Error::source(error).unwrap().to_string();
+    assert_eq!(reason(&error), "it is a folder");
     assert_eq!(names(&folder), ["setup.sh"]);
     fs::write(folder.join("file"), "").unwrap();
     let error = script().write_to(folder.join("file")).unwrap_err();
@@ -283,4 +286,6 @@ fn a_failure_keeps_what_is_there() {
         error.to_string(),
         format!("cannot write {folder}/file/setup.sh: cannot make the folder")
     );
+    let words = format!("{folder}/file is there and is no folder: name another one");
+    assert_eq!(reason(&error), words);
 }

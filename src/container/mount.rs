@@ -54,7 +54,9 @@ pub(crate) fn mountable_path(path: &str) -> Result<(), Fault> {
         ));
     }
     if !path.starts_with('/') {
-        return Err(Fault::rule(format!("{path:?} is not an absolute path")));
+        return Err(Fault::rule(format!(
+            "{path:?} is no absolute path, which begins with '/'"
+        )));
     }
     if path.split('/').any(|part| part == "..") {
         return Err(Fault::rule(format!(
@@ -166,7 +168,7 @@ mod tests {
         );
         refuses::<Mount>(
             "data:/data",
-            "cannot take \"data:/data\" as mount: \"data\" is not an absolute path",
+            "cannot take \"data:/data\" as mount: \"data\" is no absolute path, which begins with '/'",
         );
         refuses::<Mount>(
             "/my data:/d",

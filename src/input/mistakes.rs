@@ -78,7 +78,7 @@ impl FileMistake {
         Self {
             place,
             value: value.map(str::to_owned),
-            message: short(&in_words(message), LONGEST_MESSAGE),
+            message: short(&in_words(message, value), LONGEST_MESSAGE),
         }
     }
 
@@ -178,10 +178,14 @@ pub(crate) fn read<T: DeserializeOwned>(
         parse: |file| T::deserialize(toml::Deserializer::from(file)).map(drop),
         reads: 0,
         mistakes: Vec::new(),
+        unknown: Vec::new(),
+        missing: Vec::new(),
     };
     let file = Spanned::new(file.span(), DeValue::Table(file.into_inner()));
     search.look(&mut Vec::new(), None, &file, Some(first.clone()));
     let mut mistakes = search.mistakes;
+    let missing = search.missing.into_iter().map(|(_, mistake)| mistake);
+    mistakes.extend(missing.take(MOST_MISTAKES - mistakes.len()));
     if mistakes.is_empty() {
         mistakes.push(FileMistake::new(text, first.span(), first.message()));
     }
@@ -204,6 +208,10 @@ struct Search<'a> {
     parse: fn(Spanned<DeTable<'a>>) -> Result<(), Error>,
     reads: usize,
     mistakes: Vec<FileMistake>,
+    /// Unknown keys, each with the one that is perhaps meant.
+    unknown: Vec<(Range<usize>, String)>,
+    /// Missing keys, each with its table.
+    missing: Vec<(Range<usize>, FileMistake)>,
 }
 
 impl<'a> Search<'a> {
@@ -224,14 +232,20 @@ impl<'a> Search<'a> {
         if !value.get_ref().is_table() && error.message().starts_with(ONE_KEY) {
             return false;
         }
-        let known = self.mistakes.len();
+        let known = self.mistakes.len() + self.missing.len();
         // What is wrong inside a table may be told of its name.
         let is_of_key = error.message().starts_with("unknown ") || !value.get_ref().is_table();
         if let Some(key) = key.filter(|key| is_of_key && error.span().as_ref() == Some(key)) {
+            let meant = unknown(error.message()).and_then(|unknown| unknown.meant);
+            let meant = meant.map(|meant| (key.clone(), meant.to_owned()));
+            self.unknown.extend(meant);
             self.add(key, &error);
             return true;
         }
+        let is_no_table = error.message().starts_with("invalid type: map");
         match value.get_ref() {
+            // What is in a table that should be something else is not looked at.
+            _ if is_no_table && error.span() == Some(value.span()) => {}
             DeValue::Table(table) => self.look_into(path, value.span(), table, &error),
             DeValue::Array(list) => {
                 for entry in list {
@@ -243,7 +257,7 @@ impl<'a> Search<'a> {
             }
             _ => {}
         }
-        if self.mistakes.len() == known {
+        if self.mistakes.len() + self.missing.len() == known {
             let error = self.error_for_a_word(path, value).unwrap_or(error);
             self.add(value.span(), &error);
         }
@@ -274,12 +288,26 @@ impl<'a> Search<'a> {
         for (key, value) in table {
             path.push(Step::Key(key.clone()));
             let is_own = error.span() == Some(key.span()) || is_of(error, value);
+            // What is said of a table without a header of its own is told of that of a table in it.
+            let is_own = is_own && error.span().as_ref() != Some(&span);
             let own = Some(error.clone()).filter(|_| is_own);
             if self.look(path, Some(key.span()), value, own) {
                 bad.push(key);
             }
             path.pop();
         }
+        let is_own =
+            |(span, _): &&(Range<usize>, String)| table.keys().any(|key| key.span() == *span);
+        let meant = self.unknown.iter().filter(is_own);
+        let meant: Vec<_> = meant.map(|(_, meant)| meant.clone()).collect();
+        // A mistyped name of a table is one mistake, also where tables in it have the right name.
+        let tables = meant.iter().filter_map(|meant| table.get(meant.as_str()));
+        let has_tables_alone = |own: &&Value<'_>| {
+            let table = own.get_ref().as_table();
+            table.is_some_and(|table| table.values().all(|own| own.get_ref().is_table()))
+        };
+        let tables: Vec<_> = tables.filter(has_tables_alone).map(Spanned::span).collect();
+        self.missing.retain(|(table, _)| !tables.contains(table));
         let sample = table_at(&self.samples[0], path).cloned();
         for (key, _) in sample.unwrap_or_default() {
             if table.contains_key(&key) {
@@ -288,7 +316,10 @@ impl<'a> Search<'a> {
             path.push(Step::Key(key.clone()));
             let error = self.objection(path, &|_| None);
             if let Some(error) = error.filter(|error| error.message().starts_with(MISSING)) {
-                self.add(span.clone(), &error);
+                if !meant.iter().any(|meant| *meant == **key.get_ref()) {
+                    let mistake = FileMistake::new(self.text, Some(span.clone()), error.message());
+                    self.missing.push((span.clone(), mistake));
+                }
                 missing.push(key);
             }
             path.pop();
@@ -410,23 +441,87 @@ fn short(text: &str, most: usize) -> String {
     }
 }
 
-/// What serde says in terms of Rust, in those of a file.
-fn in_words(message: &str) -> String {
-    let mut names = message.split('`').skip(1).step_by(2);
-    if message.starts_with(MISSING) {
-        return format!("the key {} is missing", names.next().unwrap_or_default());
-    }
+/// A key or a word that is none of those that are allowed.
+struct Unknown<'m> {
+    what: &'static str,
+    given: &'m str,
+    allowed: Vec<&'m str>,
+    /// The one that is perhaps meant.
+    meant: Option<&'m str>,
+}
+
+fn unknown(message: &str) -> Option<Unknown<'_>> {
     let unknown = [
         ("unknown field `", "unknown key"),
         (UNKNOWN_WORD, "unknown word"),
     ];
-    if let Some((_, what)) = unknown
-        .iter()
-        .find(|(prefix, _)| message.starts_with(prefix))
+    let is_so = |(prefix, _): &&(&str, &str)| message.starts_with(prefix);
+    let (_, what) = unknown.iter().find(is_so)?;
+    let mut names = message.split('`').skip(1).step_by(2);
+    let given = names.next().unwrap_or_default();
+    let allowed: Vec<_> = names.collect();
+    let meant = nearest(given, &allowed);
+    Some(Unknown {
+        what,
+        given,
+        allowed,
+        meant,
+    })
+}
+
+/// How a value is written where a list is expected. Blanks are between the words of a command, but not
+/// behind an option.
+fn as_list(value: &str) -> Option<String> {
+    let Some(text) = value.strip_prefix('"').or(value.strip_prefix('\'')) else {
+        return Some(format!("[{value}]"));
+    };
+    let words = text.strip_suffix(['"', '\''])?;
+    let is_option = words.starts_with('-') && words.contains(char::is_whitespace);
+    if is_option || words.contains(['"', '\'', '\\']) {
+        return None;
+    }
+    let words: Vec<_> = words.split_whitespace().collect();
+    match words.as_slice() {
+        [] => None,
+        [word] => Some(format!("[\"{word}\"]")),
+        [first, second] => Some(format!("[\"{first}\", \"{second}\"]")),
+        [first, second, ..] => Some(format!("[\"{first}\", \"{second}\", ...]")),
+    }
+}
+
+/// What toml says of a text that is no TOML, and what to type.
+fn of_syntax(message: &str, value: Option<&str>) -> Option<String> {
+    Some(match message {
+        "duplicate key" => format!("the key {} is there twice: leave one out", value?),
+        "unexpected key or value, expected newline, `#`" => {
+            "the line should end here: only a comment, # ..., may follow".to_owned()
+        }
+        "key with no value, expected `=`" => "the key has no value: write KEY = VALUE".to_owned(),
+        "invalid basic string, expected `\"`" => "the text has no closing quote".to_owned(),
+        "string values must be quoted, expected literal string" => {
+            format!("a text needs quotes: write \"{}\"", value?)
+        }
+        _ => return None,
+    })
+}
+
+/// What serde says in terms of Rust, in those of a file. `value` is what the file has there.
+fn in_words(message: &str, value: Option<&str>) -> String {
+    if let Some(words) = of_syntax(message, value) {
+        return words;
+    }
+    if message.starts_with(MISSING) {
+        let key = message.split('`').nth(1).unwrap_or_default();
+        return format!("the key {key} is missing");
+    }
+    if let Some(Unknown {
+        what,
+        given,
+        allowed,
+        meant,
+    }) = unknown(message)
     {
-        let given = names.next().unwrap_or_default();
-        let allowed: Vec<_> = names.collect();
-        return match nearest(given, &allowed) {
+        return match meant {
             Some(meant) => format!("{what} {given:?}: perhaps {meant} is meant"),
             None => format!("{what} {given:?}: allowed are {}", allowed.join(", ")),
         };
@@ -444,12 +539,20 @@ fn in_words(message: &str) -> String {
     if let Some((given, expected)) = message.split_once(", expected ")
         && given.starts_with("invalid ")
     {
+        let given = given
+            .replace("invalid type: map", "invalid type: table")
+            .replace("invalid type: sequence", "invalid type: list")
+            .replace("invalid type: floating point", "invalid type: number");
+        if expected == "a sequence" {
+            let list = value.and_then(as_list);
+            let list = list.map_or_else(String::new, |list| format!(": write {list}"));
+            return format!("{given}, expected a list in brackets{list}");
+        }
         let expected = match expected {
             "a nonzero u16" => "a whole number from 1 to 65535",
             "a nonzero u32" => "a whole number from 1 to 4294967295",
             "u32" => "a whole number from 0 to 4294967295",
             "a boolean" => "true or false",
-            "a sequence" => "a list in brackets",
             "a map" => "a table",
             "a UTF-8 path string" => "a path",
             other if other.starts_with("struct ") => "a table",

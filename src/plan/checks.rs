@@ -377,7 +377,10 @@ fn check_command(command: &[Word], server: &Server, problems: &mut Vec<Problem>)
             || given
                 .parse()
                 .is_ok_and(|given: u32| [used, server.total_gpus()].contains(&given));
-        if !is_right {
+        // A mistyped placeholder is told as that.
+        let mistyped = || command.iter().flat_map(Word::mistyped_placeholders);
+        let is_mistyped = mistyped().any(|(own, _)| own == given);
+        if !is_right && !is_mistyped {
             problems.push(Problem::TensorParallelism {
                 flag: flag.to_owned(),
                 given: given.to_owned(),

@@ -222,7 +222,7 @@ pub enum Problem {
     },
     /// The server, or all of several, use more GPUs than the job asks for.
     #[error(
-        "launch.sh asks for {} with {option} ({origin}), the recipe's {} {used}", counted(requested, "GPU"),
+        "launch.sh asks for {} with {option} ({origin}), but the recipe's {} {used}: ask for {used} at least", counted(requested, "GPU"),
         if *replicas == 1 { "server uses".to_owned() } else { format!("{replicas} servers use") }
     )]
     TooFewGpus {
@@ -314,7 +314,7 @@ pub enum Problem {
     },
     /// The server's command splits the model over another number of GPUs.
     #[error(
-        "the recipe's server command says {flag} {given}, but its gpus are {used}: write {flag} {{gpus}}"
+        "the recipe's server command says {flag} {given}, but server.gpus is {used}: write {flag} {{gpus}}"
     )]
     TensorParallelism {
         /// The command's flag.
@@ -326,8 +326,8 @@ pub enum Problem {
     },
     /// The engine's file list has other parts than the server has GPUs.
     #[error(
-        "the recipe's engine has {} rank*.engine, but its server uses {}: one each is needed",
-        counted(parts, "file"),
+        "the recipe's engine has {}, but its server uses {}: one file for each GPU is needed",
+        counted(parts, "rank*.engine file"),
         counted(used, "GPU")
     )]
     EngineParts {
@@ -356,8 +356,8 @@ pub enum Problem {
     },
     /// The launch job is warned by a signal that it does not know.
     #[error(
-        "launch.sh asks for the signal {requested} ({origin}), on which it would not stop in order: B:USR1, B:USR2, B:TERM \
-         and B:INT are allowed"
+        "launch.sh asks for the signal {requested} ({origin}), which would not let it stop in order: B:USR1, B:USR2, B:TERM \
+         and B:INT are allowed, as in B:USR1@30"
     )]
     Signal {
         /// What was asked for.
@@ -396,7 +396,7 @@ pub enum Problem {
     },
     /// A secret's value stands in the recipe.
     #[error(
-        "the recipe's server.environment has a value for {name}: secrets are only named, in server.secrets"
+        "the recipe's server.environment has a value for {name}: leave it out, and write secrets = [\"{name}\"] under [server]"
     )]
     SecretValue {
         /// The variable.
@@ -502,7 +502,7 @@ pub enum Problem {
     )]
     SearchLimits,
     /// Tools' tables do not have it, so a report could not mark the answer.
-    #[error("the recipe's sweep.search is on {at}: expected p50, p75, p90, p95 or p99")]
+    #[error("the recipe's sweep.search has at = \"{at}\": p50, p75, p90, p95 or p99 is allowed")]
     SearchPercentile {
         /// The percentile.
         at: Percentile,

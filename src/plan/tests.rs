@@ -245,7 +245,7 @@ fn arrays_that_are_refused() {
     };
     let refused = refusal(unsafe_variant, "");
     assert!(
-        refused.contains("command says -tp 3, but its gpus are 4"),
+        refused.contains("command says -tp 3, but server.gpus is 4"),
         "{refused}"
     );
     assert!(refused.contains("server.environment has PATH"), "{refused}");
@@ -299,7 +299,7 @@ fn numbers_of_one() {
     let settings = "[slurm.launch]\ngres = 'gpu:1'\n";
     assert_eq!(
         refusal(|_| {}, settings),
-        "launch.sh asks for 1 GPU with --gres ([slurm.launch] of the settings), the recipe's server uses 4"
+        "launch.sh asks for 1 GPU with --gres ([slurm.launch] of the settings), but the recipe's server uses 4: ask for 4 at least"
     );
     let on_nodes = |recipe: &mut Recipe| {
         recipe.model.engine = None;
@@ -418,11 +418,11 @@ fn servers_side_by_side() {
     let replicas = |number: u32| move |recipe: &mut Recipe| recipe.server.replicas = number;
     assert_eq!(
         refusal(replicas(2), "slurm.launch.gres = 'gpu:4'"),
-        "launch.sh asks for 4 GPUs with --gres ([slurm.launch] of the settings), the recipe's 2 servers use 8"
+        "launch.sh asks for 4 GPUs with --gres ([slurm.launch] of the settings), but the recipe's 2 servers use 8: ask for 8 at least"
     );
     assert_eq!(
         refusal(replicas(1), "slurm.launch.gres = 'gpu:2'"),
-        "launch.sh asks for 2 GPUs with --gres ([slurm.launch] of the settings), the recipe's server uses 4"
+        "launch.sh asks for 2 GPUs with --gres ([slurm.launch] of the settings), but the recipe's server uses 4: ask for 4 at least"
     );
     let on_nodes = |recipe: &mut Recipe| {
         replicas(3)(recipe);
@@ -701,7 +701,7 @@ fn what_a_load_contradicts() {
     for (use_cases, expected) in [
         (
             format!("{{ {chat}, arrival = 'poisson' }}"),
-            "the recipe's use case chat:128/128: arrival is for request_rate, which it has not: write request_rate = [1], \
+            "the recipe's use case chat:128/128: arrival needs request_rate: write request_rate = [1], \
              or leave arrival out",
         ),
         (

@@ -21,7 +21,7 @@ const TAR_END: usize = 1024;
 
 /// The images that are whole, or that setup.sh leaves alone, are taken off what is to be fetched.
 pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mut Stage) {
-    let setup = "the command run fetches it, with setup.sh; by hand, render the scripts and type: sbatch setup.sh";
+    let setup = "nim-slurm run fetches it, with setup.sh; by hand, render the scripts and type: sbatch setup.sh";
     let runtime = preflight.plan.settings().runtime();
     for image in std::mem::take(&mut stage.to_fetch.images) {
         let path = stage_path.join(image.file.as_str());

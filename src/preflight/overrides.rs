@@ -62,10 +62,7 @@ fn variable(preflight: &Preflight<'_>, name: &str, text: &str) -> Option<Finding
     if !of_scripts(&|kind| plan.variables_to_remove(kind, pair())).is_empty() {
         return Some(Finding::note(
             format!("{name} is set, and no option of sbatch wins over what it says"),
-            format!(
-                "a submission through this crate keeps it from sbatch; by hand: {}",
-                unset()
-            ),
+            format!("nim-slurm keeps it from sbatch; by hand: {}", unset()),
         ));
     }
     let repeated = of_scripts(&|kind| plan.options_to_repeat(kind, pair()));
@@ -74,7 +71,7 @@ fn variable(preflight: &Preflight<'_>, name: &str, text: &str) -> Option<Finding
         return Some(Finding::note(
             format!("{name} is set and would override {}", listed(&repeated)),
             format!(
-                "a submission through this crate repeats it; by hand: {}, or sbatch {} ...",
+                "nim-slurm repeats it; by hand: {}, or sbatch {} ...",
                 unset(),
                 words.join(" or ")
             ),
@@ -95,7 +92,7 @@ fn variable(preflight: &Preflight<'_>, name: &str, text: &str) -> Option<Finding
     Some(match typed {
         Some(&option) => unopposed(preflight, option, name, text),
         None => Finding::note(
-            format!("{name} is set, and no sbatch that is known here reads it"),
+            format!("{name} is set, and no known release of sbatch reads it"),
             format!(
                 "if an option is meant, set it in [slurm] of the settings; else: {}",
                 unset()
@@ -183,7 +180,7 @@ mod tests {
         );
         assert_eq!(
             of(slurm, &[("SBATCH_NODES", "4")]),
-            note("SBATCH_NODES is set, and no sbatch that is known here reads it")
+            note("SBATCH_NODES is set, and no known release of sbatch reads it")
         );
     }
 

@@ -6,6 +6,7 @@
 use super::ask::Answer;
 use super::{Finding, Preflight, Severity, by_scripts, listed};
 use crate::job_options::ScriptKind;
+use crate::recipe::Recipe;
 use crate::slurm::{Directives, Gres, OptionName, TimeLimit};
 
 /// sinfo's fields: partition, availability, time limit, state, number of nodes, GRES.
@@ -69,7 +70,7 @@ pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
     };
     let mut findings = Vec::new();
     let mut used: Vec<&Partition> = Vec::new();
-    let mut problems = Vec::new();
+    let (mut problems, mut unused_gpus) = (Vec::new(), Vec::new());
     for kind in ScriptKind::ALL {
         let directives = preflight.plan.directives(kind);
         let names = names(directives, &partitions);
@@ -84,7 +85,10 @@ pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
         for name in &names {
             match partitions.iter().find(|partition| partition.name == *name) {
                 Some(partition) => {
-                    own.extend(partition.problems(kind, directives));
+                    own.extend(partition.problems(directives));
+                    if kind == ScriptKind::Launch && !directives.asks_for_gpus() {
+                        unused_gpus.extend(partition.unused_gpus(preflight.plan.recipe()));
+                    }
                     if !used.contains(&partition) {
                         used.push(partition);
                     }
@@ -110,6 +114,7 @@ pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
             Some(problem.fix),
         )
     }));
+    findings.extend(unused_gpus);
     findings
 }
 
@@ -220,11 +225,11 @@ impl Partition {
     }
 
     /// What keeps a job from running here.
-    fn problems(&self, kind: ScriptKind, directives: &Directives) -> Vec<Problem> {
+    fn problems(&self, directives: &Directives) -> Vec<Problem> {
         let problems = [
             self.state(),
             self.time(directives),
-            self.resources(kind, directives),
+            self.resources(directives),
         ];
         problems.into_iter().flatten().collect()
     }
@@ -288,18 +293,25 @@ impl Partition {
         })
     }
 
-    fn resources(&self, kind: ScriptKind, directives: &Directives) -> Option<Problem> {
+    /// That launch.sh asks for none of the GPUs that its nodes have.
+    fn unused_gpus(&self, recipe: &Recipe) -> Option<Finding> {
+        let gres = self.gres();
+        gres.contains("gpu").then(|| {
+            let fix = format!(
+                "add --sbatch launch.gres=gpu:{}, or gres in [slurm.launch] of the settings",
+                recipe.server.gpus_per_node()
+            );
+            let words = format!(
+                "launch.sh asks Slurm for no GPUs, and the nodes of {} have {gres}",
+                self.name
+            );
+            Finding::warning(words, fix)
+        })
+    }
+
+    fn resources(&self, directives: &Directives) -> Option<Problem> {
         let name = &self.name;
-        let Some(asked) = directives.gres_of_a_node() else {
-            let wants_gpus = kind == ScriptKind::Launch && !directives.asks_for_gpus();
-            return (wants_gpus && self.gres().contains("gpu")).then(|| {
-                Problem::new(
-                    format!("Slurm is asked for no GPUs, and the nodes of {name} have {}", self.gres()),
-                    "ask for the N GPUs of the recipe's server: --sbatch launch.gres=gpu:N, or gres in [slurm.launch] of the settings".to_owned(),
-                )
-                .at_most(true)
-            });
-        };
+        let asked = directives.gres_of_a_node()?;
         let fitting: Vec<_> = self
             .nodes
             .iter()
@@ -431,7 +443,7 @@ mod tests {
     fn against(partition: &str, launch: &str) -> Vec<String> {
         let partitions = read(SINFO);
         let partition = partitions.iter().find(|own| own.name == partition).unwrap();
-        let problems = partition.problems(ScriptKind::Launch, &directives(launch));
+        let problems = partition.problems(&directives(launch));
         problems
             .into_iter()
             .map(|problem| problem.message)
@@ -502,13 +514,16 @@ mod tests {
             against("batch", "gpus_per_node = 'a100:4'"),
             ["no node of batch that has gpu:a100:4 works now: they are drained*"]
         );
+        assert!(against("batch", "").is_empty());
+        let partitions = read(SINFO);
+        let recipe = Recipe::llama3_70b_h100x4_fp8();
+        let finding = partitions[0].unused_gpus(&recipe).unwrap();
         assert_eq!(
-            against("batch", ""),
-            [
-                "Slurm is asked for no GPUs, and the nodes of batch have gpu:a100:4 or gpu:h100:8(S:0-1),shard:32"
-            ]
+            finding.to_string(),
+            "warning: launch.sh asks Slurm for no GPUs, and the nodes of batch have gpu:a100:4 or \
+             gpu:h100:8(S:0-1),shard:32; add --sbatch launch.gres=gpu:4, or gres in [slurm.launch] of the settings"
         );
-        assert!(against("cpu", "").is_empty());
+        assert_eq!(partitions[1].unused_gpus(&recipe), None);
     }
 
     #[test]

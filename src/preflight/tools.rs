@@ -115,7 +115,7 @@ fn tools(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Tool> {
         ),
         slurm(
             "sinfo",
-            "describes the partitions to preflight, here",
+            "describes the partitions to this check, here",
             Severity::Note,
         ),
         slurm(
@@ -164,7 +164,7 @@ fn tools(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Tool> {
             Severity::Ok
         },
         fix: format!(
-            "to download it here, {install}; run leaves that to a job, and this shows whether its node has {name}: "
+            "to download it here, {install}; nim-slurm run has a job download it: whether its node has {name} is shown by "
         ),
         node: Some(ScriptKind::PrepareModels),
     });

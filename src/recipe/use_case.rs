@@ -478,7 +478,7 @@ impl UseCase {
         [
             (
                 self.arrival.is_some() && !is_driven,
-                "arrival is for request_rate, which it has not: write request_rate = [1], or leave arrival out",
+                "arrival needs request_rate: write request_rate = [1], or leave arrival out",
             ),
             (
                 self.smoothness.is_some() != is_gamma,

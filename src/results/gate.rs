@@ -56,7 +56,7 @@ const WORDS: [(&str, Metric); 5] = [
 /// let error = Gate::parse("speed 5%").unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "cannot take \"speed 5%\" as gate: \"speed\" is no metric: throughput, requests, ttft, itl and latency are, as in \
+///     "cannot take \"speed 5%\" as gate: \"speed\" is no metric: throughput, requests, ttft, itl and latency are allowed, as in \
 ///      \"throughput 5%, ttft 10%\""
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -81,19 +81,20 @@ impl fmt::Display for Gate {
 
 impl Gate {
     fn check(text: &str) -> Result<Self, Fault> {
-        const ALLOWED: &str = "a metric and a margin are allowed, as in \"throughput 5%\"";
+        const ALLOWED: &str =
+            "throughput, requests, ttft, itl and latency are allowed, as in \"throughput 5%\"";
         if text.trim().is_empty() {
             return Err(Fault::Empty(ALLOWED));
         }
         let mut parts: Vec<(usize, f64)> = Vec::new();
         for part in text.split(',').map(str::trim) {
-            let (word, margin) = part
-                .split_once(char::is_whitespace)
-                .ok_or_else(|| Fault::rule(format!("{part:?} is not both: {ALLOWED}")))?;
+            let (word, margin) = part.split_once(char::is_whitespace).ok_or_else(|| {
+                Fault::rule(format!("{part:?} is no metric with a margin: {ALLOWED}"))
+            })?;
             let place = WORDS.iter().position(|(own, _)| *own == word);
             let place = place.ok_or_else(|| {
                 Fault::rule(format!(
-                    "{word:?} is no metric: throughput, requests, ttft, itl and latency are, as in \
+                    "{word:?} is no metric: throughput, requests, ttft, itl and latency are allowed, as in \
                      \"throughput 5%, ttft 10%\""
                 ))
             })?;
@@ -607,15 +608,15 @@ mod tests {
         for (text, why) in [
             (
                 "throughput",
-                "\"throughput\" is not both: a metric and a margin are allowed, as in \"throughput 5%\"",
+                "\"throughput\" is no metric with a margin: throughput, requests, ttft, itl and latency are allowed, as in \"throughput 5%\"",
             ),
             (
                 "ttft 5%,",
-                "\"\" is not both: a metric and a margin are allowed, as in \"throughput 5%\"",
+                "\"\" is no metric with a margin: throughput, requests, ttft, itl and latency are allowed, as in \"throughput 5%\"",
             ),
             (
                 "TTFT 5%",
-                "\"TTFT\" is no metric: throughput, requests, ttft, itl and latency are, as in \"throughput 5%, ttft 10%\"",
+                "\"TTFT\" is no metric: throughput, requests, ttft, itl and latency are allowed, as in \"throughput 5%, ttft 10%\"",
             ),
             ("ttft 5%, ttft 6%", "ttft is named twice"),
             (
@@ -643,7 +644,7 @@ mod tests {
         }
         refuses::<Gate>(
             " ",
-            "empty gate: a metric and a margin are allowed, as in \"throughput 5%\"",
+            "empty gate: throughput, requests, ttft, itl and latency are allowed, as in \"throughput 5%\"",
         );
     }
 

@@ -18,7 +18,7 @@ use crate::percentile::{Judgement, count};
 ///
 /// let run = Run::read("tests/data/genai-perf")?;
 /// let group = &run.groups()[1];
-/// assert_eq!((group.to_string().as_str(), group.points().len()), ("? 128/128", 4));
+/// assert_eq!((group.to_string().as_str(), group.points().len()), ("unknown use case 128/128", 4));
 /// assert_eq!(group.best_throughput().unwrap().concurrency(), Some(25));
 ///
 /// let limits = Limits::new(Statistic::P95).time_to_first_token(30.0);
@@ -38,7 +38,9 @@ impl Run {
     /// ```
     /// let run = nim_slurm::results::Run::read("tests/data/genai-perf")?;
     /// let names: Vec<_> = run.groups().iter().map(ToString::to_string).collect();
-    /// assert_eq!(names, ["? ?/?", "? 128/128", "? 128/512"]); // folders without a use case's name
+    /// // Folders without a use case's name, and files that do not tell the lengths.
+    /// let unknown = ["unknown use case", "unknown use case 128/128", "unknown use case 128/512"];
+    /// assert_eq!(names, unknown);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -66,21 +68,26 @@ fn use_case(point: &Point) -> UseCase<'_> {
     (point.use_case(), point.input(), point.output())
 }
 
-/// `NAME ISL/OSL`, with `?` for what nothing tells, and the model in front where the
-/// run has several.
+/// `NAME ISL/OSL`. A name that nothing tells is said to be unknown; a length is `?`.
+pub(crate) fn use_case_in_words(point: &Point) -> String {
+    let number = |number: Option<Length>| number.map_or("?".to_owned(), |n| n.to_string());
+    let (name, input, output) = use_case(point);
+    let lengths = if name.is_none() && input.is_none() && output.is_none() {
+        String::new()
+    } else {
+        format!(" {}/{}", number(input), number(output))
+    };
+    format!("{}{lengths}", name.unwrap_or("unknown use case"))
+}
+
+/// `NAME ISL/OSL`, or what of these is unknown, with the model in front where the run has several.
 impl fmt::Display for Group<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, input, output) = use_case(self.points[0]);
-        let number = |number: Option<Length>| number.map_or("?".to_owned(), |n| n.to_string());
-        let model = self.points[0].model().filter(|_| self.names_model);
-        let text = format!(
-            "{}{} {}/{}",
-            model.map(|model| format!("{model}, ")).unwrap_or_default(),
-            name.unwrap_or("?"),
-            number(input),
-            number(output)
-        );
-        f.pad(&text)
+        let point = self.points[0];
+        let model = point.model().filter(|_| self.names_model);
+        let model = model.map(|model| format!("{model}, "));
+        let words = use_case_in_words(point);
+        f.pad(&format!("{}{words}", model.unwrap_or_default()))
     }
 }
 

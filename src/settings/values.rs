@@ -238,7 +238,7 @@ mod tests {
         accepts::<StagePath>("/a/b//", "/a/b");
         refuses::<StagePath>(
             "nim",
-            "cannot take \"nim\" as stage path: \"nim\" is not an absolute path",
+            "cannot take \"nim\" as stage path: \"nim\" is no absolute path, which begins with '/'",
         );
         refuses::<StagePath>(
             "/",

@@ -80,6 +80,11 @@ pub struct SubmittedJob {
 
 impl SubmittedJob {
     fn check(text: &str) -> Result<Self, Fault> {
+        if text.starts_with(|c: char| !c.is_ascii_digit()) {
+            return Err(Fault::rule(
+                "a job's number is allowed, such as 4711, or 4711_3 for a task of an array",
+            ));
+        }
         let (job, cluster) = match text.split_once(';') {
             Some((job, cluster)) => (job, Some(cluster)),
             None => (text, None),

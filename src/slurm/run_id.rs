@@ -23,6 +23,11 @@ pub struct RunId(String);
 
 impl RunId {
     fn check(text: &str) -> Result<Self, Fault> {
+        if text.starts_with(|c: char| !c.is_ascii_digit()) {
+            return Err(Fault::rule(
+                "a job's number is allowed, such as 4711, or 4711_3 for a task of an array",
+            ));
+        }
         let (job, task) = text
             .split_once(['-', '_'])
             .map_or((text, None), |(job, task)| (job, Some(task)));

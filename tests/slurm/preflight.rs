@@ -190,7 +190,7 @@ fn preflight_before_anything_is_fetched() {
     let report = preflight(&lab, &site, &[], &[]);
     report.assert_errors(&[]);
     report.assert_found(
-        "note: the image nvidia+tritonserver+25.01.sqsh is not there yet; the command run fetches it, with setup.sh",
+        "note: the image nvidia+tritonserver+25.01.sqsh is not there yet; nim-slurm run fetches it, with setup.sh",
     );
     report.assert_found("note: the model is not there yet");
     report.assert_found("ok: NGC_API_KEY is set, and serves as the login for nvcr.io");
@@ -301,7 +301,9 @@ fn preflight_of_overriding_variables() {
         &[("SBATCH_PARTITION", "nope")],
     );
     report.assert_errors(&[]);
-    report.assert_found("note: SBATCH_PARTITION is set and would override --partition=batch; a submission through this crate repeats it");
+    report.assert_found(
+        "note: SBATCH_PARTITION is set and would override --partition=batch; nim-slurm repeats it",
+    );
 
     // Without a flag it wins.
     let report = preflight(&lab, &site, &[], &[("SBATCH_PARTITION", "nope")]);
@@ -346,7 +348,7 @@ fn preflight_of_damaged_files() {
         let found = report.findings.iter().any(|finding| {
             finding.starts_with(&format!("warning: the model's {part} in "))
                 && finding.contains(&format!(
-                    ": {missing} is missing; the command run fetches what is missing, with prepare_models.sh"
+                    ": {missing} is missing; nim-slurm run fetches what is missing, with prepare_models.sh"
                 ))
         });
         assert!(found, "no {missing} in {:#?}", report.findings);

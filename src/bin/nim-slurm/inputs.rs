@@ -94,7 +94,7 @@ fn recipes() -> String {
 fn requests_in_flight(text: &str) -> Result<u32, String> {
     text.parse()
         .map(NonZeroU32::get)
-        .map_err(|_| "a whole number of requests is allowed, 1 at least".to_owned())
+        .map_err(|_| "a whole number from 1 to 4294967295 is allowed".to_owned())
 }
 
 impl Inputs {
@@ -173,6 +173,8 @@ impl WhatIsRun {
             Some(path) => Recipe::find(path).map_err(input)?,
             None => Recipe::llama3_70b_h100x4_fp8(),
         };
+        once("--concurrency", &self.concurrency)?;
+        once("--use-case", &self.use_cases)?;
         if !self.concurrency.is_empty() {
             recipe = recipe.with_concurrency(self.concurrency.iter().copied());
         }
@@ -183,6 +185,17 @@ impl WhatIsRun {
             recipe = recipe.with_tokenizer(tokenizer.clone());
         }
         Ok(recipe)
+    }
+}
+
+/// Refuses what a flag has twice: the plan would say it of the recipe, which may not have it.
+fn once<T: PartialEq + std::fmt::Display>(flag: &str, values: &[T]) -> Result<(), Failure> {
+    let mut places = values.iter().enumerate();
+    match places.find(|(place, value)| values[..*place].contains(value)) {
+        Some((_, value)) => Err(Failure::Input(
+            format!("{flag} has {value} twice: once is enough").into(),
+        )),
+        None => Ok(()),
     }
 }
 

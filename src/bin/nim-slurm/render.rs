@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use nim_slurm::container::{Image, Registry};
 use nim_slurm::recipe::{ClientTool, ModelSource};
 use nim_slurm::slurm::OptionName;
-use nim_slurm::{Plan, Script, ScriptKind, WrittenFile, shell_word};
+use nim_slurm::{Plan, ScriptKind, WrittenFile, shell_word};
 
 use crate::follow::overridden_stage_path;
 use crate::inputs::Inputs;
@@ -99,7 +99,7 @@ pub(crate) fn write(
     refuse_what_others_change(folder)?;
     for script in ScriptKind::ALL.map(|kind| plan.script(kind)) {
         let written = script.write_to(folder).map_err(other)?;
-        say(&describe(&script, &written))?;
+        say(&describe(&written))?;
     }
     // It may have been made by another meanwhile.
     refuse_what_others_change(folder)
@@ -139,12 +139,11 @@ fn refuse_what_others_change(_: &Utf8Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn describe(script: &Script, written: &WrittenFile) -> String {
-    let name = script.kind().file_name();
+fn describe(written: &WrittenFile) -> String {
     match (&written.backup, written.unchanged) {
         (_, true) => format!("{} is there already, unchanged\n", written.path),
         (Some(backup), _) => format!(
-            "wrote {}; the {name} that was there is {backup}\n",
+            "wrote {}; what was there is kept as {backup}\n",
             written.path
         ),
         (None, _) => format!("wrote {}\n", written.path),
@@ -198,11 +197,9 @@ pub(crate) fn notes(plan: &Plan) -> Vec<String> {
     notes.extend(overridden_stage_path(plan));
     notes.extend(image_without_aiperf(plan));
     if !plan.directives(ScriptKind::Launch).asks_for_gpus() {
-        let server = &plan.recipe().server;
         notes.push(format!(
-            "launch.sh asks Slurm for no GPUs; where Slurm manages them, add --sbatch launch.gres=gpu:{}, or what the \
-             site calls them",
-            u64::from(server.gpus) * u64::from(server.replicas)
+            "launch.sh asks Slurm for no GPUs; where Slurm manages them, add --sbatch launch.gres=gpu:{}, or what the site calls them",
+            plan.recipe().server.gpus_per_node()
         ));
     }
     let is_array = |kind: &ScriptKind| {

@@ -195,7 +195,7 @@ fn price(text: &str) -> Result<f64, String> {
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let format = arguments.format()?;
     if matches!(format, Format::Junit) && arguments.gate.is_none() {
-        let words = "--format junit is what a gate says: add --against RESULTS_DIR_OR_JOB, or --against-model MODEL, and --gate \"throughput 5%\"";
+        let words = "--format junit needs a gate: add --against RESULTS_DIR_OR_JOB or --against-model MODEL, and --gate \"throughput 5%\"";
         return Err(Failure::Input(words.into()));
     }
     let folder = arguments.results_dir.as_deref().map(results_of);
@@ -368,7 +368,7 @@ fn of_model(run: &Run, flag: &str, model: &str) -> Result<Run, Failure> {
     let of_model = run.of_model(model);
     if of_model.points().is_empty() {
         let there = match run.models().as_slice() {
-            [] => "no result there names its model".to_owned(),
+            [] => "the results there name no model".to_owned(),
             models => format!("the models there are {}", listed(models)),
         };
         let words = format!(
@@ -436,8 +436,8 @@ fn no_points(folder: &Utf8Path, jobs: &[RunId]) -> String {
     let jobs: Vec<_> = jobs.iter().map(RunId::as_str).collect();
     if jobs.is_empty() {
         format!(
-            "no results of GenAI-Perf or AIPerf are in {folder}: finished points are looked for, with files such as \
-             profile_export_genai_perf.csv and profile_export_aiperf.json, in it and in the folders below"
+            "{folder} has no results: neither it nor a folder below it has a file of GenAI-Perf or AIPerf, such as \
+             profile_export_genai_perf.csv or profile_export_aiperf.json"
         )
     } else {
         format!("{folder} has no results of job {}", jobs.join(" or "))
@@ -449,9 +449,9 @@ fn write(path: &Utf8Path, text: &str) -> Result<(), Failure> {
     if is_quiet() {
         return Ok(());
     }
-    if let Some(backup) = &written.backup {
-        tell(&format!("the {path} that was there is {backup}"));
-    }
-    tell(&format!("wrote {path}"));
+    tell(&match &written.backup {
+        Some(backup) => format!("wrote {path}; what was there is kept as {backup}"),
+        None => format!("wrote {path}"),
+    });
     Ok(())
 }

@@ -61,7 +61,13 @@ fn check(plan: &Plan, preflight: &Preflight<'_>, arguments: &Arguments) -> Resul
     for finding in findings.iter().filter(matters) {
         tell_lines(&lines(finding, &std::io::stderr()));
     }
-    let is_said = |words: &String| findings.iter().any(|own| own.message() == words);
+    // A finding may say the same, and more of the cluster.
+    let is_said = |words: &String| {
+        let beginning = words.split(';').next().unwrap_or_default();
+        findings
+            .iter()
+            .any(|own| own.message().starts_with(beginning))
+    };
     for words in notes(plan).iter().filter(|words| !is_said(words)) {
         note(words);
     }

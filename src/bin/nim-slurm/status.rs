@@ -5,14 +5,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use nim_slurm::slurm::SubmittedJob;
-use nim_slurm::{JobRecord, JobStatus, Queue, plain};
+use nim_slurm::{JobRecord, JobStatus, Queue, plain, utc};
 use serde_json::{Map, Value, json};
 
 use crate::output::{Failure, other, print, print_json, tell};
 
 /// Say what Slurm knows of a job, as lines of NAME=VALUE
 ///
-/// Times are in seconds since 1970. Exit code: 0 when the job is known, and 1 when neither Slurm's controller nor its
+/// Times are in UTC, and in seconds since 1970 with --json. Exit code: 0 when the job is known, and 1 when neither Slurm's controller nor its
 /// accounts know it, or cannot be asked.
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -33,26 +33,27 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         ));
         return Ok(ExitCode::FAILURE);
     };
-    let records: Vec<_> = records.iter().map(fields).collect();
     if arguments.json {
-        let records = records.into_iter().map(Map::from_iter).collect::<Vec<_>>();
+        let records = records.iter().map(|record| fields(record, seconds));
+        let records: Vec<_> = records.map(Map::from_iter).collect();
         print_json(&json!({ "schema": 1, "records": records }))?;
     } else {
-        let lines = records.iter().flatten().map(line);
+        let fields_of = |record| fields(record, |time| utc(time).into());
+        let lines = records.iter().flat_map(fields_of).map(line);
         print(&lines.collect::<String>())?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn line((name, value): &(String, Value)) -> String {
+fn line((name, value): (String, Value)) -> String {
     match value {
         Value::String(text) => format!("{name}={text}\n"),
         value => format!("{name}={value}\n"),
     }
 }
 
-/// What is known of a job, each with its name.
-fn fields(record: &JobRecord) -> Vec<(String, Value)> {
+/// What is known of a job, each with its name; times in the form that `time` gives them.
+fn fields(record: &JobRecord, time: impl Fn(SystemTime) -> Value) -> Vec<(String, Value)> {
     let mut fields = Vec::new();
     let mut add = |name: &str, value: Option<Value>| {
         fields.extend(value.map(|value| (name.to_owned(), value)));
@@ -66,9 +67,9 @@ fn fields(record: &JobRecord) -> Vec<(String, Value)> {
     add("reason", text(record.reason.as_ref()));
     add("exit", text(record.exit));
     add("nodes", text(record.nodes.as_ref()));
-    add("submitted", record.submitted.map(seconds));
-    add("started", record.started.map(seconds));
-    add("ended", record.ended.map(seconds));
+    add("submitted", record.submitted.map(&time));
+    add("started", record.started.map(&time));
+    add("ended", record.ended.map(&time));
     add("time_limit", text(record.time_limit.as_ref()));
     add("restarts", record.restarts.map(Value::from));
     add("output", text(record.output.as_ref()));

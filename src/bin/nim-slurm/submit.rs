@@ -103,7 +103,8 @@ impl Jobs {
         let problem = if (self.setup || self.models) && waits_for_any(ScriptKind::Launch)
             || self.setup && self.models && waits_for_any(ScriptKind::PrepareModels)
         {
-            "the jobs wait for each other, which cannot be joined to a dependency with '?'"
+            "--dependency with '?' (any of them) does not go together with jobs that wait for each other: ',' (all of them) \
+             is allowed"
                 .to_owned()
         } else if plan.settings().stage_path().is_none() {
             "the jobs need a stage path: give --stage-path, or export STAGE_PATH".to_owned()

@@ -10,7 +10,6 @@ use super::refused::{long_of, refused};
 use super::value::Argument;
 use super::{Directives, OptionName};
 use crate::slurm::Passthrough;
-use crate::value::List;
 use crate::value::nearest;
 
 /// A key of a TOML table of options.
@@ -172,7 +171,7 @@ impl Directives {
     ) -> Result<(), A::Error> {
         match key {
             OptionKey::Passthrough => {
-                let List(options) = map.next_value::<List<Passthrough>>()?;
+                let options: Vec<Passthrough> = map.next_value()?;
                 let mut keys = options.iter().filter_map(Passthrough::key);
                 if let Some(twice) = keys.find(|&(name, _)| self.is_set(name)) {
                     return Err(set_twice(twice.0));
