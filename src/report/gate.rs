@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{Report, another_measurement, missing, percent, title_of};
+use crate::plain::{counted, listed};
 use crate::results::{Comparison, GateOutcome, Gated, GatedChange, Metric};
 
 /// One metric of one point: what it is of, and what is said of it.
@@ -82,12 +83,19 @@ pub(super) fn summary(report: &Report<'_>, gated: &Gated<'_>) -> String {
             let _ = write!(text, ", and {count} points are missing");
         }
     }
+    match gated.not_compared().len() {
+        0 => {}
+        count => {
+            let _ = write!(text, ", and {} cannot be compared", counted(count, "point"));
+        }
+    }
     text
 }
 
 /// What the intervals are, and how many runs would be enough for all.
 pub(super) fn legend(gated: &Gated<'_>) -> Vec<String> {
     let all = match gated.changes().len() {
+        0 => return Vec::new(),
         1 => String::new(),
         count => format!(" over all {count}"),
     };
@@ -157,6 +165,18 @@ pub(super) fn junit(report: &Report<'_>) -> String {
                 "all",
                 Some("skipped"),
                 "only the earlier results have it",
+            );
+        }
+        for it in gated.not_compared() {
+            tests += 1;
+            skipped += 1;
+            let said = format!("not compared: nothing tells {}", listed(it.unknown()));
+            case(
+                &mut cases,
+                it.point().path().as_str(),
+                "all",
+                Some("skipped"),
+                &said,
             );
         }
         let differences = report.differences();
