@@ -174,7 +174,7 @@ fn what_is_compared_with_none_is_named() {
         .unwrap();
     assert_data_eq!(
         changes,
-        str![[r#"
+        str![[r"
 no point is in both runs
 not compared, of the earlier run: 5 points, since nothing tells use case and GPUs:
     meta_llama3-70b-instruct-openai-chat-concurrency1, aiperf-0.13.0, 0.0.10, and 2 more
@@ -190,7 +190,7 @@ a folder's name tells all of it: MODEL_GPUs_LOAD_USECASE_ISL_OSL_JOB, such as
 gate: cannot tell (throughput 5%; 0 worse, 0 better, 0 equal, 0 cannot tell), and 6 points cannot be
     compared
 
-"#]]
+"]]
     );
     let formats = ["html", "markdown", "junit", "csv", "json"].map(|format| {
         let gate = ["--gate", "throughput 5%"];
@@ -911,7 +911,7 @@ fn bad_input_is_refused() {
     );
     refused(
         &[folder, "--job", "x"],
-        "unexpected character 'x' in job id \"x\": a whole number is allowed",
+        "unexpected character 'x' in job id \"x\": digits alone are allowed, as in 8",
     );
     refused(
         &[folder, "--ttft", "-1"],
