@@ -664,7 +664,7 @@ fn unsteady_run(point: &Point) -> Option<String> {
         "steady for {:.1} of {:.1} s, {} {}: TTFT {}, ITL {}, latency {} ms, {} tokens/s",
         steady.seconds(),
         whole.seconds(),
-        table::short(metric),
+        metric.label(),
         percent(Some(difference)),
         mean(Metric::TimeToFirstToken),
         mean(Metric::InterTokenLatency),
@@ -755,7 +755,7 @@ fn milliseconds(limit: f64) -> String {
 fn in_words(limits: &Limits) -> Vec<String> {
     limits
         .iter()
-        .map(|(metric, limit)| format!("{} at most {}", table::short(metric), milliseconds(limit)))
+        .map(|(metric, limit)| format!("{} at most {}", metric.label(), milliseconds(limit)))
         .collect()
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{Report, another_measurement, missing, percent, title_of};
 use crate::plain::{counted, listed};
-use crate::results::{Comparison, GateOutcome, Gated, GatedChange, Metric};
+use crate::results::{Comparison, GateOutcome, Gated, GatedChange, Unit};
 
 /// One metric of one point: what it is of, and what is said of it.
 pub(super) struct Verdict {
@@ -51,13 +51,10 @@ fn verdict(comparison: &Comparison<'_>, change: &GatedChange<'_>) -> Verdict {
 
 /// As the columns of the tables are called; of a latency, with the statistic.
 fn name(change: &GatedChange<'_>) -> String {
-    match change.metric() {
-        Metric::OutputTokenThroughput => "tokens/s".to_owned(),
-        Metric::RequestThroughput => "requests/s".to_owned(),
-        Metric::RequestLatency => format!("latency {}", change.statistic()),
-        Metric::TimeToFirstToken => format!("TTFT {}", change.statistic()),
-        Metric::InterTokenLatency => format!("ITL {}", change.statistic()),
-        metric => format!("{metric} {}", change.statistic()),
+    let label = change.metric().label();
+    match change.metric().unit() {
+        Unit::TokensPerSecond | Unit::RequestsPerSecond => label.to_owned(),
+        _ => format!("{label} {}", change.statistic()),
     }
 }
 

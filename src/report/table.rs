@@ -324,17 +324,6 @@ fn legend(report: &Report<'_>) -> String {
 }
 
 /// As tables and axes write it.
-pub(super) fn short(metric: Metric) -> &'static str {
-    match metric {
-        Metric::TimeToFirstToken => "TTFT",
-        Metric::InterTokenLatency => "ITL",
-        Metric::RequestLatency => "latency",
-        Metric::OutputTokenThroughput => "tokens/s",
-        Metric::RequestThroughput => "requests/s",
-        metric => metric.name(),
-    }
-}
-
 /// What is compared, and of which statistic.
 pub(super) fn compared(statistic: Statistic) -> [(Metric, Statistic); 5] {
     [
