@@ -24,13 +24,19 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Compares a plan's scripts with those of a folder.
 fn check(plan: &Plan, folder: &Path) -> Result<(), Box<dyn Error>> {
+    let overwrites = env::var("GOLDEN").is_ok_and(|word| word == "overwrite");
+    if overwrites {
+        fs::create_dir_all(folder)?;
+    }
     for kind in ScriptKind::ALL {
         let (path, script) = (folder.join(kind.file_name()), plan.script(kind));
-        if env::var("GOLDEN").is_ok_and(|word| word == "overwrite") {
+        if overwrites {
             fs::write(&path, script.text())?;
         }
-        if fs::read_to_string(&path)? != script.text() {
-            return Err(format!("{} is another script now", path.display()).into());
+        let says = |what: &str| format!("{}: {what}; GOLDEN=overwrite writes it", path.display());
+        let golden = fs::read_to_string(&path).map_err(|error| says(&error.to_string()))?;
+        if golden != script.text() {
+            return Err(says("it is another script now").into());
         }
         println!("{} is as it was", path.display());
     }

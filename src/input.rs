@@ -58,7 +58,8 @@ pub enum FileErrorKind {
 
 #[derive(Debug)]
 enum FileReason {
-    Read(io::Error),
+    /// And the same as a mistake.
+    Read(io::Error, Box<FileMistake>),
     /// At least one.
     Mistakes(FileErrorKind, Vec<FileMistake>),
 }
@@ -102,10 +103,13 @@ fn is_pipe(_: &Utf8Path) -> io::Result<bool> {
 
 impl FileError {
     pub(crate) fn read(what: &'static str, path: &Utf8Path) -> Result<String, Self> {
-        read_text(path).map_err(|error| Self {
-            what,
-            path: Some(path.to_owned()),
-            reason: FileReason::Read(error),
+        read_text(path).map_err(|error| {
+            let mistake = FileMistake::of_text(format!("it cannot be read: {error}"));
+            Self {
+                what,
+                path: Some(path.to_owned()),
+                reason: FileReason::Read(error, Box::new(mistake)),
+            }
         })
     }
 
@@ -169,16 +173,24 @@ impl FileError {
     #[must_use]
     pub const fn kind(&self) -> FileErrorKind {
         match &self.reason {
-            FileReason::Read(_) => FileErrorKind::Read,
+            FileReason::Read(..) => FileErrorKind::Read,
             FileReason::Mistakes(kind, _) => *kind,
         }
     }
 
-    /// All mistakes in it, in the order of their lines; none in what cannot be read.
+    /// All mistakes in it, in the order of their lines; at least one. What cannot be read has one without a line.
+    ///
+    /// They do not name the file: the error itself does.
+    ///
+    /// ```
+    /// let error = nim_slurm::Settings::read("/no/such/site.toml").unwrap_err();
+    /// let [mistake] = error.mistakes() else { panic!("{error}") };
+    /// assert!(mistake.message().starts_with("it cannot be read: No such file"));
+    /// ```
     #[must_use]
     pub fn mistakes(&self) -> &[FileMistake] {
         match &self.reason {
-            FileReason::Read(_) => &[],
+            FileReason::Read(_, mistake) => std::slice::from_ref(mistake),
             FileReason::Mistakes(_, mistakes) => mistakes,
         }
     }
@@ -200,8 +212,8 @@ impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = self.what;
         match (&self.path, &self.reason) {
-            (Some(path), FileReason::Read(_)) => write!(f, "cannot read {what} file {path}"),
-            (None, FileReason::Read(_)) => write!(f, "cannot read the {what}"),
+            (Some(path), FileReason::Read(..)) => write!(f, "cannot read {what} file {path}"),
+            (None, FileReason::Read(..)) => write!(f, "cannot read the {what}"),
             (path, FileReason::Mistakes(_, mistakes)) => {
                 f.write_str(what)?;
                 if let Some(path) = path {
@@ -222,7 +234,7 @@ impl fmt::Display for FileError {
 impl std::error::Error for FileError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.reason {
-            FileReason::Read(error) => Some(error),
+            FileReason::Read(error, _) => Some(error),
             FileReason::Mistakes(..) => None,
         }
     }

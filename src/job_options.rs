@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::slurm::Directives;
 use crate::slurm::directives::table::{OptionKey, unknown_key};
+use crate::value::{Fault, value};
 
 /// Which of the three scripts.
 ///
@@ -17,6 +18,10 @@ use crate::slurm::directives::table::{OptionKey, unknown_key};
 /// let files = ScriptKind::ALL.map(ScriptKind::file_name);
 /// assert_eq!(files, ["setup.sh", "prepare_models.sh", "launch.sh"]);
 /// assert_eq!(ScriptKind::PrepareModels.key(), "prepare_models"); // [slurm.prepare_models]
+/// // As text, it is its key.
+/// assert_eq!("launch".parse(), Ok(ScriptKind::Launch));
+/// assert_eq!(ScriptKind::Launch.to_string(), "launch");
+/// assert!(ScriptKind::parse("lunch").is_err());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ScriptKind {
@@ -51,7 +56,21 @@ impl ScriptKind {
             Self::Launch => "launch.sh",
         }
     }
+
+    fn check(text: &str) -> Result<Self, Fault> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|kind| kind.key() == text)
+            .ok_or_else(|| Fault::rule("setup, prepare_models and launch are allowed"))
+    }
 }
+
+impl fmt::Display for ScriptKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.key())
+    }
+}
+
+value!(ScriptKind, "script");
 
 /// Options of sbatch for all scripts, and for each script alone.
 ///

@@ -120,6 +120,16 @@ mod utc;
 mod value;
 mod write;
 
+/// Paths that are text, as this crate takes and gives them.
+///
+/// ```
+/// use nim_slurm::camino::Utf8Path;
+///
+/// let settings = nim_slurm::Settings::read(Utf8Path::new("examples/settings/shared-nodes.toml"))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub use camino;
+
 pub mod container;
 pub mod guide;
 pub mod recipe;

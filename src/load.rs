@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::value::{Fault, from_number, positive_number, value};
+use crate::value::{Fault, from_number, positive_number, value, whole_number};
 
 /// What drives a measurement. In the name of a result's folder it is the third word: `25`,
 /// `rate2.5` or `schedule`.
@@ -236,7 +236,12 @@ impl Length {
             let mean = positive_number(text)?;
             return Ok(Self { mean, spread: 0 });
         };
-        let (mean, spread) = (positive_number(mean)?, positive_number(spread)?);
+        let (mean, spread) = (positive_number(mean)?, whole_number(spread)?);
+        if spread == 0 {
+            return Err(Fault::rule(format!(
+                "a standard deviation of 0 is none: write the mean alone, here {mean}"
+            )));
+        }
         if spread > mean / 2 {
             return Err(Fault::rule(format!(
                 "a spread of at most half the mean is allowed, here {}",
@@ -316,6 +321,10 @@ mod tests {
         ] {
             accepts::<Decimal>(text, shown);
         }
+        refuses::<Length>(
+            "128s0",
+            "cannot take \"128s0\" as length in tokens: a standard deviation of 0 is none: write the mean alone, here 128",
+        );
         refuses::<Decimal>(
             "0.0",
             "cannot take \"0.0\" as number: a number such as 2 or 2.5 is allowed, above 0 and up to 1000000, with at most \

@@ -69,6 +69,15 @@ pub(crate) fn counted(count: impl std::fmt::Display, what: &str) -> String {
     format!("{count} {what}{plural}")
 }
 
+/// `a, b and c`.
+#[cfg(feature = "results")]
+pub(crate) fn listed(words: &[&str]) -> String {
+    match words {
+        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        words => words.concat(),
+    }
+}
+
 /// An error and its sources, as one text.
 pub(crate) fn with_sources(
     error: &dyn std::error::Error,

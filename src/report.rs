@@ -21,7 +21,7 @@ use camino::Utf8Path;
 
 use crate::load::{Length, Load};
 use crate::percentile::Percentile;
-use crate::plain::{counted, plain, plain_json, plain_lines};
+use crate::plain::{counted, listed, plain, plain_json, plain_lines};
 use crate::results::{
     Comparison, Difference, Gate, GateOutcome, Gated, Group, Limits, Manifest, Metric, Point, Run,
     RunId, RunImage, Statistic, Statistics, Summary, Tokens, use_case_in_words,
@@ -292,7 +292,7 @@ impl<'a> Report<'a> {
     /// `line`.
     ///
     /// Against an earlier run, `against` has the relative `changes` of each point, the points that are `only_before` and
-    /// `only_after`, the `differences` of both (`what`, `before`, `after`), and with a gate what it says, as [`Gated`]
+    /// `only_after`, those `not_compared` (`path`, `is_before`, and what is `unknown` of it), the `differences` of both (`what`, `before`, `after`), and with a gate what it says, as [`Gated`]
     /// has it: `gate`.
     ///
     /// ```
@@ -672,7 +672,7 @@ fn unsteady_run(point: &Point) -> Option<String> {
         "steady for {:.1} of {:.1} s, {} {}: TTFT {}, ITL {}, latency {} ms, {} tokens/s",
         steady.seconds(),
         whole.seconds(),
-        table::short(metric),
+        metric.label(),
         percent(Some(difference)),
         mean(Metric::TimeToFirstToken),
         mean(Metric::InterTokenLatency),
@@ -763,7 +763,7 @@ fn milliseconds(limit: f64) -> String {
 fn in_words(limits: &Limits) -> Vec<String> {
     limits
         .iter()
-        .map(|(metric, limit)| format!("{} at most {}", table::short(metric), milliseconds(limit)))
+        .map(|(metric, limit)| format!("{} at most {}", metric.label(), milliseconds(limit)))
         .collect()
 }
 
@@ -879,16 +879,49 @@ fn another_measurement(differences: &[Difference]) -> Option<String> {
     (!words.is_empty()).then(|| format!("compared with {}", words.join(", and with ")))
 }
 
-/// The points that one run lacks.
+/// The points that one run lacks, and those that are compared with none.
 fn missing(comparison: &Comparison<'_>) -> Vec<String> {
-    [
+    let mut lines: Vec<_> = [
         (comparison.only_before(), "earlier"),
         (comparison.only_after(), "later"),
     ]
     .into_iter()
     .flat_map(|(points, which)| points.iter().map(move |point| (point, which)))
     .map(|(point, which)| format!("only in the {which} run: {}", title_of(comparison, point)))
-    .collect()
+    .collect();
+    let mut alike: BTreeMap<_, Vec<&Point>> = BTreeMap::new();
+    for it in comparison.not_compared() {
+        let key = (!it.is_before(), it.unknown());
+        alike.entry(key).or_default().push(it.point());
+    }
+    for ((is_after, unknown), points) in &alike {
+        lines.push(format!(
+            "not compared, of the {} run: {}, since nothing tells {}: {}",
+            if *is_after { "later" } else { "earlier" },
+            counted(points.len(), "point"),
+            listed(unknown),
+            places(points)
+        ));
+    }
+    if !alike.is_empty() {
+        lines.push(
+            "a folder's name tells all of it: MODEL_GPUs_LOAD_USECASE_ISL_OSL_JOB, such as \
+             llama_4_25_chat_128_128_4711"
+                .to_owned(),
+        );
+    }
+    lines
+}
+
+/// The folders of points, by name; the first of many.
+fn places(points: &[&Point]) -> String {
+    const MOST: usize = 3;
+    let name = |point: &&Point| plain(point.path().file_name().unwrap_or(".")).into_owned();
+    let names: Vec<_> = points.iter().take(MOST).map(name).collect();
+    match points.len().saturating_sub(MOST) {
+        0 => names.join(", "),
+        more => format!("{}, and {more} more", names.join(", ")),
+    }
 }
 
 /// Where a point is, below the folder that was read: what tells it apart when nothing

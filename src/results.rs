@@ -54,7 +54,7 @@ use crate::load::{Length, Load};
 
 pub(crate) use self::capacity::limits as capacity_limits;
 pub use self::capacity::{Capacity, Probe, ProbeVerdict};
-pub use self::comparison::{Change, Comparison};
+pub use self::comparison::{Change, Comparison, NotCompared};
 pub use self::differences::Difference;
 pub use self::energy::{Energy, EnergySource, NoEnergy, Throttle};
 pub use self::failed_search::FailedSearch;

@@ -382,14 +382,13 @@ impl Settings {
     /// times.
     ///
     /// ```
-    /// use nim_slurm::slurm::Directives;
+    /// use nim_slurm::slurm::{Directives, Requeue};
     /// use nim_slurm::{ScriptKind, Settings};
     ///
     /// let settings = Settings::new()
-    ///     .with_script_slurm(ScriptKind::Launch, Directives::new().requeue("true".parse()?))
+    ///     .with_script_slurm(ScriptKind::Launch, Directives::new().requeue(Requeue::Allowed))
     ///     .with_max_requeues(1);
     /// assert_eq!(settings.max_requeues(), 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub const fn with_max_requeues(mut self, max: u32) -> Self {

@@ -213,7 +213,7 @@ pub(crate) fn printable(text: &str) -> Result<(), Fault> {
 /// A whole number without sign, blanks or suffix. Larger ones than `u32` are
 /// larger than anything that Slurm counts.
 pub(crate) fn whole_number(text: &str) -> Result<u32, Fault> {
-    const ALLOWED: &str = "a whole number is allowed";
+    const ALLOWED: &str = "digits alone are allowed, as in 8";
     only(text, |c| c.is_ascii_digit(), ALLOWED)?;
     text.parse()
         .ok()

@@ -285,14 +285,12 @@ fn bad_input_is_named() {
     );
     let error = fails(
         folder.path(),
-        &["--gres", "gpu:8"],
-        &[("SBATCH_GPUS_PER_NODE", "8")],
+        &["--sbatch", "mem=1G"],
+        &[("SBATCH_MEM_PER_CPU", "8G")],
         2,
     );
     assert!(
-        error.contains(
-            "--gres (command line or Rust code) and --gpus-per-node (SBATCH_GPUS_PER_NODE)"
-        ),
+        error.contains("--mem (command line or Rust code) and --mem-per-cpu (SBATCH_MEM_PER_CPU)"),
         "{error}"
     );
     let error = fails(folder.path(), &[], &[("SBATCH_TIMELIMIT", "1h")], 2);

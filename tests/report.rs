@@ -163,6 +163,55 @@ only in the earlier run: summarization 128/512, 4 GPUs, concurrency 1
     );
 }
 
+/// Points in folders that somebody named by hand.
+#[test]
+fn what_is_compared_with_none_is_named() {
+    let output = report(&[REAL, "--against", REAL, "--gate", "throughput 5%"]);
+    assert_eq!(output.status.code(), Some(4));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (_, changes) = text
+        .split_once("changes against the earlier run\n")
+        .unwrap();
+    assert_data_eq!(
+        changes,
+        str![[r"
+no point is in both runs
+not compared, of the earlier run: 5 points, since nothing tells use case and GPUs:
+    meta_llama3-70b-instruct-openai-chat-concurrency1, aiperf-0.13.0, 0.0.10, and 2 more
+not compared, of the earlier run: 1 point, since nothing tells use case, input length, output
+    length, GPUs and load: 0.0.2
+not compared, of the later run: 5 points, since nothing tells use case and GPUs:
+    meta_llama3-70b-instruct-openai-chat-concurrency1, aiperf-0.13.0, 0.0.10, and 2 more
+not compared, of the later run: 1 point, since nothing tells use case, input length, output length,
+    GPUs and load: 0.0.2
+a folder's name tells all of it: MODEL_GPUs_LOAD_USECASE_ISL_OSL_JOB, such as
+    llama_4_25_chat_128_128_4711
+
+gate: cannot tell (throughput 5%; 0 worse, 0 better, 0 equal, 0 cannot tell), and 6 points cannot be
+    compared
+
+"]]
+    );
+    let formats = ["html", "markdown", "junit", "csv", "json"].map(|format| {
+        let gate = ["--gate", "throughput 5%"];
+        let output = report(&[&[REAL, "--against", REAL, "--format", format], &gate[..]].concat());
+        String::from_utf8(output.stdout).unwrap()
+    });
+    let [page, markdown, junit, csv, json] = formats;
+    for text in [&page, &markdown] {
+        assert!(text.contains("not compared, of the later run: "), "{text}");
+        assert!(text.contains("and 6 points cannot be compared"), "{text}");
+    }
+    assert!(page.contains("<p>no point is in both runs</p>"));
+    assert!(junit.contains("tests=\"6\" failures=\"0\" errors=\"0\" skipped=\"6\""));
+    assert_eq!(csv.lines().count(), 1 + 2 * 6);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let all = json["against"]["not_compared"].as_array().unwrap();
+    assert_eq!((all.len(), &all[0]["is_before"]), (12, &Value::Bool(true)));
+    let without_gate = [REAL, "--against", REAL, "--format", "markdown"];
+    assert!(stdout(&without_gate).contains("\n\nno point is in both runs\n"));
+}
+
 #[test]
 fn json_has_the_promised_shape() {
     let results = Results::new();

@@ -978,6 +978,31 @@ fn runs_are_compared_point_by_point() {
 }
 
 #[test]
+fn what_is_compared_with_none_is_named() {
+    let before = sweep(1, 1.0).put("by-hand", TABLE, table("1.00", "1.00"));
+    let after = sweep(2, 1.0).read();
+    let before = before.read();
+    let comparison = Comparison::new(&before, &after);
+    assert_eq!(comparison.changes().len(), 3);
+    assert!(comparison.only_before().is_empty() && comparison.only_after().is_empty());
+    let [alone] = comparison.not_compared() else {
+        panic!("{:?}", comparison.not_compared())
+    };
+    assert!(alone.is_before());
+    assert_eq!(alone.point().path().file_name(), Some("by-hand"));
+    assert_eq!(
+        alone.unknown(),
+        ["use case", "input length", "output length", "GPUs", "load"]
+    );
+    // Of a point of the later run alone, a gate says as little as of any that is new.
+    let gate = nim_slurm::results::Gate::parse("ttft 5%").unwrap();
+    let count =
+        |comparison: &Comparison| gate.judge(comparison, Statistic::Avg).not_compared().len();
+    assert_eq!(count(&comparison), 1);
+    assert_eq!(count(&Comparison::new(&after, &before)), 0);
+}
+
+#[test]
 fn models_are_not_mixed() {
     let results = Results::new()
         .put(

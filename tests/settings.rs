@@ -192,21 +192,79 @@ fn a_file_error_names_the_file() {
 #[test]
 fn all_problems_at_once() {
     let settings = settings(
-        "slurm = { launch = { gres = 'gpu:2', nodes = 2 } }\ncontainer = { mounts = ['/a:/x', '/b:/x/'] }",
+        "slurm = { launch = { gres = 'gpu:2', mem = '1G', nodes = 2 } }\ncontainer = { mounts = ['/a:/x', '/b:/x/'] }",
     )
-    .with_environment(variables(&[("SBATCH_GPUS_PER_NODE", "2")]))
+    .with_environment(variables(&[("SBATCH_MEM_PER_GPU", "2G")]))
     .unwrap();
     assert_eq!(
         problems(settings),
         [
             "/a:/x and /b:/x/ are both mounted at /x: each destination can be used once",
-            "launch.sh: --gres ([slurm.launch] of the settings) and --gpus-per-node (SBATCH_GPUS_PER_NODE) exclude each \
-             other: GPUs are asked for in one way",
+            "setup.sh, prepare_models.sh: --mem-per-gpu (SBATCH_MEM_PER_GPU) needs --gres or --gpus-per-node or --gpus or \
+             --gpus-per-task or --gpus-per-socket or --tres-per-task",
+            "launch.sh: --mem ([slurm.launch] of the settings) and --mem-per-gpu (SBATCH_MEM_PER_GPU) exclude each other: \
+             memory is asked for in one way",
             "launch.sh asks for 2 GPUs with --gres ([slurm.launch] of the settings), but the recipe's server uses 4: ask for 4 at least",
             "launch.sh asks for 2 nodes ([slurm.launch] of the settings), but the recipe's server runs on 1: nodes = 1 is \
              allowed",
         ]
     );
+}
+
+/// A job asks for GPUs in one way, and the upper layer says in which.
+#[test]
+fn a_way_to_ask_for_gpus_replaces_one_of_a_lower_layer() {
+    let arguments = |settings: Settings| {
+        let plan = plan(settings);
+        let launch = plan.directives(ScriptKind::Launch).arguments();
+        launch
+            .into_iter()
+            .filter(|word| word.contains("gpu") || word.contains("gres"))
+            .collect::<Vec<_>>()
+    };
+    let file = || settings("slurm.gres = 'gpu:8'");
+    let flag = Directives::new().gpus_per_node(4);
+    assert_eq!(
+        arguments(file().with_slurm(flag.clone())),
+        ["--gpus-per-node=4"]
+    );
+    let environment = [("SBATCH_GPUS", "4")];
+    let with_environment = file().with_environment(environment).unwrap();
+    assert_eq!(arguments(with_environment.clone()), ["--gpus=4"]);
+    assert_eq!(
+        arguments(with_environment.clone().with_slurm(flag.clone())),
+        ["--gpus-per-node=4"]
+    );
+    let own = "[slurm]\ngpus_per_node = 8\n[slurm.launch]\ngres = 'gpu:4'";
+    assert_eq!(arguments(settings(own)), ["--gres=gpu:4"]);
+
+    // sbatch would add what a variable asks for, so it is not handed on.
+    let plan = plan(with_environment.with_slurm(flag.clone()));
+    assert_eq!(
+        plan.variables_to_remove(ScriptKind::Launch, environment),
+        ["SBATCH_GPUS"]
+    );
+    let told: Vec<_> = plan
+        .explain(ScriptKind::Launch, environment)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    for line in [
+        "--gpus-per-node=4 (command line or Rust code)",
+        "--gpus is left out (SBATCH_GPUS, which gives way to --gpus-per-node); SBATCH_GPUS would override it",
+        "--gres is left out (line 1 of the settings, [slurm], which gives way to --gpus-per-node)",
+    ] {
+        assert!(told.iter().any(|told| told == line), "{told:?}");
+    }
+
+    // What asks for more than GPUs would get lost, and two ways in one place are a mistake there.
+    for text in [
+        "slurm.launch.gres = 'gpu:8,shard:2'",
+        "slurm.launch = { gres = 'gpu:8', gpus = 8 }",
+    ] {
+        let problems = problems(settings(text).with_slurm(flag.clone()));
+        assert!(problems[0].contains("exclude each other"), "{problems:?}");
+    }
 }
 
 #[test]

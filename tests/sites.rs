@@ -126,6 +126,11 @@ fn what_the_cluster_cannot_mean() {
             "launch.sh asks for 2 GPUs with --gres ([cluster] of the settings), but the recipe's server uses 4: ask for 4 at least",
         ),
         (
+            "cluster = { gpus = 'gres', gpus_on_node = 8, nodes = 'shared' }",
+            "[cluster] of the settings has gpus_on_node = 8 and nodes = \"shared\": each job would ask for 8 GPUs, \
+             whatever its server uses. Leave gpus_on_node out, and it asks for as many as the server uses",
+        ),
+        (
             "cluster = { gpus = 'gres', gpu_type = 'gpu' }",
             "cannot take \"gpu\" as GPU type: \"gpu\" is the resource: a type is allowed, as in h100",
         ),

@@ -123,14 +123,22 @@ fn choose_point() {
 #[test]
 fn golden_scripts() {
     let folder = tempfile::tempdir().unwrap();
-    let run = |golden| run("golden_scripts", folder.path(), &["."], golden);
-    assert!(!run(None).status.success(), "there are none yet");
+    let run = |golden| run("golden_scripts", folder.path(), &["tests/golden"], golden);
+    let output = run(None);
+    assert!(!output.status.success(), "there are none yet");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    for words in [
+        "tests/golden/setup.sh: No such file",
+        "GOLDEN=overwrite writes it",
+    ] {
+        assert!(errors.contains(words), "{errors}");
+    }
     assert!(run(Some("overwrite")).status.success());
     let output = run(None);
     assert!(output.status.success());
     let printed = String::from_utf8(output.stdout).unwrap();
     assert_eq!(printed.matches(" is as it was\n").count(), 3, "{printed}");
-    let launch = folder.path().join("launch.sh");
+    let launch = folder.path().join("tests/golden/launch.sh");
     let text = fs::read_to_string(&launch).unwrap();
     assert!(text.contains("\n#SBATCH --account=proj\n"));
     fs::write(&launch, text.replace("--account=proj", "--account=other")).unwrap();
@@ -138,7 +146,7 @@ fn golden_scripts() {
     assert!(!output.status.success());
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(
-        errors.contains("launch.sh is another script now"),
+        errors.contains("launch.sh: it is another script now"),
         "{errors}"
     );
 }

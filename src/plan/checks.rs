@@ -29,6 +29,9 @@ pub(super) fn check_all(recipe: &Recipe, settings: &Settings, problems: &mut Vec
     if let Some(key) = settings.cluster().key_without_gpus() {
         problems.push(Problem::ClusterKey { key });
     }
+    if let Some(gpus) = settings.cluster().gpus_of_shared_node() {
+        problems.push(Problem::GpusOfSharedNode { gpus });
+    }
 }
 
 /// What launch.sh asks for against what the server uses.

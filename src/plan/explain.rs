@@ -113,7 +113,16 @@ impl Plan {
     }
 
     fn where_given(&self, kind: ScriptKind, name: OptionName) -> String {
-        let origin = self.layers(kind).origin_of(name);
+        let layers = self.layers(kind);
+        let origin = layers.origin_of(name);
+        let own = self.directives(kind);
+        if own.is_omitted(name)
+            && layers.settings_set(name)
+            && let Some(other) = own.gpu_option()
+        {
+            let place = self.settings().describe(origin, name);
+            return format!("{place}, which gives way to {other}");
+        }
         let slurm = &self.recipe().slurm;
         let recipe_leaves_out = slurm.script(kind).is_omitted(name) || slurm.all.is_omitted(name);
         match origin {

@@ -57,6 +57,14 @@ impl<'a> Layers<'a> {
         }
     }
 
+    /// Whether the uppermost layer of the settings that says something of this option sets it.
+    pub(super) fn settings_set(&self, name: OptionName) -> bool {
+        let mut given = self.given.iter().map(|(_, directives)| directives);
+        given
+            .find(|own| own.is_set(name) || own.is_omitted(name))
+            .is_some_and(|own| own.is_set(name))
+    }
+
     pub(super) fn describe(&self, name: OptionName) -> String {
         self.origin_of(name).describe(name)
     }
@@ -92,7 +100,8 @@ pub(super) fn merge(
         .given
         .iter()
         .fold(Directives::new(), |upper, (_, lower)| {
-            upper.with_fallback(lower)
+            let lower = lower.below(&upper);
+            upper.with_fallback(&lower)
         });
     // The recipe's part gives way to what excludes it.
     let mut below = layers.cluster.clone().with_fallback(&layers.recipe);

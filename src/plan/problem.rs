@@ -344,6 +344,15 @@ pub enum Problem {
         /// The key.
         key: &'static str,
     },
+    /// A job would ask for all GPUs of nodes that it shares.
+    #[error(
+        "[cluster] of the settings has gpus_on_node = {gpus} and nodes = \"shared\": each job would ask for {gpus} GPUs, \
+         whatever its server uses. Leave gpus_on_node out, and it asks for as many as the server uses"
+    )]
+    GpusOfSharedNode {
+        /// The GPUs that each job would ask for.
+        gpus: u32,
+    },
     /// A word in braces is nearly a placeholder.
     #[error(
         "the recipe's server has {given} in its command or environment, which is no placeholder: perhaps {meant} is meant"

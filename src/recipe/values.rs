@@ -25,6 +25,13 @@ pub struct RecipeName(String);
 
 impl RecipeName {
     fn check(text: &str) -> Result<Self, Fault> {
+        let without_dots = text.replace('.', "-");
+        if without_dots != text && hyphenated(&without_dots).is_ok() {
+            return Err(Fault::rule(format!(
+                "small letters, digits and '-' are allowed: write {without_dots:?}. The names of result folders may have \
+                 a '.': result_name, Recipe::with_result_name"
+            )));
+        }
         hyphenated(text)?;
         not_set_aside(text)?; // it is the result name where no other is given
         Ok(Self(text.to_owned()))
@@ -886,6 +893,12 @@ mod tests {
             accepts::<ResultName>(text, text);
         }
         accepts::<RecipeName>("failed-llama", "failed-llama");
+        refuses::<RecipeName>(
+            "qwen2.5-7b",
+            "cannot take \"qwen2.5-7b\" as recipe name: small letters, digits and '-' are allowed: write \"qwen2-5-7b\". The \
+             names of result folders may have a '.': result_name, Recipe::with_result_name",
+        );
+        accepts::<ResultName>("qwen2.5-7b", "qwen2.5-7b");
     }
 
     #[test]

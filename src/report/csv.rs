@@ -8,8 +8,8 @@ use crate::load::Length;
 use crate::percentile::Percentile;
 use crate::plain::plain;
 use crate::results::{
-    Change, Comparison, Energy, Figures, Metric, NoEnergy, Point, Requests, RunId, Statistic,
-    Tokens,
+    Change, Comparison, Energy, Figures, Metric, NoEnergy, NotCompared, Point, Requests, RunId,
+    Statistic, Tokens,
 };
 
 pub(super) fn render(report: &Report<'_>, means: &Report<'_>) -> String {
@@ -306,8 +306,16 @@ fn columns(points: &[Point]) -> Vec<(Metric, Statistic)> {
 
 fn changes(comparison: &Comparison<'_>, statistic: Statistic) -> String {
     let columns = table::compared(statistic);
+    let not_compared = |is_before| {
+        let points = comparison.not_compared().iter();
+        points
+            .filter(move |it| it.is_before() == is_before)
+            .map(NotCompared::point)
+    };
     let only_before = comparison.only_before().iter().copied();
+    let only_before = only_before.chain(not_compared(true));
     let new = comparison.only_after().iter().copied();
+    let new = new.chain(not_compared(false));
     let both = comparison.changes().iter().map(Change::after);
     let mut rows = Rows::of(&both.chain(only_before.clone()).chain(new.clone()));
     rows.point_header();

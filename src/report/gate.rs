@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::{Report, another_measurement, missing, percent, title_of};
-use crate::results::{Comparison, GateOutcome, Gated, GatedChange, Metric};
+use crate::plain::{counted, listed};
+use crate::results::{Comparison, GateOutcome, Gated, GatedChange, Unit};
 
 /// One metric of one point: what it is of, and what is said of it.
 pub(super) struct Verdict {
@@ -50,13 +51,10 @@ fn verdict(comparison: &Comparison<'_>, change: &GatedChange<'_>) -> Verdict {
 
 /// As the columns of the tables are called; of a latency, with the statistic.
 fn name(change: &GatedChange<'_>) -> String {
-    match change.metric() {
-        Metric::OutputTokenThroughput => "tokens/s".to_owned(),
-        Metric::RequestThroughput => "requests/s".to_owned(),
-        Metric::RequestLatency => format!("latency {}", change.statistic()),
-        Metric::TimeToFirstToken => format!("TTFT {}", change.statistic()),
-        Metric::InterTokenLatency => format!("ITL {}", change.statistic()),
-        metric => format!("{metric} {}", change.statistic()),
+    let label = change.metric().label();
+    match change.metric().unit() {
+        Unit::TokensPerSecond | Unit::RequestsPerSecond => label.to_owned(),
+        _ => format!("{label} {}", change.statistic()),
     }
 }
 
@@ -82,12 +80,19 @@ pub(super) fn summary(report: &Report<'_>, gated: &Gated<'_>) -> String {
             let _ = write!(text, ", and {count} points are missing");
         }
     }
+    match gated.not_compared().len() {
+        0 => {}
+        count => {
+            let _ = write!(text, ", and {} cannot be compared", counted(count, "point"));
+        }
+    }
     text
 }
 
 /// What the intervals are, and how many runs would be enough for all.
 pub(super) fn legend(gated: &Gated<'_>) -> Vec<String> {
     let all = match gated.changes().len() {
+        0 => return Vec::new(),
         1 => String::new(),
         count => format!(" over all {count}"),
     };
@@ -157,6 +162,18 @@ pub(super) fn junit(report: &Report<'_>) -> String {
                 "all",
                 Some("skipped"),
                 "only the earlier results have it",
+            );
+        }
+        for it in gated.not_compared() {
+            tests += 1;
+            skipped += 1;
+            let said = format!("not compared: nothing tells {}", listed(it.unknown()));
+            case(
+                &mut cases,
+                it.point().path().as_str(),
+                "all",
+                Some("skipped"),
+                &said,
             );
         }
         let differences = report.differences();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Report, image_name};
 use crate::plain::plain;
-use crate::results::{Manifest, Point, Run, RunId, RunImage, Tool};
+use crate::results::{Manifest, Point, Run, RunId, RunImage};
 
 /// Names of one kind that are shown; of the others, their number is.
 const MOST: usize = 3;
@@ -68,13 +68,7 @@ fn images(run: &Run, of: fn(&Manifest) -> &Option<RunImage>) -> String {
 }
 
 fn tools(run: &Run) -> String {
-    listed(points(run).map(|point| {
-        let name = match point.tool() {
-            Tool::GenAiPerf => "GenAI-Perf",
-            Tool::AiPerf => "AIPerf",
-        };
-        name.to_owned()
-    }))
+    listed(points(run).map(|point| point.tool().to_string()))
 }
 
 /// From the first start to the last end, by the nodes' clocks.

@@ -218,10 +218,18 @@ struct AgainstRow<'a> {
     changes: Vec<ChangeRow<'a>>,
     only_before: Vec<&'a str>,
     only_after: Vec<&'a str>,
+    not_compared: Vec<NotComparedRow<'a>>,
     differences: Vec<Difference>,
     #[serde(skip_serializing_if = "Option::is_none")]
     gate: Option<GateRow>,
     runs: &'a [Manifest],
+}
+
+#[derive(Serialize)]
+struct NotComparedRow<'a> {
+    path: &'a str,
+    is_before: bool,
+    unknown: &'a [&'static str],
 }
 
 #[derive(Serialize)]
@@ -288,6 +296,15 @@ pub(super) fn render(report: &Report<'_>, means: &Report<'_>) -> String {
                 .collect(),
             only_before: paths(comparison.only_before()),
             only_after: paths(comparison.only_after()),
+            not_compared: comparison
+                .not_compared()
+                .iter()
+                .map(|it| NotComparedRow {
+                    path: it.point().path().as_str(),
+                    is_before: it.is_before(),
+                    unknown: it.unknown(),
+                })
+                .collect(),
             differences: means.differences(),
             gate: report
                 .gate

@@ -94,6 +94,10 @@ fn sign(outcome: GateOutcome) -> &'static str {
 
 /// The relative changes, without a gate.
 fn changes(report: &Report<'_>, comparison: &Comparison<'_>) -> String {
+    const TITLE: &str = "## Changes against the earlier run";
+    if comparison.changes().is_empty() {
+        return format!("{TITLE}\n\nno point is in both runs\n\n");
+    }
     let head = ["point", "TTFT", "ITL", "latency", "tokens/s", "requests/s"];
     let rows = comparison.changes().iter().map(|change| {
         let cells = table::compared(report.statistic())
@@ -102,10 +106,7 @@ fn changes(report: &Report<'_>, comparison: &Comparison<'_>) -> String {
         let point = code(&title_of(comparison, change.after()));
         [point, ttft, itl, latency, tokens, requests]
     });
-    format!(
-        "## Changes against the earlier run\n\n{}",
-        rows_of(head, rows)
-    )
+    format!("{TITLE}\n\n{}", rows_of(head, rows))
 }
 
 fn part(report: &Report<'_>, group: &Group<'_>) -> String {

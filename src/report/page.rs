@@ -6,7 +6,7 @@ use askama::Template;
 
 use super::chart::{COLOURS, Chart, Data, HEIGHT, Mark, SHAPES, Series, Style, WIDTH};
 use super::energy::{self, EnergyTable};
-use super::table::{compared, short};
+use super::table::compared;
 use super::{
     Column, Report, another_measurement, brief, cached, derived, figure_or_dash, gate, in_words,
     job_of, jobs, load_in_words, load_of, milliseconds, missing, number_or_dash, out_of_cache,
@@ -430,7 +430,7 @@ fn charts(report: &Report<'_>, sweeps: &[Sweep<'_>]) -> Vec<Chart> {
                 report,
                 sweeps,
                 (by, title),
-                &format!("{}, {statistic} (ms)", short(metric)),
+                &format!("{}, {statistic} (ms)", metric.label()),
                 limit.clone(),
                 Column::Latency(metric, statistic),
             ));
@@ -753,9 +753,11 @@ fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
         _ if point.caveat().is_some() => ("above", "not to be trusted".to_owned()),
         _ if is_best => ("best", "best".to_owned()),
         Verdict::Within => ("", String::new()),
-        Verdict::Exceeded { metric, .. } => ("above", format!("{} above its limit", short(metric))),
-        Verdict::CannotTell { metric } => ("", format!("cannot tell by {}", short(metric))),
-        Verdict::Unknown { metric } => ("above", format!("{} not measured", short(metric))),
+        Verdict::Exceeded { metric, .. } => {
+            ("above", format!("{} above its limit", metric.label()))
+        }
+        Verdict::CannotTell { metric } => ("", format!("cannot tell by {}", metric.label())),
+        Verdict::Unknown { metric } => ("above", format!("{} not measured", metric.label())),
     };
     let too_short = brief(point).map(|seconds| format!("too short: measured for {seconds:.1} s"));
     let mut words = vec![verdict];

@@ -324,17 +324,6 @@ fn legend(report: &Report<'_>) -> String {
 }
 
 /// As tables and axes write it.
-pub(super) fn short(metric: Metric) -> &'static str {
-    match metric {
-        Metric::TimeToFirstToken => "TTFT",
-        Metric::InterTokenLatency => "ITL",
-        Metric::RequestLatency => "latency",
-        Metric::OutputTokenThroughput => "tokens/s",
-        Metric::RequestThroughput => "requests/s",
-        metric => metric.name(),
-    }
-}
-
 /// What is compared, and of which statistic.
 pub(super) fn compared(statistic: Statistic) -> [(Metric, Statistic); 5] {
     [
@@ -373,7 +362,11 @@ fn changes(report: &Report<'_>, differences: &[Difference]) -> String {
     for other in differences {
         text.push_str(&filled(&format!("differs: {other}")));
     }
-    text.push_str(&line(' ', &rows[0], &widths));
+    if comparison.changes().is_empty() {
+        text.push_str("no point is in both runs\n");
+    } else {
+        text.push_str(&line(' ', &rows[0], &widths));
+    }
     let mut use_case = String::new();
     for (change, row) in comparison.changes().iter().zip(&rows[1..]) {
         let own = part_of(&comparison, change.after());
@@ -391,7 +384,7 @@ fn changes(report: &Report<'_>, differences: &[Difference]) -> String {
         text.push_str("! one of the two is not to be trusted: see the problems\n");
     }
     for words in missing(&comparison) {
-        text.push_str(&title(&words));
+        text.push_str(&filled(&words));
     }
     if let Some(gated) = report.gated(&comparison) {
         text.push_str(&gate_part(report, &comparison, &gated));

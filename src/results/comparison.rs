@@ -1,16 +1,20 @@
 //! Two runs side by side.
 
+use std::fmt;
+
 use super::Run;
 use super::metric::{Metric, Statistic};
 use super::point::Point;
 use crate::load::{Length, Load};
+use crate::plain::{listed, plain};
 use crate::slurm::RunId;
 
 /// The points of two runs that measured the same: same use case, input and output
 /// sequence length, concurrency and GPUs, of servers that measured it together the same
 /// one, and where either run has several models, the same model.
 ///
-/// Where a run has such a point more than once, its latest job's counts.
+/// Where a run has such a point more than once, its latest job's counts. A point of which nothing tells
+/// one of these is compared with none: [`not_compared`](Self::not_compared) names it.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -29,6 +33,7 @@ use crate::slurm::RunId;
 /// let comparison = Comparison::new(&before, &after);
 /// assert_eq!(comparison.changes().len(), 1);
 /// assert!(comparison.only_before().is_empty() && comparison.only_after().is_empty());
+/// assert!(comparison.not_compared().is_empty()); // the folders' names tell what they measured
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -36,7 +41,77 @@ pub struct Comparison<'a> {
     changes: Vec<Change<'a>>,
     only_before: Vec<&'a Point>,
     only_after: Vec<&'a Point>,
+    not_compared: Vec<NotCompared<'a>>,
     names_models: bool,
+}
+
+/// A point that is compared with none, since nothing tells what it measured.
+///
+/// A folder's name tells it, as this crate's jobs give it: `MODEL_{GPUs}_{load}_{use case}_{ISL}_{OSL}_{job}`.
+///
+/// ```
+/// use nim_slurm::results::{Comparison, Run};
+///
+/// // Folders that somebody named by hand.
+/// let run = Run::read("tests/data/genai-perf")?;
+/// let comparison = Comparison::new(&run, &run);
+/// assert!(comparison.changes().is_empty());
+/// let (before, after): (Vec<_>, Vec<_>) =
+///     comparison.not_compared().iter().partition(|it| it.is_before());
+/// assert_eq!((before.len(), after.len()), (6, 6));
+///
+/// let first = before[0];
+/// assert_eq!(first.unknown(), ["use case", "input length", "output length", "GPUs", "load"]);
+/// assert_eq!(first.point().path(), "tests/data/genai-perf/0.0.2");
+/// assert_eq!(
+///     first.to_string(),
+///     "tests/data/genai-perf/0.0.2: nothing tells use case, input length, output length, GPUs and load"
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct NotCompared<'a> {
+    point: &'a Point,
+    is_before: bool,
+    unknown: Vec<&'static str>,
+}
+
+impl<'a> NotCompared<'a> {
+    fn of(run: &'a Run, is_before: bool) -> impl Iterator<Item = Self> {
+        run.points().iter().filter_map(move |point| {
+            let unknown = unknown(point);
+            (!unknown.is_empty()).then_some(Self {
+                point,
+                is_before,
+                unknown,
+            })
+        })
+    }
+
+    /// The point.
+    #[must_use]
+    pub const fn point(&self) -> &'a Point {
+        self.point
+    }
+
+    /// Whether it is one of the earlier run.
+    #[must_use]
+    pub const fn is_before(&self) -> bool {
+        self.is_before
+    }
+
+    /// What nothing tells of it: `use case`, `input length`, `output length`, `GPUs` or `load`.
+    #[must_use]
+    pub fn unknown(&self) -> &[&'static str] {
+        &self.unknown
+    }
+}
+
+impl fmt::Display for NotCompared<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = plain(self.point.path().as_str());
+        f.pad(&format!("{path}: nothing tells {}", listed(&self.unknown)))
+    }
 }
 
 /// A point that both runs have.
@@ -78,6 +153,9 @@ impl<'a> Comparison<'a> {
             changes: Vec::new(),
             only_before: Vec::new(),
             only_after: Vec::new(),
+            not_compared: NotCompared::of(before, true)
+                .chain(NotCompared::of(after, false))
+                .collect(),
             names_models: by_model,
         };
         for after in &new {
@@ -122,6 +200,13 @@ impl<'a> Comparison<'a> {
     pub fn only_after(&self) -> &[&'a Point] {
         &self.only_after
     }
+
+    /// The points of either run that are compared with none, since nothing tells what they measured: those of
+    /// the earlier run first.
+    #[must_use]
+    pub fn not_compared(&self) -> &[NotCompared<'a>] {
+        &self.not_compared
+    }
 }
 
 impl<'a> Change<'a> {
@@ -156,7 +241,7 @@ pub(super) type Measurement<'a> = (
     Option<u32>,
 );
 
-/// What a point measures. One that nothing is known of is compared with none.
+/// What a point measures; `None` where something of it is [`unknown`].
 pub(super) fn measurement(point: &Point, by_model: bool) -> Option<Measurement<'_>> {
     Some((
         point.model().filter(|_| by_model),
@@ -166,6 +251,19 @@ pub(super) fn measurement(point: &Point, by_model: bool) -> Option<Measurement<'
         point.load()?,
         point.replica(),
     ))
+}
+
+/// What [`measurement`] lacks of a point.
+fn unknown(point: &Point) -> Vec<&'static str> {
+    let parts = [
+        ("use case", point.use_case().is_some()),
+        ("input length", point.input().is_some()),
+        ("output length", point.output().is_some()),
+        ("GPUs", point.gpus().is_some()),
+        ("load", point.load().is_some()),
+    ];
+    let unknown = parts.into_iter().filter(|(_, is_known)| !is_known);
+    unknown.map(|(what, _)| what).collect()
 }
 
 /// The known points in the order of [`measurement`], each once.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::comparison::Comparison;
-use super::point::{Point, Tool};
+use super::point::Point;
 use super::{Run, written};
 use crate::manifest::{Manifest, RunImage};
 use crate::plain::plain;
@@ -190,10 +190,7 @@ fn add(facts: &mut Facts, what: &str, values: impl IntoIterator<Item = String>) 
 fn said(run: &Run) -> Facts {
     let mut facts = Facts::new();
     let points = || run.points().iter().flat_map(Point::runs);
-    let tools = points().map(|point| match point.tool() {
-        Tool::GenAiPerf => "GenAI-Perf".to_owned(),
-        Tool::AiPerf => "AIPerf".to_owned(),
-    });
+    let tools = points().map(|point| point.tool().to_string());
     add(&mut facts, "tool", tools);
     let models = points().filter_map(|point| point.model().map(str::to_owned));
     add(&mut facts, "model", models);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::comparison::{Change, Comparison};
+use super::comparison::{Change, Comparison, NotCompared};
 use super::metric::{Metric, Statistic};
 use super::point::Point;
 use super::student::upper_quantile;
@@ -157,6 +157,12 @@ impl Gate {
         Gated {
             changes,
             missing: comparison.only_before().to_vec(),
+            not_compared: comparison
+                .not_compared()
+                .iter()
+                .filter(|it| it.is_before())
+                .cloned()
+                .collect(),
         }
     }
 }
@@ -215,7 +221,8 @@ impl fmt::Display for GateOutcome {
 /// let gated = Gate::parse("ttft 5%")?.judge(&Comparison::new(&run, &run), Statistic::Avg);
 /// // Where nothing was compared, nothing can be told.
 /// assert_eq!((gated.outcome(), gated.exit_code()), (GateOutcome::CannotTell, 4));
-/// assert!(gated.missing().is_empty() && gated.changes().iter().all(|it| it.reason().is_some()));
+/// assert!(gated.changes().is_empty() && gated.missing().is_empty());
+/// assert_eq!(gated.not_compared().len(), 6); // folders that somebody named by hand
 /// assert_eq!(gated.confidence(), 0.95);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -223,6 +230,7 @@ impl fmt::Display for GateOutcome {
 pub struct Gated<'a> {
     changes: Vec<GatedChange<'a>>,
     missing: Vec<&'a Point>,
+    not_compared: Vec<NotCompared<'a>>,
 }
 
 impl<'a> Gated<'a> {
@@ -236,6 +244,13 @@ impl<'a> Gated<'a> {
     #[must_use]
     pub fn missing(&self) -> &[&'a Point] {
         &self.missing
+    }
+
+    /// The points of the earlier result that cannot be [compared](Comparison::not_compared): of these, nothing can
+    /// be told, either.
+    #[must_use]
+    pub fn not_compared(&self) -> &[NotCompared<'a>] {
+        &self.not_compared
     }
 
     /// The confidence in all that is said together.
@@ -253,6 +268,7 @@ impl<'a> Gated<'a> {
             GateOutcome::Worse
         } else if has(GateOutcome::CannotTell)
             || !self.missing.is_empty()
+            || !self.not_compared.is_empty()
             || self.changes.is_empty()
         {
             GateOutcome::CannotTell

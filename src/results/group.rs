@@ -20,6 +20,13 @@ use crate::percentile::{Judgement, count};
 /// let group = &run.groups()[1];
 /// assert_eq!((group.to_string().as_str(), group.points().len()), ("unknown use case 128/128", 4));
 /// assert_eq!(group.best_throughput().unwrap().concurrency(), Some(25));
+/// assert_eq!((group.model(), group.use_case()), (None, None)); // folders that somebody named by hand
+/// assert_eq!(group.input().map(|length| length.mean()), Some(128));
+/// assert_eq!(group.output().map(|length| length.mean()), Some(128));
+/// assert_eq!(group.iter().count(), 4);
+/// for point in group {
+///     assert_eq!(point.output(), group.output());
+/// }
 ///
 /// let limits = Limits::new(Statistic::P95).time_to_first_token(30.0);
 /// assert_eq!(group.best_within(&limits).unwrap().concurrency(), Some(1));
@@ -98,6 +105,35 @@ impl<'a> Group<'a> {
         &self.points
     }
 
+    /// The points one by one, in the order of [`points`](Self::points).
+    pub fn iter(&self) -> std::iter::Copied<std::slice::Iter<'_, &'a Point>> {
+        self.into_iter()
+    }
+
+    /// The model of all its points, as their folders name it.
+    #[must_use]
+    pub fn model(&self) -> Option<&'a str> {
+        self.points[0].model()
+    }
+
+    /// The use case of all its points.
+    #[must_use]
+    pub fn use_case(&self) -> Option<&'a str> {
+        self.points[0].use_case()
+    }
+
+    /// The input sequence length of all its points.
+    #[must_use]
+    pub fn input(&self) -> Option<Length> {
+        self.points[0].input()
+    }
+
+    /// The output sequence length of all its points.
+    #[must_use]
+    pub fn output(&self) -> Option<Length> {
+        self.points[0].output()
+    }
+
     /// The group in parts, each with the name that its points have in common, in the
     /// order in which the names come up.
     pub(crate) fn split(&self, name: impl Fn(&Point) -> String) -> Vec<(String, Self)> {
@@ -168,6 +204,15 @@ impl<'a> Group<'a> {
     }
 }
 
+impl<'g, 'a> IntoIterator for &'g Group<'a> {
+    type Item = &'a Point;
+    type IntoIter = std::iter::Copied<std::slice::Iter<'g, &'a Point>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.points.iter().copied()
+    }
+}
+
 /// The points that no other of these beats, as [`Group::pareto_front`] has them.
 pub(crate) fn pareto_front<'a>(points: impl Iterator<Item = &'a Point>) -> Vec<&'a Point> {
     let mut known: Vec<_> = points
@@ -232,6 +277,7 @@ pub struct Limits {
 /// // GenAI-Perf gives no sums.
 /// let unknown = Verdict::Unknown { metric: Metric::TimeToFirstToken };
 /// assert_eq!(judge(Limits::new(Statistic::Sum).time_to_first_token(500.0)), unknown);
+/// assert_eq!(unknown.to_string(), "TTFT not measured");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -258,6 +304,26 @@ pub enum Verdict {
         /// The first such metric.
         metric: Metric,
     },
+}
+
+/// In words: `within the limits`, `TTFT 512.3 ms above its limit of 500 ms`, `cannot tell by ITL`, `ITL not measured`.
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::Within => "within the limits".to_owned(),
+            Self::Exceeded {
+                metric,
+                value,
+                limit,
+            } => format!(
+                "{} {value:.1} ms above its limit of {limit} ms",
+                metric.label()
+            ),
+            Self::Unknown { metric } => format!("{} not measured", metric.label()),
+            Self::CannotTell { metric } => format!("cannot tell by {}", metric.label()),
+        };
+        f.pad(&text)
+    }
 }
 
 impl Limits {

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::percentile::Percentile;
+use crate::plain::listed;
+use crate::value::{Fault, value};
 
 /// A metric that every release of GenAI-Perf or AIPerf names in some way.
 ///
@@ -19,6 +21,12 @@ use crate::percentile::Percentile;
 /// assert_eq!(Metric::TimeToFirstToken.unit(), Unit::Milliseconds);
 /// assert_eq!(Metric::from_name("inter_token_latency"), Some(Metric::InterTokenLatency));
 /// assert_eq!(Metric::ALL[0], Metric::TimeToFirstToken);
+///
+/// // As text it is that key; people read its label.
+/// assert_eq!("request_latency".parse(), Ok(Metric::RequestLatency));
+/// assert_eq!(Metric::RequestLatency.to_string(), "request_latency");
+/// assert_eq!(Metric::TimeToFirstToken.label(), "TTFT");
+/// assert!(Metric::parse("TTFT").is_err());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -86,6 +94,25 @@ impl Metric {
         }
     }
 
+    /// What a report calls it: `TTFT`, `ITL`, `latency`, `tokens/s`, …
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::TimeToFirstToken => "TTFT",
+            Self::TimeToSecondToken => "TTST",
+            Self::InterTokenLatency => "ITL",
+            Self::RequestLatency => "latency",
+            Self::OutputSequenceLength => "output length",
+            Self::InputSequenceLength => "input length",
+            Self::OutputTokenThroughput => "tokens/s",
+            Self::OutputTokenThroughputPerUser => "tokens/s/user",
+            Self::OutputTokenThroughputPerRequest => "tokens/s/request",
+            Self::RequestThroughput => "requests/s",
+            Self::RequestGoodput => "goodput",
+            Self::RequestCount => "requests",
+        }
+    }
+
     /// The unit of its values.
     #[must_use]
     pub const fn unit(self) -> Unit {
@@ -117,6 +144,13 @@ impl Metric {
                 .find(|metric| metric.name() == name),
         }
     }
+
+    fn check(text: &str) -> Result<Self, Fault> {
+        Self::from_name(text).ok_or_else(|| {
+            let names: Vec<_> = Self::ALL.iter().map(|metric| metric.name()).collect();
+            Fault::rule(format!("{} are allowed", listed(&names)))
+        })
+    }
 }
 
 impl fmt::Display for Metric {
@@ -124,6 +158,8 @@ impl fmt::Display for Metric {
         f.pad(self.name())
     }
 }
+
+value!(Metric, "metric");
 
 /// A unit of measurement.
 ///
@@ -176,6 +212,8 @@ impl fmt::Display for Unit {
 /// ```
 /// use nim_slurm::results::Statistic;
 ///
+/// assert_eq!("p95".parse(), Ok(Statistic::P95));
+/// assert!(Statistic::parse("median").is_err()); // with what is allowed; or, without:
 /// assert_eq!(Statistic::from_name("p95"), Some(Statistic::P95));
 /// assert_eq!(Statistic::from_name("median"), None);
 /// assert!(Statistic::ALL.iter().all(|own| Statistic::from_name(own.name()) == Some(*own)));
@@ -279,6 +317,13 @@ impl Statistic {
             .copied()
             .find(|statistic| statistic.name() == name)
     }
+
+    fn check(text: &str) -> Result<Self, Fault> {
+        Self::from_name(text).ok_or_else(|| {
+            let names: Vec<_> = Self::ALL.iter().map(|own| own.name()).collect();
+            Fault::rule(format!("{} are allowed", listed(&names)))
+        })
+    }
 }
 
 impl fmt::Display for Statistic {
@@ -286,6 +331,8 @@ impl fmt::Display for Statistic {
         f.pad(self.name())
     }
 }
+
+value!(Statistic, "statistic");
 
 /// The statistics of one metric at one point. Which ones are there depends on the
 /// tool; a throughput or a count has only the mean. What is not a number is not there.

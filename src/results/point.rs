@@ -1,6 +1,7 @@
 //! One point of a sweep, as its folder tells it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -31,6 +32,7 @@ use crate::slurm::RunId;
 ///
 /// let again = PointName::parse("llama-3-70b-instruct_4_25_chat_128_128_r2_4711").unwrap();
 /// assert_eq!((again.model(), again.repeat()), ("llama-3-70b-instruct", 2));
+/// assert_eq!(again.to_string(), "llama-3-70b-instruct_4_25_chat_128_128_r2_4711"); // the folder's name
 ///
 /// let rate = PointName::parse("llama-3-70b-instruct_4_rate2.5_chat_128s20_128_4711").unwrap();
 /// assert_eq!(rate.load().request_rate().unwrap().to_f64(), 2.5);
@@ -133,6 +135,29 @@ impl PointName {
     #[must_use]
     pub const fn run(&self) -> &RunId {
         &self.run
+    }
+}
+
+/// The folder's name, with each number in its shortest form.
+impl fmt::Display for PointName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            model,
+            gpus,
+            load,
+            use_case,
+            input,
+            output,
+            repeat,
+            run,
+        } = self;
+        let repeat = match repeat {
+            1 => String::new(),
+            repeat => format!("_r{repeat}"),
+        };
+        f.pad(&format!(
+            "{model}_{gpus}_{load}_{use_case}_{input}_{output}{repeat}_{run}"
+        ))
     }
 }
 
@@ -314,6 +339,7 @@ impl Content {
 /// let run = Run::read("tests/data/genai-perf")?;
 /// let of = |tool| run.points().iter().filter(|point| point.tool() == tool).count();
 /// assert_eq!((of(Tool::GenAiPerf), of(Tool::AiPerf)), (4, 2));
+/// assert_eq!(Tool::GenAiPerf.to_string(), "GenAI-Perf");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -323,6 +349,16 @@ pub enum Tool {
     GenAiPerf,
     /// AIPerf, its successor.
     AiPerf,
+}
+
+/// The tool's name.
+impl fmt::Display for Tool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::GenAiPerf => "GenAI-Perf",
+            Self::AiPerf => "AIPerf",
+        })
+    }
 }
 
 /// A metric that this crate has no name for, as the tool wrote it.
@@ -751,6 +787,13 @@ mod tests {
             "results_25_12_31_23_59_59",
         ] {
             assert!(PointName::parse(none).is_none(), "{none}");
+        }
+        for name in [
+            "my_own_model_v2_16_1_a-b_4096_512_12-3",
+            "m_v2_4_rate0.25_chat_4096s500_128s20_r3_4711",
+            "m_1_schedule_trace_data_data_7",
+        ] {
+            assert_eq!(PointName::parse(name).unwrap().to_string(), name);
         }
     }
 }

@@ -46,8 +46,8 @@ pub struct Cluster {
     pub gpus: Option<GpuRequest>,
     /// The type of GPU that it asks for.
     pub gpu_type: Option<GpuType>,
-    /// How many GPUs of each node it asks for: all that a node has, where nodes are not
-    /// shared. By default as many as the server uses.
+    /// How many GPUs of each node it asks for, whatever the server uses: all that a node has, where jobs have
+    /// whole nodes. By default as many as the server uses. With shared nodes it is refused.
     pub gpus_on_node: Option<Count>,
     /// Whether `launch.sh` has its nodes for itself. By default as the recipe says.
     pub nodes: Option<NodeUse>,
@@ -195,5 +195,12 @@ impl Cluster {
             _ if self.gpus_on_node.is_some() => Some("gpus_on_node"),
             _ => None,
         }
+    }
+
+    /// The GPUs that a job would have for itself on nodes that it shares.
+    pub(crate) fn gpus_of_shared_node(&self) -> Option<u32> {
+        let is_shared = self.nodes == Some(NodeUse::Shared);
+        let gpus = self.gpus_on_node.filter(|_| is_shared)?;
+        self.key_without_gpus().is_none().then_some(gpus.get())
     }
 }

@@ -262,7 +262,7 @@ mod tests {
         refuses::<Count>("0", "cannot take \"0\" as count: it must be at least 1");
         refuses::<Count>(
             "-1",
-            "unexpected character '-' in count \"-1\": a whole number is allowed",
+            "unexpected character '-' in count \"-1\": digits alone are allowed, as in 8",
         );
         refuses::<Count>(
             "2147483647",
@@ -299,7 +299,7 @@ mod tests {
         );
         refuses::<NodeCount>(
             "1k",
-            "unexpected character 'k' in node count \"1k\": a whole number is allowed",
+            "unexpected character 'k' in node count \"1k\": digits alone are allowed, as in 8",
         );
         refuses::<NodeCount>(
             "4-1",

@@ -495,10 +495,10 @@ mod tests {
             job.check(None).unwrap_err().to_string(),
             "--nodes: cannot take \"0\" as node count: it must be at least 1\n\
              --ntasks: cannot take \"18446744073709551615\" as count: it is too large: at most 2147483646 is allowed\n\
-             --ntasks-per-node: unexpected character '-' in count \"-1\": a whole number is allowed\n\
+             --ntasks-per-node: unexpected character '-' in count \"-1\": digits alone are allowed, as in 8\n\
              --cpus-per-task: cannot take \"65540\" as count: numbers from 1 to 65533 are allowed\n\
-             --gpus-per-node: unexpected character '\\n' in number of GPUs \"h100:8\\n#SBATCH --uid=0\": a whole number \
-             is allowed\n\
+             --gpus-per-node: cannot take \"h100:8\\n#SBATCH --uid=0\" as number of GPUs: \"8\\n#SBATCH --uid=0\" is no \
+             count: digits alone are allowed, as in h100:8\n\
              --mem and --mem-per-cpu exclude each other: memory is asked for in one way"
         );
         // Nobody who asks for no check gets a job without them, or a line of their making.

@@ -91,7 +91,7 @@ impl<'a> GresEntry<'a> {
             (Some(kind), Some(count), None) => Self {
                 name,
                 kind: Some(kind),
-                count: positive_number(count)?,
+                count: check_count(count, "gpu:h100:8")?,
             },
             _ => {
                 return Err(Fault::rule(
@@ -130,6 +130,16 @@ impl<'a> GresEntry<'a> {
     pub const fn count(&self) -> u32 {
         self.count
     }
+}
+
+/// How many, as the last part of an entry says it.
+fn check_count(text: &str, sample: &str) -> Result<u32, Fault> {
+    if !is_digits(text) {
+        return Err(Fault::rule(format!(
+            "{text:?} is no count: digits alone are allowed, as in {sample}"
+        )));
+    }
+    positive_number(text)
 }
 
 fn is_digits(text: &str) -> bool {
@@ -314,7 +324,7 @@ impl GpuCount {
         }
         Ok(Self {
             kind: Some(kind.to_owned()),
-            count: positive_number(count)?,
+            count: check_count(count, "h100:8")?,
         })
     }
 
@@ -383,6 +393,10 @@ mod tests {
             "gpu:-1",
             "cannot take \"gpu:-1\" as GRES: \"-1\" is neither a type nor a count: letters, digits, '_', '-' and '.' \
              are allowed in a type, as in gpu:h100:8",
+        );
+        refuses::<Gres>(
+            "gpu:h100:x",
+            "cannot take \"gpu:h100:x\" as GRES: \"x\" is no count: digits alone are allowed, as in gpu:h100:8",
         );
         refuses::<Gres>(
             "help",

@@ -83,6 +83,7 @@ impl TimeLimit {
     /// assert_eq!(limit.as_str(), "1-02:02:00");
     /// assert_eq!(limit.duration(), Some(Duration::from_secs(26 * 3600 + 120)));
     /// assert!(TimeLimit::from_duration(Duration::ZERO).is_err());
+    /// assert_eq!(TimeLimit::try_from(Duration::from_secs(7200))?.as_str(), "02:00:00"); // the same
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn from_duration(duration: Duration) -> Result<Self, ValueError> {
@@ -107,6 +108,14 @@ impl TimeLimit {
     pub fn minutes(&self) -> Option<u32> {
         let seconds = seconds(&self.0).ok()?;
         u32::try_from(seconds.div_ceil(60)).ok()
+    }
+}
+
+impl TryFrom<Duration> for TimeLimit {
+    type Error = ValueError;
+
+    fn try_from(duration: Duration) -> Result<Self, Self::Error> {
+        Self::from_duration(duration)
     }
 }
 

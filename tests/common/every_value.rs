@@ -10,7 +10,7 @@ use nim_slurm::recipe::{
     Milliseconds, ModelPath, NgcModel, Precision, RecipeName, ResultName, Seconds, ServedModelName,
     Tokenizer, TokenizerRevision, UrlPath, UseCase, VariantName, Word,
 };
-use nim_slurm::results::Gate;
+use nim_slurm::results::{Gate, Metric, Statistic};
 use nim_slurm::slurm::{
     Account, AcctgFreq, Array, BootDelay, ClusterConstraint, Clusters, Comment, Constraint,
     CoreSpec, Count, CpuFreq, Deadline, Dependency, Distribution, Exclusive, Export, FilePath,
@@ -23,7 +23,7 @@ use nim_slurm::slurm::{
 };
 use nim_slurm::{
     Decimal, FolderPath, Hook, Length, Load, ModuleName, Mpi, NoProxy, Percentile, ProxyUrl, RunId,
-    StagePath, ValueError,
+    ScriptKind, StagePath, ValueError,
 };
 use serde::de::DeserializeOwned;
 
@@ -101,6 +101,7 @@ pub(crate) fn every_value(visitor: &mut impl Visitor) {
         MemBind,
         MemUpdate,
         Memory,
+        Metric,
         Milliseconds,
         ModelPath,
         ModuleName,
@@ -136,12 +137,14 @@ pub(crate) fn every_value(visitor: &mut impl Visitor) {
         ResvPorts,
         RunId,
         ScriptBody,
+        ScriptKind,
         Seconds,
         ServedModelName,
         Signal,
         SmallCount,
         SquashFile,
         StagePath,
+        Statistic,
         SubmittedJob,
         Switches,
         ThreadSpec,

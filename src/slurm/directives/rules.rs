@@ -212,6 +212,42 @@ impl Directives {
         ANY_GPUS.iter().any(|&name| self.asks(name, Part::Gpus))
     }
 
+    /// These as a layer below others: where those ask for GPUs with another option, this one's is left out.
+    ///
+    /// An option that asks for something else as well (`gres = "gpu:8,shard:2"`) stays, and so do two that
+    /// exclude each other here already.
+    pub(crate) fn below(&self, upper: &Self) -> Self {
+        let asks = |own: &Self, name: OptionName| own.asks(name, Part::Gpus);
+        let ways: Vec<_> = ANY_GPUS.iter().filter(|&&name| asks(self, name)).collect();
+        let [&way] = ways[..] else {
+            return self.clone();
+        };
+        let asks_for_more = match way {
+            Gres => {
+                let mut entries = self
+                    .values()
+                    .gres()
+                    .into_iter()
+                    .flat_map(slurm::Gres::entries);
+                entries.any(|entry| entry.name() != "gpu")
+            }
+            TresPerTask => true,
+            _ => false,
+        };
+        let is_another = |&name: &OptionName| name != way && asks(upper, name);
+        if !asks_for_more && ANY_GPUS.iter().any(is_another) {
+            self.clone().without(way)
+        } else {
+            self.clone()
+        }
+    }
+
+    /// The option that asks for GPUs.
+    pub(crate) fn gpu_option(&self) -> Option<OptionName> {
+        let mut ways = ANY_GPUS.iter().copied();
+        ways.find(|&name| self.asks(name, Part::Gpus))
+    }
+
     /// Pairs of options that exclude each other, and pairs whose values contradict
     /// each other.
     ///
