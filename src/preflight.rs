@@ -16,6 +16,7 @@ use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 use std::{fmt, io, thread};
 
+use camino::Utf8PathBuf;
 use serde::Serialize;
 
 use crate::container::SECRETS;
@@ -202,6 +203,28 @@ impl<'a> Preflight<'a> {
     #[must_use]
     pub fn are_images_there(&self) -> bool {
         stage::stage_path(self, &mut Vec::new()).is_some_and(|path| images::are_there(self, &path))
+    }
+
+    /// The first image of which no file is in the stage path, whole or not. None where that cannot be seen.
+    ///
+    /// After a setup that succeeded, it tells that this machine and setup's node do not share the stage path.
+    ///
+    /// ```
+    /// use nim_slurm::preflight::Preflight;
+    /// use nim_slurm::{Plan, Recipe, Settings};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let stage = folder.path().to_str().unwrap();
+    ///
+    /// let settings = Settings::new().with_stage_path(stage.parse()?);
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
+    /// let absent = Preflight::new(&plan, [("PATH", "/usr/bin")]).absent_image();
+    /// assert!(absent.is_some_and(|path| path.starts_with(stage)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn absent_image(&self) -> Option<Utf8PathBuf> {
+        let path = stage::stage_path(self, &mut Vec::new())?;
+        images::absent(self, &path)
     }
 
     /// True when the model is in the stage path and whole, by launch.sh's own rules, so

@@ -196,7 +196,7 @@ impl<'a> Chain<'a> {
                     return Err(ChainError::Submit {
                         kind,
                         // The last first, so that none starts meanwhile.
-                        cancellations: jobs.into_iter().rev().map(cancel).collect(),
+                        cancellations: jobs.into_iter().rev().map(ChainJob::cancel).collect(),
                         source,
                     });
                 }
@@ -295,18 +295,53 @@ impl<'a> Chain<'a> {
     }
 }
 
-fn cancel(job: ChainJob) -> Cancellation {
-    let mut scancel = Command::new("scancel");
-    scancel.args(job.job.cluster_option()).arg(job.job.number());
-    // With a filter it could leave the job where it is.
-    command::ignore_filters(&mut scancel, command::variable_names());
-    let error = match command::run(&mut scancel, TIMEOUT) {
-        Ok(answer) if answer.status.success() => None,
-        Ok(answer) => Some(answer.message()),
-        Err(NoAnswer::Start(error)) => Some(format!("cannot start scancel: {error}")),
-        Err(NoAnswer::TimedOut) => Some("scancel did not end".to_owned()),
-    };
-    Cancellation { job, error }
+impl ChainJob {
+    /// Asks Slurm to end the job.
+    ///
+    /// ```no_run
+    /// use nim_slurm::{Chain, Plan, Recipe, Sbatch, Settings};
+    ///
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::read("site.toml")?)?;
+    /// let jobs = Chain::new(&plan, Sbatch::find()?).submit("bench", |_| ())?;
+    /// // The last first, so that none starts meanwhile.
+    /// for job in jobs.into_iter().rev() {
+    ///     println!("{}", job.cancel()); // launch, job 4711, is cancelled
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn cancel(self) -> Cancellation {
+        let job = &self.job;
+        let mut scancel = Command::new("scancel");
+        scancel.args(job.cluster_option()).arg(job.number());
+        // With a filter it could leave the job where it is.
+        command::ignore_filters(&mut scancel, command::variable_names());
+        let error = match command::run(&mut scancel, TIMEOUT) {
+            Ok(answer) if answer.status.success() => None,
+            Ok(answer) => Some(answer.message()),
+            Err(NoAnswer::Start(error)) => Some(format!("cannot start scancel: {error}")),
+            Err(NoAnswer::TimedOut) => Some("scancel did not end".to_owned()),
+        };
+        Cancellation { job: self, error }
+    }
+}
+
+impl fmt::Display for Cancellation {
+    /// What became of the job, and what to type if it is still there.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ChainJob { kind, job } = &self.job;
+        let kind = kind.key();
+        let Some(message) = &self.error else {
+            return write!(f, "{kind}, job {job}, is cancelled");
+        };
+        let cluster = job.cluster().map(|name| format!("--clusters={name} "));
+        write!(
+            f,
+            "{kind}, job {job}, is still there ({message}): to end it, scancel {}{}",
+            cluster.unwrap_or_default(),
+            job.number()
+        )
+    }
 }
 
 /// What became of the jobs before the one that failed, for a message.
@@ -314,23 +349,8 @@ struct CancellationList<'a>(&'a [Cancellation]);
 
 impl fmt::Display for CancellationList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Cancellation { job, error } in self.0 {
-            let ChainJob { kind, job } = job;
-            let kind = kind.key();
-            match error {
-                None => write!(f, "; {kind}, job {job}, is cancelled")?,
-                Some(message) => {
-                    let cluster = job.cluster().map(|name| format!("--clusters={name} "));
-                    write!(
-                        f,
-                        "; {kind}, job {job}, is still there ({message}): to end it, scancel {}{}",
-                        cluster.unwrap_or_default(),
-                        job.number()
-                    )?;
-                }
-            }
-        }
-        Ok(())
+        let mut cancellations = self.0.iter();
+        cancellations.try_for_each(|cancellation| write!(f, "; {cancellation}"))
     }
 }
 

@@ -10,6 +10,7 @@ use crate::inputs::Inputs;
 use crate::output::{Failure, note, print, program, tell_lines};
 use crate::reattach::Reattach;
 use crate::render::{Folder, notes, write};
+use crate::shared::Look;
 use crate::submit::{Jobs, launch, submit};
 
 /// Check, write the scripts, submit what is needed, and show how far it is until it ends
@@ -51,7 +52,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let reattach = Reattach::on_ctrl_c(inputs)?;
     let submitted = submit(inputs, &plan, &folder, jobs, &reattach, print)?;
-    follow(&plan, launch(&submitted), Some(&submitted), &reattach)
+    let way_on = command_to_submit(arguments, jobs.models);
+    let look = Look::new(&plan, &submitted).or_end(way_on);
+    follow(&plan, launch(&submitted), Some(look), &reattach)
+}
+
+/// What submits the jobs, and looks at nothing.
+fn command_to_submit(arguments: &Arguments, models_job: bool) -> String {
+    let mut command = vec![program(), "submit".to_owned(), "--follow".to_owned()];
+    if models_job {
+        command.push("--models-job".to_owned());
+    }
+    command.extend(arguments.inputs.words());
+    command.extend(arguments.folder.word());
+    command.join(" ")
 }
 
 /// All that stands in the way, in one list; what is good to know is said in any case.
@@ -73,16 +87,10 @@ fn check(plan: &Plan, preflight: &Preflight<'_>, arguments: &Arguments) -> Resul
         let words = format!("{}\nnothing was submitted", verdict(&findings));
         return Err(Failure::Other(words.into()));
     }
-    let mut command = vec![program(), "submit".to_owned(), "--follow".to_owned()];
-    if !preflight.is_model_there() {
-        command.push("--models-job".to_owned());
-    }
-    command.extend(arguments.inputs.words());
-    command.extend(arguments.folder.word());
     let words = format!(
         "{}\nnothing was submitted; to submit it as it is: {}",
         verdict(&findings),
-        command.join(" ")
+        command_to_submit(arguments, !preflight.is_model_there())
     );
     Err(Failure::Other(words.into()))
 }

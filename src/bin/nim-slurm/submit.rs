@@ -12,6 +12,7 @@ use crate::inputs::Inputs;
 use crate::output::{Failure, note, other, print, print_json, program, tell};
 use crate::reattach::{Reattach, command_to_cancel, command_to_come_back};
 use crate::render::{Folder, note_all, write};
+use crate::shared::Look;
 
 /// Write the scripts, then submit setup.sh, and launch.sh to follow when it succeeds
 #[derive(Args)]
@@ -74,7 +75,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let launch = launch(&submitted);
     if arguments.follow {
-        return follow(&plan, launch, Some(&submitted), &reattach);
+        return follow(&plan, launch, Some(Look::new(&plan, &submitted)), &reattach);
     }
     let command = command_to_come_back(launch, &inputs.words().join(" "));
     print(&format!("to follow it:\n  {command}\n"))
