@@ -32,6 +32,7 @@ mod images;
 mod jobs;
 mod logins;
 mod model;
+mod nodes;
 mod overrides;
 mod partitions;
 mod readable;
@@ -160,7 +161,7 @@ impl<'a> Preflight<'a> {
         let stage = stage::check(self);
         let slurm_is_away = tools::slurm_is_away(self);
         let is_away = slurm_is_away.is_some();
-        let sections: [&(dyn Fn() -> Vec<Finding> + Sync); 6] = [
+        let sections: [&(dyn Fn() -> Vec<Finding> + Sync); 7] = [
             &|| tools::check(self, &stage.to_fetch, is_away),
             &|| {
                 if is_away {
@@ -179,6 +180,13 @@ impl<'a> Preflight<'a> {
             &|| time(self),
             &|| overrides::check(self),
             &|| logins::check(self, &stage.to_fetch),
+            &|| {
+                if is_away {
+                    Vec::new()
+                } else {
+                    nodes::check(self, stage.folder.as_deref())
+                }
+            },
         ];
         let mut findings = Vec::from_iter(slurm_is_away);
         findings.extend(in_parallel(&sections, |section| section()).concat());

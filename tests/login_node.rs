@@ -936,7 +936,10 @@ fn site_after_setup(others: &[(&str, &str, u32)]) -> Site {
         "case $1 in --version) echo 'slurm 22.05.8' ;; --test-only) ;; *) {SBATCH} ;; esac"
     );
     site.program("sbatch", &slurm);
-    site.program("scancel", "[[ $1 == --version ]] || echo \"$@\" >>cancelled");
+    site.program(
+        "scancel",
+        "[[ $1 == --version ]] || echo \"$@\" >>cancelled",
+    );
     site.program("df", "printf 'x\\nx x x 999999999 x\\n'");
     site.scontrol_reads_files();
     let setup = ("COMPLETED", "setup.sh", 0);
