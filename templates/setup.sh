@@ -79,7 +79,7 @@ say "$made_by, recipe $recipe"
 
 [[ -n ${SLURM_JOB_ID-} ]] || missing "a Slurm job: submit this script with sbatch"
 stop_if_missing
-mkdir -p "$stage_path" || fail "cannot make the folder $stage_path"
+{% include "lib/make_stage_path.sh" %}
 
 to_import=() space_needed=0 logins_needed=()
 for index in "${!image_files[@]}"; do

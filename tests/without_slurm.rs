@@ -279,6 +279,31 @@ fn a_program_that_is_missing_is_named() {
 }
 
 /// A controller that does not answer, or a name that leads nowhere, is no silent end.
+/// As where the node does not mount it: nobody makes a folder there, not even root.
+#[test]
+fn a_stage_path_that_the_node_does_not_have() {
+    for kind in [ScriptKind::Setup, ScriptKind::PrepareModels] {
+        let text = script(kind, settings(&[]));
+        let run = |variables: &[(&str, &str)]| {
+            let stage = ("STAGE_PATH", "/proc/my&nim/stage");
+            let (code, words) = Node::new().bash(&text, &[&[stage], variables].concat());
+            assert_eq!(code, Some(1), "{words}");
+            words
+        };
+        let words = run(&[("SLURM_JOB_PARTITION", "gpu")]);
+        assert!(
+            words.contains(
+                "error: cannot make the folder /proc/my&nim/stage on node1. Is its file system mounted on node1, and may you write \
+                 to /proc there? To see it, type: srun --partition=gpu --nodelist=node1 ls -ld /proc. Or name a folder that all \
+                 nodes share, with export STAGE_PATH=/lustre/..., and run this script again\n"
+            ),
+            "{words}"
+        );
+        let by_hand = run(&[]);
+        assert!(by_hand.contains("type: ls -ld /proc. Or"), "{by_hand}");
+    }
+}
+
 #[test]
 fn launch_says_what_it_cannot_find_out() {
     let recipe = Recipe::built_in("deepseek-r1-h100x16-nim").unwrap();
