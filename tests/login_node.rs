@@ -1013,8 +1013,8 @@ fn images_that_a_setup_fetched_elsewhere() {
     assert!(ended_late.wait().unwrap().success() && !late.path("cancelled").exists());
 
     // Who asked for no look is told, and nothing else happens.
-    let mut lines = BufReader::new(ended_noted.stderr.take().unwrap()).lines();
-    next(&mut lines, &format!("note: {}", apart(&noted)));
+    let mut lines = BufReader::new(ended_noted.stdout.take().unwrap()).lines();
+    next(&mut lines, &apart(&noted));
     complete(&noted);
     assert!(ended_noted.wait().unwrap().success() && !noted.path("cancelled").exists());
 

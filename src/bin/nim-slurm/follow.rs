@@ -13,7 +13,7 @@ use nim_slurm::{
 use crate::inputs::Inputs;
 use crate::output::{Failure, input, is_reader_gone, note, other, print, program, tell};
 use crate::reattach::Reattach;
-use crate::shared::Look;
+use crate::shared::{Look, Unseen};
 use crate::view::View;
 
 /// Show how far a launch job is until it ends; Ctrl-C leaves it alone
@@ -66,9 +66,14 @@ pub(crate) fn follow(
                     break progress;
                 }
                 reattach.set(follower.earlier_jobs(), launch);
-                if let Some(reason) = look.as_mut().and_then(|look| look.look(&progress, &queue)) {
-                    view.finish();
-                    return Err(Failure::Other(reason.into()));
+                match look.as_mut().and_then(|look| look.look(&progress, &queue)) {
+                    Some(Unseen::Noted(words)) => view.print_once(&words)?,
+                    Some(Unseen::Ended { reason, advice }) => {
+                        view.finish();
+                        tell(&format!("what to do: {advice}"));
+                        return Err(Failure::Other(reason.into()));
+                    }
+                    None => {}
                 }
                 if is_reader_gone() {
                     return Ok(());

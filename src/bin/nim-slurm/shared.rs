@@ -7,8 +7,6 @@ use camino::Utf8Path;
 use nim_slurm::preflight::Preflight;
 use nim_slurm::{ChainJob, JobRecord, JobState, JobStatus, Plan, Progress, Queue, ScriptKind};
 
-use crate::output::{note, tell};
-
 /// The jobs of a submission, and a look for the images when setup has succeeded.
 pub(crate) struct Look<'a> {
     preflight: Preflight<'a>,
@@ -18,6 +16,14 @@ pub(crate) struct Look<'a> {
     /// Since when images are looked for.
     since: Option<Instant>,
     is_over: bool,
+}
+
+/// What follows from images that are not seen.
+pub(crate) enum Unseen {
+    /// Nothing but these words.
+    Noted(String),
+    /// The jobs that waited were ended.
+    Ended { reason: String, advice: String },
 }
 
 impl<'a> Look<'a> {
@@ -44,8 +50,8 @@ impl<'a> Look<'a> {
         self.jobs
     }
 
-    /// Looks, once setup has succeeded, until the images are seen. Where they do not come, and the jobs were ended: why.
-    pub(crate) fn look(&mut self, progress: &Progress, queue: &Queue) -> Option<String> {
+    /// Looks, once setup has succeeded, until the images are seen, or long enough.
+    pub(crate) fn look(&mut self, progress: &Progress, queue: &Queue) -> Option<Unseen> {
         let is_pending = |record: &JobRecord| record.state == JobState::Pending;
         if self.is_over || !progress.launch.record().is_some_and(is_pending) {
             return None;
@@ -59,25 +65,22 @@ impl<'a> Look<'a> {
             return None;
         }
         self.is_over = true;
-        let fact = not_shared(setup, &image, queue);
+        let reason = not_shared(setup, &image, queue);
         let Some(way_on) = &self.way_on else {
-            note(&fact);
-            return None;
+            return Some(Unseen::Noted(reason));
         };
         // The last first, so that none starts meanwhile.
-        let later = self
-            .jobs
-            .iter()
-            .rev()
-            .filter(|job| job.kind != ScriptKind::Setup);
+        let later = (self.jobs.iter().rev()).filter(|job| job.kind != ScriptKind::Setup);
         let ended: Vec<_> = later
             .map(|job| format!("; {}", job.clone().cancel()))
             .collect();
-        tell(&format!(
-            "what to do: name a folder that login and compute nodes share: export STAGE_PATH=/lustre/...; where the compute nodes share it \
-             and only this machine does not, go on without this look: {way_on}"
-        ));
-        Some(fact + &ended.concat())
+        Some(Unseen::Ended {
+            reason: reason + &ended.concat(),
+            advice: format!(
+                "name a folder that login and compute nodes share: export STAGE_PATH=/lustre/...; where the compute nodes share it \
+                 and only this machine does not, go on without this look: {way_on}"
+            ),
+        })
     }
 
     /// What explains that launch did not find what setup fetched.
