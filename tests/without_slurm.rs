@@ -293,14 +293,24 @@ fn a_stage_path_that_the_node_does_not_have() {
         let words = run(&[("SLURM_JOB_PARTITION", "gpu")]);
         assert!(
             words.contains(
-                "error: cannot make the folder /proc/my&nim/stage on node1. Is its file system mounted on node1, and may you write \
-                 to /proc there? To see it, type: srun --partition=gpu --nodelist=node1 ls -ld /proc. Or name a folder that all \
-                 nodes share, with export STAGE_PATH=/lustre/..., and run this script again\n"
+                "error: cannot make the folder /proc/my&nim/stage on node1. Is its file system mounted there, and may you write to \
+                 it? To see it, type: srun --partition=gpu --nodelist=node1 namei -l /proc/my\\&nim/stage. Or export \
+                 STAGE_PATH=/lustre/..., a folder that all nodes share, and run this script again\n"
             ),
             "{words}"
         );
         let by_hand = run(&[]);
-        assert!(by_hand.contains("type: ls -ld /proc. Or"), "{by_hand}");
+        assert!(by_hand.contains("type: namei -l /proc/my"), "{by_hand}");
+        // It is there, and nobody's to write to: that is no lock of another user's.
+        let question = "[[ -w $stage_path ]]";
+        assert!(text.contains(question), "{text}");
+        let stage = ("STAGE_PATH", "/proc/self/task");
+        let (code, words) = Node::new().bash(&text.replace(question, "false"), &[stage]);
+        assert_eq!(code, Some(2), "{words}");
+        assert!(
+            words.contains("missing: permission to write in /proc/self/task on node1. Is its file system mounted there, and"),
+            "{words}"
+        );
     }
 }
 
