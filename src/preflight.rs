@@ -16,6 +16,7 @@ use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 use std::{fmt, io, thread};
 
+use camino::Utf8PathBuf;
 use serde::Serialize;
 
 use crate::container::SECRETS;
@@ -31,6 +32,7 @@ mod images;
 mod jobs;
 mod logins;
 mod model;
+mod nodes;
 mod overrides;
 mod partitions;
 mod readable;
@@ -159,7 +161,7 @@ impl<'a> Preflight<'a> {
         let stage = stage::check(self);
         let slurm_is_away = tools::slurm_is_away(self);
         let is_away = slurm_is_away.is_some();
-        let sections: [&(dyn Fn() -> Vec<Finding> + Sync); 6] = [
+        let sections: [&(dyn Fn() -> Vec<Finding> + Sync); 7] = [
             &|| tools::check(self, &stage.to_fetch, is_away),
             &|| {
                 if is_away {
@@ -178,6 +180,13 @@ impl<'a> Preflight<'a> {
             &|| time(self),
             &|| overrides::check(self),
             &|| logins::check(self, &stage.to_fetch),
+            &|| {
+                if is_away {
+                    Vec::new()
+                } else {
+                    nodes::check(self, stage.folder.as_deref())
+                }
+            },
         ];
         let mut findings = Vec::from_iter(slurm_is_away);
         findings.extend(in_parallel(&sections, |section| section()).concat());
@@ -202,6 +211,28 @@ impl<'a> Preflight<'a> {
     #[must_use]
     pub fn are_images_there(&self) -> bool {
         stage::stage_path(self, &mut Vec::new()).is_some_and(|path| images::are_there(self, &path))
+    }
+
+    /// The first image of which no file is in the stage path, whole or not. None where that cannot be seen.
+    ///
+    /// After a setup that succeeded, it tells that this machine and setup's node do not share the stage path.
+    ///
+    /// ```
+    /// use nim_slurm::preflight::Preflight;
+    /// use nim_slurm::{Plan, Recipe, Settings};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let stage = folder.path().to_str().unwrap();
+    ///
+    /// let settings = Settings::new().with_stage_path(stage.parse()?);
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
+    /// let absent = Preflight::new(&plan, [("PATH", "/usr/bin")]).absent_image();
+    /// assert!(absent.is_some_and(|path| path.starts_with(stage)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn absent_image(&self) -> Option<Utf8PathBuf> {
+        let path = stage::stage_path(self, &mut Vec::new())?;
+        images::absent(self, &path)
     }
 
     /// True when the model is in the stage path and whole, by launch.sh's own rules, so

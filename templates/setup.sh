@@ -79,7 +79,7 @@ say "$made_by, recipe $recipe"
 
 [[ -n ${SLURM_JOB_ID-} ]] || missing "a Slurm job: submit this script with sbatch"
 stop_if_missing
-mkdir -p "$stage_path" || fail "cannot make the folder $stage_path"
+{% include "lib/use_stage_path.sh" %}
 
 to_import=() space_needed=0 logins_needed=()
 for index in "${!image_files[@]}"; do
@@ -117,7 +117,7 @@ esac
 
 need_commands srun podman base64 find flock grep tar
 {%- endmatch %}
-[[ -w $stage_path ]] || missing "permission to write in $stage_path"
+[[ -w $stage_path ]] || missing "permission to write in $stage_path on $look"
 available=$(free_space "$stage_path")
 ((available >= space_needed)) ||
   missing "free space in $stage_path: $available MiB are free, the images need about $space_needed MiB"

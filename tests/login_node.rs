@@ -956,6 +956,109 @@ fn one_command_to_results() {
     run(Some("any")).assert(0, &[jobs, "\nlaunch ended with 0: "], &[warning]);
 }
 
+/// A site of which setup, job 1, has succeeded on n1, and whose other jobs are in these states.
+fn site_after_setup(others: &[(&str, &str, u32)]) -> Site {
+    let site = Site::new();
+    let slurm = format!(
+        "case $1 in --version) echo 'slurm 22.05.8' ;; --test-only) ;; *) {SBATCH} ;; esac"
+    );
+    site.program("sbatch", &slurm);
+    site.program(
+        "scancel",
+        "[[ $1 == --version ]] || echo \"$@\" >>cancelled",
+    );
+    site.program("df", "printf 'x\\nx x x 999999999 x\\n'");
+    site.scontrol_reads_files();
+    let setup = ("COMPLETED", "setup.sh", 0);
+    for (id, (state, script, code)) in (1..).zip([&setup].into_iter().chain(others)) {
+        let job = site.job(id, &format!("{state} Reason=None"), "(null)", script, *code);
+        let job = job.replace("   Command=", "   NodeList=n1\n   Command=");
+        site.write(&format!("job_{id}"), &job);
+    }
+    site
+}
+
+/// The nodes have a folder of the same name, and this machine another one.
+#[test]
+fn images_that_a_setup_fetched_elsewhere() {
+    const JOBS: [(&str, &str, u32); 2] = [
+        ("RUNNING", "prepare_models.sh", 0),
+        ("PENDING", "launch.sh", 0),
+    ];
+    let command = |site: &Site, words: &[&str]| {
+        let mut command = site.command(words);
+        command.env("NGC_API_KEY", "any").env("HOME", site.path(""));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let words = ["run", "--account=proj", "scripts"];
+    let apart = |site: &Site| {
+        format!(
+            "setup, job 1, succeeded on n1, but {} is not on this machine: n1 and this machine do not share that folder",
+            site.path("stage/nvidia+tritonserver+25.01.sqsh").display()
+        )
+    };
+    // All at once, since each takes seconds.
+    let never = site_after_setup(&JOBS);
+    let ended_never = command(&never, &words);
+    let noted = site_after_setup(&JOBS);
+    let mut ended_noted = command(&noted, &["submit", "--models-job", "--follow", "scripts"]);
+    let late = site_after_setup(&JOBS);
+    let mut ended_late = command(&late, &words);
+
+    // They are seen a moment later, and the run goes on.
+    let mut lines = BufReader::new(ended_late.stdout.take().unwrap()).lines();
+    next(&mut lines, "launch, job 3: PENDING");
+    put_images(&late);
+    let complete = |site: &Site| {
+        for (id, script) in [(2, "prepare_models.sh"), (3, "launch.sh")] {
+            let job = site.job(id, "COMPLETED Reason=None", "(null)", script, 0);
+            site.write(&format!("job_{id}"), &job);
+        }
+        let manifest = Site::manifest(0, "0", "done", "");
+        site.write("stage/results/run_3.json", &manifest);
+    };
+
+    let ended = Ended::from(ended_never.wait_with_output().unwrap());
+    ended.assert(
+        1,
+        &["\nsetup, job 1, has succeeded\n", "\nlaunch, job 3: PENDING"],
+        &[
+            "\nwhat to do: name a folder that login and compute nodes share: export STAGE_PATH=/lustre/...; where the ",
+            &format!("this look: {PROGRAM} submit --follow --models-job --account=proj scripts\n"),
+            &format!(
+                "\nerror: {}; launch, job 3, is cancelled; prepare_models, job 2, is cancelled\n",
+                apart(&never)
+            ),
+        ],
+    );
+    let cancelled = fs::read_to_string(never.path("cancelled")).unwrap();
+    assert_eq!(cancelled, "3\n2\n");
+
+    complete(&late);
+    next(&mut lines, "launch ended with 0: ");
+    assert!(ended_late.wait().unwrap().success() && !late.path("cancelled").exists());
+
+    // Who asked for no look is told, and nothing else happens.
+    let mut lines = BufReader::new(ended_noted.stdout.take().unwrap()).lines();
+    next(&mut lines, &apart(&noted));
+    complete(&noted);
+    assert!(ended_noted.wait().unwrap().success() && !noted.path("cancelled").exists());
+
+    // Without a download, launch itself is the first to miss them.
+    let failed = site_after_setup(&[("FAILED", "launch.sh", 2)]);
+    put_model(&failed);
+    let ended = command(&failed, &words).wait_with_output().unwrap();
+    Ended::from(ended).assert(
+        1,
+        &[],
+        &[
+            &format!("\n{}\n", apart(&failed)),
+            "\nerror: launch ended with 2: ",
+        ],
+    );
+}
+
 /// Behind `| head -1`, say: no command waits for what nobody reads.
 #[test]
 fn a_reader_that_has_gone_ends_it_quietly() {

@@ -125,7 +125,14 @@ fn no_slurm() {
             .any(|finding| finding.ends_with(asks_the_node)),
         "{findings:#?}"
     );
-    assert_found(&findings, "warning: no awk, find, flock");
+    // A job's node may have what nothing here needs.
+    assert_found(&findings, "note: no awk, find, flock");
+    let plain_tools = findings
+        .iter()
+        .find(|finding| finding.contains("no awk"))
+        .unwrap();
+    let asks_the_node = "; ask the node itself: srun bash -c 'type awk find flock ";
+    assert!(plain_tools.contains(asks_the_node), "{plain_tools}");
     assert_found(&findings, "note: no enroot on PATH here");
 
     let output = home.run(&[], &[]);
@@ -138,7 +145,7 @@ fn no_slurm() {
         .count();
     assert!(
         text.ends_with(&format!(
-            "\n{errors} things stand in the way; {} warnings\n",
+            "\n{errors} things stand in the way; {} warning\n",
             warnings(&findings)
         )),
         "{text}"
@@ -494,6 +501,39 @@ fn stage_paths() {
             .any(|finding| finding.contains("file is no folder, so the stage path")),
         "{findings:#?}"
     );
+}
+
+/// What a node has is for a node to say: the command is one to type, whatever the folders are called.
+#[test]
+fn folders_that_a_node_may_lack() {
+    let home = Home::new();
+    slurm_that_says(&home, "");
+    let stage = home.path().join("it's");
+    fs::create_dir(&stage).unwrap();
+    let (stage, here) = (stage.to_str().unwrap(), home.path().to_str().unwrap());
+    let question = |flags: &[&str]| {
+        let (findings, _) = home.findings(flags, &[("STAGE_PATH", stage)]);
+        let asks = |finding: &&String| finding.contains("srun test -w");
+        let asks: Vec<_> = findings.iter().filter(asks).cloned().collect();
+        assert_eq!(asks.len(), 1, "{findings:#?}");
+        asks.concat()
+    };
+    let quoted = stage.replace('\'', r"'\''");
+    assert_eq!(
+        question(&[]),
+        format!(
+            "note: only a node knows whether it may write to the stage path, and to {here}, where Slurm writes what jobs print; \
+             ask one; no error means yes: srun test -w '{quoted}' -a -w {here}"
+        )
+    );
+    let alone = format!(
+        "note: only a node knows whether it may write to the stage path; ask one; no error means yes: srun test -w '{quoted}'"
+    );
+    assert_eq!(question(&["--sbatch", "output=/lustre/%x-%j.out"]), alone);
+    assert_eq!(question(&["--sbatch", &format!("chdir={stage}")]), alone);
+    // Where there is no srun, there is nothing to type.
+    let (findings, _) = Home::new().findings(&[], &[("STAGE_PATH", stage)]);
+    assert_not_found(&findings, "srun test");
 }
 
 #[test]

@@ -279,6 +279,41 @@ fn a_program_that_is_missing_is_named() {
 }
 
 /// A controller that does not answer, or a name that leads nowhere, is no silent end.
+/// As where the node does not mount it: nobody makes a folder there, not even root.
+#[test]
+fn a_stage_path_that_the_node_does_not_have() {
+    for kind in [ScriptKind::Setup, ScriptKind::PrepareModels] {
+        let text = script(kind, settings(&[]));
+        let run = |variables: &[(&str, &str)]| {
+            let stage = ("STAGE_PATH", "/proc/my&nim/stage");
+            let (code, words) = Node::new().bash(&text, &[&[stage], variables].concat());
+            assert_eq!(code, Some(1), "{words}");
+            words
+        };
+        let words = run(&[("SLURM_JOB_PARTITION", "gpu")]);
+        assert!(
+            words.contains(
+                "error: cannot make the folder /proc/my&nim/stage on node1. Is its file system mounted there, and may you write to \
+                 it? To see it, type: srun --partition=gpu --nodelist=node1 namei -l /proc/my\\&nim/stage. Or export \
+                 STAGE_PATH=/lustre/..., a folder that all nodes share, and run this script again\n"
+            ),
+            "{words}"
+        );
+        let by_hand = run(&[]);
+        assert!(by_hand.contains("type: namei -l /proc/my"), "{by_hand}");
+        // It is there, and nobody's to write to: that is no lock of another user's.
+        let question = "[[ -w $stage_path ]]";
+        assert!(text.contains(question), "{text}");
+        let stage = ("STAGE_PATH", "/proc/self/task");
+        let (code, words) = Node::new().bash(&text.replace(question, "false"), &[stage]);
+        assert_eq!(code, Some(2), "{words}");
+        assert!(
+            words.contains("missing: permission to write in /proc/self/task on node1. Is its file system mounted there, and"),
+            "{words}"
+        );
+    }
+}
+
 #[test]
 fn launch_says_what_it_cannot_find_out() {
     let recipe = Recipe::built_in("deepseek-r1-h100x16-nim").unwrap();

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::to_fetch::Stage;
 use super::{Finding, Preflight, fetched, readable};
@@ -91,6 +91,17 @@ pub(super) fn are_there(preflight: &Preflight<'_>, stage_path: &Utf8Path) -> boo
             && state(&path, runtime) == State::Whole
             && fetched::other_than(&image.reference, &path).is_none()
             && unpacks(preflight, &path)
+    })
+}
+
+/// The first image that has no file at all.
+pub(super) fn absent(preflight: &Preflight<'_>, stage_path: &Utf8Path) -> Option<Utf8PathBuf> {
+    let images = preflight.plan.images().iter();
+    let mut paths = images.map(|image| stage_path.join(image.file.as_str()));
+    paths.find(|path| {
+        // What may not be looked at may be there.
+        let found = fs::symlink_metadata(path);
+        found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     })
 }
 

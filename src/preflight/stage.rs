@@ -19,6 +19,7 @@ pub(super) fn check(preflight: &Preflight<'_>) -> Stage {
             needs_weights: model.weights.are_staged(),
             needs_engine: model.engine.is_some(),
         },
+        folder: None,
     };
     let Some(path) = stage_path(preflight, &mut stage.findings) else {
         return stage;
@@ -36,6 +37,7 @@ pub(super) fn check(preflight: &Preflight<'_>) -> Stage {
     let space = space(preflight, &folder, stage.to_fetch.bytes(preflight));
     stage.findings.push(space);
     stage.findings.extend(mounts(preflight));
+    stage.folder = Some(folder);
     stage
 }
 

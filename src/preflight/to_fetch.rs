@@ -1,5 +1,7 @@
 //! What the jobs have still to fetch.
 
+use camino::Utf8PathBuf;
+
 use super::{Finding, Preflight};
 use crate::recipe::ByteSize;
 use crate::script::images::ImageSource;
@@ -8,6 +10,8 @@ use crate::script::images::ImageSource;
 pub(super) struct Stage {
     pub(super) findings: Vec<Finding>,
     pub(super) to_fetch: ToFetch,
+    /// The stage path, or the folder above it that is there.
+    pub(super) folder: Option<Utf8PathBuf>,
 }
 
 /// What `setup.sh` and `prepare_models.sh` have still to do. Without a stage path that

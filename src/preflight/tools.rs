@@ -8,6 +8,7 @@ use crate::job_options::ScriptKind;
 use crate::recipe::ModelSource;
 use crate::script::images::ImageSource;
 use crate::settings::Mpi;
+use crate::shell::shell_word;
 use crate::slurm::{Release, UnknownOption};
 
 /// A program that is looked for on this machine.
@@ -267,14 +268,18 @@ fn plain_tools(preflight: &Preflight<'_>) -> Finding {
             listed(&NEEDED)
         ));
     }
-    Finding::warning(
+    let names = absent.join(" ");
+    let question = format!("bash -c {}", shell_word(&format!("type {names}")));
+    Finding::note(
         format!(
             "no {} on PATH here; the scripts need {} where they run",
             listed(&absent),
             if absent.len() == 1 { "it" } else { "them" }
         ),
-        "jobs need nothing here if the compute nodes have them; else install coreutils, findutils, grep, sed, gawk and \
-         util-linux",
+        format!(
+            "ask the node itself: {}",
+            preflight.on_compute_node(ScriptKind::Launch, &question)
+        ),
     )
 }
 

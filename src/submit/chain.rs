@@ -249,7 +249,7 @@ impl<'a> Chain<'a> {
                         kind,
                         // The last first, so that none starts meanwhile.
                         cancellations: (jobs.into_iter().rev())
-                            .map(|job| self.cancel(job))
+                            .map(|job| self.sbatch.cancel(job))
                             .collect(),
                         source,
                     });
@@ -347,9 +347,26 @@ impl<'a> Chain<'a> {
         )
         .map_err(|source| ChainError::Dependency { kind, source })
     }
+}
 
-    fn cancel(&self, job: ChainJob) -> Cancellation {
-        let program = self.sbatch.sibling("scancel");
+impl Sbatch {
+    /// Asks Slurm to end a job, with the `scancel` of this `sbatch`.
+    ///
+    /// ```no_run
+    /// use nim_slurm::{Chain, Plan, Recipe, Sbatch, Settings};
+    ///
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::read("site.toml")?)?;
+    /// let sbatch = Sbatch::find()?;
+    /// let jobs = Chain::new(&plan, sbatch.clone()).submit("bench", |_| ())?;
+    /// // The last first, so that none starts meanwhile.
+    /// for job in jobs.into_iter().rev() {
+    ///     println!("{}", sbatch.cancel(job)); // launch, job 4711, is cancelled
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn cancel(&self, job: ChainJob) -> Cancellation {
+        let program = self.sibling("scancel");
         let mut scancel = Command::new(&program);
         scancel.args(job.id.cluster_option()).arg(job.id.number());
         // With a filter it could leave the job where it is.
@@ -366,12 +383,30 @@ impl<'a> Chain<'a> {
             command_to_cancel(program.as_str(), &job.id)
         } else {
             let command = command_to_cancel("scancel", &job.id);
-            format!("{command} in the Slurm of {}", self.sbatch.program)
+            format!("{command} in the Slurm of {}", self.program)
         };
         Cancellation {
             job,
             error,
             way_out,
+        }
+    }
+}
+
+impl fmt::Display for Cancellation {
+    /// What became of the job, and what to type if it is still there.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ChainJob { kind, id } = &self.job;
+        let kind = kind.key();
+        match &self.error {
+            None => write!(f, "{kind}, job {id}, is cancelled"),
+            Some(message) => {
+                write!(
+                    f,
+                    "{kind}, job {id}, is still there ({message}): to end it, {}",
+                    self.way_out
+                )
+            }
         }
     }
 }
@@ -388,24 +423,8 @@ struct CancellationList<'a>(&'a [Cancellation]);
 
 impl fmt::Display for CancellationList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for cancellation in self.0 {
-            let Cancellation {
-                job: ChainJob { kind, id },
-                error,
-                way_out,
-            } = cancellation;
-            let kind = kind.key();
-            match error {
-                None => write!(f, "; {kind}, job {id}, is cancelled")?,
-                Some(message) => {
-                    write!(
-                        f,
-                        "; {kind}, job {id}, is still there ({message}): to end it, {way_out}"
-                    )?;
-                }
-            }
-        }
-        Ok(())
+        let mut cancellations = self.0.iter();
+        cancellations.try_for_each(|cancellation| write!(f, "; {cancellation}"))
     }
 }
 

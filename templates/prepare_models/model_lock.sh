@@ -1,3 +1,5 @@
+[[ -w $stage_path ]] || missing "permission to write in $stage_path on $look"
+stop_if_missing
 {% include "lib/lock.sh" %}
 
 # Two at once share the work: the second one waits, and then finds it done.

@@ -1,7 +1,7 @@
 # ---- Checks: before anything is fetched ---------------------------------------
 
 stop_if_missing
-mkdir -p "$stage_path" || fail "cannot make the folder $stage_path"
+{% include "lib/use_stage_path.sh" %}
 readonly model=$stage_path/$model_folder
 readonly weights_part=$stage_path/.$model_folder.part
 

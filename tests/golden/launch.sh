@@ -1442,7 +1442,7 @@ explain() {
     finished) set -- 0 "all points are finished" '' ;;
     client_lacks)
       set -- 2 "something is missing in the container of $client_image" \
-        "use an image that has it (client in the recipe), or mount it (mounts in the settings); then render the scripts again and submit setup.sh" ;;
+        "use an image that has it (client in the recipe), mount it (mounts in the settings), or of a tokenizer give a path in the image or a name on the Hugging Face hub; then render the scripts again and submit launch.sh, and first setup.sh if the image is another" ;;
     refused) set -- 2 "the server does not take the client's requests" ;;
     data_lacks) set -- 2 "a data set cannot be measured" ;;
     server_ended)
@@ -1547,7 +1547,7 @@ if ((code == 6)); then
   fi
 fi
 [[ -z $to_do ]] || advice=("what to do: $to_do")
-if ((finished < ${#points[@]} + unnamed)); then
+if [[ $cause != client_lacks ]] && ((finished < ${#points[@]} + unnamed)); then
   script=$(squeue --noheader --jobs="$slurm_id" --format=%o 2>/dev/null | grep '^/')
   advice+=("$next: RESUME_JOB_ID=${slurm_id/_/-} sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi

@@ -301,7 +301,12 @@ need_commands awk find flock grep od sed tail
 # ---- Checks: before anything is fetched ---------------------------------------
 
 stop_if_missing
-mkdir -p "$stage_path" || fail "cannot make the folder $stage_path"
+# Where to look when this node cannot use the stage path; mkdir itself says why it failed.
+look="${SLURMD_NODENAME-$HOSTNAME}. Is its file system mounted there, and may you write to it? To see it, type: "
+[[ -z ${SLURMD_NODENAME-} || -z ${SLURM_JOB_PARTITION-} ]] || look+="srun --partition=$SLURM_JOB_PARTITION --nodelist=$SLURMD_NODENAME "
+look+="namei -l $(printf %q "$stage_path"). Or export STAGE_PATH=/lustre/..., a folder that all nodes share, and run this script again"
+readonly look
+mkdir -p "$stage_path" || fail "cannot make the folder $stage_path on $look"
 readonly model=$stage_path/$model_folder
 readonly weights_part=$stage_path/.$model_folder.part
 readonly engine_part=$stage_path/.$engine_folder.part
@@ -316,6 +321,8 @@ if is_whole weights "$model" && is_whole engine "$model/$engine_folder" && is_li
   exit 0
 fi
 
+[[ -w $stage_path ]] || missing "permission to write in $stage_path on $look"
+stop_if_missing
 # open_lock FILE: opens it, as $REPLY. Others may write to its folder: only the user's own file is opened, which others
 # cannot open, and hold; and it is made only where there is nothing. A FIFO would hold this script up.
 open_lock() {

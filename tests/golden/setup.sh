@@ -159,7 +159,12 @@ say "$made_by, recipe $recipe"
 
 [[ -n ${SLURM_JOB_ID-} ]] || missing "a Slurm job: submit this script with sbatch"
 stop_if_missing
-mkdir -p "$stage_path" || fail "cannot make the folder $stage_path"
+# Where to look when this node cannot use the stage path; mkdir itself says why it failed.
+look="${SLURMD_NODENAME-$HOSTNAME}. Is its file system mounted there, and may you write to it? To see it, type: "
+[[ -z ${SLURMD_NODENAME-} || -z ${SLURM_JOB_PARTITION-} ]] || look+="srun --partition=$SLURM_JOB_PARTITION --nodelist=$SLURMD_NODENAME "
+look+="namei -l $(printf %q "$stage_path"). Or export STAGE_PATH=/lustre/..., a folder that all nodes share, and run this script again"
+readonly look
+mkdir -p "$stage_path" || fail "cannot make the folder $stage_path on $look"
 
 to_import=() space_needed=0 logins_needed=()
 for index in "${!image_files[@]}"; do
@@ -181,7 +186,7 @@ fi
 free_space() { df --output=avail --block-size=1M "$1" | tail -n 1 | tr -d ' '; }
 
 need_commands srun enroot find flock grep od
-[[ -w $stage_path ]] || missing "permission to write in $stage_path"
+[[ -w $stage_path ]] || missing "permission to write in $stage_path on $look"
 available=$(free_space "$stage_path")
 ((available >= space_needed)) ||
   missing "free space in $stage_path: $available MiB are free, the images need about $space_needed MiB"

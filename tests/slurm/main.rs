@@ -699,9 +699,14 @@ fn what_is_not_mounted_is_invisible() {
     // The client's container; its tokenizer is a folder of the host.
     let recipe = lab::recipe().with_tokenizer(path.parse().unwrap());
     let client = Site::ready(&lab, "invisible_client", recipe);
-    client
-        .job(&lab, Launch)
-        .assert(2, "missing in the client's container: the tokenizer");
+    let ended = client.job(&lab, Launch);
+    ended.assert(2, "missing in the client's container: the tokenizer");
+    ended.assert(
+        2,
+        "of a tokenizer give a path in the image or a name on the Hugging Face hub; then render the scripts again",
+    );
+    // What comes of that is another measurement.
+    assert!(!ended.output.contains("RESUME_JOB_ID"), "{}", ended.output);
 }
 
 #[test]

@@ -6,13 +6,14 @@ use camino::Utf8Path;
 use clap::Args;
 use nim_slurm::slurm::SubmittedJob;
 use nim_slurm::{
-    ChainJob, Follower, LaunchOutcome, Plan, Progress, Queue, RunId, StagePath, StatusError,
-    last_lines, shell_word,
+    Follower, LaunchOutcome, Plan, Progress, Queue, RunId, StagePath, StatusError, last_lines,
+    shell_word,
 };
 
 use crate::inputs::Inputs;
 use crate::output::{Failure, input, is_reader_gone, note, other, print, program, tell};
 use crate::reattach::Reattach;
+use crate::shared::{Look, Unseen};
 use crate::view::View;
 
 /// Show how far a launch job is until it ends; Ctrl-C leaves it alone
@@ -45,17 +46,17 @@ const SHOWN_LINES: usize = 20;
 pub(crate) fn follow(
     plan: &Plan,
     launch: &SubmittedJob,
-    chain: Option<&[ChainJob]>,
+    mut look: Option<Look<'_>>,
     reattach: &Reattach,
 ) -> Result<(), Failure> {
     let stage_path = stage_path(plan)?;
     let queue = Queue::find().map_err(other)?;
-    let mut follower = Follower::new(plan, &stage_path, queue, launch.clone());
-    if let Some(jobs) = chain {
-        follower = follower.with_chain(jobs.iter().cloned());
+    let mut follower = Follower::new(plan, &stage_path, queue.clone(), launch.clone());
+    if let Some(look) = &look {
+        follower = follower.with_chain(look.jobs().iter().cloned());
     }
     let mut view = View::new();
-    let mut is_known = chain.is_some();
+    let mut is_known = look.is_some();
     let progress = loop {
         match follower.poll() {
             Ok(progress) => {
@@ -65,6 +66,15 @@ pub(crate) fn follow(
                     break progress;
                 }
                 reattach.set(follower.earlier_jobs(), launch);
+                match look.as_mut().and_then(|look| look.look(&progress, &queue)) {
+                    Some(Unseen::Noted(words)) => view.print_once(&words)?,
+                    Some(Unseen::Ended { reason, advice }) => {
+                        view.finish();
+                        tell(&format!("what to do: {advice}"));
+                        return Err(Failure::Other(reason.into()));
+                    }
+                    None => {}
+                }
                 if is_reader_gone() {
                     return Ok(());
                 }
@@ -91,16 +101,19 @@ pub(crate) fn follow(
             command_to_report(&progress, results)
         ),
     };
-    let outcome = progress.outcome.expect("the loop ends with one");
+    let outcome = progress.outcome.as_ref().expect("the loop ends with one");
     if outcome.is_success() {
         return print(&format!(
             "{outcome}\nthe results are in {results}\n{report}"
         ));
     }
     print(&report)?;
-    show_logs(&outcome);
+    show_logs(outcome);
     for line in &outcome.advice {
         tell(line);
+    }
+    if let Some(words) = look.and_then(|look| look.explain(&progress, &queue)) {
+        tell(&words);
     }
     Err(Failure::Other(outcome.to_string().into()))
 }

@@ -18,6 +18,7 @@ mod render;
 mod report;
 mod run;
 mod sbatch_option;
+mod shared;
 mod status;
 mod submit;
 mod view;

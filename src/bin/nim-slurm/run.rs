@@ -1,15 +1,16 @@
 //! `run`: from a login node to results.
 
 use clap::Args;
-use nim_slurm::Plan;
 use nim_slurm::preflight::{Finding, Preflight, Severity};
+use nim_slurm::{Plan, Sbatch};
 
 use crate::check::{lines, verdict};
 use crate::follow::follow;
 use crate::inputs::Inputs;
-use crate::output::{Failure, note, print, program, tell_lines};
+use crate::output::{Failure, note, other, print, program, tell_lines};
 use crate::reattach::Reattach;
 use crate::render::{Folder, notes, write};
+use crate::shared::Look;
 use crate::submit::{Jobs, launch, submit};
 
 /// Check, write the scripts, submit what is needed, and show how far it is until it ends
@@ -50,8 +51,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         print("the model is there: prepare_models.sh is not submitted\n")?;
     }
     let reattach = Reattach::on_ctrl_c(inputs)?;
-    let submitted = submit(inputs, &plan, &folder, jobs, &reattach, print)?;
-    follow(&plan, launch(&submitted), Some(&submitted), &reattach)
+    let sbatch = Sbatch::find().map_err(other)?;
+    let submitted = submit(inputs, &plan, &folder, jobs, &sbatch, &reattach, print)?;
+    let way_on = command_to_submit(arguments, jobs.models);
+    let look = Look::new(&plan, &submitted).or_end(sbatch, way_on);
+    follow(&plan, launch(&submitted), Some(look), &reattach)
+}
+
+/// What submits the jobs, and looks at nothing.
+fn command_to_submit(arguments: &Arguments, models_job: bool) -> String {
+    let mut command = vec![program(), "submit".to_owned(), "--follow".to_owned()];
+    if models_job {
+        command.push("--models-job".to_owned());
+    }
+    command.extend(arguments.inputs.words());
+    command.extend(arguments.folder.word());
+    command.join(" ")
 }
 
 /// All that stands in the way, in one list; what is good to know is said in any case.
@@ -79,16 +94,10 @@ fn check(plan: &Plan, preflight: &Preflight<'_>, arguments: &Arguments) -> Resul
         let words = format!("{}\nnothing was submitted", verdict(&findings));
         return Err(Failure::Other(words.into()));
     }
-    let mut command = vec![program(), "submit".to_owned(), "--follow".to_owned()];
-    if !preflight.is_model_there() {
-        command.push("--models-job".to_owned());
-    }
-    command.extend(arguments.inputs.words());
-    command.extend(arguments.folder.word());
     let words = format!(
         "{}\nnothing was submitted; to submit it as it is: {}",
         verdict(&findings),
-        command.join(" ")
+        command_to_submit(arguments, !preflight.is_model_there())
     );
     Err(Failure::Other(words.into()))
 }

@@ -12,6 +12,7 @@ use crate::inputs::Inputs;
 use crate::output::{Failure, note, other, print, print_json, program, tell};
 use crate::reattach::{Reattach, command_to_cancel, command_to_come_back};
 use crate::render::{Folder, note_all, write};
+use crate::shared::Look;
 
 /// Write the scripts, then submit setup.sh, and launch.sh to follow when it succeeds
 #[derive(Args)]
@@ -54,7 +55,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     write(&plan, &folder, say)?;
     let reattach = Reattach::on_ctrl_c(inputs)?;
-    let submitted = submit(inputs, &plan, &folder, jobs, &reattach, say)?;
+    let sbatch = Sbatch::find().map_err(other)?;
+    let submitted = submit(inputs, &plan, &folder, jobs, &sbatch, &reattach, say)?;
     if arguments.json {
         let as_json = |ChainJob { kind, id: job, .. }: &ChainJob| json!({ "script": kind.key(), "job": job.to_string() });
         let jobs: Vec<_> = submitted.iter().map(as_json).collect();
@@ -74,7 +76,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let launch = launch(&submitted);
     if arguments.follow {
-        return follow(&plan, launch, Some(&submitted), &reattach);
+        return follow(&plan, launch, Some(Look::new(&plan, &submitted)), &reattach);
     }
     let command = command_to_come_back(launch, &inputs.words().join(" "));
     print(&format!("to follow it:\n  {command}\n"))
@@ -135,10 +137,11 @@ pub(crate) fn submit(
     plan: &Plan,
     folder: &Utf8Path,
     jobs: Jobs,
+    sbatch: &Sbatch,
     reattach: &Reattach,
     say: impl Fn(&str) -> Result<(), Failure>,
 ) -> Result<Vec<ChainJob>, Failure> {
-    let mut chain = Chain::new(plan, Sbatch::find().map_err(other)?);
+    let mut chain = Chain::new(plan, sbatch.clone());
     if !jobs.setup {
         chain = chain.without_setup();
     }

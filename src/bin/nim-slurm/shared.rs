@@ -1,0 +1,159 @@
+//! Whether this machine sees what setup.sh put into the stage path.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use camino::Utf8Path;
+use nim_slurm::preflight::Preflight;
+use nim_slurm::{
+    ChainJob, JobRecord, JobState, JobStatus, Plan, Progress, Queue, Sbatch, ScriptKind,
+};
+
+/// The jobs of a submission, and a look for the images when setup has succeeded.
+pub(crate) struct Look<'a> {
+    preflight: Preflight<'a>,
+    jobs: &'a [ChainJob],
+    /// What submitted them, and the command that does so without a look; none: this is that command.
+    way_on: Option<(Sbatch, String)>,
+    /// Since when images are looked for.
+    since: Option<Instant>,
+    is_over: bool,
+}
+
+/// What follows from images that are not seen.
+pub(crate) enum Unseen {
+    /// Nothing but these words.
+    Noted(String),
+    /// The jobs that waited were ended.
+    Ended { reason: String, advice: String },
+}
+
+impl<'a> Look<'a> {
+    /// Notes it where setup's images are not seen here.
+    pub(crate) fn new(plan: &'a Plan, jobs: &'a [ChainJob]) -> Self {
+        Self {
+            preflight: Preflight::new(plan, std::env::vars_os()),
+            jobs,
+            way_on: None,
+            since: None,
+            is_over: false,
+        }
+    }
+
+    /// Ends the jobs that wait, too; `way_on` is the command that does not.
+    pub(crate) fn or_end(self, sbatch: Sbatch, way_on: String) -> Self {
+        Self {
+            way_on: Some((sbatch, way_on)),
+            ..self
+        }
+    }
+
+    pub(crate) fn jobs(&self) -> &'a [ChainJob] {
+        self.jobs
+    }
+
+    /// Looks, once setup has succeeded, until the images are seen, or long enough.
+    pub(crate) fn look(&mut self, progress: &Progress, queue: &Queue) -> Option<Unseen> {
+        let is_pending = |record: &JobRecord| record.state == JobState::Pending;
+        if self.is_over || !progress.launch.record().is_some_and(is_pending) {
+            return None;
+        }
+        let setup = setup(progress)?;
+        let Some(image) = self.preflight.absent_image() else {
+            self.is_over = true;
+            return None;
+        };
+        if self.since.get_or_insert_with(Instant::now).elapsed() < patience(&image) {
+            return None;
+        }
+        self.is_over = true;
+        let reason = not_shared(setup, &image, queue);
+        let Some((sbatch, way_on)) = &self.way_on else {
+            return Some(Unseen::Noted(reason));
+        };
+        // The last first, so that none starts meanwhile.
+        let later = (self.jobs.iter().rev()).filter(|job| job.kind != ScriptKind::Setup);
+        let ended: Vec<_> = later
+            .map(|job| format!("; {}", sbatch.cancel(job.clone())))
+            .collect();
+        Some(Unseen::Ended {
+            reason: reason + &ended.concat(),
+            advice: format!(
+                "name a folder that login and compute nodes share: export STAGE_PATH=/lustre/...; where the compute nodes share it \
+                 and only this machine does not, go on without this look: {way_on}"
+            ),
+        })
+    }
+
+    /// What explains that launch did not find what setup fetched.
+    pub(crate) fn explain(&self, progress: &Progress, queue: &Queue) -> Option<String> {
+        let image = self.preflight.absent_image()?;
+        Some(not_shared(setup(progress)?, &image, queue))
+    }
+}
+
+/// The setup job that has succeeded.
+fn setup(progress: &Progress) -> Option<&ChainJob> {
+    let mut completed = progress.completed_jobs.iter();
+    completed.find(|job| job.kind == ScriptKind::Setup)
+}
+
+fn not_shared(setup: &ChainJob, image: &Utf8Path, queue: &Queue) -> String {
+    let status = queue.status(&setup.id).ok();
+    let record = status.as_ref().and_then(JobStatus::record);
+    let node = record.and_then(|record| record.nodes.as_deref());
+    let node = node.unwrap_or("its node");
+    format!(
+        "setup, job {}, succeeded on {node}, but {image} is not on this machine: {node} and this machine do not share that folder",
+        setup.id
+    )
+}
+
+/// How long a file of another machine may not be seen: NFS may show a folder as it was a minute ago.
+fn patience(image: &Utf8Path) -> Duration {
+    let folder = image
+        .ancestors()
+        .find_map(|path| path.canonicalize_utf8().ok());
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let is_local = folder.is_some_and(|folder| is_of_this_machine(&folder, &mounts));
+    Duration::from_secs(if is_local { 10 } else { 60 })
+}
+
+/// Whether a folder is in a file system that no other machine changes behind this one's back.
+fn is_of_this_machine(folder: &Utf8Path, mounts: &str) -> bool {
+    const LOCAL: [&str; 8] = [
+        "btrfs", "ext3", "ext4", "f2fs", "overlay", "tmpfs", "xfs", "zfs",
+    ];
+    let mounts = mounts.lines().filter_map(|line| {
+        let mut words = line.split(' ').skip(1);
+        Some((Utf8Path::new(words.next()?), words.next()?))
+    });
+    // Of two at one place, the later one is on top.
+    let of_folder = mounts.filter(|(place, _)| folder.starts_with(place));
+    let nearest = of_folder.max_by_key(|(place, _)| place.as_str().len());
+    nearest.is_some_and(|(_, kind)| LOCAL.contains(&kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_systems_of_one_machine() {
+        let mounts = "/dev/a / ext4 rw 0 0\nserver:/home /home nfs4 rw 0 0\nx /home/me/a\\040b xfs rw 0 0\n\
+                      auto /net autofs rw 0 0\n/dev/b /net xfs rw 0 0\nl /lustre lustre rw 0 0\n";
+        let local = |folder: &str| is_of_this_machine(folder.into(), mounts);
+        for (folder, expected) in [
+            ("/", true),
+            ("/scratch/nim", true),
+            ("/home", false),
+            ("/home/me/nim", false),
+            ("/homes", true),
+            ("/net/nim", true),
+            ("/lustre/nim", false),
+        ] {
+            assert_eq!(local(folder), expected, "{folder}");
+        }
+        assert!(!is_of_this_machine("/".into(), ""));
+    }
+}

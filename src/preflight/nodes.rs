@@ -1,0 +1,40 @@
+//! The folders that only a compute node can tell of.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{Finding, Preflight};
+use crate::job_options::ScriptKind;
+use crate::shell::shell_word;
+use crate::slurm::OptionName;
+
+/// How to ask a node for the stage path, or the folder above it that is there, and for the folder of what jobs print.
+pub(super) fn check(preflight: &Preflight<'_>, stage: Option<&Utf8Path>) -> Vec<Finding> {
+    let Some(stage) = stage else {
+        return Vec::new();
+    };
+    let mut message = "only a node knows whether it may write to the stage path".to_owned();
+    let mut question = format!("test -w {}", shell_word(stage.as_str()));
+    if let Some(folder) = folder_of_output(preflight).filter(|folder| folder != stage) {
+        message.push_str(&format!(
+            ", and to {folder}, where Slurm writes what jobs print"
+        ));
+        question.push_str(&format!(" -a -w {}", shell_word(folder.as_str())));
+    }
+    let command = preflight.on_compute_node(ScriptKind::Launch, &question);
+    let fix = format!("ask one; no error means yes: {command}");
+    vec![Finding::note(message, fix)]
+}
+
+/// Where `slurm-ID.out` is written, unless the output has a folder of its own.
+fn folder_of_output(preflight: &Preflight<'_>) -> Option<Utf8PathBuf> {
+    let directives = preflight.plan.directives(ScriptKind::Launch);
+    let output = directives.get(OptionName::Output);
+    if output.is_some_and(|path| path.starts_with('/')) {
+        return None;
+    }
+    let here = Utf8PathBuf::from_path_buf(std::env::current_dir().ok()?).ok()?;
+    Some(match directives.get(OptionName::Chdir) {
+        Some(folder) => here.join(folder),
+        None => here,
+    })
+}
