@@ -3,40 +3,29 @@ plain() { LC_ALL=C sed $'s/\r*$//; s/.*\r//; s/\e\\[[0-9;?]*[A-Za-z]//g; s/\t/ /
 # show_cause LOG: the lines of a log that look like the cause of its end, then the last ones. What a server writes is
 # hostile: it is read in bounded memory, and shown in part. A client's image names the logs of its points.
 show_cause() {
-  local shown=8 LC_ALL=C
+  local shown=8
+  local -x LC_ALL=C
+  # What names a cause; what may be one; what follows from one; and what is no failure, or the inside of a traceback.
+  local cause='(^|[] .)])[A-Za-z_]*(Error|Exception|OutOfResources)(:|$)| Value error, |[Oo]ut [Oo]f [Mm]emory|OutOfMemory|oom.kill|OOM.[Kk]ill|CUDA (driver|error|failure)|CUDA_ERROR|[Cc]uda (error|failure)|NCCL (error|WARN)|ddress already in use|[Nn]o space left|[Qq]uota exceeded|[Ss]egmentation fault|Bus error|Illegal instruction|core dumped|(^|[ :])Killed|terminate called|[Aa]ssertion.*failed|what[(][)]: |Error Code [0-9]|nvidia-container-cli|exited unexpectedly'
+  local maybe='(^|[] :[])(ERROR|FATAL|CRITICAL|E[]]|[Ee]rror:|[Ff]atal:)|"level": "(ERROR|CRITICAL|FATAL)|^[EF][0-9]{4} |: (error|failed) |^([Ee]rror|[Ff]ailed|[Cc]annot|[Cc]ould not|[Uu]nable|Aborted)|[Pp]ermission denied|No such file|command not found|cannot open shared'
+  local follows='[Ee]ngine core init|[Ee]ngine process failed|EngineDead|initialization failed due to|failed to start|died unexpected|sigquit|[Ww]orker (returned error|died)|MPI_A[Bb]|root cause|Exited with|Terminated|KeyboardInterrupt|SystemExit|Cancelled|CANCELLED|BrokenPipe|ConnectionReset|EOFError|handler failed|leaked |[0-9] validation error'
+  local harmless='^[0-9]*:.{0,60}(INFO|DEBUG|NOTICE|TRACE|[[][IVD][]])|^[0-9]*:I[0-9]{4} |Traceback [(]|  File "|dump_input|^[0-9]*:(.*[])])?    '
   [[ -f $1 && ! -L $1 ]] || return 0
   echo "what may be the cause, in ${1//[^ -~]/?}:"
-  # Of the first kind that there is: 1 a cause, 2 may be one, 3 follows from one. What differs in numbers only is one.
-  LC_ALL=C timeout 60 cut -b -4000 -- "$1" | LC_ALL=C grep -naiE \
-    'error|exception|critical|fatal|fault|fail|kill|oom|out of|cuda|nccl|denied|quota|no such|not found|dumped|abort|in use|can.?not|could not|unable|exited|what\(|illegal|terminate|\[E\]' |
-    LC_ALL=C grep -av '^[0-9]*:.\{0,40\}\(INFO\|DEBUG\)[ :]' | head -n 50000 | plain |
-    LC_ALL=C timeout 60 awk -F : -v earlier="${earlier_lines[$1]:-0}" '
-    function keep(kind,   key) {
-      key = kind substr(text, 1, 200)
-      gsub(/[0-9]+/, "0", key)
-      if (!times[key]++) { keys[kind, ++kept[kind]] = key; lines[key] = $1 ": " substr(line, 1, 400) }
-    }
+  # The first lines of the first kind that there is. What differs in numbers only is one.
+  timeout 60 cut -b -4000 -- "$1" | grep -naE "$cause|$maybe|$follows" | grep -avE "$harmless" | head -n 50000 | plain |
+    timeout 60 awk -F : -v earlier="${earlier_lines[$1]:-0}" -v cause="$cause" -v follows="$follows" '
     $1 + 0 > earlier + 0 {
-      text = line = substr($0, length($1) + 2)
-      # What loggers put before a message.
-      for (i = 0; i < 12 && sub(/^(\[[^][]*\](<[a-z]+>)?:? ?|\([^()]*pid=[0-9]+[^()]*\) ?|(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)(: *| |$)|[EWIF][0-9]+ [0-9:.]+ +[0-9]+ [^ ]+\] |[0-9][0-9.,:TZ+\/-]*:? |[A-Za-z0-9_.\/-]+:[0-9]+\] ?|[A-Za-z0-9_.-]+:[0-9]+:[0-9]+ |([A-Za-z_.]+ )?- |\{"timestamp": "[^"]*", "level": "[A-Z]+", ("message": ")?)/, "", text); i++) ;
-      prefix = substr(line, 1, length(line) - length(text))
-      level = prefix ~ /ERROR|CRITICAL|FATAL|\[[EF]\]|(^|\[)[EF][0-9]/ ? "E" : prefix ~ /WARN|\[W\]|(^|\[)W[0-9]/ ? "W" : prefix ~ /INFO|DEBUG|TRACE|NOTICE|\[[IVD]\]|(^|\[)I[0-9]/ ? "I" : ""
-      # Neither what is no failure, nor the inside of a traceback.
-      if (level == "I" || line ~ /\[dump_input\.py/ || text ~ /^$|^[ ^~]/ && text !~ /^ *(what\(\): |Value error, )/) next
-      if (line ~ /[Ee]ngine core init|[Ee]ngine process failed|EngineDead|initialization failed due to|failed to start|died unexpected|sigquit|[Ww]orker (returned error|died)|MPI_A[Bb]|root cause|Exited with|Terminated|KeyboardInterrupt|SystemExit|Cancelled|CANCELLED|BrokenPipe|ConnectionReset|EOFError|handler failed|leaked |[0-9] validation error/) keep(3)
-      else if (text ~ /^([A-Za-z_][A-Za-z0-9_.]*)?([Ee]rror|Exception|OutOfResources)(:|$)|^ +Value error, / || line ~ /[Ee]ngine ?[Cc]ore.*exited unexpectedly/) keep(1)
-      else if (line ~ /[Oo]ut [Oo]f [Mm]emory|OutOfMemory|oom.kill|OOM.[Kk]ill|CUDA (driver|error|failure)|CUDA_ERROR|[Cc]uda (error|failure)|NCCL (error|WARN)|nccl[A-Z][A-Za-z]*Error|ddress already in use|[Nn]o space left|[Qq]uota exceeded|[Ss]egmentation fault|Bus error|Illegal instruction|core dumped|(^|[ :])Killed|terminate called|[Aa]ssertion.*failed|what\(\): |Error Code [0-9]|nvidia-container-cli|find a profile|match a profile/) keep(level == "W" ? 2 : 1)
-      else if (level == "E" || level == "" && (line ~ /(^|[^A-Za-z0-9_"=.-])([Ee]rror|ERROR|FATAL|[Ff]atal): |: (error|failed) |[Pp]ermission denied|No such file|command not found|cannot open shared/ || text ~ /^([Ee]rror|ERROR|[Ff]atal|FATAL|[Ff]ailed|FAILED|[Cc]annot|[Cc]ould not|[Uu]nable|Aborted)([: ]|$)/)) keep(2)
+      line = substr($0, length($1) + 2, 400)
+      kind = line ~ follows ? 3 : line ~ cause && line !~ /WARNING/ ? 1 : 2
+      key = substr(line, 1, 200)
+      gsub(/[0-9]+/, "0", key)
+      if (!seen[key]++ && ++count[kind] <= 8) found[kind] = found[kind] "  | line " $1 ": " line "\n"
     }
     END {
-      for (kind = 1; kind < 4 && !kept[kind]; ) kind++
-      if (!kept[kind]) print "  | no line looks like it"
-      for (i = 1; i <= kept[kind]; i++) {
-        key = keys[kind, i]
-        if (i <= 5 || i > kept[kind] - 3) print "  | line " lines[key] (times[key] > 1 ? " (" times[key] " times)" : "")
-      }
-      exit !kept[kind]
+      for (kind = 1; kind < 3 && !found[kind]; ) kind++
+      printf "%s", found[kind] ? found[kind] : "  | no line looks like it\n"
+      exit !found[kind]
     }' || shown=20
   echo "  the last lines of it:"
   { tail -c 65536 -- "$1" | tr '\r' '\n' | plain | grep . | tail -n "$shown" | cut -b -400 | sed 's/^/  | /'; } || true
