@@ -274,7 +274,7 @@ impl<'a> Search<'a> {
         for (key, value) in table {
             path.push(Step::Key(key.clone()));
             let is_own = error.span() == Some(key.span()) || is_of(error, value);
-            let own = Some(error.clone()).filter(|_| is_own);
+            let own = is_own.then(|| error.clone());
             if self.look(path, Some(key.span()), value, own) {
                 bad.push(key);
             }

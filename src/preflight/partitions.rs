@@ -508,7 +508,7 @@ mod tests {
                 "Slurm is asked for no GPUs, and the nodes of batch have gpu:a100:4 or gpu:h100:8(S:0-1),shard:32"
             ]
         );
-        assert!(against("cpu", "").is_empty());
+        assert_eq!(against("cpu", ""), [""; 0]);
     }
 
     #[test]
@@ -531,6 +531,9 @@ mod tests {
                  quality of service allows more"
             ]
         );
-        assert!(against("cpu", "time = '5:00:00'\ntime_min = '1:00:00'").is_empty());
+        assert_eq!(
+            against("cpu", "time = '5:00:00'\ntime_min = '1:00:00'"),
+            [""; 0]
+        );
     }
 }
