@@ -219,7 +219,13 @@ fn commands_in_the_documents_are_taken() {
 /// What the library needs, each in the form of `cargo tree`'s `format`.
 fn needed(format: &str, features: &str) -> BTreeSet<String> {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--edges=normal", "--prefix=none", "--offline"])
+        .args([
+            "tree",
+            "--color=never",
+            "--edges=normal",
+            "--prefix=none",
+            "--offline",
+        ])
         .args([
             format!("--format={format}"),
             format!("--features={features}"),

@@ -137,7 +137,7 @@ fn no_slurm() {
 
     let output = home.run(&[], &[]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(output.stderr.is_empty());
+    assert_eq!(output.stderr, b"");
     let text = String::from_utf8(output.stdout).unwrap();
     let errors = findings
         .iter()
@@ -836,7 +836,7 @@ fn help_and_version() {
     for flag in ["--help", "--version"] {
         let output = home.run(&[flag], &[]);
         assert!(output.status.success() && output.stderr.is_empty());
-        assert!(!output.stdout.is_empty());
+        assert_ne!(output.stdout, b"");
     }
 }
 

@@ -34,7 +34,7 @@ fn refused(arguments: &[&str], words: &str) {
     let output = report(arguments);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(output.stdout.is_empty());
+    assert_eq!(output.stdout, b"");
     assert!(said.contains(words), "no {words:?} in: {said}");
 }
 
@@ -809,7 +809,7 @@ fn files_are_kept() {
     ];
     let first = report(&arguments);
     assert_eq!(first.status.code(), Some(0));
-    assert!(first.stdout.is_empty());
+    assert_eq!(first.stdout, b"");
     assert_eq!(fs::read_to_string(format!("{out}.bak-1")).unwrap(), "mine");
     let text = fs::read_to_string(&out).unwrap();
     assert_eq!(text, stdout(&arguments[..3]));

@@ -290,7 +290,7 @@ impl<'a> Search<'a> {
             let is_own = error.span() == Some(key.span()) || is_of(error, value);
             // What is said of a table without a header of its own is told of that of a table in it.
             let is_own = is_own && error.span().as_ref() != Some(&span);
-            let own = Some(error.clone()).filter(|_| is_own);
+            let own = is_own.then(|| error.clone());
             if self.look(path, Some(key.span()), value, own) {
                 bad.push(key);
             }

@@ -546,6 +546,9 @@ mod tests {
                  quality of service allows more"
             ]
         );
-        assert!(against("cpu", "time = '5:00:00'\ntime_min = '1:00:00'").is_empty());
+        assert_eq!(
+            against("cpu", "time = '5:00:00'\ntime_min = '1:00:00'"),
+            [""; 0]
+        );
     }
 }

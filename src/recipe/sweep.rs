@@ -539,7 +539,7 @@ mod tests {
                 let of_a_stream = tokens / u64::from(point.load.concurrency().unwrap());
                 assert!(
                     point.requests >= 90 && of_a_stream >= 2048,
-                    "{name}: {point:?}"
+                    "{name} sends too few requests for a p95: {point}: set sweep.percentile = \"p95\""
                 );
             }
         }

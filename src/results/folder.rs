@@ -392,10 +392,12 @@ fn keep_requests(
     };
     let count = requests.as_slice().len();
     let take = |left: usize| left.checked_sub(count);
-    if left
-        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
-        .is_err()
-    {
+    #[allow(
+        deprecated,
+        reason = "its new name, try_update, is later than Rust 1.88"
+    )]
+    let taken = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
+    if taken.is_err() {
         let message =
             "is left out: too many requests are in these results: read fewer jobs at once";
         problems.push(ReadProblem::new(file, None, message));

@@ -277,7 +277,7 @@ impl Attacks {
             }
         }
         for (row, attack) in self.tried().filter(|(_, row)| row.name == SHARED_MEMORY) {
-            assert!(!attack.holds.is_empty());
+            assert_ne!(attack.holds, "");
             fs::write(self.in_shared_memory(row), text(row)).unwrap();
         }
     }
