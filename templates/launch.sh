@@ -1,5 +1,5 @@
-# Starts the inference servers, one or several side by side, each on its GPUs of one or more nodes and with a
-# benchmark client beside it, waits until they answer, and measures every point of the sweep.
+# Starts inference servers, each on its GPUs and with a benchmark client beside it, waits until they answer, and measures
+# every point of the sweep. It writes below the stage path: logs, results, and the caches nim_cache and hf_cache.
 # Exit code: 0 all points are measured and valid; 2 something needed is missing; 3 the server ended or stopped answering;
 # 4 the server was not ready in time; 5 points failed; 6 stopped by a signal or for lack of time; 1 anything else.
 # After any of them, RESUME_JOB_ID=<job id> sbatch launch.sh measures what is left.

@@ -6,8 +6,8 @@
 #SBATCH --time=01:00:00
 #SBATCH --signal=B:USR1@30
 #SBATCH --open-mode=append
-# Starts the inference servers, one or several side by side, each on its GPUs of one or more nodes and with a
-# benchmark client beside it, waits until they answer, and measures every point of the sweep.
+# Starts inference servers, each on its GPUs and with a benchmark client beside it, waits until they answer, and measures
+# every point of the sweep. It writes below the stage path: logs, results, and the caches nim_cache and hf_cache.
 # Exit code: 0 all points are measured and valid; 2 something needed is missing; 3 the server ended or stopped answering;
 # 4 the server was not ready in time; 5 points failed; 6 stopped by a signal or for lack of time; 1 anything else.
 # After any of them, RESUME_JOB_ID=<job id> sbatch launch.sh measures what is left.
@@ -1537,7 +1537,7 @@ if ((code == 6)); then
 fi
 [[ -z $to_do ]] || advice=("what to do: $to_do")
 if [[ $cause != client_lacks ]] && ((finished < ${#points[@]} + unnamed)); then
-  script=$(squeue --noheader --jobs="$slurm_id" --format=%o 2>/dev/null | grep '^/')
+  script=$(squeue --noheader --jobs="$slurm_id" --format=%o 2>/dev/null | grep -v '^(null)$')
   advice+=("$next: RESUME_JOB_ID=${slurm_id/_/-} sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi
 write_manifest
