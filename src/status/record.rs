@@ -562,7 +562,7 @@ CLUSTER: lab
         );
         assert_eq!(
             reason(of_scontrol("JobId=x JobName=x\nJobState=RUNNING")),
-            "unexpected character 'x' in job id \"x\": a whole number is allowed"
+            "unexpected character 'x' in job id \"x\": digits alone are allowed, as in 8"
         );
         assert_eq!(
             reason(of_squeue("7|7|N/A|RUNNING\n")),
