@@ -101,6 +101,27 @@ fn is_pipe(_: &Utf8Path) -> io::Result<bool> {
     Ok(false)
 }
 
+/// Keys that a recipe alone has, and such of settings. Both have a `[slurm]`.
+const OF_RECIPES: [&str; 4] = ["server", "model", "client", "sweep"];
+const OF_SETTINGS: [&str; 6] = [
+    "stage_path",
+    "srun",
+    "container",
+    "cluster",
+    "hooks",
+    "launch",
+];
+
+/// What is said of a recipe that was given as settings, or the other way round.
+fn other_file(what: &str, table: &toml::Table) -> Option<&'static str> {
+    let has = |keys: &[&str]| keys.iter().filter(|key| table.contains_key(**key)).count();
+    match (what, has(&OF_RECIPES), has(&OF_SETTINGS)) {
+        ("settings", 2.., 0) => Some("this looks like a recipe: use --recipe"),
+        ("recipe", 0, 1..) => Some("this looks like settings: use --settings"),
+        _ => None,
+    }
+}
+
 impl FileError {
     pub(crate) fn read(what: &'static str, path: &Utf8Path) -> Result<String, Self> {
         read_text(path).map_err(|error| {
@@ -151,10 +172,12 @@ impl FileError {
         samples: &[&str],
     ) -> Result<T, Self> {
         mistakes::read(text, samples).map_err(|mistakes| {
-            let kind = match toml::from_str::<toml::Table>(text) {
-                Ok(_) => FileErrorKind::Content,
-                Err(_) => FileErrorKind::Syntax,
+            let (kind, other) = match toml::from_str::<toml::Table>(text) {
+                Ok(table) => (FileErrorKind::Content, other_file(what, &table)),
+                Err(_) => (FileErrorKind::Syntax, None),
             };
+            let other = other.map(|words| vec![FileMistake::of_text(words.to_owned())]);
+            let mistakes = other.unwrap_or(mistakes);
             Self {
                 what,
                 path: path.map(Utf8Path::to_owned),

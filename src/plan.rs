@@ -15,6 +15,7 @@ use crate::script::images::ImageSource;
 mod checks;
 mod explain;
 mod layers;
+mod notes;
 mod problem;
 
 pub use self::explain::Explanation;

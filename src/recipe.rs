@@ -33,6 +33,7 @@ pub(crate) use self::genai_perf::{DEFAULT_TOKENIZER, Feature};
 pub(crate) use self::model::{ENGINE_LINK, INDEX};
 pub use self::model::{Engine, Model, ModelSource, Weights};
 pub use self::own_options::ClientOptions;
+pub(crate) use self::search::SEARCHED;
 pub use self::search::{Precision, Search};
 pub use self::server::{Architecture, PrefixCache, Server, Variant};
 pub use self::sweep::{ArrayBy, ReplicaUse, Sweep, SweepPoint};

@@ -261,6 +261,7 @@ impl Settings {
     #[must_use]
     pub fn with_stage_path(mut self, path: StagePath) -> Self {
         self.stage_path = Some(path);
+        self.overridden_stage_path = None;
         self
     }
 
@@ -473,8 +474,19 @@ impl Settings {
         self.stage_path.as_ref()
     }
 
-    /// The stage path that the file names, where `STAGE_PATH` names another.
-    pub(crate) const fn overridden_stage_path(&self) -> Option<&StagePath> {
+    /// The stage path that the file names, where `STAGE_PATH` names another and wins.
+    ///
+    /// ```
+    /// use nim_slurm::Settings;
+    ///
+    /// let site = Settings::from_toml("stage_path = '/lustre/nim'")?;
+    /// let settings = site.with_environment([("STAGE_PATH", "/tmp/nim")])?;
+    /// assert_eq!(settings.stage_path().unwrap().as_str(), "/tmp/nim");
+    /// assert_eq!(settings.overridden_stage_path().unwrap().as_str(), "/lustre/nim");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn overridden_stage_path(&self) -> Option<&StagePath> {
         self.overridden_stage_path.as_ref()
     }
 

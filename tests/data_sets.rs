@@ -53,7 +53,7 @@ fn no_search_has(table: &str) {
         recipe.sweep.search = Some(search);
         let error = plan(recipe.clone()).unwrap_err();
         assert!(
-            error.contains("sweep.search does not go with a use case"),
+            error.contains(", which sweep.search does not take: put it into"),
             "{error}"
         );
     }
@@ -151,7 +151,10 @@ fn releases_that_cannot_are_refused_with_the_first_that_can() {
     recipe.sweep.search =
         Some(nim_slurm::recipe::Search::new(1, 8).with_itl("25".parse().unwrap()));
     let error = plan(recipe).unwrap_err();
-    assert!(error.contains("more than NAME:INPUT/OUTPUT"), "{error}");
+    assert!(
+        error.contains("it has data, which sweep.search does not take"),
+        "{error}"
+    );
 }
 
 /// Points take the prompts in turn, each set its own, and the command names the set.

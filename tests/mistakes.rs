@@ -494,3 +494,108 @@ fn main_prints_sentences() {
     let text = said(error.into());
     assert!(text.contains("\\u{1b}[2Jwell"), "{text}");
 }
+
+/// A time without quotes is none of TOML's, or one that sbatch would not take as it is.
+#[test]
+fn a_time_without_quotes() {
+    for time in [
+        "2:00:00",
+        "02:00:00",
+        "20:00",
+        "1-02:00:00",
+        "30:00",
+        "1:30",
+    ] {
+        let text = format!("[slurm.launch]\ntime = {time} # so long\n");
+        let told = format!("2: a text needs quotes: write \"{time}\"");
+        assert_eq!(of_settings(&text), [told]);
+    }
+    let text = "[srun]\nmpi = { a = 2 }\n";
+    begin_with(
+        &of_settings(text),
+        &["2: invalid type: table, expected a text"],
+    );
+}
+
+#[test]
+fn a_registry_without_quotes_or_with_a_path() {
+    let table = "[container.registries]\n\"ghcr.io\" = 'mirror'\nnvcr.io = 'mirror'\n";
+    let told = "3: a name with a dot needs quotes: write \"nvcr.io\" = ...";
+    assert_eq!(of_settings(table), [told]);
+    let inline = "container.registries = { docker.io = 'mirror.site:5000' }";
+    let told = "1: a name with a dot needs quotes: write \"docker.io\" = ...";
+    assert_eq!(of_settings(inline), [told]);
+    let path = "container.registries = { 'docker.io' = 'mirror.site:5000/proxy' }";
+    let told = "1: cannot take \"mirror.site:5000/proxy\" as registry: a host and perhaps a port is allowed, as in \
+                mirror.site:5000; for a mirror below a path, name the whole path as image in the recipe, as in \
+                mirror.site:5000/proxy/NAME:TAG";
+    assert_eq!(of_settings(path), [told]);
+}
+
+/// What belongs into another table is told with that one's name.
+#[test]
+fn a_key_of_another_table() {
+    let use_case = "use_cases = [{ name = 'a', input = 1, output = 1, search = { itl = 1, to = 2 }, concurrency = [1] }]";
+    let start = REFERENCE.find("\nuse_cases = [").unwrap() + 1;
+    let end = start + REFERENCE[start..].find("]\n").unwrap() + 1;
+    let line = 1 + REFERENCE[..start].matches('\n').count();
+    let told = |key: &str| {
+        format!("{line}: unknown key \"{key}\": it belongs to [sweep], and is for all use cases")
+    };
+    let text = format!("{}{use_case}{}", &REFERENCE[..start], &REFERENCE[end..]);
+    assert_eq!(of_recipe(&text), [told("search"), told("concurrency")]);
+    assert_eq!(
+        of_settings("[launch]\ngres = 'gpu:4'\nmax_requeue = 1\n"),
+        [
+            "2: unknown key \"gres\": allowed are max_requeues, gpu_samples; options of sbatch belong to [slurm.launch]",
+            "3: unknown key \"max_requeue\": perhaps max_requeues is meant",
+        ]
+    );
+}
+
+/// Who takes one file for the other is told that alone.
+#[test]
+fn a_recipe_given_as_settings() {
+    let error = Settings::from_toml(REFERENCE).unwrap_err();
+    let told = "settings: this looks like a recipe: use --recipe";
+    assert_eq!(error.to_string(), told);
+    let error = Recipe::read("examples/settings/shared-nodes.toml").unwrap_err();
+    let told =
+        "recipe file examples/settings/shared-nodes.toml: this looks like settings: use --settings";
+    assert_eq!(error.to_string(), told);
+    assert_eq!(error.kind(), FileErrorKind::Content);
+    // One table too many is still that.
+    let text = "stage_path = '/a'\n[server]\n";
+    begin_with(&of_settings(text), &["2: unknown key \"server\""]);
+}
+
+#[test]
+fn a_revision_and_a_percentile_with_what_is_allowed() {
+    for given in ["Qwen/Qwen3", "Qwen/Qwen3@main"] {
+        let start = REFERENCE.find("ngc = \"nim").unwrap();
+        let end = start + REFERENCE[start..].find('\n').unwrap();
+        let text = format!(
+            "{}hugging_face = \"{given}\"{}",
+            &REFERENCE[..start],
+            &REFERENCE[end..]
+        );
+        let line = 1 + REFERENCE[..start].matches('\n').count();
+        let told = format!(
+            "{line}: cannot take \"{given}\" as Hugging Face model: OWNER/NAME@REVISION is allowed, with the 40 digits of a \
+             commit: see https://huggingface.co/Qwen/Qwen3/commits/main"
+        );
+        assert_eq!(of_recipe(&text), [told]);
+    }
+    let start = REFERENCE.find("\nconcurrency = [").unwrap() + 1;
+    let end = start + REFERENCE[start..].find("]\n").unwrap() + 1;
+    for at in ["95", "\"p94\""] {
+        let search = format!("search = {{ itl = 25, to = 8, at = {at} }}");
+        let text = format!("{}{search}{}", &REFERENCE[..start], &REFERENCE[end..]);
+        let line = 1 + REFERENCE[..start].matches('\n').count();
+        let told = format!(
+            "{line}: cannot take \"{}\" as percentile of a search: \"p50\", \"p75\", \"p90\", \"p95\" or \"p99\" is allowed",
+            at.trim_matches('"')
+        );
+        assert_eq!(of_recipe(&text), [told]);
+    }
+}

@@ -300,7 +300,7 @@ fn bad_input_is_named() {
     );
     let error = fails(folder.path(), &["--concurrency", "1,x"], &[], 2);
     assert!(
-        error.contains("invalid value 'x' for '--concurrency <N,N,...>': a whole number from 1 to 4294967295 is allowed"),
+        error.contains("invalid value 'x' for '--concurrency <N,N,...>': a whole number from 1 to 4294967295 is allowed, or several with commas, as in 1,8"),
         "{error}"
     );
     fails(folder.path(), &["--no-such-flag"], &[], 2);
@@ -408,7 +408,10 @@ fn no_gpus_are_noted() {
     for arguments in [&["render", "--check"][..], &["render"], &["explain"]] {
         assert_eq!(notes(arguments), NO_GPUS, "{arguments:?}");
     }
-    assert_eq!(notes(&["render", "--check", "--gres", "gpu:8"]), "");
+    assert_eq!(
+        notes(&["render", "--check", "--sbatch", "launch.gres=gpu:8"]),
+        ""
+    );
     assert_eq!(notes(&["render", "--print", "launch"]), "");
     assert_eq!(notes(&["render", "--check", "--quiet"]), "");
 }
@@ -417,8 +420,8 @@ fn no_gpus_are_noted() {
 fn a_time_limit_shorter_than_the_server_s_start_is_noted() {
     let folder = tempfile::tempdir().unwrap();
     for flags in [
-        &["--gres=gpu:8", "--time", "30", "--check"][..],
-        &["--gres=gpu:8", "--time", "30"],
+        &["--sbatch=launch.gres=gpu:8", "--time", "30", "--check"][..],
+        &["--sbatch=launch.gres=gpu:8", "--time", "30"],
     ] {
         let output = run(folder.path(), flags, &[]);
         assert!(output.status.success(), "it is no error");
@@ -848,7 +851,7 @@ fn explanations_for_a_program() {
     let flags = [
         "explain",
         "--json",
-        "--gres=gpu:8",
+        "--sbatch=launch.gres=gpu:8",
         "--sbatch=setup.gres=false",
     ];
     let text = program_succeeds(folder.path(), &flags, &[("SBATCH_QOS", "night")]);
@@ -963,7 +966,8 @@ fn slips_are_answered() {
 fn what_the_jobs_would_do_otherwise_is_noted() {
     let folder = tempfile::tempdir().unwrap();
     let notes = |arguments: &[&str], variables: &[(&str, &str)]| {
-        let arguments = [&["render", "--check", "--gres=gpu:8"], arguments].concat();
+        let gpus = "launch.gres=gpu:8";
+        let arguments = [&["render", "--check", "--sbatch", gpus], arguments].concat();
         let output = run_program(folder.path(), &arguments, variables);
         assert!(output.status.success());
         String::from_utf8(output.stderr).unwrap()
@@ -973,8 +977,18 @@ fn what_the_jobs_would_do_otherwise_is_noted() {
         notes(&stage, &[("STAGE_PATH", "/variable")]),
         "note: STAGE_PATH is exported as /variable, and wins over /flag when a script runs: unset STAGE_PATH to use /flag\n"
     );
-    assert_eq!(notes(&stage, &[("STAGE_PATH", "/flag")]), "");
+    assert_eq!(notes(&stage, &[("STAGE_PATH", "/flag/")]), "");
     assert_eq!(notes(&[], &[("STAGE_PATH", "/variable")]), "");
+    // The variable is in the scripts, in place of the file's.
+    fs::write(folder.path().join("site.toml"), "stage_path = '/file'").unwrap();
+    let site = ["--settings", "site.toml"];
+    assert_eq!(
+        notes(&site, &[("STAGE_PATH", "/variable")]),
+        "note: STAGE_PATH is exported as /variable, and wins over /file of the settings: to use /file, unset STAGE_PATH and \
+         type this again\n"
+    );
+    assert_eq!(notes(&site, &[("STAGE_PATH", "/file")]), "");
+    assert_eq!(notes(&site, &[]), "");
     let recipe = nim_slurm::Recipe::built_in_toml("llama3-70b-h100x4-fp8").unwrap();
     let recipe = recipe.replace(r#"genai_perf = "0.0.10""#, r#"aiperf = "0.13.0""#);
     for (image, lacks) in [
@@ -999,4 +1013,119 @@ fn what_the_jobs_would_do_otherwise_is_noted() {
         said.starts_with("note: --array is set for setup.sh, prepare_models.sh, launch.sh: each task does the whole work again"),
         "{said}"
     );
+}
+
+/// What a plan asks for that is allowed, and seldom meant.
+#[test]
+fn what_the_jobs_ask_for_is_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let recipe = nim_slurm::Recipe::built_in_toml("llama3-3-70b-h100x4-vllm").unwrap();
+    let write = |name: &str, text: &str| fs::write(path.join(name), text).unwrap();
+    write("whole.toml", recipe);
+    write("own.toml", &recipe.replace("exclusive = true\n", ""));
+    write(
+        "shared.toml",
+        "cluster = { nodes = 'shared', gpus = 'gres' }",
+    );
+    let notes = |arguments: &[&str]| {
+        let output = run_program(path, &[&["render", "--check"], arguments].concat(), &[]);
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let shared = ["--recipe", "whole.toml", "--settings", "shared.toml"];
+    let lacks = |what: &str, add: &str| {
+        format!(
+            "note: launch.sh says {what}, so server and client share what the site gives by default, often that of one CPU: \
+             add {add}, or what the server needs\n"
+        )
+    };
+    let (cpus, mem) = ("launch.cpus_per_task=16", "launch.mem=64G");
+    assert_eq!(
+        notes(&shared),
+        lacks(
+            "neither how many CPUs nor how much memory it needs",
+            &format!("--sbatch {cpus} --sbatch {mem}"),
+        )
+    );
+    assert_eq!(
+        notes(&[&shared[..], &["--sbatch", cpus]].concat()),
+        lacks("not how much memory it needs", &format!("--sbatch {mem}"))
+    );
+    assert_eq!(
+        notes(&[&shared[..], &["--sbatch", mem]].concat()),
+        lacks("not how many CPUs it needs", &format!("--sbatch {cpus}"))
+    );
+    let both = ["--sbatch", cpus, "--sbatch", mem];
+    assert_eq!(notes(&[&shared[..], &both].concat()), "");
+
+    // A node of its own is whole; of others, GPUs are left to others.
+    let gpus =
+        |recipe: &str, option: &str| notes(&[&["--recipe", recipe, option], &both[..]].concat());
+    assert_eq!(gpus("whole.toml", "--sbatch=launch.gres=gpu:8"), "");
+    assert_eq!(gpus("own.toml", "--sbatch=launch.gres=gpu:4"), "");
+    assert_eq!(
+        gpus("own.toml", "--sbatch=launch.gpus_per_node=8"),
+        "note: launch.sh asks for 8 GPUs of a node, the server uses 4, and the rest is idle: \
+         --sbatch launch.gpus_per_node=4 is enough\n"
+    );
+    assert_eq!(
+        gpus("own.toml", "--gres=gpu:h100:8"),
+        "note: launch.sh asks for 8 GPUs of a node, the server uses 4, and the rest is idle: \
+         --sbatch launch.gres=gpu:h100:4 is enough\n\
+         note: setup.sh and prepare_models.sh ask for GPUs, too, with --gres=gpu:h100:8: for launch.sh alone, type \
+         --sbatch launch.gres=gpu:h100:4, or set it in [slurm.launch] of the settings\n"
+    );
+    // Downloads use none.
+    assert_eq!(
+        gpus("whole.toml", "--gres=gpu:4"),
+        "note: setup.sh and prepare_models.sh ask for GPUs, too, with --gres=gpu:4: for launch.sh alone, type \
+         --sbatch launch.gres=gpu:4, or set it in [slurm.launch] of the settings\n"
+    );
+    let setup = ["--sbatch=setup.gres=gpu:1", "--sbatch=launch.gres=gpu:4"];
+    assert_eq!(
+        notes(&[&["--recipe", "whole.toml"], &setup[..]].concat()),
+        ""
+    );
+
+    // What has no name of its own moves.
+    let image = "image = \"vllm/vllm-openai";
+    let (before, after) = recipe.split_once(image).unwrap();
+    let (_, after) = after.split_once('"').unwrap();
+    for (name, is_noted) in [("", true), (":latest", true), (":v0.8.5", false)] {
+        write("own.toml", &format!("{before}{image}{name}\"{after}"));
+        let said = notes(&["--recipe", "own.toml", "--sbatch=launch.gres=gpu:4"]);
+        let words = "is the latest of the day on which setup.sh fetches it, and may be another one next time: name its \
+                     release, as in vllm/vllm-openai:1.2.3\n";
+        assert_eq!(said.ends_with(words), is_noted, "{said}");
+        assert_eq!(said.lines().count(), usize::from(is_noted), "{said}");
+    }
+}
+
+/// A flag that would do nothing is refused.
+#[test]
+fn a_concurrency_that_no_use_case_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let recipe = nim_slurm::Recipe::built_in_toml("llama3-3-70b-h100x4-vllm").unwrap();
+    let (before, after) = recipe.split_once("\nuse_cases = [").unwrap();
+    let (_, after) = after.split_once("]\n").unwrap();
+    let rated = "{ name = 'chat', input = 128, output = 128, request_rate = [1, 2] }";
+    let with = |use_cases: &str| {
+        let text = format!("{before}\nuse_cases = [{use_cases}]\n{after}");
+        fs::write(path.join("own.toml"), text).unwrap();
+    };
+    let flags = ["--recipe", "own.toml", "--check", "--concurrency", "4"];
+    with(rated);
+    let error = fails(path, &flags, &[], 2);
+    let words = "--concurrency 4 is for no use case: each has a request_rate or a trace";
+    assert!(error.contains(words), "{error}");
+    succeeds(path, &flags[..3], &[]);
+    succeeds(
+        path,
+        &[&flags[..], &["--use-case", "chat:128/128"]].concat(),
+        &[],
+    );
+    with(&format!("{rated}, 'code:128/128'"));
+    succeeds(path, &flags, &[]);
 }

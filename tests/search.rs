@@ -1113,7 +1113,18 @@ fn mistakes_in_a_search_are_told() {
             let use_case = &mut recipe.sweep.use_cases[0];
             *use_case = use_case.clone().with_request_rate([from]);
         },
-        "the recipe's sweep.search does not go with a use case with request_rate, duration, turns or a trace: leave one of them out",
+        "the recipe's use case chat:128/128: it has request_rate, which sweep.search does not take: put it \
+         into a recipe of its own",
+    );
+    refused(
+        |recipe| {
+            recipe
+                .sweep
+                .use_cases
+                .push("rag:4096s100/256".parse().unwrap());
+        },
+        "the recipe's use case rag:4096s100/256: it has a length with a spread, which sweep.search does not take: put it into \
+         a recipe of its own",
     );
     refused(
         |recipe| recipe.sweep.search.as_mut().unwrap().from = 65.try_into().unwrap(),

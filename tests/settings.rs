@@ -120,6 +120,16 @@ fn toml_errors_teach() {
             "unknown key \"partiton\": perhaps partition is meant; sbatch's long options are allowed, with '_' for '-'",
         ),
         (
+            "[slurm]\ncpus = 16",
+            2,
+            "unknown key \"cpus\": perhaps cpus_per_task or cpus_per_gpu is meant; sbatch's",
+        ),
+        (
+            "[slurm]\ngpu = 1",
+            2,
+            "unknown key \"gpu\": perhaps gpus is meant; sbatch's",
+        ),
+        (
             "[slurm]\nzebra = 'x'",
             2,
             "unknown key \"zebra\": setup, prepare_models, launch and sbatch's long options are allowed, with '_' for '-'",

@@ -277,6 +277,11 @@ pub struct Registry(String);
 impl Registry {
     fn check(text: &str) -> Result<Self, Fault> {
         const ALLOWED: &str = "a host and perhaps a port is allowed, as in mirror.site:5000";
+        if text.contains('/') && !text.contains("://") {
+            return Err(Fault::rule(format!(
+                "{ALLOWED}; for a mirror below a path, name the whole path as image in the recipe, as in {text}/NAME:TAG"
+            )));
+        }
         only(
             text,
             |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':'),

@@ -31,6 +31,9 @@ const LONGEST_LINE: usize = 100;
 /// How serde begins to say that a key is missing.
 const MISSING: &str = "missing field `";
 
+/// How serde begins to say that a table is none of what is allowed. A time without quotes is a table to it, too.
+const NO_TABLE: &str = "invalid type: map";
+
 /// How serde begins to say that a word is none of those that are allowed.
 const UNKNOWN_WORD: &str = "unknown variant `";
 
@@ -72,9 +75,13 @@ impl FileMistake {
                 text: line.to_owned(),
             })
         });
+        let is_table = message.starts_with(NO_TABLE);
+        let dotted = span.as_ref().filter(|_| is_table);
+        let dotted = dotted.and_then(|first| dotted_key(text, first));
         // What lacks a key is a table of many lines, and no value.
         let value = span.and_then(|span| text.get(span));
         let value = value.filter(|value| !value.is_empty() && !value.contains('\n'));
+        let value = dotted.or(value);
         Self {
             place,
             value: value.map(str::to_owned),
@@ -242,7 +249,7 @@ impl<'a> Search<'a> {
             self.add(key, &error);
             return true;
         }
-        let is_no_table = error.message().starts_with("invalid type: map");
+        let is_no_table = error.message().starts_with(NO_TABLE);
         match value.get_ref() {
             // What is in a table that should be something else is not looked at.
             _ if is_no_table && error.span() == Some(value.span()) => {}
@@ -434,6 +441,13 @@ fn is_of(error: &Error, value: &Value<'_>) -> bool {
         }
 }
 
+/// The key with dots whose first part is there: `docker.io = …` makes a table of its own.
+fn dotted_key<'a>(text: &'a str, first: &Range<usize>) -> Option<&'a str> {
+    text.get(first.end..)?.strip_prefix('.')?;
+    let (key, _) = text.get(first.start..)?.split_once('=')?;
+    Some(key.trim_end()).filter(|key| !key.contains('\n'))
+}
+
 fn short(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -469,6 +483,28 @@ fn unknown(message: &str) -> Option<Unknown<'_>> {
     })
 }
 
+/// Keys of `[sweep]` that people look for in a use case.
+const OF_SWEEP: [&str; 8] = [
+    "concurrency",
+    "search",
+    "repeat",
+    "percentile",
+    "min_requests",
+    "requests_per_concurrency",
+    "point_timeout",
+    "array",
+];
+
+/// Where an unknown key belongs, if it is one of another table that is often taken for this one.
+fn elsewhere(given: &str, allowed: &[&str]) -> Option<&'static str> {
+    if allowed.contains(&"smoothness") && OF_SWEEP.contains(&given) {
+        return Some("it belongs to [sweep], and is for all use cases");
+    }
+    (allowed == ["max_requeues", "gpu_samples"]).then_some(
+        "allowed are max_requeues, gpu_samples; options of sbatch belong to [slurm.launch]",
+    )
+}
+
 /// How a value is written where a list is expected. Blanks are between the words of a command, but not
 /// behind an option.
 fn as_list(value: &str) -> Option<String> {
@@ -501,6 +537,9 @@ fn of_syntax(message: &str, value: Option<&str>) -> Option<String> {
         "string values must be quoted, expected literal string" => {
             format!("a text needs quotes: write \"{}\"", value?)
         }
+        _ if message.starts_with("invalid time") || message.starts_with("invalid date") => {
+            format!("a text needs quotes: write \"{}\"", value?)
+        }
         _ => return None,
     })
 }
@@ -521,9 +560,10 @@ fn in_words(message: &str, value: Option<&str>) -> String {
         meant,
     }) = unknown(message)
     {
-        return match meant {
-            Some(meant) => format!("{what} {given:?}: perhaps {meant} is meant"),
-            None => format!("{what} {given:?}: allowed are {}", allowed.join(", ")),
+        return match (meant, elsewhere(given, &allowed)) {
+            (Some(meant), _) => format!("{what} {given:?}: perhaps {meant} is meant"),
+            (None, Some(place)) => format!("{what} {given:?}: {place}"),
+            (None, None) => format!("{what} {given:?}: allowed are {}", allowed.join(", ")),
         };
     }
     // A recipe's client.tool is the only one of this kind.
@@ -539,8 +579,18 @@ fn in_words(message: &str, value: Option<&str>) -> String {
     if let Some((given, expected)) = message.split_once(", expected ")
         && given.starts_with("invalid ")
     {
+        if given == NO_TABLE
+            && let Some(value) = value
+        {
+            if value.starts_with(|c: char| c.is_ascii_digit()) && !value.contains('=') {
+                return format!("a text needs quotes: write \"{value}\"");
+            }
+            if expected == "a text as registry" && !value.starts_with('{') {
+                return format!("a name with a dot needs quotes: write \"{value}\" = ...");
+            }
+        }
         let given = given
-            .replace("invalid type: map", "invalid type: table")
+            .replace(NO_TABLE, "invalid type: table")
             .replace("invalid type: sequence", "invalid type: list")
             .replace("invalid type: floating point", "invalid type: number");
         if expected == "a sequence" {

@@ -9,7 +9,7 @@ use crate::job_options::ScriptKind;
 use crate::load::Load;
 use crate::recipe::{
     ArrayBy, Client, Engine, Goodput, ModelSource, PrefixCache, Recipe, ReplicaUse, ResultName,
-    Search, SearchedLoad, Server, SweepPoint, Tokenizer, UseCase, Word,
+    SEARCHED, Search, SearchedLoad, Server, SweepPoint, Tokenizer, UseCase, Word,
 };
 use crate::script::images::image_sources;
 use crate::settings::Settings;
@@ -102,9 +102,6 @@ const TENSOR_PARALLEL_FLAGS: [&str; 5] = [
 /// More than a job has time for. Two short lists make a long script: each use case is
 /// measured at each concurrency.
 const MOST_POINTS: usize = 1000;
-
-/// Percentiles that limits can be on, and that both tools tell.
-const SEARCHED: [u8; 5] = [50, 75, 90, 95, 99];
 
 fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
     let Recipe {
@@ -306,9 +303,6 @@ fn check_search(recipe: &Recipe, problems: &mut Vec<Problem>) {
     let sweep = &recipe.sweep;
     let has_rates =
         |use_case: &UseCase| !use_case.request_rate().is_empty() || use_case.is_scheduled();
-    let is_other = |use_case: &UseCase| {
-        has_rates(use_case) || use_case.duration().is_some() || use_case.is_conversation()
-    };
     let Some(search) = &sweep.search else {
         if sweep.concurrency.is_empty() && !sweep.use_cases.iter().all(has_rates) {
             problems.push(Problem::NoLoad);
@@ -323,18 +317,19 @@ fn check_search(recipe: &Recipe, problems: &mut Vec<Problem>) {
             sweep.array == Some(ArrayBy::Point),
         ),
         ("server.replicas", recipe.server.replicas > 1),
-        (
-            "a use case that is more than NAME:INPUT/OUTPUT",
-            search.of == SearchedLoad::Concurrency
-                && !sweep.use_cases.iter().all(UseCase::is_plain),
-        ),
-        (
-            "a use case with request_rate, duration, turns or a trace",
-            search.of == SearchedLoad::RequestRate && sweep.use_cases.iter().any(is_other),
-        ),
     ];
     let others = others.into_iter().filter(|(_, is_there)| *is_there);
     problems.extend(others.map(|(key, _)| Problem::SearchBeside { key }));
+    for use_case in &sweep.use_cases {
+        if let Some(key) = use_case.not_for_a_search(search.of) {
+            problems.push(Problem::UseCase {
+                use_case: use_case.to_string(),
+                reason: format!(
+                    "it has {key}, which sweep.search does not take: put it into a recipe of its own"
+                ),
+            });
+        }
+    }
     if search.limits().is_empty() {
         problems.push(Problem::SearchLimits);
     }

@@ -1,12 +1,12 @@
 //! How much load within limits.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Milliseconds, setters};
 use crate::ladder::{Ladder, SearchedLoad, percent};
 use crate::load::Decimal;
 use crate::percentile::Percentile;
-use crate::value::{Fault, text_value};
+use crate::value::{Fault, ValueError, text_value};
 
 /// The limits of a search, and where it looks: in place of a list of concurrencies, launch.sh finds for each
 /// use case the highest one at which the limits hold; or the highest rate of requests.
@@ -46,7 +46,7 @@ pub struct Search {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub itl: Option<Milliseconds>,
     /// The percentile that the limits are on; `p95` by default.
-    #[serde(default = "p95")]
+    #[serde(default = "p95", deserialize_with = "searched")]
     pub at: Percentile,
     /// What is raised; requests in flight by default.
     #[serde(default, skip_serializing_if = "SearchedLoad::is_default")]
@@ -60,6 +60,20 @@ pub struct Search {
     /// 5 % by default.
     #[serde(default)]
     pub within: Precision,
+}
+
+/// Percentiles that limits can be on, and that both tools tell.
+pub(crate) const SEARCHED: [u8; 5] = [50, 75, 90, 95, 99];
+
+/// Reads one of them.
+fn searched<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Percentile, D::Error> {
+    const NAME: &str = "percentile of a search";
+    let text = crate::value::text(deserializer, NAME)?;
+    let mut all = SEARCHED.into_iter().filter_map(Percentile::new);
+    all.find(|own| own.to_string() == text).ok_or_else(|| {
+        let fault = Fault::rule("\"p50\", \"p75\", \"p90\", \"p95\" or \"p99\" is allowed");
+        serde::de::Error::custom(ValueError::new(NAME, &text, fault))
+    })
 }
 
 const fn p95() -> Percentile {

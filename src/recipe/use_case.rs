@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::server::at_least_one;
 use super::values::hyphenated;
 use super::{DataFile, DataFormat, DataSet, setters};
+use crate::ladder::SearchedLoad;
 use crate::load::{Decimal, Length, Load};
 use crate::value::{Fault, ValueError, from_number, positive_number, value};
 
@@ -469,6 +470,31 @@ impl UseCase {
     pub(crate) fn is_plain(&self) -> bool {
         Self::check(&self.to_string()).as_ref() == Ok(self)
             && self.input.spread() + self.output.spread() == 0
+    }
+
+    /// The first thing in it that a search of this load does not take.
+    pub(crate) fn not_for_a_search(&self, of: SearchedLoad) -> Option<&'static str> {
+        let is_of_rate = of == SearchedLoad::RequestRate;
+        let has_spread = self.input.spread() + self.output.spread() > 0;
+        // What both kinds refuse, and what that of a concurrency does in addition.
+        let mut known = [
+            ("request_rate", !self.request_rate.is_empty(), true),
+            ("a trace", self.is_scheduled(), true),
+            ("turns", self.is_conversation(), true),
+            ("duration", self.duration.is_some(), true),
+            ("data", self.data.is_some(), false),
+            ("prefix", self.prefix.is_some(), false),
+            ("ramp", self.ramp.is_some(), false),
+            ("a length with a spread", has_spread, false),
+        ]
+        .into_iter();
+        let found =
+            known.find(|(_, is_there, is_of_both)| *is_there && (*is_of_both || !is_of_rate));
+        match found {
+            Some((key, ..)) => Some(key),
+            None if is_of_rate || self.is_plain() => None,
+            None => Some("more than NAME:INPUT/OUTPUT"),
+        }
     }
 
     /// What its keys ask for that does not go together.

@@ -304,16 +304,18 @@ pub struct HuggingFaceModel(String);
 impl HuggingFaceModel {
     fn check(text: &str) -> Result<Self, Fault> {
         const ALLOWED: &str = "OWNER/NAME@REVISION is allowed, with the 40 digits of a commit";
-        let (repository, revision) = text.split_once('@').ok_or_else(|| Fault::rule(ALLOWED))?;
+        let (repository, revision) = text.split_once('@').unwrap_or((text, ""));
         hub_name(repository, ALLOWED)?;
+        at_most(repository, 96)?;
         let is_commit = revision.len() == 40
             && revision
                 .bytes()
                 .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
         if !is_commit {
-            return Err(Fault::rule(ALLOWED));
+            return Err(Fault::rule(format!(
+                "{ALLOWED}: see https://huggingface.co/{repository}/commits/main"
+            )));
         }
-        at_most(repository, 96)?;
         Ok(Self(text.to_owned()))
     }
 

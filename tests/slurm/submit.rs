@@ -21,7 +21,8 @@ fn submit(lab: &Lab, site: &Site, flags: &[&str]) -> Command {
     let mut command = site.command(lab, PROGRAM);
     command
         .args(["submit", "--recipe", "recipe.toml"])
-        .args(["--settings", "settings.toml", "--gres", "gpu:h100:4"])
+        .args(["--settings", "settings.toml"])
+        .args(["--sbatch", "launch.gres=gpu:h100:4"])
         .args(flags)
         .arg("scripts");
     command
@@ -114,7 +115,7 @@ fn a_refused_launch_leaves_nothing_behind() {
     );
     for words in [
         "what to do: name a partition that is there, with --partition or partition in [slurm] of the settings: sinfo -s\n",
-        "nim-slurm check --settings=settings.toml --recipe=recipe.toml --gres=gpu:h100:4\n",
+        "nim-slurm check --settings=settings.toml --recipe=recipe.toml --sbatch=launch.gres=gpu:h100:4\n",
     ] {
         assert!(error.contains(words), "{error}");
     }

@@ -143,8 +143,15 @@ fn stage_path(plan: &Plan) -> Result<StagePath, Failure> {
 
 /// What to say of a stage path from a flag, where the jobs take another one.
 pub(crate) fn overridden_stage_path(plan: &Plan) -> Option<String> {
-    let (used, own) = (exported_stage_path()?, plan.settings().stage_path()?);
-    (used != own.as_str()).then(|| {
+    let (used, settings) = (exported_stage_path()?, plan.settings());
+    if let Some(own) = settings.overridden_stage_path() {
+        return Some(format!(
+            "STAGE_PATH is exported as {used}, and wins over {own} of the settings: to use {own}, unset STAGE_PATH and type \
+             this again"
+        ));
+    }
+    let own = settings.stage_path()?;
+    (used.trim_end_matches('/') != own.as_str()).then(|| {
         format!("STAGE_PATH is exported as {used}, and wins over {own} when a script runs: unset STAGE_PATH to use {own}")
     })
 }

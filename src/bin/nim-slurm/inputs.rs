@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use camino::Utf8PathBuf;
 use clap::Args;
 use nim_slurm::container::Mount;
-use nim_slurm::recipe::{Tokenizer, UseCase};
+use nim_slurm::recipe::{DataFormat, DataSet, Tokenizer, UseCase};
 use nim_slurm::slurm::{Account, Directives, Gres, Partition, TimeLimit};
 use nim_slurm::{Plan, Recipe, RunId, ScriptKind, Settings, StagePath, shell_word};
 
@@ -37,7 +37,8 @@ struct Place {
     #[arg(short, long)]
     partition: Option<Partition>,
 
-    /// Generic resources for each node, such as gpu:8 or gpu:h100:8
+    /// Generic resources for each node, such as gpu:8 or gpu:h100:8, also of the downloads: for launch.sh alone,
+    /// --sbatch launch.gres=gpu:8
     #[arg(long)]
     gres: Option<Gres>,
 
@@ -54,8 +55,8 @@ struct Place {
     #[arg(long, value_name = "PATH")]
     stage_path: Option<StagePath>,
 
-    /// Mount for both containers; may be given again
-    #[arg(long = "mount", value_name = "SRC:DST[:FLAGS]")]
+    /// Mount for both containers, at SRC where DST is left out; may be given again
+    #[arg(long = "mount", value_name = "SRC[:DST[:FLAGS]]")]
     mounts: Vec<Mount>,
 }
 
@@ -92,9 +93,10 @@ fn recipes() -> String {
 }
 
 fn requests_in_flight(text: &str) -> Result<u32, String> {
-    text.parse()
-        .map(NonZeroU32::get)
-        .map_err(|_| "a whole number from 1 to 4294967295 is allowed".to_owned())
+    text.parse().map(NonZeroU32::get).map_err(|_| {
+        "a whole number from 1 to 4294967295 is allowed, or several with commas, as in 1,8"
+            .to_owned()
+    })
 }
 
 impl Inputs {
@@ -181,11 +183,27 @@ impl WhatIsRun {
         if !self.use_cases.is_empty() {
             recipe = recipe.with_use_cases(self.use_cases.iter().cloned());
         }
+        let is_for_none = recipe.sweep.use_cases.iter().all(has_own_load);
+        if let Some(number) = self.concurrency.first().filter(|_| is_for_none) {
+            return Err(Failure::Input(
+                format!(
+                    "--concurrency {number} is for no use case: each has a request_rate or a trace; leave it out, or name \
+                     a use case without one, as in --use-case chat:128/128"
+                )
+                .into(),
+            ));
+        }
         if let Some(tokenizer) = &self.tokenizer {
             recipe = recipe.with_tokenizer(tokenizer.clone());
         }
         Ok(recipe)
     }
+}
+
+/// Whether a use case says itself when its requests are sent.
+fn has_own_load(use_case: &UseCase) -> bool {
+    let is_trace = |data: &DataSet| data.format == DataFormat::Mooncake;
+    !use_case.request_rate().is_empty() || use_case.data().is_some_and(is_trace)
 }
 
 /// Refuses what a flag has twice: the plan would say it of the recipe, which may not have it.

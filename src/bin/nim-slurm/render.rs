@@ -196,6 +196,7 @@ pub(crate) fn notes(plan: &Plan) -> Vec<String> {
     let mut notes = Vec::from_iter(plan.time_limit_warning());
     notes.extend(overridden_stage_path(plan));
     notes.extend(image_without_aiperf(plan));
+    notes.extend(plan.notes());
     if !plan.directives(ScriptKind::Launch).asks_for_gpus() {
         notes.push(format!(
             "launch.sh asks Slurm for no GPUs; where Slurm manages them, add --sbatch launch.gres=gpu:{}, or what the site calls them",

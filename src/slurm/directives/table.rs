@@ -60,8 +60,8 @@ pub(crate) fn unknown_key<E: de::Error>(key: &str, others: &[&str]) -> E {
     let mut letters = key.chars();
     let long = letters.next().filter(|_| letters.next().is_none());
     let long = long.and_then(long_of).map(|long| long.replace('-', "_"));
-    let meant = long.as_deref().or_else(|| nearest(&spelled, &all));
-    match meant {
+    let nearest = long.as_deref().or_else(|| nearest(&spelled, &all));
+    match meant(&spelled, nearest, &all) {
         Some(meant) => E::custom(format_args!(
             "unknown key {key:?}: perhaps {meant} is meant; sbatch's long options are allowed, with '_' for '-'"
         )),
@@ -72,6 +72,18 @@ pub(crate) fn unknown_key<E: de::Error>(key: &str, others: &[&str]) -> E {
             "unknown key {key:?}: {} and sbatch's long options are allowed, with '_' for '-' (man sbatch lists them)",
             others.join(", ")
         )),
+    }
+}
+
+/// What is perhaps meant: names that go on where the given one ends (`cpus`: `cpus_per_task`) rather than one that has
+/// another letter (`gpus`), as long as they are few.
+fn meant(given: &str, nearest: Option<&str>, all: &[&str]) -> Option<String> {
+    let goes_on = |name: &&str| name.starts_with(given);
+    let longer: Vec<_> = all.iter().copied().filter(goes_on).collect();
+    let is_few = given.len() > 2 && (1..=3).contains(&longer.len());
+    match nearest {
+        Some(nearest) if !is_few || goes_on(&nearest) => Some(nearest.to_owned()),
+        _ => is_few.then(|| longer.join(" or ")),
     }
 }
 

@@ -1,0 +1,138 @@
+//! What is right on some clusters, and costs a night or a figure on most.
+
+use crate::container::Image;
+use crate::job_options::ScriptKind;
+use crate::plain::counted;
+use crate::slurm::OptionName;
+
+use super::Plan;
+
+impl Plan {
+    /// What the scripts ask for that is allowed, and seldom meant: fewer CPUs or less memory than a server needs, GPUs
+    /// that nobody uses, an image that is another one tomorrow. A sentence each, with what to type.
+    ///
+    /// ```
+    /// use nim_slurm::{Plan, Recipe, Settings};
+    ///
+    /// let notes = |settings: &str| {
+    ///     let settings = Settings::from_toml(settings).unwrap();
+    ///     Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap().notes()
+    /// };
+    /// assert!(notes("slurm.launch.gres = 'gpu:4'").is_empty()); // its nodes are its own, and so are all CPUs
+    /// let shared = notes("cluster = { nodes = 'shared', gpus = 'gres' }");
+    /// assert!(shared[0].starts_with("launch.sh says neither how many CPUs nor how much memory it needs"));
+    /// ```
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let notes = [
+            self.site_s_defaults(),
+            self.idle_gpus(),
+            self.gpus_of_downloads(),
+        ];
+        let images = [&self.recipe.server.image, &self.recipe.client.image];
+        let mut moving: Vec<_> = images.into_iter().filter_map(moving_image).collect();
+        moving.dedup();
+        notes.into_iter().flatten().chain(moving).collect()
+    }
+
+    /// Whether launch.sh has its nodes for itself, and so all their CPUs.
+    fn has_whole_nodes(&self) -> bool {
+        let exclusive = self.launch.directives().get(OptionName::Exclusive);
+        exclusive.as_deref() == Some("")
+    }
+
+    /// Of nodes that it shares, a job gets what it asks for, or what the site thinks is enough.
+    fn site_s_defaults(&self) -> Option<String> {
+        use OptionName::{CpusPerGpu, CpusPerTask, Mem, MemPerCpu, MemPerGpu, Mincpus};
+        let is_set = |name: &OptionName| self.launch.directives().is_set(*name);
+        let has_cpus = [CpusPerTask, CpusPerGpu, Mincpus].iter().any(is_set);
+        let has_memory = [Mem, MemPerCpu, MemPerGpu].iter().any(is_set);
+        let (lacks, typed) = match (has_cpus, has_memory) {
+            _ if self.has_whole_nodes() => return None,
+            (true, true) => return None,
+            (false, false) => (
+                "neither how many CPUs nor how much memory it needs",
+                "--sbatch launch.cpus_per_task=16 --sbatch launch.mem=64G",
+            ),
+            (false, true) => (
+                "not how many CPUs it needs",
+                "--sbatch launch.cpus_per_task=16",
+            ),
+            (true, false) => ("not how much memory it needs", "--sbatch launch.mem=64G"),
+        };
+        Some(format!(
+            "launch.sh says {lacks}, so server and client share what the site gives by default, often that of one CPU: \
+             add {typed}, or what the server needs"
+        ))
+    }
+
+    /// GPUs that nobody else can use meanwhile.
+    fn idle_gpus(&self) -> Option<String> {
+        let (option, asked) = self.launch.directives().gpus_of_a_node()?;
+        let server = &self.recipe.server;
+        let used = server.gpus_per_node();
+        if self.has_whole_nodes() || asked <= u64::from(used) {
+            return None;
+        }
+        let who = match server.replicas {
+            1 => "the server uses".to_owned(),
+            replicas => format!("its {replicas} servers use"),
+        };
+        Some(format!(
+            "launch.sh asks for {} of a node, {who} {used}, and the rest is idle: {} is enough",
+            counted(asked, "GPU"),
+            self.own_option(option)?,
+        ))
+    }
+
+    /// GPUs that wait for a download. Where the downloads ask for others than launch.sh, somebody wrote that.
+    fn gpus_of_downloads(&self) -> Option<String> {
+        let launch = self.launch.directives();
+        let option = launch.gpu_option()?;
+        let asked = launch.get(option)?;
+        let asks = |kind: &ScriptKind| self.directives(*kind).get(option).as_ref() == Some(&asked);
+        let downloads = [ScriptKind::Setup, ScriptKind::PrepareModels].into_iter();
+        let names: Vec<_> = downloads.filter(asks).map(ScriptKind::file_name).collect();
+        let verb = match names.len() {
+            0 => return None,
+            1 => "asks",
+            _ => "ask",
+        };
+        Some(format!(
+            "{} {verb} for GPUs, too, with {option}={asked}: for launch.sh alone, type {}, or set it in [slurm.launch] of the \
+             settings",
+            names.join(" and "),
+            self.own_option(option)?,
+        ))
+    }
+
+    /// How launch.sh alone asks for GPUs with this option, and on shared nodes for as many as are used.
+    fn own_option(&self, option: OptionName) -> Option<String> {
+        let launch = self.launch.directives();
+        let asked = launch.get(option)?;
+        let used = self.recipe.server.gpus_per_node();
+        let is_more = launch
+            .gpus_of_a_node()
+            .is_some_and(|(_, asked)| asked > u64::from(used));
+        let value = match asked.rsplit_once(':') {
+            _ if !is_more || self.has_whole_nodes() => asked,
+            Some((kind, _)) if !asked.contains(',') => format!("{kind}:{used}"),
+            _ if option == OptionName::Gres => format!("gpu:{used}"),
+            _ => used.to_string(),
+        };
+        Some(format!("--sbatch launch.{}={value}", option.key()))
+    }
+}
+
+/// An image whose name is another image's tomorrow.
+fn moving_image(image: &Image) -> Option<String> {
+    let is_fixed = image.digest().is_some() || image.tag().is_some_and(|tag| tag != "latest");
+    (!is_fixed).then(|| {
+        let name = image.to_string();
+        let name = name.strip_suffix(":latest").unwrap_or(&name);
+        format!(
+            "the recipe's image {image} is the latest of the day on which setup.sh fetches it, and may be another one next \
+             time: name its release, as in {name}:1.2.3"
+        )
+    })
+}
