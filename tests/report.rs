@@ -87,11 +87,13 @@ fn table() {
     assert!(text.lines().all(|line| line.chars().count() <= 100));
     assert_data_eq!(
         text,
-        str![[r"
+        str![[r#"
 chat 128/128
+no point is known to keep the limits; of 1 point it cannot be told: too few requests (a p95 takes 90
+  or more); measure with sweep.percentile = "p95"
         concur-     re-    TTFT    ITL  latency  tokens/s  tokens/s  tokens/s  requests
   GPUs    rency  quests      ms     ms       ms                /GPU     /user        /s   job
-*    4        1      10  ^23.02  ^2.01   ^276.2     464.2     116.1     500.0      3.63  4711
+=    4        1      10  ^23.02  ^2.01   ^276.2     464.2     116.1     500.0      3.63  4711
 x    4       25     250   34.18   2.09    290.1    7142.5    1785.6    ~496.2     55.80  4711
 
 summarization 128/512
@@ -102,13 +104,14 @@ x    4        1       -  26.06  11.50   5902.0     86.75     21.69    ~86.95    
 
 TTFT, ITL and latency: p95; limits: TTFT at most 25 ms
 * highest throughput within the limits   x above a limit   ? the latency is not in the results
+= cannot tell: too few requests, or too near to a limit
 ^ of too few requests: to claim a p95 takes 90, with a confidence of 0.99
 10 requests support percentiles up to p63, 250 percentiles up to p98, with a confidence of 0.99
 prefix cache: not checked
 ~ not the tool's own: 1000 over the mean ITL or, without one, tokens/s over the concurrency
 energy: no telemetry
 
-"]]
+"#]]
     );
 }
 
@@ -614,6 +617,78 @@ fn with_requests() -> Results {
     results
 }
 
+/// All are far below the limits, but of too few requests: that is no "no".
+#[test]
+fn where_it_cannot_be_told_of_any_point_the_report_says_so() {
+    let results = with_requests();
+    let folder = results.path().as_str();
+    let with = |format: &str| {
+        let limits = [
+            folder, "--ttft", "500", "--itl", "25", "--at", "p95", "--format", format,
+        ];
+        stdout(&limits)
+    };
+    let words = "t cannot be told of any point whether it keeps the limits: too few requests (a p95 takes 90 or more); \
+                 measure with sweep.percentile = ";
+    let table = with("table").replace("\n  more", " more");
+    let table = table.replace("\n  ", " ");
+    assert!(table.contains(&format!("\ni{words}\"p95\"")), "{table}");
+    let page = with("html");
+    assert!(
+        page.contains(&format!("<p>I{words}&#34;p95&#34;.</p>")),
+        "{page}"
+    );
+    let markdown = with("markdown");
+    assert!(
+        markdown.contains(&format!("\n\ni{words}\"p95\"\n\n")),
+        "{markdown}"
+    );
+    let json: Value = serde_json::from_str(&with("json")).unwrap();
+    let use_case = &json["use_cases"][0];
+    assert_eq!(use_case["none_within_limits"], format!("i{words}\"p95\""));
+    for text in [table, page, markdown] {
+        assert!(!text.to_lowercase().contains("no point keeps"), "{text}");
+    }
+    // Of one it is known that it does not.
+    let table = stdout(&[folder, "--itl", "2.4", "--at", "p50"]);
+    assert!(
+        !table.contains("be told") && table.contains("\n*"),
+        "{table}"
+    );
+    let table = stdout(&[folder, "--itl", "2.4", "--ttft", "20", "--at", "p95"]);
+    assert!(
+        table.contains("no point is known to keep the limits; of 1 point it cannot be told"),
+        "{table}"
+    );
+}
+
+/// The same verdict with the tool's file of requests and without it.
+#[test]
+fn a_percentile_of_too_few_requests_is_within_no_limit() {
+    let results = with_requests();
+    let folder = results.path().as_str();
+    let verdicts = || {
+        let text = stdout(&[
+            folder, "--ttft", "80", "--itl", "25", "--at", "p95", "--json",
+        ]);
+        let json: Value = serde_json::from_str(&text).unwrap();
+        [0, 1].map(|number| json["points"][number]["verdict"].clone())
+    };
+    assert_eq!(verdicts(), ["cannot_tell", "cannot_tell"]);
+    for point in results.path().read_dir_utf8().unwrap() {
+        fs::remove_file(point.unwrap().path().join("profile_export.jsonl")).unwrap();
+    }
+    assert_eq!(verdicts(), ["cannot_tell", "cannot_tell"]);
+    // The tool's own figure counts where it has enough requests, and above a limit.
+    let table = stdout(&[folder, "--ttft", "80", "--at", "p50"]);
+    assert!(table.contains("\n*    1       16"), "{table}");
+    let table = stdout(&[folder, "--ttft", "50", "--at", "p95"]);
+    assert!(
+        table.contains("\n=    1        1") && table.contains("\nx    1       16"),
+        "{table}"
+    );
+}
+
 /// 20 requests and 80, of which none can support a p99.
 #[test]
 fn a_percentile_of_too_few_requests_is_marked() {
@@ -621,9 +696,10 @@ fn a_percentile_of_too_few_requests_is_marked() {
     let folder = results.path().as_str();
     assert_data_eq!(
         stdout(&[folder, "--ttft", "70", "--itl", "3", "--at", "p99"]),
-        str![[r"
+        str![[r#"
 chat 128/128
-no point keeps the limits
+no point is known to keep the limits; of 1 point it cannot be told: too few requests (a p99 takes
+  459 or more); measure with sweep.percentile = "p99"
         concur-     re-    TTFT    ITL  latency  tokens/s  tokens/s  tokens/s  requests
   GPUs    rency  quests      ms     ms       ms                /GPU     /user        /s  job
 =    1        1      20  ^21.94  ^2.02   ^282.3     525.4     525.4     558.9      3.87  108
@@ -640,7 +716,7 @@ steady: means of the longest part with the load at its level, where one is more 
 prefix cache: not checked
 energy: no telemetry
 
-"]]
+"#]]
     );
     let json: Value = serde_json::from_str(&stdout(&[folder, "--format", "json"])).unwrap();
     let requests = &json["points"][0]["requests"];

@@ -162,6 +162,9 @@ struct UseCaseRow<'a> {
     highest_throughput: Option<&'a str>,
     /// `null` without limits, too.
     highest_throughput_within_limits: Option<&'a str>,
+    /// Why it is `null`, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    none_within_limits: Option<String>,
     pareto_front: Vec<&'a str>,
     /// Where use cases have other limits.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -500,6 +503,7 @@ fn use_case_row<'a>(report: &Report<'a>, group: &Group<'a>) -> UseCaseRow<'a> {
         highest_throughput_within_limits: path(
             group.best_within(&limits).filter(|_| !limits.is_empty()),
         ),
+        none_within_limits: report.none_within(group),
         pareto_front: paths(&group.pareto_front()),
         limits: match report.common() {
             Some(_) => None,

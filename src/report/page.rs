@@ -713,12 +713,16 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> GroupPart {
         let lines = capacity.probes().iter();
         probes.extend(lines.map(|probe| search::probe_line(&capacity, probe)));
     }
-    if !limits.is_empty() {
-        answers.push(within.map_or_else(
-            || "No point keeps the limits.".to_owned(),
-            |point| format!("Highest throughput within the limits: {}.", at(point)),
+    if let Some(point) = within.filter(|_| !limits.is_empty()) {
+        answers.push(format!(
+            "Highest throughput within the limits: {}.",
+            at(point)
         ));
     }
+    answers.extend(report.none_within(group).map(|words| {
+        let (first, rest) = words.split_at(1);
+        format!("{}{rest}.", first.to_uppercase())
+    }));
     if let Some(point) = group.best_throughput() {
         answers.push(format!("Highest throughput: {}.", at(point)));
     }
@@ -756,7 +760,11 @@ fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
         Verdict::Exceeded { metric, .. } => {
             ("above", format!("{} above its limit", metric.label()))
         }
-        Verdict::CannotTell { metric } => ("", format!("cannot tell by {}", metric.label())),
+        Verdict::CannotTell { metric } => {
+            let is_weak = point.is_weak(report.statistic_of(point));
+            let why = if is_weak { ": too few requests" } else { "" };
+            ("", format!("cannot tell by {}{why}", metric.label()))
+        }
         Verdict::Unknown { metric } => ("above", format!("{} not measured", metric.label())),
     };
     let too_short = brief(point).map(|seconds| format!("too short: measured for {seconds:.1} s"));
