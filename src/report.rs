@@ -248,11 +248,14 @@ impl<'a> Report<'a> {
     }
 
     /// CSV: a head, and a row for each point with a column for each statistic, named
-    /// `METRIC_STATISTIC_UNIT`.
+    /// `METRIC_STATISTIC_UNIT`. Its last columns are `verdict`, `is_best`, `is_too_short` and `caveat`, with the words of
+    /// [JSON](Self::to_json).
     ///
     /// Against an earlier run, it is the comparison instead: a row for each point of
     /// either run, and for each metric that is compared its value before, its value
-    /// after and the relative change, where 0.1 is ten percent more.
+    /// after and the relative change, where 0.1 is ten percent more. Verdict, caveat and whether it is too short
+    /// stand there for both sides, and behind them what a gate says of each metric that it judges (`…_gate`) and of all
+    /// together (`gate`).
     ///
     /// ```
     /// use nim_slurm::Report;

@@ -325,6 +325,105 @@ fn csv_has_a_row_for_each_point() {
     );
 }
 
+/// The cells of one column.
+fn column(csv: &str, name: &str) -> Vec<String> {
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let head = reader.headers().unwrap().clone();
+    let place = head.iter().position(|column| column == name);
+    let place = place.unwrap_or_else(|| panic!("no column {name}: {csv}"));
+    let rows = reader.records().map(Result::unwrap);
+    rows.map(|row| row[place].to_owned()).collect()
+}
+
+/// A run whose server died does not look clean, and a gate says the same as in JSON.
+#[test]
+fn csv_says_what_a_point_is_worth() {
+    let results = Results::new();
+    let died = "llama-3-70b-instruct_4_25_chat_128_128_4713";
+    copy(
+        &Utf8Path::new(REAL).join("aiperf-0.13.0-server-died"),
+        &results.path().join(died),
+    );
+    let folder = results.path().as_str();
+    let limits = [
+        folder,
+        "--format",
+        "csv",
+        "--job",
+        "4711,4713",
+        "--ttft",
+        "25",
+        "--at",
+        "avg",
+    ];
+    let csv = stdout(&limits);
+    let last = csv.lines().next().unwrap();
+    assert!(
+        last.ends_with(",verdict,is_best,is_too_short,caveat"),
+        "{last}"
+    );
+    let paths = column(&csv, "path");
+    let row = paths.iter().position(|path| path.ends_with(died)).unwrap();
+    let caveats = column(&csv, "caveat");
+    assert!(
+        caveats[row].starts_with("counts 200 requests that ended in an error"),
+        "{csv}"
+    );
+    assert_eq!(
+        caveats.iter().filter(|caveat| !caveat.is_empty()).count(),
+        1,
+        "{csv}"
+    );
+    assert_eq!(column(&csv, "verdict")[row], "exceeded", "{csv}");
+    assert_eq!(
+        column(&csv, "is_best"),
+        ["true", "false", "false", "true"],
+        "{csv}"
+    );
+    let without_limits = stdout(&[folder, "--format", "csv", "--job", "4711"]);
+    assert_eq!(column(&without_limits, "verdict"), ["", "", ""]);
+    assert_eq!(
+        column(&without_limits, "is_best"),
+        ["false", "true", "true"]
+    );
+
+    let against = [
+        folder,
+        "--format",
+        "csv",
+        "--job",
+        "4713",
+        "--against",
+        "4711",
+    ];
+    let csv = stdout(&against);
+    assert!(
+        column(&csv, "caveat_after")[0].starts_with("counts 200 requests"),
+        "{csv}"
+    );
+    assert_eq!(column(&csv, "caveat_before")[0], "", "{csv}");
+    assert!(!csv.contains("gate"), "{csv}");
+
+    let gate = [&against[..], &["--gate", "throughput 5%, ttft 10%"]].concat();
+    let output = report(&gate);
+    assert_eq!(output.status.code(), Some(4));
+    let csv = String::from_utf8(output.stdout).unwrap();
+    for name in [
+        "output_token_throughput_avg_tokens_per_s_gate",
+        "time_to_first_token_avg_ms_gate",
+    ] {
+        assert_eq!(column(&csv, name), ["cannot_tell", "", ""], "{csv}");
+    }
+    assert_eq!(column(&csv, "gate"), ["cannot_tell"; 3], "{csv}");
+}
+
+#[test]
+fn a_point_that_is_too_short_is_so_in_csv() {
+    let results = with_requests();
+    let csv = stdout(&[results.path().as_str(), "--format", "csv"]);
+    assert_eq!(column(&csv, "is_too_short"), ["true", "true"]);
+}
+
 #[test]
 fn csv_of_changes() {
     let results = Results::new();
