@@ -325,6 +325,42 @@ fn csv_has_a_row_for_each_point() {
     );
 }
 
+/// A page says of each point in its row why it is not to be trusted, and names it under a heading of its own.
+#[test]
+fn a_page_tells_what_is_not_to_be_trusted_from_what_cannot_be_read() {
+    let results = Results::new();
+    copy(
+        &Utf8Path::new(REAL).join("aiperf-0.13.0-server-died"),
+        &results
+            .path()
+            .join("llama-3-70b-instruct_4_25_chat_128_128_4713"),
+    );
+    let page = || stdout(&[results.path().as_str(), "--format", "html"]);
+    let caveat = "counts 200 requests that ended in an error: its numbers are of the others";
+    let clean = page();
+    let (_, trust) = clean.split_once("<h2>Not to be trusted</h2>").unwrap();
+    assert!(trust.contains(caveat) && !trust.contains("<h2>"), "{trust}");
+    assert!(
+        clean.contains(&format!(
+            "<tr class=\"above notes\"><td class=\"word\" colspan=\"11\">{caveat}</td></tr>"
+        )),
+        "{clean}"
+    );
+    let bad = results
+        .path()
+        .join("llama-3-70b-instruct_4_2_chat_128_128_4711");
+    fs::create_dir(&bad).unwrap();
+    fs::write(bad.join("profile_export_genai_perf.json"), "{").unwrap();
+    let both = page();
+    balanced(&both);
+    let (_, trust) = both.split_once("<h2>Not to be trusted</h2>").unwrap();
+    let (trust, other) = trust
+        .split_once("<h2>What could not be read, or does not agree</h2>")
+        .unwrap();
+    assert!(trust.contains(caveat) && !other.contains(caveat), "{both}");
+    assert!(other.contains("_4_2_chat_"), "{other}");
+}
+
 /// The cells of one column.
 fn column(csv: &str, name: &str) -> Vec<String> {
     let mut reader = csv::Reader::from_reader(csv.as_bytes());
