@@ -361,6 +361,55 @@ fn a_page_tells_what_is_not_to_be_trusted_from_what_cannot_be_read() {
     assert!(other.contains("_4_2_chat_"), "{other}");
 }
 
+#[test]
+fn a_word_too_much_is_refused_with_what_to_write() {
+    let results = Results::new();
+    let folder = results.path().as_str();
+    refused(
+        &[folder, "4711"],
+        &format!("unexpected 4711 behind {folder}: to report that job alone, write --job 4711\n"),
+    );
+    refused(&[folder, "9_3", "--ttft", "5"], "write --job 9_3\n");
+    refused(
+        &[folder, "earlier"],
+        "one folder is allowed, and all below it is read; to compare it with another, write --against earlier\n",
+    );
+    refused(
+        &["4711"],
+        "there is no folder 4711: to report that job, write nim-slurm report RESULTS_DIR --job 4711\n",
+    );
+    // The logs of a stage path, beside its results.
+    let stage = tempfile::tempdir().unwrap();
+    let stage = Utf8Path::from_path(stage.path()).unwrap();
+    copy(results.path(), &stage.join("results"));
+    let logs = stage.join("logs");
+    fs::create_dir(&logs).unwrap();
+    fs::write(logs.join("launch_4711.out"), "done\n").unwrap();
+    let output = report(&[logs.as_str()]);
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        words.contains("has no results: neither it nor")
+            && words.ends_with(&format!("; write nim-slurm report {stage}/results\n")),
+        "{words}"
+    );
+}
+
+#[test]
+fn a_point_alone_is_told_where_its_job_s_manifest_is() {
+    let point = "tests/data/telemetry/llama_1_1_chat_128_128_4711";
+    let output = report(&[point]);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        format!(
+            "note: {point} is one point: to have its job's manifest and telemetry too, write nim-slurm report \
+             tests/data/telemetry --job 4711\n"
+        )
+    );
+    for others in ["tests/data/telemetry", "tests/data/requests/aiperf-1"] {
+        assert_eq!(String::from_utf8_lossy(&report(&[others]).stderr), "");
+    }
+}
+
 /// The cells of one column.
 fn column(csv: &str, name: &str) -> Vec<String> {
     let mut reader = csv::Reader::from_reader(csv.as_bytes());
