@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .inter_token_latency(25.0);
     for group in run.groups() {
         let Some(point) = group.best_within(&limits) else {
-            println!("{group}: no point is within the limits");
+            println!("{group}: no point is known to be within the limits");
             continue;
         };
         println!("{group}: the best point is {}", point.path());

@@ -24,7 +24,7 @@ use crate::percentile::Percentile;
 use crate::plain::{counted, listed, plain, plain_json, plain_lines};
 use crate::results::{
     Comparison, Difference, Gate, GateOutcome, Gated, Group, Limits, Manifest, Metric, Point, Run,
-    RunId, RunImage, Statistic, Statistics, Summary, Tokens, use_case_in_words,
+    RunId, RunImage, Statistic, Statistics, Summary, Tokens, Verdict, use_case_in_words,
 };
 use crate::write::{Mode, WriteError, WrittenFile, write_with_backup};
 
@@ -248,11 +248,14 @@ impl<'a> Report<'a> {
     }
 
     /// CSV: a head, and a row for each point with a column for each statistic, named
-    /// `METRIC_STATISTIC_UNIT`.
+    /// `METRIC_STATISTIC_UNIT`. Its last columns are `verdict`, `is_best`, `is_too_short` and `caveat`, with the words of
+    /// [JSON](Self::to_json).
     ///
     /// Against an earlier run, it is the comparison instead: a row for each point of
     /// either run, and for each metric that is compared its value before, its value
-    /// after and the relative change, where 0.1 is ten percent more.
+    /// after and the relative change, where 0.1 is ten percent more. Verdict, caveat and whether it is too short
+    /// stand there for both sides, and behind them what a gate says of each metric that it judges (`…_gate`) and of all
+    /// together (`gate`).
     ///
     /// ```
     /// use nim_slurm::Report;
@@ -288,7 +291,7 @@ impl<'a> Report<'a> {
     /// each point that was measured several times: the `paths` of its runs, and of each metric that is compared `mean`,
     /// `interval` with a confidence of 0.95, `standard_deviation`, `spread` (that over the mean) and whether it
     /// `is_unstable` (a spread above 0.05). `use_cases` names the paths of each
-    /// one's best points; of several runs, that of the first. `runs` has what [`Run::manifests`] has. A problem has `file`, `message` and, where one is to blame,
+    /// one's best points; of several runs, that of the first; where no point is known to keep the limits, `none_within_limits` says why. `runs` has what [`Run::manifests`] has. A problem has `file`, `message` and, where one is to blame,
     /// `line`.
     ///
     /// Against an earlier run, `against` has the relative `changes` of each point, the points that are `only_before` and
@@ -458,6 +461,46 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// Why no point of a use case is known to keep its limits; `None` where one is, and without limits.
+    fn none_within(&self, group: &Group<'_>) -> Option<String> {
+        let limits = self.limits_of(group.points()[0]);
+        if limits.is_empty() || group.best_within(&limits).is_some() {
+            return None;
+        }
+        let points = group.iter().filter(|point| point.caveat().is_none());
+        let judged: Vec<_> = points.map(|point| (point, limits.verdict(point))).collect();
+        let unsure: Vec<_> = judged
+            .iter()
+            .filter(|(_, verdict)| matches!(verdict, Verdict::CannotTell { .. }))
+            .map(|(point, _)| *point)
+            .collect();
+        let statistic = limits.statistic();
+        let reason = match statistic.percentile() {
+            Some(percentile) if unsure.iter().all(|point| point.is_weak(statistic)) => format!(
+                "too few requests (a {percentile} takes {} or more); measure with sweep.percentile = \"{percentile}\"",
+                percentile.requests_needed(0)
+            ),
+            Some(_) => {
+                "too few requests, or too near to a limit; measure with a larger sweep.min_requests"
+                    .to_owned()
+            }
+            None => "their runs do not agree; measure with a larger sweep.repeat".to_owned(),
+        };
+        let is_unknown = |(_, verdict): &(_, Verdict)| matches!(verdict, Verdict::Unknown { .. });
+        Some(match unsure.len() {
+            0 if judged.is_empty() => "no point is to be trusted: see the problems".to_owned(),
+            0 if judged.iter().any(is_unknown) => "no point is known to keep the limits".to_owned(),
+            0 => "no point keeps the limits".to_owned(),
+            all if all == judged.len() => {
+                format!("it cannot be told of any point whether it keeps the limits: {reason}")
+            }
+            some => format!(
+                "no point is known to keep the limits; of {} it cannot be told: {reason}",
+                counted(some, "point")
+            ),
+        })
+    }
+
     fn comparison(&self) -> Option<Comparison<'a>> {
         Some(Comparison::new(self.before?, self.run))
     }
@@ -537,7 +580,7 @@ impl Column {
     /// percentile that has too few requests behind it.
     fn text(self, point: &Point) -> String {
         let is_derived = self == Self::ThroughputPerUser && point.derives_throughput_per_user();
-        let is_weak = matches!(self, Self::Latency(_, statistic) if is_weak(point, statistic));
+        let is_weak = matches!(self, Self::Latency(_, statistic) if point.is_weak(statistic));
         match self.of(point).map(figure) {
             Some(figure) if is_derived => format!("~{figure}"),
             Some(figure) if is_weak => format!("^{figure}"),
@@ -546,24 +589,12 @@ impl Column {
     }
 }
 
-/// Whether the point is known to have too few requests for a percentile, even if all of them were
-/// within a limit.
-fn is_weak(point: &Point, statistic: Statistic) -> bool {
-    let needed = statistic
-        .percentile()
-        .map(|percentile| percentile.requests_needed(0));
-    let count = point.request_count();
-    needed
-        .zip(count)
-        .is_some_and(|(needed, count)| count < needed)
-}
-
 /// What `^` stands for, where it is used.
 fn weak(report: &Report<'_>) -> Option<String> {
     let mut needed: Vec<String> = Vec::new();
     for point in report.run.points() {
         let statistic = report.statistic_of(point);
-        let Some(percentile) = statistic.percentile().filter(|_| is_weak(point, statistic)) else {
+        let Some(percentile) = statistic.percentile().filter(|_| point.is_weak(statistic)) else {
             continue;
         };
         let words = format!("a {statistic} takes {}", percentile.requests_needed(0));

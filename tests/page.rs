@@ -307,7 +307,7 @@ fn the_head_says_what_was_measured_on_what_and_when() {
     );
     // What nobody wrote down says so.
     let page = Report::new(&before).to_html();
-    assert_eq!(fact(&page, "GPUs"), "4, model not known");
+    assert_eq!(fact(&page, "GPUs"), "4, kind not known");
     for name in ["Server image", "Tool image", "Date"] {
         assert_eq!(fact(&page, name), "not known");
     }

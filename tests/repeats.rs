@@ -340,6 +340,12 @@ changes of geometric means, intervals by Welch's t-test on the runs, confidence 
 
 "]]
     );
+    let csv = gate(&slower, "throughput 5%, ttft 10%", 3, &["--format", "csv"]);
+    let rows: Vec<_> = csv.lines().collect();
+    assert!(
+        rows[1].ends_with(",equal,equal,worse") && rows[2].ends_with(",worse,equal,worse"),
+        "{csv}"
+    );
     assert!(gate(&same, "throughput 5%", 0, &[]).contains("gate: equal"));
     assert!(gate(&faster, "throughput 5%", 0, &[]).contains("gate: better"));
     // Of two runs with a spread of 1 % each, an interval is wider than the margin.

@@ -87,11 +87,13 @@ fn table() {
     assert!(text.lines().all(|line| line.chars().count() <= 100));
     assert_data_eq!(
         text,
-        str![[r"
+        str![[r#"
 chat 128/128
+no point is known to keep the limits; of 1 point it cannot be told: too few requests (a p95 takes 90
+  or more); measure with sweep.percentile = "p95"
         concur-     re-    TTFT    ITL  latency  tokens/s  tokens/s  tokens/s  requests
   GPUs    rency  quests      ms     ms       ms                /GPU     /user        /s   job
-*    4        1      10  ^23.02  ^2.01   ^276.2     464.2     116.1     500.0      3.63  4711
+=    4        1      10  ^23.02  ^2.01   ^276.2     464.2     116.1     500.0      3.63  4711
 x    4       25     250   34.18   2.09    290.1    7142.5    1785.6    ~496.2     55.80  4711
 
 summarization 128/512
@@ -102,13 +104,14 @@ x    4        1       -  26.06  11.50   5902.0     86.75     21.69    ~86.95    
 
 TTFT, ITL and latency: p95; limits: TTFT at most 25 ms
 * highest throughput within the limits   x above a limit   ? the latency is not in the results
+= cannot tell: too few requests, or too near to a limit
 ^ of too few requests: to claim a p95 takes 90, with a confidence of 0.99
 10 requests support percentiles up to p63, 250 percentiles up to p98, with a confidence of 0.99
 prefix cache: not checked
 ~ not the tool's own: 1000 over the mean ITL or, without one, tokens/s over the concurrency
 energy: no telemetry
 
-"]]
+"#]]
     );
 }
 
@@ -320,6 +323,190 @@ fn csv_has_a_row_for_each_point() {
         &rows[2][place("output_token_throughput_per_user_avg_tokens_per_s_per_user")],
         ""
     );
+}
+
+/// A page says of each point in its row why it is not to be trusted, and names it under a heading of its own.
+#[test]
+fn a_page_tells_what_is_not_to_be_trusted_from_what_cannot_be_read() {
+    let results = Results::new();
+    copy(
+        &Utf8Path::new(REAL).join("aiperf-0.13.0-server-died"),
+        &results
+            .path()
+            .join("llama-3-70b-instruct_4_25_chat_128_128_4713"),
+    );
+    let page = || stdout(&[results.path().as_str(), "--format", "html"]);
+    let caveat = "counts 200 requests that ended in an error: its numbers are of the others";
+    let clean = page();
+    let (_, trust) = clean.split_once("<h2>Not to be trusted</h2>").unwrap();
+    assert!(trust.contains(caveat) && !trust.contains("<h2>"), "{trust}");
+    assert!(
+        clean.contains(&format!(
+            "<tr class=\"above notes\"><td class=\"word\" colspan=\"11\">{caveat}</td></tr>"
+        )),
+        "{clean}"
+    );
+    let bad = results
+        .path()
+        .join("llama-3-70b-instruct_4_2_chat_128_128_4711");
+    fs::create_dir(&bad).unwrap();
+    fs::write(bad.join("profile_export_genai_perf.json"), "{").unwrap();
+    let both = page();
+    balanced(&both);
+    let (_, trust) = both.split_once("<h2>Not to be trusted</h2>").unwrap();
+    let (trust, other) = trust
+        .split_once("<h2>What could not be read, or does not agree</h2>")
+        .unwrap();
+    assert!(trust.contains(caveat) && !other.contains(caveat), "{both}");
+    assert!(other.contains("_4_2_chat_"), "{other}");
+}
+
+#[test]
+fn a_word_too_much_is_refused_with_what_to_write() {
+    let results = Results::new();
+    let folder = results.path().as_str();
+    refused(
+        &[folder, "4711"],
+        &format!("unexpected 4711 behind {folder}: to report that job alone, write --job 4711\n"),
+    );
+    refused(&[folder, "9_3", "--ttft", "5"], "write --job 9_3\n");
+    refused(
+        &[folder, "earlier"],
+        "one folder is allowed, and all below it is read; to compare it with another, write --against earlier\n",
+    );
+    refused(
+        &["4711"],
+        "there is no folder 4711: to report that job, write nim-slurm report RESULTS_DIR --job 4711\n",
+    );
+    // The logs of a stage path, beside its results.
+    let stage = tempfile::tempdir().unwrap();
+    let stage = Utf8Path::from_path(stage.path()).unwrap();
+    copy(results.path(), &stage.join("results"));
+    let logs = stage.join("logs");
+    fs::create_dir(&logs).unwrap();
+    fs::write(logs.join("launch_4711.out"), "done\n").unwrap();
+    let output = report(&[logs.as_str()]);
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        words.contains("has no results: neither it nor")
+            && words.ends_with(&format!("; write nim-slurm report {stage}/results\n")),
+        "{words}"
+    );
+}
+
+#[test]
+fn a_point_alone_is_told_where_its_job_s_manifest_is() {
+    let point = "tests/data/telemetry/llama_1_1_chat_128_128_4711";
+    let output = report(&[point]);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        format!(
+            "note: {point} is one point: to have its job's manifest and telemetry too, write nim-slurm report \
+             tests/data/telemetry --job 4711\n"
+        )
+    );
+    for others in ["tests/data/telemetry", "tests/data/requests/aiperf-1"] {
+        assert_eq!(String::from_utf8_lossy(&report(&[others]).stderr), "");
+    }
+}
+
+/// The cells of one column.
+fn column(csv: &str, name: &str) -> Vec<String> {
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let head = reader.headers().unwrap().clone();
+    let place = head.iter().position(|column| column == name);
+    let place = place.unwrap_or_else(|| panic!("no column {name}: {csv}"));
+    let rows = reader.records().map(Result::unwrap);
+    rows.map(|row| row[place].to_owned()).collect()
+}
+
+/// A run whose server died does not look clean, and a gate says the same as in JSON.
+#[test]
+fn csv_says_what_a_point_is_worth() {
+    let results = Results::new();
+    let died = "llama-3-70b-instruct_4_25_chat_128_128_4713";
+    copy(
+        &Utf8Path::new(REAL).join("aiperf-0.13.0-server-died"),
+        &results.path().join(died),
+    );
+    let folder = results.path().as_str();
+    let limits = [
+        folder,
+        "--format",
+        "csv",
+        "--job",
+        "4711,4713",
+        "--ttft",
+        "25",
+        "--at",
+        "avg",
+    ];
+    let csv = stdout(&limits);
+    let last = csv.lines().next().unwrap();
+    assert!(
+        last.ends_with(",verdict,is_best,is_too_short,caveat"),
+        "{last}"
+    );
+    let paths = column(&csv, "path");
+    let row = paths.iter().position(|path| path.ends_with(died)).unwrap();
+    let caveats = column(&csv, "caveat");
+    assert!(
+        caveats[row].starts_with("counts 200 requests that ended in an error"),
+        "{csv}"
+    );
+    assert_eq!(
+        caveats.iter().filter(|caveat| !caveat.is_empty()).count(),
+        1,
+        "{csv}"
+    );
+    assert_eq!(column(&csv, "verdict")[row], "exceeded", "{csv}");
+    assert_eq!(
+        column(&csv, "is_best"),
+        ["true", "false", "false", "true"],
+        "{csv}"
+    );
+    let without_limits = stdout(&[folder, "--format", "csv", "--job", "4711"]);
+    assert_eq!(column(&without_limits, "verdict"), ["", "", ""]);
+    assert_eq!(
+        column(&without_limits, "is_best"),
+        ["false", "true", "true"]
+    );
+
+    let against = [
+        folder,
+        "--format",
+        "csv",
+        "--job",
+        "4713",
+        "--against",
+        "4711",
+    ];
+    let csv = stdout(&against);
+    assert!(
+        column(&csv, "caveat_after")[0].starts_with("counts 200 requests"),
+        "{csv}"
+    );
+    assert_eq!(column(&csv, "caveat_before")[0], "", "{csv}");
+    assert!(!csv.contains("gate"), "{csv}");
+
+    let gate = [&against[..], &["--gate", "throughput 5%, ttft 10%"]].concat();
+    let output = report(&gate);
+    assert_eq!(output.status.code(), Some(4));
+    let csv = String::from_utf8(output.stdout).unwrap();
+    for name in [
+        "output_token_throughput_avg_tokens_per_s_gate",
+        "time_to_first_token_avg_ms_gate",
+    ] {
+        assert_eq!(column(&csv, name), ["cannot_tell", "", ""], "{csv}");
+    }
+    assert_eq!(column(&csv, "gate"), ["cannot_tell"; 3], "{csv}");
+}
+
+#[test]
+fn a_point_that_is_too_short_is_so_in_csv() {
+    let results = with_requests();
+    let csv = stdout(&[results.path().as_str(), "--format", "csv"]);
+    assert_eq!(column(&csv, "is_too_short"), ["true", "true"]);
 }
 
 #[test]
@@ -614,6 +801,78 @@ fn with_requests() -> Results {
     results
 }
 
+/// All are far below the limits, but of too few requests: that is no "no".
+#[test]
+fn where_it_cannot_be_told_of_any_point_the_report_says_so() {
+    let results = with_requests();
+    let folder = results.path().as_str();
+    let with = |format: &str| {
+        let limits = [
+            folder, "--ttft", "500", "--itl", "25", "--at", "p95", "--format", format,
+        ];
+        stdout(&limits)
+    };
+    let words = "t cannot be told of any point whether it keeps the limits: too few requests (a p95 takes 90 or more); \
+                 measure with sweep.percentile = ";
+    let table = with("table").replace("\n  more", " more");
+    let table = table.replace("\n  ", " ");
+    assert!(table.contains(&format!("\ni{words}\"p95\"")), "{table}");
+    let page = with("html");
+    assert!(
+        page.contains(&format!("<p>I{words}&#34;p95&#34;.</p>")),
+        "{page}"
+    );
+    let markdown = with("markdown");
+    assert!(
+        markdown.contains(&format!("\n\ni{words}\"p95\"\n\n")),
+        "{markdown}"
+    );
+    let json: Value = serde_json::from_str(&with("json")).unwrap();
+    let use_case = &json["use_cases"][0];
+    assert_eq!(use_case["none_within_limits"], format!("i{words}\"p95\""));
+    for text in [table, page, markdown] {
+        assert!(!text.to_lowercase().contains("no point keeps"), "{text}");
+    }
+    // Of one it is known that it does not.
+    let table = stdout(&[folder, "--itl", "2.4", "--at", "p50"]);
+    assert!(
+        !table.contains("be told") && table.contains("\n*"),
+        "{table}"
+    );
+    let table = stdout(&[folder, "--itl", "2.4", "--ttft", "20", "--at", "p95"]);
+    assert!(
+        table.contains("no point is known to keep the limits; of 1 point it cannot be told"),
+        "{table}"
+    );
+}
+
+/// The same verdict with the tool's file of requests and without it.
+#[test]
+fn a_percentile_of_too_few_requests_is_within_no_limit() {
+    let results = with_requests();
+    let folder = results.path().as_str();
+    let verdicts = || {
+        let text = stdout(&[
+            folder, "--ttft", "80", "--itl", "25", "--at", "p95", "--json",
+        ]);
+        let json: Value = serde_json::from_str(&text).unwrap();
+        [0, 1].map(|number| json["points"][number]["verdict"].clone())
+    };
+    assert_eq!(verdicts(), ["cannot_tell", "cannot_tell"]);
+    for point in results.path().read_dir_utf8().unwrap() {
+        fs::remove_file(point.unwrap().path().join("profile_export.jsonl")).unwrap();
+    }
+    assert_eq!(verdicts(), ["cannot_tell", "cannot_tell"]);
+    // The tool's own figure counts where it has enough requests, and above a limit.
+    let table = stdout(&[folder, "--ttft", "80", "--at", "p50"]);
+    assert!(table.contains("\n*    1       16"), "{table}");
+    let table = stdout(&[folder, "--ttft", "50", "--at", "p95"]);
+    assert!(
+        table.contains("\n=    1        1") && table.contains("\nx    1       16"),
+        "{table}"
+    );
+}
+
 /// 20 requests and 80, of which none can support a p99.
 #[test]
 fn a_percentile_of_too_few_requests_is_marked() {
@@ -621,9 +880,10 @@ fn a_percentile_of_too_few_requests_is_marked() {
     let folder = results.path().as_str();
     assert_data_eq!(
         stdout(&[folder, "--ttft", "70", "--itl", "3", "--at", "p99"]),
-        str![[r"
+        str![[r#"
 chat 128/128
-no point keeps the limits
+no point is known to keep the limits; of 1 point it cannot be told: too few requests (a p99 takes
+  459 or more); measure with sweep.percentile = "p99"
         concur-     re-    TTFT    ITL  latency  tokens/s  tokens/s  tokens/s  requests
   GPUs    rency  quests      ms     ms       ms                /GPU     /user        /s  job
 =    1        1      20  ^21.94  ^2.02   ^282.3     525.4     525.4     558.9      3.87  108
@@ -640,7 +900,7 @@ steady: means of the longest part with the load at its level, where one is more 
 prefix cache: not checked
 energy: no telemetry
 
-"]]
+"#]]
     );
     let json: Value = serde_json::from_str(&stdout(&[folder, "--format", "json"])).unwrap();
     let requests = &json["points"][0]["requests"];

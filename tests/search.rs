@@ -1147,3 +1147,123 @@ fn mistakes_in_a_search_are_told() {
     .to_string();
     assert!(error.contains("it must be more than nothing"), "{error}");
 }
+
+/// Writes the sample of a search, `tests/data/search`: results of a server with which the time between tokens grows with the
+/// requests in flight, as AIPerf and launch.sh write them. Each value is a formula's.
+fn write_sample(results: &camino::Utf8Path) {
+    let search = Search::new(8, 32).with_ttft("500".parse().unwrap());
+    let search = search.with_itl("15".parse().unwrap());
+    let search = search.with_within("10%".parse().unwrap());
+    let mut levels = Vec::new();
+    let _ = search.ladder().climb(|level| {
+        levels.push(level);
+        Some(level <= 16)
+    });
+    let mut rows = Vec::new();
+    let mut begin = 1_764_000_000_000_000_000;
+    for level in levels {
+        let name = format!("sample-model_4_{level}_chat_128_128_1");
+        let nanoseconds = write_sample_point(&results.join(&name), level, begin);
+        let seconds = 10 + nanoseconds / 1_000_000_000;
+        begin += 1_000_000_000 * (seconds + 5);
+        rows.push(format!(
+            "  {{\n   \"folder\": \"{name}\",\n   \"status\": \"finished\",\n   \"seconds\": {seconds},\n   \"detail\": \"\"\n  }}"
+        ));
+    }
+    let manifest = format!(
+        "{{\n \"schema\": 1,\n \"recipe\": \"sample\",\n \"job_id\": \"1\",\n \"exit_code\": 0,\n \"search\": {},\n \"points\": [\n{}\n ]\n}}\n",
+        r#"{"ttft": 500, "itl": 15, "at": "p95", "from": 8, "to": 32, "within": "10%"}"#,
+        rows.join(",\n")
+    );
+    std::fs::write(results.join("run_1.json"), manifest).unwrap();
+}
+
+/// A point of it, and how long it takes.
+fn write_sample_point(folder: &camino::Utf8Path, level: u32, begin: u64) -> u64 {
+    const TOKENS: f64 = 128.0;
+    // Whole waves, as many as it takes behind the first one.
+    let requests = level * (96 + level).div_ceil(level);
+    let mut ends = vec![begin; usize::try_from(level).unwrap()];
+    let mut values = [Vec::new(), Vec::new(), Vec::new()];
+    let mut lines = String::new();
+    for number in 0..requests {
+        let share = |factor: u32| f64::from(number * factor % 100) / 100.0;
+        let first = (60.0 + 5.0 * f64::from(level)) * (0.9 + 0.2 * share(37));
+        let between = (8.0 + 0.4 * f64::from(level)) * (0.97 + 0.06 * share(61));
+        let latency = first + (TOKENS - 1.0) * between;
+        let end = &mut ends[usize::try_from(number % level).unwrap()];
+        let start = *end;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a few seconds"
+        )]
+        let nanoseconds = (latency * 1e6) as u64;
+        *end += nanoseconds;
+        lines.push_str(&format!(
+            "{{\"metadata\": {{\"request_start_ns\": {start}, \"request_end_ns\": {end}}}, \"metrics\": {{\"time_to_first_token\": \
+             {{\"value\": {first:.3}, \"unit\": \"ms\"}}, \"request_latency\": {{\"value\": {latency:.3}, \"unit\": \"ms\"}}, \
+             \"output_sequence_length\": {{\"value\": 128, \"unit\": \"tokens\"}}}}}}\n"
+        ));
+        for (values, value) in values.iter_mut().zip([first, between, latency]) {
+            values.push(value);
+        }
+    }
+    let nanoseconds = ends.iter().max().unwrap() - begin;
+    #[expect(clippy::cast_precision_loss, reason = "a few seconds")]
+    let seconds = nanoseconds as f64 / 1e9;
+    let names = [
+        "time_to_first_token",
+        "inter_token_latency",
+        "request_latency",
+    ];
+    let rows = names.into_iter().zip(values).map(|(name, mut values)| {
+        values.sort_by(f64::total_cmp);
+        let mean = values.iter().sum::<f64>() / f64::from(requests);
+        let at = |percent: usize| values[values.len() * percent / 100];
+        let (p50, p95, p99) = (at(50), at(95), at(99));
+        format!(
+            " \"{name}\": {{\"unit\": \"ms\", \"avg\": {mean:.3}, \"p50\": {p50:.3}, \"p95\": {p95:.3}, \"p99\": {p99:.3}}},\n"
+        )
+    });
+    let per_second = f64::from(requests) / seconds;
+    let table = format!(
+        "{{\n{} \"output_token_throughput\": {{\"unit\": \"tokens/sec\", \"avg\": {:.3}}},\n \"request_throughput\": \
+         {{\"unit\": \"requests/sec\", \"avg\": {per_second:.3}}},\n \"request_count\": {{\"unit\": \"requests\", \"avg\": {requests}}}\n}}\n",
+        rows.collect::<String>(),
+        TOKENS * per_second
+    );
+    std::fs::create_dir_all(folder).unwrap();
+    std::fs::write(folder.join("profile_export.jsonl"), lines).unwrap();
+    std::fs::write(folder.join("profile_export_aiperf.json"), table).unwrap();
+    nanoseconds
+}
+
+/// It is what the formula says (`SNAPSHOTS=overwrite` writes it), and the report answers as the guide does.
+#[test]
+fn the_sample_of_a_search() {
+    let sample = camino::Utf8Path::new("tests/data/search");
+    if std::env::var("SNAPSHOTS").is_ok_and(|word| word == "overwrite") {
+        write_sample(sample);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let own = camino::Utf8Path::from_path(folder.path()).unwrap();
+    write_sample(own);
+    let mut names = vec!["run_1.json".to_owned()];
+    for point in nim_slurm::results::Run::read(own).unwrap().points() {
+        let point = point.path().file_name().unwrap();
+        let files = ["profile_export.jsonl", "profile_export_aiperf.json"];
+        names.extend(files.map(|file| format!("{point}/{file}")));
+    }
+    for name in names {
+        let [expected, found] =
+            [own, sample].map(|folder| std::fs::read_to_string(folder.join(&name)).unwrap());
+        assert!(expected == found, "{name} is not the formula's");
+    }
+    let run = nim_slurm::results::Run::read(sample).unwrap();
+    assert_eq!(run.problems(), []);
+    let table = nim_slurm::Report::new(&run).to_table();
+    let guide = std::fs::read_to_string("src/guide/search.md").unwrap();
+    let lines: Vec<_> = table.lines().take(2).collect();
+    assert!(guide.contains(&lines.join("\n")), "{table}");
+}

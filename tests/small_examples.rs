@@ -108,7 +108,10 @@ fn choose_point() {
         .replace(",34.18,", ",634.18,")
         .replace("7,142.46", "9,000.00");
     point(100, &overloaded);
-    assert_eq!(choose(), "chat 128/128: no point is within the limits\n");
+    assert_eq!(
+        choose(),
+        "chat 128/128: no point is known to be within the limits\n"
+    );
     point(25, &csv);
     assert_eq!(
         choose(),

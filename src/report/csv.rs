@@ -1,21 +1,22 @@
 //! The report as CSV.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display, Write};
 
 use super::energy::throttling;
-use super::{Report, table};
+use super::{Report, SHORT, json, seconds_of, table};
 use crate::load::Length;
 use crate::percentile::Percentile;
 use crate::plain::plain;
 use crate::results::{
-    Change, Comparison, Energy, Figures, Metric, NoEnergy, NotCompared, Point, Requests, RunId,
-    Statistic, Tokens,
+    Change, Comparison, Energy, Figures, GateOutcome, Gated, Metric, NoEnergy, NotCompared, Point,
+    Requests, RunId, Statistic, Tokens,
 };
 
 pub(super) fn render(report: &Report<'_>, means: &Report<'_>) -> String {
     match means.comparison() {
-        Some(comparison) => changes(&comparison, report.statistic()),
-        None => points(report),
+        Some(comparison) => changes(means, &comparison, report.statistic()),
+        None => points(report, means),
     }
 }
 
@@ -208,7 +209,7 @@ fn column(metric: Metric, statistic: Statistic) -> String {
     format!("{metric}_{statistic}_{unit}")
 }
 
-fn points(report: &Report<'_>) -> String {
+fn points(report: &Report<'_>, means: &Report<'_>) -> String {
     let points = report.run.points();
     let columns = columns(points);
     let mut rows = Rows::of(&points.iter());
@@ -242,7 +243,9 @@ fn points(report: &Report<'_>) -> String {
             .iter()
             .map(|(metric, statistic)| column(*metric, *statistic)),
     );
+    rows.cells(["verdict", "is_best", "is_too_short", "caveat"]);
     rows.end_row();
+    let best = best(means);
     for point in points {
         rows.point_cells(point);
         rows.job_cells(Some(point));
@@ -272,9 +275,25 @@ fn points(report: &Report<'_>) -> String {
         for (metric, statistic) in &columns {
             rows.cell(point.value(*metric, *statistic));
         }
+        rows.cell(json::verdict(report, point));
+        rows.cell(Some(best.contains(point.path().as_str())));
+        rows.cell(is_too_short(point));
+        rows.text_cell(point.caveat().as_deref());
         rows.end_row();
     }
     rows.finish()
+}
+
+/// The paths of the best points, with all their runs.
+fn best<'a>(means: &'a Report<'_>) -> BTreeSet<&'a str> {
+    let groups = means.run.groups();
+    let points = groups.iter().filter_map(|group| means.best_of(group));
+    let runs = points.flat_map(Point::runs);
+    runs.map(|run| run.path().as_str()).collect()
+}
+
+fn is_too_short(point: &Point) -> Option<bool> {
+    seconds_of(point).map(|seconds| seconds < SHORT)
 }
 
 /// What is told of a steady part: the means that are compared.
@@ -304,7 +323,40 @@ fn columns(points: &[Point]) -> Vec<(Metric, Statistic)> {
         .collect()
 }
 
-fn changes(comparison: &Comparison<'_>, statistic: Statistic) -> String {
+/// What a gate says of each metric that it judges, by the point's path.
+struct Outcomes<'a> {
+    columns: Vec<(Metric, Statistic)>,
+    of_points: BTreeMap<&'a str, Vec<(Metric, GateOutcome)>>,
+    of_all: GateOutcome,
+}
+
+impl<'a> Outcomes<'a> {
+    fn of(gated: &'a Gated<'_>) -> Self {
+        let mut outcomes = Self {
+            columns: Vec::new(),
+            of_points: BTreeMap::new(),
+            of_all: gated.outcome(),
+        };
+        for it in gated.changes() {
+            let column = (it.metric(), it.statistic());
+            if !outcomes.columns.contains(&column) {
+                outcomes.columns.push(column);
+            }
+            let path = it.change().after().path().as_str();
+            let of_point = outcomes.of_points.entry(path).or_default();
+            of_point.push((it.metric(), it.outcome()));
+        }
+        outcomes
+    }
+
+    fn of_point(&self, point: Option<&Point>, metric: Metric) -> Option<GateOutcome> {
+        let of_point = self.of_points.get(point?.path().as_str())?;
+        let mut of_metric = of_point.iter().filter(|(judged, _)| *judged == metric);
+        of_metric.next().map(|(_, outcome)| *outcome)
+    }
+}
+
+fn changes(report: &Report<'_>, comparison: &Comparison<'_>, statistic: Statistic) -> String {
     let columns = table::compared(statistic);
     let not_compared = |is_before| {
         let points = comparison.not_compared().iter();
@@ -323,6 +375,18 @@ fn changes(comparison: &Comparison<'_>, statistic: Statistic) -> String {
     for (metric, statistic) in columns {
         let name = column(metric, statistic);
         rows.cells(["before", "after", "change"].map(|which| format!("{name}_{which}")));
+    }
+    for name in ["verdict", "is_too_short", "caveat"] {
+        rows.cells(["before", "after"].map(|which| format!("{name}_{which}")));
+    }
+    let gated = report.gated(comparison);
+    let outcomes = gated.as_ref().map(Outcomes::of);
+    if let Some(outcomes) = &outcomes {
+        let columns = outcomes.columns.iter();
+        rows.cells(
+            columns.map(|(metric, statistic)| format!("{}_gate", column(*metric, *statistic))),
+        );
+        rows.cell(Some("gate"));
     }
     rows.end_row();
     let changed = comparison.changes().iter().map(|change| {
@@ -343,6 +407,22 @@ fn changes(comparison: &Comparison<'_>, statistic: Statistic) -> String {
             rows.cell(value(before));
             rows.cell(value(after));
             rows.cell(relative);
+        }
+        let both = [before, after];
+        for point in both {
+            rows.cell(point.and_then(|point| json::verdict(report, point)));
+        }
+        for point in both {
+            rows.cell(point.and_then(is_too_short));
+        }
+        for point in both {
+            rows.text_cell(point.and_then(Point::caveat).as_deref());
+        }
+        if let Some(outcomes) = &outcomes {
+            for (metric, _) in &outcomes.columns {
+                rows.cell(outcomes.of_point(after, *metric).map(json::outcome));
+            }
+            rows.cell(Some(json::outcome(outcomes.of_all)));
         }
         rows.end_row();
     }

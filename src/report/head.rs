@@ -54,7 +54,7 @@ fn gpus(run: &Run) -> String {
     match (numbers.join(" or "), models.as_str()) {
         (numbers, NOT_KNOWN) if numbers.is_empty() => NOT_KNOWN.to_owned(),
         (numbers, models) if numbers.is_empty() => models.to_owned(),
-        (numbers, NOT_KNOWN) => format!("{numbers}, model not known"),
+        (numbers, NOT_KNOWN) => format!("{numbers}, kind not known"),
         (numbers, models) => format!("{numbers} × {models}"),
     }
 }

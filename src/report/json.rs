@@ -162,6 +162,9 @@ struct UseCaseRow<'a> {
     highest_throughput: Option<&'a str>,
     /// `null` without limits, too.
     highest_throughput_within_limits: Option<&'a str>,
+    /// Why it is `null`, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    none_within_limits: Option<String>,
     pareto_front: Vec<&'a str>,
     /// Where use cases have other limits.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -376,7 +379,7 @@ fn limits_row(limits: Limits) -> Option<LimitsRow> {
     })
 }
 
-fn verdict(report: &Report<'_>, point: &Point) -> Option<&'static str> {
+pub(super) fn verdict(report: &Report<'_>, point: &Point) -> Option<&'static str> {
     let limits = report.limits_of(point);
     (!limits.is_empty()).then(|| match limits.verdict(point) {
         Verdict::Within => "within",
@@ -436,11 +439,15 @@ fn energy_row(point: &Point, energy: &Energy) -> EnergyRow {
     }
 }
 
-fn gate_row(gate: &Gate, gated: &Gated<'_>) -> GateRow {
-    let word = |outcome| match outcome {
+/// A gate's word.
+pub(super) fn outcome(outcome: GateOutcome) -> &'static str {
+    match outcome {
         GateOutcome::CannotTell => "cannot_tell",
-        other => GateOutcome::as_str(other),
-    };
+        other => other.as_str(),
+    }
+}
+
+fn gate_row(gate: &Gate, gated: &Gated<'_>) -> GateRow {
     let path = |point: &Point| point.path().to_string();
     let row = |it: &GatedChange<'_>| GatedRow {
         before: path(it.change().before()),
@@ -448,7 +455,7 @@ fn gate_row(gate: &Gate, gated: &Gated<'_>) -> GateRow {
         metric: it.metric().name(),
         statistic: it.statistic().name(),
         margin: it.margin(),
-        outcome: word(it.outcome()),
+        outcome: outcome(it.outcome()),
         relative: it.relative(),
         interval: it.interval().map(<[f64; 2]>::from),
         runs: it.runs().into(),
@@ -457,7 +464,7 @@ fn gate_row(gate: &Gate, gated: &Gated<'_>) -> GateRow {
     };
     GateRow {
         gate: gate.to_string(),
-        outcome: word(gated.outcome()),
+        outcome: outcome(gated.outcome()),
         exit_code: gated.exit_code(),
         confidence: gated.confidence(),
         changes: gated.changes().iter().map(row).collect(),
@@ -500,6 +507,7 @@ fn use_case_row<'a>(report: &Report<'a>, group: &Group<'a>) -> UseCaseRow<'a> {
         highest_throughput_within_limits: path(
             group.best_within(&limits).filter(|_| !limits.is_empty()),
         ),
+        none_within_limits: report.none_within(group),
         pareto_front: paths(&group.pareto_front()),
         limits: match report.common() {
             Some(_) => None,

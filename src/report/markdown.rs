@@ -157,8 +157,10 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
         None if !limits.is_empty() => format!("limits: {}\n\n", in_words(&limits).join(", ")),
         _ => String::new(),
     };
+    let none = report.none_within(group);
+    let none = none.map_or_else(String::new, |words| format!("{words}\n\n"));
     format!(
-        "### {}\n\n{own}{}",
+        "### {}\n\n{own}{none}{}",
         code(&group.to_string()),
         rows_of(head, rows)
     )

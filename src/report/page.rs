@@ -46,7 +46,9 @@ struct Page<'a> {
     another: Option<String>,
     jobs: Vec<String>,
     derived: Option<String>,
-    problems: &'a [ReadProblem],
+    /// Why points are not to be trusted.
+    caveats: Vec<&'a ReadProblem>,
+    problems: Vec<&'a ReadProblem>,
 }
 
 #[derive(Template)]
@@ -131,6 +133,8 @@ struct Row {
     cells: Vec<(String, Option<String>)>,
     job: String,
     verdict: String,
+    /// What else is to be said of it, in a line of its own.
+    notes: String,
 }
 
 struct Changes {
@@ -156,6 +160,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
     let groups = report.run.groups();
     let earlier_groups = report.before.map(Run::groups).unwrap_or_default();
     let sweeps = all_sweeps(report, &groups, &earlier_groups);
+    let (caveats, problems) = problems(report.run);
     let page = Page {
         made_by: concat!("nim-slurm ", env!("CARGO_PKG_VERSION")),
         folder: plain(report.run.path().as_str()).into_owned(),
@@ -186,10 +191,24 @@ pub(super) fn render(report: &Report<'_>) -> String {
         changes: changes(report),
         jobs: jobs(report).iter().map(|job| job.join(", ")).collect(),
         derived: marks(report),
-        problems: report.run.problems(),
+        caveats,
+        problems,
     };
     // The template has no filter that fails, and writing to a String cannot.
     page.render().expect("a page renders")
+}
+
+/// What is said of points that are not to be trusted, and what else is wrong with the files.
+fn problems(run: &Run) -> (Vec<&ReadProblem>, Vec<&ReadProblem>) {
+    let points = run.points().iter().flat_map(Point::runs);
+    let caveats: BTreeSet<_> = points
+        .filter_map(|point| Some((point.path(), point.caveat()?)))
+        .collect();
+    let is_caveat = |problem: &&ReadProblem| {
+        let mut folders = problem.file().ancestors();
+        folders.any(|folder| caveats.contains(&(folder, problem.message().to_owned())))
+    };
+    run.problems().iter().partition(is_caveat)
 }
 
 /// The charts alone, two in a row below the legend.
@@ -713,12 +732,16 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> GroupPart {
         let lines = capacity.probes().iter();
         probes.extend(lines.map(|probe| search::probe_line(&capacity, probe)));
     }
-    if !limits.is_empty() {
-        answers.push(within.map_or_else(
-            || "No point keeps the limits.".to_owned(),
-            |point| format!("Highest throughput within the limits: {}.", at(point)),
+    if let Some(point) = within.filter(|_| !limits.is_empty()) {
+        answers.push(format!(
+            "Highest throughput within the limits: {}.",
+            at(point)
         ));
     }
+    answers.extend(report.none_within(group).map(|words| {
+        let (first, rest) = words.split_at(1);
+        format!("{}{rest}.", first.to_uppercase())
+    }));
     if let Some(point) = group.best_throughput() {
         answers.push(format!("Highest throughput: {}.", at(point)));
     }
@@ -760,18 +783,14 @@ fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
         Verdict::Unknown { metric } => ("above", format!("{} not measured", metric.label())),
     };
     let too_short = brief(point).map(|seconds| format!("too short: measured for {seconds:.1} s"));
-    let mut words = vec![verdict];
-    words.extend(
-        [
-            runs(report, point),
-            unsteady(point),
-            out_of_cache(point),
-            too_short,
-        ]
-        .into_iter()
-        .flatten(),
-    );
-    words.retain(|words| !words.is_empty());
+    let notes = [
+        point.caveat().map(|caveat| plain(&caveat).into_owned()),
+        runs(report, point),
+        unsteady(point),
+        out_of_cache(point),
+        too_short,
+    ];
+    let notes: Vec<_> = notes.into_iter().flatten().collect();
     Row {
         class,
         path: plain(point.path().as_str()).into_owned(),
@@ -780,7 +799,8 @@ fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
             Some(_) => job_of(point),
             None => place_of(report.run, point),
         } + &server_of(point),
-        verdict: words.join("; "),
+        verdict,
+        notes: notes.join("; "),
     }
 }
 

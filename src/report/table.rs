@@ -176,8 +176,8 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
     if report.common().is_none() {
         text.push_str(&format!("{}\n", shown(&limits)));
     }
-    if best.is_none() && !limits.is_empty() {
-        text.push_str("no point keeps the limits\n");
+    if let Some(words) = report.none_within(group) {
+        text.push_str(&sentence(&words));
     }
     for row in &rows[..HEAD.len()] {
         text.push_str(&line(' ', row, &widths));

@@ -28,8 +28,9 @@ use crate::percentile::{Judgement, count};
 ///     assert_eq!(point.output(), group.output());
 /// }
 ///
-/// let limits = Limits::new(Statistic::P95).time_to_first_token(30.0);
-/// assert_eq!(group.best_within(&limits).unwrap().concurrency(), Some(1));
+/// let limits = |statistic| Limits::new(statistic).time_to_first_token(24.0);
+/// assert_eq!(group.best_within(&limits(Statistic::P50)).unwrap().concurrency(), Some(1));
+/// assert_eq!(group.best_within(&limits(Statistic::P95)), None); // 10 requests say nothing of a p95
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -386,7 +387,8 @@ impl Limits {
     /// Where the limits are on a percentile and the point has its [requests](Point::requests), each
     /// metric is judged by them, as [`Percentile::judge`](crate::Percentile::judge) does, a failed request as one over the
     /// limit. The point is within them all, or above one of them, with a confidence of 0.99 each.
-    /// Otherwise the tool's own figure is compared with the limit, however few requests it has.
+    /// Otherwise the tool's own figure is compared with the limit. That a percentile is within it takes as many requests
+    /// as a claim of it does, where the tool says how many it had ([`Percentile::requests_needed`](crate::Percentile::requests_needed)).
     ///
     /// A point with several [runs](Point::runs) is within the limits when all its runs are, and above them when
     /// all are; else it cannot be told. Their requests are not pooled: those of one run are more alike than
@@ -453,6 +455,8 @@ impl Limits {
         }
         Some(if value > limit {
             Judgement::Above
+        } else if point.is_weak(self.statistic) {
+            Judgement::CannotTell
         } else {
             Judgement::Within
         })

@@ -699,6 +699,16 @@ impl Point {
         counted.map(|count| count as u64).or_else(|| whole(said()?))
     }
 
+    /// Whether it is known to have too few requests to claim a percentile, even if all of them were within a limit.
+    pub(crate) fn is_weak(&self, statistic: Statistic) -> bool {
+        let needed = statistic
+            .percentile()
+            .map(|percentile| percentile.requests_needed(0));
+        needed
+            .zip(self.request_count())
+            .is_some_and(|(needed, count)| count < needed)
+    }
+
     /// One number of the point.
     ///
     /// ```

@@ -23,6 +23,10 @@ pub(crate) struct Arguments {
     #[arg(required_unless_present = "demo")]
     results_dir: Option<Utf8PathBuf>,
 
+    /// Something more, which is refused with what to write
+    #[arg(hide = true, conflicts_with = "demo")]
+    more: Vec<String>,
+
     /// Report sample results, which a formula makes; writes sample-report.html unless --format or --out
     /// says something else
     #[arg(long, conflicts_with_all = ["results_dir", "job", "against"])]
@@ -198,6 +202,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         let words = "--format junit needs a gate: add --against RESULTS_DIR_OR_JOB or --against-model MODEL, and --gate \"throughput 5%\"";
         return Err(Failure::Input(words.into()));
     }
+    if let (Some(folder), Some(more)) = (&arguments.results_dir, arguments.more.first()) {
+        return Err(Failure::Input(unexpected(folder, more).into()));
+    }
     let folder = arguments.results_dir.as_deref().map(results_of);
     let (run, before) = match &folder {
         None => (demo::read()?, None),
@@ -251,6 +258,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         note(&format!("these are {}", demo::NAME));
     }
     name_problems(&run);
+    name_what_is_beside(&run);
     if has_nothing {
         note(&no_points(run.path(), &arguments.job));
     }
@@ -285,16 +293,7 @@ fn name_problems(run: &Run) {
 /// hold images, models and logs.
 fn results_of(folder: &Utf8Path) -> Utf8PathBuf {
     let results = folder.join("results");
-    let has_manifest = results.read_dir_utf8().is_ok_and(|entries| {
-        let is_manifest = |path: &Utf8Path| {
-            path.extension() == Some("json")
-                && path
-                    .file_name()
-                    .is_some_and(|name| name.starts_with("run_"))
-        };
-        entries.flatten().any(|entry| is_manifest(entry.path()))
-    });
-    if has_manifest {
+    if has_manifest(&results) {
         note(&format!(
             "{folder} is a stage path: its results are read, {results}"
         ));
@@ -303,7 +302,51 @@ fn results_of(folder: &Utf8Path) -> Utf8PathBuf {
     folder.to_owned()
 }
 
+/// What to write in place of a second word.
+fn unexpected(folder: &Utf8Path, more: &str) -> String {
+    let write = match more.parse::<RunId>() {
+        Ok(_) => format!("to report that job alone, write --job {more}"),
+        Err(_) => format!(
+            "one folder is allowed, and all below it is read; to compare it with another, write --against {}",
+            plain(more)
+        ),
+    };
+    format!("unexpected {} behind {folder}: {write}", plain(more))
+}
+
+fn has_manifest(folder: &Utf8Path) -> bool {
+    folder.read_dir_utf8().is_ok_and(|entries| {
+        let is_manifest = |path: &Utf8Path| {
+            path.extension() == Some("json")
+                && path
+                    .file_name()
+                    .is_some_and(|name| name.starts_with("run_"))
+        };
+        entries.flatten().any(|entry| is_manifest(entry.path()))
+    })
+}
+
+/// Where a point's folder alone is read, what is beside it is not.
+fn name_what_is_beside(run: &Run) {
+    let point = run.points().iter().find(|point| point.path() == run.path());
+    let Some((job, results)) = point.and_then(|point| point.run().zip(run.path().parent())) else {
+        return;
+    };
+    if has_manifest(results) {
+        note(&format!(
+            "{} is one point: to have its job's manifest and telemetry too, write nim-slurm report {results} --job {job}",
+            run.path()
+        ));
+    }
+}
+
 fn read(path: &Utf8Path, jobs: &[RunId]) -> Result<Run, Failure> {
+    if let (false, Ok(job)) = (path.exists(), path.as_str().parse::<RunId>()) {
+        let words = format!(
+            "there is no folder {path}: to report that job, write nim-slurm report RESULTS_DIR --job {job}"
+        );
+        return Err(Failure::Input(words.into()));
+    }
     let run = if jobs.is_empty() {
         Run::read(path)
     } else {
@@ -435,9 +478,14 @@ fn read_both(
 fn no_points(folder: &Utf8Path, jobs: &[RunId]) -> String {
     let jobs: Vec<_> = jobs.iter().map(RunId::as_str).collect();
     if jobs.is_empty() {
+        // Scripts, logs and results lie side by side in a stage path.
+        let beside = folder.parent().map(|parent| parent.join("results"));
+        let beside = beside.filter(|beside| beside.is_dir() && beside != folder);
+        let hint = beside.map(|beside| format!("; write nim-slurm report {beside}"));
         format!(
             "{folder} has no results: neither it nor a folder below it has a file of GenAI-Perf or AIPerf, such as \
-             profile_export_genai_perf.csv or profile_export_aiperf.json"
+             profile_export_genai_perf.csv or profile_export_aiperf.json{}",
+            hint.unwrap_or_default()
         )
     } else {
         format!("{folder} has no results of job {}", jobs.join(" or "))
