@@ -171,7 +171,9 @@ fn stage_path(plan: &Plan) -> Result<StagePath, Failure> {
     }
     plan.settings().stage_path().cloned().ok_or_else(|| {
         Failure::Input(
-            "the job's stage path is not known: give --stage-path, or export STAGE_PATH".into(),
+            "the job's stage path is not known: give --settings or --stage-path, or export STAGE_PATH, as it was when the job was \
+             submitted"
+                .into(),
         )
     })
 }
