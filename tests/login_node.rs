@@ -892,7 +892,7 @@ fn one_command_to_results() {
             "\nerror    there is no login for nvcr.io",
             "\nerror    there is no NGC key",
             "\nwarning  launch.sh asks for --time=30, which",
-            "\nnote: launch.sh asks Slurm for no GPUs",
+            "note: launch.sh asks Slurm for no GPUs",
             " things stand in the way; ",
             &way_on,
         ],
