@@ -235,6 +235,9 @@ fn a_job_that_writes_elsewhere() {
     let said = interrupt_after(site.start(&["follow", "7"]), hint);
     assert!(said.contains("still there: launch, job 7\n"), "{said}");
 
+    // Another job's files are none of this one's.
+    site.write("stage/results/.run_71/points/note", "");
+    interrupt_after(site.start(&["follow", "7"]), hint);
     site.write("stage/results/.run_7/points/note", "");
     let mut child = site.start(&["follow", "7"]);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();

@@ -138,7 +138,7 @@ fn is_success_elsewhere(progress: &Progress, launch: &SubmittedJob, results: &Ut
         return false;
     };
     let has_succeeded = |record: &JobRecord| record.state == JobState::Completed;
-    records.iter().all(has_succeeded) && !has_written(launch, results)
+    !records.is_empty() && records.iter().all(has_succeeded) && !has_written(launch, results)
 }
 
 /// Whether a job has written something to its results' folder.

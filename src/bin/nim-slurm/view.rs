@@ -234,13 +234,13 @@ fn silence(
         return None;
     }
     let stage_path = results.parent()?;
+    let node = node(Some(record), "its node");
     let question = if is_submitted_here {
-        let node = node(Some(record), "its node");
         format!("Do {node} and this machine share {stage_path}?")
     } else {
         format!(
-            "Is {stage_path} its stage path? If not, press Ctrl-C and give --settings or --stage-path, or export STAGE_PATH, as it \
-             was when the job was submitted"
+            "Is {stage_path} its stage path, and do {node} and this machine share it? If it is another one, press Ctrl-C and give \
+             --settings or --stage-path, or export STAGE_PATH, as it was when the job was submitted"
         )
     };
     Some(format!(
