@@ -13,12 +13,14 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::ops::Range;
 use std::time::Duration;
 use std::{fmt, io, thread};
 
 use camino::Utf8PathBuf;
 use serde::Serialize;
 
+use self::fix::Fix;
 use crate::container::SECRETS;
 use crate::job_options::ScriptKind;
 use crate::plain::plain;
@@ -28,6 +30,7 @@ use crate::slurm::OptionName;
 
 mod ask;
 mod fetched;
+mod fix;
 mod images;
 mod jobs;
 mod logins;
@@ -95,6 +98,9 @@ pub struct Finding {
     severity: Severity,
     message: String,
     fix: Option<String>,
+    /// Where the commands are in it.
+    #[serde(skip)]
+    commands: Vec<Range<usize>>,
 }
 
 /// How much a [`Finding`] matters.
@@ -282,27 +288,32 @@ impl<'a> Preflight<'a> {
 }
 
 impl Finding {
-    fn new(severity: Severity, message: impl Into<String>, fix: Option<String>) -> Self {
+    fn new(severity: Severity, message: impl Into<String>, fix: Option<impl Into<Fix>>) -> Self {
+        let (fix, commands) = match fix.map(Into::into) {
+            Some(Fix { text, commands }) => (Some(text), commands),
+            None => (None, Vec::new()),
+        };
         Self {
             severity,
             message: plain(&message.into()).into_owned(),
-            fix: fix.map(|fix| plain(&fix).into_owned()),
+            fix,
+            commands,
         }
     }
 
     fn ok(message: impl Into<String>) -> Self {
-        Self::new(Severity::Ok, message, None)
+        Self::new(Severity::Ok, message, None::<Fix>)
     }
 
-    fn note(message: impl Into<String>, fix: impl Into<String>) -> Self {
+    fn note(message: impl Into<String>, fix: impl Into<Fix>) -> Self {
         Self::new(Severity::Note, message, Some(fix.into()))
     }
 
-    fn warning(message: impl Into<String>, fix: impl Into<String>) -> Self {
+    fn warning(message: impl Into<String>, fix: impl Into<Fix>) -> Self {
         Self::new(Severity::Warning, message, Some(fix.into()))
     }
 
-    fn error(message: impl Into<String>, fix: impl Into<String>) -> Self {
+    fn error(message: impl Into<String>, fix: impl Into<Fix>) -> Self {
         Self::new(Severity::Error, message, Some(fix.into()))
     }
 
@@ -322,6 +333,27 @@ impl Finding {
     #[must_use]
     pub fn fix(&self) -> Option<&str> {
         self.fix.as_deref()
+    }
+
+    /// Where commands are in [`fix`](Self::fix), so that who breaks lines breaks none of them.
+    ///
+    /// ```
+    /// use nim_slurm::preflight::Preflight;
+    /// use nim_slurm::{Plan, Recipe, Settings};
+    ///
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())?;
+    /// let nothing: [(&str, &str); 0] = [];
+    /// let findings = Preflight::new(&plan, nothing).check();
+    /// let commands = findings.iter().flat_map(|finding| {
+    ///     let text = finding.fix().unwrap_or_default();
+    ///     finding.commands().iter().map(|place| &text[place.clone()])
+    /// });
+    /// assert!(commands.into_iter().any(|command| command.starts_with("export STAGE_PATH=")));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn commands(&self) -> &[Range<usize>] {
+        &self.commands
     }
 }
 
@@ -364,6 +396,13 @@ impl Variables {
 
     fn is_set(&self, name: &str) -> bool {
         self.get(name).is_some()
+    }
+
+    /// Whether it still has what documents print in place of a value.
+    fn is_placeholder(&self, name: &str) -> bool {
+        self.0
+            .get(OsStr::new(name))
+            .is_some_and(|value| value == "...")
     }
 
     /// All of them as text; a byte that is none becomes U+FFFD.

@@ -235,6 +235,9 @@ fn a_job_that_writes_elsewhere() {
     let said = interrupt_after(site.start(&["follow", "7"]), hint);
     assert!(said.contains("still there: launch, job 7\n"), "{said}");
 
+    // Another job's files are none of this one's.
+    site.write("stage/results/.run_71/points/note", "");
+    interrupt_after(site.start(&["follow", "7"]), hint);
     site.write("stage/results/.run_7/points/note", "");
     let mut child = site.start(&["follow", "7"]);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -892,7 +895,7 @@ fn one_command_to_results() {
             "\nerror    there is no login for nvcr.io",
             "\nerror    there is no NGC key",
             "\nwarning  launch.sh asks for --time=30, which",
-            "\nnote: launch.sh asks Slurm for no GPUs",
+            "note: launch.sh asks Slurm for no GPUs",
             " things stand in the way; ",
             &way_on,
         ],
@@ -978,6 +981,24 @@ fn site_after_setup(others: &[(&str, &str, u32)]) -> Site {
     site
 }
 
+/// A command with a key, whose words are read.
+fn start_with_key(site: &Site, words: &[&str]) -> Child {
+    let mut command = site.command(words);
+    command.env("NGC_API_KEY", "any").env("HOME", site.path(""));
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+const RUN: [&str; 3] = ["run", "--account=proj", "scripts"];
+
+/// What is said where this machine has not the images that setup fetched.
+fn apart(site: &Site) -> String {
+    format!(
+        "setup, job 1, succeeded on n1, but {} is not on this machine: n1 and this machine do not share that folder",
+        site.path("stage/nvidia+tritonserver+25.01.sqsh").display()
+    )
+}
+
 /// The nodes have a folder of the same name, and this machine another one.
 #[test]
 fn images_that_a_setup_fetched_elsewhere() {
@@ -985,26 +1006,14 @@ fn images_that_a_setup_fetched_elsewhere() {
         ("RUNNING", "prepare_models.sh", 0),
         ("PENDING", "launch.sh", 0),
     ];
-    let command = |site: &Site, words: &[&str]| {
-        let mut command = site.command(words);
-        command.env("NGC_API_KEY", "any").env("HOME", site.path(""));
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.spawn().unwrap()
-    };
-    let words = ["run", "--account=proj", "scripts"];
-    let apart = |site: &Site| {
-        format!(
-            "setup, job 1, succeeded on n1, but {} is not on this machine: n1 and this machine do not share that folder",
-            site.path("stage/nvidia+tritonserver+25.01.sqsh").display()
-        )
-    };
     // All at once, since each takes seconds.
     let never = site_after_setup(&JOBS);
-    let ended_never = command(&never, &words);
+    let ended_never = start_with_key(&never, &RUN);
     let noted = site_after_setup(&JOBS);
-    let mut ended_noted = command(&noted, &["submit", "--models-job", "--follow", "scripts"]);
+    let mut ended_noted =
+        start_with_key(&noted, &["submit", "--models-job", "--follow", "scripts"]);
     let late = site_after_setup(&JOBS);
-    let mut ended_late = command(&late, &words);
+    let mut ended_late = start_with_key(&late, &RUN);
 
     // They are seen a moment later, and the run goes on.
     let mut lines = BufReader::new(ended_late.stdout.take().unwrap()).lines();
@@ -1048,7 +1057,7 @@ fn images_that_a_setup_fetched_elsewhere() {
     // Without a download, launch itself is the first to miss them.
     let failed = site_after_setup(&[("FAILED", "launch.sh", 2)]);
     put_model(&failed);
-    let ended = command(&failed, &words).wait_with_output().unwrap();
+    let ended = start_with_key(&failed, &RUN).wait_with_output().unwrap();
     Ended::from(ended).assert(
         1,
         &[],
@@ -1057,6 +1066,47 @@ fn images_that_a_setup_fetched_elsewhere() {
             "\nerror: launch ended with 2: ",
         ],
     );
+}
+
+/// A launch that runs has found the images: this machine alone is left out, and its end is launch's own.
+#[test]
+fn a_launch_that_runs_where_this_machine_does_not_look() {
+    let runs = [
+        ("COMPLETED", "prepare_models.sh", 0),
+        ("RUNNING", "launch.sh", 0),
+    ];
+    let blind = site_after_setup(&runs);
+    let job = fs::read_to_string(blind.path("job_3")).unwrap();
+    let job = job.replace("StartTime=Unknown", "StartTime=1700000000");
+    blind.write("job_3", &job);
+    fs::remove_dir_all(blind.path("stage/results")).unwrap();
+    let mut ended_blind = start_with_key(&blind, &RUN);
+    let mut lines = BufReader::new(ended_blind.stdout.take().unwrap()).lines();
+    let mut said = lines.by_ref().map(Result::unwrap);
+    let until = said
+        .by_ref()
+        .take_while(|line| !line.starts_with("setup, job 1, succeeded"));
+    let before: Vec<_> = until.collect();
+    assert!(
+        !before.concat().contains("has written nothing"),
+        "{before:#?}"
+    );
+    let job = blind.job(3, "COMPLETED", "(null)", "launch.sh", 0);
+    blind.write(
+        "job_3",
+        &job.replace("   Command=", "   NodeList=n2\n   Command="),
+    );
+    let results = format!("{}/results", blind.stage());
+    let end = [
+        "launch, job 3: COMPLETED, on n2".to_owned(),
+        "launch ended with 0, as Slurm says".to_owned(),
+        format!("the results are in {results} on n2, and are not seen from this machine"),
+        format!("to report on them, where that folder is: {PROGRAM} report {results} --job 3"),
+    ];
+    assert_eq!(said.collect::<Vec<_>>(), end);
+    let ended = Ended::from(ended_blind.wait_with_output().unwrap());
+    assert!(!ended.error.contains("\nerror"), "{ended:#?}");
+    assert!(ended.code == Some(0) && !blind.path("cancelled").exists());
 }
 
 /// Behind `| head -1`, say: no command waits for what nobody reads.

@@ -118,7 +118,7 @@ fn no_slurm() {
     assert_found(&findings, "error: there is no stage path");
     assert_found(&findings, "warning: no ngc on PATH here");
     // The compute nodes may have what this node lacks.
-    let asks_the_node = "; nim-slurm run has a job download it: whether its node has ngc is shown by srun ngc --version";
+    let asks_the_node = ", unless that node has it: srun ngc --version";
     assert!(
         findings
             .iter()
@@ -205,17 +205,34 @@ fn text_is_aligned_and_fits() {
     let text = String::from_utf8(output.stdout).unwrap();
     let (findings, _) = text.split_once("\n\n").unwrap();
     for line in findings.lines() {
-        assert!(line.chars().count() <= 100, "{line}");
+        let is_command = line.starts_with("            ");
+        assert!(line.chars().count() <= 100 || is_command, "{line}");
         let mark = line[..9].trim_end();
         assert!(
             ["", "ok", "note", "warning", "error"].contains(&mark),
             "{line}"
         );
     }
+    // What matters most stands last, and a long command on a line of its own.
+    let marks: Vec<_> = (findings.lines().map(|line| line[..9].trim_end()))
+        .filter(|mark| !mark.is_empty())
+        .collect();
+    let rank = |mark: &&str| {
+        ["ok", "note", "warning", "error"]
+            .iter()
+            .position(|own| own == mark)
+    };
+    assert!(marks.is_sorted_by_key(rank), "{text}");
     assert!(
-        text.starts_with("error    no sbatch on PATH here"),
+        text.contains(
+            "         -> ask the node itself:\n            srun bash -c 'type awk find flock grep mktemp numfmt od sed stat tail tr'\n"
+        ),
         "{text}"
     );
+    let all = home.run(&["--stage-path", "/no/such/folder", "--quiet"], &[]);
+    let quiet = String::from_utf8(all.stdout).unwrap();
+    assert!(quiet.starts_with("warning  no ngc"), "{quiet}");
+    assert!(text.ends_with(&quiet), "{quiet}");
     assert!(
         text.contains("\n         -> export NGC_API_KEY=..."),
         "{text}"
@@ -239,6 +256,8 @@ fn lines_are_as_wide_as_the_terminal() {
             .unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         let lines = text.lines().map(str::trim_end);
+        // A command to copy is never broken.
+        let lines = lines.filter(|line| !line.trim_start().starts_with("srun "));
         lines.map(|line| line.chars().count()).collect()
     };
     for columns in [70, 100] {
@@ -513,7 +532,7 @@ fn folders_that_a_node_may_lack() {
     let (stage, here) = (stage.to_str().unwrap(), home.path().to_str().unwrap());
     let question = |flags: &[&str]| {
         let (findings, _) = home.findings(flags, &[("STAGE_PATH", stage)]);
-        let asks = |finding: &&String| finding.contains("srun test -w");
+        let asks = |finding: &&String| finding.contains("srun find ");
         let asks: Vec<_> = findings.iter().filter(asks).cloned().collect();
         assert_eq!(asks.len(), 1, "{findings:#?}");
         asks.concat()
@@ -523,17 +542,65 @@ fn folders_that_a_node_may_lack() {
         question(&[]),
         format!(
             "note: only a node knows whether it may write to the stage path, and to {here}, where Slurm writes what jobs print; \
-             ask one; no error means yes: srun test -w '{quoted}' -a -w {here}"
+             ask one; it names each that it may not write to: srun find '{quoted}' {here} -maxdepth 0 -not -writable"
         )
     );
     let alone = format!(
-        "note: only a node knows whether it may write to the stage path; ask one; no error means yes: srun test -w '{quoted}'"
+        "note: only a node knows whether it may write to the stage path; ask one; it names each that it may not write to: \
+         srun find '{quoted}' -maxdepth 0 -not -writable"
     );
     assert_eq!(question(&["--sbatch", "output=/lustre/%x-%j.out"]), alone);
     assert_eq!(question(&["--sbatch", &format!("chdir={stage}")]), alone);
     // Where there is no srun, there is nothing to type.
     let (findings, _) = Home::new().findings(&[], &[("STAGE_PATH", stage)]);
-    assert_not_found(&findings, "srun test");
+    assert_not_found(&findings, "srun find");
+}
+
+/// Where a library is missing on this machine alone, a node's own srun loads the plugin: nothing stands in the way.
+#[test]
+fn an_mpi_plugin_that_this_machine_cannot_load() {
+    let home = Home::new();
+    slurm_that_says(&home, "");
+    home.script(
+        "srun",
+        "case $1 in --mpi=list) echo pmix ;; --mpi=pmix) echo 'srun: error: Invalid MPI type pmix' >&2; exit 1 ;; esac",
+    );
+    let (findings, _) = home.findings(&["--stage-path", "/tmp"], &[]);
+    assert_found(
+        &findings,
+        "warning: srun lists the MPI plugin pmix, but cannot load it on this machine: srun: error: Invalid MPI type pmix; ask a \
+         node; no error means that it can: srun srun --overlap --mem=0 --mpi=pmix true; if it cannot, set mpi = \"none\" under",
+    );
+}
+
+/// As README and `render` print them.
+#[test]
+fn keys_that_are_still_dots() {
+    let home = Home::new();
+    home.write(
+        "hub.toml",
+        &recipe(
+            "random_seed = 0",
+            "random_seed = 0\ntokenizer = 'meta-llama/X'",
+        ),
+    );
+    let dots = [("NGC_API_KEY", "..."), ("HF_TOKEN", "...")];
+    let (findings, _) = home.findings(&["--recipe", "hub.toml"], &dots);
+    for (name, need) in [
+        ("NGC_API_KEY", "setup.sh needs it as the login for nvcr.io"),
+        ("NGC_API_KEY", "the model is still to be fetched"),
+        (
+            "HF_TOKEN",
+            "launch.sh needs it for the tokenizer meta-llama/X",
+        ),
+    ] {
+        assert_found(
+            &findings,
+            &format!(
+                "error: {name} is still \"...\", and {need}; put your own in place of the dots: export {name}=..."
+            ),
+        );
+    }
 }
 
 #[test]

@@ -552,7 +552,7 @@ fn following_needs_a_job_and_its_stage_path() {
     assert!(error.contains("invalid value 'job' for '<JOB>'"), "{error}");
     let error = program_fails(folder.path(), &["follow", "4711"], &[], 2);
     assert!(
-        error.contains("the job's stage path is not known"),
+        error.contains("the job's stage path is not known: give --settings or --stage-path, or export STAGE_PATH"),
         "{error}"
     );
     let arguments = ["follow", "4711", "--stage-path", "/nim"];

@@ -232,7 +232,7 @@ fn exit_code_of_script(record: &JobRecord) -> Option<u32> {
 /// A launch that measures something has a manifest first.
 fn not_a_launch_job(files: &RunFiles) -> LaunchOutcome {
     let reason = format!(
-        "the job ended with 0, but {} is not there: is it a launch job, is this its stage path, and do nodes share this folder?",
+        "the job ended with 0, but {} is not there: is it a launch job, is this its stage path, and do its node and this machine share it?",
         files.manifest
     );
     LaunchOutcome::new(None, reason)

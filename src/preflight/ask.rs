@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use super::fix::words;
 use super::{Finding, Preflight};
 use crate::command::{self, NoAnswer};
 
@@ -108,7 +109,7 @@ impl Preflight<'_> {
         };
         Finding::warning(
             format!("{command} does not say {unknown}: {reason}"),
-            format!("try it by hand: {command}"),
+            words("try it by hand: ").command(command),
         )
     }
 

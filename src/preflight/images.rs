@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::fix::words;
 use super::to_fetch::Stage;
 use super::{Finding, Preflight, fetched, readable};
 use crate::container::{Registry, Runtime};
@@ -21,7 +22,9 @@ const TAR_END: usize = 1024;
 
 /// The images that are whole, or that setup.sh leaves alone, are taken off what is to be fetched.
 pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mut Stage) {
-    let setup = "nim-slurm run fetches it, with setup.sh; by hand, render the scripts and type: sbatch setup.sh";
+    let setup =
+        words("nim-slurm run fetches it, with setup.sh; by hand, render the scripts and type: ")
+            .command("sbatch setup.sh");
     let runtime = preflight.plan.settings().runtime();
     for image in std::mem::take(&mut stage.to_fetch.images) {
         let path = stage_path.join(image.file.as_str());
@@ -36,7 +39,7 @@ pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mu
                     "the image {} is {other}, and not {}",
                     image.file, image.reference
                 ),
-                format!("{setup}; it keeps the other one aside"),
+                setup.clone().words("; it keeps the other one aside"),
             ),
             (State::Whole, _) if unpacks(preflight, &path) => {
                 stage
@@ -44,19 +47,20 @@ pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mu
                     .push(Finding::ok(format!("the image {} is complete", image.file)));
                 continue;
             }
-            (State::Absent, _) => {
-                Finding::note(format!("the image {} is not there yet", image.file), setup)
-            }
+            (State::Absent, _) => Finding::note(
+                format!("the image {} is not there yet", image.file),
+                setup.clone(),
+            ),
             (State::Whole, _) => Finding::warning(
                 format!(
                     "the image {} is damaged: unsquashfs cannot read it",
                     image.file
                 ),
-                format!("{setup}; it keeps the damaged one aside"),
+                setup.clone().words("; it keeps the damaged one aside"),
             ),
             (State::Damaged(reason), _) => Finding::warning(
                 format!("the image {} is damaged: {reason}", image.file),
-                format!("{setup}; it keeps the damaged one aside"),
+                setup.clone().words("; it keeps the damaged one aside"),
             ),
         };
         stage.findings.push(finding);

@@ -1,11 +1,12 @@
 //! What Slurm itself thinks of the three jobs: `sbatch --test-only`.
 
 use super::ask::{Answer, Reply};
+use super::fix::words;
 use super::{Finding, Preflight, Scripts, by_scripts, in_parallel, listed, partitions};
 use crate::job_options::ScriptKind;
 use crate::plan::Plan;
 use crate::slurm::OptionName;
-use crate::submit::advice::{advice, is_lack_of_resources, is_unknown_partition};
+use crate::submit::advice::{deed_and_command, is_lack_of_resources, is_unknown_partition};
 
 /// What sbatch says of one script.
 enum Verdict {
@@ -113,14 +114,18 @@ fn reasons(reply: &Reply) -> String {
     lines.join("\n")
 }
 
-fn refusal(plan: &Plan, scripts: &Scripts, words: &str) -> Finding {
-    let mut fix = advice(plan, scripts.first(), words).unwrap_or_else(|| {
-        "change the option that it means in the settings, and look again".to_owned()
-    });
+fn refusal(plan: &Plan, scripts: &Scripts, reason: &str) -> Finding {
+    let mut fix = match deed_and_command(plan, scripts.first(), reason) {
+        Some((deed, command)) => words(&format!("{deed}: ")).command(command),
+        None => words("change the option that it means in the settings, and look again"),
+    };
     if scripts.can_do_without_a_job() {
-        fix = format!("run it here: bash prepare_models.sh; as a job: {fix}");
+        fix = words("run it here: ")
+            .command("bash prepare_models.sh")
+            .words("; as a job: ")
+            .then(fix);
     }
-    let message = format!("Slurm does not take {scripts}: {words}");
+    let message = format!("Slurm does not take {scripts}: {reason}");
     Finding::new(scripts.weight(), message, Some(fix))
 }
 

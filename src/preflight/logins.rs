@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::fix::{Fix, command, words};
 use super::to_fetch::ToFetch;
 use super::{Finding, Preflight, listed};
 use crate::container::Runtime;
@@ -51,19 +52,22 @@ fn registries(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Finding> {
         } else if !needs_key {
             Finding::note(
                 format!("{tool} has no login for {host}, which may want none"),
-                format!("if it wants one, {}", store.login_advice(host, "USER")),
+                words("if it wants one, ").then(store.login_advice(host, "USER")),
             )
         } else if preflight.variables.is_set("NGC_API_KEY") {
             Finding::ok(format!(
                 "NGC_API_KEY is set, and serves as the login for {host}"
             ))
+        } else if preflight.variables.is_placeholder("NGC_API_KEY") {
+            let need = format!("setup.sh needs it as the login for {host}");
+            let (message, fix) = unset(preflight, "NGC_API_KEY", &need);
+            Finding::error(message, fix)
         } else {
             Finding::error(
                 format!("there is no login for {host}, from which setup.sh pulls images"),
-                format!(
-                    "export NGC_API_KEY=..., or {}",
-                    store.login_advice(host, "$oauthtoken")
-                ),
+                command("export NGC_API_KEY=...")
+                    .words(", or ")
+                    .then(store.login_advice(host, "$oauthtoken")),
             )
         });
     }
@@ -135,19 +139,24 @@ impl Store {
     }
 
     /// What to do for a login, for the middle of a sentence.
-    fn login_advice(&self, host: &str, user: &str) -> String {
+    fn login_advice(&self, host: &str, user: &str) -> Fix {
         match self.runtime {
             Runtime::Pyxis => {
                 let file = self.files.first().map(PathBuf::as_path);
                 let place = file.unwrap_or(Path::new(".credentials")).display();
-                format!("add a line to {place}: machine {host} login {user} password KEY")
+                words(&format!("add a line to {place}: "))
+                    .command(&format!("machine {host} login {user} password KEY"))
             }
             Runtime::Apptainer => {
-                format!(
-                    "run: apptainer registry login --username '{user}' docker://{host} (before 1.3: apptainer remote login)"
-                )
+                let login = format!("login --username '{user}' docker://{host}");
+                words("run: ")
+                    .command(&format!("apptainer registry {login}"))
+                    .words("; before 1.3: ")
+                    .command(&format!("apptainer remote {login}"))
             }
-            Runtime::Podman => format!("run: podman login --username '{user}' {host}"),
+            Runtime::Podman => {
+                words("run: ").command(&format!("podman login --username '{user}' {host}"))
+            }
         }
     }
 }
@@ -176,7 +185,7 @@ fn check_privacy(path: &Path) -> Option<Finding> {
         let path = path.to_string_lossy();
         Finding::warning(
             format!("others may read the logins in {path}"),
-            format!("chmod 600 {}", crate::shell::shell_word(&path)),
+            command(&format!("chmod 600 {}", shell_word(&path))),
         )
     })
 }
@@ -218,10 +227,31 @@ fn model(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Finding {
             config.display()
         ));
     }
+    let names = ["NGC_CLI_API_KEY", "NGC_API_KEY"];
+    if let Some(name) = names
+        .into_iter()
+        .find(|name| variables.is_placeholder(name))
+    {
+        let (message, fix) = unset(preflight, name, "the model is still to be fetched");
+        return Finding::error(message, fix);
+    }
     Finding::error(
         "there is no NGC key, and the model is still to be fetched",
-        "export NGC_API_KEY=..., or run: ngc config set",
+        command("export NGC_API_KEY=...")
+            .words(", or run: ")
+            .command("ngc config set"),
     )
+}
+
+/// That a variable is not set, or still to what documents print, and how to set it.
+fn unset(preflight: &Preflight<'_>, name: &str, need: &str) -> (String, Fix) {
+    let export = format!("export {name}=...");
+    if preflight.variables.is_placeholder(name) {
+        let fix = words("put your own in place of the dots: ").command(&export);
+        (format!("{name} is still \"...\", and {need}"), fix)
+    } else {
+        (format!("{name} is not set, and {need}"), command(&export))
+    }
 }
 
 /// A token for the hub, which a model that is not gated does not need.
@@ -229,10 +259,10 @@ fn hub_token(preflight: &Preflight<'_>) -> Finding {
     if preflight.variables.is_set("HF_TOKEN") {
         return Finding::ok("HF_TOKEN is set, for the model");
     }
-    Finding::note(
-        "HF_TOKEN is not set, and the model is still to be fetched from the Hugging Face hub",
-        "if the model is gated: export HF_TOKEN=..., or run: hf auth login",
-    )
+    let need = "the model is still to be fetched from the Hugging Face hub";
+    let (message, fix) = unset(preflight, "HF_TOKEN", need);
+    let fix = words("if the model is gated: ").then(fix);
+    Finding::note(message, fix.words(", or run: ").command("hf auth login"))
 }
 
 /// True when NGC's configuration has a line `apikey = KEY`.
@@ -261,10 +291,8 @@ fn server(preflight: &Preflight<'_>) -> Vec<Finding> {
         findings.push(Finding::ok(format!("{} set, for the server", are(&set))));
     }
     for name in absent {
-        findings.push(Finding::error(
-            format!("{name} is not set, and the recipe's server needs it"),
-            format!("export {name}=..."),
-        ));
+        let (message, fix) = unset(preflight, name, "the recipe's server needs it");
+        findings.push(Finding::error(message, fix));
     }
     findings
 }
@@ -278,10 +306,10 @@ fn tokenizer(preflight: &Preflight<'_>) -> Option<Finding> {
     Some(if preflight.variables.is_set("HF_TOKEN") {
         Finding::ok(format!("HF_TOKEN is set, for the tokenizer {tokenizer}"))
     } else {
-        Finding::error(
-            format!("HF_TOKEN is not set, and launch.sh needs it for the tokenizer {tokenizer}"),
-            "export HF_TOKEN=..., or leave the tokenizer out: the model has its own",
-        )
+        let need = format!("launch.sh needs it for the tokenizer {tokenizer}");
+        let (message, fix) = unset(preflight, "HF_TOKEN", &need);
+        let fix = fix.words(", or leave the tokenizer out: the model has its own");
+        Finding::error(message, fix)
     })
 }
 
@@ -294,10 +322,12 @@ fn default_tokenizer(preflight: &Preflight<'_>) -> Option<Finding> {
     let image = shell_word(&preflight.plan.recipe().client.image.to_string());
     Some(Finding::note(
         format!("{release} starts only with {DEFAULT_TOKENIZER}, whatever tokenizer it is given"),
-        format!(
-            "see that the compute node reaches the Hugging Face hub, or fetch it before: HF_HOME=$STAGE_PATH/hf_cache/$UID/$(printf '%s\\0' {image} \
-             | sha256sum | head -c 32) huggingface-cli download {DEFAULT_TOKENIZER}; or use {first} or later"
-        ),
+        words("see that the compute node reaches the Hugging Face hub, or fetch it before: ")
+            .command(&format!(
+                "HF_HOME=$STAGE_PATH/hf_cache/$UID/$(printf '%s\\0' {image} | sha256sum | head -c 32) \
+                 huggingface-cli download {DEFAULT_TOKENIZER}"
+            ))
+            .words(&format!("; or use {first} or later")),
     ))
 }
 

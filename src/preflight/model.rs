@@ -4,6 +4,7 @@ use std::fs;
 
 use camino::Utf8Path;
 
+use super::fix::words;
 use super::to_fetch::Stage;
 use super::{Finding, Preflight, fetched, listed, readable};
 use crate::file;
@@ -20,10 +21,10 @@ pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mu
     let folder = stage_path.join(recipe.model.weights.folder());
     let is_staged = recipe.model.weights.are_staged();
     let prepare = if is_staged {
-        "nim-slurm run fetches what is missing, with prepare_models.sh; by hand, render the scripts and type: bash \
-         prepare_models.sh"
+        words("nim-slurm run fetches what is missing, with prepare_models.sh; by hand, render the scripts and type: ")
+            .command("bash prepare_models.sh")
     } else {
-        "correct the recipe's model.weights.path, or put the model there"
+        words("correct the recipe's model.weights.path, or put the model there")
     };
     let engine = folder.join(ENGINE_LINK);
     if let Some(finding) = readable::hindrance(&folder).or_else(|| readable::hindrance(&engine)) {
@@ -70,7 +71,8 @@ pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mu
             let message = format!(
                 "the model's {part} in {folder}: {other} was fetched there, and the recipe names another"
             );
-            let help = "prepare_models.sh keeps that aside and fetches the recipe's: render the scripts, then type bash prepare_models.sh";
+            let help = words("prepare_models.sh keeps that aside and fetches the recipe's: render the scripts, then type ")
+                .command("bash prepare_models.sh");
             stage.findings.push(Finding::warning(message, help));
             continue;
         }
@@ -83,7 +85,7 @@ pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mu
                     some(&missing),
                     if missing.len() == 1 { "is" } else { "are" }
                 ),
-                prepare,
+                prepare.clone(),
             )
         });
     }

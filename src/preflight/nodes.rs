@@ -2,6 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::fix::words;
 use super::{Finding, Preflight};
 use crate::job_options::ScriptKind;
 use crate::shell::shell_word;
@@ -13,15 +14,16 @@ pub(super) fn check(preflight: &Preflight<'_>, stage: Option<&Utf8Path>) -> Vec<
         return Vec::new();
     };
     let mut message = "only a node knows whether it may write to the stage path".to_owned();
-    let mut question = format!("test -w {}", shell_word(stage.as_str()));
+    let mut folders = shell_word(stage.as_str());
     if let Some(folder) = folder_of_output(preflight).filter(|folder| folder != stage) {
         message.push_str(&format!(
             ", and to {folder}, where Slurm writes what jobs print"
         ));
-        question.push_str(&format!(" -a -w {}", shell_word(folder.as_str())));
+        folders.push_str(&format!(" {}", shell_word(folder.as_str())));
     }
+    let question = format!("find {folders} -maxdepth 0 -not -writable");
     let command = preflight.on_compute_node(ScriptKind::Launch, &question);
-    let fix = format!("ask one; no error means yes: {command}");
+    let fix = words("ask one; it names each that it may not write to: ").command(&command);
     vec![Finding::note(message, fix)]
 }
 

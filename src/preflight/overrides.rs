@@ -1,5 +1,6 @@
 //! Variables that sbatch takes for options. They win over what stands in a script.
 
+use super::fix::{command, words};
 use super::{Finding, Preflight, listed};
 use crate::job_options::ScriptKind;
 use crate::shell::shell_word;
@@ -62,25 +63,23 @@ fn variable(preflight: &Preflight<'_>, name: &str, text: &str) -> Option<Finding
     if !of_scripts(&|kind| plan.variables_to_remove(kind, pair())).is_empty() {
         return Some(Finding::note(
             format!("{name} is set, and no option of sbatch wins over what it says"),
-            format!("nim-slurm keeps it from sbatch; by hand: {}", unset()),
+            words("nim-slurm keeps it from sbatch; by hand: ").command(&unset()),
         ));
     }
     let repeated = of_scripts(&|kind| plan.options_to_repeat(kind, pair()));
     if !repeated.is_empty() {
-        let words: Vec<_> = repeated.iter().map(|word| shell_word(word)).collect();
+        let options: Vec<_> = repeated.iter().map(|word| shell_word(word)).collect();
         return Some(Finding::note(
             format!("{name} is set and would override {}", listed(&repeated)),
-            format!(
-                "nim-slurm repeats it; by hand: {}, or sbatch {} ...",
-                unset(),
-                words.join(" or ")
-            ),
+            words("nim-slurm repeats it; by hand: ")
+                .command(&unset())
+                .words(&format!(", or sbatch {} ...", options.join(" or "))),
         ));
     }
     if let Some((_, option)) = OTHERS.iter().find(|(other, _)| *other == name) {
         return Some(Finding::warning(
             format!("{name} is set and gives each job {option}"),
-            unset(),
+            command(&unset()),
         ));
     }
     if !name.starts_with("SBATCH_") {
@@ -93,10 +92,8 @@ fn variable(preflight: &Preflight<'_>, name: &str, text: &str) -> Option<Finding
         Some(&option) => unopposed(preflight, option, name, text),
         None => Finding::note(
             format!("{name} is set, and no known release of sbatch reads it"),
-            format!(
-                "if an option is meant, set it in [slurm] of the settings; else: {}",
-                unset()
-            ),
+            words("if an option is meant, set it in [slurm] of the settings; else: ")
+                .command(&unset()),
         ),
     })
 }
@@ -113,7 +110,9 @@ fn unopposed(preflight: &Preflight<'_>, option: OptionName, name: &str, text: &s
     if added.is_empty() {
         Finding::note(
             format!("{name} is set, and the scripts say the same"),
-            format!("leave it; or unset {name}, and render the scripts again"),
+            words("leave it; or ")
+                .command(&format!("unset {name}"))
+                .words(", and render the scripts again"),
         )
     } else {
         Finding::warning(
@@ -121,7 +120,7 @@ fn unopposed(preflight: &Preflight<'_>, option: OptionName, name: &str, text: &s
                 "{name} is set and gives {option} to {}, whose head has none",
                 listed(&added)
             ),
-            format!("unset {name}"),
+            command(&format!("unset {name}")),
         )
     }
 }

@@ -4,9 +4,11 @@
 //! for its quality of service to say, so that is no error.
 
 use super::ask::Answer;
+use super::fix::{Fix, words};
 use super::{Finding, Preflight, Severity, by_scripts, listed};
 use crate::job_options::ScriptKind;
 use crate::recipe::Recipe;
+use crate::shell::shell_word;
 use crate::slurm::{Directives, Gres, OptionName, TimeLimit};
 
 /// sinfo's fields: partition, availability, time limit, state, number of nodes, GRES.
@@ -124,15 +126,15 @@ struct Problem {
     /// How much it can matter at most.
     most: Severity,
     message: String,
-    fix: String,
+    fix: Fix,
 }
 
 impl Problem {
-    const fn new(message: String, fix: String) -> Self {
+    fn new(message: String, fix: impl Into<Fix>) -> Self {
         Self {
             most: Severity::Error,
             message,
-            fix,
+            fix: fix.into(),
         }
     }
 
@@ -242,7 +244,7 @@ impl Partition {
                     "the partition {name} is {} and starts no jobs",
                     self.availability
                 ),
-                "wait until it is up again, or name another one: sinfo -s".to_owned(),
+                words("wait until it is up again, or name another one: ").command("sinfo -s"),
             ));
         }
         (!self.nodes.iter().any(Nodes::work)).then(|| {
@@ -257,8 +259,9 @@ impl Partition {
         })
     }
 
-    fn sinfo_hint(&self) -> String {
-        format!("see why, and until when: sinfo -R -p {}", self.name)
+    fn sinfo_hint(&self) -> Fix {
+        let name = shell_word(&self.name);
+        words("see why, and until when: ").command(&format!("sinfo -R -p {name}"))
     }
 
     /// The GRES of its nodes, each kind once.

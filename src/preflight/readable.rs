@@ -6,6 +6,7 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Finding;
+use super::fix::{Fix, words};
 use crate::shell::shell_word;
 
 /// What keeps this user from reading a file, or a folder and the files in it: it is neither
@@ -27,9 +28,12 @@ pub(super) fn hindrance(path: &Utf8Path) -> Option<Finding> {
     ))
 }
 
-fn ask_for(change: &str, path: &Utf8Path) -> String {
+fn ask_for(change: &str, path: &Utf8Path) -> Fix {
     let path = shell_word(path.as_str());
-    format!("ask its owner (ls -ld {path}) for: chmod {change} {path}")
+    words("ask its owner, ")
+        .command(&format!("ls -ld {path}"))
+        .words(", for: ")
+        .command(&format!("chmod {change} {path}"))
 }
 
 /// True for a folder whose entries may not be looked up.

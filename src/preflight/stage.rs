@@ -3,6 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::ask::Answer;
+use super::fix::{command, words};
 use super::to_fetch::{Stage, ToFetch};
 use super::{Finding, Preflight, images, model};
 use crate::container::Mount;
@@ -53,7 +54,8 @@ pub(super) fn stage_path(
         if rendered.is_none() {
             findings.push(Finding::error(
                 "there is no stage path, the folder for images, model and results",
-                "export STAGE_PATH=/lustre/..., or set stage_path in the settings",
+                command("export STAGE_PATH=/lustre/...")
+                    .words(", or set stage_path in the settings"),
             ));
         }
         return rendered.map(|path| Utf8PathBuf::from(path.as_str()));
@@ -63,7 +65,7 @@ pub(super) fn stage_path(
         Err(error) => {
             findings.push(Finding::error(
                 format!("the scripts cannot use the STAGE_PATH of this shell: {error}"),
-                "export STAGE_PATH=/lustre/... with a plain absolute path",
+                command("export STAGE_PATH=/lustre/...").words(", with a plain absolute path"),
             ));
             return None;
         }
@@ -76,7 +78,7 @@ pub(super) fn stage_path(
             format!(
                 "STAGE_PATH says {used}, and wins over the stage path {overridden} when a script runs"
             ),
-            format!("to use {overridden}: unset STAGE_PATH"),
+            words(&format!("to use {overridden}: ")).command("unset STAGE_PATH"),
         ));
     }
     Some(Utf8PathBuf::from(used.as_str()))
@@ -90,7 +92,7 @@ fn usable_folder(preflight: &Preflight<'_>, path: &Utf8Path) -> Result<Utf8PathB
     if !preflight.succeeds("test", &["-d", folder.as_str()]) {
         return Err(Finding::error(
             format!("{folder} is no folder, so the stage path {path} cannot be used"),
-            "name another folder: export STAGE_PATH=/lustre/...",
+            words("name another folder: ").command("export STAGE_PATH=/lustre/..."),
         ));
     }
     // Both are needed: to make files, and to reach them.
@@ -100,10 +102,10 @@ fn usable_folder(preflight: &Preflight<'_>, path: &Utf8Path) -> Result<Utf8PathB
     ) {
         return Err(Finding::error(
             format!("{folder} cannot be written to, so the stage path {path} cannot be used"),
-            format!(
-                "name a folder of your own with export STAGE_PATH=/lustre/..., or ask its owner: ls -ld {}",
-                shell_word(folder.as_str())
-            ),
+            words("name a folder of your own: ")
+                .command("export STAGE_PATH=/lustre/...")
+                .words(", or ask its owner: ")
+                .command(&format!("ls -ld {}", shell_word(folder.as_str()))),
         ));
     }
     Ok(folder)
@@ -186,7 +188,8 @@ fn check_space(folder: &Utf8Path, free: u64, needed: u64) -> Finding {
     if free < needed {
         Finding::error(
             message,
-            "make room there, or name another folder: export STAGE_PATH=/lustre/...",
+            words("make room there, or name another folder: ")
+                .command("export STAGE_PATH=/lustre/..."),
         )
     } else {
         Finding::ok(message)
@@ -217,9 +220,8 @@ fn mounts(preflight: &Preflight<'_>) -> Vec<Finding> {
             } else {
                 Finding::warning(
                     format!("{source} is not on this machine, and launch.sh mounts it in the containers"),
-                    format!(
-                        "if the compute nodes do not have it either, correct mounts in [container] of the settings: {}",
-                        preflight.on_compute_node(ScriptKind::Launch, &format!("ls -d {}", shell_word(source)))
+                    words("if the compute nodes do not have it either, correct mounts in [container] of the settings: ").command(
+                        &preflight.on_compute_node(ScriptKind::Launch, &format!("ls -d {}", shell_word(source))),
                     ),
                 )
             }

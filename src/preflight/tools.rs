@@ -1,6 +1,7 @@
 //! The programs that the scripts need, and what they can do.
 
 use super::ask::{Answer, Reply};
+use super::fix::words;
 use super::to_fetch::ToFetch;
 use super::{Finding, Preflight, Severity, by_scripts, in_parallel, listed};
 use crate::container::{Registry, Runtime};
@@ -21,7 +22,7 @@ struct Tool {
     /// How much it matters that it is not here.
     absence: Severity,
     /// What to do about that.
-    fix: String,
+    fix: &'static str,
     /// The script on whose node it is needed: behind `fix` follows what asks that node.
     node: Option<ScriptKind>,
 }
@@ -58,7 +59,8 @@ pub(super) fn slurm_is_away(preflight: &Preflight<'_>) -> Option<Finding> {
             "Slurm's programs do not work here, so the jobs could not be checked: {}",
             reason?
         ),
-        "set SLURM_CONF as the site says, or load its Slurm module; then try: sbatch --version",
+        words("set SLURM_CONF as the site says, or load its Slurm module; then try: ")
+            .command("sbatch --version"),
     ))
 }
 
@@ -83,13 +85,12 @@ pub(super) fn check(
 }
 
 fn tools(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Tool> {
-    let module = || "use a login node of the cluster, or load its Slurm module".to_owned();
     let slurm = |name, use_of_it, absence| Tool {
         name,
         version: "--version",
         use_of_it,
         absence,
-        fix: module(),
+        fix: "use a login node of the cluster, or load its Slurm module",
         node: None,
     };
     let mut tools = vec![
@@ -130,7 +131,7 @@ fn tools(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Tool> {
             version: "--version",
             use_of_it: "compares the engine's checksums, where prepare_models.sh runs",
             absence: Severity::Note,
-            fix: "install b3sum, or do without: sizes are compared all the same".to_owned(),
+            fix: "install b3sum, or do without: sizes are compared all the same",
             node: None,
         },
     ];
@@ -140,33 +141,35 @@ fn tools(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Tool> {
             version: "-version",
             use_of_it: "looks into images once more, where it is there",
             absence: Severity::Note,
-            fix: "install squashfs-tools, or do without".to_owned(),
+            fix: "install squashfs-tools, or do without",
             node: None,
         });
     }
     // hf has no --version before 2.
-    let (name, version, install) = match preflight.plan.recipe().model.weights.source {
+    let (name, version, fix) = match preflight.plan.recipe().model.weights.source {
         ModelSource::Ngc(_) => (
             "ngc",
             "--version",
-            "install the NGC CLI from https://org.ngc.nvidia.com/setup/installers/cli",
+            "get it from https://org.ngc.nvidia.com/setup/installers/cli, unless that node has it: ",
         ),
-        ModelSource::HuggingFace(_) => ("hf", "version", "install hf: pip install huggingface_hub"),
+        ModelSource::HuggingFace(_) => (
+            "hf",
+            "version",
+            "install huggingface_hub with pip, unless that node has it: ",
+        ),
         ModelSource::Path(_) => return tools,
     };
     tools.push(Tool {
         name,
         version,
-        use_of_it: "downloads the model, where prepare_models.sh runs",
+        use_of_it: "downloads the model, on the node of prepare_models.sh",
         // As a job, which it is by default, it runs on another node.
         absence: if to_fetch.is_model_needed() {
             Severity::Warning
         } else {
             Severity::Ok
         },
-        fix: format!(
-            "to download it here, {install}; nim-slurm run has a job download it: whether its node has {name} is shown by "
-        ),
+        fix,
         node: Some(ScriptKind::PrepareModels),
     });
     tools
@@ -184,7 +187,7 @@ fn runtime(preflight: &Preflight<'_>) -> Tool {
         version,
         use_of_it: "imports the images and starts containers, on the compute node",
         absence: Severity::Note,
-        fix: "ask the node itself: ".to_owned(),
+        fix: "ask the node itself: ",
         node: Some(ScriptKind::Setup),
     }
 }
@@ -197,11 +200,12 @@ impl Tool {
         let Some(path) = preflight.find(name) else {
             let message = format!("no {name} on PATH here; it {use_of_it}");
             // What nothing needs now is no finding to fix.
-            let fix = (self.absence > Severity::Ok).then(|| {
-                let asking = self.node.map(|kind| {
-                    preflight.on_compute_node(kind, &format!("{name} {}", self.version))
-                });
-                self.fix.clone() + &asking.unwrap_or_default()
+            let fix = (self.absence > Severity::Ok).then(|| match self.node {
+                Some(kind) => {
+                    let question = format!("{name} {}", self.version);
+                    words(self.fix).command(&preflight.on_compute_node(kind, &question))
+                }
+                None => words(self.fix),
             });
             return Finding::new(self.absence, message, fix);
         };
@@ -226,7 +230,7 @@ impl Tool {
                             .unwrap_or_default()
                     )
                 ),
-                format!("try it by hand: {name} {}", self.version),
+                words("try it by hand: ").command(&format!("{name} {}", self.version)),
             ),
             answer => {
                 preflight.unanswered(&format!("{name} {}", self.version), &answer, "its version")
@@ -276,10 +280,8 @@ fn plain_tools(preflight: &Preflight<'_>) -> Finding {
             listed(&absent),
             if absent.len() == 1 { "it" } else { "them" }
         ),
-        format!(
-            "ask the node itself: {}",
-            preflight.on_compute_node(ScriptKind::Launch, &question)
-        ),
+        words("ask the node itself: ")
+            .command(&preflight.on_compute_node(ScriptKind::Launch, &question)),
     )
 }
 
@@ -294,7 +296,7 @@ fn release(preflight: &Preflight<'_>) -> Vec<Finding> {
                 "the release of Slurm is unknown: sbatch --version says {:?}",
                 preflight.words(reply.first_line())
             ),
-            "make sure that the sbatch on PATH is Slurm's: type -a sbatch",
+            words("make sure that the sbatch on PATH is Slurm's: ").command("type -a sbatch"),
         )];
     };
     let mut findings = Vec::new();
@@ -317,7 +319,7 @@ fn release(preflight: &Preflight<'_>) -> Vec<Finding> {
         findings.push(Finding::new(
             scripts.weight(),
             format!("Slurm {release} does not know {option} of {scripts}: {reason}"),
-            Some("take it out of the settings".to_owned()),
+            Some("take it out of the settings"),
         ));
     }
     if findings.is_empty() {
@@ -343,13 +345,11 @@ fn container_options(preflight: &Preflight<'_>) -> Option<Finding> {
             } else {
                 Finding::error(
                     "srun has no --container-env here: the pyxis plugin is missing or older than 0.15, and launch.sh cannot start containers",
-                    format!(
-                        "ask the site for pyxis; if only this node lacks it, this shows it: {}",
-                        preflight.on_compute_node(
+                    words("ask the site for pyxis; if only this machine lacks it, this shows it: ")
+                        .command(&preflight.on_compute_node(
                             ScriptKind::Launch,
-                            "srun --help | grep container-env"
-                        )
-                    ),
+                            "srun --help | grep container-env",
+                        )),
                 )
             })
         }
@@ -393,16 +393,18 @@ fn loaded_mpi(preflight: &Preflight<'_>, mpi: &Mpi) -> Finding {
     let allocation = ["SLURM_JOB_ID", "SLURM_JOBID"].map(str::to_owned);
     match preflight.ask_with("srun", &arguments, "", &allocation) {
         Answer::Said(reply) if reply.stderr.to_lowercase().contains("invalid mpi type") => {
-            Finding::error(
+            // Its library may be on the nodes alone. Here, srun would load it before it asks for a node, so the
+            // question starts another one there, as a step beside its own.
+            let question = format!("srun --overlap --mem=0 {option} true");
+            Finding::warning(
                 format!(
-                    "srun lists the MPI plugin {mpi}, but cannot load it: {}",
+                    "srun lists the MPI plugin {mpi}, but cannot load it on this machine: {}",
                     preflight.words(reply.stderr.lines().next().unwrap_or_default())
                 ),
-                format!(
-                    "type printf '[srun]\\nmpi = \"none\"\\n' >site.toml, and add --settings site.toml; or take another of srun --mpi=list; if \
-                     only this node lacks its library, this shows it: {}",
-                    preflight.on_compute_node(ScriptKind::Launch, &format!("{option} true"))
-                ),
+                words("ask a node; no error means that it can: ")
+                    .command(&preflight.on_compute_node(ScriptKind::Launch, &question))
+                    .words("; if it cannot, set mpi = \"none\" under [srun] in the settings (--settings FILE), or another of these: ")
+                    .command("srun --mpi=list"),
             )
         }
         // What else srun may say here, that there is no such account say, others find.
@@ -456,10 +458,8 @@ fn digests(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Option<Finding> {
         let registry = image.image.registry().map_or("Docker Hub", Registry::as_str);
         Finding::warning(
             format!("enroot {version} here pulls no image by digest from {registry}, and the recipe names one by its digest"),
-            format!(
-                "name the image by its tag alone, or make sure that the compute node has enroot 4: {}",
-                preflight.on_compute_node(ScriptKind::Setup, "enroot version")
-            ),
+            words("name the image by its tag alone, or make sure that the compute node has enroot 4: ")
+                .command(&preflight.on_compute_node(ScriptKind::Setup, "enroot version")),
         )
     })
 }
@@ -488,10 +488,8 @@ fn architectures(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Option<Findin
                 "apptainer {version} here pulls its node's own architecture, whatever it is asked for, and the recipe names {}",
                 image.architecture
             ),
-            format!(
-                "make sure that the compute node has apptainer 1.2 or later: {}",
-                preflight.on_compute_node(ScriptKind::Setup, "apptainer --version")
-            ),
+            words("make sure that the compute node has apptainer 1.2 or later: ")
+                .command(&preflight.on_compute_node(ScriptKind::Setup, "apptainer --version")),
         )
     })
 }

@@ -105,9 +105,19 @@ fn is_among(words: &str, signs: &[&str]) -> bool {
 
 /// What to do about Slurm's words on a script, if they are known.
 pub(crate) fn advice(plan: &Plan, kind: ScriptKind, words: &str) -> Option<String> {
+    let (deed, command) = deed_and_command(plan, kind, words)?;
+    Some(format!("{deed}: {command}"))
+}
+
+/// What to do, and the command that tells more.
+pub(crate) fn deed_and_command(
+    plan: &Plan,
+    kind: ScriptKind,
+    words: &str,
+) -> Option<(String, &'static str)> {
     let (_, option, deed, command) = ROWS.iter().find(|(signs, ..)| is_among(words, signs))?;
     let place = option.map(|option| format!(", with {}", plan.place_of(kind, option)));
-    Some(format!("{deed}{}: {command}", place.unwrap_or_default()))
+    Some((format!("{deed}{}", place.unwrap_or_default()), command))
 }
 
 /// True when Slurm's words are that a partition is not there.

@@ -9,7 +9,7 @@ use nim_slurm::preflight::{Finding, Preflight, Severity};
 use serde_json::json;
 
 use crate::inputs::Inputs;
-use crate::output::{Failure, colored, columns, print, print_json};
+use crate::output::{Failure, colored, columns, is_quiet, print, print_json};
 
 /// Say what stands in the way of the three jobs on this login node
 ///
@@ -31,9 +31,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if arguments.json {
         print_json(&json!({ "schema": 1, "findings": findings }))?;
     } else {
-        let stdout = std::io::stdout();
-        let text: String = findings.iter().map(|own| lines(own, &stdout)).collect();
-        print(&format!("{text}\n{}\n", verdict(&findings)))?;
+        let least = if is_quiet() {
+            Severity::Warning
+        } else {
+            Severity::Ok
+        };
+        let mut text = list(&findings, least, &std::io::stdout());
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        print(&format!("{text}{}\n", verdict(&findings)))?;
     }
     Ok(ExitCode::from(u8::from(
         count(&findings, Severity::Error) > 0,
@@ -43,23 +50,70 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 /// Where the sentences begin: behind the longest mark word.
 const INDENT: usize = 9;
 
+/// The findings as a person reads them: what matters most stands last, where it is seen.
+pub(crate) fn list(findings: &[Finding], least: Severity, stream: &impl IsTerminal) -> String {
+    let mut shown: Vec<_> = findings
+        .iter()
+        .filter(|own| own.severity() >= least)
+        .collect();
+    shown.sort_by_key(|finding| finding.severity());
+    shown.iter().map(|own| lines(own, stream)).collect()
+}
+
 /// A finding as a person reads it: mark and sentence, and below them how to fix it.
-pub(crate) fn lines(finding: &Finding, stream: &impl IsTerminal) -> String {
+fn lines(finding: &Finding, stream: &impl IsTerminal) -> String {
     let mark = format!("{:INDENT$}", finding.severity());
     let mut text = colored(&mark, stream);
     fold(&mut text, finding.message(), INDENT);
-    if let Some(fix) = finding.fix() {
+    let mut arrow = "-> ";
+    for words in parts(finding) {
         text.push_str(&" ".repeat(INDENT));
-        fold(&mut text, &format!("-> {fix}"), INDENT + 3);
+        text.push_str(std::mem::replace(&mut arrow, "   "));
+        match words {
+            Part::Words(words) => fold(&mut text, words, INDENT + 3),
+            // Whole, however long: it is to be copied.
+            Part::Command(command) => text.push_str(&format!("{command}\n")),
+        }
     }
     text
+}
+
+/// What stands on lines of its own.
+enum Part<'a> {
+    Words(&'a str),
+    Command(&'a str),
+}
+
+/// How to fix it: on one line where that is wide enough, else with each command apart.
+fn parts(finding: &Finding) -> Vec<Part<'_>> {
+    let Some(fix) = finding.fix() else {
+        return Vec::new();
+    };
+    if INDENT + 3 + fix.chars().count() <= columns() {
+        return vec![Part::Words(fix)];
+    }
+    let mut parts = Vec::new();
+    let mut end = 0;
+    for place in finding.commands() {
+        parts.push(Part::Words(&fix[end..place.start]));
+        parts.push(Part::Command(&fix[place.clone()]));
+        end = place.end;
+    }
+    parts.push(Part::Words(&fix[end..]));
+    for part in &mut parts {
+        if let Part::Words(words) = part {
+            *words = words.trim_start_matches([',', ';']).trim();
+        }
+    }
+    parts.retain(|part| !matches!(part, Part::Words("")));
+    parts
 }
 
 /// Appends words, with a new line where one would not fit, and a line break at the
 /// end. A word is never broken: it may be a path to copy.
 fn fold(text: &mut String, words: &str, indent: usize) {
     let width = columns();
-    let mut column = INDENT;
+    let mut column = indent;
     for (index, word) in words.split(' ').enumerate() {
         let length = word.chars().count();
         if index > 0 && column + 1 + length > width {

@@ -6,14 +6,14 @@ use camino::Utf8Path;
 use clap::Args;
 use nim_slurm::slurm::SubmittedJob;
 use nim_slurm::{
-    Follower, LaunchOutcome, Plan, Progress, Queue, RunId, StagePath, StatusError, last_lines,
-    shell_word,
+    Follower, JobRecord, JobState, JobStatus, LaunchOutcome, Plan, Progress, Queue, RunId,
+    StagePath, StatusError, last_lines, shell_word,
 };
 
 use crate::inputs::Inputs;
 use crate::output::{Failure, input, is_reader_gone, note, other, print, program, tell};
 use crate::reattach::Reattach;
-use crate::shared::{Look, Unseen};
+use crate::shared::{Look, Unseen, node};
 use crate::view::View;
 
 /// Show how far a launch job is until it ends; Ctrl-C leaves it alone
@@ -56,7 +56,8 @@ pub(crate) fn follow(
         follower = follower.with_chain(look.jobs().iter().cloned());
     }
     let mut view = View::new();
-    let mut is_known = look.is_some();
+    let is_submitted_here = look.is_some();
+    let mut is_known = is_submitted_here;
     let progress = loop {
         match follower.poll() {
             Ok(progress) => {
@@ -65,8 +66,10 @@ pub(crate) fn follow(
                 if progress.outcome.is_some() {
                     break progress;
                 }
+                let results = follower.results_folder();
                 reattach.set(follower.earlier_jobs(), launch);
-                match look.as_mut().and_then(|look| look.look(&progress, &queue)) {
+                let unseen = (look.as_mut()).and_then(|look| look.look(&progress, &queue, results));
+                match unseen {
                     Some(Unseen::Noted(words)) => view.print_once(&words)?,
                     Some(Unseen::Ended { reason, advice }) => {
                         view.finish();
@@ -74,6 +77,9 @@ pub(crate) fn follow(
                         return Err(Failure::Other(reason.into()));
                     }
                     None => {}
+                }
+                if !look.as_ref().is_some_and(Look::misses_images) {
+                    view.show_silence(&progress, launch, results, is_submitted_here)?;
                 }
                 if is_reader_gone() {
                     return Ok(());
@@ -107,6 +113,14 @@ pub(crate) fn follow(
             "{outcome}\nthe results are in {results}\n{report}"
         ));
     }
+    if is_submitted_here && is_success_elsewhere(&progress, launch, results) {
+        let node = node(progress.launch.record(), "its node");
+        let command = command_to_report(&progress, results);
+        return print(&format!(
+            "launch ended with 0, as Slurm says\nthe results are in {results} on {node}, and are not seen from this machine\n\
+             to report on them, where that folder is: {command}\n"
+        ));
+    }
     print(&report)?;
     show_logs(outcome);
     for line in &outcome.advice {
@@ -116,6 +130,27 @@ pub(crate) fn follow(
         tell(&words);
     }
     Err(Failure::Other(outcome.to_string().into()))
+}
+
+/// Whether Slurm says that launch succeeded, and nothing of it is seen here: it wrote to a folder of its node.
+fn is_success_elsewhere(progress: &Progress, launch: &SubmittedJob, results: &Utf8Path) -> bool {
+    let JobStatus::Known(records) = &progress.launch else {
+        return false;
+    };
+    let has_succeeded = |record: &JobRecord| record.state == JobState::Completed;
+    !records.is_empty() && records.iter().all(has_succeeded) && !has_written(launch, results)
+}
+
+/// Whether a job has written something to its results' folder.
+pub(crate) fn has_written(launch: &SubmittedJob, results: &Utf8Path) -> bool {
+    // .run_4711 while it runs, run_4711.json; of an array any task will do: run_4711-3.json.
+    let run = format!("run_{}", launch.id());
+    let is_own = |name: &str| {
+        let rest = name.strip_prefix('.').unwrap_or(name).strip_prefix(&run);
+        rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let mut entries = results.read_dir_utf8().into_iter().flatten().flatten();
+    entries.any(|entry| is_own(entry.file_name()))
 }
 
 /// What shows the results of all jobs of the run.
@@ -136,7 +171,9 @@ fn stage_path(plan: &Plan) -> Result<StagePath, Failure> {
     }
     plan.settings().stage_path().cloned().ok_or_else(|| {
         Failure::Input(
-            "the job's stage path is not known: give --stage-path, or export STAGE_PATH".into(),
+            "the job's stage path is not known: give --settings or --stage-path, or export STAGE_PATH, as it was when the job was \
+             submitted"
+                .into(),
         )
     })
 }

@@ -16,7 +16,7 @@ pub(crate) struct OutputFlags {
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     color: ColorChoice,
 
-    /// Print results and errors, but no notes
+    /// Print results, warnings and errors, but no notes
     #[arg(short, long, global = true)]
     quiet: bool,
 }

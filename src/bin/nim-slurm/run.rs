@@ -4,7 +4,7 @@ use clap::Args;
 use nim_slurm::preflight::{Finding, Preflight, Severity};
 use nim_slurm::{Plan, Sbatch};
 
-use crate::check::{lines, verdict};
+use crate::check::{list, verdict};
 use crate::follow::follow;
 use crate::inputs::Inputs;
 use crate::output::{Failure, note, other, print, program, tell_lines};
@@ -72,10 +72,6 @@ fn command_to_submit(arguments: &Arguments, models_job: bool) -> String {
 /// All that stands in the way, in one list; what is good to know is said in any case.
 fn check(plan: &Plan, preflight: &Preflight<'_>, arguments: &Arguments) -> Result<(), Failure> {
     let findings = preflight.check();
-    let matters = |finding: &&Finding| finding.severity() >= Severity::Warning;
-    for finding in findings.iter().filter(matters) {
-        tell_lines(&lines(finding, &std::io::stderr()));
-    }
     // A finding may say the same, and more of the cluster.
     let is_said = |words: &String| {
         let beginning = words.split(';').next().unwrap_or_default();
@@ -86,6 +82,7 @@ fn check(plan: &Plan, preflight: &Preflight<'_>, arguments: &Arguments) -> Resul
     for words in notes(plan).iter().filter(|words| !is_said(words)) {
         note(words);
     }
+    tell_lines(&list(&findings, Severity::Warning, &std::io::stderr()));
     let is_error = |finding: &Finding| finding.severity() == Severity::Error;
     if !findings.iter().any(is_error) {
         return Ok(());

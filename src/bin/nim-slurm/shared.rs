@@ -53,14 +53,16 @@ impl<'a> Look<'a> {
     }
 
     /// Looks, once setup has succeeded, until the images are seen, or long enough.
-    pub(crate) fn look(&mut self, progress: &Progress, queue: &Queue) -> Option<Unseen> {
-        let is_pending = |record: &JobRecord| record.state == JobState::Pending;
-        if self.is_over || !progress.launch.record().is_some_and(is_pending) {
-            return None;
-        }
+    pub(crate) fn look(
+        &mut self,
+        progress: &Progress,
+        queue: &Queue,
+        results: &Utf8Path,
+    ) -> Option<Unseen> {
+        let launch = progress.launch.record().filter(|_| !self.is_over)?;
         let setup = setup(progress)?;
         let Some(image) = self.preflight.absent_image() else {
-            self.is_over = true;
+            (self.is_over, self.since) = (true, None);
             return None;
         };
         if self.since.get_or_insert_with(Instant::now).elapsed() < patience(&image) {
@@ -68,8 +70,17 @@ impl<'a> Look<'a> {
         }
         self.is_over = true;
         let reason = not_shared(setup, &image, queue);
-        let Some((sbatch, way_on)) = &self.way_on else {
-            return Some(Unseen::Noted(reason));
+        let sbatch = self
+            .way_on
+            .as_ref()
+            .filter(|_| is_pending(&progress.launch));
+        let Some((sbatch, way_on)) = sbatch else {
+            // A launch that runs has found them: only this machine is left out.
+            let node = node(Some(launch), "launch's node");
+            return Some(Unseen::Noted(format!(
+                "{reason}. launch goes on: its points will be in {results} on {node}, and the report is to be made where \
+                 that folder is"
+            )));
         };
         // The last first, so that none starts meanwhile.
         let later = (self.jobs.iter().rev()).filter(|job| job.kind != ScriptKind::Setup);
@@ -85,6 +96,11 @@ impl<'a> Look<'a> {
         })
     }
 
+    /// Whether images are missing here since setup succeeded.
+    pub(crate) const fn misses_images(&self) -> bool {
+        self.since.is_some()
+    }
+
     /// What explains that launch did not find what setup fetched.
     pub(crate) fn explain(&self, progress: &Progress, queue: &Queue) -> Option<String> {
         let image = self.preflight.absent_image()?;
@@ -98,11 +114,21 @@ fn setup(progress: &Progress) -> Option<&ChainJob> {
     completed.find(|job| job.kind == ScriptKind::Setup)
 }
 
+/// Whether no task of it has started.
+fn is_pending(launch: &JobStatus) -> bool {
+    let is_pending = |record: &JobRecord| record.state == JobState::Pending;
+    matches!(launch, JobStatus::Known(records) if records.iter().all(is_pending))
+}
+
+/// The nodes of a job, or what to call them.
+pub(crate) fn node<'a>(record: Option<&'a JobRecord>, unknown: &'a str) -> &'a str {
+    let nodes = record.and_then(|record| record.nodes.as_deref());
+    nodes.unwrap_or(unknown)
+}
+
 fn not_shared(setup: &ChainJob, image: &Utf8Path, queue: &Queue) -> String {
     let status = queue.status(&setup.id).ok();
-    let record = status.as_ref().and_then(JobStatus::record);
-    let node = record.and_then(|record| record.nodes.as_deref());
-    let node = node.unwrap_or("its node");
+    let node = node(status.as_ref().and_then(JobStatus::record), "its node");
     format!(
         "setup, job {}, succeeded on {node}, but {image} is not on this machine: {node} and this machine do not share that folder",
         setup.id

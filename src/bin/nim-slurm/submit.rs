@@ -109,7 +109,8 @@ impl Jobs {
              is allowed"
                 .to_owned()
         } else if plan.settings().stage_path().is_none() {
-            "the jobs need a stage path: give --stage-path, or export STAGE_PATH".to_owned()
+            "the jobs need a stage path: give --stage-path, export STAGE_PATH, or set stage_path in the settings (--settings FILE)"
+                .to_owned()
         } else if is_followed
             && launch.is_set(OptionName::Array)
             && plan.recipe().sweep.array.is_none()

@@ -12,7 +12,9 @@ use nim_slurm::{
     ChainJob, JobRecord, JobStatus, PointProgress, PointState, Progress, ServerState, plain,
 };
 
+use crate::follow::has_written;
 use crate::output::{Failure, is_quiet, print};
+use crate::shared::node;
 
 /// What the user sees: a line for each thing that happens, and at a terminal a bar
 /// below them for what is going on.
@@ -73,9 +75,6 @@ impl View {
         if let Some(text) = server(&progress.server) {
             self.print_once_in_run(&text)?;
         }
-        if let Some(text) = silence(progress, launch, results) {
-            self.print_once_in_run(&text)?;
-        }
         let count = progress.points.len();
         for (index, point) in progress.points.iter().enumerate() {
             let number = format!("point {} of {count}", index + 1);
@@ -100,6 +99,20 @@ impl View {
             self.print_once(&state(progress, launch))?;
         }
         Ok(())
+    }
+
+    /// Says that the job writes elsewhere, where it has written nothing here for long.
+    pub(crate) fn show_silence(
+        &mut self,
+        progress: &Progress,
+        launch: &SubmittedJob,
+        results: &Utf8Path,
+        is_submitted_here: bool,
+    ) -> Result<(), Failure> {
+        match silence(progress, launch, results, is_submitted_here) {
+            Some(words) => self.print_once_in_run(&words),
+            None => Ok(()),
+        }
     }
 
     /// Says it unless it was said already.
@@ -208,23 +221,31 @@ fn in_words(record: &JobRecord) -> String {
 const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 
 /// A job that runs and has written nothing where its results are looked for: most likely it writes elsewhere.
-fn silence(progress: &Progress, launch: &SubmittedJob, results: &Utf8Path) -> Option<String> {
+fn silence(
+    progress: &Progress,
+    launch: &SubmittedJob,
+    results: &Utf8Path,
+    is_submitted_here: bool,
+) -> Option<String> {
     let is_starting = progress.server == ServerState::Loading { waited: None };
-    let started = progress.launch.record()?.started.filter(|_| is_starting)?;
-    if started.elapsed().ok()? < LONGEST_SILENCE {
+    let record = progress.launch.record()?;
+    let started = record.started.filter(|_| is_starting)?;
+    if started.elapsed().ok()? < LONGEST_SILENCE || has_written(launch, results) {
         return None;
     }
-    // Of an array any task will do: .run_4711-3.
-    let own = format!(".run_{}", launch.id());
-    let mut entries = results.read_dir_utf8().into_iter().flatten().flatten();
-    let is_there = entries.any(|entry| entry.file_name().starts_with(&own));
     let stage_path = results.parent()?;
-    (!is_there).then(|| {
+    let node = node(Some(record), "its node");
+    let question = if is_submitted_here {
+        format!("Do {node} and this machine share {stage_path}?")
+    } else {
         format!(
-            "the job runs, but has written nothing to {results}. Is {stage_path} its stage path? If not, press Ctrl-C and \
-             give --stage-path, or export STAGE_PATH, as it was when the job was submitted"
+            "Is {stage_path} its stage path, and do {node} and this machine share it? If it is another one, press Ctrl-C and give \
+             --settings or --stage-path, or export STAGE_PATH, as it was when the job was submitted"
         )
-    })
+    };
+    Some(format!(
+        "the job runs, but has written nothing to {results}. {question}"
+    ))
 }
 
 fn server(server: &ServerState) -> Option<String> {
