@@ -1015,6 +1015,34 @@ fn what_the_jobs_would_do_otherwise_is_noted() {
     );
 }
 
+/// `--gpus` counts those of all nodes.
+#[test]
+fn what_jobs_on_several_nodes_ask_for_is_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = nim_slurm::Recipe::built_in_toml("llama3-3-70b-h100x4-vllm").unwrap();
+    let own = folder.path().join("own.toml");
+    let notes = |from: &str, to: &str, gpus: &str| {
+        assert!(recipe.contains(from), "{from}");
+        fs::write(&own, recipe.replace(from, to)).unwrap();
+        let option = format!("--sbatch=launch.{gpus}");
+        let arguments = ["render", "--check", "--recipe", "own.toml", &option];
+        let output = run_program(folder.path(), &arguments, &[]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{said}");
+        said
+    };
+    let two = |gpus: &str| notes("gpus = 4", "gpus = 4\nnodes = 2", gpus);
+    assert_eq!(two("gpus=8"), "");
+    let shared = |gpus: &str| {
+        notes(
+            "exclusive = true\nmem = \"0\"",
+            "mem = \"64G\"\ncpus_per_task = 8",
+            gpus,
+        )
+    };
+    assert!(shared("gpus=8").contains("asks for 8 GPUs, the server uses 4"));
+}
+
 /// What a plan asks for that is allowed, and seldom meant.
 #[test]
 fn what_the_jobs_ask_for_is_noted() {
@@ -1036,7 +1064,7 @@ fn what_the_jobs_ask_for_is_noted() {
     let shared = ["--recipe", "whole.toml", "--settings", "shared.toml"];
     let lacks = |what: &str, add: &str| {
         format!(
-            "note: launch.sh says {what}, so server and client share what the site gives by default, often that of one CPU: \
+            "note: launch.sh {what}, so server and client share what the site gives by default, often that of one CPU: \
              add {add}, or what the server needs\n"
         )
     };
@@ -1044,17 +1072,23 @@ fn what_the_jobs_ask_for_is_noted() {
     assert_eq!(
         notes(&shared),
         lacks(
-            "neither how many CPUs nor how much memory it needs",
+            "says neither how many CPUs nor how much memory it needs",
             &format!("--sbatch {cpus} --sbatch {mem}"),
         )
     );
     assert_eq!(
         notes(&[&shared[..], &["--sbatch", cpus]].concat()),
-        lacks("not how much memory it needs", &format!("--sbatch {mem}"))
+        lacks(
+            "does not say how much memory it needs",
+            &format!("--sbatch {mem}")
+        )
     );
     assert_eq!(
         notes(&[&shared[..], &["--sbatch", mem]].concat()),
-        lacks("not how many CPUs it needs", &format!("--sbatch {cpus}"))
+        lacks(
+            "does not say how many CPUs it needs",
+            &format!("--sbatch {cpus}")
+        )
     );
     let both = ["--sbatch", cpus, "--sbatch", mem];
     assert_eq!(notes(&[&shared[..], &both].concat()), "");
@@ -1066,28 +1100,24 @@ fn what_the_jobs_ask_for_is_noted() {
     assert_eq!(gpus("own.toml", "--sbatch=launch.gres=gpu:4"), "");
     assert_eq!(
         gpus("own.toml", "--sbatch=launch.gpus_per_node=8"),
-        "note: launch.sh asks for 8 GPUs of a node, the server uses 4, and the rest is idle: \
+        "note: launch.sh asks for 8 GPUs, the server uses 4, and the rest is idle: \
          --sbatch launch.gpus_per_node=4 is enough\n"
     );
     assert_eq!(
         gpus("own.toml", "--gres=gpu:h100:8"),
-        "note: launch.sh asks for 8 GPUs of a node, the server uses 4, and the rest is idle: \
+        "note: launch.sh asks for 8 GPUs, the server uses 4, and the rest is idle: \
          --sbatch launch.gres=gpu:h100:4 is enough\n\
-         note: setup.sh and prepare_models.sh ask for GPUs, too, with --gres=gpu:h100:8: for launch.sh alone, type \
-         --sbatch launch.gres=gpu:h100:4, or set it in [slurm.launch] of the settings\n"
+         note: setup.sh and prepare_models.sh ask for GPUs, too, with --gres=gpu:h100:8 (command line or Rust code): ask for \
+         launch.sh alone in place of that, with --sbatch launch.gres=gpu:h100:4, or with gres in [slurm.launch] of the settings\n"
     );
     // Downloads use none.
     assert_eq!(
         gpus("whole.toml", "--gres=gpu:4"),
-        "note: setup.sh and prepare_models.sh ask for GPUs, too, with --gres=gpu:4: for launch.sh alone, type \
-         --sbatch launch.gres=gpu:4, or set it in [slurm.launch] of the settings\n"
+        "note: setup.sh and prepare_models.sh ask for GPUs, too, with --gres=gpu:4 (command line or Rust code): ask for \
+         launch.sh alone in place of that, with --sbatch launch.gres=gpu:4, or with gres in [slurm.launch] of the settings\n"
     );
-    let setup = ["--sbatch=setup.gres=gpu:1", "--sbatch=launch.gres=gpu:4"];
-    assert_eq!(
-        notes(&[&["--recipe", "whole.toml"], &setup[..]].concat()),
-        ""
-    );
-
+    // What is typed in place of it leaves nothing to note.
+    assert_eq!(gpus("whole.toml", "--sbatch=launch.gres=gpu:4"), "");
     // What has no name of its own moves.
     let image = "image = \"vllm/vllm-openai";
     let (before, after) = recipe.split_once(image).unwrap();

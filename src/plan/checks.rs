@@ -16,6 +16,7 @@ use crate::settings::Settings;
 use crate::slurm::{Directives, OptionName};
 
 use super::layers::Layers;
+use super::notes::used_gpus;
 
 /// All that does not need the options of the scripts.
 pub(super) fn check_all(recipe: &Recipe, settings: &Settings, problems: &mut Vec<Problem>) {
@@ -44,8 +45,10 @@ pub(super) fn check_launch(
     let layers = Layers::new(recipe, settings, ScriptKind::Launch);
     let origin = |name| layers.describe(name);
     let nodes = recipe.server.nodes;
-    let used = recipe.server.gpus_per_node();
-    if let Some((option, requested)) = launch.gpus_of_a_node()
+    let asked = launch
+        .asked_gpus()
+        .map(|(option, requested)| (option, requested, used_gpus(&recipe.server, option)));
+    if let Some((option, requested, used)) = asked
         && requested < u64::from(used)
     {
         problems.push(Problem::TooFewGpus {

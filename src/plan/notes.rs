@@ -3,9 +3,11 @@
 use crate::container::Image;
 use crate::job_options::ScriptKind;
 use crate::plain::counted;
+use crate::recipe::Server;
 use crate::slurm::OptionName;
 
 use super::Plan;
+use super::layers::Layers;
 
 impl Plan {
     /// What the scripts ask for that is allowed, and seldom meant: fewer CPUs or less memory than a server needs, GPUs
@@ -51,26 +53,29 @@ impl Plan {
             _ if self.has_whole_nodes() => return None,
             (true, true) => return None,
             (false, false) => (
-                "neither how many CPUs nor how much memory it needs",
+                "says neither how many CPUs nor how much memory it needs",
                 "--sbatch launch.cpus_per_task=16 --sbatch launch.mem=64G",
             ),
             (false, true) => (
-                "not how many CPUs it needs",
+                "does not say how many CPUs it needs",
                 "--sbatch launch.cpus_per_task=16",
             ),
-            (true, false) => ("not how much memory it needs", "--sbatch launch.mem=64G"),
+            (true, false) => (
+                "does not say how much memory it needs",
+                "--sbatch launch.mem=64G",
+            ),
         };
         Some(format!(
-            "launch.sh says {lacks}, so server and client share what the site gives by default, often that of one CPU: \
+            "launch.sh {lacks}, so server and client share what the site gives by default, often that of one CPU: \
              add {typed}, or what the server needs"
         ))
     }
 
     /// GPUs that nobody else can use meanwhile.
     fn idle_gpus(&self) -> Option<String> {
-        let (option, asked) = self.launch.directives().gpus_of_a_node()?;
+        let (option, asked) = self.launch.directives().asked_gpus()?;
         let server = &self.recipe.server;
-        let used = server.gpus_per_node();
+        let used = used_gpus(server, option);
         if self.has_whole_nodes() || asked <= u64::from(used) {
             return None;
         }
@@ -79,7 +84,7 @@ impl Plan {
             replicas => format!("its {replicas} servers use"),
         };
         Some(format!(
-            "launch.sh asks for {} of a node, {who} {used}, and the rest is idle: {} is enough",
+            "launch.sh asks for {}, {who} {used}, and the rest is idle: {} is enough",
             counted(asked, "GPU"),
             self.own_option(option)?,
         ))
@@ -98,11 +103,14 @@ impl Plan {
             1 => "asks",
             _ => "ask",
         };
+        let first = ScriptKind::ALL.into_iter().find(asks)?;
+        let origin = Layers::new(&self.recipe, &self.settings, first).describe(option);
         Some(format!(
-            "{} {verb} for GPUs, too, with {option}={asked}: for launch.sh alone, type {}, or set it in [slurm.launch] of the \
-             settings",
+            "{} {verb} for GPUs, too, with {option}={asked} ({origin}): ask for launch.sh alone in place of that, with {}, or \
+             with {} in [slurm.launch] of the settings",
             names.join(" and "),
             self.own_option(option)?,
+            option.key(),
         ))
     }
 
@@ -110,9 +118,9 @@ impl Plan {
     fn own_option(&self, option: OptionName) -> Option<String> {
         let launch = self.launch.directives();
         let asked = launch.get(option)?;
-        let used = self.recipe.server.gpus_per_node();
+        let used = used_gpus(&self.recipe.server, option);
         let is_more = launch
-            .gpus_of_a_node()
+            .asked_gpus()
             .is_some_and(|(_, asked)| asked > u64::from(used));
         let value = match asked.rsplit_once(':') {
             _ if !is_more || self.has_whole_nodes() => asked,
@@ -121,6 +129,14 @@ impl Plan {
             _ => used.to_string(),
         };
         Some(format!("--sbatch launch.{}={value}", option.key()))
+    }
+}
+
+/// How many GPUs the servers use, as this option counts them: those of the job, or of each node.
+pub(super) fn used_gpus(server: &Server, option: OptionName) -> u32 {
+    match option {
+        OptionName::Gpus => server.gpus_per_node().saturating_mul(server.nodes),
+        _ => server.gpus_per_node(),
     }
 }
 

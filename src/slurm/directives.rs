@@ -250,8 +250,8 @@ impl Directives {
             .chain(passed_through.map(|name| format!("--{name}")))
     }
 
-    /// How many GPUs of a node this asks for, and with which option.
-    pub(crate) fn gpus_of_a_node(&self) -> Option<(OptionName, u64)> {
+    /// How many GPUs this asks for, and with which option: of each node, or with `--gpus` of all nodes.
+    pub(crate) fn asked_gpus(&self) -> Option<(OptionName, u64)> {
         let gres = self
             .values()
             .gres()
