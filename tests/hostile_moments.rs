@@ -673,8 +673,8 @@ fn the_token_of_slurm_is_srun_s() {
 fn the_server_has_the_driver_and_the_client_has_none() {
     let own = functions(&script(ScriptKind::Launch), &["set_container"]);
     for (role, before, devices, capabilities) in [
-        ("server", "void", "all", "compute,utility"),
-        ("client", "0,1", "void", "compute,utility"),
+        ("server", "void", "all", "compute,utility,video"),
+        ("client", "0,1", "void", "compute,utility,video"),
         (
             "server",
             "void NVIDIA_DRIVER_CAPABILITIES=all",

@@ -234,6 +234,36 @@ fn words_that_only_sound_like_it_are_no_cause() {
     assert_eq!(show(&log).causes, ["  | no line looks like it"]);
 }
 
+/// Levels are words of their own; colours, a progress bar and blanks at the end change nothing.
+#[test]
+fn a_cause_in_other_clothes() {
+    for line in [
+        "RuntimeError: NCCL error: invalid usage (run with NCCL_DEBUG=WARN for details)",
+        "torch.AcceleratorError: CUDA error: no device (see logs)    ",
+        "\x1b[1;31mValueError\x1b[0m: no memory",
+        "\x1b[31mRuntimeError: boom",
+        "\x1b[0;31mError: cannot open model",
+        "RuntimeError\r",
+        "loading:  50 %\rRuntimeError: boom",
+    ] {
+        let consequence = "RuntimeError: Engine core initialization failed. See root cause above.";
+        let (_folder, log) = written(format!("ok\n{line}\n{consequence}\n").as_bytes());
+        let shown = show(&log);
+        assert_first(&shown, 2, "");
+        assert!(!shown.causes[0].contains("Engine core"), "{shown:#?}");
+    }
+    // The inside of a traceback is none, and neither is what a level says to be none.
+    for line in [
+        "\x1b[1;36m(EngineCore_DP0 pid=42)\x1b[0;0m     raise RuntimeError(f\"NCCL error: {words}\")",
+        "ERROR 11-29 15:15:39 [core.py:702]     raise ValueError(\"CUDA error: x\")",
+        "INFO 11-29 15:15:39 [core.py:702] no CUDA error: fine",
+        "[2026-11-29 15:15:39] DEBUG: out of memory is tried first",
+    ] {
+        let (_folder, log) = written(format!("ok\n{line}\n").as_bytes());
+        assert_eq!(show(&log).causes, ["  | no line looks like it"], "{line}");
+    }
+}
+
 /// Only consequences are better than nothing.
 #[test]
 fn a_consequence_is_shown_where_there_is_no_cause() {

@@ -9,11 +9,11 @@ show_cause() {
   local cause='(^|[] .)])[A-Za-z_]*(Error|Exception|OutOfResources)(:|$)| Value error, |[Oo]ut [Oo]f [Mm]emory|OutOfMemory|oom.kill|OOM.[Kk]ill|CUDA (driver|error|failure)|CUDA_ERROR|[Cc]uda (error|failure)|NCCL (error|WARN)|ddress already in use|[Nn]o space left|[Qq]uota exceeded|[Ss]egmentation fault|Bus error|Illegal instruction|core dumped|(^|[ :])Killed|terminate called|[Aa]ssertion.*failed|what[(][)]: |Error Code [0-9]|nvidia-container-cli|exited unexpectedly'
   local maybe='(^|[] :[])(ERROR|FATAL|CRITICAL|E[]]|[Ee]rror:|[Ff]atal:)|"level": "(ERROR|CRITICAL|FATAL)|^[EF][0-9]{4} |: (error|failed) |^([Ee]rror|[Ff]ailed|[Cc]annot|[Cc]ould not|[Uu]nable|Aborted)|[Pp]ermission denied|No such file|command not found|cannot open shared'
   local follows='[Ee]ngine core init|[Ee]ngine process failed|EngineDead|initialization failed due to|failed to start|died unexpected|sigquit|[Ww]orker (returned error|died)|MPI_A[Bb]|root cause|Exited with|Terminated|KeyboardInterrupt|SystemExit|Cancelled|CANCELLED|BrokenPipe|ConnectionReset|EOFError|handler failed|leaked |[0-9] validation error'
-  local harmless='^[0-9]*:.{0,60}(INFO|DEBUG|NOTICE|TRACE|[[][IVD][]])|^[0-9]*:I[0-9]{4} |Traceback [(]|  File "|dump_input|^[0-9]*:(.*[])])?    '
+  local harmless='^[0-9]*:(.{0,60}[^A-Za-z_])?(INFO|DEBUG|NOTICE|TRACE|[[][IVD][]])([] :"]|$)|^[0-9]*:I[0-9]{4} |Traceback [(]|  File "|dump_input|^[0-9]*:(.{0,80}[])])?    +[^ ]'
   [[ -f $1 && ! -L $1 ]] || return 0
   echo "what may be the cause, in ${1//[^ -~]/?}:"
   # The first lines of the first kind that there is. What differs in numbers only is one.
-  timeout 60 cut -b -4000 -- "$1" | grep -naE "$cause|$maybe|$follows" | grep -avE "$harmless" | head -n 50000 | plain |
+  timeout 60 cut -b -4000 -- "$1" | plain | grep -nE "$cause|$maybe|$follows" | grep -vE "$harmless" | head -n 50000 |
     timeout 60 awk -F : -v earlier="${earlier_lines[$1]:-0}" -v cause="$cause" -v follows="$follows" '
     $1 + 0 > earlier + 0 {
       line = substr($0, length($1) + 2, 400)

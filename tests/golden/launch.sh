@@ -173,7 +173,7 @@ set_container() {
   local IFS=,
   # By these, enroot mounts the driver, or none. An image may not say it, and a login shell may say something else.
   [[ $1 == server ]] && NVIDIA_VISIBLE_DEVICES=all || NVIDIA_VISIBLE_DEVICES=void
-  export NVIDIA_VISIBLE_DEVICES NVIDIA_DRIVER_CAPABILITIES=${NVIDIA_DRIVER_CAPABILITIES:-compute,utility}
+  export NVIDIA_VISIBLE_DEVICES NVIDIA_DRIVER_CAPABILITIES=${NVIDIA_DRIVER_CAPABILITIES:-compute,utility,video}
   REPLIES=(
     --no-container-entrypoint --no-container-mount-home --container-writable --container-image="$stage_path/$2"
     --container-env="${3// /,},NVIDIA_VISIBLE_DEVICES,NVIDIA_DRIVER_CAPABILITIES" --container-mounts="${*:4}" --
@@ -1331,11 +1331,11 @@ show_cause() {
   local cause='(^|[] .)])[A-Za-z_]*(Error|Exception|OutOfResources)(:|$)| Value error, |[Oo]ut [Oo]f [Mm]emory|OutOfMemory|oom.kill|OOM.[Kk]ill|CUDA (driver|error|failure)|CUDA_ERROR|[Cc]uda (error|failure)|NCCL (error|WARN)|ddress already in use|[Nn]o space left|[Qq]uota exceeded|[Ss]egmentation fault|Bus error|Illegal instruction|core dumped|(^|[ :])Killed|terminate called|[Aa]ssertion.*failed|what[(][)]: |Error Code [0-9]|nvidia-container-cli|exited unexpectedly'
   local maybe='(^|[] :[])(ERROR|FATAL|CRITICAL|E[]]|[Ee]rror:|[Ff]atal:)|"level": "(ERROR|CRITICAL|FATAL)|^[EF][0-9]{4} |: (error|failed) |^([Ee]rror|[Ff]ailed|[Cc]annot|[Cc]ould not|[Uu]nable|Aborted)|[Pp]ermission denied|No such file|command not found|cannot open shared'
   local follows='[Ee]ngine core init|[Ee]ngine process failed|EngineDead|initialization failed due to|failed to start|died unexpected|sigquit|[Ww]orker (returned error|died)|MPI_A[Bb]|root cause|Exited with|Terminated|KeyboardInterrupt|SystemExit|Cancelled|CANCELLED|BrokenPipe|ConnectionReset|EOFError|handler failed|leaked |[0-9] validation error'
-  local harmless='^[0-9]*:.{0,60}(INFO|DEBUG|NOTICE|TRACE|[[][IVD][]])|^[0-9]*:I[0-9]{4} |Traceback [(]|  File "|dump_input|^[0-9]*:(.*[])])?    '
+  local harmless='^[0-9]*:(.{0,60}[^A-Za-z_])?(INFO|DEBUG|NOTICE|TRACE|[[][IVD][]])([] :"]|$)|^[0-9]*:I[0-9]{4} |Traceback [(]|  File "|dump_input|^[0-9]*:(.{0,80}[])])?    +[^ ]'
   [[ -f $1 && ! -L $1 ]] || return 0
   echo "what may be the cause, in ${1//[^ -~]/?}:"
   # The first lines of the first kind that there is. What differs in numbers only is one.
-  timeout 60 cut -b -4000 -- "$1" | grep -naE "$cause|$maybe|$follows" | grep -avE "$harmless" | head -n 50000 | plain |
+  timeout 60 cut -b -4000 -- "$1" | plain | grep -nE "$cause|$maybe|$follows" | grep -vE "$harmless" | head -n 50000 |
     timeout 60 awk -F : -v earlier="${earlier_lines[$1]:-0}" -v cause="$cause" -v follows="$follows" '
     $1 + 0 > earlier + 0 {
       line = substr($0, length($1) + 2, 400)
@@ -1536,7 +1536,7 @@ if ((code == 6)); then
   fi
 fi
 [[ -z $to_do ]] || advice=("what to do: $to_do")
-if [[ $cause != client_lacks ]] && ((finished < ${#points[@]} + unnamed)); then
+if [[ $cause != client_lacks || $finished != 0 ]] && ((finished < ${#points[@]} + unnamed)); then
   script=$(squeue --noheader --jobs="$slurm_id" --format=%o 2>/dev/null | grep -v '^(null)$')
   advice+=("$next: RESUME_JOB_ID=${slurm_id/_/-} sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi

@@ -9,7 +9,7 @@ set_container() {
   local IFS=,
   # By these, enroot mounts the driver, or none. An image may not say it, and a login shell may say something else.
   [[ $1 == server ]] && NVIDIA_VISIBLE_DEVICES=all || NVIDIA_VISIBLE_DEVICES=void
-  export NVIDIA_VISIBLE_DEVICES NVIDIA_DRIVER_CAPABILITIES=${NVIDIA_DRIVER_CAPABILITIES:-compute,utility}
+  export NVIDIA_VISIBLE_DEVICES NVIDIA_DRIVER_CAPABILITIES=${NVIDIA_DRIVER_CAPABILITIES:-compute,utility,video}
   REPLIES=(
     --no-container-entrypoint --no-container-mount-home --container-writable --container-image="$stage_path/$2"
     --container-env="${3// /,},NVIDIA_VISIBLE_DEVICES,NVIDIA_DRIVER_CAPABILITIES" --container-mounts="${*:4}" --
