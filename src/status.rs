@@ -224,7 +224,8 @@ impl Queue {
     }
 
     /// Uses the programs in this folder, and none of `PATH`: `scontrol`, `squeue` where scontrol
-    /// refuses or is not there, and `sacct` if it is there now.
+    /// refuses or is not there, and `sacct` if it is there now. A relative path begins with `./`:
+    /// an empty one would be `PATH` again.
     ///
     /// In [a test](crate::guide::render#test-it-without-slurm), one may be a script of a few
     /// lines.

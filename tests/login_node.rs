@@ -1101,7 +1101,12 @@ fn a_launch_that_runs_where_this_machine_does_not_look() {
         "launch, job 3: COMPLETED, on n2".to_owned(),
         "launch ended with 0, as Slurm says".to_owned(),
         format!("the results are in {results} on n2, and are not seen from this machine"),
-        format!("to report on them, where that folder is: {PROGRAM} report {results} --job 3"),
+        "to copy them to this folder:".to_owned(),
+        format!(
+            "  srun --account=proj --nodelist=n2 --nodes=1 --ntasks=1 tar -C {} -cf - results | tar -xf -",
+            blind.stage()
+        ),
+        format!("to report on them, then: {PROGRAM} report results --job 3"),
     ];
     assert_eq!(said.collect::<Vec<_>>(), end);
     let ended = Ended::from(ended_blind.wait_with_output().unwrap());

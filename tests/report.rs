@@ -365,6 +365,7 @@ fn a_page_tells_what_is_not_to_be_trusted_from_what_cannot_be_read() {
 fn a_word_too_much_is_refused_with_what_to_write() {
     let results = Results::new();
     let folder = results.path().as_str();
+    let program = common::PROGRAM;
     refused(
         &[folder, "4711"],
         &format!("unexpected 4711 behind {folder}: to report that job alone, write --job 4711\n"),
@@ -376,7 +377,9 @@ fn a_word_too_much_is_refused_with_what_to_write() {
     );
     refused(
         &["4711"],
-        "there is no folder 4711: to report that job, write nim-slurm report RESULTS_DIR --job 4711\n",
+        &format!(
+            "there is no folder 4711: to report that job, write {program} report RESULTS_DIR --job 4711\n"
+        ),
     );
     // The logs of a stage path, beside its results.
     let stage = tempfile::tempdir().unwrap();
@@ -389,7 +392,7 @@ fn a_word_too_much_is_refused_with_what_to_write() {
     let words = String::from_utf8(output.stderr).unwrap();
     assert!(
         words.contains("has no results: neither it nor")
-            && words.ends_with(&format!("; write nim-slurm report {stage}/results\n")),
+            && words.ends_with(&format!("; write {program} report {stage}/results\n")),
         "{words}"
     );
 }
@@ -398,10 +401,11 @@ fn a_word_too_much_is_refused_with_what_to_write() {
 fn a_point_alone_is_told_where_its_job_s_manifest_is() {
     let point = "tests/data/telemetry/llama_1_1_chat_128_128_4711";
     let output = report(&[point]);
+    let program = common::PROGRAM;
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
         format!(
-            "note: {point} is one point: to have its job's manifest and telemetry too, write nim-slurm report \
+            "note: {point} is one point: to have its job's manifest and telemetry too, write {program} report \
              tests/data/telemetry --job 4711\n"
         )
     );

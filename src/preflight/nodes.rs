@@ -31,12 +31,17 @@ pub(super) fn check(preflight: &Preflight<'_>, stage: Option<&Utf8Path>) -> Vec<
 fn folder_of_output(preflight: &Preflight<'_>) -> Option<Utf8PathBuf> {
     let directives = preflight.plan.directives(ScriptKind::Launch);
     let output = directives.get(OptionName::Output);
-    if output.is_some_and(|path| path.starts_with('/')) {
+    if output.as_ref().is_some_and(|path| path.starts_with('/')) {
         return None;
     }
-    let here = Utf8PathBuf::from_path_buf(std::env::current_dir().ok()?).ok()?;
-    Some(match directives.get(OptionName::Chdir) {
-        Some(folder) => here.join(folder),
-        None => here,
-    })
+    let mut folder = Utf8PathBuf::from_path_buf(std::env::current_dir().ok()?).ok()?;
+    folder.extend(directives.get(OptionName::Chdir));
+    let of_output = output
+        .as_deref()
+        .map(Utf8Path::new)
+        .and_then(Utf8Path::parent);
+    // A folder whose name has %j is another one for each job.
+    folder
+        .extend(of_output.filter(|path| !path.as_str().is_empty() && !path.as_str().contains('%')));
+    Some(folder)
 }

@@ -323,7 +323,6 @@ fn legend(report: &Report<'_>) -> String {
     text
 }
 
-/// As tables and axes write it.
 /// What is compared, and of which statistic.
 pub(super) fn compared(statistic: Statistic) -> [(Metric, Statistic); 5] {
     [

@@ -96,7 +96,7 @@ impl ChainJob {
 /// let submitted = Chain::new(&plan, Sbatch::find()?).submit("bench", |_| ());
 /// if let Err(ChainError::Submit { cancellations, .. }) = submitted {
 ///     for kept in cancellations.iter().filter(|one| one.error.is_some()) {
-///         println!("scancel {}", kept.job.id);
+///         println!("{kept}"); // ... is still there (...): to end it, scancel 4711
 ///     }
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -178,19 +178,21 @@ fn preflight_all_is_well() {
         report.assert_found(start);
     }
     assert_eq!(queue(), before, "nothing was submitted");
-    let (_, question) = question.split_once("no error means yes: ").unwrap();
+    let (_, question) = question.split_once("may not write to: ").unwrap();
     let ask = |question: &str| {
         let mut ask = site.command(&lab, "bash");
         ask.args(["-c", question]).output().unwrap()
     };
     let answer = ask(question);
     assert!(
-        answer.status.success() && answer.stderr.is_empty(),
+        answer.status.success() && words(&answer).is_empty(),
         "{}",
         words(&answer)
     );
+    let absent = words(&ask(&question.replace("/stage ", "/absent ")));
     assert!(
-        words(&ask(&question.replace("/stage ", "/absent "))).contains("Exited with exit code 1")
+        absent.contains("/absent") && absent.contains("Exited with exit code 1"),
+        "{absent}"
     );
 }
 

@@ -4,10 +4,10 @@ use std::thread;
 
 use camino::Utf8Path;
 use clap::Args;
-use nim_slurm::slurm::SubmittedJob;
+use nim_slurm::slurm::{OptionName, SubmittedJob};
 use nim_slurm::{
     Follower, JobRecord, JobState, JobStatus, LaunchOutcome, Plan, Progress, Queue, RunId,
-    StagePath, StatusError, last_lines, shell_word,
+    ScriptKind, StagePath, StatusError, last_lines, shell_word,
 };
 
 use crate::inputs::Inputs;
@@ -115,10 +115,11 @@ pub(crate) fn follow(
     }
     if is_submitted_here && is_success_elsewhere(&progress, launch, results) {
         let node = node(progress.launch.record(), "its node");
-        let command = command_to_report(&progress, results);
         return print(&format!(
             "launch ended with 0, as Slurm says\nthe results are in {results} on {node}, and are not seen from this machine\n\
-             to report on them, where that folder is: {command}\n"
+             to copy them to this folder:\n  {}\nto report on them, then: {}\n",
+            command_to_copy(plan, results, progress.launch.record()),
+            command_to_report(&progress, results.file_name().unwrap_or_default().into())
         ));
     }
     print(&report)?;
@@ -151,6 +152,23 @@ pub(crate) fn has_written(launch: &SubmittedJob, results: &Utf8Path) -> bool {
     };
     let mut entries = results.read_dir_utf8().into_iter().flatten().flatten();
     entries.any(|entry| is_own(entry.file_name()))
+}
+
+/// What brings the results from launch's node, through srun.
+fn command_to_copy(plan: &Plan, results: &Utf8Path, launch: Option<&JobRecord>) -> String {
+    let directives = plan.directives(ScriptKind::Launch);
+    let names = [OptionName::Partition, OptionName::Account, OptionName::Qos];
+    let mut words = vec!["srun".to_owned()];
+    words.extend(names.into_iter().filter_map(|name| directives.option(name)));
+    let nodes = launch.and_then(|record| record.nodes.as_ref());
+    let node = nodes.filter(|nodes| !nodes.contains(['[', ',']));
+    words.extend(node.map(|node| format!("--nodelist={node}")));
+    words.extend(["--nodes=1", "--ntasks=1", "tar", "-C"].map(str::to_owned));
+    words.extend(results.parent().map(ToString::to_string));
+    words.extend(["-cf", "-"].map(str::to_owned));
+    words.extend(results.file_name().map(str::to_owned));
+    let words: Vec<_> = words.iter().map(|word| shell_word(word)).collect();
+    format!("{} | tar -xf -", words.join(" "))
 }
 
 /// What shows the results of all jobs of the run.

@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{ArgGroup, Args, ValueEnum};
 use nim_slurm::results::{Gate, Limits, Run, RunId, Statistic};
-use nim_slurm::{Report, ValueError, plain};
+use nim_slurm::{Report, ValueError, plain, shell_word};
 
 use crate::demo;
-use crate::output::{Failure, input, is_quiet, note, other, print, tell};
+use crate::output::{Failure, input, is_quiet, note, other, print, program, tell};
 
 /// Report the results of GenAI-Perf and AIPerf in a results folder
 ///
@@ -326,6 +326,11 @@ fn has_manifest(folder: &Utf8Path) -> bool {
     })
 }
 
+/// How to report on a folder.
+fn command(folder: &Utf8Path) -> String {
+    format!("{} report {}", program(), shell_word(folder.as_str()))
+}
+
 /// Where a point's folder alone is read, what is beside it is not.
 fn name_what_is_beside(run: &Run) {
     let point = run.points().iter().find(|point| point.path() == run.path());
@@ -334,8 +339,9 @@ fn name_what_is_beside(run: &Run) {
     };
     if has_manifest(results) {
         note(&format!(
-            "{} is one point: to have its job's manifest and telemetry too, write nim-slurm report {results} --job {job}",
-            run.path()
+            "{} is one point: to have its job's manifest and telemetry too, write {} --job {job}",
+            run.path(),
+            command(results)
         ));
     }
 }
@@ -343,7 +349,8 @@ fn name_what_is_beside(run: &Run) {
 fn read(path: &Utf8Path, jobs: &[RunId]) -> Result<Run, Failure> {
     if let (false, Ok(job)) = (path.exists(), path.as_str().parse::<RunId>()) {
         let words = format!(
-            "there is no folder {path}: to report that job, write nim-slurm report RESULTS_DIR --job {job}"
+            "there is no folder {path}: to report that job, write {} report RESULTS_DIR --job {job}",
+            program()
         );
         return Err(Failure::Input(words.into()));
     }
@@ -481,7 +488,7 @@ fn no_points(folder: &Utf8Path, jobs: &[RunId]) -> String {
         // Scripts, logs and results lie side by side in a stage path.
         let beside = folder.parent().map(|parent| parent.join("results"));
         let beside = beside.filter(|beside| beside.is_dir() && beside != folder);
-        let hint = beside.map(|beside| format!("; write nim-slurm report {beside}"));
+        let hint = beside.map(|beside| format!("; write {}", command(&beside)));
         format!(
             "{folder} has no results: neither it nor a folder below it has a file of GenAI-Perf or AIPerf, such as \
              profile_export_genai_perf.csv or profile_export_aiperf.json{}",

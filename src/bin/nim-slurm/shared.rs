@@ -83,7 +83,7 @@ impl<'a> Look<'a> {
             )));
         };
         // The last first, so that none starts meanwhile.
-        let later = (self.jobs.iter().rev()).filter(|job| job.kind != ScriptKind::Setup);
+        let later = (self.jobs.iter().rev()).filter(|job| !progress.completed_jobs.contains(job));
         let ended: Vec<_> = later
             .map(|job| format!("; {}", sbatch.cancel(job.clone())))
             .collect();
@@ -135,29 +135,38 @@ fn not_shared(setup: &ChainJob, image: &Utf8Path, queue: &Queue) -> String {
     )
 }
 
-/// How long a file of another machine may not be seen: NFS may show a folder as it was a minute ago.
+/// How long a file of another machine may not be seen: by default, NFS may show a folder as it was a minute ago.
 fn patience(image: &Utf8Path) -> Duration {
     let folder = image
         .ancestors()
         .find_map(|path| path.canonicalize_utf8().ok());
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    let is_local = folder.is_some_and(|folder| is_of_this_machine(&folder, &mounts));
-    Duration::from_secs(if is_local { 10 } else { 60 })
+    Duration::from_secs(folder.map_or(60, |folder| seconds_unseen(&folder, &mounts)))
 }
 
-/// Whether a folder is in a file system that no other machine changes behind this one's back.
-fn is_of_this_machine(folder: &Utf8Path, mounts: &str) -> bool {
+/// For how many seconds this folder may lack what another machine has made. Where no other machine changes it, a job's last
+/// moments count.
+fn seconds_unseen(folder: &Utf8Path, mounts: &str) -> u64 {
     const LOCAL: [&str; 8] = [
         "btrfs", "ext3", "ext4", "f2fs", "overlay", "tmpfs", "xfs", "zfs",
     ];
     let mounts = mounts.lines().filter_map(|line| {
         let mut words = line.split(' ').skip(1);
-        Some((Utf8Path::new(words.next()?), words.next()?))
+        Some((Utf8Path::new(words.next()?), words.next()?, words.next()?))
     });
     // Of two at one place, the later one is on top.
-    let of_folder = mounts.filter(|(place, _)| folder.starts_with(place));
-    let nearest = of_folder.max_by_key(|(place, _)| place.as_str().len());
-    nearest.is_some_and(|(_, kind)| LOCAL.contains(&kind))
+    let of_folder = mounts.filter(|(place, ..)| folder.starts_with(place));
+    match of_folder.max_by_key(|(place, ..)| place.as_str().len()) {
+        Some((_, kind, _)) if LOCAL.contains(&kind) => 10,
+        Some((_, _, options)) => {
+            let values = options.split(',').filter_map(|option| {
+                let (name, value) = option.split_once('=')?;
+                matches!(name, "acdirmax" | "actimeo").then(|| value.parse().ok())?
+            });
+            values.max().unwrap_or(0).clamp(60, 3600)
+        }
+        None => 60,
+    }
 }
 
 #[cfg(test)]
@@ -167,19 +176,20 @@ mod tests {
     #[test]
     fn file_systems_of_one_machine() {
         let mounts = "/dev/a / ext4 rw 0 0\nserver:/home /home nfs4 rw 0 0\nx /home/me/a\\040b xfs rw 0 0\n\
-                      auto /net autofs rw 0 0\n/dev/b /net xfs rw 0 0\nl /lustre lustre rw 0 0\n";
-        let local = |folder: &str| is_of_this_machine(folder.into(), mounts);
+                      auto /net autofs rw 0 0\n/dev/b /net xfs rw 0 0\nl /lustre lustre rw 0 0\ns:/x /slow nfs rw,acregmax=60,acdirmax=300 0 0\n";
+        let seconds = |folder: &str| seconds_unseen(folder.into(), mounts);
         for (folder, expected) in [
-            ("/", true),
-            ("/scratch/nim", true),
-            ("/home", false),
-            ("/home/me/nim", false),
-            ("/homes", true),
-            ("/net/nim", true),
-            ("/lustre/nim", false),
+            ("/", 10),
+            ("/scratch/nim", 10),
+            ("/home", 60),
+            ("/home/me/nim", 60),
+            ("/homes", 10),
+            ("/net/nim", 10),
+            ("/lustre/nim", 60),
+            ("/slow/nim", 300),
         ] {
-            assert_eq!(local(folder), expected, "{folder}");
+            assert_eq!(seconds(folder), expected, "{folder}");
         }
-        assert!(!is_of_this_machine("/".into(), ""));
+        assert_eq!(seconds_unseen("/".into(), ""), 60);
     }
 }
