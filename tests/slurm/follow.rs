@@ -59,7 +59,7 @@ fn from_submission_to_results() {
     let output = program_with(
         &lab,
         &site,
-        &["submit", "--models-job", "--follow", "scripts"],
+        &["submit", "--quiet", "--models-job", "--follow", "scripts"],
     )
     .output()
     .unwrap();
