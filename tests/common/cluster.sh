@@ -44,11 +44,6 @@ case $program in
     ;;
   squeue)
     case " $* " in
-      *" --steps "*)
-        for step in "$steps"/*; do
-          ! kill -0 "$(<"$step")" 2>/dev/null || echo "1.${step##*/} ${step##*/}"
-        done
-        ;;
       *" --format=%e "*) printf '%(%FT%T)T\n' $(($(printf '%(%s)T' -1) + 3600)) ;;
       *"=%A %F %K "*) echo "$SLURM_JOB_ID $SLURM_JOB_ID N/A" ;;
       *" --Format=restartcnt "*) echo "0                   " ;;
@@ -56,6 +51,11 @@ case $program in
       *" --jobs=$SLURM_JOB_ID "*) echo "$SLURM_JOB_ID" ;;
       *) echo "slurm_load_jobs error: Invalid job id specified" >&2 && exit 1 ;;
     esac
+    ;;
+  scontrol)
+    [[ " $* " != *" show step "* ]] || for step in "$steps"/*; do
+      ! kill -0 "$(<"$step")" 2>/dev/null || echo "StepId=1.${step##*/} UserId=0 State=RUNNING Name=${step##*/} Network=(null)"
+    done
     ;;
   scancel)
     for step in "$@"; do
