@@ -16,7 +16,7 @@ set_container() {
   [[ $role != server ]] || home=$cache_path
   # Other processes of the job are not in sight: /proc would lead to their files and variables.
   # Slurm's token is srun's: with it, a container could submit jobs of the user.
-  REPLIES=(-- env -u SLURM_JWT apptainer exec --home="$home" --no-mount=cwd --pwd=/ --writable-tmpfs --pid --ipc)
+  REPLIES=(-- bash -c 'unset SLURM_JWT; exec "$@"' bash apptainer exec --home="$home" --no-mount=cwd --pwd=/ --writable-tmpfs --pid --ipc)
   [[ $role != server ]] || REPLIES+=(--nv)
   for mount in "$@"; do
     IFS=: read -r source target flags <<<"$mount"

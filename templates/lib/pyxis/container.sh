@@ -13,6 +13,6 @@ set_container() {
   REPLIES=(
     --no-container-entrypoint --no-container-mount-home --container-writable --container-image="$stage_path/$2"
     --container-env="${3// /,},NVIDIA_VISIBLE_DEVICES,NVIDIA_DRIVER_CAPABILITIES" --container-mounts="${*:4}" --
-    env -u SLURM_JWT
+    bash -c 'unset SLURM_JWT; exec "$@"' bash
   )
 }
