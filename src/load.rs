@@ -288,6 +288,37 @@ impl fmt::Display for Length {
 value!(Length, "length in tokens");
 from_number!(Length);
 
+/// The name of a point's folder, as plans foresee it and results are found by it.
+pub(crate) struct PointFolder<'a> {
+    pub(crate) model: &'a str,
+    pub(crate) gpus: u32,
+    pub(crate) load: Load,
+    pub(crate) use_case: &'a str,
+    /// Of the input and of the output.
+    pub(crate) lengths: (Length, Length),
+    pub(crate) repeat: u32,
+    pub(crate) run: &'a str,
+}
+
+impl fmt::Display for PointFolder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            model,
+            gpus,
+            load,
+            use_case,
+            lengths: (input, output),
+            repeat,
+            run,
+        } = self;
+        write!(f, "{model}_{gpus}_{load}_{use_case}_{input}_{output}")?;
+        if *repeat > 1 {
+            write!(f, "_r{repeat}")?;
+        }
+        write!(f, "_{run}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 //! What each task of a job array has of a recipe's work.
 
 use super::{ArrayBy, DataFile, PrefixCache, Recipe, SweepPoint, UseCase, Variant};
-use crate::load::Load;
+use crate::load::{Load, PointFolder};
 
 /// Seconds for which a client waits for the last answers of a point that a time ends. The point's time-out, which comes
 /// first, is not named here: a point counts for a job with another time-out, too.
@@ -206,14 +206,17 @@ impl Task {
     pub(crate) fn folders(&self, gpus: u32, job: &str) -> Vec<String> {
         let name = &self.result_name;
         let folder = |point: &SweepPoint| {
-            let (use_case, load) = (&point.use_case, point.load);
-            let (input, output) = (use_case.input(), use_case.output());
-            let use_case = use_case.folder_word();
-            let repeat = match point.repeat {
-                1 => String::new(),
-                repeat => format!("_r{repeat}"),
-            };
-            format!("{name}_{gpus}_{load}_{use_case}_{input}_{output}{repeat}_{job}")
+            let use_case = &point.use_case;
+            PointFolder {
+                model: name,
+                gpus,
+                load: point.load,
+                use_case: &use_case.folder_word(),
+                lengths: (use_case.input(), use_case.output()),
+                repeat: point.repeat,
+                run: job,
+            }
+            .to_string()
         };
         self.points.iter().map(folder).collect()
     }

@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::energy::{Energy, NoEnergy};
 use super::metric::{Metric, Metrics, Statistic, Statistics};
 use super::requests::Requests;
-use crate::load::{Decimal, Length, Load};
+use crate::load::{Decimal, Length, Load, PointFolder};
 use crate::plain::counted;
 use crate::slurm::RunId;
 
@@ -151,13 +151,16 @@ impl fmt::Display for PointName {
             repeat,
             run,
         } = self;
-        let repeat = match repeat {
-            1 => String::new(),
-            repeat => format!("_r{repeat}"),
+        let folder = PointFolder {
+            model,
+            gpus: *gpus,
+            load: *load,
+            use_case,
+            lengths: (*input, *output),
+            repeat: *repeat,
+            run: run.as_str(),
         };
-        f.pad(&format!(
-            "{model}_{gpus}_{load}_{use_case}_{input}_{output}{repeat}_{run}"
-        ))
+        f.pad(&folder.to_string())
     }
 }
 

@@ -550,28 +550,31 @@ CLUSTER: lab
 
     #[test]
     fn what_is_no_answer_is_not_read_as_one() {
-        let reason = |answer: Result<_, String>| answer.unwrap_err();
-        // As of `scontrol --oneliner`.
-        assert_eq!(
-            reason(of_scontrol("JobId=7 JobName=x JobState=RUNNING\n")),
-            "no line begins with JobState="
-        );
-        assert_eq!(
-            reason(of_scontrol("slurm is upgraded today")),
-            "no line begins with JobId="
-        );
-        assert_eq!(
-            reason(of_scontrol("JobId=x JobName=x\nJobState=RUNNING")),
-            "unexpected character 'x' in job id \"x\": digits alone are allowed, as in 8"
-        );
-        assert_eq!(
-            reason(of_squeue("7|7|N/A|RUNNING\n")),
-            "a row has 4 fields in place of 14"
-        );
-        assert_eq!(
-            reason(of_sacct("7|7|RUNNING\n")),
-            "a row has 3 fields in place of 9"
-        );
+        for (answer, reason) in [
+            // As of `scontrol --oneliner`.
+            (
+                of_scontrol("JobId=7 JobName=x JobState=RUNNING\n"),
+                "no line begins with JobState=",
+            ),
+            (
+                of_scontrol("slurm is upgraded today"),
+                "no line begins with JobId=",
+            ),
+            (
+                of_scontrol("JobId=x JobName=x\nJobState=RUNNING"),
+                "unexpected character 'x' in job id \"x\": digits alone are allowed, as in 8",
+            ),
+            (
+                of_squeue("7|7|N/A|RUNNING\n"),
+                "a row has 4 fields in place of 14",
+            ),
+            (
+                of_sacct("7|7|RUNNING\n"),
+                "a row has 3 fields in place of 9",
+            ),
+        ] {
+            assert_eq!(answer.unwrap_err(), reason);
+        }
         assert_eq!(jobs_of_dependency("singleton"), []);
         assert_eq!(of_sacct(""), Ok(Vec::new()));
     }
