@@ -234,6 +234,7 @@ fn a_job_that_writes_elsewhere() {
     let hint = "the job runs, but has written nothing to ";
     let said = interrupt_after(site.start(&["follow", "7"]), hint);
     assert!(said.contains("still there: launch, job 7\n"), "{said}");
+    assert!(!said.contains("the server is starting"), "{said}");
 
     // Another job's files are none of this one's.
     site.write("stage/results/.run_71/points/note", "");
@@ -1112,6 +1113,33 @@ fn a_launch_that_runs_where_this_machine_does_not_look() {
     let ended = Ended::from(ended_blind.wait_with_output().unwrap());
     assert!(!ended.error.contains("\nerror"), "{ended:#?}");
     assert!(ended.code == Some(0) && !blind.path("cancelled").exists());
+}
+
+/// Only its number is known: nothing here says whether it is a launch job, and of which stage path.
+#[test]
+fn a_job_that_succeeded_and_left_nothing_here() {
+    let site = Site::new();
+    site.scontrol_reads_files();
+    let job = site.job(7, "COMPLETED", "(null)", "launch.sh", 0);
+    let job = job.replace("   Command=", "   NodeList=n2\n   Command=");
+    site.write("job_7", &job);
+    let ended = site.start(&["follow", "7", "--account", "proj"]);
+    let manifest = format!("{}/results/run_7.json", site.stage());
+    Ended::from(ended.wait_with_output().unwrap()).assert(
+        1,
+        &["launch, job 7: COMPLETED, on n2"],
+        &[
+            &format!(
+                "what to do: if it had another stage path, give that: {PROGRAM} follow 7 --stage-path PATH; else copy its results \
+                 from n2 to this folder:\n  srun --account=proj --nodelist=n2 --nodes=1 --ntasks=1 tar -C {} -cf - results | tar -xf -\n",
+                site.stage()
+            ),
+            &format!(
+                "error: the job ended with 0, but {manifest} is not on this machine: it was no launch job, it had another stage \
+                 path, or its node does not share that folder"
+            ),
+        ],
+    );
 }
 
 /// Behind `| head -1`, say: no command waits for what nobody reads.

@@ -527,6 +527,7 @@ fn stage_paths() {
 fn folders_that_a_node_may_lack() {
     let home = Home::new();
     slurm_that_says(&home, "");
+    home.script("stat", "echo nfs");
     let stage = home.path().join("it's");
     fs::create_dir(&stage).unwrap();
     let (stage, here) = (stage.to_str().unwrap(), home.path().to_str().unwrap());
@@ -551,6 +552,28 @@ fn folders_that_a_node_may_lack() {
     );
     assert_eq!(question(&["--sbatch", "output=/lustre/%x-%j.out"]), alone);
     assert_eq!(question(&["--sbatch", &format!("chdir={stage}")]), alone);
+
+    // What is of this machine alone is said, and stays a note where it may be exported.
+    home.script(
+        "stat",
+        "case $* in *it*) echo tmpfs ;; *) echo ext2/ext3 ;; esac",
+    );
+    let said = question(&[]);
+    assert!(
+        said.starts_with(&format!(
+            "warning: only a node knows whether it may write to the stage path, and to {here}, where Slurm writes what jobs print; \
+             {stage} is in this machine's memory, which no node shares; {here} is on a disk of this machine, which nodes share only \
+             if it is exported to them; ask one"
+        )),
+        "{said}"
+    );
+    home.script("stat", "echo xfs");
+    let said = question(&["--sbatch", "output=/lustre/%x-%j.out"]);
+    assert!(
+        said.starts_with("note: only a node knows whether it may write to the stage path; ")
+            && said.contains(" is on a disk of this machine, "),
+        "{said}"
+    );
     // Where there is no srun, there is nothing to type.
     let (findings, _) = Home::new().findings(&[], &[("STAGE_PATH", stage)]);
     assert_not_found(&findings, "srun find");

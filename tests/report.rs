@@ -1143,6 +1143,14 @@ fn a_job_without_results_is_a_failure() {
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.ends_with(" has no results of job 9\n"), "{said}");
+
+    let failed = r#"{"job_id": "9", "exit_code": 3, "exit_reason": "the server exited with status 1", "points": []}"#;
+    fs::write(results.path().join("run_9.json"), failed).unwrap();
+    let output = report(&[results.path().as_str(), "--job", "9"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    let expected = " has no results: job 9 ended with 3: the server exited with status 1\n";
+    assert!(said.ends_with(expected), "{said}");
 }
 
 #[test]

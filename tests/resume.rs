@@ -52,6 +52,7 @@ impl Node {
             port: free_port(),
         };
         fs::write(node.at("given/gpu"), GPU).unwrap();
+        fs::write(node.at("given/cpus"), "112").unwrap();
         node
     }
 
@@ -113,7 +114,12 @@ impl Node {
         let calls = || fs::read_to_string(self.at("calls")).unwrap_or_default();
         let (before, mut ended) = (calls(), (None, String::new()));
         with_server(self.folder.path(), self.port, || {
-            ended = self.run(&text, &job.to_string(), &[("RESUME_JOB_ID", resumes)]);
+            let cpus = fs::read_to_string(self.at("given/cpus")).unwrap();
+            let variables = [
+                ("RESUME_JOB_ID", resumes),
+                ("SLURM_JOB_CPUS_PER_NODE", cpus.as_str()),
+            ];
+            ended = self.run(&text, &job.to_string(), &variables);
         });
         let (code, said) = ended;
         let calls = calls();
@@ -212,6 +218,11 @@ const CHANGES: &[(&str, Change, &[&str])] = &[
         &["there: gpu_model=NVIDIA H100 80GB HBM3 here: gpu_model=NVIDIA H200 80GB HBM3"],
     ),
     (
+        "a part of the node",
+        |node, _| fs::write(node.at("given/cpus"), "16").unwrap(),
+        &["there: cpus=112 here: cpus=16"],
+    ),
+    (
         "points of an older version, and an empty folder",
         |node, _| {
             for concurrency in [1, 2] {
@@ -237,6 +248,7 @@ fn only_the_same_measurement_counts() {
     first.assert("the first", 2, &["exit 0: all points are finished"]);
     let files = [
         "given/gpu",
+        "given/cpus",
         "given/profile_export_genai_perf.csv",
         "stage/vllm+vllm-openai+v0.9.2.sqsh",
         &format!("{MODEL}/model-1.safetensors"),

@@ -232,7 +232,8 @@ fn exit_code_of_script(record: &JobRecord) -> Option<u32> {
 /// A launch that measures something has a manifest first.
 fn not_a_launch_job(files: &RunFiles) -> LaunchOutcome {
     let reason = format!(
-        "the job ended with 0, but {} is not there: is it a launch job, is this its stage path, and do its node and this machine share it?",
+        "the job ended with 0, but {} is not on this machine: it was no launch job, it had another stage path, or its node does not \
+         share that folder",
         files.manifest
     );
     LaunchOutcome::new(None, reason)
@@ -607,7 +608,7 @@ mod tests {
         let outcome = of(&completed, None, None, &files).unwrap();
         assert!(!outcome.is_success());
         assert!(
-            outcome.to_string().contains("is it a launch job"),
+            outcome.to_string().contains("it was no launch job"),
             "{outcome}"
         );
         let forgotten = JobStatus::Unknown;

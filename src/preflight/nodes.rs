@@ -2,8 +2,9 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::ask::Answer;
 use super::fix::words;
-use super::{Finding, Preflight};
+use super::{Finding, Preflight, Severity};
 use crate::job_options::ScriptKind;
 use crate::shell::shell_word;
 use crate::slurm::OptionName;
@@ -15,7 +16,8 @@ pub(super) fn check(preflight: &Preflight<'_>, stage: Option<&Utf8Path>) -> Vec<
     };
     let mut message = "only a node knows whether it may write to the stage path".to_owned();
     let mut folders = shell_word(stage.as_str());
-    if let Some(folder) = folder_of_output(preflight).filter(|folder| folder != stage) {
+    let output = folder_of_output(preflight).filter(|folder| folder != stage);
+    if let Some(folder) = &output {
         message.push_str(&format!(
             ", and to {folder}, where Slurm writes what jobs print"
         ));
@@ -24,7 +26,36 @@ pub(super) fn check(preflight: &Preflight<'_>, stage: Option<&Utf8Path>) -> Vec<
     let question = format!("find {folders} -maxdepth 0 -not -writable");
     let command = preflight.on_compute_node(ScriptKind::Launch, &question);
     let fix = words("ask one; it names each that it may not write to: ").command(&command);
-    vec![Finding::note(message, fix)]
+    let mut severity = Severity::Note;
+    for folder in [Some(stage), output.as_deref()].into_iter().flatten() {
+        if let Some((own_severity, words)) = of_this_machine(preflight, folder) {
+            severity = severity.max(own_severity);
+            message.push_str(&format!("; {folder} is {words}"));
+        }
+    }
+    vec![Finding::new(severity, message, Some(fix))]
+}
+
+/// Where a folder lies that other machines may not see, by the kind of its file system.
+fn of_this_machine(
+    preflight: &Preflight<'_>,
+    folder: &Utf8Path,
+) -> Option<(Severity, &'static str)> {
+    let answer = preflight.ask("stat", &["-f", "-c", "%T", "--", folder.as_str()]);
+    let Answer::Said(reply) = answer else {
+        return None;
+    };
+    match reply.stdout.trim() {
+        "tmpfs" | "ramfs" => Some((
+            Severity::Warning,
+            "in this machine's memory, which no node shares",
+        )),
+        "btrfs" | "ext2/ext3" | "f2fs" | "overlayfs" | "xfs" | "zfs" => Some((
+            Severity::Note,
+            "on a disk of this machine, which nodes share only if it is exported to them",
+        )),
+        _ => None,
+    }
 }
 
 /// Where `slurm-ID.out` is written, unless the output has a folder of its own.

@@ -39,7 +39,6 @@ report() { keep state "$@" "in_flight=$in_flight/$((result_at - ready_at))/$too_
 stop_if_full() {
   ! df -P -k "$run" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' || end_with no_space "no space is left in $results"
 }
-
 # put_down WORD FOLDER: launch.sh brings out what lies there.
 put_down() { mkdir -p "$run/$1" && mv -nT -- "$run/$2" "$run/$1/$2" && [[ ! -e $run/$2 ]]; }
 

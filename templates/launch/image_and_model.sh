@@ -34,6 +34,7 @@ done
   missing "the complete model in $model_path: ${#REPLIES[@]} files are missing, as ${REPLIES[0]}; run prepare_models.sh"
 readonly tokenizer_path=${tokenizer:-$model_path}
 [[ $tokenizer_path == /* || -n ${HF_TOKEN-} ]] || missing "HF_TOKEN, for the tokenizer $tokenizer: export HF_TOKEN=..."
-[[ $mpi == none || $(srun --mpi=list 2>&1) == *"$mpi"* ]] ||
-  missing "srun's MPI plugin $mpi on $HOSTNAME (srun --mpi=list names those that are there): set [srun] mpi"
+# A plugin may be listed, and its library not be there.
+[[ $mpi == none ]] || answer=$(timeout 60 srun --ntasks-per-node=1 --overlap --mem=0 --gres=none --mpi="$mpi" true 2>&1) ||
+  missing "srun's MPI plugin $mpi on $SLURM_JOB_NODELIST: set mpi in [srun] of the settings. ${answer%%$'\n'*}"
 ! declare -F check_needs >/dev/null || check_needs

@@ -15,7 +15,7 @@ definition=$(
     client_image "${fetched[client]:-unknown} $client_sum" \
     model "${fetched[weights]:-unknown} ${fetched[engine]-} $model_sum" \
     tokenizer "$tokenizer" gpu_model "$gpu_model" gpus "$gpus" nodes "$nodes" replicas "$replicas $replica_use" \
-    prefix_cache "$prefix_cache" ${data_forms:+data "$data_forms"}
+    cpus "${SLURM_JOB_CPUS_PER_NODE-}" prefix_cache "$prefix_cache" ${data_forms:+data "$data_forms"}
   printf 'server_command=%q\n' "${server_command[@]}"
   printf 'server_environment=%q\n' "${server_environment[@]}"
   printf 'client_command=%q\n' "${client_command[@]}"

@@ -272,8 +272,9 @@ done
   missing "the complete model in $model_path: ${#REPLIES[@]} files are missing, as ${REPLIES[0]}; run prepare_models.sh"
 readonly tokenizer_path=${tokenizer:-$model_path}
 [[ $tokenizer_path == /* || -n ${HF_TOKEN-} ]] || missing "HF_TOKEN, for the tokenizer $tokenizer: export HF_TOKEN=..."
-[[ $mpi == none || $(srun --mpi=list 2>&1) == *"$mpi"* ]] ||
-  missing "srun's MPI plugin $mpi on $HOSTNAME (srun --mpi=list names those that are there): set [srun] mpi"
+# A plugin may be listed, and its library not be there.
+[[ $mpi == none ]] || answer=$(timeout 60 srun --ntasks-per-node=1 --overlap --mem=0 --gres=none --mpi="$mpi" true 2>&1) ||
+  missing "srun's MPI plugin $mpi on $SLURM_JOB_NODELIST: set mpi in [srun] of the settings. ${answer%%$'\n'*}"
 ! declare -F check_needs >/dev/null || check_needs
 
 # By role, what lies in the stage path, as far as somebody wrote it down: that is what the recipe names.
@@ -368,7 +369,7 @@ definition=$(
     client_image "${fetched[client]:-unknown} $client_sum" \
     model "${fetched[weights]:-unknown} ${fetched[engine]-} $model_sum" \
     tokenizer "$tokenizer" gpu_model "$gpu_model" gpus "$gpus" nodes "$nodes" replicas "$replicas $replica_use" \
-    prefix_cache "$prefix_cache" ${data_forms:+data "$data_forms"}
+    cpus "${SLURM_JOB_CPUS_PER_NODE-}" prefix_cache "$prefix_cache" ${data_forms:+data "$data_forms"}
   printf 'server_command=%q\n' "${server_command[@]}"
   printf 'server_environment=%q\n' "${server_environment[@]}"
   printf 'client_command=%q\n' "${client_command[@]}"
@@ -748,7 +749,6 @@ report() { keep state "$@" "in_flight=$in_flight/$((result_at - ready_at))/$too_
 stop_if_full() {
   ! df -P -k "$run" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' || end_with no_space "no space is left in $results"
 }
-
 # put_down WORD FOLDER: launch.sh brings out what lies there.
 put_down() { mkdir -p "$run/$1" && mv -nT -- "$run/$2" "$run/$1/$2" && [[ ! -e $run/$2 ]]; }
 

@@ -182,3 +182,18 @@ fn jobs_on_one_node_do_not_share_a_port() {
     site.set("LAB_NIM_ARGS", "--exit-at-once");
     site.job(&lab, Launch).assert(3, "the server exited");
 }
+
+/// srun lists PMIx here, and its library is not there: the job says so before a GPU is used.
+#[test]
+#[ignore = "needs the Slurm lab: run tests/run"]
+fn an_mpi_plugin_that_cannot_be_loaded() {
+    let lab = Lab::enter();
+    let list = words(&lab.command("srun").arg("--mpi=list").output().unwrap());
+    assert!(list.contains("pmix"), "{list}");
+    let mut site = Site::ready(&lab, "no_pmix", recipe());
+    let settings = "slurm = { partition = 'batch', gres = 'gpu:8' }";
+    site.render(recipe(), Settings::from_toml(settings).unwrap());
+    let ended = site.job(&lab, Launch);
+    ended.assert(2, "missing: srun's MPI plugin pmix on node");
+    ended.assert(2, "set mpi in [srun] of the settings. srun: error: ");
+}

@@ -113,8 +113,9 @@ pub(crate) fn follow(
             "{outcome}\nthe results are in {results}\n{report}"
         ));
     }
-    if is_submitted_here && is_success_elsewhere(&progress, launch, results) {
-        let node = node(progress.launch.record(), "its node");
+    let node = node(progress.launch.record(), "its node");
+    let is_elsewhere = is_success_elsewhere(&progress, launch, results);
+    if is_submitted_here && is_elsewhere {
         return print(&format!(
             "launch ended with 0, as Slurm says\nthe results are in {results} on {node}, and are not seen from this machine\n\
              to copy them to this folder:\n  {}\nto report on them, then: {}\n",
@@ -126,6 +127,15 @@ pub(crate) fn follow(
     show_logs(outcome);
     for line in &outcome.advice {
         tell(line);
+    }
+    if is_elsewhere {
+        tell(&format!(
+            "what to do: if it had another stage path, give that: {} follow {launch} --stage-path PATH; else copy its results from {node} \
+             to this folder:",
+            program()
+        ));
+        let launch = progress.launch.record();
+        tell(&format!("  {}", command_to_copy(plan, results, launch)));
     }
     if let Some(words) = look.and_then(|look| look.explain(&progress, &queue)) {
         tell(&words);

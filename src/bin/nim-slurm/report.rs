@@ -213,7 +213,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let has_nothing = run.points().is_empty() && run.failed_searches().is_empty();
     if has_nothing && !arguments.job.is_empty() {
         name_problems(&run);
-        return Err(Failure::Other(no_points(run.path(), &arguments.job).into()));
+        return Err(Failure::Other(no_points(&run, &arguments.job).into()));
     }
     let mut limits = Limits::new(arguments.at.map_or(Statistic::Avg, Statistic::from));
     if let Some(limit) = arguments.ttft {
@@ -260,7 +260,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     name_problems(&run);
     name_what_is_beside(&run);
     if has_nothing {
-        note(&no_points(run.path(), &arguments.job));
+        note(&no_points(&run, &arguments.job));
     }
     if let Some(outcome) = report.gate_outcome() {
         note(&format!("the gate says: {outcome}"));
@@ -482,8 +482,19 @@ fn read_both(
     Ok((rest, before))
 }
 
-fn no_points(folder: &Utf8Path, jobs: &[RunId]) -> String {
-    let jobs: Vec<_> = jobs.iter().map(RunId::as_str).collect();
+/// Why there is nothing to report, by the manifests where there are some.
+fn no_points(run: &Run, jobs: &[RunId]) -> String {
+    const MOST: usize = 3;
+    let folder = run.path();
+    let ends = run.manifests().iter().filter_map(|manifest| {
+        let job = manifest.job_id.as_ref()?;
+        Some(format!("job {job} {}", manifest.failure()?))
+    });
+    let ends: Vec<_> = ends.take(MOST).collect();
+    let names: Vec<_> = jobs.iter().map(RunId::as_str).collect();
+    if !ends.is_empty() {
+        return format!("{folder} has no results: {}", ends.join("; "));
+    }
     if jobs.is_empty() {
         // Scripts, logs and results lie side by side in a stage path.
         let beside = folder.parent().map(|parent| parent.join("results"));
@@ -495,7 +506,7 @@ fn no_points(folder: &Utf8Path, jobs: &[RunId]) -> String {
             hint.unwrap_or_default()
         )
     } else {
-        format!("{folder} has no results of job {}", jobs.join(" or "))
+        format!("{folder} has no results of job {}", names.join(" or "))
     }
 }
 

@@ -54,11 +54,13 @@ impl View {
                 self.printed_in_run.clear();
             }
         }
+        let is_seen = progress.server != (ServerState::Loading { waited: None })
+            || has_written(launch, results);
         if let Some(bar) = &self.bar {
             bar.set_length(progress.points.len() as u64);
             bar.set_position(progress.finished() as u64);
             let now = Some(progress.measuring.join("; ")).filter(|now| !now.is_empty());
-            let now = now.or_else(|| server(&progress.server));
+            let now = now.or_else(|| server(&progress.server, is_seen));
             let now = now.unwrap_or_else(|| state(progress, launch));
             bar.set_message(plain(&now).into_owned());
         }
@@ -72,7 +74,7 @@ impl View {
                 self.print_once(&blocking_reason)?;
             }
         }
-        if let Some(text) = server(&progress.server) {
+        if let Some(text) = server(&progress.server, is_seen) {
             self.print_once_in_run(&text)?;
         }
         let count = progress.points.len();
@@ -248,9 +250,12 @@ fn silence(
     ))
 }
 
-fn server(server: &ServerState) -> Option<String> {
+/// What is known of the server; of a job that `is_seen` to write nothing, not that it starts one.
+fn server(server: &ServerState, is_seen: bool) -> Option<String> {
     match server {
-        ServerState::Loading { waited: None } => Some("the server is starting".to_owned()),
+        ServerState::Loading { waited: None } => {
+            is_seen.then(|| "the server is starting".to_owned())
+        }
         ServerState::Loading {
             waited: Some((waited, answer)),
         } => Some(format!(
