@@ -662,18 +662,11 @@ fn cached(run: &Run) -> String {
     }
 }
 
-/// Points that measured for less are too short, in seconds.
-const SHORT: f64 = 10.0;
-
-/// For how many seconds requests ran, where each has a record; of several runs, in the shortest.
-fn seconds_of(point: &Point) -> Option<f64> {
-    let seconds = |run: &Point| Some(run.requests()?.figures()?.seconds());
-    point.runs().iter().filter_map(seconds).reduce(f64::min)
-}
-
-/// The same, where that is too short.
+/// For how many seconds a point measured, where that is too short.
 fn brief(point: &Point) -> Option<f64> {
-    seconds_of(point).filter(|seconds| *seconds < SHORT)
+    point
+        .seconds()
+        .filter(|_| point.is_too_short() == Some(true))
 }
 
 /// How far apart the figures of a point and of its steady part may be, as a share.

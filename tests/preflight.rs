@@ -229,6 +229,19 @@ fn text_is_aligned_and_fits() {
         ),
         "{text}"
     );
+    // What is well is one line, unless it is asked for.
+    let ok = |text: &str| text.lines().filter(|line| line.starts_with("ok ")).count();
+    let count = findings.lines().next().unwrap();
+    assert!(
+        ok(&text) == 1 && count.ends_with(" looked at and well (--verbose lists them)"),
+        "{count}"
+    );
+    let all = home.run(&["--stage-path", "/no/such/folder", "--verbose"], &[]);
+    let verbose = String::from_utf8(all.stdout).unwrap();
+    let listed = ok(&verbose).to_string();
+    assert_eq!(count.split_whitespace().nth(1), Some(&*listed), "{verbose}");
+    let (_, rest) = text.split_once('\n').unwrap();
+    assert!(verbose.ends_with(rest), "{verbose}");
     let all = home.run(&["--stage-path", "/no/such/folder", "--quiet"], &[]);
     let quiet = String::from_utf8(all.stdout).unwrap();
     assert!(quiet.starts_with("warning  no ngc"), "{quiet}");
@@ -543,12 +556,12 @@ fn folders_that_a_node_may_lack() {
         question(&[]),
         format!(
             "note: only a node knows whether it may write to the stage path, and to {here}, where Slurm writes what jobs print; \
-             ask one; it names each that it may not write to: srun find '{quoted}' {here} -maxdepth 0 -not -writable"
+             ask one; it prints nothing where all is well, and each folder that it may not write to: srun find '{quoted}' {here} -maxdepth 0 -not -writable"
         )
     );
     let alone = format!(
-        "note: only a node knows whether it may write to the stage path; ask one; it names each that it may not write to: \
-         srun find '{quoted}' -maxdepth 0 -not -writable"
+        "note: only a node knows whether it may write to the stage path; ask one; it prints nothing where all is \
+         well, and each folder that it may not write to: srun find '{quoted}' -maxdepth 0 -not -writable"
     );
     assert_eq!(question(&["--sbatch", "output=/lustre/%x-%j.out"]), alone);
     assert_eq!(question(&["--sbatch", &format!("chdir={stage}")]), alone);
@@ -592,7 +605,7 @@ fn an_mpi_plugin_that_this_machine_cannot_load() {
     assert_found(
         &findings,
         "warning: srun lists the MPI plugin pmix, but cannot load it on this machine: srun: error: Invalid MPI type pmix; ask a \
-         node; no error means that it can: srun srun --overlap --mem=0 --mpi=pmix true; if it cannot, set mpi = \"none\" under",
+         node; no error means that it can: srun srun --overlap --mem=0 --mpi=pmix true; if it cannot, add --mpi none (in",
     );
 }
 

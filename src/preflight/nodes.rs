@@ -25,7 +25,10 @@ pub(super) fn check(preflight: &Preflight<'_>, stage: Option<&Utf8Path>) -> Vec<
     }
     let question = format!("find {folders} -maxdepth 0 -not -writable");
     let command = preflight.on_compute_node(ScriptKind::Launch, &question);
-    let fix = words("ask one; it names each that it may not write to: ").command(&command);
+    let fix = words(
+        "ask one; it prints nothing where all is well, and each folder that it may not write to: ",
+    )
+    .command(&command);
     let mut severity = Severity::Note;
     for folder in [Some(stage), output.as_deref()].into_iter().flatten() {
         if let Some((own_severity, words)) = of_this_machine(preflight, folder) {

@@ -375,7 +375,7 @@ fn mpi(preflight: &Preflight<'_>) -> Option<Finding> {
                         "srun has no MPI plugin {mpi}, which launch.sh asks for; it has {}",
                         listed(&known)
                     ),
-                    "set mpi under [srun] in the settings (--settings FILE) to one of these, or to \"none\"",
+                    "add --mpi with one of these (in the settings: mpi under [srun]), or --mpi none",
                 )
             })
         }
@@ -403,7 +403,7 @@ fn loaded_mpi(preflight: &Preflight<'_>, mpi: &Mpi) -> Finding {
                 ),
                 words("ask a node; no error means that it can: ")
                     .command(&preflight.on_compute_node(ScriptKind::Launch, &question))
-                    .words("; if it cannot, set mpi = \"none\" under [srun] in the settings (--settings FILE), or another of these: ")
+                    .words("; if it cannot, add --mpi none (in the settings: mpi under [srun]), or a plugin that this lists: ")
                     .command("srun --mpi=list"),
             )
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display, Write};
 
 use super::energy::throttling;
-use super::{Report, SHORT, json, seconds_of, table};
+use super::{Report, json, table};
 use crate::load::Length;
 use crate::percentile::Percentile;
 use crate::plain::plain;
@@ -277,7 +277,7 @@ fn points(report: &Report<'_>, means: &Report<'_>) -> String {
         }
         rows.cell(json::verdict(report, point));
         rows.cell(Some(best.contains(point.path().as_str())));
-        rows.cell(is_too_short(point));
+        rows.cell(point.is_too_short());
         rows.text_cell(point.caveat().as_deref());
         rows.end_row();
     }
@@ -290,10 +290,6 @@ fn best<'a>(means: &'a Report<'_>) -> BTreeSet<&'a str> {
     let points = groups.iter().filter_map(|group| means.best_of(group));
     let runs = points.flat_map(Point::runs);
     runs.map(|run| run.path().as_str()).collect()
-}
-
-fn is_too_short(point: &Point) -> Option<bool> {
-    seconds_of(point).map(|seconds| seconds < SHORT)
 }
 
 /// What is told of a steady part: the means that are compared.
@@ -413,7 +409,7 @@ fn changes(report: &Report<'_>, comparison: &Comparison<'_>, statistic: Statisti
             rows.cell(point.and_then(|point| json::verdict(report, point)));
         }
         for point in both {
-            rows.cell(point.and_then(is_too_short));
+            rows.cell(point.and_then(Point::is_too_short));
         }
         for point in both {
             rows.text_cell(point.and_then(Point::caveat).as_deref());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Report, SHORT, STEADY, table};
+use super::{Report, STEADY, table};
 use crate::load::Length;
 use crate::load::{Decimal, Load};
 use crate::percentile::Percentile;
@@ -477,7 +477,7 @@ fn requests_row(requests: &Requests) -> RequestsRow {
     RequestsRow {
         failed: requests.failed(),
         seconds,
-        is_too_short: seconds.map(|seconds| seconds < SHORT),
+        is_too_short: seconds.map(|seconds| seconds < Requests::SHORT),
         share_in_flight: requests.share_in_flight(),
         is_steady: difference.map(|(_, relative)| relative.abs() <= STEADY),
         largest_difference: difference.map(|(metric, relative)| DifferenceRow {

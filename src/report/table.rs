@@ -1,14 +1,14 @@
 //! The report as a table of at most 100 columns.
 
 use super::{
-    Column, Report, SHORT, another_measurement, brief, cached, derived, energy, gate, in_words,
-    job_of, jobs, load_of, missing, number_or_dash, out_of_cache, part_of, percent, place_of,
-    search, server_of, several_runs, spread, supported, unsteady, weak,
+    Column, Report, another_measurement, brief, cached, derived, energy, gate, in_words, job_of,
+    jobs, load_of, missing, number_or_dash, out_of_cache, part_of, percent, place_of, search,
+    server_of, several_runs, spread, supported, unsteady, weak,
 };
 use crate::plain::plain;
 use crate::results::{
-    Change, Comparison, Difference, GateOutcome, Gated, Group, Limits, Metric, Point, Statistic,
-    Summary, Verdict,
+    Change, Comparison, Difference, GateOutcome, Gated, Group, Limits, Metric, Point, Requests,
+    Statistic, Summary, Verdict,
 };
 
 const WIDTH: usize = 100;
@@ -201,7 +201,10 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
         .filter_map(|point| Some(format!("{} ({:.1} s)", load_of(point), brief(point)?)))
         .collect();
     if !too_short.is_empty() {
-        let words = format!("measured for less than {SHORT} s, too short, at concurrency");
+        let words = format!(
+            "measured for less than {} s, too short, at concurrency",
+            Requests::SHORT
+        );
         text.push_str(&wrapped(
             &[&[format!("  {words} {}", too_short[0])], &too_short[1..]].concat(),
         ));

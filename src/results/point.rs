@@ -712,6 +712,33 @@ impl Point {
             .is_some_and(|(needed, count)| count < needed)
     }
 
+    /// For how many seconds requests ran, where each has a record; of several runs, in the
+    /// shortest.
+    ///
+    /// ```
+    /// let run = nim_slurm::results::Run::read("tests/data/genai-perf/0.0.8")?;
+    /// let point = &run.points()[0];
+    /// assert_eq!((point.seconds(), point.is_too_short()), (None, None)); // no file of its requests
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn seconds(&self) -> Option<f64> {
+        let seconds = |run: &Self| Some(run.requests()?.figures()?.seconds());
+        self.runs().iter().filter_map(seconds).reduce(f64::min)
+    }
+
+    /// Whether requests ran for less than 10 seconds, which is too short to go by.
+    ///
+    /// ```
+    /// let run = nim_slurm::results::Run::read("tests/data/requests/aiperf-1")?;
+    /// assert_eq!(run.points()[0].is_too_short(), Some(true));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn is_too_short(&self) -> Option<bool> {
+        self.seconds().map(|seconds| seconds < Requests::SHORT)
+    }
+
     /// One number of the point.
     ///
     /// ```

@@ -179,6 +179,9 @@ fn share(start: u64, end: u64, from: u64, to: u64) -> f64 {
 pub struct Requests(Vec<Request>);
 
 impl Requests {
+    /// What measured for less is too short to go by, in seconds.
+    pub(crate) const SHORT: f64 = 10.0;
+
     /// Reads a tool's file of requests: AIPerf's where its name ends with `.jsonl`, GenAI-Perf's
     /// else. It is read as a stream: what stands between the times takes no memory.
     ///

@@ -178,7 +178,7 @@ fn preflight_all_is_well() {
         report.assert_found(start);
     }
     assert_eq!(queue(), before, "nothing was submitted");
-    let (_, question) = question.split_once("may not write to: ").unwrap();
+    let (_, question) = question.split_once("that it may not write to: ").unwrap();
     let ask = |question: &str| {
         let mut ask = site.command(&lab, "bash");
         ask.args(["-c", question]).output().unwrap()

@@ -20,6 +20,10 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     inputs: Inputs,
 
+    /// List what is well, too
+    #[arg(short, long, help_heading = "Output", conflicts_with = "json")]
+    verbose: bool,
+
     /// Print {"schema": 1, "findings": [{"severity", "message", "fix"}]}
     #[arg(long, help_heading = "Output")]
     json: bool,
@@ -31,12 +35,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if arguments.json {
         print_json(&json!({ "schema": 1, "findings": findings }))?;
     } else {
-        let least = if is_quiet() {
-            Severity::Warning
-        } else {
-            Severity::Ok
+        let least = match (is_quiet(), arguments.verbose) {
+            (true, _) => Severity::Warning,
+            (false, true) => Severity::Ok,
+            (false, false) => Severity::Note,
         };
-        let mut text = list(&findings, least, &std::io::stdout());
+        let mut text = String::new();
+        let well = count(&findings, Severity::Ok);
+        if least == Severity::Note && well > 0 {
+            let mark = colored(&format!("{:INDENT$}", Severity::Ok), &std::io::stdout());
+            text = format!("{mark}{well} looked at and well (--verbose lists them)\n");
+        }
+        text.push_str(&list(&findings, least, &std::io::stdout()));
         if !text.is_empty() {
             text.push('\n');
         }

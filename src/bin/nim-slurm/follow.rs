@@ -4,6 +4,7 @@ use std::thread;
 
 use camino::Utf8Path;
 use clap::Args;
+use nim_slurm::results::Run;
 use nim_slurm::slurm::{OptionName, SubmittedJob};
 use nim_slurm::{
     Follower, JobRecord, JobState, JobStatus, LaunchOutcome, Plan, Progress, Queue, RunId,
@@ -103,7 +104,8 @@ pub(crate) fn follow(
     let report = match progress.finished() {
         0 => String::new(),
         _ => format!(
-            "to report on them: {}\n",
+            "{}to report on them: {}\nfor a page, add: --out report.html\n",
+            too_short(&progress, results),
             command_to_report(&progress, results)
         ),
     };
@@ -179,6 +181,21 @@ fn command_to_copy(plan: &Plan, results: &Utf8Path, launch: Option<&JobRecord>) 
     words.extend(results.file_name().map(str::to_owned));
     let words: Vec<_> = words.iter().map(|word| shell_word(word)).collect();
     format!("{} | tar -xf -", words.join(" "))
+}
+
+/// What to say of points whose figures are not to go by.
+fn too_short(progress: &Progress, results: &Utf8Path) -> String {
+    let points = Run::read_jobs(results, &progress.runs);
+    let points = points.as_ref().map_or(&[][..], Run::points);
+    let short = (points.iter()).filter(|point| point.is_too_short() == Some(true));
+    match short.count() {
+        0 => String::new(),
+        count => format!(
+            "{count} of {} points measured for less than 10 s, which is too short to go by: raise min_requests under [sweep] \
+             in the recipe\n",
+            points.len()
+        ),
+    }
 }
 
 /// What shows the results of all jobs of the run.

@@ -7,7 +7,7 @@ use clap::Args;
 use nim_slurm::container::Mount;
 use nim_slurm::recipe::{DataFormat, DataSet, Tokenizer, UseCase};
 use nim_slurm::slurm::{Account, Directives, Gres, Partition, TimeLimit};
-use nim_slurm::{Plan, Recipe, RunId, ScriptKind, Settings, StagePath, shell_word};
+use nim_slurm::{Mpi, Plan, Recipe, RunId, ScriptKind, Settings, StagePath, shell_word};
 
 use crate::output::{Failure, input};
 use crate::sbatch_option::SbatchOption;
@@ -54,6 +54,10 @@ struct Place {
     /// Folder for images, model and results. A STAGE_PATH that is set when a script runs still wins
     #[arg(long, value_name = "PATH")]
     stage_path: Option<StagePath>,
+
+    /// MPI plugin of srun for the server (see srun --mpi=list), such as none where there is no PMIx
+    #[arg(long, value_name = "PLUGIN")]
+    mpi: Option<Mpi>,
 
     /// Mount for both containers, at SRC where DST is left out; may be given again
     #[arg(long = "mount", value_name = "SRC[:DST[:FLAGS]]")]
@@ -126,6 +130,9 @@ impl Inputs {
         if let Some(path) = &place.stage_path {
             settings = settings.with_stage_path(path.clone());
         }
+        if let Some(mpi) = &place.mpi {
+            settings = settings.with_mpi(mpi.clone());
+        }
         for mount in &place.mounts {
             settings = settings.with_mount(mount.clone());
         }
@@ -150,6 +157,7 @@ impl Inputs {
         add("time", texts(&place.time));
         add("sbatch", texts(&place.sbatch));
         add("stage-path", texts(&place.stage_path));
+        add("mpi", texts(&place.mpi));
         add("mount", texts(&place.mounts));
         let concurrency = texts(&run.concurrency).join(",");
         add(

@@ -153,7 +153,9 @@ pub(crate) fn submit(
     let mut said = Ok(());
     let submitted = chain.submit(folder, |job| {
         reattach.add(job);
-        let line = say(&format!("{} is job {}\n", job.kind.key(), job.id));
+        let sweep = Some(sweep(plan)).filter(|_| job.kind == ScriptKind::Launch);
+        let sweep = sweep.unwrap_or_default();
+        let line = say(&format!("{} is job {}\n{sweep}", job.kind.key(), job.id));
         said = std::mem::replace(&mut said, Ok(())).and(line);
     });
     said?;
@@ -161,6 +163,28 @@ pub(crate) fn submit(
         show_way_on(inputs, plan, &error);
         other(error)
     })
+}
+
+/// What the launch job measures, in its order, where that is a list of points.
+fn sweep(plan: &Plan) -> String {
+    let sweep = &plan.recipe().sweep;
+    if sweep.search.is_some() || sweep.array.is_some() {
+        return String::new();
+    }
+    let points = plan.points();
+    let loads: Vec<_> = points
+        .iter()
+        .filter_map(|point| point.load.concurrency())
+        .collect();
+    match loads.as_slice() {
+        [first, .., last] if first > last && loads.len() == points.len() => {
+            format!(
+                "launch measures {} points, from concurrency {first} down to {last}\n",
+                loads.len()
+            )
+        }
+        _ => String::new(),
+    }
 }
 
 /// Two submissions of the same scripts measure the same points twice.

@@ -57,6 +57,9 @@ impl View {
         let is_seen = progress.server != (ServerState::Loading { waited: None })
             || has_written(launch, results);
         if let Some(bar) = &self.bar {
+            if !progress.points.is_empty() {
+                bar.set_style(style(TEMPLATE));
+            }
             bar.set_length(progress.points.len() as u64);
             bar.set_position(progress.finished() as u64);
             let now = Some(progress.measuring.join("; ")).filter(|now| !now.is_empty());
@@ -150,10 +153,16 @@ impl View {
     }
 }
 
+const TEMPLATE: &str = "[{bar:24}] {pos}/{len} points, {elapsed}: {wide_msg}";
+
+fn style(template: &str) -> ProgressStyle {
+    let style = ProgressStyle::with_template(template).expect("the template is right");
+    style.progress_chars("=> ")
+}
+
+/// Without a bar, until it is known how many points there are.
 fn bar() -> ProgressBar {
-    const TEMPLATE: &str = "[{bar:24}] {pos}/{len} points, {elapsed}: {wide_msg}";
-    let style = ProgressStyle::with_template(TEMPLATE).expect("the template is right");
-    let bar = ProgressBar::new(0).with_style(style.progress_chars("=> "));
+    let bar = ProgressBar::new(0).with_style(style("{elapsed}: {wide_msg}"));
     bar.enable_steady_tick(std::time::Duration::from_secs(1));
     bar
 }
