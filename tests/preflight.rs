@@ -574,17 +574,17 @@ fn folders_that_a_node_may_lack() {
     let said = question(&[]);
     assert!(
         said.starts_with(&format!(
-            "warning: only a node knows whether it may write to the stage path, and to {here}, where Slurm writes what jobs print; \
-             {stage} is in this machine's memory, which no node shares; {here} is on a disk of this machine, which nodes share only \
-             if it is exported to them; ask one"
+            "warning: only a node knows whether it may write to the stage path, and to {here}, where Slurm writes what \
+             jobs print. In memory here, which nodes do not share: {stage}. On a disk of this machine, which nodes share where it is \
+             exported: {here}; ask one"
         )),
         "{said}"
     );
     home.script("stat", "echo xfs");
     let said = question(&["--sbatch", "output=/lustre/%x-%j.out"]);
     assert!(
-        said.starts_with("note: only a node knows whether it may write to the stage path; ")
-            && said.contains(" is on a disk of this machine, "),
+        said.starts_with("note: only a node knows whether it may write to the stage path. ")
+            && said.contains(". On a disk of this machine, "),
         "{said}"
     );
     // Where there is no srun, there is nothing to type.

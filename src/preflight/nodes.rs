@@ -4,7 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::ask::Answer;
 use super::fix::words;
-use super::{Finding, Preflight, Severity};
+use super::{Finding, Preflight, Severity, listed};
 use crate::job_options::ScriptKind;
 use crate::shell::shell_word;
 use crate::slurm::OptionName;
@@ -29,34 +29,47 @@ pub(super) fn check(preflight: &Preflight<'_>, stage: Option<&Utf8Path>) -> Vec<
         "ask one; it prints nothing where all is well, and each folder that it may not write to: ",
     )
     .command(&command);
-    let mut severity = Severity::Note;
-    for folder in [Some(stage), output.as_deref()].into_iter().flatten() {
-        if let Some((own_severity, words)) = of_this_machine(preflight, folder) {
-            severity = severity.max(own_severity);
-            message.push_str(&format!("; {folder} is {words}"));
+    let folders = [Some(stage), output.as_deref()].into_iter().flatten();
+    let (mut in_memory, mut on_disk) = (Vec::new(), Vec::new());
+    for folder in folders {
+        match place(preflight, folder) {
+            Some(Place::Memory) => in_memory.push(folder.to_string()),
+            Some(Place::Disk) => on_disk.push(folder.to_string()),
+            None => {}
         }
+    }
+    let mut severity = Severity::Note;
+    if !in_memory.is_empty() {
+        severity = Severity::Warning;
+        let folders = listed(&in_memory);
+        message.push_str(&format!(
+            ". In memory here, which nodes do not share: {folders}"
+        ));
+    }
+    if !on_disk.is_empty() {
+        let folders = listed(&on_disk);
+        message.push_str(&format!(
+            ". On a disk of this machine, which nodes share where it is exported: {folders}"
+        ));
     }
     vec![Finding::new(severity, message, Some(fix))]
 }
 
-/// Where a folder lies that other machines may not see, by the kind of its file system.
-fn of_this_machine(
-    preflight: &Preflight<'_>,
-    folder: &Utf8Path,
-) -> Option<(Severity, &'static str)> {
+/// Where a folder lies that other machines may not see.
+enum Place {
+    Memory,
+    Disk,
+}
+
+/// By the kind of its file system.
+fn place(preflight: &Preflight<'_>, folder: &Utf8Path) -> Option<Place> {
     let answer = preflight.ask("stat", &["-f", "-c", "%T", "--", folder.as_str()]);
     let Answer::Said(reply) = answer else {
         return None;
     };
     match reply.stdout.trim() {
-        "tmpfs" | "ramfs" => Some((
-            Severity::Warning,
-            "in this machine's memory, which no node shares",
-        )),
-        "btrfs" | "ext2/ext3" | "f2fs" | "overlayfs" | "xfs" | "zfs" => Some((
-            Severity::Note,
-            "on a disk of this machine, which nodes share only if it is exported to them",
-        )),
+        "tmpfs" | "ramfs" => Some(Place::Memory),
+        "btrfs" | "ext2/ext3" | "f2fs" | "overlayfs" | "xfs" | "zfs" => Some(Place::Disk),
         _ => None,
     }
 }

@@ -673,7 +673,7 @@ fn hover(report: &Report<'_>, name: &str, point: &Point) -> String {
     if let Some(count) = point.request_count() {
         text.push_str(&format!("\nrequests: {count}"));
     }
-    if let Some(words) = runs(report, point) {
+    for words in runs(report, point).into_iter().chain(too_short(point)) {
         text.push_str(&format!("\n{words}"));
     }
     if let Some(count) = point.tokens_per_joule() {
@@ -760,11 +760,18 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> GroupPart {
 }
 
 fn at(point: &Point) -> String {
+    let doubt = too_short(point).map(|words| format!(" ({words})"));
     format!(
-        "{} tokens/s at {}",
+        "{} tokens/s at {}{}",
         figure_or_dash(point.throughput()),
-        load_in_words(point)
+        load_in_words(point),
+        doubt.unwrap_or_default()
     )
+}
+
+fn too_short(point: &Point) -> Option<String> {
+    let seconds = brief(point)?;
+    Some(format!("too short: measured for {seconds:.1} s"))
 }
 
 fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
@@ -782,13 +789,12 @@ fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
         Verdict::CannotTell { metric } => ("", format!("cannot tell by {}", metric.label())),
         Verdict::Unknown { metric } => ("above", format!("{} not measured", metric.label())),
     };
-    let too_short = brief(point).map(|seconds| format!("too short: measured for {seconds:.1} s"));
     let notes = [
         point.caveat().map(|caveat| plain(&caveat).into_owned()),
         runs(report, point),
         unsteady(point),
         out_of_cache(point),
-        too_short,
+        too_short(point),
     ];
     let notes: Vec<_> = notes.into_iter().flatten().collect();
     Row {

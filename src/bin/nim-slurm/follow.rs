@@ -104,9 +104,11 @@ pub(crate) fn follow(
     let report = match progress.finished() {
         0 => String::new(),
         _ => format!(
-            "{}to report on them: {}\nfor a page, add: --out report.html\n",
+            "{}to report on them: {}\nto report on all jobs there, as a page: {} report {} --out report.html\n",
             too_short(&progress, results),
-            command_to_report(&progress, results)
+            command_to_report(&progress, results),
+            program(),
+            shell_word(results.as_str())
         ),
     };
     let outcome = progress.outcome.as_ref().expect("the loop ends with one");
