@@ -650,7 +650,7 @@ fn cached(run: &Run) -> String {
         .collect();
     let unchecked = run.points().len() - checked.len();
     let Some(highest) = checked.into_iter().reduce(f64::max) else {
-        return "prefix cache: not checked".to_owned();
+        return "prefix cache: not checked, since no counters of the server are known".to_owned();
     };
     let at_most = format!(
         "prefix cache: at most {:.1} % of a point's prompt tokens",

@@ -923,7 +923,7 @@ fn one_command_to_results() {
             "wrote scripts/launch.sh\n",
             "the images are there: setup.sh is not submitted\n",
             "the model is there: prepare_models.sh is not submitted\n",
-            "\nlaunch is job 1\nlaunch measures 8 points, from concurrency 100 down to 1\n",
+            "\nlaunch is job 1\nlaunch measures 8 points, the highest concurrency first: 100 down to 1\n",
             "\nlaunch ended with 0: ",
         ],
         &["note: launch.sh asks Slurm for no GPUs"],

@@ -66,7 +66,7 @@ fn earlier_curves_are_dashed_beside_the_new_ones() {
     before.sweep("m", 4, 6, 1.2);
     before.sweep("m", 8, 6, 1.2);
     now.sweep("m", 8, 7, 1.0);
-    let (before, now) = (before.read(), now.read());
+    let (earlier, before, now) = (&before, before.read(), now.read());
     let report = Report::new(&now).against(&before);
     let page = report.to_html();
     assert!(
@@ -293,7 +293,7 @@ fn the_head_says_what_was_measured_on_what_and_when() {
             ),
         );
     }
-    let (before, now) = (before.read(), now.read());
+    let (earlier, before, now) = (&before, before.read(), now.read());
     let page = Report::new(&now).against(&before).to_html();
     assert_eq!(fact(&page, "Model"), "llama");
     assert_eq!(fact(&page, "GPUs"), "4 or 8 × NVIDIA H100");
@@ -305,7 +305,13 @@ fn the_head_says_what_was_measured_on_what_and_when() {
         fact(&page, "Compared with"),
         format!("job 6 in {}", before.path())
     );
-    // What nobody wrote down says so.
+    // Without a manifest the results are not launch.sh's, and nothing is missing.
+    let page = Report::new(&before).to_html();
+    assert_eq!(fact(&page, "GPUs"), "4");
+    assert!(!page.contains("not known") && !page.contains("Server image"));
+    // What launch.sh did not write down says so.
+    earlier.manifest(6, r#"{"job_id": "6"}"#);
+    let before = earlier.read();
     let page = Report::new(&before).to_html();
     assert_eq!(fact(&page, "GPUs"), "4, kind not known");
     for name in ["Server image", "Tool image", "Date"] {

@@ -575,8 +575,8 @@ fn folders_that_a_node_may_lack() {
     assert!(
         said.starts_with(&format!(
             "warning: only a node knows whether it may write to the stage path, and to {here}, where Slurm writes what \
-             jobs print. In memory here, which nodes do not share: {stage}. On a disk of this machine, which nodes share where it is \
-             exported: {here}; ask one"
+             jobs print. In memory here, which nodes do not share: {stage}. On a local disk of this machine, which nodes see only if this \
+             machine exports it: {here}; ask one"
         )),
         "{said}"
     );
@@ -584,7 +584,7 @@ fn folders_that_a_node_may_lack() {
     let said = question(&["--sbatch", "output=/lustre/%x-%j.out"]);
     assert!(
         said.starts_with("note: only a node knows whether it may write to the stage path. ")
-            && said.contains(". On a disk of this machine, "),
+            && said.contains(". On a local disk of this machine, "),
         "{said}"
     );
     // Where there is no srun, there is nothing to type.

@@ -95,9 +95,8 @@ TTFT, ITL and latency: avg
 250 requests support percentiles up to p98, with a confidence of 0.99
 several runs: means, the interval of each with a confidence of 0.95 (Student's t), and the spread
     (standard deviation over mean), which is unstable above 5 %
-prefix cache: not checked
+prefix cache: not checked, since no counters of the server are known
 ~ not the tool's own: 1000 over the mean ITL or, without one, tokens/s over the concurrency
-energy: no telemetry
 
 "]]
     );

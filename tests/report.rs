@@ -107,9 +107,8 @@ TTFT, ITL and latency: p95; limits: TTFT at most 25 ms
 = cannot tell: too few requests, or too near to a limit
 ^ of too few requests: to claim a p95 takes 90, with a confidence of 0.99
 10 requests support percentiles up to p63, 250 percentiles up to p98, with a confidence of 0.99
-prefix cache: not checked
+prefix cache: not checked, since no counters of the server are known
 ~ not the tool's own: 1000 over the mean ITL or, without one, tokens/s over the concurrency
-energy: no telemetry
 
 "#]]
     );
@@ -152,8 +151,7 @@ chat 128/128
 TTFT, ITL and latency: avg
 * highest throughput
 10 requests support percentiles up to p63, with a confidence of 0.99
-prefix cache: not checked
-energy: no telemetry
+prefix cache: not checked, since no counters of the server are known
 
 changes against the earlier run
   GPUs  concurrency   TTFT    ITL  latency  tokens/s  requests/s          jobs
@@ -901,8 +899,7 @@ TTFT, ITL and latency: p99; limits: TTFT at most 70 ms, ITL at most 3 ms
 ^ of too few requests: to claim a p99 takes 459, with a confidence of 0.99
 20 requests support percentiles up to p79, 80 percentiles up to p94, with a confidence of 0.99
 steady: means of the longest part with the load at its level, where one is more than 5 % off
-prefix cache: not checked
-energy: no telemetry
+prefix cache: not checked, since no counters of the server are known
 
 "#]]
     );

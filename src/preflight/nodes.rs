@@ -49,7 +49,7 @@ pub(super) fn check(preflight: &Preflight<'_>, stage: Option<&Utf8Path>) -> Vec<
     if !on_disk.is_empty() {
         let folders = listed(&on_disk);
         message.push_str(&format!(
-            ". On a disk of this machine, which nodes share where it is exported: {folders}"
+            ". On a local disk of this machine, which nodes see only if this machine exports it: {folders}"
         ));
     }
     vec![Finding::new(severity, message, Some(fix))]

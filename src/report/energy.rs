@@ -138,7 +138,8 @@ pub(super) fn notes(report: &Report<'_>) -> Vec<String> {
     let points = || report.run.points().iter();
     let mut notes = Vec::new();
     if !points().any(has_telemetry) {
-        if !report.run.points().is_empty() {
+        // Without a manifest, the results are not launch.sh's.
+        if !report.run.manifests().is_empty() {
             notes.push("energy: no telemetry".to_owned());
         }
     } else if points().any(|point| point.energy().is_ok()) {

@@ -19,20 +19,22 @@ pub(super) fn facts(report: &Report<'_>) -> Vec<(&'static str, String)> {
         return Vec::new();
     }
     let models = run.models().into_iter().map(str::to_owned);
+    let (server, client) = (
+        images(run, |manifest| &manifest.images.server),
+        images(run, |manifest| &manifest.images.client),
+    );
     let mut facts = vec![
         ("Model", listed(models)),
         ("GPUs", gpus(run)),
-        (
-            "Server image",
-            images(run, |manifest| &manifest.images.server),
-        ),
+        ("Server image", server),
         ("Tool", tools(run)),
-        (
-            "Tool image",
-            images(run, |manifest| &manifest.images.client),
-        ),
+        ("Tool image", client),
         ("Date", date(run)),
     ];
+    // Results that are not launch.sh's have no manifest, and tell no more.
+    if run.manifests().is_empty() {
+        facts.retain(|(_, fact)| fact != NOT_KNOWN);
+    }
     if let Some(before) = report.before {
         facts.push(("Compared with", earlier(run, before)));
     }
@@ -54,6 +56,7 @@ fn gpus(run: &Run) -> String {
     match (numbers.join(" or "), models.as_str()) {
         (numbers, NOT_KNOWN) if numbers.is_empty() => NOT_KNOWN.to_owned(),
         (numbers, models) if numbers.is_empty() => models.to_owned(),
+        (numbers, NOT_KNOWN) if run.manifests().is_empty() => numbers,
         (numbers, NOT_KNOWN) => format!("{numbers}, kind not known"),
         (numbers, models) => format!("{numbers} × {models}"),
     }

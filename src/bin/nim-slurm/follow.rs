@@ -4,7 +4,7 @@ use std::thread;
 
 use camino::Utf8Path;
 use clap::Args;
-use nim_slurm::results::Run;
+use nim_slurm::results::{Point, Run};
 use nim_slurm::slurm::{OptionName, SubmittedJob};
 use nim_slurm::{
     Follower, JobRecord, JobState, JobStatus, LaunchOutcome, Plan, Progress, Queue, RunId,
@@ -104,8 +104,7 @@ pub(crate) fn follow(
     let report = match progress.finished() {
         0 => String::new(),
         _ => format!(
-            "{}to report on them: {}\nto report on all jobs there, as a page: {} report {} --out report.html\n",
-            too_short(&progress, results),
+            "to report on them: {}\nto report on all jobs there, as a page: {} report {} --out report.html\n",
             command_to_report(&progress, results),
             program(),
             shell_word(results.as_str())
@@ -114,7 +113,8 @@ pub(crate) fn follow(
     let outcome = progress.outcome.as_ref().expect("the loop ends with one");
     if outcome.is_success() {
         return print(&format!(
-            "{outcome}\nthe results are in {results}\n{report}"
+            "{outcome}{}\nthe results are in {results}\n{report}",
+            too_short(&progress, results)
         ));
     }
     let node = node(progress.launch.record(), "its node");
@@ -185,19 +185,29 @@ fn command_to_copy(plan: &Plan, results: &Utf8Path, launch: Option<&JobRecord>) 
     format!("{} | tar -xf -", words.join(" "))
 }
 
-/// What to say of points whose figures are not to go by.
+/// What to add to a success where figures are not to go by, and how many requests would do.
 fn too_short(progress: &Progress, results: &Utf8Path) -> String {
-    let points = Run::read_jobs(results, &progress.runs);
-    let points = points.as_ref().map_or(&[][..], Run::points);
-    let short = (points.iter()).filter(|point| point.is_too_short() == Some(true));
-    match short.count() {
-        0 => String::new(),
-        count => format!(
-            "{count} of {} points measured for less than 10 s, which is too short to go by: raise min_requests under [sweep] \
-             in the recipe\n",
-            points.len()
-        ),
+    let run = Run::read_jobs(results, &progress.runs);
+    let points = run.as_ref().map_or(&[][..], Run::points);
+    let is_short = |point: &&Point| point.is_too_short() == Some(true);
+    let short: Vec<_> = points.iter().filter(is_short).collect();
+    if short.is_empty() {
+        return String::new();
     }
+    // A fifth more than would take ten seconds, in hundreds.
+    let enough = |point: &&Point| {
+        let count = u32::try_from(point.request_count()?).ok()?;
+        Some(12.0 * f64::from(count) / point.seconds()?)
+    };
+    let enough = short.iter().filter_map(enough);
+    let enough = enough.fold(0.0, f64::max);
+    format!(
+        ", but {} of {} measured for less than 10 s, which is too short to go by: write min_requests = {:.0} under [sweep] in the \
+         recipe",
+        short.len(),
+        points.len(),
+        100.0 * (enough / 100.0).ceil()
+    )
 }
 
 /// What shows the results of all jobs of the run.

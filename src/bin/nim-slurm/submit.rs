@@ -179,7 +179,7 @@ fn sweep(plan: &Plan) -> String {
     match loads.as_slice() {
         [first, .., last] if first > last && loads.len() == points.len() => {
             format!(
-                "launch measures {} points, from concurrency {first} down to {last}\n",
+                "launch measures {} points, the highest concurrency first: {first} down to {last}\n",
                 loads.len()
             )
         }

@@ -62,7 +62,13 @@ impl View {
             }
             bar.set_length(progress.points.len() as u64);
             bar.set_position(progress.finished() as u64);
-            let now = Some(progress.measuring.join("; ")).filter(|now| !now.is_empty());
+            let is_done = (1..=progress.finished()).contains(&progress.points.len());
+            let now = if is_done {
+                "all points are finished; the job ends".to_owned()
+            } else {
+                progress.measuring.join("; ")
+            };
+            let now = Some(now).filter(|now| !now.is_empty());
             let now = now.or_else(|| server(&progress.server, is_seen));
             let now = now.unwrap_or_else(|| state(progress, launch));
             bar.set_message(plain(&now).into_owned());
