@@ -66,7 +66,7 @@ fn earlier_curves_are_dashed_beside_the_new_ones() {
     before.sweep("m", 4, 6, 1.2);
     before.sweep("m", 8, 6, 1.2);
     now.sweep("m", 8, 7, 1.0);
-    let (earlier, before, now) = (&before, before.read(), now.read());
+    let (before, now) = (before.read(), now.read());
     let report = Report::new(&now).against(&before);
     let page = report.to_html();
     assert!(
