@@ -203,6 +203,11 @@ impl Sbatch {
         for name in &self.removed_variables {
             command.env_remove(name);
         }
+        // pyxis has options for sbatch, too: it would start the script itself in a container.
+        let of_pyxis = std::env::vars_os().map(|(name, _)| name);
+        for name in of_pyxis.filter(|name| name.to_string_lossy().starts_with("PYXIS_")) {
+            command.env_remove(name);
+        }
         command
     }
 

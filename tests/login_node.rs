@@ -1142,6 +1142,22 @@ fn a_job_that_succeeded_and_left_nothing_here() {
     );
 }
 
+/// pyxis would start the scripts themselves in a container.
+#[test]
+fn variables_of_pyxis_do_not_reach_sbatch() {
+    let site = Site::new();
+    site.program("sbatch", "test -z \"$PYXIS_CONTAINER_IMAGE\" && echo 7");
+    let mut command = site.command(&["submit"]);
+    command.env("PYXIS_CONTAINER_IMAGE", "/images/other.sqsh");
+    Ended::from(command.output().unwrap()).assert(0, &["launch is job 7\n"], &[]);
+    let mut command = site.command(&["check"]);
+    command.env("PYXIS_CONTAINER_IMAGE", "/images/other.sqsh");
+    let ended = Ended::from(command.output().unwrap());
+    let words =
+        "note     PYXIS_CONTAINER_IMAGE is set, by which pyxis may start the scripts themselves";
+    assert!(ended.printed.contains(words), "{ended:#?}");
+}
+
 /// Behind `| head -1`, say: no command waits for what nobody reads.
 #[test]
 fn a_reader_that_has_gone_ends_it_quietly() {

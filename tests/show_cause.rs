@@ -264,6 +264,22 @@ fn a_cause_in_other_clothes() {
     }
 }
 
+/// What srun says of a task follows from what it said before, or is all that there is.
+#[test]
+fn srun_s_words_in_their_order() {
+    let killed = "srun: error: node1: task 0: Killed";
+    let failed = "srun: error: task 1 launch failed: Unspecified error";
+    let (_folder, log) = written(format!("ok\n{failed}\n{killed}\n").as_bytes());
+    assert_first(&show(&log), 2, "launch failed");
+    let (_folder, log) = written(format!("ok\n{killed}\n").as_bytes());
+    assert_first(&show(&log), 2, "Killed");
+    let mpi =
+        "The SLURM process starter for OpenMPI was unable to locate a usable \"srun\" command.";
+    let end = "srun: error: node1: task 0: Exited with exit code 1";
+    let (_folder, log) = written(format!("ok\n{mpi}\n{end}\n").as_bytes());
+    assert_first(&show(&log), 2, "unable to locate");
+}
+
 /// Only consequences are better than nothing.
 #[test]
 fn a_consequence_is_shown_where_there_is_no_cause() {

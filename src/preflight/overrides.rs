@@ -60,6 +60,14 @@ fn variable(preflight: &Preflight<'_>, name: &str, text: &str) -> Option<Finding
         all
     };
     let unset = || format!("unset {name}");
+    if name.starts_with("PYXIS_") {
+        return Some(Finding::note(
+            format!(
+                "{name} is set, by which pyxis may start the scripts themselves in a container"
+            ),
+            words("nim-slurm keeps it from sbatch; by hand: ").command(&unset()),
+        ));
+    }
     if !of_scripts(&|kind| plan.variables_to_remove(kind, pair())).is_empty() {
         return Some(Finding::note(
             format!("{name} is set, and no option of sbatch wins over what it says"),

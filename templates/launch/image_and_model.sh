@@ -36,5 +36,5 @@ readonly tokenizer_path=${tokenizer:-$model_path}
 [[ $tokenizer_path == /* || -n ${HF_TOKEN-} ]] || missing "HF_TOKEN, for the tokenizer $tokenizer: export HF_TOKEN=..."
 # A plugin may be listed, and its library not be there.
 [[ $mpi == none ]] || answer=$(timeout 300 srun --ntasks-per-node=1 --overlap --mem=0 --gres=none --mpi="$mpi" true 2>&1) ||
-  missing "srun's MPI plugin $mpi on $SLURM_JOB_NODELIST: set it to none, or to another (--mpi, or [srun] in the settings). ${answer%%$'\n'*}"
+  missing "srun's MPI plugin $mpi on $SLURM_JOB_NODELIST: set it to none, or to another (--mpi, or [srun] in the settings). ${answer//$'\n'/; }"
 ! declare -F check_needs >/dev/null || check_needs

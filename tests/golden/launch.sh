@@ -43,8 +43,9 @@ readonly gpus=$((nodes * gpus_of_a_node / replicas))
 readonly mpi=pmix
 # Words in braces stand for facts of the run.
 server_command=(
-  mpirun -n 1 --allow-run-as-root --oversubscribe python3 -m vllm_nvext.entrypoints.openai.api_server
-  --tensor-parallel-size '{gpus}' --quantization fp8 --served-model-name '{served_model_name}'
+  mpirun -n 1 --allow-run-as-root --oversubscribe --bind-to none python3
+  -m vllm_nvext.entrypoints.openai.api_server --tensor-parallel-size '{gpus}' --quantization fp8
+  --served-model-name '{served_model_name}'
 )
 server_environment=(
   'HF_HOME={cache_path}/huggingface' 'NIM_CACHE_PATH={cache_path}' 'NIM_MODEL_NAME={model_path}/'
@@ -146,9 +147,10 @@ usable='^/[^][:space:][:cntrl:],:$`"\{}%*?[]+$'
 
 # Slurm's commands take options from their environment. What a login shell or an outer job left there must not change
 # the steps below, which say what they need; what tells of this job and its cluster stays, and so do the site's ENROOT_*.
+# With a token (SLURM_JWT), srun would start no step.
 for name in $(compgen -e | grep -E '^(SLURM|SRUN|SBATCH|SCANCEL|SQUEUE|SCONTROL|PYXIS)_'); do
   case ${name#SLURM_} in
-    CONF | JWT | CLUSTER_NAME | JOB* | ARRAY_* | SUBMIT_* | RESTART_COUNT | NODELIST | NNODES | TASKS_* | *_ON_NODE | PMIX* | DEBUG) ;;
+    CONF | CLUSTER_NAME | JOB* | ARRAY_* | SUBMIT_* | RESTART_COUNT | NODELIST | NNODES | TASKS_* | *_ON_NODE | PMIX* | DEBUG) ;;
     *) unset "$name" ;;
   esac
 done
@@ -167,17 +169,15 @@ check_runtime() {
     missing "srun's option --container-env on $HOSTNAME: is the pyxis plugin there, release 0.15 or later?"
 }
 # set_container ROLE IMAGE NAMES MOUNT...: in REPLIES, srun's options for this image; what it runs comes behind. NAMES
-# are the variables of the step, with blanks between them, that win over the image's own. Slurm's token is srun's: with
-# it, a container could submit jobs of the user.
+# are the variables of the step, with blanks between them, that win over the image's own.
 set_container() {
   local IFS=,
   # By these, enroot mounts the driver, or none. An image may not say it, and a login shell may say something else.
   [[ $1 == server ]] && NVIDIA_VISIBLE_DEVICES=all || NVIDIA_VISIBLE_DEVICES=void
-  export NVIDIA_VISIBLE_DEVICES NVIDIA_DRIVER_CAPABILITIES=${NVIDIA_DRIVER_CAPABILITIES:-compute,utility,video}
+  export NVIDIA_VISIBLE_DEVICES NVIDIA_DRIVER_CAPABILITIES=compute,utility,video
   REPLIES=(
     --no-container-entrypoint --no-container-mount-home --container-writable --container-image="$stage_path/$2"
     --container-env="${3// /,},NVIDIA_VISIBLE_DEVICES,NVIDIA_DRIVER_CAPABILITIES" --container-mounts="${*:4}" --
-    bash -c 'unset SLURM_JWT; exec "$@"' bash
   )
 }
 
@@ -274,7 +274,7 @@ readonly tokenizer_path=${tokenizer:-$model_path}
 [[ $tokenizer_path == /* || -n ${HF_TOKEN-} ]] || missing "HF_TOKEN, for the tokenizer $tokenizer: export HF_TOKEN=..."
 # A plugin may be listed, and its library not be there.
 [[ $mpi == none ]] || answer=$(timeout 300 srun --ntasks-per-node=1 --overlap --mem=0 --gres=none --mpi="$mpi" true 2>&1) ||
-  missing "srun's MPI plugin $mpi on $SLURM_JOB_NODELIST: set it to none, or to another (--mpi, or [srun] in the settings). ${answer%%$'\n'*}"
+  missing "srun's MPI plugin $mpi on $SLURM_JOB_NODELIST: set it to none, or to another (--mpi, or [srun] in the settings). ${answer//$'\n'/; }"
 ! declare -F check_needs >/dev/null || check_needs
 
 # By role, what lies in the stage path, as far as somebody wrote it down: that is what the recipe names.
@@ -1329,8 +1329,8 @@ show_cause() {
   local -x LC_ALL=C
   # What names a cause; what may be one; what follows from one; and what is no failure, or the inside of a traceback.
   local cause='(^|[] .)])[A-Za-z_]*(Error|Exception|OutOfResources)(:|$)| Value error, |[Oo]ut [Oo]f [Mm]emory|OutOfMemory|oom.kill|OOM.[Kk]ill|CUDA (driver|error|failure)|CUDA_ERROR|[Cc]uda (error|failure)|NCCL (error|WARN)|ddress already in use|[Nn]o space left|[Qq]uota exceeded|[Ss]egmentation fault|Bus error|Illegal instruction|core dumped|(^|[ :])Killed|terminate called|[Aa]ssertion.*failed|what[(][)]: |Error Code [0-9]|nvidia-container-cli|exited unexpectedly'
-  local maybe='(^|[] :[])(ERROR|FATAL|CRITICAL|E[]]|[Ee]rror:|[Ff]atal:)|"level": "(ERROR|CRITICAL|FATAL)|^[EF][0-9]{4} |: (error|failed) |^([Ee]rror|[Ff]ailed|[Cc]annot|[Cc]ould not|[Uu]nable|Aborted)|[Pp]ermission denied|No such file|command not found|cannot open shared'
-  local follows='[Ee]ngine core init|[Ee]ngine process failed|EngineDead|initialization failed due to|failed to start|died unexpected|sigquit|[Ww]orker (returned error|died)|MPI_A[Bb]|root cause|Exited with|Terminated|KeyboardInterrupt|SystemExit|Cancelled|CANCELLED|BrokenPipe|ConnectionReset|EOFError|handler failed|leaked |[0-9] validation error'
+  local maybe='(^|[] :[])(ERROR|FATAL|CRITICAL|E[]]|[Ee]rror:|[Ff]atal:)|"level": "(ERROR|CRITICAL|FATAL)|^[EF][0-9]{4} |: (error|failed) | unable to locate |^([Ee]rror|[Ff]ailed|[Cc]annot|[Cc]ould not|[Uu]nable|Aborted)|[Pp]ermission denied|No such file|command not found|cannot open shared'
+  local follows='[Ee]ngine core init|[Ee]ngine process failed|EngineDead|initialization failed due to|failed to start|died unexpected|sigquit|[Ww]orker (returned error|died)|MPI_A[Bb]|root cause|Exited with|task [0-9,-]+: Killed|Terminated|KeyboardInterrupt|SystemExit|Cancelled|CANCELLED|BrokenPipe|ConnectionReset|EOFError|handler failed|leaked |[0-9] validation error'
   local harmless='^[0-9]*:(.{0,60}[^A-Za-z_])?(INFO|DEBUG|NOTICE|TRACE|[[][IVD][]])([] :"]|$)|^[0-9]*:I[0-9]{4} |Traceback [(]|  File "|dump_input|^[0-9]*:(.{0,80}[])])?    +[^ ]'
   [[ -f $1 && ! -L $1 ]] || return 0
   echo "what may be the cause, in ${1//[^ -~]/?}:"

@@ -139,6 +139,8 @@ fn whole_recipe() {
         "{tail:?} from the last result to the job's end"
     );
     assert!(server.contains("gpus 0,1,2,3"), "{server}");
+    let cpus = std::thread::available_parallelism().unwrap();
+    assert!(server.contains(&format!(" on {cpus} CPUs\n")), "{server}");
     assert!(
         server.contains("SIGTERM"),
         "the server was stopped gently: {server}"

@@ -15,8 +15,7 @@ set_container() {
   shift 3
   [[ $role != server ]] || home=$cache_path
   # Other processes of the job are not in sight: /proc would lead to their files and variables.
-  # Slurm's token is srun's: with it, a container could submit jobs of the user.
-  REPLIES=(-- bash -c 'unset SLURM_JWT; exec "$@"' bash apptainer exec --home="$home" --no-mount=cwd --pwd=/ --writable-tmpfs --pid --ipc)
+  REPLIES=(-- apptainer exec --home="$home" --no-mount=cwd --pwd=/ --writable-tmpfs --pid --ipc)
   [[ $role != server ]] || REPLIES+=(--nv)
   for mount in "$@"; do
     IFS=: read -r source target flags <<<"$mount"

@@ -22,8 +22,7 @@ set_container() {
   read -r -a names <<<"$3"
   shift 3
   REPLIES=(
-    # Slurm's token is srun's: with it, a container could submit jobs of the user.
-    -- bash -c 'unset SLURM_JWT; exec "$@"' bash podman run --rm --quiet --name="nim-slurm-$SLURM_JOB_ID-$role-$BASHPID" --entrypoint= --interactive
+    -- podman run --rm --quiet --name="nim-slurm-$SLURM_JOB_ID-$role-$BASHPID" --entrypoint= --interactive
     # As under Slurm without a container: its cgroup (so its GPUs and its memory, and its end), and its network. Who is
     # root in there is the user.
     --cgroups=disabled --network=host --user=0:0 --security-opt=label=disable

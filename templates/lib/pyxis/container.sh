@@ -3,16 +3,14 @@ check_runtime() {
     missing "srun's option --container-env on $HOSTNAME: is the pyxis plugin there, release 0.15 or later?"
 }
 # set_container ROLE IMAGE NAMES MOUNT...: in REPLIES, srun's options for this image; what it runs comes behind. NAMES
-# are the variables of the step, with blanks between them, that win over the image's own. Slurm's token is srun's: with
-# it, a container could submit jobs of the user.
+# are the variables of the step, with blanks between them, that win over the image's own.
 set_container() {
   local IFS=,
   # By these, enroot mounts the driver, or none. An image may not say it, and a login shell may say something else.
   [[ $1 == server ]] && NVIDIA_VISIBLE_DEVICES=all || NVIDIA_VISIBLE_DEVICES=void
-  export NVIDIA_VISIBLE_DEVICES NVIDIA_DRIVER_CAPABILITIES=${NVIDIA_DRIVER_CAPABILITIES:-compute,utility,video}
+  export NVIDIA_VISIBLE_DEVICES NVIDIA_DRIVER_CAPABILITIES=compute,utility,video
   REPLIES=(
     --no-container-entrypoint --no-container-mount-home --container-writable --container-image="$stage_path/$2"
     --container-env="${3// /,},NVIDIA_VISIBLE_DEVICES,NVIDIA_DRIVER_CAPABILITIES" --container-mounts="${*:4}" --
-    bash -c 'unset SLURM_JWT; exec "$@"' bash
   )
 }

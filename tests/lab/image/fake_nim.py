@@ -370,7 +370,8 @@ async def main():
     if A.bind_late:
         await load()
     s = await loop.create_server(lambda: asyncio.StreamReaderProtocol(Reader(), conn), A.host, A.port, backlog=1024)
-    log(f"listening on http://{A.host}:{A.port} model={A.model} ready after {A.startup_delay}s")
+    log(f"listening on http://{A.host}:{A.port} model={A.model} ready after {A.startup_delay}s"
+        f" on {len(os.sched_getaffinity(0))} CPUs")
     if not A.bind_late:
         tasks.append(loop.create_task(load()))
     async with s:
