@@ -607,9 +607,14 @@ fn weak(report: &Report<'_>) -> Option<String> {
         .then(|| format!("^ of too few requests: to claim {words}, with a confidence of 0.99"))
 }
 
-/// What the points with the fewest and with the most requests can say.
-fn supported(run: &Run) -> Option<String> {
-    let counts = || run.points().iter().filter_map(Point::request_count);
+/// What the points with the fewest and with the most requests can say, where a percentile is shown.
+fn supported(report: &Report<'_>) -> Option<String> {
+    let points = report.run.points();
+    let is_mean = |point: &Point| report.statistic_of(point) == Statistic::Avg;
+    if points.iter().all(is_mean) {
+        return None;
+    }
+    let counts = || points.iter().filter_map(Point::request_count);
     let (fewest, most) = (counts().min()?, counts().max()?);
     let highest = |count| {
         Percentile::highest(count).map_or("no percentile".to_owned(), |highest| {
@@ -623,10 +628,10 @@ fn supported(run: &Run) -> Option<String> {
         format!("{fewest} to {most} requests support {}", highest(most))
     } else {
         format!(
-            "{} {verb} {}, {most} {}",
+            "{} {verb} {}, and {most} {}",
             counted(fewest, "request"),
             highest(fewest),
-            highest(most)
+            highest(most).trim_start_matches("percentiles ")
         )
     };
     Some(format!("{text}, with a confidence of 0.99"))
@@ -834,7 +839,13 @@ fn title_of(comparison: &Comparison<'_>, point: &Point) -> String {
 /// What is known of each job: one row a job, in parts.
 fn jobs(report: &Report<'_>) -> Vec<Vec<String>> {
     let earlier = report.before.into_iter().flat_map(Run::manifests);
-    earlier.chain(report.run.manifests()).map(job).collect()
+    let manifests: Vec<_> = earlier.chain(report.run.manifests()).collect();
+    let prints: BTreeSet<_> = manifests
+        .iter()
+        .filter_map(|own| own.fingerprint.as_deref())
+        .collect();
+    let job = |own: &&Manifest| job(own, prints.len() > 1);
+    manifests.iter().map(job).collect()
 }
 
 /// An image's name in its registry, or the file where nobody wrote that down.
@@ -848,7 +859,8 @@ fn image_name(image: &RunImage) -> Option<String> {
     image.reference.clone().or_else(unknown)
 }
 
-fn job(manifest: &Manifest) -> Vec<String> {
+/// What is known of a job; its fingerprint where others have another one.
+fn job(manifest: &Manifest, has_fingerprint: bool) -> Vec<String> {
     let job = manifest.job_id.as_ref().map(RunId::to_string);
     let named =
         |name: &str, value: &Option<String>| value.as_ref().map(|value| format!("{name} {value}"));
@@ -865,7 +877,8 @@ fn job(manifest: &Manifest) -> Vec<String> {
     });
     let [server, client] = images.map(|image| image.as_ref().and_then(image_name));
     // Jobs with the same one measured the same.
-    let measurement = manifest.fingerprint.as_ref().map(|fingerprint| {
+    let fingerprint = manifest.fingerprint.as_ref().filter(|_| has_fingerprint);
+    let measurement = fingerprint.map(|fingerprint| {
         let start: String = fingerprint.chars().take(8).collect();
         format!("measurement {start}")
     });
@@ -878,9 +891,9 @@ fn job(manifest: &Manifest) -> Vec<String> {
         server,
         client,
         measurement,
-        manifest
-            .in_flight_percent
-            .map(|percent| format!("requests in flight {percent} % of the time")),
+        manifest.in_flight_percent.map(|percent| {
+            format!("requests in flight {percent} % of the time from ready to the last result")
+        }),
         manifest.failure(),
     ];
     let first = format!(

@@ -92,7 +92,6 @@ chat 128/128
 
 TTFT, ITL and latency: avg
 * highest throughput
-250 requests support percentiles up to p98, with a confidence of 0.99
 several runs: means, the interval of each with a confidence of 0.95 (Student's t), and the spread
     (standard deviation over mean), which is unstable above 5 %
 prefix cache: not checked, since no counters of the server are known

@@ -87,7 +87,7 @@ fn table() {
     assert!(text.lines().all(|line| line.chars().count() <= 100));
     assert_data_eq!(
         text,
-        str![[r#"
+        str![[r"
 chat 128/128
 no point is known to keep the limits; of 1 point it cannot be told: too few requests (a p95 takes 90
   or more); measure with sweep.percentile = "p95"
@@ -106,11 +106,11 @@ TTFT, ITL and latency: p95; limits: TTFT at most 25 ms
 * highest throughput within the limits   x above a limit   ? the latency is not in the results
 = cannot tell: too few requests, or too near to a limit
 ^ of too few requests: to claim a p95 takes 90, with a confidence of 0.99
-10 requests support percentiles up to p63, 250 percentiles up to p98, with a confidence of 0.99
+10 requests support percentiles up to p63, and 250 up to p98, with a confidence of 0.99
 prefix cache: not checked, since no counters of the server are known
 ~ not the tool's own: 1000 over the mean ITL or, without one, tokens/s over the concurrency
 
-"#]]
+"]]
     );
 }
 
@@ -150,7 +150,6 @@ chat 128/128
 
 TTFT, ITL and latency: avg
 * highest throughput
-10 requests support percentiles up to p63, with a confidence of 0.99
 prefix cache: not checked, since no counters of the server are known
 
 changes against the earlier run
@@ -715,11 +714,12 @@ fn jobs_are_named_by_their_manifests() {
         str![[r"
 4712: llama3-70b-h100x4-fp8, node gpu05, 4 × NVIDIA H100 80GB HBM3, driver 550.54.15,
   started 2026-11-24T07:33:58+0000, nvcr.io/nim/meta/llama3-70b-instruct:1.0.3,
-  nvcr.io/nvidia/tritonserver:25.01-py3-sdk, requests in flight 87 % of the time,
-  ended with 5: a point failed
+  nvcr.io/nvidia/tritonserver:25.01-py3-sdk,
+  requests in flight 87 % of the time from ready to the last result, ended with 5: a point failed
 job 4711: llama3-70b-h100x4-fp8, node gpu05, 4 × NVIDIA H100 80GB HBM3, driver 550.54.15,
   started 2026-11-24T07:33:58+0000, nvcr.io/nim/meta/llama3-70b-instruct:1.0.3,
-  nvcr.io/nvidia/tritonserver:25.01-py3-sdk, requests in flight 87 % of the time
+  nvcr.io/nvidia/tritonserver:25.01-py3-sdk,
+  requests in flight 87 % of the time from ready to the last result
 
 "]]
     );
@@ -882,7 +882,7 @@ fn a_percentile_of_too_few_requests_is_marked() {
     let folder = results.path().as_str();
     assert_data_eq!(
         stdout(&[folder, "--ttft", "70", "--itl", "3", "--at", "p99"]),
-        str![[r#"
+        str![[r"
 chat 128/128
 no point is known to keep the limits; of 1 point it cannot be told: too few requests (a p99 takes
   459 or more); measure with sweep.percentile = "p99"
@@ -897,11 +897,11 @@ TTFT, ITL and latency: p99; limits: TTFT at most 70 ms, ITL at most 3 ms
 * highest throughput within the limits   x above a limit   ? the latency is not in the results
 = cannot tell: too few requests, or too near to a limit
 ^ of too few requests: to claim a p99 takes 459, with a confidence of 0.99
-20 requests support percentiles up to p79, 80 percentiles up to p94, with a confidence of 0.99
+20 requests support percentiles up to p79, and 80 up to p94, with a confidence of 0.99
 steady: means of the longest part with the load at its level, where one is more than 5 % off
 prefix cache: not checked, since no counters of the server are known
 
-"#]]
+"]]
     );
     let json: Value = serde_json::from_str(&stdout(&[folder, "--format", "json"])).unwrap();
     let requests = &json["points"][0]["requests"];
@@ -1261,7 +1261,7 @@ fn sample_results_are_called_so() {
     let page = fs::read_to_string(folder.path().join("sample-report.html")).unwrap();
     assert!(page.contains(&format!("<title>Inference benchmark: {sample}</title>")));
     assert!(page.contains("18 points in sample results"), "{page}");
-    let table = in_folder(&["--format", "table", "--ttft", "500"]);
+    let table = in_folder(&["--format", "table", "--ttft", "500", "--at", "p95"]);
     assert!(table.contains("\nrag 4096/256\n"), "{table}");
     let requests = "\n1000 to 2560 requests support percentiles up to p99, with a confidence";
     assert!(table.contains(requests), "{table}");

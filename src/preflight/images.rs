@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::fix::words;
 use super::to_fetch::Stage;
-use super::{Finding, Preflight, fetched, readable};
+use super::{Finding, Preflight, fetched, listed, readable};
 use crate::container::{Registry, Runtime};
 use crate::file::{self, Links};
 
@@ -22,9 +22,13 @@ const TAR_END: usize = 1024;
 
 /// The images that are whole, or that setup.sh leaves alone, are taken off what is to be fetched.
 pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mut Stage) {
-    let setup =
-        words("nim-slurm run fetches it, with setup.sh; by hand, render the scripts and type: ")
-            .command("sbatch setup.sh");
+    let fetches = |what: &str| {
+        let fix = format!(
+            "nim-slurm run fetches {what}, with setup.sh; by hand, render the scripts and type: "
+        );
+        words(&fix).command("sbatch setup.sh")
+    };
+    let (setup, mut absent) = (fetches("it"), Vec::new());
     let runtime = preflight.plan.settings().runtime();
     for image in std::mem::take(&mut stage.to_fetch.images) {
         let path = stage_path.join(image.file.as_str());
@@ -47,10 +51,11 @@ pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mu
                     .push(Finding::ok(format!("the image {} is complete", image.file)));
                 continue;
             }
-            (State::Absent, _) => Finding::note(
-                format!("the image {} is not there yet", image.file),
-                setup.clone(),
-            ),
+            (State::Absent, _) => {
+                absent.push(image.file.clone());
+                stage.to_fetch.images.push(image);
+                continue;
+            }
             (State::Whole, _) => Finding::warning(
                 format!(
                     "the image {} is damaged: unsquashfs cannot read it",
@@ -65,6 +70,14 @@ pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mu
         };
         stage.findings.push(finding);
         stage.to_fetch.images.push(image);
+    }
+    if !absent.is_empty() {
+        let (noun, verb, what) = match absent.len() {
+            1 => ("image", "is", "it"),
+            _ => ("images", "are", "them"),
+        };
+        let message = format!("the {noun} {} {verb} not there yet", listed(&absent));
+        stage.findings.push(Finding::note(message, fetches(what)));
     }
     stage.findings.extend(unused_mirrors(preflight));
 }

@@ -4,7 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::ask::Answer;
 use super::fix::words;
-use super::{Finding, Preflight, Severity, listed};
+use super::{Finding, Preflight, Severity};
 use crate::job_options::ScriptKind;
 use crate::shell::shell_word;
 use crate::slurm::OptionName;
@@ -14,48 +14,57 @@ pub(super) fn check(preflight: &Preflight<'_>, stage: Option<&Utf8Path>) -> Vec<
     let Some(stage) = stage else {
         return Vec::new();
     };
-    let mut message = "only a node knows whether it may write to the stage path".to_owned();
-    let mut folders = shell_word(stage.as_str());
     let output = folder_of_output(preflight).filter(|folder| folder != stage);
+    let folders: Vec<_> = std::iter::once(stage).chain(output.as_deref()).collect();
+    let mut message = format!("only a node knows whether it has {stage}");
     if let Some(folder) = &output {
-        message.push_str(&format!(
-            ", and to {folder}, where Slurm writes what jobs print"
-        ));
-        folders.push_str(&format!(" {}", shell_word(folder.as_str())));
+        message.push_str(&format!(", and {folder} for what jobs print"));
     }
-    let question = format!("find {folders} -maxdepth 0 -not -writable");
+    message.push_str(", and may write there");
+    let of_kind = |kind: &Place| {
+        let own = folders
+            .iter()
+            .filter(|folder| place(preflight, folder).as_ref() == Some(kind));
+        let own: Vec<_> = own.map(ToString::to_string).collect();
+        match own.len() {
+            0 => None,
+            1 => Some(format!("{} is", own[0])),
+            _ => Some("both are".to_owned()),
+        }
+    };
+    let in_memory = of_kind(&Place::Memory);
+    if let Some(words) = &in_memory {
+        message.push_str(&format!(
+            ". Here {words} in memory, which nodes do not share"
+        ));
+    }
+    if let Some(words) = of_kind(&Place::Disk) {
+        message.push_str(&format!(
+            ". Here {words} on a local disk, which nodes see only if this machine exports it"
+        ));
+    }
+    let words_of_folders: Vec<_> = folders
+        .iter()
+        .map(|folder| shell_word(folder.as_str()))
+        .collect();
+    let question = format!(
+        "find {} -maxdepth 0 -not -writable",
+        words_of_folders.join(" ")
+    );
     let command = preflight.on_compute_node(ScriptKind::Launch, &question);
     let fix = words(
-        "ask one; it prints nothing where all is well, and each folder that it may not write to: ",
-    )
-    .command(&command);
-    let folders = [Some(stage), output.as_deref()].into_iter().flatten();
-    let (mut in_memory, mut on_disk) = (Vec::new(), Vec::new());
-    for folder in folders {
-        match place(preflight, folder) {
-            Some(Place::Memory) => in_memory.push(folder.to_string()),
-            Some(Place::Disk) => on_disk.push(folder.to_string()),
-            None => {}
-        }
-    }
-    let mut severity = Severity::Note;
-    if !in_memory.is_empty() {
-        severity = Severity::Warning;
-        let folders = listed(&in_memory);
-        message.push_str(&format!(
-            ". In memory here, which nodes do not share: {folders}"
-        ));
-    }
-    if !on_disk.is_empty() {
-        let folders = listed(&on_disk);
-        message.push_str(&format!(
-            ". On a local disk of this machine, which nodes see only if this machine exports it: {folders}"
-        ));
-    }
-    vec![Finding::new(severity, message, Some(fix))]
+        "ask one; it prints nothing where all is well, else each folder that it lacks or may not write to: ",
+    );
+    let severity = if in_memory.is_some() {
+        Severity::Warning
+    } else {
+        Severity::Note
+    };
+    vec![Finding::new(severity, message, Some(fix.command(&command)))]
 }
 
 /// Where a folder lies that other machines may not see.
+#[derive(PartialEq, Eq)]
 enum Place {
     Memory,
     Disk,

@@ -708,7 +708,7 @@ fn marks(report: &Report<'_>) -> Option<String> {
         .map(str::to_owned)
         .into_iter()
         .chain(weak(report))
-        .chain(supported(report.run))
+        .chain(supported(report))
         .chain(several_runs(report).map(str::to_owned))
         .chain([cached(report.run)])
         .chain(energy::notes(report))

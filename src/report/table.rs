@@ -299,7 +299,7 @@ fn legend(report: &Report<'_>) -> String {
     if let Some(weak) = weak(report) {
         text.push_str(&format!("{weak}\n"));
     }
-    if let Some(supported) = supported(report.run) {
+    if let Some(supported) = supported(report) {
         text.push_str(&format!("{supported}\n"));
     }
     if let Some(several) = several_runs(report) {

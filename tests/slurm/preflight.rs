@@ -178,7 +178,7 @@ fn preflight_all_is_well() {
         report.assert_found(start);
     }
     assert_eq!(queue(), before, "nothing was submitted");
-    let (_, question) = question.split_once("that it may not write to: ").unwrap();
+    let (_, question) = question.split_once("lacks or may not write to: ").unwrap();
     let ask = |question: &str| {
         let mut ask = site.command(&lab, "bash");
         ask.args(["-c", question]).output().unwrap()
@@ -204,7 +204,8 @@ fn preflight_before_anything_is_fetched() {
     let report = preflight(&lab, &site, &[], &[]);
     report.assert_errors(&[]);
     report.assert_found(
-        "note: the image nvidia+tritonserver+25.01.sqsh is not there yet; nim-slurm run fetches it, with setup.sh",
+        "note: the images nvidia+tritonserver+25.01.sqsh and nim+meta+llama3-70b-instruct+1.0.3.sqsh are not there yet; nim-slurm run \
+         fetches them, with setup.sh",
     );
     report.assert_found("note: the model is not there yet");
     report.assert_found("ok: NGC_API_KEY is set, and serves as the login for nvcr.io");
