@@ -87,7 +87,7 @@ fn table() {
     assert!(text.lines().all(|line| line.chars().count() <= 100));
     assert_data_eq!(
         text,
-        str![[r"
+        str![[r#"
 chat 128/128
 no point is known to keep the limits; of 1 point it cannot be told: too few requests (a p95 takes 90
   or more); measure with sweep.percentile = "p95"
@@ -110,7 +110,7 @@ TTFT, ITL and latency: p95; limits: TTFT at most 25 ms
 prefix cache: not checked, since no counters of the server are known
 ~ not the tool's own: 1000 over the mean ITL or, without one, tokens/s over the concurrency
 
-"]]
+"#]]
     );
 }
 
@@ -882,7 +882,7 @@ fn a_percentile_of_too_few_requests_is_marked() {
     let folder = results.path().as_str();
     assert_data_eq!(
         stdout(&[folder, "--ttft", "70", "--itl", "3", "--at", "p99"]),
-        str![[r"
+        str![[r#"
 chat 128/128
 no point is known to keep the limits; of 1 point it cannot be told: too few requests (a p99 takes
   459 or more); measure with sweep.percentile = "p99"
@@ -901,7 +901,7 @@ TTFT, ITL and latency: p99; limits: TTFT at most 70 ms, ITL at most 3 ms
 steady: means of the longest part with the load at its level, where one is more than 5 % off
 prefix cache: not checked, since no counters of the server are known
 
-"]]
+"#]]
     );
     let json: Value = serde_json::from_str(&stdout(&[folder, "--format", "json"])).unwrap();
     let requests = &json["points"][0]["requests"];
