@@ -555,14 +555,14 @@ fn folders_that_a_node_may_lack() {
     assert_eq!(
         question(&[]),
         format!(
-            "note: only a node knows whether it has {stage}, and {here} for what jobs print, and may write there; ask one; it prints \
-             nothing where all is well, else each folder that it lacks or may not write to: srun find '{quoted}' {here} -maxdepth 0 \
+            "note: this machine cannot tell whether nodes have these folders, and may write there: {stage} (stage path), {here} \
+             (what jobs print); ask one; it prints nothing where all is well, else each folder that it lacks or may not write to: srun find '{quoted}' {here} -maxdepth 0 \
              -not -writable"
         )
     );
     let alone = format!(
-        "note: only a node knows whether it has {stage}, and may write there; ask one; it prints nothing where all is well, else \
-         each folder that it lacks or may not write to: srun find '{quoted}' -maxdepth 0 -not -writable"
+        "note: this machine cannot tell whether nodes have these folders, and may write there: {stage} (stage path); ask one; it \
+         prints nothing where all is well, else each folder that it lacks or may not write to: srun find '{quoted}' -maxdepth 0 -not -writable"
     );
     assert_eq!(question(&["--sbatch", "output=/lustre/%x-%j.out"]), alone);
     assert_eq!(question(&["--sbatch", &format!("chdir={stage}")]), alone);
@@ -574,7 +574,7 @@ fn folders_that_a_node_may_lack() {
     );
     let said = question(&[]);
     let words = format!(
-        ", and may write there. Here {stage} is in memory, which nodes do not share. Here {here} is on a local disk, which nodes \
+        "{here} (what jobs print). Here {stage} is in memory, which nodes do not share. Here {here} is on a local disk, which nodes \
          see only if this machine exports it; ask one; "
     );
     assert!(

@@ -803,6 +803,24 @@ fn with_requests() -> Results {
     results
 }
 
+/// Of 0.5 s on a fast server and 10 s on a slow one, the slow one can be gone by.
+#[test]
+fn a_point_that_is_too_short_is_best_only_where_all_are() {
+    let results = with_requests();
+    let best = || {
+        let run = nim_slurm::results::Run::read(results.path()).unwrap();
+        let groups = run.groups();
+        assert_eq!(groups.len(), 1);
+        groups[0].best_throughput().unwrap().concurrency()
+    };
+    assert_eq!(best(), Some(16)); // 5472 tokens/s, 2.0 s
+    copy(
+        Utf8Path::new("tests/data/search/sample-model_4_8_chat_128_128_1"),
+        &results.path().join("llama_1_8_chat_128_128_108"),
+    );
+    assert_eq!(best(), Some(8)); // 669 tokens/s, and not too short
+}
+
 /// All are far below the limits, but of too few requests: that is no "no".
 #[test]
 fn where_it_cannot_be_told_of_any_point_the_report_says_so() {

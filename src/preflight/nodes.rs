@@ -16,11 +16,12 @@ pub(super) fn check(preflight: &Preflight<'_>, stage: Option<&Utf8Path>) -> Vec<
     };
     let output = folder_of_output(preflight).filter(|folder| folder != stage);
     let folders: Vec<_> = std::iter::once(stage).chain(output.as_deref()).collect();
-    let mut message = format!("only a node knows whether it has {stage}");
+    let mut message = format!(
+        "this machine cannot tell whether nodes have these folders, and may write there: {stage} (stage path)"
+    );
     if let Some(folder) = &output {
-        message.push_str(&format!(", and {folder} for what jobs print"));
+        message.push_str(&format!(", {folder} (what jobs print)"));
     }
-    message.push_str(", and may write there");
     let of_kind = |kind: &Place| {
         let own = folders
             .iter()

@@ -181,14 +181,16 @@ impl<'a> Group<'a> {
         pareto_front(self.points.iter().copied())
     }
 
-    /// The point with the highest throughput: the best for offline work.
+    /// The point with the highest throughput: the best for offline work. One that is
+    /// [too short](Point::is_too_short) is so only where all are.
     #[must_use]
     pub fn best_throughput(&self) -> Option<&'a Point> {
         self.best_where(|_| true)
     }
 
     /// The point with the highest throughput of those within the limits: the best
-    /// for people who wait for the answer.
+    /// for people who wait for the answer. One that is [too short](Point::is_too_short) is so only
+    /// where all are.
     #[must_use]
     pub fn best_within(&self, limits: &Limits) -> Option<&'a Point> {
         self.best_where(|point| limits.verdict(point) == Verdict::Within)
@@ -199,9 +201,15 @@ impl<'a> Group<'a> {
             .iter()
             .copied()
             .filter(|point| point.caveat().is_none() && fits(point))
-            .filter_map(|point| Some((point.throughput()?, point)))
-            .max_by(|a, b| a.0.total_cmp(&b.0))
-            .map(|(_, point)| point)
+            .filter_map(|point| {
+                Some((
+                    point.is_too_short() != Some(true),
+                    point.throughput()?,
+                    point,
+                ))
+            })
+            .max_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)))
+            .map(|(.., point)| point)
     }
 }
 

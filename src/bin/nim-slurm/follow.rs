@@ -113,8 +113,8 @@ pub(crate) fn follow(
     let outcome = progress.outcome.as_ref().expect("the loop ends with one");
     if outcome.is_success() {
         return print(&format!(
-            "{outcome}{}\nthe results are in {results}\n{report}",
-            too_short(&progress, results)
+            "{}\nthe results are in {results}\n{report}",
+            too_short(&progress, results).unwrap_or_else(|| outcome.to_string())
         ));
     }
     let node = node(progress.launch.record(), "its node");
@@ -185,29 +185,26 @@ fn command_to_copy(plan: &Plan, results: &Utf8Path, launch: Option<&JobRecord>) 
     format!("{} | tar -xf -", words.join(" "))
 }
 
-/// What to add to a success where figures are not to go by, and how many requests would do.
-fn too_short(progress: &Progress, results: &Utf8Path) -> String {
-    let run = Run::read_jobs(results, &progress.runs);
-    let points = run.as_ref().map_or(&[][..], Run::points);
-    let is_short = |point: &&Point| point.is_too_short() == Some(true);
-    let short: Vec<_> = points.iter().filter(is_short).collect();
-    if short.is_empty() {
-        return String::new();
-    }
+/// What is said of a success whose figures are not to go by, and how many requests would do.
+fn too_short(progress: &Progress, results: &Utf8Path) -> Option<String> {
+    let run = Run::read_jobs(results, &progress.runs).ok()?;
+    let short = || {
+        let points = run.points().iter();
+        points.filter(|point| point.is_too_short() == Some(true))
+    };
+    let shortest = short().filter_map(Point::seconds).reduce(f64::min)?;
     // A fifth more than would take ten seconds, in hundreds.
-    let enough = |point: &&Point| {
+    let enough = short().filter_map(|point| {
         let count = u32::try_from(point.request_count()?).ok()?;
         Some(12.0 * f64::from(count) / point.seconds()?)
-    };
-    let enough = short.iter().filter_map(enough);
-    let enough = enough.fold(0.0, f64::max);
-    format!(
-        ", but {} of {} measured for less than 10 s, which is too short to go by: write min_requests = {:.0} under [sweep] in the \
-         recipe",
-        short.len(),
-        points.len(),
-        100.0 * (enough / 100.0).ceil()
-    )
+    });
+    Some(format!(
+        "launch ended with 0: every point is finished, but {} of {} are too short to go by ({shortest:.1} s and more, 10 s are \
+         wanted); to measure for longer, add --min-requests {:.0}",
+        short().count(),
+        run.points().len(),
+        100.0 * (enough.fold(0.0, f64::max) / 100.0).ceil()
+    ))
 }
 
 /// What shows the results of all jobs of the run.

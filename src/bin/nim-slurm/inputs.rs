@@ -74,6 +74,10 @@ struct WhatIsRun {
     #[arg(long, value_name = "N,N,...", value_delimiter = ',', value_parser = requests_in_flight)]
     concurrency: Vec<u32>,
 
+    /// Requests of each point, at least
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    min_requests: Option<u32>,
+
     /// Use cases: input and output sequence length in tokens
     #[arg(
         long = "use-case",
@@ -164,6 +168,7 @@ impl Inputs {
             "concurrency",
             texts(Some(concurrency).filter(|all| !all.is_empty())),
         );
+        add("min-requests", texts(run.min_requests));
         add("use-case", texts(&run.use_cases));
         add("tokenizer", texts(&run.tokenizer));
         add("resume", texts(&run.resume));
@@ -190,6 +195,9 @@ impl WhatIsRun {
         }
         if !self.use_cases.is_empty() {
             recipe = recipe.with_use_cases(self.use_cases.iter().cloned());
+        }
+        if let Some(count) = self.min_requests {
+            recipe.sweep.min_requests = count;
         }
         let is_for_none = recipe.sweep.use_cases.iter().all(has_own_load);
         if let Some(number) = self.concurrency.first().filter(|_| is_for_none) {

@@ -159,7 +159,7 @@ impl View {
     }
 }
 
-const TEMPLATE: &str = "[{bar:24}] {pos}/{len} points, {elapsed}: {wide_msg}";
+const TEMPLATE: &str = "[{bar:12}] {pos}/{len}, {elapsed}: {wide_msg}";
 
 fn style(template: &str) -> ProgressStyle {
     let style = ProgressStyle::with_template(template).expect("the template is right");
@@ -168,7 +168,9 @@ fn style(template: &str) -> ProgressStyle {
 
 /// Without a bar, until it is known how many points there are.
 fn bar() -> ProgressBar {
-    let bar = ProgressBar::new(0).with_style(style("{elapsed}: {wide_msg}"));
+    let bar = ProgressBar::new(0)
+        .with_style(style("{elapsed}: {wide_msg}"))
+        .with_message("asking Slurm");
     bar.enable_steady_tick(std::time::Duration::from_secs(1));
     bar
 }
