@@ -102,7 +102,7 @@ fn from_submission_to_results() {
     }
     line(
         &printed,
-        "launch ended with 0: every point of the sweep is finished and valid",
+        "launch ended with 0: every point is finished, but 4 of 4 are too short to go by (",
     );
     // One line for each change, not one for each look.
     let mut lines: Vec<_> = printed.lines().collect();
