@@ -555,13 +555,13 @@ fn folders_that_a_node_may_lack() {
     assert_eq!(
         question(&[]),
         format!(
-            "note: this machine cannot tell whether nodes have these folders, and may write there: {stage} (stage path), {here} \
-             (what jobs print); ask one; it prints nothing where all is well, else each folder that it lacks or may not write to: srun find '{quoted}' {here} -maxdepth 0 \
+            "note: whether nodes have these folders and may write to them cannot be told from here: {stage} (stage path), {here} \
+             (what jobs print); ask a node; it prints nothing where all is well, else each folder that it lacks or may not write to: srun find '{quoted}' {here} -maxdepth 0 \
              -not -writable"
         )
     );
     let alone = format!(
-        "note: this machine cannot tell whether nodes have these folders, and may write there: {stage} (stage path); ask one; it \
+        "note: whether nodes have these folders and may write to them cannot be told from here: {stage} (stage path); ask a node; it \
          prints nothing where all is well, else each folder that it lacks or may not write to: srun find '{quoted}' -maxdepth 0 -not -writable"
     );
     assert_eq!(question(&["--sbatch", "output=/lustre/%x-%j.out"]), alone);
@@ -575,7 +575,7 @@ fn folders_that_a_node_may_lack() {
     let said = question(&[]);
     let words = format!(
         "{here} (what jobs print). Here {stage} is in memory, which nodes do not share. Here {here} is on a local disk, which nodes \
-         see only if this machine exports it; ask one; "
+         see only if this machine exports it; ask a node; "
     );
     assert!(
         said.starts_with("warning: ") && said.contains(&words),

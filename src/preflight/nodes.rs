@@ -17,7 +17,7 @@ pub(super) fn check(preflight: &Preflight<'_>, stage: Option<&Utf8Path>) -> Vec<
     let output = folder_of_output(preflight).filter(|folder| folder != stage);
     let folders: Vec<_> = std::iter::once(stage).chain(output.as_deref()).collect();
     let mut message = format!(
-        "this machine cannot tell whether nodes have these folders, and may write there: {stage} (stage path)"
+        "whether nodes have these folders and may write to them cannot be told from here: {stage} (stage path)"
     );
     if let Some(folder) = &output {
         message.push_str(&format!(", {folder} (what jobs print)"));
@@ -54,7 +54,7 @@ pub(super) fn check(preflight: &Preflight<'_>, stage: Option<&Utf8Path>) -> Vec<
     );
     let command = preflight.on_compute_node(ScriptKind::Launch, &question);
     let fix = words(
-        "ask one; it prints nothing where all is well, else each folder that it lacks or may not write to: ",
+        "ask a node; it prints nothing where all is well, else each folder that it lacks or may not write to: ",
     );
     let severity = if in_memory.is_some() {
         Severity::Warning

@@ -45,7 +45,8 @@ struct Page<'a> {
     /// Why what is compared is not alike: said first.
     another: Option<String>,
     jobs: Vec<String>,
-    derived: Option<String>,
+    derived: Option<&'static str>,
+    notes: Vec<String>,
     /// Why points are not to be trusted.
     caveats: Vec<&'a ReadProblem>,
     problems: Vec<&'a ReadProblem>,
@@ -190,7 +191,8 @@ pub(super) fn render(report: &Report<'_>) -> String {
         another: another_measurement(&report.differences()),
         changes: changes(report),
         jobs: jobs(report).iter().map(|job| job.join(", ")).collect(),
-        derived: marks(report),
+        derived: derived(report.run),
+        notes: marks(report),
         caveats,
         problems,
     };
@@ -703,8 +705,8 @@ fn runs(report: &Report<'_>, point: &Point) -> Option<String> {
 }
 
 /// What the marks of the tables stand for, those that are used, and what was checked.
-fn marks(report: &Report<'_>) -> Option<String> {
-    let marks: Vec<_> = derived(report.run)
+fn marks(report: &Report<'_>) -> Vec<String> {
+    derived(report.run)
         .map(str::to_owned)
         .into_iter()
         .chain(weak(report))
@@ -712,8 +714,7 @@ fn marks(report: &Report<'_>) -> Option<String> {
         .chain(several_runs(report).map(str::to_owned))
         .chain([cached(report.run)])
         .chain(energy::notes(report))
-        .collect();
-    (!marks.is_empty()).then(|| marks.join("; "))
+        .collect()
 }
 
 // ---- Tables ---------------------------------------------------------------------

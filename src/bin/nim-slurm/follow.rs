@@ -199,8 +199,8 @@ fn too_short(progress: &Progress, results: &Utf8Path) -> Option<String> {
         Some(12.0 * f64::from(count) / point.seconds()?)
     });
     Some(format!(
-        "launch ended with 0: every point is finished, but {} of {} are too short to go by ({shortest:.1} s and more, 10 s are \
-         wanted); to measure for longer, add --min-requests {:.0}",
+        "launch ended with 0: every point is finished, but {} of {} are too short to go by (the shortest took {shortest:.1} s; \
+         10 s are wanted); to measure for longer, type the same run with --min-requests {:.0}",
         short().count(),
         run.points().len(),
         100.0 * (enough.fold(0.0, f64::max) / 100.0).ceil()
