@@ -819,6 +819,10 @@ fn a_point_that_is_too_short_is_best_only_where_all_are() {
         &results.path().join("llama_1_8_chat_128_128_108"),
     );
     assert_eq!(best(), Some(8)); // 669 tokens/s, and not too short
+    let page = stdout(&[results.path().as_str(), "--format", "html"]);
+    let words =
+        "Highest throughput of the points that are long enough: 668.7 tokens/s at concurrency 8.";
+    assert!(page.contains(words), "{page}");
 }
 
 /// All are far below the limits, but of too few requests: that is no "no".

@@ -744,7 +744,14 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> GroupPart {
         format!("{}{rest}.", first.to_uppercase())
     }));
     if let Some(point) = group.best_throughput() {
-        answers.push(format!("Highest throughput: {}.", at(point)));
+        let is_higher = |other: &&Point| other.throughput() > point.throughput();
+        let is_short = |other: &Point| other.is_too_short() == Some(true);
+        let of_which = if group.iter().filter(is_higher).any(is_short) {
+            " of the points that are long enough"
+        } else {
+            ""
+        };
+        answers.push(format!("Highest throughput{of_which}: {}.", at(point)));
     }
     GroupPart {
         title: plain(&group.to_string()).into_owned(),

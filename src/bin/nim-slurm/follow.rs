@@ -200,7 +200,7 @@ fn too_short(progress: &Progress, results: &Utf8Path) -> Option<String> {
     });
     Some(format!(
         "launch ended with 0: every point is finished, but {} of {} are too short to go by (the shortest took {shortest:.1} s; \
-         10 s are wanted); to measure for longer, type the same run with --min-requests {:.0}",
+         10 s are wanted); to measure for longer, type the same run with --min-requests {:.0} (a higher concurrency needs more)",
         short().count(),
         run.points().len(),
         100.0 * (enough.fold(0.0, f64::max) / 100.0).ceil()
