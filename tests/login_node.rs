@@ -1142,6 +1142,26 @@ fn a_job_that_succeeded_and_left_nothing_here() {
     );
 }
 
+/// Variants of the server measure each point once more, and an array has its tasks: no number is said that is not true.
+#[test]
+fn only_a_plain_sweep_is_told_in_numbers() {
+    let site = Site::new();
+    site.program("sbatch", "echo 7");
+    let recipe = nim_slurm::Recipe::llama3_70b_h100x4_fp8();
+    let variant = |name: &str| nim_slurm::recipe::Variant::new(name.parse().unwrap());
+    let mut variants = recipe.clone();
+    variants.server.variants = vec![variant("a"), variant("b")];
+    for (recipe, is_told) in [(recipe, true), (variants, false)] {
+        site.write("recipe.toml", &recipe.to_toml());
+        let mut command = site.command(&["submit", "--recipe", "recipe.toml"]);
+        let ended = Ended::from(command.output().unwrap());
+        assert!(ended.printed.contains("launch is job 7\n"), "{ended:#?}");
+        let has_count = ended.printed.contains("launch measures 8 points, ");
+        assert_eq!(has_count, is_told, "{ended:#?}");
+        assert_eq!(ended.printed.contains("launch measures"), is_told);
+    }
+}
+
 /// pyxis would start the scripts themselves in a container.
 #[test]
 fn variables_of_pyxis_do_not_reach_sbatch() {

@@ -556,13 +556,14 @@ fn folders_that_a_node_may_lack() {
         question(&[]),
         format!(
             "note: whether nodes have these folders and may write to them cannot be told from here: {stage} (stage path), {here} \
-             (what jobs print); ask a node; it prints nothing where all is well, else each folder that it lacks or may not write to: srun find '{quoted}' {here} -maxdepth 0 \
-             -not -writable"
+             (what jobs print); ask a node; it prints nothing where all is well, else each folder that it lacks or may not write \
+             to: srun find '{quoted}' {here} -maxdepth 0 -not -writable"
         )
     );
     let alone = format!(
         "note: whether nodes have these folders and may write to them cannot be told from here: {stage} (stage path); ask a node; it \
-         prints nothing where all is well, else each folder that it lacks or may not write to: srun find '{quoted}' -maxdepth 0 -not -writable"
+         prints nothing where all is well, else each folder that it lacks or may not write to: srun find '{quoted}' -maxdepth 0 \
+         -not -writable"
     );
     assert_eq!(question(&["--sbatch", "output=/lustre/%x-%j.out"]), alone);
     assert_eq!(question(&["--sbatch", &format!("chdir={stage}")]), alone);

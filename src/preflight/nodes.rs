@@ -22,24 +22,26 @@ pub(super) fn check(preflight: &Preflight<'_>, stage: Option<&Utf8Path>) -> Vec<
     if let Some(folder) = &output {
         message.push_str(&format!(", {folder} (what jobs print)"));
     }
-    let of_kind = |kind: &Place| {
-        let own = folders
-            .iter()
-            .filter(|folder| place(preflight, folder).as_ref() == Some(kind));
-        let own: Vec<_> = own.map(ToString::to_string).collect();
-        match own.len() {
-            0 => None,
-            1 => Some(format!("{} is", own[0])),
+    let places: Vec<_> = folders
+        .iter()
+        .map(|folder| place(preflight, folder))
+        .collect();
+    let of_kind = |kind: Place| {
+        let own = folders.iter().zip(&places);
+        let own: Vec<_> = own.filter(|(_, place)| **place == Some(kind)).collect();
+        match own.as_slice() {
+            [] => None,
+            [(folder, _)] => Some(format!("{folder} is")),
             _ => Some("both are".to_owned()),
         }
     };
-    let in_memory = of_kind(&Place::Memory);
+    let in_memory = of_kind(Place::Memory);
     if let Some(words) = &in_memory {
         message.push_str(&format!(
             ". Here {words} in memory, which nodes do not share"
         ));
     }
-    if let Some(words) = of_kind(&Place::Disk) {
+    if let Some(words) = of_kind(Place::Disk) {
         message.push_str(&format!(
             ". Here {words} on a local disk, which nodes see only if this machine exports it"
         ));
@@ -65,7 +67,7 @@ pub(super) fn check(preflight: &Preflight<'_>, stage: Option<&Utf8Path>) -> Vec<
 }
 
 /// Where a folder lies that other machines may not see.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Memory,
     Disk,

@@ -4,7 +4,9 @@ use camino::Utf8Path;
 use clap::Args;
 use nim_slurm::preflight::Preflight;
 use nim_slurm::slurm::OptionName;
-use nim_slurm::{Chain, ChainError, ChainJob, Plan, Sbatch, ScriptKind, SubmitError, shell_word};
+use nim_slurm::{
+    Chain, ChainError, ChainJob, Plan, Recipe, Sbatch, ScriptKind, SubmitError, shell_word,
+};
 use serde_json::json;
 
 use crate::follow::follow;
@@ -153,8 +155,11 @@ pub(crate) fn submit(
     let mut said = Ok(());
     let submitted = chain.submit(folder, |job| {
         reattach.add(job);
-        let sweep = Some(sweep(plan)).filter(|_| job.kind == ScriptKind::Launch);
-        let sweep = sweep.unwrap_or_default();
+        let sweep = if job.kind == ScriptKind::Launch {
+            sweep(plan)
+        } else {
+            String::new()
+        };
         let line = say(&format!("{} is job {}\n{sweep}", job.kind.key(), job.id));
         said = std::mem::replace(&mut said, Ok(())).and(line);
     });
@@ -167,8 +172,9 @@ pub(crate) fn submit(
 
 /// What the launch job measures, in its order, where that is a list of points.
 fn sweep(plan: &Plan) -> String {
-    let sweep = &plan.recipe().sweep;
-    if sweep.search.is_some() || sweep.array.is_some() {
+    let Recipe { server, sweep, .. } = plan.recipe();
+    // Variants of the server measure the points once each.
+    if sweep.search.is_some() || sweep.array.is_some() || !server.variants.is_empty() {
         return String::new();
     }
     let points = plan.points();

@@ -62,13 +62,11 @@ impl View {
             }
             bar.set_length(progress.points.len() as u64);
             bar.set_position(progress.finished() as u64);
-            let is_done = (1..=progress.finished()).contains(&progress.points.len());
-            let now = if is_done {
-                "all points are finished; the job ends".to_owned()
-            } else {
-                progress.measuring.join("; ")
-            };
-            let now = Some(now).filter(|now| !now.is_empty());
+            let now = Some(progress.measuring.join("; ")).filter(|now| !now.is_empty());
+            // A search finds more points on its way.
+            let (finished, known) = (progress.finished(), progress.points.len());
+            let is_done = known > 0 && finished == known;
+            let now = now.or_else(|| is_done.then(|| "all points so far are finished".to_owned()));
             let now = now.or_else(|| server(&progress.server, is_seen));
             let now = now.unwrap_or_else(|| state(progress, launch));
             bar.set_message(plain(&now).into_owned());
