@@ -29,6 +29,10 @@ fn fault(line: &str) -> Option<&'static str> {
     if !is_comment && line.contains("bash -c") {
         return Some("a command in a string");
     }
+    // bash can lose its place, and end, when a second signal comes while a function handles the first.
+    if line.contains("do trap ") && !line.contains("stopped_by=$name") {
+        return Some("a signal's handler that is more than a note of it");
+    }
     let start = line.find("{{")?;
     if line.matches("{{").count() > 1 {
         return Some("two values on one line");
@@ -84,6 +88,7 @@ fn the_lint_sees_what_it_is_for() {
         "{%- if x -%}",
         "eval \"$x\"",
         "srun bash -c \"$x\"",
+        "for name in TERM INT; do trap \"on_signal $name\" \"$name\"; done",
         "# the path is {{ path }}",
         "rm -rf {{ path }}",
     ] {

@@ -12,7 +12,7 @@ case $cause in
 esac
 # When Slurm ends the job, its steps may end a moment before its word comes here.
 [[ $cause == finished || -n $stopped_by ]] || sleep 0.5
-[[ -z $stopped_by ]] || cause=signal
+[[ -z $stopped_by ]] || { say "stopping: signal $stopped_by" && signal_steps client; cause=signal; }
 how_it_ended() { (($1 > 128 && $1 < 193)) && echo "was killed by signal $(($1 - 128))" || echo "exited with status $1"; }
 # explain CAUSE: sets $cause, and what goes with it: $code, $reason and $to_do.
 explain() {

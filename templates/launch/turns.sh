@@ -1,12 +1,8 @@
 # The server's variants take turns: each turn is this script once more, for a round of one variant's points, with a server,
 # a manifest and logs of its own.
 if ((turns > 0)) && [[ ${1-} != turn ]]; then
-  code=0 ran=0 child='' stopped_by='' broken=' '
-  pass_on() {
-    stopped_by=$1
-    [[ -z $child ]] || kill -s "$1" "$child" 2>/dev/null || true
-  }
-  for name in TERM INT USR1 USR2; do trap "pass_on $name" "$name"; done
+  code=0 ran=0 stopped_by='' broken=' '
+  for name in TERM INT USR1 USR2; do trap "stopped_by=$name" "$name"; done
   for ((turn = 0; turn < turns && code != 6; turn++)); do
     say "turn $((turn + 1)) of $turns, with -$turn behind the job's number: variant $((turn % variants + 1)) of $variants"
     if [[ $broken == *" $((turn % variants)) "* ]]; then
@@ -16,13 +12,13 @@ if ((turns > 0)) && [[ ${1-} != turn ]]; then
     # Else it could not hear INT.
     set -m
     bash "$0" turn "$turn" &
-    child=$!
     set +m
-    [[ -z $stopped_by ]] || pass_on "$stopped_by"
-    wait "$child" && status=0 || status=$?
-    # A signal ends the wait; the turn itself first puts all in order.
-    while kill -0 "$child" 2>/dev/null; do wait "$child" && status=0 || status=$?; done
-    child='' ran=$((ran + 1))
+    while kill -0 $! 2>/dev/null && [[ -z $stopped_by ]]; do sleep 0.3 || true; done
+    # The turn itself puts all in order.
+    [[ -z $stopped_by ]] || kill -s "$stopped_by" $! 2>/dev/null || true
+    while kill -0 $! 2>/dev/null; do sleep 0.3 || true; done
+    wait $! && status=0 || status=$?
+    ran=$((ran + 1))
     [[ -z $stopped_by ]] || status=6
     [[ $status != [34] ]] || broken+="$((turn % variants)) "
     ((code > 0 && status != 6)) || code=$status

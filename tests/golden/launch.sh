@@ -1362,15 +1362,8 @@ look_into() {
 # ---- The run ----------------------------------------------------------------------
 
 stopped_by=
-# A signal that comes just before a wait does not end it: so the handler itself sees to it that the client ends.
-on_signal() {
-  [[ -z $stopped_by ]] || return 0
-  stopped_by=$1
-  say "stopping: signal $1"
-  store_until=$((SECONDS + 3))
-  [[ -z ${server_started-} ]] || signal_steps client || true
-}
-for name in TERM INT USR1 USR2; do trap "on_signal $name" "$name"; done
+# A handler of one command: bash can lose its place when a second signal comes while a handler works.
+for name in TERM INT USR1 USR2; do trap "[[ -n \$stopped_by ]] || stopped_by=$name store_until=\$((SECONDS + 3))" "$name"; done
 
 # When the last point must have ended, in seconds since 1970; empty without limit.
 measure_until=$(squeue --noheader --jobs="$slurm_id" --format=%e 2>/dev/null | date -f - +%s 2>/dev/null) || measure_until=
@@ -1398,8 +1391,7 @@ silent_at=$((SECONDS + ready_timeout + 2 * point_timeout + 600))
 while round=$SECONDS && goes_on && [[ -z $stopped_by ]]; do
   # bash can lose a command's end to a signal's handler: that is no reason to end.
   store_points || true
-  sleep 0.3 &
-  wait -n || true
+  sleep 0.3 || true
   # A round takes no minutes, but Slurm may suspend the job.
   ((SECONDS - round < 150)) || silent_at=$((silent_at + SECONDS - round))
 done
@@ -1420,7 +1412,7 @@ case $cause in
 esac
 # When Slurm ends the job, its steps may end a moment before its word comes here.
 [[ $cause == finished || -n $stopped_by ]] || sleep 0.5
-[[ -z $stopped_by ]] || cause=signal
+[[ -z $stopped_by ]] || { say "stopping: signal $stopped_by" && signal_steps client; cause=signal; }
 how_it_ended() { (($1 > 128 && $1 < 193)) && echo "was killed by signal $(($1 - 128))" || echo "exited with status $1"; }
 # explain CAUSE: sets $cause, and what goes with it: $code, $reason and $to_do.
 explain() {
