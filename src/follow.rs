@@ -19,7 +19,7 @@ use crate::submit::ChainJob;
 pub use self::files::last_lines;
 pub use self::outcome::LaunchOutcome;
 pub use self::point::{PointProgress, PointState};
-pub use self::server::ServerState;
+pub use self::server::{Measuring, ServerState};
 
 mod files;
 mod outcome;
@@ -122,7 +122,9 @@ struct StepLogs {
 ///     println!("the model is loaded");
 /// }
 /// println!("{} finished, {} failed", progress.finished(), progress.failed());
-/// println!("now: {}", progress.measuring.join(", "));
+/// for point in &progress.measuring {
+///     println!("now: {point}");
+/// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -147,9 +149,8 @@ pub struct Progress {
     pub server: ServerState,
     /// The points of the sweep, in their order.
     pub points: Vec<PointProgress>,
-    /// What is measured now, in the job's own words; several servers may measure several
-    /// points.
-    pub measuring: Vec<String>,
+    /// What is measured now; several servers may measure several points.
+    pub measuring: Vec<Measuring>,
     /// How the launch job ended; none while it goes on.
     pub outcome: Option<LaunchOutcome>,
 }
@@ -545,7 +546,7 @@ struct TaskProgress {
     is_running: bool,
     server: ServerState,
     points: Vec<PointProgress>,
-    measuring: Vec<String>,
+    measuring: Vec<Measuring>,
 }
 
 impl TaskProgress {

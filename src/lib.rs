@@ -158,7 +158,8 @@ mod manifest;
 
 #[cfg(feature = "cluster")]
 pub use self::follow::{
-    Follower, LaunchOutcome, PointProgress, PointState, Progress, ServerState, last_lines,
+    Follower, LaunchOutcome, Measuring, PointProgress, PointState, Progress, ServerState,
+    last_lines,
 };
 pub use self::input::{FileError, FileErrorKind, FileMistake};
 pub use self::job_options::{JobOptions, ScriptKind};

@@ -59,6 +59,24 @@ impl Load {
             _ => None,
         }
     }
+
+    /// As people say it.
+    ///
+    /// ```
+    /// # use nim_slurm::Load;
+    /// assert_eq!(Load::parse("25")?.in_words(), "concurrency 25");
+    /// assert_eq!(Load::parse("rate2.5")?.in_words(), "2.5 requests/s");
+    /// assert_eq!(Load::Schedule.in_words(), "as its trace says");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn in_words(self) -> String {
+        match self {
+            Self::Concurrency(number) => format!("concurrency {number}"),
+            Self::RequestRate(rate) => format!("{rate} requests/s"),
+            Self::Schedule => "as its trace says".to_owned(),
+        }
+    }
 }
 
 impl fmt::Display for Load {

@@ -808,13 +808,11 @@ fn load_of(point: &Point) -> String {
     }
 }
 
-/// `concurrency 8`, `2.5 requests/s`, or `as its trace says`.
+/// [`Load::in_words`], or `concurrency -` where a result does not tell.
 fn load_in_words(point: &Point) -> String {
-    match point.load() {
-        Some(Load::RequestRate(rate)) => format!("{rate} requests/s"),
-        Some(Load::Schedule) => "as its trace says".to_owned(),
-        _ => format!("concurrency {}", load_of(point)),
-    }
+    point
+        .load()
+        .map_or_else(|| "concurrency -".to_owned(), Load::in_words)
 }
 
 /// The use case, and the model where there are several.

@@ -363,6 +363,57 @@ fn tasks_of_an_array_are_told_together() {
     assert!(said.contains("still there: launch, job 7\n"), "{said}");
 }
 
+/// A tool still writes the results of a point while the next one is measured.
+#[test]
+fn a_point_starts_after_the_one_before_it_has_ended() {
+    let site = Site::new();
+    site.scontrol_reads_files();
+    let manifest = Site::manifest(0, "null", "running", "");
+    let open = |number: u32| {
+        format!(
+            r#", {{"folder": "llama_4_{number}_chat_128_128_7", "status": "open", "detail": ""}}]"#
+        )
+    };
+    let manifest = manifest.replace("}]", &format!("}}{}", open(50)));
+    site.write("stage/results/run_7.json", &manifest);
+    site.write("job_7", &site.job(7, "RUNNING", "(null)", "launch.sh", 0));
+    let state = "stage/results/.run_7/client/state.0";
+    let measured = |number: u32, load: u32| {
+        format!("state=measuring\nready_seconds=9\npoint={number} chat 128 128 {load} 500\n")
+    };
+    site.write(state, &measured(1, 100));
+    let mut child = site.start(&["follow", "7"]);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    next(
+        &mut lines,
+        "point 1 of 2: chat 128/128, concurrency 100, 500 requests",
+    );
+    site.write(state, &measured(2, 50));
+    std::thread::sleep(std::time::Duration::from_secs(7));
+    let table =
+        std::fs::read("tests/data/genai-perf/0.0.10/profile_export_genai_perf.csv").unwrap();
+    let file = format!("stage/results/{POINT}/profile_export_genai_perf.csv");
+    std::fs::write(site.path(&file), &table).unwrap();
+    // Of two models, each point has its own.
+    let mut rest = lines.map(|line| line.unwrap());
+    let ended = rest.next().unwrap();
+    assert!(
+        ended.starts_with(
+            "point 1 of 2 is finished: llama-3-70b-instruct: chat 128/128, concurrency 100: TTFT "
+        ),
+        "{ended}"
+    );
+    assert_eq!(
+        rest.next().unwrap(),
+        "point 2 of 2: chat 128/128, concurrency 50, 500 requests"
+    );
+    Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
 /// A search finds more points on its way, and says of each once that it is finished.
 #[test]
 fn points_that_a_search_adds_leave_the_others_alone() {
@@ -377,7 +428,10 @@ fn points_that_a_search_adds_leave_the_others_alone() {
     site.write("job_7", &site.job(7, "RUNNING", "(null)", "launch.sh", 0));
     let mut child = site.start(&["follow", "7"]);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    next(&mut lines, &format!("point 1 of 1 is finished: {POINT}"));
+    next(
+        &mut lines,
+        "point 1 of 1 is finished: chat 128/128, concurrency 100: TTFT ",
+    );
 
     let (begin, end) = manifest.split_once(r#"[{"folder""#).unwrap();
     let another = r#"{"folder": "another_point", "status": "failed", "detail": "why"}"#;

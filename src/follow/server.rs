@@ -1,12 +1,14 @@
 //! Whether the server is there, and what is measured: the state that each client keeps.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::time::{Duration, SystemTime};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Serialize, Serializer};
 
 use super::files;
+use crate::load::Load;
 use crate::plain::counted;
 
 /// The inference server of a launch job. Its text is what may follow "the server is".
@@ -93,12 +95,47 @@ pub(super) struct Numbers {
     pub(super) total: usize,
 }
 
+/// A point that is measured now.
+///
+/// ```no_run
+/// use nim_slurm::{Follower, Plan, Queue, Recipe, Settings};
+///
+/// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())?;
+/// let stage = "/lustre/project/nim".parse()?;
+/// let progress = Follower::new(&plan, &stage, Queue::find()?, "4711".parse()?).poll()?;
+/// for point in &progress.measuring {
+///     println!("{point}"); // "point 2 of 8: chat 128/128, concurrency 25, 125 requests"
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Measuring {
+    /// Its place in the sweep, from 1: a search finds its points on its way.
+    pub number: usize,
+    /// How many points are known.
+    pub total: usize,
+    /// Use case, lengths, load and requests: `chat 128/128, concurrency 25, 125 requests`.
+    pub words: String,
+}
+
+impl fmt::Display for Measuring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            number,
+            total,
+            words,
+        } = self;
+        write!(f, "point {number} of {total}: {words}")
+    }
+}
+
 /// The servers, and which points are measured now.
 pub(super) fn read_all(
     states: &[Utf8PathBuf],
     numbers: Numbers,
     started: Option<SystemTime>,
-) -> (ServerState, Vec<String>) {
+) -> (ServerState, Vec<Measuring>) {
     let (mut server, mut measuring) = (None, Vec::new());
     for state in states {
         let (own, point) = read(state, numbers, started);
@@ -130,7 +167,7 @@ fn read(
     state: &Utf8Path,
     numbers: Numbers,
     started: Option<SystemTime>,
-) -> (ServerState, Option<String>) {
+) -> (ServerState, Option<Measuring>) {
     let modified = state.symlink_metadata().and_then(|data| data.modified());
     // A job that was requeued may have left the state of its earlier run.
     let is_old = started.is_some_and(|started| modified.is_ok_and(|modified| modified < started));
@@ -139,7 +176,7 @@ fn read(
 }
 
 /// Reads what `report` of templates/launch/client.sh writes.
-fn parse(state: &str, numbers: Numbers) -> (ServerState, Option<String>) {
+fn parse(state: &str, numbers: Numbers) -> (ServerState, Option<Measuring>) {
     let field = |name: &str| {
         let mut fields = state.lines().filter_map(|line| line.split_once('='));
         fields.find_map(|(key, value)| (key == name).then_some(files::cut(value)))
@@ -162,20 +199,16 @@ fn parse(state: &str, numbers: Numbers) -> (ServerState, Option<String>) {
                 [_, _, repeat, ..] if *repeat != "1" => format!(", repeat {repeat}"),
                 _ => String::new(),
             };
-            let load = match load.strip_prefix("rate") {
-                Some(rate) => format!("{rate} requests/s"),
-                None if *load == "schedule" => "as its trace says".to_owned(),
-                None => format!("concurrency {load}"),
-            };
-            let number = match number.parse::<usize>() {
-                Ok(own) => own.saturating_add(numbers.before).to_string(),
-                Err(_) => (*number).to_owned(),
-            };
-            let total = numbers.total;
-            Some(files::plain_log(&format!(
-                "point {number} of {total}: {use_case} {input}/{output}, {load}, {}{again}",
+            let load = Load::parse(load).map_or_else(|_| (*load).to_owned(), Load::in_words);
+            let words = format!(
+                "{use_case} {input}/{output}, {load}, {}{again}",
                 counted(requests, "request")
-            )))
+            );
+            number.parse::<NonZeroUsize>().ok().map(|own| Measuring {
+                number: own.get().saturating_add(numbers.before),
+                total: numbers.total,
+                words: files::plain_log(&words),
+            })
         }
         _ => None,
     };
@@ -223,14 +256,17 @@ mod tests {
         let (server, measuring) = parse(MEASURING, of(8));
         assert_eq!(server, ready);
         assert_eq!(
-            measuring.as_deref(),
+            measuring.map(|point| point.to_string()).as_deref(),
             Some("point 2 of 8: chat 32/16, concurrency 2, 8 requests")
         );
         assert_eq!(
             parse("state=ready\nready_seconds=72\n", of(8)),
             (ready, None)
         );
-        let told = |row: &str| parse(&format!("state=measuring\npoint={row}\n"), of(9)).1;
+        let told = |row: &str| {
+            let state = format!("state=measuring\npoint={row}\n");
+            parse(&state, of(9)).1.map(|point| point.to_string())
+        };
         let first = "point 2 of 9: chat 32/16, concurrency 2, 8 requests";
         assert_eq!(told("2 chat 32 16 2 8 8 77 1").as_deref(), Some(first));
         let rate = "point 2 of 9: chat 32s5/16, 2.5 requests/s, 1-150 requests";
@@ -246,7 +282,10 @@ mod tests {
             total: 8,
         };
         assert_eq!(
-            parse(MEASURING, numbers).1.as_deref(),
+            parse(MEASURING, numbers)
+                .1
+                .map(|point| point.to_string())
+                .as_deref(),
             Some("point 6 of 8: chat 32/16, concurrency 2, 8 requests")
         );
     }
@@ -267,6 +306,7 @@ mod tests {
         ];
         let (server, measuring) = read_all(&states, of(8), None);
         assert!(matches!(server, ServerState::Ready { .. }));
+        let measuring: Vec<_> = measuring.iter().map(Measuring::to_string).collect();
         assert_eq!(
             measuring,
             [

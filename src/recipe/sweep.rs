@@ -330,15 +330,11 @@ impl fmt::Display for SweepPoint {
         let (input, output) = (use_case.input(), use_case.output());
         write!(
             f,
-            "{}{}, {input}/{output}",
+            "{}{}, {input}/{output}, {}",
             use_case.name(),
-            use_case.keys()
+            use_case.keys(),
+            self.load.in_words()
         )?;
-        match self.load {
-            Load::RequestRate(rate) => write!(f, ", {rate} requests/s")?,
-            Load::Schedule => f.write_str(", as its trace says")?,
-            Load::Concurrency(number) => write!(f, ", concurrency {number}")?,
-        }
         match (use_case.duration(), self.requests) {
             (Some(duration), _) => write!(f, ", for {} s", duration.seconds())?,
             (None, 0) => {}

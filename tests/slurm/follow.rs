@@ -86,10 +86,10 @@ fn from_submission_to_results() {
     let seconds: u32 = ready.split(' ').nth(5).unwrap().parse().unwrap();
     assert!((8..30).contains(&seconds), "{ready}");
     for (number, point) in [
-        "2_chat_32_16",
-        "2_summarization_64_24",
-        "1_chat_32_16",
-        "1_summarization_64_24",
+        "chat 32/16, concurrency 2",
+        "summarization 64/24, concurrency 2",
+        "chat 32/16, concurrency 1",
+        "summarization 64/24, concurrency 1",
     ]
     .iter()
     .enumerate()
@@ -97,7 +97,7 @@ fn from_submission_to_results() {
         let number = number + 1;
         line(
             &printed,
-            &format!("point {number} of 4 is finished: llama-3-70b-instruct_4_{point}_{launch}"),
+            &format!("point {number} of 4 is finished: {point}: TTFT "),
         );
     }
     line(
@@ -163,10 +163,7 @@ fn points_that_fail_are_told_at_once() {
         .unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", words(&output));
     let printed = String::from_utf8(output.stdout).unwrap();
-    let failed = line(
-        &printed,
-        "point 1 of 4 failed: llama-3-70b-instruct_4_2_chat_32_16_",
-    );
+    let failed = line(&printed, "point 1 of 4 failed: chat 32/16, concurrency 2: ");
     assert!(
         failed.contains("as the average output, 16 were asked for"),
         "{failed}"

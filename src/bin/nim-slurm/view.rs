@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use camino::Utf8Path;
 use indicatif::{ProgressBar, ProgressStyle};
-use nim_slurm::results::{Metric, Point, Run, Statistic};
+use nim_slurm::results::{Metric, Point, PointName, Run, Statistic};
 use nim_slurm::slurm::SubmittedJob;
 use nim_slurm::{
-    ChainJob, JobRecord, JobStatus, PointProgress, PointState, Progress, ServerState, plain,
+    ChainJob, JobRecord, JobStatus, Measuring, PointProgress, PointState, Progress, ServerState,
+    plain,
 };
 
 use crate::follow::has_written;
@@ -22,6 +23,8 @@ pub(crate) struct View {
     printed: HashSet<String>,
     /// Folders of points that are known to be finished: a search finds more points on its way.
     finished: HashSet<String>,
+    /// Numbers of points whose start was printed in this run of the job.
+    started: HashSet<usize>,
     /// What was printed of this run of the job: in another one it may happen again.
     printed_in_run: HashSet<String>,
     restart: Option<u32>,
@@ -35,6 +38,7 @@ impl View {
         Self {
             printed: HashSet::new(),
             finished: HashSet::new(),
+            started: HashSet::new(),
             printed_in_run: HashSet::new(),
             restart: None,
             bar: has_bar.then(bar),
@@ -52,6 +56,7 @@ impl View {
             // The first run has no manifest at first, and is the same run all the same.
             if known.is_some_and(|known| known != restart) {
                 self.printed_in_run.clear();
+                self.started.clear();
             }
         }
         let is_seen = progress.server != (ServerState::Loading { waited: None })
@@ -62,7 +67,12 @@ impl View {
             }
             bar.set_length(progress.points.len() as u64);
             bar.set_position(progress.finished() as u64);
-            let now = Some(progress.measuring.join("; ")).filter(|now| !now.is_empty());
+            let now: Vec<_> = progress
+                .measuring
+                .iter()
+                .map(Measuring::to_string)
+                .collect();
+            let now = Some(now.join("; ")).filter(|now| !now.is_empty());
             // A search finds more points on its way.
             let (finished, known) = (progress.finished(), progress.points.len());
             let is_done = known > 0 && finished == known;
@@ -85,6 +95,7 @@ impl View {
             self.print_once_in_run(&text)?;
         }
         let count = progress.points.len();
+        let names_model = has_several_models(&progress.points);
         for (index, point) in progress.points.iter().enumerate() {
             let number = format!("point {} of {count}", index + 1);
             match point.state {
@@ -93,16 +104,33 @@ impl View {
                     // Its files may follow a moment later.
                     let result = last_result(&results.join(&point.folder));
                     if result.is_some() || has_ended {
-                        self.print(&finished(&number, &point.folder, result))?;
+                        self.print(&finished(
+                            &number,
+                            &title(&point.folder, names_model),
+                            result,
+                        ))?;
                         self.finished.insert(point.folder.clone());
                     }
                 }
-                PointState::Failed => self.print_once_in_run(&failed(&number, point))?,
+                PointState::Failed => {
+                    let line = failed(&number, &title(&point.folder, names_model), point);
+                    self.print_once_in_run(&line)?;
+                }
                 _ => {}
             }
         }
-        for measuring in &progress.measuring {
-            self.print_once_in_run(measuring)?;
+        // A tool still writes its results while the next point is measured: first the end of one, then the start of the other.
+        for point in &progress.measuring {
+            let has_ended = |number: &usize| {
+                let point = progress.points.get(number - 1);
+                point.is_none_or(|point| {
+                    point.state == PointState::Failed || self.finished.contains(&point.folder)
+                })
+            };
+            self.started.retain(|number| !has_ended(number));
+            if self.started.len() < progress.measuring.len() && self.started.insert(point.number) {
+                self.print_once_in_run(&point.to_string())?;
+            }
         }
         if has_ended {
             self.print_once(&state(progress, launch))?;
@@ -285,17 +313,48 @@ fn server(server: &ServerState, is_seen: bool) -> Option<String> {
     }
 }
 
-fn finished(number: &str, folder: &str, result: Option<String>) -> String {
+fn finished(number: &str, title: &str, result: Option<String>) -> String {
     let result = result.map(|result| format!(": {result}"));
     format!(
-        "{number} is finished: {folder}{}",
+        "{number} is finished: {title}{}",
         result.unwrap_or_default()
     )
 }
 
-fn failed(number: &str, point: &PointProgress) -> String {
+fn failed(number: &str, title: &str, point: &PointProgress) -> String {
     let reason = point.detail.as_deref().unwrap_or("no reason is known");
-    format!("{number} failed: {}: {reason}", point.folder)
+    format!("{number} failed: {title}: {reason}")
+}
+
+/// Whether the points are of several models, or of several variants of a server.
+fn has_several_models(points: &[PointProgress]) -> bool {
+    let names = points
+        .iter()
+        .filter_map(|point| PointName::parse(&point.folder));
+    let models: HashSet<_> = names.map(|name| name.model().to_owned()).collect();
+    models.len() > 1
+}
+
+/// As in `chat 128/128, concurrency 25`.
+fn title(folder: &str, names_model: bool) -> String {
+    let Some(name) = PointName::parse(folder) else {
+        return folder.to_owned();
+    };
+    let model = if names_model {
+        format!("{}: ", name.model())
+    } else {
+        String::new()
+    };
+    let repeat = match name.repeat() {
+        1 => String::new(),
+        repeat => format!(", repeat {repeat}"),
+    };
+    let (use_case, load) = (name.use_case(), name.load().in_words());
+    format!(
+        "{model}{use_case} {}/{}, {load}{repeat}",
+        name.input(),
+        name.output()
+    )
 }
 
 /// A finished point's time to first token, inter-token latency and throughput, on each
