@@ -730,8 +730,7 @@ fn several_runs(report: &Report<'_>) -> Option<&'static str> {
 }
 
 /// What `~` stands for.
-const DERIVED: &str =
-    "~ not the tool's own: 1000 over the mean ITL or, without one, tokens/s over the concurrency";
+const DERIVED: &str = "~ computed here from other means: 1000 / ITL or, where there is no ITL, tokens/s / concurrency";
 
 /// What `~` stands for, where it is used.
 fn derived(run: &Run) -> Option<&'static str> {

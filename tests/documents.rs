@@ -172,6 +172,8 @@ fn commands_in_the_documents_are_taken() {
         )
         .unwrap();
     }
+    // As in the folder that is the stage path.
+    std::os::unix::fs::symlink(&results, folder.path().join("results")).unwrap();
     fs::write(
         folder.path().join("site.toml"),
         "slurm.partition = 'batch'\n",

@@ -95,7 +95,7 @@ TTFT, ITL and latency: avg
 several runs: means, the interval of each with a confidence of 0.95 (Student's t), and the spread
     (standard deviation over mean), which is unstable above 5 %
 prefix cache: not checked, since no counters of the server are known
-~ not the tool's own: 1000 over the mean ITL or, without one, tokens/s over the concurrency
+~ computed here from other means: 1000 / ITL or, where there is no ITL, tokens/s / concurrency
 
 "]]
     );

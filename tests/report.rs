@@ -108,7 +108,7 @@ TTFT, ITL and latency: p95; limits: TTFT at most 25 ms
 ^ of too few requests: to claim a p95 takes 90, with a confidence of 0.99
 10 requests support percentiles up to p63, and 250 up to p98, with a confidence of 0.99
 prefix cache: not checked, since no counters of the server are known
-~ not the tool's own: 1000 over the mean ITL or, without one, tokens/s over the concurrency
+~ computed here from other means: 1000 / ITL or, where there is no ITL, tokens/s / concurrency
 
 "#]]
     );

@@ -22,12 +22,7 @@ const TAR_END: usize = 1024;
 
 /// The images that are whole, or that setup.sh leaves alone, are taken off what is to be fetched.
 pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mut Stage) {
-    let fetches = |what: &str| {
-        let fix = format!(
-            "nim-slurm run fetches {what}, with setup.sh; by hand, render the scripts and type: "
-        );
-        words(&fix).command("sbatch setup.sh")
-    };
+    let fetches = |what: &str| words(&format!("nim-slurm run fetches {what}, with setup.sh"));
     let (setup, mut absent) = (fetches("it"), Vec::new());
     let runtime = preflight.plan.settings().runtime();
     for image in std::mem::take(&mut stage.to_fetch.images) {

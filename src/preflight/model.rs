@@ -21,8 +21,7 @@ pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mu
     let folder = stage_path.join(recipe.model.weights.folder());
     let is_staged = recipe.model.weights.are_staged();
     let prepare = if is_staged {
-        words("nim-slurm run fetches what is missing, with prepare_models.sh; by hand, render the scripts and type: ")
-            .command("bash prepare_models.sh")
+        words("nim-slurm run fetches what is missing, with prepare_models.sh")
     } else {
         words("correct the recipe's model.weights.path, or put the model there")
     };
