@@ -386,7 +386,7 @@ fn a_point_starts_after_the_one_before_it_has_ended() {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     next(
         &mut lines,
-        "point 1 of 2: chat 128/128, concurrency 100, 500 requests",
+        "measuring point 1 of 2: chat 128/128, concurrency 100, 500 requests",
     );
     site.write(state, &measured(2, 50));
     std::thread::sleep(std::time::Duration::from_secs(7));
@@ -405,7 +405,7 @@ fn a_point_starts_after_the_one_before_it_has_ended() {
     );
     assert_eq!(
         rest.next().unwrap(),
-        "point 2 of 2: chat 128/128, concurrency 50, 500 requests"
+        "measuring point 2 of 2: chat 128/128, concurrency 50, 500 requests"
     );
     Command::new("kill")
         .args(["-INT", &child.id().to_string()])

@@ -350,7 +350,7 @@ fn a_job_that_is_requeued_is_followed_on() {
     assert!(rest.iter().any(is_new), "{rest:?}");
     // What was measured before is not measured again.
     assert!(
-        !rest.iter().any(|line| line.starts_with("point 1 of 4: ")),
+        !rest.iter().any(|line| line.starts_with("measuring point 1 of 4: ")),
         "{rest:?}"
     );
     assert!(follower.wait().unwrap().success());

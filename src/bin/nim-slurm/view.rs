@@ -129,7 +129,7 @@ impl View {
             };
             self.started.retain(|number| !has_ended(number));
             if self.started.len() < progress.measuring.len() && self.started.insert(point.number) {
-                self.print_once_in_run(&point.to_string())?;
+                self.print_once_in_run(&format!("measuring {point}"))?;
             }
         }
         if has_ended {
