@@ -655,7 +655,8 @@ fn cached(run: &Run) -> String {
         .collect();
     let unchecked = run.points().len() - checked.len();
     let Some(highest) = checked.into_iter().reduce(f64::max) else {
-        return "prefix cache: not checked, since no counters of the server are known".to_owned();
+        return "prefix cache: not checked, since no counter of the server tells its hits"
+            .to_owned();
     };
     let at_most = format!(
         "prefix cache: at most {:.1} % of a point's prompt tokens",
@@ -730,7 +731,8 @@ fn several_runs(report: &Report<'_>) -> Option<&'static str> {
 }
 
 /// What `~` stands for.
-const DERIVED: &str = "~ computed here from other means: 1000 / ITL or, where there is no ITL, tokens/s / concurrency";
+const DERIVED: &str =
+    "~ computed here from averages: 1000 / ITL or, where there is no ITL, tokens/s / concurrency";
 
 /// What `~` stands for, where it is used.
 fn derived(run: &Run) -> Option<&'static str> {
@@ -885,11 +887,11 @@ fn job(manifest: &Manifest, has_fingerprint: bool) -> Vec<String> {
         gpus,
         named("driver", &manifest.driver),
         named("started", &manifest.start),
-        server,
-        client,
+        server.map(|image| format!("server: {image}")),
+        client.map(|image| format!("client: {image}")),
         measurement,
         manifest.in_flight_percent.map(|percent| {
-            format!("requests in flight {percent} % of the time from ready to the last result")
+            format!("requests in flight for {percent} % of the time from ready to the last result")
         }),
         manifest.failure(),
     ];

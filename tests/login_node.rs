@@ -329,7 +329,7 @@ fn an_end_says_how_to_go_on() {
     );
     let ended = site.run(&["follow", "7"]);
     let report = format!(
-        "to report on them: {PROGRAM} report {}/results --job 7,6,4-1\n",
+        "to print them: {PROGRAM} report {}/results --job 7,6,4-1\n",
         site.stage()
     );
     ended.assert(
@@ -977,7 +977,7 @@ fn one_command_to_results() {
             "wrote scripts/launch.sh\n",
             "the images are there: setup.sh is not submitted\n",
             "the model is there: prepare_models.sh is not submitted\n",
-            "\nlaunch is job 1\nlaunch measures 8 points, the highest concurrency first: 100 down to 1\n",
+            "\nlaunch is job 1\nlaunch measures 8 points, at concurrency 100, 50, 25, 1, in this order\n",
             "\nlaunch ended with 0: ",
         ],
         &["note: launch.sh asks Slurm for no GPUs"],
@@ -1161,7 +1161,7 @@ fn a_launch_that_runs_where_this_machine_does_not_look() {
             "  srun --account=proj --nodelist=n2 --nodes=1 --ntasks=1 tar -C {} -cf - results | tar -xf -",
             blind.stage()
         ),
-        format!("to report on them, then: {PROGRAM} report results --job 3"),
+        format!("then, to print them: {PROGRAM} report results --job 3"),
     ];
     assert_eq!(said.collect::<Vec<_>>(), end);
     let ended = Ended::from(ended_blind.wait_with_output().unwrap());

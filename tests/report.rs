@@ -107,8 +107,9 @@ TTFT, ITL and latency: p95; limits: TTFT at most 25 ms
 = cannot tell: too few requests, or too near to a limit
 ^ of too few requests: to claim a p95 takes 90, with a confidence of 0.99
 10 requests support percentiles up to p63, and 250 up to p98, with a confidence of 0.99
-prefix cache: not checked, since no counters of the server are known
-~ computed here from other means: 1000 / ITL or, where there is no ITL, tokens/s / concurrency
+tokens/s: output tokens
+prefix cache: not checked, since no counter of the server tells its hits
+~ computed here from averages: 1000 / ITL or, where there is no ITL, tokens/s / concurrency
 
 "#]]
     );
@@ -150,7 +151,8 @@ chat 128/128
 
 TTFT, ITL and latency: avg
 * highest throughput
-prefix cache: not checked, since no counters of the server are known
+tokens/s: output tokens
+prefix cache: not checked, since no counter of the server tells its hits
 
 changes against the earlier run
   GPUs  concurrency   TTFT    ITL  latency  tokens/s  requests/s          jobs
@@ -713,13 +715,14 @@ fn jobs_are_named_by_their_manifests() {
         jobs,
         str![[r"
 4712: llama3-70b-h100x4-fp8, node gpu05, 4 × NVIDIA H100 80GB HBM3, driver 550.54.15,
-  started 2026-11-24T07:33:58+0000, nvcr.io/nim/meta/llama3-70b-instruct:1.0.3,
-  nvcr.io/nvidia/tritonserver:25.01-py3-sdk,
-  requests in flight 87 % of the time from ready to the last result, ended with 5: a point failed
+  started 2026-11-24T07:33:58+0000, server: nvcr.io/nim/meta/llama3-70b-instruct:1.0.3,
+  client: nvcr.io/nvidia/tritonserver:25.01-py3-sdk,
+  requests in flight for 87 % of the time from ready to the last result,
+  ended with 5: a point failed
 job 4711: llama3-70b-h100x4-fp8, node gpu05, 4 × NVIDIA H100 80GB HBM3, driver 550.54.15,
-  started 2026-11-24T07:33:58+0000, nvcr.io/nim/meta/llama3-70b-instruct:1.0.3,
-  nvcr.io/nvidia/tritonserver:25.01-py3-sdk,
-  requests in flight 87 % of the time from ready to the last result
+  started 2026-11-24T07:33:58+0000, server: nvcr.io/nim/meta/llama3-70b-instruct:1.0.3,
+  client: nvcr.io/nvidia/tritonserver:25.01-py3-sdk,
+  requests in flight for 87 % of the time from ready to the last result
 
 "]]
     );
@@ -921,7 +924,8 @@ TTFT, ITL and latency: p99; limits: TTFT at most 70 ms, ITL at most 3 ms
 ^ of too few requests: to claim a p99 takes 459, with a confidence of 0.99
 20 requests support percentiles up to p79, and 80 up to p94, with a confidence of 0.99
 steady: means of the longest part with the load at its level, where one is more than 5 % off
-prefix cache: not checked, since no counters of the server are known
+tokens/s: output tokens
+prefix cache: not checked, since no counter of the server tells its hits
 
 "#]]
     );

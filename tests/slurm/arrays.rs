@@ -101,7 +101,7 @@ fn array_by_use_case_is_resumed() {
         "error: task 1: launch ended with 6: stopped by signal TERM"
     );
     assert!(seen.contains("point 3 of 4 is finished: "), "{seen}");
-    assert!(line(&seen, "to report on them: ").ends_with(&format!(" --job {first}")));
+    assert!(line(&seen, "to print them: ").ends_with(&format!(" --job {first}")));
 
     site.set("RESUME_JOB_ID", &first);
     let second = submit(&lab, &site);
@@ -131,7 +131,7 @@ fn array_by_use_case_is_resumed() {
         .unwrap();
     assert!(seen.status.success(), "{}", words(&seen));
     let report = words(&seen);
-    let report = line(&report, "to report on them: ");
+    let report = line(&report, "to print them: ");
     assert!(
         report.contains(&format!("--job {second},{first}-0,{first}-1")),
         "{report}"

@@ -76,7 +76,7 @@ fn from_submission_to_results() {
             "{printed}"
         );
     }
-    let report = line(&printed, &format!("to report on them: {PROGRAM} report "));
+    let report = line(&printed, &format!("to print them: {PROGRAM} report "));
     assert!(
         report.ends_with(&format!("/results --job {launch}")),
         "{report}"
@@ -102,7 +102,7 @@ fn from_submission_to_results() {
     }
     line(
         &printed,
-        "launch ended with 0: every point is finished, but 4 of 4 are too short to go by (",
+        "4 of 4 points ran for less than 10 s (the shortest for ",
     );
     // One line for each change, not one for each look.
     let mut lines: Vec<_> = printed.lines().collect();
@@ -350,7 +350,9 @@ fn a_job_that_is_requeued_is_followed_on() {
     assert!(rest.iter().any(is_new), "{rest:?}");
     // What was measured before is not measured again.
     assert!(
-        !rest.iter().any(|line| line.starts_with("measuring point 1 of 4: ")),
+        !rest
+            .iter()
+            .any(|line| line.starts_with("measuring point 1 of 4: ")),
         "{rest:?}"
     );
     assert!(follower.wait().unwrap().success());

@@ -104,7 +104,7 @@ pub(crate) fn follow(
     let report = match progress.finished() {
         0 => String::new(),
         _ => format!(
-            "to report on them: {}\nto report on all jobs there, as a page: {} report {} --out report.html\n",
+            "to print them: {}\nto write a page of all jobs there: {} report {} --out report.html\n",
             command_to_report(&progress, results),
             program(),
             shell_word(results.as_str())
@@ -122,7 +122,7 @@ pub(crate) fn follow(
     if is_submitted_here && is_elsewhere {
         return print(&format!(
             "launch ended with 0, as Slurm says\nthe results are in {results} on {node}, and are not seen from this machine\n\
-             to copy them to this folder:\n  {}\nto report on them, then: {}\n",
+             to copy them to this folder:\n  {}\nthen, to print them: {}\n",
             command_to_copy(plan, results, progress.launch.record()),
             command_to_report(&progress, results.file_name().unwrap_or_default().into())
         ));
@@ -193,17 +193,23 @@ fn too_short(progress: &Progress, results: &Utf8Path) -> Option<String> {
         points.filter(|point| point.is_too_short() == Some(true))
     };
     let shortest = short().filter_map(Point::seconds).reduce(f64::min)?;
+    let highest = short()
+        .filter_map(Point::concurrency)
+        .max()
+        .map(|highest| format!(" (above concurrency {highest}, a larger number)"));
     // A fifth more than would take ten seconds, in hundreds.
     let enough = short().filter_map(|point| {
         let count = u32::try_from(point.request_count()?).ok()?;
         Some(12.0 * f64::from(count) / point.seconds()?)
     });
     Some(format!(
-        "launch ended with 0: every point is finished, but {} of {} are too short to go by (the shortest took {shortest:.1} s; \
-         10 s are wanted); to measure for longer, type the same run with --min-requests {:.0} (a higher concurrency needs more)",
+        "launch ended with 0: all points are finished\n\
+         {} of {} points ran for less than 10 s (the shortest for {shortest:.1} s): do not rely on their numbers\n\
+         to measure again, for longer: the same command with --min-requests {:.0}{}",
         short().count(),
         run.points().len(),
-        100.0 * (enough.fold(0.0, f64::max) / 100.0).ceil()
+        100.0 * (enough.fold(0.0, f64::max) / 100.0).ceil(),
+        highest.unwrap_or_default()
     ))
 }
 

@@ -182,15 +182,25 @@ fn sweep(plan: &Plan) -> String {
         .iter()
         .filter_map(|point| point.load.concurrency())
         .collect();
-    match loads.as_slice() {
-        [first, .., last] if first > last && loads.len() == points.len() => {
-            format!(
-                "launch measures {} points, the highest concurrency first: {first} down to {last}\n",
-                loads.len()
-            )
-        }
-        _ => String::new(),
+    if loads.len() != points.len() {
+        return String::new();
     }
+    let mut levels = loads;
+    levels.dedup();
+    let order = if levels.len() > 1 {
+        ", in this order"
+    } else {
+        ""
+    };
+    let levels: Vec<_> = levels.iter().map(u32::to_string).collect();
+    let count = match points.len() {
+        1 => "1 point".to_owned(),
+        count => format!("{count} points"),
+    };
+    format!(
+        "launch measures {count}, at concurrency {}{order}\n",
+        levels.join(", ")
+    )
 }
 
 /// Two submissions of the same scripts measure the same points twice.

@@ -23,8 +23,6 @@ pub(crate) struct View {
     printed: HashSet<String>,
     /// Folders of points that are known to be finished: a search finds more points on its way.
     finished: HashSet<String>,
-    /// Numbers of points whose start was printed in this run of the job.
-    started: HashSet<usize>,
     /// What was printed of this run of the job: in another one it may happen again.
     printed_in_run: HashSet<String>,
     restart: Option<u32>,
@@ -38,7 +36,6 @@ impl View {
         Self {
             printed: HashSet::new(),
             finished: HashSet::new(),
-            started: HashSet::new(),
             printed_in_run: HashSet::new(),
             restart: None,
             bar: has_bar.then(bar),
@@ -56,31 +53,10 @@ impl View {
             // The first run has no manifest at first, and is the same run all the same.
             if known.is_some_and(|known| known != restart) {
                 self.printed_in_run.clear();
-                self.started.clear();
             }
         }
         let is_seen = progress.server != (ServerState::Loading { waited: None })
             || has_written(launch, results);
-        if let Some(bar) = &self.bar {
-            if !progress.points.is_empty() {
-                bar.set_style(style(TEMPLATE));
-            }
-            bar.set_length(progress.points.len() as u64);
-            bar.set_position(progress.finished() as u64);
-            let now: Vec<_> = progress
-                .measuring
-                .iter()
-                .map(Measuring::to_string)
-                .collect();
-            let now = Some(now.join("; ")).filter(|now| !now.is_empty());
-            // A search finds more points on its way.
-            let (finished, known) = (progress.finished(), progress.points.len());
-            let is_done = known > 0 && finished == known;
-            let now = now.or_else(|| is_done.then(|| "all points so far are finished".to_owned()));
-            let now = now.or_else(|| server(&progress.server, is_seen));
-            let now = now.unwrap_or_else(|| state(progress, launch));
-            bar.set_message(plain(&now).into_owned());
-        }
         for ChainJob { kind, id: job, .. } in &progress.completed_jobs {
             self.print_once(&format!("{}, job {job}, has succeeded", kind.key()))?;
         }
@@ -119,23 +95,41 @@ impl View {
                 _ => {}
             }
         }
-        // A tool still writes its results while the next point is measured: first the end of one, then the start of the other.
-        for point in &progress.measuring {
-            let has_ended = |number: &usize| {
-                let point = progress.points.get(number - 1);
-                point.is_none_or(|point| {
-                    point.state == PointState::Failed || self.finished.contains(&point.folder)
-                })
-            };
-            self.started.retain(|number| !has_ended(number));
-            if self.started.len() < progress.measuring.len() && self.started.insert(point.number) {
-                self.print_once_in_run(&format!("measuring {point}"))?;
+        let measuring = self.measuring(progress);
+        for point in &measuring {
+            self.print_once_in_run(&format!("measuring {point}"))?;
+        }
+        if let Some(bar) = &self.bar {
+            if !progress.points.is_empty() {
+                bar.set_style(style(TEMPLATE));
             }
+            bar.set_length(progress.points.len() as u64);
+            bar.set_position(progress.finished() as u64);
+            let now: Vec<_> = measuring.iter().map(ToString::to_string).collect();
+            let now = Some(now.join("; ")).filter(|now| !now.is_empty());
+            let now = now.or_else(|| between_points(progress).map(str::to_owned));
+            let now = now.or_else(|| server(&progress.server, is_seen));
+            let now = now.unwrap_or_else(|| state(progress, launch));
+            bar.set_message(plain(&now).into_owned());
         }
         if has_ended {
             self.print_once(&state(progress, launch))?;
         }
         Ok(())
+    }
+
+    /// What is measured, once the points before it have ended: their tools still write results while the next point runs.
+    fn measuring<'a>(&self, progress: &'a Progress) -> Vec<&'a Measuring> {
+        let is_going_on = |point: &&PointProgress| match point.state {
+            PointState::Finished => !self.finished.contains(&point.folder),
+            PointState::Open => point.detail.is_none(),
+            _ => false,
+        };
+        let has_its_turn = |point: &&Measuring| {
+            let before = progress.points.iter().take(point.number.saturating_sub(1));
+            before.filter(is_going_on).count() < progress.measuring.len()
+        };
+        progress.measuring.iter().filter(has_its_turn).collect()
     }
 
     /// Says that the job writes elsewhere, where it has written nothing here for long.
@@ -293,6 +287,16 @@ fn silence(
     ))
 }
 
+/// What goes on while no point is said to be measured.
+fn between_points(progress: &Progress) -> Option<&'static str> {
+    let (finished, known) = (progress.finished(), progress.points.len());
+    if !progress.measuring.is_empty() {
+        return Some("a point's results are written");
+    }
+    // A search finds more points on its way.
+    (known > 0 && finished == known).then_some("all known points are finished; waiting for the job")
+}
+
 /// What is known of the server; of a job that `is_seen` to write nothing, not that it starts one.
 fn server(server: &ServerState, is_seen: bool) -> Option<String> {
     match server {
@@ -377,7 +381,7 @@ fn result(point: &Point) -> Option<String> {
             point.value(Metric::InterTokenLatency, Statistic::Avg),
             "ms",
         ),
-        ("throughput", point.throughput(), "tokens/s"),
+        ("throughput", point.throughput(), "output tokens/s"),
     ];
     let words: Vec<_> = values
         .into_iter()
