@@ -655,8 +655,7 @@ fn cached(run: &Run) -> String {
         .collect();
     let unchecked = run.points().len() - checked.len();
     let Some(highest) = checked.into_iter().reduce(f64::max) else {
-        return "prefix cache: not checked, since no counter of the server tells its hits"
-            .to_owned();
+        return "prefix cache: not checked, since the server counts no hits".to_owned();
     };
     let at_most = format!(
         "prefix cache: at most {:.1} % of a point's prompt tokens",
@@ -732,7 +731,7 @@ fn several_runs(report: &Report<'_>) -> Option<&'static str> {
 
 /// What `~` stands for.
 const DERIVED: &str =
-    "~ computed here from averages: 1000 / ITL or, where there is no ITL, tokens/s / concurrency";
+    "~ computed here: 1000 / ITL or, where there is no ITL, tokens/s / concurrency";
 
 /// What `~` stands for, where it is used.
 fn derived(run: &Run) -> Option<&'static str> {

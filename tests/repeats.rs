@@ -94,9 +94,9 @@ TTFT, ITL and latency: avg
 * highest throughput
 several runs: means, the interval of each with a confidence of 0.95 (Student's t), and the spread
     (standard deviation over mean), which is unstable above 5 %
-tokens/s: output tokens
-prefix cache: not checked, since no counter of the server tells its hits
-~ computed here from averages: 1000 / ITL or, where there is no ITL, tokens/s / concurrency
+tokens/s: output tokens; /user: of one answer after its first token
+prefix cache: not checked, since the server counts no hits
+~ computed here: 1000 / ITL or, where there is no ITL, tokens/s / concurrency
 
 "]]
     );

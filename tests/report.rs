@@ -107,9 +107,9 @@ TTFT, ITL and latency: p95; limits: TTFT at most 25 ms
 = cannot tell: too few requests, or too near to a limit
 ^ of too few requests: to claim a p95 takes 90, with a confidence of 0.99
 10 requests support percentiles up to p63, and 250 up to p98, with a confidence of 0.99
-tokens/s: output tokens
-prefix cache: not checked, since no counter of the server tells its hits
-~ computed here from averages: 1000 / ITL or, where there is no ITL, tokens/s / concurrency
+tokens/s: output tokens; /user: of one answer after its first token
+prefix cache: not checked, since the server counts no hits
+~ computed here: 1000 / ITL or, where there is no ITL, tokens/s / concurrency
 
 "#]]
     );
@@ -151,8 +151,8 @@ chat 128/128
 
 TTFT, ITL and latency: avg
 * highest throughput
-tokens/s: output tokens
-prefix cache: not checked, since no counter of the server tells its hits
+tokens/s: output tokens; /user: of one answer after its first token
+prefix cache: not checked, since the server counts no hits
 
 changes against the earlier run
   GPUs  concurrency   TTFT    ITL  latency  tokens/s  requests/s          jobs
@@ -924,8 +924,8 @@ TTFT, ITL and latency: p99; limits: TTFT at most 70 ms, ITL at most 3 ms
 ^ of too few requests: to claim a p99 takes 459, with a confidence of 0.99
 20 requests support percentiles up to p79, and 80 up to p94, with a confidence of 0.99
 steady: means of the longest part with the load at its level, where one is more than 5 % off
-tokens/s: output tokens
-prefix cache: not checked, since no counter of the server tells its hits
+tokens/s: output tokens; /user: of one answer after its first token
+prefix cache: not checked, since the server counts no hits
 
 "#]]
     );

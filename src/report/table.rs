@@ -308,7 +308,10 @@ fn legend(report: &Report<'_>) -> String {
     if points().any(|point| unsteady(point).is_some()) {
         text.push_str("steady: means of the longest part with the load at its level, where one is more than 5 % off\n");
     }
-    text.push_str(&format!("tokens/s: output tokens\n{}\n", cached(report.run)));
+    text.push_str(&format!(
+        "tokens/s: output tokens; /user: of one answer after its first token\n{}\n",
+        cached(report.run)
+    ));
     if let Some(derived) = derived(report.run) {
         text.push_str(&format!("{derived}\n"));
     }

@@ -193,10 +193,12 @@ fn too_short(progress: &Progress, results: &Utf8Path) -> Option<String> {
         points.filter(|point| point.is_too_short() == Some(true))
     };
     let shortest = short().filter_map(Point::seconds).reduce(f64::min)?;
-    let highest = short()
-        .filter_map(Point::concurrency)
-        .max()
-        .map(|highest| format!(" (above concurrency {highest}, a larger number)"));
+    let highest = short().filter_map(Point::concurrency).max().map(|highest| {
+        format!(
+            " (enough up to concurrency {highest}; for {}, twice as many)",
+            2 * highest
+        )
+    });
     // A fifth more than would take ten seconds, in hundreds.
     let enough = short().filter_map(|point| {
         let count = u32::try_from(point.request_count()?).ok()?;

@@ -197,8 +197,12 @@ fn sweep(plan: &Plan) -> String {
         1 => "1 point".to_owned(),
         count => format!("{count} points"),
     };
+    let use_cases = sweep.use_cases.iter();
+    let use_cases = use_cases.map(|own| format!("{} {}/{}", own.name(), own.input(), own.output()));
+    let use_cases: Vec<_> = use_cases.collect();
     format!(
-        "launch measures {count}, at concurrency {}{order}\n",
+        "launch measures {count}: {} (input/output tokens), at concurrency {}{order}\n",
+        use_cases.join(", "),
         levels.join(", ")
     )
 }

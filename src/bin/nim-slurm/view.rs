@@ -201,15 +201,22 @@ fn state(progress: &Progress, launch: &SubmittedJob) -> String {
         JobStatus::Known(records) => all_in_words(records),
         JobStatus::Unknown => "Slurm tells nothing of it".to_owned(),
     };
-    let before = progress.earlier_job.as_ref().map(|(job, record)| {
-        let (kind, job) = (job.kind.key(), &job.id);
-        let record = all_in_words(std::slice::from_ref(record));
-        format!("; {kind}, job {job}: {record}")
-    });
-    format!(
-        "launch, job {launch}: {state}{}",
-        before.unwrap_or_default()
-    )
+    let Some((job, record)) = &progress.earlier_job else {
+        return format!("launch, job {launch}: {state}");
+    };
+    let (kind, job) = (job.kind.key(), &job.id);
+    let before = format!(
+        "{kind}, job {job}: {}",
+        all_in_words(std::slice::from_ref(record))
+    );
+    match progress
+        .launch
+        .record()
+        .and_then(|own| own.reason.as_deref())
+    {
+        Some("Dependency") => format!("launch, job {launch}, waits for {before}"),
+        _ => format!("launch, job {launch}: {state}; {before}"),
+    }
 }
 
 /// What keeps launch, or the job that it waits for, from starting.
