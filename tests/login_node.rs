@@ -1210,7 +1210,7 @@ fn only_a_plain_sweep_is_told_in_numbers() {
         let mut command = site.command(&["submit", "--recipe", "recipe.toml"]);
         let ended = Ended::from(command.output().unwrap());
         assert!(ended.printed.contains("launch is job 7\n"), "{ended:#?}");
-        let has_count = ended.printed.contains("launch measures 8 points, ");
+        let has_count = ended.printed.contains("launch measures 8 points: ");
         assert_eq!(has_count, is_told, "{ended:#?}");
         assert_eq!(ended.printed.contains("launch measures"), is_told);
     }
