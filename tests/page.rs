@@ -134,6 +134,44 @@ fn the_best_point_is_marked_in_each_plot_and_those_above_a_limit_are_faint() {
     );
 }
 
+/// A load that is measured again makes a second series; other loads of the same measurement go on in the first one.
+#[test]
+fn jobs_that_measured_in_the_same_way_are_one_series() {
+    let results = Results::new();
+    for (job, concurrency) in [(7, 1), (7, 2), (8, 4), (9, 2), (10, 8), (11, 16)] {
+        let name = format!("m_4_{concurrency}_chat_128_128_{job}");
+        results.point(&name, concurrency, 1.0);
+        // With other requests than the first time, it is no repeat.
+        let measured = format!("requests={job}\n");
+        fs::write(results.path().join(name).join("measurement.txt"), measured).unwrap();
+    }
+    let manifest = |job: u32, fingerprint: &str| {
+        let text = format!(r#"{{"job_id": "{job}", "fingerprint": "{fingerprint}"}}"#);
+        results.manifest(job, &text);
+    };
+    for job in [7, 8, 9] {
+        manifest(job, "a");
+    }
+    manifest(10, "b");
+    // Each chart has them.
+    let names = |page: &str| -> Vec<String> {
+        let (_, chart) = page.split_once("<figure>").unwrap();
+        let (chart, _) = chart.split_once("</figure>").unwrap();
+        let parts = chart.split("</svg>chat 128/128").skip(1);
+        parts
+            .map(|part| part.split("</li>").next().unwrap().to_owned())
+            .collect()
+    };
+    let page = Report::new(&results.read()).to_html();
+    let expected = [", jobs 7, 8", ", job 9", ", job 10", ", job 11"];
+    assert_eq!(names(&page), expected);
+    // Many are told by the first and the last.
+    manifest(10, "a");
+    manifest(11, "a");
+    let page = Report::new(&results.read()).to_html();
+    assert_eq!(names(&page), [", jobs 7 to 11", ", job 9"]);
+}
+
 fn charts_of(page: &str, number: usize) -> &str {
     charts(page)[number]
 }

@@ -53,6 +53,7 @@ fn an_empty_root_is_enough() {
         .args([
             "build",
             "--quiet",
+            "--locked",
             "--profile=static",
             "--features=cli",
             "--target",

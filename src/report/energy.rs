@@ -144,7 +144,7 @@ pub(super) fn notes(report: &Report<'_>) -> Vec<String> {
         }
     } else if points().any(|point| point.energy().is_ok()) {
         notes.push(
-            "energy, power and busy time of a point: all GPUs of its server, from its first request to its last answer"
+            "energy, power, busy: of all GPUs of the server, from a point's first request to its last answer"
                 .to_owned(),
         );
     }

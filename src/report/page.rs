@@ -1,6 +1,6 @@
 //! The report as an HTML page, and its charts as a picture.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use askama::Template;
 
@@ -14,12 +14,13 @@ use super::{
     weak,
 };
 use super::{head, legend};
-use crate::load::Length;
+use crate::load::{Length, Load};
 use crate::plain::{counted, plain};
 use crate::results::{
     GateOutcome, Group, Limits, Metric, Point, ReadProblem, Run, Statistic, Summary, Verdict,
     pareto_front,
 };
+use crate::slurm::RunId;
 
 #[derive(Template)]
 #[template(path = "report.html")]
@@ -386,8 +387,8 @@ fn sweeps<'a>(
 }
 
 /// The sweeps of a use case: one for each number of GPUs, one for each server of those
-/// that measured together, and one for each job where several jobs measured the same. Points without a name have in common what
-/// their folders have.
+/// that measured together, and as many as it takes where several jobs measured the same point. Points without a name have in
+/// common what their folders have.
 fn parts_of<'a>(run: &Run, group: &Group<'a>) -> Vec<(String, Group<'a>)> {
     let points = || group.points().iter();
     let gpus: BTreeSet<_> = points().map(|point| point.gpus()).collect();
@@ -395,13 +396,14 @@ fn parts_of<'a>(run: &Run, group: &Group<'a>) -> Vec<(String, Group<'a>)> {
         .map(|point| (point.gpus(), point.load(), point.replica()))
         .collect();
     let has_several_jobs = measured.len() < group.points().len();
+    let jobs = names_of_jobs(run, group);
     group.split(|point| {
         let mut name = group.to_string();
         if let (true, Some(gpus)) = (gpus.len() > 1, point.gpus()) {
             name.push_str(&format!(", {}", counted(gpus, "GPU")));
         }
         if let (true, Some(_)) = (has_several_jobs, point.run()) {
-            name.push_str(&format!(", job {}", job_of(point)));
+            name.push_str(&format!(", {}", jobs[&job_of(point)]));
         }
         name.push_str(&server_of(point));
         if point.use_case().is_none() {
@@ -409,6 +411,64 @@ fn parts_of<'a>(run: &Run, group: &Group<'a>) -> Vec<(String, Group<'a>)> {
         }
         plain(&name).into_owned()
     })
+}
+
+/// By what [`job_of`] says, the name of the series that it is in. A series has jobs that measured in the same way, and each
+/// point once.
+fn names_of_jobs(run: &Run, group: &Group<'_>) -> HashMap<String, String> {
+    struct Series<'a> {
+        fingerprint: Option<&'a str>,
+        points: HashSet<(Option<u32>, Option<Load>, Option<u32>)>,
+        jobs: BTreeMap<(u64, u64), &'a RunId>,
+        labels: Vec<String>,
+    }
+    let mut by_job: BTreeMap<_, Vec<&Point>> = BTreeMap::new();
+    for point in group {
+        let numbers = point.run().map(RunId::numbers);
+        let key = (numbers, job_of(point));
+        by_job.entry(key).or_default().push(point);
+    }
+    let mut all: Vec<Series<'_>> = Vec::new();
+    for ((_, label), points) in by_job {
+        let manifest = run.manifest_of(points[0]);
+        let fingerprint = manifest.and_then(|manifest| manifest.fingerprint.as_deref());
+        let runs = points.iter().flat_map(|point| point.runs());
+        let jobs = runs.filter_map(|run| Some((run.run()?.numbers(), run.run()?)));
+        let own = Series {
+            fingerprint,
+            jobs: jobs.collect(),
+            points: points
+                .iter()
+                .map(|point| (point.gpus(), point.load(), point.replica()))
+                .collect(),
+            labels: vec![label],
+        };
+        let fits = |other: &&mut Series<'_>| {
+            fingerprint.is_some()
+                && other.fingerprint == fingerprint
+                && other.points.is_disjoint(&own.points)
+        };
+        if let Some(series) = all.iter_mut().find(fits) {
+            series.points.extend(own.points);
+            series.jobs.extend(own.jobs);
+            series.labels.extend(own.labels);
+        } else {
+            all.push(own);
+        }
+    }
+    let names = all.into_iter().flat_map(|series| {
+        let jobs: Vec<&str> = series.jobs.values().map(|job| job.as_str()).collect();
+        let name = match jobs.as_slice() {
+            [own] => format!("job {own}"),
+            [first, _, _, .., last] => format!("jobs {first} to {last}"),
+            several => format!("jobs {}", several.join(", ")),
+        };
+        series
+            .labels
+            .into_iter()
+            .map(move |label| (label, name.clone()))
+    });
+    names.collect()
 }
 
 /// The point's place with `N` for its concurrency: the same for all points of a sweep

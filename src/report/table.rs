@@ -1,5 +1,7 @@
 //! The report as a table of at most 100 columns.
 
+use std::collections::HashMap;
+
 use super::{
     Column, Report, another_measurement, brief, cached, derived, energy, gate, in_words, job_of,
     jobs, load_of, missing, number_or_dash, out_of_cache, part_of, percent, place_of, search,
@@ -195,10 +197,19 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
             text.push_str(&indented("    ", &words));
         }
     }
+    let mut rows_of_load: HashMap<_, u32> = HashMap::new();
+    for point in group {
+        *rows_of_load.entry(point.load()).or_default() += 1;
+    }
     let too_short: Vec<_> = group
         .points()
         .iter()
-        .filter_map(|point| Some(format!("{} ({:.1} s)", load_of(point), brief(point)?)))
+        .filter_map(|point| {
+            let seconds = brief(point)?;
+            let job = Some(job_of(point)).filter(|_| rows_of_load[&point.load()] > 1);
+            let job = job.map(|job| format!(", job {job}")).unwrap_or_default();
+            Some(format!("{} ({seconds:.1} s{job})", load_of(point)))
+        })
         .collect();
     if !too_short.is_empty() {
         let words = format!(

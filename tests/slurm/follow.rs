@@ -102,7 +102,7 @@ fn from_submission_to_results() {
     }
     line(
         &printed,
-        "4 of 4 points ran for less than 10 s (the shortest for ",
+        "launch ended with 0: all points are finished, but 4 of 4 ran for less than 10 s (the shortest for ",
     );
     // One line for each change, not one for each look.
     let mut lines: Vec<_> = printed.lines().collect();

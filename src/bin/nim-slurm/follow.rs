@@ -193,21 +193,16 @@ fn too_short(progress: &Progress, results: &Utf8Path) -> Option<String> {
         points.filter(|point| point.is_too_short() == Some(true))
     };
     let shortest = short().filter_map(Point::seconds).reduce(f64::min)?;
-    let highest = short().filter_map(Point::concurrency).max().map(|highest| {
-        format!(
-            " (enough up to concurrency {highest}; for {}, twice as many)",
-            2 * highest
-        )
-    });
+    let highest = short().filter_map(Point::concurrency).max();
+    let highest = highest.map(|highest| format!(" (enough up to concurrency {highest})"));
     // A fifth more than would take ten seconds, in hundreds.
     let enough = short().filter_map(|point| {
         let count = u32::try_from(point.request_count()?).ok()?;
         Some(12.0 * f64::from(count) / point.seconds()?)
     });
     Some(format!(
-        "launch ended with 0: all points are finished\n\
-         {} of {} points ran for less than 10 s (the shortest for {shortest:.1} s): do not rely on their numbers\n\
-         to measure again, for longer: the same command with --min-requests {:.0}{}",
+        "launch ended with 0: all points are finished, but {} of {} ran for less than 10 s (the shortest for {shortest:.1} s)\n\
+         do not rely on their numbers; to measure again: the same command with --min-requests {:.0}{}",
         short().count(),
         run.points().len(),
         100.0 * (enough.fold(0.0, f64::max) / 100.0).ceil(),

@@ -96,8 +96,10 @@ impl View {
             }
         }
         let measuring = self.measuring(progress);
-        for point in &measuring {
-            self.print_once_in_run(&format!("measuring {point}"))?;
+        if self.bar.is_none() {
+            for point in &measuring {
+                self.print_once_in_run(&format!("measuring {point}"))?;
+            }
         }
         if let Some(bar) = &self.bar {
             if !progress.points.is_empty() {
@@ -107,7 +109,7 @@ impl View {
             bar.set_position(progress.finished() as u64);
             let now: Vec<_> = measuring.iter().map(ToString::to_string).collect();
             let now = Some(now.join("; ")).filter(|now| !now.is_empty());
-            let now = now.or_else(|| between_points(progress).map(str::to_owned));
+            let now = now.or_else(|| self.between_points(progress));
             let now = now.or_else(|| server(&progress.server, is_seen));
             let now = now.unwrap_or_else(|| state(progress, launch));
             bar.set_message(plain(&now).into_owned());
@@ -118,18 +120,37 @@ impl View {
         Ok(())
     }
 
-    /// What is measured, once the points before it have ended: their tools still write results while the next point runs.
-    fn measuring<'a>(&self, progress: &'a Progress) -> Vec<&'a Measuring> {
-        let is_going_on = |point: &&PointProgress| match point.state {
+    /// Whether it is not yet known how the point ends.
+    fn goes_on(&self, point: &PointProgress) -> bool {
+        match point.state {
             PointState::Finished => !self.finished.contains(&point.folder),
             PointState::Open => point.detail.is_none(),
             _ => false,
-        };
+        }
+    }
+
+    /// What is measured, once the points before it have ended: their tools still write results while the next point runs.
+    fn measuring<'a>(&self, progress: &'a Progress) -> Vec<&'a Measuring> {
         let has_its_turn = |point: &&Measuring| {
             let before = progress.points.iter().take(point.number.saturating_sub(1));
-            before.filter(is_going_on).count() < progress.measuring.len()
+            before.filter(|point| self.goes_on(point)).count() < progress.measuring.len()
         };
         progress.measuring.iter().filter(has_its_turn).collect()
+    }
+
+    /// What the bar says while no point has its turn.
+    fn between_points(&self, progress: &Progress) -> Option<String> {
+        let (finished, known) = (progress.finished(), progress.points.len());
+        let written = progress.points.iter().position(|point| self.goes_on(point));
+        match written.filter(|_| !progress.measuring.is_empty()) {
+            Some(place) => Some(format!(
+                "point {} of {known}: its results are being written",
+                place + 1
+            )),
+            // A search finds more points on its way.
+            None => (known > 0 && finished == known)
+                .then(|| "all known points are finished; waiting for the job".to_owned()),
+        }
     }
 
     /// Says that the job writes elsewhere, where it has written nothing here for long.
@@ -292,16 +313,6 @@ fn silence(
     Some(format!(
         "the job runs, but has written nothing to {results}. {question}"
     ))
-}
-
-/// What goes on while no point is said to be measured.
-fn between_points(progress: &Progress) -> Option<&'static str> {
-    let (finished, known) = (progress.finished(), progress.points.len());
-    if !progress.measuring.is_empty() {
-        return Some("a point's results are written");
-    }
-    // A search finds more points on its way.
-    (known > 0 && finished == known).then_some("all known points are finished; waiting for the job")
 }
 
 /// What is known of the server; of a job that `is_seen` to write nothing, not that it starts one.
