@@ -655,7 +655,7 @@ fn cached(run: &Run) -> String {
         .collect();
     let unchecked = run.points().len() - checked.len();
     let Some(highest) = checked.into_iter().reduce(f64::max) else {
-        return "prefix cache: not checked, since the server counts no hits".to_owned();
+        return "prefix cache: not checked, since the server has no counter of hits".to_owned();
     };
     let at_most = format!(
         "prefix cache: at most {:.1} % of a point's prompt tokens",

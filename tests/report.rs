@@ -108,7 +108,7 @@ TTFT, ITL and latency: p95; limits: TTFT at most 25 ms
 ^ of too few requests: to claim a p95 takes 90, with a confidence of 0.99
 10 requests support percentiles up to p63, and 250 up to p98, with a confidence of 0.99
 tokens/s: output tokens; /user: of one answer after its first token
-prefix cache: not checked, since the server counts no hits
+prefix cache: not checked, since the server has no counter of hits
 ~ computed here: 1000 / ITL or, where there is no ITL, tokens/s / concurrency
 
 "#]]
@@ -152,7 +152,7 @@ chat 128/128
 TTFT, ITL and latency: avg
 * highest throughput
 tokens/s: output tokens; /user: of one answer after its first token
-prefix cache: not checked, since the server counts no hits
+prefix cache: not checked, since the server has no counter of hits
 
 changes against the earlier run
   GPUs  concurrency   TTFT    ITL  latency  tokens/s  requests/s          jobs
@@ -916,7 +916,7 @@ no point is known to keep the limits; of 1 point it cannot be told: too few requ
 =    1        1      20  ^21.94  ^2.02   ^282.3     525.4     525.4     558.9      3.87  108
 x    1       16      80  ^76.54  ^2.91   ^460.1    5472.6    5472.6     405.5     40.19  108
     steady for 2.0 of 2.0 s, TTFT -7.3 %: TTFT 50.14, ITL 2.61, latency 396.1 ms, 5508.8 tokens/s
-  measured for less than 10 s, too short, at concurrency 1 (5.2 s), 16 (2.0 s)
+  do not rely on these, measured for less than 10 s: at concurrency 1 (5.2 s), 16 (2.0 s)
 
 TTFT, ITL and latency: p99; limits: TTFT at most 70 ms, ITL at most 3 ms
 * highest throughput within the limits   x above a limit   ? the latency is not in the results
@@ -925,7 +925,7 @@ TTFT, ITL and latency: p99; limits: TTFT at most 70 ms, ITL at most 3 ms
 20 requests support percentiles up to p79, and 80 up to p94, with a confidence of 0.99
 steady: means of the longest part with the load at its level, where one is more than 5 % off
 tokens/s: output tokens; /user: of one answer after its first token
-prefix cache: not checked, since the server counts no hits
+prefix cache: not checked, since the server has no counter of hits
 
 "#]]
     );

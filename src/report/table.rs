@@ -213,7 +213,7 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
         .collect();
     if !too_short.is_empty() {
         let words = format!(
-            "measured for less than {} s, too short, at concurrency",
+            "do not rely on these, measured for less than {} s: at concurrency",
             Requests::SHORT
         );
         text.push_str(&wrapped(

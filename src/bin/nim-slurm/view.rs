@@ -225,18 +225,17 @@ fn state(progress: &Progress, launch: &SubmittedJob) -> String {
     let Some((job, record)) = &progress.earlier_job else {
         return format!("launch, job {launch}: {state}");
     };
-    let (kind, job) = (job.kind.key(), &job.id);
-    let before = format!(
-        "{kind}, job {job}: {}",
-        all_in_words(std::slice::from_ref(record))
-    );
-    match progress
+    let before = format!("{}, job {}", job.kind.key(), job.id);
+    let record = all_in_words(std::slice::from_ref(record));
+    let reason = progress
         .launch
         .record()
-        .and_then(|own| own.reason.as_deref())
-    {
-        Some("Dependency") => format!("launch, job {launch}, waits for {before}"),
-        _ => format!("launch, job {launch}: {state}; {before}"),
+        .and_then(|own| own.reason.as_deref());
+    match reason {
+        Some("Dependency") => {
+            format!("launch, job {launch}, waits for {before}, which is {record}")
+        }
+        _ => format!("launch, job {launch}: {state}; {before}: {record}"),
     }
 }
 
