@@ -154,28 +154,7 @@ impl Lab {
 
     /// A field of `scontrol show job`. A controller that is busy is asked again.
     pub(crate) fn job_field(&self, job: &str, field: &str) -> String {
-        let begin = Instant::now();
-        let text = loop {
-            let mut scontrol = self.command("scontrol");
-            let output = scontrol.args(["show", "job", "--oneliner", job]).output();
-            let output = output.unwrap();
-            let text = words(&output);
-            if output.status.success() {
-                break text;
-            }
-            let is_known = !text.contains("Invalid job id");
-            assert!(
-                is_known && begin.elapsed() < Duration::from_secs(120),
-                "{text}"
-            );
-            thread::sleep(Duration::from_millis(500));
-        };
-        let start = text
-            .find(&format!(" {field}="))
-            .unwrap_or_else(|| panic!("no {field} in {text}"))
-            + field.len()
-            + 2;
-        text[start..].split(' ').next().unwrap().trim().to_owned()
+        job_field(|| self.command("scontrol"), job, field)
     }
 
     /// Gives us an account. Where accounts are kept, Slurm quietly charges the default
@@ -333,6 +312,32 @@ pub(crate) fn run(command: &mut Command) -> String {
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{command:?}: {}", words(&output));
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// What this scontrol says of a job. A controller that is busy is asked again.
+#[track_caller]
+pub(crate) fn job_field(scontrol: impl Fn() -> Command, job: &str, field: &str) -> String {
+    let begin = Instant::now();
+    let text = loop {
+        let output = scontrol()
+            .args(["show", "job", "--oneliner", job])
+            .output()
+            .unwrap();
+        let text = words(&output);
+        if output.status.success() {
+            break text;
+        }
+        let is_known = !text.contains("Invalid job id");
+        assert!(
+            is_known && begin.elapsed() < Duration::from_secs(120),
+            "{text}"
+        );
+        thread::sleep(Duration::from_millis(500));
+    };
+    let (_, rest) = text
+        .split_once(&format!(" {field}="))
+        .unwrap_or_else(|| panic!("no {field} in {text}"));
+    rest.split(' ').next().unwrap().trim().to_owned()
 }
 
 /// Waits for a fact, and fails when it does not come true in time.

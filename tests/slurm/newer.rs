@@ -12,7 +12,7 @@ use nim_slurm::recipe::ArrayBy;
 use nim_slurm::{Plan, Settings};
 
 use crate::cluster::{free_port, furnish, plan, with_server};
-use crate::lab::{Lab, run, wait_until};
+use crate::lab::{Lab, job_field, run, wait_until};
 use crate::status::{assert_fields, known};
 
 /// A Slurm of one node.
@@ -49,11 +49,7 @@ impl Newer<'_> {
     }
 
     fn field(&self, job: &str, field: &str) -> String {
-        let text = run(self
-            .command("scontrol")
-            .args(["show", "job", "--oneliner", job]));
-        let (_, rest) = text.split_once(&format!(" {field}=")).unwrap();
-        rest.split(' ').next().unwrap().to_owned()
+        job_field(|| self.command("scontrol"), job, field)
     }
 
     /// Submits a script and waits for its end: its exit code and what it and its steps said.
