@@ -111,12 +111,35 @@ pub(super) struct Numbers {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Measuring {
-    /// Its place in the sweep, from 1: a search finds its points on its way.
+    /// Its place in the sweep, from 1.
     pub number: usize,
+    /// Its place in what its task of an array, or its turn, measures; else the same.
+    pub number_in_task: usize,
     /// How many points are known.
     pub total: usize,
     /// Use case, lengths, load and requests: `chat 128/128, concurrency 25, 125 requests`.
     pub words: String,
+}
+
+impl Measuring {
+    /// The point with this number, of a job that is no array.
+    ///
+    /// ```
+    /// use nim_slurm::Measuring;
+    ///
+    /// let point = Measuring::new(2, 8, "chat 128/128, concurrency 25, 125 requests");
+    /// assert_eq!(point.number_in_task, 2);
+    /// assert_eq!(point.to_string(), "point 2 of 8: chat 128/128, concurrency 25, 125 requests");
+    /// ```
+    #[must_use]
+    pub fn new(number: usize, total: usize, words: impl Into<String>) -> Self {
+        Self {
+            number,
+            number_in_task: number,
+            total,
+            words: words.into(),
+        }
+    }
 }
 
 impl fmt::Display for Measuring {
@@ -125,6 +148,7 @@ impl fmt::Display for Measuring {
             number,
             total,
             words,
+            ..
         } = self;
         write!(f, "point {number} of {total}: {words}")
     }
@@ -206,6 +230,7 @@ fn parse(state: &str, numbers: Numbers) -> (ServerState, Option<Measuring>) {
             );
             number.parse::<NonZeroUsize>().ok().map(|own| Measuring {
                 number: own.get().saturating_add(numbers.before),
+                number_in_task: own.get(),
                 total: numbers.total,
                 words: files::plain_log(&words),
             })

@@ -403,7 +403,7 @@ fn parts_of<'a>(run: &Run, group: &Group<'a>) -> Vec<(String, Group<'a>)> {
             name.push_str(&format!(", {}", counted(gpus, "GPU")));
         }
         if let (true, Some(_)) = (has_several_jobs, point.run()) {
-            name.push_str(&format!(", {}", jobs[&job_of(point)]));
+            name.push_str(&format!(", {}", jobs[&job_key(point)]));
         }
         name.push_str(&server_of(point));
         if point.use_case().is_none() {
@@ -413,23 +413,27 @@ fn parts_of<'a>(run: &Run, group: &Group<'a>) -> Vec<(String, Group<'a>)> {
     })
 }
 
-/// By what [`job_of`] says, the name of the series that it is in. A series has jobs that measured in the same way, and each
-/// point once.
-fn names_of_jobs(run: &Run, group: &Group<'_>) -> HashMap<String, String> {
+/// The job, or the jobs of which the point is the mean.
+type JobKey = (Option<(u64, u64)>, String);
+
+fn job_key(point: &Point) -> JobKey {
+    (point.run().map(RunId::numbers), job_of(point))
+}
+
+/// The name of the series that a job is in. A series has jobs that measured in the same way, and each point once.
+fn names_of_jobs(run: &Run, group: &Group<'_>) -> HashMap<JobKey, String> {
     struct Series<'a> {
         fingerprint: Option<&'a str>,
         points: HashSet<(Option<u32>, Option<Load>, Option<u32>)>,
         jobs: BTreeMap<(u64, u64), &'a RunId>,
-        labels: Vec<String>,
+        keys: Vec<JobKey>,
     }
-    let mut by_job: BTreeMap<_, Vec<&Point>> = BTreeMap::new();
+    let mut by_job: BTreeMap<JobKey, Vec<&Point>> = BTreeMap::new();
     for point in group {
-        let numbers = point.run().map(RunId::numbers);
-        let key = (numbers, job_of(point));
-        by_job.entry(key).or_default().push(point);
+        by_job.entry(job_key(point)).or_default().push(point);
     }
     let mut all: Vec<Series<'_>> = Vec::new();
-    for ((_, label), points) in by_job {
+    for (key, points) in by_job {
         let manifest = run.manifest_of(points[0]);
         let fingerprint = manifest.and_then(|manifest| manifest.fingerprint.as_deref());
         let runs = points.iter().flat_map(|point| point.runs());
@@ -441,7 +445,7 @@ fn names_of_jobs(run: &Run, group: &Group<'_>) -> HashMap<String, String> {
                 .iter()
                 .map(|point| (point.gpus(), point.load(), point.replica()))
                 .collect(),
-            labels: vec![label],
+            keys: vec![key],
         };
         let fits = |other: &&mut Series<'_>| {
             fingerprint.is_some()
@@ -451,7 +455,7 @@ fn names_of_jobs(run: &Run, group: &Group<'_>) -> HashMap<String, String> {
         if let Some(series) = all.iter_mut().find(fits) {
             series.points.extend(own.points);
             series.jobs.extend(own.jobs);
-            series.labels.extend(own.labels);
+            series.keys.extend(own.keys);
         } else {
             all.push(own);
         }
@@ -463,10 +467,7 @@ fn names_of_jobs(run: &Run, group: &Group<'_>) -> HashMap<String, String> {
             [first, _, _, .., last] => format!("jobs {first} to {last}"),
             several => format!("jobs {}", several.join(", ")),
         };
-        series
-            .labels
-            .into_iter()
-            .map(move |label| (label, name.clone()))
+        series.keys.into_iter().map(move |key| (key, name.clone()))
     });
     names.collect()
 }

@@ -131,9 +131,13 @@ impl View {
 
     /// What is measured, once the points before it have ended: their tools still write results while the next point runs.
     fn measuring<'a>(&self, progress: &'a Progress) -> Vec<&'a Measuring> {
+        let first = |point: &Measuring| point.number.saturating_sub(point.number_in_task);
         let has_its_turn = |point: &&Measuring| {
-            let before = progress.points.iter().take(point.number.saturating_sub(1));
-            before.filter(|point| self.goes_on(point)).count() < progress.measuring.len()
+            let own = first(point)..point.number.saturating_sub(1);
+            let before = progress.points.get(own).unwrap_or_default();
+            let going_on = before.iter().filter(|point| self.goes_on(point)).count();
+            let at_once = progress.measuring.iter();
+            going_on < at_once.filter(|other| first(other) == first(point)).count()
         };
         progress.measuring.iter().filter(has_its_turn).collect()
     }
@@ -406,4 +410,48 @@ fn result(point: &Point) -> Option<String> {
         .collect();
     let server = point.replica().map(|number| format!("server {number}: "));
     (!words.is_empty()).then(|| server.unwrap_or_default() + &words.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_point_has_its_turn_when_those_before_it_have_ended() {
+        let mut view = View::new();
+        let mut progress = Progress::new(JobStatus::Unknown);
+        let point = |number| PointProgress::new(number, PointState::Open);
+        progress.points = ["1", "2", "3", "4"].map(point).to_vec();
+        let said = |view: &View, progress: &Progress| -> Vec<usize> {
+            let measuring = view.measuring(progress);
+            measuring.iter().map(|point| point.number).collect()
+        };
+        progress.measuring = vec![Measuring::new(2, 4, "b")];
+        assert_eq!(said(&view, &progress), [0; 0]);
+        let now = view.between_points(&progress);
+        let words = "point 1 of 4: its results are being written";
+        assert_eq!(now.as_deref(), Some(words));
+        progress.points[0].state = PointState::Finished;
+        assert_eq!(
+            said(&view, &progress),
+            [0; 0],
+            "its figures are not there yet"
+        );
+        view.finished.insert("1".to_owned());
+        assert_eq!(said(&view, &progress), [2]);
+        // Two servers measure two points at once.
+        progress.measuring.push(Measuring::new(3, 4, "c"));
+        assert_eq!(said(&view, &progress), [2, 3]);
+        progress.measuring[0] = Measuring::new(4, 4, "d");
+        assert_eq!(said(&view, &progress), [3]);
+        // Tasks of an array do not wait for each other.
+        let mut other = Measuring::new(3, 4, "c");
+        other.number_in_task = 1;
+        progress.measuring = vec![Measuring::new(2, 4, "b"), other];
+        assert_eq!(said(&view, &progress), [2, 3]);
+        // One that was left out is not waited for.
+        progress.points[1].detail = Some("too little time".to_owned());
+        progress.measuring = vec![Measuring::new(3, 4, "c")];
+        assert_eq!(said(&view, &progress), [3]);
+    }
 }
