@@ -1286,7 +1286,7 @@ fn sample_results_are_called_so() {
     assert_eq!(in_folder(&[]), "");
     let page = fs::read_to_string(folder.path().join("sample-report.html")).unwrap();
     assert!(page.contains(&format!("<title>Inference benchmark: {sample}</title>")));
-    assert!(page.contains("18 points in sample results"), "{page}");
+    assert!(page.contains("18 points in “sample results"), "{page}");
     let table = in_folder(&["--format", "table", "--ttft", "500", "--at", "p95"]);
     assert!(table.contains("\nrag 4096/256\n"), "{table}");
     let requests = "\n1000 to 2560 requests support percentiles up to p99, with a confidence";
