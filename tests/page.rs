@@ -201,11 +201,14 @@ fn the_pareto_plot_names_its_loads_and_has_the_frontier_of_all_series() {
     assert_eq!(page.matches("class=\"frontier\" points").count(), 1);
     let alone = Results::new();
     alone.sweep("m", 4, 7, 1.0);
-    assert!(
-        !Report::new(&alone.read())
-            .to_html()
-            .contains("class=\"frontier\"")
-    );
+    let page = Report::new(&alone.read()).to_html();
+    assert!(!page.contains("class=\"frontier\""));
+    // A point that is slower for each user, and brings less, is not joined.
+    let words = "the line leaves out what another point beats in both</li>";
+    assert!(!page.contains(words));
+    alone.point("m_4_16_chat_128_128_7", 16, 3.0);
+    let page = Report::new(&alone.read()).to_html();
+    assert_eq!(page.matches(words).count(), 1);
 }
 
 /// Two hundred labels would cover each other: those that are there do not, and the best one's is there.

@@ -814,15 +814,37 @@ fn a_point_that_is_too_short_is_best_only_where_all_are() {
         let run = nim_slurm::results::Run::read(results.path()).unwrap();
         let groups = run.groups();
         assert_eq!(groups.len(), 1);
-        groups[0].best_throughput().unwrap().concurrency()
+        let front = groups[0].pareto_front();
+        let front: Vec<_> = front.iter().filter_map(|own| own.concurrency()).collect();
+        (groups[0].best_throughput().unwrap().concurrency(), front)
     };
-    assert_eq!(best(), Some(16)); // 5472 tokens/s, 2.0 s
+    let page = results.path().join("report.html");
+    let written = || {
+        let output = report(&[results.path().as_str(), "--out", page.as_str()]);
+        (
+            fs::read_to_string(&page).unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    assert_eq!(best(), (Some(16), vec![1, 16])); // 5472 tokens/s, 2.0 s
+    let (text, said) = written();
+    assert!(!text.contains("class=\"mark dim\""), "{text}");
+    let note = "2 of 2 points were measured for less than 10 s: do not rely on their numbers";
+    assert!(said.ends_with(&format!("note: {note}\n")), "{said}");
     copy(
         Utf8Path::new("tests/data/search/sample-model_4_8_chat_128_128_1"),
         &results.path().join("llama_1_8_chat_128_128_108"),
     );
-    assert_eq!(best(), Some(8)); // 669 tokens/s, and not too short
-    let page = stdout(&[results.path().as_str(), "--format", "html"]);
+    assert_eq!(best(), (Some(8), vec![8])); // 669 tokens/s, and not too short
+    let (page, said) = written();
+    assert!(
+        said.contains("note: 2 of 3 points were measured "),
+        "{said}"
+    );
+    let marks = page.matches("<path class=\"mark dim\"").count();
+    // Each of four charts has two, and one in its legend.
+    assert_eq!(marks, 3 * 4, "{page}");
+    assert!(page.contains("above a limit, too short, or not to be trusted</li>"));
     let words =
         "Highest throughput of the points that are long enough: 668.7 tokens/s at concurrency 8.";
     assert!(page.contains(words), "{page}");

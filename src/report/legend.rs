@@ -45,8 +45,16 @@ pub(super) fn of_chart(chart: &Chart) -> Vec<Row> {
         rows.push(row(chart.best, vec![("mark", circle()), ring]));
     }
     if has(|mark| mark.is_dim) && chart.shapes.is_empty() {
-        let name = "above a limit, or not to be trusted";
+        let name = "above a limit, too short, or not to be trusted";
         rows.push(row(name, vec![("mark dim", circle())]));
+    }
+    let is_front = |series: &Drawn| {
+        let joined = series.line.split(' ').count();
+        (2..series.marks.len()).contains(&joined)
+    };
+    if chart.series.iter().any(is_front) {
+        let name = "the line leaves out what another point beats in both";
+        rows.push(row(name, vec![("line", LINE.to_owned())]));
     }
     if chart
         .series

@@ -685,6 +685,9 @@ fn series(
     up: Column,
 ) -> Series {
     let place = |point: &Point| Some((across(point)?, up.of(point)?));
+    let is_short = |point: &Point| {
+        brief(point).is_some() && sweep.best.is_none_or(|best| brief(best).is_none())
+    };
     Series {
         style: sweep.style,
         is_earlier: sweep.is_earlier,
@@ -701,7 +704,7 @@ fn series(
                     text: hover(report, &sweep.name, point),
                     label: None,
                     is_best: sweep.best.is_some_and(|best| std::ptr::eq(best, *point)),
-                    is_dim: is_dim(report, point),
+                    is_dim: is_dim(report, point) || is_short(point),
                 })
             })
             .collect(),

@@ -157,7 +157,8 @@ impl<'a> Group<'a> {
 
     /// The points that no other beats in both throughput per GPU and tokens per
     /// second for each user, from the fastest for one user to the highest
-    /// throughput. Points of which either is unknown are not among them.
+    /// throughput. Points of which either is unknown are not among them, and one that is
+    /// [too short](Point::is_too_short) only where all are.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -234,6 +235,10 @@ pub(crate) fn pareto_front<'a>(points: impl Iterator<Item = &'a Point>) -> Vec<&
             ))
         })
         .collect();
+    let is_short = |point: &Point| point.is_too_short() == Some(true);
+    if known.iter().any(|(.., point)| !is_short(point)) {
+        known.retain(|(.., point)| !is_short(point));
+    }
     known.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1)));
     let mut best = f64::NEG_INFINITY;
     known.retain(|(_, per_gpu, _)| {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{ArgGroup, Args, ValueEnum};
-use nim_slurm::results::{Gate, Limits, Run, RunId, Statistic};
+use nim_slurm::results::{Gate, Limits, Point, Run, RunId, Statistic};
 use nim_slurm::{Report, ValueError, plain, shell_word};
 
 use crate::demo;
@@ -251,7 +251,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let is_sample_page = arguments.demo && matches!(format, Format::Html);
     let sample_page = is_sample_page.then(|| Utf8Path::new(demo::PAGE));
     match arguments.out.as_deref().or(sample_page) {
-        Some(path) => write(path, &text)?,
+        Some(path) => {
+            write(path, &text)?;
+            note_short_points(&run);
+        }
         None => print(&text)?,
     }
     if arguments.demo {
@@ -507,6 +510,18 @@ fn no_points(run: &Run, jobs: &[RunId]) -> String {
         )
     } else {
         format!("{folder} has no results of job {}", names.join(" or "))
+    }
+}
+
+/// Who writes a page sees no table.
+fn note_short_points(run: &Run) {
+    let is_short = |point: &&Point| point.is_too_short() == Some(true);
+    let short = run.points().iter().filter(is_short).count();
+    if short > 0 {
+        note(&format!(
+            "{short} of {} points were measured for less than 10 s: do not rely on their numbers",
+            run.points().len()
+        ));
     }
 }
 
