@@ -53,7 +53,7 @@ pub(super) fn of_chart(chart: &Chart) -> Vec<Row> {
         (2..series.marks.len()).contains(&joined)
     };
     if chart.series.iter().any(is_front) {
-        let name = "the line leaves out what another point beats in both";
+        let name = "the line skips points that another one beats on both axes";
         rows.push(row(name, vec![("line", LINE.to_owned())]));
     }
     if chart
@@ -71,7 +71,7 @@ pub(super) fn of_chart(chart: &Chart) -> Vec<Row> {
         rows.push(row(name, vec![bar, ("mark", circle())]));
     }
     if !chart.frontiers.is_empty() {
-        let name = "frontier over all series of a use case";
+        let name = "best of all curves of a use case";
         rows.push(row(name, vec![("frontier", LINE.to_owned())]));
     }
     rows

@@ -685,9 +685,6 @@ fn series(
     up: Column,
 ) -> Series {
     let place = |point: &Point| Some((across(point)?, up.of(point)?));
-    let is_short = |point: &Point| {
-        brief(point).is_some() && sweep.best.is_none_or(|best| brief(best).is_none())
-    };
     Series {
         style: sweep.style,
         is_earlier: sweep.is_earlier,
@@ -704,7 +701,7 @@ fn series(
                     text: hover(report, &sweep.name, point),
                     label: None,
                     is_best: sweep.best.is_some_and(|best| std::ptr::eq(best, *point)),
-                    is_dim: is_dim(report, point) || is_short(point),
+                    is_dim: is_dim(report, point),
                 })
             })
             .collect(),
@@ -712,10 +709,11 @@ fn series(
     }
 }
 
-/// Whether a point is no candidate for the best: it is above a limit, or not to be trusted.
+/// Whether a point is above a limit, too short, or not to be trusted.
 fn is_dim(report: &Report<'_>, point: &Point) -> bool {
     let verdict = report.limits_of(point).verdict(point);
-    point.caveat().is_some() || matches!(verdict, Verdict::Exceeded { .. })
+    let is_above = matches!(verdict, Verdict::Exceeded { .. });
+    is_above || brief(point).is_some() || point.caveat().is_some()
 }
 
 fn hover(report: &Report<'_>, name: &str, point: &Point) -> String {
