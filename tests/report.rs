@@ -831,6 +831,7 @@ fn a_point_that_is_too_short_is_best_only_where_all_are() {
     // Each of four charts has two, and one in its legend.
     assert_eq!(text.matches("<path class=\"mark dim\"").count(), 3 * 4);
     let note = "2 of 2 points were measured for less than 10 s: do not rely on their numbers";
+    assert!(text.contains(&format!("<p>{note}.</p>")), "{text}");
     assert!(said.ends_with(&format!("note: {note}\n")), "{said}");
     copy(
         Utf8Path::new("tests/data/search/sample-model_4_8_chat_128_128_1"),

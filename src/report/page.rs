@@ -30,6 +30,8 @@ struct Page<'a> {
     /// What was measured, with what and when.
     facts: Vec<(&'static str, String)>,
     points: usize,
+    /// Of these, how many are too short.
+    short: usize,
     /// None where use cases have others.
     limits: Option<Vec<String>>,
     statistic: Statistic,
@@ -168,6 +170,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
         folder: plain(report.run.path().as_str()).into_owned(),
         facts: head::facts(report),
         points: report.run.points().len(),
+        short: report.run.points().iter().filter_map(brief).count(),
         limits: report.common().map(|limits| in_words(&limits)),
         statistic: report.statistic(),
         width: WIDTH,
