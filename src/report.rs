@@ -646,8 +646,8 @@ fn out_of_cache(point: &Point) -> Option<String> {
     ))
 }
 
-/// What the servers' prefix caches had of the points' prompts.
-fn cached(run: &Run) -> String {
+/// What the servers' prefix caches had of the points' prompts; nothing is said of results that are not launch.sh's.
+fn cached(run: &Run) -> Option<String> {
     let checked: Vec<f64> = run
         .points()
         .iter()
@@ -655,16 +655,17 @@ fn cached(run: &Run) -> String {
         .collect();
     let unchecked = run.points().len() - checked.len();
     let Some(highest) = checked.into_iter().reduce(f64::max) else {
-        return "prefix cache: not checked, since the server has no counter of hits".to_owned();
+        let words = "prefix cache: not checked, since the server has no counter of hits";
+        return (!run.manifests().is_empty()).then(|| words.to_owned());
     };
     let at_most = format!(
         "prefix cache: at most {:.1} % of a point's prompt tokens",
         100.0 * highest
     );
-    match unchecked {
+    Some(match unchecked {
         0 => at_most,
         _ => format!("{at_most}; not checked for {}", counted(unchecked, "point")),
-    }
+    })
 }
 
 /// For how many seconds a point measured, where that is too short.

@@ -95,7 +95,6 @@ TTFT, ITL and latency: avg
 several runs: means, the interval of each with a confidence of 0.95 (Student's t), and the spread
     (standard deviation over mean), which is unstable above 5 %
 tokens/s: output tokens; /user: of one answer after its first token
-prefix cache: not checked, since the server has no counter of hits
 ~ computed here: 1000 / ITL or, where there is no ITL, tokens/s / concurrency
 
 "]]

@@ -108,7 +108,6 @@ TTFT, ITL and latency: p95; limits: TTFT at most 25 ms
 ^ of too few requests: to claim a p95 takes 90, with a confidence of 0.99
 10 requests support percentiles up to p63, and 250 up to p98, with a confidence of 0.99
 tokens/s: output tokens; /user: of one answer after its first token
-prefix cache: not checked, since the server has no counter of hits
 ~ computed here: 1000 / ITL or, where there is no ITL, tokens/s / concurrency
 
 "#]]
@@ -152,7 +151,6 @@ chat 128/128
 TTFT, ITL and latency: avg
 * highest throughput
 tokens/s: output tokens; /user: of one answer after its first token
-prefix cache: not checked, since the server has no counter of hits
 
 changes against the earlier run
   GPUs  concurrency   TTFT    ITL  latency  tokens/s  requests/s          jobs
@@ -711,6 +709,8 @@ fn jobs_are_named_by_their_manifests() {
     let arguments = [folder.as_str(), "--job", "4711", "--against", "4712"];
     let table = stdout(&arguments);
     let (_, jobs) = table.split_once("\njob ").unwrap();
+    let words = "\nprefix cache: not checked, since the server has no counter of hits\n";
+    assert!(table.contains(words), "{table}");
     assert_data_eq!(
         jobs,
         str![[r"
@@ -948,7 +948,6 @@ TTFT, ITL and latency: p99; limits: TTFT at most 70 ms, ITL at most 3 ms
 20 requests support percentiles up to p79, and 80 up to p94, with a confidence of 0.99
 steady: means of the longest part with the load at its level, where one is more than 5 % off
 tokens/s: output tokens; /user: of one answer after its first token
-prefix cache: not checked, since the server has no counter of hits
 
 "#]]
     );

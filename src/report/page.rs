@@ -777,7 +777,7 @@ fn marks(report: &Report<'_>) -> Vec<String> {
         .chain(weak(report))
         .chain(supported(report))
         .chain(several_runs(report).map(str::to_owned))
-        .chain([cached(report.run)])
+        .chain(cached(report.run))
         .chain(energy::notes(report))
         .collect()
 }

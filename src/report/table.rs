@@ -319,12 +319,12 @@ fn legend(report: &Report<'_>) -> String {
     if points().any(|point| unsteady(point).is_some()) {
         text.push_str("steady: means of the longest part with the load at its level, where one is more than 5 % off\n");
     }
-    text.push_str(&format!(
-        "tokens/s: output tokens; /user: of one answer after its first token\n{}\n",
-        cached(report.run)
-    ));
-    if let Some(derived) = derived(report.run) {
-        text.push_str(&format!("{derived}\n"));
+    text.push_str("tokens/s: output tokens; /user: of one answer after its first token\n");
+    for note in cached(report.run)
+        .into_iter()
+        .chain(derived(report.run).map(str::to_owned))
+    {
+        text.push_str(&format!("{note}\n"));
     }
     for note in energy::notes(report) {
         text.push_str(&title(&note));
