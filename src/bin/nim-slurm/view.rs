@@ -96,11 +96,6 @@ impl View {
             }
         }
         let measuring = self.measuring(progress);
-        if self.bar.is_none() {
-            for point in &measuring {
-                self.print_once_in_run(&format!("measuring {point}"))?;
-            }
-        }
         if let Some(bar) = &self.bar {
             if !progress.points.is_empty() {
                 bar.set_style(style(TEMPLATE));
@@ -113,6 +108,10 @@ impl View {
             let now = now.or_else(|| server(&progress.server, is_seen));
             let now = now.unwrap_or_else(|| state(progress, launch));
             bar.set_message(plain(&now).into_owned());
+        } else {
+            for point in &measuring {
+                self.print_once_in_run(&format!("measuring {point}"))?;
+            }
         }
         if has_ended {
             self.print_once(&state(progress, launch))?;
