@@ -451,14 +451,15 @@ impl<'a> Report<'a> {
         self.limits_of(point).statistic()
     }
 
-    /// The point that a use case's reader looks for.
+    /// The point that a use case's reader looks for. Of points that are all too short, none is.
     fn best_of<'g>(&self, group: &Group<'g>) -> Option<&'g Point> {
         let limits = self.limits_of(group.points()[0]);
-        if limits.is_empty() {
+        let best = if limits.is_empty() {
             group.best_throughput()
         } else {
             group.best_within(&limits)
-        }
+        };
+        best.filter(|point| point.is_too_short() != Some(true))
     }
 
     /// Why no point of a use case is known to keep its limits; `None` where one is, and without limits.
