@@ -223,10 +223,6 @@ fn a_tool_that_is_started_early_waits_at_its_gate() {
         test -d "$run/one"
         drop_next
         test -e "$run/one" || echo dropped
-        # Another client may take the next point.
-        replicas=2 next_number=0
-        start_next
-        echo "started: $next_pid"
     "#;
     for (recipe, program) in [
         (Recipe::llama3_70b_h100x4_fp8(), GENAI_PERF),
@@ -234,9 +230,42 @@ fn a_tool_that_is_started_early_waits_at_its_gate() {
     ] {
         assert_eq!(
             run_with_tool(&recipe, program, lines),
-            "three waits: up three \nopen, and evaluates: yes: up three sent \ndropped\nstarted:"
+            "three waits: up three \nopen, and evaluates: yes: up three sent \ndropped"
         );
     }
+}
+
+/// Of two servers, each of which measures points of its own: the next one's tool is started early, but for the last point.
+#[test]
+fn a_client_takes_the_next_point_ahead_but_for_the_last_ones() {
+    let several = fs::read_to_string("templates/launch/several_in_client.sh").unwrap();
+    let lines = format!(
+        r#"
+        run=$(mktemp -d) parts=0 replicas=2
+        {several}
+        points=(1 2 3 4 5) folders=(one two three four five) are_finished=('' yes '' '' '')
+        start_tool() {{ next_pid=tool next_folder=$1; }}
+        # As main has it. Another client's word comes as what it has taken.
+        begins() {{ take "$1" && current=${{folders[$1 - 1]}} next_number=$1 next_pid='' || echo "not $1"; }}
+        looks() {{ next_folder=none; start_next; echo "${{current:-before}}, next: $next_folder"; }}
+        looks
+        mkdir "$run/taken.3"
+        begins 1
+        looks
+        begins 3
+        begins 4
+        looks
+        broken=yes
+        take 4 && echo "its own"
+        take 3 || echo "another's"
+        take 5 && ! test -d "$run/taken.5" && echo "nobody's"
+        parts=2 broken=''
+        take 3 && echo "for all""#
+    );
+    assert_eq!(
+        run_in_client(&Recipe::llama3_70b_h100x4_fp8(), &lines, &[]),
+        "before, next: one\none, next: four\nnot 3\nfour, next: none\nits own\nanother's\nnobody's\nfor all"
+    );
 }
 
 /// Slurm's word to stop a step comes to all of its processes: what GenAI-Perf has measured it evaluates still, and its

@@ -1012,13 +1012,18 @@ start_tool() {
   exec {output}>&-
 }
 open_gate() { : >"$next_gate/open" || { stop_if_full && exit 1; }; }
-# start_next: the tool of the next point that is not finished, where that is this client's for sure.
+# take NUMBER [ahead]: true when this point is for this client. start_next: the tool of the next one that is not finished.
+take() { true; }
 start_next() {
-  [[ -z $next_pid$broken ]] && ((parts > 0 || replicas == 1)) || return 0
-  while [[ -n ${are_finished[next_number]-} ]]; do next_number=$((next_number + 1)); done
-  ((next_number < ${#points[@]})) && [[ ${folders[next_number]} != "$current" ]] || return 0
-  # shellcheck disable=SC2086 # its words
-  start_tool "${folders[next_number]}" ${points[next_number]}
+  [[ -z $next_pid$broken ]] || return 0
+  while ((next_number < ${#points[@]})) && [[ ${folders[next_number]} != "$current" ]]; do
+    if [[ -z ${are_finished[next_number]} ]] && take $((next_number + 1)) ahead; then
+      # shellcheck disable=SC2086 # its words
+      start_tool "${folders[next_number]}" ${points[next_number]}
+      return
+    fi
+    next_number=$((next_number + 1))
+  done
 }
 
 # ---- One point, from its warm-up to its result ----------------------------------------
@@ -1224,14 +1229,9 @@ main() {
     [[ -z ${are_finished[number - 1]} ]] || { say "point $number of ${#points[@]} is finished already: $folder" && continue; }
     # One round more is the warm-up.
     work=$((${row[9]-0} > 0 ? -1000 * row[9] : ((${row[4]#*-} + wave - 1) / wave + 1) * ${row[2]%s*}))
+    take "$number" || continue
     if [[ -n $broken ]]; then
-      # Another client may have it, or may still take it.
-      [[ -d $run/taken.$number ]] || record "$folder" 'not run' '' "$broken"
-      continue
-    fi
-    # A point that is not for all is for the client that comes to it first.
-    if ((parts == 0)) && ! mkdir "$run/taken.$number" 2>/dev/null; then
-      [[ -d $run/taken.$number ]] || stop_if_full
+      record "$folder" 'not run' '' "$broken"
       continue
     fi
     if [[ -n $measure_until ]]; then

@@ -123,7 +123,8 @@ def summary(folder):
 
 
 def valid(stage, job):
-    for point, folder in folders(stage, job):
+    rows = [(point, part) for point, folder in folders(stage, job) for part in sorted(folder.glob("server-*")) or [folder]]
+    for point, folder in rows:
         numbers = summary(folder)
         asked, tokens = point["requests"], point["output_sequence_length"]
         counted = numbers["request_count"]["avg"]

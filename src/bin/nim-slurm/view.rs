@@ -101,7 +101,9 @@ impl View {
                 bar.set_style(style(TEMPLATE));
             }
             bar.set_length(progress.points.len() as u64);
-            bar.set_position(progress.finished() as u64);
+            // As many as were told of.
+            let is_told = |point: &&PointProgress| self.finished.contains(&point.folder);
+            bar.set_position(progress.points.iter().filter(is_told).count() as u64);
             let now: Vec<_> = measuring.iter().map(ToString::to_string).collect();
             let now = Some(now.join("; ")).filter(|now| !now.is_empty());
             let now = now.or_else(|| self.between_points(progress));
@@ -132,6 +134,10 @@ impl View {
     fn measuring<'a>(&self, progress: &'a Progress) -> Vec<&'a Measuring> {
         let first = |point: &Measuring| point.number.saturating_sub(point.number_in_task);
         let has_its_turn = |point: &&Measuring| {
+            let now = progress.points.get(point.number.saturating_sub(1));
+            if now.is_some_and(|now| now.state == PointState::Finished) {
+                return false;
+            }
             let own = first(point)..point.number.saturating_sub(1);
             let before = progress.points.get(own).unwrap_or_default();
             let going_on = before.iter().filter(|point| self.goes_on(point)).count();
@@ -236,7 +242,7 @@ fn state(progress: &Progress, launch: &SubmittedJob) -> String {
         .and_then(|own| own.reason.as_deref());
     match reason {
         Some("Dependency") => {
-            format!("launch, job {launch}, waits for {before}, which is {record}")
+            format!("launch, job {launch}, waits for {before}: {record}")
         }
         _ => format!("launch, job {launch}: {state}; {before}: {record}"),
     }
@@ -452,5 +458,10 @@ mod tests {
         progress.points[1].detail = Some("too little time".to_owned());
         progress.measuring = vec![Measuring::new(3, 4, "c")];
         assert_eq!(said(&view, &progress), [3]);
+        // The client says so until the next one begins.
+        progress.points[2].state = PointState::Finished;
+        assert_eq!(said(&view, &progress), [0; 0]);
+        let words = "point 3 of 4: its results are being written";
+        assert_eq!(view.between_points(&progress).as_deref(), Some(words));
     }
 }
