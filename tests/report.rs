@@ -853,6 +853,54 @@ fn points_that_are_too_short_have_no_mark_of_the_best() {
     assert!(page.contains(words), "{page}");
 }
 
+/// As the end of a run of short points says: the same command with more requests.
+#[test]
+fn charts_have_the_longer_point_in_place_of_one_that_was_too_short() {
+    let results = tempfile::tempdir().unwrap();
+    let path = Utf8Path::from_path(results.path()).unwrap();
+    for (name, from) in [
+        ("llama_1_1_chat_128_128_7", "requests/aiperf-1"),
+        ("llama_1_8_chat_128_128_7", "requests/aiperf-16"),
+        (
+            "llama_1_8_chat_128_128_8",
+            "search/sample-model_4_8_chat_128_128_1",
+        ),
+    ] {
+        copy(&Utf8Path::new("tests/data").join(from), &path.join(name));
+        // With other requests, it is no repeat.
+        let measured = format!("requests={name}\n");
+        fs::write(path.join(name).join("measurement.txt"), measured).unwrap();
+    }
+    let manifest = |job: u32, fingerprint: &str| {
+        let text = format!(r#"{{"job_id": "{job}", "fingerprint": "{fingerprint}"}}"#);
+        fs::write(path.join(format!("run_{job}.json")), text).unwrap();
+    };
+    let report = |format: &str| stdout(&[path.as_str(), "--format", format]);
+    let words = "in the charts, that of job 8 takes its place";
+    manifest(7, "a");
+    manifest(8, "b");
+    let page = report("html");
+    // Measured in another way.
+    assert!(page.contains("chat 128/128, job 7</li>"), "{page}");
+    assert!(!page.contains(words), "{page}");
+
+    manifest(8, "a");
+    let page = report("html");
+    assert!(!page.contains("chat 128/128, job"), "{page}");
+    assert!(
+        page.contains(&format!("too short: measured for 2.0 s; {words}")),
+        "{page}"
+    );
+    // Job 7's at concurrency 1, in each of four charts and in the legend.
+    let marks = page.matches("<path class=\"mark dim\"").count();
+    assert_eq!(marks, 2 * 4, "{page}");
+    let table = report("table").replace("\n  ", " ");
+    let words = "at concurrency 1 (5.2 s), 8 (2.0 s, job 7; again in job 8)";
+    assert!(table.contains(words), "{table}");
+    // Nothing is lost.
+    assert_eq!(report("csv").lines().count(), 4);
+}
+
 /// All are far below the limits, but of too few requests: that is no "no".
 #[test]
 fn where_it_cannot_be_told_of_any_point_the_report_says_so() {

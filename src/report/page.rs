@@ -8,10 +8,10 @@ use super::chart::{COLOURS, Chart, Data, HEIGHT, Mark, SHAPES, Series, Style, WI
 use super::energy::{self, EnergyTable};
 use super::table::compared;
 use super::{
-    Column, Report, another_measurement, brief, cached, derived, figure_or_dash, gate, in_words,
-    job_of, jobs, load_in_words, load_of, milliseconds, missing, number_or_dash, out_of_cache,
-    percent, place_of, search, server_of, several_runs, spread, supported, title_of, unsteady,
-    weak,
+    Column, MeasuredAgain, Report, another_measurement, brief, cached, derived, figure_or_dash,
+    gate, in_words, job_of, jobs, load_in_words, load_of, milliseconds, missing, number_or_dash,
+    out_of_cache, percent, place_of, search, server_of, several_runs, spread, supported, title_of,
+    unsteady, weak,
 };
 use super::{head, legend};
 use crate::load::{Length, Load};
@@ -391,8 +391,10 @@ fn sweeps<'a>(
 
 /// The sweeps of a use case: one for each number of GPUs, one for each server of those
 /// that measured together, and as many as it takes where several jobs measured the same point. Points without a name have in
-/// common what their folders have.
+/// common what their folders have. A point that is too short is in none where it was measured again.
 fn parts_of<'a>(run: &Run, group: &Group<'a>) -> Vec<(String, Group<'a>)> {
+    let again = MeasuredAgain::of(run, group);
+    let group = &group.without(|point| again.by(point).is_some());
     let points = || group.points().iter();
     let gpus: BTreeSet<_> = points().map(|point| point.gpus()).collect();
     let measured: BTreeSet<_> = points()
@@ -788,6 +790,7 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> GroupPart {
     let limits = report.limits_of(group.points()[0]);
     let within = group.best_within(&limits);
     let best = report.best_of(group);
+    let again = MeasuredAgain::of(report.run, group);
     let mut answers = Vec::new();
     let mut probes = Vec::new();
     if let Some(capacity) = group.capacity(report.run) {
@@ -826,7 +829,7 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> GroupPart {
         rows: group
             .points()
             .iter()
-            .map(|point| row(report, best, point))
+            .map(|point| row(report, best, &again, point))
             .collect(),
         energy: energy::table(report, group),
     }
@@ -847,7 +850,7 @@ fn too_short(point: &Point) -> Option<String> {
     Some(format!("too short: measured for {seconds:.1} s"))
 }
 
-fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
+fn row(report: &Report<'_>, best: Option<&Point>, again: &MeasuredAgain<'_>, point: &Point) -> Row {
     let mut cells = vec![(number_or_dash(point.gpus()), None), (load_of(point), None)];
     let figures = Column::all(report.statistic_of(point));
     cells.extend(figures.map(|column| (column.text(point), column.half_width(point))));
@@ -868,6 +871,12 @@ fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
         unsteady(point),
         out_of_cache(point),
         too_short(point),
+        again.by(point).map(|other| {
+            format!(
+                "in the charts, that of job {} takes its place",
+                job_of(other)
+            )
+        }),
     ];
     let notes: Vec<_> = notes.into_iter().flatten().collect();
     Row {

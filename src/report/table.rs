@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use super::{
-    Column, Report, another_measurement, brief, cached, derived, energy, gate, in_words, job_of,
-    jobs, load_of, missing, number_or_dash, out_of_cache, part_of, percent, place_of, search,
-    server_of, several_runs, spread, supported, unsteady, weak,
+    Column, MeasuredAgain, Report, another_measurement, brief, cached, derived, energy, gate,
+    in_words, job_of, jobs, load_of, missing, number_or_dash, out_of_cache, part_of, percent,
+    place_of, search, server_of, several_runs, spread, supported, unsteady, weak,
 };
 use crate::plain::plain;
 use crate::results::{
@@ -201,6 +201,7 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
     for point in group {
         *rows_of_load.entry(point.load()).or_default() += 1;
     }
+    let again = MeasuredAgain::of(report.run, group);
     let too_short: Vec<_> = group
         .points()
         .iter()
@@ -208,7 +209,10 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
             let seconds = brief(point)?;
             let job = Some(job_of(point)).filter(|_| rows_of_load[&point.load()] > 1);
             let job = job.map(|job| format!(", job {job}")).unwrap_or_default();
-            Some(format!("{} ({seconds:.1} s{job})", load_of(point)))
+            let by = again.by(point).map(job_of);
+            let by = by.map(|job| format!("; again in job {job}"));
+            let by = by.unwrap_or_default();
+            Some(format!("{} ({seconds:.1} s{job}{by})", load_of(point)))
         })
         .collect();
     if !too_short.is_empty() {

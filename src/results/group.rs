@@ -135,6 +135,15 @@ impl<'a> Group<'a> {
         self.points[0].output()
     }
 
+    /// The group without some of its points, of which it must keep one.
+    pub(crate) fn without(&self, is_left_out: impl Fn(&Point) -> bool) -> Self {
+        let points = self.iter().filter(|point| !is_left_out(point));
+        Self {
+            points: points.collect(),
+            names_model: self.names_model,
+        }
+    }
+
     /// The group in parts, each with the name that its points have in common, in the
     /// order in which the names come up.
     pub(crate) fn split(&self, name: impl Fn(&Point) -> String) -> Vec<(String, Self)> {
