@@ -15,7 +15,7 @@ mod search;
 mod table;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
 
@@ -674,40 +674,6 @@ fn brief(point: &Point) -> Option<f64> {
     point
         .seconds()
         .filter(|_| point.is_too_short() == Some(true))
-}
-
-/// Points of a use case that are long enough, by which those that are too short were measured again.
-struct MeasuredAgain<'a> {
-    run: &'a Run,
-    by: HashMap<Measurement<'a>, &'a Point>,
-}
-
-/// How a job measured, and what: GPUs, load and server.
-type Measurement<'a> = (&'a str, Option<u32>, Option<Load>, Option<u32>);
-
-impl<'a> MeasuredAgain<'a> {
-    fn of(run: &'a Run, group: &Group<'a>) -> Self {
-        let long = group
-            .iter()
-            .filter(|point| point.is_too_short() == Some(false) && point.caveat().is_none());
-        Self {
-            run,
-            by: long
-                .filter_map(|point| Some((measurement(run, point)?, point)))
-                .collect(),
-        }
-    }
-
-    /// The point that takes the place of this one, which is too short.
-    fn by(&self, point: &Point) -> Option<&'a Point> {
-        brief(point)?;
-        self.by.get(&measurement(self.run, point)?).copied()
-    }
-}
-
-fn measurement<'a>(run: &'a Run, point: &Point) -> Option<Measurement<'a>> {
-    let fingerprint = run.manifest_of(point)?.fingerprint.as_deref()?;
-    Some((fingerprint, point.gpus(), point.load(), point.replica()))
 }
 
 /// How far apart the figures of a point and of its steady part may be, as a share.

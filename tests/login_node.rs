@@ -375,7 +375,11 @@ fn a_point_starts_after_the_one_before_it_has_ended() {
         )
     };
     let manifest = manifest.replace("}]", &format!("}}{}", open(50)));
-    site.write("stage/results/run_7.json", &manifest);
+    let first_open = manifest.replacen("finished", "open", 1);
+    assert_ne!(first_open, manifest);
+    site.write("stage/results/run_7.json", &first_open);
+    let folder = site.path(&format!("stage/results/{POINT}"));
+    std::fs::rename(&folder, site.path("later")).unwrap();
     site.write("job_7", &site.job(7, "RUNNING", "(null)", "launch.sh", 0));
     let state = "stage/results/.run_7/client/state.0";
     let measured = |number: u32, load: u32| {
@@ -388,6 +392,8 @@ fn a_point_starts_after_the_one_before_it_has_ended() {
         &mut lines,
         "measuring point 1 of 2: chat 128/128, concurrency 100, 500 requests",
     );
+    std::fs::rename(site.path("later"), &folder).unwrap();
+    site.write("stage/results/run_7.json", &manifest);
     site.write(state, &measured(2, 50));
     std::thread::sleep(std::time::Duration::from_secs(7));
     let table =

@@ -8,17 +8,17 @@ use super::chart::{COLOURS, Chart, Data, HEIGHT, Mark, SHAPES, Series, Style, WI
 use super::energy::{self, EnergyTable};
 use super::table::compared;
 use super::{
-    Column, MeasuredAgain, Report, another_measurement, brief, cached, derived, figure_or_dash,
-    gate, in_words, job_of, jobs, load_in_words, load_of, milliseconds, missing, number_or_dash,
-    out_of_cache, percent, place_of, search, server_of, several_runs, spread, supported, title_of,
-    unsteady, weak,
+    Column, Report, another_measurement, brief, cached, derived, figure_or_dash, gate, in_words,
+    job_of, jobs, load_in_words, load_of, milliseconds, missing, number_or_dash, out_of_cache,
+    percent, place_of, search, server_of, several_runs, spread, supported, title_of, unsteady,
+    weak,
 };
 use super::{head, legend};
 use crate::load::{Length, Load};
 use crate::plain::{counted, plain};
 use crate::results::{
-    GateOutcome, Group, Limits, Metric, Point, ReadProblem, Run, Statistic, Summary, Verdict,
-    pareto_front,
+    GateOutcome, Group, Limits, MeasuredAgain, Metric, Point, ReadProblem, Run, Statistic, Summary,
+    Verdict, pareto_front,
 };
 use crate::slurm::RunId;
 
@@ -30,7 +30,7 @@ struct Page<'a> {
     /// What was measured, with what and when.
     facts: Vec<(&'static str, String)>,
     points: usize,
-    /// Of these, how many are too short.
+    /// Of these, how many are too short and were not measured again.
     short: usize,
     /// None where use cases have others.
     limits: Option<Vec<String>>,
@@ -170,7 +170,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
         folder: plain(report.run.path().as_str()).into_owned(),
         facts: head::facts(report),
         points: report.run.points().len(),
-        short: report.run.points().iter().filter_map(brief).count(),
+        short: report.run.short_points().len(),
         limits: report.common().map(|limits| in_words(&limits)),
         statistic: report.statistic(),
         width: WIDTH,

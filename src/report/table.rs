@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use super::{
-    Column, MeasuredAgain, Report, another_measurement, brief, cached, derived, energy, gate,
-    in_words, job_of, jobs, load_of, missing, number_or_dash, out_of_cache, part_of, percent,
-    place_of, search, server_of, several_runs, spread, supported, unsteady, weak,
+    Column, Report, another_measurement, brief, cached, derived, energy, gate, in_words, job_of,
+    jobs, load_of, missing, number_or_dash, out_of_cache, part_of, percent, place_of, search,
+    server_of, several_runs, spread, supported, unsteady, weak,
 };
 use crate::plain::plain;
 use crate::results::{
-    Change, Comparison, Difference, GateOutcome, Gated, Group, Limits, Metric, Point, Requests,
-    Statistic, Summary, Verdict,
+    Change, Comparison, Difference, GateOutcome, Gated, Group, Limits, MeasuredAgain, Metric,
+    Point, Requests, Statistic, Summary, Verdict,
 };
 
 const WIDTH: usize = 100;
@@ -202,32 +202,44 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
         *rows_of_load.entry(point.load()).or_default() += 1;
     }
     let again = MeasuredAgain::of(report.run, group);
-    let too_short: Vec<_> = group
-        .points()
-        .iter()
-        .filter_map(|point| {
-            let seconds = brief(point)?;
-            let job = Some(job_of(point)).filter(|_| rows_of_load[&point.load()] > 1);
-            let job = job.map(|job| format!(", job {job}")).unwrap_or_default();
-            let by = again.by(point).map(job_of);
-            let by = by.map(|job| format!("; again in job {job}"));
-            let by = by.unwrap_or_default();
-            Some(format!("{} ({seconds:.1} s{job}{by})", load_of(point)))
-        })
-        .collect();
-    if !too_short.is_empty() {
-        let words = format!(
-            "do not rely on these, measured for less than {} s: at concurrency",
-            Requests::SHORT
-        );
-        text.push_str(&wrapped(
-            &[&[format!("  {words} {}", too_short[0])], &too_short[1..]].concat(),
-        ));
-    }
+    let short = || group.iter().filter(|point| brief(point).is_some());
+    let for_good = short().filter(|point| again.by(point).is_none());
+    let words = format!(
+        "do not rely on these, measured for less than {} s: at concurrency",
+        Requests::SHORT
+    );
+    text.push_str(&points_in_words(&words, for_good, |point| {
+        let job = Some(job_of(point)).filter(|_| rows_of_load[&point.load()] > 1);
+        let job = job.map(|job| format!(", job {job}")).unwrap_or_default();
+        Some(format!("{:.1} s{job}", brief(point)?))
+    }));
+    let words = "too short, and measured again for longer: at concurrency";
+    text.push_str(&points_in_words(words, short(), |point| {
+        Some(format!(
+            "job {}, now job {}",
+            job_of(point),
+            job_of(again.by(point)?)
+        ))
+    }));
     if let Some(table) = energy::table(report, group) {
         text.push_str(&energy_part(table));
     }
     text
+}
+
+/// Words, and behind them the loads of those of the points of which there is something to say; nothing where there are none.
+fn points_in_words<'a>(
+    words: &str,
+    points: impl Iterator<Item = &'a Point>,
+    what: impl Fn(&Point) -> Option<String>,
+) -> String {
+    let mut parts: Vec<_> = points
+        .filter_map(|point| Some(format!("{} ({})", load_of(point), what(point)?)))
+        .collect();
+    if let Some(first) = parts.first_mut() {
+        *first = format!("  {words} {first}");
+    }
+    wrapped(&parts)
 }
 
 /// The table of energy and cost below that of the points.
@@ -297,17 +309,28 @@ fn shown(limits: &Limits) -> String {
 
 fn legend(report: &Report<'_>) -> String {
     let points = || report.run.points().iter();
-    let others = "x above a limit   ? the latency is not in the results";
-    let mut text = match report.common() {
-        Some(limits) if limits.is_empty() => {
-            format!("{}\n* highest throughput\n", shown(&limits))
-        }
-        Some(limits) => format!(
-            "{}\n* highest throughput within the limits   {others}\n",
-            shown(&limits)
-        ),
-        None => format!("* highest throughput, within limits if there are any\n{others}\n"),
+    let groups = report.run.groups();
+    let has_best = groups.iter().any(|group| report.best_of(group).is_some());
+    let best = match report.common() {
+        Some(limits) if limits.is_empty() => "* highest throughput",
+        Some(_) => "* highest throughput within the limits",
+        None => "* highest throughput, within limits if there are any",
     };
+    let mut marks = Vec::from_iter(has_best.then_some(best));
+    let has_limits = report.common().is_none_or(|limits| !limits.is_empty());
+    marks.extend(has_limits.then_some("x above a limit   ? the latency is not in the results"));
+    let mut text = String::new();
+    if let Some(limits) = report.common() {
+        text.push_str(&format!("{}\n", shown(&limits)));
+    }
+    if !marks.is_empty() {
+        let between = if report.common().is_some() {
+            "   "
+        } else {
+            "\n"
+        };
+        text.push_str(&format!("{}\n", marks.join(between)));
+    }
     if points().any(|point| mark(report, None, point) == '=') {
         text.push_str("= cannot tell: too few requests, or too near to a limit\n");
     }

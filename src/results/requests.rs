@@ -180,7 +180,13 @@ pub struct Requests(Vec<Request>);
 
 impl Requests {
     /// What measured for less is too short to go by, in seconds.
-    pub(crate) const SHORT: f64 = 10.0;
+    ///
+    /// ```
+    /// let run = nim_slurm::results::Run::read("tests/data/requests/aiperf-1")?;
+    /// assert!(run.points()[0].seconds().unwrap() < nim_slurm::results::Requests::SHORT);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const SHORT: f64 = 10.0;
 
     /// Reads a tool's file of requests: AIPerf's where its name ends with `.jsonl`, GenAI-Perf's
     /// else. It is read as a stream: what stands between the times takes no memory.

@@ -78,6 +78,10 @@ struct WhatIsRun {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     min_requests: Option<u32>,
 
+    /// Requests of each point for each one in flight, at least
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    requests_per_concurrency: Option<u32>,
+
     /// Use cases: input and output sequence length in tokens
     #[arg(
         long = "use-case",
@@ -169,6 +173,10 @@ impl Inputs {
             texts(Some(concurrency).filter(|all| !all.is_empty())),
         );
         add("min-requests", texts(run.min_requests));
+        add(
+            "requests-per-concurrency",
+            texts(run.requests_per_concurrency),
+        );
         add("use-case", texts(&run.use_cases));
         add("tokenizer", texts(&run.tokenizer));
         add("resume", texts(&run.resume));
@@ -198,6 +206,9 @@ impl WhatIsRun {
         }
         if let Some(count) = self.min_requests {
             recipe.sweep.min_requests = count;
+        }
+        if let Some(count) = self.requests_per_concurrency {
+            recipe.sweep.requests_per_concurrency = count;
         }
         let is_for_none = recipe.sweep.use_cases.iter().all(has_own_load);
         if let Some(number) = self.concurrency.first().filter(|_| is_for_none) {

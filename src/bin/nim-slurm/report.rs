@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{ArgGroup, Args, ValueEnum};
-use nim_slurm::results::{Gate, Limits, Point, Run, RunId, Statistic};
+use nim_slurm::results::{Gate, Limits, Run, RunId, Statistic};
 use nim_slurm::{Report, ValueError, plain, shell_word};
 
 use crate::demo;
@@ -515,8 +515,7 @@ fn no_points(run: &Run, jobs: &[RunId]) -> String {
 
 /// Who writes a page sees no table.
 fn note_short_points(run: &Run) {
-    let is_short = |point: &&Point| point.is_too_short() == Some(true);
-    let short = run.points().iter().filter(is_short).count();
+    let short = run.short_points().len();
     if short > 0 {
         note(&format!(
             "{short} of {} points were measured for less than 10 s: do not rely on their numbers",

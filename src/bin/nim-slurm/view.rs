@@ -1,11 +1,12 @@
 //! What a user sees of a job that is followed.
 
 use std::collections::HashSet;
+use std::fmt::Write;
 use std::io::IsTerminal;
 use std::time::Duration;
 
 use camino::Utf8Path;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use nim_slurm::results::{Metric, Point, PointName, Run, Statistic};
 use nim_slurm::slurm::SubmittedJob;
 use nim_slurm::{
@@ -158,7 +159,7 @@ impl View {
             )),
             // A search finds more points on its way.
             None => (known > 0 && finished == known)
-                .then(|| "all known points are finished; waiting for the job".to_owned()),
+                .then(|| "all points so far are finished; waiting for the job".to_owned()),
         }
     }
 
@@ -209,17 +210,21 @@ impl View {
     }
 }
 
-const TEMPLATE: &str = "[{bar:12}] {pos}/{len}, {elapsed}: {wide_msg}";
+const TEMPLATE: &str = "[{bar:10}] {pos}/{len}, {time}: {wide_msg}";
 
 fn style(template: &str) -> ProgressStyle {
     let style = ProgressStyle::with_template(template).expect("the template is right");
+    let style = style.with_key("time", |state: &ProgressState, text: &mut dyn Write| {
+        let seconds = state.elapsed().as_secs();
+        let _ = write!(text, "{}:{:02}", seconds / 60, seconds % 60);
+    });
     style.progress_chars("=> ")
 }
 
 /// Without a bar, until it is known how many points there are.
 fn bar() -> ProgressBar {
     let bar = ProgressBar::new(0)
-        .with_style(style("{elapsed}: {wide_msg}"))
+        .with_style(style("{time}: {wide_msg}"))
         .with_message("asking Slurm");
     bar.enable_steady_tick(std::time::Duration::from_secs(1));
     bar
