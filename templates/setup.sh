@@ -194,11 +194,11 @@ while read -r name; do
   ! is_secret "$name" || export -n "${name?}"
 done < <(compgen -e)
 
-# Removes what killed imports of file $1 left: a part names its job.
+# Removes what killed imports of file $1 left: a part names its job. Of other users' jobs, Slurm may tell nothing.
 remove_leftovers() {
   local part job LC_ALL=C
   for part in "$stage_path/.$1".*.part; do
-    [[ -f $part || -L $part ]] || continue
+    [[ -O $part && -f $part || -L $part ]] || continue
     job=${part%.part}
     job=${job##*.}
     [[ $job =~ ^[0-9]+$ ]] || continue

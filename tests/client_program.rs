@@ -974,6 +974,19 @@ fn who_answered_is_looked_at_after_too() {
         run_in_client(&Recipe::llama3_70b_h100x4_fp8(), lines, &[]),
         format!("{theirs}put down as finished\nfinished: \nput down as finished\nfinished:")
     );
+    // While Slurm suspends a job, its clock goes on, and the requests take longer than they do.
+    let suspended = lines
+        .replace(
+            "watch() {",
+            "wait() { SECONDS=$((SECONDS + late)); builtin wait \"$@\"; }; watch() { nap 0; ",
+        )
+        .replace("for asked in 1 2 2; do", "for late in 0 40; do asked=2");
+    let said = run_in_client(&aiperf(), &suspended, &[]);
+    let failed = "failed: the job was suspended for about 80 s meanwhile\nput down as failed";
+    assert!(
+        said.ends_with(&format!("put down as finished\nfinished: \n{failed}")),
+        "{said}"
+    );
     // A GenAI-Perf that was never seen at the gate, where its prompts are made to differ.
     let lines = &lines.replace(": >\"$gates/known\"", "");
     let said = run_in_client(&Recipe::llama3_70b_h100x4_fp8(), lines, &[]);

@@ -331,7 +331,7 @@ fn clients_do_not_wait_for_one_that_ended() {
     let (keep, meet) = (function(&client, "keep"), function(several, "meet"));
     let head = format!(
         "say() {{ echo \"$*\"; }}\nstop_if_full() {{ :; }}\nend_with() {{ echo \"${{*:2}}\"; echo \"ends as $1\"; exit 1; }}\n\
-         run=$FOLDER parts=2 replica=0\n{keep}\n{meet}\n"
+         run=$FOLDER results=$FOLDER parts=2 replica=0\n{keep}\n{meet}\n"
     );
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("ended.1"), "no_answer 1\n").unwrap();
@@ -340,6 +340,14 @@ fn clients_do_not_wait_for_one_that_ended() {
     assert!(
         words.contains("the client of server 1 ended before")
             && words.ends_with("ends as left_alone\n"),
+        "{words}"
+    );
+    // A quota, of which df says nothing, is used up: there is no word of one's own.
+    let full = format!("{head}keep() {{ :; }}\nmeet c.begin ready");
+    let (code, words) = bash(&folder, &full, &[]);
+    assert_eq!(code, Some(1), "{words}");
+    assert!(
+        words.contains("is a quota used up?\nends as no_space\n"),
         "{words}"
     );
     // Its word came before its end.

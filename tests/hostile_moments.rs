@@ -1122,6 +1122,82 @@ fn the_name_of_what_an_import_left_is_shown_clean() {
     assert!(said.ends_with("was killed\n"), "{said:?}");
 }
 
+/// Where PrivateData hides other users' jobs, Slurm says of a running one that there is none.
+#[test]
+fn what_another_user_imports_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = functions(&script(ScriptKind::Setup), &["say", "remove_leftovers"]);
+    for part in [".nim.7.part", ".nim.8.part"] {
+        fs::write(folder.path().join(part), "half").unwrap();
+    }
+    // Only root can give a file to another user.
+    let other = std::os::unix::fs::chown(folder.path().join(".nim.8.part"), Some(12345), None);
+    let left = other.map_or("", |()| ".nim.8.part\n");
+    let program = format!(
+        "job_has_ended() {{ :; }}
+        stage_path=$PWD SLURM_JOB_ID=1
+        {own}
+        remove_leftovers nim >/dev/null
+        ls -A"
+    );
+    assert_eq!(bash(&folder, &program), left);
+}
+
+/// The login shell's locale, which a node need not have.
+#[test]
+fn a_locale_that_the_node_lacks_is_told_of_once() {
+    let folder = tempfile::tempdir().unwrap();
+    for kind in ScriptKind::ALL {
+        let text = script(kind);
+        let begin = lines(&text, "set +axvfC", "need_commands() {");
+        let begin = begin.replace("need_commands() {\n", "");
+        let program = format!(
+            "cat >begin <<'END'\n{begin}\nmissing a; missing b; missing c\nEND\nLC_ALL=xx_XX.UTF-8 bash begin"
+        );
+        let said = bash(&folder, &program);
+        assert_eq!(said.matches("missing: ").count(), 3, "{said}");
+        assert!(said.matches("setlocale").count() <= 1, "{said}");
+    }
+}
+
+/// GPFS keeps small files in their inodes, so that they have no blocks. What has none may have data all the same.
+#[test]
+fn files_without_blocks_are_stored_with_their_data() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join("no_blocks.c"),
+        "#define _GNU_SOURCE
+        #include <dlfcn.h>
+        #include <sys/stat.h>
+        #define WITHOUT(call) int status = call; if (!status && S_ISREG(is->st_mode)) is->st_blocks = 0; return status;
+        int fstatat(int at, const char *name, struct stat *is, int flags) {
+          int (*next)(int, const char *, struct stat *, int) = dlsym(RTLD_NEXT, \"fstatat\");
+          WITHOUT(next(at, name, is, flags))
+        }
+        int fstat(int file, struct stat *is) {
+          int (*next)(int, struct stat *) = dlsym(RTLD_NEXT, \"fstat\");
+          WITHOUT(next(file, is))
+        }",
+    )
+    .unwrap();
+    let own = functions(&script(ScriptKind::Launch), &["in_run", "copy_point"]);
+    let program = format!(
+        "{own}
+        cc -shared -fPIC -o no_blocks.so no_blocks.c
+        rm -rf results copies
+        results=$PWD/results
+        mkdir -p results/run/p_7 copies
+        seq 300 >results/run/p_7/table
+        export LD_PRELOAD=$PWD/no_blocks.so
+        copy_point $results/run/p_7 $PWD/copies
+        cmp -s results/run/p_7/table copies/p_7/table && echo same || echo lost"
+    );
+    assert_eq!(bash(&folder, &program), "same\n");
+    // As it would be with holes.
+    let with_holes = program.replace("tar -cf", "tar -Scf");
+    assert_eq!(bash(&folder, &with_holes), "lost\n");
+}
+
 /// A client of an earlier run of the job leaves so many names that no command line holds them.
 #[test]
 fn many_names_in_the_folder_of_a_job() {

@@ -36,9 +36,7 @@ end_with() {
 in_flight=0 ready_at=0 result_at=0 too_short=0
 report() { keep state "$@" "in_flight=$in_flight/$((result_at - ready_at))/$too_short"; }
 # A few blocks are often left: a file that does not fit is not begun, and df rounds up.
-stop_if_full() {
-  ! df -P -k "$run" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' || end_with no_space "no space is left in $results"
-}
+stop_if_full() { ! df -P -k "$run" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' || end_with no_space "no space is left in $results"; }
 # put_down WORD FOLDER: launch.sh brings out what lies there.
 put_down() { mkdir -p "$run/$1" && mv -nT -- "$run/$2" "$run/$1/$2" && [[ ! -e $run/$2 ]]; }
 
@@ -53,7 +51,7 @@ meet() { REPLY=$2; }
 # ---- Is the server there? -------------------------------------------------------
 # Three questions, each a stricter one. What the last one that failed said is in $answer.
 
-answer='' refused=0 ready_seconds=''
+answer='' refused=0 ready_seconds='' suspended=0
 readonly error_event=$'(^|\n)event: *error|"error": *[{"]|"object": *"error"'
 # is_own: true when what listens there is the user's: nobody asked for another's answers. Another may come later, and be
 # gone again, but not meanwhile. Who has no number in the container's namespace of users is 65534.
@@ -92,10 +90,8 @@ chat() {
 completes() {
   local status
   refused=0
-  if ! answer=$(chat 4 --max-time "$1" --write-out '\n%{http_code}' <<<'Say hello.' | head -c 1048576); then
-    answer="a small completion had no whole answer within $1 s"
-    return 1
-  fi
+  answer=$(chat 4 --max-time "$1" --write-out '\n%{http_code}' <<<'Say hello.' | head -c 1048576) ||
+    { answer="a small completion had no whole answer within $1 s" && return 1; }
   status=${answer##*$'\n'} answer=${answer%$'\n'*}
   [[ $status == 200 && $answer == *data:*'"choices"'* && ! $answer =~ $error_event ]] && return
   answer=${answer:0:300}
@@ -104,6 +100,12 @@ completes() {
   return 1
 }
 
+# nap SECONDS: in $suspended, for how long this job did not run meanwhile, since Slurm suspended it.
+nap() {
+  local from=$SECONDS
+  sleep "$1" & wait $! || true
+  ((SECONDS - from < 15)) || suspended=$((suspended + SECONDS - from))
+}
 wait_until_ready() {
   # A server that is not quite up may refuse once.
   local waited reported=0 refusals=0 pauses=(0.5 5)
@@ -114,15 +116,14 @@ wait_until_ready() {
       end_with refused "the server does not take requests as $tool_name sends them, which beside model and messages say" \
         "$request_fields: $answer; to leave out what it does not take, write ignore_eos = false or min_tokens = false" \
         "under [client] in the recipe, or take it out of its options, and render launch.sh again"
-    waited=$(($(printf '%(%s)T' -1) - server_started))
+    waited=$(($(printf '%(%s)T' -1) - server_started - suspended))
     ((waited < ready_timeout)) || end_with not_ready "the server was not ready within $ready_timeout s; $answer"
     if ((waited >= reported + 30)); then
       reported=$waited
       say "the server has been loading for $waited s: $answer"
       report state=loading waited_seconds="$waited" answer="${answer//[[:cntrl:]]/ }"
     fi
-    sleep "${pauses[refusals]}" &
-    wait $! || true
+    nap "${pauses[refusals]}"
   done
   ready_seconds=$(($(printf '%(%s)T' -1) - server_started)) ready_at=$SECONDS result_at=$SECONDS
   [[ -e $gates/known ]] || drop_next
@@ -387,7 +388,7 @@ watch() {
       end_with no_answer
     fi
     [[ ! -e $gates/known ]] || start_next
-    sleep 0.2 || true
+    nap 0.2
   done
   end_group "$watcher"
 }
@@ -395,7 +396,7 @@ watch() {
 # measure FOLDER WAVE WORK POINT...: WAVE requests warm the server up; of a rate, so many as come in a second.
 measure() {
   local folder=$1 before warm warm_time problem='' pid
-  began=$SECONDS current=$folder gate='' limit=
+  began=$SECONDS current=$folder gate='' limit='' suspended=0
   # Should this job end before it is measured.
   record "$folder" interrupted '' ''
   warm_up "${5/data/512}" "$6" "$2" "${10}" &
@@ -415,6 +416,7 @@ measure() {
   fi
   warm=$(<"$run/warm.$replica") || stop_if_full
   [[ -n $problem ]] || is_own || problem=$answer
+  ((suspended == 0)) || problem="the job was suspended for about $suspended s meanwhile"
   REPLY='null null' pid=$tool_pid
   [[ -n $problem ]] || cache_use "$before" "$(ask_counters)"
   # Both at once, also for a signal.
@@ -452,7 +454,7 @@ settle() {
           reason="$tool_name did not take perf_analyzer from PATH, so prompts may repeat"
         [[ -z $reason ]] && check_result "$part" "$3" "$4" && check_cache "${figures#* }" || kind="no valid result"
         ;;
-      124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;
+      124 | 137) kind=timeout reason=${reason:-"$tool_name did not end within $point_timeout s, or was killed"} ;;
       *) kind="exit status $status" reason="$tool_name exited with status $status" ;;
     esac
   fi
@@ -520,10 +522,7 @@ main() {
     # One round more is the warm-up.
     work=$((${row[9]-0} > 0 ? -1000 * row[9] : ((${row[4]#*-} + wave - 1) / wave + 1) * ${row[2]%s*}))
     take "$number" || continue
-    if [[ -n $broken ]]; then
-      record "$folder" 'not run' '' "$broken"
-      continue
-    fi
+    [[ -z $broken ]] || { record "$folder" 'not run' '' "$broken" && continue; }
     if [[ -n $measure_until ]]; then
       estimate "$use_case" "$work"
       # One judges for all; else some might wait for one that leaves the point out.

@@ -20,7 +20,7 @@ name_points() {
 declare -A said=()
 hear() {
   local folder row
-  while IFS='|' read -r folder row; do said[$folder]=$row; done < <(text_of "$run/points" | LC_ALL=C awk -F '|' '
+  while IFS='|' read -r folder row; do said[$folder]=$row; done < <(text_of "$run/points" 5 | LC_ALL=C awk -F '|' '
     NR == FNR { last[$1] = $1 "|"; next }
     $1 in last { last[$1] = substr($0, 1, 2000) }
     END { for (folder in last) print last[folder] }' <(printf '%s\n' "${folders[@]}") -)

@@ -8,7 +8,7 @@ meet() {
   REPLY=$2
   ((parts > 0)) || return 0
   keep "meet.$1" "$2"
-  [[ -e $here.$replica ]] || stop_if_full
+  [[ -e $here.$replica ]] || { stop_if_full && end_with no_space "nothing can be written in $results; is a quota used up?"; }
   for ((number = 0; number < parts; number++)); do
     until [[ -e $here.$number ]]; do
       # Who ended comes no more, but may have come before.
@@ -36,10 +36,7 @@ taken=' '
 take() {
   local number free=0
   ((parts == 0)) && [[ $taken != *" $1 "* ]] || return 0
-  if [[ -n $broken ]]; then
-    [[ ! -d $run/taken.$1 ]]
-    return
-  fi
+  [[ -z $broken ]] || { [[ ! -d $run/taken.$1 ]]; return; }
   if [[ -n ${2-} && -n $current ]]; then
     for number in "${!points[@]}"; do
       [[ -n ${are_finished[number]} || -d $run/taken.$((number + 1)) ]] || free=$((free + 1))

@@ -22,7 +22,7 @@ last_act=()
 # One that says that it has ended may go on.
 ((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}" || stop_steps client 5 "${clients[@]}"
 ! declare -F remove_containers >/dev/null || remove_containers
-states=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done)
+states=$(for number in "${!clients[@]}"; do text_of "$run/state.$number" 5; done)
 ready_seconds=$(sed -n 's/^ready_seconds=\(0\|[1-9][0-9]\{0,8\}\)$/\1/p' <<<"$states" | sort -n | tail -n 1)
 ((${ready_seconds:-0} <= ready_timeout)) || ready_seconds=$ready_timeout
 read -r in_flight_percent too_short < <(awk -F '[=/]' -v points="${#points[@]}" '

@@ -4,7 +4,7 @@ declare -A last_act=()
 at_work() { local REPLIES && running "$1" && ! last_words "${last_act[$1]-}"; }
 # last_words FILE: in REPLIES, the cause of a client's end and its exit code; false unless it left such words there.
 last_words() {
-  [[ -s $1 ]] && read -r -n 40 -a REPLIES < <(text_of "$1") && [[ ${REPLIES[*]} =~ ^[a-z_]+\ (0|[1-9][0-9]{0,2})$ ]]
+  [[ -s $1 ]] && read -r -n 40 -a REPLIES < <(text_of "$1" 5) && [[ ${REPLIES[*]} =~ ^[a-z_]+\ (0|[1-9][0-9]{0,2})$ ]]
 }
 # ends_within SECONDS PID...: waits until none of these is at work; for so long, in bash's whole seconds.
 ends_within() {

@@ -24,10 +24,11 @@ in_time() {
   done
   wait $!
 } 2>/dev/null
-# copy_point FOLDER TO: tar follows no link on its way. Its 1 means that something changed meanwhile. A tar that reads
-# leaves the last blocks.
+# copy_point FOLDER TO: follows no link. tar's 1 means that something changed meanwhile; a tar that reads leaves the last blocks.
+# With --sparse, it would lose small files that have no blocks of their own, as GPFS has them.
 copy_point() {
-  { in_run "${1%/*}" tar -Scf - --hard-dereference --mode=a-s,u+rwX -- "./${1##*/}" || (($? == 1)); } |
+  (($(in_run "${1%/*}" du -sb -- "./${1##*/}" | cut -f 1) <= 17179869184)) || return
+  { in_run "${1%/*}" tar -cf - --hard-dereference --mode=a-s,u+rwX -- "./${1##*/}" || (($? == 1)); } |
     head -c 17179869184 | { tar -C "$2" -xf - && cat >/dev/null; }
 }
 # make_room PATH WORD: sets aside what has this name. "refused" lets the user's own folder stay.

@@ -1,7 +1,9 @@
-# Options that a caller exported would change redirections and patterns, here and in tools, and print every value.
+# Options that a caller exported would change redirections and patterns, here and in tools, and print every value. Of a locale
+# that this node lacks, bash would warn whenever a function's own one ends.
 set +axvfC
 shopt -u failglob nullglob nocasematch nocaseglob dotglob
 export -n SHELLOPTS BASHOPTS
+unset LC_ALL
 set -Eeuo pipefail
 
 say() { printf '%(%H:%M:%S)T %s\n' -1 "$*"; }
@@ -19,9 +21,7 @@ missing() {
   problems=$((problems + 1))
 }
 stop_if_missing() {
-  ((problems > 0)) || return 0
-  say "nothing was done; fix what is named above and run this again" >&2
-  exit 2
+  ((problems == 0)) || { say "nothing was done; fix what is named above and run this again" >&2 && exit 2; }
 }
 need_commands() {
   local name

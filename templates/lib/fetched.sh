@@ -1,5 +1,5 @@
-# text_of FILE: the text of a file that others may have made, within a bound. A link and a FIFO have none.
-text_of() { [[ ! -f $1 || -L $1 ]] || timeout 5 dd if="$1" iflag=nofollow,nonblock bs=1M count=4 2>/dev/null || true; }
+# text_of FILE [SECONDS]: the text of a file that others may have made, within bounds. A link and a FIFO have none.
+text_of() { [[ ! -f $1 || -L $1 ]] || timeout "${2:-60}" dd if="$1" iflag=nofollow,nonblock bs=1M count=4 2>/dev/null || true; }
 # put FILE TEXT: whole or not at all, by a new file whose name nobody can foresee; bash says nothing of a full disk.
 put() {
   local part=$1.part-$RANDOM$RANDOM

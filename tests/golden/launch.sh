@@ -99,10 +99,12 @@ readonly extra_mounts=()
 
 # ---- Common ground ----------------------------------------------------------
 
-# Options that a caller exported would change redirections and patterns, here and in tools, and print every value.
+# Options that a caller exported would change redirections and patterns, here and in tools, and print every value. Of a locale
+# that this node lacks, bash would warn whenever a function's own one ends.
 set +axvfC
 shopt -u failglob nullglob nocasematch nocaseglob dotglob
 export -n SHELLOPTS BASHOPTS
+unset LC_ALL
 set -Eeuo pipefail
 
 say() { printf '%(%H:%M:%S)T %s\n' -1 "$*"; }
@@ -120,9 +122,7 @@ missing() {
   problems=$((problems + 1))
 }
 stop_if_missing() {
-  ((problems > 0)) || return 0
-  say "nothing was done; fix what is named above and run this again" >&2
-  exit 2
+  ((problems == 0)) || { say "nothing was done; fix what is named above and run this again" >&2 && exit 2; }
 }
 need_commands() {
   local name
@@ -195,8 +195,8 @@ missing_files() {
   done < <(printf '%s\n' "${@:2}" && shards_of "$1")
 }
 
-# text_of FILE: the text of a file that others may have made, within a bound. A link and a FIFO have none.
-text_of() { [[ ! -f $1 || -L $1 ]] || timeout 5 dd if="$1" iflag=nofollow,nonblock bs=1M count=4 2>/dev/null || true; }
+# text_of FILE [SECONDS]: the text of a file that others may have made, within bounds. A link and a FIFO have none.
+text_of() { [[ ! -f $1 || -L $1 ]] || timeout "${2:-60}" dd if="$1" iflag=nofollow,nonblock bs=1M count=4 2>/dev/null || true; }
 # put FILE TEXT: whole or not at all, by a new file whose name nobody can foresee; bash says nothing of a full disk.
 put() {
   local part=$1.part-$RANDOM$RANDOM
@@ -427,7 +427,7 @@ name_points() {
 declare -A said=()
 hear() {
   local folder row
-  while IFS='|' read -r folder row; do said[$folder]=$row; done < <(text_of "$run/points" | LC_ALL=C awk -F '|' '
+  while IFS='|' read -r folder row; do said[$folder]=$row; done < <(text_of "$run/points" 5 | LC_ALL=C awk -F '|' '
     NR == FNR { last[$1] = $1 "|"; next }
     $1 in last { last[$1] = substr($0, 1, 2000) }
     END { for (folder in last) print last[folder] }' <(printf '%s\n' "${folders[@]}") -)
@@ -472,10 +472,11 @@ in_time() {
   done
   wait $!
 } 2>/dev/null
-# copy_point FOLDER TO: tar follows no link on its way. Its 1 means that something changed meanwhile. A tar that reads
-# leaves the last blocks.
+# copy_point FOLDER TO: follows no link. tar's 1 means that something changed meanwhile; a tar that reads leaves the last blocks.
+# With --sparse, it would lose small files that have no blocks of their own, as GPFS has them.
 copy_point() {
-  { in_run "${1%/*}" tar -Scf - --hard-dereference --mode=a-s,u+rwX -- "./${1##*/}" || (($? == 1)); } |
+  (($(in_run "${1%/*}" du -sb -- "./${1##*/}" | cut -f 1) <= 17179869184)) || return
+  { in_run "${1%/*}" tar -cf - --hard-dereference --mode=a-s,u+rwX -- "./${1##*/}" || (($? == 1)); } |
     head -c 17179869184 | { tar -C "$2" -xf - && cat >/dev/null; }
 }
 # make_room PATH WORD: sets aside what has this name. "refused" lets the user's own folder stay.
@@ -746,9 +747,7 @@ end_with() {
 in_flight=0 ready_at=0 result_at=0 too_short=0
 report() { keep state "$@" "in_flight=$in_flight/$((result_at - ready_at))/$too_short"; }
 # A few blocks are often left: a file that does not fit is not begun, and df rounds up.
-stop_if_full() {
-  ! df -P -k "$run" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' || end_with no_space "no space is left in $results"
-}
+stop_if_full() { ! df -P -k "$run" | awk 'NR == 2 { exit $(NF - 2) >= 256 }' || end_with no_space "no space is left in $results"; }
 # put_down WORD FOLDER: launch.sh brings out what lies there.
 put_down() { mkdir -p "$run/$1" && mv -nT -- "$run/$2" "$run/$1/$2" && [[ ! -e $run/$2 ]]; }
 
@@ -763,7 +762,7 @@ meet() { REPLY=$2; }
 # ---- Is the server there? -------------------------------------------------------
 # Three questions, each a stricter one. What the last one that failed said is in $answer.
 
-answer='' refused=0 ready_seconds=''
+answer='' refused=0 ready_seconds='' suspended=0
 readonly error_event=$'(^|\n)event: *error|"error": *[{"]|"object": *"error"'
 # is_own: true when what listens there is the user's: nobody asked for another's answers. Another may come later, and be
 # gone again, but not meanwhile. Who has no number in the container's namespace of users is 65534.
@@ -802,10 +801,8 @@ chat() {
 completes() {
   local status
   refused=0
-  if ! answer=$(chat 4 --max-time "$1" --write-out '\n%{http_code}' <<<'Say hello.' | head -c 1048576); then
-    answer="a small completion had no whole answer within $1 s"
-    return 1
-  fi
+  answer=$(chat 4 --max-time "$1" --write-out '\n%{http_code}' <<<'Say hello.' | head -c 1048576) ||
+    { answer="a small completion had no whole answer within $1 s" && return 1; }
   status=${answer##*$'\n'} answer=${answer%$'\n'*}
   [[ $status == 200 && $answer == *data:*'"choices"'* && ! $answer =~ $error_event ]] && return
   answer=${answer:0:300}
@@ -814,6 +811,12 @@ completes() {
   return 1
 }
 
+# nap SECONDS: in $suspended, for how long this job did not run meanwhile, since Slurm suspended it.
+nap() {
+  local from=$SECONDS
+  sleep "$1" & wait $! || true
+  ((SECONDS - from < 15)) || suspended=$((suspended + SECONDS - from))
+}
 wait_until_ready() {
   # A server that is not quite up may refuse once.
   local waited reported=0 refusals=0 pauses=(0.5 5)
@@ -824,15 +827,14 @@ wait_until_ready() {
       end_with refused "the server does not take requests as $tool_name sends them, which beside model and messages say" \
         "$request_fields: $answer; to leave out what it does not take, write ignore_eos = false or min_tokens = false" \
         "under [client] in the recipe, or take it out of its options, and render launch.sh again"
-    waited=$(($(printf '%(%s)T' -1) - server_started))
+    waited=$(($(printf '%(%s)T' -1) - server_started - suspended))
     ((waited < ready_timeout)) || end_with not_ready "the server was not ready within $ready_timeout s; $answer"
     if ((waited >= reported + 30)); then
       reported=$waited
       say "the server has been loading for $waited s: $answer"
       report state=loading waited_seconds="$waited" answer="${answer//[[:cntrl:]]/ }"
     fi
-    sleep "${pauses[refusals]}" &
-    wait $! || true
+    nap "${pauses[refusals]}"
   done
   ready_seconds=$(($(printf '%(%s)T' -1) - server_started)) ready_at=$SECONDS result_at=$SECONDS
   [[ -e $gates/known ]] || drop_next
@@ -1097,7 +1099,7 @@ watch() {
       end_with no_answer
     fi
     [[ ! -e $gates/known ]] || start_next
-    sleep 0.2 || true
+    nap 0.2
   done
   end_group "$watcher"
 }
@@ -1105,7 +1107,7 @@ watch() {
 # measure FOLDER WAVE WORK POINT...: WAVE requests warm the server up; of a rate, so many as come in a second.
 measure() {
   local folder=$1 before warm warm_time problem='' pid
-  began=$SECONDS current=$folder gate='' limit=
+  began=$SECONDS current=$folder gate='' limit='' suspended=0
   # Should this job end before it is measured.
   record "$folder" interrupted '' ''
   warm_up "${5/data/512}" "$6" "$2" "${10}" &
@@ -1125,6 +1127,7 @@ measure() {
   fi
   warm=$(<"$run/warm.$replica") || stop_if_full
   [[ -n $problem ]] || is_own || problem=$answer
+  ((suspended == 0)) || problem="the job was suspended for about $suspended s meanwhile"
   REPLY='null null' pid=$tool_pid
   [[ -n $problem ]] || cache_use "$before" "$(ask_counters)"
   # Both at once, also for a signal.
@@ -1162,7 +1165,7 @@ settle() {
           reason="$tool_name did not take perf_analyzer from PATH, so prompts may repeat"
         [[ -z $reason ]] && check_result "$part" "$3" "$4" && check_cache "${figures#* }" || kind="no valid result"
         ;;
-      124 | 137) kind=timeout reason="$tool_name did not end within $point_timeout s, or was killed" ;;
+      124 | 137) kind=timeout reason=${reason:-"$tool_name did not end within $point_timeout s, or was killed"} ;;
       *) kind="exit status $status" reason="$tool_name exited with status $status" ;;
     esac
   fi
@@ -1230,10 +1233,7 @@ main() {
     # One round more is the warm-up.
     work=$((${row[9]-0} > 0 ? -1000 * row[9] : ((${row[4]#*-} + wave - 1) / wave + 1) * ${row[2]%s*}))
     take "$number" || continue
-    if [[ -n $broken ]]; then
-      record "$folder" 'not run' '' "$broken"
-      continue
-    fi
+    [[ -z $broken ]] || { record "$folder" 'not run' '' "$broken" && continue; }
     if [[ -n $measure_until ]]; then
       estimate "$use_case" "$work"
       # One judges for all; else some might wait for one that leaves the point out.
@@ -1270,7 +1270,7 @@ declare -A last_act=()
 at_work() { local REPLIES && running "$1" && ! last_words "${last_act[$1]-}"; }
 # last_words FILE: in REPLIES, the cause of a client's end and its exit code; false unless it left such words there.
 last_words() {
-  [[ -s $1 ]] && read -r -n 40 -a REPLIES < <(text_of "$1") && [[ ${REPLIES[*]} =~ ^[a-z_]+\ (0|[1-9][0-9]{0,2})$ ]]
+  [[ -s $1 ]] && read -r -n 40 -a REPLIES < <(text_of "$1" 5) && [[ ${REPLIES[*]} =~ ^[a-z_]+\ (0|[1-9][0-9]{0,2})$ ]]
 }
 # ends_within SECONDS PID...: waits until none of these is at work; for so long, in bash's whole seconds.
 ends_within() {
@@ -1476,7 +1476,7 @@ last_act=()
 # One that says that it has ended may go on.
 ((code == 6)) || ends_within "$seconds_to_stop" "${clients[@]}" || stop_steps client 5 "${clients[@]}"
 ! declare -F remove_containers >/dev/null || remove_containers
-states=$(for number in "${!clients[@]}"; do text_of "$run/state.$number"; done)
+states=$(for number in "${!clients[@]}"; do text_of "$run/state.$number" 5; done)
 ready_seconds=$(sed -n 's/^ready_seconds=\(0\|[1-9][0-9]\{0,8\}\)$/\1/p' <<<"$states" | sort -n | tail -n 1)
 ((${ready_seconds:-0} <= ready_timeout)) || ready_seconds=$ready_timeout
 read -r in_flight_percent too_short < <(awk -F '[=/]' -v points="${#points[@]}" '

@@ -45,10 +45,12 @@ readonly image_logins=(
 
 # ---- Common ground ----------------------------------------------------------
 
-# Options that a caller exported would change redirections and patterns, here and in tools, and print every value.
+# Options that a caller exported would change redirections and patterns, here and in tools, and print every value. Of a locale
+# that this node lacks, bash would warn whenever a function's own one ends.
 set +axvfC
 shopt -u failglob nullglob nocasematch nocaseglob dotglob
 export -n SHELLOPTS BASHOPTS
+unset LC_ALL
 set -Eeuo pipefail
 
 say() { printf '%(%H:%M:%S)T %s\n' -1 "$*"; }
@@ -66,9 +68,7 @@ missing() {
   problems=$((problems + 1))
 }
 stop_if_missing() {
-  ((problems > 0)) || return 0
-  say "nothing was done; fix what is named above and run this again" >&2
-  exit 2
+  ((problems == 0)) || { say "nothing was done; fix what is named above and run this again" >&2 && exit 2; }
 }
 need_commands() {
   local name
@@ -137,8 +137,8 @@ sound_image() {
   ! command -v unsquashfs >/dev/null || unsquashfs -s "$1" >/dev/null 2>&1
 }
 
-# text_of FILE: the text of a file that others may have made, within a bound. A link and a FIFO have none.
-text_of() { [[ ! -f $1 || -L $1 ]] || timeout 5 dd if="$1" iflag=nofollow,nonblock bs=1M count=4 2>/dev/null || true; }
+# text_of FILE [SECONDS]: the text of a file that others may have made, within bounds. A link and a FIFO have none.
+text_of() { [[ ! -f $1 || -L $1 ]] || timeout "${2:-60}" dd if="$1" iflag=nofollow,nonblock bs=1M count=4 2>/dev/null || true; }
 # put FILE TEXT: whole or not at all, by a new file whose name nobody can foresee; bash says nothing of a full disk.
 put() {
   local part=$1.part-$RANDOM$RANDOM
@@ -265,11 +265,11 @@ while read -r name; do
   ! is_secret "$name" || export -n "${name?}"
 done < <(compgen -e)
 
-# Removes what killed imports of file $1 left: a part names its job.
+# Removes what killed imports of file $1 left: a part names its job. Of other users' jobs, Slurm may tell nothing.
 remove_leftovers() {
   local part job LC_ALL=C
   for part in "$stage_path/.$1".*.part; do
-    [[ -f $part || -L $part ]] || continue
+    [[ -O $part && -f $part || -L $part ]] || continue
     job=${part%.part}
     job=${job##*.}
     [[ $job =~ ^[0-9]+$ ]] || continue

@@ -13,6 +13,8 @@ check_runtime() {
 set_container() {
   local role=$1 image=$stage_path/$2 mount source target flags home=$run
   shift 3
+  # A folder of this node may not be in the container.
+  unset TMPDIR
   [[ $role != server ]] || home=$cache_path
   # Other processes of the job are not in sight: /proc would lead to their files and variables.
   REPLIES=(-- apptainer exec --home="$home" --no-mount=cwd --pwd=/ --writable-tmpfs --pid --ipc)
