@@ -1397,17 +1397,20 @@ fn podman_keeps_to_itself() {
 
 /// Where apptainer is installed setuid, /proc would show the job's other processes, and lead to their files and variables.
 #[test]
-fn apptainer_keeps_other_processes_out_of_sight() {
+fn apptainer_keeps_other_processes_and_folders_out_of_sight() {
     let script = launch(Recipe::llama3_70b_h100x4_fp8(), Runtime::Apptainer);
     let folder = tempfile::tempdir().unwrap();
     for role in ["server", "client"] {
         let program = format!(
-            "stage_path=/s run=/r cache_path=/c\n{}\nset_container {role} image '' /a:/a\nprintf '%s\\n' \"${{REPLIES[@]}}\"",
+            "export TMPDIR=/scratch/of-this-node\nstage_path=/s run=/r cache_path=/c\n{}\nset_container {role} image '' /a:/a\n\
+             printf '%s\\n' \"${{REPLIES[@]}}\" \"TMPDIR: ${{TMPDIR-none}}\"",
             function(&script, "set_container")
         );
         let (_, words) = bash(&folder, &program, &[]);
         let has = |word: &str| words.lines().any(|line| line == word);
         assert!(has("--pid") && has("--ipc"), "{words}");
+        // Apptainer hands on the variable, and mounts no such folder.
+        assert!(has("TMPDIR: none"), "{words}");
     }
 }
 
