@@ -201,6 +201,7 @@ const OTHERS: &[Attack] = &[
 
 /// What each of these lines may use.
 const COMMON: &str = r#"
+take() { [[ ! -d $run/taken.$1 ]]; } # the client measures none that is made here
 make_point() { point=$C/llama-3-70b-instruct_4_$1_chat_32_16_$J; mkdir -p "$point" "$C/taken.$((10 - $1))"; } # they go down
 leave_point() { mkdir -p "$C/finished"; mv -nT "$point" "$C/finished/${point##*/}"; }
 not_out() { [[ ! -e $R/llama-3-70b-instruct_4_$1_chat_32_16_$J && ! -L $R/llama-3-70b-instruct_4_$1_chat_32_16_$J ]]; }
