@@ -92,7 +92,7 @@ readable() { numfmt --to=iec-i --suffix=B --format=%.2f "$1"; }
 # Files of folder $1 itself, with their sizes. The engine's folder is inside the
 # weights' and does not count as theirs.
 list_files() {
-  find "$1" \( -path "$1/$engine_folder" -o -path "$1/$engine_link" -o -name "$mark" -o -name .reference \) -prune -o -type f -printf '%s %P\n'
+  find -H "$1" \( -path "$1/$engine_folder" -o -path "$1/$engine_link" -o -name "$mark" -o -name .reference \) -prune -o -type f -printf '%s %P\n'
 }
 {%- else %}
 

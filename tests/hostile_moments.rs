@@ -1122,6 +1122,30 @@ fn the_name_of_what_an_import_left_is_shown_clean() {
     assert!(said.ends_with("was killed\n"), "{said:?}");
 }
 
+/// A group's model behind a link is listed as any other, and nothing is taken out of it.
+#[test]
+fn a_model_behind_a_link_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let prepare = script(ScriptKind::PrepareModels);
+    let own = functions(&prepare, &["say", "missing", "list_files"]);
+    let refusal = lines(&prepare, "[[ ! -L $model ]]", "stop_if_missing");
+    let program = format!(
+        "problems=0 engine_folder=engine engine_link=trtllm_engine mark=.mark
+        {own}
+        stop_if_missing() {{ echo \"problems: $problems\"; }}
+        mkdir -p shared/engine; ln -s engine shared/trtllm_engine; echo 1 >shared/config.json; ln -s shared model
+        list_files model
+        model=$PWD/model
+        {refusal}"
+    );
+    let said = bash(&folder, &program);
+    assert!(said.starts_with("2 config.json\n"), "{said}");
+    assert!(
+        said.contains("problems: 1\n") && said.contains("missing: a folder in place of "),
+        "{said}"
+    );
+}
+
 /// Where PrivateData hides other users' jobs, Slurm says of a running one that there is none.
 #[test]
 fn what_another_user_imports_is_left_alone() {

@@ -1009,15 +1009,26 @@ fn one_command_to_results() {
     run(Some("any")).assert(0, &[jobs, "\nlaunch ended with 0: "], &[]);
 
     // A job fetches the model: its node needs ngc, and this one does not.
+    let fetches = |first: u32| {
+        for (number, script) in [(first, "setup.sh"), (first + 1, "prepare_models.sh")] {
+            let job = site.job(number, "COMPLETED Reason=None", "(null)", script, 0);
+            site.write(&format!("job_{number}"), &job);
+        }
+        launch(first + 2);
+        let jobs = format!(
+            "\nsetup is job {first}\nprepare_models is job {}\nlaunch is job {}\n",
+            first + 1,
+            first + 2
+        );
+        let warning = "warning  no ngc on PATH here; ";
+        run(Some("any")).assert(0, &[&jobs, "\nlaunch ended with 0: "], &[warning]);
+    };
+    let engine = "stage/llama3-70b-instruct_vhf/trtllm_engine/.reference";
+    site.write(engine, "nim/meta/llama3-70b-instruct:another-engine\n");
+    fetches(5);
+    fs::remove_file(site.path(engine)).unwrap();
     fs::remove_file(site.path("stage/llama3-70b-instruct_vhf/config.json")).unwrap();
-    for (number, script) in [(5, "setup.sh"), (6, "prepare_models.sh")] {
-        let job = site.job(number, "COMPLETED Reason=None", "(null)", script, 0);
-        site.write(&format!("job_{number}"), &job);
-    }
-    launch(7);
-    let jobs = "\nsetup is job 5\nprepare_models is job 6\nlaunch is job 7\n";
-    let warning = "warning  no ngc on PATH here; ";
-    run(Some("any")).assert(0, &[jobs, "\nlaunch ended with 0: "], &[warning]);
+    fetches(8);
 }
 
 /// A site of which setup, job 1, has succeeded on n1, and whose other jobs are in these states.

@@ -932,6 +932,15 @@ fn another_image_and_another_model() {
              nim/someone/llama3-70b-instruct:hf was fetched there, and the recipe names another"
         ),
     );
+    // What a link leads to may be in use by others.
+    fs::rename(home.path().join(model), home.path().join("shared")).unwrap();
+    std::os::unix::fs::symlink("../shared", home.path().join(model)).unwrap();
+    assert_found(
+        &find(),
+        &format!(
+            "error: {stage}/llama3-70b-instruct_vhf is a link to a model that is not complete"
+        ),
+    );
 }
 
 #[test]

@@ -9,6 +9,7 @@ use super::to_fetch::Stage;
 use super::{Finding, Preflight, fetched, listed, readable};
 use crate::file;
 use crate::recipe::{ENGINE_LINK, FileName, INDEX, Recipe};
+use crate::shell::shell_word;
 
 /// An index names some thousand tensors; a file with more than this is none.
 const MOST_INDEX: u64 = 16 << 20;
@@ -42,20 +43,9 @@ pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mu
         return;
     }
     let parts = missing(recipe, &folder);
-    let weights = recipe.model.weights.source.to_string();
-    let others = [
-        ("weights", fetched::other_than(&weights, &folder)),
-        (
-            "engine",
-            recipe
-                .model
-                .engine
-                .as_ref()
-                .and_then(|it| fetched::other_than(it.ngc.as_str(), &engine)),
-        ),
-    ];
+    let others = others(recipe, &folder);
     let other = |part: &str| {
-        let mut others = others.iter().filter(|_| is_staged);
+        let mut others = others.iter();
         others.find_map(|(name, other)| other.as_ref().filter(|_| *name == part))
     };
     let needs = |part: &str| {
@@ -65,6 +55,14 @@ pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mu
     };
     stage.to_fetch.needs_weights = needs("weights");
     stage.to_fetch.needs_engine = needs("engine");
+    let is_link = folder.is_symlink();
+    if is_link && recipe.model.engine.is_some() && stage.to_fetch.is_model_needed() {
+        let message = format!("{folder} is a link to a model that is not complete, or another one");
+        let help = words("prepare_models.sh changes nothing there, since others may use it: ")
+            .command(&format!("rm {}", shell_word(folder.as_str())));
+        stage.findings.push(Finding::error(message, help));
+        return;
+    }
     for (part, missing) in parts {
         if let Some(other) = other(part) {
             let message = format!(
@@ -90,7 +88,7 @@ pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mu
     }
 }
 
-/// True when nothing is missing.
+/// True when nothing is missing, and nothing is known to be of another model.
 pub(super) fn is_whole(preflight: &Preflight<'_>, stage_path: &Utf8Path) -> bool {
     let recipe = preflight.plan.recipe();
     let folder = stage_path.join(recipe.model.weights.folder());
@@ -99,6 +97,22 @@ pub(super) fn is_whole(preflight: &Preflight<'_>, stage_path: &Utf8Path) -> bool
         && missing(recipe, &folder)
             .iter()
             .all(|(_, missing)| missing.is_empty())
+        && others(recipe, &folder)
+            .iter()
+            .all(|(_, other)| other.is_none())
+}
+
+/// By part, what was fetched there in place of what the recipe names.
+fn others(recipe: &Recipe, folder: &Utf8Path) -> [(&'static str, Option<String>); 2] {
+    let model = &recipe.model;
+    if !model.weights.are_staged() {
+        return [("weights", None), ("engine", None)];
+    }
+    let engine = model.engine.as_ref();
+    let engine = engine
+        .and_then(|engine| fetched::other_than(engine.ngc.as_str(), &folder.join(ENGINE_LINK)));
+    let weights = fetched::other_than(&model.weights.source.to_string(), folder);
+    [("weights", weights), ("engine", engine)]
 }
 
 /// What is missing of the weights, and of the engine where there is one.

@@ -30,22 +30,17 @@ meet() {
     END { print warm, none ? "null null" : sprintf("%.0f %.0f", asked, found) }' <<<"${figures%$'\n'}")
   REPLY="$kind|$figures|$reason"
 }
-# A point that is not for all is for the client that comes to it first. One that comes ahead leaves the last ones to those that
-# are done first, and one whose tool is broken takes none.
+# Each point is for the client that comes to it first; the last ones are not taken ahead, and a broken tool takes none.
 taken=' '
 take() {
   local number free=0
   ((parts == 0)) && [[ $taken != *" $1 "* ]] || return 0
   [[ -z $broken ]] || { [[ ! -d $run/taken.$1 ]]; return; }
-  if [[ -n ${2-} && -n $current ]]; then
-    for number in "${!points[@]}"; do
-      [[ -n ${are_finished[number]} || -d $run/taken.$((number + 1)) ]] || free=$((free + 1))
-    done
-    ((free >= replicas)) || return 1
-  fi
-  if ! mkdir "$run/taken.$1" 2>/dev/null; then
-    [[ -d $run/taken.$1 ]] || stop_if_full
-    return 1
-  fi
-  taken+="$1 "
+  for number in "${!points[@]}"; do
+    [[ -n ${are_finished[number]} || -d $run/taken.$((number + 1)) ]] || free=$((free + 1))
+  done
+  [[ -z ${2-} || -z $current ]] || ((free >= replicas)) || return 1
+  mkdir "$run/taken.$1" 2>/dev/null && taken+="$1 " && return
+  [[ -d $run/taken.$1 ]] || stop_if_full
+  return 1
 }

@@ -20,6 +20,7 @@ fi
 check_by_hand "$model"
 check_part "$weights_part"
 check_part "$engine_part"
+[[ ! -L $model ]] || missing "a folder in place of $model, a link to a model that is not complete (others may use it): remove the link"
 stop_if_missing
 
 # The published recipe moved the engine itself to the link's name.

@@ -155,7 +155,7 @@ readable() { numfmt --to=iec-i --suffix=B --format=%.2f "$1"; }
 # Files of folder $1 itself, with their sizes. The engine's folder is inside the
 # weights' and does not count as theirs.
 list_files() {
-  find "$1" \( -path "$1/$engine_folder" -o -path "$1/$engine_link" -o -name "$mark" -o -name .reference \) -prune -o -type f -printf '%s %P\n'
+  find -H "$1" \( -path "$1/$engine_folder" -o -path "$1/$engine_link" -o -name "$mark" -o -name .reference \) -prune -o -type f -printf '%s %P\n'
 }
 
 # A link in folder $1 that leads out of it, where the server's container does not follow, or
@@ -344,6 +344,7 @@ fi
 check_by_hand "$model"
 check_part "$weights_part"
 check_part "$engine_part"
+[[ ! -L $model ]] || missing "a folder in place of $model, a link to a model that is not complete (others may use it): remove the link"
 stop_if_missing
 
 # The published recipe moved the engine itself to the link's name.
