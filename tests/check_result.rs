@@ -160,6 +160,42 @@ fn phases_of_aiperf_are_no_second_result() {
     assert!(phases.path().join("phases/warmup").join(csv).is_file());
 }
 
+/// A server may end an answer by an error inside of its stream, and the tool counts it as one that is whole.
+#[test]
+fn an_answer_that_was_cut_off_is_none() {
+    let table = |folder: &str, file: &str, least: &str| {
+        let text = fs::read_to_string(format!("tests/data/genai-perf/{folder}/{file}")).unwrap();
+        let lines = text
+            .lines()
+            .map(|line| match line.split_once("Sequence Length (tokens),") {
+                Some(("Output ", numbers)) => {
+                    let cells: Vec<_> = numbers.split(',').collect();
+                    format!(
+                        "Output Sequence Length (tokens),{},{least},{}",
+                        cells[0],
+                        cells[2..].join(",")
+                    )
+                }
+                _ => line.to_owned(),
+            });
+        Left::new().put(file, lines.collect::<Vec<_>>().join("\n"))
+    };
+    let of_aiperf = |least: &str| {
+        table("aiperf-0.13.0", "profile_export_aiperf.csv", least)
+            .real("aiperf-0.13.0", "profile_export_aiperf.json")
+    };
+    assert_eq!(of_aiperf("64.00").verdict(&aiperf(), 128, 10), "valid");
+    let cut = "an answer has 63.00 tokens, 128 were asked for: it was cut off, or the server ignores ignore_eos";
+    assert_eq!(of_aiperf("63.00").verdict(&aiperf(), 128, 10), cut);
+    let of_genai_perf = table("0.0.10", TABLE, "63.00");
+    assert_eq!(of_genai_perf.verdict(&genai_perf("25.01"), 128, 250), cut);
+    // Where answers may end early.
+    let lines = "request_fields='\"stream\": true'; check_result \"$folder\" 128 10 && echo valid";
+    let left = of_aiperf("1.00");
+    let folder = [("folder", left.path().to_str().unwrap())];
+    assert_eq!(run_in_client(&aiperf(), lines, &folder), "valid");
+}
+
 /// For how long the client says that the requests of a point ran, in ms, by the tool's table; and whether it
 /// counts it as too short.
 fn client_says(recipe: &Recipe, table: &str, text: &str, requests: u32) -> (u32, bool) {

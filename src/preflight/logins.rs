@@ -100,7 +100,11 @@ impl Store {
             }
             Runtime::Apptainer => {
                 let own = folder("APPTAINER_CONFIGDIR").or_else(|| below_home(".apptainer"));
-                ("apptainer", vec![in_folder(own, "docker-config.json")])
+                let own = in_folder(own, "docker-config.json");
+                // Without a file of its own, apptainer reads docker's.
+                let is_there = own.as_ref().is_some_and(|own| own.exists());
+                let docker = below_home(".docker/config.json").filter(|_| !is_there);
+                ("apptainer", vec![docker.or(own)])
             }
             Runtime::Podman => {
                 let docker = folder("DOCKER_CONFIG").or_else(|| below_home(".docker"));

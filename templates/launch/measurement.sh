@@ -47,6 +47,5 @@ counts() {
   REPLY="there: $(grep -avxFe "$here" <<<"$there") here: $(grep -avxFe "$there" <<<"$here")"
   [[ -n $there ]] || REPLY="nothing in it says what was measured: it is empty, or of an older version"
   REPLY=${REPLY:0:2000}
-  differs[$1]=${REPLY//[^ -~]/ }
-  return 1
+  differs[$1]=${REPLY//[^ -~]/ } && return 1
 }

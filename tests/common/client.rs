@@ -49,6 +49,7 @@ pub(crate) fn run_in_client(recipe: &Recipe, lines: &str, variables: &[(&str, &s
         .env("run", home.path())
         .envs([("port", "8000"), ("replica", "0"), ("parts", "0")])
         .env("aiperf_gate", gate)
+        .env("request_fields", r#""min_tokens": 4, "ignore_eos": true"#)
         .envs([("tokenizer_path", "/opt/tokenizer"), ("tool_name", name)])
         .envs(variables.iter().copied())
         .output()

@@ -121,9 +121,7 @@ missing() {
   say "missing: ${*//[^ -~]/?}" >&2
   problems=$((problems + 1))
 }
-stop_if_missing() {
-  ((problems == 0)) || { say "nothing was done; fix what is named above and run this again" >&2 && exit 2; }
-}
+stop_if_missing() { ((problems == 0)) || { say "nothing was done; fix what is named above and run this again" >&2 && exit 2; }; }
 need_commands() {
   local name
   for name in "$@"; do command -v "$name" >/dev/null || missing "the command $name on $HOSTNAME"; done
@@ -401,8 +399,7 @@ counts() {
   REPLY="there: $(grep -avxFe "$here" <<<"$there") here: $(grep -avxFe "$there" <<<"$here")"
   [[ -n $there ]] || REPLY="nothing in it says what was measured: it is empty, or of an older version"
   REPLY=${REPLY:0:2000}
-  differs[$1]=${REPLY//[^ -~]/ }
-  return 1
+  differs[$1]=${REPLY//[^ -~]/ } && return 1
 }
 
 # The folders that the points have or will get, in their order, and whether those are finished, by this job or by one that
@@ -771,8 +768,7 @@ is_own() {
   answer="no program listens on port $((port + replica))"
   while read -r owner; do
     [[ $owner == "$EUID" || $owner != 65534 && $(cat /proc/self/uid_map) != *4294967295* ]] && answer='' && continue
-    answer="another user's program listens on port $((port + replica))"
-    return 1
+    answer="another user's program listens on port $((port + replica))" && return 1
   done < <(awk -v port="$(printf '%04X' "$((port + replica))")" '{ split($2, at, ":") }
     $4 == "0A" && at[2] == port && at[1] ~ /^0+(FFFF0+)?$|0100007F$/ { print $8 }' /proc/net/tcp{,6} 2>/dev/null)
   [[ -z $answer ]]
@@ -786,8 +782,7 @@ lists_model() {
   answer=$(curl --silent --max-time 5 "http://$url/v1/models" | head -c 1048576) || true
   [[ $answer == *"\"$served_model_name\""* ]] && return
   local LC_ALL=C said=${answer:0:200}
-  answer="/v1/models does not name $served_model_name: ${said//[^ -~]/?}"
-  return 1
+  answer="/v1/models does not name $served_model_name: ${said//[^ -~]/?}" && return 1
 }
 # chat TOKENS OPTION...: asks for so many tokens as the tool would, with the prompt on standard input.
 chat() {
@@ -869,14 +864,15 @@ check_result() {
   reason="${result_table%.csv}.json does not say that the run was not cancelled"
   [[ $tool != aiperf ]] || grep -Eq '"was_cancelled": *false' "${table%.csv}.json" || return 1
   stamps=$(grep -so '"timestamp":' "$folder/profile_export.json" | wc -l) || true
-  reason=$(awk -v name="$result_table" -v osl="$2" -v requests="$3" -v most="${3#*-}" -v stamps="$stamps" '
+  reason=$(awk -v exact="$([[ $request_fields == *min_tokens*ignore_eos* ]] && echo yes)" -v name="$result_table" -v osl="$2" -v requests="$3" -v most="${3#*-}" -v stamps="$stamps" '
     {
       label = tolower($0)
       sub(/ *[(,].*/, "", label)
       # Numbers of 1,000 and more are quoted and have commas; N/A, inf and nan are none.
-      sub(/\r$/, ""); sub(/^[^,]*,/, "")
-      if (sub(/^"/, "")) { sub(/".*/, ""); gsub(/,/, "") } else sub(/,.*/, "")
-      if (!(label in of)) of[label] = /^[0-9]+(\.[0-9]+)?$/ ? $0 : "no"
+      sub(/\r$/, "")
+      while (match($0, /"[^"]*"/)) { text = substr($0, RSTART + 1, RLENGTH - 2); gsub(/,/, "", text); sub(/"[^"]*"/, text) }
+      split($0, cell, ",")
+      if (!(label in of)) { of[label] = cell[2] ~ /^[0-9]+(\.[0-9]+)?$/ ? cell[2] : "no"; least[label] = cell[3] }
     }
     END {
       # GenAI-Perf before 25.01 counts no requests, but stamps each; before 24.07 it has another name for the output.
@@ -893,6 +889,8 @@ check_result() {
           (requests != most && counted + 0 > most ? ", so prompts came again: write prompts = " 2 * counted " there" : "")
       else if (off > 0 && off * off * counted > 9 * part[2] * part[2])
         print name " gives " (output == "" ? "no" : output) " tokens as the average output, " osl " were asked for"
+      else if (exact && part[2] == "" && least["output sequence length"] ~ /^[0-9]/ && 2 * least["output sequence length"] < osl + 0)
+        print "an answer has " least["output sequence length"] " tokens, " osl " were asked for: it was cut off, or the server ignores ignore_eos"
       else if (of["output token throughput"] + 0 <= 0)
         print name " says that no tokens were generated"
       else
@@ -942,8 +940,7 @@ cache_use() {
 # check_cache "LOOKED_UP FOUND": true unless more came out of the cache than the recipe allows, else with a $reason.
 check_cache() {
   [[ $prefix_cache != on && $1 != null* ]] && ((100 * ${1#* } > ${1% *})) || return 0
-  reason="${1#* } of ${1% *} prompt tokens came out of the prefix cache, with prefix_cache = \"$prefix_cache\" in the recipe"
-  return 1
+  reason="${1#* } of ${1% *} prompt tokens came out of the prefix cache, with prefix_cache = \"$prefix_cache\" in the recipe" && return 1
 }
 
 # ---- The gate -----------------------------------------------------------------------

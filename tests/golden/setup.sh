@@ -67,9 +67,7 @@ missing() {
   say "missing: ${*//[^ -~]/?}" >&2
   problems=$((problems + 1))
 }
-stop_if_missing() {
-  ((problems == 0)) || { say "nothing was done; fix what is named above and run this again" >&2 && exit 2; }
-}
+stop_if_missing() { ((problems == 0)) || { say "nothing was done; fix what is named above and run this again" >&2 && exit 2; }; }
 need_commands() {
   local name
   for name in "$@"; do command -v "$name" >/dev/null || missing "the command $name on $HOSTNAME"; done

@@ -6,6 +6,7 @@ available=$(free_space "$temporary" 2>/dev/null || echo 0)
 
 # The user's own login serves where it covers the registry; else the key.
 credentials=${APPTAINER_CONFIGDIR:-${HOME-}/.apptainer}/docker-config.json
+[[ -e $credentials ]] || credentials=${HOME-}/.docker/config.json
 own_login=
 [[ -z ${APPTAINER_DOCKER_USERNAME-} || -z ${APPTAINER_DOCKER_PASSWORD-} ]] || own_login=yes
 readonly own_login
