@@ -23,8 +23,9 @@ use crate::load::{Length, Load};
 use crate::percentile::Percentile;
 use crate::plain::{counted, listed, plain, plain_json, plain_lines};
 use crate::results::{
-    Comparison, Difference, Gate, GateOutcome, Gated, Group, Limits, Manifest, Metric, Point, Run,
-    RunId, RunImage, Statistic, Statistics, Summary, Tokens, Verdict, use_case_in_words,
+    Change, Comparison, Difference, Gate, GateOutcome, Gated, Group, Limits, Manifest, Metric,
+    Point, Run, RunId, RunImage, Statistic, Statistics, Summary, Tokens, Verdict,
+    use_case_in_words,
 };
 use crate::write::{Mode, WriteError, WrittenFile, write_with_backup};
 
@@ -676,6 +677,12 @@ fn brief(point: &Point) -> Option<f64> {
         .filter(|_| point.is_too_short() == Some(true))
 }
 
+/// That it is too short, with its seconds.
+fn too_short(point: &Point) -> Option<String> {
+    let seconds = brief(point)?;
+    Some(format!("too short: measured for {seconds:.1} s"))
+}
+
 /// How far apart the figures of a point and of its steady part may be, as a share.
 const STEADY: f64 = 0.05;
 
@@ -916,7 +923,7 @@ fn another_measurement(differences: &[Difference]) -> Option<String> {
     (!words.is_empty()).then(|| format!("compared with {}", words.join(", and with ")))
 }
 
-/// The points that one run lacks, and those that are compared with none.
+/// The points that one run lacks, those that are compared with none, and how many are too short for it.
 fn missing(comparison: &Comparison<'_>) -> Vec<String> {
     let mut lines: Vec<_> = [
         (comparison.only_before(), "earlier"),
@@ -926,6 +933,22 @@ fn missing(comparison: &Comparison<'_>) -> Vec<String> {
     .flat_map(|(points, which)| points.iter().map(move |point| (point, which)))
     .map(|(point, which)| format!("only in the {which} run: {}", title_of(comparison, point)))
     .collect();
+    let changes = comparison.changes().iter();
+    for (which, points) in [
+        (
+            "earlier",
+            changes.clone().map(Change::before).collect::<Vec<_>>(),
+        ),
+        ("later", changes.map(Change::after).collect()),
+    ] {
+        let short = points.into_iter().filter_map(brief).count();
+        if short > 0 {
+            lines.push(format!(
+                "do not rely on it: of the {which} run, {} measured for less than 10 s",
+                counted(short, "point")
+            ));
+        }
+    }
     let mut alike: BTreeMap<_, Vec<&Point>> = BTreeMap::new();
     for it in comparison.not_compared() {
         let key = (!it.is_before(), it.unknown());

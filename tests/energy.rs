@@ -287,7 +287,7 @@ fn reports_say_energy_and_cost() {
     let markdown = report.clone().with_price(2.5).to_markdown();
     for words in [
         "| requests/s | cost/M output | cost/M input | cost/M total |  |\n",
-        " | 6.81 | 6.81 | 3.41 |  |\n",
+        " | 6.81 | 6.81 | 3.41 | too short: measured for 5.0 s |\n",
         "cost/M: of a million tokens, for 2.5 per GPU and hour",
     ] {
         assert!(markdown.contains(words), "{words}: {markdown}");

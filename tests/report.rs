@@ -902,10 +902,37 @@ fn charts_have_the_longer_point_in_place_of_one_that_was_too_short() {
         assert!(table.contains(words), "{table}");
     }
     // Those of which no longer one is there.
-    let note = "1 of 3 points were measured for less than 10 s: do not rely on their numbers.";
+    let note = "1 of 2 points were measured for less than 10 s: do not rely on their numbers.";
     assert!(page.contains(note), "{page}");
+    let markdown = report("markdown");
+    assert!(
+        markdown.contains("too short: measured for 5.2 s |\n"),
+        "{markdown}"
+    );
     // Nothing is lost.
     assert_eq!(report("csv").lines().count(), 4);
+
+    // A job that a user names has results, or at least a manifest.
+    let of = |jobs: &str| self::report(&[path.as_str(), "--job", jobs]);
+    assert_eq!(of("7,8").status.code(), Some(0));
+    let unknown = of("7,99");
+    assert_eq!(unknown.status.code(), Some(1));
+    let said = String::from_utf8(unknown.stderr).unwrap();
+    assert!(said.contains("has no results of job 99\n"), "{said}");
+
+    // What is compared is not to be relied on.
+    let earlier = tempfile::tempdir().unwrap();
+    let earlier = Utf8Path::from_path(earlier.path()).unwrap();
+    copy(
+        Utf8Path::new("tests/data/requests/aiperf-1"),
+        &earlier.join("llama_1_1_chat_128_128_6"),
+    );
+    let changes = stdout(&[path.as_str(), "--against", earlier.as_str()]);
+    for which in ["earlier", "later"] {
+        let words =
+            format!("do not rely on it: of the {which} run, 1 point measured for less than 10 s");
+        assert!(changes.contains(&words), "{words}: {changes}");
+    }
 }
 
 /// All are far below the limits, but of too few requests: that is no "no".

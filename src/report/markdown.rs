@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use super::{
-    Column, Report, another_measurement, energy, figure_or_dash, gate, in_words, jobs, load_of,
-    missing, number_or_dash, percent, several_runs, spread, table, title_of,
+    Column, Report, another_measurement, derived, energy, figure_or_dash, gate, in_words, jobs,
+    load_of, missing, number_or_dash, percent, place_of, several_runs, spread, supported, table,
+    title_of, too_short, weak,
 };
 use crate::plain::plain;
 use crate::results::{Comparison, GateOutcome, Group, Point, Tokens, Verdict};
@@ -74,8 +75,18 @@ pub(super) fn render(report: &Report<'_>) -> String {
     if let Some(price) = report.price {
         let _ = writeln!(text, "{}  ", energy::price_in_words(price));
     }
+    let legend = [weak(report), supported(report)].into_iter().flatten();
+    for words in legend.chain(derived(report.run).map(str::to_owned)) {
+        let _ = writeln!(text, "{words}  ");
+    }
     if let Some(words) = several_runs(report) {
         let _ = writeln!(text, "{words}  ");
+    }
+    for point in report.run.points() {
+        if let Some(caveat) = point.caveat() {
+            let words = format!("{}: {caveat}", place_of(report.run, point));
+            let _ = writeln!(text, "* not to be trusted: {}", code(&words));
+        }
     }
     for job in jobs(report) {
         let _ = writeln!(text, "\n* {}", code(&job.join(", ")));
@@ -176,7 +187,8 @@ fn words_of(report: &Report<'_>, point: &Point, is_best: bool) -> String {
         Verdict::Within => "",
     };
     let unstable = spread(report, point).is_some_and(|(_, _, is_unstable)| is_unstable);
-    let words = [verdict, if unstable { "unstable" } else { "" }];
+    let too_short = too_short(point).unwrap_or_default();
+    let words = [verdict, if unstable { "unstable" } else { "" }, &too_short];
     words
         .into_iter()
         .filter(|word| !word.is_empty())

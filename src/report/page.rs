@@ -10,8 +10,8 @@ use super::table::compared;
 use super::{
     Column, Report, another_measurement, brief, cached, derived, figure_or_dash, gate, in_words,
     job_of, jobs, load_in_words, load_of, milliseconds, missing, number_or_dash, out_of_cache,
-    percent, place_of, search, server_of, several_runs, spread, supported, title_of, unsteady,
-    weak,
+    percent, place_of, search, server_of, several_runs, spread, supported, title_of, too_short,
+    unsteady, weak,
 };
 use super::{head, legend};
 use crate::load::{Length, Load};
@@ -30,8 +30,9 @@ struct Page<'a> {
     /// What was measured, with what and when.
     facts: Vec<(&'static str, String)>,
     points: usize,
-    /// Of these, how many are too short and were not measured again.
+    /// How many are too short, of those that were not measured again for longer.
     short: usize,
+    judged: usize,
     /// None where use cases have others.
     limits: Option<Vec<String>>,
     statistic: Statistic,
@@ -165,12 +166,15 @@ pub(super) fn render(report: &Report<'_>) -> String {
     let earlier_groups = report.before.map(Run::groups).unwrap_or_default();
     let sweeps = all_sweeps(report, &groups, &earlier_groups);
     let (caveats, problems) = problems(report.run);
+    let short = report.run.short_points().len();
+    let all_short = report.run.points().iter().filter_map(brief).count();
     let page = Page {
         made_by: concat!("nim-slurm ", env!("CARGO_PKG_VERSION")),
         folder: plain(report.run.path().as_str()).into_owned(),
         facts: head::facts(report),
         points: report.run.points().len(),
-        short: report.run.short_points().len(),
+        short,
+        judged: report.run.points().len() - all_short + short,
         limits: report.common().map(|limits| in_words(&limits)),
         statistic: report.statistic(),
         width: WIDTH,
@@ -845,11 +849,6 @@ fn at(point: &Point) -> String {
     )
 }
 
-fn too_short(point: &Point) -> Option<String> {
-    let seconds = brief(point)?;
-    Some(format!("too short: measured for {seconds:.1} s"))
-}
-
 fn row(report: &Report<'_>, best: Option<&Point>, again: &MeasuredAgain<'_>, point: &Point) -> Row {
     let mut cells = vec![(number_or_dash(point.gpus()), None), (load_of(point), None)];
     let figures = Column::all(report.statistic_of(point));
@@ -872,10 +871,12 @@ fn row(report: &Report<'_>, best: Option<&Point>, again: &MeasuredAgain<'_>, poi
         out_of_cache(point),
         too_short(point),
         again.by(point).map(|other| {
-            format!(
-                "in the charts, that of job {} takes its place",
-                job_of(other)
-            )
+            let (own, other) = (job_of(point), job_of(other));
+            if own == other {
+                "in the charts, that with more requests takes its place".to_owned()
+            } else {
+                format!("in the charts, that of job {other} takes its place")
+            }
         }),
     ];
     let notes: Vec<_> = notes.into_iter().flatten().collect();

@@ -215,11 +215,12 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
     }));
     let words = "too short, and measured again for longer: at concurrency";
     text.push_str(&points_in_words(words, short(), |point| {
-        Some(format!(
-            "job {}, now job {}",
-            job_of(point),
-            job_of(again.by(point)?)
-        ))
+        let (job, now) = (job_of(point), job_of(again.by(point)?));
+        Some(if job == now {
+            format!("job {job}, with more requests")
+        } else {
+            format!("job {job}, now job {now}")
+        })
     }));
     if let Some(table) = energy::table(report, group) {
         text.push_str(&energy_part(table));

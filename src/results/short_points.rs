@@ -6,8 +6,8 @@ use super::{Group, Point, Run};
 use crate::load::Load;
 
 impl Run {
-    /// The points that are [too short](Point::is_too_short) to rely on, but for those that another job measured in the same way,
-    /// for long enough.
+    /// The points that are [too short](Point::is_too_short) to rely on, but for those that another job measured in the same way
+    /// for long enough, or the same job with more requests.
     ///
     /// ```
     /// let run = nim_slurm::results::Run::read("tests/data/requests/aiperf-1")?;
@@ -56,7 +56,10 @@ impl<'a> MeasuredAgain<'a> {
     /// The point that takes the place of this one, which is too short.
     pub(crate) fn by(&self, point: &Point) -> Option<&'a Point> {
         let measurement = measurement(self.run, point).filter(|_| is_short(point));
-        self.by.get(&measurement?).copied()
+        let other = self.by.get(&measurement?).copied()?;
+        // A repeat in the same job takes the place of none.
+        let is_again = other.run() != point.run() || other.request_count() > point.request_count();
+        is_again.then_some(other)
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{ArgGroup, Args, ValueEnum};
-use nim_slurm::results::{Gate, Limits, Run, RunId, Statistic};
+use nim_slurm::results::{Gate, Limits, Point, Run, RunId, Statistic};
 use nim_slurm::{Report, ValueError, plain, shell_word};
 
 use crate::demo;
@@ -214,6 +214,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if has_nothing && !arguments.job.is_empty() {
         name_problems(&run);
         return Err(Failure::Other(no_points(&run, &arguments.job).into()));
+    }
+    let unknown = jobs_without_results(&run, &arguments.job);
+    if !unknown.is_empty() {
+        let names: Vec<_> = unknown.iter().map(RunId::as_str).collect();
+        let words = format!(
+            "{} has no results of job {}",
+            run.path(),
+            names.join(" or ")
+        );
+        return Err(Failure::Other(words.into()));
     }
     let mut limits = Limits::new(arguments.at.map_or(Statistic::Avg, Statistic::from));
     if let Some(limit) = arguments.ttft {
@@ -513,13 +523,31 @@ fn no_points(run: &Run, jobs: &[RunId]) -> String {
     }
 }
 
+/// Those of which there is neither a point nor a manifest.
+fn jobs_without_results(run: &Run, jobs: &[RunId]) -> Vec<RunId> {
+    let points = run.points().iter().filter_map(Point::run);
+    let manifests = run.manifests().iter();
+    let known: Vec<_> = points
+        .chain(manifests.filter_map(|manifest| manifest.job_id.as_ref()))
+        .collect();
+    let of_array = |job: &RunId| format!("{job}-");
+    let is_unknown = |job: &&RunId| {
+        let is_of = |other: &&RunId| *other == *job || other.as_str().starts_with(&of_array(job));
+        !known.iter().any(is_of)
+    };
+    jobs.iter().filter(is_unknown).cloned().collect()
+}
+
 /// Who writes a page sees no table.
 fn note_short_points(run: &Run) {
+    let run = run.means();
     let short = run.short_points().len();
+    let is_short = |point: &&Point| point.is_too_short() == Some(true);
+    // Those that were measured again do not count.
+    let points = run.points().len() - run.points().iter().filter(is_short).count() + short;
     if short > 0 {
         note(&format!(
-            "{short} of {} points were measured for less than 10 s: do not rely on their numbers",
-            run.points().len()
+            "{short} of {points} points were measured for less than 10 s: do not rely on their numbers"
         ));
     }
 }

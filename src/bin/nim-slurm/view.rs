@@ -159,7 +159,7 @@ impl View {
             )),
             // A search finds more points on its way.
             None => (known > 0 && finished == known)
-                .then(|| "all points so far are finished; waiting for the job".to_owned()),
+                .then(|| format!("{finished} of {known} points are finished; waiting for the job")),
         }
     }
 
