@@ -130,7 +130,8 @@ impl Run {
     /// Reads a results folder, or the folder of one point.
     ///
     /// Unfinished points (`failed_*`, `interrupted_*` and hidden folders in it) are
-    /// left out. Links to other folders are named as problems, not followed.
+    /// left out. Links to other folders are named as problems, not followed. What is there twice, as in a copy of a
+    /// results folder below itself, is one point, and a problem names the other.
     ///
     /// # Errors
     ///
@@ -202,6 +203,10 @@ impl Run {
             source,
         })?;
         found.points.sort_by(|a, b| order(a).cmp(&order(b)));
+        repeats::take_out_copies(&mut found.points, &mut found.problems);
+        found
+            .problems
+            .sort_by(|a, b| (a.file(), a.line()).cmp(&(b.file(), b.line())));
         let job = |manifest: &Manifest| manifest.job_id.as_ref().map(RunId::numbers);
         found.manifests.sort_by_key(job);
         let rows = found.manifests.iter().flat_map(|manifest| &manifest.points);

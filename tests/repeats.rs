@@ -200,6 +200,81 @@ fn jobs_with_one_fingerprint_are_runs() {
     assert!(table.contains("2 jobs\n"), "{table}");
 }
 
+/// A copy of a results folder below itself.
+#[test]
+fn a_copy_is_no_other_run() {
+    let results = Results::new();
+    results.job(7, r#""fingerprint": "aa""#);
+    for place in ["", "copy/", "copy/again/"] {
+        results.point(&format!("{place}m_4_8_chat_128_128_7"), 1000.0, 100.0);
+        results.point(&format!("{place}m_4_8_chat_128_128_r2_7"), 1000.0, 100.0);
+        results.point(&format!("{place}m_4_1_chat_128_128_7"), 120.0, 40.0);
+    }
+    let run = results.read();
+    let paths: Vec<_> = run.points().iter().map(|it| it.path()).collect();
+    let names = [
+        "m_4_1_chat_128_128_7",
+        "m_4_8_chat_128_128_7",
+        "m_4_8_chat_128_128_r2_7",
+    ];
+    assert_eq!(paths, names.map(|name| results.path().join(name)));
+    let means = run.means();
+    let runs: Vec<_> = means.points().iter().map(|it| it.runs().len()).collect();
+    assert_eq!(runs, [1, 2]);
+    assert_eq!(run.problems().len(), 6, "{:?}", run.problems());
+    let problem = &run.problems()[0];
+    let (file, kept) = (results.path().join("copy/again"), results.path());
+    assert_eq!(problem.file(), file.join(names[0]));
+    assert_eq!(
+        problem.message(),
+        format!("has the same job, repeat and figures as the one in {kept}: it counts once")
+    );
+    // So a gate has one run on each side.
+    let slower = Results::new();
+    for place in ["", "copy/"] {
+        slower.point(&format!("{place}m_4_1_chat_128_128_7"), 60.0, 80.0);
+    }
+    let arguments = [slower.path().as_str(), "--against", results.path().as_str()];
+    let text = said(&[&arguments[..], &["--gate", "throughput 5%"]].concat(), 4);
+    assert!(text.contains("runs 1, 1: it takes two runs"), "{text}");
+}
+
+/// Job numbers are used again, and on other clusters.
+#[test]
+fn other_jobs_with_the_same_number_are_no_runs() {
+    let results = Results::new();
+    for (place, tokens) in [("before", 1000.0), ("after", 800.0)] {
+        for again in ["", "_r2"] {
+            let point = format!("{place}/m_4_8_chat_128_128{again}_7");
+            results.point(&point, tokens, 100.0);
+        }
+    }
+    let run = results.read();
+    assert_eq!((run.points().len(), run.problems()), (4, &[][..]));
+    let means = run.means();
+    let found = means.points().iter().map(|point| {
+        let of_one = |place: &str| {
+            let mut runs = point.runs().iter();
+            runs.all(|run| run.path().starts_with(results.path().join(place)))
+        };
+        (point.throughput(), point.runs().len(), of_one("after"))
+    });
+    let found: Vec<_> = found.collect();
+    assert_eq!(found, [(Some(800.0), 2, true), (Some(1000.0), 2, false)]);
+    // Several results in the folder of a point.
+    let folder = results.path().join("before/m_4_8_chat_128_128_7");
+    fs::copy(
+        results
+            .path()
+            .join("after/m_4_8_chat_128_128_7/profile_export_genai_perf.json"),
+        folder.join("again_genai_perf.json"),
+    )
+    .unwrap();
+    let alone = Run::read(&folder).unwrap().means();
+    let runs: Vec<_> = alone.points().iter().map(|it| it.runs().len()).collect();
+    assert_eq!(runs, [1, 1]);
+}
+
 /// The fingerprint is the job's. What loads the server, and how long, is each point's own.
 #[test]
 fn another_load_is_no_other_run() {

@@ -57,9 +57,6 @@ pub(super) fn read(root: &Utf8Path, wanted: &impl Fn(Option<&RunId>) -> bool) ->
         places, mut found, ..
     } = search;
     found.add(read_all(&places, MAX_REQUESTS));
-    found
-        .problems
-        .sort_by(|a, b| (a.file(), a.line()).cmp(&(b.file(), b.line())));
     Ok(found)
 }
 

@@ -1,14 +1,17 @@
 //! A point that was measured several times: its runs, their mean, and how far they are apart.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::OnceLock;
+
+use camino::Utf8Path;
 
 use super::Run;
 use super::comparison::measurement;
 use super::metric::{Metric, Metrics, Statistic, Statistics};
 use super::point::Point;
+use super::problem::ReadProblem;
 use super::student::upper_quantile;
-use super::written;
+use super::{order, written};
 use crate::slurm::RunId;
 
 /// Runs further apart are unstable: their standard deviation over their mean.
@@ -119,7 +122,8 @@ impl Run {
     ///
     /// Runs of a point are its repeats in a job, and what other jobs with the same
     /// [fingerprint](super::Manifest::fingerprint) measured of it: a job that resumed another, or a
-    /// later one of the same recipe with the same images, model and GPUs.
+    /// later one of the same recipe with the same images, model and GPUs. A job has each repeat once: results of
+    /// several folders with the same job and repeat are no runs of one point.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -189,7 +193,8 @@ impl Run {
                 _ => lots.push(vec![point]),
             }
         }
-        lots.into_iter().flat_map(alike).collect()
+        let lots = lots.into_iter().flat_map(alike);
+        lots.flat_map(of_one_place).collect()
     }
 }
 
@@ -207,6 +212,95 @@ fn alike(points: Vec<&Point>) -> Vec<Vec<&Point>> {
         }
     }
     lots.into_iter().map(|(_, lot)| lot).collect()
+}
+
+/// The same points, in one list where each repeat of a job is there once. Otherwise they are of different jobs with
+/// the same number, and each results folder has a list of its own.
+fn of_one_place(points: Vec<&Point>) -> Vec<Vec<&Point>> {
+    if is_each_once(&points) {
+        return vec![points];
+    }
+    let mut places: BTreeMap<_, Vec<&Point>> = BTreeMap::new();
+    for point in points {
+        places.entry(results_of(point)).or_default().push(point);
+    }
+    let lots = places.into_values().flat_map(|own| {
+        if is_each_once(&own) {
+            vec![own]
+        } else {
+            own.into_iter().map(|point| vec![point]).collect()
+        }
+    });
+    lots.collect()
+}
+
+fn is_each_once(points: &[&Point]) -> bool {
+    let mut seen = BTreeSet::new();
+    let measured = |point: &Point| (point.run().map(RunId::numbers), point.repeat());
+    points.iter().all(|point| seen.insert(measured(point)))
+}
+
+/// The folder that a point's own lies in.
+fn results_of(point: &Point) -> &Utf8Path {
+    let own = match point.replica() {
+        Some(_) => point.path().parent(),
+        None => Some(point.path()),
+    };
+    own.and_then(Utf8Path::parent).unwrap_or(point.path())
+}
+
+/// Takes out what is there twice: the same job, repeat and figures, as in a copy of a results folder below itself.
+/// The one that lies highest stays. `points` are in order.
+pub(super) fn take_out_copies(points: &mut Vec<Point>, problems: &mut Vec<ReadProblem>) {
+    let is_same = |a: &Point, b: &Point| {
+        let (a, b) = (order(a), order(b));
+        // All but the path.
+        (a.0, a.1, a.2, a.3, a.4, a.5, a.6) == (b.0, b.1, b.2, b.3, b.4, b.5, b.6)
+    };
+    let mut stays = Vec::with_capacity(points.len());
+    for same in points.chunk_by(is_same) {
+        stays.extend(std::iter::repeat_n(true, same.len()));
+        if same.len() == 1 || same[0].run().is_none() {
+            continue;
+        }
+        let first = stays.len() - same.len();
+        let mut highest: Vec<usize> = (0..same.len()).collect();
+        highest.sort_by_key(|place| same[*place].path().components().count());
+        // By their figures, since an image can leave any number of results in a point.
+        let mut known: HashMap<Vec<u64>, &Point> = HashMap::new();
+        for place in highest {
+            let point = &same[place];
+            let kept = *known.entry(figures(point)).or_insert(point);
+            if std::ptr::eq(kept, point) || !is_copy(point, kept) {
+                continue;
+            }
+            stays[first + place] = false;
+            let message = if kept.path() == point.path() {
+                "has the same result twice: it counts once".to_owned()
+            } else {
+                format!(
+                    "has the same job, repeat and figures as the one in {}: it counts once",
+                    results_of(kept)
+                )
+            };
+            problems.push(ReadProblem::new(point.path(), None, message));
+        }
+    }
+    let mut stays = stays.into_iter();
+    points.retain(|_| stays.next().unwrap_or(true));
+}
+
+fn figures(point: &Point) -> Vec<u64> {
+    let figures = point
+        .metrics()
+        .flat_map(|(_, statistics)| statistics.iter());
+    figures.map(|(_, value)| value.to_bits()).collect()
+}
+
+fn is_copy(a: &Point, b: &Point) -> bool {
+    // A copy may lack the file of requests.
+    let requests = a.requests().zip(b.requests());
+    a.tool() == b.tool() && a.content == b.content && requests.is_none_or(|(a, b)| a == b)
 }
 
 fn lot_of<'a>(point: &'a Point, fingerprints: &BTreeMap<&str, &'a str>) -> Option<Lot<'a>> {
