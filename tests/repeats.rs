@@ -388,6 +388,44 @@ fn side(share: f64) -> Results {
     results
 }
 
+/// As GenAI-Perf up to 25.03 leaves them, with one folder and several names of files.
+#[test]
+fn results_in_one_folder_are_told_apart_in_csv() {
+    let side = |share: f64| {
+        let results = Results::new();
+        for (again, noise) in [("", 0.99), ("_r2", 1.0), ("_r3", 1.01)] {
+            let folder = format!("m_4_2_chat_128_128{again}_7/m-openai-chat");
+            let folder = results.path().join(folder);
+            fs::create_dir_all(&folder).unwrap();
+            for (load, tokens) in [(1, 120.0), (8, 1000.0 * share)] {
+                let tokens = tokens * noise;
+                let text = format!(
+                    r#"{{"output_token_throughput": {{"unit": "tokens/sec", "avg": {tokens}}},
+                        "input_config": {{"concurrency": {load}}}}}"#
+                );
+                fs::write(folder.join(format!("{load}_genai_perf.json")), text).unwrap();
+            }
+        }
+        results
+    };
+    let (before, after) = (side(1.0), side(0.8));
+    let csv = Report::new(&after.read()).to_csv();
+    let is_best: Vec<_> = csv
+        .lines()
+        .map(|line| line.rsplit(',').nth(2).unwrap())
+        .collect();
+    let (no, yes) = (["false"; 3], ["true"; 3]);
+    assert_eq!(is_best, [&["is_best"][..], &no, &yes].concat(), "{csv}");
+    let arguments = [after.path().as_str(), "--against", before.path().as_str()];
+    let gate = ["--gate", "throughput 5%", "--format", "csv"];
+    let csv = said(&[&arguments[..], &gate].concat(), 3);
+    let rows: Vec<_> = csv.lines().collect();
+    assert!(
+        rows[1].ends_with(",equal,worse") && rows[2].ends_with(",worse,worse"),
+        "{csv}"
+    );
+}
+
 #[test]
 fn a_gate_says_what_got_worse() {
     let (before, same, slower, faster) = (side(1.0), side(1.0), side(0.8), side(1.3));

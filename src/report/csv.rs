@@ -1,6 +1,6 @@
 //! The report as CSV.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::{self, Display, Write};
 
 use super::energy::throttling;
@@ -276,7 +276,8 @@ fn points(report: &Report<'_>, means: &Report<'_>) -> String {
             rows.cell(point.value(*metric, *statistic));
         }
         rows.cell(json::verdict(report, point));
-        rows.cell(Some(best.contains(point.path().as_str())));
+        let of_folder = best.get(point.path().as_str()).map(Vec::as_slice);
+        rows.cell(Some(of_folder.unwrap_or_default().contains(&point)));
         rows.cell(point.is_too_short());
         rows.text_cell(point.caveat().as_deref());
         rows.end_row();
@@ -284,12 +285,15 @@ fn points(report: &Report<'_>, means: &Report<'_>) -> String {
     rows.finish()
 }
 
-/// The paths of the best points, with all their runs.
-fn best<'a>(means: &'a Report<'_>) -> BTreeSet<&'a str> {
+/// The best points, with all their runs, by path: a folder may have several results.
+fn best<'a>(means: &'a Report<'_>) -> BTreeMap<&'a str, Vec<&'a Point>> {
     let groups = means.run.groups();
     let points = groups.iter().filter_map(|group| means.best_of(group));
-    let runs = points.flat_map(Point::runs);
-    runs.map(|run| run.path().as_str()).collect()
+    let mut best: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for run in points.flat_map(Point::runs) {
+        best.entry(run.path().as_str()).or_default().push(run);
+    }
+    best
 }
 
 /// What is told of a steady part: the means that are compared.
@@ -319,15 +323,15 @@ fn columns(points: &[Point]) -> Vec<(Metric, Statistic)> {
         .collect()
 }
 
-/// What a gate says of each metric that it judges, by the point's path.
-struct Outcomes<'a> {
+/// What a gate says of each metric that it judges, by the point of the later run: a path may be of several.
+struct Outcomes {
     columns: Vec<(Metric, Statistic)>,
-    of_points: BTreeMap<&'a str, Vec<(Metric, GateOutcome)>>,
+    of_points: BTreeMap<*const Point, Vec<(Metric, GateOutcome)>>,
     of_all: GateOutcome,
 }
 
-impl<'a> Outcomes<'a> {
-    fn of(gated: &'a Gated<'_>) -> Self {
+impl Outcomes {
+    fn of(gated: &Gated<'_>) -> Self {
         let mut outcomes = Self {
             columns: Vec::new(),
             of_points: BTreeMap::new(),
@@ -338,15 +342,15 @@ impl<'a> Outcomes<'a> {
             if !outcomes.columns.contains(&column) {
                 outcomes.columns.push(column);
             }
-            let path = it.change().after().path().as_str();
-            let of_point = outcomes.of_points.entry(path).or_default();
+            let point = std::ptr::from_ref(it.change().after());
+            let of_point = outcomes.of_points.entry(point).or_default();
             of_point.push((it.metric(), it.outcome()));
         }
         outcomes
     }
 
     fn of_point(&self, point: Option<&Point>, metric: Metric) -> Option<GateOutcome> {
-        let of_point = self.of_points.get(point?.path().as_str())?;
+        let of_point = self.of_points.get(&std::ptr::from_ref(point?))?;
         let mut of_metric = of_point.iter().filter(|(judged, _)| *judged == metric);
         of_metric.next().map(|(_, outcome)| *outcome)
     }
