@@ -593,18 +593,40 @@ fn in_a_sweep_what_the_tool_was_asked_counts_more_than_the_name_around_it() {
 }
 
 #[test]
-fn folders_of_the_tool_tell_the_concurrency() {
+fn folders_of_the_tool_tell_the_load() {
     let run = Results::new()
         .put("m-openai-chat-concurrency8", TABLE, table("1.00", "1.00"))
+        // With a concurrency as its ceiling, and without.
         .put(
             "m-openai-chat-concurrency9-request_rate2.0",
             TABLE,
             table("1.00", "1.00"),
         )
+        .put(
+            "m-openai-chat-request_rate0.25",
+            TABLE,
+            table("1.00", "1.00"),
+        )
         .put("m-concurrencyX", TABLE, table("1.00", "1.00"))
+        .put("m-concurrency9-request_rateX", TABLE, table("1.00", "1.00"))
         .read();
-    let shown: Vec<_> = run.points().iter().map(Point::concurrency).collect();
-    assert_eq!(shown, [None, Some(8), Some(9)]);
+    let points = run.points().iter();
+    let shown: Vec<_> = points
+        .map(|point| point.load().map(|load| load.to_string()))
+        .collect();
+    let loads = [None, None, Some("8"), Some("rate0.25"), Some("rate2")];
+    assert_eq!(shown, loads.map(|load| load.map(str::to_owned)));
+}
+
+/// The folder and the configuration of AIPerf say the same.
+#[test]
+fn a_rate_below_a_ceiling_is_no_disagreement() {
+    let file = "profile_export_aiperf.json";
+    let config = r#"{"request_throughput": {"unit": "requests/sec", "avg": 1},
+        "input_config": {"loadgen": {"concurrency": 25, "request_rate": 5.0}}}"#;
+    let results = Results::new().put("m-openai-chat-concurrency25-request_rate5.0", file, config);
+    assert_eq!(results.problems(), [""; 0]);
+    assert_eq!(only(&results.read()).request_rate(), Some(5.0));
 }
 
 /// With a warm-up, AIPerf writes a table for each phase as well.

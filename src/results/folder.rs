@@ -19,7 +19,7 @@ use super::problem::{ReadProblem, quoted};
 use super::requests::Requests;
 use super::sink::{self, Sink};
 use super::table::TableReader;
-use crate::load::Load;
+use crate::load::{Decimal, Load};
 use crate::manifest::Manifest;
 
 /// How far below the results folder a point's files may be. GenAI-Perf and a folder
@@ -328,12 +328,25 @@ fn stem_by_content(path: &Utf8PathBuf) -> Option<(&str, Tool)> {
     (!sink.content.metrics.is_empty()).then_some((path.file_stem()?, tool))
 }
 
-/// The number in `…-concurrencyN`, as both tools name a folder for each point, with
-/// a request rate behind it where there is one.
-fn concurrency_in(folder: &Utf8Path) -> Option<u32> {
-    let (_, rest) = folder.file_name()?.rsplit_once("-concurrency")?;
-    let number = rest.split_once('-').map_or(rest, |(number, _)| number);
-    number.parse().ok()
+/// The load in `…-concurrencyN` or `…-request_rateR`, as both tools name a folder for each point. In
+/// `…-concurrencyN-request_rateR` the rate drives it, and the concurrency is its ceiling.
+fn load_in(folder: &Utf8Path) -> Option<Load> {
+    let name = folder.file_name()?;
+    let number_behind = |word: &str| {
+        let (_, rest) = name.rsplit_once(word)?;
+        Some(rest.split_once('-').map_or(rest, |(number, _)| number))
+    };
+    if let Some(rate) = number_behind("-request_rate") {
+        return rate
+            .parse()
+            .ok()
+            .and_then(Decimal::nearest)
+            .map(Load::RequestRate);
+    }
+    number_behind("-concurrency")?
+        .parse()
+        .ok()
+        .map(Load::Concurrency)
 }
 
 /// The folder `server-N` and its number, as launch.sh names one for each server inside
@@ -433,7 +446,7 @@ fn read_place(
     }
     let mut asked = place.name.as_ref().map(Asked::from).unwrap_or_default();
     let folder_s = Asked {
-        load: concurrency_in(&place.inner).map(Load::Concurrency),
+        load: load_in(&place.inner),
         ..Asked::default()
     };
     let others = [("the tool's folder", folder_s), ("its configuration", said)];
