@@ -194,6 +194,67 @@ fn several_events_in_one_response_and_answers_that_are_not_streamed() {
     assert!(none.has_failed() && requests.failed() == 1);
 }
 
+/// Of Triton and TensorRT-LLM, and of embeddings and rankings, which have no text.
+#[test]
+fn answers_without_choices_have_not_failed() {
+    let exchange = |outputs: &[String]| {
+        let times: Vec<_> = (1..=outputs.len()).map(|number| 10 * number).collect();
+        format!(
+            r#"{{"timestamp":1,"response_timestamps":{times:?},"response_outputs":[{}]}}"#,
+            outputs.join(",")
+        )
+    };
+    let response = |text: &str| format!(r#"{{"response":{text:?}}}"#);
+    let read = |outputs: &[String]| {
+        let folder = Folder::new();
+        let path = folder.write("profile_export.json", genai_perf(&[exchange(outputs)]));
+        let requests = Requests::read(path).unwrap();
+        let request = requests.as_slice()[0];
+        (
+            request.has_failed(),
+            request.first_token(),
+            request.output_tokens(),
+            request.end(),
+        )
+    };
+    let event = |text: &str| response(&format!("data: {{\"text_output\":\"{text}\"}}\n\n"));
+    let generate = [event(""), event("a"), event("b"), event("")];
+    assert_eq!(read(&generate), (false, Some(20), Some(2), 30));
+    let whole = response(r#"{"model_name":"m","text_output":"a b"}"#);
+    assert_eq!(read(&[whole]), (false, None, None, 10));
+    let texts = ["", "a", "b"].map(|text| format!(r#"{{"text_output":"{text}"}}"#));
+    assert_eq!(read(&texts), (false, Some(20), Some(2), 30));
+    let ids = ["[7,8]", "9", "\"\""].map(|ids| format!(r#"{{"output_ids":{ids}}}"#));
+    assert_eq!(read(&ids), (false, Some(10), Some(3), 20));
+    for answer in [
+        r#"{"object":"list","data":[{"embedding":[0.5]}],"usage":{"prompt_tokens":3,"total_tokens":3}}"#,
+        r#"{"rankings":[{"index":0,"logit":1.5}]}"#,
+        r#"[{"index":0,"score":0.5}]"#,
+    ] {
+        let found = read(&[response(answer)]);
+        assert_eq!(found, (false, None, None, 10), "{answer}");
+    }
+    for failed in [
+        "",
+        "{}",
+        "[]",
+        r#"{"error":"no such model"}"#,
+        r#"{"object":"error","message":"too long","code":400}"#,
+        r#"{"choices":[]}"#,
+        r#"{"text_output":""}"#,
+        r#"{"rankings":[{"ind"#,
+        "[1,",
+        "data: {}",
+        "Bad gateway",
+    ] {
+        assert!(read(&[response(failed)]).0, "{failed}");
+    }
+    assert!(read(&[r#"{"output_ids":{"a":[1]}}"#.to_owned()]).0);
+    // However deep and many.
+    let deep = format!(r#"{{"text_output":{}"#, "[".repeat(100_000));
+    assert!(read(&[response(&deep)]).0);
+}
+
 #[test]
 fn a_warm_up_is_not_measured_and_a_failed_request_has_no_value() {
     let folder = Folder::new();

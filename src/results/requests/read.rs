@@ -4,6 +4,7 @@
 //! AIPerf, a line each:  {"metadata": {"request_start_ns": …, …}, "metrics": {…}, "error": null}
 //! GenAI-Perf:           {"experiments": [{"requests": [{"timestamp": …,
 //!                         "response_timestamps": […], "response_outputs": [{"response": "data: …"}, …]}, …]}]}
+//!   of Triton and TensorRT-LLM, an output is {"text_output": "…"} or {"output_ids": […]}
 //! ```
 
 use std::borrow::Cow;
@@ -396,6 +397,83 @@ struct Exchange {
 struct Output {
     #[serde(default)]
     response: Piece,
+    /// Of Triton over gRPC, and of TensorRT-LLM's engine.
+    #[serde(default)]
+    text_output: Count,
+    #[serde(default)]
+    output_ids: Count,
+}
+
+impl Output {
+    fn piece(&self) -> Piece {
+        let texts = texts_of(self.text_output, self.output_ids);
+        Piece {
+            texts: self.response.texts.saturating_add(texts),
+            ..self.response
+        }
+    }
+}
+
+/// An event with ids has as many texts, since each is a token's.
+fn texts_of(text: Count, ids: Count) -> u32 {
+    if ids.0 > 0 { ids.0 } else { text.0.min(1) }
+}
+
+/// How many texts and numbers there are, in whatever form: they are not kept.
+#[derive(Default, Clone, Copy)]
+struct Count(u32);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct CountVisitor;
+
+        impl<'de> Visitor<'de> for CountVisitor {
+            type Value = Count;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("texts or numbers")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Count, E> {
+                Ok(Count(u32::from(!text.is_empty())))
+            }
+
+            fn visit_u64<E: Error>(self, _: u64) -> Result<Count, E> {
+                Ok(Count(1))
+            }
+
+            fn visit_i64<E: Error>(self, _: i64) -> Result<Count, E> {
+                Ok(Count(1))
+            }
+
+            fn visit_f64<E: Error>(self, _: f64) -> Result<Count, E> {
+                Ok(Count(1))
+            }
+
+            fn visit_bool<E: Error>(self, _: bool) -> Result<Count, E> {
+                Ok(Count(0))
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Count, E> {
+                Ok(Count(0))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Count, A::Error> {
+                let mut all = 0_u32;
+                while let Some(Count(count)) = list.next_element()? {
+                    all = all.saturating_add(count);
+                }
+                Ok(Count(all))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Count, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Count(0))
+            }
+        }
+
+        deserializer.deserialize_any(CountVisitor)
+    }
 }
 
 /// What a response says; its text is not kept.
@@ -406,6 +484,8 @@ struct Piece {
     /// What the server says of the whole answer.
     tokens: Option<u32>,
     is_streamed: bool,
+    /// An answer that has no text by its nature: embeddings, a ranking.
+    is_answer: bool,
 }
 
 impl<'de> Deserialize<'de> for Piece {
@@ -433,7 +513,37 @@ impl<'de> Deserialize<'de> for Piece {
 struct Event<'a> {
     #[serde(borrow, default)]
     choices: Vec<Choice<'a>>,
+    /// Of Triton's generate.
+    #[serde(default)]
+    text_output: Count,
+    #[serde(default)]
+    output_ids: Count,
     usage: Option<Usage>,
+}
+
+/// What tells other answers from an error, and from one of `choices` that has no text.
+#[derive(Deserialize)]
+struct Other<'a> {
+    choices: Option<IgnoredAny>,
+    text_output: Option<IgnoredAny>,
+    output_ids: Option<IgnoredAny>,
+    error: Option<IgnoredAny>,
+    #[serde(borrow)]
+    object: Option<Cow<'a, str>>,
+}
+
+/// Whether a whole response is an answer without a text.
+fn is_other_answer(text: &str) -> bool {
+    if text.starts_with('[') {
+        return serde_json::from_str::<Vec<IgnoredAny>>(text).is_ok_and(|list| !list.is_empty());
+    }
+    serde_json::from_str::<Other<'_>>(text).is_ok_and(|other| {
+        let texts = [&other.choices, &other.text_output, &other.output_ids];
+        texts.iter().all(|text| text.is_none())
+            && other.error.is_none()
+            && other.object.as_deref() != Some("error")
+            && text.trim_end() != "{}"
+    })
 }
 
 #[derive(Deserialize)]
@@ -474,6 +584,11 @@ impl Piece {
         let mut piece = Self::default();
         if text.starts_with('{') {
             piece.take(text, 0);
+            piece.is_answer = piece.texts == 0 && is_other_answer(text);
+            return piece;
+        }
+        if text.starts_with('[') && is_other_answer(text) {
+            piece.is_answer = true;
             return piece;
         }
         piece.is_streamed = true;
@@ -489,10 +604,12 @@ impl Piece {
     /// Takes an event; one that is no JSON counts as so many texts.
     fn take(&mut self, event: &str, otherwise: u32) {
         let Ok(event) = serde_json::from_str::<Event<'_>>(event) else {
-            self.texts += otherwise;
+            self.texts = self.texts.saturating_add(otherwise);
             return;
         };
-        self.texts += u32::from(event.choices.iter().any(Choice::has_text));
+        let texts = texts_of(event.text_output, event.output_ids);
+        let texts = texts.max(u32::from(event.choices.iter().any(Choice::has_text)));
+        self.texts = self.texts.saturating_add(texts);
         let tokens = event.usage.and_then(|usage| usage.completion_tokens);
         self.tokens = tokens.or(self.tokens);
     }
@@ -508,7 +625,7 @@ impl Exchange {
                 times.len()
             ));
         }
-        let pieces = || outputs.iter().map(|output| output.response);
+        let pieces = || outputs.iter().map(Output::piece);
         let with_text = || {
             times
                 .iter()
@@ -521,7 +638,9 @@ impl Exchange {
             .map(|piece| piece.texts)
             .fold(0, u32::saturating_add);
         let said = pieces().filter_map(|piece| piece.tokens).next_back();
-        let is_streamed = pieces().any(|piece| piece.is_streamed);
+        // Without events, several texts are a stream as well.
+        let is_streamed = pieces().any(|piece| piece.is_streamed) || with_text().nth(1).is_some();
+        let is_other = first.is_none() && pieces().any(|piece| piece.is_answer);
         checked(Request {
             start: self.timestamp,
             first_token: first.map(|(time, _)| *time).filter(|_| is_streamed),
@@ -530,7 +649,7 @@ impl Exchange {
             output_tokens: said
                 .or(is_streamed.then_some(texts))
                 .filter(|_| first.is_some()),
-            has_failed: first.is_none(),
+            has_failed: first.is_none() && !is_other,
             is_later_turn: false,
         })
     }
