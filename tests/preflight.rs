@@ -889,6 +889,23 @@ fn damaged_content_of_the_stage_path() {
     );
 }
 
+/// What is there of the model already needs no space again.
+#[test]
+fn a_download_that_did_not_end_is_no_lack_of_space() {
+    let home = Home::new();
+    home.script("df", "printf 'x\\nx x x 1000 x\\n'");
+    home.write("stage/results/.keep", "");
+    let stage = home.path().join("stage").to_str().unwrap().to_owned();
+    let find = || home.findings(&["--stage-path", &stage], &[]).0;
+    assert_found(&find(), "error: what is to be fetched takes about ");
+    home.write("stage/.llama3-70b-instruct_vhf.part/a", "half");
+    let words =
+        format!("free in {stage}, beside {stage}/.llama3-70b-instruct_vhf.part of a download");
+    let findings = find();
+    let is_warning = |it: &&String| it.starts_with("warning: what is to be") && it.contains(&words);
+    assert!(findings.iter().any(|it| is_warning(&it)), "{findings:#?}");
+}
+
 /// What was fetched for another recipe is not taken for what this one names.
 #[test]
 fn another_image_and_another_model() {

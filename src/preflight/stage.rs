@@ -175,17 +175,36 @@ fn space(preflight: &Preflight<'_>, folder: &Utf8Path, needed: u64) -> Finding {
             let question = format!("whether {} are free", in_words(needed));
             preflight.unanswered(&command, &answer, &question)
         },
-        |free| check_space(folder, free, needed),
+        |free| check_space(folder, free, needed, begun(preflight, folder).as_deref()),
     )
 }
 
-fn check_space(folder: &Utf8Path, free: u64, needed: u64) -> Finding {
+/// The folder of a download that did not end, which prepare_models.sh goes on with or removes.
+fn begun(preflight: &Preflight<'_>, folder: &Utf8Path) -> Option<Utf8PathBuf> {
+    let model = &preflight.plan.recipe().model;
+    let weights = model.weights.are_staged().then(|| model.weights.folder());
+    let engine = model.engine.as_ref().map(|engine| engine.ngc.folder());
+    let parts = weights.into_iter().chain(engine);
+    parts
+        .map(|name| folder.join(format!(".{name}.part")))
+        .find(|part| part.is_dir())
+}
+
+fn check_space(folder: &Utf8Path, free: u64, needed: u64, begun: Option<&Utf8Path>) -> Finding {
     let message = format!(
         "what is to be fetched takes about {}, and {} are free in {folder}",
         in_words(needed),
         in_words(free)
     );
-    if free < needed {
+    if let (true, Some(begun)) = (free < needed, begun) {
+        let help = words(
+            "prepare_models.sh goes on with it, or removes it first; if that is not enough, make room there",
+        );
+        Finding::warning(
+            format!("{message}, beside {begun} of a download that did not end"),
+            help,
+        )
+    } else if free < needed {
         Finding::error(
             message,
             words("make room there, or name another folder: ")
@@ -256,7 +275,8 @@ mod tests {
 
     #[test]
     fn too_little_space_stands_in_the_way() {
-        let severity = |free, needed| check_space(Utf8Path::new("/nim"), free, needed).severity();
+        let severity =
+            |free, needed| check_space(Utf8Path::new("/nim"), free, needed, None).severity();
         assert_eq!(severity(99, 100), Severity::Error);
         assert_eq!(severity(100, 100), Severity::Ok);
     }
