@@ -616,6 +616,8 @@ fn any_option_of_sbatch_has_a_flag() {
     }
     assert!(has(&launch, "--gpus-per-node=8") && !has(&setup, "--gpus-per-node=8"));
     assert!(has(&setup, "--hold") && !has(&launch, "--hold"));
+    let several = header(&["--sbatch=qos=high,normal"], "launch");
+    assert!(has(&several, "--qos=high,normal"), "{several:?}");
 
     for (flag, words) in [
         (

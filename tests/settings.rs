@@ -326,6 +326,14 @@ fn the_cluster_s_releases_are_heeded() {
         ]
     );
     plan(settings(&text("slurm = '24.05'", segment)));
+    let several = "qos = 'high,normal'";
+    assert_eq!(
+        problems(settings(&text("slurm = '24.05'", several))),
+        [
+            "launch.sh: Slurm 24.05 does not know --qos=high,normal ([slurm.launch] of the settings): it came with 24.11"
+        ]
+    );
+    plan(settings(&text("slurm = '24.11'", several)));
     plan(settings(&text("", segment)));
     assert_eq!(
         problems(settings(&text("slurm = '24.05'", "power = 'level'"))),

@@ -113,21 +113,24 @@ impl Account {
 
 text_value!(Account, "account");
 
-/// The quality of service.
+/// The quality of service, or several: the job may start under each of them.
 ///
 /// # Syntax
 ///
-/// Letters, digits, `_`, `-` and `.`; not `-` first; 1024 bytes at most. Source:
-/// sbatch(1), `--qos`.
+/// Names of letters, digits, `_`, `-` and `.`, with commas between them; 1024
+/// bytes at most. Several need Slurm 24.11. Source: sbatch(1), `--qos`.
 ///
 /// # Errors
 ///
 /// * `high low`: white space
+/// * `high,`: a name is missing
+/// * `high,high`: several times one
 ///
 /// ```
 /// use nim_slurm::slurm::Qos;
 ///
 /// assert_eq!(Qos::parse("high")?.as_str(), "high");
+/// assert_eq!(Qos::parse("high,normal")?.as_str(), "high,normal");
 /// assert!(Qos::parse("").is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -136,7 +139,17 @@ pub struct Qos(String);
 
 impl Qos {
     fn check(text: &str) -> Result<Self, Fault> {
-        name(text)?;
+        names(
+            text,
+            "letters, digits, '_', '-' and '.' are allowed, and commas between QOS",
+        )?;
+        // The controller drops what is named twice, and takes what is left for a list with a
+        // comma too many.
+        let mut names = text.split(',');
+        let first = names.next().unwrap_or_default();
+        if text.contains(',') && names.all(|name| name.eq_ignore_ascii_case(first)) {
+            return Err(Fault::rule("it names one QOS several times"));
+        }
         Ok(Self(text.to_owned()))
     }
 }
@@ -205,15 +218,35 @@ mod tests {
     }
 
     #[test]
+    fn one_qos_or_several() {
+        accepts::<Qos>("high", "high");
+        accepts::<Qos>("high,normal.2", "high,normal.2");
+        refuses::<Qos>(
+            "-q",
+            "cannot take \"-q\" as QOS: it must not begin with '-'",
+        );
+        refuses::<Qos>(
+            "high,",
+            "cannot take \"high,\" as QOS: a name is missing before or after a comma",
+        );
+        accepts::<Qos>("a,b,a", "a,b,a");
+        refuses::<Qos>(
+            "high,High",
+            "cannot take \"high,High\" as QOS: it names one QOS several times",
+        );
+        refuses::<Qos>(
+            "a b",
+            "unexpected character ' ' in QOS \"a b\": letters, digits, '_', '-' and '.' are allowed, and commas \
+             between QOS",
+        );
+    }
+
+    #[test]
     fn one_name_each() {
         accepts::<Account>("proj", "proj");
         refuses::<Account>(
             "a,b",
             "unexpected character ',' in account \"a,b\": letters, digits, '_', '-' and '.' are allowed",
-        );
-        refuses::<Qos>(
-            "-q",
-            "cannot take \"-q\" as QOS: it must not begin with '-'",
         );
         let long = "x".repeat(1025);
         assert!(

@@ -10,6 +10,12 @@ type IsLater = fn(&str) -> bool;
 /// release that reads it. Source: `slurm_opt.c` and `gres.c` of the releases.
 const LATER_VALUES: &[(OptionName, IsLater, &str, Release)] = &[
     (
+        OptionName::Qos,
+        |text| text.contains(','),
+        "high,normal",
+        Release::new(24, 11),
+    ),
+    (
         OptionName::Export,
         |text| text == "NIL",
         "NIL",
@@ -150,7 +156,7 @@ mod tests {
     #[test]
     fn options_have_their_time() {
         let directives: Directives = toml::from_str(
-            "exclusive = 'topo'\nsegment = 4\npower = 'level'\nnice = 5\ntres_per_task = 'cpu=1'\nlicenses = 'a|b'",
+            "exclusive = 'topo'\nsegment = 4\npower = 'level'\nnice = 5\ntres_per_task = 'cpu=1'\nlicenses = 'a|b'\nqos = 'a,b'",
         )
         .unwrap();
         let unknown_to = |year, month| -> Vec<_> {
@@ -162,6 +168,7 @@ mod tests {
         assert_eq!(
             unknown_to(22, 5),
             [
+                "--qos=a,b: it came with 24.11",
                 "--licenses=a|b: it came with 25.05",
                 "--tres-per-task: it came with 23.02",
                 "--exclusive=topo: it came with 24.05",
@@ -171,6 +178,7 @@ mod tests {
         assert_eq!(
             unknown_to(24, 5),
             [
+                "--qos=a,b: it came with 24.11",
                 "--licenses=a|b: it came with 25.05",
                 "--power: it went after 23.11",
             ]

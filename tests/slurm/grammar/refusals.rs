@@ -41,8 +41,8 @@ const REASONS: &[(&str, Applies)] = &[
             let is_letter = |c: char| c.is_ascii_alphabetic() || c == '_';
             name.starts_with(is_letter) && name.chars().all(|c| is_letter(c) || c.is_ascii_digit())
         }),
-        "account" | "qos" => !is_site_name(text),
-        "clusters" => !text.split(',').all(is_site_name),
+        "account" => !is_site_name(text),
+        "qos" | "clusters" => !text.split(',').all(is_site_name),
         "wckey" => text.starts_with('*'),
         "nodelist" | "exclude" => {
             let is_allowed = |c: char| c.is_ascii_alphanumeric() || "_-.,[]".contains(c);
@@ -152,6 +152,8 @@ const REASONS: &[(&str, Applies)] = &[
         "array" => text.contains(['[', ']']),
         // A name like others, before 23.02.
         "export" => text == "NIL",
+        // One name, before 24.11; then a list, which needs two.
+        "qos" => text.contains(','),
         "constraint" | "prefer" | "batch" => text.contains('*'),
         "gres" => text.starts_with("gres") || text == "none" || text.contains('='),
         "licenses" => text.contains(['=', ';']),

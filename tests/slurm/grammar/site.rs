@@ -110,6 +110,8 @@ pub(super) fn lacks(
             (text.split(',').all(is_known), "such a generic resource")
         }
         O::Dependency => (text == "singleton", "such a job"),
+        // Slurm looks each name of a list up there, but not one that stands alone.
+        O::Qos => (!text.contains(','), "several QOS, and slurmdbd"),
         O::Clusters => (false, "another cluster, and slurmdbd"),
         _ => (true, ""),
     };
