@@ -241,7 +241,7 @@ fn check_use_cases(
                 ));
             }
         }
-        if let Some((key, first)) = client.lacks_for(use_case) {
+        if let Some((key, first)) = client.lacks_for(use_case, server.prefix_cache) {
             let tool = client.tool.with_release();
             refuse(format!(
                 "{tool} cannot do {key}: {first} is the first that can"

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use super::problem::Problem;
 use super::*;
-use crate::recipe::{ArrayBy, ClientTool, ModelSource, ReplicaUse, UseCase};
+use crate::recipe::{ArrayBy, ClientTool, ModelSource, PrefixCache, ReplicaUse, UseCase};
 
 #[test]
 fn folders_of_points() {
@@ -693,6 +693,30 @@ fn what_a_tool_cannot_send_is_refused() {
             "{tool}, {more}: {said}"
         );
     }
+}
+
+#[test]
+fn a_release_that_repeats_prompts_needs_a_server_without_a_cache() {
+    let chat = "{ name = 'chat', input = 128, output = 128 }";
+    let said = |tool: &str, cache| {
+        let mut recipe = loaded(tool, chat);
+        recipe.server.prefix_cache = cache;
+        Plan::new(recipe, Settings::new()).map_or_else(|error| error.to_string(), |_| String::new())
+    };
+    for cache in [PrefixCache::On, PrefixCache::Flush] {
+        for release in ["0.1.1", "0.2.0"] {
+            let expected = format!(
+                "the recipe's use case chat:128/128: AIPerf {release} cannot do synthetic prompts that are sent once each, \
+                 which only server.prefix_cache = \"off\" goes without: AIPerf 0.3.0 is the first that can"
+            );
+            let said = said(&format!("AIPerf {release}"), cache);
+            assert!(said.contains(&expected), "{said}");
+        }
+        for tool in ["AIPerf 0.3.0", "24.05"] {
+            assert_eq!(said(tool, cache), "", "{tool}");
+        }
+    }
+    assert_eq!(said("AIPerf 0.1.1", PrefixCache::Off), "");
 }
 
 #[test]

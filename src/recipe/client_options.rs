@@ -1,7 +1,8 @@
 //! The options with which the client's tool is called, the same at each point.
 
 use super::{
-    AiperfVersion, Arrival, Client, ClientTool, DEFAULT_TOKENIZER, Feature, Goodput, UseCase, Word,
+    AiperfVersion, Arrival, Client, ClientTool, DEFAULT_TOKENIZER, Feature, Goodput, PrefixCache,
+    UseCase, Word,
 };
 
 impl Client {
@@ -201,7 +202,11 @@ impl Client {
     }
 
     /// What a use case asks for that this tool cannot do in this release, and the first that can.
-    pub(crate) fn lacks_for(&self, use_case: &UseCase) -> Option<(&'static str, String)> {
+    pub(crate) fn lacks_for(
+        &self,
+        use_case: &UseCase,
+        prefix_cache: PrefixCache,
+    ) -> Option<(&'static str, String)> {
         if use_case.is_scheduled() {
             let first = AiperfVersion::WITH_TRACE;
             let has_it = matches!(self.tool, ClientTool::Aiperf(release) if release >= first);
@@ -220,8 +225,8 @@ impl Client {
                 "GenAI-Perf {}",
                 Feature::PromptFile.since().with_image()
             )),
-            ClientTool::Aiperf(release) if release < AiperfVersion::WITH_PROMPT_FILE => {
-                Some(format!("AIPerf {}", AiperfVersion::WITH_PROMPT_FILE))
+            ClientTool::Aiperf(release) if release < AiperfVersion::WITH_EACH_PROMPT_ONCE => {
+                Some(format!("AIPerf {}", AiperfVersion::WITH_EACH_PROMPT_ONCE))
             }
             _ => None,
         };
@@ -229,6 +234,9 @@ impl Client {
             return Some(("data", first));
         }
         let is_gamma = use_case.arrival() == Arrival::Gamma;
+        // A prompt that is sent again comes out of the cache, where there is one.
+        let is_sent_once = use_case.data().is_none() && prefix_cache != PrefixCache::Off;
+        // What takes the newest release comes first: one that can do it can do the rest, too.
         [
             // Before, a rate is one of conversations, and they go on after the time.
             (
@@ -243,14 +251,19 @@ impl Client {
             ),
             ("arrival = \"gamma\"", is_gamma, AiperfVersion::WITH_ARRIVAL),
             (
-                "duration",
-                use_case.duration().is_some(),
-                AiperfVersion::WITH_DURATION,
-            ),
-            (
                 "ramp",
                 use_case.ramp().is_some(),
                 AiperfVersion::WITH_ARRIVAL,
+            ),
+            (
+                "synthetic prompts that are sent once each, which only server.prefix_cache = \"off\" goes without",
+                is_sent_once && is_aiperf,
+                AiperfVersion::WITH_EACH_PROMPT_ONCE,
+            ),
+            (
+                "duration",
+                use_case.duration().is_some(),
+                AiperfVersion::WITH_DURATION,
             ),
         ]
         .into_iter()
