@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use super::problem::Problem;
 use super::*;
-use crate::recipe::{ArrayBy, ClientTool, ModelSource, PrefixCache, ReplicaUse, UseCase};
+use crate::recipe::{ArrayBy, ClientTool, ModelSource, PrefixCache, ReplicaUse, Search, UseCase};
 
 #[test]
 fn folders_of_points() {
@@ -668,7 +668,17 @@ fn what_a_tool_cannot_send_is_refused() {
              first that can",
         ),
         ("AIPerf 0.2.0", format!("{chat}, duration = 60"), ""),
-        ("AIPerf 0.4.0", format!("{rate}, arrival = 'poisson'"), ""),
+        (
+            "AIPerf 0.4.0",
+            format!("{rate}, arrival = 'poisson'"),
+            "the recipe's use case chat:128/128: AIPerf 0.4.0 cannot do request_rate: AIPerf 0.5.0 is the first that can",
+        ),
+        (
+            "AIPerf 0.1.1",
+            format!("{rate}, arrival = 'constant', duration = 60"),
+            "AIPerf 0.1.1 cannot do request_rate: AIPerf 0.5.0 is the first that can",
+        ),
+        ("AIPerf 0.5.0", format!("{rate}, arrival = 'poisson'"), ""),
         (
             "AIPerf 0.4.0",
             format!("{rate}, ramp = '10s'"),
@@ -717,6 +727,22 @@ fn a_release_that_repeats_prompts_needs_a_server_without_a_cache() {
         }
     }
     assert_eq!(said("AIPerf 0.1.1", PrefixCache::Off), "");
+}
+
+#[test]
+fn a_search_of_rates_needs_a_release_that_keeps_them() {
+    let said = |tool: &str, search: Search| {
+        let mut recipe = loaded(tool, "'chat:128/128'");
+        recipe.sweep.concurrency.clear();
+        recipe.sweep.search = Some(search.with_ttft("500".parse().unwrap()));
+        Plan::new(recipe, Settings::new()).map_or_else(|error| error.to_string(), |_| String::new())
+    };
+    let rates = || Search::of_rate("0.5".parse().unwrap(), 8.try_into().unwrap());
+    let expected = "AIPerf 0.4.0 cannot do request_rate: AIPerf 0.5.0 is the first that can";
+    assert!(said("AIPerf 0.4.0", rates()).contains(expected));
+    assert_eq!(said("AIPerf 0.5.0", rates()), "");
+    assert_eq!(said("24.05", rates()), "");
+    assert_eq!(said("AIPerf 0.4.0", Search::new(1, 16)), "");
 }
 
 #[test]

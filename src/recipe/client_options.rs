@@ -106,8 +106,8 @@ impl Client {
         };
         let own: Vec<_> = self.options.words().iter().map(Word::as_str).collect();
         match self.tool {
-            ClientTool::Aiperf(release) => {
-                let load = aiperf_load(use_case, release, grace);
+            ClientTool::Aiperf(_) => {
+                let load = aiperf_load(use_case, grace);
                 add(&load.iter().map(String::as_str).collect::<Vec<_>>());
                 if use_case.duration().is_none() && !use_case.is_scheduled() {
                     add(&requests);
@@ -236,12 +236,13 @@ impl Client {
         let is_gamma = use_case.arrival() == Arrival::Gamma;
         // A prompt that is sent again comes out of the cache, where there is one.
         let is_sent_once = use_case.data().is_none() && prefix_cache != PrefixCache::Off;
+        let has_rate = !use_case.request_rate().is_empty();
         // What takes the newest release comes first: one that can do it can do the rest, too.
         [
             // Before, a rate is one of conversations, and they go on after the time.
             (
                 "turns with request_rate",
-                use_case.is_conversation() && !use_case.request_rate().is_empty(),
+                use_case.is_conversation() && has_rate,
                 AiperfVersion::WITH_ARRIVAL,
             ),
             (
@@ -253,6 +254,12 @@ impl Client {
             (
                 "ramp",
                 use_case.ramp().is_some(),
+                AiperfVersion::WITH_ARRIVAL,
+            ),
+            // Before, it sleeps from one request to the next, and all its delays add up.
+            (
+                "request_rate",
+                has_rate && is_aiperf,
                 AiperfVersion::WITH_ARRIVAL,
             ),
             (
@@ -342,17 +349,12 @@ fn prompt_options(use_case: &UseCase, is_aiperf: bool) -> Vec<String> {
 }
 
 /// How AIPerf is told when to send what.
-fn aiperf_load(use_case: &UseCase, release: AiperfVersion, grace: u32) -> Vec<String> {
+fn aiperf_load(use_case: &UseCase, grace: u32) -> Vec<String> {
     let mut words = Vec::new();
     let mut add = |option: &str, value: String| words.extend([option.to_owned(), value]);
     let has_rate = !use_case.request_rate().is_empty();
     if has_rate {
-        let option = if release >= AiperfVersion::WITH_ARRIVAL {
-            "--arrival-pattern"
-        } else {
-            "--request-rate-mode"
-        };
-        add(option, use_case.arrival().word().to_owned());
+        add("--arrival-pattern", use_case.arrival().word().to_owned());
     }
     if let Some(smoothness) = use_case.smoothness() {
         add("--arrival-smoothness", smoothness.to_string());

@@ -566,7 +566,8 @@ impl AiperfVersion {
     pub(crate) const WITH_GOODPUT: Self = Self(Numbers([0, 2, 0]));
     /// The first release with `--benchmark-duration`.
     pub(crate) const WITH_DURATION: Self = Self(Numbers([0, 2, 0]));
-    /// The first release with `--arrival-pattern`, `--arrival-smoothness` and ramps.
+    /// The first release with `--arrival-pattern`, `--arrival-smoothness` and ramps, and the first that
+    /// keeps a rate: before, it sends fewer than are asked for, 92 a second of 100.
     pub(crate) const WITH_ARRIVAL: Self = Self(Numbers([0, 5, 0]));
     /// The first release that sends each prompt once, those of a file in their order. Before, it draws
     /// them, with `choice` in `dataset_manager.py`: of 500 requests, 37 % repeat one.
