@@ -34,6 +34,7 @@ mod gate;
 mod group;
 mod json;
 mod metric;
+mod offered;
 mod point;
 mod problem;
 mod repeats;

@@ -455,3 +455,205 @@ fn conversations_that_wait_have_no_steady_part() {
     assert!(steady(0).unwrap().seconds() > 6.8);
     assert_eq!(steady(3), None);
 }
+
+/// A point of this rate, for which the tool sent `count` requests at the rate `sent`, with `words` in its measurement.txt and `config`
+/// as its own configuration.
+fn rated(asked: &str, (count, sent): (u32, f64), words: &str, config: &str) -> (TempDir, Run) {
+    let folder = tempfile::tempdir().unwrap();
+    let results = Utf8Path::from_path(folder.path()).unwrap();
+    let point = results.join(format!("m_4_rate{asked}_chat_128_128_7"));
+    fs::create_dir(&point).unwrap();
+    let lines: Vec<_> = (0..count)
+        .map(|number| {
+            let after = std::time::Duration::from_secs_f64(f64::from(number) / sent);
+            let start = 1_000_000_000 + u64::try_from(after.as_nanos()).unwrap();
+            aiperf(start, 10.0, 50.0, 9)
+        })
+        .collect();
+    fs::write(point.join("profile_export.jsonl"), lines.join("\n")).unwrap();
+    let table = format!(
+        r#"{{"output_token_throughput": {{"unit": "tokens/sec", "avg": 500}}, "request_count": {{"unit": "requests", "avg": {count}}},
+            "time_to_first_token": {{"unit": "ms", "avg": 10, "p95": 10}}, "input_config": {config}}}"#
+    );
+    fs::write(point.join("profile_export_aiperf.json"), table).unwrap();
+    if !words.is_empty() {
+        let words = words.replace(' ', "\nown_command=");
+        let words = format!("own_command={words}\n");
+        fs::write(point.join("measurement.txt"), words).unwrap();
+    }
+    let run = Run::read(results).unwrap();
+    (folder, run)
+}
+
+/// Half of the requests a second is a point of another rate, whatever its folder says.
+#[test]
+fn a_rate_that_the_client_did_not_reach_is_not_to_be_trusted() {
+    let (_folder, run) = rated("100", (1000, 50.0), "", "{}");
+    let point = &run.points()[0];
+    let said = "50.0 requests/s were sent, 100 were asked for: the client did not keep up";
+    assert_eq!(point.caveat().as_deref(), Some(said));
+    let problems: Vec<_> = run
+        .problems()
+        .iter()
+        .map(nim_slurm::results::ReadProblem::message)
+        .collect();
+    assert_eq!(problems, [said]);
+    let limits = nim_slurm::results::Limits::new(Statistic::P95).time_to_first_token(100.0);
+    let group = &run.groups()[0];
+    assert_eq!(limits.verdict(point), nim_slurm::results::Verdict::Within);
+    assert_eq!(group.best_within(&limits), None);
+    assert_eq!(group.best_throughput(), None);
+    assert!(group.pareto_front().is_empty());
+    let table = nim_slurm::Report::new(&run).with_limits(limits).to_table();
+    let row = table.lines().find(|line| line.contains("100/s")).unwrap();
+    assert!(row.trim_start().starts_with('!'), "{table}");
+    assert_eq!(run.means().points()[0].caveat().as_deref(), Some(said));
+}
+
+/// Chance alone makes random arrivals slower or faster.
+#[test]
+fn what_chance_does_to_a_rate_is_no_caveat() {
+    let pattern = |words: &str| format!("aiperf profile --arrival-pattern {words}");
+    let phase = |more: &str| {
+        format!(
+            r#"{{"phases": [{{"kind": "warmup", "type": "constant"}}, {{"kind": "profiling", {more}}}]}}"#
+        )
+    };
+    let loadgen = |more: &str| format!(r#"{{"loadgen": {{"request_rate": 100, {more}}}}}"#);
+    for (words, config, requests, is_short) in [
+        // Of 400 at random, 5 % and three times 1 / 20.
+        (String::new(), "{}".to_owned(), (400, 81.0), false),
+        (String::new(), "{}".to_owned(), (400, 79.0), true),
+        (pattern("poisson"), "{}".to_owned(), (400, 81.0), false),
+        (pattern("poisson"), "{}".to_owned(), (400, 79.0), true),
+        (pattern("constant"), "{}".to_owned(), (400, 96.0), false),
+        (pattern("constant"), "{}".to_owned(), (400, 94.0), true),
+        (
+            "genai-perf profile -- --request-distribution constant".to_owned(),
+            "{}".to_owned(),
+            (400, 94.0),
+            true,
+        ),
+        (
+            "aiperf profile --request-rate-mode constant".to_owned(),
+            "{}".to_owned(),
+            (400, 94.0),
+            true,
+        ),
+        // A quarter as smooth is twice as wide.
+        (
+            pattern("gamma --arrival-smoothness 0.25"),
+            "{}".to_owned(),
+            (400, 66.0),
+            false,
+        ),
+        (
+            pattern("gamma --arrival-smoothness 0.25"),
+            "{}".to_owned(),
+            (400, 64.0),
+            true,
+        ),
+        // What the tool itself says.
+        (
+            String::new(),
+            phase(r#""type": "constant""#),
+            (400, 94.0),
+            true,
+        ),
+        (
+            String::new(),
+            phase(r#""type": "gamma", "smoothness": 0.25"#),
+            (400, 66.0),
+            false,
+        ),
+        (
+            String::new(),
+            loadgen(r#""arrival_pattern": "constant""#),
+            (400, 94.0),
+            true,
+        ),
+        (
+            String::new(),
+            loadgen(r#""arrival_pattern": "gamma", "arrival_smoothness": 0.25"#),
+            (400, 66.0),
+            false,
+        ),
+        // A rate that rises is lower on average.
+        (
+            pattern("constant --request-rate-ramp-duration 30"),
+            "{}".to_owned(),
+            (400, 50.0),
+            false,
+        ),
+        (
+            String::new(),
+            phase(r#""type": "constant", "rate_ramp": {"duration": 30.0}"#),
+            (400, 50.0),
+            false,
+        ),
+        (
+            String::new(),
+            loadgen(r#""request_rate_ramp_duration": 30"#),
+            (400, 50.0),
+            false,
+        ),
+        // Few requests tell nothing, and one has no rate; more than was asked for is no lack.
+        (String::new(), "{}".to_owned(), (9, 1.0), false),
+        (pattern("constant"), "{}".to_owned(), (1, 1.0), false),
+        (pattern("constant"), "{}".to_owned(), (400, 120.0), false),
+    ] {
+        let (_folder, run) = rated("100", requests, &words, &config);
+        let caveat = run.points()[0].caveat();
+        assert_eq!(
+            caveat.is_some(),
+            is_short,
+            "{words} {config} {requests:?}: {caveat:?}"
+        );
+    }
+}
+
+/// Later turns wait for answers, a server has its files in the point's folder, and GenAI-Perf's requests have times, too.
+#[test]
+fn which_rates_are_checked() {
+    let (folder, _) = rated("100", (400, 50.0), "", "{}");
+    let results = Utf8Path::from_path(folder.path()).unwrap();
+    let point = results.join("m_4_rate100_chat_128_128_7");
+    let caveats = || {
+        let run = Run::read(results).unwrap();
+        let caveats = run.points().iter().map(|point| point.caveat().is_some());
+        caveats.collect::<Vec<_>>()
+    };
+    assert_eq!(caveats(), [true]);
+    let file = point.join("profile_export.jsonl");
+    let text = fs::read_to_string(&file).unwrap();
+    let turns = text.replace(r#""was_cancelled""#, r#""turn_index":1,"was_cancelled""#);
+    fs::write(&file, turns).unwrap();
+    assert_eq!(caveats(), [false]);
+    fs::write(&file, text).unwrap();
+    // Both of two servers have the rate, and one measurement.txt says of both that it rises.
+    for server in ["server-0", "server-1"] {
+        fs::create_dir(point.join(server)).unwrap();
+        for name in ["profile_export.jsonl", "profile_export_aiperf.json"] {
+            fs::copy(point.join(name), point.join(server).join(name)).unwrap();
+        }
+    }
+    for name in ["profile_export.jsonl", "profile_export_aiperf.json"] {
+        fs::remove_file(point.join(name)).unwrap();
+    }
+    assert_eq!(caveats(), [true, true]);
+    let ramp = "own_command=--request-rate-ramp-duration\nown_command=30\n";
+    fs::write(point.join("measurement.txt"), ramp).unwrap();
+    assert_eq!(caveats(), [false, false]);
+
+    let folder = Folder::new();
+    let start = |number: u64| 1_000_000_000 + number * 20_000_000;
+    let all: Vec<_> = (0..400)
+        .map(|number| exchange(start(number), &[start(number) + 5, start(number) + 9], None))
+        .collect();
+    folder.write("profile_export.json", genai_perf(&all));
+    let config = r#"{"request_count": {"unit": "requests", "avg": 400}, "input_config": {"request_rate": 100}}"#;
+    let path = folder.write("profile_export_genai_perf.json", config);
+    let run = Run::read(path.parent().unwrap()).unwrap();
+    let caveat = run.points()[0].caveat().unwrap();
+    assert!(caveat.starts_with("50.0 requests/s were sent"), "{caveat}");
+}

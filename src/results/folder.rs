@@ -14,6 +14,7 @@ use super::RunId;
 use super::energy::{NoEnergy, TelemetryFile};
 use super::json;
 use super::metric::{Metric, Statistics};
+use super::offered::Shortfall;
 use super::point::{Asked, Content, Point, PointName, Tool};
 use super::problem::{ReadProblem, quoted};
 use super::requests::Requests;
@@ -427,9 +428,11 @@ fn read_place(
     // A name that is the point's own holds; around a sweep, it is one point's at most.
     let own_name = place.folder.file_name().and_then(PointName::parse);
     let is_named = own_name.is_some() && own_name == place.name || place.replica.is_some();
+    let named_rate = place.name.as_ref().and_then(|it| it.load().request_rate());
     if let Some(path) = &place.json {
         (content, said) = read_file(path, problems, |bytes, sink| {
-            sink.wants_asked = !is_named;
+            // How requests come is in no name.
+            sink.wants_asked = !is_named || named_rate.is_some();
             json::read(bytes, sink);
         });
     }
@@ -445,6 +448,7 @@ fn read_place(
         return None;
     }
     let mut asked = place.name.as_ref().map(Asked::from).unwrap_or_default();
+    asked.arrivals = said.arrivals;
     let folder_s = Asked {
         load: load_in(&place.inner),
         ..Asked::default()
@@ -458,9 +462,6 @@ fn read_place(
             problems.push(ReadProblem::new(file, None, message));
         });
     }
-    if let Some(message) = content.caveat() {
-        problems.push(ReadProblem::new(file, None, message));
-    }
     let requests = place
         .requests
         .as_ref()
@@ -471,6 +472,18 @@ fn read_place(
         let requests = Requests::read(file).and_then(|all| all.checked(file, counted));
         requests.map_err(|problem| problems.push(problem)).ok()
     });
+    if let (Some(Load::RequestRate(_)), Some(requests)) = (asked.load, &requests) {
+        // Of several servers, it lies in the point's folder, and not in each one's.
+        let folder = match place.replica {
+            Some(_) => place.folder.parent().unwrap_or(&place.folder),
+            None => &place.folder,
+        };
+        asked.arrivals = asked.arrivals.and_told_in(folder);
+        content.shortfall = Shortfall::of(asked.load, requests, asked.arrivals);
+    }
+    if let Some(message) = content.caveat() {
+        problems.push(ReadProblem::new(file, None, message));
+    }
     Some(Point {
         path: place.folder.clone(),
         replica: place.replica,

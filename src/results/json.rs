@@ -12,6 +12,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::metric::{Statistic, Statistics};
+use super::offered::Arrivals;
 use super::point::{Asked, GpuMetric};
 use super::problem::quoted;
 use super::sink::Sink;
@@ -283,6 +284,7 @@ fn asked(config: &Value) -> Asked {
     .or_else(|| phase?["rate"].as_f64())
     .and_then(Decimal::nearest);
     Asked {
+        arrivals: Arrivals::of_config(config, phase),
         // With a rate, a concurrency is what it may not go above.
         load: (rate.map(Load::RequestRate)).or(concurrency.map(Load::Concurrency)),
         input: first(&[

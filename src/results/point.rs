@@ -8,6 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::energy::{Energy, NoEnergy};
 use super::metric::{Metric, Metrics, Statistic, Statistics};
+use super::offered::{Arrivals, Shortfall};
 use super::requests::Requests;
 use crate::load::{Decimal, Length, Load, PointFolder};
 use crate::plain::counted;
@@ -237,13 +238,15 @@ pub struct Point {
 }
 
 /// What was asked of the tool, as far as anything tells.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Asked {
     pub(super) model: Option<String>,
     pub(super) use_case: Option<String>,
     pub(super) input: Option<Length>,
     pub(super) output: Option<Length>,
     pub(super) load: Option<Load>,
+    /// How the requests of a rate were to come.
+    pub(super) arrivals: Arrivals,
     pub(super) gpus: Option<u32>,
     /// Which measurement of the point it is; 1 where nothing tells.
     pub(super) repeat: Option<u32>,
@@ -258,6 +261,7 @@ impl From<&PointName> for Asked {
             input: Some(name.input),
             output: Some(name.output),
             load: Some(name.load),
+            arrivals: Arrivals::default(),
             gpus: Some(name.gpus),
             repeat: Some(name.repeat),
             run: Some(name.run.clone()),
@@ -312,6 +316,7 @@ pub(super) struct Content {
     pub(super) others: BTreeMap<String, OtherMetric>,
     pub(super) gpu_metrics: Vec<GpuMetric>,
     pub(super) was_cancelled: bool,
+    pub(super) shortfall: Option<Shortfall>,
 }
 
 impl Content {
@@ -324,13 +329,17 @@ impl Content {
         if self.was_cancelled {
             return Some("was cancelled: its numbers are of a part of the requests".to_owned());
         }
-        let errors = self.others.get("error_request_count")?.statistics.avg()?;
-        (errors > 0.0).then(|| {
-            format!(
+        let errors = self.others.get("error_request_count");
+        let errors = errors
+            .and_then(|metric| metric.statistics.avg())
+            .filter(|errors| *errors > 0.0);
+        if let Some(errors) = errors {
+            return Some(format!(
                 "counts {} that ended in an error: its numbers are of the others",
                 counted(errors, "request")
-            )
-        })
+            ));
+        }
+        self.shortfall.map(|shortfall| shortfall.to_string())
     }
 }
 
@@ -617,7 +626,13 @@ impl Point {
     }
 
     /// Why the numbers do not mean what they seem to, where that is so: AIPerf writes
-    /// them, and ends with 0, when its server died or when it was stopped.
+    /// them, and ends with 0, when its server died or when it was stopped. A client that has too few CPUs
+    /// sends fewer requests in a second than it was asked for.
+    ///
+    /// The rate is that from the first to the last start in the tool's file of requests. It is too low where it is below what was
+    /// asked for by more than 5 % and three standard deviations of what chance does to it: none at constant gaps, 1 / √n of n
+    /// requests that come at random (Poisson), 1 / √(s n) where the gaps have a gamma distribution of smoothness s. A ramp and
+    /// conversations are not judged.
     ///
     /// Such a point is never a best one. Of several [runs](Self::runs), the first that has one.
     ///
@@ -627,6 +642,17 @@ impl Point {
     /// let run = Run::read("tests/data/genai-perf/aiperf-0.13.0-server-died")?;
     /// let caveat = run.points()[0].caveat().unwrap();
     /// assert!(caveat.starts_with("counts 200 requests that ended in an error"));
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let results = camino::Utf8Path::from_path(folder.path()).unwrap();
+    /// # let point = results.join("m_4_rate100_chat_128_128_7");
+    /// # std::fs::create_dir(&point)?;
+    /// # for file in ["profile_export.jsonl", "profile_export_aiperf.json"] {
+    /// #     std::fs::copy(format!("tests/data/requests/aiperf-16/{file}"), point.join(file))?;
+    /// # }
+    /// let run = Run::read(results)?; // m_4_rate100_chat_128_128_7, with 80 requests
+    /// let caveat = run.points()[0].caveat().unwrap();
+    /// assert!(caveat.ends_with("requests/s were sent, 100 were asked for: the client did not keep up"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]

@@ -76,6 +76,10 @@ impl Request {
         self.has_failed
     }
 
+    pub(super) const fn is_later_turn(&self) -> bool {
+        self.is_later_turn
+    }
+
     /// From sending to the first token, in ms.
     #[must_use]
     pub fn time_to_first_token(&self) -> Option<f64> {
