@@ -657,3 +657,59 @@ fn which_rates_are_checked() {
     let caveat = run.points()[0].caveat().unwrap();
     assert!(caveat.starts_with("50.0 requests/s were sent"), "{caveat}");
 }
+
+/// A server may put several tokens into a piece, and GenAI-Perf counts those of the text: so do verdicts, the steady part and a search.
+#[test]
+fn pieces_of_several_tokens_count_as_the_tools_tokens() {
+    let folder = Folder::new();
+    let start = |number: u64| 1_000_000_000 + number * 1_000_000_000;
+    // Each answer has a piece after 100 ms, and 25 more, 20 ms apart.
+    let exchanges = |usage: Option<u32>| -> Vec<_> {
+        let times =
+            |number| (0..26).map(move |piece| start(number) + 100_000_000 + 20_000_000 * piece);
+        (0..100)
+            .map(|number| exchange(start(number), &times(number).collect::<Vec<_>>(), usage))
+            .collect()
+    };
+    let read = |length: f64, usage| {
+        let path = folder.write("profile_export.json", genai_perf(&exchanges(usage)));
+        let table = format!(
+            r#"{{"request_count": {{"unit": "requests", "avg": 100}}, "output_sequence_length": {{"unit": "tokens", "avg": {length}}},
+                "inter_token_latency": {{"unit": "ms", "avg": 4.85, "p50": 4.85}}}}"#
+        );
+        folder.write("profile_export_genai_perf.json", table);
+        let run = Run::read(path.parent().unwrap()).unwrap();
+        assert_eq!(run.problems(), []);
+        let point = run.points()[0].clone();
+        let limits = nim_slurm::results::Limits::new(Statistic::P50).inter_token_latency(10.0);
+        let searched = std::process::Command::new("python3")
+            .args(["-I", "src/script/search.py", "count"])
+            .args([path.parent().unwrap().as_str(), "later", "itl=10"])
+            .output()
+            .unwrap();
+        let requests = point.requests().unwrap();
+        let steady = requests.steady().unwrap();
+        (
+            requests.as_slice()[0].output_tokens().unwrap(),
+            steady
+                .metric(Metric::OutputTokenThroughput)
+                .unwrap()
+                .avg()
+                .unwrap()
+                .round(),
+            limits.verdict(&point) == nim_slurm::results::Verdict::Within,
+            String::from_utf8(searched.stdout)
+                .unwrap()
+                .trim_end()
+                .to_owned(),
+        )
+    };
+    let [within, above] = ["itl:0/99", "itl:99/99"].map(str::to_owned);
+    assert_eq!(read(104.0, None), (104, 104.0, true, within.clone()));
+    // What the server says holds, and so do pieces that are tokens, or nearly.
+    assert_eq!(read(26.0, Some(104)), (104, 104.0, true, within));
+    assert_eq!(read(27.0, None), (26, 26.0, false, above.clone()));
+    assert_eq!(read(26.0, None), (26, 26.0, false, above.clone()));
+    // No length tells nothing.
+    assert_eq!(read(0.0, None), (26, 26.0, false, above));
+}

@@ -470,6 +470,8 @@ fn read_place(
         let counted = content.metrics.get(Metric::RequestCount);
         let counted = counted.and_then(Statistics::avg);
         let requests = Requests::read(file).and_then(|all| all.checked(file, counted));
+        let length = content.metrics.get(Metric::OutputSequenceLength);
+        let requests = requests.map(|all| all.with_tokens_of(length.and_then(Statistics::avg)));
         requests.map_err(|problem| problems.push(problem)).ok()
     });
     if let (Some(Load::RequestRate(_)), Some(requests)) = (asked.load, &requests) {

@@ -33,6 +33,8 @@ pub struct Request {
     end: u64,
     input_tokens: Option<u32>,
     output_tokens: Option<u32>,
+    /// Whether these are the pieces in which the answer came.
+    counts_pieces: bool,
     has_failed: bool,
     /// Whether it is not the first one of its conversation.
     is_later_turn: bool,
@@ -65,6 +67,31 @@ impl Request {
 
     /// Tokens of the answer, as AIPerf counted them. Of GenAI-Perf, what the server said of them
     /// or, where it did not, the pieces in which the answer came.
+    ///
+    /// A server may put several tokens into a piece, as with speculative decoding. GenAI-Perf counts the tokens of the text. So a
+    /// [`Point`](super::Point) compares the mean number of pieces with the mean output length in the tool's table. Where they
+    /// differ by more than 5 %, it multiplies the pieces of each request by their ratio, and rounds.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = camino::Utf8Path::from_path(folder.path()).unwrap();
+    /// # for file in ["profile_export.json", "profile_export_genai_perf.json"] {
+    /// #     let text = std::fs::read_to_string(format!("tests/data/requests/genai-perf-2/{file}"))?;
+    /// #     let key = "\"output_sequence_length\": {";
+    /// #     let text = text.replace(key, &format!("{key} \"unit\": \"tokens\", \"avg\": 64.0 }}, \"other\": {{"));
+    /// #     std::fs::write(folder.join(file), text)?;
+    /// # }
+    /// use nim_slurm::results::{Requests, Run};
+    ///
+    /// // By itself, the file tells of 16 pieces in each answer.
+    /// let requests = Requests::read(folder.join("profile_export.json"))?;
+    /// assert_eq!(requests.as_slice()[0].output_tokens(), Some(16));
+    /// // The tool counted 64 tokens.
+    /// let run = Run::read(folder)?;
+    /// let requests = run.points()[0].requests().unwrap();
+    /// assert_eq!(requests.as_slice()[0].output_tokens(), Some(64));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn output_tokens(&self) -> Option<u32> {
         self.output_tokens
@@ -226,6 +253,31 @@ impl Requests {
             "has {answered} answered requests, and the tool counts {counted}: it is left out"
         );
         Err(ReadProblem::new(file, None, message))
+    }
+
+    /// Takes pieces for as many tokens as they have by the tool's mean output length, where that tells another number.
+    pub(super) fn with_tokens_of(mut self, mean: Option<f64>) -> Self {
+        let counted = |request: &Request| request.output_tokens.filter(|_| request.counts_pieces);
+        let pieces: f64 = self.0.iter().filter_map(counted).map(f64::from).sum();
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a file has a million requests at most"
+        )]
+        let count = self.0.iter().filter_map(counted).count() as f64;
+        let ratio = mean.map_or(1.0, |mean| mean * count / pieces);
+        if (ratio - 1.0).abs() <= OTHER_TOKENS || !ratio.is_finite() || ratio <= 0.0 {
+            return self;
+        }
+        for request in &mut self.0 {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "it is not below zero, and what is too large becomes the largest"
+            )]
+            let tokens = counted(request).map(|pieces| (f64::from(pieces) * ratio).round() as u32);
+            request.output_tokens = tokens.or(request.output_tokens);
+        }
+        self
     }
 
     /// The requests.
@@ -399,6 +451,9 @@ impl Requests {
         parts
     }
 }
+
+/// As a share: a mean output length that is further from the mean number of pieces is of other tokens.
+const OTHER_TOKENS: f64 = 0.05;
 
 /// In ns: what is shorter is no load that stays.
 const SHORTEST_STEADY: f64 = 1e9;
@@ -580,6 +635,7 @@ mod tests {
             end: at(end),
             input_tokens: None,
             output_tokens: Some(u32::try_from((end - first) / 10).unwrap() + 1),
+            counts_pieces: false,
             has_failed: false,
             is_later_turn: false,
         }

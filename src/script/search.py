@@ -25,7 +25,7 @@ def of_aiperf(file):
         if record.get("error") is not None or metadata.get("was_cancelled") or latency is None:
             yield None
         else:
-            yield metadata["request_start_ns"], first, latency, None if tokens is None else math.floor(tokens["value"] + 0.5)
+            yield metadata["request_start_ns"], first, latency, None if tokens is None else math.floor(tokens["value"] + 0.5), False
 
 def exchanges(file):
     """The requests of GenAI-Perf's file, one after the other: all of it may not fit into memory."""
@@ -94,10 +94,20 @@ def of_genai_perf(file):
         last = next(place for place in reversed(range(len(texts))) if texts_of(texts[place]))
         is_streamed = any(not text.startswith("{") for text in texts)
         tokens = next((said for said in map(tokens_of, reversed(texts)) if said is not None), None)
-        if tokens is None and is_streamed:
+        is_of_pieces = tokens is None and is_streamed
+        if is_of_pieces:
             tokens = sum(map(texts_of, texts))
         start = exchange["timestamp"]
-        yield start, times[first] - start if is_streamed else None, times[last] - start, tokens
+        yield start, times[first] - start if is_streamed else None, times[last] - start, tokens, is_of_pieces
+
+def tokens_of_a_piece(folder, pieces):
+    """A server may put several tokens into a piece: the tool's table has the mean number of tokens in an answer."""
+    try:
+        with open(os.path.join(folder, "profile_export_genai_perf.json"), encoding="utf-8") as file:
+            ratio = json.load(file)["output_sequence_length"]["avg"] * len(pieces) / sum(pieces)
+    except (OSError, ValueError, LookupError, TypeError, ArithmeticError):
+        return 1.0
+    return ratio if 0.0 < ratio < math.inf and abs(ratio - 1.0) > 0.05 else 1.0
 
 def count(folder, which, limits):
     path = os.path.join(folder, "profile_export.jsonl")
@@ -108,10 +118,13 @@ def count(folder, which, limits):
     with open(path, encoding="utf-8", errors="replace") as file:
         requests = list(read(file))
     # A wave starts at once, as users never do: what is judged was sent when an answer had come.
-    answered = min((start + latency for start, _, latency, _ in filter(None, requests)), default=0)
+    answered = min((request[0] + request[2] for request in filter(None, requests)), default=0)
+    ratio = tokens_of_a_piece(folder, [request[3] for request in filter(None, requests) if request[4]])
     for request in requests:
         if request is not None:
-            start, first, latency, tokens = request
+            start, first, latency, tokens, is_of_pieces = request
+            if is_of_pieces:
+                tokens = math.floor(tokens * ratio + 0.5)
             if not 0 <= (latency if first is None else first) <= latency:
                 raise ValueError("times run backwards")
             if start < answered and which == "later":

@@ -218,6 +218,7 @@ impl Record<'_> {
                 .unwrap_or(end),
             input_tokens: tokens("input_sequence_length", &metrics.input_sequence_length)?,
             output_tokens: tokens("output_sequence_length", &metrics.output_sequence_length)?,
+            counts_pieces: false,
             has_failed: self.error.is_some() || self.metadata.was_cancelled || latency.is_none(),
             is_later_turn: self.metadata.turn_index.is_some_and(|turn| turn > 0),
         };
@@ -649,6 +650,7 @@ impl Exchange {
             output_tokens: said
                 .or(is_streamed.then_some(texts))
                 .filter(|_| first.is_some()),
+            counts_pieces: said.is_none(),
             has_failed: first.is_none() && !is_other,
             is_later_turn: false,
         })
