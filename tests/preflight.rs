@@ -40,6 +40,8 @@ impl Home {
     /// Puts a script on `PATH`.
     fn script(&self, name: &str, body: &str) {
         let path = self.path().join("bin").join(name);
+        // A link there leads to the machine's own program.
+        let _ = fs::remove_file(&path);
         fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
