@@ -1,6 +1,13 @@
 //! Which nodes, by name.
 
+use std::borrow::Cow;
+
 use crate::value::{Fault, at_most, only, text_value};
+
+const ALLOWED: &str = "names such as node1 or node[1-4] are allowed, and commas between them";
+
+/// How many nodes a range may have, or all names with several brackets.
+const MOST_NODES: u64 = 65_536;
 
 /// Nodes by name.
 ///
@@ -8,19 +15,23 @@ use crate::value::{Fault, at_most, only, text_value};
 ///
 /// Names with commas between them. A name may have ranges of numbers in brackets:
 /// `node[1-4,7]`; a range ascends and is as wide as its first number, so
-/// `node[01-16]` begins with `node01`. A number has 18 digits at most, a range 65536
-/// nodes, the whole 65536 bytes. Source: sbatch(1), `--nodelist`, and slurm.conf(5).
+/// `node[01-16]` begins with `node01`. It may have several brackets:
+/// `rack[1-2]n[01-16]` is 32 nodes. A number has 18 digits at most, a range 65536 nodes,
+/// the whole 65536 bytes. A name has four brackets at most, and 255 bytes beside several;
+/// all names with several are 65536 nodes at most. Source: sbatch(1), `--nodelist`, and
+/// slurm.conf(5).
 ///
 /// # Errors
 ///
 /// * `./hosts`: with a slash, Slurm reads a file
 /// * `node[4-1]`, `node[]`, `node[1-4`: not a list that ends
-/// * `node[1-4]x`: not all releases take text behind a bracket
+/// * `node[1-4]x`: not all releases take text behind the last bracket
 ///
 /// ```
 /// use nim_slurm::slurm::NodeList;
 ///
 /// assert_eq!(NodeList::parse("node[01-16],gpu7")?.as_str(), "node[01-16],gpu7");
+/// assert_eq!(NodeList::parse("rack[1-2]n[01-16]")?.hosts().count(), 32);
 /// assert!(NodeList::parse("node[4-1]").is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -29,41 +40,24 @@ pub struct NodeList(String);
 
 impl NodeList {
     fn check(text: &str) -> Result<Self, Fault> {
-        const ALLOWED: &str =
-            "names such as node1 or node[1-4] are allowed, and commas between them";
         only(
             text,
             |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ',' | '[' | ']'),
             ALLOWED,
         )?;
         at_most(text, 65_536)?;
-        let mut rest = text;
+        let (mut rest, mut multiplied) = (text, 0_u64);
         loop {
-            let end = rest.find([',', '[']).unwrap_or(rest.len());
-            let (name, behind) = rest.split_at(end);
-            if name.is_empty() || name.contains(']') || name.starts_with('-') {
-                return Err(Fault::rule(ALLOWED));
+            let (nodes, behind) = check_entry(rest)?;
+            multiplied = multiplied.saturating_add(nodes);
+            if multiplied > MOST_NODES {
+                return Err(Fault::rule(format!(
+                    "its names with several brackets are too many nodes: at most {MOST_NODES} are allowed"
+                )));
             }
-            let behind = match behind.strip_prefix('[') {
-                Some(ranges) => {
-                    let (ranges, behind) = ranges
-                        .split_once(']')
-                        .ok_or_else(|| Fault::rule("a bracket is not closed"))?;
-                    ranges
-                        .split(',')
-                        .try_for_each(|range| check_range(range).map(drop))?;
-                    behind
-                }
-                None => behind,
-            };
             match behind.strip_prefix(',') {
                 Some(next) => rest = next,
-                None if behind.is_empty() => break,
-                None => {
-                    return Err(Fault::rule(
-                        "behind a bracket, only a comma and the next name are allowed",
-                    ));
-                }
+                None => break,
             }
         }
         Ok(Self(text.to_owned()))
@@ -79,11 +73,14 @@ impl NodeList {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn hosts(&self) -> impl Iterator<Item = String> {
-        entries(&self.0).flat_map(|(prefix, ranges)| {
+        let named = entries(&self.0)
+            .flat_map(|(prefixes, ranges)| prefixes.into_iter().map(move |own| (own, ranges)));
+        named.flat_map(|(prefix, ranges)| {
             let ranges = ranges.unwrap_or_default();
-            let alone = ranges.is_empty().then(|| prefix.to_owned());
+            let alone = ranges.is_empty().then(|| prefix.clone().into_owned());
             let numbered = ranges.split(',').filter_map(numbers);
             let numbered = numbered.flat_map(move |(width, numbers)| {
+                let prefix = prefix.clone();
                 numbers.map(move |number| format!("{prefix}{number:0width$}"))
             });
             alone.into_iter().chain(numbered)
@@ -91,41 +88,52 @@ impl NodeList {
     }
 
     /// How many nodes are named, each counted once. A short text can name very many,
-    /// so their numbers are counted, and no name is made.
+    /// so their numbers are counted, and no name is made; of several brackets, what stands
+    /// before the last is.
     pub(crate) fn count(&self) -> u64 {
-        let mut spans = Vec::with_capacity(1 + self.0.matches([',', '[']).count());
-        for (prefix, ranges) in entries(&self.0) {
-            match ranges {
-                None => spans.push(Span::new(prefix, 0, 0, 0)),
-                Some(ranges) => {
-                    let ranges = ranges.split(',').filter_map(numbers);
-                    spans.extend(ranges.flat_map(|(width, numbers)| {
-                        same_width(width, numbers).map(|(digits, numbers)| {
-                            Span::new(prefix, digits, *numbers.start(), *numbers.end())
-                        })
-                    }));
-                }
+        let mut spans: Vec<Span<'_>> = Vec::with_capacity(1 + self.0.matches([',', '[']).count());
+        for (prefixes, ranges) in entries(&self.0) {
+            for prefix in &prefixes {
+                let Some(ranges) = ranges else {
+                    spans.push(Span::new(prefix, 0, 0, 0));
+                    continue;
+                };
+                let ranges = ranges.split(',').filter_map(numbers);
+                spans.extend(ranges.flat_map(|(width, numbers)| {
+                    same_width(width, numbers).map(|(digits, numbers)| {
+                        Span::new(prefix, digits, *numbers.start(), *numbers.end())
+                    })
+                }));
             }
         }
         spans.sort_unstable();
         let mut count = 0;
-        let mut before: Option<Span<'_>> = None;
-        for span in spans {
-            let counted = before.filter(|before| before.is_beside(&span));
-            let first = counted.map_or(span.first, |counted| span.first.max(counted.last + 1));
+        let mut before: Option<&Span<'_>> = None;
+        let mut end = 0;
+        for span in &spans {
+            let counted = before.is_some_and(|before| before.is_beside(span));
+            let first = if counted {
+                span.first.max(end)
+            } else {
+                span.first
+            };
             count += (span.last + 1).saturating_sub(first);
-            let last = counted.map_or(span.last, |counted| span.last.max(counted.last));
-            before = Some(Span { last, ..span });
+            end = if counted {
+                end.max(span.last + 1)
+            } else {
+                span.last + 1
+            };
+            before = Some(span);
         }
         count
     }
 }
 
 /// Names that end with as many digits, of numbers one after the other.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Span<'a> {
     /// What stands before the digits.
-    base: &'a str,
+    base: Cow<'a, str>,
     /// How many digits.
     digits: usize,
     first: u64,
@@ -135,7 +143,7 @@ struct Span<'a> {
 impl<'a> Span<'a> {
     /// The names of a prefix and these numbers, written with so many digits. Digits at
     /// the prefix's end belong to the number, since `n1[0-9]` and `n[10-19]` are the same.
-    fn new(prefix: &'a str, digits: usize, first: u64, last: u64) -> Self {
+    fn new(prefix: &Cow<'a, str>, digits: usize, first: u64, last: u64) -> Self {
         /// The digits that a number here has room for.
         const MOST: usize = 19;
         let at_end = prefix
@@ -144,7 +152,12 @@ impl<'a> Span<'a> {
             .take_while(u8::is_ascii_digit)
             .take(MOST - digits)
             .count();
-        let (base, head) = prefix.split_at(prefix.len() - at_end);
+        let start = prefix.len() - at_end;
+        let head = &prefix[start..];
+        let base = match prefix {
+            Cow::Borrowed(prefix) => Cow::Borrowed(&prefix[..start]),
+            Cow::Owned(prefix) => Cow::Owned(prefix[..start].to_owned()),
+        };
         let head = head.parse().unwrap_or(0) * 10_u64.pow(u32::try_from(digits).unwrap_or(0));
         Self {
             base,
@@ -156,7 +169,7 @@ impl<'a> Span<'a> {
 
     /// Whether both have the same kind of name.
     fn is_beside(&self, other: &Self) -> bool {
-        (self.base, self.digits) == (other.base, other.digits)
+        (&self.base, self.digits) == (&other.base, other.digits)
     }
 }
 
@@ -178,26 +191,91 @@ fn same_width(
     })
 }
 
-/// The names of a list that was checked, each with what is in its brackets.
-fn entries(list: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
+/// How many nodes the first entry of a list has if it has several brackets, and what is
+/// behind the entry.
+fn check_entry(text: &str) -> Result<(u64, &str), Fault> {
+    let (mut rest, mut brackets, mut bytes, mut nodes) = (text, 0, 0, 1_u64);
+    loop {
+        let end = rest.find([',', '[']).unwrap_or(rest.len());
+        let (name, behind) = rest.split_at(end);
+        if name.contains(']') || brackets == 0 && (name.is_empty() || name.starts_with('-')) {
+            return Err(Fault::rule(ALLOWED));
+        }
+        let Some(ranges) = behind.strip_prefix('[') else {
+            if brackets > 0 && !name.is_empty() {
+                return Err(Fault::rule(
+                    "behind the last bracket, only a comma and the next name are allowed",
+                ));
+            }
+            return Ok((if brackets > 1 { nodes } else { 0 }, behind));
+        };
+        let (ranges, behind) = ranges
+            .split_once(']')
+            .ok_or_else(|| Fault::rule("a bracket is not closed"))?;
+        let mut numbers = 0_u64;
+        for range in ranges.split(',') {
+            let (first, last) = check_range(range)?;
+            numbers += last - first + 1;
+        }
+        brackets += 1;
+        bytes += name.len();
+        nodes = nodes.saturating_mul(numbers);
+        // Names are made of them: so they are few, and short.
+        if brackets > 4 || brackets > 1 && bytes > 255 {
+            return Err(Fault::rule(
+                "a name with several brackets has four at most, and 255 bytes beside them",
+            ));
+        }
+        rest = behind;
+    }
+}
+
+/// The names of a list that was checked, each with what is in its last brackets. Those
+/// before the last are multiplied out.
+fn entries(list: &str) -> impl Iterator<Item = (Vec<Cow<'_, str>>, Option<&str>)> {
     let mut rest = list;
     std::iter::from_fn(move || {
-        let entry = rest;
-        if entry.is_empty() {
+        if rest.is_empty() {
             return None;
         }
-        let end = entry.find([',', '[']).unwrap_or(entry.len());
-        let (name, behind) = entry.split_at(end);
-        let (ranges, behind) = match behind.strip_prefix('[') {
-            Some(ranges) => {
-                let (ranges, behind) = ranges.split_once(']')?;
-                (Some(ranges), behind)
-            }
-            None => (None, behind),
-        };
-        rest = behind.strip_prefix(',').unwrap_or_default();
-        Some((name, ranges))
+        let (name, mut ranges) = part(&mut rest)?;
+        let mut prefixes = vec![Cow::Borrowed(name)];
+        while ranges.is_some() && !rest.is_empty() && !rest.starts_with(',') {
+            let (name, next) = part(&mut rest)?;
+            let heads = ranges.unwrap_or_default().split(',').filter_map(numbers);
+            let heads: Vec<_> = heads
+                .flat_map(|(width, numbers)| {
+                    numbers.map(move |number| format!("{number:0width$}{name}"))
+                })
+                .collect();
+            prefixes = prefixes
+                .iter()
+                .flat_map(|prefix| {
+                    heads
+                        .iter()
+                        .map(move |head| format!("{prefix}{head}").into())
+                })
+                .collect();
+            ranges = next;
+        }
+        rest = rest.strip_prefix(',').unwrap_or_default();
+        Some((prefixes, ranges))
     })
+}
+
+/// Takes a name up to a comma or behind its first bracket, and what is in that.
+fn part<'a>(rest: &mut &'a str) -> Option<(&'a str, Option<&'a str>)> {
+    let end = rest.find([',', '[']).unwrap_or(rest.len());
+    let (name, behind) = rest.split_at(end);
+    let (ranges, behind) = match behind.strip_prefix('[') {
+        Some(ranges) => {
+            let (ranges, behind) = ranges.split_once(']')?;
+            (Some(ranges), behind)
+        }
+        None => (None, behind),
+    };
+    *rest = behind;
+    Some((name, ranges))
 }
 
 /// The width and the numbers of a range.
@@ -239,7 +317,7 @@ fn check_range(range: &str) -> Result<(u64, u64), Fault> {
             "the range {range:?} descends: its first number must not be the larger one"
         )));
     }
-    if last - first >= 65_536 {
+    if last - first >= MOST_NODES {
         return Err(Fault::rule(format!(
             "the range {range:?} is too long: at most 65536 nodes are allowed"
         )));
@@ -269,7 +347,18 @@ mod tests {
         );
         refuses::<NodeList>(
             "n[1-4]x",
-            "cannot take \"n[1-4]x\" as node list: behind a bracket, only a comma and the next name are allowed",
+            "cannot take \"n[1-4]x\" as node list: behind the last bracket, only a comma and the next name are allowed",
+        );
+        accepts::<NodeList>("rack[1-2]n[01-03],a[1][2]", "rack[1-2]n[01-03],a[1][2]");
+        refuses::<NodeList>(
+            "a[1-512]b[1-128],a[1]b[1]",
+            "cannot take \"a[1-512]b[1-128],a[1]b[1]\" as node list: its names with several brackets are too many \
+             nodes: at most 65536 are allowed",
+        );
+        refuses::<NodeList>(
+            "a[1]b[1]c[1]d[1]e[1]",
+            "cannot take \"a[1]b[1]c[1]d[1]e[1]\" as node list: a name with several brackets has four at most, and \
+             255 bytes beside them",
         );
         refuses::<NodeList>(
             "n[0000000000000000001]",
@@ -287,6 +376,9 @@ mod tests {
             "a,",
             "-n",
             "n[1-2-3]",
+            "n[1-2]m[1-2]x",
+            "n[1-2]m",
+            "n[1-2]m[3",
         ] {
             assert!(NodeList::parse(text).is_err(), "{text}");
         }
@@ -302,6 +394,9 @@ mod tests {
             "n[1-3,2-5,9]",
             "n[000-120],n0[00-20],n00,n000",
             "1[0-2],10,110",
+            "a[1-2]n[01-03],a1n[02-05],a2n03",
+            "a[1-2][0-9],a[10-29]",
+            "a[1,1-2]b[1-2]c[3,4]",
             "n99999999999999999999[0-9],n9999999999999999999[90-95],n999999999999999999990",
             "n[999999999999999990-999999999999999999],n1",
         ] {
@@ -309,6 +404,15 @@ mod tests {
         }
         let many = NodeList::parse(&format!("{}[0-65535]", "n".repeat(60_000))).unwrap();
         assert_eq!(many.count(), 65_536);
+    }
+
+    #[test]
+    fn several_brackets_are_multiplied() {
+        let list = NodeList::parse("rack[1-2]n[09-10],m").unwrap();
+        let names = ["rack1n09", "rack1n10", "rack2n09", "rack2n10", "m"];
+        assert!(list.hosts().eq(names));
+        let many = NodeList::parse("a[1-256]b[1-256],n[1-9]").unwrap();
+        assert_eq!(many.count(), 65_545);
     }
 
     #[track_caller]
@@ -326,6 +430,7 @@ mod tests {
         ) {
             let entries = entries.iter().map(|(prefix, first, more, width)| match width {
                 1 => format!("{prefix}{first}"),
+                2 => format!("{prefix}[0-{}]n[{first:0width$}-{}]", more % 3, first + more),
                 _ => format!("{prefix}[{first:0width$}-{},7]", first + more),
             });
             count_as_names(&entries.collect::<Vec<_>>().join(","));
