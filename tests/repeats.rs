@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use nim_slurm::Report;
 use nim_slurm::results::{
-    Comparison, Difference, Limits, Metric, PointName, Run, Statistic, Verdict,
+    Comparison, Difference, Limits, Metric, Point, PointName, Run, Statistic, Verdict,
 };
 use serde_json::Value;
 use snapbox::{assert_data_eq, str};
@@ -211,7 +211,7 @@ fn a_copy_is_no_other_run() {
         results.point(&format!("{place}m_4_1_chat_128_128_7"), 120.0, 40.0);
     }
     let run = results.read();
-    let paths: Vec<_> = run.points().iter().map(|it| it.path()).collect();
+    let paths: Vec<_> = run.points().iter().map(Point::path).collect();
     let names = [
         "m_4_1_chat_128_128_7",
         "m_4_8_chat_128_128_7",

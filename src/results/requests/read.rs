@@ -391,11 +391,11 @@ struct Exchange {
     #[serde(default)]
     response_timestamps: Vec<u64>,
     #[serde(default)]
-    response_outputs: Vec<Output>,
+    response_outputs: Vec<Part>,
 }
 
 #[derive(Deserialize)]
-struct Output {
+struct Part {
     #[serde(default)]
     response: Piece,
     /// Of Triton over gRPC, and of TensorRT-LLM's engine.
@@ -405,7 +405,7 @@ struct Output {
     output_ids: Count,
 }
 
-impl Output {
+impl Part {
     fn piece(&self) -> Piece {
         let texts = texts_of(self.text_output, self.output_ids);
         Piece {
@@ -626,7 +626,7 @@ impl Exchange {
                 times.len()
             ));
         }
-        let pieces = || outputs.iter().map(Output::piece);
+        let pieces = || outputs.iter().map(Part::piece);
         let with_text = || {
             times
                 .iter()
