@@ -16,7 +16,6 @@ pub(super) type Row = (&'static str, &'static str, &'static str);
 /// Printable text that ends with neither end's blank.
 const FREE: &str = "[!-~äß→😀]([ -~äß→😀]{0,14}[!-~äß→😀])?";
 const NAME: &str = "[A-Za-z0-9_.][A-Za-z0-9_.-]{0,8}";
-const NAMES: &str = "[A-Za-z0-9_.][A-Za-z0-9_.-]{0,8}(,[A-Za-z0-9_.][A-Za-z0-9_.-]{0,8})?";
 const FEATURES: &str = "(h100|nvme|rack1)([&|,](nvme|rack2))?(\\*[0-2])?";
 const GROUPS: &str = "(h100&)?[\\[(](rack1|nvme)([|&])(rack2|h100)(\\*2)?[\\])](\\*1)?(&nvme)?";
 const SMALL: &str = "[0-9]{1,2}";
@@ -38,7 +37,7 @@ pub(super) const ROWS: &[Row] = &[
     ("job_name", "[ -.0-~äß→😀]{1,16}", ""),
     ("account", NAME, ""),
     ("partition", "(batch|gpu)(,(gpu|batch))?", ""),
-    ("qos", NAMES, ""),
+    ("qos", NAME, ""),
     ("reservation", "(bench|maint)(,bench)?", ""),
     ("wckey", FREE, ""),
     ("mcs_label", FREE, ""),
