@@ -567,10 +567,10 @@ impl AiperfVersion {
     /// The first release with `--benchmark-duration`.
     pub(crate) const WITH_DURATION: Self = Self(Numbers([0, 2, 0]));
     /// The first release with `--arrival-pattern`, `--arrival-smoothness` and ramps, and the first that
-    /// keeps a rate: before, it sends fewer than are asked for, 92 a second of 100.
+    /// keeps a rate: before, it sleeps from one request to the next, and all its delays add up.
     pub(crate) const WITH_ARRIVAL: Self = Self(Numbers([0, 5, 0]));
     /// The first release that sends each prompt once, those of a file in their order. Before, it draws
-    /// them, with `choice` in `dataset_manager.py`: of 500 requests, 37 % repeat one.
+    /// them, with `choice` in `dataset_manager.py`, some more than once.
     pub(crate) const WITH_EACH_PROMPT_ONCE: Self = Self(Numbers([0, 3, 0]));
     /// The first release whose traces need no `hash_ids`.
     pub(crate) const WITH_TRACE: Self = Self(Numbers([0, 2, 0]));
