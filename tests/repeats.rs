@@ -278,13 +278,18 @@ fn other_jobs_with_the_same_number_are_no_runs() {
 /// The fingerprint is the job's. What loads the server, and how long, is each point's own.
 #[test]
 fn another_load_is_no_other_run() {
-    for (what, old, new) in [
-        ("requests of a point", "requests=20", "requests=2000"),
-        (
-            "load of a point",
-            "own_command=--arrival\nown_command=poisson",
-            "own_command=--arrival\nown_command=constant",
-        ),
+    let requests = ("requests of a point", "requests=20", "requests=2000");
+    let load = (
+        "load of a point",
+        "own_command=--arrival\nown_command=poisson",
+        "own_command=--arrival\nown_command=constant",
+    );
+    // Servers that measure a point together have a folder each.
+    for (server, (what, old, new)) in [
+        ("", requests),
+        ("", load),
+        ("/server-0", requests),
+        ("/server-0", load),
     ] {
         let (before, after, both) = (Results::new(), Results::new(), Results::new());
         for (job, own, results) in [(7, old, &before), (8, new, &after)] {
@@ -292,7 +297,7 @@ fn another_load_is_no_other_run() {
                 // Two runs of a job, with other prompts.
                 for (again, seed) in [("", 1), ("_r2", 2)] {
                     let name = format!("m_4_8_chat_128_128{again}_{job}");
-                    results.point(&name, 1000.0, 100.0);
+                    results.point(&format!("{name}{server}"), 1000.0, 100.0);
                     let text = format!("{own}\nprompts=9\nseed={seed}\nserver_image=x\n");
                     fs::write(results.path().join(name).join("measurement.txt"), text).unwrap();
                 }

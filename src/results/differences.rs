@@ -253,7 +253,7 @@ fn written(run: &Run) -> Facts {
             continue;
         };
         jobs.insert(job);
-        for (key, value) in written::lines(point.path()) {
+        for (key, value) in written::of(point) {
             if key == "of_the_site" {
                 add(&mut facts, LISTS[3], [value]);
             } else if let Some((_, what)) = KEYS.iter().find(|(own, _)| *own == key) {
