@@ -683,6 +683,14 @@ fn too_short(point: &Point) -> Option<String> {
     Some(format!("too short: measured for {seconds:.1} s"))
 }
 
+/// What `steady` stands for, where it is used.
+fn steady_part(report: &Report<'_>) -> Option<&'static str> {
+    let mut points = report.run.points().iter();
+    points.any(|point| unsteady(point).is_some()).then_some(
+        "steady: means of the longest part with the load at its level, where one is more than 5 % off",
+    )
+}
+
 /// How far apart the figures of a point and of its steady part may be, as a share.
 const STEADY: f64 = 0.05;
 

@@ -10,8 +10,8 @@ use super::table::compared;
 use super::{
     Column, Report, another_measurement, brief, cached, derived, figure_or_dash, gate, in_words,
     job_of, jobs, load_in_words, load_of, milliseconds, missing, number_or_dash, out_of_cache,
-    percent, place_of, search, server_of, several_runs, spread, supported, title_of, too_short,
-    unsteady, weak,
+    percent, place_of, search, server_of, several_runs, spread, steady_part, supported, title_of,
+    too_short, unsteady, weak,
 };
 use super::{head, legend};
 use crate::load::{Length, Load};
@@ -783,6 +783,7 @@ fn marks(report: &Report<'_>) -> Vec<String> {
         .chain(weak(report))
         .chain(supported(report))
         .chain(several_runs(report).map(str::to_owned))
+        .chain(steady_part(report).map(str::to_owned))
         .chain(cached(report.run))
         .chain(energy::notes(report))
         .collect()

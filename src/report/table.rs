@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{
     Column, Report, another_measurement, brief, cached, derived, energy, gate, in_words, job_of,
     jobs, load_of, missing, number_or_dash, out_of_cache, part_of, percent, place_of, search,
-    server_of, several_runs, spread, supported, unsteady, weak,
+    server_of, several_runs, spread, steady_part, supported, unsteady, weak,
 };
 use crate::plain::plain;
 use crate::results::{
@@ -344,8 +344,8 @@ fn legend(report: &Report<'_>) -> String {
     if let Some(several) = several_runs(report) {
         text.push_str(&filled(several));
     }
-    if points().any(|point| unsteady(point).is_some()) {
-        text.push_str("steady: means of the longest part with the load at its level, where one is more than 5 % off\n");
+    if let Some(words) = steady_part(report) {
+        text.push_str(&format!("{words}\n"));
     }
     text.push_str("tokens/s: output tokens; /user: of one answer after its first token\n");
     for note in cached(report.run)
