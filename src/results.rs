@@ -33,6 +33,7 @@ mod folder;
 mod gate;
 mod group;
 mod json;
+mod measured;
 mod metric;
 mod offered;
 mod point;

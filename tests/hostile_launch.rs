@@ -307,7 +307,7 @@ fn words_are_no_numbers() {
         );
         fs::write(folder.path().join("table.csv"), table).unwrap();
         let call = format!(
-            "tool=genai-perf result_table=table.csv tool_name=tool reason= busy=0\n{check}\n\
+            "tool=genai-perf result_table=table.csv tool_name=tool request_fields= reason= busy=0\n{check}\n\
              if check_result . 16 8; then echo valid; else echo \"$reason\"; fi"
         );
         let expected = if is_valid {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::comparison::Comparison;
 use super::point::Point;
-use super::{Run, written};
+use super::{Run, measured};
 use crate::manifest::{Manifest, RunImage};
 use crate::plain::plain;
 
@@ -253,7 +253,7 @@ fn written(run: &Run) -> Facts {
             continue;
         };
         jobs.insert(job);
-        for (key, value) in written::of(point) {
+        for (key, value) in measured::of(point) {
             if key == "of_the_site" {
                 add(&mut facts, LISTS[3], [value]);
             } else if let Some((_, what)) = KEYS.iter().find(|(own, _)| *own == key) {
@@ -268,7 +268,7 @@ fn written(run: &Run) -> Facts {
 fn add_own(sides: [(&mut Facts, &Point); 2]) {
     let own = sides
         .each_ref()
-        .map(|(_, point)| written::own(&point.runs()[0]));
+        .map(|(_, point)| measured::own(&point.runs()[0]));
     if own[0] == own[1] || own.iter().any(Vec::is_empty) {
         return;
     }

@@ -11,7 +11,7 @@ use super::metric::{Metric, Metrics, Statistic, Statistics};
 use super::point::Point;
 use super::problem::ReadProblem;
 use super::student::upper_quantile;
-use super::{order, written};
+use super::{measured, order};
 use crate::slurm::RunId;
 
 /// Runs further apart are unstable: their standard deviation over their mean.
@@ -205,7 +205,7 @@ fn alike(points: Vec<&Point>) -> Vec<Vec<&Point>> {
     }
     let mut lots: Vec<(_, Vec<&Point>)> = Vec::new();
     for point in points {
-        let own = written::own(point);
+        let own = measured::own(point);
         match lots.iter_mut().find(|(key, _)| *key == own) {
             Some((_, lot)) => lot.push(point),
             None => lots.push((own, vec![point])),

@@ -1,8 +1,7 @@
-//! What a point's `measurement.txt` says was measured.
+//! The lines of a `measurement.txt`.
 
 use camino::Utf8Path;
 
-use super::point::Point;
 use crate::file;
 
 /// More than it has.
@@ -16,18 +15,4 @@ pub(super) fn lines(folder: &Utf8Path) -> Vec<(String, String)> {
     lines
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect()
-}
-
-/// The lines of a point. Servers that measured it together have them once, beside their own folders.
-pub(super) fn of(point: &Point) -> Vec<(String, String)> {
-    let above = point.replica().and_then(|_| point.path().parent());
-    lines(above.unwrap_or(point.path()))
-}
-
-/// What is a point's own, and not in its job's fingerprint: the number of requests, and the command that loads the
-/// server where it is not the client's. Prompts and their seed differ between runs of one point, too.
-pub(super) fn own(point: &Point) -> Vec<(String, String)> {
-    let mut lines = of(point);
-    lines.retain(|(key, _)| ["requests", "own_command"].contains(&key.as_str()));
-    lines
 }

@@ -1,0 +1,18 @@
+//! What a point's `measurement.txt` says was measured.
+
+use super::point::Point;
+use super::written;
+
+/// The lines of a point. Servers that measured it together have them once, beside their own folders.
+pub(super) fn of(point: &Point) -> Vec<(String, String)> {
+    let above = point.replica().and_then(|_| point.path().parent());
+    written::lines(above.unwrap_or(point.path()))
+}
+
+/// What is a point's own, and not in its job's fingerprint: the number of requests, and the command that loads the
+/// server where it is not the client's. Prompts and their seed differ between runs of one point, too.
+pub(super) fn own(point: &Point) -> Vec<(String, String)> {
+    let mut lines = of(point);
+    lines.retain(|(key, _)| ["requests", "own_command"].contains(&key.as_str()));
+    lines
+}
