@@ -983,7 +983,7 @@ fn one_command_to_results() {
             "wrote scripts/launch.sh\n",
             "the images are there: setup.sh is not submitted\n",
             "the model is there: prepare_models.sh is not submitted\n",
-            "\nlaunch is job 1\nlaunch measures 8 points: chat 128/128, summarization 4096/512 (input/output tokens), at concurrency 100, 50, 25, 1, in this order\n",
+            "\nlaunch is job 1\nlaunch measures 8 points: chat 128/128, summarization 4096/512 (input/output tokens), at concurrency 100, 50, 25, 1, the highest first\n",
             "\nlaunch ended with 0: ",
         ],
         &["note: launch.sh asks Slurm for no GPUs"],

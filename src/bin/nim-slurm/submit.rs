@@ -187,10 +187,10 @@ fn sweep(plan: &Plan) -> String {
     }
     let mut levels = loads;
     levels.dedup();
-    let order = if levels.len() > 1 {
-        ", in this order"
-    } else {
-        ""
+    let order = match levels.len() {
+        0 | 1 => "",
+        _ if levels.is_sorted_by(|before, after| before > after) => ", the highest first",
+        _ => ", in this order",
     };
     let levels: Vec<_> = levels.iter().map(u32::to_string).collect();
     let count = match points.len() {
