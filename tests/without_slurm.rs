@@ -341,10 +341,11 @@ fn launch_says_what_it_cannot_find_out() {
 fn a_few_blocks_are_no_space() {
     let text = script(ScriptKind::Launch, Settings::new());
     let client = client_program(&text);
-    let (_, rest) = client.split_once("\nstop_if_full() {\n").unwrap();
-    let (body, _) = rest.split_once("\n}\n").unwrap();
+    let mut lines = client.lines();
+    let own = lines.find(|line| line.starts_with("stop_if_full() {"));
+    let own = own.filter(|line| line.ends_with('}')).unwrap();
     let program = format!(
-        "say() {{ echo \"$*\"; }}\nresults=/ run=/\nend_with() {{ [[ $1 == no_space ]] && exit 7; }}\nf() {{\n{body}\n}}\nf\necho goes on"
+        "say() {{ echo \"$*\"; }}\nresults=/ run=/\nend_with() {{ [[ $1 == no_space ]] && exit 7; }}\n{own}\nstop_if_full\necho goes on"
     );
     for (kibibytes, code) in [("0", 7), ("40", 7), ("900", 0), ("99999999", 0)] {
         // In the form of POSIX.
