@@ -475,12 +475,7 @@ fn read_place(
         requests.map_err(|problem| problems.push(problem)).ok()
     });
     if let (Some(Load::RequestRate(_)), Some(requests)) = (asked.load, &requests) {
-        // Of several servers, it lies in the point's folder, and not in each one's.
-        let folder = match place.replica {
-            Some(_) => place.folder.parent().unwrap_or(&place.folder),
-            None => &place.folder,
-        };
-        asked.arrivals = asked.arrivals.and_told_in(folder);
+        asked.arrivals = asked.arrivals.and_told_in(&place.folder, place.replica);
         content.shortfall = Shortfall::of(asked.load, requests, asked.arrivals);
     }
     if let Some(message) = content.caveat() {

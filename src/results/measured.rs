@@ -3,10 +3,9 @@
 use super::point::Point;
 use super::written;
 
-/// The lines of a point. Servers that measured it together have them once, beside their own folders.
+/// All its lines.
 pub(super) fn of(point: &Point) -> Vec<(String, String)> {
-    let above = point.replica().and_then(|_| point.path().parent());
-    written::lines(above.unwrap_or(point.path()))
+    written::lines(point.path(), point.replica())
 }
 
 /// What is a point's own, and not in its job's fingerprint: the number of requests, and the command that loads the

@@ -60,8 +60,8 @@ impl Arrivals {
 
     /// The same, and what the tool was told by the `measurement.txt` in a point's folder: GenAI-Perf writes nothing of it itself.
     #[must_use]
-    pub(super) fn and_told_in(mut self, folder: &Utf8Path) -> Self {
-        let lines = written::lines(folder);
+    pub(super) fn and_told_in(mut self, folder: &Utf8Path, replica: Option<u32>) -> Self {
+        let lines = written::lines(folder, replica);
         let words: Vec<&str> = lines
             .iter()
             .filter(|(key, _)| key == "own_command")
