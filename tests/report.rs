@@ -339,7 +339,7 @@ fn a_page_tells_what_is_not_to_be_trusted_from_what_cannot_be_read() {
     assert!(trust.contains(caveat) && !trust.contains("<h2>"), "{trust}");
     assert!(
         clean.contains(&format!(
-            "<tr class=\"above notes\"><td class=\"word\" colspan=\"11\">{caveat}</td></tr>"
+            "<tr class=\"pale notes\"><td class=\"word\" colspan=\"11\">{caveat}</td></tr>"
         )),
         "{clean}"
     );
@@ -717,12 +717,12 @@ fn jobs_are_named_by_their_manifests() {
 4712: llama3-70b-h100x4-fp8, node gpu05, 4 × NVIDIA H100 80GB HBM3, driver 550.54.15,
   started 2026-11-24T07:33:58+0000, server: nvcr.io/nim/meta/llama3-70b-instruct:1.0.3,
   client: nvcr.io/nvidia/tritonserver:25.01-py3-sdk,
-  requests in flight for 87 % of the time from ready to the last result,
+  requests in flight for 87 % of the time from ready to the last result (warm-ups do not count),
   ended with 5: a point failed
 job 4711: llama3-70b-h100x4-fp8, node gpu05, 4 × NVIDIA H100 80GB HBM3, driver 550.54.15,
   started 2026-11-24T07:33:58+0000, server: nvcr.io/nim/meta/llama3-70b-instruct:1.0.3,
   client: nvcr.io/nvidia/tritonserver:25.01-py3-sdk,
-  requests in flight for 87 % of the time from ready to the last result
+  requests in flight for 87 % of the time from ready to the last result (warm-ups do not count)
 
 "]]
     );
@@ -848,6 +848,14 @@ fn points_that_are_too_short_have_no_mark_of_the_best() {
     let marks = page.matches("<path class=\"mark dim\"").count();
     assert_eq!(marks, 3 * 4, "{page}");
     assert!(page.contains("above a limit, too short, or not to be trusted</li>"));
+    // In the table of points and in that of costs.
+    let costs = [results.path().as_str(), "--format=html", "--price=2"];
+    let costs = String::from_utf8(report(&costs).stdout).unwrap();
+    assert_eq!(
+        costs.matches("<tr class=\"pale").count(),
+        2 * (2 + 1),
+        "{costs}"
+    );
     let words =
         "Highest throughput of the points that are long enough: 668.7 tokens/s at concurrency 8.";
     assert!(page.contains(words), "{page}");

@@ -6,6 +6,7 @@ use crate::results::{Energy, EnergySource, Group, NoEnergy, Point, Throttle, Tok
 /// The table of a use case, its head in two lines.
 pub(super) struct EnergyTable {
     pub(super) head: Vec<[String; 2]>,
+    /// Of each point of the group.
     pub(super) rows: Vec<Vec<String>>,
     /// Of the points without energy, why. Alone where no point has any.
     pub(super) unknown: Vec<String>,

@@ -856,15 +856,14 @@ fn row(report: &Report<'_>, best: Option<&Point>, again: &MeasuredAgain<'_>, poi
     cells.extend(figures.map(|column| (column.text(point), column.half_width(point))));
     let is_best = best.is_some_and(|best| std::ptr::eq(best, point));
     let (class, verdict) = match report.limits_of(point).verdict(point) {
-        _ if point.caveat().is_some() => ("above", "not to be trusted".to_owned()),
+        _ if point.caveat().is_some() => ("pale", "not to be trusted".to_owned()),
         _ if is_best => ("best", "best".to_owned()),
         Verdict::Within => ("", String::new()),
-        Verdict::Exceeded { metric, .. } => {
-            ("above", format!("{} above its limit", metric.label()))
-        }
+        Verdict::Exceeded { metric, .. } => ("pale", format!("{} above its limit", metric.label())),
         Verdict::CannotTell { metric } => ("", format!("cannot tell by {}", metric.label())),
-        Verdict::Unknown { metric } => ("above", format!("{} not measured", metric.label())),
+        Verdict::Unknown { metric } => ("pale", format!("{} not measured", metric.label())),
     };
+    let is_short = class.is_empty() && brief(point).is_some();
     let notes = [
         point.caveat().map(|caveat| plain(&caveat).into_owned()),
         runs(report, point),
@@ -882,7 +881,7 @@ fn row(report: &Report<'_>, best: Option<&Point>, again: &MeasuredAgain<'_>, poi
     ];
     let notes: Vec<_> = notes.into_iter().flatten().collect();
     Row {
-        class,
+        class: if is_short { "pale" } else { class },
         path: plain(point.path().as_str()).into_owned(),
         cells,
         job: match point.run() {
