@@ -609,6 +609,19 @@ fn what_chance_does_to_a_rate_is_no_caveat() {
             is_short,
             "{words} {config} {requests:?}: {caveat:?}"
         );
+        if config == "{}" {
+            // So says the client's search, which has the words of the command.
+            let output = std::process::Command::new("python3")
+                .args(["-I", "src/script/search.py", "count"])
+                .args([run.points()[0].path().as_str(), "100", "ttft=20", "--"])
+                .args(words.split(' '))
+                .output()
+                .unwrap();
+            let said = String::from_utf8(output.stdout).unwrap();
+            let counted = format!("ttft:0/{}", requests.0);
+            let expected = if is_short { "not reached" } else { &counted };
+            assert_eq!(said.trim_end(), expected, "{words} {requests:?}");
+        }
     }
 }
 

@@ -359,11 +359,16 @@ fn in_search(search: Search, before: &str, variables: &[(&str, &str)], program: 
         "readonly search_levels",
     ]
     .map(value);
+    // Only a rate has commands of its own.
+    let commands = launch.text().split_once("\nreadonly own_commands=");
+    let commands = commands.map_or(String::new(), |(_, rest)| {
+        format!("own_commands={}\n}}\n", rest.split_once("\n}\n").unwrap().0)
+    });
     let own = std::fs::read_to_string("templates/launch/search_in_client.sh").unwrap();
     let lines = format!(
-        "{}\nsearch_program=$(<src/script/search.py)\nfolders=() are_finished=()\n\
+        "{}\n{commands}search_program=$(<src/script/search.py)\nfolders=() are_finished=()\n\
          for point in \"${{points[@]}}\"; do\n\
-           read -r use_case isl osl level _ _ _ again <<<\"$point\"\n\
+           read -r use_case isl osl level _ _ _ again _ <<<\"$point\"\n\
            folders+=(\"${{use_case}}_${{level}}_r$again\")\n\
            [[ -d $results/${{folders[-1]}} ]] && are_finished+=(yes) || are_finished+=('')\n\
          done\n{own}{MEASURED}\n{program}",
@@ -472,6 +477,65 @@ fn rates_are_searched_as_well() {
         said.contains("chat 32 512, 0.50 requests a second: ttft:0/"),
         "{said}"
     );
+}
+
+/// Of requests that were not sent as fast, nothing is known of this rate, whatever they met.
+#[test]
+fn a_rate_that_was_not_reached_does_not_hold() {
+    let search = Search::of_rate("0.5".parse().unwrap(), 64.try_into().unwrap());
+    // One a second each, and fast.
+    let before = "chat_rate0.5_r1 1\nchat_rate1.03_r1 1\nchat_rate3.43_r1 1";
+    let (measured, said) = searched_with(search, before, &[]);
+    assert!(
+        said.contains("chat 32 512, 1.03 requests a second: ttft:0/91 over the limits"),
+        "{said}"
+    );
+    assert!(
+        said.contains("chat 32 512, 3.43 requests a second: not reached\n"),
+        "{said}"
+    );
+    let chat: Vec<_> = measured
+        .iter()
+        .filter(|row| row.starts_with("chat "))
+        .collect();
+    let is_between = |row: &&&String| {
+        let rate = row.split(' ').nth(1).unwrap().strip_prefix("rate").unwrap();
+        (1.03..3.43).contains(&rate.parse().unwrap())
+    };
+    assert!(!chat.is_empty(), "{said}");
+    assert_eq!(
+        chat.iter().filter(is_between).count(),
+        chat.len(),
+        "{chat:?}"
+    );
+    let answer = "not within them: 3.43 requests a second (not reached)";
+    assert!(said.contains(answer), "{said}");
+}
+
+/// The report's search goes by the same rule.
+#[test]
+fn a_probe_whose_rate_was_not_reached_has_no_say_in_the_report() {
+    let (folder, _) = search_results(1);
+    let results = camino::Utf8Path::from_path(folder.path()).unwrap();
+    let goal =
+        r#"{"ttft": 500, "of": "request_rate", "at": "p95", "from": 100, "to": 200, "within": "5%"}"#;
+    let name = "llama_4_rate100_chat_128_128_8";
+    put_point(results, name, 1, 100); // 62.5 a second, 10 ms each
+    let manifest = format!(
+        r#"{{"search": {goal}, "exit_code": 0, "points": [{{"folder": "{name}", "status": "finished", "seconds": 30, "detail": ""}}]}}"#
+    );
+    std::fs::write(results.join("run_8.json"), manifest).unwrap();
+    let run = nim_slurm::results::Run::read(results).unwrap();
+    let group = &run.groups()[0];
+    let capacity = group.capacity(&run).unwrap();
+    let probe = &capacity.probes()[0];
+    assert!(
+        matches!(probe.verdict(), nim_slurm::results::ProbeVerdict::Failed(why) if why.ends_with("the client did not keep up")),
+        "{:?}",
+        probe.verdict()
+    );
+    assert_eq!(capacity.value(probe, Metric::TimeToFirstToken), None);
+    assert_eq!((capacity.held(), capacity.exceeded()), (None, Some(probe)));
 }
 
 /// How long a probe of a rate takes is known before the first one.

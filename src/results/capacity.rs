@@ -397,9 +397,15 @@ impl<'a> Group<'a> {
                 let remark = row.filter(|row| row.status == "finished");
                 let remark = remark.map(|row| row.detail.as_str());
                 let requests = point.requests();
-                let judged = requests.map(|requests| judged(point, requests).into_owned());
                 let failed = requests.map_or(0, Requests::failed);
-                let verdict = judge(goal, judged.as_ref(), failed);
+                let judged = requests.map(|requests| judged(point, requests).into_owned());
+                let (judged, verdict) = match point.shortfall() {
+                    Some(shortfall) => (None, ProbeVerdict::Failed(shortfall.to_string())),
+                    None => {
+                        let verdict = judge(goal, judged.as_ref(), failed);
+                        (judged, verdict)
+                    }
+                };
                 Some(Probe {
                     level: goal.of().level(point.load()?)?,
                     attempt: point.repeat(),

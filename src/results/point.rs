@@ -660,6 +660,11 @@ impl Point {
         self.runs().iter().find_map(|run| run.content.caveat())
     }
 
+    /// The rate that was sent, where it is below the one that was asked for.
+    pub(super) fn shortfall(&self) -> Option<Shortfall> {
+        self.runs().iter().find_map(|run| run.content.shortfall)
+    }
+
     /// Each request, where the tool's file of them is there and can be read.
     ///
     /// ```

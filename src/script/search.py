@@ -1,7 +1,9 @@
 # What a search knows, and what it probes next. The library has the same in Rust (src/ladder.rs, src/percentile.rs,
 # src/results/requests), and its tests compare the two case by case.
-#   count FOLDER all METRIC=LIMIT...      of a point's requests, how many are over each limit, of how many: ttft:3/90 itl:0/90
-#   count FOLDER later METRIC=LIMIT...    the same without the first wave
+#   count FOLDER later METRIC=LIMIT...    of a point's requests without the first wave, how many are over each limit, of
+#                                         how many: ttft:3/90 itl:0/90
+#   count FOLDER RATE METRIC=LIMIT... -- COMMAND...   the same of all requests of a rate, or "not reached" of the tool's
+#                                         command that did not send as many in a second
 #   next PERCENTILE LEVEL...       by such lines on standard input, behind level and attempt, or "failed" in their place:
 #                                  "probe LEVEL ATTEMPT", or at the end "end HELD EXCEEDED WHY", "-" for none
 import json, math, os, sys
@@ -109,7 +111,19 @@ def tokens_of_a_piece(folder, pieces):
         return 1.0
     return ratio if 0.0 < ratio < math.inf and abs(ratio - 1.0) > 0.05 else 1.0
 
-def count(folder, which, limits):
+def is_short(starts, asked, command):
+    """Whether fewer requests were sent in a second than were asked for, by more than chance can tell (src/results/offered.rs)."""
+    said = dict(zip(command, command[1:]))
+    if "--request-rate-ramp-duration" in said or max(starts, default=0) == min(starts, default=0):
+        return False
+    sent = (len(starts) - 1) / ((max(starts) - min(starts)) / 1e9)
+    names = "--arrival-pattern", "--request-rate-mode", "--request-distribution"
+    gaps = next((said[name] for name in names if name in said), "poisson")
+    smoothness = float(said.get("--arrival-smoothness", 1)) if gaps == "gamma" else 1.0
+    deviation = 0.0 if gaps == "constant" else 1 / math.sqrt((smoothness if smoothness > 0 else 1.0) * len(starts))
+    return sent < asked * (0.95 - 3 * deviation)
+
+def count(folder, which, limits, command):
     path = os.path.join(folder, "profile_export.jsonl")
     read = of_aiperf
     if not os.path.exists(path):
@@ -117,6 +131,8 @@ def count(folder, which, limits):
     over, of = [0] * len(limits), [0] * len(limits)
     with open(path, encoding="utf-8", errors="replace") as file:
         requests = list(read(file))
+    if which != "later" and is_short([request[0] for request in filter(None, requests)], float(which), command):
+        return "not reached"
     # A wave starts at once, as users never do: what is judged was sent when an answer had come.
     answered = min((request[0] + request[2] for request in filter(None, requests)), default=0)
     ratio = tokens_of_a_piece(folder, [request[3] for request in filter(None, requests) if request[4]])
@@ -166,8 +182,8 @@ def judge(percentile, limits, over, requests):
 
 def verdict(percentile, words):
     """Whether a point holds, and by what it does not."""
-    if words == ["failed"]:
-        return False, "failed"
+    if ":" not in words[0]:
+        return False, " ".join(words)
     judged = []
     for word in words:
         metric, numbers = word.split(":")
@@ -211,8 +227,9 @@ def search(percentile, levels, known):
 
 if __name__ == "__main__":
     if sys.argv[1] == "count":
-        limits = [(metric, float(limit)) for metric, limit in (word.split("=") for word in sys.argv[4:])]
-        print(count(sys.argv[2], sys.argv[3], limits))
+        end = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+        limits = [(metric, float(limit)) for metric, limit in (word.split("=") for word in sys.argv[4:end])]
+        print(count(sys.argv[2], sys.argv[3], limits, sys.argv[end + 1:]))
     else:
         rows = [line.split() for line in sys.stdin]
         known = {(int(row[0]), int(row[1])): row[2:] for row in rows if row}

@@ -167,6 +167,11 @@ const REASONS: &[(&str, Applies)] = &[
     ("not read to the end", |key, text| match key {
         "dependency" => text.contains('_'),
         "extra_node_info" => text.contains('*'),
+        // Of what stands right behind a bracket.
+        "constraint" | "prefer" | "batch" => {
+            let mut behind = text.split([')', ']']).skip(1);
+            behind.any(|rest| rest.starts_with(|c: char| !"&|,)]*".contains(c)))
+        }
         "nice" | "acctg_freq" | "priority" | "array" | "cpu_freq" | "gpu_bind" | "power"
         | "get_user_env" => true,
         "distribution" => text.to_ascii_lowercase().starts_with("plane"),
