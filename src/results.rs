@@ -64,6 +64,7 @@ pub use self::failed_search::FailedSearch;
 pub use self::gate::{Gate, GateOutcome, Gated, GatedChange};
 pub use self::group::{Group, Limits, Verdict};
 pub(crate) use self::group::{pareto_front, use_case_in_words};
+pub(crate) use self::measured::way;
 pub use self::metric::{Metric, Statistic, Statistics, Unit};
 pub use self::point::{GpuMetric, OtherMetric, Point, PointName, Tool};
 pub use self::problem::ReadProblem;

@@ -164,7 +164,8 @@ fn a_search_shows_requests_and_nothing_else_of_a_point() {
         ("c", "profile_export.json"),
     ] {
         fs::create_dir(stage.path().join(point)).unwrap();
-        for file in [file, "measurement.txt"] {
+        let table = file.replace("export", "export_genai_perf");
+        for file in [file, &*table, "measurement.txt"] {
             fs::write(stage.path().join(point).join(file), "").unwrap();
         }
     }
@@ -184,12 +185,15 @@ fn a_search_shows_requests_and_nothing_else_of_a_point() {
         .unwrap();
     let words = String::from_utf8(output.stdout).unwrap();
     let words = words.replace(stage.path().to_str().unwrap(), "STAGE");
-    let (a, b) = (
+    // By GenAI-Perf's table, pieces are tokens.
+    let files = [
         "STAGE/a/profile_export.json",
+        "STAGE/a/profile_export_genai_perf.json",
         "STAGE/b/profile_export.jsonl",
-    );
-    let mounts =
-        format!("--container-mounts=/results/.run_1:/results/.run_1,{a}:{a}:ro,{b}:{b}:ro");
+    ]
+    .map(|file| format!(",{file}:{file}:ro"))
+    .concat();
+    let mounts = format!("--container-mounts=/results/.run_1:/results/.run_1{files}");
     assert!(
         words.lines().any(|line| line == mounts),
         "{words}{}",

@@ -912,6 +912,33 @@ fn what_says_what_was_measured_may_say_anything() {
     assert_eq!(words, "theirs\n");
 }
 
+/// Other prompts of the same data set are no other measurement, unless the server remembers those before.
+#[test]
+fn a_place_in_a_data_set_matters_to_a_cache_alone() {
+    let script = default_launch();
+    let functions: String = ["text_of", "measurement_of", "counts"]
+        .map(|name| function(&script, name).to_owned() + "\n")
+        .concat();
+    let counts = |cache: &str, word: &str| {
+        let program = format!(
+            "prefix_cache={cache} definition=gpus=4 fingerprint=f\ndeclare -A differs=()\n{functions}\n\
+             own_command() {{ REPLIES=(aiperf --input-file '{word}'); }}\nmkdir point\n\
+             measurement_of 'chat data 16 8 8 8 1600 1 1 0' && echo \"$REPLY\" >point/measurement.txt\n\
+             ! counts point 'chat data 16 8 8 8 4800 1 1 0' || echo counts\n\
+             ! counts point 'chat data 16 8 9 8 1600 1 1 0' || echo 'counts with other requests'"
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let (code, words) = bash(&folder, &program, &[]);
+        assert_eq!(code, Some(0), "{words}");
+        words
+    };
+    for cache in ["off", "flush"] {
+        assert_eq!(counts(cache, "{data}.0.jsonl"), "counts\n", "{cache}");
+    }
+    assert_eq!(counts("on", "{data}.0.jsonl"), "");
+    assert_eq!(counts("off", "other.jsonl"), "");
+}
+
 type Attack = fn(&Left);
 
 /// What is done, and whether the point is finished all the same.

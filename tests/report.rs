@@ -943,6 +943,40 @@ fn charts_have_the_longer_point_in_place_of_one_that_was_too_short() {
     }
 }
 
+/// Loads of one job and loads of another are one curve only where both measured in the same way.
+#[test]
+fn jobs_that_measured_in_another_way_are_curves_of_their_own() {
+    let results = tempfile::tempdir().unwrap();
+    let path = Utf8Path::from_path(results.path()).unwrap();
+    for (name, from) in [
+        ("llama_1_1_chat_128_128_7", "requests/aiperf-1"),
+        ("llama_1_16_chat_128_128_8", "requests/aiperf-16"),
+    ] {
+        copy(&Utf8Path::new("tests/data").join(from), &path.join(name));
+    }
+    let named = || stdout(&[path.as_str(), "--format=html"]).contains("chat 128/128, job 7</li>");
+    let manifest = |job: u32, fingerprint: &str| {
+        let text = format!(r#"{{"job_id": "{job}", "fingerprint": "{fingerprint}"}}"#);
+        fs::write(path.join(format!("run_{job}.json")), text).unwrap();
+    };
+    let command = |name: &str, delay: &str| {
+        let text = format!("requests=1\nown_command=--delay\nown_command={delay}\n");
+        fs::write(path.join(name).join("measurement.txt"), text).unwrap();
+    };
+    assert!(!named(), "nothing tells");
+    manifest(7, "a");
+    assert!(named(), "of one it is known");
+    manifest(8, "b");
+    assert!(named());
+    manifest(8, "a");
+    assert!(!named());
+    command("llama_1_1_chat_128_128_7", "0");
+    command("llama_1_16_chat_128_128_8", "60");
+    assert!(named(), "the client waited for longer");
+    command("llama_1_16_chat_128_128_8", "0");
+    assert!(!named());
+}
+
 /// All are far below the limits, but of too few requests: that is no "no".
 #[test]
 fn where_it_cannot_be_told_of_any_point_the_report_says_so() {

@@ -684,6 +684,17 @@ fn pieces_of_several_tokens_count_as_the_tools_tokens() {
             .map(|number| exchange(start(number), &times(number).collect::<Vec<_>>(), usage))
             .collect()
     };
+    let searched = |folder: &Utf8Path| {
+        let output = std::process::Command::new("python3")
+            .args(["-I", "src/script/search.py", "count"])
+            .args([folder.as_str(), "later", "itl=10"])
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .trim_end()
+            .to_owned()
+    };
     let read = |length: f64, usage| {
         let path = folder.write("profile_export.json", genai_perf(&exchanges(usage)));
         let table = format!(
@@ -695,11 +706,6 @@ fn pieces_of_several_tokens_count_as_the_tools_tokens() {
         assert_eq!(run.problems(), []);
         let point = run.points()[0].clone();
         let limits = nim_slurm::results::Limits::new(Statistic::P50).inter_token_latency(10.0);
-        let searched = std::process::Command::new("python3")
-            .args(["-I", "src/script/search.py", "count"])
-            .args([path.parent().unwrap().as_str(), "later", "itl=10"])
-            .output()
-            .unwrap();
         let requests = point.requests().unwrap();
         let steady = requests.steady().unwrap();
         (
@@ -711,10 +717,7 @@ fn pieces_of_several_tokens_count_as_the_tools_tokens() {
                 .unwrap()
                 .round(),
             limits.verdict(&point) == nim_slurm::results::Verdict::Within,
-            String::from_utf8(searched.stdout)
-                .unwrap()
-                .trim_end()
-                .to_owned(),
+            searched(path.parent().unwrap()),
         )
     };
     let [within, above] = ["itl:0/99", "itl:99/99"].map(str::to_owned);
@@ -724,5 +727,19 @@ fn pieces_of_several_tokens_count_as_the_tools_tokens() {
     assert_eq!(read(27.0, None), (26, 26.0, false, above.clone()));
     assert_eq!(read(26.0, None), (26, 26.0, false, above.clone()));
     // No length tells nothing.
-    assert_eq!(read(0.0, None), (26, 26.0, false, above));
+    assert_eq!(read(0.0, None), (26, 26.0, false, above.clone()));
+    // Old releases write CSV alone.
+    let results = Utf8Path::from_path(folder.0.path()).unwrap();
+    fs::remove_file(results.join("profile_export_genai_perf.json")).unwrap();
+    for (label, length, expected) in [
+        ("Num Output Token", "104", "itl:0/99"),
+        ("Output Sequence Length", "\"1,04.0\"", "itl:0/99"),
+        ("Output Sequence Length", "26.00", &above),
+    ] {
+        let table = format!(
+            "Metric,avg,min,max,p50\nTime To First Token (ms),100,100,100,100\n{label},{length},1,999,104\n"
+        );
+        folder.write("profile_export_genai_perf.csv", table);
+        assert_eq!(searched(results), expected, "{label} {length}");
+    }
 }

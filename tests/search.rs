@@ -517,8 +517,7 @@ fn a_rate_that_was_not_reached_does_not_hold() {
 fn a_probe_whose_rate_was_not_reached_has_no_say_in_the_report() {
     let (folder, _) = search_results(1);
     let results = camino::Utf8Path::from_path(folder.path()).unwrap();
-    let goal =
-        r#"{"ttft": 500, "of": "request_rate", "at": "p95", "from": 100, "to": 200, "within": "5%"}"#;
+    let goal = r#"{"ttft": 500, "of": "request_rate", "at": "p95", "from": 100, "to": 200, "within": "5%"}"#;
     let name = "llama_4_rate100_chat_128_128_8";
     put_point(results, name, 1, 100); // 62.5 a second, 10 ms each
     let manifest = format!(
@@ -745,6 +744,26 @@ fn a_point_that_fails_is_measured_once_more() {
             "{variables:?}: {said}"
         );
     }
+}
+
+/// A server that stops answering says nothing of a level: the job that goes on measures it, and the report has no answer before.
+#[test]
+fn a_probe_that_was_not_judged_has_not_failed() {
+    let rows = |judged: &str| {
+        let program = format!(
+            "choose; name=${{folders[REPLY]}}\nrecord $name interrupted '' ''\n{judged}\n\
+             record $name failed 5 'the server stopped answering'\ncat \"$run/points\""
+        );
+        in_search(Search::new(1, 64), "", &[], &program)
+    };
+    let stopped = rows("");
+    assert!(
+        stopped.trim_end().ends_with("chat_1_r1|interrupted|||"),
+        "{stopped}"
+    );
+    let judged = rows("judge $present ''");
+    let last = "chat_1_r1|failed|5||the server stopped answering";
+    assert!(judged.trim_end().ends_with(last), "{judged}");
 }
 
 /// A point of AIPerf's: each request of level N has its first token after 10 N ms, and its tokens every N / 4 ms.
@@ -1024,6 +1043,35 @@ fn probes_of_a_job_that_is_not_read_are_missed() {
     assert!(
         first(&["7", "8"]).starts_with("chat 128/128: 42 requests in flight, 324 tokens/s; at 44 ")
     );
+}
+
+/// The last search of a use case has the answer, and the others are not lost.
+#[test]
+fn searches_for_something_else_are_named() {
+    let (folder, _) = search_results(20);
+    let results = camino::Utf8Path::from_path(folder.path()).unwrap();
+    let search_of = |job: u32, gpus: u32, itl: &str| {
+        let name = format!("llama_{gpus}_1_chat_128_128_{job}");
+        put_point(results, &name, 1, 100);
+        let manifest = format!(
+            r#"{{"search": {{"ttft": 500, "itl": {itl}, "at": "p95", "from": 1, "to": 64, "within": "5%"}},
+                "points": [{{"folder": "{name}", "status": "finished", "seconds": 9, "detail": ""}}]}}"#
+        );
+        std::fs::write(results.join(format!("run_{job}.json")), manifest).unwrap();
+    };
+    let table = || {
+        let run = nim_slurm::results::Run::read(results).unwrap();
+        nim_slurm::Report::new(&run).to_table().replace("\n  ", " ")
+    };
+    // The same, which job 7 went on with.
+    search_of(6, 4, "10.5");
+    assert!(!table().contains("there is another search"), "{}", table());
+    search_of(5, 8, "10.5");
+    let words = "there is another search, by job 5: report it alone with --job 5\n";
+    assert!(table().contains(words), "{}", table());
+    search_of(3, 4, "9");
+    let words = "there are other searches, by jobs 3, 5: report each alone, as with --job 3\n";
+    assert!(table().contains(words), "{}", table());
 }
 
 #[test]

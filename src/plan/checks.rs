@@ -241,6 +241,20 @@ fn check_use_cases(
                 ));
             }
         }
+        let shares_file = |other: &UseCase| match (other.data_set(), use_case.data_set()) {
+            (Some((form, file)), Some((own_form, own_file))) => {
+                file == own_file && form != own_form
+            }
+            _ => false,
+        };
+        if server.prefix_cache == PrefixCache::On
+            && let Some(other) = use_cases[..place].iter().find(|other| shares_file(other))
+        {
+            refuse(format!(
+                "its prompts are those of {other} in another form, and would come out of the prefix cache: give it a file of its \
+                 own, or write server.prefix_cache = \"off\", or \"flush\""
+            ));
+        }
         if let Some((key, first)) = client.lacks_for(use_case, server.prefix_cache) {
             let tool = client.tool.with_release();
             refuse(format!(

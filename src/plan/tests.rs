@@ -730,6 +730,22 @@ fn a_release_that_repeats_prompts_needs_a_server_without_a_cache() {
 }
 
 #[test]
+fn what_a_cache_has_seen_in_another_form_is_refused() {
+    let data = "data = { file = '/data/talks.json', format = 'sharegpt' }, output = 128";
+    let said = |cache, more: &str| {
+        let use_cases = format!("{{ name = 'one', {data} }}, {{ name = 'two', {data}{more} }}");
+        let mut recipe = loaded("AIPerf 0.13.0", &use_cases);
+        recipe.server.prefix_cache = cache;
+        Plan::new(recipe, Settings::new()).map_or_else(|error| error.to_string(), |_| String::new())
+    };
+    let expected = "its prompts are those of one:data/128 in another form, and would come out of the prefix cache";
+    let refused = said(PrefixCache::On, ", turns = 2");
+    assert!(refused.contains(expected), "{refused}");
+    assert_eq!(said(PrefixCache::Off, ", turns = 2"), "");
+    assert_eq!(said(PrefixCache::On, ""), "");
+}
+
+#[test]
 fn a_search_of_rates_needs_a_release_that_keeps_them() {
     let said = |tool: &str, search: Search| {
         let mut recipe = loaded(tool, "'chat:128/128'");

@@ -18,7 +18,7 @@ use crate::load::{Length, Load};
 use crate::plain::{counted, plain};
 use crate::results::{
     GateOutcome, Group, Limits, MeasuredAgain, Metric, Point, ReadProblem, Run, Statistic, Summary,
-    Verdict, pareto_front,
+    Verdict, pareto_front, way,
 };
 use crate::slurm::RunId;
 
@@ -394,8 +394,8 @@ fn sweeps<'a>(
 }
 
 /// The sweeps of a use case: one for each number of GPUs, one for each server of those
-/// that measured together, and as many as it takes where several jobs measured the same point. Points without a name have in
-/// common what their folders have. A point that is too short is in none where it was measured again.
+/// that measured together, and as many as it takes where several jobs measured the same point, or in another way. Points without
+/// a name have in common what their folders have. A point that is too short is in none where it was measured again.
 fn parts_of<'a>(run: &Run, group: &Group<'a>) -> Vec<(String, Group<'a>)> {
     let again = MeasuredAgain::of(run, group);
     let group = &group.without(|point| again.by(point).is_some());
@@ -404,8 +404,8 @@ fn parts_of<'a>(run: &Run, group: &Group<'a>) -> Vec<(String, Group<'a>)> {
     let measured: BTreeSet<_> = points()
         .map(|point| (point.gpus(), point.load(), point.replica()))
         .collect();
-    let has_several_jobs = measured.len() < group.points().len();
-    let jobs = names_of_jobs(run, group);
+    let (jobs, measure_alike) = names_of_jobs(run, group);
+    let has_several_jobs = !measure_alike || measured.len() < group.points().len();
     group.split(|point| {
         let mut name = group.to_string();
         if let (true, Some(gpus)) = (gpus.len() > 1, point.gpus()) {
@@ -429,10 +429,11 @@ fn job_key(point: &Point) -> JobKey {
     (point.run().map(RunId::numbers), job_of(point))
 }
 
-/// The name of the series that a job is in. A series has jobs that measured in the same way, and each point once.
-fn names_of_jobs(run: &Run, group: &Group<'_>) -> HashMap<JobKey, String> {
+/// The name of the series that a job is in, and whether all jobs measured in the same way, as far as anything tells. A series
+/// has jobs that measured in the same way, and each point once.
+fn names_of_jobs(run: &Run, group: &Group<'_>) -> (HashMap<JobKey, String>, bool) {
     struct Series<'a> {
-        fingerprint: Option<&'a str>,
+        way: Option<String>,
         points: HashSet<(Option<u32>, Option<Load>, Option<u32>)>,
         jobs: BTreeMap<(u64, u64), &'a RunId>,
         keys: Vec<JobKey>,
@@ -443,12 +444,11 @@ fn names_of_jobs(run: &Run, group: &Group<'_>) -> HashMap<JobKey, String> {
     }
     let mut all: Vec<Series<'_>> = Vec::new();
     for (key, points) in by_job {
-        let manifest = run.manifest_of(points[0]);
-        let fingerprint = manifest.and_then(|manifest| manifest.fingerprint.as_deref());
+        let way = way(run, points[0]);
         let runs = points.iter().flat_map(|point| point.runs());
         let jobs = runs.filter_map(|run| Some((run.run()?.numbers(), run.run()?)));
         let own = Series {
-            fingerprint,
+            way,
             jobs: jobs.collect(),
             points: points
                 .iter()
@@ -457,9 +457,7 @@ fn names_of_jobs(run: &Run, group: &Group<'_>) -> HashMap<JobKey, String> {
             keys: vec![key],
         };
         let fits = |other: &&mut Series<'_>| {
-            fingerprint.is_some()
-                && other.fingerprint == fingerprint
-                && other.points.is_disjoint(&own.points)
+            own.way.is_some() && other.way == own.way && other.points.is_disjoint(&own.points)
         };
         if let Some(series) = all.iter_mut().find(fits) {
             series.points.extend(own.points);
@@ -469,6 +467,7 @@ fn names_of_jobs(run: &Run, group: &Group<'_>) -> HashMap<JobKey, String> {
             all.push(own);
         }
     }
+    let measure_alike = all.windows(2).all(|pair| pair[0].way == pair[1].way);
     let names = all.into_iter().flat_map(|series| {
         let jobs: Vec<&str> = series.jobs.values().map(|job| job.as_str()).collect();
         let name = match jobs.as_slice() {
@@ -478,7 +477,7 @@ fn names_of_jobs(run: &Run, group: &Group<'_>) -> HashMap<JobKey, String> {
         };
         series.keys.into_iter().map(move |key| (key, name.clone()))
     });
-    names.collect()
+    (names.collect(), measure_alike)
 }
 
 /// The point's place with `N` for its concurrency: the same for all points of a sweep

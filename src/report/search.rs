@@ -71,6 +71,17 @@ pub(super) fn notes(capacity: &Capacity<'_>) -> Vec<String> {
             number(capacity, high)
         ));
     }
+    let jobs: Vec<_> = capacity.other_jobs().iter().map(|job| plain(job)).collect();
+    match jobs.as_slice() {
+        [] => {}
+        [job] => notes.push(format!(
+            "there is another search, by job {job}: report it alone with --job {job}"
+        )),
+        [job, ..] => notes.push(format!(
+            "there are other searches, by jobs {}: report each alone, as with --job {job}",
+            jobs.join(", ")
+        )),
+    }
     for probe in capacity.probes() {
         if let Some(remark) = probe.remark() {
             notes.push(format!(

@@ -52,6 +52,7 @@ pub struct Capacity<'a> {
     probes: Vec<Probe<'a>>,
     not_monotone: Option<(Metric, u32, u32)>,
     unread: BTreeSet<String>,
+    others: Vec<&'a str>,
 }
 
 /// A level that was measured.
@@ -233,6 +234,11 @@ impl<'a> Capacity<'a> {
     /// ```
     pub fn unread_jobs(&self) -> impl Iterator<Item = &str> {
         self.unread.iter().map(String::as_str)
+    }
+
+    /// The jobs that searched for something else before, or on other GPUs: of each use case, the last search is told.
+    pub(crate) fn other_jobs(&self) -> &[&'a str] {
+        &self.others
     }
 
     /// The level that would be probed next; none once the search has ended.
@@ -462,6 +468,14 @@ impl<'a> Group<'a> {
             Some(last.verdict.holds())
         });
         probes.sort_by_key(|probe| (probe.start().is_none(), probe.start()));
+        let gpus = first.gpus();
+        let others = run.manifests().iter().filter_map(|other| {
+            let searched = other.search.as_ref()?;
+            let own = points_of(other, self.points());
+            let is_other = searched != goal || own.first()?.gpus() != gpus;
+            let job = other.job_id.as_ref()?.as_str();
+            (is_other && !own.is_empty()).then_some(job)
+        });
         let not_monotone = not_monotone(goal, &probes);
         Some(Capacity {
             goal,
@@ -469,6 +483,7 @@ impl<'a> Group<'a> {
             probes,
             not_monotone,
             unread,
+            others: others.collect(),
         })
     }
 }

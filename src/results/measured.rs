@@ -1,5 +1,6 @@
 //! What a point's `measurement.txt` says was measured.
 
+use super::Run;
 use super::point::Point;
 use super::written;
 
@@ -14,4 +15,17 @@ pub(super) fn own(point: &Point) -> Vec<(String, String)> {
     let mut lines = of(point);
     lines.retain(|(key, _)| ["requests", "own_command"].contains(&key.as_str()));
     lines
+}
+
+/// How a point was measured but for its load: its job's fingerprint, and the command that is its use case's own; none where no
+/// manifest tells.
+pub(crate) fn way(run: &Run, point: &Point) -> Option<String> {
+    let mut way = run.manifest_of(point)?.fingerprint.clone()?;
+    for (key, word) in of(point) {
+        if key == "own_command" {
+            way.push('\n');
+            way.push_str(&word);
+        }
+    }
+    Some(way)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::measured::way;
 use super::{Group, Point, Run};
 use crate::load::Load;
 
@@ -34,17 +35,18 @@ fn is_short(point: &Point) -> bool {
 /// Points of a use case that are long enough, by which others were measured again.
 pub(crate) struct MeasuredAgain<'a> {
     run: &'a Run,
-    by: HashMap<Measurement<'a>, &'a Point>,
+    by: HashMap<Measurement, &'a Point>,
 }
 
 /// How a job measured, and what: GPUs, load and server.
-type Measurement<'a> = (&'a str, Option<u32>, Option<Load>, Option<u32>);
+type Measurement = (String, Option<u32>, Option<Load>, Option<u32>);
 
 impl<'a> MeasuredAgain<'a> {
     pub(crate) fn of(run: &'a Run, group: &Group<'a>) -> Self {
-        let long = group
-            .iter()
-            .filter(|point| point.is_too_short() == Some(false) && point.caveat().is_none());
+        let is_needed = group.iter().any(is_short);
+        let long = group.iter().filter(|point| {
+            is_needed && point.is_too_short() == Some(false) && point.caveat().is_none()
+        });
         Self {
             run,
             by: long
@@ -55,15 +57,17 @@ impl<'a> MeasuredAgain<'a> {
 
     /// The point that takes the place of this one, which is too short.
     pub(crate) fn by(&self, point: &Point) -> Option<&'a Point> {
-        let measurement = measurement(self.run, point).filter(|_| is_short(point));
-        let other = self.by.get(&measurement?).copied()?;
+        if self.by.is_empty() || !is_short(point) {
+            return None;
+        }
+        let other = self.by.get(&measurement(self.run, point)?).copied()?;
         // A repeat in the same job takes the place of none.
         let is_again = other.run() != point.run() || other.request_count() > point.request_count();
         is_again.then_some(other)
     }
 }
 
-fn measurement<'a>(run: &'a Run, point: &Point) -> Option<Measurement<'a>> {
-    let fingerprint = run.manifest_of(point)?.fingerprint.as_deref()?;
-    Some((fingerprint, point.gpus(), point.load(), point.replica()))
+fn measurement(run: &Run, point: &Point) -> Option<Measurement> {
+    let way = way(run, point)?;
+    Some((way, point.gpus(), point.load(), point.replica()))
 }

@@ -6,7 +6,7 @@
 #                                         command that did not send as many in a second
 #   next PERCENTILE LEVEL...       by such lines on standard input, behind level and attempt, or "failed" in their place:
 #                                  "probe LEVEL ATTEMPT", or at the end "end HELD EXCEEDED WHY", "-" for none
-import json, math, os, sys
+import csv, json, math, os, sys
 
 UNITS = {"ns": 1e-6, "us": 1e-3, "\u00b5s": 1e-3, "ms": 1.0, "s": 1e3, "sec": 1e3}
 
@@ -102,11 +102,20 @@ def of_genai_perf(file):
         start = exchange["timestamp"]
         yield start, times[first] - start if is_streamed else None, times[last] - start, tokens, is_of_pieces
 
+def mean_length(folder):
+    """By the tool's own table, how many tokens an answer has. Old releases of GenAI-Perf write CSV alone."""
+    path = os.path.join(folder, "profile_export_genai_perf.")
+    if os.path.exists(path + "json"):
+        with open(path + "json", encoding="utf-8") as file:
+            return json.load(file)["output_sequence_length"]["avg"]
+    with open(path + "csv", encoding="utf-8") as file:
+        rows = [row for row in csv.reader(file) if row and row[0].startswith(("Output Sequence Length", "Num Output Token"))]
+        return float(rows[0][1].replace(",", ""))
+
 def tokens_of_a_piece(folder, pieces):
     """A server may put several tokens into a piece: the tool's table has the mean number of tokens in an answer."""
     try:
-        with open(os.path.join(folder, "profile_export_genai_perf.json"), encoding="utf-8") as file:
-            ratio = json.load(file)["output_sequence_length"]["avg"] * len(pieces) / sum(pieces)
+        ratio = mean_length(folder) * len(pieces) / sum(pieces)
     except (OSError, ValueError, LookupError, TypeError, ArithmeticError):
         return 1.0
     return ratio if 0.0 < ratio < math.inf and abs(ratio - 1.0) > 0.05 else 1.0

@@ -72,9 +72,11 @@ meet() {
   # judge may not leave it otherwise.
   REPLY=$2
 }
-# record: as for any point; what failed at first is said in the end, too.
+# record: as for any point; what failed at first is said in the end, too. A probe that was not judged is none that failed.
 record() {
-  local detail=${4:-${failed_before[$1]-}}
+  local detail=${4:-${failed_before[$1]-}} name isl osl
+  read -r name isl osl _ <<<"${all_points[${place_of[$1]}]}"
+  [[ $2 != failed || -z ${is_taken["$name $isl $osl"]-} ]] || return 0
   printf '%s|%s|%s|%s|%s\n' "$1" "$2" "$3" "${5:+$5 $replica}" "${detail//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
 }
 # look_ahead USE_CASE: in REPLY, the place of its next probe, or "none". What an earlier job measured is judged by its files.

@@ -375,13 +375,13 @@ definition=$(
 )
 fingerprint=$(sha256sum <<<"$definition")
 readonly definition fingerprint=${fingerprint%% *}
-# measurement_of POINT: in REPLY, all that defines it.
+# measurement_of POINT: in REPLY, all that defines it. Which of a data set's prompts it has matters to a cache alone.
 measurement_of() {
   local requests prompts seed number words=''
   read -r _ _ _ _ requests prompts seed _ number _ <<<"$1"
   [[ -z $number ]] || { own_command "$number" && printf -v words 'own_command=%q\n' "${REPLIES[@]}"; }
-  printf -v REPLY '%s\n' "requests=$requests" "prompts=$prompts" "seed=$seed" "$definition"
-  REPLY+=${words}fingerprint=$fingerprint
+  [[ $words != *'{data\}'* || $prefix_cache == on ]] || seed=any
+  printf -v REPLY '%s\n%s\n%s\n%s\n%s' "requests=$requests" "prompts=$prompts" "seed=$seed" "$definition" "${words}fingerprint=$fingerprint"
 }
 
 # By the folder of a point that does not count, in what it is another measurement.
