@@ -38,7 +38,9 @@ impl Load {
         }
         match text.strip_prefix("rate") {
             Some(rate) => Decimal::check(rate).map(Self::RequestRate),
-            None => positive_number(text).map(Self::Concurrency),
+            None => positive_number(text)
+                .map(Self::Concurrency)
+                .map_err(|fault| fault.allowing("a number, \"rate\" and a number, or \"schedule\" is allowed, as in 8 or rate2.5")),
         }
     }
 
@@ -250,11 +252,17 @@ impl Length {
         if text == "data" {
             return Ok(Self::DATA);
         }
+        let allowed = |fault: Fault| {
+            fault.allowing(
+                "tokens, or tokens \"s\" standard deviation, is allowed, as in 128 or 128s20",
+            )
+        };
         let Some((mean, spread)) = text.split_once('s') else {
-            let mean = positive_number(text)?;
+            let mean = positive_number(text).map_err(allowed)?;
             return Ok(Self { mean, spread: 0 });
         };
-        let (mean, spread) = (positive_number(mean)?, whole_number(spread)?);
+        let mean = positive_number(mean).map_err(allowed)?;
+        let spread = whole_number(spread).map_err(allowed)?;
         if spread == 0 {
             return Err(Fault::rule(format!(
                 "a standard deviation of 0 is none: write the mean alone, here {mean}"

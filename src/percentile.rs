@@ -224,8 +224,8 @@ pub enum Judgement {
 }
 
 impl Judgement {
-    /// Judges a percentile by the value of each request. A value at the limit keeps it, and one that
-    /// is no number, such as a failed request's, does not.
+    /// Judges a percentile by the value of each request. A value at the limit keeps it; one that
+    /// is no number, such as a failed request's, does not, and no value keeps a limit that is none.
     pub fn of(percentile: Percentile, limit: f64, values: impl IntoIterator<Item = f64>) -> Self {
         let (over, requests) = count(limit, values);
         percentile.judge(over, requests)
@@ -257,7 +257,7 @@ pub(crate) fn count(limit: f64, values: impl IntoIterator<Item = f64>) -> (u64, 
     let (mut over, mut requests) = (0, 0);
     for value in values {
         requests += 1;
-        over += u64::from(value.is_nan() || value > limit);
+        over += u64::from(value.is_nan() || limit.is_nan() || value > limit);
     }
     (over, requests)
 }
@@ -313,6 +313,14 @@ mod tests {
             );
             refuses::<Percentile>(text, &words);
         }
+    }
+
+    #[test]
+    fn nothing_keeps_a_limit_that_is_no_number() {
+        let values = || (1..=100).map(f64::from);
+        let judged = |limit| Judgement::of(Percentile::P95, limit, values());
+        assert_eq!(judged(f64::NAN), Judgement::Above);
+        assert_eq!(judged(f64::INFINITY), Judgement::Within);
     }
 
     /// MLPerf's own figures for a confidence of 0.99.

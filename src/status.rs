@@ -240,7 +240,10 @@ impl Queue {
     /// ```
     #[must_use]
     pub fn at(folder: impl AsRef<Utf8Path>) -> Self {
-        let path = |name| folder.as_ref().join(name);
+        // A name alone would be looked for on PATH.
+        let folder = Some(folder.as_ref()).filter(|folder| *folder != "");
+        let folder = folder.unwrap_or(Utf8Path::new("."));
+        let path = |name| folder.join(name);
         Self {
             controller: vec![
                 (Source::Scontrol, path("scontrol")),

@@ -79,11 +79,18 @@ impl Sbatch {
     ///
     /// let command = Sbatch::at("/opt/slurm/bin/sbatch").command("launch.sh");
     /// assert_eq!(command.get_program(), "/opt/slurm/bin/sbatch");
+    /// // A path without a slash is one of this folder, as for any file.
+    /// assert_eq!(Sbatch::at("sbatch").command("launch.sh").get_program(), "./sbatch");
     /// ```
     #[must_use]
     pub fn at(program: impl Into<Utf8PathBuf>) -> Self {
+        let mut program = program.into();
+        // A name alone would be looked for on PATH.
+        if program.components().count() == 1 && program.is_relative() {
+            program = Utf8Path::new(".").join(program);
+        }
         Self {
-            program: program.into(),
+            program,
             is_on_path: false,
             arguments: Vec::new(),
             removed_variables: Vec::new(),

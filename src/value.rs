@@ -68,10 +68,27 @@ impl Fault {
     pub(crate) fn rule(text: impl Into<String>) -> Self {
         Self::Rule(text.into())
     }
+
+    /// With what the whole text may be, in place of what is allowed in a part of it.
+    pub(crate) fn allowing(self, allowed: &'static str) -> Self {
+        match self {
+            Self::Empty(_) => Self::Empty(allowed),
+            Self::Character(character, _) => Self::Character(character, allowed),
+            Self::Rule(rule) => Self::Rule(rule),
+        }
+    }
 }
 
 impl ValueError {
-    pub(crate) fn new(value_name: &'static str, given: &str, fault: Fault) -> Self {
+    pub(crate) fn new(value_name: &'static str, given: &str, mut fault: Fault) -> Self {
+        // Some checks read the text in small or in capital letters.
+        if let Fault::Character(character, _) = &mut fault {
+            let is_same = |other: &char| other.eq_ignore_ascii_case(character);
+            let exact = given.chars().find(|other| other == character);
+            *character = exact
+                .or_else(|| given.chars().find(is_same))
+                .unwrap_or(*character);
+        }
         Self {
             value_name,
             given: given.to_owned(),
@@ -95,6 +112,7 @@ impl ValueError {
     #[must_use]
     pub const fn kind(&self) -> ValueErrorKind {
         match self.fault {
+            _ if self.given.is_empty() => ValueErrorKind::Empty,
             Fault::Empty(_) => ValueErrorKind::Empty,
             Fault::Character(character, _) => ValueErrorKind::Character(character),
             Fault::Rule(_) => ValueErrorKind::Rule,
@@ -105,12 +123,14 @@ impl ValueError {
 impl fmt::Display for ValueError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 80;
+        const RULE: usize = 400;
         let value = self.value_name;
-        let given: String = if self.given.chars().count() > SHOWN {
-            self.given.chars().take(SHOWN).chain("…".chars()).collect()
-        } else {
-            self.given.clone()
+        let shortened = |text: &str, most: usize| -> String {
+            let is_long = text.chars().nth(most).is_some();
+            let end = if is_long { "…" } else { "" };
+            text.chars().take(most).chain(end.chars()).collect()
         };
+        let given = shortened(&self.given, SHOWN);
         match &self.fault {
             Fault::Empty(allowed) => write!(f, "empty {value}: {allowed}"),
             Fault::Character(character, allowed) => {
@@ -119,7 +139,11 @@ impl fmt::Display for ValueError {
                     "unexpected character {character:?} in {value} {given:?}: {allowed}"
                 )
             }
-            Fault::Rule(rule) => write!(f, "cannot take {given:?} as {value}: {rule}"),
+            // A rule may repeat a part of the text.
+            Fault::Rule(rule) => {
+                let rule = shortened(rule, RULE);
+                write!(f, "cannot take {given:?} as {value}: {rule}")
+            }
         }
     }
 }
@@ -317,7 +341,7 @@ macro_rules! text_value {
 /// Lets a number stand where a value is meant that is one: `nodes(8)`. A literal is an `i32`.
 macro_rules! from_number {
     ($type:ty) => {
-        $crate::value::from_number!($type: i32, u16, u32, u64, usize);
+        $crate::value::from_number!($type: i32, i64, u8, u16, u32, u64, usize);
     };
     ($type:ty: $($number:ty),*) => {
         $(impl TryFrom<$number> for $type {
@@ -437,5 +461,53 @@ pub(crate) mod tests {
         let error = crate::slurm::Partition::parse(&" ".repeat(5000)).unwrap_err();
         assert!(error.to_string().len() < 300, "{error}");
         assert_eq!(error.given().len(), 5000);
+        // A rule may repeat what was given.
+        let error = crate::slurm::Gres::parse(&"A".repeat(1000)).unwrap_err();
+        assert!(error.to_string().len() < 600, "{error}");
+    }
+
+    #[test]
+    fn a_kind_is_of_the_text_that_was_given() {
+        use super::ValueErrorKind::{Character, Empty};
+        use crate::slurm::{GpuBind, JobTime, MemBind, Release};
+
+        assert_eq!(Release::parse("").unwrap_err().kind(), Empty);
+        let kind = |error: ValueError| error.kind();
+        assert_eq!(
+            kind(GpuBind::parse("single:Q").unwrap_err()),
+            Character('Q')
+        );
+        assert_eq!(
+            kind(MemBind::parse("map_mem:X").unwrap_err()),
+            Character('X')
+        );
+        assert_eq!(kind(JobTime::parse("now+é").unwrap_err()), Character('é'));
+    }
+
+    /// What is allowed is that of the whole value.
+    #[test]
+    fn what_is_allowed_is_true() {
+        use crate::slurm::{BootDelay, GpuCount, JobTime, NodeCount};
+
+        refuses::<BootDelay>(
+            "UNLIMITED",
+            "unexpected character 'U' in boot delay \"UNLIMITED\": minutes, HH:MM:SS or D-HH:MM:SS is allowed",
+        );
+        refuses::<GpuCount>(
+            "h100",
+            "unexpected character 'h' in number of GPUs \"h100\": COUNT or TYPE:COUNT is allowed, as in 8 or h100:8",
+        );
+        refuses::<NodeCount>(
+            "2..4",
+            "unexpected character '.' in node count \"2..4\": a number or a range is allowed, as in 4 or 2-4",
+        );
+        refuses::<JobTime>(
+            "noon-1",
+            "cannot take \"noon-1\" as time: YYYY-MM-DDTHH:MM:SS, HH:MM, now+COUNTUNIT, as in now+2hours, or tomorrow is allowed",
+        );
+        for text in ["2.5", "128x20"] {
+            let error = crate::Load::parse(text).unwrap_err().to_string();
+            assert!(error.contains("as in 8 or rate2.5"), "{error}");
+        }
     }
 }

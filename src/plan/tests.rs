@@ -537,7 +537,7 @@ fn mpi_and_pyxis_s_release_are_for_pyxis() {
 #[test]
 fn options_that_go_together() {
     for launch in [
-        "gres = 'gpu:a100:4,gpu:h100:4,shard:1'",
+        "gres = 'gpu:a100:4,gpu:h100:4,nvme:1'",
         "gres = 'gpu:2,gpu:2'",
         "nodelist = 'node1'",
         "nodelist = 'node1,node1'",

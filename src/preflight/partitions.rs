@@ -501,7 +501,7 @@ mod tests {
                 ("fpga", None, 1)
             ]
         );
-        for fits in ["gpu:8", "gpu:h100:1", "gpu:8,shard:32"] {
+        for fits in ["gpu:8", "gpu:h100:1", "shard:32"] {
             assert!(
                 against("batch", &format!("gres = '{fits}'")).is_empty(),
                 "{fits}"

@@ -475,7 +475,7 @@ impl Limits {
             let limits = u32::try_from(self.iter().count()).unwrap_or(u32::MAX);
             return Some(percentile.judge_one_of(limits, over + failed, count + failed));
         }
-        Some(if value > limit {
+        Some(if value > limit || limit.is_nan() {
             Judgement::Above
         } else if point.is_weak(self.statistic) {
             Judgement::CannotTell

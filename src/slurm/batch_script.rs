@@ -17,6 +17,7 @@ use crate::write::{Mode, WriteError, WrittenFile, write_with_backup};
 /// # Errors
 ///
 /// * `echo 'a\n#PBS -q other\n'`
+/// * `#!/usr/bin/env python3\n…`: the script is one of bash
 ///
 /// ```
 /// use nim_slurm::slurm::ScriptBody;
@@ -24,6 +25,8 @@ use crate::write::{Mode, WriteError, WrittenFile, write_with_backup};
 /// assert_eq!(ScriptBody::parse("srun hostname\n")?.as_str(), "srun hostname\n");
 /// let error = ScriptBody::parse("srun hostname\n#SBATCH --nodes=2\n").unwrap_err();
 /// assert!(error.to_string().contains("line 2 begins with #SBATCH"));
+/// assert!(ScriptBody::parse("#!/usr/bin/env python3\nprint(1)\n").is_err());
+/// assert!(ScriptBody::parse("#!/bin/bash -l\nsrun hostname\n").is_ok());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -38,6 +41,23 @@ impl ScriptBody {
             ));
         }
         without_options(text)?;
+        if text.starts_with('\u{feff}') {
+            return Err(Fault::rule(
+                "it begins with a byte order mark, which bash would read as a part of the first word",
+            ));
+        }
+        let interpreter = text.lines().next().and_then(|line| line.strip_prefix("#!"));
+        let interpreter = interpreter.and_then(|line| {
+            let mut names = line
+                .split_whitespace()
+                .filter_map(|word| word.rsplit('/').next());
+            names.find(|name| *name != "env" && !name.starts_with('-'))
+        });
+        if let Some(name) = interpreter.filter(|name| !matches!(*name, "bash" | "sh")) {
+            return Err(Fault::rule(format!(
+                "line 1 names {name:?} as its interpreter, and bash will run it: put that script into a file, and call it here"
+            )));
+        }
         Ok(Self(text.to_owned()))
     }
 }

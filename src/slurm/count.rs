@@ -189,7 +189,8 @@ impl NodeCount {
             }
             Some(_) => return Err(Fault::rule("a range needs both ends, as in 1-4")),
             None => {
-                let number = positive_number(text)?;
+                let allowed = "a number or a range is allowed, as in 4 or 2-4";
+                let number = positive_number(text).map_err(|fault| fault.allowing(allowed))?;
                 (number, number)
             }
         };
@@ -299,7 +300,7 @@ mod tests {
         );
         refuses::<NodeCount>(
             "1k",
-            "unexpected character 'k' in node count \"1k\": digits alone are allowed, as in 8",
+            "unexpected character 'k' in node count \"1k\": a number or a range is allowed, as in 4 or 2-4",
         );
         refuses::<NodeCount>(
             "4-1",

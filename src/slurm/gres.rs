@@ -165,6 +165,14 @@ pub(super) fn check_name(name: &str) -> Result<(), Fault> {
     }
 }
 
+pub(super) const WHOLE_OR_PARTS: &str =
+    "a job has whole GPUs (gpu), or parts of them (shard or mps), not both";
+
+/// Whether a resource is a share of a GPU. Source: `gres.c`, which refuses a job that has GPUs beside these.
+pub(super) fn is_part_of_gpu(name: &str) -> bool {
+    matches!(name, "shard" | "mps")
+}
+
 pub(super) fn check_kind(kind: &str) -> Result<(), Fault> {
     let is_kind = kind.starts_with(|c: char| c.is_ascii_alphanumeric())
         && kind
@@ -251,13 +259,21 @@ impl Gres {
             typed.kind.is_some()
                 && entries.any(|other| other.name == typed.name && other.kind.is_none())
         });
-        match mixed {
-            Some(entry) => Err(Fault::rule(format!(
+        if let Some(entry) = mixed {
+            return Err(Fault::rule(format!(
                 "{} stands there with a type and without one: Slurm takes either",
                 entry.name
-            ))),
-            None => Ok(gres),
+            )));
         }
+        if gres.gpus().is_some() && gres.has_parts_of_gpus() {
+            return Err(Fault::rule(WHOLE_OR_PARTS));
+        }
+        Ok(gres)
+    }
+
+    /// Whether this asks for parts of GPUs.
+    pub(crate) fn has_parts_of_gpus(&self) -> bool {
+        self.entries().any(|entry| is_part_of_gpu(entry.name))
     }
 
     /// The entries, in order.
@@ -313,7 +329,9 @@ impl GpuCount {
         let Some((kind, count)) = text.split_once(':') else {
             return Ok(Self {
                 kind: None,
-                count: positive_number(text)?,
+                count: positive_number(text).map_err(|fault| {
+                    fault.allowing("COUNT or TYPE:COUNT is allowed, as in 8 or h100:8")
+                })?,
             });
         };
         check_kind(kind)?;
@@ -362,13 +380,16 @@ mod tests {
     fn gres() {
         accepts::<Gres>("gpu", "gpu");
         accepts::<Gres>("gpu:h100", "gpu:h100");
-        accepts::<Gres>("shard:08,gpu:h100:02", "shard:8,gpu:h100:2");
-        accepts::<Gres>(
-            "gpu:a100-sxm4.80gb:4,shard:2",
-            "gpu:a100-sxm4.80gb:4,shard:2",
-        );
+        accepts::<Gres>("nvme:08,gpu:h100:02", "nvme:8,gpu:h100:2");
+        accepts::<Gres>("gpu:a100-sxm4.80gb:4,nvme:2", "gpu:a100-sxm4.80gb:4,nvme:2");
+        for text in ["gpu:2,shard:2", "mps:50,gpu:h100:1"] {
+            let words = format!(
+                "cannot take {text:?} as GRES: a job has whole GPUs (gpu), or parts of them (shard or mps), not both"
+            );
+            refuses::<Gres>(text, &words);
+        }
         assert_eq!(
-            Gres::parse("gpu:a100:2,gpu:h100:3,shard:9").map(|gres| gres.gpus()),
+            Gres::parse("gpu:a100:2,gpu:h100:3,nvme:9").map(|gres| gres.gpus()),
             Ok(Some(5))
         );
         assert_eq!(Gres::parse("shard:9").map(|gres| gres.gpus()), Ok(None));

@@ -19,7 +19,7 @@ use crate::value::{Fault, only, positive_number, text_value, value, whole_number
 /// * `now`, `now+COUNT`, `now+COUNTUNIT`: `second`, `minute`, `hour`, `day` or `week`,
 ///   with or without `s`; without a unit, seconds. It counts from the submission
 ///
-/// Years are 1970 to 2037. Source: sbatch(1), `--begin`, and Slurm's `parse_time.c`.
+/// Years are 1971 to 2037. Source: sbatch(1), `--begin`, and Slurm's `parse_time.c`.
 ///
 /// # Errors
 ///
@@ -177,13 +177,13 @@ fn check_day(text: &str) -> Result<(), Fault> {
     let mut part = || parts.next().unwrap_or_default();
     let (year, month, day) = (part(), two_digits(part()), two_digits(part()));
     let year = (year.len() == 4)
-        .then(|| positive_number(year))
-        .transpose()?;
+        .then(|| positive_number(year).ok())
+        .flatten();
     let (Some(year), Some(month), Some(day)) = (year, month, day) else {
         return Err(Fault::rule(ALLOWED));
     };
-    if !(1970..=2037).contains(&year) {
-        return Err(Fault::rule("years from 1970 to 2037 are allowed"));
+    if !(1971..=2037).contains(&year) {
+        return Err(Fault::rule("years from 1971 to 2037 are allowed"));
     }
     let is_leap = year % 4 == 0;
     let days = match month {

@@ -49,7 +49,7 @@ impl TimeLimit {
         if text.eq_ignore_ascii_case("unlimited") || text.eq_ignore_ascii_case("infinite") {
             return Ok(Self("UNLIMITED".to_owned()));
         }
-        let seconds = seconds(text)?;
+        let seconds = seconds(text, LIMIT)?;
         if seconds == 0 {
             return Err(Fault::rule(
                 "Slurm reads zero as no limit: say UNLIMITED for that",
@@ -100,13 +100,13 @@ impl TimeLimit {
 
     /// The time to the second, for options that Slurm does not round.
     pub(super) fn exact(&self) -> Option<Duration> {
-        seconds(&self.0).ok().map(Duration::from_secs)
+        seconds(&self.0, LIMIT).ok().map(Duration::from_secs)
     }
 
     /// The limit in minutes, as Slurm rounds it; none for no limit.
     #[must_use]
     pub fn minutes(&self) -> Option<u32> {
-        let seconds = seconds(&self.0).ok()?;
+        let seconds = seconds(&self.0, LIMIT).ok()?;
         u32::try_from(seconds.div_ceil(60)).ok()
     }
 }
@@ -130,15 +130,17 @@ fn days_and_clock(minutes: u64) -> String {
     }
 }
 
+/// What a time limit may be.
+const LIMIT: &str = "minutes, HH:MM:SS, D-HH:MM:SS or UNLIMITED is allowed";
+
 /// What the text says in seconds.
-fn seconds(text: &str) -> Result<u64, Fault> {
-    const ALLOWED: &str = "minutes, HH:MM:SS, D-HH:MM:SS or UNLIMITED is allowed";
+fn seconds(text: &str, allowed: &'static str) -> Result<u64, Fault> {
     only(
         text,
         |c| c.is_ascii_digit() || matches!(c, '-' | ':'),
-        ALLOWED,
+        allowed,
     )?;
-    let form = || Fault::rule(ALLOWED);
+    let form = || Fault::rule(allowed);
     let number = |part: &str| {
         if part.is_empty() {
             return Err(form());
@@ -216,7 +218,7 @@ pub struct BootDelay(String);
 
 impl BootDelay {
     fn check(text: &str) -> Result<Self, Fault> {
-        if seconds(text)? > MOST_MINUTES * 60 {
+        if seconds(text, "minutes, HH:MM:SS or D-HH:MM:SS is allowed")? > MOST_MINUTES * 60 {
             return Err(Fault::rule(format!(
                 "it is too long: at most {MOST_MINUTES} minutes are allowed"
             )));
@@ -227,7 +229,7 @@ impl BootDelay {
     /// How long.
     #[must_use]
     pub fn duration(&self) -> Duration {
-        Duration::from_secs(seconds(&self.0).unwrap_or_default())
+        Duration::from_secs(seconds(&self.0, LIMIT).unwrap_or_default())
     }
 }
 

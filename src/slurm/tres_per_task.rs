@@ -1,6 +1,6 @@
 //! What each task gets, in one option.
 
-use super::gres::{check_kind, check_name};
+use super::gres::{WHOLE_OR_PARTS, check_kind, check_name, is_part_of_gpu};
 use super::names::name;
 use crate::value::{Fault, positive_number, text_value};
 
@@ -72,7 +72,20 @@ impl TresPerTask {
                 "{bare} stands there with a type and without one: Slurm takes either"
             )));
         }
-        Ok(Self(text.to_owned()))
+        let tres = Self(text.to_owned());
+        if tres.gpus().is_some() && tres.has_parts_of_gpus() {
+            return Err(Fault::rule(WHOLE_OR_PARTS));
+        }
+        Ok(tres)
+    }
+
+    /// Whether this asks for parts of GPUs.
+    pub(crate) fn has_parts_of_gpus(&self) -> bool {
+        let names = self
+            .entries()
+            .filter_map(|(kind, _)| kind.strip_prefix("gres/"));
+        let mut names = names.filter_map(|name| name.split(':').next());
+        names.any(is_part_of_gpu)
     }
 
     /// The resources and how many of each, in order: `("gres/gpu:h100", 2)`.
@@ -128,6 +141,8 @@ mod tests {
             "gres/=1",
             "license/=1",
             "cpu=1,",
+            "gres/gpu:h100=1,gres/shard=2",
+            "gres/mps=50,gres/gpu=1",
         ] {
             assert!(TresPerTask::parse(text).is_err(), "{text}");
         }

@@ -50,17 +50,22 @@ enum Part {
     Any,
     /// That it asks for GPUs.
     Gpus,
+    /// That it asks for GPUs, or for parts of them.
+    GpusOrParts,
+    /// That it asks for parts of GPUs, or says how fast whole ones are.
+    PartsOfGpus,
     /// That it asks for CPUs.
     Cpus,
 }
 
 use OptionName::{
     Batch, Bb, Bbf, ConsolidateSegments, Constraint, Container, ContainerId, CoreSpec,
-    CoresPerSocket, CpusPerGpu, CpusPerTask, Distribution, Exclusive, ExtraNodeInfo, GpuBind, Gpus,
-    GpusPerNode, GpusPerSocket, GpusPerTask, Gres, Hint, Mem, MemPerCpu, MemPerGpu, NoRequeue,
-    Nodefile, Nodelist, Ntasks, NtasksPerCore, NtasksPerGpu, NtasksPerNode, NtasksPerTres,
-    Oversubscribe, Requeue, ResvPorts, Segment, SocketsPerNode, SpreadJob, SpreadSegments, Stepmgr,
-    ThreadSpec, ThreadsPerCore, Time, TimeMin, TresBind, TresPerTask, UseMinNodes,
+    CoresPerSocket, CpusPerGpu, CpusPerTask, Distribution, Exclusive, ExtraNodeInfo, GpuBind,
+    GpuFreq, Gpus, GpusPerNode, GpusPerSocket, GpusPerTask, Gres, Hint, Mem, MemPerCpu, MemPerGpu,
+    NoRequeue, Nodefile, Nodelist, Ntasks, NtasksPerCore, NtasksPerGpu, NtasksPerNode,
+    NtasksPerTres, Oversubscribe, Requeue, ResvPorts, Segment, SocketsPerNode, SpreadJob,
+    SpreadSegments, Stepmgr, ThreadSpec, ThreadsPerCore, Time, TimeMin, TresBind, TresPerTask,
+    UseMinNodes,
 };
 
 /// The options that may ask for GPUs.
@@ -76,7 +81,12 @@ const ANY_GPUS: &[OptionName] = &[
 /// Groups of options of which a job may have one. Source: `slurm_opt.c` and
 /// `gres.c` of Slurm's releases.
 const ONE_OF: &[(&[OptionName], Part, &str)] = &[
-    (ANY_GPUS, Part::Gpus, "GPUs are asked for in one way"),
+    (ANY_GPUS, Part::GpusOrParts, "GPUs are asked for in one way"),
+    (
+        &[Gres, TresPerTask, GpuFreq],
+        Part::PartsOfGpus,
+        "a frequency is that of whole GPUs, not of shard or mps",
+    ),
     (
         &[Mem, MemPerCpu, MemPerGpu],
         Part::Any,
@@ -186,13 +196,17 @@ const NEEDS: &[(OptionName, &[OptionName])] = &[
 
 impl Directives {
     fn asks(&self, name: OptionName, part: Part) -> bool {
-        let tres = self.values().tres_per_task();
+        let (gres, tres) = (self.values().gres(), self.values().tres_per_task());
         match (name, part) {
-            (Gres, Part::Gpus) => self
-                .values()
-                .gres()
-                .is_some_and(|gres| gres.gpus().is_some()),
+            (Gres, Part::Gpus) => gres.is_some_and(|gres| gres.gpus().is_some()),
+            (Gres, Part::PartsOfGpus) => gres.is_some_and(slurm::Gres::has_parts_of_gpus),
             (TresPerTask, Part::Gpus) => tres.is_some_and(|tres| tres.gpus().is_some()),
+            (TresPerTask, Part::PartsOfGpus) => {
+                tres.is_some_and(slurm::TresPerTask::has_parts_of_gpus)
+            }
+            (Gres | TresPerTask, Part::GpusOrParts) => {
+                self.asks(name, Part::Gpus) || self.asks(name, Part::PartsOfGpus)
+            }
             (TresPerTask, Part::Cpus) => tres.is_some_and(|tres| tres.cpus().is_some()),
             _ => self.is_set(name),
         }
@@ -214,7 +228,7 @@ impl Directives {
 
     /// These as a layer below others: where those ask for GPUs with another option, this one's is left out.
     ///
-    /// An option that asks for something else as well (`gres = "gpu:8,shard:2"`) stays, and so do two that
+    /// An option that asks for something else as well (`gres = "gpu:8,nvme:2"`) stays, and so do two that
     /// exclude each other here already.
     pub(crate) fn below(&self, upper: &Self) -> Self {
         let asks = |own: &Self, name: OptionName| own.asks(name, Part::Gpus);
@@ -437,6 +451,13 @@ mod tests {
             SocketsPerNode,
         );
         let planes = "distribution = 'plane=4'\nnodes = 3";
+        exclude("gres = 'shard:2'\ngpus_per_node = 8", Gres, GpusPerNode);
+        exclude(
+            "gres = 'mps:50'\nntasks = 2\ntres_per_task = 'gres/gpu=1'",
+            Gres,
+            TresPerTask,
+        );
+        exclude("gres = 'shard:2'\ngpu_freq = 'medium'", Gres, GpuFreq);
         exclude(planes, Distribution, Nodes);
         exclude(&format!("{planes}\nntasks = 8"), Distribution, Nodes);
         exclude(
@@ -454,7 +475,8 @@ mod tests {
     #[test]
     fn what_goes_together() {
         for toml in [
-            "gres = 'shard:2'\ngpus_per_node = 8",
+            "gres = 'nvme:2'\ngpus_per_node = 8",
+            "gres = 'gpu:2'\ngpu_freq = 'medium'",
             "cpus_per_task = 2\ntres_per_task = 'license/a=1'",
             "time = 'UNLIMITED'\ntime_min = 5",
             "begin = 'now'\ndeadline = '2030-01-01'",

@@ -116,11 +116,21 @@ impl Directives {
     /// assert_eq!(unknown[0].option(), "--exclusive=topo");
     /// assert_eq!(unknown[0].reason(), "it came with 24.05");
     /// assert!(directives.unknown_to(Release::NEWEST).is_empty());
+    /// // One that is newer than this crate counts as the newest that it knows.
+    /// assert!(directives.unknown_to(Release::new(30, 11)).is_empty());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn unknown_to(&self, release: Release) -> Vec<UnknownOption> {
-        let came = |first| format!("it came with {first}");
+        // Nothing is known of what a later release takes away.
+        let release = release.min(Release::NEWEST);
+        let came = |first| {
+            if release < Release::OLDEST {
+                format!("releases before {} are not known here", Release::OLDEST)
+            } else {
+                format!("it came with {first}")
+            }
+        };
         let unknown = |name: OptionName| {
             let value = self.get(name)?;
             let (first, last) = (name.first_release(), name.last_release());
@@ -152,6 +162,24 @@ impl Directives {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn releases_that_nobody_checked() {
+        let directives: Directives = toml::from_str("nodes = 1\npower = 'level'").unwrap();
+        let said = |year, month| -> Vec<String> {
+            let unknown = directives.unknown_to(Release::new(year, month));
+            unknown
+                .iter()
+                .map(|it| format!("{}: {}", it.option(), it.reason()))
+                .collect()
+        };
+        assert_eq!(said(30, 11), said(26, 5));
+        let old = "releases before 20.11 are not known here";
+        assert_eq!(
+            said(19, 5),
+            [format!("--nodes: {old}"), format!("--power: {old}")]
+        );
+    }
 
     #[test]
     fn options_have_their_time() {

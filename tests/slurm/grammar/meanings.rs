@@ -112,10 +112,11 @@ fn in_one_way(field: &str, text: &str) -> String {
         "Features" | "Prefer" | "BatchFeatures" => text.replace(',', "&"),
         "get-user-env" => text.replace('0', "set"),
         "extra-node-info" => {
+            // Beside --ntasks-per-gpu, sbatch does not say which parts are any.
             let parts = text.replace("unset", "").replace('*', "");
-            let parts = parts.trim_end_matches(':');
             let parts = parts.split(':').map(|part| part.trim_start_matches('0'));
-            parts.collect::<Vec<_>>().join(":")
+            let parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
+            parts.join(":")
         }
         "mem" | "mem-per-cpu" | "mem-per-gpu" | "tmp" => text.trim_end_matches('M').to_owned(),
         // It is shown as if it had a sign; and the top is a number.

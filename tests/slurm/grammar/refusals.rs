@@ -178,7 +178,7 @@ const REASONS: &[(&str, Applies)] = &[
         "open_mode" => text.starts_with(['a', 'A', 't', 'T']),
         "switches" => text.contains('@'),
         "profile" | "mail_type" => text.contains(|c: char| !c.is_ascii_alphabetic()),
-        "mem_bind" => text.starts_with("no"),
+        "mem_bind" => text.starts_with("no") || text.to_ascii_lowercase().contains("mask_mem:"),
         _ => false,
     }),
 ];
