@@ -1,6 +1,6 @@
 //! What launch.sh says of its run in `results/run_<job id>.json`.
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -38,6 +38,9 @@ pub struct Manifest {
     /// The job.
     #[serde(deserialize_with = "lenient")]
     pub job_id: Option<RunId>,
+    /// Where it lies.
+    #[serde(skip)]
+    pub(crate) folder: Utf8PathBuf,
     /// How often the job had been put into the queue again when this run began.
     #[serde(deserialize_with = "lenient")]
     pub restart: Option<u32>,

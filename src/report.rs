@@ -657,7 +657,7 @@ fn cached(run: &Run) -> Option<String> {
         .collect();
     let unchecked = run.points().len() - checked.len();
     let Some(highest) = checked.into_iter().reduce(f64::max) else {
-        let words = "prefix cache: not checked, since the server has no counter of hits";
+        let words = "prefix cache: not checked, since no manifest has a counter of hits";
         return (!run.manifests().is_empty()).then(|| words.to_owned());
     };
     let at_most = format!(
@@ -725,6 +725,25 @@ fn unsteady_run(point: &Point) -> Option<String> {
         mean(Metric::RequestLatency),
         mean(Metric::OutputTokenThroughput)
     ))
+}
+
+/// More by which the server and the tool's tokenizer count an answer differently is worth a word.
+const TOKENS_DIFFER: f64 = 0.02;
+
+/// How many tokens the server counts in an answer, where the tool counts others: throughput and ITL are the tool's.
+fn counted_by_server(point: &Point) -> Option<String> {
+    let run = point.runs().first()?;
+    let mut others = run.other_metrics();
+    let (_, said) = others.find(|(name, _)| *name == "usage_completion_tokens")?;
+    let said = said.statistics.avg().filter(|count| *count > 0.0)?;
+    let counted = run.value(Metric::OutputSequenceLength, Statistic::Avg)?;
+    let ratio = said / counted;
+    ((ratio - 1.0).abs() > TOKENS_DIFFER).then(|| {
+        format!(
+            "the server counts {said:.1} tokens in an answer, the tool {counted:.1}: by the server's, {} tokens/s",
+            figure_or_dash(point.throughput().map(|throughput| throughput * ratio))
+        )
+    })
 }
 
 /// What the runs of a point say of how much they differ, where there are several: their number, the largest

@@ -48,12 +48,13 @@ mod table;
 mod tokens;
 mod written;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::load::{Length, Load};
+use crate::manifest::PointRow;
 
 pub(crate) use self::capacity::limits as capacity_limits;
 pub use self::capacity::{Capacity, Probe, ProbeVerdict};
@@ -212,22 +213,13 @@ impl Run {
             .sort_by(|a, b| (a.file(), a.line()).cmp(&(b.file(), b.line())));
         let job = |manifest: &Manifest| manifest.job_id.as_ref().map(RunId::numbers);
         found.manifests.sort_by_key(job);
-        let rows = found.manifests.iter().flat_map(|manifest| &manifest.points);
-        let shares: BTreeMap<_, _> = rows
-            .filter_map(|row| Some((row.folder.as_str(), row.cached_share()?)))
-            .collect();
+        let rows = RowsByPlace::new(&found.manifests);
         for point in &mut found.points {
             // Of several servers that measured it together, each has a folder in there.
-            let mut own = point
-                .path
-                .ancestors()
-                .take(2)
-                .filter_map(Utf8Path::file_name);
-            point.cached_share = own.find_map(|name| shares.get(name).copied());
+            let mut own = point.path.ancestors().take(2);
+            point.cached_share = own.find_map(|path| rows.find(path, PointRow::cached_share));
         }
-        let rows = found.manifests.iter().flat_map(|manifest| &manifest.points);
-        let servers = rows.filter_map(|row| Some((row.folder.as_str(), row.server?)));
-        samples::attach(&mut found.points, &found.telemetry, &servers.collect());
+        samples::attach(&mut found.points, &found.telemetry, &rows);
         Ok(Self {
             path: path.to_owned(),
             points: found.points,
@@ -341,8 +333,11 @@ impl Run {
     #[must_use]
     pub fn manifest_of(&self, point: &Point) -> Option<&Manifest> {
         let job = point.run()?;
-        let is_own = |manifest: &&Manifest| manifest.job_id.as_ref() == Some(job);
-        self.manifests.iter().find(is_own)
+        let is_own = |manifest: &&Manifest| {
+            manifest.job_id.as_ref() == Some(job) && point.path.starts_with(&manifest.folder)
+        };
+        let own = self.manifests.iter().filter(is_own);
+        own.max_by_key(|manifest| manifest.folder.components().count())
     }
 
     /// What could not be read.
@@ -380,4 +375,29 @@ fn order(point: &Point) -> Order<'_> {
         (point.repeat(), point.replica()),
         point.path(),
     )
+}
+
+/// What manifests say of points, by the names of their folders. Two clusters count their jobs from 1, so a manifest tells of
+/// points in its own folder alone.
+struct RowsByPlace<'a>(HashMap<&'a str, Vec<(&'a Utf8Path, &'a PointRow)>>);
+
+impl<'a> RowsByPlace<'a> {
+    fn new(manifests: &'a [Manifest]) -> Self {
+        let mut rows: HashMap<&str, Vec<_>> = HashMap::new();
+        for manifest in manifests {
+            for row in &manifest.points {
+                let own = rows.entry(row.folder.as_str()).or_default();
+                own.push((manifest.folder.as_path(), row));
+            }
+        }
+        Self(rows)
+    }
+
+    /// What the last of the nearest manifests says of a point's folder, if any of them says it.
+    fn find<T>(&self, point: &Utf8Path, what: impl Fn(&PointRow) -> Option<T>) -> Option<T> {
+        let rows = self.0.get(point.file_name()?)?.iter();
+        let own = rows.filter(|(folder, _)| point.starts_with(folder));
+        let own = own.filter_map(|(folder, row)| Some((folder.components().count(), what(row)?)));
+        Some(own.max_by_key(|(depth, _)| *depth)?.1)
+    }
 }

@@ -671,6 +671,40 @@ fn which_rates_are_checked() {
     assert!(caveat.starts_with("50.0 requests/s were sent"), "{caveat}");
 }
 
+/// GenAI-Perf leaves requests without an answer out of its means, counts them in the requests a second, and says nothing.
+#[test]
+fn answers_that_did_not_come_are_told_of_genai_perf_too() {
+    let folder = Folder::new();
+    let answered = |number: u64| {
+        exchange(
+            number * 1000,
+            &[number * 1000 + 100, number * 1000 + 300],
+            None,
+        )
+    };
+    let all: Vec<_> = (1..=20).map(answered).collect();
+    let table = |count: u32| {
+        let text = format!(
+            r#"{{"request_count": {{"unit": "requests", "avg": {count}}}, "output_token_throughput": {{"unit": "tokens/sec", "avg": 100}}}}"#
+        );
+        folder.write("profile_export_genai_perf.json", text);
+    };
+    let caveat = |exchanges: &[String]| {
+        let path = folder.write("profile_export.json", genai_perf(exchanges));
+        let run = Run::read(path.parent().unwrap()).unwrap();
+        run.points()[0].caveat()
+    };
+    table(20);
+    assert_eq!(caveat(&all), None);
+    table(18);
+    let mut some = all;
+    for number in [3, 7] {
+        some[number] = some[number].replace(" word", "");
+    }
+    let said = "has 2 requests without an answer: its numbers are of the others";
+    assert_eq!(caveat(&some).as_deref(), Some(said));
+}
+
 /// A server may put several tokens into a piece, and GenAI-Perf counts those of the text: so do verdicts, the steady part and a search.
 #[test]
 fn pieces_of_several_tokens_count_as_the_tools_tokens() {

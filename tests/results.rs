@@ -1108,3 +1108,36 @@ proptest! {
         let _ = report.to_csv();
     }
 }
+
+/// Two clusters count their jobs from 1, and their results may lie below one folder.
+#[test]
+fn jobs_of_one_number_keep_their_own_manifests() {
+    let name = "llama_4_8_chat_128_128_7";
+    let manifest = |gpu: &str, hits: u32| {
+        format!(
+            r#"{{"fingerprint": "{gpu}", "gpu_model": "{gpu}", "points": [{{"folder": "{name}", "status": "finished", "seconds": 9,
+                "detail": "", "prefix_cache_queries": 2000, "prefix_cache_hits": {hits}}}]}}"#
+        )
+    };
+    let results = Results::new()
+        .put("a", "run_7.json", manifest("A", 0))
+        .put("b", "run_7.json", manifest("B", 1900))
+        .put(&format!("a/{name}"), JSON, real("0.0.10", JSON))
+        .put(&format!("b/{name}"), TABLE, real("0.0.8", TABLE));
+    let run = results.read();
+    let told: Vec<_> = run
+        .points()
+        .iter()
+        .map(|point| {
+            let place = point.path().parent().unwrap().file_name().unwrap();
+            let gpu = run.manifest_of(point).unwrap().gpu_model.clone().unwrap();
+            (place, gpu, point.cached_share())
+        })
+        .collect();
+    let expected = [
+        ("a", "A".to_owned(), Some(0.0)),
+        ("b", "B".to_owned(), Some(0.95)),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(run.means().points().len(), 2, "another fingerprint");
+}

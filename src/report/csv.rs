@@ -127,7 +127,8 @@ const CONTEXT_COLUMNS: [&str; 6] = [
     "output_token_throughput_per_user",
 ];
 
-const ENERGY_COLUMNS: [&str; 10] = [
+const ENERGY_COLUMNS: [&str; 11] = [
+    "energy_source",
     "energy_joules",
     "power_watts",
     "output_tokens_per_joule",
@@ -153,6 +154,7 @@ impl Rows {
 
     fn energy_cells(&mut self, point: &Point) {
         let energy = point.energy();
+        self.cell(energy.ok().map(Energy::source));
         self.cell(energy.ok().map(Energy::joules));
         self.cell(energy.ok().map(Energy::watts));
         self.cell(point.tokens_per_joule());

@@ -97,7 +97,7 @@ pub(super) fn legend(gated: &Gated<'_>) -> Vec<String> {
         count => format!(" over all {count}"),
     };
     let mut lines = vec![format!(
-        "changes of geometric means, intervals by Welch's t-test on the runs, confidence {}{all}",
+        "changes of geometric means, intervals by Welch's t-test on the runs; each end has a confidence of {}{all}",
         gated.confidence(),
     )];
     if let Some(enough) = gated.enough() {

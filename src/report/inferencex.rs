@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::Report;
-use crate::results::{Energy, Metric, Point, Statistic, Tokens};
+use crate::results::{Energy, EnergySource, Metric, Point, Statistic, Tokens};
 
 /// The release of InferenceX's rules on power whose words these are.
 const POWER_SCHEMA: u32 = 2;
@@ -75,11 +75,11 @@ fn row(report: &Report<'_>, point: &Point) -> Value {
         "power_metric_schema_version".to_owned(),
         json!(POWER_SCHEMA),
     );
-    row.insert(
-        "power_valid".to_owned(),
-        json!(u8::from(point.energy().is_ok())),
-    );
-    if let Ok(energy) = point.energy() {
+    // What the schema calls valid is integrated from samples: a tool's mean is not.
+    let energy = point.energy().ok();
+    let energy = energy.filter(|energy| energy.source() == EnergySource::NvidiaSmi);
+    row.insert("power_valid".to_owned(), json!(u8::from(energy.is_some())));
+    if let Some(energy) = energy {
         power(point, energy, &mut row);
     }
     Value::Object(row)

@@ -8,10 +8,10 @@ use super::chart::{COLOURS, Chart, Data, HEIGHT, Mark, SHAPES, Series, Style, WI
 use super::energy::{self, EnergyTable};
 use super::table::compared;
 use super::{
-    Column, Report, another_measurement, brief, cached, derived, figure_or_dash, gate, in_words,
-    job_of, jobs, load_in_words, load_of, milliseconds, missing, number_or_dash, out_of_cache,
-    percent, place_of, search, server_of, several_runs, spread, steady_part, supported, title_of,
-    too_short, unsteady, weak,
+    Column, Report, another_measurement, brief, cached, counted_by_server, derived, figure_or_dash,
+    gate, in_words, job_of, jobs, load_in_words, load_of, milliseconds, missing, number_or_dash,
+    out_of_cache, percent, place_of, search, server_of, several_runs, spread, steady_part,
+    supported, title_of, too_short, unsteady, weak,
 };
 use super::{head, legend};
 use crate::load::{Length, Load};
@@ -868,6 +868,7 @@ fn row(report: &Report<'_>, best: Option<&Point>, again: &MeasuredAgain<'_>, poi
         runs(report, point),
         unsteady(point),
         out_of_cache(point),
+        counted_by_server(point),
         too_short(point),
         again.by(point).map(|other| {
             let (own, other) = (job_of(point), job_of(other));

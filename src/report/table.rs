@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use super::{
-    Column, Report, another_measurement, brief, cached, derived, energy, gate, in_words, job_of,
-    jobs, load_of, missing, number_or_dash, out_of_cache, part_of, percent, place_of, search,
-    server_of, several_runs, spread, steady_part, supported, unsteady, weak,
+    Column, Report, another_measurement, brief, cached, counted_by_server, derived, energy, gate,
+    in_words, job_of, jobs, load_of, missing, number_or_dash, out_of_cache, part_of, percent,
+    place_of, search, server_of, several_runs, spread, steady_part, supported, unsteady, weak,
 };
 use crate::plain::plain;
 use crate::results::{
@@ -193,7 +193,11 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
         if point.use_case().is_none() {
             text.push_str(&path(&place_of(report.run, point)));
         }
-        for words in unsteady(point).into_iter().chain(out_of_cache(point)) {
+        for words in unsteady(point)
+            .into_iter()
+            .chain(out_of_cache(point))
+            .chain(counted_by_server(point))
+        {
             text.push_str(&indented("    ", &words));
         }
     }

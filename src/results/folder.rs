@@ -215,6 +215,7 @@ impl<W: Fn(Option<&RunId>) -> bool> Search<'_, W> {
             match Manifest::read(path) {
                 Ok(manifest) => self.found.manifests.push(Manifest {
                     job_id: Some(run),
+                    folder: path.parent().map(Utf8Path::to_owned).unwrap_or_default(),
                     ..manifest
                 }),
                 Err(why) => self.add_problem(path, why.to_string()),
@@ -478,6 +479,7 @@ fn read_place(
         asked.arrivals = asked.arrivals.and_told_in(&place.folder, place.replica);
         content.shortfall = Shortfall::of(asked.load, requests, asked.arrivals);
     }
+    content.unanswered = requests.as_ref().map_or(0, Requests::failed);
     if let Some(message) = content.caveat() {
         problems.push(ReadProblem::new(file, None, message));
     }

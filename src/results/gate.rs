@@ -253,7 +253,8 @@ impl<'a> Gated<'a> {
         &self.not_compared
     }
 
-    /// The confidence in all that is said together.
+    /// The confidence in all that is said together: in each verdict, and in each end of an interval, which a change is beyond
+    /// in no more than the rest of the cases.
     #[must_use]
     pub fn confidence(&self) -> f64 {
         1.0 - ERROR

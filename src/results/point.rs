@@ -317,6 +317,8 @@ pub(super) struct Content {
     pub(super) gpu_metrics: Vec<GpuMetric>,
     pub(super) was_cancelled: bool,
     pub(super) shortfall: Option<Shortfall>,
+    /// Requests without an answer, by the file of requests.
+    pub(super) unanswered: usize,
 }
 
 impl Content {
@@ -337,6 +339,13 @@ impl Content {
             return Some(format!(
                 "counts {} that ended in an error: its numbers are of the others",
                 counted(errors, "request")
+            ));
+        }
+        // GenAI-Perf leaves them out of all figures but the requests a second, and says nothing.
+        if self.unanswered > 0 {
+            return Some(format!(
+                "has {} without an answer: its numbers are of the others",
+                counted(self.unanswered, "request")
             ));
         }
         self.shortfall.map(|shortfall| shortfall.to_string())

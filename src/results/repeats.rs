@@ -166,14 +166,6 @@ impl Run {
 
     /// The runs of each point, in the order of the points.
     fn lots(&self) -> Vec<Vec<&Point>> {
-        let fingerprints: BTreeMap<&str, &str> = self
-            .manifests
-            .iter()
-            .filter_map(|manifest| {
-                let job = manifest.job_id.as_ref()?;
-                Some((job.as_str(), manifest.fingerprint.as_deref()?))
-            })
-            .collect();
         // The second measurement of a level has other requests, and a verdict of its own.
         let searches = self.manifests.iter().filter(|run| run.search.is_some());
         let searches: BTreeSet<&str> = searches
@@ -187,7 +179,7 @@ impl Run {
         let mut places: BTreeMap<Lot<'_>, usize> = BTreeMap::new();
         let mut lots: Vec<Vec<&Point>> = Vec::new();
         for point in &self.points {
-            let lot = lot_of(point, &fingerprints).filter(|_| !is_probe(point));
+            let lot = lot_of(self, point).filter(|_| !is_probe(point));
             match lot.map(|lot| *places.entry(lot).or_insert(lots.len())) {
                 Some(place) if place < lots.len() => lots[place].push(point),
                 _ => lots.push(vec![point]),
@@ -303,10 +295,12 @@ fn is_copy(a: &Point, b: &Point) -> bool {
     a.tool() == b.tool() && a.content == b.content && requests.is_none_or(|(a, b)| a == b)
 }
 
-fn lot_of<'a>(point: &'a Point, fingerprints: &BTreeMap<&str, &'a str>) -> Option<Lot<'a>> {
+fn lot_of<'a>(run: &'a Run, point: &'a Point) -> Option<Lot<'a>> {
     let job = point.run().map(RunId::as_str)?;
-    let lot = fingerprints.get(job).copied().ok_or(job);
-    Some((measurement(point, true)?, lot))
+    let fingerprint = run
+        .manifest_of(point)
+        .and_then(|it| it.fingerprint.as_deref());
+    Some((measurement(point, true)?, fingerprint.ok_or(job)))
 }
 
 fn mean_of(runs: &[&Point]) -> Point {

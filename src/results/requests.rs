@@ -362,7 +362,8 @@ impl Requests {
     /// as long as the median request takes: a client that sends the next request needs a moment.
     ///
     /// There is none where the load does not stay at its level: where the interval is shorter than a second, or than half of
-    /// the time between that rise and that fall. Conversations may wait between their requests, which is a part of the load;
+    /// the time between that rise and that fall. A request that lies partly in there counts in the mean latency with that part, and
+    /// in its percentiles where it begins in there: of those that lie wholly in there, the long ones are missing. Conversations may wait between their requests, which is a part of the load;
     /// of these, it must be nine tenths.
     #[must_use]
     pub fn steady(&self) -> Option<Figures> {
@@ -529,23 +530,38 @@ impl Figures {
         if length <= 0.0 {
             return None;
         }
+        let answered = || requests.iter().filter(|request| !request.has_failed);
         let mut metrics = Metrics::default();
         for metric in &COMPARED[..3] {
+            // Of whole requests, those that also end in there would be the short ones.
+            let is_whole = *metric == Metric::RequestLatency;
             let is_in = |request: &&Request| {
-                request
-                    .interval_of(*metric)
-                    .is_some_and(|(start, end)| start >= from && end <= to)
+                let interval = request.interval_of(*metric);
+                interval.is_some_and(|(start, end)| {
+                    (from..=to).contains(&start) && (is_whole || end <= to)
+                })
             };
             let mut values: Vec<_> = requests
                 .iter()
                 .filter(is_in)
                 .filter_map(|request| request.of(*metric))
                 .collect();
-            if let Some(statistics) = statistics(&mut values) {
-                metrics.set(*metric, statistics);
+            let Some(mut statistics) = statistics(&mut values) else {
+                continue;
+            };
+            if is_whole {
+                // Each counts in the mean for the part of it that lies in there.
+                let parts = answered().map(|request| {
+                    let share = share(request.start, request.end, from, to);
+                    (share, nanoseconds(request.start, request.end) / 1e6)
+                });
+                let (weight, sum) = parts.fold((0.0, 0.0), |(weight, sum), (share, value)| {
+                    (weight + share, sum + share * value)
+                });
+                statistics.set(Statistic::Avg, sum / weight);
             }
+            metrics.set(*metric, statistics);
         }
-        let answered = || requests.iter().filter(|request| !request.has_failed);
         let rate = |count: f64| Statistics::from_iter([(Statistic::Avg, count / length * 1e9)]);
         let of_requests = answered()
             .map(|request| share(request.start, request.end, from, to))
@@ -776,6 +792,33 @@ mod tests {
             all.values(Metric::TimeToFirstToken).fold(0.0, f64::max),
             5000.0,
         );
+    }
+
+    /// A server that gives each token in the same time at any load has one latency, with answers of any length.
+    #[test]
+    fn a_steady_part_does_not_lose_the_long_answers() {
+        let mut random = 1_u64;
+        let mut length = || {
+            // From 20 to 2,480 ms, as many of each.
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            100 + 20 * (1 + (random >> 33) % 124)
+        };
+        let all = (0..8).flat_map(|_| {
+            let mut at = 0;
+            let own = (0..10).map(|_| {
+                let (start, end) = (at, at + length());
+                at = end;
+                request(start, start + 100, end)
+            });
+            own.collect::<Vec<_>>()
+        });
+        let all = requests(all.collect());
+        let (whole, steady) = (all.figures().unwrap(), all.steady().unwrap());
+        let latency = |figures: &Figures| avg(figures, Metric::RequestLatency);
+        let difference = latency(&steady) / latency(&whole) - 1.0;
+        assert!(difference.abs() < 0.04, "{difference}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use camino::Utf8Path;
 
+use super::RowsByPlace;
 use super::energy::{Energy, NoEnergy, Telemetry, TelemetryFile, energy, seconds_between};
 use super::point::{GpuMetric, Point};
 use super::requests::Requests;
@@ -11,11 +12,11 @@ use crate::slurm::RunId;
 
 /// Gives each point what the files say of it. `servers` has the number of the server that measured the
 /// points in a folder, by the folder's name.
-pub(super) fn attach(points: &mut [Point], files: &[TelemetryFile], servers: &BTreeMap<&str, u32>) {
+pub(super) fn attach(points: &mut [Point], files: &[TelemetryFile], rows: &RowsByPlace<'_>) {
     // Those of a server lie together, and are read together: a file may be large.
     let mut read: Option<Read<'_>> = None;
     let mut order: Vec<_> = (0..points.len())
-        .map(|number| (files_of(&points[number], files, servers), number))
+        .map(|number| (files_of(&points[number], files, rows), number))
         .collect();
     order.sort_by(|a, b| key(&a.0).cmp(&key(&b.0)));
     for (own, number) in order {
@@ -80,7 +81,7 @@ fn key_of<'a>(files: &[&'a TelemetryFile]) -> Vec<&'a Utf8Path> {
 fn files_of<'f>(
     point: &Point,
     files: &'f [TelemetryFile],
-    servers: &BTreeMap<&str, u32>,
+    rows: &RowsByPlace<'_>,
 ) -> Result<Vec<&'f TelemetryFile>, NoEnergy> {
     let is_own = |file: &&TelemetryFile| {
         let folder = file.path.parent();
@@ -91,7 +92,7 @@ fn files_of<'f>(
     if own.is_empty() {
         return Err(NoEnergy::NoTelemetry);
     }
-    let said = || servers.get(point.path().file_name()?).copied();
+    let said = || rows.find(point.path(), |row| row.server);
     let only = || own.iter().all(|file| file.server == 0).then_some(0);
     let server = point.replica().or_else(said).or_else(only);
     let server = server.ok_or(NoEnergy::UnknownServer)?;
