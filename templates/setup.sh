@@ -107,6 +107,8 @@ need_commands srun enroot find flock grep od
 {%- when Runtime::Apptainer %}
 
 need_commands srun apptainer find flock grep od
+# What a login shell says of pulls would lead these elsewhere.
+unset {APPTAINER,SINGULARITY}_{PULLDIR,PULLFOLDER,PULL_NAME,PULL_ARCH,PULL_ARCH_VARIANT,SANDBOX,DOCKER_LOGIN}
 # Before 1.2, apptainer pulls for the node's own processor, whatever it is asked for.
 architectures=$(for index in "${to_import[@]}"; do echo "${image_architectures[index]}"; done)
 case "$(apptainer --version 2>/dev/null) $(uname -m) $architectures" in

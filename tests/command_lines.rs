@@ -491,6 +491,102 @@ fn apptainer_for_another_processor() {
     }
 }
 
+/// What apptainer takes from a login shell would lead its pulls elsewhere.
+#[test]
+fn apptainer_pulls_what_the_script_says() {
+    let plan = plan(
+        Recipe::llama3_70b_h100x4_fp8(),
+        settings(Runtime::Apptainer, "srun.mpi = 'none'"),
+    );
+    let node = Node::new();
+    for option in [
+        "PULLDIR",
+        "PULLFOLDER",
+        "PULL_NAME",
+        "PULL_ARCH",
+        "PULL_ARCH_VARIANT",
+        "SANDBOX",
+        "DOCKER_LOGIN",
+    ] {
+        for prefix in ["APPTAINER", "SINGULARITY"] {
+            let name = format!("{prefix}_{option}");
+            let run = setup(&node, &plan, plan.setup().text(), &[(&name, "1")]);
+            run.assert_taken(&name);
+            assert_eq!(run.code, Some(0), "{name}: {}", run.said);
+        }
+    }
+}
+
+/// A login in apptainer's variables goes to any registry: NVIDIA's is for nvcr.io alone, and no other is for it.
+#[test]
+fn apptainer_s_logins() {
+    const NGC: &str = "_USERNAME=$oauthtoken _PASSWORD=a-key";
+    const OTHER: &str = "_USERNAME=me _PASSWORD=x";
+    const OWN_FILE: &str = ".apptainer/docker-config.json";
+    const DOCKER_S_FILE: &str = ".docker/config.json";
+    // Names and values, a file with a login for nvcr.io, the release, whether there is a key; whether all that is enough,
+    // and whose variables Docker Hub gets.
+    #[rustfmt::skip]
+    let rows = [
+        (vec![("APPTAINER_DOCKER", NGC)], "", "1.4.5", false, true, ""),
+        (vec![("SINGULARITY_DOCKER", NGC)], "", "1.4.5", false, true, ""),
+        (vec![("DOCKER", NGC)], "", "1.4.5", false, true, ""),
+        (vec![("DOCKER", NGC)], "", "1.1.9", false, true, ""),
+        (vec![("DOCKER", OTHER)], "", "1.4.5", false, false, "DOCKER"),
+        (vec![("DOCKER", OTHER)], "", "1.4.5", true, true, "DOCKER"),
+        (vec![("DOCKER", OTHER), ("SINGULARITY_DOCKER", NGC)], "", "1.4.5", false, true, "DOCKER"),
+        (vec![("DOCKER", OTHER)], OWN_FILE, "1.4.5", false, true, "DOCKER"),
+        (vec![("APPTAINER_DOCKER", OTHER)], OWN_FILE, "1.0.3", false, true, "APPTAINER_DOCKER"),
+        // Without a password, a name is no login.
+        (vec![("DOCKER", "_USERNAME=me")], OWN_FILE, "1.4.5", false, true, ""),
+        (vec![("APPTAINER_DOCKER", "_USERNAME=$oauthtoken"), ("DOCKER", "_PASSWORD=a-key")], "", "1.4.5", true, true, ""),
+        (vec![("APPTAINER_DOCKER", "_USERNAME=$oauthtoken")], "", "1.4.5", false, false, ""),
+        // Not all releases read docker's file, and none with a folder of its own: the key is surer.
+        (vec![], DOCKER_S_FILE, "1.4.5", false, true, ""),
+        (vec![], DOCKER_S_FILE, "1.3.2", true, true, ""),
+        (vec![("APPTAINER", "_CONFIGDIR=/nowhere")], DOCKER_S_FILE, "1.4.5", true, true, ""),
+        (vec![("APPTAINER", "_CONFIGDIR=/nowhere")], DOCKER_S_FILE, "1.4.5", false, false, ""),
+    ];
+    // The client's image is on nvcr.io, the server's on Docker Hub.
+    let plan = plan(
+        Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap(),
+        settings(Runtime::Apptainer, "srun.mpi = 'none'"),
+    );
+    for (variables, file, release, has_key, is_enough, of_hub) in rows {
+        let node = Node::new();
+        if !file.is_empty() {
+            // "$oauthtoken:a-key"
+            let login = br#"{"auths": {"nvcr.io": {"auth": "JG9hdXRodG9rZW46YS1rZXk="}}}"#;
+            node.write(Path::new("home").join(file), login);
+        }
+        let words = variables.iter().flat_map(|(name, words)| {
+            let words = words.split(' ').map(|word| word.split_once('=').unwrap());
+            words.map(move |(end, value)| (format!("{name}{end}"), value))
+        });
+        let words: Vec<_> = words.collect();
+        let key = if has_key { "a-key" } else { "" };
+        let mut set = vec![
+            ("LAB_NGC_ACCEPTS", "a-key"),
+            ("NGC_API_KEY", key),
+            ("LAB_APPTAINER_VERSION", release),
+        ];
+        set.extend(words.iter().map(|(name, value)| (&**name, *value)));
+        let run = setup(&node, &plan, plan.setup().text(), &set);
+        run.assert_taken(&format!("{set:?}"));
+        let code = if is_enough { 0 } else { 2 };
+        assert_eq!(run.code, Some(code), "{set:?}: {}", run.said);
+        if is_enough {
+            let got = fs::read_to_string(node.path("login.vllm-openai:v0.9.2")).unwrap();
+            let expected = OTHER.replace('_', &format!("{of_hub}_")).replace(' ', "\n") + "\n";
+            let expected = if of_hub.is_empty() { "" } else { &expected };
+            assert_eq!(sorted(&got), sorted(expected), "{set:?}");
+        } else {
+            let is_missing = run.said.contains("missing: a login for nvcr.io");
+            assert!(is_missing, "{set:?}: {}", run.said);
+        }
+    }
+}
+
 /// A model that is whole but for its engine, which is fetched last.
 fn weights_are_there(node: &Node, plan: &Plan) {
     node.stage(plan);

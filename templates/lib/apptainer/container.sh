@@ -1,5 +1,4 @@
-# Apptainer takes options and variables for containers from its environment, too: those of a login shell must not
-# change the steps below.
+# Apptainer takes options and variables from its environment, too: a login shell's must not change the steps below.
 check_runtime() {
   local name
   need_commands apptainer

@@ -1,5 +1,4 @@
-# True when $1 is a whole SIF file. Its header says at bytes 112 and 120 where its
-# data begins and how long it is: that shows what a killed pull cut off.
+# True when $1 is a whole SIF file: its header says at bytes 112 and 120 where its data begins, and how long it is.
 sound_image() {
   local file=$1 begin length
   [[ -f $file && $(tail -c +33 "$file" | head -c 9 | tr -d '\0') == SIF_MAGIC ]] || return 1

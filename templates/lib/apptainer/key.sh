@@ -1,11 +1,10 @@
-# use_key_for IMAGE: its pull gets apptainer's own variables for a login, or the key where it
-# is for this image's registry.
+# use_key_for IMAGE: of the logins in variables its pull gets those that are for its registry, or the key where that is.
 use_key_for() {
-  local name login=${image_logins[$1]}
-  for name in "${!APPTAINER_DOCKER_@}" "${!SINGULARITY_DOCKER_@}"; do
-    export "${name?}"
-  done
-  [[ -n $login ]] || return 0
-  # shellcheck disable=SC2016 # the user's name there begins with a dollar sign
-  has_login "$login" || export APPTAINER_DOCKER_USERNAME='$oauthtoken' APPTAINER_DOCKER_PASSWORD=$NGC_API_KEY
+  local login=${image_logins[$1]}
+  export -n {APPTAINER_,SINGULARITY_,}DOCKER_{USERNAME,PASSWORD}
+  if [[ -z $login ]]; then
+    ((${#other_logins[@]} == 0)) || export "${other_logins[@]}"
+  elif [[ -n $own_password ]] || ! has_login "$login"; then
+    export APPTAINER_DOCKER_USERNAME="\$oauthtoken" APPTAINER_DOCKER_PASSWORD=${own_password:-$NGC_API_KEY}
+  fi
 }

@@ -4,10 +4,14 @@ available=$(free_space "$temporary" 2>/dev/null || echo 0)
   say "warning: apptainer unpacks in $temporary, where $available MiB are free and about $space_needed MiB will be used;" \
     "if the pull fails, set APPTAINER_TMPDIR to a larger folder"
 
-# The user's own login serves where it covers the registry; else the key.
+# The user's own login serves where it covers the registry; else the key. Docker's file is not read by every release.
 credentials=${APPTAINER_CONFIGDIR:-${HOME-}/.apptainer}/docker-config.json
-[[ -e $credentials ]] || credentials=${HOME-}/.docker/config.json
-own_login=
-[[ -z ${APPTAINER_DOCKER_USERNAME-} || -z ${APPTAINER_DOCKER_PASSWORD-} ]] || own_login=yes
-readonly own_login
-has_login() { [[ -n $own_login ]] || grep -Fqs "\"$1\"" "$credentials"; }
+[[ -e $credentials || -n ${NGC_API_KEY-}${APPTAINER_CONFIGDIR-} ]] || credentials=${HOME-}/.docker/config.json
+# A login in variables goes to any registry that is asked. Its user's name says whether it is for NVIDIA's.
+own_password='' other_logins=()
+for user in {APPTAINER_,SINGULARITY_,}DOCKER_USERNAME; do
+  password=${user%USERNAME}PASSWORD
+  [[ ${!user-} != "\$oauthtoken" ]] || own_password=${own_password:-${!password-}}
+  [[ ${!user-} == @(|"\$oauthtoken") || -z ${!password-} ]] || other_logins+=("$user" "$password")
+done
+has_login() { [[ -n $own_password ]] || grep -Fqs "\"$1\"" "$credentials"; }
