@@ -587,6 +587,48 @@ fn apptainer_s_logins() {
     }
 }
 
+/// Where a variable names podman's file of logins, no other counts.
+#[test]
+fn podman_s_logins() {
+    let plan = plan(
+        Recipe::llama3_70b_h100x4_fp8(),
+        settings(Runtime::Podman, "srun.mpi = 'none'"),
+    );
+    let node = Node::new();
+    let files = [
+        "docker/config.json",
+        "auth.json",
+        "home/.docker/config.json",
+    ];
+    for file in files {
+        node.write(file, br#"{"auths": {"nvcr.io": {"auth": "eA=="}}}"#);
+    }
+    let [docker, auth] = ["docker", "auth.json"].map(|name| node.path(name).display().to_string());
+    for (variables, code) in [
+        (vec![], 0),
+        (vec![("DOCKER_CONFIG", "/nowhere")], 2),
+        (vec![("DOCKER_CONFIG", &*docker)], 0),
+        (
+            vec![
+                ("DOCKER_CONFIG", "/nowhere"),
+                ("REGISTRY_AUTH_FILE", &*auth),
+            ],
+            0,
+        ),
+        (
+            vec![
+                ("DOCKER_CONFIG", &*docker),
+                ("REGISTRY_AUTH_FILE", "/nowhere"),
+            ],
+            2,
+        ),
+    ] {
+        let set = [&[("NGC_API_KEY", "")], &variables[..]].concat();
+        let run = setup(&node, &plan, plan.setup().text(), &set);
+        assert_eq!(run.code, Some(code), "{set:?}: {}", run.said);
+    }
+}
+
 /// A model that is whole but for its engine, which is fetched last.
 fn weights_are_there(node: &Node, plan: &Plan) {
     node.stage(plan);

@@ -382,6 +382,128 @@ fn keys_are_asked_for_only_where_they_are_needed() {
     }
 }
 
+/// Logins count where the runtime uses them for this registry, as setup.sh finds them.
+#[test]
+fn logins_of_other_runtimes() {
+    const LOGIN: &str =
+        r#"{"auths": {"nvcr.io": {"auth": "eA=="}, "mirror.site": {"auth": "eA=="}}}"#;
+    let home = Home::new();
+    for file in [
+        "docker/config.json",
+        "auth.json",
+        ".config/containers/auth.json",
+    ] {
+        home.write(file, LOGIN);
+    }
+    home.write("none/config.json", "{}");
+    let path = |name: &str| home.path().join(name).display().to_string();
+    let (none, docker, auth) = (path("none"), path("docker"), path("auth.json"));
+    let findings = |settings: &str, variables: &[(&str, &str)]| {
+        home.write("site.toml", settings);
+        let arguments = ["--settings", "site.toml", "--stage-path", "/tmp/stage"];
+        home.findings(&arguments, variables).0
+    };
+
+    let podman = "container.runtime = 'podman'\nsrun.mpi = 'none'";
+    let file = path(".config/containers/auth.json");
+    for (variables, place) in [
+        (vec![], Some(&file)),
+        (vec![("DOCKER_CONFIG", &*none)], None),
+        (
+            vec![("DOCKER_CONFIG", &*docker)],
+            Some(&path("docker/config.json")),
+        ),
+        (
+            vec![("DOCKER_CONFIG", &*none), ("REGISTRY_AUTH_FILE", &*auth)],
+            Some(&auth),
+        ),
+        (
+            vec![
+                ("DOCKER_CONFIG", &*docker),
+                ("REGISTRY_AUTH_FILE", "/nowhere"),
+            ],
+            None,
+        ),
+    ] {
+        let found = findings(podman, &variables);
+        match place {
+            Some(place) => assert_found(
+                &found,
+                &format!("ok: podman has a login for nvcr.io, in {place}"),
+            ),
+            None => assert_found(&found, "error: there is no login for nvcr.io"),
+        }
+    }
+
+    let apptainer = "container.runtime = 'apptainer'\nsrun.mpi = 'none'";
+    let login = |of: &str, user: &str| {
+        [
+            (format!("{of}_USERNAME"), user.to_owned()),
+            (format!("{of}_PASSWORD"), SECRET.to_owned()),
+        ]
+    };
+    for (of, user, is_for_key) in [
+        ("APPTAINER_DOCKER", "$oauthtoken", true),
+        ("SINGULARITY_DOCKER", "$oauthtoken", true),
+        ("DOCKER", "$oauthtoken", true),
+        ("DOCKER", "me", false),
+        ("APPTAINER_DOCKER", "me", false),
+    ] {
+        let login = login(of, user);
+        let variables: Vec<_> = login
+            .iter()
+            .map(|(name, value)| (&**name, &**value))
+            .collect();
+        let place = format!("in {of}_USERNAME");
+        let found = findings(apptainer, &variables);
+        if is_for_key {
+            assert_found(
+                &found,
+                &format!("ok: apptainer has a login for nvcr.io, {place}"),
+            );
+        } else {
+            assert_found(&found, "error: there is no login for nvcr.io");
+        }
+        // A name alone is none.
+        let found = findings(apptainer, &variables[..1]);
+        assert_found(&found, "error: there is no login for nvcr.io");
+        let mirror = format!("{apptainer}\ncontainer.registries = {{ 'nvcr.io' = 'mirror.site' }}");
+        let found = findings(&mirror, &variables);
+        if is_for_key {
+            assert_found(&found, "note: apptainer has no login for mirror.site");
+        } else {
+            assert_found(
+                &found,
+                &format!("ok: apptainer has a login for mirror.site, {place}"),
+            );
+        }
+    }
+
+    // Not each release of apptainer reads docker's file, and none where it has a folder of its own.
+    home.write(".docker/config.json", LOGIN);
+    let key = ("NGC_API_KEY", SECRET);
+    let folder = ("APPTAINER_CONFIGDIR", "/nowhere");
+    let file = path(".docker/config.json");
+    assert_found(
+        &findings(apptainer, &[]),
+        &format!("ok: apptainer has a login for nvcr.io, in {file}"),
+    );
+    assert_found(
+        &findings(apptainer, &[key]),
+        "ok: NGC_API_KEY is set, and serves as the login for nvcr.io",
+    );
+    assert_found(
+        &findings(apptainer, &[folder]),
+        "error: there is no login for nvcr.io",
+    );
+    home.write(".apptainer/docker-config.json", LOGIN);
+    let file = path(".apptainer/docker-config.json");
+    assert_found(
+        &findings(apptainer, &[key]),
+        &format!("ok: apptainer has a login for nvcr.io, in {file}"),
+    );
+}
+
 /// hf tells its version in three ways, and apptainer before 1.2 does not do what it is asked.
 #[test]
 fn releases_of_programs() {

@@ -336,6 +336,95 @@ fn launch_says_what_it_cannot_find_out() {
     );
 }
 
+/// A podman that cannot read the description of the GPUs says so only when the image is unpacked.
+#[test]
+fn gpus_that_podman_cannot_read() {
+    let settings = Settings::from_toml("container.runtime = 'podman'\nsrun.mpi = 'none'").unwrap();
+    let text = script(ScriptKind::Launch, settings);
+    let versions = ["0.4.0", "0.5.0", "0.6.0", "0.7.0", "0.8.0", "1.0.0"];
+    let yaml =
+        |version: &str| format!("---\ncdiVersion: {version}\nkind: nvidia.com/gpu\ndevices: []\n");
+    let json =
+        |version: &str| format!("{{\"cdiVersion\":\"{version}\",\"kind\":\"nvidia.com/gpu\"}}");
+    let said = |podman: &str, files: &[(&str, String)]| {
+        let says = format!("[[ $1 != --version ]] || echo podman version {podman}");
+        let mut node = Node::new().with("podman", &says).with("getent", "exit 2");
+        for program in ["srun", "scancel", "squeue", "scontrol"] {
+            node = node.with(program, "");
+        }
+        let mut text = text.clone();
+        for name in ["etc", "var/run"] {
+            let folder = node.folder.path().join(name).join("cdi");
+            fs::create_dir_all(&folder).unwrap();
+            let real = format!(" /{name}/cdi/*");
+            assert!(text.contains(&real), "{real}");
+            text = text.replace(&real, &format!(" {}/*", folder.display()));
+        }
+        for (name, text) in files {
+            fs::write(node.folder.path().join(name), text).unwrap();
+        }
+        let folder = node.folder.path().display().to_string();
+        let (code, words) = node.bash(&text, &[]);
+        assert_eq!(code, Some(2), "{words}");
+        let lines = words
+            .lines()
+            .filter_map(|line| line.split_once("missing: a podman on "));
+        let lines: Vec<_> = lines.map(|(_, rest)| rest.replace(&folder, "")).collect();
+        lines.join("\n")
+    };
+    // What each reads at most, by the library in its sources. The next version it does not.
+    for (podman, most) in [
+        ("4.1.0", "0.4.0"),
+        ("4.2.1", "0.4.0"),
+        ("4.3.1", "0.5.0"),
+        ("4.6.2", "0.5.0"),
+        ("4.7.0", "0.6.0"),
+        ("4.9.3", "0.6.0"),
+        ("5.0.3", "0.6.0"),
+        ("5.1.2", "0.7.0"),
+        ("5.2.0", "0.8.0"),
+        ("5.4.2", "0.8.0"),
+        ("5.8.6", "1.0.0"),
+    ] {
+        let place = versions.iter().position(|version| *version == most);
+        for (version, is_read) in versions[place.unwrap()..].iter().zip([true, false]) {
+            let file = if is_read {
+                ("etc/cdi/nvidia.yaml", yaml(version))
+            } else {
+                ("var/run/cdi/nvidia.json", json(version))
+            };
+            let words = said(podman, &[file]);
+            assert_eq!(words.is_empty(), is_read, "{podman}, {version}: {words}");
+        }
+    }
+    // In the other form, too.
+    for (name, text, is_read) in [
+        ("var/run/cdi/nvidia.json", json("0.5.0"), true),
+        ("etc/cdi/nvidia.yaml", yaml("0.6.0"), false),
+    ] {
+        assert_eq!(said("4.3.1", &[(name, text)]).is_empty(), is_read, "{name}");
+    }
+    let newer = ("var/run/cdi/nvidia.yaml", yaml("0.7.0"));
+    let words = said("4.3.1", std::slice::from_ref(&newer));
+    let (_, words) = words.split_once(' ').unwrap();
+    assert_eq!(
+        words,
+        "that reads /var/run/cdi/nvidia.yaml: GPUs are described there in version 0.7, and it reads 0.5 at most; ask the site for \
+         podman 5.1 or later, or for a description in version 0.5: nvidia-ctk cdi generate \
+         --feature-flag=no-additional-gids-for-device-nodes --output=/var/run/cdi/nvidia.yaml"
+    );
+    // One that it reads is enough, and other devices are not asked about.
+    let older = ("etc/cdi/gpus.yaml", yaml("0.5.0"));
+    assert_eq!(said("4.3.1", &[newer.clone(), older]), "");
+    let other = (
+        "etc/cdi/net.yaml",
+        yaml("0.3.0").replace("nvidia.com/gpu", "site/net"),
+    );
+    assert_ne!(said("4.3.1", &[newer, other.clone()]), "");
+    assert_eq!(said("4.3.1", &[other]), "");
+    assert_eq!(said("4.3.1", &[]), "");
+}
+
 /// A disk is full, too, when what is left is no room for a point.
 #[test]
 fn a_few_blocks_are_no_space() {

@@ -13,8 +13,8 @@ use super::{Mount, Registry, SquashFile};
 ///
 /// | | `pyxis` | `apptainer` | `podman` |
 /// |---|---|---|---|
-/// | on the compute nodes | Slurm's plugin pyxis 0.15 or later, enroot 3.0 or later | apptainer 1.0 or later, 1.2 for images of another processor | podman 4 or later, crun, catatonit |
-/// | GPUs | enroot's hook | `--nv` | CDI: `nvidia-ctk cdi generate` has been run |
+/// | on the compute nodes | Slurm's plugin pyxis 0.15 or later, enroot 3.0 or later | apptainer 1.0 or later, 1.2 for images of another processor | podman 4.1 or later, crun, catatonit |
+/// | GPUs | enroot's hook | `--nv` | CDI: `nvidia-ctk cdi generate` has been run, in a version that this podman reads |
 /// | an image's file | `NAME.sqsh` | `NAME.sif` | `NAME.tar` |
 /// | mount flags | all | `ro`, `rw`, `rbind` | all but `noatime` |
 /// | `tmpfs` mounts | yes | no | yes, with `ro`, `rw`, `nosuid`, `nodev`, `noexec` |

@@ -12,6 +12,13 @@ use crate::file;
 use crate::recipe::{DEFAULT_TOKENIZER, Feature, ModelSource};
 use crate::shell::shell_word;
 
+/// The variables in which apptainer takes a login for whatever registry it asks.
+const APPTAINER_S: [(&str, &str); 3] = [
+    ("APPTAINER_DOCKER_USERNAME", "APPTAINER_DOCKER_PASSWORD"),
+    ("SINGULARITY_DOCKER_USERNAME", "SINGULARITY_DOCKER_PASSWORD"),
+    ("DOCKER_USERNAME", "DOCKER_PASSWORD"),
+];
+
 /// Files of logins are short.
 const MOST_BYTES: u64 = 1 << 20;
 
@@ -47,7 +54,7 @@ fn registries(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     for (host, needs_key) in hosts {
-        findings.push(if let Some(place) = store.place_of(host) {
+        findings.push(if let Some(place) = store.place_of(host, needs_key) {
             Finding::ok(format!("{tool} has a login for {host}, in {place}"))
         } else if !needs_key {
             Finding::note(
@@ -81,8 +88,10 @@ struct Store {
     runtime: Runtime,
     /// Those that are there, and that may be, in the order in which they are asked.
     files: Vec<PathBuf>,
-    /// apptainer's login in variables, which is for every registry.
-    has_variables: bool,
+    /// The variable with the user of apptainer's login for NVIDIA's registry, which has a name
+    /// of its own there, and that for all others.
+    for_key: Option<&'static str>,
+    for_others: Option<&'static str>,
 }
 
 impl Store {
@@ -101,37 +110,61 @@ impl Store {
             Runtime::Apptainer => {
                 let own = folder("APPTAINER_CONFIGDIR").or_else(|| below_home(".apptainer"));
                 let own = in_folder(own, "docker-config.json");
-                // Without a file of its own, apptainer reads docker's.
-                let is_there = own.as_ref().is_some_and(|own| own.exists());
-                let docker = below_home(".docker/config.json").filter(|_| !is_there);
+                // Without a file of its own, apptainer reads docker's; but not each release,
+                // and none in a folder of its own. So a key is surer.
+                let is_last = ["NGC_API_KEY", "APPTAINER_CONFIGDIR"]
+                    .iter()
+                    .all(|name| !preflight.variables.is_set(name))
+                    && own.as_ref().is_none_or(|own| !own.exists());
+                let docker = below_home(".docker/config.json").filter(|_| is_last);
                 ("apptainer", vec![docker.or(own)])
             }
             Runtime::Podman => {
-                let docker = folder("DOCKER_CONFIG").or_else(|| below_home(".docker"));
-                let of_session = in_folder(folder("XDG_RUNTIME_DIR"), "containers/auth.json");
-                let files = vec![
-                    folder("REGISTRY_AUTH_FILE").or(of_session),
-                    in_folder(config(), "containers/auth.json"),
-                    in_folder(docker, "config.json"),
-                ];
+                // Where one of these is set, podman reads that file alone.
+                let one = folder("REGISTRY_AUTH_FILE")
+                    .or_else(|| in_folder(folder("DOCKER_CONFIG"), "config.json"));
+                let files = if one.is_some() {
+                    vec![one]
+                } else {
+                    vec![
+                        in_folder(folder("XDG_RUNTIME_DIR"), "containers/auth.json"),
+                        in_folder(config(), "containers/auth.json"),
+                        below_home(".docker/config.json"),
+                    ]
+                };
                 ("podman", files)
             }
         };
-        let is_set = |name| preflight.variables.is_set(name);
+        let variables = &preflight.variables;
+        let login_of = |is_for_key: bool| {
+            let mut logins = APPTAINER_S.iter();
+            let login = logins.find(|(user, password)| {
+                let user = variables.get(user);
+                user.is_some_and(|user| (user == "$oauthtoken") == is_for_key)
+                    && variables.is_set(password)
+            });
+            login
+                .map(|(user, _)| *user)
+                .filter(|_| runtime == Runtime::Apptainer)
+        };
         Self {
             tool,
             runtime,
             files: files.into_iter().flatten().collect(),
-            has_variables: runtime == Runtime::Apptainer
-                && is_set("APPTAINER_DOCKER_USERNAME")
-                && is_set("APPTAINER_DOCKER_PASSWORD"),
+            for_key: login_of(true),
+            for_others: login_of(false),
         }
     }
 
     /// Where the login for a registry is, if there is one.
-    fn place_of(&self, host: &str) -> Option<String> {
-        if self.has_variables {
-            return Some("APPTAINER_DOCKER_USERNAME".to_owned());
+    fn place_of(&self, host: &str, needs_key: bool) -> Option<String> {
+        let variable = if needs_key {
+            self.for_key
+        } else {
+            self.for_others
+        };
+        if let Some(variable) = variable {
+            return Some(variable.to_owned());
         }
         let has_login = |text: &str| match self.runtime {
             Runtime::Pyxis => has_machine(text, host),

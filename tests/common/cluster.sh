@@ -88,7 +88,7 @@ case $program in
         enter "$@"
         ;;
       ps) echo 4567cdef ;;
-      inspect) printf '[\n  {\n    "Labels": {\n      "nim-slurm-job": "1"\n    }\n  }\n]\n' ;;
+      inspect) printf '[\n     {\n          "Id": "4567cdef",\n          "Name": "nim-slurm-1-server-2",\n          "RestartCount": 0\n     }\n]\n' ;;
     esac
     ;;
   nvidia-smi) cat /mnt/given/gpu ;;

@@ -199,6 +199,36 @@ fn the_real_podman() {
     assert_eq!(server["reference"], told);
     assert_eq!(server["digest"], format!("sha256:{}", &sum[..64]));
 
+    // A description of the GPUs in a later version than launch.sh's check_runtime knows of this podman is none for it.
+    let version = podman(&lab, &["--version"]);
+    assert!(version.contains(" 4.3."), "{version}");
+    let archive = format!("docker-archive:{}", image.display());
+    for (version, is_read) in [("0.5.0", true), ("0.6.0", false), ("0.7.0", false)] {
+        let mut command = lab.command("podman");
+        command.args([
+            "run",
+            "--rm",
+            "--quiet",
+            "--cgroups=disabled",
+            "--network=host",
+        ]);
+        command.args([
+            "--entrypoint=",
+            "--device=nvidia.com/gpu=all",
+            &archive,
+            "env",
+        ]);
+        let output = command.env("LAB_CDI_VERSION", version).output().unwrap();
+        let words = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        let expected = if is_read {
+            "LAB_CDI=all"
+        } else {
+            "unresolvable CDI devices nvidia.com/gpu=all"
+        };
+        assert_eq!(output.status.success(), is_read, "{version}: {words}");
+        assert!(words.contains(expected), "{version}: {words}");
+    }
+
     // A container that a killed job left goes with the next launch; a job's that is still
     // there stays.
     let other = lab.wrap(&[], "sleep 60");
@@ -262,6 +292,8 @@ fn apptainer_s_command_line() {
     let (mut site, attacks) = site("apptainer", &small_recipe(), Runtime::Apptainer);
     // What a login shell left there changes nothing.
     site.set("APPTAINER_CONTAIN", "1");
+    site.set("APPTAINER_PULLDIR", "/nowhere");
+    site.set("DOCKER_USERNAME", "me");
     site.set("APPTAINERENV_NIM_MODEL_NAME", "/nowhere");
     site.set("LAB_NGC_ACCEPTS", SECRET);
     site.set("NGC_API_KEY", "wrong");

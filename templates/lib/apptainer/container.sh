@@ -6,9 +6,8 @@ check_runtime() {
     [[ $name == *_TMPDIR || $name == *_CONFIGDIR ]] || unset "$name"
   done
 }
-# set_container ROLE IMAGE NAMES MOUNT...: in REPLIES, the command that starts this image for the server or the
-# client; what it runs comes behind. The step's variables are in the container, over the image's own. Instead of the
-# user's home it has a folder of the stage path, and what it writes elsewhere goes with it.
+# set_container ROLE IMAGE NAMES MOUNT...: in REPLIES, the command that starts this image; what it runs comes behind. It has the
+# step's variables, over the image's own. Its home is a folder of the stage path, and what it writes elsewhere goes with it.
 set_container() {
   local role=$1 image=$stage_path/$2 mount source target flags home=$run
   shift 3

@@ -1,11 +1,23 @@
 # Removes what jobs that were killed left of their containers on this node, and an earlier run of this job. Where
 # Slurm tracks processes by their parents, they may even run. It goes by their names: an image has labels of its own.
 check_runtime() {
-  local container owner
+  local container owner reads='' files version
   need_commands podman
+  # Up to which version it reads descriptions of GPUs; others are none for it.
   case "$(podman --version 2>/dev/null)" in
     *' '[123].* | *' 4.0.'*) missing "podman 4.1 or later on $HOSTNAME: earlier ones have no GPUs of nvidia.com/gpu" ;;
+    *' 4.'[12].*) reads=0.4 ;;
+    *' 4.'[3-6].*) reads=0.5 ;;
+    *' 4.'* | *' 5.0.'*) reads=0.6 ;;
+    *' 5.1.'*) reads=0.7 ;;
+    *' 5.'[2-4].*) reads=0.8 ;;
   esac
+  mapfile -t files < <(grep -Fls nvidia.com/gpu /etc/cdi/*.{json,yaml} /var/run/cdi/*.{json,yaml})
+  version=$(sed -n 's/.*cdiVersion[^0-9]*\([0-9]\.[0-9]\).*/\1/p' /dev/null "${files[@]}" | sort | head -n 1) || true
+  [[ -z $reads || ! $version > $reads ]] ||
+    missing "a podman on $HOSTNAME that reads ${files[*]}: GPUs are described there in version $version, and it reads $reads at most;" \
+      "ask the site for podman 5.1 or later, or for a description in version 0.5:" \
+      "nvidia-ctk cdi generate --feature-flag=no-additional-gids-for-device-nodes --output=${files[0]}"
   for container in $(podman ps --all --quiet --filter='name=^nim-slurm-[0-9]+-' 2>/dev/null); do
     owner=$(podman inspect "$container" 2>/dev/null | sed -n 's/^ *"Name": "nim-slurm-\([0-9]*\)-.*/\1/p' | head -n 1) || true
     [[ -n $owner ]] || continue
@@ -14,9 +26,8 @@ check_runtime() {
     fi
   done
 }
-# set_container ROLE IMAGE NAMES MOUNT...: in REPLIES, the command that starts this image for the server or the
-# client; what it runs comes behind. The step's variables are in the container by their names, over the image's own:
-# those in NAMES, which has blanks between them, and all others that do not describe the node.
+# set_container ROLE IMAGE NAMES MOUNT...: in REPLIES, the command that starts this image; what it runs comes behind. Over the
+# image's own variables it has those of the step in NAMES, with blanks between them, and all others that do not describe the node.
 set_container() {
   local role=$1 image=$stage_path/$2 names name mount source target flags
   read -r -a names <<<"$3"
@@ -40,17 +51,11 @@ set_container() {
       *) names+=("$name") ;;
     esac
   done < <(compgen -e)
-  for name in "${names[@]}"; do
-    REPLIES+=(--env="$name")
-  done
+  REPLIES+=("${names[@]/#/--env=}")
   for mount in "$@"; do
     IFS=: read -r source target flags <<<"$mount"
-    flags=${flags:+:${flags//+/,}}
-    if [[ $source == tmpfs ]]; then
-      REPLIES+=(--tmpfs="$target$flags")
-    else
-      REPLIES+=(--volume="$source:$target$flags")
-    fi
+    [[ $source == tmpfs ]] && source=--tmpfs= || source=--volume=$source:
+    REPLIES+=("$source$target${flags:+:${flags//+/,}}")
   done
   REPLIES+=("docker-archive:$image")
 }

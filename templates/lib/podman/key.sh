@@ -9,15 +9,13 @@ if [[ -n $key_needed ]]; then
   done
   (IFS=, && printf '{"auths": %s}\n' "{${entries[*]}}") >"$key_file"
 fi
-# login_file_for IMAGE: the file with the key, for images of registries that need it; for
-# others nothing, which leaves podman to the user's own logins.
+# login_file_for IMAGE: the file with the key where its registry needs that; else nothing: podman has the user's own logins.
 login_file_for() {
   local login=${image_logins[$1]}
   [[ -z $login ]] || has_login "$login" || printf '%s' "$key_file"
 }
 
-# save_image FILE IMAGE ARCHITECTURE LOGINS: runs in a step, and prints the digest. The image
-# stays in podman's storage on the node only if it was there before.
+# save_image FILE IMAGE ARCHITECTURE LOGINS: runs in a step, and prints the digest. podman keeps only what it had before.
 # shellcheck disable=SC2317 # the step calls it
 save_image() {
   local id was_there='' options=(--quiet)
