@@ -382,28 +382,32 @@ fn keys_are_asked_for_only_where_they_are_needed() {
     }
 }
 
-/// Logins count where the runtime uses them for this registry, as setup.sh finds them.
+/// A file of logins, as podman and apptainer have it.
+const LOGINS: &str = r#"{"auths": {"nvcr.io": {"auth": "eA=="}, "mirror.site": {"auth": "eA=="}}}"#;
+
+/// What is found with these settings alone.
+fn findings_of(home: &Home, settings: &str, variables: &[(&str, &str)]) -> Vec<String> {
+    home.write("site.toml", settings);
+    let arguments = ["--settings", "site.toml", "--stage-path", "/tmp/stage"];
+    home.findings(&arguments, variables).0
+}
+
+/// Where a variable names podman's file of logins, no other counts, as setup.sh finds it.
 #[test]
-fn logins_of_other_runtimes() {
-    const LOGIN: &str =
-        r#"{"auths": {"nvcr.io": {"auth": "eA=="}, "mirror.site": {"auth": "eA=="}}}"#;
+fn logins_of_podman() {
     let home = Home::new();
+    let findings =
+        |settings: &str, variables: &[(&str, &str)]| findings_of(&home, settings, variables);
     for file in [
         "docker/config.json",
         "auth.json",
         ".config/containers/auth.json",
     ] {
-        home.write(file, LOGIN);
+        home.write(file, LOGINS);
     }
     home.write("none/config.json", "{}");
     let path = |name: &str| home.path().join(name).display().to_string();
     let (none, docker, auth) = (path("none"), path("docker"), path("auth.json"));
-    let findings = |settings: &str, variables: &[(&str, &str)]| {
-        home.write("site.toml", settings);
-        let arguments = ["--settings", "site.toml", "--stage-path", "/tmp/stage"];
-        home.findings(&arguments, variables).0
-    };
-
     let podman = "container.runtime = 'podman'\nsrun.mpi = 'none'";
     let file = path(".config/containers/auth.json");
     for (variables, place) in [
@@ -434,7 +438,16 @@ fn logins_of_other_runtimes() {
             None => assert_found(&found, "error: there is no login for nvcr.io"),
         }
     }
+}
 
+/// A login in apptainer's variables counts for the registry that setup.sh gives it to, and one in docker's file where
+/// no key is surer.
+#[test]
+fn logins_of_apptainer() {
+    let home = Home::new();
+    let findings =
+        |settings: &str, variables: &[(&str, &str)]| findings_of(&home, settings, variables);
+    let path = |name: &str| home.path().join(name).display().to_string();
     let apptainer = "container.runtime = 'apptainer'\nsrun.mpi = 'none'";
     let login = |of: &str, user: &str| {
         [
@@ -480,7 +493,7 @@ fn logins_of_other_runtimes() {
     }
 
     // Not each release of apptainer reads docker's file, and none where it has a folder of its own.
-    home.write(".docker/config.json", LOGIN);
+    home.write(".docker/config.json", LOGINS);
     let key = ("NGC_API_KEY", SECRET);
     let folder = ("APPTAINER_CONFIGDIR", "/nowhere");
     let file = path(".docker/config.json");
@@ -496,7 +509,7 @@ fn logins_of_other_runtimes() {
         &findings(apptainer, &[folder]),
         "error: there is no login for nvcr.io",
     );
-    home.write(".apptainer/docker-config.json", LOGIN);
+    home.write(".apptainer/docker-config.json", LOGINS);
     let file = path(".apptainer/docker-config.json");
     assert_found(
         &findings(apptainer, &[key]),

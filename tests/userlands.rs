@@ -293,6 +293,13 @@ impl Node {
             self.assert_run("launch.sh", 0, "exit 0: all points are finished");
         });
         self.assert_manifest(0, &["finished", "finished"]);
+        if runtime == Runtime::Podman {
+            // A container that an earlier run of this job left.
+            let calls = fs::read_to_string(self.at("calls")).unwrap();
+            let removed =
+                "\npodman inspect 4567cdef\npodman rm --force --volumes --time=0 4567cdef\n";
+            assert!(calls.contains(removed), "{}: {calls}", self.userland.name);
+        }
         let earlier = self.at("stage/results/run_1.json.earlier-1");
         assert!(earlier.is_file(), "{}", self.userland.name);
     }
