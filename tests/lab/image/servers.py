@@ -66,6 +66,19 @@ def sglang():
     listen("SGLang", args.model_path, args.served_model_name, args.host, args.port, args.tp_size)
 
 
+# What Open MPI 4.1 says to a program that is started by srun --mpi=none, without mpirun.
+NO_MPIRUN = """\
+--------------------------------------------------------------------------
+The application appears to have been direct launched using "srun",
+but OMPI was not built with SLURM's PMI support and therefore cannot
+execute.
+--------------------------------------------------------------------------
+*** An error occurred in MPI_Init_thread
+*** on a NULL communicator
+*** MPI_ERRORS_ARE_FATAL (processes in this communicator will now abort,
+***    and potentially your MPI job)"""
+
+
 def trtllm():
     parser = argparse.ArgumentParser("trtllm-serve", allow_abbrev=False)
     parser.add_argument("model")
@@ -74,6 +87,9 @@ def trtllm():
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--extra_llm_api_options")
     args = parser.parse_args()
+    # It starts a process for each GPU with MPI_Comm_spawn.
+    if args.tp_size > 1 and "SLURM_STEP_ID" in os.environ and "OMPI_COMM_WORLD_SIZE" not in os.environ:
+        sys.exit(NO_MPIRUN)
     if args.extra_llm_api_options:
         with open(args.extra_llm_api_options) as file:
             options = file.read()
