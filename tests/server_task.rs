@@ -78,6 +78,66 @@ fn a_node_knows_its_rank() {
     assert_eq!(task(&line("1"), &[("SLURM_NODEID", "0")]), (true, said));
 }
 
+/// Two nodes, of which the first does not know its own address: Debian writes 127.0.1.1 into /etc/hosts. OTHER is the node
+/// that knows it, and BLOCK are launch.sh's own lines.
+const TWO_NODES: &str = r#"
+set -Eeuo pipefail
+declare -A facts
+nodes=2 stop_timeout=60 SLURM_JOB_NUM_NODES=2 SLURM_JOB_NODELIST='node[1-2]' SLURMD_NODENAME=node1 here=node1
+missing() { echo "missing: $1"; }
+timeout() { "${@:2}"; }
+scontrol() {
+  case "$1 $2" in
+    'show node') echo '   NodeAddr=node1 NodeHostName=node1' ;;
+    'show hostnames') printf '%s\n' node1 node2 ;;
+  esac
+}
+srun() {
+  local here
+  echo 'words of a prolog'
+  while [[ $1 == --* ]]; do
+    [[ $1 != --nodelist=* ]] || here=${1#*=}
+    shift
+  done
+  "$@"
+}
+getent() {
+  case $here in
+    OTHER) printf '%s\n' '10.0.0.1 STREAM node1' '10.0.0.1 DGRAM' '10.1.0.1 STREAM' ;;
+    node1) echo '127.0.1.1 STREAM node1' ;;
+    *) return 2 ;;
+  esac
+}
+BLOCK
+echo "${facts[leader_address]} ${of_nodes[*]: -1}"
+"#;
+
+#[test]
+fn another_node_says_where_the_leader_is() {
+    let recipe = Recipe::built_in("deepseek-r1-h100x16-nim").unwrap();
+    let plan = Plan::new(recipe, Settings::new()).unwrap();
+    let launch = plan.launch();
+    let (_, rest) = launch
+        .text()
+        .split_once("\nif ((nodes > 1)); then")
+        .unwrap();
+    let (block, _) = rest.split_once("\nfi\n").unwrap();
+    let said = |other: &str| {
+        let program = TWO_NODES.replace("OTHER", other).replace("BLOCK", block);
+        let output = Command::new("bash")
+            .args(["-c", &program])
+            .output()
+            .unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    assert_eq!(said("node2"), "10.0.0.1 --wait=60\n");
+    let said = said("node3");
+    assert!(
+        said.starts_with("missing: an address of node1, where"),
+        "{said}"
+    );
+}
+
 #[test]
 fn each_of_several_has_its_own_gpus() {
     let line = |number| {

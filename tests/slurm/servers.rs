@@ -318,8 +318,13 @@ fn deepseek(lab: &Lab, name: &str) -> (Site, Recipe) {
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn one_server_on_two_nodes() {
     let lab = Lab::enter();
-    let (site, recipe) = deepseek(&lab, "two_nodes");
+    let (mut site, mut recipe) = deepseek(&lab, "two_nodes");
+    // The leader takes longer to end than the other task, and has the time for it.
+    site.set("LAB_NIM_ARGS", "--term-delay 8");
+    recipe.server.stop_timeout = 20;
+    site.render(recipe.clone(), settings(""));
     let log = launch(&lab, &site, &recipe);
+    assert!(log.contains("SIGTERM served"), "{log}");
     for rank in 0..2 {
         let line = format!(
             "{rank}: lab NIM: rank {rank} of 2, leader 127.0.0.1, role {}, node node{}, gpus 0,1,2,3,4,5,6,7",
