@@ -16,7 +16,7 @@ use crate::settings::Settings;
 use crate::slurm::{Directives, OptionName};
 
 use super::layers::Layers;
-use super::notes::used_gpus;
+use super::notes::{has_whole_nodes, used_gpus};
 
 /// All that does not need the options of the scripts.
 pub(super) fn check_all(recipe: &Recipe, settings: &Settings, problems: &mut Vec<Problem>) {
@@ -48,7 +48,22 @@ pub(super) fn check_launch(
     let asked = launch
         .asked_gpus()
         .map(|(option, requested)| (option, requested, used_gpus(&recipe.server, option)));
-    if let Some((option, requested, used)) = asked
+    let split = launch
+        .gpus_of_job()
+        .filter(|_| nodes > 1 && !has_whole_nodes(launch));
+    if let Some(gpus) = split {
+        let kind = gpus.kind().map(|kind| format!("{kind}:"));
+        problems.push(Problem::SplitGpus {
+            requested: gpus.to_string(),
+            origin: origin(OptionName::Gpus),
+            nodes,
+            gres: format!(
+                "gpu:{}{}",
+                kind.unwrap_or_default(),
+                recipe.server.gpus_per_node()
+            ),
+        });
+    } else if let Some((option, requested, used)) = asked
         && requested < u64::from(used)
     {
         problems.push(Problem::TooFewGpus {
@@ -69,6 +84,24 @@ pub(super) fn check_launch(
                 origin: origin(OptionName::Signal),
             });
         }
+    }
+    if let Some(tasks) = launch.task_count()
+        && tasks < nodes
+    {
+        problems.push(Problem::TooFewTasks {
+            requested: tasks,
+            origin: origin(OptionName::Ntasks),
+            nodes,
+        });
+    }
+    if let Some(batch) = launch.get(OptionName::Batch)
+        && nodes > 1
+    {
+        problems.push(Problem::BatchNode {
+            requested: batch,
+            origin: origin(OptionName::Batch),
+            nodes,
+        });
     }
     // Without a number, Slurm gives all nodes that are named.
     let (option, range, requested) = match (launch.node_count(), launch.named_nodes()) {

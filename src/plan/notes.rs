@@ -4,7 +4,7 @@ use crate::container::Image;
 use crate::job_options::ScriptKind;
 use crate::plain::counted;
 use crate::recipe::Server;
-use crate::slurm::OptionName;
+use crate::slurm::{Directives, OptionName};
 
 use super::Plan;
 use super::layers::Layers;
@@ -37,10 +37,8 @@ impl Plan {
         notes.into_iter().flatten().chain(moving).collect()
     }
 
-    /// Whether launch.sh has its nodes for itself, and so all their CPUs.
     fn has_whole_nodes(&self) -> bool {
-        let exclusive = self.launch.directives().get(OptionName::Exclusive);
-        exclusive.as_deref() == Some("")
+        has_whole_nodes(self.launch.directives())
     }
 
     /// Of nodes that it shares, a job gets what it asks for, or what the site thinks is enough.
@@ -130,6 +128,11 @@ impl Plan {
         };
         Some(format!("--sbatch launch.{}={value}", option.key()))
     }
+}
+
+/// Whether launch.sh has its nodes for itself, and so all their CPUs and GPUs.
+pub(super) fn has_whole_nodes(launch: &Directives) -> bool {
+    launch.get(OptionName::Exclusive).as_deref() == Some("")
 }
 
 /// How many GPUs the servers use, as this option counts them: those of the job, or of each node.

@@ -237,6 +237,21 @@ pub enum Problem {
         /// Servers that use them.
         replicas: u32,
     },
+    /// Slurm says how many GPUs each node of a server gets.
+    #[error(
+        "launch.sh asks for --gpus={requested} ({origin}), which Slurm may split unevenly over the {nodes} nodes of the \
+         recipe's server: say how many each node gets, as in gres = '{gres}'"
+    )]
+    SplitGpus {
+        /// What was asked for.
+        requested: String,
+        /// Where it was given.
+        origin: String,
+        /// Nodes that the server runs on.
+        nodes: u32,
+        /// What says it for each node: the entry of `--gres`.
+        gres: String,
+    },
     /// Several servers are to share one node, and each of them to run on several nodes.
     #[error(
         "the recipe has {replicas} servers side by side, each on {nodes} nodes: with several servers, server.nodes = 1 \
@@ -432,6 +447,33 @@ pub enum Problem {
         origin: String,
         /// Nodes that the server runs on.
         used: u32,
+    },
+    /// The job asks for fewer tasks than the server has nodes, and so for fewer nodes.
+    #[error(
+        "launch.sh asks for {} ({origin}), so Slurm gives it no more nodes than that, but the recipe's server runs on \
+         {nodes}: expected ntasks = {nodes} or more, or leave it out (ntasks = false under [slurm.launch])",
+        counted(requested, "task")
+    )]
+    TooFewTasks {
+        /// What was asked for.
+        requested: u32,
+        /// Where it was given.
+        origin: String,
+        /// Nodes that the server runs on.
+        nodes: u32,
+    },
+    /// The batch script of a server on several nodes may run on another one than the first.
+    #[error(
+        "launch.sh asks for --batch={requested} ({origin}), so it may not run on the first of the {nodes} nodes of the recipe's \
+         server, where the leader is: leave it out (batch = false under [slurm.launch])"
+    )]
+    BatchNode {
+        /// What was asked for.
+        requested: String,
+        /// Where it was given.
+        origin: String,
+        /// Nodes that the server runs on.
+        nodes: u32,
     },
     /// An engine is to be put into weights that are not fetched from NGC.
     #[error(

@@ -312,6 +312,47 @@ fn numbers_of_one() {
     );
 }
 
+/// Slurm would give other nodes or GPUs than a server on several nodes needs, and tell it when the job starts.
+#[test]
+fn what_a_server_on_several_nodes_needs() {
+    let said = |nodes: u32, launch: &str| {
+        let mut recipe = Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap();
+        recipe.server.nodes = nodes;
+        recipe.slurm.launch = Directives::new();
+        let settings = Settings::from_toml(&format!("[slurm.launch]\n{launch}")).unwrap();
+        Plan::new(recipe, settings).map_or_else(|error| error.to_string(), |_| String::new())
+    };
+    let origin = "([slurm.launch] of the settings)";
+    let batch = "constraint = 'a&b'\nbatch = 'a'";
+    assert_eq!(
+        said(3, &format!("ntasks = 1\n{batch}\ngpus = 'h100:12'")),
+        format!(
+            "launch.sh asks for --gpus=h100:12 {origin}, which Slurm may split unevenly over the 3 nodes of the recipe's \
+             server: say how many each node gets, as in gres = 'gpu:h100:4'\n\
+             launch.sh asks for 1 task {origin}, so Slurm gives it no more nodes than that, but the recipe's server runs on \
+             3: expected ntasks = 3 or more, or leave it out (ntasks = false under [slurm.launch])\n\
+             launch.sh asks for --batch=a {origin}, so it may not run on the first of the 3 nodes of the recipe's server, \
+             where the leader is: leave it out (batch = false under [slurm.launch])"
+        )
+    );
+    // Of too few GPUs in this way, too, it is told how to ask.
+    let few = said(2, "gpus = 4");
+    assert!(few.ends_with("as in gres = 'gpu:4'"), "{few}");
+    assert_eq!(few.lines().count(), 1, "{few}");
+    for fewer in ["ntasks = 2", "exclusive = 'user'\ngpus = 12"] {
+        assert_ne!(said(3, fewer), "", "{fewer}");
+    }
+    for (nodes, launch) in [
+        (3, "ntasks = 3\ngres = 'gpu:4'"),
+        (3, "ntasks = 4\ngpus_per_node = 4"),
+        (3, "exclusive = true\ngpus = 12"),
+        (3, "ntasks_per_node = 1\nconstraint = 'a&b'"),
+        (1, &format!("ntasks = 1\ngpus = 4\n{batch}")),
+    ] {
+        assert_eq!(said(nodes, launch), "", "{launch}");
+    }
+}
+
 /// Where a model is that is there already is known without a stage path.
 #[test]
 fn a_mount_over_a_model_that_is_there() {

@@ -1,6 +1,6 @@
 //! All options of a job, and how they are written for sbatch.
 
-use super::{Gres, NodeCount, NodeList, Passthrough, Signal};
+use super::{GpuCount, Gres, NodeCount, NodeList, Passthrough, Signal};
 use crate::value::ValueError;
 
 use self::options::{Setting, Values};
@@ -288,6 +288,15 @@ impl Directives {
     /// How many nodes are named that must be among the job's, each counted once.
     pub(crate) fn named_nodes(&self) -> Option<u64> {
         self.values().nodelist().map(NodeList::count)
+    }
+
+    /// The GPUs that are asked for all nodes together.
+    pub(crate) fn gpus_of_job(&self) -> Option<&GpuCount> {
+        self.values().gpus()
+    }
+
+    pub(crate) fn task_count(&self) -> Option<u32> {
+        self.values().ntasks().map(|count| count.get())
     }
 
     pub(crate) fn node_count(&self) -> Option<NodeCount> {
