@@ -1019,3 +1019,51 @@ fn stand_ins_answer_as_the_originals() {
         );
     }
 }
+
+/// In a step of srun, trtllm-serve gets a process for each GPU from mpirun alone.
+#[test]
+fn trtllm_serve_is_started_by_mpirun() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    for (program, file) in [("mpirun", "mpirun"), ("trtllm-serve", "servers.py")] {
+        let place = folder.path().join(program);
+        fs::copy(here("lab/image").join(file), &place).unwrap();
+        fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let path = std::env::var("PATH").unwrap();
+    let path = format!("{}:{path}", folder.path().display());
+    let recipe = Recipe::built_in("llama3-3-70b-h100x4-trtllm").unwrap();
+    let command = recipe.server.command.iter().map(ToString::to_string);
+    let with = command.collect::<Vec<_>>();
+    let place = |program: &str| with.iter().position(|word| word == program).unwrap();
+    let without = [&with[..place("mpirun")], &with[place("trtllm-serve")..]].concat();
+    // Its model is not there.
+    let (starts, is_refused) = (
+        "lab TensorRT-LLM: no model",
+        "direct launched using \"srun\"",
+    );
+    for (command, gpus, variable, says) in [
+        (&with, "4", "SLURM_STEP_ID", starts),
+        (&without, "4", "SLURM_STEP_ID", is_refused),
+        (&without, "1", "SLURM_STEP_ID", starts),
+        (&without, "4", "OTHER", starts),
+    ] {
+        let words = command.iter().map(|word| {
+            let word = word.replace("{cache_path}", folder.path().to_str().unwrap());
+            word.replace("{gpus}", gpus).replace("{port}", "8000")
+        });
+        let words: Vec<_> = words.collect();
+        let output = Command::new(&words[0])
+            .args(&words[1..])
+            .env("PATH", &path)
+            .env_remove("SLURM_STEP_ID")
+            .env_remove("OMPI_COMM_WORLD_SIZE")
+            .env(variable, "0")
+            .output()
+            .unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(said.contains(says), "{words:?}: {said}");
+        assert_eq!(output.status.code(), Some(1), "{said}");
+    }
+}
