@@ -152,6 +152,11 @@ fn variables(body: &str) -> (BTreeSet<String>, BTreeSet<String>) {
                 words.next();
             }
             match words.next() {
+                // This prints, and declares nothing.
+                Some("declare")
+                    if words
+                        .peek()
+                        .is_some_and(|word| ["-p", "-f", "-F"].contains(word)) => {}
                 Some("local" | "declare") => {
                     for word in words.filter(|word| !word.starts_with('-')) {
                         add(true, word.split(['=', '+']).next().unwrap());
@@ -219,6 +224,28 @@ fn functions_set_only_what_is_theirs() {
         }
     }
     assert!(count > 100, "only {count} functions were seen");
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+/// Bash refuses such a local variable, and with its first value all commands up to the script's next line at the top level.
+#[test]
+fn no_local_has_the_name_of_a_readonly_one() {
+    let (mut seen, mut faults) = (0, BTreeSet::new());
+    for (name, program) in programs() {
+        let lines = program.lines();
+        let readonly: String = lines
+            .filter(|line| line.starts_with("readonly "))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let readonly = top_level(&readonly);
+        seen += readonly.len();
+        for (function, body) in functions(&program) {
+            for variable in variables(&body).0.intersection(&readonly) {
+                faults.insert(format!("{name}: {function} has a local {variable}"));
+            }
+        }
+    }
+    assert!(seen > 100, "only {seen} names were seen");
     assert!(faults.is_empty(), "{faults:#?}");
 }
 

@@ -1,12 +1,12 @@
 # take_gpus NODES SERVERS NUMBER COUNT WORD...: in REPLIES, all that with what only a node knows. Slurm gives steps that overlap
 # the same GPUs, so of several servers each takes its own.
 take_gpus() {
-  local first=$(($3 * $4)) rank=${SLURM_NODEID:-0} IFS=, gpus
+  local first=$(($3 * $4)) rank=${SLURM_NODEID:-0} IFS=, own
   if (($2 > 1)); then
-    read -r -a gpus <<<"${CUDA_VISIBLE_DEVICES-}"
-    ((${#gpus[@]} >= first + $4)) ||
-      { echo "the step has the GPUs ${gpus[*]} (CUDA_VISIBLE_DEVICES), too few for $4 from place $first on" >&2 && exit 1; }
-    export CUDA_VISIBLE_DEVICES="${gpus[*]:first:$4}"
+    read -r -a own <<<"${CUDA_VISIBLE_DEVICES-}"
+    ((${#own[@]} >= first + $4)) ||
+      { echo "the step has the GPUs ${own[*]} (CUDA_VISIBLE_DEVICES), too few for $4 from place $first on" >&2 && exit 1; }
+    export CUDA_VISIBLE_DEVICES="${own[*]:first:$4}"
   fi
   REPLIES=("$@")
   (($1 == 1)) || REPLIES=("${REPLIES[@]//\{node_rank\}/$rank}")

@@ -21,10 +21,10 @@ signal_steps() { step_ids "$1\.[0-9]*" | xargs -r scancel --signal=TERM 2>/dev/n
 # only_removes KIND NUMBER: the program of this step has ended, and its container is being removed. Slurm then lists no
 # task of it, which would have a number in the fourth column.
 only_removes() {
-  local id tasks
+  local id listed
   id=$(step_ids "$1\.$2")
-  [[ -n $id ]] && tasks=$(scontrol listpids "$SLURM_JOB_ID.${id##*.}" "$SLURMD_NODENAME" 2>/dev/null) &&
-    ! grep -Eq '^ *-?[0-9]+ +([0-9]+ +){2}[0-9]' <<<"$tasks"
+  [[ -n $id ]] && listed=$(scontrol listpids "$SLURM_JOB_ID.${id##*.}" "$SLURMD_NODENAME" 2>/dev/null) &&
+    ! grep -Eq '^ *-?[0-9]+ +([0-9]+ +){2}[0-9]' <<<"$listed"
 }
 # stop_steps KIND SECONDS PID...: gently, and then not.
 stop_steps() {
