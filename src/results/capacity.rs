@@ -405,12 +405,11 @@ impl<'a> Group<'a> {
                 let requests = point.requests();
                 let failed = requests.map_or(0, Requests::failed);
                 let judged = requests.map(|requests| judged(point, requests).into_owned());
-                let (judged, verdict) = match point.shortfall() {
-                    Some(shortfall) => (None, ProbeVerdict::Failed(shortfall.to_string())),
-                    None => {
-                        let verdict = judge(goal, judged.as_ref(), failed);
-                        (judged, verdict)
-                    }
+                let (judged, verdict) = if let Some(shortfall) = point.shortfall() {
+                    (None, ProbeVerdict::Failed(shortfall.to_string()))
+                } else {
+                    let verdict = judge(goal, judged.as_ref(), failed);
+                    (judged, verdict)
                 };
                 Some(Probe {
                     level: goal.of().level(point.load()?)?,
