@@ -233,11 +233,8 @@ fn no_local_has_the_name_of_a_readonly_one() {
     let (mut seen, mut faults) = (0, BTreeSet::new());
     for (name, program) in programs() {
         let lines = program.lines();
-        let readonly: String = lines
-            .filter(|line| line.starts_with("readonly "))
-            .map(|line| format!("{line}\n"))
-            .collect();
-        let readonly = top_level(&readonly);
+        let lines: Vec<_> = lines.filter(|line| line.starts_with("readonly ")).collect();
+        let readonly = top_level(&lines.join("\n"));
         seen += readonly.len();
         for (function, body) in functions(&program) {
             for variable in variables(&body).0.intersection(&readonly) {
