@@ -446,7 +446,7 @@ fn a_gate_says_what_got_worse() {
     let start = text.find("gate: ").unwrap();
     assert_data_eq!(
         &text[start..],
-        str![[r#"
+        str![[r"
 gate: worse (throughput 5%, ttft 10%; 1 worse, 0 better, 3 equal, 0 cannot tell)
 x worse: chat 128/128, 4 GPUs, concurrency 8, tokens/s -20.0 % (-22.3 % to -17.7 %), runs 3, 3
   equal: chat 128/128, 4 GPUs, concurrency 1, tokens/s 0.0 % (-2.8 % to +2.9 %), runs 3, 3
@@ -455,7 +455,7 @@ x worse: chat 128/128, 4 GPUs, concurrency 8, tokens/s -20.0 % (-22.3 % to -17.7
 changes of geometric means, intervals by Welch's t-test on the runs; each end has a confidence of
     0.95 over all 4
 
-"#]]
+"]]
     );
     let csv = gate(&slower, "throughput 5%, ttft 10%", 3, &["--format", "csv"]);
     let rows: Vec<_> = csv.lines().collect();

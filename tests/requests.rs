@@ -510,6 +510,20 @@ fn a_rate_that_the_client_did_not_reach_is_not_to_be_trusted() {
     assert_eq!(run.means().points()[0].caveat().as_deref(), Some(said));
 }
 
+/// What the client's search says of a point at 100 requests a second; it has the words of the command.
+fn counted_by_search(point: &Utf8Path, words: &str) -> String {
+    let output = std::process::Command::new("python3")
+        .args(["-I", "src/script/search.py", "count"])
+        .args([point.as_str(), "100", "ttft=20", "--"])
+        .args(words.split(' '))
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .trim_end()
+        .to_owned()
+}
+
 /// Chance alone makes random arrivals slower or faster.
 #[test]
 fn what_chance_does_to_a_rate_is_no_caveat() {
@@ -610,17 +624,10 @@ fn what_chance_does_to_a_rate_is_no_caveat() {
             "{words} {config} {requests:?}: {caveat:?}"
         );
         if config == "{}" {
-            // So says the client's search, which has the words of the command.
-            let output = std::process::Command::new("python3")
-                .args(["-I", "src/script/search.py", "count"])
-                .args([run.points()[0].path().as_str(), "100", "ttft=20", "--"])
-                .args(words.split(' '))
-                .output()
-                .unwrap();
-            let said = String::from_utf8(output.stdout).unwrap();
+            let of_search = counted_by_search(run.points()[0].path(), &words);
             let counted = format!("ttft:0/{}", requests.0);
             let expected = if is_short { "not reached" } else { &counted };
-            assert_eq!(said.trim_end(), expected, "{words} {requests:?}");
+            assert_eq!(of_search, expected, "{words} {requests:?}");
         }
     }
 }

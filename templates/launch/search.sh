@@ -33,7 +33,6 @@ is_answered() {
   done
   return 1
 }
-# Then no server is needed.
 if is_answered; then
   code=0 cause=finished reason="all points are finished"
   write_manifest || fail "cannot write $manifest"

@@ -6,8 +6,7 @@ command -v python3 >/dev/null ||
   end_with client_lacks "missing in the client's container: python3, with which a search decides (PATH there is $PATH)"
 # All that may be probed; by use case, level and attempt, and by folder, its place there. $points has those that are taken.
 readonly all_points=("${points[@]}") all_folders=("${folders[@]}") measured_before=("${are_finished[@]}")
-points=() folders=() are_finished=()
-use_cases=()
+points=() folders=() are_finished=() use_cases=()
 # level_of LOAD: in REPLY, its level: requests in flight, or in a hundred seconds.
 level_of() {
   local whole=${1#rate} decimals=00
@@ -32,8 +31,7 @@ for number in "${!all_points[@]}"; do
 done
 # By use case: what is known of its levels, and for how long each was measured; the place of its next probe, or "none", and
 # how many levels are probed from there on, at most; whether that probe is taken, and not judged yet. Then the use case whose
-# turn it is, and the place of the present probe.
-# By folder, why its probe failed for the first time.
+# turn it is, and the place of the present probe. By folder, why its probe failed for the first time.
 declare -A known=() measured_at=() next_of=() levels_left=() is_taken=() failed_before=()
 turn=0 present=0
 
@@ -42,8 +40,7 @@ turn=0 present=0
 judge() {
   local name isl osl level attempt own words=failed requests load which=later over=''
   read -r name isl osl load requests _ _ attempt own _ <<<"${all_points[$1]}"
-  level_of "$load" && level=$REPLY
-  name="$name $isl $osl" REPLIES=()
+  level_of "$load" && level=$REPLY name="$name $isl $osl" REPLIES=()
   [[ $load != rate* ]] || { which=${load#rate} && own_command "$own"; }
   # What cannot be read cannot tell.
   [[ -z $2 ]] || words=$(python3 -I -c "$search_program" count "$2" "$which" "${search_limits[@]}" -- "${REPLIES[@]}") ||
