@@ -451,13 +451,6 @@ mod tests {
             SocketsPerNode,
         );
         let planes = "distribution = 'plane=4'\nnodes = 3";
-        exclude("gres = 'shard:2'\ngpus_per_node = 8", Gres, GpusPerNode);
-        exclude(
-            "gres = 'mps:50'\nntasks = 2\ntres_per_task = 'gres/gpu=1'",
-            Gres,
-            TresPerTask,
-        );
-        exclude("gres = 'shard:2'\ngpu_freq = 'medium'", Gres, GpuFreq);
         exclude(planes, Distribution, Nodes);
         exclude(&format!("{planes}\nntasks = 8"), Distribution, Nodes);
         exclude(
@@ -470,6 +463,27 @@ mod tests {
             Begin,
             Deadline,
         );
+    }
+
+    #[test]
+    fn parts_of_gpus_and_whole_ones() {
+        let pair = |toml: &str| {
+            let conflicts = directives(toml).conflicts();
+            conflicts
+                .iter()
+                .map(|it| (it.first, it.second))
+                .collect::<Vec<_>>()
+        };
+        for (toml, second) in [
+            ("gres = 'shard:2'\ngpus_per_node = 8", GpusPerNode),
+            (
+                "gres = 'mps:50'\nntasks = 2\ntres_per_task = 'gres/gpu=1'",
+                TresPerTask,
+            ),
+            ("gres = 'shard:2'\ngpu_freq = 'medium'", GpuFreq),
+        ] {
+            assert_eq!(pair(toml), [(Gres, second)], "{toml}");
+        }
     }
 
     #[test]
