@@ -44,7 +44,7 @@ mem = false
 array = "1-5:2%3"
 
 [slurm.launch]
-gres = "gpu:h100:8,shard:2"
+gres = "gpu:h100:8,nvme:2"
 time = "1-02:03:04"
 signal = "B:USR1@60"
 dependency = "afterok:17:18,singleton"

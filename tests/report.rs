@@ -709,7 +709,7 @@ fn jobs_are_named_by_their_manifests() {
     let arguments = [folder.as_str(), "--job", "4711", "--against", "4712"];
     let table = stdout(&arguments);
     let (_, jobs) = table.split_once("\njob ").unwrap();
-    let words = "\nprefix cache: not checked, since no manifest has a counter of hits\n";
+    let words = "\nprefix cache: not checked, since launch.sh found no counter of hits\n";
     assert!(table.contains(words), "{table}");
     assert_data_eq!(
         jobs,
@@ -909,6 +909,10 @@ fn charts_have_the_longer_point_in_place_of_one_that_was_too_short() {
     ] {
         assert!(table.contains(words), "{table}");
     }
+    assert!(
+        page.contains(", 1 of them measured again for longer."),
+        "{page}"
+    );
     // Those of which no longer one is there.
     let note = "1 of 2 points were measured for less than 10 s: do not rely on their numbers.";
     assert!(page.contains(note), "{page}");

@@ -269,7 +269,7 @@ fn a_way_to_ask_for_gpus_replaces_one_of_a_lower_layer() {
 
     // What asks for more than GPUs would get lost, and two ways in one place are a mistake there.
     for text in [
-        "slurm.launch.gres = 'gpu:8,shard:2'",
+        "slurm.launch.gres = 'gpu:8,nvme:2'",
         "slurm.launch = { gres = 'gpu:8', gpus = 8 }",
     ] {
         let problems = problems(settings(text).with_slurm(flag.clone()));

@@ -152,7 +152,8 @@ impl View {
     fn between_points(&self, progress: &Progress) -> Option<String> {
         let (finished, known) = (progress.finished(), progress.points.len());
         let written = progress.points.iter().position(|point| self.goes_on(point));
-        match written.filter(|_| !progress.measuring.is_empty()) {
+        let is_finished = |place: usize| progress.points[place].state == PointState::Finished;
+        match written.filter(|place| !progress.measuring.is_empty() || is_finished(*place)) {
             Some(place) => Some(format!(
                 "point {} of {known}: its results are being written",
                 place + 1
@@ -247,7 +248,7 @@ fn state(progress: &Progress, launch: &SubmittedJob) -> String {
         .and_then(|own| own.reason.as_deref());
     match reason {
         Some("Dependency") => {
-            format!("launch, job {launch}, waits for {before}: {record}")
+            format!("{before}: {record}; launch, job {launch}, waits for it")
         }
         _ => format!("launch, job {launch}: {state}; {before}: {record}"),
     }
