@@ -505,6 +505,12 @@ fn logins_of_apptainer() {
         &findings(apptainer, &[key]),
         "ok: NGC_API_KEY is set, and serves as the login for nvcr.io",
     );
+    // The key is for no other registry.
+    let mirror = format!("{apptainer}\ncontainer.registries = {{ 'nvcr.io' = 'mirror.site' }}");
+    assert_found(
+        &findings(&mirror, &[key]),
+        &format!("ok: apptainer has a login for mirror.site, in {file}"),
+    );
     assert_found(
         &findings(apptainer, &[folder]),
         "error: there is no login for nvcr.io",

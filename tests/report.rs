@@ -979,6 +979,15 @@ fn jobs_that_measured_in_another_way_are_curves_of_their_own() {
     assert!(named(), "the client waited for longer");
     command("llama_1_16_chat_128_128_8", "0");
     assert!(!named());
+    // The number of GPUs, which each curve names, is a part of a fingerprint.
+    fs::rename(
+        path.join("llama_1_16_chat_128_128_8"),
+        path.join("llama_2_16_chat_128_128_8"),
+    )
+    .unwrap();
+    manifest(8, "b");
+    let page = stdout(&[path.as_str(), "--format=html"]);
+    assert!(page.contains("chat 128/128, 2 GPUs</li>"), "{page}");
 }
 
 /// All are far below the limits, but of too few requests: that is no "no".

@@ -524,6 +524,35 @@ fn counted_by_search(point: &Utf8Path, words: &str) -> String {
         .to_owned()
 }
 
+/// A request without an answer was sent, too: for the report, and for the client's search.
+#[test]
+fn requests_without_an_answer_were_sent() {
+    let (folder, run) = rated(
+        "100",
+        (400, 100.0),
+        "aiperf profile --arrival-pattern constant",
+        "{}",
+    );
+    let file = run.points()[0].path().join("profile_export.jsonl");
+    let text = fs::read_to_string(&file).unwrap();
+    let lines = text.lines().enumerate().map(|(number, line)| {
+        let failed = line.replace(r#""error":null"#, r#""error":{"code":500}"#);
+        if number % 4 == 1 {
+            failed
+        } else {
+            line.to_owned()
+        }
+    });
+    fs::write(&file, lines.collect::<Vec<_>>().join("\n")).unwrap();
+    let run = Run::read(Utf8Path::from_path(folder.path()).unwrap()).unwrap();
+    let point = &run.points()[0];
+    assert_eq!(point.requests().unwrap().failed(), 100);
+    let caveat = point.caveat().unwrap();
+    assert!(!caveat.contains("did not keep up"), "{caveat}");
+    let said = counted_by_search(point.path(), "aiperf profile --arrival-pattern constant");
+    assert_eq!(said, "ttft:100/400");
+}
+
 /// Chance alone makes random arrivals slower or faster.
 #[test]
 fn what_chance_does_to_a_rate_is_no_caveat() {

@@ -761,6 +761,17 @@ fn a_probe_that_was_not_judged_has_not_failed() {
         stopped.trim_end().ends_with("chat_1_r1|interrupted|||"),
         "{stopped}"
     );
+    // Nor one that is to be measured once more, when the server ends meanwhile.
+    let again = "meet $name.end 'exit status 1|0 null null|no'; SECONDS=0";
+    let stopped = rows(&format!("measured=(); busy=0; failed=1; {again}"));
+    assert!(
+        stopped.contains("chat_1_r1 failed, and is measured once more"),
+        "{stopped}"
+    );
+    assert!(
+        stopped.trim_end().ends_with("chat_1_r1|interrupted|||"),
+        "{stopped}"
+    );
     let judged = rows("judge $present ''");
     let last = "chat_1_r1|failed|5||the server stopped answering";
     assert!(judged.trim_end().ends_with(last), "{judged}");

@@ -413,6 +413,19 @@ fn gpus_that_podman_cannot_read() {
          podman 5.1 or later, or for a description in version 0.5: nvidia-ctk cdi generate \
          --feature-flag=no-additional-gids-for-device-nodes --output=/var/run/cdi/nvidia.yaml"
     );
+    // That form is one that 4.2 does not read, either.
+    let words = said("4.2.1", std::slice::from_ref(&newer));
+    assert!(
+        words.ends_with("ask the site for podman 5.1 or later"),
+        "{words}"
+    );
+    // Devices of another kind are no GPUs.
+    let others = yaml("0.5.0").replace("nvidia.com/gpu", "nvidia.com/gpu-other");
+    let words = said("4.9.3", &[newer.clone(), ("etc/cdi/others.yaml", others)]);
+    assert!(
+        words.contains("in version 0.7, and it reads 0.6"),
+        "{words}"
+    );
     // One that it reads is enough, and other devices are not asked about.
     let older = ("etc/cdi/gpus.yaml", yaml("0.5.0"));
     assert_eq!(said("4.3.1", &[newer.clone(), older]), "");

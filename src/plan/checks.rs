@@ -280,7 +280,9 @@ fn check_use_cases(
             }
             _ => false,
         };
+        let is_one_server = !matches!(sweep.array, Some(ArrayBy::UseCase | ArrayBy::Point));
         if server.prefix_cache == PrefixCache::On
+            && is_one_server
             && let Some(other) = use_cases[..place].iter().find(|other| shares_file(other))
         {
             refuse(format!(

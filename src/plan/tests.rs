@@ -784,6 +784,12 @@ fn what_a_cache_has_seen_in_another_form_is_refused() {
     assert!(refused.contains(expected), "{refused}");
     assert_eq!(said(PrefixCache::Off, ", turns = 2"), "");
     assert_eq!(said(PrefixCache::On, ""), "");
+    // Each task starts a server of its own.
+    let use_cases = format!("{{ name = 'one', {data} }}, {{ name = 'two', {data}, turns = 2 }}");
+    let mut recipe = loaded("AIPerf 0.13.0", &use_cases);
+    recipe.server.prefix_cache = PrefixCache::On;
+    recipe.sweep.array = Some(ArrayBy::UseCase);
+    assert!(Plan::new(recipe, Settings::new()).is_ok());
 }
 
 #[test]

@@ -88,6 +88,8 @@ struct Store {
     runtime: Runtime,
     /// Those that are there, and that may be, in the order in which they are asked.
     files: Vec<PathBuf>,
+    /// That of these in which no login is looked for where the key will do.
+    key_is_before: Option<PathBuf>,
     /// The variable with the user of apptainer's login for NVIDIA's registry, which has a name
     /// of its own there, and that for all others.
     for_key: Option<&'static str>,
@@ -102,6 +104,7 @@ impl Store {
         let config = || folder("XDG_CONFIG_HOME").or_else(|| below_home(".config"));
         let in_folder =
             |folder: Option<PathBuf>, name: &str| folder.map(|folder| folder.join(name));
+        let mut key_is_before = None;
         let (tool, files) = match runtime {
             Runtime::Pyxis => {
                 let enroot = folder("ENROOT_CONFIG_PATH").or_else(|| in_folder(config(), "enroot"));
@@ -110,13 +113,13 @@ impl Store {
             Runtime::Apptainer => {
                 let own = folder("APPTAINER_CONFIGDIR").or_else(|| below_home(".apptainer"));
                 let own = in_folder(own, "docker-config.json");
-                // Without a file of its own, apptainer reads docker's; but not each release,
-                // and none in a folder of its own. So a key is surer.
-                let is_last = ["NGC_API_KEY", "APPTAINER_CONFIGDIR"]
-                    .iter()
-                    .all(|name| !preflight.variables.is_set(name))
+                // Without a file of its own, apptainer reads docker's, but none in a folder of its own.
+                let is_last = !preflight.variables.is_set("APPTAINER_CONFIGDIR")
                     && own.as_ref().is_none_or(|own| !own.exists());
                 let docker = below_home(".docker/config.json").filter(|_| is_last);
+                // Not each release does, so a key is surer.
+                key_is_before =
+                    (docker.clone()).filter(|_| preflight.variables.is_set("NGC_API_KEY"));
                 ("apptainer", vec![docker.or(own)])
             }
             Runtime::Podman => {
@@ -151,6 +154,7 @@ impl Store {
             tool,
             runtime,
             files: files.into_iter().flatten().collect(),
+            key_is_before,
             for_key: login_of(true),
             for_others: login_of(false),
         }
@@ -170,7 +174,8 @@ impl Store {
             Runtime::Pyxis => has_machine(text, host),
             Runtime::Apptainer | Runtime::Podman => text.contains(&format!("\"{host}\"")),
         };
-        let mut files = self.files.iter();
+        let is_asked = |file: &&PathBuf| !needs_key || self.key_is_before.as_ref() != Some(*file);
+        let mut files = self.files.iter().filter(is_asked);
         let file = files.find(|file| read(file).is_some_and(|text| has_login(&text)))?;
         Some(file.display().to_string())
     }

@@ -467,7 +467,10 @@ fn names_of_jobs(run: &Run, group: &Group<'_>) -> (HashMap<JobKey, String>, bool
             all.push(own);
         }
     }
-    let measure_alike = all.windows(2).all(|pair| pair[0].way == pair[1].way);
+    // How many GPUs there are is a part of the way.
+    let gpus = |series: &Series<'_>| series.points.iter().map(|(gpus, ..)| *gpus).min();
+    let is_other = |a: &Series<'_>, b: &Series<'_>| gpus(a) == gpus(b) && a.way != b.way;
+    let measure_alike = !all.iter().any(|a| all.iter().any(|b| is_other(a, b)));
     let names = all.into_iter().flat_map(|series| {
         let jobs: Vec<&str> = series.jobs.values().map(|job| job.as_str()).collect();
         let name = match jobs.as_slice() {

@@ -25,7 +25,7 @@ def of_aiperf(file):
 
         first, latency, tokens = time("time_to_first_token"), time("request_latency"), metrics.get("output_sequence_length")
         if record.get("error") is not None or metadata.get("was_cancelled") or latency is None:
-            yield None
+            yield (metadata["request_start_ns"],)
         else:
             yield metadata["request_start_ns"], first, latency, None if tokens is None else math.floor(tokens["value"] + 0.5), False
 
@@ -91,7 +91,7 @@ def of_genai_perf(file):
             raise ValueError("not each response has a time")
         first = next((place for place, text in enumerate(texts) if texts_of(text)), None)
         if first is None:
-            yield None
+            yield (exchange["timestamp"],)
             continue
         last = next(place for place in reversed(range(len(texts))) if texts_of(texts[place]))
         is_streamed = any(not text.startswith("{") for text in texts)
@@ -140,7 +140,9 @@ def count(folder, which, limits, command):
     over, of = [0] * len(limits), [0] * len(limits)
     with open(path, encoding="utf-8", errors="replace") as file:
         requests = list(read(file))
-    if which != "later" and is_short([request[0] for request in filter(None, requests)], float(which), command):
+    starts = [request[0] for request in requests]
+    requests = [request if len(request) > 1 else None for request in requests]
+    if which != "later" and is_short(starts, float(which), command):
         return "not reached"
     # A wave starts at once, as users never do: what is judged was sent when an answer had come.
     answered = min((request[0] + request[2] for request in filter(None, requests)), default=0)

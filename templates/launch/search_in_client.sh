@@ -62,7 +62,7 @@ meet() {
     read -r name isl osl _ <<<"${all_points[${place_of[$folder]}]}"
     say "$folder failed, and is measured once more"
     failed_before[$folder]="it was measured twice, since it failed at first: ${2#*|*|}" failed=$((failed - 1))
-    is_taken["$name $isl $osl"]=''
+    is_taken["$name $isl $osl"]=again
     return 0
   fi
   judge "${place_of[$folder]}" "$judged" "$busy"
@@ -73,7 +73,8 @@ meet() {
 record() {
   local detail=${4:-${failed_before[$1]-}} name isl osl
   read -r name isl osl _ <<<"${all_points[${place_of[$1]}]}"
-  [[ $2 != failed || -z ${is_taken["$name $isl $osl"]-} ]] || return 0
+  [[ $2 != failed || -z ${is_taken["$name $isl $osl"]-} ]] ||
+    { is_taken["$name $isl $osl"]=${is_taken["$name $isl $osl"]#again} && return; }
   printf '%s|%s|%s|%s|%s\n' "$1" "$2" "$3" "${5:+$5 $replica}" "${detail//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
 }
 # look_ahead USE_CASE: in REPLY, the place of its next probe, or "none". What an earlier job measured is judged by its files.

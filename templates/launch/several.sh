@@ -5,7 +5,7 @@ if ((nodes > 1)); then
   ((SLURM_JOB_NUM_NODES == nodes)) || missing "nodes: the server uses $nodes, Slurm gave this job $SLURM_JOB_NUM_NODES"
   leader=$(scontrol show node "$SLURMD_NODENAME" 2>/dev/null | sed -n 's/.*NodeAddr=\([^ ]*\).*/\1/p') || true
   last=$(scontrol show hostnames "${SLURM_JOB_NODELIST-}" | tail -n 1) || true
-  facts[leader_address]=$(timeout 60 srun --nodes=1 --ntasks=1 --nodelist="$last" --overlap --mem=0 --gres=none --mpi=none \
+  facts[leader_address]=$(timeout 600 srun --nodes=1 --ntasks=1 --nodelist="$last" --overlap --mem=0 --gres=none --mpi=none \
     getent ahostsv4 "${leader:-$SLURMD_NODENAME}" </dev/null | awk '$2 == "STREAM" && !n++ { print $1 }') || true
   [[ -n ${facts[leader_address]} ]] || missing "an address of $SLURMD_NODENAME, where the server's other nodes reach its leader"
 fi

@@ -1,7 +1,7 @@
 //! Options that exclude each other, and options that need others.
 
 use super::{Directives, OptionName};
-use crate::slurm;
+use crate::slurm::{self, gres::is_part_of_gpu};
 
 /// Two options of one job that exclude each other.
 ///
@@ -78,15 +78,14 @@ const ANY_GPUS: &[OptionName] = &[
     TresPerTask,
 ];
 
+const WHOLE: &str = "a frequency is that of whole GPUs, not of shard or mps";
+
 /// Groups of options of which a job may have one. Source: `slurm_opt.c` and
 /// `gres.c` of Slurm's releases.
 const ONE_OF: &[(&[OptionName], Part, &str)] = &[
     (ANY_GPUS, Part::GpusOrParts, "GPUs are asked for in one way"),
-    (
-        &[Gres, TresPerTask, GpuFreq],
-        Part::PartsOfGpus,
-        "a frequency is that of whole GPUs, not of shard or mps",
-    ),
+    (&[Gres, GpuFreq], Part::PartsOfGpus, WHOLE),
+    (&[TresPerTask, GpuFreq], Part::PartsOfGpus, WHOLE),
     (
         &[Mem, MemPerCpu, MemPerGpu],
         Part::Any,
@@ -231,7 +230,7 @@ impl Directives {
     /// An option that asks for something else as well (`gres = "gpu:8,nvme:2"`) stays, and so do two that
     /// exclude each other here already.
     pub(crate) fn below(&self, upper: &Self) -> Self {
-        let asks = |own: &Self, name: OptionName| own.asks(name, Part::Gpus);
+        let asks = |own: &Self, name: OptionName| own.asks(name, Part::GpusOrParts);
         let ways: Vec<_> = ANY_GPUS.iter().filter(|&&name| asks(self, name)).collect();
         let [&way] = ways[..] else {
             return self.clone();
@@ -243,7 +242,7 @@ impl Directives {
                     .gres()
                     .into_iter()
                     .flat_map(slurm::Gres::entries);
-                entries.any(|entry| entry.name() != "gpu")
+                entries.any(|entry| entry.name() != "gpu" && !is_part_of_gpu(entry.name()))
             }
             TresPerTask => true,
             _ => false,
@@ -481,6 +480,10 @@ mod tests {
                 TresPerTask,
             ),
             ("gres = 'shard:2'\ngpu_freq = 'medium'", GpuFreq),
+            (
+                "gres = 'shard:2'\nntasks = 2\ntres_per_task = 'gres/shard=1'",
+                TresPerTask,
+            ),
         ] {
             assert_eq!(pair(toml), [(Gres, second)], "{toml}");
         }

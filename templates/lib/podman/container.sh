@@ -1,7 +1,7 @@
 # Removes what jobs that were killed left of their containers on this node, and an earlier run of this job. Where
 # Slurm tracks processes by their parents, they may even run. It goes by their names: an image has labels of its own.
 check_runtime() {
-  local container owner reads='' files version
+  local container owner reads='' files version own_form=''
   need_commands podman
   # Up to which version it reads descriptions of GPUs; others are none for it.
   case "$(podman --version 2>/dev/null)" in
@@ -12,12 +12,13 @@ check_runtime() {
     *' 5.1.'*) reads=0.7 ;;
     *' 5.'[2-4].*) reads=0.8 ;;
   esac
-  mapfile -t files < <(grep -Fls nvidia.com/gpu /etc/cdi/*.{json,yaml} /var/run/cdi/*.{json,yaml})
+  mapfile -t files < <(grep -Els '"?kind"?: *"?nvidia\.com/gpu("|,|[[:space:]]|$)' /etc/cdi/*.{json,yaml} /var/run/cdi/*.{json,yaml})
   version=$(sed -n 's/.*cdiVersion[^0-9]*\([0-9]\.[0-9]\).*/\1/p' /dev/null "${files[@]}" | sort | head -n 1) || true
+  # Earlier ones than 4.3 do not read that either.
+  [[ $reads != 0.[5-9] ]] || own_form=", or for a description in version 0.5: nvidia-ctk cdi generate --feature-flag=no-additional-gids-for-device-nodes --output=${files[0]-}"
   [[ -z $reads || ! $version > $reads ]] ||
     missing "a podman on $HOSTNAME that reads ${files[*]}: GPUs are described there in version $version, and it reads $reads at most;" \
-      "ask the site for podman 5.1 or later, or for a description in version 0.5:" \
-      "nvidia-ctk cdi generate --feature-flag=no-additional-gids-for-device-nodes --output=${files[0]}"
+      "ask the site for podman 5.1 or later$own_form"
   for container in $(podman ps --all --quiet --filter='name=^nim-slurm-[0-9]+-' 2>/dev/null); do
     owner=$(podman inspect "$container" 2>/dev/null | sed -n 's/^ *"Name": "nim-slurm-\([0-9]*\)-.*/\1/p' | head -n 1) || true
     [[ -n $owner ]] || continue
