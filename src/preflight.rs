@@ -167,20 +167,15 @@ impl<'a> Preflight<'a> {
         let stage = stage::check(self);
         let slurm_is_away = tools::slurm_is_away(self);
         let is_away = slurm_is_away.is_some();
-        let sections: [&(dyn Fn() -> Vec<Finding> + Sync); 7] = [
+        let sections: [&(dyn Fn() -> Vec<Finding> + Sync); 6] = [
             &|| tools::check(self, &stage.to_fetch, is_away),
             &|| {
                 if is_away {
                     Vec::new()
                 } else {
-                    jobs::check(self)
-                }
-            },
-            &|| {
-                if is_away {
-                    Vec::new()
-                } else {
-                    partitions::check(self)
+                    let (mut findings, accepted) = jobs::check(self);
+                    findings.extend(partitions::check(self, &accepted));
+                    findings
                 }
             },
             &|| time(self),
@@ -276,7 +271,7 @@ impl<'a> Preflight<'a> {
         };
         let mut words = vec!["srun".to_owned()];
         words.extend(
-            [OptionName::Partition, OptionName::Account, OptionName::Qos]
+            OptionName::WHERE
                 .into_iter()
                 .filter(is_known)
                 .filter_map(|name| directives.option(name))
@@ -284,6 +279,16 @@ impl<'a> Preflight<'a> {
         );
         words.push(command.to_owned());
         words.join(" ")
+    }
+
+    /// The scripts, those of one cluster together.
+    fn by_cluster(&self) -> Vec<Scripts> {
+        let cluster = |kind| self.plan.directives(kind).option(OptionName::Clusters);
+        let of_clusters = by_scripts(ScriptKind::ALL.map(|kind| (kind, cluster(kind))));
+        of_clusters
+            .into_iter()
+            .map(|(scripts, _)| scripts)
+            .collect()
     }
 }
 

@@ -1194,7 +1194,10 @@ fn a_job_that_succeeded_and_left_nothing_here() {
     let job = site.job(7, "COMPLETED", "(null)", "launch.sh", 0);
     let job = job.replace("   Command=", "   NodeList=n2\n   Command=");
     site.write("job_7", &job);
-    let ended = site.start(&["follow", "7", "--account", "proj"]);
+    let options = ["clusters=west", "reservation=acc", "constraint=h100"];
+    let options = options.iter().flat_map(|option| ["--sbatch", option]);
+    let follow = ["follow", "7", "--account", "proj"].into_iter();
+    let ended = site.start(&follow.chain(options).collect::<Vec<_>>());
     let manifest = format!("{}/results/run_7.json", site.stage());
     Ended::from(ended.wait_with_output().unwrap()).assert(
         1,
@@ -1202,7 +1205,7 @@ fn a_job_that_succeeded_and_left_nothing_here() {
         &[
             &format!(
                 "what to do: if it had another stage path, give that: {PROGRAM} follow 7 --stage-path PATH; else copy its results \
-                 from n2 to this folder:\n  srun --account=proj --nodelist=n2 --nodes=1 --ntasks=1 tar -C {} -cf - results | tar -xf -\n",
+                 from n2 to this folder:\n  srun --clusters=west --account=proj --reservation=acc --constraint=h100 --nodelist=n2 --nodes=1 --ntasks=1 tar -C {} -cf - results | tar -xf -\n",
                 site.stage()
             ),
             &format!(

@@ -952,6 +952,138 @@ fn a_wrong_gres_is_told_once() {
     assert!(other[0].contains("Slurm does not take"), "{other:#?}");
 }
 
+/// A filter of the site may choose the partition, and a reservation have nodes that sinfo calls maint.
+#[test]
+fn what_sbatch_takes_stands_in_nobody_s_way() {
+    let home = Home::new();
+    home.script(
+        "sinfo",
+        "echo 'a100|up|infinite|maint|2|gpu:8'; echo 'h100|up|infinite|idle|2|gpu:h100:8'",
+    );
+    let all = "setup.sh, prepare_models.sh and launch.sh: ";
+    let cases = [
+        (
+            &[][..],
+            "no partition is named, and Slurm has no default one",
+            "name one, with --partition",
+        ),
+        (
+            &["--partition", "h200"],
+            "Slurm has no partition h200",
+            "name another, with --partition",
+        ),
+        (
+            &["--partition", "a100"],
+            "no node of the partition a100 works now: they are maint",
+            "see why, and until when: sinfo -R -p a100",
+        ),
+        (
+            &["--partition", "h100", "--gres", "gpu:v100:4"],
+            "no node of h100 has the gpu:v100:4 that is asked for: they have gpu:h100:8",
+            "ask for what they have",
+        ),
+    ];
+    for (flags, matter, fix) in cases {
+        home.script("sbatch", "echo 'sbatch: Job 7 to start at now' >&2");
+        let (findings, _) = home.findings(flags, &[]);
+        let yet = "yet sbatch would take the job; if it does not start";
+        assert_found(&findings, &format!("warning: {all}{matter}, {yet}, {fix}"));
+        assert_not_found(&findings, "error: setup.sh");
+        // Where sbatch refuses the job, or does not say, sinfo's word counts.
+        for words in ["something else", "--test-only is not supported here"] {
+            home.script(
+                "sbatch",
+                &format!("echo 'sbatch: error: {words}' >&2; exit 1"),
+            );
+            let (findings, code) = home.findings(flags, &[]);
+            assert_found(&findings, &format!("error: {all}{matter}; {fix}"));
+            assert_eq!(code, 1);
+        }
+    }
+    // Each script has an answer of its own.
+    home.script(
+        "sbatch",
+        "if grep -q client_parts; then echo no >&2; exit 1; fi; echo 'Job 7 to start at now' >&2",
+    );
+    home.link("grep");
+    let (findings, _) = home.findings(&[], &[]);
+    assert_found(&findings, "error: launch.sh: no partition is named");
+    assert_found(
+        &findings,
+        "warning: setup.sh and prepare_models.sh: no partition is named",
+    );
+}
+
+/// Nodes of a cloud that are off are not shown, and so are not told from none.
+#[test]
+fn a_cloud_whose_nodes_are_off_lacks_nothing() {
+    let home = Home::new();
+    let flags = ["--partition", "cloud", "--gres", "gpu:8"];
+    let words = "Requested node configuration is not available";
+    home.script(
+        "sbatch",
+        &format!("echo 'allocation failure: {words}' >&2; exit 1"),
+    );
+    home.script("sinfo", "echo 'cloud|up|infinite|n/a|0|'");
+    let (findings, _) = home.findings(&flags, &[]);
+    assert_not_found(&findings, "no node of cloud has");
+    assert_found(
+        &findings,
+        &format!("error: Slurm does not take setup.sh, prepare_models.sh and launch.sh: {words}"),
+    );
+}
+
+#[test]
+fn another_cluster_is_asked_itself() {
+    let home = Home::new();
+    home.script("sbatch", "echo no >&2; exit 1");
+    // With --clusters Slurm's programs name the cluster first.
+    home.script(
+        "sinfo",
+        "case $1 in\n\
+         --clusters=west) echo 'CLUSTER: west'; echo 'westgpu|drain|infinite|idle|2|gpu:8' ;;\n\
+         --all) echo 'batch*|up|infinite|idle|2|gpu:8' ;;\n\
+         *) exit 1 ;;\nesac",
+    );
+    home.script(
+        "scontrol",
+        "[ \"$*\" != '--clusters=west show config' ] || echo 'AccountingStorageEnforce = none'",
+    );
+    let options = "clusters=west,partition=westgpu,account=proj,reservation=acc,constraint=h100";
+    let options = options.split(',').flat_map(|option| ["--sbatch", option]);
+    let (findings, _) = home.findings(&options.collect::<Vec<_>>(), &[]);
+    assert_found(
+        &findings,
+        "error: setup.sh, prepare_models.sh and launch.sh: the partition westgpu is drain and starts no jobs; wait \
+         until it is up again, or name another one: sinfo --clusters=west -s",
+    );
+    assert_found(
+        &findings,
+        "note: Slurm enforces no accounts here, so --account=proj could not be checked; name what the site told you",
+    );
+    let question = "srun --clusters=west --partition=westgpu --account=proj --reservation=acc --constraint=h100 ";
+    assert!(
+        findings.iter().any(|finding| finding.contains(question)),
+        "{findings:#?}"
+    );
+    // Each script has its own cluster; of several, Slurm takes one.
+    let options = [
+        "launch.clusters=west",
+        "launch.partition=westgpu",
+        "setup.clusters=east,west",
+        "setup.partition=any",
+        "account=proj",
+    ];
+    let options = options.iter().flat_map(|option| ["--sbatch", option]);
+    let (findings, _) = home.findings(&options.collect::<Vec<_>>(), &[]);
+    assert_found(
+        &findings,
+        "error: launch.sh: the partition westgpu is drain",
+    );
+    assert_found(&findings, "ok: the partition batch is up");
+    assert_not_found(&findings, "partition any");
+}
+
 #[test]
 fn a_time_limit_above_the_partition_s_is_for_slurm_to_judge() {
     let home = Home::new();

@@ -18,19 +18,23 @@ enum Verdict {
     Unknown(Finding),
 }
 
-pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
+/// The findings, and which scripts sbatch would take.
+pub(super) fn check(preflight: &Preflight<'_>) -> (Vec<Finding>, Vec<ScriptKind>) {
     if preflight.find("sbatch").is_none() {
-        return Vec::new();
+        return (Vec::new(), Vec::new());
     }
     let verdicts = in_parallel(&ScriptKind::ALL, |&kind| verdict(preflight, kind));
     let mut findings = Vec::new();
-    let mut refused = Vec::new();
+    let (mut accepted, mut refused) = (Vec::new(), Vec::new());
     for (kind, verdict) in ScriptKind::ALL.into_iter().zip(verdicts) {
         match verdict {
-            Verdict::Accepted(words) => findings.push(Finding::ok(format!(
-                "Slurm would take {}{words}",
-                kind.file_name()
-            ))),
+            Verdict::Accepted(words) => {
+                accepted.push(kind);
+                findings.push(Finding::ok(format!(
+                    "Slurm would take {}{words}",
+                    kind.file_name()
+                )));
+            }
             Verdict::Unknown(finding) => findings.push(finding),
             Verdict::Refused(words) => refused.push((kind, words)),
         }
@@ -47,8 +51,9 @@ pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
             .map(|(scripts, words)| refusal(preflight.plan, scripts, words)),
     );
     findings.dedup();
-    findings.extend(accounts(preflight));
-    findings
+    let of_clusters = preflight.by_cluster().into_iter();
+    findings.extend(of_clusters.filter_map(|scripts| accounts(preflight, &scripts)));
+    (findings, accepted)
 }
 
 /// Asks with the script and the options of a real submission.
@@ -116,7 +121,7 @@ fn reasons(reply: &Reply) -> String {
 
 fn refusal(plan: &Plan, scripts: &Scripts, reason: &str) -> Finding {
     let mut fix = match deed_and_command(plan, scripts.first(), reason) {
-        Some((deed, command)) => words(&format!("{deed}: ")).command(command),
+        Some((deed, command)) => words(&format!("{deed}: ")).command(&command),
         None => words("change the option that it means in the settings, and look again"),
     };
     if scripts.can_do_without_a_job() {
@@ -130,18 +135,23 @@ fn refusal(plan: &Plan, scripts: &Scripts, reason: &str) -> Finding {
 }
 
 /// Where Slurm asks for no account, it checks none.
-fn accounts(preflight: &Preflight<'_>) -> Option<Finding> {
+fn accounts(preflight: &Preflight<'_>, scripts: &Scripts) -> Option<Finding> {
+    let of_scripts = scripts
+        .0
+        .iter()
+        .map(|&kind| preflight.plan.directives(kind));
     let named: Vec<_> = [OptionName::Account, OptionName::Qos]
         .into_iter()
-        .filter_map(|name| {
-            let of_scripts = ScriptKind::ALL.map(|kind| preflight.plan.directives(kind));
-            of_scripts.into_iter().find_map(|own| own.option(name))
-        })
+        .filter_map(|name| of_scripts.clone().find_map(|own| own.option(name)))
         .collect();
-    if named.is_empty() {
+    let directives = preflight.plan.directives(scripts.first());
+    if named.is_empty() || directives.has_several_clusters() {
         return None;
     }
-    match preflight.ask("scontrol", &["show", "config"]) {
+    let cluster = directives.option(OptionName::Clusters);
+    let mut arguments = Vec::from_iter(cluster.as_deref());
+    arguments.extend(["show", "config"]);
+    match preflight.ask("scontrol", &arguments) {
         Answer::Said(reply) if reply.is_success => {
             let enforced = config_value(&reply.stdout, "AccountingStorageEnforce")?;
             (!enforced.contains("associations") && enforced != "all").then(|| {
@@ -150,7 +160,7 @@ fn accounts(preflight: &Preflight<'_>) -> Option<Finding> {
                         "Slurm enforces no accounts here, so {} could not be checked",
                         listed(&named)
                     ),
-                    "Slurm does not use them here, so they may be left out",
+                    "name what the site told you: shares and bills may still go by them",
                 )
             })
         }

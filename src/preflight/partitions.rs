@@ -5,7 +5,7 @@
 
 use super::ask::Answer;
 use super::fix::{Fix, words};
-use super::{Finding, Preflight, Severity, by_scripts, listed};
+use super::{Finding, Preflight, Scripts, Severity, by_scripts, listed};
 use crate::job_options::ScriptKind;
 use crate::recipe::Recipe;
 use crate::shell::shell_word;
@@ -17,6 +17,8 @@ const FIELDS: &str = "%P|%a|%l|%T|%D|%G";
 /// A partition, and its nodes in groups that are alike.
 #[derive(Debug, PartialEq)]
 struct Partition {
+    /// The command that shows more: `sinfo`, with the cluster where one is named.
+    sinfo: String,
     name: String,
     is_default: bool,
     is_up: bool,
@@ -33,18 +35,36 @@ struct Nodes {
     gres: String,
 }
 
-/// The partitions; none where there is no sinfo.
-fn ask(preflight: &Preflight<'_>) -> Result<Option<Vec<Partition>>, Finding> {
-    match preflight.ask("sinfo", &["--all", "--noheader", "--format", FIELDS]) {
-        Answer::Absent => Ok(None),
-        Answer::Said(reply) if reply.is_success => Ok(Some(read(&reply.stdout))),
-        answer => Err(preflight.unanswered("sinfo", &answer, "which partitions there are")),
+/// The partitions of a job's cluster; none where there is no sinfo, and none of several
+/// clusters, of which Slurm takes one.
+fn ask(
+    preflight: &Preflight<'_>,
+    directives: &Directives,
+) -> Result<Option<Vec<Partition>>, Finding> {
+    if directives.has_several_clusters() {
+        return Ok(None);
     }
+    let sinfo = directives.at_cluster("sinfo");
+    let cluster = directives.option(OptionName::Clusters);
+    let mut arguments = Vec::from_iter(cluster.as_deref());
+    arguments.extend(["--all", "--noheader", "--format", FIELDS]);
+    match preflight.ask("sinfo", &arguments) {
+        Answer::Absent => Ok(None),
+        Answer::Said(reply) if reply.is_success => Ok(Some(read(&reply.stdout, &sinfo))),
+        answer => Err(preflight.unanswered(&sinfo, &answer, "which partitions there are")),
+    }
+}
+
+/// The partitions of a script's cluster, where that is known.
+fn of_script(preflight: &Preflight<'_>, kind: ScriptKind) -> Option<Vec<Partition>> {
+    ask(preflight, preflight.plan.directives(kind))
+        .ok()
+        .flatten()
 }
 
 /// True when sinfo answers, and does not know a partition of this script.
 pub(super) fn is_unknown(preflight: &Preflight<'_>, kind: ScriptKind) -> bool {
-    let Ok(Some(partitions)) = ask(preflight) else {
+    let Some(partitions) = of_script(preflight, kind) else {
         return false;
     };
     let names = names(preflight.plan.directives(kind), &partitions);
@@ -54,18 +74,31 @@ pub(super) fn is_unknown(preflight: &Preflight<'_>, kind: ScriptKind) -> bool {
 
 /// True when sinfo says that no node of this script's only partition has the GRES.
 pub(super) fn lacks_gres(preflight: &Preflight<'_>, kind: ScriptKind) -> bool {
-    let Ok(Some(partitions)) = ask(preflight) else {
+    let Some(partitions) = of_script(preflight, kind) else {
         return false;
     };
     let directives = preflight.plan.directives(kind);
     let names = names(directives, &partitions);
     let own = partitions.iter().find(|own| names == [own.name.as_str()]);
     let lacks = own.zip(directives.gres_of_a_node());
-    lacks.is_some_and(|(own, asked)| !own.nodes.iter().any(|nodes| nodes.have(&asked)))
+    lacks.is_some_and(|(own, asked)| own.lacks(&asked))
 }
 
-pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
-    let partitions = match ask(preflight) {
+/// Nothing here stands in the way of a script that sbatch has `accepted`: the site may choose a
+/// partition itself, or keep nodes for a reservation.
+pub(super) fn check(preflight: &Preflight<'_>, accepted: &[ScriptKind]) -> Vec<Finding> {
+    let of_clusters = preflight.by_cluster().into_iter();
+    of_clusters
+        .flat_map(|scripts| of_cluster(preflight, &scripts, accepted))
+        .collect()
+}
+
+fn of_cluster(
+    preflight: &Preflight<'_>,
+    scripts: &Scripts,
+    accepted: &[ScriptKind],
+) -> Vec<Finding> {
+    let partitions = match ask(preflight, preflight.plan.directives(scripts.first())) {
         Ok(Some(partitions)) => partitions,
         Ok(None) => return Vec::new(),
         Err(finding) => return vec![finding],
@@ -73,7 +106,7 @@ pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut used: Vec<&Partition> = Vec::new();
     let (mut problems, mut unused_gpus) = (Vec::new(), Vec::new());
-    for kind in ScriptKind::ALL {
+    for kind in scripts.0.iter().copied() {
         let directives = preflight.plan.directives(kind);
         let names = names(directives, &partitions);
         let place = preflight.plan.place_of(kind, OptionName::Partition);
@@ -103,10 +136,11 @@ pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
         }
         // Of several partitions Slurm takes one that fits.
         let has_choice = names.len() > 1;
-        problems.extend(
-            own.into_iter()
-                .map(|problem| (kind, problem.at_most(has_choice))),
-        );
+        let is_accepted = accepted.contains(&kind);
+        problems.extend(own.into_iter().map(|problem| {
+            let problem = problem.at_most(has_choice);
+            (kind, problem.with_acceptance(is_accepted))
+        }));
     }
     findings.extend(used.into_iter().filter_map(Partition::describe));
     findings.extend(by_scripts(problems).into_iter().map(|(scripts, problem)| {
@@ -145,6 +179,18 @@ impl Problem {
         }
         self
     }
+
+    /// With what it is when sbatch, which asks the same controller, takes the script all the same.
+    fn with_acceptance(self, is_accepted: bool) -> Self {
+        if !is_accepted || self.most < Severity::Error {
+            return self;
+        }
+        Self {
+            most: Severity::Warning,
+            message: format!("{}, yet sbatch would take the job", self.message),
+            fix: words("if it does not start, ").then(self.fix),
+        }
+    }
 }
 
 /// The partitions that a job may run in: those that it names, or the default one.
@@ -165,19 +211,18 @@ fn known(what: &str, partitions: &[Partition], place: &str) -> String {
     const SHOWN: usize = 20;
     let names: Vec<_> = partitions.iter().map(|partition| &partition.name).collect();
     if names.is_empty() {
-        return "sinfo lists none to you: ask the site which one is yours".to_owned();
+        return "ask the site which one is yours: sinfo lists none to you".to_owned();
     }
     let shown = listed(&names[..names.len().min(SHOWN)]);
-    let more = if names.len() > SHOWN {
-        ", ... (sinfo -s)"
-    } else {
-        ""
+    let more = match partitions {
+        [first, ..] if names.len() > SHOWN => format!(", ... ({} -s)", first.sinfo),
+        _ => String::new(),
     };
     format!("name {what}, with {place}: {shown}{more}")
 }
 
 /// Reads sinfo's answer; lines that are not of this form are left out.
-fn read(text: &str) -> Vec<Partition> {
+fn read(text: &str, sinfo: &str) -> Vec<Partition> {
     let mut partitions: Vec<Partition> = Vec::new();
     for line in text.lines() {
         let mut fields = line.trim().splitn(6, '|').map(str::trim);
@@ -197,6 +242,7 @@ fn read(text: &str) -> Vec<Partition> {
         match partitions.iter_mut().find(|known| known.name == plain) {
             Some(known) => known.nodes.push(nodes),
             None => partitions.push(Partition {
+                sinfo: sinfo.to_owned(),
                 name: plain.to_owned(),
                 is_default: name.ends_with('*'),
                 is_up: availability == "up",
@@ -244,7 +290,8 @@ impl Partition {
                     "the partition {name} is {} and starts no jobs",
                     self.availability
                 ),
-                words("wait until it is up again, or name another one: ").command("sinfo -s"),
+                words("wait until it is up again, or name another one: ")
+                    .command(&format!("{} -s", self.sinfo)),
             ));
         }
         (!self.nodes.iter().any(Nodes::work)).then(|| {
@@ -260,8 +307,8 @@ impl Partition {
     }
 
     fn sinfo_hint(&self) -> Fix {
-        let name = shell_word(&self.name);
-        words("see why, and until when: ").command(&format!("sinfo -R -p {name}"))
+        let (sinfo, name) = (&self.sinfo, shell_word(&self.name));
+        words("see why, and until when: ").command(&format!("{sinfo} -R -p {name}"))
     }
 
     /// The GRES of its nodes, each kind once.
@@ -312,23 +359,27 @@ impl Partition {
         })
     }
 
+    /// True when none of its nodes has what is asked for. Of a cloud's nodes those that are off may not be shown.
+    fn lacks(&self, asked: &Gres) -> bool {
+        self.nodes.iter().any(|nodes| nodes.count > 0)
+            && !self.nodes.iter().any(|nodes| nodes.have(asked))
+    }
+
     fn resources(&self, directives: &Directives) -> Option<Problem> {
         let name = &self.name;
         let asked = directives.gres_of_a_node()?;
-        let fitting: Vec<_> = self
-            .nodes
-            .iter()
-            .filter(|nodes| nodes.have(&asked))
-            .collect();
-        if fitting.is_empty() {
+        if self.lacks(&asked) {
             return Some(Problem::new(
                 format!("no node of {name} has the {asked} that is asked for: they have {}", self.gres()),
                 "ask for what they have with --gres or gres in the settings, or name another partition".to_owned(),
             ));
         }
+        let fitting = self.nodes.iter().filter(|nodes| nodes.have(&asked));
+        let fitting: Vec<_> = fitting.collect();
         // Where no node at all works, that was said.
         let works = |nodes: &[&Nodes]| nodes.iter().any(|nodes| nodes.work());
-        (!works(&fitting) && self.nodes.iter().any(Nodes::work)).then(|| {
+        let is_idle = !fitting.is_empty() && !works(&fitting);
+        (is_idle && self.nodes.iter().any(Nodes::work)).then(|| {
             Problem::new(
                 format!(
                     "no node of {name} that has {asked} works now: they are {}",
@@ -444,7 +495,7 @@ mod tests {
 
     #[track_caller]
     fn against(partition: &str, launch: &str) -> Vec<String> {
-        let partitions = read(SINFO);
+        let partitions = read(SINFO, "sinfo");
         let partition = partitions.iter().find(|own| own.name == partition).unwrap();
         let problems = partition.problems(&directives(launch));
         problems
@@ -455,7 +506,7 @@ mod tests {
 
     #[test]
     fn partitions_and_their_nodes() {
-        let partitions = read(SINFO);
+        let partitions = read(SINFO, "sinfo");
         let names: Vec<_> = partitions.iter().map(|own| own.name.as_str()).collect();
         assert_eq!(names, ["batch", "cpu", "old"]);
         assert!(partitions[0].is_default && !partitions[1].is_default);
@@ -469,8 +520,10 @@ mod tests {
             against("old", "gres = 'gpu:8'"),
             ["the partition old is down and starts no jobs"]
         );
-        let drained =
-            read("batch*|up|infinite|drained|2|(null)\nbatch*|up|infinite|down*|1|(null)\n");
+        let drained = read(
+            "batch*|up|infinite|drained|2|(null)\nbatch*|up|infinite|down*|1|(null)\n",
+            "sinfo",
+        );
         assert_eq!(drained[0].describe(), None);
         assert_eq!(
             drained[0].state().unwrap().message,
@@ -480,13 +533,13 @@ mod tests {
 
     #[test]
     fn what_to_name_is_told() {
-        let partitions = read(SINFO);
+        let partitions = read(SINFO, "sinfo");
         let told = |what, count| known(what, &partitions[..count], "--partition");
         assert_eq!(told("one", 2), "name one, with --partition: batch and cpu");
         assert_eq!(told("another", 1), "name another, with --partition: batch");
         assert_eq!(
             told("another", 0),
-            "sinfo lists none to you: ask the site which one is yours"
+            "ask the site which one is yours: sinfo lists none to you"
         );
     }
 
@@ -518,7 +571,10 @@ mod tests {
             ["no node of batch that has gpu:a100:4 works now: they are drained*"]
         );
         assert!(against("batch", "").is_empty());
-        let partitions = read(SINFO);
+        let off = &read("cloud|up|infinite|n/a|0|\n", "sinfo")[0];
+        assert_eq!(off.problems(&directives("gres = 'gpu:8'")), []);
+        assert!(!off.lacks(&Gres::parse("gpu:8").unwrap()));
+        let partitions = read(SINFO, "sinfo");
         let recipe = Recipe::llama3_70b_h100x4_fp8();
         let finding = partitions[0].unused_gpus(&recipe).unwrap();
         assert_eq!(

@@ -324,6 +324,19 @@ impl Directives {
         })
     }
 
+    /// A program of Slurm, with the cluster that it is to ask where these name one.
+    pub(crate) fn at_cluster(&self, program: &str) -> String {
+        let cluster = self.option(OptionName::Clusters);
+        let words = [program].into_iter().chain(cluster.as_deref());
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    /// True when they name more clusters than one, of which sbatch takes one.
+    pub(crate) fn has_several_clusters(&self) -> bool {
+        let clusters = self.get(OptionName::Clusters);
+        clusters.is_some_and(|names| names == "all" || names.contains(','))
+    }
+
     /// All options as they stand on sbatch's command line, a word each.
     ///
     /// ```

@@ -22,6 +22,19 @@ const ROWS: &[(&[&str], Option<OptionName>, &str, &str)] = &[
         "sinfo -s",
     ),
     (
+        &[
+            "accounting/qos policy",
+            "qosmax",
+            "qosgrp",
+            "assocmax",
+            "assocgrp",
+        ],
+        None,
+        "ask for less, or submit the scripts one after the other, since your account or QOS limits how many jobs you may \
+         have, and how large",
+        "sacctmgr show qos format=name,maxsubmitpu,maxwall,maxtrespu",
+    ),
+    (
         &["account"],
         Some(OptionName::Account),
         "name an account of yours",
@@ -109,14 +122,20 @@ pub(crate) fn advice(plan: &Plan, kind: ScriptKind, words: &str) -> Option<Strin
     Some(format!("{deed}: {command}"))
 }
 
-/// What to do, and the command that tells more.
+/// What to do, and the command that tells more, of the job's cluster where it names one.
 pub(crate) fn deed_and_command(
     plan: &Plan,
     kind: ScriptKind,
     words: &str,
-) -> Option<(String, &'static str)> {
+) -> Option<(String, String)> {
     let (_, option, deed, command) = ROWS.iter().find(|(signs, ..)| is_among(words, signs))?;
     let place = option.map(|option| format!(", with {}", plan.place_of(kind, option)));
+    let command = match command.split_once(' ') {
+        Some((program @ ("sinfo" | "scontrol"), rest)) => {
+            format!("{} {rest}", plan.directives(kind).at_cluster(program))
+        }
+        _ => (*command).to_owned(),
+    };
     Some((format!("{deed}{}", place.unwrap_or_default()), command))
 }
 
@@ -146,6 +165,12 @@ mod tests {
             ),
             ("Invalid qos specification", "with qos in [slurm]"),
             (
+                "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)",
+                "one after the other, since your account or QOS limits how many jobs you may have, and how large: \
+                 sacctmgr show qos",
+            ),
+            ("QOSMaxSubmitJobPerUserLimit", "sacctmgr show qos"),
+            (
                 "Requested time limit is invalid (missing or exceeds some limit)",
                 "%P %l",
             ),
@@ -163,6 +188,16 @@ mod tests {
             assert!(answer.contains(advised), "{words}: {answer}");
         }
         assert_eq!(advice(&plan, ScriptKind::Launch, "something new"), None);
+    }
+
+    #[test]
+    fn a_command_asks_the_cluster_of_the_job() {
+        let settings = Settings::from_toml("slurm = { clusters = 'west' }").unwrap();
+        let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap();
+        let of = |words| advice(&plan, ScriptKind::Launch, words).unwrap();
+        assert!(of("Invalid partition name specified").ends_with(": sinfo --clusters=west -s"));
+        // Accounts are those of all clusters.
+        assert!(of("Invalid account").contains(": sacctmgr show associations"));
     }
 
     #[test]

@@ -266,9 +266,11 @@ fn preflight_of_partitions_and_nodes_that_are_down() {
             &["partitionname=gpu", "state=up"],
         );
         let report = preflight(&lab, &site, &["--partition", "gpu"], &[]);
-        assert_eq!(report.code, 1);
+        // Slurm takes jobs, and lets them wait.
+        report.assert_errors(&[]);
         report.assert_found(
-            "error: setup.sh, prepare_models.sh and launch.sh: the partition gpu is down and starts no jobs; wait until it is up again",
+            "warning: setup.sh, prepare_models.sh and launch.sh: the partition gpu is down and starts no jobs, yet sbatch \
+             would take the job; if it does not start, wait until it is up again",
         );
     }
     let drained = ["nodename=node1,node2", "state=drain", "reason=test"];

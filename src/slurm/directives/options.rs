@@ -547,6 +547,16 @@ options! {
 pub(super) const PASSTHROUGH: &str = "passthrough";
 
 impl OptionName {
+    /// What says where a job runs, and for whom: who asks one of its nodes says the same.
+    pub(crate) const WHERE: [Self; 6] = [
+        Self::Clusters,
+        Self::Partition,
+        Self::Account,
+        Self::Qos,
+        Self::Reservation,
+        Self::Constraint,
+    ];
+
     /// True when the option has a meaning without a value.
     pub(crate) fn may_be_empty(self) -> bool {
         Setting::alone(self).is_some()
