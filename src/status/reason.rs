@@ -1,6 +1,7 @@
 //! Why a job does not start, in plain words.
 
 use super::JobRecord;
+use crate::slurm::JobId;
 
 /// Slurm's word for a dependency that cannot come true any more.
 const NEVER: &str = "DependencyNeverSatisfied";
@@ -83,6 +84,17 @@ impl JobRecord {
             "PartitionDown" | "PartitionInactive" => {
                 format!("job {id} waits until its partition starts jobs again: see sinfo -s")
             }
+            // What all jobs may still use by their time limits, which falls as they end.
+            _ if is_limit && word.contains("RunMin") => waits_for_others(id),
+            _ if is_limit
+                && word.contains("Grp")
+                && (word.contains("Minutes") || word.contains("Wall")) =>
+            {
+                format!(
+                    "job {id} waits for more budget: that of its account or quality of service is used up: ask its owner, \
+                     or name another account or quality of service and submit again"
+                )
+            }
             _ if is_limit
                 && ["PerJob", "Wall", "Min"]
                     .iter()
@@ -93,9 +105,7 @@ impl JobRecord {
                      likely to start: end it with scancel {id}, and submit another"
                 )
             }
-            _ if is_limit => format!(
-                "job {id} waits until other jobs have ended: its account or quality of service is at a limit"
-            ),
+            _ if is_limit => waits_for_others(id),
             _ => return None,
         })
     }
@@ -104,6 +114,12 @@ impl JobRecord {
     pub(crate) fn never_starts(&self) -> bool {
         self.state.is_waiting() && self.reason.as_deref() == Some(NEVER)
     }
+}
+
+fn waits_for_others(id: JobId) -> String {
+    format!(
+        "job {id} waits until other jobs have ended: its account or quality of service is at a limit"
+    )
 }
 
 #[cfg(test)]
@@ -133,6 +149,11 @@ mod tests {
             ("QOSMaxGRESPerUser", "until other jobs have ended"),
             ("AssocMaxWallDurationPerJobLimit", "for each job"),
             ("QOSMinGRES", "for each job"),
+            ("QOSGrpGRESRunMinutes", "until other jobs have ended"),
+            ("AssocGrpCPURunMinutesLimit", "until other jobs have ended"),
+            ("AssocGrpGRESMinutes", "budget"),
+            ("QOSGrpWallLimit", "budget"),
+            ("QOSMaxCpuMinutesPerJobLimit", "for each job"),
         ] {
             let said = of("PENDING", reason).unwrap_or_else(|| panic!("nothing of {reason}"));
             assert!(said.starts_with("job 7 ") && said.contains(words), "{said}");

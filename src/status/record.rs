@@ -326,7 +326,8 @@ fn of_squeue_row(row: &[&str]) -> Result<JobRecord, String> {
         array: array(array_id, tasks),
         exit: exit_in(&state, JobExit::from_squeue(exit)),
         state,
-        reason: some(reason),
+        // scontrol writes '_' for the blanks.
+        reason: some(reason).map(|reason| reason.replace(' ', "_")),
         nodes: some(nodes),
         submitted: time(submitted),
         started: time(started),
@@ -524,6 +525,13 @@ CLUSTER: lab
         assert_eq!(waiting.array.as_ref().unwrap().1, "2-4%1");
         assert_eq!(waiting.time_limit.as_ref().unwrap().minutes(), Some(60));
         assert_eq!(waiting.reason.as_deref(), Some("JobArrayTaskLimit"));
+    }
+
+    #[test]
+    fn a_reason_is_the_same_word_for_both_programs() {
+        let held = SQUEUE.replace("JobArrayTaskLimit", "job requeued in held state");
+        let said = of_squeue(&held).unwrap()[0].blocking_reason().unwrap();
+        assert!(said.starts_with("job 4001 is held: "), "{said}");
     }
 
     /// The exit of a job in the words of 22.05, and of 23.02 and later.
