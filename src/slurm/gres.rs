@@ -12,7 +12,7 @@ use crate::value::{
 /// What a site has, and what it calls it: `sinfo -o '%P %G'`. The counts are for each
 /// node, not for the job; the GPUs of a job may be asked for with `--gpus-per-node` or
 /// `--gpus` instead, never with both. A MIG slice is a type like any other:
-/// `gpu:1g.10gb:1`.
+/// `gpu:1g.10gb:1`, `gpu:h100_1g.10gb+me:1`.
 ///
 /// # Syntax
 ///
@@ -20,7 +20,7 @@ use crate::value::{
 /// `NAME:TYPE:COUNT`:
 ///
 /// * `NAME`: a small letter, then small letters, digits and `_`
-/// * `TYPE`: letters, digits, `_`, `-` and `.`, not digits alone
+/// * `TYPE`: letters, digits, `_`, `-`, `.` and `+`, not digits alone
 /// * `COUNT`: a whole number of at least 1; without one it is 1. No suffix: sbatch's
 ///   `1K` are 1024
 ///
@@ -30,6 +30,7 @@ use crate::value::{
 /// # Errors
 ///
 /// * `gpu:`, `gpu: 8`, `gpu:-1` (old releases read a type), `gpu:0`
+/// * `gpu:1g`, `gpu:1g.10gb`: a type that begins with a digit needs its count, or Slurm reads one
 /// * `gpu:2,gpu:h100:2`: one resource with a type and without
 /// * `gpu=8`: a form of some releases only
 /// * `GPU:8`: names are in small letters
@@ -83,6 +84,12 @@ impl<'a> GresEntry<'a> {
                 kind: None,
                 count: positive_number(only)?,
             },
+            // gpu:1g would be 1,073,741,824 GPUs.
+            (Some(kind), None, _) if kind.starts_with(|c: char| c.is_ascii_digit()) => {
+                return Err(Fault::rule(format!(
+                    "Slurm would read {kind:?} as a count: give the number, too, as in gpu:1g.10gb:1"
+                )));
+            }
             (Some(kind), None, _) => Self {
                 name,
                 kind: Some(kind),
@@ -177,13 +184,13 @@ pub(super) fn check_kind(kind: &str) -> Result<(), Fault> {
     let is_kind = kind.starts_with(|c: char| c.is_ascii_alphanumeric())
         && kind
             .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'+'))
         && !is_digits(kind);
     if is_kind {
         Ok(())
     } else {
         Err(Fault::rule(format!(
-            "{kind:?} is neither a type nor a count: letters, digits, '_', '-' and '.' are allowed in a type, as in gpu:h100:8"
+            "{kind:?} is neither a type nor a count: letters, digits, '_', '-', '.' and '+' are allowed in a type, as in gpu:h100:8"
         )))
     }
 }
@@ -192,7 +199,7 @@ pub(super) fn check_kind(kind: &str) -> Result<(), Fault> {
 ///
 /// # Syntax
 ///
-/// Letters, digits, `_`, `-` and `.`; a letter or digit first, and not digits alone.
+/// Letters, digits, `_`, `-`, `.` and `+`; a letter or digit first, and not digits alone.
 ///
 /// # Errors
 ///
@@ -247,7 +254,7 @@ impl Gres {
         const ALLOWED: &str = "NAME:TYPE:COUNT is allowed, as in gpu:8 or gpu:h100:8";
         only(
             text,
-            |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | ','),
+            |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '+' | ':' | ','),
             ALLOWED,
         )?;
         at_most(text, 1024)?;
@@ -382,6 +389,8 @@ mod tests {
         accepts::<Gres>("gpu:h100", "gpu:h100");
         accepts::<Gres>("nvme:08,gpu:h100:02", "nvme:8,gpu:h100:2");
         accepts::<Gres>("gpu:a100-sxm4.80gb:4,nvme:2", "gpu:a100-sxm4.80gb:4,nvme:2");
+        accepts::<Gres>("gpu:h100_1g.10gb+me:1", "gpu:h100_1g.10gb+me:1");
+        assert!(Gres::parse("gpu:+me").is_err() && Gres::parse("gpu+me:1").is_err());
         for text in ["gpu:2,shard:2", "mps:50,gpu:h100:1"] {
             let words = format!(
                 "cannot take {text:?} as GRES: a job has whole GPUs (gpu), or parts of them (shard or mps), not both"
@@ -412,8 +421,13 @@ mod tests {
         );
         refuses::<Gres>(
             "gpu:-1",
-            "cannot take \"gpu:-1\" as GRES: \"-1\" is neither a type nor a count: letters, digits, '_', '-' and '.' \
-             are allowed in a type, as in gpu:h100:8",
+            "cannot take \"gpu:-1\" as GRES: \"-1\" is neither a type nor a count: letters, digits, '_', '-', '.' \
+             and '+' are allowed in a type, as in gpu:h100:8",
+        );
+        refuses::<Gres>(
+            "gpu:1g.10gb",
+            "cannot take \"gpu:1g.10gb\" as GRES: Slurm would read \"1g.10gb\" as a count: give the number, too, as in \
+             gpu:1g.10gb:1",
         );
         refuses::<Gres>(
             "gpu:h100:x",
@@ -442,6 +456,7 @@ mod tests {
     fn gpu_counts() {
         accepts::<GpuCount>("8", "8");
         accepts::<GpuCount>("h100:8", "h100:8");
+        accepts::<GpuCount>("1g.10gb+me:2", "1g.10gb+me:2");
         for text in ["0", "-1", "h100", "4:a100", "x:y:4", "a100=4", "8,4", ""] {
             assert!(GpuCount::parse(text).is_err(), "{text}");
         }

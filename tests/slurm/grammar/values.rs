@@ -120,7 +120,11 @@ pub(super) const ROWS: &[Row] = &[
         "(low-|medium-|[1-9]00-)(high|highm1|2000)(:(OnDemand|conservative|schedutil|powersave|userspace))?",
         "",
     ),
-    ("gres", "gpu(:h100)?(:[0-8])?(,gpu(:h100)?(:[0-4])?)?", ""),
+    (
+        "gres",
+        "gpu(:h100)?(:[0-8])?(,gpu(:1g\\.10gb\\+me)?(:[0-4])?)?",
+        "",
+    ),
     ("gpus_per_node", GPUS, ""),
     ("gpus", GPUS, ""),
     ("gpus_per_task", GPUS, "ntasks = 1"),
