@@ -125,11 +125,13 @@ available=$(free_space "$stage_path")
   missing "free space in $stage_path: $available MiB are free, the images need about $space_needed MiB"
 {%- if site.enroot_cache.is_some() %}
 export ENROOT_CACHE_PATH=${ENROOT_CACHE_PATH:-$enroot_cache}
-mkdir -p "$ENROOT_CACHE_PATH" || missing "permission to make the folder $ENROOT_CACHE_PATH for enroot's cache"
+{ mkdir -p "$ENROOT_CACHE_PATH" && [[ -w $ENROOT_CACHE_PATH ]]; } ||
+  missing "permission to write in $ENROOT_CACHE_PATH for enroot's cache: export ENROOT_CACHE_PATH=..., a folder of your own"
 {%- endif %}
 {%- if site.enroot_temp.is_some() %}
 export ENROOT_TEMP_PATH=${ENROOT_TEMP_PATH:-$enroot_temp}
-mkdir -p "$ENROOT_TEMP_PATH" || missing "permission to make the folder $ENROOT_TEMP_PATH for enroot's temporary files"
+{ mkdir -p "$ENROOT_TEMP_PATH" && [[ -w $ENROOT_TEMP_PATH ]]; } ||
+  missing "permission to write in $ENROOT_TEMP_PATH for enroot's temporary files: export ENROOT_TEMP_PATH=..., or ask its owner for chmod 1777"
 {%- endif %}
 {%- match runtime %}
 {%- when Runtime::Pyxis %}
@@ -317,12 +319,11 @@ import_image() {
   say "$name is ready"
 }
 
-imports=()
+imports=() failed=0
 for index in "${to_import[@]}"; do
   import_image "$index" &
   imports+=($!)
 done
-failed=0
 for import in "${imports[@]}"; do
   status=0
   wait "$import" || status=$?

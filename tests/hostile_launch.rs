@@ -413,7 +413,7 @@ fn ports_are_claimed_and_nothing_is_opened() {
         let folder = tempfile::tempdir().unwrap();
         let program = format!(
             "problems=0\nmissing() {{ echo \"$*\"; problems=1; }}\nsqueue() {{ printf '%s\\n' {jobs}; }}\n\
-             logs=$FOLDER slurm_id=77000001 SLURMD_NODENAME=node1 port=49151 replicas=1\nstop_if_missing() {{ :; }}\n{prepare}\n{claim}\n\
+             logs=$FOLDER SLURM_JOB_ID=77000001 SLURMD_NODENAME=node1 port=49151 replicas=1\nstop_if_missing() {{ :; }}\n{prepare}\n{claim}\n\
              for claim in \"${{claims[@]}}\"; do [[ ! -d $claim ]] || echo \"has ${{claim##*/}}\"; done\n\
              echo\nrmdir {place}.* 2>/dev/null || true; rm -f {place}.*"
         );
@@ -424,18 +424,28 @@ fn ports_are_claimed_and_nothing_is_opened() {
     let own = "has nim-slurm-port-49151.77000001\nhas .port_node1_49151.77000001\n\n";
     assert_eq!(claims("77000001", ""), own);
     // Another job is there, was first, and has the same port.
-    let first = format!("mkdir {place}.77000002_3; touch -d '1 hour ago' {place}.77000002_3");
-    let words = claims("77000001 77000002_3", &first);
+    let first = format!("mkdir {place}.77000002; touch -d '1 hour ago' {place}.77000002");
+    let words = claims("77000001 77000002", &first);
     assert!(
-        words.contains("another job there has it, 77000002_3,"),
+        words.contains("another job there has it, 77000002,"),
         "{words}"
     );
     assert!(!words.contains("has nim-slurm"), "{words}");
     // It ended, and left its claim.
     assert_eq!(claims("77000001", &first), own);
+    // squeue does not show another user's job, whose steps run: Slurm's daemon for each has the job's number.
+    for (name, is_there) in [
+        ("slurmstepd: [77000002.batch]", true),
+        ("vi slurmstepd: [77000002.0]", false),
+    ] {
+        let program =
+            format!("{first}\n(exec -a '{name}' sleep 60) & trap 'kill $!' EXIT; sleep 0.5");
+        let words = claims("77000001", &program);
+        assert_eq!(words.contains("has it, 77000002,"), is_there, "{words}");
+    }
     // It came later.
-    let later = format!("mkdir {place}.77000002_3; touch -d '1 hour' {place}.77000002_3");
-    assert_eq!(claims("77000001 77000002_3", &later), own);
+    let later = format!("mkdir {place}.77000002; touch -d '1 hour' {place}.77000002");
+    assert_eq!(claims("77000001 77000002", &later), own);
     // At the same moment, which of the two is first does not depend on who asks.
     for (other, is_first) in [("76000009", true), ("77000002", false)] {
         let tied = format!(
@@ -445,10 +455,7 @@ fn ports_are_claimed_and_nothing_is_opened() {
         assert_eq!(words != own, is_first, "{other}: {words}");
     }
     for stands in ["mkfifo", "touch", "ln -s /dev/zero", "ln -s loop"] {
-        let words = claims(
-            "77000001 77000002_3",
-            &format!("{stands} {place}.77000002_3"),
-        );
+        let words = claims("77000001 77000002", &format!("{stands} {place}.77000002"));
         assert_eq!(words, own, "{stands}");
         let words = claims("77000001", &format!("{stands} {place}.77000001"));
         assert_eq!(words, "has .port_node1_49151.77000001\n\n", "{stands}");
@@ -1392,7 +1399,7 @@ fn a_port_s_full_queue_holds_nobody_up() {
     let folder = tempfile::tempdir().unwrap();
     let program = format!(
         "problems=0\nmissing() {{ echo \"$*\"; problems=1; }}\nsqueue() {{ :; }}\n\
-         logs=$FOLDER slurm_id=77000003 SLURMD_NODENAME=node1 port={} replicas=1\n{claim}",
+         logs=$FOLDER SLURM_JOB_ID=77000003 SLURMD_NODENAME=node1 port={} replicas=1\n{claim}",
         address.port()
     );
     let (code, words) = bash(&folder, &program, &[]);

@@ -278,6 +278,32 @@ fn a_program_that_is_missing_is_named() {
     }
 }
 
+/// The first user's folder is not for others to write to, and enroot's own words do not say so.
+#[test]
+fn a_folder_of_enroot_that_is_another_user_s() {
+    let node = Node::new();
+    for (variable, key, advice) in [
+        ("CACHE", "cache", ", a folder of your own\n"),
+        ("TEMP", "temp", ", or ask its owner for chmod 1777\n"),
+    ] {
+        let folder = format!("{}/{key}", node.stage().display());
+        let text = format!("cluster.enroot_{key}_path = '{folder}'");
+        let text = script(ScriptKind::Setup, Settings::from_toml(&text).unwrap());
+        let missing = format!("missing: permission to write in {folder} for enroot's");
+        let own = node.bash(&text, &[]);
+        assert!(!own.1.contains(&missing), "{own:?}");
+        let question = format!("[[ -w $ENROOT_{variable}_PATH ]]");
+        assert!(text.contains(&question), "{text}");
+        let (code, words) = node.bash(&text.replace(&question, "false"), &[]);
+        assert_eq!(code, Some(2), "{words}");
+        let advice = format!("export ENROOT_{variable}_PATH=...{advice}");
+        assert!(
+            words.contains(&missing) && words.contains(&advice),
+            "{words}"
+        );
+    }
+}
+
 /// A controller that does not answer, or a name that leads nowhere, is no silent end.
 /// As where the node does not mount it: nobody makes a folder there, not even root.
 #[test]

@@ -53,9 +53,11 @@ pub struct Cluster {
     pub nodes: Option<NodeUse>,
     /// Modules that each script loads first.
     pub modules: Vec<ModuleName>,
-    /// Where enroot keeps what it has fetched, unless `ENROOT_CACHE_PATH` is set.
+    /// Where enroot keeps what it has fetched, unless `ENROOT_CACHE_PATH` is set: a folder of one user, since
+    /// enroot keeps it from others.
     pub enroot_cache_path: Option<FolderPath>,
-    /// Where enroot unpacks, unless `ENROOT_TEMP_PATH` is set: a large folder.
+    /// Where enroot unpacks, unless `ENROOT_TEMP_PATH` is set: a large folder, of one user or open to all
+    /// (`chmod 1777`).
     pub enroot_temp_path: Option<FolderPath>,
     /// The way to the network outside.
     pub proxy: Proxy,

@@ -377,12 +377,11 @@ import_image() {
   say "$name is ready"
 }
 
-imports=()
+imports=() failed=0
 for index in "${to_import[@]}"; do
   import_image "$index" &
   imports+=($!)
 done
-failed=0
 for import in "${imports[@]}"; do
   status=0
   wait "$import" || status=$?
