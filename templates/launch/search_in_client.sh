@@ -73,8 +73,7 @@ meet() {
 record() {
   local detail=${4:-${failed_before[$1]-}} name isl osl
   read -r name isl osl _ <<<"${all_points[${place_of[$1]}]}"
-  [[ $2 != failed || -z ${is_taken["$name $isl $osl"]-} ]] ||
-    { is_taken["$name $isl $osl"]=${is_taken["$name $isl $osl"]#again} && return; }
+  [[ $2 != failed || -z ${is_taken["$name $isl $osl"]-} ]] || { is_taken["$name $isl $osl"]=${is_taken["$name $isl $osl"]#again} && return; }
   printf '%s|%s|%s|%s|%s\n' "$1" "$2" "$3" "${5:+$5 $replica}" "${detail//[[:cntrl:]]/ }" >>"$run/points" || stop_if_full
 }
 # look_ahead USE_CASE: in REPLY, the place of its next probe, or "none". What an earlier job measured is judged by its files.
