@@ -848,6 +848,16 @@ fn scripts_that_are_in_the_queue_already_are_noted() {
     );
     site.run(&["submit", "scripts"])
         .assert(0, &["launch is job 2\n", &way_on], &[note]);
+    // Another cluster has a queue of its own.
+    site.program(
+        "squeue",
+        &format!(
+            "[ \"$1\" != --clusters=west ] || printf 'CLUSTER: west\n9|{folder}scripts/launch.sh\n'"
+        ),
+    );
+    let note = "launch, job 9;west; to end those: scancel --clusters=west 9\n";
+    site.run(&["submit", "scripts", "--sbatch", "clusters=west"])
+        .assert(0, &["launch is job"], &[note]);
 }
 
 #[test]

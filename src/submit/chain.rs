@@ -259,8 +259,8 @@ impl<'a> Chain<'a> {
         Ok(jobs)
     }
 
-    /// This user's jobs that are in the queue already and run the same scripts. None
-    /// where squeue cannot be asked: it is good to know, and no more.
+    /// This user's jobs that are in the queue already, of launch's cluster, and run the same scripts.
+    /// None where squeue cannot be asked: it is good to know, and no more.
     ///
     /// ```no_run
     /// use nim_slurm::{Chain, Plan, Recipe, Sbatch, Settings};
@@ -275,7 +275,14 @@ impl<'a> Chain<'a> {
     #[must_use]
     pub fn queued_jobs(&self, folder: impl AsRef<Utf8Path>) -> Vec<ChainJob> {
         let mut squeue = Command::new(self.sbatch.sibling("squeue"));
+        let directives = self.plan.directives(ScriptKind::Launch);
+        if directives.has_several_clusters() {
+            return Vec::new();
+        }
+        squeue.args(directives.option(OptionName::Clusters));
         squeue.args(["--all", "--me", "--noheader", "--format=%F|%o"]);
+        let cluster = directives.get(OptionName::Clusters);
+        let cluster = cluster.map_or_else(String::new, |name| format!(";{name}"));
         command::ignore_filters(&mut squeue, command::variable_names());
         let Ok(answer) = command::run(&mut squeue, TIMEOUT) else {
             return Vec::new();
@@ -292,7 +299,7 @@ impl<'a> Chain<'a> {
                 let (job, script) = line.trim().split_once('|')?;
                 let script = real(Utf8Path::new(script))?;
                 let (kind, _) = scripts.iter().find(|(_, own)| *own == script)?;
-                let id = SubmittedJob::parse(job).ok()?;
+                let id = SubmittedJob::parse(&format!("{job}{cluster}")).ok()?;
                 Some(ChainJob { kind: *kind, id })
             })
             .collect();
