@@ -91,8 +91,8 @@ impl JobRecord {
                 && (word.contains("Minutes") || word.contains("Wall")) =>
             {
                 format!(
-                    "job {id} waits for more budget: that of its account or quality of service is used up: ask its owner, \
-                     or name another account or quality of service and submit again"
+                    "job {id} waits, since the budget of its account or quality of service is used up: ask its owner for more, \
+                     or end it with scancel {id}, and submit with another account or quality of service"
                 )
             }
             _ if is_limit
