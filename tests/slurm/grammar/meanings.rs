@@ -56,6 +56,9 @@ impl Meaning {
             Wanted::Text(wanted) if self.field == "distribution" && wanted.contains('*') => {
                 has_levels(told, wanted)
             }
+            Wanted::Text(wanted) if self.field == "ArrayTaskId" && told.contains("...") => {
+                begins_as(told, wanted)
+            }
             Wanted::Text(wanted) => in_one_way(self.field, told) == in_one_way(self.field, wanted),
             Wanted::Moment(first, last) => {
                 seconds(told).is_some_and(|told| (*first..=*last).contains(&told))
@@ -68,6 +71,15 @@ impl Meaning {
         } = self;
         (!is_same).then(|| format!("{teller} says {field}={told:?}, not {wanted:?}"))
     }
+}
+
+/// True when an array begins with the indexes that are told: the controller shortens a long list.
+fn begins_as(told: &str, wanted: &str) -> bool {
+    let (told, _) = told.split_once("...").unwrap();
+    let indexes =
+        |text: &str| Array::parse(text).map(|array| array.indexes().collect::<BTreeSet<_>>());
+    let (told, wanted) = (indexes(told.trim_end_matches(',')), indexes(wanted));
+    told.is_ok_and(|told| wanted.is_ok_and(|wanted| wanted.iter().zip(&told).all(|(a, b)| a == b)))
 }
 
 /// True when a distribution has the levels that are wanted; `*` is the site's.

@@ -91,6 +91,8 @@ const REASONS: &[(&str, Applies)] = &[
             "signal" => 31,
             "core_spec" | "thread_spec" => 32_767,
             "begin" | "deadline" => 2000,
+            // Days.
+            key if TIMES.contains(&key) && text.contains('-') => 20_000,
             "nice" | "priority" => i128::from(i32::MAX) - 2,
             "account" | "qos" | "job_name" => return false,
             _ => 65_533,
@@ -111,7 +113,8 @@ const REASONS: &[(&str, Applies)] = &[
     }),
     ("two things at once", |key, text| match key {
         "export" | "profile" | "propagate" | "hint" | "mail_type" => {
-            let words: BTreeSet<_> = text.split(',').map(str::to_ascii_lowercase).collect();
+            let lower = text.to_ascii_lowercase().replace("rlimit_", "");
+            let words: BTreeSet<_> = lower.split(',').map(str::to_owned).collect();
             let alone = ["none", "all", "nil"]
                 .iter()
                 .any(|word| words.contains(*word));
@@ -165,7 +168,7 @@ const REASONS: &[(&str, Applies)] = &[
         _ => false,
     }),
     ("not read to the end", |key, text| match key {
-        "dependency" => text.contains('_'),
+        "dependency" => text.contains(['_', '+']),
         "extra_node_info" => text.contains('*'),
         // Of what stands right behind a bracket.
         "constraint" | "prefer" | "batch" => {
