@@ -58,6 +58,8 @@ impl View {
         }
         let is_seen = progress.server != (ServerState::Loading { waited: None })
             || has_written(launch, results);
+        // Below a new line, the bar says what is so now.
+        self.update_bar(progress, launch, is_seen);
         for ChainJob { kind, id: job, .. } in &progress.completed_jobs {
             self.print_once(&format!("{}, job {job}, has succeeded", kind.key()))?;
         }
@@ -96,23 +98,9 @@ impl View {
                 _ => {}
             }
         }
-        let measuring = self.measuring(progress);
-        if let Some(bar) = &self.bar {
-            if !progress.points.is_empty() {
-                bar.set_style(style(TEMPLATE));
-            }
-            bar.set_length(progress.points.len() as u64);
-            // As many as were told of.
-            let is_told = |point: &&PointProgress| self.finished.contains(&point.folder);
-            bar.set_position(progress.points.iter().filter(is_told).count() as u64);
-            let now: Vec<_> = measuring.iter().map(ToString::to_string).collect();
-            let now = Some(now.join("; ")).filter(|now| !now.is_empty());
-            let now = now.or_else(|| self.between_points(progress));
-            let now = now.or_else(|| server(&progress.server, is_seen));
-            let now = now.unwrap_or_else(|| state(progress, launch));
-            bar.set_message(plain(&now).into_owned());
-        } else {
-            for point in &measuring {
+        self.update_bar(progress, launch, is_seen);
+        if self.bar.is_none() {
+            for point in self.measuring(progress) {
                 self.print_once_in_run(&format!("measuring {point}"))?;
             }
         }
@@ -120,6 +108,26 @@ impl View {
             self.print_once(&state(progress, launch))?;
         }
         Ok(())
+    }
+
+    fn update_bar(&self, progress: &Progress, launch: &SubmittedJob, is_seen: bool) {
+        let Some(bar) = &self.bar else {
+            return;
+        };
+        if !progress.points.is_empty() {
+            bar.set_style(style(TEMPLATE));
+        }
+        bar.set_length(progress.points.len() as u64);
+        // As many as were told of.
+        let is_told = |point: &&PointProgress| self.finished.contains(&point.folder);
+        bar.set_position(progress.points.iter().filter(is_told).count() as u64);
+        let measuring = self.measuring(progress);
+        let now: Vec<_> = measuring.iter().map(ToString::to_string).collect();
+        let now = Some(now.join("; ")).filter(|now| !now.is_empty());
+        let now = now.or_else(|| self.between_points(progress));
+        let now = now.or_else(|| server(&progress.server, is_seen));
+        let now = now.unwrap_or_else(|| state(progress, launch));
+        bar.set_message(plain(&now).into_owned());
     }
 
     /// Whether it is not yet known how the point ends.
