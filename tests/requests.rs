@@ -510,18 +510,23 @@ fn a_rate_that_the_client_did_not_reach_is_not_to_be_trusted() {
     assert_eq!(run.means().points()[0].caveat().as_deref(), Some(said));
 }
 
-/// What the client's search says of a point at 100 requests a second; it has the words of the command.
-fn counted_by_search(point: &Utf8Path, words: &str) -> String {
+/// What the client's search counts of a point's requests.
+fn counted_by_search(point: &Utf8Path, arguments: &[&str]) -> String {
     let output = std::process::Command::new("python3")
-        .args(["-I", "src/script/search.py", "count"])
-        .args([point.as_str(), "100", "ttft=20", "--"])
-        .args(words.split(' '))
+        .args(["-I", "src/script/search.py", "count", point.as_str()])
+        .args(arguments)
         .output()
         .unwrap();
     String::from_utf8(output.stdout)
         .unwrap()
         .trim_end()
         .to_owned()
+}
+
+/// The same at 100 requests a second; it has the words of the command.
+fn counted_at_a_rate(point: &Utf8Path, words: &str) -> String {
+    let words: Vec<&str> = words.split(' ').collect();
+    counted_by_search(point, &[&["100", "ttft=20", "--"], &words[..]].concat())
 }
 
 /// A request without an answer was sent, too: for the report, and for the client's search.
@@ -549,7 +554,7 @@ fn requests_without_an_answer_were_sent() {
     assert_eq!(point.requests().unwrap().failed(), 100);
     let caveat = point.caveat().unwrap();
     assert!(!caveat.contains("did not keep up"), "{caveat}");
-    let said = counted_by_search(point.path(), "aiperf profile --arrival-pattern constant");
+    let said = counted_at_a_rate(point.path(), "aiperf profile --arrival-pattern constant");
     assert_eq!(said, "ttft:100/400");
 }
 
@@ -653,7 +658,7 @@ fn what_chance_does_to_a_rate_is_no_caveat() {
             "{words} {config} {requests:?}: {caveat:?}"
         );
         if config == "{}" {
-            let of_search = counted_by_search(run.points()[0].path(), &words);
+            let of_search = counted_at_a_rate(run.points()[0].path(), &words);
             let counted = format!("ttft:0/{}", requests.0);
             let expected = if is_short { "not reached" } else { &counted };
             assert_eq!(of_search, expected, "{words} {requests:?}");
@@ -754,17 +759,7 @@ fn pieces_of_several_tokens_count_as_the_tools_tokens() {
             .map(|number| exchange(start(number), &times(number).collect::<Vec<_>>(), usage))
             .collect()
     };
-    let searched = |folder: &Utf8Path| {
-        let output = std::process::Command::new("python3")
-            .args(["-I", "src/script/search.py", "count"])
-            .args([folder.as_str(), "later", "itl=10"])
-            .output()
-            .unwrap();
-        String::from_utf8(output.stdout)
-            .unwrap()
-            .trim_end()
-            .to_owned()
-    };
+    let searched = |folder: &Utf8Path| counted_by_search(folder, &["later", "itl=10"]);
     let read = |length: f64, usage| {
         let path = folder.write("profile_export.json", genai_perf(&exchanges(usage)));
         let table = format!(
