@@ -221,7 +221,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// Names the variable whose value cannot be used: `SBATCH_TIMELIMIT=1h`, or one that
+    /// Names each variable whose value cannot be used: `SBATCH_TIMELIMIT=1h`, or one that
     /// is not UTF-8.
     ///
     /// ```
@@ -240,19 +240,27 @@ impl Settings {
         variables: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
     ) -> Result<Self, VariableError> {
         let variables: Vec<_> = environment::named(variables).collect();
+        let mut errors = Vec::new();
         if let Some((name, value)) = variables
             .iter()
             .find(|(name, value)| name == "STAGE_PATH" && !value.is_empty())
         {
-            let text = VariableError::text(name, value)?;
-            let path = StagePath::parse(text).map_err(|source| VariableError {
-                name: name.clone(),
-                source,
-            })?;
-            self.overridden_stage_path = self.stage_path.take().filter(|own| *own != path);
-            self.stage_path = Some(path);
+            let path = VariableError::text(name, value).and_then(|text| {
+                StagePath::parse(text).map_err(|source| VariableError::new(name, source))
+            });
+            match path {
+                Ok(path) => {
+                    self.overridden_stage_path = self.stage_path.take().filter(|own| *own != path);
+                    self.stage_path = Some(path);
+                }
+                Err(error) => errors.push(error),
+            }
         }
-        self.environment = Directives::from_environment(variables)?;
+        match Directives::from_environment(variables) {
+            Ok(directives) => self.environment = directives,
+            Err(error) => errors.extend(error.each()),
+        }
+        VariableError::all(errors)?;
         Ok(self)
     }
 

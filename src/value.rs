@@ -167,27 +167,54 @@ impl From<Infallible> for ValueError {
 /// assert_eq!(error.name(), "SBATCH_TIMELIMIT");
 /// assert_eq!(error.value_error().given(), "1h");
 /// assert_eq!(error.value_error().kind(), nim_slurm::ValueErrorKind::Character('h'));
+///
+/// // All are told at once.
+/// let variables = [("SBATCH_TIMELIMIT", "1h"), ("SBATCH_ACCOUNT", "a b"), ("STAGE_PATH", "nim")];
+/// let error = nim_slurm::Settings::new().with_environment(variables).unwrap_err();
+/// let others: Vec<_> = error.others().iter().map(|other| other.name()).collect();
+/// assert_eq!((error.name(), others), ("STAGE_PATH", vec!["SBATCH_TIMELIMIT", "SBATCH_ACCOUNT"]));
 /// ```
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot use the variable {name}")]
 pub struct VariableError {
-    pub(crate) name: String,
+    name: String,
     #[source]
-    pub(crate) source: ValueError,
+    source: ValueError,
+    others: Vec<Self>,
 }
 
 crate::plain::debug_in_words!(VariableError);
 
 impl VariableError {
+    pub(crate) fn new(name: &str, source: ValueError) -> Self {
+        Self {
+            name: name.to_owned(),
+            source,
+            others: Vec::new(),
+        }
+    }
+
+    /// The first of several, with the others behind it.
+    pub(crate) fn all(errors: Vec<Self>) -> Result<(), Self> {
+        let mut errors = errors.into_iter();
+        errors.next().map_or(Ok(()), |mut first| {
+            first.others.extend(errors);
+            Err(first)
+        })
+    }
+
+    /// Each of them alone.
+    pub(crate) fn each(mut self) -> Vec<Self> {
+        let others = std::mem::take(&mut self.others);
+        std::iter::once(self).chain(others).collect()
+    }
+
     /// The text of a variable's value, if it is one.
     pub(crate) fn text<'a>(name: &str, value: &'a OsStr) -> Result<&'a str, Self> {
-        value.to_str().ok_or_else(|| Self {
-            name: name.to_owned(),
-            source: ValueError::new(
-                "text",
-                &value.to_string_lossy(),
-                Fault::rule("it is not UTF-8"),
-            ),
+        value.to_str().ok_or_else(|| {
+            let given = value.to_string_lossy();
+            let source = ValueError::new("text", &given, Fault::rule("it is not UTF-8"));
+            Self::new(name, source)
         })
     }
 
@@ -201,6 +228,12 @@ impl VariableError {
     #[must_use]
     pub const fn value_error(&self) -> &ValueError {
         &self.source
+    }
+
+    /// The other variables that cannot be used, in their order.
+    #[must_use]
+    pub fn others(&self) -> &[Self] {
+        &self.others
     }
 }
 

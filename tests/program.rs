@@ -506,6 +506,25 @@ fn variables_that_are_no_text() {
             )
         );
     }
+    // All at once.
+    let mut command = Command::new(PROGRAM);
+    command.arg("render").current_dir(folder.path()).envs([
+        ("STAGE_PATH", "nim"),
+        ("SBATCH_TIMELIMIT", "1h"),
+        ("SBATCH_ACCOUNT", "a b"),
+    ]);
+    let said = String::from_utf8(command.output().unwrap().stderr).unwrap();
+    let lines: Vec<_> = said.lines().collect();
+    for (line, name) in lines
+        .iter()
+        .zip(["STAGE_PATH", "SBATCH_ACCOUNT", "SBATCH_TIMELIMIT"])
+    {
+        assert!(
+            line.contains(&format!("cannot use the variable {name}: ")),
+            "{said}"
+        );
+    }
+    assert_eq!(lines.len(), 3, "{said}");
     // What nobody reads may be anything.
     let mut command = Command::new(PROGRAM);
     command

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, ColorChoice};
-use nim_slurm::{plain, shell_word};
+use nim_slurm::{VariableError, plain, shell_word};
 
 /// How it is printed.
 #[derive(Args)]
@@ -115,6 +115,10 @@ impl Failure {
         while let Some(cause) = source {
             text.push_str(&format!(": {cause}"));
             source = cause.source();
+        }
+        let variables = error.downcast_ref::<VariableError>();
+        for other in variables.into_iter().flat_map(VariableError::others) {
+            text.push_str(&format!("\n{other}: {}", other.value_error()));
         }
         // Errors quote files and programs, some of which have several lines.
         let lines: Vec<_> = text.lines().map(plain).collect();

@@ -18,7 +18,7 @@ impl Directives {
     ///
     /// # Errors
     ///
-    /// Names the variable whose value its option refuses.
+    /// Names each variable whose value its option refuses.
     ///
     /// ```
     /// use nim_slurm::slurm::Directives;
@@ -31,7 +31,7 @@ impl Directives {
     pub fn from_environment(
         variables: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
     ) -> Result<Self, VariableError> {
-        let mut directives = Self::new();
+        let (mut directives, mut errors) = (Self::new(), Vec::new());
         for (variable, value) in environment::named(variables) {
             let Some(&name) = OptionName::ALL
                 .iter()
@@ -39,14 +39,13 @@ impl Directives {
             else {
                 continue;
             };
-            let set = VariableError::text(&variable, &value)?;
-            directives
-                .set_from_variable(name, set)
-                .map_err(|source| VariableError {
-                    name: variable,
-                    source,
-                })?;
+            let set = VariableError::text(&variable, &value).and_then(|text| {
+                let set = directives.set_from_variable(name, text);
+                set.map_err(|source| VariableError::new(&variable, source))
+            });
+            errors.extend(set.err());
         }
+        VariableError::all(errors)?;
         Ok(directives)
     }
 
