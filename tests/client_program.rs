@@ -310,7 +310,7 @@ say("evaluated")
 /// Two points are measured: one whose tool evaluates, and one that waits for that.
 #[test]
 fn no_point_is_lost_that_waits_for_the_one_before() {
-    let program = "#!/usr/bin/env bash\necho up >>\"$log\"\nsleep 1\necho evaluated >>\"$log\"\n";
+    let program = "#!/usr/bin/env bash\necho up >>\"$log\"\nsleep 4\necho evaluated >>\"$log\"\n";
     let lines = r#"
         say() { :; }
         start_next
