@@ -709,7 +709,7 @@ fn jobs_are_named_by_their_manifests() {
     let arguments = [folder.as_str(), "--job", "4711", "--against", "4712"];
     let table = stdout(&arguments);
     let (_, jobs) = table.split_once("\njob ").unwrap();
-    let words = "\nprefix cache: not checked, since launch.sh found no counter of hits\n";
+    let words = "\nprefix cache: not checked, so prompts may have come out of it: launch.sh found no counter of hits\n";
     assert!(table.contains(words), "{table}");
     assert_data_eq!(
         jobs,

@@ -256,7 +256,7 @@ fn state(progress: &Progress, launch: &SubmittedJob) -> String {
         .and_then(|own| own.reason.as_deref());
     match reason {
         Some("Dependency") => {
-            format!("{before}: {record}; launch, job {launch}, waits for it")
+            format!("{before}: {record}; launch, job {launch}, waits")
         }
         _ => format!("launch, job {launch}: {state}; {before}: {record}"),
     }
