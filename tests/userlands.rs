@@ -355,7 +355,7 @@ impl Node {
         let _ = fs::remove_dir_all(self.at("stage/results"));
         let _ = fs::remove_dir_all(self.at("stage/logs"));
         let curl = self.at("bin/curl");
-        fs::write(&curl, "#!/bin/bash\ntrap '' TERM\nsleep 600\n").unwrap();
+        fs::write(&curl, "#!/bin/bash\ntrap '' TERM\nsleep 60\n").unwrap();
         fs::set_permissions(curl, fs::Permissions::from_mode(0o755)).unwrap();
         let launch = self.at("launch.sh");
         let text = fs::read_to_string(&launch).unwrap();
