@@ -168,21 +168,12 @@ pub(crate) fn has_written(launch: &SubmittedJob, results: &Utf8Path) -> bool {
     entries.any(|entry| is_own(entry.file_name()))
 }
 
-/// What says where a job runs, and for whom.
-const WHERE: [OptionName; 6] = [
-    OptionName::Clusters,
-    OptionName::Partition,
-    OptionName::Account,
-    OptionName::Qos,
-    OptionName::Reservation,
-    OptionName::Constraint,
-];
-
 /// What brings the results from launch's node, through srun.
 fn command_to_copy(plan: &Plan, results: &Utf8Path, launch: Option<&JobRecord>) -> String {
     let directives = plan.directives(ScriptKind::Launch);
     let mut words = vec!["srun".to_owned()];
-    words.extend(WHERE.into_iter().filter_map(|name| directives.option(name)));
+    let place = OptionName::WHERE.into_iter();
+    words.extend(place.filter_map(|name| directives.option(name)));
     let nodes = launch.and_then(|record| record.nodes.as_ref());
     let node = nodes.filter(|nodes| !nodes.contains(['[', ',']));
     words.extend(node.map(|node| format!("--nodelist={node}")));

@@ -547,8 +547,17 @@ options! {
 pub(super) const PASSTHROUGH: &str = "passthrough";
 
 impl OptionName {
-    /// What says where a job runs, and for whom: who asks one of its nodes says the same.
-    pub(crate) const WHERE: [Self; 6] = [
+    /// What says where a job runs, and for whom. A command that is to reach the same nodes, as an `srun` by hand, says it, too.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::{Directives, OptionName};
+    ///
+    /// let job = Directives::new().nodes(2).account("proj".parse()?).partition("batch".parse()?);
+    /// let words: Vec<_> = OptionName::WHERE.into_iter().filter_map(|name| job.option(name)).collect();
+    /// assert_eq!(words, ["--partition=batch", "--account=proj"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const WHERE: [Self; 6] = [
         Self::Clusters,
         Self::Partition,
         Self::Account,
