@@ -914,7 +914,7 @@ fn charts_have_the_longer_point_in_place_of_one_that_was_too_short() {
         "{page}"
     );
     // Those of which no longer one is there.
-    let note = "1 of 2 points were measured for less than 10 s: do not rely on their numbers.";
+    let note = "1 of 3 points were measured for less than 10 s, and not again for longer: do not rely on their numbers.";
     assert!(page.contains(note), "{page}");
     let markdown = report("markdown");
     assert!(

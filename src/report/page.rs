@@ -32,7 +32,8 @@ struct Page<'a> {
     points: usize,
     /// How many are too short, of those that were not measured again for longer.
     short: usize,
-    judged: usize,
+    /// How many are too short and were measured again for longer.
+    again: usize,
     /// None where use cases have others.
     limits: Option<Vec<String>>,
     statistic: Statistic,
@@ -174,7 +175,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
         facts: head::facts(report),
         points: report.run.points().len(),
         short,
-        judged: report.run.points().len() - all_short + short,
+        again: all_short - short,
         limits: report.common().map(|limits| in_words(&limits)),
         statistic: report.statistic(),
         width: WIDTH,

@@ -543,11 +543,12 @@ fn note_short_points(run: &Run) {
     let run = run.means();
     let short = run.short_points().len();
     let is_short = |point: &&Point| point.is_too_short() == Some(true);
-    // Those that were measured again do not count.
-    let points = run.points().len() - run.points().iter().filter(is_short).count() + short;
+    let again = run.points().iter().filter(is_short).count() > short;
+    let again = if again { ", and not again for longer" } else { "" };
     if short > 0 {
         note(&format!(
-            "{short} of {points} points were measured for less than 10 s: do not rely on their numbers"
+            "{short} of {} points were measured for less than 10 s{again}: do not rely on their numbers",
+            run.points().len()
         ));
     }
 }
