@@ -96,7 +96,9 @@ impl Site {
     }
 
     fn command_of(&self, program: &Path, flags: &[&str]) -> Command {
-        let mut command = Command::new(program);
+        // Whoever waits for a line that does not come fails, and does not hang.
+        let mut command = Command::new("timeout");
+        command.arg("300").arg(program);
         let path = format!("{}:/usr/bin:/bin", self.path("bin").display());
         let foreign = |name: &str| name.starts_with("SBATCH_") || name.starts_with("SLURM_");
         for (name, _) in std::env::vars_os().filter(|(name, _)| foreign(&name.to_string_lossy())) {
