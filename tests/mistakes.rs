@@ -193,6 +193,21 @@ fn one_value_where_a_list_is_expected() {
     }
 }
 
+/// What is in it is not told as well.
+#[test]
+fn a_list_where_one_value_is_expected() {
+    let text = "[[slurm]]\npartition = 'batch'\n";
+    assert_eq!(
+        of_settings(text),
+        ["1: invalid type: list, expected a table of sbatch's options"]
+    );
+    let text = "[slurm]\npartition = ['batch', '']\n";
+    assert_eq!(
+        of_settings(text),
+        ["2: invalid type: list, expected a value for --partition, or false to leave it out"]
+    );
+}
+
 /// What only several keys together show is told beside what is wrong with each.
 #[test]
 fn of_keys_together() {

@@ -34,6 +34,9 @@ const MISSING: &str = "missing field `";
 /// How serde begins to say that a table is none of what is allowed. A time without quotes is a table to it, too.
 const NO_TABLE: &str = "invalid type: map";
 
+/// How serde begins to say that a list is none of what is allowed.
+const NO_LIST: &str = "invalid type: sequence";
+
 /// How serde begins to say that a word is none of those that are allowed.
 const UNKNOWN_WORD: &str = "unknown variant `";
 
@@ -249,10 +252,12 @@ impl<'a> Search<'a> {
             self.add(key, &error);
             return true;
         }
-        let is_no_table = error.message().starts_with(NO_TABLE);
+        let is_else = [NO_TABLE, NO_LIST]
+            .iter()
+            .any(|begin| error.message().starts_with(begin));
         match value.get_ref() {
-            // What is in a table that should be something else is not looked at.
-            _ if is_no_table && error.span() == Some(value.span()) => {}
+            // What is in a table or list that should be something else is not looked at.
+            _ if is_else && error.span() == Some(value.span()) => {}
             DeValue::Table(table) => self.look_into(path, value.span(), table, &error),
             DeValue::Array(list) => {
                 for entry in list {
@@ -591,7 +596,7 @@ fn in_words(message: &str, value: Option<&str>) -> String {
         }
         let given = given
             .replace(NO_TABLE, "invalid type: table")
-            .replace("invalid type: sequence", "invalid type: list")
+            .replace(NO_LIST, "invalid type: list")
             .replace("invalid type: floating point", "invalid type: number");
         if expected == "a sequence" {
             let list = value.and_then(as_list);
