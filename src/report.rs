@@ -657,7 +657,8 @@ fn cached(run: &Run) -> Option<String> {
         .collect();
     let unchecked = run.points().len() - checked.len();
     let Some(highest) = checked.into_iter().reduce(f64::max) else {
-        let words = "prefix cache: not checked, so prompts may have come out of it: launch.sh found no counter of hits";
+        let words =
+            "prefix cache: the server counts no hits, so what came out of it was not checked";
         return (!run.manifests().is_empty()).then(|| words.to_owned());
     };
     let at_most = format!(

@@ -284,6 +284,8 @@ fn reports_say_energy_and_cost() {
         assert!(table.contains(words), "{words}: {table}");
     }
     assert!(!report.to_table().contains("cost"));
+    let page = report.clone().with_price(2.5).to_html();
+    assert_eq!(page.matches("<th>concurrency</th>").count(), 2, "{page}");
     let markdown = report.clone().with_price(2.5).to_markdown();
     for words in [
         "| requests/s | cost/M output | cost/M input | cost/M total |  |\n",

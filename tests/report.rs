@@ -709,7 +709,8 @@ fn jobs_are_named_by_their_manifests() {
     let arguments = [folder.as_str(), "--job", "4711", "--against", "4712"];
     let table = stdout(&arguments);
     let (_, jobs) = table.split_once("\njob ").unwrap();
-    let words = "\nprefix cache: not checked, so prompts may have come out of it: launch.sh found no counter of hits\n";
+    let words =
+        "\nprefix cache: the server counts no hits, so what came out of it was not checked\n";
     assert!(table.contains(words), "{table}");
     assert_data_eq!(
         jobs,
@@ -847,7 +848,7 @@ fn points_that_are_too_short_have_no_mark_of_the_best() {
     );
     let marks = page.matches("<path class=\"mark dim\"").count();
     assert_eq!(marks, 3 * 4, "{page}");
-    assert!(page.contains("above a limit, too short, or not to be trusted</li>"));
+    assert!(page.contains(">too short</li>"));
     // In the table of points and in that of costs.
     let costs = [results.path().as_str(), "--format=html", "--price=2"];
     let costs = String::from_utf8(report(&costs).stdout).unwrap();

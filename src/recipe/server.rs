@@ -287,7 +287,7 @@ impl Variant {
 /// The server's own switch stands in its command or its variables; this says what it is set
 /// to. Where the server counts (vLLM, SGLang with `--enable-metrics`), launch.sh reads its counters
 /// before and after each point: with `Off` and `Flush`, a point fails when more than 1 % of the tokens
-/// of its prompts came out of the cache. Elsewhere, reports say "not checked".
+/// of its prompts came out of the cache. Elsewhere, reports say that this was not checked.
 ///
 /// ```
 /// use nim_slurm::Recipe;

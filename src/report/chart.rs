@@ -77,8 +77,29 @@ pub(super) struct Mark {
     /// What stands beside it, where there is room.
     pub(super) label: Option<String>,
     pub(super) is_best: bool,
-    /// Whether it is no candidate for the best.
-    pub(super) is_dim: bool,
+    /// Why it is no candidate for the best, where it is none.
+    pub(super) dim: Option<Dim>,
+}
+
+/// Why a mark is pale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Dim {
+    AboveLimit,
+    TooShort,
+    NotTrusted,
+    /// A probe of a search, whose marks have shapes.
+    NotHeld,
+}
+
+impl Dim {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::AboveLimit => "above a limit",
+            Self::TooShort => "too short",
+            Self::NotTrusted => "not to be trusted",
+            Self::NotHeld => "not held",
+        }
+    }
 }
 
 /// A chart with everything in its place.
@@ -150,7 +171,7 @@ pub(super) struct DrawnMark {
     pub(super) path: String,
     /// Around the best one; empty: it is not.
     pub(super) ring: String,
-    pub(super) is_dim: bool,
+    pub(super) dim: Option<Dim>,
     pub(super) text: String,
 }
 
@@ -236,7 +257,7 @@ fn draw_series(series: &Series, has_bands: bool, x: &Axis, y: &Axis) -> Drawn {
             } else {
                 String::new()
             },
-            is_dim: mark.is_dim,
+            dim: mark.dim,
             text: mark.text.clone(),
         }
     });

@@ -1,6 +1,8 @@
 //! What the lines and marks of the charts stand for.
 
-use super::chart::{Chart, Drawn, DrawnMark, Style, ring};
+use std::collections::BTreeSet;
+
+use super::chart::{Chart, Dim, Drawn, DrawnMark, Style, ring};
 
 /// A sample, 28 by 16, and what it stands for.
 #[derive(Clone, PartialEq)]
@@ -44,9 +46,11 @@ pub(super) fn of_chart(chart: &Chart) -> Vec<Row> {
         let ring = ("ring", ring(14.0, 8.0));
         rows.push(row(chart.best, vec![("mark", circle()), ring]));
     }
-    if has(|mark| mark.is_dim) && chart.shapes.is_empty() {
-        let name = "above a limit, too short, or not to be trusted";
-        rows.push(row(name, vec![("mark dim", circle())]));
+    let marks = chart.series.iter().flat_map(|series| &series.marks);
+    let why: BTreeSet<_> = marks.filter_map(|mark| mark.dim).collect();
+    let why: Vec<_> = why.into_iter().map(Dim::as_str).collect();
+    if !why.is_empty() && chart.shapes.is_empty() {
+        rows.push(row(&why.join(", or "), vec![("mark dim", circle())]));
     }
     let is_front = |series: &Drawn| {
         let joined = series.line.split(' ').count();

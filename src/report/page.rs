@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use askama::Template;
 
-use super::chart::{COLOURS, Chart, Data, HEIGHT, Mark, SHAPES, Series, Style, WIDTH};
+use super::chart::{COLOURS, Chart, Data, Dim, HEIGHT, Mark, SHAPES, Series, Style, WIDTH};
 use super::energy::{self, EnergyTable};
 use super::table::compared;
 use super::{
@@ -713,7 +713,7 @@ fn series(
                     text: hover(report, &sweep.name, point),
                     label: None,
                     is_best: sweep.best.is_some_and(|best| std::ptr::eq(best, *point)),
-                    is_dim: is_dim(report, point),
+                    dim: dim(report, point),
                 })
             })
             .collect(),
@@ -721,11 +721,16 @@ fn series(
     }
 }
 
-/// Whether a point is above a limit, too short, or not to be trusted.
-fn is_dim(report: &Report<'_>, point: &Point) -> bool {
+/// The worst reason why a point cannot be the best.
+fn dim(report: &Report<'_>, point: &Point) -> Option<Dim> {
     let verdict = report.limits_of(point).verdict(point);
-    let is_above = matches!(verdict, Verdict::Exceeded { .. });
-    is_above || brief(point).is_some() || point.caveat().is_some()
+    if point.caveat().is_some() {
+        Some(Dim::NotTrusted)
+    } else if brief(point).is_some() {
+        Some(Dim::TooShort)
+    } else {
+        matches!(verdict, Verdict::Exceeded { .. }).then_some(Dim::AboveLimit)
+    }
 }
 
 fn hover(report: &Report<'_>, name: &str, point: &Point) -> String {

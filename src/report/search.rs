@@ -1,6 +1,6 @@
 //! What a search found, in words and as a chart.
 
-use super::chart::{Data, Mark, Series, Style};
+use super::chart::{Data, Dim, Mark, Series, Style};
 use super::{figure, milliseconds};
 use crate::load::Load;
 use crate::plain::{counted, plain};
@@ -213,7 +213,7 @@ pub(super) fn chart(name: &str, capacity: &Capacity<'_>, colour: usize) -> Data 
                     y,
                     text: probe_line(capacity, probe),
                     is_best: shape == HELD && Some(probe.level()) == held,
-                    is_dim: shape == NOT_HELD,
+                    dim: (shape == NOT_HELD).then_some(Dim::NotHeld),
                     ..Mark::default()
                 }
             })
