@@ -128,6 +128,8 @@ check_part() {
   [[ ! -L $1 ]] || missing "a folder in place of the link $1: remove it"
   check_by_hand "$1"
 }
+# is_fetched KIND FOLDER: true when a download to it has ended well. Lengths do not say so: NGC's CLI gives them first.
+is_fetched() { [[ -f $2/.reference ]] && is_whole "$@"; }
 {%- endif %}
 
 # The length in bytes that the header of safetensors file $1 promises: eight
@@ -146,7 +148,7 @@ arrived() { REPLY=$(list_files "$1" | awk '{ sum += $1 } END { printf "%.0f", su
 
 # Folder $1 against $2 bytes, the files that follow, and the shards that its index names.
 check_folder() {
-  local folder=$1 expected=$2 file
+  local folder=$1 expected=$2 file word
   shift 2
   arrived "$folder"
   # NGC's own totals are rounded, so a hundredth may be missing.
@@ -154,16 +156,14 @@ check_folder() {
     echo "$(readable "$REPLY") arrived, $(readable "$expected") were expected"
   missing_files "$folder" "$@"
   for file in "${REPLIES[@]}"; do
-    if [[ ! -f $folder/$file ]]; then
-      echo "$file is missing"
-    else
-      echo "$file is empty"
-    fi
+    [[ -f $folder/$file ]] && word=empty || word=missing
+    echo "$file is $word"
+    [[ $file != tokenizer.json ]] || echo "  (it counts the tokens, unless the recipe names a tokenizer under [client])"
   done
 }
 
 check_weights() {
-  local folder=$1 index=$1/model.safetensors.index.json shard length size promised sum=0 unreadable=0
+  local folder=$1 index=$1/model.safetensors.index.json shard length size promised sum=0
   check_folder "$folder" "$weights_bytes" "${weights_files[@]}"
   [[ -s $index ]] || return 0
   while read -r shard; do
@@ -171,14 +171,13 @@ check_weights() {
     size=$(stat -L -c %s "$folder/$shard")
     sum=$((sum + size))
     if ! length=$(safetensors_length "$folder/$shard"); then
-      unreadable=$((unreadable + 1))
+      echo "$shard has no safetensors header"
     elif ((size != length)); then
       echo "$shard has $size bytes, its header promises $length"
     fi
   done < <(shards_of "$folder")
   promised=$(head -c 67108864 -- "$index" | sed -n 's/.*"total_size": *\([0-9]*\).*/\1/p' | head -n 1)
   ((sum >= ${promised:-0})) || echo "the shards have $sum bytes, model.safetensors.index.json promises $promised"
-  ((unreadable == 0)) || say "warning: $unreadable shards have no safetensors header, so only their sizes were checked" >&2
 }
 {%- if engine.is_some() %}
 
@@ -261,7 +260,7 @@ need_commands awk find flock grep od sed tail
 # A cache of the hub has links to files beside the folder, which the container would not see.
 check_by_hand "$model"
 stop_if_missing
-is_whole weights "$model" || fail "the model in $model is incomplete: ${reasons:-there is no such folder}"
+is_whole weights "$model" || { reasons=${reasons:-there is no such folder} && fail "the model in $model is incomplete: ${reasons//$'\n'/; }"; }
 say "nothing to do: the model in $model is complete"
 {%- else %}
 {%- if engine.is_some() %}

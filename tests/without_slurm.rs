@@ -19,9 +19,9 @@ const SECRET: &str = "nvapi-this-must-not-be-seen";
 /// The programs that the scripts find, and none of a cluster.
 #[rustfmt::skip]
 const PROGRAMS: &[&str] = &[
-    "awk", "base64", "basename", "bash", "cat", "chmod", "cut", "date", "dd", "df", "env", "find", "flock",
+    "awk", "base64", "basename", "bash", "cat", "chmod", "cut", "date", "dd", "df", "du", "env", "find", "flock",
     "grep", "head", "ls", "mkdir", "mktemp", "mv", "numfmt", "od", "realpath", "rm", "rmdir",
-    "sed", "seq", "sha256sum", "sleep", "sort", "stat", "tail", "tar", "timeout", "tr",
+    "sed", "seq", "sha256sum", "sleep", "sort", "stat", "tail", "tar", "tee", "timeout", "tr",
 ];
 
 /// Folders of programs, the node's and a test's own in front of them, and a stage path.
@@ -513,4 +513,22 @@ fn what_b3sum_did_not_compare_is_not_remembered() {
         let mark = node.stage().join(".mark");
         assert_eq!(mark.exists(), is_remembered, "{b3sum}: {words}");
     }
+}
+
+/// Before 2.0, hf succeeds with what is there when it cannot ask the hub for the rest.
+#[test]
+fn an_hf_that_cannot_ask_the_hub_has_not_downloaded() {
+    let mut recipe = Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap();
+    recipe.model.weights.size = "1 kB".parse().unwrap();
+    let plan = Plan::new(recipe, Settings::new()).unwrap();
+    let words = "Returning existing local_dir `/x` as remote repo cannot be accessed in `snapshot_download` (None).";
+    let node = Node::new().with("hf", &format!("echo '{words}' >&2"));
+    fs::create_dir(node.stage()).unwrap();
+    let (code, said) = node.bash(plan.prepare_models().text(), &[]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains(words), "{said}");
+    assert!(
+        said.contains("error: hf ended with 0 while it fetched"),
+        "{said}"
+    );
 }

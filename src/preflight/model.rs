@@ -8,7 +8,7 @@ use super::fix::words;
 use super::to_fetch::Stage;
 use super::{Finding, Preflight, fetched, listed, readable};
 use crate::file;
-use crate::recipe::{ENGINE_LINK, FileName, INDEX, Recipe};
+use crate::recipe::{ENGINE_LINK, INDEX, Recipe};
 use crate::shell::shell_word;
 
 /// An index names some thousand tensors; a file with more than this is none.
@@ -40,6 +40,18 @@ pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mu
         } else {
             Finding::warning(message, prepare)
         });
+        return;
+    }
+    if let Some(file) = stray_link(preflight, &folder) {
+        stage.to_fetch.needs_weights = false;
+        stage.to_fetch.needs_engine = false;
+        let message = format!(
+            "{folder}/{file} leads out of that folder, so the server's container does not see it"
+        );
+        let help = words(
+            "copy the model, as with cp -rL, or mount where the link leads ([container] mounts)",
+        );
+        stage.findings.push(Finding::error(message, help));
         return;
     }
     let parts = missing(recipe, &folder);
@@ -100,6 +112,22 @@ pub(super) fn is_whole(preflight: &Preflight<'_>, stage_path: &Utf8Path) -> bool
         && others(recipe, &folder)
             .iter()
             .all(|(_, other)| other.is_none())
+        && stray_link(preflight, &folder).is_none()
+}
+
+/// A file of the model that leads out of its folder, as all of a hub's cache do. What is mounted beside it may have them.
+fn stray_link(preflight: &Preflight<'_>, folder: &Utf8Path) -> Option<String> {
+    if !preflight.plan.settings().mounts().is_empty() {
+        return None;
+    }
+    let real = folder.canonicalize_utf8().ok()?;
+    let leads_out = |file: &String| {
+        let place = folder.join(file).canonicalize();
+        place.is_ok_and(|place| !place.starts_with(&real))
+    };
+    let Recipe { model, client, .. } = preflight.plan.recipe();
+    let files = model.weights.files_to_find(client.tokenizer.is_some());
+    all_files(folder, files).into_iter().find(leads_out)
 }
 
 /// By part, what was fetched there in place of what the recipe names.
@@ -118,15 +146,10 @@ fn others(recipe: &Recipe, folder: &Utf8Path) -> [(&'static str, Option<String>)
 /// What is missing of the weights, and of the engine where there is one.
 fn missing(recipe: &Recipe, folder: &Utf8Path) -> Vec<(&'static str, Vec<String>)> {
     let Recipe { model, server, .. } = recipe;
-    let files = model.weights.files_beside_shards();
-    let mut weights = missing_files(folder, files.map(FileName::as_str));
-    let tokenizer = "tokenizer.json".to_owned();
-    if recipe.client.tokenizer.is_none()
-        && !weights.contains(&tokenizer)
-        && !is_filled(&folder.join(&tokenizer))
-    {
-        weights.push(tokenizer);
-    }
+    let files = model
+        .weights
+        .files_to_find(recipe.client.tokenizer.is_some());
+    let weights = missing_files(folder, files);
     let mut parts = vec![("weights", weights)];
     if model.engine.is_some() {
         parts.push(("engine", missing_engine(folder, server.total_gpus())));
@@ -137,16 +160,21 @@ fn missing(recipe: &Recipe, folder: &Utf8Path) -> Vec<(&'static str, Vec<String>
 /// What is missing of the files that the recipe names, and of the shards that an index
 /// names, if there is one.
 fn missing_files<'a>(folder: &Utf8Path, files: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    let index = file::linked_text(folder.join(INDEX), MOST_INDEX).unwrap_or_default();
-    let mut files: Vec<_> = files.into_iter().map(str::to_owned).collect();
-    files.extend(indexed_shards(&index).into_iter().map(str::to_owned));
-    let mut missing: Vec<_> = files
+    let mut missing: Vec<_> = all_files(folder, files)
         .into_iter()
         .filter(|file| !is_filled(&folder.join(file)))
         .collect();
     missing.sort();
     missing.dedup();
     missing
+}
+
+/// These files, and the shards that the folder's index names.
+fn all_files<'a>(folder: &Utf8Path, files: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let index = file::linked_text(folder.join(INDEX), MOST_INDEX).unwrap_or_default();
+    let mut files: Vec<_> = files.into_iter().map(str::to_owned).collect();
+    files.extend(indexed_shards(&index).into_iter().map(str::to_owned));
+    files
 }
 
 /// What is missing of the engine: a part for each GPU.

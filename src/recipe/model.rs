@@ -166,10 +166,19 @@ impl Weights {
 
     /// The files that are looked for by name: the shards are named by their index, where
     /// there is one.
-    pub(crate) fn files_beside_shards(&self) -> impl Iterator<Item = &FileName> {
-        let has_index = self.files.iter().any(|file| file.as_str() == INDEX);
-        let files = self.files.iter();
-        files.filter(move |file| !(has_index && file.as_str().ends_with(".safetensors")))
+    fn files_beside_shards(&self) -> impl Iterator<Item = &str> {
+        let has = |name: &str| self.files.iter().any(|file| file.as_str() == name);
+        let (has_index, files) = (has(INDEX), self.files.iter().map(FileName::as_str));
+        files.filter(move |file| !(has_index && file.ends_with(".safetensors")))
+    }
+
+    /// The same, and its tokenizer where the client has no other.
+    pub(crate) fn files_to_find(&self, has_other_tokenizer: bool) -> impl Iterator<Item = &str> {
+        const TOKENIZER: &str = "tokenizer.json";
+        let is_named = self.files.iter().any(|file| file.as_str() == TOKENIZER);
+        let is_needed = !has_other_tokenizer && !is_named;
+        self.files_beside_shards()
+            .chain(is_needed.then_some(TOKENIZER))
     }
 
     /// The model's folder: below the stage path, or an absolute path.

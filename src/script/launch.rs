@@ -257,19 +257,11 @@ impl Launch {
 
 /// The files that are looked for by name in a model's folder.
 fn model_files(Recipe { model, client, .. }: &Recipe) -> impl Iterator<Item = String> {
-    const TOKENIZER: &str = "tokenizer.json";
-    let has_it = model
-        .weights
-        .files
-        .iter()
-        .any(|it| it.as_str() == TOKENIZER);
-    let tokenizer = (client.tokenizer.is_none() && !has_it).then(|| TOKENIZER.to_owned());
-    let weights = model.weights.files_beside_shards().map(ToString::to_string);
+    let weights = model.weights.files_to_find(client.tokenizer.is_some());
+    let weights = weights.map(str::to_owned);
     let engine = model.engine.iter().flat_map(|engine| &engine.files);
     let parts = engine.filter(|file| file.as_str().ends_with(".engine"));
-    weights
-        .chain(tokenizer)
-        .chain(parts.map(|file| format!("{ENGINE_LINK}/{file}")))
+    weights.chain(parts.map(|file| format!("{ENGINE_LINK}/{file}")))
 }
 
 /// `NAME=VALUE` each.

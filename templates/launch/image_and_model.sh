@@ -32,6 +32,10 @@ for image in "$server_image" "$client_image"; do
 done
 [[ $hidden == *"$model_path"* ]] || ((${#REPLIES[@]} == 0)) ||
   missing "the complete model in $model_path: ${#REPLIES[@]} files are missing, as ${REPLIES[0]}; run prepare_models.sh"
+# Links that lead out of it, as those of a hub's cache, lead nowhere in a container that has no other mounts.
+stray=$(realpath -m -- "${model_files[@]/#/"$real"/}" | LC_ALL=C awk -v folder="$real/" 'index($0, folder) != 1 && !n++')
+[[ -z $stray || ${#extra_mounts[@]} != 0 ]] ||
+  missing "the files of the model in $model_path: a link leads to $stray. Copy it, as with cp -rL, or mount that, too"
 readonly tokenizer_path=${tokenizer:-$model_path}
 [[ $tokenizer_path == /* || -n ${HF_TOKEN-} ]] || missing "HF_TOKEN, for the tokenizer $tokenizer: export HF_TOKEN=..."
 # A plugin may be listed, and its library not be there.

@@ -6,16 +6,16 @@ ngc_with_key() {
 # download KIND TARGET PART FOLDER: brings TARGET to PART/FOLDER and proves it.
 download() {
   local kind=$1 target=$2 part=$3 folder=$4 status=0 expected=${1}_bytes
-  if is_whole "$kind" "$part/$folder"; then
+  if is_fetched "$kind" "$part/$folder"; then
     say "the $kind of an earlier download are complete"
     return
   fi
   mkdir -p "$part"
   say "downloading the $kind, $target"
-  fetch ngc_with_key registry model download-version "$target" --dest "$part" || status=$?
+  fetch /dev/null ngc_with_key registry model download-version "$target" --dest "$part" || status=$?
   ((status == 0)) || fail "ngc ended with $status while it fetched $target: its own words are above; run this again"
   [[ -d $part/$folder ]] || fail "ngc reported success, but there is no folder $part/$folder"
-  is_whole "$kind" "$part/$folder" && return
+  ! is_whole "$kind" "$part/$folder" || { put "$part/$folder/.reference" "$target" && return; } || fail "cannot write in $part"
   say "error: ngc reported success, but what arrived in $part/$folder is incomplete:"$'\n'"$reasons" >&2
   arrived "$part/$folder"
   ((REPLY * 100 >= ${!expected} * 99)) ||

@@ -5,12 +5,12 @@ stop() {
   fail "stopped by a signal: run this again, what is complete is kept"
 }
 trap stop TERM INT HUP
-# fetch COMMAND...: in what it says are names that others chose: none drives the terminal.
+# fetch FILE COMMAND...: in what it says are names that others chose: none drives the terminal. FILE gets a copy.
 fetch() {
   local status=0 words cleaner
-  exec {words}> >(LC_ALL=C exec tr -c ' -~\t\r\n' '?')
+  exec {words}> >(LC_ALL=C tr -c ' -~\t\r\n' '?' | tee -- "$1")
   cleaner=$!
-  "$@" </dev/null >&"$words" 2>&1 {words}>&- &
+  "${@:2}" </dev/null >&"$words" 2>&1 {words}>&- &
   download_pid=$!
   exec {words}>&-
   wait "$download_pid" || status=$?

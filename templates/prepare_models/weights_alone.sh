@@ -22,11 +22,12 @@ check_part "$weights_part"
 stop_if_missing
 [[ -z $reasons ]] || say "the model in $model is incomplete:"$'\n'"$reasons"
 
-if ! is_whole weights "$weights_part/$model_folder"; then
+if ! is_fetched weights "$weights_part/$model_folder"; then
 {%- match source %}
 {%- when ModelSource::HuggingFace(_) %}
   need_commands hf
-  # It goes on where an earlier download stopped.
+  # It goes on where an earlier download stopped; of files with such names, newer releases begin again.
+  [[ ! -d $weights_part ]] || find "$weights_part" -type f -name '*.*.????????.incomplete' -delete
   arrived=$(du --bytes --summarize "$weights_part" 2>/dev/null | cut -f 1) || true
   space_needed=$((weights_bytes - ${arrived:-0}))
 {%- else %}
@@ -56,7 +57,7 @@ stop_if_missing
 {% include "prepare_models/ngc_download.sh" %}
 {%- endmatch %}
 
-if is_whole weights "$weights_part/$model_folder"; then
+if is_fetched weights "$weights_part/$model_folder"; then
   say "the weights of an earlier download are complete"
 else
   download weights "$weights_target" "$weights_part" "$model_folder"
@@ -65,7 +66,6 @@ if [[ -e $model || -L $model ]]; then
   set_aside "$model" incomplete
   say "remove that folder once it is not needed: it takes as much space as the model"
 fi
-put "$weights_part/$model_folder/.reference" "$weights_target" || fail "cannot write in $weights_part"
 mv -nT -- "$weights_part/$model_folder" "$model"
 rmdir "$weights_part"
 say "done: the model in $model is complete"

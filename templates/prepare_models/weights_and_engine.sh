@@ -38,21 +38,23 @@ if is_whole weights "$model"; then
 else
   [[ -z $reasons ]] || say "the weights in $model are incomplete:"$'\n'"$reasons"
   to_do+=(weights)
-  is_whole weights "$weights_part/$model_folder" || space_needed=$((space_needed + weights_bytes))
+  is_fetched weights "$weights_part/$model_folder" || space_needed=$((space_needed + weights_bytes))
 fi
 if is_whole engine "$model/$engine_folder"; then
   say "the engine is complete"
 else
   [[ -z $reasons ]] || say "the engine in $model/$engine_folder is incomplete:"$'\n'"$reasons"
   to_do+=(engine)
-  is_whole engine "$engine_part/$engine_folder" || space_needed=$((space_needed + engine_bytes))
+  is_fetched engine "$engine_part/$engine_folder" || space_needed=$((space_needed + engine_bytes))
 fi
+[[ ! -e $model || -w $model || ${to_do[*]} == *weights* ]] ||
+  missing "permission to write in $model: ask its owner, $(stat -c %U -- "$model"), for chmod g+w"
 
 if ((space_needed > 0)); then
 {% include "prepare_models/ngc_key.sh" %}
   # What killed downloads left is not trusted, and its space is needed.
   for part in "$weights_part" "$engine_part"; do
-    if [[ -e $part ]] && ! is_whole weights "$part/$model_folder" && ! is_whole engine "$part/$engine_folder"; then
+    if [[ -e $part ]] && ! is_fetched weights "$part/$model_folder" && ! is_fetched engine "$part/$engine_folder"; then
       say "removing $part, left by a download that did not end"
       rm -rf -- "$part"
     fi
@@ -78,13 +80,11 @@ for kind in "${to_do[@]}"; do
       set_aside "$model" incomplete
       say "remove that folder once it is not needed: it takes as much space as the model"
     fi
-    put "$weights_part/$model_folder/.reference" "$weights_target" || fail "cannot write in $weights_part"
     mv -nT -- "$weights_part/$model_folder" "$model"
     rmdir "$weights_part"
   else
     download engine "$engine_target" "$engine_part" "$engine_folder"
     [[ ! -e $model/$engine_folder ]] || set_aside "$model/$engine_folder" incomplete
-    put "$engine_part/$engine_folder/.reference" "$engine_target" || fail "cannot write in $engine_part"
     mv -nT -- "$engine_part/$engine_folder" "$model/$engine_folder"
     rmdir "$engine_part"
   fi

@@ -180,6 +180,8 @@ check_part() {
   [[ ! -L $1 ]] || missing "a folder in place of the link $1: remove it"
   check_by_hand "$1"
 }
+# is_fetched KIND FOLDER: true when a download to it has ended well. Lengths do not say so: NGC's CLI gives them first.
+is_fetched() { [[ -f $2/.reference ]] && is_whole "$@"; }
 
 # The length in bytes that the header of safetensors file $1 promises: eight
 # bytes that hold the header's length, the header, the last tensor's end.
@@ -197,7 +199,7 @@ arrived() { REPLY=$(list_files "$1" | awk '{ sum += $1 } END { printf "%.0f", su
 
 # Folder $1 against $2 bytes, the files that follow, and the shards that its index names.
 check_folder() {
-  local folder=$1 expected=$2 file
+  local folder=$1 expected=$2 file word
   shift 2
   arrived "$folder"
   # NGC's own totals are rounded, so a hundredth may be missing.
@@ -205,16 +207,14 @@ check_folder() {
     echo "$(readable "$REPLY") arrived, $(readable "$expected") were expected"
   missing_files "$folder" "$@"
   for file in "${REPLIES[@]}"; do
-    if [[ ! -f $folder/$file ]]; then
-      echo "$file is missing"
-    else
-      echo "$file is empty"
-    fi
+    [[ -f $folder/$file ]] && word=empty || word=missing
+    echo "$file is $word"
+    [[ $file != tokenizer.json ]] || echo "  (it counts the tokens, unless the recipe names a tokenizer under [client])"
   done
 }
 
 check_weights() {
-  local folder=$1 index=$1/model.safetensors.index.json shard length size promised sum=0 unreadable=0
+  local folder=$1 index=$1/model.safetensors.index.json shard length size promised sum=0
   check_folder "$folder" "$weights_bytes" "${weights_files[@]}"
   [[ -s $index ]] || return 0
   while read -r shard; do
@@ -222,14 +222,13 @@ check_weights() {
     size=$(stat -L -c %s "$folder/$shard")
     sum=$((sum + size))
     if ! length=$(safetensors_length "$folder/$shard"); then
-      unreadable=$((unreadable + 1))
+      echo "$shard has no safetensors header"
     elif ((size != length)); then
       echo "$shard has $size bytes, its header promises $length"
     fi
   done < <(shards_of "$folder")
   promised=$(head -c 67108864 -- "$index" | sed -n 's/.*"total_size": *\([0-9]*\).*/\1/p' | head -n 1)
   ((sum >= ${promised:-0})) || echo "the shards have $sum bytes, model.safetensors.index.json promises $promised"
-  ((unreadable == 0)) || say "warning: $unreadable shards have no safetensors header, so only their sizes were checked" >&2
 }
 
 check_engine() {
@@ -360,15 +359,17 @@ if is_whole weights "$model"; then
 else
   [[ -z $reasons ]] || say "the weights in $model are incomplete:"$'\n'"$reasons"
   to_do+=(weights)
-  is_whole weights "$weights_part/$model_folder" || space_needed=$((space_needed + weights_bytes))
+  is_fetched weights "$weights_part/$model_folder" || space_needed=$((space_needed + weights_bytes))
 fi
 if is_whole engine "$model/$engine_folder"; then
   say "the engine is complete"
 else
   [[ -z $reasons ]] || say "the engine in $model/$engine_folder is incomplete:"$'\n'"$reasons"
   to_do+=(engine)
-  is_whole engine "$engine_part/$engine_folder" || space_needed=$((space_needed + engine_bytes))
+  is_fetched engine "$engine_part/$engine_folder" || space_needed=$((space_needed + engine_bytes))
 fi
+[[ ! -e $model || -w $model || ${to_do[*]} == *weights* ]] ||
+  missing "permission to write in $model: ask its owner, $(stat -c %U -- "$model"), for chmod g+w"
 
 if ((space_needed > 0)); then
   need_commands ngc
@@ -378,7 +379,7 @@ if ((space_needed > 0)); then
     missing "an NGC key: export NGC_API_KEY=..., or run: ngc config set"
   # What killed downloads left is not trusted, and its space is needed.
   for part in "$weights_part" "$engine_part"; do
-    if [[ -e $part ]] && ! is_whole weights "$part/$model_folder" && ! is_whole engine "$part/$engine_folder"; then
+    if [[ -e $part ]] && ! is_fetched weights "$part/$model_folder" && ! is_fetched engine "$part/$engine_folder"; then
       say "removing $part, left by a download that did not end"
       rm -rf -- "$part"
     fi
@@ -398,12 +399,12 @@ stop() {
   fail "stopped by a signal: run this again, what is complete is kept"
 }
 trap stop TERM INT HUP
-# fetch COMMAND...: in what it says are names that others chose: none drives the terminal.
+# fetch FILE COMMAND...: in what it says are names that others chose: none drives the terminal. FILE gets a copy.
 fetch() {
   local status=0 words cleaner
-  exec {words}> >(LC_ALL=C exec tr -c ' -~\t\r\n' '?')
+  exec {words}> >(LC_ALL=C tr -c ' -~\t\r\n' '?' | tee -- "$1")
   cleaner=$!
-  "$@" </dev/null >&"$words" 2>&1 {words}>&- &
+  "${@:2}" </dev/null >&"$words" 2>&1 {words}>&- &
   download_pid=$!
   exec {words}>&-
   wait "$download_pid" || status=$?
@@ -420,16 +421,16 @@ ngc_with_key() {
 # download KIND TARGET PART FOLDER: brings TARGET to PART/FOLDER and proves it.
 download() {
   local kind=$1 target=$2 part=$3 folder=$4 status=0 expected=${1}_bytes
-  if is_whole "$kind" "$part/$folder"; then
+  if is_fetched "$kind" "$part/$folder"; then
     say "the $kind of an earlier download are complete"
     return
   fi
   mkdir -p "$part"
   say "downloading the $kind, $target"
-  fetch ngc_with_key registry model download-version "$target" --dest "$part" || status=$?
+  fetch /dev/null ngc_with_key registry model download-version "$target" --dest "$part" || status=$?
   ((status == 0)) || fail "ngc ended with $status while it fetched $target: its own words are above; run this again"
   [[ -d $part/$folder ]] || fail "ngc reported success, but there is no folder $part/$folder"
-  is_whole "$kind" "$part/$folder" && return
+  ! is_whole "$kind" "$part/$folder" || { put "$part/$folder/.reference" "$target" && return; } || fail "cannot write in $part"
   say "error: ngc reported success, but what arrived in $part/$folder is incomplete:"$'\n'"$reasons" >&2
   arrived "$part/$folder"
   ((REPLY * 100 >= ${!expected} * 99)) ||
@@ -447,13 +448,11 @@ for kind in "${to_do[@]}"; do
       set_aside "$model" incomplete
       say "remove that folder once it is not needed: it takes as much space as the model"
     fi
-    put "$weights_part/$model_folder/.reference" "$weights_target" || fail "cannot write in $weights_part"
     mv -nT -- "$weights_part/$model_folder" "$model"
     rmdir "$weights_part"
   else
     download engine "$engine_target" "$engine_part" "$engine_folder"
     [[ ! -e $model/$engine_folder ]] || set_aside "$model/$engine_folder" incomplete
-    put "$engine_part/$engine_folder/.reference" "$engine_target" || fail "cannot write in $engine_part"
     mv -nT -- "$engine_part/$engine_folder" "$model/$engine_folder"
     rmdir "$engine_part"
   fi

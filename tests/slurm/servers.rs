@@ -202,8 +202,30 @@ fn model_from_the_hub() {
     );
     assert!(!model.exists());
 
-    // A shard that is cut off is not taken for whole, whoever continues it.
+    // What is left of a download that did not end is no model, whatever it has; and what hf never takes up again
+    // takes no space.
     site.set("HF_TOKEN", SECRET);
+    site.set("HF_ENDPOINT", "http://127.0.0.1:9");
+    let name = recipe.model.weights.folder();
+    let part = site.stage().join(format!(".{name}.part")).join(name);
+    make_model(&part);
+    let notes = part.join(".cache/huggingface/download");
+    fs::create_dir_all(&notes).unwrap();
+    fs::write(notes.join("a.b.0123abcd.incomplete"), "never").unwrap();
+    fs::write(notes.join("a.b.incomplete"), "once more").unwrap();
+    let output = site.bash(&lab, PrepareModels);
+    assert_eq!(output.status.code(), Some(1), "{}", words(&output));
+    assert!(
+        words(&output).contains("downloading the weights"),
+        "{}",
+        words(&output)
+    );
+    assert!(!model.exists() && !notes.join("a.b.0123abcd.incomplete").exists());
+    assert!(notes.join("a.b.incomplete").exists());
+    fs::remove_dir_all(&part).unwrap();
+    site.set("HF_ENDPOINT", &hub.endpoint);
+
+    // A shard that is cut off is not taken for whole, whoever continues it.
     fs::write(hub.folder.join("cut"), "").unwrap();
     let output = site.bash(&lab, PrepareModels);
     assert!(output.status.success(), "{}", words(&output));
