@@ -184,11 +184,24 @@ fn an_answer_that_was_cut_off_is_none() {
         table("aiperf-0.13.0", "profile_export_aiperf.csv", least)
             .real("aiperf-0.13.0", "profile_export_aiperf.json")
     };
-    assert_eq!(of_aiperf("64.00").verdict(&aiperf(), 128, 10), "valid");
-    let cut = "an answer has 63.00 tokens, 128 were asked for: it was cut off, or the server ignores ignore_eos";
-    assert_eq!(of_aiperf("63.00").verdict(&aiperf(), 128, 10), cut);
-    let of_genai_perf = table("0.0.10", TABLE, "63.00");
+    assert_eq!(of_aiperf("26.00").verdict(&aiperf(), 128, 10), "valid");
+    let cut = "an answer has 25.00 tokens, 128 were asked for: it was cut off, or the server ignores ignore_eos";
+    assert_eq!(of_aiperf("25.00").verdict(&aiperf(), 128, 10), cut);
+    let of_genai_perf = table("0.0.10", TABLE, "25.00");
     assert_eq!(of_genai_perf.verdict(&genai_perf("25.01"), 128, 250), cut);
+    // The text of an answer may have few tokens, and the server has made all of them: where it told of each.
+    let told = |answers: usize| {
+        let line =
+            "{\"metrics\":{\"usage_completion_tokens\":{\"value\":128,\"unit\":\"tokens\"}}}\n";
+        of_aiperf("25.00").put("profile_export.jsonl", line.repeat(answers))
+    };
+    assert_eq!(told(10).verdict(&aiperf(), 128, 10), "valid");
+    assert_eq!(told(9).verdict(&aiperf(), 128, 10), cut);
+    // Of a trace, the length is the mean of several.
+    let lines = "check_result \"$folder\" 128s0 10 && echo valid";
+    let left = of_aiperf("2.00");
+    let folder = [("folder", left.path().to_str().unwrap())];
+    assert_eq!(run_in_client(&aiperf(), lines, &folder), "valid");
     // Where answers may end early.
     let lines = "request_fields='\"stream\": true'; check_result \"$folder\" 128 10 && echo valid";
     let left = of_aiperf("1.00");

@@ -219,6 +219,8 @@ fn parse(state: &str, numbers: Numbers) -> (ServerState, Option<Measuring>) {
     let row = field("point").map(|row| row.split(' ').collect::<Vec<_>>());
     let measuring = match row.as_deref() {
         Some([number, use_case, input, output, load, requests, rest @ ..]) => {
+            // A trace's answers, of which this is the mean.
+            let output = output.strip_suffix("s0").unwrap_or(output);
             let again = match rest {
                 [_, _, repeat, ..] if *repeat != "1" => format!(", repeat {repeat}"),
                 _ => String::new(),

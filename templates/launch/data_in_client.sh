@@ -19,9 +19,9 @@ for number in "${!data_sets[@]}"; do
     end_with data_lacks "missing: $what in the data set $file: it has $said that differ, and $needed are needed, one for" \
       "each $each of $whose; take a larger file, or send fewer requests"
   data_counts+=("$said")
-  # Of a trace it also says for how many seconds requests are sent, and how long the answers are on average.
+  # Of a trace it also says for how many seconds requests are sent, and how long the answers are on average, which is no one length.
   for place in "${!points[@]}"; do
-    [[ ${points[place]} != *" @$number" ]] || points[place]=${points[place]/ data data / data $tokens }
+    [[ ${points[place]} != *" @$number" ]] || points[place]=${points[place]/ data data / data ${tokens}s0 }
     points[place]=${points[place]/% @$number/ $seconds}
   done
 done
