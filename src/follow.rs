@@ -137,6 +137,8 @@ pub struct Progress {
     pub launch: JobStatus,
     /// The job that launch waits for, or that failed before it could start.
     pub earlier_job: Option<(ChainJob, JobRecord)>,
+    /// The jobs between the earlier one and launch, which wait, too.
+    pub waiting_jobs: Vec<ChainJob>,
     /// The jobs before launch that have succeeded.
     pub completed_jobs: Vec<ChainJob>,
     /// How often the job had been put into the queue again when its last run began,
@@ -180,6 +182,7 @@ impl Progress {
         Self {
             launch,
             earlier_job: None,
+            waiting_jobs: Vec::new(),
             completed_jobs: Vec::new(),
             restart: None,
             runs: Vec::new(),
@@ -361,6 +364,7 @@ impl Follower {
             runs,
             restart: manifests().filter_map(|manifest| manifest.restart).max(),
             completed_jobs: self.completed_jobs.clone(),
+            waiting_jobs: self.earlier_jobs().iter().skip(1).cloned().collect(),
             earlier_job,
             server: server.cloned().unwrap_or(ServerState::Absent),
             points: polled

@@ -128,7 +128,7 @@ check_part() {
   [[ ! -L $1 ]] || missing "a folder in place of the link $1: remove it"
   check_by_hand "$1"
 }
-# is_fetched KIND FOLDER: true when a download to it has ended well. Lengths do not say so: NGC's CLI gives them first.
+# is_fetched KIND FOLDER: true when a download to it has succeeded. Lengths do not say so: NGC's CLI gives them first.
 is_fetched() { [[ -f $2/.reference ]] && is_whole "$@"; }
 {%- endif %}
 
@@ -157,8 +157,8 @@ check_folder() {
   missing_files "$folder" "$@"
   for file in "${REPLIES[@]}"; do
     [[ -f $folder/$file ]] && word=empty || word=missing
+    [[ $file != tokenizer.json ]] || word+=" (it counts the tokens, unless the recipe names a tokenizer under [client])"
     echo "$file is $word"
-    [[ $file != tokenizer.json ]] || echo "  (it counts the tokens, unless the recipe names a tokenizer under [client])"
   done
 }
 

@@ -1090,7 +1090,7 @@ fn a_trace_begins_at_its_first_request() {
     let said = prompts_with("mooncake", text.as_bytes(), 0, &[(3, 4711)], lines);
     assert_eq!(
         said,
-        "a data 8 4 2 2 0 1 1 0 replay data 30 schedule 3 3 7 1 2 3\nof no number\n\
+        "a data 8 4 2 2 0 1 1 0 replay data 30s0 schedule 3 3 7 1 2 3\nof no number\n\
          {\"timestamp\": 0, \"input_length\": 1100, \"output_length\": 30, \"hash_ids\": [4, 0, 9]}\n\
          {\"timestamp\": 0, \"input_length\": 7, \"output_length\": 20}\n\
          {\"timestamp\": 2001, \"input_length\": 512, \"output_length\": 41}"

@@ -611,9 +611,7 @@ impl Left {
     fn bring_out_with(&self, before: &str) -> String {
         let script = default_launch();
         let of_failed = lines(&script, "if [[ $code == [05] ", "elif");
-        let start = script
-            .find("# Points in progress: all of results that")
-            .unwrap();
+        let start = script.find("# All of results that the client").unwrap();
         let end = script[start..].find("\n# ---- ").unwrap();
         let functions: String = [
             "text_of",

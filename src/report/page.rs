@@ -568,13 +568,20 @@ fn pareto(report: &Report<'_>, sweeps: &[Sweep<'_>]) -> Data {
         }
         series
     };
+    let mut points = sweeps.iter().flat_map(|sweep| sweep.group.points());
+    let is_concurrency = points.all(|point| point.concurrency().is_some());
+    let x_label = if is_concurrency {
+        "output tokens/s/user (beside the marks: concurrency)"
+    } else {
+        "output tokens/s/user (beside the marks: load)"
+    };
     Data {
         series: drawn(sweeps).map(series_of).collect(),
         frontiers: frontiers(sweeps),
         ..chart_of(
             report,
             "Throughput against speed for each user",
-            "output tokens/s/user",
+            x_label,
             "output tokens/s/GPU",
         )
     }

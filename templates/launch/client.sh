@@ -15,7 +15,6 @@ export HOME=$own_home TMPDIR=$own_home
 keep() { { printf '%s\n' "${@:2}" >"$run/$1.$replica.part" && mv -T -- "$run/$1.$replica"{.part,}; } 2>/dev/null || true; }
 # end_group PID: kills it with all of its group. The wait takes bash's own word about that out of the log.
 end_group() { { kill -KILL -- "-$1" "$1" && wait "$1"; } 2>/dev/null || true; }
-# The tool of the next point may be there already: see "The gate".
 next_pid='' next_folder='' next_gate='' next_number=0
 drop_next() {
   [[ -n $next_pid ]] || return 0
@@ -26,7 +25,6 @@ drop_next() {
 # The last act is to say how it ended: the step ends later, when its container is removed.
 cause=client_failed
 trap 'status=$?; trap "" TERM INT; drop_next; keep ended "$cause $status"; rm -rf -- "$own_home" || true' EXIT
-# end_with CAUSE [WORD...]
 end_with() {
   cause=$1
   (($# == 1)) || say "error: ${*:2}" >&2
@@ -53,8 +51,7 @@ meet() { REPLY=$2; }
 
 answer='' refused=0 ready_seconds='' suspended=0
 readonly error_event=$'(^|\n)event: *error|"error": *[{"]|"object": *"error"'
-# is_own: true when what listens there is the user's: nobody asked for another's answers. Another may come later, and be
-# gone again, but not meanwhile. Who has no number in the container's namespace of users is 65534.
+# is_own: true when what listens there is the user's. (65534 has no number in the container's namespace of users.)
 is_own() {
   local owner
   answer="no program listens on port $((port + replica))"
@@ -134,14 +131,12 @@ wait_until_ready() {
 # Why a point failed, and how, in a fixed word, if no request was completed; for how many milliseconds requests ran.
 reason='' kind='' busy=0
 
-# may_have_completed FOLDER: true unless no request was completed. AIPerf writes a line for each that has ended, with a
-# latency if it was completed. GenAI-Perf writes none when it was killed or one failed: then nobody knows.
+# may_have_completed FOLDER: true unless no request was. GenAI-Perf writes nothing of any when one failed: then nobody knows.
 may_have_completed() {
   [[ $tool == aiperf || $(find "$1" -name profile_export.json) ]] || { [[ $(find "$1" -name '*inputs.json') ]] && return; }
   [[ $(find "$1" -name 'profile_export.json*' -exec grep -El '"response_timestamps": *\[ *[0-9]|"request_latency"' {} +) ]]
 }
-# check_result FOLDER OUTPUT_TOKENS (128s20: with a spread) REQUESTS (1-500: so many are right): true when the result is valid,
-# with $busy, else $reason says what is wrong.
+# check_result FOLDER OUTPUT_TOKENS (128s20: with a spread) REQUESTS (1-500: so many are right): sets $busy, or a $reason.
 check_result() {
   local folder=$1 table=$1/$result_table found stamps usages
   # Some releases write into a folder of their own inside the one given. Those of phases are not of the whole run.
@@ -200,8 +195,7 @@ check_result() {
 
 # ---- The warm-up, and the server's prefix cache -------------------------------------
 
-# warm_up INPUT_TOKENS OUTPUT_TOKENS REQUESTS SEED: one wave of requests like those of the point, with prompts of
-# common words in their place, the same in each run. It says how many were answered.
+# warm_up INPUT_TOKENS OUTPUT_TOKENS REQUESTS SEED: one wave of requests like the point's, whose prompts are common words.
 warm_up() {
   local number requests=() answered=0
   for ((number = 1; number <= $3; number++)); do
@@ -215,8 +209,7 @@ warm_up() {
   say "warm-up: $answered of $3 requests were answered"
   keep warm "$answered"
 }
-# ask_counters: what the server counts. cache_use BEFORE AFTER: by that, in REPLY, how many tokens of prompts it looked up
-# in its prefix cache, and how many it found there; "null null" where it does not count them.
+# ask_counters: what the server counts. cache_use BEFORE AFTER: in REPLY, tokens that its prefix cache was asked for, and had.
 ask_counters() {
   { curl --silent --fail --max-time 5 "http://$url/metrics" || curl --silent --max-time 5 "http://$url/v1/metrics"; } | head -c 16777216 || true
 }
@@ -241,10 +234,9 @@ check_cache() {
 }
 
 # ---- The gate -----------------------------------------------------------------------
-# A tool starts for seconds and evaluates for seconds, in which the GPUs would have nothing to do. So that of the next
-# point starts while the server loads or the present point is measured, and waits at its gate, a folder, until "open" is
-# there. When its requests have ended, it says in "over" for how many ms they ran, and evaluates beside the next point.
-# A tool that was never seen at its gate ("known") is started in its turn.
+# A tool starts and evaluates for seconds, in which the GPUs would have nothing to do. So the next point's starts ahead and
+# waits at its gate, a folder, until "open" is there. When its requests have ended, it says in "over" for how many ms they
+# ran, and evaluates beside the next point. A tool never seen at its gate ("known") is started in its turn.
 
 readonly gates=$own_home/gates
 mkdir "$gates"
@@ -275,8 +267,7 @@ chmod +x "$gates/perf_analyzer"
 # and AIPerf where it starts its load.
 [[ -z ${aiperf_gate-} ]] || printf '%s' "$aiperf_gate" >"$gates/sitecustomize.py"
 declare -A facts=()
-# start_tool FOLDER POINT...: the tool of this point, which waits unless it is the present one. The words of the point are
-# those of its row.
+# start_tool FOLDER WORD...: the tool of the point with this row of words, which waits unless it is the present one.
 start_tool() {
   local part=$run/$1$own_part gate output
   # Of a point that was begun before, what is left is no part of this result.
@@ -353,9 +344,8 @@ on_signal() {
   end_with client_stopped
 }
 
-# How long a point will take: the tool's start and end as the longest so far, the requests by their work (tokens that one
-# stream generates), as in the last point of the use case, else of any. The sweep goes down, and rounds get no longer.
-# Where the load says for how long requests are sent, WORK is that time, as ms below 0.
+# How long a point will take: start and end as the longest so far, requests by their work (tokens that one stream generates)
+# as in the use case's last point. Where the load says for how long requests are sent, WORK is that time, as ms below 0.
 fixed=0
 declare -A busy_of=() work_of=()
 # learn USE_CASE WORK SECONDS BUSY: what a point took.
@@ -466,16 +456,13 @@ settle() {
   seconds=$((SECONDS - $6))
   # With a request completed, the tool works, whatever went wrong then.
   [[ -z $kind ]] || ! may_have_completed "$part" || kind=
-  # Its last words are worth more than an empty folder.
   [[ -z $reason || -z $gate || ! -e $gate/log ]] || mv -- "$gate/log" "$part/$tool.log" || stop_if_full
   # The point is what all servers that measure it make of it, and the first one's client its keeper.
   meet "$folder.end" "$kind|$figures|$reason"
-  kind=${REPLY%%|*} REPLY=${REPLY#*|}
-  figures=${REPLY%%|*} reason=${REPLY#*|}
+  IFS='|' read -r kind figures reason <<<"$REPLY"
   # A signal here would lose the point. launch.sh ends what does not hear it.
   trap '' TERM INT
   measured=("${measured[@]:12}")
-  # Only a valid result gets the final name.
   if ((parts == 0 || replica == 0)); then
     ((parts > 0 || replicas == 1)) || detail="on server $replica"
     [[ -n $reason ]] || put_down finished "$folder" || reason="it is valid, and could not be stored as $results/$folder"

@@ -1,6 +1,5 @@
-# By role, what lies in the stage path, as far as somebody wrote it down: that is what the recipe names.
+# check_fetched ROLE PATH REFERENCE SCRIPT: what lies there is what the recipe names, as far as somebody wrote it down.
 declare -A fetched=([weights]=$weights_target)
-# check_fetched ROLE PATH REFERENCE SCRIPT
 check_fetched() {
   holds "$2" "$3" || missing "$3 in $2: $REPLY was fetched there. Run $4, which keeps that one aside"
   fetched[$1]=$REPLY

@@ -1,4 +1,3 @@
-# Slurm says how many GPUs it gave, or which.
 IFS=, read -r -a given <<<"${SLURM_JOB_GPUS-}"
 gpus_here=${SLURM_GPUS_ON_NODE:-${#given[@]}} gpu_options=(--gres="gpu:$gpus_of_a_node")
 if [[ -z ${SLURM_GPUS_ON_NODE-}${SLURM_JOB_GPUS-} ]]; then

@@ -5,15 +5,13 @@ stop_if_missing
 model_path=$model_folder
 [[ $model_folder == /* ]] || model_path=$stage_path/$model_folder
 readonly model_path logs=$stage_path/logs results=$stage_path/results
-# Slurm is asked, since a job that is submitted from inside of another one inherits its variables. A task of an array is
-# named by both numbers: its own id may be the array's number (of the last task), which means all tasks to Slurm.
+# Slurm is asked: variables may be an outer job's. A task has two numbers: its own may be the array's, which means all.
 job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/null |
   awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }') || true
 job_id=${job_id:-$SLURM_JOB_ID}
 readonly slurm_id=${job_id/-/_}
 restarts=$(squeue --noheader --jobs="$slurm_id" --Format=restartcnt 2>/dev/null | tr -d ' ') || true
 [[ $restarts =~ ^[0-9]+$ ]] || restarts=${SLURM_RESTART_COUNT:-0}
-# What blocks below add: srun's options for the step of a server, facts for its words, mounts for clients, and functions that
-# print parts of their program.
+# What blocks below add: facts and options of a server's step; mounts of clients, what prints parts of their program.
 declare -A facts=()
 of_nodes=() client_mounts=() client_parts=()

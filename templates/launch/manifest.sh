@@ -6,10 +6,8 @@ json() {
   printf %s "${list:2}"
 }
 json_or_null() { if [[ -n $1 ]]; then json "$1"; else printf null; fi; }
-# json_image ROLE FILE
 json_image() {
-  local name=${fetched[$1]} digest
-  digest=${name#"${name%%@*}"}
+  local name=${fetched[$1]} digest=${fetched[$1]#"${fetched[$1]%%@*}"}
   printf '{"file": %s, "reference": %s, "bytes": %d, "digest": %s}' "$(json "$2")" "$(json_or_null "$name")" \
     "$(stat -L -c %s "$stage_path/$2")" "$(json_or_null "${digest#@}")"
 }

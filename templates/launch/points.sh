@@ -1,5 +1,4 @@
-# The folders that the points have or will get, in their order, and whether those are finished, by this job or by one that
-# it resumes; by its folder, each point that is not finished, and why not once it was tried to store it.
+# Of the points in their order: folder, and whether it is finished. By folder: the others, and why it could not be stored.
 folders=() are_finished=()
 declare -A own=() tried=()
 name_points() {
@@ -25,8 +24,7 @@ hear() {
     $1 in last { last[$1] = substr($0, 1, 2000) }
     END { for (folder in last) print last[folder] }' <(printf '%s\n' "${folders[@]}") -)
 }
-# look_up FOLDER: in REPLIES, what the client last said of this point: a state, seconds, a detail for people, and how many
-# requests warmed the server up, tokens were looked up in its prefix cache, and found there; and the server's number.
+# look_up FOLDER: in REPLIES, what the client said: state, seconds, detail, and the four numbers at the end of a manifest's row.
 look_up() {
   local state seconds figures detail number='(null|0|[1-9][0-9]{0,14})' LC_ALL=C
   IFS='|' read -r state seconds figures detail <<<"${said[$1]-}"

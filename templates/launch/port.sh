@@ -4,16 +4,15 @@ for ((number = port; number < port + replicas; number++)); do
 done
 stop_if_missing
 # Caches may have code: what another user's server left is not loaded, nor that of another image, model or command.
-# Clients of one image run the same code, but for that of a tokenizer.
 digest() { printf '%s\0' "$@" | sha256sum | head -c 32; }
 cache_path=$stage_path/nim_cache/$UID/$(digest "$server_image" \
   "$server_reference" "$weights_target" "$engine_target" "${server_environment[@]}" -- "${server_command[@]}")
+# Clients of one image run the same code, but for that of a tokenizer.
 hub_cache=$stage_path/hf_cache/$UID/$(digest "$client_reference")
 [[ ${client_command[*]} != *trust-remote-code* ]] || hub_cache+=-$(digest "$tokenizer" "${client_command[@]}")
 readonly cache_path hub_cache
 mkdir -p "$logs" "$results" || fail "cannot make folders in $stage_path"
-# own_folder FOLDER/NAME: makes both, for the user alone, where nobody leads them elsewhere. A container that has NAME
-# may open it to all, with a setuid program in it by which others would be the user: FOLDER stays closed.
+# own_folder FOLDER/NAME: both are the user's alone. A container may open NAME, with setuid programs: FOLDER stays closed.
 own_folder() {
   for REPLY in "${1%/*}" "$1"; do
     mkdir -p -m 700 "$REPLY" || fail "cannot write in ${REPLY%/*}"

@@ -10,8 +10,7 @@ readonly lines_in_server={{ lines }}
 readonly lines_in_client={{ lines }}
 {%- endif %}
 readonly default_stage_path={{ stage_path }}
-# The server: image; model folder (in STAGE_PATH, or its whole path), in it the link to the engine, if there is one; their
-# files but for the weights' shards.
+# The server: image; model folder (in STAGE_PATH, or its whole path), link to an engine in it; files but for weights' shards.
 readonly server_image={{ server_image }}
 readonly server_reference={{ server_reference }}
 readonly model_folder={{ model_folder }}
@@ -19,8 +18,7 @@ readonly weights_target={{ weights }}
 readonly engine_target={{ engine }}
 readonly engine_link={{ engine_link }}
 model_files={{ model_files }}
-# Nodes of a server, servers side by side (split: a point is for one of them; together: for all, and has a part of each),
-# GPUs of a node for all.
+# Nodes of a server; servers side by side (split: a point is for one; together: each has a part of it); GPUs of a node.
 readonly nodes={{ nodes }}
 readonly replicas={{ replicas }}
 readonly replica_use={{ replica_use }}
@@ -55,8 +53,7 @@ check_needs() {
 {%- endif %}
 # What its prefix cache may do: off and flush (emptied before each point) allow hits for 1 % of the prompts' tokens.
 readonly prefix_cache={{ prefix_cache }}
-# The client: image, tokenizer (a folder in the container, or a Hugging Face name; empty: the model's own), the
-# command that measures a point.
+# The client: image; tokenizer (a folder in it, or a name on Hugging Face; empty: the model's own); what measures a point.
 readonly client_image={{ client_image }}
 readonly client_reference={{ client_reference }}
 readonly tokenizer={{ tokenizer }}

@@ -1,7 +1,6 @@
 # Lines as people may read them: without progress bars, colours, control characters, and the old folder of a failed point.
 plain() { LC_ALL=C sed $'s/\r*$//; s/.*\r//; s/\e\\[[0-9;?]*[A-Za-z]//g; s/\t/ /g; s/[^ -~]//g; s|/\\.run_\\([0-9-]*\\)/client/|/failed_\\1/|g'; }
-# show_cause LOG: the lines of a log that look like the cause of its end, then the last ones. What a server writes is
-# hostile: it is read in bounded memory, and shown in part. A client's image names the logs of its points.
+# show_cause LOG: lines that look like the cause, then the last ones. A server's words are hostile: memory is bounded.
 show_cause() {
   local shown=8
   local -x LC_ALL=C

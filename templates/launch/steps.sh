@@ -1,9 +1,10 @@
 # They share a node, its processors and its memory; nothing is left to the site's defaults.
 readonly step=(srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --cpu-bind=none --export=ALL
   --kill-on-bad-exit=1 --wait=0 --open-mode=append)
+# The steps inherit it. A request in flight takes a file or two, and without GenAI-Perf hangs.
+ulimit -Sn 65536 2>/dev/null || ulimit -Sn "$(ulimit -Hn)"
 {% include "lib/secret_names.sh" %}
-# keep_secrets NAME...: takes all secrets from the environment but these; an address with a password is one, too. Nor
-# does a container load what modules of this node load.
+# keep_secrets NAME...: takes all secrets but these from the environment, addresses with a password, and what modules load.
 keep_secrets() {
   local name
   unset LD_PRELOAD PYTHONHOME PYTHONPATH
@@ -23,7 +24,7 @@ fill() {
 # log_of STEP NUMBER: the log of a server or a client; the first one's has no number.
 log_of() { (($2 == 0)) && echo "$logs/$1_$job_id.out" || echo "$logs/$1_$job_id.$2.out"; }
 
-# server_step NUMBER: becomes this server's step, in a process of its own.
+# server_step NUMBER, client_step NUMBER: becomes the step of this server, or of its client, in a process of its own.
 server_step() {
   local replica=$1 own_gpus=$((gpus_of_a_node / replicas)) words names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
   facts+=([model_path]=$model_path [cache_path]=$cache_path [stage_path]=$stage_path [served_model_name]=$served_model_name
@@ -37,8 +38,7 @@ server_step() {
     "${gpu_options[@]}" "${of_nodes[@]}" "${REPLIES[@]}" \
     bash -s -- "$nodes" "$replicas" "$replica" "$own_gpus" "${words[@]}" < <(printf '%s\n' '{' "${server_lines[@]}" '}')
 }
-# The lines of a server's task; their words are NODES SERVERS NUMBER COUNT NAME=VALUE... COMMAND..., where COUNT is how many GPUs
-# each node of server NUMBER has.
+# A server's task, with the words NODES SERVERS NUMBER COUNT (its GPUs of each node) NAME=VALUE... COMMAND...
 server_lines=('exec env "${@:5}" </dev/null')
 {%- if in_server.is_some() %}
 server_hook() {
@@ -54,7 +54,6 @@ server_lines=("$(declare -p lines_in_server && declare -f server_hook)" 'server_
 {%- endif %}
 {%- if gpu_samples %}
 
-# gpu_samples NUMBER: becomes what writes down the power of this server's GPUs.
 gpu_samples() {
   local words=("$results/telemetry_$job_id.$1" "$replicas" "$1" "$((gpus_of_a_node / replicas))")
   keep_secrets
@@ -74,7 +73,6 @@ sample_gpus() {
 }
 {%- endif %}
 
-# client_step NUMBER: becomes the step of this server's client, in a process of its own.
 client_step() {
   local replica=$1 names=(PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
   # The tool's tables are for a terminal: at once, and wide enough for numbers.

@@ -10,7 +10,6 @@ write_manifest
 seconds_to_stop=$((code == 6 ? 3 : stop_timeout))
 # A point that is measured may still be evaluated, for which a job whose time is up has no time.
 stop_steps client $((code == 6 ? 4 : 20)) "${clients[@]}"
-# Now the clients have said how far they are.
 store_points all
 stop_steps server "$seconds_to_stop" "${servers[@]}"
 for pid in $(jobs -rp); do
@@ -30,7 +29,6 @@ read -r in_flight_percent too_short < <(awk -F '[=/]' -v points="${#points[@]}" 
   END {
     if (seconds > 0) print int(busy < 1000 * seconds ? busy / seconds / 10 : 100), (short < points ? short : points)
   }' <<<"$states")
-hear
 ! declare -F only_probes >/dev/null || only_probes
 finished=0 failed=0 not_run=0 seconds_needed=0 most=$((2 * point_timeout * ${levels_left_out-1})) why=''
 for number in "${!points[@]}"; do

@@ -13,13 +13,11 @@ ends_within() {
     while at_work "$pid"; do ((SECONDS < end)) && sleep 0.1 || return 1; done
   done
 }
-# step_ids PATTERN: the ids of the steps whose names match, as server.0 and client.0. (squeue shows no steps of a hidden
-# partition, nor those of a job that manages its own.)
+# step_ids PATTERN: of the steps with such names, as server.0. (squeue hides a hidden partition's, and self-managed ones.)
 step_ids() { scontrol --all --oneliner show step "$slurm_id" 2>/dev/null | sed -n "s/^StepId=\([^ ]*\) .* Name=$1 Network=.*/\1/p"; }
 # signal_steps KIND: TERM to srun itself would be a KILL for the step.
 signal_steps() { step_ids "$1\.[0-9]*" | xargs -r scancel --signal=TERM 2>/dev/null; }
-# only_removes KIND NUMBER: the program of this step has ended, and its container is being removed. Slurm then lists no
-# task of it, which would have a number in the fourth column.
+# only_removes KIND NUMBER: of this step only the container is left. A task would be listed with a number in column 4.
 only_removes() {
   local id listed
   id=$(step_ids "$1\.$2")
@@ -51,5 +49,4 @@ client_end() {
   running "${clients[$1]}" || wait "${clients[$1]}" || status=$?
   REPLIES=(client_failed "$status")
 }
-# True while the client has something to do, and its server runs.
 goes_on() { ((SECONDS < silent_at)) && at_work "${clients[0]}" && at_work "${servers[0]}"; }

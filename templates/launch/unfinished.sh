@@ -1,5 +1,4 @@
-# Points in progress: all of results that the client's container sees. It may put anything there, so only regular files
-# are opened, and what launch.sh needs for itself, as the copies of points, lies elsewhere.
+# All of results that the client's container sees. It may put anything there: only files are opened, and copies lie elsewhere.
 readonly run=$results/.run_$job_id/client copies=$results/.run_$job_id/copies
 own_folder "$run"
 # Steps add to logs of an earlier run of this job, and not to what somebody put in their place.
@@ -54,9 +53,8 @@ store() {
   [[ -z $3 ]] || unset "own[$name]"
   in_time in_run "${1%/*}" rm -rf -- "./$name" || true
 }
-# store_points [all]: what clients have put down gets its final name, and what was measured is written down there. What
-# an unfinished point left is no result, but it is data; "all" is for when no client is at work any more. All points
-# together have $store_seconds. From one to the next, a client has the time of two. In failures, the logs of failed ones.
+# store_points [all]: what clients have put down gets its final name, within $store_seconds for all; "all": also what
+# unfinished points left, once no client is at work. From one to the next, a client has the time of two.
 store_seconds=60 store_until=0 silent_at=0 failures=()
 store_points() {
   local left name word target
@@ -99,7 +97,6 @@ for left in "${!own[@]}" {failed,interrupted}_"$job_id"; do
     missing "permission to replace $results/$left, which another user made: ask them to remove it"
 done
 stop_if_missing
-# What is left there is of a run of this job that was killed.
 { rm -rf -- "$copies" && mkdir "$copies"; } || fail "cannot write in $results"
 # An earlier run of this job may have been killed, and may have measured on other GPUs.
 [[ ! -e $run/finished || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] || set_aside "$run/finished" other

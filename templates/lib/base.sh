@@ -1,5 +1,4 @@
-# Options that a caller exported would change redirections and patterns, here and in tools, and print every value. Of a locale
-# that this node lacks, bash would warn whenever a function's own one ends.
+# A caller's options would change redirections and patterns, and print values; of a locale that is not here, bash would warn.
 set +axvfC
 shopt -u failglob nullglob nocasematch nocaseglob dotglob
 export -n SHELLOPTS BASHOPTS
@@ -8,18 +7,10 @@ set -Eeuo pipefail
 
 say() { printf '%(%H:%M:%S)T %s\n' -1 "$*"; }
 # What others named may be in these: none of it drives a terminal.
-fail() {
-  local LC_ALL=C
-  say "error: ${*//[^ -~]/?}" >&2
-  exit 1
-}
+fail() { local LC_ALL=C && say "error: ${*//[^ -~]/?}" >&2; exit 1; }
 # Everything that is missing is named before the script stops: nobody should queue twice to learn of a second problem.
 problems=0
-missing() {
-  local LC_ALL=C
-  say "missing: ${*//[^ -~]/?}" >&2
-  problems=$((problems + 1))
-}
+missing() { local LC_ALL=C && say "missing: ${*//[^ -~]/?}" >&2 && problems=$((problems + 1)); }
 stop_if_missing() { ((problems == 0)) || { say "nothing was done; fix what is named above and run this again" >&2 && exit 2; }; }
 need_commands() {
   local name

@@ -5,8 +5,7 @@ put() {
   local part=$1.part-$RANDOM$RANDOM
   { (set -C && printf '%s\n' "$2" >"$part") 2>/dev/null && mv -T -- "$part" "$1"; } || { rm -f -- "$part"; return 1; }
 }
-# holds PATH REFERENCE: false when something else was fetched to it. In REPLY, what that was, by the file beside an image
-# or in a model's folder; empty where nobody wrote it down, or where the image has another length by now.
+# holds PATH REFERENCE: false when something else was fetched to it. In REPLY, what that was, where its record still holds.
 holds() {
   local record=$1/.reference bytes=''
   [[ -d $1 ]] || record=$1.reference

@@ -1,4 +1,3 @@
-# STAGE_PATH at run time wins over the folder that was rendered in.
 stage_path=${STAGE_PATH:-$default_stage_path}
 readonly stage_path=${stage_path%"${stage_path##*[!/]}"}
 # A container mount, srun's name of a log file or find's pattern would misread other characters.

@@ -18,8 +18,7 @@
 readonly made_by='nim-slurm 0.1.0'
 readonly recipe=llama3-70b-h100x4-fp8
 readonly default_stage_path=''
-# The server: image; model folder (in STAGE_PATH, or its whole path), in it the link to the engine, if there is one; their
-# files but for the weights' shards.
+# The server: image; model folder (in STAGE_PATH, or its whole path), link to an engine in it; files but for weights' shards.
 readonly server_image=nim+meta+llama3-70b-instruct+1.0.3.sqsh
 readonly server_reference=nvcr.io/nim/meta/llama3-70b-instruct:1.0.3
 readonly model_folder=llama3-70b-instruct_vhf
@@ -32,8 +31,7 @@ model_files=(
   trtllm_engine/rank0.engine trtllm_engine/rank1.engine trtllm_engine/rank2.engine
   trtllm_engine/rank3.engine
 )
-# Nodes of a server, servers side by side (split: a point is for one of them; together: for all, and has a part of each),
-# GPUs of a node for all.
+# Nodes of a server; servers side by side (split: a point is for one; together: each has a part of it); GPUs of a node.
 readonly nodes=1
 readonly replicas=1
 readonly replica_use=split
@@ -63,8 +61,7 @@ readonly probe_interval=60
 readonly stop_timeout=30
 # What its prefix cache may do: off and flush (emptied before each point) allow hits for 1 % of the prompts' tokens.
 readonly prefix_cache=off
-# The client: image, tokenizer (a folder in the container, or a Hugging Face name; empty: the model's own), the
-# command that measures a point.
+# The client: image; tokenizer (a folder in it, or a name on Hugging Face; empty: the model's own); what measures a point.
 readonly client_image=nvidia+tritonserver+25.01.sqsh
 readonly client_reference=nvcr.io/nvidia/tritonserver:25.01-py3-sdk
 readonly tokenizer=''
@@ -99,8 +96,7 @@ readonly extra_mounts=()
 
 # ---- Common ground ----------------------------------------------------------
 
-# Options that a caller exported would change redirections and patterns, here and in tools, and print every value. Of a locale
-# that this node lacks, bash would warn whenever a function's own one ends.
+# A caller's options would change redirections and patterns, and print values; of a locale that is not here, bash would warn.
 set +axvfC
 shopt -u failglob nullglob nocasematch nocaseglob dotglob
 export -n SHELLOPTS BASHOPTS
@@ -109,18 +105,10 @@ set -Eeuo pipefail
 
 say() { printf '%(%H:%M:%S)T %s\n' -1 "$*"; }
 # What others named may be in these: none of it drives a terminal.
-fail() {
-  local LC_ALL=C
-  say "error: ${*//[^ -~]/?}" >&2
-  exit 1
-}
+fail() { local LC_ALL=C && say "error: ${*//[^ -~]/?}" >&2; exit 1; }
 # Everything that is missing is named before the script stops: nobody should queue twice to learn of a second problem.
 problems=0
-missing() {
-  local LC_ALL=C
-  say "missing: ${*//[^ -~]/?}" >&2
-  problems=$((problems + 1))
-}
+missing() { local LC_ALL=C && say "missing: ${*//[^ -~]/?}" >&2 && problems=$((problems + 1)); }
 stop_if_missing() { ((problems == 0)) || { say "nothing was done; fix what is named above and run this again" >&2 && exit 2; }; }
 need_commands() {
   local name
@@ -134,7 +122,6 @@ set_aside() {
   say "kept what was there as $1.$2-$number"
 }
 
-# STAGE_PATH at run time wins over the folder that was rendered in.
 stage_path=${STAGE_PATH:-$default_stage_path}
 readonly stage_path=${stage_path%"${stage_path##*[!/]}"}
 # A container mount, srun's name of a log file or find's pattern would misread other characters.
@@ -143,9 +130,8 @@ usable='^/[^][:space:][:cntrl:],:$`"\{}%*?[]+$'
   missing "STAGE_PATH, the folder for images, models and results (export STAGE_PATH=/lustre/project/...): an absolute" \
     "path without white space or one of , : \$ \` \" \\ { } % * ? [ ]; it is \"$stage_path\""
 
-# Slurm's commands take options from their environment. What a login shell or an outer job left there must not change
-# the steps below, which say what they need; what tells of this job and its cluster stays, and so do the site's ENROOT_*.
-# With a token (SLURM_JWT), srun would start no step.
+# Slurm's commands take options from their environment: what a login shell or an outer job left there goes, what tells of
+# this job and its cluster stays, and so do the site's ENROOT_*. With a token (SLURM_JWT), srun would start no step.
 for name in $(compgen -e | grep -E '^(SLURM|SRUN|SBATCH|SCANCEL|SQUEUE|SCONTROL|PYXIS)_'); do
   case ${name#SLURM_} in
     CONF | CLUSTER_NAME | JOB* | ARRAY_* | SUBMIT_* | RESTART_COUNT | NODELIST | NNODES | TASKS_* | *_ON_NODE | PMIX* | DEBUG) ;;
@@ -153,8 +139,7 @@ for name in $(compgen -e | grep -E '^(SLURM|SRUN|SBATCH|SCANCEL|SQUEUE|SCONTROL|
   esac
 done
 
-# True when $1 is a whole squashfs file. The superblock is written last and says at byte 40 how long the file must be:
-# that shows what a killed import cut off.
+# True when $1 is a whole squashfs file: its superblock, which is written last, says at byte 40 how long it must be.
 sound_image() {
   local length
   [[ -f $1 && $(head -c 4 "$1" | tr -d '\0') == hsqs ]] || return 1
@@ -166,8 +151,7 @@ check_runtime() {
   [[ $(srun --help 2>&1) == *--container-env* ]] ||
     missing "srun's option --container-env on $HOSTNAME: is the pyxis plugin there, release 0.15 or later?"
 }
-# set_container ROLE IMAGE NAMES MOUNT...: in REPLIES, srun's options for this image; what it runs comes behind. NAMES
-# are the variables of the step, with blanks between them, that win over the image's own.
+# set_container ROLE IMAGE NAMES MOUNT...: in REPLIES, srun's options for this image. Variables in NAMES win over its own.
 set_container() {
   local IFS=,
   # By these, enroot mounts the driver, or none. An image may not say it, and a login shell may say something else.
@@ -179,7 +163,6 @@ set_container() {
   )
 }
 
-# shards_of FOLDER: the shards that the folder's index names, a line each.
 shards_of() {
   local index=$1/model.safetensors.index.json
   [[ ! -s $index ]] || head -c 67108864 -- "$index" | LC_ALL=C grep -ao '"[ !#-.0-~]*\.safetensors"' | tr -d '"' | LC_ALL=C sort -u
@@ -200,8 +183,7 @@ put() {
   local part=$1.part-$RANDOM$RANDOM
   { (set -C && printf '%s\n' "$2" >"$part") 2>/dev/null && mv -T -- "$part" "$1"; } || { rm -f -- "$part"; return 1; }
 }
-# holds PATH REFERENCE: false when something else was fetched to it. In REPLY, what that was, by the file beside an image
-# or in a model's folder; empty where nobody wrote it down, or where the image has another length by now.
+# holds PATH REFERENCE: false when something else was fetched to it. In REPLY, what that was, where its record still holds.
 holds() {
   local record=$1/.reference bytes=''
   [[ -d $1 ]] || record=$1.reference
@@ -221,22 +203,19 @@ stop_if_missing
 model_path=$model_folder
 [[ $model_folder == /* ]] || model_path=$stage_path/$model_folder
 readonly model_path logs=$stage_path/logs results=$stage_path/results
-# Slurm is asked, since a job that is submitted from inside of another one inherits its variables. A task of an array is
-# named by both numbers: its own id may be the array's number (of the last task), which means all tasks to Slurm.
+# Slurm is asked: variables may be an outer job's. A task has two numbers: its own may be the array's, which means all.
 job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/null |
   awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }') || true
 job_id=${job_id:-$SLURM_JOB_ID}
 readonly slurm_id=${job_id/-/_}
 restarts=$(squeue --noheader --jobs="$slurm_id" --Format=restartcnt 2>/dev/null | tr -d ' ') || true
 [[ $restarts =~ ^[0-9]+$ ]] || restarts=${SLURM_RESTART_COUNT:-0}
-# What blocks below add: srun's options for the step of a server, facts for its words, mounts for clients, and functions that
-# print parts of their program.
+# What blocks below add: facts and options of a server's step; mounts of clients, what prints parts of their program.
 declare -A facts=()
 of_nodes=() client_mounts=() client_parts=()
 
 check_runtime
-# A recipe may name any folder as its model, and its images see all that is in it. Links lead to those of the system:
-# /var/run is /run, where programs of the user and of Slurm listen.
+# A recipe may name any folder, and its images see all of it. In /run (/var/run), programs of the user and of Slurm listen.
 real=$(cd -P -- "$model_path" 2>/dev/null && pwd) || real=$model_path
 [[ ! $real/ =~ ^/+((boot|dev|etc|proc|run|sys|var/(mail|spool))?/|(tmp|var|var/tmp)/$) ]] ||
   missing "a folder that is a model's: $model_path is $real, a folder of the system"
@@ -279,9 +258,8 @@ readonly tokenizer_path=${tokenizer:-$model_path}
   missing "srun's MPI plugin $mpi on $SLURM_JOB_NODELIST: set it to none, or to another (--mpi, or [srun] in the settings). ${answer//$'\n'/; }"
 ! declare -F check_needs >/dev/null || check_needs
 
-# By role, what lies in the stage path, as far as somebody wrote it down: that is what the recipe names.
+# check_fetched ROLE PATH REFERENCE SCRIPT: what lies there is what the recipe names, as far as somebody wrote it down.
 declare -A fetched=([weights]=$weights_target)
-# check_fetched ROLE PATH REFERENCE SCRIPT
 check_fetched() {
   holds "$2" "$3" || missing "$3 in $2: $REPLY was fetched there. Run $4, which keeps that one aside"
   fetched[$1]=$REPLY
@@ -291,7 +269,6 @@ check_fetched client "$stage_path/$client_image" "$client_reference" setup.sh
 [[ $model_folder == /* ]] || check_fetched weights "$model_path" "$weights_target" prepare_models.sh
 [[ -z $engine_target ]] || check_fetched engine "$model_path/$engine_link" "$engine_target" prepare_models.sh
 
-# Slurm says how many GPUs it gave, or which.
 IFS=, read -r -a given <<<"${SLURM_JOB_GPUS-}"
 gpus_here=${SLURM_GPUS_ON_NODE:-${#given[@]}} gpu_options=(--gres="gpu:$gpus_of_a_node")
 if [[ -z ${SLURM_GPUS_ON_NODE-}${SLURM_JOB_GPUS-} ]]; then
@@ -336,16 +313,15 @@ for ((number = port; number < port + replicas; number++)); do
 done
 stop_if_missing
 # Caches may have code: what another user's server left is not loaded, nor that of another image, model or command.
-# Clients of one image run the same code, but for that of a tokenizer.
 digest() { printf '%s\0' "$@" | sha256sum | head -c 32; }
 cache_path=$stage_path/nim_cache/$UID/$(digest "$server_image" \
   "$server_reference" "$weights_target" "$engine_target" "${server_environment[@]}" -- "${server_command[@]}")
+# Clients of one image run the same code, but for that of a tokenizer.
 hub_cache=$stage_path/hf_cache/$UID/$(digest "$client_reference")
 [[ ${client_command[*]} != *trust-remote-code* ]] || hub_cache+=-$(digest "$tokenizer" "${client_command[@]}")
 readonly cache_path hub_cache
 mkdir -p "$logs" "$results" || fail "cannot make folders in $stage_path"
-# own_folder FOLDER/NAME: makes both, for the user alone, where nobody leads them elsewhere. A container that has NAME
-# may open it to all, with a setuid program in it by which others would be the user: FOLDER stays closed.
+# own_folder FOLDER/NAME: both are the user's alone. A container may open NAME, with setuid programs: FOLDER stays closed.
 own_folder() {
   for REPLY in "${1%/*}" "$1"; do
     mkdir -p -m 700 "$REPLY" || fail "cannot write in ${REPLY%/*}"
@@ -406,8 +382,7 @@ counts() {
   differs[$1]=${REPLY//[^ -~]/ } && return 1
 }
 
-# The folders that the points have or will get, in their order, and whether those are finished, by this job or by one that
-# it resumes; by its folder, each point that is not finished, and why not once it was tried to store it.
+# Of the points in their order: folder, and whether it is finished. By folder: the others, and why it could not be stored.
 folders=() are_finished=()
 declare -A own=() tried=()
 name_points() {
@@ -433,8 +408,7 @@ hear() {
     $1 in last { last[$1] = substr($0, 1, 2000) }
     END { for (folder in last) print last[folder] }' <(printf '%s\n' "${folders[@]}") -)
 }
-# look_up FOLDER: in REPLIES, what the client last said of this point: a state, seconds, a detail for people, and how many
-# requests warmed the server up, tokens were looked up in its prefix cache, and found there; and the server's number.
+# look_up FOLDER: in REPLIES, what the client said: state, seconds, detail, and the four numbers at the end of a manifest's row.
 look_up() {
   local state seconds figures detail number='(null|0|[1-9][0-9]{0,14})' LC_ALL=C
   IFS='|' read -r state seconds figures detail <<<"${said[$1]-}"
@@ -447,8 +421,7 @@ look_up() {
   REPLIES=("$state" "$seconds" "${detail//[^ -~]/?}" "$figures")
 }
 
-# Points in progress: all of results that the client's container sees. It may put anything there, so only regular files
-# are opened, and what launch.sh needs for itself, as the copies of points, lies elsewhere.
+# All of results that the client's container sees. It may put anything there: only files are opened, and copies lie elsewhere.
 readonly run=$results/.run_$job_id/client copies=$results/.run_$job_id/copies
 own_folder "$run"
 # Steps add to logs of an earlier run of this job, and not to what somebody put in their place.
@@ -503,9 +476,8 @@ store() {
   [[ -z $3 ]] || unset "own[$name]"
   in_time in_run "${1%/*}" rm -rf -- "./$name" || true
 }
-# store_points [all]: what clients have put down gets its final name, and what was measured is written down there. What
-# an unfinished point left is no result, but it is data; "all" is for when no client is at work any more. All points
-# together have $store_seconds. From one to the next, a client has the time of two. In failures, the logs of failed ones.
+# store_points [all]: what clients have put down gets its final name, within $store_seconds for all; "all": also what
+# unfinished points left, once no client is at work. From one to the next, a client has the time of two.
 store_seconds=60 store_until=0 silent_at=0 failures=()
 store_points() {
   local left name word target
@@ -548,7 +520,6 @@ for left in "${!own[@]}" {failed,interrupted}_"$job_id"; do
     missing "permission to replace $results/$left, which another user made: ask them to remove it"
 done
 stop_if_missing
-# What is left there is of a run of this job that was killed.
 { rm -rf -- "$copies" && mkdir "$copies"; } || fail "cannot write in $results"
 # An earlier run of this job may have been killed, and may have measured on other GPUs.
 [[ ! -e $run/finished || $(text_of "$manifest") == *"\"fingerprint\": \"$fingerprint\""* ]] || set_aside "$run/finished" other
@@ -573,10 +544,8 @@ json() {
   printf %s "${list:2}"
 }
 json_or_null() { if [[ -n $1 ]]; then json "$1"; else printf null; fi; }
-# json_image ROLE FILE
 json_image() {
-  local name=${fetched[$1]} digest
-  digest=${name#"${name%%@*}"}
+  local name=${fetched[$1]} digest=${fetched[$1]#"${fetched[$1]%%@*}"}
   printf '{"file": %s, "reference": %s, "bytes": %d, "digest": %s}' "$(json "$2")" "$(json_or_null "$name")" \
     "$(stat -L -c %s "$stage_path/$2")" "$(json_or_null "${digest#@}")"
 }
@@ -626,10 +595,11 @@ write_manifest() { local text; text=$(print_manifest) && put "$manifest" "$text"
 # They share a node, its processors and its memory; nothing is left to the site's defaults.
 readonly step=(srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --cpu-bind=none --export=ALL
   --kill-on-bad-exit=1 --wait=0 --open-mode=append)
+# The steps inherit it. A request in flight takes a file or two, and without GenAI-Perf hangs.
+ulimit -Sn 65536 2>/dev/null || ulimit -Sn "$(ulimit -Hn)"
 # is_secret NAME: true for a variable that is called like a secret. (A locale may have capital letters of its own.)
 is_secret() { local LC_ALL=C && [[ .${1^^} =~ TOKEN(_|$)|SECRET|PASS(W|PHRASE)|[^Y]PASS$|_PWD$|CREDENTIAL|[^P]KEY$ ]]; }
-# keep_secrets NAME...: takes all secrets from the environment but these; an address with a password is one, too. Nor
-# does a container load what modules of this node load.
+# keep_secrets NAME...: takes all secrets but these from the environment, addresses with a password, and what modules load.
 keep_secrets() {
   local name
   unset LD_PRELOAD PYTHONHOME PYTHONPATH
@@ -649,7 +619,7 @@ fill() {
 # log_of STEP NUMBER: the log of a server or a client; the first one's has no number.
 log_of() { (($2 == 0)) && echo "$logs/$1_$job_id.out" || echo "$logs/$1_$job_id.$2.out"; }
 
-# server_step NUMBER: becomes this server's step, in a process of its own.
+# server_step NUMBER, client_step NUMBER: becomes the step of this server, or of its client, in a process of its own.
 server_step() {
   local replica=$1 own_gpus=$((gpus_of_a_node / replicas)) words names=(CUDA_VISIBLE_DEVICES "${server_secrets[@]}")
   facts+=([model_path]=$model_path [cache_path]=$cache_path [stage_path]=$stage_path [served_model_name]=$served_model_name
@@ -663,11 +633,9 @@ server_step() {
     "${gpu_options[@]}" "${of_nodes[@]}" "${REPLIES[@]}" \
     bash -s -- "$nodes" "$replicas" "$replica" "$own_gpus" "${words[@]}" < <(printf '%s\n' '{' "${server_lines[@]}" '}')
 }
-# The lines of a server's task; their words are NODES SERVERS NUMBER COUNT NAME=VALUE... COMMAND..., where COUNT is how many GPUs
-# each node of server NUMBER has.
+# A server's task, with the words NODES SERVERS NUMBER COUNT (its GPUs of each node) NAME=VALUE... COMMAND...
 server_lines=('exec env "${@:5}" </dev/null')
 
-# gpu_samples NUMBER: becomes what writes down the power of this server's GPUs.
 gpu_samples() {
   local words=("$results/telemetry_$job_id.$1" "$replicas" "$1" "$((gpus_of_a_node / replicas))")
   keep_secrets
@@ -686,7 +654,6 @@ sample_gpus() {
   TZ=UTC0 exec nvidia-smi --query-gpu="$query" ${ids[0]+--id="${ids[*]}"} --format=csv,nounits --loop=1
 }
 
-# client_step NUMBER: becomes the step of this server's client, in a process of its own.
 client_step() {
   local replica=$1 names=(PYTHONUNBUFFERED COLUMNS HF_HUB_OFFLINE TRANSFORMERS_OFFLINE)
   # The tool's tables are for a terminal: at once, and wide enough for numbers.
@@ -727,7 +694,6 @@ export HOME=$own_home TMPDIR=$own_home
 keep() { { printf '%s\n' "${@:2}" >"$run/$1.$replica.part" && mv -T -- "$run/$1.$replica"{.part,}; } 2>/dev/null || true; }
 # end_group PID: kills it with all of its group. The wait takes bash's own word about that out of the log.
 end_group() { { kill -KILL -- "-$1" "$1" && wait "$1"; } 2>/dev/null || true; }
-# The tool of the next point may be there already: see "The gate".
 next_pid='' next_folder='' next_gate='' next_number=0
 drop_next() {
   [[ -n $next_pid ]] || return 0
@@ -738,7 +704,6 @@ drop_next() {
 # The last act is to say how it ended: the step ends later, when its container is removed.
 cause=client_failed
 trap 'status=$?; trap "" TERM INT; drop_next; keep ended "$cause $status"; rm -rf -- "$own_home" || true' EXIT
-# end_with CAUSE [WORD...]
 end_with() {
   cause=$1
   (($# == 1)) || say "error: ${*:2}" >&2
@@ -765,8 +730,7 @@ meet() { REPLY=$2; }
 
 answer='' refused=0 ready_seconds='' suspended=0
 readonly error_event=$'(^|\n)event: *error|"error": *[{"]|"object": *"error"'
-# is_own: true when what listens there is the user's: nobody asked for another's answers. Another may come later, and be
-# gone again, but not meanwhile. Who has no number in the container's namespace of users is 65534.
+# is_own: true when what listens there is the user's. (65534 has no number in the container's namespace of users.)
 is_own() {
   local owner
   answer="no program listens on port $((port + replica))"
@@ -846,16 +810,14 @@ wait_until_ready() {
 # Why a point failed, and how, in a fixed word, if no request was completed; for how many milliseconds requests ran.
 reason='' kind='' busy=0
 
-# may_have_completed FOLDER: true unless no request was completed. AIPerf writes a line for each that has ended, with a
-# latency if it was completed. GenAI-Perf writes none when it was killed or one failed: then nobody knows.
+# may_have_completed FOLDER: true unless no request was. GenAI-Perf writes nothing of any when one failed: then nobody knows.
 may_have_completed() {
   [[ $tool == aiperf || $(find "$1" -name profile_export.json) ]] || { [[ $(find "$1" -name '*inputs.json') ]] && return; }
   [[ $(find "$1" -name 'profile_export.json*' -exec grep -El '"response_timestamps": *\[ *[0-9]|"request_latency"' {} +) ]]
 }
-# check_result FOLDER OUTPUT_TOKENS (128s20: with a spread) REQUESTS (1-500: so many are right): true when the result is valid,
-# with $busy, else $reason says what is wrong.
+# check_result FOLDER OUTPUT_TOKENS (128s20: with a spread) REQUESTS (1-500: so many are right): sets $busy, or a $reason.
 check_result() {
-  local folder=$1 table=$1/$result_table found stamps=''
+  local folder=$1 table=$1/$result_table found stamps usages
   # Some releases write into a folder of their own inside the one given. Those of phases are not of the whole run.
   found=$(find "$folder" -name phases -prune -o -name "$result_table" -type f -print)
   reason="$tool_name left no $result_table, or several"
@@ -868,7 +830,9 @@ check_result() {
   reason="${result_table%.csv}.json does not say that the run was not cancelled"
   [[ $tool != aiperf ]] || grep -Eq '"was_cancelled": *false' "${table%.csv}.json" || return 1
   stamps=$(grep -so '"timestamp":' "$folder/profile_export.json" | wc -l) || true
-  reason=$(awk -v exact="$([[ $request_fields == *min_tokens*ignore_eos* ]] && echo yes)" -v name="$result_table" -v osl="$2" -v requests="$3" -v most="${3#*-}" -v stamps="$stamps" '
+  usages=$(grep -sc '"usage_completion_tokens":' "$folder/profile_export.jsonl") || true
+  reason=$(awk -v exact="$([[ $request_fields == *min_tokens*ignore_eos* ]] && echo yes)" -v name="$result_table" -v osl="$2" -v requests="$3" -v most="${3#*-}" \
+    -v stamps="$stamps" -v usages="$usages" '
     {
       label = tolower($0)
       sub(/ *[(,].*/, "", label)
@@ -887,14 +851,17 @@ check_result() {
       output = of["output sequence length"] of["num output token"]
       # How far the output is off, beyond what is allowed. (busybox may have no roots and powers.)
       off = (output - osl > 0 ? output - osl : osl - output) - 0.2 * osl
-      split(osl, part, "s")
+      split(osl, part, "s"); osl += 0
+      # By the server, where it told of each; the text of a whole answer may have far fewer.
+      by_server = usages > 0 && usages == counted + 0
+      shortest = least[by_server ? "usage completion tokens" : "output sequence length"]
       if (counted + 0 < requests + 0 || counted + 0 > most || failed !~ /^[0.]*$/)
         print counter " " counted " requests, " requests " were asked for" (failed ? "; requests that failed: " failed : "") \
           (requests != most && counted + 0 > most ? ", so prompts came again: write prompts = " 2 * counted " there" : "")
       else if (off > 0 && off * off * counted > 9 * part[2] * part[2])
         print name " gives " (output == "" ? "no" : output) " tokens as the average output, " osl " were asked for"
-      else if (exact && part[2] == "" && least["output sequence length"] ~ /^[0-9]/ && 2 * least["output sequence length"] < osl + 0)
-        print "an answer has " least["output sequence length"] " tokens, " osl " were asked for: it was cut off, or the server ignores ignore_eos"
+      else if (exact && part[2] == "" && shortest ~ /^[0-9]/ && shortest < (by_server ? 0.8 : 0.2) * osl)
+        print "an answer has " shortest " tokens, " osl " were asked for: it was cut off, or the server ignores ignore_eos"
       else if (of["output token throughput"] + 0 <= 0)
         print name " says that no tokens were generated"
       else
@@ -907,8 +874,7 @@ check_result() {
 
 # ---- The warm-up, and the server's prefix cache -------------------------------------
 
-# warm_up INPUT_TOKENS OUTPUT_TOKENS REQUESTS SEED: one wave of requests like those of the point, with prompts of
-# common words in their place, the same in each run. It says how many were answered.
+# warm_up INPUT_TOKENS OUTPUT_TOKENS REQUESTS SEED: one wave of requests like the point's, whose prompts are common words.
 warm_up() {
   local number requests=() answered=0
   for ((number = 1; number <= $3; number++)); do
@@ -922,8 +888,7 @@ warm_up() {
   say "warm-up: $answered of $3 requests were answered"
   keep warm "$answered"
 }
-# ask_counters: what the server counts. cache_use BEFORE AFTER: by that, in REPLY, how many tokens of prompts it looked up
-# in its prefix cache, and how many it found there; "null null" where it does not count them.
+# ask_counters: what the server counts. cache_use BEFORE AFTER: in REPLY, tokens that its prefix cache was asked for, and had.
 ask_counters() {
   { curl --silent --fail --max-time 5 "http://$url/metrics" || curl --silent --max-time 5 "http://$url/v1/metrics"; } | head -c 16777216 || true
 }
@@ -948,10 +913,9 @@ check_cache() {
 }
 
 # ---- The gate -----------------------------------------------------------------------
-# A tool starts for seconds and evaluates for seconds, in which the GPUs would have nothing to do. So that of the next
-# point starts while the server loads or the present point is measured, and waits at its gate, a folder, until "open" is
-# there. When its requests have ended, it says in "over" for how many ms they ran, and evaluates beside the next point.
-# A tool that was never seen at its gate ("known") is started in its turn.
+# A tool starts and evaluates for seconds, in which the GPUs would have nothing to do. So the next point's starts ahead and
+# waits at its gate, a folder, until "open" is there. When its requests have ended, it says in "over" for how many ms they
+# ran, and evaluates beside the next point. A tool never seen at its gate ("known") is started in its turn.
 
 readonly gates=$own_home/gates
 mkdir "$gates"
@@ -982,8 +946,7 @@ chmod +x "$gates/perf_analyzer"
 # and AIPerf where it starts its load.
 [[ -z ${aiperf_gate-} ]] || printf '%s' "$aiperf_gate" >"$gates/sitecustomize.py"
 declare -A facts=()
-# start_tool FOLDER POINT...: the tool of this point, which waits unless it is the present one. The words of the point are
-# those of its row.
+# start_tool FOLDER WORD...: the tool of the point with this row of words, which waits unless it is the present one.
 start_tool() {
   local part=$run/$1$own_part gate output
   # Of a point that was begun before, what is left is no part of this result.
@@ -1060,9 +1023,8 @@ on_signal() {
   end_with client_stopped
 }
 
-# How long a point will take: the tool's start and end as the longest so far, the requests by their work (tokens that one
-# stream generates), as in the last point of the use case, else of any. The sweep goes down, and rounds get no longer.
-# Where the load says for how long requests are sent, WORK is that time, as ms below 0.
+# How long a point will take: start and end as the longest so far, requests by their work (tokens that one stream generates)
+# as in the use case's last point. Where the load says for how long requests are sent, WORK is that time, as ms below 0.
 fixed=0
 declare -A busy_of=() work_of=()
 # learn USE_CASE WORK SECONDS BUSY: what a point took.
@@ -1173,16 +1135,13 @@ settle() {
   seconds=$((SECONDS - $6))
   # With a request completed, the tool works, whatever went wrong then.
   [[ -z $kind ]] || ! may_have_completed "$part" || kind=
-  # Its last words are worth more than an empty folder.
   [[ -z $reason || -z $gate || ! -e $gate/log ]] || mv -- "$gate/log" "$part/$tool.log" || stop_if_full
   # The point is what all servers that measure it make of it, and the first one's client its keeper.
   meet "$folder.end" "$kind|$figures|$reason"
-  kind=${REPLY%%|*} REPLY=${REPLY#*|}
-  figures=${REPLY%%|*} reason=${REPLY#*|}
+  IFS='|' read -r kind figures reason <<<"$REPLY"
   # A signal here would lose the point. launch.sh ends what does not hear it.
   trap '' TERM INT
   measured=("${measured[@]:12}")
-  # Only a valid result gets the final name.
   if ((parts == 0 || replica == 0)); then
     ((parts > 0 || replicas == 1)) || detail="on server $replica"
     [[ -n $reason ]] || put_down finished "$folder" || reason="it is valid, and could not be stored as $results/$folder"
@@ -1247,7 +1206,7 @@ main() {
         continue
       fi
     fi
-    say "point $number of ${#points[@]}: $use_case ${row[1]}/${row[2]}, $load, ${row[4]} requests"
+    say "point $number of ${#points[@]}: $use_case ${row[1]}/${row[2]%s0}, $load, ${row[4]} requests"
     report state=measuring ready_seconds="$ready_seconds" point="$number $point"
     next_number=$((number - 1))
     measure "$folder" "$wave" "$work" "${row[@]}"
@@ -1280,13 +1239,11 @@ ends_within() {
     while at_work "$pid"; do ((SECONDS < end)) && sleep 0.1 || return 1; done
   done
 }
-# step_ids PATTERN: the ids of the steps whose names match, as server.0 and client.0. (squeue shows no steps of a hidden
-# partition, nor those of a job that manages its own.)
+# step_ids PATTERN: of the steps with such names, as server.0. (squeue hides a hidden partition's, and self-managed ones.)
 step_ids() { scontrol --all --oneliner show step "$slurm_id" 2>/dev/null | sed -n "s/^StepId=\([^ ]*\) .* Name=$1 Network=.*/\1/p"; }
 # signal_steps KIND: TERM to srun itself would be a KILL for the step.
 signal_steps() { step_ids "$1\.[0-9]*" | xargs -r scancel --signal=TERM 2>/dev/null; }
-# only_removes KIND NUMBER: the program of this step has ended, and its container is being removed. Slurm then lists no
-# task of it, which would have a number in the fourth column.
+# only_removes KIND NUMBER: of this step only the container is left. A task would be listed with a number in column 4.
 only_removes() {
   local id listed
   id=$(step_ids "$1\.$2")
@@ -1318,13 +1275,11 @@ client_end() {
   running "${clients[$1]}" || wait "${clients[$1]}" || status=$?
   REPLIES=(client_failed "$status")
 }
-# True while the client has something to do, and its server runs.
 goes_on() { ((SECONDS < silent_at)) && at_work "${clients[0]}" && at_work "${servers[0]}"; }
 
 # Lines as people may read them: without progress bars, colours, control characters, and the old folder of a failed point.
 plain() { LC_ALL=C sed $'s/\r*$//; s/.*\r//; s/\e\\[[0-9;?]*[A-Za-z]//g; s/\t/ /g; s/[^ -~]//g; s|/\\.run_\\([0-9-]*\\)/client/|/failed_\\1/|g'; }
-# show_cause LOG: the lines of a log that look like the cause of its end, then the last ones. What a server writes is
-# hostile: it is read in bounded memory, and shown in part. A client's image names the logs of its points.
+# show_cause LOG: lines that look like the cause, then the last ones. A server's words are hostile: memory is bounded.
 show_cause() {
   local shown=8
   local -x LC_ALL=C
@@ -1465,7 +1420,6 @@ write_manifest
 seconds_to_stop=$((code == 6 ? 3 : stop_timeout))
 # A point that is measured may still be evaluated, for which a job whose time is up has no time.
 stop_steps client $((code == 6 ? 4 : 20)) "${clients[@]}"
-# Now the clients have said how far they are.
 store_points all
 stop_steps server "$seconds_to_stop" "${servers[@]}"
 for pid in $(jobs -rp); do
@@ -1485,7 +1439,6 @@ read -r in_flight_percent too_short < <(awk -F '[=/]' -v points="${#points[@]}" 
   END {
     if (seconds > 0) print int(busy < 1000 * seconds ? busy / seconds / 10 : 100), (short < points ? short : points)
   }' <<<"$states")
-hear
 ! declare -F only_probes >/dev/null || only_probes
 finished=0 failed=0 not_run=0 seconds_needed=0 most=$((2 * point_timeout * ${levels_left_out-1})) why=''
 for number in "${!points[@]}"; do

@@ -47,8 +47,7 @@ readonly gpus=4
 
 # ---- Common ground ----------------------------------------------------------
 
-# Options that a caller exported would change redirections and patterns, here and in tools, and print every value. Of a locale
-# that this node lacks, bash would warn whenever a function's own one ends.
+# A caller's options would change redirections and patterns, and print values; of a locale that is not here, bash would warn.
 set +axvfC
 shopt -u failglob nullglob nocasematch nocaseglob dotglob
 export -n SHELLOPTS BASHOPTS
@@ -57,18 +56,10 @@ set -Eeuo pipefail
 
 say() { printf '%(%H:%M:%S)T %s\n' -1 "$*"; }
 # What others named may be in these: none of it drives a terminal.
-fail() {
-  local LC_ALL=C
-  say "error: ${*//[^ -~]/?}" >&2
-  exit 1
-}
+fail() { local LC_ALL=C && say "error: ${*//[^ -~]/?}" >&2; exit 1; }
 # Everything that is missing is named before the script stops: nobody should queue twice to learn of a second problem.
 problems=0
-missing() {
-  local LC_ALL=C
-  say "missing: ${*//[^ -~]/?}" >&2
-  problems=$((problems + 1))
-}
+missing() { local LC_ALL=C && say "missing: ${*//[^ -~]/?}" >&2 && problems=$((problems + 1)); }
 stop_if_missing() { ((problems == 0)) || { say "nothing was done; fix what is named above and run this again" >&2 && exit 2; }; }
 need_commands() {
   local name
@@ -82,7 +73,6 @@ set_aside() {
   say "kept what was there as $1.$2-$number"
 }
 
-# STAGE_PATH at run time wins over the folder that was rendered in.
 stage_path=${STAGE_PATH:-$default_stage_path}
 readonly stage_path=${stage_path%"${stage_path##*[!/]}"}
 # A container mount, srun's name of a log file or find's pattern would misread other characters.
@@ -111,7 +101,6 @@ check_readable() {
   return 1
 }
 
-# shards_of FOLDER: the shards that the folder's index names, a line each.
 shards_of() {
   local index=$1/model.safetensors.index.json
   [[ ! -s $index ]] || head -c 67108864 -- "$index" | LC_ALL=C grep -ao '"[ !#-.0-~]*\.safetensors"' | tr -d '"' | LC_ALL=C sort -u
@@ -132,8 +121,7 @@ put() {
   local part=$1.part-$RANDOM$RANDOM
   { (set -C && printf '%s\n' "$2" >"$part") 2>/dev/null && mv -T -- "$part" "$1"; } || { rm -f -- "$part"; return 1; }
 }
-# holds PATH REFERENCE: false when something else was fetched to it. In REPLY, what that was, by the file beside an image
-# or in a model's folder; empty where nobody wrote it down, or where the image has another length by now.
+# holds PATH REFERENCE: false when something else was fetched to it. In REPLY, what that was, where its record still holds.
 holds() {
   local record=$1/.reference bytes=''
   [[ -d $1 ]] || record=$1.reference
@@ -180,7 +168,7 @@ check_part() {
   [[ ! -L $1 ]] || missing "a folder in place of the link $1: remove it"
   check_by_hand "$1"
 }
-# is_fetched KIND FOLDER: true when a download to it has ended well. Lengths do not say so: NGC's CLI gives them first.
+# is_fetched KIND FOLDER: true when a download to it has succeeded. Lengths do not say so: NGC's CLI gives them first.
 is_fetched() { [[ -f $2/.reference ]] && is_whole "$@"; }
 
 # The length in bytes that the header of safetensors file $1 promises: eight
@@ -208,8 +196,8 @@ check_folder() {
   missing_files "$folder" "$@"
   for file in "${REPLIES[@]}"; do
     [[ -f $folder/$file ]] && word=empty || word=missing
+    [[ $file != tokenizer.json ]] || word+=" (it counts the tokens, unless the recipe names a tokenizer under [client])"
     echo "$file is $word"
-    [[ $file != tokenizer.json ]] || echo "  (it counts the tokens, unless the recipe names a tokenizer under [client])"
   done
 }
 

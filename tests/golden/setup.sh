@@ -45,8 +45,7 @@ readonly image_logins=(
 
 # ---- Common ground ----------------------------------------------------------
 
-# Options that a caller exported would change redirections and patterns, here and in tools, and print every value. Of a locale
-# that this node lacks, bash would warn whenever a function's own one ends.
+# A caller's options would change redirections and patterns, and print values; of a locale that is not here, bash would warn.
 set +axvfC
 shopt -u failglob nullglob nocasematch nocaseglob dotglob
 export -n SHELLOPTS BASHOPTS
@@ -55,18 +54,10 @@ set -Eeuo pipefail
 
 say() { printf '%(%H:%M:%S)T %s\n' -1 "$*"; }
 # What others named may be in these: none of it drives a terminal.
-fail() {
-  local LC_ALL=C
-  say "error: ${*//[^ -~]/?}" >&2
-  exit 1
-}
+fail() { local LC_ALL=C && say "error: ${*//[^ -~]/?}" >&2; exit 1; }
 # Everything that is missing is named before the script stops: nobody should queue twice to learn of a second problem.
 problems=0
-missing() {
-  local LC_ALL=C
-  say "missing: ${*//[^ -~]/?}" >&2
-  problems=$((problems + 1))
-}
+missing() { local LC_ALL=C && say "missing: ${*//[^ -~]/?}" >&2 && problems=$((problems + 1)); }
 stop_if_missing() { ((problems == 0)) || { say "nothing was done; fix what is named above and run this again" >&2 && exit 2; }; }
 need_commands() {
   local name
@@ -80,7 +71,6 @@ set_aside() {
   say "kept what was there as $1.$2-$number"
 }
 
-# STAGE_PATH at run time wins over the folder that was rendered in.
 stage_path=${STAGE_PATH:-$default_stage_path}
 readonly stage_path=${stage_path%"${stage_path##*[!/]}"}
 # A container mount, srun's name of a log file or find's pattern would misread other characters.
@@ -89,9 +79,8 @@ usable='^/[^][:space:][:cntrl:],:$`"\{}%*?[]+$'
   missing "STAGE_PATH, the folder for images, models and results (export STAGE_PATH=/lustre/project/...): an absolute" \
     "path without white space or one of , : \$ \` \" \\ { } % * ? [ ]; it is \"$stage_path\""
 
-# Slurm's commands take options from their environment. What a login shell or an outer job left there must not change
-# the steps below, which say what they need; what tells of this job and its cluster stays, and so do the site's ENROOT_*.
-# With a token (SLURM_JWT), srun would start no step.
+# Slurm's commands take options from their environment: what a login shell or an outer job left there goes, what tells of
+# this job and its cluster stays, and so do the site's ENROOT_*. With a token (SLURM_JWT), srun would start no step.
 for name in $(compgen -e | grep -E '^(SLURM|SRUN|SBATCH|SCANCEL|SQUEUE|SCONTROL|PYXIS)_'); do
   case ${name#SLURM_} in
     CONF | CLUSTER_NAME | JOB* | ARRAY_* | SUBMIT_* | RESTART_COUNT | NODELIST | NNODES | TASKS_* | *_ON_NODE | PMIX* | DEBUG) ;;
@@ -126,8 +115,7 @@ open_lock() {
   [[ -f $1 && ! -L $1 && -O $1 && -w $1 ]] && exec {REPLY}<>"$1"
 }
 
-# True when $1 is a whole squashfs file. The superblock is written last and says at byte 40 how long the file must be:
-# that shows what a killed import cut off.
+# True when $1 is a whole squashfs file: its superblock, which is written last, says at byte 40 how long it must be.
 sound_image() {
   local length
   [[ -f $1 && $(head -c 4 "$1" | tr -d '\0') == hsqs ]] || return 1
@@ -142,8 +130,7 @@ put() {
   local part=$1.part-$RANDOM$RANDOM
   { (set -C && printf '%s\n' "$2" >"$part") 2>/dev/null && mv -T -- "$part" "$1"; } || { rm -f -- "$part"; return 1; }
 }
-# holds PATH REFERENCE: false when something else was fetched to it. In REPLY, what that was, by the file beside an image
-# or in a model's folder; empty where nobody wrote it down, or where the image has another length by now.
+# holds PATH REFERENCE: false when something else was fetched to it. In REPLY, what that was, where its record still holds.
 holds() {
   local record=$1/.reference bytes=''
   [[ -d $1 ]] || record=$1.reference

@@ -1,6 +1,8 @@
 //! What `[cluster]` and `[hooks]` add, on a real Slurm.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use nim_slurm::ScriptKind::{Launch, PrepareModels, Setup};
 use nim_slurm::{HookPlace, ScriptKind, Settings};
@@ -32,8 +34,8 @@ fn told(place: HookPlace) -> String {
     let said = match place {
         HookPlace::Before(_) => "before, $LOADEDMODULES, $https_proxy, $HTTPS_PROXY",
         HookPlace::After(_) => "after, code $code",
-        HookPlace::InServer => "in the server, $MARK, $(ls -d /lab)",
-        HookPlace::InClient => "in the client, $MARK, $(ls -d /opt/genai)",
+        HookPlace::InServer => "in the server, $MARK, $(ls -d /lab), $(ulimit -Sn) files",
+        HookPlace::InClient => "in the client, $MARK, $(ls -d /opt/genai), $(ulimit -Sn) files",
         _ => unreachable!("no other place is known"),
     };
     format!("echo \"hook {said}\"\nexport MARK='it'\\''s ours'\n")
@@ -56,7 +58,7 @@ fn site(name: &str, lines: impl Fn(HookPlace) -> String) -> Site {
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn modules_proxy_scratch_and_own_lines() {
     let lab = Lab::enter();
-    let site = site("site", told);
+    let mut site = site("site", told);
     let around = |output: &str, code: i32| {
         for words in [
             "hook before, enroot/3.5.0, http://proxy.site:3128, http://proxy.site:3128".to_owned(),
@@ -75,6 +77,20 @@ fn modules_proxy_scratch_and_own_lines() {
     assert!(output.status.success(), "{}", words(&output));
     around(&words(&output), 0);
 
+    // As most login shells have it; Slurm gives the job the same.
+    let bin = site.folder.join("bin");
+    fs::create_dir(&bin).unwrap();
+    let sbatch = which::which_in("sbatch", Some(lab.path()), "/").unwrap();
+    let text = format!(
+        "#!/bin/bash\nulimit -Sn 1024\nexec {} \"$@\"\n",
+        sbatch.display()
+    );
+    fs::write(bin.join("sbatch"), text).unwrap();
+    fs::set_permissions(bin.join("sbatch"), fs::Permissions::from_mode(0o755)).unwrap();
+    site.set("PATH", &format!("{}:{}", bin.display(), lab.path()));
+    let most = run(Command::new("bash").args(["-c", "ulimit -Hn"]));
+    let most: u32 = most.trim().parse().unwrap_or(u32::MAX);
+    let files = most.min(65_536);
     let job = site.submit(&lab, Launch);
     job.wait_until("the job's begin", || {
         lab.job_field(&job.id, "JobState") == "RUNNING"
@@ -89,11 +105,15 @@ fn modules_proxy_scratch_and_own_lines() {
         site.log("benchmarking", &ended.id),
     );
     assert!(
-        server.contains("hook in the server, it's ours, /lab"),
+        server.contains(&format!(
+            "hook in the server, it's ours, /lab, {files} files"
+        )),
         "{server}"
     );
     assert!(
-        client.contains("hook in the client, it's ours, /opt/genai"),
+        client.contains(&format!(
+            "hook in the client, it's ours, /opt/genai, {files} files"
+        )),
         "{client}"
     );
     assert_eq!(site.points().len(), 4);

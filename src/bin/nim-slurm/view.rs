@@ -58,6 +58,7 @@ impl View {
         }
         let is_seen = progress.server != (ServerState::Loading { waited: None })
             || has_written(launch, results);
+        let points = self.new_lines(progress, results);
         // Below a new line, the bar says what is so now.
         self.update_bar(progress, launch, is_seen);
         for ChainJob { kind, id: job, .. } in &progress.completed_jobs {
@@ -73,32 +74,9 @@ impl View {
         if let Some(text) = server(&progress.server, is_seen) {
             self.print_once_in_run(&text)?;
         }
-        let count = progress.points.len();
-        let names_model = has_several_models(&progress.points);
-        for (index, point) in progress.points.iter().enumerate() {
-            let number = format!("point {} of {count}", index + 1);
-            match point.state {
-                PointState::Finished if self.finished.contains(&point.folder) => {}
-                PointState::Finished => {
-                    // Its files may follow a moment later.
-                    let result = last_result(&results.join(&point.folder));
-                    if result.is_some() || has_ended {
-                        self.print(&finished(
-                            &number,
-                            &title(&point.folder, names_model),
-                            result,
-                        ))?;
-                        self.finished.insert(point.folder.clone());
-                    }
-                }
-                PointState::Failed => {
-                    let line = failed(&number, &title(&point.folder, names_model), point);
-                    self.print_once_in_run(&line)?;
-                }
-                _ => {}
-            }
+        for line in points {
+            self.print(&line)?;
         }
-        self.update_bar(progress, launch, is_seen);
         if self.bar.is_none() {
             for point in self.measuring(progress) {
                 self.print_once_in_run(&format!("measuring {point}"))?;
@@ -108,6 +86,39 @@ impl View {
             self.print_once(&state(progress, launch))?;
         }
         Ok(())
+    }
+
+    /// What is to be said of points that have ended since the last look.
+    fn new_lines(&mut self, progress: &Progress, results: &Utf8Path) -> Vec<String> {
+        let count = progress.points.len();
+        let names_model = has_several_models(&progress.points);
+        let mut lines = Vec::new();
+        for (index, point) in progress.points.iter().enumerate() {
+            let number = format!("point {} of {count}", index + 1);
+            match point.state {
+                PointState::Finished if self.finished.contains(&point.folder) => {}
+                PointState::Finished => {
+                    // Its files may follow a moment later.
+                    let result = last_result(&results.join(&point.folder));
+                    if result.is_some() || progress.outcome.is_some() {
+                        lines.push(finished(
+                            &number,
+                            &title(&point.folder, names_model),
+                            result,
+                        ));
+                        self.finished.insert(point.folder.clone());
+                    }
+                }
+                PointState::Failed => {
+                    let line = failed(&number, &title(&point.folder, names_model), point);
+                    if self.printed_in_run.insert(line.clone()) {
+                        lines.push(line);
+                    }
+                }
+                _ => {}
+            }
+        }
+        lines
     }
 
     fn update_bar(&self, progress: &Progress, launch: &SubmittedJob, is_seen: bool) {
@@ -256,7 +267,13 @@ fn state(progress: &Progress, launch: &SubmittedJob) -> String {
         .and_then(|own| own.reason.as_deref());
     match reason {
         Some("Dependency") => {
-            format!("{before}: {record}; launch, job {launch}, waits")
+            let waiting = progress.waiting_jobs.iter();
+            let waiting = waiting.map(|job| format!("{}, job {}", job.kind.key(), job.id));
+            let launch = format!("launch, job {launch}");
+            match &*waiting.collect::<Vec<_>>().join(", ") {
+                "" => format!("{before}: {record}; {launch}, waits"),
+                others => format!("{before}: {record}; {others}, and {launch}, wait"),
+            }
         }
         _ => format!("launch, job {launch}: {state}; {before}: {record}"),
     }

@@ -1,5 +1,4 @@
-# True when $1 is a whole squashfs file. The superblock is written last and says at byte 40 how long the file must be:
-# that shows what a killed import cut off.
+# True when $1 is a whole squashfs file: its superblock, which is written last, says at byte 40 how long it must be.
 sound_image() {
   local length
   [[ -f $1 && $(head -c 4 "$1" | tr -d '\0') == hsqs ]] || return 1
