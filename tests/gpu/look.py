@@ -72,7 +72,7 @@ def left(job):
         words = read(pid, "cmdline").replace(b"\0", b" ").decode(errors="replace").strip()
         ours = f"SLURM_JOB_ID={job}".encode() in read(pid, "environ").split(b"\0")
         state = read(pid, "stat").rpartition(b")")[2].split()[:1]
-        if (ours or re.match(r"VLLM|(\S*python3?\S* )?\S*/vllm serve", words)) and state != [b"Z"]:
+        if (ours or re.match(r"VLLM|(\S*python3?\S* )?\S*/vllm serve|sglang::|\S*python3? -m sglang\.", words)) and state != [b"Z"]:
             print(pid, words[:120])
 
 
