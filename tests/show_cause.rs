@@ -79,6 +79,11 @@ const CAUSES: &[(&str, usize, &str)] = &[
         "OSError: Can't load tokenizer for '/stage/model'.",
     ),
     (
+        "sglang-scheduler-killed",
+        4,
+        "Subprocess scheduler_0 (pid=2068) crashed with exit code -9",
+    ),
+    (
         "trtllm-engine-version",
         5,
         "Error Code 6: API Usage Error (The engine plan file",
