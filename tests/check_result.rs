@@ -308,3 +308,18 @@ fn the_job_and_the_report_agree_on_what_is_too_short() {
         assert_eq!(requests["share_in_flight"], 1.0, "{report}");
     }
 }
+
+/// SGLang answers 400 while a request runs, also one of a client that is gone.
+#[test]
+fn a_busy_server_is_asked_again_to_empty_its_cache() {
+    let lines = "source templates/launch/flush_in_client.sh\nsleep() { :; }\n\
+                 curl() { asked=$((${asked-0} + 1)) && ((asked > 5)); }\n\
+                 empty_cache && echo \"emptied at question $asked\"\n\
+                 curl() { SECONDS=$((SECONDS + 4)) && false; }\n\
+                 empty_cache || echo \"$reason\"";
+    assert_eq!(
+        run_in_client(&aiperf(), lines, &[]),
+        "emptied at question 6\n\
+         the server empties its prefix cache neither at /reset_prefix_cache nor at /flush_cache"
+    );
+}

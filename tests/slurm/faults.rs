@@ -639,6 +639,15 @@ fn check_end(row: &Fault, site: &Site, ended: &Ended) {
     );
 }
 
+/// The model is there, and what a killed download left of it was no part of it.
+fn check_model(row: &Fault, site: &Site, second: &Ended) {
+    assert!(model(site).join("trtllm_engine/rank3.engine").exists());
+    let was_killed = matches!(row.end, End::Killed(_));
+    let words = "left by a download that did not end";
+    let is_told = second.output.contains(words);
+    assert!(is_told || !was_killed, "{}", second.output);
+}
+
 fn run_row(lab: &Lab, row: &Fault) {
     let mut recipe = lab::recipe();
     (row.recipe)(&mut recipe);
@@ -741,14 +750,7 @@ fn run_row(lab: &Lab, row: &Fault) {
                 .iter()
                 .all(|file| file.metadata().unwrap().len() > 1_000_000)
         ),
-        PrepareModels => {
-            assert!(model(&site).join("trtllm_engine/rank3.engine").exists());
-            let was_killed = matches!(row.end, End::Killed(_));
-            let is_told = second
-                .output
-                .contains("left by a download that did not end");
-            assert!(is_told || !was_killed, "{}", second.output);
-        }
+        PrepareModels => check_model(row, &site, &second),
     }
     assert_eq!(count_parts(&site), 0, "nothing half-written is left");
     site.assert_no_secret();
