@@ -769,6 +769,22 @@ fn counters_of_each_server_are_read() {
         "prefix_cache_hits_total{engine=\"0\"} 80.0",
     );
     assert_eq!(cache_use(VLLM, &after), "2000 30");
+    // A request that waits for memory is counted again, and one that lost its place finds itself.
+    let with = |prompts: u32, preempted: u32| {
+        let more = |text: &str, [prompts, preempted]: [u32; 2]| {
+            format!(
+                "{text}vllm:prompt_tokens_total{{engine=\"0\"}} {prompts}\nvllm:num_preemptions_total{{engine=\"0\"}} {preempted}\n"
+            )
+        };
+        cache_use(
+            &more(VLLM, [5, 1]),
+            &more(&after, [5 + prompts, 1 + preempted]),
+        )
+    };
+    assert_eq!(with(2000, 0), "2000 30");
+    assert_eq!(with(1970, 0), "2000 30"); // without those that were found
+    assert_eq!(with(1800, 0), "null null");
+    assert_eq!(with(2000, 1), "null null");
     let older = |text: &str| {
         text.replace("vllm:prefix", "vllm:other")
             .replace("} 1.2e+06", "} 1.3e+06")
@@ -883,6 +899,48 @@ fn figures_of_all_servers_are_added_up() {
     ] {
         assert_eq!(meet(one, two), format!("/server-0 {both}"));
     }
+}
+
+/// Where more requests came than a server can work on, a small one waits behind them all.
+#[test]
+fn a_server_that_makes_tokens_lives() {
+    let lines = r#"
+        probe_interval=0.1
+        say() { echo "$*"; }
+        is_healthy() { :; }
+        completes() { echo "asked for a completion" && answer="no whole answer" && false; }
+        ask_counters() {
+          echo >>"$run/asked"
+          local asked
+          asked=$(wc -l <"$run/asked")
+          printf '%s\n' '# TYPE NAME_total counter' 'NAME_created{m="a b"} 1.7e+09' \
+            "NAME_total{m=\"a b\",engine=\"0\"} $((asked < 5 ? 1000000 * asked : 5000000)).0" 'NAME_total{engine="1"} 7.0'
+        }
+        watch_server
+    "#;
+    let dead = "asked for a completion\nasked for a completion\nerror: the server stopped answering: no whole answer";
+    for name in [
+        "vllm:generation_tokens",
+        "sglang:generation_tokens",
+        "generation_tokens",
+    ] {
+        let lines = lines.replace("NAME", name);
+        let said = run_in_client(
+            &aiperf(),
+            &format!("{{ {lines}\n}} 2>&1; wc -l <\"$run/asked\""),
+            &[],
+        );
+        // Five looks at a rising counter, and two at one that stands still.
+        assert_eq!(said, format!("{dead}\n7"), "{name}");
+    }
+    // It counts something else: only a completion tells.
+    let lines = lines.replace("NAME", "vllm:prompt_tokens");
+    let said = run_in_client(
+        &aiperf(),
+        &format!("{{ {lines}\n}} 2>&1; wc -l <\"$run/asked\""),
+        &[],
+    );
+    assert_eq!(said, format!("{dead}\n3"));
 }
 
 /// What the warm-up sends, sorted, and what it says.

@@ -126,4 +126,4 @@ fn few_lines() {
     );
 }
 
-const MOST_LINES: usize = 1_496;
+const MOST_LINES: usize = 1_507;

@@ -86,8 +86,9 @@ pub struct Server {
     /// Seconds from the server's start until it must be ready; 1800 by default.
     #[serde(default = "number::<1800>", deserialize_with = "at_least_one")]
     pub ready_timeout: u32,
-    /// Seconds between two signs of life that are asked of the server while a
-    /// point is measured; it may take as long for each. 60 by default.
+    /// Seconds between two looks at the server while a point is measured; 60 by default. It lives
+    /// when it has made tokens since the last one, by its own counter, or else when it answers a
+    /// small completion, for which it has as long. Twice without a sign of life end the job.
     #[serde(default = "number::<60>", deserialize_with = "at_least_one")]
     pub probe_interval: u32,
     /// Seconds that the server gets to end by itself; 30 by default.

@@ -209,10 +209,12 @@ warm_up() {
   say "warm-up: $answered of $3 requests were answered"
   keep warm "$answered"
 }
-# ask_counters: what the server counts. cache_use BEFORE AFTER: in REPLY, tokens that its prefix cache was asked for, and had.
+# ask_counters: what the server counts. tokens_made: of all answers, where it counts them.
+# cache_use BEFORE AFTER: in REPLY, tokens that its prefix cache was asked for, and had.
 ask_counters() {
   { curl --silent --fail --max-time 5 "http://$url/metrics" || curl --silent --max-time 5 "http://$url/v1/metrics"; } | head -c 16777216 || true
 }
+tokens_made() { ask_counters | awk '/^([a-z]+:)?generation_tokens(_total)?[{ ]/ { made += $NF } END { printf "%.0f", made }'; }
 cache_use() {
   REPLY=$(awk '
     sub(/_total([{].*[}])? /, " ") { rise[$1] += NR == FNR ? -$2 : $2; if (NR == FNR) before[$1] }
@@ -223,6 +225,8 @@ cache_use() {
       for (i = 1; i in name && !(name[i] in before); i += 2);
       if (!(i in name)) exit
       asked = rise[name[i]]; found = rise[name[i + 1]]
+      # vLLM asks again for a request that waits for memory, and finds what is its own once it lost its place.
+      if (rise["vllm:num_preemptions"] > 0 || rise["vllm:prompt_tokens"] && asked > 1.05 * (rise["vllm:prompt_tokens"] + found)) exit
       if (asked >= 0 && asked < 1e15 && found >= 0 && found < 1e15) printf "%.0f %.0f", asked, found
     }' <(cat <<<"$1") <(cat <<<"$2"))
   REPLY=${REPLY:-null null}
@@ -315,11 +319,14 @@ start_next() {
 
 # ---- One point, from its warm-up to its result ----------------------------------------
 
-# Ends when the server has twice in a row shown no sign of life.
+# Ends when the server has twice in a row shown no sign of life: that it made tokens, or else that it answers. A small
+# completion would wait behind all others where they are too many.
 watch_server() {
-  local failures=0
+  local failures=0 made before
+  made=$(tokens_made)
   while ((failures < 2)) && sleep "$probe_interval"; do
-    is_healthy && completes "$probe_interval" && failures=0 || failures=$((failures + 1))
+    before=$made made=$(tokens_made)
+    is_healthy && { ((made > before)) || completes "$probe_interval"; } && failures=0 || failures=$((failures + 1))
   done
   ((failures < 2)) || say "error: the server stopped answering: $answer" >&2
 }

@@ -2,14 +2,17 @@
 
 # empty_cache: true once the server has emptied its prefix cache.
 empty_cache() {
-  local path end=$((SECONDS + 10))
-  # SGLang refuses while a request runs, also one that its client gave up.
+  local path answer answers='' end=$((SECONDS + 10))
+  # It may refuse while a request runs, also one that its client gave up.
   until ((SECONDS > end)); do
+    answers=
     for path in /reset_prefix_cache /flush_cache; do
-      ! curl --silent --fail --max-time 30 --request POST --output /dev/null "http://$url$path" || return 0
+      answer=$(curl --silent --max-time 30 --request POST --write-out ' %{http_code}' "http://$url$path" | tail -c 4096) || true
+      [[ $answer != *' 200' || $answer =~ \"success\":\ *false ]] || return 0
+      answers+=", POST $path: HTTP ${answer##* }"
     done
     sleep 1
   done
-  reason="the server empties its prefix cache neither at /reset_prefix_cache nor at /flush_cache"
+  reason="the server did not empty its prefix cache${answers}"
   return 1
 }

@@ -31,7 +31,7 @@ explain() {
       set -- 3 "the server $how before the sweep was over$which" "find out why the server ended; its whole log is $server_log" ;;
     no_answer)
       set -- 3 "the server stopped answering$which" \
-        "the server ran on without an answer, and this job ended it. Look for errors of the GPUs on $SLURMD_NODENAME (dmesg, nvidia-smi -q) and read $server_log; if it happens again, exclude that node" ;;
+        "the server ran on without an answer, and this job ended it. Look for errors of the GPUs on $SLURMD_NODENAME (dmesg, nvidia-smi -q) and read $server_log; if it happens again, exclude that node; if it only has too much to do, raise probe_interval in the recipe" ;;
     not_ready)
       set -- 4 "the server was not ready within $ready_timeout s$which" \
         "if the server only needs longer, raise ready_timeout in the recipe (it is $ready_timeout) and render launch.sh again; else its whole log says more: $server_log" ;;

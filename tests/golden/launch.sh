@@ -193,6 +193,10 @@ holds() {
 }
 
 say "$made_by, recipe $recipe"
+# Servers ask themselves whether they are ready.
+for name in no_proxy NO_PROXY; do
+  export "$name=127.0.0.1,localhost,0.0.0.0${!name:+,${!name}}"
+done
 
 # ---- Checks: before any GPU is used -------------------------------------------
 
@@ -888,10 +892,12 @@ warm_up() {
   say "warm-up: $answered of $3 requests were answered"
   keep warm "$answered"
 }
-# ask_counters: what the server counts. cache_use BEFORE AFTER: in REPLY, tokens that its prefix cache was asked for, and had.
+# ask_counters: what the server counts. tokens_made: of all answers, where it counts them.
+# cache_use BEFORE AFTER: in REPLY, tokens that its prefix cache was asked for, and had.
 ask_counters() {
   { curl --silent --fail --max-time 5 "http://$url/metrics" || curl --silent --max-time 5 "http://$url/v1/metrics"; } | head -c 16777216 || true
 }
+tokens_made() { ask_counters | awk '/^([a-z]+:)?generation_tokens(_total)?[{ ]/ { made += $NF } END { printf "%.0f", made }'; }
 cache_use() {
   REPLY=$(awk '
     sub(/_total([{].*[}])? /, " ") { rise[$1] += NR == FNR ? -$2 : $2; if (NR == FNR) before[$1] }
@@ -902,6 +908,8 @@ cache_use() {
       for (i = 1; i in name && !(name[i] in before); i += 2);
       if (!(i in name)) exit
       asked = rise[name[i]]; found = rise[name[i + 1]]
+      # vLLM asks again for a request that waits for memory, and finds what is its own once it lost its place.
+      if (rise["vllm:num_preemptions"] > 0 || rise["vllm:prompt_tokens"] && asked > 1.05 * (rise["vllm:prompt_tokens"] + found)) exit
       if (asked >= 0 && asked < 1e15 && found >= 0 && found < 1e15) printf "%.0f %.0f", asked, found
     }' <(cat <<<"$1") <(cat <<<"$2"))
   REPLY=${REPLY:-null null}
@@ -994,11 +1002,14 @@ start_next() {
 
 # ---- One point, from its warm-up to its result ----------------------------------------
 
-# Ends when the server has twice in a row shown no sign of life.
+# Ends when the server has twice in a row shown no sign of life: that it made tokens, or else that it answers. A small
+# completion would wait behind all others where they are too many.
 watch_server() {
-  local failures=0
+  local failures=0 made before
+  made=$(tokens_made)
   while ((failures < 2)) && sleep "$probe_interval"; do
-    is_healthy && completes "$probe_interval" && failures=0 || failures=$((failures + 1))
+    before=$made made=$(tokens_made)
+    is_healthy && { ((made > before)) || completes "$probe_interval"; } && failures=0 || failures=$((failures + 1))
   done
   ((failures < 2)) || say "error: the server stopped answering: $answer" >&2
 }
@@ -1387,7 +1398,7 @@ explain() {
       set -- 3 "the server $how before the sweep was over$which" "find out why the server ended; its whole log is $server_log" ;;
     no_answer)
       set -- 3 "the server stopped answering$which" \
-        "the server ran on without an answer, and this job ended it. Look for errors of the GPUs on $SLURMD_NODENAME (dmesg, nvidia-smi -q) and read $server_log; if it happens again, exclude that node" ;;
+        "the server ran on without an answer, and this job ended it. Look for errors of the GPUs on $SLURMD_NODENAME (dmesg, nvidia-smi -q) and read $server_log; if it happens again, exclude that node; if it only has too much to do, raise probe_interval in the recipe" ;;
     not_ready)
       set -- 4 "the server was not ready within $ready_timeout s$which" \
         "if the server only needs longer, raise ready_timeout in the recipe (it is $ready_timeout) and render launch.sh again; else its whole log says more: $server_log" ;;

@@ -50,7 +50,7 @@ fn a_point_that_measures_the_cache_is_none() {
         (
             2,
             Some(
-                "the server empties its prefix cache neither at /reset_prefix_cache nor at /flush_cache",
+                "the server did not empty its prefix cache, POST /reset_prefix_cache: HTTP 404, POST /flush_cache: HTTP 404",
             ),
         ),
     ] {

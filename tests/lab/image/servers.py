@@ -4,7 +4,7 @@
     vllm serve MODEL ...             /usr/local/bin/vllm
     trtllm-serve MODEL ...           /usr/local/bin/trtllm-serve
     python3 -m sglang.launch_server  imports this file
-    llama-server -m FILE ...         /usr/local/bin/llama-server
+    llama-server -m FILE ...         /app/llama-server
     start_server.sh                  /opt/nim/start_server.sh, which takes NIM_* variables
 
 Each takes the options that the recipes use, as the real one spells them (table in
