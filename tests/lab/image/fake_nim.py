@@ -220,7 +220,7 @@ async def generate(w, path, body, came):
         first, last = await answer(w, body, chat, base, words, choice, usage, fin, doomed, me, ttft, itl, came[1])
     finally:
         LAW.leave()
-    N["prompt"] += pin
+    N["prompt"] += A.template_words + pin
     N["generated"] += n
     TRUTH.write(
         request=me, in_flight=in_flight, wave=is_new, prompt_tokens=pin, cached_tokens=cached, output_tokens=n,
