@@ -56,8 +56,7 @@ impl Left {
 
     /// The raw measurements of so many requests, in the form of perf_analyzer.
     fn raw(self, requests: usize) -> Self {
-        let request =
-            r#"{"timestamp":1764000000000000000,"response_timestamps":[1764000000100000000]}"#;
+        let request = r#"{"timestamp":1764000000000000000,"response_timestamps":[1764000000100000000],"response_outputs":[{"response":"data: {\"choices\":[{\"delta\":{\"content\":\" a\"}}]}\n\n"}]}"#;
         let requests = vec![request; requests].join(",");
         self.put(
             RAW,
@@ -116,6 +115,30 @@ fn until_24_12_the_raw_measurements_are_counted() {
             left().raw(10).verdict(&genai_perf(release), 512, 10),
             "valid"
         );
+        // An answer without a text is none, and the prompt's own text is no answer's.
+        let empty = |answer: &str| {
+            let request = format!(
+                r#"{{"timestamp":1,"request_inputs":{{"payload":"{{\\"content\\":\\"a\\"}}"}},"response_outputs":[{{"response":"data: {answer}"}}]}}"#
+            );
+            left().put(RAW, format!("[{}]", vec![request; 10].join(",")))
+        };
+        for (answer, said) in [
+            (r#"{\"content\": \"\\n\"}"#, "valid"),
+            (
+                r#"{\"content\": \"\"}"#,
+                "profile_export.json has 0 requests, 10 were asked for",
+            ),
+            (
+                "[DONE]",
+                "profile_export.json has 0 requests, 10 were asked for",
+            ),
+        ] {
+            assert_eq!(
+                empty(answer).verdict(&genai_perf(release), 512, 10),
+                said,
+                "{answer}"
+            );
+        }
         assert_eq!(
             left().raw(11).verdict(&genai_perf(release), 512, 10),
             "profile_export.json has 11 requests, 10 were asked for"

@@ -590,6 +590,16 @@ fn what_is_no_data_set_is_named() {
             "this is no text in UTF-8",
         ),
         ("prompts", b"\0", "this is no JSON"),
+        (
+            "prompts",
+            b"{\"text\": \"a\", \"max_tokens\": 5}",
+            "line 1 has max_tokens, which is not sent; take it out",
+        ),
+        (
+            "sharegpt",
+            b"[{\"conversations\": []}] \n [{\"conversations\": []}]",
+            "behind entry 1, the list ends, and more follows: one list, or an object a line",
+        ),
         ("sharegpt", b"[[1]]", "entry 1 is no object of JSON"),
         (
             "sharegpt",
@@ -1157,6 +1167,12 @@ fn what_is_no_trace_is_named() {
         (
             row(", \"hash_ids\": [1, \"2\"]"),
             "line 1 must have a list of whole numbers under hash_ids",
+        ),
+        // A block has one length: 88 tokens here, and all of its 512 there.
+        (
+            row(", \"hash_ids\": [1, 2]")
+                + &row(", \"hash_ids\": [1, 2, 3]").replace("600", "1100"),
+            "line 2 has 512 tokens under the hash_id 2, and a line above it 88: AIPerf would send other prompts",
         ),
         (
             late("5") + &row(""),

@@ -7,7 +7,7 @@ mod client;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use nim_slurm::recipe::{Search, Sweep};
+use nim_slurm::recipe::{Arrival, ClientTool, Search, Sweep};
 use nim_slurm::results::{Metric, Requests};
 use nim_slurm::{Judgement, Percentile, Plan, Recipe, Settings};
 
@@ -1238,6 +1238,29 @@ fn mistakes_in_a_search_are_told() {
         },
         "the recipe's use case chat:128/128: it has request_rate, which sweep.search does not take: put it \
          into a recipe of its own",
+    );
+    refused(
+        |recipe| {
+            let [from, to] = [1, 8].map(|rate| rate.try_into().unwrap());
+            let search = Search::of_rate(from, to).with_itl("25".parse().unwrap());
+            recipe.sweep.search = Some(search);
+            recipe.client.tool = ClientTool::Aiperf("0.13.0".parse().unwrap());
+            let use_case = &mut recipe.sweep.use_cases[0];
+            *use_case = use_case.clone().with_ramp("10s".parse().unwrap());
+            *use_case = use_case.clone().with_arrival(Arrival::Constant);
+        },
+        "the recipe's use case chat:128/128: it has ramp, which sweep.search does not take: put it \
+         into a recipe of its own",
+    );
+    refused(
+        |recipe| {
+            recipe
+                .sweep
+                .use_cases
+                .push("prefill:128/1".parse().unwrap())
+        },
+        "the recipe's use case prefill:128/1: an answer of one token has no inter-token latency: leave itl out of \
+         sweep.search, or ask for more tokens",
     );
     refused(
         |recipe| {

@@ -722,8 +722,23 @@ fn what_a_tool_cannot_send_is_refused() {
         ("AIPerf 0.5.0", format!("{rate}, arrival = 'poisson'"), ""),
         (
             "AIPerf 0.4.0",
-            format!("{rate}, ramp = '10s'"),
+            format!("{chat}, ramp = '10s'"),
             "the recipe's use case chat:128/128: AIPerf 0.4.0 cannot do ramp: AIPerf 0.5.0 is the first that can",
+        ),
+        (
+            "AIPerf 0.11.0",
+            format!("{rate}, ramp = '10s', arrival = 'constant'"),
+            "the recipe's use case chat:128/128: AIPerf 0.11.0 cannot do ramp with request_rate: AIPerf 0.12.0 is the first that can",
+        ),
+        (
+            "AIPerf 0.12.0",
+            format!("{rate}, ramp = '10s', arrival = 'constant'"),
+            "",
+        ),
+        (
+            "AIPerf 0.13.0",
+            format!("{rate}, ramp = '10s'"),
+            "a ramp of a rate needs arrival = \"constant\"",
         ),
         (
             "AIPerf 0.4.0",
@@ -732,7 +747,7 @@ fn what_a_tool_cannot_send_is_refused() {
         ),
         (
             "AIPerf 0.5.0",
-            format!("{rate}, arrival = 'gamma', smoothness = 2, ramp = 5"),
+            format!("{rate}, arrival = 'gamma', smoothness = 2"),
             "",
         ),
     ] {

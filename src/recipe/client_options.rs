@@ -239,6 +239,11 @@ impl Client {
         let has_rate = !use_case.request_rate().is_empty();
         // What takes the newest release comes first: one that can do it can do the rest, too.
         [
+            (
+                "ramp with request_rate",
+                use_case.ramp().is_some() && has_rate,
+                AiperfVersion::WITH_RISING_RATE,
+            ),
             // Before, a rate is one of conversations, and they go on after the time.
             (
                 "turns with request_rate",

@@ -482,9 +482,9 @@ impl UseCase {
             ("a trace", self.is_scheduled(), true),
             ("turns", self.is_conversation(), true),
             ("duration", self.duration.is_some(), true),
+            ("ramp", self.ramp.is_some(), true),
             ("data", self.data.is_some(), false),
             ("prefix", self.prefix.is_some(), false),
-            ("ramp", self.ramp.is_some(), false),
             ("a length with a spread", has_spread, false),
         ]
         .into_iter();
@@ -509,6 +509,10 @@ impl UseCase {
             (
                 self.smoothness.is_some() != is_gamma,
                 "arrival = \"gamma\" and smoothness go together, as in smoothness = 0.5",
+            ),
+            (
+                self.ramp.is_some() && is_driven && self.arrival() != Arrival::Constant,
+                "a ramp of a rate needs arrival = \"constant\": with random gaps, AIPerf has the rate long before the ramp ends",
             ),
             (
                 self.prompts.is_some() && self.duration.is_none(),

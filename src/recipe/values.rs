@@ -569,6 +569,9 @@ impl AiperfVersion {
     /// The first release with `--arrival-pattern`, `--arrival-smoothness` and ramps, and the first that
     /// keeps a rate: before, it sleeps from one request to the next, and all its delays add up.
     pub(crate) const WITH_ARRIVAL: Self = Self(Numbers([0, 5, 0]));
+    /// The first release whose rate rises with a ramp. Before, the first gap is drawn at the lowest rate, and
+    /// `timing/strategies/request_rate.py` sleeps through it, whatever the rate is by then.
+    pub(crate) const WITH_RISING_RATE: Self = Self(Numbers([0, 12, 0]));
     /// The first release that sends each prompt once, those of a file in their order. Before, it draws
     /// them, with `choice` in `dataset_manager.py`, some more than once.
     pub(crate) const WITH_EACH_PROMPT_ONCE: Self = Self(Numbers([0, 3, 0]));

@@ -6,7 +6,7 @@ import hashlib, itertools, json, sys
 
 # What would change the requests, and is not sent.
 UNKNOWN = ("texts", "image", "images", "audio", "audios", "video", "videos", "role", "timestamp", "delay", "session_id",
-           "output_length", "extra")
+           "output_length", "extra", "messages", "payload", "tools", "system", "system_prompt", "max_tokens")
 UNKNOWN_IN_TRACE = ("session_id", "delay", "text", "text_input", "prompt", "messages", "payload", "tools", "extra")
 MOST = 1 << 26
 
@@ -23,6 +23,8 @@ def of_list(file):
             is_list |= text[at] == "["
             at += 1
         if is_list and at < len(text) and text[at] == "]":
+            if any(more.strip() for more in itertools.chain([text[at + 1:]], iter(lambda: file.read(1 << 20), ""))):
+                raise ValueError(f"behind entry {number}, the list ends, and more follows: one list, or an object a line")
             return
         try:
             entry, at = decoder.raw_decode(text, at)
@@ -65,6 +67,7 @@ class Trace:
 
     def __init__(self, most):
         self.most, self.first, self.last, self.tokens, self.count = most, None, 0, 0, 0
+        self.lengths = {}
 
     def request_of(self, place, entry):
         at, lengths, blocks = entry.get("timestamp"), [], entry.get("hash_ids", [])
@@ -82,6 +85,11 @@ class Trace:
         needed = -(-lengths[0] // self.BLOCK)
         if blocks and len(blocks) != needed:
             raise ValueError(f"{place} has {len(blocks)} hash_ids, and its input_length is {needed} blocks of {self.BLOCK} tokens")
+        for number, block in enumerate(blocks, 1):
+            length = self.BLOCK if number < needed else lengths[0] - (needed - 1) * self.BLOCK
+            if self.lengths.setdefault(block, length) != length:
+                raise ValueError(f"{place} has {length} tokens under the hash_id {block}, and a line above it {self.lengths[block]}: "
+                                 "AIPerf would send other prompts")
         at = round(at)
         if self.first is None:
             self.first = at

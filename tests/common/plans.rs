@@ -172,8 +172,7 @@ fn with_loads(mut recipe: Recipe) -> Recipe {
         let gamma = second
             .with_request_rate(rates)
             .with_arrival(Arrival::Gamma)
-            .with_smoothness("0.5".parse().unwrap())
-            .with_ramp("20s".parse().unwrap());
+            .with_smoothness("0.5".parse().unwrap());
         let ramp = "rising:128/128".parse::<UseCase>().unwrap();
         let ramp = ramp
             .with_duration("120s".parse().unwrap())

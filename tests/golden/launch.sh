@@ -821,7 +821,7 @@ may_have_completed() {
 }
 # check_result FOLDER OUTPUT_TOKENS (128s20: with a spread) REQUESTS (1-500: so many are right): sets $busy, or a $reason.
 check_result() {
-  local folder=$1 table=$1/$result_table found stamps usages
+  local folder=$1 table=$1/$result_table found answered usages
   # Some releases write into a folder of their own inside the one given. Those of phases are not of the whole run.
   found=$(find "$folder" -name phases -prune -o -name "$result_table" -type f -print)
   reason="$tool_name left no $result_table, or several"
@@ -833,10 +833,12 @@ check_result() {
   # AIPerf exits with 0, too, when requests failed, and when it was stopped.
   reason="${result_table%.csv}.json does not say that the run was not cancelled"
   [[ $tool != aiperf ]] || grep -Eq '"was_cancelled": *false' "${table%.csv}.json" || return 1
-  stamps=$(grep -so '"timestamp":' "$folder/profile_export.json" | wc -l) || true
+  answered=$(cat -- "$folder/profile_export.json" 2>/dev/null | awk 'BEGIN { RS = "\"timestamp\":" }
+    sub(/.*"response_outputs":/, "") && /\\"content\\": *\\"([^\\]|\\\\)/ { count++ }
+    END { print count + 0 }') || true
   usages=$(grep -sc '"usage_completion_tokens":' "$folder/profile_export.jsonl") || true
   reason=$(awk -v exact="$([[ $request_fields == *min_tokens*ignore_eos* ]] && echo yes)" -v name="$result_table" -v osl="$2" -v requests="$3" -v most="${3#*-}" \
-    -v stamps="$stamps" -v usages="$usages" '
+    -v answered="$answered" -v usages="$usages" '
     {
       label = tolower($0)
       sub(/ *[(,].*/, "", label)
@@ -847,8 +849,8 @@ check_result() {
       if (!(label in of)) { of[label] = cell[2] ~ /^[0-9]+(\.[0-9]+)?$/ ? cell[2] : "no"; least[label] = cell[3] }
     }
     END {
-      # GenAI-Perf before 25.01 counts no requests, but stamps each; before 24.07 it has another name for the output.
-      counted = "request count" in of ? of["request count"] : stamps
+      # GenAI-Perf before 25.01 counts no requests, but writes what each got: an answer has a text. Before 24.07 it has another name for the output.
+      counted = "request count" in of ? of["request count"] : answered
       counter = "request count" in of ? name " counts" : "profile_export.json has"
       failed = of["error request count"]
       rate = of["request throughput"] + 0
