@@ -687,7 +687,7 @@ fn too_short(point: &Point) -> Option<String> {
 fn steady_part(report: &Report<'_>) -> Option<&'static str> {
     let mut points = report.run.points().iter();
     points.any(|point| unsteady(point).is_some()).then_some(
-        "steady: means of the longest part with the load at its level, where one is more than 5 % off",
+        "steady: the means without the load's rise and fall, where one is more than 5 % off the row above",
     )
 }
 
@@ -926,7 +926,7 @@ fn job(manifest: &Manifest, has_fingerprint: bool) -> Vec<String> {
         client.map(|image| format!("client: {image}")),
         measurement,
         manifest.in_flight_percent.map(|percent| {
-            format!("requests in flight for {percent} % of the time from ready to the last result (warm-ups do not count)")
+            format!("requests in flight for {percent} % of the time from ready to the last result (short points lower it, and warm-ups do not count)")
         }),
         manifest.failure(),
     ];

@@ -717,12 +717,12 @@ fn jobs_are_named_by_their_manifests() {
 4712: llama3-70b-h100x4-fp8, node gpu05, 4 × NVIDIA H100 80GB HBM3, driver 550.54.15,
   started 2026-11-24T07:33:58+0000, server: nvcr.io/nim/meta/llama3-70b-instruct:1.0.3,
   client: nvcr.io/nvidia/tritonserver:25.01-py3-sdk,
-  requests in flight for 87 % of the time from ready to the last result (warm-ups do not count),
+  requests in flight for 87 % of the time from ready to the last result (short points lower it, and warm-ups do not count),
   ended with 5: a point failed
 job 4711: llama3-70b-h100x4-fp8, node gpu05, 4 × NVIDIA H100 80GB HBM3, driver 550.54.15,
   started 2026-11-24T07:33:58+0000, server: nvcr.io/nim/meta/llama3-70b-instruct:1.0.3,
   client: nvcr.io/nvidia/tritonserver:25.01-py3-sdk,
-  requests in flight for 87 % of the time from ready to the last result (warm-ups do not count)
+  requests in flight for 87 % of the time from ready to the last result (short points lower it, and warm-ups do not count)
 
 "]]
     );
@@ -910,11 +910,11 @@ fn charts_have_the_longer_point_in_place_of_one_that_was_too_short() {
         assert!(table.contains(words), "{table}");
     }
     assert!(
-        page.contains(", 1 of them measured again for longer."),
+        page.contains(", 1 of them measured twice: first too short, then for longer."),
         "{page}"
     );
     // Those of which no longer one is there.
-    let note = "1 of 3 points were measured for less than 10 s, and not again for longer: do not rely on their numbers.";
+    let note = "1 of 2 points were measured for less than 10 s: do not rely on their numbers.";
     assert!(page.contains(note), "{page}");
     let markdown = report("markdown");
     assert!(
@@ -1087,7 +1087,7 @@ x above a limit   ? the latency is not in the results
 = cannot tell: too few requests, or too near to a limit
 ^ of too few requests: to claim a p99 takes 459, with a confidence of 0.99
 20 requests support percentiles up to p79, and 80 up to p94, with a confidence of 0.99
-steady: means of the longest part with the load at its level, where one is more than 5 % off
+steady: the means without the load's rise and fall, where one is more than 5 % off the row above
 tokens/s: output tokens; /user: of one answer after its first token
 
 "#]]

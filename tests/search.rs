@@ -1176,20 +1176,52 @@ fn many_probes_are_judged_faster_than_read() {
     assert!(2 * judged < read, "{judged:?} after {read:?}");
 }
 
+/// What is said of a plan with a search of one limit, once it is changed.
+fn planned(change: fn(&mut Recipe)) -> Result<(), String> {
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+    recipe.sweep.concurrency.clear();
+    recipe.sweep.search = Some(Search::new(1, 64).with_itl("25".parse().unwrap()));
+    change(&mut recipe);
+    Plan::new(recipe, Settings::new())
+        .map(drop)
+        .map_err(|error| error.to_string())
+}
+
+#[track_caller]
+fn refused(change: fn(&mut Recipe), words: &str) {
+    assert_eq!(planned(change), Err(words.to_owned()));
+}
+
+#[test]
+fn use_cases_that_a_search_does_not_take_are_told() {
+    refused(
+        |recipe| {
+            let [from, to] = [1, 8].map(|rate| rate.try_into().unwrap());
+            let search = Search::of_rate(from, to).with_itl("25".parse().unwrap());
+            recipe.sweep.search = Some(search);
+            recipe.client.tool = ClientTool::Aiperf("0.13.0".parse().unwrap());
+            let use_case = &mut recipe.sweep.use_cases[0];
+            *use_case = use_case.clone().with_ramp("10s".parse().unwrap());
+            *use_case = use_case.clone().with_arrival(Arrival::Constant);
+        },
+        "the recipe's use case chat:128/128: it has ramp, which sweep.search does not take: put it \
+         into a recipe of its own",
+    );
+    refused(
+        |recipe| {
+            recipe
+                .sweep
+                .use_cases
+                .push("prefill:128/1".parse().unwrap());
+        },
+        "the recipe's use case prefill:128/1: an answer of one token has no inter-token latency: leave itl out of \
+         sweep.search, or ask for more tokens",
+    );
+}
+
 #[test]
 fn mistakes_in_a_search_are_told() {
-    let plan = |change: fn(&mut Recipe)| {
-        let mut recipe = Recipe::llama3_70b_h100x4_fp8();
-        recipe.sweep.concurrency.clear();
-        recipe.sweep.search = Some(Search::new(1, 64).with_itl("25".parse().unwrap()));
-        change(&mut recipe);
-        Plan::new(recipe, Settings::new())
-            .map(drop)
-            .map_err(|error| error.to_string())
-    };
-    assert_eq!(plan(|_| {}), Ok(()));
-    let refused =
-        |change: fn(&mut Recipe), words: &str| assert_eq!(plan(change), Err(words.to_owned()));
+    assert_eq!(planned(|_| {}), Ok(()));
     refused(
         |recipe| recipe.sweep.search = None,
         "the recipe's sweep says neither concurrency nor search: one of them is needed, as in concurrency = [1, 8] or \
@@ -1238,29 +1270,6 @@ fn mistakes_in_a_search_are_told() {
         },
         "the recipe's use case chat:128/128: it has request_rate, which sweep.search does not take: put it \
          into a recipe of its own",
-    );
-    refused(
-        |recipe| {
-            let [from, to] = [1, 8].map(|rate| rate.try_into().unwrap());
-            let search = Search::of_rate(from, to).with_itl("25".parse().unwrap());
-            recipe.sweep.search = Some(search);
-            recipe.client.tool = ClientTool::Aiperf("0.13.0".parse().unwrap());
-            let use_case = &mut recipe.sweep.use_cases[0];
-            *use_case = use_case.clone().with_ramp("10s".parse().unwrap());
-            *use_case = use_case.clone().with_arrival(Arrival::Constant);
-        },
-        "the recipe's use case chat:128/128: it has ramp, which sweep.search does not take: put it \
-         into a recipe of its own",
-    );
-    refused(
-        |recipe| {
-            recipe
-                .sweep
-                .use_cases
-                .push("prefill:128/1".parse().unwrap())
-        },
-        "the recipe's use case prefill:128/1: an answer of one token has no inter-token latency: leave itl out of \
-         sweep.search, or ask for more tokens",
     );
     refused(
         |recipe| {

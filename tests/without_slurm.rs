@@ -194,7 +194,7 @@ fn the_caller_s_proxy_and_the_site_s() {
         ScriptKind::Launch,
         proxy.with_hook(before, said.parse().unwrap()),
     );
-    let (own, local) = ("http://own:2", "127.0.0.1,localhost");
+    let (own, local) = ("http://own:2", "127.0.0.1,localhost,0.0.0.0");
     for (variables, expected) in [
         (
             &[][..],
@@ -253,7 +253,7 @@ fn lines_in_the_client_change_none_of_its_variables() {
         "{words}"
     );
     assert!(
-        words.contains("no_proxy 127.0.0.1,localhost,.site"),
+        words.contains("no_proxy 127.0.0.1,localhost,0.0.0.0,.site"),
         "{words}"
     );
     assert!(precious.exists(), "the client removed what is not its own");

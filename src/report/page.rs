@@ -29,6 +29,7 @@ struct Page<'a> {
     folder: String,
     /// What was measured, with what and when.
     facts: Vec<(&'static str, String)>,
+    /// Those that were measured again for longer are one.
     points: usize,
     /// How many are too short, of those that were not measured again for longer.
     short: usize,
@@ -173,7 +174,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
         made_by: concat!("nim-slurm ", env!("CARGO_PKG_VERSION")),
         folder: plain(report.run.path().as_str()).into_owned(),
         facts: head::facts(report),
-        points: report.run.points().len(),
+        points: report.run.points().len() - (all_short - short),
         short,
         again: all_short - short,
         limits: report.common().map(|limits| in_words(&limits)),

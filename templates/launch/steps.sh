@@ -3,6 +3,8 @@ readonly step=(srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap
   --kill-on-bad-exit=1 --wait=0 --open-mode=append)
 # The steps inherit it. A request in flight takes a file or two, and without GenAI-Perf hangs.
 ulimit -Sn 65536 2>/dev/null || ulimit -Sn "$(ulimit -Hn)"
+# Servers ask themselves whether they are ready: SGLang 0.4 at 0.0.0.0.
+{% include "lib/no_proxy.sh" %}
 {% include "lib/secret_names.sh" %}
 # keep_secrets NAME...: takes all secrets but these from the environment, addresses with a password, and what modules load.
 keep_secrets() {

@@ -38,10 +38,7 @@ for assignment in "${proxy[@]}"; do
     [[ -n ${!name-} ]] || export "$name=$value"
   done
 done
-{%- endif %}
-# Servers ask themselves whether they are ready.
 {% include "lib/no_proxy.sh" %}
-{%- if site.is_set %}
 
 [[ -z $lines_before ]] || say "hook before the work"
 # An exit in them would end this script, perhaps with 0 and nothing done.

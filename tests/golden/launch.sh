@@ -193,10 +193,6 @@ holds() {
 }
 
 say "$made_by, recipe $recipe"
-# Servers ask themselves whether they are ready.
-for name in no_proxy NO_PROXY; do
-  export "$name=127.0.0.1,localhost,0.0.0.0${!name:+,${!name}}"
-done
 
 # ---- Checks: before any GPU is used -------------------------------------------
 
@@ -601,6 +597,10 @@ readonly step=(srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap
   --kill-on-bad-exit=1 --wait=0 --open-mode=append)
 # The steps inherit it. A request in flight takes a file or two, and without GenAI-Perf hangs.
 ulimit -Sn 65536 2>/dev/null || ulimit -Sn "$(ulimit -Hn)"
+# Servers ask themselves whether they are ready: SGLang 0.4 at 0.0.0.0.
+for name in no_proxy NO_PROXY; do
+  [[ ${!name-} == *127.0.0.1,localhost,0.0.0.0* ]] || export "$name=127.0.0.1,localhost,0.0.0.0${!name:+,${!name}}"
+done
 # is_secret NAME: true for a variable that is called like a secret. (A locale may have capital letters of its own.)
 is_secret() { local LC_ALL=C && [[ .${1^^} =~ TOKEN(_|$)|SECRET|PASS(W|PHRASE)|[^Y]PASS$|_PWD$|CREDENTIAL|[^P]KEY$ ]]; }
 # keep_secrets NAME...: takes all secrets but these from the environment, addresses with a password, and what modules load.

@@ -140,10 +140,6 @@ holds() {
 }
 
 say "$made_by, recipe $recipe"
-# Servers ask themselves whether they are ready.
-for name in no_proxy NO_PROXY; do
-  export "$name=127.0.0.1,localhost,0.0.0.0${!name:+,${!name}}"
-done
 
 # ---- Checks: before anything is fetched ---------------------------------------
 
