@@ -926,7 +926,7 @@ fn job(manifest: &Manifest, has_fingerprint: bool) -> Vec<String> {
         client.map(|image| format!("client: {image}")),
         measurement,
         manifest.in_flight_percent.map(|percent| {
-            format!("requests in flight for {percent} % of the time from ready to the last result (short points lower it, and warm-ups do not count)")
+            format!("requests in flight for {percent} % of the time from ready to the last result (short points lower it)")
         }),
         manifest.failure(),
     ];

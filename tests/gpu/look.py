@@ -157,17 +157,10 @@ def said(log, words, day):
     return None
 
 
-def hits(folder):
+def hits(point):
     """Share of the prompts' tokens that the server found in its prefix cache."""
-    file = folder / "server_metrics_export.json"
-    if not file.exists():
-        return "unknown"
-    totals = {}
-    for name, metric in load(file)["metrics"].items():
-        for kind in ("queries", "hits"):
-            if re.fullmatch(rf"vllm:prefix_cache_{kind}(_total)?", name):
-                totals[kind] = sum(series["stats"].get("total", 0) for series in metric["series"])
-    return f"{100 * totals['hits'] / totals['queries']:.1f} %" if totals.get("queries") else "unknown"
+    asked, found = point["prefix_cache_queries"], point["prefix_cache_hits"]
+    return f"{100 * found / asked:.1f} %" if asked else "unknown"
 
 
 def gap(stage, job):
@@ -225,7 +218,7 @@ def figures(stage, job):
         name = f"{point['use_case']} {point['input_sequence_length']}/{point['output_sequence_length']} at {point['concurrency']}"
         begun = said(log, f": {point['use_case']} {point['input_sequence_length']}/{point['output_sequence_length']}, concurrency {point['concurrency']},", day)
         start_up = f"{spans[0][0] - begun:.0f} s" if begun else "?"
-        print(f"{name}: {point['seconds']} s, first request after {start_up}, requests in flight for {covered:.1f} s, in the prefix cache {hits(folder)}")
+        print(f"{name}: {point['seconds']} s, first request after {start_up}, requests in flight for {covered:.1f} s, in the prefix cache {hits(point)}")
     whole = epoch(run["end"]) - ready if ready else 0
     if whole and run["exit_code"] == 0:
         print(f"requests in flight for {busy:.0f} of the {whole:.0f} s between ready and the end: {100 * busy / whole:.0f} %")
