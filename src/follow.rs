@@ -137,7 +137,7 @@ pub struct Progress {
     pub launch: JobStatus,
     /// The job that launch waits for, or that failed before it could start.
     pub earlier_job: Option<(ChainJob, JobRecord)>,
-    /// The jobs between the earlier one and launch, which wait, too.
+    /// What launch waits for beside the earlier job.
     pub waiting_jobs: Vec<ChainJob>,
     /// The jobs before launch that have succeeded.
     pub completed_jobs: Vec<ChainJob>,

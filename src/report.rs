@@ -657,7 +657,8 @@ fn cached(run: &Run) -> Option<String> {
         .collect();
     let unchecked = run.points().len() - checked.len();
     let Some(highest) = checked.into_iter().reduce(f64::max) else {
-        let words = "prefix cache: the server has no counter of hits, so whether prompts came from it was not checked";
+        let words =
+            "prefix cache: not checked, since the server's count of hits is missing or not right";
         return (!run.manifests().is_empty()).then(|| words.to_owned());
     };
     let at_most = format!(

@@ -1172,7 +1172,7 @@ fn what_is_no_trace_is_named() {
         (
             row(", \"hash_ids\": [1, 2]")
                 + &row(", \"hash_ids\": [1, 2, 3]").replace("600", "1100"),
-            "line 2 has 512 tokens under the hash_id 2, and a line above it 88: AIPerf would send other prompts",
+            "line 2 has 512 tokens under the hash_id 2, and a line above it 88: AIPerf refuses that, or sends other prompts",
         ),
         (
             late("5") + &row(""),

@@ -515,7 +515,7 @@ fn what_b3sum_did_not_compare_is_not_remembered() {
     }
 }
 
-/// Before 2.0, hf succeeds with what is there when it cannot ask the hub for the rest.
+/// hf may succeed with what is there when it cannot ask the hub for the rest.
 #[test]
 fn an_hf_that_cannot_ask_the_hub_has_not_downloaded() {
     let mut recipe = Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap();

@@ -50,7 +50,7 @@ use crate::value::{Fault, ValueError, from_number, positive_number, value};
 /// | `prompts` | how many prompts there are for a `duration`; by default, as many as a fast server answers |
 ///
 /// [`Plan::new`](crate::Plan::new) refuses what does not go together: `arrival` without `request_rate`, `"gamma"` without
-/// `smoothness`, `prompts` without `duration`, `delay` without `turns`, and what the release of the client's tool cannot do.
+/// `smoothness`, a `ramp` of a rate whose `arrival` is not `"constant"`, `prompts` without `duration`, `delay` without `turns`, and what the release of the client's tool cannot do.
 ///
 /// # Errors
 ///
@@ -70,10 +70,11 @@ use crate::value::{Fault, ValueError, from_number, positive_number, value};
 ///     .with_arrival(Arrival::Gamma)
 ///     .with_smoothness("0.25".parse()?)
 ///     .with_duration("120s".parse()?)
-///     .with_ramp("30s".parse()?)
 ///     .with_prompts(1000);
 /// assert_eq!((bursts.request_rate().len(), bursts.duration().unwrap().seconds()), (2, 120));
-/// assert_eq!((bursts.arrival(), bursts.ramp().unwrap().seconds()), (Arrival::Gamma, 30));
+/// assert_eq!(bursts.arrival(), Arrival::Gamma);
+/// let rising = UseCase::parse("code:1024/256")?.with_ramp("30s".parse()?);
+/// assert_eq!(rising.ramp().unwrap().seconds(), 30);
 /// assert_eq!((bursts.smoothness().unwrap().to_f64(), bursts.prompts()), (0.25, Some(1000)));
 ///
 /// let recipe = Recipe::llama3_70b_h100x4_fp8().with_use_cases([bursts]);

@@ -89,7 +89,7 @@ class Trace:
             length = self.BLOCK if number < needed else lengths[0] - (needed - 1) * self.BLOCK
             if self.lengths.setdefault(block, length) != length:
                 raise ValueError(f"{place} has {length} tokens under the hash_id {block}, and a line above it {self.lengths[block]}: "
-                                 "AIPerf would send other prompts")
+                                 "AIPerf refuses that, or sends other prompts")
         at = round(at)
         if self.first is None:
             self.first = at

@@ -1,6 +1,6 @@
 check_runtime
 # A recipe may name any folder, and its images see all of it. In /run (/var/run), programs of the user and of Slurm listen.
-real=$(cd -P -- "$model_path" 2>/dev/null && pwd) || real=$model_path
+real=$(cd -P -- "$model_path" 2>/dev/null && pwd) || real=$(realpath -m -- "$model_path")
 [[ ! $real/ =~ ^/+((boot|dev|etc|proc|run|sys|var/(mail|spool))?/|(tmp|var|var/tmp)/$) ]] ||
   missing "a folder that is a model's: $model_path is $real, a folder of the system"
 ! grep -qF " ${real%/}/" /proc/self/mounts || missing "a folder with the model alone: something is mounted in $model_path"

@@ -1,8 +1,8 @@
 # They share a node, its processors and its memory; nothing is left to the site's defaults.
 readonly step=(srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --cpu-bind=none --export=ALL
   --kill-on-bad-exit=1 --wait=0 --open-mode=append)
-# The steps inherit it. A request in flight takes a file or two, and without GenAI-Perf hangs.
-ulimit -Sn 65536 2>/dev/null || ulimit -Sn "$(ulimit -Hn)"
+# The steps inherit it. A request in flight takes about three files, and where they are too few, GenAI-Perf hangs.
+[[ ! $(ulimit -Sn) =~ ^[0-9]{1,5}$ ]] || ulimit -Sn 65536 2>/dev/null || ulimit -Sn "$(ulimit -Hn)"
 # Servers ask themselves whether they are ready: SGLang 0.4 at 0.0.0.0.
 {% include "lib/no_proxy.sh" %}
 {% include "lib/secret_names.sh" %}

@@ -1,6 +1,6 @@
 # download KIND TARGET PART FOLDER: brings TARGET to PART/FOLDER and proves it.
 download() {
-  local kind=$1 target=$2 part=$3 folder=$4 status=0 options=() pattern old='' said offline
+  local kind=$1 target=$2 part=$3 folder=$4 status=0 options=() pattern old='' said=$3/words offline
   # Before 1.0, one --exclude has all patterns behind it; since then each has its own.
   [[ $(hf version 2>/dev/null </dev/null) != *'version: 0.'* ]] || old=yes
   for pattern in "${excluded[@]}"; do
@@ -10,10 +10,10 @@ download() {
   mkdir -p "$part"
   say "downloading the $kind, $target"
   # A shell that is told to stay off the hub would have it look at local copies only.
-  said=$(mktemp)
+  rm -f -- "$said"
   HF_HUB_OFFLINE=0 fetch "$said" hf download "$repository" --revision "$revision" --local-dir "$part/$folder" "${options[@]}" ||
     status=$?
-  # Before 2.0, it succeeds with what is there when it cannot ask the hub.
+  # It may succeed with what is there when it cannot ask the hub.
   offline=$(LC_ALL=C grep -am 1 'Returning existing local_dir' "$said") || true
   rm -f -- "$said"
   [[ $status == 0 && -z $offline ]] ||

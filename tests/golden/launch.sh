@@ -216,7 +216,7 @@ of_nodes=() client_mounts=() client_parts=()
 
 check_runtime
 # A recipe may name any folder, and its images see all of it. In /run (/var/run), programs of the user and of Slurm listen.
-real=$(cd -P -- "$model_path" 2>/dev/null && pwd) || real=$model_path
+real=$(cd -P -- "$model_path" 2>/dev/null && pwd) || real=$(realpath -m -- "$model_path")
 [[ ! $real/ =~ ^/+((boot|dev|etc|proc|run|sys|var/(mail|spool))?/|(tmp|var|var/tmp)/$) ]] ||
   missing "a folder that is a model's: $model_path is $real, a folder of the system"
 ! grep -qF " ${real%/}/" /proc/self/mounts || missing "a folder with the model alone: something is mounted in $model_path"
@@ -595,8 +595,8 @@ write_manifest() { local text; text=$(print_manifest) && put "$manifest" "$text"
 # They share a node, its processors and its memory; nothing is left to the site's defaults.
 readonly step=(srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --cpu-bind=none --export=ALL
   --kill-on-bad-exit=1 --wait=0 --open-mode=append)
-# The steps inherit it. A request in flight takes a file or two, and without GenAI-Perf hangs.
-ulimit -Sn 65536 2>/dev/null || ulimit -Sn "$(ulimit -Hn)"
+# The steps inherit it. A request in flight takes about three files, and where they are too few, GenAI-Perf hangs.
+[[ ! $(ulimit -Sn) =~ ^[0-9]{1,5}$ ]] || ulimit -Sn 65536 2>/dev/null || ulimit -Sn "$(ulimit -Hn)"
 # Servers ask themselves whether they are ready: SGLang 0.4 at 0.0.0.0.
 for name in no_proxy NO_PROXY; do
   [[ ${!name-} == *127.0.0.1,localhost,0.0.0.0* ]] || export "$name=127.0.0.1,localhost,0.0.0.0${!name:+,${!name}}"

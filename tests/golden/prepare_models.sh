@@ -390,7 +390,7 @@ trap stop TERM INT HUP
 # fetch FILE COMMAND...: in what it says are names that others chose: none drives the terminal. FILE gets a copy.
 fetch() {
   local status=0 words cleaner
-  exec {words}> >(LC_ALL=C tr -c ' -~\t\r\n' '?' | tee -- "$1")
+  exec {words}> >(tee -- "$1" | LC_ALL=C tr -c ' -~\t\r\n' '?')
   cleaner=$!
   "${@:2}" </dev/null >&"$words" 2>&1 {words}>&- &
   download_pid=$!

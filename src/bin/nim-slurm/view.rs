@@ -270,9 +270,9 @@ fn state(progress: &Progress, launch: &SubmittedJob) -> String {
             let waiting = progress.waiting_jobs.iter();
             let waiting = waiting.map(|job| format!("{}, job {}", job.kind.key(), job.id));
             let launch = format!("launch, job {launch}");
-            match &*waiting.collect::<Vec<_>>().join(", ") {
+            match &*waiting.collect::<Vec<_>>().join(" and ") {
                 "" => format!("{before}: {record}; {launch}, waits"),
-                others => format!("{before}: {record}; {others}, and {launch}, wait"),
+                others => format!("{before}: {record}; {launch}, waits for it and for {others}"),
             }
         }
         _ => format!("launch, job {launch}: {state}; {before}: {record}"),
