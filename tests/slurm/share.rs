@@ -64,10 +64,20 @@ fn requests_are_in_flight(name: &str, concurrency: &[u32], rounds: u32, tool: Op
     assert!(requests.is_empty(), "{requests:?}");
     let lost: Vec<f64> = spans.windows(2).map(|two| two[1].0 - two[0].1).collect();
     println!("{name}: between points {lost:.1?} s");
+    // The tool of the next point starts before this one ends.
+    let starts = client
+        .lines()
+        .filter_map(|line| line.strip_prefix("lab ")?.split_once(" start "));
+    let mut starts: Vec<f64> = starts.map(|(_, time)| time.parse().unwrap()).collect();
+    starts.sort_by(f64::total_cmp);
+    assert_eq!(starts.len(), spans.len(), "{client}");
+    for (start, span) in starts[1..].iter().zip(&spans) {
+        assert!(*start < span.1, "{starts:?} {spans:?}\n{client}");
+    }
     // Where something else runs on this machine, tools may take longer to start than a point takes: the
-    // shortest counts. A tool that started in its turn would take 8 s and more each time.
+    // shortest counts.
     let shortest = lost.iter().copied().fold(f64::MAX, f64::min);
-    assert!(shortest <= 5.0, "{lost:?}\n{client}");
+    assert!(shortest <= 12.0, "{lost:?}\n{client}");
 
     let folder = site.manifest(&ended.id)["points"]
         .as_array()
